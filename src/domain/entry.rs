@@ -1,0 +1,406 @@
+//! What the pipeline reports and the ledger keeps: one [`Entry`] per thing that happened.
+//!
+//! The same value goes to the ledger (which chains and syncs it), to progress (which counts it)
+//! and, read back, to reports and to `resume`. Field names are the ledger's format, version
+//! [`RunHeader::FORMAT`]; changing one changes the format. No entry holds a person: no names, no
+//! e-mail addresses, no bodies.
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    AccountName, Action, Counts, Outcome, Position, ProviderKind, RunId, Step, Time, UserId,
+};
+
+/// One line of a ledger.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Entry {
+    /// The first line of every ledger.
+    Run(Box<RunHeader>),
+    /// A later process took the run up.
+    Session(Box<Session>),
+    /// A request that changes nothing (who are we, which roles, is this user still there) was
+    /// answered or given up; it counts towards the quota.
+    Request(Requested),
+    /// An attempt is about to leave. Durable before it does.
+    Intent(Intent),
+    /// An attempt ended without ending its step: it will be tried again, or the lane stops.
+    Attempt(Attempted),
+    /// A step ended well and another follows.
+    Step(StepDone),
+    /// A row ended. A later outcome of the same row replaces this one.
+    Outcome(OutcomeEntry),
+    /// A limit, or the whole lane, waits until an instant because the server said so.
+    Pause(Paused),
+    /// A lane stopped before its rows were done.
+    Stop(LaneStop),
+    /// The process ended in an orderly way.
+    End(RunEnd),
+}
+
+/// What the ledger is bound to: the header.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunHeader {
+    /// The run's id.
+    pub run_id: RunId,
+    /// The format of this ledger, see [`RunHeader::FORMAT`].
+    pub format: u32,
+    /// The program's version.
+    pub version: String,
+    /// The input the run was started for.
+    pub input: InputHeader,
+    /// The options of the command line that `resume` needs again.
+    pub options: RunOptions,
+    /// The accounts with rows, as they introduced themselves.
+    pub accounts: Vec<AccountHeader>,
+    /// When the run began.
+    pub started_at: Time,
+}
+
+impl RunHeader {
+    /// The ledger format this program writes, and the newest it reads.
+    pub const FORMAT: u32 = 1;
+}
+
+/// The input, and how it is read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InputHeader {
+    /// Its absolute path; of standard input, the spool file's.
+    pub path: String,
+    /// Its size in bytes, as it lies on disk.
+    pub size: u64,
+    /// The SHA-256 of its bytes, as they lie on disk, in lower-case hex.
+    pub sha256: String,
+    /// How many rows of data it has.
+    pub rows: u64,
+    /// How it is read: `csv`, `tsv`, `jsonl`, `json` or `ids`, never `auto`.
+    pub format: String,
+    /// The delimiter, for `csv` and `tsv`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delimiter: Option<char>,
+}
+
+/// The options of `run` that `resume` and `retry` need again. `None`, empty or `false`: not given.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RunOptions {
+    /// Absolute path of the configuration file; `None`: the environment's variables.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub config: Option<String>,
+    /// `--account`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+    /// `--action`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub action: Option<Action>,
+    /// `--id-column`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id_column: Option<String>,
+    /// `--account-column`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub account_column: Option<String>,
+    /// `--action-column`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub action_column: Option<String>,
+    /// `--ref-column`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ref_column: Option<String>,
+    /// Absolute path of `--protect`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub protect: Option<String>,
+    /// Absolute paths of `--done-in`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub done_in: Vec<String>,
+    /// `--include-role`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub include_roles: Vec<String>,
+    /// `--force-foreign-ids`.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub force_foreign_ids: bool,
+    /// `--max-failures`, as typed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_failures: Option<String>,
+    /// `--attempts`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attempts: Option<u32>,
+    /// `--concurrency`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub concurrency: Option<u32>,
+}
+
+/// An account as it introduced itself before the first deletion.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountHeader {
+    /// Its name in the configuration.
+    pub name: AccountName,
+    /// Its provider.
+    pub provider: ProviderKind,
+    /// What tells this tenant from any other, e.g. `acme.zendesk.com`; compared at `resume`.
+    pub tenant: String,
+    /// The id of the user whose credentials are used; `None`: they belong to no user.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caller: Option<UserId>,
+    /// That user's role in the provider's words; `None`: the provider does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
+}
+
+/// A later process took the run up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Session {
+    /// `resume` or `retry`.
+    pub command: String,
+    /// The program's version.
+    pub version: String,
+    /// What `retry --only` asked for; empty: the default, or a `resume`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub only: Vec<String>,
+    /// Rows this process set out to do.
+    pub rows: u64,
+    /// The accounts, as they introduced themselves this time.
+    pub accounts: Vec<AccountHeader>,
+    /// When.
+    pub at: Time,
+}
+
+/// A request that changes nothing was answered or given up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Requested {
+    /// The account it was sent for.
+    pub account: AccountName,
+    /// What it asked, e.g. `identity`, `roles`, `read`.
+    pub what: String,
+    /// When it was sent.
+    pub sent_at: Time,
+    /// When the answer came, or waiting for it ended.
+    pub at: Time,
+    /// The HTTP status; `None`: no answer came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+}
+
+/// An attempt is about to leave.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Intent {
+    /// Where the row stands.
+    #[serde(flatten)]
+    pub position: Position,
+    /// The account.
+    pub account: AccountName,
+    /// The row's action.
+    pub action: Action,
+    /// The user.
+    pub id: UserId,
+    /// The step that is sent.
+    pub step: Step,
+    /// Which attempt at this step, from 1, in this process.
+    pub attempt: u32,
+    /// When it was written.
+    pub at: Time,
+}
+
+/// An attempt ended without ending its step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempted {
+    /// The row's number.
+    pub row: u64,
+    /// The account.
+    pub account: AccountName,
+    /// The step.
+    pub step: Step,
+    /// Which attempt.
+    pub attempt: u32,
+    /// A stable word for what happened, e.g. `throttled`, `server_error`, `timed_out`.
+    pub class: String,
+    /// Whether the request may have had its effect although no answer says so.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub in_doubt: bool,
+    /// The HTTP status; `None`: no answer came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// The provider's code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// The provider's fixed text, cut and masked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// When the answer came, or waiting for it ended.
+    pub at: Time,
+}
+
+/// A step ended well and another follows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepDone {
+    /// The row's number.
+    pub row: u64,
+    /// The account.
+    pub account: AccountName,
+    /// The step.
+    pub step: Step,
+    /// [`Outcome::Deleted`] or [`Outcome::AlreadyGone`].
+    pub outcome: Outcome,
+    /// See [`OutcomeEntry::settled`].
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub settled: bool,
+    /// The HTTP status that said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// When the answer came.
+    pub at: Time,
+}
+
+/// A row ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutcomeEntry {
+    /// Where the row stands.
+    #[serde(flatten)]
+    pub position: Position,
+    /// The account; `None`: the row names none that exists.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<AccountName>,
+    /// The action; `None`: the row names none that exists.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub action: Option<Action>,
+    /// The user; `None`: the cell holds no id of the provider's, so it may hold anything, and is
+    /// not repeated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<UserId>,
+    /// The admin's own reference.
+    #[serde(default, rename = "ref", skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The HTTP status of the answer that decided; `None`: nothing was sent, or nothing came back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// The provider's code, or the stable word of our own reason.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// The provider's fixed text, cut and with e-mail addresses masked, or our own reason.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// How many deleting requests this process sent for the row; 0: none.
+    pub attempts: u32,
+    /// Whether the provider's "already gone" (or "no such user") was taken as `deleted` because a
+    /// request of ours for this row had gone out before and its answer never came.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub settled: bool,
+    /// When it ended.
+    pub at: Time,
+    /// From its first intent in this process to its end, in milliseconds; 0: nothing was sent.
+    pub elapsed_ms: u64,
+    /// The provider's id of the deciding request, for its support.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+}
+
+/// A limit waits until an instant because the server said so.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Paused {
+    /// The account.
+    pub account: AccountName,
+    /// The step whose limit waits; `None`: the whole account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<Step>,
+    /// Until when.
+    pub until: Time,
+    /// Why, e.g. `429 with Retry-After: 93`.
+    pub reason: String,
+    /// When it was said.
+    pub at: Time,
+}
+
+/// Why a lane stopped before its rows were done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StopKind {
+    /// The credentials are not (or no longer) taken.
+    CredentialsRejected,
+    /// The caller has not the right to delete users, or the token not the scope.
+    NotPermitted,
+    /// The app, the organisation or the path is not the right one.
+    WrongTenant,
+    /// The provider's cap on deletions of the whole organisation.
+    OrgCap,
+    /// The quota of the day is used up.
+    QuotaGone,
+    /// Too many rows failed or were refused.
+    FailureLimit,
+    /// Whether users are protected could not be asked.
+    RolesUnknown,
+    /// Token after token died at once, or none could be had.
+    TokensExhausted,
+}
+
+impl StopKind {
+    /// What happened, as a lower-case fragment.
+    pub const fn told(self) -> &'static str {
+        match self {
+            Self::CredentialsRejected => "the credentials were rejected",
+            Self::NotPermitted => "the caller may not delete users",
+            Self::WrongTenant => "this is the wrong app, organisation or address",
+            Self::OrgCap => "the organisation's cap on deletions is reached",
+            Self::QuotaGone => "the quota of the day is used up",
+            Self::FailureLimit => "too many rows failed or were refused",
+            Self::RolesUnknown => "whether users are protected could not be asked",
+            Self::TokensExhausted => "no token that lives could be had",
+        }
+    }
+}
+
+/// A lane stopped before its rows were done; they stay pending.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LaneStop {
+    /// The account.
+    pub account: AccountName,
+    /// Why.
+    pub reason: StopKind,
+    /// The HTTP status that said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// The provider's code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// The provider's words, cut and masked, or our own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// When.
+    pub at: Time,
+}
+
+/// Where a run stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunState {
+    /// A process is at it.
+    Running,
+    /// Every row has an outcome.
+    Finished,
+    /// A signal, a crash or a full disk ended it before the end.
+    Interrupted,
+    /// A safety ended it before the end.
+    Stopped,
+}
+
+impl RunState {
+    /// The name in ledgers and `status`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Finished => "finished",
+            Self::Interrupted => "interrupted",
+            Self::Stopped => "stopped",
+        }
+    }
+}
+
+/// The process ended in an orderly way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunEnd {
+    /// How; never [`RunState::Running`].
+    pub state: RunState,
+    /// Where all rows of the input stand.
+    pub outcomes: Counts,
+    /// When.
+    pub at: Time,
+}

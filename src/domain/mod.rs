@@ -1,0 +1,47 @@
+//! The pure vocabulary: what a row, a task, an attempt and an outcome are. No IO, no clock of its
+//! own, no async; every other module may import this one, and this one imports none of them.
+//!
+//! # Glossary
+//!
+//! One meaning each, in the order a row meets them.
+//!
+//! | word | meaning |
+//! | --- | --- |
+//! | [`Record`] | a row as read, with its [`Position`] |
+//! | [`Task`] | a row that will be sent: account, action, user id, ref |
+//! | [`Step`] | one call of a task; a Zendesk `purge` has two |
+//! | Attempt | one sending of a step |
+//! | Verdict | what a reply means (`provider::Verdict`) |
+//! | [`Outcome`] | how a row ended |
+//! | Intent | the promise on disk that an attempt is about to leave ([`Entry::Intent`]) |
+//! | Lane | all that runs for one account |
+//! | [`Quota`] | a limit as stated: 700 per 10 minutes |
+//! | Window | a quota's exact keeper (`pipeline::limits::Window`) |
+//! | Ledger, [`Entry`] | the file that says what happened to every row; one line of it |
+//! | Outstanding | the rows a run still has to do |
+//! | Fingerprint | the SHA-256 and size that bind a ledger to its input |
+//!
+//! The provider's own words stay the provider's: a Zendesk `job` is a job.
+
+mod action;
+mod clock;
+mod entry;
+mod ids;
+mod outcome;
+mod policy;
+mod quota;
+mod record;
+mod task;
+
+pub use action::{Action, ProviderKind, Step};
+pub use clock::{Time, WallClock};
+pub use entry::{
+    AccountHeader, Attempted, Entry, InputHeader, Intent, LaneStop, OutcomeEntry, Paused,
+    Requested, RunEnd, RunHeader, RunOptions, RunState, Session, StepDone, StopKind,
+};
+pub use ids::{AccountName, RunId, UserId};
+pub use outcome::{Counted, Counts, Outcome};
+pub use policy::{AccountPolicy, IdProblem};
+pub use quota::{Quota, QuotaError};
+pub use record::{Position, Record};
+pub use task::{Task, TaskKey};

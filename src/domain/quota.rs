@@ -1,0 +1,198 @@
+//! A limit as people state it: so many requests in such a span of time.
+
+use std::fmt;
+use std::num::NonZeroU32;
+use std::str::FromStr;
+use std::time::Duration;
+
+use thiserror::Error;
+
+/// A limit as stated, e.g. `700/10m`: at most [`requests`](Quota::requests) in any
+/// [`span`](Quota::span).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Quota {
+    requests: NonZeroU32,
+    span: Duration,
+}
+
+/// Why a text is not a [`Quota`].
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum QuotaError {
+    /// The text has not the form number, slash, time.
+    #[error("`{text}` is not a limit; write requests per time, such as \"400/1m\" or \"700/10m\"")]
+    Form {
+        /// The text.
+        text: String,
+    },
+    /// Nothing could ever be sent.
+    #[error("`{text}` allows no request at all")]
+    Zero {
+        /// The text.
+        text: String,
+    },
+}
+
+impl Quota {
+    /// The longest span taken: 31 days.
+    pub const SPAN_MAX: Duration = Duration::from_hours(744);
+
+    /// `requests` in any `span`; `None` if the span is zero or above [`Quota::SPAN_MAX`].
+    pub fn try_new(requests: NonZeroU32, span: Duration) -> Option<Self> {
+        (!span.is_zero() && span <= Self::SPAN_MAX).then_some(Self { requests, span })
+    }
+
+    /// How many requests a span may hold.
+    pub const fn requests(self) -> NonZeroU32 {
+        self.requests
+    }
+
+    /// The span.
+    pub const fn span(self) -> Duration {
+        self.span
+    }
+
+    /// The part of this quota that `share` (above 0, at most 1) leaves, rounded down, but never
+    /// less than one request.
+    #[must_use]
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "share is in (0, 1], so the product is within u32"
+    )]
+    pub fn share(self, share: f64) -> Self {
+        // The small addend keeps 0.7 × 10 from becoming 6.999….
+        let part = (f64::from(self.requests.get()) * share.clamp(0.0, 1.0) + 1e-6) as u32;
+        Self {
+            requests: NonZeroU32::new(part).unwrap_or(NonZeroU32::MIN),
+            span: self.span,
+        }
+    }
+
+    /// The least time in which `n` requests can leave: whole spans that must pass before the last
+    /// one may go. Zero for `n` within the quota.
+    pub fn time_for(self, n: u64) -> Duration {
+        let spans = n.saturating_sub(1) / u64::from(self.requests.get());
+        self.span
+            .saturating_mul(u32::try_from(spans).unwrap_or(u32::MAX))
+    }
+}
+
+impl fmt::Display for Quota {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let millis = self.span.as_millis();
+        let (count, unit) = [
+            (86_400_000, "d"),
+            (3_600_000, "h"),
+            (60_000, "m"),
+            (1_000, "s"),
+        ]
+        .into_iter()
+        .find(|(size, _)| millis.is_multiple_of(*size))
+        .map_or((millis, "ms"), |(size, unit)| (millis / size, unit));
+        write!(f, "{}/{count}{unit}", self.requests)
+    }
+}
+
+impl FromStr for Quota {
+    type Err = QuotaError;
+
+    fn from_str(text: &str) -> Result<Self, QuotaError> {
+        let form = || QuotaError::Form {
+            text: text.to_owned(),
+        };
+        let (requests, span) = text.split_once('/').ok_or_else(form)?;
+        let requests: u32 = requests
+            .trim()
+            .replace('_', "")
+            .parse()
+            .map_err(|_| form())?;
+        let span = span.trim();
+        let unit_at = span.find(|c: char| !c.is_ascii_digit()).ok_or_else(form)?;
+        let (count, unit) = span.split_at(unit_at);
+        let count: u64 = if count.is_empty() {
+            1
+        } else {
+            count.parse().map_err(|_| form())?
+        };
+        let unit_millis: u64 = match unit.trim() {
+            "ms" => 1,
+            "s" => 1_000,
+            "m" | "min" => 60_000,
+            "h" => 3_600_000,
+            "d" => 86_400_000,
+            _ => return Err(form()),
+        };
+        let span = Duration::from_millis(count.checked_mul(unit_millis).ok_or_else(form)?);
+        let requests = NonZeroU32::new(requests).ok_or_else(|| QuotaError::Zero {
+            text: text.to_owned(),
+        })?;
+        Self::try_new(requests, span).ok_or_else(form)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use rstest::rstest;
+
+    use super::Quota;
+
+    #[rstest]
+    #[case("400/1m", 400, 60, "400/1m")]
+    #[case("700/10m", 700, 600, "700/10m")]
+    #[case("700/10min", 700, 600, "700/10m")]
+    #[case("70/6s", 70, 6, "70/6s")]
+    #[case("5_000 / 24h", 5000, 86_400, "5000/1d")]
+    #[case("10/s", 10, 1, "10/1s")]
+    fn a_quota_is_read_and_written(
+        #[case] text: &str,
+        #[case] requests: u32,
+        #[case] secs: u64,
+        #[case] written: &str,
+    ) {
+        let quota: Quota = text.parse().unwrap();
+        assert_eq!(quota.requests().get(), requests);
+        assert_eq!(quota.span(), Duration::from_secs(secs));
+        assert_eq!(quota.to_string(), written);
+    }
+
+    #[rstest]
+    #[case("400")]
+    #[case("400/")]
+    #[case("/1m")]
+    #[case("0/1m")]
+    #[case("400/0m")]
+    #[case("400/1y")]
+    #[case("-4/1m")]
+    #[case("4.5/1m")]
+    #[case("400/99d")]
+    fn anything_else_is_refused(#[case] text: &str) {
+        assert!(text.parse::<Quota>().is_err());
+    }
+
+    #[test]
+    fn the_time_for_n_requests_is_the_whole_spans_before_the_last() {
+        let quota: Quota = "70/6s".parse().unwrap();
+        for (n, secs) in [
+            (0, 0),
+            (1, 0),
+            (70, 0),
+            (71, 6),
+            (140, 6),
+            (141, 12),
+            (350, 24),
+        ] {
+            assert_eq!(quota.time_for(n), Duration::from_secs(secs), "{n} requests");
+        }
+    }
+
+    #[test]
+    fn a_share_rounds_down_and_leaves_at_least_one() {
+        let quota: Quota = "10/1s".parse().unwrap();
+        assert_eq!(quota.share(0.7).requests().get(), 7);
+        assert_eq!(quota.share(0.75).requests().get(), 7);
+        assert_eq!(quota.share(0.001).requests().get(), 1);
+        assert_eq!(quota.share(1.0).requests().get(), 10);
+    }
+}

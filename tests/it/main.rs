@@ -1,0 +1,1 @@
+//! The one integration test binary: behaviour through the program, judged by the sandbox.
