@@ -1,0 +1,90 @@
+//! Plain requests and replies: what a provider builds and reads, and a transport carries.
+
+use std::fmt;
+
+use ::http::{HeaderMap, HeaderValue, Method, header};
+use bytes::Bytes;
+use url::Url;
+
+/// A request, complete but for the sending.
+#[derive(Clone)]
+pub struct Request {
+    /// The method.
+    pub method: Method,
+    /// Where to. Its path holds ids as the provider encoded them.
+    pub url: Url,
+    /// All headers, the (sensitive) authorization among them.
+    pub headers: HeaderMap,
+    /// The body; `None`: the request has none.
+    pub body: Option<Bytes>,
+}
+
+impl Request {
+    /// A request without a body that asks for JSON.
+    pub fn new(method: Method, url: Url) -> Self {
+        let mut headers = HeaderMap::with_capacity(4);
+        headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
+        Self {
+            method,
+            url,
+            headers,
+            body: None,
+        }
+    }
+
+    /// The same with `value` as its authorization.
+    #[must_use]
+    pub fn authorized(mut self, value: HeaderValue) -> Self {
+        self.headers.insert(header::AUTHORIZATION, value);
+        self
+    }
+
+    /// The same with a body of the given content type.
+    #[must_use]
+    pub fn with_body(mut self, content_type: &'static str, body: impl Into<Bytes>) -> Self {
+        self.headers
+            .insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+        self.body = Some(body.into());
+        self
+    }
+}
+
+/// Neither headers nor body nor query: they may hold secrets.
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.method, self.url.path())
+    }
+}
+
+/// An answer, complete: a body that was cut short or too long is a transport error instead.
+#[derive(Clone, Default)]
+pub struct Reply {
+    /// The HTTP status.
+    pub status: u16,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body, decompressed, at most `transport::BODY_BYTES_MAX`.
+    pub body: Bytes,
+}
+
+impl Reply {
+    /// The text of a header; `None`: it is absent or no text. Of several, the first.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// The provider's id of this request, for its support.
+    pub fn request_id(&self) -> Option<String> {
+        ["x-request-id", "x-zendesk-request-id"]
+            .into_iter()
+            .find_map(|name| self.header(name))
+            .map(|id| id.chars().filter(char::is_ascii_graphic).take(64).collect())
+    }
+}
+
+/// Not the body: it may name persons.
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({} bytes)", self.status, self.body.len())
+    }
+}

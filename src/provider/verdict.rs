@@ -1,0 +1,139 @@
+//! What a reply means.
+
+use std::time::Duration;
+
+use crate::domain::{Outcome, Step, StopKind};
+
+/// What a reply means: about this row, about the account, or about the moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// The step ended, for this row.
+    Row(RowEnd, Detail),
+    /// The whole account is condemned: stop the lane, leave its rows pending.
+    Account(StopKind, Detail),
+    /// It may go better later.
+    Moment(Moment, Detail),
+    /// The token is not taken (any more): get another and repeat, which costs no attempt.
+    TokenRejected(Detail),
+    /// The answer alone cannot say. Look at the user; if they still stand as they did, this is
+    /// the end of the step.
+    Look(RowEnd, Detail),
+}
+
+/// How a step ended for its row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RowEnd {
+    /// The provider confirmed it.
+    Deleted,
+    /// The provider says it had been done before.
+    AlreadyGone,
+    /// The provider knows no such user.
+    NotFound,
+    /// The provider will not.
+    Refused,
+}
+
+impl RowEnd {
+    /// The outcome of a row whose last step ended so.
+    pub const fn outcome(self) -> Outcome {
+        match self {
+            Self::Deleted => Outcome::Deleted,
+            Self::AlreadyGone => Outcome::AlreadyGone,
+            Self::NotFound => Outcome::NotFound,
+            Self::Refused => Outcome::Refused,
+        }
+    }
+}
+
+/// A passing state of the provider, the network between, or a limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moment {
+    /// Too many requests. Nothing was done. `wait`: as long as the server asks, from now; `None`:
+    /// it does not say.
+    Throttled {
+        /// What has to wait.
+        scope: Scope,
+        /// How long; `None`: the server does not say.
+        wait: Option<Duration>,
+    },
+    /// The provider is unwell (5xx). Whether the step had its effect is not known, unless `wait`
+    /// is set: then the server turned the request away.
+    Unwell {
+        /// How long the server asks to wait; `None`: it does not say.
+        wait: Option<Duration>,
+    },
+    /// Another request to the same user was under way (409). Nothing was done.
+    Conflict,
+    /// The answer is not the provider's: HTML, cut short, another user's id. Whether the step had
+    /// its effect is not known.
+    Unrecognised,
+}
+
+impl Moment {
+    /// The stable word that ledgers use.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Throttled { .. } => "throttled",
+            Self::Unwell { .. } => "server_error",
+            Self::Conflict => "conflict",
+            Self::Unrecognised => "unrecognised",
+        }
+    }
+
+    /// Whether the step may have had its effect all the same.
+    pub const fn in_doubt(self) -> bool {
+        match self {
+            Self::Throttled { .. } | Self::Conflict => false,
+            Self::Unwell { wait } => wait.is_none(),
+            Self::Unrecognised => true,
+        }
+    }
+}
+
+/// Which limit a throttling speaks of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// The endpoint's that was called.
+    Endpoint,
+    /// The whole account's.
+    Account,
+}
+
+/// The provider's own words, fit for a ledger: cut, with e-mail addresses masked.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Detail {
+    /// The provider's code, or a stable word of ours; `None`: it gives none.
+    pub code: Option<String>,
+    /// The provider's fixed text; `None`: it gives none.
+    pub message: Option<String>,
+}
+
+/// How a user stands when looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Seen {
+    /// Not deleted. `role`: in the provider's words, if it is one that is protected by default.
+    Standing {
+        /// The protected role; `None`: an ordinary user.
+        role: Option<String>,
+    },
+    /// Zendesk: soft-deleted, not permanently deleted as far as this answer tells.
+    SoftDeleted,
+    /// Deleted for good.
+    Gone,
+    /// The provider knows no such user.
+    Unknown,
+}
+
+impl Verdict {
+    /// Settles a [`Verdict::Look`] of `step` by what was seen.
+    pub fn after_look(step: Step, seen: &Seen, standing: RowEnd, detail: Detail) -> Self {
+        let end = match (step, seen) {
+            (_, Seen::Standing { .. }) => standing,
+            (_, Seen::Unknown) => RowEnd::NotFound,
+            // A permanent delete that was answered "no such deleted user", and the user is not
+            // active either: they were permanently deleted before.
+            (_, Seen::SoftDeleted | Seen::Gone) => RowEnd::AlreadyGone,
+        };
+        Self::Row(end, detail)
+    }
+}
