@@ -50,9 +50,17 @@ pub trait Provider: Send + Sync + fmt::Debug {
     /// The verdict: [`Verdict::Account`], [`Verdict::Moment`] or [`Verdict::TokenRejected`].
     fn looked(&self, id: &UserId, reply: &Reply) -> Result<Seen, Verdict>;
 
-    /// The read that tells the roles of up to [`Defaults::roles_per_request`] users who are about
-    /// to be put through `step`; `None`: this provider has no cheap one, or the step needs none.
-    fn roles(&self, access: &Access, step: Step, ids: &[UserId]) -> Option<Request>;
+    /// Whether a user whom `step` removed is answered as unknown from then on, like one who never
+    /// was. Then "no such user" after a request of ours that was never answered is our doing.
+    fn unknown_when_gone(&self, step: Step) -> bool;
+
+    /// Whether roles are asked before `step`: the provider has a cheap read for it, and a user of
+    /// a protected role could be deleted by it.
+    fn asks_roles(&self, step: Step) -> bool;
+
+    /// The read that tells the roles of up to [`Defaults::roles_per_request`] users. Called only
+    /// where [`Provider::asks_roles`].
+    fn roles(&self, access: &Access, ids: &[UserId]) -> Request;
 
     /// Reads the answer to [`Provider::roles`]: the users of a protected role, with that role. A
     /// user it does not list is of none.

@@ -12,7 +12,7 @@
 //!   about the account ([`Verdict::Account`]), not about the row.
 //! - Where an answer alone cannot say (a refusal that may mean "deleted already"), it returns
 //!   [`Verdict::Look`]; the pipeline then sends [`Provider::look`] and settles with
-//!   [`Verdict::after_look`].
+//!   [`RowEnd::after_look`].
 //! - Every request goes to the base in the [`Access`], never to an address found in an answer.
 //! - A [`Detail`] holds the provider's code and fixed text only, cut, with addresses masked.
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::domain::{Outcome, Step, StopKind};
+use crate::domain::{Outcome, StopKind};
 
 /// What a reply means: about this row, about the account, or about the moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +41,18 @@ impl RowEnd {
             Self::AlreadyGone => Outcome::AlreadyGone,
             Self::NotFound => Outcome::NotFound,
             Self::Refused => Outcome::Refused,
+        }
+    }
+
+    /// The end of a step that was answered with [`Verdict::Look`], by what was seen. `standing`:
+    /// the end if the user stands as they did.
+    pub const fn after_look(seen: &Seen, standing: Self) -> Self {
+        match seen {
+            Seen::Standing { .. } => standing,
+            Seen::Unknown => Self::NotFound,
+            // A permanent delete that was answered "no such deleted user" of a user who is not
+            // active either: they were permanently deleted before.
+            Seen::SoftDeleted | Seen::Gone => Self::AlreadyGone,
         }
     }
 }
@@ -122,18 +134,4 @@ pub enum Seen {
     Gone,
     /// The provider knows no such user.
     Unknown,
-}
-
-impl Verdict {
-    /// Settles a [`Verdict::Look`] of `step` by what was seen.
-    pub fn after_look(step: Step, seen: &Seen, standing: RowEnd, detail: Detail) -> Self {
-        let end = match (step, seen) {
-            (_, Seen::Standing { .. }) => standing,
-            (_, Seen::Unknown) => RowEnd::NotFound,
-            // A permanent delete that was answered "no such deleted user", and the user is not
-            // active either: they were permanently deleted before.
-            (_, Seen::SoftDeleted | Seen::Gone) => RowEnd::AlreadyGone,
-        };
-        Self::Row(end, detail)
-    }
 }
