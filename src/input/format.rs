@@ -1,5 +1,6 @@
 //! Which format a file has: by its extension, then by what stands in it.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io::Cursor;
 use std::path::Path;
@@ -179,7 +180,7 @@ fn of_content(path: &Path, head: Head<'_>, columns: &Columns) -> Result<Format, 
     }
     let line = first_row_line(head.bytes);
     let is_list = match line.split_once([',', ';', '|', '\t']) {
-        None => is_one_word_with_a_digit(line),
+        None => line.is_empty() || is_one_word_with_a_digit(&line),
         Some((first, _)) => is_surely_an_id(trim_cell(first)),
     };
     Ok(if is_list { Format::Ids } else { table })
@@ -244,13 +245,12 @@ fn first_byte(head: &[u8]) -> Option<u8> {
     head.trim_ascii_start().first().copied()
 }
 
-/// The first line that is neither blank nor a comment; empty if there is none, or it is not UTF-8.
-fn first_row_line(head: &[u8]) -> &str {
+/// The first line that is neither blank nor a comment; empty if there is none.
+fn first_row_line(head: &[u8]) -> Cow<'_, str> {
     head.split(|b| matches!(b, b'\n' | b'\r'))
-        .filter_map(|line| std::str::from_utf8(line).ok())
-        .map(trim_cell)
-        .find(|line| !line.is_empty() && !line.starts_with('#'))
-        .unwrap_or_default()
+        .map(<[u8]>::trim_ascii)
+        .find(|line| !line.is_empty() && !line.starts_with(b"#"))
+        .map_or(Cow::Borrowed(""), String::from_utf8_lossy)
 }
 
 fn is_number(cell: &str) -> bool {
@@ -317,6 +317,7 @@ mod tests {
     #[case("a.txt", "5963c0d619a30a2e00de36b8;x\n", Format::Ids, None)]
     #[case("a.txt", "Address 1,Name\n12 High Street,Bob\n", Format::Csv, Some(','))]
     #[case("a.txt", "col1,col2\n12,Bob\n", Format::Csv, Some(','))]
+    #[case("a.txt", "# nothing\n", Format::Ids, None)]
     #[case("a.txt", "person\n12\n", Format::Csv, Some(','))]
     fn a_format_goes_by_the_extension_then_by_content(
         #[case] name: &str,

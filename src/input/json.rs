@@ -252,7 +252,7 @@ mod tests {
     #[case("[\r\n{\"id\":\r\n1},\r\n{\"id\":2}\r\n]", &[(2, "1"), (4, "2")])]
     #[case(r#"[{"id":1,"n":"],}\"{"},{"id":2,"a":[[],{}]}]"#, &[(1, "1"), (1, "2")])]
     #[case("[nonsense,2]", &[(1, "not_json"), (1, "2")])]
-    #[case("[{\"id\":1]},2]", &[(1, "not_json"), (1, "2")])]
+    #[case("[{\"id\":1],2]", &[(1, "not_json"), (1, "2")])]
     fn elements_are_read_with_their_lines(#[case] text: &str, #[case] expected: &[(u64, &str)]) {
         let expected: Vec<_> = expected
             .iter()
@@ -272,6 +272,8 @@ mod tests {
     #[case("[1,]", 1, "an element is missing between its commas")]
     #[case("[1,,2]", 1, "an element is missing between its commas")]
     #[case("[1}", 1, "a `}` closes nothing")]
+    #[case("[{\"id\":1]},2]", 1, "a `}` closes nothing")]
+    #[case("[{\"id\":\"1},\n{\"id\":\"2\"}]", 2, "it ends in the middle of an element")]
     #[case("[1]\n[2]", 2, "something stands behind its `]`")]
     fn an_array_that_is_not_whole_is_a_fault(
         #[case] text: &str,

@@ -43,4 +43,4 @@ pub use mapping::{Columns, Mapping};
 pub use row::{Field, Row, RowProblem};
 pub use source::{ReadOptions, Resolved, Source};
 pub use spool::spool;
-pub(crate) use text::{closest, is_harmless, trim_cell};
+pub(crate) use text::{closest, is_harmless};
