@@ -1,6 +1,7 @@
 //! The trait every provider implements, and the values it speaks in.
 
 use std::fmt;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use ::http::{HeaderMap, HeaderValue};
@@ -180,4 +181,15 @@ pub struct RateHint {
     pub remaining: Option<u64>,
     /// Until the span begins anew.
     pub resets_in: Option<Duration>,
+}
+
+/// A limit that is stated in this program.
+///
+/// # Panics
+///
+/// For a limit of none, or over none or too long a time; every caller states a constant.
+pub(super) fn quota(requests: u32, span: Duration) -> Quota {
+    NonZeroU32::new(requests)
+        .and_then(|requests| Quota::try_new(requests, span))
+        .expect("a limit stated in the program is one")
 }
