@@ -249,7 +249,11 @@ impl fmt::Display for Listed<'_> {
                 f.write_str(", ")?;
             }
             let shown: String = column.chars().take(COLUMN_CHARS_MAX).collect();
-            let cut = if shown.len() < column.len() { "…" } else { "" };
+            let cut = if shown.len() < column.len() {
+                "…"
+            } else {
+                ""
+            };
             write!(f, "`{}{cut}`", shown.escape_debug())?;
         }
         match self.0.len().saturating_sub(COLUMNS_LISTED_MAX) {

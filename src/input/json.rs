@@ -259,7 +259,10 @@ mod tests {
             .map(|(n, s)| (*n, (*s).to_owned()))
             .collect();
         for capacity in [1, 2, 5, 4096] {
-            assert_eq!(elements(text.as_bytes(), capacity), (expected.clone(), None));
+            assert_eq!(
+                elements(text.as_bytes(), capacity),
+                (expected.clone(), None)
+            );
         }
     }
 
@@ -273,7 +276,11 @@ mod tests {
     #[case("[1,,2]", 1, "an element is missing between its commas")]
     #[case("[1}", 1, "a `}` closes nothing")]
     #[case("[{\"id\":1]},2]", 1, "a `}` closes nothing")]
-    #[case("[{\"id\":\"1},\n{\"id\":\"2\"}]", 2, "it ends in the middle of an element")]
+    #[case(
+        "[{\"id\":\"1},\n{\"id\":\"2\"}]",
+        2,
+        "it ends in the middle of an element"
+    )]
     #[case("[1]\n[2]", 2, "something stands behind its `]`")]
     fn an_array_that_is_not_whole_is_a_fault(
         #[case] text: &str,

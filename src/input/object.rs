@@ -43,10 +43,18 @@ pub(super) fn record_of(json: &str, columns: &Columns) -> Result<Record, RowProb
         return record_with_id(value);
     }
     let object = Object::parse(value).ok_or_else(|| {
-        RowProblem::new(Field::Row, "not_json", "the row is not a readable JSON object")
+        RowProblem::new(
+            Field::Row,
+            "not_json",
+            "the row is not a readable JSON object",
+        )
     })?;
     let id = field_of(&object, Field::Id, columns)?.ok_or_else(|| {
-        RowProblem::new(Field::Id, "no_id", "the row has no key that is known to hold the id")
+        RowProblem::new(
+            Field::Id,
+            "no_id",
+            "the row has no key that is known to hold the id",
+        )
     })?;
     let cell = |field| match field_of(&object, field, columns)? {
         Some(value) => optional_cell(value, field),
@@ -124,7 +132,10 @@ fn record_with_id(value: &RawValue) -> Result<Record, RowProblem> {
                 ..Record::default()
             })
         }
-        Some(b'-') => problem("negative", format!("the id{} is a negative number", echo(raw))),
+        Some(b'-') => problem(
+            "negative",
+            format!("the id{} is a negative number", echo(raw)),
+        ),
         Some(_) if raw.bytes().all(|b| b.is_ascii_digit()) => Ok(Record {
             id: raw.to_owned(),
             ..Record::default()
@@ -138,7 +149,10 @@ fn record_with_id(value: &RawValue) -> Result<Record, RowProblem> {
         ),
         Some(b'0'..=b'9') => problem(
             "decimal_point",
-            format!("the id{} has a decimal point; export ids as text", echo(raw)),
+            format!(
+                "the id{} has a decimal point; export ids as text",
+                echo(raw)
+            ),
         ),
         Some(b'n') => problem("no_id", "the id is null".to_owned()),
         Some(b't' | b'f') => problem("not_an_id", "the id is true or false".to_owned()),
@@ -308,7 +322,10 @@ mod tests {
     #[case("123", "123")]
     #[case("\"123\"", "123")]
     #[case("\" 123\\u00a0\"", "123")]
-    #[case("554023000000235011554023000000235011554023", "554023000000235011554023000000235011554023")]
+    #[case(
+        "554023000000235011554023000000235011554023",
+        "554023000000235011554023000000235011554023"
+    )]
     #[case("0", "0")]
     #[case("007", "not_json")]
     #[case("\"a-b\"", "a-b")]

@@ -16,7 +16,7 @@ use crate::domain::{
     AccountName, Entry, Paused, Requested, Step, StopKind, Time, UserId, WallClock,
 };
 use crate::provider::{
-    Access, Detail, Identity, Moment, Provider, Reply, Request, Scope, Seen, Verdict,
+    Access, Detail, Identity, Moment, Provider, Reply, Request, Roles, Scope, Seen, Verdict,
 };
 use crate::transport::{Failure, Transport, TransportError};
 
@@ -193,20 +193,19 @@ impl Client {
             .await
     }
 
-    /// Asks which of `ids` have a protected role. Only where [`Provider::asks_roles`].
+    /// Asks which of `ids` have a protected role, with that role.
     ///
     /// # Errors
     ///
     /// See [`ClientError`].
-    pub async fn protected_roles(
+    pub(super) async fn protected_roles(
         &self,
+        roles: &dyn Roles,
         ids: &[UserId],
     ) -> Result<Vec<(UserId, String)>, ClientError> {
-        let build = |access: &Access| self.provider.roles(access, ids);
-        self.read("roles", build, |_, reply| {
-            self.provider.protected_roles(reply)
-        })
-        .await
+        let build = |access: &Access| roles.request(access, ids);
+        self.read("roles", build, |_, reply| roles.protected(reply))
+            .await
     }
 
     /// A request that changes nothing: tried like any other, counted like any other.

@@ -14,6 +14,7 @@ use super::sink::{Durability, SinkFailed};
 use super::task::{TaskRun, outcome_entry};
 use super::tokens::own;
 use crate::domain::{Entry, LaneStop, Outcome, OutcomeEntry, StopKind, Task, UserId};
+use crate::provider::Roles;
 
 /// How many tasks of a lane are looked after at once. More than the permits there are, so that
 /// tasks that wait for one endpoint's quota do not keep others from theirs; bounded, so that
@@ -128,7 +129,7 @@ impl Lane {
 
     /// The next batch; empty: there is none.
     async fn batch(&self, source: &mut TaskSource) -> Vec<Result<Task, Halt>> {
-        let batch_max = self.client.provider.defaults().roles_per_request.max(1);
+        let batch_max = self.client.provider.roles().map_or(1, Roles::users_max);
         loop {
             let mut tasks = Vec::with_capacity(batch_max);
             let mut broken = None;
@@ -153,9 +154,12 @@ impl Lane {
 
     /// Asks the roles of a batch and ends the rows of those who are protected.
     async fn without_protected(&self, mut tasks: Vec<Task>) -> Result<Vec<Task>, Halt> {
+        let Some(roles) = self.client.provider.roles() else {
+            return Ok(tasks);
+        };
         let asked = |task: &Task| {
             let next = task.action.steps().get(task.steps_done);
-            next.is_some_and(|step| self.client.provider.asks_roles(*step))
+            next.is_some_and(|step| roles.asked_before(*step))
         };
         let ids: Vec<UserId> = tasks
             .iter()
@@ -165,7 +169,7 @@ impl Lane {
         if ids.is_empty() {
             return Ok(tasks);
         }
-        let protected = match self.client.protected_roles(&ids).await {
+        let protected = match self.client.protected_roles(roles, &ids).await {
             Ok(protected) => protected,
             Err(ClientError::Passing { status, detail, .. }) => {
                 // Deleting an administrator cannot be mended; not asking is no way out.

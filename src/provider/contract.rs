@@ -1,6 +1,7 @@
 //! The trait every provider implements, and the values it speaks in.
 
 use std::fmt;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use ::http::{HeaderMap, HeaderValue};
@@ -54,21 +55,8 @@ pub trait Provider: Send + Sync + fmt::Debug {
     /// was. Then "no such user" after a request of ours that was never answered is our doing.
     fn unknown_when_gone(&self, step: Step) -> bool;
 
-    /// Whether roles are asked before `step`: the provider has a cheap read for it, and a user of
-    /// a protected role could be deleted by it.
-    fn asks_roles(&self, step: Step) -> bool;
-
-    /// The read that tells the roles of up to [`Defaults::roles_per_request`] users. Called only
-    /// where [`Provider::asks_roles`].
-    fn roles(&self, access: &Access, ids: &[UserId]) -> Request;
-
-    /// Reads the answer to [`Provider::roles`]: the users of a protected role, with that role. A
-    /// user it does not list is of none.
-    ///
-    /// # Errors
-    ///
-    /// The verdict: [`Verdict::Account`], [`Verdict::Moment`] or [`Verdict::TokenRejected`].
-    fn protected_roles(&self, reply: &Reply) -> Result<Vec<(UserId, String)>, Verdict>;
+    /// How roles are asked; `None`: this provider has no cheap read for it.
+    fn roles(&self) -> Option<&dyn Roles>;
 
     /// What the headers of any answer say of limits. `step`: of which request; `None`: a read.
     fn rate_hints(&self, step: Option<Step>, headers: &HeaderMap) -> RateHints;
@@ -85,6 +73,26 @@ pub trait Provider: Send + Sync + fmt::Debug {
 
     /// The access that `token` gives.
     fn access(&self, token: &Token) -> Access;
+}
+
+/// Who has a role that should not be deleted by a row in a file: asked of many users at once.
+pub trait Roles: Send + Sync {
+    /// Whether roles are asked before `step`: a user of a protected role could be deleted by it.
+    fn asked_before(&self, step: Step) -> bool;
+
+    /// How many users one request can ask for.
+    fn users_max(&self) -> usize;
+
+    /// The read that tells the roles of `ids`.
+    fn request(&self, access: &Access, ids: &[UserId]) -> Request;
+
+    /// Reads the answer: the users of a protected role, with that role. A user it does not list is
+    /// of none.
+    ///
+    /// # Errors
+    ///
+    /// The verdict: [`Verdict::Account`], [`Verdict::Moment`] or [`Verdict::TokenRejected`].
+    fn protected(&self, reply: &Reply) -> Result<Vec<(UserId, String)>, Verdict>;
 }
 
 /// How an account's requests are authorized.
@@ -166,8 +174,6 @@ pub struct Defaults {
     pub steps: Vec<(Step, Quota)>,
     /// Requests under way at once.
     pub concurrency: u32,
-    /// How many users one roles request can ask for; 0: there is no such request.
-    pub roles_per_request: usize,
 }
 
 /// What the headers of an answer say of limits.
@@ -188,4 +194,15 @@ pub struct RateHint {
     pub remaining: Option<u64>,
     /// Until the span begins anew.
     pub resets_in: Option<Duration>,
+}
+
+/// A limit that is stated in this program.
+///
+/// # Panics
+///
+/// For a limit of none, or over none or too long a time; every caller states a constant.
+pub(super) fn quota(requests: u32, span: Duration) -> Quota {
+    NonZeroU32::new(requests)
+        .and_then(|requests| Quota::try_new(requests, span))
+        .expect("a limit stated in the program is one")
 }

@@ -15,17 +15,44 @@
 //!   [`RowEnd::after_look`].
 //! - Every request goes to the base in the [`Access`], never to an address found in an answer.
 //! - A [`Detail`] holds the provider's code and fixed text only, cut, with addresses masked.
+//!
+//! # Code map
+//!
+//! [`build`] turns an account's settings into its provider. Each provider has a folder: `ids` is
+//! the rule for user ids, `requests` what is sent, `judge` what an answer to a deletion means,
+//! `reads` what an answer to a question means, `token` how tokens are had, `provider` the seam.
+//! What they share lies beside them: `address` (URLs that stay what they are), `authorization`,
+//! `body` (what kind of thing came back), `detail` (what may be kept of it), `digits` (ids that are
+//! numbers), `rate_hint` (headers), `status` (verdicts that no JSON is needed for), `grant` (the
+//! common form of a token's answer).
 
+mod address;
+mod authorization;
+mod body;
+mod build;
 mod contract;
+mod detail;
+mod digits;
+mod grant;
 mod http;
+mod rate_hint;
 mod settings;
+mod status;
+mod sunco;
+#[cfg(test)]
+mod testing;
 mod verdict;
+mod zendesk;
+mod zoho;
 
+pub use build::{BuildError, build};
 pub use contract::{
-    Access, Authorize, Defaults, Identity, Provider, RateHint, RateHints, Token, TokenRefused,
+    Access, Authorize, Defaults, Identity, Provider, RateHint, RateHints, Roles, Token,
+    TokenRefused,
 };
+pub use detail::Detail;
 pub use http::{Reply, Request};
 pub use settings::{
     ProviderSettings, SuncoAuth, SuncoSettings, ZendeskCredentials, ZendeskSettings, ZohoSettings,
 };
-pub use verdict::{Detail, Moment, RowEnd, Scope, Seen, Verdict};
+pub use verdict::{Moment, RowEnd, Scope, Seen, Verdict};

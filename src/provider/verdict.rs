@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::Detail;
 use crate::domain::{Outcome, StopKind};
 
 /// What a reply means: about this row, about the account, or about the moment.
@@ -109,15 +110,6 @@ pub enum Scope {
     Endpoint,
     /// The whole account's.
     Account,
-}
-
-/// The provider's own words, fit for a ledger: cut, with e-mail addresses masked.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Detail {
-    /// The provider's code, or a stable word of ours; `None`: it gives none.
-    pub code: Option<String>,
-    /// The provider's fixed text; `None`: it gives none.
-    pub message: Option<String>,
 }
 
 /// How a user stands when looked at.

@@ -25,7 +25,7 @@ use crate::pipeline::{
 };
 use crate::provider::{
     Access, Authorize, Defaults, Detail, Identity, Moment, Provider, RateHints, Reply, Request,
-    RowEnd, Scope, Seen, Token, TokenRefused, Verdict,
+    Roles, RowEnd, Scope, Seen, Token, TokenRefused, Verdict,
 };
 use crate::transport::{Failure, Transport, TransportError};
 
@@ -286,7 +286,6 @@ impl Provider for FakeProvider {
             requests: "400/1m".parse().unwrap(),
             steps: Vec::new(),
             concurrency: 8,
-            roles_per_request: 0,
         }
     }
 
@@ -355,16 +354,8 @@ impl Provider for FakeProvider {
         false
     }
 
-    fn asks_roles(&self, _: Step) -> bool {
-        false
-    }
-
-    fn roles(&self, _: &Access, _: &[UserId]) -> Request {
-        unreachable!()
-    }
-
-    fn protected_roles(&self, _: &Reply) -> Result<Vec<(UserId, String)>, Verdict> {
-        unreachable!()
+    fn roles(&self) -> Option<&dyn Roles> {
+        None
     }
 
     fn rate_hints(&self, _: Option<Step>, _: &HeaderMap) -> RateHints {

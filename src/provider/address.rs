@@ -1,0 +1,157 @@
+//! Where requests go: checked base addresses, and URLs built of them segment by segment.
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use url::{Host, Url};
+
+use super::BuildError;
+
+/// What is encoded in a path segment: everything but RFC 3986's unreserved characters. The `url`
+/// crate's own set leaves many reserved ones as they are, which servers read differently.
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+/// Refuses an address that credentials must not be sent to, or that no path can be added to.
+///
+/// # Errors
+///
+/// [`BuildError::Address`], naming `setting`.
+pub(super) fn check_base(setting: &'static str, url: &Url) -> Result<(), BuildError> {
+    let problem = if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
+        "is no web address; write https:// and a host"
+    } else if url.scheme() == "http" && !is_loopback(url) {
+        "is plain http, which shows the credentials to everyone on the way; write https"
+    } else if !url.username().is_empty() || url.password().is_some() {
+        "holds a user name or a password; credentials have settings of their own"
+    } else if url.query().is_some() || url.fragment().is_some() {
+        "holds a `?` or a `#`; end it after the path"
+    } else {
+        return Ok(());
+    };
+    Err(BuildError::Address { setting, problem })
+}
+
+/// Whether `url` is on this machine.
+pub(super) fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        None => false,
+    }
+}
+
+/// The URL of `segments` below `base`, whose own path stays in front.
+///
+/// **Invariant**: no segment is empty, `.` or `..`. A URL collapses those, even encoded, and a
+/// request to delete one user would become one to delete the list above, or the app; ids like
+/// that are refused by every provider's `check_id`, long before.
+///
+/// # Panics
+///
+/// When the invariant is broken: better no request than that one.
+pub(super) fn endpoint(base: &Url, segments: &[&str]) -> Url {
+    let mut path = base.path().trim_end_matches('/').to_owned();
+    for segment in segments {
+        assert!(
+            !matches!(*segment, "" | "." | ".."),
+            "a path segment must be able to stand alone"
+        );
+        path.push('/');
+        path.extend(utf8_percent_encode(segment, SEGMENT));
+    }
+    let mut url = base.clone();
+    url.set_path(&path);
+    url
+}
+
+/// Host and, if it is not the scheme's own, port.
+pub(super) fn authority(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    match url.port() {
+        Some(port) => format!("{host}:{port}"),
+        None => host.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use percent_encoding::percent_decode_str;
+    use proptest::prelude::*;
+    use rstest::rstest;
+    use url::Url;
+
+    use super::{authority, check_base, endpoint};
+
+    #[rstest]
+    #[case("https://acme.zendesk.com", true)]
+    #[case("https://acme.zendesk.com/sc/", true)]
+    #[case("http://127.0.0.1:8080/t/acme", true)]
+    #[case("http://[::1]:8080", true)]
+    #[case("http://localhost:1", true)]
+    #[case("http://acme.zendesk.com", false)]
+    #[case("http://127.0.0.1.example.com", false)]
+    #[case("http://10.0.0.1", false)]
+    #[case("https://user:pass@acme.zendesk.com", false)]
+    #[case("https://acme.zendesk.com?x=1", false)]
+    #[case("https://acme.zendesk.com#x", false)]
+    #[case("ftp://acme.zendesk.com", false)]
+    #[case("mailto:a@b", false)]
+    fn an_address_must_be_fit_for_credentials(#[case] url: &str, #[case] fit: bool) {
+        assert_eq!(check_base("base_url", &url.parse().unwrap()).is_ok(), fit);
+    }
+
+    #[rstest]
+    #[case("%2e%2e", "%252e%252e")]
+    #[case("a/b?c#d", "a%2Fb%3Fc%23d")]
+    #[case("a\\b", "a%5Cb")]
+    #[case("+ x", "%2B%20x")]
+    #[case("ü", "%C3%BC")]
+    #[case("...", "...")]
+    #[case("a:b@c;d=e,f", "a%3Ab%40c%3Bd%3De%2Cf")]
+    fn everything_but_the_unreserved_is_encoded(#[case] segment: &str, #[case] encoded: &str) {
+        let base: Url = "http://127.0.0.1:8080/t/acme/".parse().unwrap();
+        assert_eq!(
+            endpoint(&base, &["users", segment, "tail"]).as_str(),
+            format!("http://127.0.0.1:8080/t/acme/users/{encoded}/tail")
+        );
+    }
+
+    #[rstest]
+    #[case("")]
+    #[case(".")]
+    #[case("..")]
+    #[should_panic(expected = "stand alone")]
+    fn a_segment_that_would_collapse_makes_no_url(#[case] segment: &str) {
+        endpoint(&"https://h/p".parse().unwrap(), &["users", segment]);
+    }
+
+    #[test]
+    fn the_authority_names_an_unusual_port_only() {
+        for (url, told) in [
+            ("https://h.example/p", "h.example"),
+            ("https://h.example:443", "h.example"),
+            ("http://[::1]:8080", "[::1]:8080"),
+        ] {
+            assert_eq!(authority(&url.parse().unwrap()), told);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_segment_stays_one_segment_at_the_same_host(segment in ".{1,60}") {
+            prop_assume!(segment != "." && segment != "..");
+            let base: Url = "https://h.example:8443/t/acme".parse().unwrap();
+            let url = endpoint(&base, &["v2", &segment, "end"]);
+            let segments: Vec<&str> = url.path_segments().unwrap().collect();
+            prop_assert_eq!(segments.len(), 5);
+            prop_assert_eq!((segments[0], segments[1], segments[2], segments[4]), ("t", "acme", "v2", "end"));
+            let decoded = percent_decode_str(segments[3]).decode_utf8().unwrap();
+            prop_assert_eq!(decoded.as_ref(), segment.as_str());
+            prop_assert_eq!(authority(&url), "h.example:8443");
+            prop_assert!(url.query().is_none() && url.fragment().is_none());
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! What kind of thing a body is, before anyone asks what it says.
+//!
+//! The body decides, not the content type: Zendesk sends plain text as `text/html`, and a proxy
+//! may call its page anything.
+
+use serde_json::{Map, Value};
+
+use super::Reply;
+
+/// A JSON object.
+pub(super) type Object = Map<String, Value>;
+
+/// A body, by kind.
+#[derive(Debug)]
+pub(super) enum Body<'a> {
+    /// A JSON object: the only form in which a provider confirms anything.
+    Object(Object),
+    /// A page or other markup: never a provider's API.
+    Markup,
+    /// Nothing, or only blanks.
+    Empty,
+    /// Plain text.
+    Text(&'a str),
+    /// Other JSON, or bytes that are no text.
+    Other,
+}
+
+impl<'a> Body<'a> {
+    /// The kind of the body of `reply`.
+    pub(super) fn of(reply: &'a Reply) -> Self {
+        let Ok(text) = std::str::from_utf8(&reply.body) else {
+            return Self::Other;
+        };
+        let text = text.trim_start_matches('\u{feff}').trim();
+        match text.as_bytes().first() {
+            None => Self::Empty,
+            Some(b'<') => Self::Markup,
+            Some(b'{') => match serde_json::from_str(text) {
+                Ok(object) => Self::Object(object),
+                Err(_) => Self::Other,
+            },
+            Some(b'[' | b'"') => Self::Other,
+            Some(_) => Self::Text(text),
+        }
+    }
+
+    /// The object, if it is one.
+    pub(super) fn object(&self) -> Option<&Object> {
+        match self {
+            Self::Object(object) => Some(object),
+            Self::Markup | Self::Empty | Self::Text(_) | Self::Other => None,
+        }
+    }
+}
+
+/// An id as text: a string as it is, a whole number by its digits. A float is no id.
+pub(super) fn id_text(value: Option<&Value>) -> Option<String> {
+    match value? {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => number.as_u64().map(|id| id.to_string()),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+/// The text of the field `name`, if it is a text.
+pub(super) fn text<'o>(object: &'o Object, name: &str) -> Option<&'o str> {
+    object.get(name)?.as_str()
+}
+
+/// The object in the field `name`, if it is one.
+pub(super) fn child<'o>(object: &'o Object, name: &str) -> Option<&'o Object> {
+    object.get(name)?.as_object()
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use serde_json::json;
+
+    use super::{Body, id_text};
+    use crate::provider::Reply;
+
+    #[rstest]
+    #[case(b"", "Empty")]
+    #[case(b" \r\n", "Empty")]
+    #[case(b"\xef\xbb\xbf{\"a\":1}", "Object")]
+    #[case(b"{\"a\":", "Other")]
+    #[case(b"[1]", "Other")]
+    #[case(b"\xff\xfe", "Other")]
+    #[case(b"  <!DOCTYPE html>", "Markup")]
+    #[case(b"Not Found", "Text")]
+    fn a_body_is_known_by_what_it_holds(#[case] bytes: &'static [u8], #[case] kind: &str) {
+        let reply = Reply {
+            body: bytes.into(),
+            ..Reply::default()
+        };
+        let told = format!("{:?}", Body::of(&reply));
+        assert!(told.starts_with(kind), "{told}");
+    }
+
+    #[test]
+    fn an_id_never_passes_through_a_float() {
+        assert_eq!(
+            id_text(Some(&json!(18_446_744_073_709_551_615_u64))).unwrap(),
+            "18446744073709551615"
+        );
+        assert_eq!(id_text(Some(&json!("007"))).unwrap(), "007");
+        for other in ["1.0", "1e3", "-1", "18446744073709551616", "null", "true"] {
+            let value = serde_json::from_str(other).unwrap();
+            assert_eq!(id_text(Some(&value)), None, "{other}");
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! The provider's own words, made fit for a ledger of erased people.
+//!
+//! A [`Detail`] is the only thing of an answer's text that outlives the answer, so everything that
+//! could name a person is taken out here: e-mail addresses are masked, control and invisible
+//! characters dropped, the rest cut. Which *part* of an answer is fixed text at all (and not, say,
+//! the user's name) is each provider's knowledge, not this module's.
+
+/// What stands where an e-mail address stood.
+const MASK: &str = "***@***";
+
+/// How many characters of a text are looked at; what is further back is cut anyway.
+const READ_CHARS_MAX: usize = 2_000;
+
+/// The provider's own words, fit for a ledger: cut, with e-mail addresses masked.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Detail {
+    /// The provider's code, or a stable word of ours; `None`: it gives none.
+    pub code: Option<String>,
+    /// The provider's fixed text; `None`: it gives none.
+    pub message: Option<String>,
+}
+
+impl Detail {
+    /// The longest code kept, in characters.
+    pub const CODE_CHARS_MAX: usize = 64;
+    /// The longest message kept, in characters, the mark of a cut included.
+    pub const MESSAGE_CHARS_MAX: usize = 200;
+
+    /// What a provider said. A `code` that is no plain word is no code; it is taken as the message
+    /// where there is none.
+    pub fn said(code: Option<&str>, message: Option<&str>) -> Self {
+        let word = code.filter(|code| is_code(code));
+        let text = message
+            .filter(|text| !text.trim().is_empty())
+            .or_else(|| code.filter(|_| word.is_none()));
+        Self {
+            code: word.map(str::to_owned),
+            message: text.map(clean).filter(|text| !text.is_empty()),
+        }
+    }
+
+    /// What this program has to say of an answer, under a stable word of its own.
+    pub fn ours(code: &'static str, message: impl AsRef<str>) -> Self {
+        Self::said(Some(code), Some(message.as_ref()))
+    }
+
+    /// Whether the answer said anything at all.
+    pub fn is_empty(&self) -> bool {
+        self.code.is_none() && self.message.is_none()
+    }
+
+    /// Whether the code is `code`, however it is capitalised.
+    pub(super) fn has_code(&self, code: &str) -> bool {
+        self.code
+            .as_deref()
+            .is_some_and(|own| own.eq_ignore_ascii_case(code))
+    }
+
+    /// Whether the message holds `part`, which is lower-case, however it is capitalised there.
+    pub(super) fn mentions(&self, part: &str) -> bool {
+        self.message
+            .as_deref()
+            .is_some_and(|text| text.to_ascii_lowercase().contains(part))
+    }
+
+    /// The same with `hint`, words of ours, after the provider's.
+    #[must_use]
+    pub(super) fn with_hint(self, hint: &str) -> Self {
+        let message = match &self.message {
+            Some(said) => format!("{said}; {hint}"),
+            None => hint.to_owned(),
+        };
+        Self {
+            message: Some(clean(&message)),
+            ..self
+        }
+    }
+}
+
+/// A code is one word of letters, digits and a few signs.
+fn is_code(text: &str) -> bool {
+    (1..=Detail::CODE_CHARS_MAX).contains(&text.len())
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'))
+}
+
+/// `text` without what must not be kept.
+fn clean(text: &str) -> String {
+    let mut read: String = text
+        .chars()
+        .take(READ_CHARS_MAX)
+        .filter_map(visible)
+        .collect();
+    if text.chars().nth(READ_CHARS_MAX).is_some() {
+        // The last word may be the first half of an address, which would not be known for one.
+        read.truncate(read.rfind(' ').unwrap_or(0));
+    }
+    let one_line = read.split_whitespace().collect::<Vec<_>>().join(" ");
+    cut(&masked(&one_line))
+}
+
+/// The character to keep for `c`: control characters become blanks, invisible ones vanish.
+fn visible(c: char) -> Option<char> {
+    match c {
+        '\u{200b}'..='\u{200f}'
+        | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}'
+        | '\u{feff}'
+        | '\u{ad}' => None,
+        c if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') => Some(' '),
+        c => Some(c),
+    }
+}
+
+/// At most [`Detail::MESSAGE_CHARS_MAX`] characters of `text`, with a mark where it was cut.
+fn cut(text: &str) -> String {
+    if text.chars().nth(Detail::MESSAGE_CHARS_MAX).is_none() {
+        return text.to_owned();
+    }
+    let mut kept: String = text.chars().take(Detail::MESSAGE_CHARS_MAX - 1).collect();
+    kept.push('…');
+    kept
+}
+
+/// `text` with every word that holds an at sign, also an encoded one, masked.
+fn masked(text: &str) -> String {
+    // Signs that cannot stand in an unquoted address, RFC 5322 `specials` and blanks. An
+    // apostrophe and a stroke can.
+    let is_border = |c: char| {
+        c.is_whitespace() || matches!(c, '<' | '>' | '(' | ')' | '[' | ']' | ',' | ';' | ':' | '"')
+    };
+    let mut out = String::with_capacity(text.len());
+    for piece in text.split_inclusive(is_border) {
+        let border = piece.chars().next_back().filter(|c| is_border(*c));
+        let word = border.map_or(piece, |c| &piece[..piece.len() - c.len_utf8()]);
+        if has_at(word) {
+            drop_quoted_tail(&mut out, word);
+            out.push_str(MASK);
+        } else {
+            out.push_str(word);
+        }
+        out.extend(border);
+    }
+    out
+}
+
+/// Whether `word` holds an at sign: plain, full-width, small, or percent-encoded.
+fn has_at(word: &str) -> bool {
+    word.contains(['@', '\u{ff20}', '\u{fe6b}']) || word.contains("%40")
+}
+
+/// Takes the quoted first half of an address (`"jane doe"@…`) off the end of `out`.
+fn drop_quoted_tail(out: &mut String, word: &str) {
+    if word.starts_with('@')
+        && let Some(quoted) = out.strip_suffix('"')
+        && let Some(opening) = quoted.rfind('"')
+    {
+        out.truncate(opening);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use rstest::rstest;
+
+    use super::{Detail, MASK};
+
+    fn message(text: &str) -> String {
+        Detail::said(None, Some(text)).message.unwrap_or_default()
+    }
+
+    #[rstest]
+    #[case("mail to jane.doe@example.com failed", "mail to ***@*** failed")]
+    #[case("<o'brien+x@example.com>: no", "<***@***>: no")]
+    #[case("\"jane doe\"@example.com is taken", "***@*** is taken")]
+    #[case("login=jane%40example.com", "***@***")]
+    #[case("jane＠example.com", "***@***")]
+    #[case("mailto:a@b,c@d;e@f", "mailto:***@***,***@***;***@***")]
+    #[case("a\u{0}b\tc\r\n  d\u{1b}[31m", "a b c d [31m")]
+    #[case("left\u{202e}right\u{200b}", "leftright")]
+    #[case("   ", "")]
+    fn what_must_not_be_kept_is_taken_out(#[case] text: &str, #[case] kept: &str) {
+        assert_eq!(message(text), kept);
+    }
+
+    #[test]
+    fn a_long_text_is_cut_at_a_character_and_marked() {
+        let kept = message(&"ä".repeat(500));
+        assert_eq!(kept.chars().count(), Detail::MESSAGE_CHARS_MAX);
+        assert!(kept.ends_with('…'));
+        assert_eq!(message(&"b".repeat(200)).chars().count(), 200);
+    }
+
+    #[test]
+    fn an_address_across_the_reading_limit_leaves_no_half() {
+        let text = format!(
+            "{} {}jane.doe@example.com",
+            "a@b".repeat(600),
+            "x".repeat(190)
+        );
+        assert!(!message(&text).contains("jane"), "{}", message(&text));
+    }
+
+    #[rstest]
+    #[case("RecordNotFound", true)]
+    #[case("user_not_found", true)]
+    #[case("invalid_code.v2-x", true)]
+    #[case("Couldn't authenticate you", false)]
+    #[case("jane@example.com", false)]
+    #[case("", false)]
+    fn a_code_is_one_plain_word_and_anything_else_is_text(#[case] text: &str, #[case] code: bool) {
+        let detail = Detail::said(Some(text), None);
+        assert_eq!(detail.code.is_some(), code);
+        assert_eq!(detail.message.is_some(), !code && !text.is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn no_detail_holds_an_address_or_exceeds_its_length(
+            code in "\\PC{0,80}",
+            text in "([a-z@\"' <>\\\\:,%40＠.\\x00-\\x1f]|\\PC){0,400}",
+        ) {
+            let detail = Detail::said(Some(&code), Some(&text));
+            let message = detail.message.unwrap_or_default();
+            prop_assert!(message.chars().count() <= Detail::MESSAGE_CHARS_MAX);
+            prop_assert!(!message.replace(MASK, "").contains(['@', '＠']), "{message}");
+            prop_assert!(!message.chars().any(char::is_control));
+            let code = detail.code.unwrap_or_default();
+            prop_assert!(code.len() <= Detail::CODE_CHARS_MAX && !code.contains('@'));
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! Ids that are numbers: what spreadsheets, exports and slips of the hand make of them, and how to
+//! mend each. The cell's text is never repeated: it may hold anything, a name or an address too.
+
+use crate::domain::IdProblem;
+
+/// The digits a float, and so a spreadsheet, keeps.
+const FLOAT_DIGITS: usize = 15;
+
+/// Passes `text` if it is written as a whole number without a leading zero; else says which
+/// mistake it is.
+///
+/// # Errors
+///
+/// The mistake, with a code of its own and how to mend it.
+pub(super) fn plain(text: &str) -> Result<(), IdProblem> {
+    match mistake(text) {
+        None => Ok(()),
+        Some((code, reason)) => Err(IdProblem {
+            code,
+            reason: reason.to_owned(),
+        }),
+    }
+}
+
+/// Whether the digits of `text` end as a spreadsheet leaves them that kept fifteen and put zeros
+/// for the rest: more than fifteen, and three zeros at the end. One in a thousand true ids ends so
+/// as well.
+pub(super) fn looks_rounded(text: &str) -> bool {
+    text.len() > FLOAT_DIGITS && text.ends_with("000")
+}
+
+fn mistake(text: &str) -> Option<(&'static str, &'static str)> {
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    Some(if text.is_empty() {
+        ("empty", "the id is missing")
+    } else if text == "0" {
+        ("zero", "0 is no user's id")
+    } else if digits(text) {
+        if !text.starts_with('0') {
+            return None;
+        }
+        (
+            "leading_zero",
+            "the id begins with 0, which no id of this provider does; export the column again",
+        )
+    } else if text.contains(invisible) {
+        (
+            "invisible_character",
+            "the id holds a character that cannot be seen; type the id anew, or export it again",
+        )
+    } else if text.contains('@') {
+        (
+            "email",
+            "this is an e-mail address, not an id; name the column of the ids with --id-column",
+        )
+    } else if text.starts_with("=\"") || text.starts_with('\'') {
+        (
+            "formula",
+            "the id is wrapped as a spreadsheet's formula or text; export the bare value",
+        )
+    } else if text.strip_prefix('-').is_some_and(digits) {
+        (
+            "minus",
+            "an id is never negative; look at how the file was made",
+        )
+    } else if text.strip_prefix('+').is_some_and(digits) {
+        ("plus", "the id begins with a plus sign; take it off")
+    } else if is_scientific(text) {
+        (
+            "scientific_notation",
+            "the id is in scientific notation, so its last digits are lost; export it again with \
+             the column formatted as text",
+        )
+    } else if is_grouped(text) {
+        (
+            "thousands_separators",
+            "the id has thousands separators; export it again with the column formatted as text",
+        )
+    } else if text
+        .split_once(['.', ','])
+        .is_some_and(|(whole, part)| digits(whole) && (part.is_empty() || digits(part)))
+    {
+        (
+            "decimal_point",
+            "the id has a decimal point, so it went through a number; export it again with the \
+             column formatted as text",
+        )
+    } else if text.chars().all(char::is_numeric) {
+        (
+            "foreign_digits",
+            "the id is written in digits other than 0 to 9; export it again in plain digits",
+        )
+    } else {
+        (
+            "not_digits",
+            "an id of this provider is digits only; name the column of the ids with --id-column",
+        )
+    })
+}
+
+fn invisible(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{ad}')
+}
+
+/// `6.16E+17`, `6,16e17`, `6E17`.
+fn is_scientific(text: &str) -> bool {
+    let Some((mantissa, exponent)) = text.split_once(['e', 'E']) else {
+        return false;
+    };
+    let exponent = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
+    let mantissa = mantissa.strip_prefix(['+', '-']).unwrap_or(mantissa);
+    !exponent.is_empty()
+        && exponent.bytes().all(|byte| byte.is_ascii_digit())
+        && mantissa.bytes().any(|byte| byte.is_ascii_digit())
+        && mantissa
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b','))
+}
+
+/// `6,164,068`, `6.164.068`, `6 164 068`, `6'164'068`: groups of three after the first, with one
+/// and the same sign between. A single point or comma before three digits is a decimal point as
+/// easily, and is told as that.
+fn is_grouped(text: &str) -> bool {
+    let Some(separator) = text.chars().find(|c| !c.is_ascii_digit()) else {
+        return false;
+    };
+    let known = matches!(separator, ',' | '.' | '\'' | '_' | '’') || separator.is_whitespace();
+    let mut groups = text.split(separator);
+    let first = groups.next().unwrap_or_default();
+    let rest: Vec<&str> = groups.collect();
+    let alone = rest.len() == 1 && matches!(separator, ',' | '.');
+    known
+        && !alone
+        && (1..=3).contains(&first.len())
+        && rest
+            .iter()
+            .all(|group| group.len() == 3 && group.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use rstest::rstest;
+
+    use super::{looks_rounded, plain};
+
+    #[rstest]
+    #[case("", "empty")]
+    #[case("0", "zero")]
+    #[case("0123", "leading_zero")]
+    #[case("-123", "minus")]
+    #[case("+123", "plus")]
+    #[case("6.16E+12", "scientific_notation")]
+    #[case("6,16407E+12", "scientific_notation")]
+    #[case("6e12", "scientific_notation")]
+    #[case("6164068886042.0", "decimal_point")]
+    #[case("6164068886042,00", "decimal_point")]
+    #[case("123.", "decimal_point")]
+    #[case("1.234", "decimal_point")]
+    #[case("6,164,068,886,042", "thousands_separators")]
+    #[case("6.164.068", "thousands_separators")]
+    #[case("6 164", "thousands_separators")]
+    #[case("6\u{a0}164\u{a0}068", "thousands_separators")]
+    #[case("6\u{202f}164\u{202f}068", "thousands_separators")]
+    #[case("6'164'068", "thousands_separators")]
+    #[case("=\"123\"", "formula")]
+    #[case("'123", "formula")]
+    #[case("123\u{200b}", "invisible_character")]
+    #[case("12\n3", "invisible_character")]
+    #[case("jane@example.com", "email")]
+    #[case("１２３", "foreign_digits")]
+    #[case("١٢٣", "foreign_digits")]
+    #[case("Jane Doe", "not_digits")]
+    #[case("12-34", "not_digits")]
+    #[case("12 34", "not_digits")]
+    #[case("null", "not_digits")]
+    fn each_mistake_has_its_own_code(#[case] text: &str, #[case] code: &str) {
+        assert_eq!(plain(text).unwrap_err().code, code);
+    }
+
+    #[test]
+    fn a_reason_never_repeats_the_cell() {
+        for text in ["jane@example.com", "Jane Doe", "6.16E+12", "-98765"] {
+            let reason = plain(text).unwrap_err().reason;
+            assert!(!reason.contains(text), "{reason}");
+        }
+    }
+
+    #[test]
+    fn zeros_are_suspicious_only_beyond_what_a_float_keeps() {
+        for (text, rounded) in [
+            ("6164068886000", false),
+            ("616406888604000", false),
+            ("6164068886040000", true),
+            ("6164068886040010", false),
+        ] {
+            assert_eq!(looks_rounded(text), rounded, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn only_plain_whole_numbers_pass(text in "\\PC{0,24}|[0-9eE.,+' -]{0,24}") {
+            let whole = !text.is_empty()
+                && text.bytes().all(|byte| byte.is_ascii_digit())
+                && !text.starts_with('0');
+            prop_assert_eq!(plain(&text).is_ok(), whole);
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! The common form of a token endpoint's answer, RFC 6749 section 5.
+
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use super::body::{Body, Object, text};
+use super::{Detail, Reply, TokenRefused};
+use crate::domain::Quota;
+
+/// The longest life of a token taken; one that claims more is asked for anew by then.
+const LIFE_MAX: Duration = Quota::SPAN_MAX;
+
+/// The access token in `answer`; `None`: there is none, or none that can stand in a header.
+pub(super) fn access_token(answer: &Object) -> Option<SecretString> {
+    text(answer, "access_token")
+        .filter(|token| !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic()))
+        .map(SecretString::from)
+}
+
+/// How long the token lives by the field `name`, a number of seconds or a text of one.
+pub(super) fn life_secs(answer: &Object, name: &str) -> Option<Duration> {
+    let value = answer.get(name)?;
+    let secs = value.as_u64().or_else(|| value.as_str()?.parse().ok())?;
+    Some(Duration::from_secs(secs).min(LIFE_MAX))
+}
+
+/// What an answer without a token says: `error` and `error_description`.
+pub(super) fn refusal(answer: &Object) -> Detail {
+    let message = ["error_description", "description", "message"]
+        .into_iter()
+        .find_map(|name| text(answer, name));
+    Detail::said(text(answer, "error"), message)
+}
+
+/// What an answer means that is no JSON object: only redirects and addresses that do not exist
+/// stay as they are, everything else passes.
+pub(super) fn no_object(reply: &Reply, body: &Body<'_>) -> TokenRefused {
+    match reply.status {
+        300..=399 => TokenRefused::Rejected(Detail::ours(
+            "redirect",
+            "the token address redirects, which it never does; look at the address in the settings",
+        )),
+        404 | 405 | 410 => TokenRefused::Rejected(Detail::ours(
+            "no_token_endpoint",
+            format!(
+                "HTTP {} from the token address; look at the address in the settings",
+                reply.status
+            ),
+        )),
+        401 | 403 if !matches!(body, Body::Markup) => TokenRefused::Rejected(Detail::ours(
+            "token_refused",
+            format!(
+                "HTTP {} from the token address, without a word why",
+                reply.status
+            ),
+        )),
+        status => TokenRefused::Later(Detail::ours(
+            "no_token",
+            format!("HTTP {status} from the token address, with something that is not its JSON"),
+        )),
+    }
+}

@@ -1,0 +1,211 @@
+//! What headers say of limits and waiting, in every spelling the providers have used.
+//!
+//! Pure: a date is read against the answer's own `Date`, never against a clock of ours.
+
+use std::time::Duration;
+
+use ::http::{HeaderMap, header};
+
+use crate::domain::Quota;
+
+/// The longest wait read from a header; anything longer is taken as this. No provider asks for so
+/// much: its longest limit is a day's.
+pub(super) const WAIT_MAX: Duration = Quota::SPAN_MAX;
+
+/// The longest header value looked at, in bytes.
+const VALUE_BYTES_MAX: usize = 256;
+
+/// What `Retry-After` asks for, of several the longest: seconds, or an HTTP date less the answer's
+/// `Date`. A date in the past is zero. `None`: there is none, it cannot be read, or it is a date
+/// and the answer has no `Date`.
+///
+/// See <https://www.rfc-editor.org/rfc/rfc9110#field.retry-after>.
+pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    headers
+        .get_all(header::RETRY_AFTER)
+        .into_iter()
+        .filter_map(|value| value.to_str().ok())
+        .filter_map(|value| seconds(value).or_else(|| until(value, headers)))
+        .max()
+}
+
+/// A number of seconds; a part of one counts as a whole.
+pub(super) fn seconds(text: &str) -> Option<Duration> {
+    let text = bounded(text)?;
+    let (whole, part) = text.split_once('.').unwrap_or((text, "0"));
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if !digits(whole) || !digits(part) {
+        return None;
+    }
+    let rest = u64::from(part.bytes().any(|byte| byte != b'0'));
+    // More digits than a u64 holds are more seconds than anyone waits.
+    let whole = whole.parse::<u64>().unwrap_or(u64::MAX);
+    Some(Duration::from_secs(whole.saturating_add(rest)).min(WAIT_MAX))
+}
+
+/// How far the HTTP date `text` lies after the answer's `Date`.
+fn until(text: &str, headers: &HeaderMap) -> Option<Duration> {
+    let date = |text: &str| httpdate::parse_http_date(bounded(text)?).ok();
+    let now = date(headers.get(header::DATE)?.to_str().ok()?)?;
+    let wait = date(text)?.duration_since(now).unwrap_or_default();
+    Some(wait.min(WAIT_MAX))
+}
+
+/// The number in the first of `names` that holds one. Anything after the number (a window, as the
+/// IETF's drafts have it) is left.
+pub(super) fn number(headers: &HeaderMap, names: &[&str]) -> Option<u64> {
+    names
+        .iter()
+        .filter_map(|name| headers.get(*name)?.to_str().ok())
+        .find_map(leading_number)
+}
+
+/// What one of Zendesk's composed headers says: `total=700; remaining=699; resets=41`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Composed {
+    /// Requests per span.
+    pub(super) total: Option<u64>,
+    /// Requests left.
+    pub(super) remaining: Option<u64>,
+    /// Until the span begins anew.
+    pub(super) resets: Option<Duration>,
+}
+
+/// Reads a composed header; `None`: it says nothing known.
+pub(super) fn composed(text: &str) -> Option<Composed> {
+    let mut said = Composed::default();
+    for part in bounded(text)?.split([';', ',']) {
+        let Some((name, value)) = part.split_once('=') else {
+            continue;
+        };
+        let value = value.trim();
+        match name.trim().to_ascii_lowercase().as_str() {
+            "total" | "limit" => said.total = leading_number(value),
+            "remaining" => said.remaining = leading_number(value),
+            "resets" | "reset" => said.resets = seconds(value),
+            _ => {}
+        }
+    }
+    (said != Composed::default()).then_some(said)
+}
+
+fn leading_number(text: &str) -> Option<u64> {
+    let text = bounded(text)?;
+    let end = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
+    let (number, rest) = text.split_at(end);
+    if !(rest.is_empty() || rest.starts_with([',', ';', ' '])) {
+        return None;
+    }
+    number.parse().ok()
+}
+
+fn bounded(text: &str) -> Option<&str> {
+    (text.len() <= VALUE_BYTES_MAX).then(|| text.trim())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use ::http::{HeaderMap, HeaderName, HeaderValue};
+    use proptest::prelude::*;
+    use rstest::rstest;
+
+    use super::{Composed, WAIT_MAX, composed, number, retry_after};
+
+    fn headers(pairs: &[(&str, &str)]) -> HeaderMap {
+        pairs
+            .iter()
+            .map(|(name, value)| {
+                let name: HeaderName = name.parse().unwrap();
+                (name, HeaderValue::from_str(value).unwrap())
+            })
+            .fold(HeaderMap::new(), |mut all, (name, value)| {
+                all.append(name, value);
+                all
+            })
+    }
+
+    const NOW: &str = "Sun, 22 Nov 2026 09:00:00 GMT";
+
+    #[rstest]
+    #[case("93", Some(93))]
+    #[case(" 0 ", Some(0))]
+    #[case("1.2", Some(2))]
+    #[case("2.0", Some(2))]
+    #[case("99999999999999999999999999", Some(WAIT_MAX.as_secs()))]
+    #[case("Sun, 22 Nov 2026 09:01:33 GMT", Some(93))]
+    #[case("Sunday, 22-Nov-26 09:01:33 GMT", Some(93))]
+    #[case("Sun Nov 22 09:01:33 2026", Some(93))]
+    #[case("Sun, 22 Nov 2026 08:00:00 GMT", Some(0))]
+    #[case("-5", None)]
+    #[case("+5", None)]
+    #[case("", None)]
+    #[case("soon", None)]
+    #[case("1e3", None)]
+    fn retry_after_is_seconds_or_a_date(#[case] value: &str, #[case] secs: Option<u64>) {
+        let headers = headers(&[("retry-after", value), ("date", NOW)]);
+        assert_eq!(retry_after(&headers), secs.map(Duration::from_secs));
+    }
+
+    #[test]
+    fn a_date_without_the_servers_own_time_is_unknown() {
+        for date in [None, Some("yesterday")] {
+            let mut pairs = vec![("retry-after", "Sun, 22 Nov 2026 09:01:33 GMT")];
+            pairs.extend(date.map(|date| ("date", date)));
+            assert_eq!(retry_after(&headers(&pairs)), None);
+        }
+    }
+
+    #[test]
+    fn of_several_waits_the_longest_counts() {
+        let headers = headers(&[
+            ("retry-after", "5"),
+            ("retry-after", "x"),
+            ("retry-after", "7"),
+        ]);
+        assert_eq!(retry_after(&headers), Some(Duration::from_secs(7)));
+    }
+
+    #[test]
+    fn the_first_name_that_holds_a_number_is_taken() {
+        let headers = headers(&[
+            ("x-rate-limit", "many"),
+            ("ratelimit-limit", "700, 700;w=60"),
+            ("rate-limit", "1"),
+        ]);
+        let names = ["x-rate-limit", "ratelimit-limit", "rate-limit"];
+        assert_eq!(number(&headers, &names), Some(700));
+        assert_eq!(number(&headers, &["absent"]), None);
+    }
+
+    #[rstest]
+    #[case("total=700; remaining=0; resets=41", Some((Some(700), Some(0), Some(41))))]
+    #[case("Total = 30 ;REMAINING=29;x=1", Some((Some(30), Some(29), None)))]
+    #[case("remaining=-1; total=a", None)]
+    #[case("700", None)]
+    #[case("", None)]
+    fn a_composed_header_is_read(
+        #[case] value: &str,
+        #[case] said: Option<(Option<u64>, Option<u64>, Option<u64>)>,
+    ) {
+        let said = said.map(|(total, remaining, resets)| Composed {
+            total,
+            remaining,
+            resets: resets.map(Duration::from_secs),
+        });
+        assert_eq!(composed(value), said);
+    }
+
+    proptest! {
+        #[test]
+        fn no_header_breaks_the_reading_and_no_wait_is_endless(value in "[ -~]{0,300}") {
+            let headers = headers(&[("retry-after", &value), ("date", NOW), ("x-rate-limit", &value)]);
+            prop_assert!(retry_after(&headers).is_none_or(|wait| wait <= WAIT_MAX));
+            let _ = number(&headers, &["x-rate-limit"]);
+            let _ = composed(&value);
+        }
+    }
+}

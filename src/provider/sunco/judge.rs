@@ -1,0 +1,125 @@
+//! What Sunshine Conversations' answer to a deletion means.
+//!
+//! Success is told by the body alone; every other answer goes through [`refusal`], whose rules are
+//! these, in order:
+//!
+//! | answer | verdict |
+//! | --- | --- |
+//! | 3xx | account: wrong address; the API never redirects |
+//! | 5xx, 408 | moment: unwell; a 503 with `Retry-After` was turned away |
+//! | 429 | moment: throttled, the account |
+//! | a page | moment: not the API's |
+//! | 401 | account: the key is wrong |
+//! | 402 | account: in the specification it is the plan that does not allow something |
+//! | 403 | account: the key's scope does not reach |
+//! | 404 `user_not_found`, or empty, or the plain words | row not found |
+//! | 404 `app_not_found`, or another code | account: wrong app or address |
+//! | 405, 406, 410, 415 | account: what answers there does not speak this API |
+//! | 409 | moment: conflict |
+//! | other 4xx that says why, 423 `locked` among them | row refused |
+//! | anything else | moment: unrecognised |
+//!
+//! An empty 404 is the older specification's "no such user". It is believed because the app was
+//! identified at the start of the run, through the same address.
+
+use crate::domain::{Step, StopKind, UserId};
+use crate::provider::body::{Body, Object, child, text};
+use crate::provider::{Detail, Moment, Reply, RowEnd, Verdict, status};
+
+/// What the answer to `step` for `id` means.
+pub(super) fn judge(step: Step, id: &UserId, reply: &Reply) -> Verdict {
+    let body = Body::of(reply);
+    if reply.status != 200 {
+        return refusal(reply, &body);
+    }
+    match (step, body.object()) {
+        // The documented answer is exactly `{}`. Any other object without the user could be
+        // anyone's, such as a portal's that asks to sign in.
+        (Step::Delete, Some(answer)) if answer.is_empty() && !is_called_html(reply) => {
+            Verdict::Row(RowEnd::Deleted, Detail::default())
+        }
+        (Step::Delete | Step::DeletePersonalInformation, Some(answer)) => match user(answer) {
+            Some(user) if is_named(user, id) => Verdict::Row(RowEnd::Deleted, Detail::default()),
+            Some(_) => status::other_user(),
+            None => status::unrecognised(reply, &body, said(&body)),
+        },
+        (Step::PermanentlyDelete, _) | (_, None) => {
+            status::unrecognised(reply, &body, Detail::default())
+        }
+    }
+}
+
+/// What an answer means that confirms nothing. [`RowEnd::NotFound`] is the only way it says that
+/// there is no such user.
+pub(super) fn refusal(reply: &Reply, body: &Body<'_>) -> Verdict {
+    let said = said(body);
+    let has_reason = !said.is_empty() && body.object().is_some();
+    match reply.status {
+        300..=399 => status::redirected(reply),
+        500..=599 | 408 => status::unwell(reply, said),
+        429 => status::throttled_account(reply, said),
+        400..=499 if matches!(body, Body::Markup) => status::unrecognised(reply, body, said),
+        401 => Verdict::Account(StopKind::CredentialsRejected, said),
+        402 | 403 => Verdict::Account(StopKind::NotPermitted, said),
+        404 => not_found(reply, body, said),
+        405 | 406 | 410 | 415 => Verdict::Account(StopKind::WrongTenant, said),
+        409 => Verdict::Moment(Moment::Conflict, said),
+        400..=499 if has_reason => Verdict::Row(RowEnd::Refused, said),
+        _ => status::unrecognised(reply, body, said),
+    }
+}
+
+/// The user in `answer`.
+pub(super) fn user(answer: &Object) -> Option<&Object> {
+    child(answer, "user")
+}
+
+/// Whether `user` is who `id` names, by id or by external id.
+pub(super) fn is_named(user: &Object, id: &UserId) -> bool {
+    ["id", "externalId"]
+        .into_iter()
+        .any(|name| text(user, name) == Some(id.as_str()))
+}
+
+fn not_found(reply: &Reply, body: &Body<'_>, said: Detail) -> Verdict {
+    match body {
+        _ if said.has_code("user_not_found") => Verdict::Row(RowEnd::NotFound, said),
+        Body::Empty => Verdict::Row(RowEnd::NotFound, said),
+        Body::Text(text)
+            if ["not found", "user not found"]
+                .into_iter()
+                .any(|words| text.trim_end_matches('.').eq_ignore_ascii_case(words)) =>
+        {
+            Verdict::Row(RowEnd::NotFound, said)
+        }
+        Body::Object(_) if said.code.is_some() => Verdict::Account(StopKind::WrongTenant, said),
+        Body::Object(_) | Body::Markup | Body::Text(_) | Body::Other => {
+            status::unrecognised(reply, body, said)
+        }
+    }
+}
+
+fn is_called_html(reply: &Reply) -> bool {
+    reply
+        .header("content-type")
+        .is_some_and(|kind| kind.to_ascii_lowercase().contains("html"))
+}
+
+/// What a body says: v2's `errors`, of several the first, or v1's `error`.
+fn said(body: &Body<'_>) -> Detail {
+    match body {
+        Body::Object(answer) => {
+            let v2 = answer
+                .get("errors")
+                .and_then(|errors| errors.as_array()?.first()?.as_object());
+            if let Some(error) = v2 {
+                return Detail::said(text(error, "code"), text(error, "title"));
+            }
+            child(answer, "error").map_or_else(Detail::default, |error| {
+                Detail::said(text(error, "code"), text(error, "description"))
+            })
+        }
+        Body::Text(text) => Detail::said(None, text.lines().next()),
+        Body::Markup | Body::Empty | Body::Other => Detail::default(),
+    }
+}

@@ -1,0 +1,12 @@
+//! Sunshine Conversations, v2: deleting a user with their conversations, or only the profile.
+//!
+//! Facts: the vendor's specification, <https://developer.zendesk.com/api-reference/conversations/>.
+//! A deletion is asynchronous there: the answer says that it was taken, a webhook when it is done.
+
+mod ids;
+mod judge;
+mod provider;
+mod reads;
+mod requests;
+
+pub(super) use provider::Sunco;

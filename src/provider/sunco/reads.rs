@@ -1,0 +1,67 @@
+//! What Sunshine Conversations' answers to questions mean: which app is this, is the user there.
+
+use url::Url;
+
+use crate::domain::{StopKind, UserId};
+use crate::provider::address::authority;
+use crate::provider::body::{Body, child, text};
+use crate::provider::{Detail, Identity, Moment, Reply, RowEnd, Seen, Verdict, status};
+
+use super::judge::{is_named, refusal, user};
+
+/// Reads the answer to "which app". A key belongs to an app or an account, so there is no caller.
+///
+/// # Errors
+///
+/// The verdict. A 404 of any form condemns the app or the address here, since no user was asked
+/// for yet.
+pub(super) fn identified(base: &Url, app_id: &str, reply: &Reply) -> Result<Identity, Verdict> {
+    let body = Body::of(reply);
+    let app = body
+        .object()
+        .filter(|_| reply.status == 200)
+        .and_then(|answer| child(answer, "app"));
+    let Some(app) = app else {
+        return Err(
+            match (reply.status, status::of_read(refusal(reply, &body))) {
+                (404, Verdict::Moment(_, said)) => Verdict::Account(StopKind::WrongTenant, said),
+                (_, verdict) => verdict,
+            },
+        );
+    };
+    if text(app, "id") != Some(app_id) {
+        return Err(Verdict::Moment(
+            Moment::Unrecognised,
+            Detail::ours(
+                "other_app",
+                "the answer does not name the app it was asked for",
+            ),
+        ));
+    }
+    Ok(Identity {
+        tenant: format!("{}/{app_id}", authority(base)),
+        caller: None,
+        name: text(app, "displayName").map(str::to_owned),
+        role: None,
+        id_prefix: None,
+        lacks: Vec::new(),
+    })
+}
+
+/// Reads the answer to a look at `id`. Whether the profile is cleared is not asked: the user
+/// stands either way.
+///
+/// # Errors
+///
+/// The verdict.
+pub(super) fn looked(id: &UserId, reply: &Reply) -> Result<Seen, Verdict> {
+    let body = Body::of(reply);
+    match body.object().filter(|_| reply.status == 200).and_then(user) {
+        Some(user) if is_named(user, id) => Ok(Seen::Standing { role: None }),
+        Some(_) => Err(status::other_user()),
+        None => match refusal(reply, &body) {
+            Verdict::Row(RowEnd::NotFound, _) => Ok(Seen::Unknown),
+            verdict => Err(status::of_read(verdict)),
+        },
+    }
+}

@@ -1,0 +1,258 @@
+//! What Zendesk's answer to a deletion means.
+//!
+//! Success is told by the body alone; every other answer goes through [`refusal`], whose rules are
+//! these, in order:
+//!
+//! | answer | verdict |
+//! | --- | --- |
+//! | 3xx | account: wrong address; the API never redirects |
+//! | 5xx, 408 | moment: unwell; a 503 with `Retry-After` was turned away |
+//! | 429, or `TooManyJobs` at any 4xx | moment: throttled |
+//! | a page | moment: not Zendesk's; a proxy's error says nothing of rows or credentials |
+//! | 401 | token rejected, if it says `invalid_token` of one we fetched; else account |
+//! | 403 | row refused, if it speaks of this user; else account |
+//! | 404 `RecordNotFound` | look: never there, or soft-deleted long ago |
+//! | 404 otherwise | account: `InvalidEndpoint` is a wrong path; an empty one a wrong subdomain |
+//! | 402 | account: the subscription is not paid |
+//! | 405, 406, 410, 415 | account: what answers there does not speak this API |
+//! | 409, 423 | moment: conflict |
+//! | 413, 422 that says why | look: refused, or deleted already, both are `RecordInvalid` |
+//! | other 4xx that says why | row refused |
+//! | anything else | moment: unrecognised |
+
+use serde_json::Value;
+
+use crate::domain::{Step, StopKind, UserId};
+use crate::provider::body::{Body, Object, child, id_text, text};
+use crate::provider::{Detail, Moment, Reply, RowEnd, Scope, Verdict, status};
+
+use super::limits;
+
+/// Where the token or the key in the requests comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum KeySource {
+    /// The configuration: there is no other.
+    Configured,
+    /// The token endpoint: another can be had.
+    Minted,
+}
+
+/// What the answer to `step` for `id` means.
+pub(super) fn judge(keys: KeySource, step: Step, id: &UserId, reply: &Reply) -> Verdict {
+    let body = Body::of(reply);
+    if reply.status == 200 {
+        return match &body {
+            Body::Object(answer) => confirmed(step, id, answer, reply, &body),
+            Body::Markup | Body::Empty | Body::Text(_) | Body::Other => {
+                status::unrecognised(reply, &body, Detail::default())
+            }
+        };
+    }
+    match (step, refusal(keys, reply, &body)) {
+        (Step::PermanentlyDelete, Verdict::Look(RowEnd::NotFound, _)) => Verdict::Look(
+            RowEnd::Refused,
+            Detail::ours(
+                "not_soft_deleted",
+                "Zendesk finds no soft-deleted user of this id, and only those can be deleted \
+                 permanently; soft-delete the user first, or use the action purge",
+            ),
+        ),
+        (_, verdict) => verdict,
+    }
+}
+
+/// What an answer means that confirms nothing. A [`Verdict::Look`] of [`RowEnd::NotFound`] is
+/// `RecordNotFound`.
+pub(super) fn refusal(keys: KeySource, reply: &Reply, body: &Body<'_>) -> Verdict {
+    let said = said(body);
+    match reply.status {
+        300..=399 => status::redirected(reply),
+        500..=599 | 408 => status::unwell(reply, said),
+        429 => Verdict::Moment(limits::throttled(reply, body), said),
+        400..=499 if said.has_code("TooManyJobs") => too_many_jobs(reply, body, said),
+        400..=499 if matches!(body, Body::Markup) => status::unrecognised(reply, body, said),
+        401 => unauthorized(keys, reply, said),
+        402 => Verdict::Account(StopKind::NotPermitted, said),
+        403 => forbidden(said),
+        404 if said.has_code("RecordNotFound") => Verdict::Look(RowEnd::NotFound, said),
+        404 | 405 | 406 | 410 | 415 => {
+            Verdict::Account(StopKind::WrongTenant, wrong_address(reply, said))
+        }
+        409 | 423 => Verdict::Moment(Moment::Conflict, said),
+        413 | 422 if is_json_with_reason(body, &said) => Verdict::Look(RowEnd::Refused, said),
+        400..=499 if is_json_with_reason(body, &said) => Verdict::Row(RowEnd::Refused, said),
+        _ => status::unrecognised(reply, body, said),
+    }
+}
+
+/// A 200 in JSON: it must name the user, and the state they should be in now.
+fn confirmed(step: Step, id: &UserId, answer: &Object, reply: &Reply, body: &Body<'_>) -> Verdict {
+    let user = match step {
+        Step::Delete => child(answer, "user"),
+        Step::PermanentlyDelete => child(answer, "deleted_user"),
+        Step::DeletePersonalInformation => None,
+    };
+    let Some(user) = user else {
+        return status::unrecognised(reply, body, Detail::default());
+    };
+    if id_text(user.get("id")).as_deref() != Some(id.as_str()) {
+        return status::other_user();
+    }
+    if step == Step::Delete && user.get("active") != Some(&Value::Bool(false)) {
+        return Verdict::Moment(
+            Moment::Unrecognised,
+            Detail::ours(
+                "still_active",
+                "the answer is a success, but does not say that the user is inactive now",
+            ),
+        );
+    }
+    Verdict::Row(RowEnd::Deleted, Detail::default())
+}
+
+fn too_many_jobs(reply: &Reply, body: &Body<'_>, said: Detail) -> Verdict {
+    let wait = match limits::throttled(reply, body) {
+        Moment::Throttled { wait, .. } => wait,
+        Moment::Unwell { .. } | Moment::Conflict | Moment::Unrecognised => None,
+    };
+    let scope = Scope::Endpoint;
+    Verdict::Moment(Moment::Throttled { scope, wait }, said)
+}
+
+fn unauthorized(keys: KeySource, reply: &Reply, said: Detail) -> Verdict {
+    let by_header = reply
+        .header("www-authenticate")
+        .is_some_and(|challenge| challenge.contains("invalid_token"));
+    match keys {
+        KeySource::Minted if by_header || said.has_code("invalid_token") => {
+            Verdict::TokenRejected(said)
+        }
+        KeySource::Minted | KeySource::Configured => {
+            Verdict::Account(StopKind::CredentialsRejected, said)
+        }
+    }
+}
+
+/// The general refusal ends in "please contact the account owner", which is no word about the user.
+fn forbidden(said: Detail) -> Verdict {
+    let about = said
+        .message
+        .as_deref()
+        .unwrap_or_default()
+        .to_ascii_lowercase()
+        .replace("contact the account owner", "");
+    let about_this_user = ["account owner", "yourself", "your own"]
+        .into_iter()
+        .any(|words| about.contains(words));
+    if about_this_user {
+        Verdict::Row(RowEnd::Refused, said)
+    } else {
+        Verdict::Account(StopKind::NotPermitted, said)
+    }
+}
+
+fn wrong_address(reply: &Reply, said: Detail) -> Detail {
+    if said.is_empty() {
+        return Detail::ours(
+            "wrong_address",
+            format!(
+                "HTTP {} without Zendesk's words: the subdomain or the address is wrong, or the \
+                 account is closed",
+                reply.status
+            ),
+        );
+    }
+    said
+}
+
+fn is_json_with_reason(body: &Body<'_>, said: &Detail) -> bool {
+    matches!(body, Body::Object(_)) && !said.is_empty()
+}
+
+/// What a body says in one of Zendesk's forms, without the parts that name persons.
+fn said(body: &Body<'_>) -> Detail {
+    match body {
+        Body::Object(answer) => said_in_json(answer),
+        Body::Text(text) => Detail::said(None, Some(first_sentence(text))),
+        Body::Markup | Body::Empty | Body::Other => Detail::default(),
+    }
+}
+
+fn said_in_json(answer: &Object) -> Detail {
+    if let Some(error) = child(answer, "error") {
+        let message = text(error, "message").map(fixed_part);
+        return Detail::said(text(error, "title"), message);
+    }
+    let message = child(answer, "details").and_then(reason).or_else(|| {
+        ["description", "error_description", "message"]
+            .into_iter()
+            .find_map(|name| text(answer, name))
+            .map(|text| fixed_part(text).to_owned())
+    });
+    Detail::said(text(answer, "error"), message.as_deref())
+}
+
+/// The reason in `details`: of the first field that has one, `base` (the user as a whole) before
+/// all. Descriptions begin with the user's name or hold the value, so only a known phrase is taken
+/// of them, else the field and its error code.
+fn reason(details: &Object) -> Option<String> {
+    let of = |field: &str, entries: &Value| {
+        entries.as_array()?.iter().find_map(|entry| {
+            let entry = entry.as_object()?;
+            let phrase = text(entry, "description").and_then(known_phrase);
+            let code = || text(entry, "error").map(|code| format!("{field}: {code}"));
+            phrase.map(str::to_owned).or_else(code)
+        })
+    };
+    details
+        .get("base")
+        .and_then(|entries| of("base", entries))
+        .or_else(|| {
+            details
+                .iter()
+                .find_map(|(field, entries)| of(field, entries))
+        })
+}
+
+/// What Zendesk says of a user, after their name.
+const PHRASES: [&str; 14] = [
+    "is requester on",
+    "is the requester",
+    "is assigned",
+    "is assignee",
+    "is the account owner",
+    "is account owner",
+    "is an agent",
+    "is already deleted",
+    "has already been deleted",
+    "is not deleted",
+    "cannot be",
+    "can't be",
+    "can not be",
+    "could not be",
+];
+
+/// `text` from the first known phrase on.
+fn known_phrase(text: &str) -> Option<&str> {
+    let lower = text.to_ascii_lowercase();
+    let at = PHRASES.iter().filter_map(|words| lower.find(words)).min()?;
+    text.get(at..)
+}
+
+/// A general description: fixed text as it stands, unless it turns out to speak of a user by name.
+fn fixed_part(text: &str) -> &str {
+    known_phrase(text)
+        .filter(|_| !text.starts_with("You "))
+        .unwrap_or(text)
+}
+
+/// The part of a plain text before it comes to particulars, such as
+/// `… a single unique user. user email: …`.
+fn first_sentence(text: &str) -> &str {
+    let end = [". ", ":", "\n"]
+        .into_iter()
+        .filter_map(|mark| text.find(mark))
+        .min()
+        .unwrap_or(text.len());
+    &text[..end]
+}

@@ -1,0 +1,186 @@
+//! What Zendesk's answers to questions mean: who are we, how does a user stand, who is an agent.
+
+use serde_json::Value;
+use url::Url;
+
+use crate::domain::{StopKind, UserId};
+use crate::provider::address::authority;
+use crate::provider::body::{Body, Object, child, id_text, text};
+use crate::provider::{Detail, Identity, Moment, Reply, RowEnd, Seen, Verdict, status};
+
+use super::judge::{KeySource, refusal};
+
+/// The role that is not protected.
+const END_USER: &str = "end-user";
+
+/// `role_type` of an agent whose rights a custom role says,
+/// <https://developer.zendesk.com/api-reference/ticketing/users/users/#json-format>.
+const CUSTOM_AGENT: u64 = 0;
+/// `role_type` of an agent who may only comment in private.
+const LIGHT_AGENT: u64 = 1;
+
+/// What a user who is permanently deleted is renamed to, some time after; in lower case.
+const PERMANENTLY_DELETED: &str = "permanently deleted user";
+
+/// Reads the answer to "who are we".
+///
+/// # Errors
+///
+/// The verdict. A 404 of any form condemns the address here: the first question of a run is where
+/// a wrong subdomain shows, and nothing is lost by stopping.
+pub(super) fn identified(keys: KeySource, base: &Url, reply: &Reply) -> Result<Identity, Verdict> {
+    let body = Body::of(reply);
+    let Some(user) = user(reply, &body) else {
+        return Err(no_identity(keys, reply, &body));
+    };
+    let name = text(user, "name");
+    let anonymous = name.is_some_and(|name| name.eq_ignore_ascii_case("Anonymous user"));
+    let Some(caller) =
+        id_text(user.get("id")).filter(|id| id != "0" && !id.is_empty() && !anonymous)
+    else {
+        return Err(Verdict::Account(
+            StopKind::CredentialsRejected,
+            Detail::ours(
+                "anonymous",
+                "Zendesk takes these credentials for an anonymous visitor's, which it answers with \
+                 200 instead of 401: the e-mail address or the token is wrong, or token access is off",
+            ),
+        ));
+    };
+    let off = user.get("active") == Some(&Value::Bool(false))
+        || user.get("suspended") == Some(&Value::Bool(true));
+    if off {
+        return Err(Verdict::Account(
+            StopKind::CredentialsRejected,
+            Detail::ours(
+                "caller_inactive",
+                "the user these credentials belong to is suspended or deleted",
+            ),
+        ));
+    }
+    Ok(Identity {
+        tenant: format!("{}{}", authority(base), base.path().trim_end_matches('/')),
+        caller: Some(UserId::new(caller)),
+        name: name.map(str::to_owned),
+        role: Some(role(user).unwrap_or_else(|| "unknown".to_owned())),
+        id_prefix: None,
+        lacks: lacks(user),
+    })
+}
+
+/// Reads the answer to a look at `id`.
+///
+/// # Errors
+///
+/// The verdict.
+pub(super) fn looked(keys: KeySource, id: &UserId, reply: &Reply) -> Result<Seen, Verdict> {
+    let body = Body::of(reply);
+    let Some(user) = user(reply, &body) else {
+        return match refusal(keys, reply, &body) {
+            Verdict::Look(RowEnd::NotFound, _) => Ok(Seen::Unknown),
+            verdict => Err(status::of_read(verdict)),
+        };
+    };
+    if id_text(user.get("id")).as_deref() != Some(id.as_str()) {
+        return Err(status::other_user());
+    }
+    match user.get("active") {
+        // A user may call themselves anything; only an inactive one's name is Zendesk's word.
+        Some(Value::Bool(true)) => Ok(Seen::Standing {
+            role: role(user).filter(|role| role != END_USER),
+        }),
+        Some(Value::Bool(false)) if is_renamed(user) => Ok(Seen::Gone),
+        Some(Value::Bool(false)) => Ok(Seen::SoftDeleted),
+        _ => Err(unknown_state()),
+    }
+}
+
+/// Reads the answer to `show_many`.
+///
+/// # Errors
+///
+/// The verdict; also when a single user in the answer has no id or no role, since one of them may
+/// be an agent.
+pub(super) fn protected_roles(
+    keys: KeySource,
+    reply: &Reply,
+) -> Result<Vec<(UserId, String)>, Verdict> {
+    let body = Body::of(reply);
+    let users = match body.object().and_then(|answer| answer.get("users")) {
+        Some(Value::Array(users)) if reply.status == 200 => users,
+        _ => return Err(status::of_read(refusal(keys, reply, &body))),
+    };
+    let mut protected = Vec::new();
+    for user in users {
+        let known = user
+            .as_object()
+            .and_then(|user| Some((id_text(user.get("id"))?, role(user)?)));
+        let (id, role) = known.ok_or_else(unknown_state)?;
+        if role != END_USER {
+            protected.push((UserId::new(id), role));
+        }
+    }
+    Ok(protected)
+}
+
+fn user<'b>(reply: &Reply, body: &'b Body<'_>) -> Option<&'b Object> {
+    (reply.status == 200)
+        .then(|| child(body.object()?, "user"))
+        .flatten()
+}
+
+fn no_identity(keys: KeySource, reply: &Reply, body: &Body<'_>) -> Verdict {
+    match status::of_read(refusal(keys, reply, body)) {
+        Verdict::Moment(_, said) if reply.status == 404 => {
+            Verdict::Account(StopKind::WrongTenant, said)
+        }
+        verdict => verdict,
+    }
+}
+
+/// The role, in words; `None`: the answer does not say.
+fn role(user: &Object) -> Option<String> {
+    let role = text(user, "role").filter(|role| !role.is_empty())?;
+    Some(match (role, role_type(user)) {
+        ("agent", Some(LIGHT_AGENT)) => "light-agent".to_owned(),
+        (role, _) => role.chars().take(Detail::CODE_CHARS_MAX).collect(),
+    })
+}
+
+fn role_type(user: &Object) -> Option<u64> {
+    user.get("role_type")?.as_u64()
+}
+
+fn is_renamed(user: &Object) -> bool {
+    text(user, "name").is_some_and(|name| name.trim().eq_ignore_ascii_case(PERMANENTLY_DELETED))
+}
+
+/// Admins lack nothing, and what an agent's custom role allows cannot be seen from here.
+fn lacks(user: &Object) -> Vec<String> {
+    let custom = role_type(user) == Some(CUSTOM_AGENT)
+        && user.get("custom_role_id").is_some_and(Value::is_number);
+    match text(user, "role") {
+        Some("admin") => Vec::new(),
+        Some("agent") if custom => Vec::new(),
+        Some("agent") => vec![
+            "The caller is an agent without a custom role that lets it delete users; use an \
+             admin's credentials."
+                .to_owned(),
+        ],
+        _ => vec![
+            "The caller is no admin and no agent, and cannot delete users; use an admin's \
+             credentials."
+                .to_owned(),
+        ],
+    }
+}
+
+fn unknown_state() -> Verdict {
+    Verdict::Moment(
+        Moment::Unrecognised,
+        Detail::ours(
+            "unknown_answer",
+            "the answer names a user without their state or role",
+        ),
+    )
+}

@@ -1,0 +1,62 @@
+//! What is sent to Zendesk.
+
+use ::http::{HeaderValue, Method, header};
+use url::Url;
+
+use crate::domain::{Step, UserId};
+use crate::provider::address::endpoint;
+use crate::provider::{Access, Request};
+
+/// How many users `show_many` takes,
+/// <https://developer.zendesk.com/api-reference/ticketing/users/users/#show-many-users>.
+pub(super) const SHOW_MANY_MAX: usize = 100;
+
+/// Who are we.
+pub(super) fn identify(access: &Access) -> Request {
+    read(access, &["users", "me"])
+}
+
+/// One user.
+pub(super) fn look(access: &Access, id: &UserId) -> Request {
+    read(access, &["users", id.as_str()])
+}
+
+/// Up to [`SHOW_MANY_MAX`] users.
+pub(super) fn show_many(access: &Access, ids: &[UserId]) -> Request {
+    let mut request = read(access, &["users", "show_many"]);
+    let ids: Vec<&str> = ids.iter().map(UserId::as_str).collect();
+    request
+        .url
+        .set_query(Some(&format!("ids={}", ids.join(","))));
+    request
+}
+
+/// The deleting request of `step`.
+///
+/// # Panics
+///
+/// For a step that Zendesk has not: no [`Action`](crate::domain::Action) of it leads there.
+pub(super) fn step(access: &Access, step: Step, id: &UserId) -> Request {
+    let list = match step {
+        Step::Delete => "users",
+        Step::PermanentlyDelete => "deleted_users",
+        Step::DeletePersonalInformation => unreachable!("Zendesk has no step {step}"),
+    };
+    let mut request = request(Method::DELETE, access, &[list, id.as_str()]);
+    // Zendesk wants it in every PUT, POST and DELETE, body or not.
+    request.headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
+    request
+}
+
+fn read(access: &Access, path: &[&str]) -> Request {
+    request(Method::GET, access, path)
+}
+
+fn request(method: Method, access: &Access, path: &[&str]) -> Request {
+    let segments = [&["api", "v2"], path].concat();
+    let url: Url = endpoint(&access.base, &segments);
+    Request::new(method, url).authorized(access.authorization.clone())
+}

@@ -1,0 +1,168 @@
+//! What Zoho's answer to a deletion means: by code and message, whatever the status.
+//!
+//! Zoho answers in one of two envelopes, the error at the top or in `users[0]`, and uses one code
+//! for things that differ (`PERMISSION_DENIED`, `NOT_ALLOWED`), so the message decides between
+//! them, by a few lower-case words of it. Its table is [`by_code`]; what it does not know goes by
+//! the status, see [`unknown`]. An answer that is no such JSON is about the moment, whatever its
+//! status: Zoho is known to answer with a page when it throttles.
+
+use crate::domain::{StopKind, UserId};
+use crate::provider::body::{Body, Object, child, id_text, text};
+use crate::provider::{Detail, Moment, Reply, RowEnd, Verdict, status};
+
+/// What Zoho says in either envelope.
+#[derive(Debug)]
+pub(super) struct Answer {
+    /// Its code and message, fit to be kept.
+    pub(super) said: Detail,
+    /// The user named in `details`; `None`: none is.
+    id: Option<String>,
+    /// Whether it stands in `users[0]`.
+    in_users: bool,
+    /// Whether `status` is there and says something other than success.
+    is_error: bool,
+}
+
+/// What the answer to the deletion of `id` means.
+pub(super) fn judge(id: &UserId, reply: &Reply) -> Verdict {
+    let body = Body::of(reply);
+    match Answer::read(&body) {
+        Some(answer) if answer.names_other(id) => status::other_user(),
+        Some(answer) if answer.said.has_code("SUCCESS") => {
+            if reply.status == 200 && answer.in_users && !answer.is_error {
+                Verdict::Row(RowEnd::Deleted, Detail::default())
+            } else {
+                status::unrecognised(reply, &body, answer.said)
+            }
+        }
+        Some(answer) => refusal(reply, &body, answer),
+        None => no_answer(reply, &body),
+    }
+}
+
+/// What an answer in one of the envelopes means that is not a success.
+pub(super) fn refusal(reply: &Reply, body: &Body<'_>, answer: Answer) -> Verdict {
+    by_code(reply, answer.said).unwrap_or_else(|said| unknown(reply, body, answer.is_error, said))
+}
+
+/// What an answer in neither envelope means.
+pub(super) fn no_answer(reply: &Reply, body: &Body<'_>) -> Verdict {
+    match reply.status {
+        300..=399 => status::redirected(reply),
+        429 => status::throttled_account(reply, Detail::default()),
+        500..=599 | 408 => status::unwell(reply, Detail::default()),
+        _ => status::unrecognised(reply, body, Detail::default()),
+    }
+}
+
+/// The codes that are known; else the words come back.
+fn by_code(reply: &Reply, said: Detail) -> Result<Verdict, Detail> {
+    let code = said
+        .code
+        .as_deref()
+        .unwrap_or_default()
+        .to_ascii_uppercase();
+    Ok(match code.as_str() {
+        "ID_ALREADY_DELETED" => Verdict::Row(RowEnd::AlreadyGone, said),
+        "INVALID_DATA" => Verdict::Row(RowEnd::NotFound, said),
+        "INVALID_REQUEST" => Verdict::Row(RowEnd::Refused, said),
+        "NOT_ALLOWED" if said.mentions("sandbox") => Verdict::Account(StopKind::WrongTenant, said),
+        "NOT_ALLOWED" => Verdict::Row(RowEnd::Refused, said),
+        "PERMISSION_DENIED" => permission_denied(said),
+        "AUTHORIZATION_FAILED" | "NO_PERMISSION" => Verdict::Account(StopKind::NotPermitted, said),
+        "OAUTH_SCOPE_MISMATCH" => Verdict::Account(
+            StopKind::NotPermitted,
+            said.with_hint("the refresh token needs the scope ZohoCRM.users.ALL"),
+        ),
+        "INVALID_TOKEN" | "INVALID_OAUTHTOKEN" | "AUTHENTICATION_FAILURE" => {
+            Verdict::TokenRejected(said)
+        }
+        "INVALID_URL_PATTERN" | "INVALID_REQUEST_METHOD" => {
+            Verdict::Account(StopKind::WrongTenant, said)
+        }
+        "RATE_LIMIT_EXCEEDED" | "TOO_MANY_REQUESTS" => status::throttled_account(reply, said),
+        "INTERNAL_ERROR" | "SERVICE_UNAVAILABLE" => status::unwell(reply, said),
+        _ => return Err(said),
+    })
+}
+
+/// One code, three meanings: a cap of the whole org, this user being closed or deleted, or else
+/// no right to do it.
+fn permission_denied(said: Detail) -> Verdict {
+    let cap = [
+        "restrict_user_deletion",
+        "users count exceeded",
+        "not allowed for the org",
+    ];
+    if cap.into_iter().any(|words| said.mentions(words)) {
+        Verdict::Account(StopKind::OrgCap, said)
+    } else if said.mentions("closed") || said.mentions("deleted user") {
+        Verdict::Look(RowEnd::Refused, said)
+    } else {
+        Verdict::Account(StopKind::NotPermitted, said)
+    }
+}
+
+/// A code that is not known: by the status, and about the row only where nothing else can be meant.
+fn unknown(reply: &Reply, body: &Body<'_>, is_error: bool, said: Detail) -> Verdict {
+    match reply.status {
+        300..=399 => status::redirected(reply),
+        401 => Verdict::Account(StopKind::CredentialsRejected, said),
+        402 | 403 => Verdict::Account(StopKind::NotPermitted, said),
+        429 => status::throttled_account(reply, said),
+        409 => Verdict::Moment(Moment::Conflict, said),
+        500..=599 | 408 => status::unwell(reply, said),
+        400..=499 => Verdict::Row(RowEnd::Refused, said),
+        200 if is_error => Verdict::Row(RowEnd::Refused, said),
+        _ => status::unrecognised(reply, body, said),
+    }
+}
+
+impl Answer {
+    /// Reads either envelope; `None`: it is neither, or holds several users.
+    pub(super) fn read(body: &Body<'_>) -> Option<Self> {
+        let object = body.object()?;
+        let (entry, in_users) = match object.get("users") {
+            Some(users) => match users.as_array()?.as_slice() {
+                [one] => (one.as_object()?, true),
+                _ => return None,
+            },
+            None => (object, false),
+        };
+        let code = text(entry, "code")?;
+        let details = child(entry, "details");
+        let message = with_permissions(text(entry, "message"), details);
+        let said = Detail::said(Some(code), message.as_deref());
+        said.code.is_some().then(|| Self {
+            id: details.and_then(|details| id_text(details.get("id"))),
+            is_error: text(entry, "status")
+                .is_some_and(|status| !status.eq_ignore_ascii_case("success")),
+            said,
+            in_users,
+        })
+    }
+
+    fn names_other(&self, id: &UserId) -> bool {
+        self.id.as_deref().is_some_and(|named| named != id.as_str())
+    }
+}
+
+/// The message, with the permissions it misses: fixed words such as `Crm_Implied_Manage_Users`.
+fn with_permissions(message: Option<&str>, details: Option<&Object>) -> Option<String> {
+    let missing: Vec<&str> = details
+        .and_then(|details| details.get("permissions")?.as_array())
+        .into_iter()
+        .flatten()
+        .filter_map(|permission| permission.as_str())
+        .filter(|word| word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_'))
+        .take(PERMISSIONS_MAX)
+        .collect();
+    let message = message?;
+    if missing.is_empty() {
+        return Some(message.to_owned());
+    }
+    Some(format!("{message} ({})", missing.join(", ")))
+}
+
+/// How many missing permissions are named.
+const PERMISSIONS_MAX: usize = 4;

@@ -1,0 +1,117 @@
+//! What Zoho's answers to questions mean: who are we, how does a user stand.
+
+use url::Url;
+
+use crate::domain::{StopKind, UserId};
+use crate::provider::address::authority;
+use crate::provider::body::{Body, Object, child, id_text, text};
+use crate::provider::{Detail, Identity, Moment, Reply, RowEnd, Seen, Verdict, status};
+
+use super::ids;
+use super::judge::{Answer, no_answer, refusal};
+
+/// Reads the answer to "who are we". Who may delete users is Zoho's to say: its documents differ
+/// on it, so nothing is told lacking.
+///
+/// # Errors
+///
+/// The verdict.
+pub(super) fn identified(base: &Url, reply: &Reply) -> Result<Identity, Verdict> {
+    let body = Body::of(reply);
+    let Some(user) = user(reply, &body) else {
+        if reply.status == 204 {
+            return Err(Verdict::Account(
+                StopKind::WrongTenant,
+                Detail::ours(
+                    "no_current_user",
+                    "the token belongs to no user of this CRM organisation",
+                ),
+            ));
+        }
+        return Err(status::of_read(refused(reply, &body)));
+    };
+    let Some(caller) = id_text(user.get("id")).and_then(|id| ids::check(&id).ok()) else {
+        return Err(unknown_state());
+    };
+    if text(user, "status").is_some_and(|status| !status.eq_ignore_ascii_case("active")) {
+        return Err(Verdict::Account(
+            StopKind::CredentialsRejected,
+            Detail::ours(
+                "caller_inactive",
+                "the user this token belongs to is not active",
+            ),
+        ));
+    }
+    let prefix = ids::org_prefix(&caller);
+    let named = |field| child(user, field).and_then(|of| text(of, "name"));
+    Ok(Identity {
+        tenant: format!("{}/{prefix}", authority(base)),
+        caller: Some(caller),
+        name: text(user, "full_name").map(str::to_owned),
+        role: named("profile")
+            .or_else(|| named("role"))
+            .map(str::to_owned),
+        id_prefix: Some(prefix),
+        lacks: Vec::new(),
+    })
+}
+
+/// Reads the answer to a look at `id`. A user who is deleted is documented neither as 204 nor by
+/// their status, so both are taken.
+///
+/// # Errors
+///
+/// The verdict.
+pub(super) fn looked(id: &UserId, reply: &Reply) -> Result<Seen, Verdict> {
+    let body = Body::of(reply);
+    if reply.status == 204 {
+        return Ok(Seen::Unknown);
+    }
+    let Some(user) = user(reply, &body) else {
+        return match refused(reply, &body) {
+            Verdict::Row(RowEnd::NotFound, _) => Ok(Seen::Unknown),
+            Verdict::Row(RowEnd::AlreadyGone, _) => Ok(Seen::Gone),
+            verdict => Err(status::of_read(verdict)),
+        };
+    };
+    if id_text(user.get("id")).as_deref() != Some(id.as_str()) {
+        return Err(status::other_user());
+    }
+    let state = text(user, "status").map(str::to_ascii_lowercase);
+    match state.as_deref() {
+        Some("deleted" | "closed") => Ok(Seen::Gone),
+        Some(_) => Ok(Seen::Standing { role: None }),
+        None => Err(unknown_state()),
+    }
+}
+
+/// The one user in a 200; an entry with a code is an error in the users' envelope.
+fn user<'b>(reply: &Reply, body: &'b Body<'_>) -> Option<&'b Object> {
+    if reply.status != 200 {
+        return None;
+    }
+    match body.object()?.get("users")?.as_array()?.as_slice() {
+        [one] => one.as_object().filter(|user| !user.contains_key("code")),
+        _ => None,
+    }
+}
+
+fn refused(reply: &Reply, body: &Body<'_>) -> Verdict {
+    match Answer::read(body) {
+        Some(answer) if answer.said.has_code("SUCCESS") => {
+            status::unrecognised(reply, body, answer.said)
+        }
+        Some(answer) => refusal(reply, body, answer),
+        None => no_answer(reply, body),
+    }
+}
+
+fn unknown_state() -> Verdict {
+    Verdict::Moment(
+        Moment::Unrecognised,
+        Detail::ours(
+            "unknown_answer",
+            "the answer names a user without an id or a state that Zoho has",
+        ),
+    )
+}

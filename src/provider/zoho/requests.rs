@@ -1,0 +1,38 @@
+//! What is sent to Zoho CRM.
+
+use ::http::Method;
+
+use crate::domain::{Step, UserId};
+use crate::provider::address::endpoint;
+use crate::provider::{Access, Request};
+
+/// Who are we: the user the token belongs to.
+pub(super) fn identify(access: &Access, version: &str) -> Request {
+    let mut request = request(Method::GET, access, version, &["users"]);
+    request.url.set_query(Some("type=CurrentUser"));
+    request
+}
+
+/// One user.
+pub(super) fn look(access: &Access, version: &str, id: &UserId) -> Request {
+    request(Method::GET, access, version, &["users", id.as_str()])
+}
+
+/// The deleting request of `step`.
+///
+/// # Panics
+///
+/// For a step that Zoho has not: no [`Action`](crate::domain::Action) of it leads there.
+pub(super) fn step(access: &Access, version: &str, step: Step, id: &UserId) -> Request {
+    match step {
+        Step::Delete => request(Method::DELETE, access, version, &["users", id.as_str()]),
+        Step::PermanentlyDelete | Step::DeletePersonalInformation => {
+            unreachable!("Zoho CRM has no step {step}")
+        }
+    }
+}
+
+fn request(method: Method, access: &Access, version: &str, path: &[&str]) -> Request {
+    let segments = [&["crm", version], path].concat();
+    Request::new(method, endpoint(&access.base, &segments)).authorized(access.authorization.clone())
+}
