@@ -30,7 +30,7 @@ use super::settings::Settings;
 /// How large a request's body may be.
 const BODY_BYTES_MAX: usize = 8 << 20;
 /// How long the fault `slow` takes.
-const SLOW: Duration = Duration::from_secs(60);
+const SLOW: Duration = Duration::from_mins(1);
 /// How long a cut answer waits before it breaks, so that its first half is on its way.
 const CUT_AFTER: Duration = Duration::from_millis(20);
 /// How long a shutdown waits for answers under way.
