@@ -168,6 +168,11 @@ impl Hub {
         self.log.entries(tenant).cloned().collect()
     }
 
+    /// How many requests of all tenants are remembered.
+    pub(super) fn log_len(&self) -> usize {
+        self.log.len()
+    }
+
     /// The users of one tenant or (`None`) of all, as they stand.
     pub(super) fn users(&mut self, tenant: Option<&str>) -> Vec<UserState> {
         let now = self.options.clock.now();

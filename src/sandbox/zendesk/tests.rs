@@ -263,7 +263,7 @@ fn a_bad_bearer_token_is_a_401_everywhere() {
     }
 }
 
-fn token_request(change: Value) -> Request {
+fn token_request(change: &Value) -> Request {
     let mut body = json!({
         "grant_type": "client_credentials",
         "client_id": "sandbox-client",
@@ -289,7 +289,7 @@ fn tokens_are_handed_out_so(
     #[case] field: &str,
     #[case] value: Value,
 ) {
-    let reply = Bench::new(json!({})).handle(&token_request(change));
+    let reply = Bench::new(json!({})).handle(&token_request(&change));
     assert_eq!(reply.status, status);
     assert_eq!(reply.value()[field], value);
 }
@@ -297,7 +297,7 @@ fn tokens_are_handed_out_so(
 #[test]
 fn a_token_may_die_before_its_time() {
     let mut bench = Bench::new(json!({"token_lifetime": "2s"}));
-    let token = bench.handle(&token_request(json!({}))).value()["access_token"].clone();
+    let token = bench.handle(&token_request(&json!({}))).value()["access_token"].clone();
     let bearer = format!("Bearer {}", token.as_str().unwrap());
     let request = Request::new("GET", "/api/v2/users/me").with("authorization", &bearer);
     assert_eq!(bench.handle(&request).status, 200);
@@ -308,7 +308,7 @@ fn a_token_may_die_before_its_time() {
 #[test]
 fn a_token_of_too_small_a_scope_reads_and_does_not_delete() {
     let mut bench = Bench::new(json!({}));
-    let reply = bench.handle(&token_request(json!({"scope": "users:read"})));
+    let reply = bench.handle(&token_request(&json!({"scope": "users:read"})));
     let bearer = format!("Bearer {}", reply.value()["access_token"].as_str().unwrap());
     let mut status = |method: &str| {
         let request = Request::new(method, "/api/v2/users/1001");
