@@ -209,6 +209,15 @@ async fn a_cut_answer_has_its_status_and_half_of_its_body() {
 }
 
 #[tokio::test]
+async fn an_answer_may_name_another_user() {
+    let sandbox = start().await;
+    plan(&sandbox, "1001", Fault::WrongId);
+    let answer = body(delete(&sandbox, "1001")).await;
+    assert_eq!(answer["user"]["id"], json!(1007));
+    assert_eq!(state(&sandbox, "default", "1001"), "soft-deleted");
+}
+
+#[tokio::test]
 async fn what_a_client_hung_up_on_is_done_all_the_same() {
     let sandbox = start().await;
     plan(&sandbox, "1001", Fault::Slow);

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use proptest::prelude::*;
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -568,4 +569,57 @@ fn a_user_that_cannot_be_is_not_seeded(#[case] id: &str, #[case] state: &str, #[
         open_tickets: 0,
     };
     assert!(Bench::new(json!({})).support.seed(&seed, START).is_err());
+}
+
+proptest! {
+    #[test]
+    fn effects_told_are_changes_kept_and_no_step_is_skipped(
+        steps in prop::collection::vec((0_usize..4, 0_usize..3, 0_u64..2_000), 1..60),
+    ) {
+        let ids = ["1001", "1005", "1006"];
+        let mut bench = Bench::new(json!({"scale_limits": 10.0, "zendesk": {"quota": "9/1m"}}));
+        let mut changes = [0_u32; 3];
+        for (step, user, millis) in steps {
+            bench.pass(Duration::from_millis(millis));
+            let (method, folder) = [
+                ("GET", "users"),
+                ("DELETE", "users"),
+                ("DELETE", "deleted_users"),
+                ("GET", "deleted_users"),
+            ][step];
+            let before = bench.state(ids[user]).0;
+            let reply = bench.send(method, &format!("/api/v2/{folder}/{}", ids[user]));
+            let after = bench.state(ids[user]).0;
+            prop_assert_eq!(reply.effect, before != after);
+            prop_assert!(!reply.effect || reply.status == 200);
+            if reply.effect {
+                changes[user] += 1;
+                let expected = match folder {
+                    "users" => ("active", "soft-deleted"),
+                    _ => ("soft-deleted", "permanently-deleted"),
+                };
+                prop_assert_eq!((before.as_str(), after.as_str()), expected);
+            }
+        }
+        for (id, changes) in ids.into_iter().zip(changes) {
+            prop_assert_eq!(bench.state(id).1, changes);
+        }
+    }
+}
+
+#[test]
+fn a_fixed_window_lets_all_go_again_at_the_full_minute() {
+    let mut bench = Bench::new(json!({"quota_mode": "fixed", "zendesk": {"quota": "2/1m"}}));
+    // The bench begins 20 seconds into a minute.
+    bench.pass(Duration::from_millis(35_500));
+    assert_eq!(bench.send("GET", "/api/v2/users/1001").status, 200);
+    assert_eq!(bench.send("GET", "/api/v2/users/1001").status, 200);
+    let reply = bench.send("GET", "/api/v2/users/1001");
+    assert_eq!(
+        (reply.status, reply.header("retry-after")),
+        (429, Some("5"))
+    );
+    bench.pass(Duration::from_millis(4_500));
+    assert_eq!(bench.send("GET", "/api/v2/users/1001").status, 200);
+    assert_eq!(bench.send("GET", "/api/v2/users/1001").status, 200);
 }
