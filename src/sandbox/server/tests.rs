@@ -389,6 +389,7 @@ async fn a_judge_in_another_process_seeds_changes_reads_and_resets() {
 
 #[rstest]
 #[case("settings", json!({"latencies": "1s"}), "unknown field `latencies`")]
+#[case("settings", json!({"tenant": 5}), "unknown field `tenant`")]
 #[case("users", json!({"zendesk": [{"id": "x"}]}), "its id must be digits")]
 #[case("faults", json!({"user": "7", "fault": "flood", "times": 1}), "unknown variant `flood`")]
 #[tokio::test]
