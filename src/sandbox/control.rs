@@ -142,8 +142,10 @@ fn read<T: DeserializeOwned>(body: &[u8], what: &'static str) -> Result<T, Sandb
     serde_json::from_slice(body).map_err(|source| SandboxError::Json { what, source })
 }
 
-/// Takes the field `tenant` out of an object; `None`: it has none.
+/// Takes the field `tenant` out of an object; `None`: it has none. One that is no text stays in, to
+/// be refused with the unknown fields.
 fn take_tenant(value: &mut Value) -> Option<String> {
-    let tenant = value.as_object_mut()?.remove("tenant")?;
-    tenant.as_str().map(str::to_owned)
+    let name = value.get("tenant")?.as_str()?.to_owned();
+    value.as_object_mut()?.remove("tenant");
+    Some(name)
 }

@@ -56,6 +56,14 @@ pub enum SandboxError {
         /// How many are kept.
         limit: usize,
     },
+    /// More users than a tenant takes.
+    #[error("the tenant `{tenant}` takes no more than {limit} users; reset it to begin anew")]
+    Full {
+        /// The tenant's name.
+        tenant: String,
+        /// How many it takes.
+        limit: usize,
+    },
     /// A seed with a user that cannot be.
     #[error("the {provider} user `{id}` cannot be seeded: {reason}")]
     Seed {

@@ -27,11 +27,13 @@ pub enum Fault {
     Cut,
     /// It happens, but the answer takes a minute.
     Slow,
+    /// It happens, but the answer names another user wherever it names one.
+    WrongId,
 }
 
 impl Fault {
     /// Every fault, in the order texts list them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Error500,
         Self::Error503,
         Self::Throttle,
@@ -40,6 +42,7 @@ impl Fault {
         Self::ResetAfter,
         Self::Cut,
         Self::Slow,
+        Self::WrongId,
     ];
 
     /// The name that texts and logs use.
@@ -53,6 +56,7 @@ impl Fault {
             Self::ResetAfter => "reset-after",
             Self::Cut => "cut",
             Self::Slow => "slow",
+            Self::WrongId => "wrong-id",
         }
     }
 }
@@ -76,7 +80,7 @@ pub enum FaultsError {
     /// A part that says nothing known.
     #[error(
         "`{part}` is no fault; write e.g. `error500=2%`, with one of error500, error503, throttle, \
-         html, reset, reset-after, cut, slow, and perhaps `seed=7` or `reads=on`"
+         html, reset, reset-after, cut, slow, wrong-id, and perhaps `seed=7` or `reads=on`"
     )]
     Part {
         /// The part.

@@ -168,6 +168,11 @@ impl Hub {
         self.log.entries(tenant).cloned().collect()
     }
 
+    /// How many requests of all tenants are remembered.
+    pub(super) fn log_len(&self) -> usize {
+        self.log.len()
+    }
+
     /// The users of one tenant or (`None`) of all, as they stand.
     pub(super) fn users(&mut self, tenant: Option<&str>) -> Vec<UserState> {
         let now = self.options.clock.now();
@@ -243,10 +248,27 @@ fn befallen(
             let (reply, effect) = carried_out();
             (Delivery::Late(reply), effect)
         }
+        Fault::WrongId => {
+            let (mut reply, effect) = carried_out();
+            name_another(&mut reply, subject);
+            (Delivery::Whole(reply), effect)
+        }
         Fault::Reset => (Delivery::Closed, false),
         Fault::Html => (Delivery::Whole(Reply::html(200)), false),
         Fault::Throttle => (Delivery::Whole(state.throttled(provider, now)), false),
         Fault::Error500 => (Delivery::Whole(state.broken(provider, 500, now)), false),
         Fault::Error503 => (Delivery::Whole(state.broken(provider, 503, now)), false),
     }
+}
+
+/// Has `reply` name another user in place of the one it is about: the last character differs.
+fn name_another(reply: &mut Reply, subject: &Subject) {
+    let Some(user) = subject.user.as_deref().filter(|user| !user.is_empty()) else {
+        return;
+    };
+    let mut other = user.to_owned();
+    let last = other.pop();
+    other.push(if last == Some('7') { '8' } else { '7' });
+    let body = String::from_utf8_lossy(&reply.body);
+    reply.body = body.replace(user, &other).into_bytes();
 }

@@ -28,7 +28,7 @@ pub struct LatencyError {
 
 impl Latency {
     /// The longest latency taken.
-    pub const MOST: Duration = Duration::from_secs(60);
+    pub const MOST: Duration = Duration::from_mins(1);
 
     /// Always `span`.
     pub const fn fixed(span: Duration) -> Self {
@@ -40,7 +40,7 @@ impl Latency {
 
     /// One value of the range, drawn from `random`.
     pub(super) fn draw(self, random: &mut fastrand::Rng) -> Duration {
-        self.least + (self.most - self.least).mul_f64(random.f64())
+        self.least + self.most.saturating_sub(self.least).mul_f64(random.f64())
     }
 }
 

@@ -102,6 +102,11 @@ impl Log {
         self.entries.push_back(entry);
     }
 
+    /// How many requests are remembered.
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
     /// The requests remembered, of one tenant or (`None`) of all.
     pub(super) fn entries<'a>(
         &'a self,

@@ -9,11 +9,11 @@
 //! server (axum, sockets, latency) ──▶ hub (tenants, log) ──▶ faults? ──▶ zendesk · sunco · zoho
 //! ```
 //!
-//! * [`zendesk`], [`sunco`] and [`zoho`] are plain state machines: a [`message::Request`] and the
-//!   time go in, a [`message::Reply`] comes out. No IO and no clock of their own.
-//! * [`window`] keeps their quotas, [`faults`] breaks what goes right, [`log`] remembers all.
-//! * [`hub`] routes a request to its tenant and provider; [`server`] and [`control`] are the only
-//!   parts that know of sockets and HTTP libraries.
+//! * `zendesk`, `sunco` and `zoho` are plain state machines: a request and the time go in, a reply
+//!   comes out. No IO and no clock of their own.
+//! * `window` keeps their quotas, `faults` breaks what goes right, `log` remembers all.
+//! * `hub` routes a request to its tenant and provider; `control` answers the judge; `server` is the
+//!   only part that knows of sockets and of an HTTP library.
 //!
 //! A prefix `/t/{name}` before any path means the tenant `name`, which has users, quotas and
 //! settings of its own; without it, the tenant is `default`. `/_sandbox/…` is for the judge: what

@@ -23,6 +23,7 @@ pub(super) struct Tenant {
     sunco: Conversations,
     zoho: Crm,
     faults: FaultPlan,
+    seeded: usize,
 }
 
 /// What a request is about, told from its path alone.
@@ -77,6 +78,9 @@ fn provider_of(request: &Request) -> Option<ProviderKind> {
 }
 
 impl Tenant {
+    /// How many users may be put in, between two resets.
+    const SEEDED_MAX: usize = 1_000_000;
+
     /// A tenant with nobody but its callers.
     pub(super) fn new(
         name: &str,
@@ -91,6 +95,7 @@ impl Tenant {
             sunco: Conversations::new(credentials, settings),
             zoho: Crm::new(name, credentials, settings),
             faults: FaultPlan::default(),
+            seeded: 0,
         }
     }
 
@@ -111,6 +116,13 @@ impl Tenant {
 
     /// Puts users in.
     pub(super) fn seed(&mut self, seed: &Seed, now: Time) -> Result<(), SandboxError> {
+        self.seeded += seed.zendesk.len() + seed.sunco.len() + seed.zoho.len();
+        if self.seeded > Self::SEEDED_MAX {
+            return Err(SandboxError::Full {
+                tenant: self.name.clone(),
+                limit: Self::SEEDED_MAX,
+            });
+        }
         for user in &seed.zendesk {
             self.zendesk.seed(user, now)?;
         }

@@ -159,8 +159,11 @@ impl Job {
     /// When the item at `index` is done.
     fn due(&self, index: usize) -> Time {
         let work = self.ends_at.saturating_since(self.begins_at);
-        let share = (index + 1) as f64 / self.ids.len().max(1) as f64;
-        self.begins_at.after(work.mul_f64(share)).min(self.ends_at)
+        let done = u32::try_from(index + 1).unwrap_or(u32::MAX);
+        let all = u32::try_from(self.ids.len().max(1)).unwrap_or(u32::MAX);
+        self.begins_at
+            .after(work.saturating_mul(done) / all)
+            .min(self.ends_at)
     }
 
     fn status(&self, policy: JobPolicy, base_url: &str) -> Value {

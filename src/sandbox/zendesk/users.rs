@@ -1,6 +1,6 @@
 //! Users of Zendesk Support as they truly stand, and what deleting them does.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use crate::domain::Time;
@@ -138,6 +138,8 @@ pub(super) enum Refusal {
 #[derive(Debug, Default)]
 pub(super) struct Users {
     all: BTreeMap<u64, User>,
+    /// Who was softly deleted, and when, in that order.
+    soft: VecDeque<(Time, u64)>,
 }
 
 impl Users {
@@ -147,6 +149,9 @@ impl Users {
 
     /// Puts `user` in, in place of one with its id.
     pub(super) fn put(&mut self, user: User) {
+        if let Standing::SoftDeleted(at) = user.standing {
+            self.soft.push_back((at, user.id));
+        }
         self.all.insert(user.id, user);
     }
 
@@ -163,9 +168,14 @@ impl Users {
     /// Deletes for good who has been softly deleted for long.
     pub(super) fn age(&mut self, now: Time, scale: f64) {
         let kept = shortened(Self::SOFT_KEPT, scale);
-        for user in self.all.values_mut() {
-            if let Standing::SoftDeleted(at) = user.standing
-                && at.after(kept) <= now
+        while let Some((at, id)) = self.soft.front().copied() {
+            if now < at.after(kept) {
+                return;
+            }
+            self.soft.pop_front();
+            // Whoever was deleted for good or seeded anew since then is not meant any more.
+            if let Some(user) = self.all.get_mut(&id)
+                && user.standing == Standing::SoftDeleted(at)
             {
                 user.standing = Standing::PermanentlyDeleted(at.after(kept));
             }
@@ -202,6 +212,7 @@ impl Users {
             )));
         }
         user.standing = Standing::SoftDeleted(now);
+        self.soft.push_back((now, id));
         user.changed_at = Some(now);
         user.changes += 1;
         Ok(user)

@@ -193,7 +193,7 @@ impl Crm {
         match route {
             Route::Org => self.org(),
             Route::CurrentUser => match self.users.get(&self.settings.zoho.caller_id) {
-                Some(user) => page(vec![user.shown()], 1, Self::PAGE_MAX, false),
+                Some(user) => page(&[user.shown()], 1, Self::PAGE_MAX, false),
                 None => Reply::empty(204),
             },
             Route::ReadMany(ids) if ids.is_empty() => self.list(request),
@@ -312,7 +312,7 @@ impl Crm {
         if users.is_empty() {
             return Reply::empty(204);
         }
-        page(users, 1, Self::PAGE_MAX, false)
+        page(&users, 1, Self::PAGE_MAX, false)
     }
 
     /// A page of the users of one type.
@@ -349,7 +349,7 @@ impl Crm {
         if users.is_empty() {
             return Reply::empty(204);
         }
-        page(users, page_number, per_page, rest.next().is_some())
+        page(&users, page_number, per_page, rest.next().is_some())
     }
 
     fn org(&self) -> Reply {
@@ -376,7 +376,7 @@ impl Crm {
     }
 }
 
-fn page(users: Vec<Value>, number: usize, per_page: usize, more: bool) -> Reply {
+fn page(users: &[Value], number: usize, per_page: usize, more: bool) -> Reply {
     let count = users.len();
     answers::json_reply(
         200,

@@ -2,7 +2,7 @@
 //!
 //! [`Crm`] is the state machine, [`route`] reads requests, [`users`] keeps state, [`oauth`] hands
 //! out tokens, [`answers`] writes bodies. Sources: the CRM API reference
-//! (<https://www.zoho.com/crm/developer/docs/api/v8/delete-user.html>) and its OpenAPI examples.
+//! (<https://www.zoho.com/crm/developer/docs/api/v8/delete-user.html>) and its `OpenAPI` examples.
 
 mod answers;
 mod crm;
