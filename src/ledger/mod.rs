@@ -1,1 +1,76 @@
-//! To be built.
+//! The ledger: one append-only file per run that says what happened to every row.
+//!
+//! It keeps [`Entry`](crate::domain::Entry) values and gives them back; it decides nothing about
+//! rows, sends nothing and renders nothing.
+//!
+//! # Invariants
+//!
+//! - A ledger only ever grows. The one exception is a torn tail (below), cut at open.
+//! - The first line, and only the first, is the run's header. It names the format's version.
+//! - Every line fits the line before it (the chain), so none can be changed, dropped, added or
+//!   moved unseen. Cutting off whole lines at the end is seen by whoever knows the [`Head`].
+//! - Who appends holds the exclusive lock, from before the first byte is read until the last one
+//!   is synced. Readers take no lock.
+//! - An append that asked for [`Durability::Synced`] is acknowledged after its bytes were synced,
+//!   never before.
+//! - The first write or sync that fails is the last: nothing is written after it, and everyone
+//!   who waits or comes later gets the error. (After a failed sync the kernel may have dropped the
+//!   bytes and forgotten; trying again would lie.)
+//! - A line is at most [`LINE_BYTES_MAX`] long, a queue at most [`QUEUE_MAX`] entries. Reading
+//!   keeps one line and, for the state, some bits per row.
+//! - Lines of a format newer than this program's are never written to.
+//!
+//! # On disk
+//!
+//! JSON Lines in UTF-8, mode 0600:
+//!
+//! ```text
+//! ledger: line*
+//! line:   {"kind":"<kind>", <fields of the entry>, "chain":"<64 lower-case hex digits>"} LF
+//! body:   the line without LF and without its last field and the comma before it
+//! chain:  blake3(chain of the line before, as 32 bytes ‖ body)
+//! ```
+//!
+//! The chain before the first line is 32 zero bytes. It is computed over the bytes as they stand,
+//! so that checking needs no JSON at all. What the kinds hold is in [`crate::domain::Entry`].
+//!
+//! # Torn, or damaged
+//!
+//! A crash in the middle of a write leaves a last line without its line feed. Nobody was told that
+//! it is durable, so it is *torn*: readers leave it out, and opening for writing cuts it and says
+//! so. Anything else that does not fit is *damage*: an error that names the line and the byte, and
+//! the ledger is not touched.
+//!
+//! # Changing the format
+//!
+//! A new kind or another meaning of a field is a new [`RunHeader::FORMAT`]. Keep a ledger of the old one
+//! under `fixtures/ledger/`, and walk all three: old reader and new ledger (refused, readably), new
+//! reader and old ledger, old writer and new ledger (never).
+//!
+//! [`RunHeader::FORMAT`]: crate::domain::RunHeader::FORMAT
+
+mod builder;
+mod chain;
+mod disk;
+mod error;
+mod format;
+mod lock;
+mod reader;
+mod select;
+mod sent;
+mod state;
+mod writer;
+
+#[cfg(test)]
+pub(crate) mod samples;
+
+pub use builder::StateBuilder;
+pub use chain::{Head, Unfit, check};
+pub use error::{Damage, LedgerError};
+pub use format::LINE_BYTES_MAX;
+pub use lock::is_locked;
+pub use reader::{LedgerReader, TornTail};
+pub use select::{Only, good_keys};
+pub use sent::{SENT_MAX, Sent};
+pub use state::{LedgerState, Source};
+pub use writer::{Durability, LedgerHandle, LedgerWriter, Opened, QUEUE_MAX};

@@ -1,0 +1,180 @@
+//! From entries to state: the pure core of reading a ledger. No IO, no clock.
+
+use std::collections::BTreeMap;
+
+use roaring::RoaringTreemap;
+
+use super::sent::{Sent, SentLog};
+use super::state::{LedgerState, Rows, SESSIONS_MAX, Source};
+use crate::domain::{
+    AccountName, Attempted, Entry, Intent, Outcome, OutcomeEntry, Paused, RunHeader, Session, Step,
+    StepDone, Time,
+};
+
+/// The class of an attempt that the server turned away because of its pace.
+const THROTTLED: &str = "throttled";
+
+/// The class of an attempt whose intent was taken back before it left.
+const HELD_BACK: &str = "held_back";
+
+/// Takes the entries of a ledger one by one and keeps what a later process needs.
+#[derive(Debug)]
+pub struct StateBuilder {
+    state: LedgerState,
+    /// Rows with an intent that nothing has answered.
+    unanswered: RoaringTreemap,
+    /// Rows of which an earlier request may have had its effect.
+    doubtful: RoaringTreemap,
+    sent: BTreeMap<AccountName, SentLog>,
+}
+
+impl StateBuilder {
+    /// The state of a ledger that has a header and nothing else.
+    pub fn new(header: RunHeader) -> Self {
+        Self {
+            state: LedgerState::new(header),
+            unanswered: RoaringTreemap::new(),
+            doubtful: RoaringTreemap::new(),
+            sent: BTreeMap::new(),
+        }
+    }
+
+    /// Takes the next entry. A header is passed over: it came with [`StateBuilder::new`].
+    pub fn apply(&mut self, entry: &Entry) {
+        match entry {
+            Entry::Run(_) => {}
+            Entry::Session(session) => self.session(session),
+            Entry::Request(request) => {
+                self.seen(request.at);
+                self.state.requests += 1;
+                let sent = Sent {
+                    step: None,
+                    sent_at: request.sent_at,
+                    replied_at: Some(request.at),
+                };
+                self.sent_of(&request.account).request(sent);
+            }
+            Entry::Intent(intent) => self.intent(intent),
+            Entry::Attempt(attempt) => self.attempt(attempt),
+            Entry::Step(step) => self.step(step),
+            Entry::Outcome(outcome) => self.outcome(outcome),
+            Entry::Pause(pause) => self.pause(pause),
+            Entry::Stop(stop) => {
+                self.seen(stop.at);
+                self.state.stops.retain(|it| it.account != stop.account);
+                self.state.stops.push(stop.clone());
+            }
+            Entry::End(end) => {
+                self.seen(end.at);
+                self.state.end = Some(end.clone());
+            }
+        }
+    }
+
+    /// The state after all entries, which came from `source`.
+    pub fn finish(self, source: Source) -> LedgerState {
+        let mut state = self.state;
+        state.source = source;
+        state.in_doubt = self.unanswered | self.doubtful;
+        let now = state.last_at;
+        let sent = self.sent.into_iter();
+        state.sent = sent.map(|(name, log)| (name, log.finish(now))).collect();
+        state
+    }
+
+    /// What a session before left open is taken up again: its end and its stops speak no more.
+    fn session(&mut self, session: &Session) {
+        self.seen(session.at);
+        self.state.end = None;
+        self.state.stops.clear();
+        if self.state.sessions.len() == SESSIONS_MAX {
+            self.state.sessions.remove(0);
+        }
+        self.state.sessions.push(session.clone());
+    }
+
+    fn intent(&mut self, intent: &Intent) {
+        self.seen(intent.at);
+        let row = intent.position.row;
+        self.state.requests += 1;
+        // One that is still unanswered was a process's that is gone; no later attempt answers it.
+        if !self.unanswered.insert(row) {
+            self.doubtful.insert(row);
+        }
+        self.sent_of(&intent.account)
+            .intent(row, intent.step, intent.at);
+    }
+
+    fn attempt(&mut self, attempt: &Attempted) {
+        self.seen(attempt.at);
+        let row = attempt.row;
+        self.unanswered.remove(row);
+        if attempt.in_doubt {
+            self.doubtful.insert(row);
+        }
+        if attempt.class == THROTTLED {
+            self.state.throttled += 1;
+        }
+        if attempt.class == HELD_BACK {
+            self.state.requests = self.state.requests.saturating_sub(1);
+            self.sent_of(&attempt.account).held_back(row);
+        } else {
+            self.sent_of(&attempt.account).answered(row, attempt.at);
+        }
+    }
+
+    fn step(&mut self, done: &StepDone) {
+        self.seen(done.at);
+        self.unanswered.remove(done.row);
+        self.doubtful.remove(done.row);
+        self.steps_of(done.step).insert(done.row);
+        self.sent_of(&done.account).answered(done.row, done.at);
+    }
+
+    fn outcome(&mut self, entry: &OutcomeEntry) {
+        self.seen(entry.at);
+        let row = entry.position.row;
+        let rows = &mut self.state.rows;
+        if !self.state.ended.insert(row) {
+            for set in rows.values_mut().flatten() {
+                set.remove(row);
+            }
+        }
+        let sets: &mut Rows = rows.entry(entry.account.clone()).or_default();
+        sets[entry.outcome.index()].insert(row);
+
+        self.unanswered.remove(row);
+        if entry.outcome == Outcome::InDoubt {
+            // Nothing is settled: a later process must go on with this very step, and know.
+            self.doubtful.insert(row);
+        } else {
+            self.doubtful.remove(row);
+            for rows in self.state.steps.values_mut() {
+                rows.remove(row);
+            }
+        }
+        if let Some(account) = &entry.account {
+            self.sent_of(account).answered(row, entry.at);
+        }
+    }
+
+    /// The newest pause of each limit is kept.
+    fn pause(&mut self, pause: &Paused) {
+        self.seen(pause.at);
+        let same = |it: &Paused| it.account == pause.account && it.step == pause.step;
+        self.state.pauses.retain(|it| !same(it));
+        self.state.pauses.push(pause.clone());
+    }
+
+    fn seen(&mut self, at: Time) {
+        self.state.last_at = self.state.last_at.max(at);
+    }
+
+    fn steps_of(&mut self, step: Step) -> &mut RoaringTreemap {
+        self.state.steps.entry(step).or_default()
+    }
+
+    fn sent_of(&mut self, account: &AccountName) -> &mut SentLog {
+        self.sent.entry(account.clone()).or_default()
+    }
+}

@@ -1,0 +1,167 @@
+//! What can go wrong with a ledger.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use thiserror::Error;
+
+use super::chain::Unfit;
+
+/// A ledger cannot be read, or not be written any further. Cheap to clone: the first failure of a
+/// writer is told to everyone who waits.
+#[derive(Debug, Clone, Error)]
+pub enum LedgerError {
+    /// `run` was to begin a ledger where there is one.
+    #[error(
+        "ledger `{path}` exists already; go on with it (`userpurge resume`), try its failed rows \
+         again (`userpurge retry`), or name another one with `--ledger`"
+    )]
+    Exists {
+        /// The ledger.
+        path: PathBuf,
+    },
+    /// Another process holds the lock.
+    #[error(
+        "ledger `{path}` is in use by another process; watch it with `userpurge status --follow`, \
+         or wait until it has ended"
+    )]
+    Locked {
+        /// The ledger.
+        path: PathBuf,
+    },
+    /// There is not one whole line: the run ended while it began.
+    #[error(
+        "ledger `{path}` has no header: its run ended before anything was sent; remove the file \
+         and run again"
+    )]
+    NoHeader {
+        /// The ledger.
+        path: PathBuf,
+    },
+    /// A newer program wrote it.
+    #[error(
+        "ledger `{path}` has format {found}, and this program knows formats up to {known}; use the \
+         newer version that wrote it"
+    )]
+    NewerFormat {
+        /// The ledger.
+        path: PathBuf,
+        /// Its format.
+        found: u32,
+        /// The newest format this program reads.
+        known: u32,
+    },
+    /// A line is not what was written.
+    #[error(
+        "ledger `{path}` is damaged at line {line} (byte {byte}): {reason}; nothing was changed, \
+         take a copy of the file that is whole"
+    )]
+    Damaged {
+        /// The ledger.
+        path: PathBuf,
+        /// The line's number, from 1.
+        line: u64,
+        /// Where the line begins, in bytes from the start of the file.
+        byte: u64,
+        /// What is wrong with it.
+        reason: Damage,
+    },
+    /// The operating system refused; nothing was being appended.
+    #[error("could not {doing} ledger `{path}`")]
+    Io {
+        /// What was tried, e.g. `open`.
+        doing: &'static str,
+        /// The ledger.
+        path: PathBuf,
+        /// The operating system's reason.
+        #[source]
+        source: Arc<io::Error>,
+    },
+    /// An append failed, and with it the writer.
+    #[error(
+        "could not {doing} ledger `{path}`, so nothing more is sent; mend the disk, then \
+         `userpurge resume` goes on"
+    )]
+    Failed {
+        /// What was tried: `write to` or `sync`.
+        doing: &'static str,
+        /// The ledger.
+        path: PathBuf,
+        /// The operating system's reason.
+        #[source]
+        source: Arc<io::Error>,
+    },
+    /// An entry cannot stand in a ledger; it was not written.
+    #[error("an entry for ledger `{path}` cannot be written: {reason}")]
+    Unwritable {
+        /// The ledger.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// Something was appended after the writer had finished.
+    #[error("ledger `{path}` is closed; its writer has finished")]
+    Closed {
+        /// The ledger.
+        path: PathBuf,
+    },
+    /// The writer's thread panicked, which is a bug.
+    #[error("the writer of ledger `{path}` panicked: {message}; `userpurge resume` goes on")]
+    Panicked {
+        /// The ledger.
+        path: PathBuf,
+        /// The panic's message.
+        message: String,
+    },
+}
+
+/// What is wrong with a line.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum Damage {
+    /// It does not follow the line before it.
+    #[error(transparent)]
+    Chain(#[from] Unfit),
+    /// It is longer than [`LINE_BYTES_MAX`](super::LINE_BYTES_MAX).
+    #[error("it is longer than a line may be")]
+    TooLong,
+    /// The first line is no header.
+    #[error("it is not a run's header, so this may be no ledger at all")]
+    NotAHeader,
+    /// A later line is a header.
+    #[error("a second header stands there")]
+    SecondHeader,
+    /// It follows the line before it, but holds nothing that this program knows.
+    #[error("it is no entry that this version knows ({detail})")]
+    NotAnEntry {
+        /// What the JSON reader says.
+        detail: String,
+    },
+}
+
+impl LedgerError {
+    /// Wraps what the operating system said when `doing` was tried on `path`.
+    pub(super) fn io(doing: &'static str, path: &Path, source: io::Error) -> Self {
+        Self::Io {
+            doing,
+            path: path.to_owned(),
+            source: Arc::new(source),
+        }
+    }
+
+    /// The ledger it is about.
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Exists { path }
+            | Self::Locked { path }
+            | Self::NoHeader { path }
+            | Self::NewerFormat { path, .. }
+            | Self::Damaged { path, .. }
+            | Self::Io { path, .. }
+            | Self::Failed { path, .. }
+            | Self::Unwritable { path, .. }
+            | Self::Closed { path }
+            | Self::Panicked { path, .. } => path,
+        }
+    }
+}

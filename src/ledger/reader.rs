@@ -1,0 +1,207 @@
+//! Reading a ledger as a stream, each line checked against the chain.
+//!
+//! It keeps one line in memory and takes no lock: a ledger that is being written can be read, and
+//! what is not there yet is a torn tail or nothing.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use super::chain::{self, Head};
+use super::error::{Damage, LedgerError};
+use super::format::{self, LINE_BYTES_MAX};
+use crate::domain::{Entry, RunHeader};
+
+/// How much is read from the file at once, in bytes.
+const READ_BYTES: usize = 256 * 1024;
+
+/// A last line that a crash left without its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TornTail {
+    /// Where it begins, in bytes from the start of the file.
+    pub byte: u64,
+    /// How many bytes of it there are.
+    pub bytes: u64,
+}
+
+/// Reads the entries of a ledger in order.
+pub struct LedgerReader<R = File> {
+    header: RunHeader,
+    lines: Lines<R>,
+}
+
+impl LedgerReader {
+    /// Opens the ledger at `path` and reads its header.
+    pub fn open(path: &Path) -> Result<Self, LedgerError> {
+        let file = File::open(path).map_err(|source| LedgerError::io("open", path, source))?;
+        Self::new(path, file)
+    }
+}
+
+impl<R: Read> LedgerReader<R> {
+    /// Reads the ledger that `source` holds from its start; errors name it `path`.
+    pub(super) fn new(path: &Path, source: R) -> Result<Self, LedgerError> {
+        let mut lines = Lines {
+            path: path.to_owned(),
+            source: BufReader::with_capacity(READ_BYTES, source),
+            line: Vec::new(),
+            whole: true,
+            head: Head::GENESIS,
+            count: 0,
+            bytes: 0,
+        };
+        match lines.next_entry()? {
+            Some(Entry::Run(header)) => Ok(Self {
+                header: *header,
+                lines,
+            }),
+            // Of an entry that is no header, `Lines` has made an error.
+            _ => Err(LedgerError::NoHeader { path: lines.path }),
+        }
+    }
+
+    /// The run's header, which [`LedgerReader::next_entry`] does not give again.
+    pub const fn header(&self) -> &RunHeader {
+        &self.header
+    }
+
+    /// The next entry; `None` at the end, torn or not. If the ledger has grown since, the next call
+    /// goes on with what is new.
+    ///
+    /// # Errors
+    ///
+    /// After the first error there is nothing to be had any more.
+    pub fn next_entry(&mut self) -> Result<Option<Entry>, LedgerError> {
+        self.lines.next_entry()
+    }
+
+    /// The chain of the last line read.
+    pub const fn head(&self) -> Head {
+        self.lines.head
+    }
+
+    /// How many lines have been read, the header's counted.
+    pub const fn lines(&self) -> u64 {
+        self.lines.count
+    }
+
+    /// The unfinished line at which [`LedgerReader::next_entry`] stopped; `None` before that, or if
+    /// the last line is whole.
+    pub fn torn(&self) -> Option<TornTail> {
+        let lines = &self.lines;
+        (!lines.whole && !lines.line.is_empty()).then(|| TornTail {
+            byte: lines.bytes,
+            bytes: lines.line.len() as u64,
+        })
+    }
+}
+
+impl<R> fmt::Debug for LedgerReader<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LedgerReader")
+            .field("path", &self.lines.path)
+            .field("lines", &self.lines.count)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The lines of a ledger, checked.
+struct Lines<R> {
+    path: PathBuf,
+    source: BufReader<R>,
+    /// The line read last, its line feed counted, or as much of the next one as there is yet.
+    line: Vec<u8>,
+    /// Whether [`Lines::line`] is a whole line.
+    whole: bool,
+    /// The chain of the last good line.
+    head: Head,
+    /// How many good lines there were.
+    count: u64,
+    /// How many bytes they have.
+    bytes: u64,
+}
+
+impl<R: Read> Lines<R> {
+    fn next_entry(&mut self) -> Result<Option<Entry>, LedgerError> {
+        if !self.read_line()? {
+            return Ok(None);
+        }
+        let text = &self.line[..self.line.len() - 1];
+        if self.count == 0 {
+            // A newer format may chain its lines in another way: its number comes first.
+            self.check_format(text)?;
+        }
+        let head =
+            chain::check(self.head, text).map_err(|unfit| self.damaged(Damage::Chain(unfit)))?;
+        let entry = format::decode(text).map_err(|error| {
+            self.damaged(Damage::NotAnEntry {
+                detail: error.to_string(),
+            })
+        })?;
+        match (&entry, self.count) {
+            (Entry::Run(_), 0) => {}
+            (Entry::Run(_), _) => return Err(self.damaged(Damage::SecondHeader)),
+            (_, 0) => return Err(self.damaged(Damage::NotAHeader)),
+            (_, _) => {}
+        }
+        self.head = head;
+        self.count += 1;
+        self.bytes += self.line.len() as u64;
+        Ok(Some(entry))
+    }
+
+    /// Reads up to the next line feed; whether there was one.
+    fn read_line(&mut self) -> Result<bool, LedgerError> {
+        if self.whole {
+            self.line.clear();
+            self.whole = false;
+        }
+        // One byte more than a line may have tells a line that is too long from one that ends.
+        let room = LINE_BYTES_MAX + 1 - self.line.len();
+        (&mut self.source)
+            .take(room as u64)
+            .read_until(b'\n', &mut self.line)
+            .map_err(|source| LedgerError::io("read", &self.path, source))?;
+        if self.line.len() > LINE_BYTES_MAX {
+            return Err(self.damaged(Damage::TooLong));
+        }
+        self.whole = self.line.last() == Some(&b'\n');
+        Ok(self.whole)
+    }
+
+    fn check_format(&self, text: &[u8]) -> Result<(), LedgerError> {
+        #[derive(Deserialize)]
+        struct Preamble {
+            kind: String,
+            format: u32,
+        }
+        match serde_json::from_slice::<Preamble>(text) {
+            Ok(Preamble { kind, format }) if kind == "run" && format >= 1 => {
+                if format <= RunHeader::FORMAT {
+                    return Ok(());
+                }
+                Err(LedgerError::NewerFormat {
+                    path: self.path.clone(),
+                    found: format,
+                    known: RunHeader::FORMAT,
+                })
+            }
+            _ => Err(self.damaged(Damage::NotAHeader)),
+        }
+    }
+}
+
+impl<R> Lines<R> {
+    /// The line after the last good one is damaged.
+    fn damaged(&self, reason: Damage) -> LedgerError {
+        LedgerError::Damaged {
+            path: self.path.clone(),
+            line: self.count + 1,
+            byte: self.bytes,
+            reason,
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! Entries for the tests of this module, and of `report`: made up, small, of every kind.
+
+use super::{Head, LedgerState, Source, StateBuilder};
+use crate::domain::{
+    AccountHeader, AccountName, Action, Attempted, Entry, InputHeader, Intent, LaneStop, Outcome,
+    OutcomeEntry, Paused, Position, ProviderKind, Requested, RunEnd, RunHeader, RunId, RunOptions,
+    RunState, Session, Step, StepDone, StopKind, Time, UserId,
+};
+
+/// A time `seconds` after 2026-11-22T09:30:00Z.
+pub(crate) fn at(seconds: i64) -> Time {
+    Time::from_millis(1_795_339_800_000 + seconds * 1_000)
+}
+
+pub(crate) fn account(name: &str) -> AccountName {
+    AccountName::new(name)
+}
+
+fn account_header(name: &str, provider: ProviderKind) -> AccountHeader {
+    AccountHeader {
+        name: account(name),
+        provider,
+        tenant: format!("{name}.example"),
+        caller: Some(UserId::new("4711")),
+        role: Some("admin".to_owned()),
+    }
+}
+
+pub(crate) fn header(rows: u64) -> RunHeader {
+    RunHeader {
+        run_id: RunId::new("019abcde-0000-7000-8000-000000000001"),
+        format: RunHeader::FORMAT,
+        version: "0.1.0".to_owned(),
+        input: InputHeader {
+            path: "/data/users.csv".to_owned(),
+            size: 312,
+            sha256: "ab".repeat(32),
+            rows,
+            format: "csv".to_owned(),
+            delimiter: Some(','),
+        },
+        options: RunOptions::default(),
+        accounts: vec![
+            account_header("acme", ProviderKind::Zendesk),
+            account_header("crm", ProviderKind::Zoho),
+        ],
+        started_at: at(0),
+    }
+}
+
+pub(crate) fn session(seconds: i64) -> Entry {
+    Entry::Session(Box::new(Session {
+        command: "resume".to_owned(),
+        version: "0.1.0".to_owned(),
+        only: Vec::new(),
+        rows: 3,
+        accounts: vec![account_header("acme", ProviderKind::Zendesk)],
+        at: at(seconds),
+    }))
+}
+
+pub(crate) fn request(seconds: i64) -> Entry {
+    Entry::Request(Requested {
+        account: account("acme"),
+        what: "identity".to_owned(),
+        sent_at: at(seconds),
+        at: at(seconds + 1),
+        status: Some(200),
+    })
+}
+
+pub(crate) fn intent(row: u64, step: Step, seconds: i64) -> Entry {
+    Entry::Intent(Intent {
+        position: Position { row, line: row + 1 },
+        account: account("acme"),
+        action: Action::Purge,
+        id: UserId::new(format!("90{row}")),
+        step,
+        attempt: 1,
+        at: at(seconds),
+    })
+}
+
+pub(crate) fn attempt(row: u64, class: &str, in_doubt: bool, seconds: i64) -> Entry {
+    Entry::Attempt(Attempted {
+        row,
+        account: account("acme"),
+        step: Step::Delete,
+        attempt: 1,
+        class: class.to_owned(),
+        in_doubt,
+        status: (!in_doubt).then_some(429),
+        code: None,
+        message: None,
+        at: at(seconds),
+    })
+}
+
+pub(crate) fn step(row: u64, seconds: i64) -> Entry {
+    Entry::Step(StepDone {
+        row,
+        account: account("acme"),
+        step: Step::Delete,
+        outcome: Outcome::Deleted,
+        settled: false,
+        status: Some(200),
+        at: at(seconds),
+    })
+}
+
+pub(crate) fn outcome_entry(row: u64, outcome: Outcome, seconds: i64) -> OutcomeEntry {
+    OutcomeEntry {
+        position: Position { row, line: row + 1 },
+        account: Some(account("acme")),
+        action: Some(Action::Purge),
+        id: Some(UserId::new(format!("90{row}"))),
+        reference: Some("GDPR-7".to_owned()),
+        outcome,
+        status: Some(200),
+        code: None,
+        message: None,
+        attempts: 1,
+        settled: false,
+        at: at(seconds),
+        elapsed_ms: 230,
+        request_id: None,
+    }
+}
+
+pub(crate) fn outcome(row: u64, outcome: Outcome, seconds: i64) -> Entry {
+    Entry::Outcome(outcome_entry(row, outcome, seconds))
+}
+
+pub(crate) fn pause(step: Option<Step>, seconds: i64, until: i64) -> Entry {
+    Entry::Pause(Paused {
+        account: account("acme"),
+        step,
+        until: at(until),
+        reason: "429 with Retry-After: 93".to_owned(),
+        at: at(seconds),
+    })
+}
+
+pub(crate) fn stop(reason: StopKind, seconds: i64) -> Entry {
+    Entry::Stop(LaneStop {
+        account: account("acme"),
+        reason,
+        status: Some(401),
+        code: None,
+        message: Some("Couldn't authenticate you".to_owned()),
+        at: at(seconds),
+    })
+}
+
+pub(crate) fn end(state: RunState, seconds: i64) -> Entry {
+    Entry::End(RunEnd {
+        state,
+        outcomes: crate::domain::Counts::default(),
+        at: at(seconds),
+    })
+}
+
+/// The state after `entries`, as if read from a ledger of that name.
+pub(crate) fn state(header: RunHeader, entries: &[Entry]) -> LedgerState {
+    let mut builder = StateBuilder::new(header);
+    for entry in entries {
+        builder.apply(entry);
+    }
+    builder.finish(Source {
+        path: "users.csv.ledger.jsonl".into(),
+        lines: entries.len() as u64 + 1,
+        head: Head::GENESIS,
+        torn: None,
+    })
+}
+
+/// One entry of each kind, the header first.
+pub(crate) fn one_of_each() -> Vec<Entry> {
+    let mut refused = outcome_entry(2, Outcome::Refused, 8);
+    refused.account = None;
+    refused.code = Some("has \"open\" tickets\n".to_owned());
+    refused.settled = true;
+    vec![
+        Entry::Run(Box::new(header(3))),
+        request(1),
+        intent(1, Step::Delete, 2),
+        attempt(1, "throttled", false, 3),
+        pause(Some(Step::Delete), 3, 96),
+        intent(1, Step::Delete, 96),
+        step(1, 97),
+        outcome(1, Outcome::Deleted, 98),
+        Entry::Outcome(refused),
+        stop(StopKind::CredentialsRejected, 99),
+        end(RunState::Stopped, 100),
+        session(200),
+    ]
+}

@@ -1,0 +1,195 @@
+//! What a ledger says, small: a few bits per row, whatever its length.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use roaring::RoaringTreemap;
+
+use super::builder::StateBuilder;
+use super::chain::Head;
+use super::error::LedgerError;
+use super::reader::{LedgerReader, TornTail};
+use super::sent::Sent;
+use crate::domain::{
+    AccountHeader, AccountName, Counts, LaneStop, Outcome, Paused, RunEnd, RunHeader, Session,
+    Step, Time,
+};
+
+/// How many sessions are kept, the newest. Nobody resumes a run so often by hand; a script may.
+pub(super) const SESSIONS_MAX: usize = 1_000;
+
+/// Row numbers by outcome, in the order of [`Outcome::ALL`].
+pub(super) type Rows = [RoaringTreemap; Outcome::ALL.len()];
+
+/// Where a state comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    /// The ledger.
+    pub path: PathBuf,
+    /// How many whole lines it had.
+    pub lines: u64,
+    /// The chain of the last of them.
+    pub head: Head,
+    /// What followed it without a line feed; `None`: nothing.
+    pub torn: Option<TornTail>,
+}
+
+/// What a ledger says: what `status` shows, and what `resume` and `retry` go on from.
+#[derive(Debug, Clone)]
+pub struct LedgerState {
+    /// Where this comes from.
+    pub source: Source,
+    /// The run's header.
+    pub header: RunHeader,
+    /// The processes that took the run up again, the newest 1,000 of them, oldest first.
+    pub sessions: Vec<Session>,
+    /// How the last process ended; `None`: it is at work, or it ended in no orderly way.
+    pub end: Option<RunEnd>,
+    /// How many requests left, or were about to when the process ended.
+    pub requests: u64,
+    /// How many of them the server turned away because of their pace.
+    pub throttled: u64,
+    /// The lanes that the last process stopped, one entry for each account.
+    pub stops: Vec<LaneStop>,
+    /// The newest pause of each limit, over or not, see [`LedgerState::pauses_at`].
+    pub pauses: Vec<Paused>,
+    /// When the newest entry was written.
+    pub last_at: Time,
+    /// Ended rows by account and outcome; `None`: rows that name no account that exists.
+    pub(super) rows: BTreeMap<Option<AccountName>, Rows>,
+    /// All rows in [`LedgerState::rows`].
+    pub(super) ended: RoaringTreemap,
+    /// Rows by the steps that ended well and that no outcome has followed.
+    pub(super) steps: BTreeMap<Step, RoaringTreemap>,
+    pub(super) in_doubt: RoaringTreemap,
+    pub(super) sent: BTreeMap<AccountName, Vec<Sent>>,
+}
+
+impl LedgerState {
+    /// Reads the ledger at `path`, also while a process is writing it.
+    pub fn read(path: &Path) -> Result<Self, LedgerError> {
+        Self::collect(path, LedgerReader::open(path)?)
+    }
+
+    pub(super) fn collect<R: Read>(
+        path: &Path,
+        mut reader: LedgerReader<R>,
+    ) -> Result<Self, LedgerError> {
+        let mut builder = StateBuilder::new(reader.header().clone());
+        while let Some(entry) = reader.next_entry()? {
+            builder.apply(&entry);
+        }
+        Ok(builder.finish(Source {
+            path: path.to_owned(),
+            lines: reader.lines(),
+            head: reader.head(),
+            torn: reader.torn(),
+        }))
+    }
+
+    pub(super) fn new(header: RunHeader) -> Self {
+        Self {
+            source: Source {
+                path: PathBuf::new(),
+                lines: 1,
+                head: Head::GENESIS,
+                torn: None,
+            },
+            last_at: header.started_at,
+            header,
+            sessions: Vec::new(),
+            end: None,
+            requests: 0,
+            throttled: 0,
+            stops: Vec::new(),
+            pauses: Vec::new(),
+            rows: BTreeMap::new(),
+            ended: RoaringTreemap::new(),
+            steps: BTreeMap::new(),
+            in_doubt: RoaringTreemap::new(),
+            sent: BTreeMap::new(),
+        }
+    }
+
+    /// Where all rows of the input stand; they add up to the header's rows.
+    pub fn counts(&self) -> Counts {
+        let mut counts = Counts::default();
+        for sets in self.rows.values() {
+            add(&mut counts, sets);
+        }
+        counts.pending = self.header.input.rows.saturating_sub(self.ended.len());
+        counts
+    }
+
+    /// How the ended rows of each account ended. A ledger does not say how many rows of an account
+    /// are pending, so [`Counts::pending`] is 0 here. Rows that name no account are left out.
+    pub fn account_counts(&self) -> BTreeMap<AccountName, Counts> {
+        let named = self.rows.iter();
+        named
+            .filter_map(|(account, sets)| {
+                let mut counts = Counts::default();
+                add(&mut counts, sets);
+                account.clone().map(|account| (account, counts))
+            })
+            .collect()
+    }
+
+    /// The accounts as they introduced themselves last.
+    pub fn accounts(&self) -> BTreeMap<AccountName, &AccountHeader> {
+        let sessions = self.sessions.iter().flat_map(|session| &session.accounts);
+        let all = self.header.accounts.iter().chain(sessions);
+        all.map(|account| (account.name.clone(), account)).collect()
+    }
+
+    /// The numbers of the rows that ended as `outcome`.
+    pub fn rows_of(&self, outcome: Outcome) -> RoaringTreemap {
+        let mut rows = RoaringTreemap::new();
+        for sets in self.rows.values() {
+            rows |= &sets[outcome.index()];
+        }
+        rows
+    }
+
+    /// The numbers of all rows that ended.
+    pub const fn ended(&self) -> &RoaringTreemap {
+        &self.ended
+    }
+
+    /// The numbers of the rows that have no outcome yet.
+    pub fn outstanding(&self) -> RoaringTreemap {
+        let mut rows = RoaringTreemap::new();
+        rows.insert_range(1..=self.header.input.rows);
+        rows - &self.ended
+    }
+
+    /// How many of the row's steps ended well without the row having ended since. A row that ended
+    /// `in_doubt` keeps them: it is not over.
+    pub fn steps_done(&self, row: u64) -> usize {
+        let sets = self.steps.values();
+        sets.filter(|rows| rows.contains(row)).count()
+    }
+
+    /// The rows of which a request left that nothing has answered or settled: the next step of such
+    /// a row may have been done. While a process is at work, rows under way are among them.
+    pub const fn in_doubt(&self) -> &RoaringTreemap {
+        &self.in_doubt
+    }
+
+    /// The account's requests, oldest first, as far back as a quota can reach (31 days before the
+    /// newest entry), at most [`SENT_MAX`](super::SENT_MAX).
+    pub fn sent(&self, account: &AccountName) -> &[Sent] {
+        self.sent.get(account).map_or(&[], Vec::as_slice)
+    }
+
+    /// The pauses that are not over at `now`.
+    pub fn pauses_at(&self, now: Time) -> impl Iterator<Item = &Paused> {
+        self.pauses.iter().filter(move |pause| pause.until > now)
+    }
+}
+
+fn add(counts: &mut Counts, sets: &Rows) {
+    for outcome in Outcome::ALL {
+        *counts.slot(outcome) += sets[outcome.index()].len();
+    }
+}

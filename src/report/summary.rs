@@ -1,0 +1,240 @@
+//! The numbers of a run, in the shape that scripts rely on.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::{Serialize, Serializer};
+
+use crate::domain::{AccountName, Counts, LaneStop, Outcome, ProviderKind, RunId, RunState, Time};
+use crate::ledger::LedgerState;
+
+/// Where a run stands. Serialised it is `status --json`, field by field in this order; what is
+/// marked as left out is for [`text`](super::text) alone.
+#[derive(Debug, Clone, Serialize)]
+pub struct Summary {
+    /// The run's id.
+    pub run_id: RunId,
+    /// Where it stands.
+    pub state: RunState,
+    /// How many rows the input has.
+    pub rows: u64,
+    /// Where they stand; they add up to [`Summary::rows`].
+    pub outcomes: Counts,
+    /// The accounts with rows.
+    pub accounts: BTreeMap<AccountName, AccountSummary>,
+    /// How many requests were sent.
+    pub requests: u64,
+    /// How many of them the servers turned away because of their pace.
+    pub throttled: u64,
+    /// When the run began.
+    pub started_at: Time,
+    /// When it ended in an orderly way; `None`: it is at work, or it did not.
+    pub ended_at: Option<Time>,
+
+    /// The ledger. Left out of the JSON.
+    #[serde(skip)]
+    pub ledger: PathBuf,
+    /// The path of the input. Left out of the JSON.
+    #[serde(skip)]
+    pub input: String,
+    /// The lanes that the last process stopped. Left out of the JSON.
+    #[serde(skip)]
+    pub stops: Vec<LaneStop>,
+    /// The pending rows of which a request left that nothing has answered: under way if the run is
+    /// running, in doubt otherwise. Left out of the JSON.
+    #[serde(skip)]
+    pub unanswered: u64,
+    /// When the newest entry was written. Left out of the JSON.
+    #[serde(skip)]
+    pub last_at: Time,
+}
+
+/// The rows of one account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AccountSummary {
+    /// Its provider; `None`: the account never introduced itself, because none of its rows could
+    /// be sent.
+    pub provider: Option<ProviderKind>,
+    /// How its ended rows ended.
+    pub outcomes: Ended,
+}
+
+/// [`Counts`] without the pending rows, which a ledger does not tell by account.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Ended(pub Counts);
+
+impl Serialize for Ended {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(Outcome::ALL.map(|outcome| (outcome.name(), self.0.of(outcome))))
+    }
+}
+
+/// Whether a process holds a ledger's lock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lock {
+    /// One does: the run is running.
+    Held,
+    /// None does.
+    Free,
+}
+
+impl Summary {
+    /// Sums up what a ledger says. Find out about `lock` *before* the ledger is read, so that a run
+    /// which ends in between is not called interrupted.
+    pub fn new(state: &LedgerState, lock: Lock) -> Self {
+        let run_state = match (lock, &state.end) {
+            (Lock::Held, _) => RunState::Running,
+            (Lock::Free, Some(end)) => end.state,
+            (Lock::Free, None) => RunState::Interrupted,
+        };
+        let ended_at = match lock {
+            Lock::Held => None,
+            Lock::Free => state.end.as_ref().map(|end| end.at),
+        };
+        Self {
+            run_id: state.header.run_id.clone(),
+            state: run_state,
+            rows: state.header.input.rows,
+            outcomes: state.counts(),
+            accounts: accounts(state),
+            requests: state.requests,
+            throttled: state.throttled,
+            started_at: state.header.started_at,
+            ended_at,
+            ledger: state.source.path.clone(),
+            input: state.header.input.path.clone(),
+            stops: state.stops.clone(),
+            unanswered: (state.in_doubt() - state.ended()).len(),
+            last_at: state.last_at,
+        }
+    }
+}
+
+fn accounts(state: &LedgerState) -> BTreeMap<AccountName, AccountSummary> {
+    let known = state.accounts().into_iter().map(|(name, account)| {
+        let summary = AccountSummary {
+            provider: Some(account.provider),
+            outcomes: Ended::default(),
+        };
+        (name, summary)
+    });
+    let mut accounts: BTreeMap<_, _> = known.collect();
+    for (name, counts) in state.account_counts() {
+        let account = accounts.entry(name).or_insert(AccountSummary {
+            provider: None,
+            outcomes: Ended::default(),
+        });
+        account.outcomes = Ended(counts);
+    }
+    accounts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Lock, Summary};
+    use crate::domain::{Counts, Outcome, RunState};
+    use crate::domain::{Entry, Step};
+    use crate::ledger::samples::{
+        account, at, end, header, intent, one_of_each, outcome, outcome_entry, session, state,
+    };
+
+    #[test]
+    fn the_json_has_the_promised_shape_and_order() {
+        let summary = Summary::new(&state(header(3), &one_of_each()), Lock::Free);
+        insta::assert_snapshot!(serde_json::to_string_pretty(&summary).unwrap(), @r#"
+        {
+          "run_id": "019abcde-0000-7000-8000-000000000001",
+          "state": "interrupted",
+          "rows": 3,
+          "outcomes": {
+            "deleted": 1,
+            "already_gone": 0,
+            "not_found": 0,
+            "refused": 1,
+            "failed": 0,
+            "in_doubt": 0,
+            "invalid": 0,
+            "protected": 0,
+            "done_before": 0,
+            "duplicate": 0,
+            "pending": 1
+          },
+          "accounts": {
+            "acme": {
+              "provider": "zendesk",
+              "outcomes": {
+                "deleted": 1,
+                "already_gone": 0,
+                "not_found": 0,
+                "refused": 0,
+                "failed": 0,
+                "in_doubt": 0,
+                "invalid": 0,
+                "protected": 0,
+                "done_before": 0,
+                "duplicate": 0
+              }
+            },
+            "crm": {
+              "provider": "zoho",
+              "outcomes": {
+                "deleted": 0,
+                "already_gone": 0,
+                "not_found": 0,
+                "refused": 0,
+                "failed": 0,
+                "in_doubt": 0,
+                "invalid": 0,
+                "protected": 0,
+                "done_before": 0,
+                "duplicate": 0
+              }
+            }
+          },
+          "requests": 3,
+          "throttled": 1,
+          "started_at": "2026-11-22T09:30:00.000Z",
+          "ended_at": null
+        }
+        "#);
+    }
+
+    #[test]
+    fn the_state_is_the_locks_then_the_last_ends() {
+        let begun = [intent(1, Step::Delete, 1)];
+        let ended = [outcome(1, Outcome::Deleted, 1), end(RunState::Finished, 2)];
+        let stopped = [end(RunState::Stopped, 2)];
+        let resumed = [end(RunState::Stopped, 2), session(3)];
+        for (entries, lock, expected) in [
+            (&begun[..], Lock::Held, RunState::Running),
+            (&begun[..], Lock::Free, RunState::Interrupted),
+            (&ended[..], Lock::Free, RunState::Finished),
+            (&stopped[..], Lock::Free, RunState::Stopped),
+            (&resumed[..], Lock::Held, RunState::Running),
+            (&resumed[..], Lock::Free, RunState::Interrupted),
+        ] {
+            let summary = Summary::new(&state(header(1), entries), lock);
+            assert_eq!(summary.state, expected, "{entries:?} {lock:?}");
+            let over = lock == Lock::Free && expected != RunState::Interrupted;
+            assert_eq!(summary.ended_at, over.then(|| at(2)));
+        }
+    }
+
+    #[test]
+    fn an_account_that_never_introduced_itself_is_counted_without_a_provider() {
+        let mut invalid = outcome_entry(1, Outcome::Invalid, 1);
+        invalid.account = Some(account("other"));
+        let mut nowhere = outcome_entry(2, Outcome::Invalid, 1);
+        nowhere.account = None;
+        let entries = [Entry::Outcome(invalid), Entry::Outcome(nowhere)];
+        let summary = Summary::new(&state(header(2), &entries), Lock::Free);
+        let other = &summary.accounts[&account("other")];
+        assert_eq!(other.provider, None);
+        assert_eq!(other.outcomes.0.invalid, 1);
+        let all = Counts {
+            invalid: 2,
+            ..Counts::default()
+        };
+        assert_eq!(summary.outcomes, all, "rows of no account are in the sum");
+    }
+}

@@ -1,0 +1,375 @@
+//! A [`Summary`] for people: a few aligned lines, the next command last.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use super::summary::Summary;
+use crate::domain::{Counted, LaneStop, Outcome, ProviderKind, RunState, Time};
+
+/// How many accounts get a line of their own.
+const ACCOUNTS_MAX: usize = 3;
+
+/// How many stopped lanes get a line of their own.
+const STOPS_MAX: usize = 2;
+
+/// Tells where the run stands, in at most 15 lines, each with its line feed.
+pub fn render(summary: &Summary) -> String {
+    let mut lines = Lines::default();
+    lines.add(
+        "run",
+        &format!("{}, {}", summary.run_id, summary.state.name()),
+    );
+    let rows = count(summary.rows, "row");
+    lines.add("input", &format!("{}, {rows}", summary.input));
+    lines.add("time", &time(summary));
+    outcomes(summary, &mut lines);
+    accounts(summary, &mut lines);
+    let throttled = match summary.throttled {
+        0 => String::new(),
+        n => format!(", {} of them throttled", grouped(n)),
+    };
+    let requests = grouped(summary.requests);
+    lines.add("requests", &format!("{requests}{throttled}"));
+    let stops = summary.stops.iter().map(told);
+    lines.add_some("stopped", STOPS_MAX, stops.collect());
+    if summary.unanswered > 0 && summary.state != RunState::Running {
+        let rows = count(summary.unanswered, "row");
+        lines.add("in doubt", &format!("{rows} sent and never answered"));
+    }
+    lines.add("next", &next(summary));
+    lines.0
+}
+
+/// The command that goes on from here.
+fn next(summary: &Summary) -> String {
+    let ledger = shell_quoted(&summary.ledger.to_string_lossy());
+    let counts = &summary.outcomes;
+    match summary.state {
+        RunState::Running => format!("userpurge status --follow {ledger}"),
+        _ if counts.pending > 0 || summary.state != RunState::Finished => {
+            format!("userpurge resume {ledger}")
+        }
+        _ if counts.failed + counts.in_doubt > 0 => format!("userpurge retry {ledger}"),
+        _ if counts.refused > 0 => format!("userpurge retry --only refused {ledger}"),
+        _ => "nothing to do".to_owned(),
+    }
+}
+
+fn outcomes(summary: &Summary, lines: &mut Lines) {
+    let counts = &summary.outcomes;
+    for (label, counted) in [("good", Counted::Good), ("bad", Counted::Bad)] {
+        let parts = Outcome::ALL.into_iter().filter_map(|outcome| {
+            let n = counts.of(outcome);
+            (outcome.counted() == counted && n > 0)
+                .then(|| format!("{} {}", grouped(n), outcome.name()))
+        });
+        let parts: Vec<_> = parts.collect();
+        let total = grouped(counts.counted(counted));
+        match parts.as_slice() {
+            [] => lines.add(label, &total),
+            _ => lines.add(label, &format!("{total} ({})", parts.join(", "))),
+        }
+    }
+    if counts.duplicate > 0 {
+        lines.add("duplicate", &grouped(counts.duplicate));
+    }
+    lines.add("pending", &grouped(counts.pending));
+}
+
+/// With one account the lines above have said it all.
+fn accounts(summary: &Summary, lines: &mut Lines) {
+    if summary.accounts.len() < 2 {
+        return;
+    }
+    let told = summary.accounts.iter().map(|(name, account)| {
+        let counts = &account.outcomes.0;
+        let provider = account.provider.map_or("unknown", ProviderKind::title);
+        let good = grouped(counts.counted(Counted::Good));
+        let bad = grouped(counts.counted(Counted::Bad));
+        format!("{name} ({provider}): {good} good, {bad} bad")
+    });
+    lines.add_some("account", ACCOUNTS_MAX, told.collect());
+}
+
+fn time(summary: &Summary) -> String {
+    let from = summary.started_at;
+    match (summary.state, summary.ended_at) {
+        (RunState::Running, _) => format!("since {}", utc(from)),
+        (_, Some(to)) => format!("{} to {} ({})", utc(from), utc(to), span(from, to)),
+        (_, None) => format!("{}, last entry {}", utc(from), utc(summary.last_at)),
+    }
+}
+
+/// Why a lane stopped, with the provider's words.
+fn told(stop: &LaneStop) -> String {
+    let mut text = format!("{}: {}", stop.account, stop.reason.told());
+    let status = stop.status.map(|status| format!("HTTP {status}"));
+    let detail = [
+        status.as_deref(),
+        stop.code.as_deref(),
+        stop.message.as_deref(),
+    ];
+    let detail: Vec<_> = detail.into_iter().flatten().collect();
+    if !detail.is_empty() {
+        text.push_str(" (");
+        text.push_str(&detail.join(", "));
+        text.push(')');
+    }
+    text
+}
+
+fn utc(at: Time) -> String {
+    at.timestamp().strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
+}
+
+/// A span in its two largest units.
+fn span(from: Time, to: Time) -> String {
+    const MINUTE: u64 = 60;
+    const HOUR: u64 = 60 * MINUTE;
+    const DAY: u64 = 24 * HOUR;
+    let span: Duration = to.saturating_since(from);
+    let secs = span.as_secs();
+    match secs {
+        0..MINUTE => format!("{secs} s"),
+        MINUTE..HOUR => format!("{} min {} s", secs / MINUTE, secs % MINUTE),
+        HOUR..DAY => format!("{} h {} min", secs / HOUR, secs % HOUR / MINUTE),
+        _ => format!("{} d {} h", secs / DAY, secs % DAY / HOUR),
+    }
+}
+
+fn count(n: u64, what: &str) -> String {
+    let plural = if n == 1 { "" } else { "s" };
+    format!("{} {what}{plural}", grouped(n))
+}
+
+/// A number with its thousands set apart by commas.
+fn grouped(n: u64) -> String {
+    let digits = n.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A path as a POSIX shell takes it: as it stands if that is plain, else in single quotes.
+fn shell_quoted(path: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "/._-+:,@%=~".contains(c);
+    if path.starts_with('-') {
+        // No quotes keep it from being taken for an option.
+        return shell_quoted(&format!("./{path}"));
+    }
+    if !path.is_empty() && path.chars().all(plain) && !path.starts_with('~') {
+        return path.to_owned();
+    }
+    format!("'{}'", path.replace('\'', r"'\''"))
+}
+
+/// Labels in one column, texts in the next.
+#[derive(Default)]
+struct Lines(String);
+
+impl Lines {
+    fn add(&mut self, label: &str, text: &str) {
+        // The provider's words may hold anything: one entry stays one line, and no escape
+        // sequence reaches the terminal.
+        let text: String = text
+            .chars()
+            .map(|c| if c.is_control() { ' ' } else { c })
+            .collect();
+        // Writing to a string cannot fail.
+        let _ = writeln!(self.0, "{label:<9}  {text}");
+    }
+
+    /// A line for each of `texts`, at most `max`; the last of them says how many there would be.
+    fn add_some(&mut self, label: &str, max: usize, mut texts: Vec<String>) {
+        let more = texts.len().saturating_sub(max);
+        texts.truncate(max);
+        if more > 0
+            && let Some(last) = texts.last_mut()
+        {
+            let _ = write!(last, "; and {}", count(more as u64, "more account"));
+        }
+        for text in &texts {
+            self.add(label, text);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::{grouped, render, shell_quoted, span};
+    use crate::domain::{Entry, LaneStop, Outcome, RunState, Step, StopKind};
+    use crate::ledger::samples::{
+        account, at, attempt, end, header, intent, one_of_each, outcome, outcome_entry, state, stop,
+    };
+    use crate::report::{Lock, Summary};
+
+    fn rendered(rows: u64, entries: &[Entry], lock: Lock) -> String {
+        render(&Summary::new(&state(header(rows), entries), lock))
+    }
+
+    #[test]
+    fn a_stopped_run_says_why_and_how_to_go_on() {
+        let entries = &one_of_each()[..11];
+        insta::assert_snapshot!(rendered(3, entries, Lock::Free), @r"
+        run        019abcde-0000-7000-8000-000000000001, stopped
+        input      /data/users.csv, 3 rows
+        time       2026-11-22 09:30:00 UTC to 2026-11-22 09:31:40 UTC (1 min 40 s)
+        good       1 (1 deleted)
+        bad        1 (1 refused)
+        pending    1
+        account    acme (Zendesk Support): 1 good, 0 bad
+        account    crm (Zoho CRM): 0 good, 0 bad
+        requests   3, 1 of them throttled
+        stopped    acme: the credentials were rejected (HTTP 401, Couldn't authenticate you)
+        next       userpurge resume users.csv.ledger.jsonl
+        ");
+    }
+
+    #[test]
+    fn a_running_run_is_to_be_followed() {
+        let entries = [
+            outcome(1, Outcome::Deleted, 5),
+            attempt(2, "throttled", false, 6),
+            intent(2, Step::Delete, 7),
+        ];
+        insta::assert_snapshot!(rendered(12_000, &entries, Lock::Held), @r"
+        run        019abcde-0000-7000-8000-000000000001, running
+        input      /data/users.csv, 12,000 rows
+        time       since 2026-11-22 09:30:00 UTC
+        good       1 (1 deleted)
+        bad        0
+        pending    11,999
+        account    acme (Zendesk Support): 1 good, 0 bad
+        account    crm (Zoho CRM): 0 good, 0 bad
+        requests   1, 1 of them throttled
+        next       userpurge status --follow users.csv.ledger.jsonl
+        ");
+    }
+
+    #[test]
+    fn an_interrupted_run_says_what_is_in_doubt() {
+        let entries = [
+            outcome(1, Outcome::AlreadyGone, 5),
+            intent(2, Step::Delete, 4000),
+        ];
+        insta::assert_snapshot!(rendered(2, &entries, Lock::Free), @r"
+        run        019abcde-0000-7000-8000-000000000001, interrupted
+        input      /data/users.csv, 2 rows
+        time       2026-11-22 09:30:00 UTC, last entry 2026-11-22 10:36:40 UTC
+        good       1 (1 already_gone)
+        bad        0
+        pending    1
+        account    acme (Zendesk Support): 1 good, 0 bad
+        account    crm (Zoho CRM): 0 good, 0 bad
+        requests   1
+        in doubt   1 row sent and never answered
+        next       userpurge resume users.csv.ledger.jsonl
+        ");
+    }
+
+    #[test]
+    fn a_finished_run_with_failures_is_to_be_retried() {
+        let entries = [
+            outcome(1, Outcome::Deleted, 5),
+            outcome(2, Outcome::Failed, 6),
+            outcome(3, Outcome::Duplicate, 6),
+            end(RunState::Finished, 90),
+        ];
+        insta::assert_snapshot!(rendered(3, &entries, Lock::Free), @r"
+        run        019abcde-0000-7000-8000-000000000001, finished
+        input      /data/users.csv, 3 rows
+        time       2026-11-22 09:30:00 UTC to 2026-11-22 09:31:30 UTC (1 min 30 s)
+        good       1 (1 deleted)
+        bad        1 (1 failed)
+        duplicate  1
+        pending    0
+        account    acme (Zendesk Support): 1 good, 1 bad
+        account    crm (Zoho CRM): 0 good, 0 bad
+        requests   0
+        next       userpurge retry users.csv.ledger.jsonl
+        ");
+    }
+
+    #[rstest]
+    #[case(&[Outcome::Deleted], "nothing to do")]
+    #[case(&[Outcome::NotFound], "nothing to do")]
+    #[case(&[Outcome::Refused], "userpurge retry --only refused users.csv.ledger.jsonl")]
+    #[case(&[Outcome::Refused, Outcome::InDoubt], "userpurge retry users.csv.ledger.jsonl")]
+    fn the_next_command_follows_from_the_outcomes(
+        #[case] outcomes: &[Outcome],
+        #[case] next: &str,
+    ) {
+        let mut entries: Vec<_> = outcomes
+            .iter()
+            .zip(1..)
+            .map(|(it, row)| outcome(row, *it, 1))
+            .collect();
+        entries.push(end(RunState::Finished, 2));
+        let text = rendered(outcomes.len() as u64, &entries, Lock::Free);
+        assert_eq!(text.lines().last(), Some(&*format!("next       {next}")));
+    }
+
+    #[test]
+    fn the_fullest_summary_has_fifteen_lines_and_no_control_character() {
+        let mut entries = vec![
+            outcome(50, Outcome::Duplicate, 1),
+            intent(51, Step::Delete, 1),
+        ];
+        for (row, name) in (1..).zip(["a", "b", "c", "d", "e"]) {
+            let mut entry = outcome_entry(row, Outcome::Failed, 1);
+            entry.account = Some(account(name));
+            entries.push(Entry::Outcome(entry));
+            entries.push(Entry::Stop(LaneStop {
+                account: account(name),
+                reason: StopKind::OrgCap,
+                status: None,
+                code: None,
+                message: Some("cap\u{1b}[31m\nreached".to_owned()),
+                at: at(2),
+            }));
+        }
+        entries.push(stop(StopKind::FailureLimit, 3));
+        entries.push(end(RunState::Stopped, 3));
+        let text = rendered(60, &entries, Lock::Free);
+        assert_eq!(text.lines().count(), 15, "{text}");
+        assert!(!text.contains('\u{1b}'));
+        assert!(text.contains("cap [31m reached"));
+    }
+
+    #[rstest]
+    #[case(0, "0 s")]
+    #[case(59, "59 s")]
+    #[case(60, "1 min 0 s")]
+    #[case(3_599, "59 min 59 s")]
+    #[case(3_600, "1 h 0 min")]
+    #[case(90_000, "1 d 1 h")]
+    fn a_span_has_two_units(#[case] secs: i64, #[case] text: &str) {
+        assert_eq!(span(at(0), at(secs)), text);
+    }
+
+    #[rstest]
+    #[case(0, "0")]
+    #[case(999, "999")]
+    #[case(1_000, "1,000")]
+    #[case(1_234_567, "1,234,567")]
+    fn thousands_are_set_apart(#[case] n: u64, #[case] text: &str) {
+        assert_eq!(grouped(n), text);
+    }
+
+    #[rstest]
+    #[case("a/b.jsonl", "a/b.jsonl")]
+    #[case("my users.jsonl", "'my users.jsonl'")]
+    #[case("it's", r"'it'\''s'")]
+    #[case("-rf", "./-rf")]
+    #[case("~x", "'~x'")]
+    fn a_path_can_be_pasted_into_a_shell(#[case] path: &str, #[case] quoted: &str) {
+        assert_eq!(shell_quoted(path), quoted);
+    }
+}
