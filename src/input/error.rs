@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use super::decompress::{Compression, Damaged, OverCap};
+use super::row::Field;
 
 /// How many column names a message lists.
 const COLUMNS_LISTED_MAX: usize = 20;
@@ -143,14 +144,14 @@ pub enum InputError {
     },
     /// A column that was asked for is not there.
     #[error(
-        "`{}` has no column `{column}`, which `{option}` names{} (columns seen: {})",
-        .path.display(), Meant(.suggestion.as_deref()), Listed(.columns)
+        "`{}` has no column `{column}`, which `{}` names{} (columns seen: {})",
+        .path.display(), .field.option(), Meant(.suggestion.as_deref()), Listed(.columns)
     )]
     NoSuchColumn {
         /// The path as given.
         path: PathBuf,
-        /// The option that named it.
-        option: &'static str,
+        /// The field whose option named it.
+        field: Field,
         /// The name given.
         column: String,
         /// A column that is there and has nearly this name.
@@ -160,16 +161,14 @@ pub enum InputError {
     },
     /// Two columns have the same name, as names are compared.
     #[error(
-        "columns {first_place} (`{first}`) and {second_place} (`{second}`) of `{}` both match the {field}; name the right one, as it is written, with `{option}`, or rename the other",
-        .path.display()
+        "columns {first_place} (`{first}`) and {second_place} (`{second}`) of `{}` both match the {field}; name the right one, as it is written, with `{}`, or rename the other",
+        .path.display(), .field.option()
     )]
     Ambiguous {
         /// The path as given.
         path: PathBuf,
         /// The field that both match.
-        field: &'static str,
-        /// The option that settles it.
-        option: &'static str,
+        field: Field,
         /// The first of them, as it is written.
         first: String,
         /// Its place, from 1.
@@ -249,7 +248,11 @@ impl fmt::Display for Listed<'_> {
                 f.write_str(", ")?;
             }
             let shown: String = column.chars().take(COLUMN_CHARS_MAX).collect();
-            let cut = if shown.len() < column.len() { "…" } else { "" };
+            let cut = if shown.len() < column.len() {
+                "…"
+            } else {
+                ""
+            };
             write!(f, "`{}{cut}`", shown.escape_debug())?;
         }
         match self.0.len().saturating_sub(COLUMNS_LISTED_MAX) {

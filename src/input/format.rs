@@ -118,7 +118,9 @@ pub(super) fn detect(
 /// of the line with its end.
 pub(super) fn separator_line(head: &[u8]) -> Option<(char, usize)> {
     let rest = head.strip_prefix(b"sep=")?;
-    let delimiter = *rest.first().filter(|b| b.is_ascii() && !b.is_ascii_control() || **b == b'\t')?;
+    let delimiter = *rest
+        .first()
+        .filter(|b| b.is_ascii() && !b.is_ascii_control() || **b == b'\t')?;
     let end = match &rest[1..] {
         [b'\r', b'\n', ..] => 2,
         [b'\n' | b'\r', ..] => 1,
@@ -139,8 +141,9 @@ pub(super) fn not_text(file: &[u8], text: &[u8]) -> Option<&'static str> {
     if file.starts_with(b"%PDF") {
         return Some("a PDF document");
     }
-    text.contains(&0)
-        .then_some("no text in UTF-8 (it holds NUL bytes, as UTF-16 without its byte order mark does)")
+    text.contains(&0).then_some(
+        "no text in UTF-8 (it holds NUL bytes, as UTF-16 without its byte order mark does)",
+    )
 }
 
 /// The format that the file's extension stands for, one of compression left aside.
@@ -315,7 +318,12 @@ mod tests {
     #[case("a.txt", "5963c0d619a30a2e00de36b8\n", Format::Ids, None)]
     #[case("a.txt", "123, 2026-01-31\n", Format::Ids, None)]
     #[case("a.txt", "5963c0d619a30a2e00de36b8;x\n", Format::Ids, None)]
-    #[case("a.txt", "Address 1,Name\n12 High Street,Bob\n", Format::Csv, Some(','))]
+    #[case(
+        "a.txt",
+        "Address 1,Name\n12 High Street,Bob\n",
+        Format::Csv,
+        Some(',')
+    )]
     #[case("a.txt", "col1,col2\n12,Bob\n", Format::Csv, Some(','))]
     #[case("a.txt", "# nothing\n", Format::Ids, None)]
     #[case("a.txt", "person\n12\n", Format::Csv, Some(','))]

@@ -224,8 +224,11 @@ mod tests {
     use super::super::mapping::Columns;
     use super::JsonRows;
 
-    /// The line and the id, or the problem's code, of every element; at last the fault, if any.
-    fn elements(text: &[u8], capacity: usize) -> (Vec<(u64, String)>, Option<(u64, &'static str)>) {
+    /// The line and the id, or the problem's code, of an element.
+    type Told = (u64, String);
+
+    /// Every element; at last the line and the reason of the fault, if any.
+    fn elements(text: &[u8], capacity: usize) -> (Vec<Told>, Option<(u64, &'static str)>) {
         let text = BufReader::with_capacity(capacity, Cursor::new(text.to_vec()));
         let mut rows = JsonRows::new(Box::new(text), Columns::default());
         let mut all = Vec::new();
@@ -259,7 +262,10 @@ mod tests {
             .map(|(n, s)| (*n, (*s).to_owned()))
             .collect();
         for capacity in [1, 2, 5, 4096] {
-            assert_eq!(elements(text.as_bytes(), capacity), (expected.clone(), None));
+            assert_eq!(
+                elements(text.as_bytes(), capacity),
+                (expected.clone(), None)
+            );
         }
     }
 
@@ -273,7 +279,11 @@ mod tests {
     #[case("[1,,2]", 1, "an element is missing between its commas")]
     #[case("[1}", 1, "a `}` closes nothing")]
     #[case("[{\"id\":1]},2]", 1, "a `}` closes nothing")]
-    #[case("[{\"id\":\"1},\n{\"id\":\"2\"}]", 2, "it ends in the middle of an element")]
+    #[case(
+        "[{\"id\":\"1},\n{\"id\":\"2\"}]",
+        2,
+        "it ends in the middle of an element"
+    )]
     #[case("[1]\n[2]", 2, "something stands behind its `]`")]
     fn an_array_that_is_not_whole_is_a_fault(
         #[case] text: &str,

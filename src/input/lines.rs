@@ -102,7 +102,9 @@ pub(super) fn too_long() -> RowProblem {
     RowProblem::new(
         Field::Row,
         "row_too_long",
-        format!("the row is longer than {ROW_BYTES_MAX} bytes; check for a quote that is never closed, or a missing line end"),
+        format!(
+            "the row is longer than {ROW_BYTES_MAX} bytes; check for a quote that is never closed, or a missing line end"
+        ),
     )
 }
 
@@ -177,7 +179,10 @@ mod tests {
     #[case("a\r\n\r\nb\r\n", &[(1, "a"), (2, ""), (3, "b")])]
     #[case("", &[])]
     fn every_line_end_counts_once(#[case] text: &str, #[case] expected: &[(u64, &str)]) {
-        let expected: Vec<_> = expected.iter().map(|(n, s)| (*n, (*s).to_owned())).collect();
+        let expected: Vec<_> = expected
+            .iter()
+            .map(|(n, s)| (*n, (*s).to_owned()))
+            .collect();
         for capacity in [1, 2, 3, 64] {
             assert_eq!(lines(text.as_bytes(), capacity), expected, "{capacity}");
         }

@@ -120,12 +120,7 @@ pub(super) fn resolve(
 
 /// The place of the column that an option names: as it is written if that is there, else as names
 /// are compared.
-fn named(
-    path: &Path,
-    header: &[String],
-    field: Field,
-    wanted: &str,
-) -> Result<usize, InputError> {
+fn named(path: &Path, header: &[String], field: Field, wanted: &str) -> Result<usize, InputError> {
     let exactly = only(path, header, field, |name| name == wanted)?;
     let nearly = match exactly {
         Some(place) => Some(place),
@@ -157,8 +152,7 @@ fn only(
     if let (Some(first), Some(second)) = (found, meant.next()) {
         return Err(InputError::Ambiguous {
             path: path.to_owned(),
-            field: field.name(),
-            option: field.option(),
+            field,
             first: header[first].clone(),
             first_place: first + 1,
             second: header[second].clone(),
@@ -177,7 +171,7 @@ pub(super) fn no_such_column(
 ) -> InputError {
     InputError::NoSuchColumn {
         path: path.to_owned(),
-        option: field.option(),
+        field,
         column: wanted.to_owned(),
         suggestion: closest(wanted, seen.iter().map(String::as_str)).map(str::to_owned),
         columns: seen.to_vec(),
@@ -261,11 +255,31 @@ mod tests {
     }
 
     #[rstest]
-    #[case("name,mail", "", "no column of `a` is known to hold user ids; name one with `--id-column`, or give `--format ids` if each line begins with an id (columns seen: `name`, `mail`)")]
-    #[case("user_id,User ID", "", "columns 1 (`user_id`) and 2 (`User ID`) of `a` both match the id; name the right one, as it is written, with `--id-column`, or rename the other")]
-    #[case("id,id", "id", "columns 1 (`id`) and 2 (`id`) of `a` both match the id; name the right one, as it is written, with `--id-column`, or rename the other")]
-    #[case("user,mail", "usre", "`a` has no column `usre`, which `--id-column` names; did you mean `user`? (columns seen: `user`, `mail`)")]
-    #[case("user,mail", "quite else", "`a` has no column `quite else`, which `--id-column` names (columns seen: `user`, `mail`)")]
+    #[case(
+        "name,mail",
+        "",
+        "no column of `a` is known to hold user ids; name one with `--id-column`, or give `--format ids` if each line begins with an id (columns seen: `name`, `mail`)"
+    )]
+    #[case(
+        "user_id,User ID",
+        "",
+        "columns 1 (`user_id`) and 2 (`User ID`) of `a` both match the id; name the right one, as it is written, with `--id-column`, or rename the other"
+    )]
+    #[case(
+        "id,id",
+        "id",
+        "columns 1 (`id`) and 2 (`id`) of `a` both match the id; name the right one, as it is written, with `--id-column`, or rename the other"
+    )]
+    #[case(
+        "user,mail",
+        "usre",
+        "`a` has no column `usre`, which `--id-column` names; did you mean `user`? (columns seen: `user`, `mail`)"
+    )]
+    #[case(
+        "user,mail",
+        "quite else",
+        "`a` has no column `quite else`, which `--id-column` names (columns seen: `user`, `mail`)"
+    )]
     fn an_error_names_the_columns_and_the_option(
         #[case] names: &str,
         #[case] id: &str,

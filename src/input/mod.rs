@@ -31,6 +31,8 @@ mod object;
 mod row;
 mod source;
 mod spool;
+#[cfg(test)]
+mod tests;
 mod text;
 
 pub use decompress::{Compression, INPUT_BYTES_MAX};

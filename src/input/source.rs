@@ -18,7 +18,7 @@ use super::json::JsonRows;
 use super::jsonl::JsonlRows;
 use super::lines::Text;
 use super::mapping::{Columns, Mapping, known_names, no_such_column, resolve, same_name};
-use super::object::{cell_of, has_key, keys_of};
+use super::object::{cells_of, has_key, keys_of};
 use super::row::{Field, Row, RowProblem};
 
 /// How much of a text is looked at to find its format and its keys, in bytes.
@@ -80,7 +80,7 @@ pub struct Source {
 
 /// The reader of a format.
 enum Rows {
-    Csv(CsvRows),
+    Csv(Box<CsvRows>),
     Jsonl(JsonlRows),
     Json(JsonRows),
     Ids(IdRows),
@@ -122,7 +122,7 @@ impl Source {
                 let (places, mapping) = resolve(path, &resolved.columns, &columns)?;
                 rows.read_from(places);
                 resolved.mapping = mapping;
-                Rows::Csv(rows)
+                Rows::Csv(Box::new(rows))
             }
             Format::Jsonl => {
                 let sample = Cursor::new(head.bytes.to_vec());
@@ -202,12 +202,7 @@ impl Source {
     /// it belongs into a ledger.
     pub fn cells(&self) -> Vec<String> {
         let by_key = |json: Result<&str, RowProblem>| match json {
-            Ok(json) => self
-                .resolved
-                .columns
-                .iter()
-                .map(|key| cell_of(json, key).unwrap_or_default())
-                .collect(),
+            Ok(json) => cells_of(json, &self.resolved.columns),
             Err(_) => Vec::new(),
         };
         match &self.rows {
@@ -395,7 +390,8 @@ fn check_keys(
     columns: &Columns,
     resolved: &mut Resolved,
 ) -> Result<(), InputError> {
-    let mut keys = BTreeSet::new();
+    let mut own = BTreeSet::new();
+    let mut within = BTreeSet::new();
     let mut objects = 0;
     let fields = [Field::Id, Field::Account, Field::Action, Field::Reference];
     let mut missing: Vec<Field> = fields
@@ -412,21 +408,23 @@ fn check_keys(
             continue;
         };
         objects += 1;
-        let room = SAMPLE_KEYS_MAX.saturating_sub(keys.len());
-        keys.extend(row_keys.into_iter().take(room));
+        let room = SAMPLE_KEYS_MAX.saturating_sub(own.len() + within.len());
+        own.extend(row_keys.own.into_iter().take(room));
+        within.extend(row_keys.within.into_iter().take(room));
         missing.retain(|field| !columns.of(*field).is_some_and(|key| has_key(json, key)));
     }
-    let seen: Vec<String> = keys.into_iter().collect();
+    let own: Vec<String> = own.into_iter().collect();
     // A list of bare ids has no keys, and so no use for options that name one.
     if let (Some(field), true) = (missing.first(), objects > 0) {
         let wanted = columns.of(*field).unwrap_or_default();
+        let seen: Vec<String> = own.into_iter().chain(within).collect();
         return Err(no_such_column(path, &seen, *field, wanted));
     }
     let found = |field| match columns.of(field) {
         Some(key) => Some(key.to_owned()),
         None => known_names(field)
             .iter()
-            .find_map(|known| seen.iter().find(|key| same_name(key, known)).cloned()),
+            .find_map(|known| own.iter().find(|key| same_name(key, known)).cloned()),
     };
     resolved.mapping = Mapping {
         id: found(Field::Id),
@@ -437,9 +435,9 @@ fn check_keys(
     if objects > 0 && resolved.mapping.id.is_none() {
         return Err(InputError::NoIdColumn {
             path: path.to_owned(),
-            columns: seen,
+            columns: own.into_iter().chain(within).collect(),
         });
     }
-    resolved.columns = seen;
+    resolved.columns = own;
     Ok(())
 }

@@ -45,7 +45,7 @@ pub enum PlanError {
         path: PathBuf,
         /// Why.
         #[source]
-        source: InputError,
+        source: Box<InputError>,
     },
     /// The protect list protects nobody.
     #[error("the protect list `{}` holds no id; leave `--protect` away if nobody is to be protected", .path.display())]

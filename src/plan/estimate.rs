@@ -37,7 +37,9 @@ pub fn time_at_limit(rows: &[(Action, u64)], limits: &Limits) -> Duration {
             *sum = sum.saturating_add(*count);
         }
     }
-    let all = requests.values().fold(0_u64, |sum, n| sum.saturating_add(*n));
+    let all = requests
+        .values()
+        .fold(0_u64, |sum, n| sum.saturating_add(*n));
     let of_account = limits.account.map(|quota| match limits.pacing {
         Pacing::Even => paced(all, quota),
         Pacing::Bursts => quota.time_for(all),

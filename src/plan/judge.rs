@@ -114,7 +114,11 @@ impl Judge {
             protect,
         };
         if let Some(name) = &defaults.account {
-            judge.account = Some(judge.find(name).map_err(|why| judge.no_default(name, &why))?);
+            judge.account = Some(
+                judge
+                    .find(name)
+                    .map_err(|why| judge.no_default(name, &why))?,
+            );
         }
         Ok(judge)
     }
@@ -181,14 +185,17 @@ impl Judge {
     /// The account that the row names, or else `--account`.
     fn account_of(&self, record: &Record) -> Result<&AccountPolicy, Cause> {
         let Some(text) = &record.account else {
-            return self.account.map(|place| &self.accounts[place]).ok_or_else(|| {
-                invalid(
+            return self
+                .account
+                .map(|place| &self.accounts[place])
+                .ok_or_else(|| {
+                    invalid(
                     Field::Account,
                     "no_account",
                     "the row names no account; give one with `--account`, or a column of accounts"
                         .to_owned(),
                 )
-            });
+                });
         };
         let found = self.find(text).map(|place| &self.accounts[place]);
         found.map_err(|why| match why {
@@ -220,7 +227,8 @@ impl Judge {
             return Ok(place);
         }
         let only = |is_meant: &dyn Fn(&AccountPolicy) -> bool| {
-            let mut meant = (0..self.accounts.len()).filter(|place| is_meant(&self.accounts[*place]));
+            let mut meant =
+                (0..self.accounts.len()).filter(|place| is_meant(&self.accounts[*place]));
             let found = meant.next();
             if meant.next().is_some() { None } else { found }
         };
@@ -229,7 +237,11 @@ impl Judge {
             return Ok(place);
         }
         let provider: ProviderKind = text.parse().map_err(|()| NoAccount::Unknown)?;
-        if !self.accounts.iter().any(|policy| policy.provider == provider) {
+        if !self
+            .accounts
+            .iter()
+            .any(|policy| policy.provider == provider)
+        {
             return Err(NoAccount::Unknown);
         }
         only(&|policy| policy.provider == provider).ok_or(NoAccount::Several(provider))
@@ -457,8 +469,16 @@ mod tests {
             "the configuration has no account `acne`, which `--account` names; did you mean `acme`? (accounts: acme, beta, crm)"
         )
     )]
-    #[case("sunco", Some("the configuration has no account `sunco`, which `--account` names (accounts: acme, beta, crm)"))]
-    #[case("zendesk", Some("`--account zendesk` may be any of acme, beta; name the account itself"))]
+    #[case(
+        "sunco",
+        Some(
+            "the configuration has no account `sunco`, which `--account` names (accounts: acme, beta, crm)"
+        )
+    )]
+    #[case(
+        "zendesk",
+        Some("`--account zendesk` may be any of acme, beta; name the account itself")
+    )]
     fn an_account_option_that_fits_none_is_an_error(
         #[case] name: &str,
         #[case] message: Option<&str>,

@@ -275,8 +275,16 @@ mod tests {
     }
 
     #[rstest]
-    #[case("id,account,action\na,acme,purge\nb,acme,purge\n3,acme,purge\n", Some("2 of 3 rows hold no valid id in column `id`, so it may be the wrong one; name another with `--id-column`"))]
-    #[case("id,account,action\na,acme,purge\n2,acme,purge\n3,acme,purge\n4,acme,purge\n", None)]
+    #[case(
+        "id,account,action\na,acme,purge\nb,acme,purge\n3,acme,purge\n",
+        Some(
+            "2 of 3 rows hold no valid id in column `id`, so it may be the wrong one; name another with `--id-column`"
+        )
+    )]
+    #[case(
+        "id,account,action\na,acme,purge\n2,acme,purge\n3,acme,purge\n4,acme,purge\n",
+        None
+    )]
     #[case("id,account,action\na,acme,purge\n", None)]
     #[case("id,account,action\n1,x,purge\n2,x,purge\n3,x,purge\n", None)]
     fn most_ids_failing_hints_at_the_wrong_column(#[case] text: &str, #[case] hint: Option<&str>) {

@@ -197,7 +197,10 @@ mod tests {
     #[test]
     fn a_row_that_is_no_longer_what_was_planned_ends_the_cursor() {
         for (text, changed_row) in [
-            ("id,account,action\n11,acme,purge\n12,beta,delete\nx,acme,purge\n", 3),
+            (
+                "id,account,action\n11,acme,purge\n12,beta,delete\nx,acme,purge\n",
+                3,
+            ),
             ("id,account,action\n11,beta,delete\n", 1),
             ("id,account,action\n11,acme,purge\n", 3),
         ] {

@@ -139,11 +139,18 @@ mod tests {
     #[test]
     fn a_row_that_cannot_be_read_is_invalid_for_that_reason() {
         let mut row = row(3, "");
-        row.content = Err(RowProblem::new(Field::Row, "row_too_long", "it is too long"));
+        row.content = Err(RowProblem::new(
+            Field::Row,
+            "row_too_long",
+            "it is too long",
+        ));
         let Decision::End(ended) = planner(&[]).decide(&row) else {
             panic!("nothing can be sent for it");
         };
-        assert_eq!((ended.code, ended.reason.as_str()), ("row_too_long", "it is too long"));
+        assert_eq!(
+            (ended.code, ended.reason.as_str()),
+            ("row_too_long", "it is too long")
+        );
         assert_eq!(ended.position.line, 4);
     }
 

@@ -30,7 +30,7 @@ impl ProtectList {
     pub fn read(path: &Path, accounts: &[AccountPolicy]) -> Result<Self, PlanError> {
         let unreadable = |source| PlanError::Protect {
             path: path.to_owned(),
-            source,
+            source: Box::new(source),
         };
         let source = Source::open(path, &ReadOptions::default()).map_err(unreadable)?;
         let mut ids = HashSet::new();
