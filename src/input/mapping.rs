@@ -31,6 +31,14 @@ impl Columns {
             Field::Reference => self.reference.as_deref(),
         }
     }
+
+    /// The fields for which a column was named.
+    pub(super) fn named(&self) -> Vec<Field> {
+        [Field::Id, Field::Account, Field::Action, Field::Reference]
+            .into_iter()
+            .filter(|field| self.of(*field).is_some())
+            .collect()
+    }
 }
 
 /// The column, or JSON key, that each field was found in, as the file writes it. `None`: there is

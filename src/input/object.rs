@@ -266,7 +266,7 @@ impl<'a> Object<'a> {
                 field,
                 "ambiguous",
                 format!(
-                    "two keys of the row match the {field}; name the right one with `{}`",
+                    "two keys of the row match the {field}; name the right one with `{}`, or take the other out",
                     field.option()
                 ),
             ));
