@@ -239,6 +239,18 @@ fn a_file_that_holds_no_rows_is_refused_with_the_mend(
 
 #[rstest]
 #[case(
+    "a.ids",
+    b"1\n2\n",
+    "user",
+    "`a.ids` has no column `user`, which `--id-column` names (columns seen: none)"
+)]
+#[case(
+    "a.json",
+    b"[1,2]",
+    "user",
+    "`a.json` has no column `user`, which `--id-column` names (columns seen: none)"
+)]
+#[case(
     "a.csv",
     b"id,mail\n1,x\n",
     "mial",
