@@ -134,7 +134,13 @@ impl<R: Read> Capped<R> {
 
 impl<R: Read> Read for Capped<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.inner.read(buffer)?;
+        // A signal in the middle of a read is no error of the file; nobody above asks again.
+        let count = loop {
+            match self.inner.read(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                other => break other?,
+            }
+        };
         self.left = self.left.checked_sub(count as u64).ok_or_else(|| {
             io::Error::other(OverCap {
                 bytes_max: self.bytes_max,
@@ -223,6 +229,37 @@ mod tests {
         assert!(error.downcast::<Damaged>().is_ok());
         let error = decoded(compression, b"id\n1\n2\n3\n4\n5\n6\n7\n8\n9\n".to_vec()).unwrap_err();
         assert!(error.downcast::<Damaged>().is_ok());
+    }
+
+    /// Is interrupted before every other read.
+    struct Interrupted(Cursor<Vec<u8>>, bool);
+
+    impl Read for Interrupted {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            self.1 = !self.1;
+            if self.1 {
+                return Err(io::Error::from(io::ErrorKind::Interrupted));
+            }
+            let end = buffer.len().min(3);
+            self.0.read(&mut buffer[..end])
+        }
+    }
+
+    #[test]
+    fn a_signal_does_not_end_the_reading() {
+        let bytes = gzip(b"id\n1\n2\n");
+        let reader = io::BufReader::new(Interrupted(Cursor::new(bytes), false));
+        let mut capped = Capped::new(Compression::Gzip.decode(reader).unwrap(), 100);
+        let mut text = Vec::new();
+        loop {
+            let mut buffer = [0; 4];
+            let count = capped.read(&mut buffer).unwrap();
+            if count == 0 {
+                break;
+            }
+            text.extend_from_slice(&buffer[..count]);
+        }
+        assert_eq!(text, b"id\n1\n2\n");
     }
 
     #[test]

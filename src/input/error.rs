@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use super::decompress::{Compression, Damaged, OverCap};
+use super::row::Field;
+use super::text::Meant;
 
 /// How many column names a message lists.
 const COLUMNS_LISTED_MAX: usize = 20;
@@ -143,14 +145,14 @@ pub enum InputError {
     },
     /// A column that was asked for is not there.
     #[error(
-        "`{}` has no column `{column}`, which `{option}` names{} (columns seen: {})",
-        .path.display(), Meant(.suggestion.as_deref()), Listed(.columns)
+        "`{}` has no column `{column}`, which `{}` names{} (columns seen: {})",
+        .path.display(), .field.option(), Meant(.suggestion.as_deref()), Listed(.columns)
     )]
     NoSuchColumn {
         /// The path as given.
         path: PathBuf,
-        /// The option that named it.
-        option: &'static str,
+        /// The field whose option named it.
+        field: Field,
         /// The name given.
         column: String,
         /// A column that is there and has nearly this name.
@@ -160,16 +162,14 @@ pub enum InputError {
     },
     /// Two columns have the same name, as names are compared.
     #[error(
-        "columns {first_place} (`{first}`) and {second_place} (`{second}`) of `{}` both match the {field}; name the right one, as it is written, with `{option}`, or rename the other",
-        .path.display()
+        "columns {first_place} (`{first}`) and {second_place} (`{second}`) of `{}` both match the {field}; name the right one, as it is written, with `{}`, or rename the other",
+        .path.display(), .field.option()
     )]
     Ambiguous {
         /// The path as given.
         path: PathBuf,
         /// The field that both match.
-        field: &'static str,
-        /// The option that settles it.
-        option: &'static str,
+        field: Field,
         /// The first of them, as it is written.
         first: String,
         /// Its place, from 1.
@@ -263,14 +263,42 @@ impl fmt::Display for Listed<'_> {
     }
 }
 
-/// A near miss, as a message puts it.
-struct Meant<'a>(Option<&'a str>);
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::path::Path;
 
-impl fmt::Display for Meant<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Some(name) => write!(f, "; did you mean `{name}`?"),
-            None => Ok(()),
-        }
+    use super::{Fault, InputError, OverCap};
+
+    fn error(source: io::Error) -> InputError {
+        Fault::Io { line: 7, source }.at(Path::new("a.csv"))
+    }
+
+    #[test]
+    fn a_fault_is_told_by_what_caused_it() {
+        let over = error(io::Error::other(OverCap { bytes_max: 5 }));
+        assert!(matches!(over, InputError::TooLarge { bytes_max: 5, .. }));
+        let disk = error(io::Error::from_raw_os_error(5));
+        assert_eq!(
+            disk.to_string(),
+            "could not read `a.csv` past line 7; check the disk or the network share it is on"
+        );
+        assert!(
+            matches!(disk, InputError::Read { line: 7, source, .. } if source.raw_os_error() == Some(5))
+        );
+    }
+
+    #[test]
+    fn a_message_lists_no_more_columns_than_can_be_read() {
+        let error = InputError::NoIdColumn {
+            path: "a.csv".into(),
+            columns: (0..23).map(|n| format!("{n}{}", "x".repeat(60))).collect(),
+        };
+        let message = error.to_string();
+        assert!(
+            message.ends_with("… and 3 more)") || message.ends_with("…` and 3 more)"),
+            "{message}"
+        );
+        assert!(message.len() < 1_200, "{message}");
     }
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::error::{Fault, InputError};
-use super::source::open_file;
+use super::open::open_file;
 
 /// Bytes that are read at a time.
 const CHUNK_BYTES: usize = 128 * 1024;

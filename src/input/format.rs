@@ -91,6 +91,8 @@ pub(super) fn detect(
         (None, None) => match of_extension(path) {
             Some(Format::Csv) => csv_or_bare_ids(head, &options.columns),
             Some(Format::Json) => array_or_lines(path, head)?,
+            // An array called `.jsonl` would be one broken row after another.
+            Some(Format::Jsonl) if first_byte(head.bytes) == Some(b'[') => Format::Json,
             Some(format) => format,
             None => of_content(path, head, &options.columns)?,
         },
@@ -305,6 +307,7 @@ mod tests {
     #[case("a.TSV", "id\tname\n", Format::Tsv, Some('\t'))]
     #[case("a.jsonl", "{\"id\":1}\n", Format::Jsonl, None)]
     #[case("a.ndjson.zst", "{\"id\":1}\n", Format::Jsonl, None)]
+    #[case("a.jsonl", "[\n{\"id\":1}\n]\n", Format::Json, None)]
     #[case("a.json", " \n[1]", Format::Json, None)]
     #[case("a.json", "{\"id\":1}\n{\"id\":2}\n", Format::Jsonl, None)]
     #[case("a.ids", "id\n", Format::Ids, None)]

@@ -224,8 +224,11 @@ mod tests {
     use super::super::mapping::Columns;
     use super::JsonRows;
 
-    /// The line and the id, or the problem's code, of every element; at last the fault, if any.
-    fn elements(text: &[u8], capacity: usize) -> (Vec<(u64, String)>, Option<(u64, &'static str)>) {
+    /// The line and the id, or the problem's code, of an element.
+    type Told = (u64, String);
+
+    /// Every element; at last the line and the reason of the fault, if any.
+    fn elements(text: &[u8], capacity: usize) -> (Vec<Told>, Option<(u64, &'static str)>) {
         let text = BufReader::with_capacity(capacity, Cursor::new(text.to_vec()));
         let mut rows = JsonRows::new(Box::new(text), Columns::default());
         let mut all = Vec::new();

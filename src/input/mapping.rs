@@ -31,6 +31,14 @@ impl Columns {
             Field::Reference => self.reference.as_deref(),
         }
     }
+
+    /// The fields for which a column was named.
+    pub(super) fn named(&self) -> Vec<Field> {
+        [Field::Id, Field::Account, Field::Action, Field::Reference]
+            .into_iter()
+            .filter(|field| self.of(*field).is_some())
+            .collect()
+    }
 }
 
 /// The column, or JSON key, that each field was found in, as the file writes it. `None`: there is
@@ -152,8 +160,7 @@ fn only(
     if let (Some(first), Some(second)) = (found, meant.next()) {
         return Err(InputError::Ambiguous {
             path: path.to_owned(),
-            field: field.name(),
-            option: field.option(),
+            field,
             first: header[first].clone(),
             first_place: first + 1,
             second: header[second].clone(),
@@ -172,7 +179,7 @@ pub(super) fn no_such_column(
 ) -> InputError {
     InputError::NoSuchColumn {
         path: path.to_owned(),
-        option: field.option(),
+        field,
         column: wanted.to_owned(),
         suggestion: closest(wanted, seen.iter().map(String::as_str)).map(str::to_owned),
         columns: seen.to_vec(),

@@ -28,9 +28,14 @@ mod jsonl;
 mod lines;
 mod mapping;
 mod object;
+mod open;
 mod row;
+mod rows;
+mod sample;
 mod source;
 mod spool;
+#[cfg(test)]
+mod tests;
 mod text;
 
 pub use decompress::{Compression, INPUT_BYTES_MAX};
@@ -43,4 +48,4 @@ pub use mapping::{Columns, Mapping};
 pub use row::{Field, Row, RowProblem};
 pub use source::{ReadOptions, Resolved, Source};
 pub use spool::spool;
-pub(crate) use text::{closest, is_harmless};
+pub(crate) use text::{Meant, closest, is_harmless};

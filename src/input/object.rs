@@ -68,35 +68,57 @@ pub(super) fn record_of(json: &str, columns: &Columns) -> Result<Record, RowProb
     })
 }
 
-/// The keys of the object that `json` holds, those of objects within written with a dot; `None`:
-/// it holds no object.
-pub(super) fn keys_of(json: &str) -> Option<Vec<String>> {
-    let value: &RawValue = serde_json::from_str(trim_cell(json)).ok()?;
-    let mut keys = Vec::new();
-    for (key, value) in Object::parse(value)?.0 {
-        if let Some(within) = Object::parse(value) {
-            keys.extend(within.0.iter().map(|(inner, _)| format!("{key}.{inner}")));
+/// The keys of an object.
+pub(super) struct Keys {
+    /// Its own.
+    pub(super) own: Vec<String>,
+    /// Those of the objects it holds, written with a dot.
+    pub(super) within: Vec<String>,
+}
+
+/// The keys of the object that `json` holds; `None`: it holds no object.
+pub(super) fn keys_of(json: &str) -> Option<Keys> {
+    let object = parse(json)?;
+    let mut keys = Keys {
+        own: Vec::new(),
+        within: Vec::new(),
+    };
+    for (key, value) in object.0 {
+        if let Some(inner) = Object::parse(value) {
+            let dotted = inner.0.iter().map(|(name, _)| format!("{key}.{name}"));
+            keys.within.extend(dotted);
         }
-        keys.push(key.into_owned());
+        keys.own.push(key.into_owned());
     }
     Some(keys)
 }
 
 /// Whether the object that `json` holds has `key`, dotted or not.
 pub(super) fn has_key(json: &str, key: &str) -> bool {
-    serde_json::from_str::<&RawValue>(trim_cell(json))
-        .ok()
-        .and_then(Object::parse)
-        .is_some_and(|object| !matches!(object.lookup(key, Field::Row, KEY_DEPTH_MAX), Ok(None)))
+    parse(json).is_some_and(|object| {
+        // A key that stands twice is there.
+        !matches!(object.lookup(key, Field::Row, KEY_DEPTH_MAX), Ok(None))
+    })
 }
 
-/// The text of a top-level value as a report's cell gives it back: a string without its quotes,
-/// anything else as it is written.
-pub(super) fn cell_of(json: &str, key: &str) -> Option<String> {
-    let value: &RawValue = serde_json::from_str(trim_cell(json)).ok()?;
-    let object = Object::parse(value)?;
-    let (_, value) = object.0.iter().find(|(name, _)| name == key)?;
-    Some(serde_json::from_str::<String>(value.get()).unwrap_or_else(|_| value.get().to_owned()))
+/// The values of an object as a report's cells give them back, one for each of `keys`: a string
+/// without its quotes, anything else as it is written. Of a value that is no object, none.
+pub(super) fn cells_of(json: &str, keys: &[String]) -> Vec<String> {
+    let Some(object) = parse(json) else {
+        return Vec::new();
+    };
+    let text = |value: &RawValue| {
+        serde_json::from_str::<String>(value.get()).unwrap_or_else(|_| value.get().to_owned())
+    };
+    keys.iter()
+        .map(|key| object.0.iter().find(|(name, _)| name == key))
+        .map(|pair| pair.map_or_else(String::new, |(_, value)| text(value)))
+        .collect()
+}
+
+/// The object that `json` holds; `None`: it holds none.
+fn parse(json: &str) -> Option<Object<'_>> {
+    Object::parse(serde_json::from_str(trim_cell(json)).ok()?)
 }
 
 /// The value of `field`: of the key its option names, or else of the first known name that is
@@ -244,7 +266,7 @@ impl<'a> Object<'a> {
                 field,
                 "ambiguous",
                 format!(
-                    "two keys of the row match the {field}; name the right one with `{}`",
+                    "two keys of the row match the {field}; name the right one with `{}`, or take the other out",
                     field.option()
                 ),
             ));
@@ -402,7 +424,8 @@ mod tests {
     #[test]
     fn keys_are_listed_with_those_of_objects_within() {
         let keys = keys_of(r#"{"a":1,"b":{"c":2,"d":{"e":3}}}"#).unwrap();
-        assert_eq!(keys, ["a", "b.c", "b.d", "b"]);
-        assert_eq!(keys_of("[1]"), None);
+        assert_eq!(keys.own, ["a", "b"]);
+        assert_eq!(keys.within, ["b.c", "b.d"]);
+        assert!(keys_of("[1]").is_none());
     }
 }

@@ -1,6 +1,8 @@
 //! Small questions about short texts: blanks round a cell, near misses of a name, and whether a
 //! text may be repeated in a message.
 
+use std::fmt;
+
 use strsim::damerau_levenshtein;
 
 /// The longest name that near misses are looked for, in characters: the comparison takes time in
@@ -51,6 +53,19 @@ pub(crate) fn closest<'a>(
         })
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
+}
+
+/// A near miss, as a message puts it; nothing if there is none.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Meant<'a>(pub(crate) Option<&'a str>);
+
+impl fmt::Display for Meant<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(name) => write!(f, "; did you mean `{name}`?"),
+            None => Ok(()),
+        }
+    }
 }
 
 #[cfg(test)]

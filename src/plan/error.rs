@@ -1,12 +1,11 @@
 //! What can be wrong with a plan as a whole.
 
-use std::fmt;
 use std::path::PathBuf;
 
 use thiserror::Error;
 
 use crate::domain::ProviderKind;
-use crate::input::InputError;
+use crate::input::{InputError, Meant};
 
 use super::protect::PROTECTED_MAX;
 
@@ -45,7 +44,7 @@ pub enum PlanError {
         path: PathBuf,
         /// Why.
         #[source]
-        source: InputError,
+        source: Box<InputError>,
     },
     /// The protect list protects nobody.
     #[error("the protect list `{}` holds no id; leave `--protect` away if nobody is to be protected", .path.display())]
@@ -83,16 +82,4 @@ pub enum PlanError {
         /// The row's number, from 1.
         row: u64,
     },
-}
-
-/// A near miss, as a message puts it.
-pub(super) struct Meant<'a>(pub(super) Option<&'a str>);
-
-impl fmt::Display for Meant<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Some(name) => write!(f, "; did you mean `{name}`?"),
-            None => Ok(()),
-        }
-    }
 }

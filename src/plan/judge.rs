@@ -3,9 +3,9 @@
 use crate::domain::{
     AccountName, AccountPolicy, Action, Outcome, Position, ProviderKind, Record, Task, UserId,
 };
-use crate::input::{Field, Row, closest, is_harmless};
+use crate::input::{Field, Meant, Row, closest, is_harmless};
 
-use super::error::{Meant, PlanError};
+use super::error::PlanError;
 use super::protect::ProtectList;
 
 /// The longest reference that is carried along, in bytes: it stands in every line of the ledger

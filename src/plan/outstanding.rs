@@ -126,16 +126,18 @@ impl Iterator for Cursor {
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
+    use std::fmt::Write as _;
     use std::io::Write as _;
     use std::sync::Arc;
 
+    use proptest::prelude::*;
     use roaring::RoaringTreemap;
     use tempfile::NamedTempFile;
 
     use super::super::testing::policies;
     use super::super::{Defaults, ForeignIds, Plan, Planner, ProtectList};
-    use super::{Cursor, Earlier, Judge, PlanError, outstanding};
-    use crate::domain::AccountName;
+    use super::{Cursor, Decision, Earlier, Judge, PlanError, outstanding};
+    use crate::domain::{AccountName, Task};
     use crate::input::{ReadOptions, Source};
 
     const INPUT: &str = "id,account,action\n\
@@ -211,6 +213,43 @@ mod tests {
                 "{error:?}"
             );
             assert!(cursor.next().is_none());
+        }
+    }
+
+    /// Every decision of a fresh planner over `text` that sends, in the order of the file.
+    fn sent(text: &str) -> (Plan, Vec<Task>) {
+        let mut source = Source::open(file(text).path(), &ReadOptions::default()).unwrap();
+        let mut planner = Planner::new(judge(), Arc::new(HashSet::new()));
+        let mut tasks = Vec::new();
+        let plan = Plan::of_each(&mut source, &mut planner, |decision| {
+            if let Decision::Send(task) = decision {
+                tasks.push(task.clone());
+            }
+        });
+        (plan.unwrap(), tasks)
+    }
+
+    proptest! {
+        #[test]
+        fn the_cursors_of_all_accounts_yield_what_the_plan_sends_and_no_more(
+            rows in prop::collection::vec(("[1-4]|x|554[1-3]", "acme|beta|crm|", "delete|purge|"), 0..40),
+            ended in prop::collection::btree_set(1..40_u64, 0..10),
+        ) {
+            let mut text = "id,account,action\n".to_owned();
+            for (id, account, action) in &rows {
+                writeln!(text, "{id},{account},{action}").unwrap();
+            }
+            let (plan, mut expected) = sent(&text);
+            expected.retain(|task| !ended.contains(&task.position.row));
+            let ended = ended.into_iter().collect();
+            let mut yielded = Vec::new();
+            for (account, planned) in &plan.to_send {
+                let rows = outstanding(planned, &ended);
+                let cursor = cursor(&text, account.as_str(), rows, Earlier::default());
+                yielded.extend(cursor.map(Result::unwrap));
+            }
+            yielded.sort_by_key(|task| task.position);
+            prop_assert_eq!(yielded, expected);
         }
     }
 

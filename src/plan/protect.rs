@@ -30,7 +30,7 @@ impl ProtectList {
     pub fn read(path: &Path, accounts: &[AccountPolicy]) -> Result<Self, PlanError> {
         let unreadable = |source| PlanError::Protect {
             path: path.to_owned(),
-            source,
+            source: Box::new(source),
         };
         let source = Source::open(path, &ReadOptions::default()).map_err(unreadable)?;
         let mut ids = HashSet::new();
@@ -102,9 +102,10 @@ mod tests {
     use rstest::rstest;
     use tempfile::NamedTempFile;
 
-    use super::super::testing::policies;
+    use super::super::testing::{policies, row};
+    use super::super::{Decision, Defaults, ForeignIds, Judge};
     use super::{PlanError, ProtectList};
-    use crate::domain::UserId;
+    use crate::domain::{Outcome, UserId};
 
     fn read(text: &str) -> Result<ProtectList, PlanError> {
         let mut file = NamedTempFile::new().unwrap();
@@ -122,6 +123,32 @@ mod tests {
         let list = read(text).unwrap();
         for (id, protected) in [("12", true), ("13", true), ("1", false), ("zcrm_12", false)] {
             assert_eq!(list.contains(&UserId::new(id)), protected, "{id}");
+        }
+    }
+
+    #[rstest]
+    #[case("zcrm_5542,crm,delete", true)]
+    #[case("5542,crm,delete", true)]
+    #[case("12,acme,purge", true)]
+    #[case("12,beta,delete", true)]
+    #[case("012,acme,purge", false)]
+    #[case("121,acme,purge", false)]
+    fn a_protected_id_is_so_at_every_account_and_however_it_is_written(
+        #[case] cells: &str,
+        #[case] protected: bool,
+    ) {
+        let list = read("12\nzcrm_5542\n").unwrap();
+        let judge =
+            Judge::try_new(policies(), &Defaults::default(), ForeignIds::Refused, list).unwrap();
+        match judge.judge(&row(1, cells)) {
+            Decision::End(ended) => {
+                assert!(protected);
+                assert_eq!(
+                    (ended.outcome, ended.code),
+                    (Outcome::Protected, "protect_list")
+                );
+            }
+            Decision::Send(_) => assert!(!protected),
         }
     }
 

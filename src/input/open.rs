@@ -1,0 +1,114 @@
+//! A file as UTF-8 text: found, decompressed, held to a size, decoded.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Cursor, ErrorKind, Read};
+use std::path::Path;
+
+use super::decompress::{Capped, Compression, INPUT_BYTES_MAX};
+use super::encoding::Encoding;
+use super::error::{Fault, InputError};
+use super::format::{Head, not_text};
+use super::lines::Text;
+
+/// How much of a text is looked at to find its format and its keys, in bytes.
+const HEAD_BYTES: u64 = 64 * 1024;
+
+/// The buffer between the file and what reads it, in bytes.
+const BUFFER_BYTES: usize = 64 * 1024;
+
+/// The most bytes that tell a compression or an encoding.
+const MAGIC_BYTES: u64 = 4;
+
+/// A file as UTF-8 text.
+pub(super) struct Opened {
+    pub(super) text: Text,
+    head: Vec<u8>,
+    /// How it is compressed; `None`: it is not.
+    pub(super) compression: Option<Compression>,
+    /// How it is encoded.
+    pub(super) encoding: Encoding,
+}
+
+impl Opened {
+    /// The beginning of the text, which reading it yields too.
+    pub(super) fn head(&self) -> Head<'_> {
+        Head {
+            bytes: &self.head,
+            is_whole: (self.head.len() as u64) < HEAD_BYTES,
+        }
+    }
+}
+
+/// Opens the regular file at `path`.
+pub(super) fn open_file(path: &Path) -> Result<File, InputError> {
+    let error = |source: io::Error| match source.kind() {
+        ErrorKind::NotFound | ErrorKind::NotADirectory => InputError::Missing {
+            path: path.to_owned(),
+        },
+        _ => InputError::Open {
+            path: path.to_owned(),
+            source,
+        },
+    };
+    // Asked before opening: to open a pipe that nobody writes to would wait for ever.
+    let metadata = path.metadata().map_err(error)?;
+    if metadata.is_dir() {
+        return Err(InputError::Folder {
+            path: path.to_owned(),
+        });
+    }
+    if !metadata.is_file() {
+        return Err(InputError::NotAFile {
+            path: path.to_owned(),
+        });
+    }
+    File::open(path).map_err(error)
+}
+
+/// Opens the file at `path`, decompresses and decodes it.
+pub(super) fn open_text(path: &Path) -> Result<Opened, InputError> {
+    let fault = |source| Fault::Io { line: 1, source }.at(path);
+    let file = BufReader::with_capacity(BUFFER_BYTES, open_file(path)?);
+    let (magic, file) = peek(file, MAGIC_BYTES).map_err(fault)?;
+    if magic.is_empty() {
+        return Err(InputError::Empty {
+            path: path.to_owned(),
+        });
+    }
+    let compression = Compression::detect(path, &magic);
+    let plain: Box<dyn Read + Send> = match compression {
+        Some(compression) => compression.decode(file).map_err(fault)?,
+        None => Box::new(file),
+    };
+    let plain = Capped::new(plain, INPUT_BYTES_MAX);
+    let plain = BufReader::with_capacity(BUFFER_BYTES, plain);
+    let (mark, mut plain) = peek(plain, MAGIC_BYTES).map_err(fault)?;
+    let (encoding, mark_bytes) = Encoding::detect(&mark);
+    io::copy(&mut (&mut plain).take(mark_bytes as u64), &mut io::sink()).map_err(fault)?;
+    let text = BufReader::with_capacity(BUFFER_BYTES, encoding.decode(plain));
+    let (head, text) = peek(text, HEAD_BYTES).map_err(fault)?;
+    if let Some(kind) = not_text(&magic, &head) {
+        return Err(InputError::NotText {
+            path: path.to_owned(),
+            kind,
+        });
+    }
+    if head.trim_ascii().is_empty() && (head.len() as u64) < HEAD_BYTES {
+        return Err(InputError::Empty {
+            path: path.to_owned(),
+        });
+    }
+    Ok(Opened {
+        text: Box::new(text),
+        head,
+        compression,
+        encoding,
+    })
+}
+
+/// The first `count` bytes of `reader`, or all if it has fewer, and a reader that yields them too.
+fn peek<R: BufRead>(mut reader: R, count: u64) -> io::Result<(Vec<u8>, impl BufRead + use<R>)> {
+    let mut head = Vec::new();
+    (&mut reader).take(count).read_to_end(&mut head)?;
+    Ok((head.clone(), Cursor::new(head).chain(reader)))
+}

@@ -1,0 +1,102 @@
+//! The first rows of a JSON input, looked at for their keys: JSON has no header to ask.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use super::error::InputError;
+use super::mapping::{Columns, Mapping, known_names, no_such_column, same_name};
+use super::object::{has_key, keys_of};
+use super::row::Field;
+use super::rows::Rows;
+
+/// How many rows are looked at.
+const ROWS_MAX: usize = 1_000;
+
+/// How many different keys of those rows are remembered, of either kind.
+const KEYS_MAX: usize = 1_000;
+
+/// What the first rows say of the keys of an input.
+#[derive(Debug, Default)]
+pub(super) struct Sample {
+    /// The rows that could be read.
+    rows: usize,
+    /// Those of them that are objects; the others are bare ids, if anything.
+    objects: usize,
+    /// The objects' own keys.
+    own: BTreeSet<String>,
+    /// The keys of objects within them, written with a dot.
+    within: BTreeSet<String>,
+    /// The fields whose key an option names and no row has.
+    missing: Vec<Field>,
+}
+
+impl Sample {
+    /// Looks at the first of `rows`, which may end in the middle of one: that is the sample's end,
+    /// and no fault of the file.
+    pub(super) fn of(mut rows: Rows, columns: &Columns) -> Self {
+        let mut sample = Self {
+            missing: columns.named(),
+            ..Self::default()
+        };
+        for _ in 0..ROWS_MAX {
+            if !matches!(rows.advance(), Ok(true)) {
+                break;
+            }
+            if let Some(json) = rows.json() {
+                sample.add(json, columns);
+            }
+        }
+        sample
+    }
+
+    fn add(&mut self, json: &str, columns: &Columns) {
+        self.rows += 1;
+        let Some(keys) = keys_of(json) else { return };
+        self.objects += 1;
+        let room = |kept: &BTreeSet<String>| KEYS_MAX.saturating_sub(kept.len());
+        self.own.extend(keys.own.into_iter().take(room(&self.own)));
+        self.within
+            .extend(keys.within.into_iter().take(room(&self.within)));
+        self.missing
+            .retain(|field| !columns.of(*field).is_some_and(|key| has_key(json, key)));
+    }
+
+    /// Which key holds which field, and all the objects' own keys.
+    ///
+    /// An option that names a key which no row has is a slip, and an error: to go on would mean to
+    /// take `--action` for a column of actions.
+    pub(super) fn resolve(
+        self,
+        path: &Path,
+        columns: &Columns,
+    ) -> Result<(Mapping, Vec<String>), InputError> {
+        let found = |field| match columns.of(field) {
+            Some(key) => Some(key.to_owned()),
+            None => known_names(field)
+                .iter()
+                .find_map(|known| self.own.iter().find(|key| same_name(key, known)).cloned()),
+        };
+        let mapping = Mapping {
+            id: found(Field::Id),
+            account: found(Field::Account),
+            action: found(Field::Action),
+            reference: found(Field::Reference),
+        };
+        if let (Some(field), true) = (self.missing.first(), self.rows > 0) {
+            let wanted = columns.of(*field).unwrap_or_default();
+            return Err(no_such_column(path, &self.seen(), *field, wanted));
+        }
+        if self.objects > 0 && mapping.id.is_none() {
+            return Err(InputError::NoIdColumn {
+                path: path.to_owned(),
+                columns: self.seen(),
+            });
+        }
+        Ok((mapping, self.own.into_iter().collect()))
+    }
+
+    /// Every key, as a message lists them.
+    fn seen(&self) -> Vec<String> {
+        self.own.iter().chain(&self.within).cloned().collect()
+    }
+}

@@ -1,0 +1,499 @@
+//! Tests of the whole way from a file to its rows: every fixture, every refusal, and a property
+//! over all formats, encodings and compressions.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use proptest::prelude::*;
+use rstest::rstest;
+
+use super::{
+    Columns, Compression, Encoding, Format, InputError, ReadOptions, Row, RowProblem, Source,
+};
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("fixtures/input")
+        .join(name)
+}
+
+fn id_column(name: &str) -> ReadOptions {
+    ReadOptions {
+        columns: Columns {
+            id: (!name.is_empty()).then(|| name.to_owned()),
+            ..Columns::default()
+        },
+        ..ReadOptions::default()
+    }
+}
+
+/// `line id`, or `line code`, of every row.
+fn rows(source: Source) -> Vec<String> {
+    (1..)
+        .zip(source.map(Result::unwrap))
+        .map(|(number, Row { position, content })| {
+            assert_eq!(position.row, number);
+            let told = match &content {
+                Ok(record) => record.id.as_str(),
+                Err(RowProblem { code, .. }) => code,
+            };
+            format!("{} {told}", position.line)
+        })
+        .collect()
+}
+
+#[rstest]
+#[case("comma.csv", "", Format::Csv, Some(','), &[2, 3, 4])]
+#[case("semicolon.csv", "", Format::Csv, Some(';'), &[2, 3, 5])]
+#[case("pipe.csv", "", Format::Csv, Some('|'), &[2, 3, 4])]
+#[case("sep_line.csv", "", Format::Csv, Some(';'), &[3, 4, 5])]
+#[case("tabs.tsv", "", Format::Tsv, Some('\t'), &[2, 3, 4])]
+#[case("quoted_newlines.csv", "", Format::Csv, Some(','), &[2, 5, 6])]
+#[case("utf8_bom.csv", "", Format::Csv, Some(','), &[2, 3, 4])]
+#[case("utf16_le.csv", "", Format::Csv, Some(','), &[2, 3, 5])]
+#[case("utf16_be.tsv", "", Format::Tsv, Some('\t'), &[2, 3, 4])]
+#[case("latin1_names.csv", "", Format::Csv, Some(','), &[2, 3, 4])]
+#[case("short_and_long_rows.csv", "", Format::Csv, Some(','), &[2, 3, 4])]
+#[case("old_mac.csv", "", Format::Csv, Some(','), &[2, 3, 4])]
+#[case("no_header.csv", "", Format::Ids, None, &[1, 2, 3])]
+#[case("members.csv.gz", "", Format::Csv, Some(','), &[2, 3, 4])]
+#[case("lines.jsonl.zst", "", Format::Jsonl, None, &[1, 2, 3])]
+#[case("nested.jsonl", "user.id", Format::Jsonl, None, &[1, 3, 4])]
+#[case("flat.jsonl", "", Format::Jsonl, None, &[1, 2, 3])]
+#[case("lines.json", "", Format::Jsonl, None, &[1, 2, 3])]
+#[case("objects.json", "", Format::Json, None, &[2, 6, 7])]
+#[case("bare_ids.json", "", Format::Json, None, &[1, 1, 2])]
+#[case("plain.ids", "", Format::Ids, None, &[2, 4, 6])]
+#[case("id_and_time.txt", "", Format::Ids, None, &[1, 2, 3])]
+fn every_fixture_yields_its_three_ids_with_their_lines(
+    #[case] name: &str,
+    #[case] id: &str,
+    #[case] format: Format,
+    #[case] delimiter: Option<char>,
+    #[case] lines: &[u64],
+) {
+    let source = Source::open(&fixture(name), &id_column(id)).unwrap();
+    assert_eq!(source.resolved().format, format);
+    assert_eq!(source.resolved().delimiter, delimiter);
+    let expected: Vec<_> = lines
+        .iter()
+        .zip(35436..)
+        .map(|(line, id)| format!("{line} {id}"))
+        .collect();
+    assert_eq!(rows(source), expected);
+}
+
+#[rstest]
+#[case("long_numbers.json", &["1 554023000000235011", "1 18446744073709551616", "1 123456789012345678901234567890"])]
+#[case("not_ids.jsonl", &[
+    "1 scientific_notation",
+    "2 scientific_notation",
+    "3 decimal_point",
+    "4 negative",
+    "5 not_an_id",
+    "6 no_id",
+    "7 not_an_id",
+    "8 no_id",
+    "9 not_json",
+    "10 ambiguous",
+    "11 35438",
+])]
+#[case("bad_bytes.csv", &["2 35436", "3 invalid_utf8", "4 35438"])]
+#[case("unclosed_quote.csv", &["2 35436", "3 unclosed_quote"])]
+fn a_row_with_a_problem_does_not_stop_the_others(#[case] name: &str, #[case] expected: &[&str]) {
+    let source = Source::open(&fixture(name), &ReadOptions::default()).unwrap();
+    assert_eq!(rows(source), expected);
+}
+
+#[test]
+fn what_was_found_out_can_be_asked_and_given_back() {
+    let path = fixture("semicolon.csv");
+    let source = Source::open(&path, &ReadOptions::default()).unwrap();
+    let resolved = source.resolved().clone();
+    assert_eq!(resolved.columns, ["Name", "User ID", "System", "Ticket"]);
+    assert_eq!(resolved.mapping.id.as_deref(), Some("User ID"));
+    assert_eq!(resolved.mapping.account.as_deref(), Some("System"));
+    assert_eq!(resolved.mapping.action, None);
+    assert_eq!(resolved.mapping.reference.as_deref(), Some("Ticket"));
+    let again = ReadOptions {
+        format: Some(resolved.format),
+        delimiter: resolved.delimiter,
+        columns: Columns {
+            id: resolved.mapping.id.clone(),
+            account: resolved.mapping.account.clone(),
+            action: None,
+            reference: resolved.mapping.reference.clone(),
+        },
+    };
+    let first: Vec<Row> = source.map(Result::unwrap).collect();
+    let source = Source::open(&path, &again).unwrap();
+    assert_eq!(source.resolved(), &resolved);
+    assert_eq!(source.map(Result::unwrap).collect::<Vec<_>>(), first);
+    let record = first[0].content.as_ref().unwrap();
+    assert_eq!(record.account.as_deref(), Some("acme"));
+    assert_eq!(record.reference.as_deref(), Some("T-1"));
+    assert!(record.trimmed);
+    assert_eq!(first[1].content.as_ref().unwrap().reference, None);
+}
+
+#[test]
+fn compression_and_encoding_can_be_asked() {
+    let resolved = |name| {
+        let source = Source::open(&fixture(name), &ReadOptions::default()).unwrap();
+        (source.resolved().compression, source.resolved().encoding)
+    };
+    assert_eq!(
+        resolved("members.csv.gz"),
+        (Some(Compression::Gzip), Encoding::Utf8)
+    );
+    assert_eq!(
+        resolved("lines.jsonl.zst"),
+        (Some(Compression::Zstd), Encoding::Utf8)
+    );
+    assert_eq!(resolved("utf16_le.csv"), (None, Encoding::Utf16Le));
+    assert_eq!(resolved("utf16_be.tsv"), (None, Encoding::Utf16Be));
+}
+
+#[test]
+fn a_reports_cells_are_the_row_as_the_file_has_it() {
+    let cells = |name, id| {
+        let mut source = Source::open(&fixture(name), &id_column(id)).unwrap();
+        source.advance().unwrap();
+        (source.resolved().columns.clone(), source.cells())
+    };
+    let (columns, row) = cells("semicolon.csv", "");
+    assert_eq!(columns, ["Name", "User ID", "System", "Ticket"]);
+    assert_eq!(row, ["Ada", " 35436", "acme", "T-1"]);
+    let (columns, row) = cells("nested.jsonl", "user.id");
+    assert_eq!(columns, ["account", "ticket", "user"]);
+    assert_eq!(row, ["acme", "4711", r#"{"id":35436,"name":"Ada"}"#]);
+    let (columns, row) = cells("id_and_time.txt", "");
+    assert_eq!(columns, [""; 0]);
+    assert_eq!(row, ["35436, 2026-01-31T10:00:00Z"]);
+}
+
+/// The error of a file called `name` that holds `bytes`, with its path cut down to the name.
+fn refusal(name: &str, bytes: &[u8], options: &ReadOptions) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(name);
+    let mut file = std::fs::File::create(&path).unwrap();
+    file.write_all(bytes).unwrap();
+    let error = match Source::open(&path, options) {
+        Ok(mut source) => source.find_map(Result::err).unwrap(),
+        Err(error) => error,
+    };
+    let folder = format!("{}/", folder.path().display());
+    error.to_string().replace(&folder, "")
+}
+
+#[rstest]
+#[case("a.csv", b"", "`a.csv` is empty; check that the export ran to its end")]
+#[case(
+    "a.csv",
+    b"\xEF\xBB\xBF \r\n",
+    "`a.csv` is empty; check that the export ran to its end"
+)]
+#[case(
+    "a.csv",
+    b"name,mail\nBo,b@x\n",
+    "no column of `a.csv` is known to hold user ids; name one with `--id-column`, or give `--format ids` if each line begins with an id (columns seen: `name`, `mail`)"
+)]
+#[case(
+    "a.jsonl",
+    b"{\"name\":\"Bo\"}\n",
+    "no column of `a.jsonl` is known to hold user ids; name one with `--id-column`, or give `--format ids` if each line begins with an id (columns seen: `name`)"
+)]
+#[case(
+    "a.json",
+    b"{\n\"users\":[1]\n}\n",
+    "`a.json` is not a JSON array; give an array of objects or of ids, or one object a line with `--format jsonl`"
+)]
+#[case(
+    "a.json",
+    b"[1,\n2",
+    "`a.json` is no whole JSON array: it ends in the middle of an element (line 2); fetch it again, or mend it there"
+)]
+#[case(
+    "a.csv",
+    b"PK\x03\x04\0\0",
+    "`a.csv` is a spreadsheet or another ZIP archive; export it as CSV in UTF-8"
+)]
+#[case(
+    "a.csv",
+    b"i\0d\0\n\0",
+    "`a.csv` is no text in UTF-8 (it holds NUL bytes, as UTF-16 without its byte order mark does); export it as CSV in UTF-8"
+)]
+#[case(
+    "a.csv.gz",
+    b"id\n35436\n",
+    "could not decompress `a.csv.gz` as gzip past line 1: it is damaged, cut short or not gzip at all; fetch it again"
+)]
+fn a_file_that_holds_no_rows_is_refused_with_the_mend(
+    #[case] name: &str,
+    #[case] bytes: &[u8],
+    #[case] message: &str,
+) {
+    assert_eq!(refusal(name, bytes, &ReadOptions::default()), message);
+}
+
+#[rstest]
+#[case(
+    "a.ids",
+    b"1\n2\n",
+    "user",
+    "`a.ids` has no column `user`, which `--id-column` names (columns seen: none)"
+)]
+#[case(
+    "a.json",
+    b"[1,2]",
+    "user",
+    "`a.json` has no column `user`, which `--id-column` names (columns seen: none)"
+)]
+#[case(
+    "a.csv",
+    b"id,mail\n1,x\n",
+    "mial",
+    "`a.csv` has no column `mial`, which `--id-column` names; did you mean `mail`? (columns seen: `id`, `mail`)"
+)]
+#[case(
+    "a.jsonl",
+    b"{\"user\":{\"id\":1}}\n",
+    "user.ids",
+    "`a.jsonl` has no column `user.ids`, which `--id-column` names; did you mean `user.id`? (columns seen: `user`, `user.id`)"
+)]
+fn a_named_column_that_is_not_there_is_an_error(
+    #[case] name: &str,
+    #[case] bytes: &[u8],
+    #[case] id: &str,
+    #[case] message: &str,
+) {
+    assert_eq!(refusal(name, bytes, &id_column(id)), message);
+}
+
+#[test]
+fn a_named_key_that_no_row_has_is_an_error_and_a_rare_one_is_not() {
+    let options = ReadOptions {
+        columns: Columns {
+            action: Some("verb".to_owned()),
+            ..Columns::default()
+        },
+        ..ReadOptions::default()
+    };
+    let message = refusal("a.jsonl", b"{\"id\":1}\n{\"id\":2}\n", &options);
+    assert!(message.contains("`--action-column`"), "{message}");
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(b"{\"id\":1}\n{\"id\":2,\"verb\":\"purge\"}\n")
+        .unwrap();
+    assert!(Source::open(file.path(), &options).is_ok());
+}
+
+#[test]
+fn paths_that_are_no_file_are_told_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = |path: &Path| Source::open(path, &ReadOptions::default()).unwrap_err();
+    assert!(matches!(open(folder.path()), InputError::Folder { .. }));
+    let missing = folder.path().join("a.csv");
+    assert!(matches!(open(&missing), InputError::Missing { .. }));
+    #[cfg(unix)]
+    assert!(matches!(
+        open(Path::new("/dev/null")),
+        InputError::NotAFile { .. }
+    ));
+}
+
+#[test]
+fn a_delimiter_that_sets_nothing_apart_is_refused() {
+    for delimiter in ['"', '\n', 'é'] {
+        let options = ReadOptions {
+            delimiter: Some(delimiter),
+            ..ReadOptions::default()
+        };
+        let error = Source::open(&fixture("comma.csv"), &options).unwrap_err();
+        assert!(matches!(error, InputError::Delimiter { .. }));
+    }
+}
+
+#[test]
+fn damage_in_the_middle_of_a_file_ends_the_reading_once() {
+    let mut text = "id\n".to_owned();
+    for id in 0..200_000 {
+        writeln!(text, "{id}").unwrap();
+    }
+    let mut bytes = zstd::encode_all(text.as_bytes(), 1).unwrap();
+    bytes.truncate(bytes.len() / 2);
+    let mut file = tempfile::NamedTempFile::with_suffix(".csv.zst").unwrap();
+    file.write_all(&bytes).unwrap();
+    let mut source = Source::open(file.path(), &ReadOptions::default()).unwrap();
+    let error = source.find_map(Result::err).unwrap();
+    assert!(
+        matches!(error, InputError::Damaged { line, .. } if line > 1),
+        "{error:?}"
+    );
+    assert!(source.next().is_none());
+}
+
+#[test]
+fn a_source_can_be_handed_to_another_thread() {
+    fn is_send<T: Send + 'static>() {}
+    is_send::<Source>();
+}
+
+/// How a file of the property below is written.
+#[derive(Debug, Clone, Copy)]
+struct Written {
+    format: Format,
+    encoding: Option<Encoding>,
+    compression: Option<Compression>,
+    line_end: &'static str,
+}
+
+fn any_written() -> impl Strategy<Value = Written> {
+    let encodings = [
+        None,
+        Some(Encoding::Utf8),
+        Some(Encoding::Utf16Le),
+        Some(Encoding::Utf16Be),
+    ];
+    let compressions = [None, Some(Compression::Gzip), Some(Compression::Zstd)];
+    (
+        prop::sample::select(&Format::ALL),
+        prop::sample::select(encodings.to_vec()),
+        prop::sample::select(compressions.to_vec()),
+        prop::sample::select(&["\n", "\r\n", "\r"]),
+    )
+        .prop_map(|(format, encoding, compression, line_end)| Written {
+            format,
+            encoding,
+            compression,
+            line_end,
+        })
+}
+
+/// A row to write: its id, a text in another column, and how many blank lines come before it.
+type Given = (String, String, usize);
+
+fn any_rows() -> impl Strategy<Value = Vec<Given>> {
+    let id = "[1-9][0-9]{0,24}|[0-9a-f]{24}|[A-Za-z_-]{1,8}[0-9]";
+    let note = "[a-zé🦀,;\"'|\t\r\n ]{0,12}";
+    prop::collection::vec((id, note, 0..3_usize), 1..20)
+}
+
+/// The line that whatever is appended to `text` begins on.
+fn next_line(text: &str) -> u64 {
+    let ends = text.replace("\r\n", "\n").replace('\r', "\n");
+    ends.matches('\n').count() as u64 + 1
+}
+
+/// The text of a file with `rows`, and the line that each of them begins on.
+fn write_text(rows: &[Given], written: Written) -> (String, Vec<u64>) {
+    let Written {
+        format, line_end, ..
+    } = written;
+    let delimiter = if format == Format::Tsv { b'\t' } else { b',' };
+    let mut text = match format {
+        Format::Csv => format!("note,id{line_end}"),
+        Format::Tsv => format!("note\tid{line_end}"),
+        Format::Json => format!("[{line_end}"),
+        Format::Jsonl | Format::Ids => String::new(),
+    };
+    let mut lines = Vec::new();
+    for (place, (id, note, blank_lines)) in rows.iter().enumerate() {
+        text.push_str(&line_end.repeat(*blank_lines));
+        lines.push(next_line(&text));
+        let is_number = id.bytes().all(|b| b.is_ascii_digit()) && !id.starts_with('0');
+        let json_id = if is_number && place % 2 == 0 {
+            id.clone()
+        } else {
+            format!("\"{id}\"")
+        };
+        let note_json = serde_json::to_string(note).unwrap();
+        match format {
+            Format::Csv | Format::Tsv => {
+                let mut writer = csv::WriterBuilder::new()
+                    .delimiter(delimiter)
+                    .from_writer(Vec::new());
+                writer.write_record([note, id]).unwrap();
+                let row = String::from_utf8(writer.into_inner().unwrap()).unwrap();
+                text.push_str(row.strip_suffix('\n').unwrap());
+            }
+            Format::Jsonl => write!(text, "{{\"note\":{note_json},\"id\":{json_id}}}").unwrap(),
+            Format::Json => {
+                let comma = if place + 1 < rows.len() { "," } else { "" };
+                write!(text, "{{\"id\":{json_id},\"note\":{note_json}}}{comma}").unwrap();
+            }
+            Format::Ids => text.push_str(id),
+        }
+        text.push_str(line_end);
+    }
+    if format == Format::Json {
+        text.push(']');
+    }
+    (text, lines)
+}
+
+fn encode(text: &str, encoding: Option<Encoding>) -> Vec<u8> {
+    let units = |to_bytes: fn(u16) -> [u8; 2]| -> Vec<u8> {
+        format!("\u{FEFF}{text}")
+            .encode_utf16()
+            .flat_map(to_bytes)
+            .collect()
+    };
+    match encoding {
+        None => text.as_bytes().to_vec(),
+        Some(Encoding::Utf8) => format!("\u{FEFF}{text}").into_bytes(),
+        Some(Encoding::Utf16Le) => units(u16::to_le_bytes),
+        Some(Encoding::Utf16Be) => units(u16::to_be_bytes),
+    }
+}
+
+fn compress(bytes: Vec<u8>, compression: Option<Compression>) -> Vec<u8> {
+    match compression {
+        None => bytes,
+        Some(Compression::Gzip) => {
+            let level = flate2::Compression::fast();
+            let mut encoder = flate2::write::GzEncoder::new(Vec::new(), level);
+            encoder.write_all(&bytes).unwrap();
+            encoder.finish().unwrap()
+        }
+        Some(Compression::Zstd) => zstd::encode_all(bytes.as_slice(), 1).unwrap(),
+    }
+}
+
+proptest! {
+    #[test]
+    fn ids_read_back_as_the_same_texts_on_the_right_lines(
+        given in any_rows(),
+        written in any_written(),
+    ) {
+        let (text, lines) = write_text(&given, written);
+        let bytes = compress(encode(&text, written.encoding), written.compression);
+        let suffix = format!(".{}", written.format);
+        let mut file = tempfile::NamedTempFile::with_suffix(&suffix).unwrap();
+        file.write_all(&bytes).unwrap();
+        let source = Source::open(file.path(), &ReadOptions::default()).unwrap();
+        prop_assert_eq!(source.resolved().format, written.format);
+        let read: Vec<(u64, String)> = source
+            .map(Result::unwrap)
+            .map(|row| (row.position.line, row.content.unwrap().id))
+            .collect();
+        let ids = given.into_iter().map(|(id, _, _)| id);
+        let expected: Vec<(u64, String)> = lines.into_iter().zip(ids).collect();
+        prop_assert_eq!(read, expected);
+    }
+
+    #[test]
+    fn no_bytes_make_reading_panic_or_run_on(
+        bytes in prop::collection::vec(any::<u8>(), 0..200),
+        head in prop::sample::select(vec!["", "id,a\n", "[", "{", "\u{FEFF}", "id\t\"", "{\"id\":1}\n"]),
+        name in prop::sample::select(vec![".csv", ".tsv", ".jsonl", ".json", ".ids", ".txt", ".gz"]),
+    ) {
+        let mut file = tempfile::NamedTempFile::with_suffix(name).unwrap();
+        file.write_all(head.as_bytes()).unwrap();
+        file.write_all(&bytes).unwrap();
+        if let Ok(source) = Source::open(file.path(), &ReadOptions::default()) {
+            let rows = source.take(1_000).count();
+            prop_assert!(rows <= head.len() + bytes.len() + 1);
+        }
+    }
+}
