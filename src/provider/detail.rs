@@ -119,6 +119,12 @@ fn cut(text: &str) -> String {
         return text.to_owned();
     }
     let mut kept: String = text.chars().take(Detail::MESSAGE_CHARS_MAX - 1).collect();
+    // Half a mask looks like a strange address; none is left.
+    if let Some(at) = kept.rfind('@')
+        && !kept[at..].starts_with("@***")
+    {
+        kept.truncate(at - "***".len());
+    }
     kept.push('…');
     kept
 }
@@ -191,6 +197,12 @@ mod tests {
         assert_eq!(kept.chars().count(), Detail::MESSAGE_CHARS_MAX);
         assert!(kept.ends_with('…'));
         assert_eq!(message(&"b".repeat(200)).chars().count(), 200);
+    }
+
+    #[test]
+    fn a_cut_leaves_no_half_of_a_mask() {
+        let kept = message(&format!("{} jane@example.com and more", "x".repeat(194)));
+        assert_eq!(kept, format!("{} …", "x".repeat(194)));
     }
 
     #[test]

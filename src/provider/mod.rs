@@ -18,7 +18,7 @@
 //!
 //! # Code map
 //!
-//! [`build`] turns an account's settings into its provider. Each provider has a folder: `ids` is
+//! [`build()`] turns an account's settings into its provider. Each provider has a folder: `ids` is
 //! the rule for user ids, `requests` what is sent, `judge` what an answer to a deletion means,
 //! `reads` what an answer to a question means, `token` how tokens are had, `provider` the seam.
 //! What they share lies beside them: `address` (URLs that stay what they are), `authorization`,

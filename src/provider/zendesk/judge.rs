@@ -256,3 +256,123 @@ fn first_sentence(text: &str) -> &str {
         .unwrap_or(text.len());
     &text[..end]
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::Value;
+
+    use super::{KeySource, judge};
+    use crate::domain::{Step, UserId};
+    use crate::provider::testing::{
+        STEPS, any_reply, assert_fit_to_keep, check_replies, every_status, reply, told,
+    };
+    use crate::provider::zendesk::provider::tests::zendesk;
+    use crate::provider::{Reply, RowEnd, Verdict};
+
+    #[test]
+    fn every_reply_of_the_table_means_what_it_says() {
+        check_replies(
+            &zendesk(),
+            "https://acme.example/t/acme/",
+            "35436",
+            include_str!("../../../fixtures/replies/zendesk/replies.json"),
+        );
+    }
+
+    #[test]
+    fn every_status_has_a_rule_without_zendesks_words() {
+        let delete = |reply: &Reply| {
+            let id = UserId::new("35436");
+            told(&judge(KeySource::Configured, Step::Delete, &id, reply))
+        };
+        insta::assert_snapshot!(every_status(delete), @"
+        empty 100-299 moment unrecognised
+        empty 300-399 account wrong_tenant
+        empty 400     moment unrecognised
+        empty 401     account credentials_rejected
+        empty 402-403 account not_permitted
+        empty 404-406 account wrong_tenant
+        empty 407     moment unrecognised
+        empty 408     moment server_error
+        empty 409     moment conflict
+        empty 410     account wrong_tenant
+        empty 411-414 moment unrecognised
+        empty 415     account wrong_tenant
+        empty 416-422 moment unrecognised
+        empty 423     moment conflict
+        empty 424-428 moment unrecognised
+        empty 429     moment throttled account
+        empty 430-499 moment unrecognised
+        empty 500-599 moment server_error
+        html  100-299 moment unrecognised
+        html  300-399 account wrong_tenant
+        html  400-407 moment unrecognised
+        html  408     moment server_error
+        html  409-428 moment unrecognised
+        html  429     moment throttled account
+        html  430-499 moment unrecognised
+        html  500-599 moment server_error
+        json  100-299 moment unrecognised
+        json  300-399 account wrong_tenant
+        json  400     moment unrecognised
+        json  401     account credentials_rejected
+        json  402-403 account not_permitted
+        json  404-406 account wrong_tenant
+        json  407     moment unrecognised
+        json  408     moment server_error
+        json  409     moment conflict
+        json  410     account wrong_tenant
+        json  411-414 moment unrecognised
+        json  415     account wrong_tenant
+        json  416-422 moment unrecognised
+        json  423     moment conflict
+        json  424-428 moment unrecognised
+        json  429     moment throttled account
+        json  430-499 moment unrecognised
+        json  500-599 moment server_error
+        ");
+    }
+
+    #[test]
+    fn an_invalid_token_is_renewed_only_if_it_was_fetched() {
+        let by_body = reply(401, "", "{\"error\":\"invalid_token\"}");
+        let by_header = reply(401, "www-authenticate: Bearer error=\"invalid_token\"", "");
+        let other = reply(401, "", "{\"error\":\"Couldn't authenticate you\"}");
+        let rejected = "account credentials_rejected";
+        for (keys, reply, means) in [
+            (KeySource::Minted, &by_body, "token rejected"),
+            (KeySource::Minted, &by_header, "token rejected"),
+            (KeySource::Minted, &other, rejected),
+            (KeySource::Configured, &by_body, rejected),
+            (KeySource::Configured, &by_header, rejected),
+        ] {
+            let id = UserId::new("1");
+            assert_eq!(told(&judge(keys, Step::Delete, &id, reply)), means);
+        }
+    }
+
+    fn names(reply: &Reply, key: &str) -> bool {
+        let Ok(json) = serde_json::from_slice::<Value>(&reply.body) else {
+            return false;
+        };
+        let id = &json[key]["id"];
+        id == 35_436 || id == "35436"
+    }
+
+    proptest! {
+        #[test]
+        fn only_a_200_that_names_the_user_is_a_deletion(reply in any_reply()) {
+            let id = UserId::new("35436");
+            for step in STEPS {
+                let verdict = judge(KeySource::Minted, step, &id, &reply);
+                assert_fit_to_keep(&verdict);
+                if let Verdict::Row(end, _) = verdict {
+                    let key = if step == Step::Delete { "user" } else { "deleted_user" };
+                    prop_assert!(end != RowEnd::Deleted || (reply.status == 200 && names(&reply, key)));
+                    prop_assert!(end != RowEnd::NotFound, "only a look says so");
+                }
+            }
+        }
+    }
+}
