@@ -118,9 +118,7 @@ mod tests {
     #[test]
     fn an_error_names_the_setting_and_what_to_do() {
         let error = build(settings(ProviderKind::Zoho, "ftp://acme.example")).unwrap_err();
-        insta::assert_snapshot!(error, @"
-        `accounts_url` is no web address; write https:// and a host
-        ");
+        insta::assert_snapshot!(error, @"`accounts_url` is no web address; write https:// and a host");
     }
 
     fn is_of_a_read(verdict: &Verdict) -> bool {

@@ -77,6 +77,17 @@ impl Detail {
     }
 }
 
+/// A name or a role as it may be shown: on one line, without what moves a terminal's cursor, cut.
+/// It may name a person, so it is never kept.
+pub(super) fn shown(text: &str) -> String {
+    let visible: String = text
+        .chars()
+        .take(READ_CHARS_MAX)
+        .filter_map(visible)
+        .collect();
+    cut(&visible.split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
 /// A code is one word of letters, digits and a few signs.
 fn is_code(text: &str) -> bool {
     (1..=Detail::CODE_CHARS_MAX).contains(&text.len())
@@ -122,8 +133,9 @@ fn cut(text: &str) -> String {
     // Half a mask looks like a strange address; none is left.
     if let Some(at) = kept.rfind('@')
         && !kept[at..].starts_with("@***")
+        && let Some(start) = kept[..at].strip_suffix("***").map(str::len)
     {
-        kept.truncate(at - "***".len());
+        kept.truncate(start);
     }
     kept.push('…');
     kept
@@ -171,7 +183,7 @@ mod tests {
     use proptest::prelude::*;
     use rstest::rstest;
 
-    use super::{Detail, MASK};
+    use super::{Detail, MASK, shown};
 
     fn message(text: &str) -> String {
         Detail::said(None, Some(text)).message.unwrap_or_default()
@@ -213,6 +225,12 @@ mod tests {
             "x".repeat(190)
         );
         assert!(!message(&text).contains("jane"), "{}", message(&text));
+    }
+
+    #[test]
+    fn what_is_shown_moves_no_cursor() {
+        assert_eq!(shown("Jane\u{1b}[2J\r\n Doe\u{202e}"), "Jane [2J Doe");
+        assert_eq!(shown(&"@".repeat(300)).chars().count(), 200);
     }
 
     #[rstest]

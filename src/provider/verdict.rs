@@ -116,16 +116,99 @@ pub enum Seen {
     Unknown,
 }
 
+/// The code of a [`Verdict::Look`] after a permanent deletion that found no soft-deleted user.
+pub(super) const NOT_SOFT_DELETED: &str = "not_soft_deleted";
+
 impl Verdict {
     /// Settles a [`Verdict::Look`] of `step` by what was seen.
     pub fn after_look(step: Step, seen: &Seen, standing: RowEnd, detail: Detail) -> Self {
         let end = match (step, seen) {
             (_, Seen::Standing { .. }) => standing,
             (_, Seen::Unknown) => RowEnd::NotFound,
-            // A permanent delete that was answered "no such deleted user", and the user is not
-            // active either: they were permanently deleted before.
+            // A soft-deleted user is what a permanent deletion begins with. Only if it found no
+            // such user is one who is inactive all the same deleted permanently already, and not
+            // renamed yet; any other refusal stands, or it would pass for a success.
+            (Step::PermanentlyDelete, Seen::SoftDeleted) if !detail.has_code(NOT_SOFT_DELETED) => {
+                standing
+            }
             (_, Seen::SoftDeleted | Seen::Gone) => RowEnd::AlreadyGone,
         };
         Self::Row(end, detail)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::{Detail, NOT_SOFT_DELETED, RowEnd, Seen, Verdict};
+    use crate::domain::Step;
+
+    const STANDING: Seen = Seen::Standing { role: None };
+
+    #[rstest]
+    #[case(Step::Delete, STANDING, RowEnd::Refused, "", RowEnd::Refused)]
+    #[case(Step::Delete, STANDING, RowEnd::NotFound, "", RowEnd::NotFound)]
+    #[case(
+        Step::Delete,
+        Seen::SoftDeleted,
+        RowEnd::Refused,
+        "",
+        RowEnd::AlreadyGone
+    )]
+    #[case(
+        Step::Delete,
+        Seen::SoftDeleted,
+        RowEnd::NotFound,
+        "",
+        RowEnd::AlreadyGone
+    )]
+    #[case(Step::Delete, Seen::Gone, RowEnd::Refused, "", RowEnd::AlreadyGone)]
+    #[case(Step::Delete, Seen::Unknown, RowEnd::Refused, "", RowEnd::NotFound)]
+    #[case(
+        Step::PermanentlyDelete,
+        STANDING,
+        RowEnd::Refused,
+        NOT_SOFT_DELETED,
+        RowEnd::Refused
+    )]
+    #[case(
+        Step::PermanentlyDelete,
+        Seen::SoftDeleted,
+        RowEnd::Refused,
+        NOT_SOFT_DELETED,
+        RowEnd::AlreadyGone
+    )]
+    #[case(
+        Step::PermanentlyDelete,
+        Seen::SoftDeleted,
+        RowEnd::Refused,
+        "RecordInvalid",
+        RowEnd::Refused
+    )]
+    #[case(
+        Step::PermanentlyDelete,
+        Seen::Gone,
+        RowEnd::Refused,
+        "RecordInvalid",
+        RowEnd::AlreadyGone
+    )]
+    #[case(
+        Step::PermanentlyDelete,
+        Seen::Unknown,
+        RowEnd::Refused,
+        NOT_SOFT_DELETED,
+        RowEnd::NotFound
+    )]
+    fn a_look_settles_what_the_answer_left_open(
+        #[case] step: Step,
+        #[case] seen: Seen,
+        #[case] standing: RowEnd,
+        #[case] code: &str,
+        #[case] end: RowEnd,
+    ) {
+        let detail = Detail::said(Some(code), None);
+        let settled = Verdict::after_look(step, &seen, standing, detail.clone());
+        assert_eq!(settled, Verdict::Row(end, detail));
     }
 }

@@ -24,6 +24,7 @@ use serde_json::Value;
 
 use crate::domain::{Step, StopKind, UserId};
 use crate::provider::body::{Body, Object, child, id_text, text};
+use crate::provider::verdict::NOT_SOFT_DELETED;
 use crate::provider::{Detail, Moment, Reply, RowEnd, Scope, Verdict, status};
 
 use super::limits;
@@ -52,7 +53,7 @@ pub(super) fn judge(keys: KeySource, step: Step, id: &UserId, reply: &Reply) -> 
         (Step::PermanentlyDelete, Verdict::Look(RowEnd::NotFound, _)) => Verdict::Look(
             RowEnd::Refused,
             Detail::ours(
-                "not_soft_deleted",
+                NOT_SOFT_DELETED,
                 "Zendesk finds no soft-deleted user of this id, and only those can be deleted \
                  permanently; soft-delete the user first, or use the action purge",
             ),
@@ -98,7 +99,9 @@ fn confirmed(step: Step, id: &UserId, answer: &Object, reply: &Reply, body: &Bod
     if id_text(user.get("id")).as_deref() != Some(id.as_str()) {
         return status::other_user();
     }
-    if step == Step::Delete && user.get("active") != Some(&Value::Bool(false)) {
+    let active = user.get("active").and_then(Value::as_bool);
+    // The permanent deletion is told by the list the user is in; the soft one only by their state.
+    if active == Some(true) || (step == Step::Delete && active.is_none()) {
         return Verdict::Moment(
             Moment::Unrecognised,
             Detail::ours(
@@ -350,6 +353,47 @@ mod tests {
             let id = UserId::new("1");
             assert_eq!(told(&judge(keys, Step::Delete, &id, reply)), means);
         }
+    }
+
+    #[test]
+    fn of_all_near_successes_only_the_exact_one_is_a_deletion() {
+        let mut deleted = Vec::new();
+        for step in STEPS {
+            for (status, key, id, active) in near_successes() {
+                let body = format!("{{\"{key}\":{{\"id\":{id},\"active\":{active}}}}}");
+                let reply = reply(status, "", body.clone());
+                match judge(KeySource::Minted, step, &UserId::new("35436"), &reply) {
+                    Verdict::Row(..) => deleted.push(format!("{step} {status} {body}")),
+                    verdict => assert_eq!(told(&verdict), "moment unrecognised"),
+                }
+            }
+        }
+        insta::assert_snapshot!(deleted.join("\n"), @r#"
+        delete 200 {"user":{"id":35436,"active":false}}
+        delete 200 {"user":{"id":"35436","active":false}}
+        permanently-delete 200 {"deleted_user":{"id":35436,"active":false}}
+        permanently-delete 200 {"deleted_user":{"id":35436,"active":null}}
+        permanently-delete 200 {"deleted_user":{"id":35436,"active":"false"}}
+        permanently-delete 200 {"deleted_user":{"id":"35436","active":false}}
+        permanently-delete 200 {"deleted_user":{"id":"35436","active":null}}
+        permanently-delete 200 {"deleted_user":{"id":"35436","active":"false"}}
+        "#);
+    }
+
+    fn near_successes() -> impl Iterator<Item = (u16, &'static str, &'static str, &'static str)> {
+        let statuses = [200, 201, 202, 204, 206];
+        let keys = ["user", "deleted_user", "users"];
+        let ids = ["35436", "\"35436\"", "35436.0", "35437", "null"];
+        let actives = ["true", "false", "null", "\"false\""];
+        statuses.into_iter().flat_map(move |status| {
+            keys.into_iter().flat_map(move |key| {
+                ids.into_iter().flat_map(move |id| {
+                    actives
+                        .into_iter()
+                        .map(move |active| (status, key, id, active))
+                })
+            })
+        })
     }
 
     fn names(reply: &Reply, key: &str) -> bool {
