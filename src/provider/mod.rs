@@ -13,7 +13,9 @@
 //! - Where an answer alone cannot say (a refusal that may mean "deleted already"), it returns
 //!   [`Verdict::Look`]; the pipeline then sends [`Provider::look`] and settles with
 //!   [`Verdict::after_look`].
-//! - Every request goes to the base in the [`Access`], never to an address found in an answer.
+//! - Every request goes to the base in the [`Access`], never to an address found in an answer. The
+//!   one exception is a token's answer that says where its API is (Zoho): it is held against a
+//!   list of that provider's own hosts first.
 //! - A [`Detail`] holds the provider's code and fixed text only, cut, with addresses masked.
 //!
 //! # Code map
