@@ -1,4 +1,83 @@
-//! userpurge: delete users at their providers, from a file, and account for every row.
+//! userpurge deletes users at their providers, from a file, and accounts for every row.
+//!
+//! This page is the architecture: read it before the code, and keep it true.
+//!
+//! # One picture
+//!
+//! ```text
+//!            ┌──────────── lane per account (own cursor over the input, own limits) ───────────┐
+//! input ──▶ plan ──▶ task ──▶ admission (gate ▸ permit ▸ windows ▸ pace) ▸ access ▸ intent ▸   │
+//!                     ▲         gate again ▸ send ▸ judge ▸ retry or end ──────Entry──▶ ledger ──▶ report
+//!               ledger state          │          │                            │          └──▶ progress
+//!            └──────────────────── limits ── provider (pure) ──────────────────────────────────┘
+//! ```
+//!
+//! One way, left to right. Providers are pure: domain → request, reply → verdict. Only
+//! [`transport`] talks to the network, only [`ledger`] and [`input`] touch the disk of a run (the
+//! configuration, kept tokens and saved plans are `config`'s and `cli`'s), only the [`pipeline`]
+//! is async, only [`cli`] sees everything.
+//!
+//! # Code map
+//!
+//! | module | is | may import |
+//! | --- | --- | --- |
+//! | [`domain`] | the vocabulary, with the glossary; the ledger's entries | nothing |
+//! | [`input`] | bytes → records with their positions, streaming | domain |
+//! | [`plan`] | a record → a task, or the reason why not; the plan people read | domain, input |
+//! | [`provider`] | domain ↔ HTTP without sending; a folder per provider | domain |
+//! | [`transport`] | the only network IO | domain, provider |
+//! | [`pipeline`] | tasks → entries: lanes, limits, tokens, retry, stop | domain, provider, transport |
+//! | [`ledger`] | append-only JSON Lines: format, chain, lock, one writer, state | domain |
+//! | [`report`] | ledger state → summary → text or JSON | domain, ledger |
+//! | [`progress`] | entries → bars, plain lines, JSON lines | domain |
+//! | [`config`] | TOML, environment, secrets → complete settings | domain, provider |
+//! | [`sandbox`] | the three providers' behaviour as state machines, and a loopback server | domain |
+//! | [`cli`] | the composition root: a file per command, diagnostics, exit codes | all |
+//!
+//! `tests/it/architecture.rs` holds this table against the sources.
+//!
+//! # A run, step by step
+//!
+//! 1. `cli` loads the settings and opens the input; a first pass over it finds out which accounts
+//!    have rows ([`plan::Planner`]). Nothing has been sent.
+//! 2. Each of those accounts is asked who we are ([`pipeline::Client::identify`]): rejected
+//!    credentials end the run here, with exit code 2. Tenant and caller go into the plan, so that
+//!    the caller is protected and ids of another organisation are seen.
+//! 3. The plan is shown and the question asked. Then the ledger is created, locked, and bound to
+//!    the input by size and SHA-256.
+//! 4. Rows that are not sent (invalid, duplicate, protected, done before) get their outcomes.
+//! 5. A lane per account takes its tasks from a cursor of its own and sees each to its outcome.
+//! 6. An `end` entry with the counts of all rows closes the session; the counts are checked
+//!    against the rows read.
+//!
+//! `resume` and `retry` do the same over what the ledger leaves outstanding: they read it once into
+//! row sets ([`ledger::LedgerState`]), check input and tenant against its header, fill the quota
+//! windows with the requests it records, and append to it.
+//!
+//! # Invariants
+//!
+//! - **A deleting request leaves only after its intent is durable**, and nothing leaves after the
+//!   ledger failed: an unrecorded deletion must not happen.
+//! - **No span of the provider's clock holds more requests than the quota.** A slot is held from
+//!   before the request is sent until one span after its answer came ([`pipeline::limits`]).
+//! - **What waits holds nothing.** Gate, permit, windows and pace are taken at one instant, all or
+//!   none. The design had the permit first; but a purge's permanent steps wait minutes for their
+//!   own quota, and would have kept every permit from the soft deletes behind them.
+//! - **A row ends once per session, and its last outcome counts.** Until then it is pending.
+//! - **An answer is about the row, the account or the moment.** Only the first ends a row; the
+//!   second stops the lane and leaves its rows pending; the third is tried again.
+//! - **Gone after a request of ours that was never answered is `deleted`**, and says that it was
+//!   settled so; gone without one is `already_gone`.
+//! - **The ledger holds no person**: ids, the admin's own reference, codes and fixed texts, never
+//!   bodies, names or addresses.
+//! - **Two requests about one user are never under way at once.**
+//! - **Ids are text**, from the cell to the URL; none goes through a float.
+//!
+//! # Adding a provider
+//!
+//! A variant of [`domain::ProviderKind`] with its actions; a folder under `provider/` that
+//! implements [`provider::Provider`] (its module docs say what it must do) with its settings; its
+//! keys in `config`; a state machine under `sandbox/`. Pipeline, ledger and reports need no change.
 
 pub mod cli;
 pub mod config;

@@ -1,5 +1,7 @@
 //! The composition root.
 
+mod token_store;
+
 use std::process::ExitCode;
 
 /// Runs the program.

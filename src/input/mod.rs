@@ -1,1 +1,46 @@
-//! To be built.
+//! Bytes to [`Record`](crate::domain::Record)s with their positions, as a stream.
+//!
+//! [`Source`] is the main type: it opens a file of ids in any shape an export has (CSV, TSV, JSON
+//! Lines, a JSON array, a plain list; compressed or not; UTF-8 or UTF-16), finds out which columns
+//! mean something, and yields one [`Row`] after another. Memory does not grow with the file: one
+//! row is held at a time, and a row is at most [`ROW_BYTES_MAX`] long.
+//!
+//! ```text
+//! file ─▶ decompress ─▶ cap ─▶ encoding (to UTF-8) ─▶ csv │ jsonl │ json │ ids ─▶ Row
+//! ```
+//!
+//! Two kinds of trouble are kept apart. A [`RowProblem`] belongs to one row, which will end as
+//! `invalid`; reading goes on. An [`InputError`] is about the file and ends everything.
+//!
+//! What it does *not* do: it does not judge whether an id, an account or an action is right, and
+//! knows no provider; that is `plan`'s. An id is text from the cell to the request and is never a
+//! number on the way.
+
+mod csv;
+mod decompress;
+mod encoding;
+mod error;
+mod fingerprint;
+mod format;
+mod ids;
+mod json;
+mod jsonl;
+mod lines;
+mod mapping;
+mod object;
+mod row;
+mod source;
+mod spool;
+mod text;
+
+pub use decompress::{Compression, INPUT_BYTES_MAX};
+pub use encoding::Encoding;
+pub use error::InputError;
+pub use fingerprint::{Fingerprint, fingerprint};
+pub use format::Format;
+pub use lines::ROW_BYTES_MAX;
+pub use mapping::{Columns, Mapping};
+pub use row::{Field, Row, RowProblem};
+pub use source::{ReadOptions, Resolved, Source};
+pub use spool::spool;
+pub(crate) use text::{closest, is_harmless};

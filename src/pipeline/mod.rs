@@ -1,1 +1,42 @@
-//! To be built.
+//! Tasks → entries: the only async part. A lane per account takes its tasks one after another,
+//! admits each request under every limit, makes its intent durable, sends it, judges the answer,
+//! and tries again or records the end.
+//!
+//! Order per attempt, and why:
+//!
+//! 1. **Admission** ([`limits::Limits`]): pause gate, permit, every window, pace; all or none. A
+//!    row that waits for quota holds no permit, so a lane whose permanent deletes wait ten minutes
+//!    goes on soft-deleting.
+//! 2. **Access**: a token that lives, fetched once for all who wait.
+//! 3. **Intent**, durable. A row waiting for quota has none yet, so a crash in that wait leaves
+//!    nothing in doubt.
+//! 4. **Gate again**: a pause that came during 3 takes the intent back instead of sending.
+//! 5. **Send, judge, record.** The slots are held until the answer came, and one span longer.
+//!
+//! **Invariant:** no deleting request leaves whose intent is not durable, and none leaves after
+//! the sink failed.
+//!
+//! It touches no disk and no terminal: what happens goes to an [`EventSink`], tasks come in
+//! through a channel, time is tokio's and the randomness is seeded.
+
+mod client;
+mod fuse;
+mod lane;
+pub mod limits;
+mod retry;
+mod run;
+mod sink;
+mod stop;
+mod task;
+#[cfg(test)]
+mod tests;
+mod tokens;
+
+pub use client::{Client, ClientError, ClientParts};
+pub use fuse::FailureLimit;
+pub use lane::{Lane, LaneEnd, LaneOptions, TaskSource};
+pub use retry::Backoff;
+pub use run::{RunOutcome, run};
+pub use sink::{Durability, EventSink, SinkFailed};
+pub use stop::Stop;
+pub use tokens::{KeptToken, NoTokenStore, TokenStore};

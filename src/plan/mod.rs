@@ -1,1 +1,35 @@
-//! To be built.
+//! [`Record`](crate::domain::Record)s to [`Task`](crate::domain::Task)s, or the reason why not.
+//!
+//! The main type is [`Planner`]: it gives every row of an input exactly one [`Decision`]. What the
+//! file and the configuration alone can tell is told by its [`Judge`], which remembers nothing;
+//! what needs the rows before (duplicates) or an earlier ledger (`--done-in`) the planner adds. The
+//! same rows in the same order are decided alike every time, which is what lets a resume, and each
+//! account's own [`Cursor`], read the file again instead of keeping it.
+//!
+//! ```text
+//! Row ─▶ Judge: account ▸ action ▸ id ▸ foreign? ▸ protected? ─▶ Planner: duplicate? ▸ done before? ─▶ Decision
+//!                                                                                   Plan ◀─ summed up
+//! ```
+//!
+//! What it does *not* do: it sends nothing, writes nothing, knows no provider's code (an
+//! [`AccountPolicy`](crate::domain::AccountPolicy) carries the provider's rule for ids) and no
+//! ledger (what one says comes in as plain sets).
+
+mod duplicates;
+mod error;
+mod estimate;
+mod judge;
+mod outline;
+mod outstanding;
+mod planner;
+mod protect;
+#[cfg(test)]
+mod testing;
+
+pub use error::PlanError;
+pub use estimate::{Limits, Pacing, time_at_limit};
+pub use judge::{Decision, Defaults, Ended, ForeignIds, Judge};
+pub use outline::{Group, PROBLEMS_MAX, Plan, Problem};
+pub use outstanding::{Cursor, Earlier, outstanding};
+pub use planner::Planner;
+pub use protect::{PROTECTED_MAX, ProtectList};

@@ -160,38 +160,40 @@ mod tests {
     }
 
     proptest! {
-        #[test]
-        fn a_question_is_never_answered_about_a_row(reply in any_reply()) {
-            let access = access(BASE);
-            let id = UserId::new("35436");
-            for provider in all() {
-                let answers = [
-                    provider.looked(&id, &reply).err(),
-                    provider.identified(&access, &reply).err(),
-                    provider.protected_roles(&reply).err(),
-                ];
-                for verdict in answers.into_iter().flatten() {
-                    prop_assert!(is_of_a_read(&verdict), "{}", told(&verdict));
-                    assert_fit_to_keep(&verdict);
+            #[test]
+            fn a_question_is_never_answered_about_a_row(reply in any_reply()) {
+                let access = access(BASE);
+                let id = UserId::new("35436");
+                for provider in all() {
+                    let answers = [
+                        provider.looked(&id, &reply).err(),
+                        provider.identified(&access, &reply).err(),
+                        provider
+    .roles()
+    .and_then(|roles| roles.protected(&reply).err()),
+                    ];
+                    for verdict in answers.into_iter().flatten() {
+                        prop_assert!(is_of_a_read(&verdict), "{}", told(&verdict));
+                        assert_fit_to_keep(&verdict);
+                    }
+                    let _ = provider.minted(&reply);
+                    let _ = provider.rate_hints(None, &reply.headers);
                 }
-                let _ = provider.minted(&reply);
-                let _ = provider.rate_hints(None, &reply.headers);
             }
-        }
 
-        #[test]
-        fn no_bytes_at_all_break_the_reading(
-            status in 0_u16..=999,
-            body in prop::collection::vec(any::<u8>(), 0..200),
-        ) {
-            let reply = Reply { status, body: body.into(), ..Reply::default() };
-            for provider in all() {
-                for step in provider.kind().actions().iter().flat_map(|action| action.steps()) {
-                    assert_fit_to_keep(&provider.judge(*step, &UserId::new("1"), &reply));
+            #[test]
+            fn no_bytes_at_all_break_the_reading(
+                status in 0_u16..=999,
+                body in prop::collection::vec(any::<u8>(), 0..200),
+            ) {
+                let reply = Reply { status, body: body.into(), ..Reply::default() };
+                for provider in all() {
+                    for step in provider.kind().actions().iter().flat_map(|action| action.steps()) {
+                        assert_fit_to_keep(&provider.judge(*step, &UserId::new("1"), &reply));
+                    }
+                    let _ = provider.looked(&UserId::new("1"), &reply);
+                    let _ = provider.minted(&reply);
                 }
-                let _ = provider.looked(&UserId::new("1"), &reply);
-                let _ = provider.minted(&reply);
             }
         }
-    }
 }

@@ -57,17 +57,12 @@ pub trait Provider: Send + Sync + fmt::Debug {
     /// The verdict: [`Verdict::Account`], [`Verdict::Moment`] or [`Verdict::TokenRejected`].
     fn looked(&self, id: &UserId, reply: &Reply) -> Result<Seen, Verdict>;
 
-    /// The read that tells the roles of up to [`Defaults::roles_per_request`] users who are about
-    /// to be put through `step`; `None`: this provider has no cheap one, or the step needs none.
-    fn roles(&self, access: &Access, step: Step, ids: &[UserId]) -> Option<Request>;
+    /// Whether a user whom `step` removed is answered as unknown from then on, like one who never
+    /// was. Then "no such user" after a request of ours that was never answered is our doing.
+    fn unknown_when_gone(&self, step: Step) -> bool;
 
-    /// Reads the answer to [`Provider::roles`]: the users of a protected role, with that role. A
-    /// user it does not list is of none.
-    ///
-    /// # Errors
-    ///
-    /// The verdict: [`Verdict::Account`], [`Verdict::Moment`] or [`Verdict::TokenRejected`].
-    fn protected_roles(&self, reply: &Reply) -> Result<Vec<(UserId, String)>, Verdict>;
+    /// How roles are asked; `None`: this provider has no cheap read for it.
+    fn roles(&self) -> Option<&dyn Roles>;
 
     /// What the headers of any answer say of limits. `step`: of which request; `None`: a read.
     fn rate_hints(&self, step: Option<Step>, headers: &HeaderMap) -> RateHints;
@@ -84,6 +79,26 @@ pub trait Provider: Send + Sync + fmt::Debug {
 
     /// The access that `token` gives.
     fn access(&self, token: &Token) -> Access;
+}
+
+/// Who has a role that should not be deleted by a row in a file: asked of many users at once.
+pub trait Roles: Send + Sync {
+    /// Whether roles are asked before `step`: a user of a protected role could be deleted by it.
+    fn asked_before(&self, step: Step) -> bool;
+
+    /// How many users one request can ask for.
+    fn users_max(&self) -> usize;
+
+    /// The read that tells the roles of `ids`.
+    fn request(&self, access: &Access, ids: &[UserId]) -> Request;
+
+    /// Reads the answer: the users of a protected role, with that role. A user it does not list is
+    /// of none.
+    ///
+    /// # Errors
+    ///
+    /// The verdict: [`Verdict::Account`], [`Verdict::Moment`] or [`Verdict::TokenRejected`].
+    fn protected(&self, reply: &Reply) -> Result<Vec<(UserId, String)>, Verdict>;
 }
 
 /// How an account's requests are authorized.
@@ -165,8 +180,6 @@ pub struct Defaults {
     pub steps: Vec<(Step, Quota)>,
     /// Requests under way at once.
     pub concurrency: u32,
-    /// How many users one roles request can ask for; 0: there is no such request.
-    pub roles_per_request: usize,
 }
 
 /// What the headers of an answer say of limits.

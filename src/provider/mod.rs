@@ -12,7 +12,7 @@
 //!   about the account ([`Verdict::Account`]), not about the row.
 //! - Where an answer alone cannot say (a refusal that may mean "deleted already"), it returns
 //!   [`Verdict::Look`]; the pipeline then sends [`Provider::look`] and settles with
-//!   [`Verdict::after_look`].
+//!   [`RowEnd::after_look`].
 //! - Every request goes to the base in the [`Access`], never to an address found in an answer. The
 //!   one exception is a token's answer that says where its API is (Zoho): it is held against a
 //!   list of that provider's own hosts first.
@@ -49,7 +49,8 @@ mod zoho;
 
 pub use build::{BuildError, build};
 pub use contract::{
-    Access, Authorize, Defaults, Identity, Provider, RateHint, RateHints, Token, TokenRefused,
+    Access, Authorize, Defaults, Identity, Provider, RateHint, RateHints, Roles, Token,
+    TokenRefused,
 };
 pub use detail::Detail;
 pub use http::{Reply, Request};

@@ -140,7 +140,9 @@ fn answer(
             .identified(access, reply)
             .map_or_else(failed, |identity| fine(identity_told(&identity))),
         "roles" => provider
-            .protected_roles(reply)
+            .roles()
+            .unwrap()
+            .protected(reply)
             .map_or_else(failed, |roles| fine(roles_told(&roles))),
         "token" => match provider.minted(reply) {
             Ok(token) => fine(token_told(&token)),

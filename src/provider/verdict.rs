@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Detail;
-use crate::domain::{Outcome, Step, StopKind};
+use crate::domain::{Outcome, StopKind};
 
 /// What a reply means: about this row, about the account, or about the moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +42,18 @@ impl RowEnd {
             Self::AlreadyGone => Outcome::AlreadyGone,
             Self::NotFound => Outcome::NotFound,
             Self::Refused => Outcome::Refused,
+        }
+    }
+
+    /// The end of a step that was answered with [`Verdict::Look`], by what was seen. `standing`:
+    /// the end if the user stands as they did.
+    pub const fn after_look(seen: &Seen, standing: Self) -> Self {
+        match seen {
+            Seen::Standing { .. } => standing,
+            Seen::Unknown => Self::NotFound,
+            // A permanent delete that was answered "no such deleted user" of a user who is not
+            // active either: they were permanently deleted before.
+            Seen::SoftDeleted | Seen::Gone => Self::AlreadyGone,
         }
     }
 }
@@ -116,99 +128,26 @@ pub enum Seen {
     Unknown,
 }
 
-/// The code of a [`Verdict::Look`] after a permanent deletion that found no soft-deleted user.
-pub(super) const NOT_SOFT_DELETED: &str = "not_soft_deleted";
-
-impl Verdict {
-    /// Settles a [`Verdict::Look`] of `step` by what was seen.
-    pub fn after_look(step: Step, seen: &Seen, standing: RowEnd, detail: Detail) -> Self {
-        let end = match (step, seen) {
-            (_, Seen::Standing { .. }) => standing,
-            (_, Seen::Unknown) => RowEnd::NotFound,
-            // A soft-deleted user is what a permanent deletion begins with. Only if it found no
-            // such user is one who is inactive all the same deleted permanently already, and not
-            // renamed yet; any other refusal stands, or it would pass for a success.
-            (Step::PermanentlyDelete, Seen::SoftDeleted) if !detail.has_code(NOT_SOFT_DELETED) => {
-                standing
-            }
-            (_, Seen::SoftDeleted | Seen::Gone) => RowEnd::AlreadyGone,
-        };
-        Self::Row(end, detail)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
 
-    use super::{Detail, NOT_SOFT_DELETED, RowEnd, Seen, Verdict};
-    use crate::domain::Step;
+    use super::{RowEnd, Seen};
 
     const STANDING: Seen = Seen::Standing { role: None };
 
     #[rstest]
-    #[case(Step::Delete, STANDING, RowEnd::Refused, "", RowEnd::Refused)]
-    #[case(Step::Delete, STANDING, RowEnd::NotFound, "", RowEnd::NotFound)]
-    #[case(
-        Step::Delete,
-        Seen::SoftDeleted,
-        RowEnd::Refused,
-        "",
-        RowEnd::AlreadyGone
-    )]
-    #[case(
-        Step::Delete,
-        Seen::SoftDeleted,
-        RowEnd::NotFound,
-        "",
-        RowEnd::AlreadyGone
-    )]
-    #[case(Step::Delete, Seen::Gone, RowEnd::Refused, "", RowEnd::AlreadyGone)]
-    #[case(Step::Delete, Seen::Unknown, RowEnd::Refused, "", RowEnd::NotFound)]
-    #[case(
-        Step::PermanentlyDelete,
-        STANDING,
-        RowEnd::Refused,
-        NOT_SOFT_DELETED,
-        RowEnd::Refused
-    )]
-    #[case(
-        Step::PermanentlyDelete,
-        Seen::SoftDeleted,
-        RowEnd::Refused,
-        NOT_SOFT_DELETED,
-        RowEnd::AlreadyGone
-    )]
-    #[case(
-        Step::PermanentlyDelete,
-        Seen::SoftDeleted,
-        RowEnd::Refused,
-        "RecordInvalid",
-        RowEnd::Refused
-    )]
-    #[case(
-        Step::PermanentlyDelete,
-        Seen::Gone,
-        RowEnd::Refused,
-        "RecordInvalid",
-        RowEnd::AlreadyGone
-    )]
-    #[case(
-        Step::PermanentlyDelete,
-        Seen::Unknown,
-        RowEnd::Refused,
-        NOT_SOFT_DELETED,
-        RowEnd::NotFound
-    )]
+    #[case(STANDING, RowEnd::Refused, RowEnd::Refused)]
+    #[case(STANDING, RowEnd::NotFound, RowEnd::NotFound)]
+    #[case(Seen::SoftDeleted, RowEnd::Refused, RowEnd::AlreadyGone)]
+    #[case(Seen::SoftDeleted, RowEnd::NotFound, RowEnd::AlreadyGone)]
+    #[case(Seen::Gone, RowEnd::Refused, RowEnd::AlreadyGone)]
+    #[case(Seen::Unknown, RowEnd::Refused, RowEnd::NotFound)]
     fn a_look_settles_what_the_answer_left_open(
-        #[case] step: Step,
         #[case] seen: Seen,
         #[case] standing: RowEnd,
-        #[case] code: &str,
         #[case] end: RowEnd,
     ) {
-        let detail = Detail::said(Some(code), None);
-        let settled = Verdict::after_look(step, &seen, standing, detail.clone());
-        assert_eq!(settled, Verdict::Row(end, detail));
+        assert_eq!(RowEnd::after_look(&seen, standing), end);
     }
 }

@@ -1,1 +1,60 @@
-//! To be built.
+//! The three providers' behaviour, for tests and for trying things out: pure state machines, and a
+//! loopback server over them.
+//!
+//! It is an independent second reading of the providers' documentation, so it imports nothing of
+//! the program but [`domain`](crate::domain). It judges the program: it keeps true state per user,
+//! enforces quotas strictly, breaks connections on purpose, and tells afterwards what arrived.
+//!
+//! ```text
+//! server (axum, sockets, latency) ──▶ hub (tenants, log) ──▶ faults? ──▶ zendesk · sunco · zoho
+//! ```
+//!
+//! * [`zendesk`], [`sunco`] and [`zoho`] are plain state machines: a [`message::Request`] and the
+//!   time go in, a [`message::Reply`] comes out. No IO and no clock of their own.
+//! * [`window`] keeps their quotas, [`faults`] breaks what goes right, [`log`] remembers all.
+//! * [`hub`] routes a request to its tenant and provider; [`server`] and [`control`] are the only
+//!   parts that know of sockets and HTTP libraries.
+//!
+//! A prefix `/t/{name}` before any path means the tenant `name`, which has users, quotas and
+//! settings of its own; without it, the tenant is `default`. `/_sandbox/…` is for the judge: what
+//! arrived, who stands, seeding users and changing the weather.
+//!
+//! **Invariant**: it listens on loopback only, and what it accepts as credentials is public.
+//!
+//! It does not call anybody, keeps nothing on disk, and does not check what the program under test
+//! should have done: that is for the tests that read its log.
+
+mod auth;
+mod control;
+mod error;
+mod faults;
+mod hub;
+mod latency;
+mod log;
+mod message;
+mod options;
+mod population;
+mod seed;
+mod server;
+mod settings;
+mod sunco;
+mod tenant;
+mod text;
+mod tokens;
+mod window;
+mod zendesk;
+mod zoho;
+
+pub use error::SandboxError;
+pub use faults::{Fault, Faults, FaultsError, PlannedFault};
+pub use latency::{Latency, LatencyError};
+pub use log::{Call, LogEntry};
+pub use options::{Credentials, Population, SandboxOptions};
+pub use population::DEMO_CSV;
+pub use seed::{Seed, SuncoSeed, UserState, ZendeskSeed, ZohoKind, ZohoSeed};
+pub use server::{Running, Sandbox};
+pub use settings::{
+    QuotaMode, Settings, SuncoSettings, ZendeskCaller, ZendeskSettings, ZohoOrg, ZohoRights,
+    ZohoSettings,
+};
+pub use text::Span;

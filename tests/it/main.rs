@@ -1,1 +1,3 @@
 //! The one integration test binary: behaviour through the program, judged by the sandbox.
+
+mod architecture;

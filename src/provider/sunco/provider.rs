@@ -12,7 +12,7 @@ use crate::domain::{IdProblem, ProviderKind, Step, UserId};
 use crate::provider::address::check_base;
 use crate::provider::{
     Access, Authorize, BuildError, Defaults, Detail, Identity, Provider, RateHints, Reply, Request,
-    Seen, SuncoAuth, SuncoSettings, Token, TokenRefused, Verdict, authorization, contract,
+    Roles, Seen, SuncoAuth, SuncoSettings, Token, TokenRefused, Verdict, authorization, contract,
 };
 
 use super::{ids, judge, reads, requests};
@@ -107,7 +107,6 @@ impl Provider for Sunco {
             requests: contract::quota(600, Duration::from_mins(1)),
             steps: Vec::new(),
             concurrency: 8,
-            roles_per_request: 0,
         }
     }
 
@@ -139,13 +138,15 @@ impl Provider for Sunco {
         reads::looked(id, reply)
     }
 
-    /// Messaging users have no roles.
-    fn roles(&self, _access: &Access, _step: Step, _ids: &[UserId]) -> Option<Request> {
-        None
+    /// A deleted user is `user_not_found`, like one who never was; clearing a profile removes
+    /// nobody.
+    fn unknown_when_gone(&self, step: Step) -> bool {
+        step == Step::Delete
     }
 
-    fn protected_roles(&self, _reply: &Reply) -> Result<Vec<(UserId, String)>, Verdict> {
-        Ok(Vec::new())
+    /// Messaging users have no roles.
+    fn roles(&self) -> Option<&dyn Roles> {
+        None
     }
 
     /// The provider documents no header.

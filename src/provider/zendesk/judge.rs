@@ -17,14 +17,13 @@
 //! | 405, 406, 410, 415 | account: what answers there does not speak this API |
 //! | 409, 423 | moment: conflict |
 //! | 413, 422 that says why | look: refused, or deleted already, both are `RecordInvalid` |
-//! | other 4xx that says why | row refused |
+//! | the same of a permanent deletion, other 4xx that says why | row refused |
 //! | anything else | moment: unrecognised |
 
 use serde_json::Value;
 
 use crate::domain::{Step, StopKind, UserId};
 use crate::provider::body::{Body, Object, child, id_text, text};
-use crate::provider::verdict::NOT_SOFT_DELETED;
 use crate::provider::{Detail, Moment, Reply, RowEnd, Scope, Verdict, status};
 
 use super::limits;
@@ -53,11 +52,14 @@ pub(super) fn judge(keys: KeySource, step: Step, id: &UserId, reply: &Reply) -> 
         (Step::PermanentlyDelete, Verdict::Look(RowEnd::NotFound, _)) => Verdict::Look(
             RowEnd::Refused,
             Detail::ours(
-                NOT_SOFT_DELETED,
+                "not_soft_deleted",
                 "Zendesk finds no soft-deleted user of this id, and only those can be deleted \
                  permanently; soft-delete the user first, or use the action purge",
             ),
         ),
+        // A look would find the user soft-deleted, which is what they were to begin with, and take
+        // a refusal for a success.
+        (Step::PermanentlyDelete, Verdict::Look(end, said)) => Verdict::Row(end, said),
         (_, verdict) => verdict,
     }
 }

@@ -9,8 +9,9 @@ use url::Url;
 use crate::domain::{IdProblem, ProviderKind, Step, UserId};
 use crate::provider::address::check_base;
 use crate::provider::{
-    Access, Authorize, BuildError, Defaults, Identity, Provider, RateHints, Reply, Request, Seen,
-    Token, TokenRefused, Verdict, ZendeskCredentials, ZendeskSettings, authorization, contract,
+    Access, Authorize, BuildError, Defaults, Identity, Provider, RateHints, Reply, Request, Roles,
+    Seen, Token, TokenRefused, Verdict, ZendeskCredentials, ZendeskSettings, authorization,
+    contract,
 };
 
 use super::judge::KeySource;
@@ -113,7 +114,6 @@ impl Provider for Zendesk {
                 contract::quota(700, limits::PERMANENT_SPAN),
             )],
             concurrency: 8,
-            roles_per_request: requests::SHOW_MANY_MAX,
         }
     }
 
@@ -156,16 +156,14 @@ impl Provider for Zendesk {
         reads::looked(self.source(), id, reply)
     }
 
-    /// A user who is to be deleted permanently is soft-deleted already, and of no role any more.
-    fn roles(&self, access: &Access, step: Step, ids: &[UserId]) -> Option<Request> {
-        match step {
-            Step::Delete if !ids.is_empty() => Some(requests::show_many(access, ids)),
-            Step::Delete | Step::PermanentlyDelete | Step::DeletePersonalInformation => None,
-        }
+    /// After a soft delete a user is still shown, as inactive. What is shown after the permanent
+    /// one is not documented: "no such user" is taken for its effect.
+    fn unknown_when_gone(&self, step: Step) -> bool {
+        step == Step::PermanentlyDelete
     }
 
-    fn protected_roles(&self, reply: &Reply) -> Result<Vec<(UserId, String)>, Verdict> {
-        reads::protected_roles(self.source(), reply)
+    fn roles(&self) -> Option<&dyn Roles> {
+        Some(self)
     }
 
     fn rate_hints(&self, step: Option<Step>, headers: &HeaderMap) -> RateHints {
@@ -191,6 +189,25 @@ impl Provider for Zendesk {
             base: self.base.clone(),
             authorization: authorization::token("Bearer", &token.secret),
         }
+    }
+}
+
+impl Roles for Zendesk {
+    /// A user who is to be deleted permanently is soft-deleted already, and of no role any more.
+    fn asked_before(&self, step: Step) -> bool {
+        step == Step::Delete
+    }
+
+    fn users_max(&self) -> usize {
+        requests::SHOW_MANY_MAX
+    }
+
+    fn request(&self, access: &Access, ids: &[UserId]) -> Request {
+        requests::show_many(access, ids)
+    }
+
+    fn protected(&self, reply: &Reply) -> Result<Vec<(UserId, String)>, Verdict> {
+        reads::protected_roles(self.source(), reply)
     }
 }
 
@@ -243,7 +260,7 @@ pub(super) mod tests {
         let access = fixed(&zendesk);
         let id = UserId::new("35436");
         let ids = [UserId::new("1"), UserId::new("2")];
-        let roles = zendesk.roles(&access, Step::Delete, &ids).unwrap();
+        let roles = zendesk.roles().unwrap().request(&access, &ids);
         for (request, line) in [
             (zendesk.identify(&access), "GET users/me"),
             (zendesk.look(&access, &id), "GET users/35436"),
@@ -271,14 +288,10 @@ pub(super) mod tests {
     #[test]
     fn roles_are_asked_before_the_soft_delete_only() {
         let zendesk = zendesk();
-        let access = fixed(&zendesk);
-        let ids = [UserId::new("1")];
-        assert!(
-            zendesk
-                .roles(&access, Step::PermanentlyDelete, &ids)
-                .is_none()
-        );
-        assert!(zendesk.roles(&access, Step::Delete, &[]).is_none());
+        let roles = zendesk.roles().unwrap();
+        assert!(roles.asked_before(Step::Delete));
+        assert!(!roles.asked_before(Step::PermanentlyDelete));
+        assert_eq!(roles.users_max(), 100);
     }
 
     #[test]
@@ -364,7 +377,7 @@ pub(super) mod tests {
             (*step, quota.to_string()),
             (Step::PermanentlyDelete, "700/10m".to_owned())
         );
-        assert_eq!((defaults.concurrency, defaults.roles_per_request), (8, 100));
+        assert_eq!(defaults.concurrency, 8);
         let hints = zendesk().rate_hints(None, &headers("x-rate-limit: 200"));
         assert_eq!(hints.account.unwrap().limit.unwrap().to_string(), "200/1m");
     }

@@ -11,7 +11,7 @@ use crate::provider::address::check_base;
 use crate::provider::rate_hint::number;
 use crate::provider::{
     Access, Authorize, BuildError, Defaults, Identity, Provider, RateHint, RateHints, Reply,
-    Request, Seen, Token, TokenRefused, Verdict, ZohoSettings, authorization, contract,
+    Request, Roles, Seen, Token, TokenRefused, Verdict, ZohoSettings, authorization, contract,
 };
 
 use super::{data_centre, ids, judge, reads, requests, token};
@@ -85,7 +85,6 @@ impl Provider for Zoho {
             requests: contract::quota(600, Duration::from_mins(1)),
             steps: Vec::new(),
             concurrency: 4,
-            roles_per_request: 0,
         }
     }
 
@@ -128,13 +127,14 @@ impl Provider for Zoho {
         reads::looked(id, reply)
     }
 
-    /// Zoho refuses the primary contact and system users itself.
-    fn roles(&self, _access: &Access, _step: Step, _ids: &[UserId]) -> Option<Request> {
-        None
+    /// A deleted user is `ID_ALREADY_DELETED`; only an id that never was is `INVALID_DATA`.
+    fn unknown_when_gone(&self, _step: Step) -> bool {
+        false
     }
 
-    fn protected_roles(&self, _reply: &Reply) -> Result<Vec<(UserId, String)>, Verdict> {
-        Ok(Vec::new())
+    /// Zoho refuses the primary contact and system users itself.
+    fn roles(&self) -> Option<&dyn Roles> {
+        None
     }
 
     /// Credits left of the last 24 hours; the header comes once half of them are used,

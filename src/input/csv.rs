@@ -1,0 +1,341 @@
+//! CSV and TSV, one record at a time.
+//!
+//! This drives csv-core, the parser inside the csv crate, and not `csv::Reader` above it, for
+//! three things that the latter cannot do: hold a record to a limit (a quote that is never closed
+//! would otherwise pull the rest of the file into memory), say that a quote was never closed (the
+//! rows it swallowed must not vanish), and give the line a record begins on when blank lines or
+//! `\r\n` come before it.
+
+use csv_core::ReadRecordResult;
+
+use crate::domain::Record;
+
+use super::error::Fault;
+use super::lines::{LineCount, ROW_BYTES_MAX, Text, too_long};
+use super::mapping::Places;
+use super::object::text_of;
+use super::row::{Field, RowProblem};
+use super::text::trim_cell;
+
+/// The most columns a record may have; the spreadsheets in use end at 16,384.
+const COLUMNS_MAX: usize = 16 * 1024;
+
+/// Room for fields and their ends at first; it grows to the limits when a record needs it.
+const FIELD_BYTES_FIRST: usize = 4 * 1024;
+const COLUMNS_FIRST: usize = 64;
+
+/// Reads record by record into one buffer.
+pub(super) struct CsvRows {
+    text: Text,
+    core: csv_core::Reader,
+    /// The fields of the record, unquoted, one behind the other.
+    fields: Vec<u8>,
+    /// Where each field ends in `fields`.
+    ends: Vec<usize>,
+    /// How many fields the record has.
+    count: usize,
+    lines: LineCount,
+    /// The line the record begins on.
+    line: u64,
+    shape: Shape,
+    places: Places,
+}
+
+/// What became of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    Whole,
+    TooLong,
+    TooWide,
+    Unclosed,
+}
+
+impl CsvRows {
+    /// Reads `text`, which begins on `line`. The header is the first record; see
+    /// [`CsvRows::header`].
+    pub(super) fn new(text: Text, delimiter: u8, line: u64) -> Self {
+        Self {
+            text,
+            core: csv_core::ReaderBuilder::new().delimiter(delimiter).build(),
+            fields: vec![0; FIELD_BYTES_FIRST],
+            ends: vec![0; COLUMNS_FIRST],
+            count: 0,
+            lines: LineCount::starting_at(line),
+            line,
+            shape: Shape::Whole,
+            places: Places::default(),
+        }
+    }
+
+    /// Takes the next record as the header: its cells, blanks taken off. Bytes that are not UTF-8
+    /// are shown as `�`; they matter only if such a column is wanted.
+    ///
+    /// The inner error says why the record is no header.
+    pub(super) fn header(&mut self) -> Result<Result<Vec<String>, RowProblem>, Fault> {
+        if !self.advance()? {
+            return Ok(Ok(Vec::new()));
+        }
+        Ok(self.whole().map(|()| {
+            (0..self.count)
+                .map(|place| trim_cell(&String::from_utf8_lossy(self.field(place))).to_owned())
+                .collect()
+        }))
+    }
+
+    /// Says which columns the records to come are read from.
+    pub(super) fn read_from(&mut self, places: Places) {
+        self.places = places;
+    }
+
+    /// Goes on to the next record; `false`: there is none. Blank lines are passed over.
+    pub(super) fn advance(&mut self) -> Result<bool, Fault> {
+        if !self.skip_line_ends()? {
+            return Ok(false);
+        }
+        self.line = self.lines.line;
+        self.read_record()?;
+        Ok(true)
+    }
+
+    /// The line the record begins on, from 1.
+    pub(super) fn line(&self) -> u64 {
+        self.line
+    }
+
+    /// The cells that mean something. More or fewer cells than the header has are no problem as
+    /// long as the id is there; a cell that is not there is blank.
+    pub(super) fn content(&self) -> Result<Record, RowProblem> {
+        self.whole()?;
+        let id_place = self.places.id;
+        if id_place >= self.count {
+            return Err(RowProblem::new(
+                Field::Id,
+                "no_id",
+                format!(
+                    "the row ends after {} of its columns, before the id in column {}; check for a line end inside a cell, or another delimiter",
+                    self.count,
+                    id_place + 1
+                ),
+            ));
+        }
+        let id = text_of(self.field(id_place), Field::Id)?;
+        let bare = trim_cell(id);
+        Ok(Record {
+            id: bare.to_owned(),
+            account: self.cell(self.places.account, Field::Account)?,
+            action: self.cell(self.places.action, Field::Action)?,
+            reference: self.cell(self.places.reference, Field::Reference)?,
+            trimmed: bare.len() < id.len(),
+        })
+    }
+
+    /// Every cell of the record as it stands, for reports that give whole rows back.
+    pub(super) fn cells(&self) -> Vec<String> {
+        if self.whole().is_err() {
+            return Vec::new();
+        }
+        (0..self.count)
+            .map(|place| String::from_utf8_lossy(self.field(place)).into_owned())
+            .collect()
+    }
+
+    /// The text of an optional cell; `None`: no such column, or it is blank.
+    fn cell(&self, place: Option<usize>, field: Field) -> Result<Option<String>, RowProblem> {
+        let Some(place) = place.filter(|place| *place < self.count) else {
+            return Ok(None);
+        };
+        let text = trim_cell(text_of(self.field(place), field)?);
+        Ok((!text.is_empty()).then(|| text.to_owned()))
+    }
+
+    fn field(&self, place: usize) -> &[u8] {
+        let start = if place == 0 { 0 } else { self.ends[place - 1] };
+        &self.fields[start..self.ends[place]]
+    }
+
+    /// The problem of a record that is not whole.
+    fn whole(&self) -> Result<(), RowProblem> {
+        match self.shape {
+            Shape::Whole => Ok(()),
+            Shape::TooLong => Err(too_long()),
+            Shape::TooWide => Err(RowProblem::new(
+                Field::Row,
+                "too_many_columns",
+                format!("the row has more than {COLUMNS_MAX} columns; check the delimiter"),
+            )),
+            Shape::Unclosed => Err(RowProblem::new(
+                Field::Row,
+                "unclosed_quote",
+                format!(
+                    "a quote opened in this row is never closed, so everything to the end of the file (line {}) was taken as part of it; close the quote",
+                    self.lines.line
+                ),
+            )),
+        }
+    }
+
+    /// Passes over line ends before a record; `false`: the text is at its end. csv-core would skip
+    /// them too, but without saying on which line the record then begins.
+    fn skip_line_ends(&mut self) -> Result<bool, Fault> {
+        // Bounded by the cap on the whole input.
+        loop {
+            let chunk = self.text.fill_buf().map_err(|source| Fault::Io {
+                line: self.lines.line,
+                source,
+            })?;
+            if chunk.is_empty() {
+                return Ok(false);
+            }
+            let blank = chunk
+                .iter()
+                .take_while(|b| matches!(b, b'\n' | b'\r'))
+                .count();
+            let more = blank < chunk.len();
+            self.lines.over(&chunk[..blank]);
+            self.text.consume(blank);
+            if more {
+                return Ok(true);
+            }
+        }
+    }
+
+    /// Reads one record, of which at least one byte is there.
+    fn read_record(&mut self) -> Result<(), Fault> {
+        self.shape = Shape::Whole;
+        self.count = 0;
+        let mut written = 0;
+        let mut line_end_given = false;
+        // Bounded by the cap on the whole input: each turn consumes input, makes room up to a
+        // limit, or discards what was written.
+        loop {
+            let chunk = self.text.fill_buf().map_err(|source| Fault::Io {
+                line: self.line,
+                source,
+            })?;
+            let at_end = chunk.is_empty();
+            // At the end of the text csv-core takes an open quote for a closed one. A line end
+            // given first ends every record but one inside a quote, which tells the two apart.
+            let input: &[u8] = match (at_end, line_end_given) {
+                (false, _) => chunk,
+                (true, false) => b"\n",
+                (true, true) => b"",
+            };
+            let (result, read, wrote, ended) = self.core.read_record(
+                input,
+                &mut self.fields[written..],
+                &mut self.ends[self.count..],
+            );
+            if at_end {
+                line_end_given |= read > 0;
+            } else {
+                self.lines.over(&chunk[..read]);
+                self.text.consume(read);
+            }
+            written += wrote;
+            self.count += ended;
+            match result {
+                ReadRecordResult::InputEmpty if line_end_given => self.shape = Shape::Unclosed,
+                ReadRecordResult::InputEmpty => {}
+                ReadRecordResult::OutputFull if self.fields.len() < ROW_BYTES_MAX => {
+                    self.fields.resize(self.fields.len() * 2, 0);
+                }
+                ReadRecordResult::OutputFull => {
+                    self.shape = Shape::TooLong;
+                    written = 0;
+                }
+                ReadRecordResult::OutputEndsFull if self.ends.len() < COLUMNS_MAX => {
+                    self.ends.resize(self.ends.len() * 2, 0);
+                }
+                ReadRecordResult::OutputEndsFull => {
+                    self.shape = Shape::TooWide;
+                    self.count = 0;
+                }
+                ReadRecordResult::Record | ReadRecordResult::End => return Ok(()),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufReader, Cursor};
+
+    use rstest::rstest;
+
+    use super::super::lines::ROW_BYTES_MAX;
+    use super::super::mapping::Places;
+    use super::{COLUMNS_MAX, CsvRows};
+
+    /// The line and the first cell, or the problem's code, of every record.
+    fn records(text: &[u8], capacity: usize) -> Vec<(u64, String)> {
+        let text = BufReader::with_capacity(capacity, Cursor::new(text.to_vec()));
+        let mut rows = CsvRows::new(Box::new(text), b',', 1);
+        rows.read_from(Places::default());
+        let mut records = Vec::new();
+        while rows.advance().unwrap() {
+            let told = match rows.content() {
+                Ok(record) => record.id,
+                Err(problem) => problem.code.to_owned(),
+            };
+            records.push((rows.line(), told));
+        }
+        records
+    }
+
+    #[rstest]
+    #[case("1,a\n2,b\n", &[(1, "1"), (2, "2")])]
+    #[case("1,a\r\n2,b", &[(1, "1"), (2, "2")])]
+    #[case("1,a\r2,b\r", &[(1, "1"), (2, "2")])]
+    #[case("\n\r\n1,a\n\n\n2,b\n\n", &[(3, "1"), (6, "2")])]
+    #[case("1,\"a\nb\n\nc\"\n2,b\n", &[(1, "1"), (5, "2")])]
+    #[case("1,\"a\r\nb\"\r\n2,b\r\n", &[(1, "1"), (3, "2")])]
+    #[case("1,\"a\"\"b\"\n\"2\",b", &[(1, "1"), (2, "2")])]
+    #[case("1,5\" pipe\n2,b", &[(1, "1"), (2, "2")])]
+    #[case("1\n2,b,c,d\n", &[(1, "1"), (2, "2")])]
+    #[case("1,a\n2,\"b\n3,c\n4,d\n", &[(1, "1"), (2, "unclosed_quote")])]
+    #[case("1,\"a\"", &[(1, "1")])]
+    #[case("\"1\"", &[(1, "1")])]
+    #[case("1,\"\n", &[(1, "unclosed_quote")])]
+    #[case("1,a\n\u{a0}\n", &[(1, "1"), (2, "")])]
+    #[case("", &[])]
+    fn each_record_has_the_line_it_begins_on(#[case] text: &str, #[case] expected: &[(u64, &str)]) {
+        let expected: Vec<_> = expected
+            .iter()
+            .map(|(n, s)| (*n, (*s).to_owned()))
+            .collect();
+        for capacity in [1, 2, 3, 7, 4096] {
+            assert_eq!(records(text.as_bytes(), capacity), expected, "{capacity}");
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_not_utf8_spoil_only_the_cell_they_stand_in() {
+        let expected = [
+            (1, "1".to_owned()),
+            (2, "invalid_utf8".to_owned()),
+            (3, "3".to_owned()),
+        ];
+        // Latin-1 in a column that means nothing is nobody's business.
+        assert_eq!(records(b"1,Zo\xEB\n2\xEB,b\n3,c\n", 4096), expected);
+    }
+
+    #[test]
+    fn a_record_over_the_limit_is_a_problem_and_the_next_is_read() {
+        let mut text = b"1,a\n2,\"".to_vec();
+        text.extend(vec![b'\n'; 2 * ROW_BYTES_MAX]);
+        text.extend_from_slice(b"\"\n3,c\n4,");
+        text.extend(vec![b','; 2 * COLUMNS_MAX]);
+        text.extend_from_slice(b"\n5,e\n");
+        let line = 2 * ROW_BYTES_MAX as u64 + 3;
+        assert_eq!(
+            records(&text, 8192),
+            [
+                (1, "1".to_owned()),
+                (2, "row_too_long".to_owned()),
+                (line, "3".to_owned()),
+                (line + 1, "too_many_columns".to_owned()),
+                (line + 2, "5".to_owned()),
+            ]
+        );
+    }
+}

@@ -1,0 +1,276 @@
+//! What can be wrong with an input as a whole.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+use super::decompress::{Compression, Damaged, OverCap};
+
+/// How many column names a message lists.
+const COLUMNS_LISTED_MAX: usize = 20;
+
+/// How much of one column name a message shows, in characters. A file without a header shows its
+/// first row here, whose cells may be long.
+const COLUMN_CHARS_MAX: usize = 40;
+
+/// Why an input cannot be read, or not to its end. Nothing of it is sent.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum InputError {
+    /// There is no such file.
+    #[error("no file `{}`; check the name, or give `-` to read standard input", .path.display())]
+    Missing {
+        /// The path as given.
+        path: PathBuf,
+    },
+    /// The path leads to a folder.
+    #[error("`{}` is a folder; name a file in it", .path.display())]
+    Folder {
+        /// The path as given.
+        path: PathBuf,
+    },
+    /// The path leads to a pipe or a device, which can be read only once.
+    #[error(
+        "`{}` is a pipe or a device, which cannot be read again after an interruption; pipe it in and give `-` instead",
+        .path.display()
+    )]
+    NotAFile {
+        /// The path as given.
+        path: PathBuf,
+    },
+    /// The file cannot be opened.
+    #[error("could not open `{}`; check that you may read it", .path.display())]
+    Open {
+        /// The path as given.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// Reading stopped in the middle.
+    #[error("could not read `{}` past line {line}; check the disk or the network share it is on", .path.display())]
+    Read {
+        /// The path as given.
+        path: PathBuf,
+        /// The line that was being read, from 1.
+        line: u64,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// The compressed data do not fit together.
+    #[error(
+        "could not decompress `{}` as {compression} past line {line}: it is damaged, cut short or not {compression} at all; fetch it again",
+        .path.display()
+    )]
+    Damaged {
+        /// The path as given.
+        path: PathBuf,
+        /// How it was read.
+        compression: Compression,
+        /// The line that was being read, from 1.
+        line: u64,
+        /// What the decompressor said.
+        #[source]
+        source: io::Error,
+    },
+    /// More text than any list of users has.
+    #[error(
+        "`{}` holds more than {bytes_max} bytes of text, the most that is read; split it, or check that it is the right file",
+        .path.display()
+    )]
+    TooLarge {
+        /// The path as given.
+        path: PathBuf,
+        /// The limit, in bytes after decompression.
+        bytes_max: u64,
+    },
+    /// Nothing is in it.
+    #[error("`{}` is empty; check that the export ran to its end", .path.display())]
+    Empty {
+        /// The path as given.
+        path: PathBuf,
+    },
+    /// It is another kind of file.
+    #[error("`{}` is {kind}; export it as CSV in UTF-8", .path.display())]
+    NotText {
+        /// The path as given.
+        path: PathBuf,
+        /// What it looks like, with its article.
+        kind: &'static str,
+    },
+    /// A JSON file that is not an array.
+    #[error(
+        "`{}` is not a JSON array; give an array of objects or of ids, or one object a line with `--format jsonl`",
+        .path.display()
+    )]
+    NotAnArray {
+        /// The path as given.
+        path: PathBuf,
+    },
+    /// A JSON array that does not end, or goes on after its end.
+    #[error("`{}` is no whole JSON array: {reason} (line {line}); fetch it again, or mend it there", .path.display())]
+    BrokenArray {
+        /// The path as given.
+        path: PathBuf,
+        /// The line, from 1.
+        line: u64,
+        /// What is wrong.
+        reason: &'static str,
+    },
+    /// The first row cannot be a header.
+    #[error("the header on line {line} of `{}` cannot be read: {reason}; check that it is a CSV file", .path.display())]
+    Header {
+        /// The path as given.
+        path: PathBuf,
+        /// The line, from 1.
+        line: u64,
+        /// What is wrong.
+        reason: String,
+    },
+    /// No column is known to hold ids.
+    #[error(
+        "no column of `{}` is known to hold user ids; name one with `--id-column`, or give `--format ids` if each line begins with an id (columns seen: {})",
+        .path.display(), Listed(.columns)
+    )]
+    NoIdColumn {
+        /// The path as given.
+        path: PathBuf,
+        /// The columns, or JSON keys, that are there.
+        columns: Vec<String>,
+    },
+    /// A column that was asked for is not there.
+    #[error(
+        "`{}` has no column `{column}`, which `{option}` names{} (columns seen: {})",
+        .path.display(), Meant(.suggestion.as_deref()), Listed(.columns)
+    )]
+    NoSuchColumn {
+        /// The path as given.
+        path: PathBuf,
+        /// The option that named it.
+        option: &'static str,
+        /// The name given.
+        column: String,
+        /// A column that is there and has nearly this name.
+        suggestion: Option<String>,
+        /// The columns, or JSON keys, that are there.
+        columns: Vec<String>,
+    },
+    /// Two columns have the same name, as names are compared.
+    #[error(
+        "columns {first_place} (`{first}`) and {second_place} (`{second}`) of `{}` both match the {field}; name the right one, as it is written, with `{option}`, or rename the other",
+        .path.display()
+    )]
+    Ambiguous {
+        /// The path as given.
+        path: PathBuf,
+        /// The field that both match.
+        field: &'static str,
+        /// The option that settles it.
+        option: &'static str,
+        /// The first of them, as it is written.
+        first: String,
+        /// Its place, from 1.
+        first_place: usize,
+        /// The second of them, as it is written.
+        second: String,
+        /// Its place, from 1.
+        second_place: usize,
+    },
+    /// The delimiter is not one that CSV can have.
+    #[error("`{}` cannot be a delimiter; give one ASCII character that is no quote and no line end, such as `;`", .delimiter.escape_default())]
+    Delimiter {
+        /// The delimiter given.
+        delimiter: char,
+    },
+    /// The copy of standard input would replace a file.
+    #[error("`{}` exists already, and standard input would be kept there; move it away, or name another ledger with `--ledger`", .path.display())]
+    SpoolExists {
+        /// Where the copy would go.
+        path: PathBuf,
+    },
+    /// Standard input could not be copied.
+    #[error("could not copy standard input to `{}`; check the free space and your rights in that folder", .path.display())]
+    Spool {
+        /// Where the copy goes.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// What ends the reading of a text, before the path is known to it.
+#[derive(Debug)]
+pub(super) enum Fault {
+    /// The reader below failed while `line` was read.
+    Io { line: u64, source: io::Error },
+    /// The JSON array is broken at `line`.
+    Json { line: u64, reason: &'static str },
+}
+
+impl Fault {
+    /// The error of the file at `path`.
+    pub(super) fn at(self, path: &Path) -> InputError {
+        let path = path.to_owned();
+        match self {
+            Self::Json { line, reason } => InputError::BrokenArray { path, line, reason },
+            Self::Io { line, source } => match source.downcast::<OverCap>() {
+                Ok(over) => InputError::TooLarge {
+                    path,
+                    bytes_max: over.bytes_max,
+                },
+                Err(source) => match source.downcast::<Damaged>() {
+                    Ok(damaged) => InputError::Damaged {
+                        path,
+                        compression: damaged.compression,
+                        line,
+                        source: damaged.cause,
+                    },
+                    Err(source) => InputError::Read { path, line, source },
+                },
+            },
+        }
+    }
+}
+
+/// Column names as a message lists them.
+struct Listed<'a>(&'a [String]);
+
+impl fmt::Display for Listed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() {
+            return f.write_str("none");
+        }
+        for (place, column) in self.0.iter().take(COLUMNS_LISTED_MAX).enumerate() {
+            if place > 0 {
+                f.write_str(", ")?;
+            }
+            let shown: String = column.chars().take(COLUMN_CHARS_MAX).collect();
+            let cut = if shown.len() < column.len() {
+                "…"
+            } else {
+                ""
+            };
+            write!(f, "`{}{cut}`", shown.escape_debug())?;
+        }
+        match self.0.len().saturating_sub(COLUMNS_LISTED_MAX) {
+            0 => Ok(()),
+            more => write!(f, " and {more} more"),
+        }
+    }
+}
+
+/// A near miss, as a message puts it.
+struct Meant<'a>(Option<&'a str>);
+
+impl fmt::Display for Meant<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(name) => write!(f, "; did you mean `{name}`?"),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,390 @@
+//! Which format a file has: by its extension, then by what stands in it.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::io::Cursor;
+use std::path::Path;
+use std::str::FromStr;
+
+use serde::de::IgnoredAny;
+
+use super::csv::CsvRows;
+use super::decompress::Compression;
+use super::error::InputError;
+use super::mapping::{Columns, has_id};
+use super::source::ReadOptions;
+use super::text::{is_blank, trim_cell};
+
+/// The delimiters that are looked for, the likeliest first.
+const DELIMITERS: [char; 4] = [',', ';', '\t', '|'];
+
+/// The fewest characters of a hexadecimal id: no word or number of everyday use is as long.
+const HEX_ID_CHARS_MIN: usize = 16;
+
+/// How rows stand in a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// Comma-separated values with a header, whatever the delimiter.
+    Csv,
+    /// The same with tabs.
+    Tsv,
+    /// One JSON object, or bare id, a line.
+    Jsonl,
+    /// A JSON array of objects, or of bare ids.
+    Json,
+    /// One id a line.
+    Ids,
+}
+
+impl Format {
+    /// Every format.
+    pub const ALL: [Self; 5] = [Self::Csv, Self::Tsv, Self::Jsonl, Self::Json, Self::Ids];
+
+    /// The name that `--format` and ledgers use.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Csv => "csv",
+            Self::Tsv => "tsv",
+            Self::Jsonl => "jsonl",
+            Self::Json => "json",
+            Self::Ids => "ids",
+        }
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Format {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        Self::ALL
+            .into_iter()
+            .find(|format| format.name() == text)
+            .ok_or(())
+    }
+}
+
+/// The beginning of a text, from which its format is told.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Head<'a> {
+    /// Its first bytes, as UTF-8.
+    pub(super) bytes: &'a [u8],
+    /// Whether that is the whole text.
+    pub(super) is_whole: bool,
+}
+
+/// The format of a text, and the delimiter if it is `csv` or `tsv`.
+pub(super) fn detect(
+    path: &Path,
+    head: Head<'_>,
+    options: &ReadOptions,
+) -> Result<(Format, Option<char>), InputError> {
+    let format = match (options.format, options.delimiter) {
+        (Some(format), _) => format,
+        (None, Some('\t')) => Format::Tsv,
+        (None, Some(_)) => Format::Csv,
+        (None, None) => match of_extension(path) {
+            Some(Format::Csv) => csv_or_bare_ids(head, &options.columns),
+            Some(Format::Json) => array_or_lines(path, head)?,
+            Some(format) => format,
+            None => of_content(path, head, &options.columns)?,
+        },
+    };
+    let delimiter = match format {
+        Format::Csv => Some(match options.delimiter {
+            Some(delimiter) => delimiter,
+            None => match separator_line(head.bytes) {
+                Some((delimiter, _)) => delimiter,
+                None => guess_delimiter(head.bytes, &options.columns).0,
+            },
+        }),
+        Format::Tsv => Some(options.delimiter.unwrap_or('\t')),
+        Format::Jsonl | Format::Json | Format::Ids => None,
+    };
+    if format == Format::Json && first_byte(head.bytes) != Some(b'[') {
+        return Err(InputError::NotAnArray {
+            path: path.to_owned(),
+        });
+    }
+    Ok((format, delimiter))
+}
+
+/// A first line `sep=;`, which spreadsheets write and read: the delimiter it names, and the bytes
+/// of the line with its end.
+pub(super) fn separator_line(head: &[u8]) -> Option<(char, usize)> {
+    let rest = head.strip_prefix(b"sep=")?;
+    let delimiter = *rest
+        .first()
+        .filter(|b| b.is_ascii() && !b.is_ascii_control() || **b == b'\t')?;
+    let end = match &rest[1..] {
+        [b'\r', b'\n', ..] => 2,
+        [b'\n' | b'\r', ..] => 1,
+        _ => return None,
+    };
+    Some((char::from(delimiter), 5 + end))
+}
+
+/// What a file is that is no text, with its article; `None`: it may well be one. `file` is how the
+/// file begins on disk, `text` how it begins decompressed and decoded.
+pub(super) fn not_text(file: &[u8], text: &[u8]) -> Option<&'static str> {
+    if file.starts_with(b"PK\x03\x04") {
+        return Some("a spreadsheet or another ZIP archive");
+    }
+    if file.starts_with(&[0xD0, 0xCF, 0x11, 0xE0]) {
+        return Some("an old spreadsheet or another Office document");
+    }
+    if file.starts_with(b"%PDF") {
+        return Some("a PDF document");
+    }
+    text.contains(&0).then_some(
+        "no text in UTF-8 (it holds NUL bytes, as UTF-16 without its byte order mark does)",
+    )
+}
+
+/// The format that the file's extension stands for, one of compression left aside.
+fn of_extension(path: &Path) -> Option<Format> {
+    let outer = path.extension()?.to_str()?;
+    let extension = if Compression::of_extension(outer).is_some() {
+        Path::new(path.file_stem()?).extension()?.to_str()?
+    } else {
+        outer
+    };
+    match extension.to_ascii_lowercase().as_str() {
+        "csv" => Some(Format::Csv),
+        "tsv" | "tab" => Some(Format::Tsv),
+        "jsonl" | "ndjson" => Some(Format::Jsonl),
+        "json" => Some(Format::Json),
+        "ids" => Some(Format::Ids),
+        _ => None,
+    }
+}
+
+/// The format of a text whose name says nothing.
+fn of_content(path: &Path, head: Head<'_>, columns: &Columns) -> Result<Format, InputError> {
+    if matches!(first_byte(head.bytes), Some(b'[' | b'{')) {
+        return array_or_lines(path, head);
+    }
+    if separator_line(head.bytes).is_some() {
+        return Ok(Format::Csv);
+    }
+    let (delimiter, cells) = guess_delimiter(head.bytes, columns);
+    let table = if delimiter == '\t' {
+        Format::Tsv
+    } else {
+        Format::Csv
+    };
+    if has_id(&cells, columns) || columns.id.is_some() {
+        return Ok(table);
+    }
+    let line = first_row_line(head.bytes);
+    let is_list = match line.split_once([',', ';', '|', '\t']) {
+        None => line.is_empty() || is_one_word_with_a_digit(&line),
+        Some((first, _)) => is_surely_an_id(trim_cell(first)),
+    };
+    Ok(if is_list { Format::Ids } else { table })
+}
+
+/// A file called `.csv` that has no header and one column of numbers is a list of ids.
+fn csv_or_bare_ids(head: Head<'_>, columns: &Columns) -> Format {
+    let (_, cells) = guess_delimiter(head.bytes, columns);
+    match cells.as_slice() {
+        [only] if columns.id.is_none() && is_number(only) => Format::Ids,
+        _ => Format::Csv,
+    }
+}
+
+/// A file called `.json` may be an array or, as many exports are, one object a line.
+fn array_or_lines(path: &Path, head: Head<'_>) -> Result<Format, InputError> {
+    if first_byte(head.bytes) == Some(b'[') {
+        return Ok(Format::Json);
+    }
+    let start = head.bytes.trim_ascii_start();
+    let line_end = start.iter().position(|b| matches!(b, b'\n' | b'\r'));
+    let line = &start[..line_end.unwrap_or(start.len())];
+    let cut_short = line_end.is_none() && !head.is_whole;
+    if cut_short || serde_json::from_slice::<IgnoredAny>(line).is_ok() {
+        return Ok(Format::Jsonl);
+    }
+    Err(InputError::NotAnArray {
+        path: path.to_owned(),
+    })
+}
+
+/// The delimiter that the header has, and the header's cells: one that sets a column of ids apart,
+/// or else the one with the most cells.
+fn guess_delimiter(head: &[u8], columns: &Columns) -> (char, Vec<String>) {
+    let mut best = (',', Vec::new());
+    let mut best_rank = (false, 0);
+    for delimiter in DELIMITERS {
+        let cells = header_cells(head, delimiter);
+        let rank = (has_id(&cells, columns), cells.len());
+        if rank > best_rank {
+            best = (delimiter, cells);
+            best_rank = rank;
+        }
+    }
+    best
+}
+
+/// The first record of `head`, as far as it can be read.
+fn header_cells(head: &[u8], delimiter: char) -> Vec<String> {
+    let Ok(delimiter) = u8::try_from(delimiter) else {
+        return Vec::new();
+    };
+    let mut rows = CsvRows::new(Box::new(Cursor::new(head.to_vec())), delimiter, 1);
+    match rows.header() {
+        Ok(Ok(cells)) => cells,
+        Ok(Err(_)) | Err(_) => Vec::new(),
+    }
+}
+
+/// The first byte that is no blank.
+fn first_byte(head: &[u8]) -> Option<u8> {
+    head.trim_ascii_start().first().copied()
+}
+
+/// The first line that is neither blank nor a comment; empty if there is none.
+fn first_row_line(head: &[u8]) -> Cow<'_, str> {
+    head.split(|b| matches!(b, b'\n' | b'\r'))
+        .map(<[u8]>::trim_ascii)
+        .find(|line| !line.is_empty() && !line.starts_with(b"#"))
+        .map_or(Cow::Borrowed(""), String::from_utf8_lossy)
+}
+
+fn is_number(cell: &str) -> bool {
+    !cell.is_empty() && cell.bytes().all(|b| b.is_ascii_digit())
+}
+
+/// Whether a line of one cell looks more like an id than like the header of a column.
+fn is_one_word_with_a_digit(line: &str) -> bool {
+    line.contains(|c: char| c.is_ascii_digit()) && !line.contains(is_blank)
+}
+
+/// Whether the first of several cells is an id and cannot be a header: a line of free text must
+/// never be taken for a row, or its first word would be sent.
+fn is_surely_an_id(cell: &str) -> bool {
+    is_number(cell)
+        || (cell.len() >= HEX_ID_CHARS_MIN
+            && cell.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-'))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use rstest::rstest;
+
+    use super::super::mapping::Columns;
+    use super::super::source::ReadOptions;
+    use super::{Format, Head, detect, separator_line};
+
+    fn detected(name: &str, text: &str, options: &ReadOptions) -> Option<(Format, Option<char>)> {
+        let head = Head {
+            bytes: text.as_bytes(),
+            is_whole: true,
+        };
+        detect(Path::new(name), head, options).ok()
+    }
+
+    #[rstest]
+    #[case("a.csv", "id,name\n1,x\n", Format::Csv, Some(','))]
+    #[case("a.csv", "name;id\nx;1\n", Format::Csv, Some(';'))]
+    #[case("a.csv", "name\tid\nx\t1\n", Format::Csv, Some('\t'))]
+    #[case("a.csv", "name|id\nx|1\n", Format::Csv, Some('|'))]
+    #[case("a.csv", "\"a, b, c\";id\nx;1\n", Format::Csv, Some(';'))]
+    #[case("a.csv", "x;y;z\n1;2;3\n", Format::Csv, Some(';'))]
+    #[case("a.csv", "123\n456\n", Format::Ids, None)]
+    #[case("a.csv", "id\n456\n", Format::Csv, Some(','))]
+    #[case("a.csv", "sep=|\nid|name\n", Format::Csv, Some('|'))]
+    #[case("a.csv.gz", "id\n", Format::Csv, Some(','))]
+    #[case("a.TSV", "id\tname\n", Format::Tsv, Some('\t'))]
+    #[case("a.jsonl", "{\"id\":1}\n", Format::Jsonl, None)]
+    #[case("a.ndjson.zst", "{\"id\":1}\n", Format::Jsonl, None)]
+    #[case("a.json", " \n[1]", Format::Json, None)]
+    #[case("a.json", "{\"id\":1}\n{\"id\":2}\n", Format::Jsonl, None)]
+    #[case("a.ids", "id\n", Format::Ids, None)]
+    #[case("a.txt", "[{\"id\":1}]", Format::Json, None)]
+    #[case("a", "{\"id\":1}\n", Format::Jsonl, None)]
+    #[case("a.txt", "id,name\n", Format::Csv, Some(','))]
+    #[case("a.txt", "User ID\n1\n", Format::Csv, Some(','))]
+    #[case("a.txt", "name\tid\n", Format::Tsv, Some('\t'))]
+    #[case("a.txt", "123\n456\n", Format::Ids, None)]
+    #[case("a.txt", "# exported, today\n\n123\n", Format::Ids, None)]
+    #[case("a.txt", "5963c0d619a30a2e00de36b8\n", Format::Ids, None)]
+    #[case("a.txt", "123, 2026-01-31\n", Format::Ids, None)]
+    #[case("a.txt", "5963c0d619a30a2e00de36b8;x\n", Format::Ids, None)]
+    #[case(
+        "a.txt",
+        "Address 1,Name\n12 High Street,Bob\n",
+        Format::Csv,
+        Some(',')
+    )]
+    #[case("a.txt", "col1,col2\n12,Bob\n", Format::Csv, Some(','))]
+    #[case("a.txt", "# nothing\n", Format::Ids, None)]
+    #[case("a.txt", "person\n12\n", Format::Csv, Some(','))]
+    fn a_format_goes_by_the_extension_then_by_content(
+        #[case] name: &str,
+        #[case] text: &str,
+        #[case] format: Format,
+        #[case] delimiter: Option<char>,
+    ) {
+        let found = detected(name, text, &ReadOptions::default());
+        assert_eq!(found, Some((format, delimiter)));
+    }
+
+    #[rstest]
+    #[case("a.json", "{\n  \"users\": []\n}\n")]
+    #[case("a", "{\n")]
+    fn an_object_over_several_lines_is_no_list(#[case] name: &str, #[case] text: &str) {
+        assert_eq!(detected(name, text, &ReadOptions::default()), None);
+    }
+
+    #[test]
+    fn what_is_given_is_not_guessed() {
+        let format = ReadOptions {
+            format: Some(Format::Ids),
+            ..ReadOptions::default()
+        };
+        assert_eq!(
+            detected("a.csv", "id,name\n", &format),
+            Some((Format::Ids, None))
+        );
+        let delimiter = ReadOptions {
+            delimiter: Some('#'),
+            ..ReadOptions::default()
+        };
+        assert_eq!(
+            detected("a.txt", "id,name\n", &delimiter),
+            Some((Format::Csv, Some('#')))
+        );
+        let column = ReadOptions {
+            columns: Columns {
+                id: Some("person".to_owned()),
+                ..Columns::default()
+            },
+            ..ReadOptions::default()
+        };
+        assert_eq!(
+            detected("a.txt", "name,y;person\n", &column),
+            Some((Format::Csv, Some(';')))
+        );
+    }
+
+    #[rstest]
+    #[case(b"sep=;\nid", Some((';', 6)))]
+    #[case(b"sep=\t\r\nid", Some(('\t', 7)))]
+    #[case(b"sep=;id", None)]
+    #[case(b"sep=", None)]
+    #[case(b"id;sep=;\n", None)]
+    fn the_line_of_spreadsheets_names_the_delimiter(
+        #[case] head: &[u8],
+        #[case] found: Option<(char, usize)>,
+    ) {
+        assert_eq!(separator_line(head), found);
+    }
+}

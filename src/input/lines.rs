@@ -1,0 +1,203 @@
+//! Lines of a text, one at a time and never longer than [`ROW_BYTES_MAX`], and the counting of
+//! lines that every reader shares.
+//!
+//! `\n`, `\r\n` and a `\r` alone all end a line: the last is what some spreadsheets write for
+//! "Macintosh".
+
+use std::io::BufRead;
+
+use super::error::Fault;
+use super::row::{Field, RowProblem};
+
+/// The longest row that is read, in bytes of UTF-8. A longer one is invalid; what follows it is
+/// read as ever.
+pub const ROW_BYTES_MAX: usize = 1024 * 1024;
+
+/// A decompressed text in UTF-8, which may hold bytes that are not.
+pub(super) type Text = Box<dyn BufRead + Send>;
+
+/// Reads line by line into one buffer.
+pub(super) struct LineReader {
+    text: Text,
+    count: LineCount,
+    buffer: Vec<u8>,
+    line: u64,
+    too_long: bool,
+}
+
+impl LineReader {
+    /// Reads `text`, whose first line is number 1.
+    pub(super) fn new(text: Text) -> Self {
+        Self {
+            text,
+            count: LineCount::default(),
+            buffer: Vec::new(),
+            line: 0,
+            too_long: false,
+        }
+    }
+
+    /// Goes on to the next line; `false`: there is none.
+    pub(super) fn advance(&mut self) -> Result<bool, Fault> {
+        self.buffer.clear();
+        self.too_long = false;
+        self.line = self.count.line;
+        let mut any = false;
+        // Bounded by the cap on the whole input.
+        loop {
+            let chunk = self.text.fill_buf().map_err(|source| Fault::Io {
+                line: self.line,
+                source,
+            })?;
+            if chunk.is_empty() {
+                return Ok(any);
+            }
+            if !any && self.count.after_cr && chunk[0] == b'\n' {
+                // The second half of the line end before.
+                self.count.over(&chunk[..1]);
+                self.text.consume(1);
+                continue;
+            }
+            any = true;
+            let end = chunk.iter().position(|b| matches!(b, b'\n' | b'\r'));
+            let part = &chunk[..end.unwrap_or(chunk.len())];
+            if self.buffer.len() + part.len() > ROW_BYTES_MAX {
+                self.too_long = true;
+            } else if !self.too_long {
+                self.buffer.extend_from_slice(part);
+            }
+            let taken = end.map_or(chunk.len(), |end| end + 1);
+            self.count.over(&chunk[..taken]);
+            self.text.consume(taken);
+            if end.is_some() {
+                return Ok(true);
+            }
+        }
+    }
+
+    /// The number of the line, from 1.
+    pub(super) fn line(&self) -> u64 {
+        self.line
+    }
+
+    /// The line without its end, or that it is too long.
+    pub(super) fn content(&self) -> Result<&[u8], RowProblem> {
+        if self.too_long {
+            Err(too_long())
+        } else {
+            Ok(&self.buffer)
+        }
+    }
+
+    /// Whether the line holds nothing but blanks. A line that is too long does not.
+    pub(super) fn is_blank(&self) -> bool {
+        !self.too_long
+            && std::str::from_utf8(&self.buffer)
+                .is_ok_and(|text| text.chars().all(super::text::is_blank))
+    }
+}
+
+/// The problem of a row over the limit.
+pub(super) fn too_long() -> RowProblem {
+    RowProblem::new(
+        Field::Row,
+        "row_too_long",
+        format!(
+            "the row is longer than {ROW_BYTES_MAX} bytes; check for a quote that is never closed, or a missing line end"
+        ),
+    )
+}
+
+/// Counts lines as bytes go by.
+#[derive(Debug, Clone)]
+pub(super) struct LineCount {
+    /// The line that the next byte stands on, from 1.
+    pub(super) line: u64,
+    /// Whether the last byte was a `\r`, so that a `\n` now belongs to it.
+    after_cr: bool,
+}
+
+impl LineCount {
+    /// Counts from `line`.
+    pub(super) fn starting_at(line: u64) -> Self {
+        Self {
+            line,
+            after_cr: false,
+        }
+    }
+
+    /// Goes over `bytes`.
+    pub(super) fn over(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            match byte {
+                b'\n' if self.after_cr => self.after_cr = false,
+                b'\n' => self.line += 1,
+                b'\r' => {
+                    self.line += 1;
+                    self.after_cr = true;
+                }
+                _ => self.after_cr = false,
+            }
+        }
+    }
+}
+
+impl Default for LineCount {
+    fn default() -> Self {
+        Self::starting_at(1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufReader, Cursor};
+
+    use rstest::rstest;
+
+    use super::{LineReader, ROW_BYTES_MAX};
+
+    /// Every line of `text` with its number, read through a buffer of `capacity` bytes.
+    fn lines(text: &[u8], capacity: usize) -> Vec<(u64, String)> {
+        let text = BufReader::with_capacity(capacity, Cursor::new(text.to_vec()));
+        let mut reader = LineReader::new(Box::new(text));
+        let mut lines = Vec::new();
+        while reader.advance().unwrap() {
+            let content = match reader.content() {
+                Ok(bytes) => String::from_utf8(bytes.to_vec()).unwrap(),
+                Err(problem) => problem.code.to_owned(),
+            };
+            lines.push((reader.line(), content));
+        }
+        lines
+    }
+
+    #[rstest]
+    #[case("a\nb\n", &[(1, "a"), (2, "b")])]
+    #[case("a\r\nb", &[(1, "a"), (2, "b")])]
+    #[case("a\rb\r", &[(1, "a"), (2, "b")])]
+    #[case("\n\r\n\rb", &[(1, ""), (2, ""), (3, ""), (4, "b")])]
+    #[case("a\r\n\r\nb\r\n", &[(1, "a"), (2, ""), (3, "b")])]
+    #[case("", &[])]
+    fn every_line_end_counts_once(#[case] text: &str, #[case] expected: &[(u64, &str)]) {
+        let expected: Vec<_> = expected
+            .iter()
+            .map(|(n, s)| (*n, (*s).to_owned()))
+            .collect();
+        for capacity in [1, 2, 3, 64] {
+            assert_eq!(lines(text.as_bytes(), capacity), expected, "{capacity}");
+        }
+    }
+
+    #[test]
+    fn a_line_over_the_limit_is_a_problem_and_the_next_is_read() {
+        let mut text = vec![b'1'; ROW_BYTES_MAX];
+        text.extend_from_slice(b"\n");
+        text.extend_from_slice(&vec![b'2'; ROW_BYTES_MAX + 1]);
+        text.extend_from_slice(b"\n3\n");
+        let lines = lines(&text, 8192);
+        assert_eq!(lines.len(), 3);
+        assert_eq!(lines[0].1.len(), ROW_BYTES_MAX);
+        assert_eq!(lines[1], (2, "row_too_long".to_owned()));
+        assert_eq!(lines[2], (3, "3".to_owned()));
+    }
+}

@@ -1,0 +1,292 @@
+//! Which column, or JSON key, holds which field.
+
+use std::path::Path;
+
+use super::error::InputError;
+use super::row::Field;
+use super::text::closest;
+
+/// The columns, or JSON keys, that the options name. `None`: the known names are looked for. A
+/// JSON key may be dotted to reach into objects.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Columns {
+    /// `--id-column`.
+    pub id: Option<String>,
+    /// `--account-column`.
+    pub account: Option<String>,
+    /// `--action-column`.
+    pub action: Option<String>,
+    /// `--ref-column`.
+    pub reference: Option<String>,
+}
+
+impl Columns {
+    /// The column that was named for `field`.
+    pub(super) fn of(&self, field: Field) -> Option<&str> {
+        match field {
+            Field::Row => None,
+            Field::Id => self.id.as_deref(),
+            Field::Account => self.account.as_deref(),
+            Field::Action => self.action.as_deref(),
+            Field::Reference => self.reference.as_deref(),
+        }
+    }
+}
+
+/// The column, or JSON key, that each field was found in, as the file writes it. `None`: there is
+/// none; for the id only of a list of bare ids.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Mapping {
+    /// Where the id stands.
+    pub id: Option<String>,
+    /// Where the account stands.
+    pub account: Option<String>,
+    /// Where the action stands.
+    pub action: Option<String>,
+    /// Where the admin's own reference stands.
+    pub reference: Option<String>,
+}
+
+/// The place of each field's column, from 0.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Places {
+    pub(super) id: usize,
+    pub(super) account: Option<usize>,
+    pub(super) action: Option<usize>,
+    pub(super) reference: Option<usize>,
+}
+
+/// The names that are taken for `field` without being told, as [`same_name`] compares them; an
+/// earlier one goes before a later one.
+pub(super) const fn known_names(field: Field) -> &'static [&'static str] {
+    match field {
+        Field::Row => &[],
+        Field::Id => &["id", "userid", "recordid", "externalid", "deleteduserid"],
+        Field::Account => &["account", "provider", "system"],
+        Field::Action => &["action", "operation"],
+        Field::Reference => &["ref", "reference", "ticket", "requestid"],
+    }
+}
+
+/// Whether two names are one, without regard to case, blanks, `_` and `-`.
+pub(super) fn same_name(one: &str, other: &str) -> bool {
+    fn letters(name: &str) -> impl Iterator<Item = char> {
+        name.chars()
+            .filter(|c| !matches!(c, '_' | '-') && !super::text::is_blank(*c))
+            .flat_map(char::to_lowercase)
+    }
+    letters(one).eq(letters(other))
+}
+
+/// Whether one of `names` holds the id, by `columns` or by being known.
+pub(super) fn has_id(names: &[String], columns: &Columns) -> bool {
+    match columns.of(Field::Id) {
+        Some(wanted) => names.iter().any(|name| same_name(name, wanted)),
+        None => known_names(Field::Id)
+            .iter()
+            .any(|known| names.iter().any(|name| same_name(name, known))),
+    }
+}
+
+/// Finds each field in the header of the file at `path`.
+pub(super) fn resolve(
+    path: &Path,
+    header: &[String],
+    columns: &Columns,
+) -> Result<(Places, Mapping), InputError> {
+    let place = |field| match columns.of(field) {
+        Some(wanted) => named(path, header, field, wanted).map(Some),
+        None => known(path, header, field),
+    };
+    let id = place(Field::Id)?.ok_or_else(|| InputError::NoIdColumn {
+        path: path.to_owned(),
+        columns: header.to_vec(),
+    })?;
+    let places = Places {
+        id,
+        account: place(Field::Account)?,
+        action: place(Field::Action)?,
+        reference: place(Field::Reference)?,
+    };
+    let name = |place: Option<usize>| place.map(|place| header[place].clone());
+    let mapping = Mapping {
+        id: name(Some(places.id)),
+        account: name(places.account),
+        action: name(places.action),
+        reference: name(places.reference),
+    };
+    Ok((places, mapping))
+}
+
+/// The place of the column that an option names: as it is written if that is there, else as names
+/// are compared.
+fn named(path: &Path, header: &[String], field: Field, wanted: &str) -> Result<usize, InputError> {
+    let exactly = only(path, header, field, |name| name == wanted)?;
+    let nearly = match exactly {
+        Some(place) => Some(place),
+        None => only(path, header, field, |name| same_name(name, wanted))?,
+    };
+    nearly.ok_or_else(|| no_such_column(path, header, field, wanted))
+}
+
+/// The place of the first known name of `field` that is there.
+fn known(path: &Path, header: &[String], field: Field) -> Result<Option<usize>, InputError> {
+    for name in known_names(field) {
+        let place = only(path, header, field, |column| same_name(column, name))?;
+        if place.is_some() {
+            return Ok(place);
+        }
+    }
+    Ok(None)
+}
+
+/// The place of the one column that `is_meant`; two of them are an error, as either may be it.
+fn only(
+    path: &Path,
+    header: &[String],
+    field: Field,
+    is_meant: impl Fn(&str) -> bool,
+) -> Result<Option<usize>, InputError> {
+    let mut meant = (0..header.len()).filter(|place| is_meant(&header[*place]));
+    let found = meant.next();
+    if let (Some(first), Some(second)) = (found, meant.next()) {
+        return Err(InputError::Ambiguous {
+            path: path.to_owned(),
+            field: field.name(),
+            option: field.option(),
+            first: header[first].clone(),
+            first_place: first + 1,
+            second: header[second].clone(),
+            second_place: second + 1,
+        });
+    }
+    Ok(found)
+}
+
+/// The error of a column that an option names and no one has.
+pub(super) fn no_such_column(
+    path: &Path,
+    seen: &[String],
+    field: Field,
+    wanted: &str,
+) -> InputError {
+    InputError::NoSuchColumn {
+        path: path.to_owned(),
+        option: field.option(),
+        column: wanted.to_owned(),
+        suggestion: closest(wanted, seen.iter().map(String::as_str)).map(str::to_owned),
+        columns: seen.to_vec(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use rstest::rstest;
+
+    use super::{Columns, Field, known_names, resolve, same_name};
+
+    fn header(names: &str) -> Vec<String> {
+        names.split(',').map(str::to_owned).collect()
+    }
+
+    fn columns(id: &str, account: &str) -> Columns {
+        let given = |name: &str| (!name.is_empty()).then(|| name.to_owned());
+        Columns {
+            id: given(id),
+            account: given(account),
+            ..Columns::default()
+        }
+    }
+
+    #[rstest]
+    #[case("User ID", "user_id", true)]
+    #[case("USER-ID", "userid", true)]
+    #[case("user\u{a0}id", "userid", true)]
+    #[case("user.id", "userid", false)]
+    #[case("users", "user", false)]
+    fn names_are_compared_without_case_blanks_and_joiners(
+        #[case] one: &str,
+        #[case] other: &str,
+        #[case] same: bool,
+    ) {
+        assert_eq!(same_name(one, other), same);
+    }
+
+    #[test]
+    fn no_name_is_known_for_two_fields() {
+        let fields = [Field::Id, Field::Account, Field::Action, Field::Reference];
+        let mut all: Vec<_> = fields.into_iter().flat_map(known_names).collect();
+        all.sort_unstable();
+        all.dedup();
+        assert_eq!(all.len(), 14);
+    }
+
+    #[rstest]
+    #[case("id,account,action,ref", 0, Some(1))]
+    #[case("Name,User ID,System", 1, Some(2))]
+    #[case("user_id,id", 1, None)]
+    #[case("external_id,record_id,x", 1, None)]
+    #[case("id,provider,Account", 0, Some(2))]
+    #[case("user_id,User ID,id", 2, None)]
+    fn the_order_of_the_known_names_decides(
+        #[case] names: &str,
+        #[case] id: usize,
+        #[case] account: Option<usize>,
+    ) {
+        let (places, _) = resolve(Path::new("a"), &header(names), &Columns::default()).unwrap();
+        assert_eq!((places.id, places.account), (id, account));
+    }
+
+    #[rstest]
+    #[case("uid", "", 2)]
+    #[case("UID", "", 2)]
+    #[case("User ID", "", 1)]
+    #[case("", "Name", 0)]
+    fn a_named_column_goes_before_the_known_ones(
+        #[case] id: &str,
+        #[case] account: &str,
+        #[case] place: usize,
+    ) {
+        let names = header("id,User ID,uid,user_id,name");
+        let (places, _) = resolve(Path::new("a"), &names, &columns(id, account)).unwrap();
+        assert_eq!(places.id, place);
+        assert_eq!(places.account, (!account.is_empty()).then_some(4));
+    }
+
+    #[rstest]
+    #[case(
+        "name,mail",
+        "",
+        "no column of `a` is known to hold user ids; name one with `--id-column`, or give `--format ids` if each line begins with an id (columns seen: `name`, `mail`)"
+    )]
+    #[case(
+        "user_id,User ID",
+        "",
+        "columns 1 (`user_id`) and 2 (`User ID`) of `a` both match the id; name the right one, as it is written, with `--id-column`, or rename the other"
+    )]
+    #[case(
+        "id,id",
+        "id",
+        "columns 1 (`id`) and 2 (`id`) of `a` both match the id; name the right one, as it is written, with `--id-column`, or rename the other"
+    )]
+    #[case(
+        "user,mail",
+        "usre",
+        "`a` has no column `usre`, which `--id-column` names; did you mean `user`? (columns seen: `user`, `mail`)"
+    )]
+    #[case(
+        "user,mail",
+        "quite else",
+        "`a` has no column `quite else`, which `--id-column` names (columns seen: `user`, `mail`)"
+    )]
+    fn an_error_names_the_columns_and_the_option(
+        #[case] names: &str,
+        #[case] id: &str,
+        #[case] message: &str,
+    ) {
+        let error = resolve(Path::new("a"), &header(names), &columns(id, "")).unwrap_err();
+        assert_eq!(error.to_string(), message);
+    }
+}

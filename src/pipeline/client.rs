@@ -1,0 +1,499 @@
+//! One account's line to its provider: every request goes through here, under its limits.
+
+use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use thiserror::Error;
+use tokio::time::Instant;
+
+use super::limits::{Admission, Limits};
+use super::retry::Backoff;
+use super::sink::{Durability, EventSink, SinkFailed};
+use super::stop::Stop;
+use super::tokens::{Granted, NoAccess, TokenStore, Tokens, own};
+use crate::domain::{
+    AccountName, Entry, Paused, Requested, Step, StopKind, Time, UserId, WallClock,
+};
+use crate::provider::{
+    Access, Detail, Identity, Moment, Provider, Reply, Request, Roles, Scope, Seen, Verdict,
+};
+use crate::transport::{Failure, Transport, TransportError};
+
+/// A lane that is throttled for so long without a word of how long, and without one answer that
+/// is anything else, has used up its day.
+const THROTTLED_TIME_MAX: Duration = Duration::from_mins(10);
+
+/// So many tokens in a row may be rejected for one request before the lane stops.
+pub(super) const TOKENS_REJECTED_MAX: u32 = 5;
+
+/// What a [`Client`] is made of.
+#[derive(Debug)]
+pub struct ClientParts {
+    /// The account's name.
+    pub account: AccountName,
+    /// Its provider.
+    pub provider: Arc<dyn Provider>,
+    /// The network.
+    pub transport: Arc<dyn Transport>,
+    /// The account's limits.
+    pub limits: Arc<Limits>,
+    /// Where entries go.
+    pub sink: Arc<dyn EventSink>,
+    /// Where tokens are kept between processes.
+    pub store: Arc<dyn TokenStore>,
+    /// Wall-clock time.
+    pub wall: WallClock,
+    /// How the account is stopped.
+    pub stop: Stop,
+    /// Tries for one request.
+    pub attempts: NonZeroU32,
+    /// The seed of the jitter.
+    pub seed: u64,
+}
+
+/// One account's line to its provider.
+#[derive(Debug)]
+pub struct Client {
+    pub(super) account: AccountName,
+    pub(super) provider: Arc<dyn Provider>,
+    transport: Arc<dyn Transport>,
+    limits: Arc<Limits>,
+    sink: Arc<dyn EventSink>,
+    pub(super) tokens: Tokens,
+    pub(super) wall: WallClock,
+    pub(super) stop: Stop,
+    pub(super) attempts: NonZeroU32,
+    pub(super) seed: u64,
+    throttle: Mutex<Throttle>,
+}
+
+/// Throttling without a word of how long: the lane backs off as one.
+#[derive(Debug)]
+struct Throttle {
+    backoff: Backoff,
+    since: Option<Instant>,
+}
+
+/// Why a read brought nothing, or a lane cannot go on.
+#[derive(Debug, Error)]
+pub enum ClientError {
+    /// The run is stopping.
+    #[error("the run is stopping")]
+    Stopping,
+    /// The account is condemned.
+    #[error("{}", told(*.reason, detail))]
+    Account {
+        /// Why.
+        reason: StopKind,
+        /// The HTTP status that said so.
+        status: Option<u16>,
+        /// The provider's words.
+        detail: Detail,
+    },
+    /// Every attempt at a read met a passing error.
+    #[error("{attempts} attempts failed, the last with {}", brief(.class, *.status, detail))]
+    Passing {
+        /// How many attempts were made.
+        attempts: u32,
+        /// The stable word for the last error.
+        class: &'static str,
+        /// The last HTTP status; `None`: no answer came.
+        status: Option<u16>,
+        /// The provider's words, or the network's.
+        detail: Detail,
+    },
+    /// The sink failed.
+    #[error(transparent)]
+    Sink(#[from] SinkFailed),
+}
+
+fn told(reason: StopKind, detail: &Detail) -> String {
+    let words = [detail.code.as_deref(), detail.message.as_deref()];
+    let words: Vec<&str> = words.into_iter().flatten().collect();
+    if words.is_empty() {
+        reason.told().to_owned()
+    } else {
+        format!("{}: {}", reason.told(), words.join(": "))
+    }
+}
+
+fn brief(class: &str, status: Option<u16>, detail: &Detail) -> String {
+    let mut text = status.map_or_else(|| class.to_owned(), |status| format!("{class} ({status})"));
+    if let Some(message) = &detail.message {
+        text.push_str(": ");
+        text.push_str(message);
+    }
+    text
+}
+
+// === impl Client ===
+
+impl Client {
+    /// A client of these parts.
+    pub fn new(parts: ClientParts) -> Self {
+        let ClientParts {
+            account,
+            provider,
+            transport,
+            limits,
+            sink,
+            store,
+            wall,
+            stop,
+            attempts,
+            seed,
+        } = parts;
+        let tokens = Tokens::new(
+            Arc::clone(&provider),
+            Arc::clone(&transport),
+            wall.clone(),
+            store,
+        );
+        let throttle = Mutex::new(Throttle {
+            backoff: Backoff::new(seed),
+            since: None,
+        });
+        Self {
+            account,
+            provider,
+            transport,
+            limits,
+            sink,
+            tokens,
+            wall,
+            stop,
+            attempts,
+            seed,
+            throttle,
+        }
+    }
+
+    /// Asks who we are.
+    ///
+    /// # Errors
+    ///
+    /// See [`ClientError`].
+    pub async fn identify(&self) -> Result<Identity, ClientError> {
+        let build = |access: &Access| self.provider.identify(access);
+        self.read("identity", build, |access, reply| {
+            self.provider.identified(access, reply)
+        })
+        .await
+    }
+
+    /// Asks how one user stands.
+    ///
+    /// # Errors
+    ///
+    /// See [`ClientError`].
+    pub async fn look(&self, id: &UserId) -> Result<Seen, ClientError> {
+        let build = |access: &Access| self.provider.look(access, id);
+        self.read("user", build, |_, reply| self.provider.looked(id, reply))
+            .await
+    }
+
+    /// Asks which of `ids` have a protected role, with that role.
+    ///
+    /// # Errors
+    ///
+    /// See [`ClientError`].
+    pub(super) async fn protected_roles(
+        &self,
+        roles: &dyn Roles,
+        ids: &[UserId],
+    ) -> Result<Vec<(UserId, String)>, ClientError> {
+        let build = |access: &Access| roles.request(access, ids);
+        self.read("roles", build, |_, reply| roles.protected(reply))
+            .await
+    }
+
+    /// A request that changes nothing: tried like any other, counted like any other.
+    async fn read<T>(
+        &self,
+        what: &str,
+        build: impl Fn(&Access) -> Request,
+        parse: impl Fn(&Access, &Reply) -> Result<T, Verdict>,
+    ) -> Result<T, ClientError> {
+        let mut backoff = Backoff::new(self.seed);
+        let mut tokens_rejected = 0;
+        let mut attempt = 0;
+        loop {
+            let (admission, granted) = self.admit(None).await?;
+            let sent_at = self.wall.now();
+            let reply = self.exchange(build(&granted.access), admission).await;
+            let status = reply.as_ref().ok().map(|reply| reply.status);
+            let requested = Requested {
+                account: self.account.clone(),
+                what: what.to_owned(),
+                sent_at,
+                at: self.wall.now(),
+                status,
+            };
+            self.record(Entry::Request(requested), Durability::Queued)
+                .await?;
+            let (class, detail, wait) = match reply {
+                Err(error) => {
+                    let class = error.failure.name();
+                    (class, own(class, passing_or_stop(&error)?), None)
+                }
+                Ok(reply) => {
+                    self.heed(None, &reply);
+                    match parse(&granted.access, &reply) {
+                        Ok(value) => return Ok(value),
+                        Err(Verdict::Account(reason, detail)) => {
+                            return Err(ClientError::Account {
+                                reason,
+                                status,
+                                detail,
+                            });
+                        }
+                        Err(Verdict::TokenRejected(detail)) => {
+                            tokens_rejected += 1;
+                            self.renew(&granted, tokens_rejected, status, detail)
+                                .await?;
+                            continue;
+                        }
+                        Err(Verdict::Moment(moment, detail)) => {
+                            (moment.name(), detail, Some(moment))
+                        }
+                        // A read has no row to end; a provider that says so is not understood.
+                        Err(Verdict::Row(_, detail) | Verdict::Look(_, detail)) => {
+                            ("unrecognised", detail, Some(Moment::Unrecognised))
+                        }
+                    }
+                }
+            };
+            attempt += 1;
+            if attempt >= self.attempts.get() {
+                return Err(ClientError::Passing {
+                    attempts: attempt,
+                    class,
+                    status,
+                    detail,
+                });
+            }
+            self.wait(None, wait, status, &mut backoff).await?;
+        }
+    }
+
+    /// Waits until a request of `step` may leave, and gets the access to send it with.
+    pub(super) async fn admit(
+        &self,
+        step: Option<Step>,
+    ) -> Result<(Admission, Granted), ClientError> {
+        loop {
+            let admission = self
+                .limits
+                .admit(step, &self.stop.admitting)
+                .await
+                .map_err(|_| ClientError::Stopping)?;
+            let condemned = |reason, detail| {
+                Err(ClientError::Account {
+                    reason,
+                    status: None,
+                    detail,
+                })
+            };
+            // Fetching a token takes a moment, hardly ever more; the slots are held meanwhile.
+            match self.tokens.access().await {
+                Ok(granted) => return Ok((admission, granted)),
+                Err(NoAccess::Rejected(detail)) => {
+                    admission.unsent();
+                    return condemned(StopKind::CredentialsRejected, detail);
+                }
+                Err(NoAccess::Exhausted(detail)) => {
+                    admission.unsent();
+                    return condemned(StopKind::TokensExhausted, detail);
+                }
+                Err(NoAccess::Later(wait, detail)) => {
+                    admission.unsent();
+                    let reason = format!("no token yet: {}", detail.message.unwrap_or_default());
+                    self.hold(None, wait, reason).await?;
+                }
+            }
+        }
+    }
+
+    /// Sends `request` and frees what was admitted when its answer came.
+    pub(super) async fn exchange(
+        &self,
+        request: Request,
+        admission: Admission,
+    ) -> Result<Reply, TransportError> {
+        let reply = tokio::select! {
+            biased;
+            reply = self.transport.send(request) => reply,
+            () = self.stop.waiting.cancelled() => {
+                let reason = "interrupted twice".to_owned();
+                Err(TransportError { failure: Failure::Abandoned, reason })
+            }
+        };
+        admission.answered();
+        reply
+    }
+
+    /// Whether `step` may still leave now that its intent is durable.
+    pub(super) fn gate_open(&self, step: Step) -> bool {
+        self.limits.shut_until(Some(step)).is_none() && !self.stop.admitting.is_cancelled()
+    }
+
+    /// Heeds what an answer says of limits.
+    pub(super) fn heed(&self, step: Option<Step>, reply: &Reply) {
+        let hints = self.provider.rate_hints(step, &reply.headers);
+        if let Some(limit) = hints.account.and_then(|hint| hint.limit) {
+            self.limits.learn(None, limit);
+        }
+        if let (Some(step), Some(limit)) = (step, hints.endpoint.and_then(|hint| hint.limit)) {
+            self.limits.learn(Some(step), limit);
+        }
+        if reply.status != 429 {
+            self.throttle(|throttle| throttle.since = None);
+        }
+    }
+
+    /// Waits as `moment` asks (`None`: the network's fault), or shuts the gate it speaks of.
+    pub(super) async fn wait(
+        &self,
+        step: Option<Step>,
+        moment: Option<Moment>,
+        status: Option<u16>,
+        backoff: &mut Backoff,
+    ) -> Result<(), ClientError> {
+        let asked = |wait: Duration| {
+            let status = status.map_or_else(String::new, |status| format!("{status} "));
+            format!(
+                "the server answered {status}and asks for {} seconds",
+                wait.as_secs()
+            )
+        };
+        match moment {
+            Some(Moment::Throttled { scope, wait }) => {
+                let scope = match scope {
+                    Scope::Endpoint => step,
+                    Scope::Account => None,
+                };
+                let (wait, reason) = match wait {
+                    Some(wait) => (wait, asked(wait)),
+                    None => (
+                        self.throttled()?,
+                        "the server says: too many requests".to_owned(),
+                    ),
+                };
+                self.hold(scope, wait, reason).await
+            }
+            Some(Moment::Unwell { wait: Some(wait) }) => self.hold(None, wait, asked(wait)).await,
+            Some(Moment::Unwell { wait: None } | Moment::Conflict | Moment::Unrecognised)
+            | None => {
+                tokio::select! {
+                    () = tokio::time::sleep(backoff.next_wait()) => Ok(()),
+                    () = self.stop.admitting.cancelled() => Err(ClientError::Stopping),
+                }
+            }
+        }
+    }
+
+    /// Lets nothing of `step` (`None`: of the account) leave for `wait`, and says so.
+    async fn hold(
+        &self,
+        step: Option<Step>,
+        wait: Duration,
+        reason: String,
+    ) -> Result<(), ClientError> {
+        if self.limits.pause(step, Instant::now() + wait) {
+            let at = self.wall.now();
+            let account = self.account.clone();
+            let paused = Paused {
+                account,
+                step,
+                until: at.after(wait),
+                reason,
+                at,
+            };
+            self.record(Entry::Pause(paused), Durability::Queued)
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// The next wait of a lane that is throttled without a word of how long.
+    fn throttled(&self) -> Result<Duration, ClientError> {
+        let now = Instant::now();
+        let wait = self.throttle(|throttle| {
+            if throttle.since.is_none() {
+                throttle.backoff = Backoff::new(self.seed);
+            }
+            let since = *throttle.since.get_or_insert(now);
+            (now - since < THROTTLED_TIME_MAX).then(|| throttle.backoff.next_wait())
+        });
+        // Never at once: a server that only says "too many" wants some rest.
+        wait.map(|wait| wait.max(Duration::from_secs(1)))
+            .ok_or_else(|| ClientError::Account {
+                reason: StopKind::QuotaGone,
+                status: Some(429),
+                detail: own(
+                    "throttled",
+                    format!(
+                        "nothing but 429 for {} minutes; the window may be a rolling day",
+                        THROTTLED_TIME_MAX.as_secs() / 60
+                    ),
+                ),
+            })
+    }
+
+    /// A token was rejected: get another for the next try, unless too many were.
+    pub(super) async fn renew(
+        &self,
+        granted: &Granted,
+        rejected: u32,
+        status: Option<u16>,
+        detail: Detail,
+    ) -> Result<(), ClientError> {
+        if rejected >= TOKENS_REJECTED_MAX {
+            let reason = StopKind::CredentialsRejected;
+            return Err(ClientError::Account {
+                reason,
+                status,
+                detail,
+            });
+        }
+        self.tokens.reject(granted).await;
+        Ok(())
+    }
+
+    pub(super) fn now(&self) -> Time {
+        self.wall.now()
+    }
+
+    pub(super) async fn record(
+        &self,
+        entry: Entry,
+        durability: Durability,
+    ) -> Result<(), SinkFailed> {
+        self.sink.record(entry, durability).await
+    }
+
+    fn throttle<T>(&self, change: impl FnOnce(&mut Throttle) -> T) -> T {
+        change(&mut self.throttle.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// The words for a passing network error.
+///
+/// # Errors
+///
+/// When it does not pass: a certificate that does not fit is no accident to wait for.
+pub(super) fn passing_or_stop(error: &TransportError) -> Result<String, ClientError> {
+    match error.failure {
+        Failure::Certificate => Err(ClientError::Account {
+            reason: StopKind::WrongTenant,
+            status: None,
+            detail: own(error.failure.name(), error.to_string()),
+        }),
+        Failure::Connect
+        | Failure::TimedOut
+        | Failure::Broken
+        | Failure::TooLarge
+        | Failure::Abandoned => Ok(error.to_string()),
+    }
+}

@@ -1,0 +1,433 @@
+//! All limits of an account together: a request takes from each, all or none.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use super::Window;
+use super::pace::Pace;
+use crate::domain::{Quota, Step};
+
+/// The limits of an account, with its share already taken off.
+#[derive(Debug, Clone)]
+pub struct LimitsSpec {
+    /// Requests under way at once.
+    pub concurrency: NonZeroU32,
+    /// Every request of the account.
+    pub requests: Quota,
+    /// Limits of single endpoints beside it.
+    pub steps: Vec<(Step, Quota)>,
+    /// The part of any limit that a server names which this program may use, in (0, 1].
+    pub share: f64,
+}
+
+/// A request an earlier process sent, for filling the windows at `resume`.
+#[derive(Debug, Clone, Copy)]
+pub struct Past {
+    /// Which step's endpoint it called; `None`: a read.
+    pub step: Option<Step>,
+    /// How long ago its answer came, or may have come.
+    pub ago: Duration,
+}
+
+/// Why a request was not admitted: the run is stopping.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refused;
+
+/// All limits of one account, shared by its tasks.
+///
+/// **Architecture invariant:** what waits here holds nothing. A request takes its permit, its slot
+/// in every window and its place in the pace at one instant, under one lock, or none of them.
+#[derive(Debug)]
+pub struct Limits {
+    state: Mutex<State>,
+    /// Something was given back or changed.
+    changed: Notify,
+    /// One waiter per endpoint looks at the state at a time; the others queue in order.
+    turns: BTreeMap<Option<Step>, tokio::sync::Mutex<()>>,
+    share: f64,
+}
+
+#[derive(Debug)]
+struct State {
+    permits: u32,
+    /// Until when nothing at all may leave.
+    gate: Option<Instant>,
+    /// Until when an endpoint may not be called.
+    step_gates: BTreeMap<Step, Instant>,
+    account: Vec<Window>,
+    steps: BTreeMap<Step, Vec<Window>>,
+    paced: Option<(Quota, Pace)>,
+}
+
+enum Wait {
+    Until(Instant),
+    Change,
+}
+
+/// Leave to send one request. Say when the answer came with [`Admission::answered`]; dropping it
+/// says the same.
+#[derive(Debug)]
+pub struct Admission {
+    limits: Arc<Limits>,
+    step: Option<Step>,
+    open: bool,
+}
+
+// === impl Limits ===
+
+impl Limits {
+    /// Limits with everything free but what `past` (oldest first) still holds.
+    pub fn new(spec: &LimitsSpec, past: &[Past]) -> Self {
+        let now = Instant::now();
+        let mut account = Window::new(spec.requests);
+        let mut steps = BTreeMap::new();
+        for (step, quota) in &spec.steps {
+            steps
+                .entry(*step)
+                .or_insert_with(Vec::new)
+                .push(Window::new(*quota));
+        }
+        for past in past {
+            account.remember(now, past.ago);
+            for window in past
+                .step
+                .and_then(|step| steps.get_mut(&step))
+                .into_iter()
+                .flatten()
+            {
+                window.remember(now, past.ago);
+            }
+        }
+        let classes = [None, Some(Step::Delete), Some(Step::PermanentlyDelete)];
+        let all = classes
+            .into_iter()
+            .chain([Some(Step::DeletePersonalInformation)]);
+        Self {
+            state: Mutex::new(State {
+                permits: spec.concurrency.get(),
+                gate: None,
+                step_gates: BTreeMap::new(),
+                account: vec![account],
+                steps,
+                paced: Pace::of(spec.requests).map(|pace| (spec.requests, pace)),
+            }),
+            changed: Notify::new(),
+            turns: all
+                .map(|class| (class, tokio::sync::Mutex::new(())))
+                .collect(),
+            share: spec.share,
+        }
+    }
+
+    /// Waits until a request of `step` (`None`: a read) may leave, and takes what it needs.
+    ///
+    /// # Errors
+    ///
+    /// When `stopping` is cancelled first.
+    pub async fn admit(
+        self: &Arc<Self>,
+        step: Option<Step>,
+        stopping: &CancellationToken,
+    ) -> Result<Admission, Refused> {
+        let wait = async {
+            let _turn = match self.turns.get(&step) {
+                Some(turn) => Some(turn.lock().await),
+                None => None,
+            };
+            loop {
+                let changed = self.changed.notified();
+                tokio::pin!(changed);
+                // Before looking, so that a change between the look and the wait is not missed.
+                changed.as_mut().enable();
+                let wait = self.state().try_take(step, Instant::now());
+                match wait {
+                    Ok(()) => return,
+                    Err(Wait::Until(at)) => tokio::select! {
+                        () = sleep_until(at) => {}
+                        () = changed => {}
+                    },
+                    Err(Wait::Change) => changed.await,
+                }
+            }
+        };
+        tokio::select! {
+            biased;
+            () = stopping.cancelled() => Err(Refused),
+            () = wait => Ok(Admission { limits: Arc::clone(self), step, open: true }),
+        }
+    }
+
+    /// Lets nothing of `step` (`None`: of the whole account) leave before `until`. A later instant
+    /// that was set before stays. Returns whether the wait became longer.
+    pub fn pause(&self, step: Option<Step>, until: Instant) -> bool {
+        let mut state = self.state();
+        let gate = match step {
+            Some(step) => state.step_gates.entry(step).or_insert(until),
+            None => state.gate.get_or_insert(until),
+        };
+        let longer = *gate <= until;
+        *gate = (*gate).max(until);
+        longer
+    }
+
+    /// Until when `step` has to wait for a gate; `None`: no gate is shut.
+    pub fn shut_until(&self, step: Option<Step>) -> Option<Instant> {
+        self.state().shut_until(step, Instant::now())
+    }
+
+    /// Lowers a limit to what a server says it is. A higher one changes nothing, and one over
+    /// another span is kept beside ours from here on.
+    pub fn learn(&self, step: Option<Step>, stated: Quota) {
+        let quota = stated.share(self.share);
+        let mut state = self.state();
+        let state = &mut *state;
+        let windows = match step {
+            Some(step) => state.steps.entry(step).or_default(),
+            None => &mut state.account,
+        };
+        let same_span = windows
+            .iter_mut()
+            .find(|w| w.quota().is_some_and(|kept| kept.span() == quota.span()));
+        match same_span {
+            Some(window) => window.lower(quota.requests()),
+            None => windows.push(Window::new(quota)),
+        }
+        let slower = |paced: Quota| {
+            quota.span() / quota.requests().get() > paced.span() / paced.requests().get()
+        };
+        if step.is_none()
+            && state
+                .paced
+                .as_ref()
+                .is_some_and(|(paced, _)| slower(*paced))
+        {
+            state.paced = Pace::of(quota).map(|pace| (quota, pace));
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn give_back(&self, step: Option<Step>, sent: bool) {
+        let now = Instant::now();
+        let mut state = self.state();
+        state.permits += 1;
+        for window in state.windows(step) {
+            if sent {
+                window.answered(now);
+            } else {
+                window.unsent();
+            }
+        }
+        drop(state);
+        self.changed.notify_waiters();
+    }
+}
+
+// === impl State ===
+
+impl State {
+    fn windows(&mut self, step: Option<Step>) -> impl Iterator<Item = &mut Window> {
+        let own = step.and_then(|step| self.steps.get_mut(&step));
+        self.account.iter_mut().chain(own.into_iter().flatten())
+    }
+
+    fn shut_until(&self, step: Option<Step>, now: Instant) -> Option<Instant> {
+        let own = step.and_then(|step| self.step_gates.get(&step).copied());
+        self.gate
+            .into_iter()
+            .chain(own)
+            .filter(|until| *until > now)
+            .max()
+    }
+
+    fn try_take(&mut self, step: Option<Step>, now: Instant) -> Result<(), Wait> {
+        if let Some(until) = self.shut_until(step, now) {
+            return Err(Wait::Until(until));
+        }
+        if self.permits == 0 {
+            return Err(Wait::Change);
+        }
+        let mut wait = None;
+        for window in self.windows(step) {
+            match window.ready(now) {
+                Ok(()) => {}
+                Err(Some(at)) => wait = wait.max(Some(at)),
+                Err(None) => return Err(Wait::Change),
+            }
+        }
+        if let Some(at) = wait {
+            return Err(Wait::Until(at));
+        }
+        // The pace last: its place is gone once it is taken.
+        if let Some((_, pace)) = &self.paced {
+            pace.take().map_err(Wait::Until)?;
+        }
+        self.permits -= 1;
+        for window in self.windows(step) {
+            window.take();
+        }
+        Ok(())
+    }
+}
+
+// === impl Admission ===
+
+impl Admission {
+    /// The answer came, or was given up: the permit is free now, the slots one span from now.
+    pub fn answered(mut self) {
+        self.close(true);
+    }
+
+    /// The request was never sent: everything is free at once.
+    pub fn unsent(mut self) {
+        self.close(false);
+    }
+
+    fn close(&mut self, sent: bool) {
+        if std::mem::take(&mut self.open) {
+            self.limits.give_back(self.step, sent);
+        }
+    }
+}
+
+impl Drop for Admission {
+    fn drop(&mut self) {
+        self.close(true);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use tokio::time::Instant;
+    use tokio_util::sync::CancellationToken;
+
+    use super::{Limits, LimitsSpec, Past};
+    use crate::domain::Step;
+
+    const DELETE: Option<Step> = Some(Step::Delete);
+    const PERMANENT: Option<Step> = Some(Step::PermanentlyDelete);
+
+    fn limits(requests: &str, permanent: &str, concurrency: u32, past: &[Past]) -> Arc<Limits> {
+        let spec = LimitsSpec {
+            concurrency: concurrency.try_into().unwrap(),
+            requests: requests.parse().unwrap(),
+            steps: vec![(Step::PermanentlyDelete, permanent.parse().unwrap())],
+            share: 1.0,
+        };
+        Arc::new(Limits::new(&spec, past))
+    }
+
+    async fn elapsed(start: Instant, future: impl Future) -> u64 {
+        future.await;
+        u64::try_from(start.elapsed().as_millis()).unwrap()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_takes_from_the_account_and_from_its_endpoint() {
+        let limits = limits("1000/1s", "2/10s", 8, &[]);
+        let stop = CancellationToken::new();
+        let start = Instant::now();
+        for _ in 0..2 {
+            limits.admit(PERMANENT, &stop).await.unwrap().answered();
+        }
+        let took = elapsed(start, async {
+            limits.admit(DELETE, &stop).await.unwrap().answered();
+        });
+        assert!(took.await < 10, "another endpoint does not wait for it");
+        let took = elapsed(start, async {
+            limits.admit(PERMANENT, &stop).await.unwrap().answered();
+        });
+        let took = took.await;
+        assert!((10_000..10_100).contains(&took), "{took}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_for_quota_holds_no_permit() {
+        let limits = limits("1000/1s", "1/1h", 1, &[]);
+        let stop = CancellationToken::new();
+        limits.admit(PERMANENT, &stop).await.unwrap().answered();
+        let waiting = tokio::spawn({
+            let (limits, stop) = (Arc::clone(&limits), stop.clone());
+            async move { limits.admit(PERMANENT, &stop).await.map(|_| ()) }
+        });
+        let start = Instant::now();
+        for _ in 0..50 {
+            tokio::task::yield_now().await;
+            limits.admit(DELETE, &stop).await.unwrap().answered();
+        }
+        assert!(start.elapsed() < Duration::from_secs(1));
+        stop.cancel();
+        assert!(waiting.await.unwrap().is_err(), "a stop ends the wait");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pause_holds_all_until_the_instant_and_the_later_of_two_counts() {
+        let limits = limits("1000/1s", "700/10m", 8, &[]);
+        let stop = CancellationToken::new();
+        let start = Instant::now();
+        assert!(limits.pause(None, start + Duration::from_secs(90)));
+        assert!(!limits.pause(None, start + Duration::from_secs(30)));
+        for _ in 0..20 {
+            let _held = limits.admit(None, &stop).await.unwrap();
+            assert!(start.elapsed() >= Duration::from_secs(90));
+        }
+        assert!(start.elapsed() < Duration::from_secs(91));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_endpoints_pause_leaves_the_others_alone() {
+        let limits = limits("1000/1s", "700/10m", 8, &[]);
+        let stop = CancellationToken::new();
+        let start = Instant::now();
+        limits.pause(PERMANENT, start + Duration::from_mins(1));
+        limits.admit(DELETE, &stop).await.unwrap().answered();
+        assert!(start.elapsed() < Duration::from_secs(1));
+        assert!(limits.shut_until(PERMANENT).is_some());
+        assert!(limits.shut_until(DELETE).is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_earlier_process_counts_until_its_span_is_over() {
+        let ago = Duration::from_mins(9);
+        let past = [
+            Past {
+                step: PERMANENT,
+                ago,
+            },
+            Past {
+                step: PERMANENT,
+                ago,
+            },
+        ];
+        let limits = limits("1000/1s", "2/10m", 8, &past);
+        let stop = CancellationToken::new();
+        let start = Instant::now();
+        limits.admit(PERMANENT, &stop).await.unwrap().answered();
+        assert!(start.elapsed() >= Duration::from_mins(1));
+        assert!(start.elapsed() < Duration::from_secs(61));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lower_limit_of_the_servers_lowers_ours_and_a_higher_one_does_not() {
+        let limits = limits("1000/1s", "5/10s", 8, &[]);
+        limits.learn(PERMANENT, "2/10s".parse().unwrap());
+        limits.learn(PERMANENT, "900/10s".parse().unwrap());
+        let stop = CancellationToken::new();
+        let start = Instant::now();
+        for _ in 0..3 {
+            limits.admit(PERMANENT, &stop).await.unwrap().answered();
+        }
+        assert!(start.elapsed() >= Duration::from_secs(10));
+    }
+}

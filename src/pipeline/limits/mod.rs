@@ -1,0 +1,16 @@
+//! What stands between a row that is ready and its request: windows, pace, permits and gates.
+//!
+//! **A quota is an exact window, never a bucket.** A token bucket of 700 lets 1,399 requests into
+//! some ten minutes. A [`Window`] holds a slot from before its request is sent until one span after
+//! the answer came, so no span on the server's clock, rolling or fixed, can hold more than the
+//! quota, whatever the latency.
+//!
+//! Nothing here sends, records or knows a provider.
+
+mod admission;
+mod pace;
+mod window;
+
+pub use admission::{Admission, Limits, LimitsSpec, Past, Refused};
+pub use pace::PACED_SPAN_MAX;
+pub use window::Window;

@@ -1,0 +1,75 @@
+//! How long to wait before trying again when the server does not say.
+
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+
+/// The shortest and the longest wait the exponential growth runs between.
+const WAIT_MIN: Duration = Duration::from_millis(500);
+const WAIT_MAX: Duration = Duration::from_mins(1);
+
+/// The waits between the attempts at one request: exponential, with full jitter.
+///
+/// Full jitter (a wait anywhere between zero and the exponential bound) spreads a crowd that
+/// failed together best; see
+/// <https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>.
+#[derive(Debug)]
+pub struct Backoff {
+    bounds: backon::ExponentialBackoff,
+    random: fastrand::Rng,
+}
+
+impl Backoff {
+    /// Waits whose jitter comes from `seed`.
+    pub fn new(seed: u64) -> Self {
+        let bounds = ExponentialBuilder::new()
+            .with_min_delay(WAIT_MIN)
+            .with_max_delay(WAIT_MAX)
+            .with_factor(2.0)
+            .without_max_times()
+            .build();
+        Self {
+            bounds,
+            random: fastrand::Rng::with_seed(seed),
+        }
+    }
+
+    /// The next wait.
+    pub fn next_wait(&mut self) -> Duration {
+        self.bounds
+            .next()
+            .unwrap_or(WAIT_MAX)
+            .mul_f64(self.random.f64())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{Backoff, WAIT_MAX, WAIT_MIN};
+
+    #[test]
+    fn waits_stay_under_a_bound_that_doubles_up_to_a_minute() {
+        for seed in 0..200 {
+            let mut backoff = Backoff::new(seed);
+            let mut bound = WAIT_MIN;
+            for _ in 0..12 {
+                assert!(backoff.next_wait() <= bound);
+                bound = (bound * 2).min(WAIT_MAX);
+            }
+        }
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_waits_and_the_jitter_is_full() {
+        let waits = |seed| {
+            let mut backoff = Backoff::new(seed);
+            (0..6).map(|_| backoff.next_wait()).collect::<Vec<_>>()
+        };
+        assert_eq!(waits(7), waits(7));
+        let first: Vec<Duration> = (0..300).map(|seed| waits(seed)[0]).collect();
+        assert!(first.iter().any(|wait| *wait < WAIT_MIN / 10));
+        assert!(first.iter().any(|wait| *wait > WAIT_MIN * 9 / 10));
+    }
+}

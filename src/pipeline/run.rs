@@ -1,0 +1,40 @@
+//! All lanes of a run, side by side.
+
+use tokio::task::JoinSet;
+
+use super::lane::{Lane, LaneEnd, TaskSource};
+use super::stop::Stop;
+use crate::domain::AccountName;
+
+/// How a run's lanes ended.
+#[derive(Debug)]
+pub struct RunOutcome {
+    /// Each account's end, in no particular order.
+    pub lanes: Vec<(AccountName, LaneEnd)>,
+}
+
+/// Runs all lanes to their ends. A lane that stops leaves the others alone, but a sink that failed
+/// stops them all: what is not recorded must not be done.
+///
+/// # Panics
+///
+/// When a lane does.
+pub async fn run(lanes: Vec<(AccountName, Lane, TaskSource)>, stop: &Stop) -> RunOutcome {
+    let mut running = JoinSet::new();
+    for (account, lane, tasks) in lanes {
+        running.spawn(async move { (account, lane.run(tasks).await) });
+    }
+    let mut lanes = Vec::new();
+    while let Some(joined) = running.join_next().await {
+        let (account, end) = match joined {
+            Ok(lane) => lane,
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        };
+        if matches!(end, LaneEnd::SinkFailed(_)) {
+            stop.admitting.cancel();
+            stop.waiting.cancel();
+        }
+        lanes.push((account, end));
+    }
+    RunOutcome { lanes }
+}

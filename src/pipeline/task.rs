@@ -1,0 +1,421 @@
+//! One row through its steps: attempts, verdicts, and the one outcome at the end.
+
+use tokio::time::Instant;
+
+use super::client::{Client, ClientError, passing_or_stop};
+use super::retry::Backoff;
+use super::sink::Durability;
+use super::tokens::own;
+use crate::domain::{Attempted, Entry, Intent, Outcome, OutcomeEntry, Step, StepDone, Task, Time};
+use crate::provider::{Detail, Moment, Reply, RowEnd, Seen, Verdict};
+use crate::transport::{Failure, TransportError};
+
+/// A row on its way through its steps.
+pub(super) struct TaskRun<'a> {
+    client: &'a Client,
+    task: Task,
+    /// Deleting requests sent for the row by this process.
+    attempts: u32,
+    started: Option<Instant>,
+}
+
+/// How a step ended.
+struct StepEnd {
+    outcome: Outcome,
+    settled: bool,
+    answer: Answer,
+}
+
+/// What the deciding answer said.
+#[derive(Default)]
+struct Answer {
+    status: Option<u16>,
+    request_id: Option<String>,
+    detail: Detail,
+}
+
+/// What came of one sending.
+struct Sent {
+    reply: Result<Reply, TransportError>,
+    granted: super::tokens::Granted,
+}
+
+/// What one attempt leaves to do.
+enum After {
+    /// The step ended.
+    Ended(RowEnd, Answer),
+    /// Try again, after what the moment asks; `None`: the network's fault. `in_doubt`: the step
+    /// may have had its effect.
+    Again {
+        moment: Option<Moment>,
+        in_doubt: bool,
+        answer: Answer,
+    },
+    /// Try again with another token, which counts as no attempt.
+    NewToken,
+    /// The person would not wait.
+    Abandoned,
+}
+
+impl<'a> TaskRun<'a> {
+    pub(super) fn new(client: &'a Client, task: Task) -> Self {
+        Self {
+            client,
+            task,
+            attempts: 0,
+            started: None,
+        }
+    }
+
+    /// Sees the row through and records its outcome.
+    ///
+    /// # Errors
+    ///
+    /// When the lane must stop first; the row then stays pending.
+    pub(super) async fn run(mut self) -> Result<Outcome, ClientError> {
+        let steps = self.task.action.steps();
+        let mut in_doubt = self.task.in_doubt;
+        for (place, step) in steps.iter().enumerate().skip(self.task.steps_done) {
+            let end = self.step(*step, in_doubt).await?;
+            in_doubt = false;
+            let good = matches!(end.outcome, Outcome::Deleted | Outcome::AlreadyGone);
+            if !good || place + 1 == steps.len() {
+                return self.end(end).await;
+            }
+            let done = StepDone {
+                row: self.task.position.row,
+                account: self.task.account.clone(),
+                step: *step,
+                outcome: end.outcome,
+                settled: end.settled,
+                status: end.answer.status,
+                at: self.client.now(),
+            };
+            self.client
+                .record(Entry::Step(done), Durability::Queued)
+                .await?;
+        }
+        // Every step was done by an earlier process that never wrote the outcome.
+        let answer = Answer::default();
+        self.end(StepEnd {
+            outcome: Outcome::Deleted,
+            settled: true,
+            answer,
+        })
+        .await
+    }
+
+    /// Tries a step until it ends or the attempts are used up.
+    async fn step(&mut self, step: Step, mut in_doubt: bool) -> Result<StepEnd, ClientError> {
+        let mut backoff = Backoff::new(self.client.seed ^ self.task.position.row);
+        let mut tokens_rejected = 0;
+        let mut attempt = 1;
+        loop {
+            let Some(sent) = self.send(step, attempt).await? else {
+                continue;
+            };
+            let answer = match self
+                .judge(step, attempt, sent, &mut tokens_rejected)
+                .await?
+            {
+                After::NewToken => continue,
+                After::Ended(end, answer) => return Ok(self.settle(step, end, in_doubt, answer)),
+                After::Abandoned => {
+                    let answer = Answer::default();
+                    return Ok(StepEnd {
+                        outcome: Outcome::InDoubt,
+                        settled: false,
+                        answer,
+                    });
+                }
+                After::Again {
+                    moment,
+                    in_doubt: more_doubt,
+                    answer,
+                } => {
+                    in_doubt |= more_doubt;
+                    if attempt < self.client.attempts.get() {
+                        let status = answer.status;
+                        self.client
+                            .wait(Some(step), moment, status, &mut backoff)
+                            .await?;
+                    }
+                    answer
+                }
+            };
+            attempt += 1;
+            if attempt > self.client.attempts.get() {
+                return self.give_up(step, in_doubt, answer).await;
+            }
+        }
+    }
+
+    /// Sends one attempt; `None`: it was taken back before it left.
+    async fn send(&mut self, step: Step, attempt: u32) -> Result<Option<Sent>, ClientError> {
+        let client = self.client;
+        let (admission, granted) = client.admit(Some(step)).await?;
+        let intent = Intent {
+            position: self.task.position,
+            account: self.task.account.clone(),
+            action: self.task.action,
+            id: self.task.id.clone(),
+            step,
+            attempt,
+            at: client.now(),
+        };
+        if let Err(failed) = client
+            .record(Entry::Intent(intent), Durability::Synced)
+            .await
+        {
+            admission.unsent();
+            return Err(failed.into());
+        }
+        // A pause or a stop that came while the intent was written: take it back, wait again.
+        if !client.gate_open(step) {
+            admission.unsent();
+            self.record_attempt(step, attempt, "held_back", false, Answer::default())
+                .await?;
+            return Ok(None);
+        }
+        self.started.get_or_insert_with(Instant::now);
+        self.attempts += 1;
+        let request = client.provider.step(&granted.access, step, &self.task.id);
+        let reply = client.exchange(request, admission).await;
+        Ok(Some(Sent { reply, granted }))
+    }
+
+    /// What an attempt's answer means for the row. Whatever does not end the step is recorded.
+    async fn judge(
+        &mut self,
+        step: Step,
+        attempt: u32,
+        sent: Sent,
+        tokens_rejected: &mut u32,
+    ) -> Result<After, ClientError> {
+        let client = self.client;
+        let reply = match sent.reply {
+            Ok(reply) => reply,
+            Err(error) if error.failure == Failure::Abandoned => return Ok(After::Abandoned),
+            Err(error) => {
+                let (class, in_doubt) = (error.failure.name(), error.failure.in_doubt());
+                let detail = own(class, error.to_string());
+                let answer = Answer {
+                    detail,
+                    ..Answer::default()
+                };
+                self.record_attempt(step, attempt, class, in_doubt, answer)
+                    .await?;
+                let message = passing_or_stop(&error)?;
+                let answer = Answer {
+                    detail: own(class, message),
+                    ..Answer::default()
+                };
+                return Ok(After::Again {
+                    moment: None,
+                    in_doubt,
+                    answer,
+                });
+            }
+        };
+        client.heed(Some(step), &reply);
+        let status = Some(reply.status);
+        let answer = |detail| Answer {
+            status,
+            request_id: reply.request_id(),
+            detail,
+        };
+        match client.provider.judge(step, &self.task.id, &reply) {
+            Verdict::Row(end, detail) => Ok(After::Ended(end, answer(detail))),
+            Verdict::Look(standing, detail) => match client.look(&self.task.id).await {
+                Ok(seen) => {
+                    let end = RowEnd::after_look(&seen, standing);
+                    Ok(After::Ended(end, answer(own_words(step, &seen, detail))))
+                }
+                Err(ClientError::Passing { .. }) => {
+                    let told = answer(detail.clone());
+                    self.record_attempt(step, attempt, "unsettled", false, told)
+                        .await?;
+                    Ok(After::Again {
+                        moment: None,
+                        in_doubt: false,
+                        answer: answer(detail),
+                    })
+                }
+                Err(other) => {
+                    self.record_attempt(step, attempt, "unsettled", false, answer(detail))
+                        .await?;
+                    Err(other)
+                }
+            },
+            Verdict::Moment(moment, detail) => {
+                let (class, in_doubt) = (moment.name(), moment.in_doubt());
+                let told = answer(detail.clone());
+                self.record_attempt(step, attempt, class, in_doubt, told)
+                    .await?;
+                Ok(After::Again {
+                    moment: Some(moment),
+                    in_doubt,
+                    answer: answer(detail),
+                })
+            }
+            Verdict::TokenRejected(detail) => {
+                *tokens_rejected += 1;
+                let told = answer(detail.clone());
+                self.record_attempt(step, attempt, "token_rejected", false, told)
+                    .await?;
+                client
+                    .renew(&sent.granted, *tokens_rejected, status, detail)
+                    .await?;
+                Ok(After::NewToken)
+            }
+            Verdict::Account(reason, detail) => {
+                let told = answer(detail.clone());
+                self.record_attempt(step, attempt, "account_stopped", false, told)
+                    .await?;
+                Err(ClientError::Account {
+                    reason,
+                    status,
+                    detail,
+                })
+            }
+        }
+    }
+
+    /// An end, seen in the light of a doubt: what is gone after a request of ours that was never
+    /// answered is our doing.
+    fn settle(&self, step: Step, end: RowEnd, in_doubt: bool, answer: Answer) -> StepEnd {
+        let ours = in_doubt
+            && match end {
+                RowEnd::AlreadyGone => true,
+                RowEnd::NotFound => self.client.provider.unknown_when_gone(step),
+                RowEnd::Deleted | RowEnd::Refused => false,
+            };
+        let outcome = if ours {
+            Outcome::Deleted
+        } else {
+            end.outcome()
+        };
+        StepEnd {
+            outcome,
+            settled: ours,
+            answer,
+        }
+    }
+
+    /// The attempts are used up. If one of them may have had its effect, a look may tell.
+    async fn give_up(
+        &self,
+        step: Step,
+        in_doubt: bool,
+        answer: Answer,
+    ) -> Result<StepEnd, ClientError> {
+        if in_doubt {
+            match self.client.look(&self.task.id).await {
+                Ok(Seen::Standing { .. }) | Err(ClientError::Passing { .. }) => {}
+                Ok(seen) => {
+                    let gone = match (step, &seen) {
+                        (Step::Delete, Seen::SoftDeleted | Seen::Gone)
+                        | (Step::PermanentlyDelete, Seen::Gone) => true,
+                        (_, Seen::Unknown) => self.client.provider.unknown_when_gone(step),
+                        _ => false,
+                    };
+                    if gone {
+                        return Ok(StepEnd {
+                            outcome: Outcome::Deleted,
+                            settled: true,
+                            answer,
+                        });
+                    }
+                }
+                Err(other) => return Err(other),
+            }
+        }
+        Ok(StepEnd {
+            outcome: Outcome::Failed,
+            settled: false,
+            answer,
+        })
+    }
+
+    async fn record_attempt(
+        &self,
+        step: Step,
+        attempt: u32,
+        class: &str,
+        in_doubt: bool,
+        answer: Answer,
+    ) -> Result<(), ClientError> {
+        let attempted = Attempted {
+            row: self.task.position.row,
+            account: self.task.account.clone(),
+            step,
+            attempt,
+            class: class.to_owned(),
+            in_doubt,
+            status: answer.status,
+            code: answer.detail.code,
+            message: answer.detail.message,
+            at: self.client.now(),
+        };
+        Ok(self
+            .client
+            .record(Entry::Attempt(attempted), Durability::Queued)
+            .await?)
+    }
+
+    /// Records the row's outcome.
+    async fn end(self, end: StepEnd) -> Result<Outcome, ClientError> {
+        let elapsed = self
+            .started
+            .map_or(0, |started| started.elapsed().as_millis());
+        let entry = outcome_entry(&self.task, end.outcome, self.client.now());
+        let entry = OutcomeEntry {
+            status: end.answer.status,
+            code: end.answer.detail.code,
+            message: end.answer.detail.message,
+            attempts: self.attempts,
+            settled: end.settled,
+            elapsed_ms: u64::try_from(elapsed).unwrap_or(u64::MAX),
+            request_id: end.answer.request_id,
+            ..entry
+        };
+        self.client
+            .record(Entry::Outcome(entry), Durability::Queued)
+            .await?;
+        Ok(end.outcome)
+    }
+}
+
+/// The outcome of `task` as far as the task itself tells: nothing sent, nothing said.
+pub(super) fn outcome_entry(task: &Task, outcome: Outcome, at: Time) -> OutcomeEntry {
+    OutcomeEntry {
+        position: task.position,
+        account: Some(task.account.clone()),
+        action: Some(task.action),
+        id: Some(task.id.clone()),
+        reference: task.reference.clone(),
+        outcome,
+        status: None,
+        code: None,
+        message: None,
+        attempts: 0,
+        settled: false,
+        at,
+        elapsed_ms: 0,
+        request_id: None,
+    }
+}
+
+/// The words of a settled look: the provider's refusal would mislead where the user is gone.
+fn own_words(step: Step, seen: &Seen, detail: Detail) -> Detail {
+    match seen {
+        Seen::Standing { .. } | Seen::Unknown => detail,
+        Seen::SoftDeleted | Seen::Gone => match step {
+            Step::Delete => own("already_deleted", "the user had been deleted before"),
+            Step::PermanentlyDelete | Step::DeletePersonalInformation => own(
+                "already_deleted",
+                "the user had been permanently deleted before",
+            ),
+        },
+    }
+}

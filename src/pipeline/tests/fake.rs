@@ -1,0 +1,484 @@
+//! A simulated provider: its HTTP side as a [`Transport`] with latency, strict windows, faults and
+//! dying tokens, and its pure side as a [`Provider`].
+
+use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use ::http::{HeaderMap, HeaderValue, Method};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use secrecy::{ExposeSecret, SecretString};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep};
+use url::Url;
+
+use crate::domain::{
+    AccountName, Action, Entry, IdProblem, Position, ProviderKind, Quota, Step, StopKind, Task,
+    Time, UserId, WallClock,
+};
+use crate::pipeline::limits::{Limits, LimitsSpec, Past};
+use crate::pipeline::sink::memory::MemorySink;
+use crate::pipeline::{
+    Client, ClientParts, FailureLimit, Lane, LaneEnd, LaneOptions, NoTokenStore, Stop,
+};
+use crate::provider::{
+    Access, Authorize, Defaults, Detail, Identity, Moment, Provider, RateHints, Reply, Request,
+    Roles, RowEnd, Scope, Seen, Token, TokenRefused, Verdict,
+};
+use crate::transport::{Failure, Transport, TransportError};
+
+/// How the simulated server keeps its quota.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Keeps {
+    Rolling,
+    Fixed,
+}
+
+/// What happens to one request, by user id, each time it is asked for.
+#[derive(Debug, Clone)]
+pub(super) enum Fault {
+    /// The effect happens and the answer never comes.
+    LostAnswer,
+    /// 429 with Retry-After in seconds; no effect.
+    Throttle(Option<u64>),
+    /// 500; no effect.
+    Unwell,
+    /// The whole account is condemned.
+    Condemned,
+    /// The provider will not.
+    Refused,
+}
+
+#[derive(Debug)]
+pub(super) struct FakeServer {
+    pub(super) sink: Arc<MemorySink>,
+    quota: Option<(Quota, Keeps)>,
+    latency_ms: (u64, u64),
+    /// `Some`: requests need a token, and each lives so long.
+    pub(super) token_life: Option<Duration>,
+    state: Mutex<ServerState>,
+}
+
+#[derive(Debug)]
+pub(super) struct ServerState {
+    random: fastrand::Rng,
+    start: Instant,
+    counted: Vec<Instant>,
+    pub(super) arrived: Vec<(Step, String, Instant)>,
+    pub(super) refused: u64,
+    pub(super) without_intent: u64,
+    pub(super) gone: HashSet<String>,
+    pub(super) faults: BTreeMap<String, VecDeque<Fault>>,
+    pub(super) tokens: Vec<Instant>,
+    pub(super) users_at_once: HashSet<String>,
+    pub(super) collisions: u64,
+}
+
+impl FakeServer {
+    pub(super) fn new(sink: Arc<MemorySink>, latency_ms: (u64, u64), seed: u64) -> Self {
+        let state = ServerState {
+            random: fastrand::Rng::with_seed(seed),
+            start: Instant::now(),
+            counted: Vec::new(),
+            arrived: Vec::new(),
+            refused: 0,
+            without_intent: 0,
+            gone: HashSet::new(),
+            faults: BTreeMap::new(),
+            tokens: Vec::new(),
+            users_at_once: HashSet::new(),
+            collisions: 0,
+        };
+        Self {
+            sink,
+            quota: None,
+            latency_ms,
+            token_life: None,
+            state: Mutex::new(state),
+        }
+    }
+
+    pub(super) fn keeping(mut self, quota: &str, keeps: Keeps) -> Self {
+        self.quota = Some((quota.parse().unwrap(), keeps));
+        self
+    }
+
+    pub(super) fn state(&self) -> MutexGuard<'_, ServerState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn fault(&self, id: u64, fault: Fault) {
+        self.state()
+            .faults
+            .entry(id.to_string())
+            .or_default()
+            .push_back(fault);
+    }
+
+    fn latency(&self) -> Duration {
+        let (low, high) = self.latency_ms;
+        Duration::from_millis(self.state().random.u64(low..=high))
+    }
+
+    /// Whether a request arriving now is within the quota; counts it if so.
+    fn count(&self) -> bool {
+        let Some((quota, keeps)) = self.quota else {
+            return true;
+        };
+        let mut state = self.state();
+        let (now, start) = (Instant::now(), state.start);
+        let window = |at: Instant| (at - start).as_nanos() / quota.span().as_nanos();
+        let held = state.counted.iter().filter(|at| match keeps {
+            Keeps::Rolling => now - **at <= quota.span(),
+            Keeps::Fixed => window(**at) == window(now),
+        });
+        let within = held.count() < quota.requests().get() as usize;
+        if within {
+            state.counted.push(now);
+        } else {
+            state.refused += 1;
+        }
+        within
+    }
+
+    fn has_intent(&self, step: Step, id: &str) -> bool {
+        let open = |entries: &[Entry]| {
+            entries.iter().rev().find_map(|entry| match entry {
+                Entry::Intent(intent) if intent.id.as_str() == id => Some(intent.step == step),
+                Entry::Outcome(outcome)
+                    if outcome.id.as_ref().is_some_and(|it| it.as_str() == id) =>
+                {
+                    Some(false)
+                }
+                _ => None,
+            })
+        };
+        open(&self.sink.entries()).unwrap_or(false)
+    }
+
+    async fn answer(&self, request: Request) -> Result<Reply, TransportError> {
+        sleep(self.latency()).await;
+        let path = request.url.path().to_owned();
+        let reply = if path == "/token" {
+            let mut state = self.state();
+            state.tokens.push(Instant::now());
+            reply(200, &format!("token-{}", state.tokens.len()))
+        } else if self.token_died(&request) {
+            reply(401, "")
+        } else if !self.count() {
+            reply(429, "")
+        } else {
+            self.effect(&path)?
+        };
+        sleep(self.latency()).await;
+        if let Some((_, id)) = path.trim_start_matches('/').split_once('/') {
+            self.state().users_at_once.remove(id);
+        }
+        Ok(reply)
+    }
+
+    fn token_died(&self, request: &Request) -> bool {
+        let Some(life) = self.token_life else {
+            return false;
+        };
+        let sent = request
+            .headers
+            .get("authorization")
+            .and_then(|it| it.to_str().ok());
+        let number: usize = sent
+            .and_then(|it| it.strip_prefix("token-"))
+            .unwrap()
+            .parse()
+            .unwrap();
+        self.state().tokens[number - 1].elapsed() >= life
+    }
+
+    fn effect(&self, path: &str) -> Result<Reply, TransportError> {
+        let (step, id) = path.trim_start_matches('/').split_once('/').unwrap();
+        let step = match step {
+            "delete" => Step::Delete,
+            "permanently-delete" => Step::PermanentlyDelete,
+            "look" => {
+                let gone = self.state().gone.contains(id);
+                return Ok(reply(if gone { 410 } else { 200 }, ""));
+            }
+            other => panic!("{other}"),
+        };
+        let intended = self.has_intent(step, id);
+        let mut state = self.state();
+        state.without_intent += u64::from(!intended);
+        state.arrived.push((step, id.to_owned(), Instant::now()));
+        if !state.users_at_once.insert(id.to_owned()) {
+            state.collisions += 1;
+        }
+        match state.faults.get_mut(id).and_then(VecDeque::pop_front) {
+            Some(Fault::LostAnswer) => {
+                state.gone.insert(id.to_owned());
+                state.users_at_once.remove(id);
+                Err(TransportError {
+                    failure: Failure::Broken,
+                    reason: "reset".to_owned(),
+                })
+            }
+            Some(Fault::Throttle(wait)) => {
+                let mut reply = reply(429, "");
+                if let Some(wait) = wait {
+                    reply.headers.insert("retry-after", wait.into());
+                }
+                Ok(reply)
+            }
+            Some(Fault::Unwell) => Ok(reply(500, "")),
+            Some(Fault::Condemned) => Ok(reply(403, "")),
+            Some(Fault::Refused) => Ok(reply(422, "")),
+            None if step == Step::PermanentlyDelete || state.gone.insert(id.to_owned()) => {
+                Ok(reply(200, ""))
+            }
+            None => Ok(reply(410, "")),
+        }
+    }
+}
+
+fn reply(status: u16, body: &str) -> Reply {
+    Reply {
+        status,
+        headers: HeaderMap::new(),
+        body: body.to_owned().into(),
+    }
+}
+
+impl Transport for FakeServer {
+    fn send(&self, request: Request) -> BoxFuture<'_, Result<Reply, TransportError>> {
+        self.answer(request).boxed()
+    }
+}
+
+/// The pure side.
+#[derive(Debug)]
+pub(super) struct FakeProvider {
+    pub(super) tokens: bool,
+}
+
+fn base() -> Access {
+    Access {
+        base: Url::parse("http://127.0.0.1/").unwrap(),
+        authorization: HeaderValue::from_static("fixed"),
+    }
+}
+
+fn at(access: &Access, path: &str) -> Request {
+    Request::new(Method::DELETE, access.base.join(path).unwrap())
+        .authorized(access.authorization.clone())
+}
+
+impl Provider for FakeProvider {
+    fn kind(&self) -> ProviderKind {
+        ProviderKind::Zendesk
+    }
+
+    fn check_id(&self) -> fn(&str) -> Result<UserId, IdProblem> {
+        |text| Ok(UserId::new(text))
+    }
+
+    fn defaults(&self) -> Defaults {
+        Defaults {
+            requests: "400/1m".parse().unwrap(),
+            steps: Vec::new(),
+            concurrency: 8,
+        }
+    }
+
+    fn authorize(&self) -> Authorize {
+        if self.tokens {
+            Authorize::Token {
+                quota: None,
+                key: String::new(),
+            }
+        } else {
+            Authorize::Fixed(base())
+        }
+    }
+
+    fn identify(&self, access: &Access) -> Request {
+        at(access, "identity/me")
+    }
+
+    fn identified(&self, _: &Access, _: &Reply) -> Result<Identity, Verdict> {
+        unreachable!()
+    }
+
+    fn step(&self, access: &Access, step: Step, id: &UserId) -> Request {
+        at(access, &format!("{step}/{id}"))
+    }
+
+    fn judge(&self, _: Step, _: &UserId, reply: &Reply) -> Verdict {
+        let none = Detail::default();
+        let wait = || {
+            reply
+                .header("retry-after")
+                .and_then(|it| it.parse().ok())
+                .map(Duration::from_secs)
+        };
+        match reply.status {
+            200 => Verdict::Row(RowEnd::Deleted, none),
+            401 => Verdict::TokenRejected(none),
+            403 => Verdict::Account(StopKind::NotPermitted, none),
+            404 => Verdict::Row(RowEnd::NotFound, none),
+            410 => Verdict::Row(RowEnd::AlreadyGone, none),
+            422 => Verdict::Look(RowEnd::Refused, none),
+            429 => Verdict::Moment(
+                Moment::Throttled {
+                    scope: Scope::Account,
+                    wait: wait(),
+                },
+                none,
+            ),
+            _ => Verdict::Moment(Moment::Unwell { wait: None }, none),
+        }
+    }
+
+    fn look(&self, access: &Access, id: &UserId) -> Request {
+        at(access, &format!("look/{id}"))
+    }
+
+    fn looked(&self, _: &UserId, reply: &Reply) -> Result<Seen, Verdict> {
+        match reply.status {
+            401 => Err(Verdict::TokenRejected(Detail::default())),
+            410 => Ok(Seen::Gone),
+            _ => Ok(Seen::Standing { role: None }),
+        }
+    }
+
+    fn unknown_when_gone(&self, _: Step) -> bool {
+        false
+    }
+
+    fn roles(&self) -> Option<&dyn Roles> {
+        None
+    }
+
+    fn rate_hints(&self, _: Option<Step>, _: &HeaderMap) -> RateHints {
+        RateHints::default()
+    }
+
+    fn mint(&self) -> Request {
+        at(&base(), "token")
+    }
+
+    fn minted(&self, reply: &Reply) -> Result<Token, TokenRefused> {
+        let secret = String::from_utf8(reply.body.to_vec()).unwrap();
+        Ok(Token {
+            secret: SecretString::from(secret),
+            api_base: None,
+            expires_in: None,
+        })
+    }
+
+    fn access(&self, token: &Token) -> Access {
+        let authorization = HeaderValue::from_str(token.secret.expose_secret()).unwrap();
+        Access {
+            authorization,
+            ..base()
+        }
+    }
+}
+
+/// A wall clock that moves with tokio's.
+pub(super) fn wall() -> WallClock {
+    let start = Instant::now();
+    let epoch = Time::from_millis(1_795_340_600_000);
+    WallClock::from_fn(move || epoch.after(start.elapsed()))
+}
+
+/// What a test says of its lane; the rest has defaults that do not get in the way.
+pub(super) struct Setup {
+    pub(super) requests: &'static str,
+    pub(super) steps: Vec<(Step, &'static str)>,
+    pub(super) concurrency: u32,
+    pub(super) attempts: u32,
+    pub(super) failure_limit: FailureLimit,
+    pub(super) past: Vec<Past>,
+    pub(super) tokens: bool,
+    pub(super) seed: u64,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            requests: "100000/1s",
+            steps: Vec::new(),
+            concurrency: 8,
+            attempts: 6,
+            failure_limit: FailureLimit::Default,
+            past: Vec::new(),
+            tokens: false,
+            seed: 7,
+        }
+    }
+}
+
+impl Setup {
+    pub(super) fn lane(self, server: &Arc<FakeServer>, stop: &Stop) -> Lane {
+        let spec = LimitsSpec {
+            concurrency: NonZeroU32::new(self.concurrency).unwrap(),
+            requests: self.requests.parse().unwrap(),
+            steps: self
+                .steps
+                .iter()
+                .map(|(step, it)| (*step, it.parse().unwrap()))
+                .collect(),
+            share: 1.0,
+        };
+        let client = Client::new(ClientParts {
+            account: account(),
+            provider: Arc::new(FakeProvider {
+                tokens: self.tokens,
+            }),
+            transport: Arc::clone(server) as Arc<dyn Transport>,
+            limits: Arc::new(Limits::new(&spec, &self.past)),
+            sink: Arc::clone(&server.sink) as _,
+            store: Arc::new(NoTokenStore),
+            wall: wall(),
+            stop: stop.lane(),
+            attempts: NonZeroU32::new(self.attempts).unwrap(),
+            seed: self.seed,
+        });
+        let options = LaneOptions {
+            failure_limit: self.failure_limit,
+            include_roles: Vec::new(),
+        };
+        Lane::new(Arc::new(client), options)
+    }
+
+    /// Runs tasks with ids 1 to `rows` and `action`, to the lane's end.
+    pub(super) async fn run(self, server: &Arc<FakeServer>, action: Action, rows: u64) -> LaneEnd {
+        let lane = self.lane(server, &Stop::default());
+        lane.run(tasks((1..=rows).map(|row| task(row, action)).collect()))
+            .await
+    }
+}
+
+pub(super) fn account() -> AccountName {
+    AccountName::new("acme")
+}
+
+pub(super) fn task(row: u64, action: Action) -> Task {
+    Task {
+        position: Position { row, line: row + 1 },
+        account: account(),
+        action,
+        id: UserId::new(row.to_string()),
+        reference: None,
+        steps_done: 0,
+        in_doubt: false,
+    }
+}
+
+pub(super) fn tasks(tasks: Vec<Task>) -> super::super::TaskSource {
+    let (tx, rx) = mpsc::channel(tasks.len().max(1));
+    for task in tasks {
+        tx.try_send(Ok(task)).unwrap();
+    }
+    rx
+}

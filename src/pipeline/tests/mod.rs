@@ -1,0 +1,5 @@
+//! The pipeline against a simulated provider, on a paused clock.
+
+mod behaviour;
+mod fake;
+mod quota;

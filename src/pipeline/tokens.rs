@@ -1,0 +1,261 @@
+//! One token for all who need it: fetched once, renewed before it ends, replaced when rejected.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::SecretString;
+use tokio::sync::Mutex;
+use url::Url;
+
+use crate::domain::{Quota, Time, WallClock};
+use crate::provider::{Access, Authorize, Detail, Provider, Token, TokenRefused};
+use crate::transport::Transport;
+
+/// A token is renewed this long before it ends, or a tenth of its life if that is less.
+const RENEW_BEFORE_MAX: Duration = Duration::from_mins(5);
+
+/// How long to wait when the token server would give none, growing by this much each time.
+const LATER_STEP: Duration = Duration::from_secs(5);
+const LATER_MAX: Duration = Duration::from_mins(1);
+
+/// So often in a row the token server may put us off before the lane stops: some ten minutes,
+/// which is as long as Zoho shuts out who asked too often.
+const PUT_OFF_MAX: u32 = 16;
+
+/// A token as it is kept between processes, for a provider that gives out few.
+#[derive(Debug, Clone)]
+pub struct KeptToken {
+    /// The token.
+    pub secret: SecretString,
+    /// See [`Token::api_base`].
+    pub api_base: Option<Url>,
+    /// When it ends; `None`: not said.
+    pub expires_at: Option<Time>,
+    /// When tokens of these credentials were fetched lately, oldest first, this one included.
+    pub fetched: Vec<Time>,
+}
+
+/// Keeps tokens between processes. What cannot be kept is fetched again: failing is no error here.
+pub trait TokenStore: Send + Sync + fmt::Debug {
+    /// The token kept under `key`.
+    fn load(&self, key: &str) -> Option<KeptToken>;
+    /// Keeps `token` under `key`.
+    fn keep(&self, key: &str, token: &KeptToken);
+}
+
+/// Keeps nothing.
+#[derive(Debug, Clone, Copy)]
+pub struct NoTokenStore;
+
+impl TokenStore for NoTokenStore {
+    fn load(&self, _: &str) -> Option<KeptToken> {
+        None
+    }
+
+    fn keep(&self, _: &str, _: &KeptToken) {}
+}
+
+/// An access, and which token gave it.
+#[derive(Debug, Clone)]
+pub(super) struct Granted {
+    pub(super) access: Access,
+    generation: u64,
+}
+
+/// Why there is no access.
+#[derive(Debug)]
+pub(super) enum NoAccess {
+    /// The credentials are wrong.
+    Rejected(Detail),
+    /// Not yet: try again after this time.
+    Later(Duration, Detail),
+    /// The token server put us off too often.
+    Exhausted(Detail),
+}
+
+/// The account's access to its provider.
+#[derive(Debug)]
+pub(super) struct Tokens {
+    provider: Arc<dyn Provider>,
+    transport: Arc<dyn Transport>,
+    wall: WallClock,
+    store: Arc<dyn TokenStore>,
+    authorize: Authorize,
+    /// Held while a token is fetched, so that all who wait get the one.
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    current: Option<Live>,
+    generation: u64,
+    loaded: bool,
+    fetched: Vec<Time>,
+    put_off: u32,
+}
+
+#[derive(Debug)]
+struct Live {
+    granted: Granted,
+    renew_at: Option<Time>,
+}
+
+// === impl Tokens ===
+
+impl Tokens {
+    pub(super) fn new(
+        provider: Arc<dyn Provider>,
+        transport: Arc<dyn Transport>,
+        wall: WallClock,
+        store: Arc<dyn TokenStore>,
+    ) -> Self {
+        let authorize = provider.authorize();
+        Self {
+            provider,
+            transport,
+            wall,
+            store,
+            authorize,
+            state: Mutex::default(),
+        }
+    }
+
+    /// An access that lives as far as can be known.
+    pub(super) async fn access(&self) -> Result<Granted, NoAccess> {
+        let (quota, key) = match &self.authorize {
+            Authorize::Fixed(access) => {
+                return Ok(Granted {
+                    access: access.clone(),
+                    generation: 0,
+                });
+            }
+            Authorize::Token { quota, key } => (*quota, key),
+        };
+        let mut state = self.state.lock().await;
+        // Only a provider that gives out few tokens has its tokens kept on disk.
+        if !std::mem::replace(&mut state.loaded, true)
+            && quota.is_some()
+            && let Some(kept) = self.store.load(key)
+        {
+            self.take_up(&mut state, kept);
+        }
+        let now = self.wall.now();
+        if let Some(live) = &state.current
+            && live.renew_at.is_none_or(|at| now < at)
+        {
+            return Ok(live.granted.clone());
+        }
+        self.fetch(&mut state, quota, key).await
+    }
+
+    /// The provider would not take `granted`. If another token has come since, nothing happens.
+    pub(super) async fn reject(&self, granted: &Granted) {
+        let mut state = self.state.lock().await;
+        if state
+            .current
+            .as_ref()
+            .is_some_and(|it| it.granted.generation == granted.generation)
+        {
+            state.current = None;
+        }
+    }
+
+    async fn fetch(
+        &self,
+        state: &mut State,
+        quota: Option<Quota>,
+        key: &str,
+    ) -> Result<Granted, NoAccess> {
+        let asked_at = self.wall.now();
+        if let Some(quota) = quota {
+            state
+                .fetched
+                .retain(|at| asked_at.saturating_since(*at) < quota.span());
+            if state.fetched.len() >= quota.requests().get() as usize {
+                let wait = quota
+                    .span()
+                    .saturating_sub(asked_at.saturating_since(state.fetched[0]));
+                let message = format!("the provider gives out {quota} tokens, and they are used");
+                return Err(NoAccess::Later(wait, own("tokens_used_up", message)));
+            }
+        }
+        state.fetched.push(asked_at);
+        let token = match self.transport.send(self.provider.mint()).await {
+            Ok(reply) => self.provider.minted(&reply),
+            Err(error) => Err(TokenRefused::Later(own(
+                error.failure.name(),
+                error.to_string(),
+            ))),
+        };
+        match token {
+            Ok(token) => {
+                state.put_off = 0;
+                let expires_at = token.expires_in.map(|life| asked_at.after(life));
+                let kept = KeptToken {
+                    secret: token.secret.clone(),
+                    api_base: token.api_base.clone(),
+                    expires_at,
+                    fetched: state.fetched.clone(),
+                };
+                if quota.is_some() {
+                    self.store.keep(key, &kept);
+                }
+                let renew_at = token.expires_in.map(|life| {
+                    asked_at.after(life.saturating_sub((life / 10).min(RENEW_BEFORE_MAX)))
+                });
+                Ok(self.put(state, &token, renew_at))
+            }
+            Err(TokenRefused::Rejected(detail)) => Err(NoAccess::Rejected(detail)),
+            Err(TokenRefused::Later(detail)) => {
+                state.put_off += 1;
+                if state.put_off > PUT_OFF_MAX {
+                    return Err(NoAccess::Exhausted(detail));
+                }
+                Err(NoAccess::Later(
+                    (LATER_STEP * state.put_off).min(LATER_MAX),
+                    detail,
+                ))
+            }
+        }
+    }
+
+    /// Takes up a token that an earlier process left, unless it is about to end.
+    fn take_up(&self, state: &mut State, kept: KeptToken) {
+        state.fetched = kept.fetched;
+        let now = self.wall.now();
+        let renew_at = kept.expires_at.map(|at| {
+            let left = at.saturating_since(now);
+            now.after(left.saturating_sub(RENEW_BEFORE_MAX.min(left / 10)))
+        });
+        if renew_at.is_none_or(|at| now < at) {
+            let token = Token {
+                secret: kept.secret,
+                api_base: kept.api_base,
+                expires_in: None,
+            };
+            self.put(state, &token, renew_at);
+        }
+    }
+
+    fn put(&self, state: &mut State, token: &Token, renew_at: Option<Time>) -> Granted {
+        state.generation += 1;
+        let granted = Granted {
+            access: self.provider.access(token),
+            generation: state.generation,
+        };
+        state.current = Some(Live {
+            granted: granted.clone(),
+            renew_at,
+        });
+        granted
+    }
+}
+
+/// A detail in our own words.
+pub(super) fn own(code: &str, message: impl Into<String>) -> Detail {
+    Detail {
+        code: Some(code.to_owned()),
+        message: Some(message.into()),
+    }
+}

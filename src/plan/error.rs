@@ -1,0 +1,98 @@
+//! What can be wrong with a plan as a whole.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use crate::domain::ProviderKind;
+use crate::input::InputError;
+
+use super::protect::PROTECTED_MAX;
+
+/// Why there is no plan, or why it can no longer be followed.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum PlanError {
+    /// `--account` names no account.
+    #[error(
+        "the configuration has no account `{name}`, which `--account` names{} (accounts: {})",
+        Meant(.suggestion.as_deref()), .known.join(", ")
+    )]
+    UnknownAccount {
+        /// The name given.
+        name: String,
+        /// An account that is there and has nearly this name.
+        suggestion: Option<String>,
+        /// The accounts that are there.
+        known: Vec<String>,
+    },
+    /// `--account` names a provider that several accounts have.
+    #[error(
+        "`--account {provider}` may be any of {}; name the account itself",
+        .accounts.join(", ")
+    )]
+    AmbiguousAccount {
+        /// The provider given.
+        provider: ProviderKind,
+        /// The accounts that have it.
+        accounts: Vec<String>,
+    },
+    /// The protect list cannot be read.
+    #[error("could not read the protect list `{}`; nothing is sent without it", .path.display())]
+    Protect {
+        /// Its path as given.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: InputError,
+    },
+    /// The protect list protects nobody.
+    #[error("the protect list `{}` holds no id; leave `--protect` away if nobody is to be protected", .path.display())]
+    ProtectEmpty {
+        /// Its path as given.
+        path: PathBuf,
+    },
+    /// A row of the protect list protects nobody, though somebody wrote it.
+    #[error("line {line} of the protect list `{}` protects nobody: {reason}; mend or remove it", .path.display())]
+    ProtectRow {
+        /// Its path as given.
+        path: PathBuf,
+        /// The line, from 1.
+        line: u64,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The protect list does not fit into memory.
+    #[error("the protect list `{}` holds more than {PROTECTED_MAX} ids, the most that are taken; take the protected rows out of the input instead", .path.display())]
+    ProtectTooLong {
+        /// Its path as given.
+        path: PathBuf,
+    },
+    /// The input cannot be read to its end.
+    #[error(transparent)]
+    Input(#[from] InputError),
+    /// The input is no longer what was planned.
+    #[error(
+        "row {row} of `{}` is no longer the one that was planned; the file or the configuration has changed since, so plan again",
+        .path.display()
+    )]
+    Changed {
+        /// The input's path.
+        path: PathBuf,
+        /// The row's number, from 1.
+        row: u64,
+    },
+}
+
+/// A near miss, as a message puts it.
+pub(super) struct Meant<'a>(pub(super) Option<&'a str>);
+
+impl fmt::Display for Meant<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(name) => write!(f, "; did you mean `{name}`?"),
+            None => Ok(()),
+        }
+    }
+}

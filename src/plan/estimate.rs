@@ -1,0 +1,111 @@
+//! How long a run takes when nothing but its limits slows it down.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::domain::{Action, Quota, Step};
+
+/// The limits of one account, each with its share already taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// The limit that every request of the account takes from; `None`: there is none.
+    pub account: Option<Quota>,
+    /// How requests are spread over that limit's span.
+    pub pacing: Pacing,
+    /// The limits of single endpoints.
+    pub steps: Vec<(Step, Quota)>,
+}
+
+/// How requests are spread over the span of an account's limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pacing {
+    /// Evenly, one after the other: other people work under the same limit.
+    Even,
+    /// As fast as the window allows.
+    Bursts,
+}
+
+/// The least time in which all of `rows`, how many of which action, can be sent under `limits`: the
+/// limit that takes longest decides, as all of them run at once. A purge is two requests.
+///
+/// It says nothing of the server's own slowness, of retries, nor of what batches save.
+pub fn time_at_limit(rows: &[(Action, u64)], limits: &Limits) -> Duration {
+    let mut requests: BTreeMap<Step, u64> = BTreeMap::new();
+    for (action, count) in rows {
+        for step in action.steps() {
+            let sum = requests.entry(*step).or_default();
+            *sum = sum.saturating_add(*count);
+        }
+    }
+    let all = requests
+        .values()
+        .fold(0_u64, |sum, n| sum.saturating_add(*n));
+    let of_account = limits.account.map(|quota| match limits.pacing {
+        Pacing::Even => paced(all, quota),
+        Pacing::Bursts => quota.time_for(all),
+    });
+    let of_steps = limits
+        .steps
+        .iter()
+        .map(|(step, quota)| quota.time_for(requests.get(step).copied().unwrap_or(0)));
+    of_steps.chain(of_account).max().unwrap_or(Duration::ZERO)
+}
+
+/// The time from the first of `requests` to the last, when they leave at even intervals.
+fn paced(requests: u64, quota: Quota) -> Duration {
+    let intervals = u128::from(requests.saturating_sub(1));
+    // At most 2^64 requests of 2^52 nanoseconds, which 128 bits hold.
+    let nanos = intervals * quota.span().as_nanos() / u128::from(quota.requests().get());
+    Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use rstest::rstest;
+
+    use super::{Limits, Pacing, paced, time_at_limit};
+    use crate::domain::{Action, Step};
+
+    fn limits(account: &str, pacing: Pacing) -> Limits {
+        Limits {
+            account: (!account.is_empty()).then(|| account.parse().unwrap()),
+            pacing,
+            steps: vec![(Step::PermanentlyDelete, "700/10m".parse().unwrap())],
+        }
+    }
+
+    #[rstest]
+    // Within every limit.
+    #[case(&[], "400/1m", Pacing::Even, 0)]
+    #[case(&[(Action::Delete, 1)], "400/1m", Pacing::Even, 0)]
+    #[case(&[(Action::PermanentlyDelete, 700)], "", Pacing::Even, 0)]
+    // The endpoint's window decides.
+    #[case(&[(Action::PermanentlyDelete, 701)], "", Pacing::Even, 600)]
+    #[case(&[(Action::PermanentlyDelete, 5000)], "400/1m", Pacing::Even, 4200)]
+    // The account's pace decides: two requests a purge.
+    #[case(&[(Action::Purge, 301)], "60/1m", Pacing::Even, 601)]
+    #[case(&[(Action::Delete, 301), (Action::Purge, 150)], "60/1m", Pacing::Even, 600)]
+    // Without pacing only whole spans count.
+    #[case(&[(Action::Delete, 400)], "400/1m", Pacing::Bursts, 0)]
+    #[case(&[(Action::Delete, 401)], "400/1m", Pacing::Bursts, 60)]
+    #[case(&[(Action::Delete, 1000)], "", Pacing::Even, 0)]
+    fn the_slowest_limit_decides(
+        #[case] rows: &[(Action, u64)],
+        #[case] account: &str,
+        #[case] pacing: Pacing,
+        #[case] secs: u64,
+    ) {
+        let time = time_at_limit(rows, &limits(account, pacing));
+        assert_eq!(time, Duration::from_secs(secs));
+    }
+
+    #[test]
+    fn no_number_of_requests_overflows() {
+        let quota = "1/31d".parse().unwrap();
+        assert!(paced(u64::MAX, quota) > Duration::from_hours(24 * 365));
+        let rows = [(Action::Purge, u64::MAX), (Action::Delete, u64::MAX)];
+        time_at_limit(&rows, &limits("1/31d", Pacing::Even));
+    }
+}

@@ -1,0 +1,315 @@
+//! A plan: what a run would do, summed up over all decisions.
+
+use std::collections::BTreeMap;
+
+use roaring::RoaringTreemap;
+use serde::Serialize;
+
+use crate::domain::{AccountName, Action, Outcome, Task, UserId};
+use crate::input::{Field, InputError, Mapping, Row, Source};
+
+use super::judge::{Decision, Ended};
+use super::planner::Planner;
+
+/// How many problems of one outcome a plan keeps word for word; of the others it keeps the count.
+/// The limit is per outcome, so that ten thousand duplicates do not hide one invalid row.
+pub const PROBLEMS_MAX: usize = 1_000;
+
+/// The fewest rows from which most failing their id check says anything about the column.
+const HINT_ROWS_MIN: u64 = 3;
+
+/// What a run over an input would do.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Plan {
+    /// The rows read. They are the sum of `to_delete`, `invalid`, `duplicate`, `protected` and
+    /// `done_before`.
+    pub rows: u64,
+    /// The rows that would be sent.
+    pub to_delete: u64,
+    /// The rows that cannot be sent.
+    pub invalid: u64,
+    /// The rows that stand earlier in the file.
+    pub duplicate: u64,
+    /// The rows that must not be sent.
+    pub protected: u64,
+    /// The rows that an earlier ledger shows as good.
+    pub done_before: u64,
+    /// The rows whose id had blanks taken off, whatever became of them.
+    pub trimmed: u64,
+    /// The rows that would be sent, summed up per account and action.
+    pub accounts: BTreeMap<AccountName, BTreeMap<Action, Group>>,
+    /// The numbers of the rows that would be sent, per account.
+    pub to_send: BTreeMap<AccountName, RoaringTreemap>,
+    /// The rows that are invalid, protected or duplicates, in the order of the file; at most
+    /// [`PROBLEMS_MAX`] of each outcome.
+    pub problems: Vec<Problem>,
+    /// How many rows more have problems.
+    pub problems_left_out: u64,
+    /// The rows whose id fails its provider's check, or is none.
+    ids_failed: u64,
+}
+
+/// The rows of one account and action that would be sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Group {
+    /// How many they are; never 0.
+    pub rows: u64,
+    /// The id of the first.
+    pub first: UserId,
+    /// The id of the last.
+    pub last: UserId,
+}
+
+/// A row that would not be sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    /// The line it begins on, from 1.
+    pub line: u64,
+    /// Its number, from 1.
+    pub row: u64,
+    /// `invalid`, `protected` or `duplicate`.
+    pub outcome: Outcome,
+    /// The name of the field that decided: `id`, `account`, `action`, `ref`, or `row` for the row
+    /// as a whole.
+    pub field: &'static str,
+    /// A stable word for the reason.
+    pub code: &'static str,
+    /// The reason and how to mend it, as a lower-case fragment. It repeats no cell's text.
+    pub reason: String,
+}
+
+impl Plan {
+    /// Reads `source` to its end and sums up what `planner` decides.
+    ///
+    /// # Errors
+    ///
+    /// The source cannot be read to its end.
+    pub fn of(source: &mut Source, planner: &mut Planner) -> Result<Self, InputError> {
+        Self::of_each(source, planner, |_| {})
+    }
+
+    /// Likewise, and shows `each` every decision in the order of the file.
+    ///
+    /// # Errors
+    ///
+    /// The source cannot be read to its end.
+    pub fn of_each(
+        source: &mut Source,
+        planner: &mut Planner,
+        mut each: impl FnMut(&Decision),
+    ) -> Result<Self, InputError> {
+        let mut plan = Self::default();
+        for row in source {
+            let row = row?;
+            let decision = planner.decide(&row);
+            plan.add(&row, &decision);
+            each(&decision);
+        }
+        Ok(plan)
+    }
+
+    /// Counts a row and what was decided of it.
+    pub fn add(&mut self, row: &Row, decision: &Decision) {
+        self.rows += 1;
+        self.trimmed += u64::from(row.content.as_ref().is_ok_and(|record| record.trimmed));
+        match decision {
+            Decision::Send(task) => self.add_task(task),
+            Decision::End(ended) => self.add_end(ended),
+        }
+    }
+
+    /// A word of warning if most ids fail their check, so that another column was meant; `None`:
+    /// most pass. `mapping` is the source's.
+    pub fn column_hint(&self, mapping: &Mapping) -> Option<String> {
+        if self.rows < HINT_ROWS_MIN || self.ids_failed * 2 <= self.rows {
+            return None;
+        }
+        let what = format!("{} of {} rows hold no valid id", self.ids_failed, self.rows);
+        Some(match &mapping.id {
+            Some(column) => format!(
+                "{what} in column `{column}`, so it may be the wrong one; name another with `--id-column`"
+            ),
+            None => format!(
+                "{what}, so this may be no list of ids; check the file, or name its format with `--format`"
+            ),
+        })
+    }
+
+    fn add_task(&mut self, task: &Task) {
+        self.to_delete += 1;
+        if !self.to_send.contains_key(&task.account) {
+            self.to_send
+                .insert(task.account.clone(), RoaringTreemap::new());
+            self.accounts.insert(task.account.clone(), BTreeMap::new());
+        }
+        if let Some(rows) = self.to_send.get_mut(&task.account) {
+            rows.insert(task.position.row);
+        }
+        let Some(groups) = self.accounts.get_mut(&task.account) else {
+            return;
+        };
+        groups
+            .entry(task.action)
+            .and_modify(|group| {
+                group.rows += 1;
+                group.last = task.id.clone();
+            })
+            .or_insert_with(|| Group {
+                rows: 1,
+                first: task.id.clone(),
+                last: task.id.clone(),
+            });
+    }
+
+    fn add_end(&mut self, ended: &Ended) {
+        let counter = match ended.outcome {
+            Outcome::Protected => &mut self.protected,
+            Outcome::Duplicate => &mut self.duplicate,
+            Outcome::DoneBefore => {
+                self.done_before += 1;
+                return;
+            }
+            // The judge ends rows in no other way.
+            Outcome::Invalid
+            | Outcome::Deleted
+            | Outcome::AlreadyGone
+            | Outcome::NotFound
+            | Outcome::Refused
+            | Outcome::Failed
+            | Outcome::InDoubt => &mut self.invalid,
+        };
+        *counter += 1;
+        let is_kept = *counter <= PROBLEMS_MAX as u64;
+        if ended.outcome == Outcome::Invalid && ended.field == Field::Id {
+            self.ids_failed += 1;
+        }
+        if !is_kept {
+            self.problems_left_out += 1;
+            return;
+        }
+        self.problems.push(Problem {
+            line: ended.position.line,
+            row: ended.position.row,
+            outcome: ended.outcome,
+            field: ended.field.name(),
+            code: ended.code,
+            reason: ended.reason.clone(),
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+    use std::fmt::Write as _;
+    use std::io::Write as _;
+    use std::sync::Arc;
+
+    use proptest::prelude::*;
+    use rstest::rstest;
+
+    use super::super::testing::policies;
+    use super::super::{Defaults, ForeignIds, Judge, ProtectList};
+    use super::{PROBLEMS_MAX, Plan, Planner};
+    use crate::domain::{AccountName, Action};
+    use crate::input::{Mapping, ReadOptions, Source};
+
+    fn plan(text: &str) -> (Plan, Mapping) {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+        let mut source = Source::open(file.path(), &ReadOptions::default()).unwrap();
+        let judge = Judge::try_new(
+            policies(),
+            &Defaults::default(),
+            ForeignIds::Refused,
+            ProtectList::default(),
+        );
+        let mut planner = Planner::new(Arc::new(judge.unwrap()), Arc::new(HashSet::new()));
+        let plan = Plan::of(&mut source, &mut planner).unwrap();
+        (plan, source.resolved().mapping.clone())
+    }
+
+    #[test]
+    fn a_plan_sums_up_what_was_decided() {
+        let (plan, _) = plan(
+            "id,account,action\n\
+             12,acme,purge\n 13 ,acme,purge\n12,acme,purge\n14,acme,delete\n\
+             5541,crm,delete\n5542,crm,delete\nx,acme,purge\n",
+        );
+        assert_eq!((plan.rows, plan.to_delete, plan.trimmed), (7, 4, 1));
+        assert_eq!((plan.invalid, plan.duplicate, plan.protected), (1, 1, 1));
+        let acme = &plan.accounts[&AccountName::new("acme")];
+        let purge = &acme[&Action::Purge];
+        assert_eq!(purge.rows, 2);
+        assert_eq!((purge.first.as_str(), purge.last.as_str()), ("12", "13"));
+        assert_eq!(acme[&Action::Delete].rows, 1);
+        let rows: Vec<u64> = plan.to_send[&AccountName::new("acme")].iter().collect();
+        assert_eq!(rows, [1, 2, 4]);
+        let problems: Vec<_> = plan
+            .problems
+            .iter()
+            .map(|problem| (problem.line, problem.row, problem.field, problem.code))
+            .collect();
+        assert_eq!(
+            problems,
+            [
+                (4, 3, "row", "duplicate"),
+                (6, 5, "id", "caller"),
+                (8, 7, "id", "not_digits"),
+            ]
+        );
+    }
+
+    #[test]
+    fn problems_over_the_limit_are_counted_and_hide_no_other_outcome() {
+        let mut text = "id,account,action\n".to_owned();
+        for _ in 0..PROBLEMS_MAX + 6 {
+            text.push_str("12,acme,purge\n");
+        }
+        text.push_str("x,acme,purge\n");
+        let (plan, _) = plan(&text);
+        assert_eq!(plan.duplicate, PROBLEMS_MAX as u64 + 5);
+        assert_eq!(plan.problems.len(), PROBLEMS_MAX + 1);
+        assert_eq!(plan.problems_left_out, 5);
+        assert_eq!(plan.problems[PROBLEMS_MAX].code, "not_digits");
+    }
+
+    #[rstest]
+    #[case(
+        "id,account,action\na,acme,purge\nb,acme,purge\n3,acme,purge\n",
+        Some(
+            "2 of 3 rows hold no valid id in column `id`, so it may be the wrong one; name another with `--id-column`"
+        )
+    )]
+    #[case(
+        "id,account,action\na,acme,purge\n2,acme,purge\n3,acme,purge\n4,acme,purge\n",
+        None
+    )]
+    #[case("id,account,action\na,acme,purge\n", None)]
+    #[case("id,account,action\n1,x,purge\n2,x,purge\n3,x,purge\n", None)]
+    fn most_ids_failing_hints_at_the_wrong_column(#[case] text: &str, #[case] hint: Option<&str>) {
+        let (plan, mapping) = plan(text);
+        assert_eq!(plan.column_hint(&mapping).as_deref(), hint);
+    }
+
+    proptest! {
+        #[test]
+        fn every_row_is_counted_once(
+            rows in prop::collection::vec(("[1-3]|x|554[12]", "acme|beta|crm|", "delete|purge|"), 0..60)
+        ) {
+            let mut text = "id,account,action\n".to_owned();
+            for (id, account, action) in &rows {
+                writeln!(text, "{id},{account},{action}").unwrap();
+            }
+            let (plan, _) = plan(&text);
+            prop_assert_eq!(plan.rows, rows.len() as u64);
+            let ends = plan.invalid + plan.duplicate + plan.protected + plan.done_before;
+            prop_assert_eq!(plan.to_delete + ends, plan.rows);
+            prop_assert_eq!(plan.problems.len() as u64, ends);
+            let groups = plan.accounts.values().flat_map(|groups| groups.values());
+            prop_assert_eq!(groups.map(|group| group.rows).sum::<u64>(), plan.to_delete);
+            let sent = plan.to_send.values().map(roaring::RoaringTreemap::len).sum::<u64>();
+            prop_assert_eq!(sent, plan.to_delete);
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! The rows a run still has to do, and each account's own way through the file to them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use roaring::RoaringTreemap;
+
+use crate::domain::{AccountName, Task};
+use crate::input::{Row, Source};
+
+use super::error::PlanError;
+use super::judge::{Decision, Judge};
+
+/// What earlier processes of the same run did to rows that have not ended. All by row number.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Earlier {
+    /// How many of its action's steps a row has behind it; a row that is not here has none.
+    pub steps_done: BTreeMap<u64, usize>,
+    /// The rows whose next step was sent and never answered.
+    pub in_doubt: RoaringTreemap,
+}
+
+/// The rows that are `planned` and have not `ended`.
+pub fn outstanding(planned: &RoaringTreemap, ended: &RoaringTreemap) -> RoaringTreemap {
+    planned - ended
+}
+
+/// The tasks of one account, in the order of the file.
+///
+/// It reads its own opened source, so that one account's pause never holds another up, and keeps
+/// one row at a time. Rows that are not its own it passes over without taking them apart; behind
+/// its last row it stops reading.
+///
+/// **Invariant**: it yields exactly its rows, once each, or ends in one error.
+#[derive(Debug)]
+pub struct Cursor {
+    source: Source,
+    judge: Arc<Judge>,
+    account: AccountName,
+    /// The rows still to come.
+    rows: RoaringTreemap,
+    earlier: Arc<Earlier>,
+}
+
+impl Cursor {
+    /// The tasks of `account` that stand in `rows` of `source`, which has just been opened. The
+    /// rows come from a [`Plan`](super::Plan) over the same file by the same `judge`, which has
+    /// sorted out the duplicates.
+    pub fn new(
+        source: Source,
+        judge: Arc<Judge>,
+        account: AccountName,
+        rows: RoaringTreemap,
+        earlier: Arc<Earlier>,
+    ) -> Self {
+        Self {
+            source,
+            judge,
+            account,
+            rows,
+            earlier,
+        }
+    }
+
+    /// How many tasks are still to come.
+    pub fn remaining(&self) -> u64 {
+        self.rows.len()
+    }
+
+    /// The next task; `None`: all have been yielded.
+    fn advance(&mut self) -> Result<Option<Task>, PlanError> {
+        // Bounded by the rows of the file.
+        while let Some(next) = self.rows.min() {
+            let Some(position) = self.source.advance()? else {
+                return Err(self.changed(next));
+            };
+            if position.row < next {
+                continue;
+            }
+            self.rows.remove(next);
+            let row = Row {
+                position,
+                content: self.source.content(),
+            };
+            return match self.judge.judge(&row) {
+                Decision::Send(task) if task.account == self.account => {
+                    Ok(Some(self.with_earlier(task)))
+                }
+                Decision::Send(_) | Decision::End(_) => Err(self.changed(next)),
+            };
+        }
+        Ok(None)
+    }
+
+    /// `task` with what earlier processes did to it. The last step counts as still to be done
+    /// until the row has an outcome: asking once more is safe, to take it for done is not.
+    fn with_earlier(&self, mut task: Task) -> Task {
+        let row = task.position.row;
+        let last_step = task.action.steps().len() - 1;
+        let steps_done = self.earlier.steps_done.get(&row).copied().unwrap_or(0);
+        task.steps_done = steps_done.min(last_step);
+        task.in_doubt = self.earlier.in_doubt.contains(row);
+        task
+    }
+
+    fn changed(&self, row: u64) -> PlanError {
+        PlanError::Changed {
+            path: self.source.path().to_owned(),
+            row,
+        }
+    }
+}
+
+impl Iterator for Cursor {
+    type Item = Result<Task, PlanError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let next = self.advance();
+        if next.is_err() {
+            self.rows.clear();
+        }
+        next.transpose()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+    use std::io::Write as _;
+    use std::sync::Arc;
+
+    use roaring::RoaringTreemap;
+    use tempfile::NamedTempFile;
+
+    use super::super::testing::policies;
+    use super::super::{Defaults, ForeignIds, Plan, Planner, ProtectList};
+    use super::{Cursor, Earlier, Judge, PlanError, outstanding};
+    use crate::domain::AccountName;
+    use crate::input::{ReadOptions, Source};
+
+    const INPUT: &str = "id,account,action\n\
+        11,acme,purge\n12,beta,delete\n13,acme,purge\n11,acme,purge\nx,acme,purge\n\
+        14,acme,delete\n15,beta,delete\n16,acme,purge\n";
+
+    fn file(text: &str) -> NamedTempFile {
+        let mut file = NamedTempFile::new().unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+        file
+    }
+
+    fn judge() -> Arc<Judge> {
+        let (defaults, protect) = (Defaults::default(), ProtectList::default());
+        Arc::new(Judge::try_new(policies(), &defaults, ForeignIds::Refused, protect).unwrap())
+    }
+
+    fn cursor(text: &str, account: &str, rows: RoaringTreemap, earlier: Earlier) -> Cursor {
+        let source = Source::open(file(text).path(), &ReadOptions::default()).unwrap();
+        let account = AccountName::new(account);
+        Cursor::new(source, judge(), account, rows, Arc::new(earlier))
+    }
+
+    fn planned(account: &str) -> RoaringTreemap {
+        let mut source = Source::open(file(INPUT).path(), &ReadOptions::default()).unwrap();
+        let mut planner = Planner::new(judge(), Arc::new(HashSet::new()));
+        let plan = Plan::of(&mut source, &mut planner).unwrap();
+        plan.to_send[&AccountName::new(account)].clone()
+    }
+
+    #[test]
+    fn each_account_gets_its_own_outstanding_rows_in_order() {
+        let ended = RoaringTreemap::from_iter([1, 2, 5]);
+        for (account, expected) in [("acme", [3, 6, 8].as_slice()), ("beta", &[7])] {
+            let rows = outstanding(&planned(account), &ended);
+            let cursor = cursor(INPUT, account, rows, Earlier::default());
+            assert_eq!(cursor.remaining(), expected.len() as u64);
+            let rows: Vec<u64> = cursor.map(|task| task.unwrap().position.row).collect();
+            assert_eq!(rows, expected);
+        }
+    }
+
+    #[test]
+    fn steps_done_and_doubt_are_filled_in() {
+        let earlier = Earlier {
+            steps_done: [(1, 1), (6, 1), (8, 2)].into(),
+            in_doubt: RoaringTreemap::from_iter([1, 3]),
+        };
+        let cursor = cursor(INPUT, "acme", planned("acme"), earlier);
+        let state: Vec<_> = cursor
+            .map(Result::unwrap)
+            .map(|task| (task.position.row, task.steps_done, task.in_doubt))
+            .collect();
+        // Row 6 is a plain delete, of which no step can be done while it has not ended.
+        let expected = [(1, 1, true), (3, 0, true), (6, 0, false), (8, 1, false)];
+        assert_eq!(state, expected);
+    }
+
+    #[test]
+    fn a_row_that_is_no_longer_what_was_planned_ends_the_cursor() {
+        for (text, changed_row) in [
+            (
+                "id,account,action\n11,acme,purge\n12,beta,delete\nx,acme,purge\n",
+                3,
+            ),
+            ("id,account,action\n11,beta,delete\n", 1),
+            ("id,account,action\n11,acme,purge\n", 3),
+        ] {
+            let mut cursor = cursor(text, "acme", planned("acme"), Earlier::default());
+            let error = cursor.find_map(Result::err);
+            assert!(
+                matches!(error, Some(PlanError::Changed { row, .. }) if row == changed_row),
+                "{error:?}"
+            );
+            assert!(cursor.next().is_none());
+        }
+    }
+
+    #[test]
+    fn a_cursor_can_be_handed_to_another_thread() {
+        fn is_send<T: Send + 'static>() {}
+        is_send::<Cursor>();
+    }
+}

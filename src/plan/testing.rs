@@ -1,0 +1,61 @@
+//! Accounts and rows that the tests of this module share.
+
+use crate::domain::{
+    AccountName, AccountPolicy, Action, IdProblem, Position, ProviderKind, Record, UserId,
+};
+use crate::input::Row;
+
+/// Takes digits, with or without the prefix of an export.
+fn check_id(text: &str) -> Result<UserId, IdProblem> {
+    let id = text.strip_prefix("zcrm_").unwrap_or(text);
+    if id.bytes().all(|b| b.is_ascii_digit()) {
+        Ok(UserId::new(id))
+    } else {
+        Err(IdProblem {
+            code: "not_digits",
+            reason: format!("`{text}` has other characters than digits"),
+        })
+    }
+}
+
+/// `acme` and `beta` at Zendesk, of which `acme` deletes by default, and `crm` at Zoho, whose ids
+/// begin with 554 and whose caller is 5541.
+pub(super) fn policies() -> Vec<AccountPolicy> {
+    let policy = |name: &str, provider, action| AccountPolicy {
+        name: AccountName::new(name),
+        provider,
+        action,
+        check_id,
+        caller: None,
+        id_prefix: None,
+    };
+    let mut crm = policy("crm", ProviderKind::Zoho, None);
+    crm.caller = Some(UserId::new("5541"));
+    crm.id_prefix = Some("554".to_owned());
+    vec![
+        policy("acme", ProviderKind::Zendesk, Some(Action::Delete)),
+        policy("beta", ProviderKind::Zendesk, None),
+        crm,
+    ]
+}
+
+/// The record of `id,account,action`, where a blank cell is none.
+pub(super) fn record(cells: &str) -> Record {
+    let mut cells = cells.split(',').map(str::to_owned);
+    let id = cells.next().unwrap_or_default();
+    let mut cell = || cells.next().filter(|cell| !cell.is_empty());
+    Record {
+        id,
+        account: cell(),
+        action: cell(),
+        ..Record::default()
+    }
+}
+
+/// The row of `id,account,action` at number `row`, below a header.
+pub(super) fn row(row: u64, cells: &str) -> Row {
+    Row {
+        position: Position { row, line: row + 1 },
+        content: Ok(record(cells)),
+    }
+}

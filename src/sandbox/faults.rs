@@ -1,0 +1,311 @@
+//! What goes wrong on purpose: by chance, from a seed, or planned for one user.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// One way in which a request goes wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fault {
+    /// The provider's own 500; nothing happens.
+    Error500,
+    /// The provider's own 503, at Zendesk with Retry-After; nothing happens.
+    Error503,
+    /// The provider's own 429, although its quota is not used up; nothing happens.
+    Throttle,
+    /// 200 with a page of HTML in the provider's place; nothing happens.
+    Html,
+    /// The connection is closed before anything happens.
+    Reset,
+    /// The connection is closed after it happened, without an answer.
+    ResetAfter,
+    /// It happens, but half of the answer's body is missing when the connection is closed.
+    Cut,
+    /// It happens, but the answer takes a minute.
+    Slow,
+}
+
+impl Fault {
+    /// Every fault, in the order texts list them.
+    pub const ALL: [Self; 8] = [
+        Self::Error500,
+        Self::Error503,
+        Self::Throttle,
+        Self::Html,
+        Self::Reset,
+        Self::ResetAfter,
+        Self::Cut,
+        Self::Slow,
+    ];
+
+    /// The name that texts and logs use.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Error500 => "error500",
+            Self::Error503 => "error503",
+            Self::Throttle => "throttle",
+            Self::Html => "html",
+            Self::Reset => "reset",
+            Self::ResetAfter => "reset-after",
+            Self::Cut => "cut",
+            Self::Slow => "slow",
+        }
+    }
+}
+
+/// How often what goes wrong, e.g. `error500=2%,reset-after=1%,seed=7`.
+///
+/// Faults hit deleting requests only, unless `reads=on`. Whether one does is drawn from the seed,
+/// the request and how often it came before, not from the order of arrival: a run repeats, however
+/// its requests race each other.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Faults {
+    /// How often each of [`Fault::ALL`] hits, from 0 to 1.
+    rates: [f64; Fault::ALL.len()],
+    seed: u64,
+    reads: bool,
+}
+
+/// Why a text is not [`Faults`].
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum FaultsError {
+    /// A part that says nothing known.
+    #[error(
+        "`{part}` is no fault; write e.g. `error500=2%`, with one of error500, error503, throttle, \
+         html, reset, reset-after, cut, slow, and perhaps `seed=7` or `reads=on`"
+    )]
+    Part {
+        /// The part.
+        part: String,
+    },
+    /// More would go wrong than is sent.
+    #[error("the faults of `{text}` add up to more than 100%")]
+    TooMany {
+        /// The text.
+        text: String,
+    },
+}
+
+impl Faults {
+    /// Whether requests that change nothing are hit as well.
+    pub(super) fn reads(&self) -> bool {
+        self.reads
+    }
+
+    /// What befalls the `occurrence`-th coming of the request `key`; `None`: nothing.
+    pub(super) fn draw(&self, key: &str, occurrence: u32) -> Option<Fault> {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&self.seed.to_le_bytes());
+        hasher.update(&occurrence.to_le_bytes());
+        hasher.update(key.as_bytes());
+        let mut seed = [0; 8];
+        seed.copy_from_slice(&hasher.finalize().as_bytes()[..8]);
+        let drawn = fastrand::Rng::with_seed(u64::from_le_bytes(seed)).f64();
+        let mut sum = 0.0;
+        Fault::ALL
+            .into_iter()
+            .zip(self.rates)
+            .find(|(_, rate)| {
+                sum += rate;
+                drawn < sum
+            })
+            .map(|(fault, _)| fault)
+    }
+
+    fn part(&mut self, part: &str) -> Option<()> {
+        let (name, value) = part.split_once('=')?;
+        let (name, value) = (name.trim(), value.trim());
+        if name == "seed" {
+            self.seed = value.parse().ok()?;
+        } else if name == "reads" {
+            self.reads = match value {
+                "on" | "yes" | "true" => true,
+                "off" | "no" | "false" => false,
+                _ => return None,
+            };
+        } else {
+            let index = Fault::ALL.iter().position(|fault| fault.name() == name)?;
+            let rate = match value.strip_suffix('%') {
+                Some(percent) => percent.trim().parse::<f64>().ok()? / 100.0,
+                None => value.parse().ok()?,
+            };
+            self.rates[index] = (0.0..=1.0).contains(&rate).then_some(rate)?;
+        }
+        Some(())
+    }
+}
+
+impl FromStr for Faults {
+    type Err = FaultsError;
+
+    fn from_str(text: &str) -> Result<Self, FaultsError> {
+        let mut faults = Self::default();
+        for part in text
+            .split(',')
+            .map(str::trim)
+            .filter(|part| !part.is_empty())
+        {
+            faults.part(part).ok_or_else(|| FaultsError::Part {
+                part: part.to_owned(),
+            })?;
+        }
+        // The small addend forgives what floats make of 50% + 30% + 20%.
+        if faults.rates.iter().sum::<f64>() > 1.0 + 1e-9 {
+            return Err(FaultsError::TooMany {
+                text: text.to_owned(),
+            });
+        }
+        Ok(faults)
+    }
+}
+
+impl fmt::Display for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (fault, rate) in Fault::ALL.into_iter().zip(self.rates) {
+            if rate > 0.0 {
+                write!(f, "{}={rate},", fault.name())?;
+            }
+        }
+        let reads = if self.reads { ",reads=on" } else { "" };
+        write!(f, "seed={}{reads}", self.seed)
+    }
+}
+
+/// A fault that surely befalls the next deleting requests for one user.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlannedFault {
+    /// The user's id, as requests name it.
+    pub user: String,
+    /// What befalls them.
+    pub fault: Fault,
+    /// How many requests.
+    pub times: u32,
+}
+
+/// Decides what befalls each request of a tenant.
+#[derive(Debug, Default)]
+pub(super) struct FaultPlan {
+    planned: Vec<PlannedFault>,
+    /// How often each request came, for [`Faults::draw`].
+    seen: HashMap<String, u32>,
+}
+
+impl FaultPlan {
+    /// How many planned faults and how many different requests are remembered.
+    const KEPT_MAX: usize = 1_000_000;
+
+    /// Adds a planned fault.
+    pub(super) fn plan(&mut self, fault: PlannedFault) {
+        if self.planned.len() < Self::KEPT_MAX {
+            self.planned.push(fault);
+        }
+    }
+
+    /// What befalls this coming of the request `key`, which is about `users`; `None`: nothing.
+    pub(super) fn next(&mut self, faults: &Faults, key: &str, users: &[String]) -> Option<Fault> {
+        let planned = self
+            .planned
+            .iter_mut()
+            .find(|planned| planned.times > 0 && users.contains(&planned.user));
+        if let Some(planned) = planned {
+            planned.times -= 1;
+            return Some(planned.fault);
+        }
+        if faults.rates.iter().all(|rate| *rate <= 0.0) {
+            return None;
+        }
+        if self.seen.len() >= Self::KEPT_MAX {
+            self.seen.clear();
+        }
+        let occurrence = self.seen.entry(key.to_owned()).or_default();
+        *occurrence += 1;
+        faults.draw(key, *occurrence)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::{Fault, FaultPlan, Faults, PlannedFault};
+
+    #[test]
+    fn the_text_names_rates_seed_and_reads() {
+        let faults: Faults = "error500=2%, reset-after=0.01,seed=7,reads=on"
+            .parse()
+            .unwrap();
+        assert_eq!(
+            faults.to_string(),
+            "error500=0.02,reset-after=0.01,seed=7,reads=on"
+        );
+        assert_eq!(faults.to_string().parse(), Ok(faults));
+        assert_eq!("".parse(), Ok(Faults::default()));
+    }
+
+    #[rstest]
+    #[case("error501=2%")]
+    #[case("reset")]
+    #[case("reset=120%")]
+    #[case("reset=-1%")]
+    #[case("reset=60%,cut=60%")]
+    #[case("seed=x")]
+    #[case("reads=maybe")]
+    fn anything_else_is_refused(#[case] text: &str) {
+        assert!(text.parse::<Faults>().is_err());
+    }
+
+    #[test]
+    fn every_fault_reads_back_by_its_name() {
+        for fault in Fault::ALL {
+            let json = serde_json::to_string(&fault).unwrap();
+            assert_eq!(json, format!("\"{}\"", fault.name()));
+        }
+    }
+
+    #[test]
+    fn faults_come_about_as_often_as_told_and_the_same_each_time() {
+        let faults: Faults = "error500=20%,cut=10%,seed=7".parse().unwrap();
+        let draw = || -> Vec<Option<Fault>> {
+            (0..2_000)
+                .map(|n| faults.draw(&format!("DELETE /{n}"), 1))
+                .collect()
+        };
+        let drawn = draw();
+        assert_eq!(drawn, draw());
+        let share = |fault| drawn.iter().filter(|hit| **hit == Some(fault)).count();
+        assert!((300..500).contains(&share(Fault::Error500)));
+        assert!((130..270).contains(&share(Fault::Cut)));
+        assert_eq!(share(Fault::Reset), 0);
+    }
+
+    #[test]
+    fn a_repeated_request_is_drawn_for_anew() {
+        let faults: Faults = "reset=50%,seed=1".parse().unwrap();
+        let mut plan = FaultPlan::default();
+        let drawn: Vec<_> = (0..64)
+            .map(|_| plan.next(&faults, "DELETE /1", &[]))
+            .collect();
+        assert!(drawn.contains(&None) && drawn.contains(&Some(Fault::Reset)));
+    }
+
+    #[test]
+    fn a_planned_fault_befalls_its_user_so_many_times() {
+        let mut plan = FaultPlan::default();
+        plan.plan(PlannedFault {
+            user: "1001".to_owned(),
+            fault: Fault::ResetAfter,
+            times: 2,
+        });
+        let none = Faults::default();
+        let mut next = |user: &str| plan.next(&none, "DELETE", &[user.to_owned()]);
+        assert_eq!(next("1002"), None);
+        assert_eq!(next("1001"), Some(Fault::ResetAfter));
+        assert_eq!(next("1001"), Some(Fault::ResetAfter));
+        assert_eq!(next("1001"), None);
+    }
+}

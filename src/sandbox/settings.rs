@@ -1,0 +1,306 @@
+//! What can be changed of a tenant while it runs: the weather, the limits, who the caller is.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::error::SandboxError;
+use super::faults::Faults;
+use super::latency::Latency;
+use super::text::{self, Span};
+use crate::domain::Quota;
+
+/// Everything that can be changed of a tenant while it runs.
+///
+/// In JSON every field may be left out, which leaves it as it is. Quotas are texts like `700/10m`,
+/// spans of time like `2s`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// How long answers take.
+    #[serde(with = "text")]
+    pub latency: Latency,
+    /// What goes wrong, and how often.
+    #[serde(with = "text")]
+    pub faults: Faults,
+    /// How quotas are counted.
+    pub quota_mode: QuotaMode,
+    /// Every quota's span, every job's and every retention's time is divided by this.
+    pub scale_limits: f64,
+    /// How long access tokens truly live, whatever `expires_in` says; `None`: as long as it says.
+    pub token_lifetime: Option<Span>,
+    /// What concerns Zendesk Support.
+    pub zendesk: ZendeskSettings,
+    /// What concerns Sunshine Conversations.
+    pub sunco: SuncoSettings,
+    /// What concerns Zoho CRM.
+    pub zoho: ZohoSettings,
+}
+
+/// How a quota's span is laid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum QuotaMode {
+    /// No span of that length, wherever it begins, holds more.
+    #[default]
+    Rolling,
+    /// Spans are laid end to end from the epoch on; each begins with the full quota.
+    Fixed,
+}
+
+/// What concerns Zendesk Support.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ZendeskSettings {
+    /// The account's limit, for every request under `/api/v2`.
+    #[serde(with = "text")]
+    pub quota: Quota,
+    /// The limit of permanent deletions.
+    #[serde(with = "text")]
+    pub permanent_quota: Quota,
+    /// How many jobs may be queued or running.
+    pub job_limit: u32,
+    /// Whether jobs end as `failed`, with no results and nothing done.
+    pub jobs_fail: bool,
+    /// Every so many result items of a job, one is missing although the job did it; 0: none.
+    pub job_items_missing_every: u32,
+    /// How long after a permanent deletion the user's name still stands.
+    pub rename_delay: Span,
+    /// The user whose credentials are used.
+    pub caller_id: u64,
+    /// What that user may do.
+    pub caller_role: ZendeskCaller,
+}
+
+/// What the caller may do at Zendesk Support.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ZendeskCaller {
+    /// Everything.
+    Admin,
+    /// An agent whose custom role lets it manage users: everything but `destroy_many`.
+    AgentManagingUsers,
+    /// Reading only.
+    Agent,
+    /// Only asking who it is.
+    EndUser,
+}
+
+/// What concerns Sunshine Conversations.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SuncoSettings {
+    /// The app's limit. The vendor publishes no number; this one is made up.
+    #[serde(with = "text")]
+    pub quota: Quota,
+    /// The scope of the key: `app`, `account`, `integration`, or another that may do nothing here.
+    pub key_scope: String,
+}
+
+/// What concerns Zoho CRM.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ZohoSettings {
+    /// The org's credits, one per request.
+    #[serde(with = "text")]
+    pub credits: Quota,
+    /// How many access tokens one refresh token gives.
+    #[serde(with = "text")]
+    pub token_quota: Quota,
+    /// How many requests may be under way at once.
+    pub concurrency: u32,
+    /// What kind of org it is.
+    pub org: ZohoOrg,
+    /// What the caller may do.
+    pub rights: ZohoRights,
+    /// The scopes of the refresh token.
+    pub scopes: Vec<String>,
+    /// Once more users than this were deleted, the org lets no more be deleted; `None`: no cap.
+    pub deletion_cap: Option<u32>,
+    /// Whether deleted users can be read (as deleted); else reading one answers 204.
+    pub deleted_readable: bool,
+    /// The user whose refresh token it is.
+    pub caller_id: String,
+}
+
+/// What kind of org a Zoho tenant is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ZohoOrg {
+    /// One in production.
+    Production,
+    /// A sandbox, where users cannot be deleted.
+    Sandbox,
+}
+
+/// What the caller may do at Zoho CRM.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ZohoRights {
+    /// Delete users.
+    Full,
+    /// The profile lacks `Crm_Implied_Manage_Users`: `NO_PERMISSION`.
+    NoManageUsers,
+    /// The profile lacks `Crm_Implied_Api_Access`: `NO_PERMISSION`, whatever is asked.
+    NoApiAccess,
+    /// The user's privilege does not suffice: `AUTHORIZATION_FAILED`.
+    NoPrivilege,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            latency: Latency::default(),
+            faults: Faults::default(),
+            quota_mode: QuotaMode::default(),
+            scale_limits: 1.0,
+            token_lifetime: None,
+            zendesk: ZendeskSettings::default(),
+            sunco: SuncoSettings::default(),
+            zoho: ZohoSettings::default(),
+        }
+    }
+}
+
+impl Default for ZendeskSettings {
+    fn default() -> Self {
+        Self {
+            quota: quota("700/1m"),
+            permanent_quota: quota("700/10m"),
+            job_limit: 30,
+            jobs_fail: false,
+            job_items_missing_every: 0,
+            rename_delay: Span::default(),
+            caller_id: 361_808_000_001,
+            caller_role: ZendeskCaller::Admin,
+        }
+    }
+}
+
+impl Default for SuncoSettings {
+    fn default() -> Self {
+        Self {
+            quota: quota("1000/1m"),
+            key_scope: "app".to_owned(),
+        }
+    }
+}
+
+impl Default for ZohoSettings {
+    fn default() -> Self {
+        Self {
+            credits: quota("5000/1d"),
+            token_quota: quota("10/10m"),
+            concurrency: 5,
+            org: ZohoOrg::Production,
+            rights: ZohoRights::Full,
+            scopes: vec![
+                "ZohoCRM.users.ALL".to_owned(),
+                "ZohoCRM.org.READ".to_owned(),
+            ],
+            deletion_cap: None,
+            deleted_readable: true,
+            caller_id: "5725767000000411001".to_owned(),
+        }
+    }
+}
+
+#[expect(
+    clippy::expect_used,
+    reason = "the texts stand in this file, and a test reads them all"
+)]
+fn quota(text: &str) -> Quota {
+    text.parse().expect("a quota of this file")
+}
+
+impl Settings {
+    /// The greatest scale taken: a day becomes less than a second.
+    pub const SCALE_MAX: f64 = 1e6;
+
+    /// These settings with what `change` names replaced, field by field.
+    pub(super) fn changed(&self, change: Value) -> Result<Self, SandboxError> {
+        let json = |source| SandboxError::Json {
+            what: "the settings",
+            source,
+        };
+        let mut all = serde_json::to_value(self).map_err(json)?;
+        merge(&mut all, change);
+        let settings: Self = serde_json::from_value(all).map_err(json)?;
+        settings.checked()
+    }
+
+    /// These settings, if they make sense.
+    pub(super) fn checked(self) -> Result<Self, SandboxError> {
+        let scale = self.scale_limits;
+        if !(scale > 0.0 && scale <= Self::SCALE_MAX) {
+            return Err(SandboxError::Setting {
+                setting: "scale_limits",
+                value: scale.to_string(),
+                hint: "write a number above 0 and up to 1000000",
+            });
+        }
+        Ok(self)
+    }
+}
+
+/// Lays `change` over `all`, going down into objects both have.
+fn merge(all: &mut Value, change: Value) {
+    match (all, change) {
+        (Value::Object(all), Value::Object(change)) => {
+            for (key, value) in change {
+                merge(all.entry(key).or_insert(Value::Null), value);
+            }
+        }
+        (all, change) => *all = change,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use serde_json::{Value, json};
+
+    use super::{QuotaMode, Settings, ZendeskCaller};
+    use crate::sandbox::text::Span;
+
+    #[test]
+    fn the_defaults_survive_being_written_and_read() {
+        let settings = Settings::default();
+        let json = serde_json::to_value(&settings).unwrap();
+        assert_eq!(serde_json::from_value::<Settings>(json).unwrap(), settings);
+    }
+
+    #[test]
+    fn a_change_replaces_what_it_names_and_nothing_else() {
+        let before = Settings::default();
+        let after = before
+            .changed(json!({
+                "latency": "20ms..40ms",
+                "quota_mode": "fixed",
+                "token_lifetime": "2s",
+                "zendesk": {"quota": "3/1m", "caller_role": "agent-managing-users"},
+            }))
+            .unwrap();
+        assert_eq!(after.latency.to_string(), "20ms..40ms");
+        assert_eq!(after.quota_mode, QuotaMode::Fixed);
+        assert_eq!(after.token_lifetime, Some(Span::from_millis(2_000)));
+        assert_eq!(after.zendesk.quota.to_string(), "3/1m");
+        assert_eq!(after.zendesk.caller_role, ZendeskCaller::AgentManagingUsers);
+        assert_eq!(
+            after.zendesk.permanent_quota,
+            before.zendesk.permanent_quota
+        );
+        assert_eq!(after.zoho, before.zoho);
+        let again = after.changed(json!({"token_lifetime": null})).unwrap();
+        assert_eq!(again.token_lifetime, None);
+    }
+
+    #[rstest]
+    #[case(json!({"latencies": "1s"}))]
+    #[case(json!({"zendesk": {"quota": "none"}}))]
+    #[case(json!({"scale_limits": 0.0}))]
+    #[case(json!({"scale_limits": 1e9}))]
+    #[case(json!([]))]
+    fn a_change_that_makes_no_sense_is_refused(#[case] change: Value) {
+        assert!(Settings::default().changed(change).is_err());
+    }
+}

@@ -1,0 +1,1 @@
+//! Every documented answer, by table.

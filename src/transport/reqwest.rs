@@ -1,0 +1,124 @@
+//! The real transport, over `reqwest`.
+
+use std::error::Error as _;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use url::{Host, Url};
+
+use super::{BODY_BYTES_MAX, Failure, REPLY_TIME_MAX, Transport, TransportError};
+use crate::provider::{Reply, Request};
+
+/// The longest a connection, TLS included, may take to stand.
+const CONNECT_TIME_MAX: Duration = Duration::from_secs(15);
+
+/// Idle connections are closed after this time: shorter than what load balancers grant (often 60
+/// seconds), so that a request rarely leaves on a connection the server is just closing, which
+/// would leave it in doubt.
+const IDLE_TIME_MAX: Duration = Duration::from_secs(30);
+
+/// Carries requests over the network.
+#[derive(Debug, Clone)]
+pub struct ReqwestTransport {
+    /// For the providers: HTTPS only, through the system's proxy if there is one.
+    outward: reqwest::Client,
+    /// For loopback: plain HTTP allowed, never through a proxy.
+    loopback: reqwest::Client,
+}
+
+impl ReqwestTransport {
+    /// A transport with its own connection pools.
+    ///
+    /// # Errors
+    ///
+    /// When the TLS backend or the system's proxy settings cannot be used.
+    pub fn new() -> Result<Self, TransportError> {
+        let base = || {
+            reqwest::Client::builder()
+                .user_agent(concat!("userpurge/", env!("CARGO_PKG_VERSION")))
+                .redirect(reqwest::redirect::Policy::none())
+                .referer(false)
+                .connect_timeout(CONNECT_TIME_MAX)
+                .timeout(REPLY_TIME_MAX)
+                .pool_idle_timeout(IDLE_TIME_MAX)
+        };
+        Ok(Self {
+            outward: base().https_only(true).build().map_err(told)?,
+            loopback: base().no_proxy().build().map_err(told)?,
+        })
+    }
+
+    async fn exchange(&self, request: Request) -> Result<Reply, TransportError> {
+        let client = if is_loopback(&request.url) {
+            &self.loopback
+        } else {
+            &self.outward
+        };
+        let mut builder = client
+            .request(request.method, request.url)
+            .headers(request.headers);
+        if let Some(body) = request.body {
+            builder = builder.body(body);
+        }
+        let mut response = builder.send().await.map_err(told)?;
+        let status = response.status().as_u16();
+        let headers = std::mem::take(response.headers_mut());
+        let mut body = BytesMut::new();
+        while let Some(chunk) = response.chunk().await.map_err(told)? {
+            if body.len() + chunk.len() > BODY_BYTES_MAX {
+                let reason = format!("it has more than {BODY_BYTES_MAX} bytes");
+                return Err(TransportError {
+                    failure: Failure::TooLarge,
+                    reason,
+                });
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Reply {
+            status,
+            headers,
+            body: body.freeze(),
+        })
+    }
+}
+
+impl Transport for ReqwestTransport {
+    fn send(&self, request: Request) -> BoxFuture<'_, Result<Reply, TransportError>> {
+        self.exchange(request).boxed()
+    }
+}
+
+/// Whether `url` names this machine.
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(Host::Ipv6(ip)) => ip.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => false,
+    }
+}
+
+/// What a `reqwest` error means, with the innermost reason and without the URL.
+fn told(error: reqwest::Error) -> TransportError {
+    let error = error.without_url();
+    let mut reason = error.to_string();
+    let mut certificate = false;
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        reason = inner.to_string();
+        certificate |= reason.contains("certificate");
+        cause = inner.source();
+    }
+    let failure = if certificate {
+        Failure::Certificate
+    } else if error.is_connect() || error.is_builder() {
+        Failure::Connect
+    } else if error.is_timeout() {
+        Failure::TimedOut
+    } else {
+        Failure::Broken
+    };
+    TransportError { failure, reason }
+}

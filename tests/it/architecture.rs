@@ -1,0 +1,169 @@
+//! The module map of `src/lib.rs`, held against the sources: who may import whom.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The modules and what each may import. `cli` sees everything.
+const MAY_IMPORT: [(&str, &[&str]); 11] = [
+    ("domain", &[]),
+    ("input", &["domain"]),
+    ("ledger", &["domain"]),
+    ("progress", &["domain"]),
+    ("sandbox", &["domain"]),
+    ("provider", &["domain"]),
+    ("config", &["domain", "provider"]),
+    ("transport", &["domain", "provider"]),
+    ("plan", &["domain", "input", "ledger"]),
+    ("pipeline", &["domain", "provider", "transport"]),
+    ("report", &["domain", "ledger"]),
+];
+
+/// Crates that only some modules may know.
+const CRATES: [(&str, &[&str]); 6] = [
+    ("reqwest::", &["transport"]),
+    ("axum::", &["sandbox"]),
+    ("clap::", &["cli"]),
+    ("governor::", &["pipeline"]),
+    ("indicatif::", &["progress"]),
+    ("miette::", &["config", "cli"]),
+];
+
+fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+/// The code of a file, comments and its unit tests left out.
+fn code(path: &Path) -> String {
+    let text = fs::read_to_string(path).unwrap();
+    let text = text.split("#[cfg(test)]\nmod ").next().unwrap();
+    let lines = text
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("//"));
+    lines.fold(String::new(), |mut code, line| {
+        writeln!(code, "{line}").unwrap();
+        code
+    })
+}
+
+/// The modules that `code` imports from this crate, `use crate::{a, b}` taken apart.
+fn imported(code: &str) -> Vec<String> {
+    let mut modules = Vec::new();
+    for (at, _) in code.match_indices("crate::") {
+        let rest = &code[at + "crate::".len()..];
+        let names = match rest.strip_prefix('{') {
+            Some(list) => {
+                let mut depth = 1;
+                let mut top = String::new();
+                for c in list.chars() {
+                    match c {
+                        '{' => depth += 1,
+                        '}' => depth -= 1,
+                        _ if depth == 1 => top.push(c),
+                        _ => {}
+                    }
+                    if depth == 0 {
+                        break;
+                    }
+                }
+                top
+            }
+            None => rest.to_owned(),
+        };
+        let many = rest.starts_with('{');
+        for name in names.split(',').take(if many { usize::MAX } else { 1 }) {
+            let name: String = name
+                .trim()
+                .chars()
+                .take_while(|c| c.is_alphanumeric() || *c == '_')
+                .collect();
+            modules.push(name);
+        }
+    }
+    modules
+}
+
+#[test]
+fn every_module_imports_only_what_the_map_allows() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut wrong = String::new();
+    let mut seen = 0;
+    for (module, allowed) in MAY_IMPORT {
+        let mut files = Vec::new();
+        sources(&root.join(module), &mut files);
+        assert!(!files.is_empty(), "{module} has sources");
+        for file in files
+            .iter()
+            .filter(|file| !file.components().any(|it| it.as_os_str() == "tests"))
+        {
+            seen += 1;
+            let code = code(file);
+            for other in imported(&code) {
+                let known = MAY_IMPORT.iter().any(|(name, _)| *name == other) || other == "cli";
+                if known && other != module && !allowed.contains(&other.as_str()) {
+                    writeln!(wrong, "{}: {module} imports {other}", file.display()).unwrap();
+                }
+            }
+            for (name, modules) in CRATES {
+                let uses = code.lines().any(|line| {
+                    line.trim_start().starts_with(&format!("use {name}"))
+                        || line.contains(&format!(" {name}"))
+                });
+                if uses && !modules.contains(&module) {
+                    writeln!(wrong, "{}: {module} knows {name}", file.display()).unwrap();
+                }
+            }
+        }
+    }
+    assert!(seen > 40, "only {seen} files were read");
+    assert!(wrong.is_empty(), "forbidden imports:\n{wrong}");
+}
+
+#[test]
+fn every_module_says_what_it_is_for() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    sources(&root, &mut files);
+    for file in files {
+        let text = fs::read_to_string(&file).unwrap();
+        assert!(
+            text.starts_with("//! "),
+            "{} has no module docs",
+            file.display()
+        );
+    }
+}
+
+#[test]
+fn the_top_level_is_as_the_user_fixed_it() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut names: Vec<String> = fs::read_dir(root)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| !name.starts_with('.') && name != "target")
+        .collect();
+    names.sort();
+    let fixed = [
+        "Cargo.lock",
+        "Cargo.toml",
+        "Makefile",
+        "README.md",
+        "fixtures",
+        "src",
+        "tests",
+    ];
+    assert_eq!(names, fixed);
+}
+
+#[test]
+fn an_import_list_is_taken_apart() {
+    let code = "use crate::{domain::{Action, Step}, ledger};\nuse crate::plan::Plan;";
+    assert_eq!(imported(code), ["domain", "ledger", "plan"]);
+}
