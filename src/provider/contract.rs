@@ -36,6 +36,12 @@ pub trait Provider: Send + Sync + fmt::Debug {
     fn identified(&self, access: &Access, reply: &Reply) -> Result<Identity, Verdict>;
 
     /// The deleting request of `step` for `id`.
+    ///
+    /// # Panics
+    ///
+    /// For a step that none of this provider's actions has, and for an id that
+    /// [`Provider::check_id`] would refuse and that would change the request's address: better no
+    /// request than a wrong one.
     fn step(&self, access: &Access, step: Step, id: &UserId) -> Request;
 
     /// What the answer to [`Provider::step`] means.

@@ -77,6 +77,17 @@ impl Detail {
     }
 }
 
+/// A name or a role as it may be shown: on one line, without what moves a terminal's cursor, cut.
+/// It may name a person, so it is never kept.
+pub(super) fn shown(text: &str) -> String {
+    let visible: String = text
+        .chars()
+        .take(READ_CHARS_MAX)
+        .filter_map(visible)
+        .collect();
+    cut(&visible.split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
 /// A code is one word of letters, digits and a few signs.
 fn is_code(text: &str) -> bool {
     (1..=Detail::CODE_CHARS_MAX).contains(&text.len())
@@ -119,6 +130,13 @@ fn cut(text: &str) -> String {
         return text.to_owned();
     }
     let mut kept: String = text.chars().take(Detail::MESSAGE_CHARS_MAX - 1).collect();
+    // Half a mask looks like a strange address; none is left.
+    if let Some(at) = kept.rfind('@')
+        && !kept[at..].starts_with("@***")
+        && let Some(start) = kept[..at].strip_suffix("***").map(str::len)
+    {
+        kept.truncate(start);
+    }
     kept.push('…');
     kept
 }
@@ -165,7 +183,7 @@ mod tests {
     use proptest::prelude::*;
     use rstest::rstest;
 
-    use super::{Detail, MASK};
+    use super::{Detail, MASK, shown};
 
     fn message(text: &str) -> String {
         Detail::said(None, Some(text)).message.unwrap_or_default()
@@ -194,6 +212,12 @@ mod tests {
     }
 
     #[test]
+    fn a_cut_leaves_no_half_of_a_mask() {
+        let kept = message(&format!("{} jane@example.com and more", "x".repeat(194)));
+        assert_eq!(kept, format!("{} …", "x".repeat(194)));
+    }
+
+    #[test]
     fn an_address_across_the_reading_limit_leaves_no_half() {
         let text = format!(
             "{} {}jane.doe@example.com",
@@ -201,6 +225,12 @@ mod tests {
             "x".repeat(190)
         );
         assert!(!message(&text).contains("jane"), "{}", message(&text));
+    }
+
+    #[test]
+    fn what_is_shown_moves_no_cursor() {
+        assert_eq!(shown("Jane\u{1b}[2J\r\n Doe\u{202e}"), "Jane [2J Doe");
+        assert_eq!(shown(&"@".repeat(300)).chars().count(), 200);
     }
 
     #[rstest]

@@ -25,12 +25,24 @@ pub(super) fn life_secs(answer: &Object, name: &str) -> Option<Duration> {
     Some(Duration::from_secs(secs).min(LIFE_MAX))
 }
 
-/// What an answer without a token says: `error` and `error_description`.
-pub(super) fn refusal(answer: &Object) -> Detail {
+/// What an answer without a token says: `error` and `error_description`; `None`: neither.
+pub(super) fn refusal(answer: &Object) -> Option<Detail> {
     let message = ["error_description", "description", "message"]
         .into_iter()
         .find_map(|name| text(answer, name));
-    Detail::said(text(answer, "error"), message)
+    let said = Detail::said(text(answer, "error"), message);
+    (!said.is_empty()).then_some(said)
+}
+
+/// The words for an answer in JSON that says neither token nor error: it is no provider's.
+pub(super) fn neither(reply: &Reply) -> TokenRefused {
+    TokenRefused::Later(Detail::ours(
+        "no_token",
+        format!(
+            "HTTP {} with JSON that holds neither a token nor an error",
+            reply.status
+        ),
+    ))
 }
 
 /// What an answer means that is no JSON object: only redirects and addresses that do not exist

@@ -13,12 +13,14 @@
 //! - Where an answer alone cannot say (a refusal that may mean "deleted already"), it returns
 //!   [`Verdict::Look`]; the pipeline then sends [`Provider::look`] and settles with
 //!   [`RowEnd::after_look`].
-//! - Every request goes to the base in the [`Access`], never to an address found in an answer.
+//! - Every request goes to the base in the [`Access`], never to an address found in an answer. The
+//!   one exception is a token's answer that says where its API is (Zoho): it is held against a
+//!   list of that provider's own hosts first.
 //! - A [`Detail`] holds the provider's code and fixed text only, cut, with addresses masked.
 //!
 //! # Code map
 //!
-//! [`build`] turns an account's settings into its provider. Each provider has a folder: `ids` is
+//! [`build()`] turns an account's settings into its provider. Each provider has a folder: `ids` is
 //! the rule for user ids, `requests` what is sent, `judge` what an answer to a deletion means,
 //! `reads` what an answer to a question means, `token` how tokens are had, `provider` the seam.
 //! What they share lies beside them: `address` (URLs that stay what they are), `authorization`,

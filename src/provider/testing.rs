@@ -2,8 +2,13 @@
 
 use ::http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::{Detail, Moment, Reply, RowEnd, Verdict};
-use crate::domain::StopKind;
+use proptest::prelude::*;
+use secrecy::ExposeSecret;
+
+use super::{
+    Access, Detail, Identity, Moment, Provider, Reply, RowEnd, Seen, Token, TokenRefused, Verdict,
+};
+use crate::domain::{Step, StopKind, UserId};
 
 /// Headers from `name: value` pairs with ` | ` between.
 pub(super) fn headers(lines: &str) -> HeaderMap {
@@ -63,4 +68,264 @@ fn end_told(end: RowEnd) -> &'static str {
 fn stop_told(kind: StopKind) -> String {
     let json = serde_json::to_string(&kind).unwrap();
     json.trim_matches('"').to_owned()
+}
+
+/// One line of a table of replies under `fixtures/replies/`.
+#[derive(Debug, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Row {
+    /// What the row shows.
+    name: String,
+    /// A step's name, or `look`, `identity`, `roles` or `token`.
+    ask: String,
+    /// The user asked for; the table's usual one if absent.
+    #[serde(default)]
+    id: Option<String>,
+    status: u16,
+    #[serde(default)]
+    headers: String,
+    /// The body as JSON; or `text`.
+    #[serde(default)]
+    body: Option<serde_json::Value>,
+    #[serde(default)]
+    text: String,
+    /// What it means, as [`told`] and its like tell it.
+    means: String,
+    /// The detail's code.
+    #[serde(default)]
+    code: Option<String>,
+    /// The detail's message; absent: it is ours, and not compared.
+    #[serde(default)]
+    message: Option<String>,
+}
+
+/// Runs every row of `table` through `provider`, and tells all that differ at once.
+pub(super) fn check_replies(provider: &dyn Provider, base: &str, usual_id: &str, table: &str) {
+    let rows: Vec<Row> = serde_json::from_str(table).unwrap();
+    let access = access(base);
+    let wrong: Vec<String> = rows
+        .iter()
+        .filter_map(|row| {
+            let body = match &row.body {
+                Some(body) => body.to_string(),
+                None => row.text.clone(),
+            };
+            let reply = reply(row.status, &row.headers, body);
+            let id = UserId::new(row.id.as_deref().unwrap_or(usual_id));
+            let (means, detail) = answer(provider, &access, &row.ask, &id, &reply);
+            let same = means == row.means
+                && detail.code == row.code
+                && (row.message.is_none() || detail.message == row.message);
+            (!same).then(|| format!("{}\n  is:   {means} {detail:?}\n  want: {row:?}", row.name))
+        })
+        .collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(rows.len() > 20, "the table is read whole");
+}
+
+fn answer(
+    provider: &dyn Provider,
+    access: &Access,
+    ask: &str,
+    id: &UserId,
+    reply: &Reply,
+) -> (String, Detail) {
+    let failed = |verdict: Verdict| (told(&verdict), detail(&verdict).clone());
+    let fine = |means: String| (means, Detail::default());
+    match ask {
+        "look" => provider
+            .looked(id, reply)
+            .map_or_else(failed, |seen| fine(seen_told(&seen))),
+        "identity" => provider
+            .identified(access, reply)
+            .map_or_else(failed, |identity| fine(identity_told(&identity))),
+        "roles" => provider
+            .roles()
+            .unwrap()
+            .protected(reply)
+            .map_or_else(failed, |roles| fine(roles_told(&roles))),
+        "token" => match provider.minted(reply) {
+            Ok(token) => fine(token_told(&token)),
+            Err(TokenRefused::Rejected(detail)) => ("rejected".to_owned(), detail),
+            Err(TokenRefused::Later(detail)) => ("later".to_owned(), detail),
+        },
+        step => failed(provider.judge(step_named(step), id, reply)),
+    }
+}
+
+/// An access to `base`.
+pub(super) fn access(base: &str) -> Access {
+    Access {
+        base: base.parse().unwrap(),
+        authorization: HeaderValue::from_static("Bearer t"),
+    }
+}
+
+/// The step of that name.
+pub(super) fn step_named(name: &str) -> Step {
+    STEPS
+        .into_iter()
+        .find(|step| step.name() == name)
+        .unwrap_or_else(|| panic!("no step {name}"))
+}
+
+/// Every step.
+pub(super) const STEPS: [Step; 3] = [
+    Step::Delete,
+    Step::PermanentlyDelete,
+    Step::DeletePersonalInformation,
+];
+
+/// How a user was seen, in a few words.
+pub(super) fn seen_told(seen: &Seen) -> String {
+    match seen {
+        Seen::Standing { role: None } => "standing".to_owned(),
+        Seen::Standing { role: Some(role) } => format!("standing {role}"),
+        Seen::SoftDeleted => "soft-deleted".to_owned(),
+        Seen::Gone => "gone".to_owned(),
+        Seen::Unknown => "unknown".to_owned(),
+    }
+}
+
+fn identity_told(identity: &Identity) -> String {
+    let caller = identity.caller.as_ref().map_or("nobody", UserId::as_str);
+    let or_dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
+    format!(
+        "{caller} at {} name {} role {} prefix {} lacks {}",
+        identity.tenant,
+        or_dash(&identity.name),
+        or_dash(&identity.role),
+        or_dash(&identity.id_prefix),
+        identity.lacks.len()
+    )
+}
+
+fn roles_told(roles: &[(UserId, String)]) -> String {
+    let roles: Vec<String> = roles
+        .iter()
+        .map(|(id, role)| format!("{id}={role}"))
+        .collect();
+    roles.join(" ")
+}
+
+fn token_told(token: &Token) -> String {
+    let life = token.expires_in.map_or_else(
+        || "for ever".to_owned(),
+        |life| format!("{}s", life.as_secs()),
+    );
+    let base = token
+        .api_base
+        .as_ref()
+        .map_or_else(String::new, |base| format!(" at {base}"));
+    format!("{} {life}{base}", token.secret.expose_secret())
+}
+
+/// The bodies that every status is tried with.
+const BODIES: [(&str, &str); 3] = [
+    ("empty", ""),
+    ("html", "<html><body>Sorry</body></html>"),
+    ("json", "{\"hello\":\"world\"}"),
+];
+
+/// What `ask` makes of every status from 100 to 599 with no body, a page and unknown JSON: runs of
+/// statuses that mean the same, a line each.
+pub(super) fn every_status(means: impl Fn(&Reply) -> String) -> String {
+    let mut lines = Vec::new();
+    for (name, body) in BODIES {
+        let mut runs: Vec<(u16, u16, String)> = Vec::new();
+        for status in 100..=599 {
+            let meaning = means(&reply(status, "", body));
+            match runs.last_mut() {
+                Some((_, last, same)) if *same == meaning => *last = status,
+                _ => runs.push((status, status, meaning)),
+            }
+        }
+        lines.extend(runs.into_iter().map(|(first, last, meaning)| {
+            let span = if first == last {
+                format!("{first}")
+            } else {
+                format!("{first}-{last}")
+            };
+            format!("{name:<5} {span:<7} {meaning}")
+        }));
+    }
+    lines.join("\n")
+}
+
+/// Any JSON value: words that providers use as keys and texts, nested a little, so that a random
+/// body comes near the real ones.
+pub(super) fn any_json() -> impl Strategy<Value = serde_json::Value> {
+    let leaf = prop_oneof![
+        Just(serde_json::Value::Null),
+        any::<bool>().prop_map(Into::into),
+        any::<u64>().prop_map(Into::into),
+        Just(35_436.into()),
+        Just(4_876_876_000_000_225_001_u64.into()),
+        prop::sample::select(vec![
+            "35436",
+            "4876876000000225001",
+            "SUCCESS",
+            "success",
+            "error",
+            "PERMISSION_DENIED",
+            "RecordNotFound",
+            "user_not_found",
+            "jane.doe@example.com is requester on 2 tickets",
+            "Jane Doe <jane.doe@example.com>",
+        ])
+        .prop_map(Into::into),
+        ".{0,40}".prop_map(Into::into),
+    ];
+    leaf.prop_recursive(4, 48, 6, |inner| {
+        let key = prop::sample::select(vec![
+            "user",
+            "users",
+            "deleted_user",
+            "id",
+            "externalId",
+            "active",
+            "code",
+            "status",
+            "details",
+            "message",
+            "error",
+            "errors",
+            "title",
+            "description",
+            "base",
+            "permissions",
+        ]);
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..3).prop_map(Into::into),
+            prop::collection::hash_map(key.prop_map(str::to_owned), inner, 0..6)
+                .prop_map(|map| serde_json::Value::Object(map.into_iter().collect())),
+        ]
+    })
+}
+
+/// Any reply: any status, the headers that matter, and a body of JSON or of anything.
+pub(super) fn any_reply() -> impl Strategy<Value = Reply> {
+    let status = prop_oneof![
+        4 => Just(200_u16),
+        4 => prop::sample::select(vec![400_u16, 401, 403, 404, 409, 422, 429, 500, 503]),
+        2 => 100_u16..=599,
+    ];
+    let body = prop_oneof![
+        8 => any_json().prop_map(|json| json.to_string()),
+        1 => ".{0,200}",
+        1 => Just("<html>jane.doe@example.com</html>".to_owned()),
+    ];
+    let headers = prop::sample::select(vec!["", "retry-after: 7", "content-type: text/html"]);
+    (status, headers, body).prop_map(|(status, headers, body)| reply(status, headers, body))
+}
+
+/// Asserts that `verdict` keeps nothing that it must not.
+pub(super) fn assert_fit_to_keep(verdict: &Verdict) {
+    let detail = detail(verdict);
+    let message = detail.message.as_deref().unwrap_or_default();
+    assert!(message.chars().count() <= Detail::MESSAGE_CHARS_MAX);
+    assert!(!message.replace("***@***", "").contains('@'), "{message}");
+    assert!(!message.contains("jane.doe"), "{message}");
+    let code = detail.code.as_deref().unwrap_or_default();
+    assert!(code.len() <= Detail::CODE_CHARS_MAX && !code.contains('@'));
 }

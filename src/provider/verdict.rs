@@ -127,3 +127,27 @@ pub enum Seen {
     /// The provider knows no such user.
     Unknown,
 }
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::{RowEnd, Seen};
+
+    const STANDING: Seen = Seen::Standing { role: None };
+
+    #[rstest]
+    #[case(STANDING, RowEnd::Refused, RowEnd::Refused)]
+    #[case(STANDING, RowEnd::NotFound, RowEnd::NotFound)]
+    #[case(Seen::SoftDeleted, RowEnd::Refused, RowEnd::AlreadyGone)]
+    #[case(Seen::SoftDeleted, RowEnd::NotFound, RowEnd::AlreadyGone)]
+    #[case(Seen::Gone, RowEnd::Refused, RowEnd::AlreadyGone)]
+    #[case(Seen::Unknown, RowEnd::Refused, RowEnd::NotFound)]
+    fn a_look_settles_what_the_answer_left_open(
+        #[case] seen: Seen,
+        #[case] standing: RowEnd,
+        #[case] end: RowEnd,
+    ) {
+        assert_eq!(RowEnd::after_look(&seen, standing), end);
+    }
+}

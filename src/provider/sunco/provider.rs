@@ -172,3 +172,144 @@ impl Provider for Sunco {
         self.access.clone()
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use jsonwebtoken::{DecodingKey, Validation};
+    use percent_encoding::percent_decode_str;
+    use proptest::prelude::*;
+    use rstest::rstest;
+    use serde_json::{Value, json};
+
+    use super::Sunco;
+    use crate::domain::{Step, UserId};
+    use crate::provider::{Access, Authorize, Provider, SuncoAuth, SuncoSettings};
+
+    const APP: &str = "5d8cff3cd55b040010928b5b";
+
+    fn settings(key_id: &str, auth: SuncoAuth) -> SuncoSettings {
+        SuncoSettings {
+            base_url: "https://acme.example/sc".parse().unwrap(),
+            app_id: APP.to_owned(),
+            key_id: key_id.to_owned(),
+            key_secret: "hunter2".into(),
+            auth,
+        }
+    }
+
+    pub(in crate::provider::sunco) fn sunco(auth: SuncoAuth) -> Sunco {
+        Sunco::try_new(settings("app_1", auth)).unwrap()
+    }
+
+    fn access(sunco: &Sunco) -> Access {
+        match sunco.authorize() {
+            Authorize::Fixed(access) => access,
+            Authorize::Token { .. } => panic!("a fixed key"),
+        }
+    }
+
+    #[test]
+    fn requests_go_to_the_app() {
+        let sunco = sunco(SuncoAuth::Basic);
+        let access = access(&sunco);
+        let id = UserId::new("shop/42");
+        let app = format!("https://acme.example/sc/v2/apps/{APP}");
+        for (request, line) in [
+            (sunco.identify(&access), format!("GET {app}")),
+            (
+                sunco.look(&access, &id),
+                format!("GET {app}/users/shop%2F42"),
+            ),
+            (
+                sunco.step(&access, Step::Delete, &id),
+                format!("DELETE {app}/users/shop%2F42"),
+            ),
+            (
+                sunco.step(&access, Step::DeletePersonalInformation, &id),
+                format!("DELETE {app}/users/shop%2F42/personalinformation"),
+            ),
+        ] {
+            assert_eq!(format!("{} {}", request.method, request.url), line);
+            assert_eq!(
+                request.headers["authorization"],
+                "Basic YXBwXzE6aHVudGVyMg=="
+            );
+        }
+    }
+
+    #[rstest]
+    #[case("app_1", "app")]
+    #[case("act_1", "account")]
+    #[case("svc_1", "account")]
+    fn a_jwt_has_the_keys_id_and_scope_and_a_signature_that_holds(
+        #[case] key_id: &str,
+        #[case] scope: &str,
+    ) {
+        let sunco = Sunco::try_new(settings(key_id, SuncoAuth::Jwt)).unwrap();
+        let header = access(&sunco).authorization;
+        let token = header
+            .to_str()
+            .unwrap()
+            .strip_prefix("Bearer ")
+            .unwrap()
+            .to_owned();
+        let head = URL_SAFE_NO_PAD
+            .decode(token.split('.').next().unwrap())
+            .unwrap();
+        let head: Value = serde_json::from_slice(&head).unwrap();
+        assert_eq!(head, json!({"typ": "JWT", "alg": "HS256", "kid": key_id}));
+        let mut rules = Validation::new(jsonwebtoken::Algorithm::HS256);
+        rules.required_spec_claims.clear();
+        rules.validate_exp = false;
+        let key = DecodingKey::from_secret(b"hunter2");
+        let claims = jsonwebtoken::decode::<Value>(&token, &key, &rules)
+            .unwrap()
+            .claims;
+        assert_eq!(claims, json!({"scope": scope}));
+        assert!(header.is_sensitive());
+    }
+
+    #[test]
+    fn no_debug_output_holds_a_secret() {
+        for auth in [SuncoAuth::Basic, SuncoAuth::Jwt] {
+            let sunco = sunco(auth);
+            let request = sunco.identify(&access(&sunco));
+            let told = format!("{sunco:?} {:?} {request:?}", sunco.authorize());
+            for secret in ["hunter2", "aHVudGVyM", "YXBwXzE6", "eyJ"] {
+                assert!(!told.contains(secret), "{told}");
+            }
+        }
+    }
+
+    #[rstest]
+    #[case("")]
+    #[case("..")]
+    #[case("a/b")]
+    #[case("a b")]
+    fn an_app_id_is_plain(#[case] app_id: &str) {
+        let settings = SuncoSettings {
+            app_id: app_id.to_owned(),
+            ..settings("app_1", SuncoAuth::Basic)
+        };
+        assert!(Sunco::try_new(settings).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn any_id_that_passes_stays_one_segment_below_the_app(text in "\\PC{1,40}|[./%\\\\2eE?#+ ]{1,12}") {
+            let sunco = sunco(SuncoAuth::Basic);
+            let Ok(id) = sunco.check_id()(&text) else { return Ok(()); };
+            let access = access(&sunco);
+            let request = sunco.step(&access, Step::DeletePersonalInformation, &id);
+            let segments: Vec<&str> = request.url.path_segments().unwrap().collect();
+            prop_assert_eq!(&segments[..5], &["sc", "v2", "apps", APP, "users"]);
+            prop_assert_eq!(segments[6..].to_vec(), vec!["personalinformation"]);
+            let decoded = percent_decode_str(segments[5]).decode_utf8().unwrap();
+            prop_assert_eq!(decoded.as_ref(), id.as_str());
+            prop_assert_eq!(request.url.host_str(), Some("acme.example"));
+            prop_assert_eq!((request.url.query(), request.url.fragment()), (None, None));
+        }
+    }
+}

@@ -5,6 +5,7 @@ use url::Url;
 use crate::domain::{StopKind, UserId};
 use crate::provider::address::authority;
 use crate::provider::body::{Body, child, text};
+use crate::provider::detail::shown;
 use crate::provider::{Detail, Identity, Moment, Reply, RowEnd, Seen, Verdict, status};
 
 use super::judge::{is_named, refusal, user};
@@ -41,7 +42,7 @@ pub(super) fn identified(base: &Url, app_id: &str, reply: &Reply) -> Result<Iden
     Ok(Identity {
         tenant: format!("{}/{app_id}", authority(base)),
         caller: None,
-        name: text(app, "displayName").map(str::to_owned),
+        name: text(app, "displayName").map(shown),
         role: None,
         id_prefix: None,
         lacks: Vec::new(),

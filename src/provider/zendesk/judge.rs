@@ -17,7 +17,7 @@
 //! | 405, 406, 410, 415 | account: what answers there does not speak this API |
 //! | 409, 423 | moment: conflict |
 //! | 413, 422 that says why | look: refused, or deleted already, both are `RecordInvalid` |
-//! | other 4xx that says why | row refused |
+//! | the same of a permanent deletion, other 4xx that says why | row refused |
 //! | anything else | moment: unrecognised |
 
 use serde_json::Value;
@@ -57,6 +57,9 @@ pub(super) fn judge(keys: KeySource, step: Step, id: &UserId, reply: &Reply) -> 
                  permanently; soft-delete the user first, or use the action purge",
             ),
         ),
+        // A look would find the user soft-deleted, which is what they were to begin with, and take
+        // a refusal for a success.
+        (Step::PermanentlyDelete, Verdict::Look(end, said)) => Verdict::Row(end, said),
         (_, verdict) => verdict,
     }
 }
@@ -98,7 +101,9 @@ fn confirmed(step: Step, id: &UserId, answer: &Object, reply: &Reply, body: &Bod
     if id_text(user.get("id")).as_deref() != Some(id.as_str()) {
         return status::other_user();
     }
-    if step == Step::Delete && user.get("active") != Some(&Value::Bool(false)) {
+    let active = user.get("active").and_then(Value::as_bool);
+    // The permanent deletion is told by the list the user is in; the soft one only by their state.
+    if active == Some(true) || (step == Step::Delete && active.is_none()) {
         return Verdict::Moment(
             Moment::Unrecognised,
             Detail::ours(
@@ -255,4 +260,165 @@ fn first_sentence(text: &str) -> &str {
         .min()
         .unwrap_or(text.len());
     &text[..end]
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::Value;
+
+    use super::{KeySource, judge};
+    use crate::domain::{Step, UserId};
+    use crate::provider::testing::{
+        STEPS, any_reply, assert_fit_to_keep, check_replies, every_status, reply, told,
+    };
+    use crate::provider::zendesk::provider::tests::zendesk;
+    use crate::provider::{Reply, RowEnd, Verdict};
+
+    #[test]
+    fn every_reply_of_the_table_means_what_it_says() {
+        check_replies(
+            &zendesk(),
+            "https://acme.example/t/acme/",
+            "35436",
+            include_str!("../../../fixtures/replies/zendesk/replies.json"),
+        );
+    }
+
+    #[test]
+    fn every_status_has_a_rule_without_zendesks_words() {
+        let delete = |reply: &Reply| {
+            let id = UserId::new("35436");
+            told(&judge(KeySource::Configured, Step::Delete, &id, reply))
+        };
+        insta::assert_snapshot!(every_status(delete), @"
+        empty 100-299 moment unrecognised
+        empty 300-399 account wrong_tenant
+        empty 400     moment unrecognised
+        empty 401     account credentials_rejected
+        empty 402-403 account not_permitted
+        empty 404-406 account wrong_tenant
+        empty 407     moment unrecognised
+        empty 408     moment server_error
+        empty 409     moment conflict
+        empty 410     account wrong_tenant
+        empty 411-414 moment unrecognised
+        empty 415     account wrong_tenant
+        empty 416-422 moment unrecognised
+        empty 423     moment conflict
+        empty 424-428 moment unrecognised
+        empty 429     moment throttled account
+        empty 430-499 moment unrecognised
+        empty 500-599 moment server_error
+        html  100-299 moment unrecognised
+        html  300-399 account wrong_tenant
+        html  400-407 moment unrecognised
+        html  408     moment server_error
+        html  409-428 moment unrecognised
+        html  429     moment throttled account
+        html  430-499 moment unrecognised
+        html  500-599 moment server_error
+        json  100-299 moment unrecognised
+        json  300-399 account wrong_tenant
+        json  400     moment unrecognised
+        json  401     account credentials_rejected
+        json  402-403 account not_permitted
+        json  404-406 account wrong_tenant
+        json  407     moment unrecognised
+        json  408     moment server_error
+        json  409     moment conflict
+        json  410     account wrong_tenant
+        json  411-414 moment unrecognised
+        json  415     account wrong_tenant
+        json  416-422 moment unrecognised
+        json  423     moment conflict
+        json  424-428 moment unrecognised
+        json  429     moment throttled account
+        json  430-499 moment unrecognised
+        json  500-599 moment server_error
+        ");
+    }
+
+    #[test]
+    fn an_invalid_token_is_renewed_only_if_it_was_fetched() {
+        let by_body = reply(401, "", "{\"error\":\"invalid_token\"}");
+        let by_header = reply(401, "www-authenticate: Bearer error=\"invalid_token\"", "");
+        let other = reply(401, "", "{\"error\":\"Couldn't authenticate you\"}");
+        let rejected = "account credentials_rejected";
+        for (keys, reply, means) in [
+            (KeySource::Minted, &by_body, "token rejected"),
+            (KeySource::Minted, &by_header, "token rejected"),
+            (KeySource::Minted, &other, rejected),
+            (KeySource::Configured, &by_body, rejected),
+            (KeySource::Configured, &by_header, rejected),
+        ] {
+            let id = UserId::new("1");
+            assert_eq!(told(&judge(keys, Step::Delete, &id, reply)), means);
+        }
+    }
+
+    #[test]
+    fn of_all_near_successes_only_the_exact_one_is_a_deletion() {
+        let mut deleted = Vec::new();
+        for step in STEPS {
+            for (status, key, id, active) in near_successes() {
+                let body = format!("{{\"{key}\":{{\"id\":{id},\"active\":{active}}}}}");
+                let reply = reply(status, "", body.clone());
+                match judge(KeySource::Minted, step, &UserId::new("35436"), &reply) {
+                    Verdict::Row(..) => deleted.push(format!("{step} {status} {body}")),
+                    verdict => assert_eq!(told(&verdict), "moment unrecognised"),
+                }
+            }
+        }
+        insta::assert_snapshot!(deleted.join("\n"), @r#"
+        delete 200 {"user":{"id":35436,"active":false}}
+        delete 200 {"user":{"id":"35436","active":false}}
+        permanently-delete 200 {"deleted_user":{"id":35436,"active":false}}
+        permanently-delete 200 {"deleted_user":{"id":35436,"active":null}}
+        permanently-delete 200 {"deleted_user":{"id":35436,"active":"false"}}
+        permanently-delete 200 {"deleted_user":{"id":"35436","active":false}}
+        permanently-delete 200 {"deleted_user":{"id":"35436","active":null}}
+        permanently-delete 200 {"deleted_user":{"id":"35436","active":"false"}}
+        "#);
+    }
+
+    fn near_successes() -> impl Iterator<Item = (u16, &'static str, &'static str, &'static str)> {
+        let statuses = [200, 201, 202, 204, 206];
+        let keys = ["user", "deleted_user", "users"];
+        let ids = ["35436", "\"35436\"", "35436.0", "35437", "null"];
+        let actives = ["true", "false", "null", "\"false\""];
+        statuses.into_iter().flat_map(move |status| {
+            keys.into_iter().flat_map(move |key| {
+                ids.into_iter().flat_map(move |id| {
+                    actives
+                        .into_iter()
+                        .map(move |active| (status, key, id, active))
+                })
+            })
+        })
+    }
+
+    fn names(reply: &Reply, key: &str) -> bool {
+        let Ok(json) = serde_json::from_slice::<Value>(&reply.body) else {
+            return false;
+        };
+        let id = &json[key]["id"];
+        id == 35_436 || id == "35436"
+    }
+
+    proptest! {
+        #[test]
+        fn only_a_200_that_names_the_user_is_a_deletion(reply in any_reply()) {
+            let id = UserId::new("35436");
+            for step in STEPS {
+                let verdict = judge(KeySource::Minted, step, &id, &reply);
+                assert_fit_to_keep(&verdict);
+                if let Verdict::Row(end, _) = verdict {
+                    let key = if step == Step::Delete { "user" } else { "deleted_user" };
+                    prop_assert!(end != RowEnd::Deleted || (reply.status == 200 && names(&reply, key)));
+                    prop_assert!(end != RowEnd::NotFound, "only a look says so");
+                }
+            }
+        }
+    }
 }

@@ -210,3 +210,175 @@ impl Roles for Zendesk {
         reads::protected_roles(self.source(), reply)
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use rstest::rstest;
+    use secrecy::SecretString;
+
+    use super::Zendesk;
+    use crate::domain::{Step, UserId};
+    use crate::provider::testing::headers;
+    use crate::provider::{
+        Access, Authorize, Provider, Token, ZendeskCredentials, ZendeskSettings,
+    };
+
+    const BASE: &str = "http://127.0.0.1:8080/t/acme/";
+
+    fn with(credentials: ZendeskCredentials) -> Zendesk {
+        Zendesk::try_new(ZendeskSettings {
+            base_url: BASE.parse().unwrap(),
+            credentials,
+        })
+        .unwrap()
+    }
+
+    pub(in crate::provider::zendesk) fn zendesk() -> Zendesk {
+        with(ZendeskCredentials::ApiToken {
+            email: "ops@acme.example".to_owned(),
+            token: "hunter2".into(),
+        })
+    }
+
+    fn client() -> Zendesk {
+        with(ZendeskCredentials::Client {
+            id: "purger".to_owned(),
+            secret: "hunter2".into(),
+        })
+    }
+
+    fn fixed(zendesk: &Zendesk) -> Access {
+        match zendesk.authorize() {
+            Authorize::Fixed(access) => access,
+            Authorize::Token { .. } => panic!("a fixed key"),
+        }
+    }
+
+    #[test]
+    fn requests_go_to_the_base_with_its_prefix() {
+        let zendesk = zendesk();
+        let access = fixed(&zendesk);
+        let id = UserId::new("35436");
+        let ids = [UserId::new("1"), UserId::new("2")];
+        let roles = zendesk.roles().unwrap().request(&access, &ids);
+        for (request, line) in [
+            (zendesk.identify(&access), "GET users/me"),
+            (zendesk.look(&access, &id), "GET users/35436"),
+            (roles, "GET users/show_many?ids=1,2"),
+            (
+                zendesk.step(&access, Step::Delete, &id),
+                "DELETE users/35436",
+            ),
+            (
+                zendesk.step(&access, Step::PermanentlyDelete, &id),
+                "DELETE deleted_users/35436",
+            ),
+        ] {
+            let (method, path) = line.split_once(' ').unwrap();
+            assert_eq!(request.method, method);
+            assert_eq!(request.url.as_str(), format!("{BASE}api/v2/{path}"));
+            assert_eq!(request.headers["accept"], "application/json");
+            assert!(request.headers["authorization"].is_sensitive());
+            let is_delete = method == "DELETE";
+            assert_eq!(request.headers.contains_key("content-type"), is_delete);
+            assert!(request.body.is_none());
+        }
+    }
+
+    #[test]
+    fn roles_are_asked_before_the_soft_delete_only() {
+        let zendesk = zendesk();
+        let roles = zendesk.roles().unwrap();
+        assert!(roles.asked_before(Step::Delete));
+        assert!(!roles.asked_before(Step::PermanentlyDelete));
+        assert_eq!(roles.users_max(), 100);
+    }
+
+    #[test]
+    fn each_kind_of_credentials_makes_its_header() {
+        assert_eq!(
+            fixed(&zendesk()).authorization,
+            "Basic b3BzQGFjbWUuZXhhbXBsZS90b2tlbjpodW50ZXIy"
+        );
+        let token = with(ZendeskCredentials::OAuthToken {
+            token: "hunter2".into(),
+        });
+        assert_eq!(fixed(&token).authorization, "Bearer hunter2");
+        let minted = client().access(&Token {
+            secret: "fresh".into(),
+            api_base: Some("https://evil.example".parse().unwrap()),
+            expires_in: None,
+        });
+        assert_eq!(minted.authorization, "Bearer fresh");
+        assert_eq!(minted.base.as_str(), BASE, "an answer names no base");
+    }
+
+    #[test]
+    fn a_token_is_asked_for_in_json() {
+        let request = client().mint();
+        assert_eq!(request.url.as_str(), format!("{BASE}oauth/tokens"));
+        assert_eq!(request.headers["content-type"], "application/json");
+        let body: serde_json::Value = serde_json::from_slice(&request.body.unwrap()).unwrap();
+        assert_eq!(
+            body,
+            serde_json::json!({
+                "grant_type": "client_credentials",
+                "client_id": "purger",
+                "client_secret": "hunter2",
+                "scope": "users:read users:write",
+                "expires_in": 1800
+            })
+        );
+    }
+
+    #[test]
+    fn no_debug_output_holds_a_secret() {
+        for zendesk in [zendesk(), client()] {
+            let request = match zendesk.authorize() {
+                Authorize::Fixed(access) => zendesk.identify(&access),
+                Authorize::Token { .. } => zendesk.mint(),
+            };
+            let told = format!("{zendesk:?} {:?} {request:?}", zendesk.authorize());
+            assert!(!told.contains("hunter2"), "{told}");
+            assert!(!told.contains("aHVudGVyM"), "{told}");
+            assert!(!told.contains("b3BzQGFjb"), "{told}");
+        }
+    }
+
+    #[rstest]
+    #[case("ops@acme.example", "a b", "https://acme.example")]
+    #[case("ops@acme.example", "", "https://acme.example")]
+    #[case("ops", "hunter2", "https://acme.example")]
+    #[case("ops@acme.example:x", "hunter2", "https://acme.example")]
+    #[case("ops@acme.example", "hunter2", "http://acme.example")]
+    fn settings_that_cannot_be_used_are_refused_without_showing_them(
+        #[case] email: &str,
+        #[case] token: &str,
+        #[case] base: &str,
+    ) {
+        let error = Zendesk::try_new(ZendeskSettings {
+            base_url: base.parse().unwrap(),
+            credentials: ZendeskCredentials::ApiToken {
+                email: email.to_owned(),
+                token: SecretString::from(token),
+            },
+        })
+        .unwrap_err();
+        let told = format!("{error} {error:?}");
+        assert!(!told.contains("hunter2") && !told.contains(email), "{told}");
+    }
+
+    #[test]
+    fn the_limits_are_the_stated_ones() {
+        let defaults = zendesk().defaults();
+        assert_eq!(defaults.requests.to_string(), "400/1m");
+        let (step, quota) = &defaults.steps[0];
+        assert_eq!(
+            (*step, quota.to_string()),
+            (Step::PermanentlyDelete, "700/10m".to_owned())
+        );
+        assert_eq!(defaults.concurrency, 8);
+        let hints = zendesk().rate_hints(None, &headers("x-rate-limit: 200"));
+        assert_eq!(hints.account.unwrap().limit.unwrap().to_string(), "200/1m");
+    }
+}

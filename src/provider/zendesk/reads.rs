@@ -6,6 +6,7 @@ use url::Url;
 use crate::domain::{StopKind, UserId};
 use crate::provider::address::authority;
 use crate::provider::body::{Body, Object, child, id_text, text};
+use crate::provider::detail::shown;
 use crate::provider::{Detail, Identity, Moment, Reply, RowEnd, Seen, Verdict, status};
 
 use super::judge::{KeySource, refusal};
@@ -61,7 +62,7 @@ pub(super) fn identified(keys: KeySource, base: &Url, reply: &Reply) -> Result<I
     Ok(Identity {
         tenant: format!("{}{}", authority(base), base.path().trim_end_matches('/')),
         caller: Some(UserId::new(caller)),
-        name: name.map(str::to_owned),
+        name: name.map(shown),
         role: Some(role(user).unwrap_or_else(|| "unknown".to_owned())),
         id_prefix: None,
         lacks: lacks(user),
@@ -143,7 +144,7 @@ fn role(user: &Object) -> Option<String> {
     let role = text(user, "role").filter(|role| !role.is_empty())?;
     Some(match (role, role_type(user)) {
         ("agent", Some(LIGHT_AGENT)) => "light-agent".to_owned(),
-        (role, _) => role.chars().take(Detail::CODE_CHARS_MAX).collect(),
+        (role, _) => shown(role),
     })
 }
 

@@ -44,9 +44,9 @@ pub(super) fn minted(reply: &Reply) -> Result<Token, TokenRefused> {
             expires_in: grant::life_secs(answer, "expires_in"),
         });
     }
-    let said = grant::refusal(answer);
-    Err(match reply.status {
-        300..=499 if reply.status != 408 && reply.status != 429 => TokenRefused::Rejected(said),
-        _ => TokenRefused::Later(said),
+    Err(match grant::refusal(answer) {
+        None => grant::neither(reply),
+        Some(said) if matches!(reply.status, 408 | 429 | 500..=599) => TokenRefused::Later(said),
+        Some(said) => TokenRefused::Rejected(said),
     })
 }

@@ -184,3 +184,176 @@ impl Provider for Zoho {
         }
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use rstest::rstest;
+    use url::Url;
+
+    use super::Zoho;
+    use crate::domain::{Step, UserId};
+    use crate::provider::testing::{headers, reply};
+    use crate::provider::{Authorize, Provider, Token, TokenRefused, ZohoSettings};
+
+    const ACCOUNTS: &str = "https://accounts.zoho.eu";
+    const LOCAL: &str = "http://127.0.0.1:8080/accounts";
+
+    fn settings(accounts_url: &str, base_url: Option<&str>) -> ZohoSettings {
+        ZohoSettings {
+            accounts_url: accounts_url.parse().unwrap(),
+            base_url: base_url.map(|url| url.parse().unwrap()),
+            version: "v8".to_owned(),
+            client_id: "1000.AB".to_owned(),
+            client_secret: "hunter2".into(),
+            refresh_token: "1000.hunter3".into(),
+        }
+    }
+
+    pub(in crate::provider::zoho) fn zoho(base_url: Option<&str>) -> Zoho {
+        Zoho::try_new(settings(ACCOUNTS, base_url)).unwrap()
+    }
+
+    fn token(api_base: Option<&str>) -> Token {
+        Token {
+            secret: "1000.tok".into(),
+            api_base: api_base.map(|url| url.parse().unwrap()),
+            expires_in: None,
+        }
+    }
+
+    #[test]
+    fn requests_go_where_the_token_says() {
+        let zoho = zoho(None);
+        let access = zoho.access(&token(Some("https://www.zohoapis.eu")));
+        let id = UserId::new("4876876000000225001");
+        let api = "https://www.zohoapis.eu/crm/v8/users";
+        for (request, line) in [
+            (
+                zoho.identify(&access),
+                format!("GET {api}?type=CurrentUser"),
+            ),
+            (zoho.look(&access, &id), format!("GET {api}/{id}")),
+            (
+                zoho.step(&access, Step::Delete, &id),
+                format!("DELETE {api}/{id}"),
+            ),
+        ] {
+            assert_eq!(format!("{} {}", request.method, request.url), line);
+            assert_eq!(request.headers["authorization"], "Zoho-oauthtoken 1000.tok");
+            assert!(request.headers["authorization"].is_sensitive());
+        }
+    }
+
+    #[rstest]
+    #[case(
+        Some("https://api.own.example/z"),
+        Some("https://www.zohoapis.eu"),
+        "https://api.own.example/z"
+    )]
+    #[case(Some("https://api.own.example/z"), None, "https://api.own.example/z")]
+    #[case(None, Some("https://evil.example"), "https://accounts.zoho.eu/")]
+    #[case(None, None, "https://accounts.zoho.eu/")]
+    fn a_configured_base_wins_and_a_foreign_one_is_never_used(
+        #[case] configured: Option<&str>,
+        #[case] said: Option<&str>,
+        #[case] base: &str,
+    ) {
+        assert_eq!(zoho(configured).access(&token(said)).base.as_str(), base);
+    }
+
+    #[test]
+    fn with_a_configured_base_the_answers_is_not_read() {
+        let body = "{\"access_token\":\"t\",\"api_domain\":\"https://evil.example\"}";
+        let token = zoho(Some("https://api.own.example"))
+            .minted(&reply(200, "", body))
+            .unwrap();
+        assert_eq!(token.api_base, None);
+    }
+
+    #[test]
+    fn a_server_on_this_machine_may_name_another_on_it() {
+        let zoho = Zoho::try_new(settings(LOCAL, None)).unwrap();
+        let body = |api: &str| format!("{{\"access_token\":\"t\",\"api_domain\":\"{api}\"}}");
+        let token = zoho
+            .minted(&reply(200, "", body("http://127.0.0.1:9/z")))
+            .unwrap();
+        assert_eq!(token.api_base, Url::parse("http://127.0.0.1:9/z").ok());
+        assert_eq!(zoho.access(&token).base.as_str(), "http://127.0.0.1:9/z");
+        let foreign = zoho.minted(&reply(200, "", body("https://evil.example")));
+        assert!(matches!(foreign, Err(TokenRefused::Rejected(_))));
+    }
+
+    #[test]
+    fn a_token_is_asked_for_in_a_form_and_not_in_the_url() {
+        let request = zoho(None).mint();
+        assert_eq!(
+            request.url.as_str(),
+            "https://accounts.zoho.eu/oauth/v2/token"
+        );
+        assert_eq!(
+            request.headers["content-type"],
+            "application/x-www-form-urlencoded"
+        );
+        assert_eq!(
+            request.body.unwrap(),
+            "grant_type=refresh_token&client_id=1000.AB&client_secret=hunter2&refresh_token=1000.hunter3"
+        );
+    }
+
+    #[test]
+    fn no_debug_output_holds_a_secret() {
+        let zoho = zoho(None);
+        let told = format!(
+            "{zoho:?} {:?} {:?} {:?}",
+            zoho.authorize(),
+            zoho.mint(),
+            zoho.access(&token(None))
+        );
+        for secret in ["hunter2", "hunter3", "1000.tok"] {
+            assert!(!told.contains(secret), "{told}");
+        }
+    }
+
+    #[test]
+    fn tokens_of_other_credentials_have_another_key() {
+        let key = |settings: ZohoSettings| match Zoho::try_new(settings).unwrap().authorize() {
+            Authorize::Token { key, quota } => {
+                assert_eq!(quota.unwrap().to_string(), "8/10m");
+                key
+            }
+            Authorize::Fixed(_) => panic!("tokens are fetched"),
+        };
+        let one = key(settings(ACCOUNTS, None));
+        assert_eq!(one, key(settings(ACCOUNTS, None)));
+        assert_ne!(one, key(settings("https://accounts.zoho.com", None)));
+        let other = ZohoSettings {
+            refresh_token: "1000.hunter4".into(),
+            ..settings(ACCOUNTS, None)
+        };
+        assert_ne!(one, key(other));
+    }
+
+    #[rstest]
+    #[case("v2", true)]
+    #[case("v2.1", true)]
+    #[case("v8", true)]
+    #[case("v1", false)]
+    #[case("8", false)]
+    #[case("v8/..", false)]
+    #[case("..", false)]
+    #[case("", false)]
+    fn a_version_is_one_of_zohos(#[case] version: &str, #[case] known: bool) {
+        let settings = ZohoSettings {
+            version: version.to_owned(),
+            ..settings(ACCOUNTS, None)
+        };
+        assert_eq!(Zoho::try_new(settings).is_ok(), known);
+    }
+
+    #[test]
+    fn credits_left_are_a_hint_for_the_account() {
+        let hints = zoho(None).rate_hints(None, &headers("x-api-credits-remaining: 2417"));
+        assert_eq!(hints.account.unwrap().remaining, Some(2_417));
+        assert_eq!(hints.endpoint, None);
+    }
+}

@@ -5,6 +5,7 @@ use url::Url;
 use crate::domain::{StopKind, UserId};
 use crate::provider::address::authority;
 use crate::provider::body::{Body, Object, child, id_text, text};
+use crate::provider::detail::shown;
 use crate::provider::{Detail, Identity, Moment, Reply, RowEnd, Seen, Verdict, status};
 
 use super::ids;
@@ -47,10 +48,8 @@ pub(super) fn identified(base: &Url, reply: &Reply) -> Result<Identity, Verdict>
     Ok(Identity {
         tenant: format!("{}/{prefix}", authority(base)),
         caller: Some(caller),
-        name: text(user, "full_name").map(str::to_owned),
-        role: named("profile")
-            .or_else(|| named("role"))
-            .map(str::to_owned),
+        name: text(user, "full_name").map(shown),
+        role: named("profile").or_else(|| named("role")).map(shown),
         id_prefix: Some(prefix),
         lacks: Vec::new(),
     })

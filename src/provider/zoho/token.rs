@@ -73,7 +73,9 @@ pub(super) fn minted(
 }
 
 fn refused(reply: &Reply, answer: &Object) -> TokenRefused {
-    let said = grant::refusal(answer);
+    let Some(said) = grant::refusal(answer) else {
+        return grant::neither(reply);
+    };
     let too_often = ["access denied", "too many requests"]
         .into_iter()
         .any(|words| said.mentions(words))
@@ -81,11 +83,6 @@ fn refused(reply: &Reply, answer: &Object) -> TokenRefused {
     match reply.status {
         _ if too_often => TokenRefused::Later(said),
         408 | 429 | 500..=599 => TokenRefused::Later(said),
-        // An answer that says neither token nor error is none of Zoho's.
-        _ if said.is_empty() => TokenRefused::Later(Detail::ours(
-            "no_token",
-            format!("HTTP {} with JSON that holds neither a token nor an error", reply.status),
-        )),
         _ => TokenRefused::Rejected(said.with_hint(
             "look at client, refresh token and data centre: each refresh token belongs to one of each",
         )),
