@@ -1,0 +1,119 @@
+//! Why there are no settings.
+
+use std::io;
+use std::path::PathBuf;
+
+use miette::{Diagnostic, NamedSource, SourceSpan};
+use thiserror::Error;
+
+use super::locate::FILE_NAME;
+use super::problem::Problem;
+
+/// Why there are no settings. Nothing here holds a secret, not even the piece of the file that an
+/// error points into.
+#[derive(Debug, Error, Diagnostic)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// No file and no variable.
+    #[error(
+        "there is no configuration: no `{FILE_NAME}` in `{}`{}, and no environment variable that \
+         makes an account", folder.display(), and_none_at(xdg.as_deref())
+    )]
+    #[diagnostic(help(
+        "write a `{FILE_NAME}`, name one with `--config PATH`, or set e.g. `ZENDESK_SUBDOMAIN`, \
+         `ZENDESK_EMAIL` and `ZENDESK_API_TOKEN`"
+    ))]
+    Nowhere {
+        /// The folder that was looked in.
+        folder: PathBuf,
+        /// The file in the XDG folder that was looked for; `None`: no such folder is known.
+        xdg: Option<PathBuf>,
+    },
+    /// The file cannot be read.
+    #[error("cannot read the configuration `{}`; check the path and its permissions", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The file is too long.
+    #[error(
+        "the configuration `{}` is longer than {bytes_max} bytes; check that it is the right file",
+        path.display()
+    )]
+    TooLong {
+        /// The file.
+        path: PathBuf,
+        /// The most bytes read.
+        bytes_max: usize,
+    },
+    /// The file is no text.
+    #[error("the configuration `{}`, line {line}, is no UTF-8 text; save it as UTF-8", path.display())]
+    NotText {
+        /// The file.
+        path: PathBuf,
+        /// The first line that is none, from 1.
+        line: usize,
+    },
+    /// The file is no TOML.
+    #[error("the configuration `{}`, line {line}, column {column}, is no TOML: {told}", path.display())]
+    Syntax {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// The column, in characters, from 1.
+        column: usize,
+        /// What the reader of TOML says.
+        told: String,
+    },
+    /// A key of the file.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Key(Box<KeyError>),
+    /// An environment variable.
+    #[error("environment variable `{variable}` cannot be used")]
+    Variable {
+        /// Its name.
+        variable: String,
+        /// What is wrong with it.
+        #[source]
+        problem: Problem,
+    },
+    /// The variables of one provider together.
+    #[error("the environment variables `{prefix}_…` make no account")]
+    Variables {
+        /// The provider, as the variables spell it.
+        prefix: String,
+        /// What is wrong with them.
+        #[source]
+        problem: Problem,
+    },
+}
+
+/// What is wrong with one key of the file.
+#[derive(Debug, Error, Diagnostic)]
+#[error("`{key}` in `{}`, line {line}, cannot be used", path.display())]
+pub struct KeyError {
+    /// The file.
+    pub path: PathBuf,
+    /// The line, from 1.
+    pub line: usize,
+    /// The whole key, dotted.
+    pub key: String,
+    /// What is wrong with it.
+    #[source]
+    pub problem: Problem,
+    /// The file's text with everything blanked out but the key, which keeps lines and columns.
+    #[source_code]
+    pub(super) text: NamedSource<String>,
+    /// The place.
+    #[label("here")]
+    pub(super) span: SourceSpan,
+}
+
+fn and_none_at(xdg: Option<&std::path::Path>) -> String {
+    xdg.map_or_else(String::new, |path| format!(", no `{}`", path.display()))
+}

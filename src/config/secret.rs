@@ -1,0 +1,575 @@
+//! Where a secret comes from, and the reading of it: a string, a variable, a file or a command.
+//!
+//! A secret is a [`SecretString`] from the moment it is read. No error here holds any part of one.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use secrecy::SecretString;
+use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
+use thiserror::Error;
+
+use super::environment::Lookup;
+
+/// The longest secret taken, in bytes; keys and tokens are below 5 kB.
+pub(super) const SECRET_BYTES_MAX: usize = 64 * 1024;
+
+/// How long a secret's command may run: long enough for a person to unlock a password manager.
+pub(super) const COMMAND_TIME_MAX: Duration = Duration::from_secs(60);
+
+/// How often a command that has closed its output is asked whether it has ended.
+const EXIT_POLL: Duration = Duration::from_millis(10);
+
+/// The most words of a secret's command.
+const COMMAND_WORDS_MAX: usize = 256;
+
+/// Where a secret comes from.
+#[derive(Clone)]
+pub(super) enum SecretSource {
+    /// It stands in the configuration itself.
+    Given(SecretString),
+    /// The value of an environment variable.
+    Env(String),
+    /// The content of a file; a relative path counts from the configuration's folder.
+    File(PathBuf),
+    /// What a program prints, started without a shell. Never empty.
+    Command(Vec<String>),
+}
+
+/// What reading a secret needs from outside.
+#[derive(Clone, Copy)]
+pub(super) struct SecretReader<'a> {
+    /// The environment's variables.
+    pub(super) lookup: Lookup<'a>,
+    /// The folder that relative paths count from.
+    pub(super) folder: &'a Path,
+    /// How long a command may run.
+    pub(super) command_time: Duration,
+}
+
+/// Why there is no secret.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum SecretError {
+    /// The variable is not there.
+    #[error(
+        "environment variable `{variable}` is not set, or is no UTF-8 text; set it and try again"
+    )]
+    NotSet {
+        /// The variable's name.
+        variable: String,
+    },
+    /// The file cannot be read.
+    #[error("file `{}` cannot be read; check that it exists and that this user may read it", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The command cannot be started.
+    #[error("command `{program}` cannot be started; check that it is installed and on the `PATH`")]
+    Start {
+        /// Its first word.
+        program: String,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The command's output cannot be read, or its end not awaited.
+    #[error("command `{program}` cannot be followed to its end; run it by hand to see why")]
+    Follow {
+        /// Its first word.
+        program: String,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The command failed.
+    #[error("command `{program}` failed ({status}); run it by hand to see why")]
+    Failed {
+        /// Its first word.
+        program: String,
+        /// How it ended.
+        status: ExitStatus,
+    },
+    /// The command ran on and on.
+    #[error(
+        "command `{program}` was stopped after {} s; it must print the secret and end", limit.as_secs_f64()
+    )]
+    TimedOut {
+        /// Its first word.
+        program: String,
+        /// How long it may run.
+        limit: Duration,
+    },
+    /// There is nothing.
+    #[error("{from} is empty; put the secret there")]
+    Empty {
+        /// Where the secret was to come from.
+        from: String,
+    },
+    /// There is far too much.
+    #[error(
+        "{from} holds more than {bytes_max} bytes, which is no secret; check that it is the right one"
+    )]
+    TooLong {
+        /// Where the secret was to come from.
+        from: String,
+        /// The most bytes taken.
+        bytes_max: usize,
+    },
+    /// It cannot be sent.
+    #[error(
+        "{from} holds several lines or control characters; it must be the secret alone, on one line"
+    )]
+    NotOneLine {
+        /// Where the secret was to come from.
+        from: String,
+    },
+    /// It is no text.
+    #[error("{from} is no UTF-8 text; check that it is the right one")]
+    NotText {
+        /// Where the secret was to come from.
+        from: String,
+    },
+}
+
+impl SecretSource {
+    /// Reads the secret, without the line break at its end.
+    pub(super) fn read(&self, reader: SecretReader<'_>) -> Result<SecretString, SecretError> {
+        use secrecy::ExposeSecret;
+
+        let from = self.told();
+        match self {
+            Self::Given(secret) => one_line(secret.expose_secret(), from),
+            Self::Env(variable) => match (reader.lookup)(variable) {
+                Some(value) => one_line(&value, from),
+                None => Err(SecretError::NotSet {
+                    variable: variable.clone(),
+                }),
+            },
+            Self::File(path) => from_file(&reader.folder.join(path), from),
+            Self::Command(words) => from_command(words, reader.command_time, from),
+        }
+    }
+
+    /// Where it comes from, in words that hold nothing of it.
+    fn told(&self) -> String {
+        match self {
+            Self::Given(_) => "the string".to_owned(),
+            Self::Env(variable) => format!("environment variable `{variable}`"),
+            Self::File(path) => format!("file `{}`", path.display()),
+            Self::Command(words) => {
+                format!(
+                    "the output of `{}`",
+                    words.first().map_or("", String::as_str)
+                )
+            }
+        }
+    }
+}
+
+/// Of a command only the program: its arguments may be the secret.
+impl fmt::Debug for SecretSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.told())
+    }
+}
+
+/// `text` without its line break, if it can be sent in a header.
+fn one_line(text: &str, from: String) -> Result<SecretString, SecretError> {
+    let text = text.trim_end_matches(['\r', '\n']);
+    if text.trim().is_empty() {
+        return Err(SecretError::Empty { from });
+    }
+    if text.len() > SECRET_BYTES_MAX {
+        return Err(SecretError::TooLong {
+            from,
+            bytes_max: SECRET_BYTES_MAX,
+        });
+    }
+    if text.chars().any(char::is_control) {
+        return Err(SecretError::NotOneLine { from });
+    }
+    Ok(SecretString::from(text))
+}
+
+/// The secret that `bytes` hold.
+fn from_bytes(bytes: &[u8], from: String) -> Result<SecretString, SecretError> {
+    if bytes.len() > SECRET_BYTES_MAX {
+        return Err(SecretError::TooLong {
+            from,
+            bytes_max: SECRET_BYTES_MAX,
+        });
+    }
+    match std::str::from_utf8(bytes) {
+        Ok(text) => one_line(text, from),
+        Err(_) => Err(SecretError::NotText { from }),
+    }
+}
+
+fn from_file(path: &Path, from: String) -> Result<SecretString, SecretError> {
+    let cannot = |source| SecretError::File {
+        path: path.to_owned(),
+        source,
+    };
+    let file = File::open(path).map_err(cannot)?;
+    warn_if_world_readable(&file, path);
+    let bytes = read_capped(file).map_err(cannot)?;
+    from_bytes(&bytes, from)
+}
+
+/// At most one byte more than [`SECRET_BYTES_MAX`], so that too long a secret shows.
+fn read_capped(source: impl Read) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    source
+        .take(SECRET_BYTES_MAX as u64 + 1)
+        .read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Warns of a file with a secret in it that every user of this machine can read.
+pub(super) fn warn_if_world_readable(file: &File, path: &Path) {
+    if is_world_readable(file) {
+        tracing::warn!(
+            "`{path}` holds a secret and every user of this machine can read it; run `chmod 600 {path}`",
+            path = path.display()
+        );
+    }
+}
+
+#[cfg(unix)]
+fn is_world_readable(file: &File) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+
+    const OTHERS_READ: u32 = 0o004;
+    file.metadata()
+        .is_ok_and(|metadata| metadata.permissions().mode() & OTHERS_READ != 0)
+}
+
+/// Windows keeps access lists instead, which std does not show.
+#[cfg(not(unix))]
+fn is_world_readable(_file: &File) -> bool {
+    false
+}
+
+/// Runs `words` without a shell. Its standard error is the caller's, so that a password manager
+/// can speak to the person.
+fn from_command(
+    words: &[String],
+    limit: Duration,
+    from: String,
+) -> Result<SecretString, SecretError> {
+    let Some((program, arguments)) = words.split_first() else {
+        return Err(SecretError::Empty { from });
+    };
+    let mut child = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .map_err(|source| SecretError::Start {
+            program: program.clone(),
+            source,
+        })?;
+    let ended = follow(&mut child, limit);
+    if !matches!(ended, Ok(Ended::Whole(..))) {
+        // It may have ended meanwhile, and then there is nothing to stop.
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+    match ended {
+        Ok(Ended::Whole(bytes, status)) if status.success() => from_bytes(&bytes, from),
+        Ok(Ended::Whole(_, status)) => Err(SecretError::Failed {
+            program: program.clone(),
+            status,
+        }),
+        Ok(Ended::TooLong) => Err(SecretError::TooLong {
+            from,
+            bytes_max: SECRET_BYTES_MAX,
+        }),
+        Ok(Ended::TimedOut) => Err(SecretError::TimedOut {
+            program: program.clone(),
+            limit,
+        }),
+        Err(source) => Err(SecretError::Follow {
+            program: program.clone(),
+            source,
+        }),
+    }
+}
+
+/// How following a command ended.
+enum Ended {
+    /// It ended by itself, with this output.
+    Whole(Vec<u8>, ExitStatus),
+    /// It printed more than a secret can be.
+    TooLong,
+    /// It did not end in time.
+    TimedOut,
+}
+
+/// Reads the output of `child` and awaits its end, for `limit` each at most.
+fn follow(child: &mut Child, limit: Duration) -> io::Result<Ended> {
+    let Some(stdout) = child.stdout.take() else {
+        return Err(io::Error::other("its output is not connected"));
+    };
+    let output = match read_aside(stdout).recv_timeout(limit) {
+        Ok(output) => output?,
+        Err(_) => return Ok(Ended::TimedOut),
+    };
+    if output.len() > SECRET_BYTES_MAX {
+        return Ok(Ended::TooLong);
+    }
+    let polls = limit.as_millis() / EXIT_POLL.as_millis();
+    for _ in 0..=polls {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Ended::Whole(output, status));
+        }
+        thread::sleep(EXIT_POLL);
+    }
+    Ok(Ended::TimedOut)
+}
+
+/// Reads on a thread of its own, since a pipe cannot be read with a time limit. A grandchild that
+/// keeps the pipe open keeps the thread too, until this program ends.
+fn read_aside(stdout: ChildStdout) -> mpsc::Receiver<io::Result<Vec<u8>>> {
+    let (sender, receiver) = mpsc::sync_channel(1);
+    thread::spawn(move || {
+        // Nobody listens any more after the time limit.
+        let _ = sender.send(read_capped(stdout));
+    });
+    receiver
+}
+
+/// A string, or a table of exactly one of `env`, `file`, `command`. By hand, because serde's
+/// derived readers would repeat the value in their errors, and the value may be the secret.
+impl<'de> Deserialize<'de> for SecretSource {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(SecretVisitor)
+    }
+}
+
+/// What a secret looks like in a file.
+const SECRET_FORM: &str = "a secret is a string, { env = \"NAME\" }, { file = \"PATH\" } or { command = [\"PROGRAM\", …] }";
+
+struct SecretVisitor;
+
+impl<'de> Visitor<'de> for SecretVisitor {
+    type Value = SecretSource;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(SECRET_FORM)
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<SecretSource, E> {
+        Ok(SecretSource::Given(SecretString::from(text)))
+    }
+
+    fn visit_bool<E: de::Error>(self, _: bool) -> Result<SecretSource, E> {
+        Err(E::custom(SECRET_FORM))
+    }
+
+    fn visit_i64<E: de::Error>(self, _: i64) -> Result<SecretSource, E> {
+        Err(E::custom(format_args!(
+            "{SECRET_FORM}; put quotes round it"
+        )))
+    }
+
+    fn visit_i128<E: de::Error>(self, _: i128) -> Result<SecretSource, E> {
+        self.visit_i64(0)
+    }
+
+    fn visit_u64<E: de::Error>(self, _: u64) -> Result<SecretSource, E> {
+        self.visit_i64(0)
+    }
+
+    fn visit_u128<E: de::Error>(self, _: u128) -> Result<SecretSource, E> {
+        self.visit_i64(0)
+    }
+
+    fn visit_f64<E: de::Error>(self, _: f64) -> Result<SecretSource, E> {
+        self.visit_i64(0)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<SecretSource, A::Error> {
+        let Some(kind) = map.next_key::<String>()? else {
+            return Err(de::Error::custom(SECRET_FORM));
+        };
+        // Serde's own error would repeat the value.
+        let form = |_| de::Error::custom(SECRET_FORM);
+        let source = match kind.as_str() {
+            "env" => SecretSource::Env(map.next_value().map_err(form)?),
+            "file" => SecretSource::File(map.next_value().map_err(form)?),
+            "command" => SecretSource::Command(map.next_value().map_err(form)?),
+            // Not repeated: `{ the_secret }` is an easy slip.
+            _ => return Err(de::Error::custom(SECRET_FORM)),
+        };
+        if map.next_key::<de::IgnoredAny>()?.is_some() {
+            return Err(de::Error::custom(format_args!(
+                "{SECRET_FORM}; keep one of them"
+            )));
+        }
+        let missing = match &source {
+            // A token put here by mistake is not repeated as the name of a missing variable.
+            SecretSource::Env(name) => !is_variable_name(name),
+            SecretSource::File(path) => path.as_os_str().is_empty(),
+            SecretSource::Command(words) => {
+                words.len() > COMMAND_WORDS_MAX || words.first().is_none_or(String::is_empty)
+            }
+            SecretSource::Given(_) => false,
+        };
+        if missing {
+            return Err(de::Error::custom(format_args!(
+                "`{kind}` names nothing that could hold a secret; {SECRET_FORM}"
+            )));
+        }
+        Ok(source)
+    }
+}
+
+/// Whether `name` is a name that shells can set.
+fn is_variable_name(name: &str) -> bool {
+    let plain = name
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    plain && !name.is_empty() && !name.starts_with(|first: char| first.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::path::Path;
+    use std::time::Duration;
+
+    use rstest::rstest;
+    use secrecy::{ExposeSecret, SecretString};
+
+    use super::{
+        COMMAND_TIME_MAX, SECRET_BYTES_MAX, SecretError, SecretReader, SecretSource,
+        is_world_readable,
+    };
+
+    const HIDDEN: &str = "hunter2-hunter2";
+
+    fn lookup(name: &str) -> Option<String> {
+        match name {
+            "GOOD" => Some(HIDDEN.to_owned()),
+            "EMPTY" => Some("\n".to_owned()),
+            "LINES" => Some(format!("{HIDDEN}\n{HIDDEN}")),
+            _ => None,
+        }
+    }
+
+    fn read_in(folder: &Path, source: &SecretSource) -> Result<String, SecretError> {
+        source
+            .read(SecretReader {
+                lookup: &lookup,
+                folder,
+                command_time: COMMAND_TIME_MAX,
+            })
+            .map(|secret| secret.expose_secret().to_owned())
+    }
+
+    fn command(words: &[&str]) -> SecretSource {
+        SecretSource::Command(words.iter().map(|word| (*word).to_owned()).collect())
+    }
+
+    #[test]
+    fn a_secret_is_read_from_each_place_without_its_line_break() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut file = std::fs::File::create(folder.path().join("token")).unwrap();
+        file.write_all(format!("{HIDDEN}\r\n").as_bytes()).unwrap();
+        for source in [
+            SecretSource::Given(SecretString::from(HIDDEN)),
+            SecretSource::Env("GOOD".to_owned()),
+            SecretSource::File("token".into()),
+            SecretSource::File(folder.path().join("token")),
+            #[cfg(unix)]
+            command(&["printf", "%s\\n", HIDDEN]),
+        ] {
+            assert_eq!(read_in(folder.path(), &source).unwrap(), HIDDEN);
+            assert!(!format!("{source:?}").contains(HIDDEN));
+        }
+    }
+
+    #[rstest]
+    #[case(SecretSource::Given("".into()), "the string is empty")]
+    #[case(SecretSource::Given(" \n".into()), "the string is empty")]
+    #[case(SecretSource::Env("GONE".into()), "variable `GONE` is not set")]
+    #[case(SecretSource::Env("EMPTY".into()), "variable `EMPTY` is empty")]
+    #[case(SecretSource::Env("LINES".into()), "several lines")]
+    #[case(SecretSource::File("no-such-file".into()), "no-such-file` cannot be read")]
+    #[case(SecretSource::File(".".into()), "cannot be read")]
+    #[case(command(&["no-such-program-anywhere"]), "cannot be started")]
+    fn a_secret_that_is_not_there_is_told_without_showing_any(
+        #[case] source: SecretSource,
+        #[case] expected: &str,
+    ) {
+        let folder = tempfile::tempdir().unwrap();
+        let error = read_in(folder.path(), &source).unwrap_err();
+        assert!(error.to_string().contains(expected), "{error}");
+        assert!(!format!("{error:?} {error}").contains(HIDDEN));
+    }
+
+    #[cfg(unix)]
+    #[rstest]
+    #[case(&["false"], "`false` failed (exit status: 1)")]
+    #[case(&["true"], "the output of `true` is empty")]
+    #[case(&["sh", "-c", "printf hunter2-hunter2; exit 3"], "`sh` failed (exit status: 3)")]
+    #[case(&["head", "-c", "70000", "/dev/zero"], "holds more than 65536 bytes")]
+    #[case(&["printf", "\\377"], "is no UTF-8 text")]
+    #[case(&["printf", "a\\nb"], "several lines")]
+    fn a_command_that_gives_no_secret_is_told(#[case] words: &[&str], #[case] expected: &str) {
+        let error = read_in(Path::new("."), &command(words)).unwrap_err();
+        assert!(error.to_string().contains(expected), "{error}");
+        assert!(!format!("{error:?} {error}").contains(HIDDEN));
+    }
+
+    #[cfg(unix)]
+    #[rstest]
+    #[case::never_prints(&["sleep", "600"])]
+    #[case::prints_and_stays(&["sh", "-c", "echo x; exec >&-; exec sleep 600"])]
+    fn a_command_that_does_not_end_is_stopped(#[case] words: &[&str]) {
+        let error = command(words)
+            .read(SecretReader {
+                lookup: &lookup,
+                folder: Path::new("."),
+                command_time: Duration::from_millis(50),
+            })
+            .unwrap_err();
+        assert!(matches!(error, SecretError::TimedOut { .. }), "{error}");
+    }
+
+    #[test]
+    fn a_file_far_too_long_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut file = std::fs::File::create(folder.path().join("long")).unwrap();
+        file.write_all(&vec![b'x'; SECRET_BYTES_MAX + 1]).unwrap();
+        let error = read_in(folder.path(), &SecretSource::File("long".into())).unwrap_err();
+        assert!(matches!(error, SecretError::TooLong { .. }));
+    }
+
+    #[cfg(unix)]
+    #[rstest]
+    #[case(0o600, false)]
+    #[case(0o640, false)]
+    #[case(0o644, true)]
+    #[case(0o604, true)]
+    fn a_world_readable_file_is_seen(#[case] mode: u32, #[case] expected: bool) {
+        use std::os::unix::fs::PermissionsExt;
+
+        let file = tempfile::tempfile().unwrap();
+        file.set_permissions(std::fs::Permissions::from_mode(mode))
+            .unwrap();
+        assert_eq!(is_world_readable(&file), expected);
+    }
+}
