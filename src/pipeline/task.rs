@@ -227,6 +227,18 @@ impl<'a> TaskRun<'a> {
         match client.provider.judge(step, &self.task.id, &reply) {
             Verdict::Row(end, detail) => Ok(After::Ended(end, answer(detail))),
             Verdict::Look(standing, detail) => match client.look(&self.task.id).await {
+                // The second step of a purge follows the first at once. "No such deleted user"
+                // about one who is soft-deleted may only mean that the provider has not got round
+                // to it; believed at the first asking, it would pass for a deletion.
+                Ok(Seen::SoftDeleted)
+                    if step == Step::PermanentlyDelete
+                        && self.task.action == Action::Purge
+                        && attempt == 1 =>
+                {
+                    let told = answer(detail.clone());
+                    self.record_attempt(step, attempt, "unsettled", false, told).await?;
+                    Ok(After::Again { moment: None, in_doubt: false, answer: answer(detail) })
+                }
                 Ok(seen) => {
                     let end = RowEnd::after_look(&seen, standing);
                     Ok(After::Ended(end, answer(own_words(step, &seen, detail))))

@@ -5,7 +5,8 @@ use thiserror::Error;
 use super::sunco::Sunco;
 use super::zendesk::Zendesk;
 use super::zoho::Zoho;
-use super::{Provider, ProviderSettings};
+use super::{Defaults, Provider, ProviderSettings, sunco, zendesk, zoho};
+use crate::domain::{IdProblem, ProviderKind, UserId};
 
 /// Why no provider can be built of the settings. Neither variant repeats a value: it may be a
 /// secret, or hold one.
@@ -49,6 +50,25 @@ pub fn build(settings: ProviderSettings) -> Result<Box<dyn Provider>, BuildError
         ProviderSettings::Sunco(settings) => Box::new(Sunco::try_new(settings)?),
         ProviderSettings::Zoho(settings) => Box::new(Zoho::try_new(settings)?),
     })
+}
+
+/// A provider's rule for user ids, for a whole kind of account: trimmed text of a cell → the
+/// id to send.
+pub fn check_id(kind: ProviderKind) -> fn(&str) -> Result<UserId, IdProblem> {
+    match kind {
+        ProviderKind::Zendesk => zendesk::check_id,
+        ProviderKind::Sunco => sunco::check_id,
+        ProviderKind::Zoho => zoho::check_id,
+    }
+}
+
+/// The limits of an account whose configuration states none.
+pub fn defaults(kind: ProviderKind) -> Defaults {
+    match kind {
+        ProviderKind::Zendesk => zendesk::defaults(),
+        ProviderKind::Sunco => sunco::defaults(),
+        ProviderKind::Zoho => zoho::defaults(),
+    }
 }
 
 #[cfg(test)]

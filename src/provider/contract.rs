@@ -16,12 +16,6 @@ pub trait Provider: Send + Sync + fmt::Debug {
     /// Which provider this is.
     fn kind(&self) -> ProviderKind;
 
-    /// The rule for user ids: trimmed text of a cell → the id to send.
-    fn check_id(&self) -> fn(&str) -> Result<UserId, IdProblem>;
-
-    /// The limits of an account whose configuration states none.
-    fn defaults(&self) -> Defaults;
-
     /// How requests are authorized.
     fn authorize(&self) -> Authorize;
 

@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep};
 use url::Url;
 
 use crate::domain::{
-    AccountName, Action, Entry, IdProblem, Position, ProviderKind, Quota, Step, StopKind, Task,
+    AccountName, Action, Entry, Position, ProviderKind, Quota, Step, StopKind, Task,
     Time, UserId, WallClock,
 };
 use crate::pipeline::limits::{Limits, LimitsSpec, Past};
@@ -24,7 +24,7 @@ use crate::pipeline::{
     Client, ClientParts, FailureLimit, Lane, LaneEnd, LaneOptions, NoTokenStore, Stop,
 };
 use crate::provider::{
-    Access, Authorize, Defaults, Detail, Identity, Moment, Provider, RateHints, Reply, Request,
+    Access, Authorize, Detail, Identity, Moment, Provider, RateHints, Reply, Request,
     Roles, RowEnd, Scope, Seen, Token, TokenRefused, Verdict,
 };
 use crate::transport::{Failure, Transport, TransportError};
@@ -275,18 +275,6 @@ fn at(access: &Access, path: &str) -> Request {
 impl Provider for FakeProvider {
     fn kind(&self) -> ProviderKind {
         ProviderKind::Zendesk
-    }
-
-    fn check_id(&self) -> fn(&str) -> Result<UserId, IdProblem> {
-        |text| Ok(UserId::new(text))
-    }
-
-    fn defaults(&self) -> Defaults {
-        Defaults {
-            requests: "400/1m".parse().unwrap(),
-            steps: Vec::new(),
-            concurrency: 8,
-        }
     }
 
     fn authorize(&self) -> Authorize {

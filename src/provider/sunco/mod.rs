@@ -9,4 +9,5 @@ mod provider;
 mod reads;
 mod requests;
 
-pub(super) use provider::Sunco;
+pub(super) use ids::check as check_id;
+pub(super) use provider::{Sunco, defaults};

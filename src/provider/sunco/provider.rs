@@ -91,23 +91,19 @@ impl fmt::Debug for Sunco {
     }
 }
 
+/// The provider publishes no limit, but disables applications that exceed it often; ten a
+/// second is this program's own courtesy.
+pub(in crate::provider) fn defaults() -> Defaults {
+    Defaults {
+        requests: contract::quota(600, Duration::from_mins(1)),
+        steps: Vec::new(),
+        concurrency: 8,
+    }
+}
+
 impl Provider for Sunco {
     fn kind(&self) -> ProviderKind {
         ProviderKind::Sunco
-    }
-
-    fn check_id(&self) -> fn(&str) -> Result<UserId, IdProblem> {
-        ids::check
-    }
-
-    /// The provider publishes no limit, but disables applications that exceed it often; ten a
-    /// second is this program's own courtesy.
-    fn defaults(&self) -> Defaults {
-        Defaults {
-            requests: contract::quota(600, Duration::from_mins(1)),
-            steps: Vec::new(),
-            concurrency: 8,
-        }
     }
 
     fn authorize(&self) -> Authorize {

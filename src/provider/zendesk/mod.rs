@@ -13,4 +13,5 @@ mod reads;
 mod requests;
 mod token;
 
-pub(super) use provider::Zendesk;
+pub(super) use ids::check as check_id;
+pub(super) use provider::{Zendesk, defaults};

@@ -94,27 +94,23 @@ impl fmt::Debug for Zendesk {
     }
 }
 
+/// 400 a minute is what the Professional plan has; 700 in ten minutes is stated beside the
+/// permanent deletion,
+/// <https://developer.zendesk.com/api-reference/ticketing/users/deleted_users/#permanently-delete-user>.
+pub(in crate::provider) fn defaults() -> Defaults {
+    Defaults {
+        requests: contract::quota(400, limits::ACCOUNT_SPAN),
+        steps: vec![(
+            Step::PermanentlyDelete,
+            contract::quota(700, limits::PERMANENT_SPAN),
+        )],
+        concurrency: 8,
+    }
+}
+
 impl Provider for Zendesk {
     fn kind(&self) -> ProviderKind {
         ProviderKind::Zendesk
-    }
-
-    fn check_id(&self) -> fn(&str) -> Result<UserId, IdProblem> {
-        ids::check
-    }
-
-    /// 400 a minute is what the Professional plan has; 700 in ten minutes is stated beside the
-    /// permanent deletion,
-    /// <https://developer.zendesk.com/api-reference/ticketing/users/deleted_users/#permanently-delete-user>.
-    fn defaults(&self) -> Defaults {
-        Defaults {
-            requests: contract::quota(400, limits::ACCOUNT_SPAN),
-            steps: vec![(
-                Step::PermanentlyDelete,
-                contract::quota(700, limits::PERMANENT_SPAN),
-            )],
-            concurrency: 8,
-        }
     }
 
     fn authorize(&self) -> Authorize {

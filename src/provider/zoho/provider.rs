@@ -69,23 +69,19 @@ impl fmt::Debug for Zoho {
     }
 }
 
+/// Zoho states no limit per minute, only credits per day and five requests at once in its
+/// smallest edition, which others share; ten a second is this program's own courtesy.
+pub(in crate::provider) fn defaults() -> Defaults {
+    Defaults {
+        requests: contract::quota(600, Duration::from_mins(1)),
+        steps: Vec::new(),
+        concurrency: 4,
+    }
+}
+
 impl Provider for Zoho {
     fn kind(&self) -> ProviderKind {
         ProviderKind::Zoho
-    }
-
-    fn check_id(&self) -> fn(&str) -> Result<UserId, IdProblem> {
-        ids::check
-    }
-
-    /// Zoho states no limit per minute, only credits per day and five requests at once in its
-    /// smallest edition, which others share; ten a second is this program's own courtesy.
-    fn defaults(&self) -> Defaults {
-        Defaults {
-            requests: contract::quota(600, Duration::from_mins(1)),
-            steps: Vec::new(),
-            concurrency: 4,
-        }
     }
 
     fn authorize(&self) -> Authorize {

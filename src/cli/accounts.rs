@@ -1,0 +1,190 @@
+//! From the configuration's accounts to lines to their providers, and who we are at each.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use super::failure::Failure;
+use super::recorder::Recorder;
+use super::token_store::DiskTokenStore;
+use crate::config::{AccountOutline, ResolvedLimits, Settings, process_variable};
+use crate::domain::{
+    AccountHeader, AccountName, AccountPolicy, Action, ProviderKind, RunOptions, Time, WallClock,
+};
+use crate::ledger::LedgerState;
+use crate::pipeline::limits::{Limits, LimitsSpec, PACED_SPAN_MAX, Past};
+use crate::pipeline::{Client, ClientParts, Stop};
+use crate::plan::{self, Pacing};
+use crate::provider::{self, Identity, Provider};
+use crate::transport::{ReqwestTransport, Transport};
+
+/// Tries for one request, unless `--attempts` says otherwise.
+pub(super) const ATTEMPTS: NonZeroU32 = NonZeroU32::new(6).unwrap();
+
+/// An account, ready to be spoken to.
+#[derive(Debug)]
+pub(super) struct Line {
+    /// Its name.
+    pub(super) name: AccountName,
+    /// Its provider.
+    pub(super) kind: ProviderKind,
+    /// The line itself.
+    pub(super) client: Arc<Client>,
+    /// How it is stopped, alone or with the run.
+    pub(super) identity: Option<Identity>,
+}
+
+/// What lines are made with.
+#[derive(Debug)]
+pub(super) struct Wiring {
+    pub(super) recorder: Arc<Recorder>,
+    pub(super) stop: Stop,
+    pub(super) wall: WallClock,
+    pub(super) attempts: Option<NonZeroU32>,
+    pub(super) concurrency: Option<NonZeroU32>,
+}
+
+impl Wiring {
+    /// Wiring for a run with these options.
+    pub(super) fn new(options: &RunOptions, recorder: Arc<Recorder>, stop: Stop) -> Self {
+        Self {
+            recorder,
+            stop,
+            wall: WallClock::system(),
+            attempts: options.attempts.and_then(NonZeroU32::new),
+            concurrency: options.concurrency.and_then(NonZeroU32::new),
+        }
+    }
+
+    /// Lines to those accounts of `settings` that `wanted` picks. What `earlier` tells of requests
+    /// still counts towards their quotas.
+    pub(super) fn lines(
+        &self,
+        settings: Settings,
+        wanted: impl Fn(&AccountName) -> bool,
+        earlier: Option<&LedgerState>,
+    ) -> Result<Vec<Line>, Failure> {
+        let transport: Arc<dyn Transport> =
+            Arc::new(ReqwestTransport::new().map_err(Failure::refused)?);
+        let store = Arc::new(DiskTokenStore::in_cache(process_variable));
+        let mut lines = Vec::new();
+        for account in settings.accounts {
+            if !wanted(&account.name) {
+                continue;
+            }
+            let provider: Arc<dyn Provider> =
+                provider::build(account.provider).map_err(Failure::refused)?.into();
+            let resolved = account.limits.resolve(&provider::defaults(provider.kind()));
+            let spec = self.spec(&resolved, account.limits.share);
+            let past = past(earlier, &account.name, self.wall.now());
+            let stop = self.stop.lane();
+            let client = Client::new(ClientParts {
+                account: account.name.clone(),
+                provider: Arc::clone(&provider),
+                transport: Arc::clone(&transport),
+                limits: Arc::new(Limits::new(&spec, &past)),
+                sink: Arc::clone(&self.recorder) as _,
+                store: Arc::clone(&store) as _,
+                wall: self.wall.clone(),
+                stop,
+                attempts: self.attempts.unwrap_or(ATTEMPTS),
+                seed: fastrand::u64(..),
+            });
+            lines.push(Line {
+                name: account.name,
+                kind: provider.kind(),
+                client: Arc::new(client),
+                identity: None,
+            });
+        }
+        Ok(lines)
+    }
+
+    fn spec(&self, resolved: &ResolvedLimits, share: f64) -> LimitsSpec {
+        LimitsSpec {
+            concurrency: self.concurrency.unwrap_or(resolved.concurrency),
+            requests: resolved.requests,
+            steps: resolved.steps.clone(),
+            share,
+        }
+    }
+}
+
+/// The requests of earlier processes, as far as their answers may still hold a slot.
+fn past(earlier: Option<&LedgerState>, account: &AccountName, now: Time) -> Vec<Past> {
+    let sent = earlier.map_or(&[][..], |state| state.sent(account));
+    let mut past: Vec<Past> = sent
+        .iter()
+        .map(|sent| Past {
+            step: sent.step,
+            // What was never answered may have been counted as late as just now.
+            ago: sent.replied_at.map_or_else(Default::default, |at| now.saturating_since(at)),
+        })
+        .collect();
+    past.sort_by_key(|past| std::cmp::Reverse(past.ago));
+    past
+}
+
+/// Asks every line who we are. The first that cannot say ends the run before anything is sent.
+pub(super) async fn identify(lines: &mut [Line]) -> Result<(), Failure> {
+    for line in lines {
+        match line.client.identify().await {
+            Ok(identity) => line.identity = Some(identity),
+            Err(error) => return Err(Failure::identity(&line.name, line.kind, error)),
+        }
+    }
+    Ok(())
+}
+
+impl Line {
+    /// The account's entry in a ledger's header.
+    pub(super) fn header(&self) -> AccountHeader {
+        let identity = self.identity.as_ref();
+        AccountHeader {
+            name: self.name.clone(),
+            provider: self.kind,
+            tenant: identity.map_or_else(String::new, |it| it.tenant.clone()),
+            caller: identity.and_then(|it| it.caller.clone()),
+            role: identity.and_then(|it| it.role.clone()),
+        }
+    }
+}
+
+/// How rows of these accounts are judged, with what is known of the callers.
+pub(super) fn policies(accounts: &[AccountOutline], lines: &[Line]) -> Vec<AccountPolicy> {
+    let policy = |account: &AccountOutline| {
+        let kind = account.endpoint.provider();
+        let line = lines.iter().find(|line| line.name == account.name);
+        let identity = line.and_then(|line| line.identity.as_ref());
+        AccountPolicy {
+            name: account.name.clone(),
+            provider: kind,
+            action: account.action,
+            check_id: provider::check_id(kind),
+            caller: identity.and_then(|it| it.caller.clone()),
+            id_prefix: identity.and_then(|it| it.id_prefix.clone()),
+        }
+    };
+    accounts.iter().map(policy).collect()
+}
+
+/// The limits of an account, as an estimate takes them.
+pub(super) fn limits_of(account: &AccountOutline) -> plan::Limits {
+    let resolved = account.limits.resolve(&provider::defaults(account.endpoint.provider()));
+    let pacing =
+        if resolved.requests.span() <= PACED_SPAN_MAX { Pacing::Even } else { Pacing::Bursts };
+    plan::Limits { account: Some(resolved.requests), pacing, steps: resolved.steps }
+}
+
+/// What an action does to a user, in a few words.
+pub(super) const fn consequence(provider: ProviderKind, action: Action) -> &'static str {
+    match (provider, action) {
+        (ProviderKind::Zendesk, Action::Delete) => {
+            "soft delete; the provider deletes for good after 30 days"
+        }
+        (ProviderKind::Zendesk, Action::PermanentlyDelete) => "for good, of users soft-deleted before",
+        (ProviderKind::Zendesk, Action::Purge) => "soft delete, then for good",
+        (_, Action::DeletePersonalInformation) => "clears the profile, keeps the conversations",
+        (ProviderKind::Sunco, _) => "for good, with the conversations",
+        (ProviderKind::Zoho, _) => "for good; the user's records stay",
+    }
+}

@@ -1,0 +1,127 @@
+//! `demo`: a sample file purged against a sandbox of its own, end to end, on this machine only.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use atomicwrites::{AtomicFile, OverwriteBehavior};
+
+use super::sandbox;
+use crate::cli::args::{AskArgs, Cli, Command, DemoArgs};
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::terminal::{put, tell};
+use crate::domain::{Outcome, ProviderKind};
+use crate::ledger::LedgerState;
+use crate::sandbox::{DEMO_CSV, Latency, Population, Running, Sandbox, SandboxOptions, Settings};
+
+/// The sandbox's quotas are this much quicker than the real ones: ten minutes pass in six seconds.
+const SCALE: f64 = 100.0;
+
+/// Purges the sample.
+pub(in crate::cli) async fn execute(args: DemoArgs) -> Result<Exit, Failure> {
+    let latency: Latency = "20ms..80ms".parse().map_err(Failure::bug)?;
+    let options = SandboxOptions {
+        population: Population::Demo,
+        settings: Settings { latency, scale_limits: SCALE, ..Settings::default() },
+        ..SandboxOptions::default()
+    };
+    let credentials = options.credentials.clone();
+    let running = Sandbox::start(options).await.map_err(Failure::refused)?;
+    let folder = folder()?;
+    let config = config(&sandbox::config(&running.base_url(), &credentials));
+    write(&folder.join("userpurge.toml"), &config)?;
+    write(&folder.join("demo.csv"), DEMO_CSV)?;
+    tell(&format!(
+        "A sandbox of the three providers runs at {}, its quotas {SCALE} times quicker than theirs.\n\
+         Nothing leaves this machine. The file, its configuration and its ledger are in {}\n",
+        running.base_url(),
+        folder.display()
+    ));
+    let ledger = folder.join("demo.csv.ledger.jsonl");
+    let ran = Box::pin(super::run::execute(run_args(&folder, &args)?)).await?;
+    let agrees = judge(&running, &ledger)?;
+    running.shutdown().await;
+    put(&format!(
+        "\n{agrees}\nNext:\n  userpurge status {ledger}\n  userpurge sandbox        the same providers, to try your own file against\n  userpurge --help",
+        ledger = ledger.display()
+    ))?;
+    // The sample holds bad rows of every kind, so a run that went well ends with 1.
+    Ok(if ran == Exit::SomeBad { Exit::Good } else { ran })
+}
+
+/// A new folder for this demo; it stays, so that its ledger can be looked at.
+fn folder() -> Result<PathBuf, Failure> {
+    let folder = std::env::temp_dir().join(format!("userpurge-demo-{}", uuid::Uuid::now_v7()));
+    std::fs::create_dir(&folder)?;
+    Ok(folder)
+}
+
+/// The sandbox's configuration with limits as much quicker as the sandbox's are.
+fn config(accounts: &str) -> String {
+    let mut text = String::new();
+    for section in accounts.split("\n\n") {
+        text.push_str(section.trim_end());
+        text.push_str("\n\n");
+        let name = section.trim_start_matches("[accounts.").split(']').next().unwrap_or_default();
+        text.push_str(&format!("[accounts.{name}.limits]\n"));
+        text.push_str(match name {
+            "support" => "requests = \"400/600ms\"\npermanently-delete = \"700/6s\"\n\n",
+            _ => "requests = \"600/600ms\"\n\n",
+        });
+    }
+    text
+}
+
+fn write(path: &Path, text: &str) -> Result<(), Failure> {
+    AtomicFile::new(path, OverwriteBehavior::DisallowOverwrite)
+        .write(|file| file.write_all(text.as_bytes()))
+        .map_err(|error| std::io::Error::from(error).into())
+}
+
+/// The command line of the demo's run, as a person would have typed it.
+fn run_args(folder: &Path, demo: &DemoArgs) -> Result<crate::cli::args::RunArgs, Failure> {
+    use clap::Parser as _;
+
+    let words = [
+        "userpurge".into(),
+        "run".into(),
+        folder.join("demo.csv").into_os_string(),
+        "--config".into(),
+        folder.join("userpurge.toml").into_os_string(),
+        "--progress".into(),
+        demo.progress.clone().into(),
+    ];
+    let cli = Cli::try_parse_from(words).map_err(Failure::bug)?;
+    let Command::Run(mut args) = cli.command else {
+        return Err(Failure::new(Exit::Refused, "a defect in userpurge: the demo is no run"));
+    };
+    args.ask = AskArgs { yes: true, confirm: None };
+    Ok(args)
+}
+
+/// Holds the ledger against the sandbox's own books: every user that the ledger calls gone is gone
+/// there, and nobody else has been touched.
+fn judge(running: &Running, ledger: &Path) -> Result<String, Failure> {
+    let state = LedgerState::read(ledger)?;
+    let counts = state.counts();
+    let effects = running.log(None).into_iter().filter(|call| call.effect && call.step.deletes());
+    let mut touched: BTreeMap<ProviderKind, std::collections::BTreeSet<String>> = BTreeMap::new();
+    for call in effects {
+        if let (Some(provider), Some(user)) = (call.provider, call.user) {
+            touched.entry(provider).or_default().insert(user);
+        }
+    }
+    let touched: usize = touched.values().map(std::collections::BTreeSet::len).sum();
+    let deleted = counts.of(Outcome::Deleted);
+    if touched as u64 != deleted || counts.total() != state.header.input.rows {
+        return Err(Failure::new(
+            Exit::Ledger,
+            format!("a defect in userpurge: the ledger says that {deleted} users were deleted, the sandbox says {touched}"),
+        ));
+    }
+    Ok(format!(
+        "The sandbox agrees: {touched} users were deleted there, as many as the ledger says, and {} rows add up.",
+        state.header.input.rows
+    ))
+}

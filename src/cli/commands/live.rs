@@ -1,0 +1,115 @@
+//! `run --dry-run --live`: how each user stands, asked of the provider, with nobody touched.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use futures::{StreamExt as _, stream};
+
+use crate::cli::accounts::Line;
+use crate::cli::failure::Failure;
+use crate::cli::outline_text;
+use crate::cli::planning::{Planned, Planning};
+use crate::cli::terminal::put;
+use crate::domain::Task;
+use crate::pipeline::ClientError;
+use crate::plan::{Cursor, Earlier};
+use crate::provider::Seen;
+
+/// Reads under way at once, at most; the account's own limits hold as well.
+const READS_MAX: usize = 32;
+
+/// How many lines are listed for users who stand otherwise than hoped.
+const LINES_MAX: usize = 8;
+
+#[derive(Default)]
+struct Standing {
+    /// Rows by how their users stand, and the first of their lines.
+    rows: BTreeMap<&'static str, (u64, Vec<u64>)>,
+}
+
+/// The order in which they are shown.
+const KINDS: [&str; 5] = ["standing", "soft-deleted", "already gone", "protected", "unknown"];
+
+/// Shows the plan and how its users stand.
+pub(super) async fn show(
+    planning: &Planning,
+    planned: &Planned,
+    lines: &[Line],
+) -> Result<(), Failure> {
+    put(&outline_text::text(planning, planned, lines))?;
+    for line in lines {
+        let Some(rows) = planned.plan.to_send.get(&line.name) else { continue };
+        let cursor = Cursor::new(
+            planning.open()?,
+            Arc::clone(&planned.judge),
+            line.name.clone(),
+            rows.clone(),
+            Arc::new(Earlier::default()),
+        );
+        let include = &planning.options.include_roles;
+        let standing = ask(line, cursor, include).await?;
+        put(&told(line, &standing))?;
+    }
+    Ok(())
+}
+
+async fn ask(line: &Line, cursor: Cursor, include: &[String]) -> Result<Standing, Failure> {
+    let mut seen = stream::iter(cursor)
+        .map(|task| async {
+            let task = task.map_err(Failure::refused)?;
+            let seen = line.client.look(&task.id).await;
+            let seen = seen.map_err(|error: ClientError| {
+                Failure::identity(&line.name, line.kind, error)
+            })?;
+            Ok::<_, Failure>((task, seen))
+        })
+        .buffer_unordered(READS_MAX);
+    let mut standing = Standing::default();
+    while let Some(row) = seen.next().await {
+        let (task, seen) = row?;
+        standing.count(&task, kind(&seen, include));
+    }
+    Ok(standing)
+}
+
+fn kind(seen: &Seen, include: &[String]) -> &'static str {
+    match seen {
+        Seen::Standing { role: Some(role) }
+            if !include.iter().any(|included| included.eq_ignore_ascii_case(role)) =>
+        {
+            "protected"
+        }
+        Seen::Standing { .. } => "standing",
+        Seen::SoftDeleted => "soft-deleted",
+        Seen::Gone => "already gone",
+        Seen::Unknown => "unknown",
+    }
+}
+
+impl Standing {
+    fn count(&mut self, task: &Task, kind: &'static str) {
+        let (rows, lines) = self.rows.entry(kind).or_default();
+        *rows += 1;
+        if lines.len() < LINES_MAX {
+            lines.push(task.position.line);
+        }
+    }
+}
+
+fn told(line: &Line, standing: &Standing) -> String {
+    let mut text = format!("\n{}, as its users stand now (nobody was touched):\n", line.name);
+    for kind in KINDS {
+        let (rows, mut lines) = standing.rows.get(kind).cloned().unwrap_or_default();
+        let _ = write!(text, "  {kind:<13}{rows:>8}");
+        if kind != "standing" && rows > 0 {
+            lines.sort_unstable();
+            let more = if rows > lines.len() as u64 { ", …" } else { "" };
+            let listed: Vec<String> = lines.iter().map(u64::to_string).collect();
+            let _ = write!(text, "   lines {}{more}", listed.join(", "));
+        }
+        text.push('\n');
+    }
+    text
+}
+

@@ -1,0 +1,95 @@
+//! `plan`: what a run would do, offline.
+
+use std::path::{Path, PathBuf};
+
+use crate::cli::args::PlanArgs;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::outline_text;
+use crate::cli::planning::Planning;
+use crate::cli::saved::SavedPlan;
+use crate::cli::setting;
+use crate::cli::terminal::{put, tell};
+use crate::input;
+
+/// Says what a run would do, and saves it if asked to.
+pub(in crate::cli) fn execute(args: &PlanArgs) -> Result<Exit, Failure> {
+    let spool = Spool::of(&args.input.input)?;
+    let planning = planning(args, spool.path())?;
+    let planned = planning.plan(&[])?;
+    if let Some(output) = &args.output {
+        if spool.is_copy() {
+            return Err(Failure::message(
+                Exit::Refused,
+                "a plan of standard input cannot be saved: there is no file to bind it to",
+                Some("save the input to a file first"),
+            ));
+        }
+        SavedPlan::of(&planning, &planned)?.save(output)?;
+    }
+    if args.json {
+        put(&outline_text::json(&planning, &planned).to_string())?;
+    } else {
+        put(&outline_text::text(&planning, &planned, &[]))?;
+        put(&next(args))?;
+    }
+    if args.input.max_delete.is_some_and(|max| planned.plan.to_delete > max) {
+        tell("note: `run` with this `--max-delete` would be refused");
+    }
+    Ok(Exit::Good)
+}
+
+fn planning(args: &PlanArgs, input: &Path) -> Result<Planning, Failure> {
+    let source = setting::locate(args.input.common.config.as_deref())?;
+    let outline = setting::outline(&source)?;
+    let options = args.input.options(setting::file(&source));
+    Planning::new(input.to_owned(), args.input.read_options(), outline, options)
+}
+
+/// The exact next command.
+fn next(args: &PlanArgs) -> String {
+    if let Some(output) = &args.output {
+        return format!("\nSaved. Next: userpurge run {}", outline_text::shell(output));
+    }
+    let mut command = String::from("\nNext: userpurge run");
+    for word in std::env::args().skip_while(|word| word != "plan").skip(1) {
+        command.push(' ');
+        command.push_str(&outline_text::shell(Path::new(&word)));
+    }
+    command
+}
+
+/// Standard input kept for as long as the plan needs it; a file stays where it is.
+struct Spool {
+    path: PathBuf,
+    copy: bool,
+}
+
+impl Spool {
+    fn of(input: &Path) -> Result<Self, Failure> {
+        if input != Path::new("-") {
+            return Ok(Self { path: input.to_owned(), copy: false });
+        }
+        let name = format!("userpurge-{}.input", uuid::Uuid::now_v7());
+        let path = std::env::temp_dir().join(name);
+        input::spool(std::io::stdin().lock(), &path).map_err(Failure::refused)?;
+        Ok(Self { path, copy: true })
+    }
+
+    fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn is_copy(&self) -> bool {
+        self.copy
+    }
+}
+
+impl Drop for Spool {
+    fn drop(&mut self) {
+        if self.copy {
+            // It was a help for this moment; the system clears its folder in time.
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! `resume` and `retry`: going on with a ledger.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use roaring::RoaringTreemap;
+
+use super::run::{consent, failure_limit};
+use crate::cli::accounts::{Line, Wiring, identify};
+use crate::cli::args::{AskArgs, CommonArgs, ResumeArgs, RetryArgs};
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::latest;
+use crate::cli::outline_text;
+use crate::cli::planning::{Planned, Planning, read_options};
+use crate::cli::recorder::Recorder;
+use crate::cli::setting;
+use crate::cli::signals;
+use crate::cli::terminal::tell;
+use crate::cli::work::{self, Session, Work};
+use crate::config::Source;
+use crate::domain::{
+    AccountName, Entry, InputHeader, Outcome, Session as SessionEntry, WallClock,
+};
+use crate::input::fingerprint;
+use crate::ledger::{LedgerState, LedgerWriter, Only, Opened};
+use crate::pipeline::{Durability, EventSink, Stop};
+use crate::plan::Earlier;
+
+/// What is gone on with.
+struct Again<'a> {
+    command: &'static str,
+    ledger: PathBuf,
+    common: &'a CommonArgs,
+    only: Vec<String>,
+}
+
+/// Goes on where an interrupted run stopped.
+pub(in crate::cli) async fn resume(args: ResumeArgs) -> Result<Exit, Failure> {
+    let ledger = latest::resolve(&args.ledger, &setting::folder()?)?;
+    let ledger = shortest(ledger)?;
+    let again =
+        Again { command: "resume", ledger, common: &args.common, only: Vec::new() };
+    // The run was agreed to when it began; only a number that does not fit stops it here.
+    let ask = AskArgs { yes: args.ask.confirm.is_none(), confirm: args.ask.confirm };
+    // What a second Ctrl-C left in doubt is not over.
+    let wanted = |state: &LedgerState| Ok(state.outstanding() | state.rows_of(Outcome::InDoubt));
+    Box::pin(go_on(again, ask, wanted)).await
+}
+
+/// Tries rows again that ended `failed` or `in_doubt`, or as `--only` says.
+pub(in crate::cli) async fn retry(args: RetryArgs) -> Result<Exit, Failure> {
+    let ledger = latest::resolve(&args.resume.ledger, &setting::folder()?)?;
+    let ledger = shortest(ledger)?;
+    let only: Vec<Only> = args
+        .only
+        .iter()
+        .map(|text| match text.parse() {
+            Ok(only) => only,
+            Err(never) => match never {},
+        })
+        .collect();
+    let again = Again {
+        command: "retry",
+        ledger,
+        common: &args.resume.common,
+        only: args.only.clone(),
+    };
+    let wanted = |state: &LedgerState| Ok(state.select(&only)?);
+    Box::pin(go_on(again, args.resume.ask, wanted)).await
+}
+
+async fn go_on(
+    again: Again<'_>,
+    ask: AskArgs,
+    wanted: impl Fn(&LedgerState) -> Result<RoaringTreemap, Failure>,
+) -> Result<Exit, Failure> {
+    let stop = Stop::default();
+    let signal = signals::listen(&stop)?;
+    let Opened { writer, state, cut } = LedgerWriter::open(&again.ledger)?;
+    if let Some(torn) = cut {
+        tell(&format!(
+            "note: the last line of ledger `{}` was torn ({} bytes, from a crash while it was written) and has been cut off",
+            again.ledger.display(),
+            torn.bytes
+        ));
+    }
+    let options = again.common.over(&state.header.options);
+    let source = options.config.as_ref().map_or(Source::Environment, |it| Source::File(it.into()));
+    let input = input(&again.ledger, &state.header.input)?;
+    let read = read_options(&state.header.input, &options);
+    let planning = Planning::new(input, read, setting::outline(&source)?, options.clone())?;
+    let wanted = wanted(&state)?;
+
+    let recorder = Recorder::new();
+    let wiring = Wiring::new(&options, Arc::clone(&recorder), stop.clone());
+    let offline = planning.plan(&[])?;
+    let has_rows = |name: &AccountName| {
+        offline.plan.to_send.get(name).is_some_and(|rows| !rows.is_disjoint(&wanted))
+    };
+    let mut lines = wiring.lines(setting::settings(&source)?, has_rows, Some(&state))?;
+    identify(&mut lines).await?;
+    check_tenants(&again.ledger, &state, &lines)?;
+    let planned = planning.plan(&lines)?;
+    check_rows(&again.ledger, &state, &planned)?;
+
+    let rows = rows(&planned, &wanted);
+    let count = rows.values().map(RoaringTreemap::len).sum();
+    tell(&told(&again, &state, &wanted, count));
+    if count > 0 {
+        consent(&ask, None, &planning.input, count)?;
+    }
+
+    recorder.attach(writer.handle()).await?;
+    let sent: RoaringTreemap = rows.values().fold(RoaringTreemap::new(), |all, rows| all | rows);
+    recorder.count_from(state.counts(), work::reopened(&state, &sent));
+    let entry = SessionEntry {
+        command: again.command.to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        only: again.only.clone(),
+        rows: count,
+        accounts: lines.iter().map(Line::header).collect(),
+        at: WallClock::system().now(),
+    };
+    let entry = Entry::Session(Box::new(entry));
+    recorder.record(entry, Durability::Queued).await.map_err(Failure::sink)?;
+    let session = Session {
+        ledger: again.ledger,
+        mode: again.common.mode(),
+        signal,
+        work: Work {
+            planning: &planning,
+            planned: &planned,
+            lines: &lines,
+            recorder: &recorder,
+            earlier: earlier(&state, &sent),
+            rows,
+            ended: state.ended().clone(),
+            failure_limit: failure_limit(&options)?,
+            stop: &stop,
+        },
+    };
+    work::run_session(session, writer).await
+}
+
+/// The input of a ledger, if it is still what it was.
+fn input(ledger: &Path, header: &InputHeader) -> Result<PathBuf, Failure> {
+    let kept = PathBuf::from(&header.path);
+    // A folder may have been moved as a whole: then the input lies beside its ledger.
+    let beside = ledger.parent().zip(kept.file_name()).map(|(folder, name)| folder.join(name));
+    let path = match beside {
+        Some(beside) if !kept.exists() && beside.exists() => beside,
+        _ => kept,
+    };
+    let found = fingerprint(&path).map_err(|error| {
+        Failure::foreign(ledger, format!("its input is needed: {}", crate::cli::failure::chain(&error)))
+    })?;
+    if (found.size, &found.sha256) == (header.size, &header.sha256) {
+        return Ok(path);
+    }
+    let name = outline_text::shell(ledger);
+    let what = format!(
+        "its input `{}` has changed since the run began (SHA-256 {}, now {})\n\
+         hint: put the old file back, or purge the new one with `userpurge run NEW --done-in {name}`",
+        path.display(),
+        short(&header.sha256),
+        short(&found.sha256)
+    );
+    Err(Failure::foreign(ledger, what))
+}
+
+fn short(digest: &str) -> &str {
+    digest.get(..12).unwrap_or(digest)
+}
+
+/// Refuses accounts that are at another tenant than the run was.
+fn check_tenants(ledger: &Path, state: &LedgerState, lines: &[Line]) -> Result<(), Failure> {
+    let known = state.accounts();
+    for line in lines {
+        let now = line.header().tenant;
+        if let Some(then) = known.get(&line.name)
+            && then.tenant != now
+        {
+            let what = format!(
+                "account `{}` was at tenant `{}` when the run began, and the configuration now leads to `{now}`; nothing was sent",
+                line.name, then.tenant
+            );
+            return Err(Failure::foreign(ledger, what));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses an input that is read differently from when the run began.
+fn check_rows(ledger: &Path, state: &LedgerState, planned: &Planned) -> Result<(), Failure> {
+    let (then, now) = (state.header.input.rows, planned.plan.rows);
+    if then == now {
+        return Ok(());
+    }
+    Err(Failure::foreign(ledger, format!("its input had {then} rows and now reads as {now}")))
+}
+
+/// The rows of each account that are sent again.
+fn rows(planned: &Planned, wanted: &RoaringTreemap) -> BTreeMap<AccountName, RoaringTreemap> {
+    let each = planned.plan.to_send.iter();
+    each.map(|(name, rows)| (name.clone(), rows & wanted))
+        .filter(|(_, rows)| !rows.is_empty())
+        .collect()
+}
+
+/// What earlier processes did to the rows that are sent again.
+fn earlier(state: &LedgerState, rows: &RoaringTreemap) -> Earlier {
+    let steps = |row| (row, state.steps_done(row));
+    Earlier {
+        steps_done: rows.iter().map(steps).filter(|(_, steps)| *steps > 0).collect(),
+        in_doubt: state.in_doubt() & rows,
+    }
+}
+
+fn told(again: &Again<'_>, state: &LedgerState, wanted: &RoaringTreemap, count: u64) -> String {
+    let rows = state.header.input.rows;
+    if count == 0 && wanted.is_empty() {
+        return format!("{}: nothing is left to do of {rows} rows", again.ledger.display());
+    }
+    let doubt = (state.in_doubt() & wanted).len();
+    let doubt = if doubt > 0 { format!(", {doubt} of them in doubt") } else { String::new() };
+    format!("{}: {count} of {rows} rows to send{doubt}", again.ledger.display())
+}
+
+/// The ledger's path as a person would type it here.
+fn shortest(path: PathBuf) -> Result<PathBuf, Failure> {
+    let folder = setting::folder()?;
+    Ok(path.strip_prefix(&folder).map_or_else(|_| path.clone(), Path::to_path_buf))
+}
+

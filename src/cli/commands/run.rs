@@ -1,0 +1,220 @@
+//! `run`: the plan, the question, and then the work.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use roaring::RoaringTreemap;
+use uuid::Uuid;
+
+use crate::cli::accounts::{Line, Wiring, identify};
+use crate::cli::args::{AskArgs, RunArgs};
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::outline_text;
+use crate::cli::planning::{Planned, Planning};
+use crate::cli::question::{Consent, Person};
+use crate::cli::recorder::Recorder;
+use crate::cli::saved::SavedPlan;
+use crate::cli::setting;
+use crate::cli::signals;
+use crate::cli::terminal::{can_ask, tell};
+use crate::cli::work::{self, Session, Work};
+use crate::config::Source;
+use crate::domain::{RunHeader, RunId, RunOptions, WallClock};
+use crate::input;
+use crate::ledger::LedgerWriter;
+use crate::pipeline::{FailureLimit, Stop};
+use crate::plan::Earlier;
+
+/// What is to be run, once it is clear what was named.
+struct Orders {
+    planning: Planning,
+    /// `None`: an input; `Some`: a saved plan, and where it lies.
+    saved: Option<(PathBuf, SavedPlan)>,
+    source: Source,
+    ledger: PathBuf,
+    /// Standard input's copy, taken away again if there is no run.
+    spool: Option<PathBuf>,
+}
+
+/// Carries the plan out, after asking.
+pub(in crate::cli) async fn execute(args: RunArgs) -> Result<Exit, Failure> {
+    let orders = orders(&args)?;
+    let spool = orders.spool.clone();
+    let ran = Box::pin(execute_orders(&args, orders)).await;
+    if let (Err(_) | Ok(Ran::Not), Some(spool)) = (&ran, spool)
+        && !spooled_ledger_exists(&spool)
+    {
+        // No ledger refers to it, and the next try makes it anew.
+        let _ = std::fs::remove_file(spool);
+    }
+    ran.map(|ran| match ran {
+        Ran::Not => Exit::Good,
+        Ran::To(exit) => exit,
+    })
+}
+
+/// Whether there was a run at all.
+enum Ran {
+    Not,
+    To(Exit),
+}
+
+async fn execute_orders(args: &RunArgs, orders: Orders) -> Result<Ran, Failure> {
+    let Orders { planning, saved, source, ledger, .. } = orders;
+    let stop = Stop::default();
+    let signal = signals::listen(&stop)?;
+    let recorder = Recorder::new();
+    let wiring = Wiring::new(&planning.options, Arc::clone(&recorder), stop.clone());
+
+    let offline = planning.plan(&[])?;
+    if let Some((path, saved)) = &saved {
+        saved.check(path, &offline)?;
+    }
+    if args.dry_run && !args.live {
+        crate::cli::terminal::put(&outline_text::text(&planning, &offline, &[]))?;
+        return Ok(Ran::Not);
+    }
+    let has_rows = |name: &_| offline.plan.to_send.contains_key(name);
+    let mut lines = wiring.lines(setting::settings(&source)?, has_rows, None)?;
+    identify(&mut lines).await?;
+    let planned = planning.plan(&lines)?;
+    if args.live {
+        super::live::show(&planning, &planned, &lines).await?;
+        return Ok(Ran::Not);
+    }
+    tell(&outline_text::text(&planning, &planned, &lines));
+    consent(&args.ask, args.input.max_delete, &args.input.input, planned.plan.to_delete)?;
+
+    let writer = begin(&planning, &planned, &lines, &ledger)?;
+    recorder.attach(writer.handle()).await?;
+    let mut counts = crate::domain::Counts::default();
+    counts.pending = planned.plan.rows;
+    recorder.count_from(counts, std::collections::BTreeMap::new());
+    let session = Session {
+        ledger,
+        mode: args.input.common.mode(),
+        signal,
+        work: Work {
+            planning: &planning,
+            planned: &planned,
+            lines: &lines,
+            recorder: &recorder,
+            rows: planned.plan.to_send.clone(),
+            ended: RoaringTreemap::new(),
+            earlier: Earlier::default(),
+            failure_limit: failure_limit(&planning.options)?,
+            stop: &stop,
+        },
+    };
+    work::run_session(session, writer).await.map(Ran::To)
+}
+
+/// The limit that the options name.
+pub(super) fn failure_limit(options: &RunOptions) -> Result<FailureLimit, Failure> {
+    match &options.max_failures {
+        Some(text) => text.parse().map_err(|why: String| Failure::new(Exit::Refused, why)),
+        None => Ok(FailureLimit::Default),
+    }
+}
+
+/// Asks, unless it need not be asked. `input`: what the rows came from.
+pub(super) fn consent(
+    ask: &AskArgs,
+    max_delete: Option<u64>,
+    input: &Path,
+    rows: u64,
+) -> Result<(), Failure> {
+    let consent = Consent { yes: ask.yes, confirm: ask.confirm, max_delete };
+    let person = if can_ask() && input != Path::new("-") { Person::AtTerminal } else { Person::Absent };
+    let mut stdin = std::io::stdin().lock();
+    consent.obtain(rows, person, &mut stdin, &mut std::io::stderr())
+}
+
+/// Begins the ledger.
+fn begin(
+    planning: &Planning,
+    planned: &Planned,
+    lines: &[Line],
+    ledger: &Path,
+) -> Result<LedgerWriter, Failure> {
+    let fingerprint = planning.fingerprint()?;
+    let header = RunHeader {
+        run_id: RunId::new(Uuid::now_v7().to_string()),
+        format: RunHeader::FORMAT,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        input: planning.input_header(planned, &fingerprint),
+        options: planning.options.clone(),
+        accounts: lines.iter().map(Line::header).collect(),
+        started_at: WallClock::system().now(),
+    };
+    Ok(LedgerWriter::create(ledger, header)?)
+}
+
+/// Finds out what was named: an input, standard input, or a saved plan.
+fn orders(args: &RunArgs) -> Result<Orders, Failure> {
+    let named = &args.input.input;
+    let ledger = args.input.ledger.clone().unwrap_or_else(|| default_ledger(named));
+    refuse_existing(&ledger)?;
+    if named != Path::new("-")
+        && let Some(saved) = SavedPlan::read(named)?
+    {
+        let options = args.input.common.over(&saved.options);
+        let config = options.config.as_ref().map(PathBuf::from);
+        let source = config.map_or(Source::Environment, Source::File);
+        let planning = saved.planning(named, setting::outline(&source)?, options)?;
+        let saved = Some((named.clone(), saved));
+        return Ok(Orders { planning, saved, source, ledger, spool: None });
+    }
+    let source = setting::locate(args.input.common.config.as_deref())?;
+    let outline = setting::outline(&source)?;
+    let options = args.input.options(setting::file(&source));
+    let (input, spool) = if named == Path::new("-") {
+        let spool = spool_of(&ledger);
+        input::spool(std::io::stdin().lock(), &spool).map_err(Failure::refused)?;
+        (spool.clone(), Some(spool))
+    } else {
+        (named.clone(), None)
+    };
+    let planned = Planning::new(input, args.input.read_options(), outline, options);
+    if planned.is_err()
+        && let Some(spool) = &spool
+    {
+        let _ = std::fs::remove_file(spool);
+    }
+    Ok(Orders { planning: planned?, saved: None, source, ledger, spool })
+}
+
+/// INPUT with `.ledger.jsonl` appended; of standard input, `stdin.ledger.jsonl`.
+fn default_ledger(input: &Path) -> PathBuf {
+    let mut name = if input == Path::new("-") { "stdin".into() } else { input.as_os_str().to_owned() };
+    name.push(crate::cli::latest::LEDGER_SUFFIX);
+    PathBuf::from(name)
+}
+
+/// Where standard input is kept: beside its ledger.
+fn spool_of(ledger: &Path) -> PathBuf {
+    let mut name = ledger.as_os_str().to_owned();
+    name.push(".input");
+    PathBuf::from(name)
+}
+
+fn spooled_ledger_exists(spool: &Path) -> bool {
+    spool.with_extension("").exists()
+}
+
+/// Said early, before anybody is asked anything; the creation itself is what makes sure.
+fn refuse_existing(ledger: &Path) -> Result<(), Failure> {
+    if !ledger.exists() {
+        return Ok(());
+    }
+    let name = outline_text::shell(ledger);
+    Err(Failure::message(
+        Exit::Refused,
+        format!("ledger `{}` exists already: a run of this input has been made or begun", ledger.display()),
+        Some(&format!(
+            "`userpurge resume {name}` goes on with it, `userpurge retry {name}` tries failed rows again, `--ledger PATH` begins another"
+        )),
+    ))
+}
+

@@ -1,0 +1,214 @@
+//! A plan as people read it, and as scripts do.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::Path;
+use std::time::Duration;
+
+use comfy_table::{CellAlignment, Table, presets};
+use serde_json::{Value, json};
+
+use super::accounts::{Line, consequence, limits_of};
+use super::planning::{Planned, Planning};
+use crate::domain::Outcome;
+use crate::plan::{Problem, time_at_limit};
+
+/// How many line numbers are listed behind a reason.
+const LINES_MAX: usize = 8;
+
+/// The plan for people. `lines`: the callers, as far as they are known.
+pub(super) fn text(planning: &Planning, planned: &Planned, lines: &[Line]) -> String {
+    let plan = &planned.plan;
+    let mut text = format!("{}: {} rows, {} to delete", planning.input.display(), plan.rows, plan.to_delete);
+    for (rows, what) in [
+        (plan.invalid, "invalid"),
+        (plan.duplicate, "duplicate"),
+        (plan.protected, "protected"),
+        (plan.done_before, "done before"),
+    ] {
+        if rows > 0 {
+            let _ = write!(text, ", {rows} {what}");
+        }
+    }
+    text.push('\n');
+    if plan.trimmed > 0 {
+        let _ = writeln!(text, "({} ids had blanks around them, which were taken off)", plan.trimmed);
+    }
+    if plan.to_delete > 0 {
+        let _ = writeln!(text, "\n{}", table(planning, planned));
+    }
+    for line in lines {
+        let Some(identity) = &line.identity else { continue };
+        let _ = write!(text, "{}: {} at {}", line.name, line.kind.title(), identity.tenant);
+        if let Some(name) = &identity.name {
+            let _ = write!(text, ", as {name}");
+        }
+        if let Some(role) = &identity.role {
+            let _ = write!(text, " ({role})");
+        }
+        text.push('\n');
+        for lack in &identity.lacks {
+            let _ = writeln!(text, "  warning: {lack}");
+        }
+    }
+    problems(&mut text, planned);
+    if let Some(hint) = plan.column_hint(&planned.resolved.mapping) {
+        let _ = writeln!(text, "\nwarning: {hint}");
+    }
+    text
+}
+
+fn table(planning: &Planning, planned: &Planned) -> Table {
+    let mut table = Table::new();
+    table
+        .load_preset(presets::NOTHING)
+        .set_header(["account", "action", "rows", "first id", "last id", "at the quota", "what it does"]);
+    let times = planning.times(&planned.plan);
+    for (name, actions) in &planned.plan.accounts {
+        let Some(account) = planning.account(name) else { continue };
+        for (action, group) in actions {
+            let time = time_at_limit(&[(*action, group.rows)], &limits_of(account));
+            table.add_row([
+                name.to_string(),
+                action.to_string(),
+                group.rows.to_string(),
+                group.first.to_string(),
+                group.last.to_string(),
+                duration(time),
+                consequence(account.endpoint.provider(), *action).to_owned(),
+            ]);
+        }
+        if actions.len() > 1
+            && let Some(time) = times.get(name)
+        {
+            let rows: u64 = actions.values().map(|group| group.rows).sum();
+            let all = format!("{name}, all");
+            table.add_row([&all, "", &rows.to_string(), "", "", &duration(*time), ""]);
+        }
+    }
+    for column in [2, 5] {
+        if let Some(column) = table.column_mut(column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    table
+}
+
+/// Bad rows by reason, with the first of their lines.
+fn problems(text: &mut String, planned: &Planned) {
+    let mut reasons: BTreeMap<(Outcome, &str, &str), Vec<u64>> = BTreeMap::new();
+    for Problem { outcome, field, line, reason, .. } in &planned.plan.problems {
+        reasons.entry((*outcome, field, reason)).or_default().push(*line);
+    }
+    let mut heading = None;
+    for ((outcome, field, reason), lines) in reasons {
+        if heading != Some(outcome) {
+            let _ = writeln!(text, "\n{outcome}, not sent:");
+            heading = Some(outcome);
+        }
+        let listed: Vec<String> = lines.iter().take(LINES_MAX).map(u64::to_string).collect();
+        let more = lines.len().saturating_sub(LINES_MAX);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let noun = if lines.len() == 1 { "line" } else { "lines" };
+        let field = if field == "row" { String::new() } else { format!("{field}: ") };
+        let _ = writeln!(text, "  {noun} {}{more}: {field}{reason}", listed.join(", "));
+    }
+    if planned.plan.problems_left_out > 0 {
+        let _ = writeln!(text, "  … and {} rows more", planned.plan.problems_left_out);
+    }
+}
+
+/// `plan --json`.
+pub(super) fn json(planning: &Planning, planned: &Planned) -> Value {
+    let plan = &planned.plan;
+    let mut accounts = serde_json::Map::new();
+    for (name, actions) in &plan.accounts {
+        let Some(account) = planning.account(name) else { continue };
+        let mut groups = serde_json::Map::new();
+        for (action, group) in actions {
+            let time = time_at_limit(&[(*action, group.rows)], &limits_of(account));
+            groups.insert(
+                action.name().to_owned(),
+                json!({
+                    "rows": group.rows,
+                    "seconds_at_limit": seconds(time),
+                    "first_id": group.first,
+                    "last_id": group.last,
+                }),
+            );
+        }
+        accounts.insert(name.to_string(), Value::Object(groups));
+    }
+    let times = planning.times(plan);
+    json!({
+        "input": planning.input,
+        "rows": plan.rows,
+        "to_delete": plan.to_delete,
+        "invalid": plan.invalid,
+        "duplicate": plan.duplicate,
+        "protected": plan.protected,
+        "done_before": plan.done_before,
+        "trimmed": plan.trimmed,
+        "accounts": accounts,
+        "seconds_at_limit": times.values().max().map_or(0.0, |time| seconds(*time)),
+        "problems": plan.problems,
+        "problems_left_out": plan.problems_left_out,
+    })
+}
+
+/// Seconds, to the millisecond.
+fn seconds(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1_000.0).round() / 1_000.0
+}
+
+/// A time as people say it, to two units.
+pub(super) fn duration(time: Duration) -> String {
+    let secs = time.as_secs() + u64::from(time.subsec_millis() >= 500);
+    match secs {
+        0 => "at once".to_owned(),
+        1..=59 => format!("{secs} s"),
+        60..=3_599 => format!("{} min {:02} s", secs / 60, secs % 60),
+        3_600..=86_399 => format!("{} h {:02} min", secs / 3_600, secs % 3_600 / 60),
+        _ => format!("{} d {:02} h", secs / 86_400, secs % 86_400 / 3_600),
+    }
+}
+
+/// A word as a shell takes it.
+pub(super) fn shell(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    let plain = |c: char| c.is_alphanumeric() || "-_./=:,@%+".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        text.into_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::time::Duration;
+
+    use rstest::rstest;
+
+    use super::{duration, shell};
+
+    #[rstest]
+    #[case(0, "at once")]
+    #[case(24, "24 s")]
+    #[case(90, "1 min 30 s")]
+    #[case(8_600, "2 h 23 min")]
+    #[case(86_400 * 3 + 3_600 * 5, "3 d 05 h")]
+    fn a_time_is_said_to_two_units(#[case] secs: u64, #[case] said: &str) {
+        assert_eq!(duration(Duration::from_secs(secs)), said);
+    }
+
+    #[rstest]
+    #[case("users.csv", "users.csv")]
+    #[case("my users.csv", "'my users.csv'")]
+    #[case("it's.csv", r"'it'\''s.csv'")]
+    #[case("", "''")]
+    fn a_word_can_be_typed_again(#[case] word: &str, #[case] typed: &str) {
+        assert_eq!(shell(Path::new(word)), typed);
+    }
+}

@@ -1,0 +1,151 @@
+//! What a run would do: the input read through the options and the configuration.
+
+use std::collections::{BTreeMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::accounts::{Line, limits_of, policies};
+use super::failure::Failure;
+use crate::config::{AccountOutline, Outline};
+use crate::domain::{AccountName, InputHeader, RunOptions, TaskKey};
+use crate::input::{Columns, Fingerprint, ReadOptions, Resolved, Source, fingerprint};
+use crate::ledger;
+use crate::plan::{Decision, Defaults, ForeignIds, Judge, Plan, Planner, ProtectList, time_at_limit};
+
+/// An input, and all that decides what becomes of its rows.
+#[derive(Debug)]
+pub(super) struct Planning {
+    pub(super) input: PathBuf,
+    pub(super) read: ReadOptions,
+    pub(super) outline: Outline,
+    pub(super) options: RunOptions,
+    done_before: Arc<HashSet<TaskKey>>,
+}
+
+/// A plan and how the input was read for it.
+#[derive(Debug)]
+pub(super) struct Planned {
+    pub(super) plan: Plan,
+    pub(super) judge: Arc<Judge>,
+    pub(super) resolved: Resolved,
+}
+
+impl Planning {
+    /// Looks that everything is there that the options name.
+    pub(super) fn new(
+        input: PathBuf,
+        read: ReadOptions,
+        outline: Outline,
+        options: RunOptions,
+    ) -> Result<Self, Failure> {
+        let mut done_before = HashSet::new();
+        for path in &options.done_in {
+            done_before.extend(ledger::good_keys(Path::new(path)).map_err(Failure::refused)?);
+        }
+        Ok(Self { input, read, outline, options, done_before: Arc::new(done_before) })
+    }
+
+    /// The planner for one pass over the input.
+    pub(super) fn planner(&self, judge: &Arc<Judge>) -> Planner {
+        Planner::new(Arc::clone(judge), Arc::clone(&self.done_before))
+    }
+
+    /// Reads the whole input, with what `lines` (none, offline) say of the callers.
+    pub(super) fn plan(&self, lines: &[Line]) -> Result<Planned, Failure> {
+        self.plan_of_each(lines, |_| {})
+    }
+
+    /// Likewise, and shows `each` every decision.
+    pub(super) fn plan_of_each(
+        &self,
+        lines: &[Line],
+        each: impl FnMut(&Decision),
+    ) -> Result<Planned, Failure> {
+        let mut source = self.open()?;
+        let policies = policies(&self.outline.accounts, lines);
+        let protect = match &self.options.protect {
+            Some(path) => {
+                ProtectList::read(Path::new(path), &policies).map_err(Failure::refused)?
+            }
+            None => ProtectList::default(),
+        };
+        let defaults =
+            Defaults { account: self.options.account.clone(), action: self.options.action };
+        let foreign =
+            if self.options.force_foreign_ids { ForeignIds::Allowed } else { ForeignIds::Refused };
+        let judge =
+            Judge::try_new(policies, &defaults, foreign, protect).map_err(Failure::refused)?;
+        let judge = Arc::new(judge);
+        let mut planner = self.planner(&judge);
+        let plan =
+            Plan::of_each(&mut source, &mut planner, each).map_err(Failure::refused)?;
+        Ok(Planned { plan, judge, resolved: source.resolved().clone() })
+    }
+
+    /// Opens the input from its beginning.
+    pub(super) fn open(&self) -> Result<Source, Failure> {
+        Source::open(&self.input, &self.read).map_err(Failure::refused)
+    }
+
+    /// The bytes of the input.
+    pub(super) fn fingerprint(&self) -> Result<Fingerprint, Failure> {
+        fingerprint(&self.input).map_err(Failure::refused)
+    }
+
+    /// The account's part of the configuration.
+    pub(super) fn account(&self, name: &AccountName) -> Option<&AccountOutline> {
+        self.outline.accounts.iter().find(|account| account.name == *name)
+    }
+
+    /// The least time each account's rows take under its limits.
+    pub(super) fn times(&self, plan: &Plan) -> BTreeMap<AccountName, Duration> {
+        let time = |(name, actions): (&AccountName, &BTreeMap<_, crate::plan::Group>)| {
+            let rows: Vec<_> =
+                actions.iter().map(|(action, group)| (*action, group.rows)).collect();
+            let account = self.account(name)?;
+            Some((name.clone(), time_at_limit(&rows, &limits_of(account))))
+        };
+        plan.accounts.iter().filter_map(time).collect()
+    }
+
+    /// The input as a ledger's header keeps it.
+    pub(super) fn input_header(
+        &self,
+        planned: &Planned,
+        fingerprint: &Fingerprint,
+    ) -> InputHeader {
+        InputHeader {
+            path: absolute(&self.input).to_string_lossy().into_owned(),
+            size: fingerprint.size,
+            sha256: fingerprint.sha256.clone(),
+            rows: planned.plan.rows,
+            format: planned.resolved.format.name().to_owned(),
+            delimiter: planned.resolved.delimiter,
+        }
+    }
+}
+
+/// How the input of `header` is read, with the columns that `options` name.
+pub(super) fn read_options(header: &InputHeader, options: &RunOptions) -> ReadOptions {
+    ReadOptions {
+        format: header.format.parse().ok(),
+        delimiter: header.delimiter,
+        columns: columns(options),
+    }
+}
+
+/// The columns that options name.
+pub(super) fn columns(options: &RunOptions) -> Columns {
+    Columns {
+        id: options.id_column.clone(),
+        account: options.account_column.clone(),
+        action: options.action_column.clone(),
+        reference: options.ref_column.clone(),
+    }
+}
+
+/// `path` from the root; as it is if there is no telling.
+pub(super) fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}

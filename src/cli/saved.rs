@@ -1,0 +1,145 @@
+//! A plan in a file: one person plans, another approves and runs just that.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use atomicwrites::{AtomicFile, OverwriteBehavior};
+use serde::{Deserialize, Serialize};
+
+use super::exit::Exit;
+use super::failure::Failure;
+use super::planning::{Planned, Planning, absolute, read_options};
+use crate::domain::{InputHeader, RunOptions, Time, WallClock};
+use crate::input::{Fingerprint, fingerprint};
+
+/// The most of a saved plan that is read.
+const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+/// A plan, bound to everything that decides what it does.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct SavedPlan {
+    /// The version of this format; its presence tells a plan from any other JSON.
+    userpurge_plan: u32,
+    created_at: Time,
+    /// The input, its digest, and how it is read.
+    pub(super) input: InputHeader,
+    pub(super) options: RunOptions,
+    /// The digest of names, providers, addresses, actions and limits.
+    configuration: String,
+    /// The digests of the protect list and of the ledgers of `--done-in`.
+    companions: Vec<Companion>,
+    to_delete: u64,
+}
+
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Companion {
+    path: String,
+    sha256: String,
+}
+
+impl SavedPlan {
+    const VERSION: u32 = 1;
+
+    /// The plan `planned`, bound.
+    pub(super) fn of(planning: &Planning, planned: &Planned) -> Result<Self, Failure> {
+        let digest = planning.fingerprint()?;
+        Ok(Self {
+            userpurge_plan: Self::VERSION,
+            created_at: WallClock::system().now(),
+            input: planning.input_header(planned, &digest),
+            options: planning.options.clone(),
+            configuration: planning.outline.digest(),
+            companions: companions(&planning.options)?,
+            to_delete: planned.plan.to_delete,
+        })
+    }
+
+    /// Writes it, whole or not at all.
+    pub(super) fn save(&self, path: &Path) -> Result<(), Failure> {
+        let mut json = serde_json::to_vec_pretty(self).map_err(Failure::bug)?;
+        json.push(b'\n');
+        AtomicFile::new(path, OverwriteBehavior::AllowOverwrite)
+            .write(|file| file.write_all(&json))
+            .map_err(|error| {
+                let error = std::io::Error::from(error);
+                let text = format!("could not save the plan as `{}`: {error}", path.display());
+                Failure::new(Exit::Refused, text)
+            })
+    }
+
+    /// Reads `path` if it is a saved plan; `None`: it is something else.
+    pub(super) fn read(path: &Path) -> Result<Option<Self>, Failure> {
+        let is_json = path.extension().is_some_and(|extension| extension == "json");
+        let size = fs::metadata(path).map_or(0, |metadata| metadata.len());
+        if !is_json || size > FILE_BYTES_MAX {
+            return Ok(None);
+        }
+        let bytes = fs::read(path)?;
+        let Ok(value) = serde_json::from_slice::<serde_json::Value>(&bytes) else {
+            return Ok(None);
+        };
+        let Some(version) = value.get("userpurge_plan") else { return Ok(None) };
+        let unreadable = |why: &str| {
+            let text = format!("the saved plan `{}` cannot be used: {why}", path.display());
+            Failure::message(Exit::Refused, text, Some("plan again"))
+        };
+        if *version != Self::VERSION {
+            return Err(unreadable("another version of userpurge wrote it"));
+        }
+        serde_json::from_value(value).map(Some).map_err(|error| unreadable(&error.to_string()))
+    }
+
+    /// The planning that this plan was made by, if nothing it is bound to has changed.
+    pub(super) fn planning(
+        &self,
+        path: &Path,
+        outline: crate::config::Outline,
+        options: RunOptions,
+    ) -> Result<Planning, Failure> {
+        let changed = |what: &str| {
+            let text = format!(
+                "{what} changed since plan `{}` was made; nothing was sent",
+                path.display()
+            );
+            Failure::message(Exit::Refused, text, Some("plan again, and have it approved again"))
+        };
+        let input = PathBuf::from(&self.input.path);
+        let Fingerprint { size, sha256 } = fingerprint(&input).map_err(Failure::refused)?;
+        if (size, &sha256) != (self.input.size, &self.input.sha256) {
+            return Err(changed(&format!("the input `{}` has", input.display())));
+        }
+        if outline.digest() != self.configuration {
+            return Err(changed("the configuration has"));
+        }
+        if companions(&self.options)? != self.companions {
+            return Err(changed("the protect list or a ledger of `--done-in` has"));
+        }
+        let read = read_options(&self.input, &self.options);
+        Planning::new(input, read, outline, options)
+    }
+
+    /// Refuses a plan that comes to another number of rows than it did.
+    pub(super) fn check(&self, path: &Path, planned: &Planned) -> Result<(), Failure> {
+        if planned.plan.to_delete == self.to_delete && planned.plan.rows == self.input.rows {
+            return Ok(());
+        }
+        let text = format!(
+            "plan `{}` was for {} rows to send and now comes to {}: what it depends on has changed",
+            path.display(),
+            self.to_delete,
+            planned.plan.to_delete
+        );
+        Err(Failure::message(Exit::Refused, text, Some("plan again")))
+    }
+}
+
+fn companions(options: &RunOptions) -> Result<Vec<Companion>, Failure> {
+    let paths = options.protect.iter().chain(&options.done_in);
+    let companion = |path: &String| {
+        let sha256 = fingerprint(Path::new(path)).map_err(Failure::refused)?.sha256;
+        let path = absolute(Path::new(path)).to_string_lossy().into_owned();
+        Ok(Companion { path, sha256 })
+    };
+    paths.map(companion).collect()
+}

@@ -1,0 +1,288 @@
+//! A session at work: rows that are not sent get their outcomes, lanes take the others, and the
+//! end is recorded. `run`, `resume` and `retry` differ only in what they hand in here.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use roaring::RoaringTreemap;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use super::accounts::Line;
+use super::exit::Exit;
+use super::failure::{Failure, mend};
+use super::planning::{Planned, Planning};
+use super::recorder::Recorder;
+use super::signals::Signal;
+use super::terminal::{put, tell};
+use crate::domain::{
+    AccountName, Counted, Counts, Entry, Outcome, OutcomeEntry, RunEnd, RunState, Task, WallClock,
+};
+use crate::ledger::{Head, LedgerState, LedgerWriter};
+use crate::pipeline::{
+    Durability, EventSink, FailureLimit, Lane, LaneEnd, LaneOptions, RunOutcome, Stop, run,
+};
+use crate::progress::{self, Mode, Progress};
+use crate::report::{self, Lock, Summary};
+use crate::plan::{Cursor, Decision, Earlier, Ended, Plan};
+
+/// Tasks that a cursor reads ahead of its lane.
+const READ_AHEAD_MAX: usize = 512;
+
+/// Everything a session works on.
+pub(super) struct Work<'a> {
+    pub(super) planning: &'a Planning,
+    pub(super) planned: &'a Planned,
+    pub(super) lines: &'a [Line],
+    pub(super) recorder: &'a Arc<Recorder>,
+    /// The rows of each account to be sent in this session.
+    pub(super) rows: BTreeMap<AccountName, RoaringTreemap>,
+    /// Rows that ended before this session began.
+    pub(super) ended: RoaringTreemap,
+    /// What earlier processes did to rows that have not ended.
+    pub(super) earlier: Earlier,
+    pub(super) failure_limit: FailureLimit,
+    pub(super) stop: &'a Stop,
+}
+
+/// How a session ended.
+#[derive(Debug)]
+pub(super) struct Worked {
+    pub(super) counts: Counts,
+    pub(super) state: RunState,
+    pub(super) head: Head,
+}
+
+impl Work<'_> {
+    /// Works to the end, or as far as it may go. The ledger is closed either way.
+    pub(super) async fn go(self, ledger: LedgerWriter) -> Result<Worked, Failure> {
+        let wall = WallClock::system();
+        let worked = match self.end_unsent(&wall).await {
+            Ok(()) => self.lanes().await,
+            Err(failure) => Err(failure),
+        };
+        let state = match worked {
+            Ok(state) => state,
+            Err(failure) => {
+                // The reason stands; that the ledger closes well or badly adds nothing to it.
+                let _ = ledger.finish().await;
+                return Err(failure);
+            }
+        };
+        let counts = self.recorder.counts();
+        let rows = self.planned.plan.rows;
+        if counts.total() != rows {
+            let _ = ledger.finish().await;
+            return Err(Failure::miscounted(counts.total(), rows));
+        }
+        let end = RunEnd { state, outcomes: counts, at: wall.now() };
+        let recorded = self.recorder.record(Entry::End(end), Durability::Synced).await;
+        let head = ledger.finish().await.map_err(Failure::ledger)?;
+        recorded.map_err(Failure::sink)?;
+        Ok(Worked { counts, state, head })
+    }
+
+    /// Gives every row that is not sent its outcome, unless it has one.
+    async fn end_unsent(&self, wall: &WallClock) -> Result<(), Failure> {
+        let plan = &self.planned.plan;
+        if plan.to_delete == plan.rows {
+            return Ok(());
+        }
+        let (tx, mut rx) = mpsc::channel::<Entry>(READ_AHEAD_MAX);
+        let mut source = self.planning.open()?;
+        let mut planner = self.planning.planner(&self.planned.judge);
+        let ended = self.ended.clone();
+        let clock = wall.clone();
+        let reading = tokio::task::spawn_blocking(move || {
+            Plan::of_each(&mut source, &mut planner, |decision| {
+                if let Decision::End(end) = decision
+                    && !ended.contains(end.position.row)
+                {
+                    // Nobody listens any more only if the ledger failed, which is told there.
+                    let _ = tx.blocking_send(Entry::Outcome(unsent(end, clock.now())));
+                }
+            })
+        });
+        let mut recorded = Ok(());
+        while let Some(entry) = rx.recv().await {
+            recorded = self.recorder.record(entry, Durability::Queued).await;
+            if recorded.is_err() {
+                break;
+            }
+        }
+        drop(rx);
+        recorded.map_err(Failure::sink)?;
+        reading.await.map_err(Failure::bug)?.map_err(Failure::refused)?;
+        Ok(())
+    }
+
+    /// Runs a lane for every account with rows.
+    async fn lanes(&self) -> Result<RunState, Failure> {
+        let mut lanes = Vec::new();
+        let mut cursors = Vec::new();
+        let earlier = Arc::new(self.earlier.clone());
+        for line in self.lines {
+            let Some(rows) = self.rows.get(&line.name).filter(|rows| !rows.is_empty()) else {
+                continue;
+            };
+            let cursor = Cursor::new(
+                self.planning.open()?,
+                Arc::clone(&self.planned.judge),
+                line.name.clone(),
+                rows.clone(),
+                Arc::clone(&earlier),
+            );
+            let (tasks, reading) = read_ahead(cursor);
+            let options = LaneOptions {
+                failure_limit: self.failure_limit,
+                include_roles: self.planning.options.include_roles.clone(),
+            };
+            lanes.push((line.name.clone(), Lane::new(Arc::clone(&line.client), options), tasks));
+            cursors.push(reading);
+        }
+        let outcome = run(lanes, self.stop).await;
+        for reading in cursors {
+            reading.await.map_err(Failure::bug)?;
+        }
+        end_of(outcome)
+    }
+}
+
+/// How all lanes together ended.
+fn end_of(outcome: RunOutcome) -> Result<RunState, Failure> {
+    let mut state = RunState::Finished;
+    for (_, end) in outcome.lanes {
+        match end {
+            LaneEnd::Done => {}
+            LaneEnd::Stopped(_) => state = RunState::Stopped,
+            LaneEnd::Interrupted => {
+                if state == RunState::Finished {
+                    state = RunState::Interrupted;
+                }
+            }
+            LaneEnd::InputFailed(error) => return Err(Failure::input(error)),
+            LaneEnd::SinkFailed(failed) => return Err(Failure::sink(failed)),
+        }
+    }
+    Ok(state)
+}
+
+type Tasks = mpsc::Receiver<Result<Task, Box<dyn Error + Send + Sync>>>;
+
+/// Reads a cursor's tasks on a thread of its own, a little ahead of who takes them.
+fn read_ahead(cursor: Cursor) -> (Tasks, JoinHandle<()>) {
+    let (tx, rx) = mpsc::channel(READ_AHEAD_MAX);
+    let reading = tokio::task::spawn_blocking(move || {
+        for task in cursor {
+            // The lane ended early: there is nothing more to read for.
+            if tx.blocking_send(task.map_err(Into::into)).is_err() {
+                return;
+            }
+        }
+    });
+    (rx, reading)
+}
+
+/// The outcome of a row for which nothing is sent.
+fn unsent(end: &Ended, at: crate::domain::Time) -> OutcomeEntry {
+    OutcomeEntry {
+        position: end.position,
+        account: end.account.clone(),
+        action: end.action,
+        id: end.id.clone(),
+        reference: end.reference.clone(),
+        outcome: end.outcome,
+        status: None,
+        code: Some(end.code.to_owned()),
+        message: Some(end.reason.clone()),
+        attempts: 0,
+        settled: false,
+        at,
+        elapsed_ms: 0,
+        request_id: None,
+    }
+}
+
+impl Worked {
+    /// Whether every row ended well.
+    pub(super) fn all_good(&self) -> bool {
+        self.counts.counted(Counted::Bad) == 0 && self.counts.pending == 0
+    }
+}
+
+/// How long progress rests between two looks.
+pub(super) const TICK: Duration = Duration::from_millis(100);
+
+/// The rows of `ended` by the outcome they had, of those that are taken up again.
+pub(super) fn reopened(
+    state: &LedgerState,
+    rows: &RoaringTreemap,
+) -> BTreeMap<Outcome, RoaringTreemap> {
+    let of = |outcome| (outcome, state.rows_of(outcome) & rows);
+    Outcome::ALL.into_iter().map(of).filter(|(_, rows)| !rows.is_empty()).collect()
+}
+
+/// A session with all that is around its work: progress, signals, the closing words.
+pub(super) struct Session<'a> {
+    pub(super) ledger: PathBuf,
+    pub(super) mode: Mode,
+    /// The first signal that came.
+    pub(super) signal: Arc<OnceLock<Signal>>,
+    pub(super) work: Work<'a>,
+}
+
+/// Works, shows how far it is, and says how it ended.
+pub(super) async fn run_session(
+    session: Session<'_>,
+    writer: LedgerWriter,
+) -> Result<Exit, Failure> {
+    let Session { ledger, mode, signal, work } = session;
+    let times = work.planning.times(&work.planned.plan);
+    let account = |(name, rows): (&AccountName, &RoaringTreemap)| progress::Account {
+        name: name.clone(),
+        rows: rows.len(),
+        at_limit: times.get(name).copied().unwrap_or_default(),
+    };
+    let accounts = work.rows.iter().map(account).collect();
+    let progress = Progress::new(mode, accounts, WallClock::system());
+    let progress = Arc::new(Mutex::new(progress));
+    let shown = Arc::clone(&progress);
+    work.recorder.watch(Box::new(move |entry| locked(&shown).see(entry)));
+    let ticking = tokio::spawn({
+        let progress = Arc::clone(&progress);
+        async move {
+            let mut interval = tokio::time::interval(TICK);
+            loop {
+                interval.tick().await;
+                locked(&progress).tick();
+            }
+        }
+    });
+    let worked = work.go(writer).await;
+    ticking.abort();
+    // Waited for, so that no line of progress comes after the closing words.
+    let _ = ticking.await;
+    locked(&progress).finish();
+    let worked = worked?;
+    close(&ledger, &worked)?;
+    Ok(Exit::of(worked.state, worked.all_good(), signal.get().copied()))
+}
+
+/// The closing words: where the run stands as the ledger tells it, and its head.
+fn close(ledger: &Path, worked: &Worked) -> Result<(), Failure> {
+    let state = LedgerState::read(ledger)?;
+    let summary = Summary::new(&state, Lock::Free);
+    put(&report::text::render(&summary))?;
+    for stop in &state.stops {
+        tell(&format!("{}: {}; {}", stop.account, stop.reason.told(), mend(stop.reason)));
+    }
+    tell(&format!("ledger {} head {}", ledger.display(), worked.head));
+    Ok(())
+}
+
+fn locked(progress: &Mutex<Progress>) -> MutexGuard<'_, Progress> {
+    progress.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,147 @@
+//! The other commands: plan, status, demo, completions, man, sandbox.
+
+use std::io::{BufRead as _, BufReader};
+
+use serde_json::{Value, json};
+
+use crate::support::{World, ids};
+
+#[test]
+fn plan_reads_the_whole_file_without_credentials_or_network() {
+    let world = World::new();
+    let config = "[accounts.acme]\nprovider = \"zendesk\"\nsubdomain = \"acme\"\n\
+                  email = \"ops@acme.example\"\napi_token = { env = \"UNSET\" }\n\
+                  [accounts.acme.limits]\npermanently-delete = \"70/6s\"\n";
+    world.configure(config);
+    let mut text = "id,account,action\n".to_owned();
+    for id in 1..=350 {
+        text.push_str(&format!("{id},acme,permanently-delete\n"));
+    }
+    text.push_str("1,acme,permanently-delete\nx1,acme,delete\n5,nowhere,delete\n");
+    world.write("users.csv", text);
+    let done = world.call(&["plan", "users.csv", "--json"]).code(0);
+    let plan: Value = serde_json::from_str(&done.out).unwrap();
+    assert_eq!(plan["rows"], 353);
+    assert_eq!(plan["to_delete"], 350);
+    assert_eq!(plan["invalid"], 2);
+    assert_eq!(plan["duplicate"], 1);
+    assert_eq!(plan["protected"], 0);
+    let group = &plan["accounts"]["acme"]["permanently-delete"];
+    assert_eq!(group["rows"], 350);
+    assert!(
+        group["seconds_at_limit"].as_f64().unwrap() >= 24.0,
+        "{group}"
+    );
+    let lines: Vec<u64> = plan["problems"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| it["line"].as_u64().unwrap())
+        .collect();
+    assert_eq!(lines, [352, 353, 354]);
+    let told = world.call(&["plan", "users.csv"]).code(0);
+    told.says("350").says("354").says("userpurge run");
+    assert!(world.sandbox().log(None).is_empty());
+}
+
+#[test]
+fn demo_purges_a_sample_against_a_sandbox_of_its_own() {
+    let world = World::new();
+    let done = world.call(&["demo"]).code(0);
+    done.says("userpurge");
+}
+
+#[test]
+fn status_follows_a_run_to_its_end() {
+    let world = World::new();
+    world.wide();
+    world.zendesk_users(1..=200);
+    world.write("users.csv", ids(1..=200));
+    world.settings(json!({"latency": "20ms"}));
+    let run = world.start(&[
+        "run",
+        "users.csv",
+        "--account",
+        "acme",
+        "--action",
+        "delete",
+        "--yes",
+    ]);
+    world.until("there is a ledger", || {
+        world.path("users.csv.ledger.jsonl").exists()
+    });
+    let follow = world.call(&["status", "users.csv.ledger.jsonl", "--follow"]);
+    world.finish(run).code(0);
+    follow.code(0).says("finished");
+}
+
+#[test]
+fn sandbox_serves_and_says_where() {
+    let world = World::new();
+    let mut child = world.start(&["sandbox", "--listen", "127.0.0.1:0"]);
+    let mut said = String::new();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    out.read_line(&mut said).unwrap();
+    assert!(said.contains("http://127.0.0.1:"), "{said}");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    world
+        .call(&["sandbox", "--listen", "0.0.0.0:0"])
+        .code(2)
+        .says("loopback");
+}
+
+#[test]
+fn completions_and_man_pages_are_written() {
+    let world = World::new();
+    for shell in ["bash", "zsh", "fish", "powershell"] {
+        let done = world.call(&["completions", shell]).code(0);
+        assert!(done.out.contains("userpurge"), "{shell}");
+    }
+    let done = world.call(&["man"]).code(0);
+    assert!(
+        done.out.contains(".TH"),
+        "{}",
+        &done.out[..200.min(done.out.len())]
+    );
+}
+
+#[test]
+fn every_format_is_read_through_the_program() {
+    let world = World::new();
+    world.wide();
+    world.zendesk_users(1..=12);
+    let utf16: Vec<u8> = "\u{feff}id\r\n11\r\n"
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    for (name, content) in [
+        ("a.csv", b"name;User ID\n\"Kim\nLee\";1\n".to_vec()),
+        ("b.tsv", b"id\tname\n2\tKim\n".to_vec()),
+        (
+            "c.jsonl",
+            b"{\"user\":{\"id\":3}}\n{\"user\":{\"id\":\"4\"}}\n".to_vec(),
+        ),
+        ("d.json", b"[{\"id\":5},{\"id\":\"6\"}]".to_vec()),
+        ("e.json", b"[7, \"8\"]".to_vec()),
+        ("f.txt", b"9\n# a comment\n10\n".to_vec()),
+        ("g.csv", utf16),
+        ("h.csv", b"\xef\xbb\xbfid\n12\n".to_vec()),
+    ] {
+        world.write(name, content);
+        let mut args = vec![
+            "run",
+            name,
+            "--account",
+            "acme",
+            "--action",
+            "delete",
+            "--yes",
+        ];
+        if name == "c.jsonl" {
+            args.extend(["--id-column", "user.id"]);
+        }
+        world.call(&args).code(0);
+    }
+    assert_eq!(world.deletions().len(), 12);
+}

@@ -1,0 +1,222 @@
+//! Resume and retry: what an interrupted or failed run goes on with.
+
+use serde_json::json;
+use userpurge::sandbox::Call;
+
+use crate::support::{World, ids};
+
+const LEDGER: &str = "users.csv.ledger.jsonl";
+const RUN: [&str; 7] = [
+    "run",
+    "users.csv",
+    "--account",
+    "acme",
+    "--action",
+    "delete",
+    "--yes",
+];
+
+#[test]
+fn a_stopped_lane_exits_3_and_resume_goes_on() {
+    let world = World::new();
+    world.zendesk_users(1..=40);
+    world.write("users.csv", ids(1..=40));
+    // The role is taken away in the middle.
+    let mut child = world.start(&[&RUN[..], &["--concurrency", "1"]].concat());
+    world.until("ten users are gone", || world.deletions().len() >= 10);
+    world.settings(json!({"zendesk": {"caller_role": "agent"}}));
+    assert_eq!(child.wait().unwrap().code(), Some(3));
+    let status = world.status(LEDGER);
+    assert_eq!(status["state"], "stopped");
+    assert!(status["outcomes"]["pending"].as_u64().unwrap() > 0);
+    world.settings(json!({"zendesk": {"caller_role": "admin"}}));
+    world.call(&["resume", LEDGER, "--yes"]).code(0);
+    let status = world.status(LEDGER);
+    assert_eq!(status["state"], "finished");
+    assert_eq!(status["outcomes"]["deleted"], 40);
+    assert_eq!(
+        world
+            .calls(Call::Delete)
+            .iter()
+            .filter(|call| call.effect)
+            .count(),
+        40
+    );
+}
+
+#[test]
+fn retry_tries_failed_rows_again_and_other_rows_only_when_told() {
+    let world = World::new();
+    world.seed(json!({"zendesk": [{"id": "1"}, {"id": "2", "open_tickets": 1}, {"id": "3"}]}));
+    world.write("users.csv", ids(1..=4));
+    world.settings(json!({"faults": "error500=100%,seed=1"}));
+    world
+        .call(&[&RUN[..], &["--attempts", "1"]].concat())
+        .code(1);
+    assert_eq!(world.status(LEDGER)["outcomes"]["failed"], 4);
+
+    world.settings(json!({"faults": "seed=1"}));
+    world.call(&["retry", LEDGER, "--yes"]).code(1);
+    let outcomes = world.outcomes(LEDGER);
+    let of = |row: u64| outcomes[&row]["outcome"].as_str().unwrap().to_owned();
+    assert_eq!(
+        [of(1), of(2), of(3), of(4)],
+        ["deleted", "refused", "deleted", "not_found"]
+    );
+
+    let before = world.calls(Call::Delete).len();
+    world.call(&["retry", LEDGER, "--yes"]).code(1);
+    assert_eq!(
+        world.calls(Call::Delete).len(),
+        before,
+        "nothing failed any more"
+    );
+
+    world.seed(json!({"zendesk": [{"id": "2"}]}));
+    world
+        .call(&["retry", LEDGER, "--only", "refused", "--yes"])
+        .code(1);
+    assert_eq!(world.outcomes(LEDGER)[&2]["outcome"], "deleted");
+    let status = world.status(LEDGER);
+    assert_eq!(status["outcomes"]["deleted"], 3);
+    assert_eq!(status["outcomes"]["not_found"], 1);
+}
+
+#[test]
+fn a_changed_input_is_refused() {
+    let world = World::new();
+    world.zendesk_users(1..=3);
+    world.write("users.csv", ids(1..=3));
+    world.call(&RUN).code(0);
+    world.write("users.csv", ids(1..=4));
+    world
+        .call(&["resume", LEDGER, "--yes"])
+        .code(4)
+        .says("users.csv");
+    assert_eq!(world.deletions().len(), 3);
+}
+
+#[test]
+fn another_tenant_is_refused() {
+    let world = World::new();
+    world.zendesk_users(1..=3);
+    world.write("users.csv", ids(1..=3));
+    world.settings(json!({"faults": "error500=100%,seed=1"}));
+    world
+        .call(&[&RUN[..], &["--attempts", "1"]].concat())
+        .code(1);
+    let elsewhere = format!("base_url = \"{}/t/other\"", world.base());
+    let config =
+        world
+            .config()
+            .replacen(&format!("base_url = \"{}\"", world.base()), &elsewhere, 1);
+    world.configure(&config);
+    let before = world.deletions().len();
+    world
+        .call(&["retry", LEDGER, "--yes"])
+        .code(4)
+        .says("tenant");
+    assert_eq!(world.deletions().len(), before);
+}
+
+#[test]
+fn rows_that_an_earlier_ledger_shows_as_good_are_not_sent_again() {
+    let world = World::new();
+    world.zendesk_users(1..=6);
+    world.write("users.csv", ids(1..=4));
+    world.call(&RUN).code(0);
+    world.write("again.csv", ids(3..=6));
+    let args = [
+        "run",
+        "again.csv",
+        "--account",
+        "acme",
+        "--action",
+        "delete",
+        "--yes",
+    ];
+    world
+        .call(&[&args[..], &["--done-in", LEDGER]].concat())
+        .code(0);
+    let outcomes = world.outcomes("again.csv.ledger.jsonl");
+    let ends: Vec<&str> = outcomes
+        .values()
+        .map(|entry| entry["outcome"].as_str().unwrap())
+        .collect();
+    assert_eq!(ends, ["done_before", "done_before", "deleted", "deleted"]);
+    assert_eq!(world.deletions().len(), 6);
+}
+
+#[test]
+fn a_torn_last_line_is_cut_and_said() {
+    use std::io::Write as _;
+
+    let world = World::new();
+    world.zendesk_users(1..=3);
+    world.write("users.csv", ids(1..=3));
+    world.call(&RUN).code(0);
+    let mut file = std::fs::OpenOptions::new()
+        .append(true)
+        .open(world.path(LEDGER))
+        .unwrap();
+    file.write_all(b"{\"kind\":\"outcome\",\"row\":9").unwrap();
+    world
+        .call(&["resume", LEDGER, "--yes"])
+        .code(0)
+        .says("torn");
+    assert!(!world.read(LEDGER).contains("\"row\":9"));
+}
+
+#[test]
+fn a_damaged_ledger_is_refused_and_left_alone() {
+    let world = World::new();
+    world.zendesk_users(1..=3);
+    world.write("users.csv", ids(1..=3));
+    world.call(&RUN).code(0);
+    let damaged =
+        world
+            .read(LEDGER)
+            .replacen("\"outcome\":\"deleted\"", "\"outcome\":\"refused\"", 1);
+    world.write(LEDGER, &damaged);
+    world
+        .call(&["resume", LEDGER, "--yes"])
+        .code(4)
+        .says("line");
+    assert_eq!(world.read(LEDGER), damaged);
+}
+
+#[test]
+fn latest_is_the_newest_ledger_here() {
+    let world = World::new();
+    world.zendesk_users(1..=3);
+    world.write("users.csv", ids(1..=3));
+    world.call(&RUN).code(0);
+    assert_eq!(world.status("latest")["outcomes"]["deleted"], 3);
+}
+
+#[test]
+fn standard_input_is_spooled_so_that_a_resume_can_read_it_again() {
+    let world = World::new();
+    world.zendesk_users(1..=3);
+    let args = [
+        "run",
+        "-",
+        "--account",
+        "acme",
+        "--action",
+        "delete",
+        "--yes",
+    ];
+    let args = [
+        &args[..],
+        &["--ledger", "piped.ledger.jsonl", "--attempts", "1"],
+    ]
+    .concat();
+    world.settings(json!({"faults": "error500=100%,seed=1"}));
+    world.call_with(&args, b"id\n1\n2\n3\n").code(1);
+    world.settings(json!({"faults": "seed=1"}));
+    world
+        .call(&["retry", "piped.ledger.jsonl", "--yes"])
+        .code(0);
+    assert_eq!(world.status("piped.ledger.jsonl")["outcomes"]["deleted"], 3);
+}

@@ -1,0 +1,66 @@
+//! Secrets appear nowhere, and persons in no ledger.
+
+use serde_json::json;
+
+use crate::support::World;
+
+const SECRETS: [&str; 6] = [
+    "sandbox-token",
+    "sandbox-secret",
+    "sandbox-refresh",
+    // As Basic authorization has them.
+    "b3BzQGFjbWUuZXhhbXBsZS90b2tlbjpzYW5kYm94LXRva2Vu",
+    "YXBwX3NhbmRib3g6c2FuZGJveC1zZWNyZXQ=",
+    "Bearer ",
+];
+
+#[test]
+fn no_secret_stands_in_any_output_log_or_ledger_even_at_vvv() {
+    let world = World::new();
+    world.seed(json!({
+        "zendesk": [{"id": "1"}, {"id": "2", "open_tickets": 3}],
+        "sunco": [{"id": "5fe0a0f0b5e2a4001c8d0001"}],
+        "zoho": [{"id": "5725767000000411001"}],
+    }));
+    world.write(
+        "users.csv",
+        "id,account,action\n1,acme,delete\n2,acme,delete\n3,acme,delete\n\
+         5fe0a0f0b5e2a4001c8d0001,chat,delete\n5725767000000411001,crm,delete\n",
+    );
+    let mut all = String::new();
+    for args in [
+        vec!["check", "-vvv"],
+        vec!["plan", "users.csv", "-vvv"],
+        vec!["run", "users.csv", "--yes", "-vvv"],
+        vec!["run", "users.csv", "--yes", "-vvv", "--log-format", "json"],
+        vec!["status", "users.csv.ledger.jsonl", "-vvv"],
+    ] {
+        let done = world.call(&args);
+        all.push_str(&done.out);
+        all.push_str(&done.err);
+    }
+    let ledger = world.read("users.csv.ledger.jsonl");
+    all.push_str(&ledger);
+    for secret in SECRETS {
+        assert!(!all.contains(secret), "`{secret}` is in\n{all}");
+    }
+    for token in world.sandbox().log(None) {
+        assert!(!token.path.contains("sandbox-"), "{token:?}");
+    }
+    let refused = &world.outcomes("users.csv.ledger.jsonl")[&2];
+    assert_eq!(refused["outcome"], "refused");
+    assert!(
+        refused["message"]
+            .as_str()
+            .is_some_and(|text| !text.is_empty()),
+        "{refused}"
+    );
+    let addresses = ledger.split(|c: char| c.is_whitespace() || c == '"');
+    for word in addresses.filter(|word| word.contains('@')) {
+        assert!(word.contains("***@***"), "an address in the ledger: {word}");
+    }
+    assert!(
+        !ledger.contains("example"),
+        "no host, no address of the caller"
+    );
+}

@@ -1,0 +1,118 @@
+//! Ctrl-C once, Ctrl-C twice, SIGTERM, and a second process that looks on.
+
+use std::process::{Child, Command};
+
+use serde_json::json;
+
+use crate::support::{World, ids};
+
+const LEDGER: &str = "users.csv.ledger.jsonl";
+const RUN: [&str; 9] = [
+    "run",
+    "users.csv",
+    "--account",
+    "acme",
+    "--action",
+    "delete",
+    "--yes",
+    "--concurrency",
+    "4",
+];
+
+fn send(signal: &str, child: &Child) {
+    let killed = Command::new("kill")
+        .args([signal, &child.id().to_string()])
+        .status()
+        .unwrap();
+    assert!(killed.success());
+}
+
+fn world() -> World {
+    let world = World::new();
+    world.wide();
+    world.zendesk_users(1..=400);
+    world.write("users.csv", ids(1..=400));
+    world.settings(json!({"latency": "30ms"}));
+    world
+}
+
+#[test]
+fn the_first_signal_lets_requests_under_way_end_and_names_the_command_that_goes_on() {
+    for (signal, code) in [("-INT", 130), ("-TERM", 143)] {
+        let world = world();
+        let child = world.start(&RUN);
+        world.until("some are gone", || world.deletions().len() >= 20);
+        send(signal, &child);
+        let done = world
+            .finish(child)
+            .code(code)
+            .says(&format!("userpurge resume {LEDGER}"));
+        drop(done);
+        let arrived = world.deletions().len();
+        assert!(arrived < 400);
+        assert_eq!(
+            world.outcomes(LEDGER).len(),
+            arrived,
+            "each that left was recorded"
+        );
+        let status = world.status(LEDGER);
+        assert_eq!(status["state"], "interrupted");
+        assert_eq!(status["outcomes"]["in_doubt"], 0);
+        world.call(&["resume", LEDGER, "--yes"]).code(0);
+        assert_eq!(world.deletions().len(), 400, "none twice");
+    }
+}
+
+#[test]
+fn the_second_signal_waits_for_nothing_and_leaves_doubt_in_the_ledger() {
+    let world = world();
+    let child = world.start(&RUN);
+    world.until("some are gone", || world.deletions().len() >= 20);
+    world.settings(json!({"latency": "20s"}));
+    // Requests that will not be answered for long are under way now.
+    world.until("four are on their way", || {
+        let entries = world.ledger(LEDGER);
+        let count = |kind| entries.iter().filter(|entry| entry["kind"] == kind).count();
+        count("intent") == count("outcome") + 4
+    });
+    send("-INT", &child);
+    world.until("it says that it stops", || {
+        world.status(LEDGER)["state"] == "running"
+    });
+    send("-INT", &child);
+    world.finish(child).code(130);
+    let status = world.status(LEDGER);
+    assert_eq!(status["state"], "interrupted");
+    assert_eq!(status["outcomes"]["in_doubt"], 4);
+    world.settings(json!({"latency": "1ms"}));
+    world.call(&["resume", LEDGER, "--yes"]).code(0);
+    let status = world.status(LEDGER);
+    assert_eq!(status["outcomes"]["deleted"], 400);
+    assert_eq!(status["outcomes"]["in_doubt"], 0);
+}
+
+#[test]
+fn another_process_sees_where_the_run_stands_and_cannot_take_it_over() {
+    let world = world();
+    let child = world.start(&RUN);
+    world.until("some are recorded", || {
+        world.path(LEDGER).exists()
+            && world.status(LEDGER)["outcomes"]["deleted"].as_u64() >= Some(20)
+    });
+    let status = world.status(LEDGER);
+    assert_eq!(status["state"], "running");
+    let outcomes = &status["outcomes"];
+    let sum: u64 = outcomes
+        .as_object()
+        .unwrap()
+        .values()
+        .map(|n| n.as_u64().unwrap())
+        .sum();
+    assert_eq!(sum, 400, "the counts add up at any moment");
+    world
+        .call(&["resume", LEDGER, "--yes"])
+        .code(4)
+        .says("another process");
+    world.finish(child).code(0);
+    assert_eq!(world.deletions().len(), 400);
+}
