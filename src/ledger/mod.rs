@@ -56,6 +56,7 @@ mod error;
 mod format;
 mod lock;
 mod reader;
+mod scribe;
 mod select;
 mod sent;
 mod state;
@@ -63,6 +64,8 @@ mod writer;
 
 #[cfg(test)]
 pub(crate) mod samples;
+#[cfg(test)]
+mod tests;
 
 pub use builder::StateBuilder;
 pub use chain::{Head, Unfit, check};
@@ -70,7 +73,8 @@ pub use error::{Damage, LedgerError};
 pub use format::LINE_BYTES_MAX;
 pub use lock::is_locked;
 pub use reader::{LedgerReader, TornTail};
+pub use scribe::QUEUE_MAX;
 pub use select::{Only, good_keys};
 pub use sent::{SENT_MAX, Sent};
 pub use state::{LedgerState, Source};
-pub use writer::{Durability, LedgerHandle, LedgerWriter, Opened, QUEUE_MAX};
+pub use writer::{Durability, LedgerHandle, LedgerWriter, Opened};

@@ -135,7 +135,7 @@ mod tests {
     #[test]
     fn the_newest_are_kept() {
         let mut log = SentLog::default();
-        for n in 0..SENT_MAX as i64 + 3 {
+        for n in 0..i64::try_from(SENT_MAX).unwrap() + 3 {
             log.request(read(Time::from_millis(n)));
         }
         let kept = log.finish(Time::from_millis(0));
