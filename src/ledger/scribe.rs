@@ -1,4 +1,4 @@
-//! The one who writes: a thread that appends what it is handed, in groups, and says when it is safe.
+//! The thread that writes: it appends what it is handed, in groups, and tells when it is safe.
 
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};

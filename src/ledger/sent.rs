@@ -5,7 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use crate::domain::{Quota, Step, Time};
 
 /// How many requests are kept for an account, the newest: one quota of more than these in its span
-/// would not be filled to the last. Each takes 40 bytes.
+/// would not be filled to the last. Each takes 32 bytes.
 pub const SENT_MAX: usize = 1 << 20;
 
 /// A request that counts towards a quota.

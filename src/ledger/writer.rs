@@ -256,7 +256,7 @@ mod tests {
     use futures::executor::block_on;
     use futures::future::join_all;
 
-    use super::{Durability, LedgerError, LedgerWriter};
+    use super::{Durability, LedgerError, LedgerWriter, QUEUE_MAX};
     use crate::domain::{Entry, Outcome, Step};
     use crate::ledger::disk::faulty::FaultyDisk;
     use crate::ledger::lock::TRIES_MAX;
@@ -387,6 +387,58 @@ mod tests {
             "header, first, all others"
         );
         assert_eq!(entries(&path).len(), 801);
+    }
+
+    #[test]
+    fn who_appends_more_than_the_queue_holds_waits_for_room() {
+        let (_folder, path) = fresh();
+        let disk = FaultyDisk::default();
+        let writer = LedgerWriter::create_on(&disk, &path, header(1)).unwrap();
+        let handle = writer.handle();
+        let entry = intent(1, Step::Delete, 1);
+        disk.shut(true);
+        block_on(async {
+            handle.append(&entry, Durability::Queued).await.unwrap();
+            disk.until_a_write_waits();
+            for _ in 0..QUEUE_MAX {
+                handle.append(&entry, Durability::Queued).await.unwrap();
+            }
+            let mut one_more = Box::pin(handle.append(&entry, Durability::Queued));
+            assert!(futures::poll!(one_more.as_mut()).is_pending());
+            disk.shut(false);
+            one_more.await.unwrap();
+            writer.finish().await.unwrap();
+        });
+        assert_eq!(entries(&path).len(), QUEUE_MAX + 2);
+    }
+
+    #[test]
+    fn everyone_who_appends_at_once_keeps_an_own_order() {
+        let (_folder, path) = fresh();
+        let writer = LedgerWriter::create(&path, header(1)).unwrap();
+        std::thread::scope(|scope| {
+            for lane in 0..4 {
+                let handle = writer.handle();
+                scope.spawn(move || {
+                    for row in 0..100 {
+                        let entry = intent(lane * 1_000 + row, Step::Delete, 1);
+                        block_on(handle.append(&entry, Durability::Synced)).unwrap();
+                    }
+                });
+            }
+        });
+        block_on(writer.finish()).unwrap();
+        let mut rows: Vec<_> = entries(&path)
+            .iter()
+            .map(|entry| match entry {
+                Entry::Intent(it) => it.position.row,
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        // A stable sort by lane shows each lane's own order.
+        rows.sort_by_key(|row| row / 1_000);
+        let expected = (0..4).flat_map(|lane| (0..100).map(move |n| lane * 1_000 + n));
+        assert_eq!(rows, expected.collect::<Vec<_>>());
     }
 
     #[test]

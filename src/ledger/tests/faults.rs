@@ -11,7 +11,7 @@ use super::{fresh, read_all};
 use crate::domain::{Outcome, Step};
 use crate::ledger::disk::faulty::{Faults, FaultyDisk};
 use crate::ledger::samples::{header, intent, outcome};
-use crate::ledger::{Durability, LedgerError, LedgerWriter, Opened};
+use crate::ledger::{Durability, LedgerError, LedgerWriter, Opened, QUEUE_MAX};
 
 /// Appends to a disk with `faults` until it fails; checks that nothing is written after that
 /// and that everyone gets the same error.
@@ -159,4 +159,41 @@ fn a_panic_of_the_thread_becomes_an_error() {
     assert!(
         matches!(&error, LedgerError::Panicked { message, .. } if message == "the disk caught fire")
     );
+}
+
+#[test]
+fn who_stands_in_line_and_who_waits_for_room_get_the_failure_too() {
+    let (_folder, path) = fresh();
+    let disk = FaultyDisk::new(Faults {
+        broken_write: Some(2),
+        ..Faults::default()
+    });
+    let writer = LedgerWriter::create_on(&disk, &path, header(9)).unwrap();
+    let handle = writer.handle();
+    let entry = intent(1, Step::Delete, 1);
+    disk.shut(true);
+    block_on(async {
+        let mut appends = vec![Box::pin(handle.append(&entry, Durability::Synced))];
+        assert!(futures::poll!(appends[0].as_mut()).is_pending());
+        disk.until_a_write_waits();
+        for _ in 0..QUEUE_MAX + 10 {
+            let mut append = Box::pin(handle.append(&entry, Durability::Synced));
+            assert!(futures::poll!(append.as_mut()).is_pending());
+            appends.push(append);
+        }
+        disk.shut(false);
+        for append in appends {
+            let failure = append.await.unwrap_err();
+            assert!(matches!(
+                failure,
+                LedgerError::Failed {
+                    doing: "write to",
+                    ..
+                }
+            ));
+        }
+    });
+    assert!(block_on(writer.finish()).is_err());
+    assert_eq!(disk.writes(), 2, "the header, and the one that broke");
+    assert_eq!(read_all(&path).len(), 1);
 }
