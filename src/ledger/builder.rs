@@ -108,15 +108,15 @@ impl StateBuilder {
     fn attempt(&mut self, attempt: &Attempted) {
         self.seen(attempt.at);
         let row = attempt.row;
-        self.unanswered.remove(row);
+        let was_under_way = self.unanswered.remove(row);
         if attempt.in_doubt {
             self.doubtful.insert(row);
         }
         if attempt.class == THROTTLED {
             self.state.throttled += 1;
         }
-        if attempt.class == HELD_BACK {
-            self.state.requests = self.state.requests.saturating_sub(1);
+        if attempt.class == HELD_BACK && was_under_way {
+            self.state.requests -= 1;
             self.sent_of(&attempt.account).held_back(row);
         } else {
             self.sent_of(&attempt.account).answered(row, attempt.at);
@@ -176,5 +176,140 @@ impl StateBuilder {
 
     fn sent_of(&mut self, account: &AccountName) -> &mut SentLog {
         self.sent.entry(account.clone()).or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::domain::{Entry, Outcome, RunState, Step, StopKind};
+    use crate::ledger::Sent;
+    use crate::ledger::samples::{
+        account, at, attempt, end, header, intent, outcome, pause, request, session, state, step,
+        stop,
+    };
+
+    fn in_doubt(entries: &[Entry]) -> bool {
+        state(header(1), entries).in_doubt().contains(1)
+    }
+
+    #[test]
+    fn an_intent_is_in_doubt_until_something_answers_it() {
+        let begun = intent(1, Step::Delete, 1);
+        assert!(in_doubt(std::slice::from_ref(&begun)));
+        for answer in [
+            attempt(1, "throttled", false, 2),
+            step(1, 2),
+            outcome(1, Outcome::Failed, 2),
+        ] {
+            assert!(!in_doubt(&[begun.clone(), answer]));
+        }
+    }
+
+    #[test]
+    fn an_attempt_without_doubt_does_not_clear_an_earlier_one() {
+        let mut entries = vec![
+            intent(1, Step::Delete, 1),
+            attempt(1, "timed_out", true, 2),
+            intent(1, Step::Delete, 3),
+            attempt(1, "throttled", false, 4),
+        ];
+        assert!(in_doubt(&entries));
+        entries.push(step(1, 5));
+        assert!(!in_doubt(&entries));
+    }
+
+    #[test]
+    fn an_intent_that_a_crash_left_open_stays_in_doubt_through_the_next_attempt() {
+        let mut entries = vec![
+            intent(1, Step::Delete, 1),
+            session(10),
+            intent(1, Step::Delete, 11),
+            attempt(1, "throttled", false, 12),
+        ];
+        assert!(
+            in_doubt(&entries),
+            "the first request may have had its effect"
+        );
+        entries.push(outcome(1, Outcome::Deleted, 13));
+        assert!(!in_doubt(&entries));
+    }
+
+    #[test]
+    fn an_outcome_ends_the_steps_unless_it_is_in_doubt() {
+        let mut entries = vec![step(1, 1), intent(1, Step::PermanentlyDelete, 2)];
+        entries.push(outcome(1, Outcome::InDoubt, 3));
+        let open = state(header(1), &entries);
+        assert_eq!(
+            open.steps_done(1),
+            1,
+            "a retry goes on with the second step"
+        );
+        assert!(open.in_doubt().contains(1));
+        entries.push(outcome(1, Outcome::Failed, 4));
+        let ended = state(header(1), &entries);
+        assert_eq!(ended.steps_done(1), 0);
+        assert!(!ended.in_doubt().contains(1));
+    }
+
+    #[test]
+    fn a_new_session_takes_up_what_the_last_one_ended_with() {
+        let mut entries = vec![
+            stop(StopKind::OrgCap, 1),
+            stop(StopKind::FailureLimit, 2),
+            end(RunState::Stopped, 3),
+        ];
+        let ended = state(header(1), &entries);
+        assert_eq!(ended.end.unwrap().at, at(3));
+        let reasons: Vec<_> = ended.stops.iter().map(|it| it.reason).collect();
+        assert_eq!(reasons, [StopKind::FailureLimit], "the last of an account");
+        entries.push(session(4));
+        let resumed = state(header(1), &entries);
+        assert_eq!((resumed.end, resumed.stops.len()), (None, 0));
+        assert_eq!(resumed.sessions.len(), 1);
+        assert_eq!(resumed.last_at, at(4));
+    }
+
+    #[test]
+    fn the_newest_pause_of_each_limit_speaks_until_it_is_over() {
+        let entries = [
+            pause(None, 1, 100),
+            pause(Some(Step::Delete), 1, 50),
+            session(2),
+            pause(None, 3, 60),
+        ];
+        let state = state(header(1), &entries);
+        let until = |now| {
+            let pauses = state.pauses_at(at(now));
+            pauses.map(|it| it.until).collect::<Vec<_>>()
+        };
+        assert_eq!(until(49), [at(50), at(60)]);
+        assert_eq!(until(50), [at(60)]);
+        assert_eq!(until(60), []);
+    }
+
+    #[test]
+    fn requests_are_kept_with_their_answers_and_without_those_taken_back() {
+        let entries = [
+            request(1),
+            intent(1, Step::Delete, 3),
+            intent(2, Step::Delete, 4),
+            attempt(2, "held_back", false, 5),
+            intent(3, Step::PermanentlyDelete, 6),
+            attempt(1, "throttled", false, 7),
+        ];
+        let state = state(header(3), &entries);
+        let sent = |step, sent_at, replied_at: Option<i64>| Sent {
+            step,
+            sent_at: at(sent_at),
+            replied_at: replied_at.map(at),
+        };
+        let expected = [
+            sent(None, 1, Some(2)),
+            sent(Some(Step::Delete), 3, Some(7)),
+            sent(Some(Step::PermanentlyDelete), 6, None),
+        ];
+        assert_eq!(state.sent(&account("acme")), expected);
+        assert_eq!(state.sent(&account("other")), []);
+        assert_eq!((state.requests, state.throttled), (3, 1));
     }
 }

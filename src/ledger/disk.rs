@@ -154,6 +154,18 @@ pub(super) mod faulty {
             self.0.pauses.load(Ordering::SeqCst)
         }
 
+        /// Waits until there have been so many syncs, but no longer than a test may last.
+        pub(in crate::ledger) fn until_synced(&self, times: u64) {
+            let gate = self.0.gate.lock().unwrap();
+            let late = Duration::from_mins(1);
+            let (_gate, waited) = self
+                .0
+                .moved
+                .wait_timeout_while(gate, late, |_| self.syncs() < times)
+                .unwrap();
+            assert!(!waited.timed_out(), "only {} syncs", self.syncs());
+        }
+
         /// Lets every write wait from now on, or lets them go.
         pub(in crate::ledger) fn shut(&self, shut: bool) {
             self.0.gate.lock().unwrap().0 = shut;
@@ -249,7 +261,10 @@ pub(super) mod faulty {
         }
 
         fn sync(&mut self) -> io::Result<()> {
+            let gate = self.1.gate.lock().unwrap();
             let number = self.1.syncs.fetch_add(1, Ordering::SeqCst) + 1;
+            self.1.moved.notify_all();
+            drop(gate);
             if self.1.faults.broken_sync == Some(number) {
                 return Err(io::Error::other("input/output error"));
             }

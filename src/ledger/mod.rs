@@ -10,7 +10,7 @@
 //! - Every line fits the line before it (the chain), so none can be changed, dropped, added or
 //!   moved unseen. Cutting off whole lines at the end is seen by whoever knows the [`Head`].
 //! - Who appends holds the exclusive lock, from before the first byte is read until the last one
-//!   is synced. Readers take no lock.
+//!   is synced. Readers take no lock; the lock is advisory, so they can read all the while.
 //! - An append that asked for [`Durability::Synced`] is acknowledged after its bytes were synced,
 //!   never before.
 //! - The first write or sync that fails is the last: nothing is written after it, and everyone
@@ -43,9 +43,9 @@
 //!
 //! # Changing the format
 //!
-//! A new kind or another meaning of a field is a new [`RunHeader::FORMAT`]. Keep a ledger of the old one
-//! under `fixtures/ledger/`, and walk all three: old reader and new ledger (refused, readably), new
-//! reader and old ledger, old writer and new ledger (never).
+//! A new kind or another meaning of a field is a new [`RunHeader::FORMAT`]. Keep a ledger of the
+//! old one under `fixtures/ledger/`, and walk all three: old reader and new ledger (refused,
+//! readably), new reader and old ledger, old writer and new ledger (never).
 //!
 //! [`RunHeader::FORMAT`]: crate::domain::RunHeader::FORMAT
 
@@ -56,6 +56,7 @@ mod error;
 mod format;
 mod lock;
 mod reader;
+mod scribe;
 mod select;
 mod sent;
 mod state;
@@ -63,6 +64,8 @@ mod writer;
 
 #[cfg(test)]
 pub(crate) mod samples;
+#[cfg(test)]
+mod tests;
 
 pub use builder::StateBuilder;
 pub use chain::{Head, Unfit, check};
@@ -70,7 +73,8 @@ pub use error::{Damage, LedgerError};
 pub use format::LINE_BYTES_MAX;
 pub use lock::is_locked;
 pub use reader::{LedgerReader, TornTail};
+pub use scribe::QUEUE_MAX;
 pub use select::{Only, good_keys};
 pub use sent::{SENT_MAX, Sent};
 pub use state::{LedgerState, Source};
-pub use writer::{Durability, LedgerHandle, LedgerWriter, Opened, QUEUE_MAX};
+pub use writer::{Durability, LedgerHandle, LedgerWriter, Opened};

@@ -92,7 +92,7 @@ impl<R: Read> LedgerReader<R> {
     /// the last line is whole.
     pub fn torn(&self) -> Option<TornTail> {
         let lines = &self.lines;
-        (!lines.whole && !lines.line.is_empty()).then(|| TornTail {
+        (!lines.whole && !lines.line.is_empty()).then_some(TornTail {
             byte: lines.bytes,
             bytes: lines.line.len() as u64,
         })

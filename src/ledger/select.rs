@@ -113,3 +113,107 @@ pub fn good_keys(path: &Path) -> Result<HashSet<TaskKey>, LedgerError> {
     }
     Ok(keys)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use futures::executor::block_on;
+    use rstest::rstest;
+    use tempfile::TempDir;
+
+    use super::{Only, good_keys};
+    use crate::domain::{Action, Entry, Outcome, OutcomeEntry, TaskKey, UserId};
+    use crate::ledger::samples::{account, header, outcome_entry};
+    use crate::ledger::tests::fresh;
+    use crate::ledger::{Durability, LedgerState, LedgerWriter};
+
+    fn ledger_of(outcomes: &[OutcomeEntry]) -> (TempDir, PathBuf) {
+        let (folder, path) = fresh();
+        let writer = LedgerWriter::create(&path, header(9)).unwrap();
+        let handle = writer.handle();
+        block_on(async {
+            for outcome in outcomes {
+                let entry = Entry::Outcome(outcome.clone());
+                handle.append(&entry, Durability::Queued).await.unwrap();
+            }
+            writer.finish().await.unwrap();
+        });
+        (folder, path)
+    }
+
+    fn coded(row: u64, outcome: Outcome, code: &str) -> OutcomeEntry {
+        OutcomeEntry {
+            code: Some(code.to_owned()),
+            ..outcome_entry(row, outcome, 1)
+        }
+    }
+
+    fn key(id: &str) -> TaskKey {
+        TaskKey::new(&account("acme"), Action::Purge, &UserId::new(id))
+    }
+
+    #[rstest]
+    #[case("failed", Only::Outcome(Outcome::Failed))]
+    #[case(" Not-Found ", Only::Outcome(Outcome::NotFound))]
+    #[case("IN_DOUBT", Only::Outcome(Outcome::InDoubt))]
+    #[case(" INVALID_DATA ", Only::Code("INVALID_DATA".to_owned()))]
+    fn what_is_no_outcome_is_a_code(#[case] text: &str, #[case] only: Only) {
+        assert_eq!(text.parse(), Ok(only));
+    }
+
+    #[rstest]
+    #[case::plain(&[], &[2, 5])]
+    #[case::outcome(&["refused"], &[4])]
+    #[case::code(&["OpenTickets"], &[4, 5])]
+    #[case::both(&["deleted", "OpenTickets"], &[1, 4, 5])]
+    #[case::replaced(&["Gone"], &[])]
+    #[case::other_case(&["opentickets"], &[])]
+    fn rows_are_picked_by_their_last_outcome(#[case] only: &[&str], #[case] rows: &[u64]) {
+        let (_folder, path) = ledger_of(&[
+            outcome_entry(1, Outcome::Failed, 1),
+            outcome_entry(2, Outcome::Failed, 1),
+            coded(3, Outcome::NotFound, "Gone"),
+            coded(4, Outcome::Refused, "OpenTickets"),
+            coded(5, Outcome::InDoubt, "OpenTickets"),
+            outcome_entry(1, Outcome::Deleted, 2),
+            outcome_entry(3, Outcome::NotFound, 2),
+        ]);
+        let state = LedgerState::read(&path).unwrap();
+        let only: Vec<Only> = only.iter().map(|text| text.parse().unwrap()).collect();
+        let picked: Vec<_> = state.select(&only).unwrap().iter().collect();
+        assert_eq!(picked, rows);
+    }
+
+    #[test]
+    fn codes_written_after_the_state_was_read_are_not_picked() {
+        let (_folder, path) = ledger_of(&[coded(1, Outcome::Refused, "X")]);
+        let state = LedgerState::read(&path).unwrap();
+        let opened = LedgerWriter::open(&path).unwrap();
+        let later = Entry::Outcome(coded(2, Outcome::Refused, "X"));
+        block_on(opened.writer.handle().append(&later, Durability::Synced)).unwrap();
+        let rows = state.select(&[Only::Code("X".to_owned())]).unwrap();
+        assert_eq!(rows.iter().collect::<Vec<_>>(), [1]);
+    }
+
+    #[test]
+    fn good_keys_are_those_whose_last_outcome_is_good() {
+        let repeated = OutcomeEntry {
+            id: Some(UserId::new("901")),
+            ..outcome_entry(6, Outcome::Duplicate, 1)
+        };
+        let (_folder, path) = ledger_of(&[
+            outcome_entry(1, Outcome::Deleted, 1),
+            outcome_entry(2, Outcome::Failed, 1),
+            outcome_entry(3, Outcome::AlreadyGone, 1),
+            outcome_entry(4, Outcome::Deleted, 1),
+            outcome_entry(5, Outcome::DoneBefore, 1),
+            repeated,
+            outcome_entry(2, Outcome::Deleted, 2),
+            outcome_entry(4, Outcome::Failed, 2),
+        ]);
+        let keys = good_keys(&path).unwrap();
+        let expected = ["901", "902", "903", "905"].map(key);
+        assert_eq!(keys, expected.into_iter().collect());
+    }
+}

@@ -5,7 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use crate::domain::{Quota, Step, Time};
 
 /// How many requests are kept for an account, the newest: one quota of more than these in its span
-/// would not be filled to the last. Each takes 40 bytes.
+/// would not be filled to the last. Each takes 32 bytes.
 pub const SENT_MAX: usize = 1 << 20;
 
 /// A request that counts towards a quota.
@@ -135,7 +135,7 @@ mod tests {
     #[test]
     fn the_newest_are_kept() {
         let mut log = SentLog::default();
-        for n in 0..SENT_MAX as i64 + 3 {
+        for n in 0..i64::try_from(SENT_MAX).unwrap() + 3 {
             log.request(read(Time::from_millis(n)));
         }
         let kept = log.finish(Time::from_millis(0));

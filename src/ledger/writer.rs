@@ -1,7 +1,8 @@
-//! The one writer: a thread that appends what it is handed, in groups, and says when it is safe.
+//! A ledger's owner and its handles: beginning a ledger, going on with one, appending, finishing.
+//! The writing itself is done on a thread, see `scribe`.
 
 use std::any::Any;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::thread::{Builder, JoinHandle};
 
@@ -13,14 +14,9 @@ use super::error::LedgerError;
 use super::format::{self, BODY_BYTES_MAX};
 use super::lock;
 use super::reader::{LedgerReader, TornTail};
+use super::scribe::{Message, QUEUE_MAX, Scribe, Shared};
 use super::state::LedgerState;
 use crate::domain::{Entry, RunHeader};
-
-/// How many entries wait to be written at most; who appends more waits for room.
-pub const QUEUE_MAX: usize = 1_024;
-
-/// How many bytes the buffer of a group keeps from one group to the next.
-const BUFFER_BYTES_KEPT: usize = 1024 * 1024;
 
 /// When an append is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,25 +56,6 @@ pub struct LedgerWriter {
 pub struct LedgerHandle {
     queue: mpsc::Sender<Message>,
     shared: Arc<Shared>,
-}
-
-#[derive(Debug)]
-struct Shared {
-    path: PathBuf,
-    /// The first failure, which is the last.
-    failure: OnceLock<LedgerError>,
-}
-
-type Acknowledgement = oneshot::Sender<Result<(), LedgerError>>;
-
-#[derive(Debug)]
-enum Message {
-    Append {
-        body: Vec<u8>,
-        /// Who waits for the bytes to be synced; `None`: nobody.
-        ack: Option<Acknowledgement>,
-    },
-    Finish,
 }
 
 impl LedgerWriter {
@@ -144,14 +121,7 @@ impl LedgerWriter {
             path: path.to_owned(),
             failure: OnceLock::new(),
         });
-        let scribe = Scribe {
-            file,
-            messages,
-            shared: Arc::clone(&shared),
-            head,
-            lines: Vec::new(),
-            unsynced: false,
-        };
+        let scribe = Scribe::new(file, messages, Arc::clone(&shared), head);
         let thread = Builder::new()
             .name("ledger".to_owned())
             .spawn(move || {
@@ -234,106 +204,6 @@ impl LedgerHandle {
     }
 }
 
-/// The thread's own: nobody else touches the file.
-#[derive(Debug)]
-struct Scribe {
-    file: Box<dyn DiskFile>,
-    messages: mpsc::Receiver<Message>,
-    shared: Arc<Shared>,
-    head: Head,
-    /// The lines of the group that is being written.
-    lines: Vec<u8>,
-    /// Whether there are written bytes that no sync has followed.
-    unsynced: bool,
-}
-
-impl Scribe {
-    /// Writes until it is told to finish, or all handles are gone.
-    fn run(mut self) -> Result<Head, LedgerError> {
-        let mut group = Vec::with_capacity(QUEUE_MAX);
-        loop {
-            let idle = self.messages.is_empty();
-            let settled = if idle { self.sync() } else { Ok(()) };
-            if let Err(failure) = settled {
-                return Err(self.poison(failure, group));
-            }
-            if self.messages.blocking_recv_many(&mut group, QUEUE_MAX) == 0 {
-                break;
-            }
-            if let Err(failure) = self.commit(&group) {
-                return Err(self.poison(failure, group));
-            }
-            for message in group.drain(..) {
-                match message {
-                    // Who no longer waits has lost interest, not durability.
-                    Message::Append { ack, .. } => drop(ack.map(|ack| ack.send(Ok(())))),
-                    // What stands in line already is still taken.
-                    Message::Finish => self.messages.close(),
-                }
-            }
-        }
-        match self.sync() {
-            Ok(()) => Ok(self.head),
-            Err(failure) => Err(self.poison(failure, group)),
-        }
-    }
-
-    /// Writes a group in one call, and syncs it once if anyone in it waits for that.
-    fn commit(&mut self, group: &[Message]) -> Result<(), LedgerError> {
-        self.lines.clear();
-        self.lines.shrink_to(BUFFER_BYTES_KEPT);
-        let mut head = self.head;
-        let mut awaited = false;
-        for message in group {
-            if let Message::Append { body, ack } = message {
-                head = chain::seal(head, body, &mut self.lines);
-                awaited |= ack.is_some();
-            }
-        }
-        if !self.lines.is_empty() {
-            self.unsynced = true;
-            let written = self.file.write_all(&self.lines);
-            written.map_err(|source| self.failed("write to", source))?;
-            self.head = head;
-        }
-        if awaited { self.sync() } else { Ok(()) }
-    }
-
-    fn sync(&mut self) -> Result<(), LedgerError> {
-        if self.unsynced {
-            let synced = self.file.sync();
-            synced.map_err(|source| self.failed("sync", source))?;
-            self.unsynced = false;
-        }
-        Ok(())
-    }
-
-    fn failed(&self, doing: &'static str, source: std::io::Error) -> LedgerError {
-        LedgerError::Failed {
-            doing,
-            path: self.shared.path.clone(),
-            source: Arc::new(source),
-        }
-    }
-
-    /// Tells `failure` to everyone: who is in `group`, who stands in line, and who comes later.
-    fn poison(mut self, failure: LedgerError, mut group: Vec<Message>) -> LedgerError {
-        let _ = self.shared.failure.set(failure.clone());
-        self.messages.close();
-        loop {
-            for message in group.drain(..) {
-                if let Message::Append { ack: Some(ack), .. } = message {
-                    // Who no longer waits will hear it at the next append.
-                    let _ = ack.send(Err(failure.clone()));
-                }
-            }
-            if self.messages.blocking_recv_many(&mut group, QUEUE_MAX) == 0 {
-                return failure;
-            }
-        }
-    }
-}
-
 /// Locks a new ledger and makes its header and its name durable.
 fn begin(
     disk: &dyn Disk,
@@ -375,5 +245,256 @@ fn message_of(panic: &(dyn Any + Send)) -> String {
         text.clone()
     } else {
         "it left no message".to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use futures::executor::block_on;
+    use futures::future::join_all;
+
+    use super::{Durability, LedgerError, LedgerWriter, QUEUE_MAX};
+    use crate::domain::{Entry, Outcome, Step};
+    use crate::ledger::disk::faulty::FaultyDisk;
+    use crate::ledger::lock::TRIES_MAX;
+    use crate::ledger::samples::{header, intent, outcome, outcome_entry};
+    use crate::ledger::tests::{fresh, read_all};
+    use crate::ledger::{LedgerReader, LedgerState, is_locked};
+
+    /// All entries but the header.
+    fn entries(path: &Path) -> Vec<Entry> {
+        read_all(path).split_off(1)
+    }
+
+    #[test]
+    fn what_was_appended_reads_back_in_order_and_finish_gives_the_head() {
+        let (_folder, path) = fresh();
+        let writer = LedgerWriter::create(&path, header(2)).unwrap();
+        let handle = writer.handle();
+        let written = [
+            intent(1, Step::Delete, 1),
+            outcome(1, Outcome::Deleted, 2),
+            outcome(2, Outcome::Invalid, 2),
+        ];
+        let head = block_on(async {
+            for entry in &written {
+                handle.append(entry, Durability::Queued).await.unwrap();
+            }
+            writer.finish().await.unwrap()
+        });
+        assert_eq!(entries(&path), written);
+        assert_eq!(LedgerState::read(&path).unwrap().source.head, head);
+    }
+
+    #[test]
+    fn a_new_ledger_is_durable_and_so_is_its_name() {
+        let (_folder, path) = fresh();
+        let disk = FaultyDisk::default();
+        let writer = LedgerWriter::create_on(&disk, &path, header(1)).unwrap();
+        assert_eq!(
+            (disk.writes(), disk.syncs(), disk.folder_syncs()),
+            (1, 1, 1)
+        );
+        assert_eq!(LedgerReader::open(&path).unwrap().header(), &header(1));
+        block_on(writer.finish()).unwrap();
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn only_its_owner_may_read_a_ledger() {
+        use std::os::unix::fs::PermissionsExt;
+        let (_folder, path) = fresh();
+        let _writer = LedgerWriter::create(&path, header(1)).unwrap();
+        let mode = fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_file_that_exists_is_refused_and_left_alone() {
+        let (folder, path) = fresh();
+        let other = folder.path().join("notes");
+        fs::rename(tempfile::NamedTempFile::new_in(&folder).unwrap(), &other).unwrap();
+        fs::hard_link(&other, &path).unwrap();
+        let error = LedgerWriter::create(&path, header(1)).unwrap_err();
+        assert!(matches!(&error, LedgerError::Exists { path: it } if *it == path));
+        assert!(error.to_string().contains("userpurge resume"));
+        assert_eq!(fs::read(&path).unwrap(), b"");
+    }
+
+    #[test]
+    fn a_second_writer_is_refused_and_told_where_to_look() {
+        let (_folder, path) = fresh();
+        let writer = LedgerWriter::create(&path, header(1)).unwrap();
+        assert!(is_locked(&path).unwrap());
+        let disk = FaultyDisk::default();
+        let error = LedgerWriter::open_on(&disk, &path).unwrap_err();
+        assert!(matches!(&error, LedgerError::Locked { path: it } if *it == path));
+        assert!(error.to_string().contains("userpurge status --follow"));
+        assert_eq!(disk.pauses(), TRIES_MAX - 1, "it was tried for a while");
+
+        block_on(writer.finish()).unwrap();
+        assert!(!is_locked(&path).unwrap());
+        let opened = LedgerWriter::open(&path).unwrap();
+        assert!(is_locked(&path).unwrap());
+        block_on(opened.writer.finish()).unwrap();
+    }
+
+    #[test]
+    fn a_synced_append_returns_after_its_sync() {
+        let (_folder, path) = fresh();
+        let disk = FaultyDisk::default();
+        let writer = LedgerWriter::create_on(&disk, &path, header(1)).unwrap();
+        let handle = writer.handle();
+        let entry = intent(1, Step::Delete, 1);
+        for times in 2..5 {
+            block_on(handle.append(&entry, Durability::Synced)).unwrap();
+            assert_eq!((disk.writes(), disk.syncs()), (times, times));
+            assert_eq!(entries(&path).len() as u64, times - 1);
+        }
+    }
+
+    #[test]
+    fn what_has_gathered_is_written_at_once_and_synced_once() {
+        let (_folder, path) = fresh();
+        let disk = FaultyDisk::default();
+        let writer = LedgerWriter::create_on(&disk, &path, header(1)).unwrap();
+        let handle = writer.handle();
+        let first = intent(1, Step::Delete, 1);
+        let others: Vec<_> = (2..802).map(|row| intent(row, Step::Delete, 2)).collect();
+        // While the first is being written, eight hundred others gather.
+        disk.shut(true);
+        block_on(async {
+            let mut appends: Vec<_> = vec![Box::pin(handle.append(&first, Durability::Synced))];
+            assert!(futures::poll!(appends[0].as_mut()).is_pending());
+            disk.until_a_write_waits();
+            for entry in &others {
+                appends.push(Box::pin(handle.append(entry, Durability::Synced)));
+            }
+            for append in appends.iter_mut().skip(1) {
+                assert!(futures::poll!(append.as_mut()).is_pending());
+            }
+            disk.shut(false);
+            for done in join_all(appends).await {
+                done.unwrap();
+            }
+        });
+        assert_eq!(
+            (disk.writes(), disk.syncs()),
+            (3, 3),
+            "header, first, all others"
+        );
+        assert_eq!(entries(&path).len(), 801);
+    }
+
+    #[test]
+    fn who_appends_more_than_the_queue_holds_waits_for_room() {
+        let (_folder, path) = fresh();
+        let disk = FaultyDisk::default();
+        let writer = LedgerWriter::create_on(&disk, &path, header(1)).unwrap();
+        let handle = writer.handle();
+        let entry = intent(1, Step::Delete, 1);
+        disk.shut(true);
+        block_on(async {
+            handle.append(&entry, Durability::Queued).await.unwrap();
+            disk.until_a_write_waits();
+            for _ in 0..QUEUE_MAX {
+                handle.append(&entry, Durability::Queued).await.unwrap();
+            }
+            let mut one_more = Box::pin(handle.append(&entry, Durability::Queued));
+            assert!(futures::poll!(one_more.as_mut()).is_pending());
+            disk.shut(false);
+            one_more.await.unwrap();
+            writer.finish().await.unwrap();
+        });
+        assert_eq!(entries(&path).len(), QUEUE_MAX + 2);
+    }
+
+    #[test]
+    fn everyone_who_appends_at_once_keeps_an_own_order() {
+        let (_folder, path) = fresh();
+        let writer = LedgerWriter::create(&path, header(1)).unwrap();
+        std::thread::scope(|scope| {
+            for lane in 0..4 {
+                let handle = writer.handle();
+                scope.spawn(move || {
+                    for row in 0..100 {
+                        let entry = intent(lane * 1_000 + row, Step::Delete, 1);
+                        block_on(handle.append(&entry, Durability::Synced)).unwrap();
+                    }
+                });
+            }
+        });
+        block_on(writer.finish()).unwrap();
+        let mut rows: Vec<_> = entries(&path)
+            .iter()
+            .map(|entry| match entry {
+                Entry::Intent(it) => it.position.row,
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        // A stable sort by lane shows each lane's own order.
+        rows.sort_by_key(|row| row / 1_000);
+        let expected = (0..4).flat_map(|lane| (0..100).map(move |n| lane * 1_000 + n));
+        assert_eq!(rows, expected.collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn what_is_queued_is_synced_when_nothing_else_waits() {
+        let (_folder, path) = fresh();
+        let disk = FaultyDisk::default();
+        let writer = LedgerWriter::create_on(&disk, &path, header(1)).unwrap();
+        let entry = outcome(1, Outcome::Deleted, 1);
+        block_on(writer.handle().append(&entry, Durability::Queued)).unwrap();
+        disk.until_synced(2);
+        assert_eq!(entries(&path), [entry]);
+    }
+
+    #[test]
+    fn a_handle_that_outlives_its_writer_is_told_so() {
+        let (_folder, path) = fresh();
+        let writer = LedgerWriter::create(&path, header(1)).unwrap();
+        let handle = writer.handle();
+        block_on(writer.finish()).unwrap();
+        let entry = intent(1, Step::Delete, 1);
+        for durability in [Durability::Synced, Durability::Queued] {
+            let error = block_on(handle.append(&entry, durability)).unwrap_err();
+            assert!(matches!(error, LedgerError::Closed { .. }));
+        }
+    }
+
+    #[test]
+    fn an_entry_that_no_line_holds_is_refused_and_the_writer_goes_on() {
+        let (_folder, path) = fresh();
+        let writer = LedgerWriter::create(&path, header(1)).unwrap();
+        let handle = writer.handle();
+        let mut long = outcome_entry(1, Outcome::Failed, 1);
+        long.message = Some("x".repeat(super::super::LINE_BYTES_MAX));
+        let good = outcome(1, Outcome::Failed, 1);
+        block_on(async {
+            for bad in [Entry::Outcome(long), Entry::Run(Box::new(header(1)))] {
+                let error = handle.append(&bad, Durability::Synced).await.unwrap_err();
+                assert!(matches!(error, LedgerError::Unwritable { .. }));
+            }
+            handle.append(&good, Durability::Synced).await.unwrap();
+            writer.finish().await.unwrap();
+        });
+        assert_eq!(entries(&path), [good]);
+    }
+
+    #[test]
+    fn the_longest_line_that_is_written_is_read() {
+        let (_folder, path) = fresh();
+        let writer = LedgerWriter::create(&path, header(1)).unwrap();
+        let mut long = outcome_entry(1, Outcome::Failed, 1);
+        long.message = Some(String::new());
+        let empty = serde_json::to_vec(&Entry::Outcome(long.clone())).unwrap();
+        long.message = Some("x".repeat(super::BODY_BYTES_MAX - empty.len()));
+        let long = Entry::Outcome(long);
+        block_on(writer.handle().append(&long, Durability::Synced)).unwrap();
+        block_on(writer.finish()).unwrap();
+        assert_eq!(entries(&path), [long]);
     }
 }

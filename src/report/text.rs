@@ -51,6 +51,9 @@ fn next(summary: &Summary) -> String {
         }
         _ if counts.failed + counts.in_doubt > 0 => format!("userpurge retry {ledger}"),
         _ if counts.refused > 0 => format!("userpurge retry --only refused {ledger}"),
+        _ if counts.counted(Counted::Bad) > 0 => {
+            "mend the bad rows in a new file; trying them again changes nothing".to_owned()
+        }
         _ => "nothing to do".to_owned(),
     }
 }
@@ -299,7 +302,8 @@ mod tests {
 
     #[rstest]
     #[case(&[Outcome::Deleted], "nothing to do")]
-    #[case(&[Outcome::NotFound], "nothing to do")]
+    #[case(&[Outcome::DoneBefore, Outcome::Duplicate], "nothing to do")]
+    #[case(&[Outcome::NotFound], "mend the bad rows in a new file; trying them again changes nothing")]
     #[case(&[Outcome::Refused], "userpurge retry --only refused users.csv.ledger.jsonl")]
     #[case(&[Outcome::Refused, Outcome::InDoubt], "userpurge retry users.csv.ledger.jsonl")]
     fn the_next_command_follows_from_the_outcomes(

@@ -1,0 +1,158 @@
+//! The thread that writes: it appends what it is handed, in groups, and tells when it is safe.
+
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::chain::{self, Head};
+use super::disk::DiskFile;
+use super::error::LedgerError;
+
+/// How many entries wait to be written at most; who appends more waits for room.
+pub const QUEUE_MAX: usize = 1_024;
+
+/// How many bytes the buffer of a group keeps from one group to the next.
+const BUFFER_BYTES_KEPT: usize = 1024 * 1024;
+
+/// The thread's own: nobody else touches the file.
+#[derive(Debug)]
+pub(super) struct Scribe {
+    file: Box<dyn DiskFile>,
+    messages: mpsc::Receiver<Message>,
+    shared: Arc<Shared>,
+    head: Head,
+    /// The lines of the group that is being written.
+    lines: Vec<u8>,
+    /// Whether there are written bytes that no sync has followed.
+    unsynced: bool,
+}
+
+impl Scribe {
+    /// Goes on after a line whose chain is `head`.
+    pub(super) fn new(
+        file: Box<dyn DiskFile>,
+        messages: mpsc::Receiver<Message>,
+        shared: Arc<Shared>,
+        head: Head,
+    ) -> Self {
+        Self {
+            file,
+            messages,
+            shared,
+            head,
+            lines: Vec::new(),
+            unsynced: false,
+        }
+    }
+
+    /// Writes until it is told to finish, or all handles are gone.
+    pub(super) fn run(mut self) -> Result<Head, LedgerError> {
+        let mut group = Vec::with_capacity(QUEUE_MAX);
+        loop {
+            let idle = self.messages.is_empty();
+            let settled = if idle { self.sync() } else { Ok(()) };
+            if let Err(failure) = settled {
+                return Err(self.poison(failure, group));
+            }
+            if self.messages.blocking_recv_many(&mut group, QUEUE_MAX) == 0 {
+                break;
+            }
+            if let Err(failure) = self.commit(&group) {
+                return Err(self.poison(failure, group));
+            }
+            for message in group.drain(..) {
+                match message {
+                    // Who no longer waits has lost interest, not durability.
+                    Message::Append { ack, .. } => drop(ack.map(|ack| ack.send(Ok(())))),
+                    // What stands in line already is still taken.
+                    Message::Finish => self.messages.close(),
+                }
+            }
+        }
+        match self.sync() {
+            Ok(()) => Ok(self.head),
+            Err(failure) => Err(self.poison(failure, group)),
+        }
+    }
+
+    /// Writes a group in one call, and syncs it once if anyone in it waits for that.
+    fn commit(&mut self, group: &[Message]) -> Result<(), LedgerError> {
+        self.lines.clear();
+        self.lines.shrink_to(BUFFER_BYTES_KEPT);
+        let mut head = self.head;
+        let mut awaited = false;
+        for message in group {
+            if let Message::Append { body, ack } = message {
+                head = chain::seal(head, body, &mut self.lines);
+                awaited |= ack.is_some();
+            }
+        }
+        if !self.lines.is_empty() {
+            self.unsynced = true;
+            let written = self.file.write_all(&self.lines);
+            written.map_err(|source| self.failed("write to", source))?;
+            self.head = head;
+        }
+        if awaited { self.sync() } else { Ok(()) }
+    }
+
+    fn sync(&mut self) -> Result<(), LedgerError> {
+        if self.unsynced {
+            let synced = self.file.sync();
+            synced.map_err(|source| self.failed("sync", source))?;
+            self.unsynced = false;
+        }
+        Ok(())
+    }
+
+    fn failed(&self, doing: &'static str, source: std::io::Error) -> LedgerError {
+        LedgerError::Failed {
+            doing,
+            path: self.shared.path.clone(),
+            source: Arc::new(source),
+        }
+    }
+
+    /// Tells `failure` to everyone: who is in `group`, who stands in line, and who comes later.
+    fn poison(mut self, failure: LedgerError, mut group: Vec<Message>) -> LedgerError {
+        let _ = self.shared.failure.set(failure.clone());
+        self.messages.close();
+        loop {
+            for message in group.drain(..) {
+                if let Message::Append { ack: Some(ack), .. } = message {
+                    // Who no longer waits will hear it at the next append.
+                    let _ = ack.send(Err(failure.clone()));
+                }
+            }
+            if self.messages.blocking_recv_many(&mut group, QUEUE_MAX) == 0 {
+                return failure;
+            }
+        }
+    }
+}
+
+/// What the thread and the handles share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    /// The ledger.
+    pub(super) path: PathBuf,
+    /// The first failure, which is the last.
+    pub(super) failure: OnceLock<LedgerError>,
+}
+
+type Acknowledgement = oneshot::Sender<Result<(), LedgerError>>;
+
+/// What the thread is handed.
+#[derive(Debug)]
+pub(super) enum Message {
+    /// An entry, as the body of a line.
+    Append {
+        /// The body.
+        body: Vec<u8>,
+        /// Who waits for the bytes to be synced; `None`: nobody.
+        ack: Option<Acknowledgement>,
+    },
+    /// Take what stands in line, and end.
+    Finish,
+}

@@ -1,0 +1,199 @@
+//! A disk that fails: the writer stops at once, everyone is told, and nothing more is written.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::PathBuf;
+
+use futures::executor::block_on;
+use tempfile::TempDir;
+
+use super::{fresh, read_all};
+use crate::domain::{Outcome, Step};
+use crate::ledger::disk::faulty::{Faults, FaultyDisk};
+use crate::ledger::samples::{header, intent, outcome};
+use crate::ledger::{Durability, LedgerError, LedgerWriter, Opened, QUEUE_MAX};
+
+/// Appends to a disk with `faults` until it fails; checks that nothing is written after that
+/// and that everyone gets the same error.
+fn poisoned(faults: Faults) -> (TempDir, PathBuf, LedgerError) {
+    let (folder, path) = fresh();
+    let disk = FaultyDisk::new(faults);
+    let writer = LedgerWriter::create_on(&disk, &path, header(9)).unwrap();
+    let handle = writer.handle();
+    let entry = |row| intent(row, Step::Delete, 1);
+    let failure = block_on(async {
+        handle.append(&entry(1), Durability::Synced).await.unwrap();
+        let (second, third) = (entry(2), entry(3));
+        let second = handle.append(&second, Durability::Synced);
+        let third = handle.append(&third, Durability::Synced);
+        let (second, third) = futures::join!(second, third);
+        let failure = second.unwrap_err();
+        assert_eq!(third.unwrap_err().to_string(), failure.to_string());
+        failure
+    });
+    let before = (disk.writes(), disk.syncs());
+    for durability in [Durability::Synced, Durability::Queued] {
+        let later = block_on(handle.append(&entry(4), durability)).unwrap_err();
+        assert_eq!(later.to_string(), failure.to_string());
+    }
+    let end = block_on(writer.finish()).unwrap_err();
+    assert_eq!(end.to_string(), failure.to_string());
+    assert_eq!((disk.writes(), disk.syncs()), before);
+    (folder, path, failure)
+}
+
+#[test]
+fn a_ledger_whose_header_cannot_be_written_is_taken_away_again() {
+    for faults in [
+        Faults {
+            space: Some(10),
+            ..Faults::default()
+        },
+        Faults {
+            broken_sync: Some(1),
+            ..Faults::default()
+        },
+    ] {
+        let (_folder, path) = fresh();
+        let disk = FaultyDisk::new(faults);
+        let error = LedgerWriter::create_on(&disk, &path, header(1)).unwrap_err();
+        assert_eq!(error.path(), path);
+        assert!(!path.exists());
+    }
+}
+
+#[test]
+fn short_writes_are_gone_on_with() {
+    let (_folder, path) = fresh();
+    let disk = FaultyDisk::new(Faults {
+        write_max: Some(7),
+        ..Faults::default()
+    });
+    let writer = LedgerWriter::create_on(&disk, &path, header(1)).unwrap();
+    let entry = outcome(1, Outcome::Deleted, 1);
+    block_on(writer.handle().append(&entry, Durability::Synced)).unwrap();
+    block_on(writer.finish()).unwrap();
+    assert_eq!(read_all(&path)[1..], [entry]);
+}
+
+#[test]
+fn a_full_disk_poisons_the_writer_and_leaves_a_torn_tail() {
+    let (_folder, path) = fresh();
+    let writer = LedgerWriter::create(&path, header(9)).unwrap();
+    let entry = intent(1, Step::Delete, 1);
+    block_on(writer.handle().append(&entry, Durability::Synced)).unwrap();
+    block_on(writer.finish()).unwrap();
+    let space = fs::metadata(&path).unwrap().len() + 40;
+
+    let (_folder, path, failure) = poisoned(Faults {
+        space: Some(space),
+        ..Faults::default()
+    });
+    let LedgerError::Failed {
+        doing,
+        path: told,
+        source,
+    } = failure
+    else {
+        panic!("{failure}");
+    };
+    assert_eq!((doing, told), ("write to", path.clone()));
+    assert_eq!(source.kind(), ErrorKind::StorageFull);
+
+    let Opened { writer, state, cut } = LedgerWriter::open(&path).unwrap();
+    assert_eq!(cut.unwrap().bytes, 40);
+    assert_eq!(state.source.lines, 2);
+    block_on(writer.finish()).unwrap();
+}
+
+#[test]
+fn a_broken_write_or_sync_poisons_the_writer() {
+    for (faults, expected) in [
+        (
+            Faults {
+                broken_write: Some(3),
+                ..Faults::default()
+            },
+            "write to",
+        ),
+        (
+            Faults {
+                broken_sync: Some(3),
+                ..Faults::default()
+            },
+            "sync",
+        ),
+    ] {
+        let (_folder, path, failure) = poisoned(faults);
+        assert!(matches!(&failure, LedgerError::Failed { doing, .. } if *doing == expected));
+        assert!(failure.to_string().contains(&path.display().to_string()));
+    }
+}
+
+#[test]
+fn a_queued_entry_that_could_not_be_synced_is_reported_by_finish() {
+    let (_folder, path) = fresh();
+    let disk = FaultyDisk::new(Faults {
+        broken_sync: Some(2),
+        ..Faults::default()
+    });
+    let writer = LedgerWriter::create_on(&disk, &path, header(1)).unwrap();
+    let entry = outcome(1, Outcome::Deleted, 1);
+    block_on(writer.handle().append(&entry, Durability::Queued)).unwrap();
+    let error = block_on(writer.finish()).unwrap_err();
+    assert!(matches!(error, LedgerError::Failed { doing: "sync", .. }));
+}
+
+#[test]
+fn a_panic_of_the_thread_becomes_an_error() {
+    let (_folder, path) = fresh();
+    let disk = FaultyDisk::new(Faults {
+        panicking_write: Some(2),
+        ..Faults::default()
+    });
+    let writer = LedgerWriter::create_on(&disk, &path, header(1)).unwrap();
+    let entry = intent(1, Step::Delete, 1);
+    let error = block_on(writer.handle().append(&entry, Durability::Synced)).unwrap_err();
+    assert!(matches!(error, LedgerError::Closed { .. }));
+    let error = block_on(writer.finish()).unwrap_err();
+    assert!(
+        matches!(&error, LedgerError::Panicked { message, .. } if message == "the disk caught fire")
+    );
+}
+
+#[test]
+fn who_stands_in_line_and_who_waits_for_room_get_the_failure_too() {
+    let (_folder, path) = fresh();
+    let disk = FaultyDisk::new(Faults {
+        broken_write: Some(2),
+        ..Faults::default()
+    });
+    let writer = LedgerWriter::create_on(&disk, &path, header(9)).unwrap();
+    let handle = writer.handle();
+    let entry = intent(1, Step::Delete, 1);
+    disk.shut(true);
+    block_on(async {
+        let mut appends = vec![Box::pin(handle.append(&entry, Durability::Synced))];
+        assert!(futures::poll!(appends[0].as_mut()).is_pending());
+        disk.until_a_write_waits();
+        for _ in 0..QUEUE_MAX + 10 {
+            let mut append = Box::pin(handle.append(&entry, Durability::Synced));
+            assert!(futures::poll!(append.as_mut()).is_pending());
+            appends.push(append);
+        }
+        disk.shut(false);
+        for append in appends {
+            let failure = append.await.unwrap_err();
+            assert!(matches!(
+                failure,
+                LedgerError::Failed {
+                    doing: "write to",
+                    ..
+                }
+            ));
+        }
+    });
+    assert!(block_on(writer.finish()).is_err());
+    assert_eq!(disk.writes(), 2, "the header, and the one that broke");
+    assert_eq!(read_all(&path).len(), 1);
+}

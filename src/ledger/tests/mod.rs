@@ -1,0 +1,60 @@
+//! Whole ledgers on disk: what a crash leaves, and what a hand changes.
+
+mod damage;
+mod faults;
+mod fixture;
+mod model;
+mod recovery;
+
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use proptest::prelude::ProptestConfig;
+use tempfile::TempDir;
+
+use super::LedgerReader;
+use super::chain::{self, Head};
+use super::format;
+use crate::domain::Entry;
+
+/// A failing case goes into a test of its own, not into a file at the top level.
+fn config() -> ProptestConfig {
+    ProptestConfig {
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    }
+}
+
+/// The bytes of a ledger that holds `entries`, the first of them a header.
+fn bytes_of(entries: &[Entry]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut head = Head::GENESIS;
+    for entry in entries {
+        head = chain::seal(head, &format::encode(entry).unwrap(), &mut bytes);
+    }
+    bytes
+}
+
+fn write(path: &Path, bytes: &[u8]) {
+    let mut file = fs::File::create(path).unwrap();
+    file.write_all(bytes).unwrap();
+}
+
+/// A folder of the test's own, and where a ledger may lie in it.
+pub(super) fn fresh() -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.ledger.jsonl");
+    (folder, path)
+}
+
+/// All entries of a ledger that is whole, the header first.
+pub(super) fn read_all(path: &Path) -> Vec<Entry> {
+    let mut reader = LedgerReader::open(path).unwrap();
+    let mut entries = vec![Entry::Run(Box::new(reader.header().clone()))];
+    while let Some(entry) = reader.next_entry().unwrap() {
+        entries.push(entry);
+    }
+    assert_eq!(reader.torn(), None);
+    entries
+}

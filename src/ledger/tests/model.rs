@@ -1,0 +1,141 @@
+//! The state that is kept, against a model that keeps everything and looks it up the long way.
+
+use proptest::prelude::*;
+
+use super::config;
+use crate::domain::{Counts, Entry, Outcome, RunState, Step, StopKind};
+use crate::ledger::samples::{
+    account, attempt, end, header, intent, outcome, outcome_entry, pause, request, session, state,
+    step, stop,
+};
+
+/// How many rows the made-up runs have.
+const ROWS: u64 = 4;
+
+/// Any entry but a header, about few rows, so that they meet.
+pub(super) fn arbitrary_entry() -> impl Strategy<Value = Entry> {
+    let row = 1..=ROWS;
+    let any_outcome = prop::sample::select(&Outcome::ALL[..]);
+    let class = prop::sample::select(&["throttled", "timed_out", "held_back"][..]);
+    let any_step = prop::sample::select(vec![Step::Delete, Step::PermanentlyDelete]);
+    prop_oneof![
+        4 => (row.clone(), any_step, 0..99i64).prop_map(|(row, it, at)| intent(row, it, at)),
+        3 => (row.clone(), class, any::<bool>(), 0..99i64)
+            .prop_map(|(row, class, doubt, at)| attempt(row, class, doubt, at)),
+        2 => (row.clone(), 0..99i64).prop_map(|(row, at)| step(row, at)),
+        3 => (row, any_outcome, any::<bool>(), 0..99i64).prop_map(|(row, it, named, at)| {
+            let mut entry = outcome_entry(row, it, at);
+            entry.account = named.then(|| account(if row % 2 == 0 { "acme" } else { "crm" }));
+            Entry::Outcome(entry)
+        }),
+        1 => (0..99i64).prop_map(request),
+        1 => (0..99i64).prop_map(session),
+        1 => (0..99i64).prop_map(|at| pause(None, at, at + 9)),
+        1 => (0..99i64).prop_map(|at| stop(StopKind::OrgCap, at)),
+        1 => (0..99i64).prop_map(|at| end(RunState::Stopped, at)),
+    ]
+}
+
+fn last_outcome(entries: &[Entry], row: u64) -> Option<Outcome> {
+    entries.iter().rev().find_map(|entry| match entry {
+        Entry::Outcome(it) if it.position.row == row => Some(it.outcome),
+        _ => None,
+    })
+}
+
+/// The entries about `row`, since the last that settled it.
+fn since_settled(entries: &[Entry], row: u64, settles: impl Fn(&Entry) -> bool) -> Vec<&Entry> {
+    let of_row = entries.iter().filter(|entry| match entry {
+        Entry::Intent(it) => it.position.row == row,
+        Entry::Attempt(it) => it.row == row,
+        Entry::Step(it) => it.row == row,
+        Entry::Outcome(it) => it.position.row == row,
+        _ => false,
+    });
+    let mut open: Vec<_> = of_row.rev().take_while(|entry| !settles(entry)).collect();
+    open.reverse();
+    open
+}
+
+/// An outcome ends a row's history, unless it says that it does not know.
+fn ends(entry: &Entry) -> bool {
+    matches!(entry, Entry::Outcome(it) if it.outcome != Outcome::InDoubt)
+}
+
+/// In doubt: an attempt or outcome said so, or an intent is followed by another, or by nothing.
+fn in_doubt(entries: &[Entry], row: u64) -> bool {
+    let open = since_settled(entries, row, |it| ends(it) || matches!(it, Entry::Step(_)));
+    let said = open.iter().any(|entry| match entry {
+        Entry::Attempt(it) => it.in_doubt,
+        Entry::Outcome(_) => true,
+        _ => false,
+    });
+    let unanswered = open.iter().zip(open.iter().skip(1).map(Some).chain([None]));
+    said || unanswered.into_iter().any(|(entry, next)| {
+        matches!(entry, Entry::Intent(_)) && matches!(next, None | Some(Entry::Intent(_)))
+    })
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn the_state_matches_the_model(
+        entries in prop::collection::vec(arbitrary_entry(), 0..60),
+    ) {
+        let state = state(header(ROWS), &entries);
+        let mut counts = Counts::default();
+        for row in 1..=ROWS {
+            match last_outcome(&entries, row) {
+                Some(outcome) => *counts.slot(outcome) += 1,
+                None => counts.pending += 1,
+            }
+            for outcome in Outcome::ALL {
+                let ended_so = last_outcome(&entries, row) == Some(outcome);
+                prop_assert_eq!(state.rows_of(outcome).contains(row), ended_so);
+            }
+            let pending = last_outcome(&entries, row).is_none();
+            prop_assert_eq!(state.outstanding().contains(row), pending);
+            prop_assert_eq!(state.in_doubt().contains(row), in_doubt(&entries, row), "row {}", row);
+            let open = since_settled(&entries, row, ends);
+            let done = open.iter().any(|entry| matches!(entry, Entry::Step(_)));
+            prop_assert_eq!(state.steps_done(row), usize::from(done));
+        }
+        prop_assert_eq!(state.counts(), counts);
+        prop_assert_eq!(counts.total(), ROWS);
+
+        let last = entries.iter().rfind(|it| matches!(it, Entry::Session(_) | Entry::End(_)));
+        prop_assert_eq!(state.end.is_some(), matches!(last, Some(Entry::End(_))));
+    }
+
+    #[test]
+    fn every_request_that_left_is_sent_once(
+        entries in prop::collection::vec(arbitrary_entry(), 0..60),
+    ) {
+        let state = state(header(ROWS), &entries);
+        // Every request of the samples is acme's, and no span of a quota ends within 99 seconds.
+        let taken_back = (1..=ROWS).map(|row| {
+            let of_row = since_settled(&entries, row, |_| false);
+            let held = of_row.windows(2).filter(|pair| {
+                let class = |it: &Entry| matches!(it, Entry::Attempt(it) if it.class == "held_back");
+                matches!(pair[0], Entry::Intent(_)) && class(pair[1])
+            });
+            held.count()
+        });
+        let left = entries.iter().filter(|it| matches!(it, Entry::Intent(_) | Entry::Request(_)));
+        let left = left.count() - taken_back.sum::<usize>();
+        prop_assert_eq!(state.sent(&account("acme")).len(), left);
+        prop_assert_eq!(state.requests, left as u64);
+    }
+}
+
+#[test]
+fn a_later_outcome_replaces_an_earlier_one_also_under_another_account() {
+    let mut nowhere = outcome_entry(1, Outcome::Invalid, 1);
+    nowhere.account = None;
+    let entries = [Entry::Outcome(nowhere), outcome(1, Outcome::Deleted, 2)];
+    let state = state(header(1), &entries);
+    assert_eq!(state.counts().invalid, 0);
+    assert_eq!(state.counts().deleted, 1);
+    assert_eq!(state.account_counts()[&account("acme")].deleted, 1);
+}
