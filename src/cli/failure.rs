@@ -1,0 +1,164 @@
+//! The one error type at the edge: what to print, and with which code to end.
+
+use std::error::Error;
+use std::io::{self, Write};
+
+use miette::{Diagnostic, Report};
+
+use super::exit::ExitCode;
+
+/// How many causes are printed; a chain that is longer goes round in circles.
+const CAUSES_MAX: usize = 16;
+
+/// Why a command could not do what was asked. Rows that ended badly are no failure.
+#[derive(Debug)]
+pub struct Failure {
+    code: ExitCode,
+    report: Report,
+}
+
+impl Failure {
+    /// `error`, ending the program with `code`.
+    pub fn new(code: ExitCode, error: impl Diagnostic + Send + Sync + 'static) -> Self {
+        Self {
+            code,
+            report: Report::new(error),
+        }
+    }
+
+    /// The same for an error that knows nothing of diagnostics.
+    pub fn plain(code: ExitCode, error: impl Error + Send + Sync + 'static) -> Self {
+        Self {
+            code,
+            report: miette::IntoDiagnostic::into_diagnostic(Err::<(), _>(error))
+                .err()
+                .unwrap_or_else(|| miette::miette!("nothing failed")),
+        }
+    }
+
+    /// A failure told by `message` alone, with `help` on a line of its own.
+    pub fn message(code: ExitCode, message: impl Into<String>, help: Option<&str>) -> Self {
+        let mut diagnostic = miette::MietteDiagnostic::new(message);
+        if let Some(help) = help {
+            diagnostic = diagnostic.with_help(help);
+        }
+        Self::new(code, diagnostic)
+    }
+
+    /// The code to end with: [`ExitCode::Success`] if whoever read the output had enough.
+    pub fn code(&self) -> ExitCode {
+        if self.is_broken_pipe() {
+            ExitCode::Success
+        } else {
+            self.code
+        }
+    }
+
+    /// Prints the whole chain on one line and the help, if there is any, on a second. A broken
+    /// pipe is nothing to speak of.
+    ///
+    /// # Errors
+    ///
+    /// `to` takes no more; there is nobody left to tell.
+    pub fn print(&self, to: &mut dyn Write) -> io::Result<()> {
+        if self.is_broken_pipe() {
+            return Ok(());
+        }
+        writeln!(to, "error: {}", self.chain())?;
+        if let Some(help) = self.report.help() {
+            writeln!(to, "help: {}", one_line(&help.to_string()))?;
+        }
+        to.flush()
+    }
+
+    fn chain(&self) -> String {
+        self.report
+            .chain()
+            .take(CAUSES_MAX)
+            .map(|cause| one_line(&cause.to_string()))
+            .collect::<Vec<_>>()
+            .join(": ")
+    }
+
+    fn is_broken_pipe(&self) -> bool {
+        self.report
+            .chain()
+            .take(CAUSES_MAX)
+            .filter_map(|cause| cause.downcast_ref::<io::Error>())
+            .any(|error| error.kind() == io::ErrorKind::BrokenPipe)
+    }
+}
+
+/// Standard output or a terminal failed.
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::plain(ExitCode::Refused, error)
+    }
+}
+
+/// Line breaks would make one failure look like several.
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use miette::Diagnostic;
+    use thiserror::Error;
+
+    use super::{ExitCode, Failure};
+
+    #[derive(Debug, Error, Diagnostic)]
+    #[error("cannot read `run.ledger.jsonl`\nat byte 1842")]
+    #[diagnostic(help("make room and run `userpurge resume latest`"))]
+    struct Outer {
+        #[source]
+        source: io::Error,
+    }
+
+    fn printed(failure: &Failure) -> String {
+        let mut out = Vec::new();
+        failure.print(&mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn the_whole_chain_is_one_line_and_the_help_another() {
+        let failure = Failure::new(
+            ExitCode::Ledger,
+            Outer {
+                source: io::Error::other("disk full"),
+            },
+        );
+        insta::assert_snapshot!(printed(&failure), @r"
+        error: cannot read `run.ledger.jsonl` at byte 1842: disk full
+        help: make room and run `userpurge resume latest`
+        ");
+        assert_eq!(failure.code(), ExitCode::Ledger);
+    }
+
+    #[test]
+    fn a_plain_error_and_a_message_print_alike() {
+        let plain = Failure::plain(ExitCode::Refused, io::Error::other("no such thing"));
+        assert_eq!(printed(&plain), "error: no such thing\n");
+        let message = Failure::message(ExitCode::Refused, "no such thing", Some("look again"));
+        assert_eq!(
+            printed(&message),
+            "error: no such thing\nhelp: look again\n"
+        );
+    }
+
+    #[test]
+    fn a_broken_pipe_is_success_and_silence() {
+        let failure = Failure::new(
+            ExitCode::Ledger,
+            Outer {
+                source: io::ErrorKind::BrokenPipe.into(),
+            },
+        );
+        assert_eq!(failure.code(), ExitCode::Success);
+        assert_eq!(printed(&failure), "");
+    }
+}

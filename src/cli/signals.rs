@@ -1,0 +1,156 @@
+//! SIGINT and SIGTERM in two stages: the first stops admitting rows, the second stops waiting.
+
+use std::io;
+use std::sync::{Arc, OnceLock};
+
+use tokio_util::sync::CancellationToken;
+
+use super::exit::ExitCode;
+
+/// A signal that ends a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signal {
+    /// SIGINT: Ctrl-C.
+    Interrupt,
+    /// SIGTERM.
+    Terminate,
+}
+
+impl Signal {
+    /// The code of a run that this signal ended.
+    pub const fn exit_code(self) -> ExitCode {
+        match self {
+            Self::Interrupt => ExitCode::Interrupted,
+            Self::Terminate => ExitCode::Terminated,
+        }
+    }
+}
+
+/// What signals have asked for so far. Cheap to clone; all clones are one.
+#[derive(Debug, Clone, Default)]
+pub struct Stop {
+    admitting: CancellationToken,
+    waiting: CancellationToken,
+    first: Arc<OnceLock<Signal>>,
+}
+
+impl Stop {
+    /// Cancelled by the first signal: admit no more rows, finish and record what is under way.
+    pub fn admitting(&self) -> &CancellationToken {
+        &self.admitting
+    }
+
+    /// Cancelled by the second: stop now. What was sent and not answered is in doubt.
+    pub fn now(&self) -> &CancellationToken {
+        &self.waiting
+    }
+
+    /// The first signal; `None`: none came.
+    pub fn signal(&self) -> Option<Signal> {
+        self.first.get().copied()
+    }
+
+    /// Takes note of `signal`.
+    pub fn note(&self, signal: Signal) {
+        if self.first.set(signal).is_ok() {
+            tracing::warn!(
+                "stopping: requests under way are being finished and recorded; once more stops now"
+            );
+            self.admitting.cancel();
+        } else {
+            tracing::warn!("stopping now: what was sent and not answered is in doubt");
+            self.waiting.cancel();
+        }
+    }
+
+    /// Listens for signals from here on, on a task of the current runtime. Before, and again after
+    /// the runtime has ended, a signal ends the process.
+    ///
+    /// # Errors
+    ///
+    /// The system lets nobody listen.
+    pub fn listen() -> io::Result<Self> {
+        let stop = Self::default();
+        let mut signals = Signals::new()?;
+        let noting = stop.clone();
+        tokio::spawn(async move {
+            // Ends with the second signal; a third changes nothing.
+            while !noting.waiting.is_cancelled() {
+                match signals.next().await {
+                    Some(signal) => noting.note(signal),
+                    None => break,
+                }
+            }
+        });
+        Ok(stop)
+    }
+}
+
+#[cfg(unix)]
+struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn new() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    async fn next(&mut self) -> Option<Signal> {
+        tokio::select! {
+            come = self.interrupt.recv() => come.map(|()| Signal::Interrupt),
+            come = self.terminate.recv() => come.map(|()| Signal::Terminate),
+        }
+    }
+}
+
+/// Elsewhere there is Ctrl-C alone.
+#[cfg(not(unix))]
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self)
+    }
+
+    async fn next(&mut self) -> Option<Signal> {
+        tokio::signal::ctrl_c()
+            .await
+            .ok()
+            .map(|()| Signal::Interrupt)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::{ExitCode, Signal, Stop};
+
+    #[rstest]
+    #[case(Signal::Interrupt, Signal::Interrupt, ExitCode::Interrupted)]
+    #[case(Signal::Interrupt, Signal::Terminate, ExitCode::Interrupted)]
+    #[case(Signal::Terminate, Signal::Interrupt, ExitCode::Terminated)]
+    fn the_first_signal_drains_and_gives_the_code_and_the_second_stops(
+        #[case] first: Signal,
+        #[case] second: Signal,
+        #[case] code: ExitCode,
+    ) {
+        let stop = Stop::default();
+        assert_eq!(stop.signal(), None);
+        stop.note(first);
+        assert!(stop.admitting().is_cancelled());
+        assert!(!stop.now().is_cancelled());
+        stop.note(second);
+        assert!(stop.now().is_cancelled());
+        assert_eq!(stop.signal().unwrap().exit_code(), code);
+    }
+}
