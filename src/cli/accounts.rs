@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use super::failure::Failure;
+use super::Failure;
 use super::recorder::Recorder;
 use super::token_store::DiskTokenStore;
 use crate::config::{AccountOutline, ResolvedLimits, Settings, process_variable};
@@ -71,8 +71,9 @@ impl Wiring {
             if !wanted(&account.name) {
                 continue;
             }
-            let provider: Arc<dyn Provider> =
-                provider::build(account.provider).map_err(Failure::refused)?.into();
+            let provider: Arc<dyn Provider> = provider::build(account.provider)
+                .map_err(Failure::refused)?
+                .into();
             let resolved = account.limits.resolve(&provider::defaults(provider.kind()));
             let spec = self.spec(&resolved, account.limits.share);
             let past = past(earlier, &account.name, self.wall.now());
@@ -117,7 +118,9 @@ fn past(earlier: Option<&LedgerState>, account: &AccountName, now: Time) -> Vec<
         .map(|sent| Past {
             step: sent.step,
             // What was never answered may have been counted as late as just now.
-            ago: sent.replied_at.map_or_else(Default::default, |at| now.saturating_since(at)),
+            ago: sent
+                .replied_at
+                .map_or_else(Default::default, |at| now.saturating_since(at)),
         })
         .collect();
     past.sort_by_key(|past| std::cmp::Reverse(past.ago));
@@ -129,7 +132,7 @@ pub(super) async fn identify(lines: &mut [Line]) -> Result<(), Failure> {
     for line in lines {
         match line.client.identify().await {
             Ok(identity) => line.identity = Some(identity),
-            Err(error) => return Err(Failure::identity(&line.name, line.kind, error)),
+            Err(error) => return Err(Failure::identity(&line.name, line.kind, &error)),
         }
     }
     Ok(())
@@ -169,10 +172,19 @@ pub(super) fn policies(accounts: &[AccountOutline], lines: &[Line]) -> Vec<Accou
 
 /// The limits of an account, as an estimate takes them.
 pub(super) fn limits_of(account: &AccountOutline) -> plan::Limits {
-    let resolved = account.limits.resolve(&provider::defaults(account.endpoint.provider()));
-    let pacing =
-        if resolved.requests.span() <= PACED_SPAN_MAX { Pacing::Even } else { Pacing::Bursts };
-    plan::Limits { account: Some(resolved.requests), pacing, steps: resolved.steps }
+    let resolved = account
+        .limits
+        .resolve(&provider::defaults(account.endpoint.provider()));
+    let pacing = if resolved.requests.span() <= PACED_SPAN_MAX {
+        Pacing::Even
+    } else {
+        Pacing::Bursts
+    };
+    plan::Limits {
+        account: Some(resolved.requests),
+        pacing,
+        steps: resolved.steps,
+    }
 }
 
 /// What an action does to a user, in a few words.
@@ -181,7 +193,9 @@ pub(super) const fn consequence(provider: ProviderKind, action: Action) -> &'sta
         (ProviderKind::Zendesk, Action::Delete) => {
             "soft delete; the provider deletes for good after 30 days"
         }
-        (ProviderKind::Zendesk, Action::PermanentlyDelete) => "for good, of users soft-deleted before",
+        (ProviderKind::Zendesk, Action::PermanentlyDelete) => {
+            "for good, of users soft-deleted before"
+        }
         (ProviderKind::Zendesk, Action::Purge) => "soft delete, then for good",
         (_, Action::DeletePersonalInformation) => "clears the profile, keeps the conversations",
         (ProviderKind::Sunco, _) => "for good, with the conversations",

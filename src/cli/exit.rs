@@ -1,57 +1,73 @@
-//! The exit codes: what a script may rely on.
+//! The exit codes a script may rely on.
 
-use std::process::ExitCode;
-
-use crate::domain::RunState;
-
-use super::signals::Signal;
-
-/// How the program ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Exit {
-    /// 0: every row ended well (or `duplicate`); `plan`: the file could be read.
-    Good,
-    /// 1: the run reached the end; some rows ended otherwise, each in the ledger.
-    SomeBad,
-    /// 2: the command line, configuration, credentials or input were refused; nothing was sent
-    /// that changes anything.
-    Refused,
-    /// 3: stopped before the end by a safety; `resume` goes on.
-    Stopped,
-    /// 4: the ledger is damaged, locked by another process, or does not belong to this input.
-    Ledger,
-    /// 130 or 143: interrupted; `resume` goes on.
-    Interrupted(Signal),
+/// How the program ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum ExitCode {
+    /// Every row ended well, or is a duplicate. Of `plan`: the file could be read, whatever stands
+    /// in it. Also: help was shown, or whoever read the output had enough.
+    Success = 0,
+    /// The run reached the end; some rows ended otherwise, each in the ledger.
+    SomeRowsBad = 1,
+    /// The command line, configuration, credentials or input were refused; nothing was sent that
+    /// changes anything.
+    Refused = 2,
+    /// A safety stopped the run before the end; `resume` goes on.
+    Stopped = 3,
+    /// The ledger is damaged, locked by another process, or does not belong to this input.
+    Ledger = 4,
+    /// SIGINT (128 + 2): requests under way were finished and recorded; `resume` goes on.
+    Interrupted = 130,
+    /// SIGTERM (128 + 15), likewise.
+    Terminated = 143,
 }
 
-impl Exit {
-    /// The number.
-    pub(super) const fn code(self) -> u8 {
+impl ExitCode {
+    /// Every code, in the order help lists them.
+    pub const ALL: [Self; 7] = [
+        Self::Success,
+        Self::SomeRowsBad,
+        Self::Refused,
+        Self::Stopped,
+        Self::Ledger,
+        Self::Interrupted,
+        Self::Terminated,
+    ];
+
+    /// The number that the shell sees.
+    pub const fn number(self) -> u8 {
+        self as u8
+    }
+
+    /// What it means, in the words of help.
+    pub const fn meaning(self) -> &'static str {
         match self {
-            Self::Good => 0,
-            Self::SomeBad => 1,
-            Self::Refused => 2,
-            Self::Stopped => 3,
-            Self::Ledger => 4,
-            Self::Interrupted(Signal::Interrupt) => 130,
-            Self::Interrupted(Signal::Terminate) => 143,
-        }
-    }
-
-    /// How a session ended that a signal (`None`: none came) may have interrupted.
-    pub(super) fn of(state: RunState, all_good: bool, signal: Option<Signal>) -> Self {
-        match (state, signal) {
-            (RunState::Stopped, _) => Self::Stopped,
-            (RunState::Interrupted | RunState::Running, Some(signal)) => Self::Interrupted(signal),
-            (RunState::Interrupted | RunState::Running, None) => Self::Stopped,
-            (RunState::Finished, _) if all_good => Self::Good,
-            (RunState::Finished, _) => Self::SomeBad,
+            Self::Success => "every row ended well; of plan: the file could be read",
+            Self::SomeRowsBad => "the run reached the end, some rows ended otherwise",
+            Self::Refused => {
+                "refused before anything was changed: command line, configuration, input"
+            }
+            Self::Stopped => "stopped before the end by a safety; resume goes on",
+            Self::Ledger => "the ledger is damaged, locked, or not of this input",
+            Self::Interrupted => "interrupted (SIGINT); resume goes on",
+            Self::Terminated => "terminated (SIGTERM); resume goes on",
         }
     }
 }
 
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> Self {
-        Self::from(exit.code())
+impl From<ExitCode> for std::process::ExitCode {
+    fn from(code: ExitCode) -> Self {
+        Self::from(code.number())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ExitCode;
+
+    #[test]
+    fn the_numbers_are_the_promised_ones() {
+        let numbers = ExitCode::ALL.map(ExitCode::number);
+        assert_eq!(numbers, [0, 1, 2, 3, 4, 130, 143]);
     }
 }

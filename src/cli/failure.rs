@@ -1,117 +1,170 @@
-//! Why the program ends without having done what was asked: an exit code and what to say.
+//! The one error type at the edge: what to print, and with which code to end.
 
 use std::error::Error;
-use std::fmt::Write as _;
+use std::io::{self, Write};
+
 use std::path::Path;
 
-use super::exit::Exit;
+use miette::{Diagnostic, Report};
+
+use super::exit::ExitCode;
 use crate::config::ConfigError;
 use crate::domain::{AccountName, ProviderKind, StopKind};
 use crate::ledger::LedgerError;
 use crate::pipeline::{ClientError, SinkFailed};
 
-/// Why the program ends without having done what was asked.
+/// How many causes are printed; a chain that is longer goes round in circles.
+const CAUSES_MAX: usize = 16;
+
+/// Why a command could not do what was asked. Rows that ended badly are no failure.
 #[derive(Debug)]
-pub(super) struct Failure {
-    exit: Exit,
-    text: String,
+pub struct Failure {
+    code: ExitCode,
+    report: Report,
 }
 
 impl Failure {
-    /// `text`, which is whole, with this exit code.
-    pub(super) fn new(exit: Exit, text: impl Into<String>) -> Self {
-        Self { exit, text: text.into() }
+    /// `error`, ending the program with `code`.
+    pub fn new(code: ExitCode, error: impl Diagnostic + Send + Sync + 'static) -> Self {
+        Self {
+            code,
+            report: Report::new(error),
+        }
     }
 
-    /// `message`, with what to do about it on a line of its own.
-    pub(super) fn message(exit: Exit, message: impl Into<String>, help: Option<&str>) -> Self {
-        let mut text = message.into();
-        if let Some(help) = help {
-            let _ = write!(text, "\nhint: {help}");
+    /// The same for an error that knows nothing of diagnostics.
+    pub fn plain(code: ExitCode, error: impl Error + Send + Sync + 'static) -> Self {
+        Self {
+            code,
+            report: miette::IntoDiagnostic::into_diagnostic(Err::<(), _>(error))
+                .err()
+                .unwrap_or_else(|| miette::miette!("nothing failed")),
         }
-        Self::new(exit, text)
+    }
+
+    /// A failure told by `message` alone, with `help` on a line of its own.
+    pub fn message(code: ExitCode, message: impl Into<String>, help: Option<&str>) -> Self {
+        let mut diagnostic = miette::MietteDiagnostic::new(message);
+        if let Some(help) = help {
+            diagnostic = diagnostic.with_help(help);
+        }
+        Self::new(code, diagnostic)
     }
 
     /// The command line, the configuration or the input is refused.
-    pub(super) fn refused(error: impl Error) -> Self {
-        Self::new(Exit::Refused, chain(&error))
-    }
-
-    /// The configuration is refused, with the place in its file where there is one.
-    pub(super) fn config(error: ConfigError) -> Self {
-        let report = miette::Report::new(error);
-        let plain = miette::GraphicalTheme::unicode_nocolor();
-        let mut text = String::new();
-        let handler = miette::GraphicalReportHandler::new_themed(plain).with_width(100);
-        if handler.render_report(&mut text, report.as_ref()).is_err() {
-            text = report.to_string();
-        }
-        Self::new(Exit::Refused, text.trim().to_owned())
-    }
-
-    /// The ledger is damaged, locked, or cannot be written.
-    pub(super) fn ledger(error: LedgerError) -> Self {
-        let exit = match error {
-            LedgerError::Exists { .. } => Exit::Refused,
-            _ => Exit::Ledger,
-        };
-        Self::new(exit, chain(&error))
+    pub(super) fn refused(error: impl Error + Send + Sync + 'static) -> Self {
+        Self::plain(ExitCode::Refused, error)
     }
 
     /// The ledger failed in the middle of a run.
-    pub(super) fn sink(failed: SinkFailed) -> Self {
-        let text = format!(
-            "{}\nNothing more was sent. Make room or mend the disk, then go on with `userpurge resume`.",
-            chain(failed.0.as_ref())
-        );
-        Self::new(Exit::Ledger, text)
+    pub(super) fn sink(failed: &SinkFailed) -> Self {
+        Self::message(
+            ExitCode::Ledger,
+            told(failed.0.as_ref()),
+            Some(
+                "nothing more was sent; make room or mend the disk, then go on with `userpurge resume`",
+            ),
+        )
     }
 
     /// The input could not be read on in the middle of a run.
-    pub(super) fn input(error: Box<dyn Error + Send + Sync>) -> Self {
-        Self::new(Exit::Ledger, chain(error.as_ref()))
+    pub(super) fn input(error: &(dyn Error + 'static)) -> Self {
+        Self::message(ExitCode::Ledger, told(error), None)
     }
 
     /// The ledger was written for another input, or another tenant.
-    pub(super) fn foreign(ledger: &Path, what: impl Into<String>) -> Self {
-        Self::new(Exit::Ledger, format!("ledger `{}`: {}", ledger.display(), what.into()))
+    pub(super) fn foreign(ledger: &Path, what: &str, help: Option<&str>) -> Self {
+        let message = format!("ledger `{}`: {what}", ledger.display());
+        Self::message(ExitCode::Ledger, message, help)
     }
 
     /// Who we are could not be found out.
-    pub(super) fn identity(account: &AccountName, kind: ProviderKind, error: ClientError) -> Self {
-        let mend = match &error {
-            ClientError::Account { reason, .. } => mend(*reason),
-            ClientError::Passing { .. } => "check the address and the network, and try again",
-            ClientError::Stopping | ClientError::Sink(_) => "",
+    pub(super) fn identity(account: &AccountName, kind: ProviderKind, error: &ClientError) -> Self {
+        let help = match error {
+            ClientError::Account { reason, .. } => Some(mend(*reason)),
+            ClientError::Passing { .. } => Some("check the address and the network, and try again"),
+            ClientError::Stopping | ClientError::Sink(_) => None,
         };
-        let mut text = format!("account `{account}` ({}): {}", kind.title(), chain(&error));
-        if !mend.is_empty() {
-            let _ = write!(text, "\nNothing was sent; {mend}.");
-        }
-        Self::new(Exit::Refused, text)
+        let message = format!("account `{account}` ({}): {}", kind.title(), told(error));
+        Self::message(
+            ExitCode::Refused,
+            format!("{message}; nothing was deleted"),
+            help,
+        )
     }
 
     /// A defect of this program.
-    pub(super) fn bug(error: impl Error) -> Self {
-        Self::new(Exit::Ledger, format!("a defect in userpurge, please report it: {}", chain(&error)))
+    pub(super) fn bug(what: &str) -> Self {
+        let help =
+            "this is a defect in userpurge, please report it; the ledger tells what happened";
+        Self::message(ExitCode::Ledger, what, Some(help))
     }
 
-    /// The counts do not add up.
-    pub(super) fn miscounted(counted: u64, rows: u64) -> Self {
-        let text = format!(
-            "a defect in userpurge, please report it: the outcomes of {counted} rows were counted, the input has {rows}"
-        );
-        Self::new(Exit::Ledger, text)
+    /// The code to end with: [`ExitCode::Success`] if whoever read the output had enough.
+    pub fn code(&self) -> ExitCode {
+        if self.is_broken_pipe() {
+            ExitCode::Success
+        } else {
+            self.code
+        }
     }
 
-    /// How the program ends for it.
-    pub(super) const fn exit(&self) -> Exit {
-        self.exit
+    /// Prints the whole chain on one line and the help, if there is any, on a second. A broken
+    /// pipe is nothing to speak of.
+    ///
+    /// # Errors
+    ///
+    /// `to` takes no more; there is nobody left to tell.
+    pub fn print(&self, to: &mut dyn Write) -> io::Result<()> {
+        if self.is_broken_pipe() {
+            return Ok(());
+        }
+        writeln!(to, "error: {}", self.chain())?;
+        if let Some(help) = self.report.help() {
+            writeln!(to, "help: {}", one_line(&help.to_string()))?;
+        }
+        to.flush()
     }
 
-    /// What to say.
-    pub(super) fn text(&self) -> &str {
-        &self.text
+    fn chain(&self) -> String {
+        self.report
+            .chain()
+            .take(CAUSES_MAX)
+            .map(|cause| one_line(&cause.to_string()))
+            .collect::<Vec<_>>()
+            .join(": ")
+    }
+
+    fn is_broken_pipe(&self) -> bool {
+        self.report
+            .chain()
+            .take(CAUSES_MAX)
+            .filter_map(|cause| cause.downcast_ref::<io::Error>())
+            .any(|error| error.kind() == io::ErrorKind::BrokenPipe)
+    }
+}
+
+/// Standard output or a terminal failed.
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::plain(ExitCode::Refused, error)
+    }
+}
+
+/// A ledger that exists is a mistake of the command line; anything else is trouble with it.
+impl From<LedgerError> for Failure {
+    fn from(error: LedgerError) -> Self {
+        let code = match error {
+            LedgerError::Exists { .. } => ExitCode::Refused,
+            _ => ExitCode::Ledger,
+        };
+        Self::plain(code, error)
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        Self::new(ExitCode::Refused, error)
     }
 }
 
@@ -119,49 +172,101 @@ impl Failure {
 pub(super) const fn mend(reason: StopKind) -> &'static str {
     match reason {
         StopKind::CredentialsRejected => "check this account's credentials in the configuration",
-        StopKind::NotPermitted => "give the caller the right to delete users, or use another caller",
-        StopKind::WrongTenant => "check this account's address and identifiers in the configuration",
+        StopKind::NotPermitted => {
+            "give the caller the right to delete users, or use another caller"
+        }
+        StopKind::WrongTenant => {
+            "check this account's address and identifiers in the configuration"
+        }
         StopKind::OrgCap => "ask the provider's support to lift the cap, then resume",
         StopKind::QuotaGone => "wait until the provider grants requests again, then resume",
         StopKind::FailureLimit => "look at the failed rows first; `--max-failures` sets the limit",
         StopKind::RolesUnknown => "let the caller read users, then resume",
-        StopKind::TokensExhausted => "wait ten minutes and resume; check that nothing else asks for tokens",
+        StopKind::TokensExhausted => {
+            "wait ten minutes, then resume; look whether something else asks for tokens"
+        }
     }
 }
 
 /// An error and its causes, as far as each adds something.
-pub(super) fn chain(error: &dyn Error) -> String {
+pub(super) fn told(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
-    while let Some(inner) = cause {
-        let told = inner.to_string();
-        if !text.contains(&told) {
+    for _ in 0..CAUSES_MAX {
+        let Some(inner) = cause else { break };
+        let more = inner.to_string();
+        if !text.contains(&more) {
             text.push_str(": ");
-            text.push_str(&told);
+            text.push_str(&more);
         }
         cause = inner.source();
     }
     text
 }
 
-impl From<std::io::Error> for Failure {
-    fn from(error: std::io::Error) -> Self {
-        // Who reads our output has gone away (`| head`): that is their good right.
-        let exit =
-            if error.kind() == std::io::ErrorKind::BrokenPipe { Exit::Good } else { Exit::Refused };
-        let text = if exit == Exit::Good { String::new() } else { chain(&error) };
-        Self { exit, text }
-    }
+/// Line breaks would make one failure look like several.
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-impl From<ConfigError> for Failure {
-    fn from(error: ConfigError) -> Self {
-        Self::config(error)
-    }
-}
+#[cfg(test)]
+mod tests {
+    use std::io;
 
-impl From<LedgerError> for Failure {
-    fn from(error: LedgerError) -> Self {
-        Self::ledger(error)
+    use miette::Diagnostic;
+    use thiserror::Error;
+
+    use super::{ExitCode, Failure};
+
+    #[derive(Debug, Error, Diagnostic)]
+    #[error("cannot read `run.ledger.jsonl`\nat byte 1842")]
+    #[diagnostic(help("make room and run `userpurge resume latest`"))]
+    struct Outer {
+        #[source]
+        source: io::Error,
+    }
+
+    fn printed(failure: &Failure) -> String {
+        let mut out = Vec::new();
+        failure.print(&mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn the_whole_chain_is_one_line_and_the_help_another() {
+        let failure = Failure::new(
+            ExitCode::Ledger,
+            Outer {
+                source: io::Error::other("disk full"),
+            },
+        );
+        insta::assert_snapshot!(printed(&failure), @r"
+        error: cannot read `run.ledger.jsonl` at byte 1842: disk full
+        help: make room and run `userpurge resume latest`
+        ");
+        assert_eq!(failure.code(), ExitCode::Ledger);
+    }
+
+    #[test]
+    fn a_plain_error_and_a_message_print_alike() {
+        let plain = Failure::plain(ExitCode::Refused, io::Error::other("no such thing"));
+        assert_eq!(printed(&plain), "error: no such thing\n");
+        let message = Failure::message(ExitCode::Refused, "no such thing", Some("look again"));
+        assert_eq!(
+            printed(&message),
+            "error: no such thing\nhelp: look again\n"
+        );
+    }
+
+    #[test]
+    fn a_broken_pipe_is_success_and_silence() {
+        let failure = Failure::new(
+            ExitCode::Ledger,
+            Outer {
+                source: io::ErrorKind::BrokenPipe.into(),
+            },
+        );
+        assert_eq!(failure.code(), ExitCode::Success);
+        assert_eq!(printed(&failure), "");
     }
 }

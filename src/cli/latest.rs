@@ -8,14 +8,14 @@ use std::time::UNIX_EPOCH;
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::exit::Exit;
+use super::exit::ExitCode;
 use super::failure::Failure;
 
 /// What ledgers' names end in.
-pub(super) const LEDGER_SUFFIX: &str = ".ledger.jsonl";
+pub const LEDGER_SUFFIX: &str = ".ledger.jsonl";
 
 /// The word that stands for the newest ledger.
-pub(super) const LATEST: &str = "latest";
+pub const LATEST: &str = "latest";
 
 /// The most files of a folder looked at.
 const FILES_MAX: usize = 100_000;
@@ -29,17 +29,17 @@ const HEADER_BYTES_MAX: u64 = 1024 * 1024;
 /// # Errors
 ///
 /// There is no ledger in `folder`, or it cannot be listed.
-pub(super) fn resolve(given: &Path, folder: &Path) -> Result<PathBuf, Failure> {
+pub fn resolve(given: &Path, folder: &Path) -> Result<PathBuf, Failure> {
     if given != Path::new(LATEST) {
         return Ok(folder.join(given));
     }
     let newest = newest(folder).map_err(|error| {
         let message = format!("cannot look for ledgers in `{}`: {error}", folder.display());
-        Failure::message(Exit::Refused, message, Some("name the ledger itself"))
+        Failure::message(ExitCode::Refused, message, Some("name the ledger itself"))
     })?;
     newest.ok_or_else(|| {
         let message = format!("there is no `*{LEDGER_SUFFIX}` in `{}`", folder.display());
-        Failure::message(Exit::Refused, message, Some("name the ledger itself"))
+        Failure::message(ExitCode::Refused, message, Some("name the ledger itself"))
     })
 }
 
@@ -112,7 +112,11 @@ mod tests {
         let at = uuid::Timestamp::from_unix(uuid::NoContext, 1_767_225_600 + secs, 0);
         let id = uuid::Uuid::new_v7(at);
         let mut file = File::create(folder.join(name)).unwrap();
-        writeln!(file, "{{\"kind\":\"run\",\"run_id\":\"{id}\",\"format\":1}}").unwrap();
+        writeln!(
+            file,
+            "{{\"kind\":\"run\",\"run_id\":\"{id}\",\"format\":1}}"
+        )
+        .unwrap();
         file.set_modified(UNIX_EPOCH).unwrap();
     }
 
@@ -137,7 +141,10 @@ mod tests {
         file.write_all(b"{\"kind\":\"ru").unwrap();
         let late = UNIX_EPOCH + Duration::from_secs(1_767_225_600 + 11);
         file.set_modified(late).unwrap();
-        assert_eq!(resolve(Path::new("latest"), folder.path()).unwrap(), damaged);
+        assert_eq!(
+            resolve(Path::new("latest"), folder.path()).unwrap(),
+            damaged
+        );
     }
 
     #[test]
@@ -150,6 +157,10 @@ mod tests {
             .unwrap_err()
             .print(&mut told)
             .unwrap();
-        assert!(String::from_utf8(told).unwrap().contains("there is no `*.ledger.jsonl`"));
+        assert!(
+            String::from_utf8(told)
+                .unwrap()
+                .contains("there is no `*.ledger.jsonl`")
+        );
     }
 }

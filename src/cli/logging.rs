@@ -1,24 +1,183 @@
-//! Diagnostics on standard error, as `-v`, `-q` and `--log-format` ask for them.
+//! Diagnostics on standard error, as text or JSON, beside the bars and never through them.
+//!
+//! Other crates speak at `warn` and above only, however many `-v` there are: below that, HTTP and
+//! TLS crates write headers and addresses, which hold tokens.
 
-use tracing_subscriber::EnvFilter;
+use std::io::{self, Write};
+use std::sync::{Mutex, PoisonError};
 
-use super::args::{Diagnostics, LogFormat};
+use indicatif::MultiProgress;
+use tracing::Subscriber;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::time::FormatTime;
+use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::registry::Registry;
 
-/// Starts diagnostics. Libraries that print headers (and with them credentials) when asked for
-/// everything are never let below warnings, whatever `-v` says.
-pub(super) fn start(diagnostics: &Diagnostics) {
-    let level = match (diagnostics.quiet, diagnostics.verbose) {
-        (true, _) => "error",
-        (false, 0) => "warn",
-        (false, 1) => "info",
-        (false, 2) => "debug",
-        (false, _) => "trace",
+use super::args::{DiagnosticsArgs, LogFormat};
+use crate::domain::WallClock;
+
+/// The target of everything this program says itself.
+const OWN_TARGET: &str = "userpurge";
+
+/// The bars that lines have to keep clear of; `None`: there are none.
+static BARS: Mutex<Option<MultiProgress>> = Mutex::new(None);
+
+/// Starts diagnostics for the whole process. Of a second call, nothing comes.
+pub(super) fn start(args: DiagnosticsArgs) {
+    let subscriber = subscriber(args, WallClock::system(), || BesideBars);
+    // It fails if there is one already, which then stays.
+    let _ = tracing::subscriber::set_global_default(subscriber);
+}
+
+/// Has lines written above `bars` from now on, or anywhere again with `None`.
+pub fn keep_clear_of(bars: Option<MultiProgress>) {
+    *BARS.lock().unwrap_or_else(PoisonError::into_inner) = bars;
+}
+
+/// What the options come to.
+fn level(args: DiagnosticsArgs) -> LevelFilter {
+    match (args.quiet, args.verbose) {
+        (true, _) => LevelFilter::ERROR,
+        (false, 0) => LevelFilter::WARN,
+        (false, 1) => LevelFilter::INFO,
+        (false, 2) => LevelFilter::DEBUG,
+        (false, _) => LevelFilter::TRACE,
+    }
+}
+
+fn subscriber<W>(
+    args: DiagnosticsArgs,
+    clock: WallClock,
+    writer: W,
+) -> impl Subscriber + Send + Sync
+where
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
+    let level = level(args);
+    let filter = Targets::new()
+        .with_target(OWN_TARGET, level)
+        .with_default(level.min(LevelFilter::WARN));
+    let layer = tracing_subscriber::fmt::layer()
+        .with_writer(writer)
+        .with_timer(Clock(clock))
+        .with_ansi(false);
+    let layer: Box<dyn Layer<Registry> + Send + Sync> = match args.log_format {
+        LogFormat::Text => layer.with_target(false).boxed(),
+        LogFormat::Json => layer.json().flatten_event(true).boxed(),
     };
-    let filter = EnvFilter::new(format!("warn,userpurge={level}"));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    // A second start, in a test of the library, is no reason to fail.
-    let _ = match diagnostics.log_format {
-        LogFormat::Text => builder.with_target(false).with_ansi(false).try_init(),
-        LogFormat::Json => builder.json().try_init(),
-    };
+    tracing_subscriber::registry().with(layer.with_filter(filter))
+}
+
+/// Times as ledgers write them.
+struct Clock(WallClock);
+
+impl FormatTime for Clock {
+    fn format_time(&self, writer: &mut Writer<'_>) -> std::fmt::Result {
+        write!(writer, "{}", self.0.now())
+    }
+}
+
+/// Standard error, with the bars taken away for the time of a line.
+struct BesideBars;
+
+impl Write for BesideBars {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let bars = BARS.lock().unwrap_or_else(PoisonError::into_inner);
+        match bars.as_ref() {
+            Some(bars) => bars.suspend(|| io::stderr().write(line)),
+            None => io::stderr().write(line),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, Write};
+    use std::sync::{Arc, Mutex};
+
+    use rstest::rstest;
+
+    use super::{DiagnosticsArgs, LogFormat, subscriber};
+    use crate::domain::{Time, WallClock};
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// All that is written when everybody says something at every level.
+    fn said(log_format: LogFormat, verbose: u8, quiet: bool) -> String {
+        let lines = Lines::default();
+        let args = DiagnosticsArgs {
+            log_format,
+            verbose,
+            quiet,
+        };
+        let writer = lines.clone();
+        let clock = WallClock::from_fn(|| Time::from_millis(0));
+        let subscriber = subscriber(args, clock, move || writer.clone());
+        tracing::subscriber::with_default(subscriber, || {
+            tracing::error!(target: "userpurge::pipeline", "own error");
+            tracing::warn!(target: "userpurge::pipeline", "own warning");
+            tracing::info!(target: "userpurge::pipeline", account = "acme", "own info");
+            tracing::debug!(target: "userpurge::pipeline", "own debug");
+            tracing::trace!(target: "userpurge::pipeline", "own trace");
+            for _ in 0..1 {
+                tracing::warn!(target: "hyper::client", "foreign warning");
+                tracing::info!(target: "hyper::client", "foreign info with a header");
+                tracing::trace!(target: "rustls", "foreign trace with a header");
+            }
+        });
+        let bytes = lines.0.lock().unwrap().clone();
+        String::from_utf8(bytes).unwrap()
+    }
+
+    #[rstest]
+    #[case(0, true, 1)]
+    #[case(0, false, 3)]
+    #[case(1, false, 4)]
+    #[case(2, false, 5)]
+    #[case(3, false, 6)]
+    #[case(9, false, 6)]
+    fn more_v_say_more_of_ours_and_nothing_of_others(
+        #[case] verbose: u8,
+        #[case] quiet: bool,
+        #[case] lines: usize,
+    ) {
+        let said = said(LogFormat::Text, verbose, quiet);
+        assert_eq!(said.lines().count(), lines, "{said}");
+        assert!(!said.contains("header"), "{said}");
+    }
+
+    #[test]
+    fn a_line_is_text_or_one_json_object() {
+        insta::assert_snapshot!(said(LogFormat::Text, 1, false), @r#"
+        1970-01-01T00:00:00.000Z ERROR own error
+        1970-01-01T00:00:00.000Z  WARN own warning
+        1970-01-01T00:00:00.000Z  INFO own info account="acme"
+        1970-01-01T00:00:00.000Z  WARN foreign warning
+        "#);
+        insta::assert_snapshot!(said(LogFormat::Json, 1, false), @r#"
+        {"timestamp":"1970-01-01T00:00:00.000Z","level":"ERROR","message":"own error","target":"userpurge::pipeline"}
+        {"timestamp":"1970-01-01T00:00:00.000Z","level":"WARN","message":"own warning","target":"userpurge::pipeline"}
+        {"timestamp":"1970-01-01T00:00:00.000Z","level":"INFO","message":"own info","account":"acme","target":"userpurge::pipeline"}
+        {"timestamp":"1970-01-01T00:00:00.000Z","level":"WARN","message":"foreign warning","target":"hyper::client"}
+        "#);
+    }
 }

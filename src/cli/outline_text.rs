@@ -19,7 +19,12 @@ const LINES_MAX: usize = 8;
 /// The plan for people. `lines`: the callers, as far as they are known.
 pub(super) fn text(planning: &Planning, planned: &Planned, lines: &[Line]) -> String {
     let plan = &planned.plan;
-    let mut text = format!("{}: {} rows, {} to delete", planning.input.display(), plan.rows, plan.to_delete);
+    let mut text = format!(
+        "{}: {} rows, {} to delete",
+        planning.input.display(),
+        plan.rows,
+        plan.to_delete
+    );
     for (rows, what) in [
         (plan.invalid, "invalid"),
         (plan.duplicate, "duplicate"),
@@ -32,14 +37,26 @@ pub(super) fn text(planning: &Planning, planned: &Planned, lines: &[Line]) -> St
     }
     text.push('\n');
     if plan.trimmed > 0 {
-        let _ = writeln!(text, "({} ids had blanks around them, which were taken off)", plan.trimmed);
+        let _ = writeln!(
+            text,
+            "({} ids had blanks around them, which were taken off)",
+            plan.trimmed
+        );
     }
     if plan.to_delete > 0 {
         let _ = writeln!(text, "\n{}", table(planning, planned));
     }
     for line in lines {
-        let Some(identity) = &line.identity else { continue };
-        let _ = write!(text, "{}: {} at {}", line.name, line.kind.title(), identity.tenant);
+        let Some(identity) = &line.identity else {
+            continue;
+        };
+        let _ = write!(
+            text,
+            "{}: {} at {}",
+            line.name,
+            line.kind.title(),
+            identity.tenant
+        );
         if let Some(name) = &identity.name {
             let _ = write!(text, ", as {name}");
         }
@@ -60,12 +77,20 @@ pub(super) fn text(planning: &Planning, planned: &Planned, lines: &[Line]) -> St
 
 fn table(planning: &Planning, planned: &Planned) -> Table {
     let mut table = Table::new();
-    table
-        .load_preset(presets::NOTHING)
-        .set_header(["account", "action", "rows", "first id", "last id", "at the quota", "what it does"]);
+    table.load_style(presets::NOTHING).set_header([
+        "account",
+        "action",
+        "rows",
+        "first id",
+        "last id",
+        "at the quota",
+        "what it does",
+    ]);
     let times = planning.times(&planned.plan);
     for (name, actions) in &planned.plan.accounts {
-        let Some(account) = planning.account(name) else { continue };
+        let Some(account) = planning.account(name) else {
+            continue;
+        };
         for (action, group) in actions {
             let time = time_at_limit(&[(*action, group.rows)], &limits_of(account));
             table.add_row([
@@ -97,8 +122,18 @@ fn table(planning: &Planning, planned: &Planned) -> Table {
 /// Bad rows by reason, with the first of their lines.
 fn problems(text: &mut String, planned: &Planned) {
     let mut reasons: BTreeMap<(Outcome, &str, &str), Vec<u64>> = BTreeMap::new();
-    for Problem { outcome, field, line, reason, .. } in &planned.plan.problems {
-        reasons.entry((*outcome, field, reason)).or_default().push(*line);
+    for Problem {
+        outcome,
+        field,
+        line,
+        reason,
+        ..
+    } in &planned.plan.problems
+    {
+        reasons
+            .entry((*outcome, field, reason))
+            .or_default()
+            .push(*line);
     }
     let mut heading = None;
     for ((outcome, field, reason), lines) in reasons {
@@ -108,10 +143,22 @@ fn problems(text: &mut String, planned: &Planned) {
         }
         let listed: Vec<String> = lines.iter().take(LINES_MAX).map(u64::to_string).collect();
         let more = lines.len().saturating_sub(LINES_MAX);
-        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let more = if more > 0 {
+            format!(" and {more} more")
+        } else {
+            String::new()
+        };
         let noun = if lines.len() == 1 { "line" } else { "lines" };
-        let field = if field == "row" { String::new() } else { format!("{field}: ") };
-        let _ = writeln!(text, "  {noun} {}{more}: {field}{reason}", listed.join(", "));
+        let field = if field == "row" {
+            String::new()
+        } else {
+            format!("{field}: ")
+        };
+        let _ = writeln!(
+            text,
+            "  {noun} {}{more}: {field}{reason}",
+            listed.join(", ")
+        );
     }
     if planned.plan.problems_left_out > 0 {
         let _ = writeln!(text, "  … and {} rows more", planned.plan.problems_left_out);
@@ -123,7 +170,9 @@ pub(super) fn json(planning: &Planning, planned: &Planned) -> Value {
     let plan = &planned.plan;
     let mut accounts = serde_json::Map::new();
     for (name, actions) in &plan.accounts {
-        let Some(account) = planning.account(name) else { continue };
+        let Some(account) = planning.account(name) else {
+            continue;
+        };
         let mut groups = serde_json::Map::new();
         for (action, group) in actions {
             let time = time_at_limit(&[(*action, group.rows)], &limits_of(account));

@@ -5,13 +5,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Failure;
 use super::accounts::{Line, limits_of, policies};
-use super::failure::Failure;
 use crate::config::{AccountOutline, Outline};
 use crate::domain::{AccountName, InputHeader, RunOptions, TaskKey};
 use crate::input::{Columns, Fingerprint, ReadOptions, Resolved, Source, fingerprint};
 use crate::ledger;
-use crate::plan::{Decision, Defaults, ForeignIds, Judge, Plan, Planner, ProtectList, time_at_limit};
+use crate::plan::{
+    Decision, Defaults, ForeignIds, Judge, Plan, Planner, ProtectList, time_at_limit,
+};
 
 /// An input, and all that decides what becomes of its rows.
 #[derive(Debug)]
@@ -43,7 +45,13 @@ impl Planning {
         for path in &options.done_in {
             done_before.extend(ledger::good_keys(Path::new(path)).map_err(Failure::refused)?);
         }
-        Ok(Self { input, read, outline, options, done_before: Arc::new(done_before) })
+        Ok(Self {
+            input,
+            read,
+            outline,
+            options,
+            done_before: Arc::new(done_before),
+        })
     }
 
     /// The planner for one pass over the input.
@@ -70,17 +78,25 @@ impl Planning {
             }
             None => ProtectList::default(),
         };
-        let defaults =
-            Defaults { account: self.options.account.clone(), action: self.options.action };
-        let foreign =
-            if self.options.force_foreign_ids { ForeignIds::Allowed } else { ForeignIds::Refused };
+        let defaults = Defaults {
+            account: self.options.account.clone(),
+            action: self.options.action,
+        };
+        let foreign = if self.options.force_foreign_ids {
+            ForeignIds::Allowed
+        } else {
+            ForeignIds::Refused
+        };
         let judge =
             Judge::try_new(policies, &defaults, foreign, protect).map_err(Failure::refused)?;
         let judge = Arc::new(judge);
         let mut planner = self.planner(&judge);
-        let plan =
-            Plan::of_each(&mut source, &mut planner, each).map_err(Failure::refused)?;
-        Ok(Planned { plan, judge, resolved: source.resolved().clone() })
+        let plan = Plan::of_each(&mut source, &mut planner, each).map_err(Failure::refused)?;
+        Ok(Planned {
+            plan,
+            judge,
+            resolved: source.resolved().clone(),
+        })
     }
 
     /// Opens the input from its beginning.
@@ -95,14 +111,19 @@ impl Planning {
 
     /// The account's part of the configuration.
     pub(super) fn account(&self, name: &AccountName) -> Option<&AccountOutline> {
-        self.outline.accounts.iter().find(|account| account.name == *name)
+        self.outline
+            .accounts
+            .iter()
+            .find(|account| account.name == *name)
     }
 
     /// The least time each account's rows take under its limits.
     pub(super) fn times(&self, plan: &Plan) -> BTreeMap<AccountName, Duration> {
         let time = |(name, actions): (&AccountName, &BTreeMap<_, crate::plan::Group>)| {
-            let rows: Vec<_> =
-                actions.iter().map(|(action, group)| (*action, group.rows)).collect();
+            let rows: Vec<_> = actions
+                .iter()
+                .map(|(action, group)| (*action, group.rows))
+                .collect();
             let account = self.account(name)?;
             Some((name.clone(), time_at_limit(&rows, &limits_of(account))))
         };
@@ -110,11 +131,7 @@ impl Planning {
     }
 
     /// The input as a ledger's header keeps it.
-    pub(super) fn input_header(
-        &self,
-        planned: &Planned,
-        fingerprint: &Fingerprint,
-    ) -> InputHeader {
+    pub(super) fn input_header(&self, planned: &Planned, fingerprint: &Fingerprint) -> InputHeader {
         InputHeader {
             path: absolute(&self.input).to_string_lossy().into_owned(),
             size: fingerprint.size,

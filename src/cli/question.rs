@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead, Read, Write};
 
-use super::exit::Exit;
+use super::exit::ExitCode;
 use super::failure::Failure;
 
 /// The longest answer read, in bytes.
@@ -10,7 +10,7 @@ const ANSWER_BYTES_MAX: u64 = 64;
 
 /// What the command line says of the question.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Consent {
+pub struct Consent {
     /// `--yes`.
     pub yes: bool,
     /// `--confirm N`; `None`: not given.
@@ -21,7 +21,7 @@ pub(super) struct Consent {
 
 /// Whether there is a person to ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Person {
+pub enum Person {
     /// Standard input and standard error are a terminal, and the rows come from elsewhere.
     AtTerminal,
     /// There is nobody.
@@ -30,7 +30,7 @@ pub(super) enum Person {
 
 /// What follows from the command line alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Decision {
+pub enum Decision {
     /// Nothing to ask.
     Go,
     /// Ask.
@@ -41,7 +41,7 @@ pub(super) enum Decision {
 
 /// Why nothing may be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Refusal {
+pub enum Refusal {
     /// `--max-delete` is exceeded.
     TooMany {
         /// The most there may be.
@@ -60,18 +60,24 @@ pub(super) enum Refusal {
 
 impl Refusal {
     /// The failure for a run of `rows` rows.
-    pub(super) fn failure(self, rows: u64) -> Failure {
+    pub fn failure(self, rows: u64) -> Failure {
         let (message, help) = match self {
             Self::TooMany { max } => (
-                format!("{rows} rows would be sent and `--max-delete` allows {max}; nothing was sent"),
+                format!(
+                    "{rows} rows would be sent and `--max-delete` allows {max}; nothing was sent"
+                ),
                 "look at `userpurge plan`, then raise `--max-delete` or mend the input",
             ),
             Self::OtherNumber { confirmed } => (
-                format!("{rows} rows would be sent and `--confirm` says {confirmed}; nothing was sent"),
+                format!(
+                    "{rows} rows would be sent and `--confirm` says {confirmed}; nothing was sent"
+                ),
                 "look at `userpurge plan`, then confirm the number it says",
             ),
             Self::NobodyToAsk => (
-                format!("{rows} rows would be sent and there is no terminal to ask at; nothing was sent"),
+                format!(
+                    "{rows} rows would be sent and there is no terminal to ask at; nothing was sent"
+                ),
                 "say `--confirm N` with the number of rows, or `--yes`",
             ),
             Self::NotTyped => (
@@ -79,13 +85,13 @@ impl Refusal {
                 "run it again and type the number, or look at `userpurge plan` first",
             ),
         };
-        Failure::message(Exit::Refused, message, Some(help))
+        Failure::message(ExitCode::Refused, message, Some(help))
     }
 }
 
 impl Consent {
     /// What follows for a run that would send `rows` rows. Of no rows there is nothing to ask.
-    pub(super) fn decide(self, rows: u64, person: Person) -> Decision {
+    pub fn decide(self, rows: u64, person: Person) -> Decision {
         if let Some(max) = self.max_delete.filter(|max| rows > *max) {
             return Decision::Refuse(Refusal::TooMany { max });
         }
@@ -105,7 +111,7 @@ impl Consent {
     /// # Errors
     ///
     /// The refusal, or a terminal that fails.
-    pub(super) fn obtain(
+    pub fn obtain(
         self,
         rows: u64,
         person: Person,
@@ -123,7 +129,11 @@ impl Consent {
 
 /// Asks once. A number is wanted and not a `y`, because fingers type that by themselves.
 fn is_typed(rows: u64, input: &mut dyn BufRead, output: &mut dyn Write) -> io::Result<bool> {
-    let (noun, verb) = if rows == 1 { ("row", "is") } else { ("rows", "are") };
+    let (noun, verb) = if rows == 1 {
+        ("row", "is")
+    } else {
+        ("rows", "are")
+    };
     write!(
         output,
         "{rows} {noun} {verb} about to be sent. This cannot be undone.\nType {rows} to go on: "
@@ -195,7 +205,10 @@ mod tests {
     #[case("\n", false)]
     #[case("", false)]
     #[case("-4812\n", false)]
-    #[case("0000000000000000000000000000000000000000000000000000000000000000004812\n", false)]
+    #[case(
+        "0000000000000000000000000000000000000000000000000000000000000000004812\n",
+        false
+    )]
     fn only_the_number_itself_goes_on(#[case] answer: &str, #[case] goes: bool) {
         let mut output = Vec::new();
         let obtained = ASK.obtain(

@@ -61,11 +61,7 @@ impl Recorder {
     }
 
     /// Counts from `counts` on; rows in `reopened` leave the outcome they had when they end again.
-    pub(super) fn count_from(
-        &self,
-        counts: Counts,
-        reopened: BTreeMap<Outcome, RoaringTreemap>,
-    ) {
+    pub(super) fn count_from(&self, counts: Counts, reopened: BTreeMap<Outcome, RoaringTreemap>) {
         let mut state = self.state();
         state.counts = counts;
         state.reopened = reopened;
@@ -98,7 +94,10 @@ impl State {
 
     fn count(&mut self, ended: &OutcomeEntry) {
         let row = ended.position.row;
-        let earlier = self.reopened.iter_mut().find(|(_, rows)| rows.contains(row));
+        let earlier = self
+            .reopened
+            .iter_mut()
+            .find(|(_, rows)| rows.contains(row));
         let left = match earlier {
             Some((outcome, rows)) => {
                 rows.remove(row);
@@ -127,7 +126,10 @@ impl EventSink for Recorder {
             Durability::Queued => ledger::Durability::Queued,
         };
         async move {
-            ledger.append(&entry, durability).await.map_err(|error| SinkFailed(Arc::new(error)))
+            ledger
+                .append(&entry, durability)
+                .await
+                .map_err(|error| SinkFailed(Arc::new(error)))
         }
         .boxed()
     }

@@ -7,9 +7,8 @@ use std::path::{Path, PathBuf};
 use atomicwrites::{AtomicFile, OverwriteBehavior};
 use serde::{Deserialize, Serialize};
 
-use super::exit::Exit;
-use super::failure::Failure;
 use super::planning::{Planned, Planning, absolute, read_options};
+use super::{ExitCode, Failure};
 use crate::domain::{InputHeader, RunOptions, Time, WallClock};
 use crate::input::{Fingerprint, fingerprint};
 
@@ -57,20 +56,23 @@ impl SavedPlan {
 
     /// Writes it, whole or not at all.
     pub(super) fn save(&self, path: &Path) -> Result<(), Failure> {
-        let mut json = serde_json::to_vec_pretty(self).map_err(Failure::bug)?;
+        let mut json =
+            serde_json::to_vec_pretty(self).map_err(|error| Failure::bug(&error.to_string()))?;
         json.push(b'\n');
         AtomicFile::new(path, OverwriteBehavior::AllowOverwrite)
             .write(|file| file.write_all(&json))
             .map_err(|error| {
                 let error = std::io::Error::from(error);
                 let text = format!("could not save the plan as `{}`: {error}", path.display());
-                Failure::new(Exit::Refused, text)
+                Failure::message(ExitCode::Refused, text, None)
             })
     }
 
     /// Reads `path` if it is a saved plan; `None`: it is something else.
     pub(super) fn read(path: &Path) -> Result<Option<Self>, Failure> {
-        let is_json = path.extension().is_some_and(|extension| extension == "json");
+        let is_json = path
+            .extension()
+            .is_some_and(|extension| extension == "json");
         let size = fs::metadata(path).map_or(0, |metadata| metadata.len());
         if !is_json || size > FILE_BYTES_MAX {
             return Ok(None);
@@ -79,15 +81,19 @@ impl SavedPlan {
         let Ok(value) = serde_json::from_slice::<serde_json::Value>(&bytes) else {
             return Ok(None);
         };
-        let Some(version) = value.get("userpurge_plan") else { return Ok(None) };
+        let Some(version) = value.get("userpurge_plan") else {
+            return Ok(None);
+        };
         let unreadable = |why: &str| {
             let text = format!("the saved plan `{}` cannot be used: {why}", path.display());
-            Failure::message(Exit::Refused, text, Some("plan again"))
+            Failure::message(ExitCode::Refused, text, Some("plan again"))
         };
         if *version != Self::VERSION {
             return Err(unreadable("another version of userpurge wrote it"));
         }
-        serde_json::from_value(value).map(Some).map_err(|error| unreadable(&error.to_string()))
+        serde_json::from_value(value)
+            .map(Some)
+            .map_err(|error| unreadable(&error.to_string()))
     }
 
     /// The planning that this plan was made by, if nothing it is bound to has changed.
@@ -102,7 +108,11 @@ impl SavedPlan {
                 "{what} changed since plan `{}` was made; nothing was sent",
                 path.display()
             );
-            Failure::message(Exit::Refused, text, Some("plan again, and have it approved again"))
+            Failure::message(
+                ExitCode::Refused,
+                text,
+                Some("plan again, and have it approved again"),
+            )
         };
         let input = PathBuf::from(&self.input.path);
         let Fingerprint { size, sha256 } = fingerprint(&input).map_err(Failure::refused)?;
@@ -130,14 +140,20 @@ impl SavedPlan {
             self.to_delete,
             planned.plan.to_delete
         );
-        Err(Failure::message(Exit::Refused, text, Some("plan again")))
+        Err(Failure::message(
+            ExitCode::Refused,
+            text,
+            Some("plan again"),
+        ))
     }
 }
 
 fn companions(options: &RunOptions) -> Result<Vec<Companion>, Failure> {
     let paths = options.protect.iter().chain(&options.done_in);
     let companion = |path: &String| {
-        let sha256 = fingerprint(Path::new(path)).map_err(Failure::refused)?.sha256;
+        let sha256 = fingerprint(Path::new(path))
+            .map_err(Failure::refused)?
+            .sha256;
         let path = absolute(Path::new(path)).to_string_lossy().into_owned();
         Ok(Companion { path, sha256 })
     };

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::failure::Failure;
+use super::Failure;
 use crate::config::{self, Outline, Settings, Source, process_variable};
 
 /// The folder the program was started in.
@@ -26,7 +26,7 @@ pub(super) fn settings(source: &Source) -> Result<Settings, Failure> {
 }
 
 /// The file of a configuration; `None`: it is the environment's.
-pub(super) fn file(source: &Source) -> Option<&PathBuf> {
+pub(super) fn file(source: &Source) -> Option<&Path> {
     match source {
         Source::File(path) => Some(path),
         Source::Environment => None,

@@ -1,51 +1,165 @@
-//! Ctrl-C and SIGTERM, in two stages.
+//! SIGINT and SIGTERM in two stages: the first stops admitting rows, the second stops waiting.
 
+use std::io;
 use std::sync::{Arc, OnceLock};
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
 
-use super::failure::Failure;
-use super::terminal::tell;
-use crate::pipeline::Stop;
+use super::exit::ExitCode;
+use crate::pipeline;
 
-/// A signal that asks the program to end.
+/// A signal that ends a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Signal {
+pub enum Signal {
     /// SIGINT: Ctrl-C.
     Interrupt,
     /// SIGTERM.
     Terminate,
 }
 
-/// Listens for signals and stops `stop` by them, saying so. The cell holds the first that came.
-pub(super) fn listen(stop: &Stop) -> Result<Arc<OnceLock<Signal>>, Failure> {
-    listen_and(stop, tell)
+impl Signal {
+    /// The code of a run that this signal ended.
+    pub const fn exit_code(self) -> ExitCode {
+        match self {
+            Self::Interrupt => ExitCode::Interrupted,
+            Self::Terminate => ExitCode::Terminated,
+        }
+    }
 }
 
-/// Likewise, for a command that has no requests under way to speak of.
-pub(super) fn listen_quietly(stop: &Stop) -> Result<Arc<OnceLock<Signal>>, Failure> {
-    listen_and(stop, |_| {})
+/// What signals have asked for so far. Cheap to clone; all clones are one.
+#[derive(Debug, Clone, Default)]
+pub struct Stop {
+    admitting: CancellationToken,
+    waiting: CancellationToken,
+    first: Arc<OnceLock<Signal>>,
 }
 
-fn listen_and(stop: &Stop, tell: fn(&str)) -> Result<Arc<OnceLock<Signal>>, Failure> {
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::refused)?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(Failure::refused)?;
-    let first = Arc::new(OnceLock::new());
-    let (seen, stop) = (Arc::clone(&first), stop.clone());
-    tokio::spawn(async move {
-        let mut next = async || {
-            tokio::select! {
-                _ = interrupt.recv() => Signal::Interrupt,
-                _ = terminate.recv() => Signal::Terminate,
+impl Stop {
+    /// Cancelled by the first signal: admit no more rows, finish and record what is under way.
+    pub fn admitting(&self) -> &CancellationToken {
+        &self.admitting
+    }
+
+    /// Cancelled by the second: stop now. What was sent and not answered is in doubt.
+    pub fn now(&self) -> &CancellationToken {
+        &self.waiting
+    }
+
+    /// The first signal; `None`: none came.
+    pub fn signal(&self) -> Option<Signal> {
+        self.first.get().copied()
+    }
+
+    /// The same as the pipeline knows it.
+    pub(super) fn of_pipeline(&self) -> pipeline::Stop {
+        pipeline::Stop {
+            admitting: self.admitting.clone(),
+            waiting: self.waiting.clone(),
+        }
+    }
+
+    /// Takes note of `signal`.
+    pub fn note(&self, signal: Signal) {
+        if self.first.set(signal).is_ok() {
+            tracing::warn!(
+                "stopping: requests under way are being finished and recorded; once more stops now"
+            );
+            self.admitting.cancel();
+        } else {
+            tracing::warn!("stopping now: what was sent and not answered is in doubt");
+            self.waiting.cancel();
+        }
+    }
+
+    /// Listens for signals from here on, on a task of the current runtime. Before, and again after
+    /// the runtime has ended, a signal ends the process.
+    ///
+    /// # Errors
+    ///
+    /// The system lets nobody listen.
+    pub fn listen() -> io::Result<Self> {
+        let stop = Self::default();
+        let mut signals = Signals::new()?;
+        let noting = stop.clone();
+        tokio::spawn(async move {
+            // Ends with the second signal; a third changes nothing.
+            while !noting.waiting.is_cancelled() {
+                match signals.next().await {
+                    Some(signal) => noting.note(signal),
+                    None => break,
+                }
             }
-        };
-        // Nobody else sets it.
-        let _ = seen.set(next().await);
-        tell("Stopping: requests under way are let to end and are recorded. Once more stops now.");
-        stop.admitting.cancel();
-        next().await;
-        tell("Stopping now: what is under way is in doubt, and the ledger says so.");
-        stop.waiting.cancel();
-    });
-    Ok(first)
+        });
+        Ok(stop)
+    }
+}
+
+#[cfg(unix)]
+struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn new() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    async fn next(&mut self) -> Option<Signal> {
+        tokio::select! {
+            come = self.interrupt.recv() => come.map(|()| Signal::Interrupt),
+            come = self.terminate.recv() => come.map(|()| Signal::Terminate),
+        }
+    }
+}
+
+/// Elsewhere there is Ctrl-C alone.
+#[cfg(not(unix))]
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self)
+    }
+
+    async fn next(&mut self) -> Option<Signal> {
+        tokio::signal::ctrl_c()
+            .await
+            .ok()
+            .map(|()| Signal::Interrupt)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::{ExitCode, Signal, Stop};
+
+    #[rstest]
+    #[case(Signal::Interrupt, Signal::Interrupt, ExitCode::Interrupted)]
+    #[case(Signal::Interrupt, Signal::Terminate, ExitCode::Interrupted)]
+    #[case(Signal::Terminate, Signal::Interrupt, ExitCode::Terminated)]
+    fn the_first_signal_drains_and_gives_the_code_and_the_second_stops(
+        #[case] first: Signal,
+        #[case] second: Signal,
+        #[case] code: ExitCode,
+    ) {
+        let stop = Stop::default();
+        assert_eq!(stop.signal(), None);
+        stop.note(first);
+        assert!(stop.admitting().is_cancelled());
+        assert!(!stop.now().is_cancelled());
+        stop.note(second);
+        assert!(stop.now().is_cancelled());
+        assert_eq!(stop.signal().unwrap().exit_code(), code);
+    }
 }

@@ -1,14 +1,8 @@
-//! The two streams: data to standard output, everything said to a person to standard error.
-
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "the one place that prints; everything else goes through it"
-)]
+//! The two streams: data to standard output, what is said to a person to standard error.
 
 use std::io::{self, IsTerminal as _, Write as _};
 
-/// Says a line to the person. A closed standard error is nobody's trouble.
+/// Says something to the person. A closed standard error is nobody's trouble.
 pub(super) fn tell(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
@@ -25,21 +19,6 @@ pub(super) fn put(text: &str) -> io::Result<()> {
         out.write_all(b"\n")?;
     }
     out.flush()
-}
-
-/// Asks on standard error and reads a line from the terminal.
-///
-/// # Errors
-///
-/// When the terminal cannot be read.
-pub(super) fn ask(question: &str) -> io::Result<String> {
-    let mut err = io::stderr().lock();
-    write!(err, "{question}")?;
-    err.flush()?;
-    drop(err);
-    let mut answer = String::new();
-    io::stdin().read_line(&mut answer)?;
-    Ok(answer.trim().to_owned())
 }
 
 /// Whether there is a person who can be asked.

@@ -3,8 +3,9 @@
 
 use std::collections::BTreeMap;
 use std::error::Error;
+use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use roaring::RoaringTreemap;
@@ -12,12 +13,12 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::accounts::Line;
-use super::exit::Exit;
-use super::failure::{Failure, mend};
+use super::failure::mend;
 use super::planning::{Planned, Planning};
 use super::recorder::Recorder;
-use super::signals::Signal;
+use super::signals;
 use super::terminal::{put, tell};
+use super::{ExitCode, Failure, logging};
 use crate::domain::{
     AccountName, Counted, Counts, Entry, Outcome, OutcomeEntry, RunEnd, RunState, Task, WallClock,
 };
@@ -25,9 +26,9 @@ use crate::ledger::{Head, LedgerState, LedgerWriter};
 use crate::pipeline::{
     Durability, EventSink, FailureLimit, Lane, LaneEnd, LaneOptions, RunOutcome, Stop, run,
 };
-use crate::progress::{self, Mode, Progress};
-use crate::report::{self, Lock, Summary};
 use crate::plan::{Cursor, Decision, Earlier, Ended, Plan};
+use crate::progress::{AccountPlan, Mode, Progress};
+use crate::report::{self, Lock, Summary};
 
 /// Tasks that a cursor reads ahead of its lane.
 const READ_AHEAD_MAX: usize = 512;
@@ -76,13 +77,27 @@ impl Work<'_> {
         let rows = self.planned.plan.rows;
         if counts.total() != rows {
             let _ = ledger.finish().await;
-            return Err(Failure::miscounted(counts.total(), rows));
+            return Err(Failure::bug(&format!(
+                "the outcomes of {} rows were counted, the input has {rows}",
+                counts.total()
+            )));
         }
-        let end = RunEnd { state, outcomes: counts, at: wall.now() };
-        let recorded = self.recorder.record(Entry::End(end), Durability::Synced).await;
-        let head = ledger.finish().await.map_err(Failure::ledger)?;
-        recorded.map_err(Failure::sink)?;
-        Ok(Worked { counts, state, head })
+        let end = RunEnd {
+            state,
+            outcomes: counts,
+            at: wall.now(),
+        };
+        let recorded = self
+            .recorder
+            .record(Entry::End(end), Durability::Synced)
+            .await;
+        let head = ledger.finish().await.map_err(Failure::from)?;
+        recorded.map_err(|failed| Failure::sink(&failed))?;
+        Ok(Worked {
+            counts,
+            state,
+            head,
+        })
     }
 
     /// Gives every row that is not sent its outcome, unless it has one.
@@ -114,8 +129,11 @@ impl Work<'_> {
             }
         }
         drop(rx);
-        recorded.map_err(Failure::sink)?;
-        reading.await.map_err(Failure::bug)?.map_err(Failure::refused)?;
+        recorded.map_err(|failed| Failure::sink(&failed))?;
+        reading
+            .await
+            .map_err(|error| Failure::bug(&error.to_string()))?
+            .map_err(Failure::refused)?;
         Ok(())
     }
 
@@ -140,12 +158,18 @@ impl Work<'_> {
                 failure_limit: self.failure_limit,
                 include_roles: self.planning.options.include_roles.clone(),
             };
-            lanes.push((line.name.clone(), Lane::new(Arc::clone(&line.client), options), tasks));
+            lanes.push((
+                line.name.clone(),
+                Lane::new(Arc::clone(&line.client), options),
+                tasks,
+            ));
             cursors.push(reading);
         }
         let outcome = run(lanes, self.stop).await;
         for reading in cursors {
-            reading.await.map_err(Failure::bug)?;
+            reading
+                .await
+                .map_err(|error| Failure::bug(&error.to_string()))?;
         }
         end_of(outcome)
     }
@@ -163,8 +187,8 @@ fn end_of(outcome: RunOutcome) -> Result<RunState, Failure> {
                     state = RunState::Interrupted;
                 }
             }
-            LaneEnd::InputFailed(error) => return Err(Failure::input(error)),
-            LaneEnd::SinkFailed(failed) => return Err(Failure::sink(failed)),
+            LaneEnd::InputFailed(error) => return Err(Failure::input(error.as_ref())),
+            LaneEnd::SinkFailed(failed) => return Err(Failure::sink(&failed)),
         }
     }
     Ok(state)
@@ -222,15 +246,18 @@ pub(super) fn reopened(
     rows: &RoaringTreemap,
 ) -> BTreeMap<Outcome, RoaringTreemap> {
     let of = |outcome| (outcome, state.rows_of(outcome) & rows);
-    Outcome::ALL.into_iter().map(of).filter(|(_, rows)| !rows.is_empty()).collect()
+    Outcome::ALL
+        .into_iter()
+        .map(of)
+        .filter(|(_, rows)| !rows.is_empty())
+        .collect()
 }
 
 /// A session with all that is around its work: progress, signals, the closing words.
 pub(super) struct Session<'a> {
     pub(super) ledger: PathBuf,
     pub(super) mode: Mode,
-    /// The first signal that came.
-    pub(super) signal: Arc<OnceLock<Signal>>,
+    pub(super) signals: signals::Stop,
     pub(super) work: Work<'a>,
 }
 
@@ -238,26 +265,34 @@ pub(super) struct Session<'a> {
 pub(super) async fn run_session(
     session: Session<'_>,
     writer: LedgerWriter,
-) -> Result<Exit, Failure> {
-    let Session { ledger, mode, signal, work } = session;
+) -> Result<ExitCode, Failure> {
+    let Session {
+        ledger,
+        mode,
+        signals,
+        work,
+    } = session;
     let times = work.planning.times(&work.planned.plan);
-    let account = |(name, rows): (&AccountName, &RoaringTreemap)| progress::Account {
+    let account = |(name, rows): (&AccountName, &RoaringTreemap)| AccountPlan {
         name: name.clone(),
         rows: rows.len(),
         at_limit: times.get(name).copied().unwrap_or_default(),
     };
     let accounts = work.rows.iter().map(account).collect();
-    let progress = Progress::new(mode, accounts, WallClock::system());
+    let wall = WallClock::system();
+    let progress = Progress::start(mode, std::io::stderr().is_terminal(), accounts);
+    logging::keep_clear_of(progress.bars());
     let progress = Arc::new(Mutex::new(progress));
     let shown = Arc::clone(&progress);
-    work.recorder.watch(Box::new(move |entry| locked(&shown).see(entry)));
+    work.recorder
+        .watch(Box::new(move |entry| locked(&shown).see(entry)));
     let ticking = tokio::spawn({
-        let progress = Arc::clone(&progress);
+        let (progress, wall) = (Arc::clone(&progress), wall.clone());
         async move {
             let mut interval = tokio::time::interval(TICK);
             loop {
                 interval.tick().await;
-                locked(&progress).tick();
+                locked(&progress).tick(wall.now());
             }
         }
     });
@@ -265,10 +300,21 @@ pub(super) async fn run_session(
     ticking.abort();
     // Waited for, so that no line of progress comes after the closing words.
     let _ = ticking.await;
-    locked(&progress).finish();
+    locked(&progress).finish(wall.now());
+    logging::keep_clear_of(None);
     let worked = worked?;
     close(&ledger, &worked)?;
-    Ok(Exit::of(worked.state, worked.all_good(), signal.get().copied()))
+    Ok(exit_code(&worked, signals.signal()))
+}
+
+/// How the program ends for how the session did.
+fn exit_code(worked: &Worked, signal: Option<signals::Signal>) -> ExitCode {
+    match (worked.state, signal) {
+        (RunState::Finished, _) if worked.all_good() => ExitCode::Success,
+        (RunState::Finished, _) => ExitCode::SomeRowsBad,
+        (RunState::Interrupted | RunState::Running, Some(signal)) => signal.exit_code(),
+        (RunState::Stopped | RunState::Interrupted | RunState::Running, _) => ExitCode::Stopped,
+    }
 }
 
 /// The closing words: where the run stands as the ledger tells it, and its head.
@@ -277,7 +323,12 @@ fn close(ledger: &Path, worked: &Worked) -> Result<(), Failure> {
     let summary = Summary::new(&state, Lock::Free);
     put(&report::text::render(&summary))?;
     for stop in &state.stops {
-        tell(&format!("{}: {}; {}", stop.account, stop.reason.told(), mend(stop.reason)));
+        tell(&format!(
+            "{}: {}; {}",
+            stop.account,
+            stop.reason.told(),
+            mend(stop.reason)
+        ));
     }
     tell(&format!("ledger {} head {}", ledger.display(), worked.head));
     Ok(())

@@ -86,7 +86,6 @@ mod tests {
             requests: quota("200/1m"),
             steps: vec![(Step::PermanentlyDelete, quota("700/10m"))],
             concurrency: 8,
-            roles_per_request: 100,
         }
     }
 

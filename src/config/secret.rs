@@ -359,7 +359,8 @@ impl<'de> Deserialize<'de> for SecretSource {
 }
 
 /// What a secret looks like in a file.
-const SECRET_FORM: &str = "a secret is a string, { env = \"NAME\" }, { file = \"PATH\" } or { command = [\"PROGRAM\", …] }";
+const SECRET_FORM: &str =
+    "a string, { env = \"NAME\" }, { file = \"PATH\" } or { command = [\"PROGRAM\", …] }";
 
 struct SecretVisitor;
 
@@ -375,12 +376,12 @@ impl<'de> Visitor<'de> for SecretVisitor {
     }
 
     fn visit_bool<E: de::Error>(self, _: bool) -> Result<SecretSource, E> {
-        Err(E::custom(SECRET_FORM))
+        Err(E::custom(format_args!("a secret is {SECRET_FORM}")))
     }
 
     fn visit_i64<E: de::Error>(self, _: i64) -> Result<SecretSource, E> {
         Err(E::custom(format_args!(
-            "{SECRET_FORM}; put quotes round it"
+            "a secret is {SECRET_FORM}; put quotes round it"
         )))
     }
 
@@ -402,20 +403,20 @@ impl<'de> Visitor<'de> for SecretVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<SecretSource, A::Error> {
         let Some(kind) = map.next_key::<String>()? else {
-            return Err(de::Error::custom(SECRET_FORM));
+            return Err(de::Error::custom(format_args!("a secret is {SECRET_FORM}")));
         };
         // Serde's own error would repeat the value.
-        let form = |_| de::Error::custom(SECRET_FORM);
+        let form = |_| de::Error::custom(format_args!("a secret is {SECRET_FORM}"));
         let source = match kind.as_str() {
             "env" => SecretSource::Env(map.next_value().map_err(form)?),
             "file" => SecretSource::File(map.next_value().map_err(form)?),
             "command" => SecretSource::Command(map.next_value().map_err(form)?),
             // Not repeated: `{ the_secret }` is an easy slip.
-            _ => return Err(de::Error::custom(SECRET_FORM)),
+            _ => return Err(de::Error::custom(format_args!("a secret is {SECRET_FORM}"))),
         };
         if map.next_key::<de::IgnoredAny>()?.is_some() {
             return Err(de::Error::custom(format_args!(
-                "{SECRET_FORM}; keep one of them"
+                "a secret is {SECRET_FORM}; keep one of them"
             )));
         }
         let missing = match &source {
@@ -429,7 +430,7 @@ impl<'de> Visitor<'de> for SecretVisitor {
         };
         if missing {
             return Err(de::Error::custom(format_args!(
-                "`{kind}` names nothing that could hold a secret; {SECRET_FORM}"
+                "`{kind}` names nothing that could hold a secret; a secret is {SECRET_FORM}"
             )));
         }
         Ok(source)

@@ -136,6 +136,10 @@ mod tests {
     #[case("0", None)]
     #[case("0%", None)]
     #[case("101%", None)]
+    #[case("nan%", None)]
+    #[case("-1", None)]
+    #[case("1.5", None)]
+    #[case("", None)]
     #[case("many", None)]
     fn a_limit_is_read(#[case] text: &str, #[case] limit: Option<FailureLimit>) {
         assert_eq!(text.parse().ok(), limit);

@@ -6,7 +6,9 @@ use super::client::{Client, ClientError, passing_or_stop};
 use super::retry::Backoff;
 use super::sink::Durability;
 use super::tokens::own;
-use crate::domain::{Attempted, Entry, Intent, Outcome, OutcomeEntry, Step, StepDone, Task, Time};
+use crate::domain::{
+    Action, Attempted, Entry, Intent, Outcome, OutcomeEntry, Step, StepDone, Task, Time,
+};
 use crate::provider::{Detail, Moment, Reply, RowEnd, Seen, Verdict};
 use crate::transport::{Failure, TransportError};
 
@@ -236,8 +238,13 @@ impl<'a> TaskRun<'a> {
                         && attempt == 1 =>
                 {
                     let told = answer(detail.clone());
-                    self.record_attempt(step, attempt, "unsettled", false, told).await?;
-                    Ok(After::Again { moment: None, in_doubt: false, answer: answer(detail) })
+                    self.record_attempt(step, attempt, "unsettled", false, told)
+                        .await?;
+                    Ok(After::Again {
+                        moment: None,
+                        in_doubt: false,
+                        answer: answer(detail),
+                    })
                 }
                 Ok(seen) => {
                     let end = RowEnd::after_look(&seen, standing);

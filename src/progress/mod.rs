@@ -1,17 +1,19 @@
-//! Stand-in until the branch is merged.
-#![allow(missing_docs)]
-use std::time::Duration;
-use crate::domain::{AccountName, Entry, WallClock};
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode { Auto, Bar, Plain, Json, None }
-#[derive(Debug)]
-pub struct Account { pub name: AccountName, pub rows: u64, pub at_limit: Duration }
-#[derive(Debug)]
-pub struct Progress;
-impl Progress {
-    pub fn new(_: Mode, _: Vec<Account>, _: WallClock) -> Self { Self }
-    pub fn see(&mut self, _: &Entry) {}
-    pub fn tick(&mut self) {}
-    pub fn finish(&mut self) {}
-    pub fn suspend(&mut self, f: impl FnOnce()) { f() }
-}
+//! How a run is getting on, on standard error: bars, plain lines, JSON lines, or nothing.
+//!
+//! [`Progress`] is given what the pipeline says, one [`Entry`](crate::domain::Entry) at a time, and
+//! the time, by whoever drives it; it starts no thread and asks no clock. It keeps counts, current
+//! pauses and a minute of pace, so its memory does not grow with the run. A standard error that
+//! fails is passed over: progress never stops a run.
+
+mod bar;
+mod driver;
+mod json;
+mod mode;
+mod pace;
+mod plain;
+mod state;
+mod text;
+
+pub use driver::Progress;
+pub use mode::Mode;
+pub use state::AccountPlan;

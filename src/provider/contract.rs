@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use url::Url;
 
 use super::{Detail, Reply, Request, Seen, Verdict};
-use crate::domain::{IdProblem, ProviderKind, Quota, Step, UserId};
+use crate::domain::{ProviderKind, Quota, Step, UserId};
 
 /// A provider, as one account uses it. Pure: see the [module](super) for what it must do.
 pub trait Provider: Send + Sync + fmt::Debug {

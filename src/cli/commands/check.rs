@@ -6,36 +6,38 @@ use serde_json::{Value, json};
 
 use crate::cli::accounts::{Line, Wiring};
 use crate::cli::args::CheckArgs;
-use crate::cli::exit::Exit;
-use crate::cli::failure::{Failure, mend};
+use crate::cli::failure::mend;
 use crate::cli::recorder::Recorder;
 use crate::cli::setting;
 use crate::cli::terminal::put;
+use crate::cli::{ExitCode, Failure};
 use crate::domain::RunOptions;
 use crate::pipeline::{ClientError, Stop};
 use crate::provider::Identity;
 
 /// Tries the credentials of every account.
-pub(in crate::cli) async fn execute(args: CheckArgs) -> Result<Exit, Failure> {
-    let source = setting::locate(args.config.as_deref())?;
+pub(in crate::cli) async fn execute(args: &CheckArgs) -> Result<ExitCode, Failure> {
+    let source = setting::locate(args.config.config.as_deref())?;
     let settings = setting::settings(&source)?;
     let wiring = Wiring::new(&RunOptions::default(), Recorder::new(), Stop::default());
     let lines = wiring.lines(settings, |_| true, None)?;
-    let mut exit = Exit::Good;
+    let mut exit = ExitCode::Success;
     let mut text = String::new();
     let mut accounts = serde_json::Map::new();
     for line in &lines {
         let told = line.client.identify().await;
         match &told {
-            Ok(identity) if !identity.lacks.is_empty() && exit == Exit::Good => exit = Exit::SomeBad,
+            Ok(identity) if !identity.lacks.is_empty() && exit == ExitCode::Success => {
+                exit = ExitCode::SomeRowsBad
+            }
             Ok(_) => {}
-            Err(_) => exit = Exit::Refused,
+            Err(_) => exit = ExitCode::Refused,
         }
         accounts.insert(line.name.to_string(), as_json(line, &told));
         say(&mut text, line, &told);
     }
     if args.json {
-        put(&json!({"ok": exit == Exit::Good, "accounts": accounts}).to_string())?;
+        put(&json!({"ok": exit == ExitCode::Success, "accounts": accounts}).to_string())?;
     } else {
         put(&text)?;
     }
@@ -62,7 +64,7 @@ fn say(text: &mut String, line: &Line, told: &Result<Identity, ClientError>) {
             }
         }
         Err(error) => {
-            let _ = writeln!(text, "\n  refused: {}", crate::cli::failure::chain(error));
+            let _ = writeln!(text, "\n  refused: {}", crate::cli::failure::told(error));
             if let ClientError::Account { reason, .. } = error {
                 let _ = writeln!(text, "  hint: {}", mend(*reason));
             }
@@ -84,7 +86,7 @@ fn as_json(line: &Line, told: &Result<Identity, ClientError>) -> Value {
         Err(error) => json!({
             "provider": line.kind,
             "ok": false,
-            "error": crate::cli::failure::chain(error),
+            "error": crate::cli::failure::told(error),
         }),
     }
 }

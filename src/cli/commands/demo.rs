@@ -7,10 +7,9 @@ use std::path::{Path, PathBuf};
 use atomicwrites::{AtomicFile, OverwriteBehavior};
 
 use super::sandbox;
-use crate::cli::args::{AskArgs, Cli, Command, DemoArgs};
-use crate::cli::exit::Exit;
-use crate::cli::failure::Failure;
+use crate::cli::args::{Cli, Command, RunArgs};
 use crate::cli::terminal::{put, tell};
+use crate::cli::{ExitCode, Failure};
 use crate::domain::{Outcome, ProviderKind};
 use crate::ledger::LedgerState;
 use crate::sandbox::{DEMO_CSV, Latency, Population, Running, Sandbox, SandboxOptions, Settings};
@@ -19,11 +18,15 @@ use crate::sandbox::{DEMO_CSV, Latency, Population, Running, Sandbox, SandboxOpt
 const SCALE: f64 = 100.0;
 
 /// Purges the sample.
-pub(in crate::cli) async fn execute(args: DemoArgs) -> Result<Exit, Failure> {
-    let latency: Latency = "20ms..80ms".parse().map_err(Failure::bug)?;
+pub(in crate::cli) async fn execute() -> Result<ExitCode, Failure> {
+    let latency = "20ms..80ms".parse::<Latency>().map_err(Failure::refused)?;
     let options = SandboxOptions {
         population: Population::Demo,
-        settings: Settings { latency, scale_limits: SCALE, ..Settings::default() },
+        settings: Settings {
+            latency,
+            scale_limits: SCALE,
+            ..Settings::default()
+        },
         ..SandboxOptions::default()
     };
     let credentials = options.credentials.clone();
@@ -39,7 +42,7 @@ pub(in crate::cli) async fn execute(args: DemoArgs) -> Result<Exit, Failure> {
         folder.display()
     ));
     let ledger = folder.join("demo.csv.ledger.jsonl");
-    let ran = Box::pin(super::run::execute(run_args(&folder, &args)?)).await?;
+    let ran = Box::pin(super::run::execute(&*run_args(&folder)?)).await?;
     let agrees = judge(&running, &ledger)?;
     running.shutdown().await;
     put(&format!(
@@ -47,7 +50,11 @@ pub(in crate::cli) async fn execute(args: DemoArgs) -> Result<Exit, Failure> {
         ledger = ledger.display()
     ))?;
     // The sample holds bad rows of every kind, so a run that went well ends with 1.
-    Ok(if ran == Exit::SomeBad { Exit::Good } else { ran })
+    Ok(if ran == ExitCode::SomeRowsBad {
+        ExitCode::Success
+    } else {
+        ran
+    })
 }
 
 /// A new folder for this demo; it stays, so that its ledger can be looked at.
@@ -63,7 +70,11 @@ fn config(accounts: &str) -> String {
     for section in accounts.split("\n\n") {
         text.push_str(section.trim_end());
         text.push_str("\n\n");
-        let name = section.trim_start_matches("[accounts.").split(']').next().unwrap_or_default();
+        let name = section
+            .trim_start_matches("[accounts.")
+            .split(']')
+            .next()
+            .unwrap_or_default();
         text.push_str(&format!("[accounts.{name}.limits]\n"));
         text.push_str(match name {
             "support" => "requests = \"400/600ms\"\npermanently-delete = \"700/6s\"\n\n",
@@ -80,7 +91,7 @@ fn write(path: &Path, text: &str) -> Result<(), Failure> {
 }
 
 /// The command line of the demo's run, as a person would have typed it.
-fn run_args(folder: &Path, demo: &DemoArgs) -> Result<crate::cli::args::RunArgs, Failure> {
+fn run_args(folder: &Path) -> Result<Box<RunArgs>, Failure> {
     use clap::Parser as _;
 
     let words = [
@@ -89,14 +100,12 @@ fn run_args(folder: &Path, demo: &DemoArgs) -> Result<crate::cli::args::RunArgs,
         folder.join("demo.csv").into_os_string(),
         "--config".into(),
         folder.join("userpurge.toml").into_os_string(),
-        "--progress".into(),
-        demo.progress.clone().into(),
+        "--yes".into(),
     ];
-    let cli = Cli::try_parse_from(words).map_err(Failure::bug)?;
-    let Command::Run(mut args) = cli.command else {
-        return Err(Failure::new(Exit::Refused, "a defect in userpurge: the demo is no run"));
+    let cli = Cli::try_parse_from(words).map_err(|error| Failure::bug(&error.to_string()))?;
+    let Command::Run(args) = cli.command else {
+        return Err(Failure::bug("the demo is no run"));
     };
-    args.ask = AskArgs { yes: true, confirm: None };
     Ok(args)
 }
 
@@ -105,7 +114,10 @@ fn run_args(folder: &Path, demo: &DemoArgs) -> Result<crate::cli::args::RunArgs,
 fn judge(running: &Running, ledger: &Path) -> Result<String, Failure> {
     let state = LedgerState::read(ledger)?;
     let counts = state.counts();
-    let effects = running.log(None).into_iter().filter(|call| call.effect && call.step.deletes());
+    let effects = running
+        .log(None)
+        .into_iter()
+        .filter(|call| call.effect && call.step.deletes());
     let mut touched: BTreeMap<ProviderKind, std::collections::BTreeSet<String>> = BTreeMap::new();
     for call in effects {
         if let (Some(provider), Some(user)) = (call.provider, call.user) {
@@ -115,10 +127,9 @@ fn judge(running: &Running, ledger: &Path) -> Result<String, Failure> {
     let touched: usize = touched.values().map(std::collections::BTreeSet::len).sum();
     let deleted = counts.of(Outcome::Deleted);
     if touched as u64 != deleted || counts.total() != state.header.input.rows {
-        return Err(Failure::new(
-            Exit::Ledger,
-            format!("a defect in userpurge: the ledger says that {deleted} users were deleted, the sandbox says {touched}"),
-        ));
+        return Err(Failure::bug(&format!(
+            "the ledger says that {deleted} users were deleted, the sandbox says {touched}"
+        )));
     }
     Ok(format!(
         "The sandbox agrees: {touched} users were deleted there, as many as the ledger says, and {} rows add up.",

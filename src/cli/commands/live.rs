@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use futures::{StreamExt as _, stream};
 
+use crate::cli::Failure;
 use crate::cli::accounts::Line;
-use crate::cli::failure::Failure;
 use crate::cli::outline_text;
 use crate::cli::planning::{Planned, Planning};
 use crate::cli::terminal::put;
@@ -29,7 +29,13 @@ struct Standing {
 }
 
 /// The order in which they are shown.
-const KINDS: [&str; 5] = ["standing", "soft-deleted", "already gone", "protected", "unknown"];
+const KINDS: [&str; 5] = [
+    "standing",
+    "soft-deleted",
+    "already gone",
+    "protected",
+    "unknown",
+];
 
 /// Shows the plan and how its users stand.
 pub(super) async fn show(
@@ -39,7 +45,9 @@ pub(super) async fn show(
 ) -> Result<(), Failure> {
     put(&outline_text::text(planning, planned, lines))?;
     for line in lines {
-        let Some(rows) = planned.plan.to_send.get(&line.name) else { continue };
+        let Some(rows) = planned.plan.to_send.get(&line.name) else {
+            continue;
+        };
         let cursor = Cursor::new(
             planning.open()?,
             Arc::clone(&planned.judge),
@@ -59,9 +67,8 @@ async fn ask(line: &Line, cursor: Cursor, include: &[String]) -> Result<Standing
         .map(|task| async {
             let task = task.map_err(Failure::refused)?;
             let seen = line.client.look(&task.id).await;
-            let seen = seen.map_err(|error: ClientError| {
-                Failure::identity(&line.name, line.kind, error)
-            })?;
+            let seen = seen
+                .map_err(|error: ClientError| Failure::identity(&line.name, line.kind, &error))?;
             Ok::<_, Failure>((task, seen))
         })
         .buffer_unordered(READS_MAX);
@@ -76,7 +83,9 @@ async fn ask(line: &Line, cursor: Cursor, include: &[String]) -> Result<Standing
 fn kind(seen: &Seen, include: &[String]) -> &'static str {
     match seen {
         Seen::Standing { role: Some(role) }
-            if !include.iter().any(|included| included.eq_ignore_ascii_case(role)) =>
+            if !include
+                .iter()
+                .any(|included| included.eq_ignore_ascii_case(role)) =>
         {
             "protected"
         }
@@ -98,13 +107,20 @@ impl Standing {
 }
 
 fn told(line: &Line, standing: &Standing) -> String {
-    let mut text = format!("\n{}, as its users stand now (nobody was touched):\n", line.name);
+    let mut text = format!(
+        "\n{}, as its users stand now (nobody was touched):\n",
+        line.name
+    );
     for kind in KINDS {
         let (rows, mut lines) = standing.rows.get(kind).cloned().unwrap_or_default();
         let _ = write!(text, "  {kind:<13}{rows:>8}");
         if kind != "standing" && rows > 0 {
             lines.sort_unstable();
-            let more = if rows > lines.len() as u64 { ", …" } else { "" };
+            let more = if rows > lines.len() as u64 {
+                ", …"
+            } else {
+                ""
+            };
             let listed: Vec<String> = lines.iter().map(u64::to_string).collect();
             let _ = write!(text, "   lines {}{more}", listed.join(", "));
         }
@@ -112,4 +128,3 @@ fn told(line: &Line, standing: &Standing) -> String {
     }
     text
 }
-

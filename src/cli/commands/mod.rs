@@ -1,9 +1,10 @@
 //! A file per command.
 
 pub(super) mod check;
+pub(super) mod completions;
 pub(super) mod demo;
-pub(super) mod docs;
 mod live;
+pub(super) mod man;
 pub(super) mod plan;
 pub(super) mod resume;
 pub(super) mod run;

@@ -2,25 +2,24 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::cli::args::PlanArgs;
-use crate::cli::exit::Exit;
-use crate::cli::failure::Failure;
+use crate::cli::args::{PlanArgs, Selection};
 use crate::cli::outline_text;
 use crate::cli::planning::Planning;
 use crate::cli::saved::SavedPlan;
 use crate::cli::setting;
 use crate::cli::terminal::{put, tell};
+use crate::cli::{ExitCode, Failure};
 use crate::input;
 
 /// Says what a run would do, and saves it if asked to.
-pub(in crate::cli) fn execute(args: &PlanArgs) -> Result<Exit, Failure> {
-    let spool = Spool::of(&args.input.input)?;
+pub(in crate::cli) fn execute(args: &PlanArgs) -> Result<ExitCode, Failure> {
+    let spool = Spool::of(&args.input)?;
     let planning = planning(args, spool.path())?;
     let planned = planning.plan(&[])?;
     if let Some(output) = &args.output {
         if spool.is_copy() {
             return Err(Failure::message(
-                Exit::Refused,
+                ExitCode::Refused,
                 "a plan of standard input cannot be saved: there is no file to bind it to",
                 Some("save the input to a file first"),
             ));
@@ -33,23 +32,39 @@ pub(in crate::cli) fn execute(args: &PlanArgs) -> Result<Exit, Failure> {
         put(&outline_text::text(&planning, &planned, &[]))?;
         put(&next(args))?;
     }
-    if args.input.max_delete.is_some_and(|max| planned.plan.to_delete > max) {
+    if args
+        .pace
+        .max_delete
+        .is_some_and(|max| planned.plan.to_delete > max)
+    {
         tell("note: `run` with this `--max-delete` would be refused");
     }
-    Ok(Exit::Good)
+    Ok(ExitCode::Success)
 }
 
 fn planning(args: &PlanArgs, input: &Path) -> Result<Planning, Failure> {
-    let source = setting::locate(args.input.common.config.as_deref())?;
+    let source = setting::locate(args.config.config.as_deref())?;
     let outline = setting::outline(&source)?;
-    let options = args.input.options(setting::file(&source));
-    Planning::new(input.to_owned(), args.input.read_options(), outline, options)
+    let selection = Selection {
+        mapping: &args.mapping,
+        protection: &args.protection,
+    };
+    let options = selection.run_options(&args.pace, setting::file(&source), &setting::folder()?);
+    Planning::new(
+        input.to_owned(),
+        args.mapping.read_options(),
+        outline,
+        options,
+    )
 }
 
 /// The exact next command.
 fn next(args: &PlanArgs) -> String {
     if let Some(output) = &args.output {
-        return format!("\nSaved. Next: userpurge run {}", outline_text::shell(output));
+        return format!(
+            "\nSaved. Next: userpurge run {}",
+            outline_text::shell(output)
+        );
     }
     let mut command = String::from("\nNext: userpurge run");
     for word in std::env::args().skip_while(|word| word != "plan").skip(1) {
@@ -68,7 +83,10 @@ struct Spool {
 impl Spool {
     fn of(input: &Path) -> Result<Self, Failure> {
         if input != Path::new("-") {
-            return Ok(Self { path: input.to_owned(), copy: false });
+            return Ok(Self {
+                path: input.to_owned(),
+                copy: false,
+            });
         }
         let name = format!("userpurge-{}.input", uuid::Uuid::now_v7());
         let path = std::env::temp_dir().join(name);

@@ -6,51 +6,54 @@ use std::sync::Arc;
 
 use roaring::RoaringTreemap;
 
-use super::run::{consent, failure_limit};
+use super::run::{consent, failure_limit, over};
 use crate::cli::accounts::{Line, Wiring, identify};
-use crate::cli::args::{AskArgs, CommonArgs, ResumeArgs, RetryArgs};
-use crate::cli::exit::Exit;
-use crate::cli::failure::Failure;
+use crate::cli::args::{ResumeArgs, RetryArgs};
 use crate::cli::latest;
 use crate::cli::outline_text;
 use crate::cli::planning::{Planned, Planning, read_options};
+use crate::cli::question::Consent;
 use crate::cli::recorder::Recorder;
 use crate::cli::setting;
 use crate::cli::signals;
 use crate::cli::terminal::tell;
 use crate::cli::work::{self, Session, Work};
+use crate::cli::{ExitCode, Failure};
 use crate::config::Source;
-use crate::domain::{
-    AccountName, Entry, InputHeader, Outcome, Session as SessionEntry, WallClock,
-};
+use crate::domain::{AccountName, Entry, InputHeader, Outcome, Session as SessionEntry, WallClock};
 use crate::input::fingerprint;
 use crate::ledger::{LedgerState, LedgerWriter, Only, Opened};
-use crate::pipeline::{Durability, EventSink, Stop};
+use crate::pipeline::{Durability, EventSink};
 use crate::plan::Earlier;
 
 /// What is gone on with.
 struct Again<'a> {
     command: &'static str,
     ledger: PathBuf,
-    common: &'a CommonArgs,
-    only: Vec<String>,
+    args: &'a ResumeArgs,
+    only: &'a [String],
 }
 
 /// Goes on where an interrupted run stopped.
-pub(in crate::cli) async fn resume(args: ResumeArgs) -> Result<Exit, Failure> {
+pub(in crate::cli) async fn resume(args: &ResumeArgs) -> Result<ExitCode, Failure> {
     let ledger = latest::resolve(&args.ledger, &setting::folder()?)?;
     let ledger = shortest(ledger)?;
-    let again =
-        Again { command: "resume", ledger, common: &args.common, only: Vec::new() };
+    let again = Again {
+        command: "resume",
+        ledger,
+        args,
+        only: &[],
+    };
     // The run was agreed to when it began; only a number that does not fit stops it here.
-    let ask = AskArgs { yes: args.ask.confirm.is_none(), confirm: args.ask.confirm };
+    let mut consent = args.consent.consent(&args.pace);
+    consent.yes = true;
     // What a second Ctrl-C left in doubt is not over.
     let wanted = |state: &LedgerState| Ok(state.outstanding() | state.rows_of(Outcome::InDoubt));
-    Box::pin(go_on(again, ask, wanted)).await
+    Box::pin(go_on(again, consent, wanted)).await
 }
 
 /// Tries rows again that ended `failed` or `in_doubt`, or as `--only` says.
-pub(in crate::cli) async fn retry(args: RetryArgs) -> Result<Exit, Failure> {
+pub(in crate::cli) async fn retry(args: &RetryArgs) -> Result<ExitCode, Failure> {
     let ledger = latest::resolve(&args.resume.ledger, &setting::folder()?)?;
     let ledger = shortest(ledger)?;
     let only: Vec<Only> = args
@@ -64,20 +67,21 @@ pub(in crate::cli) async fn retry(args: RetryArgs) -> Result<Exit, Failure> {
     let again = Again {
         command: "retry",
         ledger,
-        common: &args.resume.common,
-        only: args.only.clone(),
+        args: &args.resume,
+        only: &args.only,
     };
+    let consent = args.resume.consent.consent(&args.resume.pace);
     let wanted = |state: &LedgerState| Ok(state.select(&only)?);
-    Box::pin(go_on(again, args.resume.ask, wanted)).await
+    Box::pin(go_on(again, consent, wanted)).await
 }
 
 async fn go_on(
     again: Again<'_>,
-    ask: AskArgs,
+    agreed: Consent,
     wanted: impl Fn(&LedgerState) -> Result<RoaringTreemap, Failure>,
-) -> Result<Exit, Failure> {
-    let stop = Stop::default();
-    let signal = signals::listen(&stop)?;
+) -> Result<ExitCode, Failure> {
+    let signals = signals::Stop::listen()?;
+    let stop = signals.of_pipeline();
     let Opened { writer, state, cut } = LedgerWriter::open(&again.ledger)?;
     if let Some(torn) = cut {
         tell(&format!(
@@ -86,8 +90,16 @@ async fn go_on(
             torn.bytes
         ));
     }
-    let options = again.common.over(&state.header.options);
-    let source = options.config.as_ref().map_or(Source::Environment, |it| Source::File(it.into()));
+    let Again { args, .. } = again;
+    if let Some(contradiction) = args.selection().contradiction(&state.header) {
+        return Err(Failure::refused(contradiction));
+    }
+    let kept = &state.header.options;
+    let options = over(args.selection(), &args.pace, &args.config, kept)?;
+    let source = options
+        .config
+        .as_ref()
+        .map_or(Source::Environment, |it| Source::File(it.into()));
     let input = input(&again.ledger, &state.header.input)?;
     let read = read_options(&state.header.input, &options);
     let planning = Planning::new(input, read, setting::outline(&source)?, options.clone())?;
@@ -97,7 +109,11 @@ async fn go_on(
     let wiring = Wiring::new(&options, Arc::clone(&recorder), stop.clone());
     let offline = planning.plan(&[])?;
     let has_rows = |name: &AccountName| {
-        offline.plan.to_send.get(name).is_some_and(|rows| !rows.is_disjoint(&wanted))
+        offline
+            .plan
+            .to_send
+            .get(name)
+            .is_some_and(|rows| !rows.is_disjoint(&wanted))
     };
     let mut lines = wiring.lines(setting::settings(&source)?, has_rows, Some(&state))?;
     identify(&mut lines).await?;
@@ -109,26 +125,31 @@ async fn go_on(
     let count = rows.values().map(RoaringTreemap::len).sum();
     tell(&told(&again, &state, &wanted, count));
     if count > 0 {
-        consent(&ask, None, &planning.input, count)?;
+        consent(agreed, &planning.input, count)?;
     }
 
     recorder.attach(writer.handle()).await?;
-    let sent: RoaringTreemap = rows.values().fold(RoaringTreemap::new(), |all, rows| all | rows);
+    let sent: RoaringTreemap = rows
+        .values()
+        .fold(RoaringTreemap::new(), |all, rows| all | rows);
     recorder.count_from(state.counts(), work::reopened(&state, &sent));
     let entry = SessionEntry {
         command: again.command.to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        only: again.only.clone(),
+        only: again.only.to_vec(),
         rows: count,
         accounts: lines.iter().map(Line::header).collect(),
         at: WallClock::system().now(),
     };
     let entry = Entry::Session(Box::new(entry));
-    recorder.record(entry, Durability::Queued).await.map_err(Failure::sink)?;
+    recorder
+        .record(entry, Durability::Queued)
+        .await
+        .map_err(|failed| Failure::sink(&failed))?;
     let session = Session {
         ledger: again.ledger,
-        mode: again.common.mode(),
-        signal,
+        mode: args.progress.progress.into(),
+        signals,
         work: Work {
             planning: &planning,
             planned: &planned,
@@ -148,26 +169,35 @@ async fn go_on(
 fn input(ledger: &Path, header: &InputHeader) -> Result<PathBuf, Failure> {
     let kept = PathBuf::from(&header.path);
     // A folder may have been moved as a whole: then the input lies beside its ledger.
-    let beside = ledger.parent().zip(kept.file_name()).map(|(folder, name)| folder.join(name));
+    let beside = ledger
+        .parent()
+        .zip(kept.file_name())
+        .map(|(folder, name)| folder.join(name));
     let path = match beside {
         Some(beside) if !kept.exists() && beside.exists() => beside,
         _ => kept,
     };
     let found = fingerprint(&path).map_err(|error| {
-        Failure::foreign(ledger, format!("its input is needed: {}", crate::cli::failure::chain(&error)))
+        Failure::foreign(
+            ledger,
+            &format!("its input is needed: {}", crate::cli::failure::told(&error)),
+            None,
+        )
     })?;
     if (found.size, &found.sha256) == (header.size, &header.sha256) {
         return Ok(path);
     }
     let name = outline_text::shell(ledger);
     let what = format!(
-        "its input `{}` has changed since the run began (SHA-256 {}, now {})\n\
-         hint: put the old file back, or purge the new one with `userpurge run NEW --done-in {name}`",
+        "its input `{}` has changed since the run began (SHA-256 {}, now {})",
         path.display(),
         short(&header.sha256),
         short(&found.sha256)
     );
-    Err(Failure::foreign(ledger, what))
+    let help = format!(
+        "put the old file back, or purge the new one with `userpurge run NEW --done-in {name}`"
+    );
+    Err(Failure::foreign(ledger, &what, Some(&help)))
 }
 
 fn short(digest: &str) -> &str {
@@ -186,7 +216,7 @@ fn check_tenants(ledger: &Path, state: &LedgerState, lines: &[Line]) -> Result<(
                 "account `{}` was at tenant `{}` when the run began, and the configuration now leads to `{now}`; nothing was sent",
                 line.name, then.tenant
             );
-            return Err(Failure::foreign(ledger, what));
+            return Err(Failure::foreign(ledger, &what, None));
         }
     }
     Ok(())
@@ -198,7 +228,8 @@ fn check_rows(ledger: &Path, state: &LedgerState, planned: &Planned) -> Result<(
     if then == now {
         return Ok(());
     }
-    Err(Failure::foreign(ledger, format!("its input had {then} rows and now reads as {now}")))
+    let what = format!("its input had {then} rows and now reads as {now}");
+    Err(Failure::foreign(ledger, &what, None))
 }
 
 /// The rows of each account that are sent again.
@@ -213,7 +244,11 @@ fn rows(planned: &Planned, wanted: &RoaringTreemap) -> BTreeMap<AccountName, Roa
 fn earlier(state: &LedgerState, rows: &RoaringTreemap) -> Earlier {
     let steps = |row| (row, state.steps_done(row));
     Earlier {
-        steps_done: rows.iter().map(steps).filter(|(_, steps)| *steps > 0).collect(),
+        steps_done: rows
+            .iter()
+            .map(steps)
+            .filter(|(_, steps)| *steps > 0)
+            .collect(),
         in_doubt: state.in_doubt() & rows,
     }
 }
@@ -221,16 +256,27 @@ fn earlier(state: &LedgerState, rows: &RoaringTreemap) -> Earlier {
 fn told(again: &Again<'_>, state: &LedgerState, wanted: &RoaringTreemap, count: u64) -> String {
     let rows = state.header.input.rows;
     if count == 0 && wanted.is_empty() {
-        return format!("{}: nothing is left to do of {rows} rows", again.ledger.display());
+        return format!(
+            "{}: nothing is left to do of {rows} rows",
+            again.ledger.display()
+        );
     }
     let doubt = (state.in_doubt() & wanted).len();
-    let doubt = if doubt > 0 { format!(", {doubt} of them in doubt") } else { String::new() };
-    format!("{}: {count} of {rows} rows to send{doubt}", again.ledger.display())
+    let doubt = if doubt > 0 {
+        format!(", {doubt} of them in doubt")
+    } else {
+        String::new()
+    };
+    format!(
+        "{}: {count} of {rows} rows to send{doubt}",
+        again.ledger.display()
+    )
 }
 
 /// The ledger's path as a person would type it here.
 fn shortest(path: PathBuf) -> Result<PathBuf, Failure> {
     let folder = setting::folder()?;
-    Ok(path.strip_prefix(&folder).map_or_else(|_| path.clone(), Path::to_path_buf))
+    Ok(path
+        .strip_prefix(&folder)
+        .map_or_else(|_| path.clone(), Path::to_path_buf))
 }
-

@@ -7,9 +7,7 @@ use roaring::RoaringTreemap;
 use uuid::Uuid;
 
 use crate::cli::accounts::{Line, Wiring, identify};
-use crate::cli::args::{AskArgs, RunArgs};
-use crate::cli::exit::Exit;
-use crate::cli::failure::Failure;
+use crate::cli::args::{ConfigArgs, PaceArgs, RunArgs, Selection};
 use crate::cli::outline_text;
 use crate::cli::planning::{Planned, Planning};
 use crate::cli::question::{Consent, Person};
@@ -19,11 +17,12 @@ use crate::cli::setting;
 use crate::cli::signals;
 use crate::cli::terminal::{can_ask, tell};
 use crate::cli::work::{self, Session, Work};
+use crate::cli::{ExitCode, Failure};
 use crate::config::Source;
 use crate::domain::{RunHeader, RunId, RunOptions, WallClock};
 use crate::input;
 use crate::ledger::LedgerWriter;
-use crate::pipeline::{FailureLimit, Stop};
+use crate::pipeline::FailureLimit;
 use crate::plan::Earlier;
 
 /// What is to be run, once it is clear what was named.
@@ -38,10 +37,10 @@ struct Orders {
 }
 
 /// Carries the plan out, after asking.
-pub(in crate::cli) async fn execute(args: RunArgs) -> Result<Exit, Failure> {
-    let orders = orders(&args)?;
+pub(in crate::cli) async fn execute(args: &RunArgs) -> Result<ExitCode, Failure> {
+    let orders = orders(args)?;
     let spool = orders.spool.clone();
-    let ran = Box::pin(execute_orders(&args, orders)).await;
+    let ran = Box::pin(execute_orders(args, orders)).await;
     if let (Err(_) | Ok(Ran::Not), Some(spool)) = (&ran, spool)
         && !spooled_ledger_exists(&spool)
     {
@@ -49,7 +48,7 @@ pub(in crate::cli) async fn execute(args: RunArgs) -> Result<Exit, Failure> {
         let _ = std::fs::remove_file(spool);
     }
     ran.map(|ran| match ran {
-        Ran::Not => Exit::Good,
+        Ran::Not => ExitCode::Success,
         Ran::To(exit) => exit,
     })
 }
@@ -57,13 +56,19 @@ pub(in crate::cli) async fn execute(args: RunArgs) -> Result<Exit, Failure> {
 /// Whether there was a run at all.
 enum Ran {
     Not,
-    To(Exit),
+    To(ExitCode),
 }
 
 async fn execute_orders(args: &RunArgs, orders: Orders) -> Result<Ran, Failure> {
-    let Orders { planning, saved, source, ledger, .. } = orders;
-    let stop = Stop::default();
-    let signal = signals::listen(&stop)?;
+    let Orders {
+        planning,
+        saved,
+        source,
+        ledger,
+        ..
+    } = orders;
+    let signals = signals::Stop::listen()?;
+    let stop = signals.of_pipeline();
     let recorder = Recorder::new();
     let wiring = Wiring::new(&planning.options, Arc::clone(&recorder), stop.clone());
 
@@ -84,7 +89,11 @@ async fn execute_orders(args: &RunArgs, orders: Orders) -> Result<Ran, Failure> 
         return Ok(Ran::Not);
     }
     tell(&outline_text::text(&planning, &planned, &lines));
-    consent(&args.ask, args.input.max_delete, &args.input.input, planned.plan.to_delete)?;
+    consent(
+        args.consent.consent(&args.pace),
+        &args.input,
+        planned.plan.to_delete,
+    )?;
 
     let writer = begin(&planning, &planned, &lines, &ledger)?;
     recorder.attach(writer.handle()).await?;
@@ -93,8 +102,8 @@ async fn execute_orders(args: &RunArgs, orders: Orders) -> Result<Ran, Failure> 
     recorder.count_from(counts, std::collections::BTreeMap::new());
     let session = Session {
         ledger,
-        mode: args.input.common.mode(),
-        signal,
+        mode: args.progress.progress.into(),
+        signals,
         work: Work {
             planning: &planning,
             planned: &planned,
@@ -113,20 +122,40 @@ async fn execute_orders(args: &RunArgs, orders: Orders) -> Result<Ran, Failure> 
 /// The limit that the options name.
 pub(super) fn failure_limit(options: &RunOptions) -> Result<FailureLimit, Failure> {
     match &options.max_failures {
-        Some(text) => text.parse().map_err(|why: String| Failure::new(Exit::Refused, why)),
+        Some(text) => text
+            .parse()
+            .map_err(|why: String| Failure::message(ExitCode::Refused, why, None)),
         None => Ok(FailureLimit::Default),
     }
 }
 
+/// Lays the options that were typed over those a plan or a ledger keeps.
+pub(super) fn over(
+    typed: Selection<'_>,
+    pace: &PaceArgs,
+    config: &ConfigArgs,
+    kept: &RunOptions,
+) -> Result<RunOptions, Failure> {
+    let typed = typed.run_options(pace, config.config.as_deref(), &setting::folder()?);
+    let mut options = kept.clone();
+    options.config = typed.config.or(options.config);
+    options.protect = typed.protect.or(options.protect);
+    options.done_in.extend(typed.done_in);
+    options.include_roles.extend(typed.include_roles);
+    options.force_foreign_ids |= typed.force_foreign_ids;
+    options.max_failures = typed.max_failures.or(options.max_failures);
+    options.attempts = typed.attempts.or(options.attempts);
+    options.concurrency = typed.concurrency.or(options.concurrency);
+    Ok(options)
+}
+
 /// Asks, unless it need not be asked. `input`: what the rows came from.
-pub(super) fn consent(
-    ask: &AskArgs,
-    max_delete: Option<u64>,
-    input: &Path,
-    rows: u64,
-) -> Result<(), Failure> {
-    let consent = Consent { yes: ask.yes, confirm: ask.confirm, max_delete };
-    let person = if can_ask() && input != Path::new("-") { Person::AtTerminal } else { Person::Absent };
+pub(super) fn consent(consent: Consent, input: &Path, rows: u64) -> Result<(), Failure> {
+    let person = if can_ask() && input != Path::new("-") {
+        Person::AtTerminal
+    } else {
+        Person::Absent
+    };
     let mut stdin = std::io::stdin().lock();
     consent.obtain(rows, person, &mut stdin, &mut std::io::stderr())
 }
@@ -153,22 +182,30 @@ fn begin(
 
 /// Finds out what was named: an input, standard input, or a saved plan.
 fn orders(args: &RunArgs) -> Result<Orders, Failure> {
-    let named = &args.input.input;
-    let ledger = args.input.ledger.clone().unwrap_or_else(|| default_ledger(named));
+    let named = &args.input;
+    let ledger = args.ledger.clone().unwrap_or_else(|| default_ledger(named));
     refuse_existing(&ledger)?;
     if named != Path::new("-")
         && let Some(saved) = SavedPlan::read(named)?
     {
-        let options = args.input.common.over(&saved.options);
+        let options = over(args.selection(), &args.pace, &args.config, &saved.options)?;
         let config = options.config.as_ref().map(PathBuf::from);
         let source = config.map_or(Source::Environment, Source::File);
         let planning = saved.planning(named, setting::outline(&source)?, options)?;
         let saved = Some((named.clone(), saved));
-        return Ok(Orders { planning, saved, source, ledger, spool: None });
+        return Ok(Orders {
+            planning,
+            saved,
+            source,
+            ledger,
+            spool: None,
+        });
     }
-    let source = setting::locate(args.input.common.config.as_deref())?;
+    let source = setting::locate(args.config.config.as_deref())?;
     let outline = setting::outline(&source)?;
-    let options = args.input.options(setting::file(&source));
+    let options =
+        args.selection()
+            .run_options(&args.pace, setting::file(&source), &setting::folder()?);
     let (input, spool) = if named == Path::new("-") {
         let spool = spool_of(&ledger);
         input::spool(std::io::stdin().lock(), &spool).map_err(Failure::refused)?;
@@ -176,18 +213,28 @@ fn orders(args: &RunArgs) -> Result<Orders, Failure> {
     } else {
         (named.clone(), None)
     };
-    let planned = Planning::new(input, args.input.read_options(), outline, options);
+    let planned = Planning::new(input, args.mapping.read_options(), outline, options);
     if planned.is_err()
         && let Some(spool) = &spool
     {
         let _ = std::fs::remove_file(spool);
     }
-    Ok(Orders { planning: planned?, saved: None, source, ledger, spool })
+    Ok(Orders {
+        planning: planned?,
+        saved: None,
+        source,
+        ledger,
+        spool,
+    })
 }
 
 /// INPUT with `.ledger.jsonl` appended; of standard input, `stdin.ledger.jsonl`.
 fn default_ledger(input: &Path) -> PathBuf {
-    let mut name = if input == Path::new("-") { "stdin".into() } else { input.as_os_str().to_owned() };
+    let mut name = if input == Path::new("-") {
+        "stdin".into()
+    } else {
+        input.as_os_str().to_owned()
+    };
     name.push(crate::cli::latest::LEDGER_SUFFIX);
     PathBuf::from(name)
 }
@@ -210,11 +257,13 @@ fn refuse_existing(ledger: &Path) -> Result<(), Failure> {
     }
     let name = outline_text::shell(ledger);
     Err(Failure::message(
-        Exit::Refused,
-        format!("ledger `{}` exists already: a run of this input has been made or begun", ledger.display()),
+        ExitCode::Refused,
+        format!(
+            "ledger `{}` exists already: a run of this input has been made or begun",
+            ledger.display()
+        ),
         Some(&format!(
             "`userpurge resume {name}` goes on with it, `userpurge retry {name}` tries failed rows again, `--ledger PATH` begins another"
         )),
     ))
 }
-

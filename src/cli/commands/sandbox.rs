@@ -1,32 +1,22 @@
 //! `sandbox`: the three providers on this machine.
 
-use std::net::SocketAddr;
-
 use crate::cli::args::SandboxArgs;
-use crate::cli::exit::Exit;
-use crate::cli::failure::Failure;
 use crate::cli::signals;
 use crate::cli::terminal::{put, tell};
-use crate::pipeline::Stop;
+use crate::cli::{ExitCode, Failure};
 use crate::sandbox::{Credentials, Population, Sandbox, SandboxOptions, Settings};
 
 /// Serves until a signal ends it.
-pub(in crate::cli) async fn execute(args: SandboxArgs) -> Result<Exit, Failure> {
-    let listen: SocketAddr = args.listen.replace("localhost", "127.0.0.1").parse().map_err(|_| {
-        Failure::message(
-            Exit::Refused,
-            format!("`{}` is no address to listen on", args.listen),
-            Some("write a loopback address with a port, such as 127.0.0.1:8080"),
-        )
-    })?;
+pub(in crate::cli) async fn execute(args: SandboxArgs) -> Result<ExitCode, Failure> {
+    let defaults = Settings::default();
     let options = SandboxOptions {
-        listen,
+        listen: args.listen,
         population: Population::Demo,
         settings: Settings {
-            latency: args.latency,
-            faults: args.faults,
-            scale_limits: args.scale_limits,
-            ..Settings::default()
+            latency: args.latency.unwrap_or(defaults.latency),
+            faults: args.faults.unwrap_or(defaults.faults),
+            scale_limits: args.scale_limits.factor(),
+            ..defaults
         },
         ..SandboxOptions::default()
     };
@@ -36,11 +26,12 @@ pub(in crate::cli) async fn execute(args: SandboxArgs) -> Result<Exit, Failure> 
     tell("\nA configuration for it (these credentials open nothing else):\n");
     put(&config(&sandbox.base_url(), &credentials))?;
     tell("\nWhat arrives: /_sandbox/requests, who stands: /_sandbox/users. Ctrl-C ends it.");
-    let stop = Stop::default();
-    let signal = signals::listen_quietly(&stop)?;
-    stop.admitting.cancelled().await;
+    let stop = signals::Stop::listen()?;
+    stop.admitting().cancelled().await;
     sandbox.shutdown().await;
-    Ok(signal.get().copied().map_or(Exit::Good, Exit::Interrupted))
+    Ok(stop
+        .signal()
+        .map_or(ExitCode::Success, signals::Signal::exit_code))
 }
 
 /// A configuration of the demo's three accounts at `base`.

@@ -5,11 +5,10 @@ use std::thread;
 use std::time::Duration;
 
 use crate::cli::args::StatusArgs;
-use crate::cli::exit::Exit;
-use crate::cli::failure::Failure;
 use crate::cli::latest;
 use crate::cli::setting;
 use crate::cli::terminal::{put, tell};
+use crate::cli::{ExitCode, Failure};
 use crate::domain::RunState;
 use crate::ledger::{LedgerState, is_locked};
 use crate::report::{self, Lock, Summary};
@@ -18,7 +17,7 @@ use crate::report::{self, Lock, Summary};
 const REST: Duration = Duration::from_secs(1);
 
 /// Says where a run stands.
-pub(in crate::cli) fn execute(args: &StatusArgs) -> Result<Exit, Failure> {
+pub(in crate::cli) fn execute(args: &StatusArgs) -> Result<ExitCode, Failure> {
     let folder = setting::folder()?;
     let ledger = latest::resolve(&args.ledger, &folder)?;
     let ledger = ledger.strip_prefix(&folder).unwrap_or(&ledger);
@@ -29,7 +28,7 @@ pub(in crate::cli) fn execute(args: &StatusArgs) -> Result<Exit, Failure> {
         let running = summary.state == RunState::Running;
         if !args.follow || !running {
             show(&summary, args.json)?;
-            return Ok(Exit::Good);
+            return Ok(ExitCode::Success);
         }
         let done = summary.rows - summary.outcomes.pending;
         if last != Some(done) {
@@ -46,13 +45,17 @@ pub(in crate::cli) fn execute(args: &StatusArgs) -> Result<Exit, Failure> {
 
 fn look(ledger: &Path) -> Result<Summary, Failure> {
     // The lock first: a run that ends in between must not be called interrupted.
-    let lock = if is_locked(ledger)? { Lock::Held } else { Lock::Free };
+    let lock = if is_locked(ledger)? {
+        Lock::Held
+    } else {
+        Lock::Free
+    };
     Ok(Summary::new(&LedgerState::read(ledger)?, lock))
 }
 
 fn show(summary: &Summary, json: bool) -> Result<(), Failure> {
     if json {
-        put(&serde_json::to_string(summary).map_err(Failure::bug)?)?;
+        put(&serde_json::to_string(summary).map_err(|error| Failure::bug(&error.to_string()))?)?;
     } else {
         put(&report::text::render(summary))?;
     }

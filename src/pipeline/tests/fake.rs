@@ -15,8 +15,8 @@ use tokio::time::{Instant, sleep};
 use url::Url;
 
 use crate::domain::{
-    AccountName, Action, Entry, Position, ProviderKind, Quota, Step, StopKind, Task,
-    Time, UserId, WallClock,
+    AccountName, Action, Entry, Position, ProviderKind, Quota, Step, StopKind, Task, Time, UserId,
+    WallClock,
 };
 use crate::pipeline::limits::{Limits, LimitsSpec, Past};
 use crate::pipeline::sink::memory::MemorySink;
@@ -24,8 +24,8 @@ use crate::pipeline::{
     Client, ClientParts, FailureLimit, Lane, LaneEnd, LaneOptions, NoTokenStore, Stop,
 };
 use crate::provider::{
-    Access, Authorize, Detail, Identity, Moment, Provider, RateHints, Reply, Request,
-    Roles, RowEnd, Scope, Seen, Token, TokenRefused, Verdict,
+    Access, Authorize, Detail, Identity, Moment, Provider, RateHints, Reply, Request, Roles,
+    RowEnd, Scope, Seen, Token, TokenRefused, Verdict,
 };
 use crate::transport::{Failure, Transport, TransportError};
 

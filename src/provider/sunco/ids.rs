@@ -11,7 +11,7 @@ const CHARS_MAX: usize = 1_024;
 /// # Errors
 ///
 /// Why `text` cannot be sent.
-pub(super) fn check(text: &str) -> Result<UserId, IdProblem> {
+pub(in crate::provider) fn check(text: &str) -> Result<UserId, IdProblem> {
     let (code, reason) = if text.is_empty() {
         ("empty", "the id is missing")
     } else if matches!(text, "." | "..") {

@@ -8,7 +8,7 @@ use crate::provider::digits;
 /// # Errors
 ///
 /// What is wrong with `text`, and how to mend it.
-pub(super) fn check(text: &str) -> Result<UserId, IdProblem> {
+pub(in crate::provider) fn check(text: &str) -> Result<UserId, IdProblem> {
     digits::plain(text)?;
     // More than twenty digits do not fit either.
     if text.parse::<u64>().is_err() {

@@ -6,7 +6,7 @@ use ::http::HeaderMap;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
-use crate::domain::{IdProblem, ProviderKind, Step, UserId};
+use crate::domain::{ProviderKind, Step, UserId};
 use crate::provider::address::check_base;
 use crate::provider::{
     Access, Authorize, BuildError, Defaults, Identity, Provider, RateHints, Reply, Request, Roles,
@@ -15,7 +15,7 @@ use crate::provider::{
 };
 
 use super::judge::KeySource;
-use super::{ids, judge, limits, reads, requests, token};
+use super::{judge, limits, reads, requests, token};
 
 /// Zendesk Support, as one account uses it.
 pub(in crate::provider) struct Zendesk {
@@ -366,7 +366,7 @@ pub(super) mod tests {
 
     #[test]
     fn the_limits_are_the_stated_ones() {
-        let defaults = zendesk().defaults();
+        let defaults = super::defaults();
         assert_eq!(defaults.requests.to_string(), "400/1m");
         let (step, quota) = &defaults.steps[0];
         assert_eq!(

@@ -20,7 +20,7 @@ const USER_DIGITS: usize = 12;
 /// # Errors
 ///
 /// What is wrong with `text`, and how to mend it.
-pub(super) fn check(text: &str) -> Result<UserId, IdProblem> {
+pub(in crate::provider) fn check(text: &str) -> Result<UserId, IdProblem> {
     let id = match text.get(..EXPORT_PREFIX.len()) {
         Some(prefix) if prefix.eq_ignore_ascii_case(EXPORT_PREFIX) => &text[prefix.len()..],
         _ => text,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use ::http::HeaderMap;
 use secrecy::ExposeSecret;
 
-use crate::domain::{IdProblem, ProviderKind, Step, UserId};
+use crate::domain::{ProviderKind, Step, UserId};
 use crate::provider::address::check_base;
 use crate::provider::rate_hint::number;
 use crate::provider::{
@@ -14,7 +14,7 @@ use crate::provider::{
     Request, Roles, Seen, Token, TokenRefused, Verdict, ZohoSettings, authorization, contract,
 };
 
-use super::{data_centre, ids, judge, reads, requests, token};
+use super::{data_centre, judge, reads, requests, token};
 
 /// Zoho CRM, as one account uses it.
 pub(in crate::provider) struct Zoho {

@@ -1,0 +1,324 @@
+//! The commands, each with its own options.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use super::options::{
+    ConfigArgs, ConsentArgs, DiagnosticsArgs, MappingArgs, PaceArgs, ProgressArgs, ProtectionArgs,
+    Selection,
+};
+use super::values::Scale;
+use crate::cli::exit::ExitCode;
+use crate::config::VARIABLES;
+use crate::sandbox::{Faults, Latency};
+
+/// Where the sandbox listens unless told otherwise.
+const SANDBOX_LISTEN: &str = "127.0.0.1:8787";
+
+/// Delete users at Zendesk Support, Sunshine Conversations and Zoho CRM, from a file, under each
+/// provider's rate limits, with a ledger that answers for every row
+#[derive(Debug, Parser)]
+#[command(name = "userpurge", version, max_term_width = 100)]
+#[command(arg_required_else_help = true, subcommand_required = true)]
+#[command(after_help = "Begin with `userpurge demo`, then `userpurge plan INPUT`.")]
+#[command(after_long_help = after_long_help())]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+
+    /// Diagnostics.
+    #[command(flatten)]
+    pub diagnostics: DiagnosticsArgs,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Read the whole file and say what a run would do; needs neither credentials nor a network
+    #[command(after_help = "\
+Examples:
+  userpurge plan users.csv
+  userpurge plan users.csv --account acme --action purge -o users.plan.json
+  zcat export.jsonl.gz | userpurge plan - --format jsonl --json")]
+    Plan(Box<PlanArgs>),
+
+    /// Delete the users of a file, or carry a saved plan out, after asking
+    #[command(after_help = "\
+Examples:
+  userpurge run users.csv --dry-run --live
+  userpurge run users.csv --account acme --action delete --protect staff.txt
+  userpurge run users.plan.json --confirm 4812 --progress plain")]
+    Run(Box<RunArgs>),
+
+    /// Go on where an interrupted run stopped
+    #[command(after_help = "\
+Examples:
+  userpurge resume latest
+  userpurge resume users.csv.ledger.jsonl --yes")]
+    Resume(Box<ResumeArgs>),
+
+    /// Try rows again that ended failed or in doubt
+    #[command(after_help = "\
+Examples:
+  userpurge retry latest
+  userpurge retry users.csv.ledger.jsonl --only refused --only TOO_MANY_REQUESTS")]
+    Retry(Box<RetryArgs>),
+
+    /// Say where a run stands, also while another process is at it
+    #[command(after_help = "\
+Examples:
+  userpurge status latest --follow
+  userpurge status users.csv.ledger.jsonl --json")]
+    Status(StatusArgs),
+
+    /// Try the credentials of every account and say who they belong to and what they lack
+    #[command(after_help = "\
+Examples:
+  userpurge check
+  userpurge check --config prod.toml --json")]
+    Check(CheckArgs),
+
+    /// Serve the three providers' behaviour on this machine, for trying things out
+    #[command(after_help = "\
+Examples:
+  userpurge sandbox
+  userpurge sandbox --listen 127.0.0.1:9000 --latency 50ms --faults error500=2% --scale-limits 10")]
+    Sandbox(SandboxArgs),
+
+    /// Purge a sample file against a sandbox inside this program, end to end
+    Demo,
+
+    /// Print the completions of a shell
+    #[command(after_help = "\
+Examples:
+  userpurge completions bash > ~/.local/share/bash-completion/completions/userpurge
+  userpurge completions zsh > ~/.zfunc/_userpurge")]
+    Completions(CompletionsArgs),
+
+    /// Print the man pages, one after the other
+    #[command(after_help = "\
+Examples:
+  userpurge man | man -l -")]
+    Man,
+}
+
+/// `plan`.
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    /// The file with the users' ids; - is standard input
+    #[arg(value_name = "INPUT")]
+    pub input: PathBuf,
+
+    /// Save the plan, bound to input, mapping and configuration, for `run`
+    #[arg(short, long, value_name = "FILE.plan.json")]
+    pub output: Option<PathBuf>,
+
+    /// One JSON object on standard output
+    #[arg(long)]
+    pub json: bool,
+
+    /// The ledger that `run` would write [default: INPUT with .ledger.jsonl appended]
+    #[arg(long, value_name = "PATH")]
+    pub ledger: Option<PathBuf>,
+
+    /// Accounts.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// How rows are read.
+    #[command(flatten)]
+    pub mapping: MappingArgs,
+    /// What must not be touched.
+    #[command(flatten)]
+    pub protection: ProtectionArgs,
+    /// How fast, and when to give up.
+    #[command(flatten)]
+    pub pace: PaceArgs,
+    /// Taken and not needed, so that a `run` line becomes a `plan` line by its first word.
+    #[command(flatten)]
+    pub consent: ConsentArgs,
+    /// Progress.
+    #[command(flatten)]
+    pub progress: ProgressArgs,
+}
+
+/// `run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// The file with the users' ids, or a saved plan; - is standard input
+    #[arg(value_name = "INPUT")]
+    pub input: PathBuf,
+
+    /// The ledger, which must not exist yet [default: INPUT with .ledger.jsonl appended]
+    #[arg(long, value_name = "PATH")]
+    pub ledger: Option<PathBuf>,
+
+    /// Go up to the question, then stop
+    #[arg(long)]
+    pub dry_run: bool,
+
+    /// With --dry-run: read each user's state at the provider
+    #[arg(long, requires = "dry_run")]
+    pub live: bool,
+
+    /// Accounts.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// How rows are read.
+    #[command(flatten)]
+    pub mapping: MappingArgs,
+    /// What must not be touched.
+    #[command(flatten)]
+    pub protection: ProtectionArgs,
+    /// How fast, and when to give up.
+    #[command(flatten)]
+    pub pace: PaceArgs,
+    /// The question.
+    #[command(flatten)]
+    pub consent: ConsentArgs,
+    /// Progress.
+    #[command(flatten)]
+    pub progress: ProgressArgs,
+}
+
+/// `resume`.
+#[derive(Debug, Args)]
+pub struct ResumeArgs {
+    /// The ledger; latest is the newest in this folder
+    #[arg(value_name = "LEDGER")]
+    pub ledger: PathBuf,
+
+    /// Accounts.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// Must agree with the ledger, which knows how its input is read; see
+    /// [`Selection::contradiction`].
+    #[command(flatten)]
+    pub mapping: MappingArgs,
+    /// Comes on top of what the run was started with.
+    #[command(flatten)]
+    pub protection: ProtectionArgs,
+    /// How fast, and when to give up.
+    #[command(flatten)]
+    pub pace: PaceArgs,
+    /// The question.
+    #[command(flatten)]
+    pub consent: ConsentArgs,
+    /// Progress.
+    #[command(flatten)]
+    pub progress: ProgressArgs,
+}
+
+/// `retry`.
+#[derive(Debug, Args)]
+pub struct RetryArgs {
+    /// Rows that ended so, or with this code, instead of failed and `in_doubt` (may be repeated)
+    #[arg(long, value_name = "CODE_OR_OUTCOME")]
+    pub only: Vec<String>,
+
+    /// What `resume` has too.
+    #[command(flatten)]
+    pub resume: ResumeArgs,
+}
+
+/// `status`.
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// The ledger; latest is the newest in this folder
+    #[arg(value_name = "LEDGER")]
+    pub ledger: PathBuf,
+
+    /// Go on saying it until the run ends
+    #[arg(long)]
+    pub follow: bool,
+
+    /// One JSON object on standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `check`.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// One JSON object on standard output
+    #[arg(long)]
+    pub json: bool,
+
+    /// Accounts.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+}
+
+/// `sandbox`.
+#[derive(Debug, Args)]
+pub struct SandboxArgs {
+    /// Where it listens, on this machine only; port 0 is any free one
+    #[arg(long, value_name = "ADDRESS", default_value = SANDBOX_LISTEN, value_parser = parse_listen)]
+    pub listen: SocketAddr,
+
+    /// How long answers take, such as 50ms [default: no time]
+    #[arg(long, value_name = "TIME")]
+    pub latency: Option<Latency>,
+
+    /// What goes wrong how often, such as error500=2%,reset-after=1%,seed=7 [default: nothing]
+    #[arg(long, value_name = "FAULTS")]
+    pub faults: Option<Faults>,
+
+    /// Multiply the providers' limits by this
+    #[arg(long, value_name = "FACTOR", default_value = "1")]
+    pub scale_limits: Scale,
+}
+
+/// `completions`.
+#[derive(Debug, Args)]
+pub struct CompletionsArgs {
+    /// The shell
+    #[arg(value_enum, value_name = "SHELL")]
+    pub shell: clap_complete::Shell,
+}
+
+impl RunArgs {
+    /// The options that the ledger's header keeps.
+    pub fn selection(&self) -> Selection<'_> {
+        Selection {
+            mapping: &self.mapping,
+            protection: &self.protection,
+        }
+    }
+}
+
+impl ResumeArgs {
+    /// The options that must not contradict the ledger's header.
+    pub fn selection(&self) -> Selection<'_> {
+        Selection {
+            mapping: &self.mapping,
+            protection: &self.protection,
+        }
+    }
+}
+
+fn parse_listen(text: &str) -> Result<SocketAddr, String> {
+    match text.parse::<SocketAddr>() {
+        Ok(address) if address.ip().is_loopback() => Ok(address),
+        Ok(_) => Err("a sandbox serves this machine only; write 127.0.0.1 or [::1]".to_owned()),
+        Err(_) => Err(format!(
+            "write an address and a port, such as {SANDBOX_LISTEN}"
+        )),
+    }
+}
+
+/// Variables and exit codes, from the tables that the program itself goes by.
+fn after_long_help() -> String {
+    let mut text = String::from("Exit codes:\n");
+    for code in ExitCode::ALL {
+        text.push_str(&format!("  {:<4} {}\n", code.number(), code.meaning()));
+    }
+    text.push_str("\nWithout a configuration file, these variables make the accounts zendesk, sunco and zoho:\n");
+    for variable in VARIABLES {
+        text.push_str(&format!("  {:<22} {}\n", variable.name, variable.holds));
+    }
+    text.push_str("\nBegin with `userpurge demo`, then `userpurge plan INPUT`.");
+    text
+}

@@ -1,0 +1,20 @@
+//! What can be typed: every command, every option, and the types their values are parsed into.
+//!
+//! These types hold exactly what was typed, each value judged by itself only; paths are as given
+//! and `None` means that an option was not given. What several options mean together, and with the
+//! configuration and the ledger, is the commands' matter. Help, completions and man pages come
+//! from these definitions.
+
+mod command;
+mod options;
+mod values;
+
+pub use command::{
+    CheckArgs, Cli, Command, CompletionsArgs, PlanArgs, ResumeArgs, RetryArgs, RunArgs,
+    SandboxArgs, StatusArgs,
+};
+pub use options::{
+    ConfigArgs, ConsentArgs, Contradiction, DiagnosticsArgs, LogFormat, MappingArgs, PaceArgs,
+    Progress, ProgressArgs, ProtectionArgs, Selection, Started,
+};
+pub use values::{Delimiter, InputFormat, Scale};

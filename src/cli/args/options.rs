@@ -1,0 +1,364 @@
+//! Options that several commands share, in the groups that help shows.
+
+use std::fmt;
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use thiserror::Error;
+
+use super::values::{Delimiter, InputFormat};
+use crate::cli::question::Consent;
+use crate::config::Limits;
+use crate::domain::{Action, RunHeader, RunOptions};
+use crate::input::{Columns, ReadOptions};
+use crate::pipeline::FailureLimit;
+use crate::progress::Mode;
+
+/// The most tries for one request that can be asked for.
+const ATTEMPTS_MAX: i64 = 100;
+
+/// Where the accounts are.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Accounts")]
+pub struct ConfigArgs {
+    /// The configuration file [default: ./userpurge.toml, then the XDG configuration folder, then
+    /// environment variables]
+    #[arg(long, value_name = "PATH")]
+    pub config: Option<PathBuf>,
+}
+
+/// How rows are read.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Reading the input")]
+pub struct MappingArgs {
+    /// The account of rows that name none
+    #[arg(long, value_name = "NAME")]
+    pub account: Option<String>,
+
+    /// The action of rows that name none: delete, permanently-delete, purge or
+    /// delete-personal-information
+    #[arg(long, value_name = "NAME", value_parser = parse_action)]
+    pub action: Option<Action>,
+
+    /// The header or JSON key of the user's id, dotted for nested keys [default: id, user_id, …]
+    #[arg(long, value_name = "NAME")]
+    pub id_column: Option<String>,
+
+    /// The same of the account [default: account, provider or system]
+    #[arg(long, value_name = "NAME")]
+    pub account_column: Option<String>,
+
+    /// The same of the action [default: action or operation]
+    #[arg(long, value_name = "NAME")]
+    pub action_column: Option<String>,
+
+    /// The same of your own reference [default: ref, reference, ticket or `request_id`]
+    #[arg(long, value_name = "NAME")]
+    pub ref_column: Option<String>,
+
+    /// How rows stand in the input; .gz and .zst are read as they are [default: auto]
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub format: Option<InputFormat>,
+
+    /// What stands between two cells of csv; tab for a tab [default: what the header shows]
+    #[arg(long, value_name = "C")]
+    pub delimiter: Option<Delimiter>,
+}
+
+/// What must not be touched.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Protection")]
+pub struct ProtectionArgs {
+    /// Ids that must never be touched, in any format that INPUT has
+    #[arg(long, value_name = "FILE")]
+    pub protect: Option<PathBuf>,
+
+    /// Skip rows that an earlier ledger shows as good (may be repeated)
+    #[arg(long, value_name = "LEDGER")]
+    pub done_in: Vec<PathBuf>,
+
+    /// Let users of this role be deleted too, such as agent or admin (may be repeated)
+    #[arg(long, value_name = "ROLE")]
+    pub include_role: Vec<String>,
+
+    /// Let ids through whose leading digits say that they are another org's (Zoho)
+    #[arg(long)]
+    pub force_foreign_ids: bool,
+}
+
+/// How fast, and when to give up.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Pace and safety")]
+pub struct PaceArgs {
+    /// Stop an account once this many of its rows failed or were refused [default: 50, or 5% after
+    /// 1,000 rows]
+    #[arg(long, value_name = "N|P%")]
+    pub max_failures: Option<FailureLimit>,
+
+    /// Tries for one request [default: 6]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=ATTEMPTS_MAX))]
+    pub attempts: Option<u32>,
+
+    /// Requests under way for one account, 1 to 1000 [default: the configuration's, then the
+    /// provider's]
+    #[arg(long, value_name = "N", value_parser = parse_concurrency)]
+    pub concurrency: Option<NonZeroU32>,
+
+    /// With more rows than this to delete, exit 2 and send nothing
+    #[arg(long, value_name = "N")]
+    pub max_delete: Option<u64>,
+}
+
+/// The question before anything is sent.
+#[derive(Debug, Clone, Copy, Default, Args)]
+#[command(next_help_heading = "Consent (one is needed without a terminal)")]
+pub struct ConsentArgs {
+    /// Ask nothing
+    #[arg(long, conflicts_with = "confirm")]
+    pub yes: bool,
+
+    /// Ask nothing, and go only if exactly N rows would be sent
+    #[arg(long, value_name = "N")]
+    pub confirm: Option<u64>,
+}
+
+/// Progress.
+#[derive(Debug, Clone, Copy, Default, Args)]
+#[command(next_help_heading = "Output")]
+pub struct ProgressArgs {
+    /// Progress on standard error: bars on a terminal, else a plain line now and then
+    #[arg(long, value_enum, value_name = "HOW", default_value_t)]
+    pub progress: Progress,
+}
+
+/// `--progress`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Progress {
+    /// Bars on a terminal, else plain lines.
+    #[default]
+    Auto,
+    /// Bars.
+    Bar,
+    /// A plain line now and then.
+    Plain,
+    /// One JSON object a line.
+    Json,
+    /// Nothing.
+    None,
+}
+
+impl From<Progress> for Mode {
+    fn from(progress: Progress) -> Self {
+        match progress {
+            Progress::Auto => Self::Auto,
+            Progress::Bar => Self::Bar,
+            Progress::Plain => Self::Plain,
+            Progress::Json => Self::Json,
+            Progress::None => Self::None,
+        }
+    }
+}
+
+/// Diagnostics, which every command has.
+#[derive(Debug, Clone, Copy, Default, Args)]
+#[command(next_help_heading = "Diagnostics (on standard error)")]
+pub struct DiagnosticsArgs {
+    /// How diagnostics are written
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        value_name = "FORMAT",
+        default_value_t
+    )]
+    pub log_format: LogFormat,
+
+    /// Say more; -vv and -vvv say more still
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+
+    /// Say errors only
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+}
+
+/// `--log-format`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// A line for people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Every option that a ledger's header keeps, by reference: what [`run_options`](Self::run_options)
+/// writes and [`contradiction`](Self::contradiction) compares.
+#[derive(Debug, Clone, Copy)]
+pub struct Selection<'a> {
+    /// How rows are read.
+    pub mapping: &'a MappingArgs,
+    /// What must not be touched.
+    pub protection: &'a ProtectionArgs,
+}
+
+/// An option of `resume` or `retry` that says otherwise than the ledger it goes on with.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error(
+    "`{option}` says `{typed}`, but the ledger's run was started with {started}; leave the option \
+     off, or start a new run"
+)]
+pub struct Contradiction {
+    /// The option.
+    pub option: &'static str,
+    /// What was typed.
+    pub typed: String,
+    /// What the ledger's header says.
+    pub started: Started,
+}
+
+/// What a run was started with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Started(Option<String>);
+
+impl fmt::Display for Started {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Some(text) => write!(f, "`{text}`"),
+            None => f.write_str("none"),
+        }
+    }
+}
+
+impl Selection<'_> {
+    /// What a new ledger's header keeps. `config`: the configuration file in use; `None`: the
+    /// environment. `folder`: what relative paths count from.
+    pub fn run_options(self, pace: &PaceArgs, config: Option<&Path>, folder: &Path) -> RunOptions {
+        let absolute = |path: &Path| folder.join(path).display().to_string();
+        RunOptions {
+            config: config.map(absolute),
+            account: self.mapping.account.clone(),
+            action: self.mapping.action,
+            id_column: self.mapping.id_column.clone(),
+            account_column: self.mapping.account_column.clone(),
+            action_column: self.mapping.action_column.clone(),
+            ref_column: self.mapping.ref_column.clone(),
+            protect: self.protection.protect.as_deref().map(absolute),
+            done_in: self
+                .protection
+                .done_in
+                .iter()
+                .map(|path| absolute(path))
+                .collect(),
+            include_roles: self.protection.include_role.clone(),
+            force_foreign_ids: self.protection.force_foreign_ids,
+            max_failures: pace.max_failures.map(|limit| limit.to_string()),
+            attempts: pace.attempts,
+            concurrency: pace.concurrency.map(NonZeroU32::get),
+        }
+    }
+
+    /// The first option that would read the input otherwise than the run of `header` did; `None`:
+    /// all that were typed agree with it.
+    pub fn contradiction(self, header: &RunHeader) -> Option<Contradiction> {
+        let (mapping, options) = (self.mapping, &header.options);
+        let action = |action: Option<Action>| action.map(|action| action.name().to_owned());
+        let delimiter = mapping
+            .delimiter
+            .map(|typed| char::from(typed.byte()).to_string());
+        let format = mapping
+            .format
+            .and_then(InputFormat::name)
+            .map(str::to_owned);
+        [
+            (
+                "--account",
+                mapping.account.clone(),
+                options.account.clone(),
+            ),
+            ("--action", action(mapping.action), action(options.action)),
+            (
+                "--id-column",
+                mapping.id_column.clone(),
+                options.id_column.clone(),
+            ),
+            (
+                "--account-column",
+                mapping.account_column.clone(),
+                options.account_column.clone(),
+            ),
+            (
+                "--action-column",
+                mapping.action_column.clone(),
+                options.action_column.clone(),
+            ),
+            (
+                "--ref-column",
+                mapping.ref_column.clone(),
+                options.ref_column.clone(),
+            ),
+            ("--format", format, Some(header.input.format.clone())),
+            (
+                "--delimiter",
+                delimiter,
+                header.input.delimiter.map(|started| started.to_string()),
+            ),
+        ]
+        .into_iter()
+        .find_map(|(option, typed, started)| {
+            let typed = typed?;
+            (started.as_ref() != Some(&typed)).then_some(Contradiction {
+                option,
+                typed,
+                started: Started(started),
+            })
+        })
+    }
+}
+
+impl MappingArgs {
+    /// How the input is read.
+    pub(in crate::cli) fn read_options(&self) -> ReadOptions {
+        ReadOptions {
+            format: self
+                .format
+                .and_then(InputFormat::name)
+                .and_then(|name| name.parse().ok()),
+            delimiter: self.delimiter.map(|delimiter| char::from(delimiter.byte())),
+            columns: Columns {
+                id: self.id_column.clone(),
+                account: self.account_column.clone(),
+                action: self.action_column.clone(),
+                reference: self.ref_column.clone(),
+            },
+        }
+    }
+}
+
+impl ConsentArgs {
+    /// What the question goes by.
+    pub fn consent(self, pace: &PaceArgs) -> Consent {
+        Consent {
+            yes: self.yes,
+            confirm: self.confirm,
+            max_delete: pace.max_delete,
+        }
+    }
+}
+
+fn parse_action(text: &str) -> Result<Action, String> {
+    text.parse().map_err(|()| {
+        format!(
+            "the actions are {}",
+            Action::ALL.map(Action::name).join(", ")
+        )
+    })
+}
+
+fn parse_concurrency(text: &str) -> Result<NonZeroU32, String> {
+    text.parse::<NonZeroU32>()
+        .ok()
+        .filter(|number| number.get() <= Limits::CONCURRENCY_MAX)
+        .ok_or_else(|| format!("write a number from 1 to {}", Limits::CONCURRENCY_MAX))
+}

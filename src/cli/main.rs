@@ -1,0 +1,61 @@
+//! From the command line to an exit code.
+
+use std::ffi::OsString;
+use std::io;
+
+use clap::Parser;
+
+use super::args::{Cli, Command};
+use super::commands;
+use super::exit::ExitCode;
+use super::failure::Failure;
+use super::logging;
+use super::runtime::block_on;
+
+/// Runs the program: parses the command line, does what it says, prints a failure if there is one.
+pub fn main() -> std::process::ExitCode {
+    run(std::env::args_os()).into()
+}
+
+fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => return told_by_clap(&error),
+    };
+    logging::start(cli.diagnostics);
+    match dispatch(cli.command) {
+        Ok(code) => code,
+        Err(failure) => {
+            // If standard error is gone, the code alone has to tell.
+            let _ = failure.print(&mut io::stderr().lock());
+            failure.code()
+        }
+    }
+}
+
+/// Does what the command says.
+fn dispatch(command: Command) -> Result<ExitCode, Failure> {
+    match command {
+        Command::Plan(args) => commands::plan::execute(&args),
+        Command::Run(args) => block_on(commands::run::execute(&args)),
+        Command::Resume(args) => block_on(commands::resume::resume(&args)),
+        Command::Retry(args) => block_on(commands::resume::retry(&args)),
+        Command::Status(args) => commands::status::execute(&args),
+        Command::Check(args) => block_on(commands::check::execute(&args)),
+        Command::Sandbox(args) => block_on(commands::sandbox::execute(args)),
+        Command::Demo => block_on(commands::demo::execute()),
+        Command::Completions(args) => commands::completions::execute(args),
+        Command::Man => commands::man::execute(),
+    }
+}
+
+/// Help and versions go to standard output and are a success; anything else was mistyped.
+fn told_by_clap(error: &clap::Error) -> ExitCode {
+    // Whoever reads the help may have had enough of it.
+    let _ = error.print();
+    if error.use_stderr() {
+        ExitCode::Refused
+    } else {
+        ExitCode::Success
+    }
+}

@@ -1,0 +1,23 @@
+//! The async runtime, built by hand so that only the commands that need one have it.
+
+use std::future::Future;
+
+use super::exit::ExitCode;
+use super::failure::Failure;
+
+/// Runs `future` to its end on a runtime of its own, which ends with it.
+///
+/// # Errors
+///
+/// The system gives no threads, or `future` fails.
+pub fn block_on<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_name("userpurge")
+        .build()
+        .map_err(|error| {
+            let message = format!("cannot start the threads that send requests: {error}");
+            Failure::message(ExitCode::Refused, message, None)
+        })?
+        .block_on(future)
+}

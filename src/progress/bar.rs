@@ -1,0 +1,266 @@
+//! A bar for each account, at most 80 columns wide, redrawn at most ten times a second.
+//!
+//! Bars are drawn without colours, so `NO_COLOR` has nothing to turn off.
+
+use std::time::Duration;
+
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::state::{AccountState, State};
+use super::text::{doing, fit, number};
+use crate::domain::Time;
+
+/// The widest line, in columns; narrower terminals cut further.
+const COLUMNS_MAX: usize = 80;
+
+/// The widest name; longer ones are cut.
+const NAME_COLUMNS_MAX: usize = 16;
+
+/// The bar itself.
+const BAR_COLUMNS: usize = 12;
+
+/// How often bars may be drawn, a second.
+const DRAWS_PER_SECOND: u8 = 10;
+
+/// The least time between two redraws.
+const EVERY: Duration = Duration::from_millis(1000 / DRAWS_PER_SECOND as u64);
+
+/// Draws bars.
+pub(super) struct Bars {
+    pub(super) screen: MultiProgress,
+    bars: Vec<ProgressBar>,
+    drawn: Option<Time>,
+    /// Columns left for the text behind a bar.
+    text_columns: usize,
+}
+
+impl Bars {
+    /// Bars on standard error.
+    pub(super) fn on_stderr(state: &State) -> Self {
+        Self::new(state, ProgressDrawTarget::stderr_with_hz(DRAWS_PER_SECOND))
+    }
+
+    fn new(state: &State, target: ProgressDrawTarget) -> Self {
+        let screen = MultiProgress::with_draw_target(target);
+        let names: Vec<_> = state
+            .accounts
+            .iter()
+            .map(|account| fit(account.plan.name.as_str(), NAME_COLUMNS_MAX))
+            .collect();
+        let name_columns = names.iter().map(|name| name.chars().count()).max();
+        let name_columns = name_columns.unwrap_or(0);
+        let bars = names
+            .into_iter()
+            .zip(&state.accounts)
+            .map(|(name, account)| {
+                let bar = ProgressBar::new(account.rows()).with_style(style());
+                bar.set_prefix(format!("{name:name_columns$}"));
+                screen.add(bar)
+            })
+            .collect();
+        Self {
+            screen,
+            bars,
+            drawn: None,
+            text_columns: COLUMNS_MAX.saturating_sub(name_columns + BAR_COLUMNS + 4),
+        }
+    }
+
+    pub(super) fn tick(&mut self, state: &State, now: Time) {
+        if self
+            .drawn
+            .is_some_and(|drawn| now.saturating_since(drawn) < EVERY)
+        {
+            return;
+        }
+        self.drawn = Some(now);
+        for (account, bar) in state.accounts.iter().zip(&self.bars) {
+            let text = text(account, now, self.text_columns);
+            // Setting what has not changed would draw all the same.
+            if bar.length() != Some(account.rows()) {
+                bar.set_length(account.rows());
+            }
+            if bar.position() != account.done() {
+                bar.set_position(account.done());
+            }
+            if bar.message() != text {
+                bar.set_message(text);
+            }
+        }
+    }
+
+    /// Draws the end, and leaves it standing.
+    pub(super) fn finish(&mut self, state: &State, now: Time) {
+        for (account, bar) in state.accounts.iter().zip(&self.bars) {
+            bar.set_length(account.rows());
+            bar.set_position(account.done());
+            bar.abandon_with_message(text(account, now, self.text_columns));
+        }
+    }
+}
+
+/// Falls back to indicatif's own style if the template should not be read.
+fn style() -> ProgressStyle {
+    let template = format!("{{prefix}} [{{bar:{BAR_COLUMNS}}}] {{msg}}");
+    ProgressStyle::with_template(&template)
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .progress_chars("=> ")
+}
+
+/// What stands behind a bar.
+fn text(account: &AccountState, now: Time, columns: usize) -> String {
+    let mut text = format!("{}/{}", number(account.done()), number(account.rows()));
+    if account.bad() > 0 {
+        text.push_str(&format!(", {} bad", number(account.bad())));
+    }
+    let doing = doing(account, now);
+    if !doing.is_empty() {
+        text.push_str(", ");
+        text.push_str(&doing);
+    }
+    fit(&text, columns)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::{Arc, Mutex};
+
+    use indicatif::{ProgressDrawTarget, TermLike};
+
+    use super::super::state::tests::{at, outcome, pause, plan, stop};
+    use super::{Bars, COLUMNS_MAX, State};
+    use crate::domain::Outcome;
+
+    /// A terminal of 80 columns, as far as bars need one.
+    #[derive(Debug, Clone, Default)]
+    struct Screen(Arc<Mutex<Drawn>>);
+
+    #[derive(Debug, Default)]
+    struct Drawn {
+        lines: Vec<String>,
+        row: usize,
+        flushes: usize,
+    }
+
+    impl Screen {
+        fn text(&self) -> String {
+            let drawn = self.0.lock().unwrap();
+            let lines: Vec<_> = drawn.lines.iter().map(|line| line.trim_end()).collect();
+            for line in &lines {
+                assert!(line.chars().count() <= COLUMNS_MAX, "{line}");
+            }
+            lines.join("\n").trim_end().to_owned()
+        }
+
+        fn change(&self, change: impl FnOnce(&mut Drawn)) -> io::Result<()> {
+            let mut drawn = self.0.lock().unwrap();
+            change(&mut drawn);
+            let rows = drawn.row + 1;
+            if drawn.lines.len() < rows {
+                drawn.lines.resize(rows, String::new());
+            }
+            Ok(())
+        }
+    }
+
+    impl TermLike for Screen {
+        fn width(&self) -> u16 {
+            80
+        }
+
+        fn move_cursor_up(&self, n: usize) -> io::Result<()> {
+            self.change(|drawn| drawn.row = drawn.row.saturating_sub(n))
+        }
+
+        fn move_cursor_down(&self, n: usize) -> io::Result<()> {
+            self.change(|drawn| drawn.row += n)
+        }
+
+        fn move_cursor_right(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn move_cursor_left(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn write_line(&self, text: &str) -> io::Result<()> {
+            self.write_str(text)?;
+            self.change(|drawn| drawn.row += 1)
+        }
+
+        fn write_str(&self, text: &str) -> io::Result<()> {
+            self.change(|_| {})?;
+            self.change(|drawn| {
+                let row = drawn.row;
+                drawn.lines[row].push_str(text);
+            })
+        }
+
+        fn clear_line(&self) -> io::Result<()> {
+            self.change(|_| {})?;
+            self.change(|drawn| {
+                let row = drawn.row;
+                drawn.lines[row].clear();
+            })
+        }
+
+        fn flush(&self) -> io::Result<()> {
+            self.change(|drawn| drawn.flushes += 1)
+        }
+    }
+
+    fn bars(state: &State) -> (Bars, Screen) {
+        let screen = Screen::default();
+        let target = ProgressDrawTarget::term_like(Box::new(screen.clone()));
+        (Bars::new(state, target), screen)
+    }
+
+    #[test]
+    fn each_account_has_one_calm_line_of_at_most_80_columns() {
+        let mut state = State::new(vec![
+            plan("acme", 10_000, 8640),
+            plan("crm", 300, 300),
+            plan("an-account-with-a-very-long-name", 5, 1),
+        ]);
+        let (mut bars, screen) = bars(&state);
+        state.tick(at(0));
+        for row in 0..4812 {
+            let end = if row % 1000 == 0 {
+                Outcome::Failed
+            } else {
+                Outcome::Deleted
+            };
+            state.see(&outcome("acme", row, end));
+        }
+        state.see(&pause("crm", None, 97));
+        state.see(&stop("an-account-with-a-very-long-name"));
+        state.tick(at(4));
+        bars.tick(&state, at(4));
+        insta::assert_snapshot!(screen.text(), @"");
+
+        state.tick(at(97));
+        bars.finish(&state, at(97));
+        insta::assert_snapshot!(screen.text(), @"");
+    }
+
+    #[test]
+    fn bars_are_redrawn_at_most_ten_times_a_second_and_only_if_something_changed() {
+        let mut state = State::new(vec![plan("acme", 100_000, 8640)]);
+        let (mut bars, screen) = bars(&state);
+        let flushes = || screen.0.lock().unwrap().flushes;
+        bars.tick(&state, at(0));
+        let before = flushes();
+        for row in 0..1000 {
+            state.see(&outcome("acme", row, Outcome::Deleted));
+            bars.tick(&state, at(0));
+        }
+        assert_eq!(flushes(), before);
+        bars.tick(&state, at(1));
+        let after = flushes();
+        assert!(after > before);
+        bars.tick(&state, at(2));
+        assert_eq!(flushes(), after);
+    }
+}

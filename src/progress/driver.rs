@@ -1,0 +1,202 @@
+//! The one thing the rest of the program sees: entries in, progress out.
+
+use std::fmt;
+use std::io::{self, Write};
+
+use indicatif::MultiProgress;
+
+use super::bar::Bars;
+use super::json::Json;
+use super::mode::Mode;
+use super::plain::Plain;
+use super::state::{AccountPlan, State};
+use crate::domain::{Entry, Time};
+
+/// Shows how a run is getting on. Call [`see`](Self::see) for every entry the pipeline makes,
+/// [`tick`](Self::tick) a few times a second, and [`finish`](Self::finish) at the end.
+pub struct Progress {
+    state: State,
+    renderer: Renderer,
+}
+
+/// How it is shown.
+enum Renderer {
+    Bar(Bars),
+    Plain(Plain),
+    Json(Json),
+    None,
+}
+
+impl Progress {
+    /// Progress on standard error. `terminal`: whether that is one, for [`Mode::Auto`].
+    pub fn start(mode: Mode, terminal: bool, accounts: Vec<AccountPlan>) -> Self {
+        Self::start_on(mode.resolve(terminal), accounts, Box::new(io::stderr()))
+    }
+
+    /// The same with lines written to `writer`; bars go to standard error all the same.
+    fn start_on(mode: Mode, accounts: Vec<AccountPlan>, writer: Box<dyn Write + Send>) -> Self {
+        let state = State::new(accounts);
+        let accounts = state.accounts.len();
+        let renderer = match mode {
+            Mode::Bar => Renderer::Bar(Bars::on_stderr(&state)),
+            Mode::Auto | Mode::Plain => Renderer::Plain(Plain::new(writer, accounts)),
+            Mode::Json => Renderer::Json(Json::new(writer, accounts)),
+            Mode::None => Renderer::None,
+        };
+        Self { state, renderer }
+    }
+
+    /// Counts what `entry` says. Cheap: nothing is drawn.
+    pub fn see(&mut self, entry: &Entry) {
+        self.state.see(entry);
+    }
+
+    /// Shows where the run stands at `now`, if it is time to.
+    pub fn tick(&mut self, now: Time) {
+        self.state.tick(now);
+        match &mut self.renderer {
+            Renderer::Bar(bars) => bars.tick(&self.state, now),
+            Renderer::Plain(plain) => plain.tick(&self.state, now),
+            Renderer::Json(json) => json.tick(&self.state, now),
+            Renderer::None => {}
+        }
+    }
+
+    /// Shows where the run ended.
+    pub fn finish(&mut self, now: Time) {
+        self.state.tick(now);
+        match &mut self.renderer {
+            Renderer::Bar(bars) => bars.finish(&self.state, now),
+            Renderer::Plain(plain) => plain.finish(&self.state, now),
+            Renderer::Json(json) => json.finish(&self.state, now),
+            Renderer::None => {}
+        }
+    }
+
+    /// The bars, which other lines on standard error have to keep clear of; `None`: there are none.
+    pub fn bars(&self) -> Option<MultiProgress> {
+        match &self.renderer {
+            Renderer::Bar(bars) => Some(bars.screen.clone()),
+            Renderer::Plain(_) | Renderer::Json(_) | Renderer::None => None,
+        }
+    }
+}
+
+impl fmt::Debug for Progress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Progress")
+            .field("state", &self.state)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, Write};
+    use std::sync::{Arc, Mutex};
+
+    use rstest::rstest;
+
+    use super::super::state::tests::{at, outcome, pause, plan, stop};
+    use super::{Mode, Progress};
+    use crate::domain::Outcome;
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// What a run of four minutes shows: rows at a steady pace, a pause, a lane that stops.
+    fn shown(mode: Mode) -> String {
+        let lines = Lines::default();
+        let accounts = vec![plan("acme", 1200, 240), plan("crm", 40, 20)];
+        let mut progress = Progress::start_on(mode, accounts, Box::new(lines.clone()));
+        progress.tick(at(0));
+        for second in 1..=40 {
+            for row in 0..5 {
+                let end = if row == 0 && second % 20 == 0 {
+                    Outcome::Refused
+                } else {
+                    Outcome::Deleted
+                };
+                progress.see(&outcome("acme", row, end));
+            }
+            if second == 12 {
+                progress.see(&pause("crm", None, 30));
+            }
+            if second == 35 {
+                progress.see(&outcome("crm", 1, Outcome::NotFound));
+                progress.see(&stop("crm"));
+            }
+            progress.tick(at(second));
+        }
+        progress.finish(at(41));
+        let bytes = lines.0.lock().unwrap().clone();
+        String::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn plain_lines_come_when_something_changed_and_at_most_every_ten_seconds() {
+        insta::assert_snapshot!(shown(Mode::Plain), @r"
+        acme: 5 of 1,200 rows, 0 bad, 3m 59s left
+        acme: 55 of 1,200 rows, 0 bad, 300/min, 3m 49s left
+        crm: 0 of 40 rows, 0 bad, paused for 18s (429 with Retry-After: 93)
+        acme: 105 of 1,200 rows, 1 bad, 300/min, 3m 39s left
+        crm: 0 of 40 rows, 0 bad, 0/min, 20s left
+        acme: 155 of 1,200 rows, 1 bad, 300/min, 3m 29s left
+        crm: 1 of 40 rows, 1 bad, stopped: too many rows failed or were refused
+        acme: 200 of 1,200 rows, 2 bad, 293/min, 3m 25s left
+        crm: 1 of 40 rows, 1 bad, stopped: too many rows failed or were refused
+        ");
+    }
+
+    #[test]
+    fn json_lines_come_at_most_every_second_and_each_is_an_object() {
+        let shown = shown(Mode::Json);
+        for line in shown.lines() {
+            let value: serde_json::Value = serde_json::from_str(line).unwrap();
+            assert_eq!(value["kind"], "progress");
+        }
+        let crm: Vec<_> = shown
+            .lines()
+            .filter(|line| line.contains("\"crm\""))
+            .collect();
+        insta::assert_snapshot!(crm.join("\n"), @r#"
+        {"kind":"progress","at":"2026-11-22T09:43:20.000Z","account":"crm","state":"running","rows":40,"done":0,"good":0,"bad":0,"requests":0,"throttled":0,"seconds_left":20}
+        {"kind":"progress","at":"2026-11-22T09:43:32.000Z","account":"crm","state":"paused","rows":40,"done":0,"good":0,"bad":0,"requests":0,"throttled":0,"rows_per_minute":0.0,"seconds_left":20,"paused_until":"2026-11-22T09:43:50.000Z","pause_reason":"429 with Retry-After: 93"}
+        {"kind":"progress","at":"2026-11-22T09:43:50.000Z","account":"crm","state":"running","rows":40,"done":0,"good":0,"bad":0,"requests":0,"throttled":0,"rows_per_minute":0.0,"seconds_left":20}
+        {"kind":"progress","at":"2026-11-22T09:43:55.000Z","account":"crm","state":"stopped","rows":40,"done":1,"good":0,"bad":1,"requests":0,"throttled":0,"rows_per_minute":1.7,"stop_reason":"failure_limit"}
+        {"kind":"progress","at":"2026-11-22T09:44:01.000Z","account":"crm","state":"stopped","rows":40,"done":1,"good":0,"bad":1,"requests":0,"throttled":0,"rows_per_minute":1.5,"stop_reason":"failure_limit"}
+        "#);
+        assert_eq!(shown.lines().count() - crm.len(), 42);
+    }
+
+    #[test]
+    fn none_shows_nothing() {
+        assert_eq!(shown(Mode::None), "");
+    }
+
+    #[rstest]
+    #[case(Mode::Auto, true, Mode::Bar)]
+    #[case(Mode::Auto, false, Mode::Plain)]
+    #[case(Mode::Plain, true, Mode::Plain)]
+    #[case(Mode::Bar, false, Mode::Bar)]
+    #[case(Mode::Json, true, Mode::Json)]
+    #[case(Mode::None, true, Mode::None)]
+    fn auto_means_bars_on_a_terminal(
+        #[case] mode: Mode,
+        #[case] terminal: bool,
+        #[case] expected: Mode,
+    ) {
+        assert_eq!(mode.resolve(terminal), expected);
+    }
+}

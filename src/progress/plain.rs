@@ -1,0 +1,75 @@
+//! A plain line for an account when something changed, now and then, and one at the end.
+
+use std::io::Write;
+use std::time::Duration;
+
+use super::state::{AccountState, State};
+use super::text::{doing, number};
+use crate::domain::Time;
+
+/// The least time between two lines of one account.
+const EVERY: Duration = Duration::from_secs(10);
+
+/// Writes plain lines.
+pub(super) struct Plain {
+    writer: Box<dyn Write + Send>,
+    /// For each account, when its last line was written, and what it said.
+    last: Vec<Option<(Time, Said)>>,
+}
+
+/// What makes a new line worth writing.
+type Said = (u64, u64, Option<Time>, bool);
+
+impl Plain {
+    pub(super) fn new(writer: Box<dyn Write + Send>, accounts: usize) -> Self {
+        Self {
+            writer,
+            last: vec![None; accounts],
+        }
+    }
+
+    pub(super) fn tick(&mut self, state: &State, now: Time) {
+        for (account, last) in state.accounts.iter().zip(&mut self.last) {
+            let says = said(account, now);
+            let due = match last {
+                // At the start there is nothing to tell.
+                None => account.done() > 0 || says.2.is_some() || says.3,
+                Some((at, said)) => *said != says && now.saturating_since(*at) >= EVERY,
+            };
+            if due {
+                *last = Some((now, says));
+                line(&mut *self.writer, account, now);
+            }
+        }
+    }
+
+    pub(super) fn finish(&mut self, state: &State, now: Time) {
+        for account in &state.accounts {
+            line(&mut *self.writer, account, now);
+        }
+    }
+}
+
+fn said(account: &AccountState, now: Time) -> Said {
+    let until = account.paused(now).map(|pause| pause.until);
+    (
+        account.done(),
+        account.bad(),
+        until,
+        account.stopped.is_some(),
+    )
+}
+
+/// A line that cannot be written is lost, and the run goes on.
+fn line(writer: &mut dyn Write, account: &AccountState, now: Time) {
+    let doing = doing(account, now);
+    let separator = if doing.is_empty() { "" } else { ", " };
+    let _ = writeln!(
+        writer,
+        "{}: {} of {} rows, {} bad{separator}{doing}",
+        account.plan.name,
+        number(account.done()),
+        number(account.rows()),
+        number(account.bad()),
+    );
+}
