@@ -21,7 +21,7 @@ use super::environment::Lookup;
 pub(super) const SECRET_BYTES_MAX: usize = 64 * 1024;
 
 /// How long a secret's command may run: long enough for a person to unlock a password manager.
-pub(super) const COMMAND_TIME_MAX: Duration = Duration::from_secs(60);
+pub(super) const COMMAND_TIME_MAX: Duration = Duration::from_mins(1);
 
 /// How often a command that has closed its output is asked whether it has ended.
 const EXIT_POLL: Duration = Duration::from_millis(10);
