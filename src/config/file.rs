@@ -608,6 +608,32 @@ mod tests {
         assert_eq!(outline.accounts.len(), 1);
     }
 
+    proptest::proptest! {
+        /// Whatever slip of the pen, the secret stays out of every way to print the error.
+        #[test]
+        fn no_slip_of_the_pen_shows_a_secret(
+            account in 0..3_usize,
+            at in proptest::prelude::any::<proptest::sample::Index>(),
+            removed in 0..3_usize,
+            put in proptest::sample::select(vec!["", "\"", "'", "[", "]", "{", "}", "=", "\n", "#", ".", "\\", "é"]),
+        ) {
+            let mut text = [ZENDESK, CHAT, CRM][account].to_owned();
+            let at = at.index(text.len());
+            let end = (at + removed).min(text.len());
+            text.replace_range(at..end, put);
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("userpurge.toml");
+            std::fs::File::create(&path).unwrap().write_all(text.as_bytes()).unwrap();
+            if let Err(error) = load(&Source::File(path), &lookup) {
+                let debug = format!("{error:?}");
+                let report = miette::Report::new(error);
+                let shown = format!("{debug} {report} {report:?}");
+                // Part of it, since the slip may have cut it.
+                proptest::prop_assert!(!shown.contains("unter2"), "{}", shown);
+            }
+        }
+    }
+
     #[test]
     fn the_text_of_an_error_shows_its_place_alone() {
         assert_eq!(blanked("ab = 1\ncd = 2\n", &(7..9)), "      \ncd    \n");

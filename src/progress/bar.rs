@@ -264,7 +264,7 @@ mod tests {
         bars.tick(&state, at(4));
         insta::assert_snapshot!(screen.text(), @r"
         acme             [=====>      ] 4,812/10,000, 5 bad, 72,180/min, 1h 14m left
-        crm              [            ] 0/300, paused for 1m 33s (429 with Retry-After:…
+        crm              [            ] 0/300, paused 1m 33s: 429 with Retry-After: 93
         an-account-with… [            ] 0/5, stopped: too many rows failed or were refu…
         ");
 

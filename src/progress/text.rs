@@ -33,7 +33,7 @@ pub(super) fn duration(duration: Duration) -> String {
     }
 }
 
-/// What an account is doing: `62/min, 1h 12m left`, `paused for 1m 33s (429 …)`, `stopped: …`.
+/// What an account is doing: `62/min, 1h 12m left`, `paused 1m 33s: 429 …`, `stopped: …`.
 /// Empty: all rows ended.
 pub(super) fn doing(account: &AccountState, now: Time) -> String {
     if let Some(stop) = account.stopped {
@@ -41,7 +41,7 @@ pub(super) fn doing(account: &AccountState, now: Time) -> String {
     }
     if let Some(pause) = account.paused(now) {
         let wait = duration(pause.until.saturating_since(now));
-        return format!("paused for {wait} ({})", plain(&pause.reason));
+        return format!("paused {wait}: {}", plain(&pause.reason));
     }
     let pace = account
         .per_minute(now)
