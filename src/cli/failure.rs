@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use miette::{Diagnostic, Report};
 
 use super::exit::ExitCode;
+use crate::config::ConfigError;
 
 /// How many causes are printed; a chain that is longer goes round in circles.
 const CAUSES_MAX: usize = 16;
@@ -89,6 +90,13 @@ impl Failure {
     }
 }
 
+/// Without settings nothing is sent.
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        Self::new(ExitCode::Refused, error)
+    }
+}
+
 /// Standard output or a terminal failed.
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
@@ -104,11 +112,13 @@ fn one_line(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use std::io;
+    use std::path::Path;
 
     use miette::Diagnostic;
     use thiserror::Error;
 
     use super::{ExitCode, Failure};
+    use crate::config::Source;
 
     #[derive(Debug, Error, Diagnostic)]
     #[error("cannot read `run.ledger.jsonl`\nat byte 1842")]
@@ -148,6 +158,18 @@ mod tests {
             printed(&message),
             "error: no such thing\nhelp: look again\n"
         );
+    }
+
+    #[test]
+    fn a_mistake_in_the_configuration_is_two_plain_lines() {
+        let folder = Path::new("/no-such-folder");
+        let error = Source::locate(None, folder, &|_: &str| None).unwrap_err();
+        let failure = Failure::from(error);
+        assert_eq!(failure.code(), ExitCode::Refused);
+        insta::assert_snapshot!(printed(&failure), @r"
+        error: there is no configuration: no `userpurge.toml` in `/no-such-folder`, and no environment variable that makes an account
+        help: write a `userpurge.toml`, name one with `--config PATH`, or set e.g. `ZENDESK_SUBDOMAIN`, `ZENDESK_EMAIL` and `ZENDESK_API_TOKEN`
+        ");
     }
 
     #[test]

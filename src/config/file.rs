@@ -326,8 +326,11 @@ fn told(message: &str) -> Problem {
                 hint: did_you_mean(written, &known),
             }
         }
+        // Serde names Rust's types.
         _ => Problem::Type {
-            told: message.to_owned(),
+            told: message
+                .replace("expected i64", "expected a whole number")
+                .replace("expected f64", "expected a number"),
         },
     }
 }
@@ -533,7 +536,7 @@ mod tests {
         `accounts.acme.limits.concurrency` in `userpurge.toml`, line 6, cannot be used: 0 is out of range; write a number from 1 to 1000
         `accounts.acme.limits.concurrency` in `userpurge.toml`, line 6, cannot be used: 1001 is out of range; write a number from 1 to 1000
         `accounts.acme.limits.concurrency` in `userpurge.toml`, line 6, cannot be used: -1 is out of range; write a number from 1 to 1000
-        `accounts.acme.limits.concurrency` in `userpurge.toml`, line 6, cannot be used: invalid type: floating point `2.5`, expected i64
+        `accounts.acme.limits.concurrency` in `userpurge.toml`, line 6, cannot be used: invalid type: floating point `2.5`, expected a whole number
         `accounts.acme.limits.share` in `userpurge.toml`, line 6, cannot be used: 0 is out of range; write a number above 0, at most 1, e.g. 0.8
         `accounts.acme.limits.share` in `userpurge.toml`, line 6, cannot be used: 1.5 is out of range; write a number above 0, at most 1, e.g. 0.8
         `accounts.acme.limits.share` in `userpurge.toml`, line 6, cannot be used: NaN is out of range; write a number above 0, at most 1, e.g. 0.8
