@@ -2,7 +2,6 @@
 
 use std::error::Error;
 use std::io::{self, Write};
-
 use std::path::Path;
 
 use miette::{Diagnostic, Report};
@@ -144,6 +143,7 @@ impl Failure {
     }
 }
 
+/// Without settings nothing is sent.
 /// Standard output or a terminal failed.
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
@@ -212,11 +212,13 @@ fn one_line(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use std::io;
+    use std::path::Path;
 
     use miette::Diagnostic;
     use thiserror::Error;
 
     use super::{ExitCode, Failure};
+    use crate::config::Source;
 
     #[derive(Debug, Error, Diagnostic)]
     #[error("cannot read `run.ledger.jsonl`\nat byte 1842")]
@@ -256,6 +258,18 @@ mod tests {
             printed(&message),
             "error: no such thing\nhelp: look again\n"
         );
+    }
+
+    #[test]
+    fn a_mistake_in_the_configuration_is_two_plain_lines() {
+        let folder = Path::new("/no-such-folder");
+        let error = Source::locate(None, folder, &|_: &str| None).unwrap_err();
+        let failure = Failure::from(error);
+        assert_eq!(failure.code(), ExitCode::Refused);
+        insta::assert_snapshot!(printed(&failure), @r"
+        error: there is no configuration: no `userpurge.toml` in `/no-such-folder`, and no environment variable that makes an account
+        help: write a `userpurge.toml`, name one with `--config PATH`, or set e.g. `ZENDESK_SUBDOMAIN`, `ZENDESK_EMAIL` and `ZENDESK_API_TOKEN`
+        ");
     }
 
     #[test]

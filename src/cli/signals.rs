@@ -140,9 +140,40 @@ impl Signals {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use rstest::rstest;
 
     use super::{ExitCode, Signal, Stop};
+
+    /// More than any machine takes to deliver a signal; nothing waits for it to pass.
+    #[cfg(unix)]
+    const DELIVERY_MAX: Duration = Duration::from_secs(30);
+
+    /// Sends a signal to this very process, which listens for it by then.
+    #[cfg(unix)]
+    fn send(name: &str) {
+        let line = format!("kill -{name} {}", std::process::id());
+        let status = std::process::Command::new("sh")
+            .args(["-c", &line])
+            .status();
+        assert!(status.unwrap().success());
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn real_signals_arrive_in_two_stages() {
+        let stop = Stop::listen().unwrap();
+        send("TERM");
+        let first = tokio::time::timeout(DELIVERY_MAX, stop.admitting().cancelled());
+        first.await.unwrap();
+        assert_eq!(stop.signal(), Some(Signal::Terminate));
+        assert!(!stop.now().is_cancelled());
+        send("INT");
+        let second = tokio::time::timeout(DELIVERY_MAX, stop.now().cancelled());
+        second.await.unwrap();
+        assert_eq!(stop.signal(), Some(Signal::Terminate));
+    }
 
     #[rstest]
     #[case(Signal::Interrupt, Signal::Interrupt, ExitCode::Interrupted)]

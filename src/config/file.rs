@@ -326,8 +326,11 @@ fn told(message: &str) -> Problem {
                 hint: did_you_mean(written, &known),
             }
         }
+        // Serde names Rust's types.
         _ => Problem::Type {
-            told: message.to_owned(),
+            told: message
+                .replace("expected i64", "expected a whole number")
+                .replace("expected f64", "expected a number"),
         },
     }
 }
@@ -533,7 +536,7 @@ mod tests {
         `accounts.acme.limits.concurrency` in `userpurge.toml`, line 6, cannot be used: 0 is out of range; write a number from 1 to 1000
         `accounts.acme.limits.concurrency` in `userpurge.toml`, line 6, cannot be used: 1001 is out of range; write a number from 1 to 1000
         `accounts.acme.limits.concurrency` in `userpurge.toml`, line 6, cannot be used: -1 is out of range; write a number from 1 to 1000
-        `accounts.acme.limits.concurrency` in `userpurge.toml`, line 6, cannot be used: invalid type: floating point `2.5`, expected i64
+        `accounts.acme.limits.concurrency` in `userpurge.toml`, line 6, cannot be used: invalid type: floating point `2.5`, expected a whole number
         `accounts.acme.limits.share` in `userpurge.toml`, line 6, cannot be used: 0 is out of range; write a number above 0, at most 1, e.g. 0.8
         `accounts.acme.limits.share` in `userpurge.toml`, line 6, cannot be used: 1.5 is out of range; write a number above 0, at most 1, e.g. 0.8
         `accounts.acme.limits.share` in `userpurge.toml`, line 6, cannot be used: NaN is out of range; write a number above 0, at most 1, e.g. 0.8
@@ -606,6 +609,32 @@ mod tests {
         file.write_all(text.as_bytes()).unwrap();
         let outline = load_outline(&Source::File(path), &lookup).unwrap();
         assert_eq!(outline.accounts.len(), 1);
+    }
+
+    proptest::proptest! {
+        /// Whatever slip of the pen, the secret stays out of every way to print the error.
+        #[test]
+        fn no_slip_of_the_pen_shows_a_secret(
+            account in 0..3_usize,
+            at in proptest::prelude::any::<proptest::sample::Index>(),
+            removed in 0..3_usize,
+            put in proptest::sample::select(vec!["", "\"", "'", "[", "]", "{", "}", "=", "\n", "#", ".", "\\", "é"]),
+        ) {
+            let mut text = [ZENDESK, CHAT, CRM][account].to_owned();
+            let at = at.index(text.len());
+            let end = (at + removed).min(text.len());
+            text.replace_range(at..end, put);
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("userpurge.toml");
+            std::fs::File::create(&path).unwrap().write_all(text.as_bytes()).unwrap();
+            if let Err(error) = load(&Source::File(path), &lookup) {
+                let debug = format!("{error:?}");
+                let report = miette::Report::new(error);
+                let shown = format!("{debug} {report} {report:?}");
+                // Part of it, since the slip may have cut it.
+                proptest::prop_assert!(!shown.contains("unter2"), "{}", shown);
+            }
+        }
     }
 
     #[test]

@@ -13,6 +13,7 @@
 //! provider, and does not judge whether credentials are right; `check` does.
 
 mod account;
+mod command;
 mod draft;
 mod environment;
 mod error;

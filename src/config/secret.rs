@@ -6,25 +6,21 @@ use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
-use std::sync::mpsc;
-use std::thread;
+use std::process::ExitStatus;
 use std::time::Duration;
 
 use secrecy::SecretString;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
 use thiserror::Error;
 
+use super::command::run;
 use super::environment::Lookup;
 
 /// The longest secret taken, in bytes; keys and tokens are below 5 kB.
 pub(super) const SECRET_BYTES_MAX: usize = 64 * 1024;
 
 /// How long a secret's command may run: long enough for a person to unlock a password manager.
-pub(super) const COMMAND_TIME_MAX: Duration = Duration::from_secs(60);
-
-/// How often a command that has closed its output is asked whether it has ended.
-const EXIT_POLL: Duration = Duration::from_millis(10);
+pub(super) const COMMAND_TIME_MAX: Duration = Duration::from_mins(1);
 
 /// The most words of a secret's command.
 const COMMAND_WORDS_MAX: usize = 256;
@@ -157,7 +153,7 @@ impl SecretSource {
                 }),
             },
             Self::File(path) => from_file(&reader.folder.join(path), from),
-            Self::Command(words) => from_command(words, reader.command_time, from),
+            Self::Command(words) => from_bytes(&run(words, reader.command_time)?, from),
         }
     }
 
@@ -228,7 +224,7 @@ fn from_file(path: &Path, from: String) -> Result<SecretString, SecretError> {
 }
 
 /// At most one byte more than [`SECRET_BYTES_MAX`], so that too long a secret shows.
-fn read_capped(source: impl Read) -> io::Result<Vec<u8>> {
+pub(super) fn read_capped(source: impl Read) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     source
         .take(SECRET_BYTES_MAX as u64 + 1)
@@ -259,95 +255,6 @@ fn is_world_readable(file: &File) -> bool {
 #[cfg(not(unix))]
 fn is_world_readable(_file: &File) -> bool {
     false
-}
-
-/// Runs `words` without a shell. Its standard error is the caller's, so that a password manager
-/// can speak to the person.
-fn from_command(
-    words: &[String],
-    limit: Duration,
-    from: String,
-) -> Result<SecretString, SecretError> {
-    let Some((program, arguments)) = words.split_first() else {
-        return Err(SecretError::Empty { from });
-    };
-    let mut child = Command::new(program)
-        .args(arguments)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()
-        .map_err(|source| SecretError::Start {
-            program: program.clone(),
-            source,
-        })?;
-    let ended = follow(&mut child, limit);
-    if !matches!(ended, Ok(Ended::Whole(..))) {
-        // It may have ended meanwhile, and then there is nothing to stop.
-        let _ = child.kill();
-        let _ = child.wait();
-    }
-    match ended {
-        Ok(Ended::Whole(bytes, status)) if status.success() => from_bytes(&bytes, from),
-        Ok(Ended::Whole(_, status)) => Err(SecretError::Failed {
-            program: program.clone(),
-            status,
-        }),
-        Ok(Ended::TooLong) => Err(SecretError::TooLong {
-            from,
-            bytes_max: SECRET_BYTES_MAX,
-        }),
-        Ok(Ended::TimedOut) => Err(SecretError::TimedOut {
-            program: program.clone(),
-            limit,
-        }),
-        Err(source) => Err(SecretError::Follow {
-            program: program.clone(),
-            source,
-        }),
-    }
-}
-
-/// How following a command ended.
-enum Ended {
-    /// It ended by itself, with this output.
-    Whole(Vec<u8>, ExitStatus),
-    /// It printed more than a secret can be.
-    TooLong,
-    /// It did not end in time.
-    TimedOut,
-}
-
-/// Reads the output of `child` and awaits its end, for `limit` each at most.
-fn follow(child: &mut Child, limit: Duration) -> io::Result<Ended> {
-    let Some(stdout) = child.stdout.take() else {
-        return Err(io::Error::other("its output is not connected"));
-    };
-    let output = match read_aside(stdout).recv_timeout(limit) {
-        Ok(output) => output?,
-        Err(_) => return Ok(Ended::TimedOut),
-    };
-    if output.len() > SECRET_BYTES_MAX {
-        return Ok(Ended::TooLong);
-    }
-    let polls = limit.as_millis() / EXIT_POLL.as_millis();
-    for _ in 0..=polls {
-        if let Some(status) = child.try_wait()? {
-            return Ok(Ended::Whole(output, status));
-        }
-        thread::sleep(EXIT_POLL);
-    }
-    Ok(Ended::TimedOut)
-}
-
-/// Reads on a thread of its own, since a pipe cannot be read with a time limit. A grandchild that
-/// keeps the pipe open keeps the thread too, until this program ends.
-fn read_aside(stdout: ChildStdout) -> mpsc::Receiver<io::Result<Vec<u8>>> {
-    let (sender, receiver) = mpsc::sync_channel(1);
-    thread::spawn(move || {
-        // Nobody listens any more after the time limit.
-        let _ = sender.send(read_capped(stdout));
-    });
-    receiver
 }
 
 /// A string, or a table of exactly one of `env`, `file`, `command`. By hand, because serde's

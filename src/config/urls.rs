@@ -62,11 +62,10 @@ const LABEL_CHARS_MAX: usize = 63;
 pub(super) fn base_url(text: &str) -> Result<Url, UrlProblem> {
     let mut url = Url::parse(text.trim()).map_err(|_| UrlProblem::Form)?;
     match (url.scheme(), url.host()) {
-        (_, None) => return Err(UrlProblem::Scheme),
         ("https", Some(_)) => {}
         ("http", Some(host)) if is_loopback(&host) => {}
         ("http", Some(_)) => return Err(UrlProblem::PlainHttp),
-        (_, Some(_)) => return Err(UrlProblem::Scheme),
+        (_, Some(_) | None) => return Err(UrlProblem::Scheme),
     }
     if !url.username().is_empty() || url.password().is_some() {
         return Err(UrlProblem::UserInfo);

@@ -341,11 +341,13 @@ impl Client {
     /// Heeds what an answer says of limits.
     pub(super) fn heed(&self, step: Option<Step>, reply: &Reply) {
         let hints = self.provider.rate_hints(step, &reply.headers);
-        if let Some(limit) = hints.account.and_then(|hint| hint.limit) {
-            self.limits.learn(None, limit);
-        }
-        if let (Some(step), Some(limit)) = (step, hints.endpoint.and_then(|hint| hint.limit)) {
-            self.limits.learn(Some(step), limit);
+        for (step, hint) in [
+            (None, hints.account),
+            (step, hints.endpoint.filter(|_| step.is_some())),
+        ] {
+            if let Some((limit, hint)) = hint.and_then(|hint| hint.limit.zip(Some(hint))) {
+                self.limits.learn(step, limit, hint.resets_in);
+            }
         }
         if reply.status != 429 {
             self.throttle(|throttle| throttle.since = None);

@@ -28,7 +28,7 @@ const EVERY: Duration = Duration::from_millis(1000 / DRAWS_PER_SECOND as u64);
 /// Draws bars.
 pub(super) struct Bars {
     pub(super) screen: MultiProgress,
-    bars: Vec<ProgressBar>,
+    lines: Vec<ProgressBar>,
     drawn: Option<Time>,
     /// Columns left for the text behind a bar.
     text_columns: usize,
@@ -49,7 +49,7 @@ impl Bars {
             .collect();
         let name_columns = names.iter().map(|name| name.chars().count()).max();
         let name_columns = name_columns.unwrap_or(0);
-        let bars = names
+        let lines = names
             .into_iter()
             .zip(&state.accounts)
             .map(|(name, account)| {
@@ -60,7 +60,7 @@ impl Bars {
             .collect();
         Self {
             screen,
-            bars,
+            lines,
             drawn: None,
             text_columns: COLUMNS_MAX.saturating_sub(name_columns + BAR_COLUMNS + 4),
         }
@@ -74,7 +74,7 @@ impl Bars {
             return;
         }
         self.drawn = Some(now);
-        for (account, bar) in state.accounts.iter().zip(&self.bars) {
+        for (account, bar) in state.accounts.iter().zip(&self.lines) {
             let text = text(account, now, self.text_columns);
             // Setting what has not changed would draw all the same.
             if bar.length() != Some(account.rows()) {
@@ -91,7 +91,7 @@ impl Bars {
 
     /// Draws the end, and leaves it standing.
     pub(super) fn finish(&mut self, state: &State, now: Time) {
-        for (account, bar) in state.accounts.iter().zip(&self.bars) {
+        for (account, bar) in state.accounts.iter().zip(&self.lines) {
             bar.set_length(account.rows());
             bar.set_position(account.done());
             bar.abandon_with_message(text(account, now, self.text_columns));
@@ -111,12 +111,11 @@ fn style() -> ProgressStyle {
 fn text(account: &AccountState, now: Time, columns: usize) -> String {
     let mut text = format!("{}/{}", number(account.done()), number(account.rows()));
     if account.bad() > 0 {
-        text.push_str(&format!(", {} bad", number(account.bad())));
+        text = format!("{text}, {} bad", number(account.bad()));
     }
     let doing = doing(account, now);
     if !doing.is_empty() {
-        text.push_str(", ");
-        text.push_str(&doing);
+        text = format!("{text}, {doing}");
     }
     fit(&text, columns)
 }
@@ -136,30 +135,47 @@ mod tests {
     #[derive(Debug, Clone, Default)]
     struct Screen(Arc<Mutex<Drawn>>);
 
+    /// Lines of characters and the cursor, which wraps as a terminal's does.
     #[derive(Debug, Default)]
     struct Drawn {
-        lines: Vec<String>,
+        lines: Vec<Vec<char>>,
         row: usize,
+        column: usize,
         flushes: usize,
+    }
+
+    impl Drawn {
+        fn put(&mut self, c: char) {
+            if self.column == COLUMNS_MAX {
+                self.row += 1;
+                self.column = 0;
+            }
+            if self.lines.len() <= self.row {
+                self.lines.resize(self.row + 1, vec![' '; COLUMNS_MAX]);
+            }
+            self.lines[self.row][self.column] = c;
+            self.column += 1;
+        }
     }
 
     impl Screen {
         fn text(&self) -> String {
             let drawn = self.0.lock().unwrap();
-            let lines: Vec<_> = drawn.lines.iter().map(|line| line.trim_end()).collect();
-            for line in &lines {
-                assert!(line.chars().count() <= COLUMNS_MAX, "{line}");
-            }
-            lines.join("\n").trim_end().to_owned()
+            let lines: Vec<String> = drawn
+                .lines
+                .iter()
+                .map(|line| line.iter().collect())
+                .collect();
+            lines
+                .iter()
+                .map(|line| line.trim_end())
+                .collect::<Vec<_>>()
+                .join("\n")
         }
 
+        #[expect(clippy::unnecessary_wraps, reason = "the trait wants results")]
         fn change(&self, change: impl FnOnce(&mut Drawn)) -> io::Result<()> {
-            let mut drawn = self.0.lock().unwrap();
-            change(&mut drawn);
-            let rows = drawn.row + 1;
-            if drawn.lines.len() < rows {
-                drawn.lines.resize(rows, String::new());
-            }
+            change(&mut self.0.lock().unwrap());
             Ok(())
         }
     }
@@ -177,32 +193,40 @@ mod tests {
             self.change(|drawn| drawn.row += n)
         }
 
-        fn move_cursor_right(&self, _: usize) -> io::Result<()> {
-            Ok(())
+        fn move_cursor_right(&self, n: usize) -> io::Result<()> {
+            self.change(|drawn| drawn.column += n)
         }
 
-        fn move_cursor_left(&self, _: usize) -> io::Result<()> {
-            Ok(())
+        fn move_cursor_left(&self, n: usize) -> io::Result<()> {
+            self.change(|drawn| drawn.column = drawn.column.saturating_sub(n))
         }
 
         fn write_line(&self, text: &str) -> io::Result<()> {
             self.write_str(text)?;
-            self.change(|drawn| drawn.row += 1)
+            self.change(|drawn| {
+                drawn.row += 1;
+                drawn.column = 0;
+            })
         }
 
         fn write_str(&self, text: &str) -> io::Result<()> {
-            self.change(|_| {})?;
             self.change(|drawn| {
-                let row = drawn.row;
-                drawn.lines[row].push_str(text);
+                for c in text.chars() {
+                    match c {
+                        '\r' => drawn.column = 0,
+                        c => drawn.put(c),
+                    }
+                }
             })
         }
 
         fn clear_line(&self) -> io::Result<()> {
-            self.change(|_| {})?;
             self.change(|drawn| {
+                drawn.column = 0;
                 let row = drawn.row;
-                drawn.lines[row].clear();
+                if let Some(line) = drawn.lines.get_mut(row) {
+                    line.fill(' ');
+                }
             })
         }
 
@@ -238,11 +262,19 @@ mod tests {
         state.see(&stop("an-account-with-a-very-long-name"));
         state.tick(at(4));
         bars.tick(&state, at(4));
-        insta::assert_snapshot!(screen.text(), @"");
+        insta::assert_snapshot!(screen.text(), @r"
+        acme             [=====>      ] 4,812/10,000, 5 bad, 72,180/min, 1h 14m left
+        crm              [            ] 0/300, paused 1m 33s: 429 with Retry-After: 93
+        an-account-with… [            ] 0/5, stopped: too many rows failed or were refu…
+        ");
 
         state.tick(at(97));
         bars.finish(&state, at(97));
-        insta::assert_snapshot!(screen.text(), @"");
+        insta::assert_snapshot!(screen.text(), @r"
+        acme             [=====>      ] 4,812/10,000, 5 bad, 1h 14m left
+        crm              [            ] 0/300, 5m 00s left
+        an-account-with… [            ] 0/5, stopped: too many rows failed or were refu…
+        ");
     }
 
     #[test]

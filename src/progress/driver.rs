@@ -149,9 +149,9 @@ mod tests {
         insta::assert_snapshot!(shown(Mode::Plain), @r"
         acme: 5 of 1,200 rows, 0 bad, 3m 59s left
         acme: 55 of 1,200 rows, 0 bad, 300/min, 3m 49s left
-        crm: 0 of 40 rows, 0 bad, paused for 18s (429 with Retry-After: 93)
+        crm: 0 of 40 rows, 0 bad, paused 18s: 429 with Retry-After: 93
         acme: 105 of 1,200 rows, 1 bad, 300/min, 3m 39s left
-        crm: 0 of 40 rows, 0 bad, 0/min, 20s left
+        crm: 0 of 40 rows, 0 bad, 20s left
         acme: 155 of 1,200 rows, 1 bad, 300/min, 3m 29s left
         crm: 1 of 40 rows, 1 bad, stopped: too many rows failed or were refused
         acme: 200 of 1,200 rows, 2 bad, 293/min, 3m 25s left

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::domain::Time;
 
 /// How far back "lately" goes.
-const SPAN: Duration = Duration::from_secs(60);
+const SPAN: Duration = Duration::from_mins(1);
 
 /// The least time between two samples, which bounds how many are kept.
 const SAMPLE_EVERY: Duration = Duration::from_secs(1);

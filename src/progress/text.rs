@@ -33,7 +33,7 @@ pub(super) fn duration(duration: Duration) -> String {
     }
 }
 
-/// What an account is doing: `62/min, 1h 12m left`, `paused for 1m 33s (429 …)`, `stopped: …`.
+/// What an account is doing: `62/min, 1h 12m left`, `paused 1m 33s: 429 …`, `stopped: …`.
 /// Empty: all rows ended.
 pub(super) fn doing(account: &AccountState, now: Time) -> String {
     if let Some(stop) = account.stopped {
@@ -41,9 +41,13 @@ pub(super) fn doing(account: &AccountState, now: Time) -> String {
     }
     if let Some(pause) = account.paused(now) {
         let wait = duration(pause.until.saturating_since(now));
-        return format!("paused for {wait} ({})", plain(&pause.reason));
+        return format!("paused {wait}: {}", plain(&pause.reason));
     }
-    let pace = account.per_minute(now).map(|pace| format!("{pace:.0}/min"));
+    let pace = account
+        .per_minute(now)
+        .map(whole)
+        .filter(|pace| *pace > 0)
+        .map(|pace| format!("{}/min", number(pace)));
     let left = account
         .left(now)
         .map(|left| format!("{} left", duration(left)));
@@ -52,6 +56,16 @@ pub(super) fn doing(account: &AccountState, now: Time) -> String {
         .flatten()
         .collect::<Vec<_>>()
         .join(", ")
+}
+
+/// A pace without its decimals.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a pace is never negative, and the cast saturates"
+)]
+fn whole(pace: f64) -> u64 {
+    pace.round() as u64
 }
 
 /// `text` cut to `columns`, the cut marked.

@@ -39,8 +39,8 @@ fn file_of(config: Config) -> (&'static str, serde_json::Value) {
         )
     } else if config as usize == zoho as Config as usize {
         (
-            "5725767000000411001",
-            json!({"zoho": [{"id": "5725767000000411001"}]}),
+            "5725767000000412001",
+            json!({"zoho": [{"id": "5725767000000412001"}]}),
         )
     } else {
         ("1001", json!({"zendesk": [{"id": "1001"}]}))
@@ -145,7 +145,7 @@ fn a_token_that_dies_every_two_seconds_does_not_stop_a_run() {
 #[test]
 fn zohos_tokens_are_kept_between_processes() {
     let world = World::new();
-    world.seed(json!({"zoho": [{"id": "5725767000000411001"}]}));
+    world.seed(json!({"zoho": [{"id": "5725767000000412001"}]}));
     for _ in 0..12 {
         world.call(&["check"]).code(0);
     }

@@ -181,5 +181,8 @@ fn a_saved_plan_is_done_as_planned_or_refused() {
     world.configure(&world.config());
     world.call(&["run", "purge.plan.json", "--yes"]).code(0);
     assert_eq!(world.deletions().len(), 3);
-    assert_eq!(world.status(LEDGER)["outcomes"]["deleted"], 3);
+    assert_eq!(
+        world.status("purge.plan.json.ledger.jsonl")["outcomes"]["deleted"],
+        3
+    );
 }

@@ -21,7 +21,7 @@ const fn case(row: &'static str, outcome: &'static str, code: Option<&'static st
 /// id, account, action, ref.
 const CASES: &[Case] = &[
     case("1001,acme,delete,T-1", "deleted", None),
-    case("5725767000000411001,crm,delete,T-2", "deleted", None),
+    case("5725767000000412001,crm,delete,T-2", "deleted", None),
     case("5fe0a0f0b5e2a4001c8d0001,chat,delete,T-3", "deleted", None),
     case("1002,acme,purge,T-4", "deleted", None),
     case("1003,acme,permanently-delete,T-5", "deleted", None),
@@ -32,14 +32,14 @@ const CASES: &[Case] = &[
     ),
     // An external id of any characters.
     case("\"kim@a/b?c#d e\",chat,delete,T-7", "deleted", None),
-    case("zcrm_5725767000000411002,crm,delete,T-8", "deleted", None),
+    case("zcrm_5725767000000412002,crm,delete,T-8", "deleted", None),
     // By provider name, with blanks, in capitals.
     case(" 1004 ,Zendesk,Delete,T-9", "deleted", None),
     // Deleted before.
     case("1005,acme,delete,T-10", "already_gone", None),
     case("1006,acme,purge,T-11", "deleted", None),
     case(
-        "5725767000000411003,crm,delete,T-12",
+        "5725767000000412003,crm,delete,T-12",
         "already_gone",
         Some("ID_ALREADY_DELETED"),
     ),
@@ -74,17 +74,17 @@ const CASES: &[Case] = &[
     case("1008,acme,purge,T-19", "refused", Some("RecordInvalid")),
     case("1009,acme,permanently-delete,T-20", "refused", None),
     case(
-        "5725767000000411004,crm,delete,T-21",
+        "5725767000000412004,crm,delete,T-21",
         "refused",
         Some("INVALID_REQUEST"),
     ),
     case(
-        "5725767000000411005,crm,delete,T-22",
+        "5725767000000412005,crm,delete,T-22",
         "refused",
         Some("NOT_ALLOWED"),
     ),
     case(
-        "5725767000000411006,crm,delete,T-23",
+        "5725767000000412006,crm,delete,T-23",
         "refused",
         Some("NOT_ALLOWED"),
     ),
@@ -93,7 +93,7 @@ const CASES: &[Case] = &[
     case("1011,acme,purge,T-25", "protected", Some("protected_role")),
     // Duplicates.
     case("1001,acme,delete,T-26", "duplicate", None),
-    case("5725767000000411001,zoho,delete,T-27", "duplicate", None),
+    case("5725767000000412001,zoho,delete,T-27", "duplicate", None),
     // Invalid.
     case(",acme,delete,T-28", "invalid", None),
     case("5.54023E+17,crm,delete,T-29", "invalid", None),
@@ -109,7 +109,7 @@ const CASES: &[Case] = &[
         "invalid",
         Some("unknown_action"),
     ),
-    case("5725767000000411001,crm,purge,T-34", "invalid", None),
+    case("5725767000000412001,crm,purge,T-34", "invalid", None),
     case("1012,acme,,T-35", "invalid", Some("no_action")),
     case("1012,,delete,T-36", "invalid", Some("no_account")),
     // Another org's id.
@@ -132,12 +132,12 @@ fn seed(world: &World) {
             {"id": "5fe0a0f0b5e2a4001c8d0004"},
         ],
         "zoho": [
-            {"id": "5725767000000411001"}, {"id": "5725767000000411002"},
-            {"id": "5725767000000411003", "state": "deleted"},
-            {"id": "5725767000000411004", "kind": "primary_contact"},
-            {"id": "5725767000000411005", "kind": "support"},
-            {"id": "5725767000000411006", "kind": "system"},
-            {"id": "5725767000000411007"},
+            {"id": "5725767000000412001"}, {"id": "5725767000000412002"},
+            {"id": "5725767000000412003", "state": "deleted"},
+            {"id": "5725767000000412004", "kind": "primary_contact"},
+            {"id": "5725767000000412005", "kind": "support"},
+            {"id": "5725767000000412006", "kind": "system"},
+            {"id": "5725767000000412007"},
         ],
     }));
 }
@@ -206,10 +206,10 @@ fn every_row_ends_as_it_must_and_just_the_right_users_are_left() {
         "1013",
         "5fe0a0f0b5e2a4001c8d0002",
         "5fe0a0f0b5e2a4001c8d0004",
-        "5725767000000411004",
-        "5725767000000411005",
-        "5725767000000411006",
-        "5725767000000411007",
+        "5725767000000412004",
+        "5725767000000412005",
+        "5725767000000412006",
+        "5725767000000412007",
     ] {
         assert!(left.iter().any(|it| it == id), "{id} must be left");
     }
@@ -222,9 +222,9 @@ fn every_row_ends_as_it_must_and_just_the_right_users_are_left() {
         "1006",
         "5fe0a0f0b5e2a4001c8d0001",
         "5fe0a0f0b5e2a4001c8d0003",
-        "5725767000000411001",
-        "5725767000000411002",
-        "5725767000000411003",
+        "5725767000000412001",
+        "5725767000000412002",
+        "5725767000000412003",
     ] {
         assert!(!left.iter().any(|it| it == id), "{id} must be gone");
     }

@@ -76,7 +76,7 @@ fn a_limit_that_the_server_states_lowers_ours() {
 }
 
 #[test]
-fn a_lane_in_a_pause_holds_no_other_up_and_the_pause_is_kept() {
+fn a_lane_that_waits_for_its_quota_holds_no_other_up() {
     let world = World::new();
     world.wide();
     world.zendesk_users(1..=20);
@@ -92,8 +92,11 @@ fn a_lane_in_a_pause_holds_no_other_up_and_the_pause_is_kept() {
         text.push_str(&format!("5fe0a0f0b5e2a4001c8d{n:04},chat,delete\n"));
     }
     world.write("users.csv", text);
-    // The whole first minute's budget is three requests; identity and roles take two of them.
-    world.settings(json!({"zendesk": {"quota": "3/4s"}}));
+    // Twenty rows, who we are and their roles: four spans for the one, no wait for the other.
+    let config = world
+        .config()
+        .replacen("requests = \"100000/1s\"", "requests = \"6/2s\"", 1);
+    world.configure(&config);
     world.call(&["run", "users.csv", "--yes"]).code(0);
     let log = world.deletions();
     let last_chat = log

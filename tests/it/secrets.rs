@@ -20,12 +20,12 @@ fn no_secret_stands_in_any_output_log_or_ledger_even_at_vvv() {
     world.seed(json!({
         "zendesk": [{"id": "1"}, {"id": "2", "open_tickets": 3}],
         "sunco": [{"id": "5fe0a0f0b5e2a4001c8d0001"}],
-        "zoho": [{"id": "5725767000000411001"}],
+        "zoho": [{"id": "5725767000000412001"}],
     }));
     world.write(
         "users.csv",
         "id,account,action\n1,acme,delete\n2,acme,delete\n3,acme,delete\n\
-         5fe0a0f0b5e2a4001c8d0001,chat,delete\n5725767000000411001,crm,delete\n",
+         5fe0a0f0b5e2a4001c8d0001,chat,delete\n5725767000000412001,crm,delete\n",
     );
     let mut all = String::new();
     for args in [

@@ -1,5 +1,6 @@
 //! The commands, each with its own options.
 
+use std::fmt::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -57,14 +58,18 @@ Examples:
     #[command(after_help = "\
 Examples:
   userpurge resume latest
-  userpurge resume users.csv.ledger.jsonl --yes")]
+  userpurge resume users.csv.ledger.jsonl --yes
+
+Options under \"Reading the input\" may only repeat what the run was started with.")]
     Resume(Box<ResumeArgs>),
 
     /// Try rows again that ended failed or in doubt
     #[command(after_help = "\
 Examples:
   userpurge retry latest
-  userpurge retry users.csv.ledger.jsonl --only refused --only TOO_MANY_REQUESTS")]
+  userpurge retry users.csv.ledger.jsonl --only refused --only TOO_MANY_REQUESTS
+
+Options under \"Reading the input\" may only repeat what the run was started with.")]
     Retry(Box<RetryArgs>),
 
     /// Say where a run stands, also while another process is at it
@@ -302,7 +307,7 @@ impl ResumeArgs {
 fn parse_listen(text: &str) -> Result<SocketAddr, String> {
     match text.parse::<SocketAddr>() {
         Ok(address) if address.ip().is_loopback() => Ok(address),
-        Ok(_) => Err("a sandbox serves this machine only; write 127.0.0.1 or [::1]".to_owned()),
+        Ok(_) => Err("a sandbox listens on loopback only; write 127.0.0.1 or [::1]".to_owned()),
         Err(_) => Err(format!(
             "write an address and a port, such as {SANDBOX_LISTEN}"
         )),
@@ -313,12 +318,125 @@ fn parse_listen(text: &str) -> Result<SocketAddr, String> {
 fn after_long_help() -> String {
     let mut text = String::from("Exit codes:\n");
     for code in ExitCode::ALL {
-        text.push_str(&format!("  {:<4} {}\n", code.number(), code.meaning()));
+        // Writing to a string cannot fail; so below.
+        let _ = writeln!(text, "  {:<4} {}", code.number(), code.meaning());
     }
     text.push_str("\nWithout a configuration file, these variables make the accounts zendesk, sunco and zoho:\n");
     for variable in VARIABLES {
-        text.push_str(&format!("  {:<22} {}\n", variable.name, variable.holds));
+        let _ = writeln!(text, "  {:<22} {}", variable.name, variable.holds);
     }
     text.push_str("\nBegin with `userpurge demo`, then `userpurge plan INPUT`.");
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use rstest::rstest;
+
+    use super::{Cli, Command};
+    use crate::cli::args::{InputFormat, LogFormat, Progress};
+    use crate::domain::Action;
+    use crate::pipeline::FailureLimit;
+
+    fn parse(line: &str) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from(std::iter::once("userpurge").chain(line.split_whitespace()))
+    }
+
+    #[rstest]
+    #[case("plan users.csv")]
+    #[case("plan -")]
+    #[case("plan users.csv -o users.plan.json --json")]
+    #[case(
+        "plan users.csv --account acme --action purge --protect staff.txt --done-in a --done-in b"
+    )]
+    #[case("run users.csv --ledger l --config c --account a --action delete")]
+    #[case(
+        "run users.csv --id-column id --account-column a --action-column b --ref-column user.ref"
+    )]
+    #[case("run users.csv --format jsonl --delimiter ; --max-delete 10 --max-failures 5%")]
+    #[case(
+        "run users.csv --attempts 6 --concurrency 1000 --include-role agent --include-role admin"
+    )]
+    #[case("run users.csv --force-foreign-ids --confirm 8 --progress none --log-format json -vvv")]
+    #[case("run users.csv --dry-run --live --yes -q")]
+    #[case("resume latest --yes --config c --progress plain --concurrency 2")]
+    #[case("resume l.ledger.jsonl --account acme --format csv")]
+    #[case("retry latest --only refused --only TOO_MANY --confirm 3")]
+    #[case("status latest --json --follow")]
+    #[case("check --config c --json")]
+    #[case("-v check")]
+    #[case("sandbox")]
+    #[case("sandbox --listen 127.0.0.1:0 --latency 50ms --faults error500=2% --scale-limits 10")]
+    #[case("sandbox --listen [::1]:9000")]
+    #[case("demo")]
+    #[case("completions fish")]
+    #[case("man")]
+    fn every_promised_line_is_taken(#[case] line: &str) {
+        if let Err(error) = parse(line) {
+            panic!("{line}: {error}");
+        }
+    }
+
+    #[rstest]
+    #[case("")]
+    #[case("plan")]
+    #[case("run")]
+    #[case("run a b")]
+    #[case("run users.csv --live")]
+    #[case("run users.csv --yes --confirm 3")]
+    #[case("run users.csv --action erase")]
+    #[case("run users.csv --format xml")]
+    #[case("run users.csv --delimiter ab")]
+    #[case("run users.csv --max-failures 0")]
+    #[case("run users.csv --attempts 0")]
+    #[case("run users.csv --attempts 101")]
+    #[case("run users.csv --concurrency 0")]
+    #[case("run users.csv --concurrency 1001")]
+    #[case("run users.csv --confirm -1")]
+    #[case("run users.csv --progress dots")]
+    #[case("run users.csv -q -v")]
+    #[case("run users.csv --canary 5")]
+    #[case("run users.csv --until 06:00")]
+    #[case("resume l --ledger m")]
+    #[case("sandbox --listen 0.0.0.0:80")]
+    #[case("sandbox --listen localhost")]
+    #[case("sandbox --scale-limits 0")]
+    #[case("completions tcsh")]
+    #[case("report l")]
+    #[case("verify l")]
+    #[case("audit l")]
+    #[case("init")]
+    fn anything_else_is_refused_with_2(#[case] line: &str) {
+        let error = parse(line).unwrap_err();
+        assert_eq!(error.exit_code(), 2, "{line}: {error}");
+    }
+
+    #[test]
+    fn values_arrive_in_their_types() {
+        let Command::Run(run) = parse(
+            "run in.csv --action Permanently_Delete --format ids --delimiter tab --max-failures 2.5% \
+             --concurrency 4 --confirm 12 --max-delete 20 --progress json --log-format json",
+        )
+        .unwrap()
+        .command
+        else {
+            panic!("not run");
+        };
+        assert_eq!(run.mapping.action, Some(Action::PermanentlyDelete));
+        assert_eq!(run.mapping.format, Some(InputFormat::Ids));
+        assert_eq!(run.mapping.delimiter.unwrap().byte(), b'\t');
+        assert_eq!(run.pace.max_failures, Some(FailureLimit::Percent(2.5)));
+        assert_eq!(run.progress.progress, Progress::Json);
+        let consent = run.consent.consent(&run.pace);
+        assert_eq!((consent.confirm, consent.max_delete), (Some(12), Some(20)));
+
+        let cli = parse("retry l --only in_doubt --log-format json -vv").unwrap();
+        assert_eq!(cli.diagnostics.log_format, LogFormat::Json);
+        assert_eq!(cli.diagnostics.verbose, 2);
+        let Command::Retry(retry) = cli.command else {
+            panic!("not retry");
+        };
+        assert_eq!(retry.only, ["in_doubt"]);
+    }
 }

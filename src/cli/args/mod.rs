@@ -6,6 +6,8 @@
 //! from these definitions.
 
 mod command;
+#[cfg(test)]
+mod help;
 mod options;
 mod values;
 

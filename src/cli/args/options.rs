@@ -41,7 +41,7 @@ pub struct MappingArgs {
     #[arg(long, value_name = "NAME", value_parser = parse_action)]
     pub action: Option<Action>,
 
-    /// The header or JSON key of the user's id, dotted for nested keys [default: id, user_id, …]
+    /// The header or JSON key of the user's id, dotted for nested keys [default: id, `user_id`, …]
     #[arg(long, value_name = "NAME")]
     pub id_column: Option<String>,
 
@@ -361,4 +361,104 @@ fn parse_concurrency(text: &str) -> Result<NonZeroU32, String> {
         .ok()
         .filter(|number| number.get() <= Limits::CONCURRENCY_MAX)
         .ok_or_else(|| format!("write a number from 1 to {}", Limits::CONCURRENCY_MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use rstest::rstest;
+
+    use super::{MappingArgs, PaceArgs, ProtectionArgs, Selection};
+    use crate::cli::args::InputFormat;
+    use crate::domain::{Action, InputHeader, RunHeader, RunId, RunOptions, Time};
+
+    fn header() -> RunHeader {
+        RunHeader {
+            run_id: RunId::new("r"),
+            format: RunHeader::FORMAT,
+            version: "0".to_owned(),
+            input: InputHeader {
+                path: "/data/users.csv".to_owned(),
+                size: 1,
+                sha256: String::new(),
+                rows: 1,
+                format: "csv".to_owned(),
+                delimiter: Some(';'),
+            },
+            options: RunOptions {
+                account: Some("acme".to_owned()),
+                action: Some(Action::Purge),
+                ..RunOptions::default()
+            },
+            accounts: Vec::new(),
+            started_at: Time::from_millis(0),
+        }
+    }
+
+    fn mapping() -> MappingArgs {
+        MappingArgs::default()
+    }
+
+    #[rstest]
+    #[case(mapping(), None)]
+    #[case(MappingArgs { account: Some("acme".into()), action: Some(Action::Purge), format: Some(InputFormat::Csv), delimiter: ";".parse().ok(), ..mapping() }, None)]
+    #[case(MappingArgs { format: Some(InputFormat::Auto), ..mapping() }, None)]
+    #[case(MappingArgs { account: Some("crm".into()), ..mapping() }, Some("--account"))]
+    #[case(MappingArgs { action: Some(Action::Delete), ..mapping() }, Some("--action"))]
+    #[case(MappingArgs { id_column: Some("id".into()), ..mapping() }, Some("--id-column"))]
+    #[case(MappingArgs { account_column: Some("a".into()), ..mapping() }, Some("--account-column"))]
+    #[case(MappingArgs { action_column: Some("a".into()), ..mapping() }, Some("--action-column"))]
+    #[case(MappingArgs { ref_column: Some("r".into()), ..mapping() }, Some("--ref-column"))]
+    #[case(MappingArgs { format: Some(InputFormat::Ids), ..mapping() }, Some("--format"))]
+    #[case(MappingArgs { delimiter: ",".parse().ok(), ..mapping() }, Some("--delimiter"))]
+    fn a_resume_may_repeat_what_the_run_was_started_with_and_nothing_else(
+        #[case] mapping: MappingArgs,
+        #[case] option: Option<&str>,
+    ) {
+        let selection = Selection {
+            mapping: &mapping,
+            protection: &ProtectionArgs::default(),
+        };
+        let found = selection.contradiction(&header());
+        assert_eq!(found.as_ref().map(|found| found.option), option);
+    }
+
+    #[test]
+    fn a_ledger_keeps_the_options_with_absolute_paths() {
+        let mapping = MappingArgs {
+            account: Some("acme".to_owned()),
+            ..mapping()
+        };
+        let protection = ProtectionArgs {
+            protect: Some("staff.txt".into()),
+            done_in: vec!["/old/l".into(), "l".into()],
+            include_role: vec!["agent".to_owned()],
+            force_foreign_ids: true,
+        };
+        let pace = PaceArgs {
+            max_failures: "5%".parse().ok(),
+            attempts: Some(3),
+            concurrency: "4".parse().ok(),
+            max_delete: Some(9),
+        };
+        let selection = Selection {
+            mapping: &mapping,
+            protection: &protection,
+        };
+        let kept = selection.run_options(&pace, Some(Path::new("c.toml")), Path::new("/here"));
+        let expected = RunOptions {
+            config: Some("/here/c.toml".to_owned()),
+            account: Some("acme".to_owned()),
+            protect: Some("/here/staff.txt".to_owned()),
+            done_in: vec!["/old/l".to_owned(), "/here/l".to_owned()],
+            include_roles: vec!["agent".to_owned()],
+            force_foreign_ids: true,
+            max_failures: Some("5%".to_owned()),
+            attempts: Some(3),
+            concurrency: Some(4),
+            ..RunOptions::default()
+        };
+        assert_eq!(kept, expected);
+    }
 }

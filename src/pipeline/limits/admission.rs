@@ -181,33 +181,38 @@ impl Limits {
         self.state().shut_until(step, Instant::now())
     }
 
-    /// Lowers a limit to what a server says it is. A higher one changes nothing, and one over
-    /// another span is kept beside ours from here on.
-    pub fn learn(&self, step: Option<Step>, stated: Quota) {
-        let quota = stated.share(self.share);
+    /// Lowers a limit to what a server says it is; a higher one changes nothing.
+    ///
+    /// A server states a number and leaves the span to its documentation (`stated` has it), but
+    /// some account may have another. So the number is taken for the span of ours, unless
+    /// `resets_in` (what is left of the server's span) shows that the server's is longer: then the
+    /// stated quota is kept beside ours, from here on.
+    pub fn learn(&self, step: Option<Step>, stated: Quota, resets_in: Option<Duration>) {
+        let stated = stated.share(self.share);
         let mut state = self.state();
         let state = &mut *state;
         let windows = match step {
             Some(step) => state.steps.entry(step).or_default(),
             None => &mut state.account,
         };
-        let same_span = windows
-            .iter_mut()
-            .find(|w| w.quota().is_some_and(|kept| kept.span() == quota.span()));
-        match same_span {
-            Some(window) => window.lower(quota.requests()),
-            None => windows.push(Window::new(quota)),
-        }
-        let slower = |paced: Quota| {
-            quota.span() / quota.requests().get() > paced.span() / paced.requests().get()
+        let span = |window: &Window| window.quota().map(Quota::span);
+        let same = windows
+            .iter()
+            .position(|window| span(window) == Some(stated.span()));
+        let longest = windows.iter().filter_map(span).max();
+        let is_longer = longest.is_none_or(|ours| resets_in.is_some_and(|left| left > ours));
+        let kept = match (same, is_longer) {
+            (Some(place), _) => place,
+            (None, false) => 0,
+            (None, true) => {
+                windows.push(Window::new(stated));
+                windows.len() - 1
+            }
         };
-        if step.is_none()
-            && state
-                .paced
-                .as_ref()
-                .is_some_and(|(paced, _)| slower(*paced))
-        {
-            state.paced = Pace::of(quota).map(|pace| (quota, pace));
+        windows[kept].lower(stated.requests());
+        let lowered = windows[kept].quota();
+        if step.is_none() {
+            state.pace_down_to(lowered);
         }
     }
 
@@ -246,6 +251,16 @@ impl State {
             .chain(own)
             .filter(|until| *until > now)
             .max()
+    }
+
+    /// Slows the pace to `quota`, if that is slower.
+    fn pace_down_to(&mut self, quota: Option<Quota>) {
+        let interval = |quota: Quota| quota.span() / quota.requests().get();
+        if let (Some((paced, _)), Some(quota)) = (&self.paced, quota)
+            && interval(quota) > interval(*paced)
+        {
+            self.paced = Pace::of(quota).map(|pace| (quota, pace));
+        }
     }
 
     fn try_take(&mut self, step: Option<Step>, now: Instant) -> Result<(), Wait> {
@@ -418,16 +433,35 @@ mod tests {
         assert!(start.elapsed() < Duration::from_secs(61));
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_lower_limit_of_the_servers_lowers_ours_and_a_higher_one_does_not() {
-        let limits = limits("1000/1s", "5/10s", 8, &[]);
-        limits.learn(PERMANENT, "2/10s".parse().unwrap());
-        limits.learn(PERMANENT, "900/10s".parse().unwrap());
+    /// How long three requests of the permanent step take after the server stated `learnt`.
+    async fn three_after(ours: &str, learnt: &[(&str, Option<u64>)]) -> u64 {
+        let limits = limits("1000/1s", ours, 8, &[]);
+        for (stated, resets_in) in learnt {
+            let resets_in = resets_in.map(Duration::from_secs);
+            limits.learn(PERMANENT, stated.parse().unwrap(), resets_in);
+        }
         let stop = CancellationToken::new();
         let start = Instant::now();
         for _ in 0..3 {
             limits.admit(PERMANENT, &stop).await.unwrap().answered();
         }
-        assert!(start.elapsed() >= Duration::from_secs(10));
+        start.elapsed().as_secs()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lower_limit_of_the_servers_lowers_ours_and_a_higher_one_does_not() {
+        assert_eq!(three_after("5/10s", &[]).await, 0);
+        assert_eq!(three_after("5/10s", &[("2/10s", None)]).await, 10);
+        assert_eq!(
+            three_after("5/10s", &[("2/10s", None), ("900/10s", None)]).await,
+            10
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stated_number_counts_for_our_span_unless_the_servers_is_seen_to_be_longer() {
+        assert_eq!(three_after("5/10s", &[("2/10m", None)]).await, 10);
+        assert_eq!(three_after("5/10s", &[("2/10m", Some(9))]).await, 10);
+        assert_eq!(three_after("5/10s", &[("2/10m", Some(400))]).await, 600);
     }
 }

@@ -231,15 +231,14 @@ requests = "100000/1s"
 
     /// The same, for a level that is found out by changing something.
     pub(crate) fn until_mut(&self, what: &str, mut level: impl FnMut() -> bool) {
-        let wait = async {
-            while !level() {
-                tokio::time::sleep(Duration::from_millis(5)).await;
+        const REST: Duration = Duration::from_millis(5);
+        for _ in 0..PATIENCE.as_millis() / REST.as_millis() {
+            if level() {
+                return;
             }
-        };
-        let waited = self
-            .runtime
-            .block_on(async { tokio::time::timeout(PATIENCE, wait).await });
-        assert!(waited.is_ok(), "waited in vain until {what}");
+            std::thread::sleep(REST);
+        }
+        panic!("waited in vain until {what}");
     }
 
     /// The lines of a ledger. A torn last line is left out.

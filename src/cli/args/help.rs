@@ -1,0 +1,457 @@
+//! What help says, command by command, as it is shown.
+
+use clap::CommandFactory;
+
+use super::command::Cli;
+
+/// Where the section begins that is the same for every command.
+const DIAGNOSTICS: &str = "Diagnostics (on standard error):";
+
+/// Where the sections begin that are the same for the four commands that read an input.
+const SHARED: &str = "Accounts:";
+
+/// The long help of a command, whole.
+fn whole(command: &str) -> String {
+    let mut program = Cli::command().term_width(100);
+    program.build();
+    let shown = program.find_subcommand_mut(command).unwrap();
+    shown.render_long_help().to_string()
+}
+
+/// The sections from [`SHARED`] up to [`DIAGNOSTICS`].
+fn shared(command: &str) -> String {
+    let help = whole(command);
+    let (_, from) = help.split_once(SHARED).unwrap();
+    from.split_once(DIAGNOSTICS).unwrap().0.to_owned()
+}
+
+/// The long help of a command without the sections that others have too.
+fn own(command: &str) -> String {
+    let help = whole(command);
+    let (before, after) = help.split_once(DIAGNOSTICS).unwrap();
+    let before = before.split_once(SHARED).map_or(before, |(own, _)| own);
+    let examples = after.find("Examples:").map_or("", |at| &after[at..]);
+    format!("{before}{examples}")
+}
+
+#[test]
+fn the_definitions_fit_together() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn help_of_the_program() {
+    insta::assert_snapshot!(Cli::command().term_width(100).render_long_help(), @r"
+        Delete users at Zendesk Support, Sunshine Conversations and Zoho CRM, from a file, under each
+        provider's rate limits, with a ledger that answers for every row
+
+        Usage: userpurge [OPTIONS] <COMMAND>
+
+        Commands:
+          plan         Read the whole file and say what a run would do; needs neither credentials nor a
+                       network
+          run          Delete the users of a file, or carry a saved plan out, after asking
+          resume       Go on where an interrupted run stopped
+          retry        Try rows again that ended failed or in doubt
+          status       Say where a run stands, also while another process is at it
+          check        Try the credentials of every account and say who they belong to and what they lack
+          sandbox      Serve the three providers' behaviour on this machine, for trying things out
+          demo         Purge a sample file against a sandbox inside this program, end to end
+          completions  Print the completions of a shell
+          man          Print the man pages, one after the other
+          help         Print this message or the help of the given subcommand(s)
+
+        Options:
+          -h, --help
+                  Print help (see a summary with '-h')
+
+          -V, --version
+                  Print version
+
+        Diagnostics (on standard error):
+              --log-format <FORMAT>
+                  How diagnostics are written
+
+                  Possible values:
+                  - text: A line for people
+                  - json: One JSON object a line
+                  
+                  [default: text]
+
+          -v, --verbose...
+                  Say more; -vv and -vvv say more still
+
+          -q, --quiet
+                  Say errors only
+
+        Exit codes:
+          0    every row ended well; of plan: the file could be read
+          1    the run reached the end, some rows ended otherwise
+          2    refused before anything was changed: command line, configuration, input
+          3    stopped before the end by a safety; resume goes on
+          4    the ledger is damaged, locked, or not of this input
+          130  interrupted (SIGINT); resume goes on
+          143  terminated (SIGTERM); resume goes on
+
+        Without a configuration file, these variables make the accounts zendesk, sunco and zoho:
+          ZENDESK_SUBDOMAIN      the `acme` of https://acme.zendesk.com
+          ZENDESK_BASE_URL       the whole address instead
+          ZENDESK_EMAIL          the agent's e-mail address, with an API token
+          ZENDESK_API_TOKEN      the API token; secret
+          ZENDESK_OAUTH_TOKEN    an OAuth access token; secret
+          ZENDESK_CLIENT_ID      an OAuth client's identifier
+          ZENDESK_CLIENT_SECRET  that client's secret; secret
+          SUNCO_APP_ID           the app whose users are meant
+          SUNCO_KEY_ID           the API key's id, app_…
+          SUNCO_KEY_SECRET       the API key's secret; secret
+          SUNCO_REGION           us or eu
+          SUNCO_SUBDOMAIN        the Zendesk subdomain instead
+          SUNCO_BASE_URL         the whole address instead
+          ZOHO_DATA_CENTER       us, eu, in, au, jp, cn, ca, sa, uk, ae or sg
+          ZOHO_ACCOUNTS_URL      the accounts server's address instead
+          ZOHO_BASE_URL          the API's address; else the token answer says it
+          ZOHO_CLIENT_ID         the OAuth client's id
+          ZOHO_CLIENT_SECRET     that client's secret; secret
+          ZOHO_REFRESH_TOKEN     the refresh token; secret
+
+        Begin with `userpurge demo`, then `userpurge plan INPUT`.
+        ");
+}
+
+#[test]
+fn help_of_plan() {
+    insta::assert_snapshot!(own("plan"), @r"
+        Read the whole file and say what a run would do; needs neither credentials nor a network
+
+        Usage: userpurge plan [OPTIONS] <INPUT>
+
+        Arguments:
+          <INPUT>
+                  The file with the users' ids; - is standard input
+
+        Options:
+          -o, --output <FILE.plan.json>
+                  Save the plan, bound to input, mapping and configuration, for `run`
+
+              --json
+                  One JSON object on standard output
+
+              --ledger <PATH>
+                  The ledger that `run` would write [default: INPUT with .ledger.jsonl appended]
+
+          -h, --help
+                  Print help (see a summary with '-h')
+
+        Examples:
+          userpurge plan users.csv
+          userpurge plan users.csv --account acme --action purge -o users.plan.json
+          zcat export.jsonl.gz | userpurge plan - --format jsonl --json
+        ");
+}
+
+#[test]
+fn help_of_run() {
+    insta::assert_snapshot!(own("run"), @r"
+        Delete the users of a file, or carry a saved plan out, after asking
+
+        Usage: userpurge run [OPTIONS] <INPUT>
+
+        Arguments:
+          <INPUT>
+                  The file with the users' ids, or a saved plan; - is standard input
+
+        Options:
+              --ledger <PATH>
+                  The ledger, which must not exist yet [default: INPUT with .ledger.jsonl appended]
+
+              --dry-run
+                  Go up to the question, then stop
+
+              --live
+                  With --dry-run: read each user's state at the provider
+
+          -h, --help
+                  Print help (see a summary with '-h')
+
+        Examples:
+          userpurge run users.csv --dry-run --live
+          userpurge run users.csv --account acme --action delete --protect staff.txt
+          userpurge run users.plan.json --confirm 4812 --progress plain
+        ");
+}
+
+#[test]
+fn help_of_resume() {
+    insta::assert_snapshot!(own("resume"), @r#"
+        Go on where an interrupted run stopped
+
+        Usage: userpurge resume [OPTIONS] <LEDGER>
+
+        Arguments:
+          <LEDGER>
+                  The ledger; latest is the newest in this folder
+
+        Options:
+          -h, --help
+                  Print help (see a summary with '-h')
+
+        Examples:
+          userpurge resume latest
+          userpurge resume users.csv.ledger.jsonl --yes
+
+        Options under "Reading the input" may only repeat what the run was started with.
+        "#);
+}
+
+#[test]
+fn help_of_retry() {
+    insta::assert_snapshot!(own("retry"), @r#"
+        Try rows again that ended failed or in doubt
+
+        Usage: userpurge retry [OPTIONS] <LEDGER>
+
+        Arguments:
+          <LEDGER>
+                  The ledger; latest is the newest in this folder
+
+        Options:
+              --only <CODE_OR_OUTCOME>
+                  Rows that ended so, or with this code, instead of failed and `in_doubt` (may be repeated)
+
+          -h, --help
+                  Print help (see a summary with '-h')
+
+        Examples:
+          userpurge retry latest
+          userpurge retry users.csv.ledger.jsonl --only refused --only TOO_MANY_REQUESTS
+
+        Options under "Reading the input" may only repeat what the run was started with.
+        "#);
+}
+
+#[test]
+fn help_of_status() {
+    insta::assert_snapshot!(own("status"), @r"
+        Say where a run stands, also while another process is at it
+
+        Usage: userpurge status [OPTIONS] <LEDGER>
+
+        Arguments:
+          <LEDGER>
+                  The ledger; latest is the newest in this folder
+
+        Options:
+              --follow
+                  Go on saying it until the run ends
+
+              --json
+                  One JSON object on standard output
+
+          -h, --help
+                  Print help (see a summary with '-h')
+
+        Examples:
+          userpurge status latest --follow
+          userpurge status users.csv.ledger.jsonl --json
+        ");
+}
+
+#[test]
+fn help_of_check() {
+    insta::assert_snapshot!(own("check"), @r"
+        Try the credentials of every account and say who they belong to and what they lack
+
+        Usage: userpurge check [OPTIONS]
+
+        Options:
+              --json
+                  One JSON object on standard output
+
+          -h, --help
+                  Print help (see a summary with '-h')
+
+        Examples:
+          userpurge check
+          userpurge check --config prod.toml --json
+        ");
+}
+
+#[test]
+fn help_of_sandbox() {
+    insta::assert_snapshot!(own("sandbox"), @r"
+        Serve the three providers' behaviour on this machine, for trying things out
+
+        Usage: userpurge sandbox [OPTIONS]
+
+        Options:
+              --listen <ADDRESS>
+                  Where it listens, on this machine only; port 0 is any free one
+                  
+                  [default: 127.0.0.1:8787]
+
+              --latency <TIME>
+                  How long answers take, such as 50ms [default: no time]
+
+              --faults <FAULTS>
+                  What goes wrong how often, such as error500=2%,reset-after=1%,seed=7 [default: nothing]
+
+              --scale-limits <FACTOR>
+                  Multiply the providers' limits by this
+                  
+                  [default: 1]
+
+          -h, --help
+                  Print help (see a summary with '-h')
+
+        Examples:
+          userpurge sandbox
+          userpurge sandbox --listen 127.0.0.1:9000 --latency 50ms --faults error500=2% --scale-limits 10
+        ");
+}
+
+#[test]
+fn help_of_demo() {
+    insta::assert_snapshot!(own("demo"), @r"
+        Purge a sample file against a sandbox inside this program, end to end
+
+        Usage: userpurge demo [OPTIONS]
+
+        Options:
+          -h, --help
+                  Print help (see a summary with '-h')
+        ");
+}
+
+#[test]
+fn help_of_completions() {
+    insta::assert_snapshot!(own("completions"), @r"
+        Print the completions of a shell
+
+        Usage: userpurge completions [OPTIONS] <SHELL>
+
+        Arguments:
+          <SHELL>
+                  The shell
+                  
+                  [possible values: bash, elvish, fish, powershell, zsh]
+
+        Options:
+          -h, --help
+                  Print help (see a summary with '-h')
+
+        Examples:
+          userpurge completions bash > ~/.local/share/bash-completion/completions/userpurge
+          userpurge completions zsh > ~/.zfunc/_userpurge
+        ");
+}
+
+#[test]
+fn help_of_man() {
+    insta::assert_snapshot!(own("man"), @r"
+        Print the man pages, one after the other
+
+        Usage: userpurge man [OPTIONS]
+
+        Options:
+          -h, --help
+                  Print help (see a summary with '-h')
+
+        Examples:
+          userpurge man | man -l -
+        ");
+}
+
+#[test]
+fn the_four_that_read_an_input_share_their_options() {
+    for command in ["run", "resume", "retry"] {
+        assert_eq!(shared(command), shared("plan"), "{command}");
+    }
+    insta::assert_snapshot!(shared("plan"), @r"
+              --config <PATH>
+                  The configuration file [default: ./userpurge.toml, then the XDG configuration folder, then
+                  environment variables]
+
+        Reading the input:
+              --account <NAME>
+                  The account of rows that name none
+
+              --action <NAME>
+                  The action of rows that name none: delete, permanently-delete, purge or
+                  delete-personal-information
+
+              --id-column <NAME>
+                  The header or JSON key of the user's id, dotted for nested keys [default: id, `user_id`,
+                  …]
+
+              --account-column <NAME>
+                  The same of the account [default: account, provider or system]
+
+              --action-column <NAME>
+                  The same of the action [default: action or operation]
+
+              --ref-column <NAME>
+                  The same of your own reference [default: ref, reference, ticket or `request_id`]
+
+              --format <FORMAT>
+                  How rows stand in the input; .gz and .zst are read as they are [default: auto]
+
+                  Possible values:
+                  - auto:  By the extension, then by what stands in it
+                  - csv:   Comma-separated values with a header
+                  - tsv:   The same with tabs
+                  - jsonl: One JSON object, or bare id, a line
+                  - json:  A JSON array of objects, or of bare ids
+                  - ids:   One id a line
+
+              --delimiter <C>
+                  What stands between two cells of csv; tab for a tab [default: what the header shows]
+
+        Protection:
+              --protect <FILE>
+                  Ids that must never be touched, in any format that INPUT has
+
+              --done-in <LEDGER>
+                  Skip rows that an earlier ledger shows as good (may be repeated)
+
+              --include-role <ROLE>
+                  Let users of this role be deleted too, such as agent or admin (may be repeated)
+
+              --force-foreign-ids
+                  Let ids through whose leading digits say that they are another org's (Zoho)
+
+        Pace and safety:
+              --max-failures <N|P%>
+                  Stop an account once this many of its rows failed or were refused [default: 50, or 5%
+                  after 1,000 rows]
+
+              --attempts <N>
+                  Tries for one request [default: 6]
+
+              --concurrency <N>
+                  Requests under way for one account, 1 to 1000 [default: the configuration's, then the
+                  provider's]
+
+              --max-delete <N>
+                  With more rows than this to delete, exit 2 and send nothing
+
+        Consent (one is needed without a terminal):
+              --yes
+                  Ask nothing
+
+              --confirm <N>
+                  Ask nothing, and go only if exactly N rows would be sent
+
+        Output:
+              --progress <HOW>
+                  Progress on standard error: bars on a terminal, else a plain line now and then
+
+                  Possible values:
+                  - auto:  Bars on a terminal, else plain lines
+                  - bar:   Bars
+                  - plain: A plain line now and then
+                  - json:  One JSON object a line
+                  - none:  Nothing
+                  
+                  [default: auto]
+        ");
+}
