@@ -144,13 +144,26 @@ impl StateBuilder {
         sets[entry.outcome.index()].insert(row);
 
         self.unanswered.remove(row);
-        if entry.outcome == Outcome::InDoubt {
+        match entry.outcome {
             // Nothing is settled: a later process must go on with this very step, and know.
-            self.doubtful.insert(row);
-        } else {
-            self.doubtful.remove(row);
-            for rows in self.state.steps.values_mut() {
-                rows.remove(row);
+            Outcome::InDoubt => {
+                self.doubtful.insert(row);
+            }
+            // Given up, which settles nothing either: a time-out among the attempts may have had
+            // its effect, and a retry that finds the user gone must know that it was ours.
+            Outcome::Failed => {}
+            Outcome::Deleted
+            | Outcome::AlreadyGone
+            | Outcome::NotFound
+            | Outcome::Refused
+            | Outcome::Invalid
+            | Outcome::Protected
+            | Outcome::DoneBefore
+            | Outcome::Duplicate => {
+                self.doubtful.remove(row);
+                for rows in self.state.steps.values_mut() {
+                    rows.remove(row);
+                }
             }
         }
         if let Some(account) = &entry.account {

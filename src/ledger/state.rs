@@ -164,7 +164,7 @@ impl LedgerState {
     }
 
     /// How many of the row's steps ended well without the row having ended since. A row that ended
-    /// `in_doubt` keeps them: it is not over.
+    /// `in_doubt` or `failed` keeps them: it is not over.
     pub fn steps_done(&self, row: u64) -> usize {
         let sets = self.steps.values();
         sets.filter(|rows| rows.contains(row)).count()

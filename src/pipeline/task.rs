@@ -29,7 +29,7 @@ struct StepEnd {
 }
 
 /// What the deciding answer said.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Answer {
     status: Option<u16>,
     request_id: Option<String>,
@@ -188,7 +188,7 @@ impl<'a> TaskRun<'a> {
 
     /// What an attempt's answer means for the row. Whatever does not end the step is recorded.
     async fn judge(
-        &mut self,
+        &self,
         step: Step,
         attempt: u32,
         sent: Sent,
@@ -197,27 +197,7 @@ impl<'a> TaskRun<'a> {
         let client = self.client;
         let reply = match sent.reply {
             Ok(reply) => reply,
-            Err(error) if error.failure == Failure::Abandoned => return Ok(After::Abandoned),
-            Err(error) => {
-                let (class, in_doubt) = (error.failure.name(), error.failure.in_doubt());
-                let detail = own(class, error.to_string());
-                let answer = Answer {
-                    detail,
-                    ..Answer::default()
-                };
-                self.record_attempt(step, attempt, class, in_doubt, answer)
-                    .await?;
-                let message = passing_or_stop(&error)?;
-                let answer = Answer {
-                    detail: own(class, message),
-                    ..Answer::default()
-                };
-                return Ok(After::Again {
-                    moment: None,
-                    in_doubt,
-                    answer,
-                });
-            }
+            Err(error) => return self.judge_broken(step, attempt, &error).await,
         };
         client.heed(Some(step), &reply);
         let status = Some(reply.status);
@@ -228,44 +208,9 @@ impl<'a> TaskRun<'a> {
         };
         match client.provider.judge(step, &self.task.id, &reply) {
             Verdict::Row(end, detail) => Ok(After::Ended(end, answer(detail))),
-            Verdict::Look(standing, detail) => match client.look(&self.task.id).await {
-                // The second step of a purge follows the first at once. "No such deleted user"
-                // about one who is soft-deleted may only mean that the provider has not got round
-                // to it; believed at the first asking, it would pass for a deletion.
-                Ok(Seen::SoftDeleted)
-                    if step == Step::PermanentlyDelete
-                        && self.task.action == Action::Purge
-                        && attempt == 1 =>
-                {
-                    let told = answer(detail.clone());
-                    self.record_attempt(step, attempt, "unsettled", false, told)
-                        .await?;
-                    Ok(After::Again {
-                        moment: None,
-                        in_doubt: false,
-                        answer: answer(detail),
-                    })
-                }
-                Ok(seen) => {
-                    let end = RowEnd::after_look(&seen, standing);
-                    Ok(After::Ended(end, answer(own_words(step, &seen, detail))))
-                }
-                Err(ClientError::Passing { .. }) => {
-                    let told = answer(detail.clone());
-                    self.record_attempt(step, attempt, "unsettled", false, told)
-                        .await?;
-                    Ok(After::Again {
-                        moment: None,
-                        in_doubt: false,
-                        answer: answer(detail),
-                    })
-                }
-                Err(other) => {
-                    self.record_attempt(step, attempt, "unsettled", false, answer(detail))
-                        .await?;
-                    Err(other)
-                }
-            },
+            Verdict::Look(standing, detail) => {
+                self.look(step, attempt, standing, answer(detail)).await
+            }
             Verdict::Moment(moment, detail) => {
                 let (class, in_doubt) = (moment.name(), moment.in_doubt());
                 let told = answer(detail.clone());
@@ -296,6 +241,79 @@ impl<'a> TaskRun<'a> {
                     status,
                     detail,
                 })
+            }
+        }
+    }
+
+    /// No whole answer came.
+    async fn judge_broken(
+        &self,
+        step: Step,
+        attempt: u32,
+        error: &TransportError,
+    ) -> Result<After, ClientError> {
+        if error.failure == Failure::Abandoned {
+            return Ok(After::Abandoned);
+        }
+        let (class, in_doubt) = (error.failure.name(), error.failure.in_doubt());
+        let answer = || Answer {
+            detail: own(class, error.to_string()),
+            ..Answer::default()
+        };
+        self.record_attempt(step, attempt, class, in_doubt, answer())
+            .await?;
+        passing_or_stop(error)?;
+        Ok(After::Again {
+            moment: None,
+            in_doubt,
+            answer: answer(),
+        })
+    }
+
+    /// The answer alone cannot say: looks at the user. `standing`: the end if they stand as they
+    /// did.
+    async fn look(
+        &self,
+        step: Step,
+        attempt: u32,
+        standing: RowEnd,
+        answer: Answer,
+    ) -> Result<After, ClientError> {
+        match self.client.look(&self.task.id).await {
+            // The second step of a purge follows the first at once. "No such deleted user" about
+            // one who is soft-deleted may only mean that the provider has not got round to it;
+            // believed at the first asking, it would pass for a deletion.
+            Ok(Seen::SoftDeleted)
+                if step == Step::PermanentlyDelete
+                    && self.task.action == Action::Purge
+                    && attempt == 1 =>
+            {
+                self.record_attempt(step, attempt, "unsettled", false, answer.clone())
+                    .await?;
+                Ok(After::Again {
+                    moment: None,
+                    in_doubt: false,
+                    answer,
+                })
+            }
+            Ok(seen) => {
+                let end = RowEnd::after_look(&seen, standing);
+                let detail = own_words(step, &seen, answer.detail);
+                Ok(After::Ended(end, Answer { detail, ..answer }))
+            }
+            Err(ClientError::Passing { .. }) => {
+                self.record_attempt(step, attempt, "unsettled", false, answer.clone())
+                    .await?;
+                Ok(After::Again {
+                    moment: None,
+                    in_doubt: false,
+                    answer,
+                })
+            }
+            Err(other) => {
+                self.record_attempt(step, attempt, "unsettled", false, answer)
+                    .await?;
+                Err(other)
             }
         }
     }
@@ -428,6 +446,10 @@ pub(super) fn outcome_entry(task: &Task, outcome: Outcome, at: Time) -> OutcomeE
 /// The words of a settled look: the provider's refusal would mislead where the user is gone.
 fn own_words(step: Step, seen: &Seen, detail: Detail) -> Detail {
     match seen {
+        // The answer spoke of soft-deleted users only; the look spoke of all.
+        Seen::Unknown if step == Step::PermanentlyDelete => {
+            own("no_such_user", "the provider knows no user of this id")
+        }
         Seen::Standing { .. } | Seen::Unknown => detail,
         Seen::SoftDeleted | Seen::Gone => match step {
             Step::Delete => own("already_deleted", "the user had been deleted before"),

@@ -1,5 +1,6 @@
 //! The other commands: plan, status, demo, completions, man, sandbox.
 
+use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader};
 
 use serde_json::{Value, json};
@@ -15,7 +16,7 @@ fn plan_reads_the_whole_file_without_credentials_or_network() {
     world.configure(config);
     let mut text = "id,account,action\n".to_owned();
     for id in 1..=350 {
-        text.push_str(&format!("{id},acme,permanently-delete\n"));
+        writeln!(text, "{id},acme,permanently-delete").unwrap();
     }
     text.push_str("1,acme,permanently-delete\nx1,acme,delete\n5,nowhere,delete\n");
     world.write("users.csv", text);

@@ -1,6 +1,7 @@
 //! SIGKILL at random moments: nothing lost, nothing unrecorded.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -26,7 +27,7 @@ fn seed(world: &World) -> String {
             _ => ("crm,delete", &mut zoho, format!("5725767000000{n:06}")),
         };
         users.push(json!({"id": id}));
-        text.push_str(&format!("{id},{row}\n"));
+        writeln!(text, "{id},{row}").unwrap();
     }
     world.seed(json!({"zendesk": zendesk, "sunco": sunco, "zoho": zoho}));
     text
@@ -66,7 +67,7 @@ fn thirty_kills_lose_nothing_and_leave_no_request_without_its_intent() {
         // Killed once it has sent a few more, at no particular point of any of them.
         let more = random.usize(1..8);
         let mut ended = false;
-        world.until_mut("it has sent some more, or ended", || {
+        world.until("it has sent some more, or ended", || {
             ended = child.try_wait().unwrap().is_some();
             ended || world.deletions().len() >= before + more
         });

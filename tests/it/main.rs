@@ -1,5 +1,10 @@
 //! The one integration test binary: behaviour through the program, judged by the sandbox.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on says so by panicking"
+)]
+
 mod architecture;
 mod commands;
 mod credentials;

@@ -57,7 +57,7 @@ const CASES: &[Case] = &[
     case(
         "999003,acme,permanently-delete,T-15",
         "not_found",
-        Some("RecordNotFound"),
+        Some("no_such_user"),
     ),
     case(
         "5fe0a0f0b5e2a4001c8dffff,chat,delete,T-16",

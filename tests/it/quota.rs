@@ -1,6 +1,7 @@
 //! Quotas at real sockets: a server that keeps a strict window refuses nothing.
 
 use serde_json::json;
+use std::fmt::Write as _;
 use userpurge::sandbox::Call;
 
 use crate::support::{World, ids};
@@ -86,10 +87,10 @@ fn a_lane_that_waits_for_its_quota_holds_no_other_up() {
     world.seed(json!({"sunco": sunco}));
     let mut text = "id,account,action\n".to_owned();
     for n in 1..=20 {
-        text.push_str(&format!("{n},acme,delete\n"));
+        writeln!(text, "{n},acme,delete").unwrap();
     }
     for n in 1..=100 {
-        text.push_str(&format!("5fe0a0f0b5e2a4001c8d{n:04},chat,delete\n"));
+        writeln!(text, "5fe0a0f0b5e2a4001c8d{n:04},chat,delete").unwrap();
     }
     world.write("users.csv", text);
     // Twenty rows, who we are and their roles: four spans for the one, no wait for the other.

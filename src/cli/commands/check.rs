@@ -28,7 +28,7 @@ pub(in crate::cli) async fn execute(args: &CheckArgs) -> Result<ExitCode, Failur
         let told = line.client.identify().await;
         match &told {
             Ok(identity) if !identity.lacks.is_empty() && exit == ExitCode::Success => {
-                exit = ExitCode::SomeRowsBad
+                exit = ExitCode::SomeRowsBad;
             }
             Ok(_) => {}
             Err(_) => exit = ExitCode::Refused,

@@ -1,6 +1,7 @@
 //! `demo`: a sample file purged against a sandbox of its own, end to end, on this machine only.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -75,7 +76,7 @@ fn config(accounts: &str) -> String {
             .split(']')
             .next()
             .unwrap_or_default();
-        text.push_str(&format!("[accounts.{name}.limits]\n"));
+        let _ = writeln!(text, "[accounts.{name}.limits]");
         text.push_str(match name {
             "support" => "requests = \"400/600ms\"\npermanently-delete = \"700/6s\"\n\n",
             _ => "requests = \"600/600ms\"\n\n",

@@ -37,7 +37,7 @@ struct Again<'a> {
 /// Goes on where an interrupted run stopped.
 pub(in crate::cli) async fn resume(args: &ResumeArgs) -> Result<ExitCode, Failure> {
     let ledger = latest::resolve(&args.ledger, &setting::folder()?)?;
-    let ledger = shortest(ledger)?;
+    let ledger = shortest(&ledger)?;
     let again = Again {
         command: "resume",
         ledger,
@@ -55,7 +55,7 @@ pub(in crate::cli) async fn resume(args: &ResumeArgs) -> Result<ExitCode, Failur
 /// Tries rows again that ended `failed` or `in_doubt`, or as `--only` says.
 pub(in crate::cli) async fn retry(args: &RetryArgs) -> Result<ExitCode, Failure> {
     let ledger = latest::resolve(&args.resume.ledger, &setting::folder()?)?;
-    let ledger = shortest(ledger)?;
+    let ledger = shortest(&ledger)?;
     let only: Vec<Only> = args
         .only
         .iter()
@@ -274,9 +274,9 @@ fn told(again: &Again<'_>, state: &LedgerState, wanted: &RoaringTreemap, count: 
 }
 
 /// The ledger's path as a person would type it here.
-fn shortest(path: PathBuf) -> Result<PathBuf, Failure> {
+fn shortest(path: &Path) -> Result<PathBuf, Failure> {
     let folder = setting::folder()?;
     Ok(path
         .strip_prefix(&folder)
-        .map_or_else(|_| path.clone(), Path::to_path_buf))
+        .map_or_else(|_| path.to_owned(), Path::to_path_buf))
 }

@@ -19,7 +19,7 @@ use crate::cli::terminal::{can_ask, tell};
 use crate::cli::work::{self, Session, Work};
 use crate::cli::{ExitCode, Failure};
 use crate::config::Source;
-use crate::domain::{RunHeader, RunId, RunOptions, WallClock};
+use crate::domain::{Counts, RunHeader, RunId, RunOptions, WallClock};
 use crate::input;
 use crate::ledger::LedgerWriter;
 use crate::pipeline::FailureLimit;
@@ -97,8 +97,10 @@ async fn execute_orders(args: &RunArgs, orders: Orders) -> Result<Ran, Failure> 
 
     let writer = begin(&planning, &planned, &lines, &ledger)?;
     recorder.attach(writer.handle()).await?;
-    let mut counts = crate::domain::Counts::default();
-    counts.pending = planned.plan.rows;
+    let counts = Counts {
+        pending: planned.plan.rows,
+        ..Counts::default()
+    };
     recorder.count_from(counts, std::collections::BTreeMap::new());
     let session = Session {
         ledger,

@@ -57,9 +57,10 @@ fn since_settled(entries: &[Entry], row: u64, settles: impl Fn(&Entry) -> bool) 
     open
 }
 
-/// An outcome ends a row's history, unless it says that it does not know.
+/// An outcome ends a row's history, unless it says that it does not know, or that it gave up.
 fn ends(entry: &Entry) -> bool {
-    matches!(entry, Entry::Outcome(it) if it.outcome != Outcome::InDoubt)
+    matches!(entry, Entry::Outcome(it)
+        if !matches!(it.outcome, Outcome::InDoubt | Outcome::Failed))
 }
 
 /// In doubt: an attempt or outcome said so, or an intent is followed by another, or by nothing.
@@ -67,7 +68,7 @@ fn in_doubt(entries: &[Entry], row: u64) -> bool {
     let open = since_settled(entries, row, |it| ends(it) || matches!(it, Entry::Step(_)));
     let said = open.iter().any(|entry| match entry {
         Entry::Attempt(it) => it.in_doubt,
-        Entry::Outcome(_) => true,
+        Entry::Outcome(it) => it.outcome == Outcome::InDoubt,
         _ => false,
     });
     let unanswered = open.iter().zip(open.iter().skip(1).map(Some).chain([None]));

@@ -225,12 +225,11 @@ requests = "100000/1s"
     }
 
     /// Waits until `level` holds; checked often, bounded.
-    pub(crate) fn until(&self, what: &str, level: impl Fn() -> bool) {
-        self.until_mut(what, level);
-    }
-
-    /// The same, for a level that is found out by changing something.
-    pub(crate) fn until_mut(&self, what: &str, mut level: impl FnMut() -> bool) {
+    #[expect(
+        clippy::unused_self,
+        reason = "reads as what it is: the world is waited for"
+    )]
+    pub(crate) fn until(&self, what: &str, mut level: impl FnMut() -> bool) {
         const REST: Duration = Duration::from_millis(5);
         for _ in 0..PATIENCE.as_millis() / REST.as_millis() {
             if level() {
