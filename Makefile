@@ -1,9 +1,15 @@
+# What a newcomer needs is the first two targets; each needs nothing but Rust.
 .DEFAULT_GOAL := help
 CARGO ?= cargo
+PREFIX ?= $(HOME)/.local
 
 .PHONY: help
 help: ## Print this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
+
+.PHONY: demo
+demo: ## Purge a sample file against a sandbox, on this machine only
+	$(CARGO) run --locked --quiet -- demo
 
 .PHONY: test
 test: ## Run every test
@@ -11,9 +17,21 @@ test: ## Run every test
 
 .PHONY: lint
 lint: ## Check format, clippy (pedantic) and the documentation
+	@$(CARGO) fmt --version >/dev/null 2>&1 || rustup component add rustfmt
+	@$(CARGO) clippy --version >/dev/null 2>&1 || rustup component add clippy
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items --quiet
+
+.PHONY: install
+install: ## Install the program, its completions and its manual under PREFIX (~/.local)
+	$(CARGO) install --locked --path . --root "$(PREFIX)"
+	mkdir -p "$(PREFIX)/share/bash-completion/completions" "$(PREFIX)/share/zsh/site-functions" \
+		"$(PREFIX)/share/fish/vendor_completions.d" "$(PREFIX)/share/man/man1"
+	"$(PREFIX)/bin/userpurge" completions bash > "$(PREFIX)/share/bash-completion/completions/userpurge"
+	"$(PREFIX)/bin/userpurge" completions zsh > "$(PREFIX)/share/zsh/site-functions/_userpurge"
+	"$(PREFIX)/bin/userpurge" completions fish > "$(PREFIX)/share/fish/vendor_completions.d/userpurge.fish"
+	"$(PREFIX)/bin/userpurge" man > "$(PREFIX)/share/man/man1/userpurge.1"
 
 .PHONY: ci
 ci: lint test ## What a change must pass

@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn an_outcome_ends_the_steps_unless_it_is_in_doubt() {
+    fn an_outcome_ends_steps_and_doubt_unless_it_is_in_doubt_or_failed() {
         let mut entries = vec![step(1, 1), intent(1, Step::PermanentlyDelete, 2)];
         entries.push(outcome(1, Outcome::InDoubt, 3));
         let open = state(header(1), &entries);
@@ -259,6 +259,10 @@ mod tests {
         );
         assert!(open.in_doubt().contains(1));
         entries.push(outcome(1, Outcome::Failed, 4));
+        let given_up = state(header(1), &entries);
+        assert_eq!(given_up.steps_done(1), 1);
+        assert!(given_up.in_doubt().contains(1), "giving up settles nothing");
+        entries.push(outcome(1, Outcome::Deleted, 5));
         let ended = state(header(1), &entries);
         assert_eq!(ended.steps_done(1), 0);
         assert!(!ended.in_doubt().contains(1));

@@ -12,7 +12,7 @@ pub enum FailureLimit {
     Default,
     /// So many rows.
     Rows(u64),
-    /// So many in a hundred of the rows done, once [`SAMPLE_MIN`] are.
+    /// So many in a hundred of the rows done, once fifty are.
     Percent(f64),
 }
 

@@ -53,7 +53,11 @@ impl Bars {
             .into_iter()
             .zip(&state.accounts)
             .map(|(name, account)| {
-                let bar = ProgressBar::new(account.rows()).with_style(style());
+                // Hidden until it is among the others: alone it would draw itself, and that first,
+                // empty line would stay above the bars.
+                let hidden = ProgressDrawTarget::hidden();
+                let bar = ProgressBar::with_draw_target(Some(account.rows()), hidden);
+                bar.set_style(style());
                 bar.set_prefix(format!("{name:name_columns$}"));
                 screen.add(bar)
             })

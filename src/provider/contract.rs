@@ -34,7 +34,7 @@ pub trait Provider: Send + Sync + fmt::Debug {
     /// # Panics
     ///
     /// For a step that none of this provider's actions has, and for an id that
-    /// [`Provider::check_id`] would refuse and that would change the request's address: better no
+    /// [`check_id`](super::check_id) would refuse and that would change the request's address: better no
     /// request than a wrong one.
     fn step(&self, access: &Access, step: Step, id: &UserId) -> Request;
 

@@ -204,7 +204,6 @@ fn every_row_ends_as_it_must_and_just_the_right_users_are_left() {
         "1011",
         "1012",
         "1013",
-        "5fe0a0f0b5e2a4001c8d0002",
         "5fe0a0f0b5e2a4001c8d0004",
         "5725767000000412004",
         "5725767000000412005",
@@ -213,6 +212,11 @@ fn every_row_ends_as_it_must_and_just_the_right_users_are_left() {
     ] {
         assert!(left.iter().any(|it| it == id), "{id} must be left");
     }
+    let cleared = world
+        .users()
+        .into_iter()
+        .find(|user| user.id == "5fe0a0f0b5e2a4001c8d0002");
+    assert!(cleared.is_some_and(|user| user.state != "active" && user.state != "deleted"));
     for id in [
         "1001",
         "1002",
