@@ -20,9 +20,10 @@ const LINES_MAX: usize = 8;
 pub(super) fn text(planning: &Planning, planned: &Planned, lines: &[Line]) -> String {
     let plan = &planned.plan;
     let mut text = format!(
-        "{}: {} rows, {} to delete",
+        "{}: {} {}, {} to delete",
         planning.input.display(),
         plan.rows,
+        if plan.rows == 1 { "row" } else { "rows" },
         plan.to_delete
     );
     for (rows, what) in [

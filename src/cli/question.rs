@@ -61,22 +61,23 @@ pub enum Refusal {
 impl Refusal {
     /// The failure for a run of `rows` rows.
     pub fn failure(self, rows: u64) -> Failure {
+        let sent = if rows == 1 {
+            "1 row".to_owned()
+        } else {
+            format!("{rows} rows")
+        };
         let (message, help) = match self {
             Self::TooMany { max } => (
-                format!(
-                    "{rows} rows would be sent and `--max-delete` allows {max}; nothing was sent"
-                ),
+                format!("{sent} would be sent and `--max-delete` allows {max}; nothing was sent"),
                 "look at `userpurge plan`, then raise `--max-delete` or mend the input",
             ),
             Self::OtherNumber { confirmed } => (
-                format!(
-                    "{rows} rows would be sent and `--confirm` says {confirmed}; nothing was sent"
-                ),
-                "look at `userpurge plan`, then confirm the number it says",
+                format!("{sent} would be sent and `--confirm` says {confirmed}; nothing was sent"),
+                "the plan above says which rows and why; `run` also knows who the caller is, `plan` does not",
             ),
             Self::NobodyToAsk => (
                 format!(
-                    "{rows} rows would be sent and there is no terminal to ask at; nothing was sent"
+                    "{sent} would be sent and there is no terminal to ask at; nothing was sent"
                 ),
                 "say `--confirm N` with the number of rows, or `--yes`",
             ),

@@ -3,7 +3,12 @@
 use std::time::Duration;
 
 use super::pace::Pace;
-use crate::domain::{AccountName, Counted, Counts, Entry, Outcome, Paused, Step, StopKind, Time};
+use crate::domain::{
+    AccountName, Counted, Counts, Entry, Outcome, OutcomeEntry, Paused, Step, StopKind, Time,
+};
+
+/// The code of a row whose user turned out to have a protected role when the provider was asked.
+const PROTECTED_ROLE: &str = "protected_role";
 
 /// What lies before an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,7 +65,7 @@ impl State {
         match entry {
             Entry::Outcome(row) => {
                 if let Some(account) = row.account.as_ref().and_then(|name| self.account(name)) {
-                    account.ended(row.outcome);
+                    account.ended(row);
                 }
             }
             Entry::Intent(intent) => {
@@ -120,9 +125,11 @@ impl AccountState {
         }
     }
 
-    fn ended(&mut self, outcome: Outcome) {
-        match outcome {
-            // The plan set these aside; they are not among the rows to send.
+    fn ended(&mut self, row: &OutcomeEntry) {
+        match row.outcome {
+            // The plan set these aside; they are not among the rows to send. Of the protected,
+            // only those whose role was asked had been among them.
+            Outcome::Protected if row.code.as_deref() != Some(PROTECTED_ROLE) => {}
             Outcome::Invalid | Outcome::Duplicate | Outcome::DoneBefore => {}
             Outcome::Deleted
             | Outcome::AlreadyGone
@@ -130,7 +137,7 @@ impl AccountState {
             | Outcome::Refused
             | Outcome::Failed
             | Outcome::InDoubt
-            | Outcome::Protected => *self.outcomes.slot(outcome) += 1,
+            | Outcome::Protected => *self.outcomes.slot(row.outcome) += 1,
         }
     }
 
@@ -211,7 +218,7 @@ impl AccountState {
 pub(super) mod tests {
     use std::time::Duration;
 
-    use super::{AccountPlan, State};
+    use super::{AccountPlan, PROTECTED_ROLE, State};
     use crate::domain::{
         AccountName, Action, Attempted, Entry, Intent, LaneStop, Outcome, OutcomeEntry, Paused,
         Position, Step, StopKind, Time, UserId,
@@ -277,7 +284,18 @@ pub(super) mod tests {
         }
         state.see(&outcome("nobody", 99, Outcome::Deleted));
         let acme = &state.accounts[0];
-        assert_eq!((acme.done(), acme.bad(), acme.rows()), (7, 5, 10));
+        assert_eq!((acme.done(), acme.bad(), acme.rows()), (6, 4, 10));
+        let Entry::Outcome(mut asked) = outcome("acme", 50, Outcome::Protected) else {
+            unreachable!()
+        };
+        asked.code = Some(PROTECTED_ROLE.to_owned());
+        state.see(&Entry::Outcome(asked));
+        let acme = &state.accounts[0];
+        assert_eq!(
+            (acme.done(), acme.bad()),
+            (7, 5),
+            "whose role was asked was to be sent"
+        );
         assert_eq!(state.accounts[1].done(), 0);
     }
 

@@ -434,7 +434,7 @@ fn the_four_that_read_an_input_share_their_options() {
               --max-delete <N>
                   With more rows than this to delete, exit 2 and send nothing
 
-        Consent (one is needed without a terminal):
+        Consent (run and retry need one without a terminal):
               --yes
                   Ask nothing
 

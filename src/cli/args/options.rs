@@ -112,7 +112,7 @@ pub struct PaceArgs {
 
 /// The question before anything is sent.
 #[derive(Debug, Clone, Copy, Default, Args)]
-#[command(next_help_heading = "Consent (one is needed without a terminal)")]
+#[command(next_help_heading = "Consent (run and retry need one without a terminal)")]
 pub struct ConsentArgs {
     /// Ask nothing
     #[arg(long, conflicts_with = "confirm")]

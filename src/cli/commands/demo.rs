@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use atomicwrites::{AtomicFile, OverwriteBehavior};
@@ -87,7 +88,10 @@ fn config(accounts: &str) -> String {
 
 fn write(path: &Path, text: &str) -> Result<(), Failure> {
     AtomicFile::new(path, OverwriteBehavior::DisallowOverwrite)
-        .write(|file| file.write_all(text.as_bytes()))
+        .write(|file| {
+            file.set_permissions(std::fs::Permissions::from_mode(0o600))?;
+            file.write_all(text.as_bytes())
+        })
         .map_err(|error| std::io::Error::from(error).into())
 }
 

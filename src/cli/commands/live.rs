@@ -122,7 +122,8 @@ fn told(line: &Line, standing: &Standing) -> String {
                 ""
             };
             let listed: Vec<String> = lines.iter().map(u64::to_string).collect();
-            let _ = write!(text, "   lines {}{more}", listed.join(", "));
+            let noun = if rows == 1 { "line" } else { "lines" };
+            let _ = write!(text, "   {noun} {}{more}", listed.join(", "));
         }
         text.push('\n');
     }

@@ -16,15 +16,18 @@ use crate::cli::question::Consent;
 use crate::cli::recorder::Recorder;
 use crate::cli::setting;
 use crate::cli::signals;
-use crate::cli::terminal::tell;
+use crate::cli::terminal::{put, tell};
 use crate::cli::work::{self, Session, Work};
 use crate::cli::{ExitCode, Failure};
 use crate::config::Source;
-use crate::domain::{AccountName, Entry, InputHeader, Outcome, Session as SessionEntry, WallClock};
+use crate::domain::{
+    AccountName, Counted, Entry, InputHeader, Outcome, Session as SessionEntry, WallClock,
+};
 use crate::input::fingerprint;
 use crate::ledger::{LedgerState, LedgerWriter, Only, Opened};
 use crate::pipeline::{Durability, EventSink};
 use crate::plan::Earlier;
+use crate::report::{Lock, Summary, text};
 
 /// What is gone on with.
 struct Again<'a> {
@@ -104,6 +107,11 @@ async fn go_on(
     let read = read_options(&state.header.input, &options);
     let planning = Planning::new(input, read, setting::outline(&source)?, options.clone())?;
     let wanted = wanted(&state)?;
+    if wanted.is_empty() {
+        // Nothing is asked, sent or written.
+        writer.finish().await?;
+        return nothing_to_do(&again, &state);
+    }
 
     let recorder = Recorder::new();
     let wiring = Wiring::new(&options, Arc::clone(&recorder), stop.clone());
@@ -253,14 +261,30 @@ fn earlier(state: &LedgerState, rows: &RoaringTreemap) -> Earlier {
     }
 }
 
+/// Says that there is nothing to do, and where the run stands.
+fn nothing_to_do(again: &Again<'_>, state: &LedgerState) -> Result<ExitCode, Failure> {
+    let what = match again.only {
+        [] if again.command == "retry" => "no row ended `failed` or `in_doubt`".to_owned(),
+        [] => "no row is left to do".to_owned(),
+        only => format!("no row ended with outcome or code `{}`", only.join("`, `")),
+    };
+    tell(&format!(
+        "{}: {what}; nothing was sent",
+        again.ledger.display()
+    ));
+    let summary = Summary::new(state, Lock::Free);
+    put(&text::render(&summary))?;
+    let counts = state.counts();
+    let all_good = counts.counted(Counted::Bad) == 0 && counts.pending == 0;
+    Ok(if all_good {
+        ExitCode::Success
+    } else {
+        ExitCode::SomeRowsBad
+    })
+}
+
 fn told(again: &Again<'_>, state: &LedgerState, wanted: &RoaringTreemap, count: u64) -> String {
     let rows = state.header.input.rows;
-    if count == 0 && wanted.is_empty() {
-        return format!(
-            "{}: nothing is left to do of {rows} rows",
-            again.ledger.display()
-        );
-    }
     let doubt = (state.in_doubt() & wanted).len();
     let doubt = if doubt > 0 {
         format!(", {doubt} of them in doubt")
