@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use super::Failure;
 use super::recorder::Recorder;
+use super::terminal::tell;
 use super::token_store::DiskTokenStore;
 use crate::config::{AccountOutline, ResolvedLimits, Settings, process_variable};
 use crate::domain::{
-    AccountHeader, AccountName, AccountPolicy, Action, ProviderKind, RunOptions, Time, WallClock,
+    AccountHeader, AccountName, AccountPolicy, Action, Entry, ProviderKind, RunOptions, Time,
+    WallClock,
 };
 use crate::ledger::LedgerState;
 use crate::pipeline::limits::{Limits, LimitsSpec, PACED_SPAN_MAX, Past};
@@ -64,7 +66,7 @@ impl Wiring {
         earlier: Option<&LedgerState>,
     ) -> Result<Vec<Line>, Failure> {
         let transport: Arc<dyn Transport> =
-            Arc::new(ReqwestTransport::new().map_err(Failure::refused)?);
+            Arc::new(ReqwestTransport::new(self.wall.clone()).map_err(Failure::refused)?);
         let store = Arc::new(DiskTokenStore::in_cache(process_variable));
         let mut lines = Vec::new();
         for account in settings.accounts {
@@ -77,12 +79,14 @@ impl Wiring {
             let resolved = account.limits.resolve(&provider::defaults(provider.kind()));
             let spec = self.spec(&resolved, account.limits.share);
             let past = past(earlier, &account.name, self.wall.now());
+            let limits = Arc::new(Limits::new(&spec, &past));
+            self.keep_pauses(&limits, earlier, &account.name);
             let stop = self.stop.lane();
             let client = Client::new(ClientParts {
                 account: account.name.clone(),
                 provider: Arc::clone(&provider),
                 transport: Arc::clone(&transport),
-                limits: Arc::new(Limits::new(&spec, &past)),
+                limits,
                 sink: Arc::clone(&self.recorder) as _,
                 store: Arc::clone(&store) as _,
                 wall: self.wall.clone(),
@@ -98,6 +102,16 @@ impl Wiring {
             });
         }
         Ok(lines)
+    }
+
+    /// What a server asked an earlier process to wait, this one waits too.
+    fn keep_pauses(&self, limits: &Limits, earlier: Option<&LedgerState>, account: &AccountName) {
+        let now = self.wall.now();
+        let pauses = earlier.into_iter().flat_map(|state| state.pauses_at(now));
+        for pause in pauses.filter(|pause| pause.account == *account) {
+            let left = pause.until.saturating_since(now);
+            limits.pause(pause.step, tokio::time::Instant::now() + left);
+        }
     }
 
     fn spec(&self, resolved: &ResolvedLimits, share: f64) -> LimitsSpec {
@@ -128,7 +142,17 @@ fn past(earlier: Option<&LedgerState>, account: &AccountName, now: Time) -> Vec<
 }
 
 /// Asks every line who we are. The first that cannot say ends the run before anything is sent.
-pub(super) async fn identify(lines: &mut [Line]) -> Result<(), Failure> {
+pub(super) async fn identify(lines: &mut [Line], recorder: &Recorder) -> Result<(), Failure> {
+    // There is no progress to be seen yet, and a provider may keep us waiting.
+    recorder.watch(Box::new(|entry| {
+        if let Entry::Pause(pause) = entry {
+            let secs = pause.until.saturating_since(pause.at).as_secs();
+            tell(&format!(
+                "{}: waiting {secs} s: {}",
+                pause.account, pause.reason
+            ));
+        }
+    }));
     for line in lines {
         match line.client.identify().await {
             Ok(identity) => line.identity = Some(identity),

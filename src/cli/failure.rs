@@ -20,6 +20,8 @@ const CAUSES_MAX: usize = 16;
 pub struct Failure {
     code: ExitCode,
     report: Report,
+    /// Whoever read the output had enough of it.
+    enough: bool,
 }
 
 impl Failure {
@@ -28,6 +30,7 @@ impl Failure {
         Self {
             code,
             report: Report::new(error),
+            enough: false,
         }
     }
 
@@ -38,6 +41,7 @@ impl Failure {
             report: miette::IntoDiagnostic::into_diagnostic(Err::<(), _>(error))
                 .err()
                 .unwrap_or_else(|| miette::miette!("nothing failed")),
+            enough: false,
         }
     }
 
@@ -135,11 +139,13 @@ impl Failure {
     }
 
     fn is_broken_pipe(&self) -> bool {
-        self.report
-            .chain()
-            .take(CAUSES_MAX)
-            .filter_map(|cause| cause.downcast_ref::<io::Error>())
-            .any(|error| error.kind() == io::ErrorKind::BrokenPipe)
+        self.enough
+            || self
+                .report
+                .chain()
+                .take(CAUSES_MAX)
+                .filter_map(|cause| cause.downcast_ref::<io::Error>())
+                .any(|error| error.kind() == io::ErrorKind::BrokenPipe)
     }
 }
 
@@ -147,16 +153,22 @@ impl Failure {
 /// Standard output or a terminal failed.
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
-        Self::plain(ExitCode::Refused, error)
+        let enough = error.kind() == io::ErrorKind::BrokenPipe;
+        Self {
+            enough,
+            ..Self::plain(ExitCode::Refused, error)
+        }
     }
 }
 
-/// A ledger that exists is a mistake of the command line; anything else is trouble with it.
+/// A ledger that is not there is a mistake of the command line; anything else is trouble with it.
 impl From<LedgerError> for Failure {
     fn from(error: LedgerError) -> Self {
-        let code = match error {
-            LedgerError::Exists { .. } => ExitCode::Refused,
-            _ => ExitCode::Ledger,
+        let missing = !error.path().exists();
+        let code = if missing {
+            ExitCode::Refused
+        } else {
+            ExitCode::Ledger
         };
         Self::plain(code, error)
     }

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::accounts::{Line, consequence, limits_of};
 use super::planning::{Planned, Planning};
 use crate::domain::Outcome;
+use crate::input::Mapping;
 use crate::plan::{Problem, time_at_limit};
 
 /// How many line numbers are listed behind a reason.
@@ -37,6 +38,9 @@ pub(super) fn text(planning: &Planning, planned: &Planned, lines: &[Line]) -> St
         }
     }
     text.push('\n');
+    if let Some(columns) = columns(&planned.resolved.mapping) {
+        let _ = writeln!(text, "{columns}");
+    }
     if plan.trimmed > 0 {
         let _ = writeln!(
             text,
@@ -45,7 +49,7 @@ pub(super) fn text(planning: &Planning, planned: &Planned, lines: &[Line]) -> St
         );
     }
     if plan.to_delete > 0 {
-        let _ = writeln!(text, "\n{}", table(planning, planned));
+        let _ = write!(text, "\n{}", table(planning, planned));
     }
     for line in lines {
         let Some(identity) = &line.identity else {
@@ -76,51 +80,78 @@ pub(super) fn text(planning: &Planning, planned: &Planned, lines: &[Line]) -> St
     text
 }
 
-fn table(planning: &Planning, planned: &Planned) -> Table {
+fn table(planning: &Planning, planned: &Planned) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header([
         "account",
         "action",
         "rows",
+        "at the quota",
         "first id",
         "last id",
-        "at the quota",
-        "what it does",
     ]);
     let times = planning.times(&planned.plan);
+    let mut consequences = Vec::new();
     for (name, actions) in &planned.plan.accounts {
         let Some(account) = planning.account(name) else {
             continue;
         };
+        let kind = account.endpoint.provider();
         for (action, group) in actions {
             let time = time_at_limit(&[(*action, group.rows)], &limits_of(account));
             table.add_row([
                 name.to_string(),
                 action.to_string(),
                 group.rows.to_string(),
+                duration(time),
                 group.first.to_string(),
                 group.last.to_string(),
-                duration(time),
-                consequence(account.endpoint.provider(), *action).to_owned(),
             ]);
+            let told = format!(
+                "{action} at {}: {}",
+                kind.title(),
+                consequence(kind, *action)
+            );
+            if !consequences.contains(&told) {
+                consequences.push(told);
+            }
         }
         if actions.len() > 1
             && let Some(time) = times.get(name)
         {
             let rows: u64 = actions.values().map(|group| group.rows).sum();
-            let all = format!("{name}, all");
-            table.add_row([&all, "", &rows.to_string(), "", "", &duration(*time), ""]);
+            table.add_row([name.as_str(), "all", &rows.to_string(), &duration(*time)]);
         }
     }
-    for column in [2, 5] {
+    for column in [2, 3] {
         if let Some(column) = table.column_mut(column) {
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
-    table
+    let mut text = table.trim_fmt();
+    text.push_str("\n\n");
+    for told in consequences {
+        let _ = writeln!(text, "{told}");
+    }
+    text
 }
 
-/// Bad rows by reason, with the first of their lines.
+/// Which column holds which field: the wrong one deletes the wrong users.
+fn columns(mapping: &Mapping) -> Option<String> {
+    let fields = [
+        ("id", &mapping.id),
+        ("account", &mapping.account),
+        ("action", &mapping.action),
+        ("ref", &mapping.reference),
+    ];
+    let told: Vec<String> = fields
+        .into_iter()
+        .filter_map(|(field, column)| Some(format!("{field} from `{}`", column.as_ref()?)))
+        .collect();
+    (!told.is_empty()).then(|| told.join(", "))
+}
+
+/// Bad rows by reason, in the order of their first lines.
 fn problems(text: &mut String, planned: &Planned) {
     let mut reasons: BTreeMap<(Outcome, &str, &str), Vec<u64>> = BTreeMap::new();
     for Problem {
@@ -136,6 +167,8 @@ fn problems(text: &mut String, planned: &Planned) {
             .or_default()
             .push(*line);
     }
+    let mut reasons: Vec<_> = reasons.into_iter().collect();
+    reasons.sort_by_key(|((outcome, ..), lines)| (*outcome, lines.first().copied()));
     let mut heading = None;
     for ((outcome, field, reason), lines) in reasons {
         if heading != Some(outcome) {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::Failure;
 use super::accounts::{Line, limits_of, policies};
+use super::latest::{self, LATEST};
 use crate::config::{AccountOutline, Outline};
 use crate::domain::{AccountName, InputHeader, RunOptions, TaskKey};
 use crate::input::{Columns, Fingerprint, ReadOptions, Resolved, Source, fingerprint};
@@ -43,7 +44,15 @@ impl Planning {
     ) -> Result<Self, Failure> {
         let mut done_before = HashSet::new();
         for path in &options.done_in {
-            done_before.extend(ledger::good_keys(Path::new(path)).map_err(Failure::refused)?);
+            let path = Path::new(path);
+            // `latest`, which was made absolute like any other path.
+            let path = match path.parent() {
+                Some(folder) if path.ends_with(LATEST) && !path.exists() => {
+                    latest::resolve(Path::new(LATEST), folder)?
+                }
+                _ => path.to_owned(),
+            };
+            done_before.extend(ledger::good_keys(&path).map_err(Failure::refused)?);
         }
         Ok(Self {
             input,

@@ -73,15 +73,15 @@ impl Stop {
     }
 
     /// Listens for signals from here on, on a task of the current runtime. Before, and again after
-    /// the runtime has ended, a signal ends the process.
+    /// the runtime has ended, a signal ends the process: at a question, say, where there is nothing
+    /// to finish.
     ///
     /// # Errors
     ///
     /// The system lets nobody listen.
-    pub fn listen() -> io::Result<Self> {
-        let stop = Self::default();
+    pub fn listen(&self) -> io::Result<()> {
         let mut signals = Signals::new()?;
-        let noting = stop.clone();
+        let noting = self.clone();
         tokio::spawn(async move {
             // Ends with the second signal; a third changes nothing.
             while !noting.waiting.is_cancelled() {
@@ -91,7 +91,7 @@ impl Stop {
                 }
             }
         });
-        Ok(stop)
+        Ok(())
     }
 }
 
@@ -163,7 +163,8 @@ mod tests {
     #[cfg(unix)]
     #[tokio::test]
     async fn real_signals_arrive_in_two_stages() {
-        let stop = Stop::listen().unwrap();
+        let stop = Stop::default();
+        stop.listen().unwrap();
         send("TERM");
         let first = tokio::time::timeout(DELIVERY_MAX, stop.admitting().cancelled());
         first.await.unwrap();

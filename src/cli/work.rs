@@ -321,7 +321,11 @@ fn exit_code(worked: &Worked, signal: Option<signals::Signal>) -> ExitCode {
 fn close(ledger: &Path, worked: &Worked) -> Result<(), Failure> {
     let state = LedgerState::read(ledger)?;
     let summary = Summary::new(&state, Lock::Free);
-    put(&report::text::render(&summary))?;
+    let words = report::text::render(&summary);
+    if put(&words).is_err() {
+        // The run is over whether or not its closing words can be put out; the code must say how.
+        tell(&words);
+    }
     for stop in &state.stops {
         tell(&format!(
             "{}: {}; {}",

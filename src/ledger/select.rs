@@ -35,7 +35,8 @@ impl FromStr for Only {
 
 impl LedgerState {
     /// The rows whose last outcome any of `only` picks; of an empty list, what a plain `retry`
-    /// means: `failed` and `in_doubt`. Pending rows are never among them.
+    /// means: `failed` and `in_doubt`. Pending rows are never among them, nor are rows that ended
+    /// well, and duplicates, whatever is asked for.
     ///
     /// Codes are not in the state: for them the ledger is read again, as far as it was then.
     ///
@@ -56,6 +57,12 @@ impl LedgerState {
         }
         if !codes.is_empty() {
             rows |= self.rows_with_code(&codes)?;
+        }
+        // Done is done: sent again, a deletion of ours would come back as "already gone".
+        for outcome in Outcome::ALL {
+            if outcome.counted() != Counted::Bad {
+                rows -= self.rows_of(outcome);
+            }
         }
         Ok(rows)
     }
@@ -166,7 +173,8 @@ mod tests {
     #[case::plain(&[], &[2, 5])]
     #[case::outcome(&["refused"], &[4])]
     #[case::code(&["OpenTickets"], &[4, 5])]
-    #[case::both(&["deleted", "OpenTickets"], &[1, 4, 5])]
+    #[case::both(&["not_found", "OpenTickets"], &[3, 4, 5])]
+    #[case::done_is_done(&["deleted"], &[])]
     #[case::replaced(&["Gone"], &[])]
     #[case::other_case(&["opentickets"], &[])]
     fn rows_are_picked_by_their_last_outcome(#[case] only: &[&str], #[case] rows: &[u64]) {

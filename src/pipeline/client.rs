@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use thiserror::Error;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
 use super::limits::{Admission, Limits};
@@ -26,6 +27,11 @@ const THROTTLED_TIME_MAX: Duration = Duration::from_mins(10);
 
 /// So many tokens in a row may be rejected for one request before the lane stops.
 pub(super) const TOKENS_REJECTED_MAX: u32 = 5;
+
+/// So many rows for each permit have their first step begun at once. Enough that a permit never
+/// waits for a row; few enough that a row that is tried again does not queue behind the whole file,
+/// so that a provider that fails every request is found out after some rows and not after all.
+const ROWS_BEGUN_PER_PERMIT: u32 = 2;
 
 /// What a [`Client`] is made of.
 #[derive(Debug)]
@@ -66,6 +72,7 @@ pub struct Client {
     pub(super) attempts: NonZeroU32,
     pub(super) seed: u64,
     throttle: Mutex<Throttle>,
+    rows_begun: Semaphore,
 }
 
 /// Throttling without a word of how long: the lane backs off as one.
@@ -150,6 +157,8 @@ impl Client {
             wall.clone(),
             store,
         );
+        let rows_begun = limits.concurrency().saturating_mul(ROWS_BEGUN_PER_PERMIT);
+        let rows_begun = Semaphore::new(rows_begun as usize);
         let throttle = Mutex::new(Throttle {
             backoff: Backoff::new(seed),
             since: None,
@@ -166,6 +175,7 @@ impl Client {
             attempts,
             seed,
             throttle,
+            rows_begun,
         }
     }
 
@@ -239,7 +249,11 @@ impl Client {
                 }
                 Ok(reply) => {
                     self.heed(None, &reply);
-                    match parse(&granted.access, &reply) {
+                    let parsed = parse(&granted.access, &reply);
+                    if !matches!(parsed, Err(Verdict::TokenRejected(_))) {
+                        self.tokens.accepted(&granted).await;
+                    }
+                    match parsed {
                         Ok(value) => return Ok(value),
                         Err(Verdict::Account(reason, detail)) => {
                             return Err(ClientError::Account {
@@ -274,6 +288,15 @@ impl Client {
                 });
             }
             self.wait(None, wait, status, &mut backoff).await?;
+        }
+    }
+
+    /// Waits until another row may begin.
+    pub(super) async fn begin(&self) -> Result<SemaphorePermit<'_>, ClientError> {
+        tokio::select! {
+            biased;
+            () = self.stop.admitting.cancelled() => Err(ClientError::Stopping),
+            begun = self.rows_begun.acquire() => begun.map_err(|_| ClientError::Stopping),
         }
     }
 
@@ -451,7 +474,7 @@ impl Client {
         status: Option<u16>,
         detail: Detail,
     ) -> Result<(), ClientError> {
-        if rejected >= TOKENS_REJECTED_MAX {
+        if rejected >= TOKENS_REJECTED_MAX || self.tokens.reject(granted).await {
             let reason = StopKind::CredentialsRejected;
             return Err(ClientError::Account {
                 reason,
@@ -459,7 +482,6 @@ impl Client {
                 detail,
             });
         }
-        self.tokens.reject(granted).await;
         Ok(())
     }
 

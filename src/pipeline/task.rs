@@ -28,6 +28,31 @@ struct StepEnd {
     answer: Answer,
 }
 
+impl StepEnd {
+    /// The user is gone, by a request of ours that was never answered. The words of the answer that
+    /// shows it would mislead: it may be a refusal.
+    fn settled(answer: Answer) -> Self {
+        let detail = own(
+            "settled",
+            "the user is gone after a request for this row whose answer never came",
+        );
+        Self {
+            outcome: Outcome::Deleted,
+            settled: true,
+            answer: Answer { detail, ..answer },
+        }
+    }
+}
+
+/// What is not known of the requests for a step so far.
+#[derive(Clone, Copy)]
+struct Doubt {
+    /// One of them may have had its effect although no answer said so.
+    effect: bool,
+    /// One of those was never answered at all.
+    unanswered: bool,
+}
+
 /// What the deciding answer said.
 #[derive(Clone, Default)]
 struct Answer {
@@ -77,9 +102,12 @@ impl<'a> TaskRun<'a> {
     pub(super) async fn run(mut self) -> Result<Outcome, ClientError> {
         let steps = self.task.action.steps();
         let mut in_doubt = self.task.in_doubt;
+        // Given back after the first step: a purge may wait for its second for minutes.
+        let mut begun = Some(self.client.begin().await?);
         for (place, step) in steps.iter().enumerate().skip(self.task.steps_done) {
             let end = self.step(*step, in_doubt).await?;
             in_doubt = false;
+            begun.take();
             let good = matches!(end.outcome, Outcome::Deleted | Outcome::AlreadyGone);
             if !good || place + 1 == steps.len() {
                 return self.end(end).await;
@@ -108,7 +136,11 @@ impl<'a> TaskRun<'a> {
     }
 
     /// Tries a step until it ends or the attempts are used up.
-    async fn step(&mut self, step: Step, mut in_doubt: bool) -> Result<StepEnd, ClientError> {
+    async fn step(&mut self, step: Step, in_doubt: bool) -> Result<StepEnd, ClientError> {
+        let mut doubt = Doubt {
+            effect: in_doubt,
+            unanswered: in_doubt,
+        };
         let mut backoff = Backoff::new(self.client.seed ^ self.task.position.row);
         let mut tokens_rejected = 0;
         let mut attempt = 1;
@@ -121,7 +153,7 @@ impl<'a> TaskRun<'a> {
                 .await?
             {
                 After::NewToken => continue,
-                After::Ended(end, answer) => return Ok(self.settle(step, end, in_doubt, answer)),
+                After::Ended(end, answer) => return Ok(self.settle(step, end, doubt, answer)),
                 After::Abandoned => {
                     let answer = Answer::default();
                     return Ok(StepEnd {
@@ -132,10 +164,11 @@ impl<'a> TaskRun<'a> {
                 }
                 After::Again {
                     moment,
-                    in_doubt: more_doubt,
+                    in_doubt,
                     answer,
                 } => {
-                    in_doubt |= more_doubt;
+                    doubt.effect |= in_doubt;
+                    doubt.unanswered |= in_doubt && answer.status.is_none();
                     if attempt < self.client.attempts.get() {
                         let status = answer.status;
                         self.client
@@ -147,7 +180,7 @@ impl<'a> TaskRun<'a> {
             };
             attempt += 1;
             if attempt > self.client.attempts.get() {
-                return self.give_up(step, in_doubt, answer).await;
+                return self.give_up(step, doubt, answer).await;
             }
         }
     }
@@ -206,7 +239,11 @@ impl<'a> TaskRun<'a> {
             request_id: reply.request_id(),
             detail,
         };
-        match client.provider.judge(step, &self.task.id, &reply) {
+        let verdict = client.provider.judge(step, &self.task.id, &reply);
+        if !matches!(verdict, Verdict::TokenRejected(_)) {
+            client.tokens.accepted(&sent.granted).await;
+        }
+        match verdict {
             Verdict::Row(end, detail) => Ok(After::Ended(end, answer(detail))),
             Verdict::Look(standing, detail) => {
                 self.look(step, attempt, standing, answer(detail)).await
@@ -320,21 +357,19 @@ impl<'a> TaskRun<'a> {
 
     /// An end, seen in the light of a doubt: what is gone after a request of ours that was never
     /// answered is our doing.
-    fn settle(&self, step: Step, end: RowEnd, in_doubt: bool, answer: Answer) -> StepEnd {
-        let ours = in_doubt
+    fn settle(&self, step: Step, end: RowEnd, doubt: Doubt, answer: Answer) -> StepEnd {
+        let ours = doubt.effect
             && match end {
                 RowEnd::AlreadyGone => true,
                 RowEnd::NotFound => self.client.provider.unknown_when_gone(step),
                 RowEnd::Deleted | RowEnd::Refused => false,
             };
-        let outcome = if ours {
-            Outcome::Deleted
-        } else {
-            end.outcome()
-        };
+        if ours {
+            return StepEnd::settled(answer);
+        }
         StepEnd {
-            outcome,
-            settled: ours,
+            outcome: end.outcome(),
+            settled: false,
             answer,
         }
     }
@@ -343,35 +378,36 @@ impl<'a> TaskRun<'a> {
     async fn give_up(
         &self,
         step: Step,
-        in_doubt: bool,
+        doubt: Doubt,
         answer: Answer,
     ) -> Result<StepEnd, ClientError> {
-        if in_doubt {
+        let mut outcome = Outcome::Failed;
+        if doubt.effect {
             match self.client.look(&self.task.id).await {
-                Ok(Seen::Standing { .. }) | Err(ClientError::Passing { .. }) => {}
-                Ok(seen) => {
-                    let gone = match (step, &seen) {
-                        (Step::Delete, Seen::SoftDeleted | Seen::Gone)
-                        | (Step::PermanentlyDelete, Seen::Gone) => true,
-                        (_, Seen::Unknown) => self.client.provider.unknown_when_gone(step),
-                        _ => false,
-                    };
-                    if gone {
-                        return Ok(StepEnd {
-                            outcome: Outcome::Deleted,
-                            settled: true,
-                            answer,
-                        });
-                    }
-                }
+                Ok(seen) if self.is_effect(step, &seen) => return Ok(StepEnd::settled(answer)),
+                // Nothing settles it: a request went out, and its answer never came.
+                Err(ClientError::Passing { .. }) if doubt.unanswered => outcome = Outcome::InDoubt,
+                Ok(_) | Err(ClientError::Passing { .. }) => {}
                 Err(other) => return Err(other),
             }
         }
         Ok(StepEnd {
-            outcome: Outcome::Failed,
+            outcome,
             settled: false,
             answer,
         })
+    }
+
+    /// Whether a user who is seen so may be so by `step`.
+    fn is_effect(&self, step: Step, seen: &Seen) -> bool {
+        match (step, seen) {
+            (Step::Delete, Seen::SoftDeleted | Seen::Gone)
+            | (Step::PermanentlyDelete, Seen::Gone) => true,
+            (_, Seen::Unknown) => self.client.provider.unknown_when_gone(step),
+            (_, Seen::Standing { .. })
+            | (Step::PermanentlyDelete, Seen::SoftDeleted)
+            | (Step::DeletePersonalInformation, Seen::SoftDeleted | Seen::Gone) => false,
+        }
     }
 
     async fn record_attempt(

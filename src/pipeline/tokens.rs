@@ -23,6 +23,10 @@ const LATER_MAX: Duration = Duration::from_mins(1);
 /// which is as long as Zoho shuts out who asked too often.
 const PUT_OFF_MAX: u32 = 16;
 
+/// After so many tokens in a row that were rejected without ever having been taken, it is the
+/// credentials that are rejected.
+const STILLBORN_MAX: u32 = 2;
+
 /// A token as it is kept between processes, for a provider that gives out few.
 #[derive(Debug, Clone)]
 pub struct KeptToken {
@@ -93,6 +97,10 @@ struct State {
     loaded: bool,
     fetched: Vec<Time>,
     put_off: u32,
+    /// The newest token that the provider has taken.
+    accepted: u64,
+    /// Tokens rejected since, none of which it ever took.
+    stillborn: u32,
 }
 
 #[derive(Debug)]
@@ -149,16 +157,32 @@ impl Tokens {
         self.fetch(&mut state, quota, key).await
     }
 
-    /// The provider would not take `granted`. If another token has come since, nothing happens.
-    pub(super) async fn reject(&self, granted: &Granted) {
+    /// The provider took `granted`.
+    pub(super) async fn accepted(&self, granted: &Granted) {
+        if granted.generation == 0 {
+            return;
+        }
         let mut state = self.state.lock().await;
-        if state
+        state.accepted = state.accepted.max(granted.generation);
+        state.stillborn = 0;
+    }
+
+    /// The provider would not take `granted`: the next who asks gets another, unless one has come
+    /// since. Returns whether tokens are rejected that were never taken, so that asking for more
+    /// changes nothing (and uses up what a provider gives out).
+    pub(super) async fn reject(&self, granted: &Granted) -> bool {
+        let mut state = self.state.lock().await;
+        let is_current = state
             .current
             .as_ref()
-            .is_some_and(|it| it.granted.generation == granted.generation)
-        {
+            .is_some_and(|it| it.granted.generation == granted.generation);
+        if is_current {
             state.current = None;
+            if granted.generation > state.accepted {
+                state.stillborn += 1;
+            }
         }
+        state.stillborn >= STILLBORN_MAX
     }
 
     async fn fetch(

@@ -67,12 +67,16 @@ impl ProtectList {
 }
 
 /// Puts `text` into `ids`, as it is written and as each account's provider cleans it; an error if
-/// no provider could have such an id.
+/// no provider could have such an id, or if it is a number that one of them calls damaged: a
+/// provider that takes any text would let it pass, and the user it was meant for go unprotected.
 fn insert(
     ids: &mut HashSet<Box<str>>,
     text: &str,
     accounts: &[AccountPolicy],
 ) -> Result<(), IdProblem> {
+    let is_number = text
+        .chars()
+        .all(|c| c.is_numeric() || "eE+-.,' ".contains(c));
     let mut problem = None;
     let mut fits_one = accounts.is_empty();
     for policy in accounts {
@@ -86,9 +90,12 @@ fn insert(
             Err(why) => problem = Some(why),
         }
     }
+    // A whole number may be one provider's id and too short or too long for another's.
+    let is_whole = text.chars().all(|c| c.is_ascii_digit()) && !text.starts_with('0');
+    let is_damaged = is_number && !is_whole;
     match problem {
-        Some(problem) if !fits_one => Err(problem),
-        _ => {
+        Some(problem) if !fits_one || is_damaged => Err(problem),
+        Some(_) | None => {
             ids.insert(text.into());
             Ok(())
         }

@@ -1,14 +1,17 @@
 //! The real transport, over `reqwest`.
 
 use std::error::Error as _;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
+use ::http::HeaderValue;
+use ::http::header::DATE;
 use bytes::BytesMut;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use url::{Host, Url};
 
 use super::{BODY_BYTES_MAX, Failure, REPLY_TIME_MAX, Transport, TransportError};
+use crate::domain::WallClock;
 use crate::provider::{Reply, Request};
 
 /// The longest a connection, TLS included, may take to stand.
@@ -26,6 +29,7 @@ pub struct ReqwestTransport {
     outward: reqwest::Client,
     /// For loopback: plain HTTP allowed, never through a proxy.
     loopback: reqwest::Client,
+    wall: WallClock,
 }
 
 impl ReqwestTransport {
@@ -34,7 +38,7 @@ impl ReqwestTransport {
     /// # Errors
     ///
     /// When the TLS backend or the system's proxy settings cannot be used.
-    pub fn new() -> Result<Self, TransportError> {
+    pub fn new(wall: WallClock) -> Result<Self, TransportError> {
         let base = || {
             reqwest::Client::builder()
                 .user_agent(concat!("userpurge/", env!("CARGO_PKG_VERSION")))
@@ -47,6 +51,7 @@ impl ReqwestTransport {
         Ok(Self {
             outward: base().https_only(true).build().map_err(told)?,
             loopback: base().no_proxy().build().map_err(told)?,
+            wall,
         })
     }
 
@@ -64,7 +69,15 @@ impl ReqwestTransport {
         }
         let mut response = builder.send().await.map_err(told)?;
         let status = response.status().as_u16();
-        let headers = std::mem::take(response.headers_mut());
+        let mut headers = std::mem::take(response.headers_mut());
+        // A Retry-After that is a date counts from the answer's own; one without has ours.
+        if !headers.contains_key(DATE) {
+            let now =
+                UNIX_EPOCH + Duration::from_millis(self.wall.now().as_millis().unsigned_abs());
+            if let Ok(date) = HeaderValue::from_str(&httpdate::fmt_http_date(now)) {
+                headers.insert(DATE, date);
+            }
+        }
         let mut body = BytesMut::new();
         while let Some(chunk) = response.chunk().await.map_err(told)? {
             if body.len() + chunk.len() > BODY_BYTES_MAX {

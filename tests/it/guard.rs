@@ -81,6 +81,36 @@ fn an_empty_protect_list_is_an_error() {
 }
 
 #[test]
+fn a_protected_number_that_is_damaged_is_an_error_though_one_provider_takes_any_text() {
+    for damaged in ["1.021E+3", "01021", "\u{ff11}\u{ff10}"] {
+        let world = world(2);
+        world.write("vips.txt", format!("2\n{damaged}\n"));
+        let args = [&RUN[..], &["--yes", "--protect", "vips.txt"]].concat();
+        world.call(&args).code(2).says("line 2").says("vips.txt");
+        assert_eq!(world.deletions().len(), 0);
+    }
+}
+
+#[test]
+fn an_option_that_says_otherwise_than_the_saved_plan_is_refused() {
+    let world = world(3);
+    let plan = [
+        "plan",
+        "users.csv",
+        "--account",
+        "acme",
+        "--action",
+        "delete",
+    ];
+    world
+        .call(&[&plan[..], &["-o", "purge.plan.json"]].concat())
+        .code(0);
+    let run = ["run", "purge.plan.json", "--action", "purge", "--yes"];
+    world.call(&run).code(2).says("--action");
+    assert_eq!(world.deletions().len(), 0);
+}
+
+#[test]
 fn agents_and_the_caller_are_protected_unless_their_role_is_included() {
     let world = world(2);
     world.seed(json!({"zendesk": [{"id": "3", "role": "agent"}, {"id": "4", "role": "admin"}]}));

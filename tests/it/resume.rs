@@ -83,6 +83,31 @@ fn retry_tries_failed_rows_again_and_other_rows_only_when_told() {
 }
 
 #[test]
+fn rows_that_ended_well_are_never_tried_again() {
+    let world = World::new();
+    world.zendesk_users(1..=3);
+    world.write("users.csv", ids(1..=3));
+    world.settings(json!({"faults": "reset-after=100%,seed=1"}));
+    world
+        .call(&[&RUN[..], &["--attempts", "1"]].concat())
+        .code(0);
+    let sent = world.deletions().len();
+    let settled = &world.outcomes(LEDGER)[&1];
+    assert_eq!(
+        (&settled["outcome"], &settled["settled"]),
+        (&json!("deleted"), &json!(true))
+    );
+    for only in ["deleted", "settled", "broken_connection"] {
+        world
+            .call(&["retry", LEDGER, "--only", only, "--yes"])
+            .code(0)
+            .says("no row");
+    }
+    assert_eq!(world.deletions().len(), sent);
+    assert_eq!(world.status(LEDGER)["outcomes"]["deleted"], 3);
+}
+
+#[test]
 fn a_changed_input_is_refused() {
     let world = World::new();
     world.zendesk_users(1..=3);

@@ -10,7 +10,7 @@ use thiserror::Error;
 use super::values::{Delimiter, InputFormat};
 use crate::cli::question::Consent;
 use crate::config::Limits;
-use crate::domain::{Action, RunHeader, RunOptions};
+use crate::domain::{Action, InputHeader, RunOptions};
 use crate::input::{Columns, ReadOptions};
 use crate::pipeline::FailureLimit;
 use crate::progress::Mode;
@@ -206,8 +206,8 @@ pub struct Selection<'a> {
 /// An option of `resume` or `retry` that says otherwise than the ledger it goes on with.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error(
-    "`{option}` says `{typed}`, but the ledger's run was started with {started}; leave the option \
-     off, or start a new run"
+    "`{option}` says `{typed}`, but the ledger or plan was made with {started}; leave the option \
+     off, or begin anew"
 )]
 pub struct Contradiction {
     /// The option.
@@ -259,10 +259,11 @@ impl Selection<'_> {
         }
     }
 
-    /// The first option that would read the input otherwise than the run of `header` did; `None`:
+    /// The first option that would read the input otherwise than the ledger or the saved plan that
+    /// keeps `options` and `input`; `None`:
     /// all that were typed agree with it.
-    pub fn contradiction(self, header: &RunHeader) -> Option<Contradiction> {
-        let (mapping, options) = (self.mapping, &header.options);
+    pub fn contradiction(self, options: &RunOptions, input: &InputHeader) -> Option<Contradiction> {
+        let mapping = self.mapping;
         let action = |action: Option<Action>| action.map(|action| action.name().to_owned());
         let delimiter = mapping
             .delimiter
@@ -298,11 +299,11 @@ impl Selection<'_> {
                 mapping.ref_column.clone(),
                 options.ref_column.clone(),
             ),
-            ("--format", format, Some(header.input.format.clone())),
+            ("--format", format, Some(input.format.clone())),
             (
                 "--delimiter",
                 delimiter,
-                header.input.delimiter.map(|started| started.to_string()),
+                input.delimiter.map(|started| started.to_string()),
             ),
         ]
         .into_iter()
@@ -420,7 +421,7 @@ mod tests {
             mapping: &mapping,
             protection: &ProtectionArgs::default(),
         };
-        let found = selection.contradiction(&header());
+        let found = selection.contradiction(&header().options, &header().input);
         assert_eq!(found.as_ref().map(|found| found.option), option);
     }
 

@@ -83,7 +83,7 @@ async fn go_on(
     agreed: Consent,
     wanted: impl Fn(&LedgerState) -> Result<RoaringTreemap, Failure>,
 ) -> Result<ExitCode, Failure> {
-    let signals = signals::Stop::listen()?;
+    let signals = signals::Stop::default();
     let stop = signals.of_pipeline();
     let Opened { writer, state, cut } = LedgerWriter::open(&again.ledger)?;
     if let Some(torn) = cut {
@@ -94,7 +94,10 @@ async fn go_on(
         ));
     }
     let Again { args, .. } = again;
-    if let Some(contradiction) = args.selection().contradiction(&state.header) {
+    if let Some(contradiction) = args
+        .selection()
+        .contradiction(&state.header.options, &state.header.input)
+    {
         return Err(Failure::refused(contradiction));
     }
     let kept = &state.header.options;
@@ -124,7 +127,7 @@ async fn go_on(
             .is_some_and(|rows| !rows.is_disjoint(&wanted))
     };
     let mut lines = wiring.lines(setting::settings(&source)?, has_rows, Some(&state))?;
-    identify(&mut lines).await?;
+    identify(&mut lines, &recorder).await?;
     check_tenants(&again.ledger, &state, &lines)?;
     let planned = planning.plan(&lines)?;
     check_rows(&again.ledger, &state, &planned)?;
@@ -136,6 +139,7 @@ async fn go_on(
         consent(agreed, &planning.input, count)?;
     }
 
+    signals.listen()?;
     recorder.attach(writer.handle()).await?;
     let sent: RoaringTreemap = rows
         .values()

@@ -67,7 +67,7 @@ async fn execute_orders(args: &RunArgs, orders: Orders) -> Result<Ran, Failure> 
         ledger,
         ..
     } = orders;
-    let signals = signals::Stop::listen()?;
+    let signals = signals::Stop::default();
     let stop = signals.of_pipeline();
     let recorder = Recorder::new();
     let wiring = Wiring::new(&planning.options, Arc::clone(&recorder), stop.clone());
@@ -82,7 +82,7 @@ async fn execute_orders(args: &RunArgs, orders: Orders) -> Result<Ran, Failure> 
     }
     let has_rows = |name: &_| offline.plan.to_send.contains_key(name);
     let mut lines = wiring.lines(setting::settings(&source)?, has_rows, None)?;
-    identify(&mut lines).await?;
+    identify(&mut lines, &recorder).await?;
     let planned = planning.plan(&lines)?;
     if args.live {
         super::live::show(&planning, &planned, &lines).await?;
@@ -95,6 +95,7 @@ async fn execute_orders(args: &RunArgs, orders: Orders) -> Result<Ran, Failure> 
         planned.plan.to_delete,
     )?;
 
+    signals.listen()?;
     let writer = begin(&planning, &planned, &lines, &ledger)?;
     recorder.attach(writer.handle()).await?;
     let counts = Counts {
@@ -179,7 +180,8 @@ fn begin(
         accounts: lines.iter().map(Line::header).collect(),
         started_at: WallClock::system().now(),
     };
-    Ok(LedgerWriter::create(ledger, header)?)
+    // Nothing has been sent, whatever it is.
+    LedgerWriter::create(ledger, header).map_err(Failure::refused)
 }
 
 /// Finds out what was named: an input, standard input, or a saved plan.
@@ -190,7 +192,11 @@ fn orders(args: &RunArgs) -> Result<Orders, Failure> {
     if named != Path::new("-")
         && let Some(saved) = SavedPlan::read(named)?
     {
-        let options = over(args.selection(), &args.pace, &args.config, &saved.options)?;
+        let typed = args.selection();
+        if let Some(contradiction) = typed.contradiction(&saved.options, &saved.input) {
+            return Err(Failure::refused(contradiction));
+        }
+        let options = over(typed, &args.pace, &args.config, &saved.options)?;
         let config = options.config.as_ref().map(PathBuf::from);
         let source = config.map_or(Source::Environment, Source::File);
         let planning = saved.planning(named, setting::outline(&source)?, options)?;

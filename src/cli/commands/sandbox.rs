@@ -26,7 +26,8 @@ pub(in crate::cli) async fn execute(args: SandboxArgs) -> Result<ExitCode, Failu
     tell("\nA configuration for it (these credentials open nothing else):\n");
     put(&config(&sandbox.base_url(), &credentials))?;
     tell("\nWhat arrives: /_sandbox/requests, who stands: /_sandbox/users. Ctrl-C ends it.");
-    let stop = signals::Stop::listen()?;
+    let stop = signals::Stop::default();
+    stop.listen()?;
     stop.admitting().cancelled().await;
     sandbox.shutdown().await;
     Ok(stop

@@ -51,6 +51,7 @@ pub struct Limits {
     /// One waiter per endpoint looks at the state at a time; the others queue in order.
     turns: BTreeMap<Option<Step>, tokio::sync::Mutex<()>>,
     share: f64,
+    concurrency: u32,
 }
 
 #[derive(Debug)]
@@ -122,7 +123,13 @@ impl Limits {
                 .map(|class| (class, tokio::sync::Mutex::new(())))
                 .collect(),
             share: spec.share,
+            concurrency: spec.concurrency.get(),
         }
+    }
+
+    /// Requests that may be under way at once.
+    pub const fn concurrency(&self) -> u32 {
+        self.concurrency
     }
 
     /// Waits until a request of `step` (`None`: a read) may leave, and takes what it needs.

@@ -88,6 +88,70 @@ async fn when_every_attempt_fails_a_look_settles_what_was_in_doubt() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_was_never_answered_and_cannot_be_looked_at_ends_in_doubt() {
+    let sink = Arc::new(MemorySink::default());
+    let mut server = FakeServer::new(sink, (10, 30), 1);
+    server.blind = true;
+    let server = Arc::new(server);
+    for _ in 0..2 {
+        server.fault(1, Fault::LostAnswer);
+        server.fault(2, Fault::Unwell);
+    }
+    Setup {
+        attempts: 2,
+        ..Setup::default()
+    }
+    .run(&server, Action::Delete, 2)
+    .await;
+    assert_eq!(outcome(&server, 1).outcome, Outcome::InDoubt);
+    assert_eq!(
+        outcome(&server, 2).outcome,
+        Outcome::Failed,
+        "each attempt was answered"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn tokens_that_are_never_taken_stop_the_lane_before_many_are_used_up() {
+    let sink = Arc::new(MemorySink::default());
+    let mut server = FakeServer::new(sink, (10, 30), 1);
+    server.token_life = Some(Duration::ZERO);
+    let server = Arc::new(server);
+    let setup = Setup {
+        tokens: true,
+        ..Setup::default()
+    };
+    let end = setup.run(&server, Action::Delete, 100).await;
+    let LaneEnd::Stopped(stop) = end else {
+        panic!("{end:?}")
+    };
+    assert_eq!(stop.reason, StopKind::CredentialsRejected);
+    assert!(
+        server.state().tokens.len() <= 3,
+        "{}",
+        server.state().tokens.len()
+    );
+    assert!(server.sink.outcomes().is_empty(), "every row stays pending");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_provider_that_fails_every_request_is_found_out_after_some_rows_not_after_all() {
+    let server = server();
+    for id in 1..=2_000 {
+        for _ in 0..6 {
+            server.fault(id, Fault::Unwell);
+        }
+    }
+    let end = Setup::default().run(&server, Action::Delete, 2_000).await;
+    let LaneEnd::Stopped(stop) = end else {
+        panic!("{end:?}")
+    };
+    assert_eq!(stop.reason, StopKind::FailureLimit);
+    let sent = server.state().arrived.len();
+    assert!(sent < 600, "{sent} requests");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_refusal_of_one_who_is_gone_is_already_gone_and_of_one_who_stands_is_refused() {
     let server = server();
     server.state().gone.insert("1".to_owned());

@@ -58,6 +58,8 @@ pub(super) struct FakeServer {
     latency_ms: (u64, u64),
     /// `Some`: requests need a token, and each lives so long.
     pub(super) token_life: Option<Duration>,
+    /// Whether looks are answered with 500.
+    pub(super) blind: bool,
     state: Mutex<ServerState>,
 }
 
@@ -96,6 +98,7 @@ impl FakeServer {
             quota: None,
             latency_ms,
             token_life: None,
+            blind: false,
             state: Mutex::new(state),
         }
     }
@@ -201,6 +204,9 @@ impl FakeServer {
             "delete" => Step::Delete,
             "permanently-delete" => Step::PermanentlyDelete,
             "look" => {
+                if self.blind {
+                    return Ok(reply(500, ""));
+                }
                 let gone = self.state().gone.contains(id);
                 return Ok(reply(if gone { 410 } else { 200 }, ""));
             }
@@ -334,6 +340,10 @@ impl Provider for FakeProvider {
         match reply.status {
             401 => Err(Verdict::TokenRejected(Detail::default())),
             410 => Ok(Seen::Gone),
+            500 => Err(Verdict::Moment(
+                Moment::Unwell { wait: None },
+                Detail::default(),
+            )),
             _ => Ok(Seen::Standing { role: None }),
         }
     }
