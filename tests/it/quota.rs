@@ -1,8 +1,14 @@
 //! Quotas at real sockets: a server that keeps a strict window refuses nothing.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
 use serde_json::json;
 use std::fmt::Write as _;
+use userpurge::domain::{Time, WallClock};
 use userpurge::sandbox::Call;
+use wiremock::matchers::{method, path};
+use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
 
 use crate::support::{World, ids};
 
@@ -117,4 +123,93 @@ fn a_lane_that_waits_for_its_quota_holds_no_other_up() {
         .filter(|call| call.effect && !call.path.contains("/apps/"))
         .count();
     assert_eq!(gone, 20);
+}
+
+/// Answers deletions: first "too many requests" with a wait, later with a deletion. It notes when
+/// each arrived.
+#[derive(Clone, Default)]
+struct Deletions {
+    arrived: Arc<Mutex<Vec<Time>>>,
+    open: Arc<AtomicBool>,
+}
+
+const RETRY_AFTER_SECS: i64 = 6;
+
+impl Respond for Deletions {
+    fn respond(&self, request: &Request) -> ResponseTemplate {
+        self.arrived.lock().unwrap().push(WallClock::system().now());
+        if !self.open.load(Ordering::SeqCst) {
+            let wait = RETRY_AFTER_SECS.to_string();
+            return ResponseTemplate::new(429).insert_header("retry-after", wait.as_str());
+        }
+        let id: u64 = request
+            .url
+            .path()
+            .rsplit('/')
+            .next()
+            .unwrap()
+            .parse()
+            .unwrap();
+        ResponseTemplate::new(200).set_body_json(json!({"user": {"id": id, "active": false}}))
+    }
+}
+
+/// A server that asks for a wait is obeyed by the next process too.
+#[test]
+fn a_wait_that_a_server_asked_for_outlives_the_process() {
+    let world = World::new();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let server = runtime.block_on(MockServer::start());
+    let deletions = Deletions::default();
+    runtime.block_on(async {
+        let me = json!({"user": {"id": 9, "name": "Ops", "role": "admin", "active": true}});
+        let me = ResponseTemplate::new(200).set_body_json(me);
+        Mock::given(path("/api/v2/users/me"))
+            .respond_with(me)
+            .mount(&server)
+            .await;
+        let nobody = ResponseTemplate::new(200).set_body_json(json!({"users": []}));
+        Mock::given(path("/api/v2/users/show_many"))
+            .respond_with(nobody)
+            .mount(&server)
+            .await;
+        Mock::given(method("DELETE"))
+            .respond_with(deletions.clone())
+            .mount(&server)
+            .await;
+    });
+    world.configure(&world.config().replace(&world.base(), &server.uri()));
+    world.write("users.csv", ids(1..=3));
+    let args = [
+        "run",
+        "users.csv",
+        "--account",
+        "acme",
+        "--action",
+        "delete",
+        "--yes",
+    ];
+    let mut child = world.start(&args);
+    world.until("it was told to wait", || {
+        world.path("users.csv.ledger.jsonl").exists()
+            && world
+                .ledger("users.csv.ledger.jsonl")
+                .iter()
+                .any(|entry| entry["kind"] == "pause")
+    });
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let refused = deletions.arrived.lock().unwrap().clone();
+    deletions.open.store(true, Ordering::SeqCst);
+    world.call(&["resume", "users.csv.ledger.jsonl"]).code(0);
+    let arrived = deletions.arrived.lock().unwrap().clone();
+    let first = refused.first().unwrap().as_millis();
+    for time in &arrived[refused.len()..] {
+        let waited = time.as_millis() - first;
+        assert!(
+            waited >= RETRY_AFTER_SECS * 1_000,
+            "{waited} ms after it was told to wait"
+        );
+    }
+    assert_eq!(arrived.len() - refused.len(), 3);
 }
