@@ -80,6 +80,31 @@ pub(super) fn text(planning: &Planning, planned: &Planned, lines: &[Line]) -> St
     text
 }
 
+/// What is about to be done where, a line for each account and action; the last thing to be read
+/// before the question.
+pub(super) fn orders(planned: &Planned, lines: &[Line]) -> String {
+    let mut text = String::new();
+    for line in lines {
+        let Some(actions) = planned.plan.accounts.get(&line.name) else {
+            continue;
+        };
+        let tenant = line
+            .identity
+            .as_ref()
+            .map_or("", |identity| identity.tenant.as_str());
+        for (action, group) in actions {
+            let noun = if group.rows == 1 { "user" } else { "users" };
+            let _ = writeln!(
+                text,
+                "About to {action} {} {noun} at {tenant} ({}).",
+                group.rows, line.name
+            );
+        }
+    }
+    text.truncate(text.trim_end().len());
+    text
+}
+
 fn table(planning: &Planning, planned: &Planned) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header([

@@ -89,6 +89,7 @@ async fn execute_orders(args: &RunArgs, orders: Orders) -> Result<Ran, Failure> 
         return Ok(Ran::Not);
     }
     tell(&outline_text::text(&planning, &planned, &lines));
+    tell(&outline_text::orders(&planned, &lines));
     consent(
         args.consent.consent(&args.pace),
         &args.input,
