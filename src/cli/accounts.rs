@@ -7,7 +7,9 @@ use super::Failure;
 use super::recorder::Recorder;
 use super::terminal::tell;
 use super::token_store::DiskTokenStore;
-use crate::config::{AccountOutline, ResolvedLimits, Settings, process_variable};
+use crate::config::{
+    Account, AccountOutline, Endpoint, ResolvedLimits, Settings, process_variable,
+};
 use crate::domain::{
     AccountHeader, AccountName, AccountPolicy, Action, Entry, ProviderKind, RunOptions, Time,
     WallClock,
@@ -69,18 +71,13 @@ impl Wiring {
             Arc::new(ReqwestTransport::new(self.wall.clone()).map_err(Failure::refused)?);
         let store = Arc::new(DiskTokenStore::in_cache(process_variable));
         let mut lines = Vec::new();
-        for account in settings.accounts {
-            if !wanted(&account.name) {
-                continue;
-            }
+        let accounts = settings.accounts.into_iter();
+        let accounts: Vec<Account> = accounts.filter(|account| wanted(&account.name)).collect();
+        let limits = self.limits(&accounts, earlier);
+        for (account, limits) in accounts.into_iter().zip(limits) {
             let provider: Arc<dyn Provider> = provider::build(account.provider)
                 .map_err(Failure::refused)?
                 .into();
-            let resolved = account.limits.resolve(&provider::defaults(provider.kind()));
-            let spec = self.spec(&resolved, account.limits.share);
-            let past = past(earlier, &account.name, self.wall.now());
-            let limits = Arc::new(Limits::new(&spec, &past));
-            self.keep_pauses(&limits, earlier, &account.name);
             let stop = self.stop.lane();
             let client = Client::new(ClientParts {
                 account: account.name.clone(),
@@ -104,6 +101,41 @@ impl Wiring {
         Ok(lines)
     }
 
+    /// The limits of each account. Accounts that lead to one and the same tenant share theirs, the
+    /// lower of any two: the tenant counts their requests together.
+    fn limits(&self, accounts: &[Account], earlier: Option<&LedgerState>) -> Vec<Arc<Limits>> {
+        let mut tenants: Vec<(Option<Endpoint>, Arc<Limits>)> = Vec::new();
+        for account in accounts {
+            let resolved = account.limits.resolve(&provider::defaults(
+                Endpoint::of(&account.provider).provider(),
+            ));
+            let tenant = tenant(account);
+            let shared = tenants
+                .iter()
+                .find(|(other, _)| tenant.is_some() && *other == tenant);
+            let limits = if let Some((_, limits)) = shared {
+                limits.lower(&self.spec(&resolved, account.limits.share));
+                Arc::clone(limits)
+            } else {
+                let of_tenant = accounts.iter().filter(|it| {
+                    it.name == account.name || (tenant.is_some() && self::tenant(it) == tenant)
+                });
+                let now = self.wall.now();
+                let mut past: Vec<Past> = of_tenant
+                    .flat_map(|it| past(earlier, &it.name, now))
+                    .collect();
+                past.sort_by_key(|past| std::cmp::Reverse(past.ago));
+                Arc::new(Limits::new(
+                    &self.spec(&resolved, account.limits.share),
+                    &past,
+                ))
+            };
+            self.keep_pauses(&limits, earlier, &account.name);
+            tenants.push((tenant, limits));
+        }
+        tenants.into_iter().map(|(_, limits)| limits).collect()
+    }
+
     /// What a server asked an earlier process to wait, this one waits too.
     fn keep_pauses(&self, limits: &Limits, earlier: Option<&LedgerState>, account: &AccountName) {
         let now = self.wall.now();
@@ -124,10 +156,19 @@ impl Wiring {
     }
 }
 
+/// What tells that two accounts are at one tenant; `None`: the configuration does not show it (one
+/// Zoho accounts server serves many organisations).
+fn tenant(account: &Account) -> Option<Endpoint> {
+    match Endpoint::of(&account.provider) {
+        Endpoint::Zoho { .. } => None,
+        endpoint @ (Endpoint::Zendesk { .. } | Endpoint::Sunco { .. }) => Some(endpoint),
+    }
+}
+
 /// The requests of earlier processes, as far as their answers may still hold a slot.
 fn past(earlier: Option<&LedgerState>, account: &AccountName, now: Time) -> Vec<Past> {
     let sent = earlier.map_or(&[][..], |state| state.sent(account));
-    let mut past: Vec<Past> = sent
+    let past: Vec<Past> = sent
         .iter()
         .map(|sent| Past {
             step: sent.step,
@@ -137,7 +178,6 @@ fn past(earlier: Option<&LedgerState>, account: &AccountName, now: Time) -> Vec<
                 .map_or_else(Default::default, |at| now.saturating_since(at)),
         })
         .collect();
-    past.sort_by_key(|past| std::cmp::Reverse(past.ago));
     past
 }
 
@@ -187,6 +227,7 @@ pub(super) fn policies(accounts: &[AccountOutline], lines: &[Line]) -> Vec<Accou
             provider: kind,
             action: account.action,
             check_id: provider::check_id(kind),
+            blanks_count: provider::blanks_count(kind),
             caller: identity.and_then(|it| it.caller.clone()),
             id_prefix: identity.and_then(|it| it.id_prefix.clone()),
         }

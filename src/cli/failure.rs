@@ -193,7 +193,9 @@ pub(super) const fn mend(reason: StopKind) -> &'static str {
         StopKind::OrgCap => "ask the provider's support to lift the cap, then resume",
         StopKind::QuotaGone => "wait until the provider grants requests again, then resume",
         StopKind::FailureLimit => "look at the failed rows first; `--max-failures` sets the limit",
-        StopKind::RolesUnknown => "let the caller read users, then resume",
+        StopKind::RolesUnknown => {
+            "see that the provider can be reached and the caller may read users, then resume"
+        }
         StopKind::TokensExhausted => {
             "wait ten minutes, then resume; look whether something else asks for tokens"
         }

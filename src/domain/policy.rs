@@ -31,6 +31,9 @@ pub struct AccountPolicy {
     /// The provider's rule for user ids. It gets the trimmed text of the cell and returns the id
     /// to send, which may differ from the text (a prefix of an export taken off).
     pub check_id: fn(&str) -> Result<UserId, IdProblem>,
+    /// Whether an id may begin or end with a blank. Then blanks that were taken off one are no
+    /// matter of tidiness: with and without them are two users.
+    pub blanks_count: fn(&UserId) -> bool,
     /// The id of the user whose credentials are used, who is protected; `None`: not known (yet),
     /// or the credentials belong to no user.
     pub caller: Option<UserId>,

@@ -176,6 +176,17 @@ impl Judge {
         let action = self.action_of(record, policy)?;
         known.action = Some(action);
         let id = id_of(record, policy)?;
+        if record.trimmed && (policy.blanks_count)(&id) {
+            return Err(invalid(
+                Field::Id,
+                "blanks_around",
+                format!(
+                    "there are blanks around the id, and an id of {} may have some: with and without \
+                     them are two users; take them out of the file, or use the user's own id",
+                    policy.provider
+                ),
+            ));
+        }
         known.id = Some(id.clone());
         self.check_foreign(&id, policy)?;
         self.check_protected(&id, policy)?;

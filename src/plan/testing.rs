@@ -26,6 +26,7 @@ pub(super) fn policies() -> Vec<AccountPolicy> {
         provider,
         action,
         check_id,
+        blanks_count: |id| id.as_str().starts_with('7'),
         caller: None,
         id_prefix: None,
     };

@@ -62,6 +62,14 @@ pub fn check_id(kind: ProviderKind) -> fn(&str) -> Result<UserId, IdProblem> {
     }
 }
 
+/// Whether an id of this kind of account may begin or end with a blank.
+pub fn blanks_count(kind: ProviderKind) -> fn(&UserId) -> bool {
+    match kind {
+        ProviderKind::Zendesk | ProviderKind::Zoho => |_| false,
+        ProviderKind::Sunco => sunco::blanks_count,
+    }
+}
+
 /// The limits of an account whose configuration states none.
 pub fn defaults(kind: ProviderKind) -> Defaults {
     match kind {

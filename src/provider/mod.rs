@@ -47,7 +47,7 @@ mod verdict;
 mod zendesk;
 mod zoho;
 
-pub use build::{BuildError, build, check_id, defaults};
+pub use build::{BuildError, blanks_count, build, check_id, defaults};
 pub use contract::{
     Access, Authorize, Defaults, Identity, Provider, RateHint, RateHints, Roles, Token,
     TokenRefused,

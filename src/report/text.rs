@@ -34,7 +34,10 @@ pub fn render(summary: &Summary) -> String {
     lines.add_some("stopped", STOPS_MAX, stops.collect());
     if summary.unanswered > 0 && summary.state != RunState::Running {
         let rows = count(summary.unanswered, "row");
-        lines.add("in doubt", &format!("{rows} sent and never answered"));
+        lines.add(
+            "in doubt",
+            &format!("{rows} sent, and what became of it is not known"),
+        );
     }
     lines.add("next", &next(summary));
     lines.0
@@ -272,7 +275,7 @@ mod tests {
         account    acme (Zendesk Support): 1 good, 0 bad
         account    crm (Zoho CRM): 0 good, 0 bad
         requests   1
-        in doubt   1 row sent and never answered
+        in doubt   1 row sent, and what became of it is not known
         next       userpurge resume users.csv.ledger.jsonl
         ");
     }

@@ -92,6 +92,34 @@ fn a_protected_number_that_is_damaged_is_an_error_though_one_provider_takes_any_
 }
 
 #[test]
+fn blanks_around_an_id_that_may_be_any_text_are_not_taken_off_in_silence() {
+    let world = world(1);
+    world.seed(json!({"sunco": [
+        {"id": "5fe0a0f0b5e2a4001c8d0001", "external_id": "bob"},
+        {"id": "5fe0a0f0b5e2a4001c8d0002", "external_id": " bob"},
+        {"id": "5fe0a0f0b5e2a4001c8d0003"},
+    ]}));
+    world.write(
+        "users.json",
+        r#"[{"id": " bob"}, {"id": " 5fe0a0f0b5e2a4001c8d0003 "}]"#,
+    );
+    let args = [
+        "run",
+        "users.json",
+        "--account",
+        "chat",
+        "--action",
+        "delete",
+        "--yes",
+    ];
+    world.call(&args).code(1).says("blanks");
+    let outcomes = world.outcomes("users.json.ledger.jsonl");
+    assert_eq!(outcomes[&1]["code"], "blanks_around");
+    assert_eq!(outcomes[&2]["outcome"], "deleted");
+    assert_eq!(world.deletions().len(), 1);
+}
+
+#[test]
 fn an_option_that_says_otherwise_than_the_saved_plan_is_refused() {
     let world = world(3);
     let plan = [

@@ -213,3 +213,33 @@ fn a_wait_that_a_server_asked_for_outlives_the_process() {
     }
     assert_eq!(arrived.len() - refused.len(), 3);
 }
+
+/// The tenant counts what both accounts send.
+#[test]
+fn two_accounts_at_one_tenant_share_its_quota() {
+    let world = World::new();
+    world.settings(json!({"zendesk": {"quota": "20/2s"}, "latency": "1ms..20ms"}));
+    world.zendesk_users(1..=50);
+    let account = |name: &str| {
+        format!(
+            "[accounts.{name}]\nprovider = \"zendesk\"\nbase_url = \"{}\"\n\
+             email = \"ops@acme.example\"\napi_token = \"sandbox-token\"\n\
+             [accounts.{name}.limits]\nrequests = \"20/2s\"\n",
+            world.base()
+        )
+    };
+    world.configure(&format!("{}{}", account("one"), account("two")));
+    let mut text = "id,account,action\n".to_owned();
+    for id in 1..=50 {
+        let name = if id % 2 == 0 { "one" } else { "two" };
+        writeln!(text, "{id},{name},delete").unwrap();
+    }
+    world.write("users.csv", text);
+    world.call(&["run", "users.csv", "--yes"]).code(0);
+    let log = world.sandbox().log(None);
+    assert!(
+        log.iter().all(|call| call.status != Some(429)),
+        "one was refused"
+    );
+    assert_eq!(world.deletions().len(), 50);
+}

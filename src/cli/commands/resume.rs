@@ -106,6 +106,13 @@ async fn go_on(
         .config
         .as_ref()
         .map_or(Source::Environment, |it| Source::File(it.into()));
+    if let Source::File(path) = &source
+        && !path.exists()
+    {
+        let message = format!("the configuration `{}` of this run is gone", path.display());
+        let help = Some("name the one to use with `--config PATH`");
+        return Err(Failure::message(ExitCode::Refused, message, help));
+    }
     let input = input(&again.ledger, &state.header.input)?;
     let read = read_options(&state.header.input, &options);
     let planning = Planning::new(input, read, setting::outline(&source)?, options.clone())?;

@@ -272,7 +272,7 @@ fn refuse_existing(ledger: &Path) -> Result<(), Failure> {
             ledger.display()
         ),
         Some(&format!(
-            "`userpurge resume {name}` goes on with it, `userpurge retry {name}` tries failed rows again, `--ledger PATH` begins another"
+            "`userpurge resume {name}` goes on with it, `userpurge retry {name}` tries failed rows again, `--ledger PATH` begins another; if nothing was ever sent, the file may be removed"
         )),
     ))
 }

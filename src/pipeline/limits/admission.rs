@@ -188,6 +188,29 @@ impl Limits {
         self.state().shut_until(step, Instant::now())
     }
 
+    /// Lowers every limit that is higher than `spec`'s, for another account at the same tenant.
+    pub fn lower(&self, spec: &LimitsSpec) {
+        let mut state = self.state();
+        let state = &mut *state;
+        let lower = |windows: &mut Vec<Window>, quota: Quota| {
+            let same = |window: &&mut Window| {
+                window
+                    .quota()
+                    .is_some_and(|kept| kept.span() == quota.span())
+            };
+            match windows.iter_mut().find(same) {
+                Some(window) => window.lower(quota.requests()),
+                None => windows.push(Window::new(quota)),
+            }
+        };
+        lower(&mut state.account, spec.requests);
+        for (step, quota) in &spec.steps {
+            lower(state.steps.entry(*step).or_default(), *quota);
+        }
+        state.permits = state.permits.min(spec.concurrency.get());
+        state.pace_down_to(Some(spec.requests));
+    }
+
     /// Lowers a limit to what a server says it is; a higher one changes nothing.
     ///
     /// A server states a number and leaves the span to its documentation (`stated` has it), but

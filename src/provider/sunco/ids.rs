@@ -36,6 +36,13 @@ pub(in crate::provider) fn check(text: &str) -> Result<UserId, IdProblem> {
     })
 }
 
+/// Whether an id could be another with blanks around it: an external id may be any text, one that
+/// the provider gave is 24 hex digits.
+pub(in crate::provider) fn blanks_count(id: &UserId) -> bool {
+    let text = id.as_str();
+    text.len() != 24 || !text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
 #[cfg(test)]
 mod tests {
     use rstest::rstest;

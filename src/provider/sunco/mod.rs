@@ -9,5 +9,5 @@ mod provider;
 mod reads;
 mod requests;
 
-pub(in crate::provider) use ids::check as check_id;
+pub(in crate::provider) use ids::{blanks_count, check as check_id};
 pub(super) use provider::{Sunco, defaults};
