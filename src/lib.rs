@@ -63,11 +63,15 @@
 //! - **What waits holds nothing.** Gate, permit, windows and pace are taken at one instant, all or
 //!   none. The design had the permit first; but a purge's permanent steps wait minutes for their
 //!   own quota, and would have kept every permit from the soft deletes behind them.
-//! - **A row ends once per session, and its last outcome counts.** Until then it is pending.
+//! - **Accounts at one tenant share one set of limits**, as far as the configuration shows that
+//!   they are: the tenant counts their requests together.
+//! - **A row ends once per session, and its last outcome counts.** Until then it is pending. A row
+//!   that ended well is never sent again.
 //! - **An answer is about the row, the account or the moment.** Only the first ends a row; the
 //!   second stops the lane and leaves its rows pending; the third is tried again.
 //! - **Gone after a request of ours that was never answered is `deleted`**, and says that it was
-//!   settled so; gone without one is `already_gone`.
+//!   settled so; gone without one is `already_gone`. The doubt survives the process, and the
+//!   outcomes `failed` and `in_doubt`.
 //! - **The ledger holds no person**: ids, the admin's own reference, codes and fixed texts, never
 //!   bodies, names or addresses.
 //! - **Two requests about one user are never under way at once.**
