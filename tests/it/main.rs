@@ -13,6 +13,7 @@ mod guard;
 mod kill;
 mod mixed;
 mod quota;
+mod redirect;
 mod resume;
 mod secrets;
 mod signals;
