@@ -7,10 +7,9 @@ use serde_json::json;
 use std::fmt::Write as _;
 use userpurge::domain::{Time, WallClock};
 use userpurge::sandbox::Call;
-use wiremock::matchers::{method, path};
-use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
+use wiremock::{Request, Respond, ResponseTemplate};
 
-use crate::support::{World, ids};
+use crate::support::{World, ids, zendesk_that};
 
 fn strict(mode: &str) {
     let world = World::new();
@@ -159,25 +158,8 @@ impl Respond for Deletions {
 fn a_wait_that_a_server_asked_for_outlives_the_process() {
     let world = World::new();
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let server = runtime.block_on(MockServer::start());
     let deletions = Deletions::default();
-    runtime.block_on(async {
-        let me = json!({"user": {"id": 9, "name": "Ops", "role": "admin", "active": true}});
-        let me = ResponseTemplate::new(200).set_body_json(me);
-        Mock::given(path("/api/v2/users/me"))
-            .respond_with(me)
-            .mount(&server)
-            .await;
-        let nobody = ResponseTemplate::new(200).set_body_json(json!({"users": []}));
-        Mock::given(path("/api/v2/users/show_many"))
-            .respond_with(nobody)
-            .mount(&server)
-            .await;
-        Mock::given(method("DELETE"))
-            .respond_with(deletions.clone())
-            .mount(&server)
-            .await;
-    });
+    let server = runtime.block_on(zendesk_that(deletions.clone()));
     world.configure(&world.config().replace(&world.base(), &server.uri()));
     world.write("users.csv", ids(1..=3));
     let args = [

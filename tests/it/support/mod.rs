@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -14,6 +14,8 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use userpurge::sandbox::{Call, LogEntry, Running, Sandbox, SandboxOptions, Seed, UserState};
+use wiremock::matchers::{method, path};
+use wiremock::{Mock, MockServer, Respond, ResponseTemplate};
 
 /// No test waits longer for anything than this.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
@@ -309,7 +311,20 @@ pub(crate) fn ids(ids: impl IntoIterator<Item = u64>) -> String {
     csv("id", ids.into_iter().map(|id| [id.to_string()]))
 }
 
-/// Whether `path` exists.
-pub(crate) fn exists(path: &Path) -> bool {
-    path.exists()
+/// A Zendesk that knows who is asking, lists nobody when asked for roles, and answers deletions as
+/// `deletions` says: for answers that the sandbox does not give.
+pub(crate) async fn zendesk_that(deletions: impl Respond + 'static) -> MockServer {
+    let server = MockServer::start().await;
+    let me = json!({"user": {"id": 9, "name": "Ops", "role": "admin", "active": true}});
+    for (place, answer) in [("me", me), ("show_many", json!({"users": []}))] {
+        Mock::given(path(format!("/api/v2/users/{place}")))
+            .respond_with(ResponseTemplate::new(200).set_body_json(answer))
+            .mount(&server)
+            .await;
+    }
+    Mock::given(method("DELETE"))
+        .respond_with(deletions)
+        .mount(&server)
+        .await;
+    server
 }
