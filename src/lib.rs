@@ -74,6 +74,9 @@
 //!   outcomes `failed` and `in_doubt`.
 //! - **The ledger holds no person**: ids, the admin's own reference, codes and fixed texts, never
 //!   bodies, names or addresses.
+//! - **A user goes into a request for many only if the provider listed them as standing just
+//!   before**, so one whom it does not list after the job is gone by it: what a job says nothing
+//!   clear about is read again, not deleted again ([`provider::Bulk`]).
 //! - **Two requests about one user are never under way at once.**
 //! - **Ids are text**, from the cell to the URL; none goes through a float.
 //!

@@ -8,7 +8,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AccountName, Action, Counts, Outcome, Position, ProviderKind, RunId, Step, Time, UserId,
+    AccountName, Action, Counts, JobId, Outcome, Position, ProviderKind, RunId, Step, Time, UserId,
 };
 
 /// One line of a ledger.
@@ -24,6 +24,8 @@ pub enum Entry {
     Request(Requested),
     /// An attempt is about to leave. Durable before it does.
     Intent(Intent),
+    /// A request over many rows was answered, or given up.
+    Bulk(BulkAnswered),
     /// An attempt ended without ending its step: it will be tried again, or the lane stops.
     Attempt(Attempted),
     /// A step ended well and another follows.
@@ -195,7 +197,49 @@ pub struct Intent {
     pub step: Step,
     /// Which attempt at this step, from 1, in this process.
     pub attempt: u32,
+    /// The number of the first row of the request, if it carries many; `None`: it is for this row
+    /// alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub with: Option<u64>,
     /// When it was written.
+    pub at: Time,
+}
+
+impl Intent {
+    /// Whether this line stands for a request: of those for many rows, the first row's does.
+    pub fn is_request(&self) -> bool {
+        self.with.is_none_or(|first| first == self.position.row)
+    }
+}
+
+/// A request over many rows was answered, or given up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BulkAnswered {
+    /// The number of the request's first row, see [`Intent::with`].
+    pub row: u64,
+    /// The account.
+    pub account: AccountName,
+    /// The step.
+    pub step: Step,
+    /// The job that works through the rows; `None`: none is known to have begun.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job: Option<JobId>,
+    /// A stable word for what happened, as [`Attempted::class`]; `None`: a job was begun.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class: Option<String>,
+    /// Whether the request may have had its effect although no answer says so.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub in_doubt: bool,
+    /// The HTTP status; `None`: no answer came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// The provider's code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// The provider's fixed text, cut and masked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// When the answer came, or waiting for it ended.
     pub at: Time,
 }
 

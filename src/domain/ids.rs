@@ -42,6 +42,11 @@ text_id! {
     UserId
 }
 text_id! {
+    /// A job's id at its provider, as text. Cheap to clone. It has passed the provider's check: it
+    /// may stand in a URL.
+    JobId
+}
+text_id! {
     /// A run's id: a UUID of version 7, so that ids sort by time.
     RunId
 }

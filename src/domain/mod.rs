@@ -13,6 +13,7 @@
 //! | Attempt | one sending of a step |
 //! | Verdict | what a reply means (`provider::Verdict`) |
 //! | [`Outcome`] | how a row ended |
+//! | Bulk | one request that deletes many users, as a job the provider works through |
 //! | Intent | the promise on disk that an attempt is about to leave ([`Entry::Intent`]) |
 //! | Lane | all that runs for one account |
 //! | [`Quota`] | a limit as stated: 700 per 10 minutes |
@@ -36,12 +37,12 @@ mod task;
 pub use action::{Action, ProviderKind, Step};
 pub use clock::{Time, WallClock};
 pub use entry::{
-    AccountHeader, Attempted, Entry, InputHeader, Intent, LaneStop, OutcomeEntry, Paused,
-    Requested, RunEnd, RunHeader, RunOptions, RunState, Session, StepDone, StopKind,
+    AccountHeader, Attempted, BulkAnswered, Entry, InputHeader, Intent, LaneStop, OutcomeEntry,
+    Paused, Requested, RunEnd, RunHeader, RunOptions, RunState, Session, StepDone, StopKind,
 };
-pub use ids::{AccountName, RunId, UserId};
+pub use ids::{AccountName, JobId, RunId, UserId};
 pub use outcome::{Counted, Counts, Outcome};
 pub use policy::{AccountPolicy, IdProblem};
 pub use quota::{Quota, QuotaError};
 pub use record::{Position, Record};
-pub use task::{Task, TaskKey};
+pub use task::{LeftOpen, Task, TaskKey};

@@ -1,6 +1,6 @@
 //! A row that will be sent.
 
-use super::{AccountName, Action, Position, UserId};
+use super::{AccountName, Action, JobId, Position, UserId};
 
 /// A row that will be sent: its account, action and id have passed every check.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,8 +17,23 @@ pub struct Task {
     pub reference: Option<String>,
     /// How many of the action's steps an earlier process saw through.
     pub steps_done: usize,
-    /// Whether an earlier process sent the next step and never recorded an answer.
-    pub in_doubt: bool,
+    /// What an earlier process left open of the next step.
+    pub left_open: LeftOpen,
+}
+
+/// What an earlier process left open of a row's next step: a request that left, and of which
+/// nothing that was recorded says what it did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum LeftOpen {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// A request for this row alone.
+    Request,
+    /// A request for many rows. The provider had listed the user as standing just before.
+    Bulk,
+    /// A job of the provider's, begun by a request for many rows; its result was never read.
+    Job(JobId),
 }
 
 /// Account, action and id as 128 bits: what makes two rows duplicates, and what `--done-in` looks

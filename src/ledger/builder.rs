@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use roaring::RoaringTreemap;
 
+use super::bulks::Bulks;
 use super::sent::{Sent, SentLog};
 use super::state::{LedgerState, Rows, SESSIONS_MAX, Source};
 use crate::domain::{
-    AccountName, Attempted, Entry, Intent, Outcome, OutcomeEntry, Paused, RunHeader, Session, Step,
-    StepDone, Time,
+    AccountName, Attempted, BulkAnswered, Entry, Intent, Outcome, OutcomeEntry, Paused, RunHeader,
+    Session, Step, StepDone, Time,
 };
 
 /// The class of an attempt that the server turned away because of its pace.
@@ -26,6 +27,7 @@ pub struct StateBuilder {
     /// Rows of which an earlier request may have had its effect.
     doubtful: RoaringTreemap,
     sent: BTreeMap<AccountName, SentLog>,
+    bulks: Bulks,
 }
 
 impl StateBuilder {
@@ -36,6 +38,7 @@ impl StateBuilder {
             unanswered: RoaringTreemap::new(),
             doubtful: RoaringTreemap::new(),
             sent: BTreeMap::new(),
+            bulks: Bulks::default(),
         }
     }
 
@@ -55,6 +58,7 @@ impl StateBuilder {
                 self.sent_of(&request.account).request(sent);
             }
             Entry::Intent(intent) => self.intent(intent),
+            Entry::Bulk(bulk) => self.bulk(bulk),
             Entry::Attempt(attempt) => self.attempt(attempt),
             Entry::Step(step) => self.step(step),
             Entry::Outcome(outcome) => self.outcome(outcome),
@@ -76,6 +80,8 @@ impl StateBuilder {
         let mut state = self.state;
         state.source = source;
         state.in_doubt = self.unanswered | self.doubtful;
+        let (bulk, jobs) = self.bulks.finish();
+        (state.bulk, state.jobs) = (bulk, jobs);
         let now = state.last_at;
         let sent = self.sent.into_iter();
         state.sent = sent.map(|(name, log)| (name, log.finish(now))).collect();
@@ -96,13 +102,42 @@ impl StateBuilder {
     fn intent(&mut self, intent: &Intent) {
         self.seen(intent.at);
         let row = intent.position.row;
-        self.state.requests += 1;
         // One that is still unanswered was a process's that is gone; no later attempt answers it.
         if !self.unanswered.insert(row) {
             self.doubtful.insert(row);
         }
-        self.sent_of(&intent.account)
-            .intent(row, intent.step, intent.at);
+        match intent.with {
+            Some(first) => self.bulks.join(row, first),
+            None => self.bulks.leave(row),
+        }
+        if intent.is_request() {
+            self.state.requests += 1;
+            self.sent_of(&intent.account)
+                .intent(row, intent.step, intent.at);
+        }
+    }
+
+    fn bulk(&mut self, bulk: &BulkAnswered) {
+        self.seen(bulk.at);
+        let class = bulk.class.as_deref();
+        if class == Some(HELD_BACK) {
+            self.state.requests -= u64::from(self.unanswered.contains(bulk.row));
+            self.sent_of(&bulk.account).held_back(bulk.row);
+        } else {
+            self.sent_of(&bulk.account).answered(bulk.row, bulk.at);
+        }
+        self.state.throttled += u64::from(class == Some(THROTTLED));
+        match &bulk.job {
+            // What it does to each row is open until its result was read.
+            Some(job) => self.bulks.job(bulk.row, job),
+            None if bulk.in_doubt => self.doubtful |= self.bulks.rows(bulk.row),
+            None => {
+                for row in self.bulks.rows(bulk.row) {
+                    self.bulks.leave(row);
+                    self.unanswered.remove(row);
+                }
+            }
+        }
     }
 
     fn attempt(&mut self, attempt: &Attempted) {
@@ -127,6 +162,7 @@ impl StateBuilder {
         self.seen(done.at);
         self.unanswered.remove(done.row);
         self.doubtful.remove(done.row);
+        self.bulks.leave(done.row);
         self.steps_of(done.step).insert(done.row);
         self.sent_of(&done.account).answered(done.row, done.at);
     }
@@ -144,6 +180,7 @@ impl StateBuilder {
         sets[entry.outcome.index()].insert(row);
 
         self.unanswered.remove(row);
+        self.bulks.leave(row);
         match entry.outcome {
             // Nothing is settled: a later process must go on with this very step, and know.
             Outcome::InDoubt => {
@@ -194,11 +231,11 @@ impl StateBuilder {
 
 #[cfg(test)]
 mod tests {
-    use crate::domain::{Entry, Outcome, RunState, Step, StopKind};
+    use crate::domain::{Entry, JobId, LeftOpen, Outcome, RunState, Step, StopKind};
     use crate::ledger::Sent;
     use crate::ledger::samples::{
-        account, at, attempt, end, header, intent, outcome, pause, request, session, state, step,
-        stop,
+        account, at, attempt, bulk, bulk_intent, end, header, intent, outcome, pause, request,
+        session, state, step, stop,
     };
 
     fn in_doubt(entries: &[Entry]) -> bool {
@@ -328,5 +365,62 @@ mod tests {
         assert_eq!(state.sent(&account("acme")), expected);
         assert_eq!(state.sent(&account("other")), []);
         assert_eq!((state.requests, state.throttled), (3, 1));
+    }
+
+    /// Rows 1 to 3 in one request that leaves at second 1, then `more`.
+    fn many(more: &[Entry]) -> crate::ledger::LedgerState {
+        let mut entries: Vec<Entry> = (1..=3).map(|row| bulk_intent(row, 1, 1)).collect();
+        entries.extend_from_slice(more);
+        state(header(3), &entries)
+    }
+
+    #[test]
+    fn a_request_over_many_rows_is_one_request_and_leaves_each_row_open() {
+        let state = many(&[]);
+        assert_eq!(state.requests, 1);
+        assert_eq!(state.sent(&account("acme")).len(), 1);
+        assert_eq!(state.in_doubt().len(), 3);
+        assert_eq!(state.left_open(2), LeftOpen::Bulk);
+    }
+
+    #[test]
+    fn a_job_leaves_its_rows_open_until_each_has_ended() {
+        let state = many(&[
+            bulk(1, Ok("V3-a"), false, 4),
+            outcome(1, Outcome::Deleted, 9),
+            step(2, 9),
+        ]);
+        assert_eq!(state.sent(&account("acme"))[0].replied_at, Some(at(4)));
+        let open: Vec<_> = (1..=3).map(|row| state.left_open(row)).collect();
+        let job = LeftOpen::Job(JobId::new("V3-a"));
+        assert_eq!(open, [LeftOpen::Nothing, LeftOpen::Nothing, job]);
+    }
+
+    #[test]
+    fn a_request_over_many_rows_that_did_nothing_leaves_nothing_open() {
+        let state = many(&[bulk(1, Err("throttled"), false, 2)]);
+        assert_eq!((state.requests, state.throttled), (1, 1));
+        assert!(state.in_doubt().is_empty());
+        assert_eq!(state.left_open(3), LeftOpen::Nothing);
+        let taken_back = many(&[bulk(1, Err("held_back"), false, 2)]);
+        assert_eq!(taken_back.requests, 0);
+        assert!(taken_back.sent(&account("acme")).is_empty());
+        assert!(taken_back.in_doubt().is_empty());
+    }
+
+    #[test]
+    fn a_doubt_about_many_rows_outlives_the_giving_up_of_one() {
+        let state = many(&[
+            bulk(1, Err("timed_out"), true, 2),
+            intent(2, Step::Delete, 3),
+            outcome(2, Outcome::Failed, 4),
+        ]);
+        assert_eq!(state.left_open(1), LeftOpen::Bulk);
+        assert_eq!(
+            state.left_open(2),
+            LeftOpen::Request,
+            "it was sent alone since"
+        );
+        assert_eq!(state.requests, 2);
     }
 }

@@ -26,6 +26,7 @@ pub(super) fn decode(line: &[u8]) -> Result<Entry> {
         .and_then(|rest| rest.split(|byte| *byte == b'"').next());
     match kind {
         Some(b"intent") => from_slice(line).map(Entry::Intent),
+        Some(b"bulk") => from_slice(line).map(Entry::Bulk),
         Some(b"attempt") => from_slice(line).map(Entry::Attempt),
         Some(b"step") => from_slice(line).map(Entry::Step),
         Some(b"outcome") => from_slice(line).map(Entry::Outcome),

@@ -50,6 +50,7 @@
 //! [`RunHeader::FORMAT`]: crate::domain::RunHeader::FORMAT
 
 mod builder;
+mod bulks;
 mod chain;
 mod disk;
 mod error;

@@ -2,9 +2,9 @@
 
 use super::{Head, LedgerState, Source, StateBuilder};
 use crate::domain::{
-    AccountHeader, AccountName, Action, Attempted, Entry, InputHeader, Intent, LaneStop, Outcome,
-    OutcomeEntry, Paused, Position, ProviderKind, Requested, RunEnd, RunHeader, RunId, RunOptions,
-    RunState, Session, Step, StepDone, StopKind, Time, UserId,
+    AccountHeader, AccountName, Action, Attempted, BulkAnswered, Entry, InputHeader, Intent, JobId,
+    LaneStop, Outcome, OutcomeEntry, Paused, Position, ProviderKind, Requested, RunEnd, RunHeader,
+    RunId, RunOptions, RunState, Session, Step, StepDone, StopKind, Time, UserId,
 };
 
 /// A time `seconds` after 2026-11-22T09:30:00Z.
@@ -77,6 +77,34 @@ pub(crate) fn intent(row: u64, step: Step, seconds: i64) -> Entry {
         id: UserId::new(format!("90{row}")),
         step,
         attempt: 1,
+        with: None,
+        at: at(seconds),
+    })
+}
+
+/// The intent of `row` in a request whose first row is `first`.
+pub(crate) fn bulk_intent(row: u64, first: u64, seconds: i64) -> Entry {
+    match intent(row, Step::Delete, seconds) {
+        Entry::Intent(intent) => Entry::Intent(Intent {
+            with: Some(first),
+            ..intent
+        }),
+        other => other,
+    }
+}
+
+/// The answer to the request whose first row is `first`: a job, or nothing but `class`.
+pub(crate) fn bulk(first: u64, answer: Result<&str, &str>, in_doubt: bool, seconds: i64) -> Entry {
+    Entry::Bulk(BulkAnswered {
+        row: first,
+        account: account("acme"),
+        step: Step::Delete,
+        job: answer.ok().map(JobId::new),
+        class: answer.err().map(str::to_owned),
+        in_doubt,
+        status: answer.is_ok().then_some(200),
+        code: None,
+        message: None,
         at: at(seconds),
     })
 }
@@ -193,5 +221,8 @@ pub(crate) fn one_of_each() -> Vec<Entry> {
         stop(StopKind::CredentialsRejected, 99),
         end(RunState::Stopped, 100),
         session(200),
+        bulk_intent(3, 3, 201),
+        bulk(3, Err("server_error"), true, 202),
+        bulk(3, Ok("V3-5f1c"), false, 203),
     ]
 }

@@ -12,8 +12,8 @@ use super::error::LedgerError;
 use super::reader::{LedgerReader, TornTail};
 use super::sent::Sent;
 use crate::domain::{
-    AccountHeader, AccountName, Counts, LaneStop, Outcome, Paused, RunEnd, RunHeader, Session,
-    Step, Time,
+    AccountHeader, AccountName, Counts, JobId, LaneStop, LeftOpen, Outcome, Paused, RunEnd,
+    RunHeader, Session, Step, Time,
 };
 
 /// How many sessions are kept, the newest. Nobody resumes a run so often by hand; a script may.
@@ -63,6 +63,10 @@ pub struct LedgerState {
     /// Rows by the steps that ended well and that no outcome has followed.
     pub(super) steps: BTreeMap<Step, RoaringTreemap>,
     pub(super) in_doubt: RoaringTreemap,
+    /// Rows of unanswered requests for many that began no job that is known.
+    pub(super) bulk: RoaringTreemap,
+    /// Rows of jobs whose result was never read.
+    pub(super) jobs: BTreeMap<u64, JobId>,
     pub(super) sent: BTreeMap<AccountName, Vec<Sent>>,
 }
 
@@ -108,6 +112,8 @@ impl LedgerState {
             ended: RoaringTreemap::new(),
             steps: BTreeMap::new(),
             in_doubt: RoaringTreemap::new(),
+            bulk: RoaringTreemap::new(),
+            jobs: BTreeMap::new(),
             sent: BTreeMap::new(),
         }
     }
@@ -174,6 +180,18 @@ impl LedgerState {
     /// a row may have been done. While a process is at work, rows under way are among them.
     pub const fn in_doubt(&self) -> &RoaringTreemap {
         &self.in_doubt
+    }
+
+    /// What is left open of a row's next step.
+    pub fn left_open(&self, row: u64) -> LeftOpen {
+        if !self.in_doubt.contains(row) {
+            return LeftOpen::Nothing;
+        }
+        match self.jobs.get(&row) {
+            Some(job) => LeftOpen::Job(job.clone()),
+            None if self.bulk.contains(row) => LeftOpen::Bulk,
+            None => LeftOpen::Request,
+        }
     }
 
     /// The account's requests, oldest first, as far back as a quota can reach (31 days before the

@@ -8,16 +8,19 @@ use thiserror::Error;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
+use super::jobs::Jobs;
 use super::limits::{Admission, Limits};
+use super::reread::{Rereads, Stands};
 use super::retry::Backoff;
 use super::sink::{Durability, EventSink, SinkFailed};
 use super::stop::Stop;
 use super::tokens::{Granted, NoAccess, TokenStore, Tokens, own};
 use crate::domain::{
-    AccountName, Entry, Paused, Requested, Step, StopKind, Time, UserId, WallClock,
+    AccountName, Entry, JobId, Paused, Requested, Step, StopKind, Time, UserId, WallClock,
 };
 use crate::provider::{
-    Access, Detail, Identity, Moment, Provider, Reply, Request, Roles, Scope, Seen, Verdict,
+    Access, Bulk, Detail, Identity, JobState, Listed, Moment, Provider, Reply, Request, Roles,
+    Scope, Seen, Verdict,
 };
 use crate::transport::{Failure, Transport, TransportError};
 
@@ -73,6 +76,8 @@ pub struct Client {
     pub(super) seed: u64,
     throttle: Mutex<Throttle>,
     rows_begun: Semaphore,
+    pub(super) jobs: Jobs,
+    rereads: Rereads,
 }
 
 /// Throttling without a word of how long: the lane backs off as one.
@@ -159,6 +164,8 @@ impl Client {
         );
         let rows_begun = limits.concurrency().saturating_mul(ROWS_BEGUN_PER_PERMIT);
         let rows_begun = Semaphore::new(rows_begun as usize);
+        let jobs_max = provider.bulk().map_or(0, Bulk::jobs_max);
+        let jobs = Jobs::new(limits.share_of(jobs_max));
         let throttle = Mutex::new(Throttle {
             backoff: Backoff::new(seed),
             since: None,
@@ -176,6 +183,8 @@ impl Client {
             seed,
             throttle,
             rows_begun,
+            jobs,
+            rereads: Rereads::default(),
         }
     }
 
@@ -203,19 +212,49 @@ impl Client {
             .await
     }
 
-    /// Asks which of `ids` have a protected role, with that role.
+    /// Asks which of `ids` stand, and of which role they are.
     ///
     /// # Errors
     ///
     /// See [`ClientError`].
-    pub(super) async fn protected_roles(
+    pub(super) async fn listed(
         &self,
         roles: &dyn Roles,
         ids: &[UserId],
-    ) -> Result<Vec<(UserId, String)>, ClientError> {
+    ) -> Result<Vec<Listed>, ClientError> {
         let build = |access: &Access| roles.request(access, ids);
-        self.read("roles", build, |_, reply| roles.protected(reply))
+        self.read("roles", build, |_, reply| roles.listed(reply))
             .await
+    }
+
+    /// Asks how `jobs` stand; the answer comes with its HTTP status.
+    ///
+    /// # Errors
+    ///
+    /// See [`ClientError`].
+    pub(super) async fn job_states(
+        &self,
+        bulk: &dyn Bulk,
+        jobs: &[JobId],
+    ) -> Result<(u16, Vec<(JobId, JobState)>), ClientError> {
+        let build = |access: &Access| bulk.ask(access, jobs);
+        self.read("jobs", build, |_, reply| {
+            bulk.asked(reply).map(|states| (reply.status, states))
+        })
+        .await
+    }
+
+    /// Whether `id` still stands, asked together with other rows that ask.
+    ///
+    /// # Errors
+    ///
+    /// See [`ClientError`].
+    pub(super) async fn stands(
+        &self,
+        roles: &dyn Roles,
+        id: &UserId,
+    ) -> Result<Stands, ClientError> {
+        self.rereads.stands(self, roles, id).await
     }
 
     /// A request that changes nothing: tried like any other, counted like any other.
@@ -371,6 +410,10 @@ impl Client {
             if let Some((limit, hint)) = hint.and_then(|hint| hint.limit.zip(Some(hint))) {
                 self.limits.learn(step, limit, hint.resets_in);
             }
+        }
+        let bulk = self.provider.bulk();
+        if let Some(hint) = bulk.and_then(|bulk| bulk.jobs_hint(&reply.headers)) {
+            self.jobs.heed(hint);
         }
         if reply.status != 429 {
             self.throttle(|throttle| throttle.since = None);

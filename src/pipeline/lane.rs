@@ -3,23 +3,31 @@
 use std::collections::HashSet;
 use std::error::Error;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use futures::future::join_all;
 use futures::{Stream, StreamExt, stream};
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::time::Instant;
 
+use super::bulk::{Begun, BulkRun};
 use super::client::{Client, ClientError};
 use super::fuse::{FailureLimit, Fuse};
 use super::sink::{Durability, SinkFailed};
-use super::task::{TaskRun, outcome_entry};
+use super::task::{Before, TaskRun, outcome_entry};
 use super::tokens::own;
-use crate::domain::{Entry, LaneStop, Outcome, OutcomeEntry, StopKind, Task, UserId};
+use crate::domain::{Entry, LaneStop, LeftOpen, Outcome, OutcomeEntry, StopKind, Task, UserId};
 use crate::provider::Roles;
 
-/// How many tasks of a lane are looked after at once. More than the permits there are, so that
-/// tasks that wait for one endpoint's quota do not keep others from theirs; bounded, so that
+/// How many rows of a lane are looked after at once. More than the permits there are, so that
+/// rows that wait for one endpoint's quota do not keep others from theirs; bounded, so that
 /// memory is.
-const TASKS_UNDER_WAY_MAX: usize = 1_024;
+const ROWS_UNDER_WAY_MAX: usize = 1_024;
+
+/// The same where one request carries many rows: as many as all jobs can hold that may be under
+/// way (30 of 100 at Zendesk), and again as the bound above for those that have left theirs.
+const BULK_ROWS_UNDER_WAY_MAX: usize = 4_096;
 
 /// How tasks come in: from a cursor over the input, on a thread of its own. An error means that the
 /// input could not be read on.
@@ -42,6 +50,45 @@ pub struct Lane {
     fuse: Mutex<Fuse>,
     stopped: OnceLock<LaneStop>,
     users: UsersUnderWay,
+    rows_max: usize,
+    /// Room for rows under way.
+    rows: Arc<Semaphore>,
+    /// Whether requests for many rows are not taken here.
+    one_by_one: AtomicBool,
+}
+
+/// What is sent together.
+enum Unit<'l> {
+    /// A row of its own.
+    Row(Task, Room),
+    /// The same, whose user is held already.
+    Entered(Entered<'l>),
+    /// Rows that one request carries.
+    Bulk(Vec<Entered<'l>>),
+}
+
+/// A row whose user is held.
+struct Entered<'l> {
+    task: Task,
+    user: UserUnderWay<'l>,
+    room: Room,
+}
+
+/// Room for rows, held until they have ended.
+struct Room(Option<OwnedSemaphorePermit>);
+
+impl Room {
+    /// Takes the room for `count` of them.
+    fn split(&mut self, count: usize) -> Self {
+        Self(self.0.as_mut().and_then(|room| room.split(count)))
+    }
+}
+
+/// Where a lane is in its tasks.
+struct Reading<'l> {
+    tasks: TaskSource,
+    /// Rows that one request may carry, until there are enough of them.
+    gathered: Vec<Entered<'l>>,
 }
 
 /// How a lane ended.
@@ -72,7 +119,14 @@ impl Lane {
     /// A lane that sends through `client`.
     pub fn new(client: Arc<Client>, options: LaneOptions) -> Self {
         let fuse = Mutex::new(Fuse::new(options.failure_limit));
+        let rows_max = match client.provider.bulk() {
+            Some(_) => BULK_ROWS_UNDER_WAY_MAX,
+            None => ROWS_UNDER_WAY_MAX,
+        };
         Self {
+            rows_max,
+            rows: Arc::new(Semaphore::new(rows_max)),
+            one_by_one: AtomicBool::new(false),
             client,
             options,
             fuse,
@@ -87,8 +141,8 @@ impl Lane {
         // waiting of its own, or requests under way would starve (rust-lang/futures-rs#2387).
         let mut rows = self
             .admitted(tasks)
-            .map(|task| async { self.row(task?).await })
-            .buffer_unordered(TASKS_UNDER_WAY_MAX)
+            .map(|unit| async { self.unit(unit?).await })
+            .buffer_unordered(self.rows_max)
             .boxed();
         let mut interrupted = false;
         let mut broken = None;
@@ -116,50 +170,113 @@ impl Lane {
         }
     }
 
-    /// The tasks that may be sent: read in batches, those of a protected role ended at once.
-    fn admitted(&self, tasks: TaskSource) -> impl Stream<Item = Result<Task, Halt>> {
+    /// The tasks that may be sent, as they are sent: read in batches, those of a protected role
+    /// ended at once, those that one request can carry gathered.
+    fn admitted(&self, tasks: TaskSource) -> impl Stream<Item = Result<Unit<'_>, Halt>> {
         let stopping = self.client.stop.admitting.clone().cancelled_owned();
-        stream::unfold(tasks, move |mut tasks| async move {
-            let batch = self.batch(&mut tasks).await;
-            (!batch.is_empty()).then_some((stream::iter(batch), tasks))
+        let reading = Reading {
+            tasks,
+            gathered: Vec::new(),
+        };
+        stream::unfold(reading, move |mut reading| async move {
+            let units = self.units(&mut reading).await;
+            (!units.is_empty()).then_some((stream::iter(units), reading))
         })
         .flatten()
         .take_until(stopping)
     }
 
-    /// The next batch; empty: there is none.
-    async fn batch(&self, source: &mut TaskSource) -> Vec<Result<Task, Halt>> {
+    /// What is sent next; empty: nothing is left.
+    async fn units<'l>(&'l self, reading: &mut Reading<'l>) -> Vec<Result<Unit<'l>, Halt>> {
         let batch_max = self.client.provider.roles().map_or(1, Roles::users_max);
         loop {
             let mut tasks = Vec::with_capacity(batch_max);
             let mut broken = None;
+            let mut room = self.room(batch_max).await;
             while tasks.len() < batch_max && broken.is_none() {
-                match source.recv().await {
+                match reading.tasks.recv().await {
                     Some(Ok(task)) => tasks.push(task),
                     Some(Err(error)) => broken = Some(Err(Halt::Input(error))),
                     None => break,
                 }
             }
-            let over = tasks.is_empty() && broken.is_none();
-            let mut batch = match self.without_protected(tasks).await {
-                Ok(tasks) => tasks.into_iter().map(Ok).collect(),
-                Err(halt) => vec![Err(halt)],
-            };
-            batch.extend(broken);
-            if over || !batch.is_empty() {
-                return batch;
+            let over = tasks.len() < batch_max;
+            let mut units = Vec::new();
+            match self.without_protected(tasks).await {
+                Ok((tasks, standing)) => {
+                    for task in tasks {
+                        let room = room.split(1);
+                        match self.gatherable(&task, &standing) {
+                            Some(user) => reading.gathered.push(Entered { task, user, room }),
+                            None => units.push(Ok(Unit::Row(task, room))),
+                        }
+                    }
+                }
+                Err(halt) => units.push(Err(halt)),
+            }
+            units.extend(self.gathered(reading, over).map(Ok));
+            units.extend(broken);
+            if over || !units.is_empty() {
+                return units;
             }
         }
     }
 
-    /// Asks the roles of a batch and ends the rows of those who are protected.
-    async fn without_protected(&self, mut tasks: Vec<Task>) -> Result<Vec<Task>, Halt> {
+    /// Room for `count` more rows.
+    async fn room(&self, count: usize) -> Room {
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        // The semaphore lives as long as the lane and is never closed.
+        Room(Arc::clone(&self.rows).acquire_many_owned(count).await.ok())
+    }
+
+    /// The hold on the task's user, if the task can go with others in one request.
+    fn gatherable(&self, task: &Task, standing: &HashSet<UserId>) -> Option<UserUnderWay<'_>> {
+        let bulk = self.client.provider.bulk()?;
+        let step = task.action.steps().get(task.steps_done)?;
+        let fit = bulk.takes(*step)
+            && standing.contains(&task.id)
+            && !self.one_by_one.load(Ordering::Relaxed);
+        fit.then(|| self.users.try_enter(&task.id)).flatten()
+    }
+
+    /// The gathered rows, as many requests as they fill; all of them if no more will come.
+    fn gathered<'l>(
+        &self,
+        reading: &mut Reading<'l>,
+        over: bool,
+    ) -> impl Iterator<Item = Unit<'l>> + use<'l> {
+        let mut units = Vec::new();
+        if let Some(bulk) = self.client.provider.bulk() {
+            let (least, most) = (bulk.users_min(), bulk.users_max());
+            while reading.gathered.len() >= most {
+                units.push(Unit::Bulk(reading.gathered.drain(..most).collect()));
+            }
+            if over {
+                let rest = std::mem::take(&mut reading.gathered);
+                if rest.len() >= least {
+                    units.push(Unit::Bulk(rest));
+                } else {
+                    units.extend(rest.into_iter().map(Unit::Entered));
+                }
+            }
+        }
+        units.into_iter()
+    }
+
+    /// Asks the roles of a batch and ends the rows of those who are protected. Returns the rest,
+    /// and who of them was listed as standing.
+    async fn without_protected(
+        &self,
+        mut tasks: Vec<Task>,
+    ) -> Result<(Vec<Task>, HashSet<UserId>), Halt> {
         let Some(roles) = self.client.provider.roles() else {
-            return Ok(tasks);
+            return Ok((tasks, HashSet::new()));
         };
+        // Of a row in a job that an earlier process began it was asked before.
         let asked = |task: &Task| {
             let next = task.action.steps().get(task.steps_done);
-            next.is_some_and(|step| roles.asked_before(*step))
+            !matches!(task.left_open, LeftOpen::Job(_))
+                && next.is_some_and(|step| roles.asked_before(*step))
         };
         let ids: Vec<UserId> = tasks
             .iter()
@@ -167,10 +284,10 @@ impl Lane {
             .map(|task| task.id.clone())
             .collect();
         if ids.is_empty() {
-            return Ok(tasks);
+            return Ok((tasks, HashSet::new()));
         }
-        let protected = match self.client.protected_roles(roles, &ids).await {
-            Ok(protected) => protected,
+        let listed = match self.client.listed(roles, &ids).await {
+            Ok(listed) => listed,
             Err(ClientError::Passing { status, detail, .. }) => {
                 // Deleting an administrator cannot be mended; not asking is no way out.
                 let reason = StopKind::RolesUnknown;
@@ -187,16 +304,14 @@ impl Lane {
                 return Err(Halt::Stopping);
             }
         };
-        for (id, role) in protected {
-            if self
-                .options
-                .include_roles
-                .iter()
-                .any(|included| included.eq_ignore_ascii_case(&role))
-            {
+        for user in &listed {
+            let Some(role) = user.protected.as_ref().filter(|role| !self.includes(role)) else {
                 continue;
-            }
-            for task in tasks.iter().filter(|task| task.id == id && asked(task)) {
+            };
+            for task in tasks
+                .iter()
+                .filter(|task| task.id == user.id && asked(task))
+            {
                 let detail = own("protected_role", format!("this user's role is {role}"));
                 let entry = OutcomeEntry {
                     code: detail.code,
@@ -209,15 +324,99 @@ impl Lane {
                     .await
                     .map_err(Halt::Sink)?;
             }
-            tasks.retain(|task| task.id != id || !asked(task));
+            tasks.retain(|task| task.id != user.id || !asked(task));
         }
-        Ok(tasks)
+        Ok((tasks, listed.into_iter().map(|user| user.id).collect()))
+    }
+
+    /// Whether users of `role` may be deleted all the same.
+    fn includes(&self, role: &str) -> bool {
+        let mut included = self.options.include_roles.iter();
+        included.any(|included| included.eq_ignore_ascii_case(role))
+    }
+
+    /// What is sent together, each of its rows to its outcome.
+    async fn unit(&self, unit: Unit<'_>) -> Result<(), Halt> {
+        match unit {
+            Unit::Row(task, _room) => {
+                let _user = self.users.enter(task.id.clone()).await;
+                self.row(TaskRun::new(&self.client, task)).await
+            }
+            Unit::Entered(Entered { task, user, room }) => {
+                let _held = (user, room);
+                self.row(TaskRun::new(&self.client, task)).await
+            }
+            Unit::Bulk(rows) => self.bulk(rows).await,
+        }
+    }
+
+    /// Rows that one request carries.
+    async fn bulk(&self, rows: Vec<Entered<'_>>) -> Result<(), Halt> {
+        let Some((bulk, step)) = self.client.provider.bulk().zip(
+            rows.first()
+                .and_then(|row| row.task.action.steps().get(row.task.steps_done)),
+        ) else {
+            return Ok(());
+        };
+        let started = Instant::now();
+        let tasks: Vec<Task> = rows.iter().map(|row| row.task.clone()).collect();
+        let begun = match BulkRun::new(&self.client, bulk, *step, &tasks)
+            .begin()
+            .await
+        {
+            Ok(begun) => begun,
+            Err(error) => {
+                self.stop(error).await?;
+                return Err(Halt::Stopping);
+            }
+        };
+        let job = match &begun {
+            Begun::Job(job) => match self.client.jobs.wait(&self.client, bulk, job).await {
+                Ok(end) => {
+                    self.client.jobs.forget(job);
+                    Some((job, end))
+                }
+                Err(error) => {
+                    self.stop(error).await?;
+                    return Err(Halt::Stopping);
+                }
+            },
+            Begun::Never => {
+                self.one_by_one.store(true, Ordering::Relaxed);
+                None
+            }
+            Begun::Doubt | Begun::NotNow | Begun::Abandoned => None,
+        };
+        let runs = rows.into_iter().map(|row| {
+            let Entered { task, user, room } = row;
+            let before = match (&begun, &job) {
+                (_, Some((job, end))) => Before::Job((*job).clone(), Arc::clone(end)),
+                (Begun::Doubt, None) => Before::Doubt,
+                (Begun::Abandoned, None) => Before::Abandoned,
+                (Begun::Job(_) | Begun::Never | Begun::NotNow, None) => Before::Nothing,
+            };
+            let run = match before {
+                Before::Nothing => TaskRun::new(&self.client, task),
+                before => TaskRun::after(&self.client, task, before, started),
+            };
+            async move {
+                let _held = (user, room);
+                self.row(run).await
+            }
+        });
+        let mut worst = Ok(());
+        for row in join_all(runs).await {
+            // A ledger that failed is told before a lane that stopped.
+            if matches!(row, Err(Halt::Sink(_))) || worst.is_ok() {
+                worst = row;
+            }
+        }
+        worst
     }
 
     /// One row, to its outcome.
-    async fn row(&self, task: Task) -> Result<(), Halt> {
-        let _user = self.users.enter(task.id.clone()).await;
-        match TaskRun::new(&self.client, task).run().await {
+    async fn row(&self, run: TaskRun<'_>) -> Result<(), Halt> {
+        match run.run().await {
             Ok(outcome) => {
                 let blown = {
                     let mut fuse = self.fuse.lock().unwrap_or_else(PoisonError::into_inner);
@@ -294,18 +493,22 @@ struct UserUnderWay<'a> {
 }
 
 impl UsersUnderWay {
+    /// Holds `id`, unless a row holds them.
+    fn try_enter(&self, id: &UserId) -> Option<UserUnderWay<'_>> {
+        let mut users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
+        users.insert(id.clone()).then(|| UserUnderWay {
+            all: self,
+            id: id.clone(),
+        })
+    }
+
     async fn enter(&self, id: UserId) -> UserUnderWay<'_> {
         loop {
             let left = self.left.notified();
             tokio::pin!(left);
             left.as_mut().enable();
-            if self
-                .users
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .insert(id.clone())
-            {
-                return UserUnderWay { all: self, id };
+            if let Some(user) = self.try_enter(&id) {
+                return user;
             }
             left.await;
         }

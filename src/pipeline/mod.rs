@@ -13,16 +13,23 @@
 //! 4. **Gate again**: a pause that came during 3 takes the intent back instead of sending.
 //! 5. **Send, judge, record.** The slots are held until the answer came, and one span longer.
 //!
+//! Where a provider has it, one request deletes many users: [`lane`](Lane) gathers their rows, one
+//! admission and one sync carry them all, and a job that the provider works through is asked about
+//! until each of them has ended.
+//!
 //! **Invariant:** no deleting request leaves whose intent is not durable, and none leaves after
 //! the sink failed.
 //!
 //! It touches no disk and no terminal: what happens goes to an [`EventSink`], tasks come in
 //! through a channel, time is tokio's and the randomness is seeded.
 
+mod bulk;
 mod client;
 mod fuse;
+mod jobs;
 mod lane;
 pub mod limits;
+mod reread;
 mod retry;
 mod run;
 mod sink;

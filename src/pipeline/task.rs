@@ -1,15 +1,20 @@
 //! One row through its steps: attempts, verdicts, and the one outcome at the end.
 
+use std::sync::Arc;
+
 use tokio::time::Instant;
 
 use super::client::{Client, ClientError, passing_or_stop};
+use super::jobs::JobEnd;
+use super::reread::Stands;
 use super::retry::Backoff;
 use super::sink::Durability;
 use super::tokens::own;
 use crate::domain::{
-    Action, Attempted, Entry, Intent, Outcome, OutcomeEntry, Step, StepDone, Task, Time,
+    Action, Attempted, Entry, Intent, JobId, LeftOpen, Outcome, OutcomeEntry, Step, StepDone, Task,
+    Time,
 };
-use crate::provider::{Detail, Moment, Reply, RowEnd, Seen, Verdict};
+use crate::provider::{Detail, ItemEnd, Moment, Reply, RowEnd, Seen, Verdict};
 use crate::transport::{Failure, TransportError};
 
 /// A row on its way through its steps.
@@ -19,6 +24,19 @@ pub(super) struct TaskRun<'a> {
     /// Deleting requests sent for the row by this process.
     attempts: u32,
     started: Option<Instant>,
+    before: Before,
+}
+
+/// What this process did for a row's first step together with other rows.
+pub(super) enum Before {
+    /// Nothing.
+    Nothing,
+    /// A request for many was sent, and no answer says what came of it.
+    Doubt,
+    /// The person would not wait for the answer to a request for many.
+    Abandoned,
+    /// A job that ended, with its id.
+    Job(JobId, Arc<JobEnd>),
 }
 
 /// How a step ended.
@@ -29,6 +47,15 @@ struct StepEnd {
 }
 
 impl StepEnd {
+    /// The person would not wait for the answer.
+    fn abandoned() -> Self {
+        Self {
+            outcome: Outcome::InDoubt,
+            settled: false,
+            answer: Answer::default(),
+        }
+    }
+
     /// The user is gone, by a request of ours that was never answered. The words of the answer that
     /// shows it would mislead: it may be a refusal.
     fn settled(answer: Answer) -> Self {
@@ -91,6 +118,17 @@ impl<'a> TaskRun<'a> {
             task,
             attempts: 0,
             started: None,
+            before: Before::Nothing,
+        }
+    }
+
+    /// A row that a request for many has carried, which left at `started`.
+    pub(super) fn after(client: &'a Client, task: Task, before: Before, started: Instant) -> Self {
+        Self {
+            attempts: 1,
+            started: Some(started),
+            before,
+            ..Self::new(client, task)
         }
     }
 
@@ -101,11 +139,19 @@ impl<'a> TaskRun<'a> {
     /// When the lane must stop first; the row then stays pending.
     pub(super) async fn run(mut self) -> Result<Outcome, ClientError> {
         let steps = self.task.action.steps();
-        let mut in_doubt = self.task.in_doubt;
+        let mut in_doubt = self.task.left_open != LeftOpen::Nothing
+            || matches!(self.before, Before::Doubt | Before::Job(..));
+        let mut first = self.first_end().await?;
         // Given back after the first step: a purge may wait for its second for minutes.
-        let mut begun = Some(self.client.begin().await?);
+        let mut begun = match first {
+            Some(_) => None,
+            None => Some(self.client.begin().await?),
+        };
         for (place, step) in steps.iter().enumerate().skip(self.task.steps_done) {
-            let end = self.step(*step, in_doubt).await?;
+            let end = match first.take() {
+                Some(end) => end,
+                None => self.step(*step, in_doubt).await?,
+            };
             in_doubt = false;
             begun.take();
             let good = matches!(end.outcome, Outcome::Deleted | Outcome::AlreadyGone);
@@ -135,6 +181,53 @@ impl<'a> TaskRun<'a> {
         .await
     }
 
+    /// The end of the first step, if a request for many rows brought it about, of this process or
+    /// an earlier one; `None`: it has to be sent for this row alone.
+    async fn first_end(&self) -> Result<Option<StepEnd>, ClientError> {
+        let (Some(bulk), Some(roles)) = (self.client.provider.bulk(), self.client.provider.roles())
+        else {
+            return Ok(None);
+        };
+        let (job, end) = match (&self.before, &self.task.left_open) {
+            (Before::Abandoned, _) => return Ok(Some(StepEnd::abandoned())),
+            (Before::Job(job, end), _) => (Some(job), Arc::clone(end)),
+            (Before::Nothing, LeftOpen::Job(job)) => {
+                let end = self.client.jobs.wait(self.client, bulk, job).await?;
+                (Some(job), end)
+            }
+            (Before::Doubt, _) | (Before::Nothing, LeftOpen::Bulk) => (None, Arc::default()),
+            (Before::Nothing, LeftOpen::Nothing | LeftOpen::Request) => return Ok(None),
+        };
+        let answer = |detail| Answer {
+            status: end.status(),
+            // What the provider's support would look for.
+            request_id: job.map(|job| job.as_str().to_owned()),
+            detail,
+        };
+        let refusal = match end.item(&self.task.id) {
+            Some(ItemEnd::Deleted) => {
+                return Ok(Some(StepEnd {
+                    outcome: Outcome::Deleted,
+                    settled: false,
+                    answer: answer(Detail::default()),
+                }));
+            }
+            Some(ItemEnd::Refused(detail)) => Some(detail.clone()),
+            None => None,
+        };
+        // Only users who stood went into the request: one who does not any more is gone by it.
+        let stands = self.client.stands(roles, &self.task.id).await?;
+        Ok(match (stands, refusal) {
+            (Stands::No, _) => Some(StepEnd::settled(answer(Detail::default()))),
+            (Stands::Yes, Some(detail)) => Some(StepEnd {
+                outcome: Outcome::Refused,
+                settled: false,
+                answer: answer(detail),
+            }),
+            (Stands::Yes | Stands::Unknown, _) => None,
+        })
+    }
+
     /// Tries a step until it ends or the attempts are used up.
     async fn step(&mut self, step: Step, in_doubt: bool) -> Result<StepEnd, ClientError> {
         let mut doubt = Doubt {
@@ -154,14 +247,7 @@ impl<'a> TaskRun<'a> {
             {
                 After::NewToken => continue,
                 After::Ended(end, answer) => return Ok(self.settle(step, end, doubt, answer)),
-                After::Abandoned => {
-                    let answer = Answer::default();
-                    return Ok(StepEnd {
-                        outcome: Outcome::InDoubt,
-                        settled: false,
-                        answer,
-                    });
-                }
+                After::Abandoned => return Ok(StepEnd::abandoned()),
                 After::Again {
                     moment,
                     in_doubt,
@@ -196,6 +282,7 @@ impl<'a> TaskRun<'a> {
             id: self.task.id.clone(),
             step,
             attempt,
+            with: None,
             at: client.now(),
         };
         if let Err(failed) = client

@@ -1,7 +1,8 @@
 //! What the file and the configuration alone say of a row.
 
 use crate::domain::{
-    AccountName, AccountPolicy, Action, Outcome, Position, ProviderKind, Record, Task, UserId,
+    AccountName, AccountPolicy, Action, LeftOpen, Outcome, Position, ProviderKind, Record, Task,
+    UserId,
 };
 use crate::input::{Field, Meant, Row, closest, is_harmless};
 
@@ -147,7 +148,7 @@ impl Judge {
                         id,
                         reference: ended.reference,
                         steps_done: 0,
-                        in_doubt: false,
+                        left_open: LeftOpen::Nothing,
                     });
                 }
                 Err(cause) => cause,

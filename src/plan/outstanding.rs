@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use roaring::RoaringTreemap;
 
-use crate::domain::{AccountName, Task};
+use crate::domain::{AccountName, LeftOpen, Task};
 use crate::input::{Row, Source};
 
 use super::error::PlanError;
@@ -16,8 +16,8 @@ use super::judge::{Decision, Judge};
 pub struct Earlier {
     /// How many of its action's steps a row has behind it; a row that is not here has none.
     pub steps_done: BTreeMap<u64, usize>,
-    /// The rows whose next step was sent and never answered.
-    pub in_doubt: RoaringTreemap,
+    /// The rows whose next step was sent and never answered, with what is left open of it.
+    pub left_open: BTreeMap<u64, LeftOpen>,
 }
 
 /// The rows that are `planned` and have not `ended`.
@@ -99,7 +99,12 @@ impl Cursor {
         let last_step = task.action.steps().len() - 1;
         let steps_done = self.earlier.steps_done.get(&row).copied().unwrap_or(0);
         task.steps_done = steps_done.min(last_step);
-        task.in_doubt = self.earlier.in_doubt.contains(row);
+        task.left_open = self
+            .earlier
+            .left_open
+            .get(&row)
+            .cloned()
+            .unwrap_or_default();
         task
     }
 
@@ -137,7 +142,7 @@ mod tests {
     use super::super::testing::policies;
     use super::super::{Defaults, ForeignIds, Plan, Planner, ProtectList};
     use super::{Cursor, Decision, Earlier, Judge, PlanError, outstanding};
-    use crate::domain::{AccountName, Task};
+    use crate::domain::{AccountName, LeftOpen, Task};
     use crate::input::{ReadOptions, Source};
 
     const INPUT: &str = "id,account,action\n\
@@ -184,12 +189,18 @@ mod tests {
     fn steps_done_and_doubt_are_filled_in() {
         let earlier = Earlier {
             steps_done: [(1, 1), (6, 1), (8, 2)].into(),
-            in_doubt: RoaringTreemap::from_iter([1, 3]),
+            left_open: [1, 3].map(|row| (row, LeftOpen::Request)).into(),
         };
         let cursor = cursor(INPUT, "acme", planned("acme"), earlier);
         let state: Vec<_> = cursor
             .map(Result::unwrap)
-            .map(|task| (task.position.row, task.steps_done, task.in_doubt))
+            .map(|task| {
+                (
+                    task.position.row,
+                    task.steps_done,
+                    task.left_open != LeftOpen::Nothing,
+                )
+            })
             .collect();
         // Row 6 is a plain delete, of which no step can be done while it has not ended.
         let expected = [(1, 1, true), (3, 0, true), (6, 0, false), (8, 1, false)];

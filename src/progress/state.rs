@@ -68,7 +68,7 @@ impl State {
                     account.ended(row);
                 }
             }
-            Entry::Intent(intent) => {
+            Entry::Intent(intent) if intent.is_request() => {
                 self.on(&intent.account, |account| account.requests += 1);
             }
             Entry::Request(request) => {
@@ -83,6 +83,8 @@ impl State {
             }
             Entry::Run(_)
             | Entry::Session(_)
+            | Entry::Intent(_)
+            | Entry::Bulk(_)
             | Entry::Attempt(_)
             | Entry::Step(_)
             | Entry::End(_) => {}
@@ -309,6 +311,7 @@ pub(super) mod tests {
             id: UserId::new("7"),
             step: Step::Delete,
             attempt: 1,
+            with: None,
             at: at(0),
         }));
         for status in [429, 500] {

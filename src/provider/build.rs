@@ -198,7 +198,7 @@ mod tests {
                         provider.identified(&access, &reply).err(),
                         provider
     .roles()
-    .and_then(|roles| roles.protected(&reply).err()),
+    .and_then(|roles| roles.listed(&reply).err()),
                     ];
                     for verdict in answers.into_iter().flatten() {
                         prop_assert!(is_of_a_read(&verdict), "{}", told(&verdict));

@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use url::Url;
 
 use super::{Detail, Reply, Request, Seen, Verdict};
-use crate::domain::{ProviderKind, Quota, Step, UserId};
+use crate::domain::{JobId, ProviderKind, Quota, Step, UserId};
 
 /// A provider, as one account uses it. Pure: see the [module](super) for what it must do.
 pub trait Provider: Send + Sync + fmt::Debug {
@@ -58,6 +58,9 @@ pub trait Provider: Send + Sync + fmt::Debug {
     /// How roles are asked; `None`: this provider has no cheap read for it.
     fn roles(&self) -> Option<&dyn Roles>;
 
+    /// How many users are deleted with one request; `None`: this provider has no such request.
+    fn bulk(&self) -> Option<&dyn Bulk>;
+
     /// What the headers of any answer say of limits. `step`: of which request; `None`: a read.
     fn rate_hints(&self, step: Option<Step>, headers: &HeaderMap) -> RateHints;
 
@@ -86,13 +89,98 @@ pub trait Roles: Send + Sync {
     /// The read that tells the roles of `ids`.
     fn request(&self, access: &Access, ids: &[UserId]) -> Request;
 
-    /// Reads the answer: the users of a protected role, with that role. A user it does not list is
-    /// of none.
+    /// Reads the answer: the users asked for who stand. One it does not list is of no role, and is
+    /// deleted or was never there.
     ///
     /// # Errors
     ///
     /// The verdict: [`Verdict::Account`], [`Verdict::Moment`] or [`Verdict::TokenRejected`].
-    fn protected(&self, reply: &Reply) -> Result<Vec<(UserId, String)>, Verdict>;
+    fn listed(&self, reply: &Reply) -> Result<Vec<Listed>, Verdict>;
+}
+
+/// A user who stands, as a read of many told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// Who.
+    pub id: UserId,
+    /// The role, in the provider's words, if it is one that is protected by default; `None`: an
+    /// ordinary user.
+    pub protected: Option<String>,
+}
+
+/// Deleting many users with one request: the provider answers with a job, which it works through
+/// on its own time, and which is asked about until it ends.
+///
+/// A provider that has this has [`Roles`] too, asked before the same steps: only users whom that
+/// read listed as standing go into a job. So one whom it does not list after the job is gone by it.
+pub trait Bulk: Send + Sync {
+    /// Whether `step` can be done so.
+    fn takes(&self, step: Step) -> bool;
+
+    /// How many users one request takes.
+    fn users_max(&self) -> usize;
+
+    /// With fewer users than these a job gains nothing over single requests.
+    fn users_min(&self) -> usize;
+
+    /// How many jobs may be under way at once.
+    fn jobs_max(&self) -> usize;
+
+    /// The request that deletes `ids`.
+    fn begin(&self, access: &Access, ids: &[UserId]) -> Request;
+
+    /// Reads the answer to [`Bulk::begin`].
+    ///
+    /// # Errors
+    ///
+    /// The verdict. [`Verdict::Row`] and [`Verdict::Look`] mean that this request is not taken,
+    /// and nothing was done.
+    fn begun(&self, reply: &Reply) -> Result<JobId, Verdict>;
+
+    /// What the headers of an answer say of jobs; `None`: nothing.
+    fn jobs_hint(&self, headers: &HeaderMap) -> Option<JobsHint>;
+
+    /// How many jobs one request can ask about.
+    fn jobs_asked_max(&self) -> usize;
+
+    /// The read that tells how `jobs` stand.
+    fn ask(&self, access: &Access, jobs: &[JobId]) -> Request;
+
+    /// Reads the answer to [`Bulk::ask`]. A job that it does not name is not known (any more).
+    ///
+    /// # Errors
+    ///
+    /// The verdict: [`Verdict::Account`], [`Verdict::Moment`] or [`Verdict::TokenRejected`].
+    fn asked(&self, reply: &Reply) -> Result<Vec<(JobId, JobState)>, Verdict>;
+}
+
+/// What a server says of its limit on jobs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct JobsHint {
+    /// How many may be under way at once.
+    pub total: usize,
+    /// How many more may begin now.
+    pub remaining: usize,
+}
+
+/// How a job stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum JobState {
+    /// It waits, or is worked through.
+    UnderWay,
+    /// It ended, well or not; what it says of its users. Whoever it does not speak of, or not in a
+    /// way that is understood, is not here.
+    Ended(Vec<(UserId, ItemEnd)>),
+}
+
+/// What a job says of one user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ItemEnd {
+    /// Deleted.
+    Deleted,
+    /// The provider would not, and says why; the user has to be looked at, as after
+    /// [`Verdict::Look`].
+    Refused(Detail),
 }
 
 /// How an account's requests are authorized.

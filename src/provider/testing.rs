@@ -6,7 +6,8 @@ use proptest::prelude::*;
 use secrecy::ExposeSecret;
 
 use super::{
-    Access, Detail, Identity, Moment, Provider, Reply, RowEnd, Seen, Token, TokenRefused, Verdict,
+    Access, Detail, Identity, Listed, Moment, Provider, Reply, RowEnd, Seen, Token, TokenRefused,
+    Verdict,
 };
 use crate::domain::{Step, StopKind, UserId};
 
@@ -142,8 +143,8 @@ fn answer(
         "roles" => provider
             .roles()
             .unwrap()
-            .protected(reply)
-            .map_or_else(failed, |roles| fine(roles_told(&roles))),
+            .listed(reply)
+            .map_or_else(failed, |users| fine(listed_told(&users))),
         "token" => match provider.minted(reply) {
             Ok(token) => fine(token_told(&token)),
             Err(TokenRefused::Rejected(detail)) => ("rejected".to_owned(), detail),
@@ -200,12 +201,12 @@ fn identity_told(identity: &Identity) -> String {
     )
 }
 
-fn roles_told(roles: &[(UserId, String)]) -> String {
-    let roles: Vec<String> = roles
-        .iter()
-        .map(|(id, role)| format!("{id}={role}"))
-        .collect();
-    roles.join(" ")
+fn listed_told(users: &[Listed]) -> String {
+    let told = |user: &Listed| match &user.protected {
+        Some(role) => format!("{}={role}", user.id),
+        None => user.id.to_string(),
+    };
+    users.iter().map(told).collect::<Vec<_>>().join(" ")
 }
 
 fn token_told(token: &Token) -> String {

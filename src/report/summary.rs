@@ -191,7 +191,7 @@ mod tests {
               }
             }
           },
-          "requests": 3,
+          "requests": 4,
           "throttled": 1,
           "started_at": "2026-11-22T09:30:00.000Z",
           "ended_at": null

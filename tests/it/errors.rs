@@ -97,12 +97,12 @@ fn a_folder_for_the_ledger_that_is_not_there() {
 #[test]
 fn a_disk_that_refuses_the_ledger_stops_the_run_and_resume_goes_on() {
     let world = World::new();
-    world.zendesk_users(1..=60);
+    world.soft_deleted_users(1..=60);
     world.write("users.csv", ids(1..=60));
     let script = format!(
         "trap '' XFSZ; ulimit -f 16; exec '{}' {} --progress none",
         env!("CARGO_BIN_EXE_userpurge"),
-        ARGS.join(" ")
+        ARGS.join(" ").replace("delete", "permanently-delete")
     );
     let mut command = world.command(&[]);
     let shell = std::process::Command::new("sh")

@@ -164,8 +164,8 @@ fn agents_and_the_caller_are_protected_unless_their_role_is_included() {
 
 #[test]
 fn too_many_failures_stop_the_lane_with_3() {
-    let world = world(100);
-    let users: Vec<_> = (1..=100)
+    let world = world(24);
+    let users: Vec<_> = (1..=24)
         .map(|id| json!({"id": id.to_string(), "open_tickets": 1}))
         .collect();
     world.seed(json!({"zendesk": users}));

@@ -6,6 +6,7 @@
 )]
 
 mod architecture;
+mod bulk;
 mod commands;
 mod credentials;
 mod errors;

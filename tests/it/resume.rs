@@ -16,13 +16,26 @@ const RUN: [&str; 7] = [
     "--yes",
 ];
 
+/// One request for each row, one after another.
+const PERMANENTLY: [&str; 9] = [
+    "run",
+    "users.csv",
+    "--account",
+    "acme",
+    "--action",
+    "permanently-delete",
+    "--yes",
+    "--concurrency",
+    "1",
+];
+
 #[test]
 fn a_stopped_lane_exits_3_and_resume_goes_on() {
     let world = World::new();
-    world.zendesk_users(1..=40);
+    world.soft_deleted_users(1..=40);
     world.write("users.csv", ids(1..=40));
     // The role is taken away in the middle.
-    let mut child = world.start(&[&RUN[..], &["--concurrency", "1"]].concat());
+    let mut child = world.start(&PERMANENTLY);
     world.until("ten users are gone", || world.deletions().len() >= 10);
     world.settings(json!({"zendesk": {"caller_role": "agent"}}));
     assert_eq!(child.wait().unwrap().code(), Some(3));
@@ -36,7 +49,7 @@ fn a_stopped_lane_exits_3_and_resume_goes_on() {
     assert_eq!(status["outcomes"]["deleted"], 40);
     assert_eq!(
         world
-            .calls(Call::Delete)
+            .calls(Call::PermanentlyDelete)
             .iter()
             .filter(|call| call.effect)
             .count(),

@@ -1,6 +1,5 @@
 //! `demo`: a sample file purged against a sandbox of its own, end to end, on this machine only.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
@@ -12,7 +11,7 @@ use super::sandbox;
 use crate::cli::args::{Cli, Command, RunArgs};
 use crate::cli::terminal::{put, tell};
 use crate::cli::{ExitCode, Failure};
-use crate::domain::{Outcome, ProviderKind};
+use crate::domain::Outcome;
 use crate::ledger::LedgerState;
 use crate::sandbox::{DEMO_CSV, Latency, Population, Running, Sandbox, SandboxOptions, Settings};
 
@@ -119,17 +118,8 @@ fn run_args(folder: &Path) -> Result<Box<RunArgs>, Failure> {
 fn judge(running: &Running, ledger: &Path) -> Result<String, Failure> {
     let state = LedgerState::read(ledger)?;
     let counts = state.counts();
-    let effects = running
-        .log(None)
-        .into_iter()
-        .filter(|call| call.effect && call.step.deletes());
-    let mut touched: BTreeMap<ProviderKind, std::collections::BTreeSet<String>> = BTreeMap::new();
-    for call in effects {
-        if let (Some(provider), Some(user)) = (call.provider, call.user) {
-            touched.entry(provider).or_default().insert(user);
-        }
-    }
-    let touched: usize = touched.values().map(std::collections::BTreeSet::len).sum();
+    let users = running.users(None);
+    let touched = users.iter().filter(|user| user.changes > 0).count();
     let deleted = counts.of(Outcome::Deleted);
     if touched as u64 != deleted || counts.total() != state.header.input.rows {
         return Err(Failure::bug(&format!(

@@ -268,7 +268,10 @@ fn earlier(state: &LedgerState, rows: &RoaringTreemap) -> Earlier {
             .map(steps)
             .filter(|(_, steps)| *steps > 0)
             .collect(),
-        in_doubt: state.in_doubt() & rows,
+        left_open: (state.in_doubt() & rows)
+            .iter()
+            .map(|row| (row, state.left_open(row)))
+            .collect(),
     }
 }
 

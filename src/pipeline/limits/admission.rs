@@ -132,6 +132,17 @@ impl Limits {
         self.concurrency
     }
 
+    /// The part of a limit of `count` that this program may use; one at least.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "a share in (0, 1] of a small count"
+    )]
+    pub(in crate::pipeline) fn share_of(&self, count: usize) -> usize {
+        ((count as f64 * self.share) as usize).max(1)
+    }
+
     /// Waits until a request of `step` (`None`: a read) may leave, and takes what it needs.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::fake::{FakeServer, Fault, Setup, task, tasks};
-use crate::domain::{Action, Entry, Outcome, OutcomeEntry, StopKind};
+use crate::domain::{Action, Entry, LeftOpen, Outcome, OutcomeEntry, StopKind};
 use crate::pipeline::sink::memory::MemorySink;
 use crate::pipeline::{FailureLimit, LaneEnd, Stop, run};
 
@@ -58,7 +58,7 @@ async fn a_doubt_of_an_earlier_process_is_settled_the_same_way() {
     let server = server();
     server.state().gone.insert("1".to_owned());
     let mut row = task(1, Action::Delete);
-    row.in_doubt = true;
+    row.left_open = LeftOpen::Request;
     let lane = Setup::default().lane(&server, &Stop::default());
     lane.run(tasks(vec![row])).await;
     let settled = outcome(&server, 1);

@@ -15,8 +15,8 @@ use tokio::time::{Instant, sleep};
 use url::Url;
 
 use crate::domain::{
-    AccountName, Action, Entry, Position, ProviderKind, Quota, Step, StopKind, Task, Time, UserId,
-    WallClock,
+    AccountName, Action, Entry, LeftOpen, Position, ProviderKind, Quota, Step, StopKind, Task,
+    Time, UserId, WallClock,
 };
 use crate::pipeline::limits::{Limits, LimitsSpec, Past};
 use crate::pipeline::sink::memory::MemorySink;
@@ -24,7 +24,7 @@ use crate::pipeline::{
     Client, ClientParts, FailureLimit, Lane, LaneEnd, LaneOptions, NoTokenStore, Stop,
 };
 use crate::provider::{
-    Access, Authorize, Detail, Identity, Moment, Provider, RateHints, Reply, Request, Roles,
+    Access, Authorize, Bulk, Detail, Identity, Moment, Provider, RateHints, Reply, Request, Roles,
     RowEnd, Scope, Seen, Token, TokenRefused, Verdict,
 };
 use crate::transport::{Failure, Transport, TransportError};
@@ -356,6 +356,10 @@ impl Provider for FakeProvider {
         None
     }
 
+    fn bulk(&self) -> Option<&dyn Bulk> {
+        None
+    }
+
     fn rate_hints(&self, _: Option<Step>, _: &HeaderMap) -> RateHints {
         RateHints::default()
     }
@@ -469,7 +473,7 @@ pub(super) fn task(row: u64, action: Action) -> Task {
         id: UserId::new(row.to_string()),
         reference: None,
         steps_done: 0,
-        in_doubt: false,
+        left_open: LeftOpen::Nothing,
     }
 }
 

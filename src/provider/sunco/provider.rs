@@ -11,8 +11,9 @@ use serde_json::json;
 use crate::domain::{ProviderKind, Step, UserId};
 use crate::provider::address::check_base;
 use crate::provider::{
-    Access, Authorize, BuildError, Defaults, Detail, Identity, Provider, RateHints, Reply, Request,
-    Roles, Seen, SuncoAuth, SuncoSettings, Token, TokenRefused, Verdict, authorization, contract,
+    Access, Authorize, BuildError, Bulk, Defaults, Detail, Identity, Provider, RateHints, Reply,
+    Request, Roles, Seen, SuncoAuth, SuncoSettings, Token, TokenRefused, Verdict, authorization,
+    contract,
 };
 
 use super::{judge, reads, requests};
@@ -142,6 +143,10 @@ impl Provider for Sunco {
 
     /// Messaging users have no roles.
     fn roles(&self) -> Option<&dyn Roles> {
+        None
+    }
+
+    fn bulk(&self) -> Option<&dyn Bulk> {
         None
     }
 

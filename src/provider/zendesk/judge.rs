@@ -238,7 +238,7 @@ const PHRASES: [&str; 14] = [
 ];
 
 /// `text` from the first known phrase on.
-fn known_phrase(text: &str) -> Option<&str> {
+pub(super) fn known_phrase(text: &str) -> Option<&str> {
     let lower = text.to_ascii_lowercase();
     let at = PHRASES.iter().filter_map(|words| lower.find(words)).min()?;
     text.get(at..)

@@ -2,9 +2,10 @@
 //!
 //! Facts and where they come from: <https://developer.zendesk.com/api-reference/ticketing/users/users/>,
 //! <https://developer.zendesk.com/api-reference/ticketing/users/deleted_users/> and, for limits,
-//! <https://developer.zendesk.com/api-reference/introduction/rate-limits/>. It does not do bulk
-//! jobs: every user is a request and an answer of their own.
+//! <https://developer.zendesk.com/api-reference/introduction/rate-limits/>. Many soft
+//! deletions go out in one request, `bulk`; permanent ones each in their own, as the API has it.
 
+mod bulk;
 mod ids;
 mod judge;
 mod limits;

@@ -6,16 +6,16 @@ use ::http::HeaderMap;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
-use crate::domain::{ProviderKind, Step, UserId};
+use crate::domain::{JobId, ProviderKind, Step, UserId};
 use crate::provider::address::check_base;
 use crate::provider::{
-    Access, Authorize, BuildError, Defaults, Identity, Provider, RateHints, Reply, Request, Roles,
-    Seen, Token, TokenRefused, Verdict, ZendeskCredentials, ZendeskSettings, authorization,
-    contract,
+    Access, Authorize, BuildError, Bulk, Defaults, Identity, JobState, JobsHint, Listed, Provider,
+    RateHints, Reply, Request, Roles, Seen, Token, TokenRefused, Verdict, ZendeskCredentials,
+    ZendeskSettings, authorization, contract,
 };
 
 use super::judge::KeySource;
-use super::{judge, limits, reads, requests, token};
+use super::{bulk, judge, limits, reads, requests, token};
 
 /// Zendesk Support, as one account uses it.
 pub(in crate::provider) struct Zendesk {
@@ -162,6 +162,10 @@ impl Provider for Zendesk {
         Some(self)
     }
 
+    fn bulk(&self) -> Option<&dyn Bulk> {
+        Some(self)
+    }
+
     fn rate_hints(&self, step: Option<Step>, headers: &HeaderMap) -> RateHints {
         limits::hints(step, headers)
     }
@@ -202,8 +206,51 @@ impl Roles for Zendesk {
         requests::show_many(access, ids)
     }
 
-    fn protected(&self, reply: &Reply) -> Result<Vec<(UserId, String)>, Verdict> {
-        reads::protected_roles(self.source(), reply)
+    fn listed(&self, reply: &Reply) -> Result<Vec<Listed>, Verdict> {
+        reads::listed(self.source(), reply)
+    }
+}
+
+impl Bulk for Zendesk {
+    /// There is none for the permanent deletion.
+    fn takes(&self, step: Step) -> bool {
+        step == Step::Delete
+    }
+
+    fn users_max(&self) -> usize {
+        bulk::USERS_MAX
+    }
+
+    fn users_min(&self) -> usize {
+        bulk::USERS_MIN
+    }
+
+    fn jobs_max(&self) -> usize {
+        bulk::JOBS_MAX
+    }
+
+    fn begin(&self, access: &Access, ids: &[UserId]) -> Request {
+        requests::destroy_many(access, ids)
+    }
+
+    fn begun(&self, reply: &Reply) -> Result<JobId, Verdict> {
+        bulk::begun(self.source(), reply)
+    }
+
+    fn jobs_hint(&self, headers: &HeaderMap) -> Option<JobsHint> {
+        bulk::jobs_hint(headers)
+    }
+
+    fn jobs_asked_max(&self) -> usize {
+        bulk::JOBS_ASKED_MAX
+    }
+
+    fn ask(&self, access: &Access, jobs: &[JobId]) -> Request {
+        requests::show_jobs(access, jobs)
+    }
+
+    fn asked(&self, reply: &Reply) -> Result<Vec<(JobId, JobState)>, Verdict> {
+        bulk::asked(self.source(), reply)
     }
 }
 

@@ -7,7 +7,7 @@ use crate::domain::{StopKind, UserId};
 use crate::provider::address::authority;
 use crate::provider::body::{Body, Object, child, id_text, text};
 use crate::provider::detail::shown;
-use crate::provider::{Detail, Identity, Moment, Reply, RowEnd, Seen, Verdict, status};
+use crate::provider::{Detail, Identity, Listed, Moment, Reply, RowEnd, Seen, Verdict, status};
 
 use super::judge::{KeySource, refusal};
 
@@ -96,32 +96,40 @@ pub(super) fn looked(keys: KeySource, id: &UserId, reply: &Reply) -> Result<Seen
     }
 }
 
-/// Reads the answer to `show_many`.
+/// Reads the answer to `show_many`: the users who stand. It leaves deleted users out; one that is
+/// there all the same, as inactive, does not stand.
 ///
 /// # Errors
 ///
 /// The verdict; also when a single user in the answer has no id or no role, since one of them may
-/// be an agent.
-pub(super) fn protected_roles(
-    keys: KeySource,
-    reply: &Reply,
-) -> Result<Vec<(UserId, String)>, Verdict> {
+/// be an agent, and when the answer says that there is more than it holds.
+pub(super) fn listed(keys: KeySource, reply: &Reply) -> Result<Vec<Listed>, Verdict> {
     let body = Body::of(reply);
-    let users = match body.object().and_then(|answer| answer.get("users")) {
+    let answer = body.object();
+    let users = match answer.and_then(|answer| answer.get("users")) {
         Some(Value::Array(users)) if reply.status == 200 => users,
         _ => return Err(status::of_read(refusal(keys, reply, &body))),
     };
-    let mut protected = Vec::new();
+    let of = |name| answer.and_then(|answer| answer.get(name));
+    let count = of("count").and_then(Value::as_u64);
+    let is_part = count.is_some_and(|count| count > users.len() as u64)
+        || of("next_page").is_some_and(|next| !next.is_null());
+    if is_part {
+        return Err(unknown_state());
+    }
+    let mut listed = Vec::with_capacity(users.len());
     for user in users {
-        let known = user
-            .as_object()
-            .and_then(|user| Some((id_text(user.get("id"))?, role(user)?)));
+        let user = user.as_object();
+        let known = user.and_then(|user| Some((id_text(user.get("id"))?, role(user)?)));
         let (id, role) = known.ok_or_else(unknown_state)?;
-        if role != END_USER {
-            protected.push((UserId::new(id), role));
+        if user.and_then(|user| user.get("active")) != Some(&Value::Bool(false)) {
+            listed.push(Listed {
+                id: UserId::new(id),
+                protected: Some(role).filter(|role| role != END_USER),
+            });
         }
     }
-    Ok(protected)
+    Ok(listed)
 }
 
 fn user<'b>(reply: &Reply, body: &'b Body<'_>) -> Option<&'b Object> {

@@ -3,7 +3,7 @@
 use ::http::{HeaderValue, Method, header};
 use url::Url;
 
-use crate::domain::{Step, UserId};
+use crate::domain::{JobId, Step, UserId};
 use crate::provider::address::endpoint;
 use crate::provider::{Access, Request};
 
@@ -24,11 +24,45 @@ pub(super) fn look(access: &Access, id: &UserId) -> Request {
 /// Up to [`SHOW_MANY_MAX`] users.
 pub(super) fn show_many(access: &Access, ids: &[UserId]) -> Request {
     let mut request = read(access, &["users", "show_many"]);
-    let ids: Vec<&str> = ids.iter().map(UserId::as_str).collect();
     request
         .url
-        .set_query(Some(&format!("ids={}", ids.join(","))));
+        .set_query(Some(&list(ids.iter().map(UserId::as_str))));
     request
+}
+
+/// The request that begins a job over up to [`USERS_MAX`](super::bulk::USERS_MAX) users.
+///
+/// # Panics
+///
+/// For an id that is no number: it would change the request.
+pub(super) fn destroy_many(access: &Access, ids: &[UserId]) -> Request {
+    let plain = |id: &UserId| {
+        let id = id.as_str();
+        !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    assert!(ids.iter().all(plain), "only checked ids go into a request");
+    let mut request = request(Method::DELETE, access, &["users", "destroy_many"]);
+    request.headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
+    request
+        .url
+        .set_query(Some(&list(ids.iter().map(UserId::as_str))));
+    request
+}
+
+/// How up to [`JOBS_ASKED_MAX`](super::bulk::JOBS_ASKED_MAX) jobs stand.
+pub(super) fn show_jobs(access: &Access, jobs: &[JobId]) -> Request {
+    let mut request = read(access, &["job_statuses", "show_many"]);
+    request
+        .url
+        .set_query(Some(&list(jobs.iter().map(JobId::as_str))));
+    request
+}
+
+fn list<'i>(ids: impl Iterator<Item = &'i str>) -> String {
+    format!("ids={}", ids.collect::<Vec<_>>().join(","))
 }
 
 /// The deleting request of `step`.

@@ -10,7 +10,7 @@ use crate::domain::{ProviderKind, Step, UserId};
 use crate::provider::address::check_base;
 use crate::provider::rate_hint::number;
 use crate::provider::{
-    Access, Authorize, BuildError, Defaults, Identity, Provider, RateHint, RateHints, Reply,
+    Access, Authorize, BuildError, Bulk, Defaults, Identity, Provider, RateHint, RateHints, Reply,
     Request, Roles, Seen, Token, TokenRefused, Verdict, ZohoSettings, authorization, contract,
 };
 
@@ -130,6 +130,10 @@ impl Provider for Zoho {
 
     /// Zoho refuses the primary contact and system users itself.
     fn roles(&self) -> Option<&dyn Roles> {
+        None
+    }
+
+    fn bulk(&self) -> Option<&dyn Bulk> {
         None
     }
 

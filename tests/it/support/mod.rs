@@ -53,6 +53,11 @@ impl World {
         world
     }
 
+    /// Runs `future` on the world's own runtime.
+    pub(crate) fn block_on<F: Future>(&self, future: F) -> F::Output {
+        self.runtime.block_on(future)
+    }
+
     pub(crate) fn sandbox(&self) -> &Running {
         self.sandbox.as_ref().unwrap()
     }
@@ -142,6 +147,15 @@ requests = "100000/1s"
         let users: Vec<Value> = ids
             .into_iter()
             .map(|id| json!({"id": id.to_string()}))
+            .collect();
+        self.seed(json!({"zendesk": users}));
+    }
+
+    /// The same, soft-deleted: each is a request of its own when deleted for good.
+    pub(crate) fn soft_deleted_users(&self, ids: impl IntoIterator<Item = u64>) {
+        let users: Vec<Value> = ids
+            .into_iter()
+            .map(|id| json!({"id": id.to_string(), "state": "soft-deleted"}))
             .collect();
         self.seed(json!({"zendesk": users}));
     }

@@ -1,0 +1,132 @@
+//! The requests that carry many rows, and the jobs they began: which rows they leave open.
+
+use std::collections::{BTreeMap, HashMap};
+
+use roaring::RoaringTreemap;
+
+use crate::domain::JobId;
+
+/// The rows that stand in a request for many and that nothing has ended yet.
+///
+/// A row is in one of them at most, the last it was sent in; one that is sent alone leaves it. So
+/// there are never more than were under way at once, whatever the length of the ledger.
+#[derive(Debug, Default)]
+pub(super) struct Bulks {
+    all: HashMap<u64, Bulk>,
+    /// By the number of its first row: the newest request known by it.
+    by_first: HashMap<u64, u64>,
+    /// By row: the request it stands in.
+    of_row: HashMap<u64, u64>,
+    begun: u64,
+}
+
+#[derive(Debug, Default)]
+struct Bulk {
+    rows: RoaringTreemap,
+    job: Option<JobId>,
+}
+
+impl Bulks {
+    /// `row` stands in the request whose first row is `first`, which comes first.
+    pub(super) fn join(&mut self, row: u64, first: u64) {
+        self.leave(row);
+        if row == first {
+            // The number may have been another request's, of a process that is gone.
+            self.begun += 1;
+            self.by_first.insert(first, self.begun);
+        }
+        let Some(number) = self.by_first.get(&first) else {
+            return;
+        };
+        self.of_row.insert(row, *number);
+        self.all.entry(*number).or_default().rows.insert(row);
+    }
+
+    /// `row` stands in no request for many any more.
+    pub(super) fn leave(&mut self, row: u64) {
+        let Some(number) = self.of_row.remove(&row) else {
+            return;
+        };
+        if let Some(bulk) = self.all.get_mut(&number) {
+            bulk.rows.remove(row);
+            if bulk.rows.is_empty() {
+                self.all.remove(&number);
+            }
+        }
+    }
+
+    /// The request whose first row is `first` began `job`.
+    pub(super) fn job(&mut self, first: u64, job: &JobId) {
+        let number = self.by_first.remove(&first);
+        if let Some(bulk) = number.and_then(|number| self.all.get_mut(&number)) {
+            bulk.job = Some(job.clone());
+        }
+    }
+
+    /// The rows of the request whose first row is `first`.
+    pub(super) fn rows(&self, first: u64) -> RoaringTreemap {
+        let number = self.by_first.get(&first);
+        number
+            .and_then(|number| self.all.get(number))
+            .map(|bulk| bulk.rows.clone())
+            .unwrap_or_default()
+    }
+
+    /// The rows of requests that began no job that is known, and those of jobs, with their jobs.
+    pub(super) fn finish(self) -> (RoaringTreemap, BTreeMap<u64, JobId>) {
+        let mut without_job = RoaringTreemap::new();
+        let mut jobs = BTreeMap::new();
+        for bulk in self.all.into_values() {
+            match bulk.job {
+                Some(job) => jobs.extend(bulk.rows.iter().map(|row| (row, job.clone()))),
+                None => without_job |= bulk.rows,
+            }
+        }
+        (without_job, jobs)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Bulks;
+    use crate::domain::JobId;
+
+    fn told(bulks: Bulks) -> (Vec<u64>, Vec<(u64, String)>) {
+        let (rows, jobs) = bulks.finish();
+        let jobs = jobs
+            .into_iter()
+            .map(|(row, job)| (row, job.as_str().to_owned()));
+        (rows.iter().collect(), jobs.collect())
+    }
+
+    #[test]
+    fn rows_stand_in_the_request_they_were_sent_in_last() {
+        let mut bulks = Bulks::default();
+        for row in 1..=3 {
+            bulks.join(row, 1);
+        }
+        bulks.job(1, &JobId::new("a"));
+        for row in [4, 5] {
+            bulks.join(row, 4);
+        }
+        bulks.leave(2);
+        // A later process takes the number of the first row again, for other rows.
+        bulks.join(1, 1);
+        bulks.join(5, 1);
+        assert_eq!(bulks.rows(1).iter().collect::<Vec<_>>(), [1, 5]);
+        assert_eq!(told(bulks), (vec![1, 4, 5], vec![(3, "a".to_owned())]));
+    }
+
+    #[test]
+    fn nothing_is_kept_of_what_ended() {
+        let mut bulks = Bulks::default();
+        for row in 1..=3 {
+            bulks.join(row, 1);
+        }
+        bulks.job(1, &JobId::new("a"));
+        for row in 1..=3 {
+            bulks.leave(row);
+        }
+        assert!(bulks.all.is_empty() && bulks.of_row.is_empty() && bulks.by_first.is_empty());
+    }
+}

@@ -1,0 +1,355 @@
+//! Deleting many users with one request, `destroy_many`, and what the job it begins says of each.
+//!
+//! A job that is `completed` may hold nothing but failures, and its `results` may be `null`, an
+//! object, incomplete, or in any order; so every item is read by the id it names, and an id that
+//! no item speaks of clearly is left out, to be looked up. The answer's `url` may name another
+//! host than the one called, and is not used.
+//! <https://developer.zendesk.com/api-reference/ticketing/users/users/#bulk-delete-users>,
+//! <https://developer.zendesk.com/api-reference/ticketing/ticket-management/job_statuses/>.
+
+use std::collections::HashMap;
+
+use ::http::HeaderMap;
+use serde_json::Value;
+
+use crate::domain::{JobId, StopKind, UserId};
+use crate::provider::body::{Body, Object, child, id_text, text};
+use crate::provider::rate_hint::composed;
+use crate::provider::{Detail, ItemEnd, JobState, JobsHint, Reply, RowEnd, Verdict, status};
+
+use super::judge::{KeySource, known_phrase, refusal};
+
+/// How many users `destroy_many` takes.
+pub(super) const USERS_MAX: usize = 100;
+
+/// Recorded jobs took some three seconds to begin and a tenth of a second for each user; single
+/// requests leave every 150 ms at the usual quota. Below this many, a job is not sooner done.
+pub(super) const USERS_MIN: usize = 25;
+
+/// "Up to 30 queued or running jobs at once",
+/// <https://developer.zendesk.com/api-reference/introduction/rate-limits/#job-limit>.
+pub(super) const JOBS_MAX: usize = 30;
+
+/// How many job statuses `show_many` takes.
+pub(super) const JOBS_ASKED_MAX: usize = 100;
+
+/// The longest job id that is taken, in characters; recorded ones have 35.
+const JOB_ID_CHARS_MAX: usize = 128;
+
+/// The header of the limit on jobs, in both spellings.
+const JOBS_HEADERS: [&str; 2] = [
+    "zendesk-ratelimit-inflight-jobs",
+    "zendesk-rate-limit-inflight-jobs",
+];
+
+/// Parts of error codes of an item that say nothing of the user: another try may go better. No
+/// failing item of a deletion was ever recorded; these are the words of Zendesk's other errors.
+const PASSING: [&str; 9] = [
+    "conflict",
+    "timeout",
+    "timedout",
+    "locked",
+    "ratelimit",
+    "toomany",
+    "internal",
+    "unavailable",
+    "notfound",
+];
+
+/// Reads the answer to `destroy_many`: the job that was begun.
+///
+/// # Errors
+///
+/// The verdict.
+pub(super) fn begun(keys: KeySource, reply: &Reply) -> Result<JobId, Verdict> {
+    let body = Body::of(reply);
+    if reply.status != 200 {
+        return Err(refusal(keys, reply, &body));
+    }
+    let job = body
+        .object()
+        .and_then(|answer| child(answer, "job_status"))
+        .and_then(|job| job_id(job.get("id")));
+    job.ok_or_else(|| status::unrecognised(reply, &body, Detail::default()))
+}
+
+/// What the headers say of jobs.
+pub(super) fn jobs_hint(headers: &HeaderMap) -> Option<JobsHint> {
+    let value = JOBS_HEADERS.iter().find_map(|name| headers.get(*name))?;
+    let said = composed(value.to_str().ok()?)?;
+    let count = |number: u64| usize::try_from(number).ok();
+    Some(JobsHint {
+        total: count(said.total?)?,
+        remaining: count(said.remaining?)?,
+    })
+}
+
+/// Reads the answer to `job_statuses/show_many`.
+///
+/// # Errors
+///
+/// The verdict.
+pub(super) fn asked(keys: KeySource, reply: &Reply) -> Result<Vec<(JobId, JobState)>, Verdict> {
+    let body = Body::of(reply);
+    let jobs = match body.object().and_then(|answer| answer.get("job_statuses")) {
+        Some(Value::Array(jobs)) if reply.status == 200 => jobs,
+        _ => {
+            return match refusal(keys, reply, &body) {
+                // None of them is known any more.
+                Verdict::Look(RowEnd::NotFound, _) => Ok(Vec::new()),
+                Verdict::Account(StopKind::WrongTenant, said) if reply.status == 404 => {
+                    Err(status::of_read(Verdict::Row(RowEnd::NotFound, said)))
+                }
+                verdict => Err(status::of_read(verdict)),
+            };
+        }
+    };
+    let states = jobs.iter().filter_map(|job| {
+        let job = job.as_object()?;
+        Some((job_id(job.get("id"))?, state(job)))
+    });
+    Ok(states.collect())
+}
+
+/// A job of a state that is not known is still under way: it is asked about again, and given up
+/// after a time.
+fn state(job: &Object) -> JobState {
+    match text(job, "status") {
+        Some("completed" | "failed" | "killed") => JobState::Ended(items(job.get("results"))),
+        Some(_) | None => JobState::UnderWay,
+    }
+}
+
+/// What `results` says of each user. An id that two items speak of differently is left out.
+fn items(results: Option<&Value>) -> Vec<(UserId, ItemEnd)> {
+    let Some(Value::Array(items)) = results else {
+        return Vec::new();
+    };
+    let mut ends: HashMap<String, Option<ItemEnd>> = HashMap::new();
+    for item in items.iter().filter_map(Value::as_object) {
+        let Some(id) = id_text(item.get("id")) else {
+            continue;
+        };
+        let end = item_end(item);
+        ends.entry(id)
+            .and_modify(|kept| {
+                if *kept != end {
+                    *kept = None;
+                }
+            })
+            .or_insert(end);
+    }
+    ends.into_iter()
+        .filter_map(|(id, end)| Some((UserId::new(id), end?)))
+        .collect()
+}
+
+/// What one item says; `None`: nothing clear.
+fn item_end(item: &Object) -> Option<ItemEnd> {
+    let success = item.get("success").and_then(Value::as_bool);
+    let error = text(item, "error").filter(|error| !error.is_empty());
+    if let Some(error) = error {
+        let lower = error.to_ascii_lowercase().replace(['_', '-', ' '], "");
+        let passing = PASSING.iter().any(|part| lower.contains(part));
+        let why = text(item, "details").and_then(known_phrase);
+        return (success != Some(true) && !passing)
+            .then(|| ItemEnd::Refused(Detail::said(Some(error), why)));
+    }
+    let is = |name: &str, word: &str| {
+        text(item, name).is_none_or(|text| text.eq_ignore_ascii_case(word))
+    };
+    let no_errors = item
+        .get("errors")
+        .is_none_or(|errors| errors.is_null() || errors == "");
+    let confirmed = success == Some(true) || (success.is_none() && item.contains_key("status"));
+    (confirmed && no_errors && is("status", "Deleted") && is("action", "delete"))
+        .then_some(ItemEnd::Deleted)
+}
+
+/// An id that may stand in a query as it is.
+fn job_id(value: Option<&Value>) -> Option<JobId> {
+    let id = id_text(value)?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    ((1..=JOB_ID_CHARS_MAX).contains(&id.len()) && id.chars().all(plain)).then(|| JobId::new(id))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use rstest::rstest;
+    use serde_json::json;
+
+    use super::{asked, begun, item_end, jobs_hint};
+    use crate::domain::{JobId, UserId};
+    use crate::provider::testing::{any_reply, headers, reply, told};
+    use crate::provider::zendesk::judge::KeySource;
+    use crate::provider::{ItemEnd, JobState, JobsHint};
+
+    const KEYS: KeySource = KeySource::Configured;
+
+    #[rstest]
+    #[case(200, r#"{"job_status":{"id":"V3-5f","url":"https://other.example/x","status":"queued","results":null}}"#, "V3-5f")]
+    #[case(
+        200,
+        r#"{"job_status":{"id":"../users/me","status":"queued"}}"#,
+        "moment unrecognised"
+    )]
+    #[case(200, r#"{"job_status":{"id":"a,b"}}"#, "moment unrecognised")]
+    #[case(200, r#"{"job_status":null}"#, "moment unrecognised")]
+    #[case(200, "<html>", "moment unrecognised")]
+    #[case(202, r#"{"job_status":{"id":"V3-5f"}}"#, "moment unrecognised")]
+    #[case(429, r#"{"error":"TooManyJobs"}"#, "moment throttled account")]
+    #[case(400, r#"{"error":"TooManyJobs"}"#, "moment throttled endpoint")]
+    #[case(
+        400,
+        r#"{"error":"TooManyValues","description":"Maximum 100"}"#,
+        "row refused"
+    )]
+    #[case(
+        403,
+        r#"{"error":{"title":"Forbidden","message":"no"}}"#,
+        "account not_permitted"
+    )]
+    fn a_job_is_begun_only_by_an_answer_that_names_it(
+        #[case] status: u16,
+        #[case] body: &'static str,
+        #[case] means: &str,
+    ) {
+        let said = match begun(KEYS, &reply(status, "", body)) {
+            Ok(job) => job.as_str().to_owned(),
+            Err(verdict) => told(&verdict),
+        };
+        assert!(said.starts_with(means), "{said}");
+    }
+
+    #[rstest]
+    #[case(json!({"action":"delete","id":1,"status":"Deleted","success":true}), "deleted")]
+    #[case(json!({"id":1,"status":"deleted"}), "deleted")]
+    #[case(json!({"id":1,"success":true}), "deleted")]
+    #[case(json!({"id":1,"status":"Updated","success":true}), "unclear")]
+    #[case(json!({"action":"update","id":1,"status":"Deleted","success":true}), "unclear")]
+    #[case(json!({"id":1,"status":"Deleted","success":false}), "unclear")]
+    #[case(json!({"id":1,"status":"Deleted","success":true,"errors":"Not allowed"}), "unclear")]
+    #[case(json!({"id":1,"status":"Deleted","success":true,"error":"X"}), "unclear")]
+    #[case(json!({"id":1}), "unclear")]
+    #[case(json!({"index":1,"error":"UserDeleteFailed","id":1,"details":"Jane Doe is requester on 2 tickets that are not closed."}), "refused UserDeleteFailed: is requester on 2 tickets that are not closed.")]
+    #[case(json!({"error":"UserDeleteFailed","id":1,"details":"Name: Jane has already been taken"}), "refused UserDeleteFailed: -")]
+    #[case(json!({"error":"RecordNotFound","id":1,"details":"Not found"}), "unclear")]
+    #[case(json!({"error":"DatabaseConflict","id":1}), "unclear")]
+    #[case(json!({"error":"Timeout","id":1,"success":false}), "unclear")]
+    fn an_item_says_deleted_refused_or_nothing_clear(
+        #[case] item: serde_json::Value,
+        #[case] means: &str,
+    ) {
+        let said = match item_end(item.as_object().unwrap()) {
+            Some(ItemEnd::Deleted) => "deleted".to_owned(),
+            Some(ItemEnd::Refused(detail)) => format!(
+                "refused {}: {}",
+                detail.code.as_deref().unwrap_or("-"),
+                detail.message.as_deref().unwrap_or("-")
+            ),
+            None => "unclear".to_owned(),
+        };
+        assert_eq!(said, means);
+    }
+
+    #[rstest]
+    #[case("null", &[])]
+    #[case(r#"{"success":true}"#, &[])]
+    #[case(r#""done""#, &[])]
+    #[case(r#"[null,3,[],{"id":null,"success":true},{"success":true}]"#, &[])]
+    #[case(r#"[{"id":2,"success":true},{"id":"1","success":true}]"#, &["1", "2"])]
+    #[case(r#"[{"id":1,"success":true},{"id":1,"success":true}]"#, &["1"])]
+    #[case(r#"[{"id":1,"success":true},{"id":1,"error":"No"}]"#, &[])]
+    #[case(r#"[{"id":1.0,"success":true},{"id":1e0,"success":true}]"#, &[])]
+    fn results_of_any_shape_are_read_by_id(#[case] results: &str, #[case] deleted: &[&str]) {
+        let body = format!(
+            r#"{{"job_statuses":[null,{{"id":"a","status":"completed","results":{results}}}]}}"#
+        );
+        let states = asked(KEYS, &reply(200, "", body)).unwrap();
+        let [(job, JobState::Ended(items))] = states.as_slice() else {
+            panic!("{states:?}");
+        };
+        assert_eq!(job, &JobId::new("a"));
+        let mut ids: Vec<_> = items.iter().map(|(id, _)| id.as_str()).collect();
+        ids.sort_unstable();
+        assert_eq!(ids, deleted);
+        assert!(items.iter().all(|(_, end)| *end == ItemEnd::Deleted));
+    }
+
+    #[test]
+    fn a_job_is_under_way_until_it_says_that_it_ended() {
+        let body = r#"{"job_statuses":[
+            {"id":"q","status":"queued"},{"id":"w","status":"working","results":[{"id":1,"success":true}]},
+            {"id":"u","status":"resting"},{"id":"n"},{"id":"f","status":"failed","results":null},
+            {"id":"k","status":"killed"},{"id":"a b","status":"completed"}]}"#;
+        let told: Vec<_> = asked(KEYS, &reply(200, "", body))
+            .unwrap()
+            .into_iter()
+            .map(|(job, state)| (job.as_str().to_owned(), state == JobState::UnderWay))
+            .collect();
+        let expected = [
+            ("q", true),
+            ("w", true),
+            ("u", true),
+            ("n", true),
+            ("f", false),
+            ("k", false),
+        ];
+        assert_eq!(told, expected.map(|(job, open)| (job.to_owned(), open)));
+    }
+
+    #[test]
+    fn jobs_that_are_forgotten_are_not_named() {
+        let gone = reply(
+            404,
+            "",
+            r#"{"error":"RecordNotFound","description":"Not found"}"#,
+        );
+        assert_eq!(asked(KEYS, &gone), Ok(Vec::new()));
+        let no_path = reply(404, "", r#"{"error":"InvalidEndpoint"}"#);
+        assert_eq!(
+            told(&asked(KEYS, &no_path).unwrap_err()),
+            "moment unrecognised"
+        );
+    }
+
+    #[test]
+    fn the_limit_on_jobs_is_read_in_both_spellings() {
+        let hint = |lines: &str| jobs_hint(&headers(lines));
+        let expected = Some(JobsHint {
+            total: 30,
+            remaining: 4,
+        });
+        for name in [
+            "zendesk-ratelimit-inflight-jobs",
+            "zendesk-rate-limit-inflight-jobs",
+        ] {
+            let line = format!("{name}: total=30; remaining=4; resets=60");
+            assert_eq!(jobs_hint(&headers(&line)), expected);
+        }
+        assert_eq!(hint("zendesk-ratelimit-inflight-jobs: total=30"), None);
+        assert_eq!(hint("x-rate-limit: 30"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn no_answer_is_too_odd(answer in any_reply()) {
+            let _ = begun(KEYS, &answer);
+            let _ = asked(KEYS, &answer);
+            let _ = jobs_hint(&answer.headers);
+        }
+
+        #[test]
+        fn only_an_item_that_names_the_user_deletes_them(ids in prop::collection::vec(1..9_u64, 0..6)) {
+            let items: Vec<_> = ids.iter().map(|id| json!({"id": id, "success": true})).collect();
+            let body = json!({"job_statuses": [{"id": "a", "status": "completed", "results": items}]});
+            let states = asked(KEYS, &reply(200, "", body.to_string())).unwrap();
+            let JobState::Ended(ends) = &states[0].1 else { panic!("{states:?}") };
+            for id in 1..9 {
+                let said = ends.iter().any(|(user, _)| *user == UserId::new(id.to_string()));
+                prop_assert_eq!(said, ids.contains(&id));
+            }
+        }
+    }
+}
