@@ -24,7 +24,7 @@ use crate::domain::{
     AccountName, Counted, Entry, InputHeader, Outcome, Session as SessionEntry, WallClock,
 };
 use crate::input::fingerprint;
-use crate::ledger::{LedgerState, LedgerWriter, Only, Opened};
+use crate::ledger::{Disk, LedgerState, LedgerWriter, Only, Opened};
 use crate::pipeline::{Durability, EventSink};
 use crate::plan::Earlier;
 use crate::report::{Lock, Summary, text};
@@ -38,7 +38,10 @@ struct Again<'a> {
 }
 
 /// Goes on where an interrupted run stopped.
-pub(in crate::cli) async fn resume(args: &ResumeArgs) -> Result<ExitCode, Failure> {
+pub(in crate::cli) async fn resume(
+    args: &ResumeArgs,
+    disk: &dyn Disk,
+) -> Result<ExitCode, Failure> {
     let ledger = latest::resolve(&args.ledger, &setting::folder()?)?;
     let ledger = shortest(&ledger)?;
     let again = Again {
@@ -52,11 +55,11 @@ pub(in crate::cli) async fn resume(args: &ResumeArgs) -> Result<ExitCode, Failur
     consent.yes = true;
     // What a second Ctrl-C left in doubt is not over.
     let wanted = |state: &LedgerState| Ok(state.outstanding() | state.rows_of(Outcome::InDoubt));
-    Box::pin(go_on(again, consent, wanted)).await
+    Box::pin(go_on(disk, again, consent, wanted)).await
 }
 
 /// Tries rows again that ended `failed` or `in_doubt`, or as `--only` says.
-pub(in crate::cli) async fn retry(args: &RetryArgs) -> Result<ExitCode, Failure> {
+pub(in crate::cli) async fn retry(args: &RetryArgs, disk: &dyn Disk) -> Result<ExitCode, Failure> {
     let ledger = latest::resolve(&args.resume.ledger, &setting::folder()?)?;
     let ledger = shortest(&ledger)?;
     let only: Vec<Only> = args
@@ -75,17 +78,18 @@ pub(in crate::cli) async fn retry(args: &RetryArgs) -> Result<ExitCode, Failure>
     };
     let consent = args.resume.consent.consent(&args.resume.pace);
     let wanted = |state: &LedgerState| Ok(state.select(&only)?);
-    Box::pin(go_on(again, consent, wanted)).await
+    Box::pin(go_on(disk, again, consent, wanted)).await
 }
 
 async fn go_on(
+    disk: &dyn Disk,
     again: Again<'_>,
     agreed: Consent,
     wanted: impl Fn(&LedgerState) -> Result<RoaringTreemap, Failure>,
 ) -> Result<ExitCode, Failure> {
     let signals = signals::Stop::default();
     let stop = signals.of_pipeline();
-    let Opened { writer, state, cut } = LedgerWriter::open(&again.ledger)?;
+    let Opened { writer, state, cut } = LedgerWriter::open_on(disk, &again.ledger)?;
     if let Some(torn) = cut {
         tell(&format!(
             "note: the last line of ledger `{}` was torn ({} bytes, from a crash while it was written) and has been cut off",
