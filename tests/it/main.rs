@@ -11,6 +11,7 @@ mod credentials;
 mod errors;
 mod guard;
 mod kill;
+mod left;
 mod mixed;
 mod quota;
 mod redirect;

@@ -21,13 +21,17 @@ use crate::cli::work::{self, Session, Work};
 use crate::cli::{ExitCode, Failure};
 use crate::config::Source;
 use crate::domain::{
-    AccountName, Counted, Entry, InputHeader, Outcome, Session as SessionEntry, WallClock,
+    AccountName, Counted, Entry, InputHeader, Outcome, RunEnd, RunState, Session as SessionEntry,
+    WallClock,
 };
 use crate::input::fingerprint;
-use crate::ledger::{Disk, LedgerState, LedgerWriter, Only, Opened};
+use crate::ledger::{self, Disk, LedgerState, LedgerWriter, Only, Opened};
 use crate::pipeline::{Durability, EventSink};
 use crate::plan::Earlier;
 use crate::report::{Lock, Summary, text};
+
+/// The command that goes on with what is outstanding.
+const RESUME: &str = "resume";
 
 /// What is gone on with.
 struct Again<'a> {
@@ -45,7 +49,7 @@ pub(in crate::cli) async fn resume(
     let ledger = latest::resolve(&args.ledger, &setting::folder()?)?;
     let ledger = shortest(&ledger)?;
     let again = Again {
-        command: "resume",
+        command: RESUME,
         ledger,
         args,
         only: &[],
@@ -122,8 +126,8 @@ async fn go_on(
     let planning = Planning::new(input, read, setting::outline(&source)?, options.clone())?;
     let wanted = wanted(&state)?;
     if wanted.is_empty() {
-        // Nothing is asked, sent or written.
-        writer.finish().await?;
+        // Nothing is asked or sent.
+        let state = end_of_all(&again, state, writer).await?;
         return nothing_to_do(&again, &state);
     }
 
@@ -274,6 +278,34 @@ fn earlier(state: &LedgerState, rows: &RoaringTreemap) -> Earlier {
             .collect(),
         in_doubt: state.in_doubt() & rows,
     }
+}
+
+/// Closes a ledger in which no row is left to do. A process that died between its last outcome and
+/// its end left it open: then the end is written now, or the run would seem interrupted for ever.
+async fn end_of_all(
+    again: &Again<'_>,
+    state: LedgerState,
+    writer: LedgerWriter,
+) -> Result<LedgerState, Failure> {
+    let is_over = state
+        .end
+        .as_ref()
+        .is_some_and(|end| end.state == RunState::Finished);
+    if again.command != RESUME || is_over {
+        writer.finish().await?;
+        return Ok(state);
+    }
+    let end = Entry::End(RunEnd {
+        state: RunState::Finished,
+        outcomes: state.counts(),
+        at: WallClock::system().now(),
+    });
+    writer
+        .handle()
+        .append(&end, ledger::Durability::Synced)
+        .await?;
+    writer.finish().await?;
+    Ok(LedgerState::read(&again.ledger)?)
 }
 
 /// Says that there is nothing to do, and where the run stands.

@@ -21,7 +21,7 @@ use crate::cli::{ExitCode, Failure};
 use crate::config::Source;
 use crate::domain::{Counts, RunHeader, RunId, RunOptions, WallClock};
 use crate::input;
-use crate::ledger::{Disk, LedgerWriter};
+use crate::ledger::{Damage, Disk, LedgerError, LedgerReader, LedgerWriter, is_locked};
 use crate::pipeline::FailureLimit;
 use crate::plan::Earlier;
 
@@ -264,6 +264,23 @@ fn spooled_ledger_exists(spool: &Path) -> bool {
 fn refuse_existing(ledger: &Path) -> Result<(), Failure> {
     if !ledger.exists() {
         return Ok(());
+    }
+    match LedgerReader::open(ledger) {
+        // A crash while it was begun: neither `resume` nor `retry` would be of any use.
+        Err(begun @ LedgerError::NoHeader { .. }) if !is_locked(ledger).unwrap_or(false) => {
+            return Err(Failure::refused(begun));
+        }
+        Err(LedgerError::Damaged {
+            reason: Damage::NotAHeader,
+            ..
+        }) => {
+            return Err(Failure::message(
+                ExitCode::Refused,
+                format!("`{}` exists already and is no ledger", ledger.display()),
+                Some("name another file with `--ledger PATH`"),
+            ));
+        }
+        Ok(_) | Err(_) => {}
     }
     let name = outline_text::shell(ledger);
     Err(Failure::message(
