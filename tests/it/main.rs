@@ -13,6 +13,7 @@ mod guard;
 mod kill;
 mod left;
 mod mixed;
+mod order;
 mod quota;
 mod redirect;
 mod resume;
