@@ -105,8 +105,8 @@ impl Court<'_> {
 
     /// (b) What arrived had its intent on disk before, and stands in a row.
     fn every_request_had_its_intent(&mut self) {
-        for what in self.world.witness().wrong() {
-            self.object(None, what);
+        for (id, what) in self.world.witness().wrong() {
+            self.object(Some(&id), what);
         }
         let passed = self.world.witness().passed();
         let mut seen: BTreeMap<&Target, usize> = BTreeMap::new();

@@ -13,9 +13,9 @@ use crate::support::witness::{Target, of_path};
 const LEDGER: &str = "users.csv.ledger.jsonl";
 const RUN: [&str; 5] = ["run", "users.csv", "--yes", "--progress", "none"];
 /// Users at each provider.
-const USERS: u64 = 12;
+const USERS: usize = 12;
 /// Deleting requests when none has to be sent again: Zendesk's are purges.
-const STEPS: usize = 4 * USERS as usize;
+const STEPS: usize = 4 * USERS;
 
 fn seed(world: &World) {
     let mut text = "id,account,action\n".to_owned();
@@ -47,7 +47,7 @@ fn when_a_deletion_arrives_its_intent_is_in_the_file_already() {
     world.configure(&world.config().replace(&world.base(), &witness.base_url()));
     world.settings(json!({"faults": "error500=5%,reset=5%,reset-after=5%,seed=3"}));
     world.call(&RUN).code(0);
-    assert_eq!(witness.wrong(), Vec::<String>::new());
+    assert_eq!(witness.wrong(), []);
     let passed: BTreeSet<Target> = witness.passed().into_iter().map(|it| it.target).collect();
     assert_eq!(passed.len(), STEPS, "each was seen");
     let all = world.deletions().len();

@@ -39,8 +39,8 @@ struct Seen {
     passed: Vec<Passed>,
     /// How often each target passed.
     times: BTreeMap<Target, usize>,
-    /// Requests that had no intent of their own, and what could not be read.
-    wrong: Vec<String>,
+    /// Users with a request that had no intent of its own, or none that could be read.
+    wrong: Vec<(String, String)>,
 }
 
 /// The whole lines of a file that grows.
@@ -95,8 +95,8 @@ impl Witness {
         locked(&self.seen).passed.len()
     }
 
-    /// What must not have been seen.
-    pub(crate) fn wrong(&self) -> Vec<String> {
+    /// What must not have been seen, with the user it is about.
+    pub(crate) fn wrong(&self) -> Vec<(String, String)> {
         locked(&self.seen).wrong.clone()
     }
 }
@@ -113,18 +113,17 @@ impl Seen {
             return;
         }
         if let Err(error) = self.ledger.read_on() {
-            self.wrong.push(format!(
-                "{targets:?} arrived, and the ledger cannot be read: {error}"
-            ));
+            let what = format!("{targets:?} arrived, and the ledger cannot be read: {error}");
+            self.wrong.push((targets[0].0.clone(), what));
         }
         for target in targets {
             let intents = self.ledger.intents.get(&target).copied().unwrap_or(0);
             let times = self.times.entry(target.clone()).or_default();
             *times += 1;
             if *times > intents {
-                self.wrong.push(format!(
-                    "{target:?} arrived {times} times, with {intents} intents on disk"
-                ));
+                let step = &target.1;
+                let what = format!("{step} arrived {times} times, with {intents} intents on disk");
+                self.wrong.push((target.0.clone(), what));
             }
             let at = WallClock::system().now();
             self.passed.push(Passed {
