@@ -15,6 +15,10 @@ demo: ## Purge a sample file against a sandbox, on this machine only
 test: ## Run every test
 	$(CARGO) test --locked
 
+.PHONY: crash
+crash: ## Kill the program 1,000 times and judge what is left (CRASH_KILLS, CRASH_ROWS, CRASH_SEED)
+	CRASH_KILLS=$${CRASH_KILLS:-1000} $(CARGO) test --locked --test crash
+
 .PHONY: lint
 lint: ## Check format, clippy (pedantic) and the documentation
 	@$(CARGO) fmt --version >/dev/null 2>&1 || rustup component add rustfmt

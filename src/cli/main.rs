@@ -11,19 +11,25 @@ use super::exit::ExitCode;
 use super::failure::Failure;
 use super::logging;
 use super::runtime::block_on;
+use crate::ledger::{Disk, RealDisk};
 
 /// Runs the program: parses the command line, does what it says, prints a failure if there is one.
 pub fn main() -> std::process::ExitCode {
-    run(std::env::args_os()).into()
+    main_on(&RealDisk)
 }
 
-fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+/// [`main`] with its ledgers on `disk`: for tests of what is left when the power fails.
+pub fn main_on(disk: &dyn Disk) -> std::process::ExitCode {
+    run(std::env::args_os(), disk).into()
+}
+
+fn run(args: impl IntoIterator<Item = OsString>, disk: &dyn Disk) -> ExitCode {
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
         Err(error) => return told_by_clap(&error),
     };
     logging::start(cli.diagnostics);
-    match dispatch(cli.command) {
+    match dispatch(cli.command, disk) {
         Ok(code) => code,
         Err(failure) => {
             // If standard error is gone, the code alone has to tell.
@@ -34,16 +40,16 @@ fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 /// Does what the command says.
-fn dispatch(command: Command) -> Result<ExitCode, Failure> {
+fn dispatch(command: Command, disk: &dyn Disk) -> Result<ExitCode, Failure> {
     match command {
         Command::Plan(args) => commands::plan::execute(&args),
-        Command::Run(args) => block_on(commands::run::execute(&args)),
-        Command::Resume(args) => block_on(commands::resume::resume(&args)),
-        Command::Retry(args) => block_on(commands::resume::retry(&args)),
+        Command::Run(args) => block_on(commands::run::execute(&args, disk)),
+        Command::Resume(args) => block_on(commands::resume::resume(&args, disk)),
+        Command::Retry(args) => block_on(commands::resume::retry(&args, disk)),
         Command::Status(args) => commands::status::execute(&args),
         Command::Check(args) => block_on(commands::check::execute(&args)),
         Command::Sandbox(args) => block_on(commands::sandbox::execute(args)),
-        Command::Demo => block_on(commands::demo::execute()),
+        Command::Demo => block_on(commands::demo::execute(disk)),
         Command::Completions(args) => commands::completions::execute(args),
         Command::Man => commands::man::execute(),
     }

@@ -26,4 +26,4 @@ mod work;
 
 pub use exit::ExitCode;
 pub use failure::Failure;
-pub use main::main;
+pub use main::{main, main_on};

@@ -1,5 +1,5 @@
 //! The seam between the ledger and the disk: files that can be locked, synced and cut. It knows
-//! nothing of lines. The real disk is here, and for tests one that fails on order.
+//! nothing of lines. The real disk is here, and for the unit tests one that fails on order.
 
 use std::fmt;
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -7,8 +7,9 @@ use std::io::{self, Read, Write};
 use std::path::Path;
 use std::time::Duration;
 
-/// Where ledgers lie.
-pub(super) trait Disk: fmt::Debug {
+/// Where ledgers lie. The program uses [`RealDisk`]; the crash test has one of its own, which loses
+/// what was not synced when it dies.
+pub trait Disk: fmt::Debug {
     /// Makes a new file that only its owner may read; there must be none.
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
 
@@ -26,7 +27,7 @@ pub(super) trait Disk: fmt::Debug {
 }
 
 /// An open ledger: reads from its start, writes to its end.
-pub(super) trait DiskFile: Read + Write + Send + fmt::Debug {
+pub trait DiskFile: Read + Write + Send + fmt::Debug {
     /// Takes the exclusive lock, which lasts as long as the file is open.
     fn try_lock(&self) -> Result<(), TryLockError>;
 
@@ -39,7 +40,7 @@ pub(super) trait DiskFile: Read + Write + Send + fmt::Debug {
 
 /// The disk of the machine.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct RealDisk;
+pub struct RealDisk;
 
 impl Disk for RealDisk {
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {

@@ -70,6 +70,7 @@ mod tests;
 
 pub use builder::StateBuilder;
 pub use chain::{Head, Unfit, check};
+pub use disk::{Disk, DiskFile, RealDisk};
 pub use error::{Damage, LedgerError};
 pub use format::LINE_BYTES_MAX;
 pub use lock::is_locked;

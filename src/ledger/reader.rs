@@ -58,7 +58,9 @@ impl<R: Read> LedgerReader<R> {
                 header: *header,
                 lines,
             }),
-            // Of an entry that is no header, `Lines` has made an error.
+            // Of an entry that is no header, `Lines` has made an error; of half a line nobody has yet
+            // said whether it begins like one, and whoever is told to remove a file must be sure.
+            _ if !is_beginning_of_header(&lines.line) => Err(lines.damaged(Damage::NotAHeader)),
             _ => Err(LedgerError::NoHeader { path: lines.path }),
         }
     }
@@ -97,6 +99,13 @@ impl<R: Read> LedgerReader<R> {
             bytes: lines.line.len() as u64,
         })
     }
+}
+
+/// Whether a crash in the writing of a header may have left `bytes`.
+fn is_beginning_of_header(bytes: &[u8]) -> bool {
+    let begins = b"{\"kind\":\"run\",";
+    let len = bytes.len().min(begins.len());
+    bytes[..len] == begins[..len]
 }
 
 impl<R> fmt::Debug for LedgerReader<R> {

@@ -78,11 +78,12 @@ impl LedgerWriter {
         Self::open_on(&RealDisk, path)
     }
 
-    pub(super) fn create_on(
-        disk: &dyn Disk,
-        path: &Path,
-        header: RunHeader,
-    ) -> Result<Self, LedgerError> {
+    /// [`LedgerWriter::create`] on any disk.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn create_on(disk: &dyn Disk, path: &Path, header: RunHeader) -> Result<Self, LedgerError> {
         let body = encode(path, &Entry::Run(Box::new(header)))?;
         let file = disk.create(path).map_err(|source| match source.kind() {
             std::io::ErrorKind::AlreadyExists => LedgerError::Exists {
@@ -99,7 +100,12 @@ impl LedgerWriter {
         Self::start(path, file, head)
     }
 
-    pub(super) fn open_on(disk: &dyn Disk, path: &Path) -> Result<Opened, LedgerError> {
+    /// [`LedgerWriter::open`] on any disk.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn open_on(disk: &dyn Disk, path: &Path) -> Result<Opened, LedgerError> {
         let io = |doing| move |source| LedgerError::io(doing, path, source);
         let mut file = disk.open(path).map_err(io("open"))?;
         lock::acquire(disk, &*file, path)?;

@@ -12,6 +12,7 @@ use crate::cli::args::{Cli, Command, RunArgs};
 use crate::cli::terminal::{put, tell};
 use crate::cli::{ExitCode, Failure};
 use crate::domain::Outcome;
+use crate::ledger::Disk;
 use crate::ledger::LedgerState;
 use crate::sandbox::{DEMO_CSV, Latency, Population, Running, Sandbox, SandboxOptions, Settings};
 
@@ -19,7 +20,7 @@ use crate::sandbox::{DEMO_CSV, Latency, Population, Running, Sandbox, SandboxOpt
 const SCALE: f64 = 100.0;
 
 /// Purges the sample.
-pub(in crate::cli) async fn execute() -> Result<ExitCode, Failure> {
+pub(in crate::cli) async fn execute(disk: &dyn Disk) -> Result<ExitCode, Failure> {
     let latency = "20ms..80ms".parse::<Latency>().map_err(Failure::refused)?;
     let options = SandboxOptions {
         population: Population::Demo,
@@ -43,7 +44,7 @@ pub(in crate::cli) async fn execute() -> Result<ExitCode, Failure> {
         folder.display()
     ));
     let ledger = folder.join("demo.csv.ledger.jsonl");
-    let ran = Box::pin(super::run::execute(&*run_args(&folder)?)).await?;
+    let ran = Box::pin(super::run::execute(&*run_args(&folder)?, disk)).await?;
     let agrees = judge(&running, &ledger)?;
     running.shutdown().await;
     put(&format!(

@@ -21,13 +21,17 @@ use crate::cli::work::{self, Session, Work};
 use crate::cli::{ExitCode, Failure};
 use crate::config::Source;
 use crate::domain::{
-    AccountName, Counted, Entry, InputHeader, Outcome, Session as SessionEntry, WallClock,
+    AccountName, Counted, Entry, InputHeader, Outcome, RunEnd, RunState, Session as SessionEntry,
+    WallClock,
 };
 use crate::input::fingerprint;
-use crate::ledger::{LedgerState, LedgerWriter, Only, Opened};
+use crate::ledger::{self, Disk, LedgerState, LedgerWriter, Only, Opened};
 use crate::pipeline::{Durability, EventSink};
 use crate::plan::Earlier;
 use crate::report::{Lock, Summary, text};
+
+/// The command that goes on with what is outstanding.
+const RESUME: &str = "resume";
 
 /// What is gone on with.
 struct Again<'a> {
@@ -38,11 +42,14 @@ struct Again<'a> {
 }
 
 /// Goes on where an interrupted run stopped.
-pub(in crate::cli) async fn resume(args: &ResumeArgs) -> Result<ExitCode, Failure> {
+pub(in crate::cli) async fn resume(
+    args: &ResumeArgs,
+    disk: &dyn Disk,
+) -> Result<ExitCode, Failure> {
     let ledger = latest::resolve(&args.ledger, &setting::folder()?)?;
     let ledger = shortest(&ledger)?;
     let again = Again {
-        command: "resume",
+        command: RESUME,
         ledger,
         args,
         only: &[],
@@ -52,11 +59,11 @@ pub(in crate::cli) async fn resume(args: &ResumeArgs) -> Result<ExitCode, Failur
     consent.yes = true;
     // What a second Ctrl-C left in doubt is not over.
     let wanted = |state: &LedgerState| Ok(state.outstanding() | state.rows_of(Outcome::InDoubt));
-    Box::pin(go_on(again, consent, wanted)).await
+    Box::pin(go_on(disk, again, consent, wanted)).await
 }
 
 /// Tries rows again that ended `failed` or `in_doubt`, or as `--only` says.
-pub(in crate::cli) async fn retry(args: &RetryArgs) -> Result<ExitCode, Failure> {
+pub(in crate::cli) async fn retry(args: &RetryArgs, disk: &dyn Disk) -> Result<ExitCode, Failure> {
     let ledger = latest::resolve(&args.resume.ledger, &setting::folder()?)?;
     let ledger = shortest(&ledger)?;
     let only: Vec<Only> = args
@@ -75,17 +82,18 @@ pub(in crate::cli) async fn retry(args: &RetryArgs) -> Result<ExitCode, Failure>
     };
     let consent = args.resume.consent.consent(&args.resume.pace);
     let wanted = |state: &LedgerState| Ok(state.select(&only)?);
-    Box::pin(go_on(again, consent, wanted)).await
+    Box::pin(go_on(disk, again, consent, wanted)).await
 }
 
 async fn go_on(
+    disk: &dyn Disk,
     again: Again<'_>,
     agreed: Consent,
     wanted: impl Fn(&LedgerState) -> Result<RoaringTreemap, Failure>,
 ) -> Result<ExitCode, Failure> {
     let signals = signals::Stop::default();
     let stop = signals.of_pipeline();
-    let Opened { writer, state, cut } = LedgerWriter::open(&again.ledger)?;
+    let Opened { writer, state, cut } = LedgerWriter::open_on(disk, &again.ledger)?;
     if let Some(torn) = cut {
         tell(&format!(
             "note: the last line of ledger `{}` was torn ({} bytes, from a crash while it was written) and has been cut off",
@@ -118,8 +126,8 @@ async fn go_on(
     let planning = Planning::new(input, read, setting::outline(&source)?, options.clone())?;
     let wanted = wanted(&state)?;
     if wanted.is_empty() {
-        // Nothing is asked, sent or written.
-        writer.finish().await?;
+        // Nothing is asked or sent.
+        let state = end_of_all(&again, state, writer).await?;
         return nothing_to_do(&again, &state);
     }
 
@@ -273,6 +281,34 @@ fn earlier(state: &LedgerState, rows: &RoaringTreemap) -> Earlier {
             .map(|row| (row, state.left_open(row)))
             .collect(),
     }
+}
+
+/// Closes a ledger in which no row is left to do. A process that died between its last outcome and
+/// its end left it open: then the end is written now, or the run would seem interrupted for ever.
+async fn end_of_all(
+    again: &Again<'_>,
+    state: LedgerState,
+    writer: LedgerWriter,
+) -> Result<LedgerState, Failure> {
+    let is_over = state
+        .end
+        .as_ref()
+        .is_some_and(|end| end.state == RunState::Finished);
+    if again.command != RESUME || is_over {
+        writer.finish().await?;
+        return Ok(state);
+    }
+    let end = Entry::End(RunEnd {
+        state: RunState::Finished,
+        outcomes: state.counts(),
+        at: WallClock::system().now(),
+    });
+    writer
+        .handle()
+        .append(&end, ledger::Durability::Synced)
+        .await?;
+    writer.finish().await?;
+    Ok(LedgerState::read(&again.ledger)?)
 }
 
 /// Says that there is nothing to do, and where the run stands.

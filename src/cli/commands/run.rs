@@ -21,7 +21,7 @@ use crate::cli::{ExitCode, Failure};
 use crate::config::Source;
 use crate::domain::{Counts, RunHeader, RunId, RunOptions, WallClock};
 use crate::input;
-use crate::ledger::LedgerWriter;
+use crate::ledger::{Damage, Disk, LedgerError, LedgerReader, LedgerWriter, is_locked};
 use crate::pipeline::FailureLimit;
 use crate::plan::Earlier;
 
@@ -37,10 +37,10 @@ struct Orders {
 }
 
 /// Carries the plan out, after asking.
-pub(in crate::cli) async fn execute(args: &RunArgs) -> Result<ExitCode, Failure> {
+pub(in crate::cli) async fn execute(args: &RunArgs, disk: &dyn Disk) -> Result<ExitCode, Failure> {
     let orders = orders(args)?;
     let spool = orders.spool.clone();
-    let ran = Box::pin(execute_orders(args, orders)).await;
+    let ran = Box::pin(execute_orders(args, orders, disk)).await;
     if let (Err(_) | Ok(Ran::Not), Some(spool)) = (&ran, spool)
         && !spooled_ledger_exists(&spool)
     {
@@ -59,7 +59,7 @@ enum Ran {
     To(ExitCode),
 }
 
-async fn execute_orders(args: &RunArgs, orders: Orders) -> Result<Ran, Failure> {
+async fn execute_orders(args: &RunArgs, orders: Orders, disk: &dyn Disk) -> Result<Ran, Failure> {
     let Orders {
         planning,
         saved,
@@ -97,7 +97,7 @@ async fn execute_orders(args: &RunArgs, orders: Orders) -> Result<Ran, Failure> 
     )?;
 
     signals.listen()?;
-    let writer = begin(&planning, &planned, &lines, &ledger)?;
+    let writer = begin(disk, &planning, &planned, &lines, &ledger)?;
     recorder.attach(writer.handle()).await?;
     let counts = Counts {
         pending: planned.plan.rows,
@@ -166,6 +166,7 @@ pub(super) fn consent(consent: Consent, input: &Path, rows: u64) -> Result<(), F
 
 /// Begins the ledger.
 fn begin(
+    disk: &dyn Disk,
     planning: &Planning,
     planned: &Planned,
     lines: &[Line],
@@ -182,7 +183,7 @@ fn begin(
         started_at: WallClock::system().now(),
     };
     // Nothing has been sent, whatever it is.
-    LedgerWriter::create(ledger, header).map_err(Failure::refused)
+    LedgerWriter::create_on(disk, ledger, header).map_err(Failure::refused)
 }
 
 /// Finds out what was named: an input, standard input, or a saved plan.
@@ -263,6 +264,23 @@ fn spooled_ledger_exists(spool: &Path) -> bool {
 fn refuse_existing(ledger: &Path) -> Result<(), Failure> {
     if !ledger.exists() {
         return Ok(());
+    }
+    match LedgerReader::open(ledger) {
+        // A crash while it was begun: neither `resume` nor `retry` would be of any use.
+        Err(begun @ LedgerError::NoHeader { .. }) if !is_locked(ledger).unwrap_or(false) => {
+            return Err(Failure::refused(begun));
+        }
+        Err(LedgerError::Damaged {
+            reason: Damage::NotAHeader,
+            ..
+        }) => {
+            return Err(Failure::message(
+                ExitCode::Refused,
+                format!("`{}` exists already and is no ledger", ledger.display()),
+                Some("name another file with `--ledger PATH`"),
+            ));
+        }
+        Ok(_) | Err(_) => {}
     }
     let name = outline_text::shell(ledger);
     Err(Failure::message(

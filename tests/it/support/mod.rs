@@ -3,6 +3,8 @@
 
 #![allow(dead_code, reason = "each test uses what it needs of the world")]
 
+pub(crate) mod witness;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
@@ -16,6 +18,7 @@ use tokio::runtime::Runtime;
 use userpurge::sandbox::{Call, LogEntry, Running, Sandbox, SandboxOptions, Seed, UserState};
 use wiremock::matchers::{method, path};
 use wiremock::{Mock, MockServer, Respond, ResponseTemplate};
+use witness::Witness;
 
 /// No test waits longer for anything than this.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
@@ -56,6 +59,13 @@ impl World {
     /// Runs `future` on the world's own runtime.
     pub(crate) fn block_on<F: Future>(&self, future: F) -> F::Output {
         self.runtime.block_on(future)
+    }
+
+    /// A witness that stands before the sandbox and looks into `ledger`.
+    pub(crate) fn witness(&self, ledger: &str) -> Witness {
+        let ledger = self.path(ledger);
+        let witness = Witness::before(self.sandbox().addr(), &ledger);
+        self.runtime.block_on(witness)
     }
 
     pub(crate) fn sandbox(&self) -> &Running {
