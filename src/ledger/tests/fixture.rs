@@ -20,7 +20,7 @@ fn path() -> PathBuf {
 fn format_1_is_read_as_it_was_meant() {
     assert_eq!(read_all(&path()), one_of_each());
     let state = LedgerState::read(&path()).unwrap();
-    let head = "2a246e6a994ff9d6b0b3f1c0bf5f2ad68fb0f5c058ec13ab164886d3f5af06fc";
+    let head = "a8218a70af3900b4b43396943e548b788e7232d55d79a02445bcdb20e12ed834";
     assert_eq!(state.source.head.to_string(), head);
 }
 
