@@ -14,7 +14,7 @@ use super::sink::{Durability, EventSink, SinkFailed};
 use super::stop::Stop;
 use super::tokens::{Granted, NoAccess, TokenStore, Tokens, own};
 use crate::domain::{
-    AccountName, Entry, Paused, Requested, Step, StopKind, Time, UserId, WallClock,
+    AccountName, Entry, Paused, Requested, Stand, Step, StopKind, Time, UserId, WallClock,
 };
 use crate::provider::{
     Access, Detail, Identity, Moment, Provider, Reply, Request, Roles, Scope, Seen, Verdict,
@@ -201,6 +201,24 @@ impl Client {
         let build = |access: &Access| self.provider.look(access, id);
         self.read("user", build, |_, reply| self.provider.looked(id, reply))
             .await
+    }
+
+    /// Asks how each of `ids` stands after the fact.
+    pub(super) async fn stands(&self, ids: &[UserId]) -> Result<Vec<Stand>, ClientError> {
+        let standings = self.provider.standings();
+        let build = |access: &Access| standings.request(access, ids);
+        self.read("standing", build, |_, reply| standings.stands(ids, reply))
+            .await
+    }
+
+    /// Asks more closely how one user stands after the fact.
+    pub(super) async fn stands_closer(&self, id: &UserId) -> Result<Stand, ClientError> {
+        let standings = self.provider.standings();
+        let build = |access: &Access| standings.closer(access, id);
+        self.read("erasure", build, |_, reply| {
+            standings.stands_closer(id, reply)
+        })
+        .await
     }
 
     /// Asks which of `ids` have a protected role, with that role.

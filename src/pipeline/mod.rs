@@ -13,6 +13,9 @@
 //! 4. **Gate again**: a pause that came during 3 takes the intent back instead of sending.
 //! 5. **Send, judge, record.** The slots are held until the answer came, and one span longer.
 //!
+//! Afterwards a [`Verifier`] per account asks how the users of finished rows stand, through the same
+//! client and limits; it only reads.
+//!
 //! **Invariant:** no deleting request leaves whose intent is not durable, and none leaves after
 //! the sink failed.
 //!
@@ -31,12 +34,14 @@ mod task;
 #[cfg(test)]
 mod tests;
 mod tokens;
+mod verify;
 
 pub use client::{Client, ClientError, ClientParts};
 pub use fuse::FailureLimit;
 pub use lane::{Lane, LaneEnd, LaneOptions, TaskSource};
 pub use retry::Backoff;
-pub use run::{RunOutcome, run};
+pub use run::{RunOutcome, run, verify};
 pub use sink::{Durability, EventSink, SinkFailed};
 pub use stop::Stop;
 pub use tokens::{KeptToken, NoTokenStore, TokenStore};
+pub use verify::{ToVerifySource, Verifier};

@@ -12,7 +12,8 @@ use crate::domain::{ProviderKind, Step, UserId};
 use crate::provider::address::check_base;
 use crate::provider::{
     Access, Authorize, BuildError, Defaults, Detail, Identity, Provider, RateHints, Reply, Request,
-    Roles, Seen, SuncoAuth, SuncoSettings, Token, TokenRefused, Verdict, authorization, contract,
+    Roles, Seen, Standings, SuncoAuth, SuncoSettings, Token, TokenRefused, Verdict, authorization,
+    contract,
 };
 
 use super::{judge, reads, requests};
@@ -51,6 +52,11 @@ impl Sunco {
             },
             app_id: settings.app_id,
         })
+    }
+
+    /// The app whose users are meant.
+    pub(super) fn app_id(&self) -> &str {
+        &self.app_id
     }
 }
 
@@ -143,6 +149,10 @@ impl Provider for Sunco {
     /// Messaging users have no roles.
     fn roles(&self) -> Option<&dyn Roles> {
         None
+    }
+
+    fn standings(&self) -> &dyn Standings {
+        self
     }
 
     /// The provider documents no header.

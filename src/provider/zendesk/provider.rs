@@ -10,8 +10,8 @@ use crate::domain::{ProviderKind, Step, UserId};
 use crate::provider::address::check_base;
 use crate::provider::{
     Access, Authorize, BuildError, Defaults, Identity, Provider, RateHints, Reply, Request, Roles,
-    Seen, Token, TokenRefused, Verdict, ZendeskCredentials, ZendeskSettings, authorization,
-    contract,
+    Seen, Standings, Token, TokenRefused, Verdict, ZendeskCredentials, ZendeskSettings,
+    authorization, contract,
 };
 
 use super::judge::KeySource;
@@ -65,7 +65,7 @@ impl Zendesk {
         Ok(Self { base, keys })
     }
 
-    fn source(&self) -> KeySource {
+    pub(super) fn source(&self) -> KeySource {
         match self.keys {
             Keys::Fixed(_) => KeySource::Configured,
             Keys::Client { .. } => KeySource::Minted,
@@ -160,6 +160,10 @@ impl Provider for Zendesk {
 
     fn roles(&self) -> Option<&dyn Roles> {
         Some(self)
+    }
+
+    fn standings(&self) -> &dyn Standings {
+        self
     }
 
     fn rate_hints(&self, step: Option<Step>, headers: &HeaderMap) -> RateHints {

@@ -31,6 +31,14 @@ pub(super) fn show_many(access: &Access, ids: &[UserId]) -> Request {
     request
 }
 
+/// How far the permanent deletion of one user is.
+pub(super) fn compliance(access: &Access, id: &UserId) -> Request {
+    read(
+        access,
+        &["users", id.as_str(), "compliance_deletion_statuses"],
+    )
+}
+
 /// The deleting request of `step`.
 ///
 /// # Panics
