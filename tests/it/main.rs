@@ -18,3 +18,4 @@ mod resume;
 mod secrets;
 mod signals;
 mod support;
+mod verify;
