@@ -485,7 +485,10 @@ fn ctrl_c_keeps_what_was_seen_and_the_next_verification_starts_anew() {
         .code(130)
         .says("what was seen so far is recorded");
     let seen = verified(&world).len();
-    assert!(seen > 0 && seen < 1_500 && seen.is_multiple_of(100), "{seen}");
+    assert!(
+        seen > 0 && seen < 1_500 && seen.is_multiple_of(100),
+        "{seen}"
+    );
     let verification = &world.status(LEDGER)["verification"];
     assert_eq!(verification["asked"], seen);
     assert_eq!(verification["complete"], false);
