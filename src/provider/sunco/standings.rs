@@ -78,12 +78,13 @@ fn is_empty(value: Option<&Value>) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use rstest::rstest;
     use serde_json::{Value, json};
 
     use crate::domain::{Stand, UserId};
     use crate::provider::sunco::provider::tests::sunco;
-    use crate::provider::testing::{reply, told};
+    use crate::provider::testing::{any_reply, assert_fit_to_keep, reply, told};
     use crate::provider::{Provider, SuncoAuth};
 
     use Stand::{Cleared, Gone, Present};
@@ -123,5 +124,19 @@ mod tests {
         #[case] stands: Result<Vec<Stand>, &str>,
     ) {
         assert_eq!(one(status, &body), stands.map_err(str::to_owned));
+    }
+
+    proptest! {
+        #[test]
+        fn every_reply_tells_of_each_user_or_of_none(reply in any_reply()) {
+            let provider = sunco(SuncoAuth::Basic);
+            match provider.standings().stands(&[UserId::new("shop/42")], &reply) {
+                Ok(stands) => {
+                    prop_assert_eq!(stands.len(), 1);
+                    prop_assert!([200, 404].contains(&reply.status));
+                }
+                Err(verdict) => assert_fit_to_keep(&verdict),
+            }
+        }
     }
 }

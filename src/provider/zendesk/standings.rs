@@ -158,12 +158,13 @@ fn is_part(answer: &Object) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use rstest::rstest;
     use serde_json::{Value, json};
 
     use crate::domain::{Stand, UserId};
     use crate::provider::Provider;
-    use crate::provider::testing::{access, reply, told};
+    use crate::provider::testing::{access, any_reply, assert_fit_to_keep, reply, told};
     use crate::provider::zendesk::provider::tests::zendesk;
 
     use Stand::{Erasing, Gone, NotListed, Present, SoftDeleted};
@@ -300,5 +301,23 @@ mod tests {
         #[case] stand: Result<Stand, &str>,
     ) {
         assert_eq!(one(status, &body), stand.map_err(str::to_owned));
+    }
+
+    proptest! {
+        #[test]
+        fn every_reply_tells_of_each_user_or_of_none(reply in any_reply()) {
+            let provider = zendesk();
+            match provider.standings().stands(&ids(), &reply) {
+                Ok(stands) => {
+                    prop_assert_eq!(stands.len(), 3);
+                    prop_assert!([200].contains(&reply.status));
+                }
+                Err(verdict) => assert_fit_to_keep(&verdict),
+            }
+            match provider.standings().stands_closer(&ids()[0], &reply) {
+                Ok(_) => prop_assert!([200, 404].contains(&reply.status)),
+                Err(verdict) => assert_fit_to_keep(&verdict),
+            }
+        }
     }
 }

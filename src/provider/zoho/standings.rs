@@ -62,12 +62,13 @@ impl Standings for Zoho {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use rstest::rstest;
     use serde_json::{Value, json};
 
     use crate::domain::{Stand, UserId};
     use crate::provider::Provider;
-    use crate::provider::testing::{access, reply, told};
+    use crate::provider::testing::{access, any_reply, assert_fit_to_keep, reply, told};
     use crate::provider::zoho::provider::tests::zoho;
 
     use Stand::{Gone, Present};
@@ -161,5 +162,19 @@ mod tests {
         #[case] verdict: &str,
     ) {
         assert_eq!(many(status, body).unwrap_err(), verdict);
+    }
+
+    proptest! {
+        #[test]
+        fn every_reply_tells_of_each_user_or_of_none(reply in any_reply()) {
+            let provider = zoho(None);
+            match provider.standings().stands(&ids(), &reply) {
+                Ok(stands) => {
+                    prop_assert_eq!(stands.len(), 3);
+                    prop_assert!([200, 204].contains(&reply.status));
+                }
+                Err(verdict) => assert_fit_to_keep(&verdict),
+            }
+        }
     }
 }
