@@ -52,7 +52,9 @@
 //!
 //! `resume` and `retry` do the same over what the ledger leaves outstanding: they read it once into
 //! row sets ([`ledger::LedgerState`]), check input and tenant against its header, fill the quota
-//! windows with the requests it records, and append to it.
+//! windows with the requests it records, and append to it. `verify` takes the rows that ended well
+//! from the ledger itself, asks the provider how their users stand, in the largest reads it has
+//! ([`provider::Standings`]), and appends what it saw.
 //!
 //! # Invariants
 //!
@@ -66,7 +68,10 @@
 //! - **Accounts at one tenant share one set of limits**, as far as the configuration shows that
 //!   they are: the tenant counts their requests together.
 //! - **A row ends once per session, and its last outcome counts.** Until then it is pending. A row
-//!   that ended well is never sent again.
+//!   that ended well is never sent again, unless the provider itself says since that its user stands
+//!   (seen by `verify`) and somebody asks for just that (`retry --only standing`).
+//! - **A verification reads, and is evidence.** It changes no outcome; only the provider's own clear
+//!   answer makes a user as asked, and who is missing in an answer that may be a part is unknown.
 //! - **An answer is about the row, the account or the moment.** Only the first ends a row; the
 //!   second stops the lane and leaves its rows pending; the third is tried again.
 //! - **Gone after a request of ours that was never answered is `deleted`**, and says that it was

@@ -21,6 +21,19 @@ pub(super) fn put(text: &str) -> io::Result<()> {
     out.flush()
 }
 
+/// Puts data out piece by piece, for what may be too long to be kept whole.
+///
+/// # Errors
+///
+/// What `write` fails with, which may be standard output taking no more.
+pub(super) fn put_with<E: From<io::Error>>(
+    write: impl FnOnce(&mut dyn io::Write) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    write(&mut out)?;
+    Ok(out.flush()?)
+}
+
 /// Whether there is a person who can be asked.
 pub(super) fn can_ask() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()

@@ -3,10 +3,8 @@
 
 use std::collections::BTreeMap;
 use std::error::Error;
-use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 
 use roaring::RoaringTreemap;
 use tokio::sync::mpsc;
@@ -16,9 +14,10 @@ use super::accounts::Line;
 use super::failure::mend;
 use super::planning::{Planned, Planning};
 use super::recorder::Recorder;
+use super::shown::Shown;
 use super::signals;
 use super::terminal::{put, tell};
-use super::{ExitCode, Failure, logging};
+use super::{ExitCode, Failure};
 use crate::domain::{
     AccountName, Counted, Counts, Entry, Outcome, OutcomeEntry, RunEnd, RunState, Task, WallClock,
 };
@@ -27,7 +26,7 @@ use crate::pipeline::{
     Durability, EventSink, FailureLimit, Lane, LaneEnd, LaneOptions, RunOutcome, Stop, run,
 };
 use crate::plan::{Cursor, Decision, Earlier, Ended, Plan};
-use crate::progress::{AccountPlan, Mode, Progress};
+use crate::progress::{AccountPlan, Mode};
 use crate::report::{self, Lock, Summary};
 
 /// Tasks that a cursor reads ahead of its lane.
@@ -237,9 +236,6 @@ impl Worked {
     }
 }
 
-/// How long progress rests between two looks.
-pub(super) const TICK: Duration = Duration::from_millis(100);
-
 /// The rows of `ended` by the outcome they had, of those that are taken up again.
 pub(super) fn reopened(
     state: &LedgerState,
@@ -279,29 +275,9 @@ pub(super) async fn run_session(
         at_limit: times.get(name).copied().unwrap_or_default(),
     };
     let accounts = work.rows.iter().map(account).collect();
-    let wall = WallClock::system();
-    let progress = Progress::start(mode, std::io::stderr().is_terminal(), accounts);
-    logging::keep_clear_of(progress.bars());
-    let progress = Arc::new(Mutex::new(progress));
-    let shown = Arc::clone(&progress);
-    work.recorder
-        .watch(Box::new(move |entry| locked(&shown).see(entry)));
-    let ticking = tokio::spawn({
-        let (progress, wall) = (Arc::clone(&progress), wall.clone());
-        async move {
-            let mut interval = tokio::time::interval(TICK);
-            loop {
-                interval.tick().await;
-                locked(&progress).tick(wall.now());
-            }
-        }
-    });
+    let shown = Shown::start(mode, accounts, work.recorder);
     let worked = work.go(writer).await;
-    ticking.abort();
-    // Waited for, so that no line of progress comes after the closing words.
-    let _ = ticking.await;
-    locked(&progress).finish(wall.now());
-    logging::keep_clear_of(None);
+    shown.finish().await;
     let worked = worked?;
     close(&ledger, &worked)?;
     Ok(exit_code(&worked, signals.signal()))
@@ -336,8 +312,4 @@ fn close(ledger: &Path, worked: &Worked) -> Result<(), Failure> {
     }
     tell(&format!("ledger {} head {}", ledger.display(), worked.head));
     Ok(())
-}
-
-fn locked(progress: &Mutex<Progress>) -> MutexGuard<'_, Progress> {
-    progress.lock().unwrap_or_else(PoisonError::into_inner)
 }

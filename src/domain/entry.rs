@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AccountName, Action, Counts, JobId, Outcome, Position, ProviderKind, RunId, Step, Time, UserId,
+    Verification, Verified,
 };
 
 /// One line of a ledger.
@@ -38,6 +39,10 @@ pub enum Entry {
     Stop(LaneStop),
     /// The process ended in an orderly way.
     End(RunEnd),
+    /// The provider is asked about rows that ended well.
+    Verification(Box<Verification>),
+    /// What was seen of one of them. It changes no outcome.
+    Verify(Verified),
 }
 
 /// What the ledger is bound to: the header.

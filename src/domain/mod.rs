@@ -20,6 +20,7 @@
 //! | Window | a quota's exact keeper (`pipeline::limits::Window`) |
 //! | Ledger, [`Entry`] | the file that says what happened to every row; one line of it |
 //! | Outstanding | the rows a run still has to do |
+//! | [`Stand`], [`Finding`] | how a user was seen afterwards, and what that says of the row |
 //! | Fingerprint | the SHA-256 and size that bind a ledger to its input |
 //!
 //! The provider's own words stay the provider's: a Zendesk `job` is a job.
@@ -33,6 +34,7 @@ mod policy;
 mod quota;
 mod record;
 mod task;
+mod verify;
 
 pub use action::{Action, ProviderKind, Step};
 pub use clock::{Time, WallClock};
@@ -46,3 +48,4 @@ pub use policy::{AccountPolicy, IdProblem};
 pub use quota::{Quota, QuotaError};
 pub use record::{Position, Record};
 pub use task::{LeftOpen, Task, TaskKey};
+pub use verify::{Finding, Findings, Sample, Stand, ToVerify, Verification, Verified};

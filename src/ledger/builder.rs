@@ -6,10 +6,10 @@ use roaring::RoaringTreemap;
 
 use super::bulks::Bulks;
 use super::sent::{Sent, SentLog};
-use super::state::{LedgerState, Rows, SESSIONS_MAX, Source};
+use super::state::{LedgerState, Rows, SESSIONS_MAX, Source, VerificationState};
 use crate::domain::{
-    AccountName, Attempted, BulkAnswered, Entry, Intent, Outcome, OutcomeEntry, Paused, RunHeader,
-    Session, Step, StepDone, Time,
+    AccountName, Attempted, BulkAnswered, Entry, Finding, Intent, LaneStop, Outcome, OutcomeEntry,
+    Paused, RunHeader, Session, Step, StepDone, Time, Verification, Verified,
 };
 
 /// The class of an attempt that the server turned away because of its pace.
@@ -28,6 +28,8 @@ pub struct StateBuilder {
     doubtful: RoaringTreemap,
     sent: BTreeMap<AccountName, SentLog>,
     bulks: Bulks,
+    /// Whether what stops now is a verification.
+    verifying: bool,
 }
 
 impl StateBuilder {
@@ -39,6 +41,7 @@ impl StateBuilder {
             doubtful: RoaringTreemap::new(),
             sent: BTreeMap::new(),
             bulks: Bulks::default(),
+            verifying: false,
         }
     }
 
@@ -63,15 +66,13 @@ impl StateBuilder {
             Entry::Step(step) => self.step(step),
             Entry::Outcome(outcome) => self.outcome(outcome),
             Entry::Pause(pause) => self.pause(pause),
-            Entry::Stop(stop) => {
-                self.seen(stop.at);
-                self.state.stops.retain(|it| it.account != stop.account);
-                self.state.stops.push(stop.clone());
-            }
+            Entry::Stop(stop) => self.stop(stop),
             Entry::End(end) => {
                 self.seen(end.at);
                 self.state.end = Some(end.clone());
             }
+            Entry::Verification(begun) => self.verification(begun),
+            Entry::Verify(verified) => self.verified(verified),
         }
     }
 
@@ -91,6 +92,7 @@ impl StateBuilder {
     /// What a session before left open is taken up again: its end and its stops speak no more.
     fn session(&mut self, session: &Session) {
         self.seen(session.at);
+        self.verifying = false;
         self.state.end = None;
         self.state.stops.clear();
         if self.state.sessions.len() == SESSIONS_MAX {
@@ -181,6 +183,8 @@ impl StateBuilder {
 
         self.unanswered.remove(row);
         self.bulks.leave(row);
+        // Seen before this outcome, so it says nothing of what followed.
+        self.state.standing.remove(row);
         match entry.outcome {
             // Nothing is settled: a later process must go on with this very step, and know.
             Outcome::InDoubt => {
@@ -208,6 +212,45 @@ impl StateBuilder {
         }
     }
 
+    /// A verification that stopped leaves the run as it ended.
+    fn stop(&mut self, stop: &LaneStop) {
+        self.seen(stop.at);
+        let stops = match &mut self.state.verification {
+            Some(verification) if self.verifying => &mut verification.stops,
+            _ => &mut self.state.stops,
+        };
+        stops.retain(|it| it.account != stop.account);
+        stops.push(stop.clone());
+    }
+
+    /// Only the last verification is told of, but who was seen standing stays so until seen
+    /// otherwise: the next sample may pass them over.
+    fn verification(&mut self, begun: &Verification) {
+        self.seen(begun.at);
+        self.verifying = true;
+        let before = self.state.verification.as_ref();
+        let number = before.map_or(0, |verification| verification.number) + 1;
+        self.state.verification = Some(VerificationState::new(begun.clone(), number));
+    }
+
+    fn verified(&mut self, verified: &Verified) {
+        self.seen(verified.at);
+        if let Some(verification) = &mut self.state.verification {
+            verification.findings.count(verified.finding);
+            verification.last_at = verified.at;
+        }
+        match verified.finding {
+            Finding::Standing => {
+                self.state.standing.insert(verified.row);
+            }
+            Finding::AsAsked | Finding::UnderWay => {
+                self.state.standing.remove(verified.row);
+            }
+            // What was seen before has not been gainsaid.
+            Finding::Unknown => {}
+        }
+    }
+
     /// The newest pause of each limit is kept.
     fn pause(&mut self, pause: &Paused) {
         self.seen(pause.at);
@@ -231,11 +274,13 @@ impl StateBuilder {
 
 #[cfg(test)]
 mod tests {
-    use crate::domain::{Entry, JobId, LeftOpen, Outcome, RunState, Step, StopKind};
+    use crate::domain::{
+        Entry, Finding, Findings, JobId, LeftOpen, Outcome, RunState, Step, StopKind,
+    };
     use crate::ledger::Sent;
     use crate::ledger::samples::{
         account, at, attempt, bulk, bulk_intent, end, header, intent, outcome, pause, request,
-        session, state, step, stop,
+        session, state, step, stop, verification, verified,
     };
 
     fn in_doubt(entries: &[Entry]) -> bool {
@@ -422,5 +467,68 @@ mod tests {
             "it was sent alone since"
         );
         assert_eq!(state.requests, 2);
+    }
+
+    #[test]
+    fn a_verification_changes_no_outcome_and_only_the_last_is_told_of() {
+        let mut entries = vec![
+            outcome(1, Outcome::Deleted, 1),
+            outcome(2, Outcome::AlreadyGone, 1),
+            end(RunState::Finished, 2),
+            verification(2, 10),
+            verified(1, Finding::Standing, 11),
+            verified(2, Finding::Unknown, 12),
+            stop(StopKind::CredentialsRejected, 13),
+        ];
+        let first = state(header(3), &entries);
+        assert_eq!(first.counts().deleted + first.counts().already_gone, 2);
+        assert!(first.end.is_some() && first.stops.is_empty());
+        let seen = first.verification.clone().unwrap();
+        assert_eq!(
+            (seen.number, seen.stops.len(), seen.last_at),
+            (1, 1, at(12))
+        );
+        let found = Findings {
+            standing: 1,
+            unknown: 1,
+            ..Findings::default()
+        };
+        assert_eq!(seen.findings, found);
+        assert!(seen.is_complete());
+        assert_eq!(first.standing().iter().collect::<Vec<_>>(), [1]);
+
+        entries.extend([verification(2, 20), verified(2, Finding::AsAsked, 21)]);
+        let second = state(header(3), &entries);
+        let seen = second.verification.clone().unwrap();
+        assert_eq!((seen.number, seen.findings.total()), (2, 1));
+        assert!(!seen.is_complete(), "one row was not asked about");
+        assert!(second.standing().contains(1), "not seen otherwise since");
+    }
+
+    #[test]
+    fn who_was_seen_standing_stays_so_until_seen_otherwise_or_tried_again() {
+        let standing = [
+            outcome(1, Outcome::Deleted, 1),
+            verification(1, 10),
+            verified(1, Finding::Standing, 11),
+        ];
+        let after = |last: Entry| {
+            let entries = [&standing[..], &[verification(1, 20), last]].concat();
+            state(header(3), &entries).standing().contains(1)
+        };
+        assert!(after(verified(1, Finding::Standing, 21)));
+        assert!(after(verified(1, Finding::Unknown, 21)));
+        assert!(!after(verified(1, Finding::AsAsked, 21)));
+        assert!(!after(verified(1, Finding::UnderWay, 21)));
+        assert!(!after(outcome(1, Outcome::Deleted, 21)));
+        assert!(!after(outcome(1, Outcome::Failed, 21)));
+    }
+
+    #[test]
+    fn a_later_session_has_stops_of_its_own() {
+        let entries = [verification(2, 1), session(2), stop(StopKind::OrgCap, 3)];
+        let state = state(header(3), &entries);
+        assert_eq!(state.stops.len(), 1);
+        assert!(state.verification.unwrap().stops.is_empty());
     }
 }

@@ -61,6 +61,7 @@ mod scribe;
 mod select;
 mod sent;
 mod state;
+mod verified;
 mod writer;
 
 #[cfg(test)]
@@ -78,5 +79,6 @@ pub use reader::{LedgerReader, TornTail};
 pub use scribe::QUEUE_MAX;
 pub use select::{Only, good_keys};
 pub use sent::{SENT_MAX, Sent};
-pub use state::{LedgerState, Source};
+pub use state::{LedgerState, Source, VerificationState};
+pub use verified::{GoodRows, each_verified};
 pub use writer::{Durability, LedgerHandle, LedgerWriter, Opened};

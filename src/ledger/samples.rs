@@ -2,9 +2,10 @@
 
 use super::{Head, LedgerState, Source, StateBuilder};
 use crate::domain::{
-    AccountHeader, AccountName, Action, Attempted, BulkAnswered, Entry, InputHeader, Intent, JobId,
-    LaneStop, Outcome, OutcomeEntry, Paused, Position, ProviderKind, Requested, RunEnd, RunHeader,
-    RunId, RunOptions, RunState, Session, Step, StepDone, StopKind, Time, UserId,
+    AccountHeader, AccountName, Action, Attempted, BulkAnswered, Entry, Finding, InputHeader,
+    Intent, JobId, LaneStop, Outcome, OutcomeEntry, Paused, Position, ProviderKind, Requested,
+    RunEnd, RunHeader, RunId, RunOptions, RunState, Sample, Session, Stand, Step, StepDone,
+    StopKind, Time, UserId, Verification, Verified,
 };
 
 /// A time `seconds` after 2026-11-22T09:30:00Z.
@@ -188,6 +189,41 @@ pub(crate) fn end(state: RunState, seconds: i64) -> Entry {
     })
 }
 
+pub(crate) fn verification(rows: u64, seconds: i64) -> Entry {
+    Entry::Verification(Box::new(Verification {
+        command: "verify".to_owned(),
+        version: "0.1.0".to_owned(),
+        rows,
+        good_rows: 3,
+        sample: (rows < 3).then_some(Sample { rows, seed: 7 }),
+        accounts: vec![account_header("acme", ProviderKind::Zendesk)],
+        at: at(seconds),
+    }))
+}
+
+pub(crate) fn verified(row: u64, finding: Finding, seconds: i64) -> Entry {
+    let seen = match finding {
+        Finding::AsAsked => Some(Stand::Gone),
+        Finding::Standing => Some(Stand::Present),
+        Finding::UnderWay => Some(Stand::Erasing),
+        Finding::Unknown => None,
+    };
+    let failed = seen.is_none();
+    Entry::Verify(Verified {
+        row,
+        line: row + 1,
+        account: account("acme"),
+        action: Action::Purge,
+        id: UserId::new(format!("90{row}")),
+        finding,
+        seen,
+        status: failed.then_some(500),
+        code: failed.then(|| "server_error".to_owned()),
+        message: failed.then(|| "Something went wrong".to_owned()),
+        at: at(seconds),
+    })
+}
+
 /// The state after `entries`, as if read from a ledger of that name.
 pub(crate) fn state(header: RunHeader, entries: &[Entry]) -> LedgerState {
     let mut builder = StateBuilder::new(header);
@@ -224,5 +260,8 @@ pub(crate) fn one_of_each() -> Vec<Entry> {
         bulk_intent(3, 3, 201),
         bulk(3, Err("server_error"), true, 202),
         bulk(3, Ok("V3-5f1c"), false, 203),
+        verification(2, 300),
+        verified(1, Finding::Standing, 301),
+        verified(2, Finding::Unknown, 302),
     ]
 }

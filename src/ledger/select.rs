@@ -17,6 +17,8 @@ use crate::domain::{Counted, Entry, Outcome, TaskKey};
 pub enum Only {
     /// Rows whose last outcome is this one.
     Outcome(Outcome),
+    /// Rows that ended well and whose users the last verification saw standing.
+    Standing,
     /// Rows whose last outcome carries this code, the provider's or our own.
     Code(String),
 }
@@ -24,9 +26,12 @@ pub enum Only {
 impl FromStr for Only {
     type Err = Infallible;
 
-    /// An outcome's name in any case, with `_` or `-`; anything else is a code, as it stands.
+    /// An outcome's name in any case, with `_` or `-`, or `standing`; anything else is a code, as it stands.
     fn from_str(text: &str) -> Result<Self, Infallible> {
         let name = text.trim().to_ascii_lowercase().replace('-', "_");
+        if name == "standing" {
+            return Ok(Self::Standing);
+        }
         Ok(name
             .parse()
             .map_or_else(|()| Self::Code(text.trim().to_owned()), Self::Outcome))
@@ -35,8 +40,9 @@ impl FromStr for Only {
 
 impl LedgerState {
     /// The rows whose last outcome any of `only` picks; of an empty list, what a plain `retry`
-    /// means: `failed` and `in_doubt`. Pending rows are never among them, nor are rows that ended
-    /// well, and duplicates, whatever is asked for.
+    /// means: `failed` and `in_doubt`. Pending rows are never among them, nor are duplicates and rows
+    /// that ended well, whatever is asked for; but for [`Only::Standing`], which the provider itself
+    /// gives the reason for.
     ///
     /// Codes are not in the state: for them the ledger is read again, as far as it was then.
     ///
@@ -52,6 +58,7 @@ impl LedgerState {
         for pick in only {
             match pick {
                 Only::Outcome(outcome) => rows |= self.rows_of(*outcome),
+                Only::Standing => {}
                 Only::Code(code) => codes.push(code.as_str()),
             }
         }
@@ -63,6 +70,9 @@ impl LedgerState {
             if outcome.counted() != Counted::Bad {
                 rows -= self.rows_of(outcome);
             }
+        }
+        if only.contains(&Only::Standing) {
+            rows |= self.standing();
         }
         Ok(rows)
     }
@@ -130,8 +140,10 @@ mod tests {
     use tempfile::TempDir;
 
     use super::{Only, good_keys};
-    use crate::domain::{Action, Entry, Outcome, OutcomeEntry, TaskKey, UserId};
-    use crate::ledger::samples::{account, header, outcome_entry};
+    use crate::domain::{Action, Entry, Finding, Outcome, OutcomeEntry, TaskKey, UserId};
+    use crate::ledger::samples::{
+        account, header, outcome, outcome_entry, state, verification, verified,
+    };
     use crate::ledger::tests::fresh;
     use crate::ledger::{Durability, LedgerState, LedgerWriter};
 
@@ -164,6 +176,7 @@ mod tests {
     #[case("failed", Only::Outcome(Outcome::Failed))]
     #[case(" Not-Found ", Only::Outcome(Outcome::NotFound))]
     #[case("IN_DOUBT", Only::Outcome(Outcome::InDoubt))]
+    #[case("Standing", Only::Standing)]
     #[case(" INVALID_DATA ", Only::Code("INVALID_DATA".to_owned()))]
     fn what_is_no_outcome_is_a_code(#[case] text: &str, #[case] only: Only) {
         assert_eq!(text.parse(), Ok(only));
@@ -191,6 +204,29 @@ mod tests {
         let only: Vec<Only> = only.iter().map(|text| text.parse().unwrap()).collect();
         let picked: Vec<_> = state.select(&only).unwrap().iter().collect();
         assert_eq!(picked, rows);
+    }
+
+    #[test]
+    fn rows_that_ended_well_are_picked_only_if_their_users_were_seen_standing() {
+        let state = state(
+            header(4),
+            &[
+                outcome(1, Outcome::Deleted, 1),
+                outcome(2, Outcome::AlreadyGone, 1),
+                outcome(3, Outcome::Deleted, 1),
+                outcome(4, Outcome::Refused, 1),
+                verification(3, 2),
+                verified(1, Finding::Standing, 3),
+                verified(2, Finding::Standing, 3),
+                verified(3, Finding::AsAsked, 3),
+            ],
+        );
+        let picked = |only: &[Only]| state.select(only).unwrap().iter().collect::<Vec<_>>();
+        assert_eq!(picked(&[Only::Standing]), [1, 2]);
+        assert_eq!(picked(&[]), [0; 0]);
+        assert_eq!(picked(&[Only::Outcome(Outcome::Deleted)]), [0; 0]);
+        let refused = Only::Outcome(Outcome::Refused);
+        assert_eq!(picked(&[Only::Standing, refused]), [1, 2, 4]);
     }
 
     #[test]

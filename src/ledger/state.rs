@@ -12,8 +12,8 @@ use super::error::LedgerError;
 use super::reader::{LedgerReader, TornTail};
 use super::sent::Sent;
 use crate::domain::{
-    AccountHeader, AccountName, Counts, JobId, LaneStop, LeftOpen, Outcome, Paused, RunEnd,
-    RunHeader, Session, Step, Time,
+    AccountHeader, AccountName, Counts, Findings, JobId, LaneStop, LeftOpen, Outcome, Paused,
+    RunEnd, RunHeader, Session, Step, Time, Verification,
 };
 
 /// How many sessions are kept, the newest. Nobody resumes a run so often by hand; a script may.
@@ -54,6 +54,8 @@ pub struct LedgerState {
     pub stops: Vec<LaneStop>,
     /// The newest pause of each limit, over or not, see [`LedgerState::pauses_at`].
     pub pauses: Vec<Paused>,
+    /// The last verification; `None`: there was none.
+    pub verification: Option<VerificationState>,
     /// When the newest entry was written.
     pub last_at: Time,
     /// Ended rows by account and outcome; `None`: rows that name no account that exists.
@@ -67,6 +69,7 @@ pub struct LedgerState {
     pub(super) bulk: RoaringTreemap,
     /// Rows of jobs whose result was never read.
     pub(super) jobs: BTreeMap<u64, JobId>,
+    pub(super) standing: RoaringTreemap,
     pub(super) sent: BTreeMap<AccountName, Vec<Sent>>,
 }
 
@@ -108,12 +111,14 @@ impl LedgerState {
             throttled: 0,
             stops: Vec::new(),
             pauses: Vec::new(),
+            verification: None,
             rows: BTreeMap::new(),
             ended: RoaringTreemap::new(),
             steps: BTreeMap::new(),
             in_doubt: RoaringTreemap::new(),
             bulk: RoaringTreemap::new(),
             jobs: BTreeMap::new(),
+            standing: RoaringTreemap::new(),
             sent: BTreeMap::new(),
         }
     }
@@ -194,6 +199,25 @@ impl LedgerState {
         }
     }
 
+    /// The rows whose users were seen standing when they were last seen clearly, after the rows had
+    /// ended well.
+    pub const fn standing(&self) -> &RoaringTreemap {
+        &self.standing
+    }
+
+    /// The rows of each account that ended `deleted` or `already_gone`: what a verification asks
+    /// about. No account without such rows is among them.
+    pub fn verifiable(&self) -> BTreeMap<AccountName, RoaringTreemap> {
+        let named = self.rows.iter();
+        named
+            .filter_map(|(account, sets)| {
+                let rows = &sets[Outcome::Deleted.index()] | &sets[Outcome::AlreadyGone.index()];
+                let account = account.clone().filter(|_| !rows.is_empty())?;
+                Some((account, rows))
+            })
+            .collect()
+    }
+
     /// The account's requests, oldest first, as far back as a quota can reach (31 days before the
     /// newest entry), at most [`SENT_MAX`](super::SENT_MAX).
     pub fn sent(&self, account: &AccountName) -> &[Sent] {
@@ -203,6 +227,39 @@ impl LedgerState {
     /// The pauses that are not over at `now`.
     pub fn pauses_at(&self, now: Time) -> impl Iterator<Item = &Paused> {
         self.pauses.iter().filter(move |pause| pause.until > now)
+    }
+}
+
+/// The last verification, as far as it got.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VerificationState {
+    /// How it began.
+    pub begun: Verification,
+    /// Which verification of the ledger it is, from 1.
+    pub number: u64,
+    /// What it found; fewer rows than it set out to ask about if it was stopped.
+    pub findings: Findings,
+    /// The accounts that were stopped in it.
+    pub stops: Vec<LaneStop>,
+    /// When the last row was seen; when it began, if none was.
+    pub last_at: Time,
+}
+
+impl VerificationState {
+    pub(super) fn new(begun: Verification, number: u64) -> Self {
+        let last_at = begun.at;
+        Self {
+            begun,
+            number,
+            findings: Findings::default(),
+            stops: Vec::new(),
+            last_at,
+        }
+    }
+
+    /// Whether every row it set out to ask about was asked about.
+    pub const fn is_complete(&self) -> bool {
+        self.findings.total() >= self.begun.rows
     }
 }
 

@@ -16,7 +16,7 @@ use super::sink::{Durability, EventSink, SinkFailed};
 use super::stop::Stop;
 use super::tokens::{Granted, NoAccess, TokenStore, Tokens, own};
 use crate::domain::{
-    AccountName, Entry, JobId, Paused, Requested, Step, StopKind, Time, UserId, WallClock,
+    AccountName, Entry, JobId, Paused, Requested, Stand, Step, StopKind, Time, UserId, WallClock,
 };
 use crate::provider::{
     Access, Bulk, Detail, Identity, JobState, Listed, Moment, Provider, Reply, Request, Roles,
@@ -212,6 +212,24 @@ impl Client {
             .await
     }
 
+    /// Asks how each of `ids` stands after the fact.
+    pub(super) async fn stands(&self, ids: &[UserId]) -> Result<Vec<Stand>, ClientError> {
+        let standings = self.provider.standings();
+        let build = |access: &Access| standings.request(access, ids);
+        self.read("standing", build, |_, reply| standings.stands(ids, reply))
+            .await
+    }
+
+    /// Asks more closely how one user stands after the fact.
+    pub(super) async fn stands_closer(&self, id: &UserId) -> Result<Stand, ClientError> {
+        let standings = self.provider.standings();
+        let build = |access: &Access| standings.closer(access, id);
+        self.read("erasure", build, |_, reply| {
+            standings.stands_closer(id, reply)
+        })
+        .await
+    }
+
     /// Asks which of `ids` stand, and of which role they are.
     ///
     /// # Errors
@@ -249,7 +267,7 @@ impl Client {
     /// # Errors
     ///
     /// See [`ClientError`].
-    pub(super) async fn stands(
+    pub(super) async fn still_stands(
         &self,
         roles: &dyn Roles,
         id: &UserId,

@@ -17,6 +17,9 @@
 //! admission and one sync carry them all, and a job that the provider works through is asked about
 //! until each of them has ended.
 //!
+//! Afterwards a [`Verifier`] per account asks how the users of finished rows stand, through the same
+//! client and limits; it only reads.
+//!
 //! **Invariant:** no deleting request leaves whose intent is not durable, and none leaves after
 //! the sink failed.
 //!
@@ -38,12 +41,14 @@ mod task;
 #[cfg(test)]
 mod tests;
 mod tokens;
+mod verify;
 
 pub use client::{Client, ClientError, ClientParts};
 pub use fuse::FailureLimit;
 pub use lane::{Lane, LaneEnd, LaneOptions, TaskSource};
 pub use retry::Backoff;
-pub use run::{RunOutcome, run};
+pub use run::{RunOutcome, run, verify};
 pub use sink::{Durability, EventSink, SinkFailed};
 pub use stop::Stop;
 pub use tokens::{KeptToken, NoTokenStore, TokenStore};
+pub use verify::{ToVerifySource, Verifier};

@@ -1,9 +1,12 @@
 //! All lanes of a run, side by side.
 
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use tokio::task::JoinSet;
 
 use super::lane::{Lane, LaneEnd, TaskSource};
 use super::stop::Stop;
+use super::verify::{ToVerifySource, Verifier};
 use crate::domain::AccountName;
 
 /// How a run's lanes ended.
@@ -20,9 +23,38 @@ pub struct RunOutcome {
 ///
 /// When a lane does.
 pub async fn run(lanes: Vec<(AccountName, Lane, TaskSource)>, stop: &Stop) -> RunOutcome {
+    let lanes = lanes.into_iter();
+    side_by_side(
+        lanes.map(|(name, lane, tasks)| (name, lane.run(tasks).boxed())),
+        stop,
+    )
+    .await
+}
+
+/// Verifies the rows of all accounts, as [`run`] runs their lanes.
+///
+/// # Panics
+///
+/// When the verification of one does.
+pub async fn verify(
+    accounts: Vec<(AccountName, Verifier, ToVerifySource)>,
+    stop: &Stop,
+) -> RunOutcome {
+    let accounts = accounts.into_iter();
+    side_by_side(
+        accounts.map(|(name, verifier, rows)| (name, verifier.run(rows).boxed())),
+        stop,
+    )
+    .await
+}
+
+async fn side_by_side(
+    lanes: impl Iterator<Item = (AccountName, BoxFuture<'static, LaneEnd>)>,
+    stop: &Stop,
+) -> RunOutcome {
     let mut running = JoinSet::new();
-    for (account, lane, tasks) in lanes {
-        running.spawn(async move { (account, lane.run(tasks).await) });
+    for (account, lane) in lanes {
+        running.spawn(async move { (account, lane.await) });
     }
     let mut lanes = Vec::new();
     while let Some(joined) = running.join_next().await {

@@ -216,7 +216,7 @@ impl<'a> TaskRun<'a> {
             None => None,
         };
         // Only users who stood went into the request: one who does not any more is gone by it.
-        let stands = self.client.stands(roles, &self.task.id).await?;
+        let stands = self.client.still_stands(roles, &self.task.id).await?;
         Ok(match (stands, refusal) {
             (Stands::No, _) => Some(StepEnd::settled(answer(Detail::default()))),
             (Stands::Yes, Some(detail)) => Some(StepEnd {

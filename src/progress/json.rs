@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::state::{AccountState, State};
-use crate::domain::{Counted, StopKind, Time};
+use crate::domain::{StopKind, Time};
 
 /// The least time between two lines of one account.
 const EVERY: Duration = Duration::from_secs(1);
@@ -100,7 +100,7 @@ fn line(account: &AccountState, now: Time, last: bool) -> Line<'_> {
         },
         rows: account.rows(),
         done: account.done(),
-        good: account.outcomes.counted(Counted::Good),
+        good: account.good(),
         bad: account.bad(),
         requests: account.requests,
         throttled: account.throttled,

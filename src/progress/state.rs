@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::pace::Pace;
 use crate::domain::{
-    AccountName, Counted, Counts, Entry, Outcome, OutcomeEntry, Paused, Step, StopKind, Time,
+    AccountName, Counted, Counts, Entry, Finding, Outcome, OutcomeEntry, Paused, Step, StopKind,
+    Time,
 };
 
 /// The code of a row whose user turned out to have a protected role when the provider was asked.
@@ -33,6 +34,10 @@ pub(super) struct AccountState {
     pub(super) plan: AccountPlan,
     /// Rows that ended since the start.
     pub(super) outcomes: Counts,
+    /// Rows that were verified since the start and are as asked, or on their way there.
+    verified_good: u64,
+    /// Rows that were verified since the start and are not, or may not be.
+    verified_bad: u64,
     /// Requests that left, whatever they asked for.
     pub(super) requests: u64,
     /// How many of them the provider turned away as too many.
@@ -81,7 +86,9 @@ impl State {
             Entry::Stop(stop) => {
                 self.on(&stop.account, |account| account.stopped = Some(stop.reason));
             }
+            Entry::Verify(row) => self.on(&row.account, |account| account.verified(row.finding)),
             Entry::Run(_)
+            | Entry::Verification(_)
             | Entry::Session(_)
             | Entry::Intent(_)
             | Entry::Bulk(_)
@@ -119,6 +126,8 @@ impl AccountState {
         Self {
             plan,
             outcomes: Counts::default(),
+            verified_good: 0,
+            verified_bad: 0,
             requests: 0,
             throttled: 0,
             stopped: None,
@@ -143,6 +152,13 @@ impl AccountState {
         }
     }
 
+    const fn verified(&mut self, finding: Finding) {
+        match finding {
+            Finding::AsAsked | Finding::UnderWay => self.verified_good += 1,
+            Finding::Standing | Finding::Unknown => self.verified_bad += 1,
+        }
+    }
+
     /// A pause holds until the later of two instants, as it does in the pipeline.
     fn pause(&mut self, paused: &Paused) {
         let pause = Pause {
@@ -161,9 +177,9 @@ impl AccountState {
         }
     }
 
-    /// Rows that ended.
+    /// Rows that ended, or were verified.
     pub(super) fn done(&self) -> u64 {
-        self.outcomes.total()
+        self.outcomes.total() + self.verified_good + self.verified_bad
     }
 
     /// Rows to send; never fewer than ended.
@@ -173,7 +189,12 @@ impl AccountState {
 
     /// Rows that somebody has to look at.
     pub(super) fn bad(&self) -> u64 {
-        self.outcomes.counted(Counted::Bad)
+        self.outcomes.counted(Counted::Bad) + self.verified_bad
+    }
+
+    /// Rows about which nothing is to be done.
+    pub(super) fn good(&self) -> u64 {
+        self.outcomes.counted(Counted::Good) + self.verified_good
     }
 
     /// The pause that ends last; `None`: nothing waits at `now`.
@@ -222,8 +243,8 @@ pub(super) mod tests {
 
     use super::{AccountPlan, PROTECTED_ROLE, State};
     use crate::domain::{
-        AccountName, Action, Attempted, Entry, Intent, LaneStop, Outcome, OutcomeEntry, Paused,
-        Position, Step, StopKind, Time, UserId,
+        AccountName, Action, Attempted, Entry, Finding, Intent, LaneStop, Outcome, OutcomeEntry,
+        Paused, Position, Step, StopKind, Time, UserId, Verified,
     };
 
     pub(in crate::progress) fn at(secs: i64) -> Time {
@@ -299,6 +320,34 @@ pub(super) mod tests {
             "whose role was asked was to be sent"
         );
         assert_eq!(state.accounts[1].done(), 0);
+    }
+
+    #[test]
+    fn rows_that_were_verified_are_done_and_bad_if_somebody_has_to_look_at_them() {
+        let mut state = State::new(vec![plan("acme", 10, 60)]);
+        for finding in [
+            Finding::AsAsked,
+            Finding::UnderWay,
+            Finding::Standing,
+            Finding::Unknown,
+            Finding::AsAsked,
+        ] {
+            state.see(&Entry::Verify(Verified {
+                row: 1,
+                line: 2,
+                account: AccountName::new("acme"),
+                action: Action::Delete,
+                id: UserId::new("7"),
+                finding,
+                seen: None,
+                status: None,
+                code: None,
+                message: None,
+                at: at(0),
+            }));
+        }
+        let acme = &state.accounts[0];
+        assert_eq!((acme.done(), acme.good(), acme.bad()), (5, 3, 2));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use url::Url;
 
 use super::{Detail, Reply, Request, Seen, Verdict};
-use crate::domain::{JobId, ProviderKind, Quota, Step, UserId};
+use crate::domain::{JobId, ProviderKind, Quota, Stand, Step, UserId};
 
 /// A provider, as one account uses it. Pure: see the [module](super) for what it must do.
 pub trait Provider: Send + Sync + fmt::Debug {
@@ -60,6 +60,8 @@ pub trait Provider: Send + Sync + fmt::Debug {
 
     /// How many users are deleted with one request; `None`: this provider has no such request.
     fn bulk(&self) -> Option<&dyn Bulk>;
+    /// How users stand after the fact, asked of as many at once as this provider allows.
+    fn standings(&self) -> &dyn Standings;
 
     /// What the headers of any answer say of limits. `step`: of which request; `None`: a read.
     fn rate_hints(&self, step: Option<Step>, headers: &HeaderMap) -> RateHints;
@@ -181,6 +183,40 @@ pub enum ItemEnd {
     /// The provider would not, and says why; the user has to be looked at, as after
     /// [`Verdict::Look`].
     Refused(Detail),
+}
+
+/// How users stand after the fact: the reads that verification goes by. Each provider's `standings`
+/// says what they prove, and how certain that is.
+pub trait Standings: Send + Sync {
+    /// How many users one request can ask for; at least one.
+    fn users_max(&self) -> usize;
+
+    /// The read that tells how `ids` stand: from one to [`users_max`](Standings::users_max) users,
+    /// none of them twice.
+    fn request(&self, access: &Access, ids: &[UserId]) -> Request;
+
+    /// Reads the answer: how each of `ids` stands, in their order.
+    ///
+    /// # Errors
+    ///
+    /// The verdict: [`Verdict::Account`], [`Verdict::Moment`] or [`Verdict::TokenRejected`].
+    fn stands(&self, ids: &[UserId], reply: &Reply) -> Result<Vec<Stand>, Verdict>;
+
+    /// The read that proves more of one user where the one above did not prove enough
+    /// ([`Stand::after`] is `None`).
+    fn closer(&self, access: &Access, id: &UserId) -> Request {
+        self.request(access, std::slice::from_ref(id))
+    }
+
+    /// Reads the answer to [`closer`](Standings::closer).
+    ///
+    /// # Errors
+    ///
+    /// The verdict, as with [`stands`](Standings::stands).
+    fn stands_closer(&self, id: &UserId, reply: &Reply) -> Result<Stand, Verdict> {
+        let stands = self.stands(std::slice::from_ref(id), reply)?;
+        Ok(stands.into_iter().next().unwrap_or(Stand::NotListed))
+    }
 }
 
 /// How an account's requests are authorized.

@@ -22,7 +22,7 @@
 //!
 //! [`build()`] turns an account's settings into its provider. Each provider has a folder: `ids` is
 //! the rule for user ids, `requests` what is sent, `judge` what an answer to a deletion means,
-//! `reads` what an answer to a question means, `token` how tokens are had, `provider` the seam.
+//! `reads` what an answer to a question means, `standings` what can be proved afterwards, `token` how tokens are had, `provider` the seam.
 //! What they share lies beside them: `address` (URLs that stay what they are), `authorization`,
 //! `body` (what kind of thing came back), `detail` (what may be kept of it), `digits` (ids that are
 //! numbers), `rate_hint` (headers), `status` (verdicts that no JSON is needed for), `grant` (the
@@ -50,7 +50,7 @@ mod zoho;
 pub use build::{BuildError, blanks_count, build, check_id, defaults};
 pub use contract::{
     Access, Authorize, Bulk, Defaults, Identity, ItemEnd, JobState, JobsHint, Listed, Provider,
-    RateHint, RateHints, Roles, Token, TokenRefused,
+    RateHint, RateHints, Roles, Standings, Token, TokenRefused,
 };
 pub use detail::Detail;
 pub use http::{Reply, Request};

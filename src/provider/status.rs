@@ -66,6 +66,17 @@ pub(super) fn other_user() -> Verdict {
     )
 }
 
+/// An answer about many users that is only a part: who is missing in it may stand on the rest.
+pub(super) fn part_of_answer() -> Verdict {
+    Verdict::Moment(
+        Moment::Unrecognised,
+        Detail::ours(
+            "part_of_answer",
+            "the answer is one page of several, though all of the users asked for fit on one",
+        ),
+    )
+}
+
 /// A verdict on a deletion, turned into one on a read: what would be about the row is not
 /// recognisable there.
 pub(super) fn of_read(verdict: Verdict) -> Verdict {

@@ -3,5 +3,7 @@
 
 mod summary;
 pub mod text;
+mod verification;
 
 pub use summary::{AccountSummary, Ended, Lock, Summary};
+pub use verification::VerificationSummary;

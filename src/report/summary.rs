@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Serialize, Serializer};
 
+use super::verification::VerificationSummary;
 use crate::domain::{AccountName, Counts, LaneStop, Outcome, ProviderKind, RunId, RunState, Time};
 use crate::ledger::LedgerState;
 
@@ -31,6 +32,10 @@ pub struct Summary {
     /// When it ended in an orderly way; `None`: it is at work, or it did not.
     pub ended_at: Option<Time>,
 
+    /// The last verification; left out if there was none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verification: Option<VerificationSummary>,
+
     /// The ledger. Left out of the JSON.
     #[serde(skip)]
     pub ledger: PathBuf,
@@ -44,6 +49,9 @@ pub struct Summary {
     /// running, in doubt otherwise. Left out of the JSON.
     #[serde(skip)]
     pub unanswered: u64,
+    /// How many rows ended well whose users were seen standing since. Left out of the JSON.
+    #[serde(skip)]
+    pub standing: u64,
     /// When the newest entry was written. Left out of the JSON.
     #[serde(skip)]
     pub last_at: Time,
@@ -101,10 +109,12 @@ impl Summary {
             throttled: state.throttled,
             started_at: state.header.started_at,
             ended_at,
+            verification: state.verification.as_ref().map(VerificationSummary::new),
             ledger: state.source.path.clone(),
             input: state.header.input.path.clone(),
             stops: state.stops.clone(),
             unanswered: (state.in_doubt() - state.ended()).len(),
+            standing: state.standing().len(),
             last_at: state.last_at,
         }
     }
@@ -194,7 +204,22 @@ mod tests {
           "requests": 4,
           "throttled": 1,
           "started_at": "2026-11-22T09:30:00.000Z",
-          "ended_at": null
+          "ended_at": null,
+          "verification": {
+            "at": "2026-11-22T09:35:00.000Z",
+            "complete": true,
+            "good_rows": 3,
+            "rows": 2,
+            "asked": 2,
+            "as_asked": 0,
+            "standing": 1,
+            "under_way": 0,
+            "unknown": 1,
+            "sample": {
+              "rows": 2,
+              "seed": 7
+            }
+          }
         }
         "#);
     }

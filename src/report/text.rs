@@ -12,7 +12,7 @@ const ACCOUNTS_MAX: usize = 3;
 /// How many stopped lanes get a line of their own.
 const STOPS_MAX: usize = 2;
 
-/// Tells where the run stands, in at most 15 lines, each with its line feed.
+/// Tells where the run stands, in at most 16 lines, each with its line feed.
 pub fn render(summary: &Summary) -> String {
     let mut lines = Lines::default();
     lines.add(
@@ -39,6 +39,9 @@ pub fn render(summary: &Summary) -> String {
             &format!("{rows} sent, and what became of it is not known"),
         );
     }
+    if let Some(verification) = &summary.verification {
+        lines.add("verified", &verification.line());
+    }
     lines.add("next", &next(summary));
     lines.0
 }
@@ -53,6 +56,7 @@ fn next(summary: &Summary) -> String {
             format!("userpurge resume {ledger}")
         }
         _ if counts.failed + counts.in_doubt > 0 => format!("userpurge retry {ledger}"),
+        _ if summary.standing > 0 => format!("userpurge retry --only standing {ledger}"),
         _ if counts.refused > 0 => format!("userpurge retry --only refused {ledger}"),
         _ if counts.counted(Counted::Bad) > 0 => {
             "mend the bad rows in a new file; trying them again changes nothing".to_owned()
@@ -107,7 +111,7 @@ fn time(summary: &Summary) -> String {
 }
 
 /// Why a lane stopped, with the provider's words.
-fn told(stop: &LaneStop) -> String {
+pub(super) fn told(stop: &LaneStop) -> String {
     let mut text = format!("{}: {}", stop.account, stop.reason.told());
     let status = stop.status.map(|status| format!("HTTP {status}"));
     let detail = [
@@ -124,7 +128,7 @@ fn told(stop: &LaneStop) -> String {
     text
 }
 
-fn utc(at: Time) -> String {
+pub(super) fn utc(at: Time) -> String {
     at.timestamp().strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
 
@@ -143,13 +147,13 @@ fn span(from: Time, to: Time) -> String {
     }
 }
 
-fn count(n: u64, what: &str) -> String {
+pub(super) fn count(n: u64, what: &str) -> String {
     let plural = if n == 1 { "" } else { "s" };
     format!("{} {what}{plural}", grouped(n))
 }
 
 /// A number with its thousands set apart by commas.
-fn grouped(n: u64) -> String {
+pub(super) fn grouped(n: u64) -> String {
     let digits = n.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (place, digit) in digits.chars().enumerate() {
@@ -210,9 +214,10 @@ mod tests {
     use rstest::rstest;
 
     use super::{grouped, render, shell_quoted, span};
-    use crate::domain::{Entry, LaneStop, Outcome, RunState, Step, StopKind};
+    use crate::domain::{Entry, Finding, LaneStop, Outcome, RunState, Step, StopKind};
     use crate::ledger::samples::{
-        account, at, attempt, end, header, intent, one_of_each, outcome, outcome_entry, state, stop,
+        account, at, attempt, end, header, intent, one_of_each, outcome, outcome_entry, state,
+        stop, verification, verified,
     };
     use crate::report::{Lock, Summary};
 
@@ -324,7 +329,25 @@ mod tests {
     }
 
     #[test]
-    fn the_fullest_summary_has_fifteen_lines_and_no_control_character() {
+    fn who_was_seen_standing_is_to_be_tried_again() {
+        let entries = [
+            outcome(1, Outcome::Deleted, 1),
+            outcome(2, Outcome::Refused, 1),
+            end(RunState::Finished, 2),
+            verification(2, 3),
+            verified(1, Finding::Standing, 4),
+        ];
+        let text = rendered(2, &entries, Lock::Free);
+        let next = "next       userpurge retry --only standing users.csv.ledger.jsonl";
+        assert_eq!(text.lines().last(), Some(next));
+        assert!(
+            text.contains("verified   1 of 3 good rows asked, 0 as asked, 1 standing"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn the_fullest_summary_has_sixteen_lines_and_no_control_character() {
         let mut entries = vec![
             outcome(50, Outcome::Duplicate, 1),
             intent(51, Step::Delete, 1),
@@ -344,8 +367,9 @@ mod tests {
         }
         entries.push(stop(StopKind::FailureLimit, 3));
         entries.push(end(RunState::Stopped, 3));
+        entries.push(verification(2, 4));
         let text = rendered(60, &entries, Lock::Free);
-        assert_eq!(text.lines().count(), 15, "{text}");
+        assert_eq!(text.lines().count(), 16, "{text}");
         assert!(!text.contains('\u{1b}'));
         assert!(text.contains("cap [31m reached"));
     }

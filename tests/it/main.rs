@@ -20,3 +20,4 @@ mod resume;
 mod secrets;
 mod signals;
 mod support;
+mod verify;

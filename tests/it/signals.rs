@@ -20,7 +20,7 @@ const RUN: [&str; 9] = [
     "4",
 ];
 
-fn send(signal: &str, child: &Child) {
+pub(crate) fn send(signal: &str, child: &Child) {
     let killed = Command::new("kill")
         .args([signal, &child.id().to_string()])
         .status()

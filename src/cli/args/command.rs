@@ -2,13 +2,14 @@
 
 use std::fmt::Write;
 use std::net::SocketAddr;
+use std::num::{NonZeroU32, NonZeroU64};
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
 use super::options::{
     ConfigArgs, ConsentArgs, DiagnosticsArgs, MappingArgs, PaceArgs, ProgressArgs, ProtectionArgs,
-    Selection,
+    Selection, parse_concurrency,
 };
 use super::values::Scale;
 use crate::cli::exit::ExitCode;
@@ -78,6 +79,17 @@ Examples:
   userpurge status latest --follow
   userpurge status users.csv.ledger.jsonl --json")]
     Status(StatusArgs),
+
+    /// Ask the provider about the rows that ended well, and keep what it says; reads only
+    #[command(after_help = "\
+Examples:
+  userpurge verify latest
+  userpurge verify users.csv.ledger.jsonl --sample 500
+  userpurge verify users.csv.ledger.jsonl --json
+
+Exit code 1: somebody still stands, or no clear answer came. A deletion that the provider has taken
+and is still at is counted apart, and is no trouble.")]
+    Verify(VerifyArgs),
 
     /// Try the credentials of every account and say who they belong to and what they lack
     #[command(after_help = "\
@@ -219,7 +231,8 @@ pub struct ResumeArgs {
 /// `retry`.
 #[derive(Debug, Args)]
 pub struct RetryArgs {
-    /// Rows that ended so, or with this code, instead of failed and `in_doubt` (may be repeated)
+    /// Rows that ended so, or with this code, instead of failed and `in_doubt`; standing: rows that
+    /// ended well and whose users `verify` saw standing (may be repeated)
     #[arg(long, value_name = "CODE_OR_OUTCOME")]
     pub only: Vec<String>,
 
@@ -242,6 +255,38 @@ pub struct StatusArgs {
     /// One JSON object on standard output
     #[arg(long)]
     pub json: bool,
+}
+
+/// `verify`.
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// The ledger; latest is the newest in this folder
+    #[arg(value_name = "LEDGER")]
+    pub ledger: PathBuf,
+
+    /// Ask about so many rows only, drawn at random, spread over the accounts
+    #[arg(long, value_name = "N")]
+    pub sample: Option<NonZeroU64>,
+
+    /// Draw the sample that was drawn with this seed before
+    #[arg(long, value_name = "SEED", requires = "sample")]
+    pub seed: Option<u64>,
+
+    /// One JSON object on standard output
+    #[arg(long)]
+    pub json: bool,
+
+    /// Requests under way for one account, 1 to 1000 [default: the run's, then the configuration's,
+    /// then the provider's]
+    #[arg(long, value_name = "N", value_parser = parse_concurrency)]
+    pub concurrency: Option<NonZeroU32>,
+
+    /// Accounts.
+    #[command(flatten)]
+    pub config: ConfigArgs,
+    /// Progress.
+    #[command(flatten)]
+    pub progress: ProgressArgs,
 }
 
 /// `check`.
@@ -364,6 +409,7 @@ mod tests {
     #[case("resume l.ledger.jsonl --account acme --format csv")]
     #[case("retry latest --only refused --only TOO_MANY --confirm 3")]
     #[case("status latest --json --follow")]
+    #[case("verify latest --sample 100 --seed 7 --json --config c --concurrency 2 --progress none")]
     #[case("check --config c --json")]
     #[case("-v check")]
     #[case("sandbox")]
@@ -404,7 +450,10 @@ mod tests {
     #[case("sandbox --scale-limits 0")]
     #[case("completions tcsh")]
     #[case("report l")]
-    #[case("verify l")]
+    #[case("verify")]
+    #[case("verify l --sample 0")]
+    #[case("verify l --seed 7")]
+    #[case("verify l --yes")]
     #[case("audit l")]
     #[case("init")]
     fn anything_else_is_refused_with_2(#[case] line: &str) {

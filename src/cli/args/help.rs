@@ -54,6 +54,7 @@ fn help_of_the_program() {
           resume       Go on where an interrupted run stopped
           retry        Try rows again that ended failed or in doubt
           status       Say where a run stands, also while another process is at it
+          verify       Ask the provider about the rows that ended well, and keep what it says; reads only
           check        Try the credentials of every account and say who they belong to and what they lack
           sandbox      Serve the three providers' behaviour on this machine, for trying things out
           demo         Purge a sample file against a sandbox inside this program, end to end
@@ -216,7 +217,8 @@ fn help_of_retry() {
 
         Options:
               --only <CODE_OR_OUTCOME>
-                  Rows that ended so, or with this code, instead of failed and `in_doubt` (may be repeated)
+                  Rows that ended so, or with this code, instead of failed and `in_doubt`; standing: rows
+                  that ended well and whose users `verify` saw standing (may be repeated)
 
           -h, --help
                   Print help (see a summary with '-h')
@@ -253,6 +255,44 @@ fn help_of_status() {
         Examples:
           userpurge status latest --follow
           userpurge status users.csv.ledger.jsonl --json
+        ");
+}
+
+#[test]
+fn help_of_verify() {
+    insta::assert_snapshot!(own("verify"), @r"
+        Ask the provider about the rows that ended well, and keep what it says; reads only
+
+        Usage: userpurge verify [OPTIONS] <LEDGER>
+
+        Arguments:
+          <LEDGER>
+                  The ledger; latest is the newest in this folder
+
+        Options:
+              --sample <N>
+                  Ask about so many rows only, drawn at random, spread over the accounts
+
+              --seed <SEED>
+                  Draw the sample that was drawn with this seed before
+
+              --json
+                  One JSON object on standard output
+
+              --concurrency <N>
+                  Requests under way for one account, 1 to 1000 [default: the run's, then the
+                  configuration's, then the provider's]
+
+          -h, --help
+                  Print help (see a summary with '-h')
+
+        Examples:
+          userpurge verify latest
+          userpurge verify users.csv.ledger.jsonl --sample 500
+          userpurge verify users.csv.ledger.jsonl --json
+
+        Exit code 1: somebody still stands, or no clear answer came. A deletion that the provider has taken
+        and is still at is counted apart, and is no trouble.
         ");
 }
 

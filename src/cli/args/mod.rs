@@ -13,7 +13,7 @@ mod values;
 
 pub use command::{
     CheckArgs, Cli, Command, CompletionsArgs, PlanArgs, ResumeArgs, RetryArgs, RunArgs,
-    SandboxArgs, StatusArgs,
+    SandboxArgs, StatusArgs, VerifyArgs,
 };
 pub use options::{
     ConfigArgs, ConsentArgs, Contradiction, DiagnosticsArgs, LogFormat, MappingArgs, PaceArgs,

@@ -357,7 +357,7 @@ fn parse_action(text: &str) -> Result<Action, String> {
     })
 }
 
-fn parse_concurrency(text: &str) -> Result<NonZeroU32, String> {
+pub(super) fn parse_concurrency(text: &str) -> Result<NonZeroU32, String> {
     text.parse::<NonZeroU32>()
         .ok()
         .filter(|number| number.get() <= Limits::CONCURRENCY_MAX)

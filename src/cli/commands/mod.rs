@@ -10,3 +10,4 @@ pub(super) mod resume;
 pub(super) mod run;
 pub(super) mod sandbox;
 pub(super) mod status;
+pub(super) mod verify;

@@ -21,11 +21,11 @@ use crate::cli::work::{self, Session, Work};
 use crate::cli::{ExitCode, Failure};
 use crate::config::Source;
 use crate::domain::{
-    AccountName, Counted, Entry, InputHeader, Outcome, RunEnd, RunState, Session as SessionEntry,
-    WallClock,
+    AccountName, Counted, Entry, InputHeader, Outcome, RunEnd, RunOptions, RunState,
+    Session as SessionEntry, WallClock,
 };
 use crate::input::fingerprint;
-use crate::ledger::{self, Disk, LedgerState, LedgerWriter, Only, Opened};
+use crate::ledger::{self, Disk, LedgerState, LedgerWriter, Only, Opened, TornTail};
 use crate::pipeline::{Durability, EventSink};
 use crate::plan::Earlier;
 use crate::report::{Lock, Summary, text};
@@ -94,13 +94,7 @@ async fn go_on(
     let signals = signals::Stop::default();
     let stop = signals.of_pipeline();
     let Opened { writer, state, cut } = LedgerWriter::open_on(disk, &again.ledger)?;
-    if let Some(torn) = cut {
-        tell(&format!(
-            "note: the last line of ledger `{}` was torn ({} bytes, from a crash while it was written) and has been cut off",
-            again.ledger.display(),
-            torn.bytes
-        ));
-    }
+    tell_of_cut(&again.ledger, cut);
     let Again { args, .. } = again;
     if let Some(contradiction) = args
         .selection()
@@ -110,17 +104,7 @@ async fn go_on(
     }
     let kept = &state.header.options;
     let options = over(args.selection(), &args.pace, &args.config, kept)?;
-    let source = options
-        .config
-        .as_ref()
-        .map_or(Source::Environment, |it| Source::File(it.into()));
-    if let Source::File(path) = &source
-        && !path.exists()
-    {
-        let message = format!("the configuration `{}` of this run is gone", path.display());
-        let help = Some("name the one to use with `--config PATH`");
-        return Err(Failure::message(ExitCode::Refused, message, help));
-    }
+    let source = source(&options)?;
     let input = input(&again.ledger, &state.header.input)?;
     let read = read_options(&state.header.input, &options);
     let planning = Planning::new(input, read, setting::outline(&source)?, options.clone())?;
@@ -192,6 +176,33 @@ async fn go_on(
     work::run_session(session, writer).await
 }
 
+/// Says that a torn last line was cut off.
+pub(super) fn tell_of_cut(ledger: &Path, cut: Option<TornTail>) {
+    if let Some(torn) = cut {
+        tell(&format!(
+            "note: the last line of ledger `{}` was torn ({} bytes, from a crash while it was written) and has been cut off",
+            ledger.display(),
+            torn.bytes
+        ));
+    }
+}
+
+/// The configuration that `options` name, which must be there.
+pub(super) fn source(options: &RunOptions) -> Result<Source, Failure> {
+    let source = options
+        .config
+        .as_ref()
+        .map_or(Source::Environment, |it| Source::File(it.into()));
+    if let Source::File(path) = &source
+        && !path.exists()
+    {
+        let message = format!("the configuration `{}` of this run is gone", path.display());
+        let help = Some("name the one to use with `--config PATH`");
+        return Err(Failure::message(ExitCode::Refused, message, help));
+    }
+    Ok(source)
+}
+
 /// The input of a ledger, if it is still what it was.
 fn input(ledger: &Path, header: &InputHeader) -> Result<PathBuf, Failure> {
     let kept = PathBuf::from(&header.path);
@@ -232,7 +243,11 @@ fn short(digest: &str) -> &str {
 }
 
 /// Refuses accounts that are at another tenant than the run was.
-fn check_tenants(ledger: &Path, state: &LedgerState, lines: &[Line]) -> Result<(), Failure> {
+pub(super) fn check_tenants(
+    ledger: &Path,
+    state: &LedgerState,
+    lines: &[Line],
+) -> Result<(), Failure> {
     let known = state.accounts();
     for line in lines {
         let now = line.header().tenant;
@@ -316,6 +331,9 @@ fn nothing_to_do(again: &Again<'_>, state: &LedgerState) -> Result<ExitCode, Fai
     let what = match again.only {
         [] if again.command == "retry" => "no row ended `failed` or `in_doubt`".to_owned(),
         [] => "no row is left to do".to_owned(),
+        [only] if only.eq_ignore_ascii_case("standing") => {
+            "no row that ended well was seen standing".to_owned()
+        }
         only => format!("no row ended with outcome or code `{}`", only.join("`, `")),
     };
     tell(&format!(
@@ -348,7 +366,7 @@ fn told(again: &Again<'_>, state: &LedgerState, wanted: &RoaringTreemap, count: 
 }
 
 /// The ledger's path as a person would type it here.
-fn shortest(path: &Path) -> Result<PathBuf, Failure> {
+pub(super) fn shortest(path: &Path) -> Result<PathBuf, Failure> {
     let folder = setting::folder()?;
     Ok(path
         .strip_prefix(&folder)

@@ -20,7 +20,7 @@ fn path() -> PathBuf {
 fn format_1_is_read_as_it_was_meant() {
     assert_eq!(read_all(&path()), one_of_each());
     let state = LedgerState::read(&path()).unwrap();
-    let head = "27093ead9f59a8e6deb79fcdb30f6aa1b90843de00f169b1e7b77697bc5b16b3";
+    let head = "7d45dbe83a7e7da378c5f8a3bdf54762572cd361d5c8856a8acb39174d784a7b";
     assert_eq!(state.source.head.to_string(), head);
 }
 

@@ -15,17 +15,18 @@ use tokio::time::{Instant, sleep};
 use url::Url;
 
 use crate::domain::{
-    AccountName, Action, Entry, LeftOpen, Position, ProviderKind, Quota, Step, StopKind, Task,
-    Time, UserId, WallClock,
+    AccountName, Action, Entry, LeftOpen, Position, ProviderKind, Quota, Stand, Step, StopKind,
+    Task, Time, ToVerify, UserId, WallClock,
 };
 use crate::pipeline::limits::{Limits, LimitsSpec, Past};
 use crate::pipeline::sink::memory::MemorySink;
 use crate::pipeline::{
     Client, ClientParts, FailureLimit, Lane, LaneEnd, LaneOptions, NoTokenStore, Stop,
+    ToVerifySource, Verifier,
 };
 use crate::provider::{
     Access, Authorize, Bulk, Detail, Identity, Moment, Provider, RateHints, Reply, Request, Roles,
-    RowEnd, Scope, Seen, Token, TokenRefused, Verdict,
+    RowEnd, Scope, Seen, Standings, Token, TokenRefused, Verdict,
 };
 use crate::transport::{Failure, Transport, TransportError};
 
@@ -74,6 +75,8 @@ pub(super) struct ServerState {
     pub(super) gone: HashSet<String>,
     pub(super) faults: BTreeMap<String, VecDeque<Fault>>,
     pub(super) tokens: Vec<Instant>,
+    /// How many users each read for many asked for.
+    pub(super) asked_for: Vec<usize>,
     pub(super) users_at_once: HashSet<String>,
     pub(super) collisions: u64,
 }
@@ -90,6 +93,7 @@ impl FakeServer {
             gone: HashSet::new(),
             faults: BTreeMap::new(),
             tokens: Vec::new(),
+            asked_for: Vec::new(),
             users_at_once: HashSet::new(),
             collisions: 0,
         };
@@ -209,6 +213,16 @@ impl FakeServer {
                 }
                 let gone = self.state().gone.contains(id);
                 return Ok(reply(if gone { 410 } else { 200 }, ""));
+            }
+            "stands" => {
+                if self.blind {
+                    return Ok(reply(500, ""));
+                }
+                let mut state = self.state();
+                state.asked_for.push(id.split(',').count());
+                let here = id.split(',').filter(|id| !state.gone.contains(*id));
+                let here: Vec<&str> = here.collect();
+                return Ok(reply(200, &here.join(",")));
             }
             other => panic!("{other}"),
         };
@@ -360,6 +374,10 @@ impl Provider for FakeProvider {
         None
     }
 
+    fn standings(&self) -> &dyn Standings {
+        self
+    }
+
     fn rate_hints(&self, _: Option<Step>, _: &HeaderMap) -> RateHints {
         RateHints::default()
     }
@@ -383,6 +401,41 @@ impl Provider for FakeProvider {
             authorization,
             ..base()
         }
+    }
+}
+
+/// Ten users at once; whoever is not listed is not there.
+impl Standings for FakeProvider {
+    fn users_max(&self) -> usize {
+        10
+    }
+
+    fn request(&self, access: &Access, ids: &[UserId]) -> Request {
+        let ids: Vec<&str> = ids.iter().map(UserId::as_str).collect();
+        at(access, &format!("stands/{}", ids.join(",")))
+    }
+
+    fn stands(&self, ids: &[UserId], reply: &Reply) -> Result<Vec<Stand>, Verdict> {
+        let detail = Detail::default();
+        match reply.status {
+            200 => {}
+            403 => return Err(Verdict::Account(StopKind::NotPermitted, detail)),
+            429 => {
+                let (scope, wait) = (Scope::Account, None);
+                let moment = Moment::Throttled { scope, wait };
+                return Err(Verdict::Moment(moment, detail));
+            }
+            _ => return Err(Verdict::Moment(Moment::Unwell { wait: None }, detail)),
+        }
+        let here = String::from_utf8(reply.body.to_vec()).unwrap();
+        let stand = |id: &UserId| {
+            if here.split(',').any(|it| it == id.as_str()) {
+                Stand::Present
+            } else {
+                Stand::NotListed
+            }
+        };
+        Ok(ids.iter().map(stand).collect())
     }
 }
 
@@ -422,6 +475,20 @@ impl Default for Setup {
 
 impl Setup {
     pub(super) fn lane(self, server: &Arc<FakeServer>, stop: &Stop) -> Lane {
+        let options = LaneOptions {
+            failure_limit: self.failure_limit,
+            include_roles: Vec::new(),
+        };
+        Lane::new(self.client(server, stop), options)
+    }
+
+    /// Verifies `rows` to the end.
+    pub(super) async fn verify(self, server: &Arc<FakeServer>, rows: Vec<ToVerify>) -> LaneEnd {
+        let verifier = Verifier::new(self.client(server, &Stop::default()));
+        verifier.run(to_verify(rows)).await
+    }
+
+    fn client(self, server: &Arc<FakeServer>, stop: &Stop) -> Arc<Client> {
         let spec = LimitsSpec {
             concurrency: NonZeroU32::new(self.concurrency).unwrap(),
             requests: self.requests.parse().unwrap(),
@@ -446,11 +513,7 @@ impl Setup {
             attempts: NonZeroU32::new(self.attempts).unwrap(),
             seed: self.seed,
         });
-        let options = LaneOptions {
-            failure_limit: self.failure_limit,
-            include_roles: Vec::new(),
-        };
-        Lane::new(Arc::new(client), options)
+        Arc::new(client)
     }
 
     /// Runs tasks with ids 1 to `rows` and `action`, to the lane's end.
@@ -481,6 +544,14 @@ pub(super) fn tasks(tasks: Vec<Task>) -> super::super::TaskSource {
     let (tx, rx) = mpsc::channel(tasks.len().max(1));
     for task in tasks {
         tx.try_send(Ok(task)).unwrap();
+    }
+    rx
+}
+
+fn to_verify(rows: Vec<ToVerify>) -> ToVerifySource {
+    let (tx, rx) = mpsc::channel(rows.len().max(1));
+    for row in rows {
+        tx.try_send(Ok(row)).unwrap();
     }
     rx
 }

@@ -8,6 +8,7 @@ mod judge;
 mod provider;
 mod reads;
 mod requests;
+mod standings;
 
 pub(in crate::provider) use ids::{blanks_count, check as check_id};
 pub(super) use provider::{Sunco, defaults};

@@ -12,8 +12,8 @@ use crate::domain::{ProviderKind, Step, UserId};
 use crate::provider::address::check_base;
 use crate::provider::{
     Access, Authorize, BuildError, Bulk, Defaults, Detail, Identity, Provider, RateHints, Reply,
-    Request, Roles, Seen, SuncoAuth, SuncoSettings, Token, TokenRefused, Verdict, authorization,
-    contract,
+    Request, Roles, Seen, Standings, SuncoAuth, SuncoSettings, Token, TokenRefused, Verdict,
+    authorization, contract,
 };
 
 use super::{judge, reads, requests};
@@ -52,6 +52,11 @@ impl Sunco {
             },
             app_id: settings.app_id,
         })
+    }
+
+    /// The app whose users are meant.
+    pub(super) fn app_id(&self) -> &str {
+        &self.app_id
     }
 }
 
@@ -148,6 +153,10 @@ impl Provider for Sunco {
 
     fn bulk(&self) -> Option<&dyn Bulk> {
         None
+    }
+
+    fn standings(&self) -> &dyn Standings {
+        self
     }
 
     /// The provider documents no header.

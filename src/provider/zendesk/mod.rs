@@ -12,6 +12,7 @@ mod limits;
 mod provider;
 mod reads;
 mod requests;
+mod standings;
 mod token;
 
 pub(in crate::provider) use ids::check as check_id;

@@ -10,8 +10,8 @@ use crate::domain::{JobId, ProviderKind, Step, UserId};
 use crate::provider::address::check_base;
 use crate::provider::{
     Access, Authorize, BuildError, Bulk, Defaults, Identity, JobState, JobsHint, Listed, Provider,
-    RateHints, Reply, Request, Roles, Seen, Token, TokenRefused, Verdict, ZendeskCredentials,
-    ZendeskSettings, authorization, contract,
+    RateHints, Reply, Request, Roles, Seen, Standings, Token, TokenRefused, Verdict,
+    ZendeskCredentials, ZendeskSettings, authorization, contract,
 };
 
 use super::judge::KeySource;
@@ -65,7 +65,7 @@ impl Zendesk {
         Ok(Self { base, keys })
     }
 
-    fn source(&self) -> KeySource {
+    pub(super) fn source(&self) -> KeySource {
         match self.keys {
             Keys::Fixed(_) => KeySource::Configured,
             Keys::Client { .. } => KeySource::Minted,
@@ -164,6 +164,10 @@ impl Provider for Zendesk {
 
     fn bulk(&self) -> Option<&dyn Bulk> {
         Some(self)
+    }
+
+    fn standings(&self) -> &dyn Standings {
+        self
     }
 
     fn rate_hints(&self, step: Option<Step>, headers: &HeaderMap) -> RateHints {

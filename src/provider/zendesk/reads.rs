@@ -184,7 +184,7 @@ fn lacks(user: &Object) -> Vec<String> {
     }
 }
 
-fn unknown_state() -> Verdict {
+pub(super) fn unknown_state() -> Verdict {
     Verdict::Moment(
         Moment::Unrecognised,
         Detail::ours(

@@ -65,6 +65,14 @@ fn list<'i>(ids: impl Iterator<Item = &'i str>) -> String {
     format!("ids={}", ids.collect::<Vec<_>>().join(","))
 }
 
+/// How far the permanent deletion of one user is.
+pub(super) fn compliance(access: &Access, id: &UserId) -> Request {
+    read(
+        access,
+        &["users", id.as_str(), "compliance_deletion_statuses"],
+    )
+}
+
 /// The deleting request of `step`.
 ///
 /// # Panics

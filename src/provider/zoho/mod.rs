@@ -10,6 +10,7 @@ mod judge;
 mod provider;
 mod reads;
 mod requests;
+mod standings;
 mod token;
 
 pub(in crate::provider) use ids::check as check_id;

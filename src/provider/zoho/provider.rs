@@ -11,7 +11,8 @@ use crate::provider::address::check_base;
 use crate::provider::rate_hint::number;
 use crate::provider::{
     Access, Authorize, BuildError, Bulk, Defaults, Identity, Provider, RateHint, RateHints, Reply,
-    Request, Roles, Seen, Token, TokenRefused, Verdict, ZohoSettings, authorization, contract,
+    Request, Roles, Seen, Standings, Token, TokenRefused, Verdict, ZohoSettings, authorization,
+    contract,
 };
 
 use super::{data_centre, judge, reads, requests, token};
@@ -41,6 +42,11 @@ impl Zoho {
             authorization::check_plain(setting, value)?;
         }
         Ok(Self { settings })
+    }
+
+    /// The version of the API that requests name.
+    pub(super) fn version(&self) -> &str {
+        &self.settings.version
     }
 }
 
@@ -135,6 +141,10 @@ impl Provider for Zoho {
 
     fn bulk(&self) -> Option<&dyn Bulk> {
         None
+    }
+
+    fn standings(&self) -> &dyn Standings {
+        self
     }
 
     /// Credits left of the last 24 hours; the header comes once half of them are used,

@@ -76,12 +76,18 @@ pub(super) fn looked(id: &UserId, reply: &Reply) -> Result<Seen, Verdict> {
     if id_text(user.get("id")).as_deref() != Some(id.as_str()) {
         return Err(status::other_user());
     }
-    let state = text(user, "status").map(str::to_ascii_lowercase);
-    match state.as_deref() {
-        Some("deleted" | "closed") => Ok(Seen::Gone),
+    match text(user, "status") {
+        Some(state) if is_deleted(state) => Ok(Seen::Gone),
         Some(_) => Ok(Seen::Standing { role: None }),
         None => Err(unknown_state()),
     }
+}
+
+/// Whether a user of this status is deleted.
+pub(super) fn is_deleted(state: &str) -> bool {
+    ["deleted", "closed"]
+        .into_iter()
+        .any(|deleted| state.eq_ignore_ascii_case(deleted))
 }
 
 /// The one user in a 200; an entry with a code is an error in the users' envelope.
@@ -95,7 +101,7 @@ fn user<'b>(reply: &Reply, body: &'b Body<'_>) -> Option<&'b Object> {
     }
 }
 
-fn refused(reply: &Reply, body: &Body<'_>) -> Verdict {
+pub(super) fn refused(reply: &Reply, body: &Body<'_>) -> Verdict {
     match Answer::read(body) {
         Some(answer) if answer.said.has_code("SUCCESS") => {
             status::unrecognised(reply, body, answer.said)
@@ -105,7 +111,7 @@ fn refused(reply: &Reply, body: &Body<'_>) -> Verdict {
     }
 }
 
-fn unknown_state() -> Verdict {
+pub(super) fn unknown_state() -> Verdict {
     Verdict::Moment(
         Moment::Unrecognised,
         Detail::ours(

@@ -13,6 +13,20 @@ pub(super) fn identify(access: &Access, version: &str) -> Request {
     request
 }
 
+/// How many users `ids` takes,
+/// <https://www.zoho.com/crm/developer/docs/api/v8/get-users.html>.
+pub(super) const IDS_MAX: usize = 100;
+
+/// Up to [`IDS_MAX`] users.
+pub(super) fn many(access: &Access, version: &str, ids: &[UserId]) -> Request {
+    let mut request = request(Method::GET, access, version, &["users"]);
+    let ids: Vec<&str> = ids.iter().map(UserId::as_str).collect();
+    request
+        .url
+        .set_query(Some(&format!("ids={}", ids.join(","))));
+    request
+}
+
 /// One user.
 pub(super) fn look(access: &Access, version: &str, id: &UserId) -> Request {
     request(Method::GET, access, version, &["users", id.as_str()])

@@ -64,6 +64,7 @@ impl Caller {
             Route::Token
             | Route::Read(_)
             | Route::ReadMany(_)
+            | Route::ListDeleted
             | Route::Job(_)
             | Route::Jobs(_)
             | Route::ReadDeleted(_)

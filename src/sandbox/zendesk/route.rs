@@ -22,6 +22,8 @@ pub(in crate::sandbox) enum Route {
     Job(String),
     /// `GET /api/v2/job_statuses/show_many?ids=`.
     Jobs(Vec<String>),
+    /// `GET /api/v2/deleted_users`.
+    ListDeleted,
     /// `GET /api/v2/deleted_users/{id}`.
     ReadDeleted(u64),
     /// `DELETE /api/v2/deleted_users/{id}`.
@@ -72,6 +74,7 @@ impl Route {
             ("GET", ["job_statuses", id]) if !id.is_empty() => Self::Job(decoded(id)),
             ("GET", ["users", id]) if !id.is_empty() => with_id(id, Self::Read),
             ("DELETE", ["users", id]) if !id.is_empty() => with_id(id, Self::Delete),
+            ("GET", ["deleted_users"]) => Self::ListDeleted,
             ("GET", ["deleted_users", id]) if !id.is_empty() => with_id(id, Self::ReadDeleted),
             ("DELETE", ["deleted_users", id]) if !id.is_empty() => {
                 with_id(id, Self::PermanentlyDelete)
@@ -88,9 +91,11 @@ impl Route {
         match self {
             Self::Token => Call::Token,
             Self::Me => Call::Identity,
-            Self::Read(_) | Self::ReadMany(_) | Self::ReadDeleted(_) | Self::Compliance(_) => {
-                Call::Read
-            }
+            Self::Read(_)
+            | Self::ReadMany(_)
+            | Self::ListDeleted
+            | Self::ReadDeleted(_)
+            | Self::Compliance(_) => Call::Read,
             Self::Delete(_) => Call::Delete,
             Self::DeleteMany(_) => Call::DeleteMany,
             Self::Job(_) | Self::Jobs(_) => Call::Job,
@@ -111,6 +116,7 @@ impl Route {
             Self::Token
             | Self::Me
             | Self::ReadMany(_)
+            | Self::ListDeleted
             | Self::DeleteMany(_)
             | Self::Job(_)
             | Self::Jobs(_)

@@ -219,6 +219,7 @@ impl Support {
                 .status(id, self.job_policy(), &request.base_url)
                 .map_or_else(answers::not_found, |status| Reply::json(200, &status)),
             Route::Jobs(ids) => self.read_jobs(ids, request),
+            Route::ListDeleted => self.list_deleted(request, now),
             Route::ReadDeleted(id) => self.read_deleted(*id, request, now),
             Route::PermanentlyDelete(id) => self.permanently_delete(*id, request, now),
             Route::Compliance(id) => self.compliance(*id, now),
@@ -314,6 +315,34 @@ impl Support {
             .map(|mut status| status["job_status"].take())
             .collect();
         Reply::json(200, &json!({"job_statuses": statuses}))
+    }
+
+    /// Deleted users, softly or for good, by cursor: as many as a page has, after the last one seen.
+    fn list_deleted(&self, request: &Request, now: Time) -> Reply {
+        let number = |name: &str| request.query(name).map(str::parse::<u64>);
+        let after = match number("page[after]") {
+            None => 0,
+            Some(Ok(after)) => after,
+            Some(Err(_)) => return answers::bad_id(),
+        };
+        let page_max = match number("page[size]") {
+            Some(Ok(size)) => usize::try_from(size).unwrap_or(usize::MAX),
+            None | Some(Err(_)) => Self::LIST_MAX,
+        };
+        let page_max = page_max.clamp(1, Self::LIST_MAX);
+        let naming = self.naming(request, now);
+        let mut rest = self
+            .users
+            .iter()
+            .filter(|user| user.id > after && user.standing != Standing::Active);
+        let page: Vec<&User> = rest.by_ref().take(page_max).collect();
+        let last = page.last().map(|user| user.id.to_string());
+        let users: Vec<Value> = page
+            .into_iter()
+            .map(|user| naming.deleted_user(user))
+            .collect();
+        let meta = json!({"has_more": rest.next().is_some(), "after_cursor": last});
+        Reply::json(200, &json!({"deleted_users": users, "meta": meta}))
     }
 
     fn read_deleted(&self, id: u64, request: &Request, now: Time) -> Reply {

@@ -132,6 +132,31 @@ fn a_known_caller_is_answered_so(
 }
 
 #[test]
+fn deleted_users_are_listed_page_by_page_and_softly_deleted_ones_among_them() {
+    let mut bench = Bench::new(json!({}));
+    bench.send("DELETE", "/api/v2/users/1001");
+    let mut page = |query: &str| {
+        let body = bench
+            .send("GET", &format!("/api/v2/deleted_users{query}"))
+            .value();
+        let users = body["deleted_users"].as_array().unwrap();
+        let told = |user: &Value| {
+            let gone = user["name"] == json!("Permanently Deleted User");
+            (user["id"].as_u64().unwrap(), gone)
+        };
+        let users: Vec<(u64, bool)> = users.iter().map(told).collect();
+        (users, body["meta"].clone())
+    };
+    let (first, meta) = page("?page[size]=2");
+    assert_eq!(first, [(1001, false), (1002, false)]);
+    assert_eq!(meta, json!({"has_more": true, "after_cursor": "1002"}));
+    let (second, meta) = page("?page[size]=2&page[after]=1002");
+    assert_eq!(second, [(1003, true)]);
+    assert_eq!(meta["has_more"], json!(false));
+    assert_eq!(page("").0.len(), 3);
+}
+
+#[test]
 fn a_purge_goes_through_both_deletions_and_no_further() {
     let mut bench = Bench::new(json!({}));
     assert_eq!(

@@ -1,0 +1,386 @@
+//! `verify`: asks the provider about the rows that ended well, and keeps what it saw.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use roaring::RoaringTreemap;
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use super::resume::{check_tenants, shortest, source, tell_of_cut};
+use crate::cli::accounts::{Line, Wiring, identify};
+use crate::cli::args::VerifyArgs;
+use crate::cli::failure::mend;
+use crate::cli::latest;
+use crate::cli::outline_text;
+use crate::cli::recorder::Recorder;
+use crate::cli::sample;
+use crate::cli::setting;
+use crate::cli::shown::Shown;
+use crate::cli::signals;
+use crate::cli::terminal::{put, put_with, tell};
+use crate::cli::{ExitCode, Failure};
+use crate::domain::{
+    AccountName, Action, Entry, Finding, ProviderKind, RunOptions, Sample, Verification, Verified,
+    WallClock,
+};
+use crate::ledger::{
+    GoodRows, LedgerState, LedgerWriter, Opened, VerificationState, each_verified,
+};
+use crate::pipeline::{self, Durability, EventSink, LaneEnd, Stop, ToVerifySource, Verifier};
+use crate::progress::AccountPlan;
+use crate::report::VerificationSummary;
+
+/// How many rows are listed for people; scripts get all of them.
+const LISTED_MAX: usize = 20;
+
+/// Rows that a reader of the ledger is ahead of who asks.
+const READ_AHEAD_MAX: usize = 512;
+
+/// Rows by account.
+type Rows = BTreeMap<AccountName, RoaringTreemap>;
+
+/// How the asking ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    Done,
+    /// A safety stopped an account.
+    Stopped,
+    Interrupted,
+}
+
+/// Asks the provider about rows that ended `deleted` or `already_gone`.
+pub(in crate::cli) async fn execute(args: &VerifyArgs) -> Result<ExitCode, Failure> {
+    let signals = signals::Stop::default();
+    let stop = signals.of_pipeline();
+    let ledger = shortest(&latest::resolve(&args.ledger, &setting::folder()?)?)?;
+    let Opened { writer, state, cut } = LedgerWriter::open(&ledger)?;
+    tell_of_cut(&ledger, cut);
+    let good = state.verifiable();
+    if good.is_empty() {
+        // Nothing is asked or written.
+        writer.finish().await?;
+        return nothing_to_ask(args, &ledger);
+    }
+    let sample = args.sample.map(|rows| Sample {
+        rows: rows.get(),
+        // Of 32 bits, so that no reader of JSON rounds it.
+        seed: args.seed.unwrap_or_else(|| u64::from(fastrand::u32(..))),
+    });
+    let rows = sample.map_or_else(|| good.clone(), |it| sample::draw(&good, it));
+    let recorder = Recorder::new();
+    let mut lines = lines(args, &state, &rows, &recorder, &stop)?;
+    identify(&mut lines, &recorder).await?;
+    check_tenants(&ledger, &state, &lines)?;
+
+    signals.listen()?;
+    recorder.attach(writer.handle()).await?;
+    let begun = Verification {
+        command: "verify".to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        rows: sum(&rows),
+        good_rows: sum(&good),
+        sample,
+        accounts: lines.iter().map(Line::header).collect(),
+        at: WallClock::system().now(),
+    };
+    tell(&opening(&ledger, &begun));
+    recorder
+        .record(Entry::Verification(Box::new(begun)), Durability::Queued)
+        .await
+        .map_err(|failed| Failure::sink(&failed))?;
+    let shown = Shown::start(args.progress.progress.into(), plans(&rows), &recorder);
+    let asked = ask(&state, &lines, rows, &stop).await;
+    shown.finish().await;
+    let head = writer.finish().await;
+    let ended = asked?;
+    let head = head?;
+    let exit = close(args, &ledger, ended)?;
+    tell(&format!("ledger {} head {head}", ledger.display()));
+    Ok(match (ended, signals.signal()) {
+        (Ended::Interrupted, Some(signal)) => signal.exit_code(),
+        (Ended::Stopped | Ended::Interrupted, _) => ExitCode::Stopped,
+        (Ended::Done, _) => exit,
+    })
+}
+
+/// Lines to the accounts that have rows to ask about.
+fn lines(
+    args: &VerifyArgs,
+    state: &LedgerState,
+    rows: &Rows,
+    recorder: &Arc<Recorder>,
+    stop: &Stop,
+) -> Result<Vec<Line>, Failure> {
+    let kept = &state.header.options;
+    let config = match &args.config.config {
+        Some(typed) => Some(setting::folder()?.join(typed).display().to_string()),
+        None => kept.config.clone(),
+    };
+    let options = RunOptions {
+        config,
+        concurrency: args.concurrency.map(NonZeroU32::get).or(kept.concurrency),
+        ..kept.clone()
+    };
+    let source = source(&options)?;
+    let wiring = Wiring::new(&options, Arc::clone(recorder), stop.clone());
+    let has_rows = |name: &AccountName| rows.contains_key(name);
+    let lines = wiring.lines(setting::settings(&source)?, has_rows, Some(state))?;
+    let missing = rows
+        .keys()
+        .find(|name| !lines.iter().any(|line| line.name == **name));
+    match missing {
+        None => Ok(lines),
+        Some(name) => Err(Failure::message(
+            ExitCode::Refused,
+            format!("account `{name}` has rows in this ledger, but is not in the configuration"),
+            Some("name the configuration of the run with `--config PATH`; nothing was asked"),
+        )),
+    }
+}
+
+/// Asks about `rows`, each account for itself.
+async fn ask(
+    state: &LedgerState,
+    lines: &[Line],
+    mut rows: Rows,
+    stop: &Stop,
+) -> Result<Ended, Failure> {
+    let mut accounts = Vec::new();
+    let mut readers = Vec::new();
+    for line in lines {
+        let rows = rows.remove(&line.name).unwrap_or_default();
+        let (source, reading) = read_ahead(GoodRows::open(state, line.name.clone(), rows)?);
+        let verifier = Verifier::new(Arc::clone(&line.client));
+        accounts.push((line.name.clone(), verifier, source));
+        readers.push(reading);
+    }
+    let outcome = pipeline::verify(accounts, stop).await;
+    for reading in readers {
+        reading
+            .await
+            .map_err(|error| Failure::bug(&error.to_string()))?;
+    }
+    let mut ended = Ended::Done;
+    for (_, end) in outcome.lanes {
+        match end {
+            LaneEnd::Done => {}
+            LaneEnd::Stopped(_) => ended = Ended::Stopped,
+            LaneEnd::Interrupted => {
+                if ended == Ended::Done {
+                    ended = Ended::Interrupted;
+                }
+            }
+            LaneEnd::InputFailed(error) => return Err(Failure::input(error.as_ref())),
+            LaneEnd::SinkFailed(failed) => return Err(Failure::sink(&failed)),
+        }
+    }
+    Ok(ended)
+}
+
+/// Reads the rows on a thread of their own, a little ahead of who asks.
+fn read_ahead(rows: GoodRows) -> (ToVerifySource, JoinHandle<()>) {
+    let (tx, rx) = mpsc::channel(READ_AHEAD_MAX);
+    let reading = tokio::task::spawn_blocking(move || {
+        for row in rows {
+            // The asking ended early: there is nothing more to read for.
+            if tx.blocking_send(row.map_err(Into::into)).is_err() {
+                return;
+            }
+        }
+    });
+    (rx, reading)
+}
+
+/// Says what was found, as the ledger tells it.
+fn close(args: &VerifyArgs, ledger: &Path, ended: Ended) -> Result<ExitCode, Failure> {
+    let state = LedgerState::read(ledger)?;
+    let Some(verification) = &state.verification else {
+        return Err(Failure::bug(
+            "the ledger does not tell of this verification",
+        ));
+    };
+    let summary = VerificationSummary::new(verification);
+    if args.json {
+        put_json(&state, verification, &summary)?;
+    } else {
+        put(&summary.render(&listed(ledger, verification)?))?;
+    }
+    for stop in &summary.stops {
+        let told = stop.reason.told();
+        tell(&format!("{}: {told}; {}", stop.account, mend(stop.reason)));
+    }
+    if ended == Ended::Interrupted {
+        tell("interrupted: what was seen so far is recorded; the next `verify` starts anew");
+    }
+    for advice in advice(&state, verification, ledger)? {
+        tell(&advice);
+    }
+    Ok(if summary.standing == 0 && summary.unknown == 0 {
+        ExitCode::Success
+    } else {
+        ExitCode::SomeRowsBad
+    })
+}
+
+/// The first rows that somebody has to look at, those that stand before those that are unknown.
+fn listed(ledger: &Path, verification: &VerificationState) -> Result<Vec<Verified>, Failure> {
+    let (mut standing, mut unknown) = (Vec::new(), Vec::new());
+    each_verified(ledger, verification.number, |row| {
+        let rows = match row.finding {
+            Finding::Standing => &mut standing,
+            Finding::Unknown => &mut unknown,
+            Finding::AsAsked | Finding::UnderWay => return Ok(()),
+        };
+        if rows.len() < LISTED_MAX {
+            rows.push(row.clone());
+        }
+        Ok::<_, Failure>(())
+    })?;
+    standing.sort_by_key(|row| row.row);
+    unknown.sort_by_key(|row| row.row);
+    standing.extend(unknown);
+    standing.truncate(LISTED_MAX);
+    Ok(standing)
+}
+
+/// What to do about who stands, and about what is not known.
+fn advice(
+    state: &LedgerState,
+    verification: &VerificationState,
+    ledger: &Path,
+) -> Result<Vec<String>, Failure> {
+    let found = &verification.findings;
+    let ledger_name = outline_text::shell(ledger);
+    let mut advice = Vec::new();
+    if found.under_way > 0 {
+        advice.push(
+            "under way: the provider has taken the order and is at it, which can take days; verify again later"
+                .to_owned(),
+        );
+    }
+    if found.standing > 0 {
+        if in_background(state, verification, ledger)? {
+            advice.push(
+                "standing: Sunshine Conversations deletes in the background; verify again in a few minutes before you try again"
+                    .to_owned(),
+            );
+        }
+        advice.push(format!(
+            "standing: these users stand although their rows ended well; `userpurge retry --only standing {ledger_name}` sends them again"
+        ));
+    }
+    if found.unknown > 0 {
+        advice.push(format!(
+            "unknown: no clear answer came; `userpurge verify {ledger_name}` asks again"
+        ));
+    }
+    Ok(advice)
+}
+
+/// Whether one of those who stand may just not be deleted yet.
+fn in_background(
+    state: &LedgerState,
+    verification: &VerificationState,
+    ledger: &Path,
+) -> Result<bool, Failure> {
+    let accounts = state.accounts();
+    let is_sunco = |name: &AccountName| {
+        accounts
+            .get(name)
+            .is_some_and(|account| account.provider == ProviderKind::Sunco)
+    };
+    let mut found = false;
+    each_verified(ledger, verification.number, |row| {
+        found |= row.finding == Finding::Standing
+            && row.action == Action::Delete
+            && is_sunco(&row.account);
+        Ok::<_, Failure>(())
+    })?;
+    Ok(found)
+}
+
+/// One JSON object, written as the ledger is read: its lists may be as long as the ledger.
+fn put_json(
+    state: &LedgerState,
+    verification: &VerificationState,
+    summary: &VerificationSummary,
+) -> Result<(), Failure> {
+    let bug = |error: serde_json::Error| Failure::bug(&error.to_string());
+    let mut object = json!({"ok": summary.is_ok(), "run_id": state.header.run_id});
+    if let (Value::Object(all), Value::Object(numbers)) =
+        (&mut object, serde_json::to_value(summary).map_err(bug)?)
+    {
+        all.extend(numbers);
+    }
+    let text = object.to_string();
+    let open = text.strip_suffix('}').unwrap_or(&text);
+    put_with(|out| {
+        write!(out, "{open}")?;
+        for (name, finding) in [
+            ("standing_rows", Finding::Standing),
+            ("unknown_rows", Finding::Unknown),
+        ] {
+            write!(out, ",\"{name}\":[")?;
+            let mut comma = "";
+            each_verified(&state.source.path, verification.number, |row| {
+                if row.finding == finding {
+                    write!(out, "{comma}{}", serde_json::to_string(row).map_err(bug)?)?;
+                    comma = ",";
+                }
+                Ok::<_, Failure>(())
+            })?;
+            write!(out, "]")?;
+        }
+        writeln!(out, "}}")?;
+        Ok(())
+    })
+}
+
+/// Says that no row ended well, so that there is nobody to ask about.
+fn nothing_to_ask(args: &VerifyArgs, ledger: &Path) -> Result<ExitCode, Failure> {
+    let ledger = ledger.display();
+    tell(&format!(
+        "{ledger}: no row ended deleted or already_gone; nothing was asked"
+    ));
+    if args.json {
+        let none = json!({
+            "ok": true, "complete": true, "good_rows": 0, "rows": 0, "asked": 0, "as_asked": 0,
+            "standing": 0, "under_way": 0, "unknown": 0, "sample": null,
+            "standing_rows": [], "unknown_rows": [],
+        });
+        put(&none.to_string())?;
+    }
+    Ok(ExitCode::Success)
+}
+
+fn opening(ledger: &Path, begun: &Verification) -> String {
+    let Verification {
+        rows, good_rows, ..
+    } = begun;
+    let ledger = ledger.display();
+    match begun.sample {
+        Some(Sample { seed, .. }) => format!(
+            "{ledger}: asking about a sample of {rows} of {good_rows} rows that ended well, drawn with --seed {seed}"
+        ),
+        None => format!("{ledger}: asking about {rows} rows that ended well"),
+    }
+}
+
+/// What progress shows: the rows of each account, and the time they take as it turns out.
+fn plans(rows: &Rows) -> Vec<AccountPlan> {
+    let plan = |(name, rows): (&AccountName, &RoaringTreemap)| AccountPlan {
+        name: name.clone(),
+        rows: rows.len(),
+        at_limit: Duration::ZERO,
+    };
+    rows.iter().map(plan).collect()
+}
+
+fn sum(rows: &Rows) -> u64 {
+    rows.values().map(RoaringTreemap::len).sum()
+}

@@ -1,0 +1,152 @@
+//! `--sample`: rows drawn evenly at random, spread over the accounts. Pure.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashSet};
+
+use roaring::RoaringTreemap;
+
+use crate::domain::{AccountName, Sample};
+
+/// Rows by account.
+type Rows = BTreeMap<AccountName, RoaringTreemap>;
+
+/// Draws `sample.rows` of `rows`, or all if there are no more. Each account gets its share of them,
+/// and at least one as far as they reach. The same rows and the same sample give the same draw.
+pub(super) fn draw(rows: &Rows, sample: Sample) -> Rows {
+    let mut random = fastrand::Rng::with_seed(sample.seed);
+    let sizes: Vec<u64> = rows.values().map(RoaringTreemap::len).collect();
+    let drawn = rows
+        .iter()
+        .zip(shares(&sizes, sample.rows))
+        .map(|((name, rows), share)| (name.clone(), draw_of(rows, share, &mut random)));
+    drawn.filter(|(_, rows)| !rows.is_empty()).collect()
+}
+
+/// How many of each of `sizes` are drawn if `n` are in all: in proportion, by the largest remainders;
+/// then one of the largest share for each that would have none.
+fn shares(sizes: &[u64], n: u64) -> Vec<u64> {
+    let all: u64 = sizes.iter().sum();
+    if n >= all {
+        return sizes.to_vec();
+    }
+    let exact = |place: usize| u128::from(sizes[place]) * u128::from(n);
+    let whole = |place: usize| u64::try_from(exact(place) / u128::from(all)).unwrap_or(u64::MAX);
+    let mut shares: Vec<u64> = (0..sizes.len()).map(whole).collect();
+    let mut places: Vec<usize> = (0..sizes.len()).collect();
+    places.sort_by_key(|place| Reverse(exact(*place) % u128::from(all)));
+    // The remainders add up to fewer than there are places with one.
+    let left = n - shares.iter().sum::<u64>();
+    for place in places
+        .iter()
+        .take(usize::try_from(left).unwrap_or(usize::MAX))
+    {
+        shares[*place] += 1;
+    }
+    places.sort_by_key(|place| Reverse(sizes[*place]));
+    for place in places {
+        let largest = (0..shares.len()).max_by_key(|other| (shares[*other], Reverse(*other)));
+        if shares[place] == 0
+            && sizes[place] > 0
+            && let Some(largest) = largest.filter(|largest| shares[*largest] > 1)
+        {
+            shares[largest] -= 1;
+            shares[place] = 1;
+        }
+    }
+    shares
+}
+
+/// `n` of `rows`, each as likely as any other: Floyd's way, which needs a draw for each and no more
+/// memory than they take.
+fn draw_of(rows: &RoaringTreemap, n: u64, random: &mut fastrand::Rng) -> RoaringTreemap {
+    let size = rows.len();
+    if n >= size {
+        return rows.clone();
+    }
+    let mut places = HashSet::new();
+    for last in size - n..size {
+        let place = random.u64(0..=last);
+        if !places.insert(place) {
+            places.insert(last);
+        }
+    }
+    places
+        .into_iter()
+        .filter_map(|place| rows.select(place))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use roaring::RoaringTreemap;
+    use rstest::rstest;
+
+    use super::{Rows, draw, shares};
+    use crate::domain::{AccountName, Sample};
+
+    #[rstest]
+    #[case(&[10], 4, &[4])]
+    #[case(&[10, 10], 4, &[2, 2])]
+    #[case(&[90, 10], 20, &[18, 2])]
+    #[case(&[97, 2, 1], 10, &[8, 1, 1])]
+    #[case(&[97, 2, 1], 3, &[1, 1, 1])]
+    #[case(&[1, 97, 2], 1, &[0, 1, 0])]
+    #[case(&[5, 5], 10, &[5, 5])]
+    #[case(&[5, 5], 99, &[5, 5])]
+    #[case(&[3, 0, 3], 4, &[2, 0, 2])]
+    fn a_sample_is_spread_over_the_accounts(
+        #[case] sizes: &[u64],
+        #[case] n: u64,
+        #[case] drawn: &[u64],
+    ) {
+        assert_eq!(shares(sizes, n), drawn);
+    }
+
+    fn rows(sizes: &[u64]) -> Rows {
+        let mut next = 1;
+        let of = |(place, size): (usize, &u64)| {
+            let rows: RoaringTreemap = (next..next + size).collect();
+            next += size;
+            (AccountName::new(format!("a{place}")), rows)
+        };
+        sizes.iter().enumerate().map(of).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn a_sample_has_as_many_rows_as_asked_for_and_all_of_them_are_rows(
+            sizes in proptest::collection::vec(0u64..400, 1..6),
+            n in 1u64..800,
+            seed in any::<u64>(),
+        ) {
+            let rows = rows(&sizes);
+            let drawn = draw(&rows, Sample { rows: n, seed });
+            prop_assert_eq!(&drawn, &draw(&rows, Sample { rows: n, seed }));
+            let total: u64 = drawn.values().map(RoaringTreemap::len).sum();
+            prop_assert_eq!(total, n.min(sizes.iter().sum()));
+            for (name, drawn) in &drawn {
+                prop_assert!(drawn.is_subset(&rows[name]));
+            }
+            let with_rows = sizes.iter().filter(|size| **size > 0).count();
+            if n >= with_rows as u64 {
+                prop_assert_eq!(drawn.len(), with_rows);
+            }
+        }
+    }
+
+    #[test]
+    fn every_row_is_drawn_about_as_often_as_any_other() {
+        let rows = rows(&[20]);
+        let mut times = [0_u32; 20];
+        for seed in 0..4_000 {
+            for drawn in draw(&rows, Sample { rows: 5, seed }).values() {
+                for row in drawn {
+                    times[usize::try_from(row).unwrap() - 1] += 1;
+                }
+            }
+        }
+        // 1,000 each, with a deviation of 27.
+        assert!(times.iter().all(|n| (860..=1_140).contains(n)), "{times:?}");
+    }
+}

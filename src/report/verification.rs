@@ -1,0 +1,215 @@
+//! The last verification of a ledger: for `status` in numbers, for `verify` with the rows that
+//! somebody has to look at.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+
+use super::text::{count, grouped, told, utc};
+use crate::domain::{LaneStop, Sample, Stand, Time, Verified};
+use crate::ledger::VerificationState;
+
+/// The last verification in numbers, in the shape that scripts rely on.
+#[derive(Debug, Clone, Serialize)]
+pub struct VerificationSummary {
+    /// When it began.
+    pub at: Time,
+    /// Whether every row it set out to ask about was asked about.
+    pub complete: bool,
+    /// How many rows had ended `deleted` or `already_gone`.
+    pub good_rows: u64,
+    /// How many of them were to be asked about.
+    pub rows: u64,
+    /// How many were.
+    pub asked: u64,
+    /// How many of those are as their action promises.
+    pub as_asked: u64,
+    /// How many still stand, or stand again.
+    pub standing: u64,
+    /// How many are being deleted by the provider.
+    pub under_way: u64,
+    /// How many of the answers were not clear.
+    pub unknown: u64,
+    /// What the sample was drawn with; `None`: there was none.
+    pub sample: Option<Sample>,
+    /// The accounts that were stopped in it. Left out of the JSON.
+    #[serde(skip)]
+    pub stops: Vec<LaneStop>,
+}
+
+impl VerificationSummary {
+    /// Sums up what a ledger says of its last verification.
+    pub fn new(state: &VerificationState) -> Self {
+        let (begun, found) = (&state.begun, &state.findings);
+        Self {
+            at: begun.at,
+            complete: state.is_complete(),
+            good_rows: begun.good_rows,
+            rows: begun.rows,
+            asked: found.total(),
+            as_asked: found.as_asked,
+            standing: found.standing,
+            under_way: found.under_way,
+            unknown: found.unknown,
+            sample: begun.sample,
+            stops: state.stops.clone(),
+        }
+    }
+
+    /// Whether nobody has to look at anything: every row was asked about, and none stands or is
+    /// unknown.
+    pub const fn is_ok(&self) -> bool {
+        self.complete && self.standing == 0 && self.unknown == 0
+    }
+
+    /// In one line.
+    pub fn line(&self) -> String {
+        format!(
+            "{} of {} asked, {} as asked, {} standing, {} under way, {} unknown ({})",
+            grouped(self.asked),
+            count(self.good_rows, "good row"),
+            grouped(self.as_asked),
+            grouped(self.standing),
+            grouped(self.under_way),
+            grouped(self.unknown),
+            utc(self.at)
+        )
+    }
+
+    /// For people: the numbers, then the rows of `listed`, which are some or all of those that
+    /// stand or are unknown.
+    pub fn render(&self, listed: &[Verified]) -> String {
+        let mut text = String::new();
+        let mut line = |label: &str, words: &str| {
+            // Writing to a string cannot fail.
+            let _ = writeln!(text, "{label:<9}  {}", one_line(words));
+        };
+        let good = count(self.good_rows, "row");
+        let asked = grouped(self.asked);
+        line(
+            "verified",
+            &format!("{asked} of {good} that ended deleted or already_gone"),
+        );
+        if let Some(Sample { rows, seed }) = self.sample {
+            let rows = grouped(rows);
+            line("sample", &format!("{rows} drawn with --seed {seed}"));
+        }
+        if !self.complete {
+            let left = count(self.rows - self.asked, "row");
+            line(
+                "left out",
+                &format!("{left} not asked about; the next `verify` starts anew"),
+            );
+        }
+        line("as asked", &grouped(self.as_asked));
+        line("standing", &grouped(self.standing));
+        line("under way", &grouped(self.under_way));
+        line("unknown", &grouped(self.unknown));
+        for row in listed {
+            let seen = row.seen.map_or("unknown", Stand::name);
+            let mut words = format!("{} {}, {}: {seen}", row.account, row.id, row.action);
+            let status = row.status.map(|status| format!("HTTP {status}"));
+            let why = [
+                status.as_deref(),
+                row.code.as_deref(),
+                row.message.as_deref(),
+            ];
+            let why: Vec<&str> = why.into_iter().flatten().collect();
+            if !why.is_empty() {
+                let _ = write!(words, " ({})", why.join(", "));
+            }
+            line(&format!("line {}", row.line), &words);
+        }
+        let more = (self.standing + self.unknown).saturating_sub(listed.len() as u64);
+        if more > 0 {
+            line(
+                "",
+                &format!("and {}; `--json` has all of them", count(more, "more row")),
+            );
+        }
+        for stop in &self.stops {
+            line("stopped", &told(stop));
+        }
+        text
+    }
+}
+
+/// Ids may hold anything: one entry stays one line, and no escape sequence reaches the terminal.
+fn one_line(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::VerificationSummary;
+    use crate::domain::{Entry, Finding, Outcome, Verified};
+    use crate::ledger::samples::{header, outcome, state, verification, verified};
+
+    fn summary(rows: u64, found: &[Finding]) -> (VerificationSummary, Vec<Verified>) {
+        let mut entries = vec![outcome(1, Outcome::Deleted, 1), verification(rows, 10)];
+        let seen = (1..)
+            .zip(found)
+            .map(|(row, finding)| verified(row, *finding, 11));
+        entries.extend(seen);
+        let listed = entries.iter().filter_map(|entry| match entry {
+            Entry::Verify(row) if matches!(row.finding, Finding::Standing | Finding::Unknown) => {
+                Some(row.clone())
+            }
+            _ => None,
+        });
+        let listed = listed.collect();
+        let state = state(header(3), &entries);
+        (
+            VerificationSummary::new(&state.verification.unwrap()),
+            listed,
+        )
+    }
+
+    #[test]
+    fn the_rows_that_somebody_has_to_look_at_are_told_with_the_numbers() {
+        let found = [Finding::Standing, Finding::Unknown, Finding::UnderWay];
+        let (summary, mut listed) = summary(3, &found);
+        listed[0].id = crate::domain::UserId::new("9\u{1b}[31m1");
+        assert!(!summary.is_ok());
+        insta::assert_snapshot!(summary.render(&listed), @r"
+        verified   3 of 3 rows that ended deleted or already_gone
+        as asked   0
+        standing   1
+        under way  1
+        unknown    1
+        line 2     acme 9 [31m1, purge: present
+        line 3     acme 902, purge: unknown (HTTP 500, server_error, Something went wrong)
+        ");
+        insta::assert_snapshot!(
+            summary.line(),
+            @"3 of 3 good rows asked, 0 as asked, 1 standing, 1 under way, 1 unknown (2026-11-22 09:30:10 UTC)"
+        );
+    }
+
+    #[test]
+    fn a_sample_a_cut_and_a_bounded_list_are_told() {
+        let (summary, listed) = summary(2, &[Finding::Standing]);
+        assert!(!summary.complete);
+        insta::assert_snapshot!(summary.render(&listed[..0]), @r"
+        verified   1 of 3 rows that ended deleted or already_gone
+        sample     2 drawn with --seed 7
+        left out   1 row not asked about; the next `verify` starts anew
+        as asked   0
+        standing   1
+        under way  0
+        unknown    0
+                   and 1 more row; `--json` has all of them
+        ");
+    }
+
+    #[test]
+    fn who_is_under_way_is_no_trouble_and_who_was_not_asked_is() {
+        let under_way = [Finding::AsAsked, Finding::UnderWay, Finding::AsAsked];
+        assert!(summary(3, &under_way).0.is_ok());
+        assert!(!summary(3, &under_way[..2]).0.is_ok());
+        let unknown = [Finding::AsAsked, Finding::Unknown, Finding::AsAsked];
+        assert!(!summary(3, &unknown).0.is_ok());
+    }
+}
