@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use futures::{Stream, StreamExt, stream};
 use tokio::sync::{Notify, mpsc};
+use tokio::task::unconstrained;
 
 use super::client::{Client, ClientError};
 use super::fuse::{FailureLimit, Fuse};
@@ -92,7 +93,10 @@ impl Lane {
             .boxed();
         let mut interrupted = false;
         let mut broken = None;
-        while let Some(row) = rows.next().await {
+        // Unconstrained: tokio lets a task's futures be ready 128 times in one turn, and wakes those
+        // it puts off last first. Rows would begin in the reverse order of the file, and of two
+        // rows of one user the later might go first.
+        while let Some(row) = unconstrained(rows.next()).await {
             match row {
                 Ok(()) => {}
                 Err(Halt::Stopping) => interrupted = true,
