@@ -37,8 +37,7 @@ pub struct Summary {
     /// The path of the input. Left out of the JSON.
     #[serde(skip)]
     pub input: String,
-    /// The lanes that the last process stopped. Left out of the JSON.
-    #[serde(skip)]
+    /// The lanes that the last process stopped, and why.
     pub stops: Vec<LaneStop>,
     /// The pending rows of which a request left that nothing has answered: under way if the run is
     /// running, in doubt otherwise. Left out of the JSON.
@@ -194,7 +193,8 @@ mod tests {
           "requests": 3,
           "throttled": 1,
           "started_at": "2026-11-22T09:30:00.000Z",
-          "ended_at": null
+          "ended_at": null,
+          "stops": []
         }
         "#);
     }
