@@ -5,6 +5,8 @@
 //! [`RunHeader::FORMAT`]; changing one changes the format. No entry holds a person: no names, no
 //! e-mail addresses, no bodies.
 
+use std::num::NonZeroU64;
+
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -126,6 +128,9 @@ pub struct RunOptions {
     /// `--concurrency`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub concurrency: Option<u32>,
+    /// `--canary`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub canary: Option<NonZeroU64>,
 }
 
 /// An account as it introduced itself before the first deletion.

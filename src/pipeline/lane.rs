@@ -1,26 +1,35 @@
 //! A lane: all that runs for one account.
 
 use std::collections::HashSet;
+use std::convert::Infallible;
 use std::error::Error;
 use std::fmt;
+use std::num::NonZeroU64;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 use futures::{Stream, StreamExt, stream};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::unconstrained;
 
+use super::canary::{Canary, MoreRows, Verdict};
 use super::client::{Client, ClientError};
 use super::fuse::{FailureLimit, Fuse};
 use super::sink::{Durability, SinkFailed};
-use super::task::{TaskRun, outcome_entry};
+use super::task::{RowEnded, TaskRun, outcome_entry};
 use super::tokens::own;
-use crate::domain::{Entry, LaneStop, Outcome, OutcomeEntry, StopKind, Task, UserId};
+use crate::domain::{Entry, LaneStop, Outcome, OutcomeEntry, StopKind, Task, Time, UserId};
 use crate::provider::Roles;
 
 /// How many tasks of a lane are looked after at once. More than the permits there are, so that
 /// tasks that wait for one endpoint's quota do not keep others from theirs; bounded, so that
 /// memory is.
 const TASKS_UNDER_WAY_MAX: usize = 1_024;
+
+/// How often the wall clock is looked at for [`Until`]. It may be set, and a machine may sleep: one
+/// long timer would know nothing of either.
+const CLOCK_EVERY: Duration = Duration::from_secs(1);
 
 /// How tasks come in: from a cursor over the input, on a thread of its own. An error means that the
 /// input could not be read on.
@@ -33,6 +42,19 @@ pub struct LaneOptions {
     pub failure_limit: FailureLimit,
     /// Protected roles that may be deleted all the same, in the provider's words.
     pub include_roles: Vec<String>,
+    /// So many rows go first, and the others only if all of those end well; `None`: all go.
+    pub canary: Option<NonZeroU64>,
+    /// When to admit no more; `None`: never.
+    pub until: Option<Until>,
+}
+
+/// When a lane admits no more rows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Until {
+    /// The instant.
+    pub at: Time,
+    /// The time of day, as it was typed.
+    pub typed: String,
 }
 
 /// All that runs for one account.
@@ -41,7 +63,12 @@ pub struct Lane {
     client: Arc<Client>,
     options: LaneOptions,
     fuse: Mutex<Fuse>,
+    canary: Canary,
     stopped: OnceLock<LaneStop>,
+    /// The lane came to the end of its tasks: each was begun, or ended as protected.
+    exhausted: AtomicBool,
+    /// The time that [`LaneOptions::until`] sets stopped it.
+    out_of_time: AtomicBool,
     users: UsersUnderWay,
 }
 
@@ -73,17 +100,43 @@ impl Lane {
     /// A lane that sends through `client`.
     pub fn new(client: Arc<Client>, options: LaneOptions) -> Self {
         let fuse = Mutex::new(Fuse::new(options.failure_limit));
+        let canary = Canary::new(options.canary);
         Self {
             client,
             options,
             fuse,
+            canary,
             stopped: OnceLock::new(),
+            exhausted: AtomicBool::new(false),
+            out_of_time: AtomicBool::new(false),
             users: UsersUnderWay::default(),
         }
     }
 
     /// Sees every task to its outcome, or as far as it may go.
     pub async fn run(self, tasks: TaskSource) -> LaneEnd {
+        let drained = tokio::select! {
+            biased;
+            never = self.out_of_time() => match never {},
+            drained = self.drained(tasks) => drained,
+        };
+        let interrupted = match drained {
+            Ok(interrupted) => interrupted || !self.exhausted.load(Ordering::Relaxed),
+            Err(broken) => return broken,
+        };
+        if let Err(Halt::Sink(failed)) = self.stop_at_the_end(interrupted).await {
+            return LaneEnd::SinkFailed(failed);
+        }
+        match self.stopped.into_inner() {
+            Some(stop) => LaneEnd::Stopped(stop),
+            None if interrupted => LaneEnd::Interrupted,
+            None => LaneEnd::Done,
+        }
+    }
+
+    /// Sees every task to its outcome, or as far as it may go. Returns whether a row that was begun
+    /// had to be left.
+    async fn drained(&self, tasks: TaskSource) -> Result<bool, LaneEnd> {
         // The only concurrent part: everything that waits, waits in here. The loop below does no
         // waiting of its own, or requests under way would starve (rust-lang/futures-rs#2387).
         let mut rows = self
@@ -107,17 +160,39 @@ impl Lane {
                 }
             }
         }
-        drop(rows);
-        if let Some(broken) = broken {
-            return broken;
-        }
-        match self.stopped.into_inner() {
-            Some(stop) => LaneEnd::Stopped(stop),
-            None if interrupted || self.client.stop.admitting.is_cancelled() => {
-                LaneEnd::Interrupted
+        broken.map_or(Ok(interrupted), Err)
+    }
+
+    /// Stops admitting once the time is up, and never ends: what is under way goes on.
+    async fn out_of_time(&self) -> Infallible {
+        if let Some(until) = &self.options.until {
+            loop {
+                let left = until.at.saturating_since(self.client.now());
+                if left.is_zero() {
+                    break;
+                }
+                tokio::time::sleep(left.min(CLOCK_EVERY)).await;
             }
-            None => LaneEnd::Done,
+            if !self.client.stop.admitting.is_cancelled() {
+                self.out_of_time.store(true, Ordering::Relaxed);
+                self.client.stop.admitting.cancel();
+            }
         }
+        std::future::pending().await
+    }
+
+    /// The stops that show only when nothing is under way any more.
+    async fn stop_at_the_end(&self, interrupted: bool) -> Result<(), Halt> {
+        if interrupted {
+            return match &self.options.until {
+                Some(until) if self.out_of_time.load(Ordering::Relaxed) => {
+                    let words = format!("stopped at {} as --until asked", until.typed);
+                    self.stop_for(StopKind::UntilReached, "until", words).await
+                }
+                Some(_) | None => Ok(()),
+            };
+        }
+        self.stop_for_canary(MoreRows::Over).await
     }
 
     /// The tasks that may be sent: read in batches, those of a protected role ended at once.
@@ -128,6 +203,12 @@ impl Lane {
             (!batch.is_empty()).then_some((stream::iter(batch), tasks))
         })
         .flatten()
+        .then(|task| async {
+            if task.is_ok() {
+                self.canary.let_in().await;
+            }
+            task
+        })
         .take_until(stopping)
     }
 
@@ -145,6 +226,7 @@ impl Lane {
                 }
             }
             let over = tasks.is_empty() && broken.is_none();
+            self.exhausted.fetch_or(over, Ordering::Relaxed);
             let mut batch = match self.without_protected(tasks).await {
                 Ok(tasks) => tasks.into_iter().map(Ok).collect(),
                 Err(halt) => vec![Err(halt)],
@@ -222,28 +304,47 @@ impl Lane {
     async fn row(&self, task: Task) -> Result<(), Halt> {
         let _user = self.users.enter(task.id.clone()).await;
         match TaskRun::new(&self.client, task).run().await {
-            Ok(outcome) => {
-                let blown = {
-                    let mut fuse = self.fuse.lock().unwrap_or_else(PoisonError::into_inner);
-                    fuse.count(outcome)
-                };
-                if let Some(words) = blown {
-                    let reason = StopKind::FailureLimit;
-                    let detail = own("failure_limit", words);
-                    self.stop(ClientError::Account {
-                        reason,
-                        status: None,
-                        detail,
-                    })
-                    .await?;
-                }
-                Ok(())
-            }
+            Ok(ended) => self.count(ended).await,
             Err(error) => {
                 self.stop(error).await?;
                 Err(Halt::Stopping)
             }
         }
+    }
+
+    /// A row ended: too many such rows stop the lane.
+    async fn count(&self, ended: RowEnded) -> Result<(), Halt> {
+        let blown = {
+            let mut fuse = self.fuse.lock().unwrap_or_else(PoisonError::into_inner);
+            fuse.count(ended.outcome)
+        };
+        self.canary.ended(ended);
+        if let Some(blown) = blown {
+            self.stop_for(blown.kind, blown.code, blown.words).await?;
+        }
+        self.stop_for_canary(MoreRows::Perhaps).await
+    }
+
+    async fn stop_for_canary(&self, more: MoreRows) -> Result<(), Halt> {
+        match self.canary.verdict(more) {
+            Verdict::Good | Verdict::Open => Ok(()),
+            Verdict::Bad(words) => self.stop_for(StopKind::CanaryFailed, "canary", words).await,
+        }
+    }
+
+    /// Stops the lane for a reason of our own.
+    async fn stop_for(
+        &self,
+        reason: StopKind,
+        code: &'static str,
+        words: String,
+    ) -> Result<(), Halt> {
+        self.stop(ClientError::Account {
+            reason,
+            status: None,
+            detail: own(code, words),
+        })
+        .await
     }
 
     /// Stops the lane for `error` and says so once.

@@ -19,6 +19,7 @@
 //! It touches no disk and no terminal: what happens goes to an [`EventSink`], tasks come in
 //! through a channel, time is tokio's and the randomness is seeded.
 
+mod canary;
 mod client;
 mod fuse;
 mod lane;
@@ -34,7 +35,7 @@ mod tokens;
 
 pub use client::{Client, ClientError, ClientParts};
 pub use fuse::FailureLimit;
-pub use lane::{Lane, LaneEnd, LaneOptions, TaskSource};
+pub use lane::{Lane, LaneEnd, LaneOptions, TaskSource, Until};
 pub use retry::Backoff;
 pub use run::{RunOutcome, run};
 pub use sink::{Durability, EventSink, SinkFailed};

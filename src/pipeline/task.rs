@@ -7,7 +7,7 @@ use super::retry::Backoff;
 use super::sink::Durability;
 use super::tokens::own;
 use crate::domain::{
-    Action, Attempted, Entry, Intent, Outcome, OutcomeEntry, Step, StepDone, Task, Time,
+    Action, Attempted, Entry, Intent, Outcome, OutcomeEntry, Position, Step, StepDone, Task, Time,
 };
 use crate::provider::{Detail, Moment, Reply, RowEnd, Seen, Verdict};
 use crate::transport::{Failure, TransportError};
@@ -19,6 +19,15 @@ pub(super) struct TaskRun<'a> {
     /// Deleting requests sent for the row by this process.
     attempts: u32,
     started: Option<Instant>,
+}
+
+/// How a row ended, for the lane's safeties.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct RowEnded {
+    pub(super) position: Position,
+    pub(super) outcome: Outcome,
+    /// The provider's code, or our own; `None`: there is none.
+    pub(super) code: Option<String>,
 }
 
 /// How a step ended.
@@ -99,7 +108,7 @@ impl<'a> TaskRun<'a> {
     /// # Errors
     ///
     /// When the lane must stop first; the row then stays pending.
-    pub(super) async fn run(mut self) -> Result<Outcome, ClientError> {
+    pub(super) async fn run(mut self) -> Result<RowEnded, ClientError> {
         let steps = self.task.action.steps();
         let mut in_doubt = self.task.in_doubt;
         // Given back after the first step: a purge may wait for its second for minutes.
@@ -170,9 +179,9 @@ impl<'a> TaskRun<'a> {
                     doubt.effect |= in_doubt;
                     doubt.unanswered |= in_doubt && answer.status.is_none();
                     if attempt < self.client.attempts.get() {
-                        let status = answer.status;
+                        let said = (answer.status, &answer.detail);
                         self.client
-                            .wait(Some(step), moment, status, &mut backoff)
+                            .wait(Some(step), moment, said, &mut backoff)
                             .await?;
                     }
                     answer
@@ -437,10 +446,15 @@ impl<'a> TaskRun<'a> {
     }
 
     /// Records the row's outcome.
-    async fn end(self, end: StepEnd) -> Result<Outcome, ClientError> {
+    async fn end(self, end: StepEnd) -> Result<RowEnded, ClientError> {
         let elapsed = self
             .started
             .map_or(0, |started| started.elapsed().as_millis());
+        let ended = RowEnded {
+            position: self.task.position,
+            outcome: end.outcome,
+            code: end.answer.detail.code.clone(),
+        };
         let entry = outcome_entry(&self.task, end.outcome, self.client.now());
         let entry = OutcomeEntry {
             status: end.answer.status,
@@ -455,7 +469,7 @@ impl<'a> TaskRun<'a> {
         self.client
             .record(Entry::Outcome(entry), Durability::Queued)
             .await?;
-        Ok(end.outcome)
+        Ok(ended)
     }
 }
 

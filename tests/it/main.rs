@@ -17,4 +17,5 @@ mod redirect;
 mod resume;
 mod secrets;
 mod signals;
+mod stops;
 mod support;

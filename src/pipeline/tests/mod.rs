@@ -3,3 +3,4 @@
 mod behaviour;
 mod fake;
 mod quota;
+mod stops;
