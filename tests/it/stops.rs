@@ -557,7 +557,7 @@ fn at_the_time_of_until_no_row_is_begun_and_resume_goes_on() {
         .config()
         .replacen("requests = \"100000/1s\"", "requests = \"10/1s\"", 1);
     world.configure(&config);
-    let (zone, until) = zone_where_the_minute_ends_in(4);
+    let (zone, until) = zone_where_the_minute_ends_in(6);
     let mut command = world.command(&["run", "users.csv", "--yes", "--until", &until]);
     command
         .env("TZ", zone)
