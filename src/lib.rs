@@ -72,6 +72,10 @@
 //!   (seen by `verify`) and somebody asks for just that (`retry --only standing`).
 //! - **A verification reads, and is evidence.** It changes no outcome; only the provider's own clear
 //!   answer makes a user as asked, and who is missing in an answer that may be a part is unknown.
+//!   that ended well is never sent again.
+//! - **Nothing is sent before a server said it may be**, by this process or the next. A wait of more
+//!   than [an hour](pipeline::limits::PAUSE_WAITED_MAX) is not sat through: the lane stops, and until
+//!   it is over a `resume` does not even ask who we are.
 //! - **An answer is about the row, the account or the moment.** Only the first ends a row; the
 //!   second stops the lane and leaves its rows pending; the third is tried again.
 //! - **Gone after a request of ours that was never answered is `deleted`**, and says that it was

@@ -191,14 +191,28 @@ pub(super) const fn mend(reason: StopKind) -> &'static str {
             "check this account's address and identifiers in the configuration"
         }
         StopKind::OrgCap => "ask the provider's support to lift the cap, then resume",
-        StopKind::QuotaGone => "wait until the provider grants requests again, then resume",
-        StopKind::FailureLimit => "look at the failed rows first; `--max-failures` sets the limit",
+        StopKind::QuotaGone => {
+            "resume once the provider grants requests again; before a time it named, resume sends nothing"
+        }
+        StopKind::FailureLimit => {
+            "look at the failed rows first; resume counts anew, and `--max-failures` sets the limit"
+        }
         StopKind::RolesUnknown => {
             "see that the provider can be reached and the caller may read users, then resume"
         }
         StopKind::TokensExhausted => {
             "wait ten minutes, then resume; look whether something else asks for tokens"
         }
+        StopKind::PaymentRequired => {
+            "see this account's plan and invoices at the provider, then resume"
+        }
+        StopKind::NotFoundRun => {
+            "compare the rows that ended `not_found` with this account, its tenant and the age of the file; if all are right, resume goes on and counts anew"
+        }
+        StopKind::CanaryFailed => {
+            "look at that row first; resume sends the next rows as a canary again"
+        }
+        StopKind::UntilReached => "resume goes on where it stopped",
     }
 }
 

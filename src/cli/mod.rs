@@ -9,6 +9,7 @@ pub mod args;
 mod commands;
 mod exit;
 mod failure;
+mod held;
 pub mod latest;
 pub mod logging;
 mod main;
@@ -24,6 +25,7 @@ mod shown;
 pub mod signals;
 mod terminal;
 mod token_store;
+mod until;
 mod work;
 
 pub use exit::ExitCode;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::num::NonZeroU64;
 use std::path::Path;
 use std::time::Duration;
 
@@ -78,6 +79,14 @@ pub(super) fn text(planning: &Planning, planned: &Planned, lines: &[Line]) -> St
         let _ = writeln!(text, "\nwarning: {hint}");
     }
     text
+}
+
+/// What `--canary` does.
+pub(super) fn canary(rows: NonZeroU64) -> String {
+    format!(
+        "The first {rows} of each account go alone, as a canary; the others follow only if all of \
+         them end well."
+    )
 }
 
 /// What is about to be done where, a line for each account and action; the last thing to be read

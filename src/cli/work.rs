@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::error::Error;
+use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -19,11 +20,12 @@ use super::signals;
 use super::terminal::{put, tell};
 use super::{ExitCode, Failure};
 use crate::domain::{
-    AccountName, Counted, Counts, Entry, Outcome, OutcomeEntry, RunEnd, RunState, Task, WallClock,
+    AccountName, Counted, Counts, Entry, LaneStop, Outcome, OutcomeEntry, RunEnd, RunState, Task,
+    WallClock,
 };
 use crate::ledger::{Head, LedgerState, LedgerWriter};
 use crate::pipeline::{
-    Durability, EventSink, FailureLimit, Lane, LaneEnd, LaneOptions, RunOutcome, Stop, run,
+    Durability, EventSink, FailureLimit, Lane, LaneEnd, LaneOptions, RunOutcome, Stop, Until, run,
 };
 use crate::plan::{Cursor, Decision, Earlier, Ended, Plan};
 use crate::progress::{AccountPlan, Mode};
@@ -44,8 +46,20 @@ pub(super) struct Work<'a> {
     pub(super) ended: RoaringTreemap,
     /// What earlier processes did to rows that have not ended.
     pub(super) earlier: Earlier,
-    pub(super) failure_limit: FailureLimit,
+    /// Accounts that have to wait for longer than a process lives; they have no rows here.
+    pub(super) held: BTreeMap<AccountName, LaneStop>,
+    pub(super) safety: Safety,
     pub(super) stop: &'a Stop,
+}
+
+/// What stops a lane before its end.
+#[derive(Debug)]
+pub(super) struct Safety {
+    pub(super) failure_limit: FailureLimit,
+    /// The rows that go first, of the accounts that are not past their canary.
+    pub(super) canary: BTreeMap<AccountName, NonZeroU64>,
+    /// When no more rows are begun; `None`: never.
+    pub(super) until: Option<Until>,
 }
 
 /// How a session ended.
@@ -138,6 +152,12 @@ impl Work<'_> {
 
     /// Runs a lane for every account with rows.
     async fn lanes(&self) -> Result<RunState, Failure> {
+        for stop in self.held.values() {
+            self.recorder
+                .record(Entry::Stop(stop.clone()), Durability::Queued)
+                .await
+                .map_err(|failed| Failure::sink(&failed))?;
+        }
         let mut lanes = Vec::new();
         let mut cursors = Vec::new();
         let earlier = Arc::new(self.earlier.clone());
@@ -154,8 +174,10 @@ impl Work<'_> {
             );
             let (tasks, reading) = read_ahead(cursor);
             let options = LaneOptions {
-                failure_limit: self.failure_limit,
+                failure_limit: self.safety.failure_limit,
                 include_roles: self.planning.options.include_roles.clone(),
+                canary: self.safety.canary.get(&line.name).copied(),
+                until: self.safety.until.clone(),
             };
             lanes.push((
                 line.name.clone(),
@@ -170,7 +192,12 @@ impl Work<'_> {
                 .await
                 .map_err(|error| Failure::bug(&error.to_string()))?;
         }
-        end_of(outcome)
+        let state = end_of(outcome)?;
+        if self.held.is_empty() {
+            Ok(state)
+        } else {
+            Ok(RunState::Stopped)
+        }
     }
 }
 
@@ -273,6 +300,7 @@ pub(super) async fn run_session(
         name: name.clone(),
         rows: rows.len(),
         at_limit: times.get(name).copied().unwrap_or_default(),
+        canary: work.safety.canary.get(name).copied(),
     };
     let accounts = work.rows.iter().map(account).collect();
     let shown = Shown::start(mode, accounts, work.recorder);
@@ -303,13 +331,13 @@ fn close(ledger: &Path, worked: &Worked) -> Result<(), Failure> {
         tell(&words);
     }
     for stop in &state.stops {
-        tell(&format!(
-            "{}: {}; {}",
-            stop.account,
-            stop.reason.told(),
-            mend(stop.reason)
-        ));
+        tell(&stop_words(stop));
     }
     tell(&format!("ledger {} head {}", ledger.display(), worked.head));
     Ok(())
+}
+
+/// Why a lane stopped, with the words of whoever stopped it, and what to do.
+pub(super) fn stop_words(stop: &LaneStop) -> String {
+    format!("{}; {}", report::text::stop_told(stop), mend(stop.reason))
 }

@@ -5,6 +5,8 @@
 //! [`RunHeader::FORMAT`]; changing one changes the format. No entry holds a person: no names, no
 //! e-mail addresses, no bodies.
 
+use std::num::NonZeroU64;
+
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -133,6 +135,9 @@ pub struct RunOptions {
     /// `--concurrency`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub concurrency: Option<u32>,
+    /// `--canary`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub canary: Option<NonZeroU64>,
 }
 
 /// An account as it introduced itself before the first deletion.
@@ -371,7 +376,7 @@ pub enum StopKind {
     WrongTenant,
     /// The provider's cap on deletions of the whole organisation.
     OrgCap,
-    /// The quota of the day is used up.
+    /// The quota of the day is used up, or the server asks for a wait that nobody sits through.
     QuotaGone,
     /// Too many rows failed or were refused.
     FailureLimit,
@@ -379,6 +384,14 @@ pub enum StopKind {
     RolesUnknown,
     /// Token after token died at once, or none could be had.
     TokensExhausted,
+    /// The provider asks for payment, or for another plan, before it goes on.
+    PaymentRequired,
+    /// One row after the other names a user whom the provider does not know.
+    NotFoundRun,
+    /// A row of those that `--canary` sends first did not end well.
+    CanaryFailed,
+    /// The time that `--until` sets was reached.
+    UntilReached,
 }
 
 impl StopKind {
@@ -389,10 +402,14 @@ impl StopKind {
             Self::NotPermitted => "the caller may not delete users",
             Self::WrongTenant => "this is the wrong app, organisation or address",
             Self::OrgCap => "the organisation's cap on deletions is reached",
-            Self::QuotaGone => "the quota of the day is used up",
+            Self::QuotaGone => "the provider takes no more requests for now",
             Self::FailureLimit => "too many rows failed or were refused",
             Self::RolesUnknown => "whether users are protected could not be asked",
             Self::TokensExhausted => "no token that lives could be had",
+            Self::PaymentRequired => "the provider asks for payment or another plan first",
+            Self::NotFoundRun => "user after user is not known here: wrong account or stale file?",
+            Self::CanaryFailed => "the canary did not end well",
+            Self::UntilReached => "the time of --until is reached",
         }
     }
 }

@@ -198,13 +198,14 @@ impl<'a> BulkRun<'a> {
             }
             Verdict::Moment(moment, detail) => {
                 let in_doubt = moment.in_doubt();
-                self.record(Some(moment.name()), None, in_doubt, status, detail)
+                let told = detail.clone();
+                self.record(Some(moment.name()), None, in_doubt, status, told)
                     .await?;
                 if matches!(moment, crate::provider::Moment::Throttled { .. }) {
                     client.jobs.full();
                 }
                 client
-                    .wait(Some(self.step), Some(moment), status, backoff)
+                    .wait(Some(self.step), Some(moment), (status, &detail), backoff)
                     .await?;
                 Ok(if in_doubt {
                     After::Ended(Begun::Doubt)
@@ -226,11 +227,11 @@ impl<'a> BulkRun<'a> {
         }
         let (class, in_doubt) = (error.failure.name(), error.failure.in_doubt());
         let detail = own(class, error.to_string());
-        self.record(Some(class), None, in_doubt, None, detail)
-            .await?;
+        let told = detail.clone();
+        self.record(Some(class), None, in_doubt, None, told).await?;
         passing_or_stop(error)?;
         self.client
-            .wait(Some(self.step), None, None, backoff)
+            .wait(Some(self.step), None, (None, &detail), backoff)
             .await?;
         Ok(if in_doubt {
             After::Ended(Begun::Doubt)

@@ -9,7 +9,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
 use super::jobs::Jobs;
-use super::limits::{Admission, Limits};
+use super::limits::{Admission, Limits, PAUSE_WAITED_MAX, Refused};
 use super::reread::{Rereads, Stands};
 use super::retry::Backoff;
 use super::sink::{Durability, EventSink, SinkFailed};
@@ -344,7 +344,8 @@ impl Client {
                     detail,
                 });
             }
-            self.wait(None, wait, status, &mut backoff).await?;
+            self.wait(None, wait, (status, &detail), &mut backoff)
+                .await?;
         }
     }
 
@@ -367,7 +368,7 @@ impl Client {
                 .limits
                 .admit(step, &self.stop.admitting)
                 .await
-                .map_err(|_| ClientError::Stopping)?;
+                .map_err(|refused| self.not_admitted(refused))?;
             let condemned = |reason, detail| {
                 Err(ClientError::Account {
                     reason,
@@ -389,7 +390,8 @@ impl Client {
                 Err(NoAccess::Later(wait, detail)) => {
                     admission.unsent();
                     let reason = format!("no token yet: {}", detail.message.unwrap_or_default());
-                    self.hold(None, wait, reason).await?;
+                    self.hold(None, wait, reason, (None, &Detail::default()))
+                        .await?;
                 }
             }
         }
@@ -438,14 +440,16 @@ impl Client {
         }
     }
 
-    /// Waits as `moment` asks (`None`: the network's fault), or shuts the gate it speaks of.
+    /// Waits as `moment` asks (`None`: the network's fault), or shuts the gate it speaks of. `said`:
+    /// the status and the words of the answer.
     pub(super) async fn wait(
         &self,
         step: Option<Step>,
         moment: Option<Moment>,
-        status: Option<u16>,
+        said: (Option<u16>, &Detail),
         backoff: &mut Backoff,
     ) -> Result<(), ClientError> {
+        let (status, _) = said;
         let asked = |wait: Duration| {
             let status = status.map_or_else(String::new, |status| format!("{status} "));
             format!(
@@ -466,9 +470,11 @@ impl Client {
                         "the server says: too many requests".to_owned(),
                     ),
                 };
-                self.hold(scope, wait, reason).await
+                self.hold(scope, wait, reason, said).await
             }
-            Some(Moment::Unwell { wait: Some(wait) }) => self.hold(None, wait, asked(wait)).await,
+            Some(Moment::Unwell { wait: Some(wait) }) => {
+                self.hold(None, wait, asked(wait), said).await
+            }
             Some(Moment::Unwell { wait: None } | Moment::Conflict | Moment::Unrecognised)
             | None => {
                 tokio::select! {
@@ -480,12 +486,19 @@ impl Client {
     }
 
     /// Lets nothing of `step` (`None`: of the account) leave for `wait`, and says so.
+    ///
+    /// # Errors
+    ///
+    /// When that is more than [`PAUSE_WAITED_MAX`]: the pause is kept for the next process, and
+    /// this one's lane stops.
     async fn hold(
         &self,
         step: Option<Step>,
         wait: Duration,
         reason: String,
+        (status, said): (Option<u16>, &Detail),
     ) -> Result<(), ClientError> {
+        let long = (wait > PAUSE_WAITED_MAX).then(|| self.shut_for_long(wait, &reason));
         if self.limits.pause(step, Instant::now() + wait) {
             let at = self.wall.now();
             let account = self.account.clone();
@@ -499,7 +512,43 @@ impl Client {
             self.record(Entry::Pause(paused), Durability::Queued)
                 .await?;
         }
-        Ok(())
+        let Some(mut detail) = long else {
+            return Ok(());
+        };
+        if let Some(words) = &said.message {
+            let ours = detail.message.unwrap_or_default();
+            detail.message = Some(format!("{ours}; it says: {words}"));
+        }
+        detail.code = said.code.clone().or(detail.code);
+        Err(ClientError::Account {
+            reason: StopKind::QuotaGone,
+            status,
+            detail,
+        })
+    }
+
+    /// Why a request was not admitted, as a lane takes it.
+    fn not_admitted(&self, refused: Refused) -> ClientError {
+        match refused {
+            Refused::Stopping => ClientError::Stopping,
+            Refused::ShutUntil(until) => ClientError::Account {
+                reason: StopKind::QuotaGone,
+                status: None,
+                detail: self.shut_for_long(
+                    until.saturating_duration_since(Instant::now()),
+                    "the server asked to wait",
+                ),
+            },
+        }
+    }
+
+    /// The words for a wait that nobody sits through.
+    fn shut_for_long(&self, wait: Duration, reason: &str) -> Detail {
+        let until = self.wall.now().after(wait);
+        own(
+            "long_wait",
+            format!("{reason}; nothing is sent until {until}"),
+        )
     }
 
     /// The next wait of a lane that is throttled without a word of how long.

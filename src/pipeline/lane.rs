@@ -1,23 +1,30 @@
 //! A lane: all that runs for one account.
 
 use std::collections::HashSet;
+use std::convert::Infallible;
 use std::error::Error;
 use std::fmt;
+use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 use futures::future::join_all;
 use futures::{Stream, StreamExt, stream};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::task::unconstrained;
 use tokio::time::Instant;
 
 use super::bulk::{Begun, BulkRun};
+use super::canary::{Canary, MoreRows, Verdict};
 use super::client::{Client, ClientError};
 use super::fuse::{FailureLimit, Fuse};
 use super::sink::{Durability, SinkFailed};
-use super::task::{Before, TaskRun, outcome_entry};
+use super::task::{Before, RowEnded, TaskRun, outcome_entry};
 use super::tokens::own;
-use crate::domain::{Entry, LaneStop, LeftOpen, Outcome, OutcomeEntry, StopKind, Task, UserId};
+use crate::domain::{
+    Entry, LaneStop, LeftOpen, Outcome, OutcomeEntry, StopKind, Task, Time, UserId,
+};
 use crate::provider::Roles;
 
 /// How many rows of a lane are looked after at once. More than the permits there are, so that
@@ -28,6 +35,10 @@ const ROWS_UNDER_WAY_MAX: usize = 1_024;
 /// The same where one request carries many rows: as many as all jobs can hold that may be under
 /// way (30 of 100 at Zendesk), and again as the bound above for those that have left theirs.
 const BULK_ROWS_UNDER_WAY_MAX: usize = 4_096;
+
+/// How often the wall clock is looked at for [`Until`]. It may be set, and a machine may sleep: one
+/// long timer would know nothing of either.
+const CLOCK_EVERY: Duration = Duration::from_secs(1);
 
 /// How tasks come in: from a cursor over the input, on a thread of its own. An error means that the
 /// input could not be read on.
@@ -40,6 +51,19 @@ pub struct LaneOptions {
     pub failure_limit: FailureLimit,
     /// Protected roles that may be deleted all the same, in the provider's words.
     pub include_roles: Vec<String>,
+    /// So many rows go first, and the others only if all of those end well; `None`: all go.
+    pub canary: Option<NonZeroU64>,
+    /// When to admit no more; `None`: never.
+    pub until: Option<Until>,
+}
+
+/// When a lane admits no more rows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Until {
+    /// The instant.
+    pub at: Time,
+    /// The time of day, as it was typed.
+    pub typed: String,
 }
 
 /// All that runs for one account.
@@ -48,7 +72,12 @@ pub struct Lane {
     client: Arc<Client>,
     options: LaneOptions,
     fuse: Mutex<Fuse>,
+    canary: Canary,
     stopped: OnceLock<LaneStop>,
+    /// The lane came to the end of its tasks: each was begun, or ended as protected.
+    exhausted: AtomicBool,
+    /// The time that [`LaneOptions::until`] sets stopped it.
+    out_of_time: AtomicBool,
     users: UsersUnderWay,
     rows_max: usize,
     /// Room for rows under way.
@@ -89,6 +118,8 @@ struct Reading<'l> {
     tasks: TaskSource,
     /// Rows that one request may carry, until there are enough of them.
     gathered: Vec<Entered<'l>>,
+    /// How many rows of the canary are still to come.
+    canary: u64,
 }
 
 /// How a lane ended.
@@ -123,6 +154,7 @@ impl Lane {
             Some(_) => BULK_ROWS_UNDER_WAY_MAX,
             None => ROWS_UNDER_WAY_MAX,
         };
+        let canary = Canary::new(options.canary);
         Self {
             rows_max,
             rows: Arc::new(Semaphore::new(rows_max)),
@@ -130,13 +162,38 @@ impl Lane {
             client,
             options,
             fuse,
+            canary,
             stopped: OnceLock::new(),
+            exhausted: AtomicBool::new(false),
+            out_of_time: AtomicBool::new(false),
             users: UsersUnderWay::default(),
         }
     }
 
     /// Sees every task to its outcome, or as far as it may go.
     pub async fn run(self, tasks: TaskSource) -> LaneEnd {
+        let drained = tokio::select! {
+            biased;
+            never = self.out_of_time() => match never {},
+            drained = self.drained(tasks) => drained,
+        };
+        let interrupted = match drained {
+            Ok(interrupted) => interrupted || !self.exhausted.load(Ordering::Relaxed),
+            Err(broken) => return broken,
+        };
+        if let Err(Halt::Sink(failed)) = self.stop_at_the_end(interrupted).await {
+            return LaneEnd::SinkFailed(failed);
+        }
+        match self.stopped.into_inner() {
+            Some(stop) => LaneEnd::Stopped(stop),
+            None if interrupted => LaneEnd::Interrupted,
+            None => LaneEnd::Done,
+        }
+    }
+
+    /// Sees every task to its outcome, or as far as it may go. Returns whether a row that was begun
+    /// had to be left.
+    async fn drained(&self, tasks: TaskSource) -> Result<bool, LaneEnd> {
         // The only concurrent part: everything that waits, waits in here. The loop below does no
         // waiting of its own, or requests under way would starve (rust-lang/futures-rs#2387).
         let mut rows = self
@@ -146,7 +203,10 @@ impl Lane {
             .boxed();
         let mut interrupted = false;
         let mut broken = None;
-        while let Some(row) = rows.next().await {
+        // Unconstrained: tokio lets a task's futures be ready 128 times in one turn, and wakes those
+        // it puts off last first. Rows would begin in the reverse order of the file, and of two
+        // rows of one user the later might go first.
+        while let Some(row) = unconstrained(rows.next()).await {
             match row {
                 Ok(()) => {}
                 Err(Halt::Stopping) => interrupted = true,
@@ -157,17 +217,39 @@ impl Lane {
                 }
             }
         }
-        drop(rows);
-        if let Some(broken) = broken {
-            return broken;
-        }
-        match self.stopped.into_inner() {
-            Some(stop) => LaneEnd::Stopped(stop),
-            None if interrupted || self.client.stop.admitting.is_cancelled() => {
-                LaneEnd::Interrupted
+        broken.map_or(Ok(interrupted), Err)
+    }
+
+    /// Stops admitting once the time is up, and never ends: what is under way goes on.
+    async fn out_of_time(&self) -> Infallible {
+        if let Some(until) = &self.options.until {
+            loop {
+                let left = until.at.saturating_since(self.client.now());
+                if left.is_zero() {
+                    break;
+                }
+                tokio::time::sleep(left.min(CLOCK_EVERY)).await;
             }
-            None => LaneEnd::Done,
+            if !self.client.stop.admitting.is_cancelled() {
+                self.out_of_time.store(true, Ordering::Relaxed);
+                self.client.stop.admitting.cancel();
+            }
         }
+        std::future::pending().await
+    }
+
+    /// The stops that show only when nothing is under way any more.
+    async fn stop_at_the_end(&self, interrupted: bool) -> Result<(), Halt> {
+        if interrupted {
+            return match &self.options.until {
+                Some(until) if self.out_of_time.load(Ordering::Relaxed) => {
+                    let words = format!("stopped at {} as --until asked", until.typed);
+                    self.stop_for(StopKind::UntilReached, "until", words).await
+                }
+                Some(_) | None => Ok(()),
+            };
+        }
+        self.stop_for_canary(MoreRows::Over).await
     }
 
     /// The tasks that may be sent, as they are sent: read in batches, those of a protected role
@@ -177,12 +259,19 @@ impl Lane {
         let reading = Reading {
             tasks,
             gathered: Vec::new(),
+            canary: self.options.canary.map_or(0, NonZeroU64::get),
         };
         stream::unfold(reading, move |mut reading| async move {
             let units = self.units(&mut reading).await;
             (!units.is_empty()).then_some((stream::iter(units), reading))
         })
         .flatten()
+        .then(|task| async {
+            if task.is_ok() {
+                self.canary.let_in().await;
+            }
+            task
+        })
         .take_until(stopping)
     }
 
@@ -201,12 +290,14 @@ impl Lane {
                 }
             }
             let over = tasks.len() < batch_max;
+            let ended = tasks.is_empty() && broken.is_none();
+            self.exhausted.fetch_or(ended, Ordering::Relaxed);
             let mut units = Vec::new();
             match self.without_protected(tasks).await {
                 Ok((tasks, standing)) => {
                     for task in tasks {
                         let room = room.split(1);
-                        match self.gatherable(&task, &standing) {
+                        match self.gatherable(reading, &task, &standing) {
                             Some(user) => reading.gathered.push(Entered { task, user, room }),
                             None => units.push(Ok(Unit::Row(task, room))),
                         }
@@ -229,8 +320,18 @@ impl Lane {
         Room(Arc::clone(&self.rows).acquire_many_owned(count).await.ok())
     }
 
-    /// The hold on the task's user, if the task can go with others in one request.
-    fn gatherable(&self, task: &Task, standing: &HashSet<UserId>) -> Option<UserUnderWay<'_>> {
+    /// The hold on the task's user, if the task can go with others in one request. Those of the
+    /// canary go one by one.
+    fn gatherable(
+        &self,
+        reading: &mut Reading<'_>,
+        task: &Task,
+        standing: &HashSet<UserId>,
+    ) -> Option<UserUnderWay<'_>> {
+        if reading.canary > 0 {
+            reading.canary -= 1;
+            return None;
+        }
         let bulk = self.client.provider.bulk()?;
         let step = task.action.steps().get(task.steps_done)?;
         let fit = bulk.takes(*step)
@@ -417,28 +518,47 @@ impl Lane {
     /// One row, to its outcome.
     async fn row(&self, run: TaskRun<'_>) -> Result<(), Halt> {
         match run.run().await {
-            Ok(outcome) => {
-                let blown = {
-                    let mut fuse = self.fuse.lock().unwrap_or_else(PoisonError::into_inner);
-                    fuse.count(outcome)
-                };
-                if let Some(words) = blown {
-                    let reason = StopKind::FailureLimit;
-                    let detail = own("failure_limit", words);
-                    self.stop(ClientError::Account {
-                        reason,
-                        status: None,
-                        detail,
-                    })
-                    .await?;
-                }
-                Ok(())
-            }
+            Ok(ended) => self.count(ended).await,
             Err(error) => {
                 self.stop(error).await?;
                 Err(Halt::Stopping)
             }
         }
+    }
+
+    /// A row ended: too many such rows stop the lane.
+    async fn count(&self, ended: RowEnded) -> Result<(), Halt> {
+        let blown = {
+            let mut fuse = self.fuse.lock().unwrap_or_else(PoisonError::into_inner);
+            fuse.count(ended.outcome)
+        };
+        self.canary.ended(ended);
+        if let Some(blown) = blown {
+            self.stop_for(blown.kind, blown.code, blown.words).await?;
+        }
+        self.stop_for_canary(MoreRows::Perhaps).await
+    }
+
+    async fn stop_for_canary(&self, more: MoreRows) -> Result<(), Halt> {
+        match self.canary.verdict(more) {
+            Verdict::Good | Verdict::Open => Ok(()),
+            Verdict::Bad(words) => self.stop_for(StopKind::CanaryFailed, "canary", words).await,
+        }
+    }
+
+    /// Stops the lane for a reason of our own.
+    async fn stop_for(
+        &self,
+        reason: StopKind,
+        code: &'static str,
+        words: String,
+    ) -> Result<(), Halt> {
+        self.stop(ClientError::Account {
+            reason,
+            status: None,
+            detail: own(code, words),
+        })
+        .await
     }
 
     /// Stops the lane for `error` and says so once.

@@ -27,6 +27,7 @@
 //! through a channel, time is tokio's and the randomness is seeded.
 
 mod bulk;
+mod canary;
 mod client;
 mod fuse;
 mod jobs;
@@ -45,7 +46,7 @@ mod verify;
 
 pub use client::{Client, ClientError, ClientParts};
 pub use fuse::FailureLimit;
-pub use lane::{Lane, LaneEnd, LaneOptions, TaskSource};
+pub use lane::{Lane, LaneEnd, LaneOptions, TaskSource, Until};
 pub use retry::Backoff;
 pub use run::{RunOutcome, run, verify};
 pub use sink::{Durability, EventSink, SinkFailed};

@@ -11,8 +11,8 @@ use super::retry::Backoff;
 use super::sink::Durability;
 use super::tokens::own;
 use crate::domain::{
-    Action, Attempted, Entry, Intent, JobId, LeftOpen, Outcome, OutcomeEntry, Step, StepDone, Task,
-    Time,
+    Action, Attempted, Entry, Intent, JobId, LeftOpen, Outcome, OutcomeEntry, Position, Step,
+    StepDone, Task, Time,
 };
 use crate::provider::{Detail, ItemEnd, Moment, Reply, RowEnd, Seen, Verdict};
 use crate::transport::{Failure, TransportError};
@@ -37,6 +37,15 @@ pub(super) enum Before {
     Abandoned,
     /// A job that ended, with its id.
     Job(JobId, Arc<JobEnd>),
+}
+
+/// How a row ended, for the lane's safeties.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct RowEnded {
+    pub(super) position: Position,
+    pub(super) outcome: Outcome,
+    /// The provider's code, or our own; `None`: there is none.
+    pub(super) code: Option<String>,
 }
 
 /// How a step ended.
@@ -137,7 +146,7 @@ impl<'a> TaskRun<'a> {
     /// # Errors
     ///
     /// When the lane must stop first; the row then stays pending.
-    pub(super) async fn run(mut self) -> Result<Outcome, ClientError> {
+    pub(super) async fn run(mut self) -> Result<RowEnded, ClientError> {
         let steps = self.task.action.steps();
         let mut in_doubt = self.task.left_open != LeftOpen::Nothing
             || matches!(self.before, Before::Doubt | Before::Job(..));
@@ -256,9 +265,9 @@ impl<'a> TaskRun<'a> {
                     doubt.effect |= in_doubt;
                     doubt.unanswered |= in_doubt && answer.status.is_none();
                     if attempt < self.client.attempts.get() {
-                        let status = answer.status;
+                        let said = (answer.status, &answer.detail);
                         self.client
-                            .wait(Some(step), moment, status, &mut backoff)
+                            .wait(Some(step), moment, said, &mut backoff)
                             .await?;
                     }
                     answer
@@ -524,10 +533,15 @@ impl<'a> TaskRun<'a> {
     }
 
     /// Records the row's outcome.
-    async fn end(self, end: StepEnd) -> Result<Outcome, ClientError> {
+    async fn end(self, end: StepEnd) -> Result<RowEnded, ClientError> {
         let elapsed = self
             .started
             .map_or(0, |started| started.elapsed().as_millis());
+        let ended = RowEnded {
+            position: self.task.position,
+            outcome: end.outcome,
+            code: end.answer.detail.code.clone(),
+        };
         let entry = outcome_entry(&self.task, end.outcome, self.client.now());
         let entry = OutcomeEntry {
             status: end.answer.status,
@@ -542,7 +556,7 @@ impl<'a> TaskRun<'a> {
         self.client
             .record(Entry::Outcome(entry), Durability::Queued)
             .await?;
-        Ok(end.outcome)
+        Ok(ended)
     }
 }
 

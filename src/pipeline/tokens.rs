@@ -97,6 +97,8 @@ struct State {
     loaded: bool,
     fetched: Vec<Time>,
     put_off: u32,
+    /// Until when nobody asks again, and what the token server said; `None`: it did not put us off.
+    rest: Option<(Time, Detail)>,
     /// The newest token that the provider has taken.
     accepted: u64,
     /// Tokens rejected since, none of which it ever took.
@@ -192,6 +194,16 @@ impl Tokens {
         key: &str,
     ) -> Result<Granted, NoAccess> {
         let asked_at = self.wall.now();
+        // All who wait are put off together: asking once for each would use up in a moment what is
+        // meant for ten minutes, and a server that shuts out who asks too often shuts out longer.
+        if let Some((until, detail)) = &state.rest
+            && asked_at < *until
+        {
+            return Err(NoAccess::Later(
+                until.saturating_since(asked_at),
+                detail.clone(),
+            ));
+        }
         if let Some(quota) = quota {
             state
                 .fetched
@@ -215,6 +227,7 @@ impl Tokens {
         match token {
             Ok(token) => {
                 state.put_off = 0;
+                state.rest = None;
                 let expires_at = token.expires_in.map(|life| asked_at.after(life));
                 let kept = KeptToken {
                     secret: token.secret.clone(),
@@ -236,10 +249,9 @@ impl Tokens {
                 if state.put_off > PUT_OFF_MAX {
                     return Err(NoAccess::Exhausted(detail));
                 }
-                Err(NoAccess::Later(
-                    (LATER_STEP * state.put_off).min(LATER_MAX),
-                    detail,
-                ))
+                let wait = (LATER_STEP * state.put_off).min(LATER_MAX);
+                state.rest = Some((self.wall.now().after(wait), detail.clone()));
+                Err(NoAccess::Later(wait, detail))
             }
         }
     }

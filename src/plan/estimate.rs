@@ -51,6 +51,36 @@ pub fn time_at_limit(rows: &[(Action, u64)], limits: &Limits) -> Duration {
     of_steps.chain(of_account).max().unwrap_or(Duration::ZERO)
 }
 
+/// How many of `rows` can be sent within `time`, taken evenly from each action: what
+/// [`time_at_limit`] says of them is not more.
+pub fn rows_within(rows: &[(Action, u64)], limits: &Limits, time: Duration) -> u64 {
+    let all = rows
+        .iter()
+        .fold(0_u64, |sum, (_, n)| sum.saturating_add(*n));
+    let part_of = |n: u64, part: u64| {
+        let share = u128::from(n) * u128::from(part) / u128::from(all.max(1));
+        u64::try_from(share).unwrap_or(n)
+    };
+    let fits = |part: u64| {
+        let some: Vec<_> = rows
+            .iter()
+            .map(|(action, n)| (*action, part_of(*n, part)))
+            .collect();
+        time_at_limit(&some, limits) <= time
+    };
+    // The most that fit lie in low..=high; at most 64 halvings.
+    let (mut low, mut high) = (0, all);
+    while low < high {
+        let middle = low + (high - low).div_ceil(2);
+        if fits(middle) {
+            low = middle;
+        } else {
+            high = middle - 1;
+        }
+    }
+    low
+}
+
 /// The time from the first of `requests` to the last, when they leave at even intervals.
 fn paced(requests: u64, quota: Quota) -> Duration {
     let intervals = u128::from(requests.saturating_sub(1));
@@ -65,7 +95,7 @@ mod tests {
 
     use rstest::rstest;
 
-    use super::{Limits, Pacing, paced, time_at_limit};
+    use super::{Limits, Pacing, paced, rows_within, time_at_limit};
     use crate::domain::{Action, Step};
 
     fn limits(account: &str, pacing: Pacing) -> Limits {
@@ -101,11 +131,32 @@ mod tests {
         assert_eq!(time, Duration::from_secs(secs));
     }
 
+    #[rstest]
+    #[case(&[], "400/1m", 60, 0)]
+    #[case(&[(Action::Delete, 12_000)], "60/1m", 0, 1)]
+    #[case(&[(Action::Delete, 12_000)], "60/1m", 600, 601)]
+    #[case(&[(Action::Delete, 500)], "60/1m", 600, 500)]
+    #[case(&[(Action::PermanentlyDelete, 5_000)], "100000/1m", 599, 700)]
+    #[case(&[(Action::PermanentlyDelete, 5_000)], "100000/1m", 600, 1_400)]
+    #[case(&[(Action::Purge, 5_000)], "60/1m", 600, 300)]
+    #[case(&[(Action::Delete, 1_000), (Action::Purge, 1_000)], "60/1m", 600, 401)]
+    fn so_many_rows_fit(
+        #[case] rows: &[(Action, u64)],
+        #[case] account: &str,
+        #[case] secs: u64,
+        #[case] fit: u64,
+    ) {
+        let limits = limits(account, Pacing::Even);
+        let time = Duration::from_secs(secs);
+        assert_eq!(rows_within(rows, &limits, time), fit);
+    }
+
     #[test]
     fn no_number_of_requests_overflows() {
         let quota = "1/31d".parse().unwrap();
         assert!(paced(u64::MAX, quota) > Duration::from_hours(24 * 365));
         let rows = [(Action::Purge, u64::MAX), (Action::Delete, u64::MAX)];
         time_at_limit(&rows, &limits("1/31d", Pacing::Even));
+        rows_within(&rows, &limits("1/31d", Pacing::Even), Duration::MAX);
     }
 }

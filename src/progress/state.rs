@@ -1,5 +1,6 @@
 //! What progress knows: counts and current pauses of each account. Pure.
 
+use std::num::NonZeroU64;
 use std::time::Duration;
 
 use super::pace::Pace;
@@ -20,6 +21,8 @@ pub struct AccountPlan {
     pub rows: u64,
     /// The least time they take under the account's limits.
     pub at_limit: Duration,
+    /// How many of its rows go first, as a canary; `None`: none does.
+    pub canary: Option<NonZeroU64>,
 }
 
 /// Where all accounts stand.
@@ -182,6 +185,12 @@ impl AccountState {
         self.outcomes.total() + self.verified_good + self.verified_bad
     }
 
+    /// How many rows of the canary ended, and of how many; `None`: there is none, or it is over.
+    pub(super) fn canary(&self) -> Option<(u64, u64)> {
+        let rows = self.plan.canary?.get().min(self.plan.rows);
+        (self.done() < rows).then(|| (self.done(), rows))
+    }
+
     /// Rows to send; never fewer than ended.
     pub(super) fn rows(&self) -> u64 {
         self.plan.rows.max(self.done())
@@ -256,6 +265,7 @@ pub(super) mod tests {
             name: AccountName::new(name),
             rows,
             at_limit: Duration::from_secs(secs),
+            canary: None,
         }
     }
 

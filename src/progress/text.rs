@@ -51,7 +51,10 @@ pub(super) fn doing(account: &AccountState, now: Time) -> String {
     let left = account
         .left(now)
         .map(|left| format!("{} left", duration(left)));
-    [pace, left]
+    let canary = account
+        .canary()
+        .map(|(done, rows)| format!("canary {} of {}", number(done), number(rows)));
+    [canary, pace, left]
         .into_iter()
         .flatten()
         .collect::<Vec<_>>()

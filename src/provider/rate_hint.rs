@@ -6,11 +6,10 @@ use std::time::Duration;
 
 use ::http::{HeaderMap, header};
 
-use crate::domain::Quota;
-
-/// The longest wait read from a header; anything longer is taken as this. No provider asks for so
-/// much: its longest limit is a day's.
-pub(super) const WAIT_MAX: Duration = Quota::SPAN_MAX;
+/// The longest wait read from a header; anything longer is taken as this, a hundred years. It is
+/// there so that times can be reckoned with, and shorter than nothing a server asks in earnest:
+/// nothing may be sent earlier than it says.
+pub(super) const WAIT_MAX: Duration = Duration::from_hours(24 * 365 * 100);
 
 /// The longest header value looked at, in bytes.
 const VALUE_BYTES_MAX: usize = 256;
@@ -137,6 +136,7 @@ mod tests {
     #[case("2.0", Some(2))]
     #[case("99999999999999999999999999", Some(WAIT_MAX.as_secs()))]
     #[case("Sun, 22 Nov 2026 09:01:33 GMT", Some(93))]
+    #[case("Wed, 22 Nov 2028 09:00:00 GMT", Some(731 * 86_400))]
     #[case("Sunday, 22-Nov-26 09:01:33 GMT", Some(93))]
     #[case("Sun Nov 22 09:01:33 2026", Some(93))]
     #[case("Sun, 22 Nov 2026 08:00:00 GMT", Some(0))]

@@ -44,6 +44,15 @@ pub(super) fn throttled_account(reply: &Reply, detail: Detail) -> Verdict {
     Verdict::Moment(Moment::Throttled { scope, wait }, detail)
 }
 
+/// Whether a refusal for too many requests says that it was a day's limit, and nothing else: Zoho
+/// has a sentence that leaves open whether it was the day's or the number at once.
+pub(super) fn speaks_of_a_day(said: &Detail) -> bool {
+    ["per day", "daily", "24 hour", "24-hour"]
+        .into_iter()
+        .any(|words| said.mentions(words))
+        && !said.mentions("concurren")
+}
+
 /// An answer that is not recognisably the provider's. `detail`: what it says in the provider's
 /// form, if anything.
 pub(super) fn unrecognised(reply: &Reply, body: &Body<'_>, detail: Detail) -> Verdict {

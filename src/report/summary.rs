@@ -42,8 +42,7 @@ pub struct Summary {
     /// The path of the input. Left out of the JSON.
     #[serde(skip)]
     pub input: String,
-    /// The lanes that the last process stopped. Left out of the JSON.
-    #[serde(skip)]
+    /// The lanes that the last process stopped, and why.
     pub stops: Vec<LaneStop>,
     /// The pending rows of which a request left that nothing has answered: under way if the run is
     /// running, in doubt otherwise. Left out of the JSON.
@@ -219,7 +218,8 @@ mod tests {
               "rows": 2,
               "seed": 7
             }
-          }
+          },
+          "stops": []
         }
         "#);
     }

@@ -30,7 +30,7 @@ pub fn render(summary: &Summary) -> String {
     };
     let requests = grouped(summary.requests);
     lines.add("requests", &format!("{requests}{throttled}"));
-    let stops = summary.stops.iter().map(told);
+    let stops = summary.stops.iter().map(stop_told);
     lines.add_some("stopped", STOPS_MAX, stops.collect());
     if summary.unanswered > 0 && summary.state != RunState::Running {
         let rows = count(summary.unanswered, "row");
@@ -52,9 +52,10 @@ fn next(summary: &Summary) -> String {
     let counts = &summary.outcomes;
     match summary.state {
         RunState::Running => format!("userpurge status --follow {ledger}"),
-        _ if counts.pending > 0 || summary.state != RunState::Finished => {
+        RunState::Interrupted | RunState::Stopped if counts.pending + counts.in_doubt > 0 => {
             format!("userpurge resume {ledger}")
         }
+        _ if counts.pending > 0 => format!("userpurge resume {ledger}"),
         _ if counts.failed + counts.in_doubt > 0 => format!("userpurge retry {ledger}"),
         _ if summary.standing > 0 => format!("userpurge retry --only standing {ledger}"),
         _ if counts.refused > 0 => format!("userpurge retry --only refused {ledger}"),
@@ -110,8 +111,8 @@ fn time(summary: &Summary) -> String {
     }
 }
 
-/// Why a lane stopped, with the provider's words.
-pub(super) fn told(stop: &LaneStop) -> String {
+/// Why a lane stopped, with the provider's words, on one line.
+pub fn stop_told(stop: &LaneStop) -> String {
     let mut text = format!("{}: {}", stop.account, stop.reason.told());
     let status = stop.status.map(|status| format!("HTTP {status}"));
     let detail = [
@@ -125,7 +126,15 @@ pub(super) fn told(stop: &LaneStop) -> String {
         text.push_str(&detail.join(", "));
         text.push(')');
     }
-    text
+    one_line(&text)
+}
+
+/// The provider's words may hold anything: one entry stays one line, and no escape sequence reaches
+/// the terminal.
+fn one_line(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect()
 }
 
 pub(super) fn utc(at: Time) -> String {
@@ -184,12 +193,7 @@ struct Lines(String);
 
 impl Lines {
     fn add(&mut self, label: &str, text: &str) {
-        // The provider's words may hold anything: one entry stays one line, and no escape
-        // sequence reaches the terminal.
-        let text: String = text
-            .chars()
-            .map(|c| if c.is_control() { ' ' } else { c })
-            .collect();
+        let text = one_line(text);
         // Writing to a string cannot fail.
         let _ = writeln!(self.0, "{label:<9}  {text}");
     }
@@ -241,6 +245,19 @@ mod tests {
         stopped    acme: the credentials were rejected (HTTP 401, Couldn't authenticate you)
         next       userpurge resume users.csv.ledger.jsonl
         ");
+    }
+
+    #[test]
+    fn a_stop_that_left_nothing_to_send_names_what_is_to_be_tried_again() {
+        let entries = [
+            outcome(1, Outcome::Deleted, 5),
+            outcome(2, Outcome::Refused, 6),
+            stop(StopKind::CanaryFailed, 7),
+            end(RunState::Stopped, 8),
+        ];
+        let text = rendered(2, &entries, Lock::Free);
+        let next = "next       userpurge retry --only refused users.csv.ledger.jsonl";
+        assert_eq!(text.lines().last(), Some(next));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use super::text::{count, grouped, told, utc};
+use super::text::{count, grouped, stop_told, utc};
 use crate::domain::{LaneStop, Sample, Stand, Time, Verified};
 use crate::ledger::VerificationState;
 
@@ -128,7 +128,7 @@ impl VerificationSummary {
             );
         }
         for stop in &self.stops {
-            line("stopped", &told(stop));
+            line("stopped", &stop_told(stop));
         }
         text
     }

@@ -29,11 +29,21 @@ pub enum Fault {
     Slow,
     /// It happens, but the answer names another user wherever it names one.
     WrongId,
+    /// The provider's own 401: the credentials are not taken. Nothing happens; so below.
+    Unauthorized,
+    /// The provider's own 403: the caller lacks the right.
+    Forbidden,
+    /// 402: payment required.
+    Payment,
+    /// The provider's own 404 of a wrong path or app.
+    WrongPath,
+    /// 429 that asks for a wait of most of a day.
+    LongWait,
 }
 
 impl Fault {
     /// Every fault, in the order texts list them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 14] = [
         Self::Error500,
         Self::Error503,
         Self::Throttle,
@@ -43,6 +53,11 @@ impl Fault {
         Self::Cut,
         Self::Slow,
         Self::WrongId,
+        Self::Unauthorized,
+        Self::Forbidden,
+        Self::Payment,
+        Self::WrongPath,
+        Self::LongWait,
     ];
 
     /// The name that texts and logs use.
@@ -57,6 +72,11 @@ impl Fault {
             Self::Cut => "cut",
             Self::Slow => "slow",
             Self::WrongId => "wrong-id",
+            Self::Unauthorized => "unauthorized",
+            Self::Forbidden => "forbidden",
+            Self::Payment => "payment",
+            Self::WrongPath => "wrong-path",
+            Self::LongWait => "long-wait",
         }
     }
 }
@@ -80,7 +100,8 @@ pub enum FaultsError {
     /// A part that says nothing known.
     #[error(
         "`{part}` is no fault; write e.g. `error500=2%`, with one of error500, error503, throttle, \
-         html, reset, reset-after, cut, slow, wrong-id, and perhaps `seed=7` or `reads=on`"
+         html, reset, reset-after, cut, slow, wrong-id, unauthorized, forbidden, payment, wrong-path, \
+         long-wait, and perhaps `seed=7` or `reads=on`"
     )]
     Part {
         /// The part.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::condemned;
 use super::error::SandboxError;
 use super::faults::{Fault, PlannedFault};
 use super::log::{Log, LogEntry};
@@ -258,6 +259,14 @@ fn befallen(
         Fault::Throttle => (Delivery::Whole(state.throttled(provider, now)), false),
         Fault::Error500 => (Delivery::Whole(state.broken(provider, 500, now)), false),
         Fault::Error503 => (Delivery::Whole(state.broken(provider, 503, now)), false),
+        Fault::Unauthorized
+        | Fault::Forbidden
+        | Fault::Payment
+        | Fault::WrongPath
+        | Fault::LongWait => {
+            let reply = condemned::answer(provider, fault, request);
+            (reply.map_or(Delivery::Closed, Delivery::Whole), false)
+        }
     }
 }
 

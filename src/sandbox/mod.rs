@@ -11,7 +11,7 @@
 //!
 //! * `zendesk`, `sunco` and `zoho` are plain state machines: a request and the time go in, a reply
 //!   comes out. No IO and no clock of their own.
-//! * `window` keeps their quotas, `faults` breaks what goes right, `log` remembers all.
+//! * `window` keeps their quotas, `faults` breaks what goes right, `condemned` what stops it, `log` remembers all.
 //! * `hub` routes a request to its tenant and provider; `control` answers the judge; `server` is the
 //!   only part that knows of sockets and of an HTTP library.
 //!
@@ -25,6 +25,7 @@
 //! should have done: that is for the tests that read its log.
 
 mod auth;
+mod condemned;
 mod control;
 mod error;
 mod faults;

@@ -19,5 +19,6 @@ mod redirect;
 mod resume;
 mod secrets;
 mod signals;
+mod stops;
 mod support;
 mod verify;

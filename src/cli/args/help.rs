@@ -460,9 +460,15 @@ fn the_four_that_read_an_input_share_their_options() {
                   Let ids through whose leading digits say that they are another org's (Zoho)
 
         Pace and safety:
+              --canary <N>
+                  Send N rows of each account first; go on only if all of them end well, else exit 3
+
+              --until <HH:MM>
+                  Begin no more rows after this local time, finish those under way, exit 3; `resume` goes on
+
               --max-failures <N|P%>
-                  Stop an account once this many of its rows failed or were refused [default: 50, or 5%
-                  after 1,000 rows]
+                  Stop an account once this many of its rows failed, were refused or are in doubt; a
+                  percentage is of its last 1,000 rows [default: 50 of the last 1,000]
 
               --attempts <N>
                   Tries for one request [default: 6]

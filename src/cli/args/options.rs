@@ -1,7 +1,7 @@
 //! Options that several commands share, in the groups that help shows.
 
 use std::fmt;
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroU64};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
@@ -9,6 +9,7 @@ use thiserror::Error;
 
 use super::values::{Delimiter, InputFormat};
 use crate::cli::question::Consent;
+use crate::cli::until::TimeOfDay;
 use crate::config::Limits;
 use crate::domain::{Action, InputHeader, RunOptions};
 use crate::input::{Columns, ReadOptions};
@@ -91,8 +92,16 @@ pub struct ProtectionArgs {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Pace and safety")]
 pub struct PaceArgs {
-    /// Stop an account once this many of its rows failed or were refused [default: 50, or 5% after
-    /// 1,000 rows]
+    /// Send N rows of each account first; go on only if all of them end well, else exit 3
+    #[arg(long, value_name = "N")]
+    pub canary: Option<NonZeroU64>,
+
+    /// Begin no more rows after this local time, finish those under way, exit 3; `resume` goes on
+    #[arg(long, value_name = "HH:MM")]
+    pub until: Option<TimeOfDay>,
+
+    /// Stop an account once this many of its rows failed, were refused or are in doubt; a percentage
+    /// is of its last 1,000 rows [default: 50 of the last 1,000]
     #[arg(long, value_name = "N|P%")]
     pub max_failures: Option<FailureLimit>,
 
@@ -256,6 +265,7 @@ impl Selection<'_> {
             max_failures: pace.max_failures.map(|limit| limit.to_string()),
             attempts: pace.attempts,
             concurrency: pace.concurrency.map(NonZeroU32::get),
+            canary: pace.canary,
         }
     }
 
@@ -442,6 +452,8 @@ mod tests {
             attempts: Some(3),
             concurrency: "4".parse().ok(),
             max_delete: Some(9),
+            canary: "5".parse().ok(),
+            until: "06:00".parse().ok(),
         };
         let selection = Selection {
             mapping: &mapping,
@@ -458,6 +470,7 @@ mod tests {
             max_failures: Some("5%".to_owned()),
             attempts: Some(3),
             concurrency: Some(4),
+            canary: "5".parse().ok(),
             ..RunOptions::default()
         };
         assert_eq!(kept, expected);

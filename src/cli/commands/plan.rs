@@ -8,7 +8,9 @@ use crate::cli::planning::Planning;
 use crate::cli::saved::SavedPlan;
 use crate::cli::setting;
 use crate::cli::terminal::{put, tell};
+use crate::cli::until;
 use crate::cli::{ExitCode, Failure};
+use crate::domain::WallClock;
 use crate::input;
 
 /// Says what a run would do, and saves it if asked to.
@@ -26,10 +28,18 @@ pub(in crate::cli) fn execute(args: &PlanArgs) -> Result<ExitCode, Failure> {
         }
         SavedPlan::of(&planning, &planned)?.save(output)?;
     }
+    let now = WallClock::system().now();
+    let until = args.pace.until.map(|time| time.until(now));
     if args.json {
         put(&outline_text::json(&planning, &planned).to_string())?;
     } else {
         put(&outline_text::text(&planning, &planned, &[]))?;
+        if let Some(until) = &until {
+            put(&until::told(&planning, &planned, until, now))?;
+        }
+        if let Some(canary) = planning.options.canary {
+            put(&outline_text::canary(canary))?;
+        }
         put(&next(args))?;
     }
     if args

@@ -1,6 +1,7 @@
 //! `resume` and `retry`: going on with a ledger.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -17,11 +18,12 @@ use crate::cli::recorder::Recorder;
 use crate::cli::setting;
 use crate::cli::signals;
 use crate::cli::terminal::{put, tell};
-use crate::cli::work::{self, Session, Work};
+use crate::cli::until;
+use crate::cli::work::{self, Safety, Session, Work};
 use crate::cli::{ExitCode, Failure};
 use crate::config::Source;
 use crate::domain::{
-    AccountName, Counted, Entry, InputHeader, Outcome, RunEnd, RunOptions, RunState,
+    AccountName, Counted, Entry, InputHeader, LaneStop, Outcome, RunEnd, RunOptions, RunState,
     Session as SessionEntry, WallClock,
 };
 use crate::input::fingerprint;
@@ -125,15 +127,24 @@ async fn go_on(
             .get(name)
             .is_some_and(|rows| !rows.is_disjoint(&wanted))
     };
-    let mut lines = wiring.lines(setting::settings(&source)?, has_rows, Some(&state))?;
+    let held = held(&state, &has_rows);
+    let to_ask = |name: &AccountName| has_rows(name) && !held.contains_key(name);
+    if !held.is_empty() && !offline.plan.to_send.keys().any(to_ask) {
+        writer.finish().await?;
+        put(&text::render(&Summary::new(&state, Lock::Free)))?;
+        return Ok(ExitCode::Stopped);
+    }
+    let mut lines = wiring.lines(setting::settings(&source)?, to_ask, Some(&state))?;
     identify(&mut lines, &recorder).await?;
     check_tenants(&again.ledger, &state, &lines)?;
     let planned = planning.plan(&lines)?;
     check_rows(&again.ledger, &state, &planned)?;
 
-    let rows = rows(&planned, &wanted);
+    let mut rows = rows(&planned, &wanted);
+    rows.retain(|name, _| !held.contains_key(name));
     let count = rows.values().map(RoaringTreemap::len).sum();
     tell(&told(&again, &state, &wanted, count));
+    let safety = safety(args, &options, &state, &rows)?;
     if count > 0 {
         consent(agreed, &planning.input, count)?;
     }
@@ -169,7 +180,8 @@ async fn go_on(
             earlier: earlier(&state, &sent),
             rows,
             ended: state.ended().clone(),
-            failure_limit: failure_limit(&options)?,
+            held,
+            safety,
             stop: &stop,
         },
     };
@@ -201,6 +213,68 @@ pub(super) fn source(options: &RunOptions) -> Result<Source, Failure> {
         return Err(Failure::message(ExitCode::Refused, message, help));
     }
     Ok(source)
+}
+
+/// The accounts with rows that have to wait, which is said at once.
+fn held(
+    state: &LedgerState,
+    has_rows: &impl Fn(&AccountName) -> bool,
+) -> BTreeMap<AccountName, LaneStop> {
+    let mut held = crate::cli::held::held(state, WallClock::system().now());
+    held.retain(|name, _| has_rows(name));
+    for stop in held.values() {
+        tell(&format!(
+            "{}; nothing was sent to it",
+            text::stop_told(stop)
+        ));
+    }
+    held
+}
+
+/// What stops the lanes of this session, as far as it is to be said before the question.
+fn safety(
+    args: &ResumeArgs,
+    options: &RunOptions,
+    state: &LedgerState,
+    rows: &BTreeMap<AccountName, RoaringTreemap>,
+) -> Result<Safety, Failure> {
+    let until = args.pace.until.map(|time| {
+        let now = WallClock::system().now();
+        let until = time.until(now);
+        tell(&until::stops(&until, now));
+        until
+    });
+    let canary = canaries(args.pace.canary, options, state, rows);
+    if let Some(first) = options.canary.filter(|_| !canary.is_empty()) {
+        tell(&outline_text::canary(first));
+    }
+    Ok(Safety {
+        failure_limit: failure_limit(options)?,
+        canary,
+        until,
+    })
+}
+
+/// The canary of each account: one that is asked for now is sent in any case; one that the run was
+/// begun with is over for an account of which so many rows were sent and ended well.
+fn canaries(
+    typed: Option<NonZeroU64>,
+    options: &RunOptions,
+    state: &LedgerState,
+    rows: &BTreeMap<AccountName, RoaringTreemap>,
+) -> BTreeMap<AccountName, NonZeroU64> {
+    let Some(canary) = options.canary else {
+        return BTreeMap::new();
+    };
+    let counts = state.account_counts();
+    let is_over = |name: &AccountName| {
+        let good = counts
+            .get(name)
+            .map_or(0, |counts| counts.deleted + counts.already_gone);
+        typed.is_none() && good >= canary.get()
+    };
+    let names = rows.keys().filter(|name| !is_over(name));
+    names.map(|name| (name.clone(), canary)).collect()
 }
 
 /// The input of a ledger, if it is still what it was.

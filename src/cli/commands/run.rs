@@ -1,5 +1,7 @@
 //! `run`: the plan, the question, and then the work.
 
+use std::collections::BTreeMap;
+use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -16,10 +18,11 @@ use crate::cli::saved::SavedPlan;
 use crate::cli::setting;
 use crate::cli::signals;
 use crate::cli::terminal::{can_ask, tell};
-use crate::cli::work::{self, Session, Work};
+use crate::cli::until;
+use crate::cli::work::{self, Safety, Session, Work};
 use crate::cli::{ExitCode, Failure};
 use crate::config::Source;
-use crate::domain::{Counts, RunHeader, RunId, RunOptions, WallClock};
+use crate::domain::{AccountName, Counts, RunHeader, RunId, RunOptions, WallClock};
 use crate::input;
 use crate::ledger::{Damage, Disk, LedgerError, LedgerReader, LedgerWriter, is_locked};
 use crate::pipeline::FailureLimit;
@@ -89,6 +92,15 @@ async fn execute_orders(args: &RunArgs, orders: Orders, disk: &dyn Disk) -> Resu
         return Ok(Ran::Not);
     }
     tell(&outline_text::text(&planning, &planned, &lines));
+    let until = args.pace.until.map(|time| {
+        let now = WallClock::system().now();
+        let until = time.until(now);
+        tell(until::told(&planning, &planned, &until, now).trim_end());
+        until
+    });
+    if let Some(canary) = planning.options.canary {
+        tell(&outline_text::canary(canary));
+    }
     tell(&outline_text::orders(&planned, &lines));
     consent(
         args.consent.consent(&args.pace),
@@ -103,7 +115,7 @@ async fn execute_orders(args: &RunArgs, orders: Orders, disk: &dyn Disk) -> Resu
         pending: planned.plan.rows,
         ..Counts::default()
     };
-    recorder.count_from(counts, std::collections::BTreeMap::new());
+    recorder.count_from(counts, BTreeMap::new());
     let session = Session {
         ledger,
         mode: args.progress.progress.into(),
@@ -116,7 +128,12 @@ async fn execute_orders(args: &RunArgs, orders: Orders, disk: &dyn Disk) -> Resu
             rows: planned.plan.to_send.clone(),
             ended: RoaringTreemap::new(),
             earlier: Earlier::default(),
-            failure_limit: failure_limit(&planning.options)?,
+            held: BTreeMap::new(),
+            safety: Safety {
+                failure_limit: failure_limit(&planning.options)?,
+                canary: canaries(&planning, &planned),
+                until,
+            },
             stop: &stop,
         },
     };
@@ -131,6 +148,13 @@ pub(super) fn failure_limit(options: &RunOptions) -> Result<FailureLimit, Failur
             .map_err(|why: String| Failure::message(ExitCode::Refused, why, None)),
         None => Ok(FailureLimit::Default),
     }
+}
+
+/// The canary of every account with rows.
+fn canaries(planning: &Planning, planned: &Planned) -> BTreeMap<AccountName, NonZeroU64> {
+    let names = planned.plan.to_send.keys().cloned();
+    let canary = planning.options.canary;
+    names.filter_map(|name| Some((name, canary?))).collect()
 }
 
 /// Lays the options that were typed over those a plan or a ledger keeps.
@@ -150,6 +174,7 @@ pub(super) fn over(
     options.max_failures = typed.max_failures.or(options.max_failures);
     options.attempts = typed.attempts.or(options.attempts);
     options.concurrency = typed.concurrency.or(options.concurrency);
+    options.canary = typed.canary.or(options.canary);
     Ok(options)
 }
 

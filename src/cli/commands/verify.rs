@@ -377,6 +377,7 @@ fn plans(rows: &Rows) -> Vec<AccountPlan> {
         name: name.clone(),
         rows: rows.len(),
         at_limit: Duration::ZERO,
+        canary: None,
     };
     rows.iter().map(plan).collect()
 }

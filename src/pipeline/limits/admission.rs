@@ -35,9 +35,19 @@ pub struct Past {
     pub ago: Duration,
 }
 
-/// Why a request was not admitted: the run is stopping.
+/// A pause longer than this is not sat through: the lane stops, and a later process goes on. What a
+/// server asks for over a minute's or an hour's limit is shorter; longer is a day's limit, or an
+/// evening of maintenance.
+pub const PAUSE_WAITED_MAX: Duration = Duration::from_hours(1);
+
+/// Why a request was not admitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Refused;
+pub enum Refused {
+    /// The run is stopping.
+    Stopping,
+    /// A gate is shut for longer than [`PAUSE_WAITED_MAX`], until then.
+    ShutUntil(Instant),
+}
 
 /// All limits of one account, shared by its tasks.
 ///
@@ -69,6 +79,8 @@ struct State {
 enum Wait {
     Until(Instant),
     Change,
+    /// Nobody waits so long.
+    TooLong(Instant),
 }
 
 /// Leave to send one request. Say when the answer came with [`Admission::answered`]; dropping it
@@ -147,7 +159,8 @@ impl Limits {
     ///
     /// # Errors
     ///
-    /// When `stopping` is cancelled first.
+    /// When `stopping` is cancelled first, or a server has asked for a wait of more than
+    /// [`PAUSE_WAITED_MAX`].
     pub async fn admit(
         self: &Arc<Self>,
         step: Option<Step>,
@@ -165,19 +178,22 @@ impl Limits {
                 changed.as_mut().enable();
                 let wait = self.state().try_take(step, Instant::now());
                 match wait {
-                    Ok(()) => return,
+                    Ok(()) => return Ok(()),
                     Err(Wait::Until(at)) => tokio::select! {
                         () = sleep_until(at) => {}
                         () = changed => {}
                     },
                     Err(Wait::Change) => changed.await,
+                    Err(Wait::TooLong(at)) => return Err(Refused::ShutUntil(at)),
                 }
             }
         };
         tokio::select! {
             biased;
-            () = stopping.cancelled() => Err(Refused),
-            () = wait => Ok(Admission { limits: Arc::clone(self), step, open: true }),
+            () = stopping.cancelled() => Err(Refused::Stopping),
+            taken = wait => {
+                taken.map(|()| Admission { limits: Arc::clone(self), step, open: true })
+            }
         }
     }
 
@@ -305,8 +321,10 @@ impl State {
     }
 
     fn try_take(&mut self, step: Option<Step>, now: Instant) -> Result<(), Wait> {
-        if let Some(until) = self.shut_until(step, now) {
-            return Err(Wait::Until(until));
+        match self.shut_until(step, now) {
+            Some(until) if until - now > PAUSE_WAITED_MAX => return Err(Wait::TooLong(until)),
+            Some(until) => return Err(Wait::Until(until)),
+            None => {}
         }
         if self.permits == 0 {
             return Err(Wait::Change);

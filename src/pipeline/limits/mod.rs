@@ -11,6 +11,6 @@ mod admission;
 mod pace;
 mod window;
 
-pub use admission::{Admission, Limits, LimitsSpec, Past, Refused};
+pub use admission::{Admission, Limits, LimitsSpec, PAUSE_WAITED_MAX, Past, Refused};
 pub use pace::PACED_SPAN_MAX;
 pub use window::Window;

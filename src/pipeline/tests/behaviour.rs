@@ -366,6 +366,20 @@ async fn a_second_stop_waits_for_nothing_and_leaves_what_was_under_way_in_doubt(
 }
 
 #[tokio::test(start_paused = true)]
+async fn rows_are_begun_in_the_order_of_the_file() {
+    let server = server();
+    let setup = Setup {
+        concurrency: 1,
+        ..Setup::default()
+    };
+    setup.run(&server, Action::Delete, 1_500).await;
+    let state = server.state();
+    let arrived = state.arrived.iter();
+    let arrived: Vec<u64> = arrived.map(|(_, id, _)| id.parse().unwrap()).collect();
+    assert_eq!(arrived, (1..=1_500).collect::<Vec<u64>>());
+}
+
+#[tokio::test(start_paused = true)]
 async fn two_rows_of_one_user_never_run_at_once() {
     let server = server();
     let lane = Setup {

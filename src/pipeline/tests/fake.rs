@@ -22,7 +22,7 @@ use crate::pipeline::limits::{Limits, LimitsSpec, Past};
 use crate::pipeline::sink::memory::MemorySink;
 use crate::pipeline::{
     Client, ClientParts, FailureLimit, Lane, LaneEnd, LaneOptions, NoTokenStore, Stop,
-    ToVerifySource, Verifier,
+    ToVerifySource, Until, Verifier,
 };
 use crate::provider::{
     Access, Authorize, Bulk, Detail, Identity, Moment, Provider, RateHints, Reply, Request, Roles,
@@ -50,6 +50,8 @@ pub(super) enum Fault {
     Condemned,
     /// The provider will not.
     Refused,
+    /// The provider knows no such user.
+    Unknown,
 }
 
 #[derive(Debug)]
@@ -61,6 +63,8 @@ pub(super) struct FakeServer {
     pub(super) token_life: Option<Duration>,
     /// Whether looks are answered with 500.
     pub(super) blind: bool,
+    /// Whether no token can be had now.
+    pub(super) no_tokens: bool,
     state: Mutex<ServerState>,
 }
 
@@ -103,6 +107,7 @@ impl FakeServer {
             latency_ms,
             token_life: None,
             blind: false,
+            no_tokens: false,
             state: Mutex::new(state),
         }
     }
@@ -168,7 +173,9 @@ impl FakeServer {
     async fn answer(&self, request: Request) -> Result<Reply, TransportError> {
         sleep(self.latency()).await;
         let path = request.url.path().to_owned();
-        let reply = if path == "/token" {
+        let reply = if path == "/token" && self.no_tokens {
+            reply(503, "")
+        } else if path == "/token" {
             let mut state = self.state();
             state.tokens.push(Instant::now());
             reply(200, &format!("token-{}", state.tokens.len()))
@@ -252,6 +259,7 @@ impl FakeServer {
             Some(Fault::Unwell) => Ok(reply(500, "")),
             Some(Fault::Condemned) => Ok(reply(403, "")),
             Some(Fault::Refused) => Ok(reply(422, "")),
+            Some(Fault::Unknown) => Ok(reply(404, "")),
             None if step == Step::PermanentlyDelete || state.gone.insert(id.to_owned()) => {
                 Ok(reply(200, ""))
             }
@@ -387,6 +395,9 @@ impl Provider for FakeProvider {
     }
 
     fn minted(&self, reply: &Reply) -> Result<Token, TokenRefused> {
+        if reply.status != 200 {
+            return Err(TokenRefused::Later(Detail::default()));
+        }
         let secret = String::from_utf8(reply.body.to_vec()).unwrap();
         Ok(Token {
             secret: SecretString::from(secret),
@@ -453,6 +464,8 @@ pub(super) struct Setup {
     pub(super) concurrency: u32,
     pub(super) attempts: u32,
     pub(super) failure_limit: FailureLimit,
+    pub(super) canary: u64,
+    pub(super) until: Option<Until>,
     pub(super) past: Vec<Past>,
     pub(super) tokens: bool,
     pub(super) seed: u64,
@@ -466,6 +479,8 @@ impl Default for Setup {
             concurrency: 8,
             attempts: 6,
             failure_limit: FailureLimit::Default,
+            canary: 0,
+            until: None,
             past: Vec::new(),
             tokens: false,
             seed: 7,
@@ -478,6 +493,8 @@ impl Setup {
         let options = LaneOptions {
             failure_limit: self.failure_limit,
             include_roles: Vec::new(),
+            canary: self.canary.try_into().ok(),
+            until: self.until.clone(),
         };
         Lane::new(self.client(server, stop), options)
     }

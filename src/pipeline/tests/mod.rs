@@ -3,4 +3,5 @@
 mod behaviour;
 mod fake;
 mod quota;
+mod stops;
 mod verify;

@@ -60,7 +60,8 @@ pub(super) fn refusal(reply: &Reply, body: &Body<'_>) -> Verdict {
         429 => status::throttled_account(reply, said),
         400..=499 if matches!(body, Body::Markup) => status::unrecognised(reply, body, said),
         401 => Verdict::Account(StopKind::CredentialsRejected, said),
-        402 | 403 => Verdict::Account(StopKind::NotPermitted, said),
+        402 => Verdict::Account(StopKind::PaymentRequired, said),
+        403 => Verdict::Account(StopKind::NotPermitted, said),
         404 => not_found(reply, body, said),
         405 | 406 | 410 | 415 => Verdict::Account(StopKind::WrongTenant, said),
         409 => Verdict::Moment(Moment::Conflict, said),
@@ -155,7 +156,8 @@ mod tests {
         empty 300-399 account wrong_tenant
         empty 400     moment unrecognised
         empty 401     account credentials_rejected
-        empty 402-403 account not_permitted
+        empty 402     account payment_required
+        empty 403     account not_permitted
         empty 404     row not_found
         empty 405-406 account wrong_tenant
         empty 407     moment unrecognised
@@ -180,7 +182,8 @@ mod tests {
         json  300-399 account wrong_tenant
         json  400     moment unrecognised
         json  401     account credentials_rejected
-        json  402-403 account not_permitted
+        json  402     account payment_required
+        json  403     account not_permitted
         json  404     moment unrecognised
         json  405-406 account wrong_tenant
         json  407     moment unrecognised

@@ -7,7 +7,7 @@
 //! | --- | --- |
 //! | 3xx | account: wrong address; the API never redirects |
 //! | 5xx, 408 | moment: unwell; a 503 with `Retry-After` was turned away |
-//! | 429, or `TooManyJobs` at any 4xx | moment: throttled |
+//! | 429, or `TooManyJobs` at any 4xx | moment: throttled; a 429 of a day's limit that names no time: account |
 //! | a page | moment: not Zendesk's; a proxy's error says nothing of rows or credentials |
 //! | 401 | token rejected, if it says `invalid_token` of one we fetched; else account |
 //! | 403 | row refused, if it speaks of this user; else account |
@@ -71,11 +71,11 @@ pub(super) fn refusal(keys: KeySource, reply: &Reply, body: &Body<'_>) -> Verdic
     match reply.status {
         300..=399 => status::redirected(reply),
         500..=599 | 408 => status::unwell(reply, said),
-        429 => Verdict::Moment(limits::throttled(reply, body), said),
+        429 => throttled(reply, body, said),
         400..=499 if said.has_code("TooManyJobs") => too_many_jobs(reply, body, said),
         400..=499 if matches!(body, Body::Markup) => status::unrecognised(reply, body, said),
         401 => unauthorized(keys, reply, said),
-        402 => Verdict::Account(StopKind::NotPermitted, said),
+        402 => Verdict::Account(StopKind::PaymentRequired, said),
         403 => forbidden(said),
         404 if said.has_code("RecordNotFound") => Verdict::Look(RowEnd::NotFound, said),
         404 | 405 | 406 | 410 | 415 => {
@@ -113,6 +113,16 @@ fn confirmed(step: Step, id: &UserId, answer: &Object, reply: &Reply, body: &Bod
         );
     }
     Verdict::Row(RowEnd::Deleted, Detail::default())
+}
+
+/// No limit of a day is documented; one that is said to be one, without a time to wait, is nothing
+/// to wait for.
+fn throttled(reply: &Reply, body: &Body<'_>, said: Detail) -> Verdict {
+    let moment = limits::throttled(reply, body);
+    if matches!(moment, Moment::Throttled { wait: None, .. }) && status::speaks_of_a_day(&said) {
+        return Verdict::Account(StopKind::QuotaGone, said);
+    }
+    Verdict::Moment(moment, said)
 }
 
 fn too_many_jobs(reply: &Reply, body: &Body<'_>, said: Detail) -> Verdict {
@@ -296,7 +306,8 @@ mod tests {
         empty 300-399 account wrong_tenant
         empty 400     moment unrecognised
         empty 401     account credentials_rejected
-        empty 402-403 account not_permitted
+        empty 402     account payment_required
+        empty 403     account not_permitted
         empty 404-406 account wrong_tenant
         empty 407     moment unrecognised
         empty 408     moment server_error
@@ -322,7 +333,8 @@ mod tests {
         json  300-399 account wrong_tenant
         json  400     moment unrecognised
         json  401     account credentials_rejected
-        json  402-403 account not_permitted
+        json  402     account payment_required
+        json  403     account not_permitted
         json  404-406 account wrong_tenant
         json  407     moment unrecognised
         json  408     moment server_error

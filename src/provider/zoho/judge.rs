@@ -49,7 +49,7 @@ pub(super) fn refusal(reply: &Reply, body: &Body<'_>, answer: Answer) -> Verdict
 pub(super) fn no_answer(reply: &Reply, body: &Body<'_>) -> Verdict {
     match reply.status {
         300..=399 => status::redirected(reply),
-        429 => status::throttled_account(reply, Detail::default()),
+        429 => throttled(reply, Detail::default()),
         500..=599 | 408 => status::unwell(reply, Detail::default()),
         _ => status::unrecognised(reply, body, Detail::default()),
     }
@@ -79,10 +79,36 @@ fn by_code(reply: &Reply, said: Detail) -> Result<Verdict, Detail> {
         "INVALID_URL_PATTERN" | "INVALID_REQUEST_METHOD" => {
             Verdict::Account(StopKind::WrongTenant, said)
         }
-        "RATE_LIMIT_EXCEEDED" | "TOO_MANY_REQUESTS" => status::throttled_account(reply, said),
+        "RATE_LIMIT_EXCEEDED" | "TOO_MANY_REQUESTS" => throttled(reply, said),
         "INTERNAL_ERROR" | "SERVICE_UNAVAILABLE" => status::unwell(reply, said),
         _ => return Err(said),
     })
+}
+
+/// Too many requests. Which limit it was, the code does not tell: the headers do, once half of the
+/// day's credits are gone (<https://www.zoho.com/crm/developer/docs/api/v8/api-limits.html>). A day
+/// that is used up is nothing to wait for, unless a time is named.
+fn throttled(reply: &Reply, said: Detail) -> Verdict {
+    let verdict = status::throttled_account(reply, said);
+    match verdict {
+        Verdict::Moment(Moment::Throttled { wait: None, .. }, said)
+            if has_no_credits(reply) || status::speaks_of_a_day(&said) =>
+        {
+            Verdict::Account(StopKind::QuotaGone, said)
+        }
+        Verdict::Row(..)
+        | Verdict::Account(..)
+        | Verdict::Moment(..)
+        | Verdict::TokenRejected(_)
+        | Verdict::Look(..) => verdict,
+    }
+}
+
+/// Whether the day's credits are used up, in today's spelling or the older one.
+fn has_no_credits(reply: &Reply) -> bool {
+    ["x-api-credits-remaining", "x-ratelimit-day-remaining"]
+        .into_iter()
+        .any(|name| reply.header(name).is_some_and(|left| left.trim() == "0"))
 }
 
 /// One code, three meanings: a cap of the whole org, this user being closed or deleted, or else
@@ -107,8 +133,9 @@ fn unknown(reply: &Reply, body: &Body<'_>, is_error: bool, said: Detail) -> Verd
     match reply.status {
         300..=399 => status::redirected(reply),
         401 => Verdict::Account(StopKind::CredentialsRejected, said),
-        402 | 403 => Verdict::Account(StopKind::NotPermitted, said),
-        429 => status::throttled_account(reply, said),
+        402 => Verdict::Account(StopKind::PaymentRequired, said),
+        403 => Verdict::Account(StopKind::NotPermitted, said),
+        429 => throttled(reply, said),
         409 => Verdict::Moment(Moment::Conflict, said),
         500..=599 | 408 => status::unwell(reply, said),
         400..=499 => Verdict::Row(RowEnd::Refused, said),
@@ -243,7 +270,8 @@ mod tests {
         300-399 account wrong_tenant
         400     row refused
         401     account credentials_rejected
-        402-403 account not_permitted
+        402     account payment_required
+        403     account not_permitted
         404-407 row refused
         408     moment server_error
         409     moment conflict

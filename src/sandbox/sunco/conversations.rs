@@ -141,17 +141,17 @@ impl Conversations {
         let route = Route::of(request);
         let access = key::access(request, &self.credentials, &self.key_scope, now);
         if access == Access::Unauthorized {
-            return error(401, "unauthorized", "Authorization is required");
+            return Self::error(401, "unauthorized", "Authorization is required");
         }
         match route.app() {
-            None => return error(404, "not_found", "Resource not found"),
+            None => return Self::error(404, "not_found", "Resource not found"),
             Some(app) if app != self.credentials.sunco_app_id => {
-                return error(404, "app_not_found", "App not found");
+                return Self::error(404, "app_not_found", "App not found");
             }
             Some(_) => {}
         }
         if access == Access::Forbidden {
-            return error(403, "forbidden", "Access denied");
+            return Self::error(403, "forbidden", "Access denied");
         }
         let brand = request.query("brandId");
         match &route {
@@ -180,13 +180,18 @@ impl Conversations {
                 let reply = Reply::json(200, &json!({"user": shown(user)}));
                 if first { reply.changed() } else { reply }
             }),
-            Route::Unknown => error(404, "not_found", "Resource not found"),
+            Route::Unknown => Self::error(404, "not_found", "Resource not found"),
         }
     }
 
     /// The 429, without a word on when to come back.
     pub(in crate::sandbox) fn throttled() -> Reply {
-        error(429, "too_many_requests", "Too many requests")
+        Self::error(429, "too_many_requests", "Too many requests")
+    }
+
+    /// An error, as the specification shapes it.
+    pub(in crate::sandbox) fn error(status: u16, code: &str, title: &str) -> Reply {
+        Reply::json(status, &json!({"errors": [{"code": code, "title": title}]}))
     }
 
     /// The service's own failure.
@@ -196,7 +201,7 @@ impl Conversations {
         } else {
             "internal_error"
         };
-        error(status, code, "Something went wrong")
+        Self::error(status, code, "Something went wrong")
     }
 
     /// What `answer` makes of the user `target` names, who is not deleted.
@@ -216,7 +221,10 @@ impl Conversations {
             .filter(|user| user.standing != Standing::Deleted)
             // A user of a brand is found by external id only where the brand is named.
             .filter(|user| by_id || user.brand_id.is_none() || user.brand_id.as_deref() == brand)
-            .map_or_else(|| error(404, "user_not_found", "User not found"), answer)
+            .map_or_else(
+                || Self::error(404, "user_not_found", "User not found"),
+                answer,
+            )
     }
 }
 
@@ -250,8 +258,4 @@ fn shown(user: &User) -> Value {
         "metadata": metadata,
         "identities": identities,
     })
-}
-
-fn error(status: u16, code: &str, title: &str) -> Reply {
-    Reply::json(status, &json!({"errors": [{"code": code, "title": title}]}))
 }

@@ -14,7 +14,7 @@ use crate::sandbox::window::seconds_up;
 const GONE_NAME: &str = "Permanently Deleted User";
 
 /// `{"error": error, "description": description}`.
-pub(super) fn error(status: u16, error: &str, description: &str) -> Reply {
+pub(in crate::sandbox) fn error(status: u16, error: &str, description: &str) -> Reply {
     Reply::json(status, &json!({"error": error, "description": description}))
 }
 
@@ -24,7 +24,7 @@ pub(super) fn not_found() -> Reply {
 }
 
 /// No such path.
-pub(super) fn no_endpoint() -> Reply {
+pub(in crate::sandbox) fn no_endpoint() -> Reply {
     error(404, "InvalidEndpoint", "Not found")
 }
 
@@ -87,7 +87,7 @@ pub(super) fn too_many_requests(wait: Duration, what: &str) -> Reply {
 }
 
 /// A caller without the right.
-pub(super) fn forbidden() -> Reply {
+pub(in crate::sandbox) fn forbidden() -> Reply {
     Reply::json(
         403,
         &json!({"error": {
@@ -99,13 +99,13 @@ pub(super) fn forbidden() -> Reply {
 }
 
 /// A caller nobody knows.
-pub(super) fn unauthenticated() -> Reply {
+pub(in crate::sandbox) fn unauthenticated() -> Reply {
     Reply::json(401, &json!({"error": "Couldn't authenticate you"}))
         .with("www-authenticate", "Basic realm=\"Web Password\"")
 }
 
 /// A Bearer token that is not good.
-pub(super) fn bad_token() -> Reply {
+pub(in crate::sandbox) fn bad_token() -> Reply {
     let what =
         "The access token provided is expired, revoked, malformed or invalid for other reasons.";
     Reply::json(

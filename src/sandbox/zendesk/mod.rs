@@ -4,7 +4,7 @@
 //! [`answers`] writes bodies. Sources: the Support API reference
 //! (<https://developer.zendesk.com/api-reference/ticketing/users/users/>) and real traffic.
 
-mod answers;
+pub(super) mod answers;
 mod caller;
 mod jobs;
 mod route;

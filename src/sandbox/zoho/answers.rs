@@ -6,7 +6,7 @@ use crate::sandbox::message::Reply;
 
 /// A line of the documentation's table: status, code, message and details.
 #[derive(Debug, Clone)]
-pub(super) struct Verdict {
+pub(in crate::sandbox) struct Verdict {
     /// The HTTP status.
     pub(super) status: u16,
     /// Which envelope it comes in.
@@ -41,7 +41,12 @@ impl Verdict {
     }
 
     /// An error about the request.
-    pub(super) fn top(status: u16, code: &'static str, message: &str, details: Value) -> Self {
+    pub(in crate::sandbox) fn top(
+        status: u16,
+        code: &'static str,
+        message: &str,
+        details: Value,
+    ) -> Self {
         Self {
             status,
             envelope: Envelope::Top,
@@ -52,7 +57,7 @@ impl Verdict {
     }
 
     /// The answer.
-    pub(super) fn reply(self) -> Reply {
+    pub(in crate::sandbox) fn reply(self) -> Reply {
         let status = if self.code == "SUCCESS" {
             "success"
         } else {
@@ -104,7 +109,7 @@ pub(super) fn unknown_user(id: &str) -> Reply {
 }
 
 /// No such path.
-pub(super) fn no_path() -> Reply {
+pub(in crate::sandbox) fn no_path() -> Reply {
     Verdict::top(
         404,
         "INVALID_URL_PATTERN",
@@ -126,7 +131,7 @@ pub(super) fn bad_method() -> Reply {
 }
 
 /// A token nobody handed out, or a dead one.
-pub(super) fn bad_token() -> Reply {
+pub(in crate::sandbox) fn bad_token() -> Reply {
     Verdict::top(401, "INVALID_TOKEN", "invalid oauth token", json!({})).reply()
 }
 
@@ -153,7 +158,7 @@ pub(super) fn scope_mismatch(method: &str, path: &str) -> Reply {
 }
 
 /// A profile without the permission.
-pub(super) fn no_permission(permission: &str) -> Reply {
+pub(in crate::sandbox) fn no_permission(permission: &str) -> Reply {
     Verdict::top(
         403,
         "NO_PERMISSION",
@@ -175,7 +180,7 @@ pub(super) fn too_many_requests() -> Reply {
 }
 
 /// No credits left for the day.
-pub(super) fn no_credits() -> Reply {
+pub(in crate::sandbox) fn no_credits() -> Reply {
     Verdict::top(
         429,
         "RATE_LIMIT_EXCEEDED",

@@ -4,7 +4,7 @@
 //! out tokens, [`answers`] writes bodies. Sources: the CRM API reference
 //! (<https://www.zoho.com/crm/developer/docs/api/v8/delete-user.html>) and its `OpenAPI` examples.
 
-mod answers;
+pub(super) mod answers;
 mod crm;
 mod oauth;
 mod route;
