@@ -16,6 +16,8 @@
 //! - The first write or sync that fails is the last: nothing is written after it, and everyone
 //!   who waits or comes later gets the error. (After a failed sync the kernel may have dropped the
 //!   bytes and forgotten; trying again would lie.)
+//! - What is opened for going on with is synced first: a process that was killed may have written
+//!   lines that it never synced, and from here on they are relied on.
 //! - A line is at most [`LINE_BYTES_MAX`] long, a queue at most [`QUEUE_MAX`] entries. Reading
 //!   keeps one line and, for the state, some bits per row.
 //! - Lines of a format newer than this program's are never written to.

@@ -1,8 +1,10 @@
 //! Whole ledgers on disk: what a crash leaves, and what a hand changes.
 
+mod actions;
 mod damage;
 mod faults;
 mod fixture;
+mod memory;
 mod model;
 mod recovery;
 
