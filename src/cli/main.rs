@@ -41,6 +41,7 @@ fn dispatch(command: Command) -> Result<ExitCode, Failure> {
         Command::Resume(args) => block_on(commands::resume::resume(&args)),
         Command::Retry(args) => block_on(commands::resume::retry(&args)),
         Command::Status(args) => commands::status::execute(&args),
+        Command::Audit(args) => commands::audit::execute(&args),
         Command::Check(args) => block_on(commands::check::execute(&args)),
         Command::Sandbox(args) => block_on(commands::sandbox::execute(args)),
         Command::Demo => block_on(commands::demo::execute()),

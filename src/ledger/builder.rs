@@ -7,8 +7,8 @@ use roaring::RoaringTreemap;
 use super::sent::{Sent, SentLog};
 use super::state::{LedgerState, Rows, SESSIONS_MAX, Source};
 use crate::domain::{
-    AccountName, Attempted, Entry, Intent, Outcome, OutcomeEntry, Paused, RunHeader, Session, Step,
-    StepDone, Time,
+    AccountName, Attempted, Counts, Entry, Intent, Outcome, OutcomeEntry, Paused, RunHeader,
+    Session, Step, StepDone, Time,
 };
 
 /// The class of an attempt that the server turned away because of its pace.
@@ -69,6 +69,11 @@ impl StateBuilder {
                 self.state.end = Some(end.clone());
             }
         }
+    }
+
+    /// Where all rows stand so far.
+    pub fn counts(&self) -> Counts {
+        self.state.counts()
     }
 
     /// The state after all entries, which came from `source`.

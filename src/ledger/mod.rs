@@ -41,7 +41,8 @@
 //! A crash in the middle of a write leaves a last line without its line feed. Nobody was told that
 //! it is durable, so it is *torn*: readers leave it out, and opening for writing cuts it and says
 //! so. Anything else that does not fit is *damage*: an error that names the line and the byte, and
-//! the ledger is not touched.
+//! the ledger is not touched. [`Audit`] finds out what was done to that line, as far as the bytes
+//! tell; `misfit` has the table, and what nobody can know.
 //!
 //! # Changing the format
 //!
@@ -51,12 +52,14 @@
 //!
 //! [`RunHeader::FORMAT`]: crate::domain::RunHeader::FORMAT
 
+mod audit;
 mod builder;
 mod chain;
 mod disk;
 mod error;
 mod format;
 mod lock;
+mod misfit;
 mod reader;
 mod scribe;
 mod select;
@@ -69,6 +72,7 @@ pub(crate) mod samples;
 #[cfg(test)]
 mod tests;
 
+pub use audit::{Audit, Misfit};
 pub use builder::StateBuilder;
 pub use chain::{Head, Unfit, check};
 pub use error::{Damage, LedgerError};

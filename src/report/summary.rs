@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::{Serialize, Serializer};
 
 use crate::domain::{AccountName, Counts, LaneStop, Outcome, ProviderKind, RunId, RunState, Time};
-use crate::ledger::LedgerState;
+use crate::ledger::{Head, LedgerState};
 
 /// Where a run stands. Serialised it is `status --json`, field by field in this order; what is
 /// marked as left out is for [`text`](super::text) alone.
@@ -30,6 +30,8 @@ pub struct Summary {
     pub started_at: Time,
     /// When it ended in an orderly way; `None`: it is at work, or it did not.
     pub ended_at: Option<Time>,
+    /// The chain of the ledger's last line, which stands for the whole ledger.
+    pub head: Head,
 
     /// The ledger. Left out of the JSON.
     #[serde(skip)]
@@ -101,6 +103,7 @@ impl Summary {
             throttled: state.throttled,
             started_at: state.header.started_at,
             ended_at,
+            head: state.source.head,
             ledger: state.source.path.clone(),
             input: state.header.input.path.clone(),
             stops: state.stops.clone(),
@@ -194,7 +197,8 @@ mod tests {
           "requests": 3,
           "throttled": 1,
           "started_at": "2026-11-22T09:30:00.000Z",
-          "ended_at": null
+          "ended_at": null,
+          "head": "0000000000000000000000000000000000000000000000000000000000000000"
         }
         "#);
     }

@@ -12,7 +12,7 @@ const ACCOUNTS_MAX: usize = 3;
 /// How many stopped lanes get a line of their own.
 const STOPS_MAX: usize = 2;
 
-/// Tells where the run stands, in at most 15 lines, each with its line feed.
+/// Tells where the run stands, in at most 16 lines, each with its line feed.
 pub fn render(summary: &Summary) -> String {
     let mut lines = Lines::default();
     lines.add(
@@ -39,6 +39,7 @@ pub fn render(summary: &Summary) -> String {
             &format!("{rows} sent, and what became of it is not known"),
         );
     }
+    lines.add("head", &summary.head.to_string());
     lines.add("next", &next(summary));
     lines.0
 }
@@ -234,6 +235,7 @@ mod tests {
         account    crm (Zoho CRM): 0 good, 0 bad
         requests   3, 1 of them throttled
         stopped    acme: the credentials were rejected (HTTP 401, Couldn't authenticate you)
+        head       0000000000000000000000000000000000000000000000000000000000000000
         next       userpurge resume users.csv.ledger.jsonl
         ");
     }
@@ -255,6 +257,7 @@ mod tests {
         account    acme (Zendesk Support): 1 good, 0 bad
         account    crm (Zoho CRM): 0 good, 0 bad
         requests   1, 1 of them throttled
+        head       0000000000000000000000000000000000000000000000000000000000000000
         next       userpurge status --follow users.csv.ledger.jsonl
         ");
     }
@@ -276,6 +279,7 @@ mod tests {
         account    crm (Zoho CRM): 0 good, 0 bad
         requests   1
         in doubt   1 row sent, and what became of it is not known
+        head       0000000000000000000000000000000000000000000000000000000000000000
         next       userpurge resume users.csv.ledger.jsonl
         ");
     }
@@ -299,6 +303,7 @@ mod tests {
         account    acme (Zendesk Support): 1 good, 1 bad
         account    crm (Zoho CRM): 0 good, 0 bad
         requests   0
+        head       0000000000000000000000000000000000000000000000000000000000000000
         next       userpurge retry users.csv.ledger.jsonl
         ");
     }
@@ -324,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn the_fullest_summary_has_fifteen_lines_and_no_control_character() {
+    fn the_fullest_summary_has_sixteen_lines_and_no_control_character() {
         let mut entries = vec![
             outcome(50, Outcome::Duplicate, 1),
             intent(51, Step::Delete, 1),
@@ -345,7 +350,7 @@ mod tests {
         entries.push(stop(StopKind::FailureLimit, 3));
         entries.push(end(RunState::Stopped, 3));
         let text = rendered(60, &entries, Lock::Free);
-        assert_eq!(text.lines().count(), 15, "{text}");
+        assert_eq!(text.lines().count(), 16, "{text}");
         assert!(!text.contains('\u{1b}'));
         assert!(text.contains("cap [31m reached"));
     }

@@ -13,6 +13,7 @@ use super::options::{
 use super::values::Scale;
 use crate::cli::exit::ExitCode;
 use crate::config::VARIABLES;
+use crate::ledger::Head;
 use crate::sandbox::{Faults, Latency};
 
 /// Where the sandbox listens unless told otherwise.
@@ -78,6 +79,16 @@ Examples:
   userpurge status latest --follow
   userpurge status users.csv.ledger.jsonl --json")]
     Status(StatusArgs),
+
+    /// Prove that no line of a ledger was changed, dropped, moved or added; needs no network
+    #[command(after_help = "\
+Examples:
+  userpurge audit latest
+  userpurge audit users.csv.ledger.jsonl --head 5f0c… --json
+
+Without --head, lines cut off at the end do not show, nor does a ledger that was rewritten whole:
+note the head that a run prints at its end, somewhere else.")]
+    Audit(AuditArgs),
 
     /// Try the credentials of every account and say who they belong to and what they lack
     #[command(after_help = "\
@@ -244,6 +255,22 @@ pub struct StatusArgs {
     pub json: bool,
 }
 
+/// `audit`.
+#[derive(Debug, Args)]
+pub struct AuditArgs {
+    /// The ledger; latest is the newest in this folder
+    #[arg(value_name = "LEDGER")]
+    pub ledger: PathBuf,
+
+    /// The head it had once, as a run or status printed it; it may have grown since
+    #[arg(long, value_name = "HASH", value_parser = parse_head)]
+    pub head: Option<Head>,
+
+    /// One JSON object on standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// `check`.
 #[derive(Debug, Args)]
 pub struct CheckArgs {
@@ -314,6 +341,11 @@ fn parse_listen(text: &str) -> Result<SocketAddr, String> {
     }
 }
 
+fn parse_head(text: &str) -> Result<Head, String> {
+    text.parse()
+        .map_err(|()| "a head is 64 hexadecimal digits".to_owned())
+}
+
 /// Variables and exit codes, from the tables that the program itself goes by.
 fn after_long_help() -> String {
     let mut text = String::from("Exit codes:\n");
@@ -364,6 +396,10 @@ mod tests {
     #[case("resume l.ledger.jsonl --account acme --format csv")]
     #[case("retry latest --only refused --only TOO_MANY --confirm 3")]
     #[case("status latest --json --follow")]
+    #[case("audit latest")]
+    #[case(
+        "audit l --json --head 00000000000000000000000000000000000000000000000000000000000000aF"
+    )]
     #[case("check --config c --json")]
     #[case("-v check")]
     #[case("sandbox")]
@@ -405,7 +441,10 @@ mod tests {
     #[case("completions tcsh")]
     #[case("report l")]
     #[case("verify l")]
-    #[case("audit l")]
+    #[case("audit")]
+    #[case("audit l --head 12ab")]
+    #[case("audit l --head 00000000000000000000000000000000000000000000000000000000000000aFF")]
+    #[case("audit l --head g000000000000000000000000000000000000000000000000000000000000000")]
     #[case("init")]
     fn anything_else_is_refused_with_2(#[case] line: &str) {
         let error = parse(line).unwrap_err();

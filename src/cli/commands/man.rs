@@ -48,6 +48,7 @@ mod tests {
             "userpurge-resume",
             "userpurge-retry",
             "userpurge-status",
+            "userpurge-audit",
             "userpurge-check",
             "userpurge-sandbox",
             "userpurge-demo",

@@ -1,6 +1,7 @@
 //! Whole ledgers on disk: what a crash leaves, and what a hand changes.
 
 mod actions;
+mod audit;
 mod damage;
 mod faults;
 mod fixture;
