@@ -79,10 +79,7 @@ pub enum LedgerError {
         source: Arc<io::Error>,
     },
     /// An append failed, and with it the writer.
-    #[error(
-        "could not {doing} ledger `{path}`, so nothing more is sent; mend the disk, then \
-         `userpurge resume` goes on"
-    )]
+    #[error("could not {doing} ledger `{path}`, so nothing more was sent")]
     Failed {
         /// What was tried: `write to` or `sync`.
         doing: &'static str,

@@ -9,6 +9,7 @@ mod architecture;
 mod audit;
 mod commands;
 mod credentials;
+mod disk;
 mod errors;
 mod guard;
 mod kill;
