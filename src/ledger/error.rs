@@ -163,7 +163,7 @@ pub enum Damage {
     /// It was changed, or lines before it were dropped.
     #[error(
         "it was changed, or lines before it were dropped: it does not follow the line before it, \
-         but the line after it follows"
+         and the line after it follows it"
     )]
     ChangedOrDropped,
     /// It was changed, or added.
