@@ -27,7 +27,7 @@
 //! | [`provider`] | domain ↔ HTTP without sending; a folder per provider | domain |
 //! | [`transport`] | the only network IO | domain, provider |
 //! | [`pipeline`] | tasks → entries: lanes, limits, tokens, retry, stop | domain, provider, transport |
-//! | [`ledger`] | append-only JSON Lines: format, chain, lock, one writer, state | domain |
+//! | [`ledger`] | append-only JSON Lines: format, chain, lock, one writer, state, audit | domain |
 //! | [`report`] | ledger state → summary → text or JSON | domain, ledger |
 //! | [`progress`] | entries → bars, plain lines, JSON lines | domain |
 //! | [`config`] | TOML, environment, secrets → complete settings | domain, provider |

@@ -7,6 +7,7 @@ use std::path::Path;
 use miette::{Diagnostic, Report};
 
 use super::exit::ExitCode;
+use super::outline_text;
 use crate::config::ConfigError;
 use crate::domain::{AccountName, ProviderKind, StopKind};
 use crate::ledger::LedgerError;
@@ -61,13 +62,10 @@ impl Failure {
 
     /// The ledger failed in the middle of a run.
     pub(super) fn sink(failed: &SinkFailed) -> Self {
-        Self::message(
-            ExitCode::Ledger,
-            told(failed.0.as_ref()),
-            Some(
-                "nothing more was sent; make room or mend the disk, then go on with `userpurge resume`",
-            ),
-        )
+        match failed.0.downcast_ref::<LedgerError>() {
+            Some(error) => Self::from(error.clone()),
+            None => Self::message(ExitCode::Ledger, told(failed.0.as_ref()), None),
+        }
     }
 
     /// The input could not be read on in the middle of a run.
@@ -164,6 +162,11 @@ impl From<io::Error> for Failure {
 /// A ledger that is not there is a mistake of the command line; anything else is trouble with it.
 impl From<LedgerError> for Failure {
     fn from(error: LedgerError) -> Self {
+        if let LedgerError::Failed { path, .. } = &error {
+            let resume = outline_text::shell(path);
+            let help = format!("make space or mend the disk, then `userpurge resume {resume}`");
+            return Self::message(ExitCode::Ledger, told(&error), Some(&help));
+        }
         let missing = !error.path().exists();
         let code = if missing {
             ExitCode::Refused

@@ -48,6 +48,7 @@ fn dispatch(command: Command, disk: &dyn Disk) -> Result<ExitCode, Failure> {
         Command::Retry(args) => block_on(commands::resume::retry(&args, disk)),
         Command::Status(args) => commands::status::execute(&args),
         Command::Verify(args) => block_on(commands::verify::execute(&args)),
+        Command::Audit(args) => commands::audit::execute(&args),
         Command::Check(args) => block_on(commands::check::execute(&args)),
         Command::Sandbox(args) => block_on(commands::sandbox::execute(args)),
         Command::Demo => block_on(commands::demo::execute(disk)),

@@ -8,8 +8,8 @@ use super::bulks::Bulks;
 use super::sent::{Sent, SentLog};
 use super::state::{LedgerState, Rows, SESSIONS_MAX, Source, VerificationState};
 use crate::domain::{
-    AccountName, Attempted, BulkAnswered, Entry, Finding, Intent, LaneStop, Outcome, OutcomeEntry,
-    Paused, RunHeader, Session, Step, StepDone, Time, Verification, Verified,
+    AccountName, Attempted, BulkAnswered, Counts, Entry, Finding, Intent, LaneStop, Outcome,
+    OutcomeEntry, Paused, RunHeader, Session, Step, StepDone, Time, Verification, Verified,
 };
 
 /// The class of an attempt that the server turned away because of its pace.
@@ -74,6 +74,11 @@ impl StateBuilder {
             Entry::Verification(begun) => self.verification(begun),
             Entry::Verify(verified) => self.verified(verified),
         }
+    }
+
+    /// Where all rows stand so far.
+    pub fn counts(&self) -> Counts {
+        self.state.counts()
     }
 
     /// The state after all entries, which came from `source`.

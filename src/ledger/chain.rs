@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Serialize, Serializer};
 use thiserror::Error;
 
 /// The chain of a line: of the last one, it stands for the whole ledger.
@@ -23,6 +24,12 @@ impl fmt::Display for Head {
 impl fmt::Debug for Head {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Head({self})")
+    }
+}
+
+impl Serialize for Head {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 
@@ -56,6 +63,9 @@ const TAIL_LEN: usize = FIELD.len() + HEX_LEN + CLOSE.len();
 /// By how much a line, with its line feed, is longer than its body.
 pub(super) const LINE_OVERHEAD: usize = TAIL_LEN;
 
+/// The longest line of which every byte is tried, in bytes. It takes some 512 hashes a byte.
+const ONE_BYTE_LINE_MAX: usize = 1024;
+
 /// Checks that `line` (without its line feed) follows a line whose chain is `previous`, and gives
 /// its own chain.
 ///
@@ -63,18 +73,78 @@ pub(super) const LINE_OVERHEAD: usize = TAIL_LEN;
 ///
 /// When it does not. A hex digit in upper case does not fit either: the bytes were changed.
 pub fn check(previous: Head, line: &[u8]) -> Result<Head, Unfit> {
-    let cut = line.len().checked_sub(TAIL_LEN).ok_or(Unfit::NoChain)?;
-    let (body, tail) = line.split_at(cut);
-    let stated = tail
-        .strip_prefix(FIELD)
-        .and_then(|rest| rest.strip_suffix(CLOSE))
-        .ok_or(Unfit::NoChain)?;
-    let head = next(previous, body);
+    let (open, stated) = split(line).ok_or(Unfit::NoChain)?;
+    let head = next(previous, open);
     if head.0.to_hex().as_bytes() == stated {
         Ok(head)
     } else {
         Err(Unfit::Mismatch)
     }
+}
+
+/// The chain that `line` says it has, fitting or not; `None`: it says none.
+pub(super) fn stated(line: &[u8]) -> Option<Head> {
+    let (_, hex) = split(line)?;
+    let lower = |digit: &u8| matches!(digit, b'0'..=b'9' | b'a'..=b'f');
+    if !hex.iter().all(lower) {
+        return None;
+    }
+    blake3::Hash::from_hex(hex).map(Head).ok()
+}
+
+/// The chain that `line` has after a line whose chain is `previous`, whatever stands in the place
+/// of its own; `None`: it is too short to have one.
+pub(super) fn computed(previous: Head, line: &[u8]) -> Option<Head> {
+    let cut = line.len().checked_sub(TAIL_LEN)?;
+    Some(next(previous, &line[..cut]))
+}
+
+/// How long the body of `line` is, its closing brace counted; `None`: the line ends in no chain.
+pub(super) fn body_len(line: &[u8]) -> Option<usize> {
+    split(line).map(|(open, _)| open.len() + 1)
+}
+
+/// Where the one byte of `line` stands that keeps it from following `previous`: changed, put in,
+/// or lost (then it stood before that byte). `None`: more than one byte is wrong, or the line is
+/// too long to try them all.
+pub(super) fn one_byte_off(previous: Head, line: &[u8]) -> Option<usize> {
+    if line.len() > ONE_BYTE_LINE_MAX {
+        return None;
+    }
+    let fits = |line: &[u8]| check(previous, line).is_ok();
+    let mut changed = line.to_vec();
+    let mut longer = line.to_vec();
+    for at in 0..=line.len() {
+        longer.insert(at, 0);
+        for byte in 0..=u8::MAX {
+            longer[at] = byte;
+            if fits(&longer) {
+                return Some(at);
+            }
+        }
+        longer.remove(at);
+        let Some(byte) = line.get(at) else { break };
+        changed.remove(at);
+        if fits(&changed) {
+            return Some(at);
+        }
+        changed.insert(at, 0);
+        for byte in 0..=u8::MAX {
+            changed[at] = byte;
+            if fits(&changed) {
+                return Some(at);
+            }
+        }
+        changed[at] = *byte;
+    }
+    None
+}
+
+/// The body of a line, but for its closing brace, and the chain it states.
+fn split(line: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (open, tail) = line.split_at(line.len().checked_sub(TAIL_LEN)?);
+    let stated = tail.strip_prefix(FIELD)?.strip_suffix(CLOSE)?;
+    Some((open, stated))
 }
 
 /// Appends to `lines` the line that holds `body` (a JSON object that is not empty) after a line
@@ -101,7 +171,7 @@ fn next(previous: Head, open: &[u8]) -> Head {
 
 #[cfg(test)]
 mod tests {
-    use super::{Head, LINE_OVERHEAD, Unfit, check, seal};
+    use super::{Head, LINE_OVERHEAD, Unfit, check, computed, one_byte_off, seal, stated};
 
     fn sealed(previous: Head, body: &str) -> (Vec<u8>, Head) {
         let mut line = Vec::new();
@@ -154,5 +224,44 @@ mod tests {
                 "{line}"
             );
         }
+    }
+
+    #[test]
+    fn a_line_states_its_chain_whether_it_fits_or_not() {
+        let (line, head) = sealed(Head::GENESIS, r#"{"kind":"x","n":1}"#);
+        assert_eq!(stated(&line), Some(head));
+        assert_eq!(computed(Head::GENESIS, &line), Some(head));
+        let mut changed = line.clone();
+        changed[9] = b'y';
+        assert_eq!(stated(&changed), Some(head));
+        assert_ne!(computed(Head::GENESIS, &changed), Some(head));
+        let mut rechained = line;
+        let last = rechained.len() - 3;
+        rechained[last] = b'g';
+        assert_eq!(stated(&rechained), None);
+        assert_eq!(computed(Head::GENESIS, &rechained), Some(head));
+        assert_eq!((stated(b"{}"), computed(head, b"{}")), (None, None));
+    }
+
+    #[test]
+    fn the_one_wrong_byte_of_a_line_is_found_wherever_it_is() {
+        let (line, _) = sealed(Head::GENESIS, r#"{"kind":"x","n":12}"#);
+        let found = |line: &[u8]| one_byte_off(Head::GENESIS, line);
+        for at in 0..line.len() {
+            let mut other = line.clone();
+            other[at] ^= 1;
+            assert_eq!(found(&other), Some(at), "changed");
+            other.remove(at);
+            // Of equal bytes side by side, which one was lost makes no difference.
+            assert!(found(&other).is_some_and(|it| it <= at), "lost");
+            other = line.clone();
+            other.insert(at, b'\r');
+            assert_eq!(found(&other), Some(at), "put in");
+        }
+        let mut two = line.clone();
+        two.swap(2, 12);
+        assert_eq!(found(&two), None);
+        assert_eq!(found(b""), None);
+        assert_eq!(found(&vec![b' '; super::ONE_BYTE_LINE_MAX + 1]), None);
     }
 }

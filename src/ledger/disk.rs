@@ -101,6 +101,10 @@ pub(super) mod faulty {
 
     /// What goes wrong. By default nothing does.
     #[derive(Debug, Clone, Default)]
+    #[expect(
+        clippy::struct_excessive_bools,
+        reason = "each is one thing that breaks, by itself"
+    )]
     pub(in crate::ledger) struct Faults {
         /// No single write takes more bytes.
         pub(in crate::ledger) write_max: Option<usize>,
@@ -110,6 +114,14 @@ pub(super) mod faulty {
         pub(in crate::ledger) broken_write: Option<u64>,
         /// The sync of this number, from 1, breaks (EIO), but no later one would.
         pub(in crate::ledger) broken_sync: Option<u64>,
+        /// No file can be opened (EIO).
+        pub(in crate::ledger) broken_open: bool,
+        /// No file can be read (EIO).
+        pub(in crate::ledger) broken_read: bool,
+        /// No file can be cut (EIO).
+        pub(in crate::ledger) broken_truncate: bool,
+        /// No folder can be synced (EIO).
+        pub(in crate::ledger) broken_folder_sync: bool,
         /// The write of this number panics.
         pub(in crate::ledger) panicking_write: Option<u64>,
     }
@@ -187,12 +199,14 @@ pub(super) mod faulty {
         }
 
         fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
+            broken(self.0.faults.broken_open)?;
             let file = File::options().read(true).append(true).open(path)?;
             Ok(Box::new(FaultyFile(file, Arc::clone(&self.0))))
         }
 
         fn sync_folder_of(&self, path: &Path) -> io::Result<()> {
             self.0.folder_syncs.fetch_add(1, Ordering::SeqCst);
+            broken(self.0.faults.broken_folder_sync)?;
             RealDisk.sync_folder_of(path)
         }
 
@@ -215,6 +229,7 @@ pub(super) mod faulty {
 
     impl Read for FaultyFile {
         fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            broken(self.1.faults.broken_read)?;
             self.0.read(buffer)
         }
     }
@@ -233,9 +248,7 @@ pub(super) mod faulty {
                 inner.faults.panicking_write != Some(number),
                 "the disk caught fire"
             );
-            if inner.faults.broken_write == Some(number) {
-                return Err(io::Error::other("input/output error"));
-            }
+            broken(inner.faults.broken_write == Some(number))?;
             let mut len = bytes
                 .len()
                 .min(inner.faults.write_max.unwrap_or(usize::MAX));
@@ -266,14 +279,20 @@ pub(super) mod faulty {
             let number = self.1.syncs.fetch_add(1, Ordering::SeqCst) + 1;
             self.1.moved.notify_all();
             drop(gate);
-            if self.1.faults.broken_sync == Some(number) {
-                return Err(io::Error::other("input/output error"));
-            }
+            broken(self.1.faults.broken_sync == Some(number))?;
             self.0.sync()
         }
 
         fn truncate(&mut self, len: u64) -> io::Result<()> {
+            broken(self.1.faults.broken_truncate)?;
             self.0.truncate(len)
         }
+    }
+
+    fn broken(is: bool) -> io::Result<()> {
+        if is {
+            return Err(io::Error::other("input/output error"));
+        }
+        Ok(())
     }
 }

@@ -16,6 +16,8 @@
 //! - The first write or sync that fails is the last: nothing is written after it, and everyone
 //!   who waits or comes later gets the error. (After a failed sync the kernel may have dropped the
 //!   bytes and forgotten; trying again would lie.)
+//! - What is opened for going on with is synced first: a process that was killed may have written
+//!   lines that it never synced, and from here on they are relied on.
 //! - A line is at most [`LINE_BYTES_MAX`] long, a queue at most [`QUEUE_MAX`] entries. Reading
 //!   keeps one line and, for the state, some bits per row.
 //! - Lines of a format newer than this program's are never written to.
@@ -39,7 +41,8 @@
 //! A crash in the middle of a write leaves a last line without its line feed. Nobody was told that
 //! it is durable, so it is *torn*: readers leave it out, and opening for writing cuts it and says
 //! so. Anything else that does not fit is *damage*: an error that names the line and the byte, and
-//! the ledger is not touched.
+//! the ledger is not touched. [`Audit`] finds out what was done to that line, as far as the bytes
+//! tell; `misfit` has the table, and what nobody can know.
 //!
 //! # Changing the format
 //!
@@ -49,6 +52,7 @@
 //!
 //! [`RunHeader::FORMAT`]: crate::domain::RunHeader::FORMAT
 
+mod audit;
 mod builder;
 mod bulks;
 mod chain;
@@ -56,6 +60,7 @@ mod disk;
 mod error;
 mod format;
 mod lock;
+mod misfit;
 mod reader;
 mod scribe;
 mod select;
@@ -69,6 +74,7 @@ pub(crate) mod samples;
 #[cfg(test)]
 mod tests;
 
+pub use audit::{Audit, Misfit};
 pub use builder::StateBuilder;
 pub use chain::{Head, Unfit, check};
 pub use disk::{Disk, DiskFile, RealDisk};

@@ -5,7 +5,7 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -16,7 +16,7 @@ use super::format::{self, LINE_BYTES_MAX};
 use crate::domain::{Entry, RunHeader};
 
 /// How much is read from the file at once, in bytes.
-const READ_BYTES: usize = 256 * 1024;
+pub(super) const READ_BYTES: usize = 256 * 1024;
 
 /// A last line that a crash left without its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,6 +90,11 @@ impl<R: Read> LedgerReader<R> {
         self.lines.count
     }
 
+    /// How many bytes those lines have.
+    pub const fn bytes(&self) -> u64 {
+        self.lines.bytes
+    }
+
     /// The unfinished line at which [`LedgerReader::next_entry`] stopped; `None` before that, or if
     /// the last line is whole.
     pub fn torn(&self) -> Option<TornTail> {
@@ -138,14 +143,15 @@ impl<R: Read> Lines<R> {
         if !self.read_line()? {
             return Ok(None);
         }
-        let text = &self.line[..self.line.len() - 1];
+        let end = self.line.len() - 1;
+        let text = &self.line[..end];
         if self.count == 0 {
             // A newer format may chain its lines in another way: its number comes first.
             self.check_format(text)?;
         }
         let head =
             chain::check(self.head, text).map_err(|unfit| self.damaged(Damage::Chain(unfit)))?;
-        let entry = format::decode(text).map_err(|error| {
+        let entry = format::decode(&mut self.line[..end]).map_err(|error| {
             self.damaged(Damage::NotAnEntry {
                 detail: error.to_string(),
             })
@@ -168,11 +174,7 @@ impl<R: Read> Lines<R> {
             self.line.clear();
             self.whole = false;
         }
-        // One byte more than a line may have tells a line that is too long from one that ends.
-        let room = LINE_BYTES_MAX + 1 - self.line.len();
-        (&mut self.source)
-            .take(room as u64)
-            .read_until(b'\n', &mut self.line)
+        read_on(&mut self.source, &mut self.line)
             .map_err(|source| LedgerError::io("read", &self.path, source))?;
         if self.line.len() > LINE_BYTES_MAX {
             return Err(self.damaged(Damage::TooLong));
@@ -201,6 +203,14 @@ impl<R: Read> Lines<R> {
             _ => Err(self.damaged(Damage::NotAHeader)),
         }
     }
+}
+
+/// Reads on to the end of the line of which `line` is the beginning, the line feed included, but no
+/// further than one byte more than a line may have: that tells one that is too long.
+pub(super) fn read_on(source: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<()> {
+    let room = LINE_BYTES_MAX + 1 - line.len();
+    source.take(room as u64).read_until(b'\n', line)?;
+    Ok(())
 }
 
 impl<R> Lines<R> {

@@ -114,8 +114,9 @@ impl LedgerWriter {
         if let Some(torn) = cut {
             file.truncate(torn.byte)
                 .map_err(io("cut the torn end of"))?;
-            file.sync().map_err(io("sync"))?;
         }
+        // What was read may be a dead process's that never synced it. From here on it is relied on.
+        file.sync().map_err(io("sync"))?;
         let writer = Self::start(path, file, state.source.head)?;
         Ok(Opened { writer, state, cut })
     }

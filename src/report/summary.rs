@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 
 use super::verification::VerificationSummary;
 use crate::domain::{AccountName, Counts, LaneStop, Outcome, ProviderKind, RunId, RunState, Time};
-use crate::ledger::LedgerState;
+use crate::ledger::{Head, LedgerState};
 
 /// Where a run stands. Serialised it is `status --json`, field by field in this order; what is
 /// marked as left out is for [`text`](super::text) alone.
@@ -31,6 +31,8 @@ pub struct Summary {
     pub started_at: Time,
     /// When it ended in an orderly way; `None`: it is at work, or it did not.
     pub ended_at: Option<Time>,
+    /// The chain of the ledger's last line, which stands for the whole ledger.
+    pub head: Head,
 
     /// The last verification; left out if there was none.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -109,6 +111,7 @@ impl Summary {
             started_at: state.header.started_at,
             ended_at,
             verification: state.verification.as_ref().map(VerificationSummary::new),
+            head: state.source.head,
             ledger: state.source.path.clone(),
             input: state.header.input.path.clone(),
             stops: state.stops.clone(),
@@ -204,6 +207,7 @@ mod tests {
           "throttled": 1,
           "started_at": "2026-11-22T09:30:00.000Z",
           "ended_at": null,
+          "head": "0000000000000000000000000000000000000000000000000000000000000000",
           "verification": {
             "at": "2026-11-22T09:35:00.000Z",
             "complete": true,

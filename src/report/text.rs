@@ -42,6 +42,7 @@ pub fn render(summary: &Summary) -> String {
     if let Some(verification) = &summary.verification {
         lines.add("verified", &verification.line());
     }
+    lines.add("head", &summary.head.to_string());
     lines.add("next", &next(summary));
     lines.0
 }
@@ -243,6 +244,7 @@ mod tests {
         account    crm (Zoho CRM): 0 good, 0 bad
         requests   3, 1 of them throttled
         stopped    acme: the credentials were rejected (HTTP 401, Couldn't authenticate you)
+        head       0000000000000000000000000000000000000000000000000000000000000000
         next       userpurge resume users.csv.ledger.jsonl
         ");
     }
@@ -277,6 +279,7 @@ mod tests {
         account    acme (Zendesk Support): 1 good, 0 bad
         account    crm (Zoho CRM): 0 good, 0 bad
         requests   1, 1 of them throttled
+        head       0000000000000000000000000000000000000000000000000000000000000000
         next       userpurge status --follow users.csv.ledger.jsonl
         ");
     }
@@ -298,6 +301,7 @@ mod tests {
         account    crm (Zoho CRM): 0 good, 0 bad
         requests   1
         in doubt   1 row sent, and what became of it is not known
+        head       0000000000000000000000000000000000000000000000000000000000000000
         next       userpurge resume users.csv.ledger.jsonl
         ");
     }
@@ -321,6 +325,7 @@ mod tests {
         account    acme (Zendesk Support): 1 good, 1 bad
         account    crm (Zoho CRM): 0 good, 0 bad
         requests   0
+        head       0000000000000000000000000000000000000000000000000000000000000000
         next       userpurge retry users.csv.ledger.jsonl
         ");
     }
@@ -364,7 +369,7 @@ mod tests {
     }
 
     #[test]
-    fn the_fullest_summary_has_sixteen_lines_and_no_control_character() {
+    fn the_fullest_summary_has_seventeen_lines_and_no_control_character() {
         let mut entries = vec![
             outcome(50, Outcome::Duplicate, 1),
             intent(51, Step::Delete, 1),
@@ -386,7 +391,7 @@ mod tests {
         entries.push(end(RunState::Stopped, 3));
         entries.push(verification(2, 4));
         let text = rendered(60, &entries, Lock::Free);
-        assert_eq!(text.lines().count(), 16, "{text}");
+        assert_eq!(text.lines().count(), 17, "{text}");
         assert!(!text.contains('\u{1b}'));
         assert!(text.contains("cap [31m reached"));
     }

@@ -6,9 +6,11 @@
 )]
 
 mod architecture;
+mod audit;
 mod bulk;
 mod commands;
 mod credentials;
+mod disk;
 mod errors;
 mod guard;
 mod left;

@@ -14,6 +14,7 @@ use super::options::{
 use super::values::Scale;
 use crate::cli::exit::ExitCode;
 use crate::config::VARIABLES;
+use crate::ledger::Head;
 use crate::sandbox::{Faults, Latency};
 
 /// Where the sandbox listens unless told otherwise.
@@ -90,6 +91,16 @@ Examples:
 Exit code 1: somebody still stands, or no clear answer came. A deletion that the provider has taken
 and is still at is counted apart, and is no trouble.")]
     Verify(VerifyArgs),
+
+    /// Prove that no line of a ledger was changed, dropped, moved or added; needs no network
+    #[command(after_help = "\
+Examples:
+  userpurge audit latest
+  userpurge audit users.csv.ledger.jsonl --head 5f0c… --json
+
+Without --head, lines cut off at the end do not show, nor does a ledger that was rewritten whole:
+note the head that a run prints at its end, somewhere else.")]
+    Audit(AuditArgs),
 
     /// Try the credentials of every account and say who they belong to and what they lack
     #[command(after_help = "\
@@ -289,6 +300,22 @@ pub struct VerifyArgs {
     pub progress: ProgressArgs,
 }
 
+/// `audit`.
+#[derive(Debug, Args)]
+pub struct AuditArgs {
+    /// The ledger; latest is the newest in this folder
+    #[arg(value_name = "LEDGER")]
+    pub ledger: PathBuf,
+
+    /// The head it had once, as a run or status printed it; it may have grown since
+    #[arg(long, value_name = "HASH", value_parser = parse_head)]
+    pub head: Option<Head>,
+
+    /// One JSON object on standard output
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// `check`.
 #[derive(Debug, Args)]
 pub struct CheckArgs {
@@ -374,6 +401,11 @@ fn after_long_help() -> String {
     text
 }
 
+fn parse_head(text: &str) -> Result<Head, String> {
+    text.parse()
+        .map_err(|()| "a head is 64 hexadecimal digits".to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use clap::Parser;
@@ -413,6 +445,10 @@ mod tests {
     #[case("retry latest --only refused --only TOO_MANY --confirm 3")]
     #[case("status latest --json --follow")]
     #[case("verify latest --sample 100 --seed 7 --json --config c --concurrency 2 --progress none")]
+    #[case("audit latest")]
+    #[case(
+        "audit l --json --head 00000000000000000000000000000000000000000000000000000000000000aF"
+    )]
     #[case("check --config c --json")]
     #[case("-v check")]
     #[case("sandbox")]
@@ -459,7 +495,10 @@ mod tests {
     #[case("verify l --sample 0")]
     #[case("verify l --seed 7")]
     #[case("verify l --yes")]
-    #[case("audit l")]
+    #[case("audit")]
+    #[case("audit l --head 12ab")]
+    #[case("audit l --head 00000000000000000000000000000000000000000000000000000000000000aFF")]
+    #[case("audit l --head g000000000000000000000000000000000000000000000000000000000000000")]
     #[case("init")]
     fn anything_else_is_refused_with_2(#[case] line: &str) {
         let error = parse(line).unwrap_err();

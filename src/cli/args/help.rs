@@ -55,6 +55,7 @@ fn help_of_the_program() {
           retry        Try rows again that ended failed or in doubt
           status       Say where a run stands, also while another process is at it
           verify       Ask the provider about the rows that ended well, and keep what it says; reads only
+          audit        Prove that no line of a ledger was changed, dropped, moved or added; needs no network
           check        Try the credentials of every account and say who they belong to and what they lack
           sandbox      Serve the three providers' behaviour on this machine, for trying things out
           demo         Purge a sample file against a sandbox inside this program, end to end
@@ -255,6 +256,36 @@ fn help_of_status() {
         Examples:
           userpurge status latest --follow
           userpurge status users.csv.ledger.jsonl --json
+        ");
+}
+
+#[test]
+fn help_of_audit() {
+    insta::assert_snapshot!(own("audit"), @r"
+        Prove that no line of a ledger was changed, dropped, moved or added; needs no network
+
+        Usage: userpurge audit [OPTIONS] <LEDGER>
+
+        Arguments:
+          <LEDGER>
+                  The ledger; latest is the newest in this folder
+
+        Options:
+              --head <HASH>
+                  The head it had once, as a run or status printed it; it may have grown since
+
+              --json
+                  One JSON object on standard output
+
+          -h, --help
+                  Print help (see a summary with '-h')
+
+        Examples:
+          userpurge audit latest
+          userpurge audit users.csv.ledger.jsonl --head 5f0c… --json
+
+        Without --head, lines cut off at the end do not show, nor does a ledger that was rewritten whole:
+        note the head that a run prints at its end, somewhere else.
         ");
 }
 

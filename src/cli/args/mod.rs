@@ -12,7 +12,7 @@ mod options;
 mod values;
 
 pub use command::{
-    CheckArgs, Cli, Command, CompletionsArgs, PlanArgs, ResumeArgs, RetryArgs, RunArgs,
+    AuditArgs, CheckArgs, Cli, Command, CompletionsArgs, PlanArgs, ResumeArgs, RetryArgs, RunArgs,
     SandboxArgs, StatusArgs, VerifyArgs,
 };
 pub use options::{

@@ -49,6 +49,7 @@ mod tests {
             "userpurge-retry",
             "userpurge-status",
             "userpurge-verify",
+            "userpurge-audit",
             "userpurge-check",
             "userpurge-sandbox",
             "userpurge-demo",

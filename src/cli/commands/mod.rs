@@ -1,5 +1,6 @@
 //! A file per command.
 
+pub(super) mod audit;
 pub(super) mod check;
 pub(super) mod completions;
 pub(super) mod demo;

@@ -5,10 +5,11 @@ use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use futures::executor::block_on;
+use rstest::rstest;
 use tempfile::TempDir;
 
-use super::{fresh, read_all};
-use crate::domain::{Outcome, Step};
+use super::{bytes_of, fresh, read_all, write};
+use crate::domain::{Entry, Outcome, Step};
 use crate::ledger::disk::faulty::{Faults, FaultyDisk};
 use crate::ledger::samples::{header, intent, outcome};
 use crate::ledger::{Durability, LedgerError, LedgerWriter, Opened, QUEUE_MAX};
@@ -42,24 +43,72 @@ fn poisoned(faults: Faults) -> (TempDir, PathBuf, LedgerError) {
     (folder, path, failure)
 }
 
-#[test]
-fn a_ledger_whose_header_cannot_be_written_is_taken_away_again() {
-    for faults in [
-        Faults {
-            space: Some(10),
-            ..Faults::default()
-        },
-        Faults {
-            broken_sync: Some(1),
-            ..Faults::default()
-        },
-    ] {
-        let (_folder, path) = fresh();
-        let disk = FaultyDisk::new(faults);
-        let error = LedgerWriter::create_on(&disk, &path, header(1)).unwrap_err();
-        assert_eq!(error.path(), path);
-        assert!(!path.exists());
+#[rstest]
+#[case::no_space(Faults { space: Some(10), ..Faults::default() }, "write to")]
+#[case::write(Faults { broken_write: Some(1), ..Faults::default() }, "write to")]
+#[case::later_write(Faults { write_max: Some(9), broken_write: Some(4), ..Faults::default() }, "write to")]
+#[case::sync(Faults { broken_sync: Some(1), ..Faults::default() }, "sync")]
+#[case::folder(Faults { broken_folder_sync: true, ..Faults::default() }, "sync the folder of")]
+fn a_ledger_that_cannot_be_begun_is_taken_away_again(
+    #[case] faults: Faults,
+    #[case] expected: &str,
+) {
+    let (_folder, path) = fresh();
+    let disk = FaultyDisk::new(faults);
+    let error = LedgerWriter::create_on(&disk, &path, header(1)).unwrap_err();
+    assert!(
+        matches!(&error, LedgerError::Io { doing, path: told, .. }
+            if *doing == expected && *told == path),
+        "{error:?}"
+    );
+    assert!(!path.exists());
+}
+
+/// A ledger of two lines and a torn one, which cannot be opened for writing.
+#[rstest]
+#[case::open(Faults { broken_open: true, ..Faults::default() }, "open", true)]
+#[case::read(Faults { broken_read: true, ..Faults::default() }, "read", true)]
+#[case::truncate(Faults { broken_truncate: true, ..Faults::default() }, "cut the torn end of", true)]
+#[case::sync(Faults { broken_sync: Some(1), ..Faults::default() }, "sync", false)]
+fn a_ledger_that_cannot_be_opened_is_not_written_to_and_can_be_later(
+    #[case] faults: Faults,
+    #[case] expected: &str,
+    #[case] untouched: bool,
+) {
+    let (_folder, path) = fresh();
+    let entries = [
+        Entry::Run(Box::new(header(1))),
+        intent(1, Step::Delete, 1),
+        outcome(1, Outcome::Deleted, 2),
+    ];
+    let torn = bytes_of(&entries);
+    let torn = &torn[..torn.len() - 3];
+    write(&path, torn);
+    let disk = FaultyDisk::new(faults);
+    let error = LedgerWriter::open_on(&disk, &path).map(drop).unwrap_err();
+    assert!(
+        matches!(&error, LedgerError::Io { doing, path: told, .. }
+            if *doing == expected && *told == path),
+        "{error:?}"
+    );
+    assert_eq!(disk.writes(), 0);
+    if untouched {
+        assert_eq!(fs::read(&path).unwrap(), torn);
     }
+    let opened = LedgerWriter::open(&path).unwrap();
+    assert_eq!(opened.cut.is_some(), untouched);
+    block_on(opened.writer.finish()).unwrap();
+    assert_eq!(read_all(&path), entries[..2]);
+}
+
+#[test]
+fn what_a_dead_process_wrote_is_synced_before_it_is_relied_on() {
+    let (_folder, path) = fresh();
+    write(&path, &bytes_of(&[Entry::Run(Box::new(header(1)))]));
+    let disk = FaultyDisk::default();
+    let opened = LedgerWriter::open_on(&disk, &path).unwrap();
+    assert_eq!((disk.writes(), disk.syncs()), (0, 1));
+    block_on(opened.writer.finish()).unwrap();
 }
 
 #[test]

@@ -3,10 +3,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{bytes_of, read_all};
-use crate::domain::RunHeader;
-use crate::ledger::LedgerState;
-use crate::ledger::samples::one_of_each;
+use futures::executor::block_on;
+
+use super::{bytes_of, fresh, read_all, write};
+use crate::domain::{Entry, RunHeader};
+use crate::ledger::samples::{one_of_each, state};
+use crate::ledger::{LedgerState, LedgerWriter, TornTail};
 
 /// Made once by the program that brought the format in. If a test below fails, the format has
 /// changed: read "Changing the format" in the module's docs before touching the file.
@@ -33,4 +35,37 @@ fn format_1_is_still_what_is_written() {
         String::from_utf8(written).unwrap(),
         String::from_utf8(kept).unwrap()
     );
+}
+
+#[test]
+fn cut_at_any_byte_it_opens_with_the_state_of_its_whole_lines() {
+    let (_folder, path) = fresh();
+    let bytes = fs::read(self::path()).unwrap();
+    let entries = one_of_each();
+    let Entry::Run(header) = &entries[0] else {
+        panic!("no header");
+    };
+    let ends = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
+    let ends: Vec<usize> = ends.map(|(at, _)| at + 1).collect();
+    for (lines, end) in (1..).zip(&ends) {
+        let mut expected = state((**header).clone(), &entries[1..lines]);
+        let next = ends.get(lines).copied().unwrap_or(end + 1);
+        for cut in *end..next {
+            write(&path, &bytes[..cut]);
+            let torn = (cut > *end).then(|| TornTail {
+                byte: *end as u64,
+                bytes: (cut - end) as u64,
+            });
+            let read = LedgerState::read(&path).unwrap();
+            assert_eq!((read.source.lines, read.source.torn), (lines as u64, torn));
+            let opened = LedgerWriter::open(&path).unwrap();
+            assert_eq!(opened.cut, torn);
+            expected.source = read.source.clone();
+            let expected = format!("{expected:?}");
+            assert_eq!(format!("{read:?}"), expected);
+            assert_eq!(format!("{:?}", opened.state), expected);
+            block_on(opened.writer.finish()).unwrap();
+            assert_eq!(fs::read(&path).unwrap(), bytes[..*end]);
+        }
+    }
 }

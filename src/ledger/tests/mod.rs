@@ -1,8 +1,11 @@
 //! Whole ledgers on disk: what a crash leaves, and what a hand changes.
 
+mod actions;
+mod audit;
 mod damage;
 mod faults;
 mod fixture;
+mod memory;
 mod model;
 mod recovery;
 

@@ -1,0 +1,78 @@
+//! `audit`: whether a ledger is what was written, proved offline.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::cli::args::AuditArgs;
+use crate::cli::latest;
+use crate::cli::setting;
+use crate::cli::terminal::{put, tell};
+use crate::cli::{ExitCode, Failure};
+use crate::ledger::Audit;
+
+/// Audits a ledger and names the first line that does not fit.
+pub(in crate::cli) fn execute(args: &AuditArgs) -> Result<ExitCode, Failure> {
+    let folder = setting::folder()?;
+    let ledger = latest::resolve(&args.ledger, &folder)?;
+    let ledger = ledger.strip_prefix(&folder).unwrap_or(&ledger);
+    let audit = Audit::of(ledger, args.head)?;
+    let damage = audit.damage();
+    if args.json {
+        put(&as_json(&audit).to_string())?;
+        return Ok(match damage {
+            Some(_) => ExitCode::Ledger,
+            None => ExitCode::Success,
+        });
+    }
+    if let Some(damage) = damage {
+        return Err(Failure::from(damage));
+    }
+    put(&told(ledger, &audit))?;
+    if let Some(torn) = audit.torn {
+        tell(&format!(
+            "warning: {} bytes without an end follow the last line, at byte {}: a crash left them, or a process is \
+             writing them now; nobody relied on them, and `resume` cuts them off",
+            torn.bytes, torn.byte
+        ));
+    }
+    Ok(ExitCode::Success)
+}
+
+fn told(ledger: &Path, audit: &Audit) -> String {
+    let told = format!(
+        "ledger `{}` is whole: {} lines, {} bytes; none was changed, dropped, moved or added\nhead {}",
+        ledger.display(),
+        audit.lines,
+        audit.bytes,
+        audit.head
+    );
+    let noted = match (audit.noted_at, audit.grown()) {
+        (Some(_), Some(0)) => "this is the head that was noted: nothing was cut off".to_owned(),
+        (Some(line), Some(more)) => format!(
+            "the head that was noted is that of line {line}: the ledger has grown since, by {more} lines"
+        ),
+        (_, _) => "lines cut off at the end show only against a head that was noted: `--head HASH`"
+            .to_owned(),
+    };
+    format!("{told}\n{noted}")
+}
+
+fn as_json(audit: &Audit) -> Value {
+    json!({
+        "ok": audit.misfit.is_none(),
+        "ledger": audit.path,
+        "run_id": audit.run_id,
+        "lines": audit.lines,
+        "bytes": audit.bytes,
+        "head": audit.head,
+        "torn": audit.torn.map(|torn| json!({"byte": torn.byte, "bytes": torn.bytes})),
+        "noted": audit.noted_at.map(|line| json!({"line": line, "grown": audit.grown()})),
+        "damage": audit.misfit.as_ref().map(|misfit| json!({
+            "line": misfit.line,
+            "byte": misfit.byte,
+            "reason": misfit.reason.name(),
+            "message": misfit.reason.to_string(),
+        })),
+    })
+}

@@ -1,0 +1,163 @@
+//! Proving that a ledger is what was written: every line fits, and what they say adds up.
+//!
+//! It reads as `status` does: without a lock, also beside a process that is writing, also a file
+//! that may not be written. It mends nothing. What it can tell of a line that does not fit, and
+//! what nobody can, is in [`super::misfit`].
+
+use std::fs::File;
+use std::io::BufReader;
+use std::path::{Path, PathBuf};
+
+use super::builder::StateBuilder;
+use super::chain::Head;
+use super::error::{Damage, LedgerError};
+use super::misfit::{self, Suspect};
+use super::reader::{LedgerReader, READ_BYTES, TornTail};
+use crate::domain::{Entry, RunId};
+
+/// What an audit found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Audit {
+    /// The ledger.
+    pub path: PathBuf,
+    /// The run's id; `None`: the header does not fit.
+    pub run_id: Option<RunId>,
+    /// How many lines fit, from the first to the one before the damage.
+    pub lines: u64,
+    /// How many bytes they have.
+    pub bytes: u64,
+    /// The chain of the last of them.
+    pub head: Head,
+    /// What follows the last line without a line feed; `None`: nothing, or there is damage.
+    pub torn: Option<TornTail>,
+    /// The line whose chain is the head that was noted; `None`: none was, or no line's is.
+    pub noted_at: Option<u64>,
+    /// The first line that does not fit; `None`: all do.
+    pub misfit: Option<Misfit>,
+}
+
+/// The first line that does not fit, or the place after the last one if lines are missing there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Misfit {
+    /// Its number, from 1.
+    pub line: u64,
+    /// Where it begins, in bytes from the start of the file.
+    pub byte: u64,
+    /// What is wrong.
+    pub reason: Damage,
+}
+
+impl Audit {
+    /// Audits the ledger at `path`. `noted`: the head that someone noted when the ledger was as
+    /// long as it is now, or shorter. A ledger that has grown since is whole; one in which no line
+    /// has that chain is not.
+    ///
+    /// # Errors
+    ///
+    /// When there is no telling: the file cannot be read, has not one whole line, or is of a newer
+    /// format. Damage is no error here.
+    pub fn of(path: &Path, noted: Option<Head>) -> Result<Self, LedgerError> {
+        let mut audit = Self {
+            path: path.to_owned(),
+            run_id: None,
+            lines: 0,
+            bytes: 0,
+            head: Head::GENESIS,
+            torn: None,
+            noted_at: None,
+            misfit: None,
+        };
+        match audit.read(noted) {
+            Ok(()) => {}
+            Err(LedgerError::Damaged {
+                line, byte, reason, ..
+            }) => {
+                let reason = audit.explain(line, byte, reason)?;
+                audit.misfit = Some(Misfit { line, byte, reason });
+            }
+            Err(other) => return Err(other),
+        }
+        Ok(audit)
+    }
+
+    /// The damage as the error it is; `None`: there is none.
+    pub fn damage(&self) -> Option<LedgerError> {
+        let misfit = self.misfit.as_ref()?;
+        Some(LedgerError::Damaged {
+            path: self.path.clone(),
+            line: misfit.line,
+            byte: misfit.byte,
+            reason: misfit.reason.clone(),
+        })
+    }
+
+    /// How many lines follow the one whose head was noted; `None`: none was, or no line has it.
+    pub fn grown(&self) -> Option<u64> {
+        self.noted_at.map(|line| self.lines - line)
+    }
+
+    fn read(&mut self, noted: Option<Head>) -> Result<(), LedgerError> {
+        let mut reader = LedgerReader::open(&self.path)?;
+        self.run_id = Some(reader.header().run_id.clone());
+        self.count(&reader, noted);
+        let mut state = StateBuilder::new(reader.header().clone());
+        while let Some(entry) = reader.next_entry()? {
+            state.apply(&entry);
+            if let Entry::End(end) = &entry
+                && end.outcomes != state.counts()
+            {
+                return Err(self.damaged(Damage::Counts));
+            }
+            self.count(&reader, noted);
+        }
+        self.torn = reader.torn();
+        match noted {
+            Some(head) if self.noted_at.is_none() => Err(self.damaged(Damage::CutOff { head })),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn count(&mut self, reader: &LedgerReader, noted: Option<Head>) {
+        self.lines = reader.lines();
+        self.bytes = reader.bytes();
+        self.head = reader.head();
+        if noted == Some(self.head) {
+            self.noted_at = Some(self.lines);
+        }
+    }
+
+    /// The line after the last that fits is damaged.
+    fn damaged(&self, reason: Damage) -> LedgerError {
+        LedgerError::Damaged {
+            path: self.path.clone(),
+            line: self.lines + 1,
+            byte: self.bytes,
+            reason,
+        }
+    }
+
+    /// Finds out more about a line that does not follow the one before it.
+    fn explain(&self, line: u64, byte: u64, found: Damage) -> Result<Damage, LedgerError> {
+        match found {
+            Damage::Chain(_) | Damage::NotAHeader => {}
+            other => return Ok(other),
+        }
+        let io = |doing| move |source| LedgerError::io(doing, &self.path, source);
+        let file = File::open(&self.path).map_err(io("open"))?;
+        let file = BufReader::with_capacity(READ_BYTES, file);
+        let previous = self.head;
+        let suspect = Suspect {
+            line,
+            byte,
+            previous,
+        };
+        let reason = misfit::reason(file, suspect).map_err(io("read"))?;
+        match (found, &reason) {
+            // Of a file that is no ledger at all, that is all there is to say.
+            (Damage::NotAHeader, Damage::ChangedOrAdded | Damage::ChangedDroppedOrAdded) => {
+                Ok(Damage::NotAHeader)
+            }
+            (_, _) => Ok(reason),
+        }
+    }
+}
