@@ -173,9 +173,7 @@ mod tests {
                 .filter(|line| !line.contains("moment") && !line.contains("account"))
                 .collect();
             let expected: &[&str] = match provider.kind() {
-                ProviderKind::Zendesk => &[],
-                // The older specification's empty 404.
-                ProviderKind::Sunco => &["empty 404     Unknown"],
+                ProviderKind::Zendesk | ProviderKind::Sunco => &[],
                 // No content is how Zoho says that nobody matches.
                 ProviderKind::Zoho => &[
                     "empty 204     Unknown",
