@@ -25,6 +25,10 @@ use crate::transport::{Failure, Transport, TransportError};
 /// is anything else, has used up its day.
 const THROTTLED_TIME_MAX: Duration = Duration::from_mins(10);
 
+/// The shortest rest after a request that was turned away: a server that asks for 0 seconds has
+/// rounded a part of one down, and all attempts would be used up within it.
+const TURNED_AWAY_WAIT_MIN: Duration = Duration::from_secs(1);
+
 /// So many tokens in a row may be rejected for one request before the lane stops.
 pub(super) const TOKENS_REJECTED_MAX: u32 = 5;
 
@@ -214,7 +218,7 @@ impl Client {
         ids: &[UserId],
     ) -> Result<Vec<(UserId, String)>, ClientError> {
         let build = |access: &Access| roles.request(access, ids);
-        self.read("roles", build, |_, reply| roles.protected(reply))
+        self.read("roles", build, |_, reply| roles.protected(ids, reply))
             .await
     }
 
@@ -325,6 +329,10 @@ impl Client {
                     admission.unsent();
                     return condemned(StopKind::CredentialsRejected, detail);
                 }
+                Err(NoAccess::Untrusted(detail)) => {
+                    admission.unsent();
+                    return condemned(StopKind::WrongTenant, detail);
+                }
                 Err(NoAccess::Exhausted(detail)) => {
                     admission.unsent();
                     return condemned(StopKind::TokensExhausted, detail);
@@ -399,7 +407,7 @@ impl Client {
                     Scope::Account => None,
                 };
                 let (wait, reason) = match wait {
-                    Some(wait) => (wait, asked(wait)),
+                    Some(wait) => (wait.max(TURNED_AWAY_WAIT_MIN), asked(wait)),
                     None => (
                         self.throttled()?,
                         "the server says: too many requests".to_owned(),
@@ -407,7 +415,11 @@ impl Client {
                 };
                 self.hold(scope, wait, reason).await
             }
-            Some(Moment::Unwell { wait: Some(wait) }) => self.hold(None, wait, asked(wait)).await,
+            Some(Moment::Unwell { wait: Some(wait) }) => {
+                let reason = asked(wait);
+                self.hold(None, wait.max(TURNED_AWAY_WAIT_MIN), reason)
+                    .await
+            }
             Some(Moment::Unwell { wait: None } | Moment::Conflict | Moment::Unrecognised)
             | None => {
                 tokio::select! {
@@ -451,8 +463,7 @@ impl Client {
             let since = *throttle.since.get_or_insert(now);
             (now - since < THROTTLED_TIME_MAX).then(|| throttle.backoff.next_wait())
         });
-        // Never at once: a server that only says "too many" wants some rest.
-        wait.map(|wait| wait.max(Duration::from_secs(1)))
+        wait.map(|wait| wait.max(TURNED_AWAY_WAIT_MIN))
             .ok_or_else(|| ClientError::Account {
                 reason: StopKind::QuotaGone,
                 status: Some(429),

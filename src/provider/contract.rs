@@ -71,8 +71,9 @@ pub trait Provider: Send + Sync + fmt::Debug {
     /// Why there is no token, see [`TokenRefused`].
     fn minted(&self, reply: &Reply) -> Result<Token, TokenRefused>;
 
-    /// The access that `token` gives.
-    fn access(&self, token: &Token) -> Access;
+    /// The access that `token` gives; `None`: it names a place that no token may be sent to. One
+    /// that was kept between processes is held to that like a fresh one.
+    fn access(&self, token: &Token) -> Option<Access>;
 }
 
 /// Who has a role that should not be deleted by a row in a file: asked of many users at once.
@@ -86,13 +87,14 @@ pub trait Roles: Send + Sync {
     /// The read that tells the roles of `ids`.
     fn request(&self, access: &Access, ids: &[UserId]) -> Request;
 
-    /// Reads the answer: the users of a protected role, with that role. A user it does not list is
-    /// of none.
+    /// Reads the answer about `ids`: the users of a protected role, with that role. A user it does
+    /// not list is of none.
     ///
     /// # Errors
     ///
-    /// The verdict: [`Verdict::Account`], [`Verdict::Moment`] or [`Verdict::TokenRejected`].
-    fn protected(&self, reply: &Reply) -> Result<Vec<(UserId, String)>, Verdict>;
+    /// The verdict: [`Verdict::Account`], [`Verdict::Moment`] or [`Verdict::TokenRejected`]; also
+    /// for an answer that lists anybody who is not in `ids`, which is an answer about others.
+    fn protected(&self, ids: &[UserId], reply: &Reply) -> Result<Vec<(UserId, String)>, Verdict>;
 }
 
 /// How an account's requests are authorized.
@@ -143,6 +145,9 @@ pub struct Token {
 pub enum TokenRefused {
     /// The credentials are wrong; asking again changes nothing.
     Rejected(Detail),
+    /// The token server's address is wrong, or its answer names a place that the token must not be
+    /// sent to.
+    Misplaced(Detail),
     /// Too many tokens were asked for, or the server is unwell; ask again later.
     Later(Detail),
 }

@@ -180,11 +180,11 @@ impl Provider for Zendesk {
         token::minted(reply)
     }
 
-    fn access(&self, token: &Token) -> Access {
-        Access {
+    fn access(&self, token: &Token) -> Option<Access> {
+        Some(Access {
             base: self.base.clone(),
             authorization: authorization::token("Bearer", &token.secret),
-        }
+        })
     }
 }
 
@@ -202,8 +202,8 @@ impl Roles for Zendesk {
         requests::show_many(access, ids)
     }
 
-    fn protected(&self, reply: &Reply) -> Result<Vec<(UserId, String)>, Verdict> {
-        reads::protected_roles(self.source(), reply)
+    fn protected(&self, ids: &[UserId], reply: &Reply) -> Result<Vec<(UserId, String)>, Verdict> {
+        reads::protected_roles(self.source(), ids, reply)
     }
 }
 
@@ -300,11 +300,13 @@ pub(super) mod tests {
             token: "hunter2".into(),
         });
         assert_eq!(fixed(&token).authorization, "Bearer hunter2");
-        let minted = client().access(&Token {
-            secret: "fresh".into(),
-            api_base: Some("https://evil.example".parse().unwrap()),
-            expires_in: None,
-        });
+        let minted = client()
+            .access(&Token {
+                secret: "fresh".into(),
+                api_base: Some("https://evil.example".parse().unwrap()),
+                expires_in: None,
+            })
+            .unwrap();
         assert_eq!(minted.authorization, "Bearer fresh");
         assert_eq!(minted.base.as_str(), BASE, "an answer names no base");
     }

@@ -7,6 +7,7 @@ use crate::domain::{StopKind, UserId};
 use crate::provider::address::authority;
 use crate::provider::body::{Body, Object, child, id_text, text};
 use crate::provider::detail::shown;
+use crate::provider::digits;
 use crate::provider::{Detail, Identity, Moment, Reply, RowEnd, Seen, Verdict, status};
 
 use super::judge::{KeySource, refusal};
@@ -48,6 +49,9 @@ pub(super) fn identified(keys: KeySource, base: &Url, reply: &Reply) -> Result<I
             ),
         ));
     };
+    if digits::plain(&caller).is_err() {
+        return Err(unknown_state());
+    }
     let off = user.get("active") == Some(&Value::Bool(false))
         || user.get("suspended") == Some(&Value::Bool(true));
     if off {
@@ -101,9 +105,10 @@ pub(super) fn looked(keys: KeySource, id: &UserId, reply: &Reply) -> Result<Seen
 /// # Errors
 ///
 /// The verdict; also when a single user in the answer has no id or no role, since one of them may
-/// be an agent.
+/// be an agent, or is none of `ids`, since those asked for may then be agents as well.
 pub(super) fn protected_roles(
     keys: KeySource,
+    ids: &[UserId],
     reply: &Reply,
 ) -> Result<Vec<(UserId, String)>, Verdict> {
     let body = Body::of(reply);
@@ -117,8 +122,12 @@ pub(super) fn protected_roles(
             .as_object()
             .and_then(|user| Some((id_text(user.get("id"))?, role(user)?)));
         let (id, role) = known.ok_or_else(unknown_state)?;
+        let id = UserId::new(id);
+        if !ids.contains(&id) {
+            return Err(status::other_user());
+        }
         if role != END_USER {
-            protected.push((UserId::new(id), role));
+            protected.push((id, role));
         }
     }
     Ok(protected)
