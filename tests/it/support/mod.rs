@@ -17,6 +17,9 @@ use userpurge::sandbox::{Call, LogEntry, Running, Sandbox, SandboxOptions, Seed,
 use wiremock::matchers::{method, path};
 use wiremock::{Mock, MockServer, Respond, ResponseTemplate};
 
+pub(crate) mod certificates;
+pub(crate) mod raw;
+
 /// No test waits longer for anything than this.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
 
