@@ -81,6 +81,11 @@
 //! - **Gone after a request of ours that was never answered is `deleted`**, and says that it was
 //!   settled so; gone without one is `already_gone`. The doubt survives the process, and the
 //!   outcomes `failed` and `in_doubt`.
+//! - **Credentials go to the configured host and nowhere else**: no redirect is followed, no
+//!   address in an answer is used, a token's `api_domain` is held against its data centre's own
+//!   hosts, also when it was kept between processes; and loopback never goes through a proxy.
+//! - **A deletion is believed only in the provider's own words**, naming this user where the
+//!   provider names one. So is "no such user" where it would settle a doubt.
 //! - **The ledger holds no person**: ids, the admin's own reference, codes and fixed texts, never
 //!   bodies, names or addresses.
 //! - **A user goes into a request for many only if the provider listed them as standing just

@@ -3,6 +3,9 @@
 //! Zoho gives out ten tokens in ten minutes per refresh token: a run that is resumed a few times
 //! would lock itself out if each process asked for its own. The files are readable by their owner
 //! only; losing them costs a token, no more.
+//!
+//! What a file says is believed no more than an answer: a token that names a place it must not be
+//! sent to ([`Provider::access`](crate::provider::Provider::access)) is not taken up.
 
 use std::fs;
 use std::io::Write;
@@ -86,7 +89,8 @@ impl DiskTokenStore {
 impl TokenStore for DiskTokenStore {
     fn load(&self, key: &str) -> Option<KeptToken> {
         let path = self.path(key)?;
-        if fs::metadata(&path).ok()?.len() > FILE_BYTES_MAX {
+        let about = fs::metadata(&path).ok()?;
+        if !about.is_file() || about.len() > FILE_BYTES_MAX {
             return None;
         }
         let file: File = serde_json::from_slice(&fs::read(&path).ok()?).ok()?;
@@ -139,6 +143,19 @@ mod tests {
         let file = home.path().join("userpurge/tokens/abc123.json");
         let mode = std::fs::metadata(file).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn what_is_no_file_of_ours_is_not_read() {
+        let home = tempfile::tempdir().unwrap();
+        let cache = home.path().to_str().unwrap().to_owned();
+        let store =
+            DiskTokenStore::in_cache(|name| (name == "XDG_CACHE_HOME").then(|| cache.clone()));
+        std::fs::create_dir_all(home.path().join("userpurge/tokens/folder.json")).unwrap();
+        assert!(store.load("folder").is_none());
+        let huge = std::fs::File::create(home.path().join("userpurge/tokens/huge.json")).unwrap();
+        huge.set_len(super::FILE_BYTES_MAX + 1).unwrap();
+        assert!(store.load("huge").is_none());
     }
 
     #[test]

@@ -28,6 +28,10 @@ use crate::transport::{Failure, Transport, TransportError};
 /// is anything else, has used up its day.
 const THROTTLED_TIME_MAX: Duration = Duration::from_mins(10);
 
+/// The shortest rest after a request that was turned away: a server that asks for 0 seconds has
+/// rounded a part of one down, and all attempts would be used up within it.
+const TURNED_AWAY_WAIT_MIN: Duration = Duration::from_secs(1);
+
 /// So many tokens in a row may be rejected for one request before the lane stops.
 pub(super) const TOKENS_REJECTED_MAX: u32 = 5;
 
@@ -241,7 +245,7 @@ impl Client {
         ids: &[UserId],
     ) -> Result<Vec<Listed>, ClientError> {
         let build = |access: &Access| roles.request(access, ids);
-        self.read("roles", build, |_, reply| roles.listed(reply))
+        self.read("roles", build, |_, reply| roles.listed(ids, reply))
             .await
     }
 
@@ -383,6 +387,10 @@ impl Client {
                     admission.unsent();
                     return condemned(StopKind::CredentialsRejected, detail);
                 }
+                Err(NoAccess::Untrusted(detail)) => {
+                    admission.unsent();
+                    return condemned(StopKind::WrongTenant, detail);
+                }
                 Err(NoAccess::Exhausted(detail)) => {
                     admission.unsent();
                     return condemned(StopKind::TokensExhausted, detail);
@@ -464,7 +472,7 @@ impl Client {
                     Scope::Account => None,
                 };
                 let (wait, reason) = match wait {
-                    Some(wait) => (wait, asked(wait)),
+                    Some(wait) => (wait.max(TURNED_AWAY_WAIT_MIN), asked(wait)),
                     None => (
                         self.throttled()?,
                         "the server says: too many requests".to_owned(),
@@ -473,7 +481,8 @@ impl Client {
                 self.hold(scope, wait, reason, said).await
             }
             Some(Moment::Unwell { wait: Some(wait) }) => {
-                self.hold(None, wait, asked(wait), said).await
+                let at_least = wait.max(TURNED_AWAY_WAIT_MIN);
+                self.hold(None, at_least, asked(wait), said).await
             }
             Some(Moment::Unwell { wait: None } | Moment::Conflict | Moment::Unrecognised)
             | None => {
@@ -561,8 +570,7 @@ impl Client {
             let since = *throttle.since.get_or_insert(now);
             (now - since < THROTTLED_TIME_MAX).then(|| throttle.backoff.next_wait())
         });
-        // Never at once: a server that only says "too many" wants some rest.
-        wait.map(|wait| wait.max(Duration::from_secs(1)))
+        wait.map(|wait| wait.max(TURNED_AWAY_WAIT_MIN))
             .ok_or_else(|| ClientError::Account {
                 reason: StopKind::QuotaGone,
                 status: Some(429),

@@ -452,12 +452,15 @@ impl<'a> TaskRun<'a> {
     }
 
     /// An end, seen in the light of a doubt: what is gone after a request of ours that was never
-    /// answered is our doing.
+    /// answered is our doing. "No such user" shows that only with a code of the provider's: a 404
+    /// without one may be a gateway's.
     fn settle(&self, step: Step, end: RowEnd, doubt: Doubt, answer: Answer) -> StepEnd {
         let ours = doubt.effect
             && match end {
                 RowEnd::AlreadyGone => true,
-                RowEnd::NotFound => self.client.provider.unknown_when_gone(step),
+                RowEnd::NotFound => {
+                    answer.detail.code.is_some() && self.client.provider.unknown_when_gone(step)
+                }
                 RowEnd::Deleted | RowEnd::Refused => false,
             };
         if ours {

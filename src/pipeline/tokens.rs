@@ -10,7 +10,7 @@ use url::Url;
 
 use crate::domain::{Quota, Time, WallClock};
 use crate::provider::{Access, Authorize, Detail, Provider, Token, TokenRefused};
-use crate::transport::Transport;
+use crate::transport::{Failure, Transport};
 
 /// A token is renewed this long before it ends, or a tenth of its life if that is less.
 const RENEW_BEFORE_MAX: Duration = Duration::from_mins(5);
@@ -74,6 +74,8 @@ pub(super) enum NoAccess {
     Rejected(Detail),
     /// Not yet: try again after this time.
     Later(Duration, Detail),
+    /// The token server, or a place it names, is not to be trusted; nothing was sent there.
+    Untrusted(Detail),
     /// The token server put us off too often.
     Exhausted(Detail),
 }
@@ -205,9 +207,13 @@ impl Tokens {
             ));
         }
         if let Some(quota) = quota {
-            state
-                .fetched
-                .retain(|at| asked_at.saturating_since(*at) < quota.span());
+            // A time further ahead than the span is none: a clock was wrong, then or now.
+            state.fetched.retain(|at| {
+                let apart = asked_at
+                    .saturating_since(*at)
+                    .max(at.saturating_since(asked_at));
+                apart < quota.span()
+            });
             if state.fetched.len() >= quota.requests().get() as usize {
                 let wait = quota
                     .span()
@@ -219,6 +225,11 @@ impl Tokens {
         state.fetched.push(asked_at);
         let token = match self.transport.send(self.provider.mint()).await {
             Ok(reply) => self.provider.minted(&reply),
+            // No accident to wait for.
+            Err(error) if error.failure == Failure::Certificate => {
+                let detail = own(error.failure.name(), error.to_string());
+                return Err(NoAccess::Untrusted(detail));
+            }
             Err(error) => Err(TokenRefused::Later(own(
                 error.failure.name(),
                 error.to_string(),
@@ -226,6 +237,10 @@ impl Tokens {
         };
         match token {
             Ok(token) => {
+                let Some(access) = self.provider.access(&token) else {
+                    let message = "the token names a place that it must not be sent to";
+                    return Err(NoAccess::Untrusted(own("foreign_place", message)));
+                };
                 state.put_off = 0;
                 state.rest = None;
                 let expires_at = token.expires_in.map(|life| asked_at.after(life));
@@ -241,9 +256,10 @@ impl Tokens {
                 let renew_at = token.expires_in.map(|life| {
                     asked_at.after(life.saturating_sub((life / 10).min(RENEW_BEFORE_MAX)))
                 });
-                Ok(self.put(state, &token, renew_at))
+                Ok(put(state, access, renew_at))
             }
             Err(TokenRefused::Rejected(detail)) => Err(NoAccess::Rejected(detail)),
+            Err(TokenRefused::Misplaced(detail)) => Err(NoAccess::Untrusted(detail)),
             Err(TokenRefused::Later(detail)) => {
                 state.put_off += 1;
                 if state.put_off > PUT_OFF_MAX {
@@ -256,7 +272,8 @@ impl Tokens {
         }
     }
 
-    /// Takes up a token that an earlier process left, unless it is about to end.
+    /// Takes up a token that an earlier process left, unless it is about to end or names a place
+    /// that it must not be sent to: a file is believed no more than an answer.
     fn take_up(&self, state: &mut State, kept: KeptToken) {
         state.fetched = kept.fetched;
         let now = self.wall.now();
@@ -270,22 +287,24 @@ impl Tokens {
                 api_base: kept.api_base,
                 expires_in: None,
             };
-            self.put(state, &token, renew_at);
+            if let Some(access) = self.provider.access(&token) {
+                put(state, access, renew_at);
+            }
         }
     }
+}
 
-    fn put(&self, state: &mut State, token: &Token, renew_at: Option<Time>) -> Granted {
-        state.generation += 1;
-        let granted = Granted {
-            access: self.provider.access(token),
-            generation: state.generation,
-        };
-        state.current = Some(Live {
-            granted: granted.clone(),
-            renew_at,
-        });
-        granted
-    }
+fn put(state: &mut State, access: Access, renew_at: Option<Time>) -> Granted {
+    state.generation += 1;
+    let granted = Granted {
+        access,
+        generation: state.generation,
+    };
+    state.current = Some(Live {
+        granted: granted.clone(),
+        renew_at,
+    });
+    granted
 }
 
 /// A detail in our own words.

@@ -33,12 +33,13 @@ pub(super) fn check_base(setting: &'static str, url: &Url) -> Result<(), BuildEr
     Err(BuildError::Address { setting, problem })
 }
 
-/// Whether `url` is on this machine.
+/// Whether `url` is on this machine: the same rule as `transport`'s, which lets plain http out
+/// nowhere else.
 pub(super) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(address)) => address.is_loopback(),
         Some(Host::Ipv6(address)) => address.is_loopback(),
-        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Domain(name)) => name == "localhost",
         None => false,
     }
 }
@@ -91,6 +92,7 @@ mod tests {
     #[case("http://127.0.0.1:8080/t/acme", true)]
     #[case("http://[::1]:8080", true)]
     #[case("http://localhost:1", true)]
+    #[case("http://acme.localhost:1", false)]
     #[case("http://acme.zendesk.com", false)]
     #[case("http://127.0.0.1.example.com", false)]
     #[case("http://10.0.0.1", false)]

@@ -82,13 +82,16 @@ pub fn defaults(kind: ProviderKind) -> Defaults {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use serde_json::{Value, json};
 
     use super::build;
-    use crate::domain::{ProviderKind, UserId};
-    use crate::provider::testing::{access, any_reply, assert_fit_to_keep, every_status, told};
+    use crate::domain::{ProviderKind, Step, UserId};
+    use crate::provider::testing::{
+        access, any_headers, any_reply, assert_fit_to_keep, every_status, spoilt, told,
+    };
     use crate::provider::{
-        Provider, ProviderSettings, Reply, SuncoAuth, SuncoSettings, Verdict, ZendeskCredentials,
-        ZendeskSettings, ZohoSettings,
+        Provider, ProviderSettings, Reply, RowEnd, SuncoAuth, SuncoSettings, Verdict,
+        ZendeskCredentials, ZendeskSettings, ZohoSettings,
     };
 
     const BASE: &str = "https://acme.example";
@@ -173,9 +176,7 @@ mod tests {
                 .filter(|line| !line.contains("moment") && !line.contains("account"))
                 .collect();
             let expected: &[&str] = match provider.kind() {
-                ProviderKind::Zendesk => &[],
-                // The older specification's empty 404.
-                ProviderKind::Sunco => &["empty 404     Unknown"],
+                ProviderKind::Zendesk | ProviderKind::Sunco => &[],
                 // No content is how Zoho says that nobody matches.
                 ProviderKind::Zoho => &[
                     "empty 204     Unknown",
@@ -187,41 +188,118 @@ mod tests {
         }
     }
 
-    proptest! {
-            #[test]
-            fn a_question_is_never_answered_about_a_row(reply in any_reply()) {
-                let access = access(BASE);
-                let id = UserId::new("35436");
-                for provider in all() {
-                    let answers = [
-                        provider.looked(&id, &reply).err(),
-                        provider.identified(&access, &reply).err(),
-                        provider
-    .roles()
-    .and_then(|roles| roles.listed(&reply).err()),
-                    ];
-                    for verdict in answers.into_iter().flatten() {
-                        prop_assert!(is_of_a_read(&verdict), "{}", told(&verdict));
-                        assert_fit_to_keep(&verdict);
-                    }
-                    let _ = provider.minted(&reply);
-                    let _ = provider.rate_hints(None, &reply.headers);
-                }
-            }
+    /// A user whose id each provider could have.
+    const ID: &str = "4876876000000225001";
 
-            #[test]
-            fn no_bytes_at_all_break_the_reading(
-                status in 0_u16..=999,
-                body in prop::collection::vec(any::<u8>(), 0..200),
-            ) {
-                let reply = Reply { status, body: body.into(), ..Reply::default() };
-                for provider in all() {
+    /// Every success there is, for every provider and step, and a token, each a little spoilt.
+    fn bodies() -> impl Strategy<Value = Vec<Vec<u8>>> {
+        let token = json!({"access_token": "t", "expires_in": 3600,
+            "api_domain": "https://www.zohoapis.com"});
+        let zoho = |details: Value| {
+            json!({"users": [{"code": "SUCCESS", "details": details,
+                "message": "User deleted", "status": "success"}]})
+        };
+        [
+            json!({"user": {"id": ID, "active": false}}),
+            json!({"user": {"id": 4_876_876_000_000_225_001_u64, "active": false}}),
+            json!({"deleted_user": {"id": 4_876_876_000_000_225_001_u64}}),
+            json!({}),
+            json!({"user": {"id": ID, "profile": {}}}),
+            json!({"user": {"id": "x", "externalId": ID}}),
+            zoho(json!({})),
+            zoho(json!({"id": ID})),
+            token,
+        ]
+        .into_iter()
+        .map(|json| spoilt(json.to_string()))
+        .collect::<Vec<_>>()
+    }
+
+    /// Whether `reply` is a success of `step` as `kind` has it, about the user if it names one.
+    fn confirms(kind: ProviderKind, step: Step, reply: &Reply) -> bool {
+        let text = String::from_utf8_lossy(&reply.body);
+        let text = text.trim_start_matches('\u{feff}').trim();
+        let json: Value = serde_json::from_str(text).unwrap_or_default();
+        let named = |value: &Value| {
+            let number = value.as_u64().map(|id| id.to_string());
+            value.as_str() == Some(ID) || number.as_deref() == Some(ID)
+        };
+        let user = &json["user"];
+        let by_either = named(&user["id"]) || named(&user["externalId"]);
+        let said = match (kind, step) {
+            (ProviderKind::Zendesk, Step::Delete) => {
+                named(&user["id"]) && user["active"] == json!(false)
+            }
+            (ProviderKind::Zendesk, _) => named(&json["deleted_user"]["id"]),
+            (ProviderKind::Sunco, Step::Delete) => json == json!({}) || by_either,
+            (ProviderKind::Sunco, _) => by_either,
+            (ProviderKind::Zoho, _) => {
+                let entry = &json["users"][0];
+                let id = &entry["details"]["id"];
+                let code = entry["code"].as_str().unwrap_or_default();
+                code.eq_ignore_ascii_case("SUCCESS") && (id.is_null() || named(id))
+            }
+        };
+        said && reply.status == 200
+    }
+
+    proptest! {
+        #[test]
+        fn a_question_is_never_answered_about_a_row(reply in any_reply()) {
+            let access = access(BASE);
+            let id = UserId::new("35436");
+            for provider in all() {
+                let answers = [
+                    provider.looked(&id, &reply).err(),
+                    provider.identified(&access, &reply).err(),
+                    provider.roles().and_then(|roles| {
+                        roles.listed(std::slice::from_ref(&id), &reply).err()
+                    }),
+                ];
+                for verdict in answers.into_iter().flatten() {
+                    prop_assert!(is_of_a_read(&verdict), "{}", told(&verdict));
+                    assert_fit_to_keep(&verdict);
+                }
+                let _ = provider.minted(&reply);
+                let _ = provider.rate_hints(None, &reply.headers);
+            }
+        }
+
+        #[test]
+        fn no_answer_whatever_breaks_the_reading_or_confirms_what_it_does_not_say(
+            status in prop_oneof![3 => Just(200_u16), 1 => 0_u16..=999],
+            headers in any_headers(),
+            bodies in bodies(),
+        ) {
+            let id = UserId::new(ID);
+            let access = access(BASE);
+            for provider in all() {
+                for body in &bodies {
+                    let reply = Reply {
+                        status,
+                        headers: headers.clone(),
+                        body: body.clone().into(),
+                    };
                     for step in provider.kind().actions().iter().flat_map(|action| action.steps()) {
-                        assert_fit_to_keep(&provider.judge(*step, &UserId::new("1"), &reply));
+                        let verdict = provider.judge(*step, &id, &reply);
+                        assert_fit_to_keep(&verdict);
+                        if matches!(verdict, Verdict::Row(RowEnd::Deleted, _)) {
+                            prop_assert!(confirms(provider.kind(), *step, &reply));
+                        }
+                        let _ = provider.rate_hints(Some(*step), &reply.headers);
                     }
-                    let _ = provider.looked(&UserId::new("1"), &reply);
-                    let _ = provider.minted(&reply);
+                    let _ = provider.looked(&id, &reply);
+                    let _ = provider.identified(&access, &reply);
+                    if let Some(roles) = provider.roles() {
+                        let _ = roles.listed(std::slice::from_ref(&id), &reply);
+                    }
+                    if let Ok(token) = provider.minted(&reply) {
+                        prop_assert!((200..=299).contains(&status));
+                        prop_assert!(provider.access(&token).is_some());
+                    }
+                    let _ = reply.request_id();
                 }
             }
         }
+    }
 }

@@ -76,8 +76,9 @@ pub trait Provider: Send + Sync + fmt::Debug {
     /// Why there is no token, see [`TokenRefused`].
     fn minted(&self, reply: &Reply) -> Result<Token, TokenRefused>;
 
-    /// The access that `token` gives.
-    fn access(&self, token: &Token) -> Access;
+    /// The access that `token` gives; `None`: it names a place that no token may be sent to. One
+    /// that was kept between processes is held to that like a fresh one.
+    fn access(&self, token: &Token) -> Option<Access>;
 }
 
 /// Who has a role that should not be deleted by a row in a file: asked of many users at once.
@@ -91,13 +92,14 @@ pub trait Roles: Send + Sync {
     /// The read that tells the roles of `ids`.
     fn request(&self, access: &Access, ids: &[UserId]) -> Request;
 
-    /// Reads the answer: the users asked for who stand. One it does not list is of no role, and is
+    /// Reads the answer about `ids`: those who stand. One it does not list is of no role, and is
     /// deleted or was never there.
     ///
     /// # Errors
     ///
-    /// The verdict: [`Verdict::Account`], [`Verdict::Moment`] or [`Verdict::TokenRejected`].
-    fn listed(&self, reply: &Reply) -> Result<Vec<Listed>, Verdict>;
+    /// The verdict: [`Verdict::Account`], [`Verdict::Moment`] or [`Verdict::TokenRejected`]; also
+    /// for an answer that lists anybody who is not in `ids`, which is an answer about others.
+    fn listed(&self, ids: &[UserId], reply: &Reply) -> Result<Vec<Listed>, Verdict>;
 }
 
 /// A user who stands, as a read of many told.
@@ -267,6 +269,9 @@ pub struct Token {
 pub enum TokenRefused {
     /// The credentials are wrong; asking again changes nothing.
     Rejected(Detail),
+    /// The token server's address is wrong, or its answer names a place that the token must not be
+    /// sent to.
+    Misplaced(Detail),
     /// Too many tokens were asked for, or the server is unwell; ask again later.
     Later(Detail),
 }

@@ -11,10 +11,15 @@ use crate::domain::Quota;
 /// The longest life of a token taken; one that claims more is asked for anew by then.
 const LIFE_MAX: Duration = Quota::SPAN_MAX;
 
+/// The longest token taken. It stands in a header of every request, and servers take some 8 kB of
+/// all headers together.
+const TOKEN_BYTES_MAX: usize = 4_096;
+
 /// The access token in `answer`; `None`: there is none, or none that can stand in a header.
 pub(super) fn access_token(answer: &Object) -> Option<SecretString> {
     text(answer, "access_token")
-        .filter(|token| !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic()))
+        .filter(|token| (1..=TOKEN_BYTES_MAX).contains(&token.len()))
+        .filter(|token| token.bytes().all(|byte| byte.is_ascii_graphic()))
         .map(SecretString::from)
 }
 
@@ -45,15 +50,21 @@ pub(super) fn neither(reply: &Reply) -> TokenRefused {
     ))
 }
 
-/// What an answer means that is no JSON object: only redirects and addresses that do not exist
-/// stay as they are, everything else passes.
-pub(super) fn no_object(reply: &Reply, body: &Body<'_>) -> TokenRefused {
-    match reply.status {
-        300..=399 => TokenRefused::Rejected(Detail::ours(
+/// What a redirect means, whatever it says beside; `None`: it is none.
+pub(super) fn redirected(reply: &Reply) -> Option<TokenRefused> {
+    matches!(reply.status, 300..=399).then(|| {
+        TokenRefused::Misplaced(Detail::ours(
             "redirect",
             "the token address redirects, which it never does; look at the address in the settings",
-        )),
-        404 | 405 | 410 => TokenRefused::Rejected(Detail::ours(
+        ))
+    })
+}
+
+/// What an answer means that is no JSON object: only addresses that do not exist stay as they
+/// are, everything else passes.
+pub(super) fn no_object(reply: &Reply, body: &Body<'_>) -> TokenRefused {
+    match reply.status {
+        404 | 405 | 410 => TokenRefused::Misplaced(Detail::ours(
             "no_token_endpoint",
             format!(
                 "HTTP {} from the token address; look at the address in the settings",
@@ -71,5 +82,26 @@ pub(super) fn no_object(reply: &Reply, body: &Body<'_>) -> TokenRefused {
             "no_token",
             format!("HTTP {status} from the token address, with something that is not its JSON"),
         )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use serde_json::json;
+
+    use super::{TOKEN_BYTES_MAX, access_token};
+
+    #[rstest]
+    #[case("1000.abc", true)]
+    #[case(&"a".repeat(TOKEN_BYTES_MAX), true)]
+    #[case(&"a".repeat(TOKEN_BYTES_MAX + 1), false)]
+    #[case("", false)]
+    #[case("a b", false)]
+    #[case("a\r\nx: y", false)]
+    #[case("ä", false)]
+    fn a_token_is_what_can_stand_in_a_header(#[case] token: &str, #[case] fit: bool) {
+        let answer = json!({"access_token": token});
+        assert_eq!(access_token(answer.as_object().unwrap()).is_some(), fit);
     }
 }

@@ -145,6 +145,14 @@ mod tests {
     #[case("", None)]
     #[case("soon", None)]
     #[case("1e3", None)]
+    #[case("inf", None)]
+    #[case("NaN", None)]
+    #[case("0x10", None)]
+    #[case("1 2", None)]
+    #[case("1;2", None)]
+    #[case("Fri, 31 Dec 9999 23:59:59 GMT", Some(WAIT_MAX.as_secs()))]
+    #[case("Sun, 06 Nov 1994 08:49:37 GMT", Some(0))]
+    #[case("Sun, 32 Foo 99999 08:49:37 GMT", None)]
     fn retry_after_is_seconds_or_a_date(#[case] value: &str, #[case] secs: Option<u64>) {
         let headers = headers(&[("retry-after", value), ("date", NOW)]);
         assert_eq!(retry_after(&headers), secs.map(Duration::from_secs));

@@ -143,11 +143,12 @@ fn answer(
         "roles" => provider
             .roles()
             .unwrap()
-            .listed(reply)
+            .listed(&ROLES_ASKED.map(UserId::new), reply)
             .map_or_else(failed, |users| fine(listed_told(&users))),
         "token" => match provider.minted(reply) {
             Ok(token) => fine(token_told(&token)),
             Err(TokenRefused::Rejected(detail)) => ("rejected".to_owned(), detail),
+            Err(TokenRefused::Misplaced(detail)) => ("misplaced".to_owned(), detail),
             Err(TokenRefused::Later(detail)) => ("later".to_owned(), detail),
         },
         step => failed(provider.judge(step_named(step), id, reply)),
@@ -161,6 +162,9 @@ pub(super) fn access(base: &str) -> Access {
         authorization: HeaderValue::from_static("Bearer t"),
     }
 }
+
+/// Whose roles the tables of replies ask for.
+const ROLES_ASKED: [&str; 4] = ["1", "2", "3", "4"];
 
 /// The step of that name.
 pub(super) fn step_named(name: &str) -> Step {
@@ -316,8 +320,78 @@ pub(super) fn any_reply() -> impl Strategy<Value = Reply> {
         1 => ".{0,200}",
         1 => Just("<html>jane.doe@example.com</html>".to_owned()),
     ];
-    let headers = prop::sample::select(vec!["", "retry-after: 7", "content-type: text/html"]);
-    (status, headers, body).prop_map(|(status, headers, body)| reply(status, headers, body))
+    (status, any_headers(), body).prop_map(|(status, headers, body)| Reply {
+        status,
+        headers,
+        body: body.into(),
+    })
+}
+
+/// Any headers under the names that are looked at, each any number of times with anything that a
+/// header may hold.
+pub(super) fn any_headers() -> impl Strategy<Value = HeaderMap> {
+    let name = prop::sample::select(vec![
+        "retry-after",
+        "date",
+        "content-type",
+        "location",
+        "www-authenticate",
+        "x-request-id",
+        "x-rate-limit",
+        "x-rate-limit-remaining",
+        "ratelimit-reset",
+        "zendesk-ratelimit-deleted-users-destroy",
+        "zendesk-rate-limit-",
+        "x-api-credits-remaining",
+    ]);
+    let value = prop_oneof![
+        prop::sample::select(vec![
+            "7",
+            "0",
+            "-1",
+            "inf",
+            "99999999999999999999",
+            "Sun, 22 Nov 2026 09:01:33 GMT",
+            "Fri, 31 Dec 9999 23:59:59 GMT",
+            "total=0; remaining=18446744073709551616; resets=-1",
+            "total=700; remaining=0; resets=99999999999",
+            "https://evil.example/",
+            "text/html",
+        ])
+        .prop_map(HeaderValue::from_static),
+        prop::collection::vec(32_u8..=255, 0..60)
+            .prop_filter_map("no header value", |bytes| HeaderValue::from_bytes(&bytes)
+                .ok()),
+    ];
+    prop::collection::vec((name, value), 0..5).prop_map(|pairs| {
+        pairs
+            .into_iter()
+            .fold(HeaderMap::new(), |mut all, (name, value)| {
+                all.append(HeaderName::from_static(name), value);
+                all
+            })
+    })
+}
+
+/// `text` with a few of its bytes taken out, put in, changed, or its end cut off.
+pub(super) fn spoilt(text: String) -> impl Strategy<Value = Vec<u8>> {
+    let change = (any::<prop::sample::Index>(), 0..4, any::<u8>());
+    prop::collection::vec(change, 0..4).prop_map(move |changes| {
+        let mut bytes = text.clone().into_bytes();
+        for (at, kind, byte) in changes {
+            if bytes.is_empty() {
+                break;
+            }
+            let at = at.index(bytes.len());
+            match kind {
+                0 => drop(bytes.remove(at)),
+                1 => bytes.insert(at, byte),
+                2 => bytes[at] = byte,
+                _ => bytes.truncate(at),
+            }
+        }
+        bytes
+    })
 }
 
 /// Asserts that `verdict` keeps nothing that it must not.

@@ -1,6 +1,7 @@
 //! The real transport, over `reqwest`.
 
 use std::error::Error as _;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, UNIX_EPOCH};
 
 use ::http::HeaderValue;
@@ -22,35 +23,61 @@ const CONNECT_TIME_MAX: Duration = Duration::from_secs(15);
 /// would leave it in doubt.
 const IDLE_TIME_MAX: Duration = Duration::from_secs(30);
 
+/// The one name of this machine that plain HTTP goes to.
+const LOCALHOST: &str = "localhost";
+
+/// Where that is, whatever a name server says: RFC 6761, section 6.3. The port is the URL's.
+const LOOPBACK: [SocketAddr; 2] = [
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0),
+    SocketAddr::new(IpAddr::V6(Ipv6Addr::LOCALHOST), 0),
+];
+
 /// Carries requests over the network.
 #[derive(Debug, Clone)]
 pub struct ReqwestTransport {
-    /// For the providers: HTTPS only, through the system's proxy if there is one.
+    /// For the providers: HTTPS only, through the system's proxy if there is one. A proxy learns the
+    /// host's name and carries TLS that it cannot read, so it may be anyone's.
     outward: reqwest::Client,
-    /// For loopback: plain HTTP allowed, never through a proxy.
+    /// For loopback: plain HTTP allowed, and never through a proxy, which would be handed the
+    /// credentials to read.
     loopback: reqwest::Client,
     wall: WallClock,
 }
 
 impl ReqwestTransport {
-    /// A transport with its own connection pools.
+    /// A transport with its own connection pools, each exchange within [`REPLY_TIME_MAX`].
     ///
     /// # Errors
     ///
     /// When the TLS backend or the system's proxy settings cannot be used.
     pub fn new(wall: WallClock) -> Result<Self, TransportError> {
+        Self::within(REPLY_TIME_MAX, wall)
+    }
+
+    /// The same, each exchange within `reply_time_max`, from connecting to the last byte.
+    ///
+    /// # Errors
+    ///
+    /// See [`ReqwestTransport::new`].
+    pub fn within(reply_time_max: Duration, wall: WallClock) -> Result<Self, TransportError> {
         let base = || {
             reqwest::Client::builder()
                 .user_agent(concat!("userpurge/", env!("CARGO_PKG_VERSION")))
                 .redirect(reqwest::redirect::Policy::none())
                 .referer(false)
+                // Sending again is the pipeline's, under the quota and with an intent.
+                .retry(reqwest::retry::never())
                 .connect_timeout(CONNECT_TIME_MAX)
-                .timeout(REPLY_TIME_MAX)
+                .timeout(reply_time_max)
                 .pool_idle_timeout(IDLE_TIME_MAX)
         };
         Ok(Self {
             outward: base().https_only(true).build().map_err(told)?,
-            loopback: base().no_proxy().build().map_err(told)?,
+            loopback: base()
+                .no_proxy()
+                .resolve_to_addrs(LOCALHOST, &LOOPBACK)
+                .build()
+                .map_err(told)?,
             wall,
         })
     }
@@ -108,7 +135,7 @@ fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(ip)) => ip.is_loopback(),
         Some(Host::Ipv6(ip)) => ip.is_loopback(),
-        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Domain(name)) => name == LOCALHOST,
         None => false,
     }
 }

@@ -13,6 +13,7 @@ mod credentials;
 mod disk;
 mod errors;
 mod guard;
+mod hostile;
 mod left;
 mod mixed;
 mod order;

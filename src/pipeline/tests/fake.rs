@@ -406,12 +406,12 @@ impl Provider for FakeProvider {
         })
     }
 
-    fn access(&self, token: &Token) -> Access {
+    fn access(&self, token: &Token) -> Option<Access> {
         let authorization = HeaderValue::from_str(token.secret.expose_secret()).unwrap();
-        Access {
+        Some(Access {
             authorization,
             ..base()
-        }
+        })
     }
 }
 

@@ -20,7 +20,8 @@
 //! | anything else | moment: unrecognised |
 //!
 //! An empty 404 is the older specification's "no such user". It is believed because the app was
-//! identified at the start of the run, through the same address.
+//! identified at the start of the run, through the same address; but since a gateway may say so
+//! too, it settles no doubt: that takes `user_not_found`, and a look (see `reads`) as well.
 
 use crate::domain::{Step, StopKind, UserId};
 use crate::provider::body::{Body, Object, child, text};

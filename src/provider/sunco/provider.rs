@@ -178,8 +178,8 @@ impl Provider for Sunco {
         )))
     }
 
-    fn access(&self, _token: &Token) -> Access {
-        self.access.clone()
+    fn access(&self, _token: &Token) -> Option<Access> {
+        Some(self.access.clone())
     }
 }
 

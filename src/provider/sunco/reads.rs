@@ -50,7 +50,8 @@ pub(super) fn identified(base: &Url, app_id: &str, reply: &Reply) -> Result<Iden
 }
 
 /// Reads the answer to a look at `id`. Whether the profile is cleared is not asked: the user
-/// stands either way.
+/// stands either way. Only the API's own words say that nobody is there: a look settles doubts, and
+/// a gateway that has lost its route answers with an empty 404 as well.
 ///
 /// # Errors
 ///
@@ -61,7 +62,8 @@ pub(super) fn looked(id: &UserId, reply: &Reply) -> Result<Seen, Verdict> {
         Some(user) if is_named(user, id) => Ok(Seen::Standing { role: None }),
         Some(_) => Err(status::other_user()),
         None => match refusal(reply, &body) {
-            Verdict::Row(RowEnd::NotFound, _) => Ok(Seen::Unknown),
+            Verdict::Row(RowEnd::NotFound, said) if said.code.is_some() => Ok(Seen::Unknown),
+            Verdict::Row(RowEnd::NotFound, said) => Err(status::unrecognised(reply, &body, said)),
             verdict => Err(status::of_read(verdict)),
         },
     }

@@ -188,11 +188,11 @@ impl Provider for Zendesk {
         token::minted(reply)
     }
 
-    fn access(&self, token: &Token) -> Access {
-        Access {
+    fn access(&self, token: &Token) -> Option<Access> {
+        Some(Access {
             base: self.base.clone(),
             authorization: authorization::token("Bearer", &token.secret),
-        }
+        })
     }
 }
 
@@ -210,8 +210,8 @@ impl Roles for Zendesk {
         requests::show_many(access, ids)
     }
 
-    fn listed(&self, reply: &Reply) -> Result<Vec<Listed>, Verdict> {
-        reads::listed(self.source(), reply)
+    fn listed(&self, ids: &[UserId], reply: &Reply) -> Result<Vec<Listed>, Verdict> {
+        reads::listed(self.source(), ids, reply)
     }
 }
 
@@ -351,11 +351,13 @@ pub(super) mod tests {
             token: "hunter2".into(),
         });
         assert_eq!(fixed(&token).authorization, "Bearer hunter2");
-        let minted = client().access(&Token {
-            secret: "fresh".into(),
-            api_base: Some("https://evil.example".parse().unwrap()),
-            expires_in: None,
-        });
+        let minted = client()
+            .access(&Token {
+                secret: "fresh".into(),
+                api_base: Some("https://evil.example".parse().unwrap()),
+                expires_in: None,
+            })
+            .unwrap();
         assert_eq!(minted.authorization, "Bearer fresh");
         assert_eq!(minted.base.as_str(), BASE, "an answer names no base");
     }

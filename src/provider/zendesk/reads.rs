@@ -7,6 +7,7 @@ use crate::domain::{StopKind, UserId};
 use crate::provider::address::authority;
 use crate::provider::body::{Body, Object, child, id_text, text};
 use crate::provider::detail::shown;
+use crate::provider::digits;
 use crate::provider::{Detail, Identity, Listed, Moment, Reply, RowEnd, Seen, Verdict, status};
 
 use super::judge::{KeySource, refusal};
@@ -48,6 +49,9 @@ pub(super) fn identified(keys: KeySource, base: &Url, reply: &Reply) -> Result<I
             ),
         ));
     };
+    if digits::plain(&caller).is_err() {
+        return Err(unknown_state());
+    }
     let off = user.get("active") == Some(&Value::Bool(false))
         || user.get("suspended") == Some(&Value::Bool(true));
     if off {
@@ -102,8 +106,13 @@ pub(super) fn looked(keys: KeySource, id: &UserId, reply: &Reply) -> Result<Seen
 /// # Errors
 ///
 /// The verdict; also when a single user in the answer has no id or no role, since one of them may
-/// be an agent, and when the answer says that there is more than it holds.
-pub(super) fn listed(keys: KeySource, reply: &Reply) -> Result<Vec<Listed>, Verdict> {
+/// be an agent, or is none of `ids`, since those asked for may then be agents as well; and when the
+/// answer says that there is more than it holds.
+pub(super) fn listed(
+    keys: KeySource,
+    ids: &[UserId],
+    reply: &Reply,
+) -> Result<Vec<Listed>, Verdict> {
     let body = Body::of(reply);
     let answer = body.object();
     let users = match answer.and_then(|answer| answer.get("users")) {
@@ -122,9 +131,13 @@ pub(super) fn listed(keys: KeySource, reply: &Reply) -> Result<Vec<Listed>, Verd
         let user = user.as_object();
         let known = user.and_then(|user| Some((id_text(user.get("id"))?, role(user)?)));
         let (id, role) = known.ok_or_else(unknown_state)?;
+        let id = UserId::new(id);
+        if !ids.contains(&id) {
+            return Err(status::other_user());
+        }
         if user.and_then(|user| user.get("active")) != Some(&Value::Bool(false)) {
             listed.push(Listed {
-                id: UserId::new(id),
+                id,
                 protected: Some(role).filter(|role| role != END_USER),
             });
         }

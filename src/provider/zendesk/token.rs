@@ -33,6 +33,9 @@ pub(super) fn mint(base: &Url, client_id: &str, client_secret: &SecretString) ->
 ///
 /// Why there is no token.
 pub(super) fn minted(reply: &Reply) -> Result<Token, TokenRefused> {
+    if let Some(refused) = grant::redirected(reply) {
+        return Err(refused);
+    }
     let body = Body::of(reply);
     let Some(answer) = body.object() else {
         return Err(grant::no_object(reply, &body));

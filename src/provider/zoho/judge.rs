@@ -4,7 +4,8 @@
 //! for things that differ (`PERMISSION_DENIED`, `NOT_ALLOWED`), so the message decides between
 //! them, by a few lower-case words of it. Its table is [`by_code`]; what it does not know goes by
 //! the status, see [`unknown`]. An answer that is no such JSON is about the moment, whatever its
-//! status: Zoho is known to answer with a page when it throttles.
+//! status: Zoho is known to answer with a page when it throttles. A redirect is none of Zoho's,
+//! whatever it says beside.
 
 use crate::domain::{StopKind, UserId};
 use crate::provider::body::{Body, Object, child, id_text, text};
@@ -15,7 +16,8 @@ use crate::provider::{Detail, Moment, Reply, RowEnd, Verdict, status};
 pub(super) struct Answer {
     /// Its code and message, fit to be kept.
     pub(super) said: Detail,
-    /// The user named in `details`; `None`: none is.
+    /// The user named in `details`; `None`: none is. What stands there and is no id is empty, and so
+    /// is nobody's.
     id: Option<String>,
     /// Whether it stands in `users[0]`.
     in_users: bool,
@@ -25,6 +27,9 @@ pub(super) struct Answer {
 
 /// What the answer to the deletion of `id` means.
 pub(super) fn judge(id: &UserId, reply: &Reply) -> Verdict {
+    if matches!(reply.status, 300..=399) {
+        return status::redirected(reply);
+    }
     let body = Body::of(reply);
     match Answer::read(&body) {
         Some(answer) if answer.names_other(id) => status::other_user(),
@@ -48,7 +53,6 @@ pub(super) fn refusal(reply: &Reply, body: &Body<'_>, answer: Answer) -> Verdict
 /// What an answer in neither envelope means.
 pub(super) fn no_answer(reply: &Reply, body: &Body<'_>) -> Verdict {
     match reply.status {
-        300..=399 => status::redirected(reply),
         429 => throttled(reply, Detail::default()),
         500..=599 | 408 => status::unwell(reply, Detail::default()),
         _ => status::unrecognised(reply, body, Detail::default()),
@@ -131,7 +135,6 @@ fn permission_denied(said: Detail) -> Verdict {
 /// A code that is not known: by the status, and about the row only where nothing else can be meant.
 fn unknown(reply: &Reply, body: &Body<'_>, is_error: bool, said: Detail) -> Verdict {
     match reply.status {
-        300..=399 => status::redirected(reply),
         401 => Verdict::Account(StopKind::CredentialsRejected, said),
         402 => Verdict::Account(StopKind::PaymentRequired, said),
         403 => Verdict::Account(StopKind::NotPermitted, said),
@@ -160,7 +163,9 @@ impl Answer {
         let message = with_permissions(text(entry, "message"), details);
         let said = Detail::said(Some(code), message.as_deref());
         said.code.is_some().then(|| Self {
-            id: details.and_then(|details| id_text(details.get("id"))),
+            id: details
+                .and_then(|details| details.get("id").filter(|id| !id.is_null()))
+                .map(|id| id_text(Some(id)).unwrap_or_default()),
             is_error: text(entry, "status")
                 .is_some_and(|status| !status.eq_ignore_ascii_case("success")),
             said,

@@ -175,23 +175,17 @@ impl Provider for Zoho {
         token::minted(&settings.accounts_url, settings.base_url.as_ref(), reply)
     }
 
-    /// The configured base, else where the token says. What a token says was checked when it was
-    /// fetched; one kept between processes is checked again, and without a place it may go to it
-    /// goes back to the accounts server, which has no API and answers so.
-    fn access(&self, token: &Token) -> Access {
+    /// The configured base, else where the token says, if it may go there.
+    fn access(&self, token: &Token) -> Option<Access> {
         let settings = &self.settings;
         let said = || {
             let base = token.api_base.as_ref()?;
             data_centre::api_base(&settings.accounts_url, base)
         };
-        Access {
-            base: settings
-                .base_url
-                .clone()
-                .or_else(said)
-                .unwrap_or_else(|| settings.accounts_url.clone()),
+        Some(Access {
+            base: settings.base_url.clone().or_else(said)?,
             authorization: authorization::token("Zoho-oauthtoken", &token.secret),
-        }
+        })
     }
 }
 
@@ -234,7 +228,9 @@ pub(super) mod tests {
     #[test]
     fn requests_go_where_the_token_says() {
         let zoho = zoho(None);
-        let access = zoho.access(&token(Some("https://www.zohoapis.eu")));
+        let access = zoho
+            .access(&token(Some("https://www.zohoapis.eu")))
+            .unwrap();
         let id = UserId::new("4876876000000225001");
         let api = "https://www.zohoapis.eu/crm/v8/users";
         for (request, line) in [
@@ -258,17 +254,29 @@ pub(super) mod tests {
     #[case(
         Some("https://api.own.example/z"),
         Some("https://www.zohoapis.eu"),
-        "https://api.own.example/z"
+        Some("https://api.own.example/z")
     )]
-    #[case(Some("https://api.own.example/z"), None, "https://api.own.example/z")]
-    #[case(None, Some("https://evil.example"), "https://accounts.zoho.eu/")]
-    #[case(None, None, "https://accounts.zoho.eu/")]
+    #[case(
+        Some("https://api.own.example/z"),
+        None,
+        Some("https://api.own.example/z")
+    )]
+    #[case(
+        None,
+        Some("https://www.zohoapis.eu"),
+        Some("https://www.zohoapis.eu/")
+    )]
+    #[case(None, Some("https://www.zohoapis.com"), None)]
+    #[case(None, Some("https://evil.example"), None)]
+    #[case(None, Some("http://127.0.0.1:9"), None)]
+    #[case(None, None, None)]
     fn a_configured_base_wins_and_a_foreign_one_is_never_used(
         #[case] configured: Option<&str>,
         #[case] said: Option<&str>,
-        #[case] base: &str,
+        #[case] base: Option<&str>,
     ) {
-        assert_eq!(zoho(configured).access(&token(said)).base.as_str(), base);
+        let access = zoho(configured).access(&token(said));
+        assert_eq!(access.as_ref().map(|access| access.base.as_str()), base);
     }
 
     #[test]
@@ -288,9 +296,10 @@ pub(super) mod tests {
             .minted(&reply(200, "", body("http://127.0.0.1:9/z")))
             .unwrap();
         assert_eq!(token.api_base, Url::parse("http://127.0.0.1:9/z").ok());
-        assert_eq!(zoho.access(&token).base.as_str(), "http://127.0.0.1:9/z");
+        let access = zoho.access(&token).unwrap();
+        assert_eq!(access.base.as_str(), "http://127.0.0.1:9/z");
         let foreign = zoho.minted(&reply(200, "", body("https://evil.example")));
-        assert!(matches!(foreign, Err(TokenRefused::Rejected(_))));
+        assert!(matches!(foreign, Err(TokenRefused::Misplaced(_))));
     }
 
     #[test]
@@ -317,7 +326,7 @@ pub(super) mod tests {
             "{zoho:?} {:?} {:?} {:?}",
             zoho.authorize(),
             zoho.mint(),
-            zoho.access(&token(None))
+            zoho.access(&token(Some("https://www.zohoapis.eu")))
         );
         for secret in ["hunter2", "hunter3", "1000.tok"] {
             assert!(!told.contains(secret), "{told}");

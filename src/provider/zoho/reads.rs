@@ -102,6 +102,9 @@ fn user<'b>(reply: &Reply, body: &'b Body<'_>) -> Option<&'b Object> {
 }
 
 pub(super) fn refused(reply: &Reply, body: &Body<'_>) -> Verdict {
+    if matches!(reply.status, 300..=399) {
+        return status::redirected(reply);
+    }
     match Answer::read(body) {
         Some(answer) if answer.said.has_code("SUCCESS") => {
             status::unrecognised(reply, body, answer.said)

@@ -53,6 +53,9 @@ pub(super) fn minted(
     configured: Option<&Url>,
     reply: &Reply,
 ) -> Result<Token, TokenRefused> {
+    if let Some(refused) = grant::redirected(reply) {
+        return Err(refused);
+    }
     let body = Body::of(reply);
     let Some(answer) = body.object() else {
         return Err(grant::no_object(reply, &body));
@@ -63,7 +66,7 @@ pub(super) fn minted(
     };
     let api_base = match configured {
         Some(_) => None,
-        None => Some(api_base(accounts_url, answer).map_err(TokenRefused::Rejected)?),
+        None => Some(api_base(accounts_url, answer).map_err(TokenRefused::Misplaced)?),
     };
     Ok(Token {
         secret,
@@ -103,8 +106,8 @@ fn api_base(accounts_url: &Url, answer: &Object) -> Result<Url, Detail> {
         .ok_or_else(|| {
             Detail::ours(
                 "foreign_api_domain",
-                "the token's answer names an API address that is none of Zoho's, and the token is \
-                 not sent there; if it is yours, set base_url",
+                "the token's answer names an API address that is none of this data centre's, and the \
+                 token is not sent there; if it is yours, set base_url",
             )
         })
 }

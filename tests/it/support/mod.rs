@@ -20,6 +20,9 @@ use wiremock::matchers::{method, path};
 use wiremock::{Mock, MockServer, Respond, ResponseTemplate};
 use witness::Witness;
 
+pub(crate) mod certificates;
+pub(crate) mod raw;
+
 /// No test waits longer for anything than this.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
 
