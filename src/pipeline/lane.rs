@@ -1,6 +1,5 @@
 //! A lane: all that runs for one account.
 
-use std::collections::HashSet;
 use std::convert::Infallible;
 use std::error::Error;
 use std::fmt;
@@ -9,9 +8,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use futures::StreamExt;
 use futures::future::join_all;
-use futures::{Stream, StreamExt, stream};
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{Semaphore, mpsc};
 use tokio::task::unconstrained;
 use tokio::time::Instant;
 
@@ -19,13 +18,12 @@ use super::bulk::{Begun, BulkRun};
 use super::canary::{Canary, MoreRows, Verdict};
 use super::client::{Client, ClientError};
 use super::fuse::{FailureLimit, Fuse};
+use super::reading::{Entered, Unit};
 use super::sink::{Durability, SinkFailed};
-use super::task::{Before, RowEnded, TaskRun, outcome_entry};
+use super::task::{Before, RowEnded, TaskRun};
 use super::tokens::own;
-use crate::domain::{
-    Entry, LaneStop, LeftOpen, Outcome, OutcomeEntry, StopKind, Task, Time, UserId,
-};
-use crate::provider::Roles;
+use super::users::UsersUnderWay;
+use crate::domain::{Entry, LaneStop, StopKind, Task, Time};
 
 /// How many rows of a lane are looked after at once. More than the permits there are, so that
 /// rows that wait for one endpoint's quota do not keep others from theirs; bounded, so that
@@ -69,57 +67,21 @@ pub struct Until {
 /// All that runs for one account.
 #[derive(Debug)]
 pub struct Lane {
-    client: Arc<Client>,
-    options: LaneOptions,
+    pub(super) client: Arc<Client>,
+    pub(super) options: LaneOptions,
     fuse: Mutex<Fuse>,
-    canary: Canary,
+    pub(super) canary: Canary,
     stopped: OnceLock<LaneStop>,
     /// The lane came to the end of its tasks: each was begun, or ended as protected.
-    exhausted: AtomicBool,
+    pub(super) exhausted: AtomicBool,
     /// The time that [`LaneOptions::until`] sets stopped it.
     out_of_time: AtomicBool,
-    users: UsersUnderWay,
+    pub(super) users: UsersUnderWay,
     rows_max: usize,
     /// Room for rows under way.
-    rows: Arc<Semaphore>,
+    pub(super) rows: Arc<Semaphore>,
     /// Whether requests for many rows are not taken here.
-    one_by_one: AtomicBool,
-}
-
-/// What is sent together.
-enum Unit<'l> {
-    /// A row of its own.
-    Row(Task, Room),
-    /// The same, whose user is held already.
-    Entered(Entered<'l>),
-    /// Rows that one request carries.
-    Bulk(Vec<Entered<'l>>),
-}
-
-/// A row whose user is held.
-struct Entered<'l> {
-    task: Task,
-    user: UserUnderWay<'l>,
-    room: Room,
-}
-
-/// Room for rows, held until they have ended.
-struct Room(Option<OwnedSemaphorePermit>);
-
-impl Room {
-    /// Takes the room for `count` of them.
-    fn split(&mut self, count: usize) -> Self {
-        Self(self.0.as_mut().and_then(|room| room.split(count)))
-    }
-}
-
-/// Where a lane is in its tasks.
-struct Reading<'l> {
-    tasks: TaskSource,
-    /// Rows that one request may carry, until there are enough of them.
-    gathered: Vec<Entered<'l>>,
-    /// How many rows of the canary are still to come.
-    canary: u64,
+    pub(super) one_by_one: AtomicBool,
 }
 
 /// How a lane ended.
@@ -138,7 +100,7 @@ pub enum LaneEnd {
 }
 
 /// What keeps a lane from going on.
-enum Halt {
+pub(super) enum Halt {
     Stopping,
     Input(Box<dyn Error + Send + Sync>),
     Sink(SinkFailed),
@@ -250,190 +212,6 @@ impl Lane {
             };
         }
         self.stop_for_canary(MoreRows::Over).await
-    }
-
-    /// The tasks that may be sent, as they are sent: read in batches, those of a protected role
-    /// ended at once, those that one request can carry gathered.
-    fn admitted(&self, tasks: TaskSource) -> impl Stream<Item = Result<Unit<'_>, Halt>> {
-        let stopping = self.client.stop.admitting.clone().cancelled_owned();
-        let reading = Reading {
-            tasks,
-            gathered: Vec::new(),
-            canary: self.options.canary.map_or(0, NonZeroU64::get),
-        };
-        stream::unfold(reading, move |mut reading| async move {
-            let units = self.units(&mut reading).await;
-            (!units.is_empty()).then_some((stream::iter(units), reading))
-        })
-        .flatten()
-        .then(|task| async {
-            if task.is_ok() {
-                self.canary.let_in().await;
-            }
-            task
-        })
-        .take_until(stopping)
-    }
-
-    /// What is sent next; empty: nothing is left.
-    async fn units<'l>(&'l self, reading: &mut Reading<'l>) -> Vec<Result<Unit<'l>, Halt>> {
-        let batch_max = self.client.provider.roles().map_or(1, Roles::users_max);
-        loop {
-            let mut tasks = Vec::with_capacity(batch_max);
-            let mut broken = None;
-            let mut room = self.room(batch_max).await;
-            while tasks.len() < batch_max && broken.is_none() {
-                match reading.tasks.recv().await {
-                    Some(Ok(task)) => tasks.push(task),
-                    Some(Err(error)) => broken = Some(Err(Halt::Input(error))),
-                    None => break,
-                }
-            }
-            let over = tasks.len() < batch_max;
-            let ended = tasks.is_empty() && broken.is_none();
-            self.exhausted.fetch_or(ended, Ordering::Relaxed);
-            let mut units = Vec::new();
-            match self.without_protected(tasks).await {
-                Ok((tasks, standing)) => {
-                    for task in tasks {
-                        let room = room.split(1);
-                        match self.gatherable(reading, &task, &standing) {
-                            Some(user) => reading.gathered.push(Entered { task, user, room }),
-                            None => units.push(Ok(Unit::Row(task, room))),
-                        }
-                    }
-                }
-                Err(halt) => units.push(Err(halt)),
-            }
-            units.extend(self.gathered(reading, over).map(Ok));
-            units.extend(broken);
-            if over || !units.is_empty() {
-                return units;
-            }
-        }
-    }
-
-    /// Room for `count` more rows.
-    async fn room(&self, count: usize) -> Room {
-        let count = u32::try_from(count).unwrap_or(u32::MAX);
-        // The semaphore lives as long as the lane and is never closed.
-        Room(Arc::clone(&self.rows).acquire_many_owned(count).await.ok())
-    }
-
-    /// The hold on the task's user, if the task can go with others in one request. Those of the
-    /// canary go one by one.
-    fn gatherable(
-        &self,
-        reading: &mut Reading<'_>,
-        task: &Task,
-        standing: &HashSet<UserId>,
-    ) -> Option<UserUnderWay<'_>> {
-        if reading.canary > 0 {
-            reading.canary -= 1;
-            return None;
-        }
-        let bulk = self.client.provider.bulk()?;
-        let step = task.action.steps().get(task.steps_done)?;
-        let fit = bulk.takes(*step)
-            && standing.contains(&task.id)
-            && !self.one_by_one.load(Ordering::Relaxed);
-        fit.then(|| self.users.try_enter(&task.id)).flatten()
-    }
-
-    /// The gathered rows, as many requests as they fill; all of them if no more will come.
-    fn gathered<'l>(
-        &self,
-        reading: &mut Reading<'l>,
-        over: bool,
-    ) -> impl Iterator<Item = Unit<'l>> + use<'l> {
-        let mut units = Vec::new();
-        if let Some(bulk) = self.client.provider.bulk() {
-            let (least, most) = (bulk.users_min(), bulk.users_max());
-            while reading.gathered.len() >= most {
-                units.push(Unit::Bulk(reading.gathered.drain(..most).collect()));
-            }
-            if over {
-                let rest = std::mem::take(&mut reading.gathered);
-                if rest.len() >= least {
-                    units.push(Unit::Bulk(rest));
-                } else {
-                    units.extend(rest.into_iter().map(Unit::Entered));
-                }
-            }
-        }
-        units.into_iter()
-    }
-
-    /// Asks the roles of a batch and ends the rows of those who are protected. Returns the rest,
-    /// and who of them was listed as standing.
-    async fn without_protected(
-        &self,
-        mut tasks: Vec<Task>,
-    ) -> Result<(Vec<Task>, HashSet<UserId>), Halt> {
-        let Some(roles) = self.client.provider.roles() else {
-            return Ok((tasks, HashSet::new()));
-        };
-        // Of a row in a job that an earlier process began it was asked before.
-        let asked = |task: &Task| {
-            let next = task.action.steps().get(task.steps_done);
-            !matches!(task.left_open, LeftOpen::Job(_))
-                && next.is_some_and(|step| roles.asked_before(*step))
-        };
-        let ids: Vec<UserId> = tasks
-            .iter()
-            .filter(|task| asked(task))
-            .map(|task| task.id.clone())
-            .collect();
-        if ids.is_empty() {
-            return Ok((tasks, HashSet::new()));
-        }
-        let listed = match self.client.listed(roles, &ids).await {
-            Ok(listed) => listed,
-            Err(ClientError::Passing { status, detail, .. }) => {
-                // Deleting an administrator cannot be mended; not asking is no way out.
-                let reason = StopKind::RolesUnknown;
-                self.stop(ClientError::Account {
-                    reason,
-                    status,
-                    detail,
-                })
-                .await?;
-                return Err(Halt::Stopping);
-            }
-            Err(other) => {
-                self.stop(other).await?;
-                return Err(Halt::Stopping);
-            }
-        };
-        for user in &listed {
-            let Some(role) = user.protected.as_ref().filter(|role| !self.includes(role)) else {
-                continue;
-            };
-            for task in tasks
-                .iter()
-                .filter(|task| task.id == user.id && asked(task))
-            {
-                let detail = own("protected_role", format!("this user's role is {role}"));
-                let entry = OutcomeEntry {
-                    code: detail.code,
-                    message: detail.message,
-                    ..outcome_entry(task, Outcome::Protected, self.client.now())
-                };
-                let entry = Entry::Outcome(entry);
-                self.client
-                    .record(entry, Durability::Queued)
-                    .await
-                    .map_err(Halt::Sink)?;
-            }
-            tasks.retain(|task| task.id != user.id || !asked(task));
-        }
-        Ok((tasks, listed.into_iter().map(|user| user.id).collect()))
-    }
-
-    /// Whether users of `role` may be deleted all the same.
-    fn includes(&self, role: &str) -> bool {
-        let mut included = self.options.include_roles.iter();
-        included.any(|included| included.eq_ignore_ascii_case(role))
     }
 
     /// What is sent together, each of its rows to its outcome.
@@ -562,7 +340,7 @@ impl Lane {
     }
 
     /// Stops the lane for `error` and says so once.
-    async fn stop(&self, error: ClientError) -> Result<(), Halt> {
+    pub(super) async fn stop(&self, error: ClientError) -> Result<(), Halt> {
         let (reason, status, detail) = match error {
             ClientError::Stopping => return Ok(()),
             ClientError::Sink(failed) => return Err(Halt::Sink(failed)),
@@ -596,52 +374,5 @@ impl Lane {
 impl fmt::Debug for Halt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Halt")
-    }
-}
-
-/// The users with a row under way: two requests about one user at once answer each other with 409
-/// at best. Rows of one user go one after another, in the order of the file.
-#[derive(Debug, Default)]
-struct UsersUnderWay {
-    users: Mutex<HashSet<UserId>>,
-    left: Notify,
-}
-
-struct UserUnderWay<'a> {
-    all: &'a UsersUnderWay,
-    id: UserId,
-}
-
-impl UsersUnderWay {
-    /// Holds `id`, unless a row holds them.
-    fn try_enter(&self, id: &UserId) -> Option<UserUnderWay<'_>> {
-        let mut users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
-        users.insert(id.clone()).then(|| UserUnderWay {
-            all: self,
-            id: id.clone(),
-        })
-    }
-
-    async fn enter(&self, id: UserId) -> UserUnderWay<'_> {
-        loop {
-            let left = self.left.notified();
-            tokio::pin!(left);
-            left.as_mut().enable();
-            if let Some(user) = self.try_enter(&id) {
-                return user;
-            }
-            left.await;
-        }
-    }
-}
-
-impl Drop for UserUnderWay<'_> {
-    fn drop(&mut self) {
-        self.all
-            .users
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(&self.id);
-        self.all.left.notify_waiters();
     }
 }

@@ -33,6 +33,7 @@ mod fuse;
 mod jobs;
 mod lane;
 pub mod limits;
+mod reading;
 mod reread;
 mod retry;
 mod run;
@@ -42,6 +43,7 @@ mod task;
 #[cfg(test)]
 mod tests;
 mod tokens;
+mod users;
 mod verify;
 
 pub use client::{Client, ClientError, ClientParts};
