@@ -75,6 +75,8 @@
 //! - **The ledger holds no person**: ids, the admin's own reference, codes and fixed texts, never
 //!   bodies, names or addresses.
 //! - **Two requests about one user are never under way at once.**
+//! - **What came from outside gives the terminal no orders**: control, direction and invisible
+//!   characters are written out on the way to it.
 //! - **Ids are text**, from the cell to the URL; none goes through a float.
 //!
 //! # Adding a provider
