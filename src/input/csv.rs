@@ -11,7 +11,7 @@ use csv_core::ReadRecordResult;
 use crate::domain::Record;
 
 use super::error::Fault;
-use super::lines::{LineCount, ROW_BYTES_MAX, Text, too_long};
+use super::lines::{LineCount, ROW_BYTES_MAX, Text, skip_line_ends, too_long};
 use super::mapping::Places;
 use super::object::text_of;
 use super::row::{Field, RowProblem};
@@ -89,7 +89,8 @@ impl CsvRows {
 
     /// Goes on to the next record; `false`: there is none. Blank lines are passed over.
     pub(super) fn advance(&mut self) -> Result<bool, Fault> {
-        if !self.skip_line_ends()? {
+        // csv-core would skip them too, but without saying on which line the record then begins.
+        if !skip_line_ends(&mut self.text, &mut self.lines)? {
             return Ok(false);
         }
         self.line = self.lines.line;
@@ -171,31 +172,6 @@ impl CsvRows {
                     self.lines.line
                 ),
             )),
-        }
-    }
-
-    /// Passes over line ends before a record; `false`: the text is at its end. csv-core would skip
-    /// them too, but without saying on which line the record then begins.
-    fn skip_line_ends(&mut self) -> Result<bool, Fault> {
-        // Bounded by the cap on the whole input.
-        loop {
-            let chunk = self.text.fill_buf().map_err(|source| Fault::Io {
-                line: self.lines.line,
-                source,
-            })?;
-            if chunk.is_empty() {
-                return Ok(false);
-            }
-            let blank = chunk
-                .iter()
-                .take_while(|b| matches!(b, b'\n' | b'\r'))
-                .count();
-            let more = blank < chunk.len();
-            self.lines.over(&chunk[..blank]);
-            self.text.consume(blank);
-            if more {
-                return Ok(true);
-            }
         }
     }
 

@@ -26,7 +26,7 @@ impl IdRows {
 
     /// Goes on to the next line that holds a row; `false`: there is none.
     pub(super) fn advance(&mut self) -> Result<bool, Fault> {
-        while self.lines.advance()? {
+        while self.lines.advance_to_text()? {
             let is_comment = self
                 .lines
                 .content()
