@@ -10,6 +10,7 @@ mod commands;
 mod credentials;
 mod errors;
 mod guard;
+mod hostile_file;
 mod kill;
 mod mixed;
 mod quota;
