@@ -18,7 +18,7 @@ use super::row::{Field, RowProblem};
 use super::text::trim_cell;
 
 /// The most columns a record may have; the spreadsheets in use end at 16,384.
-const COLUMNS_MAX: usize = 16 * 1024;
+pub(super) const COLUMNS_MAX: usize = 16 * 1024;
 
 /// Room for fields and their ends at first; it grows to the limits when a record needs it.
 const FIELD_BYTES_FIRST: usize = 4 * 1024;
@@ -130,14 +130,12 @@ impl CsvRows {
         })
     }
 
-    /// Every cell of the record as it stands, for reports that give whole rows back.
-    pub(super) fn cells(&self) -> Vec<String> {
+    /// Every cell of the record as it stands; none if it is not whole.
+    pub(super) fn cells(&self) -> Vec<&[u8]> {
         if self.whole().is_err() {
             return Vec::new();
         }
-        (0..self.count)
-            .map(|place| String::from_utf8_lossy(self.field(place)).into_owned())
-            .collect()
+        (0..self.count).map(|place| self.field(place)).collect()
     }
 
     /// The text of an optional cell; `None`: no such column, or it is blank.

@@ -58,12 +58,9 @@ impl IdRows {
         })
     }
 
-    /// The whole line, for reports that give whole rows back.
-    pub(super) fn cells(&self) -> Vec<String> {
-        self.lines.content().map_or_else(
-            |_| Vec::new(),
-            |line| vec![String::from_utf8_lossy(line).into_owned()],
-        )
+    /// The whole line; empty if it is too long.
+    pub(super) fn line_bytes(&self) -> &[u8] {
+        self.lines.content().unwrap_or_default()
     }
 }
 
