@@ -88,6 +88,11 @@ impl<R: Read> LedgerReader<R> {
         self.lines.count
     }
 
+    /// How many bytes those lines have: where the next line begins.
+    pub const fn bytes(&self) -> u64 {
+        self.lines.bytes
+    }
+
     /// The unfinished line at which [`LedgerReader::next_entry`] stopped; `None` before that, or if
     /// the last line is whole.
     pub fn torn(&self) -> Option<TornTail> {
