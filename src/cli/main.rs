@@ -40,6 +40,7 @@ fn dispatch(command: Command) -> Result<ExitCode, Failure> {
         Command::Run(args) => block_on(commands::run::execute(&args)),
         Command::Resume(args) => block_on(commands::resume::resume(&args)),
         Command::Retry(args) => block_on(commands::resume::retry(&args)),
+        Command::Report(args) => commands::report::execute(&args),
         Command::Status(args) => commands::status::execute(&args),
         Command::Check(args) => block_on(commands::check::execute(&args)),
         Command::Sandbox(args) => block_on(commands::sandbox::execute(args)),

@@ -7,59 +7,19 @@
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{BufWriter, Write};
-use std::process::{Command, Stdio};
 
 use flate2::write::GzEncoder;
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::support::{Done, World};
+use crate::support::{Done, PEAK_KIB_MAX, World};
 
 const MIB: usize = 1024 * 1024;
 
 /// The size of a huge file.
 const HUGE: usize = 80 * MIB;
 
-/// The most memory that the program may ever have held, in KiB.
-const PEAK_KIB_MAX: u64 = 48 * 1024;
-
 const CHAT: [&str; 4] = ["--account", "chat", "--action", "delete"];
-
-/// Calls the program and sees how much memory it had at most.
-fn measured(world: &World, args: &[&str]) -> (Done, u64) {
-    let file = |name: &str| File::create(world.path(name)).unwrap();
-    let mut command: Command = world.command(args);
-    let mut child = command
-        .stdout(Stdio::from(file("stdout")))
-        .stderr(Stdio::from(file("stderr")))
-        .spawn()
-        .unwrap();
-    let status = format!("/proc/{}/status", child.id());
-    let mut peak = 0;
-    let mut code = None;
-    world.until("the program ends", || {
-        // The high-water mark only ever rises; a process that has ended shows none.
-        peak = high_water(&status).unwrap_or(peak);
-        code = child.try_wait().unwrap().map(|status| status.code());
-        code.is_some()
-    });
-    let done = Done {
-        code: code.flatten().unwrap_or(-1),
-        out: world.read("stdout"),
-        err: world.read("stderr"),
-    };
-    assert!(peak > 0, "the high-water mark was seen");
-    (done, peak)
-}
-
-/// `VmHWM` in KiB.
-fn high_water(status: &str) -> Option<u64> {
-    let status = std::fs::read_to_string(status).ok()?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))?;
-    line.split_whitespace().next()?.parse().ok()
-}
 
 /// What a huge file is made of.
 enum Part {
@@ -96,7 +56,7 @@ fn huge(world: &World, name: &str, parts: &[Part]) {
 /// Plans `name`; asserts on memory, code and what is said, and that nothing was sent.
 #[track_caller]
 fn plan(world: &World, name: &str, code: i32, says: &[&str]) -> Done {
-    let (mut done, peak) = measured(world, &[&["plan", name][..], &CHAT].concat());
+    let (mut done, peak) = world.measured(&[&["plan", name][..], &CHAT].concat());
     done = done.code(code);
     for text in says {
         done = done.says(text);
@@ -199,7 +159,7 @@ fn ids_scattered_over_64_bits_take_little_memory_each() {
         ids
     });
     world.write("a.ids", ids);
-    let (done, peak) = measured(&world, &[&["plan", "a.ids"][..], &CHAT].concat());
+    let (done, peak) = world.measured(&[&["plan", "a.ids"][..], &CHAT].concat());
     done.code(0).says(&format!("{ROWS} to delete"));
     assert!(peak < PEAK_KIB_MAX, "{peak} KiB at most");
 }

@@ -15,6 +15,7 @@ mod kill;
 mod mixed;
 mod quota;
 mod redirect;
+mod report;
 mod resume;
 mod secrets;
 mod signals;

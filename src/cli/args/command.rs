@@ -10,7 +10,7 @@ use super::options::{
     ConfigArgs, ConsentArgs, DiagnosticsArgs, MappingArgs, PaceArgs, ProgressArgs, ProtectionArgs,
     Selection,
 };
-use super::values::Scale;
+use super::values::{ReportFormat, Scale};
 use crate::cli::exit::ExitCode;
 use crate::config::VARIABLES;
 use crate::sandbox::{Faults, Latency};
@@ -78,6 +78,27 @@ Examples:
   userpurge status latest --follow
   userpurge status users.csv.ledger.jsonl --json")]
     Status(StatusArgs),
+
+    /// Give the rows of a run back, sorted by what became of them
+    #[command(
+        long_about = "\
+Give the rows of a run back, sorted by what became of them
+
+With --format csv, three files in DIR, each with all columns of the input and four more
+(userpurge_outcome, userpurge_code, userpurge_message, userpurge_line):
+
+  deleted.csv      deleted, already_gone, done_before
+  failed.csv       not_found, refused, failed, in_doubt, invalid, protected
+  unprocessed.csv  pending, and duplicate: another row stands for it
+
+Every row of the input is in exactly one of them. Any of them can be an INPUT again; with
+--done-in LEDGER, rows that ended well are passed over. Files of these names are replaced.",
+        after_help = "\
+Examples:
+  userpurge report latest --format csv --out report
+  userpurge run report/failed.csv --done-in users.csv.ledger.jsonl"
+    )]
+    Report(ReportArgs),
 
     /// Try the credentials of every account and say who they belong to and what they lack
     #[command(after_help = "\
@@ -244,6 +265,22 @@ pub struct StatusArgs {
     pub json: bool,
 }
 
+/// `report`.
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// The ledger; latest is the newest in this folder
+    #[arg(value_name = "LEDGER")]
+    pub ledger: PathBuf,
+
+    /// What is written
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub format: ReportFormat,
+
+    /// The folder that the files go to, which is made if it is not there
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+}
+
 /// `check`.
 #[derive(Debug, Args)]
 pub struct CheckArgs {
@@ -364,6 +401,7 @@ mod tests {
     #[case("resume l.ledger.jsonl --account acme --format csv")]
     #[case("retry latest --only refused --only TOO_MANY --confirm 3")]
     #[case("status latest --json --follow")]
+    #[case("report latest --format csv --out report")]
     #[case("check --config c --json")]
     #[case("-v check")]
     #[case("sandbox")]
@@ -404,6 +442,9 @@ mod tests {
     #[case("sandbox --scale-limits 0")]
     #[case("completions tcsh")]
     #[case("report l")]
+    #[case("report l --format csv")]
+    #[case("report l --out d")]
+    #[case("report l --format xml --out d")]
     #[case("verify l")]
     #[case("audit l")]
     #[case("init")]

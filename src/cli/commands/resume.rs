@@ -113,7 +113,7 @@ async fn go_on(
         let help = Some("name the one to use with `--config PATH`");
         return Err(Failure::message(ExitCode::Refused, message, help));
     }
-    let input = input(&again.ledger, &state.header.input)?;
+    let input = kept_input(&again.ledger, &state.header.input)?;
     let read = read_options(&state.header.input, &options);
     let planning = Planning::new(input, read, setting::outline(&source)?, options.clone())?;
     let wanted = wanted(&state)?;
@@ -185,7 +185,7 @@ async fn go_on(
 }
 
 /// The input of a ledger, if it is still what it was.
-fn input(ledger: &Path, header: &InputHeader) -> Result<PathBuf, Failure> {
+pub(super) fn kept_input(ledger: &Path, header: &InputHeader) -> Result<PathBuf, Failure> {
     let kept = PathBuf::from(&header.path);
     // A folder may have been moved as a whole: then the input lies beside its ledger.
     let beside = ledger
