@@ -28,7 +28,7 @@
 //! | [`transport`] | the only network IO | domain, provider |
 //! | [`pipeline`] | tasks → entries: lanes, limits, tokens, retry, stop | domain, provider, transport |
 //! | [`ledger`] | append-only JSON Lines: format, chain, lock, one writer, state, audit | domain |
-//! | [`report`] | ledger state → summary → text or JSON | domain, ledger |
+//! | [`report`] | ledger state → summary → text or JSON; rows of the input back as CSV | domain, ledger |
 //! | [`progress`] | entries → bars, plain lines, JSON lines | domain |
 //! | [`config`] | TOML, environment, secrets → complete settings | domain, provider |
 //! | [`sandbox`] | the three providers' behaviour as state machines, and a loopback server | domain |
@@ -92,6 +92,8 @@
 //!   before**, so one whom it does not list after the job is gone by it: what a job says nothing
 //!   clear about is read again, not deleted again ([`provider::Bulk`]).
 //! - **Two requests about one user are never under way at once.**
+//! - **What came from outside gives the terminal no orders**: control, direction and invisible
+//!   characters are written out on the way to it.
 //! - **Ids are text**, from the cell to the URL; none goes through a float.
 //!
 //! # Adding a provider

@@ -8,6 +8,7 @@ use miette::{Diagnostic, Report};
 
 use super::exit::ExitCode;
 use super::outline_text;
+use super::terminal::shown;
 use crate::config::ConfigError;
 use crate::domain::{AccountName, ProviderKind, StopKind};
 use crate::ledger::LedgerError;
@@ -120,9 +121,9 @@ impl Failure {
         if self.is_broken_pipe() {
             return Ok(());
         }
-        writeln!(to, "error: {}", self.chain())?;
+        writeln!(to, "error: {}", shown(&self.chain()))?;
         if let Some(help) = self.report.help() {
-            writeln!(to, "help: {}", one_line(&help.to_string()))?;
+            writeln!(to, "help: {}", shown(&one_line(&help.to_string())))?;
         }
         to.flush()
     }
@@ -301,6 +302,12 @@ mod tests {
         error: there is no configuration: no `userpurge.toml` in `/no-such-folder`, and no environment variable that makes an account
         help: write a `userpurge.toml`, name one with `--config PATH`, or set e.g. `ZENDESK_SUBDOMAIN`, `ZENDESK_EMAIL` and `ZENDESK_API_TOKEN`
         ");
+    }
+
+    #[test]
+    fn a_name_in_an_error_gives_the_terminal_no_orders() {
+        let failure = Failure::message(ExitCode::Refused, "no `\u{1b}[2J`", Some("\u{202e}"));
+        assert_eq!(printed(&failure), "error: no `\\u001b[2J`\nhelp: \\u202e\n");
     }
 
     #[test]

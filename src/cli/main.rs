@@ -46,6 +46,7 @@ fn dispatch(command: Command, disk: &dyn Disk) -> Result<ExitCode, Failure> {
         Command::Run(args) => block_on(commands::run::execute(&args, disk)),
         Command::Resume(args) => block_on(commands::resume::resume(&args, disk)),
         Command::Retry(args) => block_on(commands::resume::retry(&args, disk)),
+        Command::Report(args) => commands::report::execute(&args),
         Command::Status(args) => commands::status::execute(&args),
         Command::Verify(args) => block_on(commands::verify::execute(&args)),
         Command::Audit(args) => commands::audit::execute(&args),

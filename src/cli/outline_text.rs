@@ -11,12 +11,16 @@ use serde_json::{Value, json};
 
 use super::accounts::{Line, consequence, limits_of};
 use super::planning::{Planned, Planning};
-use crate::domain::Outcome;
+use super::terminal::shown;
+use crate::domain::{Outcome, UserId};
 use crate::input::Mapping;
 use crate::plan::{Problem, time_at_limit};
 
 /// How many line numbers are listed behind a reason.
 const LINES_MAX: usize = 8;
+
+/// How many characters of an id are shown.
+const ID_CHARS_MAX: usize = 40;
 
 /// The plan for people. `lines`: the callers, as far as they are known.
 pub(super) fn text(planning: &Planning, planned: &Planned, lines: &[Line]) -> String {
@@ -138,8 +142,8 @@ fn table(planning: &Planning, planned: &Planned) -> String {
                 action.to_string(),
                 group.rows.to_string(),
                 duration(time),
-                group.first.to_string(),
-                group.last.to_string(),
+                id(&group.first),
+                id(&group.last),
             ]);
             let told = format!(
                 "{action} at {}: {}",
@@ -168,6 +172,16 @@ fn table(planning: &Planning, planned: &Planned) -> String {
         let _ = writeln!(text, "{told}");
     }
     text
+}
+
+/// An id as the table has room for it: an external id may be anything, and long.
+fn id(id: &UserId) -> String {
+    let text = shown(id.as_str());
+    if text.chars().nth(ID_CHARS_MAX).is_none() {
+        return text.into_owned();
+    }
+    let cut = text.chars().take(ID_CHARS_MAX - 1);
+    cut.chain(std::iter::once('…')).collect()
 }
 
 /// Which column holds which field: the wrong one deletes the wrong users.
@@ -308,7 +322,7 @@ mod tests {
 
     use rstest::rstest;
 
-    use super::{duration, shell};
+    use super::{UserId, duration, id, shell};
 
     #[rstest]
     #[case(0, "at once")]
@@ -318,6 +332,17 @@ mod tests {
     #[case(86_400 * 3 + 3_600 * 5, "3 d 05 h")]
     fn a_time_is_said_to_two_units(#[case] secs: u64, #[case] said: &str) {
         assert_eq!(duration(Duration::from_secs(secs)), said);
+    }
+
+    #[rstest]
+    #[case("5963c0d619a30a2e00de36b8", "5963c0d619a30a2e00de36b8")]
+    #[case("a\u{202e}b", "a\\u202eb")]
+    #[case(
+        "1234567890123456789012345678901234567890x",
+        "123456789012345678901234567890123456789…"
+    )]
+    fn an_id_fits_the_table_and_turns_no_line_round(#[case] text: &str, #[case] told: &str) {
+        assert_eq!(id(&UserId::new(text)), told);
     }
 
     #[rstest]

@@ -11,14 +11,14 @@ use csv_core::ReadRecordResult;
 use crate::domain::Record;
 
 use super::error::Fault;
-use super::lines::{LineCount, ROW_BYTES_MAX, Text, too_long};
+use super::lines::{LineCount, ROW_BYTES_MAX, Text, skip_line_ends, too_long};
 use super::mapping::Places;
 use super::object::text_of;
 use super::row::{Field, RowProblem};
 use super::text::trim_cell;
 
 /// The most columns a record may have; the spreadsheets in use end at 16,384.
-const COLUMNS_MAX: usize = 16 * 1024;
+pub(super) const COLUMNS_MAX: usize = 16 * 1024;
 
 /// Room for fields and their ends at first; it grows to the limits when a record needs it.
 const FIELD_BYTES_FIRST: usize = 4 * 1024;
@@ -89,7 +89,8 @@ impl CsvRows {
 
     /// Goes on to the next record; `false`: there is none. Blank lines are passed over.
     pub(super) fn advance(&mut self) -> Result<bool, Fault> {
-        if !self.skip_line_ends()? {
+        // csv-core would skip them too, but without saying on which line the record then begins.
+        if !skip_line_ends(&mut self.text, &mut self.lines)? {
             return Ok(false);
         }
         self.line = self.lines.line;
@@ -129,14 +130,12 @@ impl CsvRows {
         })
     }
 
-    /// Every cell of the record as it stands, for reports that give whole rows back.
-    pub(super) fn cells(&self) -> Vec<String> {
+    /// Every cell of the record as it stands; none if it is not whole.
+    pub(super) fn cells(&self) -> Vec<&[u8]> {
         if self.whole().is_err() {
             return Vec::new();
         }
-        (0..self.count)
-            .map(|place| String::from_utf8_lossy(self.field(place)).into_owned())
-            .collect()
+        (0..self.count).map(|place| self.field(place)).collect()
     }
 
     /// The text of an optional cell; `None`: no such column, or it is blank.
@@ -171,31 +170,6 @@ impl CsvRows {
                     self.lines.line
                 ),
             )),
-        }
-    }
-
-    /// Passes over line ends before a record; `false`: the text is at its end. csv-core would skip
-    /// them too, but without saying on which line the record then begins.
-    fn skip_line_ends(&mut self) -> Result<bool, Fault> {
-        // Bounded by the cap on the whole input.
-        loop {
-            let chunk = self.text.fill_buf().map_err(|source| Fault::Io {
-                line: self.lines.line,
-                source,
-            })?;
-            if chunk.is_empty() {
-                return Ok(false);
-            }
-            let blank = chunk
-                .iter()
-                .take_while(|b| matches!(b, b'\n' | b'\r'))
-                .count();
-            let more = blank < chunk.len();
-            self.lines.over(&chunk[..blank]);
-            self.text.consume(blank);
-            if more {
-                return Ok(true);
-            }
         }
     }
 

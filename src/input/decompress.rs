@@ -12,6 +12,19 @@ use flate2::bufread::MultiGzDecoder;
 /// of gzip can unfold to more than any disk holds; no list of users is as long as this.
 pub const INPUT_BYTES_MAX: u64 = 64 * 1024 * 1024 * 1024;
 
+/// How many bytes of text one byte of a compressed file may stand for. gzip cannot do more than
+/// 1,032; of exports, the most that was seen is 400 (zstd at level 19, sixty columns that hardly
+/// change). Zstandard could do a thousand times that, and a bomb would be read for minutes.
+const UNFOLDING_MAX: u64 = 1_032;
+
+/// How much text a compressed file may hold however small it is, in bytes: 256 MiB.
+const UNFOLDED_BYTES_MIN: u64 = 256 * 1024 * 1024;
+
+/// The largest window of Zstandard, as a power of two: 8 MiB, which RFC 8878 (3.1.1.1.2) wants
+/// every decoder to have and no encoder to exceed. Every lane decompresses with a window of its
+/// own; the 2 GiB that a file may ask for would be taken as often as there are accounts.
+const ZSTD_WINDOW_LOG_MAX: u32 = 23;
+
 /// How an input is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Compression {
@@ -32,15 +45,10 @@ impl Compression {
 
     /// Goes by the first bytes of the file, and where they say nothing by its name.
     pub(super) fn detect(path: &Path, head: &[u8]) -> Option<Self> {
-        // RFC 1952, 2.3.1, and RFC 8878, 3.1.1.
-        if head.starts_with(&[0x1f, 0x8b]) {
-            return Some(Self::Gzip);
-        }
-        if head.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
-            return Some(Self::Zstd);
-        }
-        path.extension()
-            .and_then(|extension| Self::of_extension(extension.to_str()?))
+        Self::of_magic(head).or_else(|| {
+            path.extension()
+                .and_then(|extension| Self::of_extension(extension.to_str()?))
+        })
     }
 
     /// The compression that files with this extension have.
@@ -52,6 +60,24 @@ impl Compression {
         }
     }
 
+    /// Goes by the first bytes alone.
+    pub(super) fn of_magic(text: &[u8]) -> Option<Self> {
+        // RFC 1952, 2.3.1, and RFC 8878, 3.1.1.
+        if text.starts_with(&[0x1f, 0x8b]) {
+            Some(Self::Gzip)
+        } else if text.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
+            Some(Self::Zstd)
+        } else {
+            None
+        }
+    }
+
+    /// The most text that is read of a file of `size` bytes that is compressed so.
+    pub(super) fn bytes_max(size: u64) -> u64 {
+        size.saturating_mul(UNFOLDING_MAX)
+            .clamp(UNFOLDED_BYTES_MIN, INPUT_BYTES_MAX)
+    }
+
     /// The bytes of `reader`, decompressed. Damage comes out as an error that holds [`Damaged`].
     pub(super) fn decode(
         self,
@@ -59,7 +85,11 @@ impl Compression {
     ) -> io::Result<Box<dyn Read + Send>> {
         let inner: Box<dyn Read + Send> = match self {
             Self::Gzip => Box::new(MultiGzDecoder::new(reader)),
-            Self::Zstd => Box::new(zstd::stream::read::Decoder::with_buffer(reader)?),
+            Self::Zstd => {
+                let mut decoder = zstd::stream::read::Decoder::with_buffer(reader)?;
+                decoder.window_log_max(ZSTD_WINDOW_LOG_MAX)?;
+                Box::new(decoder)
+            }
         };
         Ok(Box::new(Decompressed {
             compression: self,
@@ -87,6 +117,9 @@ impl Read for Decompressed {
             if cause.raw_os_error().is_some() || cause.kind() == io::ErrorKind::Interrupted {
                 return cause;
             }
+            if is_window(&cause) {
+                return io::Error::other(OverWindow);
+            }
             io::Error::other(Damaged {
                 compression: self.compression,
                 cause,
@@ -94,6 +127,24 @@ impl Read for Decompressed {
         })
     }
 }
+
+/// Whether Zstandard refused a frame because of its window. It has no code for that which the
+/// crate lets through, only its words.
+fn is_window(cause: &io::Error) -> bool {
+    cause.to_string() == "Frame requires too much memory for decoding"
+}
+
+/// The data ask for more memory than is given.
+#[derive(Debug)]
+pub(super) struct OverWindow;
+
+impl fmt::Display for OverWindow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a window of more than 8 MiB")
+    }
+}
+
+impl Error for OverWindow {}
 
 /// The compressed data do not fit together.
 #[derive(Debug)]
@@ -118,16 +169,39 @@ impl Error for Damaged {
 pub(super) struct Capped<R> {
     inner: R,
     left: u64,
-    bytes_max: u64,
+    over: OverCap,
 }
 
 impl<R: Read> Capped<R> {
     /// Lets `bytes_max` bytes of `inner` through.
     pub(super) fn new(inner: R, bytes_max: u64) -> Self {
+        Self::with(
+            inner,
+            OverCap {
+                bytes_max,
+                unfolded: None,
+            },
+        )
+    }
+
+    /// Lets through what a file of `size` bytes that is compressed so may hold.
+    pub(super) fn unfolding(inner: R, compression: Compression, size: u64) -> Self {
+        let bytes_max = Compression::bytes_max(size);
+        let unfolded = (bytes_max < INPUT_BYTES_MAX).then_some(compression);
+        Self::with(
+            inner,
+            OverCap {
+                bytes_max,
+                unfolded,
+            },
+        )
+    }
+
+    fn with(inner: R, over: OverCap) -> Self {
         Self {
             inner,
-            left: bytes_max,
-            bytes_max,
+            left: over.bytes_max,
+            over,
         }
     }
 }
@@ -141,19 +215,20 @@ impl<R: Read> Read for Capped<R> {
                 other => break other?,
             }
         };
-        self.left = self.left.checked_sub(count as u64).ok_or_else(|| {
-            io::Error::other(OverCap {
-                bytes_max: self.bytes_max,
-            })
-        })?;
+        self.left = self
+            .left
+            .checked_sub(count as u64)
+            .ok_or_else(|| io::Error::other(self.over))?;
         Ok(count)
     }
 }
 
 /// More came than the cap allows.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct OverCap {
     pub(super) bytes_max: u64,
+    /// How the file is compressed that is too small to hold so much; `None`: no file may.
+    pub(super) unfolded: Option<Compression>,
 }
 
 impl fmt::Display for OverCap {
@@ -172,7 +247,9 @@ mod tests {
     use flate2::write::GzEncoder;
     use rstest::rstest;
 
-    use super::{Capped, Compression, Damaged, OverCap};
+    use super::{
+        Capped, Compression, Damaged, INPUT_BYTES_MAX, OverCap, OverWindow, UNFOLDED_BYTES_MIN,
+    };
 
     fn gzip(bytes: &[u8]) -> Vec<u8> {
         let mut encoder = GzEncoder::new(Vec::new(), flate2::Compression::fast());
@@ -271,5 +348,62 @@ mod tests {
             .read_to_end(&mut out)
             .unwrap_err();
         assert_eq!(error.downcast::<OverCap>().unwrap().bytes_max, 5);
+    }
+
+    #[rstest]
+    #[case(0, UNFOLDED_BYTES_MIN)]
+    #[case(100_000, UNFOLDED_BYTES_MIN)]
+    #[case(1_000_000, 1_032_000_000)]
+    #[case(100_000_000, INPUT_BYTES_MAX)]
+    #[case(u64::MAX, INPUT_BYTES_MAX)]
+    fn a_small_file_may_not_unfold_to_a_huge_text(#[case] size: u64, #[case] bytes_max: u64) {
+        assert_eq!(Compression::bytes_max(size), bytes_max);
+    }
+
+    /// Endless line ends.
+    struct Endless;
+
+    impl Read for Endless {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            buffer.fill(b'\n');
+            Ok(buffer.len())
+        }
+    }
+
+    #[test]
+    fn a_bomb_is_read_no_further_than_its_size_can_mean() {
+        let mut bomb = Capped::unfolding(Endless, Compression::Zstd, 40_000);
+        let mut chunk = vec![0; 1 << 20];
+        let mut count = 0;
+        let error = loop {
+            match bomb.read(&mut chunk) {
+                Ok(more) => count += more as u64,
+                Err(error) => break error.downcast::<OverCap>().unwrap(),
+            }
+        };
+        assert_eq!(count, UNFOLDED_BYTES_MIN);
+        assert_eq!(error.unfolded, Some(Compression::Zstd));
+    }
+
+    #[test]
+    fn a_frame_that_wants_a_larger_window_is_refused_and_any_level_up_to_19_is_read() {
+        let text: Vec<u8> = (0..4_000_000_u32).flat_map(u32::to_le_bytes).collect();
+        let encoded = |level: i32, window: Option<u32>| {
+            let mut encoder = zstd::stream::write::Encoder::new(Vec::new(), level).unwrap();
+            if let Some(window) = window {
+                encoder.window_log(window).unwrap();
+            }
+            encoder.write_all(&text).unwrap();
+            encoder.finish().unwrap()
+        };
+        let fits = decoded(Compression::Zstd, encoded(1, Some(23))).unwrap();
+        assert_eq!(fits.len(), text.len());
+        let error = decoded(Compression::Zstd, encoded(1, Some(24))).unwrap_err();
+        assert!(error.downcast::<OverWindow>().is_ok());
+        // What a level asks for stands in the frame's second byte, at the window's exponent.
+        let mut head = zstd::stream::write::Encoder::new(Vec::new(), 19).unwrap();
+        head.write_all(b"id\n").unwrap();
+        let head = head.finish().unwrap();
+        assert!(10 + (head[5] >> 3) <= 23, "{head:?}");
     }
 }

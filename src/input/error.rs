@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use super::decompress::{Compression, Damaged, OverCap};
+use super::decompress::{Compression, Damaged, OverCap, OverWindow};
 use super::row::Field;
 use super::text::Meant;
 
@@ -88,6 +88,36 @@ pub enum InputError {
         path: PathBuf,
         /// The limit, in bytes after decompression.
         bytes_max: u64,
+    },
+    /// A small file that unfolds without end.
+    #[error(
+        "`{}` unfolds from {size} bytes of {compression} to more than {bytes_max}, as no list of users does; if it is one, decompress it and give the plain file",
+        .path.display()
+    )]
+    Unfolds {
+        /// The path as given.
+        path: PathBuf,
+        /// How it was read.
+        compression: Compression,
+        /// Its size on disk, in bytes.
+        size: u64,
+        /// The most that is read of a file of this size, in bytes after decompression.
+        bytes_max: u64,
+    },
+    /// A frame of Zstandard that asks for too much memory.
+    #[error(
+        "`{}` asks for a window of more than 8 MiB to be decompressed; compress it again with `zstd -19` or less and without `--long`, or give the plain file",
+        .path.display()
+    )]
+    Window {
+        /// The path as given.
+        path: PathBuf,
+    },
+    /// Something compressed that is compressed once more.
+    #[error("`{}` is compressed more than once; decompress it, and give the plain file", .path.display())]
+    Nested {
+        /// The path as given.
+        path: PathBuf,
     },
     /// Nothing is in it.
     #[error("`{}` is empty; check that the export ran to its end", .path.display())]
@@ -218,10 +248,8 @@ impl Fault {
         match self {
             Self::Json { line, reason } => InputError::BrokenArray { path, line, reason },
             Self::Io { line, source } => match source.downcast::<OverCap>() {
-                Ok(over) => InputError::TooLarge {
-                    path,
-                    bytes_max: over.bytes_max,
-                },
+                Ok(over) => over_cap(path, over),
+                Err(source) if is::<OverWindow>(&source) => InputError::Window { path },
                 Err(source) => match source.downcast::<Damaged>() {
                     Ok(damaged) => InputError::Damaged {
                         path,
@@ -234,6 +262,27 @@ impl Fault {
             },
         }
     }
+}
+
+fn over_cap(path: PathBuf, over: OverCap) -> InputError {
+    let bytes_max = over.bytes_max;
+    match over.unfolded {
+        None => InputError::TooLarge { path, bytes_max },
+        Some(compression) => InputError::Unfolds {
+            // It was there a moment ago.
+            size: path.metadata().map_or(0, |metadata| metadata.len()),
+            path,
+            compression,
+            bytes_max,
+        },
+    }
+}
+
+/// Whether `error` holds an `E`.
+fn is<E: std::error::Error + 'static>(error: &io::Error) -> bool {
+    error
+        .get_ref()
+        .is_some_and(<dyn std::error::Error + Send + Sync>::is::<E>)
 }
 
 /// Column names as a message lists them.
@@ -268,7 +317,7 @@ mod tests {
     use std::io;
     use std::path::Path;
 
-    use super::{Fault, InputError, OverCap};
+    use super::{Compression, Fault, InputError, OverCap, OverWindow};
 
     fn error(source: io::Error) -> InputError {
         Fault::Io { line: 7, source }.at(Path::new("a.csv"))
@@ -276,8 +325,18 @@ mod tests {
 
     #[test]
     fn a_fault_is_told_by_what_caused_it() {
-        let over = error(io::Error::other(OverCap { bytes_max: 5 }));
+        let over = error(io::Error::other(OverCap {
+            bytes_max: 5,
+            unfolded: None,
+        }));
         assert!(matches!(over, InputError::TooLarge { bytes_max: 5, .. }));
+        let bomb = error(io::Error::other(OverCap {
+            bytes_max: 5,
+            unfolded: Some(Compression::Gzip),
+        }));
+        assert!(matches!(bomb, InputError::Unfolds { bytes_max: 5, .. }));
+        let window = error(io::Error::other(OverWindow));
+        assert!(matches!(window, InputError::Window { .. }));
         let disk = error(io::Error::from_raw_os_error(5));
         assert_eq!(
             disk.to_string(),

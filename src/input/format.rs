@@ -131,16 +131,16 @@ pub(super) fn separator_line(head: &[u8]) -> Option<(char, usize)> {
     Some((char::from(delimiter), 5 + end))
 }
 
-/// What a file is that is no text, with its article; `None`: it may well be one. `file` is how the
-/// file begins on disk, `text` how it begins decompressed and decoded.
-pub(super) fn not_text(file: &[u8], text: &[u8]) -> Option<&'static str> {
-    if file.starts_with(b"PK\x03\x04") {
+/// What a file is that is no text, with its article; `None`: it may well be one. `text` is how it
+/// begins decompressed and decoded.
+pub(super) fn not_text(text: &[u8]) -> Option<&'static str> {
+    if text.starts_with(b"PK\x03\x04") {
         return Some("a spreadsheet or another ZIP archive");
     }
-    if file.starts_with(&[0xD0, 0xCF, 0x11, 0xE0]) {
+    if text.starts_with(&[0xD0, 0xCF, 0x11, 0xE0]) {
         return Some("an old spreadsheet or another Office document");
     }
-    if file.starts_with(b"%PDF") {
+    if text.starts_with(b"%PDF") {
         return Some("a PDF document");
     }
     text.contains(&0).then_some(

@@ -26,7 +26,7 @@ impl IdRows {
 
     /// Goes on to the next line that holds a row; `false`: there is none.
     pub(super) fn advance(&mut self) -> Result<bool, Fault> {
-        while self.lines.advance()? {
+        while self.lines.advance_to_text()? {
             let is_comment = self
                 .lines
                 .content()
@@ -58,12 +58,9 @@ impl IdRows {
         })
     }
 
-    /// The whole line, for reports that give whole rows back.
-    pub(super) fn cells(&self) -> Vec<String> {
-        self.lines.content().map_or_else(
-            |_| Vec::new(),
-            |line| vec![String::from_utf8_lossy(line).into_owned()],
-        )
+    /// The whole line; empty if it is too long.
+    pub(super) fn line_bytes(&self) -> &[u8] {
+        self.lines.content().unwrap_or_default()
     }
 }
 

@@ -25,7 +25,7 @@ impl JsonlRows {
 
     /// Goes on to the next line that holds a row; `false`: there is none.
     pub(super) fn advance(&mut self) -> Result<bool, Fault> {
-        while self.lines.advance()? {
+        while self.lines.advance_to_text()? {
             if !self.lines.is_blank() {
                 return Ok(true);
             }

@@ -37,8 +37,14 @@ impl LineReader {
         }
     }
 
+    /// Goes on to the next line that is not empty; `false`: there is none. A line of blanks is not
+    /// empty.
+    pub(super) fn advance_to_text(&mut self) -> Result<bool, Fault> {
+        Ok(skip_line_ends(&mut self.text, &mut self.count)? && self.advance()?)
+    }
+
     /// Goes on to the next line; `false`: there is none.
-    pub(super) fn advance(&mut self) -> Result<bool, Fault> {
+    fn advance(&mut self) -> Result<bool, Fault> {
         self.buffer.clear();
         self.too_long = false;
         self.line = self.count.line;
@@ -94,6 +100,30 @@ impl LineReader {
         !self.too_long
             && std::str::from_utf8(&self.buffer)
                 .is_ok_and(|text| text.chars().all(super::text::is_blank))
+    }
+}
+
+/// Passes over line ends before a row; `false`: the text is at its end.
+pub(super) fn skip_line_ends(text: &mut Text, count: &mut LineCount) -> Result<bool, Fault> {
+    // Bounded by the cap on the whole input.
+    loop {
+        let chunk = text.fill_buf().map_err(|source| Fault::Io {
+            line: count.line,
+            source,
+        })?;
+        if chunk.is_empty() {
+            return Ok(false);
+        }
+        let empty = chunk
+            .iter()
+            .take_while(|b| matches!(b, b'\n' | b'\r'))
+            .count();
+        let more = empty < chunk.len();
+        count.over(&chunk[..empty]);
+        text.consume(empty);
+        if more {
+            return Ok(true);
+        }
     }
 }
 
@@ -185,6 +215,27 @@ mod tests {
             .collect();
         for capacity in [1, 2, 3, 64] {
             assert_eq!(lines(text.as_bytes(), capacity), expected, "{capacity}");
+        }
+    }
+
+    #[rstest]
+    #[case("a\n\n\r\n\rb\n\n", &[(1, "a"), (5, "b")])]
+    #[case("\r\n\r\n \r\n\r\n1", &[(3, " "), (5, "1")])]
+    #[case("\n\n", &[])]
+    fn empty_lines_are_counted_and_passed_over(
+        #[case] text: &str,
+        #[case] expected: &[(u64, &str)],
+    ) {
+        for capacity in [1, 2, 3, 64] {
+            let text = BufReader::with_capacity(capacity, Cursor::new(text.as_bytes().to_vec()));
+            let mut reader = LineReader::new(Box::new(text));
+            let mut lines = Vec::new();
+            while reader.advance_to_text().unwrap() {
+                let content = reader.content().unwrap().to_vec();
+                lines.push((reader.line(), String::from_utf8(content).unwrap()));
+            }
+            let lines: Vec<_> = lines.iter().map(|(n, s)| (*n, s.as_str())).collect();
+            assert_eq!(lines, expected, "{capacity}");
         }
     }
 

@@ -34,6 +34,7 @@ mod rows;
 mod sample;
 mod source;
 mod spool;
+mod table;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -48,4 +49,5 @@ pub use mapping::{Columns, Mapping};
 pub use row::{Field, Row, RowProblem};
 pub use source::{ReadOptions, Resolved, Source};
 pub use spool::spool;
+pub use table::Table;
 pub(crate) use text::{Meant, closest, is_harmless};

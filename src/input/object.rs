@@ -101,19 +101,26 @@ pub(super) fn has_key(json: &str, key: &str) -> bool {
     })
 }
 
-/// The values of an object as a report's cells give them back, one for each of `keys`: a string
-/// without its quotes, anything else as it is written. Of a value that is no object, none.
-pub(super) fn cells_of(json: &str, keys: &[String]) -> Vec<String> {
-    let Some(object) = parse(json) else {
-        return Vec::new();
-    };
-    let text = |value: &RawValue| {
-        serde_json::from_str::<String>(value.get()).unwrap_or_else(|_| value.get().to_owned())
-    };
-    keys.iter()
-        .map(|key| object.0.iter().find(|(name, _)| name == key))
-        .map(|pair| pair.map_or_else(String::new, |(_, value)| text(value)))
-        .collect()
+/// Shows `each` the keys of the object that `json` holds with their values as a table's cells give
+/// them: a string without its quotes, null as nothing, anything else as it is written. Of a value
+/// that is no object, none.
+pub(super) fn each_cell(json: &str, mut each: impl FnMut(&str, Cell<'_>)) {
+    for (key, value) in parse(json).map_or_else(Vec::new, |object| object.0) {
+        each(&key, Cell(value));
+    }
+}
+
+/// A value of an object, taken apart only when it is wanted.
+pub(super) struct Cell<'a>(&'a RawValue);
+
+impl Cell<'_> {
+    /// The text that a table's cell holds for it.
+    pub(super) fn text(&self) -> String {
+        match self.0.get() {
+            "null" => String::new(),
+            raw => serde_json::from_str(raw).unwrap_or_else(|_| raw.to_owned()),
+        }
+    }
 }
 
 /// The object that `json` holds; `None`: it holds none.

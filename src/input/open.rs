@@ -68,7 +68,9 @@ pub(super) fn open_file(path: &Path) -> Result<File, InputError> {
 /// Opens the file at `path`, decompresses and decodes it.
 pub(super) fn open_text(path: &Path) -> Result<Opened, InputError> {
     let fault = |source| Fault::Io { line: 1, source }.at(path);
-    let file = BufReader::with_capacity(BUFFER_BYTES, open_file(path)?);
+    let file = open_file(path)?;
+    let size = file.metadata().map_err(fault)?.len();
+    let file = BufReader::with_capacity(BUFFER_BYTES, file);
     let (magic, file) = peek(file, MAGIC_BYTES).map_err(fault)?;
     if magic.is_empty() {
         return Err(InputError::Empty {
@@ -77,17 +79,24 @@ pub(super) fn open_text(path: &Path) -> Result<Opened, InputError> {
     }
     let compression = Compression::detect(path, &magic);
     let plain: Box<dyn Read + Send> = match compression {
-        Some(compression) => compression.decode(file).map_err(fault)?,
-        None => Box::new(file),
+        Some(compression) => {
+            let plain = compression.decode(file).map_err(fault)?;
+            Box::new(Capped::unfolding(plain, compression, size))
+        }
+        None => Box::new(Capped::new(file, INPUT_BYTES_MAX)),
     };
-    let plain = Capped::new(plain, INPUT_BYTES_MAX);
     let plain = BufReader::with_capacity(BUFFER_BYTES, plain);
     let (mark, mut plain) = peek(plain, MAGIC_BYTES).map_err(fault)?;
     let (encoding, mark_bytes) = Encoding::detect(&mark);
     io::copy(&mut (&mut plain).take(mark_bytes as u64), &mut io::sink()).map_err(fault)?;
     let text = BufReader::with_capacity(BUFFER_BYTES, encoding.decode(plain));
     let (head, text) = peek(text, HEAD_BYTES).map_err(fault)?;
-    if let Some(kind) = not_text(&magic, &head) {
+    if compression.is_some() && Compression::of_magic(&head).is_some() {
+        return Err(InputError::Nested {
+            path: path.to_owned(),
+        });
+    }
+    if let Some(kind) = not_text(&head) {
         return Err(InputError::NotText {
             path: path.to_owned(),
             kind,

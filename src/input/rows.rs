@@ -7,7 +7,6 @@ use super::error::Fault;
 use super::ids::IdRows;
 use super::json::JsonRows;
 use super::jsonl::JsonlRows;
-use super::object::cells_of;
 use super::row::RowProblem;
 
 /// The reader of a format.
@@ -58,15 +57,24 @@ impl Rows {
         }
     }
 
-    /// The row as the file has it: every cell of CSV, the line of a list of ids, of JSON the value
-    /// at each of `keys`. Of a row that cannot be read, none.
-    pub(super) fn cells(&self, keys: &[String]) -> Vec<String> {
+    /// The row as the file has it, as far as its format sets cells apart.
+    pub(super) fn raw(&self) -> Raw<'_> {
         match self {
-            Self::Csv(rows) => rows.cells(),
-            Self::Ids(rows) => rows.cells(),
-            Self::Jsonl(_) | Self::Json(_) => self
-                .json()
-                .map_or_else(Vec::new, |json| cells_of(json, keys)),
+            Self::Csv(rows) => Raw::Cells(rows.cells()),
+            Self::Ids(rows) => Raw::Line(rows.line_bytes()),
+            Self::Jsonl(_) | Self::Json(_) => self.json().map_or(Raw::Unreadable, Raw::Json),
         }
     }
+}
+
+/// A row as the file has it.
+pub(super) enum Raw<'a> {
+    /// Every cell of CSV; none of a row that cannot be read.
+    Cells(Vec<&'a [u8]>),
+    /// The line of a list of ids; empty if it cannot be read.
+    Line(&'a [u8]),
+    /// The text of a JSON value.
+    Json(&'a str),
+    /// A JSON row that is too long or no text.
+    Unreadable,
 }

@@ -143,12 +143,9 @@ impl Source {
         self.rows.content()
     }
 
-    /// The row that [`Source::advance`] went to, as the file has it, one text for each of
-    /// [`Resolved::columns`] (CSV rows may have more or fewer; a list of ids has its line; a row
-    /// that cannot be read has none). For reports that give the admin's own rows back; nothing of
-    /// it belongs into a ledger.
-    pub fn cells(&self) -> Vec<String> {
-        self.rows.cells(&self.resolved.columns)
+    /// The reader of its format.
+    pub(super) fn rows(&self) -> &Rows {
+        &self.rows
     }
 }
 

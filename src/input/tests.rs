@@ -155,24 +155,6 @@ fn compression_and_encoding_can_be_asked() {
     assert_eq!(resolved("utf16_be.tsv"), (None, Encoding::Utf16Be));
 }
 
-#[test]
-fn a_reports_cells_are_the_row_as_the_file_has_it() {
-    let cells = |name, id| {
-        let mut source = Source::open(&fixture(name), &id_column(id)).unwrap();
-        source.advance().unwrap();
-        (source.resolved().columns.clone(), source.cells())
-    };
-    let (columns, row) = cells("semicolon.csv", "");
-    assert_eq!(columns, ["Name", "User ID", "System", "Ticket"]);
-    assert_eq!(row, ["Ada", " 35436", "acme", "T-1"]);
-    let (columns, row) = cells("nested.jsonl", "user.id");
-    assert_eq!(columns, ["account", "ticket", "user"]);
-    assert_eq!(row, ["acme", "4711", r#"{"id":35436,"name":"Ada"}"#]);
-    let (columns, row) = cells("id_and_time.txt", "");
-    assert_eq!(columns, [""; 0]);
-    assert_eq!(row, ["35436, 2026-01-31T10:00:00Z"]);
-}
-
 /// The error of a file called `name` that holds `bytes`, with its path cut down to the name.
 fn refusal(name: &str, bytes: &[u8], options: &ReadOptions) -> String {
     let folder = tempfile::tempdir().unwrap();

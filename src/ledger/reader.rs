@@ -90,7 +90,7 @@ impl<R: Read> LedgerReader<R> {
         self.lines.count
     }
 
-    /// How many bytes those lines have.
+    /// How many bytes those lines have: where the next line begins.
     pub const fn bytes(&self) -> u64 {
         self.lines.bytes
     }

@@ -187,6 +187,11 @@ impl LedgerState {
         &self.in_doubt
     }
 
+    /// How many rows stand in jobs of a provider's whose result was never read.
+    pub fn in_jobs(&self) -> u64 {
+        self.jobs.len() as u64
+    }
+
     /// What is left open of a row's next step.
     pub fn left_open(&self, row: u64) -> LeftOpen {
         if !self.in_doubt.contains(row) {

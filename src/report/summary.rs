@@ -50,6 +50,10 @@ pub struct Summary {
     /// running, in doubt otherwise. Left out of the JSON.
     #[serde(skip)]
     pub unanswered: u64,
+    /// The pending rows in jobs of a provider's whose result was not read; not among the above.
+    /// Left out of the JSON.
+    #[serde(skip)]
+    pub in_jobs: u64,
     /// How many rows ended well whose users were seen standing since. Left out of the JSON.
     #[serde(skip)]
     pub standing: u64,
@@ -115,7 +119,8 @@ impl Summary {
             ledger: state.source.path.clone(),
             input: state.header.input.path.clone(),
             stops: state.stops.clone(),
-            unanswered: (state.in_doubt() - state.ended()).len(),
+            unanswered: (state.in_doubt() - state.ended()).len() - state.in_jobs(),
+            in_jobs: state.in_jobs(),
             standing: state.standing().len(),
             last_at: state.last_at,
         }

@@ -12,7 +12,7 @@ const ACCOUNTS_MAX: usize = 3;
 /// How many stopped lanes get a line of their own.
 const STOPS_MAX: usize = 2;
 
-/// Tells where the run stands, in at most 16 lines, each with its line feed.
+/// Tells where the run stands, in at most 18 lines, each with its line feed.
 pub fn render(summary: &Summary) -> String {
     let mut lines = Lines::default();
     lines.add(
@@ -37,6 +37,13 @@ pub fn render(summary: &Summary) -> String {
         lines.add(
             "in doubt",
             &format!("{rows} sent, and what became of it is not known"),
+        );
+    }
+    if summary.in_jobs > 0 && summary.state != RunState::Running {
+        let rows = count(summary.in_jobs, "row");
+        lines.add(
+            "in a job",
+            &format!("{rows}; the provider goes on with it, and resume reads what it did"),
         );
     }
     if let Some(verification) = &summary.verification {
@@ -221,8 +228,8 @@ mod tests {
     use super::{grouped, render, shell_quoted, span};
     use crate::domain::{Entry, Finding, LaneStop, Outcome, RunState, Step, StopKind};
     use crate::ledger::samples::{
-        account, at, attempt, end, header, intent, one_of_each, outcome, outcome_entry, state,
-        stop, verification, verified,
+        account, at, attempt, bulk, bulk_intent, end, header, intent, one_of_each, outcome,
+        outcome_entry, state, stop, verification, verified,
     };
     use crate::report::{Lock, Summary};
 
@@ -304,6 +311,27 @@ mod tests {
         head       0000000000000000000000000000000000000000000000000000000000000000
         next       userpurge resume users.csv.ledger.jsonl
         ");
+    }
+
+    #[test]
+    fn rows_in_a_job_are_told_apart_from_those_in_doubt() {
+        let entries = [
+            bulk_intent(1, 1, 1),
+            bulk_intent(2, 1, 1),
+            bulk(1, Ok("V3-5f1c"), false, 2),
+            outcome(2, Outcome::Deleted, 5),
+            intent(3, Step::Delete, 6),
+        ];
+        let text = rendered(3, &entries, Lock::Free);
+        let lines: Vec<_> = text
+            .lines()
+            .filter(|line| line.starts_with("in "))
+            .collect();
+        let expected = [
+            "in doubt   1 row sent, and what became of it is not known",
+            "in a job   1 row; the provider goes on with it, and resume reads what it did",
+        ];
+        assert_eq!(lines, expected);
     }
 
     #[test]

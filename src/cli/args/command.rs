@@ -11,7 +11,7 @@ use super::options::{
     ConfigArgs, ConsentArgs, DiagnosticsArgs, MappingArgs, PaceArgs, ProgressArgs, ProtectionArgs,
     Selection, parse_concurrency,
 };
-use super::values::Scale;
+use super::values::{ReportFormat, Scale};
 use crate::cli::exit::ExitCode;
 use crate::config::VARIABLES;
 use crate::ledger::Head;
@@ -80,6 +80,27 @@ Examples:
   userpurge status latest --follow
   userpurge status users.csv.ledger.jsonl --json")]
     Status(StatusArgs),
+
+    /// Give the rows of a run back, sorted by what became of them
+    #[command(
+        long_about = "\
+Give the rows of a run back, sorted by what became of them
+
+With --format csv, three files in DIR, each with all columns of the input and four more
+(userpurge_outcome, userpurge_code, userpurge_message, userpurge_line):
+
+  deleted.csv      deleted, already_gone, done_before
+  failed.csv       not_found, refused, failed, in_doubt, invalid, protected
+  unprocessed.csv  pending, and duplicate: another row stands for it
+
+Every row of the input is in exactly one of them. Any of them can be an INPUT again; with
+--done-in LEDGER, rows that ended well are passed over. Files of these names are replaced.",
+        after_help = "\
+Examples:
+  userpurge report latest --format csv --out report
+  userpurge run report/failed.csv --done-in users.csv.ledger.jsonl"
+    )]
+    Report(ReportArgs),
 
     /// Ask the provider about the rows that ended well, and keep what it says; reads only
     #[command(after_help = "\
@@ -268,6 +289,22 @@ pub struct StatusArgs {
     pub json: bool,
 }
 
+/// `report`.
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// The ledger; latest is the newest in this folder
+    #[arg(value_name = "LEDGER")]
+    pub ledger: PathBuf,
+
+    /// What is written
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub format: ReportFormat,
+
+    /// The folder that the files go to, which is made if it is not there
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+}
+
 /// `verify`.
 #[derive(Debug, Args)]
 pub struct VerifyArgs {
@@ -444,6 +481,7 @@ mod tests {
     #[case("resume l.ledger.jsonl --account acme --format csv")]
     #[case("retry latest --only refused --only TOO_MANY --confirm 3")]
     #[case("status latest --json --follow")]
+    #[case("report latest --format csv --out report")]
     #[case("verify latest --sample 100 --seed 7 --json --config c --concurrency 2 --progress none")]
     #[case("audit latest")]
     #[case(
@@ -491,6 +529,9 @@ mod tests {
     #[case("sandbox --scale-limits 0")]
     #[case("completions tcsh")]
     #[case("report l")]
+    #[case("report l --format csv")]
+    #[case("report l --out d")]
+    #[case("report l --format xml --out d")]
     #[case("verify")]
     #[case("verify l --sample 0")]
     #[case("verify l --seed 7")]

@@ -54,6 +54,7 @@ fn help_of_the_program() {
           resume       Go on where an interrupted run stopped
           retry        Try rows again that ended failed or in doubt
           status       Say where a run stands, also while another process is at it
+          report       Give the rows of a run back, sorted by what became of them
           verify       Ask the provider about the rows that ended well, and keep what it says; reads only
           audit        Prove that no line of a ledger was changed, dropped, moved or added; needs no network
           check        Try the credentials of every account and say who they belong to and what they lack
@@ -286,6 +287,46 @@ fn help_of_audit() {
 
         Without --head, lines cut off at the end do not show, nor does a ledger that was rewritten whole:
         note the head that a run prints at its end, somewhere else.
+        ");
+}
+
+#[test]
+fn help_of_report() {
+    insta::assert_snapshot!(own("report"), @r"
+        Give the rows of a run back, sorted by what became of them
+
+        With --format csv, three files in DIR, each with all columns of the input and four more
+        (userpurge_outcome, userpurge_code, userpurge_message, userpurge_line):
+
+          deleted.csv      deleted, already_gone, done_before
+          failed.csv       not_found, refused, failed, in_doubt, invalid, protected
+          unprocessed.csv  pending, and duplicate: another row stands for it
+
+        Every row of the input is in exactly one of them. Any of them can be an INPUT again; with
+        --done-in LEDGER, rows that ended well are passed over. Files of these names are replaced.
+
+        Usage: userpurge report [OPTIONS] --format <FORMAT> --out <DIR> <LEDGER>
+
+        Arguments:
+          <LEDGER>
+                  The ledger; latest is the newest in this folder
+
+        Options:
+              --format <FORMAT>
+                  What is written
+
+                  Possible values:
+                  - csv: The rows of the input, in three files
+
+              --out <DIR>
+                  The folder that the files go to, which is made if it is not there
+
+          -h, --help
+                  Print help (see a summary with '-h')
+
+        Examples:
+          userpurge report latest --format csv --out report
+          userpurge run report/failed.csv --done-in users.csv.ledger.jsonl
         ");
 }
 

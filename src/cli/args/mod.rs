@@ -12,11 +12,11 @@ mod options;
 mod values;
 
 pub use command::{
-    AuditArgs, CheckArgs, Cli, Command, CompletionsArgs, PlanArgs, ResumeArgs, RetryArgs, RunArgs,
-    SandboxArgs, StatusArgs, VerifyArgs,
+    AuditArgs, CheckArgs, Cli, Command, CompletionsArgs, PlanArgs, ReportArgs, ResumeArgs,
+    RetryArgs, RunArgs, SandboxArgs, StatusArgs, VerifyArgs,
 };
 pub use options::{
     ConfigArgs, ConsentArgs, Contradiction, DiagnosticsArgs, LogFormat, MappingArgs, PaceArgs,
     Progress, ProgressArgs, ProtectionArgs, Selection, Started,
 };
-pub use values::{Delimiter, InputFormat, Scale};
+pub use values::{Delimiter, InputFormat, ReportFormat, Scale};

@@ -100,6 +100,13 @@ impl InputFormat {
     }
 }
 
+/// `--format` of `report`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ReportFormat {
+    /// The rows of the input, in three files.
+    Csv,
+}
+
 #[cfg(test)]
 mod tests {
     use rstest::rstest;

@@ -48,6 +48,7 @@ mod tests {
             "userpurge-resume",
             "userpurge-retry",
             "userpurge-status",
+            "userpurge-report",
             "userpurge-verify",
             "userpurge-audit",
             "userpurge-check",

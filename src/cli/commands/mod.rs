@@ -7,6 +7,7 @@ pub(super) mod demo;
 mod live;
 pub(super) mod man;
 pub(super) mod plan;
+pub(super) mod report;
 pub(super) mod resume;
 pub(super) mod run;
 pub(super) mod sandbox;

@@ -107,7 +107,7 @@ async fn go_on(
     let kept = &state.header.options;
     let options = over(args.selection(), &args.pace, &args.config, kept)?;
     let source = source(&options)?;
-    let input = input(&again.ledger, &state.header.input)?;
+    let input = kept_input(&again.ledger, &state.header.input)?;
     let read = read_options(&state.header.input, &options);
     let planning = Planning::new(input, read, setting::outline(&source)?, options.clone())?;
     let wanted = wanted(&state)?;
@@ -278,7 +278,7 @@ fn canaries(
 }
 
 /// The input of a ledger, if it is still what it was.
-fn input(ledger: &Path, header: &InputHeader) -> Result<PathBuf, Failure> {
+pub(super) fn kept_input(ledger: &Path, header: &InputHeader) -> Result<PathBuf, Failure> {
     let kept = PathBuf::from(&header.path);
     // A folder may have been moved as a whole: then the input lies beside its ledger.
     let beside = ledger

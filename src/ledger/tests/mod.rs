@@ -19,6 +19,7 @@ use tempfile::TempDir;
 use super::LedgerReader;
 use super::chain::{self, Head};
 use super::format;
+use super::samples;
 use crate::domain::Entry;
 
 /// A failing case goes into a test of its own, not into a file at the top level.
@@ -48,6 +49,17 @@ fn write(path: &Path, bytes: &[u8]) {
 pub(super) fn fresh() -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.ledger.jsonl");
+    (folder, path)
+}
+
+/// A ledger of an input of `rows` rows that holds `entries`.
+pub(super) fn written(rows: u64, entries: &[Entry]) -> (TempDir, PathBuf) {
+    let header = Entry::Run(Box::new(samples::header(rows)));
+    let all: Vec<Entry> = std::iter::once(header)
+        .chain(entries.iter().cloned())
+        .collect();
+    let (folder, path) = fresh();
+    write(&path, &bytes_of(&all));
     (folder, path)
 }
 

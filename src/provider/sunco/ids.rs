@@ -1,6 +1,12 @@
 //! Sunshine Conversations' user ids: 24 hexadecimal digits, or an external id of any characters.
 
+use percent_encoding::percent_decode_str;
+
 use crate::domain::{IdProblem, UserId};
+
+/// How often an id is decoded to see what it may become: once for each server that an address
+/// passes, and more than there ever are.
+const DECODINGS_MAX: usize = 8;
 
 /// The longest external id, in characters.
 const CHARS_MAX: usize = 1_024;
@@ -14,12 +20,6 @@ const CHARS_MAX: usize = 1_024;
 pub(in crate::provider) fn check(text: &str) -> Result<UserId, IdProblem> {
     let (code, reason) = if text.is_empty() {
         ("empty", "the id is missing")
-    } else if matches!(text, "." | "..") {
-        (
-            "dots",
-            "`.` and `..` are taken out of addresses on the way, so this user cannot be named; \
-             use their id instead of the external id",
-        )
     } else if text.chars().any(char::is_control) {
         (
             "control_character",
@@ -27,6 +27,12 @@ pub(in crate::provider) fn check(text: &str) -> Result<UserId, IdProblem> {
         )
     } else if text.chars().nth(CHARS_MAX).is_some() {
         ("too_long", "the id has more than 1,024 characters")
+    } else if leads_elsewhere(text) {
+        (
+            "dots",
+            "`.`, `..` and what is empty between slashes are taken out of addresses on the way, so \
+             this user cannot be named; use their id instead of the external id",
+        )
     } else {
         return Ok(UserId::new(text));
     };
@@ -34,6 +40,32 @@ pub(in crate::provider) fn check(text: &str) -> Result<UserId, IdProblem> {
         code,
         reason: reason.to_owned(),
     })
+}
+
+/// Whether a server on the way could take the id for steps in a path: one that decodes an address
+/// before it follows it would make of `../x`, or of `%2e%2e`, a request about another user, or
+/// about the whole app. Encoding alone does not help there. What stands behind a `;` is no part of
+/// a step for some servers.
+fn leads_elsewhere(text: &str) -> bool {
+    let mut text = text.to_owned();
+    for _ in 0..DECODINGS_MAX {
+        let step = |step: &str| step.split(';').next().unwrap_or_default().trim().to_owned();
+        let mut steps = text.split(['/', '\\']).map(step);
+        if steps
+            .clone()
+            .any(|step| matches!(step.as_str(), "." | ".."))
+            || steps.all(|step| step.is_empty())
+        {
+            return true;
+        }
+        let decoded = percent_decode_str(&text).decode_utf8_lossy().into_owned();
+        if decoded == text {
+            return false;
+        }
+        text = decoded;
+    }
+    // Nobody encodes an id so often but to hide something.
+    true
 }
 
 /// Whether an id could be another with blanks around it: an external id may be any text, one that
@@ -53,8 +85,15 @@ mod tests {
     #[case("5963c0d619a30a2e00de36b8")]
     #[case("jane@example.com")]
     #[case("a/b?c#d")]
-    #[case("%2e%2e")]
+    #[case("1/merge")]
+    #[case("1;x")]
+    #[case("1%00")]
+    #[case("%2F1")]
+    #[case("100%")]
+    #[case("%zz")]
     #[case("...")]
+    #[case("a..b")]
+    #[case(".a")]
     #[case("6.16E+12")]
     #[case("ü 世")]
     fn an_external_id_may_be_anything(#[case] text: &str) {
@@ -65,6 +104,22 @@ mod tests {
     #[case("", "empty")]
     #[case(".", "dots")]
     #[case("..", "dots")]
+    #[case("../x", "dots")]
+    #[case("x/..", "dots")]
+    #[case("x/./y", "dots")]
+    #[case("..\\x", "dots")]
+    #[case("..;a=b/x", "dots")]
+    #[case(" .. ", "dots")]
+    #[case("%2e%2e", "dots")]
+    #[case("%2E.", "dots")]
+    #[case("%252e%252E", "dots")]
+    #[case("..%2fx", "dots")]
+    #[case("x%5C..", "dots")]
+    #[case("/", "dots")]
+    #[case("%2F", "dots")]
+    #[case("//;x", "dots")]
+    #[case(";x", "dots")]
+    #[case("%25252525252525252525252541", "dots")]
     #[case("a\0b", "control_character")]
     #[case("a\u{85}b", "control_character")]
     fn what_cannot_be_sent_is_refused(#[case] text: &str, #[case] code: &str) {

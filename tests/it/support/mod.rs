@@ -7,7 +7,7 @@ pub(crate) mod witness;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::fs;
+use std::fs::{self, File};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -25,6 +25,9 @@ pub(crate) mod raw;
 
 /// No test waits longer for anything than this.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
+
+/// The most memory, in KiB, that the program may ever have held in a test of its memory.
+pub(crate) const PEAK_KIB_MAX: u64 = 48 * 1024;
 
 pub(crate) struct World {
     runtime: Runtime,
@@ -253,6 +256,33 @@ requests = "100000/1s"
         }
     }
 
+    /// Calls the program and sees how much memory it had at most, in KiB.
+    pub(crate) fn measured(&self, args: &[&str]) -> (Done, u64) {
+        let file = |name: &str| File::create(self.path(name)).unwrap();
+        let mut child = self
+            .command(args)
+            .stdout(Stdio::from(file("stdout")))
+            .stderr(Stdio::from(file("stderr")))
+            .spawn()
+            .unwrap();
+        let status = format!("/proc/{}/status", child.id());
+        let mut peak = 0;
+        let mut code = None;
+        self.until("the program ends", || {
+            // The high-water mark only ever rises; a process that has ended shows none.
+            peak = high_water(&status).unwrap_or(peak);
+            code = child.try_wait().unwrap().map(|status| status.code());
+            code.is_some()
+        });
+        assert!(peak > 0, "the high-water mark was seen");
+        let done = Done {
+            code: code.flatten().unwrap_or(-1),
+            out: self.read("stdout"),
+            err: self.read("stderr"),
+        };
+        (done, peak)
+    }
+
     /// Waits until `level` holds; checked often, bounded.
     #[expect(
         clippy::unused_self,
@@ -322,6 +352,15 @@ impl Done {
         assert!(flat.contains(text), "`{text}` is not in\n{all}");
         self
     }
+}
+
+/// `VmHWM` in KiB.
+fn high_water(status: &str) -> Option<u64> {
+    let status = fs::read_to_string(status).ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.split_whitespace().next()?.parse().ok()
 }
 
 /// A CSV of `header` and rows.

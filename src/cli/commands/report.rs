@@ -1,0 +1,307 @@
+//! `report`: the account of a run for people who were not there.
+//!
+//! So far that is the admin's own rows, as CSV: the input is gone through once more, row by row,
+//! beside the ledger's last outcome of each.
+
+use std::fmt::Write as _;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufWriter};
+use std::path::{Path, PathBuf};
+
+use atomicwrites::{AtomicFile, Error, OverwriteBehavior};
+
+use super::resume::kept_input;
+use crate::cli::args::{ReportArgs, ReportFormat};
+use crate::cli::latest::{self, LEDGER_SUFFIX};
+use crate::cli::planning::read_options;
+use crate::cli::terminal::{put, tell};
+use crate::cli::{ExitCode, Failure, outline_text, setting};
+use crate::domain::{Outcome, OutcomeEntry, ProviderKind, RunOptions};
+use crate::input::Table;
+use crate::ledger::{LedgerState, Outcomes, is_locked};
+use crate::report::csv::{Columns, End, Finished, Id, Kind, Sheet};
+
+/// Writes the report.
+pub(in crate::cli) fn execute(args: &ReportArgs) -> Result<ExitCode, Failure> {
+    match args.format {
+        ReportFormat::Csv => csv(args),
+    }
+}
+
+fn csv(args: &ReportArgs) -> Result<ExitCode, Failure> {
+    let folder = setting::folder()?;
+    let ledger = latest::resolve(&args.ledger, &folder)?;
+    let ledger = ledger.strip_prefix(&folder).unwrap_or(&ledger);
+    let running = is_locked(ledger)?;
+    let state = LedgerState::read(ledger)?;
+    let outcomes = Outcomes::of(&state)?;
+    let input = kept_input(ledger, &state.header.input)?;
+    let out = Out::create(&args.out, &[&input, ledger])?;
+    let read = read_options(&state.header.input, &state.header.options);
+    let table = Table::open(&input, &read).map_err(Failure::refused)?;
+    let keys_left_out = table.keys_left_out();
+    let mut rows = Rows {
+        ledger,
+        ids_are_digits: ids_are_digits(&state),
+        state: &state,
+        table,
+        outcomes,
+        duplicates: 0,
+    };
+    let written = out.write(&mut rows)?;
+    if running {
+        tell("note: the run is at work; what it has not recorded yet stands in `unprocessed.csv`");
+    }
+    if keys_left_out {
+        tell(
+            "note: the input has more keys than a table may have columns; the last ones are left out",
+        );
+    }
+    let odd: u64 = written
+        .iter()
+        .map(|finished| finished.ids_like_formulas)
+        .sum();
+    if odd > 0 {
+        tell(&format!(
+            "note: {odd} valid ids look like formulas and stand as they are, so that they can be read again; import the id column as text"
+        ));
+    }
+    put(&told(&out, written, rows.duplicates))?;
+    if written[1].rows > 0 {
+        tell(&next(
+            ledger,
+            &out.path(Kind::Failed),
+            &state.header.options,
+        ));
+    }
+    Ok(ExitCode::Success)
+}
+
+/// Whether every account has a provider whose ids are digits. (Accounts none of whose rows could be
+/// sent are not in the ledger: their rows ended before.)
+fn ids_are_digits(state: &LedgerState) -> bool {
+    state
+        .accounts()
+        .values()
+        .all(|account| match account.provider {
+            ProviderKind::Zendesk | ProviderKind::Zoho => true,
+            ProviderKind::Sunco => false,
+        })
+}
+
+/// What was written.
+fn told(out: &Out, written: [Finished; 3], duplicates: u64) -> String {
+    let mut text = String::new();
+    for (kind, finished) in Kind::ALL.into_iter().zip(written) {
+        let path = out.path(kind);
+        let noun = if finished.rows == 1 { "row" } else { "rows" };
+        let also = match (kind, duplicates) {
+            (Kind::Unprocessed, 1) => " (1 of them a duplicate)".to_owned(),
+            (Kind::Unprocessed, 2..) => format!(" ({duplicates} of them duplicates)"),
+            (Kind::Deleted | Kind::Failed | Kind::Unprocessed, _) => String::new(),
+        };
+        // Writing to a string cannot fail; so below.
+        let _ = writeln!(text, "{}: {} {noun}{also}", path.display(), finished.rows);
+    }
+    text
+}
+
+/// The command that tries the failed rows again, with what the run was told of its rows.
+fn next(ledger: &Path, failed: &Path, options: &RunOptions) -> String {
+    let mut command = format!(
+        "\nOnce they are mended: userpurge run {} --done-in {}",
+        outline_text::shell(failed),
+        outline_text::shell(ledger)
+    );
+    let config = options.config.clone().filter(|config| {
+        setting::folder().is_ok_and(|folder| Path::new(config) != folder.join("userpurge.toml"))
+    });
+    let action = options.action.map(|action| action.name().to_owned());
+    for (option, value) in [
+        ("--config", &config),
+        ("--account", &options.account),
+        ("--action", &action),
+        ("--id-column", &options.id_column),
+        ("--account-column", &options.account_column),
+        ("--action-column", &options.action_column),
+        ("--ref-column", &options.ref_column),
+        ("--protect", &options.protect),
+    ] {
+        if let Some(value) = value {
+            let _ = write!(
+                command,
+                " {option} {}",
+                outline_text::shell(Path::new(value))
+            );
+        }
+    }
+    command
+}
+
+/// The rows of the input with what the ledger says of them.
+struct Rows<'a> {
+    ledger: &'a Path,
+    state: &'a LedgerState,
+    table: Table,
+    outcomes: Outcomes,
+    ids_are_digits: bool,
+    duplicates: u64,
+}
+
+/// The files that rows go to, in the order of [`Kind::ALL`].
+type Sheets<'f> = [Sheet<BufWriter<&'f File>>; Kind::ALL.len()];
+
+impl Rows<'_> {
+    /// Puts every row into its file.
+    fn write(
+        &mut self,
+        files: [&File; Kind::ALL.len()],
+        out: &Out,
+    ) -> Result<[Finished; 3], Failure> {
+        let names = self.table.columns().to_vec();
+        let read = self.table.field_places();
+        let columns = Columns {
+            names: &names,
+            id: self.table.id_place(),
+            read: &read,
+        };
+        let [deleted, failed, unprocessed] =
+            files.map(|file| Sheet::new(BufWriter::new(file), columns));
+        let failure = |kind| move |error| out.failure(kind, &error);
+        let mut sheets = [
+            deleted.map_err(failure(Kind::Deleted))?,
+            failed.map_err(failure(Kind::Failed))?,
+            unprocessed.map_err(failure(Kind::Unprocessed))?,
+        ];
+        self.fill(&mut sheets, out)?;
+        let [deleted, failed, unprocessed] = sheets.map(Sheet::finish);
+        Ok([
+            deleted.map_err(failure(Kind::Deleted))?,
+            failed.map_err(failure(Kind::Failed))?,
+            unprocessed.map_err(failure(Kind::Unprocessed))?,
+        ])
+    }
+
+    fn fill(&mut self, sheets: &mut Sheets<'_>, out: &Out) -> Result<(), Failure> {
+        let mut count = 0;
+        while let Some(position) = self.table.advance().map_err(Failure::refused)? {
+            count += 1;
+            let entry = self.outcomes.get(position.row)?;
+            let outcome = entry.as_ref().map(|entry| entry.outcome);
+            self.duplicates += u64::from(outcome == Some(Outcome::Duplicate));
+            let end = match &entry {
+                Some(entry) => End::of(entry),
+                None => self.pending(position.row, position.line),
+            };
+            let kind = Kind::of(outcome);
+            let id = self.id(entry.as_ref());
+            sheets[kind as usize]
+                .row(&self.table.cells(), id, end)
+                .map_err(|error| out.failure(kind, &error))?;
+        }
+        let rows = self.state.header.input.rows;
+        if count == rows {
+            return Ok(());
+        }
+        let what = format!("its input had {rows} rows and now reads as {count}");
+        Err(Failure::foreign(self.ledger, &what, None))
+    }
+
+    fn pending(&self, row: u64, line: u64) -> End<'static> {
+        let doubtful = self.state.in_doubt().contains(row);
+        End {
+            outcome: "pending",
+            code: doubtful.then_some("in_doubt"),
+            message: doubtful.then_some(
+                "a request left and its answer is not recorded; `userpurge resume` settles it",
+            ),
+            line,
+        }
+    }
+
+    /// Of a row that ended, the ledger has the id if it is one. One that is pending may have any
+    /// that its provider can have.
+    fn id(&self, entry: Option<&OutcomeEntry>) -> Id {
+        let is_one = match entry {
+            Some(entry) => entry.id.is_some(),
+            None => !self.ids_are_digits,
+        };
+        if is_one { Id::Kept } else { Id::Broken }
+    }
+}
+
+/// The folder that the files go to.
+struct Out(PathBuf);
+
+impl Out {
+    /// Makes the folder if it is not there. Refuses one where a file of the report would take the
+    /// place of something that this run or another is bound to.
+    fn create(folder: &Path, bound: &[&Path]) -> Result<Self, Failure> {
+        let out = Self(folder.to_owned());
+        fs::create_dir_all(folder).map_err(|error| {
+            let text = format!("could not make the folder `{}`: {error}", folder.display());
+            Failure::message(ExitCode::Refused, text, Some("name another with `--out`"))
+        })?;
+        for kind in Kind::ALL {
+            let path = out.path(kind);
+            let real = |path: &Path| fs::canonicalize(path).ok();
+            let is_bound = |it: &&Path| real(it).is_some_and(|it| Some(it) == real(&path));
+            let mut ledger = path.clone().into_os_string();
+            ledger.push(LEDGER_SUFFIX);
+            let what = if bound.iter().any(is_bound) {
+                "is the input of this run, or its ledger"
+            } else if Path::new(&ledger).exists() {
+                "is the input of a run whose ledger lies beside it"
+            } else {
+                continue;
+            };
+            let text = format!(
+                "`{}` {what}, and would be replaced; nothing was written",
+                path.display()
+            );
+            let help = Some("name another folder with `--out`");
+            return Err(Failure::message(ExitCode::Refused, text, help));
+        }
+        Ok(out)
+    }
+
+    fn path(&self, kind: Kind) -> PathBuf {
+        self.0.join(kind.file_name())
+    }
+
+    /// Writes all files, each whole or not at all. None takes its place before all are written.
+    fn write(&self, rows: &mut Rows<'_>) -> Result<[Finished; 3], Failure> {
+        self.file(Kind::Deleted, |deleted| {
+            self.file(Kind::Failed, |failed| {
+                self.file(Kind::Unprocessed, |unprocessed| {
+                    rows.write([deleted, failed, unprocessed], self)
+                })
+            })
+        })
+    }
+
+    /// Writes one file, which only its owner may read: it may hold more of people than their ids.
+    /// A link of its name is replaced, not followed.
+    fn file<T>(
+        &self,
+        kind: Kind,
+        write: impl FnOnce(&File) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        AtomicFile::new(self.path(kind), OverwriteBehavior::AllowOverwrite)
+            .write_with_options(|file| write(file), options)
+            .map_err(|error| match error {
+                Error::Internal(error) => self.failure(kind, &error),
+                Error::User(failure) => failure,
+            })
+    }
+
+    fn failure(&self, kind: Kind, error: &io::Error) -> Failure {
+        let text = format!("could not write `{}`: {error}", self.path(kind).display());
+        let help = Some("check the free space and your rights in that folder");
+        Failure::message(ExitCode::Refused, text, help)
+    }
+}

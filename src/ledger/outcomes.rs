@@ -1,0 +1,160 @@
+//! The last outcome of each row, looked up by row: for reports that go through the input.
+//!
+//! A ledger is in the order in which rows ended. Its outcomes are left on disk, and what is kept is
+//! where each row's last one begins: eight bytes a row.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::PathBuf;
+
+use super::error::LedgerError;
+use super::format::{self, LINE_BYTES_MAX};
+use super::reader::LedgerReader;
+use super::state::LedgerState;
+use crate::domain::{Entry, OutcomeEntry};
+
+/// How many rows share a page of places. Small, so that a ledger with few and scattered rows does
+/// not take more memory than it has bytes.
+const PAGE_ROWS: usize = 64;
+
+/// No line of an outcome begins here: the header does.
+const NOWHERE: u64 = 0;
+
+/// The last outcome of each row of a ledger.
+pub struct Outcomes {
+    path: PathBuf,
+    file: BufReader<File>,
+    /// Where the next byte of `file` stands.
+    at: u64,
+    /// Where the line of each row's last outcome begins, page by page.
+    places: HashMap<u64, Box<[u64; PAGE_ROWS]>>,
+    line: Vec<u8>,
+}
+
+impl Outcomes {
+    /// Reads the ledger of `state` once more, as far as it was read then, checking every line.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be read, or has been damaged since.
+    pub fn of(state: &LedgerState) -> Result<Self, LedgerError> {
+        let path = state.source.path.clone();
+        let open = || File::open(&path).map_err(|source| LedgerError::io("open", &path, source));
+        let mut outcomes = Self {
+            file: BufReader::new(open()?),
+            at: 0,
+            places: HashMap::new(),
+            line: Vec::new(),
+            path: path.clone(),
+        };
+        let mut reader = LedgerReader::open(&path)?;
+        while reader.lines() < state.source.lines {
+            let place = reader.bytes();
+            match reader.next_entry()? {
+                Some(Entry::Outcome(entry)) => outcomes.note(entry.position.row, place),
+                Some(_) => {}
+                None => break,
+            }
+        }
+        Ok(outcomes)
+    }
+
+    /// The last outcome of `row`; `None`: it has none.
+    ///
+    /// # Errors
+    ///
+    /// The ledger cannot be read, or is no longer what it was.
+    pub fn get(&mut self, row: u64) -> Result<Option<OutcomeEntry>, LedgerError> {
+        let Some(page) = self.places.get(&(row / PAGE_ROWS as u64)) else {
+            return Ok(None);
+        };
+        let place = page[slot(row)];
+        if place == NOWHERE {
+            return Ok(None);
+        }
+        let entry = self
+            .read_line(place)
+            .and_then(|()| match format::decode(&mut self.line)? {
+                Entry::Outcome(entry) if entry.position.row == row => Ok(entry),
+                _ => Err(io::Error::other("it has been changed meanwhile")),
+            });
+        entry
+            .map(Some)
+            .map_err(|source| LedgerError::io("read", &self.path, source))
+    }
+
+    fn note(&mut self, row: u64, place: u64) {
+        let page = self.places.entry(row / PAGE_ROWS as u64);
+        page.or_insert_with(|| Box::new([NOWHERE; PAGE_ROWS]))[slot(row)] = place;
+    }
+
+    fn read_line(&mut self, place: u64) -> io::Result<()> {
+        // Rows end more or less in the order of the input, so that most lines are in the buffer.
+        let step = i64::try_from(i128::from(place) - i128::from(self.at));
+        self.file.seek_relative(step.map_err(io::Error::other)?)?;
+        self.line.clear();
+        let read = (&mut self.file)
+            .take(LINE_BYTES_MAX as u64)
+            .read_until(b'\n', &mut self.line)?;
+        self.at = place + read as u64;
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Outcomes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outcomes")
+            .field("path", &self.path)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The place of a row in its page.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "what is left of a division by 64 fits"
+)]
+const fn slot(row: u64) -> usize {
+    (row % PAGE_ROWS as u64) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::tests::written;
+    use super::super::{LedgerState, samples};
+    use super::Outcomes;
+    use crate::domain::{Entry, Outcome};
+
+    proptest! {
+        #[test]
+        fn each_row_has_its_last_outcome_and_no_other(
+            ends in prop::collection::vec((1..300_u64, 0..Outcome::ALL.len()), 0..60)
+        ) {
+            let outcome = |row, outcome| samples::outcome(row, Outcome::ALL[outcome], 1);
+            let entries: Vec<Entry> = ends.iter().map(|(row, end)| outcome(*row, *end)).collect();
+            let (_folder, path) = written(300, &entries);
+            let state = LedgerState::read(&path).unwrap();
+            let mut outcomes = Outcomes::of(&state).unwrap();
+            // Forwards and back.
+            for row in (0..=300).chain((0..=300).rev()) {
+                let last = ends.iter().rfind(|(it, _)| *it == row);
+                let found = outcomes.get(row).unwrap().map(|entry| entry.outcome);
+                prop_assert_eq!(found, last.map(|(_, end)| Outcome::ALL[*end]));
+            }
+        }
+    }
+
+    #[test]
+    fn a_ledger_changed_in_between_is_an_error() {
+        let entries = [1, 2].map(|row| samples::outcome(row, Outcome::Deleted, 1));
+        let (_folder, path) = written(2, &entries);
+        let state = LedgerState::read(&path).unwrap();
+        let mut outcomes = Outcomes::of(&state).unwrap();
+        std::fs::File::create(&path).unwrap();
+        assert!(outcomes.get(2).is_err());
+    }
+}

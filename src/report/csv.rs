@@ -1,0 +1,463 @@
+//! The admin's own rows back, as CSV: who is gone, who is not, and who is still to do.
+//!
+//! [`Sheet`] is the main type: one file, row after row. Its rows can be read again as an input:
+//! columns have their names and ids are left alone. Everything else is made safe for a spreadsheet
+//! (a cell that it would take for a formula gets a `'` in front, after OWASP's "CSV Injection") and
+//! for a terminal (control characters).
+//!
+//! It knows no input: cells come as bytes, in the order of the columns.
+
+use std::borrow::Cow;
+use std::io::{self, Write};
+
+use csv::{Writer, WriterBuilder};
+
+use crate::domain::{Counted, Outcome, OutcomeEntry};
+
+/// The columns that are added, behind the input's own. None is a name that an input is read by.
+const ADDED: [&str; 4] = [
+    "userpurge_outcome",
+    "userpurge_code",
+    "userpurge_message",
+    "userpurge_line",
+];
+
+/// What stands for a control character: SUB, which stands for a character that is not to be had. A
+/// control character itself, it makes no id valid that was none.
+const SUBSTITUTE: u8 = 0x1A;
+
+/// The three files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Rows that ended well.
+    Deleted,
+    /// Rows that ended otherwise, and that somebody has to look at.
+    Failed,
+    /// Rows of which nothing became: pending ones, and duplicates.
+    Unprocessed,
+}
+
+impl Kind {
+    /// Every file.
+    pub const ALL: [Self; 3] = [Self::Deleted, Self::Failed, Self::Unprocessed];
+
+    /// The file that a row belongs in; `outcome`: `None` while it is pending.
+    pub const fn of(outcome: Option<Outcome>) -> Self {
+        match outcome {
+            None => Self::Unprocessed,
+            Some(outcome) => match outcome.counted() {
+                Counted::Good => Self::Deleted,
+                Counted::Bad => Self::Failed,
+                Counted::Neither => Self::Unprocessed,
+            },
+        }
+    }
+
+    /// The name of the file.
+    pub const fn file_name(self) -> &'static str {
+        match self {
+            Self::Deleted => "deleted.csv",
+            Self::Failed => "failed.csv",
+            Self::Unprocessed => "unprocessed.csv",
+        }
+    }
+}
+
+/// The input's columns.
+#[derive(Debug, Clone, Copy)]
+pub struct Columns<'a> {
+    /// Their names.
+    pub names: &'a [String],
+    /// The place of the id's; `None`: there is none.
+    pub id: Option<usize>,
+    /// The places of the columns that rows are read by, which must keep their names.
+    pub read: &'a [usize],
+}
+
+/// What is known of a row's id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Id {
+    /// It is, or may be, one that the provider can have: it must go back as it is.
+    Kept,
+    /// It is none.
+    Broken,
+}
+
+/// How a row ended.
+#[derive(Debug, Clone, Copy)]
+pub struct End<'a> {
+    /// The outcome's name, or `pending`.
+    pub outcome: &'a str,
+    /// The code; `None`: there is none.
+    pub code: Option<&'a str>,
+    /// The message; `None`: there is none.
+    pub message: Option<&'a str>,
+    /// The line of the input that the row begins on.
+    pub line: u64,
+}
+
+impl<'a> End<'a> {
+    /// The end that `entry` tells.
+    pub fn of(entry: &'a OutcomeEntry) -> Self {
+        Self {
+            outcome: entry.outcome.name(),
+            code: entry.code.as_deref(),
+            message: entry.message.as_deref(),
+            line: entry.position.line,
+        }
+    }
+}
+
+/// One file.
+pub struct Sheet<W: Write> {
+    writer: Writer<W>,
+    columns: usize,
+    id: Option<usize>,
+    rows: u64,
+    ids_like_formulas: u64,
+}
+
+impl<W: Write> Sheet<W> {
+    /// Begins a file with its header.
+    ///
+    /// # Errors
+    ///
+    /// `to` takes no more; so below.
+    pub fn new(to: W, columns: Columns<'_>) -> io::Result<Self> {
+        // Rows may have more cells than the header; those stand behind the added ones.
+        let mut writer = WriterBuilder::new().flexible(true).from_writer(to);
+        for (place, name) in columns.names.iter().enumerate() {
+            if columns.read.contains(&place) {
+                writer.write_field(name)?;
+            } else {
+                writer.write_field(safe(name.as_bytes()))?;
+            }
+        }
+        for name in added(columns.names) {
+            writer.write_field(name)?;
+        }
+        writer.write_record(None::<&[u8]>)?;
+        Ok(Self {
+            writer,
+            columns: columns.names.len(),
+            id: columns.id,
+            rows: 0,
+            ids_like_formulas: 0,
+        })
+    }
+
+    /// Adds a row. `cells`: the row's own; fewer than there are columns are filled up, and what is
+    /// more is put behind the added columns.
+    pub fn row(&mut self, cells: &[Vec<u8>], id: Id, end: End<'_>) -> io::Result<()> {
+        let (own, more) = cells.split_at(cells.len().min(self.columns));
+        for place in 0..self.columns {
+            let cell = own.get(place).map_or(&[][..], Vec::as_slice);
+            if self.id == Some(place) {
+                let cell = self.id_cell(cell, id);
+                self.writer.write_field(cell)?;
+            } else {
+                self.writer.write_field(safe(cell))?;
+            }
+        }
+        let texts = [
+            end.outcome,
+            end.code.unwrap_or_default(),
+            end.message.unwrap_or_default(),
+        ];
+        for text in texts {
+            self.writer.write_field(safe(text.as_bytes()))?;
+        }
+        self.writer.write_field(end.line.to_string())?;
+        for cell in more {
+            self.writer.write_field(safe(cell))?;
+        }
+        self.writer.write_record(None::<&[u8]>)?;
+        self.rows += 1;
+        Ok(())
+    }
+
+    /// Ends the file, and hands back how many rows it has.
+    pub fn finish(mut self) -> io::Result<Finished> {
+        self.writer.flush()?;
+        Ok(Finished {
+            rows: self.rows,
+            ids_like_formulas: self.ids_like_formulas,
+        })
+    }
+
+    /// An id goes back as it is if it can be one. If it cannot, the sign that makes it safe stands
+    /// right before what is dangerous, so that blanks in front, which may be what is wrong with it,
+    /// stay in front.
+    fn id_cell<'c>(&mut self, cell: &'c [u8], id: Id) -> Cow<'c, [u8]> {
+        let clean = without_controls(cell);
+        let Some(at) = formula(&clean) else {
+            return clean;
+        };
+        if id == Id::Kept {
+            self.ids_like_formulas += 1;
+            return clean;
+        }
+        let mut safe = clean.into_owned();
+        safe.insert(at, b'\'');
+        Cow::Owned(safe)
+    }
+}
+
+impl<W: Write> std::fmt::Debug for Sheet<W> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sheet")
+            .field("rows", &self.rows)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A file that is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Finished {
+    /// How many rows it has.
+    pub rows: u64,
+    /// How many ids in it are valid, and yet a spreadsheet would take them for formulas.
+    pub ids_like_formulas: u64,
+}
+
+/// The names of the added columns. An input that is such a file itself has them already: then they
+/// get a number.
+fn added(names: &[String]) -> [String; ADDED.len()] {
+    let numbered = |n: usize| match n {
+        1 => ADDED.map(str::to_owned),
+        _ => ADDED.map(|name| format!("{name}_{n}")),
+    };
+    // One number more than there are names is free.
+    (1..=names.len() + 1)
+        .map(numbered)
+        .find(|added| !added.iter().any(|name| names.contains(name)))
+        .unwrap_or_else(|| numbered(names.len() + 2))
+}
+
+/// A cell that neither a spreadsheet nor a terminal takes for an order.
+fn safe(cell: &[u8]) -> Cow<'_, [u8]> {
+    let clean = without_controls(cell);
+    if formula(&clean).is_none() {
+        return clean;
+    }
+    let mut safe = Vec::with_capacity(clean.len() + 1);
+    safe.push(b'\'');
+    safe.extend_from_slice(&clean);
+    Cow::Owned(safe)
+}
+
+/// Where a spreadsheet would take `cell` for the beginning of a formula: at a sign that begins one,
+/// blanks and double quotes before it passed over, or at a tab or a line end in front. `None`: it
+/// is a text, or nothing but a number.
+fn formula(cell: &[u8]) -> Option<usize> {
+    let text = String::from_utf8_lossy(cell);
+    let passed = |c: char| c == '"' || (c.is_whitespace() && !matches!(c, '\t' | '\r' | '\n'));
+    let begin = text.trim_start_matches(passed);
+    // What is passed over is text, so that its length is the same in the cell.
+    let at = text.len() - begin.len();
+    let first = begin.chars().next()?;
+    let begins_one = matches!(
+        first,
+        '=' | '+' | '-' | '@' | '\t' | '\r' | '\n' | '＝' | '＋' | '－' | '＠'
+    );
+    (begins_one && !is_number(begin)).then_some(at)
+}
+
+/// Whether `text` is a sign and a plain number, such as `-5`, `+1.5` or `-1,234.5E+3`: it computes
+/// nothing, and its own column should stay one of numbers.
+fn is_number(text: &str) -> bool {
+    let Some(number) = text.strip_prefix(['+', '-']) else {
+        return false;
+    };
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let (mantissa, exponent) = match number.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, Some(exponent)),
+        None => (number, None),
+    };
+    mantissa.split(['.', ',']).all(digits)
+        && exponent
+            .is_none_or(|exponent| digits(exponent.strip_prefix(['+', '-']).unwrap_or(exponent)))
+}
+
+/// `cell` with [`SUBSTITUTE`] for every control character but those that are blanks: tabs, line
+/// ends and their kind.
+fn without_controls(cell: &[u8]) -> Cow<'_, [u8]> {
+    let is_blank = |byte: u8| matches!(byte, b'\t' | b'\n' | 0x0B | 0x0C | b'\r');
+    let is_control = |byte: u8| (byte < 0x20 && !is_blank(byte)) || byte == 0x7F;
+    // U+0080 to U+009F, of which U+0085 is a line end.
+    let is_second =
+        |pair: &[u8]| pair[0] == 0xC2 && matches!(pair[1], 0x80..=0x9F) && pair[1] != 0x85;
+    if !cell.iter().any(|byte| is_control(*byte)) && !cell.windows(2).any(is_second) {
+        return Cow::Borrowed(cell);
+    }
+    let mut clean = Vec::with_capacity(cell.len());
+    let mut rest = cell;
+    while let Some((first, behind)) = rest.split_first() {
+        let second = rest.len() >= 2 && is_second(&rest[..2]);
+        clean.push(if second || is_control(*first) {
+            SUBSTITUTE
+        } else {
+            *first
+        });
+        rest = if second { &rest[2..] } else { behind };
+    }
+    Cow::Owned(clean)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use rstest::rstest;
+
+    use super::{Columns, End, Finished, Id, Kind, Outcome, Sheet, added, safe};
+
+    fn names(names: &[&str]) -> Vec<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    const END: End<'static> = End {
+        outcome: "refused",
+        code: Some("=x"),
+        message: Some("has \"open\" tickets, two"),
+        line: 7,
+    };
+
+    /// What a sheet of these rows is, and what it counted. The first column is the id's.
+    fn sheet(header: &[&str], rows: &[(&[&str], Id)]) -> (String, Finished) {
+        let names = names(header);
+        let columns = Columns {
+            names: &names,
+            id: Some(0),
+            read: &[0],
+        };
+        let mut bytes = Vec::new();
+        let mut sheet = Sheet::new(&mut bytes, columns).unwrap();
+        for (cells, id) in rows {
+            let cells: Vec<Vec<u8>> = cells.iter().map(|cell| cell.as_bytes().to_vec()).collect();
+            sheet.row(&cells, *id, END).unwrap();
+        }
+        let finished = sheet.finish().unwrap();
+        (String::from_utf8(bytes).unwrap(), finished)
+    }
+
+    #[test]
+    fn every_outcome_belongs_in_one_file() {
+        let files = Outcome::ALL.map(|outcome| Kind::of(Some(outcome)).file_name());
+        assert_eq!(
+            files,
+            [
+                "deleted.csv",
+                "deleted.csv",
+                "failed.csv",
+                "failed.csv",
+                "failed.csv",
+                "failed.csv",
+                "failed.csv",
+                "failed.csv",
+                "deleted.csv",
+                "unprocessed.csv",
+            ]
+        );
+        assert_eq!(Kind::of(None), Kind::Unprocessed);
+    }
+
+    #[test]
+    fn a_row_has_its_own_cells_then_ours_then_what_was_too_much() {
+        let rows: &[(&[&str], Id)] = &[
+            (&["1", "a"], Id::Kept),
+            (&["2"], Id::Kept),
+            (&["3", "b", "c", "=d"], Id::Kept),
+            (&[], Id::Broken),
+        ];
+        let (text, finished) = sheet(&["id", "=name"], rows);
+        insta::assert_snapshot!(text, @r#"
+        id,'=name,userpurge_outcome,userpurge_code,userpurge_message,userpurge_line
+        1,a,refused,'=x,"has ""open"" tickets, two",7
+        2,,refused,'=x,"has ""open"" tickets, two",7
+        3,b,refused,'=x,"has ""open"" tickets, two",7,c,'=d
+        ,,refused,'=x,"has ""open"" tickets, two",7
+        "#);
+        assert_eq!((finished.rows, finished.ids_like_formulas), (4, 0));
+    }
+
+    #[rstest]
+    #[case("123", Id::Kept, "123")]
+    #[case(" 123\u{85}", Id::Kept, " 123\u{85}")]
+    #[case("=cmd|x", Id::Kept, "=cmd|x")]
+    #[case("=cmd|x", Id::Broken, "'=cmd|x")]
+    #[case(" =cmd|x", Id::Broken, " '=cmd|x")]
+    #[case("-5", Id::Broken, "-5")]
+    #[case("1\u{1b}[2J\0\u{9b}", Id::Broken, "1\u{1a}[2J\u{1a}\u{1a}")]
+    fn an_id_that_may_be_one_goes_back_as_it_is(
+        #[case] cell: &str,
+        #[case] id: Id,
+        #[case] expected: &str,
+    ) {
+        let (text, finished) = sheet(&["id"], &[(&[cell], id)]);
+        let line = text.lines().nth(1).unwrap();
+        assert_eq!(line.split(',').next().unwrap(), expected);
+        let counted = u64::from(id == Id::Kept && cell.starts_with('='));
+        assert_eq!(finished.ids_like_formulas, counted);
+    }
+
+    #[rstest]
+    #[case("=1+1", "'=1+1")]
+    #[case("=cmd|' /C calc'!A0", "'=cmd|' /C calc'!A0")]
+    #[case("+49 30 1234", "'+49 30 1234")]
+    #[case("-1+2", "'-1+2")]
+    #[case("--1", "'--1")]
+    #[case("@SUM(A1)", "'@SUM(A1)")]
+    #[case("\t=1", "'\t=1")]
+    #[case("\r=1", "'\r=1")]
+    #[case("\n=1", "'\n=1")]
+    #[case("\tx", "'\tx")]
+    #[case("  =1", "'  =1")]
+    #[case("\u{a0}=1", "'\u{a0}=1")]
+    #[case("\"=1", "'\"=1")]
+    #[case(" \" =1", "' \" =1")]
+    #[case("＝1", "'＝1")]
+    #[case("-", "'-")]
+    #[case("+E5", "'+E5")]
+    #[case("-5", "-5")]
+    #[case("+5", "+5")]
+    #[case("-1,234.50", "-1,234.50")]
+    #[case("-1.5E+3", "-1.5E+3")]
+    #[case("-5 ", "'-5 ")]
+    #[case("'=1", "'=1")]
+    #[case("a=1", "a=1")]
+    #[case("", "")]
+    #[case("\0=1", "\u{1a}=1")]
+    #[case("a\u{1b}[31m\u{7f}\u{9b}b", "a\u{1a}[31m\u{1a}\u{1a}b")]
+    #[case("two\r\nlines\tx\u{85}", "two\r\nlines\tx\u{85}")]
+    fn what_a_spreadsheet_would_compute_is_text(#[case] cell: &str, #[case] expected: &str) {
+        assert_eq!(safe(cell.as_bytes()), expected.as_bytes());
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_stay() {
+        assert_eq!(safe(b"Zo\xEB"), &b"Zo\xEB"[..]);
+        assert_eq!(safe(b" =\xEB\0"), &b"' =\xEB\x1A"[..]);
+        assert_eq!(safe(b"\xC2"), &b"\xC2"[..]);
+    }
+
+    #[test]
+    fn a_file_that_came_from_here_keeps_the_columns_it_has() {
+        assert_eq!(added(&names(&["id"]))[3], "userpurge_line");
+        let once = names(&["id", "userpurge_code"]);
+        assert_eq!(added(&once)[0], "userpurge_outcome_2");
+        let twice = names(&["id", "userpurge_code", "userpurge_line_2"]);
+        assert_eq!(added(&twice)[0], "userpurge_outcome_3");
+    }
+
+    proptest! {
+        #[test]
+        fn no_cell_begins_a_formula_and_escaping_twice_is_escaping_once(cell in "[ =+@\"'\t\r\0a1-]{0,6}") {
+            let once = safe(cell.as_bytes()).into_owned();
+            let text = String::from_utf8(once.clone()).unwrap();
+            let bare = text.trim_start_matches([' ', '"']);
+            let number = bare.len() > 1 && bare[1..].bytes().all(|byte| byte.is_ascii_digit());
+            prop_assert!(number || !bare.starts_with(['=', '+', '-', '@', '\t', '\r']), "{:?}", text);
+            prop_assert_eq!(safe(&once).into_owned(), once);
+        }
+    }
+}
