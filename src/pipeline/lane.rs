@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use futures::{Stream, StreamExt, stream};
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::unconstrained;
 use tokio::time::Instant;
 
@@ -22,6 +22,7 @@ use super::fuse::{FailureLimit, Fuse};
 use super::sink::{Durability, SinkFailed};
 use super::task::{Before, RowEnded, TaskRun, outcome_entry};
 use super::tokens::own;
+use super::users::{Place, UsersUnderWay};
 use crate::domain::{
     Entry, LaneStop, LeftOpen, Outcome, OutcomeEntry, StopKind, Task, Time, UserId,
 };
@@ -88,18 +89,18 @@ pub struct Lane {
 
 /// What is sent together.
 enum Unit<'l> {
-    /// A row of its own.
-    Row(Task, Room),
-    /// The same, whose user is held already.
+    /// A row of its own, and its place among those of its user.
+    Row(Task, Place<'l>, Room),
+    /// The same, whose turn it is already.
     Entered(Entered<'l>),
     /// Rows that one request carries.
     Bulk(Vec<Entered<'l>>),
 }
 
-/// A row whose user is held.
+/// A row that has the first place of its user.
 struct Entered<'l> {
     task: Task,
-    user: UserUnderWay<'l>,
+    user: Place<'l>,
     room: Room,
 }
 
@@ -299,7 +300,10 @@ impl Lane {
                         let room = room.split(1);
                         match self.gatherable(reading, &task, &standing) {
                             Some(user) => reading.gathered.push(Entered { task, user, room }),
-                            None => units.push(Ok(Unit::Row(task, room))),
+                            None => {
+                                let place = self.users.place(&task.id);
+                                units.push(Ok(Unit::Row(task, place, room)));
+                            }
                         }
                     }
                 }
@@ -320,14 +324,14 @@ impl Lane {
         Room(Arc::clone(&self.rows).acquire_many_owned(count).await.ok())
     }
 
-    /// The hold on the task's user, if the task can go with others in one request. Those of the
-    /// canary go one by one.
+    /// The first place of the task's user, if it is free and the task can go with others in one
+    /// request. Those of the canary go one by one.
     fn gatherable(
         &self,
         reading: &mut Reading<'_>,
         task: &Task,
         standing: &HashSet<UserId>,
-    ) -> Option<UserUnderWay<'_>> {
+    ) -> Option<Place<'_>> {
         if reading.canary > 0 {
             reading.canary -= 1;
             return None;
@@ -337,7 +341,7 @@ impl Lane {
         let fit = bulk.takes(*step)
             && standing.contains(&task.id)
             && !self.one_by_one.load(Ordering::Relaxed);
-        fit.then(|| self.users.try_enter(&task.id)).flatten()
+        fit.then(|| self.users.first_place(&task.id)).flatten()
     }
 
     /// The gathered rows, as many requests as they fill; all of them if no more will come.
@@ -439,8 +443,13 @@ impl Lane {
     /// What is sent together, each of its rows to its outcome.
     async fn unit(&self, unit: Unit<'_>) -> Result<(), Halt> {
         match unit {
-            Unit::Row(task, _room) => {
-                let _user = self.users.enter(task.id.clone()).await;
+            Unit::Row(task, place, _room) => {
+                tokio::select! {
+                    biased;
+                    () = place.turn() => {}
+                    // Rows that are gathered are not sent any more: they would be waited for in vain.
+                    () = self.client.stop.admitting.cancelled() => return Err(Halt::Stopping),
+                }
                 self.row(TaskRun::new(&self.client, task)).await
             }
             Unit::Entered(Entered { task, user, room }) => {
@@ -596,52 +605,5 @@ impl Lane {
 impl fmt::Debug for Halt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Halt")
-    }
-}
-
-/// The users with a row under way: two requests about one user at once answer each other with 409
-/// at best. Rows of one user go one after another, in the order of the file.
-#[derive(Debug, Default)]
-struct UsersUnderWay {
-    users: Mutex<HashSet<UserId>>,
-    left: Notify,
-}
-
-struct UserUnderWay<'a> {
-    all: &'a UsersUnderWay,
-    id: UserId,
-}
-
-impl UsersUnderWay {
-    /// Holds `id`, unless a row holds them.
-    fn try_enter(&self, id: &UserId) -> Option<UserUnderWay<'_>> {
-        let mut users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
-        users.insert(id.clone()).then(|| UserUnderWay {
-            all: self,
-            id: id.clone(),
-        })
-    }
-
-    async fn enter(&self, id: UserId) -> UserUnderWay<'_> {
-        loop {
-            let left = self.left.notified();
-            tokio::pin!(left);
-            left.as_mut().enable();
-            if let Some(user) = self.try_enter(&id) {
-                return user;
-            }
-            left.await;
-        }
-    }
-}
-
-impl Drop for UserUnderWay<'_> {
-    fn drop(&mut self) {
-        self.all
-            .users
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(&self.id);
-        self.all.left.notify_waiters();
     }
 }

@@ -42,6 +42,7 @@ mod task;
 #[cfg(test)]
 mod tests;
 mod tokens;
+mod users;
 mod verify;
 
 pub use client::{Client, ClientError, ClientParts};
