@@ -72,7 +72,6 @@
 //!   (seen by `verify`) and somebody asks for just that (`retry --only standing`).
 //! - **A verification reads, and is evidence.** It changes no outcome; only the provider's own clear
 //!   answer makes a user as asked, and who is missing in an answer that may be a part is unknown.
-//!   that ended well is never sent again.
 //! - **Nothing is sent before a server said it may be**, by this process or the next. A wait of more
 //!   than [an hour](pipeline::limits::PAUSE_WAITED_MAX) is not sat through: the lane stops, and until
 //!   it is over a `resume` does not even ask who we are.
@@ -91,7 +90,8 @@
 //! - **A user goes into a request for many only if the provider listed them as standing just
 //!   before**, so one whom it does not list after the job is gone by it: what a job says nothing
 //!   clear about is read again, not deleted again ([`provider::Bulk`]).
-//! - **Two requests about one user are never under way at once.**
+//! - **Two requests about one user are never under way at once**, and rows of one user go in the
+//!   order of the file.
 //! - **What came from outside gives the terminal no orders**: control, direction and invisible
 //!   characters are written out on the way to it.
 //! - **Ids are text**, from the cell to the URL; none goes through a float.

@@ -10,7 +10,7 @@ use roaring::RoaringTreemap;
 use super::error::LedgerError;
 use super::reader::LedgerReader;
 use super::state::LedgerState;
-use crate::domain::{Counted, Entry, Outcome, TaskKey};
+use crate::domain::{Counted, Entry, Finding, Outcome, TaskKey};
 
 /// One `--only` of `retry`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,8 +96,9 @@ impl LedgerState {
     }
 }
 
-/// What rows of the ledger at `path` were about whose last outcome is good: `--done-in` skips them.
-/// It takes 16 bytes a row, and their share of a hash table.
+/// What rows of the ledger at `path` were about whose last outcome is good, and whose users no
+/// verification has seen standing since: `--done-in` skips them. It takes 16 bytes a row, and their
+/// share of a hash table.
 ///
 /// # Errors
 ///
@@ -107,28 +108,40 @@ pub fn good_keys(path: &Path) -> Result<HashSet<TaskKey>, LedgerError> {
     let mut good_rows = RoaringTreemap::new();
     let mut reader = LedgerReader::open(path)?;
     while let Some(entry) = reader.next_entry()? {
-        let Entry::Outcome(entry) = entry else {
+        let Some((row, key, good)) = bearing(&entry) else {
             continue;
         };
-        let (Some(account), Some(action), Some(id)) = (&entry.account, entry.action, &entry.id)
-        else {
-            continue;
-        };
-        let row = entry.position.row;
-        match entry.outcome.counted() {
-            Counted::Good => {
-                good_rows.insert(row);
-                keys.insert(TaskKey::new(account, action, id));
-            }
-            // A duplicate is never good itself, and must not take away the row it repeats.
-            Counted::Bad | Counted::Neither => {
-                if good_rows.remove(row) {
-                    keys.remove(&TaskKey::new(account, action, id));
-                }
-            }
+        if good {
+            good_rows.insert(row);
+            keys.insert(key);
+        } else if good_rows.remove(row) {
+            // Only then: a duplicate is never good itself, and must not take away the row it
+            // repeats.
+            keys.remove(&key);
         }
     }
     Ok(keys)
+}
+
+/// What `entry` says of whether a row is good: its number, what it was about, and the answer;
+/// `None`: nothing.
+fn bearing(entry: &Entry) -> Option<(u64, TaskKey, bool)> {
+    if let Entry::Outcome(entry) = entry {
+        let key = TaskKey::new(entry.account.as_ref()?, entry.action?, entry.id.as_ref()?);
+        let good = entry.outcome.counted() == Counted::Good;
+        return Some((entry.position.row, key, good));
+    }
+    let Entry::Verify(seen) = entry else {
+        return None;
+    };
+    let good = match seen.finding {
+        Finding::AsAsked | Finding::UnderWay => true,
+        Finding::Standing => false,
+        // What was known before has not been gainsaid.
+        Finding::Unknown => return None,
+    };
+    let key = TaskKey::new(&seen.account, seen.action, &seen.id);
+    Some((seen.row, key, good))
 }
 
 #[cfg(test)]
@@ -259,5 +272,34 @@ mod tests {
         let keys = good_keys(&path).unwrap();
         let expected = ["901", "902", "903", "905"].map(key);
         assert_eq!(keys, expected.into_iter().collect());
+    }
+
+    #[test]
+    fn good_keys_leave_out_users_whom_a_verification_saw_standing_last() {
+        let (_folder, path) = fresh();
+        let writer = LedgerWriter::create(&path, header(9)).unwrap();
+        let handle = writer.handle();
+        block_on(async {
+            for entry in [
+                outcome(1, Outcome::Deleted, 1),
+                outcome(2, Outcome::Deleted, 1),
+                outcome(3, Outcome::Deleted, 1),
+                outcome(4, Outcome::Deleted, 1),
+                verification(4, 2),
+                verified(1, Finding::Standing, 3),
+                verified(2, Finding::Standing, 3),
+                verified(3, Finding::Standing, 3),
+                verified(4, Finding::AsAsked, 3),
+                outcome(2, Outcome::Deleted, 4),
+                verification(4, 5),
+                verified(1, Finding::Unknown, 6),
+                verified(3, Finding::AsAsked, 6),
+            ] {
+                handle.append(&entry, Durability::Queued).await.unwrap();
+            }
+            writer.finish().await.unwrap();
+        });
+        let expected = ["902", "903", "904"].map(key);
+        assert_eq!(good_keys(&path).unwrap(), expected.into_iter().collect());
     }
 }

@@ -217,8 +217,13 @@ impl Lane {
     /// What is sent together, each of its rows to its outcome.
     async fn unit(&self, unit: Unit<'_>) -> Result<(), Halt> {
         match unit {
-            Unit::Row(task, _room) => {
-                let _user = self.users.enter(task.id.clone()).await;
+            Unit::Row(task, place, _room) => {
+                tokio::select! {
+                    biased;
+                    () = place.turn() => {}
+                    // Rows that are gathered are not sent any more: they would be waited for in vain.
+                    () = self.client.stop.admitting.cancelled() => return Err(Halt::Stopping),
+                }
                 self.row(TaskRun::new(&self.client, task)).await
             }
             Unit::Entered(Entered { task, user, room }) => {

@@ -14,24 +14,24 @@ use super::lane::{Halt, Lane, TaskSource};
 use super::sink::Durability;
 use super::task::outcome_entry;
 use super::tokens::own;
-use super::users::UserUnderWay;
+use super::users::Place;
 use crate::domain::{Entry, LeftOpen, Outcome, OutcomeEntry, StopKind, Task, UserId};
 use crate::provider::Roles;
 
 /// What is sent together.
 pub(super) enum Unit<'l> {
-    /// A row of its own.
-    Row(Task, Room),
-    /// The same, whose user is held already.
+    /// A row of its own, and its place among those of its user.
+    Row(Task, Place<'l>, Room),
+    /// The same, whose turn it is already.
     Entered(Entered<'l>),
     /// Rows that one request carries.
     Bulk(Vec<Entered<'l>>),
 }
 
-/// A row whose user is held.
+/// A row that has the first place of its user.
 pub(super) struct Entered<'l> {
     pub(super) task: Task,
-    pub(super) user: UserUnderWay<'l>,
+    pub(super) user: Place<'l>,
     pub(super) room: Room,
 }
 
@@ -102,7 +102,10 @@ impl Lane {
                         let room = room.split(1);
                         match self.gatherable(reading, &task, &standing) {
                             Some(user) => reading.gathered.push(Entered { task, user, room }),
-                            None => units.push(Ok(Unit::Row(task, room))),
+                            None => {
+                                let place = self.users.place(&task.id);
+                                units.push(Ok(Unit::Row(task, place, room)));
+                            }
                         }
                     }
                 }
@@ -123,14 +126,14 @@ impl Lane {
         Room(Arc::clone(&self.rows).acquire_many_owned(count).await.ok())
     }
 
-    /// The hold on the task's user, if the task can go with others in one request. Those of the
-    /// canary go one by one.
+    /// The first place of the task's user, if it is free and the task can go with others in one
+    /// request. Those of the canary go one by one.
     fn gatherable(
         &self,
         reading: &mut Reading<'_>,
         task: &Task,
         standing: &HashSet<UserId>,
-    ) -> Option<UserUnderWay<'_>> {
+    ) -> Option<Place<'_>> {
         if reading.canary > 0 {
             reading.canary -= 1;
             return None;
@@ -140,7 +143,7 @@ impl Lane {
         let fit = bulk.takes(*step)
             && standing.contains(&task.id)
             && !self.one_by_one.load(Ordering::Relaxed);
-        fit.then(|| self.users.try_enter(&task.id)).flatten()
+        fit.then(|| self.users.first_place(&task.id)).flatten()
     }
 
     /// The gathered rows, as many requests as they fill; all of them if no more will come.

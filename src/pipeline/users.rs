@@ -1,58 +1,150 @@
-//! Who has a row under way: no two requests about one user at once.
+//! Users with rows under way: rows of one user go one after another, in the order of the file.
+//!
+//! A row takes its place when it is read, long before it is begun: a row that is gathered with
+//! others must not overtake one that was read earlier and still waits to begin, which would change
+//! their order, and would never end where the earlier one has to end first (a canary).
 
-use std::collections::HashSet;
-use std::sync::{Mutex, PoisonError};
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
 use crate::domain::UserId;
 
-/// The users with a row under way: two requests about one user at once answer each other with 409
-/// at best. Rows of one user go one after another, in the order of the file.
+/// The users with rows under way. Two requests about one user at once answer each other with 409
+/// at best.
 #[derive(Debug, Default)]
 pub(super) struct UsersUnderWay {
-    users: Mutex<HashSet<UserId>>,
+    state: Mutex<State>,
     left: Notify,
 }
 
-/// A hold on a user, until it is dropped.
-#[derive(Debug)]
-pub(super) struct UserUnderWay<'a> {
-    all: &'a UsersUnderWay,
-    id: UserId,
+#[derive(Debug, Default)]
+struct State {
+    /// The places of each user, in the order in which they were taken; none is empty.
+    users: HashMap<UserId, VecDeque<u64>>,
+    /// The last place given out.
+    last: u64,
 }
 
+/// A row's place among the rows of its user, given up when dropped.
+#[derive(Debug)]
+pub(super) struct Place<'a> {
+    all: &'a UsersUnderWay,
+    id: UserId,
+    number: u64,
+}
+
+// === impl UsersUnderWay ===
+
 impl UsersUnderWay {
-    /// Holds `id`, unless a row holds them.
-    pub(super) fn try_enter(&self, id: &UserId) -> Option<UserUnderWay<'_>> {
-        let mut users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
-        users.insert(id.clone()).then(|| UserUnderWay {
-            all: self,
-            id: id.clone(),
-        })
+    /// A place behind all rows of `id` that are under way.
+    pub(super) fn place(&self, id: &UserId) -> Place<'_> {
+        let mut state = self.state();
+        state.place(self, id)
     }
 
-    /// Holds `id`, once no other row does.
-    pub(super) async fn enter(&self, id: UserId) -> UserUnderWay<'_> {
-        loop {
-            let left = self.left.notified();
-            tokio::pin!(left);
-            left.as_mut().enable();
-            if let Some(user) = self.try_enter(&id) {
-                return user;
-            }
-            left.await;
+    /// The first place of `id`; `None`: a row has it.
+    pub(super) fn first_place(&self, id: &UserId) -> Option<Place<'_>> {
+        let mut state = self.state();
+        let free = !state.users.contains_key(id);
+        free.then(|| state.place(self, id))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+// === impl State ===
+
+impl State {
+    fn place<'a>(&mut self, all: &'a UsersUnderWay, id: &UserId) -> Place<'a> {
+        self.last += 1;
+        let number = self.last;
+        self.users.entry(id.clone()).or_default().push_back(number);
+        Place {
+            all,
+            id: id.clone(),
+            number,
         }
     }
 }
 
-impl Drop for UserUnderWay<'_> {
+// === impl Place ===
+
+impl Place<'_> {
+    /// Waits until every earlier row of the user has ended.
+    pub(super) async fn turn(&self) {
+        loop {
+            let left = self.all.left.notified();
+            tokio::pin!(left);
+            left.as_mut().enable();
+            if self.is_first() {
+                return;
+            }
+            left.await;
+        }
+    }
+
+    fn is_first(&self) -> bool {
+        let state = self.all.state();
+        let first = state.users.get(&self.id).and_then(VecDeque::front);
+        first == Some(&self.number)
+    }
+}
+
+impl Drop for Place<'_> {
     fn drop(&mut self) {
-        self.all
-            .users
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(&self.id);
+        let mut state = self.all.state();
+        if let Some(places) = state.users.get_mut(&self.id) {
+            places.retain(|number| *number != self.number);
+            if places.is_empty() {
+                state.users.remove(&self.id);
+            }
+        }
+        drop(state);
         self.all.left.notify_waiters();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt;
+
+    use super::UsersUnderWay;
+    use crate::domain::UserId;
+
+    #[test]
+    fn rows_of_one_user_take_turns_in_the_order_of_their_places() {
+        let users = UsersUnderWay::default();
+        let id = UserId::new("1001");
+        let [first, second, third] = [(); 3].map(|()| users.place(&id));
+        assert!(first.turn().now_or_never().is_some());
+        assert!(third.turn().now_or_never().is_none());
+        drop(second);
+        assert!(third.turn().now_or_never().is_none(), "the first is there");
+        drop(first);
+        assert!(third.turn().now_or_never().is_some());
+        assert!(
+            users
+                .place(&UserId::new("1002"))
+                .turn()
+                .now_or_never()
+                .is_some()
+        );
+    }
+
+    #[test]
+    fn the_first_place_is_not_given_out_while_an_earlier_row_waits() {
+        let users = UsersUnderWay::default();
+        let id = UserId::new("1001");
+        let waiting = users.place(&id);
+        assert!(users.first_place(&id).is_none());
+        drop(waiting);
+        let first = users.first_place(&id).unwrap();
+        assert!(users.first_place(&id).is_none());
+        drop(first);
+        assert!(users.state().users.is_empty(), "nothing is kept");
     }
 }

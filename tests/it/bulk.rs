@@ -2,6 +2,7 @@
 //! and jobs that fail, forget, or are left behind by a process that dies.
 
 use std::collections::BTreeMap;
+use std::iter;
 
 use serde_json::{Value, json};
 use userpurge::sandbox::Call;
@@ -294,6 +295,60 @@ fn a_job_that_the_provider_has_forgotten_is_settled_by_reading() {
     world.call(&["resume", LEDGER, "--progress=none"]).code(0);
     assert_eq!(counted(&world), counts([("deleted, settled", 30)]));
     assert_eq!(world.deletions().len(), 1, "nothing was sent again");
+}
+
+/// A file whose rows are `(id, action)`, and the arguments that run it.
+fn mixed(world: &World, rows: impl IntoIterator<Item = (u64, &'static str)>) -> [&'static str; 5] {
+    let mut text = "id,account,action\n".to_owned();
+    for (id, action) in rows {
+        text.push_str(&format!("{id},acme,{action}\n"));
+    }
+    world.write("mixed.csv", text);
+    ["run", "mixed.csv", "--yes", "--ledger", LEDGER]
+}
+
+#[test]
+fn a_gathered_row_does_not_overtake_an_earlier_one_of_its_user() {
+    let world = world(60);
+    let deletes = (1001..=1060).map(|id| (id, "delete"));
+    // The first would succeed only after the second.
+    let run = mixed(
+        &world,
+        iter::once((1001, "permanently-delete")).chain(deletes),
+    );
+    world.call(&run).code(1);
+    let outcomes = world.outcomes(LEDGER);
+    assert_eq!(outcomes[&1]["outcome"], "refused");
+    assert_eq!(outcomes[&2]["outcome"], "deleted");
+    assert_eq!(counted(&world), counts([("deleted", 60), ("refused", 1)]));
+}
+
+#[test]
+fn a_canary_does_not_wait_for_gathered_rows_of_its_user() {
+    let world = world(60);
+    let deletes = (1001..=1060).map(|id| (id, "delete"));
+    let run = mixed(&world, iter::once((1001, "purge")).chain(deletes));
+    world.call(&[&run[..], &["--canary", "1"]].concat()).code(0);
+    let expected = counts([("already_gone", 1), ("deleted", 60)]);
+    assert_eq!(counted(&world), expected);
+}
+
+#[test]
+fn an_interrupt_does_not_wait_for_rows_that_were_gathered_and_not_sent() {
+    let world = world(200);
+    world.settings(json!({"latency": "1s"}));
+    // Of the first hundred rows fifty are gathered, and the others are of the same users.
+    let first = (1001..=1050).flat_map(|id| [(id, "delete"), (id, "purge")]);
+    let run = mixed(&world, first.chain((1051..=1200).map(|id| (id, "delete"))));
+    let child = world.start(&run);
+    world.until("the roles of the second hundred are asked", || {
+        world.calls(Call::Read).len() >= 2
+    });
+    crate::signals::send("-INT", &child);
+    world.finish(child).code(130);
+    world.settings(json!({"latency": "0ms"}));
+    world.call(&["resume", LEDGER, "--progress=none"]).code(0);
+    assert_eq!(counted(&world), counts([("deleted", 250)]));
 }
 
 /// A Zendesk whose one job ends with `results`, and that lists `standing` of 1 to 30 afterwards.
