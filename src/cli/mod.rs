@@ -27,3 +27,5 @@ mod work;
 pub use exit::ExitCode;
 pub use failure::Failure;
 pub use main::main;
+#[cfg(debug_assertions)]
+pub(crate) use saved::rewritten;

@@ -80,3 +80,5 @@ pub use select::{Only, good_keys};
 pub use sent::{SENT_MAX, Sent};
 pub use state::{LedgerState, Source};
 pub use writer::{Durability, LedgerHandle, LedgerWriter, Opened};
+#[cfg(debug_assertions)]
+pub(crate) use {chain::seal, format::encode};

@@ -9,6 +9,8 @@ mod architecture;
 mod commands;
 mod credentials;
 mod errors;
+#[cfg(debug_assertions)]
+mod fuzz;
 mod guard;
 mod hostile_file;
 mod kill;
