@@ -27,6 +27,24 @@ lint: ## Check format, clippy (pedantic) and the documentation
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items --quiet
 
+# How long each target is fuzzed, in seconds, and which ones.
+FUZZ_SECONDS ?= 600
+FUZZ_TARGETS ?= $(notdir $(basename $(wildcard tests/fuzz/fuzz_targets/*.rs)))
+FUZZ = $(CARGO) +nightly fuzz run --fuzz-dir tests/fuzz --target-dir target/fuzz
+
+.PHONY: fuzz
+fuzz: ## Fuzz every parser for FUZZ_SECONDS (600) each; needs the nightly tool chain
+	@$(CARGO) +nightly --version >/dev/null 2>&1 || { \
+		echo "fuzzing needs the nightly tool chain: rustup toolchain install nightly"; exit 1; }
+	@$(CARGO) fuzz --version >/dev/null 2>&1 || $(CARGO) install cargo-fuzz --locked
+	@set -e; for target in $(FUZZ_TARGETS); do \
+		echo "== $$target, $(FUZZ_SECONDS) s"; \
+		mkdir -p "target/fuzz/corpus/$$target"; \
+		$(FUZZ) $$target "target/fuzz/corpus/$$target" "fixtures/fuzz/$$target" -- \
+			-max_total_time=$(FUZZ_SECONDS) -timeout=20 -rss_limit_mb=1024 -max_len=8192 \
+			-print_final_stats=1 -verbosity=0; \
+	done
+
 .PHONY: install
 install: ## Install the program, its completions and its manual under PREFIX (~/.local)
 	$(CARGO) install --locked --path . --root "$(PREFIX)"

@@ -33,6 +33,7 @@
 //! | [`config`] | TOML, environment, secrets → complete settings | domain, provider |
 //! | [`sandbox`] | the three providers' behaviour as state machines, and a loopback server | domain |
 //! | [`cli`] | the composition root: a file per command, diagnostics, exit codes | all |
+//! | `fuzzing` | what `make fuzz` runs over every parser; no part of a release | all |
 //!
 //! `tests/it/architecture.rs` holds this table against the sources.
 //!
@@ -105,6 +106,9 @@
 pub mod cli;
 pub mod config;
 pub mod domain;
+#[cfg(debug_assertions)]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod input;
 pub mod ledger;
 pub mod pipeline;

@@ -31,3 +31,5 @@ mod work;
 pub use exit::ExitCode;
 pub use failure::Failure;
 pub use main::{main, main_on};
+#[cfg(debug_assertions)]
+pub(crate) use saved::rewritten;

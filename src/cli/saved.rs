@@ -148,6 +148,20 @@ impl SavedPlan {
     }
 }
 
+/// The saved plan at `path` as it would be saved again; `None`: it is something else. The error is
+/// the failure's text.
+#[cfg(debug_assertions)]
+pub(crate) fn rewritten(path: &Path) -> Result<Option<Vec<u8>>, String> {
+    let text = |failure: Failure| {
+        let mut text = Vec::new();
+        let _ = failure.print(&mut text);
+        String::from_utf8_lossy(&text).into_owned()
+    };
+    let plan = SavedPlan::read(path).map_err(text)?;
+    plan.map(|plan| serde_json::to_vec_pretty(&plan).map_err(|error| error.to_string()))
+        .transpose()
+}
+
 fn companions(options: &RunOptions) -> Result<Vec<Companion>, Failure> {
     let paths = options.protect.iter().chain(&options.done_in);
     let companion = |path: &String| {

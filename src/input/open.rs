@@ -67,11 +67,26 @@ pub(super) fn open_file(path: &Path) -> Result<File, InputError> {
 
 /// Opens the file at `path`, decompresses and decodes it.
 pub(super) fn open_text(path: &Path) -> Result<Opened, InputError> {
-    let fault = |source| Fault::Io { line: 1, source }.at(path);
     let file = open_file(path)?;
-    let size = file.metadata().map_err(fault)?.len();
-    let file = BufReader::with_capacity(BUFFER_BYTES, file);
-    let (magic, file) = peek(file, MAGIC_BYTES).map_err(fault)?;
+    let size = file
+        .metadata()
+        .map_err(|source| Fault::Io { line: 1, source }.at(path))?
+        .len();
+    read_text(path, file, size, BUFFER_BYTES)
+}
+
+/// Decompresses and decodes the `size` bytes of `file`, which errors name `path`, through buffers
+/// of `buffer_bytes`.
+pub(super) fn read_text(
+    path: &Path,
+    file: impl Read + Send + 'static,
+    size: u64,
+    buffer_bytes: usize,
+) -> Result<Opened, InputError> {
+    let fault = |source| Fault::Io { line: 1, source }.at(path);
+    let buffered = |reader| BufReader::with_capacity(buffer_bytes, reader);
+    let (magic, file) =
+        peek(BufReader::with_capacity(buffer_bytes, file), MAGIC_BYTES).map_err(fault)?;
     if magic.is_empty() {
         return Err(InputError::Empty {
             path: path.to_owned(),
@@ -85,34 +100,36 @@ pub(super) fn open_text(path: &Path) -> Result<Opened, InputError> {
         }
         None => Box::new(Capped::new(file, INPUT_BYTES_MAX)),
     };
-    let plain = BufReader::with_capacity(BUFFER_BYTES, plain);
-    let (mark, mut plain) = peek(plain, MAGIC_BYTES).map_err(fault)?;
+    let (mark, mut plain) = peek(buffered(plain), MAGIC_BYTES).map_err(fault)?;
     let (encoding, mark_bytes) = Encoding::detect(&mark);
     io::copy(&mut (&mut plain).take(mark_bytes as u64), &mut io::sink()).map_err(fault)?;
-    let text = BufReader::with_capacity(BUFFER_BYTES, encoding.decode(plain));
-    let (head, text) = peek(text, HEAD_BYTES).map_err(fault)?;
-    if compression.is_some() && Compression::of_magic(&head).is_some() {
-        return Err(InputError::Nested {
-            path: path.to_owned(),
-        });
-    }
-    if let Some(kind) = not_text(&head) {
-        return Err(InputError::NotText {
-            path: path.to_owned(),
-            kind,
-        });
-    }
-    if head.trim_ascii().is_empty() && (head.len() as u64) < HEAD_BYTES {
-        return Err(InputError::Empty {
-            path: path.to_owned(),
-        });
-    }
+    let (head, text) = peek(buffered(encoding.decode(plain)), HEAD_BYTES).map_err(fault)?;
+    check_head(path, compression, &head)?;
     Ok(Opened {
         text: Box::new(text),
         head,
         compression,
         encoding,
     })
+}
+
+/// Refuses what is no text, or none that holds anything.
+fn check_head(
+    path: &Path,
+    compression: Option<Compression>,
+    head: &[u8],
+) -> Result<(), InputError> {
+    let path = || path.to_owned();
+    if compression.is_some() && Compression::of_magic(head).is_some() {
+        return Err(InputError::Nested { path: path() });
+    }
+    if let Some(kind) = not_text(head) {
+        return Err(InputError::NotText { path: path(), kind });
+    }
+    if head.trim_ascii().is_empty() && (head.len() as u64) < HEAD_BYTES {
+        return Err(InputError::Empty { path: path() });
+    }
+    Ok(())
 }
 
 /// The first `count` bytes of `reader`, or all if it has fewer, and a reader that yields them too.

@@ -71,10 +71,32 @@ impl Source {
     /// There is no such file, it is none that can be read twice, it is empty or no text, or no
     /// column of it holds ids. See [`InputError`].
     pub fn open(path: &Path, options: &ReadOptions) -> Result<Self, InputError> {
+        Self::read(path, options, open_text)
+    }
+
+    /// Reads `bytes` as if they lay at `path`, through buffers of `buffer_bytes`.
+    #[cfg(debug_assertions)]
+    pub(crate) fn of_bytes(
+        path: &Path,
+        bytes: Vec<u8>,
+        buffer_bytes: usize,
+        options: &ReadOptions,
+    ) -> Result<Self, InputError> {
+        let size = bytes.len() as u64;
+        Self::read(path, options, |path| {
+            super::open::read_text(path, Cursor::new(bytes), size, buffer_bytes)
+        })
+    }
+
+    fn read(
+        path: &Path,
+        options: &ReadOptions,
+        open: impl FnOnce(&Path) -> Result<Opened, InputError>,
+    ) -> Result<Self, InputError> {
         if let Some(delimiter) = options.delimiter {
             check_delimiter(delimiter)?;
         }
-        let opened = open_text(path)?;
+        let opened = open(path)?;
         let (format, delimiter) = detect(path, opened.head(), options)?;
         let mut resolved = Resolved {
             format,

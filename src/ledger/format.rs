@@ -12,7 +12,7 @@ pub const LINE_BYTES_MAX: usize = 1024 * 1024;
 pub(super) const BODY_BYTES_MAX: usize = LINE_BYTES_MAX - LINE_OVERHEAD;
 
 /// The body of an entry's line.
-pub(super) fn encode(entry: &Entry) -> Result<Vec<u8>> {
+pub(crate) fn encode(entry: &Entry) -> Result<Vec<u8>> {
     serde_json::to_vec(entry)
 }
 

@@ -12,6 +12,8 @@ mod commands;
 mod credentials;
 mod disk;
 mod errors;
+#[cfg(debug_assertions)]
+mod fuzz;
 mod guard;
 mod hostile;
 mod hostile_file;

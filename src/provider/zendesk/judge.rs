@@ -10,7 +10,7 @@
 //! | 429, or `TooManyJobs` at any 4xx | moment: throttled; a 429 of a day's limit that names no time: account |
 //! | a page | moment: not Zendesk's; a proxy's error says nothing of rows or credentials |
 //! | 401 | token rejected, if it says `invalid_token` of one we fetched; else account |
-//! | 403 | row refused, if it speaks of this user; else account |
+//! | 403 | row refused, if it speaks of this user in JSON; else account |
 //! | 404 `RecordNotFound` | look: never there, or soft-deleted long ago |
 //! | 404 otherwise | account: `InvalidEndpoint` is a wrong path; an empty one a wrong subdomain |
 //! | 402 | account: the subscription is not paid |
@@ -76,7 +76,7 @@ pub(super) fn refusal(keys: KeySource, reply: &Reply, body: &Body<'_>) -> Verdic
         400..=499 if matches!(body, Body::Markup) => status::unrecognised(reply, body, said),
         401 => unauthorized(keys, reply, said),
         402 => Verdict::Account(StopKind::PaymentRequired, said),
-        403 => forbidden(said),
+        403 => forbidden(body, said),
         404 if said.has_code("RecordNotFound") => Verdict::Look(RowEnd::NotFound, said),
         404 | 405 | 406 | 410 | 415 => {
             Verdict::Account(StopKind::WrongTenant, wrong_address(reply, said))
@@ -149,7 +149,8 @@ fn unauthorized(keys: KeySource, reply: &Reply, said: Detail) -> Verdict {
 }
 
 /// The general refusal ends in "please contact the account owner", which is no word about the user.
-fn forbidden(said: Detail) -> Verdict {
+/// Nor is anything that is not Zendesk's JSON: a gateway may speak of an account's owner too.
+fn forbidden(body: &Body<'_>, said: Detail) -> Verdict {
     let about = said
         .message
         .as_deref()
@@ -159,7 +160,7 @@ fn forbidden(said: Detail) -> Verdict {
     let about_this_user = ["account owner", "yourself", "your own"]
         .into_iter()
         .any(|words| about.contains(words));
-    if about_this_user {
+    if about_this_user && matches!(body, Body::Object(_)) {
         Verdict::Row(RowEnd::Refused, said)
     } else {
         Verdict::Account(StopKind::NotPermitted, said)

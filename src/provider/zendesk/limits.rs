@@ -8,7 +8,7 @@ use ::http::HeaderMap;
 
 use crate::domain::{Quota, Step};
 use crate::provider::body::Body;
-use crate::provider::rate_hint::{Composed, composed, number, retry_after};
+use crate::provider::rate_hint::{Composed, WAIT_MAX, composed, number, retry_after};
 use crate::provider::{Moment, RateHint, RateHints, Reply, Scope};
 
 /// The account's limit is counted per minute.
@@ -63,7 +63,10 @@ fn account(headers: &HeaderMap) -> Option<RateHint> {
     let hint = RateHint {
         limit: number(headers, &LIMIT).and_then(|limit| quota(limit, ACCOUNT_SPAN)),
         remaining: number(headers, &REMAINING),
-        resets_in: number(headers, &RESET).map(Duration::from_secs),
+        // More than any limit's span is no number of seconds, but a date or nonsense.
+        resets_in: number(headers, &RESET)
+            .map(Duration::from_secs)
+            .filter(|wait| *wait <= WAIT_MAX),
     };
     (hint != RateHint::default()).then_some(hint)
 }
@@ -118,6 +121,8 @@ mod tests {
     #[case("x-rate-limit: 400 | x-rate-limit-remaining: 399", Some(("400/1m", 399, None)))]
     #[case("rate-limit: 700 | rate-limit-remaining: 0 | rate-limit-reset: 48", Some(("700/1m", 0, Some(48))))]
     #[case("ratelimit-limit: 2500 | ratelimit-remaining: 7 | ratelimit-reset: 3", Some(("2500/1m", 7, Some(3))))]
+    #[case("ratelimit-limit: 400 | ratelimit-remaining: 0 | ratelimit-reset: 1795339800", Some(("400/1m", 0, None)))]
+    #[case("ratelimit-limit: 400 | ratelimit-remaining: 0 | ratelimit-reset: 18446744073709551615", Some(("400/1m", 0, None)))]
     #[case("content-type: text/plain", None)]
     fn every_spelling_of_the_accounts_limit_is_read(
         #[case] lines: &str,

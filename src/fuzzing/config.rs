@@ -1,0 +1,74 @@
+//! Files that people write or hand on: configurations and saved plans.
+
+use miette::Report;
+
+use super::scratch::Scratch;
+use crate::cli::rewritten;
+use crate::config::{Endpoint, Source, load_outline};
+
+/// Any bytes as a configuration: accounts are told apart by name, their addresses are fit for
+/// credentials, and an error can be shown. Secrets are not read: one may be a command.
+pub fn configuration(data: &[u8]) {
+    let file = Scratch::new(".toml", data);
+    let source = Source::File(file.path().to_owned());
+    let outline = match load_outline(&source, &|_: &str| None) {
+        Ok(outline) => outline,
+        Err(error) => {
+            assert!(!error.to_string().is_empty());
+            assert!(!format!("{:?}", Report::new(error)).is_empty());
+            return;
+        }
+    };
+    let again = load_outline(&source, &|_: &str| None).unwrap();
+    assert_eq!(outline.digest(), again.digest());
+    assert!(!outline.accounts.is_empty());
+    for (place, account) in outline.accounts.iter().enumerate() {
+        let name = account.name.as_str();
+        assert!(!name.is_empty() && !name.contains(char::is_control));
+        let others = &outline.accounts[place + 1..];
+        assert!(
+            !others
+                .iter()
+                .any(|it| it.name.as_str().eq_ignore_ascii_case(name))
+        );
+        let addresses = match &account.endpoint {
+            Endpoint::Zendesk { base_url } | Endpoint::Sunco { base_url, .. } => {
+                [Some(base_url), None]
+            }
+            Endpoint::Zoho {
+                accounts_url,
+                base_url,
+                ..
+            } => [Some(accounts_url), base_url.as_ref()],
+        };
+        for url in addresses.into_iter().flatten() {
+            let loopback = match url.host().unwrap() {
+                url::Host::Domain(name) => name == "localhost" || name.ends_with(".localhost"),
+                url::Host::Ipv4(address) => address.is_loopback(),
+                url::Host::Ipv6(address) => address.is_loopback(),
+            };
+            assert!(
+                url.scheme() == "https" || (url.scheme() == "http" && loopback),
+                "{url}"
+            );
+            assert!(
+                url.username().is_empty() && url.password().is_none(),
+                "{url}"
+            );
+            assert!(url.query().is_none() && url.fragment().is_none(), "{url}");
+        }
+    }
+}
+
+/// Any bytes as a saved plan: one that can be read is the same when it is saved again.
+pub fn saved_plan(data: &[u8]) {
+    let file = Scratch::new(".plan.json", data);
+    match rewritten(file.path()) {
+        Ok(None) => {}
+        Ok(Some(bytes)) => {
+            let again = Scratch::new(".plan.json", &bytes);
+            assert_eq!(rewritten(again.path()), Ok(Some(bytes)));
+        }
+        Err(text) => assert!(text.contains("error: "), "{text}"),
+    }
+}

@@ -1,0 +1,7 @@
+//! See `userpurge::fuzzing::ids`.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| userpurge::fuzzing::ids(data));

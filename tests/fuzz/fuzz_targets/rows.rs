@@ -1,0 +1,7 @@
+//! See `userpurge::fuzzing::rows`.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| userpurge::fuzzing::rows(data));
