@@ -19,6 +19,10 @@ test: ## Run every test
 crash: ## Kill the program 1,000 times and judge what is left (CRASH_KILLS, CRASH_ROWS, CRASH_SEED)
 	CRASH_KILLS=$${CRASH_KILLS:-1000} $(CARGO) test --locked --test crash
 
+.PHONY: soak
+soak: ## Purge a million rows, killed three times, and watch memory and files (SOAK_ROWS, SOAK_KILLS)
+	SOAK_ROWS=$${SOAK_ROWS:-1000000} SOAK_KILLS=$${SOAK_KILLS:-3} $(CARGO) test --release --locked --test soak
+
 .PHONY: lint
 lint: ## Check format, clippy (pedantic) and the documentation
 	@$(CARGO) fmt --version >/dev/null 2>&1 || rustup component add rustfmt

@@ -115,8 +115,7 @@ impl Work<'_> {
 
     /// Gives every row that is not sent its outcome, unless it has one.
     async fn end_unsent(&self, wall: &WallClock) -> Result<(), Failure> {
-        let plan = &self.planned.plan;
-        if plan.to_delete == plan.rows {
+        if self.is_sent_or_ended() {
             return Ok(());
         }
         let (tx, mut rx) = mpsc::channel::<Entry>(READ_AHEAD_MAX);
@@ -148,6 +147,17 @@ impl Work<'_> {
             .map_err(|error| Failure::bug(&error.to_string()))?
             .map_err(Failure::refused)?;
         Ok(())
+    }
+
+    /// Whether no row is left that has no outcome and gets none from a lane: a session that goes on
+    /// need not read the whole input once more.
+    fn is_sent_or_ended(&self) -> bool {
+        let plan = &self.planned.plan;
+        let mut rows = self.ended.clone();
+        for to_send in plan.to_send.values() {
+            rows |= to_send;
+        }
+        rows.len() == plan.rows
     }
 
     /// Runs a lane for every account with rows.

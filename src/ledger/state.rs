@@ -229,6 +229,12 @@ impl LedgerState {
         self.sent.get(account).map_or(&[], Vec::as_slice)
     }
 
+    /// Gives back the memory of what [`LedgerState::sent`] tells, for who has filled the windows with
+    /// it: up to 32 MiB for each account, which a long session would hold to its end.
+    pub fn forget_sent(&mut self) {
+        self.sent.clear();
+    }
+
     /// The pauses that are not over at `now`.
     pub fn pauses_at(&self, now: Time) -> impl Iterator<Item = &Paused> {
         self.pauses.iter().filter(move |pause| pause.until > now)

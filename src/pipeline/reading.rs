@@ -100,12 +100,11 @@ impl Lane {
                 Ok((tasks, standing)) => {
                     for task in tasks {
                         let room = room.split(1);
-                        match self.gatherable(reading, &task, &standing) {
-                            Some(user) => reading.gathered.push(Entered { task, user, room }),
-                            None => {
-                                let place = self.users.place(&task.id);
-                                units.push(Ok(Unit::Row(task, place, room)));
-                            }
+                        if let Some(user) = self.gatherable(reading, &task, &standing) {
+                            reading.gathered.push(Entered { task, user, room });
+                        } else {
+                            let place = self.users.place(&task.id);
+                            units.push(Ok(Unit::Row(task, place, room)));
                         }
                     }
                 }

@@ -174,6 +174,11 @@ impl Hub {
         self.log.len()
     }
 
+    /// How many requests were carried out since the start, remembered or not.
+    pub(super) fn requests(&self) -> u64 {
+        self.log.last()
+    }
+
     /// The users of one tenant or (`None`) of all, as they stand.
     pub(super) fn users(&mut self, tenant: Option<&str>) -> Vec<UserState> {
         let now = self.options.clock.now();

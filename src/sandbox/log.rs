@@ -107,6 +107,11 @@ impl Log {
         self.entries.len()
     }
 
+    /// The number of the last request; 0: none came yet.
+    pub(super) fn last(&self) -> u64 {
+        self.next
+    }
+
     /// The requests remembered, of one tenant or (`None`) of all.
     pub(super) fn entries<'a>(
         &'a self,

@@ -9,7 +9,7 @@ use userpurge::sandbox::Call;
 use wiremock::matchers::{method, path, query_param_contains};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
-use crate::support::{World, ids};
+use crate::support::{World, csv, ids};
 
 const LEDGER: &str = "users.csv.ledger.jsonl";
 const RUN: [&str; 8] = [
@@ -299,10 +299,9 @@ fn a_job_that_the_provider_has_forgotten_is_settled_by_reading() {
 
 /// A file whose rows are `(id, action)`, and the arguments that run it.
 fn mixed(world: &World, rows: impl IntoIterator<Item = (u64, &'static str)>) -> [&'static str; 5] {
-    let mut text = "id,account,action\n".to_owned();
-    for (id, action) in rows {
-        text.push_str(&format!("{id},acme,{action}\n"));
-    }
+    let rows = rows.into_iter();
+    let rows = rows.map(|(id, action)| [id.to_string(), "acme".to_owned(), action.to_owned()]);
+    let text = csv("id,account,action", rows);
     world.write("mixed.csv", text);
     ["run", "mixed.csv", "--yes", "--ledger", LEDGER]
 }

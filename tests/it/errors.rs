@@ -157,3 +157,26 @@ fn a_ledger_that_is_no_ledger() {
         .code(2)
         .says("nothing.ledger.jsonl");
 }
+
+/// Its ledger could not name it, and no `resume` would find it again.
+#[cfg(target_os = "linux")]
+#[test]
+fn an_input_whose_name_is_not_utf_8_is_refused_before_anybody_is_asked() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt as _;
+
+    let world = World::new();
+    world.zendesk_users([1]);
+    world.write("users.csv", ids([1]));
+    let name = OsStr::from_bytes(b"\xff.csv");
+    std::fs::rename(world.path("users.csv"), world.path("").join(name)).unwrap();
+    let mut command = world.command(&["run", "--account=acme", "--action=delete", "--yes"]);
+    let child = command
+        .arg(name)
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    world.finish(child).code(2).says("not UTF-8").says("rename");
+    assert!(world.sandbox().log(None).is_empty(), "nobody was asked");
+}

@@ -515,7 +515,7 @@ fn no_formula_and_no_order_reaches_who_opens_a_report() {
 /// Every row is invalid, so that nothing has to be sent for it.
 #[test]
 fn a_report_holds_a_row_at_a_time() {
-    const ROWS: usize = 30_000;
+    const ROWS: usize = 20_000;
     let world = World::new();
     let note = "x".repeat(2_000);
     let text = (0..ROWS).fold(String::from("id,note\n"), |mut text, n| {

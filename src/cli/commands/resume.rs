@@ -95,7 +95,11 @@ async fn go_on(
 ) -> Result<ExitCode, Failure> {
     let signals = signals::Stop::default();
     let stop = signals.of_pipeline();
-    let Opened { writer, state, cut } = LedgerWriter::open_on(disk, &again.ledger)?;
+    let Opened {
+        writer,
+        mut state,
+        cut,
+    } = LedgerWriter::open_on(disk, &again.ledger)?;
     tell_of_cut(&again.ledger, cut);
     let Again { args, .. } = again;
     if let Some(contradiction) = args
@@ -135,6 +139,7 @@ async fn go_on(
         return Ok(ExitCode::Stopped);
     }
     let mut lines = wiring.lines(setting::settings(&source)?, to_ask, Some(&state))?;
+    state.forget_sent();
     identify(&mut lines, &recorder).await?;
     check_tenants(&again.ledger, &state, &lines)?;
     let planned = planning.plan(&lines)?;

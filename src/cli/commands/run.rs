@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::cli::accounts::{Line, Wiring, identify};
 use crate::cli::args::{ConfigArgs, PaceArgs, RunArgs, Selection};
 use crate::cli::outline_text;
-use crate::cli::planning::{Planned, Planning};
+use crate::cli::planning::{Planned, Planning, absolute};
 use crate::cli::question::{Consent, Person};
 use crate::cli::recorder::Recorder;
 use crate::cli::saved::SavedPlan;
@@ -83,6 +83,7 @@ async fn execute_orders(args: &RunArgs, orders: Orders, disk: &dyn Disk) -> Resu
         crate::cli::terminal::put(&outline_text::text(&planning, &offline, &[]))?;
         return Ok(Ran::Not);
     }
+    refuse_unkeepable(&planning.input)?;
     let has_rows = |name: &_| offline.plan.to_send.contains_key(name);
     let mut lines = wiring.lines(setting::settings(&source)?, has_rows, None)?;
     identify(&mut lines, &recorder).await?;
@@ -283,6 +284,22 @@ fn spool_of(ledger: &Path) -> PathBuf {
 
 fn spooled_ledger_exists(spool: &Path) -> bool {
     spool.with_extension("").exists()
+}
+
+/// A ledger is text, and so is the input's name in it: with another, `resume` would not find the
+/// file again.
+fn refuse_unkeepable(path: &Path) -> Result<(), Failure> {
+    if absolute(path).to_str().is_some() {
+        return Ok(());
+    }
+    Err(Failure::message(
+        ExitCode::Refused,
+        format!(
+            "the path of `{}` is not UTF-8, so the ledger cannot name it and no `resume` would find it",
+            path.display()
+        ),
+        Some("rename the file or the folder, or pipe the file in and give `-`"),
+    ))
 }
 
 /// Said early, before anybody is asked anything; the creation itself is what makes sure.

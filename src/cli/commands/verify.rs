@@ -58,7 +58,11 @@ pub(in crate::cli) async fn execute(args: &VerifyArgs) -> Result<ExitCode, Failu
     let signals = signals::Stop::default();
     let stop = signals.of_pipeline();
     let ledger = shortest(&latest::resolve(&args.ledger, &setting::folder()?)?)?;
-    let Opened { writer, state, cut } = LedgerWriter::open(&ledger)?;
+    let Opened {
+        writer,
+        mut state,
+        cut,
+    } = LedgerWriter::open(&ledger)?;
     tell_of_cut(&ledger, cut);
     let good = state.verifiable();
     if good.is_empty() {
@@ -74,6 +78,7 @@ pub(in crate::cli) async fn execute(args: &VerifyArgs) -> Result<ExitCode, Failu
     let rows = sample.map_or_else(|| good.clone(), |it| sample::draw(&good, it));
     let recorder = Recorder::new();
     let mut lines = lines(args, &state, &rows, &recorder, &stop)?;
+    state.forget_sent();
     identify(&mut lines, &recorder).await?;
     check_tenants(&ledger, &state, &lines)?;
 

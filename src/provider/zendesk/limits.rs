@@ -8,7 +8,7 @@ use ::http::HeaderMap;
 
 use crate::domain::{Quota, Step};
 use crate::provider::body::Body;
-use crate::provider::rate_hint::{Composed, WAIT_MAX, composed, number, retry_after};
+use crate::provider::rate_hint::{Composed, composed, number, retry_after};
 use crate::provider::{Moment, RateHint, RateHints, Reply, Scope};
 
 /// The account's limit is counted per minute.
@@ -66,7 +66,7 @@ fn account(headers: &HeaderMap) -> Option<RateHint> {
         // More than any limit's span is no number of seconds, but a date or nonsense.
         resets_in: number(headers, &RESET)
             .map(Duration::from_secs)
-            .filter(|wait| *wait <= WAIT_MAX),
+            .filter(|wait| *wait <= Quota::SPAN_MAX),
     };
     (hint != RateHint::default()).then_some(hint)
 }

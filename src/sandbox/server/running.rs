@@ -95,6 +95,12 @@ impl Running {
         self.shared.hub().log(tenant)
     }
 
+    /// How many requests were carried out since the start, at all tenants: also those that the log
+    /// has forgotten.
+    pub fn requests(&self) -> u64 {
+        self.shared.hub().requests()
+    }
+
     /// Waits until at least `count` requests were carried out since the start or the last reset,
     /// at whichever tenant. Bound it with a time-out.
     pub async fn carried_out(&self, count: usize) {

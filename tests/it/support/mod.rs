@@ -27,7 +27,7 @@ pub(crate) mod raw;
 pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
 
 /// The most memory, in KiB, that the program may ever have held in a test of its memory.
-pub(crate) const PEAK_KIB_MAX: u64 = 48 * 1024;
+pub(crate) const PEAK_KIB_MAX: u64 = 36 * 1024;
 
 pub(crate) struct World {
     runtime: Runtime,
