@@ -23,7 +23,7 @@ use super::sink::{Durability, SinkFailed};
 use super::task::{Before, RowEnded, TaskRun};
 use super::tokens::own;
 use super::users::UsersUnderWay;
-use crate::domain::{Entry, LaneStop, StopKind, Task, Time};
+use crate::domain::{Entry, LaneStop, Outcome, StopKind, Task, Time};
 
 /// How many rows of a lane are looked after at once. More than the permits there are, so that
 /// rows that wait for one endpoint's quota do not keep others from theirs; bounded, so that
@@ -301,6 +301,12 @@ impl Lane {
     /// One row, to its outcome.
     async fn row(&self, run: TaskRun<'_>) -> Result<(), Halt> {
         match run.run().await {
+            // Cut off by the person who would not wait: no failure of the row's.
+            Ok(RowEnded { outcome, .. })
+                if outcome == Outcome::InDoubt && self.client.stop.waiting.is_cancelled() =>
+            {
+                Ok(())
+            }
             Ok(ended) => self.count(ended).await,
             Err(error) => {
                 self.stop(error).await?;

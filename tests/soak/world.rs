@@ -167,7 +167,6 @@ refresh_token = "1000.sandbox-refresh"
             .env("XDG_CACHE_HOME", folder.join("cache"))
             .env("XDG_CONFIG_HOME", folder.join("xdg"))
             .env("TZ", "UTC")
-            .envs(std::env::vars().filter(|(n, _)| n.starts_with("MALLOC_"))) //TEMP
             .stdin(Stdio::null())
             .stdout(words("out.txt"))
             .stderr(words("err.txt"));

@@ -347,6 +347,8 @@ async fn a_second_stop_waits_for_nothing_and_leaves_what_was_under_way_in_doubt(
     let stop = Stop::default();
     let lane = Setup {
         concurrency: 4,
+        // What the person cut off is no failure of the rows.
+        failure_limit: FailureLimit::Rows(2),
         ..Setup::default()
     }
     .lane(&server, &stop);
