@@ -2,7 +2,8 @@
 //!
 //! What the job it begins does to each row is `jobs`' and each row's own to find out.
 
-use super::client::{Client, ClientError, passing_or_stop};
+use super::client::{Client, passing_or_stop};
+use super::error::ClientError;
 use super::retry::Backoff;
 use super::sink::{Durability, SinkFailed};
 use super::tokens::{Granted, own};

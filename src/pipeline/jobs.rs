@@ -10,7 +10,8 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
-use super::client::{Client, ClientError};
+use super::client::Client;
+use super::error::ClientError;
 use crate::domain::{JobId, UserId};
 use crate::provider::{Bulk, ItemEnd, JobState, JobsHint};
 

@@ -16,7 +16,8 @@ use tokio::time::Instant;
 
 use super::bulk::{Begun, BulkRun};
 use super::canary::{Canary, MoreRows, Verdict};
-use super::client::{Client, ClientError};
+use super::client::Client;
+use super::error::ClientError;
 use super::fuse::{FailureLimit, Fuse};
 use super::reading::{Entered, Unit};
 use super::sink::{Durability, SinkFailed};

@@ -29,6 +29,7 @@
 mod bulk;
 mod canary;
 mod client;
+mod error;
 mod fuse;
 mod jobs;
 mod lane;
@@ -46,7 +47,8 @@ mod tokens;
 mod users;
 mod verify;
 
-pub use client::{Client, ClientError, ClientParts};
+pub use client::{Client, ClientParts};
+pub use error::ClientError;
 pub use fuse::FailureLimit;
 pub use lane::{Lane, LaneEnd, LaneOptions, TaskSource, Until};
 pub use retry::Backoff;

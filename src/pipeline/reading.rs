@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 use futures::{Stream, StreamExt, stream};
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::client::ClientError;
+use super::error::ClientError;
 use super::lane::{Halt, Lane, TaskSource};
 use super::sink::Durability;
 use super::task::outcome_entry;

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::client::{Client, ClientError, passing_or_stop};
+use super::client::{Client, passing_or_stop};
+use super::error::ClientError;
 use super::jobs::JobEnd;
 use super::reread::Stands;
 use super::retry::Backoff;

@@ -12,7 +12,8 @@ use std::sync::{Arc, OnceLock};
 use futures::{Stream, StreamExt, stream};
 use tokio::sync::mpsc;
 
-use super::client::{Client, ClientError};
+use super::client::Client;
+use super::error::ClientError;
 use super::lane::LaneEnd;
 use super::sink::{Durability, SinkFailed};
 use crate::domain::{Entry, Finding, LaneStop, Stand, ToVerify, UserId, Verified};
