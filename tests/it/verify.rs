@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use userpurge::sandbox::{Call, LogEntry};
 
 use crate::signals::send;
-use crate::support::{World, ids};
+use crate::support::{World, csv, ids};
 
 const LEDGER: &str = "users.csv.ledger.jsonl";
 const RUN: [&str; 7] = [
@@ -329,20 +329,20 @@ fn who_is_back_stands_at_every_provider_and_no_person_gets_into_the_ledger() {
     }
 }
 
+/// So many users of Sunshine Conversations, and a file of them.
+fn chat_users(world: &World, count: u64) {
+    let ids = (1..=count).map(|n| format!("5fe0a0f0b5e2a4001c8d{n:04}"));
+    let users: Vec<_> = ids.clone().map(|id| json!({"id": id})).collect();
+    world.seed(json!({"sunco": users}));
+    world.write("users.csv", csv("id", ids.map(|id| [id])));
+}
+
 /// What the run sent a moment ago counts, and so does every read.
 #[test]
 fn the_quota_is_kept_over_the_run_and_its_verification() {
     let world = World::new();
     world.wide();
-    let users: Vec<_> = (1..=25)
-        .map(|n| json!({"id": format!("5fe0a0f0b5e2a4001c8d{n:04}")}))
-        .collect();
-    world.seed(json!({"sunco": users}));
-    let mut text = "id\n".to_owned();
-    for n in 1..=25 {
-        writeln!(text, "5fe0a0f0b5e2a4001c8d{n:04}").unwrap();
-    }
-    world.write("users.csv", text);
+    chat_users(&world, 25);
     let run = [
         "run",
         "users.csv",
@@ -376,15 +376,7 @@ fn the_quota_is_kept_over_the_run_and_its_verification() {
 fn a_row_without_a_clear_answer_is_unknown_and_says_why() {
     let world = World::new();
     world.wide();
-    let users: Vec<_> = (1..=40)
-        .map(|n| json!({"id": format!("5fe0a0f0b5e2a4001c8d{n:04}")}))
-        .collect();
-    world.seed(json!({"sunco": users}));
-    let mut text = "id\n".to_owned();
-    for n in 1..=40 {
-        writeln!(text, "5fe0a0f0b5e2a4001c8d{n:04}").unwrap();
-    }
-    world.write("users.csv", text);
+    chat_users(&world, 40);
     let run = [
         "run",
         "users.csv",
