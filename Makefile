@@ -23,6 +23,12 @@ crash: ## Kill the program 1,000 times and judge what is left (CRASH_KILLS, CRAS
 soak: ## Purge a million rows, killed three times, and watch memory and files (SOAK_ROWS, SOAK_KILLS)
 	SOAK_ROWS=$${SOAK_ROWS:-1000000} SOAK_KILLS=$${SOAK_KILLS:-3} $(CARGO) test --release --locked --test soak
 
+.PHONY: size
+size: ## Build the release, and print its size (12 MB at most) and how long it takes to start
+	$(CARGO) build --release --locked
+	@bytes=$$(wc -c < target/release/userpurge); echo "$$bytes bytes"; test $$bytes -lt 12000000
+	@bash -c 'TIMEFORMAT="100 starts in %R s"; time for n in {1..100}; do target/release/userpurge --version; done >/dev/null'
+
 .PHONY: lint
 lint: ## Check format, clippy (pedantic) and the documentation
 	@$(CARGO) fmt --version >/dev/null 2>&1 || rustup component add rustfmt
