@@ -63,6 +63,14 @@
 //!   ledger failed: an unrecorded deletion must not happen.
 //! - **No span of the provider's clock holds more requests than the quota.** A slot is held from
 //!   before the request is sent until one span after its answer came ([`pipeline::limits`]).
+//! - **A pace costs a run half a hundredth of its time at most.** The design had an account's requests
+//!   spread evenly over each span, so that others at work under the same limit meet no burst; but 350
+//!   requests at 70 per 6 s then took 30 s where the quota asks for 24. So each window is spread over
+//!   as much of its span as that leaves ([`domain::Quota::spread`]): a long run is as even as before,
+//!   a short one fast. What leaves room for others is `share`, not the pace.
+//! - **Headers lower, and never raise.** Only in answers that are known to be the provider's: a stated
+//!   limit lowers ours, and what a stated remainder shows that others have used is held until the
+//!   server's reset ([`pipeline::limits::Window::others_left`]).
 //! - **What waits holds nothing.** Gate, permit, windows and pace are taken at one instant, all or
 //!   none. The design had the permit first; but a purge's permanent steps wait minutes for their
 //!   own quota, and would have kept every permit from the soft deletes behind them.

@@ -15,9 +15,9 @@ use crate::domain::{
     WallClock,
 };
 use crate::ledger::LedgerState;
-use crate::pipeline::limits::{Limits, LimitsSpec, PACED_SPAN_MAX, Past};
+use crate::pipeline::limits::{Limits, LimitsSpec, Past};
 use crate::pipeline::{Client, ClientParts, Stop};
-use crate::plan::{self, Pacing};
+use crate::plan;
 use crate::provider::{self, Identity, Provider};
 use crate::transport::{ReqwestTransport, Transport};
 
@@ -240,16 +240,29 @@ pub(super) fn limits_of(account: &AccountOutline) -> plan::Limits {
     let resolved = account
         .limits
         .resolve(&provider::defaults(account.endpoint.provider()));
-    let pacing = if resolved.requests.span() <= PACED_SPAN_MAX {
-        Pacing::Even
-    } else {
-        Pacing::Bursts
-    };
     plan::Limits {
         account: Some(resolved.requests),
-        pacing,
         steps: resolved.steps,
     }
+}
+
+/// A limit that a provider states beyond what the configuration uses, and the line that would use
+/// it: one for each account whose provider stated one.
+pub(super) fn higher_limits(accounts: &[AccountOutline], lines: &[Line]) -> Vec<String> {
+    let told = lines.iter().filter_map(|line| {
+        let account = accounts.iter().find(|it| it.name == line.name)?;
+        let defaults = provider::defaults(line.kind);
+        let used = account.limits.requests.unwrap_or(defaults.requests);
+        let stated = line.client.stated_limit()?;
+        stated.is_above(used).then(|| {
+            format!(
+                "{} states {stated} for {}; the configuration uses {used}: requests = \"{stated}\" would use it",
+                line.kind.title(),
+                line.name
+            )
+        })
+    });
+    told.collect()
 }
 
 /// What an action does to a user, in a few words.

@@ -11,7 +11,7 @@ use roaring::RoaringTreemap;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use super::accounts::Line;
+use super::accounts::{Line, higher_limits};
 use super::failure::mend;
 use super::planning::{Planned, Planning};
 use super::recorder::Recorder;
@@ -20,14 +20,14 @@ use super::signals;
 use super::terminal::{put, tell};
 use super::{ExitCode, Failure};
 use crate::domain::{
-    AccountName, Counted, Counts, Entry, LaneStop, Outcome, OutcomeEntry, RunEnd, RunState, Task,
-    WallClock,
+    AccountName, Action, Counted, Counts, Entry, LaneStop, Outcome, OutcomeEntry, RunEnd, RunState,
+    Task, WallClock,
 };
 use crate::ledger::{Head, LedgerState, LedgerWriter};
 use crate::pipeline::{
     Durability, EventSink, FailureLimit, Lane, LaneEnd, LaneOptions, RunOutcome, Stop, Until, run,
 };
-use crate::plan::{Cursor, Decision, Earlier, Ended, Plan};
+use crate::plan::{Cursor, Decision, Earlier, Ended, Group, Plan};
 use crate::progress::{AccountPlan, Mode};
 use crate::report::{self, Lock, Summary};
 
@@ -160,6 +160,19 @@ impl Work<'_> {
         rows.len() == plan.rows
     }
 
+    /// How many of the `rows` that an account sends in this session are of which action: in the
+    /// proportions of its whole plan.
+    fn expected(&self, account: &AccountName, rows: u64) -> Vec<(Action, u64)> {
+        let groups = self.planned.plan.accounts.get(account);
+        let groups = || groups.into_iter().flatten();
+        let planned: u64 = groups().map(|(_, group)| group.rows).sum();
+        let part = |(action, group): (&Action, &Group)| {
+            let part = u128::from(group.rows) * u128::from(rows) / u128::from(planned.max(1));
+            (*action, u64::try_from(part).unwrap_or(rows))
+        };
+        groups().map(part).collect()
+    }
+
     /// Runs a lane for every account with rows.
     async fn lanes(&self) -> Result<RunState, Failure> {
         for stop in self.held.values() {
@@ -182,6 +195,7 @@ impl Work<'_> {
                 rows.clone(),
                 Arc::clone(&earlier),
             );
+            line.client.expect(self.expected(&line.name, rows.len()));
             let (tasks, reading) = read_ahead(cursor);
             let options = LaneOptions {
                 failure_limit: self.safety.failure_limit,
@@ -314,10 +328,14 @@ pub(super) async fn run_session(
     };
     let accounts = work.rows.iter().map(account).collect();
     let shown = Shown::start(mode, accounts, work.recorder);
+    let (planning, lines) = (work.planning, work.lines);
     let worked = work.go(writer).await;
     shown.finish().await;
     let worked = worked?;
     close(&ledger, &worked)?;
+    for told in higher_limits(&planning.outline.accounts, lines) {
+        tell(&told);
+    }
     Ok(exit_code(&worked, signals.signal()))
 }
 

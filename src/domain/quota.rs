@@ -51,6 +51,43 @@ impl Quota {
         self.span
     }
 
+    /// The longest span that is paced. Pacing protects people at work from a burst that leaves them
+    /// nothing for the rest of a minute; a part of a day would hold a small job up for minutes.
+    const PACED_SPAN_MAX: Duration = Duration::from_mins(10);
+
+    /// One part in so many of a run's time is what an even pace may cost.
+    const PACE_PARTS: u32 = 200;
+
+    /// Over how long the requests of each span are spread when `expected` of them are to be sent.
+    ///
+    /// An even pace, over the whole span, is the kindest to others who work under the same limit;
+    /// but a run of few spans pays for it with most of another: 350 requests under 70 per 6 s have
+    /// to take 24 s, and would take 30. A spread costs a run itself, once: each request waits for
+    /// the slot of the one a quota before it, a span, or for its place behind the one just before,
+    /// the spread divided by the quota; and on the longest way from the first request to the last
+    /// there are no more waits of the first kind than spans that must pass, and fewer of the second
+    /// than the quota has slots.
+    ///
+    /// So the spread is half a hundredth of the time that the quota itself takes, and no more than
+    /// the span: a short run is fast, one of 200 spans is even. A run within one quota has that part
+    /// of one span, which keeps its first requests from being a single gulp. Zero: a span too long
+    /// to be paced.
+    pub fn spread(self, expected: u64) -> Duration {
+        if self.span > Self::PACED_SPAN_MAX {
+            return Duration::ZERO;
+        }
+        let spans = expected.saturating_sub(1) / u64::from(self.requests.get());
+        let parts = u32::try_from(spans).unwrap_or(u32::MAX);
+        self.span * parts.clamp(1, Self::PACE_PARTS) / Self::PACE_PARTS
+    }
+
+    /// Whether this lets more requests through in a long time than `other`.
+    pub const fn is_above(self, other: Self) -> bool {
+        // Spans of 31 days have 52 bits of nanoseconds, which 128 bits hold 2^32 times.
+        let ours = self.requests.get() as u128 * other.span.as_nanos();
+        ours > other.requests.get() as u128 * self.span.as_nanos()
+    }
+
     /// The part of this quota that `share` (above 0, at most 1) leaves, rounded down, but never
     /// less than one request.
     #[must_use]
@@ -185,6 +222,41 @@ mod tests {
         ] {
             assert_eq!(quota.time_for(n), Duration::from_secs(secs), "{n} requests");
         }
+    }
+
+    #[rstest]
+    #[case::within_one_quota("400/1m", 400, 300)]
+    #[case::one_span("400/1m", 401, 300)]
+    #[case::four_spans("70/6s", 350, 120)]
+    #[case::the_last_that_is_not_even("400/1m", 199 * 400 + 1, 59_700)]
+    #[case::even("400/1m", 200 * 400 + 1, 60_000)]
+    #[case::no_more_than_even("400/1m", u64::MAX, 60_000)]
+    #[case::too_long_to_be_paced("5000/1d", 1_000_000, 0)]
+    fn the_spread_is_a_small_part_of_what_the_quota_takes(
+        #[case] quota: &str,
+        #[case] expected: u64,
+        #[case] millis: u64,
+    ) {
+        let quota: Quota = quota.parse().unwrap();
+        let spread = quota.spread(expected);
+        assert_eq!(spread, Duration::from_millis(millis));
+        let least = quota.time_for(expected).max(quota.span());
+        assert!(spread <= least / 200 || spread == quota.span());
+    }
+
+    #[rstest]
+    #[case("700/1m", "400/1m", true)]
+    #[case("400/1m", "400/1m", false)]
+    #[case("700/1m", "700/10m", true)]
+    #[case("700/1m", "100/1s", false)]
+    #[case("4294967295/31d", "4294967295/1ms", false)]
+    fn of_two_quotas_the_one_that_lets_more_through_is_above(
+        #[case] one: &str,
+        #[case] other: &str,
+        #[case] above: bool,
+    ) {
+        let (one, other): (Quota, Quota) = (one.parse().unwrap(), other.parse().unwrap());
+        assert_eq!(one.is_above(other), above);
     }
 
     #[test]

@@ -154,7 +154,9 @@ pub fn limits(data: &[u8]) {
     ];
     for provider in providers() {
         for step in steps.map(Some).into_iter().chain([None]) {
-            let RateHints { account, endpoint } = provider.rate_hints(step, &headers);
+            let RateHints {
+                account, endpoint, ..
+            } = provider.rate_hints(step, &headers);
             for hint in [account, endpoint].into_iter().flatten() {
                 let RateHint {
                     limit, resets_in, ..

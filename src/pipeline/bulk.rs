@@ -85,10 +85,12 @@ impl<'a> BulkRun<'a> {
                 continue;
             }
             let request = self.bulk.begin(&granted.access, &self.ids);
+            let marks = admission.marks();
             let after = match client.exchange(request, admission).await {
                 Ok(reply) => {
-                    client.heed(Some(self.step), &reply);
-                    match self.bulk.begun(&reply) {
+                    let begun = self.bulk.begun(&reply);
+                    client.heed(Some(self.step), marks, &reply, begun.as_ref().err());
+                    match begun {
                         Ok(job) => {
                             client.tokens.accepted(&granted).await;
                             slot.begun(&job);

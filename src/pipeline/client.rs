@@ -1,7 +1,8 @@
 //! One account's line to its provider: every request goes through here, under its limits.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroU32;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -9,14 +10,15 @@ use tokio::time::Instant;
 
 use super::error::ClientError;
 use super::jobs::Jobs;
-use super::limits::{Admission, Limits, PAUSE_WAITED_MAX, Refused};
+use super::limits::{Admission, Limits, Marks, PAUSE_WAITED_MAX, Refused, Stated};
 use super::reread::{Rereads, Stands};
 use super::retry::Backoff;
 use super::sink::{Durability, EventSink, SinkFailed};
 use super::stop::Stop;
 use super::tokens::{Granted, NoAccess, TokenStore, Tokens, own};
 use crate::domain::{
-    AccountName, Entry, JobId, Paused, Requested, Stand, Step, StopKind, Time, UserId, WallClock,
+    AccountName, Action, Entry, JobId, Paused, Quota, Requested, Stand, Step, StopKind, Time,
+    UserId, WallClock,
 };
 use crate::provider::{
     Access, Bulk, Detail, Identity, JobState, Listed, Moment, Provider, Reply, Request, Roles,
@@ -79,6 +81,8 @@ pub struct Client {
     pub(super) attempts: NonZeroU32,
     pub(super) seed: u64,
     throttle: Mutex<Throttle>,
+    /// The day's quota is as good as gone, in the words of the lane's end.
+    day_over: OnceLock<Detail>,
     rows_begun: Semaphore,
     pub(super) jobs: Jobs,
     rereads: Rereads,
@@ -134,6 +138,7 @@ impl Client {
             attempts,
             seed,
             throttle,
+            day_over: OnceLock::new(),
             rows_begun,
             jobs,
             rereads: Rereads::default(),
@@ -227,6 +232,36 @@ impl Client {
         self.rereads.stands(self, roles, id).await
     }
 
+    /// Says that so many rows of each action are to be sent in this session, by which the pace is set:
+    /// at least the requests that they come to.
+    pub fn expect(&self, rows: impl IntoIterator<Item = (Action, u64)>) {
+        let mut requests = BTreeMap::<Step, u64>::new();
+        for (action, rows) in rows {
+            for step in action.steps() {
+                *requests.entry(*step).or_default() += rows;
+            }
+        }
+        let requests = requests.into_iter().map(|(step, users)| {
+            let bulk = self.provider.bulk().filter(|bulk| bulk.takes(step));
+            bulk.map_or(users, |bulk| {
+                // Who stands is read, and the job begun, for as many at once.
+                2 * users.div_ceil(bulk.users_max().max(1) as u64)
+            })
+        });
+        self.limits.expect(requests.sum());
+    }
+
+    /// Says that so many users are to be looked at in this session, as [`Client::expect`] does.
+    pub fn expect_looks(&self, users: u64) {
+        let users_max = self.provider.standings().users_max().max(1) as u64;
+        self.limits.expect(users.div_ceil(users_max));
+    }
+
+    /// The highest limit for all requests of the account that the provider has stated.
+    pub fn stated_limit(&self) -> Option<Quota> {
+        self.limits.stated()
+    }
+
     /// A request that changes nothing: tried like any other, counted like any other.
     async fn read<T>(
         &self,
@@ -240,6 +275,7 @@ impl Client {
         loop {
             let (admission, granted) = self.admit(None).await?;
             let sent_at = self.wall.now();
+            let marks = admission.marks();
             let reply = self.exchange(build(&granted.access), admission).await;
             let status = reply.as_ref().ok().map(|reply| reply.status);
             let requested = Requested {
@@ -257,8 +293,8 @@ impl Client {
                     (class, own(class, passing_or_stop(&error)?), None)
                 }
                 Ok(reply) => {
-                    self.heed(None, &reply);
                     let parsed = parse(&granted.access, &reply);
+                    self.heed(None, marks, &reply, parsed.as_ref().err());
                     if !matches!(parsed, Err(Verdict::TokenRejected(_))) {
                         self.tokens.accepted(&granted).await;
                     }
@@ -316,11 +352,16 @@ impl Client {
         step: Option<Step>,
     ) -> Result<(Admission, Granted), ClientError> {
         loop {
+            self.day_has_more()?;
             let admission = self
                 .limits
                 .admit(step, &self.stop.admitting)
                 .await
                 .map_err(|refused| self.not_admitted(refused))?;
+            if let Err(over) = self.day_has_more() {
+                admission.unsent();
+                return Err(over);
+            }
             let condemned = |reason, detail| {
                 Err(ClientError::Account {
                     reason,
@@ -376,23 +417,85 @@ impl Client {
         self.limits.shut_until(Some(step)).is_none() && !self.stop.admitting.is_cancelled()
     }
 
-    /// Heeds what an answer says of limits.
-    pub(super) fn heed(&self, step: Option<Step>, reply: &Reply) {
+    /// Heeds what an answer to the request of `marks` says of limits. `verdict`: what it means; `None`:
+    /// just what was asked for.
+    ///
+    /// Only an answer that is known to be the provider's teaches: a page of a proxy's may have limits
+    /// of its own in its headers. One that turns a request away tells how long to wait instead.
+    pub(super) fn heed(
+        &self,
+        step: Option<Step>,
+        marks: Marks,
+        reply: &Reply,
+        verdict: Option<&Verdict>,
+    ) {
+        let moment = match verdict {
+            Some(Verdict::Moment(moment, _)) => Some(moment),
+            _ => None,
+        };
+        if !matches!(
+            moment,
+            Some(Moment::Unrecognised | Moment::Unwell { .. } | Moment::Throttled { .. })
+        ) {
+            self.learn(step, marks, reply);
+        }
+        if !matches!(moment, Some(Moment::Unrecognised | Moment::Unwell { .. })) {
+            let bulk = self.provider.bulk();
+            if let Some(hint) = bulk.and_then(|bulk| bulk.jobs_hint(&reply.headers)) {
+                self.jobs.heed(hint);
+            }
+        }
+        if reply.status != 429 {
+            self.throttle(|throttle| throttle.since = None);
+        }
+    }
+
+    /// Learns of limits from headers that are the provider's.
+    fn learn(&self, step: Option<Step>, marks: Marks, reply: &Reply) {
         let hints = self.provider.rate_hints(step, &reply.headers);
         for (step, hint) in [
             (None, hints.account),
             (step, hints.endpoint.filter(|_| step.is_some())),
         ] {
-            if let Some((limit, hint)) = hint.and_then(|hint| hint.limit.zip(Some(hint))) {
-                self.limits.learn(step, limit, hint.resets_in);
+            let said = hint.and_then(|hint| {
+                Some(Stated {
+                    limit: hint.limit?,
+                    remaining: hint.remaining,
+                    resets_in: hint.resets_in,
+                })
+            });
+            if let Some(said) = said {
+                self.limits.learn(step, marks, said);
             }
         }
-        let bulk = self.provider.bulk();
-        if let Some(hint) = bulk.and_then(|bulk| bulk.jobs_hint(&reply.headers)) {
-            self.jobs.heed(hint);
+        // Requests under way may not be among those counted: what is left is theirs.
+        let under_way = u64::from(self.limits.concurrency());
+        if let Some(left) = hints.day_left.filter(|left| *left <= under_way) {
+            self.day_over.get_or_init(|| {
+                own(
+                    "day_over",
+                    format!(
+                        "{} says that {left} requests are left of the day's quota, which comes back over 24 hours",
+                        self.provider.kind().title()
+                    ),
+                )
+            });
         }
-        if reply.status != 429 {
-            self.throttle(|throttle| throttle.since = None);
+    }
+
+    /// Whether anything is left of the day's quota.
+    ///
+    /// # Errors
+    ///
+    /// When that is so little that the next request might be refused.
+    fn day_has_more(&self) -> Result<(), ClientError> {
+        match self.day_over.get() {
+            None => Ok(()),
+            Some(detail) => Err(ClientError::Account {
+                reason: StopKind::QuotaGone,
+                status: None,
+                detail: detail.clone(),
+            }),
         }
     }
 

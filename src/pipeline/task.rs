@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use super::client::{Client, passing_or_stop};
 use super::error::ClientError;
 use super::jobs::JobEnd;
+use super::limits::Marks;
 use super::reread::Stands;
 use super::retry::Backoff;
 use super::sink::Durability;
@@ -102,6 +103,7 @@ struct Answer {
 struct Sent {
     reply: Result<Reply, TransportError>,
     granted: super::tokens::Granted,
+    marks: Marks,
 }
 
 /// What one attempt leaves to do.
@@ -312,8 +314,13 @@ impl<'a> TaskRun<'a> {
         self.started.get_or_insert_with(Instant::now);
         self.attempts += 1;
         let request = client.provider.step(&granted.access, step, &self.task.id);
+        let marks = admission.marks();
         let reply = client.exchange(request, admission).await;
-        Ok(Some(Sent { reply, granted }))
+        Ok(Some(Sent {
+            reply,
+            granted,
+            marks,
+        }))
     }
 
     /// What an attempt's answer means for the row. Whatever does not end the step is recorded.
@@ -329,7 +336,6 @@ impl<'a> TaskRun<'a> {
             Ok(reply) => reply,
             Err(error) => return self.judge_broken(step, attempt, &error).await,
         };
-        client.heed(Some(step), &reply);
         let status = Some(reply.status);
         let answer = |detail| Answer {
             status,
@@ -337,6 +343,7 @@ impl<'a> TaskRun<'a> {
             detail,
         };
         let verdict = client.provider.judge(step, &self.task.id, &reply);
+        client.heed(Some(step), sent.marks, &reply, Some(&verdict));
         if !matches!(verdict, Verdict::TokenRejected(_)) {
             client.tokens.accepted(&sent.granted).await;
         }

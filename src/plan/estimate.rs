@@ -1,4 +1,6 @@
 //! How long a run takes when nothing but its limits slows it down.
+//!
+//! Pacing costs half a hundredth of that at most ([`Quota::spread`]) and is left out.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,19 +12,8 @@ use crate::domain::{Action, Quota, Step};
 pub struct Limits {
     /// The limit that every request of the account takes from; `None`: there is none.
     pub account: Option<Quota>,
-    /// How requests are spread over that limit's span.
-    pub pacing: Pacing,
     /// The limits of single endpoints.
     pub steps: Vec<(Step, Quota)>,
-}
-
-/// How requests are spread over the span of an account's limit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Pacing {
-    /// Evenly, one after the other: other people work under the same limit.
-    Even,
-    /// As fast as the window allows.
-    Bursts,
 }
 
 /// The least time in which all of `rows`, how many of which action, can be sent under `limits`: the
@@ -40,10 +31,7 @@ pub fn time_at_limit(rows: &[(Action, u64)], limits: &Limits) -> Duration {
     let all = requests
         .values()
         .fold(0_u64, |sum, n| sum.saturating_add(*n));
-    let of_account = limits.account.map(|quota| match limits.pacing {
-        Pacing::Even => paced(all, quota),
-        Pacing::Bursts => quota.time_for(all),
-    });
+    let of_account = limits.account.map(|quota| quota.time_for(all));
     let of_steps = limits
         .steps
         .iter()
@@ -81,82 +69,69 @@ pub fn rows_within(rows: &[(Action, u64)], limits: &Limits, time: Duration) -> u
     low
 }
 
-/// The time from the first of `requests` to the last, when they leave at even intervals.
-fn paced(requests: u64, quota: Quota) -> Duration {
-    let intervals = u128::from(requests.saturating_sub(1));
-    // At most 2^64 requests of 2^52 nanoseconds, which 128 bits hold.
-    let nanos = intervals * quota.span().as_nanos() / u128::from(quota.requests().get());
-    Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
     use rstest::rstest;
 
-    use super::{Limits, Pacing, paced, rows_within, time_at_limit};
+    use super::{Limits, rows_within, time_at_limit};
     use crate::domain::{Action, Step};
 
-    fn limits(account: &str, pacing: Pacing) -> Limits {
+    fn limits(account: &str) -> Limits {
         Limits {
             account: (!account.is_empty()).then(|| account.parse().unwrap()),
-            pacing,
             steps: vec![(Step::PermanentlyDelete, "700/10m".parse().unwrap())],
         }
     }
 
     #[rstest]
     // Within every limit.
-    #[case(&[], "400/1m", Pacing::Even, 0)]
-    #[case(&[(Action::Delete, 1)], "400/1m", Pacing::Even, 0)]
-    #[case(&[(Action::PermanentlyDelete, 700)], "", Pacing::Even, 0)]
+    #[case(&[], "400/1m", 0)]
+    #[case(&[(Action::Delete, 1)], "400/1m", 0)]
+    #[case(&[(Action::Delete, 400)], "400/1m", 0)]
+    #[case(&[(Action::PermanentlyDelete, 700)], "", 0)]
+    #[case(&[(Action::Delete, 1000)], "", 0)]
     // The endpoint's window decides.
-    #[case(&[(Action::PermanentlyDelete, 701)], "", Pacing::Even, 600)]
-    #[case(&[(Action::PermanentlyDelete, 5000)], "400/1m", Pacing::Even, 4200)]
-    // The account's pace decides: two requests a purge.
-    #[case(&[(Action::Purge, 301)], "60/1m", Pacing::Even, 601)]
-    #[case(&[(Action::Delete, 301), (Action::Purge, 150)], "60/1m", Pacing::Even, 600)]
-    // Without pacing only whole spans count.
-    #[case(&[(Action::Delete, 400)], "400/1m", Pacing::Bursts, 0)]
-    #[case(&[(Action::Delete, 401)], "400/1m", Pacing::Bursts, 60)]
-    #[case(&[(Action::Delete, 1000)], "", Pacing::Even, 0)]
+    #[case(&[(Action::PermanentlyDelete, 701)], "", 600)]
+    #[case(&[(Action::PermanentlyDelete, 5000)], "400/1m", 4200)]
+    // The account's window decides: two requests a purge.
+    #[case(&[(Action::Delete, 401)], "400/1m", 60)]
+    #[case(&[(Action::Purge, 301)], "60/1m", 600)]
+    #[case(&[(Action::Delete, 301), (Action::Purge, 150)], "60/1m", 600)]
     fn the_slowest_limit_decides(
         #[case] rows: &[(Action, u64)],
         #[case] account: &str,
-        #[case] pacing: Pacing,
         #[case] secs: u64,
     ) {
-        let time = time_at_limit(rows, &limits(account, pacing));
+        let time = time_at_limit(rows, &limits(account));
         assert_eq!(time, Duration::from_secs(secs));
     }
 
     #[rstest]
     #[case(&[], "400/1m", 60, 0)]
-    #[case(&[(Action::Delete, 12_000)], "60/1m", 0, 1)]
-    #[case(&[(Action::Delete, 12_000)], "60/1m", 600, 601)]
+    #[case(&[(Action::Delete, 12_000)], "60/1m", 0, 60)]
+    #[case(&[(Action::Delete, 12_000)], "60/1m", 600, 660)]
     #[case(&[(Action::Delete, 500)], "60/1m", 600, 500)]
     #[case(&[(Action::PermanentlyDelete, 5_000)], "100000/1m", 599, 700)]
     #[case(&[(Action::PermanentlyDelete, 5_000)], "100000/1m", 600, 1_400)]
-    #[case(&[(Action::Purge, 5_000)], "60/1m", 600, 300)]
-    #[case(&[(Action::Delete, 1_000), (Action::Purge, 1_000)], "60/1m", 600, 401)]
+    #[case(&[(Action::Purge, 5_000)], "60/1m", 600, 330)]
+    #[case(&[(Action::Delete, 1_000), (Action::Purge, 1_000)], "60/1m", 600, 441)]
     fn so_many_rows_fit(
         #[case] rows: &[(Action, u64)],
         #[case] account: &str,
         #[case] secs: u64,
         #[case] fit: u64,
     ) {
-        let limits = limits(account, Pacing::Even);
+        let limits = limits(account);
         let time = Duration::from_secs(secs);
         assert_eq!(rows_within(rows, &limits, time), fit);
     }
 
     #[test]
     fn no_number_of_requests_overflows() {
-        let quota = "1/31d".parse().unwrap();
-        assert!(paced(u64::MAX, quota) > Duration::from_hours(24 * 365));
         let rows = [(Action::Purge, u64::MAX), (Action::Delete, u64::MAX)];
-        time_at_limit(&rows, &limits("1/31d", Pacing::Even));
-        rows_within(&rows, &limits("1/31d", Pacing::Even), Duration::MAX);
+        time_at_limit(&rows, &limits("1/31d"));
+        rows_within(&rows, &limits("1/31d"), Duration::MAX);
     }
 }

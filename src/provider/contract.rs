@@ -312,6 +312,8 @@ pub struct RateHints {
     pub account: Option<RateHint>,
     /// Of the limit of the endpoint that was called.
     pub endpoint: Option<RateHint>,
+    /// Requests left of a day's budget of the whole account, of which nothing else is stated.
+    pub day_left: Option<u64>,
 }
 
 /// What a server says of one limit. `None`: it does not say.

@@ -159,6 +159,7 @@ async fn ask(
     let mut readers = Vec::new();
     for line in lines {
         let rows = rows.remove(&line.name).unwrap_or_default();
+        line.client.expect_looks(rows.len());
         let (source, reading) = read_ahead(GoodRows::open(state, line.name.clone(), rows)?);
         let verifier = Verifier::new(Arc::clone(&line.client));
         accounts.push((line.name.clone(), verifier, source));

@@ -9,9 +9,10 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::Window;
 use super::pace::Pace;
+use super::window::{Mark, Window};
 use crate::domain::{Quota, Step};
+use crate::transport::REPLY_TIME_MAX;
 
 /// The limits of an account, with its share already taken off.
 #[derive(Debug, Clone)]
@@ -24,6 +25,17 @@ pub struct LimitsSpec {
     pub steps: Vec<(Step, Quota)>,
     /// The part of any limit that a server names which this program may use, in (0, 1].
     pub share: f64,
+}
+
+/// What a server says of a limit.
+#[derive(Debug, Clone, Copy)]
+pub struct Stated {
+    /// How many requests in which span, all of it.
+    pub limit: Quota,
+    /// How many are left; `None`: it does not say.
+    pub remaining: Option<u64>,
+    /// In how long all are back; `None`: it does not say.
+    pub resets_in: Option<Duration>,
 }
 
 /// A request an earlier process sent, for filling the windows at `resume`.
@@ -39,6 +51,20 @@ pub struct Past {
 /// server asks for over a minute's or an hour's limit is shorter; longer is a day's limit, or an
 /// evening of maintenance.
 pub const PAUSE_WAITED_MAX: Duration = Duration::from_hours(1);
+
+/// The longest from noting a request to the end of waiting for its answer: what a connection gets
+/// for it, and as long again for the sync between the two. No server can have counted it later.
+const UNANSWERED_MAX: Duration = REPLY_TIME_MAX.saturating_mul(2);
+
+impl Past {
+    /// A request that was about to leave `ago`, and of which nothing more is known.
+    pub fn unanswered(step: Option<Step>, ago: Duration) -> Self {
+        Self {
+            step,
+            ago: ago.saturating_sub(UNANSWERED_MAX),
+        }
+    }
+}
 
 /// Why a request was not admitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,7 +99,11 @@ struct State {
     step_gates: BTreeMap<Step, Instant>,
     account: Vec<Window>,
     steps: BTreeMap<Step, Vec<Window>>,
-    paced: Option<(Quota, Pace)>,
+    /// Requests still expected in this session.
+    expected: u64,
+    pace: Option<Pace>,
+    /// The highest limit of the account that the server has stated.
+    stated: Option<Quota>,
 }
 
 enum Wait {
@@ -89,7 +119,15 @@ enum Wait {
 pub struct Admission {
     limits: Arc<Limits>,
     step: Option<Step>,
+    marks: Marks,
     open: bool,
+}
+
+/// Where the slots of a request were taken in the first windows of the account and of its endpoint.
+#[derive(Debug, Clone, Copy)]
+pub struct Marks {
+    account: Option<Mark>,
+    step: Option<Mark>,
 }
 
 // === impl Limits ===
@@ -121,15 +159,19 @@ impl Limits {
         let all = classes
             .into_iter()
             .chain([Some(Step::DeletePersonalInformation)]);
+        let mut state = State {
+            permits: spec.concurrency.get(),
+            gate: None,
+            step_gates: BTreeMap::new(),
+            account: vec![account],
+            steps,
+            expected: 0,
+            pace: None,
+            stated: None,
+        };
+        state.set_pace();
         Self {
-            state: Mutex::new(State {
-                permits: spec.concurrency.get(),
-                gate: None,
-                step_gates: BTreeMap::new(),
-                account: vec![account],
-                steps,
-                paced: Pace::of(spec.requests).map(|pace| (spec.requests, pace)),
-            }),
+            state: Mutex::new(state),
             changed: Notify::new(),
             turns: all
                 .map(|class| (class, tokio::sync::Mutex::new(())))
@@ -142,6 +184,18 @@ impl Limits {
     /// Requests that may be under way at once.
     pub const fn concurrency(&self) -> u32 {
         self.concurrency
+    }
+
+    /// Says that `requests` more are to be sent in this session, by which the pace is set.
+    pub fn expect(&self, requests: u64) {
+        let mut state = self.state();
+        state.expected = state.expected.saturating_add(requests);
+        state.set_pace();
+    }
+
+    /// The highest limit of the account that the server has stated, all of it; `None`: none.
+    pub fn stated(&self) -> Option<Quota> {
+        self.state().stated
     }
 
     /// The part of a limit of `count` that this program may use; one at least.
@@ -178,7 +232,7 @@ impl Limits {
                 changed.as_mut().enable();
                 let wait = self.state().try_take(step, Instant::now());
                 match wait {
-                    Ok(()) => return Ok(()),
+                    Ok(marks) => return Ok(marks),
                     Err(Wait::Until(at)) => tokio::select! {
                         () = sleep_until(at) => {}
                         () = changed => {}
@@ -192,7 +246,10 @@ impl Limits {
             biased;
             () = stopping.cancelled() => Err(Refused::Stopping),
             taken = wait => {
-                taken.map(|()| Admission { limits: Arc::clone(self), step, open: true })
+                taken.map(|marks| {
+                    let limits = Arc::clone(self);
+                    Admission { limits, step, marks, open: true }
+                })
             }
         }
     }
@@ -226,7 +283,9 @@ impl Limits {
                     .is_some_and(|kept| kept.span() == quota.span())
             };
             match windows.iter_mut().find(same) {
-                Some(window) => window.lower(quota.requests()),
+                Some(window) => {
+                    window.lower(quota.requests());
+                }
                 None => windows.push(Window::new(quota)),
             }
         };
@@ -235,22 +294,34 @@ impl Limits {
             lower(state.steps.entry(*step).or_default(), *quota);
         }
         state.permits = state.permits.min(spec.concurrency.get());
-        state.pace_down_to(Some(spec.requests));
+        state.set_pace();
     }
 
-    /// Lowers a limit to what a server says it is; a higher one changes nothing.
+    /// Learns what a server says of a limit, in the answer to the request of `marks`: a lower one
+    /// lowers ours, a higher one changes nothing, and what others have used is left alone.
     ///
-    /// A server states a number and leaves the span to its documentation (`stated` has it), but
+    /// A server states a number and leaves the span to its documentation (`limit` has it), but
     /// some account may have another. So the number is taken for the span of ours, unless
     /// `resets_in` (what is left of the server's span) shows that the server's is longer: then the
     /// stated quota is kept beside ours, from here on.
-    pub fn learn(&self, step: Option<Step>, stated: Quota, resets_in: Option<Duration>) {
-        let stated = stated.share(self.share);
+    pub fn learn(&self, step: Option<Step>, marks: Marks, said: Stated) {
+        let Stated {
+            limit,
+            remaining,
+            resets_in,
+        } = said;
+        let stated = limit.share(self.share);
         let mut state = self.state();
         let state = &mut *state;
-        let windows = match step {
-            Some(step) => state.steps.entry(step).or_default(),
-            None => &mut state.account,
+        if step.is_none() {
+            let known = state
+                .stated
+                .filter(|known| known.requests() >= limit.requests());
+            state.stated = known.or(Some(limit));
+        }
+        let (windows, mark) = match step {
+            Some(step) => (state.steps.entry(step).or_default(), marks.step),
+            None => (&mut state.account, marks.account),
         };
         let span = |window: &Window| window.quota().map(Quota::span);
         let same = windows
@@ -266,10 +337,13 @@ impl Limits {
                 windows.len() - 1
             }
         };
-        windows[kept].lower(stated.requests());
-        let lowered = windows[kept].quota();
-        if step.is_none() {
-            state.pace_down_to(lowered);
+        let lowered = windows[kept].lower(stated.requests());
+        // Only the first window knows where the request's slot was taken.
+        if let (0, Some(mark), Some(remaining)) = (kept, mark, remaining) {
+            windows[kept].others_left(mark, remaining, resets_in, Instant::now());
+        }
+        if lowered && step.is_none() {
+            state.set_pace();
         }
     }
 
@@ -310,17 +384,14 @@ impl State {
             .max()
     }
 
-    /// Slows the pace to `quota`, if that is slower.
-    fn pace_down_to(&mut self, quota: Option<Quota>) {
-        let interval = |quota: Quota| quota.span() / quota.requests().get();
-        if let (Some((paced, _)), Some(quota)) = (&self.paced, quota)
-            && interval(quota) > interval(*paced)
-        {
-            self.paced = Pace::of(quota).map(|pace| (quota, pace));
-        }
+    /// Paces by the tightest of the account's limits, for the requests still expected.
+    fn set_pace(&mut self) {
+        let quotas = self.account.iter().filter_map(Window::quota);
+        let slowest = quotas.max_by_key(|quota| quota.span() / quota.requests().get());
+        self.pace = slowest.and_then(|quota| Pace::of(quota, self.expected));
     }
 
-    fn try_take(&mut self, step: Option<Step>, now: Instant) -> Result<(), Wait> {
+    fn try_take(&mut self, step: Option<Step>, now: Instant) -> Result<Marks, Wait> {
         match self.shut_until(step, now) {
             Some(until) if until - now > PAUSE_WAITED_MAX => return Err(Wait::TooLong(until)),
             Some(until) => return Err(Wait::Until(until)),
@@ -341,20 +412,36 @@ impl State {
             return Err(Wait::Until(at));
         }
         // The pace last: its place is gone once it is taken.
-        if let Some((_, pace)) = &self.paced {
+        if let Some(pace) = &self.pace {
             pace.take().map_err(Wait::Until)?;
         }
         self.permits -= 1;
-        for window in self.windows(step) {
-            window.take();
-        }
-        Ok(())
+        self.expected = self.expected.saturating_sub(1);
+        let take = |windows: &mut [Window]| {
+            let mut first = None;
+            for window in windows {
+                let mark = window.take();
+                first.get_or_insert(mark);
+            }
+            first
+        };
+        Ok(Marks {
+            account: take(&mut self.account),
+            step: step
+                .and_then(|step| self.steps.get_mut(&step))
+                .and_then(|windows| take(windows)),
+        })
     }
 }
 
 // === impl Admission ===
 
 impl Admission {
+    /// Where its slots were taken, for [`Limits::learn`].
+    pub const fn marks(&self) -> Marks {
+        self.marks
+    }
+
     /// The answer came, or was given up: the permit is free now, the slots one span from now.
     pub fn answered(mut self) {
         self.close(true);
@@ -386,7 +473,7 @@ mod tests {
     use tokio::time::Instant;
     use tokio_util::sync::CancellationToken;
 
-    use super::{Limits, LimitsSpec, Past};
+    use super::{Limits, LimitsSpec, Marks, Past, Stated};
     use crate::domain::Step;
 
     const DELETE: Option<Step> = Some(Step::Delete);
@@ -400,6 +487,13 @@ mod tests {
             share: 1.0,
         };
         Arc::new(Limits::new(&spec, past))
+    }
+
+    fn none() -> Marks {
+        Marks {
+            account: None,
+            step: None,
+        }
     }
 
     async fn elapsed(start: Instant, future: impl Future) -> u64 {
@@ -497,7 +591,12 @@ mod tests {
         let limits = limits("1000/1s", ours, 8, &[]);
         for (stated, resets_in) in learnt {
             let resets_in = resets_in.map(Duration::from_secs);
-            limits.learn(PERMANENT, stated.parse().unwrap(), resets_in);
+            let said = Stated {
+                limit: stated.parse().unwrap(),
+                remaining: None,
+                resets_in,
+            };
+            limits.learn(PERMANENT, none(), said);
         }
         let stop = CancellationToken::new();
         let start = Instant::now();

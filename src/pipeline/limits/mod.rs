@@ -11,6 +11,9 @@ mod admission;
 mod pace;
 mod window;
 
-pub use admission::{Admission, Limits, LimitsSpec, PAUSE_WAITED_MAX, Past, Refused};
-pub use pace::PACED_SPAN_MAX;
-pub use window::Window;
+pub use admission::{
+    Admission, Limits, LimitsSpec, Marks, PAUSE_WAITED_MAX, Past, Refused, Stated,
+};
+#[cfg(test)]
+pub(in crate::pipeline) use pace::rival;
+pub use window::{Mark, Window};

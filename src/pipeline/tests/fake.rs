@@ -57,6 +57,8 @@ pub(super) enum Fault {
 #[derive(Debug)]
 pub(super) struct FakeServer {
     pub(super) sink: Arc<MemorySink>,
+    /// The clock of every client's entries.
+    pub(super) wall: WallClock,
     quota: Option<(Quota, Keeps)>,
     latency_ms: (u64, u64),
     /// `Some`: requests need a token, and each lives so long.
@@ -103,6 +105,7 @@ impl FakeServer {
         };
         Self {
             sink,
+            wall: wall(),
             quota: None,
             latency_ms,
             token_life: None,
@@ -135,7 +138,7 @@ impl FakeServer {
     }
 
     /// Whether a request arriving now is within the quota; counts it if so.
-    fn count(&self) -> bool {
+    pub(super) fn count(&self) -> bool {
         let Some((quota, keeps)) = self.quota else {
             return true;
         };
@@ -276,9 +279,15 @@ fn reply(status: u16, body: &str) -> Reply {
     }
 }
 
-impl Transport for FakeServer {
+/// The way to a server: what was sent goes on, also when whoever sent it is no more.
+#[derive(Debug)]
+struct Wire(Arc<FakeServer>);
+
+impl Transport for Wire {
     fn send(&self, request: Request) -> BoxFuture<'_, Result<Reply, TransportError>> {
-        self.answer(request).boxed()
+        let server = Arc::clone(&self.0);
+        let answer = tokio::spawn(async move { server.answer(request).await });
+        async { answer.await.unwrap() }.boxed()
     }
 }
 
@@ -459,8 +468,8 @@ pub(super) fn wall() -> WallClock {
 
 /// What a test says of its lane; the rest has defaults that do not get in the way.
 pub(super) struct Setup {
-    pub(super) requests: &'static str,
-    pub(super) steps: Vec<(Step, &'static str)>,
+    pub(super) requests: String,
+    pub(super) steps: Vec<(Step, String)>,
     pub(super) concurrency: u32,
     pub(super) attempts: u32,
     pub(super) failure_limit: FailureLimit,
@@ -469,12 +478,14 @@ pub(super) struct Setup {
     pub(super) past: Vec<Past>,
     pub(super) tokens: bool,
     pub(super) seed: u64,
+    /// Limits that another account shares; `None`: its own.
+    pub(super) limits: Option<Arc<Limits>>,
 }
 
 impl Default for Setup {
     fn default() -> Self {
         Self {
-            requests: "100000/1s",
+            requests: "100000/1s".to_owned(),
             steps: Vec::new(),
             concurrency: 8,
             attempts: 6,
@@ -484,19 +495,32 @@ impl Default for Setup {
             past: Vec::new(),
             tokens: false,
             seed: 7,
+            limits: None,
         }
     }
 }
 
 impl Setup {
     pub(super) fn lane(self, server: &Arc<FakeServer>, stop: &Stop) -> Lane {
+        self.lane_for([], server, stop)
+    }
+
+    /// A lane that is told what it will have to do.
+    pub(super) fn lane_for(
+        self,
+        rows: impl IntoIterator<Item = (Action, u64)>,
+        server: &Arc<FakeServer>,
+        stop: &Stop,
+    ) -> Lane {
         let options = LaneOptions {
             failure_limit: self.failure_limit,
             include_roles: Vec::new(),
             canary: self.canary.try_into().ok(),
             until: self.until.clone(),
         };
-        Lane::new(self.client(server, stop), options)
+        let client = self.client(server, stop);
+        client.expect(rows);
+        Lane::new(client, options)
     }
 
     /// Verifies `rows` to the end.
@@ -505,7 +529,8 @@ impl Setup {
         verifier.run(to_verify(rows)).await
     }
 
-    fn client(self, server: &Arc<FakeServer>, stop: &Stop) -> Arc<Client> {
+    /// The limits of this account alone.
+    pub(super) fn own_limits(&self) -> Arc<Limits> {
         let spec = LimitsSpec {
             concurrency: NonZeroU32::new(self.concurrency).unwrap(),
             requests: self.requests.parse().unwrap(),
@@ -516,16 +541,20 @@ impl Setup {
                 .collect(),
             share: 1.0,
         };
+        Arc::new(Limits::new(&spec, &self.past))
+    }
+
+    fn client(self, server: &Arc<FakeServer>, stop: &Stop) -> Arc<Client> {
         let client = Client::new(ClientParts {
             account: account(),
             provider: Arc::new(FakeProvider {
                 tokens: self.tokens,
             }),
-            transport: Arc::clone(server) as Arc<dyn Transport>,
-            limits: Arc::new(Limits::new(&spec, &self.past)),
+            transport: Arc::new(Wire(Arc::clone(server))),
+            limits: self.limits.clone().unwrap_or_else(|| self.own_limits()),
             sink: Arc::clone(&server.sink) as _,
             store: Arc::new(NoTokenStore),
-            wall: wall(),
+            wall: server.wall.clone(),
             stop: stop.lane(),
             attempts: NonZeroU32::new(self.attempts).unwrap(),
             seed: self.seed,
@@ -535,7 +564,7 @@ impl Setup {
 
     /// Runs tasks with ids 1 to `rows` and `action`, to the lane's end.
     pub(super) async fn run(self, server: &Arc<FakeServer>, action: Action, rows: u64) -> LaneEnd {
-        let lane = self.lane(server, &Stop::default());
+        let lane = self.lane_for([(action, rows)], server, &Stop::default());
         lane.run(tasks((1..=rows).map(|row| task(row, action)).collect()))
             .await
     }

@@ -64,7 +64,7 @@ async fn a_canary_of_purges_has_both_steps_behind_it() {
     let server = server();
     let setup = Setup {
         canary: 4,
-        steps: vec![(Step::PermanentlyDelete, "1/10m")],
+        steps: vec![(Step::PermanentlyDelete, "1/10m".to_owned())],
         ..Setup::default()
     };
     let end = setup.run(&server, Action::Purge, 6).await;
@@ -176,7 +176,7 @@ async fn no_row_is_begun_after_the_time_and_those_under_way_end() {
     let server = server();
     let start = Instant::now();
     let setup = Setup {
-        requests: "1/1s",
+        requests: "1/1s".to_owned(),
         until: Some(in_secs(10)),
         ..Setup::default()
     };

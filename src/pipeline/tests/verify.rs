@@ -35,7 +35,7 @@ async fn rows_are_asked_in_the_largest_reads_and_each_is_told_of_once() {
     server.state().gone = (1..=995).map(|id: u64| id.to_string()).collect();
     let rows = (1..=1_000).map(|n| row(n, n, Action::Delete)).collect();
     let setup = Setup {
-        requests: "20/6s",
+        requests: "20/6s".to_owned(),
         ..Setup::default()
     };
     assert!(matches!(setup.verify(&server, rows).await, LaneEnd::Done));

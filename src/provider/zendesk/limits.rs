@@ -33,6 +33,7 @@ pub(super) fn hints(step: Option<Step>, headers: &HeaderMap) -> RateHints {
             remaining: said.remaining,
             resets_in: said.resets,
         }),
+        day_left: None,
     }
 }
 

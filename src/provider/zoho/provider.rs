@@ -10,9 +10,8 @@ use crate::domain::{ProviderKind, Step, UserId};
 use crate::provider::address::check_base;
 use crate::provider::rate_hint::number;
 use crate::provider::{
-    Access, Authorize, BuildError, Bulk, Defaults, Identity, Provider, RateHint, RateHints, Reply,
-    Request, Roles, Seen, Standings, Token, TokenRefused, Verdict, ZohoSettings, authorization,
-    contract,
+    Access, Authorize, BuildError, Bulk, Defaults, Identity, Provider, RateHints, Reply, Request,
+    Roles, Seen, Standings, Token, TokenRefused, Verdict, ZohoSettings, authorization, contract,
 };
 
 use super::{data_centre, judge, reads, requests, token};
@@ -150,13 +149,9 @@ impl Provider for Zoho {
     /// Credits left of the last 24 hours; the header comes once half of them are used,
     /// <https://www.zoho.com/crm/developer/docs/api/v8/api-limits.html>.
     fn rate_hints(&self, _step: Option<Step>, headers: &HeaderMap) -> RateHints {
-        let account = number(headers, &["x-api-credits-remaining"]).map(|remaining| RateHint {
-            remaining: Some(remaining),
-            ..RateHint::default()
-        });
         RateHints {
-            account,
-            endpoint: None,
+            day_left: number(headers, &["x-api-credits-remaining"]),
+            ..RateHints::default()
         }
     }
 
@@ -370,9 +365,9 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn credits_left_are_a_hint_for_the_account() {
+    fn credits_left_are_what_is_left_of_the_day() {
         let hints = zoho(None).rate_hints(None, &headers("x-api-credits-remaining: 2417"));
-        assert_eq!(hints.account.unwrap().remaining, Some(2_417));
-        assert_eq!(hints.endpoint, None);
+        assert_eq!(hints.day_left, Some(2_417));
+        assert_eq!((hints.account, hints.endpoint), (None, None));
     }
 }
