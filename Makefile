@@ -29,6 +29,10 @@ size: ## Build the release, and print its size (12 MB at most) and how long it t
 	@bytes=$$(wc -c < target/release/userpurge); echo "$$bytes bytes"; test $$bytes -lt 12000000
 	@bash -c 'TIMEFORMAT="100 starts in %R s"; time for n in {1..100}; do target/release/userpurge --version; done >/dev/null'
 
+.PHONY: bench
+bench: ## Measure reading, from a thousand to ten million rows (READING_ROWS, READING_ROUNDS)
+	$(CARGO) bench --locked --bench reading
+
 .PHONY: lint
 lint: ## Check format, clippy (pedantic) and the documentation
 	@$(CARGO) fmt --version >/dev/null 2>&1 || rustup component add rustfmt

@@ -1,0 +1,164 @@
+//! How fast and how small the program reads: `plan` over files of 10³ to 10⁷ rows beside the barest
+//! loops over the same files, and `status` over ledgers. `make bench` runs it.
+//!
+//! It prints two tables of medians and draws `fixtures/bench/growth.svg`. Files lie in a folder of
+//! their own under the system's for temporary files, one at a time: 1 GB at most by default.
+//!
+//! `READING_ROWS` is the most rows of a file (10,000,000), `READING_LEDGER_ROWS` of a ledger
+//! (1,000,000), `READING_ROUNDS` how often each is measured (5), `READING_CHART` where the picture
+//! goes. Called with `make KIND ROWS PATH` it makes one of its files and stops, with
+//! `bare-csv|bare-json|bare-value PATH` it reads one.
+
+mod bare;
+mod chart;
+mod files;
+mod measure;
+mod table;
+
+use std::ffi::OsString;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use files::Kind;
+use measure::{Took, median, run};
+
+/// The program that is measured.
+const PROGRAM: &str = env!("CARGO_BIN_EXE_userpurge");
+
+/// What reads a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reader {
+    /// This program, in the mode of that name: a bare loop.
+    Bare(&'static str),
+    /// `plan -o`, fingerprint included.
+    Plan,
+    Status,
+}
+
+impl Reader {
+    /// Who reads files of `kind`, what is held against the others first.
+    const fn of(kind: Kind) -> &'static [Self] {
+        match kind {
+            Kind::Numbers | Kind::Texts => &[Self::Bare("bare-csv"), Self::Plan],
+            Kind::Json => &[
+                Self::Bare("bare-json"),
+                Self::Bare("bare-value"),
+                Self::Plan,
+            ],
+            Kind::Ledger => &[Self::Status],
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Bare("bare-csv") => "bare loop, `csv::ByteRecord`",
+            Self::Bare("bare-json") => "bare loop, serde_json to a borrowed struct",
+            Self::Bare(_) => "bare loop, serde_json to a `Value`",
+            Self::Plan => "`userpurge plan -o`",
+            Self::Status => "`userpurge status`",
+        }
+    }
+
+    fn read(self, folder: &Path, file: &Path) -> io::Result<Took> {
+        let own = std::env::current_exe()?;
+        let file = file.as_os_str();
+        match self {
+            Self::Bare(mode) => run(folder, &own, [mode.as_ref(), file]),
+            Self::Plan => {
+                let output = "-ofile.plan.json".as_ref();
+                run(folder, Path::new(PROGRAM), ["plan".as_ref(), file, output])
+            }
+            Self::Status => run(folder, Path::new(PROGRAM), ["status".as_ref(), file]),
+        }
+    }
+}
+
+/// What one reader took for one file.
+#[derive(Debug, Clone, Copy)]
+struct Measured {
+    kind: Kind,
+    reader: Reader,
+    rows: u64,
+    took: Took,
+}
+
+fn main() -> io::Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match words[..] {
+        ["bare-csv", path] => bare::csv(path.as_ref()).map(drop),
+        ["bare-json", path] => bare::json(path.as_ref()).map(drop),
+        ["bare-value", path] => bare::json_value(path.as_ref()).map(drop),
+        ["make", kind, rows, path] => {
+            let kind = Kind::ALL.into_iter().find(|it| it.name() == kind);
+            let kind = kind.ok_or_else(|| io::Error::other("no such kind of file"))?;
+            kind.make(rows.parse().map_err(io::Error::other)?, path.as_ref())
+        }
+        // Cargo says `--bench`, or the name of a benchmark that is looked for.
+        _ => measure_all(),
+    }
+}
+
+fn measure_all() -> io::Result<()> {
+    let rows_max = setting("READING_ROWS", 10_000_000)?;
+    let ledger_rows_max = setting("READING_LEDGER_ROWS", 1_000_000)?.min(rows_max);
+    let rounds = setting("READING_ROUNDS", 5)?;
+    let folder = tempfile::tempdir()?;
+    std::io::Write::write_all(
+        &mut std::fs::File::create(folder.path().join("userpurge.toml"))?,
+        files::CONFIGURATION.as_bytes(),
+    )?;
+    let mut all = Vec::new();
+    for kind in Kind::ALL {
+        let most = if kind == Kind::Ledger {
+            ledger_rows_max
+        } else {
+            rows_max
+        };
+        let sizes = std::iter::successors(Some(1_000), |rows| Some(rows * 10));
+        for rows in sizes.take_while(|rows| *rows <= most) {
+            all.extend(measure_one(folder.path(), kind, rows, rounds)?);
+        }
+    }
+    table::print(&all);
+    let chart = std::env::var_os("READING_CHART").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/bench/growth.svg"),
+        PathBuf::from,
+    );
+    chart::draw(&all, &chart)
+}
+
+/// Every reader of `kind` over one file in turn, so often, and the medians.
+fn measure_one(folder: &Path, kind: Kind, rows: u64, rounds: u64) -> io::Result<Vec<Measured>> {
+    let file = folder.join(kind.name());
+    kind.make(rows, &file)?;
+    let readers = Reader::of(kind);
+    let mut took = vec![Vec::new(); readers.len()];
+    for round in 0..=rounds {
+        for (reader, took) in readers.iter().zip(&mut took) {
+            let one = reader.read(folder, &file)?;
+            // The first round fills the system's cache.
+            if round > 0 || rounds == 0 {
+                took.push(one);
+            }
+        }
+    }
+    std::fs::remove_file(&file)?;
+    let measured = readers.iter().zip(&took).map(|(reader, took)| Measured {
+        kind,
+        reader: *reader,
+        rows,
+        took: median(took),
+    });
+    Ok(measured.collect())
+}
+
+/// A number that the environment sets.
+fn setting(name: &str, default: u64) -> io::Result<u64> {
+    let number = |text: OsString| {
+        let text = text.to_string_lossy().replace(['_', ','], "");
+        text.parse()
+            .map_err(|_| io::Error::other(format!("{name} is no number")))
+    };
+    std::env::var_os(name).map_or(Ok(default), number)
+}
