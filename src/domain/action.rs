@@ -121,16 +121,17 @@ impl FromStr for Action {
 
     /// Case, blanks, `_` and `-` make no difference, as with header names.
     fn from_str(text: &str) -> Result<Self, ()> {
-        let plain = |s: &str| -> String {
-            s.chars()
+        fn letters(text: &str) -> impl Iterator<Item = char> {
+            text.chars()
                 .filter(|c| !matches!(c, ' ' | '_' | '-'))
                 .flat_map(char::to_lowercase)
-                .collect()
-        };
-        let wanted = plain(text);
-        Self::ALL
-            .into_iter()
-            .find(|action| plain(action.name()) == wanted)
+        }
+        let as_written = Self::ALL.into_iter().find(|action| action.name() == text);
+        as_written
+            .or_else(|| {
+                let mut all = Self::ALL.into_iter();
+                all.find(|action| letters(action.name()).eq(letters(text)))
+            })
             .ok_or(())
     }
 }

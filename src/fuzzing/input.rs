@@ -41,7 +41,7 @@ const UNFOLDED_MAX: u64 = 1024 * 1024;
 /// The buffer that inputs are read through.
 const BUFFER_BYTES: usize = 64 * 1024;
 
-type ReadRow = (Position, Result<Record, RowProblem>);
+type ReadRow = (Position, Result<Record<'static>, RowProblem>);
 
 /// What reading came to: the rows up to the error that ended it, if one did.
 #[derive(Debug, PartialEq)]
@@ -108,7 +108,9 @@ fn read(
     };
     while reading.rows.len() < ROWS_MAX {
         match source.advance() {
-            Ok(Some(position)) => reading.rows.push((position, source.content())),
+            Ok(Some(position)) => reading
+                .rows
+                .push((position, source.content().map(Record::into_owned))),
             Ok(None) => break,
             Err(error) => {
                 reading.is_damage = matches!(error, InputError::Damaged { .. });

@@ -5,8 +5,16 @@
 //! would otherwise pull the rest of the file into memory), say that a quote was never closed (the
 //! rows it swallowed must not vanish), and give the line a record begins on when blank lines or
 //! `\r\n` come before it.
+//!
+//! A record without a quote that lies whole in the buffer, as nearly all do, needs no parser: its
+//! cells are what stands between the delimiters. csv-core reads the others, and both see the same
+//! (fuzzed with buffers of every size, in which now the one and now the other reads a record).
+
+use std::borrow::Cow;
+use std::ops::Range;
 
 use csv_core::ReadRecordResult;
+use memchr::{memchr_iter, memchr3};
 
 use crate::domain::Record;
 
@@ -28,8 +36,10 @@ const COLUMNS_FIRST: usize = 64;
 pub(super) struct CsvRows {
     text: Text,
     core: csv_core::Reader,
-    /// The fields of the record, unquoted, one behind the other.
+    delimiter: u8,
+    /// The fields of the record, unquoted, one behind the other, `gap` bytes between any two.
     fields: Vec<u8>,
+    gap: usize,
     /// Where each field ends in `fields`.
     ends: Vec<usize>,
     /// How many fields the record has.
@@ -57,6 +67,8 @@ impl CsvRows {
         Self {
             text,
             core: csv_core::ReaderBuilder::new().delimiter(delimiter).build(),
+            delimiter,
+            gap: 0,
             fields: vec![0; FIELD_BYTES_FIRST],
             ends: vec![0; COLUMNS_FIRST],
             count: 0,
@@ -72,7 +84,7 @@ impl CsvRows {
     ///
     /// The inner error says why the record is no header.
     pub(super) fn header(&mut self) -> Result<Result<Vec<String>, RowProblem>, Fault> {
-        if !self.advance()? {
+        if !self.advance_by_core()? {
             return Ok(Ok(Vec::new()));
         }
         Ok(self.whole().map(|()| {
@@ -89,6 +101,10 @@ impl CsvRows {
 
     /// Goes on to the next record; `false`: there is none. Blank lines are passed over.
     pub(super) fn advance(&mut self) -> Result<bool, Fault> {
+        Ok(self.read_plain()? || self.advance_by_core()?)
+    }
+
+    fn advance_by_core(&mut self) -> Result<bool, Fault> {
         // csv-core would skip them too, but without saying on which line the record then begins.
         if !skip_line_ends(&mut self.text, &mut self.lines)? {
             return Ok(false);
@@ -105,7 +121,7 @@ impl CsvRows {
 
     /// The cells that mean something. More or fewer cells than the header has are no problem as
     /// long as the id is there; a cell that is not there is blank.
-    pub(super) fn content(&self) -> Result<Record, RowProblem> {
+    pub(super) fn content(&self) -> Result<Record<'_>, RowProblem> {
         self.whole()?;
         let id_place = self.places.id;
         if id_place >= self.count {
@@ -119,13 +135,15 @@ impl CsvRows {
                 ),
             ));
         }
-        let id = text_of(self.field(id_place), Field::Id)?;
+        // Looked at once, if all of it is text; the cells of a row that is not are asked one by one.
+        let all = std::str::from_utf8(&self.fields[..self.ends[self.count - 1]]).ok();
+        let id = self.text(all, id_place, Field::Id)?;
         let bare = trim_cell(id);
         Ok(Record {
-            id: bare.to_owned(),
-            account: self.cell(self.places.account, Field::Account)?,
-            action: self.cell(self.places.action, Field::Action)?,
-            reference: self.cell(self.places.reference, Field::Reference)?,
+            id: Cow::Borrowed(bare),
+            account: self.cell(all, self.places.account, Field::Account)?,
+            action: self.cell(all, self.places.action, Field::Action)?,
+            reference: self.cell(all, self.places.reference, Field::Reference)?,
             trimmed: bare.len() < id.len(),
         })
     }
@@ -139,17 +157,43 @@ impl CsvRows {
     }
 
     /// The text of an optional cell; `None`: no such column, or it is blank.
-    fn cell(&self, place: Option<usize>, field: Field) -> Result<Option<String>, RowProblem> {
+    fn cell<'a>(
+        &'a self,
+        all: Option<&'a str>,
+        place: Option<usize>,
+        field: Field,
+    ) -> Result<Option<Cow<'a, str>>, RowProblem> {
         let Some(place) = place.filter(|place| *place < self.count) else {
             return Ok(None);
         };
-        let text = trim_cell(text_of(self.field(place), field)?);
-        Ok((!text.is_empty()).then(|| text.to_owned()))
+        let text = trim_cell(self.text(all, place, field)?);
+        Ok((!text.is_empty()).then_some(Cow::Borrowed(text)))
+    }
+
+    /// The text of a cell, which stands in `all` if that is there.
+    fn text<'a>(
+        &'a self,
+        all: Option<&'a str>,
+        place: usize,
+        field: Field,
+    ) -> Result<&'a str, RowProblem> {
+        match all.and_then(|all| all.get(self.range(place))) {
+            Some(text) => Ok(text),
+            None => text_of(self.field(place), field),
+        }
     }
 
     fn field(&self, place: usize) -> &[u8] {
-        let start = if place == 0 { 0 } else { self.ends[place - 1] };
-        &self.fields[start..self.ends[place]]
+        &self.fields[self.range(place)]
+    }
+
+    /// Where a field stands in `fields`.
+    fn range(&self, place: usize) -> Range<usize> {
+        let start = match place {
+            0 => 0,
+            _ => self.ends[place - 1] + self.gap,
+        };
+        start..self.ends[place]
     }
 
     /// The problem of a record that is not whole.
@@ -173,10 +217,42 @@ impl CsvRows {
         }
     }
 
+    /// Reads the next record if it begins here, has no quote and lies whole in the buffer; `false`:
+    /// nothing was read.
+    fn read_plain(&mut self) -> Result<bool, Fault> {
+        let chunk = self.text.fill_buf().map_err(|source| Fault::Io {
+            line: self.lines.line,
+            source,
+        })?;
+        let end = match memchr3(b'\n', b'\r', b'"', chunk) {
+            Some(end) if end > 0 && end <= self.fields.len() && chunk[end] != b'"' => end,
+            _ => return Ok(false),
+        };
+        let record = &chunk[..end];
+        self.count = 0;
+        for cell_end in memchr_iter(self.delimiter, record).chain([end]) {
+            let Some(place) = self.ends.get_mut(self.count) else {
+                return Ok(false);
+            };
+            *place = cell_end;
+            self.count += 1;
+        }
+        self.fields[..end].copy_from_slice(record);
+        self.gap = 1;
+        self.shape = Shape::Whole;
+        self.line = self.lines.line;
+        // Both bytes of `\r\n` where they are there, so that the next record begins here as well.
+        let line_end = 1 + usize::from(chunk[end..].starts_with(b"\r\n"));
+        self.lines.over(&chunk[end - 1..end + line_end]);
+        self.text.consume(end + line_end);
+        Ok(true)
+    }
+
     /// Reads one record, of which at least one byte is there.
     fn read_record(&mut self) -> Result<(), Fault> {
         self.shape = Shape::Whole;
         self.count = 0;
+        self.gap = 0;
         let mut written = 0;
         let mut line_end_given = false;
         // Bounded by the cap on the whole input: each turn consumes input, makes room up to a
@@ -248,7 +324,7 @@ mod tests {
         let mut records = Vec::new();
         while rows.advance().unwrap() {
             let told = match rows.content() {
-                Ok(record) => record.id,
+                Ok(record) => record.id.into_owned(),
                 Err(problem) => problem.code.to_owned(),
             };
             records.push((rows.line(), told));

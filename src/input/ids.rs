@@ -44,7 +44,7 @@ impl IdRows {
     }
 
     /// The id on the line.
-    pub(super) fn content(&self) -> Result<Record, RowProblem> {
+    pub(super) fn content(&self) -> Result<Record<'_>, RowProblem> {
         let line = text_of(self.lines.content()?, Field::Id)?;
         let bare = trim_cell(line);
         let id = bare
@@ -52,7 +52,7 @@ impl IdRows {
             .next()
             .unwrap_or_default();
         Ok(Record {
-            id: id.to_owned(),
+            id: id.into(),
             trimmed: bare.len() < line.len(),
             ..Record::default()
         })
@@ -77,7 +77,7 @@ mod tests {
         let mut all = Vec::new();
         while rows.advance().unwrap() {
             let told = match rows.content() {
-                Ok(record) => record.id,
+                Ok(record) => record.id.into_owned(),
                 Err(problem) => problem.code.to_owned(),
             };
             all.push((rows.line(), told));

@@ -80,7 +80,7 @@ impl JsonRows {
     }
 
     /// The cells that mean something.
-    pub(super) fn content(&self) -> Result<Record, RowProblem> {
+    pub(super) fn content(&self) -> Result<Record<'_>, RowProblem> {
         record_of(self.json()?, &self.columns)
     }
 
@@ -240,7 +240,7 @@ mod tests {
                 Err(fault @ Fault::Io { .. }) => panic!("{fault:?}"),
             }
             let told = match rows.content() {
-                Ok(record) => record.id,
+                Ok(record) => record.id.into_owned(),
                 Err(problem) => problem.code.to_owned(),
             };
             all.push((rows.line(), told));

@@ -39,7 +39,7 @@ impl JsonlRows {
     }
 
     /// The cells that mean something.
-    pub(super) fn content(&self) -> Result<Record, RowProblem> {
+    pub(super) fn content(&self) -> Result<Record<'_>, RowProblem> {
         record_of(self.json()?, &self.columns)
     }
 

@@ -6,6 +6,8 @@
 
 use std::io::BufRead;
 
+use memchr::{memchr2, memchr2_iter};
+
 use super::error::Fault;
 use super::row::{Field, RowProblem};
 
@@ -65,7 +67,7 @@ impl LineReader {
                 continue;
             }
             any = true;
-            let end = chunk.iter().position(|b| matches!(b, b'\n' | b'\r'));
+            let end = memchr2(b'\n', b'\r', chunk);
             let part = &chunk[..end.unwrap_or(chunk.len())];
             if self.buffer.len() + part.len() > ROW_BYTES_MAX {
                 self.too_long = true;
@@ -97,7 +99,9 @@ impl LineReader {
 
     /// Whether the line holds nothing but blanks. A line that is too long does not.
     pub(super) fn is_blank(&self) -> bool {
+        let is_seen = |byte: &u8| byte.is_ascii_graphic();
         !self.too_long
+            && !self.buffer.first().is_some_and(is_seen)
             && std::str::from_utf8(&self.buffer)
                 .is_ok_and(|text| text.chars().all(super::text::is_blank))
     }
@@ -158,16 +162,17 @@ impl LineCount {
 
     /// Goes over `bytes`.
     pub(super) fn over(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            match byte {
-                b'\n' if self.after_cr => self.after_cr = false,
-                b'\n' => self.line += 1,
-                b'\r' => {
-                    self.line += 1;
-                    self.after_cr = true;
-                }
-                _ => self.after_cr = false,
+        // Where the last `\r` left off: the place at which a `\n` belongs to it.
+        let mut owned = self.after_cr.then_some(0);
+        for place in memchr2_iter(b'\n', b'\r', bytes) {
+            let is_cr = bytes[place] == b'\r';
+            if is_cr || owned != Some(place) {
+                self.line += 1;
             }
+            owned = is_cr.then_some(place + 1);
+        }
+        if !bytes.is_empty() {
+            self.after_cr = bytes.last() == Some(&b'\r');
         }
     }
 }

@@ -86,6 +86,48 @@ pub(super) fn same_name(one: &str, other: &str) -> bool {
     letters(one).eq(letters(other))
 }
 
+/// The field that `name` is known for, and which of its names it is, from 0; `None`: it is none's.
+///
+/// It says what [`same_name`] says of all of [`known_names`], and says it fast: every key of every
+/// JSON row is asked.
+pub(super) fn known_as(name: &str) -> Option<(Field, usize)> {
+    /// More letters than any known name has.
+    const LETTERS_MAX: usize = 16;
+    if !name.is_ascii() {
+        let fields = [Field::Id, Field::Account, Field::Action, Field::Reference];
+        return fields.into_iter().find_map(|field| {
+            let mut names = known_names(field).iter();
+            let place = names.position(|known| same_name(name, known))?;
+            Some((field, place))
+        });
+    }
+    let mut letters = [0; LETTERS_MAX];
+    let mut count = 0;
+    for byte in name.bytes() {
+        if !matches!(byte, b'_' | b'-') && !super::text::is_blank(char::from(byte)) {
+            *letters.get_mut(count)? = byte.to_ascii_lowercase();
+            count += 1;
+        }
+    }
+    Some(match &letters[..count] {
+        b"id" => (Field::Id, 0),
+        b"userid" => (Field::Id, 1),
+        b"recordid" => (Field::Id, 2),
+        b"externalid" => (Field::Id, 3),
+        b"deleteduserid" => (Field::Id, 4),
+        b"account" => (Field::Account, 0),
+        b"provider" => (Field::Account, 1),
+        b"system" => (Field::Account, 2),
+        b"action" => (Field::Action, 0),
+        b"operation" => (Field::Action, 1),
+        b"ref" => (Field::Reference, 0),
+        b"reference" => (Field::Reference, 1),
+        b"ticket" => (Field::Reference, 2),
+        b"requestid" => (Field::Reference, 3),
+        _ => return None,
+    })
+}
+
 /// Whether one of `names` holds the id, by `columns` or by being known.
 pub(super) fn has_id(names: &[String], columns: &Columns) -> bool {
     match columns.of(Field::Id) {
@@ -192,7 +234,9 @@ mod tests {
 
     use rstest::rstest;
 
-    use super::{Columns, Field, known_names, resolve, same_name};
+    use proptest::prelude::*;
+
+    use super::{Columns, Field, known_as, known_names, resolve, same_name};
 
     fn header(names: &str) -> Vec<String> {
         names.split(',').map(str::to_owned).collect()
@@ -219,6 +263,30 @@ mod tests {
         #[case] same: bool,
     ) {
         assert_eq!(same_name(one, other), same);
+    }
+
+    proptest! {
+        #[test]
+        fn a_name_is_known_as_the_one_it_is_the_same_as(
+            known in prop::sample::select(vec![
+                "id", "userid", "recordid", "externalid", "deleteduserid", "account", "provider",
+                "system", "action", "operation", "ref", "reference", "ticket", "requestid", "name",
+            ]),
+            changes in prop::collection::vec((0..14_usize, "[ _\u{a0}\u{b}x-]|[A-Z]|\u{212a}|ı"), 0..3),
+        ) {
+            let mut letters: Vec<String> = known.chars().map(String::from).collect();
+            for (place, change) in changes {
+                letters.insert(place.min(letters.len()), change);
+            }
+            for name in [letters.concat(), letters.concat().to_uppercase()] {
+                let fields = [Field::Id, Field::Account, Field::Action, Field::Reference];
+                let slowly = fields.into_iter().find_map(|field| {
+                    let place = known_names(field).iter().position(|it| same_name(&name, it))?;
+                    Some((field, place))
+                });
+                prop_assert_eq!(known_as(&name), slowly, "{}", name);
+            }
+        }
     }
 
     #[test]

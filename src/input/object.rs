@@ -6,13 +6,14 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use memchr::memchr;
 use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, Visitor};
+use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::domain::Record;
 
-use super::mapping::{Columns, known_names, same_name};
+use super::mapping::{Columns, known_as, known_names, same_name};
 use super::row::{Field, RowProblem, echo};
 use super::text::trim_cell;
 
@@ -31,8 +32,15 @@ pub(super) fn text_of(bytes: &[u8], field: Field) -> Result<&str, RowProblem> {
 }
 
 /// The record that `json` holds: an object with the fields, or a bare id.
-pub(super) fn record_of(json: &str, columns: &Columns) -> Result<Record, RowProblem> {
-    let value: &RawValue = serde_json::from_str(trim_cell(json)).map_err(|_| {
+pub(super) fn record_of<'a>(json: &'a str, columns: &Columns) -> Result<Record<'a>, RowProblem> {
+    let json = trim_cell(json);
+    if json.starts_with('{')
+        && *columns == Columns::default()
+        && let Ok(known) = serde_json::from_str::<KnownKeys<'_>>(json)
+    {
+        return record_with(|field| known.value_of(field));
+    }
+    let value: &RawValue = serde_json::from_str(json).map_err(|_| {
         RowProblem::new(
             Field::Row,
             "not_json",
@@ -49,14 +57,21 @@ pub(super) fn record_of(json: &str, columns: &Columns) -> Result<Record, RowProb
             "the row is not a readable JSON object",
         )
     })?;
-    let id = field_of(&object, Field::Id, columns)?.ok_or_else(|| {
+    record_with(|field| field_of(&object, field, columns))
+}
+
+/// The record whose fields have the values that `value_of` finds.
+fn record_with<'a>(
+    value_of: impl Fn(Field) -> Result<Option<&'a RawValue>, RowProblem>,
+) -> Result<Record<'a>, RowProblem> {
+    let id = value_of(Field::Id)?.ok_or_else(|| {
         RowProblem::new(
             Field::Id,
             "no_id",
             "the row has no key that is known to hold the id",
         )
     })?;
-    let cell = |field| match field_of(&object, field, columns)? {
+    let cell = |field| match value_of(field)? {
         Some(value) => optional_cell(value, field),
         None => Ok(None),
     };
@@ -148,16 +163,16 @@ fn field_of<'a>(
 }
 
 /// A record with nothing but the id that `value` is.
-fn record_with_id(value: &RawValue) -> Result<Record, RowProblem> {
+fn record_with_id(value: &RawValue) -> Result<Record<'_>, RowProblem> {
     let problem = |code, reason: String| Err(RowProblem::new(Field::Id, code, reason));
     let raw = value.get();
     match raw.as_bytes().first() {
         Some(b'"') => {
             let text = string_of(value, Field::Id)?;
-            let bare = trim_cell(&text);
+            let bare = trimmed(text.clone());
             Ok(Record {
                 trimmed: bare.len() < text.len(),
-                id: bare.to_owned(),
+                id: bare,
                 ..Record::default()
             })
         }
@@ -166,7 +181,7 @@ fn record_with_id(value: &RawValue) -> Result<Record, RowProblem> {
             format!("the id{} is a negative number", echo(raw)),
         ),
         Some(_) if raw.bytes().all(|b| b.is_ascii_digit()) => Ok(Record {
-            id: raw.to_owned(),
+            id: Cow::Borrowed(raw),
             ..Record::default()
         }),
         Some(b'0'..=b'9') if raw.contains(['e', 'E']) => problem(
@@ -194,7 +209,7 @@ fn record_with_id(value: &RawValue) -> Result<Record, RowProblem> {
 }
 
 /// The text of an optional field; `None`: it is null or blank.
-fn optional_cell(value: &RawValue, field: Field) -> Result<Option<String>, RowProblem> {
+fn optional_cell(value: &RawValue, field: Field) -> Result<Option<Cow<'_, str>>, RowProblem> {
     let text = match value.get().as_bytes().first() {
         Some(b'n') => return Ok(None),
         Some(b'"') => string_of(value, field)?,
@@ -207,13 +222,26 @@ fn optional_cell(value: &RawValue, field: Field) -> Result<Option<String>, RowPr
             ));
         }
     };
-    let bare = trim_cell(&text);
-    Ok((!bare.is_empty()).then(|| bare.to_owned()))
+    let bare = trimmed(text);
+    Ok((!bare.is_empty()).then_some(bare))
+}
+
+/// `text` without blanks around it.
+fn trimmed(text: Cow<'_, str>) -> Cow<'_, str> {
+    match text {
+        Cow::Borrowed(text) => Cow::Borrowed(trim_cell(text)),
+        Cow::Owned(text) => Cow::Owned(trim_cell(&text).to_owned()),
+    }
 }
 
 /// The text of a JSON string.
 fn string_of(value: &RawValue, field: Field) -> Result<Cow<'_, str>, RowProblem> {
-    serde_json::from_str::<Key<'_>>(value.get())
+    let raw = value.get();
+    if memchr(b'\\', raw.as_bytes()).is_none() {
+        // Without an escape it stands there as it is; that it is a string was seen before.
+        return Ok(Cow::Borrowed(raw.trim_matches('"')));
+    }
+    serde_json::from_str::<Key<'_>>(raw)
         .map(|key| key.0)
         .map_err(|_| {
             RowProblem::new(
@@ -269,16 +297,95 @@ impl<'a> Object<'a> {
         let mut meant = self.0.iter().filter(|(key, _)| is_meant(key));
         let found = meant.next().map(|(_, value)| *value);
         if meant.next().is_some() {
-            return Err(RowProblem::new(
-                field,
-                "ambiguous",
-                format!(
-                    "two keys of the row match the {field}; name the right one with `{}`, or take the other out",
-                    field.option()
-                ),
-            ));
+            return Err(ambiguous(field));
         }
         Ok(found)
+    }
+}
+
+/// Two keys hold `field`.
+fn ambiguous(field: Field) -> RowProblem {
+    RowProblem::new(
+        field,
+        "ambiguous",
+        format!(
+            "two keys of the row match the {field}; name the right one with `{}`, or take the other out",
+            field.option()
+        ),
+    )
+}
+
+/// The values of the known keys of an object, for the many rows of which no other key is wanted:
+/// the rest is passed over as it is read.
+#[derive(Default)]
+struct KnownKeys<'a>([Option<KnownKey<'a>>; 4]);
+
+/// The value of the best key of a field so far.
+struct KnownKey<'a> {
+    /// Which of the field's names it has; an earlier one goes before a later one.
+    name: usize,
+    value: &'a RawValue,
+    /// Whether another key has that name as well.
+    twice: bool,
+}
+
+impl<'a> KnownKeys<'a> {
+    const fn slot(field: Field) -> usize {
+        match field {
+            Field::Row | Field::Id => 0,
+            Field::Account => 1,
+            Field::Action => 2,
+            Field::Reference => 3,
+        }
+    }
+
+    fn value_of(&self, field: Field) -> Result<Option<&'a RawValue>, RowProblem> {
+        match &self.0[Self::slot(field)] {
+            Some(known) if known.twice => Err(ambiguous(field)),
+            Some(known) => Ok(Some(known.value)),
+            None => Ok(None),
+        }
+    }
+
+    fn add(&mut self, field: Field, name: usize, value: &'a RawValue) {
+        match &mut self.0[Self::slot(field)] {
+            Some(known) if known.name == name => known.twice = true,
+            Some(known) if known.name < name => {}
+            slot => {
+                *slot = Some(KnownKey {
+                    name,
+                    value,
+                    twice: false,
+                });
+            }
+        }
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for KnownKeys<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Pairs;
+
+        impl<'de> Visitor<'de> for Pairs {
+            type Value = KnownKeys<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut known = KnownKeys::default();
+                while let Some(Key(key)) = map.next_key()? {
+                    match known_as(&key) {
+                        Some((field, name)) => known.add(field, name, map.next_value()?),
+                        None => drop(map.next_value::<IgnoredAny>()?),
+                    }
+                }
+                Ok(known)
+            }
+        }
+
+        deserializer.deserialize_map(Pairs)
     }
 }
 
@@ -335,10 +442,11 @@ impl<'de: 'a, 'a> Deserialize<'de> for Key<'a> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use rstest::rstest;
 
     use super::super::mapping::Columns;
-    use super::{keys_of, record_of};
+    use super::{Object, field_of, keys_of, record_of, record_with};
 
     fn columns(id: &str) -> Columns {
         Columns {
@@ -380,7 +488,7 @@ mod tests {
         #[case] expected: &str,
     ) {
         let told = match record_of(json, &Columns::default()) {
-            Ok(record) => record.id,
+            Ok(record) => record.id.into_owned(),
             Err(problem) => problem.code.to_owned(),
         };
         assert_eq!(told, expected);
@@ -400,7 +508,7 @@ mod tests {
         #[case] expected: &str,
     ) {
         let told = match record_of(json, &columns(key)) {
-            Ok(record) => record.id,
+            Ok(record) => record.id.into_owned(),
             Err(problem) => problem.code.to_owned(),
         };
         assert_eq!(told, expected);
@@ -416,6 +524,26 @@ mod tests {
         let json = r#"{"id":"1","action":["purge"]}"#;
         let problem = record_of(json, &Columns::default()).unwrap_err();
         assert_eq!(problem.code, "not_text");
+    }
+
+    proptest! {
+        #[test]
+        fn a_row_means_the_same_on_the_short_way_and_on_the_long(
+            pairs in prop::collection::vec((
+                prop::sample::select(vec!["id", "ID", "user_id", "account", "System", "ref", "ticket", "action", "x", "\\u0069d", "\\ud800"]),
+                prop::sample::select(vec!["1", "\" 2\"", "\"a\\u00e9\"", "\"\\ud800\"", "1e5", "null", "true", "{\"id\":1}", "[", "\"\""]),
+            ), 0..6),
+        ) {
+            let pairs: Vec<_> = pairs.iter().map(|(key, value)| format!("\"{key}\":{value}")).collect();
+            let json = format!("{{{}}}", pairs.join(","));
+            let short = record_of(&json, &Columns::default());
+            if let Some(object) = serde_json::from_str(&json).ok().and_then(Object::parse) {
+                let long = record_with(|field| field_of(&object, field, &Columns::default()));
+                prop_assert_eq!(short, long);
+            } else {
+                prop_assert_eq!(short.unwrap_err().code, "not_json");
+            }
+        }
     }
 
     #[test]

@@ -11,11 +11,22 @@ const ECHO_CHARS_MAX: usize = 32;
 
 /// A row of the input: where it stands and what it holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Row {
+pub struct Row<'a> {
     /// Where it stands.
     pub position: Position,
     /// Its cells, or why they cannot be read. A row with a problem still counts as a row.
-    pub content: Result<Record, RowProblem>,
+    pub content: Result<Record<'a>, RowProblem>,
+}
+
+impl Row<'_> {
+    /// The row with texts of its own.
+    #[must_use]
+    pub fn into_owned(self) -> Row<'static> {
+        Row {
+            position: self.position,
+            content: self.content.map(Record::into_owned),
+        }
+    }
 }
 
 /// Why a row cannot be read. The row is invalid; the rows after it are not touched by it.

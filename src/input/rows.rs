@@ -39,7 +39,7 @@ impl Rows {
     }
 
     /// The row's cells that mean something, or why they cannot be read.
-    pub(super) fn content(&self) -> Result<Record, RowProblem> {
+    pub(super) fn content(&self) -> Result<Record<'_>, RowProblem> {
         match self {
             Self::Csv(rows) => rows.content(),
             Self::Jsonl(rows) => rows.content(),

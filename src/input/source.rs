@@ -53,8 +53,9 @@ pub struct Resolved {
 /// An input opened for reading, row by row. The same file may be opened many times over, and a
 /// source may be handed to another thread.
 ///
-/// As an iterator it yields whole [`Row`]s. [`Source::advance`] and [`Source::content`] do the two
-/// halves of that work apart, for a reader that passes over most rows.
+/// [`Source::next_row`] lends row after row; as an iterator it yields them with texts of their own.
+/// [`Source::advance`] and [`Source::content`] do the two halves of that work apart, for a reader
+/// that passes over most rows.
 pub struct Source {
     path: PathBuf,
     resolved: Resolved,
@@ -160,8 +161,21 @@ impl Source {
         }
     }
 
+    /// The next row; `None`: there is none.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read further; from then on there is no row.
+    pub fn next_row(&mut self) -> Result<Option<Row<'_>>, InputError> {
+        let position = self.advance()?;
+        Ok(position.map(|position| Row {
+            position,
+            content: self.content(),
+        }))
+    }
+
     /// The cells of the row that [`Source::advance`] went to, or why they cannot be read.
-    pub fn content(&self) -> Result<Record, RowProblem> {
+    pub fn content(&self) -> Result<Record<'_>, RowProblem> {
         self.rows.content()
     }
 
@@ -172,18 +186,11 @@ impl Source {
 }
 
 impl Iterator for Source {
-    type Item = Result<Row, InputError>;
+    type Item = Result<Row<'static>, InputError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        match self.advance() {
-            Ok(position) => position.map(|position| {
-                Ok(Row {
-                    position,
-                    content: self.content(),
-                })
-            }),
-            Err(error) => Some(Err(error)),
-        }
+        let row = self.next_row().transpose()?;
+        Some(row.map(Row::into_owned))
     }
 }
 

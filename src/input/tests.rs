@@ -35,7 +35,7 @@ fn rows(source: Source) -> Vec<String> {
         .map(|(number, Row { position, content })| {
             assert_eq!(position.row, number);
             let told = match &content {
-                Ok(record) => record.id.as_str(),
+                Ok(record) => record.id.as_ref(),
                 Err(RowProblem { code, .. }) => code,
             };
             format!("{} {told}", position.line)
@@ -126,7 +126,7 @@ fn what_was_found_out_can_be_asked_and_given_back() {
             reference: resolved.mapping.reference.clone(),
         },
     };
-    let first: Vec<Row> = source.map(Result::unwrap).collect();
+    let first: Vec<Row<'_>> = source.map(Result::unwrap).collect();
     let source = Source::open(&path, &again).unwrap();
     assert_eq!(source.resolved(), &resolved);
     assert_eq!(source.map(Result::unwrap).collect::<Vec<_>>(), first);
@@ -457,7 +457,7 @@ proptest! {
         prop_assert_eq!(source.resolved().format, written.format);
         let read: Vec<(u64, String)> = source
             .map(Result::unwrap)
-            .map(|row| (row.position.line, row.content.unwrap().id))
+            .map(|row| (row.position.line, row.content.unwrap().id.into_owned()))
             .collect();
         let ids = given.into_iter().map(|(id, _, _)| id);
         let expected: Vec<(u64, String)> = lines.into_iter().zip(ids).collect();

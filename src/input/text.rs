@@ -11,8 +11,13 @@ const NAME_CHARS_MAX: usize = 64;
 
 /// `text` without what a spreadsheet or a copied web page leaves round a cell: blanks of every
 /// kind, U+00A0 among them, and stray byte order marks and zero-width spaces.
+#[inline]
 pub(crate) fn trim_cell(text: &str) -> &str {
-    text.trim_matches(is_blank)
+    match text.as_bytes() {
+        // Nearly all are bare, and no letter at their ends need be decoded to see it.
+        [first, .., last] if first.is_ascii_graphic() && last.is_ascii_graphic() => text,
+        _ => text.trim_matches(is_blank),
+    }
 }
 
 /// Whether `c` means nothing at the edge of a cell.

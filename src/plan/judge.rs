@@ -126,7 +126,7 @@ impl Judge {
 
     /// What becomes of `row` if no other row and no earlier ledger speaks against it: it is sent,
     /// invalid or protected.
-    pub fn judge(&self, row: &Row) -> Decision {
+    pub fn judge(&self, row: &Row<'_>) -> Decision {
         let mut ended = Ended {
             position: row.position,
             outcome: Outcome::Invalid,
@@ -165,12 +165,12 @@ impl Judge {
     /// Goes through the checks in order, noting in `known` what has passed.
     fn examine(
         &self,
-        record: &Record,
+        record: &Record<'_>,
         known: &mut Ended,
     ) -> Result<(AccountName, Action, UserId), Cause> {
         if let Some(reference) = &record.reference {
             check_reference(reference)?;
-            known.reference = Some(reference.clone());
+            known.reference = Some(reference.to_string());
         }
         let policy = self.account_of(record)?;
         known.account = Some(policy.name.clone());
@@ -195,7 +195,7 @@ impl Judge {
     }
 
     /// The account that the row names, or else `--account`.
-    fn account_of(&self, record: &Record) -> Result<&AccountPolicy, Cause> {
+    fn account_of(&self, record: &Record<'_>) -> Result<&AccountPolicy, Cause> {
         let Some(text) = &record.account else {
             return self
                 .account
@@ -260,7 +260,7 @@ impl Judge {
     }
 
     /// The action that the row names, or else `--action`, or else the account's default.
-    fn action_of(&self, record: &Record, policy: &AccountPolicy) -> Result<Action, Cause> {
+    fn action_of(&self, record: &Record<'_>, policy: &AccountPolicy) -> Result<Action, Cause> {
         let offered = policy.provider.actions();
         let names = || offered.iter().map(|action| action.name());
         let action = match &record.action {
@@ -360,7 +360,7 @@ impl Judge {
 }
 
 /// The id as its provider wants it.
-fn id_of(record: &Record, policy: &AccountPolicy) -> Result<UserId, Cause> {
+fn id_of(record: &Record<'_>, policy: &AccountPolicy) -> Result<UserId, Cause> {
     if record.id.is_empty() {
         return Err(invalid(Field::Id, "no_id", "the id is blank".to_owned()));
     }
@@ -420,7 +420,7 @@ mod tests {
     }
 
     /// `account action id` of a row that is sent, else the code of its end.
-    fn told(judge: &Judge, row: &Row) -> String {
+    fn told(judge: &Judge, row: &Row<'_>) -> String {
         match judge.judge(row) {
             Decision::Send(task) => format!("{} {} {}", task.account, task.action, task.id),
             Decision::End(ended) => ended.code.to_owned(),
@@ -558,13 +558,13 @@ mod tests {
         let judge = judge(&Defaults::default(), ForeignIds::Refused);
         let mut row = row(1, "12,acme,purge");
         let mut with = record("12,acme,purge");
-        with.reference = Some("T-1".to_owned());
+        with.reference = Some("T-1".into());
         row.content = Ok(with.clone());
         let Decision::Send(task) = judge.judge(&row) else {
             panic!("the row is sent");
         };
         assert_eq!(task.reference.as_deref(), Some("T-1"));
-        with.reference = Some("x".repeat(2000));
+        with.reference = Some("x".repeat(2000).into());
         row.content = Ok(with);
         assert_eq!(told(&judge, &row), "reference_too_long");
     }

@@ -99,8 +99,7 @@ impl Plan {
         mut each: impl FnMut(&Decision),
     ) -> Result<Self, InputError> {
         let mut plan = Self::default();
-        for row in source {
-            let row = row?;
+        while let Some(row) = source.next_row()? {
             let decision = planner.decide(&row);
             plan.add(&row, &decision);
             each(&decision);
@@ -109,7 +108,7 @@ impl Plan {
     }
 
     /// Counts a row and what was decided of it.
-    pub fn add(&mut self, row: &Row, decision: &Decision) {
+    pub fn add(&mut self, row: &Row<'_>, decision: &Decision) {
         self.rows += 1;
         self.trimmed += u64::from(row.content.as_ref().is_ok_and(|record| record.trimmed));
         match decision {

@@ -32,7 +32,7 @@ impl Planner {
 
     /// What becomes of `row`. A row that is invalid or protected is so wherever it stands; of rows
     /// that are the same, the first is sent or done before, and the others are duplicates.
-    pub fn decide(&mut self, row: &Row) -> Decision {
+    pub fn decide(&mut self, row: &Row<'_>) -> Decision {
         let task = match self.judge.judge(row) {
             Decision::Send(task) => task,
             end @ Decision::End(_) => return end,
@@ -166,7 +166,7 @@ mod tests {
         fn deciding_twice_decides_alike_and_sends_no_task_twice(
             cells in prop::collection::vec(any_row(), 0..80)
         ) {
-            let rows: Vec<Row> = (1..).zip(&cells).map(|(n, cells)| row(n, cells)).collect();
+            let rows: Vec<Row<'_>> = (1..).zip(&cells).map(|(n, cells)| row(n, cells)).collect();
             let mut first = planner(&["2"]);
             let mut second = planner(&["2"]);
             let mut sent = HashSet::new();

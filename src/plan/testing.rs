@@ -1,5 +1,7 @@
 //! Accounts and rows that the tests of this module share.
 
+use std::borrow::Cow;
+
 use crate::domain::{
     AccountName, AccountPolicy, Action, IdProblem, Position, ProviderKind, Record, UserId,
 };
@@ -41,8 +43,9 @@ pub(super) fn policies() -> Vec<AccountPolicy> {
 }
 
 /// The record of `id,account,action`, where a blank cell is none.
-pub(super) fn record(cells: &str) -> Record {
-    let mut cells = cells.split(',').map(str::to_owned);
+pub(super) fn record(cells: &str) -> Record<'static> {
+    let owned = |cell: &str| -> Cow<'static, str> { Cow::Owned(cell.to_owned()) };
+    let mut cells = cells.split(',').map(owned);
     let id = cells.next().unwrap_or_default();
     let mut cell = || cells.next().filter(|cell| !cell.is_empty());
     Record {
@@ -54,7 +57,7 @@ pub(super) fn record(cells: &str) -> Record {
 }
 
 /// The row of `id,account,action` at number `row`, below a header.
-pub(super) fn row(row: u64, cells: &str) -> Row {
+pub(super) fn row(row: u64, cells: &str) -> Row<'static> {
     Row {
         position: Position { row, line: row + 1 },
         content: Ok(record(cells)),
