@@ -1,59 +1,221 @@
 //! The rows seen so far.
 
 use std::collections::{HashMap, HashSet};
-
-use roaring::RoaringBitmap;
+use std::hash::{BuildHasherDefault, Hasher};
 
 use crate::domain::{AccountName, Action, TaskKey, UserId};
 
-/// The most bitmaps that are kept of one account and action. A provider's own ids lie together and
-/// need few: Zendesk's fourteen digits at most 23,283. Numbers scattered over all of 64 bits would
-/// need one each, of some two hundred bytes.
-const BITMAPS_MAX: usize = 1 << 15;
+/// The most pages that are kept. A provider's own ids lie together and need few: ten million in a
+/// row need 153. Numbers scattered over all of 64 bits would need one each.
+const PAGES_MAX: usize = 1 << 17;
+
+/// How many of a page's numbers are kept one by one; from there on a bit for each of the 65,536
+/// takes no more.
+const FEW_MAX: usize = 4_096;
+
+/// How many tables the keys are spread over.
+const SHARDS: usize = 64;
 
 /// Remembers account, action and id of every row it is shown.
 ///
-/// Ids are numbers nearly always, and bitmaps hold ten million of them in some tens of megabytes;
-/// of the others sixteen bytes each are kept, and their share of a hash table.
+/// Ids are numbers nearly always, and lie together: of those it keeps a bit each. Of all others it
+/// keeps sixteen bytes and their share of a hash table.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
-    /// Numbers by their upper 32 bits. Once there are [`BITMAPS_MAX`] of an account and action,
-    /// there are never more, so a number is always looked for where it was put.
-    numbers: HashMap<(AccountName, Action), HashMap<u32, RoaringBitmap>>,
-    others: HashSet<TaskKey>,
+    /// Few: in practice an account's rows ask for one action, or two.
+    groups: Vec<Group>,
+    /// The place of the group that was asked for last.
+    last: usize,
+    /// The pages of all groups.
+    pages: usize,
+    others: Keys,
+}
+
+/// The numbers of one account and action.
+#[derive(Debug)]
+struct Group {
+    account: AccountName,
+    action: Action,
+    /// The place in `pages` of each page, by the upper 48 bits of its numbers. Once there are
+    /// [`PAGES_MAX`] in all there are never more, so a number is always looked for where it was put.
+    places: HashMap<u64, usize>,
+    pages: Vec<Page>,
+    /// The page that was asked for last, which is nearly always the next one, too.
+    last: (u64, usize),
+}
+
+/// Numbers that have their upper 48 bits in common, by their lower 16.
+#[derive(Debug)]
+enum Page {
+    /// Sorted.
+    Few(Vec<u16>),
+    Bits(Box<[u64; 1024]>),
 }
 
 impl Seen {
     /// Remembers a row; `false`: it was there before.
     pub(super) fn insert(&mut self, account: &AccountName, action: Action, id: &UserId) -> bool {
-        if let Some(number) = number(id.as_str()) {
-            let (upper, lower) = halves(number);
-            let bitmaps = self.numbers.entry((account.clone(), action)).or_default();
-            if let Some(bitmap) = bitmaps.get_mut(&upper) {
-                return bitmap.insert(lower);
-            }
-            if bitmaps.len() < BITMAPS_MAX {
-                return bitmaps.entry(upper).or_default().insert(lower);
-            }
+        let known = number(id.as_str()).and_then(|number| {
+            let place = self.group_of(account, action);
+            self.groups[place].insert(number, &mut self.pages)
+        });
+        known.unwrap_or_else(|| self.others.insert(TaskKey::new(account, action, id)))
+    }
+
+    /// The place of the group of `account` and `action`, made if it is not there.
+    fn group_of(&mut self, account: &AccountName, action: Action) -> usize {
+        let is_it = |group: &Group| group.action == action && group.account == *account;
+        if !self.groups.get(self.last).is_some_and(is_it) {
+            let found = self.groups.iter().position(is_it);
+            self.last = found.unwrap_or_else(|| {
+                self.groups.push(Group::new(account.clone(), action));
+                self.groups.len() - 1
+            });
         }
-        self.others.insert(TaskKey::new(account, action, id))
+        self.last
     }
 }
 
-/// The upper and the lower 32 bits.
+impl Group {
+    fn new(account: AccountName, action: Action) -> Self {
+        Self {
+            account,
+            action,
+            places: HashMap::new(),
+            pages: Vec::new(),
+            last: (0, usize::MAX),
+        }
+    }
+
+    /// Remembers `number`; `None`: it has no page, and there may be no more.
+    fn insert(&mut self, number: u64, pages: &mut usize) -> Option<bool> {
+        let (upper, lower) = (number >> 16, low_bits(number));
+        if self.last.0 != upper || self.last.1 == usize::MAX {
+            let place = match self.places.get(&upper) {
+                Some(place) => *place,
+                None if *pages >= PAGES_MAX => return None,
+                None => {
+                    *pages += 1;
+                    self.pages.push(Page::Few(Vec::new()));
+                    self.places.insert(upper, self.pages.len() - 1);
+                    self.pages.len() - 1
+                }
+            };
+            self.last = (upper, place);
+        }
+        Some(self.pages[self.last.1].insert(lower))
+    }
+}
+
+impl Page {
+    /// Remembers `lower`; `false`: it was there before.
+    fn insert(&mut self, lower: u16) -> bool {
+        match self {
+            Self::Few(all) => {
+                let place = match all.last() {
+                    // In the order of the file they mostly rise.
+                    Some(last) if *last < lower => all.len(),
+                    _ => match all.binary_search(&lower) {
+                        Ok(_) => return false,
+                        Err(place) => place,
+                    },
+                };
+                all.insert(place, lower);
+                if all.len() > FEW_MAX {
+                    let mut bits = Box::new([0; 1024]);
+                    for lower in all {
+                        set(&mut bits, *lower);
+                    }
+                    *self = Self::Bits(bits);
+                }
+                true
+            }
+            Self::Bits(bits) => set(bits, lower),
+        }
+    }
+}
+
+/// Sets the bit of `lower`; `false`: it was set before.
+fn set(bits: &mut [u64; 1024], lower: u16) -> bool {
+    let word = &mut bits[usize::from(lower) / 64];
+    let bit = 1 << (lower % 64);
+    let was_set = *word & bit != 0;
+    *word |= bit;
+    !was_set
+}
+
 #[expect(
     clippy::cast_possible_truncation,
-    reason = "the lower half is what is wanted"
+    reason = "the lower bits are what is wanted"
 )]
-const fn halves(number: u64) -> (u32, u32) {
-    ((number >> 32) as u32, number as u32)
+const fn low_bits(number: u64) -> u16 {
+    number as u16
+}
+
+/// Keys of rows, in tables that do not grow all at once.
+///
+/// A table doubles when it is full, and holds old and new while it does: at that moment one for all
+/// would take 58 bytes a key, and 39 behind it. These get shares of the keys from one to nearly two,
+/// so that each is at another point between two doublings: some 28 bytes a key, whenever one looks.
+#[derive(Debug)]
+struct Keys(Vec<HashSet<TaskKey, BuildHasherDefault<Bits>>>);
+
+impl Default for Keys {
+    fn default() -> Self {
+        Self((0..SHARDS).map(|_| HashSet::default()).collect())
+    }
+}
+
+impl Keys {
+    fn insert(&mut self, key: TaskKey) -> bool {
+        self.0[shard(key.upper_bits())].insert(key)
+    }
+}
+
+/// The table for a key whose upper bits are `bits`: table n gets 64 + n parts of all.
+fn shard(bits: u32) -> usize {
+    /// The sum of 64 + n over all n.
+    const PARTS: u64 = 64 * 64 + 63 * 64 / 2;
+    let part = (u64::from(bits) * PARTS) >> 32;
+    // The tables before n have 64 n + n (n - 1) / 2 parts, so 2 part = n² + 127 n at its first.
+    let n = ((127 * 127 + 8 * part).isqrt() - 127) / 2;
+    usize::try_from(n).map_or(SHARDS - 1, |n| n.min(SHARDS - 1))
+}
+
+/// Hashes a key, which is a digest already, as some of its own bits.
+#[derive(Debug, Default)]
+struct Bits(u64);
+
+impl Hasher for Bits {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u128(&mut self, key: u128) {
+        #[expect(clippy::cast_possible_truncation, reason = "some bits are enough")]
+        let bits = key as u64;
+        self.0 = bits;
+    }
 }
 
 /// The number that stands for `text` and for no other text; `None`: there is none. `007` and `7`
 /// are two ids, so leading zeros are no number's.
 fn number(text: &str) -> Option<u64> {
-    let plain = text.bytes().all(|b| b.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
-    if plain { text.parse().ok() } else { None }
+    if text.starts_with('0') {
+        return (text == "0").then_some(0);
+    }
+    let digit = |byte: u8| byte.is_ascii_digit().then(|| u64::from(byte - b'0'));
+    let mut bytes = text.bytes();
+    let first = digit(bytes.next()?)?;
+    bytes.try_fold(first, |number, byte| {
+        number.checked_mul(10)?.checked_add(digit(byte)?)
+    })
 }
 
 #[cfg(test)]
@@ -63,7 +225,7 @@ mod tests {
     use proptest::prelude::*;
     use rstest::rstest;
 
-    use super::{BITMAPS_MAX, Seen, number};
+    use super::{FEW_MAX, PAGES_MAX, SHARDS, Seen, number, shard};
     use crate::domain::{AccountName, Action, UserId};
 
     #[rstest]
@@ -81,10 +243,10 @@ mod tests {
     }
 
     #[test]
-    fn numbers_scattered_over_64_bits_are_told_apart_in_a_bounded_number_of_bitmaps() {
+    fn numbers_scattered_over_64_bits_are_told_apart_in_a_bounded_number_of_pages() {
         let mut seen = Seen::default();
         let account = AccountName::new("acme");
-        let count = 2 * BITMAPS_MAX as u64;
+        let count = 2 * PAGES_MAX as u64;
         let id = |n: u64| UserId::new(((n << 32) | (n % 7)).to_string());
         for round in [true, false] {
             for n in 1..=count {
@@ -92,9 +254,58 @@ mod tests {
                 assert_eq!(new, round, "{n}");
             }
         }
-        let bitmaps = seen.numbers.values().next().unwrap();
-        assert_eq!(bitmaps.len(), BITMAPS_MAX);
-        assert_eq!(seen.others.len(), BITMAPS_MAX);
+        assert_eq!(
+            (seen.pages, seen.groups[0].pages.len()),
+            (PAGES_MAX, PAGES_MAX)
+        );
+        let others: usize = seen.others.0.iter().map(HashSet::len).sum();
+        assert_eq!(others, PAGES_MAX);
+    }
+
+    #[test]
+    fn numbers_that_lie_together_are_told_apart_in_whatever_order_they_come() {
+        let (few, account) = (FEW_MAX as u64, AccountName::new("acme"));
+        let mut seen = Seen::default();
+        let mut insert = |n: u64| {
+            let id = UserId::new((36_180_000_000_000 + n).to_string());
+            seen.insert(&account, Action::Delete, &id)
+        };
+        let odd = (0..20 * few).map(|n| 2 * n + 1);
+        let even = (0..20 * few).rev().map(|n| 2 * n);
+        assert!(odd.chain(even).all(&mut insert));
+        assert!(!(0..40 * few).any(&mut insert));
+        assert!(seen.groups[0].pages.len() <= 4);
+    }
+
+    #[test]
+    fn the_tables_of_keys_have_shares_from_one_to_nearly_two() {
+        let mut shares = [0_u32; SHARDS];
+        for bits in (0..=u32::MAX).step_by(1 << 12) {
+            shares[shard(bits)] += 1;
+        }
+        assert!(shares.is_sorted(), "{shares:?}");
+        let (least, most) = (f64::from(shares[0]), f64::from(shares[SHARDS - 1]));
+        assert!((1.9..2.1).contains(&(most / least)), "{shares:?}");
+    }
+
+    #[test]
+    fn keys_take_at_most_forty_bytes_each_at_every_size() {
+        let mut seen = Seen::default();
+        let account = AccountName::new("chat");
+        for n in 1..=300_000_u64 {
+            assert!(seen.insert(&account, Action::Delete, &UserId::new(format!("{n:x}-"))));
+            if n > 20_000 && n % 1_000 == 0 {
+                // A slot takes a key and a byte; the tables have room for seven eighths of them.
+                let slots = |table: &HashSet<_, _>| {
+                    let room = table.capacity();
+                    (room * 8 / 7).next_power_of_two()
+                };
+                let tables = || seen.others.0.iter().map(slots);
+                // All that is there, and the largest of them once more, as if it had just grown.
+                let bytes = 17 * (tables().sum::<usize>() + tables().max().unwrap() / 2);
+                assert!(bytes as u64 <= 40 * n, "{bytes} bytes for {n} keys");
+            }
+        }
     }
 
     proptest! {
