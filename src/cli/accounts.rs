@@ -167,9 +167,8 @@ fn tenant(account: &Account) -> Option<Endpoint> {
 
 /// The requests of earlier processes, as far as their answers may still hold a slot.
 fn past(earlier: Option<&LedgerState>, account: &AccountName, now: Time) -> Vec<Past> {
-    let sent = earlier.map_or(&[][..], |state| state.sent(account));
+    let sent = earlier.into_iter().flat_map(|state| state.sent(account));
     let past: Vec<Past> = sent
-        .iter()
         .map(|sent| Past {
             step: sent.step,
             // What was never answered may have been counted as late as just now.

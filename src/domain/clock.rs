@@ -55,9 +55,71 @@ impl FromStr for Time {
     type Err = jiff::Error;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if let Some(millis) = as_written(text.as_bytes()) {
+            return Ok(Self(millis));
+        }
         text.parse::<Timestamp>()
             .map(|at| Self(at.as_millisecond()))
     }
+}
+
+/// The milliseconds of a time in the very form that [`Time`] is written in; `None`: it has another
+/// form, or names no day or time of day. A ledger has one in every line.
+fn as_written(text: &[u8]) -> Option<i64> {
+    let [
+        years @ ..,
+        b'-',
+        m1,
+        m2,
+        b'-',
+        d1,
+        d2,
+        b'T',
+        h1,
+        h2,
+        b':',
+        n1,
+        n2,
+        b':',
+        s1,
+        s2,
+        b'.',
+        f1,
+        f2,
+        f3,
+        b'Z',
+    ] = text
+    else {
+        return None;
+    };
+    let number = |digits: &[u8]| {
+        digits.iter().try_fold(0_i64, |number, digit| {
+            let digit = digit.is_ascii_digit().then(|| i64::from(digit - b'0'))?;
+            Some(number * 10 + digit)
+        })
+    };
+    let [_, _, _, _] = years else { return None };
+    let (year, month, day) = (number(years)?, number(&[*m1, *m2])?, number(&[*d1, *d2])?);
+    let (hour, minute) = (number(&[*h1, *h2])?, number(&[*n1, *n2])?);
+    let (second, millis) = (number(&[*s1, *s2])?, number(&[*f1, *f2, *f3])?);
+    let is_leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+    let days_of_month = match month {
+        2 => 28 + i64::from(is_leap),
+        4 | 6 | 9 | 11 => 30,
+        1..=12 => 31,
+        _ => return None,
+    };
+    // A leap second is jiff's matter, as is anything else that is out of the ordinary.
+    if !(1..=days_of_month).contains(&day) || hour > 23 || minute > 59 || second > 59 {
+        return None;
+    }
+    // Years begin with March, so that the day that may be missing is the last of a year.
+    let year = year - i64::from(month <= 2);
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    let days =
+        365 * year + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400) + day_of_year
+            - 719_468;
+    Some((((days * 24 + hour) * 60 + minute) * 60 + second) * 1_000 + millis)
 }
 
 impl Serialize for Time {
@@ -68,8 +130,21 @@ impl Serialize for Time {
 
 impl<'de> Deserialize<'de> for Time {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
+        struct Text;
+
+        impl serde::de::Visitor<'_> for Text {
+            type Value = Time;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a time in RFC 3339")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Time, E> {
+                text.parse().map_err(E::custom)
+            }
+        }
+
+        deserializer.deserialize_str(Text)
     }
 }
 
@@ -102,7 +177,32 @@ impl fmt::Debug for WallClock {
 
 #[cfg(test)]
 mod tests {
-    use super::Time;
+    use jiff::Timestamp;
+    use proptest::prelude::*;
+
+    use super::{Time, as_written};
+
+    proptest! {
+        #[test]
+        fn a_time_is_read_on_the_short_way_as_jiff_reads_it(
+            millis in -62_000_000_000_000_i64..253_000_000_000_000,
+            place in 0..24_usize,
+            digit in 0..10_u8,
+        ) {
+            let text = Time::from_millis(millis).to_string();
+            prop_assert_eq!(as_written(text.as_bytes()), Some(millis));
+            // Days and hours that are none, leap days among them.
+            let mut bytes = text.into_bytes();
+            if bytes[place].is_ascii_digit() {
+                bytes[place] = b'0' + digit;
+            }
+            if let Some(millis) = as_written(&bytes) {
+                let text = String::from_utf8(bytes).unwrap();
+                let at: Timestamp = text.parse().unwrap();
+                prop_assert_eq!(millis, at.as_millisecond(), "{}", text);
+            }
+        }
+    }
 
     #[test]
     fn a_time_is_written_in_utc_with_three_decimals_and_reads_back() {

@@ -100,7 +100,7 @@ impl Audit {
         let mut reader = LedgerReader::open(&self.path)?;
         self.run_id = Some(reader.header().run_id.clone());
         self.count(&reader, noted);
-        let mut state = StateBuilder::new(reader.header().clone());
+        let mut state = StateBuilder::without_sent(reader.header().clone());
         while let Some(entry) = reader.next_entry()? {
             state.apply(&entry);
             if let Entry::End(end) = &entry

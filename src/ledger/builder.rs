@@ -1,15 +1,14 @@
 //! From entries to state: the pure core of reading a ledger. No IO, no clock.
 
-use std::collections::BTreeMap;
-
 use roaring::RoaringTreemap;
 
 use super::bulks::Bulks;
-use super::sent::{Sent, SentLog};
+use super::sent::{Sent, SentLogs};
 use super::state::{LedgerState, Rows, SESSIONS_MAX, Source, VerificationState};
+use super::told::{Asked, Bulked, Ended, Intended, Stepped, Text, Told, Tried};
 use crate::domain::{
-    AccountName, Attempted, BulkAnswered, Counts, Entry, Finding, Intent, LaneStop, Outcome,
-    OutcomeEntry, Paused, RunHeader, Session, Step, StepDone, Time, Verification, Verified,
+    AccountName, Counts, Entry, Finding, LaneStop, Outcome, Paused, RunHeader, Session, Step, Time,
+    Verification, Verified,
 };
 
 /// The class of an attempt that the server turned away because of its pace.
@@ -19,14 +18,14 @@ const THROTTLED: &str = "throttled";
 const HELD_BACK: &str = "held_back";
 
 /// Takes the entries of a ledger one by one and keeps what a later process needs.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct StateBuilder {
     state: LedgerState,
     /// Rows with an intent that nothing has answered.
     unanswered: RoaringTreemap,
     /// Rows of which an earlier request may have had its effect.
     doubtful: RoaringTreemap,
-    sent: BTreeMap<AccountName, SentLog>,
+    sent: SentLogs,
     bulks: Bulks,
     /// Whether what stops now is a verification.
     verifying: bool,
@@ -39,32 +38,42 @@ impl StateBuilder {
             state: LedgerState::new(header),
             unanswered: RoaringTreemap::new(),
             doubtful: RoaringTreemap::new(),
-            sent: BTreeMap::new(),
+            sent: SentLogs::default(),
             bulks: Bulks::default(),
             verifying: false,
         }
     }
 
+    /// Likewise, and keeps nothing of what only [`LedgerState::sent`] tells.
+    pub(super) fn without_sent(header: RunHeader) -> Self {
+        Self {
+            sent: SentLogs::unwanted(),
+            ..Self::new(header)
+        }
+    }
+
     /// Takes the next entry. A header is passed over: it came with [`StateBuilder::new`].
     pub fn apply(&mut self, entry: &Entry) {
+        self.take(&Told::from(entry));
+    }
+
+    /// Takes the next entry, as much of it as is needed.
+    pub(super) fn take(&mut self, told: &Told<'_>) {
+        match told {
+            Told::Intent(intent) => self.intent(intent),
+            Told::Bulk(bulk) => self.bulk(bulk),
+            Told::Attempt(attempt) => self.attempt(attempt),
+            Told::Step(step) => self.step(step),
+            Told::Outcome(outcome) => self.outcome(outcome),
+            Told::Request(request) => self.request(request),
+            Told::Other(entry) => self.other(entry),
+        }
+    }
+
+    /// Takes an entry of a kind there are few of.
+    fn other(&mut self, entry: &Entry) {
         match entry {
-            Entry::Run(_) => {}
             Entry::Session(session) => self.session(session),
-            Entry::Request(request) => {
-                self.seen(request.at);
-                self.state.requests += 1;
-                let sent = Sent {
-                    step: None,
-                    sent_at: request.sent_at,
-                    replied_at: Some(request.at),
-                };
-                self.sent_of(&request.account).request(sent);
-            }
-            Entry::Intent(intent) => self.intent(intent),
-            Entry::Bulk(bulk) => self.bulk(bulk),
-            Entry::Attempt(attempt) => self.attempt(attempt),
-            Entry::Step(step) => self.step(step),
-            Entry::Outcome(outcome) => self.outcome(outcome),
             Entry::Pause(pause) => self.pause(pause),
             Entry::Stop(stop) => self.stop(stop),
             Entry::End(end) => {
@@ -73,6 +82,13 @@ impl StateBuilder {
             }
             Entry::Verification(begun) => self.verification(begun),
             Entry::Verify(verified) => self.verified(verified),
+            Entry::Run(_)
+            | Entry::Request(_)
+            | Entry::Intent(_)
+            | Entry::Bulk(_)
+            | Entry::Attempt(_)
+            | Entry::Step(_)
+            | Entry::Outcome(_) => {}
         }
     }
 
@@ -89,8 +105,8 @@ impl StateBuilder {
         let (bulk, jobs) = self.bulks.finish();
         (state.bulk, state.jobs) = (bulk, jobs);
         let now = state.last_at;
-        let sent = self.sent.into_iter();
-        state.sent = sent.map(|(name, log)| (name, log.finish(now))).collect();
+        state.sent = self.sent;
+        state.sent.finish(now);
         state
     }
 
@@ -106,9 +122,21 @@ impl StateBuilder {
         self.state.sessions.push(session.clone());
     }
 
-    fn intent(&mut self, intent: &Intent) {
+    fn request(&mut self, request: &Asked<'_>) {
+        self.seen(request.at);
+        self.state.requests += 1;
+        if let Some(log) = self.sent.of(request.account.as_str()) {
+            log.request(Sent {
+                step: None,
+                sent_at: request.sent_at,
+                replied_at: Some(request.at),
+            });
+        }
+    }
+
+    fn intent(&mut self, intent: &Intended<'_>) {
         self.seen(intent.at);
-        let row = intent.position.row;
+        let row = intent.row;
         // One that is still unanswered was a process's that is gone; no later attempt answers it.
         if !self.unanswered.insert(row) {
             self.doubtful.insert(row);
@@ -117,21 +145,23 @@ impl StateBuilder {
             Some(first) => self.bulks.join(row, first),
             None => self.bulks.leave(row),
         }
-        if intent.is_request() {
+        // Of those for many rows, the first row's stands for the request.
+        if intent.with.is_none_or(|first| first == row) {
             self.state.requests += 1;
-            self.sent_of(&intent.account)
-                .intent(row, intent.step, intent.at);
+            if let Some(log) = self.sent.of(intent.account.as_str()) {
+                log.intent(row, intent.step, intent.at);
+            }
         }
     }
 
-    fn bulk(&mut self, bulk: &BulkAnswered) {
+    fn bulk(&mut self, bulk: &Bulked<'_>) {
         self.seen(bulk.at);
-        let class = bulk.class.as_deref();
+        let class = bulk.class.as_ref().map(Text::as_str);
         if class == Some(HELD_BACK) {
             self.state.requests -= u64::from(self.unanswered.contains(bulk.row));
-            self.sent_of(&bulk.account).held_back(bulk.row);
+            self.held_back(&bulk.account, bulk.row);
         } else {
-            self.sent_of(&bulk.account).answered(bulk.row, bulk.at);
+            self.answered(&bulk.account, bulk.row, bulk.at);
         }
         self.state.throttled += u64::from(class == Some(THROTTLED));
         match &bulk.job {
@@ -147,44 +177,44 @@ impl StateBuilder {
         }
     }
 
-    fn attempt(&mut self, attempt: &Attempted) {
+    fn attempt(&mut self, attempt: &Tried<'_>) {
         self.seen(attempt.at);
         let row = attempt.row;
         let was_under_way = self.unanswered.remove(row);
         if attempt.in_doubt {
             self.doubtful.insert(row);
         }
-        if attempt.class == THROTTLED {
+        let class = attempt.class.as_str();
+        if class == THROTTLED {
             self.state.throttled += 1;
         }
-        if attempt.class == HELD_BACK && was_under_way {
+        if class == HELD_BACK && was_under_way {
             self.state.requests -= 1;
-            self.sent_of(&attempt.account).held_back(row);
+            self.held_back(&attempt.account, row);
         } else {
-            self.sent_of(&attempt.account).answered(row, attempt.at);
+            self.answered(&attempt.account, row, attempt.at);
         }
     }
 
-    fn step(&mut self, done: &StepDone) {
+    fn step(&mut self, done: &Stepped<'_>) {
         self.seen(done.at);
         self.unanswered.remove(done.row);
         self.doubtful.remove(done.row);
         self.bulks.leave(done.row);
         self.steps_of(done.step).insert(done.row);
-        self.sent_of(&done.account).answered(done.row, done.at);
+        self.answered(&done.account, done.row, done.at);
     }
 
-    fn outcome(&mut self, entry: &OutcomeEntry) {
+    fn outcome(&mut self, entry: &Ended<'_>) {
         self.seen(entry.at);
-        let row = entry.position.row;
-        let rows = &mut self.state.rows;
+        let row = entry.row;
         if !self.state.ended.insert(row) {
-            for set in rows.values_mut().flatten() {
+            for set in self.state.rows.values_mut().flatten() {
                 set.remove(row);
             }
         }
-        let sets: &mut Rows = rows.entry(entry.account.clone()).or_default();
-        sets[entry.outcome.index()].insert(row);
+        let account = entry.account.as_ref().map(Text::as_str);
+        self.rows_of(account)[entry.outcome.index()].insert(row);
 
         self.unanswered.remove(row);
         self.bulks.leave(row);
@@ -213,8 +243,16 @@ impl StateBuilder {
             }
         }
         if let Some(account) = &entry.account {
-            self.sent_of(account).answered(row, entry.at);
+            self.answered(account, row, entry.at);
         }
+    }
+
+    /// The rows of `account`, made if they are not there. Accounts are few.
+    fn rows_of(&mut self, account: Option<&str>) -> &mut Rows {
+        let name = |name: &Option<AccountName>| name.as_ref().map(AccountName::as_str) == account;
+        let known = self.state.rows.keys().find(|it| name(it)).cloned();
+        let account = known.unwrap_or_else(|| account.map(AccountName::new));
+        self.state.rows.entry(account).or_default()
     }
 
     /// A verification that stopped leaves the run as it ended.
@@ -272,8 +310,16 @@ impl StateBuilder {
         self.state.steps.entry(step).or_default()
     }
 
-    fn sent_of(&mut self, account: &AccountName) -> &mut SentLog {
-        self.sent.entry(account.clone()).or_default()
+    fn answered(&mut self, account: &Text<'_>, row: u64, at: Time) {
+        if let Some(log) = self.sent.of(account.as_str()) {
+            log.answered(row, at);
+        }
+    }
+
+    fn held_back(&mut self, account: &Text<'_>, row: u64) {
+        if let Some(log) = self.sent.of(account.as_str()) {
+            log.held_back(row);
+        }
     }
 }
 
@@ -412,8 +458,8 @@ mod tests {
             sent(Some(Step::Delete), 3, Some(7)),
             sent(Some(Step::PermanentlyDelete), 6, None),
         ];
-        assert_eq!(state.sent(&account("acme")), expected);
-        assert_eq!(state.sent(&account("other")), []);
+        assert!(state.sent(&account("acme")).eq(expected));
+        assert_eq!(state.sent(&account("other")).count(), 0);
         assert_eq!((state.requests, state.throttled), (3, 1));
     }
 
@@ -428,7 +474,7 @@ mod tests {
     fn a_request_over_many_rows_is_one_request_and_leaves_each_row_open() {
         let state = many(&[]);
         assert_eq!(state.requests, 1);
-        assert_eq!(state.sent(&account("acme")).len(), 1);
+        assert_eq!(state.sent(&account("acme")).count(), 1);
         assert_eq!(state.in_doubt().len(), 3);
         assert_eq!(state.left_open(2), LeftOpen::Bulk);
     }
@@ -440,7 +486,8 @@ mod tests {
             outcome(1, Outcome::Deleted, 9),
             step(2, 9),
         ]);
-        assert_eq!(state.sent(&account("acme"))[0].replied_at, Some(at(4)));
+        let sent = state.sent(&account("acme")).next().unwrap();
+        assert_eq!(sent.replied_at, Some(at(4)));
         let open: Vec<_> = (1..=3).map(|row| state.left_open(row)).collect();
         let job = LeftOpen::Job(JobId::new("V3-a"));
         assert_eq!(open, [LeftOpen::Nothing, LeftOpen::Nothing, job]);
@@ -454,7 +501,7 @@ mod tests {
         assert_eq!(state.left_open(3), LeftOpen::Nothing);
         let taken_back = many(&[bulk(1, Err("held_back"), false, 2)]);
         assert_eq!(taken_back.requests, 0);
-        assert!(taken_back.sent(&account("acme")).is_empty());
+        assert_eq!(taken_back.sent(&account("acme")).count(), 0);
         assert!(taken_back.in_doubt().is_empty());
     }
 

@@ -10,7 +10,7 @@ use crate::domain::JobId;
 ///
 /// A row is in one of them at most, the last it was sent in; one that is sent alone leaves it. So
 /// there are never more than were under way at once, whatever the length of the ledger.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Bulks {
     all: HashMap<u64, Bulk>,
     /// By the number of its first row: the newest request known by it.
@@ -20,7 +20,7 @@ pub(super) struct Bulks {
     begun: u64,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Bulk {
     rows: RoaringTreemap,
     job: Option<JobId>,
@@ -44,6 +44,10 @@ impl Bulks {
 
     /// `row` stands in no request for many any more.
     pub(super) fn leave(&mut self, row: u64) {
+        // Of a million rows that are sent alone, none stands in any.
+        if self.of_row.is_empty() {
+            return;
+        }
         let Some(number) = self.of_row.remove(&row) else {
             return;
         };

@@ -1,8 +1,12 @@
 //! An entry as the body of a line, and back. The chain around it is `chain`'s.
 
+use std::borrow::Cow;
+use std::ops::RangeInclusive;
+
 use serde_json::{Result, from_slice};
 
 use super::chain::{self, LINE_OVERHEAD};
+use super::told::Told;
 use crate::domain::Entry;
 
 /// The longest line there may be, its line feed counted, in bytes: 1 MiB.
@@ -36,6 +40,24 @@ pub(super) fn decode(line: &mut [u8]) -> Result<Entry> {
     }
 }
 
+/// Of the entry that a line holds, what the state needs; otherwise as [`decode`].
+pub(super) fn decode_told(line: &mut [u8]) -> Result<Told<'_>> {
+    let whole = |entry| Told::Other(Cow::Owned(entry));
+    let Some((kind, place)) = many(line) else {
+        return from_slice(line).map(whole);
+    };
+    let fields = object_at(line, place);
+    match kind {
+        Many::Intent => from_slice(fields).map(Told::Intent),
+        Many::Bulk => from_slice(fields).map(Told::Bulk),
+        Many::Attempt => from_slice(fields).map(Told::Attempt),
+        Many::Step => from_slice(fields).map(Told::Step),
+        Many::Outcome => from_slice(fields).map(Told::Outcome),
+        Many::Request => from_slice(fields).map(Told::Request),
+        Many::Verify => from_slice(fields).map(|it| whole(Entry::Verify(it))),
+    }
+}
+
 /// The kinds there are many of.
 #[derive(Debug, Clone, Copy)]
 enum Many {
@@ -48,10 +70,16 @@ enum Many {
     Verify,
 }
 
-/// What stands between a line's kind and its chain, made an object of its own by a brace in the
-/// place of the comma on either side. `None`, and nothing done: it is of another kind, or looks
-/// otherwise than we write it.
+/// What stands between a line's kind and its chain, made an object of its own. `None`, and nothing
+/// done: it is of another kind, or looks otherwise than we write it.
 fn taken_apart(line: &mut [u8]) -> Option<(Many, &[u8])> {
+    let (kind, place) = many(line)?;
+    Some((kind, object_at(line, place)))
+}
+
+/// The kind of `line`, and the places of the commas on either side of what follows it up to the
+/// chain.
+fn many(line: &[u8]) -> Option<(Many, RangeInclusive<usize>)> {
     const OPEN: &[u8] = b"{\"kind\":\"";
     let name = line
         .strip_prefix(OPEN)?
@@ -69,12 +97,14 @@ fn taken_apart(line: &mut [u8]) -> Option<(Many, &[u8])> {
     };
     let from = OPEN.len() + name.len() + 1;
     let to = chain::body_len(line)? - 1;
-    if to <= from || line[from] != b',' {
-        return None;
-    }
-    line[from] = b'{';
-    line[to] = b'}';
-    Some((kind, &line[from..=to]))
+    (from < to && line[from] == b',').then_some((kind, from..=to))
+}
+
+/// The object that a brace in the place of the comma on either side makes.
+fn object_at(line: &mut [u8], place: RangeInclusive<usize>) -> &[u8] {
+    line[*place.start()] = b'{';
+    line[*place.end()] = b'}';
+    &line[place]
 }
 
 #[cfg(test)]

@@ -52,12 +52,14 @@
 //!
 //! [`RunHeader::FORMAT`]: crate::domain::RunHeader::FORMAT
 
+mod ahead;
 mod audit;
 mod builder;
 mod bulks;
 mod chain;
 mod disk;
 mod error;
+mod follower;
 mod format;
 mod lock;
 mod misfit;
@@ -67,6 +69,7 @@ mod scribe;
 mod select;
 mod sent;
 mod state;
+mod told;
 mod verified;
 mod writer;
 
@@ -80,6 +83,7 @@ pub use builder::StateBuilder;
 pub use chain::{Head, Unfit, check};
 pub use disk::{Disk, DiskFile, RealDisk};
 pub use error::{Damage, LedgerError};
+pub use follower::LedgerFollower;
 pub use format::LINE_BYTES_MAX;
 pub use lock::is_locked;
 pub use outcomes::Outcomes;

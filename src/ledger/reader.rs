@@ -5,14 +5,16 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use super::ahead::{self, Handed};
 use super::chain::{self, Head};
 use super::error::{Damage, LedgerError};
 use super::format::{self, LINE_BYTES_MAX};
+use super::told::Told;
 use crate::domain::{Entry, RunHeader};
 
 /// How much is read from the file at once, in bytes.
@@ -38,6 +40,25 @@ impl LedgerReader {
     pub fn open(path: &Path) -> Result<Self, LedgerError> {
         let file = File::open(path).map_err(|source| LedgerError::io("open", path, source))?;
         Self::new(path, file)
+    }
+
+    /// Goes on with what has been appended since. The file is opened again and an unfinished line
+    /// read from its beginning: a process that took the run up may have cut it off meanwhile.
+    /// `false`: the file is shorter than what was read of it.
+    pub(super) fn reopen(&mut self) -> Result<bool, LedgerError> {
+        let lines = &mut self.lines;
+        let path = &lines.path;
+        let io = |doing| move |source| LedgerError::io(doing, path, source);
+        let mut file = File::open(path).map_err(io("open"))?;
+        if file.metadata().map_err(io("read"))?.len() < lines.bytes {
+            return Ok(false);
+        }
+        let place = SeekFrom::Start(lines.bytes);
+        file.seek(place).map_err(io("read"))?;
+        lines.source = BufReader::with_capacity(READ_BYTES, file);
+        lines.line.clear();
+        lines.whole = true;
+        Ok(true)
     }
 }
 
@@ -80,6 +101,15 @@ impl<R: Read> LedgerReader<R> {
         self.lines.next_entry()
     }
 
+    /// Shows `take` all entries that there are, as much of each as the state needs, with the chain
+    /// checked on another thread.
+    pub(super) fn each_told(&mut self, take: impl FnMut(&Told<'_>)) -> Result<(), LedgerError>
+    where
+        R: Send,
+    {
+        self.lines.each_told(take)
+    }
+
     /// The chain of the last line read.
     pub const fn head(&self) -> Head {
         self.lines.head
@@ -120,6 +150,12 @@ impl<R> fmt::Debug for LedgerReader<R> {
             .field("lines", &self.lines.count)
             .finish_non_exhaustive()
     }
+}
+
+/// Why the rest of a ledger is not read.
+enum Unread {
+    Damage(Damage),
+    Io(&'static str, io::Error),
 }
 
 /// The lines of a ledger, checked.
@@ -166,6 +202,60 @@ impl<R: Read> Lines<R> {
         self.count += 1;
         self.bytes += self.line.len() as u64;
         Ok(Some(entry))
+    }
+
+    fn each_told(&mut self, mut take: impl FnMut(&Told<'_>)) -> Result<(), LedgerError>
+    where
+        R: Send,
+    {
+        if self.whole {
+            self.line.clear();
+        }
+        let begun = std::mem::take(&mut self.line);
+        self.whole = false;
+        let Self {
+            source,
+            line: rest,
+            head,
+            count,
+            bytes,
+            ..
+        } = self;
+        let ended = std::thread::scope(|scope| {
+            let blocks = ahead::start(scope, source, *head, begun);
+            let blocks = blocks.map_err(|source| Unread::Io("start a thread for", source))?;
+            for handed in &blocks.handed {
+                match handed {
+                    Handed::Lines(mut block, last) => {
+                        for line in ahead::lines(&mut block) {
+                            let length = line.len() as u64 + 1;
+                            let told = format::decode_told(line).map_err(|error| {
+                                Unread::Damage(Damage::NotAnEntry {
+                                    detail: error.to_string(),
+                                })
+                            })?;
+                            if matches!(&told, Told::Other(entry) if matches!(**entry, Entry::Run(_)))
+                            {
+                                return Err(Unread::Damage(Damage::SecondHeader));
+                            }
+                            take(&told);
+                            *count += 1;
+                            *bytes += length;
+                        }
+                        *head = last;
+                        blocks.give_back(block);
+                    }
+                    Handed::Damage(damage) => return Err(Unread::Damage(damage)),
+                    Handed::Failed(source) => return Err(Unread::Io("read", source)),
+                    Handed::Rest(begun) => *rest = begun,
+                }
+            }
+            Ok(())
+        });
+        ended.map_err(|why| match why {
+            Unread::Damage(damage) => self.damaged(damage),
+            Unread::Io(doing, source) => LedgerError::io(doing, &self.path, source),
+        })
     }
 
     /// Reads up to the next line feed; whether there was one.

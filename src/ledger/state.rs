@@ -9,8 +9,9 @@ use roaring::RoaringTreemap;
 use super::builder::StateBuilder;
 use super::chain::Head;
 use super::error::LedgerError;
+use super::follower::LedgerFollower;
 use super::reader::{LedgerReader, TornTail};
-use super::sent::Sent;
+use super::sent::{Sent, SentLogs};
 use crate::domain::{
     AccountHeader, AccountName, Counts, Findings, JobId, LaneStop, LeftOpen, Outcome, Paused,
     RunEnd, RunHeader, Session, Step, Time, Verification,
@@ -33,6 +34,18 @@ pub struct Source {
     pub head: Head,
     /// What followed it without a line feed; `None`: nothing.
     pub torn: Option<TornTail>,
+}
+
+impl Source {
+    /// What `reader` has read of the ledger at `path`.
+    pub(super) fn of<R: Read>(path: &Path, reader: &LedgerReader<R>) -> Self {
+        Self {
+            path: path.to_owned(),
+            lines: reader.lines(),
+            head: reader.head(),
+            torn: reader.torn(),
+        }
+    }
 }
 
 /// What a ledger says: what `status` shows, and what `resume` and `retry` go on from.
@@ -70,29 +83,31 @@ pub struct LedgerState {
     /// Rows of jobs whose result was never read.
     pub(super) jobs: BTreeMap<u64, JobId>,
     pub(super) standing: RoaringTreemap,
-    pub(super) sent: BTreeMap<AccountName, Vec<Sent>>,
+    pub(super) sent: SentLogs,
 }
 
 impl LedgerState {
-    /// Reads the ledger at `path`, also while a process is writing it.
+    /// Reads the ledger at `path`, also while a process is writing it. What [`LedgerState::sent`]
+    /// tells is left out: only who goes on with the run needs it, and has the state from
+    /// [`LedgerWriter::open`](super::LedgerWriter::open).
     pub fn read(path: &Path) -> Result<Self, LedgerError> {
-        Self::collect(path, LedgerReader::open(path)?)
+        LedgerFollower::open(path)?.look()
     }
 
-    pub(super) fn collect<R: Read>(
+    /// Reads `bytes` as if they lay at `path`.
+    #[cfg(debug_assertions)]
+    pub(crate) fn of_bytes(path: &Path, bytes: &[u8]) -> Result<Self, LedgerError> {
+        Self::collect(path, LedgerReader::new(path, bytes)?)
+    }
+
+    /// Reads all that `reader` has.
+    pub(super) fn collect<R: Read + Send>(
         path: &Path,
         mut reader: LedgerReader<R>,
     ) -> Result<Self, LedgerError> {
         let mut builder = StateBuilder::new(reader.header().clone());
-        while let Some(entry) = reader.next_entry()? {
-            builder.apply(&entry);
-        }
-        Ok(builder.finish(Source {
-            path: path.to_owned(),
-            lines: reader.lines(),
-            head: reader.head(),
-            torn: reader.torn(),
-        }))
+        reader.each_told(|told| builder.take(told))?;
+        Ok(builder.finish(Source::of(path, &reader)))
     }
 
     pub(super) fn new(header: RunHeader) -> Self {
@@ -119,7 +134,7 @@ impl LedgerState {
             bulk: RoaringTreemap::new(),
             jobs: BTreeMap::new(),
             standing: RoaringTreemap::new(),
-            sent: BTreeMap::new(),
+            sent: SentLogs::default(),
         }
     }
 
@@ -224,13 +239,13 @@ impl LedgerState {
     }
 
     /// The account's requests, oldest first, as far back as a quota can reach (31 days before the
-    /// newest entry), at most [`SENT_MAX`](super::SENT_MAX).
-    pub fn sent(&self, account: &AccountName) -> &[Sent] {
-        self.sent.get(account).map_or(&[], Vec::as_slice)
+    /// newest entry), at most [`SENT_MAX`](super::SENT_MAX). None, if it was read without them.
+    pub fn sent(&self, account: &AccountName) -> impl Iterator<Item = Sent> {
+        self.sent.iter(account)
     }
 
     /// Gives back the memory of what [`LedgerState::sent`] tells, for who has filled the windows with
-    /// it: up to 32 MiB for each account, which a long session would hold to its end.
+    /// it: up to 16 MiB for each account, which a long session would hold to its end.
     pub fn forget_sent(&mut self) {
         self.sent.clear();
     }

@@ -61,9 +61,11 @@ fn cut_at_any_byte_it_opens_with_the_state_of_its_whole_lines() {
             let opened = LedgerWriter::open(&path).unwrap();
             assert_eq!(opened.cut, torn);
             expected.source = read.source.clone();
-            let expected = format!("{expected:?}");
-            assert_eq!(format!("{read:?}"), expected);
-            assert_eq!(format!("{:?}", opened.state), expected);
+            assert_eq!(format!("{:?}", opened.state), format!("{expected:?}"));
+            // Who only looks has no need of the requests.
+            let mut without_sent = expected.clone();
+            without_sent.forget_sent();
+            assert_eq!(format!("{read:?}"), format!("{without_sent:?}"));
             block_on(opened.writer.finish()).unwrap();
             assert_eq!(fs::read(&path).unwrap(), bytes[..*end]);
         }

@@ -5,6 +5,7 @@ mod audit;
 mod damage;
 mod faults;
 mod fixture;
+mod follower;
 mod memory;
 mod model;
 mod recovery;

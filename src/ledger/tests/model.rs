@@ -125,7 +125,7 @@ proptest! {
         });
         let left = entries.iter().filter(|it| matches!(it, Entry::Intent(_) | Entry::Request(_)));
         let left = left.count() - taken_back.sum::<usize>();
-        prop_assert_eq!(state.sent(&account("acme")).len(), left);
+        prop_assert_eq!(state.sent(&account("acme")).count(), left);
         prop_assert_eq!(state.requests, left as u64);
     }
 }

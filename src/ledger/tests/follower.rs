@@ -1,0 +1,200 @@
+//! A ledger that is looked at while it grows, and the state that is read with little of each line.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+
+use futures::executor::block_on;
+use proptest::prelude::*;
+
+use super::model::arbitrary_entry;
+use super::{bytes_of, config, fresh, write, written};
+use crate::domain::{Entry, Outcome};
+use crate::ledger::samples::{header, one_of_each, outcome, state};
+use crate::ledger::{Damage, Durability, LedgerError, LedgerFollower, LedgerState, LedgerWriter};
+
+fn append(path: &Path, bytes: &[u8]) {
+    let mut file = fs::File::options().append(true).open(path).unwrap();
+    file.write_all(bytes).unwrap();
+}
+
+/// A header and the ends of rows 1 to 4, and where each line begins; behind them, where the last
+/// ends.
+fn lines() -> (Vec<u8>, Vec<usize>) {
+    let mut entries = vec![Entry::Run(Box::new(header(4)))];
+    entries.extend((1..=4).map(|row| outcome(row, Outcome::Deleted, 1)));
+    let bytes = bytes_of(&entries);
+    let ends = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
+    let begins = std::iter::once(0)
+        .chain(ends.map(|(at, _)| at + 1))
+        .collect();
+    (bytes, begins)
+}
+
+#[test]
+fn each_look_sees_what_was_appended_since() {
+    let (_folder, path) = fresh();
+    let (bytes, begins) = lines();
+    write(&path, &bytes[..begins[2]]);
+    let mut follower = LedgerFollower::open(&path).unwrap();
+    assert_eq!(follower.look().unwrap().counts().deleted, 1);
+    assert_eq!(follower.look().unwrap().counts().deleted, 1);
+    append(&path, &bytes[begins[2]..begins[4]]);
+    let seen = follower.look().unwrap();
+    assert_eq!((seen.counts().deleted, seen.source.lines), (3, 4));
+    append(&path, &bytes[begins[4]..]);
+    let seen = follower.look().unwrap();
+    assert_eq!(seen.counts().deleted, 4);
+    assert_eq!(
+        seen.source.head,
+        LedgerState::read(&path).unwrap().source.head
+    );
+}
+
+#[test]
+fn what_an_earlier_look_has_read_is_not_read_again() {
+    let (_folder, path) = fresh();
+    let (bytes, begins) = lines();
+    write(&path, &bytes[..begins[4]]);
+    let mut follower = LedgerFollower::open(&path).unwrap();
+    follower.look().unwrap();
+    // Were it read again, it would be no ledger any more.
+    let mut blanks = vec![b' '; begins[4]];
+    blanks.extend_from_slice(&bytes[begins[4]..]);
+    write(&path, &blanks);
+    assert_eq!(follower.look().unwrap().counts().deleted, 4);
+    assert!(LedgerState::read(&path).is_err());
+}
+
+#[test]
+fn half_a_line_is_no_damage_whether_it_is_finished_or_cut_off_by_who_takes_the_run_up() {
+    for finished in [true, false] {
+        let (_folder, path) = fresh();
+        let (bytes, begins) = lines();
+        let half = usize::midpoint(begins[3], begins[4]);
+        write(&path, &bytes[..half]);
+        let mut follower = LedgerFollower::open(&path).unwrap();
+        let seen = follower.look().unwrap();
+        assert_eq!(
+            (seen.counts().deleted, seen.source.torn.is_some()),
+            (2, true)
+        );
+        if finished {
+            append(&path, &bytes[half..]);
+            assert_eq!(follower.look().unwrap().counts().deleted, 4);
+        } else {
+            let opened = LedgerWriter::open(&path).unwrap();
+            let handle = opened.writer.handle();
+            block_on(async {
+                for row in [4, 3] {
+                    let entry = outcome(row, Outcome::Refused, 2);
+                    let queued = handle.append(&entry, Durability::Queued);
+                    queued.await.unwrap();
+                }
+                opened.writer.finish().await.unwrap();
+            });
+            let seen = follower.look().unwrap();
+            assert_eq!((seen.counts().deleted, seen.counts().refused), (2, 2));
+            assert_eq!(seen.source.torn, None);
+        }
+    }
+}
+
+#[test]
+fn another_ledger_of_the_same_name_is_read_from_its_beginning() {
+    let (bytes, begins) = lines();
+    let ends = [
+        bytes_of(&[Entry::Run(Box::new(header(7)))]),
+        bytes_of(&[&[Entry::Run(Box::new(header(7)))], &one_of_each()[1..]].concat()),
+    ];
+    for other in ends {
+        let (_folder, path) = fresh();
+        write(&path, &bytes[..begins[3]]);
+        let mut follower = LedgerFollower::open(&path).unwrap();
+        follower.look().unwrap();
+        write(&path, &other);
+        assert_eq!(follower.look().unwrap().header.input.rows, 7);
+    }
+}
+
+#[test]
+fn damage_that_comes_later_is_named_by_its_line() {
+    let (_folder, path) = fresh();
+    let (bytes, begins) = lines();
+    write(&path, &bytes[..begins[3]]);
+    let mut follower = LedgerFollower::open(&path).unwrap();
+    follower.look().unwrap();
+    append(&path, &bytes[begins[4]..]);
+    let error = follower.look().unwrap_err();
+    assert!(
+        matches!(
+            error,
+            LedgerError::Damaged {
+                line: 4,
+                reason: Damage::Chain(_),
+                ..
+            }
+        ),
+        "{error}"
+    );
+}
+
+#[test]
+fn lines_of_every_length_are_read_over_the_ends_of_blocks() {
+    // More than four blocks of 256 KiB, of lines up to the longest there may be.
+    let entries: Vec<Entry> = (1..=40)
+        .map(|row| {
+            let mut entry = crate::ledger::samples::outcome_entry(row, Outcome::Deleted, 1);
+            let length = usize::try_from(row * row * 600).unwrap();
+            entry.message = Some("x".repeat(length));
+            Entry::Outcome(entry)
+        })
+        .collect();
+    let (_folder, path) = written(40, &entries);
+    let state = LedgerState::read(&path).unwrap();
+    assert_eq!((state.counts().deleted, state.source.lines), (40, 41));
+    let mut bytes = fs::read(&path).unwrap();
+    let last = bytes.len() - 200_000;
+    bytes[last] ^= 1;
+    write(&path, &bytes);
+    let error = LedgerState::read(&path).unwrap_err();
+    assert!(
+        matches!(error, LedgerError::Damaged { line: 41, .. }),
+        "{error}"
+    );
+}
+
+/// All of a state but for where it comes from.
+fn told(mut state: LedgerState) -> String {
+    state.source.path = "a".into();
+    state.source.head = crate::ledger::Head::GENESIS;
+    format!("{state:?}")
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 64,
+        ..config()
+    })]
+
+    #[test]
+    fn a_state_read_from_a_file_is_that_of_its_entries(
+        entries in prop::collection::vec(
+            prop_oneof![arbitrary_entry(), prop::sample::select(one_of_each()[1..].to_vec())],
+            0..60,
+        ),
+    ) {
+        let (_folder, path) = written(4, &entries);
+        let opened = LedgerWriter::open(&path).unwrap();
+        block_on(opened.writer.finish()).unwrap();
+        let expected = state(header(4), &entries);
+        prop_assert_eq!(told(opened.state), told(expected.clone()));
+        let mut without_sent = LedgerState::read(&path).unwrap();
+        let mut expected = expected;
+        expected.forget_sent();
+        without_sent.forget_sent();
+        prop_assert_eq!(without_sent.counts(), expected.counts());
+        prop_assert_eq!(without_sent.requests, expected.requests);
+        prop_assert_eq!(without_sent.in_doubt(), expected.in_doubt());
+    }
+}
