@@ -73,7 +73,22 @@ impl Planning {
         self.plan_of_each(lines, |_| {})
     }
 
-    /// Likewise, and shows `each` every decision.
+    /// As [`Planning::plan`], with the fingerprint of the input: it is taken at the same time, on a thread of its
+    /// own, so that hardly a moment lies between the bytes that were planned and those it is of.
+    pub(super) fn plan_and_fingerprint(
+        &self,
+        lines: &[Line],
+    ) -> Result<(Planned, Fingerprint), Failure> {
+        std::thread::scope(|scope| {
+            let digest = scope.spawn(|| fingerprint(&self.input));
+            let planned = self.plan(lines)?;
+            let digest = digest.join();
+            let digest = digest.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            Ok((planned, digest.map_err(Failure::refused)?))
+        })
+    }
+
+    /// As [`Planning::plan`], and shows `each` every decision.
     pub(super) fn plan_of_each(
         &self,
         lines: &[Line],
@@ -111,11 +126,6 @@ impl Planning {
     /// Opens the input from its beginning.
     pub(super) fn open(&self) -> Result<Source, Failure> {
         Source::open(&self.input, &self.read).map_err(Failure::refused)
-    }
-
-    /// The bytes of the input.
-    pub(super) fn fingerprint(&self) -> Result<Fingerprint, Failure> {
-        fingerprint(&self.input).map_err(Failure::refused)
     }
 
     /// The account's part of the configuration.

@@ -41,12 +41,15 @@ impl SavedPlan {
     const VERSION: u32 = 1;
 
     /// The plan `planned`, bound.
-    pub(super) fn of(planning: &Planning, planned: &Planned) -> Result<Self, Failure> {
-        let digest = planning.fingerprint()?;
+    pub(super) fn of(
+        planning: &Planning,
+        planned: &Planned,
+        digest: &Fingerprint,
+    ) -> Result<Self, Failure> {
         Ok(Self {
             userpurge_plan: Self::VERSION,
             created_at: WallClock::system().now(),
-            input: planning.input_header(planned, &digest),
+            input: planning.input_header(planned, digest),
             options: planning.options.clone(),
             configuration: planning.outline.digest(),
             companions: companions(&planning.options)?,

@@ -17,17 +17,21 @@ use crate::input;
 pub(in crate::cli) fn execute(args: &PlanArgs) -> Result<ExitCode, Failure> {
     let spool = Spool::of(&args.input)?;
     let planning = planning(args, spool.path())?;
-    let planned = planning.plan(&[])?;
-    if let Some(output) = &args.output {
-        if spool.is_copy() {
-            return Err(Failure::message(
-                ExitCode::Refused,
-                "a plan of standard input cannot be saved: there is no file to bind it to",
-                Some("save the input to a file first"),
-            ));
+    let planned = match &args.output {
+        None => planning.plan(&[])?,
+        Some(output) => {
+            if spool.is_copy() {
+                return Err(Failure::message(
+                    ExitCode::Refused,
+                    "a plan of standard input cannot be saved: there is no file to bind it to",
+                    Some("save the input to a file first"),
+                ));
+            }
+            let (planned, digest) = planning.plan_and_fingerprint(&[])?;
+            SavedPlan::of(&planning, &planned, &digest)?.save(output)?;
+            planned
         }
-        SavedPlan::of(&planning, &planned)?.save(output)?;
-    }
+    };
     let now = WallClock::system().now();
     let until = args.pace.until.map(|time| time.until(now));
     if args.json {

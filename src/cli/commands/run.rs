@@ -23,7 +23,7 @@ use crate::cli::work::{self, Safety, Session, Work};
 use crate::cli::{ExitCode, Failure};
 use crate::config::Source;
 use crate::domain::{AccountName, Counts, RunHeader, RunId, RunOptions, WallClock};
-use crate::input;
+use crate::input::{self, Fingerprint};
 use crate::ledger::{Damage, Disk, LedgerError, LedgerReader, LedgerWriter, is_locked};
 use crate::pipeline::FailureLimit;
 use crate::plan::Earlier;
@@ -87,7 +87,7 @@ async fn execute_orders(args: &RunArgs, orders: Orders, disk: &dyn Disk) -> Resu
     let has_rows = |name: &_| offline.plan.to_send.contains_key(name);
     let mut lines = wiring.lines(setting::settings(&source)?, has_rows, None)?;
     identify(&mut lines, &recorder).await?;
-    let planned = planning.plan(&lines)?;
+    let (planned, fingerprint) = planning.plan_and_fingerprint(&lines)?;
     if args.live {
         super::live::show(&planning, &planned, &lines).await?;
         return Ok(Ran::Not);
@@ -110,7 +110,7 @@ async fn execute_orders(args: &RunArgs, orders: Orders, disk: &dyn Disk) -> Resu
     )?;
 
     signals.listen()?;
-    let writer = begin(disk, &planning, &planned, &lines, &ledger)?;
+    let writer = begin(disk, &planning, (&planned, &fingerprint), &lines, &ledger)?;
     recorder.attach(writer.handle()).await?;
     let counts = Counts {
         pending: planned.plan.rows,
@@ -194,16 +194,15 @@ pub(super) fn consent(consent: Consent, input: &Path, rows: u64) -> Result<(), F
 fn begin(
     disk: &dyn Disk,
     planning: &Planning,
-    planned: &Planned,
+    (planned, fingerprint): (&Planned, &Fingerprint),
     lines: &[Line],
     ledger: &Path,
 ) -> Result<LedgerWriter, Failure> {
-    let fingerprint = planning.fingerprint()?;
     let header = RunHeader {
         run_id: RunId::new(Uuid::now_v7().to_string()),
         format: RunHeader::FORMAT,
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        input: planning.input_header(planned, &fingerprint),
+        input: planning.input_header(planned, fingerprint),
         options: planning.options.clone(),
         accounts: lines.iter().map(Line::header).collect(),
         started_at: WallClock::system().now(),

@@ -10,7 +10,7 @@ use crate::cli::setting;
 use crate::cli::terminal::{put, tell};
 use crate::cli::{ExitCode, Failure};
 use crate::domain::RunState;
-use crate::ledger::{LedgerState, is_locked};
+use crate::ledger::{LedgerFollower, is_locked};
 use crate::report::{self, Lock, Summary};
 
 /// How long `--follow` rests between two looks.
@@ -21,10 +21,11 @@ pub(in crate::cli) fn execute(args: &StatusArgs) -> Result<ExitCode, Failure> {
     let folder = setting::folder()?;
     let ledger = latest::resolve(&args.ledger, &folder)?;
     let ledger = ledger.strip_prefix(&folder).unwrap_or(&ledger);
+    let mut follower = LedgerFollower::open(ledger)?;
     let mut last = None;
     // Ends with the run, or with the person's patience.
     loop {
-        let summary = look(ledger)?;
+        let summary = look(ledger, &mut follower)?;
         let running = summary.state == RunState::Running;
         if !args.follow || !running {
             show(&summary, args.json)?;
@@ -43,14 +44,14 @@ pub(in crate::cli) fn execute(args: &StatusArgs) -> Result<ExitCode, Failure> {
     }
 }
 
-fn look(ledger: &Path) -> Result<Summary, Failure> {
+fn look(ledger: &Path, follower: &mut LedgerFollower) -> Result<Summary, Failure> {
     // The lock first: a run that ends in between must not be called interrupted.
     let lock = if is_locked(ledger)? {
         Lock::Held
     } else {
         Lock::Free
     };
-    Ok(Summary::new(&LedgerState::read(ledger)?, lock))
+    Ok(Summary::new(&follower.look()?, lock))
 }
 
 fn show(summary: &Summary, json: bool) -> Result<(), Failure> {
