@@ -3,7 +3,8 @@
 //! [`Source`] is the main type: it opens a file of ids in any shape an export has (CSV, TSV, JSON
 //! Lines, a JSON array, a plain list; compressed or not; UTF-8 or UTF-16), finds out which columns
 //! mean something, and yields one [`Row`] after another. Memory does not grow with the file: one
-//! row is held at a time, and a row is at most [`ROW_BYTES_MAX`] long.
+//! row is held at a time, or some hundred where they are read ahead, and a row is at most
+//! [`ROW_BYTES_MAX`] long.
 //!
 //! ```text
 //! file ─▶ decompress ─▶ cap ─▶ encoding (to UTF-8) ─▶ csv │ jsonl │ json │ ids ─▶ Row
@@ -16,6 +17,7 @@
 //! knows no provider; that is `plan`'s. An id is text from the cell to the request and is never a
 //! number on the way.
 
+mod ahead;
 mod csv;
 mod decompress;
 mod encoding;

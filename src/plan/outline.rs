@@ -1,6 +1,7 @@
 //! A plan: what a run would do, summed up over all decisions.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use roaring::RoaringTreemap;
 use serde::Serialize;
@@ -47,6 +48,9 @@ pub struct Plan {
     pub problems_left_out: u64,
     /// The rows whose id fails its provider's check, or is none.
     ids_failed: u64,
+    /// The rows of each account that would be sent and stand behind one another, not yet in
+    /// `to_send`; none in the end.
+    runs: Vec<(AccountName, Range<u64>)>,
 }
 
 /// The rows of one account and action that would be sent.
@@ -99,16 +103,18 @@ impl Plan {
         mut each: impl FnMut(&Decision),
     ) -> Result<Self, InputError> {
         let mut plan = Self::default();
-        while let Some(row) = source.next_row()? {
-            let decision = planner.decide(&row);
-            plan.add(&row, &decision);
+        source.each_row(|row| {
+            let decision = planner.decide(row);
+            plan.add(row, &decision);
             each(&decision);
-        }
+        })?;
+        plan.end_runs();
         Ok(plan)
     }
 
-    /// Counts a row and what was decided of it.
-    pub fn add(&mut self, row: &Row<'_>, decision: &Decision) {
+    /// Counts a row and what was decided of it. The rows that are sent are in
+    /// [`Plan::to_send`] only when their run has ended.
+    fn add(&mut self, row: &Row<'_>, decision: &Decision) {
         self.rows += 1;
         self.trimmed += u64::from(row.content.as_ref().is_ok_and(|record| record.trimmed));
         match decision {
@@ -136,13 +142,9 @@ impl Plan {
 
     fn add_task(&mut self, task: &Task) {
         self.to_delete += 1;
-        if !self.to_send.contains_key(&task.account) {
-            self.to_send
-                .insert(task.account.clone(), RoaringTreemap::new());
+        self.add_to_run(task);
+        if !self.accounts.contains_key(&task.account) {
             self.accounts.insert(task.account.clone(), BTreeMap::new());
-        }
-        if let Some(rows) = self.to_send.get_mut(&task.account) {
-            rows.insert(task.position.row);
         }
         let Some(groups) = self.accounts.get_mut(&task.account) else {
             return;
@@ -158,6 +160,27 @@ impl Plan {
                 first: task.id.clone(),
                 last: task.id.clone(),
             });
+    }
+
+    /// Rows are put into [`Plan::to_send`] by runs: most stand behind one another.
+    fn add_to_run(&mut self, task: &Task) {
+        let row = task.position.row;
+        let Some((_, run)) = self.runs.iter_mut().find(|(it, _)| *it == task.account) else {
+            self.runs.push((task.account.clone(), row..row + 1));
+            return;
+        };
+        if run.end == row {
+            run.end += 1;
+            return;
+        }
+        let ended = std::mem::replace(run, row..row + 1);
+        send(&mut self.to_send, &task.account, ended);
+    }
+
+    fn end_runs(&mut self) {
+        for (account, run) in std::mem::take(&mut self.runs) {
+            send(&mut self.to_send, &account, run);
+        }
     }
 
     fn add_end(&mut self, ended: &Ended) {
@@ -195,6 +218,21 @@ impl Plan {
             reason: ended.reason.clone(),
         });
     }
+}
+
+/// Puts the rows of `run` into `to_send`.
+fn send(
+    to_send: &mut BTreeMap<AccountName, RoaringTreemap>,
+    account: &AccountName,
+    run: Range<u64>,
+) {
+    match to_send.get_mut(account) {
+        Some(rows) => rows.insert_range(run),
+        None => to_send
+            .entry(account.clone())
+            .or_default()
+            .insert_range(run),
+    };
 }
 
 #[cfg(test)]
