@@ -11,8 +11,22 @@ help: ## Print this list
 demo: ## Purge a sample file against a sandbox, on this machine only
 	$(CARGO) run --locked --quiet -- demo
 
+# What tests need beside Rust: tmux, the terminal in which the program is watched.
+TOOLS = tmux
+
+.PHONY: tools
+tools: ## Install what tests need beside Rust, where it is missing
+	@for tool in $(TOOLS); do \
+		command -v $$tool >/dev/null && continue; \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			apt-get install -y -qq $$tool >/dev/null || { apt-get update -qq && apt-get install -y -qq $$tool >/dev/null; }; \
+		else \
+			echo "the tests need $$tool: install it with your system's packages"; exit 1; \
+		fi; \
+	done
+
 .PHONY: test
-test: ## Run every test
+test: tools ## Run every test
 	$(CARGO) test --locked
 
 .PHONY: crash

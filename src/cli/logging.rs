@@ -37,6 +37,12 @@ pub fn keep_clear_of(bars: Option<MultiProgress>) {
     *BARS.lock().unwrap_or_else(PoisonError::into_inner) = bars;
 }
 
+/// Says `text`, line feeds and all, above the bars if there are any.
+pub(super) fn say_beside_bars(text: &str) {
+    // A closed standard error is nobody's trouble.
+    let _ = BesideBars.write_all(text.as_bytes());
+}
+
 /// What the options come to.
 fn level(args: DiagnosticsArgs) -> LevelFilter {
     match (args.quiet, args.verbose) {

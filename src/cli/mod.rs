@@ -23,6 +23,7 @@ mod saved;
 mod setting;
 mod shown;
 pub mod signals;
+mod standing;
 mod terminal;
 mod token_store;
 mod until;

@@ -4,6 +4,7 @@ use std::future::Future;
 
 use super::exit::ExitCode;
 use super::failure::Failure;
+use super::standing;
 
 /// Runs `future` to its end on a runtime of its own, which ends with it.
 ///
@@ -19,5 +20,8 @@ pub fn block_on<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T
             let message = format!("cannot start the threads that send requests: {error}");
             Failure::message(ExitCode::Refused, message, None)
         })?
-        .block_on(future)
+        .block_on(async {
+            standing::listen();
+            future.await
+        })
 }

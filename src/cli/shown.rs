@@ -8,8 +8,9 @@ use tokio::task::JoinHandle;
 
 use super::logging;
 use super::recorder::Recorder;
-use crate::domain::WallClock;
-use crate::progress::{AccountPlan, Mode, Progress};
+use super::standing;
+use crate::domain::{AccountPlan, WallClock};
+use crate::progress::{Mode, Progress};
 
 /// How long progress rests between two looks.
 pub(super) const TICK: Duration = Duration::from_millis(100);
@@ -29,6 +30,7 @@ impl Shown {
         let progress = Progress::start(mode, std::io::stderr().is_terminal(), accounts);
         logging::keep_clear_of(progress.bars());
         let progress = Arc::new(Mutex::new(progress));
+        standing::is_at(Some(&progress));
         let seeing = Arc::clone(&progress);
         recorder.watch(Box::new(move |entry| locked(&seeing).see(entry)));
         let ticking = tokio::spawn({
@@ -50,6 +52,7 @@ impl Shown {
 
     /// Shows where it ended. No line of progress comes after this.
     pub(super) async fn finish(self) {
+        standing::is_at(None);
         self.ticking.abort();
         // Waited for, so that no line comes after the closing words.
         let _ = self.ticking.await;
@@ -58,6 +61,6 @@ impl Shown {
     }
 }
 
-fn locked(progress: &Mutex<Progress>) -> MutexGuard<'_, Progress> {
+pub(super) fn locked(progress: &Mutex<Progress>) -> MutexGuard<'_, Progress> {
     progress.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -20,15 +20,15 @@ use super::signals;
 use super::terminal::{put, tell};
 use super::{ExitCode, Failure};
 use crate::domain::{
-    AccountName, Action, Counted, Counts, Entry, LaneStop, Outcome, OutcomeEntry, RunEnd, RunState,
-    Task, WallClock,
+    AccountName, AccountPlan, Action, Counted, Counts, Entry, LaneStop, Outcome, OutcomeEntry,
+    RunEnd, RunState, Task, WallClock,
 };
-use crate::ledger::{Head, LedgerState, LedgerWriter};
+use crate::ledger::{LedgerState, LedgerWriter};
 use crate::pipeline::{
     Durability, EventSink, FailureLimit, Lane, LaneEnd, LaneOptions, RunOutcome, Stop, Until, run,
 };
 use crate::plan::{Cursor, Decision, Earlier, Ended, Group, Plan};
-use crate::progress::{AccountPlan, Mode};
+use crate::progress::Mode;
 use crate::report::{self, Lock, Summary};
 
 /// Tasks that a cursor reads ahead of its lane.
@@ -67,7 +67,6 @@ pub(super) struct Safety {
 pub(super) struct Worked {
     pub(super) counts: Counts,
     pub(super) state: RunState,
-    pub(super) head: Head,
 }
 
 impl Work<'_> {
@@ -104,13 +103,9 @@ impl Work<'_> {
             .recorder
             .record(Entry::End(end), Durability::Synced)
             .await;
-        let head = ledger.finish().await.map_err(Failure::from)?;
+        ledger.finish().await.map_err(Failure::from)?;
         recorded.map_err(|failed| Failure::sink(&failed))?;
-        Ok(Worked {
-            counts,
-            state,
-            head,
-        })
+        Ok(Worked { counts, state })
     }
 
     /// Gives every row that is not sent its outcome, unless it has one.
@@ -300,11 +295,39 @@ pub(super) fn reopened(
         .collect()
 }
 
+/// What lies before each account of a session that sends `rows`, which are all rows of the plan or
+/// those that an earlier process left.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "an estimate is shown with two units"
+)]
+pub(super) fn ahead(
+    planning: &Planning,
+    plan: &Plan,
+    rows: &BTreeMap<AccountName, RoaringTreemap>,
+    canary: &BTreeMap<AccountName, NonZeroU64>,
+) -> Vec<AccountPlan> {
+    let times = planning.times(plan);
+    let account = |(name, rows): (&AccountName, &RoaringTreemap)| {
+        let all = plan.to_send.get(name).map_or(0, RoaringTreemap::len);
+        let part = rows.len() as f64 / all.max(1) as f64;
+        let time = times.get(name).copied().unwrap_or_default();
+        AccountPlan {
+            name: name.clone(),
+            rows: rows.len(),
+            at_limit: time.mul_f64(part.min(1.0)),
+            canary: canary.get(name).copied(),
+        }
+    };
+    rows.iter().map(account).collect()
+}
+
 /// A session with all that is around its work: progress, signals, the closing words.
 pub(super) struct Session<'a> {
     pub(super) ledger: PathBuf,
     pub(super) mode: Mode,
     pub(super) signals: signals::Stop,
+    pub(super) ahead: Vec<AccountPlan>,
     pub(super) work: Work<'a>,
 }
 
@@ -317,25 +340,19 @@ pub(super) async fn run_session(
         ledger,
         mode,
         signals,
+        ahead,
         work,
     } = session;
-    let times = work.planning.times(&work.planned.plan);
-    let account = |(name, rows): (&AccountName, &RoaringTreemap)| AccountPlan {
-        name: name.clone(),
-        rows: rows.len(),
-        at_limit: times.get(name).copied().unwrap_or_default(),
-        canary: work.safety.canary.get(name).copied(),
-    };
-    let accounts = work.rows.iter().map(account).collect();
-    let shown = Shown::start(mode, accounts, work.recorder);
+    let shown = Shown::start(mode, ahead, work.recorder);
     let (planning, lines) = (work.planning, work.lines);
     let worked = work.go(writer).await;
     shown.finish().await;
     let worked = worked?;
-    close(&ledger, &worked)?;
+    // Before the closing words, which end with what to do next.
     for told in higher_limits(&planning.outline.accounts, lines) {
         tell(&told);
     }
+    close(&ledger)?;
     Ok(exit_code(&worked, signals.signal()))
 }
 
@@ -349,19 +366,18 @@ fn exit_code(worked: &Worked, signal: Option<signals::Signal>) -> ExitCode {
     }
 }
 
-/// The closing words: where the run stands as the ledger tells it, and its head.
-fn close(ledger: &Path, worked: &Worked) -> Result<(), Failure> {
+/// The closing words: what stopped and what to do about it, then where the run stands as the ledger
+/// tells it, with its head and the next command.
+fn close(ledger: &Path) -> Result<(), Failure> {
     let state = LedgerState::read(ledger)?;
-    let summary = Summary::new(&state, Lock::Free);
-    let words = report::text::render(&summary);
+    for stop in &state.stops {
+        tell(&stop_words(stop));
+    }
+    let words = report::text::render(&Summary::new(&state, Lock::Free));
     if put(&words).is_err() {
         // The run is over whether or not its closing words can be put out; the code must say how.
         tell(&words);
     }
-    for stop in &state.stops {
-        tell(&stop_words(stop));
-    }
-    tell(&format!("ledger {} head {}", ledger.display(), worked.head));
     Ok(())
 }
 

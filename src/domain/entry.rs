@@ -10,8 +10,8 @@ use std::num::NonZeroU64;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AccountName, Action, Counts, JobId, Outcome, Position, ProviderKind, RunId, Step, Time, UserId,
-    Verification, Verified,
+    AccountName, AccountPlan, Action, Counts, JobId, Outcome, Position, ProviderKind, RunId, Step,
+    Time, UserId, Verification, Verified,
 };
 
 /// One line of a ledger.
@@ -62,6 +62,9 @@ pub struct RunHeader {
     pub options: RunOptions,
     /// The accounts with rows, as they introduced themselves.
     pub accounts: Vec<AccountHeader>,
+    /// What lies before each account with rows; empty: not told, by a version before this field.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ahead: Vec<AccountPlan>,
     /// When the run began.
     pub started_at: Time,
 }
@@ -171,6 +174,9 @@ pub struct Session {
     pub rows: u64,
     /// The accounts, as they introduced themselves this time.
     pub accounts: Vec<AccountHeader>,
+    /// What lies before each account with rows; empty: not told, by a version before this field.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ahead: Vec<AccountPlan>,
     /// When.
     pub at: Time,
 }

@@ -26,6 +26,7 @@
 //! The provider's own words stay the provider's: a Zendesk `job` is a job.
 
 mod action;
+mod ahead;
 mod clock;
 mod entry;
 mod ids;
@@ -37,6 +38,7 @@ mod task;
 mod verify;
 
 pub use action::{Action, ProviderKind, Step};
+pub use ahead::AccountPlan;
 pub use clock::{Time, WallClock};
 pub use entry::{
     AccountHeader, Attempted, BulkAnswered, Entry, InputHeader, Intent, LaneStop, OutcomeEntry,

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{AccountHeader, AccountName, Action, Position, Time, UserId};
+use super::{AccountHeader, AccountName, AccountPlan, Action, Position, Time, UserId};
 
 /// How a user was seen to stand when a finished row was verified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -121,6 +121,9 @@ pub struct Verification {
     pub sample: Option<Sample>,
     /// The accounts, as they introduced themselves this time.
     pub accounts: Vec<AccountHeader>,
+    /// What lies before each account with rows; empty: not told, by a version before this field.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ahead: Vec<AccountPlan>,
     /// When.
     pub at: Time,
 }

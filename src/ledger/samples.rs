@@ -45,6 +45,7 @@ pub(crate) fn header(rows: u64) -> RunHeader {
             account_header("acme", ProviderKind::Zendesk),
             account_header("crm", ProviderKind::Zoho),
         ],
+        ahead: Vec::new(),
         started_at: at(0),
     }
 }
@@ -56,6 +57,7 @@ pub(crate) fn session(seconds: i64) -> Entry {
         only: Vec::new(),
         rows: 3,
         accounts: vec![account_header("acme", ProviderKind::Zendesk)],
+        ahead: Vec::new(),
         at: at(seconds),
     }))
 }
@@ -197,6 +199,7 @@ pub(crate) fn verification(rows: u64, seconds: i64) -> Entry {
         good_rows: 3,
         sample: (rows < 3).then_some(Sample { rows, seed: 7 }),
         accounts: vec![account_header("acme", ProviderKind::Zendesk)],
+        ahead: Vec::new(),
         at: at(seconds),
     }))
 }

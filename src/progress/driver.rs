@@ -4,19 +4,23 @@ use std::fmt;
 use std::io::{self, Write};
 
 use indicatif::MultiProgress;
+use jiff::tz::TimeZone;
 
 use super::bar::Bars;
 use super::json::Json;
 use super::mode::Mode;
 use super::plain::Plain;
-use super::state::{AccountPlan, State};
-use crate::domain::{Entry, Time};
+use super::state::State;
+use super::terminal;
+use super::text::line;
+use crate::domain::{AccountPlan, Entry, Time};
 
 /// Shows how a run is getting on. Call [`see`](Self::see) for every entry the pipeline makes,
 /// [`tick`](Self::tick) a few times a second, and [`finish`](Self::finish) at the end.
 pub struct Progress {
     state: State,
     renderer: Renderer,
+    zone: TimeZone,
 }
 
 /// How it is shown.
@@ -30,20 +34,31 @@ enum Renderer {
 impl Progress {
     /// Progress on standard error. `terminal`: whether that is one, for [`Mode::Auto`].
     pub fn start(mode: Mode, terminal: bool, accounts: Vec<AccountPlan>) -> Self {
-        Self::start_on(mode.resolve(terminal), accounts, Box::new(io::stderr()))
+        let (mode, zone) = (mode.resolve(terminal), TimeZone::system());
+        Self::start_on(mode, accounts, Box::new(io::stderr()), zone)
     }
 
-    /// The same with lines written to `writer`; bars go to standard error all the same.
-    fn start_on(mode: Mode, accounts: Vec<AccountPlan>, writer: Box<dyn Write + Send>) -> Self {
+    /// The same with lines written to `writer`; bars go to standard error all the same. Times of day
+    /// are those of `zone`.
+    fn start_on(
+        mode: Mode,
+        accounts: Vec<AccountPlan>,
+        writer: Box<dyn Write + Send>,
+        zone: TimeZone,
+    ) -> Self {
         let state = State::new(accounts);
         let accounts = state.accounts.len();
         let renderer = match mode {
-            Mode::Bar => Renderer::Bar(Bars::on_stderr(&state)),
-            Mode::Auto | Mode::Plain => Renderer::Plain(Plain::new(writer, accounts)),
+            Mode::Bar => Renderer::Bar(Bars::on_stderr(&state, zone.clone())),
+            Mode::Auto | Mode::Plain => Renderer::Plain(Plain::new(writer, accounts, zone.clone())),
             Mode::Json => Renderer::Json(Json::new(writer, accounts)),
             Mode::None => Renderer::None,
         };
-        Self { state, renderer }
+        Self {
+            state,
+            renderer,
+            zone,
+        }
     }
 
     /// Counts what `entry` says. Cheap: nothing is drawn.
@@ -62,11 +77,23 @@ impl Progress {
         }
     }
 
+    /// Where it stands at `now`, a line for each account: for whoever asks in between.
+    pub fn told(&mut self, now: Time) -> Vec<String> {
+        self.state.tick(now);
+        let accounts = self.state.accounts.iter();
+        accounts
+            .map(|account| line(account, now, &self.zone))
+            .collect()
+    }
+
     /// Shows where the run ended.
     pub fn finish(&mut self, now: Time) {
         self.state.tick(now);
         match &mut self.renderer {
-            Renderer::Bar(bars) => bars.finish(&self.state, now),
+            Renderer::Bar(bars) => {
+                bars.finish(&self.state, now);
+                terminal::leave();
+            }
             Renderer::Plain(plain) => plain.finish(&self.state, now),
             Renderer::Json(json) => json.finish(&self.state, now),
             Renderer::None => {}
@@ -95,6 +122,7 @@ mod tests {
     use std::io::{self, Write};
     use std::sync::{Arc, Mutex};
 
+    use jiff::tz::TimeZone;
     use rstest::rstest;
 
     use super::super::state::tests::{at, outcome, pause, plan, stop};
@@ -119,7 +147,8 @@ mod tests {
     fn shown(mode: Mode) -> String {
         let lines = Lines::default();
         let accounts = vec![plan("acme", 1200, 240), plan("crm", 40, 20)];
-        let mut progress = Progress::start_on(mode, accounts, Box::new(lines.clone()));
+        let mut progress =
+            Progress::start_on(mode, accounts, Box::new(lines.clone()), TimeZone::UTC);
         progress.tick(at(0));
         for second in 1..=40 {
             for row in 0..5 {
@@ -147,14 +176,14 @@ mod tests {
     #[test]
     fn plain_lines_come_when_something_changed_and_at_most_every_ten_seconds() {
         insta::assert_snapshot!(shown(Mode::Plain), @r"
-        acme: 5 of 1,200 rows, 0 bad, 3m 59s left
-        acme: 55 of 1,200 rows, 0 bad, 300/min, 3m 49s left
-        crm: 0 of 40 rows, 0 bad, paused 18s: 429 with Retry-After: 93
-        acme: 105 of 1,200 rows, 1 bad, 300/min, 3m 39s left
-        crm: 0 of 40 rows, 0 bad, 20s left
-        acme: 155 of 1,200 rows, 1 bad, 300/min, 3m 29s left
+        acme: 5 of 1,200 rows, 0 bad, 3m 59s left, ends 09:47
+        acme: 55 of 1,200 rows, 0 bad, 300/min, 3m 49s left, ends 09:47
+        crm: 0 of 40 rows, 0 bad, paused 18s: 429 with Retry-After: 93, ends 09:43
+        acme: 105 of 1,200 rows, 1 bad, 300/min, 3m 39s left, ends 09:47
+        crm: 0 of 40 rows, 0 bad, 20s left, ends 09:44
+        acme: 155 of 1,200 rows, 1 bad, 300/min, 3m 29s left, ends 09:47
         crm: 1 of 40 rows, 1 bad, stopped: too many rows failed or were refused
-        acme: 200 of 1,200 rows, 2 bad, 293/min, 3m 25s left
+        acme: 200 of 1,200 rows, 2 bad, 293/min, 3m 25s left, ends 09:47
         crm: 1 of 40 rows, 1 bad, stopped: too many rows failed or were refused
         ");
     }
@@ -171,9 +200,9 @@ mod tests {
             .filter(|line| line.contains("\"crm\""))
             .collect();
         insta::assert_snapshot!(crm.join("\n"), @r#"
-        {"kind":"progress","at":"2026-11-22T09:43:20.000Z","account":"crm","state":"running","rows":40,"done":0,"good":0,"bad":0,"requests":0,"throttled":0,"seconds_left":20}
-        {"kind":"progress","at":"2026-11-22T09:43:32.000Z","account":"crm","state":"paused","rows":40,"done":0,"good":0,"bad":0,"requests":0,"throttled":0,"rows_per_minute":0.0,"seconds_left":20,"paused_until":"2026-11-22T09:43:50.000Z","pause_reason":"429 with Retry-After: 93"}
-        {"kind":"progress","at":"2026-11-22T09:43:50.000Z","account":"crm","state":"running","rows":40,"done":0,"good":0,"bad":0,"requests":0,"throttled":0,"rows_per_minute":0.0,"seconds_left":20}
+        {"kind":"progress","at":"2026-11-22T09:43:20.000Z","account":"crm","state":"running","rows":40,"done":0,"good":0,"bad":0,"requests":0,"throttled":0,"seconds_left":20,"ends_at":"2026-11-22T09:43:40.000Z"}
+        {"kind":"progress","at":"2026-11-22T09:43:32.000Z","account":"crm","state":"paused","rows":40,"done":0,"good":0,"bad":0,"requests":0,"throttled":0,"rows_per_minute":0.0,"seconds_left":20,"ends_at":"2026-11-22T09:43:52.000Z","paused_until":"2026-11-22T09:43:50.000Z","pause_reason":"429 with Retry-After: 93"}
+        {"kind":"progress","at":"2026-11-22T09:43:50.000Z","account":"crm","state":"running","rows":40,"done":0,"good":0,"bad":0,"requests":0,"throttled":0,"rows_per_minute":0.0,"seconds_left":20,"ends_at":"2026-11-22T09:44:10.000Z"}
         {"kind":"progress","at":"2026-11-22T09:43:55.000Z","account":"crm","state":"stopped","rows":40,"done":1,"good":0,"bad":1,"requests":0,"throttled":0,"rows_per_minute":1.7,"stop_reason":"failure_limit"}
         {"kind":"progress","at":"2026-11-22T09:44:01.000Z","account":"crm","state":"stopped","rows":40,"done":1,"good":0,"bad":1,"requests":0,"throttled":0,"rows_per_minute":1.5,"stop_reason":"failure_limit"}
         "#);

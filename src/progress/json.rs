@@ -40,6 +40,8 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     seconds_left: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    ends_at: Option<Time>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     paused_until: Option<Time>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pause_reason: Option<&'a str>,
@@ -108,6 +110,7 @@ fn line(account: &AccountState, now: Time, last: bool) -> Line<'_> {
             .per_minute(now)
             .map(|pace| (pace * 10.0).round() / 10.0),
         seconds_left: account.left(now).map(|left| left.as_secs()),
+        ends_at: account.left(now).map(|left| now.after(left)),
         paused_until: pause.map(|pause| pause.until),
         pause_reason: pause.map(|pause| pause.reason.as_str()),
         stop_reason: account.stopped,

@@ -12,8 +12,8 @@ mod mode;
 mod pace;
 mod plain;
 mod state;
+mod terminal;
 mod text;
 
 pub use driver::Progress;
 pub use mode::Mode;
-pub use state::AccountPlan;

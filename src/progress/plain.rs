@@ -3,8 +3,10 @@
 use std::io::Write;
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
+
 use super::state::{AccountState, State};
-use super::text::{doing, number};
+use super::text::line;
 use crate::domain::Time;
 
 /// The least time between two lines of one account.
@@ -15,16 +17,18 @@ pub(super) struct Plain {
     writer: Box<dyn Write + Send>,
     /// For each account, when its last line was written, and what it said.
     last: Vec<Option<(Time, Said)>>,
+    zone: TimeZone,
 }
 
 /// What makes a new line worth writing.
 type Said = (u64, u64, Option<Time>, bool);
 
 impl Plain {
-    pub(super) fn new(writer: Box<dyn Write + Send>, accounts: usize) -> Self {
+    pub(super) fn new(writer: Box<dyn Write + Send>, accounts: usize, zone: TimeZone) -> Self {
         Self {
             writer,
             last: vec![None; accounts],
+            zone,
         }
     }
 
@@ -38,14 +42,14 @@ impl Plain {
             };
             if due {
                 *last = Some((now, says));
-                line(&mut *self.writer, account, now);
+                write(&mut *self.writer, &line(account, now, &self.zone));
             }
         }
     }
 
     pub(super) fn finish(&mut self, state: &State, now: Time) {
         for account in &state.accounts {
-            line(&mut *self.writer, account, now);
+            write(&mut *self.writer, &line(account, now, &self.zone));
         }
     }
 }
@@ -61,15 +65,6 @@ fn said(account: &AccountState, now: Time) -> Said {
 }
 
 /// A line that cannot be written is lost, and the run goes on.
-fn line(writer: &mut dyn Write, account: &AccountState, now: Time) {
-    let doing = doing(account, now);
-    let separator = if doing.is_empty() { "" } else { ", " };
-    let _ = writeln!(
-        writer,
-        "{}: {} of {} rows, {} bad{separator}{doing}",
-        account.plan.name,
-        number(account.done()),
-        number(account.rows()),
-        number(account.bad()),
-    );
+fn write(writer: &mut dyn Write, line: &str) {
+    let _ = writeln!(writer, "{line}");
 }

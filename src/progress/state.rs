@@ -1,29 +1,18 @@
 //! What progress knows: counts and current pauses of each account. Pure.
 
-use std::num::NonZeroU64;
 use std::time::Duration;
 
 use super::pace::Pace;
 use crate::domain::{
-    AccountName, Counted, Counts, Entry, Finding, Outcome, OutcomeEntry, Paused, Step, StopKind,
-    Time,
+    AccountName, AccountPlan, Counted, Counts, Entry, Finding, Outcome, OutcomeEntry, Paused, Step,
+    StopKind, Time,
 };
 
 /// The code of a row whose user turned out to have a protected role when the provider was asked.
 const PROTECTED_ROLE: &str = "protected_role";
 
-/// What lies before an account.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AccountPlan {
-    /// The account.
-    pub name: AccountName,
-    /// How many of its rows are to be sent.
-    pub rows: u64,
-    /// The least time they take under the account's limits.
-    pub at_limit: Duration,
-    /// How many of its rows go first, as a canary; `None`: none does.
-    pub canary: Option<NonZeroU64>,
-}
+/// Limits under which rows take less than this say little of the time they will take.
+const KNOWN_MIN: Duration = Duration::from_secs(2);
 
 /// Where all accounts stand.
 #[derive(Debug, Clone)]
@@ -66,6 +55,19 @@ impl State {
         Self {
             accounts: accounts.into_iter().map(AccountState::new).collect(),
         }
+    }
+
+    /// Whether rows are left that are going to be sent.
+    pub(super) fn goes_on(&self) -> bool {
+        let mut accounts = self.accounts.iter();
+        accounts.any(|account| account.stopped.is_none() && account.done() < account.rows())
+    }
+
+    /// When the last account is done, if nothing changes; `None`: none has rows left, all that have
+    /// are stopped, or too little is known yet.
+    pub(super) fn ends(&self, now: Time) -> Option<Time> {
+        let left = self.accounts.iter().filter_map(|account| account.left(now));
+        left.max().map(|left| now.after(left))
     }
 
     /// Counts what `entry` says.
@@ -221,7 +223,7 @@ impl AccountState {
 
     /// How long the rows that are left will take: under the limits, or at the pace of the last
     /// minute where that is slower, but not less than a pause has to run. `None`: none are left,
-    /// or the lane stopped.
+    /// the lane stopped, or too little is known yet.
     #[expect(
         clippy::cast_precision_loss,
         reason = "an estimate is shown with two units"
@@ -242,7 +244,9 @@ impl AccountState {
             .paused(now)
             .map(|pause| pause.until.saturating_since(now))
             .unwrap_or_default();
-        Some(under_limits.max(at_pace).max(pause))
+        let left = under_limits.max(at_pace).max(pause);
+        // Limits that hardly matter say nothing, and a pace is known after a moment.
+        (left >= KNOWN_MIN || at_pace > Duration::ZERO).then_some(left)
     }
 }
 
@@ -250,10 +254,10 @@ impl AccountState {
 pub(super) mod tests {
     use std::time::Duration;
 
-    use super::{AccountPlan, PROTECTED_ROLE, State};
+    use super::{PROTECTED_ROLE, State};
     use crate::domain::{
-        AccountName, Action, Attempted, Entry, Finding, Intent, LaneStop, Outcome, OutcomeEntry,
-        Paused, Position, Step, StopKind, Time, UserId, Verified,
+        AccountName, AccountPlan, Action, Attempted, Entry, Finding, Intent, LaneStop, Outcome,
+        OutcomeEntry, Paused, Position, Step, StopKind, Time, UserId, Verified,
     };
 
     pub(in crate::progress) fn at(secs: i64) -> Time {

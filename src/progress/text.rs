@@ -1,6 +1,9 @@
 //! Numbers, times and reasons, as short texts.
 
+use std::fmt;
 use std::time::Duration;
+
+use jiff::tz::TimeZone;
 
 use super::state::AccountState;
 use crate::domain::Time;
@@ -33,32 +36,109 @@ pub(super) fn duration(duration: Duration) -> String {
     }
 }
 
-/// What an account is doing: `62/min, 1h 12m left`, `paused 1m 33s: 429 …`, `stopped: …`.
-/// Empty: all rows ended.
-pub(super) fn doing(account: &AccountState, now: Time) -> String {
-    if let Some(stop) = account.stopped {
-        return format!("stopped: {}", stop.told());
+/// A time of day in `zone`, with the day where it is not today's: `16:42`, `Wed 16:42`,
+/// `2026-12-24 16:42`.
+pub(super) fn clock(at: Time, now: Time, zone: &TimeZone) -> String {
+    let today = now.timestamp().to_zoned(zone.clone()).date();
+    let at = at.timestamp().to_zoned(zone.clone());
+    let format = match today.until(at.date()).map(|span| span.get_days()) {
+        Ok(0) => "%H:%M",
+        Ok(1..=6) => "%a %H:%M",
+        Ok(_) | Err(_) => "%Y-%m-%d %H:%M",
+    };
+    at.strftime(format).to_string()
+}
+
+/// What an account is doing, as a text: `62/min, 1h 12m left`, `paused 1m 33s: 429 …`,
+/// `stopped: …`. Empty: all rows ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Doing {
+    /// It waits, for so long and for that reason.
+    Paused(Duration, String),
+    /// It stopped.
+    Stopped(&'static str),
+    /// It works. Canary, pace and time left, as far as they are known.
+    Working {
+        canary: Option<String>,
+        pace: Option<String>,
+        left: Option<String>,
+    },
+}
+
+impl Doing {
+    pub(super) fn of(account: &AccountState, now: Time) -> Self {
+        if let Some(stop) = account.stopped {
+            return Self::Stopped(stop.told());
+        }
+        if let Some(pause) = account.paused(now) {
+            return Self::Paused(pause.until.saturating_since(now), plain(&pause.reason));
+        }
+        let pace = account.per_minute(now).map(whole).filter(|pace| *pace > 0);
+        let canary = account.canary();
+        Self::Working {
+            canary: canary
+                .map(|(done, rows)| format!("canary {} of {}", number(done), number(rows))),
+            pace: pace.map(|pace| format!("{}/min", number(pace))),
+            left: account
+                .left(now)
+                .map(|left| format!("{} left", duration(left))),
+        }
     }
-    if let Some(pause) = account.paused(now) {
-        let wait = duration(pause.until.saturating_since(now));
-        return format!("paused {wait}: {}", plain(&pause.reason));
+
+    /// The same in full, without what can be done without, and without what is told elsewhere too.
+    pub(super) fn by_length(&self) -> [String; 3] {
+        let full = self.to_string();
+        match self {
+            Self::Paused(..) | Self::Stopped(_) => [full.clone(), full.clone(), full],
+            Self::Working { canary, left, .. } => {
+                let needed = canary.clone().unwrap_or_default();
+                let short = canary.as_ref().or(left.as_ref()).cloned();
+                [full, short.unwrap_or_default(), needed]
+            }
+        }
     }
-    let pace = account
-        .per_minute(now)
-        .map(whole)
-        .filter(|pace| *pace > 0)
-        .map(|pace| format!("{}/min", number(pace)));
-    let left = account
-        .left(now)
-        .map(|left| format!("{} left", duration(left)));
-    let canary = account
-        .canary()
-        .map(|(done, rows)| format!("canary {} of {}", number(done), number(rows)));
-    [canary, pace, left]
-        .into_iter()
-        .flatten()
-        .collect::<Vec<_>>()
-        .join(", ")
+
+    /// The colour that goes with it; the words say the same.
+    pub(super) const fn colour(&self) -> &'static str {
+        match self {
+            Self::Paused(..) => "yellow",
+            Self::Stopped(_) => "red",
+            Self::Working { .. } => "",
+        }
+    }
+}
+
+impl fmt::Display for Doing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Paused(wait, reason) => write!(f, "paused {}: {reason}", duration(*wait)),
+            Self::Stopped(reason) => write!(f, "stopped: {reason}"),
+            Self::Working { canary, pace, left } => {
+                let parts = [canary, pace, left].into_iter().flatten();
+                f.write_str(&parts.cloned().collect::<Vec<_>>().join(", "))
+            }
+        }
+    }
+}
+
+/// Where an account stands, on a line of its own: `acme: 55 of 1,200 rows, 0 bad, 300/min, 3m 49s
+/// left, ends 09:47`.
+pub(super) fn line(account: &AccountState, now: Time, zone: &TimeZone) -> String {
+    let doing = Doing::of(account, now).to_string();
+    let end = account.left(now).map(|left| {
+        let end = clock(now.after(left), now, zone);
+        format!("ends {end}")
+    });
+    let parts = [Some(doing).filter(|doing| !doing.is_empty()), end];
+    let parts = parts.into_iter().flatten();
+    let rest = parts.fold(String::new(), |rest, part| format!("{rest}, {part}"));
+    format!(
+        "{}: {} of {} rows, {} bad{rest}",
+        account.plan.name,
+        number(account.done()),
+        number(account.rows()),
+        number(account.bad()),
+    )
 }
 
 /// A pace without its decimals.
@@ -94,7 +174,10 @@ mod tests {
 
     use rstest::rstest;
 
-    use super::{duration, fit, number};
+    use jiff::tz::TimeZone;
+
+    use super::{clock, duration, fit, number};
+    use crate::domain::Time;
 
     #[rstest]
     #[case(0, "0")]
@@ -115,6 +198,17 @@ mod tests {
     #[case(273_600_000, "3d 04h")]
     fn times_have_two_units_and_never_promise_too_little(#[case] millis: u64, #[case] text: &str) {
         assert_eq!(duration(Duration::from_millis(millis)), text);
+    }
+
+    #[rstest]
+    #[case("2026-11-22T23:59:59Z", "16:59")]
+    #[case("2026-11-23T07:00:00Z", "Mon 00:00")]
+    #[case("2026-11-28T20:30:00Z", "Sat 13:30")]
+    #[case("2026-11-29T20:30:00Z", "2026-11-29 13:30")]
+    fn a_time_of_day_names_the_day_unless_it_is_today(#[case] at: &str, #[case] text: &str) {
+        let zone = TimeZone::posix("XXX7").unwrap();
+        let now: Time = "2026-11-22T09:30:00Z".parse().unwrap();
+        assert_eq!(clock(at.parse().unwrap(), now, &zone), text);
     }
 
     #[rstest]

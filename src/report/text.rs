@@ -4,15 +4,12 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::summary::Summary;
-use crate::domain::{Counted, LaneStop, Outcome, ProviderKind, RunState, Time};
+use crate::domain::{Counted, LaneStop, Outcome, RunState, Time};
 
-/// How many accounts get a line of their own.
+/// How many accounts are told of by name.
 const ACCOUNTS_MAX: usize = 3;
 
-/// How many stopped lanes get a line of their own.
-const STOPS_MAX: usize = 2;
-
-/// Tells where the run stands, in at most 18 lines, each with its line feed.
+/// Tells where the run stands, in at most ten lines, each with its line feed.
 pub fn render(summary: &Summary) -> String {
     let mut lines = Lines::default();
     lines.add(
@@ -21,30 +18,15 @@ pub fn render(summary: &Summary) -> String {
     );
     let rows = count(summary.rows, "row");
     lines.add("input", &format!("{}, {rows}", summary.input));
-    lines.add("time", &time(summary));
+    lines.add("time", &format!("{}, {}", time(summary), requests(summary)));
     outcomes(summary, &mut lines);
-    accounts(summary, &mut lines);
-    let throttled = match summary.throttled {
-        0 => String::new(),
-        n => format!(", {} of them throttled", grouped(n)),
-    };
-    let requests = grouped(summary.requests);
-    lines.add("requests", &format!("{requests}{throttled}"));
-    let stops = summary.stops.iter().map(stop_told);
-    lines.add_some("stopped", STOPS_MAX, stops.collect());
-    if summary.unanswered > 0 && summary.state != RunState::Running {
-        let rows = count(summary.unanswered, "row");
-        lines.add(
-            "in doubt",
-            &format!("{rows} sent, and what became of it is not known"),
-        );
-    }
-    if summary.in_jobs > 0 && summary.state != RunState::Running {
-        let rows = count(summary.in_jobs, "row");
-        lines.add(
-            "in a job",
-            &format!("{rows}; the provider goes on with it, and resume reads what it did"),
-        );
+    lines.add("pending", &pending(summary));
+    // What stopped matters more than how the accounts share the counts.
+    let stops: Vec<_> = summary.stops.iter().map(stop_told).collect();
+    if let Some((first, others)) = stops.split_first() {
+        lines.add("stopped", &format!("{first}{}", and_more(others.len())));
+    } else if summary.accounts.len() > 1 {
+        lines.add("accounts", &accounts(summary));
     }
     if let Some(verification) = &summary.verification {
         lines.add("verified", &verification.line());
@@ -68,10 +50,43 @@ fn next(summary: &Summary) -> String {
         _ if summary.standing > 0 => format!("userpurge retry --only standing {ledger}"),
         _ if counts.refused > 0 => format!("userpurge retry --only refused {ledger}"),
         _ if counts.counted(Counted::Bad) > 0 => {
-            "mend the bad rows in a new file; trying them again changes nothing".to_owned()
+            format!("userpurge report --format csv --out DIR {ledger}, and mend DIR/failed.csv")
+        }
+        _ if counts.deleted + counts.already_gone > 0 && summary.verification.is_none() => {
+            format!("userpurge verify {ledger}")
         }
         _ => "nothing to do".to_owned(),
     }
+}
+
+fn requests(summary: &Summary) -> String {
+    let requests = count(summary.requests, "request");
+    match summary.throttled {
+        0 => requests,
+        n => format!("{requests}, {} of them throttled", grouped(n)),
+    }
+}
+
+/// The rows that have no outcome, what is known of some of them, and those that need none.
+fn pending(summary: &Summary) -> String {
+    let mut text = grouped(summary.outcomes.pending);
+    let running = summary.state == RunState::Running;
+    let known = [
+        (summary.unanswered, "sent and not answered: in doubt"),
+        (summary.in_jobs, "in a job that the provider goes on with"),
+    ];
+    let known = known.into_iter().filter(|(n, _)| *n > 0 && !running);
+    let known: Vec<_> = known
+        .map(|(n, what)| format!("{} {what}", grouped(n)))
+        .collect();
+    if !known.is_empty() {
+        let _ = write!(text, " ({})", known.join(", "));
+    }
+    if summary.outcomes.duplicate > 0 {
+        let duplicate = grouped(summary.outcomes.duplicate);
+        let _ = write!(text, ", besides {duplicate} duplicate");
+    }
+    text
 }
 
 fn outcomes(summary: &Summary, lines: &mut Lines) {
@@ -89,25 +104,26 @@ fn outcomes(summary: &Summary, lines: &mut Lines) {
             _ => lines.add(label, &format!("{total} ({})", parts.join(", "))),
         }
     }
-    if counts.duplicate > 0 {
-        lines.add("duplicate", &grouped(counts.duplicate));
-    }
-    lines.add("pending", &grouped(counts.pending));
 }
 
-/// With one account the lines above have said it all.
-fn accounts(summary: &Summary, lines: &mut Lines) {
-    if summary.accounts.len() < 2 {
-        return;
-    }
+/// How each account's rows ended; with one account, other lines have said it.
+fn accounts(summary: &Summary) -> String {
     let told = summary.accounts.iter().map(|(name, account)| {
         let counts = &account.outcomes.0;
-        let provider = account.provider.map_or("unknown", ProviderKind::title);
         let good = grouped(counts.counted(Counted::Good));
         let bad = grouped(counts.counted(Counted::Bad));
-        format!("{name} ({provider}): {good} good, {bad} bad")
+        format!("{name} {good} good, {bad} bad")
     });
-    lines.add_some("account", ACCOUNTS_MAX, told.collect());
+    let told: Vec<_> = told.take(ACCOUNTS_MAX).collect();
+    let more = summary.accounts.len() - told.len();
+    format!("{}{}", told.join("; "), and_more(more))
+}
+
+fn and_more(accounts: usize) -> String {
+    match accounts {
+        0 => String::new(),
+        n => format!("; and {}", count(n as u64, "more account")),
+    }
 }
 
 fn time(summary: &Summary) -> String {
@@ -205,20 +221,6 @@ impl Lines {
         // Writing to a string cannot fail.
         let _ = writeln!(self.0, "{label:<9}  {text}");
     }
-
-    /// A line for each of `texts`, at most `max`; the last of them says how many there would be.
-    fn add_some(&mut self, label: &str, max: usize, mut texts: Vec<String>) {
-        let more = texts.len().saturating_sub(max);
-        texts.truncate(max);
-        if more > 0
-            && let Some(last) = texts.last_mut()
-        {
-            let _ = write!(last, "; and {}", count(more as u64, "more account"));
-        }
-        for text in &texts {
-            self.add(label, text);
-        }
-    }
 }
 
 #[cfg(test)]
@@ -243,13 +245,10 @@ mod tests {
         insta::assert_snapshot!(rendered(3, entries, Lock::Free), @r"
         run        019abcde-0000-7000-8000-000000000001, stopped
         input      /data/users.csv, 3 rows
-        time       2026-11-22 09:30:00 UTC to 2026-11-22 09:31:40 UTC (1 min 40 s)
+        time       2026-11-22 09:30:00 UTC to 2026-11-22 09:31:40 UTC (1 min 40 s), 3 requests, 1 of them throttled
         good       1 (1 deleted)
         bad        1 (1 refused)
         pending    1
-        account    acme (Zendesk Support): 1 good, 0 bad
-        account    crm (Zoho CRM): 0 good, 0 bad
-        requests   3, 1 of them throttled
         stopped    acme: the credentials were rejected (HTTP 401, Couldn't authenticate you)
         head       0000000000000000000000000000000000000000000000000000000000000000
         next       userpurge resume users.csv.ledger.jsonl
@@ -279,13 +278,11 @@ mod tests {
         insta::assert_snapshot!(rendered(12_000, &entries, Lock::Held), @r"
         run        019abcde-0000-7000-8000-000000000001, running
         input      /data/users.csv, 12,000 rows
-        time       since 2026-11-22 09:30:00 UTC
+        time       since 2026-11-22 09:30:00 UTC, 1 request, 1 of them throttled
         good       1 (1 deleted)
         bad        0
         pending    11,999
-        account    acme (Zendesk Support): 1 good, 0 bad
-        account    crm (Zoho CRM): 0 good, 0 bad
-        requests   1, 1 of them throttled
+        accounts   acme 1 good, 0 bad; crm 0 good, 0 bad
         head       0000000000000000000000000000000000000000000000000000000000000000
         next       userpurge status --follow users.csv.ledger.jsonl
         ");
@@ -300,14 +297,11 @@ mod tests {
         insta::assert_snapshot!(rendered(2, &entries, Lock::Free), @r"
         run        019abcde-0000-7000-8000-000000000001, interrupted
         input      /data/users.csv, 2 rows
-        time       2026-11-22 09:30:00 UTC, last entry 2026-11-22 10:36:40 UTC
+        time       2026-11-22 09:30:00 UTC, last entry 2026-11-22 10:36:40 UTC, 1 request
         good       1 (1 already_gone)
         bad        0
-        pending    1
-        account    acme (Zendesk Support): 1 good, 0 bad
-        account    crm (Zoho CRM): 0 good, 0 bad
-        requests   1
-        in doubt   1 row sent, and what became of it is not known
+        pending    1 (1 sent and not answered: in doubt)
+        accounts   acme 1 good, 0 bad; crm 0 good, 0 bad
         head       0000000000000000000000000000000000000000000000000000000000000000
         next       userpurge resume users.csv.ledger.jsonl
         ");
@@ -323,15 +317,8 @@ mod tests {
             intent(3, Step::Delete, 6),
         ];
         let text = rendered(3, &entries, Lock::Free);
-        let lines: Vec<_> = text
-            .lines()
-            .filter(|line| line.starts_with("in "))
-            .collect();
-        let expected = [
-            "in doubt   1 row sent, and what became of it is not known",
-            "in a job   1 row; the provider goes on with it, and resume reads what it did",
-        ];
-        assert_eq!(lines, expected);
+        let pending = "pending    2 (1 sent and not answered: in doubt, 1 in a job that the provider goes on with)";
+        assert!(text.lines().any(|line| line == pending), "{text}");
     }
 
     #[test]
@@ -345,23 +332,20 @@ mod tests {
         insta::assert_snapshot!(rendered(3, &entries, Lock::Free), @r"
         run        019abcde-0000-7000-8000-000000000001, finished
         input      /data/users.csv, 3 rows
-        time       2026-11-22 09:30:00 UTC to 2026-11-22 09:31:30 UTC (1 min 30 s)
+        time       2026-11-22 09:30:00 UTC to 2026-11-22 09:31:30 UTC (1 min 30 s), 0 requests
         good       1 (1 deleted)
         bad        1 (1 failed)
-        duplicate  1
-        pending    0
-        account    acme (Zendesk Support): 1 good, 1 bad
-        account    crm (Zoho CRM): 0 good, 0 bad
-        requests   0
+        pending    0, besides 1 duplicate
+        accounts   acme 1 good, 1 bad; crm 0 good, 0 bad
         head       0000000000000000000000000000000000000000000000000000000000000000
         next       userpurge retry users.csv.ledger.jsonl
         ");
     }
 
     #[rstest]
-    #[case(&[Outcome::Deleted], "nothing to do")]
+    #[case(&[Outcome::Deleted], "userpurge verify users.csv.ledger.jsonl")]
     #[case(&[Outcome::DoneBefore, Outcome::Duplicate], "nothing to do")]
-    #[case(&[Outcome::NotFound], "mend the bad rows in a new file; trying them again changes nothing")]
+    #[case(&[Outcome::NotFound], "userpurge report --format csv --out DIR users.csv.ledger.jsonl, and mend DIR/failed.csv")]
     #[case(&[Outcome::Refused], "userpurge retry --only refused users.csv.ledger.jsonl")]
     #[case(&[Outcome::Refused, Outcome::InDoubt], "userpurge retry users.csv.ledger.jsonl")]
     fn the_next_command_follows_from_the_outcomes(
@@ -397,7 +381,7 @@ mod tests {
     }
 
     #[test]
-    fn the_fullest_summary_has_seventeen_lines_and_no_control_character() {
+    fn the_fullest_summary_has_ten_lines_and_no_control_character() {
         let mut entries = vec![
             outcome(50, Outcome::Duplicate, 1),
             intent(51, Step::Delete, 1),
@@ -419,7 +403,7 @@ mod tests {
         entries.push(end(RunState::Stopped, 3));
         entries.push(verification(2, 4));
         let text = rendered(60, &entries, Lock::Free);
-        assert_eq!(text.lines().count(), 17, "{text}");
+        assert_eq!(text.lines().count(), 10, "{text}");
         assert!(!text.contains('\u{1b}'));
         assert!(text.contains("cap [31m reached"));
     }

@@ -24,6 +24,7 @@ mod quota;
 mod redirect;
 mod report;
 mod resume;
+mod screen;
 mod secrets;
 mod signals;
 mod stops;

@@ -403,6 +403,7 @@ mod tests {
                 ..RunOptions::default()
             },
             accounts: Vec::new(),
+            ahead: Vec::new(),
             started_at: Time::from_millis(0),
         }
     }

@@ -160,12 +160,14 @@ async fn go_on(
         .values()
         .fold(RoaringTreemap::new(), |all, rows| all | rows);
     recorder.count_from(state.counts(), work::reopened(&state, &sent));
+    let ahead = work::ahead(&planning, &planned.plan, &rows, &safety.canary);
     let entry = SessionEntry {
         command: again.command.to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         only: again.only.to_vec(),
         rows: count,
         accounts: lines.iter().map(Line::header).collect(),
+        ahead: ahead.clone(),
         at: WallClock::system().now(),
     };
     let entry = Entry::Session(Box::new(entry));
@@ -177,6 +179,7 @@ async fn go_on(
         ledger: again.ledger,
         mode: args.progress.progress.into(),
         signals,
+        ahead,
         work: Work {
             planning: &planning,
             planned: &planned,

@@ -22,7 +22,7 @@ use crate::cli::until;
 use crate::cli::work::{self, Safety, Session, Work};
 use crate::cli::{ExitCode, Failure};
 use crate::config::Source;
-use crate::domain::{AccountName, Counts, RunHeader, RunId, RunOptions, WallClock};
+use crate::domain::{AccountName, AccountPlan, Counts, RunHeader, RunId, RunOptions, WallClock};
 use crate::input::{self, Fingerprint};
 use crate::ledger::{Damage, Disk, LedgerError, LedgerReader, LedgerWriter, is_locked};
 use crate::pipeline::FailureLimit;
@@ -110,7 +110,10 @@ async fn execute_orders(args: &RunArgs, orders: Orders, disk: &dyn Disk) -> Resu
     )?;
 
     signals.listen()?;
-    let writer = begin(disk, &planning, (&planned, &fingerprint), &lines, &ledger)?;
+    let canary = canaries(&planning, &planned);
+    let ahead = work::ahead(&planning, &planned.plan, &planned.plan.to_send, &canary);
+    let planned_of = (&planned, &fingerprint);
+    let writer = begin(disk, &planning, planned_of, &lines, &ahead, &ledger)?;
     recorder.attach(writer.handle()).await?;
     let counts = Counts {
         pending: planned.plan.rows,
@@ -121,6 +124,7 @@ async fn execute_orders(args: &RunArgs, orders: Orders, disk: &dyn Disk) -> Resu
         ledger,
         mode: args.progress.progress.into(),
         signals,
+        ahead,
         work: Work {
             planning: &planning,
             planned: &planned,
@@ -132,7 +136,7 @@ async fn execute_orders(args: &RunArgs, orders: Orders, disk: &dyn Disk) -> Resu
             held: BTreeMap::new(),
             safety: Safety {
                 failure_limit: failure_limit(&planning.options)?,
-                canary: canaries(&planning, &planned),
+                canary,
                 until,
             },
             stop: &stop,
@@ -196,6 +200,7 @@ fn begin(
     planning: &Planning,
     (planned, fingerprint): (&Planned, &Fingerprint),
     lines: &[Line],
+    ahead: &[AccountPlan],
     ledger: &Path,
 ) -> Result<LedgerWriter, Failure> {
     let header = RunHeader {
@@ -205,6 +210,7 @@ fn begin(
         input: planning.input_header(planned, fingerprint),
         options: planning.options.clone(),
         accounts: lines.iter().map(Line::header).collect(),
+        ahead: ahead.to_vec(),
         started_at: WallClock::system().now(),
     };
     // Nothing has been sent, whatever it is.

@@ -1,5 +1,6 @@
 //! `status`: where a run stands, also while another process is at it.
 
+use std::io::IsTerminal as _;
 use std::path::Path;
 use std::thread;
 use std::time::Duration;
@@ -7,40 +8,102 @@ use std::time::Duration;
 use crate::cli::args::StatusArgs;
 use crate::cli::latest;
 use crate::cli::setting;
-use crate::cli::terminal::{put, tell};
+use crate::cli::terminal::put;
 use crate::cli::{ExitCode, Failure};
-use crate::domain::RunState;
-use crate::ledger::{LedgerFollower, is_locked};
+use crate::domain::{AccountPlan, Entry, RunHeader, RunState, WallClock};
+use crate::ledger::{LedgerFollower, LedgerReader, is_locked};
+use crate::progress::{Mode, Progress};
 use crate::report::{self, Lock, Summary};
 
-/// How long `--follow` rests between two looks.
-const REST: Duration = Duration::from_secs(1);
+/// How long `--follow` rests between two looks at what is new.
+const REST: Duration = Duration::from_millis(200);
+
+/// After so many of them it looks whether anybody is at work still.
+const LOOKS_PER_LOCK: u32 = 5;
 
 /// Says where a run stands.
 pub(in crate::cli) fn execute(args: &StatusArgs) -> Result<ExitCode, Failure> {
     let folder = setting::folder()?;
     let ledger = latest::resolve(&args.ledger, &folder)?;
     let ledger = ledger.strip_prefix(&folder).unwrap_or(&ledger);
-    let mut follower = LedgerFollower::open(ledger)?;
-    let mut last = None;
+    match (args.follow, args.json) {
+        (false, _) => {}
+        (true, false) => follow(ledger)?,
+        (true, true) => follow_as_json(ledger)?,
+    }
+    show(
+        &look(ledger, &mut LedgerFollower::open(ledger)?)?,
+        args.json,
+    )?;
+    Ok(ExitCode::Success)
+}
+
+/// Shows what the process at work shows, until it ends: the same counts, pauses and times, from the
+/// entries that it writes.
+fn follow(ledger: &Path) -> Result<(), Failure> {
+    let mut reader = LedgerReader::open(ledger)?;
+    let wall = WallClock::system();
+    let mut progress = start(ahead(reader.header()));
+    let mut shown = false;
     // Ends with the run, or with the person's patience.
     loop {
+        // The lock first: what a run that ends in between has written is read after.
+        let at_work = is_locked(ledger)?;
+        for _ in 0..LOOKS_PER_LOCK {
+            while let Some(entry) = reader.next_entry()? {
+                match &entry {
+                    Entry::Session(session) => progress = start(session.ahead.clone()),
+                    Entry::Verification(begun) => progress = start(begun.ahead.clone()),
+                    other => progress.see(other),
+                }
+            }
+            if !at_work {
+                if shown {
+                    progress.finish(wall.now());
+                }
+                return Ok(());
+            }
+            progress.tick(wall.now());
+            shown = true;
+            thread::sleep(REST);
+        }
+    }
+}
+
+fn start(ahead: Vec<AccountPlan>) -> Progress {
+    Progress::start(Mode::Auto, std::io::stderr().is_terminal(), ahead)
+}
+
+/// What lay before the run. Ledgers of versions that did not keep it tell the accounts.
+fn ahead(header: &RunHeader) -> Vec<AccountPlan> {
+    if !header.ahead.is_empty() {
+        return header.ahead.clone();
+    }
+    let accounts = header.accounts.iter();
+    let plan = accounts.map(|account| AccountPlan {
+        name: account.name.clone(),
+        rows: 0,
+        at_limit: Duration::ZERO,
+        canary: None,
+    });
+    plan.collect()
+}
+
+/// One object whenever the rows that are done are more than before, until the run ends.
+fn follow_as_json(ledger: &Path) -> Result<(), Failure> {
+    let mut follower = LedgerFollower::open(ledger)?;
+    let mut last = None;
+    loop {
         let summary = look(ledger, &mut follower)?;
-        let running = summary.state == RunState::Running;
-        if !args.follow || !running {
-            show(&summary, args.json)?;
-            return Ok(ExitCode::Success);
+        if summary.state != RunState::Running {
+            return Ok(());
         }
         let done = summary.rows - summary.outcomes.pending;
         if last != Some(done) {
             last = Some(done);
-            if args.json {
-                show(&summary, true)?;
-            } else {
-                tell(&format!("{done} of {} rows done", summary.rows));
-            }
+            show(&summary, true)?;
         }
-        thread::sleep(REST);
+        thread::sleep(REST * LOOKS_PER_LOCK);
     }
 }
 

@@ -25,14 +25,13 @@ use crate::cli::signals;
 use crate::cli::terminal::{put, put_with, tell};
 use crate::cli::{ExitCode, Failure};
 use crate::domain::{
-    AccountName, Action, Entry, Finding, ProviderKind, RunOptions, Sample, Verification, Verified,
-    WallClock,
+    AccountName, AccountPlan, Action, Entry, Finding, ProviderKind, RunOptions, Sample,
+    Verification, Verified, WallClock,
 };
 use crate::ledger::{
     GoodRows, LedgerState, LedgerWriter, Opened, VerificationState, each_verified,
 };
 use crate::pipeline::{self, Durability, EventSink, LaneEnd, Stop, ToVerifySource, Verifier};
-use crate::progress::AccountPlan;
 use crate::report::VerificationSummary;
 
 /// How many rows are listed for people; scripts get all of them.
@@ -84,6 +83,7 @@ pub(in crate::cli) async fn execute(args: &VerifyArgs) -> Result<ExitCode, Failu
 
     signals.listen()?;
     recorder.attach(writer.handle()).await?;
+    let ahead = ahead(&rows);
     let begun = Verification {
         command: "verify".to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -91,6 +91,7 @@ pub(in crate::cli) async fn execute(args: &VerifyArgs) -> Result<ExitCode, Failu
         good_rows: sum(&good),
         sample,
         accounts: lines.iter().map(Line::header).collect(),
+        ahead: ahead.clone(),
         at: WallClock::system().now(),
     };
     tell(&opening(&ledger, &begun));
@@ -98,7 +99,7 @@ pub(in crate::cli) async fn execute(args: &VerifyArgs) -> Result<ExitCode, Failu
         .record(Entry::Verification(Box::new(begun)), Durability::Queued)
         .await
         .map_err(|failed| Failure::sink(&failed))?;
-    let shown = Shown::start(args.progress.progress.into(), plans(&rows), &recorder);
+    let shown = Shown::start(args.progress.progress.into(), ahead, &recorder);
     let asked = ask(&state, &lines, rows, &stop).await;
     shown.finish().await;
     let head = writer.finish().await;
@@ -378,7 +379,7 @@ fn opening(ledger: &Path, begun: &Verification) -> String {
 }
 
 /// What progress shows: the rows of each account, and the time they take as it turns out.
-fn plans(rows: &Rows) -> Vec<AccountPlan> {
+fn ahead(rows: &Rows) -> Vec<AccountPlan> {
     let plan = |(name, rows): (&AccountName, &RoaringTreemap)| AccountPlan {
         name: name.clone(),
         rows: rows.len(),

@@ -130,6 +130,7 @@ fn header(rows: u64) -> RunHeader {
             caller: Some(UserId::new("36179999999999")),
             role: Some("admin".to_owned()),
         }],
+        ahead: Vec::new(),
         started_at: at(0),
     }
 }

@@ -22,6 +22,7 @@ use witness::Witness;
 
 pub(crate) mod certificates;
 pub(crate) mod raw;
+pub(crate) mod terminal;
 
 /// No test waits longer for anything than this.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(90);

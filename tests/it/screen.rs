@@ -1,0 +1,224 @@
+//! While it runs: what stands on a terminal, what another terminal shows, what a log gets, and what
+//! whoever asks in between is told.
+
+use serde_json::json;
+
+use userpurge::sandbox::Call;
+
+use crate::signals::send;
+use crate::support::{World, ids};
+
+const LEDGER: &str = "users.csv.ledger.jsonl";
+const RUN: &str = "userpurge run users.csv --account acme --action permanently-delete --yes";
+
+/// Where 300 users stand who take about a minute, and four seconds of them are a pause.
+fn world(latency: &str) -> World {
+    let world = World::new();
+    world.wide();
+    world.soft_deleted_users(1..=300);
+    world.write("users.csv", ids(1..=300));
+    world.settings(json!({"latency": latency}));
+    world
+}
+
+/// A sandbox that takes so few requests that the program has to wait half a minute.
+fn throttled() -> World {
+    let world = world("1ms");
+    world.settings(json!({"zendesk": {"quota": "100000/1m", "permanent_quota": "40/30s"}}));
+    world
+}
+
+fn lines_of(screen: &str, account: &str) -> Vec<String> {
+    let lines = screen.lines().filter(|line| line.starts_with(account));
+    lines.map(str::to_owned).collect()
+}
+
+#[test]
+fn a_terminal_of_80_columns_shows_one_line_an_account_that_stays_where_it_is() {
+    let world = world("300ms");
+    let terminal = world.terminal(80);
+    terminal.record("stream");
+    terminal.types(RUN);
+    let screen = terminal.until("it is under way", |screen| {
+        screen.contains("ends about") && screen.contains("/min")
+    });
+    let line = lines_of(&screen, "acme [");
+    assert_eq!(line.len(), 1, "one line, not one for each state:\n{screen}");
+    assert!(
+        line[0].contains("/300, ") && line[0].contains(" left"),
+        "{screen}"
+    );
+    assert!(
+        screen.lines().all(|line| line.chars().count() <= 80),
+        "{screen}"
+    );
+    terminal.key("C-c");
+    let screen = terminal.until("it has said how it ended", |screen| {
+        screen.contains("next       userpurge resume")
+    });
+    assert_eq!(lines_of(&screen, "acme [").len(), 1, "{screen}");
+    assert!(
+        !screen.contains("ends about"),
+        "that it ended is known:\n{screen}"
+    );
+    let drawn = world.read("stream");
+    let begun = drawn.find("acme [").unwrap();
+    let ended = drawn.find("^C").unwrap();
+    let cleared = drawn[begun..ended].matches("\u{1b}[2K").count()
+        + drawn[begun..ended].matches("\u{1b}[J").count();
+    assert_eq!(cleared, 0, "a line is written over, not cleared first");
+}
+
+#[test]
+fn a_terminal_of_40_columns_shows_the_words_and_follows_its_width() {
+    let world = world("300ms");
+    let terminal = world.terminal(40);
+    terminal.types(&format!("clear; {RUN} > out.txt"));
+    let screen = terminal.until("it is under way", |screen| screen.contains("ends about"));
+    let line = lines_of(&screen, "acme ");
+    assert_eq!(line.len(), 1, "{screen}");
+    assert!(!line[0].contains('['), "no room for a bar: {screen}");
+    assert!(
+        screen.lines().all(|line| line.chars().count() <= 40),
+        "{screen}"
+    );
+    terminal.resize(80);
+    terminal.until("there is a bar", |screen| screen.contains("acme ["));
+    terminal.key("C-c");
+    terminal.until("the prompt is back", |screen| screen.ends_with('$'));
+}
+
+#[test]
+fn a_pause_counts_down_with_its_reason_on_both_terminals_and_colour_is_never_the_only_sign() {
+    let world = throttled();
+    let colours = world.terminal(80);
+    colours.types(RUN);
+    let paused = |screen: &str| screen.contains("paused ") && screen.contains("429");
+    let screen = colours.until("it waits", paused);
+    let line = lines_of(&screen, "acme [").remove(0);
+    assert!(colours.coloured().contains("\u{1b}[33m"), "yellow");
+    let shown: Vec<_> = screen.lines().rev().take(2).collect();
+    insta::with_settings!({filters => [
+        (r"paused \d+s", "paused [n]s"),
+        (r"about \d\d:\d\d, in .*", "about [time], in [span]"),
+    ]}, {
+        insta::assert_snapshot!(format!("{}\n{}", shown[1], shown[0]), @r"
+        acme [=>          ]  40/300, paused [n]s: the server answered 429 and asks for 3…
+        ends about [time], in [span]
+        ");
+    });
+
+    let mut other = world.command(&["status", LEDGER, "--follow"]);
+    other
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped());
+    let other = other.spawn().unwrap();
+    let counted = |line: &str| {
+        let wait = line.split("paused ").nth(1).unwrap().split('s').next();
+        wait.unwrap().parse::<u64>().unwrap()
+    };
+    let later = colours.until("it counts down", |screen| {
+        let lines = lines_of(screen, "acme [");
+        lines
+            .first()
+            .is_some_and(|it| paused(it) && counted(it) < counted(&line))
+    });
+    drop(later);
+    colours.key("C-c");
+    colours.until("it has said how it ended", |screen| {
+        screen.contains("next       ")
+    });
+    let told = world.finish(other).code(0);
+    let paused = told.err.lines().find(|line| line.contains("paused "));
+    let paused = paused.unwrap_or_else(|| panic!("{told:?}"));
+    assert!(
+        paused.starts_with("acme: 40 of 300 rows, 0 bad, paused "),
+        "{paused}"
+    );
+    assert!(
+        paused.contains("429") && paused.contains(", ends "),
+        "{paused}"
+    );
+    assert!(told.out.contains("next       userpurge resume"), "{told:?}");
+
+    let plain = world.terminal_with(80, "NO_COLOR=1");
+    plain.types(&format!("userpurge resume {LEDGER}"));
+    plain.until("it waits", |screen| screen.contains("paused "));
+    assert!(
+        !plain.coloured().contains("\u{1b}[3"),
+        "{}",
+        plain.coloured()
+    );
+    plain.key("C-c");
+    plain.until("it has said how it ended", |screen| {
+        screen.contains("next       ")
+    });
+}
+
+#[test]
+fn whoever_asks_with_a_signal_is_told_where_it_stands_and_nothing_ends() {
+    let world = world("100ms");
+    // The last fifteen are known to nobody.
+    world.write("users.csv", ids(1..=315));
+    let told = |args: &[&str], latency: &str, code: i32, under_way: &dyn Fn() -> bool| {
+        world.settings(json!({"latency": latency}));
+        let child = world.start(args);
+        world.until("it is under way", under_way);
+        send("-USR1", &child);
+        world.settings(json!({"latency": "1ms"}));
+        let done = world.finish(child).code(code);
+        let lines = done
+            .err
+            .lines()
+            .filter(|line| line.starts_with("acme: ") && line.contains(" rows, "));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let run: Vec<_> = RUN.split(' ').skip(1).collect();
+    let run = [&run[..], &["--progress", "none"]].concat();
+    let lines = told(&run, "100ms", 1, &|| world.deletions().len() > 20);
+    assert_eq!(lines.len(), 1, "{lines:#?}");
+    assert!(lines[0].starts_with("acme: ") && lines[0].contains(" of 315 rows, 0 bad"));
+    let retry = [
+        "retry",
+        LEDGER,
+        "--only",
+        "not_found",
+        "--yes",
+        "--progress",
+        "none",
+    ];
+    let lines = told(&retry, "1s", 1, &|| world.deletions().len() > 315);
+    assert_eq!(lines.len(), 1, "{lines:#?}");
+    assert!(lines[0].contains("0 of 15 rows, 0 bad"), "{lines:#?}");
+    let verify = ["verify", LEDGER, "--progress", "none"];
+    let reads = || world.calls(Call::Read).len();
+    let before = reads();
+    let lines = told(&verify, "200ms", 0, &|| reads() > before);
+    assert_eq!(lines.len(), 1, "{lines:#?}");
+}
+
+#[test]
+fn a_log_gets_plain_lines_and_a_summary_of_ten_lines_with_the_next_command() {
+    let world = throttled();
+    let run: Vec<_> = RUN.split(' ').skip(1).collect();
+    let child = world.start(&run);
+    world.until("it waits", || world.deletions().len() >= 41);
+    send("-INT", &child);
+    let done = world.finish(child).code(130);
+    assert!(
+        !done.err.contains('\u{1b}') && !done.err.contains('\r'),
+        "{}",
+        done.err
+    );
+    assert!(
+        done.err.lines().any(|line| line.starts_with("acme: ")),
+        "{}",
+        done.err
+    );
+    assert!(done.out.lines().count() <= 10, "{}", done.out);
+    let last = done.out.lines().last();
+    assert_eq!(
+        last,
+        Some(&*format!("next       userpurge resume {LEDGER}"))
+    );
+}
