@@ -51,6 +51,7 @@ fn dispatch(command: Command, disk: &dyn Disk) -> Result<ExitCode, Failure> {
         Command::Verify(args) => block_on(commands::verify::execute(&args)),
         Command::Audit(args) => commands::audit::execute(&args),
         Command::Check(args) => block_on(commands::check::execute(&args)),
+        Command::Init(args) => block_on(commands::init::execute(&args)),
         Command::Sandbox(args) => block_on(commands::sandbox::execute(args)),
         Command::Demo => block_on(commands::demo::execute(disk)),
         Command::Completions(args) => commands::completions::execute(args),

@@ -21,8 +21,8 @@ use crate::domain::{
     UserId, WallClock,
 };
 use crate::provider::{
-    Access, Bulk, Detail, Identity, JobState, Listed, Moment, Provider, Reply, Request, Roles,
-    Scope, Seen, Verdict,
+    Access, Bulk, Detail, Identity, JobState, Listed, Moment, Provider, RateHints, Reply, Request,
+    Roles, Scope, Seen, Verdict,
 };
 use crate::transport::{Failure, Transport, TransportError};
 
@@ -151,9 +151,20 @@ impl Client {
     ///
     /// See [`ClientError`].
     pub async fn identify(&self) -> Result<Identity, ClientError> {
+        let introduced = self.introduce().await;
+        introduced.map(|(identity, _)| identity)
+    }
+
+    /// Asks who we are; with what the answer's headers said of limits.
+    ///
+    /// # Errors
+    ///
+    /// See [`ClientError`].
+    pub async fn introduce(&self) -> Result<(Identity, RateHints), ClientError> {
         let build = |access: &Access| self.provider.identify(access);
         self.read("identity", build, |access, reply| {
-            self.provider.identified(access, reply)
+            let identity = self.provider.identified(access, reply)?;
+            Ok((identity, self.provider.rate_hints(None, &reply.headers)))
         })
         .await
     }

@@ -17,6 +17,7 @@ mod fuzz;
 mod guard;
 mod hostile;
 mod hostile_file;
+mod init;
 mod left;
 mod mixed;
 mod order;

@@ -130,6 +130,22 @@ Examples:
   userpurge check --config prod.toml --json")]
     Check(CheckArgs),
 
+    /// Ask a few questions, write a commented configuration, and check it
+    #[command(
+        long_about = "\
+Ask a few questions, write a commented configuration, and check it
+
+Secrets are not asked for: the file says in which variable, file or password manager each is kept.
+A file that is there already is replaced only after asking. Without a terminal the answers are read
+from standard input, one a line; with none left, nothing is written.",
+        after_help = "\
+Examples:
+  userpurge init
+  userpurge init --config prod.toml
+  printf '%s\\n' zendesk acme client userpurge acme env ACME_SECRET | userpurge init"
+    )]
+    Init(InitArgs),
+
     /// Serve the three providers' behaviour on this machine, for trying things out
     #[command(after_help = "\
 Examples:
@@ -353,6 +369,14 @@ pub struct AuditArgs {
     pub json: bool,
 }
 
+/// `init`.
+#[derive(Debug, Args)]
+pub struct InitArgs {
+    /// The file to write [default: userpurge.toml]
+    #[arg(long, value_name = "PATH")]
+    pub config: Option<PathBuf>,
+}
+
 /// `check`.
 #[derive(Debug, Args)]
 pub struct CheckArgs {
@@ -540,7 +564,8 @@ mod tests {
     #[case("audit l --head 12ab")]
     #[case("audit l --head 00000000000000000000000000000000000000000000000000000000000000aFF")]
     #[case("audit l --head g000000000000000000000000000000000000000000000000000000000000000")]
-    #[case("init")]
+    #[case("init acme")]
+    #[case("init --yes")]
     fn anything_else_is_refused_with_2(#[case] line: &str) {
         let error = parse(line).unwrap_err();
         assert_eq!(error.exit_code(), 2, "{line}: {error}");

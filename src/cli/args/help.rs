@@ -58,6 +58,7 @@ fn help_of_the_program() {
           verify       Ask the provider about the rows that ended well, and keep what it says; reads only
           audit        Prove that no line of a ledger was changed, dropped, moved or added; needs no network
           check        Try the credentials of every account and say who they belong to and what they lack
+          init         Ask a few questions, write a commented configuration, and check it
           sandbox      Serve the three providers' behaviour on this machine, for trying things out
           demo         Purge a sample file against a sandbox inside this program, end to end
           completions  Print the completions of a shell

@@ -12,8 +12,8 @@ mod options;
 mod values;
 
 pub use command::{
-    AuditArgs, CheckArgs, Cli, Command, CompletionsArgs, PlanArgs, ReportArgs, ResumeArgs,
-    RetryArgs, RunArgs, SandboxArgs, StatusArgs, VerifyArgs,
+    AuditArgs, CheckArgs, Cli, Command, CompletionsArgs, InitArgs, PlanArgs, ReportArgs,
+    ResumeArgs, RetryArgs, RunArgs, SandboxArgs, StatusArgs, VerifyArgs,
 };
 pub use options::{
     ConfigArgs, ConsentArgs, Contradiction, DiagnosticsArgs, LogFormat, MappingArgs, PaceArgs,

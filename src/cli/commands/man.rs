@@ -52,6 +52,7 @@ mod tests {
             "userpurge-verify",
             "userpurge-audit",
             "userpurge-check",
+            "userpurge-init",
             "userpurge-sandbox",
             "userpurge-demo",
             "userpurge-completions",

@@ -4,6 +4,7 @@ pub(super) mod audit;
 pub(super) mod check;
 pub(super) mod completions;
 pub(super) mod demo;
+pub(super) mod init;
 mod live;
 pub(super) mod man;
 pub(super) mod plan;

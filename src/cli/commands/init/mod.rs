@@ -1,0 +1,11 @@
+//! `init`: a few questions, a commented configuration, and then `check`.
+//!
+//! Answers come from the terminal, or line by line from a pipe. No secret is ever asked for: the
+//! file says where each is kept.
+
+mod answers;
+mod asker;
+mod draft;
+mod execute;
+
+pub(in crate::cli) use execute::execute;

@@ -1,0 +1,274 @@
+//! `init` and `check`: questions, the file they make, and what each account is told to be.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
+use serde_json::{Value, json};
+
+use crate::support::World;
+
+/// A world without a configuration.
+fn world() -> World {
+    let world = World::new();
+    fs::remove_file(world.path("userpurge.toml")).unwrap();
+    world
+}
+
+/// Answers, one a line.
+fn answers(lines: &[&str]) -> Vec<u8> {
+    let mut text = lines.join("\n");
+    text.push('\n');
+    text.into_bytes()
+}
+
+fn mode(world: &World, name: &str) -> u32 {
+    fs::metadata(world.path(name)).unwrap().permissions().mode() & 0o777
+}
+
+#[test]
+fn piped_answers_make_a_commented_file_for_its_owner_alone_and_check_tries_it() {
+    let world = world();
+    world.write("secret.txt", "sandbox-secret\n");
+    let base = world.base();
+    let lines = answers(&[
+        "zendesk",
+        &base,
+        "client",
+        "sandbox-client",
+        "support",
+        "file",
+        "secret.txt",
+        "yes",
+        "sunco",
+        "5963c0d619a30a2e00de36b8",
+        &base,
+        "app_sandbox",
+        "chat",
+        "file",
+        "secret.txt",
+        "y",
+        "3",
+        &base,
+        "1000.SANDBOX",
+        "crm",
+        "file",
+        "secret.txt",
+        "command",
+        "echo 1000.sandbox-refresh",
+        "no",
+    ]);
+    let done = world.call_with(&["init"], &lines).code(0);
+    assert_eq!(mode(&world, "userpurge.toml"), 0o600);
+    let file = world
+        .read("userpurge.toml")
+        .replace(&base, "http://sandbox");
+    insta::assert_snapshot!(file, @r#"
+    # userpurge: the accounts whose users may be deleted. `userpurge check` tries them; it only reads.
+    # No secret stands here: each key below says where its secret is kept.
+
+    [accounts.support]
+    provider = "zendesk"
+    base_url = "http://sandbox"
+    client_id = "sandbox-client"
+    client_secret = { file = "secret.txt" }      # the OAuth client's secret
+    # action = "purge"                           # for rows that name none; without it they are not sent
+
+    # [accounts.support.limits]                  # these hold unless told otherwise
+    # requests = "400/1m"                        # every request; the Enterprise plan has 700/1m
+    # permanently-delete = "700/10m"             # this endpoint as well
+    # share = 0.8                                # the part of each limit that this program may use
+
+    [accounts.chat]
+    provider = "sunco"
+    app_id = "5963c0d619a30a2e00de36b8"
+    base_url = "http://sandbox"
+    key_id = "app_sandbox"
+    key_secret = { file = "secret.txt" }         # the API key's secret
+    # action = "delete"                          # for rows that name none; without it they are not sent
+
+    # [accounts.chat.limits]                     # these hold unless told otherwise
+    # requests = "600/1m"                        # every request
+    # share = 0.8                                # the part of each limit that this program may use
+
+    [accounts.crm]
+    provider = "zoho"
+    accounts_url = "http://sandbox"
+    client_id = "1000.SANDBOX"
+    client_secret = { file = "secret.txt" }      # the OAuth client's secret
+    refresh_token = { command = ["echo", "1000.sandbox-refresh"] } # the refresh token, with the scopes ZohoCRM.users.DELETE and ZohoCRM.users.READ
+    # action = "delete"                          # for rows that name none; without it they are not sent
+
+    # [accounts.crm.limits]                      # these hold unless told otherwise
+    # requests = "600/1m"                        # every request
+    # share = 0.8                                # the part of each limit that this program may use
+    "#);
+    let told = done
+        .out
+        .replace(base.strip_prefix("http://").unwrap(), "sandbox");
+    insta::assert_snapshot!(told, @r"
+    chat: Sunshine Conversations at sandbox/5963c0d619a30a2e00de36b8, as Sandbox, role key of this app
+      rights: a key that is taken may delete users of its app
+      limits: the answer does not tell any
+    crm: Zoho CRM at sandbox/5725767, as Seller 5725767000000411001, user 5725767000000411001, role Administrator
+      rights: not told beforehand; needed are the scopes ZohoCRM.users.DELETE and ZohoCRM.users.READ, and a profile that may manage users
+      limits: the answer does not tell any
+    support: Zendesk Support at sandbox, as Operations, user 361808000001, role admin
+      rights: an admin may delete users, also for good; an OAuth token needs the scopes users:read and users:write as well
+      limits: 700/1m, 699 requests left, anew in 60 s
+    ");
+    assert!(!world.path("userpurge.toml.new").exists());
+}
+
+#[test]
+fn a_file_that_is_there_is_replaced_only_after_yes_and_an_answer_that_fails_changes_nothing() {
+    let world = World::new();
+    let before = world.read("userpurge.toml");
+    world
+        .call_with(&["init"], b"\n")
+        .code(2)
+        .says("`userpurge.toml` was left as it is");
+    world
+        .call_with(&["init"], b"")
+        .code(2)
+        .says("nothing was written");
+    // The last question has no answer.
+    let short = answers(&[
+        "yes",
+        "zendesk",
+        "acme",
+        "client",
+        "userpurge",
+        "acme",
+        "env",
+    ]);
+    world
+        .call_with(&["init"], &short)
+        .code(2)
+        .says("nothing was written");
+    assert_eq!(world.read("userpurge.toml"), before);
+    let all = answers(&[
+        "yes",
+        "zendesk",
+        "acme",
+        "client",
+        "userpurge",
+        "",
+        "env",
+        "",
+    ]);
+    let done = world.call_with(&["init"], &all).code(0);
+    assert_ne!(world.read("userpurge.toml"), before);
+    done.says("set `ACME_CLIENT_SECRET`, then try the credentials with `userpurge check`");
+}
+
+#[test]
+fn an_answer_that_is_none_of_the_choices_is_told_the_nearest_and_asked_again() {
+    let world = world();
+    let lines = answers(&[
+        "zendesc",
+        "zendesk",
+        "https://acme.zendesk.com/",
+        "api-tokn",
+        "3",
+        "ops@acme.example",
+        "",
+        "",
+        "",
+    ]);
+    let done = world.call_with(&["init"], &lines).code(0);
+    assert!(
+        done.err
+            .contains("there is no `zendesc`; did you mean `zendesk`?"),
+        "{}",
+        done.err
+    );
+    assert!(
+        done.err.contains("did you mean `api-token`?"),
+        "{}",
+        done.err
+    );
+    let file = world.read("userpurge.toml");
+    assert!(file.contains("subdomain = \"acme\""), "{file}");
+    assert!(
+        file.contains("api_token = { env = \"ACME_API_TOKEN\" }"),
+        "{file}"
+    );
+    assert!(
+        file.contains("Zendesk ends API tokens on 2027-04-30"),
+        "{file}"
+    );
+}
+
+#[test]
+fn at_a_terminal_the_questions_are_answered_by_keys() {
+    let world = world();
+    world.write("secret.txt", "sandbox-secret\n");
+    let terminal = world.terminal(100);
+    let asks = |question: &'static str| {
+        terminal.until(question, move |screen| {
+            screen
+                .lines()
+                .last()
+                .is_some_and(|line| line.contains(question))
+        });
+    };
+    terminal.types("userpurge init");
+    asks("Number or word [zendesk]");
+    terminal.types("");
+    asks("Subdomain");
+    terminal.types(&world.base());
+    asks("Number or word [client]");
+    terminal.types("1");
+    asks("Identifier of the OAuth client");
+    terminal.types("sandbox-client");
+    asks("Name of this account");
+    terminal.types("support");
+    asks("Number or word [env]");
+    terminal.types("file");
+    asks("Path of the file");
+    terminal.types("secret.txt");
+    asks("Another account");
+    terminal.types("");
+    terminal.until("it was checked", |screen| {
+        screen.contains("support: Zendesk Support at") && screen.contains("rights: an admin")
+    });
+    assert_eq!(mode(&world, "userpurge.toml"), 0o600);
+}
+
+#[test]
+fn check_names_rights_limits_and_what_ends_and_the_same_as_json() {
+    let world = World::new();
+    let done = world.call(&["check"]).code(0);
+    let told = done
+        .out
+        .replace(world.base().strip_prefix("http://").unwrap(), "sandbox");
+    insta::with_settings!({filters => [(r"anew in \d+ s", "anew in [n] s")]}, {
+        insta::assert_snapshot!(told, @r"
+        acme: Zendesk Support at sandbox, as Operations, user 361808000001, role admin
+          rights: an admin may delete users, also for good; an OAuth token needs the scopes users:read and users:write as well
+          limits: 700/1m, 699 requests left, anew in [n] s
+          warning: Zendesk takes no API tokens from 2027-04-30 on; make an OAuth client with the grant `client_credentials` in Admin Center > Apps and integrations > APIs > OAuth clients, and write `client_id` and `client_secret` instead of `email` and `api_token`
+        chat: Sunshine Conversations at sandbox/5963c0d619a30a2e00de36b8, as Sandbox, role key of this app
+          rights: a key that is taken may delete users of its app
+          limits: the answer does not tell any
+        crm: Zoho CRM at sandbox/5725767, as Seller 5725767000000411001, user 5725767000000411001, role Administrator
+          rights: not told beforehand; needed are the scopes ZohoCRM.users.DELETE and ZohoCRM.users.READ, and a profile that may manage users
+          limits: the answer does not tell any
+        ");
+    });
+    let done = world.call(&["check", "--json"]).code(0);
+    let told: Value = serde_json::from_str(&done.out).unwrap();
+    let left = &told["accounts"]["acme"]["limits"]["account"]["remaining"];
+    assert!(left.is_u64(), "{told}");
+    let warnings = told["accounts"]["acme"]["warnings"].to_string();
+    assert!(
+        warnings.contains("2027-04-30") && warnings.contains("client_credentials"),
+        "{told}"
+    );
+    world.settings(json!({"zendesk": {"caller_role": "end-user"}}));
+    world
+        .call(&["check"])
+        .code(1)
+        .says("rights: not enough")
+        .says("missing: The caller is no admin and no agent, and cannot delete users");
+}
