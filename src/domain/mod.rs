@@ -34,6 +34,7 @@ mod outcome;
 mod policy;
 mod quota;
 mod record;
+mod shown;
 mod task;
 mod verify;
 
@@ -49,5 +50,6 @@ pub use outcome::{Counted, Counts, Outcome};
 pub use policy::{AccountPolicy, IdProblem};
 pub use quota::{Quota, QuotaError};
 pub use record::{Position, Record};
+pub use shown::shown;
 pub use task::{LeftOpen, Task, TaskKey};
 pub use verify::{Finding, Findings, Sample, Stand, ToVerify, Verification, Verified};
