@@ -28,7 +28,7 @@
 //! | [`transport`] | the only network IO | domain, provider |
 //! | [`pipeline`] | tasks → entries: lanes, limits, tokens, retry, stop | domain, provider, transport |
 //! | [`ledger`] | append-only JSON Lines: format, chain, lock, one writer, state, audit | domain |
-//! | [`report`] | ledger state → summary → text or JSON; rows of the input back as CSV | domain, ledger |
+//! | [`report`] | ledger → summary and report → text, JSON, Markdown, a page; rows of the input back as CSV | domain, ledger |
 //! | [`progress`] | entries → bars, plain lines, JSON lines | domain |
 //! | [`config`] | TOML, environment, secrets → complete settings | domain, provider |
 //! | [`sandbox`] | the three providers' behaviour as state machines, and a loopback server | domain |

@@ -1,11 +1,35 @@
-//! From a ledger's state to what people and scripts read. It opens no files and prints nothing:
-//! [`Summary`] is the numbers, in the shape of `status --json`; [`text`] is the same for people;
-//! [`csv`] gives the admin's own rows back.
+//! From a ledger to what people and scripts read.
+//!
+//! [`Summary`] is the numbers, in the shape of `status --json`; [`text`] is the same for people.
+//! [`Report`] is the account of a run for people who were not there, read in one pass and in
+//! bounded memory, however long the ledger is: as JSON ([`Report::to_json`]), for tickets ([`md`])
+//! and as a page ([`html`]). [`csv`] gives the admin's own rows back.
+//!
+//! Nothing here prints, sends or writes a file.
 
+mod advice;
 pub mod csv;
+mod document;
+mod gather;
+pub mod html;
+pub mod md;
+mod pauses;
+mod places;
+mod reasons;
+mod sessions;
 mod summary;
+#[cfg(test)]
+mod testing;
 pub mod text;
+mod timeline;
 mod verification;
 
+pub use advice::Advice;
+pub use document::{LedgerTold, Report};
+pub use pauses::Pause;
+pub use places::{Places, Unit};
+pub use reasons::{BadRow, Reason};
+pub use sessions::{Caller, SessionTold};
 pub use summary::{AccountSummary, Ended, Lock, Summary};
+pub use timeline::Point;
 pub use verification::VerificationSummary;

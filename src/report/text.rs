@@ -37,7 +37,7 @@ pub fn render(summary: &Summary) -> String {
 }
 
 /// The command that goes on from here.
-fn next(summary: &Summary) -> String {
+pub(super) fn next(summary: &Summary) -> String {
     let ledger = shell_quoted(&summary.ledger.to_string_lossy());
     let counts = &summary.outcomes;
     match summary.state {
@@ -166,7 +166,7 @@ pub(super) fn utc(at: Time) -> String {
 }
 
 /// A span in its two largest units.
-fn span(from: Time, to: Time) -> String {
+pub(super) fn span(from: Time, to: Time) -> String {
     const MINUTE: u64 = 60;
     const HOUR: u64 = 60 * MINUTE;
     const DAY: u64 = 24 * HOUR;
@@ -199,7 +199,7 @@ pub(super) fn grouped(n: u64) -> String {
 }
 
 /// A path as a POSIX shell takes it: as it stands if that is plain, else in single quotes.
-fn shell_quoted(path: &str) -> String {
+pub(super) fn shell_quoted(path: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "/._-+:,@%=~".contains(c);
     if path.starts_with('-') {
         // No quotes keep it from being taken for an option.

@@ -81,12 +81,16 @@ Examples:
   userpurge status users.csv.ledger.jsonl --json")]
     Status(StatusArgs),
 
-    /// Give the rows of a run back, sorted by what became of them
+    /// Give an account of a run to people who were not there, or its rows back
     #[command(
         long_about = "\
-Give the rows of a run back, sorted by what became of them
+Give an account of a run to people who were not there, or its rows back
 
-With --format csv, three files in DIR, each with all columns of the input and four more
+html, json and md tell who ran what, where and when, how every row ended and why, and how to prove
+it. An html page goes to INPUT.report.html beside the ledger unless -o names another file; json and
+md go to standard output. json has everything that `status --json` has, and more.
+
+csv gives the rows back, in three files in DIR, each with all columns of the input and four more
 (userpurge_outcome, userpurge_code, userpurge_message, userpurge_line):
 
   deleted.csv      deleted, already_gone, done_before
@@ -94,9 +98,14 @@ With --format csv, three files in DIR, each with all columns of the input and fo
   unprocessed.csv  pending, and duplicate: another row stands for it
 
 Every row of the input is in exactly one of them. Any of them can be an INPUT again; with
---done-in LEDGER, rows that ended well are passed over. Files of these names are replaced.",
+--done-in LEDGER, rows that ended well are passed over.
+
+Files of these names are replaced, but never an input or a ledger.",
         after_help = "\
 Examples:
+  userpurge report latest --format html
+  userpurge report users.csv.ledger.jsonl --format md -o ticket.md
+  userpurge report latest --format json | jq .reasons
   userpurge report latest --format csv --out report
   userpurge run report/failed.csv --done-in users.csv.ledger.jsonl"
     )]
@@ -316,9 +325,18 @@ pub struct ReportArgs {
     #[arg(long, value_enum, value_name = "FORMAT")]
     pub format: ReportFormat,
 
-    /// The folder that the files go to, which is made if it is not there
-    #[arg(long, value_name = "DIR")]
-    pub out: PathBuf,
+    /// The file that html, json or md goes to; - is standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+
+    /// The folder that the files of csv go to, which is made if it is not there
+    #[arg(
+        long,
+        value_name = "DIR",
+        required_if_eq("format", "csv"),
+        conflicts_with = "output"
+    )]
+    pub out: Option<PathBuf>,
 }
 
 /// `verify`.

@@ -41,7 +41,7 @@ fn the_definitions_fit_together() {
 
 #[test]
 fn help_of_the_program() {
-    insta::assert_snapshot!(Cli::command().term_width(100).render_long_help(), @r"
+    insta::assert_snapshot!(Cli::command().term_width(100).render_long_help(), @r#"
         Delete users at Zendesk Support, Sunshine Conversations and Zoho CRM, from a file, under each
         provider's rate limits, with a ledger that answers for every row
 
@@ -54,7 +54,7 @@ fn help_of_the_program() {
           resume       Go on where an interrupted run stopped
           retry        Try rows again that ended failed or in doubt
           status       Say where a run stands, also while another process is at it
-          report       Give the rows of a run back, sorted by what became of them
+          report       Give an account of a run to people who were not there, or its rows back
           verify       Ask the provider about the rows that ended well, and keep what it says; reads only
           audit        Prove that no line of a ledger was changed, dropped, moved or added; needs no network
           check        Try the credentials of every account and say who they belong to and what they lack
@@ -119,7 +119,7 @@ fn help_of_the_program() {
           ZOHO_REFRESH_TOKEN     the refresh token; secret
 
         Begin with `userpurge demo`, then `userpurge plan INPUT`.
-        ");
+        "#);
 }
 
 #[test]
@@ -293,10 +293,14 @@ fn help_of_audit() {
 
 #[test]
 fn help_of_report() {
-    insta::assert_snapshot!(own("report"), @r"
-        Give the rows of a run back, sorted by what became of them
+    insta::assert_snapshot!(own("report"), @r#"
+        Give an account of a run to people who were not there, or its rows back
 
-        With --format csv, three files in DIR, each with all columns of the input and four more
+        html, json and md tell who ran what, where and when, how every row ended and why, and how to prove
+        it. An html page goes to INPUT.report.html beside the ledger unless -o names another file; json and
+        md go to standard output. json has everything that `status --json` has, and more.
+
+        csv gives the rows back, in three files in DIR, each with all columns of the input and four more
         (userpurge_outcome, userpurge_code, userpurge_message, userpurge_line):
 
           deleted.csv      deleted, already_gone, done_before
@@ -304,9 +308,11 @@ fn help_of_report() {
           unprocessed.csv  pending, and duplicate: another row stands for it
 
         Every row of the input is in exactly one of them. Any of them can be an INPUT again; with
-        --done-in LEDGER, rows that ended well are passed over. Files of these names are replaced.
+        --done-in LEDGER, rows that ended well are passed over.
 
-        Usage: userpurge report [OPTIONS] --format <FORMAT> --out <DIR> <LEDGER>
+        Files of these names are replaced, but never an input or a ledger.
+
+        Usage: userpurge report [OPTIONS] --format <FORMAT> <LEDGER>
 
         Arguments:
           <LEDGER>
@@ -317,18 +323,27 @@ fn help_of_report() {
                   What is written
 
                   Possible values:
-                  - csv: The rows of the input, in three files
+                  - html: A page for people who were not there: one file, which needs no network
+                  - json: One JSON object
+                  - md:   Markdown, for tickets
+                  - csv:  The rows of the input, in three files
+
+          -o, --output <FILE>
+                  The file that html, json or md goes to; - is standard output
 
               --out <DIR>
-                  The folder that the files go to, which is made if it is not there
+                  The folder that the files of csv go to, which is made if it is not there
 
           -h, --help
                   Print help (see a summary with '-h')
 
         Examples:
+          userpurge report latest --format html
+          userpurge report users.csv.ledger.jsonl --format md -o ticket.md
+          userpurge report latest --format json | jq .reasons
           userpurge report latest --format csv --out report
           userpurge run report/failed.csv --done-in users.csv.ledger.jsonl
-        ");
+        "#);
 }
 
 #[test]

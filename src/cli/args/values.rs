@@ -103,6 +103,12 @@ impl InputFormat {
 /// `--format` of `report`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ReportFormat {
+    /// A page for people who were not there: one file, which needs no network.
+    Html,
+    /// One JSON object.
+    Json,
+    /// Markdown, for tickets.
+    Md,
     /// The rows of the input, in three files.
     Csv,
 }

@@ -1,42 +1,31 @@
-//! `report`: the account of a run for people who were not there.
-//!
-//! So far that is the admin's own rows, as CSV: the input is gone through once more, row by row,
-//! beside the ledger's last outcome of each.
+//! `report --format csv`: the admin's own rows back. The input is gone through once more, row by
+//! row, beside the ledger's last outcome of each.
 
 use std::fmt::Write as _;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
 
-use atomicwrites::{AtomicFile, Error, OverwriteBehavior};
-
-use super::resume::kept_input;
-use crate::cli::args::{ReportArgs, ReportFormat};
-use crate::cli::latest::{self, LEDGER_SUFFIX};
+use super::execute::ledger_of;
+use super::place::{self, check_free};
+use crate::cli::args::ReportArgs;
+use crate::cli::commands::resume::kept_input;
 use crate::cli::planning::read_options;
 use crate::cli::terminal::{put, tell};
 use crate::cli::{ExitCode, Failure, outline_text, setting};
 use crate::domain::{Outcome, OutcomeEntry, ProviderKind, RunOptions};
 use crate::input::Table;
-use crate::ledger::{LedgerState, Outcomes, is_locked};
+use crate::ledger::{LedgerState, Outcomes};
 use crate::report::csv::{Columns, End, Finished, Id, Kind, Sheet};
 
-/// Writes the report.
-pub(in crate::cli) fn execute(args: &ReportArgs) -> Result<ExitCode, Failure> {
-    match args.format {
-        ReportFormat::Csv => csv(args),
-    }
-}
-
-fn csv(args: &ReportArgs) -> Result<ExitCode, Failure> {
-    let folder = setting::folder()?;
-    let ledger = latest::resolve(&args.ledger, &folder)?;
-    let ledger = ledger.strip_prefix(&folder).unwrap_or(&ledger);
-    let running = is_locked(ledger)?;
+/// Writes the rows to three files in `folder`.
+pub(super) fn execute(args: &ReportArgs, folder: &Path) -> Result<ExitCode, Failure> {
+    let (ledger, running) = ledger_of(args)?;
+    let ledger = ledger.as_path();
     let state = LedgerState::read(ledger)?;
     let outcomes = Outcomes::of(&state)?;
     let input = kept_input(ledger, &state.header.input)?;
-    let out = Out::create(&args.out, &[&input, ledger])?;
+    let out = Out::create(folder, &[&input, ledger])?;
     let read = read_options(&state.header.input, &state.header.options);
     let table = Table::open(&input, &read).map_err(Failure::refused)?;
     let keys_left_out = table.keys_left_out();
@@ -243,24 +232,7 @@ impl Out {
             Failure::message(ExitCode::Refused, text, Some("name another with `--out`"))
         })?;
         for kind in Kind::ALL {
-            let path = out.path(kind);
-            let real = |path: &Path| fs::canonicalize(path).ok();
-            let is_bound = |it: &&Path| real(it).is_some_and(|it| Some(it) == real(&path));
-            let mut ledger = path.clone().into_os_string();
-            ledger.push(LEDGER_SUFFIX);
-            let what = if bound.iter().any(is_bound) {
-                "is the input of this run, or its ledger"
-            } else if Path::new(&ledger).exists() {
-                "is the input of a run whose ledger lies beside it"
-            } else {
-                continue;
-            };
-            let text = format!(
-                "`{}` {what}, and would be replaced; nothing was written",
-                path.display()
-            );
-            let help = Some("name another folder with `--out`");
-            return Err(Failure::message(ExitCode::Refused, text, help));
+            check_free(&out.path(kind), bound, "name another folder with `--out`")?;
         }
         Ok(out)
     }
@@ -280,28 +252,15 @@ impl Out {
         })
     }
 
-    /// Writes one file, which only its owner may read: it may hold more of people than their ids.
-    /// A link of its name is replaced, not followed.
     fn file<T>(
         &self,
         kind: Kind,
         write: impl FnOnce(&File) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        AtomicFile::new(self.path(kind), OverwriteBehavior::AllowOverwrite)
-            .write_with_options(|file| write(file), options)
-            .map_err(|error| match error {
-                Error::Internal(error) => self.failure(kind, &error),
-                Error::User(failure) => failure,
-            })
+        place::file(&self.path(kind), write)
     }
 
     fn failure(&self, kind: Kind, error: &io::Error) -> Failure {
-        let text = format!("could not write `{}`: {error}", self.path(kind).display());
-        let help = Some("check the free space and your rights in that folder");
-        Failure::message(ExitCode::Refused, text, help)
+        place::failure(&self.path(kind), error)
     }
 }

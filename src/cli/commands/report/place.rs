@@ -1,0 +1,56 @@
+//! Where reports are written: whole or not at all, and never in the place of what a run is bound to.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::path::Path;
+
+use atomicwrites::{AtomicFile, Error, OverwriteBehavior};
+
+use crate::cli::latest::LEDGER_SUFFIX;
+use crate::cli::{ExitCode, Failure};
+
+/// Refuses a `path` where a report would take the place of something that this run (`bound`) or
+/// another is bound to.
+pub(super) fn check_free(path: &Path, bound: &[&Path], help: &str) -> Result<(), Failure> {
+    let real = |path: &Path| fs::canonicalize(path).ok();
+    let is_bound = |it: &&Path| real(it).is_some_and(|it| Some(it) == real(path));
+    let mut ledger = path.to_owned().into_os_string();
+    ledger.push(LEDGER_SUFFIX);
+    let what = if bound.iter().any(is_bound) {
+        "is the input of this run, or its ledger"
+    } else if Path::new(&ledger).exists() {
+        "is the input of a run whose ledger lies beside it"
+    } else {
+        return Ok(());
+    };
+    let text = format!(
+        "`{}` {what}, and would be replaced; nothing was written",
+        path.display()
+    );
+    Err(Failure::message(ExitCode::Refused, text, Some(help)))
+}
+
+/// Writes one file, which only its owner may read: it may hold more of people than their ids. A
+/// link of its name is replaced, not followed.
+pub(super) fn file<T>(
+    path: &Path,
+    write: impl FnOnce(&File) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    AtomicFile::new(path, OverwriteBehavior::AllowOverwrite)
+        .write_with_options(|file| write(file), options)
+        .map_err(|error| match error {
+            Error::Internal(error) => failure(path, &error),
+            Error::User(failure) => failure,
+        })
+}
+
+/// `path` cannot be written.
+pub(super) fn failure(path: &Path, error: &io::Error) -> Failure {
+    let text = format!("could not write `{}`: {error}", path.display());
+    let help = Some("check the free space and your rights in that folder");
+    Failure::message(ExitCode::Refused, text, help)
+}

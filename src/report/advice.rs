@@ -1,0 +1,73 @@
+//! What somebody can do about rows that ended otherwise than well.
+
+use serde::Serialize;
+
+use crate::domain::Outcome;
+
+/// What to do, in words and as a command.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Advice {
+    /// In words.
+    pub what_to_do: &'static str,
+    /// The command that goes on from there; `None`: there is none.
+    pub command: Option<String>,
+}
+
+/// What to do about rows that ended as `outcome`, with `code`. `ledger`: as a shell takes it.
+pub(super) fn about(outcome: Outcome, code: Option<&str>, ledger: &str) -> Advice {
+    let rows = || {
+        Some(format!(
+            "userpurge report {ledger} --format csv --out report"
+        ))
+    };
+    let retry = |more: &str| Some(format!("userpurge retry {ledger}{more}"));
+    let (what_to_do, command) = match (outcome, code) {
+        (Outcome::NotFound, _) => (
+            "The provider knows no such user. Hold the id and the account against where the list \
+             came from, mend the row and run the mended rows; as it stands, trying it again changes \
+             nothing.",
+            rows(),
+        ),
+        (Outcome::Refused, _) => (
+            "The provider will not delete this user until somebody acts on what it says. Once that \
+             is done, try these rows again.",
+            retry(" --only refused"),
+        ),
+        (Outcome::Failed, _) => (
+            "Every attempt met an error that passes. Try these rows again later.",
+            retry(""),
+        ),
+        (Outcome::InDoubt, _) => (
+            "A request left and its answer never came, so the user may be deleted or not. Trying \
+             again finds out; nobody is deleted twice.",
+            retry(""),
+        ),
+        (Outcome::Invalid, _) => (
+            "Nothing was sent. Mend the row as the reason says, and run the mended rows.",
+            rows(),
+        ),
+        (Outcome::Protected, Some("caller")) => (
+            "Nothing was sent: nobody deletes the user whose credentials are used. If this user is \
+             to go, use another's.",
+            None,
+        ),
+        (Outcome::Protected, Some("protected_role")) => (
+            "Nothing was deleted, to keep the team safe. If this user is to go, let the role be \
+             deleted.",
+            retry(" --only protected --include-role ROLE"),
+        ),
+        (Outcome::Protected, _) => (
+            "Nothing was sent, because the protect list says so. If this user is to go, take them \
+             off the list and run the row in a new file.",
+            rows(),
+        ),
+        // These are no trouble.
+        (Outcome::Deleted | Outcome::AlreadyGone | Outcome::DoneBefore | Outcome::Duplicate, _) => {
+            ("Nothing.", None)
+        }
+    };
+    Advice {
+        what_to_do,
+        command,
+    }
+}

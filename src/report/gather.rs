@@ -1,0 +1,201 @@
+//! One pass over a ledger for a [`Report`], a line at a time.
+
+use std::path::Path;
+
+use roaring::RoaringTreemap;
+
+use super::document::Report;
+use super::pauses::Pauses;
+use super::reasons::Reasons;
+use super::sessions::Sessions;
+use super::summary::Lock;
+use super::timeline::Timeline;
+use crate::domain::{Counted, Entry, Finding, OutcomeEntry, RunHeader, Time, Verified};
+use crate::ledger::{LedgerError, LedgerReader, LedgerState, Source, StateBuilder};
+
+/// How many rows that a verification did not find as asked are listed.
+const VERIFIED_MAX: usize = 100;
+
+/// What a ledger says, as a report needs it.
+#[derive(Debug)]
+pub(super) struct Gathered {
+    pub(super) state: LedgerState,
+    pub(super) sessions: Sessions,
+    pub(super) timeline: Timeline,
+    pub(super) pauses: Pauses,
+    pub(super) reasons: Reasons,
+    /// Of the last verification, the first rows that are standing or unknown.
+    pub(super) not_as_asked: Vec<Verified>,
+}
+
+/// Takes the entries of a ledger one by one.
+#[derive(Debug)]
+pub(super) struct Collector {
+    builder: StateBuilder,
+    sessions: Sessions,
+    timeline: Timeline,
+    pauses: Pauses,
+    reasons: Reasons,
+    not_as_asked: Vec<Verified>,
+    /// The rows that ended well, and otherwise.
+    good: RoaringTreemap,
+    bad: RoaringTreemap,
+    neither: RoaringTreemap,
+    /// Whether what is written now is a verification.
+    verifying: bool,
+}
+
+impl Report {
+    /// Reads the ledger at `path`, also while a process is writing it, checking every line. Find out
+    /// about `lock` *before*, as with [`Summary::new`](super::Summary::new). `now`: when this is.
+    ///
+    /// # Errors
+    ///
+    /// The ledger cannot be read, or is damaged.
+    pub fn read(path: &Path, lock: Lock, now: Time) -> Result<Self, LedgerError> {
+        let mut reader = LedgerReader::open(path)?;
+        let mut collector = Collector::new(reader.header().clone());
+        while let Some(entry) = reader.next_entry()? {
+            collector.apply(&entry);
+        }
+        let source = Source {
+            path: path.to_owned(),
+            lines: reader.lines(),
+            head: reader.head(),
+            torn: reader.torn(),
+        };
+        let mut gathered = collector.finish(source);
+        look_again(path, &mut gathered)?;
+        Ok(Self::new(gathered, lock, now))
+    }
+}
+
+/// Reads the ledger once more for rows that are to be listed and were not kept. Seldom needed: only
+/// where rows before them ended well since.
+fn look_again(path: &Path, gathered: &mut Gathered) -> Result<(), LedgerError> {
+    let missing = gathered.reasons.missing();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let mut reader = LedgerReader::open(path)?;
+    while reader.lines() < gathered.state.source.lines
+        && let Some(entry) = reader.next_entry()?
+    {
+        if let Entry::Outcome(entry) = &entry
+            && missing.contains(entry.position.row)
+        {
+            gathered.reasons.found(entry);
+        }
+    }
+    Ok(())
+}
+
+impl Collector {
+    pub(super) fn new(header: RunHeader) -> Self {
+        Self {
+            sessions: Sessions::new(&header),
+            timeline: Timeline::new(header.started_at),
+            pauses: Pauses::default(),
+            reasons: Reasons::default(),
+            not_as_asked: Vec::new(),
+            good: RoaringTreemap::new(),
+            bad: RoaringTreemap::new(),
+            neither: RoaringTreemap::new(),
+            verifying: false,
+            builder: StateBuilder::new(header),
+        }
+    }
+
+    pub(super) fn apply(&mut self, entry: &Entry) {
+        self.builder.apply(entry);
+        match entry {
+            Entry::Run(_) => {}
+            Entry::Session(session) => {
+                self.verifying = false;
+                self.pauses.cut(&self.timeline);
+                self.timeline.begin(session.at);
+                self.sessions.session(session, self.timeline.worked_ms());
+            }
+            Entry::Request(it) => self.sessions.seen(it.at),
+            Entry::Intent(it) => self.worked(it.at),
+            Entry::Bulk(it) => self.worked(it.at),
+            Entry::Attempt(it) => self.worked(it.at),
+            Entry::Step(it) => self.worked(it.at),
+            Entry::Outcome(it) => self.outcome(it),
+            Entry::Pause(pause) => {
+                self.sessions.seen(pause.at);
+                // A verification is no part of the run's progress.
+                if !self.verifying {
+                    self.pauses.apply(pause, &mut self.timeline);
+                }
+            }
+            Entry::Stop(stop) => {
+                self.sessions.seen(stop.at);
+                self.sessions.stop(stop);
+            }
+            Entry::End(end) => {
+                self.worked(end.at);
+                self.sessions.end(end);
+            }
+            Entry::Verification(begun) => {
+                self.verifying = true;
+                self.not_as_asked.clear();
+                self.sessions.verification(begun, self.timeline.worked_ms());
+            }
+            Entry::Verify(verified) => self.verified(verified),
+        }
+    }
+
+    fn worked(&mut self, at: Time) {
+        self.sessions.seen(at);
+        self.timeline.seen(at);
+    }
+
+    fn outcome(&mut self, entry: &OutcomeEntry) {
+        let row = entry.position.row;
+        let is = entry.outcome.counted();
+        // Each set is asked, so that a row is in one of them at most.
+        let was = if self.good.remove(row) {
+            Some(Counted::Good)
+        } else if self.bad.remove(row) {
+            Some(Counted::Bad)
+        } else if self.neither.remove(row) {
+            Some(Counted::Neither)
+        } else {
+            None
+        };
+        let rows = match is {
+            Counted::Good => &mut self.good,
+            Counted::Bad => &mut self.bad,
+            Counted::Neither => &mut self.neither,
+        };
+        rows.insert(row);
+        self.timeline.row(entry.at, was, is);
+        self.reasons.apply(entry);
+        self.sessions.seen(entry.at);
+        self.sessions.row(entry.outcome);
+    }
+
+    fn verified(&mut self, verified: &Verified) {
+        self.sessions.seen(verified.at);
+        let is_listed = match verified.finding {
+            Finding::Standing | Finding::Unknown => true,
+            Finding::AsAsked | Finding::UnderWay => false,
+        };
+        if is_listed && self.not_as_asked.len() < VERIFIED_MAX {
+            self.not_as_asked.push(verified.clone());
+        }
+    }
+
+    pub(super) fn finish(mut self, source: Source) -> Gathered {
+        self.pauses.cut(&self.timeline);
+        Gathered {
+            state: self.builder.finish(source),
+            sessions: self.sessions,
+            timeline: self.timeline,
+            pauses: self.pauses,
+            reasons: self.reasons,
+            not_as_asked: self.not_as_asked,
+        }
+    }
+}

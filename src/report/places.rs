@@ -1,0 +1,114 @@
+//! Where rows stand in their input, short: spans of lines, as many as fit.
+
+use std::fmt::Write as _;
+
+use roaring::RoaringTreemap;
+use serde::Serialize;
+
+use super::text::grouped;
+
+/// How many spans are kept, and so stand in the JSON.
+const SPANS_MAX: usize = 200;
+
+/// What is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unit {
+    /// Lines of the input, from 1, on which the rows begin.
+    Line,
+    /// Numbers of rows, from 1: where several rows share a line, lines tell nothing.
+    Row,
+}
+
+impl Unit {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Line => "line",
+            Self::Row => "row",
+        }
+    }
+}
+
+/// Where some rows stand.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Places {
+    /// What the numbers count.
+    pub unit: Unit,
+    /// First and last of each unbroken span, ascending; at most 200.
+    pub spans: Vec<(u64, u64)>,
+    /// How many rows more there are behind them.
+    pub left_out: u64,
+}
+
+impl Places {
+    /// The spans of `numbers`.
+    pub(super) fn of(unit: Unit, numbers: &RoaringTreemap) -> Self {
+        let mut spans: Vec<(u64, u64)> = Vec::new();
+        let mut told = 0;
+        for number in numbers {
+            let full = spans.len() == SPANS_MAX;
+            match spans.last_mut() {
+                Some((_, last)) if *last + 1 == number => *last = number,
+                _ if full => break,
+                _ => spans.push((number, number)),
+            }
+            told += 1;
+        }
+        Self {
+            unit,
+            spans,
+            left_out: numbers.len() - told,
+        }
+    }
+
+    /// In words, at most `max` spans, such as `lines 47, 52, 60–98 and 13 rows more`.
+    pub fn told(&self, max: usize) -> String {
+        let mut text = self.unit.name().to_owned();
+        if self.spans.len() > 1 || self.spans.iter().any(|(first, last)| first != last) {
+            text.push('s');
+        }
+        for (place, (first, last)) in self.spans.iter().take(max).enumerate() {
+            text.push_str(if place == 0 { " " } else { ", " });
+            // Writing to a string cannot fail; so below.
+            let _ = match last - first {
+                0 => write!(text, "{first}"),
+                1 => write!(text, "{first}, {last}"),
+                _ => write!(text, "{first}–{last}"),
+            };
+        }
+        let behind = self.spans.iter().skip(max);
+        let more = self.left_out + behind.map(|(first, last)| last - first + 1).sum::<u64>();
+        if more > 0 {
+            let rows = if more == 1 { "row" } else { "rows" };
+            let _ = write!(text, " and {} {rows} more", grouped(more));
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::{Places, SPANS_MAX, Unit};
+
+    #[rstest]
+    #[case(&[7], "line 7")]
+    #[case(&[7, 8], "lines 7, 8")]
+    #[case(&[7, 8, 9, 11], "lines 7–9, 11")]
+    #[case(&[1, 3, 5, 7, 8, 9], "lines 1, 3, 5 and 3 rows more")]
+    #[case(&[1, 3, 5, 7], "lines 1, 3, 5 and 1 row more")]
+    fn spans_are_told_as_far_as_they_fit(#[case] numbers: &[u64], #[case] told: &str) {
+        let numbers = numbers.iter().copied().collect();
+        assert_eq!(Places::of(Unit::Line, &numbers).told(3), told);
+    }
+
+    #[test]
+    fn scattered_rows_take_no_more_room_than_there_is_and_none_is_uncounted() {
+        let numbers = (0..100_000).map(|n| n * 2 + 1).collect();
+        let places = Places::of(Unit::Row, &numbers);
+        assert_eq!(places.spans.len(), SPANS_MAX);
+        assert_eq!(places.left_out, 100_000 - SPANS_MAX as u64);
+        assert_eq!(places.told(1), "rows 1 and 99,999 rows more");
+    }
+}

@@ -1,0 +1,252 @@
+//! How a run went on over time, in bounded memory: slices of time that merge in pairs whenever they
+//! become too many.
+//!
+//! Time is *working time*: what lies between the end of one process and the start of the next,
+//! which may be a night, is left out, so that the work can be seen. Each point still knows its time
+//! of day.
+
+use serde::Serialize;
+
+use crate::domain::{Counted, Time};
+
+/// How many slices there are at most; as soon as there are more, each two become one.
+const SLICES_MAX: usize = 48;
+
+/// How long a slice is at first, in milliseconds.
+const SLICE_MS: u64 = 1_000;
+
+/// How many sessions have a start of their own; later ones go on with the last one's.
+const PARTS_MAX: usize = 10_000;
+
+/// Collects what happened when.
+#[derive(Debug)]
+pub(super) struct Timeline {
+    parts: Vec<Part>,
+    /// The latest instant seen, in milliseconds of working time.
+    worked_ms: u64,
+    slice_ms: u64,
+    slices: Vec<Change>,
+}
+
+/// A process's share of the working time.
+#[derive(Debug, Clone, Copy)]
+struct Part {
+    began: Time,
+    /// The working time before it, in milliseconds.
+    before_ms: u64,
+}
+
+/// What changed in a slice. A row that ends anew takes its earlier end back.
+#[derive(Debug, Clone, Copy, Default)]
+struct Change {
+    good: i64,
+    bad: i64,
+    neither: i64,
+}
+
+impl Change {
+    const fn slot(&mut self, counted: Counted) -> &mut i64 {
+        match counted {
+            Counted::Good => &mut self.good,
+            Counted::Bad => &mut self.bad,
+            Counted::Neither => &mut self.neither,
+        }
+    }
+
+    const fn add(&mut self, other: Self) {
+        self.good += other.good;
+        self.bad += other.bad;
+        self.neither += other.neither;
+    }
+}
+
+/// How far a run had come at an instant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Point {
+    /// The instant.
+    pub at: Time,
+    /// How long the run had been at work, in milliseconds, times between sessions left out.
+    pub worked_ms: u64,
+    /// How many rows had ended well.
+    pub good: u64,
+    /// How many had ended otherwise.
+    pub bad: u64,
+    /// How many were known to be duplicates.
+    pub duplicate: u64,
+}
+
+impl Point {
+    /// How many rows had ended.
+    pub const fn ended(&self) -> u64 {
+        self.good + self.bad + self.duplicate
+    }
+}
+
+impl Timeline {
+    /// The timeline of a run whose first process began at `began`.
+    pub(super) fn new(began: Time) -> Self {
+        let first = Part {
+            began,
+            before_ms: 0,
+        };
+        Self {
+            parts: vec![first],
+            worked_ms: 0,
+            slice_ms: SLICE_MS,
+            slices: Vec::new(),
+        }
+    }
+
+    /// A later process takes the run up.
+    pub(super) fn begin(&mut self, at: Time) {
+        if self.parts.len() < PARTS_MAX {
+            self.parts.push(Part {
+                began: at,
+                before_ms: self.worked_ms,
+            });
+        }
+    }
+
+    /// The working time at `at`, in milliseconds; the run was at work then.
+    pub(super) fn seen(&mut self, at: Time) -> u64 {
+        let part = self.parts[self.parts.len() - 1];
+        let since = at.saturating_since(part.began).as_millis();
+        let worked = part
+            .before_ms
+            .saturating_add(u64::try_from(since).unwrap_or(u64::MAX));
+        self.worked_ms = self.worked_ms.max(worked);
+        worked
+    }
+
+    /// The working time so far, in milliseconds.
+    pub(super) const fn worked_ms(&self) -> u64 {
+        self.worked_ms
+    }
+
+    /// A row ended; `was`: how it had ended before.
+    pub(super) fn row(&mut self, at: Time, was: Option<Counted>, is: Counted) {
+        let worked = self.seen(at);
+        while worked / self.slice_ms >= SLICES_MAX as u64 {
+            self.merge();
+        }
+        let place = usize::try_from(worked / self.slice_ms).unwrap_or(SLICES_MAX - 1);
+        if self.slices.len() <= place {
+            self.slices.resize(place + 1, Change::default());
+        }
+        let slice = &mut self.slices[place];
+        *slice.slot(is) += 1;
+        if let Some(was) = was {
+            *slice.slot(was) -= 1;
+        }
+    }
+
+    /// Makes one slice of each two.
+    fn merge(&mut self) {
+        self.slice_ms = self.slice_ms.saturating_mul(2);
+        let merged = self.slices.chunks(2).map(|pair| {
+            let mut sum = pair[0];
+            sum.add(pair.get(1).copied().unwrap_or_default());
+            sum
+        });
+        self.slices = merged.collect();
+    }
+
+    /// The points at the ends of the slices, ascending; the last is where the run stands.
+    pub(super) fn points(&self) -> Vec<Point> {
+        let mut so_far = Change::default();
+        let mut points: Vec<Point> = Vec::with_capacity(self.slices.len() + 1);
+        let known = |n: i64| u64::try_from(n).unwrap_or(0);
+        for (slice, number) in self.slices.iter().zip(1..) {
+            so_far.add(*slice);
+            let worked_ms = self.slice_ms.saturating_mul(number).min(self.worked_ms);
+            // What ended at the very end of the working time has a slice, but no time, of its own.
+            points.pop_if(|last| last.worked_ms == worked_ms);
+            points.push(Point {
+                at: self.time_of_day(worked_ms),
+                worked_ms,
+                good: known(so_far.good),
+                bad: known(so_far.bad),
+                duplicate: known(so_far.neither),
+            });
+        }
+        // Nothing ended any more in the last of the working time.
+        if let Some(last) = points.last().copied()
+            && last.worked_ms < self.worked_ms
+        {
+            points.push(Point {
+                at: self.time_of_day(self.worked_ms),
+                worked_ms: self.worked_ms,
+                ..last
+            });
+        }
+        points
+    }
+
+    /// When the run had been at work for `worked_ms`.
+    fn time_of_day(&self, worked_ms: u64) -> Time {
+        let behind = self.parts.partition_point(|it| it.before_ms < worked_ms);
+        let part = self.parts[behind.max(1) - 1];
+        let since = worked_ms.saturating_sub(part.before_ms);
+        part.began.after(std::time::Duration::from_millis(since))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{SLICES_MAX, Timeline};
+    use crate::domain::Counted::{Bad, Good, Neither};
+    use crate::ledger::samples::at;
+
+    #[test]
+    fn a_night_between_two_sessions_takes_no_room_and_points_know_their_time_of_day() {
+        let mut timeline = Timeline::new(at(0));
+        timeline.row(at(0), None, Neither);
+        timeline.row(at(3), None, Bad);
+        timeline.begin(at(40_000));
+        timeline.row(at(40_002), Some(Bad), Good);
+        let points = timeline.points();
+        let told: Vec<_> = points
+            .iter()
+            .map(|it| (it.at, it.worked_ms, it.good, it.bad, it.duplicate))
+            .collect();
+        let expected = [
+            (at(1), 1_000, 0, 0, 1),
+            (at(2), 2_000, 0, 0, 1),
+            (at(3), 3_000, 0, 0, 1),
+            (at(40_001), 4_000, 0, 1, 1),
+            (at(40_002), 5_000, 1, 0, 1),
+        ];
+        assert_eq!(told, expected);
+    }
+
+    proptest! {
+        #[test]
+        fn however_long_it_takes_the_slices_are_few_and_their_last_is_the_sum(
+            rows in prop::collection::vec((0..10_000_000_i64, any::<bool>()), 1..200)
+        ) {
+            let mut timeline = Timeline::new(at(0));
+            for (seconds, good) in &rows {
+                timeline.row(at(*seconds), None, if *good { Good } else { Bad });
+            }
+            let points = timeline.points();
+            prop_assert!(points.len() <= SLICES_MAX + 1);
+            let last = points.last().unwrap();
+            let good = rows.iter().filter(|(_, good)| *good).count() as u64;
+            prop_assert_eq!((last.good, last.ended()), (good, rows.len() as u64));
+            prop_assert!(points.windows(2).all(|it| it[0].at <= it[1].at && it[0].ended() <= it[1].ended()));
+        }
+    }
+
+    #[test]
+    fn times_that_go_back_or_lie_ages_ahead_do_no_harm() {
+        let mut timeline = Timeline::new(at(0));
+        timeline.row(at(-500), None, Good);
+        timeline.row(crate::domain::Time::from_millis(i64::MAX), None, Good);
+        timeline.row(at(5), None, Bad);
+        let points = timeline.points();
+        assert!(points.len() <= SLICES_MAX + 1);
+        assert_eq!(points.last().unwrap().ended(), 3);
+    }
+}
