@@ -1,4 +1,4 @@
-# What a newcomer needs is the first two targets; each needs nothing but Rust.
+# What a newcomer needs is the first two targets; the demo needs nothing but Rust.
 .DEFAULT_GOAL := help
 CARGO ?= cargo
 PREFIX ?= $(HOME)/.local
@@ -25,8 +25,18 @@ tools: ## Install what tests need beside Rust, where it is missing
 		fi; \
 	done
 
+# The browser that a test looks at the report's page with: what CHROMIUM names, or one on the path.
+.PHONY: browser
+browser: ## Install Chromium, which a test opens the report's page in, if there is none (Debian, as root)
+	@for name in "$$CHROMIUM" chromium chromium-browser google-chrome; do \
+		command -v "$$name" >/dev/null 2>&1 && exit 0; done; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+			apt-get install -y -qq --no-install-recommends chromium fonts-liberation >/dev/null; \
+	else echo "the tests need Chromium: install it, or name it with CHROMIUM=/path/to/chromium"; exit 1; fi
+
 .PHONY: test
-test: tools ## Run every test
+test: tools browser ## Run every test
 	$(CARGO) test --locked
 
 .PHONY: crash

@@ -24,6 +24,8 @@ mod order;
 mod quota;
 mod redirect;
 mod report;
+mod report_document;
+mod report_page;
 mod resume;
 mod screen;
 mod secrets;

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
+use std::io::Write as _;
 
 use rstest::rstest;
 use serde_json::json;
@@ -221,6 +222,10 @@ fn what_failed_is_mended_and_goes_straight_back_in() {
 #[case::json("users.json", "[{\"User ID\":1},\n{\"user_id\":\"2\"},\n{\"id\":-4}]", &[], "User ID,user_id,id,userpurge_outcome")]
 #[case::ids("users.ids", "# a list\n1, today\n2\n-4\n", &[], "id,userpurge_outcome")]
 #[case::tabs("users.tsv", "name\tid\nAnn\t1\nBob\t2\nCy\t+3\n", &[], "name,id,userpurge_outcome")]
+#[case::bare_ids("users.json", "[1,\n\"2\",\n-4]", &[], "id,userpurge_outcome")]
+#[case::gzip("users.csv.gz", "note,id\n\"a\nb\",1\nc,2\nd,x3\n", &[], "note,id,userpurge_outcome")]
+#[case::zstd("users.jsonl.zst", "{\"id\":1}\n{\"id\":2}\n{\"id\":-3}\n", &[], "id,userpurge_outcome")]
+#[case::semicolons("users.csv", "note;id\na,b;1\nc;2\nd;x3\n", &[], "note,id,userpurge_outcome")]
 #[case::utf16("users.csv", "\u{feff}id,name\n1,Zoë\n2,x\n-3,y\n", &[], "id,name,userpurge_outcome")]
 fn any_format_comes_back_as_csv_and_means_the_same(
     #[case] name: &str,
@@ -236,6 +241,12 @@ fn any_format_comes_back_as_csv_and_means_the_same(
     if text.starts_with('\u{feff}') {
         let units: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
         world.write(name, units);
+    } else if name == "users.csv.gz" {
+        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        packed.write_all(text.as_bytes()).unwrap();
+        world.write(name, packed.finish().unwrap());
+    } else if name == "users.jsonl.zst" {
+        world.write(name, zstd::encode_all(text.as_bytes(), 0).unwrap());
     } else {
         world.write(name, text);
     }

@@ -20,6 +20,7 @@ use wiremock::matchers::{method, path};
 use wiremock::{Mock, MockServer, Respond, ResponseTemplate};
 use witness::Witness;
 
+pub(crate) mod browser;
 pub(crate) mod certificates;
 pub(crate) mod raw;
 pub(crate) mod terminal;

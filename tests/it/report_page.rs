@@ -1,0 +1,219 @@
+//! The page of `report --format html`, opened in Chromium from the disk: what stands in it is what
+//! ledger and sandbox say, in light and dark, on a phone and on paper, and it asks for nothing.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use serde_json::json;
+
+use crate::support::World;
+use crate::support::browser::Scheme;
+
+const LEDGER: &str = "users.csv.ledger.jsonl";
+const SCRIPT: &str = "<script>alert(1)</script>";
+
+/// A run that was asked to wait, the retry of what it refused, and a verification.
+fn world() -> World {
+    let world = World::new();
+    let soft_deleted = |id: u32| json!({"id": id.to_string(), "state": "soft-deleted"});
+    let mut users: Vec<_> = (1..=8).map(soft_deleted).collect();
+    users.push(json!({"id": "20", "open_tickets": 1}));
+    users.push(json!({"id": "21", "role": "agent"}));
+    world.seed(json!({"zendesk": users}));
+    world.settings(json!({"faults": "throttle=40%,seed=1", "scale_limits": 1_000.0}));
+    let mut text = String::from("id,account,action,ref\n");
+    for id in 1..=8 {
+        writeln!(text, "{id},acme,permanently-delete,REQ-{id}").unwrap();
+    }
+    write!(
+        text,
+        "20,acme,delete,{SCRIPT}\n21,acme,delete,T\nshop/{SCRIPT},chat,delete,T\n\
+         5.54E+17,crm,delete,T\n1,acme,permanently-delete,again\n"
+    )
+    .unwrap();
+    world.write("users.csv", text);
+    world.call(&["run", "users.csv", "--yes"]).code(1);
+    world.settings(json!({"faults": ""}));
+    world.seed(json!({"zendesk": [{"id": "20"}]}));
+    let retry = ["retry", LEDGER, "--only", "refused", "--yes"];
+    world.call(&retry).code(1);
+    world.call(&["verify", LEDGER]);
+    world.call(&["report", LEDGER, "--format", "html"]).code(0);
+    world
+}
+
+/// What is read of an element: its words.
+fn words(html: &str) -> String {
+    let parts = html
+        .split('<')
+        .map(|part| part.split_once('>').map_or(part, |(_, words)| words));
+    let text = parts.collect::<Vec<_>>().join(" ");
+    let text = text
+        .replace("&lt;", "<")
+        .replace("&gt;", ">")
+        .replace("&amp;", "&");
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The inside of each element of that name; they do not nest.
+fn elements<'d>(dom: &'d str, name: &str) -> Vec<&'d str> {
+    let begins = |rest: &str| rest.starts_with([' ', '>']);
+    let tag = format!("<{name}");
+    let parts = dom.split(tag.as_str()).skip(1).filter(|rest| begins(rest));
+    parts
+        .map(|rest| rest.split(&format!("</{name}>")).next().unwrap())
+        .collect()
+}
+
+/// The rows of the table with this caption, cell by cell.
+fn table(dom: &str, caption: &str) -> Vec<Vec<String>> {
+    let table = elements(dom, "table")
+        .into_iter()
+        .find(|table| words(elements(table, "caption")[0]) == caption)
+        .unwrap_or_else(|| panic!("there is no table `{caption}`"));
+    let cells = |row: &&str| {
+        let row = row
+            .replace("<th ", "<td ")
+            .replace("<th>", "<td>")
+            .replace("</th>", "</td>");
+        elements(&row, "td")
+            .into_iter()
+            .map(|cell| words(&format!("<{cell}")))
+            .collect()
+    };
+    elements(table, "tr").iter().map(cells).collect()
+}
+
+fn number(text: &str) -> u64 {
+    text.replace(',', "").parse().unwrap()
+}
+
+#[test]
+fn a_page_says_what_the_ledger_says_and_asks_for_nothing() {
+    let world = world();
+    let page = world.path("users.csv.report.html");
+    let seen = world.open(&page, 1200, Scheme::Light);
+    let dom = &seen.dom;
+    assert_eq!(seen.console, [""; 0], "nothing was refused");
+
+    // The counts are the ledger's, and add up.
+    let status = world.status(LEDGER);
+    let rows = table(dom, "How many rows ended how");
+    let (sum, rows) = rows[1..].split_last().unwrap();
+    let mut told = BTreeMap::new();
+    for row in rows {
+        told.insert(row[0].as_str(), number(&row[2]));
+    }
+    for (outcome, rows) in status["outcomes"].as_object().unwrap() {
+        let rows = rows.as_u64().unwrap();
+        assert_eq!(
+            told.get(outcome.as_str()).copied().unwrap_or(0),
+            rows,
+            "{outcome}"
+        );
+    }
+    assert_eq!(number(&sum[2]), 13);
+    assert_eq!(told.values().sum::<u64>(), 13);
+    assert_eq!(sum[1], "as many as the input has");
+
+    // Those by account have the same sums.
+    let accounts = table(dom, "Outcomes by account");
+    let (sums, accounts) = accounts[1..].split_last().unwrap();
+    for column in 1..sums.len() {
+        let of_accounts: u64 = accounts.iter().map(|row| number(&row[column])).sum();
+        assert_eq!(of_accounts, number(&sums[column]), "column {column}");
+    }
+    assert_eq!(number(sums.last().unwrap()), 13);
+
+    // So has the last point of the progress.
+    let progress = table(dom, "Rows that had ended");
+    let last = progress.last().unwrap();
+    let counted: u64 = last[1..4].iter().map(|cell| number(cell)).sum();
+    assert_eq!((counted, last[4].as_str()), (13, "100.00%"));
+    let pauses = table(dom, "When a server asked to wait");
+    let waited = |row: &Vec<String>| row[2] == "acme, permanently-delete";
+    assert!(pauses[1..].iter().any(waited), "{pauses:?}");
+    let sessions = table(dom, "Sessions");
+    let commands: Vec<_> = sessions[1..].iter().map(|row| row[1].as_str()).collect();
+    assert_eq!(commands, ["run", "retry --only refused", "verify"]);
+
+    // What came from outside is text.
+    assert!(!dom.contains("<script"), "{dom}");
+    assert!(words(dom).contains(&format!("shop/{SCRIPT}")));
+    for evidence in [
+        status["head"].as_str().unwrap(),
+        status["run_id"].as_str().unwrap(),
+    ] {
+        assert!(dom.contains(evidence));
+    }
+
+    // On paper.
+    assert!(seen.pdf.starts_with(b"%PDF"));
+    assert!(seen.pdf.len() > 20_000, "{} bytes", seen.pdf.len());
+    assert_eq!(seen.first_pixel().0, (1200, 1000));
+    let light = seen.first_pixel().1;
+    assert!(light.iter().all(|colour| *colour > 200), "{light:?}");
+    let dark = world.open(&page, 1200, Scheme::Dark).first_pixel().1;
+    assert!(dark.iter().all(|colour| *colour < 60), "{dark:?}");
+
+    a_screen_reader_gets_tables(dom);
+}
+
+/// Every table says what it is of and what its columns and rows are, and every chart has words.
+fn a_screen_reader_gets_tables(dom: &str) {
+    let tables = elements(dom, "table");
+    assert!(tables.len() > 8);
+    for table in tables {
+        assert!(!words(elements(table, "caption")[0]).is_empty(), "{table}");
+        let heads = elements(table, "th");
+        assert!(
+            heads
+                .iter()
+                .all(|it| it.contains("scope=\"col\"") || it.contains("scope=\"row\"")),
+            "{table}"
+        );
+    }
+    let charts: Vec<&str> = dom
+        .match_indices("role=\"img\"")
+        .map(|(at, _)| &dom[at..])
+        .collect();
+    assert_eq!(charts.len(), 3);
+    for chart in charts {
+        for name in ["title", "desc"] {
+            let words = words(&format!("<{}", elements(chart, name)[0]));
+            assert!(words.len() > 10, "{words}");
+        }
+    }
+    assert!(dom.contains("<html lang=\"en\">"));
+}
+
+/// That the browser was silent means something only if it would have spoken.
+#[test]
+fn the_browser_would_refuse_whatever_the_page_asked_for() {
+    let world = world();
+    let page = world.read("users.csv.report.html");
+    let asking = page.replace(
+        "<main>",
+        "<main><img src=\"http://127.0.0.1:9/x.png\"><script>document.title = 'ran'</script>",
+    );
+    let seen = world.open(&world.write("asking.html", asking), 1200, Scheme::Light);
+    assert!(seen.console.len() >= 2, "{:?}", seen.console);
+    assert!(!seen.dom.contains("<title>ran</title>"));
+}
+
+#[test]
+fn a_page_fits_a_phone() {
+    let world = world();
+    let page = world.read("users.csv.report.html");
+    let quoted = page.replace('&', "&amp;").replace('"', "&quot;");
+    let frame = format!(
+        "<!doctype html><title>?</title><iframe width=\"400\" height=\"900\" srcdoc=\"{quoted}\" onload=\"document.title = this.contentDocument.documentElement.scrollWidth + ' of ' + this.contentDocument.documentElement.clientWidth\"></iframe>"
+    );
+    let seen = world.open(&world.write("phone.html", frame), 1200, Scheme::Light);
+    let title = words(&format!("<{}", elements(&seen.dom, "title")[0]));
+    let (wide, room) = title
+        .split_once(" of ")
+        .unwrap_or_else(|| panic!("{title}"));
+    assert_eq!(wide, room, "it need not be moved sideways");
+    assert!(number(room) <= 400, "{title}");
+}
