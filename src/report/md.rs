@@ -1,7 +1,7 @@
 //! A [`Report`] for tickets: Markdown that GitHub, GitLab and Jira take when it is pasted.
 //!
 //! **Invariant**: what came from outside stands in code spans, in which nothing is a link, a
-//! mention, a picture or a tag, and in a table it ends no cell. See [`code`].
+//! mention, a picture or a tag, and in a table it ends no cell. See `code`.
 
 use super::document::Report;
 use super::reasons::Reason;

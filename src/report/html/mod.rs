@@ -2,7 +2,7 @@
 //! printed and kept.
 //!
 //! - `page.html` is the page and `style.css` its looks; both are part of the program.
-//! - [`page`] says what stands in it, word by word; [`charts`] where the bars are.
+//! - `page` says what stands in it, word by word; `charts` where the bars are.
 //!
 //! # Invariants
 //!
