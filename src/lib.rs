@@ -63,6 +63,10 @@
 //!   ledger failed: an unrecorded deletion must not happen.
 //! - **No span of the provider's clock holds more requests than the quota.** A slot is held from
 //!   before the request is sent until one span after its answer came ([`pipeline::limits`]).
+//!   Also when a process is killed: a deletion has its intent, and a read holds its permit until its
+//!   line is durable, so no more reads are untold than there are permits, and the next process counts
+//!   as many ([`pipeline::limits::Past`]). What was sent before there was a ledger, or before the
+//!   session's first line, is who we are, one request or two.
 //! - **A pace costs a run half a hundredth of its time at most.** The design had an account's requests
 //!   spread evenly over each span, so that others at work under the same limit meet no burst; but 350
 //!   requests at 70 per 6 s then took 30 s where the quota asks for 24. So each window is spread over

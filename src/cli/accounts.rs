@@ -2,6 +2,7 @@
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::Failure;
 use super::recorder::Recorder;
@@ -121,14 +122,15 @@ impl Wiring {
                     it.name == account.name || (tenant.is_some() && self::tenant(it) == tenant)
                 });
                 let now = self.wall.now();
+                let spec = self.spec(&resolved, account.limits.share);
+                let silent = earlier.and_then(|state| silent(state, now));
+                let unseen = silent.map(|silent| Past::unseen_reads(&spec, silent));
                 let mut past: Vec<Past> = of_tenant
                     .flat_map(|it| past(earlier, &it.name, now))
+                    .chain(unseen.into_iter().flatten())
                     .collect();
                 past.sort_by_key(|past| std::cmp::Reverse(past.ago));
-                Arc::new(Limits::new(
-                    &self.spec(&resolved, account.limits.share),
-                    &past,
-                ))
+                Arc::new(Limits::new(&spec, &past))
             };
             self.keep_pauses(&limits, earlier, &account.name);
             tenants.push((tenant, limits));
@@ -168,16 +170,28 @@ fn tenant(account: &Account) -> Option<Endpoint> {
 /// The requests of earlier processes, as far as their answers may still hold a slot.
 fn past(earlier: Option<&LedgerState>, account: &AccountName, now: Time) -> Vec<Past> {
     let sent = earlier.into_iter().flat_map(|state| state.sent(account));
-    let past: Vec<Past> = sent
-        .map(|sent| Past {
-            step: sent.step,
-            // What was never answered may have been counted as late as just now.
-            ago: sent
-                .replied_at
-                .map_or_else(Default::default, |at| now.saturating_since(at)),
-        })
-        .collect();
-    past
+    let past = sent.map(|sent| {
+        sent.replied_at.map_or_else(
+            || Past::unanswered(sent.step, now.saturating_since(sent.sent_at)),
+            |at| Past {
+                step: sent.step,
+                ago: now.saturating_since(at),
+            },
+        )
+    });
+    past.collect()
+}
+
+/// For how long the last process has left no line, if it ended in no orderly way: it may have been
+/// reading. A pause that it sat through is not counted.
+fn silent(state: &LedgerState, now: Time) -> Option<Duration> {
+    let verified = state.verification.as_ref();
+    let in_order = state.end.as_ref().is_some_and(|end| {
+        verified.is_none_or(|verified| verified.is_complete() || verified.last_at <= end.at)
+    });
+    let pauses = state.pauses.iter().map(|pause| pause.until);
+    let last_at = pauses.fold(state.last_at, Time::max);
+    (!in_order).then(|| now.saturating_since(last_at))
 }
 
 /// Asks every line who we are. The first that cannot say ends the run before anything is sent.

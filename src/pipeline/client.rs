@@ -284,10 +284,10 @@ impl Client {
         let mut tokens_rejected = 0;
         let mut attempt = 0;
         loop {
-            let (admission, granted) = self.admit(None).await?;
+            let (mut admission, granted) = self.admit(None).await?;
             let sent_at = self.wall.now();
             let marks = admission.marks();
-            let reply = self.exchange(build(&granted.access), admission).await;
+            let reply = self.send(build(&granted.access), &mut admission).await;
             let status = reply.as_ref().ok().map(|reply| reply.status);
             let requested = Requested {
                 account: self.account.clone(),
@@ -296,8 +296,11 @@ impl Client {
                 at: self.wall.now(),
                 status,
             };
-            self.record(Entry::Request(requested), Durability::Queued)
+            // A read has no intent. Its permit is held until it is on the disk, so that a process
+            // which is killed leaves no more of them untold than it has permits.
+            self.record(Entry::Request(requested), Durability::Synced)
                 .await?;
+            drop(admission);
             let (class, detail, wait) = match reply {
                 Err(error) => {
                     let class = error.failure.name();
@@ -409,7 +412,16 @@ impl Client {
     pub(super) async fn exchange(
         &self,
         request: Request,
-        admission: Admission,
+        mut admission: Admission,
+    ) -> Result<Reply, TransportError> {
+        self.send(request, &mut admission).await
+    }
+
+    /// Sends `request`; its slots count from when its answer came, its permit is held on.
+    async fn send(
+        &self,
+        request: Request,
+        admission: &mut Admission,
     ) -> Result<Reply, TransportError> {
         let reply = tokio::select! {
             biased;

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 
-/// The shortest and the longest wait the exponential growth runs between.
+/// The shortest wait that the exponential growth runs from.
 const WAIT_MIN: Duration = Duration::from_millis(500);
-const WAIT_MAX: Duration = Duration::from_mins(1);
+/// The longest that it runs to.
+pub(super) const WAIT_MAX: Duration = Duration::from_mins(1);
 
 /// The waits between the attempts at one request: exponential, with full jitter.
 ///

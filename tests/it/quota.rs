@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::json;
 use std::fmt::Write as _;
+use tokio_util::sync::CancellationToken;
 use userpurge::domain::{Time, WallClock};
+use userpurge::pipeline::limits::{Limits, LimitsSpec};
 use userpurge::sandbox::Call;
 use wiremock::{Request, Respond, ResponseTemplate};
 
@@ -122,6 +124,198 @@ fn a_lane_that_waits_for_its_quota_holds_no_other_up() {
         .filter(|call| call.effect && !call.path.contains("/apps/"))
         .count();
     assert_eq!(gone, 20);
+}
+
+/// Every call that any provider refused because of its pace.
+fn refused(world: &World) -> usize {
+    let log = world.sandbox().log(None);
+    log.iter().filter(|call| call.status == Some(429)).count()
+}
+
+/// Ids of chat users, whose every deletion and every look is a request of its own.
+fn chat(n: u64) -> String {
+    format!("5fe0a0f0b5e2a4001c8d{n:04}")
+}
+
+/// Processes are killed in mid-window, with deletions and reads under way; the next one comes at
+/// once. Strict windows of two providers, one rolling and one of an endpoint beside it.
+fn killed(mode: &str) {
+    let world = World::new();
+    world.wide();
+    world.settings(json!({
+        "quota_mode": mode,
+        "latency": "1ms..40ms",
+        "zendesk": {"quota": "80/2s", "permanent_quota": "30/2s"},
+        "sunco": {"quota": "30/2s"},
+    }));
+    world.soft_deleted_users(1..=100);
+    let sunco: Vec<_> = (1..=100).map(|n| json!({"id": chat(n)})).collect();
+    world.seed(json!({"sunco": sunco}));
+    let mut text = "id,account,action\n".to_owned();
+    for n in 1..=100 {
+        writeln!(text, "{n},acme,permanently-delete\n{},chat,delete", chat(n)).unwrap();
+    }
+    world.write("users.csv", text);
+    let config = world
+        .config()
+        .replacen("requests = \"100000/1s\"", "requests = \"80/2s\"", 1)
+        .replacen("requests = \"100000/1s\"", "requests = \"30/2s\"", 1)
+        .replacen("= \"100000/1s\"", "= \"30/2s\"", 1);
+    assert_eq!(config.matches("30/2s").count(), 2);
+    world.configure(&config);
+    let ledger = "users.csv.ledger.jsonl";
+    let mut args = vec!["run", "users.csv", "--yes"];
+    for deleted in [20, 75, 130] {
+        let mut child = world.start(&args);
+        world.until("so many were deleted", || {
+            world.deletions().len() >= deleted
+        });
+        child.kill().unwrap();
+        child.wait().unwrap();
+        args = vec!["resume", ledger];
+    }
+    world.call(&args).code(0);
+    assert_eq!(refused(&world), 0, "deleting, {mode}");
+    let mut child = world.start(&["verify", ledger]);
+    let before = world.sandbox().requests();
+    world.until("some were looked at", || {
+        world.sandbox().requests() >= before + 20
+    });
+    child.kill().unwrap();
+    child.wait().unwrap();
+    world.call(&["verify", ledger]);
+    assert_eq!(refused(&world), 0, "verifying, {mode}");
+    let gone = world.deletions().into_iter().filter(|call| call.effect);
+    assert_eq!(gone.count(), 200);
+}
+
+#[test]
+fn killed_in_mid_window_and_resumed_at_once_a_rolling_window_refuses_none() {
+    killed("rolling");
+}
+
+#[test]
+fn killed_in_mid_window_and_resumed_at_once_a_fixed_window_refuses_none() {
+    killed("fixed");
+}
+
+/// A client of somebody else's at the same Zendesk, which keeps to `quota` for itself: how many of
+/// its requests were answered, and how many of those refused, until `done` says so.
+async fn somebody_else(base: String, quota: &str, done: &AtomicBool) -> (usize, usize) {
+    let spec = LimitsSpec {
+        concurrency: 8.try_into().unwrap(),
+        requests: quota.parse().unwrap(),
+        steps: Vec::new(),
+        share: 1.0,
+    };
+    let limits = Arc::new(Limits::new(&spec, &[]));
+    let client = reqwest::Client::new();
+    let stop = CancellationToken::new();
+    let (mut answered, mut refused) = (0, 0);
+    while !done.load(Ordering::SeqCst) {
+        let admitted = limits.admit(None, &stop).await.unwrap();
+        let request = client
+            .get(format!("{base}/api/v2/users/me.json"))
+            .basic_auth("ops@acme.example/token", Some("sandbox-token"));
+        let reply = request.send().await.unwrap();
+        answered += 1;
+        refused += usize::from(reply.status().as_u16() == 429);
+        drop(admitted);
+    }
+    (answered, refused)
+}
+
+/// `share` leaves the rest of the quota to a client that uses all of it, and neither is refused.
+#[test]
+fn a_share_leaves_the_rest_to_another_client_which_is_never_refused() {
+    for mode in ["rolling", "fixed"] {
+        let world = World::new();
+        world.settings(json!({
+            "quota_mode": mode,
+            "latency": "1ms..20ms",
+            "zendesk": {"quota": "40/2s", "permanent_quota": "1000000/1m"},
+        }));
+        world.soft_deleted_users(1..=60);
+        world.write("users.csv", ids(1..=60));
+        let config = world.config().replacen(
+            "requests = \"100000/1s\"",
+            "requests = \"40/2s\"\nshare = 0.5",
+            1,
+        );
+        world.configure(&config);
+        let done = AtomicBool::new(false);
+        let base = world.base();
+        let (answered, refused_them) = std::thread::scope(|scope| {
+            let them = scope.spawn(|| {
+                let runtime = tokio::runtime::Runtime::new().unwrap();
+                runtime.block_on(somebody_else(base, "20/2s", &done))
+            });
+            let args = ["run", "users.csv", "--account", "acme", "--yes"];
+            let args = [&args[..], &["--action", "permanently-delete"]].concat();
+            let ours = world.call(&args);
+            done.store(true, Ordering::SeqCst);
+            ours.code(0);
+            them.join().unwrap()
+        });
+        assert_eq!((refused_them, refused(&world)), (0, 0), "{mode}");
+        // It went on all the time: its own quota, span for span.
+        assert!(answered >= 60, "{mode}: {answered}");
+        assert_eq!(world.deletions().len(), 60);
+    }
+}
+
+/// What others have used before we came is seen in the headers, and left alone.
+#[test]
+fn what_others_have_used_is_seen_in_the_headers() {
+    let world = World::new();
+    world.settings(json!({
+        "zendesk": {"quota": "40/4s", "permanent_quota": "1000000/1m"},
+    }));
+    world.soft_deleted_users(1..=50);
+    world.write("users.csv", ids(1..=50));
+    let config = world.config().replacen(
+        "requests = \"100000/1s\"",
+        "requests = \"40/4s\"\nconcurrency = 1",
+        1,
+    );
+    world.configure(&config);
+    world.block_on(async {
+        let client = reqwest::Client::new();
+        for _ in 0..25 {
+            let request = client
+                .get(format!("{}/api/v2/users/me.json", world.base()))
+                .basic_auth("ops@acme.example/token", Some("sandbox-token"));
+            assert_eq!(request.send().await.unwrap().status().as_u16(), 200);
+        }
+    });
+    let args = ["run", "users.csv", "--account", "acme", "--yes"];
+    let args = [&args[..], &["--action", "permanently-delete"]].concat();
+    world.call(&args).code(0);
+    assert_eq!(refused(&world), 0);
+    assert_eq!(world.deletions().len(), 50);
+}
+
+/// A plan that allows more than the configuration uses is named once, after the run.
+#[test]
+fn a_higher_limit_than_configured_is_suggested_in_the_closing_words() {
+    for (stated, is_suggested) in [("700/1m", true), ("400/1m", false)] {
+        let world = World::new();
+        world.settings(json!({"zendesk": {"quota": stated}}));
+        world.soft_deleted_users(1..=5);
+        world.write("users.csv", ids(1..=5));
+        let config =
+            world
+                .config()
+                .replacen("requests = \"100000/1s\"", "requests = \"400/1m\"", 1);
+        world.configure(&config);
+        let args = ["run", "users.csv", "--account", "acme", "--yes"];
+        let args = [&args[..], &["--action", "permanently-delete"]].concat();
+        let done = world.call(&args).code(0);
+        let words = "Zendesk Support states 700/1m for acme; the configuration uses 400/1m: \
+                     requests = \"700/1m\" would use it";
+        let said = done.err.matches(words).count();
+        assert_eq!(said, usize::from(is_suggested), "{}", done.err);
+    }
 }
 
 /// Answers deletions: first "too many requests" with a wait, later with a deletion. It notes when

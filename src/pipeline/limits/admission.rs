@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::pace::Pace;
 use super::window::{Mark, Window};
 use crate::domain::{Quota, Step};
+use crate::pipeline::retry::WAIT_MAX;
 use crate::transport::REPLY_TIME_MAX;
 
 /// The limits of an account, with its share already taken off.
@@ -64,6 +65,22 @@ impl Past {
             ago: ago.saturating_sub(UNANSWERED_MAX),
         }
     }
+
+    /// Reads of a process that was killed which left no line: one for each of its permits, as each is
+    /// held until the line of its read is on the disk. `silent`: since when there is no line, or since
+    /// the end of a pause that a server asked for, if that is later. A read may have left after that,
+    /// when all that a process waits for without a word was over: a slot of the account's limit, and
+    /// the rest after a passing error.
+    pub fn unseen_reads(spec: &LimitsSpec, silent: Duration) -> impl Iterator<Item = Self> {
+        let past = Self {
+            step: None,
+            ago: silent
+                .saturating_sub(spec.requests.span())
+                .saturating_sub(WAIT_MAX)
+                .saturating_sub(UNANSWERED_MAX),
+        };
+        (0..spec.concurrency.get()).map(move |_| past)
+    }
 }
 
 /// Why a request was not admitted.
@@ -114,12 +131,13 @@ enum Wait {
 }
 
 /// Leave to send one request. Say when the answer came with [`Admission::answered`]; dropping it
-/// says the same.
+/// gives the permit back, and says the same if nothing was said.
 #[derive(Debug)]
 pub struct Admission {
     limits: Arc<Limits>,
     step: Option<Step>,
     marks: Marks,
+    /// Whether its slots are still as they were taken.
     open: bool,
 }
 
@@ -354,7 +372,6 @@ impl Limits {
     fn give_back(&self, step: Option<Step>, sent: bool) {
         let now = Instant::now();
         let mut state = self.state();
-        state.permits += 1;
         for window in state.windows(step) {
             if sent {
                 window.answered(now);
@@ -362,8 +379,6 @@ impl Limits {
                 window.unsent();
             }
         }
-        drop(state);
-        self.changed.notify_waiters();
     }
 }
 
@@ -442,8 +457,8 @@ impl Admission {
         self.marks
     }
 
-    /// The answer came, or was given up: the permit is free now, the slots one span from now.
-    pub fn answered(mut self) {
+    /// The answer came, or was given up: the slots are free one span from now. The permit is held on.
+    pub fn answered(&mut self) {
         self.close(true);
     }
 
@@ -462,6 +477,8 @@ impl Admission {
 impl Drop for Admission {
     fn drop(&mut self) {
         self.close(true);
+        self.limits.state().permits += 1;
+        self.limits.changed.notify_waiters();
     }
 }
 
@@ -507,14 +524,14 @@ mod tests {
         let stop = CancellationToken::new();
         let start = Instant::now();
         for _ in 0..2 {
-            limits.admit(PERMANENT, &stop).await.unwrap().answered();
+            limits.admit(PERMANENT, &stop).await.unwrap();
         }
         let took = elapsed(start, async {
-            limits.admit(DELETE, &stop).await.unwrap().answered();
+            limits.admit(DELETE, &stop).await.unwrap();
         });
         assert!(took.await < 10, "another endpoint does not wait for it");
         let took = elapsed(start, async {
-            limits.admit(PERMANENT, &stop).await.unwrap().answered();
+            limits.admit(PERMANENT, &stop).await.unwrap();
         });
         let took = took.await;
         assert!((10_000..10_100).contains(&took), "{took}");
@@ -524,7 +541,7 @@ mod tests {
     async fn who_waits_for_quota_holds_no_permit() {
         let limits = limits("1000/1s", "1/1h", 1, &[]);
         let stop = CancellationToken::new();
-        limits.admit(PERMANENT, &stop).await.unwrap().answered();
+        limits.admit(PERMANENT, &stop).await.unwrap();
         let waiting = tokio::spawn({
             let (limits, stop) = (Arc::clone(&limits), stop.clone());
             async move { limits.admit(PERMANENT, &stop).await.map(|_| ()) }
@@ -532,11 +549,51 @@ mod tests {
         let start = Instant::now();
         for _ in 0..50 {
             tokio::task::yield_now().await;
-            limits.admit(DELETE, &stop).await.unwrap().answered();
+            limits.admit(DELETE, &stop).await.unwrap();
         }
         assert!(start.elapsed() < Duration::from_secs(1));
         stop.cancel();
         assert!(waiting.await.unwrap().is_err(), "a stop ends the wait");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_permit_is_held_until_the_admission_is_dropped_and_a_slot_until_a_span_after_the_answer()
+     {
+        let limits = limits("2/10s", "700/10m", 1, &[]);
+        let stop = CancellationToken::new();
+        let start = Instant::now();
+        let mut first = limits.admit(None, &stop).await.unwrap();
+        first.answered();
+        let second = limits.admit(None, &stop);
+        let second = tokio::time::timeout(Duration::from_secs(5), second).await;
+        assert!(second.is_err(), "the one permit is held");
+        drop(first);
+        drop(limits.admit(None, &stop).await.unwrap());
+        assert!(start.elapsed() < Duration::from_secs(6));
+        drop(limits.admit(None, &stop).await.unwrap());
+        assert!(
+            start.elapsed() >= Duration::from_secs(10),
+            "from the answer on"
+        );
+        assert!(start.elapsed() < Duration::from_secs(11));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn unseen_reads_hold_a_slot_for_each_permit_as_long_as_they_may_have_been_counted() {
+        let spec = LimitsSpec {
+            concurrency: 3.try_into().unwrap(),
+            requests: "10/1m".parse().unwrap(),
+            steps: Vec::new(),
+            share: 1.0,
+        };
+        let held = |silent| {
+            let past: Vec<Past> = Past::unseen_reads(&spec, silent).collect();
+            assert_eq!(past.len(), 3);
+            past[0].ago
+        };
+        assert_eq!(held(Duration::ZERO), Duration::ZERO);
+        assert_eq!(held(Duration::from_mins(2)), Duration::ZERO);
+        assert!(held(Duration::from_hours(1)) > Duration::from_mins(2));
     }
 
     #[tokio::test(start_paused = true)]
@@ -559,7 +616,7 @@ mod tests {
         let stop = CancellationToken::new();
         let start = Instant::now();
         limits.pause(PERMANENT, start + Duration::from_mins(1));
-        limits.admit(DELETE, &stop).await.unwrap().answered();
+        limits.admit(DELETE, &stop).await.unwrap();
         assert!(start.elapsed() < Duration::from_secs(1));
         assert!(limits.shut_until(PERMANENT).is_some());
         assert!(limits.shut_until(DELETE).is_none());
@@ -581,7 +638,7 @@ mod tests {
         let limits = limits("1000/1s", "2/10m", 8, &past);
         let stop = CancellationToken::new();
         let start = Instant::now();
-        limits.admit(PERMANENT, &stop).await.unwrap().answered();
+        limits.admit(PERMANENT, &stop).await.unwrap();
         assert!(start.elapsed() >= Duration::from_mins(1));
         assert!(start.elapsed() < Duration::from_secs(61));
     }
@@ -601,7 +658,7 @@ mod tests {
         let stop = CancellationToken::new();
         let start = Instant::now();
         for _ in 0..3 {
-            limits.admit(PERMANENT, &stop).await.unwrap().answered();
+            limits.admit(PERMANENT, &stop).await.unwrap();
         }
         start.elapsed().as_secs()
     }

@@ -25,8 +25,8 @@ use crate::pipeline::{
     ToVerifySource, Until, Verifier,
 };
 use crate::provider::{
-    Access, Authorize, Bulk, Detail, Identity, Moment, Provider, RateHints, Reply, Request, Roles,
-    RowEnd, Scope, Seen, Standings, Token, TokenRefused, Verdict,
+    Access, Authorize, Bulk, Detail, Identity, Moment, Provider, RateHint, RateHints, Reply,
+    Request, Roles, RowEnd, Scope, Seen, Standings, Token, TokenRefused, Verdict,
 };
 use crate::transport::{Failure, Transport, TransportError};
 
@@ -46,6 +46,10 @@ pub(super) enum Fault {
     Throttle(Option<u64>),
     /// 500; no effect.
     Unwell,
+    /// A page that is not the provider's, with a limit in its header; no effect.
+    Page(&'static str),
+    /// The effect happens, and the answer states a limit.
+    Stated(&'static str),
     /// The whole account is condemned.
     Condemned,
     /// The provider will not.
@@ -260,6 +264,11 @@ impl FakeServer {
                 Ok(reply)
             }
             Some(Fault::Unwell) => Ok(reply(500, "")),
+            Some(Fault::Page(limit)) => Ok(stating(reply(203, ""), limit)),
+            Some(Fault::Stated(limit)) => {
+                state.gone.insert(id.to_owned());
+                Ok(stating(reply(200, ""), limit))
+            }
             Some(Fault::Condemned) => Ok(reply(403, "")),
             Some(Fault::Refused) => Ok(reply(422, "")),
             Some(Fault::Unknown) => Ok(reply(404, "")),
@@ -277,6 +286,12 @@ fn reply(status: u16, body: &str) -> Reply {
         headers: HeaderMap::new(),
         body: body.to_owned().into(),
     }
+}
+
+fn stating(mut reply: Reply, limit: &'static str) -> Reply {
+    let limit = HeaderValue::from_static(limit);
+    reply.headers.insert("x-limit", limit);
+    reply
 }
 
 /// The way to a server: what was sent goes on, also when whoever sent it is no more.
@@ -347,6 +362,7 @@ impl Provider for FakeProvider {
         };
         match reply.status {
             200 => Verdict::Row(RowEnd::Deleted, none),
+            203 => Verdict::Moment(Moment::Unrecognised, none),
             401 => Verdict::TokenRejected(none),
             403 => Verdict::Account(StopKind::NotPermitted, none),
             404 => Verdict::Row(RowEnd::NotFound, none),
@@ -395,8 +411,15 @@ impl Provider for FakeProvider {
         self
     }
 
-    fn rate_hints(&self, _: Option<Step>, _: &HeaderMap) -> RateHints {
-        RateHints::default()
+    fn rate_hints(&self, _: Option<Step>, headers: &HeaderMap) -> RateHints {
+        let account = headers.get("x-limit").map(|limit| RateHint {
+            limit: limit.to_str().ok().and_then(|it| it.parse().ok()),
+            ..RateHint::default()
+        });
+        RateHints {
+            account,
+            ..RateHints::default()
+        }
     }
 
     fn mint(&self) -> Request {

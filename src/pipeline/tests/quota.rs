@@ -380,6 +380,29 @@ async fn a_bucket_is_refused_and_an_even_pace_is_slow_where_a_window_is_neither(
     }
 }
 
+/// A page of a proxy's may have a limit of its own in its header.
+#[tokio::test(start_paused = true)]
+async fn a_limit_in_an_answer_that_is_not_the_providers_teaches_nothing() {
+    for (fault, is_lowered) in [
+        (super::fake::Fault::Page("2/1m"), false),
+        (super::fake::Fault::Stated("2/1m"), true),
+    ] {
+        let sink = Arc::new(MemorySink::default());
+        let server = Arc::new(FakeServer::new(sink, (1, 5), 3));
+        server.fault(1, fault.clone());
+        let start = Instant::now();
+        let setup = Setup {
+            requests: "1000/1m".to_owned(),
+            ..Setup::default()
+        };
+        let end = setup.run(&server, Action::Delete, 60).await;
+        assert!(matches!(end, LaneEnd::Done));
+        assert_eq!(server.state().gone.len(), 60);
+        let lowered = start.elapsed() > Duration::from_mins(10);
+        assert_eq!(lowered, is_lowered, "{fault:?}: {:?}", start.elapsed());
+    }
+}
+
 /// The permanent step's quota does not hold the soft deletes of the same purge up.
 #[tokio::test(start_paused = true)]
 async fn the_second_step_waits_alone() {
