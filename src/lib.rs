@@ -5,7 +5,7 @@
 //! # One picture
 //!
 //! ```text
-//!            ┌──────────── lane per account (own cursor over the input, own limits) ───────────┐
+//!            ┌────────── lane per account (own cursors over the input, own limits) ────────────┐
 //! input ──▶ plan ──▶ task ──▶ admission (gate ▸ permit ▸ windows ▸ pace) ▸ access ▸ intent ▸   │
 //!                     ▲         gate again ▸ send ▸ judge ▸ retry or end ──────Entry──▶ ledger ──▶ report
 //!               ledger state          │          │                            │          └──▶ progress
@@ -47,7 +47,10 @@
 //! 3. The plan is shown and the question asked. Then the ledger is created, locked, and bound to
 //!    the input by size and SHA-256.
 //! 4. Rows that are not sent (invalid, duplicate, protected, done before) get their outcomes.
-//! 5. A lane per account takes its tasks from a cursor of its own and sees each to its outcome.
+//! 5. A lane per account takes its tasks from cursors of its own and sees each to its outcome. There
+//!    is a cursor for each action ([`plan::Part`]), so that rows which wait for one endpoint's quota
+//!    keep no others from theirs, however the file orders them; and one for the users who have rows
+//!    of several actions, whose order must be kept.
 //! 6. An `end` entry with the counts of all rows closes the session; the counts are checked
 //!    against the rows read.
 //!

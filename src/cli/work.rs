@@ -183,15 +183,21 @@ impl Work<'_> {
             let Some(rows) = self.rows.get(&line.name).filter(|rows| !rows.is_empty()) else {
                 continue;
             };
-            let cursor = Cursor::new(
-                self.planning.open()?,
-                Arc::clone(&self.planned.judge),
-                line.name.clone(),
-                rows.clone(),
-                Arc::clone(&earlier),
-            );
             line.client.expect(self.expected(&line.name, rows.len()));
-            let (tasks, reading) = read_ahead(cursor);
+            let plan = &self.planned.plan;
+            let mut parts = Vec::new();
+            for part in plan.parts(&line.name) {
+                let cursor = Cursor::new(
+                    self.planning.open()?,
+                    Arc::clone(&self.planned.judge),
+                    line.name.clone(),
+                    rows.clone(),
+                    Arc::clone(&earlier),
+                );
+                let (tasks, reading) = read_ahead(cursor.only(part, &plan.shared));
+                parts.push(tasks);
+                cursors.push(reading);
+            }
             let options = LaneOptions {
                 failure_limit: self.safety.failure_limit,
                 include_roles: self.planning.options.include_roles.clone(),
@@ -201,9 +207,8 @@ impl Work<'_> {
             lanes.push((
                 line.name.clone(),
                 Lane::new(Arc::clone(&line.client), options),
-                tasks,
+                parts,
             ));
-            cursors.push(reading);
         }
         let outcome = run(lanes, self.stop).await;
         for reading in cursors {

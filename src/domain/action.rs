@@ -149,6 +149,13 @@ pub enum Step {
 }
 
 impl Step {
+    /// Every step.
+    pub const ALL: [Self; 3] = [
+        Self::Delete,
+        Self::PermanentlyDelete,
+        Self::DeletePersonalInformation,
+    ];
+
     /// The name used in ledgers and as a key under `limits` in the configuration.
     pub const fn name(self) -> &'static str {
         match self {

@@ -37,9 +37,10 @@ const TURNED_AWAY_WAIT_MIN: Duration = Duration::from_secs(1);
 /// So many tokens in a row may be rejected for one request before the lane stops.
 pub(super) const TOKENS_REJECTED_MAX: u32 = 5;
 
-/// So many rows for each permit have their first step begun at once. Enough that a permit never
+/// So many rows for each permit have the same step begun as their first at once. Enough that a permit never
 /// waits for a row; few enough that a row that is tried again does not queue behind the whole file,
-/// so that a provider that fails every request is found out after some rows and not after all.
+/// so that a provider that fails every request is found out after some rows and not after all. Rows
+/// that begin with different steps do not count together: they would wait for another's quota.
 const ROWS_BEGUN_PER_PERMIT: u32 = 2;
 
 /// What a [`Client`] is made of.
@@ -83,7 +84,7 @@ pub struct Client {
     throttle: Mutex<Throttle>,
     /// The day's quota is as good as gone, in the words of the lane's end.
     day_over: OnceLock<Detail>,
-    rows_begun: Semaphore,
+    rows_begun: BTreeMap<Step, Semaphore>,
     pub(super) jobs: Jobs,
     rereads: Rereads,
 }
@@ -119,7 +120,7 @@ impl Client {
             store,
         );
         let rows_begun = limits.concurrency().saturating_mul(ROWS_BEGUN_PER_PERMIT);
-        let rows_begun = Semaphore::new(rows_begun as usize);
+        let rows_begun = Step::ALL.map(|step| (step, Semaphore::new(rows_begun as usize)));
         let jobs_max = provider.bulk().map_or(0, Bulk::jobs_max);
         let jobs = Jobs::new(limits.share_of(jobs_max));
         let throttle = Mutex::new(Throttle {
@@ -139,7 +140,7 @@ impl Client {
             seed,
             throttle,
             day_over: OnceLock::new(),
-            rows_begun,
+            rows_begun: rows_begun.into(),
             jobs,
             rereads: Rereads::default(),
         }
@@ -351,12 +352,14 @@ impl Client {
         }
     }
 
-    /// Waits until another row may begin.
-    pub(super) async fn begin(&self) -> Result<SemaphorePermit<'_>, ClientError> {
+    /// Waits until another row may begin, with `step`.
+    pub(super) async fn begin(&self, step: Step) -> Result<SemaphorePermit<'_>, ClientError> {
+        // There is one for every step.
+        let rows_begun = self.rows_begun.get(&step).ok_or(ClientError::Stopping)?;
         tokio::select! {
             biased;
             () = self.stop.admitting.cancelled() => Err(ClientError::Stopping),
-            begun = self.rows_begun.acquire() => begun.map_err(|_| ClientError::Stopping),
+            begun = rows_begun.acquire() => begun.map_err(|_| ClientError::Stopping),
         }
     }
 

@@ -4,13 +4,13 @@ use std::convert::Infallible;
 use std::error::Error;
 use std::fmt;
 use std::num::NonZeroU64;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use futures::StreamExt;
 use futures::future::join_all;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio::task::unconstrained;
 use tokio::time::Instant;
 
@@ -26,21 +26,12 @@ use super::tokens::own;
 use super::users::UsersUnderWay;
 use crate::domain::{Entry, LaneStop, Outcome, StopKind, Task, Time};
 
-/// How many rows of a lane are looked after at once. More than the permits there are, so that
-/// rows that wait for one endpoint's quota do not keep others from theirs; bounded, so that
-/// memory is.
-const ROWS_UNDER_WAY_MAX: usize = 1_024;
-
-/// The same where one request carries many rows: as many as all jobs can hold that may be under
-/// way (30 of 100 at Zendesk), and again as the bound above for those that have left theirs.
-const BULK_ROWS_UNDER_WAY_MAX: usize = 4_096;
-
 /// How often the wall clock is looked at for [`Until`]. It may be set, and a machine may sleep: one
 /// long timer would know nothing of either.
 const CLOCK_EVERY: Duration = Duration::from_secs(1);
 
-/// How tasks come in: from a cursor over the input, on a thread of its own. An error means that the
-/// input could not be read on.
+/// How the tasks of a part of the input come in: from a cursor of its own, on a thread of its own, in
+/// the order of the file. An error means that the input could not be read on.
 pub type TaskSource = mpsc::Receiver<Result<Task, Box<dyn Error + Send + Sync>>>;
 
 /// How a lane goes about its rows.
@@ -73,14 +64,12 @@ pub struct Lane {
     fuse: Mutex<Fuse>,
     pub(super) canary: Canary,
     stopped: OnceLock<LaneStop>,
-    /// The lane came to the end of its tasks: each was begun, or ended as protected.
-    pub(super) exhausted: AtomicBool,
+    /// The parts of its tasks that it has not come to the end of: where it has, each task was begun,
+    /// or ended as protected.
+    pub(super) parts_left: AtomicUsize,
     /// The time that [`LaneOptions::until`] sets stopped it.
     out_of_time: AtomicBool,
     pub(super) users: UsersUnderWay,
-    rows_max: usize,
-    /// Room for rows under way.
-    pub(super) rows: Arc<Semaphore>,
     /// Whether requests for many rows are not taken here.
     pub(super) one_by_one: AtomicBool,
 }
@@ -113,35 +102,31 @@ impl Lane {
     /// A lane that sends through `client`.
     pub fn new(client: Arc<Client>, options: LaneOptions) -> Self {
         let fuse = Mutex::new(Fuse::new(options.failure_limit));
-        let rows_max = match client.provider.bulk() {
-            Some(_) => BULK_ROWS_UNDER_WAY_MAX,
-            None => ROWS_UNDER_WAY_MAX,
-        };
         let canary = Canary::new(options.canary);
         Self {
-            rows_max,
-            rows: Arc::new(Semaphore::new(rows_max)),
             one_by_one: AtomicBool::new(false),
             client,
             options,
             fuse,
             canary,
             stopped: OnceLock::new(),
-            exhausted: AtomicBool::new(false),
+            parts_left: AtomicUsize::new(0),
             out_of_time: AtomicBool::new(false),
             users: UsersUnderWay::default(),
         }
     }
 
-    /// Sees every task to its outcome, or as far as it may go.
-    pub async fn run(self, tasks: TaskSource) -> LaneEnd {
+    /// Sees every task of all `parts` to its outcome, or as far as it may go. All rows of one user
+    /// must stand in the same part: between two parts nothing keeps their order.
+    pub async fn run(self, parts: Vec<TaskSource>) -> LaneEnd {
+        self.parts_left.store(parts.len(), Ordering::Relaxed);
         let drained = tokio::select! {
             biased;
             never = self.out_of_time() => match never {},
-            drained = self.drained(tasks) => drained,
+            drained = self.drained(parts) => drained,
         };
         let interrupted = match drained {
-            Ok(interrupted) => interrupted || !self.exhausted.load(Ordering::Relaxed),
+            Ok(interrupted) => interrupted || self.parts_left.load(Ordering::Relaxed) > 0,
             Err(broken) => return broken,
         };
         if let Err(Halt::Sink(failed)) = self.stop_at_the_end(interrupted).await {
@@ -156,13 +141,14 @@ impl Lane {
 
     /// Sees every task to its outcome, or as far as it may go. Returns whether a row that was begun
     /// had to be left.
-    async fn drained(&self, tasks: TaskSource) -> Result<bool, LaneEnd> {
+    async fn drained(&self, parts: Vec<TaskSource>) -> Result<bool, LaneEnd> {
         // The only concurrent part: everything that waits, waits in here. The loop below does no
         // waiting of its own, or requests under way would starve (rust-lang/futures-rs#2387).
         let mut rows = self
-            .admitted(tasks)
+            .admitted(parts)
             .map(|unit| async { self.unit(unit?).await })
-            .buffer_unordered(self.rows_max)
+            // Bounded by the room that each part has.
+            .buffer_unordered(usize::MAX)
             .boxed();
         let mut interrupted = false;
         let mut broken = None;

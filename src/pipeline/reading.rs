@@ -1,13 +1,18 @@
 //! A lane's way through its tasks: read in batches, asked about their roles, and put together where
 //! one request carries many. It sends nothing itself but the question who is protected.
+//!
+//! The tasks come in parts, whose rows wait for different limits. Each part is read at its own pace
+//! and has room of its own, so that one whose rows wait for an endpoint's quota keeps no other from
+//! being read. Only a canary is read across all parts, in the order of the file.
 
 use std::collections::HashSet;
 use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use futures::stream::{BoxStream, select_all};
 use futures::{Stream, StreamExt, stream};
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::error::ClientError;
 use super::lane::{Halt, Lane, TaskSource};
@@ -17,6 +22,18 @@ use super::tokens::own;
 use super::users::Place;
 use crate::domain::{Entry, LeftOpen, Outcome, OutcomeEntry, StopKind, Task, UserId};
 use crate::provider::Roles;
+
+/// How many rows of a part are looked after at once. More than the permits there are, so that rows
+/// that wait for one endpoint's quota do not keep others from theirs; bounded, so that memory is.
+const ROWS_UNDER_WAY_MAX: usize = 1_024;
+
+/// The same of a part whose rows go many to a request: as many as all jobs can hold that may be
+/// under way (30 of 100 at Zendesk), and again as the bound above for those that have left theirs.
+///
+/// Of a purge, that is how far the soft deletions may be ahead of the permanent ones: an hour, where
+/// those have 700 in ten minutes. More would gain nothing, as the permanent ones decide when the
+/// purge is over, and would leave more users between the two when it is stopped.
+const BULK_ROWS_UNDER_WAY_MAX: usize = 4_096;
 
 /// What is sent together.
 pub(super) enum Unit<'l> {
@@ -45,30 +62,94 @@ impl Room {
     }
 }
 
-/// Where a lane is in its tasks.
+type Read = Option<Result<Task, Box<dyn std::error::Error + Send + Sync>>>;
+
+/// Where a lane is in one part of its tasks.
 struct Reading<'l> {
     tasks: TaskSource,
+    /// What was looked at and not taken.
+    next: Read,
     /// Rows that one request may carry, until there are enough of them.
     gathered: Vec<Entered<'l>>,
-    /// How many rows of the canary are still to come.
-    canary: u64,
+    /// Room for rows under way.
+    room: Arc<Semaphore>,
+    /// One of its rows was gathered: there is room for all that jobs can hold.
+    is_wide: bool,
+}
+
+/// How far a lane's reading is.
+enum Stage<'l> {
+    /// Some of the canary.
+    Canary(Vec<Result<Unit<'l>, Halt>>),
+    /// What comes behind it.
+    Parts(Vec<Reading<'l>>),
+}
+
+impl Reading<'_> {
+    fn of(tasks: TaskSource) -> Self {
+        Self {
+            tasks,
+            next: None,
+            gathered: Vec::new(),
+            room: Arc::new(Semaphore::new(ROWS_UNDER_WAY_MAX)),
+            is_wide: false,
+        }
+    }
+
+    async fn take(&mut self) -> Read {
+        match self.next.take() {
+            None => self.tasks.recv().await,
+            next => next,
+        }
+    }
+
+    /// Takes the row that stands first in the file; what cannot be read comes before all.
+    async fn take_first(parts: &mut [Self]) -> Read {
+        for part in parts.iter_mut() {
+            part.next = part.take().await;
+        }
+        let row = |part: &&mut Self| match &part.next {
+            Some(Ok(task)) => task.position.row,
+            Some(Err(_)) => 0,
+            None => u64::MAX,
+        };
+        parts.iter_mut().min_by_key(row)?.next.take()
+    }
+
+    /// Room for `count` more rows.
+    async fn room(&self, count: usize) -> Room {
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        // The semaphore lives as long as the reading and is never closed.
+        Room(Arc::clone(&self.room).acquire_many_owned(count).await.ok())
+    }
 }
 
 impl Lane {
     /// The tasks that may be sent, as they are sent: read in batches, those of a protected role
     /// ended at once, those that one request can carry gathered.
-    pub(super) fn admitted(&self, tasks: TaskSource) -> impl Stream<Item = Result<Unit<'_>, Halt>> {
+    pub(super) fn admitted(
+        &self,
+        parts: Vec<TaskSource>,
+    ) -> impl Stream<Item = Result<Unit<'_>, Halt>> {
         let stopping = self.client.stop.admitting.clone().cancelled_owned();
-        let reading = Reading {
-            tasks,
-            gathered: Vec::new(),
-            canary: self.options.canary.map_or(0, NonZeroU64::get),
-        };
-        stream::unfold(reading, move |mut reading| async move {
-            let units = self.units(&mut reading).await;
-            (!units.is_empty()).then_some((stream::iter(units), reading))
+        let parts: Vec<_> = parts.into_iter().map(Reading::of).collect();
+        let canary = self.options.canary.map_or(0, NonZeroU64::get);
+        stream::unfold(Some((parts, canary)), |state| async {
+            let (mut parts, mut left) = state?;
+            if left > 0 {
+                let units = self.canary_units(&mut parts, &mut left).await;
+                if !units.is_empty() {
+                    return Some((Stage::Canary(units), Some((parts, left))));
+                }
+            }
+            Some((Stage::Parts(parts), None))
         })
-        .flatten()
+        .flat_map(|stage| match stage {
+            Stage::Canary(units) => stream::iter(units).boxed(),
+            Stage::Parts(parts) => {
+                select_all(parts.into_iter().map(|part| self.part(part))).boxed()
+            }
+        })
         .then(|task| async {
             if task.is_ok() {
                 self.canary.let_in().await;
@@ -78,29 +159,85 @@ impl Lane {
         .take_until(stopping)
     }
 
-    /// What is sent next; empty: nothing is left.
+    /// Some of the `left` rows of the canary: the first of the file that are not protected, one by
+    /// one. Empty: there are no more.
+    async fn canary_units<'l>(
+        &'l self,
+        parts: &mut [Reading<'l>],
+        left: &mut u64,
+    ) -> Vec<Result<Unit<'l>, Halt>> {
+        let mut units = Vec::new();
+        while units.is_empty() {
+            let most = usize::try_from(*left).unwrap_or(usize::MAX);
+            let count = self.batch_max().min(most);
+            let Some(part) = parts.first() else {
+                break;
+            };
+            let mut room = part.room(count).await;
+            let mut tasks = Vec::with_capacity(count);
+            let mut broken = None;
+            while tasks.len() < count && broken.is_none() {
+                match Reading::take_first(parts).await {
+                    Some(Ok(task)) => tasks.push(task),
+                    Some(Err(error)) => broken = Some(Err(Halt::Input(error))),
+                    None => break,
+                }
+            }
+            let is_over = tasks.len() < count;
+            match self.without_protected(tasks).await {
+                Ok((tasks, _)) => {
+                    *left = left.saturating_sub(tasks.len() as u64);
+                    units.extend(tasks.into_iter().map(|task| {
+                        let place = self.users.place(&task.id);
+                        Ok(Unit::Row(task, place, room.split(1)))
+                    }));
+                }
+                Err(halt) => units.push(Err(halt)),
+            }
+            units.extend(broken);
+            if is_over {
+                break;
+            }
+        }
+        units
+    }
+
+    /// How many rows are read at a time.
+    fn batch_max(&self) -> usize {
+        self.client.provider.roles().map_or(1, Roles::users_max)
+    }
+
+    /// What a part sends.
+    fn part<'l>(&'l self, part: Reading<'l>) -> BoxStream<'l, Result<Unit<'l>, Halt>> {
+        stream::unfold(part, |mut part| async {
+            let units = self.units(&mut part).await;
+            (!units.is_empty()).then_some((stream::iter(units), part))
+        })
+        .flatten()
+        .boxed()
+    }
+
+    /// What a part sends next; empty: nothing of it is left.
     async fn units<'l>(&'l self, reading: &mut Reading<'l>) -> Vec<Result<Unit<'l>, Halt>> {
-        let batch_max = self.client.provider.roles().map_or(1, Roles::users_max);
+        let batch_max = self.batch_max();
         loop {
             let mut tasks = Vec::with_capacity(batch_max);
             let mut broken = None;
-            let mut room = self.room(batch_max).await;
+            let mut room = reading.room(batch_max).await;
             while tasks.len() < batch_max && broken.is_none() {
-                match reading.tasks.recv().await {
+                match reading.take().await {
                     Some(Ok(task)) => tasks.push(task),
                     Some(Err(error)) => broken = Some(Err(Halt::Input(error))),
                     None => break,
                 }
             }
             let over = tasks.len() < batch_max;
-            let ended = tasks.is_empty() && broken.is_none();
-            self.exhausted.fetch_or(ended, Ordering::Relaxed);
             let mut units = Vec::new();
             match self.without_protected(tasks).await {
                 Ok((tasks, standing)) => {
                     for task in tasks {
                         let room = room.split(1);
-                        if let Some(user) = self.gatherable(reading, &task, &standing) {
+                        if let Some(user) = self.gatherable(&task, &standing) {
                             reading.gathered.push(Entered { task, user, room });
                         } else {
                             let place = self.users.place(&task.id);
@@ -110,33 +247,25 @@ impl Lane {
                 }
                 Err(halt) => units.push(Err(halt)),
             }
+            if !reading.is_wide && !reading.gathered.is_empty() {
+                reading.is_wide = true;
+                let more = BULK_ROWS_UNDER_WAY_MAX - ROWS_UNDER_WAY_MAX;
+                reading.room.add_permits(more);
+            }
             units.extend(self.gathered(reading, over).map(Ok));
             units.extend(broken);
+            if over && units.is_empty() {
+                self.parts_left.fetch_sub(1, Ordering::Relaxed);
+            }
             if over || !units.is_empty() {
                 return units;
             }
         }
     }
 
-    /// Room for `count` more rows.
-    async fn room(&self, count: usize) -> Room {
-        let count = u32::try_from(count).unwrap_or(u32::MAX);
-        // The semaphore lives as long as the lane and is never closed.
-        Room(Arc::clone(&self.rows).acquire_many_owned(count).await.ok())
-    }
-
     /// The first place of the task's user, if it is free and the task can go with others in one
-    /// request. Those of the canary go one by one.
-    fn gatherable(
-        &self,
-        reading: &mut Reading<'_>,
-        task: &Task,
-        standing: &HashSet<UserId>,
-    ) -> Option<Place<'_>> {
-        if reading.canary > 0 {
-            reading.canary -= 1;
-            return None;
-        }
+    /// request.
+    fn gatherable(&self, task: &Task, standing: &HashSet<UserId>) -> Option<Place<'_>> {
         let bulk = self.client.provider.bulk()?;
         let step = task.action.steps().get(task.steps_done)?;
         let fit = bulk.takes(*step)

@@ -22,10 +22,10 @@ pub struct RunOutcome {
 /// # Panics
 ///
 /// When a lane does.
-pub async fn run(lanes: Vec<(AccountName, Lane, TaskSource)>, stop: &Stop) -> RunOutcome {
+pub async fn run(lanes: Vec<(AccountName, Lane, Vec<TaskSource>)>, stop: &Stop) -> RunOutcome {
     let lanes = lanes.into_iter();
     side_by_side(
-        lanes.map(|(name, lane, tasks)| (name, lane.run(tasks).boxed())),
+        lanes.map(|(name, lane, parts)| (name, lane.run(parts).boxed())),
         stop,
     )
     .await

@@ -155,9 +155,9 @@ impl<'a> TaskRun<'a> {
             || matches!(self.before, Before::Doubt | Before::Job(..));
         let mut first = self.first_end().await?;
         // Given back after the first step: a purge may wait for its second for minutes.
-        let mut begun = match first {
-            Some(_) => None,
-            None => Some(self.client.begin().await?),
+        let mut begun = match (&first, steps.get(self.task.steps_done)) {
+            (None, Some(step)) => Some(self.client.begin(*step).await?),
+            (Some(_), _) | (None, None) => None,
         };
         for (place, step) in steps.iter().enumerate().skip(self.task.steps_done) {
             let end = match first.take() {

@@ -74,6 +74,17 @@ impl Seen {
         }
         self.last
     }
+
+    /// Whether a row of this account, action and id was remembered.
+    pub(super) fn contains(&self, account: &AccountName, action: Action, id: &UserId) -> bool {
+        let is_it = |group: &&Group| group.action == action && group.account == *account;
+        let known = number(id.as_str()).and_then(|number| {
+            let group = self.groups.iter().find(is_it)?;
+            let page = group.places.get(&(number >> 16))?;
+            Some(group.pages[*page].contains(low_bits(number)))
+        });
+        known.unwrap_or_else(|| self.others.contains(TaskKey::new(account, action, id)))
+    }
 }
 
 impl Group {
@@ -108,6 +119,13 @@ impl Group {
 }
 
 impl Page {
+    fn contains(&self, lower: u16) -> bool {
+        match self {
+            Self::Few(all) => all.binary_search(&lower).is_ok(),
+            Self::Bits(bits) => bits[usize::from(lower) / 64] & (1 << (lower % 64)) != 0,
+        }
+    }
+
     /// Remembers `lower`; `false`: it was there before.
     fn insert(&mut self, lower: u16) -> bool {
         match self {
@@ -167,6 +185,10 @@ impl Default for Keys {
 }
 
 impl Keys {
+    fn contains(&self, key: TaskKey) -> bool {
+        self.0[shard(key.upper_bits())].contains(&key)
+    }
+
     fn insert(&mut self, key: TaskKey) -> bool {
         self.0[shard(key.upper_bits())].insert(key)
     }
@@ -206,16 +228,9 @@ impl Hasher for Bits {
 
 /// The number that stands for `text` and for no other text; `None`: there is none. `007` and `7`
 /// are two ids, so leading zeros are no number's.
-fn number(text: &str) -> Option<u64> {
-    if text.starts_with('0') {
-        return (text == "0").then_some(0);
-    }
-    let digit = |byte: u8| byte.is_ascii_digit().then(|| u64::from(byte - b'0'));
-    let mut bytes = text.bytes();
-    let first = digit(bytes.next()?)?;
-    bytes.try_fold(first, |number, byte| {
-        number.checked_mul(10)?.checked_add(digit(byte)?)
-    })
+pub(super) fn number(text: &str) -> Option<u64> {
+    let plain = text.bytes().all(|b| b.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
+    if plain { text.parse().ok() } else { None }
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ mod estimate;
 mod judge;
 mod outline;
 mod outstanding;
+mod parts;
 mod planner;
 mod protect;
 #[cfg(test)]
@@ -31,5 +32,6 @@ pub use estimate::{Limits, rows_within, time_at_limit};
 pub use judge::{Decision, Defaults, Ended, ForeignIds, Judge};
 pub use outline::{Group, PROBLEMS_MAX, Plan, Problem};
 pub use outstanding::{Cursor, Earlier, outstanding};
+pub use parts::{Part, SharedUsers};
 pub use planner::Planner;
 pub use protect::{PROTECTED_MAX, ProtectList};

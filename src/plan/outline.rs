@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 use roaring::RoaringTreemap;
 use serde::Serialize;
@@ -10,6 +11,7 @@ use crate::domain::{AccountName, Action, Outcome, Task, UserId};
 use crate::input::{Field, InputError, Mapping, Row, Source};
 
 use super::judge::{Decision, Ended};
+use super::parts::{Part, SharedUsers};
 use super::planner::Planner;
 
 /// How many problems of one outcome a plan keeps word for word; of the others it keeps the count.
@@ -41,6 +43,8 @@ pub struct Plan {
     pub accounts: BTreeMap<AccountName, BTreeMap<Action, Group>>,
     /// The numbers of the rows that would be sent, per account.
     pub to_send: BTreeMap<AccountName, RoaringTreemap>,
+    /// The users with rows of several actions.
+    pub shared: Arc<SharedUsers>,
     /// The rows that are invalid, protected or duplicates, in the order of the file; at most
     /// [`PROBLEMS_MAX`] of each outcome.
     pub problems: Vec<Problem>,
@@ -109,7 +113,16 @@ impl Plan {
             each(&decision);
         })?;
         plan.end_runs();
+        plan.shared = planner.shared_users();
         Ok(plan)
+    }
+
+    /// The parts in which the rows of `account` are sent, side by side.
+    pub fn parts(&self, account: &AccountName) -> Vec<Part> {
+        match self.accounts.get(account) {
+            Some(groups) => self.shared.parts(account, groups.keys().copied()),
+            None => Vec::new(),
+        }
     }
 
     /// Counts a row and what was decided of it. The rows that are sent are in

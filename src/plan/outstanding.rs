@@ -10,6 +10,7 @@ use crate::input::{Row, Source};
 
 use super::error::PlanError;
 use super::judge::{Decision, Judge};
+use super::parts::{Part, SharedUsers};
 
 /// What earlier processes of the same run did to rows that have not ended. All by row number.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -25,13 +26,13 @@ pub fn outstanding(planned: &RoaringTreemap, ended: &RoaringTreemap) -> RoaringT
     planned - ended
 }
 
-/// The tasks of one account, in the order of the file.
+/// The tasks of one account, or of one part of them, in the order of the file.
 ///
 /// It reads its own opened source, so that one account's pause never holds another up, and keeps
 /// one row at a time. Rows that are not its own it passes over without taking them apart; behind
 /// its last row it stops reading.
 ///
-/// **Invariant**: it yields exactly its rows, once each, or ends in one error.
+/// **Invariant**: it yields exactly its rows (those of its part), once each, or ends in one error.
 #[derive(Debug)]
 pub struct Cursor {
     source: Source,
@@ -40,6 +41,8 @@ pub struct Cursor {
     /// The rows still to come.
     rows: RoaringTreemap,
     earlier: Arc<Earlier>,
+    part: Part,
+    shared: Arc<SharedUsers>,
 }
 
 impl Cursor {
@@ -59,10 +62,22 @@ impl Cursor {
             account,
             rows,
             earlier,
+            part: Part::All,
+            shared: Arc::default(),
         }
     }
 
-    /// How many tasks are still to come.
+    /// Only `part` of the tasks; `shared` is the plan's.
+    #[must_use]
+    pub fn only(self, part: Part, shared: &Arc<SharedUsers>) -> Self {
+        Self {
+            part,
+            shared: Arc::clone(shared),
+            ..self
+        }
+    }
+
+    /// How many tasks are still to come at most: of a part, there may be fewer.
     pub fn remaining(&self) -> u64 {
         self.rows.len()
     }
@@ -82,12 +97,14 @@ impl Cursor {
                 position,
                 content: self.source.content(),
             };
-            return match self.judge.judge(&row) {
+            match self.judge.judge(&row) {
                 Decision::Send(task) if task.account == self.account => {
-                    Ok(Some(self.with_earlier(task)))
+                    if self.shared.is_in(self.part, &task) {
+                        return Ok(Some(self.with_earlier(task)));
+                    }
                 }
-                Decision::Send(_) | Decision::End(_) => Err(self.changed(next)),
-            };
+                Decision::Send(_) | Decision::End(_) => return Err(self.changed(next)),
+            }
         }
         Ok(None)
     }
@@ -130,7 +147,7 @@ impl Iterator for Cursor {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashSet;
+    use std::collections::{HashMap, HashSet};
     use std::fmt::Write as _;
     use std::io::Write as _;
     use std::sync::Arc;
@@ -242,8 +259,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_cursors_of_all_accounts_yield_what_the_plan_sends_and_no_more(
-            rows in prop::collection::vec(("[1-4]|x|554[1-3]", "acme|beta|crm|", "delete|purge|"), 0..40),
+        fn the_cursors_of_all_parts_yield_what_the_plan_sends_and_no_more(
+            rows in prop::collection::vec(
+                ("[1-4]|x|554[1-3]|1844674407370955161[0-9]{2}", "acme|beta|crm|",
+                "delete|purge|permanently-delete|"),
+                0..40,
+            ),
             ended in prop::collection::btree_set(1..40_u64, 0..10),
         ) {
             let mut text = "id,account,action\n".to_owned();
@@ -256,8 +277,15 @@ mod tests {
             let mut yielded = Vec::new();
             for (account, planned) in &plan.to_send {
                 let rows = outstanding(planned, &ended);
-                let cursor = cursor(&text, account.as_str(), rows, Earlier::default());
-                yielded.extend(cursor.map(Result::unwrap));
+                let mut users = HashMap::new();
+                for (place, part) in plan.parts(account).into_iter().enumerate() {
+                    let cursor = cursor(&text, account.as_str(), rows.clone(), Earlier::default());
+                    for task in cursor.only(part, &plan.shared).map(Result::unwrap) {
+                        let of_user = *users.entry(task.id.clone()).or_insert(place);
+                        prop_assert_eq!(of_user, place, "rows of one user are in one part");
+                        yielded.push(task);
+                    }
+                }
             }
             yielded.sort_by_key(|task| task.position);
             prop_assert_eq!(yielded, expected);

@@ -8,6 +8,7 @@ use crate::input::{Field, Row};
 
 use super::duplicates::Seen;
 use super::judge::{Decision, Ended, Judge};
+use super::parts::{SharedSearch, SharedUsers};
 
 /// Decides row by row, in the order of the file.
 ///
@@ -16,6 +17,7 @@ use super::judge::{Decision, Ended, Judge};
 pub struct Planner {
     judge: Arc<Judge>,
     seen: Seen,
+    shared: SharedSearch,
     done_before: Arc<HashSet<TaskKey>>,
 }
 
@@ -26,6 +28,7 @@ impl Planner {
         Self {
             judge,
             seen: Seen::default(),
+            shared: SharedSearch::default(),
             done_before,
         }
     }
@@ -57,7 +60,14 @@ impl Planner {
                 "an earlier ledger shows this row as good",
             );
         }
+        self.shared.sent(&task, &self.seen);
         Decision::Send(task)
+    }
+
+    /// The users with rows of several actions among those that are sent, of the rows decided since
+    /// this was last asked.
+    pub(super) fn shared_users(&mut self) -> Arc<SharedUsers> {
+        self.shared.found()
     }
 }
 

@@ -350,6 +350,41 @@ fn an_interrupt_does_not_wait_for_rows_that_were_gathered_and_not_sent() {
     assert_eq!(counted(&world), counts([("deleted", 250)]));
 }
 
+#[test]
+fn rows_that_wait_for_an_endpoints_quota_keep_no_others_from_theirs() {
+    let world = world(120);
+    world.soft_deleted_users(2001..=2200);
+    let config = world.config();
+    let few = r#"permanently-delete = "20/10m""#;
+    world.configure(&config.replacen(r#"permanently-delete = "100000/1s""#, few, 1));
+    // Of the deletions, a hundred go in one request, and twenty one by one.
+    let rows = (2001..=2200).map(|id| (id, "permanently-delete"));
+    let run = mixed(&world, rows.chain((1001..=1120).map(|id| (id, "delete"))));
+    let child = world.start(&run);
+    world.until("all who are not waited for have ended", || {
+        world.path(LEDGER).exists() && world.outcomes(LEDGER).len() == 140
+    });
+    crate::signals::send("-INT", &child);
+    world.finish(child).code(130);
+    assert_eq!(standing(&world), 0);
+    assert_eq!(world.calls(Call::PermanentlyDelete).len(), 20);
+    world.configure(&config);
+    world.call(&["resume", LEDGER, "--progress=none"]).code(0);
+    assert_eq!(counted(&world), counts([("deleted", 320)]));
+}
+
+#[test]
+fn a_file_of_nobody_but_the_protected_is_seen_to_its_end() {
+    let world = world(0);
+    world.seed(
+        json!({"zendesk": [{"id": "1001", "role": "agent"}, {"id": "1002", "role": "admin"}]}),
+    );
+    world.write("users.csv", ids(1001..=1002));
+    world.call(&RUN).code(1);
+    assert_eq!(counted(&world), counts([("protected", 2)]));
+    assert_eq!(world.status(LEDGER)["state"], "finished");
+}
+
 /// A Zendesk whose one job ends with `results`, and that lists `standing` of 1 to 30 afterwards.
 async fn zendesk_with(results: Value, standing: &[u64]) -> MockServer {
     let server = MockServer::start().await;

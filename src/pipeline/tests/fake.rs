@@ -21,7 +21,7 @@ use crate::domain::{
 use crate::pipeline::limits::{Limits, LimitsSpec, Past};
 use crate::pipeline::sink::memory::MemorySink;
 use crate::pipeline::{
-    Client, ClientParts, FailureLimit, Lane, LaneEnd, LaneOptions, NoTokenStore, Stop,
+    Client, ClientParts, FailureLimit, Lane, LaneEnd, LaneOptions, NoTokenStore, Stop, TaskSource,
     ToVerifySource, Until, Verifier,
 };
 use crate::provider::{
@@ -609,7 +609,20 @@ pub(super) fn task(row: u64, action: Action) -> Task {
     }
 }
 
-pub(super) fn tasks(tasks: Vec<Task>) -> super::super::TaskSource {
+/// All of `tasks` as one part.
+pub(super) fn tasks(tasks: Vec<Task>) -> Vec<TaskSource> {
+    vec![part(tasks)]
+}
+
+/// `tasks` with a part for each action. Each must be about a user of its own.
+pub(super) fn parts(tasks: &[Task]) -> Vec<TaskSource> {
+    let of = |action| tasks.iter().filter(move |task| task.action == action);
+    let parts = Action::ALL.map(|action| of(action).cloned().collect::<Vec<_>>());
+    let parts = parts.into_iter().filter(|tasks| !tasks.is_empty());
+    parts.map(part).collect()
+}
+
+fn part(tasks: Vec<Task>) -> TaskSource {
     let (tx, rx) = mpsc::channel(tasks.len().max(1));
     for task in tasks {
         tx.try_send(Ok(task)).unwrap();

@@ -2,6 +2,7 @@
 
 mod behaviour;
 mod fake;
+mod makespan;
 mod quota;
 mod stops;
 mod verify;
