@@ -352,6 +352,11 @@ impl Client {
         }
     }
 
+    /// How long the account's quota allows one request after another.
+    pub(super) fn interval(&self) -> Duration {
+        self.limits.interval()
+    }
+
     /// Waits until another row may begin, with `step`.
     pub(super) async fn begin(&self, step: Step) -> Result<SemaphorePermit<'_>, ClientError> {
         // There is one for every step.

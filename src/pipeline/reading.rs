@@ -75,6 +75,8 @@ struct Reading<'l> {
     room: Arc<Semaphore>,
     /// One of its rows was gathered: there is room for all that jobs can hold.
     is_wide: bool,
+    /// More of its rows may be gathered.
+    is_feeding: bool,
 }
 
 /// How far a lane's reading is.
@@ -93,6 +95,7 @@ impl Reading<'_> {
             gathered: Vec::new(),
             room: Arc::new(Semaphore::new(ROWS_UNDER_WAY_MAX)),
             is_wide: false,
+            is_feeding: false,
         }
     }
 
@@ -249,11 +252,16 @@ impl Lane {
             }
             if !reading.is_wide && !reading.gathered.is_empty() {
                 reading.is_wide = true;
+                reading.is_feeding = true;
                 let more = BULK_ROWS_UNDER_WAY_MAX - ROWS_UNDER_WAY_MAX;
                 reading.room.add_permits(more);
+                self.client.jobs.feeding(true);
             }
             units.extend(self.gathered(reading, over).map(Ok));
             units.extend(broken);
+            if over && std::mem::take(&mut reading.is_feeding) {
+                self.client.jobs.feeding(false);
+            }
             if over && units.is_empty() {
                 self.parts_left.fetch_sub(1, Ordering::Relaxed);
             }

@@ -108,6 +108,33 @@ fn soft_deletions_take_one_request_for_each_hundred() {
 }
 
 #[test]
+fn ten_thousand_soft_deletions_take_a_hundred_and_ten_requests_and_the_roles() {
+    let world = world(10_000);
+    world.call(&RUN).code(0);
+    assert_eq!(standing(&world), 0);
+    assert_eq!(counted(&world), counts([("deleted", 10_000)]));
+    assert_eq!(world.calls(Call::DeleteMany).len(), 100);
+    let asked = world.calls(Call::Job).len();
+    assert!(asked <= 10, "{asked} questions about jobs");
+    assert_eq!(world.calls(Call::Read).len(), 100, "who is protected");
+    assert_eq!(world.deletions().len(), 100);
+}
+
+#[test]
+fn the_permanent_step_begins_while_soft_deletions_are_still_sent() {
+    let world = world(600);
+    world.settings(json!({"zendesk": {"job_limit": 2}}));
+    let mut args = RUN.to_vec();
+    args[6] = "purge";
+    world.call(&args).code(0);
+    assert_eq!(counted(&world), counts([("deleted", 600)]));
+    let log = world.deletions();
+    let last_job = log.iter().rposition(|it| it.step == Call::DeleteMany);
+    let first = log.iter().position(|it| it.step == Call::PermanentlyDelete);
+    assert!(first < last_job, "{first:?} and {last_job:?}");
+}
+
+#[test]
 fn too_few_rows_to_gain_are_deleted_one_by_one() {
     let world = world(24);
     world.call(&RUN).code(0);

@@ -216,6 +216,14 @@ impl Limits {
         self.state().stated
     }
 
+    /// How long the account's tightest limit allows one request after another.
+    pub(in crate::pipeline) fn interval(&self) -> Duration {
+        let state = self.state();
+        let quotas = state.account.iter().filter_map(Window::quota);
+        let intervals = quotas.map(|quota| quota.span() / quota.requests().get());
+        intervals.max().unwrap_or_default()
+    }
+
     /// The part of a limit of `count` that this program may use; one at least.
     #[expect(
         clippy::cast_possible_truncation,

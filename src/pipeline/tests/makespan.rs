@@ -40,7 +40,7 @@ fn rows(counts: &[(Action, u64)], order: Order) -> Vec<Task> {
 /// a second.
 #[rstest]
 #[case::endpoint(&[(Action::PermanentlyDelete, 1_400), (Action::Delete, 2_000)], 1_140)]
-#[case::account(&[(Action::PermanentlyDelete, 700), (Action::Delete, 5_700)], 640)]
+#[case::account(&[(Action::PermanentlyDelete, 700), (Action::Delete, 5_700)], 600)]
 #[case::purges(&[(Action::Purge, 2_100), (Action::Delete, 2_000)], 1_740)]
 #[case::both(&[(Action::Purge, 700), (Action::PermanentlyDelete, 700), (Action::Delete, 2_000)], 1_140)]
 #[tokio::test(start_paused = true)]
@@ -52,8 +52,8 @@ async fn the_slowest_limit_decides_when_a_mixed_file_is_over(
     let server = FakeServer::new(Arc::new(MemorySink::default()), (1, 20), 1);
     let server = Arc::new(server);
     let setup = Setup {
-        requests: "600/1m",
-        steps: vec![(Step::PermanentlyDelete, "70/1m")],
+        requests: "600/1m".to_owned(),
+        steps: vec![(Step::PermanentlyDelete, "70/1m".to_owned())],
         ..Setup::default()
     };
     let rows = rows(counts, order);
@@ -73,7 +73,7 @@ async fn a_canary_is_the_first_rows_of_the_file_whatever_their_actions() {
     let server = Arc::new(FakeServer::new(Arc::default(), (10, 30), 1));
     let setup = Setup {
         canary: 5,
-        steps: vec![(Step::PermanentlyDelete, "1/1m")],
+        steps: vec![(Step::PermanentlyDelete, "1/1m".to_owned())],
         ..Setup::default()
     };
     let actions = [Action::PermanentlyDelete, Action::Delete, Action::Delete];
@@ -96,7 +96,7 @@ async fn a_canary_is_the_first_rows_of_the_file_whatever_their_actions() {
 async fn rows_of_one_user_keep_their_order_though_they_wait_for_different_limits() {
     let server = Arc::new(FakeServer::new(Arc::default(), (10, 30), 1));
     let setup = Setup {
-        steps: vec![(Step::PermanentlyDelete, "1/1m")],
+        steps: vec![(Step::PermanentlyDelete, "1/1m".to_owned())],
         ..Setup::default()
     };
     let rows = (1..=40).map(|row| {
