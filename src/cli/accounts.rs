@@ -250,12 +250,19 @@ pub(super) fn policies(accounts: &[AccountOutline], lines: &[Line]) -> Vec<Accou
 
 /// The limits of an account, as an estimate takes them.
 pub(super) fn limits_of(account: &AccountOutline) -> plan::Limits {
-    let resolved = account
-        .limits
-        .resolve(&provider::defaults(account.endpoint.provider()));
+    let defaults = provider::defaults(account.endpoint.provider());
+    let resolved = account.limits.resolve(&defaults);
     plan::Limits {
         account: Some(resolved.requests),
         steps: resolved.steps,
+        many: defaults.many.map(|many| plan::Many {
+            step: many.step,
+            users_min: many.users_min as u64,
+            users_max: many.users_max as u64,
+            jobs_max: many.jobs_max as u64,
+            job_begins: many.job_begins,
+            job_user: many.job_user,
+        }),
     }
 }
 

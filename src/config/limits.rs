@@ -86,6 +86,7 @@ mod tests {
             requests: quota("200/1m"),
             steps: vec![(Step::PermanentlyDelete, quota("700/10m"))],
             concurrency: 8,
+            many: None,
         }
     }
 

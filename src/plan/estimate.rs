@@ -14,29 +14,96 @@ pub struct Limits {
     pub account: Option<Quota>,
     /// The limits of single endpoints.
     pub steps: Vec<(Step, Quota)>,
+    /// What one request does for many users; `None`: each has a request of their own.
+    pub many: Option<Many>,
+}
+
+/// A step that one request does for many users, as a job of the provider's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Many {
+    /// The step.
+    pub step: Step,
+    /// Fewer users than these have a request of their own each.
+    pub users_min: u64,
+    /// How many users one request takes. As many are asked about at once before.
+    pub users_max: u64,
+    /// How many jobs may be under way at once.
+    pub jobs_max: u64,
+    /// How long a job takes to begin.
+    pub job_begins: Duration,
+    /// How long it takes for each user.
+    pub job_user: Duration,
+}
+
+/// The requests of some rows.
+#[derive(Debug, Default)]
+struct Requests {
+    steps: BTreeMap<Step, u64>,
+    /// Reads that tell who is protected, and questions about jobs.
+    reads: u64,
+    /// How long the jobs take.
+    jobs: Duration,
 }
 
 /// The least time in which all of `rows`, how many of which action, can be sent under `limits`: the
-/// limit that takes longest decides, as all of them run at once. A purge is two requests.
+/// limit that takes longest decides, as all of them run at once. A purge is two requests, the first of
+/// which may be one for many; its second steps begin when its first job has ended.
 ///
-/// It says nothing of the server's own slowness, of retries, nor of what batches save.
+/// It says nothing of the server's own slowness, nor of retries.
 pub fn time_at_limit(rows: &[(Action, u64)], limits: &Limits) -> Duration {
-    let mut requests: BTreeMap<Step, u64> = BTreeMap::new();
+    let mut requests = Requests::default();
+    let mut first_job = Duration::ZERO;
     for (action, count) in rows {
-        for step in action.steps() {
-            let sum = requests.entry(*step).or_default();
-            *sum = sum.saturating_add(*count);
+        for (place, step) in action.steps().iter().enumerate() {
+            let many = limits.many.filter(|many| many.step == *step);
+            let took = requests.add(*step, *count, many);
+            if place + 1 < action.steps().len() {
+                first_job = first_job.max(took);
+            }
         }
     }
     let all = requests
+        .steps
         .values()
-        .fold(0_u64, |sum, n| sum.saturating_add(*n));
+        .fold(requests.reads, |sum, n| sum.saturating_add(*n));
     let of_account = limits.account.map(|quota| quota.time_for(all));
     let of_steps = limits
         .steps
         .iter()
-        .map(|(step, quota)| quota.time_for(requests.get(step).copied().unwrap_or(0)));
-    of_steps.chain(of_account).max().unwrap_or(Duration::ZERO)
+        .map(|(step, quota)| quota.time_for(requests.steps.get(step).copied().unwrap_or(0)))
+        .max()
+        .unwrap_or_default();
+    let of_steps = of_steps.saturating_add(first_job);
+    of_steps
+        .max(of_account.unwrap_or_default())
+        .max(requests.jobs)
+}
+
+impl Requests {
+    /// Adds `step` of `users`. Returns how long the first job takes; zero: there is none.
+    fn add(&mut self, step: Step, users: u64, many: Option<Many>) -> Duration {
+        let sum = self.steps.entry(step).or_default();
+        let Some(many) = many else {
+            *sum = sum.saturating_add(users);
+            return Duration::ZERO;
+        };
+        let full = users.div_ceil(many.users_max.max(1));
+        self.reads = self.reads.saturating_add(full);
+        if users < many.users_min {
+            *sum = sum.saturating_add(users);
+            return Duration::ZERO;
+        }
+        *sum = sum.saturating_add(full);
+        // About as many as there are: a few for the first, then one for ten.
+        self.reads = self.reads.saturating_add(full.div_ceil(10) + 4);
+        let of_job = u32::try_from(users.min(many.users_max)).unwrap_or(u32::MAX);
+        let job = many.job_begins + many.job_user.saturating_mul(of_job);
+        let rounds = u32::try_from(full.div_ceil(many.jobs_max.max(1))).unwrap_or(u32::MAX);
+        // The next begin when a question has told that some ended, one after the other.
+        let more = (job * 3 / 2).saturating_mul(rounds - 1);
+        self.jobs = self.jobs.saturating_add(job).saturating_add(more);
+        job
+    }
 }
 
 /// How many of `rows` can be sent within `time`, taken evenly from each action: what
@@ -75,14 +142,51 @@ mod tests {
 
     use rstest::rstest;
 
-    use super::{Limits, rows_within, time_at_limit};
+    use super::{Limits, Many, rows_within, time_at_limit};
     use crate::domain::{Action, Step};
 
     fn limits(account: &str) -> Limits {
         Limits {
             account: (!account.is_empty()).then(|| account.parse().unwrap()),
             steps: vec![(Step::PermanentlyDelete, "700/10m".parse().unwrap())],
+            many: None,
         }
+    }
+
+    /// As Zendesk has it.
+    fn many() -> Many {
+        Many {
+            step: Step::Delete,
+            users_min: 25,
+            users_max: 100,
+            jobs_max: 30,
+            job_begins: Duration::from_secs(3),
+            job_user: Duration::from_millis(100),
+        }
+    }
+
+    #[rstest]
+    // Too few for a job: each a request, and one read.
+    #[case(&[(Action::Delete, 24)], "25/1m", 0)]
+    #[case(&[(Action::Delete, 25)], "25/1m", 5)]
+    // 1,000 jobs, 30 at once, each of 13 seconds and some waiting; and 2,104 requests.
+    #[case(&[(Action::Delete, 100_000)], "400/1m", 656)]
+    #[case(&[(Action::Delete, 100_000)], "100/1m", 1_260)]
+    // The permanent steps follow the first job.
+    #[case(&[(Action::Purge, 700)], "1000/1m", 13)]
+    #[case(&[(Action::Purge, 7_000)], "1000/1m", 5_413)]
+    #[case(&[(Action::PermanentlyDelete, 701)], "1000/1m", 600)]
+    fn one_request_for_many_users_is_counted_as_one(
+        #[case] rows: &[(Action, u64)],
+        #[case] account: &str,
+        #[case] secs: u64,
+    ) {
+        let limits = Limits {
+            many: Some(many()),
+            ..limits(account)
+        };
+        let took = time_at_limit(rows, &limits).as_secs();
+        assert_eq!(took, secs);
     }
 
     #[rstest]

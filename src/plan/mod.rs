@@ -28,7 +28,7 @@ mod protect;
 mod testing;
 
 pub use error::PlanError;
-pub use estimate::{Limits, rows_within, time_at_limit};
+pub use estimate::{Limits, Many, rows_within, time_at_limit};
 pub use judge::{Decision, Defaults, Ended, ForeignIds, Judge};
 pub use outline::{Group, PROBLEMS_MAX, Plan, Problem};
 pub use outstanding::{Cursor, Earlier, outstanding};

@@ -49,8 +49,8 @@ mod zoho;
 
 pub use build::{BuildError, blanks_count, build, check_id, defaults};
 pub use contract::{
-    Access, Authorize, Bulk, Defaults, Identity, ItemEnd, JobState, JobsHint, Listed, Provider,
-    RateHint, RateHints, Roles, Standings, Token, TokenRefused,
+    Access, Authorize, Bulk, Defaults, Identity, ItemEnd, JobState, JobsHint, Listed, Many,
+    Provider, RateHint, RateHints, Roles, Standings, Token, TokenRefused,
 };
 pub use detail::Detail;
 pub use http::{Reply, Request};

@@ -104,6 +104,7 @@ pub(in crate::provider) fn defaults() -> Defaults {
         requests: contract::quota(600, Duration::from_mins(1)),
         steps: Vec::new(),
         concurrency: 8,
+        many: None,
     }
 }
 

@@ -8,14 +8,15 @@
 //! <https://developer.zendesk.com/api-reference/ticketing/ticket-management/job_statuses/>.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use ::http::HeaderMap;
 use serde_json::Value;
 
-use crate::domain::{JobId, StopKind, UserId};
+use crate::domain::{JobId, Step, StopKind, UserId};
 use crate::provider::body::{Body, Object, child, id_text, text};
 use crate::provider::rate_hint::composed;
-use crate::provider::{Detail, ItemEnd, JobState, JobsHint, Reply, RowEnd, Verdict, status};
+use crate::provider::{Detail, ItemEnd, JobState, JobsHint, Many, Reply, RowEnd, Verdict, status};
 
 use super::judge::{KeySource, known_phrase, refusal};
 
@@ -29,6 +30,16 @@ pub(super) const USERS_MIN: usize = 25;
 /// "Up to 30 queued or running jobs at once",
 /// <https://developer.zendesk.com/api-reference/introduction/rate-limits/#job-limit>.
 pub(super) const JOBS_MAX: usize = 30;
+
+/// All that, and how long the recorded jobs took.
+pub(super) const MANY: Many = Many {
+    step: Step::Delete,
+    users_min: USERS_MIN,
+    users_max: USERS_MAX,
+    jobs_max: JOBS_MAX,
+    job_begins: Duration::from_secs(3),
+    job_user: Duration::from_millis(100),
+};
 
 /// How many job statuses `show_many` takes.
 pub(super) const JOBS_ASKED_MAX: usize = 100;

@@ -105,6 +105,7 @@ pub(in crate::provider) fn defaults() -> Defaults {
             contract::quota(700, limits::PERMANENT_SPAN),
         )],
         concurrency: 8,
+        many: Some(bulk::MANY),
     }
 }
 

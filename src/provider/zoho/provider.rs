@@ -81,6 +81,7 @@ pub(in crate::provider) fn defaults() -> Defaults {
         requests: contract::quota(600, Duration::from_mins(1)),
         steps: Vec::new(),
         concurrency: 4,
+        many: None,
     }
 }
 
