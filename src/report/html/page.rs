@@ -314,6 +314,11 @@ fn state(state: RunState) -> State {
 fn proof(report: &Report) -> State {
     let (class, sign, text) = match &report.summary.verification {
         None => ("plain", "–", "not verified with the provider".to_owned()),
+        Some(it) if it.is_ok() && it.under_way > 0 => {
+            let users = count(it.under_way, "user");
+            let text = format!("verified; {users} still being deleted by the provider");
+            ("plain", "…", text)
+        }
         Some(it) if it.is_ok() && it.sample.is_some() => (
             "good",
             "✓",
