@@ -12,8 +12,8 @@ use crate::config::{
     Account, AccountOutline, Endpoint, ResolvedLimits, Settings, process_variable,
 };
 use crate::domain::{
-    AccountHeader, AccountName, AccountPolicy, Action, Entry, ProviderKind, RunOptions, Time,
-    WallClock,
+    AccountHeader, AccountName, AccountPolicy, Action, ColumnDamage, Entry, ProviderKind,
+    RunOptions, Time, WallClock,
 };
 use crate::ledger::LedgerState;
 use crate::pipeline::limits::{Limits, LimitsSpec, Past};
@@ -243,6 +243,8 @@ pub(super) fn policies(accounts: &[AccountOutline], lines: &[Line]) -> Vec<Accou
             blanks_count: provider::blanks_count(kind),
             caller: identity.and_then(|it| it.caller.clone()),
             id_prefix: identity.and_then(|it| it.id_prefix.clone()),
+            ids_alike: provider::ids_alike(kind),
+            damage: ColumnDamage::default(),
         }
     };
     accounts.iter().map(policy).collect()

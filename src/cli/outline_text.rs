@@ -46,12 +46,17 @@ pub(super) fn text(planning: &Planning, planned: &Planned, lines: &[Line]) -> St
     if let Some(columns) = columns(&planned.resolved.mapping) {
         let _ = writeln!(text, "{columns}");
     }
-    if plan.trimmed > 0 {
-        let _ = writeln!(
-            text,
-            "({} ids had blanks around them, which were taken off)",
-            plan.trimmed
-        );
+    for (rows, what) in [
+        (plan.trimmed, "blanks around, which were taken off"),
+        (
+            plan.unprefixed,
+            "an export's prefix `zcrm_`, which was taken off",
+        ),
+    ] {
+        if rows > 0 {
+            let ids = if rows == 1 { "id has" } else { "ids have" };
+            let _ = writeln!(text, "({rows} {ids} {what})");
+        }
     }
     if plan.to_delete > 0 {
         let _ = write!(text, "\n{}", table(planning, planned));
@@ -79,7 +84,9 @@ pub(super) fn text(planning: &Planning, planned: &Planned, lines: &[Line]) -> St
         }
     }
     problems(&mut text, planned);
-    if let Some(hint) = plan.column_hint(&planned.resolved.mapping) {
+    if let Some(hint) =
+        plan.column_hint(&planned.resolved.mapping, planned.likely_column.as_deref())
+    {
         let _ = writeln!(text, "\nwarning: {hint}");
     }
     text
@@ -280,6 +287,7 @@ pub(super) fn json(planning: &Planning, planned: &Planned) -> Value {
         "protected": plan.protected,
         "done_before": plan.done_before,
         "trimmed": plan.trimmed,
+        "unprefixed": plan.unprefixed,
         "accounts": accounts,
         "seconds_at_limit": times.values().max().map_or(0.0, |time| seconds(*time)),
         "problems": plan.problems,

@@ -5,15 +5,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Failure;
 use super::accounts::{Line, limits_of, policies};
 use super::latest::{self, LATEST};
+use super::outline_text::shell;
+use super::{ExitCode, Failure};
 use crate::config::{AccountOutline, Outline};
 use crate::domain::{AccountName, InputHeader, RunOptions, TaskKey};
-use crate::input::{Columns, Fingerprint, ReadOptions, Resolved, Source, fingerprint};
+use crate::input::{Columns, Fingerprint, ReadOptions, Resolved, Source, Table, fingerprint};
 use crate::ledger;
 use crate::plan::{
-    Decision, Defaults, ForeignIds, Judge, Plan, Planner, ProtectList, time_at_limit,
+    Defaults, ForeignIds, Judge, Plan, Planner, ProtectList, likely_id_column, time_at_limit,
 };
 
 /// An input, and all that decides what becomes of its rows.
@@ -32,6 +33,8 @@ pub(super) struct Planned {
     pub(super) plan: Plan,
     pub(super) judge: Arc<Judge>,
     pub(super) resolved: Resolved,
+    /// The column that looks like ids, where most ids were none.
+    pub(super) likely_column: Option<String>,
 }
 
 impl Planning {
@@ -68,9 +71,33 @@ impl Planning {
         Planner::new(Arc::clone(judge), Arc::clone(&self.done_before))
     }
 
-    /// Reads the whole input, with what `lines` (none, offline) say of the callers.
+    /// Reads the whole input, with what `lines` (none, offline) say of the callers; a second time if
+    /// its ids show damage together that none shows alone.
     pub(super) fn plan(&self, lines: &[Line]) -> Result<Planned, Failure> {
-        self.plan_of_each(lines, |_| {})
+        let mut judge = Arc::new(self.judge(lines)?);
+        let mut planned = self.read_through(&judge)?;
+        let Some(alone) = Arc::get_mut(&mut judge) else {
+            return Err(Failure::bug("a planner outlived its pass over the input"));
+        };
+        if alone.heed(|account| planned.0.damage(account)) {
+            drop(planned);
+            planned = self.read_through(&judge)?;
+        }
+        let (plan, resolved) = planned;
+        let likely_column = match plan.misread() {
+            Some(accounts) if resolved.mapping.id.is_some() => {
+                let policies = policies(&self.outline.accounts, lines);
+                let mut table = Table::open(&self.input, &self.read).map_err(Failure::refused)?;
+                likely_id_column(&mut table, &policies, accounts).map_err(Failure::refused)?
+            }
+            Some(_) | None => None,
+        };
+        Ok(Planned {
+            plan,
+            judge,
+            resolved,
+            likely_column,
+        })
     }
 
     /// As [`Planning::plan`], with the fingerprint of the input: it is taken at the same time, on a thread of its
@@ -88,13 +115,8 @@ impl Planning {
         })
     }
 
-    /// As [`Planning::plan`], and shows `each` every decision.
-    pub(super) fn plan_of_each(
-        &self,
-        lines: &[Line],
-        each: impl FnMut(&Decision),
-    ) -> Result<Planned, Failure> {
-        let mut source = self.open()?;
+    /// What the options and the configuration say of rows.
+    fn judge(&self, lines: &[Line]) -> Result<Judge, Failure> {
         let policies = policies(&self.outline.accounts, lines);
         let protect = match &self.options.protect {
             Some(path) => {
@@ -111,16 +133,28 @@ impl Planning {
         } else {
             ForeignIds::Refused
         };
-        let judge =
-            Judge::try_new(policies, &defaults, foreign, protect).map_err(Failure::refused)?;
-        let judge = Arc::new(judge);
-        let mut planner = self.planner(&judge);
-        let plan = Plan::of_each(&mut source, &mut planner, each).map_err(Failure::refused)?;
-        Ok(Planned {
-            plan,
-            judge,
-            resolved: source.resolved().clone(),
-        })
+        Judge::try_new(policies, &defaults, foreign, protect).map_err(Failure::refused)
+    }
+
+    /// One pass over the input.
+    fn read_through(&self, judge: &Arc<Judge>) -> Result<(Plan, Resolved), Failure> {
+        let mut source = self.open()?;
+        let plan = Plan::of(&mut source, &mut self.planner(judge)).map_err(Failure::refused)?;
+        Ok((plan, source.resolved().clone()))
+    }
+
+    /// Refuses to go on with ids from a column that holds none, while another does.
+    pub(super) fn refuse_wrong_column(&self, planned: &Planned) -> Result<(), Failure> {
+        let likely = planned.likely_column.as_deref();
+        let hint = planned.plan.column_hint(&planned.resolved.mapping, likely);
+        match (likely, hint) {
+            (Some(likely), Some(hint)) => {
+                let text = format!("`{}`: {hint}; nothing was sent", self.input.display());
+                let help = format!("`--id-column {}`", shell(Path::new(likely)));
+                Err(Failure::message(ExitCode::Refused, text, Some(&help)))
+            }
+            (Some(_) | None, _) => Ok(()),
+        }
     }
 
     /// Opens the input from its beginning.

@@ -47,7 +47,7 @@ pub use entry::{
 };
 pub use ids::{AccountName, JobId, RunId, UserId};
 pub use outcome::{Counted, Counts, Outcome};
-pub use policy::{AccountPolicy, IdProblem};
+pub use policy::{AccountPolicy, ColumnDamage, IdProblem, looks_rounded};
 pub use quota::{Quota, QuotaError};
 pub use record::{Position, Record};
 pub use shown::shown;

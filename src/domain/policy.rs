@@ -19,6 +19,16 @@ impl fmt::Display for IdProblem {
     }
 }
 
+/// The digits a float, and so a spreadsheet, keeps.
+const FLOAT_DIGITS: usize = 15;
+
+/// Whether the digits of `text` end as a spreadsheet leaves them that kept fifteen and put zeros
+/// for the rest: more than fifteen, and three zeros at the end. One in a thousand true ids ends so
+/// as well.
+pub fn looks_rounded(text: &str) -> bool {
+    text.len() > FLOAT_DIGITS && text.ends_with("000")
+}
+
 /// How a row of an account is judged before anything is sent.
 #[derive(Debug, Clone)]
 pub struct AccountPolicy {
@@ -39,4 +49,36 @@ pub struct AccountPolicy {
     pub caller: Option<UserId>,
     /// Leading digits that every id of this org has; `None`: not known, or any id may pass.
     pub id_prefix: Option<String>,
+    /// Whether all ids of one org have as many digits, of which the last are seldom zeros. Then a
+    /// column of them shows damage that no single id does.
+    pub ids_alike: bool,
+    /// The damage that this account's ids in the file show together.
+    pub damage: ColumnDamage,
+}
+
+/// What all ids of an account in one file show together of what happened to them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ColumnDamage {
+    /// More of them end in zeros than true ids do: those were rounded.
+    pub rounded: bool,
+    /// So many digits nearly all of them have: the few with fewer lost their first. `None`: there
+    /// are none with fewer, or they are too few, or too different, to tell.
+    pub digits: Option<usize>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::looks_rounded;
+
+    #[test]
+    fn zeros_are_suspicious_only_beyond_what_a_float_keeps() {
+        for (text, rounded) in [
+            ("6164068886000", false),
+            ("616406888604000", false),
+            ("6164068886040000", true),
+            ("6164068886040010", false),
+        ] {
+            assert_eq!(looks_rounded(text), rounded, "{text}");
+        }
+    }
 }

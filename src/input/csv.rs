@@ -49,6 +49,8 @@ pub(super) struct CsvRows {
     line: u64,
     shape: Shape,
     places: Places,
+    /// How many columns the header has.
+    columns: usize,
 }
 
 /// What became of a record.
@@ -76,6 +78,7 @@ impl CsvRows {
             line,
             shape: Shape::Whole,
             places: Places::default(),
+            columns: COLUMNS_MAX,
         }
     }
 
@@ -87,6 +90,7 @@ impl CsvRows {
         if !self.advance_by_core()? {
             return Ok(Ok(Vec::new()));
         }
+        self.columns = self.count;
         Ok(self.whole().map(|()| {
             (0..self.count)
                 .map(|place| trim_cell(&String::from_utf8_lossy(self.field(place))).to_owned())
@@ -139,6 +143,14 @@ impl CsvRows {
         let all = std::str::from_utf8(&self.fields[..self.ends[self.count - 1]]).ok();
         let id = self.text(all, id_place, Field::Id)?;
         let bare = trim_cell(id);
+        if self.count > self.columns && self.is_torn(bare) {
+            return Err(RowProblem::new(
+                Field::Id,
+                "decimal_comma",
+                "the row has a cell too many, and the id looks like a number that was torn apart at \
+                 its decimal comma; format the column as text and export again",
+            ));
+        }
         Ok(Record {
             id: Cow::Borrowed(bare),
             account: self.cell(all, self.places.account, Field::Account)?,
@@ -146,6 +158,25 @@ impl CsvRows {
             reference: self.cell(all, self.places.reference, Field::Reference)?,
             trimmed: bare.len() < id.len(),
         })
+    }
+
+    /// Whether `id` and the cell behind it are the two parts of a number with a decimal comma, such
+    /// as `5,54E+17` or `361808351000,00`: the first part alone may be another user's id.
+    fn is_torn(&self, id: &str) -> bool {
+        let behind = self.places.id + 1;
+        if behind >= self.count || !id.bytes().all(|byte| byte.is_ascii_digit()) {
+            return false;
+        }
+        let part = self.field(behind).trim_ascii();
+        let digits = |text: &[u8]| !text.is_empty() && text.iter().all(u8::is_ascii_digit);
+        match part.iter().position(|byte| matches!(byte, b'e' | b'E')) {
+            Some(at) => {
+                let exponent = &part[at + 1..];
+                let exponent = exponent.strip_prefix(b"+").unwrap_or(exponent);
+                digits(&part[..at]) && digits(exponent)
+            }
+            None => digits(part),
+        }
     }
 
     /// Every cell of the record as it stands; none if it is not whole.
@@ -356,6 +387,26 @@ mod tests {
         for capacity in [1, 2, 3, 7, 4096] {
             assert_eq!(records(text.as_bytes(), capacity), expected, "{capacity}");
         }
+    }
+
+    #[rstest]
+    #[case("id\n5,54E+17\n5,54e17\n361808,00\n361808,\n", &["decimal_comma", "decimal_comma", "decimal_comma", "361808"])]
+    #[case("id,x\n5,54E+17\n361,00,y\n5,b,c\n5,54,\n", &["5", "decimal_comma", "5", "decimal_comma"])]
+    fn a_number_torn_at_its_comma_is_not_taken_for_its_first_part(
+        #[case] text: &'static str,
+        #[case] expected: &[&str],
+    ) {
+        let mut rows = CsvRows::new(Box::new(Cursor::new(text)), b',', 1);
+        rows.header().unwrap().unwrap();
+        rows.read_from(Places::default());
+        let mut told = Vec::new();
+        while rows.advance().unwrap() {
+            told.push(match rows.content() {
+                Ok(record) => record.id,
+                Err(problem) => problem.code.to_owned(),
+            });
+        }
+        assert_eq!(told, expected);
     }
 
     #[test]

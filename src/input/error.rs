@@ -173,6 +173,17 @@ pub enum InputError {
         /// The columns, or JSON keys, that are there.
         columns: Vec<String>,
     },
+    /// The header stands further down, below a title or something else.
+    #[error(
+        "the header of `{}` must be its first line, and line {line} looks like it: remove the lines above it, or export again without a title",
+        .path.display()
+    )]
+    HeaderBelow {
+        /// The path as given.
+        path: PathBuf,
+        /// The line that looks like the header, from 1.
+        line: u64,
+    },
     /// A column that was asked for is not there.
     #[error(
         "`{}` has no column `{column}`, which `{}` names{} (columns seen: {})",

@@ -21,6 +21,9 @@ const DELIMITERS: [char; 4] = [',', ';', '\t', '|'];
 /// The fewest characters of a hexadecimal id: no word or number of everyday use is as long.
 const HEX_ID_CHARS_MIN: usize = 16;
 
+/// How many lines are looked at for a header that is not the first.
+const HEADER_LINES_MAX: usize = 30;
+
 /// How rows stand in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
@@ -129,6 +132,15 @@ pub(super) fn separator_line(head: &[u8]) -> Option<(char, usize)> {
         _ => return None,
     };
     Some((char::from(delimiter), 5 + end))
+}
+
+/// The line, from 1, that looks like the header of a table whose first line is none: a title, or
+/// words of the program that made it. `None`: none of the first does.
+pub(super) fn header_below(head: &[u8], columns: &Columns) -> Option<u64> {
+    let mut lines = (1..).zip(head.split(|byte| *byte == b'\n'));
+    let below = lines.by_ref().skip(1).take(HEADER_LINES_MAX);
+    let mut like_it = below.filter(|(_, line)| has_id(&guess_delimiter(line, columns).1, columns));
+    like_it.next().map(|(number, _)| number)
 }
 
 /// What a file is that is no text, with its article; `None`: it may well be one. `text` is how it

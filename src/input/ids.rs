@@ -51,6 +51,13 @@ impl IdRows {
             .split(|c: char| matches!(c, ',' | ';') || is_blank(c))
             .next()
             .unwrap_or_default();
+        if let Some((code, what)) = torn(id, &bare[id.len()..]) {
+            let reason = format!(
+                "the id looks like a number {what}, of which only the first part would be taken; \
+                 format the column as text and export again"
+            );
+            return Err(RowProblem::new(Field::Id, code, reason));
+        }
         Ok(Record {
             id: id.into(),
             trimmed: bare.len() < line.len(),
@@ -62,6 +69,27 @@ impl IdRows {
     pub(super) fn line_bytes(&self) -> &[u8] {
         self.lines.content().unwrap_or_default()
     }
+}
+
+/// What tears a number apart of which `id` is the first part and `rest` what follows, if they are
+/// one: a decimal comma, or signs between thousands. The first part may be another user's id.
+fn torn(id: &str, rest: &str) -> Option<(&'static str, &'static str)> {
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let mut signs = rest.chars();
+    let sign = signs.next().filter(|_| digits(id))?;
+    let part = signs.as_str();
+    if sign == ',' {
+        let is_exponent = |(whole, exponent): (&str, &str)| {
+            digits(whole) && digits(exponent.strip_prefix('+').unwrap_or(exponent))
+        };
+        let in_cents = digits(part) && part.len() <= 2;
+        if in_cents || part.split_once(['e', 'E']).is_some_and(is_exponent) {
+            return Some(("decimal_comma", "with a decimal comma"));
+        }
+    }
+    let is_group = |group: &str| group.len() == 3 && digits(group);
+    (id.len() <= 3 && part.split(sign).all(is_group))
+        .then_some(("thousands_separators", "with thousands separators"))
 }
 
 #[cfg(test)]
@@ -93,6 +121,10 @@ mod tests {
     #[case(b"1\xC2\xA0x\n", &[(1, "1")])]
     #[case(b",x\n", &[(1, "")])]
     #[case(b"# nothing\n", &[])]
+    // The first part of a number is not taken for it.
+    #[case(b"5,54E+17\n5,5e17\n361,00\n", &[(1, "decimal_comma"), (2, "decimal_comma"), (3, "decimal_comma")])]
+    #[case(b"361 808 351\n361,808\n1\xC2\xA0234\n", &[(1, "thousands_separators"), (2, "thousands_separators"), (3, "thousands_separators")])]
+    #[case(b"361, 00\n3618,083\n5,54E+x\n361 80\n", &[(1, "361"), (2, "3618"), (3, "5"), (4, "361")])]
     fn an_id_is_what_stands_before_the_first_comma_or_blank(
         #[case] text: &'static [u8],
         #[case] expected: &[(u64, &str)],

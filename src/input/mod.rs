@@ -52,4 +52,4 @@ pub use row::{Field, Row, RowProblem};
 pub use source::{ReadOptions, Resolved, Source};
 pub use spool::spool;
 pub use table::Table;
-pub(crate) use text::{Meant, closest, is_harmless};
+pub(crate) use text::{Meant, closest, is_harmless, trim_cell};

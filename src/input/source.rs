@@ -10,14 +10,14 @@ use super::csv::CsvRows;
 use super::decompress::Compression;
 use super::encoding::Encoding;
 use super::error::{Fault, InputError};
-use super::format::{Format, detect, separator_line};
+use super::format::{Format, detect, header_below, separator_line};
 use super::ids::IdRows;
 use super::json::JsonRows;
 use super::jsonl::JsonlRows;
 use super::lines::Text;
 use super::mapping::{Columns, Mapping, no_such_column, resolve};
 use super::open::{Opened, open_text};
-use super::row::{Row, RowProblem};
+use super::row::{Field, Row, RowProblem};
 use super::rows::Rows;
 use super::sample::Sample;
 
@@ -211,7 +211,8 @@ fn open_csv(
     columns: &Columns,
     resolved: &mut Resolved,
 ) -> Result<Rows, InputError> {
-    let separator_line = separator_line(opened.head().bytes);
+    let head = opened.head().bytes.to_vec();
+    let separator_line = separator_line(&head);
     let mut text = opened.text;
     let mut first_line = 1;
     if let Some((_, length)) = separator_line {
@@ -227,10 +228,25 @@ fn open_csv(
         line: rows.line(),
         reason: problem.reason,
     })?;
-    let (places, mapping) = resolve(path, &resolved.columns, columns)?;
+    let (places, mapping) = resolve(path, &resolved.columns, columns)
+        .map_err(|error| header_below_or(error, path, &head, columns))?;
     rows.read_from(places);
     resolved.mapping = mapping;
     Ok(Rows::Csv(Box::new(rows)))
+}
+
+/// The error of a header without a column of ids, unless another line looks like the header.
+fn header_below_or(error: InputError, path: &Path, head: &[u8], columns: &Columns) -> InputError {
+    let no_ids = match &error {
+        InputError::NoIdColumn { .. } => true,
+        InputError::NoSuchColumn { field, .. } => *field == Field::Id,
+        _ => false,
+    };
+    let below = no_ids.then(|| header_below(head, columns)).flatten();
+    below.map_or(error, |line| InputError::HeaderBelow {
+        path: path.to_owned(),
+        line,
+    })
 }
 
 /// The reader of JSON, whose first rows have been looked at for their keys.

@@ -182,6 +182,11 @@ fn refusal(name: &str, bytes: &[u8], options: &ReadOptions) -> String {
     "no column of `a.csv` is known to hold user ids; name one with `--id-column`, or give `--format ids` if each line begins with an id (columns seen: `name`, `mail`)"
 )]
 #[case(
+    "a.csv",
+    b"Users to delete\n\nname;User ID\nBo;1\n",
+    "the header of `a.csv` must be its first line, and line 3 looks like it: remove the lines above it, or export again without a title"
+)]
+#[case(
     "a.jsonl",
     b"{\"name\":\"Bo\"}\n",
     "no column of `a.jsonl` is known to hold user ids; name one with `--id-column`, or give `--format ids` if each line begins with an id (columns seen: `name`)"

@@ -1,8 +1,8 @@
 //! What the file and the configuration alone say of a row.
 
 use crate::domain::{
-    AccountName, AccountPolicy, Action, LeftOpen, Outcome, Position, ProviderKind, Record, Task,
-    UserId,
+    AccountName, AccountPolicy, Action, ColumnDamage, LeftOpen, Outcome, Position, ProviderKind,
+    Record, Task, UserId, looks_rounded,
 };
 use crate::input::{Field, Meant, Row, closest, is_harmless};
 
@@ -44,6 +44,16 @@ pub enum Decision {
     Send(Task),
     /// It ends here, and nothing is sent for it.
     End(Ended),
+}
+
+impl Decision {
+    /// The user that the row names, if its id passed its provider's check.
+    pub(super) fn user(&self) -> Option<(&AccountName, &UserId)> {
+        match self {
+            Self::Send(task) => Some((&task.account, &task.id)),
+            Self::End(ended) => ended.account.as_ref().zip(ended.id.as_ref()),
+        }
+    }
 }
 
 /// A row that ends before anything is sent for it.
@@ -124,6 +134,16 @@ impl Judge {
         Ok(judge)
     }
 
+    /// Takes note of the damage that the ids of each account show together. Returns whether there
+    /// is any, so that rows may be judged otherwise than before.
+    pub fn heed(&mut self, damage: impl Fn(&AccountName) -> ColumnDamage) -> bool {
+        for policy in self.accounts.iter_mut().filter(|policy| policy.ids_alike) {
+            policy.damage = damage(&policy.name);
+        }
+        let none = ColumnDamage::default();
+        self.accounts.iter().any(|policy| policy.damage != none)
+    }
+
     /// What becomes of `row` if no other row and no earlier ledger speaks against it: it is sent,
     /// invalid or protected.
     pub fn judge(&self, row: &Row<'_>) -> Decision {
@@ -189,6 +209,7 @@ impl Judge {
             ));
         }
         known.id = Some(id.clone());
+        self.check_damage(&id, policy)?;
         self.check_foreign(&id, policy)?;
         self.check_protected(&id, policy)?;
         Ok((policy.name.clone(), action, id))
@@ -296,6 +317,39 @@ impl Judge {
                 names().collect::<Vec<_>>().join(", ")
             ),
         ))
+    }
+
+    /// What all ids of the account show of this one.
+    fn check_damage(&self, id: &UserId, policy: &AccountPolicy) -> Result<(), Cause> {
+        let ColumnDamage { rounded, digits } = policy.damage;
+        if rounded && looks_rounded(id.as_str()) {
+            return Err(invalid(
+                Field::Id,
+                "rounded",
+                "the id ends in zeros, as more ids of this file do than true ones would: it was \
+                 rounded to a spreadsheet's fifteen digits, and may be another user's now; format \
+                 the column as text and export again (if it is right, delete it from a file of its \
+                 own)"
+                    .to_owned(),
+            ));
+        }
+        // Who forces ids of several orgs through has ids of several lengths.
+        let usual = policy.caller.as_ref().filter(|_| policy.ids_alike);
+        let usual = usual.map(|caller| caller.as_str().len()).or(digits);
+        match usual {
+            Some(usual) if id.as_str().len() < usual && self.foreign_ids == ForeignIds::Refused => {
+                Err(invalid(
+                    Field::Id,
+                    "lost_leading_digits",
+                    format!(
+                        "the id has fewer digits than the {usual} of the ids of `{}`: its first were \
+                         lost, or it is another org's; format the column as text and export again",
+                        policy.name
+                    ),
+                ))
+            }
+            Some(_) | None => Ok(()),
+        }
     }
 
     fn check_foreign(&self, id: &UserId, policy: &AccountPolicy) -> Result<(), Cause> {

@@ -15,6 +15,8 @@
 //! [`AccountPolicy`](crate::domain::AccountPolicy) carries the provider's rule for ids) and no
 //! ledger (what one says comes in as plain sets).
 
+mod column;
+mod damage;
 mod duplicates;
 mod error;
 mod estimate;
@@ -27,6 +29,7 @@ mod protect;
 #[cfg(test)]
 mod testing;
 
+pub use column::likely_id_column;
 pub use error::PlanError;
 pub use estimate::{Limits, Many, rows_within, time_at_limit};
 pub use judge::{Decision, Defaults, Ended, ForeignIds, Judge};

@@ -1,15 +1,17 @@
 //! A plan: what a run would do, summed up over all decisions.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
 use roaring::RoaringTreemap;
 use serde::Serialize;
 
-use crate::domain::{AccountName, Action, Outcome, Task, UserId};
+use crate::domain::{AccountName, Action, ColumnDamage, Outcome, Record, Task, UserId};
 use crate::input::{Field, InputError, Mapping, Row, Source};
 
+use super::column;
+use super::damage::Tally;
 use super::judge::{Decision, Ended};
 use super::parts::{Part, SharedUsers};
 use super::planner::Planner;
@@ -39,6 +41,8 @@ pub struct Plan {
     pub done_before: u64,
     /// The rows whose id had blanks taken off, whatever became of them.
     pub trimmed: u64,
+    /// The rows whose id had an export's prefix taken off, whatever became of them.
+    pub unprefixed: u64,
     /// The rows that would be sent, summed up per account and action.
     pub accounts: BTreeMap<AccountName, BTreeMap<Action, Group>>,
     /// The numbers of the rows that would be sent, per account.
@@ -50,11 +54,15 @@ pub struct Plan {
     pub problems: Vec<Problem>,
     /// How many rows more have problems.
     pub problems_left_out: u64,
-    /// The rows whose id fails its provider's check, or is none.
-    ids_failed: u64,
     /// The rows of each account that would be sent and stand behind one another, not yet in
     /// `to_send`; none in the end.
     runs: Vec<(AccountName, Range<u64>)>,
+    /// The rows whose cell for the id holds something else than an id.
+    other_things: u64,
+    /// The accounts of those rows.
+    misread: BTreeSet<AccountName>,
+    /// What the long ids of each account look like together.
+    tallies: BTreeMap<AccountName, Tally>,
 }
 
 /// The rows of one account and action that would be sent.
@@ -125,11 +133,24 @@ impl Plan {
         }
     }
 
+    /// The damage that the ids of `account` show together.
+    pub fn damage(&self, account: &AccountName) -> ColumnDamage {
+        let tally = self.tallies.get(account);
+        tally.map_or_else(ColumnDamage::default, Tally::damage)
+    }
+
     /// Counts a row and what was decided of it. The rows that are sent are in
     /// [`Plan::to_send`] only when their run has ended.
     fn add(&mut self, row: &Row<'_>, decision: &Decision) {
         self.rows += 1;
         self.trimmed += u64::from(row.content.as_ref().is_ok_and(|record| record.trimmed));
+        if let Some((account, id)) = decision.user() {
+            let is_bare = |record: &Record<'_>| record.id == id.as_str();
+            self.unprefixed += u64::from(!row.content.as_ref().is_ok_and(is_bare));
+            if Tally::counts(id) {
+                self.tally(account, id);
+            }
+        }
         match decision {
             Decision::Send(task) => self.add_task(task),
             Decision::End(ended) => self.add_end(ended),
@@ -137,20 +158,39 @@ impl Plan {
     }
 
     /// A word of warning if most ids fail their check, so that another column was meant; `None`:
-    /// most pass. `mapping` is the source's.
-    pub fn column_hint(&self, mapping: &Mapping) -> Option<String> {
-        if self.rows < HINT_ROWS_MIN || self.ids_failed * 2 <= self.rows {
-            return None;
-        }
-        let what = format!("{} of {} rows hold no valid id", self.ids_failed, self.rows);
+    /// most pass. `mapping` is the source's, `likely` the column that looks like ids.
+    pub fn column_hint(&self, mapping: &Mapping, likely: Option<&str>) -> Option<String> {
+        self.misread()?;
+        let what = format!(
+            "{} of {} rows hold no valid id",
+            self.other_things, self.rows
+        );
         Some(match &mapping.id {
-            Some(column) => format!(
-                "{what} in column `{column}`, so it may be the wrong one; name another with `--id-column`"
-            ),
+            Some(column) => match likely {
+                Some(likely) => format!(
+                    "{what} in column `{column}`, and those of column `{likely}` look like ids; name it with `--id-column`"
+                ),
+                None => format!(
+                    "{what} in column `{column}`, so it may be the wrong one; name another with `--id-column`"
+                ),
+            },
             None => format!(
                 "{what}, so this may be no list of ids; check the file, or name its format with `--format`"
             ),
         })
+    }
+
+    /// The accounts of the rows that hold something else than an id, if most do: then the ids were
+    /// taken from the wrong column, if another [looks like them](super::likely_id_column).
+    pub fn misread(&self) -> Option<&BTreeSet<AccountName>> {
+        (self.rows >= HINT_ROWS_MIN && self.other_things * 2 > self.rows).then_some(&self.misread)
+    }
+
+    fn tally(&mut self, account: &AccountName, id: &UserId) {
+        if let Some(tally) = self.tallies.get_mut(account) {
+            return tally.add(id);
+        }
+        self.tallies.entry(account.clone()).or_default().add(id);
     }
 
     fn add_task(&mut self, task: &Task) {
@@ -215,8 +255,13 @@ impl Plan {
         };
         *counter += 1;
         let is_kept = *counter <= PROBLEMS_MAX as u64;
-        if ended.outcome == Outcome::Invalid && ended.field == Field::Id {
-            self.ids_failed += 1;
+        if ended.field == Field::Id && column::is_another_thing(ended.code) {
+            self.other_things += 1;
+            if let Some(account) = ended.account.as_ref()
+                && !self.misread.contains(account)
+            {
+                self.misread.insert(account.clone());
+            }
         }
         if !is_kept {
             self.problems_left_out += 1;
@@ -339,7 +384,7 @@ mod tests {
     #[case("id,account,action\n1,x,purge\n2,x,purge\n3,x,purge\n", None)]
     fn most_ids_failing_hints_at_the_wrong_column(#[case] text: &str, #[case] hint: Option<&str>) {
         let (plan, mapping) = plan(text);
-        assert_eq!(plan.column_hint(&mapping).as_deref(), hint);
+        assert_eq!(plan.column_hint(&mapping, None).as_deref(), hint);
     }
 
     proptest! {

@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 
 use crate::domain::{
-    AccountName, AccountPolicy, Action, IdProblem, Position, ProviderKind, Record, UserId,
+    AccountName, AccountPolicy, Action, ColumnDamage, IdProblem, Position, ProviderKind, Record,
+    UserId,
 };
 use crate::input::Row;
 
@@ -31,6 +32,8 @@ pub(super) fn policies() -> Vec<AccountPolicy> {
         blanks_count: |id| id.as_str().starts_with('7'),
         caller: None,
         id_prefix: None,
+        ids_alike: provider == ProviderKind::Zoho,
+        damage: ColumnDamage::default(),
     };
     let mut crm = policy("crm", ProviderKind::Zoho, None);
     crm.caller = Some(UserId::new("5541"));

@@ -70,6 +70,16 @@ pub fn blanks_count(kind: ProviderKind) -> fn(&UserId) -> bool {
     }
 }
 
+/// Whether all ids of one org have as many digits, of which the last are seldom zeros.
+pub const fn ids_alike(kind: ProviderKind) -> bool {
+    match kind {
+        // Zendesk's lengths differ by age, and zeros at the end are refused one by one; those of
+        // Sunshine Conversations are hexadecimal, or any text.
+        ProviderKind::Zendesk | ProviderKind::Sunco => false,
+        ProviderKind::Zoho => true,
+    }
+}
+
 /// The limits of an account whose configuration states none.
 pub fn defaults(kind: ProviderKind) -> Defaults {
     match kind {

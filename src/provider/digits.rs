@@ -3,9 +3,6 @@
 
 use crate::domain::IdProblem;
 
-/// The digits a float, and so a spreadsheet, keeps.
-const FLOAT_DIGITS: usize = 15;
-
 /// Passes `text` if it is written as a whole number without a leading zero; else says which
 /// mistake it is.
 ///
@@ -22,13 +19,6 @@ pub(super) fn plain(text: &str) -> Result<(), IdProblem> {
     }
 }
 
-/// Whether the digits of `text` end as a spreadsheet leaves them that kept fifteen and put zeros
-/// for the rest: more than fifteen, and three zeros at the end. One in a thousand true ids ends so
-/// as well.
-pub(super) fn looks_rounded(text: &str) -> bool {
-    text.len() > FLOAT_DIGITS && text.ends_with("000")
-}
-
 fn mistake(text: &str) -> Option<(&'static str, &'static str)> {
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     Some(if text.is_empty() {
@@ -41,7 +31,7 @@ fn mistake(text: &str) -> Option<(&'static str, &'static str)> {
         }
         (
             "leading_zero",
-            "the id begins with 0, which no id of this provider does; export the column again",
+            "the id begins with 0, which no id of this provider does; look at how the file was made",
         )
     } else if text.contains(invisible) {
         (
@@ -68,13 +58,13 @@ fn mistake(text: &str) -> Option<(&'static str, &'static str)> {
     } else if is_scientific(text) {
         (
             "scientific_notation",
-            "the id is in scientific notation, so its last digits are lost; export it again with \
-             the column formatted as text",
+            "the id is in scientific notation, so its last digits are lost; format the column as \
+             text and export again",
         )
     } else if is_grouped(text) {
         (
             "thousands_separators",
-            "the id has thousands separators; export it again with the column formatted as text",
+            "the id has thousands separators; format the column as text and export again",
         )
     } else if text
         .split_once(['.', ','])
@@ -82,8 +72,8 @@ fn mistake(text: &str) -> Option<(&'static str, &'static str)> {
     {
         (
             "decimal_point",
-            "the id has a decimal point, so it went through a number; export it again with the \
-             column formatted as text",
+            "the id has decimals, so it went through a number; format the column as text and export \
+             again",
         )
     } else if text.chars().all(char::is_numeric) {
         (
@@ -143,7 +133,7 @@ mod tests {
     use proptest::prelude::*;
     use rstest::rstest;
 
-    use super::{looks_rounded, plain};
+    use super::plain;
 
     #[rstest]
     #[case("", "empty")]
@@ -184,18 +174,6 @@ mod tests {
         for text in ["jane@example.com", "Jane Doe", "6.16E+12", "-98765"] {
             let reason = plain(text).unwrap_err().reason;
             assert!(!reason.contains(text), "{reason}");
-        }
-    }
-
-    #[test]
-    fn zeros_are_suspicious_only_beyond_what_a_float_keeps() {
-        for (text, rounded) in [
-            ("6164068886000", false),
-            ("616406888604000", false),
-            ("6164068886040000", true),
-            ("6164068886040010", false),
-        ] {
-            assert_eq!(looks_rounded(text), rounded, "{text}");
         }
     }
 

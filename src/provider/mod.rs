@@ -47,7 +47,7 @@ mod verdict;
 mod zendesk;
 mod zoho;
 
-pub use build::{BuildError, blanks_count, build, check_id, defaults};
+pub use build::{BuildError, blanks_count, build, check_id, defaults, ids_alike};
 pub use contract::{
     Access, Authorize, Bulk, Defaults, Identity, ItemEnd, JobState, JobsHint, Listed, Many,
     Provider, RateHint, RateHints, Roles, Standings, Token, TokenRefused,

@@ -10,6 +10,7 @@ mod audit;
 mod bulk;
 mod commands;
 mod credentials;
+mod damage;
 mod disk;
 mod errors;
 #[cfg(debug_assertions)]

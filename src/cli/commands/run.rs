@@ -79,6 +79,7 @@ async fn execute_orders(args: &RunArgs, orders: Orders, disk: &dyn Disk) -> Resu
     if let Some((path, saved)) = &saved {
         saved.check(path, &offline)?;
     }
+    planning.refuse_wrong_column(&offline)?;
     if args.dry_run && !args.live {
         crate::cli::terminal::put(&outline_text::text(&planning, &offline, &[]))?;
         return Ok(Ran::Not);

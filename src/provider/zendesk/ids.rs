@@ -1,6 +1,6 @@
 //! Zendesk's user ids: whole numbers of up to 64 bits, today of fourteen digits.
 
-use crate::domain::{IdProblem, UserId};
+use crate::domain::{IdProblem, UserId, looks_rounded};
 use crate::provider::digits;
 
 /// The rule for user ids.
@@ -19,12 +19,12 @@ pub(in crate::provider) fn check(text: &str) -> Result<UserId, IdProblem> {
                     .to_owned(),
         });
     }
-    if digits::looks_rounded(text) {
+    if looks_rounded(text) {
         return Err(IdProblem {
             code: "rounded",
             reason:
                 "the id is longer than a spreadsheet's fifteen digits and ends in zeros, so its \
-                     last digits are lost; export it again with the column formatted as text"
+                     last digits are lost; format the column as text and export again"
                     .to_owned(),
         });
     }

@@ -15,7 +15,7 @@ const EXPORT_PREFIX: &str = "zcrm_";
 const USER_DIGITS: usize = 12;
 
 /// The rule for user ids. The prefix of an export is taken off. Zeros at the end are let pass:
-/// true ids end so as well, if rarely.
+/// true ids end so as well, if rarely; it takes the whole column to tell.
 ///
 /// # Errors
 ///
@@ -35,7 +35,8 @@ pub(in crate::provider) fn check(text: &str) -> Result<UserId, IdProblem> {
         ),
         0..DIGITS_MIN => (
             "too_short",
-            "a Zoho CRM user id has 15 to 19 digits; this has fewer",
+            "a Zoho CRM user id has 15 to 19 digits, and this has fewer: a part of it was lost, or \
+             it is another number; export the column `id` again, as text",
         ),
         _ => (
             "too_long",
