@@ -216,6 +216,11 @@ pub(super) async fn identify(lines: &mut [Line], recorder: &Recorder) -> Result<
 }
 
 impl Line {
+    /// The tenant that the provider said it is; `None`: it was not asked.
+    pub(super) fn tenant(&self) -> Option<&str> {
+        self.identity.as_ref().map(|it| it.tenant.as_str())
+    }
+
     /// The account's entry in a ledger's header.
     pub(super) fn header(&self) -> AccountHeader {
         let identity = self.identity.as_ref();
@@ -287,18 +292,24 @@ pub(super) fn higher_limits(accounts: &[AccountOutline], lines: &[Line]) -> Vec<
     told.collect()
 }
 
-/// What an action does to a user, in a few words.
+/// What an action does to a user, and whether that can be undone. Zendesk's documents know no way
+/// back from a soft delete: "Deleted users are not recoverable".
 pub(super) const fn consequence(provider: ProviderKind, action: Action) -> &'static str {
     match (provider, action) {
         (ProviderKind::Zendesk, Action::Delete) => {
-            "soft delete; the provider deletes for good after 30 days"
+            "soft delete, which no call undoes; Zendesk keeps the user for 30 days, then deletes for \
+             good"
         }
         (ProviderKind::Zendesk, Action::PermanentlyDelete) => {
-            "for good, of users soft-deleted before"
+            "for good, of users soft-deleted before; cannot be undone"
         }
-        (ProviderKind::Zendesk, Action::Purge) => "soft delete, then for good",
-        (_, Action::DeletePersonalInformation) => "clears the profile, keeps the conversations",
-        (ProviderKind::Sunco, _) => "for good, with the conversations",
-        (ProviderKind::Zoho, _) => "for good; the user's records stay",
+        (ProviderKind::Zendesk, Action::Purge) => {
+            "soft delete, then at once for good; cannot be undone"
+        }
+        (_, Action::DeletePersonalInformation) => {
+            "clears the profile, keeps the conversations; cannot be undone"
+        }
+        (ProviderKind::Sunco, _) => "for good, with the conversations; cannot be undone",
+        (ProviderKind::Zoho, _) => "for good, the user's records stay; cannot be undone",
     }
 }

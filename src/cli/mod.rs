@@ -14,6 +14,7 @@ pub mod latest;
 pub mod logging;
 mod main;
 mod outline_text;
+mod page;
 mod planning;
 pub mod question;
 mod recorder;

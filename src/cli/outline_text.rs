@@ -1,6 +1,5 @@
 //! A plan as people read it, and as scripts do.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::num::NonZeroU64;
 use std::path::Path;
@@ -10,17 +9,16 @@ use comfy_table::{CellAlignment, Table, presets};
 use serde_json::{Value, json};
 
 use super::accounts::{Line, consequence, limits_of};
+use super::page::{ends, wrapped};
 use super::planning::{Planned, Planning};
 use super::terminal::shown;
-use crate::domain::{Outcome, UserId};
+use crate::domain::{Time, UserId, WallClock};
 use crate::input::Mapping;
-use crate::plan::{Problem, time_at_limit};
+use crate::plan::{Group, time_at_limit};
+use crate::report::text::grouped;
 
-/// How many line numbers are listed behind a reason.
-const LINES_MAX: usize = 8;
-
-/// How many characters of an id are shown.
-const ID_CHARS_MAX: usize = 40;
+/// How many characters of an id are shown; two fit a line.
+const ID_CHARS_MAX: usize = 36;
 
 /// The plan for people. `lines`: the callers, as far as they are known.
 pub(super) fn text(planning: &Planning, planned: &Planned, lines: &[Line]) -> String {
@@ -28,9 +26,9 @@ pub(super) fn text(planning: &Planning, planned: &Planned, lines: &[Line]) -> St
     let mut text = format!(
         "{}: {} {}, {} to delete",
         planning.input.display(),
-        plan.rows,
+        grouped(plan.rows),
         if plan.rows == 1 { "row" } else { "rows" },
-        plan.to_delete
+        grouped(plan.to_delete)
     );
     for (rows, what) in [
         (plan.invalid, "invalid"),
@@ -39,12 +37,13 @@ pub(super) fn text(planning: &Planning, planned: &Planned, lines: &[Line]) -> St
         (plan.done_before, "done before"),
     ] {
         if rows > 0 {
-            let _ = write!(text, ", {rows} {what}");
+            let _ = write!(text, ", {} {what}", grouped(rows));
         }
     }
+    text = wrapped(&text, 2);
     text.push('\n');
     if let Some(columns) = columns(&planned.resolved.mapping) {
-        let _ = writeln!(text, "{columns}");
+        let _ = writeln!(text, "{}", wrapped(&columns, 2));
     }
     for (rows, what) in [
         (plan.trimmed, "blanks around, which were taken off"),
@@ -59,7 +58,8 @@ pub(super) fn text(planning: &Planning, planned: &Planned, lines: &[Line]) -> St
         }
     }
     if plan.to_delete > 0 {
-        let _ = write!(text, "\n{}", table(planning, planned));
+        let now = WallClock::system().now();
+        let _ = write!(text, "\n{}", table(planning, planned, now));
     }
     for line in lines {
         let Some(identity) = &line.identity else {
@@ -87,17 +87,18 @@ pub(super) fn text(planning: &Planning, planned: &Planned, lines: &[Line]) -> St
     if let Some(hint) =
         plan.column_hint(&planned.resolved.mapping, planned.likely_column.as_deref())
     {
-        let _ = writeln!(text, "\nwarning: {hint}");
+        let _ = writeln!(text, "\n{}", wrapped(&format!("warning: {hint}"), 2));
     }
     text
 }
 
 /// What `--canary` does.
 pub(super) fn canary(rows: NonZeroU64) -> String {
-    format!(
+    let told = format!(
         "The first {rows} of each account go alone, as a canary; the others follow only if all of \
          them end well."
-    )
+    );
+    wrapped(&told, 0)
 }
 
 /// What is about to be done where, a line for each account and action; the last thing to be read
@@ -125,18 +126,16 @@ pub(super) fn orders(planned: &Planned, lines: &[Line]) -> String {
     text
 }
 
-fn table(planning: &Planning, planned: &Planned) -> String {
+/// The rows of each account and action with the ids between which they lie, what each action does,
+/// and when it all ends.
+fn table(planning: &Planning, planned: &Planned, now: Time) -> String {
     let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header([
-        "account",
-        "action",
-        "rows",
-        "at the quota",
-        "first id",
-        "last id",
-    ]);
+    table
+        .load_style(presets::NOTHING)
+        .set_header(["account", "action", "rows", "at the quota"]);
     let times = planning.times(&planned.plan);
     let mut consequences = Vec::new();
+    let mut ids = Vec::new();
     for (name, actions) in &planned.plan.accounts {
         let Some(account) = planning.account(name) else {
             continue;
@@ -145,13 +144,12 @@ fn table(planning: &Planning, planned: &Planned) -> String {
         for (action, group) in actions {
             let time = time_at_limit(&[(*action, group.rows)], &limits_of(account));
             table.add_row([
-                name.to_string(),
-                action.to_string(),
-                group.rows.to_string(),
-                duration(time),
-                id(&group.first),
-                id(&group.last),
+                name.as_str(),
+                action.name(),
+                &grouped(group.rows),
+                &duration(time),
             ]);
+            ids.push(Some(between(group)));
             let told = format!(
                 "{action} at {}: {}",
                 kind.title(),
@@ -165,7 +163,8 @@ fn table(planning: &Planning, planned: &Planned) -> String {
             && let Some(time) = times.get(name)
         {
             let rows: u64 = actions.values().map(|group| group.rows).sum();
-            table.add_row([name.as_str(), "all", &rows.to_string(), &duration(*time)]);
+            table.add_row([name.as_str(), "all", &grouped(rows), &duration(*time)]);
+            ids.push(None);
         }
     }
     for column in [2, 3] {
@@ -173,12 +172,41 @@ fn table(planning: &Planning, planned: &Planned) -> String {
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
-    let mut text = table.trim_fmt();
-    text.push_str("\n\n");
-    for told in consequences {
-        let _ = writeln!(text, "{told}");
+    let mut text = String::new();
+    let table = table.trim_fmt();
+    // Below each row its ids: beside it there is no room for two of 24 characters.
+    for (line, ids) in table.lines().zip(std::iter::once(None).chain(ids)) {
+        let _ = writeln!(text, "{line}");
+        if let Some(ids) = ids {
+            let _ = writeln!(text, "   {ids}");
+        }
     }
+    text.push('\n');
+    for told in consequences {
+        let _ = writeln!(text, "{}", wrapped(&told, 2));
+    }
+    let _ = writeln!(text, "\n{}", takes(times.values().max(), now));
     text
+}
+
+/// How long all of it takes, and when it ends if it begins `now`.
+fn takes(time: Option<&Duration>, now: Time) -> String {
+    match time {
+        Some(time) if !time.is_zero() => format!(
+            "At the quota this takes {} and ends about {} if started now.",
+            duration(*time),
+            ends(now, *time)
+        ),
+        Some(_) | None => "No quota makes this wait.".to_owned(),
+    }
+}
+
+/// The first and the last id of a group.
+fn between(group: &Group) -> String {
+    if group.rows == 1 {
+        return id(&group.first);
+    }
+    format!("{} to {}", id(&group.first), id(&group.last))
 }
 
 /// An id as the table has room for it: an external id may be anything, and long.
@@ -208,49 +236,28 @@ fn columns(mapping: &Mapping) -> Option<String> {
 
 /// Bad rows by reason, in the order of their first lines.
 fn problems(text: &mut String, planned: &Planned) {
-    let mut reasons: BTreeMap<(Outcome, &str, &str), Vec<u64>> = BTreeMap::new();
-    for Problem {
-        outcome,
-        field,
-        line,
-        reason,
-        ..
-    } in &planned.plan.problems
-    {
-        reasons
-            .entry((*outcome, field, reason))
-            .or_default()
-            .push(*line);
-    }
-    let mut reasons: Vec<_> = reasons.into_iter().collect();
-    reasons.sort_by_key(|((outcome, ..), lines)| (*outcome, lines.first().copied()));
     let mut heading = None;
-    for ((outcome, field, reason), lines) in reasons {
-        if heading != Some(outcome) {
-            let _ = writeln!(text, "\n{outcome}, not sent:");
-            heading = Some(outcome);
+    for reason in planned.plan.reasons() {
+        if heading != Some(reason.outcome) {
+            let _ = writeln!(text, "\n{}, not sent:", reason.outcome);
+            heading = Some(reason.outcome);
         }
-        let listed: Vec<String> = lines.iter().take(LINES_MAX).map(u64::to_string).collect();
-        let more = lines.len().saturating_sub(LINES_MAX);
-        let more = if more > 0 {
-            format!(" and {more} more")
-        } else {
-            String::new()
+        let listed: Vec<String> = reason.lines.iter().map(u64::to_string).collect();
+        let more = match reason.rows - reason.lines.len() as u64 {
+            0 => String::new(),
+            more => format!(" and {} more", grouped(more)),
         };
-        let noun = if lines.len() == 1 { "line" } else { "lines" };
-        let field = if field == "row" {
-            String::new()
-        } else {
-            format!("{field}: ")
+        let noun = if reason.rows == 1 { "line" } else { "lines" };
+        let field = match reason.field {
+            "row" => String::new(),
+            field => format!("{field}: "),
         };
-        let _ = writeln!(
-            text,
-            "  {noun} {}{more}: {field}{reason}",
-            listed.join(", ")
+        let told = format!(
+            "  {noun} {}{more}: {field}{}",
+            listed.join(", "),
+            reason.reason
         );
-    }
-    if planned.plan.problems_left_out > 0 {
-        let _ = writeln!(text, "  … and {} rows more", planned.plan.problems_left_out);
+        let _ = writeln!(text, "{}", wrapped(&told, 4));
     }
 }
 
@@ -290,6 +297,7 @@ pub(super) fn json(planning: &Planning, planned: &Planned) -> Value {
         "unprefixed": plan.unprefixed,
         "accounts": accounts,
         "seconds_at_limit": times.values().max().map_or(0.0, |time| seconds(*time)),
+        "reasons": plan.reasons(),
         "problems": plan.problems,
         "problems_left_out": plan.problems_left_out,
     })
@@ -347,7 +355,7 @@ mod tests {
     #[case("a\u{202e}b", "a\\u202eb")]
     #[case(
         "1234567890123456789012345678901234567890x",
-        "123456789012345678901234567890123456789…"
+        "12345678901234567890123456789012345…"
     )]
     fn an_id_fits_the_table_and_turns_no_line_round(#[case] text: &str, #[case] told: &str) {
         assert_eq!(id(&UserId::new(text)), told);

@@ -125,8 +125,16 @@ impl SavedPlan {
         if outline.digest() != self.configuration {
             return Err(changed("the configuration has"));
         }
-        if companions(&self.options)? != self.companions {
-            return Err(changed("the protect list or a ledger of `--done-in` has"));
+        let now = companions(&self.options)?;
+        let mut kept = self.companions.iter().enumerate();
+        if let Some((place, companion)) = kept.find(|(place, kept)| now.get(*place) != Some(*kept))
+        {
+            // The protect list stands first, if there is one.
+            let what = match (place, &self.options.protect) {
+                (0, Some(_)) => "the protect list",
+                (_, Some(_) | None) => "a ledger of `--done-in`,",
+            };
+            return Err(changed(&format!("{what} `{}` has", companion.path)));
         }
         let read = read_options(&self.input, &self.options);
         Planning::new(input, read, outline, options)

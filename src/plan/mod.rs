@@ -26,6 +26,7 @@ mod outstanding;
 mod parts;
 mod planner;
 mod protect;
+mod reasons;
 #[cfg(test)]
 mod testing;
 
@@ -38,3 +39,4 @@ pub use outstanding::{Cursor, Earlier, outstanding};
 pub use parts::{Part, SharedUsers};
 pub use planner::Planner;
 pub use protect::{PROTECTED_MAX, ProtectList};
+pub use reasons::Reason;

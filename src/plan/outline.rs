@@ -15,6 +15,7 @@ use super::damage::Tally;
 use super::judge::{Decision, Ended};
 use super::parts::{Part, SharedUsers};
 use super::planner::Planner;
+use super::reasons::{Reason, Reasons};
 
 /// How many problems of one outcome a plan keeps word for word; of the others it keeps the count.
 /// The limit is per outcome, so that ten thousand duplicates do not hide one invalid row.
@@ -57,6 +58,8 @@ pub struct Plan {
     /// The rows of each account that would be sent and stand behind one another, not yet in
     /// `to_send`; none in the end.
     runs: Vec<(AccountName, Range<u64>)>,
+    /// Why rows are not sent.
+    reasons: Reasons,
     /// The rows whose cell for the id holds something else than an id.
     other_things: u64,
     /// The accounts of those rows.
@@ -180,6 +183,11 @@ impl Plan {
         })
     }
 
+    /// Why rows are not sent, by outcome, in the order of their first lines.
+    pub fn reasons(&self) -> Vec<&Reason> {
+        self.reasons.all()
+    }
+
     /// The accounts of the rows that hold something else than an id, if most do: then the ids were
     /// taken from the wrong column, if another [looks like them](super::likely_id_column).
     pub fn misread(&self) -> Option<&BTreeSet<AccountName>> {
@@ -254,6 +262,7 @@ impl Plan {
             | Outcome::InDoubt => &mut self.invalid,
         };
         *counter += 1;
+        self.reasons.add(ended);
         let is_kept = *counter <= PROBLEMS_MAX as u64;
         if ended.field == Field::Id && column::is_another_thing(ended.code) {
             self.other_things += 1;

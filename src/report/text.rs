@@ -186,7 +186,7 @@ pub(super) fn count(n: u64, what: &str) -> String {
 }
 
 /// A number with its thousands set apart by commas.
-pub(super) fn grouped(n: u64) -> String {
+pub fn grouped(n: u64) -> String {
     let digits = n.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (place, digit) in digits.chars().enumerate() {

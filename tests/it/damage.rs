@@ -35,15 +35,26 @@ fn each_damage_of_a_single_id_has_its_own_name_and_mend() {
     let done = plan(&world, "users.csv", text, &["--action", "delete"]).code(0);
     insta::assert_snapshot!(problems(&done.out), @r"
     invalid, not sent:
-      lines 3, 4: id: the id is in scientific notation, so its last digits are lost; format the column as text and export again
-      lines 5, 6: id: the id has decimals, so it went through a number; format the column as text and export again
-      lines 7, 8: id: the id has thousands separators; format the column as text and export again
-      line 9: id: the id is longer than a spreadsheet's fifteen digits and ends in zeros, so its last digits are lost; format the column as text and export again
-      line 10: id: the id begins with 0, which no id of this provider does; look at how the file was made
-      line 11: id: the id is wrapped as a spreadsheet's formula or text; export the bare value
-      line 12: id: this is an e-mail address, not an id; name the column of the ids with --id-column
-      line 13: id: the id looks like a ZUID, the id of a Zoho account; the CRM's user id has 15 to 19 digits and is in the column `id` of the users API
-      line 15: id: a Zoho CRM user id has 15 to 19 digits, and this has fewer: a part of it was lost, or it is another number; export the column `id` again, as text
+      lines 3, 4: id: the id is in scientific notation, so its last digits are lost;
+        format the column as text and export again
+      lines 5, 6: id: the id has decimals, so it went through a number; format the
+        column as text and export again
+      lines 7, 8: id: the id has thousands separators; format the column as text and
+        export again
+      line 9: id: the id is longer than a spreadsheet's fifteen digits and ends in
+        zeros, so its last digits are lost; format the column as text and export
+        again
+      line 10: id: the id begins with 0, which no id of this provider does; look at
+        how the file was made
+      line 11: id: the id is wrapped as a spreadsheet's formula or text; export the
+        bare value
+      line 12: id: this is an e-mail address, not an id; name the column of the ids
+        with --id-column
+      line 13: id: the id looks like a ZUID, the id of a Zoho account; the CRM's
+        user id has 15 to 19 digits and is in the column `id` of the users API
+      line 15: id: a Zoho CRM user id has 15 to 19 digits, and this has fewer: a
+        part of it was lost, or it is another number; export the column `id` again,
+        as text
     ");
     assert!(
         done.out
@@ -67,7 +78,10 @@ fn ids_rounded_to_fifteen_digits_show_in_the_column_and_are_not_sent() {
     let done = plan(&world, "two.csv", &two, &CRM).code(0);
     insta::assert_snapshot!(problems(&done.out), @r"
     invalid, not sent:
-      lines 22, 23: id: the id ends in zeros, as more ids of this file do than true ones would: it was rounded to a spreadsheet's fifteen digits, and may be another user's now; format the column as text and export again (if it is right, delete it from a file of its own)
+      lines 22, 23: id: the id ends in zeros, as more ids of this file do than true
+        ones would: it was rounded to a spreadsheet's fifteen digits, and may be
+        another user's now; format the column as text and export again (if it is
+        right, delete it from a file of its own)
     ");
 
     // A run judges them alike, and another user's id is not deleted.
@@ -112,7 +126,9 @@ fn an_id_shorter_than_all_others_lost_its_first_digits() {
     let done = plan(&world, "users.csv", &text, &CRM).code(0);
     insta::assert_snapshot!(problems(&done.out), @r"
     invalid, not sent:
-      line 10: id: the id has fewer digits than the 19 of the ids of `crm`: its first were lost, or it is another org's; format the column as text and export again
+      line 10: id: the id has fewer digits than the 19 of the ids of `crm`: its
+        first were lost, or it is another org's; format the column as text and
+        export again
     ");
 }
 
@@ -133,8 +149,8 @@ fn an_id_of_another_org_is_refused_unless_forced() {
         .collect();
     insta::assert_snapshot!(told.join("\n"), @r"
     invalid, not sent:
-      line 3: id: the id is another org's: the ids of `crm` begin with 5725767; if you are sure, give `--force-foreign-ids`
-      line 4: id: the id has fewer digits than the 19 of the ids of `crm`: its first were lost, or it is another org's; format the column as text and export again
+      line 3: id: the id is another org's: the ids of `crm` begin with 5725767; if
+        you are sure, give `--force-foreign-ids`
     ");
     let outcomes = world.outcomes("users.csv.ledger.jsonl");
     assert_eq!(outcomes[&2]["code"], "foreign_id");
@@ -186,17 +202,23 @@ fn a_wrong_id_column_is_named_with_the_right_one_and_a_run_refuses_it() {
     users.csv: 7 rows, 1 to delete, 6 invalid
     id from `id`
 
-     account  action  rows  at the quota  first id  last id
-     acme     delete     1       at once  7         7
+     account  action  rows  at the quota
+     acme     delete     1       at once
+       7
 
-    delete at Zendesk Support: soft delete; the provider deletes for good after 30 days
+    delete at Zendesk Support: soft delete, which no call undoes; Zendesk keeps the
+      user for 30 days, then deletes for good
+
+    No quota makes this wait.
 
     invalid, not sent:
-      lines 2, 3, 4, 5, 6, 7: id: an id of this provider is digits only; name the column of the ids with --id-column
+      lines 2, 3, 4, 5, 6, 7: id: an id of this provider is digits only; name the
+        column of the ids with --id-column
 
-    warning: 6 of 7 rows hold no valid id in column `id`, and those of column `uid` look like ids; name it with `--id-column`
+    warning: 6 of 7 rows hold no valid id in column `id`, and those of column `uid`
+      look like ids; name it with `--id-column`
 
-    Next: userpurge run users.csv --account acme --action delete
+    Next: userpurge plan users.csv --account acme --action delete --id-column uid
     ");
     let run = [&["run", "users.csv", "--yes"][..], &ACME].concat();
     let done = world.call(&run).code(2);

@@ -22,6 +22,7 @@ mod init;
 mod left;
 mod mixed;
 mod order;
+mod page;
 mod quota;
 mod redirect;
 mod report;

@@ -1,10 +1,11 @@
 //! `plan`: what a run would do, offline.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use crate::cli::args::{PlanArgs, Selection};
 use crate::cli::outline_text;
-use crate::cli::planning::Planning;
+use crate::cli::planning::{Planned, Planning};
 use crate::cli::saved::SavedPlan;
 use crate::cli::setting;
 use crate::cli::terminal::{put, tell};
@@ -44,7 +45,7 @@ pub(in crate::cli) fn execute(args: &PlanArgs) -> Result<ExitCode, Failure> {
         if let Some(canary) = planning.options.canary {
             put(&outline_text::canary(canary))?;
         }
-        put(&next(args))?;
+        put(&next(args, &planned))?;
     }
     if args
         .pace
@@ -73,14 +74,31 @@ fn planning(args: &PlanArgs, input: &Path) -> Result<Planning, Failure> {
 }
 
 /// The exact next command.
-fn next(args: &PlanArgs) -> String {
+fn next(args: &PlanArgs, planned: &Planned) -> String {
     if let Some(output) = &args.output {
-        return format!(
+        let mut command = format!(
             "\nSaved. Next: userpurge run {}",
             outline_text::shell(output)
         );
+        // The plan keeps the others.
+        if let Some(max) = args.pace.max_delete {
+            let _ = write!(command, " --max-delete {max}");
+        }
+        if let Some(until) = args.pace.until {
+            let _ = write!(command, " --until {until}");
+        }
+        return command;
     }
-    let mut command = String::from("\nNext: userpurge run");
+    if let Some(column) = &planned.likely_column {
+        let column = outline_text::shell(Path::new(column));
+        return format!("{} --id-column {column}", typed_again("plan"));
+    }
+    typed_again("run")
+}
+
+/// The command line once more, for `command`.
+fn typed_again(command: &str) -> String {
+    let mut command = format!("\nNext: userpurge {command}");
     for word in std::env::args().skip_while(|word| word != "plan").skip(1) {
         command.push(' ');
         command.push_str(&outline_text::shell(Path::new(&word)));
