@@ -7,6 +7,7 @@
 mod accounts;
 pub mod args;
 mod commands;
+mod denied;
 mod exit;
 mod failure;
 mod held;

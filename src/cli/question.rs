@@ -1,12 +1,20 @@
-//! The question before a run: the person types how many users will be deleted.
+//! The question before a run: the person types how many users will be deleted, or, of more than
+//! [`NUMBER_ROWS_MAX`], where.
 
 use std::io::{self, BufRead, Read, Write};
 
 use super::exit::ExitCode;
 use super::failure::Failure;
 
-/// The longest answer read, in bytes.
-const ANSWER_BYTES_MAX: u64 = 64;
+/// The longest answer read, in bytes: a tenant's name may be as long as a host's.
+const ANSWER_BYTES_MAX: u64 = 512;
+
+/// With more rows than this the tenant's name is typed: a large number is copied without being
+/// read, and what is worst with so many is the wrong tenant.
+const NUMBER_ROWS_MAX: u64 = 1_000;
+
+/// What stands behind a Zendesk subdomain; the subdomain alone is name enough.
+const ZENDESK_DOMAIN: &str = ".zendesk.com";
 
 /// What the command line says of the question.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -56,6 +64,8 @@ pub enum Refusal {
     NobodyToAsk,
     /// The answer was not the number.
     NotTyped,
+    /// The answer was not the tenant's name.
+    TenantNotTyped,
 }
 
 impl Refusal {
@@ -85,6 +95,10 @@ impl Refusal {
                 format!("{rows} was not typed; nothing was sent"),
                 "run it again and type the number, or look at `userpurge plan` first",
             ),
+            Self::TenantNotTyped => (
+                "the tenant's name was not typed; nothing was sent".to_owned(),
+                "run it again and type the name as it is shown, or look at `userpurge plan` first",
+            ),
         };
         Failure::message(ExitCode::Refused, message, Some(help))
     }
@@ -107,7 +121,8 @@ impl Consent {
         }
     }
 
-    /// Decides, and asks on `output` for an answer on `input` if it has to.
+    /// Decides, and asks on `output` for an answer on `input` if it has to. `tenants`: where the
+    /// rows would be sent, each once.
     ///
     /// # Errors
     ///
@@ -115,6 +130,7 @@ impl Consent {
     pub fn obtain(
         self,
         rows: u64,
+        tenants: &[&str],
         person: Person,
         input: &mut dyn BufRead,
         output: &mut dyn Write,
@@ -122,28 +138,70 @@ impl Consent {
         match self.decide(rows, person) {
             Decision::Go => Ok(()),
             Decision::Refuse(refusal) => Err(refusal.failure(rows)),
-            Decision::Ask if is_typed(rows, input, output)? => Ok(()),
-            Decision::Ask => Err(Refusal::NotTyped.failure(rows)),
+            Decision::Ask => {
+                announce(rows, output)?;
+                let missing = if rows > NUMBER_ROWS_MAX && !tenants.is_empty() {
+                    let all = are_typed(tenants, input, output)?;
+                    (!all).then_some(Refusal::TenantNotTyped)
+                } else {
+                    let number = is_typed(rows, input, output)?;
+                    (!number).then_some(Refusal::NotTyped)
+                };
+                missing.map_or(Ok(()), |refusal| Err(refusal.failure(rows)))
+            }
         }
     }
 }
 
-/// Asks once. A number is wanted and not a `y`, because fingers type that by themselves.
-fn is_typed(rows: u64, input: &mut dyn BufRead, output: &mut dyn Write) -> io::Result<bool> {
+fn announce(rows: u64, output: &mut dyn Write) -> io::Result<()> {
     let (noun, verb) = if rows == 1 {
         ("row", "is")
     } else {
         ("rows", "are")
     };
-    write!(
+    writeln!(
         output,
-        "{rows} {noun} {verb} about to be sent. This cannot be undone.\nType {rows} to go on: "
-    )?;
+        "{rows} {noun} {verb} about to be sent. This cannot be undone."
+    )
+}
+
+/// Asks for each tenant's name in turn, and for no more once one is not typed.
+fn are_typed(
+    tenants: &[&str],
+    input: &mut dyn BufRead,
+    output: &mut dyn Write,
+) -> io::Result<bool> {
+    for (place, tenant) in (1..).zip(tenants) {
+        let of_all = match tenants.len() {
+            1 => String::new(),
+            all => format!(" ({place} of {all})"),
+        };
+        write!(output, "Type {tenant} to go on{of_all}: ")?;
+        let answer = answer(input, output)?;
+        let is_it = answer.eq_ignore_ascii_case(tenant)
+            || tenant
+                .strip_suffix(ZENDESK_DOMAIN)
+                .is_some_and(|subdomain| answer.eq_ignore_ascii_case(subdomain));
+        if !is_it {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Reads a line, after what was asked has been shown.
+fn answer(input: &mut dyn BufRead, output: &mut dyn Write) -> io::Result<String> {
     output.flush()?;
     let mut answer = String::new();
     input.take(ANSWER_BYTES_MAX).read_line(&mut answer)?;
+    Ok(answer.trim().to_owned())
+}
+
+/// Asks once. A number is wanted and not a `y`, because fingers type that by themselves.
+fn is_typed(rows: u64, input: &mut dyn BufRead, output: &mut dyn Write) -> io::Result<bool> {
+    write!(output, "Type {rows} to go on: ")?;
+    let answer = answer(input, output)?;
     let digits: String = answer
-        .trim()
         .chars()
         .filter(|c| !matches!(c, ',' | '_' | '.' | '\''))
         .collect();
@@ -196,38 +254,79 @@ mod tests {
     }
 
     #[rstest]
-    #[case("4812\n", true)]
-    #[case(" 4812 \r\n", true)]
-    #[case("4,812\n", true)]
-    #[case("4812", true)]
-    #[case("4811\n", false)]
+    #[case("812\n", true)]
+    #[case(" 812 \r\n", true)]
+    #[case("8,12\n", true)]
+    #[case("812", true)]
+    #[case("811\n", false)]
+    #[case("acme.zendesk.com\n", false)]
     #[case("y\n", false)]
     #[case("yes\n", false)]
     #[case("\n", false)]
     #[case("", false)]
-    #[case("-4812\n", false)]
+    #[case("-812\n", false)]
     #[case(
-        "0000000000000000000000000000000000000000000000000000000000000000004812\n",
+        "8120000000000000000000000000000000000000000000000000000000000000000000\n",
         false
     )]
     fn only_the_number_itself_goes_on(#[case] answer: &str, #[case] goes: bool) {
         let mut output = Vec::new();
         let obtained = ASK.obtain(
-            4812,
+            812,
+            &["acme.zendesk.com"],
             Person::AtTerminal,
             &mut answer.as_bytes(),
             &mut output,
         );
         assert_eq!(obtained.is_ok(), goes);
         let asked = String::from_utf8(output).unwrap();
-        assert!(asked.ends_with("Type 4812 to go on: "), "{asked}");
+        assert!(asked.ends_with("Type 812 to go on: "), "{asked}");
     }
 
     #[test]
     fn nothing_is_asked_where_nothing_has_to_be() {
         let mut output = Vec::new();
-        YES.obtain(8, Person::AtTerminal, &mut &b""[..], &mut output)
+        YES.obtain(8, &[], Person::AtTerminal, &mut &b""[..], &mut output)
             .unwrap();
         assert!(output.is_empty());
+    }
+
+    #[rstest]
+    #[case("acme.zendesk.com\n", true)]
+    #[case("ACME\n", true)]
+    #[case("1001\n", false)]
+    #[case("127\n", false)]
+    #[case("\n", false)]
+    fn of_more_than_a_thousand_rows_the_tenant_is_typed(#[case] answer: &str, #[case] goes: bool) {
+        let mut output = Vec::new();
+        let tenants = ["acme.zendesk.com"];
+        let person = Person::AtTerminal;
+        let obtained = ASK.obtain(1_001, &tenants, person, &mut answer.as_bytes(), &mut output);
+        assert_eq!(obtained.is_ok(), goes);
+    }
+
+    #[test]
+    fn of_several_tenants_each_is_typed() {
+        let ask = |answers: &str| {
+            let mut output = Vec::new();
+            let tenants = ["acme.zendesk.com", "www.zohoapis.eu/5725767"];
+            let person = Person::AtTerminal;
+            let obtained = ASK.obtain(
+                20_400,
+                &tenants,
+                person,
+                &mut answers.as_bytes(),
+                &mut output,
+            );
+            (obtained.is_ok(), String::from_utf8(output).unwrap())
+        };
+        let (goes, asked) = ask("acme\nwww.zohoapis.eu/5725767\n");
+        assert!(goes);
+        insta::assert_snapshot!(asked, @r"
+        20400 rows are about to be sent. This cannot be undone.
+        Type acme.zendesk.com to go on (1 of 2): Type www.zohoapis.eu/5725767 to go on (2 of 2): 
+        ");
+        assert!(!ask("acme\nacme\n").0);
+        assert!(!ask("crm\nwww.zohoapis.eu/5725767\n").0);
     }
 }

@@ -27,8 +27,9 @@ use crate::domain::{AccountName, ProviderKind};
 /// The longest configuration read, in bytes: thousands of accounts.
 const FILE_BYTES_MAX: usize = 1024 * 1024;
 
-/// The one key at the top of the file.
+/// The keys at the top of the file.
 const ACCOUNTS: &str = "accounts";
+const DENY_TENANTS: &str = "deny_tenants";
 
 /// A configuration file's text.
 #[derive(Debug)]
@@ -111,6 +112,24 @@ impl Document {
         Ok(accounts)
     }
 
+    /// The words that name the tenants which nothing may be deleted at.
+    pub(super) fn deny_tenants(&self) -> Result<Vec<String>, ConfigError> {
+        let root = DeTable::parse(&self.text).map_err(|error| self.syntax(&error))?;
+        let Some((key, words)) = root.get_ref().get_key_value(DENY_TENANTS) else {
+            return Ok(Vec::new());
+        };
+        let word = |word: &Value<'_>| {
+            let text = word.get_ref().as_str()?.trim();
+            (!text.is_empty()).then(|| text.to_owned())
+        };
+        let words = words.get_ref().as_array();
+        let words: Option<Vec<String>> = words.and_then(|all| all.iter().map(word).collect());
+        words.ok_or_else(|| {
+            let why = "it must be a list of words, such as `[\"prod\"]`, and none of them blank";
+            self.at(DENY_TENANTS.to_owned(), key.span(), Problem::text(why))
+        })
+    }
+
     /// The accounts with their secrets read.
     pub(super) fn accounts_with_secrets(
         &self,
@@ -141,9 +160,13 @@ impl Document {
         impl Iterator<Item = (&'a Spanned<toml::de::DeString<'i>>, &'a Value<'i>)>,
         ConfigError,
     > {
-        if let Some((key, _)) = root.iter().find(|(key, _)| key.get_ref() != ACCOUNTS) {
+        let known = [ACCOUNTS, DENY_TENANTS];
+        let is_unknown = |(key, _): &(&Spanned<toml::de::DeString<'_>>, _)| {
+            !known.contains(&key.get_ref().as_ref())
+        };
+        if let Some((key, _)) = root.iter().find(is_unknown) {
             let name = key.get_ref().to_string();
-            let hint = did_you_mean(&name, &[ACCOUNTS]);
+            let hint = did_you_mean(&name, &known);
             return Err(self.at(name, key.span(), Problem::UnknownKey { hint }));
         }
         let wanted = || Problem::missing("an account; write `[accounts.NAME]` and its keys below");

@@ -14,6 +14,9 @@ pub struct Outline {
     pub source: Source,
     /// The accounts, sorted by name when they come from a file. Never empty.
     pub accounts: Vec<AccountOutline>,
+    /// `deny_tenants`: nothing is deleted at a tenant whose name holds one of these words, in any
+    /// case.
+    pub deny_tenants: Vec<String>,
 }
 
 /// An account, without its secrets.
@@ -86,7 +89,7 @@ impl Endpoint {
 
 impl Outline {
     /// What a saved plan is bound to: a BLAKE3 digest, in lower-case hex, over names, providers,
-    /// addresses, actions and limits. Where the configuration lies, how it is laid out and which
+    /// addresses, actions, limits and denied tenants. Where the configuration lies, how it is laid out and which
     /// credentials it names make no difference.
     pub fn digest(&self) -> String {
         let mut digest = Digest::new();
@@ -95,6 +98,11 @@ impl Outline {
             digest.endpoint(&account.endpoint);
             digest.option(account.action.map(Action::name));
             digest.limits(&account.limits);
+        }
+        // Without any the digest is what it was before there were such words.
+        for word in &self.deny_tenants {
+            digest.text("deny tenant");
+            digest.text(word);
         }
         digest.hasher.finalize().to_hex().to_string()
     }

@@ -27,6 +27,8 @@ pub struct Settings {
     pub source: Source,
     /// The accounts, sorted by name when they come from a file. Never empty.
     pub accounts: Vec<Account>,
+    /// The words of [`Outline::deny_tenants`].
+    pub deny_tenants: Vec<String>,
 }
 
 /// One account, complete.
@@ -57,6 +59,7 @@ impl Settings {
                     limits: account.limits.clone(),
                 })
                 .collect(),
+            deny_tenants: self.deny_tenants.clone(),
         }
     }
 }
@@ -68,17 +71,19 @@ impl Settings {
 ///
 /// Whatever is wrong, with its place.
 pub fn load_outline(source: &Source, lookup: Lookup<'_>) -> Result<Outline, ConfigError> {
-    let accounts = match source {
+    let (accounts, deny_tenants) = match source {
         Source::File(path) => {
             let document = Document::read(path)?;
             let drafts = document.accounts()?;
-            drafts.iter().map(|draft| draft.account.outline()).collect()
+            let outlines = drafts.iter().map(|draft| draft.account.outline());
+            (outlines.collect(), document.deny_tenants()?)
         }
-        Source::Environment => environment::outlines(lookup)?,
+        Source::Environment => (environment::outlines(lookup)?, Vec::new()),
     };
     Ok(Outline {
         source: source.clone(),
         accounts,
+        deny_tenants,
     })
 }
 
@@ -93,10 +98,13 @@ pub fn load(source: &Source, lookup: Lookup<'_>) -> Result<Settings, ConfigError
         folder,
         command_time: COMMAND_TIME_MAX,
     };
+    let mut deny_tenants = Vec::new();
     let accounts = match source {
         Source::File(path) => {
             let folder = path.parent().unwrap_or(Path::new(""));
-            Document::read(path)?.accounts_with_secrets(reader(folder))?
+            let document = Document::read(path)?;
+            deny_tenants = document.deny_tenants()?;
+            document.accounts_with_secrets(reader(folder))?
         }
         Source::Environment => environment::drafts(lookup)?
             .into_iter()
@@ -111,6 +119,7 @@ pub fn load(source: &Source, lookup: Lookup<'_>) -> Result<Settings, ConfigError
     Ok(Settings {
         source: source.clone(),
         accounts,
+        deny_tenants,
     })
 }
 

@@ -34,6 +34,7 @@ mod fuse;
 mod jobs;
 mod lane;
 pub mod limits;
+mod looks;
 mod reading;
 mod reread;
 mod retry;

@@ -1,5 +1,8 @@
 //! Guard rails: what keeps a run from doing more than was meant.
 
+use std::fmt::Write as _;
+
+use rstest::rstest;
 use serde_json::json;
 use userpurge::sandbox::Call;
 
@@ -181,29 +184,200 @@ fn too_many_failures_stop_the_lane_with_3() {
 
 #[test]
 fn a_dry_run_sends_nothing_and_a_live_one_says_how_each_user_stands() {
-    let world = world(2);
-    world.seed(json!({"zendesk": [
-        {"id": "3", "state": "soft-deleted"}, {"id": "4", "state": "permanently-deleted"},
-        {"id": "5", "role": "admin"},
-    ]}));
-    world.write("users.csv", "id\n1\n2\n3\n4\n5\n6\n");
-    world.call(&[&RUN[..], &["--dry-run"]].concat()).code(0);
-    assert!(world.calls(Call::Read).is_empty());
-    let done = world
-        .call(&[&RUN[..], &["--dry-run", "--live"]].concat())
-        .code(0);
-    let flat = done.out.split_whitespace().collect::<Vec<_>>().join(" ");
-    for told in [
-        "standing 2",
-        "soft-deleted 1",
-        "already gone 1",
-        "protected 1",
-        "unknown 1",
-    ] {
-        assert!(flat.contains(told), "`{told}` is not in\n{}", done.out);
+    let world = World::new();
+    world.wide();
+    world.seed(json!({
+        "zendesk": [
+            {"id": "1"}, {"id": "2"}, {"id": "3", "state": "soft-deleted"},
+            {"id": "4", "state": "permanently-deleted"}, {"id": "5", "role": "admin"},
+        ],
+        "sunco": [{"id": "5fe0a0f0b5e2a4001c8d0001"}],
+        "zoho": [
+            {"id": "5725767000000412001"}, {"id": "5725767000000412002", "state": "inactive"},
+            {"id": "5725767000000412003", "state": "deleted"},
+            {"id": "5725767000000412004", "kind": "system"},
+        ],
+    }));
+    world.settings(json!({"zoho": {"deleted_readable": true}}));
+    let mut text = "id,account\n".to_owned();
+    for id in 1..=6 {
+        writeln!(text, "{id},acme").unwrap();
     }
+    text.push_str("5fe0a0f0b5e2a4001c8d0001,chat\nnobody,chat\n");
+    for n in 1..=5 {
+        writeln!(text, "572576700000041200{n},crm").unwrap();
+    }
+    world.write("users.csv", text);
+    let run = ["run", "users.csv", "--action", "delete", "--dry-run"];
+    world.call(&run).code(0);
+    assert!(world.sandbox().log(None).is_empty());
+    let done = world.call(&[&run[..], &["--live"]].concat()).code(0);
+    let from = done.out.find("\nacme, as its users").unwrap();
+    insta::assert_snapshot!(done.out[from..].trim(), @r"
+    acme, as its users stand now (nobody was touched):
+      standing              2
+      soft-deleted          1   line 4
+      already gone          1   line 5
+      protected             1   line 6
+      unknown               1   line 7
+
+    chat, as its users stand now (nobody was touched):
+      standing              1
+      soft-deleted          0
+      already gone          0
+      protected             0
+      unknown               1   line 9
+
+    crm, as its users stand now (nobody was touched):
+      standing              2
+      soft-deleted          0
+      already gone          1   line 12
+      protected             1   line 13
+      unknown               1   line 14
+    ");
     assert_eq!(world.deletions().len(), 0);
+    assert!(!world.path("users.csv.ledger.jsonl").exists());
+}
+
+/// With one read for a hundred users who stand, 1,000 rows need ten, and one tells who we are.
+#[test]
+fn a_live_dry_run_asks_in_the_largest_reads() {
+    let world = world(1_000);
+    world
+        .call(&[&RUN[..], &["--dry-run", "--live"]].concat())
+        .code(0)
+        .says("standing 1,000");
+    assert_eq!(world.sandbox().log(None).len(), 11);
+    assert_eq!(world.deletions().len(), 0);
+}
+
+#[test]
+fn a_denied_tenant_is_refused_before_anything_is_sent() {
+    let world = world(2);
+    // The port is a part of the address here, as `prod` would be of `acme-prod.zendesk.com`.
+    let port = world.sandbox().addr().port().to_string();
+    let denied = format!("deny_tenants = [\"PROD\", \"{port}\"]\n{}", world.config());
+    world.configure(&denied);
+    let done = world.call(&[&RUN[..], &["--yes"]].concat()).code(2);
+    let told = done.err.replace(&port, "PORT");
+    insta::assert_snapshot!(told[told.find("error:").unwrap()..].trim(), @r"
+    error: account `acme` is at a tenant that the configuration denies: `127.0.0.1:PORT/` holds the word `PORT` of `deny_tenants`; nothing was sent that deletes
+    help: take the account's rows out of the input, or mean another account; to delete there all the same, take the word out of the configuration
+    ");
+    assert!(world.sandbox().log(None).is_empty(), "nobody was asked");
     assert!(!world.path(LEDGER).exists());
+
+    // Which org Zoho's token leads to is known only once it was asked.
+    world.seed(json!({"zoho": [{"id": "5725767000000412001"}]}));
+    world.write("crm.ids", "5725767000000412001\n");
+    world.configure(&format!(
+        "deny_tenants = [\"/5725767\"]\n{}",
+        world.config()
+    ));
+    let run = [
+        "run",
+        "crm.ids",
+        "--account",
+        "crm",
+        "--action",
+        "delete",
+        "--yes",
+    ];
+    world
+        .call(&run)
+        .code(2)
+        .says("`/5725767` of `deny_tenants`");
+    assert_eq!(world.deletions().len(), 0);
+
+    // A ledger that was begun before the word came in is not gone on with either.
+    world.seed(json!({"zendesk": [{"id": "2", "open_tickets": 1}]}));
+    world.configure(&world.config());
+    world.call(&[&RUN[..], &["--yes"]].concat()).code(1);
+    let sent = world.sandbox().log(None).len();
+    world.configure(&denied);
+    let retry = ["retry", LEDGER, "--only", "refused", "--yes"];
+    world.call(&retry).code(2).says("of `deny_tenants`");
+    assert_eq!(world.sandbox().log(None).len(), sent, "nobody was asked");
+}
+
+#[rstest]
+#[case("deny_tenants = \"prod\"\n")]
+#[case("deny_tenants = [\"prod\", 5]\n")]
+#[case("deny_tenants = [\" \"]\n")]
+#[case("deny_tenant = [\"prod\"]\n")]
+fn deny_words_that_are_none_are_an_error_with_line_and_key(#[case] line: &str) {
+    let world = world(1);
+    world.configure(&format!("# words\n{line}{}", world.config()));
+    let done = world.call(&[&RUN[..], &["--yes"]].concat()).code(2);
+    done.says("userpurge.toml")
+        .says("line 2")
+        .says("deny_tenant");
+}
+
+/// Those whom Zoho made for itself are seen a hundred at a time; the primary contact it refuses.
+#[test]
+fn zohos_own_users_are_protected_unless_their_type_is_included() {
+    let world = World::new();
+    world.wide();
+    let id = |n: u64| format!("5725767000000{:06}", 412_000 + n);
+    let users: Vec<_> = (1..=150)
+        .map(|n| {
+            let kind = match n {
+                20 => "system",
+                21 => "support",
+                22 => "digital_employee",
+                23 => "primary_contact",
+                _ => "regular",
+            };
+            json!({"id": id(n), "kind": kind})
+        })
+        .collect();
+    world.seed(json!({ "zoho": users }));
+    let rows: String = (1..=150).map(|n| id(n) + "\n").collect();
+    world.write("crm.ids", rows);
+    let run = [
+        "run",
+        "crm.ids",
+        "--account",
+        "crm",
+        "--action",
+        "delete",
+        "--yes",
+    ];
+    let include = ["--include-role", "support-user"];
+    world.call(&[&run[..], &include].concat()).code(1);
+    let outcomes = world.outcomes("crm.ids.ledger.jsonl");
+    assert_eq!(outcomes[&20]["outcome"], "protected");
+    assert_eq!(outcomes[&20]["code"], "protected_role");
+    assert_eq!(outcomes[&22]["outcome"], "protected");
+    // Zoho itself refuses these.
+    assert_eq!(outcomes[&21]["outcome"], "refused");
+    assert_eq!(outcomes[&23]["outcome"], "refused");
+    let deleted = world.deletions();
+    let asked = |n: u64| {
+        deleted
+            .iter()
+            .any(|call| call.user.as_ref() == Some(&id(n)))
+    };
+    assert!(!asked(20) && !asked(22) && asked(21) && asked(23));
+    assert_eq!(world.calls(Call::Read).len(), 2, "a hundred at a time");
+}
+
+#[test]
+fn who_we_are_is_shown_before_the_question_written_down_and_bound() {
+    let world = world(2);
+    let done = world.call(&RUN).code(2);
+    let asked = done.err.find("there is no terminal to ask at").unwrap();
+    let who = done.err.find("acme: Zendesk Support at 127.0.0.1").unwrap();
+    assert!(who < asked, "{}", done.err);
+    assert!(done.err.contains(", as Operations (admin)"), "{}", done.err);
+    world.call(&[&RUN[..], &["--yes"]].concat()).code(0);
+    let header = &world.ledger(LEDGER)[0];
+    let account = &header["accounts"][0];
+    let settings = world.sandbox().settings("default").unwrap();
+    assert_eq!(account["caller"], settings.zendesk.caller_id.to_string());
+    assert_eq!(account["role"], "admin");
+    assert_eq!(account["tenant"], world.base().replace("http://", ""));
 }
 
 #[test]
@@ -224,7 +398,8 @@ fn a_saved_plan_is_done_as_planned_or_refused() {
     world
         .call(&["run", "purge.plan.json", "--yes"])
         .code(2)
-        .says("changed");
+        .says("users.csv` has changed since plan `purge.plan.json` was made")
+        .says("plan again");
     assert_eq!(world.deletions().len(), 0);
     world.write("users.csv", ids(1..=3));
     world.configure(
@@ -235,7 +410,7 @@ fn a_saved_plan_is_done_as_planned_or_refused() {
     world
         .call(&["run", "purge.plan.json", "--yes"])
         .code(2)
-        .says("changed");
+        .says("the configuration has changed since plan `purge.plan.json` was made");
     world.configure(&world.config());
     world.call(&["run", "purge.plan.json", "--yes"]).code(0);
     assert_eq!(world.deletions().len(), 3);
@@ -243,4 +418,39 @@ fn a_saved_plan_is_done_as_planned_or_refused() {
         world.status("purge.plan.json.ledger.jsonl")["outcomes"]["deleted"],
         3
     );
+}
+
+#[test]
+fn a_saved_plan_names_the_protect_list_that_changed() {
+    let world = world(3);
+    world.write("vips.txt", "2\n");
+    let plan = [
+        "plan",
+        "users.csv",
+        "--account",
+        "acme",
+        "--action",
+        "delete",
+    ];
+    let with = [
+        "--protect",
+        "vips.txt",
+        "--max-delete",
+        "9",
+        "-o",
+        "purge.plan.json",
+    ];
+    let done = world.call(&[&plan[..], &with].concat()).code(0);
+    let next = done.out.lines().last().unwrap();
+    assert_eq!(
+        next,
+        "Saved. Next: userpurge run purge.plan.json --max-delete 9"
+    );
+    world.write("vips.txt", "3\n");
+    world
+        .call(&["run", "purge.plan.json", "--yes"])
+        .code(2)
+        .says("the protect list")
+        .says("vips.txt` has changed since plan `purge.plan.json` was made");
+    assert_eq!(world.deletions().len(), 0);
 }

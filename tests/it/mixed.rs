@@ -78,17 +78,17 @@ const CASES: &[Case] = &[
         "refused",
         Some("INVALID_REQUEST"),
     ),
+    // Protected.
     case(
         "5725767000000412005,crm,delete,T-22",
-        "refused",
-        Some("NOT_ALLOWED"),
+        "protected",
+        Some("protected_role"),
     ),
     case(
         "5725767000000412006,crm,delete,T-23",
-        "refused",
-        Some("NOT_ALLOWED"),
+        "protected",
+        Some("protected_role"),
     ),
-    // Protected.
     case("1010,acme,delete,T-24", "protected", Some("protected_role")),
     case("1011,acme,purge,T-25", "protected", Some("protected_role")),
     // Duplicates.

@@ -11,10 +11,11 @@ use crate::cli::accounts::Line;
 use crate::cli::outline_text;
 use crate::cli::planning::{Planned, Planning};
 use crate::cli::terminal::put;
-use crate::domain::Task;
+use crate::domain::{Task, UserId};
 use crate::pipeline::ClientError;
 use crate::plan::{Cursor, Earlier};
 use crate::provider::Seen;
+use crate::report::text::grouped;
 
 /// Reads under way at once, at most; the account's own limits hold as well.
 const READS_MAX: usize = 32;
@@ -63,19 +64,26 @@ pub(super) async fn show(
 }
 
 async fn ask(line: &Line, cursor: Cursor, include: &[String]) -> Result<Standing, Failure> {
-    let mut seen = stream::iter(cursor)
-        .map(|task| async {
-            let task = task.map_err(Failure::refused)?;
-            let seen = line.client.look(&task.id).await;
+    let mut batches = stream::iter(cursor)
+        .chunks(line.client.looks_max())
+        .map(|tasks| async {
+            let tasks: Vec<Task> = tasks
+                .into_iter()
+                .collect::<Result<_, _>>()
+                .map_err(Failure::refused)?;
+            let ids: Vec<UserId> = tasks.iter().map(|task| task.id.clone()).collect();
+            let seen = line.client.looks(&ids).await;
             let seen = seen
                 .map_err(|error: ClientError| Failure::identity(&line.name, line.kind, &error))?;
-            Ok::<_, Failure>((task, seen))
+            Ok::<_, Failure>((tasks, seen))
         })
         .buffer_unordered(READS_MAX);
     let mut standing = Standing::default();
-    while let Some(row) = seen.next().await {
-        let (task, seen) = row?;
-        standing.count(&task, kind(&seen, include));
+    while let Some(batch) = batches.next().await {
+        let (tasks, seen) = batch?;
+        for (task, seen) in tasks.iter().zip(&seen) {
+            standing.count(task, kind(seen, include));
+        }
     }
     Ok(standing)
 }
@@ -100,9 +108,11 @@ impl Standing {
     fn count(&mut self, task: &Task, kind: &'static str) {
         let (rows, lines) = self.rows.entry(kind).or_default();
         *rows += 1;
-        if lines.len() < LINES_MAX {
-            lines.push(task.position.line);
-        }
+        // The first, though answers come in any order.
+        let line = task.position.line;
+        let place = lines.partition_point(|other| *other < line);
+        lines.insert(place, line);
+        lines.truncate(LINES_MAX);
     }
 }
 
@@ -112,14 +122,12 @@ fn told(line: &Line, standing: &Standing) -> String {
         line.name
     );
     for kind in KINDS {
-        let (rows, mut lines) = standing.rows.get(kind).cloned().unwrap_or_default();
-        let _ = write!(text, "  {kind:<13}{rows:>8}");
+        let (rows, lines) = standing.rows.get(kind).cloned().unwrap_or_default();
+        let _ = write!(text, "  {kind:<13}{:>10}", grouped(rows));
         if kind != "standing" && rows > 0 {
-            lines.sort_unstable();
-            let more = if rows > lines.len() as u64 {
-                ", …"
-            } else {
-                ""
+            let more = match rows - lines.len() as u64 {
+                0 => String::new(),
+                more => format!(" and {} more", grouped(more)),
             };
             let listed: Vec<String> = lines.iter().map(u64::to_string).collect();
             let noun = if rows == 1 { "line" } else { "lines" };

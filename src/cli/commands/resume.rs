@@ -10,6 +10,7 @@ use roaring::RoaringTreemap;
 use super::run::{consent, failure_limit, over};
 use crate::cli::accounts::{Line, Wiring, identify};
 use crate::cli::args::{ResumeArgs, RetryArgs};
+use crate::cli::denied;
 use crate::cli::latest;
 use crate::cli::outline_text;
 use crate::cli::planning::{Planned, Planning, read_options};
@@ -138,9 +139,11 @@ async fn go_on(
         put(&text::render(&Summary::new(&state, Lock::Free)))?;
         return Ok(ExitCode::Stopped);
     }
+    denied::refuse_configured(&planning, to_ask)?;
     let mut lines = wiring.lines(setting::settings(&source)?, to_ask, Some(&state))?;
     state.forget_sent();
     identify(&mut lines, &recorder).await?;
+    denied::refuse_identified(&planning, &lines)?;
     check_tenants(&again.ledger, &state, &lines)?;
     let planned = planning.plan(&lines)?;
     check_rows(&again.ledger, &state, &planned)?;
@@ -151,7 +154,7 @@ async fn go_on(
     tell(&told(&again, &state, &wanted, count));
     let safety = safety(args, &options, &state, &rows)?;
     if count > 0 {
-        consent(agreed, &planning.input, count)?;
+        consent(agreed, &planning.input, count, &lines)?;
     }
 
     signals.listen()?;

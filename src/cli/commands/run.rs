@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::cli::accounts::{Line, Wiring, identify};
 use crate::cli::args::{ConfigArgs, PaceArgs, RunArgs, Selection};
+use crate::cli::denied;
 use crate::cli::outline_text;
 use crate::cli::planning::{Planned, Planning, absolute};
 use crate::cli::question::{Consent, Person};
@@ -86,8 +87,10 @@ async fn execute_orders(args: &RunArgs, orders: Orders, disk: &dyn Disk) -> Resu
     }
     refuse_unkeepable(&planning.input)?;
     let has_rows = |name: &_| offline.plan.to_send.contains_key(name);
+    denied::refuse_configured(&planning, has_rows)?;
     let mut lines = wiring.lines(setting::settings(&source)?, has_rows, None)?;
     identify(&mut lines, &recorder).await?;
+    denied::refuse_identified(&planning, &lines)?;
     let (planned, fingerprint) = planning.plan_and_fingerprint(&lines)?;
     if args.live {
         super::live::show(&planning, &planned, &lines).await?;
@@ -108,6 +111,7 @@ async fn execute_orders(args: &RunArgs, orders: Orders, disk: &dyn Disk) -> Resu
         args.consent.consent(&args.pace),
         &args.input,
         planned.plan.to_delete,
+        &lines,
     )?;
 
     signals.listen()?;
@@ -185,14 +189,22 @@ pub(super) fn over(
 }
 
 /// Asks, unless it need not be asked. `input`: what the rows came from.
-pub(super) fn consent(consent: Consent, input: &Path, rows: u64) -> Result<(), Failure> {
+pub(super) fn consent(
+    consent: Consent,
+    input: &Path,
+    rows: u64,
+    lines: &[Line],
+) -> Result<(), Failure> {
     let person = if can_ask() && input != Path::new("-") {
         Person::AtTerminal
     } else {
         Person::Absent
     };
+    let mut tenants: Vec<&str> = lines.iter().filter_map(Line::tenant).collect();
+    tenants.sort_unstable();
+    tenants.dedup();
     let mut stdin = std::io::stdin().lock();
-    consent.obtain(rows, person, &mut stdin, &mut std::io::stderr())
+    consent.obtain(rows, &tenants, person, &mut stdin, &mut std::io::stderr())
 }
 
 /// Begins the ledger.

@@ -10,6 +10,7 @@ mod judge;
 mod provider;
 mod reads;
 mod requests;
+mod roles;
 mod standings;
 mod token;
 

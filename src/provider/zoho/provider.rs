@@ -134,9 +134,8 @@ impl Provider for Zoho {
         false
     }
 
-    /// Zoho refuses the primary contact and system users itself.
     fn roles(&self) -> Option<&dyn Roles> {
-        None
+        Some(self)
     }
 
     fn bulk(&self) -> Option<&dyn Bulk> {

@@ -1,5 +1,6 @@
 //! What Zoho's answers to questions mean: who are we, how does a user stand.
 
+use serde_json::Value;
 use url::Url;
 
 use crate::domain::{StopKind, UserId};
@@ -88,6 +89,21 @@ pub(super) fn is_deleted(state: &str) -> bool {
     ["deleted", "closed"]
         .into_iter()
         .any(|deleted| state.eq_ignore_ascii_case(deleted))
+}
+
+/// The users in the answer to a read of many: all that there are, and none of them an error.
+pub(super) fn users<'b>(reply: &Reply, body: &'b Body<'_>) -> Result<&'b [Value], Verdict> {
+    let answer = body.object().filter(|_| reply.status == 200);
+    let users = answer.and_then(|answer| Some((answer, answer.get("users")?.as_array()?)));
+    let is_error = |user: &Value| user.get("code").is_some();
+    let Some((answer, users)) = users.filter(|(_, users)| !users.iter().any(is_error)) else {
+        return Err(status::of_read(refused(reply, body)));
+    };
+    let more = answer.get("info").and_then(|info| info.get("more_records"));
+    if more == Some(&Value::Bool(true)) {
+        return Err(status::part_of_answer());
+    }
+    Ok(users)
 }
 
 /// The one user in a 200; an entry with a code is an error in the users' envelope.

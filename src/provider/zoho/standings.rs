@@ -11,8 +11,6 @@
 
 use std::collections::HashMap;
 
-use serde_json::Value;
-
 use crate::domain::{Stand, UserId};
 use crate::provider::body::{Body, id_text, text};
 use crate::provider::{Access, Reply, Request, Standings, Verdict, status};
@@ -34,16 +32,7 @@ impl Standings for Zoho {
             return Ok(vec![Stand::Gone; ids.len()]);
         }
         let body = Body::of(reply);
-        let answer = body.object().filter(|_| reply.status == 200);
-        let users = answer.and_then(|answer| Some((answer, answer.get("users")?.as_array()?)));
-        let is_error = |user: &Value| user.get("code").is_some();
-        let Some((answer, users)) = users.filter(|(_, users)| !users.iter().any(is_error)) else {
-            return Err(status::of_read(reads::refused(reply, &body)));
-        };
-        let more = answer.get("info").and_then(|info| info.get("more_records"));
-        if more == Some(&Value::Bool(true)) {
-            return Err(status::part_of_answer());
-        }
+        let users = reads::users(reply, &body)?;
         let mut stands: HashMap<&str, Stand> =
             ids.iter().map(|id| (id.as_str(), Stand::Gone)).collect();
         for user in users {

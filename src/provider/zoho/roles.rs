@@ -1,0 +1,156 @@
+//! Who of many is a user that Zoho made for itself: support users, system users and digital
+//! employees, told by their type in the read of many users (`users?ids=`, 100 at a time).
+//!
+//! The primary contact is not among them: no field of a user tells who it is, and the read of the
+//! organisation that does needs a scope of its own (`ZohoCRM.org.READ`). Zoho refuses to delete
+//! them.
+
+use serde_json::Value;
+
+use crate::domain::{Step, UserId};
+use crate::provider::body::{Body, Object, id_text, text};
+use crate::provider::{Access, Listed, Reply, Request, Roles, Verdict, status};
+
+use super::provider::Zoho;
+use super::{reads, requests};
+
+/// The types of users that are protected, and what `--include-role` calls them,
+/// <https://www.zoho.com/crm/developer/docs/api/v8/get-users.html>.
+const PROTECTED: [(&str, &str); 3] = [
+    ("Support User", "support-user"),
+    ("System User", "system-user"),
+    ("Digital Employee", "digital-employee"),
+];
+
+impl Roles for Zoho {
+    /// Zoho has one step.
+    fn asked_before(&self, _step: Step) -> bool {
+        true
+    }
+
+    fn users_max(&self) -> usize {
+        requests::IDS_MAX
+    }
+
+    fn request(&self, access: &Access, ids: &[UserId]) -> Request {
+        requests::many(access, self.version(), ids)
+    }
+
+    fn listed(&self, ids: &[UserId], reply: &Reply) -> Result<Vec<Listed>, Verdict> {
+        // No content: nobody of them is there.
+        if reply.status == 204 {
+            return Ok(Vec::new());
+        }
+        let body = Body::of(reply);
+        let users = reads::users(reply, &body)?;
+        let mut listed = Vec::with_capacity(users.len());
+        for user in users {
+            let user = user.as_object();
+            let known =
+                user.and_then(|user| Some((user, id_text(user.get("id"))?, text(user, "status")?)));
+            let (user, id, state) = known.ok_or_else(reads::unknown_state)?;
+            let id = UserId::new(id);
+            if !ids.contains(&id) {
+                return Err(status::other_user());
+            }
+            if !reads::is_deleted(state) {
+                let protected = protected(user);
+                listed.push(Listed { id, protected });
+            }
+        }
+        Ok(listed)
+    }
+}
+
+/// The type of `user` if it is protected; versions of the API before the eighth tell none.
+fn protected(user: &Object) -> Option<String> {
+    let kind = user.get("type__s").and_then(Value::as_str)?;
+    let named = |(name, _): &&(&str, &str)| name.eq_ignore_ascii_case(kind.trim());
+    let (_, role) = PROTECTED.iter().find(named)?;
+    Some((*role).to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use rstest::rstest;
+
+    use crate::domain::UserId;
+    use crate::provider::Provider;
+    use crate::provider::testing::{any_reply, assert_fit_to_keep, reply, told};
+    use crate::provider::zoho::provider::tests::zoho;
+
+    fn listed(status: u16, body: &str) -> Result<String, String> {
+        let ids = ["5725767000000412001", "5725767000000412002"].map(UserId::new);
+        let provider = zoho(None);
+        let roles = provider.roles().unwrap();
+        let listed = roles
+            .listed(&ids, &reply(status, "", body))
+            .map_err(|verdict| told(&verdict))?;
+        let user = |user: &crate::provider::Listed| {
+            let role = user.protected.as_deref().unwrap_or("-");
+            format!("{} {role}", &user.id.as_str()[16..])
+        };
+        Ok(listed.iter().map(user).collect::<Vec<_>>().join(", "))
+    }
+
+    #[rstest]
+    #[case(204, "", "")]
+    #[case(
+        200,
+        r#"{"users":[{"id":"5725767000000412001","status":"active","type__s":"Regular User"},{"id":"5725767000000412002","status":"active","type__s":"System User"}]}"#,
+        "001 -, 002 system-user"
+    )]
+    #[case(
+        200,
+        r#"{"users":[{"id":"5725767000000412001","status":"inactive","type__s":"Support User"},{"id":"5725767000000412002","status":"deleted","type__s":"Digital Employee"}]}"#,
+        "001 support-user"
+    )]
+    #[case(
+        200,
+        r#"{"users":[{"id":"5725767000000412001","status":"active"}]}"#,
+        "001 -"
+    )]
+    fn who_stands_is_listed_with_the_type_that_is_protected(
+        #[case] status: u16,
+        #[case] body: &str,
+        #[case] expected: &str,
+    ) {
+        assert_eq!(listed(status, body).unwrap(), expected);
+    }
+
+    #[rstest]
+    #[case(200, "<html>", "moment unrecognised")]
+    #[case(
+        200,
+        r#"{"users":[{"id":"5725767000000419999","status":"active"}]}"#,
+        "moment unrecognised"
+    )]
+    #[case(
+        200,
+        r#"{"users":[],"info":{"more_records":true}}"#,
+        "moment unrecognised"
+    )]
+    #[case(
+        401,
+        r#"{"code":"OAUTH_SCOPE_MISMATCH","status":"error","message":"x"}"#,
+        "account not_permitted"
+    )]
+    fn nobody_is_taken_for_ordinary_by_what_is_no_answer(
+        #[case] status: u16,
+        #[case] body: &str,
+        #[case] verdict: &str,
+    ) {
+        assert_eq!(listed(status, body).unwrap_err(), verdict);
+    }
+
+    proptest! {
+        #[test]
+        fn no_reply_breaks_it(reply in any_reply()) {
+            let ids = [UserId::new("5725767000000412001")];
+            if let Err(verdict) = zoho(None).roles().unwrap().listed(&ids, &reply) {
+                assert_fit_to_keep(&verdict);
+            }
+        }
+    }
+}
