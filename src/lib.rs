@@ -41,8 +41,8 @@
 //!
 //! 1. `cli` loads the settings and opens the input; a first pass over it finds out which accounts
 //!    have rows ([`plan::Planner`]). Nothing has been sent.
-//! 2. Each of those accounts is asked who we are ([`pipeline::Client::identify`]): rejected
-//!    credentials end the run here, with exit code 2. Tenant and caller go into the plan, so that
+//! 2. Unless its tenant is a denied one (`deny_tenants`), each of those accounts is asked who we are
+//!    ([`pipeline::Client::identify`]): rejected credentials end the run here, with exit code 2. Tenant and caller go into the plan, so that
 //!    the caller is protected and ids of another organisation are seen.
 //! 3. The plan is shown and the question asked. Then the ledger is created, locked, and bound to
 //!    the input by size and SHA-256.

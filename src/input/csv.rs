@@ -402,7 +402,7 @@ mod tests {
         let mut told = Vec::new();
         while rows.advance().unwrap() {
             told.push(match rows.content() {
-                Ok(record) => record.id,
+                Ok(record) => record.id.into_owned(),
                 Err(problem) => problem.code.to_owned(),
             });
         }
