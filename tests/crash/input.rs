@@ -183,7 +183,7 @@ const BAD: [Sort; 12] = [
     (
         "crm",
         "delete",
-        Outcome::Refused,
+        Outcome::Protected,
         Some("active"),
         0,
         User::Zoho("active", "support"),

@@ -153,7 +153,7 @@ fn sorts() -> [(usize, Sort); 20] {
                 Some(("deleted", 0)),
             ),
         ),
-        (2, sort(crm, "delete", Refused, support, UNTOUCHED)),
+        (2, sort(crm, "delete", Protected, support, UNTOUCHED)),
         (2, sort(crm, "obliterate", Bad, REGULAR, UNTOUCHED)),
         (1, sort("acme", "delete", Duplicate, User::None, None)),
     ]
