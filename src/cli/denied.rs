@@ -1,7 +1,8 @@
 //! `deny_tenants`: words that name the tenants which nothing may be deleted at.
 
-use super::accounts::Line;
+use super::accounts::{self, Line};
 use super::planning::Planning;
+use super::recorder::Recorder;
 use super::{ExitCode, Failure};
 use crate::config::{AccountOutline, Endpoint};
 use crate::domain::AccountName;
@@ -21,8 +22,14 @@ pub(super) fn refuse_configured(
     Ok(())
 }
 
-/// Refuses accounts whose provider said that their tenant is a denied one.
-pub(super) fn refuse_identified(planning: &Planning, lines: &[Line]) -> Result<(), Failure> {
+/// Asks every line who we are, and refuses those whose provider says that their tenant is a denied
+/// one.
+pub(super) async fn identify(
+    planning: &Planning,
+    lines: &mut [Line],
+    recorder: &Recorder,
+) -> Result<(), Failure> {
+    accounts::identify(lines, recorder).await?;
     let identified = lines.iter().filter_map(|line| {
         let identity = line.identity.as_ref()?;
         Some((&line.name, &identity.tenant))

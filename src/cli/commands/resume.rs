@@ -8,7 +8,7 @@ use std::sync::Arc;
 use roaring::RoaringTreemap;
 
 use super::run::{consent, failure_limit, over};
-use crate::cli::accounts::{Line, Wiring, identify};
+use crate::cli::accounts::{Line, Wiring};
 use crate::cli::args::{ResumeArgs, RetryArgs};
 use crate::cli::denied;
 use crate::cli::latest;
@@ -142,8 +142,7 @@ async fn go_on(
     denied::refuse_configured(&planning, to_ask)?;
     let mut lines = wiring.lines(setting::settings(&source)?, to_ask, Some(&state))?;
     state.forget_sent();
-    identify(&mut lines, &recorder).await?;
-    denied::refuse_identified(&planning, &lines)?;
+    denied::identify(&planning, &mut lines, &recorder).await?;
     check_tenants(&again.ledger, &state, &lines)?;
     let planned = planning.plan(&lines)?;
     check_rows(&again.ledger, &state, &planned)?;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use roaring::RoaringTreemap;
 use uuid::Uuid;
 
-use crate::cli::accounts::{Line, Wiring, identify};
+use crate::cli::accounts::{Line, Wiring};
 use crate::cli::args::{ConfigArgs, PaceArgs, RunArgs, Selection};
 use crate::cli::denied;
 use crate::cli::outline_text;
@@ -89,8 +89,7 @@ async fn execute_orders(args: &RunArgs, orders: Orders, disk: &dyn Disk) -> Resu
     let has_rows = |name: &_| offline.plan.to_send.contains_key(name);
     denied::refuse_configured(&planning, has_rows)?;
     let mut lines = wiring.lines(setting::settings(&source)?, has_rows, None)?;
-    identify(&mut lines, &recorder).await?;
-    denied::refuse_identified(&planning, &lines)?;
+    denied::identify(&planning, &mut lines, &recorder).await?;
     let (planned, fingerprint) = planning.plan_and_fingerprint(&lines)?;
     if args.live {
         super::live::show(&planning, &planned, &lines).await?;
