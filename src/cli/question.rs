@@ -1,5 +1,5 @@
 //! The question before a run: the person types how many users will be deleted, or, of more than
-//! [`NUMBER_ROWS_MAX`], where.
+//! a thousand, where.
 
 use std::io::{self, BufRead, Read, Write};
 
