@@ -6,6 +6,7 @@ use std::ops::RangeInclusive;
 use serde_json::{Result, from_slice};
 
 use super::chain::{self, LINE_OVERHEAD};
+use super::scan;
 use super::told::Told;
 use crate::domain::Entry;
 
@@ -47,6 +48,14 @@ pub(super) fn decode_told(line: &mut [u8]) -> Result<Told<'_>> {
         return from_slice(line).map(whole);
     };
     let fields = object_at(line, place);
+    let short = match kind {
+        Many::Intent => scan::intent(fields).map(Told::Intent),
+        Many::Outcome => scan::outcome(fields).map(Told::Outcome),
+        Many::Bulk | Many::Attempt | Many::Step | Many::Request | Many::Verify => None,
+    };
+    if let Some(told) = short {
+        return Ok(told);
+    }
     match kind {
         Many::Intent => from_slice(fields).map(Told::Intent),
         Many::Bulk => from_slice(fields).map(Told::Bulk),

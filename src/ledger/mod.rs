@@ -65,6 +65,7 @@ mod lock;
 mod misfit;
 mod outcomes;
 mod reader;
+mod scan;
 mod scribe;
 mod select;
 mod sent;

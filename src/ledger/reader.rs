@@ -45,7 +45,7 @@ impl LedgerReader {
     /// Goes on with what has been appended since. The file is opened again and an unfinished line
     /// read from its beginning: a process that took the run up may have cut it off meanwhile.
     /// `false`: the file is shorter than what was read of it.
-    pub(super) fn reopen(&mut self) -> Result<bool, LedgerError> {
+    pub fn reopen(&mut self) -> Result<bool, LedgerError> {
         let lines = &mut self.lines;
         let path = &lines.path;
         let io = |doing| move |source| LedgerError::io(doing, path, source);
