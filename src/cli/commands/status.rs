@@ -50,6 +50,10 @@ fn follow(ledger: &Path) -> Result<(), Failure> {
         // The lock first: what a run that ends in between has written is read after.
         let at_work = is_locked(ledger)?;
         for _ in 0..LOOKS_PER_LOCK {
+            // A line that was not finished may have been cut off by who took the run up.
+            if reader.torn().is_some() && !reader.reopen()? {
+                return Ok(());
+            }
             while let Some(entry) = reader.next_entry()? {
                 match &entry {
                     Entry::Session(session) => progress = start(session.ahead.clone()),
