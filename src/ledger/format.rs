@@ -16,9 +16,17 @@ pub const LINE_BYTES_MAX: usize = 1024 * 1024;
 /// The longest body a line can hold, in bytes.
 pub(super) const BODY_BYTES_MAX: usize = LINE_BYTES_MAX - LINE_OVERHEAD;
 
+/// Appends the body of an entry's line to `body`.
+pub(super) fn encode_to(entry: &Entry, body: &mut Vec<u8>) -> Result<()> {
+    serde_json::to_writer(body, entry)
+}
+
 /// The body of an entry's line.
+#[cfg(debug_assertions)]
 pub(crate) fn encode(entry: &Entry) -> Result<Vec<u8>> {
-    serde_json::to_vec(entry)
+    let mut body = Vec::new();
+    encode_to(entry, &mut body)?;
+    Ok(body)
 }
 
 /// The entry that a line holds; its chain is passed over. The line is used up by it.

@@ -1,19 +1,27 @@
 //! The thread that writes: it appends what it is handed, in groups, and tells when it is safe.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
+use std::thread;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
 use super::chain::{self, Head};
 use super::disk::DiskFile;
 use super::error::LedgerError;
+use super::format::{self, BODY_BYTES_MAX};
+use crate::domain::Entry;
 
 /// How many entries wait to be written at most; who appends more waits for room.
 pub const QUEUE_MAX: usize = 1_024;
 
 /// How many bytes the buffer of a group keeps from one group to the next.
 const BUFFER_BYTES_KEPT: usize = 1024 * 1024;
+
+/// How long entries gather for one sync while they come thick: a sync costs the machine much the same
+/// however many entries it is for.
+const GATHER_TIME: Duration = Duration::from_millis(1);
 
 /// The thread's own: nobody else touches the file.
 #[derive(Debug)]
@@ -24,8 +32,12 @@ pub(super) struct Scribe {
     head: Head,
     /// The lines of the group that is being written.
     lines: Vec<u8>,
+    /// The body of the line that is being made.
+    body: Vec<u8>,
     /// Whether there are written bytes that no sync has followed.
     unsynced: bool,
+    /// Whether entries come faster than one by one.
+    thick: bool,
 }
 
 impl Scribe {
@@ -42,7 +54,9 @@ impl Scribe {
             shared,
             head,
             lines: Vec::new(),
+            body: Vec::new(),
             unsynced: false,
+            thick: false,
         }
     }
 
@@ -50,6 +64,9 @@ impl Scribe {
     pub(super) fn run(mut self) -> Result<Head, LedgerError> {
         let mut group = Vec::with_capacity(QUEUE_MAX);
         loop {
+            if self.thick {
+                thread::sleep(GATHER_TIME);
+            }
             let idle = self.messages.is_empty();
             let settled = if idle { self.sync() } else { Ok(()) };
             if let Err(failure) = settled {
@@ -58,7 +75,8 @@ impl Scribe {
             if self.messages.blocking_recv_many(&mut group, QUEUE_MAX) == 0 {
                 break;
             }
-            if let Err(failure) = self.commit(&group) {
+            self.thick = group.len() > 1;
+            if let Err(failure) = self.commit(&mut group) {
                 return Err(self.poison(failure, group));
             }
             for message in group.drain(..) {
@@ -76,16 +94,24 @@ impl Scribe {
         }
     }
 
-    /// Writes a group in one call, and syncs it once if anyone in it waits for that.
-    fn commit(&mut self, group: &[Message]) -> Result<(), LedgerError> {
+    /// Writes a group in one call, and syncs it once if anyone in it waits for that. An entry that no
+    /// line holds is refused to whoever waits for it; if nobody does, it fails the ledger.
+    fn commit(&mut self, group: &mut [Message]) -> Result<(), LedgerError> {
         self.lines.clear();
         self.lines.shrink_to(BUFFER_BYTES_KEPT);
         let mut head = self.head;
         let mut awaited = false;
         for message in group {
-            if let Message::Append { body, ack } = message {
-                head = chain::seal(head, body, &mut self.lines);
-                awaited |= ack.is_some();
+            if let Message::Append { entry, ack } = message {
+                match (encode(&self.shared.path, entry, &mut self.body), ack.take()) {
+                    (Ok(()), waiting) => {
+                        head = chain::seal(head, &self.body, &mut self.lines);
+                        awaited |= waiting.is_some();
+                        *ack = waiting;
+                    }
+                    (Err(unwritable), Some(ack)) => drop(ack.send(Err(unwritable))),
+                    (Err(unwritable), None) => return Err(unwritable),
+                }
             }
         }
         if !self.lines.is_empty() {
@@ -132,6 +158,24 @@ impl Scribe {
     }
 }
 
+/// Puts the body of an entry's line into `body`, if it fits into one.
+pub(super) fn encode(path: &Path, entry: &Entry, body: &mut Vec<u8>) -> Result<(), LedgerError> {
+    let unwritable = |reason| LedgerError::Unwritable {
+        path: path.to_owned(),
+        reason,
+    };
+    body.clear();
+    body.shrink_to(BUFFER_BYTES_KEPT);
+    format::encode_to(entry, body).map_err(|error| unwritable(error.to_string()))?;
+    let len = body.len();
+    if len > BODY_BYTES_MAX {
+        return Err(unwritable(format!(
+            "it has {len} bytes, and a line holds {BODY_BYTES_MAX}"
+        )));
+    }
+    Ok(())
+}
+
 /// What the thread and the handles share.
 #[derive(Debug)]
 pub(super) struct Shared {
@@ -146,10 +190,10 @@ type Acknowledgement = oneshot::Sender<Result<(), LedgerError>>;
 /// What the thread is handed.
 #[derive(Debug)]
 pub(super) enum Message {
-    /// An entry, as the body of a line.
+    /// An entry.
     Append {
-        /// The body.
-        body: Vec<u8>,
+        /// The entry.
+        entry: Entry,
         /// Who waits for the bytes to be synced; `None`: nobody.
         ack: Option<Acknowledgement>,
     },

@@ -11,10 +11,9 @@ use tokio::sync::{mpsc, oneshot};
 use super::chain::{self, Head};
 use super::disk::{Disk, DiskFile, RealDisk};
 use super::error::LedgerError;
-use super::format::{self, BODY_BYTES_MAX};
 use super::lock;
 use super::reader::{LedgerReader, TornTail};
-use super::scribe::{Message, QUEUE_MAX, Scribe, Shared};
+use super::scribe::{self, Message, QUEUE_MAX, Scribe, Shared};
 use super::state::LedgerState;
 use crate::domain::{Entry, RunHeader};
 
@@ -24,7 +23,7 @@ pub enum Durability {
     /// When the entry would survive a power cut.
     Synced,
     /// When it stands in line to be written. It is synced as soon as nothing else waits, and with
-    /// [`LedgerWriter::finish`] at the latest; if that fails, every later append says so.
+    /// [`LedgerWriter::finish`] at the latest; if either fails, every later append says so.
     Queued,
 }
 
@@ -84,7 +83,8 @@ impl LedgerWriter {
     ///
     /// As there.
     pub fn create_on(disk: &dyn Disk, path: &Path, header: RunHeader) -> Result<Self, LedgerError> {
-        let body = encode(path, &Entry::Run(Box::new(header)))?;
+        let mut body = Vec::new();
+        scribe::encode(path, &Entry::Run(Box::new(header)), &mut body)?;
         let file = disk.create(path).map_err(|source| match source.kind() {
             std::io::ErrorKind::AlreadyExists => LedgerError::Exists {
                 path: path.to_owned(),
@@ -185,7 +185,7 @@ impl LedgerHandle {
                 reason: "a ledger has one header".to_owned(),
             });
         }
-        let body = encode(&self.shared.path, entry)?;
+        let entry = entry.clone();
         let (ack, synced) = match durability {
             Durability::Synced => {
                 let (ack, synced) = oneshot::channel();
@@ -193,7 +193,7 @@ impl LedgerHandle {
             }
             Durability::Queued => (None, None),
         };
-        let message = Message::Append { body, ack };
+        let message = Message::Append { entry, ack };
         let sent = self.queue.send(message).await;
         sent.map_err(|_| self.gone())?;
         match synced {
@@ -227,22 +227,6 @@ fn begin(
     disk.sync_folder_of(path)
         .map_err(io("sync the folder of"))?;
     Ok((file, head))
-}
-
-/// The body of an entry's line, if it fits into one.
-fn encode(path: &Path, entry: &Entry) -> Result<Vec<u8>, LedgerError> {
-    let unwritable = |reason| LedgerError::Unwritable {
-        path: path.to_owned(),
-        reason,
-    };
-    let body = format::encode(entry).map_err(|error| unwritable(error.to_string()))?;
-    if body.len() > BODY_BYTES_MAX {
-        let len = body.len();
-        return Err(unwritable(format!(
-            "it has {len} bytes, and a line holds {BODY_BYTES_MAX}"
-        )));
-    }
-    Ok(body)
 }
 
 fn message_of(panic: &(dyn Any + Send)) -> String {
@@ -492,13 +476,32 @@ mod tests {
     }
 
     #[test]
+    fn an_entry_that_no_line_holds_and_nobody_waits_for_is_the_last() {
+        let (_folder, path) = fresh();
+        let writer = LedgerWriter::create(&path, header(1)).unwrap();
+        let handle = writer.handle();
+        let mut long = outcome_entry(1, Outcome::Failed, 1);
+        long.message = Some("x".repeat(super::super::LINE_BYTES_MAX));
+        block_on(async {
+            let long = Entry::Outcome(long);
+            handle.append(&long, Durability::Queued).await.unwrap();
+            let later = outcome(1, Outcome::Failed, 1);
+            let error = handle.append(&later, Durability::Synced).await.unwrap_err();
+            assert!(matches!(error, LedgerError::Unwritable { .. }));
+            let error = writer.finish().await.unwrap_err();
+            assert!(matches!(error, LedgerError::Unwritable { .. }));
+        });
+        assert_eq!(entries(&path), []);
+    }
+
+    #[test]
     fn the_longest_line_that_is_written_is_read() {
         let (_folder, path) = fresh();
         let writer = LedgerWriter::create(&path, header(1)).unwrap();
         let mut long = outcome_entry(1, Outcome::Failed, 1);
         long.message = Some(String::new());
         let empty = serde_json::to_vec(&Entry::Outcome(long.clone())).unwrap();
-        long.message = Some("x".repeat(super::BODY_BYTES_MAX - empty.len()));
+        long.message = Some("x".repeat(crate::ledger::format::BODY_BYTES_MAX - empty.len()));
         let long = Entry::Outcome(long);
         block_on(writer.handle().append(&long, Durability::Synced)).unwrap();
         block_on(writer.finish()).unwrap();
