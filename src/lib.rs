@@ -6,8 +6,8 @@
 //!
 //! ```text
 //!            ┌────────── lane per account (own cursors over the input, own limits) ────────────┐
-//! input ──▶ plan ──▶ task ──▶ admission (gate ▸ permit ▸ windows ▸ pace) ▸ access ▸ intent ▸   │
-//!                     ▲         gate again ▸ send ▸ judge ▸ retry or end ──────Entry──▶ ledger ──▶ report
+//! input ──▶ plan ──▶ task ──▶ admission (gate ▸ windows ▸ pace) ▸ access ▸ intent ▸            │
+//!                     ▲         permit ▸ gate again ▸ send ▸ judge ▸ retry or end ──────Entry──▶ ledger ──▶ report
 //!               ledger state          │          │                            │          └──▶ progress
 //!            └──────────────────── limits ── provider (pure) ──────────────────────────────────┘
 //! ```
@@ -78,9 +78,11 @@
 //! - **Headers lower, and never raise.** Only in answers that are known to be the provider's: a stated
 //!   limit lowers ours, and what a stated remainder shows that others have used is held until the
 //!   server's reset ([`pipeline::limits::Window::others_left`]).
-//! - **What waits holds nothing.** Gate, permit, windows and pace are taken at one instant, all or
+//! - **What waits for quota holds nothing.** Gate, windows and pace are taken at one instant, all or
 //!   none. The design had the permit first; but a purge's permanent steps wait minutes for their
-//!   own quota, and would have kept every permit from the soft deletes behind them.
+//!   own quota, and would have kept every permit from the soft deletes behind them. It comes last
+//!   now, when the intent is durable: as many requests as may be under way are under way while the
+//!   disk makes as many intents safe, and no more than those wait so.
 //! - **Accounts at one tenant share one set of limits**, as far as the configuration shows that
 //!   they are: the tenant counts their requests together.
 //! - **A row ends once per session, and its last outcome counts.** Until then it is pending. A row

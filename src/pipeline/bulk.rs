@@ -73,12 +73,12 @@ impl<'a> BulkRun<'a> {
         let mut attempt = 1;
         while attempt <= client.attempts.get() {
             let slot = client.jobs.slot(client).await?;
-            let (admission, granted) = client.admit(Some(self.step)).await?;
+            let (mut admission, granted) = client.admit(Some(self.step)).await?;
             if let Err(failed) = self.intend(attempt).await {
                 admission.unsent();
                 return Err(failed.into());
             }
-            if !client.gate_open(self.step) {
+            if !client.may_leave(self.step, &mut admission).await {
                 admission.unsent();
                 self.record(Some("held_back"), None, false, None, Detail::default())
                     .await?;

@@ -368,18 +368,24 @@ impl Client {
         }
     }
 
-    /// Waits until a request of `step` may leave, and gets the access to send it with.
+    /// Waits until a request of `step` may leave, and gets the access to send it with. A step's own
+    /// permit comes with [`Client::may_leave`]; a read (`None`) has it already.
     pub(super) async fn admit(
         &self,
         step: Option<Step>,
     ) -> Result<(Admission, Granted), ClientError> {
         loop {
             self.day_has_more()?;
-            let admission = self
-                .limits
-                .admit(step, &self.stop.admitting)
-                .await
-                .map_err(|refused| self.not_admitted(refused))?;
+            let stopping = &self.stop.admitting;
+            let refused = |refused| self.not_admitted(refused);
+            let mut admission = self.limits.admit(step, stopping).await.map_err(refused)?;
+            // A read has no intent that is to be durable first.
+            if step.is_none()
+                && let Err(stopped) = admission.permitted(stopping).await
+            {
+                admission.unsent();
+                return Err(refused(stopped));
+            }
             if let Err(over) = self.day_has_more() {
                 admission.unsent();
                 return Err(over);
@@ -443,9 +449,13 @@ impl Client {
         reply
     }
 
-    /// Whether `step` may still leave now that its intent is durable.
-    pub(super) fn gate_open(&self, step: Step) -> bool {
-        self.limits.shut_until(Some(step)).is_none() && !self.stop.admitting.is_cancelled()
+    /// Waits for the permit of a request whose intent is durable now, and says whether `step` may
+    /// still leave.
+    pub(super) async fn may_leave(&self, step: Step, admission: &mut Admission) -> bool {
+        admission.permitted(&self.stop.admitting).await.is_ok()
+            && self.day_has_more().is_ok()
+            && self.limits.shut_until(Some(step)).is_none()
+            && !self.stop.admitting.is_cancelled()
     }
 
     /// Heeds what an answer to the request of `marks` says of limits. `verdict`: what it means; `None`:

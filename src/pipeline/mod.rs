@@ -4,14 +4,16 @@
 //!
 //! Order per attempt, and why:
 //!
-//! 1. **Admission** ([`limits::Limits`]): pause gate, permit, every window, pace; all or none. A
-//!    row that waits for quota holds no permit, so a lane whose permanent deletes wait ten minutes
-//!    goes on soft-deleting.
+//! 1. **Admission** ([`limits::Limits`]): pause gate, every window, pace; all or none. A row that
+//!    waits for quota holds nothing, so a lane whose permanent deletes wait ten minutes goes on
+//!    soft-deleting.
 //! 2. **Access**: a token that lives, fetched once for all who wait.
 //! 3. **Intent**, durable. A row waiting for quota has none yet, so a crash in that wait leaves
 //!    nothing in doubt.
-//! 4. **Gate again**: a pause that came during 3 takes the intent back instead of sending.
-//! 5. **Send, judge, record.** The slots are held until the answer came, and one span longer.
+//! 4. **Permit**: so many requests are under way at once. Twice as many are admitted, so that the
+//!    disk is not waited for while there is quota: others are under way meanwhile.
+//! 5. **Gate again**: a pause that came during 3 and 4 takes the intent back instead of sending.
+//! 6. **Send, judge, record.** The slots are held until the answer came, and one span longer.
 //!
 //! Where a provider has it, one request deletes many users: [`lane`](Lane) gathers their rows, one
 //! admission and one sync carry them all, and a job that the provider works through is asked about

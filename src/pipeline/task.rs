@@ -286,7 +286,7 @@ impl<'a> TaskRun<'a> {
     /// Sends one attempt; `None`: it was taken back before it left.
     async fn send(&mut self, step: Step, attempt: u32) -> Result<Option<Sent>, ClientError> {
         let client = self.client;
-        let (admission, granted) = client.admit(Some(step)).await?;
+        let (mut admission, granted) = client.admit(Some(step)).await?;
         let intent = Intent {
             position: self.task.position,
             account: self.task.account.clone(),
@@ -305,7 +305,7 @@ impl<'a> TaskRun<'a> {
             return Err(failed.into());
         }
         // A pause or a stop that came while the intent was written: take it back, wait again.
-        if !client.gate_open(step) {
+        if !client.may_leave(step, &mut admission).await {
             admission.unsent();
             self.record_attempt(step, attempt, "held_back", false, Answer::default())
                 .await?;

@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
@@ -54,8 +54,9 @@ pub struct Past {
 pub const PAUSE_WAITED_MAX: Duration = Duration::from_hours(1);
 
 /// The longest from noting a request to the end of waiting for its answer: what a connection gets
-/// for it, and as long again for the sync between the two. No server can have counted it later.
-const UNANSWERED_MAX: Duration = REPLY_TIME_MAX.saturating_mul(2);
+/// for it, and as long again for the sync between the two, and for the permit: of those under way
+/// each is answered or given up in that time. No server can have counted it later.
+const UNANSWERED_MAX: Duration = REPLY_TIME_MAX.saturating_mul(3);
 
 impl Past {
     /// A request that was about to leave `ago`, and of which nothing more is known.
@@ -83,6 +84,11 @@ impl Past {
     }
 }
 
+/// So many requests are admitted for each that may be under way at once: while the intents of some
+/// are made durable, others are under way, and the disk is not waited for. No more, so that a permit
+/// comes to each before those under way have changed twice.
+const ADMITTED_PER_PERMIT: u32 = 2;
+
 /// Why a request was not admitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refused {
@@ -94,11 +100,15 @@ pub enum Refused {
 
 /// All limits of one account, shared by its tasks.
 ///
-/// **Architecture invariant:** what waits here holds nothing. A request takes its permit, its slot
-/// in every window and its place in the pace at one instant, under one lock, or none of them.
+/// **Architecture invariant:** what waits for quota holds nothing. A request takes its slot in every
+/// window and its places among those admitted and in the pace at one instant, under one lock, or
+/// none of them. It then waits for two things only, both short: that its intent is durable, and for
+/// a permit ([`Admission::permitted`]).
 #[derive(Debug)]
 pub struct Limits {
     state: Mutex<State>,
+    /// A permit for each request that may be under way.
+    permits: Semaphore,
     /// Something was given back or changed.
     changed: Notify,
     /// One waiter per endpoint looks at the state at a time; the others queue in order.
@@ -109,7 +119,8 @@ pub struct Limits {
 
 #[derive(Debug)]
 struct State {
-    permits: u32,
+    /// How many more may be admitted.
+    places: u32,
     /// Until when nothing at all may leave.
     gate: Option<Instant>,
     /// Until when an endpoint may not be called.
@@ -139,6 +150,7 @@ pub struct Admission {
     marks: Marks,
     /// Whether its slots are still as they were taken.
     open: bool,
+    permitted: bool,
 }
 
 /// Where the slots of a request were taken in the first windows of the account and of its endpoint.
@@ -178,7 +190,7 @@ impl Limits {
             .into_iter()
             .chain([Some(Step::DeletePersonalInformation)]);
         let mut state = State {
-            permits: spec.concurrency.get(),
+            places: places(spec),
             gate: None,
             step_gates: BTreeMap::new(),
             account: vec![account],
@@ -190,6 +202,7 @@ impl Limits {
         state.set_pace();
         Self {
             state: Mutex::new(state),
+            permits: Semaphore::new(spec.concurrency.get() as usize),
             changed: Notify::new(),
             turns: all
                 .map(|class| (class, tokio::sync::Mutex::new(())))
@@ -235,7 +248,8 @@ impl Limits {
         ((count as f64 * self.share) as usize).max(1)
     }
 
-    /// Waits until a request of `step` (`None`: a read) may leave, and takes what it needs.
+    /// Waits until a request of `step` (`None`: a read) may leave, and takes what it needs of every
+    /// limit but its permit.
     ///
     /// # Errors
     ///
@@ -274,7 +288,7 @@ impl Limits {
             taken = wait => {
                 taken.map(|marks| {
                     let limits = Arc::clone(self);
-                    Admission { limits, step, marks, open: true }
+                    Admission { limits, step, marks, open: true, permitted: false }
                 })
             }
         }
@@ -319,8 +333,11 @@ impl Limits {
         for (step, quota) in &spec.steps {
             lower(state.steps.entry(*step).or_default(), *quota);
         }
-        state.permits = state.permits.min(spec.concurrency.get());
         state.set_pace();
+        state.places = state.places.min(places(spec));
+        let free = self.permits.available_permits();
+        self.permits
+            .forget_permits(free.saturating_sub(spec.concurrency.get() as usize));
     }
 
     /// Learns what a server says of a limit, in the answer to the request of `marks`: a lower one
@@ -390,6 +407,11 @@ impl Limits {
     }
 }
 
+/// How many requests may be admitted at once.
+fn places(spec: &LimitsSpec) -> u32 {
+    spec.concurrency.get().saturating_mul(ADMITTED_PER_PERMIT)
+}
+
 // === impl State ===
 
 impl State {
@@ -420,7 +442,7 @@ impl State {
             Some(until) => return Err(Wait::Until(until)),
             None => {}
         }
-        if self.permits == 0 {
+        if self.places == 0 {
             return Err(Wait::Change);
         }
         let mut wait = None;
@@ -438,7 +460,7 @@ impl State {
         if let Some(pace) = &self.pace {
             pace.take().map_err(Wait::Until)?;
         }
-        self.permits -= 1;
+        self.places -= 1;
         self.expected = self.expected.saturating_sub(1);
         let take = |windows: &mut [Window]| {
             let mut first = None;
@@ -465,7 +487,25 @@ impl Admission {
         self.marks
     }
 
-    /// The answer came, or was given up: the slots are free one span from now. The permit is held on.
+    /// Waits for a permit: until the request may be one of those that are under way at once. Call it
+    /// when all is ready to send.
+    ///
+    /// # Errors
+    ///
+    /// When `stopping` is cancelled first.
+    pub async fn permitted(&mut self, stopping: &CancellationToken) -> Result<(), Refused> {
+        let permit = tokio::select! {
+            biased;
+            () = stopping.cancelled() => Err(Refused::Stopping),
+            permit = self.limits.permits.acquire() => permit.map_err(|_| Refused::Stopping),
+        };
+        permit?.forget();
+        self.permitted = true;
+        Ok(())
+    }
+
+    /// The answer came, or was given up: the slots are free one span from now. The permit is held
+    /// on.
     pub fn answered(&mut self) {
         self.close(true);
     }
@@ -485,7 +525,10 @@ impl Admission {
 impl Drop for Admission {
     fn drop(&mut self) {
         self.close(true);
-        self.limits.state().permits += 1;
+        if self.permitted {
+            self.limits.permits.add_permits(1);
+        }
+        self.limits.state().places += 1;
         self.limits.changed.notify_waiters();
     }
 }
@@ -495,6 +538,7 @@ mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
+    use futures::FutureExt;
     use tokio::time::Instant;
     use tokio_util::sync::CancellationToken;
 
@@ -543,6 +587,30 @@ mod tests {
         });
         let took = took.await;
         assert!((10_000..10_100).contains(&took), "{took}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn while_one_is_under_way_one_more_is_admitted_and_waits_for_the_permit() {
+        let limits = limits("1000/1s", "700/10m", 1, &[]);
+        let stop = CancellationToken::new();
+        let mut first = limits.admit(DELETE, &stop).await.unwrap();
+        first.permitted(&stop).await.unwrap();
+        let mut second = limits.admit(DELETE, &stop).await.unwrap();
+        assert!(second.permitted(&stop).now_or_never().is_none());
+        assert!(limits.admit(DELETE, &stop).now_or_never().is_none());
+        first.answered();
+        assert!(second.permitted(&stop).now_or_never().is_none());
+        drop(first);
+        second.permitted(&stop).await.unwrap();
+        let mut third = limits.admit(DELETE, &stop).await.unwrap();
+        stop.cancel();
+        assert!(
+            third.permitted(&stop).await.is_err(),
+            "a stop ends the wait"
+        );
+        third.unsent();
+        drop(second);
+        assert_eq!(limits.permits.available_permits(), 1);
     }
 
     #[tokio::test(start_paused = true)]
