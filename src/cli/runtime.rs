@@ -12,7 +12,10 @@ use super::standing;
 ///
 /// The system gives no threads, or `future` fails.
 pub fn block_on<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    // One worker: a lane and its connections are one thing after another, and handing them from
+    // thread to thread costs more than it brings.
     tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
         .enable_all()
         .thread_name("userpurge")
         .build()

@@ -7,8 +7,10 @@ use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use futures::executor::block_on;
 use roaring::RoaringTreemap;
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::SendError;
 use tokio::task::JoinHandle;
 
 use super::accounts::{Line, higher_limits};
@@ -33,6 +35,9 @@ use crate::report::{self, Lock, Summary};
 
 /// Tasks that a cursor reads ahead of its lane.
 const READ_AHEAD_MAX: usize = 512;
+
+/// How many of them are handed over together: one at a time, each would wake two threads.
+const HANDED_OVER: usize = 64;
 
 /// Everything a session works on.
 pub(super) struct Work<'a> {
@@ -244,20 +249,38 @@ fn end_of(outcome: RunOutcome) -> Result<RunState, Failure> {
     Ok(state)
 }
 
-type Tasks = mpsc::Receiver<Result<Task, Box<dyn Error + Send + Sync>>>;
+type Read = Result<Task, Box<dyn Error + Send + Sync>>;
+type Tasks = mpsc::Receiver<Read>;
 
 /// Reads a cursor's tasks on a thread of its own, a little ahead of who takes them.
 fn read_ahead(cursor: Cursor) -> (Tasks, JoinHandle<()>) {
     let (tx, rx) = mpsc::channel(READ_AHEAD_MAX);
     let reading = tokio::task::spawn_blocking(move || {
+        let mut read = Vec::with_capacity(HANDED_OVER);
         for task in cursor {
-            // The lane ended early: there is nothing more to read for.
-            if tx.blocking_send(task.map_err(Into::into)).is_err() {
+            read.push(task.map_err(Into::into));
+            // A lane that has taken all there was is not kept waiting for more to gather.
+            let is_taken = tx.capacity() == READ_AHEAD_MAX;
+            if (is_taken || read.len() == HANDED_OVER) && hand_over(&tx, &mut read).is_err() {
                 return;
             }
         }
+        // A lane that ended early wants no rest.
+        let _ = hand_over(&tx, &mut read);
     });
     (rx, reading)
+}
+
+/// Hands over what was read as soon as there is room for all of it.
+///
+/// # Errors
+///
+/// The lane ended early: there is nothing more to read for.
+fn hand_over(tx: &mpsc::Sender<Read>, read: &mut Vec<Read>) -> Result<(), SendError<()>> {
+    let room = block_on(tx.reserve_many(read.len()))?;
+    room.zip(read.drain(..))
+        .for_each(|(place, task)| place.send(task));
+    Ok(())
 }
 
 /// The outcome of a row for which nothing is sent.

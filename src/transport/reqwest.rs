@@ -88,13 +88,10 @@ impl ReqwestTransport {
         } else {
             &self.outward
         };
-        let mut builder = client
-            .request(request.method, request.url)
-            .headers(request.headers);
-        if let Some(body) = request.body {
-            builder = builder.body(body);
-        }
-        let mut response = builder.send().await.map_err(told)?;
+        let mut outgoing = reqwest::Request::new(request.method, request.url);
+        *outgoing.headers_mut() = request.headers;
+        *outgoing.body_mut() = request.body.map(Into::into);
+        let mut response = client.execute(outgoing).await.map_err(told)?;
         let status = response.status().as_u16();
         let mut headers = std::mem::take(response.headers_mut());
         // A Retry-After that is a date counts from the answer's own; one without has ours.
