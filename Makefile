@@ -85,6 +85,10 @@ fuzz: ## Fuzz every parser for FUZZ_SECONDS (600) each; needs the nightly tool c
 			-print_final_stats=1 -verbosity=0; \
 	done
 
+.PHONY: picture
+picture: tools ## Draw the README's picture of a run anew, from a real one
+	DRAW=1 $(CARGO) test --locked --test it -- picture::
+
 .PHONY: install
 install: ## Install the program, its completions and its manual under PREFIX (~/.local)
 	$(CARGO) install --locked --path . --root "$(PREFIX)"
@@ -93,7 +97,7 @@ install: ## Install the program, its completions and its manual under PREFIX (~/
 	"$(PREFIX)/bin/userpurge" completions bash > "$(PREFIX)/share/bash-completion/completions/userpurge"
 	"$(PREFIX)/bin/userpurge" completions zsh > "$(PREFIX)/share/zsh/site-functions/_userpurge"
 	"$(PREFIX)/bin/userpurge" completions fish > "$(PREFIX)/share/fish/vendor_completions.d/userpurge.fish"
-	"$(PREFIX)/bin/userpurge" man > "$(PREFIX)/share/man/man1/userpurge.1"
+	"$(PREFIX)/bin/userpurge" man --out "$(PREFIX)/share/man/man1"
 
 .PHONY: ci
 ci: lint test ## What a change must pass

@@ -9,13 +9,14 @@ use miette::{Diagnostic, Report};
 use super::exit::ExitCode;
 use super::outline_text;
 use super::terminal::shown;
+use super::underline;
 use crate::config::ConfigError;
 use crate::domain::{AccountName, ProviderKind, StopKind};
 use crate::ledger::LedgerError;
 use crate::pipeline::{ClientError, SinkFailed};
 
 /// How many causes are printed; a chain that is longer goes round in circles.
-const CAUSES_MAX: usize = 16;
+pub(super) const CAUSES_MAX: usize = 16;
 
 /// Why a command could not do what was asked. Rows that ended badly are no failure.
 #[derive(Debug)]
@@ -24,6 +25,8 @@ pub struct Failure {
     report: Report,
     /// Whoever read the output had enough of it.
     enough: bool,
+    /// Where it lies in the input, underlined; `None`: the report says, or nothing is to be shown.
+    place: Option<String>,
 }
 
 impl Failure {
@@ -33,6 +36,7 @@ impl Failure {
             code,
             report: Report::new(error),
             enough: false,
+            place: None,
         }
     }
 
@@ -44,6 +48,7 @@ impl Failure {
                 .err()
                 .unwrap_or_else(|| miette::miette!("nothing failed")),
             enough: false,
+            place: None,
         }
     }
 
@@ -58,7 +63,10 @@ impl Failure {
 
     /// The command line, the configuration or the input is refused.
     pub(super) fn refused(error: impl Error + Send + Sync + 'static) -> Self {
-        Self::plain(ExitCode::Refused, error)
+        Self {
+            place: underline::place_in_input(&error),
+            ..Self::plain(ExitCode::Refused, error)
+        }
     }
 
     /// The ledger failed in the middle of a run.
@@ -111,8 +119,8 @@ impl Failure {
         }
     }
 
-    /// Prints the whole chain on one line and the help, if there is any, on a second. A broken
-    /// pipe is nothing to speak of.
+    /// Prints the whole chain on one line, the place with the offending text underlined if the error
+    /// has one, and the help, if there is any, on a last line. A broken pipe is nothing to speak of.
     ///
     /// # Errors
     ///
@@ -122,6 +130,10 @@ impl Failure {
             return Ok(());
         }
         writeln!(to, "error: {}", shown(&self.chain()))?;
+        let place = || underline::place(&*self.report);
+        if let Some(place) = self.place.clone().or_else(place) {
+            write!(to, "{}", shown(&place))?;
+        }
         if let Some(help) = self.report.help() {
             writeln!(to, "help: {}", shown(&one_line(&help.to_string())))?;
         }

@@ -55,7 +55,7 @@ fn dispatch(command: Command, disk: &dyn Disk) -> Result<ExitCode, Failure> {
         Command::Sandbox(args) => block_on(commands::sandbox::execute(args)),
         Command::Demo => block_on(commands::demo::execute(disk)),
         Command::Completions(args) => commands::completions::execute(args),
-        Command::Man => commands::man::execute(),
+        Command::Man(args) => commands::man::execute(&args),
     }
 }
 

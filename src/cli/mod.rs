@@ -28,6 +28,7 @@ pub mod signals;
 mod standing;
 mod terminal;
 mod token_store;
+mod underline;
 mod until;
 mod work;
 

@@ -58,17 +58,9 @@ pub enum ConfigError {
         line: usize,
     },
     /// The file is no TOML.
-    #[error("the configuration `{}`, line {line}, column {column}, is no TOML: {told}", path.display())]
-    Syntax {
-        /// The file.
-        path: PathBuf,
-        /// The line, from 1.
-        line: usize,
-        /// The column, in characters, from 1.
-        column: usize,
-        /// What the reader of TOML says.
-        told: String,
-    },
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Syntax(Box<SyntaxError>),
     /// A key of the file.
     #[error(transparent)]
     #[diagnostic(transparent)]
@@ -91,6 +83,26 @@ pub enum ConfigError {
         #[source]
         problem: Problem,
     },
+}
+
+/// Where the file is no TOML.
+#[derive(Debug, Error, Diagnostic)]
+#[error("the configuration `{}`, line {line}, column {column}, is no TOML: {told}", path.display())]
+pub struct SyntaxError {
+    /// The file.
+    pub path: PathBuf,
+    /// The line, from 1.
+    pub line: usize,
+    /// The column, in characters, from 1.
+    pub column: usize,
+    /// What the reader of TOML says.
+    pub told: String,
+    /// The file's text with everything blanked out but the line's key, if it is one.
+    #[source_code]
+    pub(super) text: NamedSource<String>,
+    /// The place.
+    #[label("here")]
+    pub(super) span: SourceSpan,
 }
 
 /// What is wrong with one key of the file.

@@ -17,12 +17,34 @@ use toml::de::{DeTable, DeValue, ValueDeserializer};
 
 use super::account::{Names, check_name, holds_plain_secret};
 use super::draft::{AccountDraft, Fault};
-use super::error::{ConfigError, KeyError};
+use super::error::{ConfigError, KeyError, SyntaxError};
 use super::problem::{Problem, did_you_mean};
 use super::secret::{SecretReader, warn_if_world_readable};
 use super::settings::Account;
 use super::table::{SuncoTable, ZendeskTable, ZohoTable};
 use crate::domain::{AccountName, ProviderKind};
+
+/// The keys that may be shown where the file is no TOML, and what stands there may be anything.
+const KEYS: [&str; 18] = [
+    "accounts_url",
+    "action",
+    "api_token",
+    "app_id",
+    "auth",
+    "base_url",
+    "client_id",
+    "client_secret",
+    "data_center",
+    "email",
+    "key_id",
+    "key_secret",
+    "oauth_token",
+    "provider",
+    "refresh_token",
+    "region",
+    "subdomain",
+    "version",
+];
 
 /// The longest configuration read, in bytes: thousands of accounts.
 const FILE_BYTES_MAX: usize = 1024 * 1024;
@@ -299,13 +321,23 @@ impl Document {
             .rsplit('\n')
             .next()
             .map_or(0, |line| line.chars().count());
-        ConfigError::Syntax {
+        let start = before.rfind('\n').map_or(0, |end| end + 1);
+        let line = self.text[start..].lines().next().unwrap_or_default();
+        // Anything else on the line may be a secret, or a piece of one.
+        let word = line
+            .split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))
+            .next();
+        let key = word.filter(|word| KEYS.contains(word)).unwrap_or_default();
+        let shown = start..start + key.len();
+        ConfigError::Syntax(Box::new(SyntaxError {
+            text: NamedSource::new(self.path.display().to_string(), blanked(&self.text, &shown)),
+            span: (at, 1).into(),
             path: self.path.clone(),
             line: self.line(at),
             column: column + 1,
             // Not the whole error: that one repeats the line, and with it perhaps a secret.
             told: error.message().lines().collect::<Vec<_>>().join(", "),
-        }
+        }))
     }
 
     /// The line, from 1, that byte `at` stands in.

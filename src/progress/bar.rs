@@ -33,6 +33,10 @@ const BAR_COLUMNS: usize = 12;
 /// How often bars may be drawn, a second.
 const DRAWS_PER_SECOND: u8 = 10;
 
+/// How often single lines may be drawn, a second: more than there are to draw, for indicatif drops
+/// what is over, and the last line would lag behind.
+const LINES_PER_SECOND: u8 = u8::MAX;
+
 /// The least time between two redraws.
 const EVERY: Duration = Duration::from_millis(1000 / DRAWS_PER_SECOND as u64);
 
@@ -64,7 +68,7 @@ struct Look {
 impl Bars {
     /// Bars on standard error. `zone`: whose time of day is shown.
     pub(super) fn on_stderr(state: &State, zone: TimeZone) -> Self {
-        let target = terminal::target(DRAWS_PER_SECOND);
+        let target = terminal::target(LINES_PER_SECOND);
         let terminal = Term::stderr();
         let columns = move || {
             let size = terminal.size_checked();

@@ -16,6 +16,7 @@ mod errors;
 #[cfg(debug_assertions)]
 mod fuzz;
 mod guard;
+mod help;
 mod hostile;
 mod hostile_file;
 mod init;
@@ -23,6 +24,7 @@ mod left;
 mod mixed;
 mod order;
 mod page;
+mod picture;
 mod quota;
 mod redirect;
 mod report;

@@ -163,20 +163,26 @@ Examples:
     Sandbox(SandboxArgs),
 
     /// Purge a sample file against a sandbox inside this program, end to end
+    #[command(after_help = "\
+Examples:
+  userpurge demo")]
     Demo,
 
     /// Print the completions of a shell
     #[command(after_help = "\
 Examples:
   userpurge completions bash > ~/.local/share/bash-completion/completions/userpurge
-  userpurge completions zsh > ~/.zfunc/_userpurge")]
+  userpurge completions zsh > ~/.zfunc/_userpurge
+  userpurge completions fish > ~/.config/fish/completions/userpurge.fish
+  userpurge completions powershell >> $PROFILE")]
     Completions(CompletionsArgs),
 
-    /// Print the man pages, one after the other
+    /// Print the man pages, one after the other, or write one for each command
     #[command(after_help = "\
 Examples:
-  userpurge man | man -l -")]
-    Man,
+  userpurge man | man -l -
+  userpurge man --out ~/.local/share/man/man1")]
+    Man(ManArgs),
 }
 
 /// `plan`.
@@ -425,6 +431,15 @@ pub struct SandboxArgs {
     /// Multiply the providers' limits by this
     #[arg(long, value_name = "FACTOR", default_value = "1")]
     pub scale_limits: Scale,
+}
+
+/// `man`.
+#[derive(Debug, Args)]
+pub struct ManArgs {
+    /// The folder that each page goes to as a file of its own, made if it is not there [default:
+    /// standard output]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
 }
 
 /// `completions`.

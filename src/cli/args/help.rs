@@ -62,7 +62,7 @@ fn help_of_the_program() {
           sandbox      Serve the three providers' behaviour on this machine, for trying things out
           demo         Purge a sample file against a sandbox inside this program, end to end
           completions  Print the completions of a shell
-          man          Print the man pages, one after the other
+          man          Print the man pages, one after the other, or write one for each command
           help         Print this message or the help of the given subcommand(s)
 
         Options:
@@ -447,6 +447,9 @@ fn help_of_demo() {
         Options:
           -h, --help
                   Print help (see a summary with '-h')
+
+        Examples:
+          userpurge demo
         ");
 }
 
@@ -470,23 +473,30 @@ fn help_of_completions() {
         Examples:
           userpurge completions bash > ~/.local/share/bash-completion/completions/userpurge
           userpurge completions zsh > ~/.zfunc/_userpurge
+          userpurge completions fish > ~/.config/fish/completions/userpurge.fish
+          userpurge completions powershell >> $PROFILE
         ");
 }
 
 #[test]
 fn help_of_man() {
     insta::assert_snapshot!(own("man"), @r"
-        Print the man pages, one after the other
+    Print the man pages, one after the other, or write one for each command
 
-        Usage: userpurge man [OPTIONS]
+    Usage: userpurge man [OPTIONS]
 
-        Options:
-          -h, --help
-                  Print help (see a summary with '-h')
+    Options:
+          --out <DIR>
+              The folder that each page goes to as a file of its own, made if it is not there [default:
+              standard output]
 
-        Examples:
-          userpurge man | man -l -
-        ");
+      -h, --help
+              Print help (see a summary with '-h')
+
+    Examples:
+      userpurge man | man -l -
+      userpurge man --out ~/.local/share/man/man1
+    ");
 }
 
 #[test]

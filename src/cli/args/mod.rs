@@ -12,7 +12,7 @@ mod options;
 mod values;
 
 pub use command::{
-    AuditArgs, CheckArgs, Cli, Command, CompletionsArgs, InitArgs, PlanArgs, ReportArgs,
+    AuditArgs, CheckArgs, Cli, Command, CompletionsArgs, InitArgs, ManArgs, PlanArgs, ReportArgs,
     ResumeArgs, RetryArgs, RunArgs, SandboxArgs, StatusArgs, VerifyArgs,
 };
 pub use options::{

@@ -19,6 +19,15 @@ impl World {
 
     /// The same with more variables, `NAME=value` each.
     pub(crate) fn terminal_with(&self, columns: u16, variables: &str) -> Terminal<'_> {
+        self.terminal_of((columns, 24), variables)
+    }
+
+    /// The same of so many columns and lines.
+    pub(crate) fn terminal_of(
+        &self,
+        (columns, lines): (u16, u16),
+        variables: &str,
+    ) -> Terminal<'_> {
         let terminal = Terminal {
             world: self,
             socket: self.path("tmux").display().to_string(),
@@ -30,7 +39,7 @@ impl World {
              LC_ALL=C.UTF-8 PS1='$ ' XDG_CACHE_HOME={folder}/cache XDG_CONFIG_HOME={folder}/xdg {variables} sh",
             program.parent().unwrap().display(),
         );
-        let columns = columns.to_string();
+        let (columns, lines) = (columns.to_string(), lines.to_string());
         terminal.tmux(&[
             "-f",
             "/dev/null",
@@ -39,7 +48,7 @@ impl World {
             "-x",
             &columns,
             "-y",
-            "24",
+            &lines,
             "-c",
             &folder.to_string(),
             &shell,
