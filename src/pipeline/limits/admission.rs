@@ -639,12 +639,15 @@ mod tests {
         let stop = CancellationToken::new();
         let start = Instant::now();
         let mut first = limits.admit(None, &stop).await.unwrap();
+        first.permitted(&stop).await.unwrap();
         first.answered();
-        let second = limits.admit(None, &stop);
-        let second = tokio::time::timeout(Duration::from_secs(5), second).await;
-        assert!(second.is_err(), "the one permit is held");
+        let mut second = limits.admit(None, &stop).await.unwrap();
+        let permit = second.permitted(&stop);
+        let permit = tokio::time::timeout(Duration::from_secs(5), permit).await;
+        assert!(permit.is_err(), "the one permit is held");
         drop(first);
-        drop(limits.admit(None, &stop).await.unwrap());
+        second.permitted(&stop).await.unwrap();
+        drop(second);
         assert!(start.elapsed() < Duration::from_secs(6));
         drop(limits.admit(None, &stop).await.unwrap());
         assert!(
