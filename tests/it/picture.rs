@@ -79,14 +79,14 @@ fn the_picture_is_of_a_real_run_and_has_all_that_stood_on_the_terminal() {
         let first = line.split_whitespace().next().unwrap();
         assert!(picture.contains(first), "{picture}");
     }
-    assert!(picture.contains("paused ") && picture.contains("ends about"));
+    assert!(picture.contains("paused\u{a0}") && picture.contains("ends\u{a0}about"));
     if std::env::var_os("DRAW").is_some() {
         draw(&picture);
     }
     let drawn = std::fs::read_to_string(format!("{}/{PICTURE}", env!("CARGO_MANIFEST_DIR")));
     let drawn = drawn.unwrap();
     assert!(
-        drawn.contains("paused ") && drawn.contains("ends about"),
+        drawn.contains("paused\u{a0}") && drawn.contains("ends\u{a0}about"),
         "make picture"
     );
 }
@@ -113,7 +113,7 @@ fn svg(screen: &str) -> String {
          role=\"img\" aria-label=\"A run on a terminal\">\n\
          <rect width=\"100%\" height=\"100%\" rx=\"6\" fill=\"#1c1f26\"/>\n\
          <g font-family=\"ui-monospace, Menlo, Consolas, 'DejaVu Sans Mono', monospace\" \
-         font-size=\"14\" fill=\"#d7dae0\" xml:space=\"preserve\">\n"
+         font-size=\"14\" fill=\"#d7dae0\">\n"
     );
     let mut colour = None;
     for (number, line) in lines.into_iter().enumerate() {
@@ -125,6 +125,8 @@ fn svg(screen: &str) -> String {
                 let x = f64::from(column) * CELL.0 + 12.0;
                 let length = f64::from(width_of(&piece)) * CELL.0;
                 let piece = piece.replace('&', "&amp;").replace('<', "&lt;");
+                // Blanks at the edges and side by side would not be drawn.
+                let piece = piece.replace(' ', "\u{a0}");
                 writeln!(
                     text,
                     "<text x=\"{x:.1}\" y=\"{y:.1}\" textLength=\"{length:.1}\"{fill}>{piece}</text>"
