@@ -268,7 +268,7 @@ impl Heard {
 
     /// Whether roles are asked for.
     pub(crate) fn is_roles(&self) -> bool {
-        self.target.contains("/users/show_many")
+        self.target.contains("/users/show_many") || self.target.contains("/users?ids=")
     }
 
     /// Whether it asks how one user stands.
