@@ -66,6 +66,8 @@ fn piped_answers_make_a_commented_file_for_its_owner_alone_and_check_tries_it() 
     # userpurge: the accounts whose users may be deleted. `userpurge check` tries them; it only reads.
     # No secret stands here: each key below says where its secret is kept.
 
+    # deny_tenants = ["prod"]                    # nothing is deleted at a tenant whose name holds such a word
+
     [accounts.support]
     provider = "zendesk"
     base_url = "http://sandbox"

@@ -6,6 +6,8 @@ use std::fmt::Write as _;
 pub(super) const HEAD: &str = "\
 # userpurge: the accounts whose users may be deleted. `userpurge check` tries them; it only reads.
 # No secret stands here: each key below says where its secret is kept.
+
+# deny_tenants = [\"prod\"]                    # nothing is deleted at a tenant whose name holds such a word
 ";
 
 /// One account.
