@@ -8,6 +8,7 @@
 #   BENCH_RUNS          rounds (5)
 #   BENCH_IN_FLIGHT     requests under way, for all alike (64)
 #   BENCH_FORK_ROWS     rows for the rival that starts a process for each (400)
+#   BENCH_ONLY          the programs to run, by the names of the functions below (all)
 #   BENCH_COUNTED_ROWS  rows for counting instructions under callgrind, twice (4000; 0: not counted)
 #   BENCH_DIR           where the file and the ledgers lie (target/bench): a real disk, or the
 #                       ledger's syncs cost nothing
@@ -164,7 +165,9 @@ measure() {
   wanted=$(rows_of "$name")
   rm -f "$dir/out" "$dir/count"
   TIMEFORMAT='%R %U %S'
-  { times=$( { time "$name" >&3 2>&4; } 2>&1 ); } 3>&1 4>&2
+  { times=$( { time "$name" >&3 2>&4; } 2>&1 ); } 3>&1 4>&2 || {
+    say "$name failed:"; tail -n 5 "$dir/words" >&2 2>/dev/null || true; exit 1
+  }
   [ -e "$dir/count" ] || grep -c ',200' "$dir/out" > "$dir/count"
   if [ "$(cat "$dir/count")" != "$wanted" ]; then
     say "$name: only $(cat "$dir/count") of $wanted rows were answered"; exit 1
