@@ -299,6 +299,9 @@ fn an_org_wide_cap_stops_the_lane_and_resume_goes_on_once_it_is_lifted() {
     assert!(refused.count() <= CONCURRENCY);
     let status = world.status(LEDGER);
     assert_eq!(status["stops"][0]["reason"], "org_cap");
+    // No row failed, so a retry finds none; but the run has not reached its end.
+    let retry = ["retry", LEDGER, "--yes"];
+    world.call(&retry).code(3).says("userpurge resume");
     world.settings(json!({"zoho": {"deletion_cap": null}}));
     resumed_to_the_end(&world);
 }

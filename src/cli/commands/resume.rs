@@ -427,11 +427,13 @@ fn nothing_to_do(again: &Again<'_>, state: &LedgerState) -> Result<ExitCode, Fai
     let summary = Summary::new(state, Lock::Free);
     put(&text::render(&summary))?;
     let counts = state.counts();
-    let all_good = counts.counted(Counted::Bad) == 0 && counts.pending == 0;
-    Ok(if all_good {
-        ExitCode::Success
-    } else {
+    Ok(if counts.pending > 0 {
+        // The run has not reached its end; the words above name `resume`.
+        ExitCode::Stopped
+    } else if counts.counted(Counted::Bad) > 0 {
         ExitCode::SomeRowsBad
+    } else {
+        ExitCode::Success
     })
 }
 
