@@ -1,5 +1,7 @@
 //! One account's line to its provider: every request goes through here, under its limits.
 
+mod reads;
+
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -11,19 +13,13 @@ use tokio::time::Instant;
 use super::error::ClientError;
 use super::jobs::Jobs;
 use super::limits::{Admission, Limits, Marks, PAUSE_WAITED_MAX, Refused, Stated};
-use super::reread::{Rereads, Stands};
+use super::reread::Rereads;
 use super::retry::Backoff;
 use super::sink::{Durability, EventSink, SinkFailed};
 use super::stop::Stop;
 use super::tokens::{Granted, NoAccess, TokenStore, Tokens, own};
-use crate::domain::{
-    AccountName, Action, Entry, JobId, Paused, Quota, Requested, Stand, Step, StopKind, Time,
-    UserId, WallClock,
-};
-use crate::provider::{
-    Access, Bulk, Detail, Identity, JobState, Listed, Moment, Provider, RateHints, Reply, Request,
-    Roles, Scope, Seen, Verdict,
-};
+use crate::domain::{AccountName, Action, Entry, Paused, Quota, Step, StopKind, Time, WallClock};
+use crate::provider::{Bulk, Detail, Moment, Provider, Reply, Request, Scope, Verdict};
 use crate::transport::{Failure, Transport, TransportError};
 
 /// A lane that is throttled for so long without a word of how long, and without one answer that
@@ -146,104 +142,6 @@ impl Client {
         }
     }
 
-    /// Asks who we are.
-    ///
-    /// # Errors
-    ///
-    /// See [`ClientError`].
-    pub async fn identify(&self) -> Result<Identity, ClientError> {
-        let introduced = self.introduce().await;
-        introduced.map(|(identity, _)| identity)
-    }
-
-    /// Asks who we are; with what the answer's headers said of limits.
-    ///
-    /// # Errors
-    ///
-    /// See [`ClientError`].
-    pub async fn introduce(&self) -> Result<(Identity, RateHints), ClientError> {
-        let build = |access: &Access| self.provider.identify(access);
-        self.read("identity", build, |access, reply| {
-            let identity = self.provider.identified(access, reply)?;
-            Ok((identity, self.provider.rate_hints(None, &reply.headers)))
-        })
-        .await
-    }
-
-    /// Asks how one user stands.
-    ///
-    /// # Errors
-    ///
-    /// See [`ClientError`].
-    pub async fn look(&self, id: &UserId) -> Result<Seen, ClientError> {
-        let build = |access: &Access| self.provider.look(access, id);
-        self.read("user", build, |_, reply| self.provider.looked(id, reply))
-            .await
-    }
-
-    /// Asks how each of `ids` stands after the fact.
-    pub(super) async fn stands(&self, ids: &[UserId]) -> Result<Vec<Stand>, ClientError> {
-        let standings = self.provider.standings();
-        let build = |access: &Access| standings.request(access, ids);
-        self.read("standing", build, |_, reply| standings.stands(ids, reply))
-            .await
-    }
-
-    /// Asks more closely how one user stands after the fact.
-    pub(super) async fn stands_closer(&self, id: &UserId) -> Result<Stand, ClientError> {
-        let standings = self.provider.standings();
-        let build = |access: &Access| standings.closer(access, id);
-        self.read("erasure", build, |_, reply| {
-            standings.stands_closer(id, reply)
-        })
-        .await
-    }
-
-    /// Asks which of `ids` stand, and of which role they are.
-    ///
-    /// # Errors
-    ///
-    /// See [`ClientError`].
-    pub(super) async fn listed(
-        &self,
-        roles: &dyn Roles,
-        ids: &[UserId],
-    ) -> Result<Vec<Listed>, ClientError> {
-        let build = |access: &Access| roles.request(access, ids);
-        self.read("roles", build, |_, reply| roles.listed(ids, reply))
-            .await
-    }
-
-    /// Asks how `jobs` stand; the answer comes with its HTTP status.
-    ///
-    /// # Errors
-    ///
-    /// See [`ClientError`].
-    pub(super) async fn job_states(
-        &self,
-        bulk: &dyn Bulk,
-        jobs: &[JobId],
-    ) -> Result<(u16, Vec<(JobId, JobState)>), ClientError> {
-        let build = |access: &Access| bulk.ask(access, jobs);
-        self.read("jobs", build, |_, reply| {
-            bulk.asked(reply).map(|states| (reply.status, states))
-        })
-        .await
-    }
-
-    /// Whether `id` still stands, asked together with other rows that ask.
-    ///
-    /// # Errors
-    ///
-    /// See [`ClientError`].
-    pub(super) async fn still_stands(
-        &self,
-        roles: &dyn Roles,
-        id: &UserId,
-    ) -> Result<Stands, ClientError> {
-        self.rereads.stands(self, roles, id).await
-    }
-
     /// Says that so many rows of each action are to be sent in this session, by which the pace is set:
     /// at least the requests that they come to.
     pub fn expect(&self, rows: impl IntoIterator<Item = (Action, u64)>) {
@@ -272,84 +170,6 @@ impl Client {
     /// The highest limit for all requests of the account that the provider has stated.
     pub fn stated_limit(&self) -> Option<Quota> {
         self.limits.stated()
-    }
-
-    /// A request that changes nothing: tried like any other, counted like any other.
-    async fn read<T>(
-        &self,
-        what: &str,
-        build: impl Fn(&Access) -> Request,
-        parse: impl Fn(&Access, &Reply) -> Result<T, Verdict>,
-    ) -> Result<T, ClientError> {
-        let mut backoff = Backoff::new(self.seed);
-        let mut tokens_rejected = 0;
-        let mut attempt = 0;
-        loop {
-            let (mut admission, granted) = self.admit(None).await?;
-            let sent_at = self.wall.now();
-            let marks = admission.marks();
-            let reply = self.send(build(&granted.access), &mut admission).await;
-            let status = reply.as_ref().ok().map(|reply| reply.status);
-            let requested = Requested {
-                account: self.account.clone(),
-                what: what.to_owned(),
-                sent_at,
-                at: self.wall.now(),
-                status,
-            };
-            // A read has no intent. Its permit is held until it is on the disk, so that a process
-            // which is killed leaves no more of them untold than it has permits.
-            self.record(Entry::Request(requested), Durability::Synced)
-                .await?;
-            drop(admission);
-            let (class, detail, wait) = match reply {
-                Err(error) => {
-                    let class = error.failure.name();
-                    (class, own(class, passing_or_stop(&error)?), None)
-                }
-                Ok(reply) => {
-                    let parsed = parse(&granted.access, &reply);
-                    self.heed(None, marks, &reply, parsed.as_ref().err());
-                    if !matches!(parsed, Err(Verdict::TokenRejected(_))) {
-                        self.tokens.accepted(&granted).await;
-                    }
-                    match parsed {
-                        Ok(value) => return Ok(value),
-                        Err(Verdict::Account(reason, detail)) => {
-                            return Err(ClientError::Account {
-                                reason,
-                                status,
-                                detail,
-                            });
-                        }
-                        Err(Verdict::TokenRejected(detail)) => {
-                            tokens_rejected += 1;
-                            self.renew(&granted, tokens_rejected, status, detail)
-                                .await?;
-                            continue;
-                        }
-                        Err(Verdict::Moment(moment, detail)) => {
-                            (moment.name(), detail, Some(moment))
-                        }
-                        // A read has no row to end; a provider that says so is not understood.
-                        Err(Verdict::Row(_, detail) | Verdict::Look(_, detail)) => {
-                            ("unrecognised", detail, Some(Moment::Unrecognised))
-                        }
-                    }
-                }
-            };
-            attempt += 1;
-            if attempt >= self.attempts.get() {
-                return Err(ClientError::Passing {
-                    attempts: attempt,
-                    class,
-                    status,
-                    detail,
-                });
-            }
-            self.wait(None, wait, (status, &detail), &mut backoff)
-                .await?;
-        }
     }
 
     /// How long the account's quota allows one request after another.

@@ -1,0 +1,198 @@
+//! What is asked of a provider without changing anything: who we are, how users and jobs stand. Under
+//! the same limits as all that changes something, and recorded like it.
+
+use super::{Client, passing_or_stop};
+use crate::domain::{Entry, JobId, Requested, Stand, UserId};
+use crate::pipeline::error::ClientError;
+use crate::pipeline::reread::Stands;
+use crate::pipeline::retry::Backoff;
+use crate::pipeline::sink::Durability;
+use crate::pipeline::tokens::own;
+use crate::provider::{
+    Access, Bulk, Identity, JobState, Listed, Moment, RateHints, Reply, Request, Roles, Seen,
+    Verdict,
+};
+
+impl Client {
+    /// Asks who we are.
+    ///
+    /// # Errors
+    ///
+    /// See [`ClientError`].
+    pub async fn identify(&self) -> Result<Identity, ClientError> {
+        let introduced = self.introduce().await;
+        introduced.map(|(identity, _)| identity)
+    }
+
+    /// Asks who we are; with what the answer's headers said of limits.
+    ///
+    /// # Errors
+    ///
+    /// See [`ClientError`].
+    pub async fn introduce(&self) -> Result<(Identity, RateHints), ClientError> {
+        let build = |access: &Access| self.provider.identify(access);
+        self.read("identity", build, |access, reply| {
+            let identity = self.provider.identified(access, reply)?;
+            Ok((identity, self.provider.rate_hints(None, &reply.headers)))
+        })
+        .await
+    }
+
+    /// Asks how one user stands.
+    ///
+    /// # Errors
+    ///
+    /// See [`ClientError`].
+    pub async fn look(&self, id: &UserId) -> Result<Seen, ClientError> {
+        let build = |access: &Access| self.provider.look(access, id);
+        self.read("user", build, |_, reply| self.provider.looked(id, reply))
+            .await
+    }
+
+    /// Asks how each of `ids` stands after the fact.
+    pub(in crate::pipeline) async fn stands(
+        &self,
+        ids: &[UserId],
+    ) -> Result<Vec<Stand>, ClientError> {
+        let standings = self.provider.standings();
+        let build = |access: &Access| standings.request(access, ids);
+        self.read("standing", build, |_, reply| standings.stands(ids, reply))
+            .await
+    }
+
+    /// Asks more closely how one user stands after the fact.
+    pub(in crate::pipeline) async fn stands_closer(
+        &self,
+        id: &UserId,
+    ) -> Result<Stand, ClientError> {
+        let standings = self.provider.standings();
+        let build = |access: &Access| standings.closer(access, id);
+        self.read("erasure", build, |_, reply| {
+            standings.stands_closer(id, reply)
+        })
+        .await
+    }
+
+    /// Asks which of `ids` stand, and of which role they are.
+    ///
+    /// # Errors
+    ///
+    /// See [`ClientError`].
+    pub(in crate::pipeline) async fn listed(
+        &self,
+        roles: &dyn Roles,
+        ids: &[UserId],
+    ) -> Result<Vec<Listed>, ClientError> {
+        let build = |access: &Access| roles.request(access, ids);
+        self.read("roles", build, |_, reply| roles.listed(ids, reply))
+            .await
+    }
+
+    /// Asks how `jobs` stand; the answer comes with its HTTP status.
+    ///
+    /// # Errors
+    ///
+    /// See [`ClientError`].
+    pub(in crate::pipeline) async fn job_states(
+        &self,
+        bulk: &dyn Bulk,
+        jobs: &[JobId],
+    ) -> Result<(u16, Vec<(JobId, JobState)>), ClientError> {
+        let build = |access: &Access| bulk.ask(access, jobs);
+        self.read("jobs", build, |_, reply| {
+            bulk.asked(reply).map(|states| (reply.status, states))
+        })
+        .await
+    }
+
+    /// Whether `id` still stands, asked together with other rows that ask.
+    ///
+    /// # Errors
+    ///
+    /// See [`ClientError`].
+    pub(in crate::pipeline) async fn still_stands(
+        &self,
+        roles: &dyn Roles,
+        id: &UserId,
+    ) -> Result<Stands, ClientError> {
+        self.rereads.stands(self, roles, id).await
+    }
+
+    /// A request that changes nothing: tried like any other, counted like any other.
+    async fn read<T>(
+        &self,
+        what: &str,
+        build: impl Fn(&Access) -> Request,
+        parse: impl Fn(&Access, &Reply) -> Result<T, Verdict>,
+    ) -> Result<T, ClientError> {
+        let mut backoff = Backoff::new(self.seed);
+        let mut tokens_rejected = 0;
+        let mut attempt = 0;
+        loop {
+            let (mut admission, granted) = self.admit(None).await?;
+            let sent_at = self.wall.now();
+            let marks = admission.marks();
+            let reply = self.send(build(&granted.access), &mut admission).await;
+            let status = reply.as_ref().ok().map(|reply| reply.status);
+            let requested = Requested {
+                account: self.account.clone(),
+                what: what.to_owned(),
+                sent_at,
+                at: self.wall.now(),
+                status,
+            };
+            // A read has no intent. Its permit is held until it is on the disk, so that a process
+            // which is killed leaves no more of them untold than it has permits.
+            self.record(Entry::Request(requested), Durability::Synced)
+                .await?;
+            drop(admission);
+            let (class, detail, wait) = match reply {
+                Err(error) => {
+                    let class = error.failure.name();
+                    (class, own(class, passing_or_stop(&error)?), None)
+                }
+                Ok(reply) => {
+                    let parsed = parse(&granted.access, &reply);
+                    self.heed(None, marks, &reply, parsed.as_ref().err());
+                    if !matches!(parsed, Err(Verdict::TokenRejected(_))) {
+                        self.tokens.accepted(&granted).await;
+                    }
+                    match parsed {
+                        Ok(value) => return Ok(value),
+                        Err(Verdict::Account(reason, detail)) => {
+                            return Err(ClientError::Account {
+                                reason,
+                                status,
+                                detail,
+                            });
+                        }
+                        Err(Verdict::TokenRejected(detail)) => {
+                            tokens_rejected += 1;
+                            self.renew(&granted, tokens_rejected, status, detail)
+                                .await?;
+                            continue;
+                        }
+                        Err(Verdict::Moment(moment, detail)) => {
+                            (moment.name(), detail, Some(moment))
+                        }
+                        // A read has no row to end; a provider that says so is not understood.
+                        Err(Verdict::Row(_, detail) | Verdict::Look(_, detail)) => {
+                            ("unrecognised", detail, Some(Moment::Unrecognised))
+                        }
+                    }
+                }
+            };
+            attempt += 1;
+            if attempt >= self.attempts.get() {
+                return Err(ClientError::Passing {
+                    attempts: attempt,
+                    class,
+                    status,
+                    detail,
+                });
+            }
+            self.wait(None, wait, (status, &detail), &mut backoff)
+                .await?;
+        }
+    }
+}
