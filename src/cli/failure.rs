@@ -61,6 +61,11 @@ impl Failure {
         Self::new(code, diagnostic)
     }
 
+    /// The same with the place in the input where it lies, if that can be shown.
+    pub(super) fn at(self, place: Option<String>) -> Self {
+        Self { place, ..self }
+    }
+
     /// The command line, the configuration or the input is refused.
     pub(super) fn refused(error: impl Error + Send + Sync + 'static) -> Self {
         Self {
@@ -160,7 +165,6 @@ impl Failure {
     }
 }
 
-/// Without settings nothing is sent.
 /// Standard output or a terminal failed.
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
@@ -190,6 +194,7 @@ impl From<LedgerError> for Failure {
     }
 }
 
+/// Without settings nothing is sent.
 impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {
         Self::new(ExitCode::Refused, error)

@@ -9,9 +9,10 @@ use comfy_table::{CellAlignment, Table, presets};
 use serde_json::{Value, json};
 
 use super::accounts::{Line, consequence, limits_of};
-use super::page::{ends, wrapped};
+use super::page::{WIDTH, ends, wrapped};
 use super::planning::{Planned, Planning};
 use super::terminal::shown;
+use super::underline;
 use crate::domain::{Time, UserId, WallClock};
 use crate::input::Mapping;
 use crate::plan::{Group, time_at_limit};
@@ -20,12 +21,15 @@ use crate::report::text::grouped;
 /// How many characters of an id are shown; two fit a line.
 const ID_CHARS_MAX: usize = 36;
 
+/// What stands before the lines of an example.
+const EXAMPLE_INDENT: &str = "    ";
+
 /// The plan for people. `lines`: the callers, as far as they are known.
 pub(super) fn text(planning: &Planning, planned: &Planned, lines: &[Line]) -> String {
     let plan = &planned.plan;
     let mut text = format!(
         "{}: {} {}, {} to delete",
-        planning.input.display(),
+        planning.name,
         grouped(plan.rows),
         if plan.rows == 1 { "row" } else { "rows" },
         grouped(plan.to_delete)
@@ -83,7 +87,7 @@ pub(super) fn text(planning: &Planning, planned: &Planned, lines: &[Line]) -> St
             let _ = writeln!(text, "  warning: {lack}");
         }
     }
-    problems(&mut text, planned);
+    problems(&mut text, &planning.name, planned);
     if let Some(hint) =
         plan.column_hint(&planned.resolved.mapping, planned.likely_column.as_deref())
     {
@@ -235,7 +239,7 @@ fn columns(mapping: &Mapping) -> Option<String> {
 }
 
 /// Bad rows by reason, in the order of their first lines.
-fn problems(text: &mut String, planned: &Planned) {
+fn problems(text: &mut String, input: &str, planned: &Planned) {
     let mut heading = None;
     for reason in planned.plan.reasons() {
         if heading != Some(reason.outcome) {
@@ -258,6 +262,12 @@ fn problems(text: &mut String, planned: &Planned) {
             reason.reason
         );
         let _ = writeln!(text, "{}", wrapped(&told, 4));
+        if let Some(excerpt) = planned.examples.get(&reason.example.position.row) {
+            let width = WIDTH - EXAMPLE_INDENT.len() - excerpt.line.to_string().len() - " | ".len();
+            for line in underline::example(input, excerpt, width).lines() {
+                let _ = writeln!(text, "{EXAMPLE_INDENT}{line}");
+            }
+        }
     }
 }
 

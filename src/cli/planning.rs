@@ -8,10 +8,13 @@ use std::time::Duration;
 use super::accounts::{Line, limits_of, policies};
 use super::latest::{self, LATEST};
 use super::outline_text::shell;
+use super::underline;
 use super::{ExitCode, Failure};
 use crate::config::{AccountOutline, Outline};
-use crate::domain::{AccountName, InputHeader, RunOptions, TaskKey};
-use crate::input::{Columns, Fingerprint, ReadOptions, Resolved, Source, Table, fingerprint};
+use crate::domain::{AccountName, InputHeader, Outcome, RunOptions, TaskKey};
+use crate::input::{
+    Columns, Excerpt, Fingerprint, ReadOptions, Resolved, Source, Table, fingerprint,
+};
 use crate::ledger;
 use crate::plan::{
     Defaults, ForeignIds, Judge, Plan, Planner, ProtectList, likely_id_column, time_at_limit,
@@ -21,6 +24,8 @@ use crate::plan::{
 #[derive(Debug)]
 pub(super) struct Planning {
     pub(super) input: PathBuf,
+    /// What people call the input: its path, unless it is a copy of standard input that will be gone.
+    pub(super) name: String,
     pub(super) read: ReadOptions,
     pub(super) outline: Outline,
     pub(super) options: RunOptions,
@@ -35,7 +40,12 @@ pub(super) struct Planned {
     pub(super) resolved: Resolved,
     /// The column that looks like ids, where most ids were none.
     pub(super) likely_column: Option<String>,
+    /// The rows of the file to be shown beside the reasons why they are invalid, by their numbers.
+    pub(super) examples: BTreeMap<u64, Excerpt>,
 }
+
+/// How many reasons are shown with an example.
+const EXAMPLES_MAX: usize = 20;
 
 impl Planning {
     /// Looks that everything is there that the options name.
@@ -43,11 +53,11 @@ impl Planning {
         input: PathBuf,
         read: ReadOptions,
         outline: Outline,
-        options: RunOptions,
+        mut options: RunOptions,
     ) -> Result<Self, Failure> {
         let mut done_before = HashSet::new();
-        for path in &options.done_in {
-            let path = Path::new(path);
+        for named in &mut options.done_in {
+            let path = Path::new(named);
             // `latest`, which was made absolute like any other path.
             let path = match path.parent() {
                 Some(folder) if path.ends_with(LATEST) && !path.exists() => {
@@ -56,8 +66,11 @@ impl Planning {
                 _ => path.to_owned(),
             };
             done_before.extend(ledger::good_keys(&path).map_err(Failure::refused)?);
+            // Tomorrow's `latest` is another.
+            *named = path.to_string_lossy().into_owned();
         }
         Ok(Self {
+            name: input.display().to_string(),
             input,
             read,
             outline,
@@ -97,7 +110,20 @@ impl Planning {
             judge,
             resolved,
             likely_column,
+            examples: BTreeMap::new(),
         })
+    }
+
+    /// The first row of each reason why rows are invalid, as the file has it: for a person who reads
+    /// the plan, and for nothing that is kept, since a line of the file may name anybody.
+    pub(super) fn examples(&self, plan: &Plan) -> BTreeMap<u64, Excerpt> {
+        let reasons = plan.reasons();
+        let invalid = reasons.iter().filter(|it| it.outcome == Outcome::Invalid);
+        let wanted: Vec<_> = invalid.take(EXAMPLES_MAX).map(|it| it.example).collect();
+        if wanted.is_empty() {
+            return BTreeMap::new();
+        }
+        Excerpt::of_rows(&self.input, &self.read, &wanted)
     }
 
     /// As [`Planning::plan`], with the fingerprint of the input: it is taken at the same time, on a thread of its
@@ -151,7 +177,8 @@ impl Planning {
             (Some(likely), Some(hint)) => {
                 let text = format!("`{}`: {hint}; nothing was sent", self.input.display());
                 let help = format!("`--id-column {}`", shell(Path::new(likely)));
-                Err(Failure::message(ExitCode::Refused, text, Some(&help)))
+                let place = underline::name_in_input(&self.input, likely, "these look like ids");
+                Err(Failure::message(ExitCode::Refused, text, Some(&help)).at(place))
             }
             (Some(_) | None, _) => Ok(()),
         }

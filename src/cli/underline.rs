@@ -3,21 +3,21 @@
 
 use std::error::Error;
 use std::fmt::Write as _;
-use std::fs::File;
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::ops::Range;
+use std::path::Path;
 
 use miette::{Diagnostic, SourceSpan};
+use unicode_width::UnicodeWidthStr as _;
 
 use super::failure::CAUSES_MAX;
-use crate::input::InputError;
+use super::terminal::shown;
+use crate::input::{Excerpt, InputError, ReadOptions};
+use crate::plan::PlanError;
 
-/// The longest piece of a line that is shown, in characters.
-const CHARS_MAX: usize = 100;
+/// The widest piece of a line that is shown, in columns of a terminal.
+const WIDTH_MAX: usize = 100;
 
-/// The longest header that is shown, in bytes.
-const HEADER_BYTES_MAX: u64 = 4096;
-
-/// So many characters are shown before the offending text at least, if there are so many.
+/// So much is shown before the offending text at least, if there is so much.
 const BEFORE_MIN: usize = 30;
 
 /// The place that `error` points to, on a few lines of their own; `None`: it points nowhere.
@@ -34,38 +34,53 @@ pub(super) fn place(error: &dyn Diagnostic) -> Option<String> {
     let number = source.line() + before.matches('\n').count() + 1;
     let column = text[start..at].chars().count();
     let length = marked(text, at, span, line.len() - (at - start).min(line.len()));
-    Some(drawn(
-        source.name().unwrap_or("input"),
-        (number, column),
-        line,
-        length,
-        label.label().unwrap_or("here"),
-    ))
+    let excerpt = Excerpt {
+        line: number as u64,
+        text: line.to_owned(),
+        marked: column..column + length,
+    };
+    let name = source.name().unwrap_or("input");
+    Some(drawn(name, &excerpt, label.label().unwrap_or("here")))
 }
 
-/// Where the columns stand of an input in which those that were looked for are not; `None`: the error
-/// is another, or the file cannot be shown.
+/// The place in an input, or in a protect list, that `error` is about; `None`: it is about another
+/// thing, or the file cannot be shown.
 pub(super) fn place_in_input(error: &(dyn Error + 'static)) -> Option<String> {
     let causes = std::iter::successors(Some(error), |cause: &&(dyn Error + 'static)| {
         (*cause).source()
     });
-    let mut inputs = causes
-        .take(CAUSES_MAX)
-        .filter_map(|it| it.downcast_ref::<InputError>());
-    let (path, label) = match inputs.next()? {
-        InputError::NoIdColumn { path, .. } => (path, "none of these is known to hold user ids"),
-        InputError::NoSuchColumn { path, .. } => (path, "these are the columns"),
-        _ => return None,
-    };
-    let mut bytes = Vec::new();
-    let file = File::open(path).ok()?.take(HEADER_BYTES_MAX);
-    BufReader::new(file).read_until(b'\n', &mut bytes).ok()?;
-    // Of a file that is compressed, or in another encoding, the message says it all.
-    let line = String::from_utf8(bytes).ok()?;
-    let line = line.trim_start_matches('\u{feff}').trim_end();
-    let plain = !line.is_empty() && !line.contains(char::is_control);
-    let name = path.display().to_string();
-    plain.then(|| drawn(&name, (1, 0), line, line.chars().count(), label))
+    for cause in causes.take(CAUSES_MAX) {
+        if let Some(error) = cause.downcast_ref::<InputError>() {
+            let (excerpt, label) = Excerpt::of_error(error)?;
+            return Some(drawn(
+                &error.path()?.display().to_string(),
+                &excerpt,
+                &label,
+            ));
+        }
+        match cause.downcast_ref::<PlanError>() {
+            Some(PlanError::ProtectRow { path, row, .. }) => {
+                let rows = Excerpt::of_rows(path, &ReadOptions::default(), &[*row]);
+                let excerpt = rows.get(&row.position.row)?;
+                return Some(drawn(&path.display().to_string(), excerpt, ""));
+            }
+            // It is transparent: its source is the cause's own.
+            Some(PlanError::Input(error)) => return place_in_input(error),
+            Some(_) | None => {}
+        }
+    }
+    None
+}
+
+/// Where the input at `path` first has the column called `name`; `None`: it cannot be shown.
+pub(super) fn name_in_input(path: &Path, name: &str, label: &str) -> Option<String> {
+    let excerpt = Excerpt::of_name(path, name)?;
+    Some(drawn(&path.display().to_string(), &excerpt, label))
+}
+
+/// `excerpt` of the file called `name`, for a page of `width` columns.
+pub(super) fn example(name: &str, excerpt: &Excerpt, width: usize) -> String {
+    drawn_within(name, excerpt, "", width)
 }
 
 /// How many characters are marked: those of the span that are on its first line, one at least.
@@ -74,31 +89,74 @@ fn marked(text: &str, at: usize, span: SourceSpan, rest: usize) -> usize {
     text.get(at..end).map_or(1, |it| it.chars().count()).max(1)
 }
 
-fn drawn(
-    name: &str,
-    (number, column): (usize, usize),
-    line: &str,
-    length: usize,
-    label: &str,
-) -> String {
-    let first = if column + length > CHARS_MAX {
-        column.saturating_sub(BEFORE_MIN)
-    } else {
-        0
-    };
-    // A tab is as wide as the terminal likes, and the mark would stand beside its text.
-    let piece = line.chars().skip(first).take(CHARS_MAX);
-    let piece: String = piece.map(|c| if c == '\t' { ' ' } else { c }).collect();
-    let number_text = number.to_string();
-    let margin = " ".repeat(number_text.len());
-    let blank = " ".repeat(column - first);
-    let mark = "^".repeat(length.min(CHARS_MAX));
+fn drawn(name: &str, excerpt: &Excerpt, label: &str) -> String {
+    drawn_within(name, excerpt, label, WIDTH_MAX)
+}
+
+fn drawn_within(name: &str, excerpt: &Excerpt, label: &str, width: usize) -> String {
+    let number = excerpt.line.to_string();
+    let margin = " ".repeat(number.len());
+    let (before, mark, after) = piece(&excerpt.text, &excerpt.marked, width);
+    let blank = " ".repeat(before.width());
+    // What is missing, or cannot be seen, is marked where it would stand.
+    let carets = "^".repeat(mark.width().max(1));
     let mut text = String::new();
     // Writing to a string cannot fail.
-    let _ = writeln!(text, "{margin}--> {name}:{number}:{}", column + 1);
-    let _ = writeln!(text, "{number_text} | {}", piece.trim_end());
-    let _ = writeln!(text, "{margin} | {blank}{mark} {label}");
+    let _ = writeln!(
+        text,
+        "{margin}--> {name}:{number}:{}",
+        excerpt.marked.start + 1
+    );
+    let _ = writeln!(
+        text,
+        "{}",
+        format!("{number} | {before}{mark}{after}").trim_end()
+    );
+    let _ = writeln!(
+        text,
+        "{}",
+        format!("{margin} | {blank}{carets} {label}").trim_end()
+    );
     text
+}
+
+/// What is shown of `line`: a piece before the characters `marked`, these, and a piece behind them.
+fn piece(line: &str, marked: &Range<usize>, width: usize) -> (String, String, String) {
+    // A tab is as wide as the terminal likes, and the mark would stand beside its text. What acts on
+    // a terminal is written out here, where it can still be counted.
+    let told = |c: char| shown(c.to_string().replace('\t', " ").as_str()).into_owned();
+    let part = |from: usize, to: usize| line.chars().skip(from).take(to.saturating_sub(from));
+    let upto: usize = part(0, marked.end).map(|c| told(c).width()).sum();
+    let before_max = if upto > width {
+        BEFORE_MIN.min(width / 2)
+    } else {
+        width
+    };
+    let mut before: Vec<String> = Vec::new();
+    let mut used = 0;
+    for c in part(0, marked.start).collect::<Vec<_>>().into_iter().rev() {
+        let c = told(c);
+        if used + c.width() > before_max {
+            break;
+        }
+        used += c.width();
+        before.push(c);
+    }
+    before.reverse();
+    let mut fitting = |from, to| {
+        let mut text = String::new();
+        for c in part(from, to).map(told) {
+            used += c.width();
+            if used > width {
+                break;
+            }
+            text.push_str(&c);
+        }
+        text
+    };
+    let mark = fitting(marked.start, marked.end);
+    let after = fitting(marked.end, usize::MAX);
+    (before.concat(), mark, after)
 }
 
 #[cfg(test)]

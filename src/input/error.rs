@@ -243,6 +243,34 @@ pub enum InputError {
     },
 }
 
+impl InputError {
+    /// The path of the file as given; `None`: it is about no file that is there.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Missing { path }
+            | Self::Folder { path }
+            | Self::NotAFile { path }
+            | Self::Open { path, .. }
+            | Self::Read { path, .. }
+            | Self::Damaged { path, .. }
+            | Self::TooLarge { path, .. }
+            | Self::Unfolds { path, .. }
+            | Self::Window { path }
+            | Self::Nested { path }
+            | Self::Empty { path }
+            | Self::NotText { path, .. }
+            | Self::NotAnArray { path }
+            | Self::BrokenArray { path, .. }
+            | Self::Header { path, .. }
+            | Self::NoIdColumn { path, .. }
+            | Self::HeaderBelow { path, .. }
+            | Self::NoSuchColumn { path, .. }
+            | Self::Ambiguous { path, .. } => Some(path),
+            Self::Delimiter { .. } | Self::SpoolExists { .. } | Self::Spool { .. } => None,
+        }
+    }
+}
+
 /// What ends the reading of a text, before the path is known to it.
 #[derive(Debug)]
 pub(super) enum Fault {

@@ -5,8 +5,9 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::Range;
 
-use memchr::memchr;
+use memchr::{memchr, memchr_iter};
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
@@ -81,6 +82,39 @@ fn record_with<'a>(
         reference: cell(Field::Reference)?,
         ..record_with_id(id)?
     })
+}
+
+/// Where the value of `field` stands in `json`, or where `json` is broken; all of it, if neither can
+/// be told.
+pub(super) fn place_of(json: &str, field: Field, columns: &Columns) -> Range<usize> {
+    let all = 0..json.len();
+    let value: &RawValue = match serde_json::from_str(json) {
+        Ok(value) => value,
+        Err(error) => return place_of_error(json, &error),
+    };
+    let Some(object) = Object::parse(value).filter(|_| field != Field::Row) else {
+        return all;
+    };
+    match field_of(&object, field, columns) {
+        // It lies within `json`, which it was borrowed from.
+        Ok(Some(value)) => {
+            let start = value.get().as_ptr().addr() - json.as_ptr().addr();
+            start..start + value.get().len()
+        }
+        Ok(None) | Err(_) => all,
+    }
+}
+
+/// The character at which `json` cannot be read on; behind its end if more was to come.
+fn place_of_error(json: &str, error: &serde_json::Error) -> Range<usize> {
+    let line_ends = memchr_iter(b'\n', json.as_bytes()).map(|end| end + 1);
+    let mut starts = std::iter::once(0).chain(line_ends);
+    let start = starts.nth(error.line().saturating_sub(1)).unwrap_or(0);
+    let at = start + error.column().saturating_sub(1);
+    let at = if error.is_eof() { at + 1 } else { at };
+    let at = json.floor_char_boundary(at.min(json.len()));
+    let length = json[at..].chars().next().map_or(0, char::len_utf8);
+    at..at + length
 }
 
 /// The keys of an object.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use crate::domain::ProviderKind;
-use crate::input::{InputError, Meant};
+use crate::input::{InputError, Meant, Wanted};
 
 use super::protect::PROTECTED_MAX;
 
@@ -53,12 +53,12 @@ pub enum PlanError {
         path: PathBuf,
     },
     /// A row of the protect list protects nobody, though somebody wrote it.
-    #[error("line {line} of the protect list `{}` protects nobody: {reason}; mend or remove it", .path.display())]
+    #[error("line {} of the protect list `{}` protects nobody: {reason}; mend or remove it", .row.position.line, .path.display())]
     ProtectRow {
         /// Its path as given.
         path: PathBuf,
-        /// The line, from 1.
-        line: u64,
+        /// The row.
+        row: Wanted,
         /// What is wrong with it.
         reason: String,
     },

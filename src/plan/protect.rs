@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use crate::domain::{AccountPolicy, IdProblem, UserId};
-use crate::input::{ReadOptions, Source};
+use crate::input::{Field, ReadOptions, Source, Wanted};
 
 use super::error::PlanError;
 
@@ -36,16 +36,24 @@ impl ProtectList {
         let mut ids = HashSet::new();
         for row in source {
             let row = row.map_err(unreadable)?;
-            let useless = |reason| PlanError::ProtectRow {
+            let position = row.position;
+            let useless = |field, code, reason| PlanError::ProtectRow {
                 path: path.to_owned(),
-                line: row.position.line,
+                row: Wanted {
+                    position,
+                    field,
+                    code,
+                },
                 reason,
             };
-            let record = row.content.map_err(|problem| useless(problem.reason))?;
+            let record = row
+                .content
+                .map_err(|problem| useless(problem.field, problem.code, problem.reason))?;
             if record.id.is_empty() {
-                return Err(useless("the id is blank".to_owned()));
+                return Err(useless(Field::Id, "no_id", "the id is blank".to_owned()));
             }
-            insert(&mut ids, &record.id, accounts).map_err(|problem| useless(problem.reason))?;
+            insert(&mut ids, &record.id, accounts)
+                .map_err(|problem| useless(Field::Id, problem.code, problem.reason))?;
             if ids.len() > PROTECTED_MAX {
                 return Err(PlanError::ProtectTooLong {
                     path: path.to_owned(),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::domain::Outcome;
+use crate::input::Wanted;
 
 use super::judge::Ended;
 
@@ -33,6 +34,9 @@ pub struct Reason {
     pub rows: u64,
     /// The lines on which the first of them begin.
     pub lines: Vec<u64>,
+    /// The first of them, with the field at fault: an example to show.
+    #[serde(skip)]
+    pub example: Wanted,
 }
 
 /// The reasons of a plan's rows that are not sent.
@@ -58,6 +62,11 @@ impl Reasons {
                 reason: text.to_owned(),
                 rows: 0,
                 lines: Vec::new(),
+                example: Wanted {
+                    position: ended.position,
+                    field: ended.field,
+                    code: ended.code,
+                },
             };
             kept.insert(text.to_owned(), reason);
         }

@@ -33,29 +33,56 @@ fn each_damage_of_a_single_id_has_its_own_name_and_mend() {
         =\"361808351000\";acme\nbo@acme.example;acme\n654023691;crm\n\
         767000000411001;crm\n67000000411001;crm\nzcrm_5725767000000411002;crm\n";
     let done = plan(&world, "users.csv", text, &["--action", "delete"]).code(0);
-    insta::assert_snapshot!(problems(&done.out), @r"
+    insta::assert_snapshot!(problems(&done.out), @r#"
     invalid, not sent:
       lines 3, 4: id: the id is in scientific notation, so its last digits are lost;
         format the column as text and export again
+         --> users.csv:3:1
+        3 | 5.54023E+17;acme
+          | ^^^^^^^^^^^
       lines 5, 6: id: the id has decimals, so it went through a number; format the
         column as text and export again
+         --> users.csv:5:1
+        5 | 361808351000,00;acme
+          | ^^^^^^^^^^^^^^^
       lines 7, 8: id: the id has thousands separators; format the column as text and
         export again
+         --> users.csv:7:1
+        7 | 361.808.351.000;acme
+          | ^^^^^^^^^^^^^^^
       line 9: id: the id is longer than a spreadsheet's fifteen digits and ends in
         zeros, so its last digits are lost; format the column as text and export
         again
+         --> users.csv:9:1
+        9 | 6164068886040000;acme
+          | ^^^^^^^^^^^^^^^^
       line 10: id: the id begins with 0, which no id of this provider does; look at
         how the file was made
+          --> users.csv:10:1
+        10 | 0361808351000;acme
+           | ^^^^^^^^^^^^^
       line 11: id: the id is wrapped as a spreadsheet's formula or text; export the
         bare value
+          --> users.csv:11:1
+        11 | ="361808351000";acme
+           | ^^^^^^^^^^^^^^^
       line 12: id: this is an e-mail address, not an id; name the column of the ids
         with --id-column
+          --> users.csv:12:1
+        12 | bo@acme.example;acme
+           | ^^^^^^^^^^^^^^^
       line 13: id: the id looks like a ZUID, the id of a Zoho account; the CRM's
         user id has 15 to 19 digits and is in the column `id` of the users API
+          --> users.csv:13:1
+        13 | 654023691;crm
+           | ^^^^^^^^^
       line 15: id: a Zoho CRM user id has 15 to 19 digits, and this has fewer: a
         part of it was lost, or it is another number; export the column `id` again,
         as text
-    ");
+          --> users.csv:15:1
+        15 | 67000000411001;crm
+           | ^^^^^^^^^^^^^^
+    "#);
     assert!(
         done.out
             .contains("(1 id has an export's prefix `zcrm_`, which was taken off)")
@@ -82,6 +109,9 @@ fn ids_rounded_to_fifteen_digits_show_in_the_column_and_are_not_sent() {
         ones would: it was rounded to a spreadsheet's fifteen digits, and may be
         another user's now; format the column as text and export again (if it is
         right, delete it from a file of its own)
+          --> two.csv:22:1
+        22 | 5725767000000430000
+           | ^^^^^^^^^^^^^^^^^^^
     ");
 
     // A run judges them alike, and another user's id is not deleted.
@@ -129,6 +159,9 @@ fn an_id_shorter_than_all_others_lost_its_first_digits() {
       line 10: id: the id has fewer digits than the 19 of the ids of `crm`: its
         first were lost, or it is another org's; format the column as text and
         export again
+          --> users.csv:10:1
+        10 | 5767000000411009
+           | ^^^^^^^^^^^^^^^^
     ");
 }
 
@@ -179,6 +212,9 @@ fn a_header_below_a_title_is_found_and_named() {
     let done = plan(&world, "users.csv", text, &ACME).code(2);
     insta::assert_snapshot!(done.err, @r"
     error: the header of `users.csv` must be its first line, and line 4 looks like it: remove the lines above it, or export again without a title
+     --> users.csv:4:1
+    4 | Name,User ID,Ticket
+      | ^^^^^^^^^^^^^^^^^^^ this looks like the header
     ");
     let done = plan(
         &world,
@@ -214,6 +250,9 @@ fn a_wrong_id_column_is_named_with_the_right_one_and_a_run_refuses_it() {
     invalid, not sent:
       lines 2, 3, 4, 5, 6, 7: id: an id of this provider is digits only; name the
         column of the ids with --id-column
+         --> users.csv:2:1
+        2 | user-0,Name 0,361808351000
+          | ^^^^^^
 
     warning: 6 of 7 rows hold no valid id in column `id`, and those of column `uid`
       look like ids; name it with `--id-column`
@@ -224,6 +263,9 @@ fn a_wrong_id_column_is_named_with_the_right_one_and_a_run_refuses_it() {
     let done = world.call(&run).code(2);
     insta::assert_snapshot!(done.err, @r"
     error: `users.csv`: 6 of 7 rows hold no valid id in column `id`, and those of column `uid` look like ids; name it with `--id-column`; nothing was sent
+     --> users.csv:1:9
+    1 | id,name,uid
+      |         ^^^ these look like ids
     help: `--id-column uid`
     ");
     assert!(world.sandbox().log(None).is_empty(), "nobody was asked");

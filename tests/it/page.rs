@@ -89,10 +89,19 @@ fn a_plan_says_what_will_be_done_to_whom_what_will_not_and_what_to_type_next() {
       lines 5247, 5248, 5249, 5250, 5251, 5252, 5253, 5254 and 1,204 more: id: the
         id is in scientific notation, so its last digits are lost; format the column
         as text and export again
+            --> my users.csv:5247:1
+        5247 | 5.54023E+17,acme,purge,
+             | ^^^^^^^^^^^
       line 6461: account: no account has the name in the row; did you mean `acme`?
         (accounts: acme, chat, crm)
+            --> my users.csv:6461:3
+        6461 | 7,acmee,purge,
+             |   ^^^^^
       line 6462: action: the row names no action, and deleting is never a default;
         give one with `--action`, or a column of actions
+            --> my users.csv:6462:8
+        6462 | 8,acme,,
+             |        ^
 
     protected, not sent:
       line 4: id: the id stands in the protect list
@@ -133,6 +142,9 @@ fn a_plan_of_nothing_says_so_too() {
     invalid, not sent:
       line 2: id: an id of this provider is digits only; name the column of the ids
         with --id-column
+         --> users.csv:2:1
+        2 | bob
+          | ^^^
 
     Next: userpurge run users.csv --account acme --action delete
     ");

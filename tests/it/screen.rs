@@ -198,6 +198,35 @@ fn whoever_asks_with_a_signal_is_told_where_it_stands_and_nothing_ends() {
 }
 
 #[test]
+fn a_resume_that_is_asked_with_a_signal_tells_of_its_own_rows_and_goes_on() {
+    let world = world("100ms");
+    let run: Vec<_> = RUN.split(' ').skip(1).collect();
+    let child = world.start(&run);
+    world.until("some are gone", || world.deletions().len() > 20);
+    send("-INT", &child);
+    world.finish(child).code(130);
+    let pending = world.status(LEDGER)["outcomes"]["pending"].as_u64();
+    let before = world.deletions().len();
+    let child = world.start(&["resume", LEDGER, "--progress", "none"]);
+    world.until("it is under way", || world.deletions().len() > before + 20);
+    send("-USR1", &child);
+    world.settings(json!({"latency": "1ms"}));
+    let done = world.finish(child).code(0);
+    let told = done
+        .err
+        .lines()
+        .filter(|line| line.contains(" rows, 0 bad"));
+    let told: Vec<_> = told.collect();
+    assert_eq!(told.len(), 1, "{}", done.err);
+    let of = format!(" of {} rows, 0 bad", pending.unwrap());
+    assert!(
+        told[0].starts_with("acme: ") && told[0].contains(&of),
+        "{told:?}"
+    );
+    assert_eq!(world.deletions().len(), 300, "none twice");
+}
+
+#[test]
 fn a_log_gets_plain_lines_and_a_summary_of_ten_lines_with_the_next_command() {
     let world = throttled();
     let run: Vec<_> = RUN.split(' ').skip(1).collect();

@@ -17,8 +17,11 @@ use crate::input;
 /// Says what a run would do, and saves it if asked to.
 pub(in crate::cli) fn execute(args: &PlanArgs) -> Result<ExitCode, Failure> {
     let spool = Spool::of(&args.input)?;
-    let planning = planning(args, spool.path())?;
-    let planned = match &args.output {
+    let mut planning = planning(args, spool.path())?;
+    if spool.is_copy() {
+        "standard input".clone_into(&mut planning.name);
+    }
+    let mut planned = match &args.output {
         None => planning.plan(&[])?,
         Some(output) => {
             if spool.is_copy() {
@@ -38,6 +41,7 @@ pub(in crate::cli) fn execute(args: &PlanArgs) -> Result<ExitCode, Failure> {
     if args.json {
         put(&outline_text::json(&planning, &planned).to_string())?;
     } else {
+        planned.examples = planning.examples(&planned.plan);
         put(&outline_text::text(&planning, &planned, &[]))?;
         if let Some(until) = &until {
             put(&until::told(&planning, &planned, until, now))?;

@@ -1,0 +1,546 @@
+//! Pieces of a file as it is written, for messages that show where something is wrong.
+//!
+//! Rows are long gone when such a message is made, so the file is read once more, up to the last row
+//! that is shown. Nothing depends on what comes of it: a line that is too long, or a file that can no
+//! longer be read, is shown in words alone.
+//!
+//! What it does *not* do: it does not say what is wrong, and nothing of it belongs into a ledger, for
+//! a line of the file may name anybody.
+
+use std::collections::BTreeMap;
+use std::io::Read as _;
+use std::ops::Range;
+use std::path::Path;
+
+use memchr::memrchr2;
+use serde::de::IgnoredAny;
+
+use crate::domain::Position;
+
+use super::error::InputError;
+use super::format::Format;
+use super::lines::{LineCount, LineReader};
+use super::mapping::{Columns, known_names};
+use super::object::place_of;
+use super::open::open_text;
+use super::row::Field;
+use super::source::{ReadOptions, Resolved, Source};
+use super::text::{closest, is_blank};
+
+/// How many lines of one CSV record are looked through, which has more than one if a cell has.
+const RECORD_LINES_MAX: usize = 64;
+
+/// How many lines are looked at for the name of a column: of JSON any of the first rows may have it.
+const NAME_LINES_MAX: usize = 1_000;
+
+/// How much of a JSON array is parsed to see where it is broken, in bytes.
+const PARSED_BYTES_MAX: u64 = 8 * 1024 * 1024;
+
+/// A line of a file, with a part of it marked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Excerpt {
+    /// The number of the line, from 1.
+    pub line: u64,
+    /// The line without its end; bytes that are not UTF-8 are `�`.
+    pub text: String,
+    /// What is marked of it, in characters; empty where something is missing.
+    pub marked: Range<usize>,
+}
+
+/// A row that is to be shown, and what is wrong with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wanted {
+    /// Where the row stands.
+    pub position: Position,
+    /// The field at fault.
+    pub field: Field,
+    /// The word for the reason.
+    pub code: &'static str,
+}
+
+impl Excerpt {
+    /// The rows `wanted` of the file at `path`, by their numbers, as far as they can be shown.
+    pub fn of_rows(
+        path: &Path,
+        options: &ReadOptions,
+        wanted: &[Wanted],
+    ) -> BTreeMap<u64, Excerpt> {
+        let mut wanted = wanted.to_vec();
+        wanted.sort_by_key(|row| row.position.row);
+        match Source::open(path, options) {
+            Ok(source) => match source.resolved().format {
+                Format::Json => in_array(path, source, &options.columns, &wanted),
+                Format::Csv | Format::Tsv | Format::Jsonl | Format::Ids => {
+                    in_lines(path, source.resolved(), &options.columns, &wanted)
+                }
+            },
+            Err(_) => BTreeMap::new(),
+        }
+    }
+
+    /// The place in the file that `error` speaks of, with a word about it; `None`: it speaks of none.
+    pub fn of_error(error: &InputError) -> Option<(Excerpt, String)> {
+        match error {
+            InputError::NoIdColumn { path, columns } => Some(no_id_column(path, columns)?),
+            InputError::NoSuchColumn {
+                path,
+                suggestion: Some(near),
+                ..
+            } => {
+                let nearest = Self::of_name(path, near)?;
+                Some((nearest, "this one is nearest".to_owned()))
+            }
+            InputError::NoSuchColumn { path, columns, .. } => {
+                let line = line_with(path, columns)?;
+                Some((line, "these are the columns".to_owned()))
+            }
+            InputError::Ambiguous {
+                path,
+                first,
+                second,
+                first_place,
+                ..
+            } => {
+                let excerpt = Self::of_name(path, first)?;
+                let behind = excerpt.marked.end;
+                let marked = find_name(&excerpt.text, second, behind)?;
+                let label = format!("it may be this one or column {first_place}");
+                Some((Excerpt { marked, ..excerpt }, label))
+            }
+            InputError::HeaderBelow { path, line } => {
+                let header = whole(path, *line)?;
+                Some((header, "this looks like the header".to_owned()))
+            }
+            InputError::Header { path, line, .. } => {
+                Some((whole(path, *line)?, "this is no header".to_owned()))
+            }
+            InputError::NotAnArray { path } => {
+                Some((whole(path, 1)?, "this does not begin with `[`".to_owned()))
+            }
+            InputError::BrokenArray { path, line, .. } => {
+                let excerpt = whole(path, *line)?;
+                let marked = syntax_error(path, &excerpt);
+                let marked = marked.unwrap_or_else(|| excerpt.marked.clone());
+                Some((Excerpt { marked, ..excerpt }, "here".to_owned()))
+            }
+            _ => None,
+        }
+    }
+
+    /// Where `name` first stands in the file at `path`: in the header, or as a key.
+    pub fn of_name(path: &Path, name: &str) -> Option<Excerpt> {
+        let mut lines = lines_of(path)?;
+        for _ in 0..NAME_LINES_MAX {
+            let excerpt = next_line(&mut lines)?;
+            if let Some(marked) = find_name(&excerpt.text, name, 0) {
+                return Some(Excerpt { marked, ..excerpt });
+            }
+        }
+        None
+    }
+
+    /// `line` of which the bytes at `marked` are marked.
+    fn of_bytes(number: u64, line: &[u8], marked: Range<usize>) -> Excerpt {
+        let text = String::from_utf8_lossy(line).into_owned();
+        let chars = |end: usize| {
+            let before = &line[..end.min(line.len())];
+            String::from_utf8_lossy(before).chars().count()
+        };
+        Excerpt {
+            line: number,
+            marked: chars(marked.start)..chars(marked.end),
+            text,
+        }
+    }
+}
+
+/// The rows of a format that sets them apart by lines.
+fn in_lines(
+    path: &Path,
+    resolved: &Resolved,
+    columns: &Columns,
+    wanted: &[Wanted],
+) -> BTreeMap<u64, Excerpt> {
+    let mut found = BTreeMap::new();
+    let Some(mut lines) = lines_of(path) else {
+        return found;
+    };
+    for row in wanted {
+        let line = row.position.line;
+        while lines.line() < line {
+            if !matches!(lines.advance_to_text(), Ok(true)) {
+                return found;
+            }
+        }
+        // A record of several lines may have gone over it, or this is another line: the file changed.
+        if lines.line() != line {
+            continue;
+        }
+        let excerpt = match resolved.format {
+            Format::Csv | Format::Tsv => in_record(&mut lines, resolved, row),
+            Format::Jsonl | Format::Json => {
+                let json = lines.content().ok();
+                json.map(|json| in_json(line, json, columns, row))
+            }
+            Format::Ids => lines.content().ok().map(|text| in_list(line, text, row)),
+        };
+        if let Some(excerpt) = excerpt {
+            found.insert(row.position.row, excerpt);
+        }
+    }
+    found
+}
+
+/// The rows of a JSON array, of which one line may have many.
+fn in_array(
+    path: &Path,
+    mut source: Source,
+    columns: &Columns,
+    wanted: &[Wanted],
+) -> BTreeMap<u64, Excerpt> {
+    let mut found = BTreeMap::new();
+    let mut at = Position { row: 0, line: 0 };
+    for row in wanted {
+        while at.row < row.position.row {
+            match source.advance() {
+                Ok(Some(position)) => at = position,
+                // What was found before is shown all the same.
+                Ok(None) | Err(_) => break,
+            }
+        }
+        if at.row == row.position.row
+            && let Some(json) = source.rows().json()
+        {
+            found.insert(at.row, in_json(at.line, json.as_bytes(), columns, row));
+        }
+    }
+    // An element is known without what stands before it on its line.
+    let mut last = None;
+    let Some(mut lines) = lines_of(path) else {
+        return found;
+    };
+    for excerpt in found.values_mut() {
+        while last
+            .as_ref()
+            .is_none_or(|it: &Excerpt| it.line < excerpt.line)
+        {
+            match next_line(&mut lines) {
+                Some(line) => last = Some(line),
+                None => break,
+            }
+        }
+        let Some(line) = last.as_ref().filter(|it| it.line == excerpt.line) else {
+            continue;
+        };
+        if let Some(at) = line.text.find(&excerpt.text) {
+            let before = line.text[..at].chars().count();
+            excerpt.text.clone_from(&line.text);
+            excerpt.marked = before + excerpt.marked.start..before + excerpt.marked.end;
+        }
+    }
+    found
+}
+
+/// The cell at fault of the record that begins on the line that `lines` is at.
+fn in_record(lines: &mut LineReader, resolved: &Resolved, row: &Wanted) -> Option<Excerpt> {
+    let delimiter = u8::try_from(resolved.delimiter.unwrap_or(',')).ok()?;
+    let wanted = place_in_header(resolved, row.field);
+    // A number that was torn apart at its comma stands in two cells.
+    let last = wanted.map(|place| place + usize::from(row.code == "decimal_comma"));
+    let first = lines.content().ok()?.to_vec();
+    let mut cells = Cells::new(delimiter);
+    let mut marked: Option<Excerpt> = None;
+    for _ in 0..RECORD_LINES_MAX {
+        let text = lines.content().ok()?;
+        let number = lines.line();
+        let found = cells.over(text);
+        for (place, range) in found {
+            if Some(place) == wanted {
+                marked = Some(Excerpt::of_bytes(number, text, range));
+            } else if Some(place) == last
+                && let Some(before) = &mut marked
+                && before.line == number
+            {
+                before.marked.end = Excerpt::of_bytes(number, text, range).marked.end;
+            }
+        }
+        if !cells.is_quoted() {
+            let whole = || Excerpt::of_bytes(row.position.line, &first, trimmed(&first));
+            return Some(marked.unwrap_or_else(whole));
+        }
+        if !matches!(lines.advance_to_text(), Ok(true)) {
+            break;
+        }
+    }
+    // The quote that is open is never closed, or not soon.
+    let (place, at) = cells.opened;
+    Some(match marked {
+        Some(cell) => cell,
+        None if place == 0 => Excerpt::of_bytes(row.position.line, &first, at..first.len()),
+        None => Excerpt::of_bytes(row.position.line, &first, trimmed(&first)),
+    })
+}
+
+/// Goes over the cells of a record line by line.
+struct Cells {
+    delimiter: u8,
+    /// The place of the cell that the next byte belongs to, from 0.
+    place: usize,
+    quoted: bool,
+    /// The line of the record, from 0, and the place on it of the last quote that opened a cell.
+    opened: (usize, usize),
+    lines: usize,
+}
+
+impl Cells {
+    const fn new(delimiter: u8) -> Self {
+        Self {
+            delimiter,
+            place: 0,
+            quoted: false,
+            opened: (0, 0),
+            lines: 0,
+        }
+    }
+
+    /// Whether the record goes on behind the line's end, which stands within a cell.
+    const fn is_quoted(&self) -> bool {
+        self.quoted
+    }
+
+    /// The cells, or parts of cells, that the record's next line has, by their places.
+    fn over(&mut self, line: &[u8]) -> Vec<(usize, Range<usize>)> {
+        let mut cells = Vec::new();
+        let mut start = 0;
+        let mut bytes = line.iter().enumerate().peekable();
+        while let Some((at, byte)) = bytes.next() {
+            if self.quoted {
+                // A doubled quote is one of the cell's own.
+                let ends = *byte == b'"' && bytes.next_if(|(_, next)| **next == b'"').is_none();
+                self.quoted = !ends;
+            } else if *byte == b'"' && at == start {
+                self.quoted = true;
+                self.opened = (self.lines, at);
+            } else if *byte == self.delimiter {
+                cells.push((self.place, start..at));
+                self.place += 1;
+                start = at + 1;
+            }
+        }
+        cells.push((self.place, start..line.len()));
+        self.lines += 1;
+        cells
+    }
+}
+
+/// The place of the column that holds `field`; `None`: there is none.
+fn place_in_header(resolved: &Resolved, field: Field) -> Option<usize> {
+    let mapping = &resolved.mapping;
+    let name = match field {
+        Field::Row => None,
+        Field::Id => mapping.id.as_ref(),
+        Field::Account => mapping.account.as_ref(),
+        Field::Action => mapping.action.as_ref(),
+        Field::Reference => mapping.reference.as_ref(),
+    }?;
+    resolved.columns.iter().position(|column| column == name)
+}
+
+/// The value at fault of the JSON text that begins on `line`.
+fn in_json(line: u64, json: &[u8], columns: &Columns, row: &Wanted) -> Excerpt {
+    let bare = trimmed(json);
+    let marked = match std::str::from_utf8(&json[bare.clone()]) {
+        Ok(text) => {
+            let marked = place_of(text, row.field, columns);
+            bare.start + marked.start..bare.start + marked.end
+        }
+        Err(error) => bare.start + error.valid_up_to()..bare.end,
+    };
+    let mut count = LineCount::starting_at(line);
+    count.over(&json[..marked.start]);
+    let start = memrchr2(b'\n', b'\r', &json[..marked.start]).map_or(0, |end| end + 1);
+    let rest = &json[start..];
+    let end = memchr::memchr2(b'\n', b'\r', rest).unwrap_or(rest.len());
+    Excerpt::of_bytes(
+        count.line,
+        &rest[..end],
+        marked.start - start..(marked.end - start).min(end),
+    )
+}
+
+/// The id at fault of a plain list.
+fn in_list(line: u64, text: &[u8], row: &Wanted) -> Excerpt {
+    let mut marked = trimmed(text);
+    if !matches!(row.code, "decimal_comma" | "thousands_separators") {
+        // As much as is taken for the id.
+        let id = &text[marked.clone()];
+        let ends = |byte: &u8| matches!(byte, b',' | b';') || byte.is_ascii_whitespace();
+        marked.end = marked.start + id.iter().position(ends).unwrap_or(id.len());
+    }
+    Excerpt::of_bytes(line, text, marked)
+}
+
+/// Where `line` is no blank.
+fn trimmed(line: &[u8]) -> Range<usize> {
+    let start = line.len() - line.trim_ascii_start().len();
+    start..start.max(line.trim_ascii_end().len())
+}
+
+/// The header of a file without a column of ids: the column that is called nearly so, if there is one.
+fn no_id_column(path: &Path, columns: &[String]) -> Option<(Excerpt, String)> {
+    let near = known_names(Field::Id)
+        .iter()
+        .find_map(|known| closest(known, columns.iter().map(String::as_str)));
+    let Some(near) = near else {
+        let label = "none of these is known to hold user ids".to_owned();
+        return Some((line_with(path, columns)?, label));
+    };
+    let label = "if this holds them, name it with `--id-column`".to_owned();
+    Some((Excerpt::of_name(path, near)?, label))
+}
+
+/// The first line that has one of `names`, whole.
+fn line_with(path: &Path, names: &[String]) -> Option<Excerpt> {
+    let first = names.iter().find(|name| !name.is_empty())?;
+    let found = Excerpt::of_name(path, first)?;
+    Some(all_of(found))
+}
+
+/// The line called `number`, whole.
+fn whole(path: &Path, number: u64) -> Option<Excerpt> {
+    let mut lines = lines_of(path)?;
+    // Bounded by the cap on the whole input.
+    loop {
+        let excerpt = next_line(&mut lines)?;
+        if excerpt.line >= number {
+            return (excerpt.line == number).then(|| all_of(excerpt));
+        }
+    }
+}
+
+fn all_of(excerpt: Excerpt) -> Excerpt {
+    let chars = |text: &str| text.chars().count();
+    let start = chars(&excerpt.text) - chars(excerpt.text.trim_start_matches(is_blank));
+    let end = chars(excerpt.text.trim_end_matches(is_blank));
+    Excerpt {
+        marked: start..end.max(start),
+        ..excerpt
+    }
+}
+
+/// Where the JSON of the file is broken, if that is on the line of `excerpt`.
+fn syntax_error(path: &Path, excerpt: &Excerpt) -> Option<Range<usize>> {
+    // A parser remembers each bracket that is open, and a file may have nothing else.
+    let text = open_text(path).ok()?.text.take(PARSED_BYTES_MAX);
+    let error = serde_json::from_reader::<_, IgnoredAny>(text).err()?;
+    if error.line() as u64 != excerpt.line {
+        return None;
+    }
+    let before = excerpt
+        .text
+        .as_bytes()
+        .get(..error.column().checked_sub(1)?)?;
+    let at = String::from_utf8_lossy(before).chars().count();
+    Some(at..at + 1)
+}
+
+/// Where `name` stands in `line` on its own, in characters, from the character `from` on.
+fn find_name(line: &str, name: &str, from: usize) -> Option<Range<usize>> {
+    if name.is_empty() {
+        return None;
+    }
+    let is_part = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.');
+    let (behind, _) = line.char_indices().nth(from).unwrap_or((line.len(), ' '));
+    let mut found = line.match_indices(name).filter(|(at, _)| *at >= behind);
+    let (at, _) = found.find(|(at, _)| {
+        let end = at + name.len();
+        !line[..*at].ends_with(is_part) && !line[end..].starts_with(is_part)
+    })?;
+    let start = line[..at].chars().count();
+    Some(start..start + name.chars().count())
+}
+
+/// The lines of the file at `path`; `None`: it cannot be read.
+fn lines_of(path: &Path) -> Option<LineReader> {
+    Some(LineReader::new(open_text(path).ok()?.text))
+}
+
+/// The next line that is not empty, with nothing marked.
+fn next_line(lines: &mut LineReader) -> Option<Excerpt> {
+    if !matches!(lines.advance_to_text(), Ok(true)) {
+        return None;
+    }
+    let text = lines.content().unwrap_or_default();
+    Some(Excerpt::of_bytes(lines.line(), text, 0..0))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use proptest::prelude::*;
+
+    use super::{Excerpt, Wanted};
+    use crate::input::{Columns, Field, Format, ReadOptions, Source};
+
+    const FIELDS: [Field; 5] = [
+        Field::Row,
+        Field::Id,
+        Field::Account,
+        Field::Action,
+        Field::Reference,
+    ];
+
+    fn is_within(excerpt: &Excerpt) -> bool {
+        let Excerpt { text, marked, .. } = excerpt;
+        marked.start <= marked.end
+            && marked.end <= text.chars().count()
+            && !text.contains(['\n', '\r'])
+    }
+
+    proptest! {
+        /// Whatever stands in the file and whatever is said to be wrong with it.
+        #[test]
+        fn what_is_marked_lies_on_its_line(
+            text in prop::collection::vec(
+                "id|account|\\{\"id\":|\\{\"a.b\":|\\[|\\]|\\}|,|;|\"|\"\"|é|田|12|x@y|\\\\|\n|\r\n|\r| |#|sep=;\n",
+                0..40,
+            ).prop_map(|parts| parts.concat()),
+            format in prop::sample::select(vec![
+                None, Some(Format::Csv), Some(Format::Jsonl), Some(Format::Json), Some(Format::Ids),
+            ]),
+            column in prop::option::of("id|a\\.b|x"),
+            code in prop::sample::select(vec!["decimal_comma", "not_digits"]),
+        ) {
+            let mut file = tempfile::NamedTempFile::new().unwrap();
+            file.write_all(text.as_bytes()).unwrap();
+            let columns = Columns { id: column, ..Columns::default() };
+            let options = ReadOptions { format, columns, ..ReadOptions::default() };
+            let told = |error: &_| Excerpt::of_error(error).is_none_or(|(it, _)| is_within(&it));
+            let mut wanted = Vec::new();
+            match Source::open(file.path(), &options) {
+                Err(error) => prop_assert!(told(&error), "{error:?}"),
+                Ok(mut source) => loop {
+                    match source.advance() {
+                        Ok(Some(position)) => {
+                            let field = FIELDS[wanted.len() % FIELDS.len()];
+                            wanted.push(Wanted { position, field, code });
+                        }
+                        Ok(None) => break,
+                        Err(error) => {
+                            prop_assert!(told(&error), "{error:?}");
+                            break;
+                        }
+                    }
+                },
+            }
+            let found = Excerpt::of_rows(file.path(), &options, &wanted);
+            // Every row is found that the reader found.
+            prop_assert_eq!(found.len(), wanted.len(), "{:?}", found);
+            for (row, excerpt) in wanted.iter().zip(found.values()) {
+                prop_assert!(is_within(excerpt), "{excerpt:?}");
+                prop_assert!(excerpt.line >= row.position.line, "{excerpt:?}");
+            }
+        }
+    }
+}

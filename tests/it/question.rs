@@ -1,0 +1,128 @@
+//! The question before a run, at a real terminal: what has to be typed, and that nothing leaves until
+//! it is.
+
+use std::fmt::Write as _;
+
+use serde_json::json;
+
+use crate::support::{World, ids};
+
+const RUN: &str = "clear; userpurge run users.csv --account acme --action delete; echo code $?";
+
+fn world(rows: u64) -> World {
+    let world = World::new();
+    world.wide();
+    world.zendesk_users(1..=rows);
+    world.write("users.csv", ids(1..=rows));
+    world
+}
+
+/// Nobody was touched, and there is nothing to go on with.
+fn nothing_was_sent(world: &World) {
+    assert_eq!(world.deletions().len(), 0);
+    assert!(!world.path("users.csv.ledger.jsonl").exists());
+}
+
+#[test]
+fn up_to_a_thousand_rows_want_their_number_typed_and_no_other_word() {
+    let world = world(3);
+    let terminal = world.terminal(80);
+    for wrong in ["y", "yes", "4", ""] {
+        terminal.types(RUN);
+        terminal.until("it asks", |screen| screen.ends_with("Type 3 to go on:"));
+        terminal.types(wrong);
+        let screen = terminal.until("it is refused", |screen| screen.contains("code 2"));
+        assert!(
+            screen.contains("3 was not typed; nothing was sent"),
+            "{screen}"
+        );
+        nothing_was_sent(&world);
+    }
+    terminal.types(RUN);
+    terminal.until("it asks", |screen| screen.ends_with("Type 3 to go on:"));
+    terminal.types("3");
+    terminal.until("it has run", |screen| screen.contains("code 0"));
+    assert_eq!(world.deletions().len(), 3);
+}
+
+#[test]
+fn more_than_a_thousand_rows_want_the_tenant_s_name_and_not_their_number() {
+    let world = world(1_001);
+    let tenant = world.base().replace("http://", "");
+    let terminal = world.terminal(80);
+    let asks = format!("Type {tenant} to go on:");
+    for wrong in ["1001", "acme", "y", "127.0.0.1"] {
+        terminal.types(RUN);
+        terminal.until("it asks", |screen| screen.ends_with(&asks));
+        terminal.types(wrong);
+        let screen = terminal.until("it is refused", |screen| screen.contains("code 2"));
+        assert!(
+            screen.contains("the tenant's name was not typed; nothing was sent"),
+            "{screen}"
+        );
+        nothing_was_sent(&world);
+    }
+    terminal.types(RUN);
+    terminal.until("it asks", |screen| screen.ends_with(&asks));
+    terminal.types(&tenant);
+    terminal.until("it has run", |screen| screen.contains("code 0"));
+    let gone = world
+        .users()
+        .iter()
+        .filter(|user| user.state != "active")
+        .count();
+    assert_eq!(gone, 1_001);
+    assert_eq!(
+        world.status("users.csv.ledger.jsonl")["outcomes"]["deleted"],
+        1_001
+    );
+}
+
+#[test]
+fn of_several_accounts_each_tenant_s_name_is_typed_before_anything_leaves_for_one() {
+    let world = World::new();
+    world.wide();
+    world.zendesk_users(1..=700);
+    let mut text = "id,account,action\n".to_owned();
+    let mut chat = Vec::new();
+    for n in 1..=700 {
+        writeln!(text, "{n},acme,delete").unwrap();
+    }
+    for n in 0..400 {
+        let id = format!("5fe0a0f0b5e2a4001c8d{n:04x}");
+        writeln!(text, "{id},chat,delete").unwrap();
+        chat.push(json!({"id": id}));
+    }
+    world.seed(json!({"sunco": chat}));
+    world.write("users.csv", text);
+    let host = world.base().replace("http://", "");
+    let tenants = [host.clone(), format!("{host}/5963c0d619a30a2e00de36b8")];
+    let terminal = world.terminal(100);
+    let run = "clear; userpurge run users.csv; echo code $?";
+    let asks = |place: usize| format!("Type {} to go on ({place} of 2):", tenants[place - 1]);
+
+    // The first name twice: the second account's is another.
+    terminal.types(run);
+    terminal.until("it asks for the first", |screen| screen.ends_with(&asks(1)));
+    terminal.types(&tenants[0]);
+    terminal.until("it asks for the second", |screen| {
+        screen.ends_with(&asks(2))
+    });
+    terminal.types(&tenants[0]);
+    terminal.until("it is refused", |screen| screen.contains("code 2"));
+    nothing_was_sent(&world);
+
+    terminal.types(run);
+    terminal.until("it asks for the first", |screen| screen.ends_with(&asks(1)));
+    terminal.types(&tenants[0]);
+    terminal.until("it asks for the second", |screen| {
+        screen.ends_with(&asks(2))
+    });
+    nothing_was_sent(&world);
+    terminal.types(&tenants[1]);
+    terminal.until("it has run", |screen| screen.contains("code 0"));
+    assert_eq!(
+        world.status("users.csv.ledger.jsonl")["outcomes"]["deleted"],
+        1_100
+    );
+}
