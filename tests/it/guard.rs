@@ -454,3 +454,63 @@ fn a_saved_plan_names_the_protect_list_that_changed() {
         .says("vips.txt` has changed since plan `purge.plan.json` was made");
     assert_eq!(world.deletions().len(), 0);
 }
+
+#[test]
+fn a_saved_plan_spares_and_deletes_whom_it_was_made_for_and_no_option_changes_that() {
+    let world = world(4);
+    world.write("one.csv", ids([1]));
+    let args = ["--account", "acme", "--action", "delete"];
+    world
+        .call(&[&["run", "one.csv", "--yes"][..], &args].concat())
+        .code(0);
+    world.write("vips.txt", "2\n");
+    world.write("others.txt", "3\n");
+    let with = [
+        "--protect",
+        "vips.txt",
+        "--done-in",
+        "latest",
+        "-o",
+        "purge.plan.json",
+    ];
+    let plan = [&["plan", "users.csv"][..], &args, &with].concat();
+    world
+        .call(&plan)
+        .code(0)
+        .says("2 to delete, 1 protected, 1 done before");
+    let before = world.deletions().len();
+    let run = |more: &[&str]| world.call(&[&["run", "purge.plan.json", "--yes"], more].concat());
+    // Of just as many rows: their number alone would not tell.
+    run(&["--protect", "others.txt"])
+        .code(2)
+        .says("`--protect` says")
+        .says("others.txt`, but the ledger or plan was made with");
+    world.write("empty.csv", "id\n9\n");
+    world
+        .call(&[&["run", "empty.csv", "--yes"][..], &args].concat())
+        .code(1);
+    let before = before + 1;
+    run(&["--done-in", "empty.csv.ledger.jsonl"])
+        .code(2)
+        .says("`--done-in` says");
+    run(&["--include-role", "agent"])
+        .code(2)
+        .says("`--include-role` says `agent`, but the ledger or plan was made with none");
+    run(&["--force-foreign-ids"]).code(2);
+    assert_eq!(world.deletions().len(), before);
+
+    // The ledger itself has changed: somebody tried a row again.
+    let ledger = world.read("one.csv.ledger.jsonl");
+    world.call(&["verify", "one.csv.ledger.jsonl"]).code(0);
+    run(&[])
+        .code(2)
+        .says("a ledger of `--done-in`,")
+        .says("one.csv.ledger.jsonl` has changed since plan `purge.plan.json` was made");
+    assert_eq!(world.deletions().len(), before);
+    world.write("one.csv.ledger.jsonl", ledger);
+
+    run(&["--protect", "vips.txt", "--done-in", "one.csv.ledger.jsonl"]).code(1);
+    let outcomes = world.outcomes("purge.plan.json.ledger.jsonl");
+    let told: Vec<_> = outcomes.values().map(|it| &it["outcome"]).collect();
+    assert_eq!(told, ["done_before", "protected", "deleted", "deleted"]);
+}

@@ -328,6 +328,43 @@ impl Selection<'_> {
     }
 }
 
+impl Selection<'_> {
+    /// The first option that would spare or delete others than the saved plan that keeps `options`;
+    /// `None`: all that were typed are the plan's. `folder`: what relative paths count from.
+    ///
+    /// A ledger that goes on may get more of these: what they say is shown before the question. A plan
+    /// was approved as it is.
+    pub fn departure(self, options: &RunOptions, folder: &Path) -> Option<Contradiction> {
+        let typed = self.run_options(&PaceArgs::default(), None, folder);
+        let differs = |option, typed: &[String], kept: &[String]| {
+            let other = typed.iter().find(|typed| !kept.contains(typed))?;
+            Some(Contradiction {
+                option,
+                typed: other.clone(),
+                started: Started((!kept.is_empty()).then(|| kept.join("`, `"))),
+            })
+        };
+        let one = |path: &Option<String>| path.iter().cloned().collect::<Vec<_>>();
+        let force = |is_forced: bool| Vec::from_iter(is_forced.then(|| "yes".to_owned()));
+        differs("--protect", &one(&typed.protect), &one(&options.protect))
+            .or_else(|| differs("--done-in", &typed.done_in, &options.done_in))
+            .or_else(|| {
+                differs(
+                    "--include-role",
+                    &typed.include_roles,
+                    &options.include_roles,
+                )
+            })
+            .or_else(|| {
+                differs(
+                    "--force-foreign-ids",
+                    &force(typed.force_foreign_ids),
+                    &force(options.force_foreign_ids),
+                )
+            })
+    }
+}
+
 impl MappingArgs {
     /// How the input is read.
     pub(in crate::cli) fn read_options(&self) -> ReadOptions {

@@ -177,14 +177,23 @@ pub(super) fn over(
     let mut options = kept.clone();
     options.config = typed.config.or(options.config);
     options.protect = typed.protect.or(options.protect);
-    options.done_in.extend(typed.done_in);
-    options.include_roles.extend(typed.include_roles);
+    add_new(&mut options.done_in, typed.done_in);
+    add_new(&mut options.include_roles, typed.include_roles);
     options.force_foreign_ids |= typed.force_foreign_ids;
     options.max_failures = typed.max_failures.or(options.max_failures);
     options.attempts = typed.attempts.or(options.attempts);
     options.concurrency = typed.concurrency.or(options.concurrency);
     options.canary = typed.canary.or(options.canary);
     Ok(options)
+}
+
+/// Adds to `kept` what it does not have.
+fn add_new(kept: &mut Vec<String>, typed: Vec<String>) {
+    for one in typed {
+        if !kept.contains(&one) {
+            kept.push(one);
+        }
+    }
 }
 
 /// Asks, unless it need not be asked. `input`: what the rows came from.
@@ -240,6 +249,9 @@ fn orders(args: &RunArgs) -> Result<Orders, Failure> {
         let typed = args.selection();
         if let Some(contradiction) = typed.contradiction(&saved.options, &saved.input) {
             return Err(Failure::refused(contradiction));
+        }
+        if let Some(departure) = typed.departure(&saved.options, &setting::folder()?) {
+            return Err(Failure::refused(departure));
         }
         let options = over(typed, &args.pace, &args.config, &saved.options)?;
         let config = options.config.as_ref().map(PathBuf::from);
