@@ -35,7 +35,7 @@ pub(super) struct Planning {
 /// A plan and how the input was read for it.
 #[derive(Debug)]
 pub(super) struct Planned {
-    pub(super) plan: Plan,
+    pub(super) plan: Arc<Plan>,
     pub(super) judge: Arc<Judge>,
     pub(super) resolved: Resolved,
     /// The column that looks like ids, where most ids were none.
@@ -79,7 +79,7 @@ impl Planning {
         })
     }
 
-    /// The planner for one pass over the input.
+    /// The planner of the input.
     pub(super) fn planner(&self, judge: &Arc<Judge>) -> Planner {
         Planner::new(Arc::clone(judge), Arc::clone(&self.done_before))
     }
@@ -106,7 +106,7 @@ impl Planning {
             Some(_) | None => None,
         };
         Ok(Planned {
-            plan,
+            plan: Arc::new(plan),
             judge,
             resolved,
             likely_column,
@@ -165,7 +165,10 @@ impl Planning {
     /// One pass over the input.
     fn read_through(&self, judge: &Arc<Judge>) -> Result<(Plan, Resolved), Failure> {
         let mut source = self.open()?;
-        let plan = Plan::of(&mut source, &mut self.planner(judge)).map_err(Failure::refused)?;
+        let plan = self
+            .planner(judge)
+            .plan(&mut source)
+            .map_err(Failure::refused)?;
         Ok((plan, source.resolved().clone()))
     }
 

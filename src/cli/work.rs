@@ -29,7 +29,7 @@ use crate::ledger::{LedgerState, LedgerWriter};
 use crate::pipeline::{
     Durability, EventSink, FailureLimit, Lane, LaneEnd, LaneOptions, RunOutcome, Stop, Until, run,
 };
-use crate::plan::{Cursor, Decision, Earlier, Ended, Group, Plan};
+use crate::plan::{Cursor, Decision, Earlier, Ended, Group, Plan, PlanError};
 use crate::progress::Mode;
 use crate::report::{self, Lock, Summary};
 
@@ -120,18 +120,25 @@ impl Work<'_> {
         }
         let (tx, mut rx) = mpsc::channel::<Entry>(READ_AHEAD_MAX);
         let mut source = self.planning.open()?;
-        let mut planner = self.planning.planner(&self.planned.judge);
+        let planner = self.planning.planner(&self.planned.judge);
+        let plan = Arc::clone(&self.planned.plan);
         let ended = self.ended.clone();
         let clock = wall.clone();
         let reading = tokio::task::spawn_blocking(move || {
-            Plan::of_each(&mut source, &mut planner, |decision| {
-                if let Decision::End(end) = decision
-                    && !ended.contains(end.position.row)
-                {
+            let path = source.path().to_owned();
+            let mut changed = None;
+            source.each_row(|row| match planner.decide(&plan, row) {
+                Some(Decision::End(end)) if !ended.contains(end.position.row) => {
                     // Nobody listens any more only if the ledger failed, which is told there.
-                    let _ = tx.blocking_send(Entry::Outcome(unsent(end, clock.now())));
+                    let _ = tx.blocking_send(Entry::Outcome(unsent(&end, clock.now())));
                 }
-            })
+                Some(_) => {}
+                None => changed = changed.or(Some(row.position.row)),
+            })?;
+            match changed {
+                Some(row) => Err(PlanError::Changed { path, row }),
+                None => Ok(()),
+            }
         });
         let mut recorded = Ok(());
         while let Some(entry) = rx.recv().await {

@@ -38,12 +38,12 @@ pub struct AccountPolicy {
     pub provider: ProviderKind,
     /// The action of rows that do not say; `None`: such rows are invalid.
     pub action: Option<Action>,
-    /// The provider's rule for user ids. It gets the trimmed text of the cell and returns the id
-    /// to send, which may differ from the text (a prefix of an export taken off).
-    pub check_id: fn(&str) -> Result<UserId, IdProblem>,
+    /// The provider's rule for user ids. It gets the trimmed text of the cell and returns the part
+    /// of it that is the id to send (all of it, or what stands behind an export's prefix).
+    pub check_id: fn(&str) -> Result<&str, IdProblem>,
     /// Whether an id may begin or end with a blank. Then blanks that were taken off one are no
     /// matter of tidiness: with and without them are two users.
-    pub blanks_count: fn(&UserId) -> bool,
+    pub blanks_count: fn(&str) -> bool,
     /// The id of the user whose credentials are used, who is protected; `None`: not known (yet),
     /// or the credentials belong to no user.
     pub caller: Option<UserId>,

@@ -49,9 +49,9 @@ const SHORT_BYTES: usize = 256;
 
 impl TaskKey {
     /// The key of `id` under `action` at `account`.
-    pub fn new(account: &AccountName, action: Action, id: &UserId) -> Self {
+    pub fn new(account: &AccountName, action: Action, id: &str) -> Self {
         // The length first, so that no two triples run together alike.
-        let parts = [account.as_str(), action.name(), id.as_str()]
+        let parts = [account.as_str(), action.name(), id]
             .map(|part| ((part.len() as u64).to_le_bytes(), part.as_bytes()));
         let pieces = || {
             parts
@@ -81,15 +81,33 @@ impl TaskKey {
         Self(u128::from_le_bytes(bytes))
     }
 
-    /// The upper 32 bits, which are as good as drawn by lot.
-    pub const fn upper_bits(self) -> u32 {
-        (self.0 >> 96) as u32
+    /// The key of a user, whatever is to be done: that of one action, which stands for all.
+    pub fn of_user(account: &AccountName, id: &str) -> Self {
+        Self::new(account, Action::Delete, id)
+    }
+
+    /// The key in four words.
+    pub fn words(self) -> [u32; 4] {
+        [96, 64, 32, 0].map(|shift| {
+            #[expect(clippy::cast_possible_truncation, reason = "a word at a time")]
+            let word = (self.0 >> shift) as u32;
+            word
+        })
+    }
+
+    /// The key that these are the words of.
+    pub fn from_words(words: [u32; 4]) -> Self {
+        Self(
+            words
+                .iter()
+                .fold(0, |all, word| all << 32 | u128::from(*word)),
+        )
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{AccountName, Action, SHORT_BYTES, TaskKey, UserId};
+    use super::{AccountName, Action, SHORT_BYTES, TaskKey};
 
     #[test]
     fn a_key_is_the_beginning_of_the_blake3_of_the_parts_with_their_lengths_however_long() {
@@ -110,8 +128,9 @@ mod tests {
             }
             let digest = blake3::hash(&bytes);
             let expected = u128::from_le_bytes(digest.as_bytes()[..16].try_into().unwrap());
-            let key = TaskKey::new(&AccountName::new("chat"), Action::Delete, &UserId::new(id));
+            let key = TaskKey::new(&AccountName::new("chat"), Action::Delete, &id);
             assert_eq!(key.0, expected, "{length}");
+            assert_eq!(TaskKey::from_words(key.words()), key);
         }
     }
 }

@@ -8,7 +8,7 @@ use percent_encoding::percent_decode_str;
 use url::Url;
 
 use super::reply::providers;
-use crate::domain::{Position, ProviderKind, Record};
+use crate::domain::{Position, ProviderKind, Record, UserId};
 use crate::input::{
     Columns, Compression, Format, InputError, ReadOptions, Resolved, RowProblem, Source,
 };
@@ -235,16 +235,16 @@ pub fn ids(data: &[u8]) {
     };
     for provider in providers() {
         let kind = provider.kind();
-        let Ok(id) = check_id(kind)(text) else {
+        let Ok(id) = check_id(kind)(text).map(UserId::new) else {
             continue;
         };
         assert_eq!(
-            check_id(kind)(id.as_str()).as_ref(),
-            Ok(&id),
+            check_id(kind)(id.as_str()),
+            Ok(id.as_str()),
             "a checked id passes again"
         );
         let usual = usual_id(kind);
-        let usual = check_id(kind)(usual).unwrap();
+        let usual = UserId::new(check_id(kind)(usual).unwrap());
         let steps = kind.actions().iter().flat_map(|action| action.steps());
         let made = steps.map(|step| {
             let of = |id| provider.step(&access, *step, id);

@@ -58,6 +58,7 @@ pub struct Resolved {
 /// that passes over most rows.
 pub struct Source {
     path: PathBuf,
+    options: ReadOptions,
     resolved: Resolved,
     rows: Rows,
     position: Position,
@@ -73,6 +74,15 @@ impl Source {
     /// column of it holds ids. See [`InputError`].
     pub fn open(path: &Path, options: &ReadOptions) -> Result<Self, InputError> {
         Self::read(path, options, open_text)
+    }
+
+    /// Opens the same file once more, at its beginning.
+    ///
+    /// # Errors
+    ///
+    /// As [`Source::open`].
+    pub fn again(&self) -> Result<Self, InputError> {
+        Self::open(&self.path, &self.options)
     }
 
     /// Reads `bytes` as if they lay at `path`, through buffers of `buffer_bytes`.
@@ -115,6 +125,7 @@ impl Source {
         };
         Ok(Self {
             path: path.to_owned(),
+            options: options.clone(),
             resolved,
             rows,
             position: Position { row: 0, line: 0 },

@@ -127,7 +127,11 @@ pub fn good_keys(path: &Path) -> Result<HashSet<TaskKey>, LedgerError> {
 /// `None`: nothing.
 fn bearing(entry: &Entry) -> Option<(u64, TaskKey, bool)> {
     if let Entry::Outcome(entry) = entry {
-        let key = TaskKey::new(entry.account.as_ref()?, entry.action?, entry.id.as_ref()?);
+        let key = TaskKey::new(
+            entry.account.as_ref()?,
+            entry.action?,
+            entry.id.as_ref()?.as_str(),
+        );
         let good = entry.outcome.counted() == Counted::Good;
         return Some((entry.position.row, key, good));
     }
@@ -140,7 +144,7 @@ fn bearing(entry: &Entry) -> Option<(u64, TaskKey, bool)> {
         // What was known before has not been gainsaid.
         Finding::Unknown => return None,
     };
-    let key = TaskKey::new(&seen.account, seen.action, &seen.id);
+    let key = TaskKey::new(&seen.account, seen.action, seen.id.as_str());
     Some((seen.row, key, good))
 }
 
@@ -182,7 +186,7 @@ mod tests {
     }
 
     fn key(id: &str) -> TaskKey {
-        TaskKey::new(&account("acme"), Action::Purge, &UserId::new(id))
+        TaskKey::new(&account("acme"), Action::Purge, id)
     }
 
     #[rstest]

@@ -8,7 +8,7 @@
 
 use std::ops::RangeInclusive;
 
-use crate::domain::{ColumnDamage, UserId, looks_rounded};
+use crate::domain::{ColumnDamage, looks_rounded};
 
 /// The lengths of ids that are looked at, in digits: shorter ones a spreadsheet keeps, and longer
 /// ones no provider has.
@@ -33,15 +33,13 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    /// Whether `id` is one that counts.
-    pub(super) fn counts(id: &UserId) -> bool {
-        let text = id.as_str();
+    /// Whether `text` is an id that counts.
+    pub(super) fn counts(text: &str) -> bool {
         DIGITS.contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
     }
 
-    /// Counts `id`, which [counts](Tally::counts).
-    pub(super) fn add(&mut self, id: &UserId) {
-        let text = id.as_str();
+    /// Counts `text`, which [counts](Tally::counts).
+    pub(super) fn add(&mut self, text: &str) {
         if let Some(count) = self.lengths.get_mut(text.len() - DIGITS.start()) {
             *count += 1;
         }
@@ -74,7 +72,6 @@ mod tests {
     use rstest::rstest;
 
     use super::Tally;
-    use crate::domain::UserId;
 
     const WHOLE: u64 = 5_725_767_000_000_411_001;
     const ROUNDED: u64 = 5_725_767_000_000_410_000;
@@ -83,7 +80,7 @@ mod tests {
     fn told(ids: &[(u64, usize)]) -> (bool, Option<usize>) {
         let mut tally = Tally::default();
         for (id, count) in ids {
-            let id = UserId::new(id.to_string());
+            let id = id.to_string();
             assert!(Tally::counts(&id));
             (0..*count).for_each(|_| tally.add(&id));
         }
@@ -117,7 +114,7 @@ mod tests {
             "5963c0d619a30a2e",
             "",
         ] {
-            assert!(!Tally::counts(&UserId::new(text)), "{text}");
+            assert!(!Tally::counts(text), "{text}");
         }
     }
 }

@@ -1,11 +1,12 @@
 //! What the file and the configuration alone say of a row.
 
 use crate::domain::{
-    AccountName, AccountPolicy, Action, ColumnDamage, LeftOpen, Outcome, Position, ProviderKind,
-    Record, Task, UserId, looks_rounded,
+    AccountName, AccountPolicy, Action, ColumnDamage, Outcome, ProviderKind, Record, UserId,
+    looks_rounded,
 };
 use crate::input::{Field, Meant, Row, closest, is_harmless};
 
+use super::decision::{Decision, Ended, Fit};
 use super::error::PlanError;
 use super::protect::ProtectList;
 
@@ -37,47 +38,13 @@ pub enum ForeignIds {
     Allowed,
 }
 
-/// What becomes of a row.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Decision {
-    /// It is sent.
-    Send(Task),
-    /// It ends here, and nothing is sent for it.
-    End(Ended),
-}
-
-impl Decision {
-    /// The user that the row names, if its id passed its provider's check.
-    pub(super) fn user(&self) -> Option<(&AccountName, &UserId)> {
-        match self {
-            Self::Send(task) => Some((&task.account, &task.id)),
-            Self::End(ended) => ended.account.as_ref().zip(ended.id.as_ref()),
-        }
-    }
-}
-
-/// A row that ends before anything is sent for it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ended {
-    /// Where the row stands.
-    pub position: Position,
-    /// How it ends: [`Outcome::Invalid`], [`Outcome::Protected`], [`Outcome::Duplicate`] or
-    /// [`Outcome::DoneBefore`].
-    pub outcome: Outcome,
-    /// Its account; `None`: it names none that exists.
-    pub account: Option<AccountName>,
-    /// Its action; `None`: it names none that its provider offers, or its account is not known.
-    pub action: Option<Action>,
-    /// Its user; `None`: the cell holds no id of the provider's, or was not looked at.
-    pub id: Option<UserId>,
-    /// The admin's own reference; `None`: the row has none, or it cannot be read.
-    pub reference: Option<String>,
-    /// The field that decided.
-    pub field: Field,
-    /// A stable word for the reason, e.g. `unknown_account`.
-    pub code: &'static str,
-    /// The reason and how to mend it, as a lower-case fragment. It repeats no cell's text.
-    pub reason: String,
+/// What is known of a row before it is known whether it can be sent.
+#[derive(Debug, Default)]
+struct Known<'a> {
+    account: Option<&'a AccountName>,
+    action: Option<Action>,
+    id: Option<&'a str>,
+    reference: Option<&'a str>,
 }
 
 /// Judges rows one by one, each alike wherever it stands.
@@ -147,57 +114,52 @@ impl Judge {
     /// What becomes of `row` if no other row and no earlier ledger speaks against it: it is sent,
     /// invalid or protected.
     pub fn judge(&self, row: &Row<'_>) -> Decision {
-        let mut ended = Ended {
-            position: row.position,
-            outcome: Outcome::Invalid,
-            account: None,
-            action: None,
-            id: None,
-            reference: None,
-            field: Field::Row,
-            code: "",
-            reason: String::new(),
-        };
+        match self.look(row) {
+            Ok(fit) => Decision::Send(fit.task(row.position)),
+            Err(ended) => Decision::End(*ended),
+        }
+    }
+
+    /// Likewise, of a row that may never be sent: what its cells say is not copied.
+    pub(super) fn look<'a>(&'a self, row: &'a Row<'_>) -> Result<Fit<'a>, Box<Ended>> {
+        let mut known = Known::default();
         let cause = match &row.content {
-            Ok(record) => match self.examine(record, &mut ended) {
-                Ok((account, action, id)) => {
-                    return Decision::Send(Task {
-                        position: row.position,
-                        account,
-                        action,
-                        id,
-                        reference: ended.reference,
-                        steps_done: 0,
-                        left_open: LeftOpen::Nothing,
-                    });
-                }
+            Ok(record) => match self.examine(record, &mut known) {
+                Ok(fit) => return Ok(fit),
                 Err(cause) => cause,
             },
             Err(problem) => invalid(problem.field, problem.code, problem.reason.clone()),
         };
-        ended.outcome = cause.outcome;
-        ended.field = cause.field;
-        ended.code = cause.code;
-        ended.reason = cause.reason;
-        Decision::End(ended)
+        Err(Box::new(Ended {
+            position: row.position,
+            outcome: cause.outcome,
+            account: known.account.cloned(),
+            action: known.action,
+            id: known.id.map(UserId::new),
+            reference: known.reference.map(str::to_owned),
+            field: cause.field,
+            code: cause.code,
+            reason: cause.reason,
+        }))
     }
 
     /// Goes through the checks in order, noting in `known` what has passed.
-    fn examine(
-        &self,
-        record: &Record<'_>,
-        known: &mut Ended,
-    ) -> Result<(AccountName, Action, UserId), Cause> {
+    fn examine<'a>(
+        &'a self,
+        record: &'a Record<'_>,
+        known: &mut Known<'a>,
+    ) -> Result<Fit<'a>, Cause> {
         if let Some(reference) = &record.reference {
             check_reference(reference)?;
-            known.reference = Some(reference.to_string());
+            known.reference = Some(reference);
         }
-        let policy = self.account_of(record)?;
-        known.account = Some(policy.name.clone());
+        let place = self.account_of(record)?;
+        let policy = &self.accounts[place];
+        known.account = Some(&policy.name);
         let action = self.action_of(record, policy)?;
         known.action = Some(action);
         let id = id_of(record, policy)?;
-        if record.trimmed && (policy.blanks_count)(&id) {
+        if record.trimmed && (policy.blanks_count)(id) {
             return Err(invalid(
                 Field::Id,
                 "blanks_around",
@@ -208,30 +170,37 @@ impl Judge {
                 ),
             ));
         }
-        known.id = Some(id.clone());
-        self.check_damage(&id, policy)?;
-        self.check_foreign(&id, policy)?;
-        self.check_protected(&id, policy)?;
-        Ok((policy.name.clone(), action, id))
+        known.id = Some(id);
+        self.check_damage(id, policy)?;
+        self.check_foreign(id, policy)?;
+        self.check_protected(id, policy)?;
+        Ok(Fit {
+            place,
+            account: &policy.name,
+            action,
+            id,
+            reference: known.reference,
+        })
     }
 
-    /// The account that the row names, or else `--account`.
-    fn account_of(&self, record: &Record<'_>) -> Result<&AccountPolicy, Cause> {
+    /// The names of the accounts, by their places.
+    pub(super) fn accounts(&self) -> impl Iterator<Item = &AccountName> {
+        self.accounts.iter().map(|policy| &policy.name)
+    }
+
+    /// The place of the account that the row names, or else of `--account`.
+    fn account_of(&self, record: &Record<'_>) -> Result<usize, Cause> {
         let Some(text) = &record.account else {
-            return self
-                .account
-                .map(|place| &self.accounts[place])
-                .ok_or_else(|| {
-                    invalid(
+            return self.account.ok_or_else(|| {
+                invalid(
                     Field::Account,
                     "no_account",
                     "the row names no account; give one with `--account`, or a column of accounts"
                         .to_owned(),
                 )
-                });
+            });
         };
-        let found = self.find(text).map(|place| &self.accounts[place]);
-        found.map_err(|why| match why {
+        self.find(text).map_err(|why| match why {
             NoAccount::Unknown => invalid(
                 Field::Account,
                 "unknown_account",
@@ -320,9 +289,9 @@ impl Judge {
     }
 
     /// What all ids of the account show of this one.
-    fn check_damage(&self, id: &UserId, policy: &AccountPolicy) -> Result<(), Cause> {
+    fn check_damage(&self, id: &str, policy: &AccountPolicy) -> Result<(), Cause> {
         let ColumnDamage { rounded, digits } = policy.damage;
-        if rounded && looks_rounded(id.as_str()) {
+        if rounded && looks_rounded(id) {
             return Err(invalid(
                 Field::Id,
                 "rounded",
@@ -337,7 +306,7 @@ impl Judge {
         let usual = policy.caller.as_ref().filter(|_| policy.ids_alike);
         let usual = usual.map(|caller| caller.as_str().len()).or(digits);
         match usual {
-            Some(usual) if id.as_str().len() < usual && self.foreign_ids == ForeignIds::Refused => {
+            Some(usual) if id.len() < usual && self.foreign_ids == ForeignIds::Refused => {
                 Err(invalid(
                     Field::Id,
                     "lost_leading_digits",
@@ -352,11 +321,11 @@ impl Judge {
         }
     }
 
-    fn check_foreign(&self, id: &UserId, policy: &AccountPolicy) -> Result<(), Cause> {
+    fn check_foreign(&self, id: &str, policy: &AccountPolicy) -> Result<(), Cause> {
         let Some(prefix) = &policy.id_prefix else {
             return Ok(());
         };
-        if self.foreign_ids == ForeignIds::Allowed || id.as_str().starts_with(prefix.as_str()) {
+        if self.foreign_ids == ForeignIds::Allowed || id.starts_with(prefix.as_str()) {
             return Ok(());
         }
         Err(invalid(
@@ -369,10 +338,10 @@ impl Judge {
         ))
     }
 
-    fn check_protected(&self, id: &UserId, policy: &AccountPolicy) -> Result<(), Cause> {
+    fn check_protected(&self, id: &str, policy: &AccountPolicy) -> Result<(), Cause> {
         let (code, reason) = if self.protect.contains(id) {
             ("protect_list", "the id stands in the protect list")
-        } else if policy.caller.as_ref() == Some(id) {
+        } else if policy.caller.as_ref().is_some_and(|it| it.as_str() == id) {
             ("caller", "this is the user whose credentials are used")
         } else {
             return Ok(());
@@ -414,7 +383,7 @@ impl Judge {
 }
 
 /// The id as its provider wants it.
-fn id_of(record: &Record<'_>, policy: &AccountPolicy) -> Result<UserId, Cause> {
+fn id_of<'a>(record: &'a Record<'_>, policy: &AccountPolicy) -> Result<&'a str, Cause> {
     if record.id.is_empty() {
         return Err(invalid(Field::Id, "no_id", "the id is blank".to_owned()));
     }

@@ -1,20 +1,16 @@
 //! A plan: what a run would do, summed up over all decisions.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Range;
 use std::sync::Arc;
 
 use roaring::RoaringTreemap;
 use serde::Serialize;
 
-use crate::domain::{AccountName, Action, ColumnDamage, Outcome, Record, Task, UserId};
-use crate::input::{Field, InputError, Mapping, Row, Source};
+use crate::domain::{AccountName, Action, ColumnDamage, Outcome, UserId};
+use crate::input::Mapping;
 
-use super::column;
 use super::damage::Tally;
-use super::judge::{Decision, Ended};
 use super::parts::{Part, SharedUsers};
-use super::planner::Planner;
 use super::reasons::{Reason, Reasons};
 
 /// How many problems of one outcome a plan keeps word for word; of the others it keeps the count.
@@ -48,6 +44,8 @@ pub struct Plan {
     pub accounts: BTreeMap<AccountName, BTreeMap<Action, Group>>,
     /// The numbers of the rows that would be sent, per account.
     pub to_send: BTreeMap<AccountName, RoaringTreemap>,
+    /// The numbers of the rows that stand earlier in the file.
+    pub duplicates: RoaringTreemap,
     /// The users with rows of several actions.
     pub shared: Arc<SharedUsers>,
     /// The rows that are invalid, protected or duplicates, in the order of the file; at most
@@ -55,17 +53,14 @@ pub struct Plan {
     pub problems: Vec<Problem>,
     /// How many rows more have problems.
     pub problems_left_out: u64,
-    /// The rows of each account that would be sent and stand behind one another, not yet in
-    /// `to_send`; none in the end.
-    runs: Vec<(AccountName, Range<u64>)>,
     /// Why rows are not sent.
-    reasons: Reasons,
+    pub(super) reasons: Reasons,
     /// The rows whose cell for the id holds something else than an id.
-    other_things: u64,
+    pub(super) other_things: u64,
     /// The accounts of those rows.
-    misread: BTreeSet<AccountName>,
+    pub(super) misread: BTreeSet<AccountName>,
     /// What the long ids of each account look like together.
-    tallies: BTreeMap<AccountName, Tally>,
+    pub(super) tallies: BTreeMap<AccountName, Tally>,
 }
 
 /// The rows of one account and action that would be sent.
@@ -98,36 +93,6 @@ pub struct Problem {
 }
 
 impl Plan {
-    /// Reads `source` to its end and sums up what `planner` decides.
-    ///
-    /// # Errors
-    ///
-    /// The source cannot be read to its end.
-    pub fn of(source: &mut Source, planner: &mut Planner) -> Result<Self, InputError> {
-        Self::of_each(source, planner, |_| {})
-    }
-
-    /// Likewise, and shows `each` every decision in the order of the file.
-    ///
-    /// # Errors
-    ///
-    /// The source cannot be read to its end.
-    pub fn of_each(
-        source: &mut Source,
-        planner: &mut Planner,
-        mut each: impl FnMut(&Decision),
-    ) -> Result<Self, InputError> {
-        let mut plan = Self::default();
-        source.each_row(|row| {
-            let decision = planner.decide(row);
-            plan.add(row, &decision);
-            each(&decision);
-        })?;
-        plan.end_runs();
-        plan.shared = planner.shared_users();
-        Ok(plan)
-    }
-
     /// The parts in which the rows of `account` are sent, side by side.
     pub fn parts(&self, account: &AccountName) -> Vec<Part> {
         match self.accounts.get(account) {
@@ -140,24 +105,6 @@ impl Plan {
     pub fn damage(&self, account: &AccountName) -> ColumnDamage {
         let tally = self.tallies.get(account);
         tally.map_or_else(ColumnDamage::default, Tally::damage)
-    }
-
-    /// Counts a row and what was decided of it. The rows that are sent are in
-    /// [`Plan::to_send`] only when their run has ended.
-    fn add(&mut self, row: &Row<'_>, decision: &Decision) {
-        self.rows += 1;
-        self.trimmed += u64::from(row.content.as_ref().is_ok_and(|record| record.trimmed));
-        if let Some((account, id)) = decision.user() {
-            let is_bare = |record: &Record<'_>| record.id == id.as_str();
-            self.unprefixed += u64::from(!row.content.as_ref().is_ok_and(is_bare));
-            if Tally::counts(id) {
-                self.tally(account, id);
-            }
-        }
-        match decision {
-            Decision::Send(task) => self.add_task(task),
-            Decision::End(ended) => self.add_end(ended),
-        }
     }
 
     /// A word of warning if most ids fail their check, so that another column was meant; `None`:
@@ -193,134 +140,25 @@ impl Plan {
     pub fn misread(&self) -> Option<&BTreeSet<AccountName>> {
         (self.rows >= HINT_ROWS_MIN && self.other_things * 2 > self.rows).then_some(&self.misread)
     }
-
-    fn tally(&mut self, account: &AccountName, id: &UserId) {
-        if let Some(tally) = self.tallies.get_mut(account) {
-            return tally.add(id);
-        }
-        self.tallies.entry(account.clone()).or_default().add(id);
-    }
-
-    fn add_task(&mut self, task: &Task) {
-        self.to_delete += 1;
-        self.add_to_run(task);
-        if !self.accounts.contains_key(&task.account) {
-            self.accounts.insert(task.account.clone(), BTreeMap::new());
-        }
-        let Some(groups) = self.accounts.get_mut(&task.account) else {
-            return;
-        };
-        groups
-            .entry(task.action)
-            .and_modify(|group| {
-                group.rows += 1;
-                group.last = task.id.clone();
-            })
-            .or_insert_with(|| Group {
-                rows: 1,
-                first: task.id.clone(),
-                last: task.id.clone(),
-            });
-    }
-
-    /// Rows are put into [`Plan::to_send`] by runs: most stand behind one another.
-    fn add_to_run(&mut self, task: &Task) {
-        let row = task.position.row;
-        let Some((_, run)) = self.runs.iter_mut().find(|(it, _)| *it == task.account) else {
-            self.runs.push((task.account.clone(), row..row + 1));
-            return;
-        };
-        if run.end == row {
-            run.end += 1;
-            return;
-        }
-        let ended = std::mem::replace(run, row..row + 1);
-        send(&mut self.to_send, &task.account, ended);
-    }
-
-    fn end_runs(&mut self) {
-        for (account, run) in std::mem::take(&mut self.runs) {
-            send(&mut self.to_send, &account, run);
-        }
-    }
-
-    fn add_end(&mut self, ended: &Ended) {
-        let counter = match ended.outcome {
-            Outcome::Protected => &mut self.protected,
-            Outcome::Duplicate => &mut self.duplicate,
-            Outcome::DoneBefore => {
-                self.done_before += 1;
-                return;
-            }
-            // The judge ends rows in no other way.
-            Outcome::Invalid
-            | Outcome::Deleted
-            | Outcome::AlreadyGone
-            | Outcome::NotFound
-            | Outcome::Refused
-            | Outcome::Failed
-            | Outcome::InDoubt => &mut self.invalid,
-        };
-        *counter += 1;
-        self.reasons.add(ended);
-        let is_kept = *counter <= PROBLEMS_MAX as u64;
-        if ended.field == Field::Id && column::is_another_thing(ended.code) {
-            self.other_things += 1;
-            if let Some(account) = ended.account.as_ref()
-                && !self.misread.contains(account)
-            {
-                self.misread.insert(account.clone());
-            }
-        }
-        if !is_kept {
-            self.problems_left_out += 1;
-            return;
-        }
-        self.problems.push(Problem {
-            line: ended.position.line,
-            row: ended.position.row,
-            outcome: ended.outcome,
-            field: ended.field.name(),
-            code: ended.code,
-            reason: ended.reason.clone(),
-        });
-    }
-}
-
-/// Puts the rows of `run` into `to_send`.
-fn send(
-    to_send: &mut BTreeMap<AccountName, RoaringTreemap>,
-    account: &AccountName,
-    run: Range<u64>,
-) {
-    match to_send.get_mut(account) {
-        Some(rows) => rows.insert_range(run),
-        None => to_send
-            .entry(account.clone())
-            .or_default()
-            .insert_range(run),
-    };
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
     use std::fmt::Write as _;
-    use std::io::Write as _;
     use std::sync::Arc;
 
     use proptest::prelude::*;
     use rstest::rstest;
 
-    use super::super::testing::policies;
-    use super::super::{Defaults, ForeignIds, Judge, ProtectList};
-    use super::{PROBLEMS_MAX, Plan, Planner};
+    use super::super::testing::{file, policies};
+    use super::super::{Defaults, ForeignIds, Judge, Planner, ProtectList};
+    use super::{PROBLEMS_MAX, Plan};
     use crate::domain::{AccountName, Action};
     use crate::input::{Mapping, ReadOptions, Source};
 
     fn plan(text: &str) -> (Plan, Mapping) {
-        let mut file = tempfile::NamedTempFile::new().unwrap();
-        file.write_all(text.as_bytes()).unwrap();
+        let file = file(text);
         let mut source = Source::open(file.path(), &ReadOptions::default()).unwrap();
         let judge = Judge::try_new(
             policies(),
@@ -328,8 +166,8 @@ mod tests {
             ForeignIds::Refused,
             ProtectList::default(),
         );
-        let mut planner = Planner::new(Arc::new(judge.unwrap()), Arc::new(HashSet::new()));
-        let plan = Plan::of(&mut source, &mut planner).unwrap();
+        let planner = Planner::new(Arc::new(judge.unwrap()), Arc::new(HashSet::new()));
+        let plan = planner.plan(&mut source).unwrap();
         (plan, source.resolved().mapping.clone())
     }
 

@@ -8,8 +8,9 @@ use roaring::RoaringTreemap;
 use crate::domain::{AccountName, LeftOpen, Task};
 use crate::input::{Row, Source};
 
+use super::decision::Decision;
 use super::error::PlanError;
-use super::judge::{Decision, Judge};
+use super::judge::Judge;
 use super::parts::{Part, SharedUsers};
 
 /// What earlier processes of the same run did to rows that have not ended. All by row number.
@@ -149,28 +150,20 @@ impl Iterator for Cursor {
 mod tests {
     use std::collections::{HashMap, HashSet};
     use std::fmt::Write as _;
-    use std::io::Write as _;
     use std::sync::Arc;
 
     use proptest::prelude::*;
     use roaring::RoaringTreemap;
-    use tempfile::NamedTempFile;
 
-    use super::super::testing::policies;
+    use super::super::testing::{file, policies};
     use super::super::{Defaults, ForeignIds, Plan, Planner, ProtectList};
-    use super::{Cursor, Decision, Earlier, Judge, PlanError, outstanding};
+    use super::{Cursor, Decision, Earlier, Judge, PlanError, Row, outstanding};
     use crate::domain::{AccountName, LeftOpen, Task};
     use crate::input::{ReadOptions, Source};
 
     const INPUT: &str = "id,account,action\n\
         11,acme,purge\n12,beta,delete\n13,acme,purge\n11,acme,purge\nx,acme,purge\n\
         14,acme,delete\n15,beta,delete\n16,acme,purge\n";
-
-    fn file(text: &str) -> NamedTempFile {
-        let mut file = NamedTempFile::new().unwrap();
-        file.write_all(text.as_bytes()).unwrap();
-        file
-    }
 
     fn judge() -> Arc<Judge> {
         let (defaults, protect) = (Defaults::default(), ProtectList::default());
@@ -185,8 +178,8 @@ mod tests {
 
     fn planned(account: &str) -> RoaringTreemap {
         let mut source = Source::open(file(INPUT).path(), &ReadOptions::default()).unwrap();
-        let mut planner = Planner::new(judge(), Arc::new(HashSet::new()));
-        let plan = Plan::of(&mut source, &mut planner).unwrap();
+        let planner = Planner::new(judge(), Arc::new(HashSet::new()));
+        let plan = planner.plan(&mut source).unwrap();
         plan.to_send[&AccountName::new(account)].clone()
     }
 
@@ -246,15 +239,18 @@ mod tests {
 
     /// Every decision of a fresh planner over `text` that sends, in the order of the file.
     fn sent(text: &str) -> (Plan, Vec<Task>) {
-        let mut source = Source::open(file(text).path(), &ReadOptions::default()).unwrap();
-        let mut planner = Planner::new(judge(), Arc::new(HashSet::new()));
+        let file = file(text);
+        let open = || Source::open(file.path(), &ReadOptions::default()).unwrap();
+        let planner = Planner::new(judge(), Arc::new(HashSet::new()));
+        let plan = planner.plan(&mut open()).unwrap();
         let mut tasks = Vec::new();
-        let plan = Plan::of_each(&mut source, &mut planner, |decision| {
-            if let Decision::Send(task) = decision {
-                tasks.push(task.clone());
+        let decide = |row: &Row<'_>| {
+            if let Some(Decision::Send(task)) = planner.decide(&plan, row) {
+                tasks.push(task);
             }
-        });
-        (plan.unwrap(), tasks)
+        };
+        open().each_row(decide).unwrap();
+        (plan, tasks)
     }
 
     proptest! {

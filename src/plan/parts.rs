@@ -6,11 +6,10 @@
 //! of several actions, of whom there are hardly ever any, are a part of their own as well.
 
 use std::collections::{BTreeMap, HashSet};
-use std::sync::Arc;
 
 use roaring::RoaringTreemap;
 
-use super::duplicates::{Seen, number};
+use super::numbers::number;
 use crate::domain::{AccountName, Action, Task, TaskKey, UserId};
 
 /// One part of an account's rows.
@@ -33,19 +32,6 @@ struct Users {
     numbers: RoaringTreemap,
     others: HashSet<TaskKey>,
 }
-
-/// Finds [`SharedUsers`] while rows are decided one after another.
-#[derive(Debug, Default)]
-pub(super) struct SharedSearch {
-    /// The actions of each account so far.
-    actions: BTreeMap<AccountName, Vec<Action>>,
-    /// The account and action of the last row, if it is the account's only action so far: rows
-    /// like it need no look.
-    alone: Option<(AccountName, Action)>,
-    found: SharedUsers,
-}
-
-// === impl SharedUsers ===
 
 impl SharedUsers {
     /// Whether `task` belongs to `part` of its account's rows.
@@ -71,65 +57,30 @@ impl SharedUsers {
     }
 
     fn contains(&self, account: &AccountName, id: &UserId) -> bool {
+        self.0.get(account).is_some_and(|users| {
+            // A number that had no page is among the others.
+            number(id.as_str()).is_some_and(|number| users.numbers.contains(number))
+                || !users.others.is_empty()
+                    && users
+                        .others
+                        .contains(&TaskKey::of_user(account, id.as_str()))
+        })
+    }
+
+    /// Adds users of `account` whose ids are numbers.
+    pub(super) fn insert_numbers(&mut self, account: &AccountName, numbers: RoaringTreemap) {
+        if !numbers.is_empty() {
+            self.0.entry(account.clone()).or_default().numbers |= numbers;
+        }
+    }
+
+    /// Adds a user of `account` by the [key](TaskKey::of_user).
+    pub(super) fn insert_other(&mut self, account: &AccountName, key: TaskKey) {
         self.0
-            .get(account)
-            .is_some_and(|users| match number(id.as_str()) {
-                Some(number) => users.numbers.contains(number),
-                None => users.others.contains(&key(account, id)),
-            })
-    }
-
-    fn insert(&mut self, account: &AccountName, id: &UserId) {
-        let users = self.0.entry(account.clone()).or_default();
-        match number(id.as_str()) {
-            Some(number) => {
-                users.numbers.insert(number);
-            }
-            None => {
-                users.others.insert(key(account, id));
-            }
-        }
-    }
-}
-
-/// The user's key: that of a task of theirs whose action stands for all.
-fn key(account: &AccountName, id: &UserId) -> TaskKey {
-    TaskKey::new(account, Action::Delete, id)
-}
-
-// === impl SharedSearch ===
-
-impl SharedSearch {
-    /// Takes in a row that is sent; `seen` holds it and those before it.
-    pub(super) fn sent(&mut self, task: &Task, seen: &Seen) {
-        let is_alone = |(account, action): &(AccountName, Action)| {
-            *action == task.action && *account == task.account
-        };
-        if self.alone.as_ref().is_some_and(is_alone) {
-            return;
-        }
-        if !self.actions.contains_key(&task.account) {
-            self.actions.insert(task.account.clone(), Vec::new());
-        }
-        let Some(actions) = self.actions.get_mut(&task.account) else {
-            return;
-        };
-        if !actions.contains(&task.action) {
-            actions.push(task.action);
-        }
-        self.alone = (actions.len() == 1).then(|| (task.account.clone(), task.action));
-        let others = actions.iter().filter(|action| **action != task.action);
-        let is_shared = others
-            .into_iter()
-            .any(|action| seen.contains(&task.account, *action, &task.id));
-        if is_shared {
-            self.found.insert(&task.account, &task.id);
-        }
-    }
-
-    /// What was found.
-    pub(super) fn found(&mut self) -> Arc<SharedUsers> {
-        Arc::new(std::mem::take(&mut self.found))
+            .entry(account.clone())
+            .or_default()
+            .others
+            .insert(key);
     }
 }
 
@@ -137,7 +88,9 @@ impl SharedSearch {
 mod tests {
     use rstest::rstest;
 
-    use super::{Part, Seen, SharedSearch, SharedUsers};
+    use super::super::decision::Fit;
+    use super::super::seen::Seen;
+    use super::{Part, SharedUsers};
     use crate::domain::{AccountName, Action, LeftOpen, Position, Task, UserId};
 
     const DELETE: Part = Part::Of(Action::Delete);
@@ -156,13 +109,22 @@ mod tests {
         }
     }
 
-    fn found(tasks: &[Task]) -> std::sync::Arc<SharedUsers> {
-        let (mut seen, mut search) = (Seen::default(), SharedSearch::default());
+    fn found(tasks: &[Task]) -> SharedUsers {
+        let mut accounts: Vec<&AccountName> = tasks.iter().map(|task| &task.account).collect();
+        accounts.sort_unstable();
+        accounts.dedup();
+        let mut seen = Seen::of(accounts.iter().copied());
         for task in tasks {
-            seen.insert(&task.account, task.action, &task.id);
-            search.sent(task, &seen);
+            let fit = Fit {
+                place: accounts.iter().position(|it| **it == task.account).unwrap(),
+                account: &task.account,
+                action: task.action,
+                id: task.id.as_str(),
+                reference: None,
+            };
+            seen.insert(&fit, task.position);
         }
-        search.found()
+        seen.told().shared
     }
 
     #[rstest]
@@ -170,6 +132,8 @@ mod tests {
     #[case(&[("acme", Action::Purge, "1"), ("acme", Action::Delete, "2")], &[DELETE, PURGE])]
     #[case(&[("acme", Action::Purge, "1"), ("acme", Action::Delete, "1")], &[DELETE, PURGE, Part::Shared])]
     #[case(&[("acme", Action::Purge, "1"), ("beta", Action::Delete, "1")], &[Part::All])]
+    #[case(&[("acme", Action::Purge, "5963c0d619a30a2e00de36b8"), ("acme", Action::Delete, "5963c0d619a30a2e00de36b8")], &[DELETE, PURGE, Part::Shared])]
+    #[case(&[("acme", Action::Purge, "5963c0d619a30a2e00de36b8"), ("acme", Action::Delete, "5963C0D619A30A2E00DE36B8")], &[DELETE, PURGE])]
     #[case(&[("acme", Action::Purge, "a/1"), ("acme", Action::PermanentlyDelete, "x"), ("acme", Action::Delete, "a/1")], &[DELETE, PERMANENT, PURGE, Part::Shared])]
     fn each_action_is_a_part_and_so_are_the_users_of_several(
         #[case] rows: &[(&str, Action, &str)],

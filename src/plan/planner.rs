@@ -1,23 +1,29 @@
-//! One decision for every row.
+//! The passes over an input in which it is decided what becomes of its rows.
 
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use crate::domain::{Outcome, Task, TaskKey};
-use crate::input::{Field, Row};
+use super::decision::{Decision, Ended, Fit};
+use super::judge::Judge;
+use super::outline::Plan;
+use super::seen::Seen;
+use super::summing::Summing;
+use crate::domain::{Outcome, Position, TaskKey};
+use crate::input::{InputError, Row, Source};
 
-use super::duplicates::Seen;
-use super::judge::{Decision, Ended, Judge};
-use super::parts::{SharedSearch, SharedUsers};
+/// The code and the reason of a duplicate.
+pub(super) const DUPLICATE: (&str, &str) = (
+    "duplicate",
+    "the same account, action and id stands earlier in the file",
+);
 
-/// Decides row by row, in the order of the file.
+/// Decides what becomes of the rows of a file: once over all of them for a [`Plan`], and from then
+/// on row by row.
 ///
-/// **Invariant**: the same rows shown to two planners made alike are decided alike.
-#[derive(Debug)]
+/// **Invariant**: the same rows in the same order are decided alike every time.
+#[derive(Debug, Clone)]
 pub struct Planner {
     judge: Arc<Judge>,
-    seen: Seen,
-    shared: SharedSearch,
     done_before: Arc<HashSet<TaskKey>>,
 }
 
@@ -25,79 +31,99 @@ impl Planner {
     /// Decides by `judge`, and ends rows that `done_before` holds: what the ledgers of `--done-in`
     /// show as good.
     pub fn new(judge: Arc<Judge>, done_before: Arc<HashSet<TaskKey>>) -> Self {
-        Self {
-            judge,
-            seen: Seen::default(),
-            shared: SharedSearch::default(),
-            done_before,
-        }
+        Self { judge, done_before }
     }
 
-    /// What becomes of `row`. A row that is invalid or protected is so wherever it stands; of rows
-    /// that are the same, the first is sent or done before, and the others are duplicates.
-    pub fn decide(&mut self, row: &Row<'_>) -> Decision {
-        let task = match self.judge.judge(row) {
-            Decision::Send(task) => task,
-            end @ Decision::End(_) => return end,
+    /// Reads `source` to its end and sums up what becomes of its rows. A row that is invalid or
+    /// protected is so wherever it stands; of rows that are the same, the first is sent or done
+    /// before, and the others are duplicates.
+    ///
+    /// # Errors
+    ///
+    /// The source cannot be read to its end.
+    pub fn plan(&self, source: &mut Source) -> Result<Plan, InputError> {
+        let mut seen = Seen::of(self.judge.accounts());
+        let mut summing = Summing::of(self.judge.accounts());
+        source.each_row(|row| match self.judge.look(row) {
+            Ok(fit) => {
+                summing.count(row, Some((fit.place, fit.id)));
+                if !seen.insert(&fit, row.position) {
+                    summing.add_duplicate(row.position.row);
+                } else if self.is_done_before(&fit) {
+                    summing.add_done_before();
+                } else {
+                    summing.add_fit(&fit, row.position.row);
+                }
+            }
+            Err(ended) => summing.add_end(row, &ended),
+        })?;
+        summing.heed(seen.told());
+        if summing.misses_last() {
+            // The last of a group was a duplicate, and who stands before it nobody remembers.
+            source.again()?.each_row(|row| {
+                if let Ok(fit) = self.judge.look(row) {
+                    summing.look_for_last(&fit, row.position.row);
+                }
+            })?;
+        }
+        Ok(summing.plan())
+    }
+
+    /// What becomes of a row of the file of `plan`, which this planner made; `None`: the file is not
+    /// what it was.
+    pub fn decide(&self, plan: &Plan, row: &Row<'_>) -> Option<Decision> {
+        let number = row.position.row;
+        let is_sent = |rows: &roaring::RoaringTreemap| rows.contains(number);
+        let fit = match self.judge.look(row) {
+            Ok(fit) => fit,
+            Err(ended) => {
+                let is_planned =
+                    plan.to_send.values().any(is_sent) || plan.duplicates.contains(number);
+                return (!is_planned).then_some(Decision::End(*ended));
+            }
         };
-        if !self.seen.insert(&task.account, task.action, &task.id) {
-            return end(
-                task,
-                Outcome::Duplicate,
-                "duplicate",
-                "the same account, action and id stands earlier in the file",
-            );
+        if plan.to_send.get(fit.account).is_some_and(is_sent) {
+            return Some(Decision::Send(fit.task(row.position)));
         }
-        let is_done = !self.done_before.is_empty()
-            && self
-                .done_before
-                .contains(&TaskKey::new(&task.account, task.action, &task.id));
-        if is_done {
-            return end(
-                task,
-                Outcome::DoneBefore,
-                "done_before",
-                "an earlier ledger shows this row as good",
-            );
-        }
-        self.shared.sent(&task, &self.seen);
-        Decision::Send(task)
+        let ended = if plan.duplicates.contains(number) {
+            duplicate(&fit, row.position)
+        } else if self.is_done_before(&fit) {
+            done_before(&fit, row.position)
+        } else {
+            return None;
+        };
+        Some(Decision::End(ended))
     }
 
-    /// The users with rows of several actions among those that are sent, of the rows decided since
-    /// this was last asked.
-    pub(super) fn shared_users(&mut self) -> Arc<SharedUsers> {
-        self.shared.found()
+    fn is_done_before(&self, fit: &Fit<'_>) -> bool {
+        let key = || TaskKey::new(fit.account, fit.action, fit.id);
+        !self.done_before.is_empty() && self.done_before.contains(&key())
     }
 }
 
-/// The end of a row that could have been sent.
-fn end(task: Task, outcome: Outcome, code: &'static str, reason: &str) -> Decision {
-    Decision::End(Ended {
-        position: task.position,
-        outcome,
-        account: Some(task.account),
-        action: Some(task.action),
-        id: Some(task.id),
-        reference: task.reference,
-        field: Field::Row,
-        code,
-        reason: reason.to_owned(),
-    })
+fn duplicate(fit: &Fit<'_>, position: Position) -> Ended {
+    let (code, reason) = DUPLICATE;
+    fit.ended(position, Outcome::Duplicate, code, reason)
+}
+
+fn done_before(fit: &Fit<'_>, position: Position) -> Ended {
+    let reason = "an earlier ledger shows this row as good";
+    fit.ended(position, Outcome::DoneBefore, "done_before", reason)
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
+    use std::fmt::Write as _;
     use std::sync::Arc;
 
     use proptest::prelude::*;
 
-    use super::super::testing::{policies, row};
-    use super::super::{Defaults, ForeignIds, Judge, ProtectList};
+    use super::super::testing::{self, policies};
+    use super::super::{Defaults, ForeignIds, Judge, Plan, ProtectList};
     use super::{Decision, Planner};
-    use crate::domain::{AccountName, Action, Outcome, TaskKey, UserId};
-    use crate::input::{Field, Row, RowProblem};
+    use crate::domain::{AccountName, Action, Outcome, TaskKey};
+    use crate::input::{Field, ReadOptions, Row, Source};
 
     fn planner(done: &[&str]) -> Planner {
         let judge = Judge::try_new(
@@ -109,9 +135,24 @@ mod tests {
         let acme = AccountName::new("acme");
         let done: HashSet<_> = done
             .iter()
-            .map(|id| TaskKey::new(&acme, Action::Purge, &UserId::new(*id)))
+            .map(|id| TaskKey::new(&acme, Action::Purge, id))
             .collect();
         Planner::new(Arc::new(judge.unwrap()), Arc::new(done))
+    }
+
+    /// The plan of a file of `rows`, and what is then decided of each.
+    fn decided(planner: &Planner, rows: &[&str]) -> (Plan, Vec<Decision>) {
+        let mut text = "id,account,action\n".to_owned();
+        for row in rows {
+            writeln!(text, "{row}").unwrap();
+        }
+        let file = testing::file(&text);
+        let open = || Source::open(file.path(), &ReadOptions::default()).unwrap();
+        let plan = planner.plan(&mut open()).unwrap();
+        let mut all = Vec::new();
+        let decide = |row: &Row<'_>| all.extend(planner.decide(&plan, row));
+        open().each_row(decide).unwrap();
+        (plan, all)
     }
 
     fn outcome(decision: &Decision) -> Option<Outcome> {
@@ -129,8 +170,11 @@ mod tests {
             ("12,acme,delete", None),
             ("12,beta,purge", None),
             ("012,acme,purge", None),
+            ("012,acme,purge", Some(Outcome::Duplicate)),
             ("99,acme,purge", Some(Outcome::DoneBefore)),
             ("99,acme,purge", Some(Outcome::Duplicate)),
+            ("099,acme,purge", Some(Outcome::DoneBefore)),
+            ("099,acme,purge", Some(Outcome::Duplicate)),
             ("99,acme,delete", None),
             ("5541,zoho,delete", Some(Outcome::Protected)),
             ("zcrm_5541,crm,delete", Some(Outcome::Protected)),
@@ -139,33 +183,49 @@ mod tests {
             ("bob,acme,purge", Some(Outcome::Invalid)),
             ("bob,acme,purge", Some(Outcome::Invalid)),
         ];
-        let mut planner = planner(&["99"]);
-        for (number, (cells, expected)) in (1..).zip(table) {
-            let decision = planner.decide(&row(number, cells));
-            assert_eq!(outcome(&decision), expected, "row {number}: {cells}");
+        let rows = table.map(|(cells, _)| cells);
+        let (_, all) = decided(&planner(&["99", "099"]), &rows);
+        assert_eq!(all.len(), table.len());
+        for (number, (decision, (cells, expected))) in (1..).zip(all.iter().zip(table)) {
+            assert_eq!(outcome(decision), expected, "row {number}: {cells}");
         }
     }
 
     #[test]
     fn a_row_that_cannot_be_read_is_invalid_for_that_reason() {
-        let mut row = row(3, "");
-        row.content = Err(RowProblem::new(
-            Field::Row,
-            "row_too_long",
-            "it is too long",
-        ));
-        let Decision::End(ended) = planner(&[]).decide(&row) else {
+        let (_, all) = decided(&planner(&[]), &["12,acme,purge", "13,acme,\"purge"]);
+        let Decision::End(ended) = &all[1] else {
             panic!("nothing can be sent for it");
         };
-        assert_eq!(
-            (ended.code, ended.reason.as_str()),
-            ("row_too_long", "it is too long")
-        );
-        assert_eq!(ended.position.line, 4);
+        assert_eq!((ended.code, ended.position.line), ("unclosed_quote", 3));
+    }
+
+    #[test]
+    fn a_row_that_is_not_what_was_planned_is_not_decided() {
+        let planner = planner(&["99"]);
+        let rows = [
+            "12,acme,purge",
+            "012,acme,purge",
+            "012,acme,purge",
+            "99,acme,purge",
+            "x,acme,purge",
+        ];
+        let (plan, all) = decided(&planner, &rows);
+        assert_eq!(all.len(), rows.len());
+        for (number, cells) in [
+            (1, "x,acme,purge"),
+            (3, "x,acme,purge"),
+            (4, "98,acme,purge"),
+            (5, "5,acme,purge"),
+            (6, "6,acme,purge"),
+        ] {
+            let row = testing::row(number, cells);
+            assert_eq!(planner.decide(&plan, &row), None, "{number}");
+        }
     }
 
     fn any_row() -> impl Strategy<Value = String> {
-        let id = "[1-3]|zcrm_[12]|554[12]|bob|";
+        let id = "[1-3]|0[1-3]|0{23}[12]|zcrm_[12]|554[12]|bob|";
         let account = "acme|beta|zoho|crm|zendesk|nobody|";
         let action = "delete|purge|remove|";
         (id, account, action).prop_map(|(id, account, action)| format!("{id},{account},{action}"))
@@ -173,27 +233,58 @@ mod tests {
 
     proptest! {
         #[test]
-        fn deciding_twice_decides_alike_and_sends_no_task_twice(
+        fn the_first_of_rows_that_are_the_same_is_sent_and_no_other(
             cells in prop::collection::vec(any_row(), 0..80)
         ) {
-            let rows: Vec<Row<'_>> = (1..).zip(&cells).map(|(n, cells)| row(n, cells)).collect();
-            let mut first = planner(&["2"]);
-            let mut second = planner(&["2"]);
-            let mut sent = HashSet::new();
-            for row in &rows {
-                let decision = first.decide(row);
-                prop_assert_eq!(&second.decide(row), &decision);
-                match decision {
+            let rows: Vec<&str> = cells.iter().map(String::as_str).collect();
+            let planner = planner(&["2", "02"]);
+            let (plan, all) = decided(&planner, &rows);
+            prop_assert_eq!(&decided(&planner, &rows), &(plan.clone(), all.clone()));
+            prop_assert_eq!(all.len(), rows.len());
+            let mut seen = HashSet::new();
+            for (number, decision) in (1..).zip(&all) {
+                let (position, key) = match decision {
                     Decision::Send(task) => {
-                        prop_assert_eq!(task.position, row.position);
-                        prop_assert!(sent.insert((task.account, task.action, task.id)));
+                        (task.position, Some((task.account.clone(), task.action, task.id.clone())))
                     }
                     Decision::End(ended) => {
-                        prop_assert_eq!(ended.position, row.position);
                         prop_assert!(!ended.code.is_empty() && !ended.reason.is_empty());
+                        let is_row = ended.field == Field::Row && ended.code != "no_row";
+                        let key = ended.account.clone().zip(ended.action).zip(ended.id.clone());
+                        (ended.position, key.filter(|_| is_row).map(|((a, b), c)| (a, b, c)))
                     }
+                };
+                prop_assert_eq!((position.row, position.line), (number, number + 1));
+                let is_duplicate = outcome(decision) == Some(Outcome::Duplicate);
+                if let Some(key) = key {
+                    prop_assert_eq!(seen.insert(key), !is_duplicate);
                 }
             }
+            // The plan says the same, row by row.
+            let count = |it| all.iter().filter(|decision| outcome(decision) == it).count() as u64;
+            prop_assert_eq!(plan.to_delete, count(None));
+            prop_assert_eq!(plan.duplicate, count(Some(Outcome::Duplicate)));
+            prop_assert_eq!(plan.done_before, count(Some(Outcome::DoneBefore)));
+            for (account, actions) in &plan.accounts {
+                for (action, group) in actions {
+                    let ids: Vec<_> = all.iter().filter_map(|decision| match decision {
+                        Decision::Send(task) if task.account == *account && task.action == *action => {
+                            Some(task.id.clone())
+                        }
+                        Decision::Send(_) | Decision::End(_) => None,
+                    }).collect();
+                    prop_assert_eq!(group.rows, ids.len() as u64);
+                    prop_assert_eq!(Some(&group.first), ids.first());
+                    prop_assert_eq!(Some(&group.last), ids.last());
+                }
+            }
+            let lines = all.iter().filter_map(|decision| match decision {
+                Decision::End(ended) if ended.outcome == Outcome::Duplicate => Some(ended.position.line),
+                Decision::Send(_) | Decision::End(_) => None,
+            });
+            let told = plan.problems.iter().filter(|it| it.outcome == Outcome::Duplicate);
+            prop_assert_eq!(told.map(|it| it.line).collect::<Vec<_>>(), lines.collect::<Vec<_>>());
+            prop_assert!(plan.problems.is_sorted_by_key(|problem| problem.row));
         }
     }
 }

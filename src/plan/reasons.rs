@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::domain::Outcome;
-use crate::input::Wanted;
+use crate::domain::{Outcome, Position};
+use crate::input::{Field, Wanted};
 
-use super::judge::Ended;
+use super::decision::Ended;
 
 /// How many lines are kept of one reason.
 const LINES_MAX: usize = 8;
@@ -46,36 +46,59 @@ pub(super) struct Reasons(BTreeMap<(Outcome, &'static str), BTreeMap<String, Rea
 impl Reasons {
     /// Counts a row.
     pub(super) fn add(&mut self, ended: &Ended) {
-        let field = ended.field.name();
-        let kept = self.0.entry((ended.outcome, field)).or_default();
-        let is_known = kept.contains_key(&ended.reason);
+        let (code, position) = (ended.code, ended.position);
+        let reason = self.of(ended.outcome, ended.field, (code, &ended.reason), position);
+        reason.rows += 1;
+        if reason.lines.len() < LINES_MAX {
+            reason.lines.push(position.line);
+        }
+    }
+
+    /// Counts all rows of an outcome; `rows` are the first of them, and `count` is how many there are.
+    pub(super) fn add_all(
+        &mut self,
+        outcome: Outcome,
+        told: (&'static str, &str),
+        count: u64,
+        rows: impl Iterator<Item = Position>,
+    ) {
+        let mut rows = rows.take(LINES_MAX).peekable();
+        if let Some(first) = rows.peek() {
+            let reason = self.of(outcome, Field::Row, told, *first);
+            reason.rows += count;
+            reason.lines.extend(rows.map(|position| position.line));
+        }
+    }
+
+    /// The reason of that code and text, made if it is not there; then `position` is its example.
+    fn of(
+        &mut self,
+        outcome: Outcome,
+        field: Field,
+        (code, text): (&'static str, &str),
+        position: Position,
+    ) -> &mut Reason {
+        let name = field.name();
+        let kept = self.0.entry((outcome, name)).or_default();
+        let is_known = kept.contains_key(text);
         let text = if is_known || kept.len() < REASONS_MAX {
-            ended.reason.as_str()
+            text
         } else {
             OTHERS
         };
-        if !kept.contains_key(text) {
-            let reason = Reason {
-                outcome: ended.outcome,
+        kept.entry(text.to_owned()).or_insert_with(|| Reason {
+            outcome,
+            field: name,
+            code,
+            reason: text.to_owned(),
+            rows: 0,
+            lines: Vec::new(),
+            example: Wanted {
+                position,
                 field,
-                code: ended.code,
-                reason: text.to_owned(),
-                rows: 0,
-                lines: Vec::new(),
-                example: Wanted {
-                    position: ended.position,
-                    field: ended.field,
-                    code: ended.code,
-                },
-            };
-            kept.insert(text.to_owned(), reason);
-        }
-        if let Some(reason) = kept.get_mut(text) {
-            reason.rows += 1;
-            if reason.lines.len() < LINES_MAX {
-                reason.lines.push(ended.position.line);
-            }
-        }
+                code,
+            },
+        })
     }
 
     /// Them all, by outcome, in the order of their first lines.

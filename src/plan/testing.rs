@@ -1,6 +1,9 @@
 //! Accounts and rows that the tests of this module share.
 
 use std::borrow::Cow;
+use std::io::Write as _;
+
+use tempfile::NamedTempFile;
 
 use crate::domain::{
     AccountName, AccountPolicy, Action, ColumnDamage, IdProblem, Position, ProviderKind, Record,
@@ -9,10 +12,10 @@ use crate::domain::{
 use crate::input::Row;
 
 /// Takes digits, with or without the prefix of an export.
-fn check_id(text: &str) -> Result<UserId, IdProblem> {
+fn check_id(text: &str) -> Result<&str, IdProblem> {
     let id = text.strip_prefix("zcrm_").unwrap_or(text);
     if id.bytes().all(|b| b.is_ascii_digit()) {
-        Ok(UserId::new(id))
+        Ok(id)
     } else {
         Err(IdProblem {
             code: "not_digits",
@@ -29,7 +32,7 @@ pub(super) fn policies() -> Vec<AccountPolicy> {
         provider,
         action,
         check_id,
-        blanks_count: |id| id.as_str().starts_with('7'),
+        blanks_count: |id| id.starts_with('7'),
         caller: None,
         id_prefix: None,
         ids_alike: provider == ProviderKind::Zoho,
@@ -43,6 +46,13 @@ pub(super) fn policies() -> Vec<AccountPolicy> {
         policy("beta", ProviderKind::Zendesk, None),
         crm,
     ]
+}
+
+/// A file that holds `text`.
+pub(super) fn file(text: &str) -> NamedTempFile {
+    let mut file = NamedTempFile::new().unwrap();
+    file.write_all(text.as_bytes()).unwrap();
+    file
 }
 
 /// The record of `id,account,action`, where a blank cell is none.

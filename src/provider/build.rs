@@ -6,7 +6,7 @@ use super::sunco::Sunco;
 use super::zendesk::Zendesk;
 use super::zoho::Zoho;
 use super::{Defaults, Provider, ProviderSettings, sunco, zendesk, zoho};
-use crate::domain::{IdProblem, ProviderKind, UserId};
+use crate::domain::{IdProblem, ProviderKind};
 
 /// Why no provider can be built of the settings. Neither variant repeats a value: it may be a
 /// secret, or hold one.
@@ -53,8 +53,8 @@ pub fn build(settings: ProviderSettings) -> Result<Box<dyn Provider>, BuildError
 }
 
 /// A provider's rule for user ids, for a whole kind of account: trimmed text of a cell → the
-/// id to send.
-pub fn check_id(kind: ProviderKind) -> fn(&str) -> Result<UserId, IdProblem> {
+/// part of it that is the id to send.
+pub fn check_id(kind: ProviderKind) -> fn(&str) -> Result<&str, IdProblem> {
     match kind {
         ProviderKind::Zendesk => zendesk::check_id,
         ProviderKind::Sunco => sunco::check_id,
@@ -63,7 +63,7 @@ pub fn check_id(kind: ProviderKind) -> fn(&str) -> Result<UserId, IdProblem> {
 }
 
 /// Whether an id of this kind of account may begin or end with a blank.
-pub fn blanks_count(kind: ProviderKind) -> fn(&UserId) -> bool {
+pub fn blanks_count(kind: ProviderKind) -> fn(&str) -> bool {
     match kind {
         ProviderKind::Zendesk | ProviderKind::Zoho => |_| false,
         ProviderKind::Sunco => sunco::blanks_count,

@@ -19,7 +19,7 @@ use userpurge::domain::{
 use userpurge::input::{ReadOptions, Source};
 use userpurge::ledger::{Durability, LedgerWriter};
 use userpurge::pipeline::limits::Window;
-use userpurge::plan::{Defaults, ForeignIds, Judge, Plan, Planner, ProtectList};
+use userpurge::plan::{Defaults, ForeignIds, Judge, Planner, ProtectList};
 use userpurge::provider::{
     Provider, ProviderSettings, Reply, SuncoAuth, SuncoSettings, ZendeskCredentials,
     ZendeskSettings, ZohoSettings, blanks_count, build, check_id, ids_alike,
@@ -114,8 +114,8 @@ fn plan(bencher: Bencher) {
     let judge = Judge::try_new(vec![policy], &defaults, ForeignIds::Refused, protect);
     let judge = Arc::new(judge.expect("a judge"));
     bencher.counter(ItemsCount::new(ROWS)).bench_local(|| {
-        let mut planner = Planner::new(Arc::clone(&judge), Arc::default());
-        let plan = Plan::of_each(&mut open(&path), &mut planner, |_| {}).expect("a plan");
+        let planner = Planner::new(Arc::clone(&judge), Arc::default());
+        let plan = planner.plan(&mut open(&path)).expect("a plan");
         assert_eq!(plan.to_delete, ROWS);
     });
 }

@@ -20,14 +20,14 @@ const USER_DIGITS: usize = 12;
 /// # Errors
 ///
 /// What is wrong with `text`, and how to mend it.
-pub(in crate::provider) fn check(text: &str) -> Result<UserId, IdProblem> {
+pub(in crate::provider) fn check(text: &str) -> Result<&str, IdProblem> {
     let id = match text.get(..EXPORT_PREFIX.len()) {
         Some(prefix) if prefix.eq_ignore_ascii_case(EXPORT_PREFIX) => &text[prefix.len()..],
         _ => text,
     };
     digits::plain(id)?;
     let (code, reason) = match id.len() {
-        DIGITS_MIN..=DIGITS_MAX => return Ok(UserId::new(id)),
+        DIGITS_MIN..=DIGITS_MAX => return Ok(id),
         8 | 9 => (
             "zuid",
             "the id looks like a ZUID, the id of a Zoho account; the CRM's user id has 15 to 19 \
@@ -60,7 +60,7 @@ pub(super) fn org_prefix(caller: &UserId) -> String {
 mod tests {
     use rstest::rstest;
 
-    use super::{check, org_prefix};
+    use super::{UserId, check, org_prefix};
 
     #[rstest]
     #[case("300000000071587", "300000000071587")]
@@ -69,7 +69,7 @@ mod tests {
     #[case("ZCRM_4876876000000225001", "4876876000000225001")]
     #[case("4876876000000225000", "4876876000000225000")]
     fn an_id_is_taken_without_its_exports_prefix(#[case] text: &str, #[case] id: &str) {
-        assert_eq!(check(text).unwrap().as_str(), id);
+        assert_eq!(check(text).unwrap(), id);
     }
 
     #[rstest]
@@ -94,7 +94,7 @@ mod tests {
             ("4876876000000225001", "4876876"),
             ("300000000071587", "300"),
         ] {
-            assert_eq!(org_prefix(&check(id).unwrap()), prefix);
+            assert_eq!(org_prefix(&UserId::new(check(id).unwrap())), prefix);
         }
     }
 }

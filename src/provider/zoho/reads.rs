@@ -32,7 +32,8 @@ pub(super) fn identified(base: &Url, reply: &Reply) -> Result<Identity, Verdict>
         }
         return Err(status::of_read(refused(reply, &body)));
     };
-    let Some(caller) = id_text(user.get("id")).and_then(|id| ids::check(&id).ok()) else {
+    let Some(caller) = id_text(user.get("id")).and_then(|id| ids::check(&id).ok().map(UserId::new))
+    else {
         return Err(unknown_state());
     };
     if text(user, "status").is_some_and(|status| !status.eq_ignore_ascii_case("active")) {
