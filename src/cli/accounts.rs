@@ -270,6 +270,7 @@ pub(super) fn limits_of(account: &AccountOutline) -> plan::Limits {
             job_begins: many.job_begins,
             job_user: many.job_user,
         }),
+        asked_alone: defaults.asked_alone,
     }
 }
 

@@ -87,6 +87,7 @@ mod tests {
             steps: vec![(Step::PermanentlyDelete, quota("700/10m"))],
             concurrency: 8,
             many: None,
+            asked_alone: None,
         }
     }
 

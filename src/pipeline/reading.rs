@@ -21,7 +21,7 @@ use super::task::outcome_entry;
 use super::tokens::own;
 use super::users::Place;
 use crate::domain::{Entry, LeftOpen, Outcome, OutcomeEntry, StopKind, Task, UserId};
-use crate::provider::Roles;
+use crate::provider::{Listed, Roles};
 
 /// How many rows of a part are looked after at once. More than the permits there are, so that rows
 /// that wait for one endpoint's quota do not keep others from theirs; bounded, so that memory is.
@@ -315,22 +315,12 @@ impl Lane {
         let Some(roles) = self.client.provider.roles() else {
             return Ok((tasks, HashSet::new()));
         };
-        // Of a row in a job that an earlier process began it was asked before.
-        let asked = |task: &Task| {
-            let next = task.action.steps().get(task.steps_done);
-            !matches!(task.left_open, LeftOpen::Job(_))
-                && next.is_some_and(|step| roles.asked_before(*step))
-        };
-        let ids: Vec<UserId> = tasks
-            .iter()
-            .filter(|task| asked(task))
-            .map(|task| task.id.clone())
-            .collect();
-        if ids.is_empty() {
+        let (together, alone) = asked_of(&tasks, roles);
+        if together.is_empty() && alone.is_empty() {
             return Ok((tasks, HashSet::new()));
         }
-        let listed = match self.client.listed(roles, &ids).await {
-            Ok(listed) => listed,
+        let (standing, told) = match self.told(roles, together, alone).await {
+            Ok(told) => told,
             Err(ClientError::Passing { status, detail, .. }) => {
                 // Deleting an administrator cannot be mended; not asking is no way out.
                 let reason = StopKind::RolesUnknown;
@@ -347,14 +337,12 @@ impl Lane {
                 return Err(Halt::Stopping);
             }
         };
-        for user in &listed {
+        for user in &told {
             let Some(role) = user.protected.as_ref().filter(|role| !self.includes(role)) else {
                 continue;
             };
-            for task in tasks
-                .iter()
-                .filter(|task| task.id == user.id && asked(task))
-            {
+            let is_asked = |task: &Task| task.id == user.id && is_untouched(task);
+            for task in tasks.iter().filter(|task| is_asked(task)) {
                 let detail = own("protected_role", format!("this user's role is {role}"));
                 let entry = OutcomeEntry {
                     code: detail.code,
@@ -367,9 +355,29 @@ impl Lane {
                     .await
                     .map_err(Halt::Sink)?;
             }
-            tasks.retain(|task| task.id != user.id || !asked(task));
+            tasks.retain(|task| !is_asked(task));
         }
-        Ok((tasks, listed.into_iter().map(|user| user.id).collect()))
+        Ok((tasks, standing))
+    }
+
+    /// Asks the roles of `together`, and of those of `alone` who are not among them as standing.
+    /// Returns who stands, and what was told of them all.
+    async fn told(
+        &self,
+        roles: &dyn Roles,
+        together: Vec<UserId>,
+        mut alone: Vec<UserId>,
+    ) -> Result<(HashSet<UserId>, Vec<Listed>), ClientError> {
+        let mut told = Vec::new();
+        if !together.is_empty() {
+            told = self.client.listed(roles, &together).await?;
+        }
+        let standing: HashSet<UserId> = told.iter().map(|user| user.id.clone()).collect();
+        alone.retain(|id| !standing.contains(id));
+        alone.sort_unstable();
+        alone.dedup();
+        told.extend(self.client.roles_alone(roles, alone).await?);
+        Ok((standing, told))
     }
 
     /// Whether users of `role` may be deleted all the same.
@@ -377,4 +385,30 @@ impl Lane {
         let mut included = self.options.include_roles.iter();
         included.any(|included| included.eq_ignore_ascii_case(role))
     }
+}
+
+/// The users of `tasks` whose roles are asked together, and those who are asked about alone if they are
+/// not listed then.
+fn asked_of(tasks: &[Task], roles: &dyn Roles) -> (Vec<UserId>, Vec<UserId>) {
+    let (mut together, mut alone) = (Vec::new(), Vec::new());
+    for task in tasks.iter().filter(|task| is_untouched(task)) {
+        let mut steps = task.action.steps().iter();
+        if steps
+            .clone()
+            .next()
+            .is_some_and(|step| roles.asked_before(*step))
+        {
+            together.push(task.id.clone());
+        }
+        if steps.any(|step| roles.asked_alone_before(*step)) {
+            alone.push(task.id.clone());
+        }
+    }
+    (together, alone)
+}
+
+/// Whether nothing was done for the row yet. Of one whose first step is done, or in a job that an
+/// earlier process began, the role was asked before.
+fn is_untouched(task: &Task) -> bool {
+    task.steps_done == 0 && !matches!(task.left_open, LeftOpen::Job(_))
 }

@@ -424,7 +424,7 @@ impl<'a> TaskRun<'a> {
             // The second step of a purge follows the first at once. "No such deleted user" about
             // one who is soft-deleted may only mean that the provider has not got round to it;
             // believed at the first asking, it would pass for a deletion.
-            Ok(Seen::SoftDeleted)
+            Ok(Seen::SoftDeleted { .. })
                 if step == Step::PermanentlyDelete
                     && self.task.action == Action::Purge
                     && attempt == 1 =>
@@ -508,12 +508,12 @@ impl<'a> TaskRun<'a> {
     /// Whether a user who is seen so may be so by `step`.
     fn is_effect(&self, step: Step, seen: &Seen) -> bool {
         match (step, seen) {
-            (Step::Delete, Seen::SoftDeleted | Seen::Gone)
+            (Step::Delete, Seen::SoftDeleted { .. } | Seen::Gone)
             | (Step::PermanentlyDelete, Seen::Gone) => true,
             (_, Seen::Unknown) => self.client.provider.unknown_when_gone(step),
             (_, Seen::Standing { .. })
-            | (Step::PermanentlyDelete, Seen::SoftDeleted)
-            | (Step::DeletePersonalInformation, Seen::SoftDeleted | Seen::Gone) => false,
+            | (Step::PermanentlyDelete, Seen::SoftDeleted { .. })
+            | (Step::DeletePersonalInformation, Seen::SoftDeleted { .. } | Seen::Gone) => false,
         }
     }
 
@@ -599,7 +599,7 @@ fn own_words(step: Step, seen: &Seen, detail: Detail) -> Detail {
             own("no_such_user", "the provider knows no user of this id")
         }
         Seen::Standing { .. } | Seen::Unknown => detail,
-        Seen::SoftDeleted | Seen::Gone => match step {
+        Seen::SoftDeleted { .. } | Seen::Gone => match step {
             Step::Delete => own("already_deleted", "the user had been deleted before"),
             Step::PermanentlyDelete | Step::DeletePersonalInformation => own(
                 "already_deleted",

@@ -16,6 +16,9 @@ pub struct Limits {
     pub steps: Vec<(Step, Quota)>,
     /// What one request does for many users; `None`: each has a request of their own.
     pub many: Option<Many>,
+    /// The step before which each user has a read of their own, if it is the first; `None`: there is
+    /// none.
+    pub asked_alone: Option<Step>,
 }
 
 /// A step that one request does for many users, as a job of the provider's.
@@ -54,6 +57,9 @@ pub fn time_at_limit(rows: &[(Action, u64)], limits: &Limits) -> Duration {
     let mut requests = Requests::default();
     let mut first_job = Duration::ZERO;
     for (action, count) in rows {
+        if limits.asked_alone.is_some() && limits.asked_alone == action.steps().first().copied() {
+            requests.reads = requests.reads.saturating_add(*count);
+        }
         for (place, step) in action.steps().iter().enumerate() {
             let many = limits.many.filter(|many| many.step == *step);
             let took = requests.add(*step, *count, many);
@@ -150,6 +156,7 @@ mod tests {
             account: (!account.is_empty()).then(|| account.parse().unwrap()),
             steps: vec![(Step::PermanentlyDelete, "700/10m".parse().unwrap())],
             many: None,
+            asked_alone: None,
         }
     }
 
@@ -210,6 +217,23 @@ mod tests {
     ) {
         let time = time_at_limit(rows, &limits(account));
         assert_eq!(time, Duration::from_secs(secs));
+    }
+
+    #[test]
+    fn who_is_asked_about_alone_takes_two_requests_of_the_account() {
+        let alone = Limits {
+            asked_alone: Some(Step::PermanentlyDelete),
+            ..limits("400/1m")
+        };
+        let secs = |rows| time_at_limit(rows, &alone).as_secs();
+        assert_eq!(secs(&[(Action::PermanentlyDelete, 600)]), 120);
+        assert_eq!(
+            secs(&[(Action::PermanentlyDelete, 1_400)]),
+            600,
+            "by the endpoint"
+        );
+        // Before a purge they are asked about together.
+        assert_eq!(secs(&[(Action::Purge, 400)]), 60);
     }
 
     #[rstest]

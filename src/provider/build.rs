@@ -265,6 +265,7 @@ mod tests {
                     provider.roles().and_then(|roles| {
                         roles.listed(std::slice::from_ref(&id), &reply).err()
                     }),
+                    provider.roles().and_then(|roles| roles.alone(&id, &reply).err()),
                 ];
                 for verdict in answers.into_iter().flatten() {
                     prop_assert!(is_of_a_read(&verdict), "{}", told(&verdict));
@@ -302,6 +303,7 @@ mod tests {
                     let _ = provider.identified(&access, &reply);
                     if let Some(roles) = provider.roles() {
                         let _ = roles.listed(std::slice::from_ref(&id), &reply);
+                        let _ = roles.alone(&id, &reply);
                     }
                     if let Ok(token) = provider.minted(&reply) {
                         prop_assert!((200..=299).contains(&status));

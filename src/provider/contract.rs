@@ -100,6 +100,29 @@ pub trait Roles: Send + Sync {
     /// The verdict: [`Verdict::Account`], [`Verdict::Moment`] or [`Verdict::TokenRejected`]; also
     /// for an answer that lists anybody who is not in `ids`, which is an answer about others.
     fn listed(&self, ids: &[UserId], reply: &Reply) -> Result<Vec<Listed>, Verdict>;
+
+    /// Whether `step` deletes users whom [`Roles::listed`] does not list, so that each of them has to
+    /// be asked about alone.
+    fn asked_alone_before(&self, step: Step) -> bool {
+        let _ = step;
+        false
+    }
+
+    /// The read that tells the role of one user whom [`Roles::listed`] did not list.
+    fn request_alone(&self, access: &Access, id: &UserId) -> Request {
+        self.request(access, std::slice::from_ref(id))
+    }
+
+    /// Reads the answer to [`Roles::request_alone`]: the role, if it is one that is protected by
+    /// default; `None`: an ordinary user, or nobody.
+    ///
+    /// # Errors
+    ///
+    /// As [`Roles::listed`].
+    fn alone(&self, id: &UserId, reply: &Reply) -> Result<Option<String>, Verdict> {
+        let listed = self.listed(std::slice::from_ref(id), reply)?;
+        Ok(listed.into_iter().find_map(|user| user.protected))
+    }
 }
 
 /// A user who stands, as a read of many told.
@@ -305,6 +328,9 @@ pub struct Defaults {
     pub concurrency: u32,
     /// What one request does for many users, see [`Bulk`]; `None`: nothing.
     pub many: Option<Many>,
+    /// The step before which each user is asked about alone ([`Roles::asked_alone_before`]); `None`:
+    /// there is none.
+    pub asked_alone: Option<Step>,
 }
 
 /// A step that one request does for many users, for telling how long it takes before it is asked for.

@@ -77,7 +77,7 @@ fn stop_told(kind: StopKind) -> String {
 struct Row {
     /// What the row shows.
     name: String,
-    /// A step's name, or `look`, `identity`, `roles` or `token`.
+    /// A step's name, or `look`, `identity`, `roles`, `role` or `token`.
     ask: String,
     /// The user asked for; the table's usual one if absent.
     #[serde(default)]
@@ -145,6 +145,13 @@ fn answer(
             .unwrap()
             .listed(&ROLES_ASKED.map(UserId::new), reply)
             .map_or_else(failed, |users| fine(listed_told(&users))),
+        "role" => provider
+            .roles()
+            .unwrap()
+            .alone(id, reply)
+            .map_or_else(failed, |role| {
+                fine(role.unwrap_or_else(|| "ordinary".to_owned()))
+            }),
         "token" => match provider.minted(reply) {
             Ok(token) => fine(token_told(&token)),
             Err(TokenRefused::Rejected(detail)) => ("rejected".to_owned(), detail),
@@ -186,7 +193,8 @@ pub(super) fn seen_told(seen: &Seen) -> String {
     match seen {
         Seen::Standing { role: None } => "standing".to_owned(),
         Seen::Standing { role: Some(role) } => format!("standing {role}"),
-        Seen::SoftDeleted => "soft-deleted".to_owned(),
+        Seen::SoftDeleted { role: None } => "soft-deleted".to_owned(),
+        Seen::SoftDeleted { role: Some(role) } => format!("soft-deleted {role}"),
         Seen::Gone => "gone".to_owned(),
         Seen::Unknown => "unknown".to_owned(),
     }

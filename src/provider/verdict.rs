@@ -53,7 +53,7 @@ impl RowEnd {
             Seen::Unknown => Self::NotFound,
             // A permanent delete that was answered "no such deleted user" of a user who is not
             // active either: they were permanently deleted before.
-            Seen::SoftDeleted | Seen::Gone => Self::AlreadyGone,
+            Seen::SoftDeleted { .. } | Seen::Gone => Self::AlreadyGone,
         }
     }
 }
@@ -120,8 +120,12 @@ pub enum Seen {
         /// The protected role; `None`: an ordinary user.
         role: Option<String>,
     },
-    /// Zendesk: soft-deleted, not permanently deleted as far as this answer tells.
-    SoftDeleted,
+    /// Zendesk: soft-deleted, not permanently deleted as far as this answer tells. `role`: as of one
+    /// who stands.
+    SoftDeleted {
+        /// The protected role; `None`: an ordinary user.
+        role: Option<String>,
+    },
     /// Deleted for good.
     Gone,
     /// The provider knows no such user.
@@ -135,12 +139,13 @@ mod tests {
     use super::{RowEnd, Seen};
 
     const STANDING: Seen = Seen::Standing { role: None };
+    const SOFT_DELETED: Seen = Seen::SoftDeleted { role: None };
 
     #[rstest]
     #[case(STANDING, RowEnd::Refused, RowEnd::Refused)]
     #[case(STANDING, RowEnd::NotFound, RowEnd::NotFound)]
-    #[case(Seen::SoftDeleted, RowEnd::Refused, RowEnd::AlreadyGone)]
-    #[case(Seen::SoftDeleted, RowEnd::NotFound, RowEnd::AlreadyGone)]
+    #[case(SOFT_DELETED, RowEnd::Refused, RowEnd::AlreadyGone)]
+    #[case(SOFT_DELETED, RowEnd::NotFound, RowEnd::AlreadyGone)]
     #[case(Seen::Gone, RowEnd::Refused, RowEnd::AlreadyGone)]
     #[case(Seen::Unknown, RowEnd::Refused, RowEnd::NotFound)]
     fn a_look_settles_what_the_answer_left_open(

@@ -100,7 +100,7 @@ fn a_disk_that_refuses_the_ledger_stops_the_run_and_resume_goes_on() {
     world.soft_deleted_users(1..=60);
     world.write("users.csv", ids(1..=60));
     let script = format!(
-        "trap '' XFSZ; ulimit -f 16; exec '{}' {} --progress none",
+        "trap '' XFSZ; ulimit -f 56; exec '{}' {} --progress none",
         env!("CARGO_BIN_EXE_userpurge"),
         ARGS.join(" ").replace("delete", "permanently-delete")
     );

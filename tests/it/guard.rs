@@ -5,6 +5,8 @@ use std::fmt::Write as _;
 use rstest::rstest;
 use serde_json::json;
 use userpurge::sandbox::Call;
+use wiremock::matchers::{method, path, path_regex};
+use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use crate::support::{World, ids};
 
@@ -163,6 +165,98 @@ fn agents_and_the_caller_are_protected_unless_their_role_is_included() {
     gone.sort();
     assert_eq!(gone, ["1", "2", "3"]);
     assert_eq!(world.status(LEDGER)["outcomes"]["protected"], 2);
+}
+
+/// No read of many tells their roles, so that each is asked about before its own deletion.
+#[test]
+fn agents_who_are_soft_deleted_already_are_protected_from_the_permanent_deletion() {
+    let world = world(0);
+    let role = |id: &str, role: &str| json!({"id": id, "role": role, "state": "soft-deleted"});
+    world.seed(json!({"zendesk": [
+        role("1", "end-user"), role("2", "agent"), role("3", "admin"), role("4", "end-user"),
+        role("5", "admin"), role("6", "end-user"), {"id": "7"},
+        {"id": "8", "state": "permanently-deleted"},
+    ]}));
+    world.write(
+        "users.csv",
+        "id,action\n1,permanently-delete\n2,permanently-delete\n3,permanently-delete\n\
+         4,purge\n5,purge\n6,delete\n7,permanently-delete\n8,permanently-delete\n\
+         9,permanently-delete\n",
+    );
+    let run = ["run", "users.csv", "--account", "acme"];
+    let live = [&run[..], &["--dry-run", "--live"]].concat();
+    world.call(&live).code(0).says("protected 3 lines 3, 4, 6");
+    let include = ["--yes", "--include-role", "agent"];
+    world.call(&[&run[..], &include].concat()).code(1);
+    let outcomes = world.outcomes(LEDGER);
+    let told: Vec<_> = outcomes
+        .values()
+        .map(|it| it["outcome"].as_str().unwrap())
+        .collect();
+    insta::assert_snapshot!(told.join(" "), @"deleted deleted protected deleted protected already_gone refused already_gone not_found");
+    assert_eq!(outcomes[&3]["code"], "protected_role");
+    assert_eq!(outcomes[&3]["message"], "this user's role is admin");
+    let kept = |id: &str| {
+        world
+            .users()
+            .iter()
+            .any(|it| it.id == id && it.state == "soft-deleted")
+    };
+    assert!(kept("3") && kept("5") && !kept("1") && !kept("2") && !kept("4"));
+    let asked: Vec<_> = world
+        .deletions()
+        .into_iter()
+        .filter_map(|call| call.user)
+        .collect();
+    assert!(!asked.iter().any(|id| id == "3" || id == "5"), "{asked:?}");
+    // One alone for each that is not listed as standing, and none for the soft deletion.
+    let alone = world
+        .sandbox()
+        .log(None)
+        .into_iter()
+        .filter(|call| call.path.contains("deleted_users") && !call.step.deletes());
+    assert_eq!(alone.count(), 8);
+}
+
+#[test]
+fn a_lane_whose_deleted_users_cannot_be_asked_about_stops_before_it_deletes() {
+    let world = World::new();
+    let server = world.block_on(zendesk_that_knows_no_roles());
+    let base = world.base();
+    world.configure(&world.config().replacen(&base, &server.uri(), 1));
+    world.write("users.csv", ids(1..=3));
+    let args = [
+        "run",
+        "users.csv",
+        "--account",
+        "acme",
+        "--action",
+        "permanently-delete",
+        "--yes",
+        "--attempts",
+        "2",
+    ];
+    world.call(&args).code(3).says("userpurge resume");
+    let asked = world.block_on(server.received_requests()).unwrap();
+    assert!(!asked.iter().any(|it| it.method.as_str() == "DELETE"));
+    assert_eq!(world.status(LEDGER)["outcomes"]["pending"], 3);
+}
+
+/// A Zendesk that would delete anybody, and fails whenever it is asked about a deleted user.
+async fn zendesk_that_knows_no_roles() -> MockServer {
+    let server = MockServer::start().await;
+    Mock::given(path_regex("^/api/v2/deleted_users/"))
+        .and(method("GET"))
+        .respond_with(ResponseTemplate::new(500))
+        .with_priority(1)
+        .mount(&server)
+        .await;
+    let me = json!({"user": {"id": 9, "name": "Ops", "role": "admin", "active": true}});
+    Mock::given(path("/api/v2/users/me"))
+        .respond_with(ResponseTemplate::new(200).set_body_json(me))
+        .mount(&server)
+        .await;
+    server
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::cli::accounts::Line;
 use crate::cli::outline_text;
 use crate::cli::planning::{Planned, Planning};
 use crate::cli::terminal::put;
-use crate::domain::{Task, UserId};
+use crate::domain::{Action, Task, UserId};
 use crate::pipeline::ClientError;
 use crate::plan::{Cursor, Earlier};
 use crate::provider::Seen;
@@ -82,23 +82,25 @@ async fn ask(line: &Line, cursor: Cursor, include: &[String]) -> Result<Standing
     while let Some(batch) = batches.next().await {
         let (tasks, seen) = batch?;
         for (task, seen) in tasks.iter().zip(&seen) {
-            standing.count(task, kind(seen, include));
+            standing.count(task, kind(task, seen, include));
         }
     }
     Ok(standing)
 }
 
-fn kind(seen: &Seen, include: &[String]) -> &'static str {
+fn kind(task: &Task, seen: &Seen, include: &[String]) -> &'static str {
+    let is_protected = |role: &Option<String>| {
+        role.as_ref()
+            .is_some_and(|role| !include.iter().any(|it| it.eq_ignore_ascii_case(role)))
+    };
     match seen {
-        Seen::Standing { role: Some(role) }
-            if !include
-                .iter()
-                .any(|included| included.eq_ignore_ascii_case(role)) =>
-        {
+        Seen::Standing { role } if is_protected(role) => "protected",
+        Seen::Standing { .. } => "standing",
+        // A soft deletion of one who is soft-deleted does nothing.
+        Seen::SoftDeleted { role } if task.action != Action::Delete && is_protected(role) => {
             "protected"
         }
-        Seen::Standing { .. } => "standing",
-        Seen::SoftDeleted => "soft-deleted",
+        Seen::SoftDeleted { .. } => "soft-deleted",
         Seen::Gone => "already gone",
         Seen::Unknown => "unknown",
     }

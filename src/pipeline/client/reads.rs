@@ -1,6 +1,8 @@
 //! What is asked of a provider without changing anything: who we are, how users and jobs stand. Under
 //! the same limits as all that changes something, and recorded like it.
 
+use futures::{StreamExt as _, stream};
+
 use super::{Client, passing_or_stop};
 use crate::domain::{Entry, JobId, Requested, Stand, UserId};
 use crate::pipeline::error::ClientError;
@@ -86,6 +88,25 @@ impl Client {
         let build = |access: &Access| roles.request(access, ids);
         self.read("roles", build, |_, reply| roles.listed(ids, reply))
             .await
+    }
+
+    /// Asks the roles of `ids`, each alone, and so many at once as requests may be under way. Only
+    /// protected roles are told.
+    pub(in crate::pipeline) async fn roles_alone(
+        &self,
+        roles: &dyn Roles,
+        ids: Vec<UserId>,
+    ) -> Result<Vec<Listed>, ClientError> {
+        let at_once = ids.len().max(1);
+        let asked = stream::iter(ids).map(|id| async {
+            let build = |access: &Access| roles.request_alone(access, &id);
+            let read = self.read("role", build, |_, reply| roles.alone(&id, reply));
+            let protected = read.await?;
+            Ok(Listed { id, protected })
+        });
+        // All of them end before one that failed ends the others.
+        let told: Vec<_> = asked.buffer_unordered(at_once).collect().await;
+        told.into_iter().collect()
     }
 
     /// Asks how `jobs` stand; the answer comes with its HTTP status.

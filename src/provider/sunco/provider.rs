@@ -105,6 +105,7 @@ pub(in crate::provider) fn defaults() -> Defaults {
         steps: Vec::new(),
         concurrency: 8,
         many: None,
+        asked_alone: None,
     }
 }
 

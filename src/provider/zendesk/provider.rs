@@ -106,6 +106,7 @@ pub(in crate::provider) fn defaults() -> Defaults {
         )],
         concurrency: 8,
         many: Some(bulk::MANY),
+        asked_alone: Some(Step::PermanentlyDelete),
     }
 }
 
@@ -198,7 +199,6 @@ impl Provider for Zendesk {
 }
 
 impl Roles for Zendesk {
-    /// A user who is to be deleted permanently is soft-deleted already, and of no role any more.
     fn asked_before(&self, step: Step) -> bool {
         step == Step::Delete
     }
@@ -213,6 +213,19 @@ impl Roles for Zendesk {
 
     fn listed(&self, ids: &[UserId], reply: &Reply) -> Result<Vec<Listed>, Verdict> {
         reads::listed(self.source(), ids, reply)
+    }
+
+    /// Who is soft-deleted is in no list that can be asked for certain users.
+    fn asked_alone_before(&self, step: Step) -> bool {
+        step == Step::PermanentlyDelete
+    }
+
+    fn request_alone(&self, access: &Access, id: &UserId) -> Request {
+        requests::deleted_user(access, id)
+    }
+
+    fn alone(&self, id: &UserId, reply: &Reply) -> Result<Option<String>, Verdict> {
+        reads::role_of_deleted(self.source(), id, reply)
     }
 }
 
@@ -308,11 +321,14 @@ pub(super) mod tests {
         let access = fixed(&zendesk);
         let id = UserId::new("35436");
         let ids = [UserId::new("1"), UserId::new("2")];
-        let roles = zendesk.roles().unwrap().request(&access, &ids);
+        let roles = zendesk.roles().unwrap();
+        let role = roles.request_alone(&access, &id);
+        let roles = roles.request(&access, &ids);
         for (request, line) in [
             (zendesk.identify(&access), "GET users/me"),
             (zendesk.look(&access, &id), "GET users/35436"),
             (roles, "GET users/show_many?ids=1,2"),
+            (role, "GET deleted_users/35436"),
             (
                 zendesk.step(&access, Step::Delete, &id),
                 "DELETE users/35436",
@@ -334,11 +350,13 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn roles_are_asked_before_the_soft_delete_only() {
+    fn roles_are_asked_together_before_the_soft_delete_and_alone_of_who_is_deleted() {
         let zendesk = zendesk();
         let roles = zendesk.roles().unwrap();
         assert!(roles.asked_before(Step::Delete));
         assert!(!roles.asked_before(Step::PermanentlyDelete));
+        assert!(roles.asked_alone_before(Step::PermanentlyDelete));
+        assert!(!roles.asked_alone_before(Step::Delete));
         assert_eq!(roles.users_max(), 100);
     }
 

@@ -95,7 +95,9 @@ pub(super) fn looked(keys: KeySource, id: &UserId, reply: &Reply) -> Result<Seen
             role: role(user).filter(|role| role != END_USER),
         }),
         Some(Value::Bool(false)) if is_renamed(user) => Ok(Seen::Gone),
-        Some(Value::Bool(false)) => Ok(Seen::SoftDeleted),
+        Some(Value::Bool(false)) => Ok(Seen::SoftDeleted {
+            role: role(user).filter(|role| role != END_USER),
+        }),
         _ => Err(unknown_state()),
     }
 }
@@ -145,9 +147,42 @@ pub(super) fn listed(
     Ok(listed)
 }
 
+/// Reads the answer about a user who is soft-deleted: the role, if it is a protected one. Who is not
+/// soft-deleted is not known there, and has none that this could tell.
+///
+/// # Errors
+///
+/// The verdict; also when the answer tells no role.
+pub(super) fn role_of_deleted(
+    keys: KeySource,
+    id: &UserId,
+    reply: &Reply,
+) -> Result<Option<String>, Verdict> {
+    let body = Body::of(reply);
+    let Some(user) = named("deleted_user", reply, &body) else {
+        return match refusal(keys, reply, &body) {
+            Verdict::Look(RowEnd::NotFound, _) => Ok(None),
+            verdict => Err(status::of_read(verdict)),
+        };
+    };
+    if id_text(user.get("id")).as_deref() != Some(id.as_str()) {
+        return Err(status::other_user());
+    }
+    match role(user) {
+        Some(role) => Ok(Some(role).filter(|role| role != END_USER)),
+        // What it was is erased with the rest.
+        None if is_renamed(user) => Ok(None),
+        None => Err(unknown_state()),
+    }
+}
+
 fn user<'b>(reply: &Reply, body: &'b Body<'_>) -> Option<&'b Object> {
+    named("user", reply, body)
+}
+
+fn named<'b>(what: &str, reply: &Reply, body: &'b Body<'_>) -> Option<&'b Object> {
     (reply.status == 200)
-        .then(|| child(body.object()?, "user"))
+        .then(|| child(body.object()?, what))
         .flatten()
 }
 

@@ -30,6 +30,12 @@ pub(super) fn show_many(access: &Access, ids: &[UserId]) -> Request {
     request
 }
 
+/// One user who is soft-deleted,
+/// <https://developer.zendesk.com/api-reference/ticketing/users/users/#show-deleted-user>.
+pub(super) fn deleted_user(access: &Access, id: &UserId) -> Request {
+    read(access, &["deleted_users", id.as_str()])
+}
+
 /// The request that begins a job over up to [`USERS_MAX`](super::bulk::USERS_MAX) users.
 ///
 /// # Panics

@@ -82,6 +82,7 @@ pub(in crate::provider) fn defaults() -> Defaults {
         steps: Vec::new(),
         concurrency: 4,
         many: None,
+        asked_alone: None,
     }
 }
 

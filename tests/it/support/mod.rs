@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use userpurge::sandbox::{Call, LogEntry, Running, Sandbox, SandboxOptions, Seed, UserState};
-use wiremock::matchers::{method, path};
+use wiremock::matchers::{method, path, path_regex};
 use wiremock::{Mock, MockServer, Respond, ResponseTemplate};
 use witness::Witness;
 
@@ -386,7 +386,7 @@ pub(crate) fn ids(ids: impl IntoIterator<Item = u64>) -> String {
     csv("id", ids.into_iter().map(|id| [id.to_string()]))
 }
 
-/// A Zendesk that knows who is asking, lists nobody when asked for roles, and answers deletions as
+/// A Zendesk that knows who is asking, knows nobody when asked for roles, and answers deletions as
 /// `deletions` says: for answers that the sandbox does not give.
 pub(crate) async fn zendesk_that(deletions: impl Respond + 'static) -> MockServer {
     let server = MockServer::start().await;
@@ -397,6 +397,12 @@ pub(crate) async fn zendesk_that(deletions: impl Respond + 'static) -> MockServe
             .mount(&server)
             .await;
     }
+    let nobody = json!({"error": "RecordNotFound", "description": "Not found"});
+    Mock::given(method("GET"))
+        .and(path_regex("^/api/v2/deleted_users/"))
+        .respond_with(ResponseTemplate::new(404).set_body_json(nobody))
+        .mount(&server)
+        .await;
     Mock::given(method("DELETE"))
         .respond_with(deletions)
         .mount(&server)
