@@ -78,6 +78,9 @@
 //! - **Headers lower, and never raise.** Only in answers that are known to be the provider's: a stated
 //!   limit lowers ours, and what a stated remainder shows that others have used is held until the
 //!   server's reset ([`pipeline::limits::Window::others_left`]).
+//! - **As many go at once as the provider takes**: of a refusal that says that too many were under way,
+//!   and of no other, the lane learns to do with fewer; never with none, and it tries one more when all
+//!   went well for a while ([`pipeline::limits`]).
 //! - **What waits for quota holds nothing.** Gate, windows and pace are taken at one instant, all or
 //!   none. The design had the permit first; but a purge's permanent steps wait minutes for their
 //!   own quota, and would have kept every permit from the soft deletes behind them. It comes last

@@ -16,7 +16,7 @@ use crate::domain::{
     RunOptions, Time, WallClock,
 };
 use crate::ledger::LedgerState;
-use crate::pipeline::limits::{Limits, LimitsSpec, Past};
+use crate::pipeline::limits::{Limits, LimitsSpec, Past, TakenAtOnce};
 use crate::pipeline::{Client, ClientParts, Stop};
 use crate::plan;
 use crate::provider::{self, Identity, Provider};
@@ -289,6 +289,26 @@ pub(super) fn higher_limits(accounts: &[AccountOutline], lines: &[Line]) -> Vec<
                 line.name
             )
         })
+    });
+    told.collect()
+}
+
+/// Where a provider took fewer requests at once than the configuration has: what it took, and the line
+/// that has none refused.
+pub(super) fn taken_at_once(lines: &[Line]) -> Vec<String> {
+    let told = lines.iter().filter_map(|line| {
+        let TakenAtOnce { taken, refused } = line.client.taken_at_once()?;
+        let most = if refused == taken + 1 {
+            format!("no more than {taken}")
+        } else {
+            format!("fewer than {refused}")
+        };
+        Some(format!(
+            "{} took {most} requests of {} at once; the configuration has {}: set concurrency = {taken}",
+            line.kind.title(),
+            line.name,
+            line.client.concurrency()
+        ))
     });
     told.collect()
 }

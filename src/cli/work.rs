@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::SendError;
 use tokio::task::JoinHandle;
 
-use super::accounts::{Line, higher_limits};
+use super::accounts::{Line, higher_limits, taken_at_once};
 use super::failure::mend;
 use super::planning::{Planned, Planning};
 use super::recorder::Recorder;
@@ -384,7 +384,8 @@ pub(super) async fn run_session(
     shown.finish().await;
     let worked = worked?;
     // Before the closing words, which end with what to do next.
-    for told in higher_limits(&planning.outline.accounts, lines) {
+    let higher = higher_limits(&planning.outline.accounts, lines);
+    for told in higher.into_iter().chain(taken_at_once(lines)) {
         tell(&told);
     }
     close(&ledger)?;

@@ -85,11 +85,12 @@ impl<'a> BulkRun<'a> {
                 continue;
             }
             let request = self.bulk.begin(&granted.access, &self.ids);
-            let marks = admission.marks();
-            let after = match client.exchange(request, admission).await {
+            let after = match client.exchange(request, &mut admission).await {
                 Ok(reply) => {
                     let begun = self.bulk.begun(&reply);
-                    client.heed(Some(self.step), marks, &reply, begun.as_ref().err());
+                    let verdict = begun.as_ref().err();
+                    client.heed(Some(self.step), &mut admission, &reply, verdict);
+                    drop(admission);
                     match begun {
                         Ok(job) => {
                             client.tokens.accepted(&granted).await;
@@ -113,6 +114,7 @@ impl<'a> BulkRun<'a> {
                     }
                 }
                 Err(error) => {
+                    drop(admission);
                     drop(slot);
                     self.judge_broken(&error, &mut backoff).await?
                 }

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::error::ClientError;
 use super::jobs::Jobs;
-use super::limits::{Admission, Limits, Marks, PAUSE_WAITED_MAX, Refused, Stated};
+use super::limits::{Admission, Limits, Marks, PAUSE_WAITED_MAX, Refused, Stated, TakenAtOnce};
 use super::reread::Rereads;
 use super::retry::Backoff;
 use super::sink::{Durability, EventSink, SinkFailed};
@@ -167,6 +167,16 @@ impl Client {
         self.limits.expect(users.div_ceil(users_max));
     }
 
+    /// What the provider was seen to take at once, where that is less than configured.
+    pub fn taken_at_once(&self) -> Option<TakenAtOnce> {
+        self.limits.taken_at_once()
+    }
+
+    /// Requests that may be under way at once, as configured.
+    pub fn concurrency(&self) -> u32 {
+        self.limits.concurrency()
+    }
+
     /// The highest limit for all requests of the account that the provider has stated.
     pub fn stated_limit(&self) -> Option<Quota> {
         self.limits.stated()
@@ -200,11 +210,18 @@ impl Client {
             let refused = |refused| self.not_admitted(refused);
             let mut admission = self.limits.admit(step, stopping).await.map_err(refused)?;
             // A read has no intent that is to be durable first.
-            if step.is_none()
-                && let Err(stopped) = admission.permitted(stopping).await
-            {
-                admission.unsent();
-                return Err(refused(stopped));
+            if step.is_none() {
+                match admission.permitted(stopping).await {
+                    Ok(()) => {}
+                    Err(Refused::Late) => {
+                        admission.unsent();
+                        continue;
+                    }
+                    Err(stopped) => {
+                        admission.unsent();
+                        return Err(refused(stopped));
+                    }
+                }
             }
             if let Err(over) = self.day_has_more() {
                 admission.unsent();
@@ -242,17 +259,9 @@ impl Client {
         }
     }
 
-    /// Sends `request` and frees what was admitted when its answer came.
+    /// Sends `request`; its slots count from when its answer came. Its permit is held on, until it is
+    /// known what the answer means ([`Client::heed`]).
     pub(super) async fn exchange(
-        &self,
-        request: Request,
-        mut admission: Admission,
-    ) -> Result<Reply, TransportError> {
-        self.send(request, &mut admission).await
-    }
-
-    /// Sends `request`; its slots count from when its answer came, its permit is held on.
-    async fn send(
         &self,
         request: Request,
         admission: &mut Admission,
@@ -278,29 +287,37 @@ impl Client {
             && !self.stop.admitting.is_cancelled()
     }
 
-    /// Heeds what an answer to the request of `marks` says of limits. `verdict`: what it means; `None`:
-    /// just what was asked for.
+    /// Heeds what an answer to the request of `admission` says of limits. `verdict`: what it means;
+    /// `None`: just what was asked for.
     ///
     /// Only an answer that is known to be the provider's teaches: a page of a proxy's may have limits
-    /// of its own in its headers. One that turns a request away tells how long to wait instead.
+    /// of its own in its headers. One that turns the request away is known by its code.
     pub(super) fn heed(
         &self,
         step: Option<Step>,
-        marks: Marks,
+        admission: &mut Admission,
         reply: &Reply,
         verdict: Option<&Verdict>,
     ) {
-        let moment = match verdict {
-            Some(Verdict::Moment(moment, _)) => Some(moment),
-            _ => None,
+        let (is_theirs, has_limits) = match verdict {
+            Some(Verdict::Moment(Moment::Unrecognised | Moment::Unwell { .. }, _)) => {
+                (false, false)
+            }
+            Some(Verdict::Moment(Moment::Throttled { scope, .. }, said)) => {
+                if *scope == Scope::AtOnce {
+                    admission.too_many_at_once();
+                }
+                (true, said.code.is_some())
+            }
+            _ => {
+                admission.taken();
+                (true, true)
+            }
         };
-        if !matches!(
-            moment,
-            Some(Moment::Unrecognised | Moment::Unwell { .. } | Moment::Throttled { .. })
-        ) {
-            self.learn(step, marks, reply);
+        if has_limits {
+            self.learn(step, admission.marks(), reply);
         }
-        if !matches!(moment, Some(Moment::Unrecognised | Moment::Unwell { .. })) {
+        if is_theirs {
             let bulk = self.provider.bulk();
             if let Some(hint) = bulk.and_then(|bulk| bulk.jobs_hint(&reply.headers)) {
                 self.jobs.heed(hint);
@@ -378,13 +395,21 @@ impl Client {
             )
         };
         match moment {
+            // Fewer may be under way from now on, and this one waits for itself; unless others are in
+            // the way: then all wait.
+            Some(Moment::Throttled {
+                scope: Scope::AtOnce,
+                wait: None,
+            }) if !self.limits.takes_none() => self.rest(backoff).await,
             Some(Moment::Throttled { scope, wait }) => {
                 let scope = match scope {
                     Scope::Endpoint => step,
-                    Scope::Account => None,
+                    Scope::Account | Scope::AtOnce => None,
                 };
                 let (wait, reason) = match wait {
                     Some(wait) => (wait.max(TURNED_AWAY_WAIT_MIN), asked(wait)),
+                    // Those that were turned away together wait together.
+                    None if self.limits.shut_until(scope).is_some() => return Ok(()),
                     None => (
                         self.throttled()?,
                         "the server says: too many requests".to_owned(),
@@ -397,12 +422,15 @@ impl Client {
                 self.hold(None, at_least, asked(wait), said).await
             }
             Some(Moment::Unwell { wait: None } | Moment::Conflict | Moment::Unrecognised)
-            | None => {
-                tokio::select! {
-                    () = tokio::time::sleep(backoff.next_wait()) => Ok(()),
-                    () = self.stop.admitting.cancelled() => Err(ClientError::Stopping),
-                }
-            }
+            | None => self.rest(backoff).await,
+        }
+    }
+
+    /// Waits before one request is tried again; no other waits for it.
+    async fn rest(&self, backoff: &mut Backoff) -> Result<(), ClientError> {
+        tokio::select! {
+            () = tokio::time::sleep(backoff.next_wait()) => Ok(()),
+            () = self.stop.admitting.cancelled() => Err(ClientError::Stopping),
         }
     }
 
@@ -451,7 +479,7 @@ impl Client {
     /// Why a request was not admitted, as a lane takes it.
     fn not_admitted(&self, refused: Refused) -> ClientError {
         match refused {
-            Refused::Stopping => ClientError::Stopping,
+            Refused::Stopping | Refused::Late => ClientError::Stopping,
             Refused::ShutUntil(until) => ClientError::Account {
                 reason: StopKind::QuotaGone,
                 status: None,

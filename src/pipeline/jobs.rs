@@ -27,6 +27,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::client::Client;
 use super::error::ClientError;
+use super::limits::TRIED_AGAIN_AFTER;
 use crate::domain::{JobId, UserId};
 use crate::provider::{Bulk, ItemEnd, JobState, JobsHint};
 
@@ -71,6 +72,8 @@ struct State {
     limit: usize,
     /// What this program may have under way, whatever the server says.
     limit_max: usize,
+    /// When the server last took no more; `None`: never.
+    refused_at: Option<Instant>,
     asked_at: Option<Instant>,
     /// How many jobs were begun since then.
     begun: usize,
@@ -115,6 +118,7 @@ impl Jobs {
                 beginning: 0,
                 limit,
                 limit_max: limit,
+                refused_at: None,
                 asked_at: None,
                 begun: 0,
                 feeding: 0,
@@ -160,10 +164,12 @@ impl Jobs {
         state.limit = room.clamp(1, state.limit_max);
     }
 
-    /// The server took no more jobs: no more than are open now, until one ends.
+    /// The server took no more jobs: no more than are open or about to be, for a while.
     pub(super) fn full(&self) {
         let mut state = self.state();
-        state.limit = state.open.len().clamp(1, state.limit_max);
+        let ours = state.open.len() + state.beginning;
+        state.limit = ours.clamp(1, state.limit);
+        state.refused_at = Some(Instant::now());
     }
 
     /// Waits until `job` has ended, or is lost.
@@ -374,8 +380,11 @@ impl State {
     fn end(&mut self, job: &JobId, end: JobEnd) {
         self.open.remove(job);
         self.ended.insert(job.clone(), Arc::new(end));
-        // Until the server says again how many there may be.
-        self.limit = (self.limit + 1).min(self.limit_max);
+        // Until the server says again how many there may be. One that begins in vain costs a pause.
+        let at = self.refused_at.map(|at| at + TRIED_AGAIN_AFTER);
+        if at.is_none_or(|at| at <= Instant::now()) {
+            self.limit = (self.limit + 1).min(self.limit_max);
+        }
     }
 }
 
@@ -417,7 +426,7 @@ mod tests {
     use rstest::rstest;
     use tokio::time::{Instant, advance};
 
-    use super::{GAP_MAX, JOB_TIME_MAX, Jobs};
+    use super::{GAP_MAX, JOB_TIME_MAX, JobEnd, Jobs, TRIED_AGAIN_AFTER};
     use crate::domain::JobId;
     use crate::provider::{JobState, JobsHint};
 
@@ -542,6 +551,30 @@ mod tests {
             jobs.heed(JobsHint { total, remaining });
             assert_eq!(jobs.state().limit, limit, "{remaining} of {total}");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn after_a_refusal_as_many_jobs_as_were_taken_and_one_more_a_while_later() {
+        let jobs = Jobs::new(30);
+        // Eight begin at once. Three are refused before the other five are known.
+        jobs.state().beginning = 8;
+        for _ in 0..3 {
+            jobs.state().beginning -= 1;
+            jobs.full();
+        }
+        assert_eq!(jobs.state().limit, 5);
+        for job in 0..5 {
+            jobs.state().beginning -= 1;
+            jobs.adopt(&JobId::new(job.to_string()));
+        }
+        let ended = |job: u32| {
+            let mut state = jobs.state();
+            state.end(&JobId::new(job.to_string()), JobEnd::default());
+            (state.limit, state.open.len())
+        };
+        assert_eq!(ended(0), (5, 4));
+        advance(TRIED_AGAIN_AFTER).await;
+        assert_eq!(ended(1), (6, 3));
     }
 
     #[tokio::test(start_paused = true)]

@@ -10,8 +10,9 @@
 //! 2. **Access**: a token that lives, fetched once for all who wait.
 //! 3. **Intent**, durable. A row waiting for quota has none yet, so a crash in that wait leaves
 //!    nothing in doubt.
-//! 4. **Permit**: so many requests are under way at once. Twice as many are admitted, so that the
-//!    disk is not waited for while there is quota: others are under way meanwhile.
+//! 4. **Permit**: so many requests are under way at once, fewer where the provider takes fewer. Twice
+//!    as many are admitted, so that the disk is not waited for while there is quota: others are under
+//!    way meanwhile.
 //! 5. **Gate again**: a pause that came during 3 and 4 takes the intent back instead of sending.
 //! 6. **Send, judge, record.** The slots are held until the answer came, and one span longer.
 //!

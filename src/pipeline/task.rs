@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::client::{Client, passing_or_stop};
 use super::error::ClientError;
 use super::jobs::JobEnd;
-use super::limits::Marks;
+use super::limits::Admission;
 use super::reread::Stands;
 use super::retry::Backoff;
 use super::sink::Durability;
@@ -103,7 +103,7 @@ struct Answer {
 struct Sent {
     reply: Result<Reply, TransportError>,
     granted: super::tokens::Granted,
-    marks: Marks,
+    admission: Admission,
 }
 
 /// What one attempt leaves to do.
@@ -314,12 +314,11 @@ impl<'a> TaskRun<'a> {
         self.started.get_or_insert_with(Instant::now);
         self.attempts += 1;
         let request = client.provider.step(&granted.access, step, &self.task.id);
-        let marks = admission.marks();
-        let reply = client.exchange(request, admission).await;
+        let reply = client.exchange(request, &mut admission).await;
         Ok(Some(Sent {
             reply,
             granted,
-            marks,
+            admission,
         }))
     }
 
@@ -332,9 +331,17 @@ impl<'a> TaskRun<'a> {
         tokens_rejected: &mut u32,
     ) -> Result<After, ClientError> {
         let client = self.client;
-        let reply = match sent.reply {
+        let Sent {
+            reply,
+            granted,
+            mut admission,
+        } = sent;
+        let reply = match reply {
             Ok(reply) => reply,
-            Err(error) => return self.judge_broken(step, attempt, &error).await,
+            Err(error) => {
+                drop(admission);
+                return self.judge_broken(step, attempt, &error).await;
+            }
         };
         let status = Some(reply.status);
         let answer = |detail| Answer {
@@ -343,9 +350,10 @@ impl<'a> TaskRun<'a> {
             detail,
         };
         let verdict = client.provider.judge(step, &self.task.id, &reply);
-        client.heed(Some(step), sent.marks, &reply, Some(&verdict));
+        client.heed(Some(step), &mut admission, &reply, Some(&verdict));
+        drop(admission);
         if !matches!(verdict, Verdict::TokenRejected(_)) {
-            client.tokens.accepted(&sent.granted).await;
+            client.tokens.accepted(&granted).await;
         }
         match verdict {
             Verdict::Row(end, detail) => Ok(After::Ended(end, answer(detail))),
@@ -369,7 +377,7 @@ impl<'a> TaskRun<'a> {
                 self.record_attempt(step, attempt, "token_rejected", false, told)
                     .await?;
                 client
-                    .renew(&sent.granted, *tokens_rejected, status, detail)
+                    .renew(&granted, *tokens_rejected, status, detail)
                     .await?;
                 Ok(After::NewToken)
             }

@@ -110,6 +110,8 @@ pub enum Scope {
     Endpoint,
     /// The whole account's.
     Account,
+    /// How many of the account's requests may be under way at once.
+    AtOnce,
 }
 
 /// How a user stands when looked at.

@@ -419,3 +419,103 @@ fn two_accounts_at_one_tenant_share_its_quota() {
     );
     assert_eq!(world.deletions().len(), 48);
 }
+
+/// A world with `rows` users of Zoho's, all in `users.csv`.
+fn zoho_users(rows: u64) -> World {
+    let world = World::new();
+    world.wide();
+    let ids = (1_001..=1_000 + rows).map(|n| format!("57257670000005{n:05}"));
+    let ids: Vec<String> = ids.collect();
+    let users: Vec<_> = ids.iter().map(|id| json!({ "id": id })).collect();
+    world.seed(json!({ "zoho": users }));
+    world.write("users.csv", format!("id\n{}\n", ids.join("\n")));
+    world
+}
+
+const OF_ZOHO: [&str; 7] = [
+    "run",
+    "users.csv",
+    "--account",
+    "crm",
+    "--action",
+    "delete",
+    "--yes",
+];
+
+/// Zoho takes five requests at once, and the configuration has 32: what begins together is refused
+/// once, then the lane does with five. Every row is deleted, and the closing words tell the number.
+#[test]
+fn where_a_provider_takes_fewer_at_once_the_lane_does_with_as_many() {
+    let world = zoho_users(400);
+    world.settings(json!({"latency": "5ms..25ms", "zoho": {"concurrency": 5}}));
+    let requests = "refresh_token = \"1000.sandbox-refresh\"\n[accounts.crm.limits]\n";
+    let config = world
+        .config()
+        .replace(requests, &format!("{requests}concurrency = 32\n"));
+    world.configure(&config);
+    let done = world.call(&OF_ZOHO).code(0);
+    let refused = refused(&world);
+    assert!((1..=64).contains(&refused), "{refused}");
+    let gone = world.deletions().into_iter().filter(|call| call.effect);
+    assert_eq!(gone.count(), 400);
+    let status = world.status("users.csv.ledger.jsonl");
+    assert_eq!(status["outcomes"]["deleted"], 400);
+    assert_eq!(status["throttled"], refused);
+    let words = "Zoho CRM took no more than 5 requests of crm at once; the configuration has 32: \
+                 set concurrency = 5";
+    assert_eq!(done.err.matches(words).count(), 1, "{}", done.err);
+    let pauses = world.ledger("users.csv.ledger.jsonl");
+    let pauses = pauses.iter().filter(|entry| entry["kind"] == "pause");
+    assert_eq!(pauses.count(), 0, "nobody waits for the others");
+}
+
+/// The day's credits go to somebody else in the middle of a run: Zoho's refusal stops the account, its
+/// rows are left for another day, and nothing is sent to it in vain.
+#[test]
+fn credits_that_are_gone_stop_the_account_and_leave_its_rows_for_resume() {
+    let world = zoho_users(200);
+    world.settings(json!({"latency": "10ms..30ms"}));
+    let child = world.start(&OF_ZOHO);
+    world.until("some were deleted", || world.deletions().len() >= 12);
+    world.settings(json!({"zoho": {"credits": "10/24h"}}));
+    let done = world.finish(child).code(3);
+    let log = world.deletions();
+    let refused = log.iter().filter(|call| call.status == Some(429)).count();
+    assert!((1..=4).contains(&refused), "as many as may be under way");
+    let gone = log.iter().filter(|call| call.effect).count();
+    assert!((12..200).contains(&gone), "{gone}");
+    let ledger = world.ledger("users.csv.ledger.jsonl");
+    let stop = ledger.iter().find(|entry| entry["kind"] == "stop").unwrap();
+    assert_eq!(stop["reason"], "quota_gone");
+    assert_eq!(stop["code"], "RATE_LIMIT_EXCEEDED");
+    let status = world.status("users.csv.ledger.jsonl");
+    assert_eq!(status["outcomes"]["deleted"], gone);
+    assert_eq!(status["outcomes"]["pending"], 200 - gone);
+    assert!(done.err.contains("API rate limit exceeded"), "{}", done.err);
+    world.settings(json!({"zoho": {"credits": "1000000/24h"}}));
+    world.call(&["resume", "users.csv.ledger.jsonl"]).code(0);
+    let gone = world.deletions().into_iter().filter(|call| call.effect);
+    assert_eq!(gone.count(), 200);
+}
+
+/// A refusal states the limit as any other answer does: what is lower than configured is kept to from
+/// then on.
+#[test]
+fn a_limit_that_only_a_refusal_states_is_learned() {
+    let world = World::new();
+    world.settings(json!({
+        "latency": "1ms..10ms",
+        "zendesk": {"quota": "1000000/1m", "permanent_quota": "20/1s"},
+    }));
+    world.soft_deleted_users(1..=120);
+    world.write("users.csv", ids(1..=120));
+    let args = ["run", "users.csv", "--account", "acme", "--yes"];
+    let args = [&args[..], &["--action", "permanently-delete"]].concat();
+    world.call(&args).code(0);
+    let refused = refused(&world);
+    assert!(refused <= 20, "{refused} were refused");
+    assert_eq!(
+        world.status("users.csv.ledger.jsonl")["outcomes"]["deleted"],
+        120
+    );
+}

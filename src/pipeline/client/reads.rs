@@ -152,8 +152,7 @@ impl Client {
         loop {
             let (mut admission, granted) = self.admit(None).await?;
             let sent_at = self.wall.now();
-            let marks = admission.marks();
-            let reply = self.send(build(&granted.access), &mut admission).await;
+            let reply = self.exchange(build(&granted.access), &mut admission).await;
             let status = reply.as_ref().ok().map(|reply| reply.status);
             let requested = Requested {
                 account: self.account.clone(),
@@ -166,15 +165,16 @@ impl Client {
             // which is killed leaves no more of them untold than it has permits.
             self.record(Entry::Request(requested), Durability::Synced)
                 .await?;
-            drop(admission);
             let (class, detail, wait) = match reply {
                 Err(error) => {
+                    drop(admission);
                     let class = error.failure.name();
                     (class, own(class, passing_or_stop(&error)?), None)
                 }
                 Ok(reply) => {
                     let parsed = parse(&granted.access, &reply);
-                    self.heed(None, marks, &reply, parsed.as_ref().err());
+                    self.heed(None, &mut admission, &reply, parsed.as_ref().err());
+                    drop(admission);
                     if !matches!(parsed, Err(Verdict::TokenRejected(_))) {
                         self.tokens.accepted(&granted).await;
                     }

@@ -9,11 +9,11 @@ use tokio::sync::{Notify, Semaphore};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use super::at_once::{AtOnce, Left, TakenAtOnce};
 use super::pace::Pace;
+use super::past::{LEAVES_WITHIN, Past};
 use super::window::{Mark, Window};
 use crate::domain::{Quota, Step};
-use crate::pipeline::retry::WAIT_MAX;
-use crate::transport::REPLY_TIME_MAX;
 
 /// The limits of an account, with its share already taken off.
 #[derive(Debug, Clone)]
@@ -39,50 +39,10 @@ pub struct Stated {
     pub resets_in: Option<Duration>,
 }
 
-/// A request an earlier process sent, for filling the windows at `resume`.
-#[derive(Debug, Clone, Copy)]
-pub struct Past {
-    /// Which step's endpoint it called; `None`: a read.
-    pub step: Option<Step>,
-    /// How long ago its answer came, or may have come.
-    pub ago: Duration,
-}
-
 /// A pause longer than this is not sat through: the lane stops, and a later process goes on. What a
 /// server asks for over a minute's or an hour's limit is shorter; longer is a day's limit, or an
 /// evening of maintenance.
 pub const PAUSE_WAITED_MAX: Duration = Duration::from_hours(1);
-
-/// The longest from noting a request to the end of waiting for its answer: what a connection gets
-/// for it, and as long again for the sync between the two, and for the permit: of those under way
-/// each is answered or given up in that time. No server can have counted it later.
-const UNANSWERED_MAX: Duration = REPLY_TIME_MAX.saturating_mul(3);
-
-impl Past {
-    /// A request that was about to leave `ago`, and of which nothing more is known.
-    pub fn unanswered(step: Option<Step>, ago: Duration) -> Self {
-        Self {
-            step,
-            ago: ago.saturating_sub(UNANSWERED_MAX),
-        }
-    }
-
-    /// Reads of a process that was killed which left no line: one for each of its permits, as each is
-    /// held until the line of its read is on the disk. `silent`: since when there is no line, or since
-    /// the end of a pause that a server asked for, if that is later. A read may have left after that,
-    /// when all that a process waits for without a word was over: a slot of the account's limit, and
-    /// the rest after a passing error.
-    pub fn unseen_reads(spec: &LimitsSpec, silent: Duration) -> impl Iterator<Item = Self> {
-        let past = Self {
-            step: None,
-            ago: silent
-                .saturating_sub(spec.requests.span())
-                .saturating_sub(WAIT_MAX)
-                .saturating_sub(UNANSWERED_MAX),
-        };
-        (0..spec.concurrency.get()).map(move |_| past)
-    }
-}
 
 /// So many requests are admitted for each that may be under way at once: while the intents of some
 /// are made durable, others are under way, and the disk is not waited for. No more, so that a permit
@@ -96,6 +56,8 @@ pub enum Refused {
     Stopping,
     /// A gate is shut for longer than [`PAUSE_WAITED_MAX`], until then.
     ShutUntil(Instant),
+    /// The permit came so late that the next process would take the request for one that is over.
+    Late,
 }
 
 /// All limits of one account, shared by its tasks.
@@ -107,7 +69,7 @@ pub enum Refused {
 #[derive(Debug)]
 pub struct Limits {
     state: Mutex<State>,
-    /// A permit for each request that may be under way.
+    /// A permit for each request that may be under way now.
     permits: Semaphore,
     /// Something was given back or changed.
     changed: Notify,
@@ -119,8 +81,12 @@ pub struct Limits {
 
 #[derive(Debug)]
 struct State {
-    /// How many more may be admitted.
-    places: u32,
+    /// How many are admitted and not over.
+    admitted: u32,
+    /// How many may be under way at once.
+    at_once: AtOnce,
+    /// So many of the permits that are out do not come back, because fewer may be under way now.
+    permits_owed: u32,
     /// Until when nothing at all may leave.
     gate: Option<Instant>,
     /// Until when an endpoint may not be called.
@@ -148,9 +114,12 @@ pub struct Admission {
     limits: Arc<Limits>,
     step: Option<Step>,
     marks: Marks,
+    at: Instant,
     /// Whether its slots are still as they were taken.
     open: bool,
-    permitted: bool,
+    /// How it was when it got its permit; `None`: it has none.
+    permitted: Option<Left>,
+    taken: bool,
 }
 
 /// Where the slots of a request were taken in the first windows of the account and of its endpoint.
@@ -190,7 +159,9 @@ impl Limits {
             .into_iter()
             .chain([Some(Step::DeletePersonalInformation)]);
         let mut state = State {
-            places: places(spec),
+            admitted: 0,
+            at_once: AtOnce::new(spec.concurrency.get()),
+            permits_owed: 0,
             gate: None,
             step_gates: BTreeMap::new(),
             account: vec![account],
@@ -212,9 +183,19 @@ impl Limits {
         }
     }
 
-    /// Requests that may be under way at once.
+    /// Requests that may be under way at once, as configured.
     pub const fn concurrency(&self) -> u32 {
         self.concurrency
+    }
+
+    /// Whether not even one request was taken last, though it was alone under way.
+    pub(in crate::pipeline) fn takes_none(&self) -> bool {
+        self.state().at_once.takes_none()
+    }
+
+    /// What the provider was seen to take at once; `None`: as many as configured, or nothing is clear.
+    pub fn taken_at_once(&self) -> Option<TakenAtOnce> {
+        self.state().at_once.told()
     }
 
     /// Says that `requests` more are to be sent in this session, by which the pace is set.
@@ -270,9 +251,10 @@ impl Limits {
                 tokio::pin!(changed);
                 // Before looking, so that a change between the look and the wait is not missed.
                 changed.as_mut().enable();
-                let wait = self.state().try_take(step, Instant::now());
+                let now = Instant::now();
+                let wait = self.state().try_take(step, now).map(|marks| (marks, now));
                 match wait {
-                    Ok(marks) => return Ok(marks),
+                    Ok(taken) => return Ok(taken),
                     Err(Wait::Until(at)) => tokio::select! {
                         () = sleep_until(at) => {}
                         () = changed => {}
@@ -286,9 +268,9 @@ impl Limits {
             biased;
             () = stopping.cancelled() => Err(Refused::Stopping),
             taken = wait => {
-                taken.map(|marks| {
+                taken.map(|(marks, at)| {
                     let limits = Arc::clone(self);
-                    Admission { limits, step, marks, open: true, permitted: false }
+                    Admission { limits, step, marks, at, open: true, permitted: None, taken: false }
                 })
             }
         }
@@ -298,12 +280,19 @@ impl Limits {
     /// that was set before stays. Returns whether the wait became longer.
     pub fn pause(&self, step: Option<Step>, until: Instant) -> bool {
         let mut state = self.state();
-        let gate = match step {
-            Some(step) => state.step_gates.entry(step).or_insert(until),
-            None => state.gate.get_or_insert(until),
+        let before = match step {
+            Some(step) => state.step_gates.get(&step).copied(),
+            None => state.gate,
         };
-        let longer = *gate <= until;
-        *gate = (*gate).max(until);
+        let longer = before.is_none_or(|before| before < until);
+        if longer {
+            match step {
+                Some(step) => {
+                    state.step_gates.insert(step, until);
+                }
+                None => state.gate = Some(until),
+            }
+        }
         longer
     }
 
@@ -334,10 +323,44 @@ impl Limits {
             lower(state.steps.entry(*step).or_default(), *quota);
         }
         state.set_pace();
-        state.places = state.places.min(places(spec));
-        let free = self.permits.available_permits();
-        self.permits
-            .forget_permits(free.saturating_sub(spec.concurrency.get() as usize));
+        self.change_at_once(state, |at_once| at_once.cap(spec.concurrency.get()));
+    }
+
+    /// A request that left so was refused because too many were under way at once.
+    fn too_many_at_once(&self, left: Left) {
+        let mut state = self.state();
+        let under_way = self.under_way(&state);
+        self.change_at_once(&mut state, |at_once| {
+            at_once.refused(left, under_way, Instant::now());
+        });
+    }
+
+    /// How many permits are out.
+    fn under_way(&self, state: &State) -> u32 {
+        let all = state.at_once.now() + state.permits_owed;
+        let free = u32::try_from(self.permits.available_permits()).unwrap_or(u32::MAX);
+        all.saturating_sub(free)
+    }
+
+    /// Has as many permits as `change` leaves, as soon as those that are out allow it.
+    fn change_at_once(&self, state: &mut State, change: impl FnOnce(&mut AtOnce)) {
+        let before = state.at_once.now();
+        change(&mut state.at_once);
+        let now = state.at_once.now();
+        let less = before.saturating_sub(now);
+        let forgotten = self.permits.forget_permits(less as usize);
+        state.permits_owed += less - u32::try_from(forgotten).unwrap_or(less).min(less);
+        for _ in before..now {
+            self.add_permit(state);
+        }
+    }
+
+    /// A permit comes back, or there is one more.
+    fn add_permit(&self, state: &mut State) {
+        match state.permits_owed.checked_sub(1) {
+            Some(owed) => state.permits_owed = owed,
+            None => self.permits.add_permits(1),
+        }
     }
 
     /// Learns what a server says of a limit, in the answer to the request of `marks`: a lower one
@@ -407,11 +430,6 @@ impl Limits {
     }
 }
 
-/// How many requests may be admitted at once.
-fn places(spec: &LimitsSpec) -> u32 {
-    spec.concurrency.get().saturating_mul(ADMITTED_PER_PERMIT)
-}
-
 // === impl State ===
 
 impl State {
@@ -442,7 +460,7 @@ impl State {
             Some(until) => return Err(Wait::Until(until)),
             None => {}
         }
-        if self.places == 0 {
+        if self.admitted >= self.at_once.now().saturating_mul(ADMITTED_PER_PERMIT) {
             return Err(Wait::Change);
         }
         let mut wait = None;
@@ -460,7 +478,7 @@ impl State {
         if let Some(pace) = &self.pace {
             pace.take().map_err(Wait::Until)?;
         }
-        self.places -= 1;
+        self.admitted += 1;
         self.expected = self.expected.saturating_sub(1);
         let take = |windows: &mut [Window]| {
             let mut first = None;
@@ -492,7 +510,7 @@ impl Admission {
     ///
     /// # Errors
     ///
-    /// When `stopping` is cancelled first.
+    /// When `stopping` is cancelled first, or the permit comes too late.
     pub async fn permitted(&mut self, stopping: &CancellationToken) -> Result<(), Refused> {
         let permit = tokio::select! {
             biased;
@@ -500,7 +518,13 @@ impl Admission {
             permit = self.limits.permits.acquire() => permit.map_err(|_| Refused::Stopping),
         };
         permit?.forget();
-        self.permitted = true;
+        let mut state = self.limits.state();
+        if self.at.elapsed() > LEAVES_WITHIN {
+            self.limits.add_permit(&mut state);
+            return Err(Refused::Late);
+        }
+        let under_way = self.limits.under_way(&state);
+        self.permitted = Some(state.at_once.leaves(under_way));
         Ok(())
     }
 
@@ -508,6 +532,18 @@ impl Admission {
     /// on.
     pub fn answered(&mut self) {
         self.close(true);
+    }
+
+    /// The provider took the request, whatever became of it.
+    pub const fn taken(&mut self) {
+        self.taken = true;
+    }
+
+    /// The provider refused the request because too many were under way at once.
+    pub fn too_many_at_once(&self) {
+        if let Some(left) = self.permitted {
+            self.limits.too_many_at_once(left);
+        }
     }
 
     /// The request was never sent: everything is free at once.
@@ -525,10 +561,17 @@ impl Admission {
 impl Drop for Admission {
     fn drop(&mut self) {
         self.close(true);
-        if self.permitted {
-            self.limits.permits.add_permits(1);
+        let mut state = self.limits.state();
+        if self.permitted.is_some() {
+            if self.taken {
+                let is_full = self.limits.permits.available_permits() == 0;
+                let taken = |at_once: &mut AtOnce| at_once.taken(is_full, Instant::now());
+                self.limits.change_at_once(&mut state, taken);
+            }
+            self.limits.add_permit(&mut state);
         }
-        self.limits.state().places += 1;
+        state.admitted -= 1;
+        drop(state);
         self.limits.changed.notify_waiters();
     }
 }

@@ -8,12 +8,15 @@
 //! Nothing here sends, records or knows a provider.
 
 mod admission;
+mod at_once;
 mod pace;
+mod past;
 mod window;
 
-pub use admission::{
-    Admission, Limits, LimitsSpec, Marks, PAUSE_WAITED_MAX, Past, Refused, Stated,
-};
+pub use admission::{Admission, Limits, LimitsSpec, Marks, PAUSE_WAITED_MAX, Refused, Stated};
+pub(in crate::pipeline) use at_once::TRIED_AGAIN_AFTER;
+pub use at_once::TakenAtOnce;
 #[cfg(test)]
 pub(in crate::pipeline) use pace::rival;
+pub use past::Past;
 pub use window::{Mark, Window};

@@ -81,6 +81,12 @@ pub(super) struct ServerState {
     counted: Vec<Instant>,
     pub(super) arrived: Vec<(Step, String, Instant)>,
     pub(super) refused: u64,
+    /// Requests that have arrived and are not answered.
+    inside: usize,
+    /// How many of those it takes at once; `None`: any number.
+    pub(super) at_once: Option<usize>,
+    /// When one was refused because too many were.
+    pub(super) too_many: Vec<Instant>,
     pub(super) without_intent: u64,
     pub(super) gone: HashSet<String>,
     pub(super) faults: BTreeMap<String, VecDeque<Fault>>,
@@ -99,6 +105,9 @@ impl FakeServer {
             counted: Vec::new(),
             arrived: Vec::new(),
             refused: 0,
+            inside: 0,
+            at_once: None,
+            too_many: Vec::new(),
             without_intent: 0,
             gone: HashSet::new(),
             faults: BTreeMap::new(),
@@ -177,8 +186,33 @@ impl FakeServer {
         open(&self.sink.entries()).unwrap_or(false)
     }
 
+    /// Whether a request is one of those taken at once.
+    fn enters(&self) -> bool {
+        let mut state = self.state();
+        let enters = state.at_once.is_none_or(|most| state.inside < most);
+        if enters {
+            state.inside += 1;
+        } else {
+            state.too_many.push(Instant::now());
+        }
+        enters
+    }
+
     async fn answer(&self, request: Request) -> Result<Reply, TransportError> {
         sleep(self.latency()).await;
+        if !self.enters() {
+            sleep(self.latency()).await;
+            let mut refusal = reply(429, "");
+            let none = HeaderValue::from_static("");
+            refusal.headers.insert("x-at-once", none);
+            return Ok(refusal);
+        }
+        let reply = self.answer_one(request).await;
+        self.state().inside -= 1;
+        reply
+    }
+
+    async fn answer_one(&self, request: Request) -> Result<Reply, TransportError> {
         let path = request.url.path().to_owned();
         let reply = if path == "/token" && self.no_tokens {
             reply(503, "")
@@ -370,7 +404,10 @@ impl Provider for FakeProvider {
             422 => Verdict::Look(RowEnd::Refused, none),
             429 => Verdict::Moment(
                 Moment::Throttled {
-                    scope: Scope::Account,
+                    scope: match reply.header("x-at-once") {
+                        Some(_) => Scope::AtOnce,
+                        None => Scope::Account,
+                    },
                     wait: wait(),
                 },
                 none,
@@ -482,6 +519,13 @@ impl Standings for FakeProvider {
     }
 }
 
+/// Runs `test` on a paused clock.
+pub(super) fn paused(test: impl Future<Output = ()>) {
+    let runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = { runtime }.enable_time().start_paused(true).build();
+    runtime.unwrap().block_on(test);
+}
+
 /// A wall clock that moves with tokio's.
 pub(super) fn wall() -> WallClock {
     let start = Instant::now();
@@ -535,15 +579,20 @@ impl Setup {
         server: &Arc<FakeServer>,
         stop: &Stop,
     ) -> Lane {
-        let options = LaneOptions {
+        let options = self.options();
+        let client = self.client(server, stop);
+        client.expect(rows);
+        Lane::new(client, options)
+    }
+
+    /// How a lane goes about its rows.
+    pub(super) fn options(&self) -> LaneOptions {
+        LaneOptions {
             failure_limit: self.failure_limit,
             include_roles: Vec::new(),
             canary: self.canary.try_into().ok(),
             until: self.until.clone(),
-        };
-        let client = self.client(server, stop);
-        client.expect(rows);
-        Lane::new(client, options)
+        }
     }
 
     /// Verifies `rows` to the end.
@@ -567,7 +616,7 @@ impl Setup {
         Arc::new(Limits::new(&spec, &self.past))
     }
 
-    fn client(self, server: &Arc<FakeServer>, stop: &Stop) -> Arc<Client> {
+    pub(super) fn client(self, server: &Arc<FakeServer>, stop: &Stop) -> Arc<Client> {
         let client = Client::new(ClientParts {
             account: account(),
             provider: Arc::new(FakeProvider {

@@ -1,5 +1,6 @@
 //! The pipeline against a simulated provider, on a paused clock.
 
+mod at_once;
 mod behaviour;
 mod fake;
 mod makespan;

@@ -8,7 +8,7 @@ use futures::future::join_all;
 use proptest::prelude::*;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::fake::{FakeServer, Keeps, Setup, task, tasks};
+use super::fake::{FakeServer, Keeps, Setup, paused, task, tasks};
 use crate::domain::{Action, Entry, LeftOpen, Outcome, Quota, Step, Time};
 use crate::pipeline::limits::Past;
 use crate::pipeline::sink::memory::MemorySink;
@@ -133,12 +133,6 @@ fn exchanges(server: &FakeServer) -> Vec<(Time, Option<Time>)> {
         }
     }
     exchanges
-}
-
-fn paused(test: impl Future<Output = ()>) {
-    let runtime = tokio::runtime::Builder::new_current_thread();
-    let runtime = { runtime }.enable_time().start_paused(true).build();
-    runtime.unwrap().block_on(test);
 }
 
 /// Quotas whose spans are at least a hundred round trips; one account's rows need some of them.

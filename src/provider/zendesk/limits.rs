@@ -55,7 +55,7 @@ pub(super) fn throttled(reply: &Reply, body: &Body<'_>) -> Moment {
     let wait = retry_after(&reply.headers).or_else(|| match scope {
         Scope::Endpoint if endpoint_is_empty => endpoint?.resets,
         Scope::Account if left == Some(0) => account?.resets_in,
-        Scope::Endpoint | Scope::Account => None,
+        Scope::Endpoint | Scope::Account | Scope::AtOnce => None,
     });
     Moment::Throttled { scope, wait }
 }

@@ -9,7 +9,8 @@
 
 use crate::domain::{StopKind, UserId};
 use crate::provider::body::{Body, Object, child, id_text, text};
-use crate::provider::{Detail, Moment, Reply, RowEnd, Verdict, status};
+use crate::provider::rate_hint::retry_after;
+use crate::provider::{Detail, Moment, Reply, RowEnd, Scope, Verdict, status};
 
 /// What Zoho says in either envelope.
 #[derive(Debug)]
@@ -89,30 +90,32 @@ fn by_code(reply: &Reply, said: Detail) -> Result<Verdict, Detail> {
     })
 }
 
-/// Too many requests. Which limit it was, the code does not tell: the headers do, once half of the
-/// day's credits are gone (<https://www.zoho.com/crm/developer/docs/api/v8/api-limits.html>). A day
-/// that is used up is nothing to wait for, unless a time is named.
+/// Too many requests. Zoho has two limits, the day's credits and the number at once, and says of a
+/// refusal that it is one of them: which, the headers tell, once half of the credits are gone
+/// (<https://www.zoho.com/crm/developer/docs/api/v8/api-limits.html>). A day that is used up is
+/// nothing to wait for, unless a time is named; and a time is of a rate.
 fn throttled(reply: &Reply, said: Detail) -> Verdict {
-    let verdict = status::throttled_account(reply, said);
-    match verdict {
-        Verdict::Moment(Moment::Throttled { wait: None, .. }, said)
-            if has_no_credits(reply) || status::speaks_of_a_day(&said) =>
-        {
-            Verdict::Account(StopKind::QuotaGone, said)
+    let wait = retry_after(&reply.headers);
+    let is_at_once = said.has_code("TOO_MANY_REQUESTS") || said.mentions("concurren");
+    let scope = match wait {
+        None if has_none_left(reply, &DAY_LEFT) || status::speaks_of_a_day(&said) => {
+            return Verdict::Account(StopKind::QuotaGone, said);
         }
-        Verdict::Row(..)
-        | Verdict::Account(..)
-        | Verdict::Moment(..)
-        | Verdict::TokenRejected(_)
-        | Verdict::Look(..) => verdict,
-    }
+        None if is_at_once && !has_none_left(reply, &RATE_LEFT) => Scope::AtOnce,
+        None | Some(_) => Scope::Account,
+    };
+    Verdict::Moment(Moment::Throttled { scope, wait }, said)
 }
 
-/// Whether the day's credits are used up, in today's spelling or the older one.
-fn has_no_credits(reply: &Reply) -> bool {
-    ["x-api-credits-remaining", "x-ratelimit-day-remaining"]
-        .into_iter()
-        .any(|name| reply.header(name).is_some_and(|left| left.trim() == "0"))
+/// What is left of the day's credits, in today's spelling and the older one.
+const DAY_LEFT: [&str; 2] = ["x-api-credits-remaining", "x-ratelimit-day-remaining"];
+
+/// What was left of a shorter time's requests, in the older spelling.
+const RATE_LEFT: [&str; 1] = ["x-ratelimit-remaining"];
+
+fn has_none_left(reply: &Reply, names: &[&str]) -> bool {
+    let mut left = names.iter().filter_map(|name| reply.header(name));
+    left.any(|left| left.trim() == "0")
 }
 
 /// One code, three meanings: a cap of the whole org, this user being closed or deleted, or else

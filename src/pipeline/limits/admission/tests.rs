@@ -223,3 +223,67 @@ async fn a_stated_number_counts_for_our_span_unless_the_servers_is_seen_to_be_lo
     assert_eq!(three_after("5/10s", &[("2/10m", Some(9))]).await, 10);
     assert_eq!(three_after("5/10s", &[("2/10m", Some(400))]).await, 600);
 }
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(64))]
+
+    /// Whatever is refused and taken: who gets a permit is one of as many as may be under way then,
+    /// somebody always gets one, and in the end all of them are back.
+    #[test]
+    fn never_more_are_under_way_than_may_be_and_one_always_is(
+        most in 1u32..12,
+        answers in proptest::collection::vec((0usize..12, 0u8..3), 1..200),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = { runtime }.enable_time().start_paused(true).build().unwrap();
+        runtime.block_on(async {
+            let limits = limits("1000000/1s", "1000000/1s", most, &[]);
+            let stop = CancellationToken::new();
+            let (mut admitted, mut under_way) = (Vec::new(), Vec::new());
+            for (which, answer) in answers {
+                // tokio lets a task's futures be ready so often in one turn, and no more.
+                tokio::task::yield_now().await;
+                while let Some(Ok(admission)) = limits.admit(DELETE, &stop).now_or_never() {
+                    admitted.push(admission);
+                }
+                while let Some(mut next) = admitted.pop() {
+                    if next.permitted(&stop).now_or_never().is_none() {
+                        admitted.push(next);
+                        break;
+                    }
+                    under_way.push(next);
+                    assert!(under_way.len() <= limits.state().at_once.now() as usize);
+                }
+                assert!(!under_way.is_empty(), "nothing goes on");
+                let mut answered = under_way.swap_remove(which % under_way.len());
+                answered.answered();
+                match answer {
+                    0 => answered.too_many_at_once(),
+                    1 => answered.taken(),
+                    _ => {}
+                }
+            }
+            drop((admitted, under_way));
+            let state = limits.state();
+            assert_eq!((state.admitted, state.permits_owed), (0, 0));
+            assert_eq!(limits.permits.available_permits(), state.at_once.now() as usize);
+        });
+    }
+}
+
+/// Fewer may be under way than when it was admitted, and they take their time: it must not leave at an
+/// instant at which the next process would take it for over.
+#[tokio::test(start_paused = true)]
+async fn who_gets_a_permit_too_late_does_not_leave() {
+    let limits = limits("1000/1s", "700/10m", 1, &[]);
+    let stop = CancellationToken::new();
+    let mut first = limits.admit(DELETE, &stop).await.unwrap();
+    first.permitted(&stop).await.unwrap();
+    let mut second = limits.admit(DELETE, &stop).await.unwrap();
+    tokio::time::advance(super::LEAVES_WITHIN + Duration::from_millis(1)).await;
+    drop(first);
+    let late = second.permitted(&stop).await;
+    assert_eq!(late, Err(super::Refused::Late));
+    second.unsent();
+    assert_eq!(limits.permits.available_permits(), 1, "its permit is back");
+}

@@ -1,0 +1,52 @@
+//! Requests of earlier processes: when the last of them may have been counted.
+
+use std::time::Duration;
+
+use super::admission::LimitsSpec;
+use crate::domain::Step;
+use crate::pipeline::retry::WAIT_MAX;
+use crate::transport::REPLY_TIME_MAX;
+
+/// A request an earlier process sent, for filling the windows at `resume`.
+#[derive(Debug, Clone, Copy)]
+pub struct Past {
+    /// Which step's endpoint it called; `None`: a read.
+    pub step: Option<Step>,
+    /// How long ago its answer came, or may have come.
+    pub ago: Duration,
+}
+
+/// The longest from admitting a request to its leaving: a sync, and waiting for a permit, of which each
+/// one out comes back within the time of an answer. Longer it takes where fewer may be under way than
+/// when it was admitted, and then it does not leave ([`Refused::Late`]).
+pub(super) const LEAVES_WITHIN: Duration = REPLY_TIME_MAX.saturating_mul(2);
+
+/// The longest from noting a request to the end of waiting for its answer: that, and what a
+/// connection gets for it. No server can have counted it later.
+const UNANSWERED_MAX: Duration = LEAVES_WITHIN.saturating_add(REPLY_TIME_MAX);
+
+impl Past {
+    /// A request that was about to leave `ago`, and of which nothing more is known.
+    pub fn unanswered(step: Option<Step>, ago: Duration) -> Self {
+        Self {
+            step,
+            ago: ago.saturating_sub(UNANSWERED_MAX),
+        }
+    }
+
+    /// Reads of a process that was killed which left no line: one for each of its permits, as each is
+    /// held until the line of its read is on the disk. `silent`: since when there is no line, or since
+    /// the end of a pause that a server asked for, if that is later. A read may have left after that,
+    /// when all that a process waits for without a word was over: a slot of the account's limit, and
+    /// the rest after a passing error.
+    pub fn unseen_reads(spec: &LimitsSpec, silent: Duration) -> impl Iterator<Item = Self> {
+        let past = Self {
+            step: None,
+            ago: silent
+                .saturating_sub(spec.requests.span())
+                .saturating_sub(WAIT_MAX)
+                .saturating_sub(UNANSWERED_MAX),
+        };
+        (0..spec.concurrency.get()).map(move |_| past)
+    }
+}
