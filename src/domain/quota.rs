@@ -69,16 +69,15 @@ impl Quota {
     /// than the quota has slots.
     ///
     /// So the spread is half a hundredth of the time that the quota itself takes, and no more than
-    /// the span: a short run is fast, one of 200 spans is even. A run within one quota has that part
-    /// of one span, which keeps its first requests from being a single gulp. Zero: a span too long
-    /// to be paced.
+    /// the span: a short run is fast, one of 200 spans is even. Zero: a run within one quota, which waits
+    /// for nothing, or a span too long to be paced.
     pub fn spread(self, expected: u64) -> Duration {
         if self.span > Self::PACED_SPAN_MAX {
             return Duration::ZERO;
         }
         let spans = expected.saturating_sub(1) / u64::from(self.requests.get());
         let parts = u32::try_from(spans).unwrap_or(u32::MAX);
-        self.span * parts.clamp(1, Self::PACE_PARTS) / Self::PACE_PARTS
+        self.span * parts.min(Self::PACE_PARTS) / Self::PACE_PARTS
     }
 
     /// Whether this lets more requests through in a long time than `other`.
@@ -225,7 +224,7 @@ mod tests {
     }
 
     #[rstest]
-    #[case::within_one_quota("400/1m", 400, 300)]
+    #[case::within_one_quota("400/1m", 400, 0)]
     #[case::one_span("400/1m", 401, 300)]
     #[case::four_spans("70/6s", 350, 120)]
     #[case::the_last_that_is_not_even("400/1m", 199 * 400 + 1, 59_700)]

@@ -169,7 +169,9 @@ mod tests {
     }
 
     #[test]
-    fn a_quota_of_a_day_is_not_paced() {
+    fn a_quota_of_a_day_is_not_paced_and_a_run_within_one_is_not() {
         assert!(Pace::of("5000/24h".parse().unwrap(), 1_000_000).is_none());
+        assert!(Pace::of("400/1m".parse().unwrap(), 400).is_none());
+        assert!(Pace::of("400/1m".parse().unwrap(), 401).is_some());
     }
 }

@@ -374,6 +374,30 @@ async fn a_bucket_is_refused_and_an_even_pace_is_slow_where_a_window_is_neither(
     }
 }
 
+/// What a quota allows at once goes at once: a few rows wait for answers, and for nothing else.
+#[tokio::test(start_paused = true)]
+async fn a_run_within_its_quota_waits_for_nothing() {
+    for quota in ["700/1m", "400/1m", "50/1m", "50/10m", "700/10m", "5000/1d"] {
+        for rows in 1..=50_u64 {
+            let server = Arc::new(FakeServer::new(Arc::default(), (10, 10), 1));
+            let setup = Setup {
+                requests: quota.to_owned(),
+                ..Setup::default()
+            };
+            let waves = rows.div_ceil(u64::from(setup.concurrency));
+            let start = Instant::now();
+            let end = setup.run(&server, Action::Delete, rows).await;
+            assert!(matches!(end, LaneEnd::Done), "{end:?}");
+            let most = Duration::from_millis(20 * waves);
+            assert!(
+                start.elapsed() <= most,
+                "{rows} of {quota}: {:?}",
+                start.elapsed()
+            );
+        }
+    }
+}
+
 /// A page of a proxy's may have a limit of its own in its header.
 #[tokio::test(start_paused = true)]
 async fn a_limit_in_an_answer_that_is_not_the_providers_teaches_nothing() {
