@@ -8,6 +8,10 @@ use crate::domain::{AccountName, Paused, Step, Time};
 /// How many pauses are told one by one: the first ones.
 const PAUSES_MAX: usize = 100;
 
+/// How far apart pauses of one stretch may be, in milliseconds: the longest span of a limit that a
+/// provider documents.
+const APART_MS_MAX: u64 = 10 * 60 * 1_000;
+
 /// A limit waited. Pauses of the same limit that touch are one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Pause {
@@ -23,6 +27,56 @@ pub struct Pause {
     pub reason: String,
     /// The working time at its beginning and its end, in milliseconds, cut at the session's end.
     pub worked_ms: (u64, u64),
+}
+
+/// Pauses that followed one another, told as one: a limit that is met again and again pauses for as
+/// long as each of its spans has left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Stretch<'a> {
+    /// The first of them.
+    pub(super) first: &'a Pause,
+    /// Until when the last of them was to wait.
+    pub(super) until: Time,
+    /// How many they are.
+    pub(super) pauses: usize,
+    /// How long they took together while the run was at work, in milliseconds.
+    pub(super) waited_ms: u64,
+}
+
+impl<'a> Stretch<'a> {
+    /// The stretches that `pauses` make, in the order in which they began: pauses of one limit and for
+    /// one reason, whatever numbers it names, that are no further apart than [`APART_MS_MAX`].
+    pub(super) fn all(pauses: &'a [Pause]) -> Vec<Self> {
+        let mut all: Vec<Self> = Vec::new();
+        for pause in pauses {
+            let waited_ms = pause.worked_ms.1.saturating_sub(pause.worked_ms.0);
+            let goes_on = |it: &&mut Self| {
+                let apart = pause.from.saturating_since(it.until).as_millis();
+                it.first.account == pause.account
+                    && it.first.step == pause.step
+                    && words(&it.first.reason).eq(words(&pause.reason))
+                    && apart <= u128::from(APART_MS_MAX)
+            };
+            if let Some(stretch) = all.iter_mut().rev().find(goes_on) {
+                stretch.until = stretch.until.max(pause.until);
+                stretch.pauses += 1;
+                stretch.waited_ms += waited_ms;
+            } else {
+                all.push(Self {
+                    first: pause,
+                    until: pause.until,
+                    pauses: 1,
+                    waited_ms,
+                });
+            }
+        }
+        all
+    }
+}
+
+/// A reason without its numbers.
+fn words(reason: &str) -> impl Iterator<Item = char> {
+    reason.chars().filter(|c| !c.is_ascii_digit())
 }
 
 /// Collects the pauses.
@@ -75,7 +129,7 @@ impl Pauses {
 
 #[cfg(test)]
 mod tests {
-    use super::{PAUSES_MAX, Pauses, Timeline};
+    use super::{PAUSES_MAX, Pauses, Stretch, Timeline};
     use crate::domain::{Entry, Paused};
     use crate::ledger::samples::{at, pause};
 
@@ -118,5 +172,36 @@ mod tests {
             pauses.apply(&paused(n * 10, n * 10 + 1), &mut timeline);
         }
         assert_eq!(pauses.finish().1, 7);
+    }
+
+    #[test]
+    fn pauses_that_follow_one_another_for_one_reason_are_told_as_one() {
+        let mut timeline = Timeline::new(at(0));
+        let mut pauses = Pauses::default();
+        let told = |from, until, reason: &str| Paused {
+            reason: reason.to_owned(),
+            ..paused(from, until)
+        };
+        for pause in [
+            told(0, 30, "asks for 30 s"),
+            told(40, 68, "asks for 28 s"),
+            told(80, 90, "no connection"),
+            told(100, 130, "asks for 30 s"),
+            // Much later: another stretch.
+            told(3_600, 3_630, "asks for 30 s"),
+        ] {
+            pauses.apply(&pause, &mut timeline);
+        }
+        let (pauses, _) = pauses.finish();
+        let all: Vec<_> = Stretch::all(&pauses)
+            .iter()
+            .map(|it| (it.first.from, it.until, it.pauses, it.waited_ms))
+            .collect();
+        let expected = [
+            (at(0), at(130), 3, 88_000),
+            (at(80), at(90), 1, 10_000),
+            (at(3_600), at(3_630), 1, 30_000),
+        ];
+        assert_eq!(all, expected);
     }
 }

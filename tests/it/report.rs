@@ -523,6 +523,46 @@ fn no_formula_and_no_order_reaches_who_opens_a_report() {
     );
 }
 
+/// The rows are given back from the copy that the run kept beside its ledger.
+#[test]
+fn rows_that_came_from_standard_input_come_back_too() {
+    let world = World::new();
+    world.zendesk_users([1, 2]);
+    seed_users(&world, 1);
+    let args = ["--account", "acme", "--action", "delete"];
+    let run = [&["run", "-", "--yes"][..], &args].concat();
+    world.call_with(&run, USERS.as_bytes()).code(1);
+    let ledger = "stdin.ledger.jsonl";
+    let done = world.call(&report(ledger, "out")).code(0);
+    assert!(done.err.contains(
+        "userpurge run out/failed.csv --done-in stdin.ledger.jsonl --account acme --action delete"
+    ), "{}", done.err);
+    assert_eq!(outcomes(&world, "out").len(), 8);
+    let columns = "Full Name,User-ID,Ticket,note,";
+    assert!(header(&world, "out/failed.csv").starts_with(columns));
+    seed_users(&world, 0);
+    let again = ["run", "out/failed.csv", "--done-in", ledger, "--yes"];
+    world.call(&[&again[..], &args].concat()).code(1);
+    assert_eq!(
+        world.status("out/failed.csv.ledger.jsonl")["outcomes"]["deleted"],
+        2
+    );
+
+    // Without the copy nobody can tell which rows they were, and it is said what to do.
+    fs::remove_file(world.path("stdin.ledger.jsonl.input")).unwrap();
+    for command in [&report(ledger, "again")[..], &["resume", ledger]] {
+        let done = world.call(command).code(4);
+        let folder = world.folder.path().display().to_string();
+        insta::allow_duplicates! {
+            insta::assert_snapshot!(done.err.replace(&folder, "/home/ops"), @r"
+            error: ledger `stdin.ledger.jsonl`: its input came from standard input, and the copy `/home/ops/stdin.ledger.jsonl.input` that was kept cannot be read
+            help: put it back, or pipe the same rows in anew: `userpurge run - --done-in stdin.ledger.jsonl --ledger NEW.ledger.jsonl`
+            ");
+        }
+    }
+    world.call(&["report", ledger, "--format", "md"]).code(0);
+}
+
 /// Every row is invalid, so that nothing has to be sent for it.
 #[test]
 fn a_report_holds_a_row_at_a_time() {

@@ -131,7 +131,7 @@ fn a_page_says_what_the_ledger_says_and_asks_for_nothing() {
     let counted: u64 = last[1..4].iter().map(|cell| number(cell)).sum();
     assert_eq!((counted, last[4].as_str()), (13, "100.00%"));
     let pauses = table(dom, "When a server asked to wait");
-    let waited = |row: &Vec<String>| row[2] == "acme, permanently-delete";
+    let waited = |row: &Vec<String>| row[4] == "acme, permanently-delete";
     assert!(pauses[1..].iter().any(waited), "{pauses:?}");
     let sessions = table(dom, "Sessions");
     let commands: Vec<_> = sessions[1..].iter().map(|row| row[1].as_str()).collect();

@@ -7,13 +7,13 @@ use std::sync::Arc;
 
 use roaring::RoaringTreemap;
 
-use super::run::{consent, failure_limit, over};
+use super::run::{consent, failure_limit, over, spool_of};
 use crate::cli::accounts::{Line, Wiring};
 use crate::cli::args::{ResumeArgs, RetryArgs};
 use crate::cli::denied;
 use crate::cli::latest;
 use crate::cli::outline_text;
-use crate::cli::planning::{Planned, Planning, read_options};
+use crate::cli::planning::{Planned, Planning, absolute, read_options};
 use crate::cli::question::Consent;
 use crate::cli::recorder::Recorder;
 use crate::cli::setting;
@@ -27,7 +27,7 @@ use crate::domain::{
     AccountName, Counted, Entry, InputHeader, LaneStop, Outcome, RunEnd, RunOptions, RunState,
     Session as SessionEntry, WallClock,
 };
-use crate::input::fingerprint;
+use crate::input::{InputError, fingerprint};
 use crate::ledger::{self, Disk, LedgerState, LedgerWriter, Only, Opened, TornTail};
 use crate::pipeline::{Durability, EventSink};
 use crate::plan::Earlier;
@@ -299,13 +299,7 @@ pub(super) fn kept_input(ledger: &Path, header: &InputHeader) -> Result<PathBuf,
         Some(beside) if !kept.exists() && beside.exists() => beside,
         _ => kept,
     };
-    let found = fingerprint(&path).map_err(|error| {
-        Failure::foreign(
-            ledger,
-            &format!("its input is needed: {}", crate::cli::failure::told(&error)),
-            None,
-        )
-    })?;
+    let found = fingerprint(&path).map_err(|error| missing(ledger, &path, &error))?;
     if (found.size, &found.sha256) == (header.size, &header.sha256) {
         return Ok(path);
     }
@@ -320,6 +314,23 @@ pub(super) fn kept_input(ledger: &Path, header: &InputHeader) -> Result<PathBuf,
         "put the old file back, or purge the new one with `userpurge run NEW --done-in {name}`"
     );
     Err(Failure::foreign(ledger, &what, Some(&help)))
+}
+
+/// The input cannot be read, most often because it is gone.
+fn missing(ledger: &Path, path: &Path, error: &InputError) -> Failure {
+    if absolute(path) != absolute(&spool_of(ledger)) {
+        let what = format!("its input is needed: {}", crate::cli::failure::told(error));
+        return Failure::foreign(ledger, &what, None);
+    }
+    let what = format!(
+        "its input came from standard input, and the copy `{}` that was kept cannot be read",
+        path.display()
+    );
+    let name = outline_text::shell(ledger);
+    let help = format!(
+        "put it back, or pipe the same rows in anew: `userpurge run - --done-in {name} --ledger NEW.ledger.jsonl`"
+    );
+    Failure::foreign(ledger, &what, Some(&help))
 }
 
 fn short(digest: &str) -> &str {

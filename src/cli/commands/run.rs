@@ -305,7 +305,7 @@ fn default_ledger(input: &Path) -> PathBuf {
 }
 
 /// Where standard input is kept: beside its ledger.
-fn spool_of(ledger: &Path) -> PathBuf {
+pub(super) fn spool_of(ledger: &Path) -> PathBuf {
     let mut name = ledger.as_os_str().to_owned();
     name.push(".input");
     PathBuf::from(name)

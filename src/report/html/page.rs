@@ -2,6 +2,7 @@
 
 use std::borrow::Borrow;
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use askama::Template;
 use base64::Engine as _;
@@ -10,8 +11,9 @@ use sha2::{Digest as _, Sha256};
 
 use super::charts::{self, Progress, Segment};
 use crate::domain::{Counted, Counts, Outcome, RunState, Stand, Step, Verified, shown};
+use crate::report::pauses::Stretch;
 use crate::report::text::{count, grouped, span, stop_told, utc};
-use crate::report::{AccountSummary, Advice, Caller, Pause, Reason, Report, SessionTold};
+use crate::report::{AccountSummary, Advice, Caller, Reason, Report, SessionTold};
 
 /// The looks.
 const STYLE: &str = include_str!("style.css");
@@ -22,7 +24,7 @@ const ACCOUNTS_MAX: usize = 50;
 /// How many callers are told.
 const CALLERS_MAX: usize = 50;
 
-/// How many pauses are told; the chart has all.
+/// How many stretches of pauses are told; the chart has all.
 const PAUSES_MAX: usize = 20;
 
 /// How many reasons are told.
@@ -68,6 +70,8 @@ struct Page<'a> {
     progress: Progress,
     points: Vec<PointRow>,
     pauses: Vec<PauseRow>,
+    /// How many pauses are left out of the table.
+    pauses_more: u64,
     heaps: Vec<Heap<'a>>,
     reasons_more: u64,
     callers: &'a [Caller],
@@ -155,6 +159,8 @@ struct PointRow {
 struct PauseRow {
     from: String,
     until: String,
+    pauses: String,
+    waited: String,
     what: String,
     reason: String,
 }
@@ -181,6 +187,8 @@ impl<'a> Page<'a> {
         let columns = columns(counts);
         let reasons = &report.reasons[..report.reasons.len().min(REASONS_MAX)];
         let verified = report.not_as_asked.iter().take(VERIFIED_MAX);
+        let stretches = Stretch::all(&report.pauses);
+        let untold = stretches.iter().skip(PAUSES_MAX).map(|it| it.pauses as u64);
         let not_as_asked = summary
             .verification
             .as_ref()
@@ -204,7 +212,8 @@ impl<'a> Page<'a> {
             account_columns: columns.iter().map(|it| it.name()).collect(),
             progress: Progress::of(&report.progress, &report.pauses, &report.sessions, rows),
             points: points(report),
-            pauses: report.pauses.iter().take(PAUSES_MAX).map(pause).collect(),
+            pauses: stretches.iter().take(PAUSES_MAX).map(pause).collect(),
+            pauses_more: report.pauses_left_out + untold.sum::<u64>(),
             heaps: reasons.chunk_by(alike).map(Heap::of).collect(),
             reasons_more: report.reasons[reasons.len()..]
                 .iter()
@@ -225,12 +234,6 @@ impl<'a> Page<'a> {
             stops: summary.stops.iter().map(stop_told).collect(),
             report,
         }
-    }
-
-    /// How many pauses are left out of the table.
-    fn pauses_more(&self) -> u64 {
-        let untold = self.report.pauses.len().saturating_sub(PAUSES_MAX);
-        self.report.pauses_left_out + untold as u64
     }
 
     fn callers_more(&self) -> usize {
@@ -484,13 +487,17 @@ fn points(report: &Report) -> Vec<PointRow> {
         .collect()
 }
 
-fn pause(pause: &Pause) -> PauseRow {
-    let step = pause.step.map_or("every request", Step::name);
+fn pause(stretch: &Stretch<'_>) -> PauseRow {
+    let first = stretch.first;
+    let step = first.step.map_or("every request", Step::name);
+    let waited = Duration::from_millis(stretch.waited_ms);
     PauseRow {
-        from: utc(pause.from),
-        until: utc(pause.until),
-        what: format!("{}, {step}", pause.account),
-        reason: pause.reason.clone(),
+        from: utc(first.from),
+        until: utc(stretch.until),
+        pauses: grouped(stretch.pauses as u64),
+        waited: span(first.from, first.from.after(waited)),
+        what: format!("{}, {step}", first.account),
+        reason: first.reason.clone(),
     }
 }
 

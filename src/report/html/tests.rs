@@ -105,8 +105,8 @@ fn a_page_reads_so() {
     2026-11-23 09:30:09 3 6 1 83.33%
     2026-11-23 09:30:11 4 6 1 91.66%
     When a server asked to wait
-    From Until What waited Why
-    2026-11-22 09:30:05 UTC 2026-11-22 09:30:40 UTC acme, delete 429 with Retry-After: 93
+    From Until Pauses Waited What waited Why
+    2026-11-22 09:30:05 UTC 2026-11-22 09:30:40 UTC 1 35 s acme, delete 429 with Retry-After: 93
     To look at
     6 rows ended otherwise than well. userpurge report … --format csv --out DIR gives them back in failed.csv , with all their columns, fit to be run again.
     1 not_found
