@@ -39,3 +39,4 @@ mod stops;
 mod support;
 mod underlined;
 mod verify;
+mod walk;

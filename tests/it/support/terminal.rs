@@ -100,6 +100,11 @@ impl Terminal<'_> {
             .to_owned()
     }
 
+    /// Forgets what is no longer on the screen.
+    pub(crate) fn forget(&self) {
+        self.tmux(&["clear-history"]);
+    }
+
     /// Makes it so many columns wide.
     pub(crate) fn resize(&self, columns: u16) {
         self.tmux(&["resize-window", "-x", &columns.to_string()]);
