@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use futures::FutureExt;
 use futures::future::BoxFuture;
+use futures::{FutureExt, TryFutureExt};
 use roaring::RoaringTreemap;
 
 use crate::domain::{Counts, Entry, Outcome, OutcomeEntry};
@@ -52,7 +52,7 @@ impl Recorder {
     /// When that cannot be written.
     pub(super) async fn attach(&self, ledger: LedgerHandle) -> Result<(), LedgerError> {
         let before = std::mem::take(&mut self.state().before);
-        for entry in &before {
+        for entry in before {
             ledger.append(entry, ledger::Durability::Queued).await?;
         }
         // A second ledger is no use anybody makes of this.
@@ -125,13 +125,10 @@ impl EventSink for Recorder {
             Durability::Synced => ledger::Durability::Synced,
             Durability::Queued => ledger::Durability::Queued,
         };
-        async move {
-            ledger
-                .append(&entry, durability)
-                .await
-                .map_err(|error| SinkFailed(Arc::new(error)))
-        }
-        .boxed()
+        let appended = ledger.append(entry, durability);
+        appended
+            .map_err(|error| SinkFailed(Arc::new(error)))
+            .boxed()
     }
 }
 

@@ -171,7 +171,10 @@ mod tests {
         block_on(async {
             for outcome in outcomes {
                 let entry = Entry::Outcome(outcome.clone());
-                handle.append(&entry, Durability::Queued).await.unwrap();
+                handle
+                    .append(entry.clone(), Durability::Queued)
+                    .await
+                    .unwrap();
             }
             writer.finish().await.unwrap();
         });
@@ -252,7 +255,13 @@ mod tests {
         let state = LedgerState::read(&path).unwrap();
         let opened = LedgerWriter::open(&path).unwrap();
         let later = Entry::Outcome(coded(2, Outcome::Refused, "X"));
-        block_on(opened.writer.handle().append(&later, Durability::Synced)).unwrap();
+        block_on(
+            opened
+                .writer
+                .handle()
+                .append(later.clone(), Durability::Synced),
+        )
+        .unwrap();
         let rows = state.select(&[Only::Code("X".to_owned())]).unwrap();
         assert_eq!(rows.iter().collect::<Vec<_>>(), [1]);
     }
@@ -299,7 +308,10 @@ mod tests {
                 verified(1, Finding::Unknown, 6),
                 verified(3, Finding::AsAsked, 6),
             ] {
-                handle.append(&entry, Durability::Queued).await.unwrap();
+                handle
+                    .append(entry.clone(), Durability::Queued)
+                    .await
+                    .unwrap();
             }
             writer.finish().await.unwrap();
         });

@@ -127,7 +127,10 @@ mod tests {
         block_on(async {
             for entry in entries {
                 let handle = writer.handle();
-                handle.append(entry, Durability::Queued).await.unwrap();
+                handle
+                    .append(entry.clone(), Durability::Queued)
+                    .await
+                    .unwrap();
             }
             writer.finish().await.unwrap();
         });

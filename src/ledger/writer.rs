@@ -6,6 +6,8 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::thread::{Builder, JoinHandle};
 
+use futures::FutureExt;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 
 use super::chain::{self, Head};
@@ -169,23 +171,43 @@ impl LedgerWriter {
 }
 
 impl LedgerHandle {
-    /// Appends `entry` after all that this handle has appended before. Dropping the future once it
-    /// has begun to wait may or may not take the entry back.
+    /// Appends `entry` after all that this handle has appended before. It stands in line from the
+    /// call on, if there is room, and not only once the future is asked; dropping the future does not
+    /// take it back.
     ///
     /// # Errors
     ///
     /// When this entry or any before it could not be written. Nothing may be sent after that.
-    pub async fn append(&self, entry: &Entry, durability: Durability) -> Result<(), LedgerError> {
+    pub fn append(
+        &self,
+        entry: Entry,
+        durability: Durability,
+    ) -> impl Future<Output = Result<(), LedgerError>> + Send + use<'_> {
+        let placed = self.place(entry, durability);
+        async move {
+            match placed {
+                Placed::No(failure) => Err(failure),
+                Placed::InLine(synced) => self.synced(synced).await,
+                Placed::Full(message, synced) => {
+                    let sent = self.queue.send(*message).boxed().await;
+                    sent.map_err(|_| self.gone())?;
+                    self.synced(synced).await
+                }
+            }
+        }
+    }
+
+    /// Puts an entry in line, if there is room.
+    fn place(&self, entry: Entry, durability: Durability) -> Placed {
         if let Some(failure) = self.shared.failure.get() {
-            return Err(failure.clone());
+            return Placed::No(failure.clone());
         }
         if matches!(entry, Entry::Run(_)) {
-            return Err(LedgerError::Unwritable {
+            return Placed::No(LedgerError::Unwritable {
                 path: self.shared.path.clone(),
                 reason: "a ledger has one header".to_owned(),
             });
         }
-        let entry = entry.clone();
         let (ack, synced) = match durability {
             Durability::Synced => {
                 let (ack, synced) = oneshot::channel();
@@ -193,9 +215,15 @@ impl LedgerHandle {
             }
             Durability::Queued => (None, None),
         };
-        let message = Message::Append { entry, ack };
-        let sent = self.queue.send(message).await;
-        sent.map_err(|_| self.gone())?;
+        match self.queue.try_send(Message::Append { entry, ack }) {
+            Ok(()) => Placed::InLine(synced),
+            Err(TrySendError::Full(message)) => Placed::Full(Box::new(message), synced),
+            Err(TrySendError::Closed(_)) => Placed::No(self.gone()),
+        }
+    }
+
+    /// Waits until the entry is synced; `None`: nobody waits for that.
+    async fn synced(&self, synced: Option<Synced>) -> Result<(), LedgerError> {
         match synced {
             Some(synced) => synced.await.unwrap_or_else(|_| Err(self.gone())),
             None => Ok(()),
@@ -209,6 +237,18 @@ impl LedgerHandle {
             path: self.shared.path.clone(),
         })
     }
+}
+
+type Synced = oneshot::Receiver<Result<(), LedgerError>>;
+
+/// Where an entry is that is to be appended.
+enum Placed {
+    /// Nowhere.
+    No(LedgerError),
+    /// In line.
+    InLine(Option<Synced>),
+    /// Still here: there is no room.
+    Full(Box<Message>, Option<Synced>),
 }
 
 /// Locks a new ledger and makes its header and its name durable.
@@ -272,7 +312,10 @@ mod tests {
         ];
         let head = block_on(async {
             for entry in &written {
-                handle.append(entry, Durability::Queued).await.unwrap();
+                handle
+                    .append(entry.clone(), Durability::Queued)
+                    .await
+                    .unwrap();
             }
             writer.finish().await.unwrap()
         });
@@ -341,7 +384,7 @@ mod tests {
         let handle = writer.handle();
         let entry = intent(1, Step::Delete, 1);
         for times in 2..5 {
-            block_on(handle.append(&entry, Durability::Synced)).unwrap();
+            block_on(handle.append(entry.clone(), Durability::Synced)).unwrap();
             assert_eq!((disk.writes(), disk.syncs()), (times, times));
             assert_eq!(entries(&path).len() as u64, times - 1);
         }
@@ -358,11 +401,12 @@ mod tests {
         // While the first is being written, eight hundred others gather.
         disk.shut(true);
         block_on(async {
-            let mut appends: Vec<_> = vec![Box::pin(handle.append(&first, Durability::Synced))];
+            let mut appends: Vec<_> =
+                vec![Box::pin(handle.append(first.clone(), Durability::Synced))];
             assert!(futures::poll!(appends[0].as_mut()).is_pending());
             disk.until_a_write_waits();
             for entry in &others {
-                appends.push(Box::pin(handle.append(entry, Durability::Synced)));
+                appends.push(Box::pin(handle.append(entry.clone(), Durability::Synced)));
             }
             for append in appends.iter_mut().skip(1) {
                 assert!(futures::poll!(append.as_mut()).is_pending());
@@ -389,12 +433,18 @@ mod tests {
         let entry = intent(1, Step::Delete, 1);
         disk.shut(true);
         block_on(async {
-            handle.append(&entry, Durability::Queued).await.unwrap();
+            handle
+                .append(entry.clone(), Durability::Queued)
+                .await
+                .unwrap();
             disk.until_a_write_waits();
             for _ in 0..QUEUE_MAX {
-                handle.append(&entry, Durability::Queued).await.unwrap();
+                handle
+                    .append(entry.clone(), Durability::Queued)
+                    .await
+                    .unwrap();
             }
-            let mut one_more = Box::pin(handle.append(&entry, Durability::Queued));
+            let mut one_more = Box::pin(handle.append(entry.clone(), Durability::Queued));
             assert!(futures::poll!(one_more.as_mut()).is_pending());
             disk.shut(false);
             one_more.await.unwrap();
@@ -413,7 +463,7 @@ mod tests {
                 scope.spawn(move || {
                     for row in 0..100 {
                         let entry = intent(lane * 1_000 + row, Step::Delete, 1);
-                        block_on(handle.append(&entry, Durability::Synced)).unwrap();
+                        block_on(handle.append(entry.clone(), Durability::Synced)).unwrap();
                     }
                 });
             }
@@ -438,7 +488,7 @@ mod tests {
         let disk = FaultyDisk::default();
         let writer = LedgerWriter::create_on(&disk, &path, header(1)).unwrap();
         let entry = outcome(1, Outcome::Deleted, 1);
-        block_on(writer.handle().append(&entry, Durability::Queued)).unwrap();
+        block_on(writer.handle().append(entry.clone(), Durability::Queued)).unwrap();
         disk.until_synced(2);
         assert_eq!(entries(&path), [entry]);
     }
@@ -451,7 +501,7 @@ mod tests {
         block_on(writer.finish()).unwrap();
         let entry = intent(1, Step::Delete, 1);
         for durability in [Durability::Synced, Durability::Queued] {
-            let error = block_on(handle.append(&entry, durability)).unwrap_err();
+            let error = block_on(handle.append(entry.clone(), durability)).unwrap_err();
             assert!(matches!(error, LedgerError::Closed { .. }));
         }
     }
@@ -466,10 +516,16 @@ mod tests {
         let good = outcome(1, Outcome::Failed, 1);
         block_on(async {
             for bad in [Entry::Outcome(long), Entry::Run(Box::new(header(1)))] {
-                let error = handle.append(&bad, Durability::Synced).await.unwrap_err();
+                let error = handle
+                    .append(bad.clone(), Durability::Synced)
+                    .await
+                    .unwrap_err();
                 assert!(matches!(error, LedgerError::Unwritable { .. }));
             }
-            handle.append(&good, Durability::Synced).await.unwrap();
+            handle
+                .append(good.clone(), Durability::Synced)
+                .await
+                .unwrap();
             writer.finish().await.unwrap();
         });
         assert_eq!(entries(&path), [good]);
@@ -484,9 +540,15 @@ mod tests {
         long.message = Some("x".repeat(super::super::LINE_BYTES_MAX));
         block_on(async {
             let long = Entry::Outcome(long);
-            handle.append(&long, Durability::Queued).await.unwrap();
+            handle
+                .append(long.clone(), Durability::Queued)
+                .await
+                .unwrap();
             let later = outcome(1, Outcome::Failed, 1);
-            let error = handle.append(&later, Durability::Synced).await.unwrap_err();
+            let error = handle
+                .append(later.clone(), Durability::Synced)
+                .await
+                .unwrap_err();
             assert!(matches!(error, LedgerError::Unwritable { .. }));
             let error = writer.finish().await.unwrap_err();
             assert!(matches!(error, LedgerError::Unwritable { .. }));
@@ -503,7 +565,7 @@ mod tests {
         let empty = serde_json::to_vec(&Entry::Outcome(long.clone())).unwrap();
         long.message = Some("x".repeat(crate::ledger::format::BODY_BYTES_MAX - empty.len()));
         let long = Entry::Outcome(long);
-        block_on(writer.handle().append(&long, Durability::Synced)).unwrap();
+        block_on(writer.handle().append(long.clone(), Durability::Synced)).unwrap();
         block_on(writer.finish()).unwrap();
         assert_eq!(entries(&path), [long]);
     }

@@ -234,7 +234,7 @@ fn ledger_commit(bencher: Bencher, entries: u64) {
     bencher.counter(ItemsCount::new(entries)).bench_local(|| {
         let appended = intents
             .iter()
-            .map(|entry| handle.append(entry, Durability::Synced));
+            .map(|entry| handle.append(entry.clone(), Durability::Synced));
         for done in block_on(join_all(appended)) {
             done.expect("a durable entry");
         }

@@ -415,7 +415,7 @@ async fn end_of_all(
     });
     writer
         .handle()
-        .append(&end, ledger::Durability::Synced)
+        .append(end, ledger::Durability::Synced)
         .await?;
     writer.finish().await?;
     Ok(LedgerState::read(&again.ledger)?)

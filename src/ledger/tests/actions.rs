@@ -125,7 +125,7 @@ proptest! {
         for action in actions {
             match action {
                 Action::Append(entry, durability) => {
-                    let taken = block_on(handle.append(&entry, durability)).is_ok();
+                    let taken = block_on(handle.append(entry.clone(), durability)).is_ok();
                     prop_assert!(!(taken && model.failed), "acknowledged after a failure");
                     model.appended(&entry, durability, taken);
                 }

@@ -23,10 +23,10 @@ fn poisoned(faults: Faults) -> (TempDir, PathBuf, LedgerError) {
     let handle = writer.handle();
     let entry = |row| intent(row, Step::Delete, 1);
     let failure = block_on(async {
-        handle.append(&entry(1), Durability::Synced).await.unwrap();
+        handle.append(entry(1), Durability::Synced).await.unwrap();
         let (second, third) = (entry(2), entry(3));
-        let second = handle.append(&second, Durability::Synced);
-        let third = handle.append(&third, Durability::Synced);
+        let second = handle.append(second.clone(), Durability::Synced);
+        let third = handle.append(third.clone(), Durability::Synced);
         let (second, third) = futures::join!(second, third);
         let failure = second.unwrap_err();
         assert_eq!(third.unwrap_err().to_string(), failure.to_string());
@@ -34,7 +34,7 @@ fn poisoned(faults: Faults) -> (TempDir, PathBuf, LedgerError) {
     });
     let before = (disk.writes(), disk.syncs());
     for durability in [Durability::Synced, Durability::Queued] {
-        let later = block_on(handle.append(&entry(4), durability)).unwrap_err();
+        let later = block_on(handle.append(entry(4), durability)).unwrap_err();
         assert_eq!(later.to_string(), failure.to_string());
     }
     let end = block_on(writer.finish()).unwrap_err();
@@ -120,7 +120,7 @@ fn short_writes_are_gone_on_with() {
     });
     let writer = LedgerWriter::create_on(&disk, &path, header(1)).unwrap();
     let entry = outcome(1, Outcome::Deleted, 1);
-    block_on(writer.handle().append(&entry, Durability::Synced)).unwrap();
+    block_on(writer.handle().append(entry.clone(), Durability::Synced)).unwrap();
     block_on(writer.finish()).unwrap();
     assert_eq!(read_all(&path)[1..], [entry]);
 }
@@ -130,7 +130,7 @@ fn a_full_disk_poisons_the_writer_and_leaves_a_torn_tail() {
     let (_folder, path) = fresh();
     let writer = LedgerWriter::create(&path, header(9)).unwrap();
     let entry = intent(1, Step::Delete, 1);
-    block_on(writer.handle().append(&entry, Durability::Synced)).unwrap();
+    block_on(writer.handle().append(entry.clone(), Durability::Synced)).unwrap();
     block_on(writer.finish()).unwrap();
     let space = fs::metadata(&path).unwrap().len() + 40;
 
@@ -188,7 +188,7 @@ fn a_queued_entry_that_could_not_be_synced_is_reported_by_finish() {
     });
     let writer = LedgerWriter::create_on(&disk, &path, header(1)).unwrap();
     let entry = outcome(1, Outcome::Deleted, 1);
-    block_on(writer.handle().append(&entry, Durability::Queued)).unwrap();
+    block_on(writer.handle().append(entry.clone(), Durability::Queued)).unwrap();
     let error = block_on(writer.finish()).unwrap_err();
     assert!(matches!(error, LedgerError::Failed { doing: "sync", .. }));
 }
@@ -202,7 +202,7 @@ fn a_panic_of_the_thread_becomes_an_error() {
     });
     let writer = LedgerWriter::create_on(&disk, &path, header(1)).unwrap();
     let entry = intent(1, Step::Delete, 1);
-    let error = block_on(writer.handle().append(&entry, Durability::Synced)).unwrap_err();
+    let error = block_on(writer.handle().append(entry.clone(), Durability::Synced)).unwrap_err();
     assert!(matches!(error, LedgerError::Closed { .. }));
     let error = block_on(writer.finish()).unwrap_err();
     assert!(
@@ -222,11 +222,11 @@ fn who_stands_in_line_and_who_waits_for_room_get_the_failure_too() {
     let entry = intent(1, Step::Delete, 1);
     disk.shut(true);
     block_on(async {
-        let mut appends = vec![Box::pin(handle.append(&entry, Durability::Synced))];
+        let mut appends = vec![Box::pin(handle.append(entry.clone(), Durability::Synced))];
         assert!(futures::poll!(appends[0].as_mut()).is_pending());
         disk.until_a_write_waits();
         for _ in 0..QUEUE_MAX + 10 {
-            let mut append = Box::pin(handle.append(&entry, Durability::Synced));
+            let mut append = Box::pin(handle.append(entry.clone(), Durability::Synced));
             assert!(futures::poll!(append.as_mut()).is_pending());
             appends.push(append);
         }

@@ -88,7 +88,7 @@ fn half_a_line_is_no_damage_whether_it_is_finished_or_cut_off_by_who_takes_the_r
             block_on(async {
                 for row in [4, 3] {
                     let entry = outcome(row, Outcome::Refused, 2);
-                    let queued = handle.append(&entry, Durability::Queued);
+                    let queued = handle.append(entry.clone(), Durability::Queued);
                     queued.await.unwrap();
                 }
                 opened.writer.finish().await.unwrap();

@@ -73,7 +73,7 @@ fn a_torn_tail_at_every_byte_is_cut_and_its_row_is_outstanding() {
 
         // And it goes on: what is appended now follows the last whole line.
         let handle = opened.writer.handle();
-        block_on(handle.append(&session(9), Durability::Synced)).unwrap();
+        block_on(handle.append(session(9), Durability::Synced)).unwrap();
         block_on(opened.writer.finish()).unwrap();
         let mut expected = entries[..lines].to_vec();
         expected.push(session(9));
@@ -128,7 +128,7 @@ proptest! {
         let head = block_on(async {
             for (entry, synced) in &entries {
                 let durability = if *synced { Durability::Synced } else { Durability::Queued };
-                handle.append(entry, durability).await.unwrap();
+                handle.append(entry.clone(), durability).await.unwrap();
             }
             writer.finish().await.unwrap()
         });

@@ -95,7 +95,7 @@ fn ledger(rows: u64, path: &Path) -> io::Result<()> {
         let handle = writer.handle();
         for row in 1..=rows {
             for entry in [intent(row), outcome(row)] {
-                let queued = handle.append(&entry, Durability::Queued).await;
+                let queued = handle.append(entry.clone(), Durability::Queued).await;
                 queued.map_err(io::Error::other)?;
             }
         }
