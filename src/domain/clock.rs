@@ -47,8 +47,50 @@ impl Time {
 
 impl fmt::Display for Time {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:.3}", self.timestamp())
+        match written(self.0) {
+            Some(text) => f.write_str(std::str::from_utf8(&text).map_err(|_| fmt::Error)?),
+            None => write!(f, "{:.3}", self.timestamp()),
+        }
     }
+}
+
+/// The text of a time, as `jiff` has it; `None`: its year has not four digits. A ledger has one in
+/// every line, and a run writes two lines a row.
+fn written(millis: i64) -> Option<[u8; 24]> {
+    let (days, in_day) = (millis.div_euclid(86_400_000), millis.rem_euclid(86_400_000));
+    // Days from the first of March of the year 0, so that the day that may be missing is the last
+    // of a year; eras are 400 years, after which the calendar is the same again.
+    let days = days + 719_468;
+    let (era, of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let from_march = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * from_march + 2) / 5 + 1;
+    let month = if from_march < 10 {
+        from_march + 3
+    } else {
+        from_march - 9
+    };
+    let year = 400 * era + year_of_era + i64::from(month <= 2);
+    if !(0..=9_999).contains(&year) {
+        return None;
+    }
+    let mut text = *b"0000-00-00T00:00:00.000Z";
+    let mut put = |place: usize, digits: usize, mut number: i64| {
+        for at in (place..place + digits).rev() {
+            // A digit.
+            text[at] = b'0' + u8::try_from(number % 10).unwrap_or_default();
+            number /= 10;
+        }
+    };
+    put(0, 4, year);
+    put(5, 2, month);
+    put(8, 2, day);
+    put(11, 2, in_day / 3_600_000);
+    put(14, 2, in_day / 60_000 % 60);
+    put(17, 2, in_day / 1_000 % 60);
+    put(20, 3, in_day % 1_000);
+    Some(text)
 }
 
 impl FromStr for Time {
@@ -124,7 +166,13 @@ fn as_written(text: &[u8]) -> Option<i64> {
 
 impl Serialize for Time {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        match written(self.0)
+            .as_ref()
+            .map(|text| std::str::from_utf8(text))
+        {
+            Some(Ok(text)) => serializer.serialize_str(text),
+            Some(Err(_)) | None => serializer.collect_str(self),
+        }
     }
 }
 
@@ -183,6 +231,14 @@ mod tests {
     use super::{Time, as_written};
 
     proptest! {
+        #[test]
+        fn a_time_is_written_as_jiff_writes_it(
+            millis in -62_200_000_000_000_i64..253_402_207_200_000,
+        ) {
+            let time = Time::from_millis(millis);
+            prop_assert_eq!(time.to_string(), format!("{:.3}", time.timestamp()));
+        }
+
         #[test]
         fn a_time_is_read_on_the_short_way_as_jiff_reads_it(
             millis in -62_000_000_000_000_i64..253_000_000_000_000,

@@ -147,6 +147,9 @@ fn split(line: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((open, stated))
 }
 
+/// How many bytes of a chain and a body are hashed at once; nearly all have fewer.
+const SHORT_BYTES: usize = 512;
+
 /// Appends to `lines` the line that holds `body` (a JSON object that is not empty) after a line
 /// whose chain is `previous`, with its line feed, and gives its chain.
 pub(crate) fn seal(previous: Head, body: &[u8], lines: &mut Vec<u8>) -> Head {
@@ -162,6 +165,16 @@ pub(crate) fn seal(previous: Head, body: &[u8], lines: &mut Vec<u8>) -> Head {
 
 /// The chain of the body that `open` is, but for its closing brace.
 fn next(previous: Head, open: &[u8]) -> Head {
+    let (before, from) = (previous.0.as_bytes(), previous.0.as_bytes().len());
+    let to = from + open.len();
+    let mut short = [0; SHORT_BYTES];
+    if let Some(whole) = short.get_mut(..=to) {
+        // All at once is faster, and comes to the same.
+        whole[..from].copy_from_slice(before);
+        whole[from..to].copy_from_slice(open);
+        whole[to] = b'}';
+        return Head(blake3::hash(whole));
+    }
     let mut hasher = blake3::Hasher::new();
     hasher.update(previous.0.as_bytes());
     hasher.update(open);
@@ -171,7 +184,9 @@ fn next(previous: Head, open: &[u8]) -> Head {
 
 #[cfg(test)]
 mod tests {
-    use super::{Head, LINE_OVERHEAD, Unfit, check, computed, one_byte_off, seal, stated};
+    use super::{
+        Head, LINE_OVERHEAD, SHORT_BYTES, Unfit, check, computed, one_byte_off, seal, stated,
+    };
 
     fn sealed(previous: Head, body: &str) -> (Vec<u8>, Head) {
         let mut line = Vec::new();
@@ -191,6 +206,16 @@ mod tests {
         let text = String::from_utf8(line).unwrap();
         assert_eq!(text, format!(r#"{{"kind":"x","n":1,"chain":"{by_hand}"}}"#));
         assert_eq!(by_hand.as_str().parse(), Ok(head));
+    }
+
+    #[test]
+    fn a_chain_is_the_same_however_long_the_line() {
+        for len in (1..10).chain(SHORT_BYTES - 50..SHORT_BYTES).chain([2_000]) {
+            let body = format!(r#"{{"x":"{}"}}"#, "x".repeat(len - 1));
+            let (_, head) = sealed(Head::GENESIS, &body);
+            let by_hand = blake3::hash(&[&[0; 32], body.as_bytes()].concat()).to_hex();
+            assert_eq!(head.to_string(), by_hand.as_str(), "{len}");
+        }
     }
 
     #[test]
