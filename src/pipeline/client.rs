@@ -191,6 +191,11 @@ impl Client {
     pub(super) async fn begin(&self, step: Step) -> Result<SemaphorePermit<'_>, ClientError> {
         // There is one for every step.
         let rows_begun = self.rows_begun.get(&step).ok_or(ClientError::Stopping)?;
+        if !self.stop.admitting.is_cancelled()
+            && let Ok(begun) = rows_begun.try_acquire()
+        {
+            return Ok(begun);
+        }
         tokio::select! {
             biased;
             () = self.stop.admitting.cancelled() => Err(ClientError::Stopping),
@@ -261,21 +266,25 @@ impl Client {
 
     /// Sends `request`; its slots count from when its answer came. Its permit is held on, until it is
     /// known what the answer means ([`Client::heed`]).
-    pub(super) async fn exchange(
-        &self,
+    pub(super) fn exchange<'a>(
+        &'a self,
         request: Request,
-        admission: &mut Admission,
-    ) -> Result<Reply, TransportError> {
-        let reply = tokio::select! {
-            biased;
-            reply = self.transport.send(request) => reply,
-            () = self.stop.waiting.cancelled() => {
-                let reason = "interrupted twice".to_owned();
-                Err(TransportError { failure: Failure::Abandoned, reason })
-            }
-        };
-        admission.answered();
-        reply
+        admission: &'a mut Admission,
+    ) -> impl Future<Output = Result<Reply, TransportError>> + Send + 'a {
+        // Here, so that what waits for the answer does not hold the request as well.
+        let sending = self.transport.send(request);
+        async move {
+            let reply = tokio::select! {
+                biased;
+                reply = sending => reply,
+                () = self.stop.waiting.cancelled() => {
+                    let reason = "interrupted twice".to_owned();
+                    Err(TransportError { failure: Failure::Abandoned, reason })
+                }
+            };
+            admission.answered();
+            reply
+        }
     }
 
     /// Waits for the permit of a request whose intent is durable now, and says whether `step` may

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use futures::StreamExt;
 use futures::future::join_all;
+use futures::{FutureExt, StreamExt};
 use tokio::sync::mpsc;
 use tokio::task::unconstrained;
 use tokio::time::Instant;
@@ -217,7 +217,7 @@ impl Lane {
                 let _held = (user, room);
                 self.row(TaskRun::new(&self.client, task)).await
             }
-            Unit::Bulk(rows) => self.bulk(rows).await,
+            Unit::Bulk(rows) => self.bulk(rows).boxed().await,
         }
     }
 
@@ -296,7 +296,7 @@ impl Lane {
             }
             Ok(ended) => self.count(ended).await,
             Err(error) => {
-                self.stop(error).await?;
+                self.stop(error).boxed().await?;
                 Err(Halt::Stopping)
             }
         }
@@ -310,7 +310,8 @@ impl Lane {
         };
         self.canary.ended(ended);
         if let Some(blown) = blown {
-            self.stop_for(blown.kind, blown.code, blown.words).await?;
+            let stop = self.stop_for(blown.kind, blown.code, blown.words);
+            stop.boxed().await?;
         }
         self.stop_for_canary(MoreRows::Perhaps).await
     }
@@ -318,7 +319,10 @@ impl Lane {
     async fn stop_for_canary(&self, more: MoreRows) -> Result<(), Halt> {
         match self.canary.verdict(more) {
             Verdict::Good | Verdict::Open => Ok(()),
-            Verdict::Bad(words) => self.stop_for(StopKind::CanaryFailed, "canary", words).await,
+            Verdict::Bad(words) => {
+                let stop = self.stop_for(StopKind::CanaryFailed, "canary", words);
+                stop.boxed().await
+            }
         }
     }
 

@@ -35,6 +35,10 @@ const ROWS_UNDER_WAY_MAX: usize = 1_024;
 /// purge is over, and would leave more users between the two when it is stopped.
 const BULK_ROWS_UNDER_WAY_MAX: usize = 4_096;
 
+/// How many rows are read at a time where nobody is asked who they are: as many as there are by then,
+/// but no more.
+const READ_MAX: usize = 64;
+
 /// What is sent together.
 pub(super) enum Unit<'l> {
     /// A row of its own, and its place among those of its user.
@@ -102,6 +106,14 @@ impl Reading<'_> {
     async fn take(&mut self) -> Read {
         match self.next.take() {
             None => self.tasks.recv().await,
+            next => next,
+        }
+    }
+
+    /// Takes what is there already; `None`: nothing is, or nothing more will be.
+    fn take_at_once(&mut self) -> Read {
+        match self.next.take() {
+            None => self.tasks.try_recv().ok(),
             next => next,
         }
     }
@@ -205,7 +217,7 @@ impl Lane {
         units
     }
 
-    /// How many rows are read at a time.
+    /// How many rows of the canary are read at a time.
     fn batch_max(&self) -> usize {
         self.client.provider.roles().map_or(1, Roles::users_max)
     }
@@ -222,19 +234,32 @@ impl Lane {
 
     /// What a part sends next; empty: nothing of it is left.
     async fn units<'l>(&'l self, reading: &mut Reading<'l>) -> Vec<Result<Unit<'l>, Halt>> {
-        let batch_max = self.batch_max();
+        let roles = self.client.provider.roles();
+        let batch_max = roles.map_or(READ_MAX, Roles::users_max);
         loop {
             let mut tasks = Vec::with_capacity(batch_max);
             let mut broken = None;
+            let mut over = false;
             let mut room = reading.room(batch_max).await;
             while tasks.len() < batch_max && broken.is_none() {
-                match reading.take().await {
+                // A question is waited for until it is about as many as can be; where none is asked,
+                // no row waits for another.
+                let read = if roles.is_some() || tasks.is_empty() {
+                    let read = reading.take().await;
+                    over = read.is_none();
+                    read
+                } else {
+                    reading.take_at_once()
+                };
+                match read {
                     Some(Ok(task)) => tasks.push(task),
-                    Some(Err(error)) => broken = Some(Err(Halt::Input(error))),
+                    Some(Err(error)) => {
+                        broken = Some(Err(Halt::Input(error)));
+                        over = true;
+                    }
                     None => break,
                 }
             }
-            let over = tasks.len() < batch_max;
             let mut units = Vec::new();
             match self.without_protected(tasks).await {
                 Ok((tasks, standing)) => {

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use futures::FutureExt;
+use tokio::sync::SemaphorePermit;
 use tokio::time::Instant;
 
 use super::client::{Client, passing_or_stop};
@@ -16,7 +18,7 @@ use crate::domain::{
     Action, Attempted, Entry, Intent, JobId, LeftOpen, Outcome, OutcomeEntry, Position, Step,
     StepDone, Task, Time,
 };
-use crate::provider::{Detail, ItemEnd, Moment, Reply, RowEnd, Seen, Verdict};
+use crate::provider::{Bulk, Detail, ItemEnd, Moment, Reply, Roles, RowEnd, Seen, Verdict};
 use crate::transport::{Failure, TransportError};
 
 /// A row on its way through its steps.
@@ -149,16 +151,29 @@ impl<'a> TaskRun<'a> {
     /// # Errors
     ///
     /// When the lane must stop first; the row then stays pending.
-    pub(super) async fn run(mut self) -> Result<RowEnded, ClientError> {
-        let steps = self.task.action.steps();
-        let mut in_doubt = self.task.left_open != LeftOpen::Nothing
-            || matches!(self.before, Before::Doubt | Before::Job(..));
-        let mut first = self.first_end().await?;
+    pub(super) async fn run(self) -> Result<RowEnded, ClientError> {
+        let first = self.first_end().await?;
+        let next = self.task.action.steps().get(self.task.steps_done);
         // Given back after the first step: a purge may wait for its second for minutes.
-        let mut begun = match (&first, steps.get(self.task.steps_done)) {
+        let begun = match (&first, next) {
             (None, Some(step)) => Some(self.client.begin(*step).await?),
             (Some(_), _) | (None, None) => None,
         };
+        // What a row needs to be sent is kilobytes: only those get it that have begun, not the
+        // thousand that wait to.
+        self.steps(first, begun).boxed().await
+    }
+
+    /// Sees the row through the steps that are left. `first`: the end of the first of them; `None`: it
+    /// has to be sent. `begun` is held until it has ended.
+    async fn steps(
+        mut self,
+        mut first: Option<StepEnd>,
+        mut begun: Option<SemaphorePermit<'_>>,
+    ) -> Result<RowEnded, ClientError> {
+        let steps = self.task.action.steps();
+        let mut in_doubt = self.task.left_open != LeftOpen::Nothing
+            || matches!(self.before, Before::Doubt | Before::Job(..));
         for (place, step) in steps.iter().enumerate().skip(self.task.steps_done) {
             let end = match first.take() {
                 Some(end) => end,
@@ -200,6 +215,15 @@ impl<'a> TaskRun<'a> {
         else {
             return Ok(None);
         };
+        self.end_by_many(bulk, roles).boxed().await
+    }
+
+    /// The same at a provider that takes requests for many rows.
+    async fn end_by_many(
+        &self,
+        bulk: &dyn Bulk,
+        roles: &dyn Roles,
+    ) -> Result<Option<StepEnd>, ClientError> {
         let (job, end) = match (&self.before, &self.task.left_open) {
             (Before::Abandoned, _) => return Ok(Some(StepEnd::abandoned())),
             (Before::Job(job, end), _) => (Some(job), Arc::clone(end)),
@@ -269,16 +293,15 @@ impl<'a> TaskRun<'a> {
                     doubt.unanswered |= in_doubt && answer.status.is_none();
                     if attempt < self.client.attempts.get() {
                         let said = (answer.status, &answer.detail);
-                        self.client
-                            .wait(Some(step), moment, said, &mut backoff)
-                            .await?;
+                        let wait = self.client.wait(Some(step), moment, said, &mut backoff);
+                        wait.boxed().await?;
                     }
                     answer
                 }
             };
             attempt += 1;
             if attempt > self.client.attempts.get() {
-                return self.give_up(step, doubt, answer).await;
+                return self.give_up(step, doubt, answer).boxed().await;
             }
         }
     }
@@ -340,7 +363,7 @@ impl<'a> TaskRun<'a> {
             Ok(reply) => reply,
             Err(error) => {
                 drop(admission);
-                return self.judge_broken(step, attempt, &error).await;
+                return self.judge_broken(step, attempt, &error).boxed().await;
             }
         };
         let status = Some(reply.status);
@@ -358,7 +381,9 @@ impl<'a> TaskRun<'a> {
         match verdict {
             Verdict::Row(end, detail) => Ok(After::Ended(end, answer(detail))),
             Verdict::Look(standing, detail) => {
-                self.look(step, attempt, standing, answer(detail)).await
+                // Boxed, as all that few rows come to: what every row has for it would be moved about.
+                let look = self.look(step, attempt, standing, answer(detail));
+                look.boxed().await
             }
             Verdict::Moment(moment, detail) => {
                 let (class, in_doubt) = (moment.name(), moment.in_doubt());

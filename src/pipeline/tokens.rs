@@ -60,10 +60,10 @@ impl TokenStore for NoTokenStore {
     fn keep(&self, _: &str, _: &KeptToken) {}
 }
 
-/// An access, and which token gave it.
+/// An access, and which token gave it. Cheap to clone: every request has one.
 #[derive(Debug, Clone)]
 pub(super) struct Granted {
-    pub(super) access: Access,
+    pub(super) access: Arc<Access>,
     generation: u64,
 }
 
@@ -87,9 +87,16 @@ pub(super) struct Tokens {
     transport: Arc<dyn Transport>,
     wall: WallClock,
     store: Arc<dyn TokenStore>,
-    authorize: Authorize,
+    source: Source,
     /// Held while a token is fetched, so that all who wait get the one.
     state: Mutex<State>,
+}
+
+/// Where an access comes from: [`Authorize`], with the one that is always the same made once.
+#[derive(Debug)]
+enum Source {
+    Fixed(Granted),
+    Token { quota: Option<Quota>, key: String },
 }
 
 #[derive(Debug, Default)]
@@ -122,27 +129,28 @@ impl Tokens {
         wall: WallClock,
         store: Arc<dyn TokenStore>,
     ) -> Self {
-        let authorize = provider.authorize();
+        let source = match provider.authorize() {
+            Authorize::Fixed(access) => Source::Fixed(Granted {
+                access: Arc::new(access),
+                generation: 0,
+            }),
+            Authorize::Token { quota, key } => Source::Token { quota, key },
+        };
         Self {
             provider,
             transport,
             wall,
             store,
-            authorize,
+            source,
             state: Mutex::default(),
         }
     }
 
     /// An access that lives as far as can be known.
     pub(super) async fn access(&self) -> Result<Granted, NoAccess> {
-        let (quota, key) = match &self.authorize {
-            Authorize::Fixed(access) => {
-                return Ok(Granted {
-                    access: access.clone(),
-                    generation: 0,
-                });
-            }
-            Authorize::Token { quota, key } => (*quota, key),
+        let (quota, key) = match &self.source {
+            Source::Fixed(granted) => return Ok(granted.clone()),
+            Source::Token { quota, key } => (*quota, key),
         };
         let mut state = self.state.lock().await;
         // Only a provider that gives out few tokens has its tokens kept on disk.
@@ -297,7 +305,7 @@ impl Tokens {
 fn put(state: &mut State, access: Access, renew_at: Option<Time>) -> Granted {
     state.generation += 1;
     let granted = Granted {
-        access,
+        access: Arc::new(access),
         generation: state.generation,
     };
     state.current = Some(Live {

@@ -4,6 +4,7 @@
 //! others must not overtake one that was read earlier and still waits to begin, which would change
 //! their order, and would never end where the earlier one has to end first (a canary).
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -21,10 +22,17 @@ pub(super) struct UsersUnderWay {
 
 #[derive(Debug, Default)]
 struct State {
-    /// The places of each user, in the order in which they were taken; none is empty.
-    users: HashMap<UserId, VecDeque<u64>>,
+    /// The places of each user.
+    users: HashMap<UserId, Places>,
     /// The last place given out.
     last: u64,
+}
+
+/// The places of one user, in the order in which they were taken. Nearly all users have one.
+#[derive(Debug)]
+struct Places {
+    first: u64,
+    others: VecDeque<u64>,
 }
 
 /// A row's place among the rows of its user, given up when dropped.
@@ -62,7 +70,16 @@ impl State {
     fn place<'a>(&mut self, all: &'a UsersUnderWay, id: &UserId) -> Place<'a> {
         self.last += 1;
         let number = self.last;
-        self.users.entry(id.clone()).or_default().push_back(number);
+        match self.users.entry(id.clone()) {
+            Entry::Occupied(mut places) => places.get_mut().others.push_back(number),
+            Entry::Vacant(none) => {
+                let others = VecDeque::new();
+                none.insert(Places {
+                    first: number,
+                    others,
+                });
+            }
+        }
         Place {
             all,
             id: id.clone(),
@@ -89,22 +106,26 @@ impl Place<'_> {
 
     fn is_first(&self) -> bool {
         let state = self.all.state();
-        let first = state.users.get(&self.id).and_then(VecDeque::front);
-        first == Some(&self.number)
+        let places = state.users.get(&self.id);
+        places.is_some_and(|places| places.first == self.number)
     }
 }
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
         let mut state = self.all.state();
-        if let Some(places) = state.users.get_mut(&self.id) {
-            places.retain(|number| *number != self.number);
-            if places.is_empty() {
-                state.users.remove(&self.id);
-            }
+        let Some(places) = state.users.get_mut(&self.id) else {
+            return;
+        };
+        if places.first != self.number {
+            places.others.retain(|number| *number != self.number);
+        } else if let Some(next) = places.others.pop_front() {
+            places.first = next;
+            drop(state);
+            self.all.left.notify_waiters();
+        } else {
+            state.users.remove(&self.id);
         }
-        drop(state);
-        self.all.left.notify_waiters();
     }
 }
 

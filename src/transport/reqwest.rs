@@ -6,7 +6,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use ::http::HeaderValue;
 use ::http::header::DATE;
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use url::{Host, Url};
@@ -82,7 +82,11 @@ impl ReqwestTransport {
         })
     }
 
-    async fn exchange(&self, request: Request) -> Result<Reply, TransportError> {
+    /// Sends `request`. What is kept while the answer is out is small: the rest is done with before.
+    fn exchange(
+        &self,
+        request: Request,
+    ) -> impl Future<Output = Result<Reply, TransportError>> + Send + use<> {
         let client = if is_loopback(&request.url) {
             &self.loopback
         } else {
@@ -91,33 +95,43 @@ impl ReqwestTransport {
         let mut outgoing = reqwest::Request::new(request.method, request.url);
         *outgoing.headers_mut() = request.headers;
         *outgoing.body_mut() = request.body.map(Into::into);
-        let mut response = client.execute(outgoing).await.map_err(told)?;
-        let status = response.status().as_u16();
-        let mut headers = std::mem::take(response.headers_mut());
-        // A Retry-After that is a date counts from the answer's own; one without has ours.
-        if !headers.contains_key(DATE) {
-            let now =
-                UNIX_EPOCH + Duration::from_millis(self.wall.now().as_millis().unsigned_abs());
-            if let Ok(date) = HeaderValue::from_str(&httpdate::fmt_http_date(now)) {
-                headers.insert(DATE, date);
+        let answer = client.execute(outgoing);
+        let wall = self.wall.clone();
+        async move {
+            let mut response = answer.await.map_err(told)?;
+            let mut body = Bytes::new();
+            while let Some(chunk) = response.chunk().await.map_err(told)? {
+                if body.len() + chunk.len() > BODY_BYTES_MAX {
+                    let reason = format!("it has more than {BODY_BYTES_MAX} bytes");
+                    return Err(TransportError {
+                        failure: Failure::TooLarge,
+                        reason,
+                    });
+                }
+                // Most come in one piece, which is taken as it is.
+                body = if body.is_empty() {
+                    chunk
+                } else {
+                    let mut pieces = BytesMut::from(body);
+                    pieces.extend_from_slice(&chunk);
+                    pieces.freeze()
+                };
             }
-        }
-        let mut body = BytesMut::new();
-        while let Some(chunk) = response.chunk().await.map_err(told)? {
-            if body.len() + chunk.len() > BODY_BYTES_MAX {
-                let reason = format!("it has more than {BODY_BYTES_MAX} bytes");
-                return Err(TransportError {
-                    failure: Failure::TooLarge,
-                    reason,
-                });
+            let status = response.status().as_u16();
+            let mut headers = std::mem::take(response.headers_mut());
+            // A Retry-After that is a date counts from the answer's own; one without has ours.
+            if !headers.contains_key(DATE) {
+                let now = UNIX_EPOCH + Duration::from_millis(wall.now().as_millis().unsigned_abs());
+                if let Ok(date) = HeaderValue::from_str(&httpdate::fmt_http_date(now)) {
+                    headers.insert(DATE, date);
+                }
             }
-            body.extend_from_slice(&chunk);
+            Ok(Reply {
+                status,
+                headers,
+                body,
+            })
         }
-        Ok(Reply {
-            status,
-            headers,
-            body: body.freeze(),
-        })
     }
 }
 

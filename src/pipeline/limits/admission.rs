@@ -512,12 +512,19 @@ impl Admission {
     ///
     /// When `stopping` is cancelled first, or the permit comes too late.
     pub async fn permitted(&mut self, stopping: &CancellationToken) -> Result<(), Refused> {
-        let permit = tokio::select! {
-            biased;
-            () = stopping.cancelled() => Err(Refused::Stopping),
-            permit = self.limits.permits.acquire() => permit.map_err(|_| Refused::Stopping),
+        if stopping.is_cancelled() {
+            return Err(Refused::Stopping);
+        }
+        let permit = if let Ok(permit) = self.limits.permits.try_acquire() {
+            permit
+        } else {
+            tokio::select! {
+                biased;
+                () = stopping.cancelled() => return Err(Refused::Stopping),
+                permit = self.limits.permits.acquire() => permit.map_err(|_| Refused::Stopping)?,
+            }
         };
-        permit?.forget();
+        permit.forget();
         let mut state = self.limits.state();
         if self.at.elapsed() > LEAVES_WITHIN {
             self.limits.add_permit(&mut state);
