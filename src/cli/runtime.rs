@@ -12,12 +12,11 @@ use super::standing;
 ///
 /// The system gives no threads, or `future` fails.
 pub fn block_on<T>(future: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-    // One worker: a lane and its connections are one thing after another, and handing them from
-    // thread to thread costs more than it brings.
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
+    // One thread: a lane and its connections are one thing after another, and handing them from
+    // thread to thread costs more than it brings. What reads files or writes the ledger has threads
+    // of its own.
+    tokio::runtime::Builder::new_current_thread()
         .enable_all()
-        .thread_name("userpurge")
         .build()
         .map_err(|error| {
             let message = format!("cannot start the threads that send requests: {error}");

@@ -54,7 +54,13 @@ pub(super) fn is_loopback(url: &Url) -> bool {
 ///
 /// When the invariant is broken: better no request than that one.
 pub(super) fn endpoint(base: &Url, segments: &[&str]) -> Url {
-    let mut path = base.path().trim_end_matches('/').to_owned();
+    let prefix = base.path().trim_end_matches('/');
+    let len = segments
+        .iter()
+        .map(|segment| segment.len() + 1)
+        .sum::<usize>();
+    let mut path = String::with_capacity(prefix.len() + len);
+    path.push_str(prefix);
     for segment in segments {
         assert!(
             !matches!(*segment, "" | "." | ".."),

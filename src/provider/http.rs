@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use ::http::{HeaderMap, HeaderValue, Method, header};
+use ::http::header::AsHeaderName;
+use ::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use bytes::Bytes;
 use url::Url;
 
@@ -69,14 +70,19 @@ pub struct Reply {
 
 impl Reply {
     /// The text of a header; `None`: it is absent or no text. Of several, the first.
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub fn header(&self, name: impl AsHeaderName) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 
     /// The provider's id of this request, for its support.
     pub fn request_id(&self) -> Option<String> {
-        ["x-request-id", "x-zendesk-request-id"]
-            .into_iter()
+        // Asked of every answer, so that their names are not taken apart each time.
+        const NAMES: [HeaderName; 2] = [
+            HeaderName::from_static("x-request-id"),
+            HeaderName::from_static("x-zendesk-request-id"),
+        ];
+        NAMES
+            .iter()
             .find_map(|name| self.header(name))
             .map(|id| id.chars().filter(char::is_ascii_graphic).take(64).collect())
     }

@@ -23,6 +23,8 @@
 //! identified at the start of the run, through the same address; but since a gateway may say so
 //! too, it settles no doubt: that takes `user_not_found`, and a look (see `reads`) as well.
 
+use ::http::header;
+
 use crate::domain::{Step, StopKind, UserId};
 use crate::provider::body::{Body, Object, child, text};
 use crate::provider::{Detail, Moment, Reply, RowEnd, Verdict, status};
@@ -103,7 +105,7 @@ fn not_found(reply: &Reply, body: &Body<'_>, said: Detail) -> Verdict {
 
 fn is_called_html(reply: &Reply) -> bool {
     reply
-        .header("content-type")
+        .header(header::CONTENT_TYPE)
         .is_some_and(|kind| kind.to_ascii_lowercase().contains("html"))
 }
 

@@ -114,7 +114,7 @@ const DAY_LEFT: [&str; 2] = ["x-api-credits-remaining", "x-ratelimit-day-remaini
 const RATE_LEFT: [&str; 1] = ["x-ratelimit-remaining"];
 
 fn has_none_left(reply: &Reply, names: &[&str]) -> bool {
-    let mut left = names.iter().filter_map(|name| reply.header(name));
+    let mut left = names.iter().filter_map(|name| reply.header(*name));
     left.any(|left| left.trim() == "0")
 }
 
