@@ -87,8 +87,7 @@ impl Seen {
         let account = &mut self.accounts[fit.place];
         if let Some(key) = hexadecimal(fit.id) {
             self.lines.keep(position);
-            let action = fit.action as usize;
-            account.hexadecimal.push(key, action, position.row);
+            account.hexadecimal.push(key, fit.action, position.row);
             return true;
         }
         let number = number(fit.id);
@@ -106,7 +105,7 @@ impl Seen {
             None => {
                 self.lines.keep(position);
                 let key = TaskKey::of_user(&account.name, fit.id).words();
-                account.others.push(key, fit.action as usize, position.row);
+                account.others.push(key, fit.action, position.row);
                 true
             }
         }
@@ -163,16 +162,24 @@ impl Lines {
 /// `AB` and `ab` are two ids.
 fn hexadecimal(text: &str) -> Option<[u32; 3]> {
     let digits: &[u8; DIGITS] = text.as_bytes().try_into().ok()?;
-    let mut words = [0; 3];
-    let mut all = 0;
-    for (word, digits) in words.iter_mut().zip(digits.chunks_exact(8)) {
-        for digit in digits {
-            let value = VALUES[usize::from(*digit)];
-            all |= value;
-            *word = *word << 4 | u32::from(value & 0xF);
-        }
+    let mut values = [0; DIGITS];
+    // Without a way out before the end: that is done many at a time.
+    for (value, digit) in values.iter_mut().zip(digits) {
+        *value = match digit {
+            b'0'..=b'9' => digit - b'0',
+            b'a'..=b'f' => digit - b'a' + 10,
+            _ => 0x10,
+        };
     }
-    (all <= 0xF).then_some(words)
+    if values.iter().fold(0, |all, value| all | value) > 0xF {
+        return None;
+    }
+    let mut words = [0; 3];
+    for (word, values) in words.iter_mut().zip(values.chunks_exact(8)) {
+        let put = |word, value: &u8| word << 4 | u32::from(*value);
+        *word = values.iter().fold(0, put);
+    }
+    Some(words)
 }
 
 /// What [`hexadecimal`] took apart.
@@ -180,13 +187,49 @@ fn text_of([a, b, c]: [u32; 3]) -> String {
     format!("{a:08x}{b:08x}{c:08x}")
 }
 
-/// What each byte stands for as a digit; more than 15: it is none.
-const VALUES: [u8; 256] = {
-    let mut values = [u8::MAX; 256];
-    let mut value = 0;
-    while value < 16 {
-        values[b"0123456789abcdef"[value as usize] as usize] = value;
-        value += 1;
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::{Lines, hexadecimal, text_of};
+    use crate::domain::Position;
+
+    #[rstest]
+    #[case("5963c0d619a30a2e00de36b8", true)]
+    #[case("000000000000000000000000", true)]
+    #[case("ffffffffffffffffffffffff", true)]
+    #[case("5963C0d619a30a2e00de36b8", false)]
+    #[case("5963c0d619a30a2e00de36bg", false)]
+    #[case("5963c0d619a30a2e00de36b/", false)]
+    #[case("5963c0d619a30a2e00de36b:", false)]
+    #[case("`963c0d619a30a2e00de36b8", false)]
+    #[case("5963c0d619a30a2e00de36b", false)]
+    #[case("5963c0d619a30a2e00de36b80", false)]
+    #[case("äääääääääääb", false)]
+    fn of_hexadecimal_digits_nothing_is_lost(#[case] text: &str, #[case] is_kept: bool) {
+        let kept = hexadecimal(text).map(text_of);
+        assert_eq!(kept.as_deref(), is_kept.then_some(text));
     }
-    values
-};
+
+    #[test]
+    fn the_line_of_every_row_that_was_kept_is_known() {
+        let rows = [
+            (3, 4),
+            (4, 5),
+            (5, 5),
+            (6, 5),
+            (9, 8),
+            (10, 90),
+            (12, 92),
+            (13, 93),
+        ];
+        let mut lines = Lines::default();
+        for (row, line) in rows {
+            lines.keep(Position { row, line });
+        }
+        for (row, line) in rows {
+            assert_eq!(lines.of(row), Some(line), "{row}");
+        }
+        assert_eq!(lines.of(2), None);
+    }
+}

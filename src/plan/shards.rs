@@ -10,6 +10,7 @@ use std::hash::BuildHasher;
 use roaring::RoaringTreemap;
 
 use super::seen::ACTIONS;
+use crate::domain::Action;
 
 /// How many shards the keys are spread over. Of ten million, each gets 600 kB.
 const SHARDS: usize = 256;
@@ -24,7 +25,7 @@ const KEYS_OF_TWO_THREADS: u64 = 1 << 16;
 const ACTION_BITS: u32 = 2;
 const _: () = assert!(ACTIONS <= 1 << ACTION_BITS);
 
-/// Remembers keys of `N` words of 32 bits, each with its row and its action's place.
+/// Remembers keys of `N` words of 32 bits, each with its row and its action.
 #[derive(Debug)]
 pub(super) struct Shards<const N: usize> {
     /// None as long as there is no key.
@@ -35,7 +36,11 @@ pub(super) struct Shards<const N: usize> {
 
 /// The keys of one shard, in the order of their rows.
 #[derive(Debug)]
-struct Shard<const N: usize>(Vec<Block<N>>);
+struct Shard<const N: usize> {
+    full: Vec<Block<N>>,
+    /// What is added to. It is no part of `full`: to reach it would take one more miss of a cache.
+    last: Block<N>,
+}
 
 /// Keys in one piece of memory.
 #[derive(Debug)]
@@ -72,15 +77,15 @@ impl<const N: usize> Default for Shards<N> {
 }
 
 impl<const N: usize> Shards<N> {
-    /// Puts down `key` of `row`, which comes behind all rows before, under the action at `action`.
-    pub(super) fn push(&mut self, key: [u32; N], action: usize, row: u64) {
+    /// Puts down `key` of `row`, which comes behind all rows before, under `action`.
+    pub(super) fn push(&mut self, key: [u32; N], action: Action, row: u64) {
         if self.all.is_empty() {
-            self.all.resize_with(SHARDS, || Shard(Vec::new()));
+            self.all.resize_with(SHARDS, Shard::new);
         }
         self.keys += 1;
         let shard = self.spread.of(&key) >> (u64::BITS - SHARDS.ilog2());
         if let Ok(shard) = usize::try_from(shard) {
-            self.all[shard].push(key, action, row);
+            self.all[shard].push(key, action as u32, row);
         }
     }
 
@@ -105,28 +110,37 @@ impl<const N: usize> Shards<N> {
 }
 
 impl<const N: usize> Shard<N> {
-    fn push(&mut self, key: [u32; N], action: usize, row: u64) {
-        // An action's place fits into its bits; a row that is too far off begins a block.
-        let at = |block: &Block<N>| {
-            let offset = u32::try_from(row - block.first_row).ok()?;
-            let has_room =
-                block.entries.len() < BLOCK_KEYS && offset.leading_zeros() >= ACTION_BITS;
-            let action = u32::try_from(action).ok()?;
-            has_room.then_some(offset << ACTION_BITS | action)
-        };
-        if self.0.last().and_then(at).is_none() {
-            // The first grows to its size: most shards of a small file need no more.
-            let room = if self.0.is_empty() { 0 } else { BLOCK_KEYS };
-            self.0.push(Block {
+    fn new() -> Self {
+        // The first block grows to its size: most shards of a small file need no more.
+        Self {
+            full: Vec::new(),
+            last: Block {
+                first_row: 0,
+                entries: Vec::new(),
+            },
+        }
+    }
+
+    fn push(&mut self, key: [u32; N], action: u32, row: u64) {
+        let offset = row - self.last.first_row;
+        if self.last.entries.len() >= BLOCK_KEYS || offset >> (u32::BITS - ACTION_BITS) != 0 {
+            let next = Block {
                 first_row: row,
-                entries: Vec::with_capacity(room),
-            });
+                entries: Vec::with_capacity(BLOCK_KEYS),
+            };
+            self.full.push(std::mem::replace(&mut self.last, next));
         }
-        if let Some(block) = self.0.last_mut()
-            && let Some(at) = at(block)
-        {
-            block.entries.push(Entry { key, at });
-        }
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "it was looked at just before"
+        )]
+        let offset = (row - self.last.first_row) as u32;
+        let at = offset << ACTION_BITS | action;
+        self.last.entries.push(Entry { key, at });
+    }
+
+    fn blocks(&self) -> impl Iterator<Item = &Block<N>> {
+        self.full.iter().chain([&self.last])
     }
 }
 
@@ -146,13 +160,13 @@ impl<const N: usize> Twice<N> {
 
     /// Adds what is there twice in `shard`. The `table` is empty before each.
     fn add(&mut self, shard: &Shard<N>, table: &mut Vec<Entry<N>>, spread: Spread) {
-        let keys: usize = shard.0.iter().map(|block| block.entries.len()).sum();
+        let keys: usize = shard.blocks().map(|block| block.entries.len()).sum();
         // At most two slots in three are taken. In a table `at` is the action's place and one more,
         // and 0 in a free slot.
         let free = Entry { key: [0; N], at: 0 };
         table.clear();
         table.resize(keys + keys / 2 + 1, free);
-        for block in &shard.0 {
+        for block in shard.blocks() {
             for entry in &block.entries {
                 let action = entry.at & ((1 << ACTION_BITS) - 1);
                 let taken = Entry {
@@ -203,13 +217,15 @@ impl Spread {
         Self([lots.hash_one(0), lots.hash_one(1)])
     }
 
+    #[inline]
     fn of<const N: usize>(self, key: &[u32; N]) -> u64 {
-        let mut halves = self.0;
-        for (half, words) in halves.iter_mut().zip(key.chunks(2)) {
-            let number = |all, word: &u32| all << 32 | u64::from(*word);
-            *half ^= words.iter().fold(0, number);
+        let mut halves = [0; 2];
+        for (place, word) in key.iter().enumerate() {
+            let half = &mut halves[(place / 2) % 2];
+            *half = *half << 32 | u64::from(*word);
         }
-        let product = folded(halves[0], halves[1] | 1);
+        let [lower, upper] = self.0;
+        let product = folded(halves[0] ^ lower, (halves[1] ^ upper) | 1);
         folded(product, 0x9E37_79B9_7F4A_7C15)
     }
 
@@ -238,7 +254,7 @@ mod tests {
     use proptest::prelude::*;
     use std::collections::BTreeMap;
 
-    use super::{BLOCK_KEYS, Entry, KEYS_OF_TWO_THREADS, SHARDS, Shards};
+    use super::{Action, BLOCK_KEYS, Entry, KEYS_OF_TWO_THREADS, SHARDS, Shards};
 
     fn key(n: u32) -> [u32; 3] {
         [n, 7, n.rotate_left(9)]
@@ -250,11 +266,11 @@ mod tests {
         let count = u32::try_from(3 * KEYS_OF_TWO_THREADS).unwrap();
         for n in 0..count {
             // Every tenth again, far behind the first.
-            shards.push(key(n), 1, u64::from(n));
+            shards.push(key(n), Action::ALL[1], u64::from(n));
         }
         let again: Vec<u64> = (0..count / 10).map(|n| 5 << 32 | u64::from(n)).collect();
         for (n, row) in (0..).step_by(10).zip(&again) {
-            shards.push(key(n), 1, *row);
+            shards.push(key(n), Action::ALL[1], *row);
         }
         let twice = shards.twice();
         assert_eq!(twice.rows[1].iter().collect::<Vec<_>>(), again);
@@ -265,10 +281,10 @@ mod tests {
     fn keys_are_spread_evenly_however_alike_they_are() {
         let mut shards = Shards::default();
         for n in 0..100_000 {
-            shards.push([0, 0, n], 0, u64::from(n));
+            shards.push([0, 0, n], Action::Delete, u64::from(n));
         }
         let of_shard = |shard: &super::Shard<3>| -> usize {
-            shard.0.iter().map(|block| block.entries.len()).sum()
+            shard.blocks().map(|block| block.entries.len()).sum()
         };
         let most = shards.all.iter().map(of_shard).max().unwrap();
         assert!(most < 2 * 100_000 / SHARDS, "{most}");
@@ -278,9 +294,9 @@ mod tests {
     fn keys_take_at_most_forty_bytes_each_at_every_size() {
         let mut shards = Shards::<4>::default();
         for n in 1..=1_000_000_u32 {
-            shards.push([n, 0, 0, 0], 0, u64::from(n));
+            shards.push([n, 0, 0, 0], Action::Delete, u64::from(n));
             if n > 100_000 && n % 50_000 == 0 {
-                let blocks = || shards.all.iter().flat_map(|shard| &shard.0);
+                let blocks = || shards.all.iter().flat_map(super::Shard::blocks);
                 let room: usize = blocks().map(|block| block.entries.capacity()).sum();
                 let largest = n as usize / SHARDS * 3;
                 let bytes = (room + largest) * size_of::<Entry<4>>() + blocks().count() * 32;
@@ -301,7 +317,7 @@ mod tests {
             let mut expected: [Vec<u64>; 4] = Default::default();
             for (n, action, further) in rows {
                 row += further;
-                shards.push(key(n), action, row);
+                shards.push(key(n), Action::ALL[action], row);
                 let actions = seen.entry(n).or_default();
                 if actions.contains(&action) {
                     expected[action].push(row);
