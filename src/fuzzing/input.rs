@@ -54,8 +54,8 @@ struct Reading {
     is_damage: bool,
 }
 
-/// Any bytes as an input: rows are the same through buffers of any size, in order, and their ids
-/// have no blanks around them.
+/// Any bytes as an input: rows are the same through buffers of any size and when they are read ahead,
+/// in order, and their ids have no blanks around them.
 pub fn rows(data: &[u8]) {
     let Some(([shape, buffer], bytes)) = data.split_first_chunk::<2>() else {
         return;
@@ -78,6 +78,7 @@ pub fn rows(data: &[u8]) {
         (Ok(whole), Ok(pieces)) => {
             assert_eq!(whole, pieces);
             check_rows(&whole, bytes.len());
+            assert_eq!(whole.rows, read_ahead(name, bytes, &options));
         }
         (whole, pieces) => {
             let told =
@@ -90,6 +91,22 @@ pub fn rows(data: &[u8]) {
             }
         }
     }
+}
+
+/// The first rows, read ahead on another thread.
+fn read_ahead(name: &str, bytes: &[u8], options: &ReadOptions) -> Vec<ReadRow> {
+    let mut rows = Vec::new();
+    let source = Source::of_bytes(Path::new(name), bytes.to_vec(), BUFFER_BYTES, options);
+    // An error was told by the other way, too.
+    let _ = source.and_then(|mut source| {
+        source.each_row(|row| {
+            if rows.len() < ROWS_MAX {
+                let row = row.clone().into_owned();
+                rows.push((row.position, row.content));
+            }
+        })
+    });
+    rows
 }
 
 fn read(

@@ -34,23 +34,23 @@ const COLUMNS_FIRST: usize = 64;
 
 /// Reads record by record into one buffer.
 pub(super) struct CsvRows {
-    text: Text,
+    pub(super) text: Text,
     core: csv_core::Reader,
-    delimiter: u8,
+    pub(super) delimiter: u8,
     /// The fields of the record, unquoted, one behind the other, `gap` bytes between any two.
     fields: Vec<u8>,
     gap: usize,
     /// Where each field ends in `fields`.
-    ends: Vec<usize>,
+    pub(super) ends: Vec<usize>,
     /// How many fields the record has.
-    count: usize,
-    lines: LineCount,
+    pub(super) count: usize,
+    pub(super) lines: LineCount,
     /// The line the record begins on.
     line: u64,
     shape: Shape,
-    places: Places,
+    pub(super) places: Places,
     /// How many columns the header has.
-    columns: usize,
+    pub(super) columns: usize,
 }
 
 /// What became of a record.

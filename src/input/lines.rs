@@ -160,6 +160,12 @@ impl LineCount {
         }
     }
 
+    /// Goes over whole lines, so many; at least one, or a `\n` to come may be taken for a line.
+    pub(super) fn over_lines(&mut self, count: u64) {
+        self.line += count;
+        self.after_cr = false;
+    }
+
     /// Goes over `bytes`.
     pub(super) fn over(&mut self, bytes: &[u8]) {
         // Where the last `\r` left off: the place at which a `\n` belongs to it.

@@ -56,7 +56,7 @@ pub struct Mapping {
 }
 
 /// The place of each field's column, from 0.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Places {
     pub(super) id: usize,
     pub(super) account: Option<usize>,

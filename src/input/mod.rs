@@ -3,7 +3,7 @@
 //! [`Source`] is the main type: it opens a file of ids in any shape an export has (CSV, TSV, JSON
 //! Lines, a JSON array, a plain list; compressed or not; UTF-8 or UTF-16), finds out which columns
 //! mean something, and yields one [`Row`] after another. Memory does not grow with the file: one
-//! row is held at a time, or some hundred where they are read ahead, and a row is at most
+//! row is held at a time, or some thousand where they are read ahead, and a row is at most
 //! [`ROW_BYTES_MAX`] long.
 //!
 //! ```text
@@ -32,6 +32,7 @@ mod lines;
 mod mapping;
 mod object;
 mod open;
+mod plain;
 mod row;
 mod rows;
 mod sample;

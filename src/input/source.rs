@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::domain::{Position, Record};
 
+use super::ahead::Batch;
 use super::csv::CsvRows;
 use super::decompress::Compression;
 use super::encoding::Encoding;
@@ -170,6 +171,23 @@ impl Source {
                 Err(fault.at(&self.path))
             }
         }
+    }
+
+    /// Adds rows to `batch` that are plain enough to be taken many at a time; `false`: the next row is
+    /// not, or there is none.
+    pub(super) fn next_plain(&mut self, batch: &mut Batch) -> Result<bool, InputError> {
+        let (row, before) = (self.position.row, batch.rows.len());
+        let taken = match &mut self.rows {
+            Rows::Csv(rows) if !self.ended => rows.take_plain(row, batch),
+            Rows::Csv(_) | Rows::Jsonl(_) | Rows::Json(_) | Rows::Ids(_) => Ok(()),
+        };
+        if let Err(fault) = taken {
+            self.ended = true;
+            return Err(fault.at(&self.path));
+        }
+        let last = batch.rows[before..].last();
+        self.position = last.map_or(self.position, |(position, _)| *position);
+        Ok(batch.rows.len() > before)
     }
 
     /// The next row; `None`: there is none.
