@@ -2,12 +2,13 @@
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use userpurge::domain::{
     AccountHeader, AccountName, Action, Entry, InputHeader, Intent, Outcome, OutcomeEntry,
     Position, ProviderKind, RunHeader, RunId, RunOptions, Step, Time, UserId,
 };
+use userpurge::input::{Fingerprint, fingerprint};
 use userpurge::ledger::{Durability, LedgerWriter};
 
 /// What a file holds.
@@ -21,10 +22,18 @@ pub(crate) enum Kind {
     Json,
     /// The ledger of a run over them: an intent and an outcome for each row.
     Ledger,
+    /// The ledger of a run over [`Kind::Texts`], which lies beside it, that lacks the last row.
+    Unfinished,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 4] = [Self::Numbers, Self::Texts, Self::Json, Self::Ledger];
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Numbers,
+        Self::Texts,
+        Self::Json,
+        Self::Ledger,
+        Self::Unfinished,
+    ];
 
     /// The name on the command line, and what the file's name ends in.
     pub(crate) const fn name(self) -> &'static str {
@@ -33,13 +42,31 @@ impl Kind {
             Self::Texts => "texts.csv",
             Self::Json => "numbers.jsonl",
             Self::Ledger => "ledger.jsonl",
+            Self::Unfinished => "unfinished.jsonl",
         }
     }
 
-    /// Makes a file of `rows` at `path`.
-    pub(crate) fn make(self, rows: u64, path: &Path) -> io::Result<()> {
+    /// The input beside it that it makes no sense without; `None`: it stands alone.
+    pub(crate) fn input(self, path: &Path) -> Option<PathBuf> {
+        (self == Self::Unfinished).then(|| path.with_file_name(Self::Texts.name()))
+    }
+
+    /// Makes a file of `rows` at `path`. The unfinished run was at `tenant`.
+    pub(crate) fn make(self, rows: u64, path: &Path, tenant: &str) -> io::Result<()> {
+        if let Some(input) = self.input(path) {
+            Self::Texts.make(rows, &input, tenant)?;
+            let found = fingerprint(&input).map_err(io::Error::other)?;
+            let header = header(rows, &input, found, ("chat", ProviderKind::Sunco, tenant));
+            return ledger(header, rows - 1, path, chat);
+        }
         if self == Self::Ledger {
-            return ledger(rows, path);
+            let found = Fingerprint {
+                size: rows * 40,
+                sha256: "0".repeat(64),
+            };
+            let account = ("support", ProviderKind::Zendesk, "acme.zendesk.com");
+            let header = header(rows, Path::new("/data/numbers.csv"), found, account);
+            return ledger(header, rows, path, support);
         }
         let mut file = BufWriter::with_capacity(1 << 20, File::create(path)?);
         if self != Self::Json {
@@ -54,7 +81,7 @@ impl Kind {
                     file,
                     r#"{{"id":{id},"account":"support","action":"purge","ref":"REQ-{row}"}}"#
                 )?,
-                Self::Ledger => {}
+                Self::Ledger | Self::Unfinished => {}
             }
         }
         file.flush()
@@ -87,15 +114,42 @@ fn scattered(row: u64) -> u128 {
     (u128::from(low.rotate_left(31) & 0xFFFF_FFFF) << 64) | u128::from(low)
 }
 
-/// A finished run over `rows` rows but for its end, written by the program's own writer.
-fn ledger(rows: u64, path: &Path) -> io::Result<()> {
+/// The users of an account, and what is done to them.
+struct Whom {
+    account: &'static str,
+    action: Action,
+    step: Step,
+    id: String,
+}
+
+fn support(row: u64) -> Whom {
+    Whom {
+        account: "support",
+        action: Action::PermanentlyDelete,
+        step: Step::PermanentlyDelete,
+        id: number(row).to_string(),
+    }
+}
+
+fn chat(row: u64) -> Whom {
+    Whom {
+        account: "chat",
+        action: Action::Delete,
+        step: Step::Delete,
+        id: format!("{:024x}", scattered(row)),
+    }
+}
+
+/// A run with so many `rows` behind it, without an end, written by the program's own writer.
+fn ledger(header: RunHeader, rows: u64, path: &Path, whom: impl Fn(u64) -> Whom) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     runtime.block_on(async {
-        let writer = LedgerWriter::create(path, header(rows)).map_err(io::Error::other)?;
+        let writer = LedgerWriter::create(path, header).map_err(io::Error::other)?;
         let handle = writer.handle();
         for row in 1..=rows {
-            for entry in [intent(row), outcome(row)] {
-                let queued = handle.append(entry.clone(), Durability::Queued).await;
+            let whom = whom(row);
+            for entry in [intent(row, &whom), outcome(row, &whom)] {
+                let queued = handle.append(entry, Durability::Queued).await;
                 queued.map_err(io::Error::other)?;
             }
         }
@@ -109,26 +163,32 @@ fn at(row: u64) -> Time {
     Time::from_millis(1_795_339_800_000 + i64::try_from(row).unwrap_or(0))
 }
 
-fn header(rows: u64) -> RunHeader {
+/// The header of a run over `rows` rows of `input` at one account.
+fn header(
+    rows: u64,
+    input: &Path,
+    found: Fingerprint,
+    (account, provider, tenant): (&str, ProviderKind, &str),
+) -> RunHeader {
     RunHeader {
         run_id: RunId::new("01934f2e-0000-7000-8000-000000000000"),
         format: RunHeader::FORMAT,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         input: InputHeader {
-            path: "/data/numbers.csv".to_owned(),
-            size: rows * 40,
-            sha256: "0".repeat(64),
+            path: input.to_string_lossy().into_owned(),
+            size: found.size,
+            sha256: found.sha256,
             rows,
             format: "csv".to_owned(),
             delimiter: Some(','),
         },
         options: RunOptions::default(),
         accounts: vec![AccountHeader {
-            name: AccountName::new("support"),
-            provider: ProviderKind::Zendesk,
-            tenant: "acme.zendesk.com".to_owned(),
-            caller: Some(UserId::new("36179999999999")),
-            role: Some("admin".to_owned()),
+            name: AccountName::new(account),
+            provider,
+            tenant: tenant.to_owned(),
+            caller: None,
+            role: None,
         }],
         ahead: Vec::new(),
         started_at: at(0),
@@ -139,25 +199,25 @@ fn position(row: u64) -> Position {
     Position { row, line: row + 1 }
 }
 
-fn intent(row: u64) -> Entry {
+fn intent(row: u64, whom: &Whom) -> Entry {
     Entry::Intent(Intent {
         position: position(row),
-        account: AccountName::new("support"),
-        action: Action::PermanentlyDelete,
-        id: UserId::new(number(row).to_string()),
-        step: Step::PermanentlyDelete,
+        account: AccountName::new(whom.account),
+        action: whom.action,
+        id: UserId::new(whom.id.as_str()),
+        step: whom.step,
         attempt: 1,
         with: None,
         at: at(row),
     })
 }
 
-fn outcome(row: u64) -> Entry {
+fn outcome(row: u64, whom: &Whom) -> Entry {
     Entry::Outcome(OutcomeEntry {
         position: position(row),
-        account: Some(AccountName::new("support")),
-        action: Some(Action::PermanentlyDelete),
-        id: Some(UserId::new(number(row).to_string())),
+        account: Some(AccountName::new(whom.account)),
+        action: Some(whom.action),
+        id: Some(UserId::new(whom.id.as_str())),
         reference: Some(format!("REQ-{row}")),
         outcome: Outcome::Deleted,
         status: Some(200),

@@ -1,26 +1,29 @@
 //! How fast and how small the program reads: `plan` over files of 10³ to 10⁷ rows beside the barest
-//! loops over the same files, and `status` over ledgers. `make bench` runs it.
+//! loops over the same files, `status` and `resume` over ledgers. `make bench` runs it.
 //!
 //! It prints two tables of medians and draws `fixtures/bench/growth.svg`. Files lie in a folder of
 //! their own under the system's for temporary files, one at a time: 1 GB at most by default.
 //!
 //! `READING_ROWS` is the most rows of a file (10,000,000), `READING_LEDGER_ROWS` of a ledger
-//! (1,000,000), `READING_ROUNDS` how often each is measured (5), `READING_CHART` where the picture
-//! goes. Called with `make KIND ROWS PATH` it makes one of its files and stops, with
+//! (1,000,000), `READING_ONLY` the names of the files that are read (all), `READING_ROUNDS` how often
+//! each is measured (5), `READING_CHART` where the picture goes. Called with `make KIND ROWS PATH` it makes one of its files and stops, with
 //! `bare-csv|bare-json|bare-value PATH` it reads one.
 
 mod bare;
 mod chart;
 mod files;
 mod measure;
+mod provider;
 mod table;
 
-use std::ffi::OsString;
-use std::io;
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use files::Kind;
 use measure::{Took, median, run};
+use provider::Provider;
 
 /// The program that is measured.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_userpurge");
@@ -33,6 +36,8 @@ enum Reader {
     /// `plan -o`, fingerprint included.
     Plan,
     Status,
+    /// `resume`, up to the first request that deletes.
+    Resume,
 }
 
 impl Reader {
@@ -46,6 +51,7 @@ impl Reader {
                 Self::Plan,
             ],
             Kind::Ledger => &[Self::Status],
+            Kind::Unfinished => &[Self::Resume],
         }
     }
 
@@ -56,12 +62,13 @@ impl Reader {
             Self::Bare(_) => "bare loop, serde_json to a `Value`",
             Self::Plan => "`userpurge plan -o`",
             Self::Status => "`userpurge status`",
+            Self::Resume => "`userpurge resume`, until it sends",
         }
     }
 
-    fn read(self, folder: &Path, file: &Path) -> io::Result<Took> {
+    fn read(self, folder: &Path, path: &Path, provider: &Provider) -> io::Result<Took> {
         let own = std::env::current_exe()?;
-        let file = file.as_os_str();
+        let file = path.as_os_str();
         match self {
             Self::Bare(mode) => run(folder, &own, [mode.as_ref(), file]),
             Self::Plan => {
@@ -69,8 +76,28 @@ impl Reader {
                 run(folder, Path::new(PROGRAM), ["plan".as_ref(), file, output])
             }
             Self::Status => run(folder, Path::new(PROGRAM), ["status".as_ref(), file]),
+            Self::Resume => resume(folder, path, provider),
         }
     }
+}
+
+/// Goes on with the ledger at `path`, and takes back what that appended. It ends with the first
+/// request; what follows is another reading of the ledger, for the closing words.
+fn resume(folder: &Path, path: &Path, provider: &Provider) -> io::Result<Took> {
+    let arguments = ["resume", "--progress=none", "--config=resume.toml"].map(OsStr::new);
+    let bytes = path.metadata()?.len();
+    let took = run(
+        folder,
+        Path::new(PROGRAM),
+        arguments.into_iter().chain([path.as_os_str()]),
+    )?;
+    File::options().write(true).open(path)?.set_len(bytes)?;
+    let sent = provider.first_deletion();
+    let sent = sent.ok_or_else(|| io::Error::other("nothing was sent"))?;
+    Ok(Took {
+        secs: (sent - took.begun).as_secs_f64(),
+        ..took
+    })
 }
 
 /// What one reader took for one file.
@@ -92,7 +119,8 @@ fn main() -> io::Result<()> {
         ["make", kind, rows, path] => {
             let kind = Kind::ALL.into_iter().find(|it| it.name() == kind);
             let kind = kind.ok_or_else(|| io::Error::other("no such kind of file"))?;
-            kind.make(rows.parse().map_err(io::Error::other)?, path.as_ref())
+            let rows = rows.parse().map_err(io::Error::other)?;
+            kind.make(rows, path.as_ref(), "127.0.0.1")
         }
         // Cargo says `--bench`, or the name of a benchmark that is looked for.
         _ => measure_all(),
@@ -104,20 +132,25 @@ fn measure_all() -> io::Result<()> {
     let ledger_rows_max = setting("READING_LEDGER_ROWS", 1_000_000)?.min(rows_max);
     let rounds = setting("READING_ROUNDS", 5)?;
     let folder = tempfile::tempdir()?;
-    std::io::Write::write_all(
-        &mut std::fs::File::create(folder.path().join("userpurge.toml"))?,
-        files::CONFIGURATION.as_bytes(),
-    )?;
+    let provider = Provider::start()?;
+    for (name, text) in [
+        ("userpurge.toml", files::CONFIGURATION),
+        ("resume.toml", &provider.configuration()),
+    ] {
+        File::create(folder.path().join(name))?.write_all(text.as_bytes())?;
+    }
     let mut all = Vec::new();
-    for kind in Kind::ALL {
-        let most = if kind == Kind::Ledger {
+    let only = std::env::var("READING_ONLY").unwrap_or_default();
+    let is_wanted = |kind: &Kind| only.is_empty() || only.split(' ').any(|it| it == kind.name());
+    for kind in Kind::ALL.into_iter().filter(is_wanted) {
+        let most = if matches!(kind, Kind::Ledger | Kind::Unfinished) {
             ledger_rows_max
         } else {
             rows_max
         };
         let sizes = std::iter::successors(Some(1_000), |rows| Some(rows * 10));
         for rows in sizes.take_while(|rows| *rows <= most) {
-            all.extend(measure_one(folder.path(), kind, rows, rounds)?);
+            all.extend(measure_one(folder.path(), kind, rows, rounds, &provider)?);
         }
     }
     table::print(&all);
@@ -129,19 +162,28 @@ fn measure_all() -> io::Result<()> {
 }
 
 /// Every reader of `kind` over one file in turn, so often, and the medians.
-fn measure_one(folder: &Path, kind: Kind, rows: u64, rounds: u64) -> io::Result<Vec<Measured>> {
+fn measure_one(
+    folder: &Path,
+    kind: Kind,
+    rows: u64,
+    rounds: u64,
+    provider: &Provider,
+) -> io::Result<Vec<Measured>> {
     let file = folder.join(kind.name());
-    kind.make(rows, &file)?;
+    kind.make(rows, &file, &provider.tenant())?;
     let readers = Reader::of(kind);
     let mut took = vec![Vec::new(); readers.len()];
     for round in 0..=rounds {
         for (reader, took) in readers.iter().zip(&mut took) {
-            let one = reader.read(folder, &file)?;
+            let one = reader.read(folder, &file, provider)?;
             // The first round fills the system's cache.
             if round > 0 || rounds == 0 {
                 took.push(one);
             }
         }
+    }
+    if let Some(input) = kind.input(&file) {
+        std::fs::remove_file(input)?;
     }
     std::fs::remove_file(&file)?;
     let measured = readers.iter().zip(&took).map(|(reader, took)| Measured {

@@ -16,7 +16,8 @@ pub(crate) fn print(all: &[Measured]) {
         let largest: Vec<&Measured> = of_kind().filter(|it| it.rows == most).collect();
         for it in &largest {
             let ratio = match (largest[0].reader, it.reader) {
-                (_, Reader::Bare("bare-csv" | "bare-json")) | (Reader::Status, _) => String::new(),
+                (_, Reader::Bare("bare-csv" | "bare-json"))
+                | (Reader::Status | Reader::Resume, _) => String::new(),
                 _ => format!("{:.2}", it.took.secs / largest[0].took.secs),
             };
             println!(
@@ -29,8 +30,10 @@ pub(crate) fn print(all: &[Measured]) {
             );
         }
     }
-    println!("\n| rows | `plan`, numbers | `plan`, texts | `plan`, JSON Lines | `status` |");
-    println!("| ---: | ---: | ---: | ---: | ---: |");
+    println!(
+        "\n| rows | `plan`, numbers | `plan`, texts | `plan`, JSON Lines | `status` | `resume` |"
+    );
+    println!("| ---: | ---: | ---: | ---: | ---: | ---: |");
     let mut sizes: Vec<u64> = all.iter().map(|it| it.rows).collect();
     sizes.sort_unstable();
     sizes.dedup();
