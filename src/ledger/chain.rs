@@ -75,7 +75,7 @@ const ONE_BYTE_LINE_MAX: usize = 1024;
 pub fn check(previous: Head, line: &[u8]) -> Result<Head, Unfit> {
     let (open, stated) = split(line).ok_or(Unfit::NoChain)?;
     let head = next(previous, open);
-    if head.0.to_hex().as_bytes() == stated {
+    if hex(head) == stated {
         Ok(head)
     } else {
         Err(Unfit::Mismatch)
@@ -157,10 +157,21 @@ pub(crate) fn seal(previous: Head, body: &[u8], lines: &mut Vec<u8>) -> Head {
     let head = next(previous, open);
     lines.extend_from_slice(open);
     lines.extend_from_slice(FIELD);
-    lines.extend_from_slice(head.0.to_hex().as_bytes());
+    lines.extend_from_slice(&hex(head));
     lines.extend_from_slice(CLOSE);
     lines.push(b'\n');
     head
+}
+
+/// The chain in hexadecimal digits. blake3's own way puts each digit behind the others one by one.
+fn hex(head: Head) -> [u8; HEX_LEN] {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut hex = [0; HEX_LEN];
+    for (pair, byte) in hex.chunks_exact_mut(2).zip(head.0.as_bytes()) {
+        pair[0] = DIGITS[usize::from(byte >> 4)];
+        pair[1] = DIGITS[usize::from(byte & 0xF)];
+    }
+    hex
 }
 
 /// The chain of the body that `open` is, but for its closing brace.

@@ -144,7 +144,7 @@ async fn go_on(
     state.forget_sent();
     denied::identify(&planning, &mut lines, &recorder).await?;
     check_tenants(&again.ledger, &state, &lines)?;
-    let planned = planning.plan(&lines)?;
+    let planned = plan_again(&planning, offline, &lines)?;
     check_rows(&again.ledger, &state, &planned)?;
 
     let mut rows = rows(&planned, &wanted);
@@ -196,6 +196,20 @@ async fn go_on(
         },
     };
     work::run_session(session, writer).await
+}
+
+/// The plan with what was said of the callers. The one made `before` anybody was asked stands where
+/// nothing was said that decides about rows.
+fn plan_again(planning: &Planning, before: Planned, lines: &[Line]) -> Result<Planned, Failure> {
+    let decides = |line: &Line| {
+        let identity = line.identity.as_ref();
+        identity.is_some_and(|it| it.caller.is_some() || it.id_prefix.is_some())
+    };
+    if lines.iter().any(decides) {
+        planning.plan(lines)
+    } else {
+        Ok(before)
+    }
 }
 
 /// Says that a torn last line was cut off.
