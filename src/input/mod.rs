@@ -13,6 +13,8 @@
 //! Two kinds of trouble are kept apart. A [`RowProblem`] belongs to one row, which will end as
 //! `invalid`; reading goes on. An [`InputError`] is about the file and ends everything.
 //!
+//! What a person is shown of a file, with the offending text marked, is an [`Excerpt`].
+//!
 //! What it does *not* do: it does not judge whether an id, an account or an action is right, and
 //! knows no provider; that is `plan`'s. An id is text from the cell to the request and is never a
 //! number on the way.

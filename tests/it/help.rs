@@ -67,6 +67,32 @@ fn there_is_a_man_page_for_every_command_and_completions_for_four_shells() {
     }
 }
 
+/// The shell that is everywhere; zsh and fish were tried by hand.
+#[test]
+fn bash_completes_commands_options_and_values() {
+    let world = World::new();
+    let script = world.call(&["completions", "bash"]).code(0).out;
+    world.write("userpurge.bash", script);
+    let completed = |words: &str| {
+        let line = format!(
+            "source ./userpurge.bash; COMP_WORDS=({words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); \
+             _userpurge userpurge \"${{COMP_WORDS[-1]}}\" \"${{COMP_WORDS[-2]}}\"; echo \"${{COMPREPLY[@]}}\""
+        );
+        let output = std::process::Command::new("bash")
+            .args(["--norc", "-c", &line])
+            .current_dir(world.folder.path())
+            .output()
+            .unwrap();
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    };
+    assert_eq!(completed("userpurge resu"), "resume");
+    assert_eq!(completed("userpurge run --max-d"), "--max-delete");
+    assert_eq!(
+        completed("userpurge report --format ''"),
+        "html json md csv"
+    );
+}
+
 #[rstest]
 #[case::an_option(&["run", "users.csv", "--acount", "acme"], "--account")]
 #[case::a_command(&["resum", "latest"], "resume")]

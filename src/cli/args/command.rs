@@ -1,24 +1,21 @@
-//! The commands, each with its own options.
+//! The commands, and the options of those that plan and send. Those of the others are in
+//! [`looking`](super::looking).
 
 use std::fmt::Write;
-use std::net::SocketAddr;
-use std::num::{NonZeroU32, NonZeroU64};
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use super::looking::{
+    AuditArgs, CheckArgs, CompletionsArgs, InitArgs, ManArgs, ReportArgs, SandboxArgs, StatusArgs,
+    VerifyArgs,
+};
 use super::options::{
     ConfigArgs, ConsentArgs, DiagnosticsArgs, MappingArgs, PaceArgs, ProgressArgs, ProtectionArgs,
-    Selection, parse_concurrency,
+    Selection,
 };
-use super::values::{ReportFormat, Scale};
 use crate::cli::exit::ExitCode;
 use crate::config::VARIABLES;
-use crate::ledger::Head;
-use crate::sandbox::{Faults, Latency};
-
-/// Where the sandbox listens unless told otherwise.
-const SANDBOX_LISTEN: &str = "127.0.0.1:8787";
 
 /// Delete users at Zendesk Support, Sunshine Conversations and Zoho CRM, from a file, under each
 /// provider's rate limits, with a ledger that answers for every row
@@ -304,152 +301,6 @@ pub struct RetryArgs {
     pub resume: ResumeArgs,
 }
 
-/// `status`.
-#[derive(Debug, Args)]
-pub struct StatusArgs {
-    /// The ledger; latest is the newest in this folder
-    #[arg(value_name = "LEDGER")]
-    pub ledger: PathBuf,
-
-    /// Go on saying it until the run ends
-    #[arg(long)]
-    pub follow: bool,
-
-    /// One JSON object on standard output
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// `report`.
-#[derive(Debug, Args)]
-pub struct ReportArgs {
-    /// The ledger; latest is the newest in this folder
-    #[arg(value_name = "LEDGER")]
-    pub ledger: PathBuf,
-
-    /// What is written
-    #[arg(long, value_enum, value_name = "FORMAT")]
-    pub format: ReportFormat,
-
-    /// The file that html, json or md goes to; - is standard output
-    #[arg(short, long, value_name = "FILE")]
-    pub output: Option<PathBuf>,
-
-    /// The folder that the files of csv go to, which is made if it is not there
-    #[arg(
-        long,
-        value_name = "DIR",
-        required_if_eq("format", "csv"),
-        conflicts_with = "output"
-    )]
-    pub out: Option<PathBuf>,
-}
-
-/// `verify`.
-#[derive(Debug, Args)]
-pub struct VerifyArgs {
-    /// The ledger; latest is the newest in this folder
-    #[arg(value_name = "LEDGER")]
-    pub ledger: PathBuf,
-
-    /// Ask about so many rows only, drawn at random, spread over the accounts
-    #[arg(long, value_name = "N")]
-    pub sample: Option<NonZeroU64>,
-
-    /// Draw the sample that was drawn with this seed before
-    #[arg(long, value_name = "SEED", requires = "sample")]
-    pub seed: Option<u64>,
-
-    /// One JSON object on standard output
-    #[arg(long)]
-    pub json: bool,
-
-    /// Requests under way for one account, 1 to 1000 [default: the run's, then the configuration's,
-    /// then the provider's]
-    #[arg(long, value_name = "N", value_parser = parse_concurrency)]
-    pub concurrency: Option<NonZeroU32>,
-
-    /// Accounts.
-    #[command(flatten)]
-    pub config: ConfigArgs,
-    /// Progress.
-    #[command(flatten)]
-    pub progress: ProgressArgs,
-}
-
-/// `audit`.
-#[derive(Debug, Args)]
-pub struct AuditArgs {
-    /// The ledger; latest is the newest in this folder
-    #[arg(value_name = "LEDGER")]
-    pub ledger: PathBuf,
-
-    /// The head it had once, as a run or status printed it; it may have grown since
-    #[arg(long, value_name = "HASH", value_parser = parse_head)]
-    pub head: Option<Head>,
-
-    /// One JSON object on standard output
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// `init`.
-#[derive(Debug, Args)]
-pub struct InitArgs {
-    /// The file to write [default: userpurge.toml]
-    #[arg(long, value_name = "PATH")]
-    pub config: Option<PathBuf>,
-}
-
-/// `check`.
-#[derive(Debug, Args)]
-pub struct CheckArgs {
-    /// One JSON object on standard output
-    #[arg(long)]
-    pub json: bool,
-
-    /// Accounts.
-    #[command(flatten)]
-    pub config: ConfigArgs,
-}
-
-/// `sandbox`.
-#[derive(Debug, Args)]
-pub struct SandboxArgs {
-    /// Where it listens, on this machine only; port 0 is any free one
-    #[arg(long, value_name = "ADDRESS", default_value = SANDBOX_LISTEN, value_parser = parse_listen)]
-    pub listen: SocketAddr,
-
-    /// How long answers take, such as 50ms [default: no time]
-    #[arg(long, value_name = "TIME")]
-    pub latency: Option<Latency>,
-
-    /// What goes wrong how often, such as error500=2%,reset-after=1%,seed=7 [default: nothing]
-    #[arg(long, value_name = "FAULTS")]
-    pub faults: Option<Faults>,
-
-    /// Multiply the providers' limits by this
-    #[arg(long, value_name = "FACTOR", default_value = "1")]
-    pub scale_limits: Scale,
-}
-
-/// `man`.
-#[derive(Debug, Args)]
-pub struct ManArgs {
-    /// The folder that each page goes to as a file of its own, made if it is not there [default:
-    /// standard output]
-    #[arg(long, value_name = "DIR")]
-    pub out: Option<PathBuf>,
-}
-
-/// `completions`.
-#[derive(Debug, Args)]
-pub struct CompletionsArgs {
-    /// The shell
-    #[arg(value_enum, value_name = "SHELL")]
-    pub shell: clap_complete::Shell,
-}
-
 impl RunArgs {
     /// The options that the ledger's header keeps.
     pub fn selection(&self) -> Selection<'_> {
@@ -470,16 +321,6 @@ impl ResumeArgs {
     }
 }
 
-fn parse_listen(text: &str) -> Result<SocketAddr, String> {
-    match text.parse::<SocketAddr>() {
-        Ok(address) if address.ip().is_loopback() => Ok(address),
-        Ok(_) => Err("a sandbox listens on loopback only; write 127.0.0.1 or [::1]".to_owned()),
-        Err(_) => Err(format!(
-            "write an address and a port, such as {SANDBOX_LISTEN}"
-        )),
-    }
-}
-
 /// Variables and exit codes, from the tables that the program itself goes by.
 fn after_long_help() -> String {
     let mut text = String::from("Exit codes:\n");
@@ -493,11 +334,6 @@ fn after_long_help() -> String {
     }
     text.push_str("\nBegin with `userpurge demo`, then `userpurge plan INPUT`.");
     text
-}
-
-fn parse_head(text: &str) -> Result<Head, String> {
-    text.parse()
-        .map_err(|()| "a head is 64 hexadecimal digits".to_owned())
 }
 
 #[cfg(test)]

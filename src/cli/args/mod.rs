@@ -8,12 +8,14 @@
 mod command;
 #[cfg(test)]
 mod help;
+mod looking;
 mod options;
 mod values;
 
-pub use command::{
-    AuditArgs, CheckArgs, Cli, Command, CompletionsArgs, InitArgs, ManArgs, PlanArgs, ReportArgs,
-    ResumeArgs, RetryArgs, RunArgs, SandboxArgs, StatusArgs, VerifyArgs,
+pub use command::{Cli, Command, PlanArgs, ResumeArgs, RetryArgs, RunArgs};
+pub use looking::{
+    AuditArgs, CheckArgs, CompletionsArgs, InitArgs, ManArgs, ReportArgs, SandboxArgs, StatusArgs,
+    VerifyArgs,
 };
 pub use options::{
     ConfigArgs, ConsentArgs, Contradiction, DiagnosticsArgs, LogFormat, MappingArgs, PaceArgs,
