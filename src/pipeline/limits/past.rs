@@ -18,7 +18,7 @@ pub struct Past {
 
 /// The longest from admitting a request to its leaving: a sync, and waiting for a permit, of which each
 /// one out comes back within the time of an answer. Longer it takes where fewer may be under way than
-/// when it was admitted, and then it does not leave ([`Refused::Late`]).
+/// when it was admitted, and then it does not leave ([`Refused::Late`](super::admission::Refused::Late)).
 pub(super) const LEAVES_WITHIN: Duration = REPLY_TIME_MAX.saturating_mul(2);
 
 /// The longest from noting a request to the end of waiting for its answer: that, and what a
