@@ -125,9 +125,13 @@ impl Wiring {
                 let spec = self.spec(&resolved, account.limits.share);
                 let silent = earlier.and_then(|state| silent(state, now));
                 let unseen = silent.map(|silent| Past::unseen_reads(&spec, silent));
+                let cut_off = earlier.into_iter().flat_map(|state| &state.cut_off);
+                let before =
+                    cut_off.flat_map(|at| Past::reads_before(&spec, now.saturating_since(*at)));
                 let mut past: Vec<Past> = of_tenant
                     .flat_map(|it| past(earlier, &it.name, now))
                     .chain(unseen.into_iter().flatten())
+                    .chain(before)
                     .collect();
                 past.sort_by_key(|past| std::cmp::Reverse(past.ago));
                 Arc::new(Limits::new(&spec, &past))
@@ -185,13 +189,9 @@ fn past(earlier: Option<&LedgerState>, account: &AccountName, now: Time) -> Vec<
 /// For how long the last process has left no line, if it ended in no orderly way: it may have been
 /// reading. A pause that it sat through is not counted.
 fn silent(state: &LedgerState, now: Time) -> Option<Duration> {
-    let verified = state.verification.as_ref();
-    let in_order = state.end.as_ref().is_some_and(|end| {
-        verified.is_none_or(|verified| verified.is_complete() || verified.last_at <= end.at)
-    });
     let pauses = state.pauses.iter().map(|pause| pause.until);
     let last_at = pauses.fold(state.last_at, Time::max);
-    (!in_order).then(|| now.saturating_since(last_at))
+    (!state.ended_in_order()).then(|| now.saturating_since(last_at))
 }
 
 /// Asks every line who we are. The first that cannot say ends the run before anything is sent.

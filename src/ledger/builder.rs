@@ -112,14 +112,19 @@ impl StateBuilder {
 
     /// What a session before left open is taken up again: its end and its stops speak no more.
     fn session(&mut self, session: &Session) {
+        self.another_process(session.at);
         self.seen(session.at);
         self.verifying = false;
         self.state.end = None;
         self.state.stops.clear();
-        if self.state.sessions.len() == SESSIONS_MAX {
-            self.state.sessions.remove(0);
+        keep_newest(&mut self.state.sessions, session.clone());
+    }
+
+    /// Another process is at work from `at` on; the one before it is over.
+    fn another_process(&mut self, at: Time) {
+        if !self.state.ended_in_order() {
+            keep_newest(&mut self.state.cut_off, at);
         }
-        self.state.sessions.push(session.clone());
     }
 
     fn request(&mut self, request: &Asked<'_>) {
@@ -269,6 +274,7 @@ impl StateBuilder {
     /// Only the last verification is told of, but who was seen standing stays so until seen
     /// otherwise: the next sample may pass them over.
     fn verification(&mut self, begun: &Verification) {
+        self.another_process(begun.at);
         self.seen(begun.at);
         self.verifying = true;
         let before = self.state.verification.as_ref();
@@ -321,6 +327,14 @@ impl StateBuilder {
             log.held_back(row);
         }
     }
+}
+
+/// Puts `item` behind `items`, of which the newest [`SESSIONS_MAX`] are kept.
+fn keep_newest<T>(items: &mut Vec<T>, item: T) {
+    if items.len() == SESSIONS_MAX {
+        items.remove(0);
+    }
+    items.push(item);
 }
 
 #[cfg(test)]
@@ -417,6 +431,14 @@ mod tests {
         assert_eq!((resumed.end, resumed.stops.len()), (None, 0));
         assert_eq!(resumed.sessions.len(), 1);
         assert_eq!(resumed.last_at, at(4));
+    }
+
+    #[test]
+    fn a_process_that_ended_in_no_orderly_way_was_over_when_the_next_began() {
+        let mut entries = vec![request(1), session(2), end(RunState::Finished, 3)];
+        entries.extend([session(4), verification(2, 5), session(6), session(7)]);
+        let state = state(header(1), &entries);
+        assert_eq!(state.cut_off, [at(2), at(5), at(6), at(7)]);
     }
 
     #[test]

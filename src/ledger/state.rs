@@ -57,6 +57,9 @@ pub struct LedgerState {
     pub header: RunHeader,
     /// The processes that took the run up again, the newest 1,000 of them, oldest first.
     pub sessions: Vec<Session>,
+    /// When each process was over, at the latest, that ended in no orderly way and was followed by
+    /// another one: the newest 1,000 of them, oldest first.
+    pub cut_off: Vec<Time>,
     /// How the last process ended; `None`: it is at work, or it ended in no orderly way.
     pub end: Option<RunEnd>,
     /// How many requests left, or were about to when the process ended.
@@ -87,6 +90,14 @@ pub struct LedgerState {
 }
 
 impl LedgerState {
+    /// Whether the last process ended in an orderly way: what it sent is all there.
+    pub fn ended_in_order(&self) -> bool {
+        let verified = self.verification.as_ref();
+        self.end.as_ref().is_some_and(|end| {
+            verified.is_none_or(|verified| verified.is_complete() || verified.last_at <= end.at)
+        })
+    }
+
     /// Reads the ledger at `path`, also while a process is writing it. What [`LedgerState::sent`]
     /// tells is left out: only who goes on with the run needs it, and has the state from
     /// [`LedgerWriter::open`](super::LedgerWriter::open).
@@ -121,6 +132,7 @@ impl LedgerState {
             last_at: header.started_at,
             header,
             sessions: Vec::new(),
+            cut_off: Vec::new(),
             end: None,
             requests: 0,
             throttled: 0,

@@ -49,4 +49,17 @@ impl Past {
         };
         (0..spec.concurrency.get()).map(move |_| past)
     }
+
+    /// The same of a process before that one, which was over `ago`, when the next began: what it had
+    /// sent has been counted, or been given up, by the time that an answer may take from then. None,
+    /// if that is longer ago than the account's limit reaches.
+    pub fn reads_before(spec: &LimitsSpec, ago: Duration) -> impl Iterator<Item = Self> + use<> {
+        let ago = ago.saturating_sub(REPLY_TIME_MAX);
+        let reads = if ago < spec.requests.span() {
+            spec.concurrency.get()
+        } else {
+            0
+        };
+        (0..reads).map(move |_| Self { step: None, ago })
+    }
 }

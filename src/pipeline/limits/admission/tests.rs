@@ -140,6 +140,24 @@ async fn unseen_reads_hold_a_slot_for_each_permit_as_long_as_they_may_have_been_
     assert!(held(Duration::from_hours(1)) > Duration::from_mins(2));
 }
 
+#[test]
+fn unseen_reads_of_each_process_hold_slots_until_they_were_counted() {
+    let spec = LimitsSpec {
+        concurrency: 3.try_into().unwrap(),
+        requests: "10/1m".parse().unwrap(),
+        steps: Vec::new(),
+        share: 1.0,
+    };
+    let held = |secs| {
+        let reads = Past::reads_before(&spec, Duration::from_secs(secs));
+        reads.map(|past| past.ago.as_secs()).collect::<Vec<_>>()
+    };
+    assert_eq!(held(0), [0; 3]);
+    assert_eq!(held(30), [0; 3]);
+    assert_eq!(held(80), [50; 3]);
+    assert_eq!(held(90), [0; 0]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_pause_holds_all_until_the_instant_and_the_later_of_two_counts() {
     let limits = limits("1000/1s", "700/10m", 8, &[]);
