@@ -86,6 +86,9 @@
 //!   own quota, and would have kept every permit from the soft deletes behind them. It comes last
 //!   now, when the intent is durable: as many requests as may be under way are under way while the
 //!   disk makes as many intents safe, and no more than those wait so.
+//! - **The bottleneck goes first**: of the account's slots, those whom an endpoint's own quota makes the
+//!   last to be done take theirs before all others ([`pipeline::limits`]). Else a file's reads and other
+//!   steps would take at the beginning what the endpoint lacks at the end.
 //! - **Accounts at one tenant share one set of limits**, as far as the configuration shows that
 //!   they are: the tenant counts their requests together.
 //! - **A row ends once per session, and its last outcome counts.** Until then it is pending. A row

@@ -145,26 +145,30 @@ impl Client {
     /// Says that so many rows of each action are to be sent in this session, by which the pace is set:
     /// at least the requests that they come to.
     pub fn expect(&self, rows: impl IntoIterator<Item = (Action, u64)>) {
-        let mut requests = BTreeMap::<Step, u64>::new();
+        let mut requests = BTreeMap::<Option<Step>, u64>::new();
+        let mut more = |step, count| *requests.entry(step).or_default() += count;
         for (action, rows) in rows {
             for step in action.steps() {
-                *requests.entry(*step).or_default() += rows;
+                let bulk = self.provider.bulk().filter(|bulk| bulk.takes(*step));
+                // Who stands is read, and the job begun, for as many at once.
+                let users = bulk.map_or(1, |bulk| bulk.users_max().max(1) as u64);
+                more(Some(*step), rows.div_ceil(users));
+                if bulk.is_some() {
+                    more(None, rows.div_ceil(users));
+                }
+            }
+            let roles = self.provider.roles().zip(action.steps().first());
+            if roles.is_some_and(|(roles, step)| roles.asked_alone_before(*step)) {
+                more(None, rows);
             }
         }
-        let requests = requests.into_iter().map(|(step, users)| {
-            let bulk = self.provider.bulk().filter(|bulk| bulk.takes(step));
-            bulk.map_or(users, |bulk| {
-                // Who stands is read, and the job begun, for as many at once.
-                2 * users.div_ceil(bulk.users_max().max(1) as u64)
-            })
-        });
-        self.limits.expect(requests.sum());
+        self.limits.expect(requests);
     }
 
     /// Says that so many users are to be looked at in this session, as [`Client::expect`] does.
     pub fn expect_looks(&self, users: u64) {
         let users_max = self.provider.standings().users_max().max(1) as u64;
-        self.limits.expect(users.div_ceil(users_max));
+        self.limits.expect([(None, users.div_ceil(users_max))]);
     }
 
     /// What the provider was seen to take at once, where that is less than configured.

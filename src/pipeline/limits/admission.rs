@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::at_once::{AtOnce, Left, TakenAtOnce};
 use super::pace::Pace;
 use super::past::{LEAVES_WITHIN, Past};
+use super::turns::Turns;
 use super::window::{Mark, Window};
 use crate::domain::{Quota, Step};
 
@@ -73,8 +74,7 @@ pub struct Limits {
     permits: Semaphore,
     /// Something was given back or changed.
     changed: Notify,
-    /// One waiter per endpoint looks at the state at a time; the others queue in order.
-    turns: BTreeMap<Option<Step>, tokio::sync::Mutex<()>>,
+    turns: Turns,
     share: f64,
     concurrency: u32,
 }
@@ -93,8 +93,8 @@ struct State {
     step_gates: BTreeMap<Step, Instant>,
     account: Vec<Window>,
     steps: BTreeMap<Step, Vec<Window>>,
-    /// Requests still expected in this session.
-    expected: u64,
+    /// Requests still expected in this session, by what they call (`None`: reads).
+    expected: BTreeMap<Option<Step>, u64>,
     pace: Option<Pace>,
     /// The highest limit of the account that the server has stated.
     stated: Option<Quota>,
@@ -154,10 +154,6 @@ impl Limits {
                 window.remember(now, past.ago);
             }
         }
-        let classes = [None, Some(Step::Delete), Some(Step::PermanentlyDelete)];
-        let all = classes
-            .into_iter()
-            .chain([Some(Step::DeletePersonalInformation)]);
         let mut state = State {
             admitted: 0,
             at_once: AtOnce::new(spec.concurrency.get()),
@@ -166,7 +162,7 @@ impl Limits {
             step_gates: BTreeMap::new(),
             account: vec![account],
             steps,
-            expected: 0,
+            expected: BTreeMap::new(),
             pace: None,
             stated: None,
         };
@@ -175,9 +171,7 @@ impl Limits {
             state: Mutex::new(state),
             permits: Semaphore::new(spec.concurrency.get() as usize),
             changed: Notify::new(),
-            turns: all
-                .map(|class| (class, tokio::sync::Mutex::new(())))
-                .collect(),
+            turns: Turns::new(),
             share: spec.share,
             concurrency: spec.concurrency.get(),
         }
@@ -198,10 +192,14 @@ impl Limits {
         self.state().at_once.told()
     }
 
-    /// Says that `requests` more are to be sent in this session, by which the pace is set.
-    pub fn expect(&self, requests: u64) {
+    /// Says that so many more requests are to be sent in this session, by what they call (`None`: reads).
+    /// The pace is set by it, and which endpoint goes first.
+    pub fn expect(&self, requests: impl IntoIterator<Item = (Option<Step>, u64)>) {
         let mut state = self.state();
-        state.expected = state.expected.saturating_add(requests);
+        for (step, count) in requests {
+            let expected = state.expected.entry(step).or_default();
+            *expected = expected.saturating_add(count);
+        }
         state.set_pace();
     }
 
@@ -242,8 +240,9 @@ impl Limits {
         stopping: &CancellationToken,
     ) -> Result<Admission, Refused> {
         let wait = async {
-            let _turn = match self.turns.get(&step) {
-                Some(turn) => Some(turn.lock().await),
+            let waiting = self.turns.wait(step, &self.changed);
+            let _turn = match &waiting {
+                Some(waiting) => Some(waiting.turn().await),
                 None => None,
             };
             loop {
@@ -252,7 +251,7 @@ impl Limits {
                 // Before looking, so that a change between the look and the wait is not missed.
                 changed.as_mut().enable();
                 let now = Instant::now();
-                let wait = self.state().try_take(step, now).map(|marks| (marks, now));
+                let wait = self.try_take(step, now).map(|marks| (marks, now));
                 match wait {
                     Ok(taken) => return Ok(taken),
                     Err(Wait::Until(at)) => tokio::select! {
@@ -413,6 +412,16 @@ impl Limits {
         }
     }
 
+    /// Takes what a request of `step` needs, unless one goes first that decides when all are done.
+    fn try_take(&self, step: Option<Step>, now: Instant) -> Result<Marks, Wait> {
+        let mut state = self.state();
+        let bottleneck = state.bottleneck(now).filter(|first| Some(*first) != step);
+        if bottleneck.is_some_and(|first| self.turns.lets_first(first)) {
+            return Err(Wait::Change);
+        }
+        state.try_take(step, now)
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -451,7 +460,28 @@ impl State {
     fn set_pace(&mut self) {
         let quotas = self.account.iter().filter_map(Window::quota);
         let slowest = quotas.max_by_key(|quota| quota.span() / quota.requests().get());
-        self.pace = slowest.and_then(|quota| Pace::of(quota, self.expected));
+        let expected = self.expected.values().copied().fold(0, u64::saturating_add);
+        self.pace = slowest.and_then(|quota| Pace::of(quota, expected));
+    }
+
+    /// The endpoint whose own quota takes the longest for what is expected of it, if that is as long as
+    /// the account's takes for all, and it may be called now. What others take of the account's before
+    /// it, it would lack at the end.
+    fn bottleneck(&mut self, now: Instant) -> Option<Step> {
+        let time = |windows: &[Window], requests: u64| {
+            let quotas = windows.iter().filter_map(Window::quota);
+            quotas.map(|quota| quota.time_for(requests)).max()
+        };
+        let own = self.steps.iter().filter_map(|(step, windows)| {
+            let expected = self.expected.get(&Some(*step))?;
+            Some((time(windows, *expected)?, *step))
+        });
+        let (longest, step) = own.max().filter(|(time, _)| !time.is_zero())?;
+        let all = self.expected.values().copied().fold(0, u64::saturating_add);
+        let is_longest = time(&self.account, all).is_none_or(|all| longest >= all);
+        let open = is_longest && self.shut_until(Some(step), now).is_none();
+        let mut windows = self.steps.get_mut(&step)?.iter_mut();
+        (open && windows.all(|window| window.ready(now).is_ok())).then_some(step)
     }
 
     fn try_take(&mut self, step: Option<Step>, now: Instant) -> Result<Marks, Wait> {
@@ -479,7 +509,9 @@ impl State {
             pace.take().map_err(Wait::Until)?;
         }
         self.admitted += 1;
-        self.expected = self.expected.saturating_sub(1);
+        if let Some(expected) = self.expected.get_mut(&step) {
+            *expected = expected.saturating_sub(1);
+        }
         let take = |windows: &mut [Window]| {
             let mut first = None;
             for window in windows {

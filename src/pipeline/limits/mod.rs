@@ -11,6 +11,7 @@ mod admission;
 mod at_once;
 mod pace;
 mod past;
+mod turns;
 mod window;
 
 pub use admission::{Admission, Limits, LimitsSpec, Marks, PAUSE_WAITED_MAX, Refused, Stated};

@@ -6,7 +6,7 @@ use std::time::Duration;
 use rstest::rstest;
 use tokio::time::Instant;
 
-use super::fake::{FakeServer, Setup, parts, task, tasks};
+use super::fake::{FakeServer, Keeps, Setup, parts, task, tasks};
 use crate::domain::{Action, Outcome, Step, Task};
 use crate::pipeline::sink::memory::MemorySink;
 use crate::pipeline::{LaneEnd, Stop};
@@ -66,6 +66,70 @@ async fn the_slowest_limit_decides_when_a_mixed_file_is_over(
     let least = Duration::from_secs(secs);
     assert!(took >= least, "{took:?}");
     assert!(took <= least.mul_f64(1.02), "{took:?} of {least:?}");
+}
+
+/// Half of the account's quota would be the endpoint's if all took turns: 700 at 50 a minute take 13
+/// minutes, and the quotas nine.
+#[rstest]
+#[tokio::test(start_paused = true)]
+async fn the_endpoint_that_decides_goes_before_the_others(
+    #[values(Order::Sorted, Order::Reversed, Order::Shuffled)] order: Order,
+) {
+    let counts = [(Action::PermanentlyDelete, 700), (Action::Delete, 299)];
+    let server = FakeServer::new(Arc::new(MemorySink::default()), (1, 20), 1);
+    let server = Arc::new(server.keeping("100/1m", Keeps::Rolling));
+    let setup = Setup {
+        requests: "100/1m".to_owned(),
+        steps: vec![(Step::PermanentlyDelete, "70/1m".to_owned())],
+        ..Setup::default()
+    };
+    let rows = rows(&counts, order);
+    let start = Instant::now();
+    let lane = setup.lane_for(counts, &server, &Stop::default());
+    let end = lane.run(parts(&rows)).await;
+    let took = start.elapsed();
+    assert!(matches!(end, LaneEnd::Done), "{end:?}");
+    assert_eq!(server.sink.outcomes().len(), rows.len());
+    assert_eq!(server.state().refused, 0);
+    let least = Duration::from_mins(9);
+    assert!(took >= least, "{took:?}");
+    assert!(took <= least.mul_f64(1.02), "{took:?} of {least:?}");
+}
+
+/// Accounts share a tenant's limits, and one of them stops while its requests of the endpoint that
+/// decides wait: the other goes on.
+#[tokio::test(start_paused = true)]
+async fn nobody_lets_those_go_first_who_have_stopped() {
+    let server = Arc::new(FakeServer::new(Arc::default(), (1, 20), 1));
+    let setup = || Setup {
+        requests: "100/1m".to_owned(),
+        steps: vec![(Step::PermanentlyDelete, "70/1m".to_owned())],
+        ..Setup::default()
+    };
+    let shared = setup().own_limits();
+    let limits = || Some(Arc::clone(&shared));
+    let (stop, other) = (Stop::default(), Stop::default());
+    let count = [(Action::PermanentlyDelete, 700)];
+    let lane = Setup {
+        limits: limits(),
+        ..setup()
+    }
+    .lane_for(count, &server, &stop);
+    let stopped = lane.run(parts(&rows(&count, Order::Sorted)));
+    let deletes = (1_001..=1_250)
+        .map(|row| task(row, Action::Delete))
+        .collect();
+    let lane = Setup {
+        limits: limits(),
+        ..setup()
+    }
+    .lane(&server, &other);
+    let stopping = async {
+        tokio::time::sleep(Duration::from_secs(90)).await;
+        stop.admitting.cancel();
+    };
+    let (_, end, ()) = tokio::join!(stopped, lane.run(tasks(deletes)), stopping);
+    assert!(matches!(end, LaneEnd::Done), "{end:?}");
 }
 
 #[tokio::test(start_paused = true)]
