@@ -54,9 +54,10 @@ size: ## Build the release, and print its size (12 MB at most) and how long it t
 	@bash -c 'TIMEFORMAT="100 starts in %R s"; time for n in {1..100}; do target/release/userpurge --version; done >/dev/null'
 
 .PHONY: bench
-bench: ## Measure parts, wire, makespan and reading beside what people would use (BENCH_ROWS, BENCH_RUNS, READING_ROWS, READING_ROUNDS)
+bench: ## Measure parts, wire, makespan and reading beside what people would use (BENCH_ROWS, BENCH_RUNS, GROWTH_ROWS, READING_ROWS, READING_ROUNDS)
 	$(CARGO) bench --locked --bench parts
 	tests/benches/wire.sh
+	tests/benches/growth.sh
 	tests/benches/makespan.sh
 	$(CARGO) bench --locked --bench reading
 

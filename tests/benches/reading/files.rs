@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use super::table::grouped;
 use userpurge::domain::{
     AccountHeader, AccountName, Action, Entry, InputHeader, Intent, Outcome, OutcomeEntry,
     Position, ProviderKind, RunHeader, RunId, RunOptions, Step, Time, UserId,
@@ -43,6 +44,22 @@ impl Kind {
             Self::Json => "numbers.jsonl",
             Self::Ledger => "ledger.jsonl",
             Self::Unfinished => "unfinished.jsonl",
+        }
+    }
+
+    /// What a table calls a file of `rows` and so many `bytes`.
+    pub(crate) fn title(self, rows: u64, bytes: u64) -> String {
+        match self {
+            Self::Numbers => "CSV, ids that are numbers".to_owned(),
+            Self::Texts => "CSV, ids of 24 hex digits".to_owned(),
+            Self::Json => "JSON Lines, numbers".to_owned(),
+            Self::Ledger => {
+                let (lines, megabytes) = (grouped(2 * rows + 1), bytes / 1_000_000);
+                format!("ledger, {lines} lines, {megabytes} MB")
+            }
+            Self::Unfinished => {
+                "such a ledger, one row left to do, ids of 24 hex digits".to_owned()
+            }
         }
     }
 

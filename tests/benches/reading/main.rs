@@ -16,14 +16,16 @@ mod measure;
 mod provider;
 mod table;
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use files::Kind;
 use measure::{Took, median, run};
 use provider::Provider;
+use tokio::time::Instant;
 
 /// The program that is measured.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_userpurge");
@@ -57,7 +59,7 @@ impl Reader {
 
     fn name(self) -> &'static str {
         match self {
-            Self::Bare("bare-csv") => "bare loop, `csv::ByteRecord`",
+            Self::Bare("bare-csv") => "bare loop over `csv::ByteRecord`",
             Self::Bare("bare-json") => "bare loop, serde_json to a borrowed struct",
             Self::Bare(_) => "bare loop, serde_json to a `Value`",
             Self::Plan => "`userpurge plan -o`",
@@ -84,19 +86,25 @@ impl Reader {
 /// Goes on with the ledger at `path`, and takes back what that appended. It ends with the first
 /// request; what follows is another reading of the ledger, for the closing words.
 fn resume(folder: &Path, path: &Path, provider: &Provider) -> io::Result<Took> {
-    let arguments = ["resume", "--progress=none", "--config=resume.toml"].map(OsStr::new);
     let bytes = path.metadata()?.len();
-    let took = run(
-        folder,
-        Path::new(PROGRAM),
-        arguments.into_iter().chain([path.as_os_str()]),
-    )?;
+    let begun = Instant::now();
+    let mut child = Command::new(PROGRAM)
+        .args(["resume", "--progress=none", "--config=resume.toml"])
+        .arg(path)
+        .current_dir(folder)
+        .env_remove("RUST_LOG")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()?;
+    provider.watch(child.id());
+    let status = child.wait()?;
     File::options().write(true).open(path)?.set_len(bytes)?;
-    let sent = provider.first_deletion();
-    let sent = sent.ok_or_else(|| io::Error::other("nothing was sent"))?;
+    let first = provider.first_deletion().filter(|_| status.success());
+    let first = first.ok_or_else(|| io::Error::other(format!("resume ended with {status}")))?;
     Ok(Took {
-        secs: (sent - took.begun).as_secs_f64(),
-        ..took
+        secs: (first.at - begun).as_secs_f64(),
+        resident_bytes: first.resident_bytes,
     })
 }
 
@@ -106,6 +114,8 @@ struct Measured {
     kind: Kind,
     reader: Reader,
     rows: u64,
+    /// The size of the file.
+    bytes: u64,
     took: Took,
 }
 
@@ -182,6 +192,7 @@ fn measure_one(
             }
         }
     }
+    let bytes = file.metadata()?.len();
     if let Some(input) = kind.input(&file) {
         std::fs::remove_file(input)?;
     }
@@ -190,6 +201,7 @@ fn measure_one(
         kind,
         reader: *reader,
         rows,
+        bytes,
         took: median(took),
     });
     Ok(measured.collect())

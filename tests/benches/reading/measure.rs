@@ -10,8 +10,6 @@ use tokio::time::Instant;
 /// What one call of a command took.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Took {
-    /// When it was started.
-    pub(crate) begun: Instant,
     /// From its start to its end, in seconds.
     pub(crate) secs: f64,
     /// The most memory it had resident, in bytes; `None`: GNU time is not here to ask.
@@ -50,7 +48,6 @@ pub(crate) fn run<S: AsRef<OsStr>>(
     let kilobytes = std::fs::read_to_string(kept).ok();
     let kilobytes: Option<u64> = kilobytes.and_then(|text| text.trim().parse().ok());
     Ok(Took {
-        begun,
         secs,
         resident_bytes: kilobytes.map(|it| it * 1024),
     })
@@ -63,7 +60,6 @@ pub(crate) fn median(all: &[Took]) -> Took {
     let mut bytes: Vec<u64> = all.iter().filter_map(|took| took.resident_bytes).collect();
     bytes.sort_unstable();
     Took {
-        begun: all[0].begun,
         secs: secs[secs.len() / 2],
         resident_bytes: bytes.get(bytes.len() / 2).copied(),
     }

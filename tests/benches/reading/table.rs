@@ -6,7 +6,7 @@ use super::{Measured, Reader};
 /// Prints the readers side by side over the largest files, then the growth with the rows.
 #[expect(clippy::print_stdout, reason = "this is what the benchmark is for")]
 pub(crate) fn print(all: &[Measured]) {
-    println!("\n| rows | file | reader | time | times the bare loop | memory |");
+    println!("\n| rows | file | read by | time | beside the bare loop | memory |");
     println!("| ---: | --- | --- | ---: | ---: | ---: |");
     for kind in Kind::ALL {
         let of_kind = || all.iter().filter(|it| it.kind == kind);
@@ -14,16 +14,18 @@ pub(crate) fn print(all: &[Measured]) {
             continue;
         };
         let largest: Vec<&Measured> = of_kind().filter(|it| it.rows == most).collect();
-        for it in &largest {
+        for (place, it) in largest.iter().enumerate() {
             let ratio = match (largest[0].reader, it.reader) {
                 (_, Reader::Bare("bare-csv" | "bare-json"))
                 | (Reader::Status | Reader::Resume, _) => String::new(),
-                _ => format!("{:.2}", it.took.secs / largest[0].took.secs),
+                _ => format!("{:.2} times", it.took.secs / largest[0].took.secs),
+            };
+            let (rows, title) = match place {
+                0 => (grouped(it.rows), kind.title(it.rows, it.bytes)),
+                _ => (String::new(), String::new()),
             };
             println!(
-                "| {} | `{}` | {} | {:.2} s | {ratio} | {} |",
-                grouped(it.rows),
-                kind.name(),
+                "| {rows} | {title} | {} | {:.2} s | {ratio} | {} |",
                 it.reader.name(),
                 it.took.secs,
                 it.took.resident_bytes.map_or_else(String::new, megabytes),
@@ -85,7 +87,7 @@ fn megabytes(bytes: u64) -> String {
 }
 
 /// A number with commas between its thousands.
-fn grouped(number: u64) -> String {
+pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (place, digit) in digits.chars().enumerate() {
