@@ -172,9 +172,13 @@ fn tenant(account: &Account) -> Option<Endpoint> {
 }
 
 /// The requests of earlier processes, as far as their answers may still hold a slot.
-fn past(earlier: Option<&LedgerState>, account: &AccountName, now: Time) -> Vec<Past> {
+fn past(
+    earlier: Option<&LedgerState>,
+    account: &AccountName,
+    now: Time,
+) -> impl Iterator<Item = Past> {
     let sent = earlier.into_iter().flat_map(|state| state.sent(account));
-    let past = sent.map(|sent| {
+    sent.map(move |sent| {
         sent.replied_at.map_or_else(
             || Past::unanswered(sent.step, now.saturating_since(sent.sent_at)),
             |at| Past {
@@ -182,8 +186,7 @@ fn past(earlier: Option<&LedgerState>, account: &AccountName, now: Time) -> Vec<
                 ago: now.saturating_since(at),
             },
         )
-    });
-    past.collect()
+    })
 }
 
 /// For how long the last process has left no line, if it ended in no orderly way: it may have been
