@@ -23,57 +23,10 @@ if [ -z "${USERPURGE:-}" ]; then
   USERPURGE=target/release/userpurge
 fi
 USERPURGE=$(realpath "$USERPURGE")
-command -v nginx > /dev/null || { echo "nginx is not installed: there is nothing to send to" >&2; exit 2; }
 
-app=5963c0d619a30a2e00de36b8
-serve() {
-  mkdir -p "$dir/nginx/logs"
-  cat > "$dir/nginx/nginx.conf" <<CONF
-daemon off;
-worker_processes 1;
-pid nginx.pid;
-error_log logs/error.log crit;
-events { worker_connections 1024; }
-http {
-  access_log off;
-  keepalive_requests 1000000000;
-  client_body_temp_path tmp1; proxy_temp_path tmp2; fastcgi_temp_path tmp3; uwsgi_temp_path tmp4; scgi_temp_path tmp5;
-  default_type application/json;
-  server {
-    listen 127.0.0.1:$1;
-    location = /v2/apps/$app { return 200 '{"app":{"id":"$app","displayName":"Bench"}}'; }
-    location / { return 200 '{}'; }
-  }
-}
-CONF
-  nginx -p "$dir/nginx" -c "$dir/nginx/nginx.conf" 2>> "$dir/nginx/logs/start.log" &
-  nginx_pid=$!
-  for _ in $(seq 50); do
-    kill -0 "$nginx_pid" 2>/dev/null || return 1
-    (exec 3<> "/dev/tcp/127.0.0.1/$1") 2>/dev/null && return 0
-    sleep 0.1
-  done
-  return 1
-}
-for attempt in $(seq 20); do
-  port=$((20000 + RANDOM % 20000))
-  if serve "$port"; then break; fi
-  nginx_pid=
-  [ "$attempt" -lt 20 ] || { cat "$dir/nginx/logs/start.log" >&2; exit 2; }
-done
-
-cat > "$dir/userpurge.toml" <<CONF
-[accounts.bench]
-provider   = "sunco"
-base_url   = "http://127.0.0.1:$port"
-app_id     = "$app"
-key_id     = "app_bench"
-key_secret = "secret"
-[accounts.bench.limits]
-requests    = "4000000000/1ms"
-concurrency = 64
-CONF
-chmod 600 "$dir/userpurge.toml"
+. tests/benches/nginx.sh
+serve
+configure 64
 
 # One run over $1 rows: "seconds kilobytes bytes-of-ledger".
 one() {

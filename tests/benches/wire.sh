@@ -46,46 +46,8 @@ BARE=$(realpath "$BARE")
 
 # --- the server ------------------------------------------------------------------------------------
 
-app=5963c0d619a30a2e00de36b8
-
-serve() {
-  local port=$1
-  mkdir -p "$dir/nginx/logs"
-  cat > "$dir/nginx/nginx.conf" <<END
-daemon off;
-worker_processes 1;
-pid nginx.pid;
-error_log logs/error.log crit;
-events { worker_connections 1024; }
-http {
-  access_log off;
-  keepalive_requests 1000000000;
-  client_body_temp_path tmp1; proxy_temp_path tmp2; fastcgi_temp_path tmp3; uwsgi_temp_path tmp4; scgi_temp_path tmp5;
-  default_type application/json;
-  server {
-    listen 127.0.0.1:$port;
-    location = /v2/apps/$app { return 200 '{"app":{"id":"$app","displayName":"Bench"}}'; }
-    location / { return 200 '{}'; }
-  }
-}
-END
-  nginx -p "$dir/nginx" -c "$dir/nginx/nginx.conf" 2>> "$dir/nginx/logs/start.log" &
-  nginx_pid=$!
-  for _ in $(seq 50); do
-    kill -0 "$nginx_pid" 2>/dev/null || return 1
-    (exec 3<> "/dev/tcp/127.0.0.1/$port") 2>/dev/null && return 0
-    sleep 0.1
-  done
-  return 1
-}
-
-command -v nginx > /dev/null || { say "nginx is not installed: there is nothing to measure against"; exit 2; }
-for attempt in $(seq 20); do
-  port=$((20000 + RANDOM % 20000))
-  if serve "$port"; then break; fi
-  nginx_pid=
-  [ "$attempt" -lt 20 ] || { cat "$dir/nginx/logs/start.log" >&2; exit 2; }
-done
+. tests/benches/nginx.sh
+serve
 url=http://127.0.0.1:$port/v2/apps/$app/users/
 
 # --- the file --------------------------------------------------------------------------------------
@@ -96,18 +58,7 @@ csv() { echo "id,account,action"; ids "$1" | sed 's/$/,bench,delete/'; }
 csv "$rows" > "$dir/users.csv"
 ids "$rows" | awk -v url="$url" '{ printf "url = \"%s%s\"\noutput = \"/dev/null\"\n", url, $0 }' > "$dir/curl.config"
 ids "$fork_rows" > "$dir/few"
-cat > "$dir/userpurge.toml" <<END
-[accounts.bench]
-provider   = "sunco"
-base_url   = "http://127.0.0.1:$port"
-app_id     = "$app"
-key_id     = "app_bench"
-key_secret = "secret"
-[accounts.bench.limits]
-requests    = "4000000000/1ms"
-concurrency = $in_flight
-END
-chmod 600 "$dir/userpurge.toml"
+configure "$in_flight"
 
 # --- who runs: NAME_rows, and a function that leaves one line a row in $dir/out ---------------------
 
