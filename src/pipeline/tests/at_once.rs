@@ -6,7 +6,9 @@ use std::time::Duration;
 use proptest::prelude::*;
 use tokio::time::Instant;
 
-use super::fake::{FakeServer, Fault, Setup, paused, task, tasks};
+use super::clock::paused;
+use super::fake::{FakeServer, Fault};
+use super::setup::{Setup, task, tasks};
 use crate::domain::{Action, Entry, Outcome};
 use crate::pipeline::limits::TakenAtOnce;
 use crate::pipeline::sink::memory::MemorySink;

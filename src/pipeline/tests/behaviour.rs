@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::fake::{FakeServer, Fault, Setup, task, tasks};
+use super::fake::{FakeServer, Fault};
+use super::setup::{Setup, account, task, tasks};
 use crate::domain::{Action, Entry, LeftOpen, Outcome, OutcomeEntry, StopKind};
 use crate::pipeline::sink::memory::MemorySink;
 use crate::pipeline::{FailureLimit, LaneEnd, Stop, run};
@@ -197,16 +198,8 @@ async fn a_lane_that_waits_ten_minutes_does_not_slow_another() {
     let start = Instant::now();
     let rows = |n: u64| tasks((1..=n).map(|row| task(row, Action::Delete)).collect());
     let lanes = vec![
-        (
-            super::fake::account(),
-            Setup::default().lane(&slow, &stop),
-            rows(5),
-        ),
-        (
-            super::fake::account(),
-            Setup::default().lane(&quick, &stop),
-            rows(500),
-        ),
+        (account(), Setup::default().lane(&slow, &stop), rows(5)),
+        (account(), Setup::default().lane(&quick, &stop), rows(500)),
     ];
     run(lanes, &stop).await;
     let last = quick

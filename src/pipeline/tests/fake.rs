@@ -1,8 +1,7 @@
 //! A simulated provider: its HTTP side as a [`Transport`] with latency, strict windows, faults and
-//! dying tokens, and its pure side as a [`Provider`].
+//! dying tokens, and its pure side as a [`Provider`]. It counts what arrives and judges nothing.
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
-use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -10,20 +9,12 @@ use ::http::{HeaderMap, HeaderValue, Method};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use secrecy::{ExposeSecret, SecretString};
-use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 use url::Url;
 
-use crate::domain::{
-    AccountName, Action, Entry, LeftOpen, Position, ProviderKind, Quota, Stand, Step, StopKind,
-    Task, Time, ToVerify, UserId, WallClock,
-};
-use crate::pipeline::limits::{Limits, LimitsSpec, Past};
+use super::clock::wall;
+use crate::domain::{Entry, ProviderKind, Quota, Stand, Step, StopKind, UserId, WallClock};
 use crate::pipeline::sink::memory::MemorySink;
-use crate::pipeline::{
-    Client, ClientParts, FailureLimit, Lane, LaneEnd, LaneOptions, NoTokenStore, Stop, TaskSource,
-    ToVerifySource, Until, Verifier,
-};
 use crate::provider::{
     Access, Authorize, Bulk, Detail, Identity, Moment, Provider, RateHint, RateHints, Reply,
     Request, Roles, RowEnd, Scope, Seen, Standings, Token, TokenRefused, Verdict,
@@ -330,7 +321,7 @@ fn stating(mut reply: Reply, limit: &'static str) -> Reply {
 
 /// The way to a server: what was sent goes on, also when whoever sent it is no more.
 #[derive(Debug)]
-struct Wire(Arc<FakeServer>);
+pub(super) struct Wire(pub(super) Arc<FakeServer>);
 
 impl Transport for Wire {
     fn send(&self, request: Request) -> BoxFuture<'_, Result<Reply, TransportError>> {
@@ -517,172 +508,4 @@ impl Standings for FakeProvider {
         };
         Ok(ids.iter().map(stand).collect())
     }
-}
-
-/// Runs `test` on a paused clock.
-pub(super) fn paused(test: impl Future<Output = ()>) {
-    let runtime = tokio::runtime::Builder::new_current_thread();
-    let runtime = { runtime }.enable_time().start_paused(true).build();
-    runtime.unwrap().block_on(test);
-}
-
-/// A wall clock that moves with tokio's.
-pub(super) fn wall() -> WallClock {
-    let start = Instant::now();
-    let epoch = Time::from_millis(1_795_340_600_000);
-    WallClock::from_fn(move || epoch.after(start.elapsed()))
-}
-
-/// What a test says of its lane; the rest has defaults that do not get in the way.
-pub(super) struct Setup {
-    pub(super) requests: String,
-    pub(super) steps: Vec<(Step, String)>,
-    pub(super) concurrency: u32,
-    pub(super) attempts: u32,
-    pub(super) failure_limit: FailureLimit,
-    pub(super) canary: u64,
-    pub(super) until: Option<Until>,
-    pub(super) past: Vec<Past>,
-    pub(super) tokens: bool,
-    pub(super) seed: u64,
-    /// Limits that another account shares; `None`: its own.
-    pub(super) limits: Option<Arc<Limits>>,
-}
-
-impl Default for Setup {
-    fn default() -> Self {
-        Self {
-            requests: "100000/1s".to_owned(),
-            steps: Vec::new(),
-            concurrency: 8,
-            attempts: 6,
-            failure_limit: FailureLimit::Default,
-            canary: 0,
-            until: None,
-            past: Vec::new(),
-            tokens: false,
-            seed: 7,
-            limits: None,
-        }
-    }
-}
-
-impl Setup {
-    pub(super) fn lane(self, server: &Arc<FakeServer>, stop: &Stop) -> Lane {
-        self.lane_for([], server, stop)
-    }
-
-    /// A lane that is told what it will have to do.
-    pub(super) fn lane_for(
-        self,
-        rows: impl IntoIterator<Item = (Action, u64)>,
-        server: &Arc<FakeServer>,
-        stop: &Stop,
-    ) -> Lane {
-        let options = self.options();
-        let client = self.client(server, stop);
-        client.expect(rows);
-        Lane::new(client, options)
-    }
-
-    /// How a lane goes about its rows.
-    pub(super) fn options(&self) -> LaneOptions {
-        LaneOptions {
-            failure_limit: self.failure_limit,
-            include_roles: Vec::new(),
-            canary: self.canary.try_into().ok(),
-            until: self.until.clone(),
-        }
-    }
-
-    /// Verifies `rows` to the end.
-    pub(super) async fn verify(self, server: &Arc<FakeServer>, rows: Vec<ToVerify>) -> LaneEnd {
-        let verifier = Verifier::new(self.client(server, &Stop::default()));
-        verifier.run(to_verify(rows)).await
-    }
-
-    /// The limits of this account alone.
-    pub(super) fn own_limits(&self) -> Arc<Limits> {
-        let spec = LimitsSpec {
-            concurrency: NonZeroU32::new(self.concurrency).unwrap(),
-            requests: self.requests.parse().unwrap(),
-            steps: self
-                .steps
-                .iter()
-                .map(|(step, it)| (*step, it.parse().unwrap()))
-                .collect(),
-            share: 1.0,
-        };
-        Arc::new(Limits::new(&spec, &self.past))
-    }
-
-    pub(super) fn client(self, server: &Arc<FakeServer>, stop: &Stop) -> Arc<Client> {
-        let client = Client::new(ClientParts {
-            account: account(),
-            provider: Arc::new(FakeProvider {
-                tokens: self.tokens,
-            }),
-            transport: Arc::new(Wire(Arc::clone(server))),
-            limits: self.limits.clone().unwrap_or_else(|| self.own_limits()),
-            sink: Arc::clone(&server.sink) as _,
-            store: Arc::new(NoTokenStore),
-            wall: server.wall.clone(),
-            stop: stop.lane(),
-            attempts: NonZeroU32::new(self.attempts).unwrap(),
-            seed: self.seed,
-        });
-        Arc::new(client)
-    }
-
-    /// Runs tasks with ids 1 to `rows` and `action`, to the lane's end.
-    pub(super) async fn run(self, server: &Arc<FakeServer>, action: Action, rows: u64) -> LaneEnd {
-        let lane = self.lane_for([(action, rows)], server, &Stop::default());
-        lane.run(tasks((1..=rows).map(|row| task(row, action)).collect()))
-            .await
-    }
-}
-
-pub(super) fn account() -> AccountName {
-    AccountName::new("acme")
-}
-
-pub(super) fn task(row: u64, action: Action) -> Task {
-    Task {
-        position: Position { row, line: row + 1 },
-        account: account(),
-        action,
-        id: UserId::new(row.to_string()),
-        reference: None,
-        steps_done: 0,
-        left_open: LeftOpen::Nothing,
-    }
-}
-
-/// All of `tasks` as one part.
-pub(super) fn tasks(tasks: Vec<Task>) -> Vec<TaskSource> {
-    vec![part(tasks)]
-}
-
-/// `tasks` with a part for each action. Each must be about a user of its own.
-pub(super) fn parts(tasks: &[Task]) -> Vec<TaskSource> {
-    let of = |action| tasks.iter().filter(move |task| task.action == action);
-    let parts = Action::ALL.map(|action| of(action).cloned().collect::<Vec<_>>());
-    let parts = parts.into_iter().filter(|tasks| !tasks.is_empty());
-    parts.map(part).collect()
-}
-
-fn part(tasks: Vec<Task>) -> TaskSource {
-    let (tx, rx) = mpsc::channel(tasks.len().max(1));
-    for task in tasks {
-        tx.try_send(Ok(task)).unwrap();
-    }
-    rx
-}
-
-fn to_verify(rows: Vec<ToVerify>) -> ToVerifySource {
-    let (tx, rx) = mpsc::channel(rows.len().max(1));
-    for row in rows {
-        tx.try_send(Ok(row)).unwrap();
-    }
-    rx
 }

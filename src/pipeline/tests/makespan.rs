@@ -6,7 +6,8 @@ use std::time::Duration;
 use rstest::rstest;
 use tokio::time::Instant;
 
-use super::fake::{FakeServer, Keeps, Setup, parts, task, tasks};
+use super::fake::{FakeServer, Keeps};
+use super::setup::{Setup, parts, task, tasks};
 use crate::domain::{Action, Outcome, Step, Task};
 use crate::pipeline::sink::memory::MemorySink;
 use crate::pipeline::{LaneEnd, Stop};

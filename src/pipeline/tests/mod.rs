@@ -2,8 +2,10 @@
 
 mod at_once;
 mod behaviour;
+mod clock;
 mod fake;
 mod makespan;
 mod quota;
+mod setup;
 mod stops;
 mod verify;

@@ -8,7 +8,9 @@ use futures::future::join_all;
 use proptest::prelude::*;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::fake::{FakeServer, Keeps, Setup, paused, task, tasks};
+use super::clock::paused;
+use super::fake::{FakeServer, Keeps};
+use super::setup::{Setup, task, tasks};
 use crate::domain::{Action, Entry, LeftOpen, Outcome, Quota, Step, Time};
 use crate::pipeline::limits::Past;
 use crate::pipeline::sink::memory::MemorySink;

@@ -6,7 +6,9 @@ use std::time::Duration;
 use rstest::rstest;
 use tokio::time::Instant;
 
-use super::fake::{FakeServer, Fault, Setup, account, task, tasks, wall};
+use super::clock::wall;
+use super::fake::{FakeServer, Fault};
+use super::setup::{Setup, account, task, tasks};
 use crate::domain::{Action, Entry, LaneStop, Outcome, Step, StopKind};
 use crate::pipeline::limits::PAUSE_WAITED_MAX;
 use crate::pipeline::sink::memory::MemorySink;

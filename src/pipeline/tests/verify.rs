@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::fake::{FakeServer, Keeps, Setup};
+use super::fake::{FakeServer, Keeps};
+use super::setup::Setup;
 use crate::domain::{Action, Entry, Finding, Position, ToVerify, UserId, Verified};
 use crate::pipeline::LaneEnd;
 use crate::pipeline::sink::memory::MemorySink;
