@@ -84,8 +84,8 @@
 //! - **What waits for quota holds nothing.** Gate, windows and pace are taken at one instant, all or
 //!   none. The design had the permit first; but a purge's permanent steps wait minutes for their
 //!   own quota, and would have kept every permit from the soft deletes behind them. It comes last
-//!   now, when the intent is durable: as many requests as may be under way are under way while the
-//!   disk makes as many intents safe, and no more than those wait so.
+//!   now, when the intent is durable: while as many requests as may be under way are, the intents of
+//!   as many more are made safe and those of as many again gather; no more wait so.
 //! - **The bottleneck goes first**: of the account's slots, those whom an endpoint's own quota makes the
 //!   last to be done take theirs before all others ([`pipeline::limits`]). Else a file's reads and other
 //!   steps would take at the beginning what the endpoint lacks at the end.

@@ -37,7 +37,7 @@ pub(super) const TOKENS_REJECTED_MAX: u32 = 5;
 /// waits for a row; few enough that a row that is tried again does not queue behind the whole file,
 /// so that a provider that fails every request is found out after some rows and not after all. Rows
 /// that begin with different steps do not count together: they would wait for another's quota.
-const ROWS_BEGUN_PER_PERMIT: u32 = 2;
+const ROWS_BEGUN_PER_PERMIT: u32 = 3;
 
 /// What a [`Client`] is made of.
 #[derive(Debug)]

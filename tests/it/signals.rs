@@ -66,19 +66,31 @@ fn the_first_signal_lets_requests_under_way_end_and_names_the_command_that_goes_
 
 #[test]
 fn the_second_signal_waits_for_nothing_and_leaves_doubt_in_the_ledger() {
-    let world = world();
-    let child = world.start(&RUN);
+    let world = World::new();
+    world.wide();
+    world.settings(json!({"latency": "30ms"}));
+    // Nothing but deletions goes there: what is under way is known by its intents.
+    let ids: Vec<String> = (1..=400)
+        .map(|row| format!("5fe0a0f0b5e2a4001c8d{row:04}"))
+        .collect();
+    let users: Vec<Value> = ids.iter().map(|id| json!({"id": id})).collect();
+    world.seed(json!({"sunco": users}));
+    world.write("users.csv", format!("id\n{}\n", ids.join("\n")));
+    let mut run = RUN;
+    (run[3], run[5]) = ("chat", "delete");
+    let child = world.start(&run);
     world.until("some are gone", || world.deletions().len() >= 20);
     world.settings(json!({"latency": "20s"}));
     // Requests that will not be answered for long are under way now.
     let changed = jiff::Timestamp::now().to_string();
+    // As four intents were written since, four others ended: more took their places on the way.
     world.until("four are on their way that left since", || {
         let entries = world.ledger(LEDGER);
         let of = |kind: &'static str| entries.iter().filter(move |entry| entry["kind"] == kind);
         let ended: BTreeSet<u64> = of("outcome").filter_map(|it| it["row"].as_u64()).collect();
         let open = of("intent").filter(|it| !ended.contains(&it["row"].as_u64().unwrap()));
         let since = |it: &&Value| it["at"].as_str() > Some(changed.as_str());
-        open.filter(since).count() == 4
+        open.filter(since).count() >= 4
     });
     send("-INT", &child);
     world.until("it says that it stops", || {

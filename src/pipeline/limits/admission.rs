@@ -45,10 +45,11 @@ pub struct Stated {
 /// evening of maintenance.
 pub const PAUSE_WAITED_MAX: Duration = Duration::from_hours(1);
 
-/// So many requests are admitted for each that may be under way at once: while the intents of some
-/// are made durable, others are under way, and the disk is not waited for. No more, so that a permit
-/// comes to each before those under way have changed twice.
-const ADMITTED_PER_PERMIT: u32 = 2;
+/// So many requests are admitted for each that may be under way at once: while one set is under way,
+/// the intents of the next are made durable and those of a third gather for the commit after, so that
+/// neither the wire nor the disk waits for the other. No more, so that a permit comes to each before
+/// those under way have changed three times.
+const ADMITTED_PER_PERMIT: u32 = 3;
 
 /// Why a request was not admitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -55,24 +55,26 @@ async fn a_request_takes_from_the_account_and_from_its_endpoint() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn while_one_is_under_way_one_more_is_admitted_and_waits_for_the_permit() {
+async fn while_one_is_under_way_two_more_are_admitted_and_wait_for_the_permit() {
     let limits = limits("1000/1s", "700/10m", 1, &[]);
     let stop = CancellationToken::new();
     let mut first = limits.admit(DELETE, &stop).await.unwrap();
     first.permitted(&stop).await.unwrap();
     let mut second = limits.admit(DELETE, &stop).await.unwrap();
     assert!(second.permitted(&stop).now_or_never().is_none());
+    let third = limits.admit(DELETE, &stop).await.unwrap();
     assert!(limits.admit(DELETE, &stop).now_or_never().is_none());
     first.answered();
     assert!(second.permitted(&stop).now_or_never().is_none());
     drop(first);
     second.permitted(&stop).await.unwrap();
-    let mut third = limits.admit(DELETE, &stop).await.unwrap();
+    let mut fourth = limits.admit(DELETE, &stop).await.unwrap();
     stop.cancel();
     assert!(
-        third.permitted(&stop).await.is_err(),
+        fourth.permitted(&stop).await.is_err(),
         "a stop ends the wait"
     );
+    fourth.unsent();
     third.unsent();
     drop(second);
     assert_eq!(limits.permits.available_permits(), 1);
