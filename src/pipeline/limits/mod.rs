@@ -7,6 +7,7 @@
 //!
 //! Nothing here sends, records or knows a provider.
 
+mod account;
 mod admission;
 mod at_once;
 mod pace;
@@ -14,7 +15,8 @@ mod past;
 mod turns;
 mod window;
 
-pub use admission::{Admission, Limits, LimitsSpec, Marks, PAUSE_WAITED_MAX, Refused, Stated};
+pub use account::{Limits, LimitsSpec, Marks, PAUSE_WAITED_MAX, Stated};
+pub use admission::{Admission, Refused};
 pub(in crate::pipeline) use at_once::TRIED_AGAIN_AFTER;
 pub use at_once::TakenAtOnce;
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::admission::LimitsSpec;
+use super::account::LimitsSpec;
 use crate::domain::Step;
 use crate::pipeline::retry::WAIT_MAX;
 use crate::transport::REPLY_TIME_MAX;
@@ -61,5 +61,47 @@ impl Past {
             0
         };
         (0..reads).map(move |_| Self { step: None, ago })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{LimitsSpec, Past};
+
+    fn three_at_once() -> LimitsSpec {
+        LimitsSpec {
+            concurrency: 3.try_into().unwrap(),
+            requests: "10/1m".parse().unwrap(),
+            steps: Vec::new(),
+            share: 1.0,
+        }
+    }
+
+    #[test]
+    fn unseen_reads_hold_a_slot_for_each_permit_as_long_as_they_may_have_been_counted() {
+        let spec = three_at_once();
+        let held = |silent| {
+            let past: Vec<Past> = Past::unseen_reads(&spec, silent).collect();
+            assert_eq!(past.len(), 3);
+            past[0].ago
+        };
+        assert_eq!(held(Duration::ZERO), Duration::ZERO);
+        assert_eq!(held(Duration::from_mins(2)), Duration::ZERO);
+        assert!(held(Duration::from_hours(1)) > Duration::from_mins(2));
+    }
+
+    #[test]
+    fn unseen_reads_of_each_process_hold_slots_until_they_were_counted() {
+        let spec = three_at_once();
+        let held = |secs| {
+            let reads = Past::reads_before(&spec, Duration::from_secs(secs));
+            reads.map(|past| past.ago.as_secs()).collect::<Vec<_>>()
+        };
+        assert_eq!(held(0), [0; 3]);
+        assert_eq!(held(30), [0; 3]);
+        assert_eq!(held(80), [50; 3]);
+        assert_eq!(held(90), [0; 0]);
     }
 }
