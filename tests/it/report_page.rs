@@ -12,13 +12,15 @@ use crate::support::browser::Scheme;
 const LEDGER: &str = "users.csv.ledger.jsonl";
 const SCRIPT: &str = "<script>alert(1)</script>";
 
-/// A run that was asked to wait, the retry of what it refused, and a verification.
+/// A run in which rows ended in seven ways and that was asked to wait, the retry of what it refused, and a verification.
 fn world() -> World {
     let world = World::new();
     let soft_deleted = |id: u32| json!({"id": id.to_string(), "state": "soft-deleted"});
     let mut users: Vec<_> = (1..=8).map(soft_deleted).collect();
+    users.push(soft_deleted(9));
     users.push(json!({"id": "20", "open_tickets": 1}));
     users.push(json!({"id": "21", "role": "agent"}));
+    users.push(json!({"id": "22", "open_tickets": 1}));
     world.seed(json!({"zendesk": users}));
     world.settings(json!({"faults": "throttle=40%,seed=1", "scale_limits": 1_000.0}));
     let mut text = String::from("id,account,action,ref\n");
@@ -28,7 +30,8 @@ fn world() -> World {
     write!(
         text,
         "20,acme,delete,{SCRIPT}\n21,acme,delete,T\nshop/{SCRIPT},chat,delete,T\n\
-         5.54E+17,crm,delete,T\n1,acme,permanently-delete,again\n"
+         5.54E+17,crm,delete,T\n1,acme,permanently-delete,again\n9,acme,delete,T\n\
+         22,acme,delete,T\n"
     )
     .unwrap();
     world.write("users.csv", text);
@@ -112,8 +115,9 @@ fn a_page_says_what_the_ledger_says_and_asks_for_nothing() {
             "{outcome}"
         );
     }
-    assert_eq!(number(&sum[2]), 13);
-    assert_eq!(told.values().sum::<u64>(), 13);
+    assert_eq!(told.len(), 7, "{told:?}");
+    assert_eq!(number(&sum[2]), 15);
+    assert_eq!(told.values().sum::<u64>(), 15);
     assert_eq!(sum[1], "as many as the input has");
 
     // Those by account have the same sums.
@@ -123,13 +127,13 @@ fn a_page_says_what_the_ledger_says_and_asks_for_nothing() {
         let of_accounts: u64 = accounts.iter().map(|row| number(&row[column])).sum();
         assert_eq!(of_accounts, number(&sums[column]), "column {column}");
     }
-    assert_eq!(number(sums.last().unwrap()), 13);
+    assert_eq!(number(sums.last().unwrap()), 15);
 
     // So has the last point of the progress.
     let progress = table(dom, "Rows that had ended");
     let last = progress.last().unwrap();
     let counted: u64 = last[1..4].iter().map(|cell| number(cell)).sum();
-    assert_eq!((counted, last[4].as_str()), (13, "100.00%"));
+    assert_eq!((counted, last[4].as_str()), (15, "100.00%"));
     let pauses = table(dom, "When a server asked to wait");
     let waited = |row: &Vec<String>| row[4] == "acme, permanently-delete";
     assert!(pauses[1..].iter().any(waited), "{pauses:?}");
@@ -201,19 +205,59 @@ fn the_browser_would_refuse_whatever_the_page_asked_for() {
     assert!(!seen.dom.contains("<title>ran</title>"));
 }
 
-#[test]
-fn a_page_fits_a_phone() {
-    let world = world();
+/// What `told` makes of the page's document in a frame that is `width` pixels wide.
+fn in_a_frame(world: &World, width: u32, told: &str) -> String {
     let page = world.read("users.csv.report.html");
     let quoted = page.replace('&', "&amp;").replace('"', "&quot;");
     let frame = format!(
-        "<!doctype html><title>?</title><iframe width=\"400\" height=\"900\" srcdoc=\"{quoted}\" onload=\"document.title = this.contentDocument.documentElement.scrollWidth + ' of ' + this.contentDocument.documentElement.clientWidth\"></iframe>"
+        "<!doctype html><title>?</title><iframe width=\"{width}\" height=\"900\" style=\"border: 0\" \
+         srcdoc=\"{quoted}\" onload=\"const page = this.contentDocument; document.title = {told}\"></iframe>"
     );
-    let seen = world.open(&world.write("phone.html", frame), 1200, Scheme::Light);
-    let title = words(&format!("<{}", elements(&seen.dom, "title")[0]));
+    let seen = world.open(&world.write("frame.html", frame), 1200, Scheme::Light);
+    words(&format!("<{}", elements(&seen.dom, "title")[0]))
+}
+
+/// How wide what `element` holds is, and how much of it is seen.
+fn widths(world: &World, width: u32, element: &str) -> (u64, u64) {
+    let told = format!("{element}.scrollWidth + ' of ' + {element}.clientWidth");
+    let title = in_a_frame(world, width, &told);
     let (wide, room) = title
         .split_once(" of ")
         .unwrap_or_else(|| panic!("{title}"));
-    assert_eq!(wide, room, "it need not be moved sideways");
-    assert!(number(room) <= 400, "{title}");
+    (number(wide), number(room))
+}
+
+#[test]
+fn a_page_fits_a_phone_and_its_commands_are_copied_as_they_are_typed() {
+    let world = world();
+    let (wide, room) = widths(&world, 400, "page.documentElement");
+    assert_eq!((wide, room), (400, 400), "it need not be moved sideways");
+
+    // Lines end within a command, and nothing of that gets into what is copied.
+    let commands =
+        "Array.from(page.querySelectorAll('code.command'), it => it.innerText).join('|')";
+    let copied = in_a_frame(&world, 400, commands);
+    let head = world.status(LEDGER)["head"].as_str().unwrap().to_owned();
+    let input = world.path("users.csv");
+    for command in [
+        format!("userpurge retry {LEDGER} --only refused"),
+        format!("userpurge audit {LEDGER} --head {head}"),
+        format!("sha256sum {}", input.display()),
+        format!("userpurge verify {LEDGER}"),
+    ] {
+        assert!(
+            copied.split('|').any(|it| it == command),
+            "{command}: {copied}"
+        );
+    }
+}
+
+#[test]
+fn seven_outcomes_have_room_in_a_window_of_1000_pixels() {
+    let world = world();
+    let counts = "page.querySelector('.counts')";
+    let (wide, room) = widths(&world, 1_000, counts);
+    assert!(wide <= room, "{wide} of {room}");
+    let (wide, room) = widths(&world, 400, counts);
+    assert!(wide > room, "on a phone it is moved in its box");
 }

@@ -2,7 +2,8 @@
 //! printed and kept.
 //!
 //! - `page.html` is the page and `style.css` its looks; both are part of the program.
-//! - `page` says what stands in it, word by word; `charts` where the bars are.
+//! - `page` says what stands in it, word by word; `words` cuts and splits them as there is room;
+//!   `charts` says where the bars are.
 //!
 //! # Invariants
 //!
@@ -17,5 +18,6 @@ mod charts;
 mod page;
 #[cfg(test)]
 mod tests;
+mod words;
 
 pub use page::render;

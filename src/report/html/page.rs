@@ -10,6 +10,7 @@ use base64::prelude::BASE64_STANDARD;
 use sha2::{Digest as _, Sha256};
 
 use super::charts::{self, Progress, Segment};
+use super::words::{axis, cut, ticked, time};
 use crate::domain::{Counted, Counts, Outcome, RunState, Stand, Step, Verified, shown};
 use crate::report::pauses::Stretch;
 use crate::report::text::{count, grouped, span, stop_told, utc};
@@ -21,8 +22,17 @@ const STYLE: &str = include_str!("style.css");
 /// How many accounts are told, in the chart and in the table.
 const ACCOUNTS_MAX: usize = 50;
 
+/// How many outcomes have a column each in the width of a section; more take the page's.
+const COLUMNS_MAX: usize = 8;
+
 /// How many callers are told.
 const CALLERS_MAX: usize = 50;
+
+/// How many of them are told at the top.
+const WHOM_MAX: usize = 4;
+
+/// How much of an account's name fits above its bar on a phone, in characters.
+const NAME_CHARS_MAX: usize = 22;
 
 /// How many stretches of pauses are told; the chart has all.
 const PAUSES_MAX: usize = 20;
@@ -69,12 +79,16 @@ struct Page<'a> {
     account_sums: Vec<String>,
     progress: Progress,
     points: Vec<PointRow>,
+    /// From when to when the chart of the progress is.
+    span: (String, String),
     pauses: Vec<PauseRow>,
     /// How many pauses are left out of the table.
     pauses_more: u64,
     heaps: Vec<Heap<'a>>,
     reasons_more: u64,
     callers: &'a [Caller],
+    /// The same, each tenant, caller and role once.
+    whom: Vec<&'a Caller>,
     sessions: Vec<SessionRow<'a>>,
     options: Vec<(String, String)>,
     verified: Vec<VerifiedRow<'a>>,
@@ -212,6 +226,7 @@ impl<'a> Page<'a> {
             account_columns: columns.iter().map(|it| it.name()).collect(),
             progress: Progress::of(&report.progress, &report.pauses, &report.sessions, rows),
             points: points(report),
+            span: axis(report.summary.started_at, report.progress.last()),
             pauses: stretches.iter().take(PAUSES_MAX).map(pause).collect(),
             pauses_more: report.pauses_left_out + untold.sum::<u64>(),
             heaps: reasons.chunk_by(alike).map(Heap::of).collect(),
@@ -220,6 +235,7 @@ impl<'a> Page<'a> {
                 .map(|it| it.rows)
                 .sum(),
             callers: &report.callers[..report.callers.len().min(CALLERS_MAX)],
+            whom: whom(report),
             sessions: report.sessions.iter().map(session).collect(),
             options: report.options_told(),
             verified: verified.map(seen).collect(),
@@ -264,6 +280,11 @@ impl<'a> Page<'a> {
     #[expect(clippy::unused_self, reason = "so above")]
     fn number_of(&self, n: impl Borrow<u64>, what: &str) -> String {
         count(*n.borrow(), what)
+    }
+
+    #[expect(clippy::unused_self, reason = "so above")]
+    fn ticked<'t>(&self, text: &'t str) -> Vec<(bool, &'t str)> {
+        ticked(text)
     }
 
     /// In which sessions the program was `caller`.
@@ -418,7 +439,7 @@ fn accounts(report: &Report) -> Vec<Account> {
                 .map(|((_, rows), name)| format!("{} {name}", grouped(*rows)))
                 .collect();
             Account {
-                name: cut(name.as_str(), 28),
+                name: cut(name.as_str(), NAME_CHARS_MAX),
                 told: if told.is_empty() {
                     "no row ended".to_owned()
                 } else {
@@ -473,12 +494,32 @@ fn account_rows(report: &Report, columns: &[Outcome]) -> Vec<AccountRow> {
     rows
 }
 
+/// Who did it where. Accounts at one tenant have one caller.
+fn whom(report: &Report) -> Vec<&Caller> {
+    let mut whom: Vec<&Caller> = Vec::new();
+    for caller in &report.callers {
+        let of = |it: &Caller| {
+            let account = &it.account;
+            (&account.tenant, &account.caller, &account.role)
+                == (
+                    &caller.account.tenant,
+                    &caller.account.caller,
+                    &caller.account.role,
+                )
+        };
+        if !whom.iter().any(|it| of(it)) {
+            whom.push(caller);
+        }
+    }
+    whom
+}
+
 fn points(report: &Report) -> Vec<PointRow> {
     let rows = report.summary.rows;
     let points = report.progress.iter();
     points
         .map(|point| PointRow {
-            at: utc(point.at).trim_end_matches(" UTC").to_owned(),
+            at: time(point.at),
             good: grouped(point.good),
             bad: grouped(point.bad),
             duplicate: grouped(point.duplicate),
@@ -492,8 +533,8 @@ fn pause(stretch: &Stretch<'_>) -> PauseRow {
     let step = first.step.map_or("every request", Step::name);
     let waited = Duration::from_millis(stretch.waited_ms);
     PauseRow {
-        from: utc(first.from),
-        until: utc(stretch.until),
+        from: time(first.from),
+        until: time(stretch.until),
         pauses: grouped(stretch.pauses as u64),
         waited: span(first.from, first.from.after(waited)),
         what: format!("{}, {step}", first.account),
@@ -504,8 +545,8 @@ fn pause(stretch: &Stretch<'_>) -> PauseRow {
 fn session(told: &SessionTold) -> SessionRow<'_> {
     SessionRow {
         told,
-        from: utc(told.started_at),
-        until: utc(told.ended_at.unwrap_or(told.last_at)),
+        from: time(told.started_at),
+        until: time(told.ended_at.unwrap_or(told.last_at)),
         ended: match told.ended {
             Some(state) => state.name(),
             None if told.is_verification() => "–",
@@ -535,13 +576,4 @@ fn file_name(path: &str) -> &str {
 
 fn quoted(path: &str) -> String {
     crate::report::text::shell_quoted(path)
-}
-
-/// The first `max` characters.
-fn cut(text: &str, max: usize) -> String {
-    let mut cut: String = text.chars().take(max).collect();
-    if cut.len() < text.len() {
-        cut.push('…');
-    }
-    cut
 }

@@ -1,0 +1,106 @@
+//! Words cut and split as the page has room for them.
+
+use crate::domain::Time;
+use crate::report::Point;
+use crate::report::text::utc;
+
+/// The ends of the axis of time, short enough to stand below a narrow chart.
+pub(super) fn axis(from: Time, last: Option<&Point>) -> (String, String) {
+    let to = time(last.map_or(from, |point| point.at));
+    let from = time(from);
+    match (from.split_once(' '), to.split_once(' ')) {
+        (Some((day, _)), Some((same, clock))) if day == same => {
+            (format!("{from} UTC"), clock.to_owned())
+        }
+        (_, _) => {
+            let minute = |at: &str| at.rsplit_once(':').map_or(at, |(it, _)| it).to_owned();
+            (minute(&from), minute(&to))
+        }
+    }
+}
+
+/// A time in a column whose head says that it is UTC.
+pub(super) fn time(at: Time) -> String {
+    utc(at).trim_end_matches(" UTC").to_owned()
+}
+
+/// `text` in pieces, with whether each stood between backticks; whole if those do not pair up round
+/// words.
+pub(super) fn ticked(text: &str) -> Vec<(bool, &str)> {
+    let pieces = [false, true].into_iter().cycle().zip(text.split('`'));
+    let pieces: Vec<_> = pieces.collect();
+    let is_word = |piece: &str| !piece.is_empty() && piece.trim() == piece;
+    let mut ticked = pieces.iter().filter(|(is_ticked, _)| *is_ticked);
+    if pieces.len().is_multiple_of(2) || !ticked.all(|(_, piece)| is_word(piece)) {
+        return vec![(false, text)];
+    }
+    pieces
+        .into_iter()
+        .filter(|(_, piece)| !piece.is_empty())
+        .collect()
+}
+
+/// At most `max` characters of a name, its beginning and its end: in which of them it differs from
+/// others is not known.
+pub(super) fn cut(name: &str, max: usize) -> String {
+    let length = name.chars().count();
+    if length <= max {
+        return name.to_owned();
+    }
+    let end = (max - 1) / 2;
+    let begin = name.chars().take(max - 1 - end);
+    begin
+        .chain(std::iter::once('…'))
+        .chain(name.chars().skip(length - end))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::{axis, cut, ticked};
+    use crate::ledger::samples::at;
+    use crate::report::Point;
+
+    #[rstest]
+    #[case("support", "support")]
+    #[case("support-germany-escalations-2026", "support-ger…tions-2026")]
+    #[case("ääääääääääääääääääääääb", "äääääääääää…äääääääääb")]
+    fn a_name_keeps_its_beginning_and_its_end(#[case] name: &str, #[case] told: &str) {
+        assert_eq!(cut(name, 22), told);
+        assert!(told.chars().count() <= 22);
+    }
+
+    #[rstest]
+    #[case("give `--action`, or a column", &[(false, "give "), (true, "--action"), (false, ", or a column")])]
+    #[case("`a``b`", &[(true, "a"), (true, "b")])]
+    #[case("x`y", &[(false, "x`y")])]
+    #[case("x`y a | b ``z", &[(false, "x`y a | b ``z")])]
+    #[case("x``y", &[(false, "x``y")])]
+    #[case("", &[])]
+    fn what_stands_between_backticks_is_to_be_typed(
+        #[case] text: &str,
+        #[case] pieces: &[(bool, &str)],
+    ) {
+        assert_eq!(ticked(text), pieces);
+    }
+
+    #[rstest]
+    #[case(90, ("2026-11-22 09:30:00 UTC", "09:31:30"))]
+    #[case(90_000, ("2026-11-22 09:30", "2026-11-23 10:30"))]
+    fn both_ends_of_the_axis_have_room_below_a_narrow_chart(
+        #[case] secs: i64,
+        #[case] ends: (&str, &str),
+    ) {
+        let last = Point {
+            at: at(secs),
+            worked_ms: 0,
+            good: 0,
+            bad: 0,
+            duplicate: 0,
+        };
+        let (from, to) = axis(at(0), Some(&last));
+        assert_eq!((from.as_str(), to.as_str()), ends);
+    }
+}
