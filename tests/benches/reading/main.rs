@@ -6,8 +6,9 @@
 //!
 //! `READING_ROWS` is the most rows of a file (10,000,000), `READING_LEDGER_ROWS` of a ledger
 //! (1,000,000), `READING_ONLY` the names of the files that are read (all), `READING_ROUNDS` how often
-//! each is measured (5), `READING_CHART` where the picture goes. Called with `make KIND ROWS PATH` it makes one of its files and stops, with
-//! `bare-csv|bare-json|bare-value PATH` it reads one.
+//! each is measured (5), `READING_CHART` where the picture goes. Called with `make KIND ROWS PATH` it
+//! makes one of its files and stops, with `bare-csv|bare-json|bare-value PATH` it reads one; any other
+//! words are refused, since what takes half an hour is to be asked for plainly.
 
 mod bare;
 mod chart;
@@ -20,7 +21,7 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitCode, Stdio};
 
 use files::Kind;
 use measure::{Took, median, run};
@@ -119,21 +120,40 @@ struct Measured {
     took: Took,
 }
 
-fn main() -> io::Result<()> {
+fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    match words[..] {
+    // Cargo adds `--bench`, behind what was typed.
+    let words = arguments.iter().map(String::as_str);
+    let words: Vec<&str> = words.filter(|word| *word != "--bench").collect();
+    match carry_out(&words) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn carry_out(words: &[&str]) -> io::Result<()> {
+    match *words {
+        [] => measure_all(),
         ["bare-csv", path] => bare::csv(path.as_ref()).map(drop),
         ["bare-json", path] => bare::json(path.as_ref()).map(drop),
         ["bare-value", path] => bare::json_value(path.as_ref()).map(drop),
         ["make", kind, rows, path] => {
+            let kinds = || Kind::ALL.map(Kind::name).join(", ");
             let kind = Kind::ALL.into_iter().find(|it| it.name() == kind);
-            let kind = kind.ok_or_else(|| io::Error::other("no such kind of file"))?;
-            let rows = rows.parse().map_err(io::Error::other)?;
+            let kind = kind
+                .ok_or_else(|| io::Error::other(format!("no such KIND; there are {}", kinds())))?;
+            let rows = rows
+                .parse()
+                .map_err(|_| io::Error::other(format!("ROWS is no number: `{rows}`")))?;
             kind.make(rows, path.as_ref(), "127.0.0.1")
         }
-        // Cargo says `--bench`, or the name of a benchmark that is looked for.
-        _ => measure_all(),
+        _ => Err(io::Error::other(
+            "usage: reading [make KIND ROWS PATH | bare-csv PATH | bare-json PATH | bare-value PATH]; \
+             without words it measures all",
+        )),
     }
 }
 
