@@ -8,6 +8,7 @@ use miette::{Diagnostic, Report};
 
 use super::exit::ExitCode;
 use super::outline_text;
+use super::page;
 use super::terminal::shown;
 use super::underline;
 use crate::config::ConfigError;
@@ -125,22 +126,26 @@ impl Failure {
     }
 
     /// Prints the whole chain on one line, the place with the offending text underlined if the error
-    /// has one, and the help, if there is any, on a last line. A broken pipe is nothing to speak of.
+    /// has one, and the help, if there is any, on a last line. On a terminal of so many `columns`
+    /// lines are folded. A broken pipe is nothing to speak of.
     ///
     /// # Errors
     ///
     /// `to` takes no more; there is nobody left to tell.
-    pub fn print(&self, to: &mut dyn Write) -> io::Result<()> {
+    pub fn print(&self, to: &mut dyn Write, columns: Option<usize>) -> io::Result<()> {
         if self.is_broken_pipe() {
             return Ok(());
         }
-        writeln!(to, "error: {}", shown(&self.chain()))?;
+        let fitted = |text: String| columns.map_or(text.clone(), |it| page::folded(&text, it));
+        let error = format!("error: {}", shown(&self.chain()));
+        writeln!(to, "{}", fitted(error))?;
         let place = || underline::place(&*self.report);
         if let Some(place) = self.place.clone().or_else(place) {
             write!(to, "{}", shown(&place))?;
         }
         if let Some(help) = self.report.help() {
-            writeln!(to, "help: {}", shown(&one_line(&help.to_string())))?;
+            let help = format!("help: {}", shown(&one_line(&help.to_string())));
+            writeln!(to, "{}", fitted(help))?;
         }
         to.flush()
     }
@@ -279,7 +284,7 @@ mod tests {
 
     fn printed(failure: &Failure) -> String {
         let mut out = Vec::new();
-        failure.print(&mut out).unwrap();
+        failure.print(&mut out, None).unwrap();
         String::from_utf8(out).unwrap()
     }
 

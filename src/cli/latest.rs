@@ -155,7 +155,7 @@ mod tests {
         let mut told = Vec::new();
         resolve(Path::new("latest"), folder.path())
             .unwrap_err()
-            .print(&mut told)
+            .print(&mut told, None)
             .unwrap();
         assert!(
             String::from_utf8(told)

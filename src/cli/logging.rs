@@ -17,6 +17,7 @@ use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::registry::Registry;
 
 use super::args::{DiagnosticsArgs, LogFormat};
+use super::terminal::{self, Stream};
 use crate::domain::WallClock;
 
 /// The target of everything this program says itself.
@@ -93,13 +94,25 @@ impl Write for BesideBars {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let bars = BARS.lock().unwrap_or_else(PoisonError::into_inner);
         match bars.as_ref() {
-            Some(bars) => bars.suspend(|| io::stderr().write(line)),
-            None => io::stderr().write(line),
+            Some(bars) => bars.suspend(|| fitted_to_stderr(line)),
+            None => fitted_to_stderr(line),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
         io::stderr().flush()
+    }
+}
+
+/// Writes `line`, folded on a terminal if it is for people.
+fn fitted_to_stderr(line: &[u8]) -> io::Result<usize> {
+    match std::str::from_utf8(line) {
+        Ok(text) if !text.starts_with('{') => {
+            let fitted = terminal::fitted(text, Stream::Err);
+            io::stderr().write_all(fitted.as_bytes())?;
+            Ok(line.len())
+        }
+        Ok(_) | Err(_) => io::stderr().write(line),
     }
 }
 

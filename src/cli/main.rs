@@ -11,6 +11,7 @@ use super::exit::ExitCode;
 use super::failure::Failure;
 use super::logging;
 use super::runtime::block_on;
+use super::terminal::{self, Stream};
 use crate::ledger::{Disk, RealDisk};
 
 /// Runs the program: parses the command line, does what it says, prints a failure if there is one.
@@ -33,7 +34,8 @@ fn run(args: impl IntoIterator<Item = OsString>, disk: &dyn Disk) -> ExitCode {
         Ok(code) => code,
         Err(failure) => {
             // If standard error is gone, the code alone has to tell.
-            let _ = failure.print(&mut io::stderr().lock());
+            let columns = terminal::columns(Stream::Err);
+            let _ = failure.print(&mut io::stderr().lock(), columns);
             failure.code()
         }
     }

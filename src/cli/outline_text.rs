@@ -9,7 +9,7 @@ use comfy_table::{CellAlignment, Table, presets};
 use serde_json::{Value, json};
 
 use super::accounts::{Line, consequence, limits_of};
-use super::page::{WIDTH, ends, wrapped};
+use super::page::{ends, width, wrapped};
 use super::planning::{Planned, Planning};
 use super::terminal::shown;
 use super::underline;
@@ -20,6 +20,9 @@ use crate::report::text::grouped;
 
 /// How many characters of an id are shown; two fit a line.
 const ID_CHARS_MAX: usize = 36;
+
+/// The heads of the table's columns.
+const HEADER: [&str; 4] = ["account", "action", "rows", "at the quota"];
 
 /// What stands before the lines of an example.
 const EXAMPLE_INDENT: &str = "    ";
@@ -134,12 +137,11 @@ pub(super) fn orders(planned: &Planned, lines: &[Line]) -> String {
 /// and when it all ends.
 fn table(planning: &Planning, planned: &Planned, now: Time) -> String {
     let mut table = Table::new();
-    table
-        .load_style(presets::NOTHING)
-        .set_header(["account", "action", "rows", "at the quota"]);
+    table.load_style(presets::NOTHING).set_header(HEADER);
     let times = planning.times(&planned.plan);
     let mut consequences = Vec::new();
     let mut ids = Vec::new();
+    let mut rows: Vec<[String; 4]> = Vec::new();
     for (name, actions) in &planned.plan.accounts {
         let Some(account) = planning.account(name) else {
             continue;
@@ -147,11 +149,11 @@ fn table(planning: &Planning, planned: &Planned, now: Time) -> String {
         let kind = account.endpoint.provider();
         for (action, group) in actions {
             let time = time_at_limit(&[(*action, group.rows)], &limits_of(account));
-            table.add_row([
-                name.as_str(),
-                action.name(),
-                &grouped(group.rows),
-                &duration(time),
+            rows.push([
+                name.to_string(),
+                action.name().to_owned(),
+                grouped(group.rows),
+                duration(time),
             ]);
             ids.push(Some(between(group)));
             let told = format!(
@@ -166,11 +168,18 @@ fn table(planning: &Planning, planned: &Planned, now: Time) -> String {
         if actions.len() > 1
             && let Some(time) = times.get(name)
         {
-            let rows: u64 = actions.values().map(|group| group.rows).sum();
-            table.add_row([name.as_str(), "all", &grouped(rows), &duration(*time)]);
+            let all: u64 = actions.values().map(|group| group.rows).sum();
+            rows.push([
+                name.to_string(),
+                "all".to_owned(),
+                grouped(all),
+                duration(*time),
+            ]);
             ids.push(None);
         }
     }
+    let names = too_long(&mut rows);
+    table.add_rows(rows);
     for column in [2, 3] {
         if let Some(column) = table.column_mut(column) {
             column.set_cell_alignment(CellAlignment::Right);
@@ -179,7 +188,11 @@ fn table(planning: &Planning, planned: &Planned, now: Time) -> String {
     let mut text = String::new();
     let table = table.trim_fmt();
     // Below each row its ids: beside it there is no room for two of 24 characters.
-    for (line, ids) in table.lines().zip(std::iter::once(None).chain(ids)) {
+    let rows = std::iter::once((None, None)).chain(names.into_iter().zip(ids));
+    for (line, (name, ids)) in table.lines().zip(rows) {
+        if let Some(name) = name {
+            let _ = writeln!(text, " {name}");
+        }
         let _ = writeln!(text, "{line}");
         if let Some(ids) = ids {
             let _ = writeln!(text, "   {ids}");
@@ -193,14 +206,29 @@ fn table(planning: &Planning, planned: &Planned, now: Time) -> String {
     text
 }
 
+/// Takes the names out of `rows` that would make the table wider than the page; each is told above
+/// its row.
+fn too_long(rows: &mut [[String; 4]]) -> Vec<Option<String>> {
+    let others = (1..HEADER.len()).map(|column| {
+        let cells = rows.iter().map(|row| row[column].len());
+        cells.fold(HEADER[column].len(), usize::max)
+    });
+    // A blank on each side of a column.
+    let taken = others.map(|it| it + 2).sum::<usize>() + 2;
+    let room = width().saturating_sub(taken).max(HEADER[0].len());
+    let take = |row: &mut [String; 4]| (row[0].len() > room).then(|| std::mem::take(&mut row[0]));
+    rows.iter_mut().map(take).collect()
+}
+
 /// How long all of it takes, and when it ends if it begins `now`.
 fn takes(time: Option<&Duration>, now: Time) -> String {
     match time {
-        Some(time) if !time.is_zero() => format!(
-            "At the quota this takes {} and ends about {} if started now.",
-            duration(*time),
-            ends(now, *time)
-        ),
+        Some(time) if !time.is_zero() => {
+            let (takes, ends) = (duration(*time), ends(now, *time));
+            let told =
+                format!("At the quota this takes {takes} and ends about {ends} if started now.");
+            wrapped(&told, 2)
+        }
         Some(_) | None => "No quota makes this wait.".to_owned(),
     }
 }
@@ -263,7 +291,8 @@ fn problems(text: &mut String, input: &str, planned: &Planned) {
         );
         let _ = writeln!(text, "{}", wrapped(&told, 4));
         if let Some(excerpt) = planned.examples.get(&reason.example.position.row) {
-            let width = WIDTH - EXAMPLE_INDENT.len() - excerpt.line.to_string().len() - " | ".len();
+            let margin = EXAMPLE_INDENT.len() + excerpt.line.to_string().len() + " | ".len();
+            let width = width().saturating_sub(margin);
             for line in underline::example(input, excerpt, width).lines() {
                 let _ = writeln!(text, "{EXAMPLE_INDENT}{line}");
             }

@@ -1,17 +1,41 @@
-//! A page as a terminal of eighty columns shows it: lines that fit, times that people say.
+//! A page as a terminal shows it, of eighty columns or fewer: lines that fit, times that people say.
 
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
+use unicode_width::UnicodeWidthStr as _;
 
+use super::terminal::{self, Stream};
 use crate::domain::Time;
+use crate::report::{self, Summary};
+
+/// How wide a page is at most, and where nobody looks at a terminal, in characters.
+const WIDTH_MAX: usize = 80;
+
+/// A narrower terminal breaks lines itself.
+const WIDTH_MIN: usize = 40;
+
+/// How wide a label may be that a text stands beside, with the blanks behind it.
+const LABEL_MAX: usize = 24;
 
 /// How wide a page is, in characters.
-pub(super) const WIDTH: usize = 80;
+pub(super) fn width() -> usize {
+    let seen = terminal::columns(Stream::Out).or_else(|| terminal::columns(Stream::Err));
+    seen.map_or(WIDTH_MAX, |columns| columns.clamp(WIDTH_MIN, WIDTH_MAX))
+}
 
-/// `text` in lines of at most [`WIDTH`] characters, as far as its words are no longer; the lines
-/// after the first begin with `indent` blanks.
+/// Where a run stands, as standard output shows it.
+pub(super) fn standing(summary: &Summary) -> String {
+    report::text::render(summary, terminal::columns(Stream::Out))
+}
+
+/// `text` in lines that fit a page, as far as its words do; the lines after the first begin with
+/// `indent` blanks.
 pub(super) fn wrapped(text: &str, indent: usize) -> String {
+    wrapped_at(text, indent, width())
+}
+
+fn wrapped_at(text: &str, indent: usize, width_max: usize) -> String {
     let mut lines = String::with_capacity(text.len() + 16);
     let mut width = 0;
     let begins = text.len() - text.trim_start_matches(' ').len();
@@ -21,7 +45,7 @@ pub(super) fn wrapped(text: &str, indent: usize) -> String {
     for (place, word) in text[begins..].split(' ').enumerate() {
         let length = word.chars().count();
         if place > 0 {
-            if width + 1 + length > WIDTH {
+            if width + 1 + length > width_max {
                 lines.push('\n');
                 lines.push_str(&" ".repeat(indent));
                 width = indent;
@@ -34,6 +58,82 @@ pub(super) fn wrapped(text: &str, indent: usize) -> String {
         width += length;
     }
     lines
+}
+
+/// `text` for a terminal of so many `columns`: each line that is longer goes on below, deeper than
+/// itself and than what follows, or beside its label. A command stays whole, so that it is copied as
+/// it is typed.
+pub(super) fn folded(text: &str, columns: usize) -> String {
+    let mut folded = String::with_capacity(text.len() + 64);
+    let mut lines = text.split_inclusive('\n').peekable();
+    while let Some(line) = lines.next() {
+        let next = lines.peek().map_or(0, |next| blanks(next));
+        let words = line.trim_end_matches('\n');
+        if words.width() <= columns || is_command(words) {
+            folded.push_str(line);
+            continue;
+        }
+        let indent = beside_label(words).unwrap_or_else(|| blanks(words).max(next) + 2);
+        fold(&mut folded, words, indent, columns);
+        folded.push_str(&line[words.len()..]);
+    }
+    folded
+}
+
+fn blanks(line: &str) -> usize {
+    line.len() - line.trim_start_matches(' ').len()
+}
+
+/// Whether a line, or what stands beside its label, is nothing but a command.
+fn is_command(line: &str) -> bool {
+    line.contains("  userpurge ") || line.contains("Next: userpurge ")
+}
+
+/// Where the text begins that stands beside a label; `None`: the line has none.
+fn beside_label(line: &str) -> Option<usize> {
+    let begins = blanks(line);
+    let gap = begins + line[begins..].find("  ")?;
+    let text = gap + blanks(&line[gap..]);
+    (text < line.len() && text <= LABEL_MAX && line.is_char_boundary(text)).then_some(text)
+}
+
+/// Adds `line` to `to`, in lines that fit as far as its words do.
+fn fold(to: &mut String, line: &str, indent: usize, columns: usize) {
+    let begins = beside_label(line).unwrap_or_else(|| blanks(line));
+    to.push_str(&line[..begins]);
+    let mut width = line[..begins].width();
+    let mut is_first = true;
+    let mut rest = &line[begins..];
+    while !rest.is_empty() {
+        let word = &rest[..word_length(rest)];
+        let length = word.width();
+        if !is_first {
+            if width + 1 + length > columns {
+                to.push('\n');
+                to.push_str(&" ".repeat(indent));
+                width = indent;
+            } else {
+                to.push(' ');
+                width += 1;
+            }
+        }
+        to.push_str(word);
+        width += length;
+        is_first = false;
+        rest = rest[word.len()..].strip_prefix(' ').unwrap_or("");
+    }
+}
+
+/// How long the first word is, in bytes; what stands between backticks is one.
+fn word_length(text: &str) -> usize {
+    let ends = |from: usize| text[from..].find(' ').map_or(text.len(), |at| from + at);
+    let mut end = ends(0);
+    if text[..end].matches('`').count() % 2 == 1
+        && let Some(closes) = text[end..].find('`')
+    {
+        end = ends(end + closes);
+    }
+    end
 }
 
 /// When what takes `time` from `now` on ends, as the system's clock shows it.
@@ -61,7 +161,7 @@ mod tests {
     use proptest::prelude::*;
     use rstest::rstest;
 
-    use super::{WIDTH, ends_in, wrapped};
+    use super::{WIDTH_MAX, ends_in, folded, wrapped_at};
     use crate::domain::Time;
 
     #[rstest]
@@ -83,10 +183,42 @@ mod tests {
     proptest! {
         #[test]
         fn lines_fit_and_keep_their_words(text in " {0,4}([a-zäß]{1,30} ){0,30}", indent in 0_usize..12) {
-            let lines = wrapped(&text, indent);
-            prop_assert!(lines.lines().all(|line| line.chars().count() <= WIDTH));
+            let lines = wrapped_at(&text, indent, WIDTH_MAX);
+            prop_assert!(lines.lines().all(|line| line.chars().count() <= WIDTH_MAX));
             let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
             prop_assert_eq!(words(&lines), words(&text));
         }
+
+        #[test]
+        fn folding_keeps_all_but_line_ends(text in "([ a-zä`:]{0,60}\n){0,6}", columns in 20_usize..100) {
+            let folded = folded(&text, columns);
+            let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+            prop_assert_eq!(words(&folded), words(&text));
+            if text.lines().all(|line| line.chars().count() <= columns) {
+                prop_assert_eq!(folded, text);
+            }
+        }
+    }
+
+    #[test]
+    fn a_long_line_goes_on_where_its_text_begins() {
+        let text = "run        019abcde, finished\n\
+                    time       2026-11-22 09:30:00 to 09:31:40 UTC (1 min 40 s), 3 requests\n\
+                    support: Zendesk Support at acme.zendesk.com, as Operations, role admin\n  \
+                    rights: an admin may delete users, also for good; a token needs more\n\
+                    standing: these users stand; `userpurge retry --only standing x.jsonl` sends\n\
+                    next       userpurge retry --only refused a/very/long/path/users.csv.ledger.jsonl\n";
+        insta::assert_snapshot!(folded(text, 50), @r"
+        run        019abcde, finished
+        time       2026-11-22 09:30:00 to 09:31:40 UTC (1
+                   min 40 s), 3 requests
+        support: Zendesk Support at acme.zendesk.com, as
+            Operations, role admin
+          rights: an admin may delete users, also for
+            good; a token needs more
+        standing: these users stand;
+          `userpurge retry --only standing x.jsonl` sends
+        next       userpurge retry --only refused a/very/long/path/users.csv.ledger.jsonl
+        ");
     }
 }

@@ -165,7 +165,7 @@ impl SavedPlan {
 pub(crate) fn rewritten(path: &Path) -> Result<Option<Vec<u8>>, String> {
     let text = |failure: Failure| {
         let mut text = Vec::new();
-        let _ = failure.print(&mut text);
+        let _ = failure.print(&mut text, None);
         String::from_utf8_lossy(&text).into_owned()
     };
     let plan = SavedPlan::read(path).map_err(text)?;

@@ -3,13 +3,55 @@
 //! **Invariant**: nothing that came from outside (a column's or a file's name, an id, a provider's
 //! words) reaches a terminal as a command to it. See [`shown`].
 
+use std::borrow::Cow;
 use std::io::{self, IsTerminal as _, Write as _};
 
+use console::Term;
+
+use super::page;
 pub(super) use crate::domain::shown;
+
+/// Where something is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stream {
+    /// Standard output.
+    Out,
+    /// Standard error.
+    Err,
+}
+
+/// How wide the terminal is that shows `stream`; `None`: it is none.
+pub(super) fn columns(stream: Stream) -> Option<usize> {
+    let terminal = match stream {
+        Stream::Out => Term::stdout(),
+        Stream::Err => Term::stderr(),
+    };
+    let (_, columns) = terminal.size_checked()?;
+    Some(usize::from(columns))
+}
+
+/// `text` as `stream` shows it: in lines that fit if that is a terminal, else as it is, for whoever
+/// reads it line by line.
+pub(super) fn fitted(text: &str, stream: Stream) -> Cow<'_, str> {
+    match columns(stream) {
+        Some(columns) => page::folded(text, columns).into(),
+        None => text.into(),
+    }
+}
 
 /// Says something to the person. A closed standard error is nobody's trouble.
 pub(super) fn tell(text: &str) {
-    let _ = writeln!(io::stderr().lock(), "{}", shown(text));
+    let text = shown(text);
+    let _ = writeln!(io::stderr().lock(), "{}", fitted(&text, Stream::Err));
+}
+
+/// Puts out what people read, in lines that fit their terminal.
+///
+/// # Errors
+///
+/// As [`put`].
+pub(super) fn put_page(text: &str) -> io::Result<()> {
+    put(&fitted(&shown(text), Stream::Out))
 }
 
 /// Puts data out.

@@ -10,12 +10,15 @@ use miette::{Diagnostic, SourceSpan};
 use unicode_width::UnicodeWidthStr as _;
 
 use super::failure::CAUSES_MAX;
-use super::terminal::shown;
+use super::terminal::{self, Stream, shown};
 use crate::input::{Excerpt, InputError, ReadOptions};
 use crate::plan::PlanError;
 
-/// The widest piece of a line that is shown, in columns of a terminal.
+/// The widest piece of a line that is shown where nobody looks at a terminal, in columns.
 const WIDTH_MAX: usize = 100;
+
+/// The least that is shown of a line, however narrow the terminal.
+const WIDTH_MIN: usize = 20;
 
 /// So much is shown before the offending text at least, if there is so much.
 const BEFORE_MIN: usize = 30;
@@ -90,7 +93,10 @@ fn marked(text: &str, at: usize, span: SourceSpan, rest: usize) -> usize {
 }
 
 fn drawn(name: &str, excerpt: &Excerpt, label: &str) -> String {
-    drawn_within(name, excerpt, label, WIDTH_MAX)
+    let margin = excerpt.line.to_string().len() + " | ".len();
+    let columns = terminal::columns(Stream::Err).unwrap_or(WIDTH_MAX + margin);
+    let width = columns.saturating_sub(margin).clamp(WIDTH_MIN, WIDTH_MAX);
+    drawn_within(name, excerpt, label, width)
 }
 
 fn drawn_within(name: &str, excerpt: &Excerpt, label: &str, width: usize) -> String {

@@ -15,11 +15,12 @@ use tokio::task::JoinHandle;
 
 use super::accounts::{Line, higher_limits, taken_at_once};
 use super::failure::mend;
+use super::page;
 use super::planning::{Planned, Planning};
 use super::recorder::Recorder;
 use super::shown::Shown;
 use super::signals;
-use super::terminal::{put, tell};
+use super::terminal::{put_page, tell};
 use super::{ExitCode, Failure};
 use crate::domain::{
     AccountName, AccountPlan, Action, Counted, Counts, Entry, LaneStop, Outcome, OutcomeEntry,
@@ -409,8 +410,8 @@ fn close(ledger: &Path) -> Result<(), Failure> {
     for stop in &state.stops {
         tell(&stop_words(stop));
     }
-    let words = report::text::render(&Summary::new(&state, Lock::Free));
-    if put(&words).is_err() {
+    let words = page::standing(&Summary::new(&state, Lock::Free));
+    if put_page(&words).is_err() {
         // The run is over whether or not its closing words can be put out; the code must say how.
         tell(&words);
     }

@@ -9,15 +9,23 @@ use crate::domain::{Counted, LaneStop, Outcome, RunState, Time};
 /// How many accounts are told of by name.
 const ACCOUNTS_MAX: usize = 3;
 
-/// Tells where the run stands, in at most ten lines, each with its line feed.
-pub fn render(summary: &Summary) -> String {
+/// What stands before each text.
+const LABEL_CHARS: usize = 11;
+
+/// Tells where the run stands, in at most ten lines, each with its line feed. For a terminal of so
+/// many `columns` the input's path is shortened if it is long; a wider line is the terminal's to
+/// fold.
+pub fn render(summary: &Summary, columns: Option<usize>) -> String {
     let mut lines = Lines::default();
     lines.add(
         "run",
         &format!("{}, {}", summary.run_id, summary.state.name()),
     );
     let rows = count(summary.rows, "row");
-    lines.add("input", &format!("{}, {rows}", summary.input));
+    let room = columns.map(|it| it.saturating_sub(LABEL_CHARS + ", ".len() + rows.len()));
+    let input = room.and_then(|room| shortened(&summary.input, room));
+    let input = input.as_deref().unwrap_or(&summary.input);
+    lines.add("input", &format!("{input}, {rows}"));
     lines.add("time", &format!("{}, {}", time(summary), requests(summary)));
     outcomes(summary, &mut lines);
     lines.add("pending", &pending(summary));
@@ -130,9 +138,37 @@ fn time(summary: &Summary) -> String {
     let from = summary.started_at;
     match (summary.state, summary.ended_at) {
         (RunState::Running, _) => format!("since {}", utc(from)),
-        (_, Some(to)) => format!("{} to {} ({})", utc(from), utc(to), span(from, to)),
-        (_, None) => format!("{}, last entry {}", utc(from), utc(summary.last_at)),
+        (_, Some(to)) => format!("{} ({})", from_to(from, " to ", to), span(from, to)),
+        (_, None) => from_to(from, ", last entry ", summary.last_at),
     }
+}
+
+/// Two times, the day said once if it is the same.
+fn from_to(from: Time, between: &str, to: Time) -> String {
+    let (from, to) = (utc(from), utc(to));
+    let from = from.trim_end_matches(" UTC");
+    match (from.split_once(' '), to.split_once(' ')) {
+        (Some((day, _)), Some((same, clock))) if day == same => format!("{from}{between}{clock}"),
+        (_, _) => format!("{from}{between}{to}"),
+    }
+}
+
+/// `path` without what is in its middle, where it begins and what is at its end in at most `room`
+/// characters; `None`: there is room for all of it, or not even for its last part.
+fn shortened(path: &str, room: usize) -> Option<String> {
+    if path.chars().count() <= room {
+        return None;
+    }
+    let parts: Vec<_> = path.split('/').collect();
+    let begins = if parts.len() > 3 {
+        parts[..2].join("/") + "/"
+    } else {
+        String::new()
+    };
+    let ends = |from: usize| format!("{begins}…/{}", parts[from..].join("/"));
+    (2..parts.len())
+        .map(ends)
+        .find(|it| it.chars().count() <= room)
 }
 
 /// Why a lane stopped, with the provider's words, on one line.
@@ -227,7 +263,7 @@ impl Lines {
 mod tests {
     use rstest::rstest;
 
-    use super::{grouped, render, shell_quoted, span};
+    use super::{grouped, render, shell_quoted, shortened, span};
     use crate::domain::{Entry, Finding, LaneStop, Outcome, RunState, Step, StopKind};
     use crate::ledger::samples::{
         account, at, attempt, bulk, bulk_intent, end, header, intent, one_of_each, outcome,
@@ -236,7 +272,7 @@ mod tests {
     use crate::report::{Lock, Summary};
 
     fn rendered(rows: u64, entries: &[Entry], lock: Lock) -> String {
-        render(&Summary::new(&state(header(rows), entries), lock))
+        render(&Summary::new(&state(header(rows), entries), lock), None)
     }
 
     #[test]
@@ -245,7 +281,7 @@ mod tests {
         insta::assert_snapshot!(rendered(3, entries, Lock::Free), @r"
         run        019abcde-0000-7000-8000-000000000001, stopped
         input      /data/users.csv, 3 rows
-        time       2026-11-22 09:30:00 UTC to 2026-11-22 09:31:40 UTC (1 min 40 s), 3 requests, 1 of them throttled
+        time       2026-11-22 09:30:00 to 09:31:40 UTC (1 min 40 s), 3 requests, 1 of them throttled
         good       1 (1 deleted)
         bad        1 (1 refused)
         pending    1
@@ -297,7 +333,7 @@ mod tests {
         insta::assert_snapshot!(rendered(2, &entries, Lock::Free), @r"
         run        019abcde-0000-7000-8000-000000000001, interrupted
         input      /data/users.csv, 2 rows
-        time       2026-11-22 09:30:00 UTC, last entry 2026-11-22 10:36:40 UTC, 1 request
+        time       2026-11-22 09:30:00, last entry 10:36:40 UTC, 1 request
         good       1 (1 already_gone)
         bad        0
         pending    1 (1 sent and not answered: in doubt)
@@ -332,7 +368,7 @@ mod tests {
         insta::assert_snapshot!(rendered(3, &entries, Lock::Free), @r"
         run        019abcde-0000-7000-8000-000000000001, finished
         input      /data/users.csv, 3 rows
-        time       2026-11-22 09:30:00 UTC to 2026-11-22 09:31:30 UTC (1 min 30 s), 0 requests
+        time       2026-11-22 09:30:00 to 09:31:30 UTC (1 min 30 s), 0 requests
         good       1 (1 deleted)
         bad        1 (1 failed)
         pending    0, besides 1 duplicate
@@ -406,6 +442,50 @@ mod tests {
         assert_eq!(text.lines().count(), 10, "{text}");
         assert!(!text.contains('\u{1b}'));
         assert!(text.contains("cap [31m reached"));
+    }
+
+    #[rstest]
+    #[case("/data/users.csv", 15, None)]
+    #[case(
+        "/data/exports/2026-11/users.csv",
+        30,
+        Some("/data/…/2026-11/users.csv")
+    )]
+    #[case("/data/exports/2026-11/users.csv", 24, Some("/data/…/users.csv"))]
+    #[case("/data/exports/2026-11/users.csv", 16, None)]
+    #[case("exports/2026-11/users.csv", 20, Some("…/users.csv"))]
+    #[case("/users-of-last-year.csv", 20, None)]
+    fn a_path_loses_its_middle_first(
+        #[case] path: &str,
+        #[case] room: usize,
+        #[case] told: Option<&str>,
+    ) {
+        assert_eq!(shortened(path, room).as_deref(), told);
+    }
+
+    #[test]
+    fn on_a_terminal_the_input_takes_one_line_and_elsewhere_it_is_whole() {
+        let mut summary = Summary::new(
+            &state(header(3), &[end(RunState::Finished, 90_000)]),
+            Lock::Free,
+        );
+        summary.input = format!("/home/{}/users.csv", "folder/".repeat(20));
+        let text = render(&summary, Some(80));
+        let lines: Vec<_> = text.lines().collect();
+        assert!(
+            lines[1].starts_with("input      /home/…/folder/")
+                && lines[1].ends_with("/users.csv, 3 rows")
+        );
+        assert!(
+            lines.iter().all(|line| line.chars().count() <= 80),
+            "{text}"
+        );
+        assert!(
+            lines[2].starts_with(
+                "time       2026-11-22 09:30:00 to 2026-11-23 10:30:00 UTC (1 d 1 h), "
+            )
+        );
+        assert!(render(&summary, None).contains(&summary.input));
     }
 
     #[rstest]

@@ -12,6 +12,10 @@ fn page(out: &str) -> String {
             line.chars().count() <= 80 || line.contains("Next: "),
             "wider than a terminal: {line}"
         );
+        // Of another day's end, which is longer.
+        if line.starts_with("  ") && line.ends_with("started now.") {
+            continue;
+        }
         match line.split_once(" and ends about ") {
             Some((before, _)) => writeln!(page, "{before} and ends about HH:MM …"),
             None => writeln!(page, "{line}"),

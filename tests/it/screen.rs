@@ -69,6 +69,75 @@ fn a_terminal_of_80_columns_shows_one_line_an_account_that_stays_where_it_is() {
     assert_eq!(cleared, 0, "a line is written over, not cleared first");
 }
 
+/// What a terminal has to break itself is a command, which is copied as it is typed, or a word that
+/// is too long for it, such as a hash or a path.
+#[test]
+fn no_screen_is_broken_by_its_terminal_where_words_end() {
+    let world = World::new();
+    let name = "support-germany-and-austria-second-level-escalations";
+    let config = world.config();
+    world.configure(&config.replace("accounts.acme", &format!("accounts.{name}")));
+    world.zendesk_users(1..=3);
+    let folder = "exports-of-the-last-year/2026-11-24-quarterly-clean-up";
+    std::fs::create_dir_all(world.path(folder)).unwrap();
+    let input = format!("{folder}/users.csv");
+    let rows = format!(
+        "id,account,action\n1,{name},delete\n2,{name},purge\n9,{name},delete\n5.5E+17,{name},delete\n"
+    );
+    world.write(&input, rows);
+    world.call(&["run", &input, "--yes"]).code(1);
+    let ledger = format!("{input}.ledger.jsonl");
+    for columns in [80, 60] {
+        let terminal = world.terminal(columns);
+        let columns = usize::from(columns);
+        for command in [
+            format!("plan {input}"),
+            format!("run {input}"),
+            format!("run {input} --ledger other.ledger.jsonl --max-delete 1"),
+            format!("status {ledger}"),
+            format!("resume {ledger}"),
+            format!("verify {ledger} --progress none"),
+            format!("audit {ledger}"),
+            "check".to_owned(),
+        ] {
+            terminal.types(&format!("clear; userpurge {command}; echo over-$?"));
+            let over = |screen: &str| {
+                screen
+                    .lines()
+                    .any(|line| line.starts_with("over-") && !line.contains('$'))
+            };
+            terminal.until("it is over", over);
+            let screen = terminal.unbroken();
+            terminal.forget();
+            let lines = screen.lines().map(str::trim_end);
+            for line in lines.filter(|line| !line.starts_with('$')) {
+                let longest = line.split(' ').map(|word| word.chars().count()).max();
+                let is_broken_in_a_word =
+                    longest.is_some_and(|it| it + "verified   ".len() > columns);
+                assert!(
+                    line.chars().count() <= columns
+                        || line.contains("userpurge ")
+                        || is_broken_in_a_word,
+                    "{command} at {columns}: {line}\n{screen}"
+                );
+            }
+            if command.starts_with("status") {
+                let input = screen
+                    .lines()
+                    .find(|line| line.starts_with("input "))
+                    .unwrap();
+                assert!(
+                    input.contains("/…/") && input.trim_end().ends_with("/users.csv, 4 rows"),
+                    "{input}"
+                );
+            }
+        }
+    }
+    let plain = world.call(&["status", &ledger]).out;
+    let whole = format!("input      {}, 4 rows", world.path(&input).display());
+    assert!(plain.lines().any(|line| line == whole), "{plain}");
+}
+
 #[test]
 fn a_terminal_of_40_columns_shows_the_words_and_follows_its_width() {
     let world = world("300ms");

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::cli::args::AuditArgs;
 use crate::cli::latest;
 use crate::cli::setting;
-use crate::cli::terminal::{put, tell};
+use crate::cli::terminal::{put, put_page, tell};
 use crate::cli::{ExitCode, Failure};
 use crate::ledger::Audit;
 
@@ -28,7 +28,7 @@ pub(in crate::cli) fn execute(args: &AuditArgs) -> Result<ExitCode, Failure> {
     if let Some(damage) = damage {
         return Err(Failure::from(damage));
     }
-    put(&told(ledger, &audit))?;
+    put_page(&told(ledger, &audit))?;
     if let Some(torn) = audit.torn {
         tell(&format!(
             "warning: {} bytes without an end follow the last line, at byte {}: a crash left them, or a process is \

@@ -10,7 +10,7 @@ use crate::cli::args::CheckArgs;
 use crate::cli::failure::mend;
 use crate::cli::recorder::Recorder;
 use crate::cli::setting;
-use crate::cli::terminal::put;
+use crate::cli::terminal::{put, put_page};
 use crate::cli::{ExitCode, Failure};
 use crate::config::Account;
 use crate::domain::{AccountName, ProviderKind, RunOptions};
@@ -58,7 +58,7 @@ pub(in crate::cli) async fn execute(args: &CheckArgs) -> Result<ExitCode, Failur
     if args.json {
         put(&json!({"ok": exit == ExitCode::Success, "accounts": accounts}).to_string())?;
     } else {
-        put(&text)?;
+        put_page(&text)?;
     }
     Ok(exit)
 }

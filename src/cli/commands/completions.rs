@@ -45,4 +45,12 @@ mod tests {
             }
         }
     }
+
+    /// To PowerShell a curly quote is a quote: one in a help text would end its string.
+    #[test]
+    fn powershell_meets_no_quotes_but_its_own() {
+        let script = String::from_utf8(script(clap_complete::Shell::PowerShell)).unwrap();
+        let curly = script.find(['\u{2018}', '\u{2019}', '\u{201a}', '\u{201b}']);
+        assert_eq!(curly.map(|at| &script[at.saturating_sub(60)..]), None);
+    }
 }

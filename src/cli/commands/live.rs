@@ -10,7 +10,7 @@ use crate::cli::Failure;
 use crate::cli::accounts::Line;
 use crate::cli::outline_text;
 use crate::cli::planning::{Planned, Planning};
-use crate::cli::terminal::put;
+use crate::cli::terminal::put_page;
 use crate::domain::{Action, Task, UserId};
 use crate::pipeline::ClientError;
 use crate::plan::{Cursor, Earlier};
@@ -44,7 +44,7 @@ pub(super) async fn show(
     planned: &Planned,
     lines: &[Line],
 ) -> Result<(), Failure> {
-    put(&outline_text::text(planning, planned, lines))?;
+    put_page(&outline_text::text(planning, planned, lines))?;
     for line in lines {
         let Some(rows) = planned.plan.to_send.get(&line.name) else {
             continue;
@@ -58,7 +58,7 @@ pub(super) async fn show(
         );
         let include = &planning.options.include_roles;
         let standing = ask(line, cursor, include).await?;
-        put(&told(line, &standing))?;
+        put_page(&told(line, &standing))?;
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use crate::cli::outline_text;
 use crate::cli::planning::{Planned, Planning};
 use crate::cli::saved::SavedPlan;
 use crate::cli::setting;
-use crate::cli::terminal::{put, tell};
+use crate::cli::terminal::{put, put_page, tell};
 use crate::cli::until;
 use crate::cli::{ExitCode, Failure};
 use crate::domain::WallClock;
@@ -42,14 +42,14 @@ pub(in crate::cli) fn execute(args: &PlanArgs) -> Result<ExitCode, Failure> {
         put(&outline_text::json(&planning, &planned).to_string())?;
     } else {
         planned.examples = planning.examples(&planned.plan);
-        put(&outline_text::text(&planning, &planned, &[]))?;
+        put_page(&outline_text::text(&planning, &planned, &[]))?;
         if let Some(until) = &until {
-            put(&until::told(&planning, &planned, until, now))?;
+            put_page(&until::told(&planning, &planned, until, now))?;
         }
         if let Some(canary) = planning.options.canary {
-            put(&outline_text::canary(canary))?;
+            put_page(&outline_text::canary(canary))?;
         }
-        put(&next(args, &planned))?;
+        put_page(&next(args, &planned))?;
     }
     if args
         .pace

@@ -13,12 +13,13 @@ use crate::cli::args::{ResumeArgs, RetryArgs};
 use crate::cli::denied;
 use crate::cli::latest;
 use crate::cli::outline_text;
+use crate::cli::page;
 use crate::cli::planning::{Planned, Planning, absolute, read_options};
 use crate::cli::question::Consent;
 use crate::cli::recorder::Recorder;
 use crate::cli::setting;
 use crate::cli::signals;
-use crate::cli::terminal::{put, tell};
+use crate::cli::terminal::{put_page, tell};
 use crate::cli::until;
 use crate::cli::work::{self, Safety, Session, Work};
 use crate::cli::{ExitCode, Failure};
@@ -136,7 +137,7 @@ async fn go_on(
     let to_ask = |name: &AccountName| has_rows(name) && !held.contains_key(name);
     if !held.is_empty() && !offline.plan.to_send.keys().any(to_ask) {
         writer.finish().await?;
-        put(&text::render(&Summary::new(&state, Lock::Free)))?;
+        put_page(&page::standing(&Summary::new(&state, Lock::Free)))?;
         return Ok(ExitCode::Stopped);
     }
     denied::refuse_configured(&planning, to_ask)?;
@@ -450,7 +451,7 @@ fn nothing_to_do(again: &Again<'_>, state: &LedgerState) -> Result<ExitCode, Fai
         again.ledger.display()
     ));
     let summary = Summary::new(state, Lock::Free);
-    put(&text::render(&summary))?;
+    put_page(&page::standing(&summary))?;
     let counts = state.counts();
     Ok(if counts.pending > 0 {
         // The run has not reached its end; the words above name `resume`.

@@ -82,7 +82,7 @@ async fn execute_orders(args: &RunArgs, orders: Orders, disk: &dyn Disk) -> Resu
     }
     planning.refuse_wrong_column(&offline)?;
     if args.dry_run && !args.live {
-        crate::cli::terminal::put(&outline_text::text(&planning, &offline, &[]))?;
+        crate::cli::terminal::put_page(&outline_text::text(&planning, &offline, &[]))?;
         return Ok(Ran::Not);
     }
     refuse_unkeepable(&planning.input)?;

@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use crate::cli::args::StatusArgs;
 use crate::cli::latest;
+use crate::cli::page;
 use crate::cli::setting;
-use crate::cli::terminal::put;
+use crate::cli::terminal::{put, put_page};
 use crate::cli::{ExitCode, Failure};
 use crate::domain::{AccountPlan, Entry, RunHeader, RunState, WallClock};
 use crate::ledger::{LedgerFollower, LedgerReader, is_locked};
 use crate::progress::{Mode, Progress};
-use crate::report::{self, Lock, Summary};
+use crate::report::{Lock, Summary};
 
 /// How long `--follow` rests between two looks at what is new.
 const REST: Duration = Duration::from_millis(200);
@@ -125,7 +126,7 @@ fn show(summary: &Summary, json: bool) -> Result<(), Failure> {
     if json {
         put(&serde_json::to_string(summary).map_err(|error| Failure::bug(&error.to_string()))?)?;
     } else {
-        put(&report::text::render(summary))?;
+        put_page(&page::standing(summary))?;
     }
     Ok(())
 }

@@ -22,7 +22,7 @@ use crate::cli::sample;
 use crate::cli::setting;
 use crate::cli::shown::Shown;
 use crate::cli::signals;
-use crate::cli::terminal::{put, put_with, tell};
+use crate::cli::terminal::{put, put_page, put_with, tell};
 use crate::cli::{ExitCode, Failure};
 use crate::domain::{
     AccountName, AccountPlan, Action, Entry, Finding, ProviderKind, RunOptions, Sample,
@@ -215,7 +215,7 @@ fn close(args: &VerifyArgs, ledger: &Path, ended: Ended) -> Result<ExitCode, Fai
     if args.json {
         put_json(&state, verification, &summary)?;
     } else {
-        put(&summary.render(&listed(ledger, verification)?))?;
+        put_page(&summary.render(&listed(ledger, verification)?))?;
     }
     for stop in &summary.stops {
         let told = stop.reason.told();

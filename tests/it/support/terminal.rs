@@ -100,6 +100,13 @@ impl Terminal<'_> {
             .to_owned()
     }
 
+    /// The same with lines whole that the terminal broke because they were too long for it.
+    pub(crate) fn unbroken(&self) -> String {
+        self.tmux(&["capture-pane", "-p", "-J", "-S", "-"])
+            .trim_end()
+            .to_owned()
+    }
+
     /// Forgets what is no longer on the screen.
     pub(crate) fn forget(&self) {
         self.tmux(&["clear-history"]);

@@ -11,7 +11,7 @@ use super::place::{self, check_free};
 use crate::cli::args::ReportArgs;
 use crate::cli::commands::resume::kept_input;
 use crate::cli::planning::read_options;
-use crate::cli::terminal::{put, tell};
+use crate::cli::terminal::{put_page, tell};
 use crate::cli::{ExitCode, Failure, outline_text, setting};
 use crate::domain::{Outcome, OutcomeEntry, ProviderKind, RunOptions};
 use crate::input::Table;
@@ -55,7 +55,7 @@ pub(super) fn execute(args: &ReportArgs, folder: &Path) -> Result<ExitCode, Fail
             "note: {odd} valid ids look like formulas and stand as they are, so that they can be read again; import the id column as text"
         ));
     }
-    put(&told(&out, written, rows.duplicates))?;
+    put_page(&told(&out, written, rows.duplicates))?;
     if written[1].rows > 0 {
         tell(&next(
             ledger,
