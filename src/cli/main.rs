@@ -1,7 +1,7 @@
 //! From the command line to an exit code.
 
 use std::ffi::OsString;
-use std::io;
+use std::io::{self, Write as _};
 
 use clap::Parser;
 
@@ -10,6 +10,7 @@ use super::commands;
 use super::exit::ExitCode;
 use super::failure::Failure;
 use super::logging;
+use super::page;
 use super::runtime::block_on;
 use super::terminal::{self, Stream};
 use crate::ledger::{Disk, RealDisk};
@@ -61,10 +62,23 @@ fn dispatch(command: Command, disk: &dyn Disk) -> Result<ExitCode, Failure> {
     }
 }
 
+/// What clap says of a mistyped command line, coloured as it would on a terminal.
+fn rendered(error: &clap::Error) -> String {
+    if console::colors_enabled_stderr() {
+        error.render().ansi().to_string()
+    } else {
+        error.render().to_string()
+    }
+}
+
 /// Help and versions go to standard output and are a success; anything else was mistyped.
 fn told_by_clap(error: &clap::Error) -> ExitCode {
+    let columns = terminal::columns(Stream::Err).filter(|_| error.use_stderr());
     // Whoever reads the help may have had enough of it.
-    let _ = error.print();
+    let _ = match columns {
+        Some(columns) => write!(io::stderr(), "{}", page::folded(&rendered(error), columns)),
+        None => error.print(),
+    };
     if error.use_stderr() {
         ExitCode::Refused
     } else {

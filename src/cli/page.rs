@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use console::measure_text_width;
 use jiff::tz::TimeZone;
-use unicode_width::UnicodeWidthStr as _;
 
 use super::terminal::{self, Stream};
 use crate::domain::Time;
@@ -69,7 +69,7 @@ pub(super) fn folded(text: &str, columns: usize) -> String {
     while let Some(line) = lines.next() {
         let next = lines.peek().map_or(0, |next| blanks(next));
         let words = line.trim_end_matches('\n');
-        if words.width() <= columns || is_command(words) {
+        if measure_text_width(words) <= columns || is_command(words) {
             folded.push_str(line);
             continue;
         }
@@ -101,12 +101,12 @@ fn beside_label(line: &str) -> Option<usize> {
 fn fold(to: &mut String, line: &str, indent: usize, columns: usize) {
     let begins = beside_label(line).unwrap_or_else(|| blanks(line));
     to.push_str(&line[..begins]);
-    let mut width = line[..begins].width();
+    let mut width = measure_text_width(&line[..begins]);
     let mut is_first = true;
     let mut rest = &line[begins..];
     while !rest.is_empty() {
         let word = &rest[..word_length(rest)];
-        let length = word.width();
+        let length = measure_text_width(word);
         if !is_first {
             if width + 1 + length > columns {
                 to.push('\n');

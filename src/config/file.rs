@@ -18,7 +18,7 @@ use toml::de::{DeTable, DeValue, ValueDeserializer};
 use super::account::{Names, check_name, holds_plain_secret};
 use super::draft::{AccountDraft, Fault};
 use super::error::{ConfigError, KeyError, SyntaxError};
-use super::problem::{Problem, did_you_mean};
+use super::problem::{Problem, did_you_mean, is_like};
 use super::secret::{SecretReader, warn_if_world_readable};
 use super::settings::Account;
 use super::table::{SuncoTable, ZendeskTable, ZohoTable};
@@ -228,9 +228,14 @@ impl Document {
     fn provider(&self, table: &DeTable<'_>, place: &Place) -> Result<ProviderKind, ConfigError> {
         let known = ProviderKind::ALL.map(ProviderKind::name);
         let fault = match table.get("provider").map(Spanned::get_ref) {
-            None => Fault::of_account(Problem::missing(
-                "`provider`, one of `zendesk`, `sunco`, `zoho`",
-            )),
+            None => {
+                let mut keys = table.iter().map(|(key, _)| key.get_ref());
+                let meant = keys.find(|key| is_like(key, "provider"));
+                let meant = meant.map(|key| format!("; is `{key}` meant to be it?"));
+                let meant = meant.unwrap_or_default();
+                let wanted = format!("`provider`, one of `zendesk`, `sunco`, `zoho`{meant}");
+                Fault::of_account(Problem::missing(wanted))
+            }
             Some(value) => match value.as_str() {
                 Some(text) => match text.parse() {
                     Ok(provider) => return Ok(provider),

@@ -106,6 +106,11 @@ pub(super) fn quoted<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
 /// Below this likeness (Jaro-Winkler, 0 to 1) a guess would mislead more than it helps.
 const LIKENESS_MIN: f64 = 0.8;
 
+/// Whether `written` may have been meant to be `key`.
+pub(super) fn is_like(written: &str, key: &str) -> bool {
+    strsim::jaro_winkler(written, key) >= LIKENESS_MIN
+}
+
 /// What to say about `written`, which is none of `known`: the nearest of them, or all.
 pub(super) fn did_you_mean(written: &str, known: &[&str]) -> String {
     known

@@ -108,7 +108,7 @@ fn a_key_that_is_unknown_missing_or_double_is_told_with_its_line() {
         `accounts.acme.subdomian` in `userpurge.toml`, line 3, cannot be used: there is no such key; did you mean `subdomain`?
         `accounts.acme.app_id` in `userpurge.toml`, line 5, cannot be used: there is no such key; the keys are `subdomain`, `base_url`, `email`, `api_token`, `oauth_token`, `client_id`, `client_secret`, `action`, `limits`
         `accounts.acme.limits.request` in `userpurge.toml`, line 6, cannot be used: there is no such key; did you mean `requests`?
-        `accounts.acme` in `userpurge.toml`, line 1, cannot be used: it lacks `provider`, one of `zendesk`, `sunco`, `zoho`
+        `accounts.acme` in `userpurge.toml`, line 1, cannot be used: it lacks `provider`, one of `zendesk`, `sunco`, `zoho`; is `provder` meant to be it?
         `accounts.acme` in `userpurge.toml`, line 1, cannot be used: it lacks `subdomain` or `base_url`
         `accounts.acme` in `userpurge.toml`, line 1, cannot be used: it lacks credentials, one of `email` with `api_token`, `oauth_token`, `client_id` with `client_secret`
         `accounts.acme` in `userpurge.toml`, line 1, cannot be used: it lacks `api_token`
