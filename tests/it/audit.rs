@@ -4,9 +4,8 @@ use std::fs;
 
 use serde_json::{Value, json};
 
+use crate::support::usual::{LEDGER, RUN};
 use crate::support::{Done, World, ids};
-
-const LEDGER: &str = "users.csv.ledger.jsonl";
 
 /// A world with the ledger of a run that ended: 20 rows, 10 of them unknown there.
 fn after_a_run() -> World {
@@ -14,16 +13,7 @@ fn after_a_run() -> World {
     world.wide();
     world.zendesk_users(1..=10);
     world.write("users.csv", ids(1..=20));
-    let args = [
-        "run",
-        "users.csv",
-        "--account",
-        "acme",
-        "--action",
-        "delete",
-        "--yes",
-    ];
-    world.call(&args).code(1);
+    world.call(&RUN).code(1);
     world
 }
 
@@ -47,20 +37,8 @@ fn lines(world: &World) -> Vec<String> {
 
 #[test]
 fn the_ledger_of_a_run_is_whole_and_its_head_is_the_one_that_was_printed() {
-    let world = World::new();
-    world.wide();
-    world.zendesk_users(1..=3);
-    world.write("users.csv", ids(1..=3));
-    let args = [
-        "run",
-        "users.csv",
-        "--account",
-        "acme",
-        "--action",
-        "delete",
-        "--yes",
-    ];
-    let run = world.call(&args).code(0);
+    let world = World::of_users(3);
+    let run = world.call(&RUN).code(0);
     let head = head(&world);
     let status = world.call(&["status", "latest"]).code(0);
     for printed in [run, status] {
@@ -205,21 +183,9 @@ fn what_cannot_be_a_head_or_a_ledger_is_refused() {
 
 #[test]
 fn a_run_that_is_under_way_is_audited_and_goes_on_undisturbed() {
-    let world = World::new();
-    world.wide();
-    world.zendesk_users(1..=100);
-    world.write("users.csv", ids(1..=100));
+    let world = World::of_users(100);
     world.settings(json!({"latency": "20ms"}));
-    let args = [
-        "run",
-        "users.csv",
-        "--account",
-        "acme",
-        "--action",
-        "delete",
-        "--yes",
-    ];
-    let run = world.start(&args);
+    let run = world.start(&RUN);
     world.until("it deletes", || !world.deletions().is_empty());
     for _ in 0..5 {
         let found = object(&audit(&world, &["--json"]).code(0));

@@ -9,9 +9,9 @@ use userpurge::sandbox::Call;
 use wiremock::matchers::{method, path, query_param_contains};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
+use crate::support::usual::LEDGER;
 use crate::support::{World, csv, ids};
 
-const LEDGER: &str = "users.csv.ledger.jsonl";
 const RUN: [&str; 8] = [
     "run",
     "users.csv",
@@ -483,7 +483,7 @@ fn whatever_shape_results_have_each_row_ends_as_what_is_true_of_it() {
         let world = World::new();
         let told = results.to_string();
         let server = world.block_on(zendesk_with(results, &standing));
-        world.configure(&world.config().replacen(&world.base(), &server.uri(), 1));
+        world.ask_acme_at(&server.uri());
         world.write("users.csv", ids(1..=30));
         world.call(&RUN).code(0);
         let mut expected = counts([

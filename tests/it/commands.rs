@@ -5,7 +5,8 @@ use std::io::{BufRead as _, BufReader};
 
 use serde_json::{Value, json};
 
-use crate::support::{World, ids};
+use crate::support::World;
+use crate::support::usual::{LEDGER, RUN, run};
 
 #[test]
 fn plan_reads_the_whole_file_without_credentials_or_network() {
@@ -56,24 +57,11 @@ fn demo_purges_a_sample_against_a_sandbox_of_its_own() {
 
 #[test]
 fn status_follows_a_run_to_its_end() {
-    let world = World::new();
-    world.wide();
-    world.zendesk_users(1..=200);
-    world.write("users.csv", ids(1..=200));
+    let world = World::of_users(200);
     world.settings(json!({"latency": "20ms"}));
-    let run = world.start(&[
-        "run",
-        "users.csv",
-        "--account",
-        "acme",
-        "--action",
-        "delete",
-        "--yes",
-    ]);
-    world.until("there is a ledger", || {
-        world.path("users.csv.ledger.jsonl").exists()
-    });
-    let follow = world.call(&["status", "users.csv.ledger.jsonl", "--follow"]);
+    let run = world.start(&RUN);
+    world.until("there is a ledger", || world.path(LEDGER).exists());
+    let follow = world.call(&["status", LEDGER, "--follow"]);
     world.finish(run).code(0);
     follow.code(0).says("finished");
 }
@@ -132,15 +120,7 @@ fn every_format_is_read_through_the_program() {
         ("h.csv", b"\xef\xbb\xbfid\n12\n".to_vec()),
     ] {
         world.write(name, content);
-        let mut args = vec![
-            "run",
-            name,
-            "--account",
-            "acme",
-            "--action",
-            "delete",
-            "--yes",
-        ];
+        let mut args = run(name, "acme", "delete").to_vec();
         if name == "c.jsonl" {
             args.extend(["--id-column", "user.id"]);
         }

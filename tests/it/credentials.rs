@@ -4,6 +4,7 @@ use rstest::rstest;
 use serde_json::json;
 use userpurge::sandbox::Call;
 
+use crate::support::usual::{LEDGER, RUN};
 use crate::support::{World, ids};
 
 fn zendesk(base: &str, credentials: &str) -> String {
@@ -53,15 +54,7 @@ fn run(config: Config, credentials: &str) -> (World, crate::support::Done) {
     world.seed(seed);
     world.configure(&config(&world.base(), credentials));
     world.write("users.csv", format!("id\n{id}\n"));
-    let done = world.call(&[
-        "run",
-        "users.csv",
-        "--account",
-        "acme",
-        "--action",
-        "delete",
-        "--yes",
-    ]);
+    let done = world.call(&RUN);
     (world, done)
 }
 
@@ -107,10 +100,7 @@ fn wrong_credentials_of_every_kind_end_with_2_and_nothing_is_sent(
     let (world, done) = run(config, &credentials.replace("APP ", APP));
     done.code(2).says("acme");
     assert_eq!(world.deletions().len(), 0);
-    assert!(
-        !world.path("users.csv.ledger.jsonl").exists(),
-        "no run, no ledger"
-    );
+    assert!(!world.path(LEDGER).exists(), "no run, no ledger");
     world.call(&["check"]).code(2);
 }
 
@@ -123,22 +113,10 @@ fn a_token_that_dies_every_two_seconds_does_not_stop_a_run() {
     let client = "client_id = \"sandbox-client\"\nclient_secret = \"sandbox-secret\"";
     world.configure(&zendesk(&world.base(), client));
     world.write("users.csv", ids(1..=200));
-    let args = [
-        "run",
-        "users.csv",
-        "--account",
-        "acme",
-        "--action",
-        "delete",
-        "--yes",
-    ];
     world
-        .call(&[&args[..], &["--concurrency", "4"]].concat())
+        .call(&[&RUN[..], &["--concurrency", "4"]].concat())
         .code(0);
-    assert_eq!(
-        world.status("users.csv.ledger.jsonl")["outcomes"]["deleted"],
-        200
-    );
+    assert_eq!(world.status(LEDGER)["outcomes"]["deleted"], 200);
     assert!(world.calls(Call::Token).len() > 1);
 }
 

@@ -1,7 +1,6 @@
 //! A disk that is really full: the run stops, says so, and goes on when there is space.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -10,6 +9,7 @@ use serde_json::{Value, json};
 use userpurge::sandbox::Call;
 
 use crate::support::World;
+use crate::support::usual::id;
 
 const ROWS: u64 = 300;
 const LEDGER: &str = "disk/users.ledger.jsonl";
@@ -43,23 +43,14 @@ impl Drop for Mount {
 
 /// Rows of all three providers, and their users.
 fn seed(world: &World) {
-    let mut text = "id,account,action\n".to_owned();
-    let (mut zendesk, mut sunco, mut zoho) = (Vec::new(), Vec::new(), Vec::new());
-    for n in 1..=ROWS {
-        let (row, users, id) = match n % 3 {
-            0 => ("acme,purge", &mut zendesk, format!("{n}")),
-            1 => (
-                "chat,delete",
-                &mut sunco,
-                format!("5fe0a0f0b5e2a4001c8d{n:04}"),
-            ),
-            _ => ("crm,delete", &mut zoho, format!("5725767000000{n:06}")),
+    world.file_of((1..=ROWS).map(|n| {
+        let (account, action) = match n % 3 {
+            0 => ("acme", "purge"),
+            1 => ("chat", "delete"),
+            _ => ("crm", "delete"),
         };
-        users.push(json!({"id": id}));
-        writeln!(text, "{id},{row}").unwrap();
-    }
-    world.seed(json!({"zendesk": zendesk, "sunco": sunco, "zoho": zoho}));
-    world.write("users.csv", text);
+        (id(account, n), account, action)
+    }));
 }
 
 /// The program under a limit on the size of the files it writes: for where nothing can be mounted.

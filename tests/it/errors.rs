@@ -2,22 +2,13 @@
 
 use rstest::rstest;
 
-use crate::support::{World, ids};
-
-const ARGS: [&str; 7] = [
-    "run",
-    "users.csv",
-    "--account",
-    "acme",
-    "--action",
-    "delete",
-    "--yes",
-];
+use crate::support::usual::{LEDGER, PERMANENTLY, RUN, run};
+use crate::support::{World, ids, piped};
 
 #[test]
 fn no_such_file() {
     World::new()
-        .call(&ARGS)
+        .call(&RUN)
         .code(2)
         .says("users.csv")
         .says("check the name");
@@ -27,7 +18,7 @@ fn no_such_file() {
 fn an_empty_file() {
     let world = World::new();
     world.write("users.csv", "");
-    world.call(&ARGS).code(2).says("users.csv").says("empty");
+    world.call(&RUN).code(2).says("users.csv").says("empty");
 }
 
 #[test]
@@ -35,7 +26,7 @@ fn no_id_column() {
     let world = World::new();
     world.write("users.csv", "name,mail\nKim,kim@acme.example\n");
     world
-        .call(&ARGS)
+        .call(&RUN)
         .code(2)
         .says("users.csv")
         .says("--id-column");
@@ -56,7 +47,7 @@ fn a_mistake_in_the_configuration(#[case] lines: &str, #[case] says: &str) {
     let world = World::new();
     world.configure(&format!("[accounts.acme]\nprovider = \"zendesk\"\n{lines}"));
     world.write("users.csv", ids(1..=3));
-    world.call(&ARGS).code(2).says("userpurge.toml").says(says);
+    world.call(&RUN).code(2).says("userpurge.toml").says(says);
 }
 
 #[test]
@@ -64,31 +55,23 @@ fn no_configuration_at_all() {
     let world = World::new();
     std::fs::remove_file(world.path("userpurge.toml")).unwrap();
     world.write("users.csv", ids(1..=3));
-    world.call(&ARGS).code(2).says("userpurge.toml");
+    world.call(&RUN).code(2).says("userpurge.toml");
 }
 
 #[test]
 fn an_account_that_is_not_there() {
     let world = World::new();
     world.write("users.csv", ids(1..=3));
-    let args = [
-        "run",
-        "users.csv",
-        "--account",
-        "acmee",
-        "--action",
-        "delete",
-        "--yes",
-    ];
-    world.call(&args).code(2).says("acme");
+    world
+        .call(&run("users.csv", "acmee", "delete"))
+        .code(2)
+        .says("acme");
 }
 
 #[test]
 fn a_folder_for_the_ledger_that_is_not_there() {
-    let world = World::new();
-    world.zendesk_users(1..=3);
-    world.write("users.csv", ids(1..=3));
-    let args = [&ARGS[..], &["--ledger", "no/such/folder/x.ledger.jsonl"]].concat();
+    let world = World::of_users(3);
+    let args = [&RUN[..], &["--ledger", "no/such/folder/x.ledger.jsonl"]].concat();
     world.call(&args).code(2).says("no/such/folder");
     assert_eq!(world.deletions().len(), 0);
 }
@@ -96,13 +79,11 @@ fn a_folder_for_the_ledger_that_is_not_there() {
 /// The system's limit on the size of a file stands for a disk that takes no more.
 #[test]
 fn a_disk_that_refuses_the_ledger_stops_the_run_and_resume_goes_on() {
-    let world = World::new();
-    world.soft_deleted_users(1..=60);
-    world.write("users.csv", ids(1..=60));
+    let world = World::of_soft_deleted(60);
     let script = format!(
         "trap '' XFSZ; ulimit -f 56; exec '{}' {} --progress none",
         env!("CARGO_BIN_EXE_userpurge"),
-        ARGS.join(" ").replace("delete", "permanently-delete")
+        PERMANENTLY.join(" ")
     );
     let mut command = world.command(&[]);
     let shell = std::process::Command::new("sh")
@@ -121,12 +102,12 @@ fn a_disk_that_refuses_the_ledger_stops_the_run_and_resume_goes_on() {
     world
         .finish(shell)
         .code(4)
-        .says("users.csv.ledger.jsonl")
+        .says(LEDGER)
         .says("userpurge resume");
     let arrived = world.deletions().len();
     assert!(arrived > 0 && arrived < 60, "{arrived}");
     let intended = |id: &str| {
-        let entries = world.ledger("users.csv.ledger.jsonl");
+        let entries = world.ledger(LEDGER);
         entries
             .iter()
             .any(|entry| entry["kind"] == "intent" && entry["id"] == id)
@@ -137,11 +118,8 @@ fn a_disk_that_refuses_the_ledger_stops_the_run_and_resume_goes_on() {
             "a request without its intent"
         );
     }
-    world.call(&["resume", "users.csv.ledger.jsonl"]).code(0);
-    assert_eq!(
-        world.status("users.csv.ledger.jsonl")["outcomes"]["deleted"],
-        60
-    );
+    world.call(&["resume", LEDGER]).code(0);
+    assert_eq!(world.status(LEDGER)["outcomes"]["deleted"], 60);
 }
 
 #[test]
@@ -171,12 +149,7 @@ fn an_input_whose_name_is_not_utf_8_is_refused_before_anybody_is_asked() {
     let name = OsStr::from_bytes(b"\xff.csv");
     std::fs::rename(world.path("users.csv"), world.path("").join(name)).unwrap();
     let mut command = world.command(&["run", "--account=acme", "--action=delete", "--yes"]);
-    let child = command
-        .arg(name)
-        .stdout(std::process::Stdio::piped())
-        .stderr(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
+    let child = piped(command.arg(name));
     world.finish(child).code(2).says("not UTF-8").says("rename");
     assert!(world.sandbox().log(None).is_empty(), "nobody was asked");
 }

@@ -8,61 +8,51 @@ use userpurge::sandbox::Call;
 use wiremock::matchers::{method, path, path_regex};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
-use crate::support::{World, ids};
+use crate::support::usual::{self, LEDGER, PERMANENTLY, run};
+use crate::support::{Done, World, ids};
 
-const LEDGER: &str = "users.csv.ledger.jsonl";
-const RUN: [&str; 6] = [
-    "run",
-    "users.csv",
-    "--account",
-    "acme",
-    "--action",
-    "delete",
-];
+/// The usual run, which asks.
+const RUN: &[&str] = usual::RUN.split_at(6).0;
 
-fn world(rows: u64) -> World {
-    let world = World::new();
-    world.wide();
-    world.zendesk_users(1..=rows);
-    world.write("users.csv", ids(1..=rows));
-    world
+/// Saves what it would do as `purge.plan.json`.
+fn save_plan(world: &World, more: &[&str]) -> Done {
+    let plan = [&["plan"], &RUN[1..], &["-o", "purge.plan.json"], more].concat();
+    world.call(&plan).code(0)
 }
 
 #[test]
 fn without_a_terminal_a_run_wants_to_be_told() {
-    let world = world(3);
-    world.call(&RUN).code(2).says("--yes").says("--confirm");
+    let world = World::of_users(3);
+    world.call(RUN).code(2).says("--yes").says("--confirm");
     world
-        .call(&[&RUN[..], &["--confirm", "4"]].concat())
+        .call(&[RUN, &["--confirm", "4"]].concat())
         .code(2)
         .says("3");
     assert_eq!(world.deletions().len(), 0);
     assert!(!world.path(LEDGER).exists());
-    world
-        .call(&[&RUN[..], &["--confirm", "3"]].concat())
-        .code(0);
+    world.call(&[RUN, &["--confirm", "3"]].concat()).code(0);
     assert_eq!(world.deletions().len(), 3);
 }
 
 #[test]
 fn more_rows_than_max_delete_send_nothing() {
-    let world = world(5);
+    let world = World::of_users(5);
     world
-        .call(&[&RUN[..], &["--yes", "--max-delete", "4"]].concat())
+        .call(&[RUN, &["--yes", "--max-delete", "4"]].concat())
         .code(2)
         .says("--max-delete");
     assert_eq!(world.deletions().len(), 0);
     world
-        .call(&[&RUN[..], &["--yes", "--max-delete", "5"]].concat())
+        .call(&[RUN, &["--yes", "--max-delete", "5"]].concat())
         .code(0);
 }
 
 #[test]
 fn who_is_on_the_protect_list_is_not_touched() {
-    let world = world(4);
+    let world = World::of_users(4);
     world.write("vips.txt", "# the board\n2\n 4 \n");
     world
-        .call(&[&RUN[..], &["--yes", "--protect", "vips.txt"]].concat())
+        .call(&[RUN, &["--yes", "--protect", "vips.txt"]].concat())
         .code(1);
     let gone: Vec<_> = world
         .deletions()
@@ -76,10 +66,10 @@ fn who_is_on_the_protect_list_is_not_touched() {
 
 #[test]
 fn an_empty_protect_list_is_an_error() {
-    let world = world(2);
+    let world = World::of_users(2);
     world.write("vips.txt", "");
     world
-        .call(&[&RUN[..], &["--yes", "--protect", "vips.txt"]].concat())
+        .call(&[RUN, &["--yes", "--protect", "vips.txt"]].concat())
         .code(2)
         .says("vips.txt");
     assert_eq!(world.deletions().len(), 0);
@@ -88,9 +78,9 @@ fn an_empty_protect_list_is_an_error() {
 #[test]
 fn a_protected_number_that_is_damaged_is_an_error_though_one_provider_takes_any_text() {
     for damaged in ["1.021E+3", "01021", "\u{ff11}\u{ff10}"] {
-        let world = world(2);
+        let world = World::of_users(2);
         world.write("vips.txt", format!("2\n{damaged}\n"));
-        let args = [&RUN[..], &["--yes", "--protect", "vips.txt"]].concat();
+        let args = [RUN, &["--yes", "--protect", "vips.txt"]].concat();
         world.call(&args).code(2).says("line 2").says("vips.txt");
         assert_eq!(world.deletions().len(), 0);
     }
@@ -98,7 +88,7 @@ fn a_protected_number_that_is_damaged_is_an_error_though_one_provider_takes_any_
 
 #[test]
 fn blanks_around_an_id_that_may_be_any_text_are_not_taken_off_in_silence() {
-    let world = world(1);
+    let world = World::of_users(1);
     world.seed(json!({"sunco": [
         {"id": "5fe0a0f0b5e2a4001c8d0001", "external_id": "bob"},
         {"id": "5fe0a0f0b5e2a4001c8d0002", "external_id": " bob"},
@@ -108,16 +98,10 @@ fn blanks_around_an_id_that_may_be_any_text_are_not_taken_off_in_silence() {
         "users.json",
         r#"[{"id": " bob"}, {"id": " 5fe0a0f0b5e2a4001c8d0003 "}]"#,
     );
-    let args = [
-        "run",
-        "users.json",
-        "--account",
-        "chat",
-        "--action",
-        "delete",
-        "--yes",
-    ];
-    world.call(&args).code(1).says("blanks");
+    world
+        .call(&run("users.json", "chat", "delete"))
+        .code(1)
+        .says("blanks");
     let outcomes = world.outcomes("users.json.ledger.jsonl");
     assert_eq!(outcomes[&1]["code"], "blanks_around");
     assert_eq!(outcomes[&2]["outcome"], "deleted");
@@ -126,18 +110,8 @@ fn blanks_around_an_id_that_may_be_any_text_are_not_taken_off_in_silence() {
 
 #[test]
 fn an_option_that_says_otherwise_than_the_saved_plan_is_refused() {
-    let world = world(3);
-    let plan = [
-        "plan",
-        "users.csv",
-        "--account",
-        "acme",
-        "--action",
-        "delete",
-    ];
-    world
-        .call(&[&plan[..], &["-o", "purge.plan.json"]].concat())
-        .code(0);
+    let world = World::of_users(3);
+    save_plan(&world, &[]);
     let run = ["run", "purge.plan.json", "--action", "purge", "--yes"];
     world.call(&run).code(2).says("--action");
     assert_eq!(world.deletions().len(), 0);
@@ -145,7 +119,7 @@ fn an_option_that_says_otherwise_than_the_saved_plan_is_refused() {
 
 #[test]
 fn agents_and_the_caller_are_protected_unless_their_role_is_included() {
-    let world = world(2);
+    let world = World::of_users(2);
     world.seed(json!({"zendesk": [{"id": "3", "role": "agent"}, {"id": "4", "role": "admin"}]}));
     let caller = world
         .sandbox()
@@ -155,7 +129,7 @@ fn agents_and_the_caller_are_protected_unless_their_role_is_included() {
         .caller_id;
     world.write("users.csv", format!("id\n1\n2\n3\n4\n{caller}\n"));
     world
-        .call(&[&RUN[..], &["--yes", "--include-role", "agent"]].concat())
+        .call(&[RUN, &["--yes", "--include-role", "agent"]].concat())
         .code(1);
     let mut gone: Vec<_> = world
         .deletions()
@@ -170,7 +144,7 @@ fn agents_and_the_caller_are_protected_unless_their_role_is_included() {
 /// No read of many tells their roles, so that each is asked about before its own deletion.
 #[test]
 fn agents_who_are_soft_deleted_already_are_protected_from_the_permanent_deletion() {
-    let world = world(0);
+    let world = World::of_users(0);
     let role = |id: &str, role: &str| json!({"id": id, "role": role, "state": "soft-deleted"});
     world.seed(json!({"zendesk": [
         role("1", "end-user"), role("2", "agent"), role("3", "admin"), role("4", "end-user"),
@@ -222,20 +196,9 @@ fn agents_who_are_soft_deleted_already_are_protected_from_the_permanent_deletion
 fn a_lane_whose_deleted_users_cannot_be_asked_about_stops_before_it_deletes() {
     let world = World::new();
     let server = world.block_on(zendesk_that_knows_no_roles());
-    let base = world.base();
-    world.configure(&world.config().replacen(&base, &server.uri(), 1));
+    world.ask_acme_at(&server.uri());
     world.write("users.csv", ids(1..=3));
-    let args = [
-        "run",
-        "users.csv",
-        "--account",
-        "acme",
-        "--action",
-        "permanently-delete",
-        "--yes",
-        "--attempts",
-        "2",
-    ];
+    let args = [&PERMANENTLY[..], &["--attempts", "2"]].concat();
     world.call(&args).code(3).says("userpurge resume");
     let asked = world.block_on(server.received_requests()).unwrap();
     assert!(!asked.iter().any(|it| it.method.as_str() == "DELETE"));
@@ -261,13 +224,13 @@ async fn zendesk_that_knows_no_roles() -> MockServer {
 
 #[test]
 fn too_many_failures_stop_the_lane_with_3() {
-    let world = world(24);
+    let world = World::of_users(24);
     let users: Vec<_> = (1..=24)
         .map(|id| json!({"id": id.to_string(), "open_tickets": 1}))
         .collect();
     world.seed(json!({"zendesk": users}));
     world
-        .call(&[&RUN[..], &["--yes", "--max-failures", "5"]].concat())
+        .call(&[RUN, &["--yes", "--max-failures", "5"]].concat())
         .code(3)
         .says("resume");
     let refused = world.status(LEDGER)["outcomes"]["refused"]
@@ -330,15 +293,15 @@ fn a_dry_run_sends_nothing_and_a_live_one_says_how_each_user_stands() {
       unknown               1   line 14
     ");
     assert_eq!(world.deletions().len(), 0);
-    assert!(!world.path("users.csv.ledger.jsonl").exists());
+    assert!(!world.path(LEDGER).exists());
 }
 
 /// With one read for a hundred users who stand, 1,000 rows need ten, and one tells who we are.
 #[test]
 fn a_live_dry_run_asks_in_the_largest_reads() {
-    let world = world(1_000);
+    let world = World::of_users(1_000);
     world
-        .call(&[&RUN[..], &["--dry-run", "--live"]].concat())
+        .call(&[RUN, &["--dry-run", "--live"]].concat())
         .code(0)
         .says("standing 1,000");
     assert_eq!(world.sandbox().log(None).len(), 11);
@@ -347,12 +310,12 @@ fn a_live_dry_run_asks_in_the_largest_reads() {
 
 #[test]
 fn a_denied_tenant_is_refused_before_anything_is_sent() {
-    let world = world(2);
+    let world = World::of_users(2);
     // The port is a part of the address here, as `prod` would be of `acme-prod.zendesk.com`.
     let port = world.sandbox().addr().port().to_string();
     let denied = format!("deny_tenants = [\"PROD\", \"{port}\"]\n{}", world.config());
     world.configure(&denied);
-    let done = world.call(&[&RUN[..], &["--yes"]].concat()).code(2);
+    let done = world.call(&[RUN, &["--yes"]].concat()).code(2);
     let told = done.err.replace(&port, "PORT");
     insta::assert_snapshot!(told[told.find("error:").unwrap()..].trim(), @r"
     error: account `acme` is at a tenant that the configuration denies: `127.0.0.1:PORT/` holds the word `PORT` of `deny_tenants`; nothing was sent that deletes
@@ -368,15 +331,7 @@ fn a_denied_tenant_is_refused_before_anything_is_sent() {
         "deny_tenants = [\"/5725767\"]\n{}",
         world.config()
     ));
-    let run = [
-        "run",
-        "crm.ids",
-        "--account",
-        "crm",
-        "--action",
-        "delete",
-        "--yes",
-    ];
+    let run = run("crm.ids", "crm", "delete");
     world
         .call(&run)
         .code(2)
@@ -386,7 +341,7 @@ fn a_denied_tenant_is_refused_before_anything_is_sent() {
     // A ledger that was begun before the word came in is not gone on with either.
     world.seed(json!({"zendesk": [{"id": "2", "open_tickets": 1}]}));
     world.configure(&world.config());
-    world.call(&[&RUN[..], &["--yes"]].concat()).code(1);
+    world.call(&[RUN, &["--yes"]].concat()).code(1);
     let sent = world.sandbox().log(None).len();
     world.configure(&denied);
     let retry = ["retry", LEDGER, "--only", "refused", "--yes"];
@@ -400,9 +355,9 @@ fn a_denied_tenant_is_refused_before_anything_is_sent() {
 #[case("deny_tenants = [\" \"]\n")]
 #[case("deny_tenant = [\"prod\"]\n")]
 fn deny_words_that_are_none_are_an_error_with_line_and_key(#[case] line: &str) {
-    let world = world(1);
+    let world = World::of_users(1);
     world.configure(&format!("# words\n{line}{}", world.config()));
-    let done = world.call(&[&RUN[..], &["--yes"]].concat()).code(2);
+    let done = world.call(&[RUN, &["--yes"]].concat()).code(2);
     done.says("userpurge.toml")
         .says("line 2")
         .says("deny_tenant");
@@ -429,15 +384,7 @@ fn zohos_own_users_are_protected_unless_their_type_is_included() {
     world.seed(json!({ "zoho": users }));
     let rows: String = (1..=150).map(|n| id(n) + "\n").collect();
     world.write("crm.ids", rows);
-    let run = [
-        "run",
-        "crm.ids",
-        "--account",
-        "crm",
-        "--action",
-        "delete",
-        "--yes",
-    ];
+    let run = run("crm.ids", "crm", "delete");
     let include = ["--include-role", "support-user"];
     world.call(&[&run[..], &include].concat()).code(1);
     let outcomes = world.outcomes("crm.ids.ledger.jsonl");
@@ -459,13 +406,13 @@ fn zohos_own_users_are_protected_unless_their_type_is_included() {
 
 #[test]
 fn who_we_are_is_shown_before_the_question_written_down_and_bound() {
-    let world = world(2);
-    let done = world.call(&RUN).code(2);
+    let world = World::of_users(2);
+    let done = world.call(RUN).code(2);
     let asked = done.err.find("there is no terminal to ask at").unwrap();
     let who = done.err.find("acme: Zendesk Support at 127.0.0.1").unwrap();
     assert!(who < asked, "{}", done.err);
     assert!(done.err.contains(", as Operations (admin)"), "{}", done.err);
-    world.call(&[&RUN[..], &["--yes"]].concat()).code(0);
+    world.call(&[RUN, &["--yes"]].concat()).code(0);
     let header = &world.ledger(LEDGER)[0];
     let account = &header["accounts"][0];
     let settings = world.sandbox().settings("default").unwrap();
@@ -476,18 +423,8 @@ fn who_we_are_is_shown_before_the_question_written_down_and_bound() {
 
 #[test]
 fn a_saved_plan_is_done_as_planned_or_refused() {
-    let world = world(3);
-    let plan = [
-        "plan",
-        "users.csv",
-        "--account",
-        "acme",
-        "--action",
-        "delete",
-    ];
-    world
-        .call(&[&plan[..], &["-o", "purge.plan.json"]].concat())
-        .code(0);
+    let world = World::of_users(3);
+    save_plan(&world, &[]);
     world.write("users.csv", ids(1..=2));
     world
         .call(&["run", "purge.plan.json", "--yes"])
@@ -516,25 +453,9 @@ fn a_saved_plan_is_done_as_planned_or_refused() {
 
 #[test]
 fn a_saved_plan_names_the_protect_list_that_changed() {
-    let world = world(3);
+    let world = World::of_users(3);
     world.write("vips.txt", "2\n");
-    let plan = [
-        "plan",
-        "users.csv",
-        "--account",
-        "acme",
-        "--action",
-        "delete",
-    ];
-    let with = [
-        "--protect",
-        "vips.txt",
-        "--max-delete",
-        "9",
-        "-o",
-        "purge.plan.json",
-    ];
-    let done = world.call(&[&plan[..], &with].concat()).code(0);
+    let done = save_plan(&world, &["--protect", "vips.txt", "--max-delete", "9"]);
     let next = done.out.lines().last().unwrap();
     assert_eq!(
         next,
@@ -551,7 +472,7 @@ fn a_saved_plan_names_the_protect_list_that_changed() {
 
 #[test]
 fn a_saved_plan_spares_and_deletes_whom_it_was_made_for_and_no_option_changes_that() {
-    let world = world(4);
+    let world = World::of_users(4);
     world.write("one.csv", ids([1]));
     let args = ["--account", "acme", "--action", "delete"];
     world

@@ -12,6 +12,7 @@ use flate2::write::GzEncoder;
 use rstest::rstest;
 use serde_json::{Value, json};
 
+use crate::support::usual::run;
 use crate::support::{Done, PEAK_KIB_MAX, World};
 
 const MIB: usize = 1024 * 1024;
@@ -549,20 +550,12 @@ fn no_cell_header_or_file_name_reaches_the_terminal_as_an_order() {
     // And in a run, at every kind of output.
     for (n, progress) in ["plain", "json", "none"].into_iter().enumerate() {
         let ledger = format!("{n}.ledger.jsonl");
+        let run = run("b.csv", "chat", "delete");
         let args = [
-            "run",
-            "b.csv",
-            "--account",
-            "chat",
-            "--action",
-            "delete",
-            "--yes",
-            "-vvv",
-            "--progress",
-            progress,
-            "--ledger",
-            &ledger,
-        ];
+            &run[..],
+            &["-vvv", "--progress", progress, "--ledger", &ledger],
+        ]
+        .concat();
         let done = world.call(&args).code(1);
         gives_none(&done);
         let status = world.call(&["status", &ledger]);

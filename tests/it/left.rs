@@ -2,24 +2,12 @@
 
 use serde_json::json;
 
+use crate::support::usual::{LEDGER, RUN};
 use crate::support::{World, ids};
-
-const LEDGER: &str = "users.csv.ledger.jsonl";
-const RUN: [&str; 7] = [
-    "run",
-    "users.csv",
-    "--account",
-    "acme",
-    "--action",
-    "delete",
-    "--yes",
-];
 
 /// Three users, all deleted, and the ledger of it.
 fn purged() -> World {
-    let world = World::new();
-    world.zendesk_users(1..=3);
-    world.write("users.csv", ids(1..=3));
+    let world = World::of_users(3);
     world.call(&RUN).code(0);
     world
 }
@@ -27,9 +15,7 @@ fn purged() -> World {
 #[test]
 fn a_ledger_without_a_header_is_told_to_be_removed_and_then_the_run_begins() {
     for left in ["", "{", "{\"kind\":\"run\",\"run_id\":\"0199"] {
-        let world = World::new();
-        world.zendesk_users(1..=3);
-        world.write("users.csv", ids(1..=3));
+        let world = World::of_users(3);
         let ledger = world.write(LEDGER, left);
         world
             .call(&RUN)

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use crate::support::World;
+use crate::support::usual::LEDGER;
 
 /// A row of the file, how it must end, and what its user must be at the end.
 struct Case {
@@ -160,7 +161,7 @@ fn every_row_ends_as_it_must_and_just_the_right_users_are_left() {
 
     let done = world.call(&["run", "users.csv", "--yes"]);
     let done = done.code(1);
-    let outcomes = world.outcomes("users.csv.ledger.jsonl");
+    let outcomes = world.outcomes(LEDGER);
     let mut expected: BTreeMap<&str, u64> = BTreeMap::new();
     for (row, place) in (1..).zip(&order) {
         let case = &CASES[*place];
@@ -181,7 +182,7 @@ fn every_row_ends_as_it_must_and_just_the_right_users_are_left() {
     }
     assert_eq!(outcomes.len(), CASES.len(), "each row once");
 
-    let status = world.status("users.csv.ledger.jsonl");
+    let status = world.status(LEDGER);
     assert_eq!(status["state"], "finished");
     assert_eq!(status["rows"], CASES.len());
     for (outcome, rows) in expected {
@@ -250,8 +251,6 @@ fn a_run_over_a_finished_ledger_is_refused_and_a_resume_of_it_sends_no_deletion(
         .code(2)
         .says("resume")
         .says("retry");
-    world
-        .call(&["resume", "users.csv.ledger.jsonl", "--yes"])
-        .code(0);
+    world.call(&["resume", LEDGER, "--yes"]).code(0);
     assert_eq!(world.deletions().len(), sent);
 }

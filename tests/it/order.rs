@@ -2,15 +2,14 @@
 //! and by a witness who looks into the file when a request arrives.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 use std::process::Command;
 
 use serde_json::json;
 
 use crate::support::World;
+use crate::support::usual::{LEDGER, id};
 use crate::support::witness::{Target, of_path};
 
-const LEDGER: &str = "users.csv.ledger.jsonl";
 const RUN: [&str; 5] = ["run", "users.csv", "--yes", "--progress", "none"];
 /// Users at each provider.
 const USERS: usize = 12;
@@ -18,25 +17,15 @@ const USERS: usize = 12;
 const STEPS: usize = 4 * USERS;
 
 fn seed(world: &World) {
-    let mut text = "id,account,action\n".to_owned();
-    let (mut zendesk, mut sunco, mut zoho) = (Vec::new(), Vec::new(), Vec::new());
-    for n in 1..=USERS {
-        for (row, users, id) in [
-            ("acme,purge", &mut zendesk, n.to_string()),
-            (
-                "chat,delete",
-                &mut sunco,
-                format!("5fe0a0f0b5e2a4001c8d{n:04}"),
-            ),
-            ("crm,delete", &mut zoho, format!("5725767000000{n:06}")),
-        ] {
-            users.push(json!({"id": id}));
-            writeln!(text, "{id},{row}").unwrap();
-        }
-    }
-    world.seed(json!({"zendesk": zendesk, "sunco": sunco, "zoho": zoho}));
     world.wide();
-    world.write("users.csv", text);
+    world.file_of((1..=USERS as u64).flat_map(|n| {
+        let row = |account, action| (id(account, n), account, action);
+        [
+            row("acme", "purge"),
+            row("chat", "delete"),
+            row("crm", "delete"),
+        ]
+    }));
 }
 
 #[test]
@@ -44,7 +33,7 @@ fn when_a_deletion_arrives_its_intent_is_in_the_file_already() {
     let world = World::new();
     seed(&world);
     let witness = world.witness(LEDGER);
-    world.configure(&world.config().replace(&world.base(), &witness.base_url()));
+    world.ask_at(&witness.base_url());
     world.settings(json!({"faults": "error500=5%,reset=5%,reset-after=5%,seed=3"}));
     world.call(&RUN).code(0);
     assert_eq!(witness.wrong(), []);

@@ -1,31 +1,20 @@
 //! The question before a run, at a real terminal: what has to be typed, and that nothing leaves until
 //! it is.
 
-use std::fmt::Write as _;
-
-use serde_json::json;
-
-use crate::support::{World, ids};
+use crate::support::World;
+use crate::support::usual::{LEDGER, id};
 
 const RUN: &str = "clear; userpurge run users.csv --account acme --action delete; echo code $?";
-
-fn world(rows: u64) -> World {
-    let world = World::new();
-    world.wide();
-    world.zendesk_users(1..=rows);
-    world.write("users.csv", ids(1..=rows));
-    world
-}
 
 /// Nobody was touched, and there is nothing to go on with.
 fn nothing_was_sent(world: &World) {
     assert_eq!(world.deletions().len(), 0);
-    assert!(!world.path("users.csv.ledger.jsonl").exists());
+    assert!(!world.path(LEDGER).exists());
 }
 
 #[test]
 fn up_to_a_thousand_rows_want_their_number_typed_and_no_other_word() {
-    let world = world(3);
+    let world = World::of_users(3);
     let terminal = world.terminal(80);
     for wrong in ["y", "yes", "4", ""] {
         terminal.types(RUN);
@@ -47,7 +36,7 @@ fn up_to_a_thousand_rows_want_their_number_typed_and_no_other_word() {
 
 #[test]
 fn more_than_a_thousand_rows_want_the_tenant_s_name_and_not_their_number() {
-    let world = world(1_001);
+    let world = World::of_users(1_001);
     let tenant = world.base().replace("http://", "");
     let terminal = world.terminal(80);
     let asks = format!("Type {tenant} to go on:");
@@ -72,29 +61,16 @@ fn more_than_a_thousand_rows_want_the_tenant_s_name_and_not_their_number() {
         .filter(|user| user.state != "active")
         .count();
     assert_eq!(gone, 1_001);
-    assert_eq!(
-        world.status("users.csv.ledger.jsonl")["outcomes"]["deleted"],
-        1_001
-    );
+    assert_eq!(world.status(LEDGER)["outcomes"]["deleted"], 1_001);
 }
 
 #[test]
 fn of_several_accounts_each_tenant_s_name_is_typed_before_anything_leaves_for_one() {
     let world = World::new();
     world.wide();
-    world.zendesk_users(1..=700);
-    let mut text = "id,account,action\n".to_owned();
-    let mut chat = Vec::new();
-    for n in 1..=700 {
-        writeln!(text, "{n},acme,delete").unwrap();
-    }
-    for n in 0..400 {
-        let id = format!("5fe0a0f0b5e2a4001c8d{n:04x}");
-        writeln!(text, "{id},chat,delete").unwrap();
-        chat.push(json!({"id": id}));
-    }
-    world.seed(json!({"sunco": chat}));
-    world.write("users.csv", text);
+    let acme = (1..=700).map(|n| (id("acme", n), "acme", "delete"));
+    let chat = (1..=400).map(|n| (id("chat", n), "chat", "delete"));
+    world.file_of(acme.chain(chat));
     let host = world.base().replace("http://", "");
     let tenants = [host.clone(), format!("{host}/5963c0d619a30a2e00de36b8")];
     let terminal = world.terminal(100);
@@ -121,8 +97,5 @@ fn of_several_accounts_each_tenant_s_name_is_typed_before_anything_leaves_for_on
     nothing_was_sent(&world);
     terminal.types(&tenants[1]);
     terminal.until("it has run", |screen| screen.contains("code 0"));
-    assert_eq!(
-        world.status("users.csv.ledger.jsonl")["outcomes"]["deleted"],
-        1_100
-    );
+    assert_eq!(world.status(LEDGER)["outcomes"]["deleted"], 1_100);
 }

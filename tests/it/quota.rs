@@ -11,40 +11,27 @@ use userpurge::pipeline::limits::{Limits, LimitsSpec};
 use userpurge::sandbox::Call;
 use wiremock::{Request, Respond, ResponseTemplate};
 
+use crate::support::usual::{LEDGER, PERMANENTLY, RUN, id, run};
 use crate::support::{World, ids, zendesk_that};
 
 fn strict(mode: &str) {
-    let world = World::new();
+    let world = World::of_soft_deleted(350);
     world.settings(json!({
         "quota_mode": mode,
         "latency": "1ms..30ms",
-        "zendesk": {"quota": "1000000/1m", "permanent_quota": "70/6s"},
+        "zendesk": {"permanent_quota": "70/6s"},
     }));
-    let users: Vec<_> = (1..=350)
-        .map(|id| json!({"id": id.to_string(), "state": "soft-deleted"}))
-        .collect();
-    world.seed(json!({"zendesk": users}));
-    world.write("users.csv", ids(1..=350));
     let config = world.config().replacen(
         "permanently-delete = \"100000/1s\"",
         "permanently-delete = \"70/6s\"",
         1,
     );
     world.configure(&config);
-    let args = [
-        "run",
-        "users.csv",
-        "--account",
-        "acme",
-        "--action",
-        "permanently-delete",
-        "--yes",
-    ];
-    world.call(&args).code(0);
+    world.call(&PERMANENTLY).code(0);
     let calls = world.calls(Call::PermanentlyDelete);
     let refused = calls.iter().filter(|call| call.status == Some(429)).count();
     assert_eq!((calls.len(), refused), (350, 0));
-    assert_eq!(world.status("users.csv.ledger.jsonl")["throttled"], 0);
+    assert_eq!(world.status(LEDGER)["throttled"], 0);
 }
 
 #[test]
@@ -60,21 +47,9 @@ fn seventy_in_six_seconds_and_a_fixed_window_refuses_none_of_350() {
 /// The sandbox's own headers say less than the configuration: the lower limit is kept.
 #[test]
 fn a_limit_that_the_server_states_lowers_ours() {
-    let world = World::new();
+    let world = World::of_users(60);
     world.settings(json!({"zendesk": {"quota": "100/1m", "permanent_quota": "1000/1m"}}));
-    world.zendesk_users(1..=60);
-    world.write("users.csv", ids(1..=60));
-    world
-        .call(&[
-            "run",
-            "users.csv",
-            "--account",
-            "acme",
-            "--action",
-            "delete",
-            "--yes",
-        ])
-        .code(0);
+    world.call(&RUN).code(0);
     assert!(
         world
             .calls(Call::Delete)
@@ -87,24 +62,11 @@ fn a_limit_that_the_server_states_lowers_ours() {
 fn a_lane_that_waits_for_its_quota_holds_no_other_up() {
     let world = World::new();
     world.wide();
-    world.zendesk_users(1..=20);
-    let sunco: Vec<_> = (1..=100)
-        .map(|n| json!({"id": format!("5fe0a0f0b5e2a4001c8d{n:04}")}))
-        .collect();
-    world.seed(json!({"sunco": sunco}));
-    let mut text = "id,account,action\n".to_owned();
-    for n in 1..=20 {
-        writeln!(text, "{n},acme,delete").unwrap();
-    }
-    for n in 1..=100 {
-        writeln!(text, "5fe0a0f0b5e2a4001c8d{n:04},chat,delete").unwrap();
-    }
-    world.write("users.csv", text);
+    let acme = (1..=20).map(|n| (id("acme", n), "acme", "delete"));
+    let chat = (1..=100).map(|n| (id("chat", n), "chat", "delete"));
+    world.file_of(acme.chain(chat));
     // Twenty rows, who we are and their roles: four spans for the one, no wait for the other.
-    let config = world
-        .config()
-        .replacen("requests = \"100000/1s\"", "requests = \"6/2s\"", 1);
-    world.configure(&config);
+    world.limit_acme("requests = \"6/2s\"");
     world.call(&["run", "users.csv", "--yes"]).code(0);
     let log = world.deletions();
     let last_chat = log
@@ -132,11 +94,6 @@ fn refused(world: &World) -> usize {
     log.iter().filter(|call| call.status == Some(429)).count()
 }
 
-/// Ids of chat users, whose every deletion and every look is a request of its own.
-fn chat(n: u64) -> String {
-    format!("5fe0a0f0b5e2a4001c8d{n:04}")
-}
-
 /// Processes are killed in mid-window, with deletions and reads under way; the next one comes at
 /// once. Strict windows of two providers, one rolling and one of an endpoint beside it.
 fn killed(mode: &str) {
@@ -148,14 +105,13 @@ fn killed(mode: &str) {
         "zendesk": {"quota": "80/2s", "permanent_quota": "30/2s"},
         "sunco": {"quota": "30/2s"},
     }));
-    world.soft_deleted_users(1..=100);
-    let sunco: Vec<_> = (1..=100).map(|n| json!({"id": chat(n)})).collect();
-    world.seed(json!({"sunco": sunco}));
-    let mut text = "id,account,action\n".to_owned();
-    for n in 1..=100 {
-        writeln!(text, "{n},acme,permanently-delete\n{},chat,delete", chat(n)).unwrap();
-    }
-    world.write("users.csv", text);
+    // Every deletion and every look at a chat user is a request of its own.
+    world.file_of((1..=100).flat_map(|n| {
+        [
+            (id("acme", n), "acme", "permanently-delete"),
+            (id("chat", n), "chat", "delete"),
+        ]
+    }));
     let config = world
         .config()
         .replacen("requests = \"100000/1s\"", "requests = \"80/2s\"", 1)
@@ -163,7 +119,6 @@ fn killed(mode: &str) {
         .replacen("= \"100000/1s\"", "= \"30/2s\"", 1);
     assert_eq!(config.matches("30/2s").count(), 2);
     world.configure(&config);
-    let ledger = "users.csv.ledger.jsonl";
     let mut args = vec!["run", "users.csv", "--yes"];
     for deleted in [20, 75, 130] {
         let mut child = world.start(&args);
@@ -172,18 +127,18 @@ fn killed(mode: &str) {
         });
         child.kill().unwrap();
         child.wait().unwrap();
-        args = vec!["resume", ledger];
+        args = vec!["resume", LEDGER];
     }
     world.call(&args).code(0);
     assert_eq!(refused(&world), 0, "deleting, {mode}");
-    let mut child = world.start(&["verify", ledger]);
+    let mut child = world.start(&["verify", LEDGER]);
     let before = world.sandbox().requests();
     world.until("some were looked at", || {
         world.sandbox().requests() >= before + 20
     });
     child.kill().unwrap();
     child.wait().unwrap();
-    world.call(&["verify", ledger]);
+    world.call(&["verify", LEDGER]);
     assert_eq!(refused(&world), 0, "verifying, {mode}");
     let gone = world.deletions().into_iter().filter(|call| call.effect);
     assert_eq!(gone.count(), 200);
@@ -229,20 +184,13 @@ async fn somebody_else(base: String, quota: &str, done: &AtomicBool) -> (usize, 
 #[test]
 fn a_share_leaves_the_rest_to_another_client_which_is_never_refused() {
     for mode in ["rolling", "fixed"] {
-        let world = World::new();
+        let world = World::of_soft_deleted(60);
         world.settings(json!({
             "quota_mode": mode,
             "latency": "1ms..20ms",
-            "zendesk": {"quota": "40/2s", "permanent_quota": "1000000/1m"},
+            "zendesk": {"quota": "40/2s"},
         }));
-        world.soft_deleted_users(1..=60);
-        world.write("users.csv", ids(1..=60));
-        let config = world.config().replacen(
-            "requests = \"100000/1s\"",
-            "requests = \"40/2s\"\nshare = 0.5",
-            1,
-        );
-        world.configure(&config);
+        world.limit_acme("requests = \"40/2s\"\nshare = 0.5");
         let done = AtomicBool::new(false);
         let base = world.base();
         let (answered, refused_them) = std::thread::scope(|scope| {
@@ -250,9 +198,7 @@ fn a_share_leaves_the_rest_to_another_client_which_is_never_refused() {
                 let runtime = tokio::runtime::Runtime::new().unwrap();
                 runtime.block_on(somebody_else(base, "20/2s", &done))
             });
-            let args = ["run", "users.csv", "--account", "acme", "--yes"];
-            let args = [&args[..], &["--action", "permanently-delete"]].concat();
-            let ours = world.call(&args);
+            let ours = world.call(&PERMANENTLY);
             done.store(true, Ordering::SeqCst);
             ours.code(0);
             them.join().unwrap()
@@ -267,18 +213,9 @@ fn a_share_leaves_the_rest_to_another_client_which_is_never_refused() {
 /// What others have used before we came is seen in the headers, and left alone.
 #[test]
 fn what_others_have_used_is_seen_in_the_headers() {
-    let world = World::new();
-    world.settings(json!({
-        "zendesk": {"quota": "40/4s", "permanent_quota": "1000000/1m"},
-    }));
-    world.soft_deleted_users(1..=50);
-    world.write("users.csv", ids(1..=50));
-    let config = world.config().replacen(
-        "requests = \"100000/1s\"",
-        "requests = \"40/4s\"\nconcurrency = 1",
-        1,
-    );
-    world.configure(&config);
+    let world = World::of_soft_deleted(50);
+    world.settings(json!({"zendesk": {"quota": "40/4s"}}));
+    world.limit_acme("requests = \"40/4s\"\nconcurrency = 1");
     world.block_on(async {
         let client = reqwest::Client::new();
         for _ in 0..25 {
@@ -288,9 +225,7 @@ fn what_others_have_used_is_seen_in_the_headers() {
             assert_eq!(request.send().await.unwrap().status().as_u16(), 200);
         }
     });
-    let args = ["run", "users.csv", "--account", "acme", "--yes"];
-    let args = [&args[..], &["--action", "permanently-delete"]].concat();
-    world.call(&args).code(0);
+    world.call(&PERMANENTLY).code(0);
     assert_eq!(refused(&world), 0);
     assert_eq!(world.deletions().len(), 50);
 }
@@ -299,18 +234,10 @@ fn what_others_have_used_is_seen_in_the_headers() {
 #[test]
 fn a_higher_limit_than_configured_is_suggested_in_the_closing_words() {
     for (stated, is_suggested) in [("700/1m", true), ("400/1m", false)] {
-        let world = World::new();
+        let world = World::of_soft_deleted(5);
         world.settings(json!({"zendesk": {"quota": stated}}));
-        world.soft_deleted_users(1..=5);
-        world.write("users.csv", ids(1..=5));
-        let config =
-            world
-                .config()
-                .replacen("requests = \"100000/1s\"", "requests = \"400/1m\"", 1);
-        world.configure(&config);
-        let args = ["run", "users.csv", "--account", "acme", "--yes"];
-        let args = [&args[..], &["--action", "permanently-delete"]].concat();
-        let done = world.call(&args).code(0);
+        world.limit_acme("requests = \"400/1m\"");
+        let done = world.call(&PERMANENTLY).code(0);
         let words = "Zendesk Support states 700/1m for acme; the configuration uses 400/1m: \
                      requests = \"700/1m\" would use it";
         let said = done.err.matches(words).count();
@@ -354,22 +281,13 @@ fn a_wait_that_a_server_asked_for_outlives_the_process() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let deletions = Deletions::default();
     let server = runtime.block_on(zendesk_that(deletions.clone()));
-    world.configure(&world.config().replace(&world.base(), &server.uri()));
+    world.ask_at(&server.uri());
     world.write("users.csv", ids(1..=3));
-    let args = [
-        "run",
-        "users.csv",
-        "--account",
-        "acme",
-        "--action",
-        "delete",
-        "--yes",
-    ];
-    let mut child = world.start(&args);
+    let mut child = world.start(&RUN);
     world.until("it was told to wait", || {
-        world.path("users.csv.ledger.jsonl").exists()
+        world.path(LEDGER).exists()
             && world
-                .ledger("users.csv.ledger.jsonl")
+                .ledger(LEDGER)
                 .iter()
                 .any(|entry| entry["kind"] == "pause")
     });
@@ -377,7 +295,7 @@ fn a_wait_that_a_server_asked_for_outlives_the_process() {
     child.wait().unwrap();
     let refused = deletions.arrived.lock().unwrap().clone();
     deletions.open.store(true, Ordering::SeqCst);
-    world.call(&["resume", "users.csv.ledger.jsonl"]).code(0);
+    world.call(&["resume", LEDGER]).code(0);
     let arrived = deletions.arrived.lock().unwrap().clone();
     let first = refused.first().unwrap().as_millis();
     for time in &arrived[refused.len()..] {
@@ -422,25 +340,11 @@ fn two_accounts_at_one_tenant_share_its_quota() {
 
 /// A world with `rows` users of Zoho's, all in `users.csv`.
 fn zoho_users(rows: u64) -> World {
-    let world = World::new();
-    world.wide();
     let ids = (1_001..=1_000 + rows).map(|n| format!("57257670000005{n:05}"));
-    let ids: Vec<String> = ids.collect();
-    let users: Vec<_> = ids.iter().map(|id| json!({ "id": id })).collect();
-    world.seed(json!({ "zoho": users }));
-    world.write("users.csv", format!("id\n{}\n", ids.join("\n")));
-    world
+    World::of_ids("zoho", ids)
 }
 
-const OF_ZOHO: [&str; 7] = [
-    "run",
-    "users.csv",
-    "--account",
-    "crm",
-    "--action",
-    "delete",
-    "--yes",
-];
+const OF_ZOHO: [&str; 7] = run("users.csv", "crm", "delete");
 
 /// Zoho takes five requests at once, and the configuration has 32: what begins together is refused
 /// once, then the lane does with five. Every row is deleted, and the closing words tell the number.
@@ -458,13 +362,13 @@ fn where_a_provider_takes_fewer_at_once_the_lane_does_with_as_many() {
     assert!((1..=64).contains(&refused), "{refused}");
     let gone = world.deletions().into_iter().filter(|call| call.effect);
     assert_eq!(gone.count(), 400);
-    let status = world.status("users.csv.ledger.jsonl");
+    let status = world.status(LEDGER);
     assert_eq!(status["outcomes"]["deleted"], 400);
     assert_eq!(status["throttled"], refused);
     let words = "Zoho CRM took no more than 5 requests of crm at once; the configuration has 32: \
                  set concurrency = 5";
     assert_eq!(done.err.matches(words).count(), 1, "{}", done.err);
-    let pauses = world.ledger("users.csv.ledger.jsonl");
+    let pauses = world.ledger(LEDGER);
     let pauses = pauses.iter().filter(|entry| entry["kind"] == "pause");
     assert_eq!(pauses.count(), 0, "nobody waits for the others");
 }
@@ -484,16 +388,16 @@ fn credits_that_are_gone_stop_the_account_and_leave_its_rows_for_resume() {
     assert!((1..=4).contains(&refused), "as many as may be under way");
     let gone = log.iter().filter(|call| call.effect).count();
     assert!((12..200).contains(&gone), "{gone}");
-    let ledger = world.ledger("users.csv.ledger.jsonl");
+    let ledger = world.ledger(LEDGER);
     let stop = ledger.iter().find(|entry| entry["kind"] == "stop").unwrap();
     assert_eq!(stop["reason"], "quota_gone");
     assert_eq!(stop["code"], "RATE_LIMIT_EXCEEDED");
-    let status = world.status("users.csv.ledger.jsonl");
+    let status = world.status(LEDGER);
     assert_eq!(status["outcomes"]["deleted"], gone);
     assert_eq!(status["outcomes"]["pending"], 200 - gone);
     assert!(done.err.contains("API rate limit exceeded"), "{}", done.err);
     world.settings(json!({"zoho": {"credits": "1000000/24h"}}));
-    world.call(&["resume", "users.csv.ledger.jsonl"]).code(0);
+    world.call(&["resume", LEDGER]).code(0);
     let gone = world.deletions().into_iter().filter(|call| call.effect);
     assert_eq!(gone.count(), 200);
 }
@@ -502,20 +406,13 @@ fn credits_that_are_gone_stop_the_account_and_leave_its_rows_for_resume() {
 /// then on.
 #[test]
 fn a_limit_that_only_a_refusal_states_is_learned() {
-    let world = World::new();
+    let world = World::of_soft_deleted(120);
     world.settings(json!({
         "latency": "1ms..10ms",
-        "zendesk": {"quota": "1000000/1m", "permanent_quota": "20/1s"},
+        "zendesk": {"permanent_quota": "20/1s"},
     }));
-    world.soft_deleted_users(1..=120);
-    world.write("users.csv", ids(1..=120));
-    let args = ["run", "users.csv", "--account", "acme", "--yes"];
-    let args = [&args[..], &["--action", "permanently-delete"]].concat();
-    world.call(&args).code(0);
+    world.call(&PERMANENTLY).code(0);
     let refused = refused(&world);
     assert!(refused <= 20, "{refused} were refused");
-    assert_eq!(
-        world.status("users.csv.ledger.jsonl")["outcomes"]["deleted"],
-        120
-    );
+    assert_eq!(world.status(LEDGER)["outcomes"]["deleted"], 120);
 }

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use crate::support::World;
 use crate::support::raw::{After, Heard, Raw, answer};
+use crate::support::usual::{self, LEDGER};
 
 /// Which request is redirected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,10 +81,10 @@ fn run(asked: Asked, status: &str, to: To) -> (World, Raw, Raw, crate::support::
         wire.send(answer(&status, &[&location], body.to_string()));
         After::Keep
     });
-    world.configure(&world.config().replace(&world.base(), &front.base()));
+    world.ask_at(&front.base());
     world.write("users.csv", format!("id\n{id}\n"));
-    let run = ["run", "users.csv", "--account", account, "--action"];
-    let done = world.call(&[&run[..], &["delete", "--yes", "--attempts", "1"]].concat());
+    let run = usual::run("users.csv", account, "delete");
+    let done = world.call(&[&run[..], &["--attempts", "1"]].concat());
     (world, front, elsewhere, done)
 }
 
@@ -103,7 +104,7 @@ fn a_redirect_stops_the_account_and_is_not_followed(
 ) {
     let (world, front, elsewhere, done) = run(asked, status, to);
     done.code(3).says("redirects").says("resume");
-    let state = world.status("users.csv.ledger.jsonl");
+    let state = world.status(LEDGER);
     assert_eq!(
         (&state["state"], &state["outcomes"]["pending"]),
         (&json!("stopped"), &json!(1))
@@ -130,7 +131,7 @@ fn a_redirect_before_anything_was_sent_ends_the_run(
 ) {
     let (world, front, elsewhere, done) = run(asked, status, to);
     done.code(2).says("redirects");
-    assert!(!world.path("users.csv.ledger.jsonl").exists());
+    assert!(!world.path(LEDGER).exists());
     assert_eq!(elsewhere.connections(), 0);
     assert_eq!(front.heard().iter().filter(|it| asked.is(it)).count(), 1);
 }

@@ -9,6 +9,7 @@ use std::io::Write as _;
 use rstest::rstest;
 use serde_json::json;
 
+use crate::support::usual::{LEDGER, RUN, run};
 use crate::support::{PEAK_KIB_MAX, World};
 
 const FILES: [&str; 3] = ["deleted.csv", "failed.csv", "unprocessed.csv"];
@@ -50,17 +51,6 @@ fn outcomes_in(world: &World, folder: &str, suffix: &str) -> BTreeMap<u64, (Stri
     }
     all
 }
-
-const RUN: [&str; 7] = [
-    "run",
-    "users.csv",
-    "--account",
-    "acme",
-    "--action",
-    "delete",
-    "--yes",
-];
-const LEDGER: &str = "users.csv.ledger.jsonl";
 
 fn report<'a>(ledger: &'a str, out: &'a str) -> [&'a str; 6] {
     ["report", ledger, "--format", "csv", "--out", out]
@@ -184,36 +174,11 @@ fn what_failed_is_mended_and_goes_straight_back_in() {
 
     // The whole first file once more, with both ledgers: nobody is sent for who is gone.
     let before = world.deletions().len();
-    world
-        .call(&[
-            "run",
-            "out/first/deleted.csv",
-            "--account",
-            "acme",
-            "--action",
-            "delete",
-            "--yes",
-            "--done-in",
-            LEDGER,
-            "--done-in",
-            second,
-        ])
-        .code(0);
-    world
-        .call(&[
-            "run",
-            "out/first/unprocessed.csv",
-            "--account",
-            "acme",
-            "--action",
-            "delete",
-            "--yes",
-            "--done-in",
-            LEDGER,
-            "--done-in",
-            second,
-        ])
-        .code(0);
+    for done in ["out/first/deleted.csv", "out/first/unprocessed.csv"] {
+        let run = run(done, "acme", "delete");
+        let args = [&run[..], &["--done-in", LEDGER, "--done-in", second]].concat();
+        world.call(&args).code(0);
+    }
     assert_eq!(world.deletions().len(), before);
 }
 
@@ -324,15 +289,7 @@ fn rows_that_are_still_to_do_stand_in_unprocessed() {
     let pending = rows(&world, "out/unprocessed.csv").len();
     let before = world.deletions().len();
     world
-        .call(&[
-            "run",
-            "out/unprocessed.csv",
-            "--account",
-            "acme",
-            "--action",
-            "delete",
-            "--yes",
-        ])
+        .call(&run("out/unprocessed.csv", "acme", "delete"))
         .code(0);
     assert_eq!(world.deletions().len() - before, pending);
 }
@@ -361,18 +318,7 @@ fn what_a_run_is_bound_to_is_never_replaced() {
     let world = World::new();
     world.zendesk_users(1..=2);
     world.write("failed.csv", "id\n1\n9\n");
-    let run = |input: &str| {
-        let args = [
-            "run",
-            input,
-            "--account",
-            "acme",
-            "--action",
-            "delete",
-            "--yes",
-        ];
-        world.call(&args).code(1)
-    };
+    let run = |input: &str| world.call(&run(input, "acme", "delete")).code(1);
     run("failed.csv");
     for out in [".", "x/..", "../"] {
         let out = if out == "../" {

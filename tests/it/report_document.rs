@@ -7,20 +7,10 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use serde_json::{Value, json};
 
 use crate::support::World;
-
-const LEDGER: &str = "users.csv.ledger.jsonl";
+use crate::support::usual::{LEDGER, RUN};
 
 fn run(world: &World, more: &[&str], code: i32) {
-    let args = [
-        "run",
-        "users.csv",
-        "--account",
-        "acme",
-        "--action",
-        "delete",
-        "--yes",
-    ];
-    world.call(&[&args[..], more].concat()).code(code);
+    world.call(&[&RUN[..], more].concat()).code(code);
 }
 
 /// Five rows: two gone, one refused, one invalid, one twice.

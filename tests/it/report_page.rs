@@ -8,8 +8,8 @@ use serde_json::json;
 
 use crate::support::World;
 use crate::support::browser::Scheme;
+use crate::support::usual::LEDGER;
 
-const LEDGER: &str = "users.csv.ledger.jsonl";
 const SCRIPT: &str = "<script>alert(1)</script>";
 
 /// A run in which rows ended in seven ways and that was asked to wait, the retry of what it refused, and a verification.

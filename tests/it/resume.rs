@@ -3,39 +3,14 @@
 use serde_json::json;
 use userpurge::sandbox::Call;
 
+use crate::support::usual::{LEDGER, PERMANENTLY, RUN, run};
 use crate::support::{World, ids};
-
-const LEDGER: &str = "users.csv.ledger.jsonl";
-const RUN: [&str; 7] = [
-    "run",
-    "users.csv",
-    "--account",
-    "acme",
-    "--action",
-    "delete",
-    "--yes",
-];
-
-/// One request for each row, one after another.
-const PERMANENTLY: [&str; 9] = [
-    "run",
-    "users.csv",
-    "--account",
-    "acme",
-    "--action",
-    "permanently-delete",
-    "--yes",
-    "--concurrency",
-    "1",
-];
 
 #[test]
 fn a_stopped_lane_exits_3_and_resume_goes_on() {
-    let world = World::new();
-    world.soft_deleted_users(1..=40);
-    world.write("users.csv", ids(1..=40));
+    let world = World::of_soft_deleted(40);
     // The role is taken away in the middle.
-    let mut child = world.start(&PERMANENTLY);
+    let mut child = world.start(&[&PERMANENTLY[..], &["--concurrency", "1"]].concat());
     world.until("ten users are gone", || world.deletions().len() >= 10);
     world.settings(json!({"zendesk": {"caller_role": "agent"}}));
     assert_eq!(child.wait().unwrap().code(), Some(3));
@@ -97,9 +72,7 @@ fn retry_tries_failed_rows_again_and_other_rows_only_when_told() {
 
 #[test]
 fn rows_that_ended_well_are_never_tried_again() {
-    let world = World::new();
-    world.zendesk_users(1..=3);
-    world.write("users.csv", ids(1..=3));
+    let world = World::of_users(3);
     world.settings(json!({"faults": "reset-after=100%,seed=1"}));
     world
         .call(&[&RUN[..], &["--attempts", "1"]].concat())
@@ -122,9 +95,7 @@ fn rows_that_ended_well_are_never_tried_again() {
 
 #[test]
 fn a_changed_input_is_refused() {
-    let world = World::new();
-    world.zendesk_users(1..=3);
-    world.write("users.csv", ids(1..=3));
+    let world = World::of_users(3);
     world.call(&RUN).code(0);
     world.write("users.csv", ids(1..=4));
     world
@@ -136,9 +107,7 @@ fn a_changed_input_is_refused() {
 
 #[test]
 fn another_tenant_is_refused() {
-    let world = World::new();
-    world.zendesk_users(1..=3);
-    world.write("users.csv", ids(1..=3));
+    let world = World::of_users(3);
     world.settings(json!({"faults": "error500=100%,seed=1"}));
     world
         .call(&[&RUN[..], &["--attempts", "1"]].concat())
@@ -164,17 +133,9 @@ fn rows_that_an_earlier_ledger_shows_as_good_are_not_sent_again() {
     world.write("users.csv", ids(1..=4));
     world.call(&RUN).code(0);
     world.write("again.csv", ids(3..=6));
-    let args = [
-        "run",
-        "again.csv",
-        "--account",
-        "acme",
-        "--action",
-        "delete",
-        "--yes",
-    ];
+    let again = run("again.csv", "acme", "delete");
     world
-        .call(&[&args[..], &["--done-in", LEDGER]].concat())
+        .call(&[&again[..], &["--done-in", LEDGER]].concat())
         .code(0);
     let outcomes = world.outcomes("again.csv.ledger.jsonl");
     let ends: Vec<&str> = outcomes
@@ -189,9 +150,7 @@ fn rows_that_an_earlier_ledger_shows_as_good_are_not_sent_again() {
 fn a_torn_last_line_is_cut_and_said() {
     use std::io::Write as _;
 
-    let world = World::new();
-    world.zendesk_users(1..=3);
-    world.write("users.csv", ids(1..=3));
+    let world = World::of_users(3);
     world.call(&RUN).code(0);
     let mut file = std::fs::OpenOptions::new()
         .append(true)
@@ -207,9 +166,7 @@ fn a_torn_last_line_is_cut_and_said() {
 
 #[test]
 fn a_damaged_ledger_is_refused_and_left_alone() {
-    let world = World::new();
-    world.zendesk_users(1..=3);
-    world.write("users.csv", ids(1..=3));
+    let world = World::of_users(3);
     world.call(&RUN).code(0);
     let damaged =
         world
@@ -225,9 +182,7 @@ fn a_damaged_ledger_is_refused_and_left_alone() {
 
 #[test]
 fn latest_is_the_newest_ledger_here() {
-    let world = World::new();
-    world.zendesk_users(1..=3);
-    world.write("users.csv", ids(1..=3));
+    let world = World::of_users(3);
     world.call(&RUN).code(0);
     assert_eq!(world.status("latest")["outcomes"]["deleted"], 3);
 }
@@ -236,15 +191,7 @@ fn latest_is_the_newest_ledger_here() {
 fn standard_input_is_spooled_so_that_a_resume_can_read_it_again() {
     let world = World::new();
     world.zendesk_users(1..=3);
-    let args = [
-        "run",
-        "-",
-        "--account",
-        "acme",
-        "--action",
-        "delete",
-        "--yes",
-    ];
+    let args = run("-", "acme", "delete");
     let args = [
         &args[..],
         &["--ledger", "piped.ledger.jsonl", "--attempts", "1"],

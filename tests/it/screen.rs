@@ -6,17 +6,14 @@ use serde_json::json;
 use userpurge::sandbox::Call;
 
 use crate::signals::send;
+use crate::support::usual::LEDGER;
 use crate::support::{World, ids};
 
-const LEDGER: &str = "users.csv.ledger.jsonl";
 const RUN: &str = "userpurge run users.csv --account acme --action permanently-delete --yes";
 
 /// Where 300 users stand who take about a minute, and four seconds of them are a pause.
 fn world(latency: &str) -> World {
-    let world = World::new();
-    world.wide();
-    world.soft_deleted_users(1..=300);
-    world.write("users.csv", ids(1..=300));
+    let world = World::of_soft_deleted(300);
     world.settings(json!({"latency": latency}));
     world
 }
@@ -177,11 +174,7 @@ fn a_pause_counts_down_with_its_reason_on_both_terminals_and_colour_is_never_the
         ");
     });
 
-    let mut other = world.command(&["status", LEDGER, "--follow"]);
-    other
-        .stdout(std::process::Stdio::piped())
-        .stderr(std::process::Stdio::piped());
-    let other = other.spawn().unwrap();
+    let other = world.start(&["status", LEDGER, "--follow"]);
     let counted = |line: &str| {
         let wait = line.split("paused ").nth(1).unwrap().split('s').next();
         wait.unwrap().parse::<u64>().unwrap()

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::support::World;
+use crate::support::usual::LEDGER;
 
 const SECRETS: [&str; 6] = [
     "sandbox-token",
@@ -33,13 +34,13 @@ fn no_secret_stands_in_any_output_log_or_ledger_even_at_vvv() {
         vec!["plan", "users.csv", "-vvv"],
         vec!["run", "users.csv", "--yes", "-vvv"],
         vec!["run", "users.csv", "--yes", "-vvv", "--log-format", "json"],
-        vec!["status", "users.csv.ledger.jsonl", "-vvv"],
+        vec!["status", LEDGER, "-vvv"],
     ] {
         let done = world.call(&args);
         all.push_str(&done.out);
         all.push_str(&done.err);
     }
-    let ledger = world.read("users.csv.ledger.jsonl");
+    let ledger = world.read(LEDGER);
     all.push_str(&ledger);
     for secret in SECRETS {
         assert!(!all.contains(secret), "`{secret}` is in\n{all}");
@@ -47,7 +48,7 @@ fn no_secret_stands_in_any_output_log_or_ledger_even_at_vvv() {
     for token in world.sandbox().log(None) {
         assert!(!token.path.contains("sandbox-"), "{token:?}");
     }
-    let refused = &world.outcomes("users.csv.ledger.jsonl")[&2];
+    let refused = &world.outcomes(LEDGER)[&2];
     assert_eq!(refused["outcome"], "refused");
     assert!(
         refused["message"]

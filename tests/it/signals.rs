@@ -5,20 +5,13 @@ use std::process::{Child, Command};
 
 use serde_json::{Value, json};
 
-use crate::support::{World, ids};
+use crate::support::World;
+use crate::support::usual::{LEDGER, PERMANENTLY, run};
 
-const LEDGER: &str = "users.csv.ledger.jsonl";
-const RUN: [&str; 9] = [
-    "run",
-    "users.csv",
-    "--account",
-    "acme",
-    "--action",
-    "permanently-delete",
-    "--yes",
-    "--concurrency",
-    "4",
-];
+/// Four requests under way at once.
+fn start(world: &World, run: [&str; 7]) -> Child {
+    world.start(&[&run[..], &["--concurrency", "4"]].concat())
+}
 
 pub(crate) fn send(signal: &str, child: &Child) {
     let killed = Command::new("kill")
@@ -29,10 +22,7 @@ pub(crate) fn send(signal: &str, child: &Child) {
 }
 
 fn world() -> World {
-    let world = World::new();
-    world.wide();
-    world.soft_deleted_users(1..=400);
-    world.write("users.csv", ids(1..=400));
+    let world = World::of_soft_deleted(400);
     world.settings(json!({"latency": "30ms"}));
     world
 }
@@ -41,7 +31,7 @@ fn world() -> World {
 fn the_first_signal_lets_requests_under_way_end_and_names_the_command_that_goes_on() {
     for (signal, code) in [("-INT", 130), ("-TERM", 143)] {
         let world = world();
-        let child = world.start(&RUN);
+        let child = start(&world, PERMANENTLY);
         world.until("some are gone", || world.deletions().len() >= 20);
         send(signal, &child);
         let done = world
@@ -66,19 +56,11 @@ fn the_first_signal_lets_requests_under_way_end_and_names_the_command_that_goes_
 
 #[test]
 fn the_second_signal_waits_for_nothing_and_leaves_doubt_in_the_ledger() {
-    let world = World::new();
-    world.wide();
-    world.settings(json!({"latency": "30ms"}));
     // Nothing but deletions goes there: what is under way is known by its intents.
-    let ids: Vec<String> = (1..=400)
-        .map(|row| format!("5fe0a0f0b5e2a4001c8d{row:04}"))
-        .collect();
-    let users: Vec<Value> = ids.iter().map(|id| json!({"id": id})).collect();
-    world.seed(json!({"sunco": users}));
-    world.write("users.csv", format!("id\n{}\n", ids.join("\n")));
-    let mut run = RUN;
-    (run[3], run[5]) = ("chat", "delete");
-    let child = world.start(&run);
+    let ids = (1..=400).map(|row| format!("5fe0a0f0b5e2a4001c8d{row:04}"));
+    let world = World::of_ids("sunco", ids);
+    world.settings(json!({"latency": "30ms"}));
+    let child = start(&world, run("users.csv", "chat", "delete"));
     world.until("some are gone", || world.deletions().len() >= 20);
     world.settings(json!({"latency": "20s"}));
     // Requests that will not be answered for long are under way now.
@@ -111,7 +93,7 @@ fn the_second_signal_waits_for_nothing_and_leaves_doubt_in_the_ledger() {
 #[test]
 fn another_process_sees_where_the_run_stands_and_cannot_take_it_over() {
     let world = world();
-    let child = world.start(&RUN);
+    let child = start(&world, PERMANENTLY);
     world.until("some are recorded", || {
         world.path(LEDGER).exists()
             && world.status(LEDGER)["outcomes"]["deleted"].as_u64() >= Some(20)

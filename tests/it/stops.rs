@@ -1,9 +1,6 @@
 //! Stops in mid-run, each kind through the program: the lane stops at once, the rest of its rows is
 //! pending, other accounts go on, the words say why and what to do, and `resume` finishes.
 
-use std::fmt::Write as _;
-use std::process::Stdio;
-
 use rstest::rstest;
 use serde_json::{Value, json};
 use userpurge::domain::WallClock;
@@ -11,9 +8,9 @@ use userpurge::sandbox::{Call, LogEntry};
 use wiremock::matchers::{method, path};
 use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
 
-use crate::support::{Done, World};
+use crate::support::usual::{LEDGER, RUN};
+use crate::support::{Done, World, ids, piped, zendesk_that};
 
-const LEDGER: &str = "users.csv.ledger.jsonl";
 /// Rows of the account that is stopped, and of each of the others.
 const ROWS: u64 = 120;
 const OTHERS: u64 = 40;
@@ -42,27 +39,11 @@ fn world_where_acme_does(action: &str, stopped: &str) -> World {
     let world = World::new();
     world.wide();
     world.settings(json!({"latency": "2ms..10ms"}));
-    let mut text = "id,account,action\n".to_owned();
-    for account in ACCOUNTS {
+    world.file_of(ACCOUNTS.into_iter().flat_map(|account| {
         let rows = if account == stopped { ROWS } else { OTHERS };
-        let (provider, action, state) = match account {
-            "acme" if action == "permanently-delete" => ("zendesk", action, Some("soft-deleted")),
-            "acme" => ("zendesk", action, None),
-            "chat" => ("sunco", "delete", None),
-            _ => ("zoho", "delete", None),
-        };
-        let users: Vec<Value> = (1..=rows)
-            .map(|row| match state {
-                Some(state) => json!({"id": id(account, row), "state": state}),
-                None => json!({"id": id(account, row)}),
-            })
-            .collect();
-        world.seed(json!({provider: users}));
-        for row in 1..=rows {
-            writeln!(text, "{},{account},{action}", id(account, row)).unwrap();
-        }
-    }
-    world.write("users.csv", text);
+        let action = if account == "acme" { action } else { "delete" };
+        (1..=rows).map(move |row| (id(account, row), account, action))
+    }));
     world
 }
 
@@ -381,10 +362,8 @@ impl Respond for UntilADate {
 fn other_accounts_go_on_at_a_resume_while_one_has_to_wait() {
     let world = world("chat");
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let server = runtime.block_on(crate::support::zendesk_that(UntilADate));
-    let base = world.base();
-    let config = world.config().replacen(&base, &server.uri(), 1);
-    world.configure(&config);
+    let server = runtime.block_on(zendesk_that(UntilADate));
+    world.ask_acme_at(&server.uri());
     // Both stop: one for ten hours, the other for something that is mended.
     fault(&world, "chat", "forbidden", 1);
     run(&world, &[]).code(3).says("asks for 36000 seconds");
@@ -440,8 +419,7 @@ fn roles_that_cannot_be_asked_stop_the_lane_before_anybody_unknown_is_deleted() 
             .await;
         server
     });
-    let config = world.config().replacen(&world.base(), &server.uri(), 1);
-    world.configure(&config);
+    world.ask_acme_at(&server.uri());
     run(&world, &["--attempts", "1"])
         .code(3)
         .says("whether users are protected could not be asked")
@@ -487,18 +465,9 @@ fn a_run_of_unknown_users_stops_as_a_wrong_account_and_resume_goes_on() {
     let world = World::new();
     world.wide();
     world.zendesk_users(1..=54);
-    world.write("users.csv", crate::support::ids(31..=130));
-    let args = [
-        "run",
-        "users.csv",
-        "--account",
-        "acme",
-        "--action",
-        "delete",
-        "--yes",
-    ];
+    world.write("users.csv", ids(31..=130));
     world
-        .call(&[&args[..], &["--concurrency", "1"]].concat())
+        .call(&[&RUN[..], &["--concurrency", "1"]].concat())
         .code(3)
         .says("wrong account or stale file?")
         .says("compare the rows that ended `not_found`");
@@ -587,17 +556,10 @@ fn zone_where_the_minute_ends_in(secs: i64) -> (String, String) {
 #[test]
 fn at_the_time_of_until_no_row_is_begun_and_resume_goes_on() {
     let world = world("acme");
-    let config = world
-        .config()
-        .replacen("requests = \"100000/1s\"", "requests = \"10/1s\"", 1);
-    world.configure(&config);
+    world.limit_acme("requests = \"10/1s\"");
     let (zone, until) = zone_where_the_minute_ends_in(6);
     let mut command = world.command(&["run", "users.csv", "--yes", "--until", &until]);
-    command
-        .env("TZ", zone)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    let done = world.finish(command.spawn().unwrap());
+    let done = world.finish(piped(command.env("TZ", zone)));
     done.code(3)
         .says("As --until asks, no row is begun after")
         .says("acme: about")

@@ -2,7 +2,6 @@
 //! for, as the sandbox's log and the ledger show.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 use std::fs;
 
 use rstest::rstest;
@@ -10,18 +9,9 @@ use serde_json::{Value, json};
 use userpurge::sandbox::{Call, LogEntry};
 
 use crate::signals::send;
-use crate::support::{World, csv, ids};
+use crate::support::usual::{LEDGER, RUN, id, run};
+use crate::support::{World, ids};
 
-const LEDGER: &str = "users.csv.ledger.jsonl";
-const RUN: [&str; 7] = [
-    "run",
-    "users.csv",
-    "--account",
-    "acme",
-    "--action",
-    "delete",
-    "--yes",
-];
 const VERIFY: [&str; 2] = ["verify", LEDGER];
 
 /// Users 1 to `n` of Zendesk, deleted by a run.
@@ -330,28 +320,15 @@ fn who_is_back_stands_at_every_provider_and_no_person_gets_into_the_ledger() {
 }
 
 /// So many users of Sunshine Conversations, and a file of them.
-fn chat_users(world: &World, count: u64) {
-    let ids = (1..=count).map(|n| format!("5fe0a0f0b5e2a4001c8d{n:04}"));
-    let users: Vec<_> = ids.clone().map(|id| json!({"id": id})).collect();
-    world.seed(json!({"sunco": users}));
-    world.write("users.csv", csv("id", ids.map(|id| [id])));
+fn chat_users(count: u64) -> World {
+    World::of_ids("sunco", (1..=count).map(|n| id("chat", n)))
 }
 
 /// What the run sent a moment ago counts, and so does every read.
 #[test]
 fn the_quota_is_kept_over_the_run_and_its_verification() {
-    let world = World::new();
-    world.wide();
-    chat_users(&world, 25);
-    let run = [
-        "run",
-        "users.csv",
-        "--account",
-        "chat",
-        "--action",
-        "delete",
-    ];
-    world.call(&[&run[..], &["--yes"]].concat()).code(0);
+    let world = chat_users(25);
+    world.call(&run("users.csv", "chat", "delete")).code(0);
     world.settings(json!({"sunco": {"quota": "10/2s"}, "latency": "1ms..20ms"}));
     let (head, chat) = world.config().split_once("[accounts.chat]").map_or_else(
         || unreachable!(),
@@ -374,21 +351,11 @@ fn the_quota_is_kept_over_the_run_and_its_verification() {
 
 #[test]
 fn a_row_without_a_clear_answer_is_unknown_and_says_why() {
-    let world = World::new();
-    world.wide();
-    chat_users(&world, 40);
-    let run = [
-        "run",
-        "users.csv",
-        "--account",
-        "chat",
-        "--action",
-        "delete",
-        "--yes",
-        "--attempts",
-        "1",
-    ];
-    world.call(&run).code(0);
+    let world = chat_users(40);
+    let run = run("users.csv", "chat", "delete");
+    world
+        .call(&[&run[..], &["--attempts", "1"]].concat())
+        .code(0);
     world.settings(json!({"faults": "error500=20%,html=20%,seed=6,reads=on"}));
     let before = arrived(&world);
     let told = report(&world, &[], 1);
@@ -421,19 +388,9 @@ fn a_row_without_a_clear_answer_is_unknown_and_says_why() {
 fn a_right_that_is_taken_away_stops_that_account_and_no_other() {
     let world = World::new();
     world.wide();
-    world.zendesk_users(1..=1_500);
-    world.seed(json!({"sunco": [{"id": "5fe0a0f0b5e2a4001c8d0001"}]}));
-    let mut text = "id,account\n".to_owned();
-    for n in 1..=1_500 {
-        writeln!(text, "{n},acme").unwrap();
-    }
-    world.write(
-        "users.csv",
-        format!("{text}5fe0a0f0b5e2a4001c8d0001,chat\n"),
-    );
-    world
-        .call(&["run", "users.csv", "--action", "delete", "--yes"])
-        .code(0);
+    let acme = (1..=1_500).map(|n| (id("acme", n), "acme", "delete"));
+    world.file_of(acme.chain([(id("chat", 1), "chat", "delete")]));
+    world.call(&["run", "users.csv", "--yes"]).code(0);
     world.settings(json!({"latency": "40ms"}));
     let before = arrived(&world);
     let child = world.start(&[&VERIFY[..], &["--concurrency", "1"]].concat());
@@ -493,22 +450,10 @@ fn ctrl_c_keeps_what_was_seen_and_the_next_verification_starts_anew() {
 fn a_sample_is_spread_over_the_accounts_and_can_be_drawn_again() {
     let world = World::new();
     world.wide();
-    world.zendesk_users(1..=90);
-    let zoho: Vec<_> = (1..=10)
-        .map(|n| json!({"id": format!("57257670000004120{n:02}")}))
-        .collect();
-    world.seed(json!({"zoho": zoho}));
-    let mut text = "id,account\n".to_owned();
-    for n in 1..=90 {
-        writeln!(text, "{n},acme").unwrap();
-    }
-    for n in 1..=10 {
-        writeln!(text, "57257670000004120{n:02},crm").unwrap();
-    }
-    world.write("users.csv", text);
-    world
-        .call(&["run", "users.csv", "--action", "delete", "--yes"])
-        .code(0);
+    let acme = (1..=90).map(|n| (id("acme", n), "acme", "delete"));
+    let crm = (1..=10).map(|n| (id("crm", n), "crm", "delete"));
+    world.file_of(acme.chain(crm));
+    world.call(&["run", "users.csv", "--yes"]).code(0);
     let first = report(&world, &["--sample", "20"], 0);
     let seed = first["sample"]["seed"].as_u64().unwrap();
     assert_eq!(
@@ -609,16 +554,7 @@ fn only_rows_that_ended_well_are_asked_about() {
     assert_eq!(arrived(&world), before);
 
     world.write("more.csv", ids([1, 2, 3, 99]));
-    let run = [
-        "run",
-        "more.csv",
-        "--account",
-        "acme",
-        "--action",
-        "delete",
-        "--yes",
-    ];
-    world.call(&run).code(1);
+    world.call(&run("more.csv", "acme", "delete")).code(1);
     let before = arrived(&world);
     world.call(&["verify", "more.csv.ledger.jsonl"]).code(0);
     let reads = since(&world, before);

@@ -8,11 +8,10 @@ use std::process::Child;
 
 use crate::support::World;
 use crate::support::terminal::Terminal;
+use crate::support::usual::LEDGER;
 
 /// The port that README's sandbox listens on.
 const PORT: &str = "8787";
-
-const LEDGER: &str = "users.csv.ledger.jsonl";
 
 /// How many rows had ended when somebody pressed Ctrl-C for README.
 const ENDED_AT_CTRL_C: usize = 10;

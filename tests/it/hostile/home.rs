@@ -1,7 +1,6 @@
 //! Credentials go to the configured host and nowhere else: whatever a token's answer names, a cache
 //! holds or the environment's proxies would like.
 
-use std::process::Stdio;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rstest::rstest;
@@ -9,7 +8,8 @@ use serde_json::{Value, json};
 
 use crate::support::certificates::{Authority, Flaw};
 use crate::support::raw::{After, Raw, answer};
-use crate::support::{Done, World};
+use crate::support::usual::{RUN, run};
+use crate::support::{Done, World, piped};
 
 use super::{LEDGER, Who};
 
@@ -84,10 +84,8 @@ impl Town {
         let mut command = self.world.command(args);
         command
             .env("SSL_CERT_FILE", self.world.path("authority.pem"))
-            .env("HTTPS_PROXY", self.proxy.base())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        self.world.finish(command.spawn().unwrap())
+            .env("HTTPS_PROXY", self.proxy.base());
+        self.world.finish(piped(&mut command))
     }
 
     fn run(&self) -> Done {
@@ -237,13 +235,11 @@ fn nothing_for_this_machine_goes_through_a_proxy(
     world.seed(json!({who.provider(): [{"id": who.id(0)}]}));
     world.write("users.csv", format!("id\n{}\n", who.id(0)));
     world.configure(&world.config().replace("127.0.0.1", host));
-    let run = ["run", "users.csv", "--account", who.account(), "--action"];
-    let mut command = world.command(&[&run[..], &["delete", "--yes"]].concat());
-    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut command = world.command(&run("users.csv", who.account(), "delete"));
     for name in PROXIES {
         command.env(name, proxy.base());
     }
-    world.finish(command.spawn().unwrap()).code(0);
+    world.finish(piped(&mut command)).code(0);
     assert_eq!(proxy.connections(), 0);
     assert_eq!(world.deletions().len(), 1);
 }
@@ -266,21 +262,10 @@ fn a_proxy_that_will_not_is_no_connection(#[case] says: &'static str) {
         "[accounts.acme]\nprovider = \"zendesk\"\nsubdomain = \"acme\"\n\
          email = \"ops@acme.example\"\napi_token = \"sandbox-token\"\n",
     );
-    let run = [
-        "run",
-        "users.csv",
-        "--account",
-        "acme",
-        "--action",
-        "delete",
-    ];
-    let mut command = world.command(&[&run[..], &["--yes", "--attempts", "1"]].concat());
-    command
-        .env("HTTPS_PROXY", proxy.base())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
+    let mut command = world.command(&[&RUN[..], &["--attempts", "1"]].concat());
+    command.env("HTTPS_PROXY", proxy.base());
     world
-        .finish(command.spawn().unwrap())
+        .finish(piped(&mut command))
         .code(2)
         .says("no_connection");
     let heard = proxy.heard();

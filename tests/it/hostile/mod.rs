@@ -32,9 +32,10 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::support::raw::{After, Heard, Raw, Wire};
+use crate::support::usual::run;
 use crate::support::{Done, World};
 
-pub(super) const LEDGER: &str = "users.csv.ledger.jsonl";
+pub(super) use crate::support::usual::LEDGER;
 
 /// An account of the usual configuration, and how its users are named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,22 +96,16 @@ impl Stage {
         rows: usize,
         answer: impl Fn(&Heard, &mut Wire, SocketAddr) -> After + Send + Sync + 'static,
     ) -> Self {
-        let world = World::new();
-        world.wide();
-        let ids: Vec<String> = (0..rows).map(|n| who.id(n)).collect();
-        let users: Vec<Value> = ids.iter().map(|id| json!({"id": id})).collect();
-        world.seed(json!({who.provider(): users}));
-        world.write("users.csv", format!("id\n{}\n", ids.join("\n")));
+        let world = World::of_ids(who.provider(), (0..rows).map(|n| who.id(n)));
         let sandbox = world.sandbox().addr();
         let front = Raw::start(move |heard, wire| answer(heard, wire, sandbox));
-        world.configure(&world.config().replace(&world.base(), &front.base()));
+        world.ask_at(&front.base());
         Self { world, front, who }
     }
 
     pub(super) fn args<'a>(&self, more: &[&'a str]) -> Vec<&'a str> {
-        let run = ["run", "users.csv", "--account", self.who.account()];
-        let how = ["--action", "delete", "--yes", "--progress", "none"];
-        [&run[..], &how, more].concat()
+        let run = run("users.csv", self.who.account(), "delete");
+        [&run[..], &["--progress", "none"], more].concat()
     }
 
     pub(super) fn run(&self, more: &[&str]) -> Done {

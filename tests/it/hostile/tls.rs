@@ -9,7 +9,8 @@ use rustls::ServerConfig;
 use super::{First, LEDGER, honest};
 use crate::support::certificates::{Authority, Flaw};
 use crate::support::raw::{After, Heard, Raw, Wire};
-use crate::support::{Done, World, ids};
+use crate::support::usual::RUN;
+use crate::support::{Done, World, ids, piped};
 
 /// A sandbox for Zendesk users 1 to 3 behind a server that speaks TLS.
 struct Secure {
@@ -22,39 +23,22 @@ impl Secure {
         tls: impl FnOnce(&Authority) -> Vec<Arc<ServerConfig>>,
         answer: impl Fn(&Heard, &mut Wire, SocketAddr) -> After + Send + Sync + 'static,
     ) -> Self {
-        let world = World::new();
-        world.wide();
-        world.zendesk_users(1..=3);
-        world.write("users.csv", ids(1..=3));
+        let world = World::of_users(3);
         let authority = Authority::new();
         authority.save(&world.path("authority.pem"));
         let sandbox = world.sandbox().addr();
         let front = Raw::start_with(tls(&authority), move |heard, wire| {
             answer(heard, wire, sandbox)
         });
-        world.configure(&world.config().replace(&world.base(), &front.base()));
+        world.ask_at(&front.base());
         Self { world, front }
     }
 
     fn run(&self) -> Done {
-        let mut command = self.world.command(&[
-            "run",
-            "users.csv",
-            "--account",
-            "acme",
-            "--action",
-            "delete",
-            "--yes",
-            "--concurrency",
-            "1",
-            "--progress",
-            "none",
-        ]);
-        command
-            .env("SSL_CERT_FILE", self.world.path("authority.pem"))
-            .stdout(std::process::Stdio::piped())
-            .stderr(std::process::Stdio::piped());
-        self.world.finish(command.spawn().unwrap())
+        let how = ["--concurrency", "1", "--progress", "none"];
+        let mut command = self.world.command(&[&RUN[..], &how].concat());
+        command.env("SSL_CERT_FILE", self.world.path("authority.pem"));
+        self.world.finish(piped(&mut command))
     }
 
     fn ends(&self) -> Vec<String> {
@@ -241,23 +225,10 @@ fn a_refused_stream_is_not_sent_again_behind_the_ledgers_back() {
         }
         After::Close
     });
-    world.configure(&world.config().replace(&world.base(), &front.base()));
+    world.ask_at(&front.base());
     world.write("users.csv", ids(1..=1));
-    let mut command = world.command(&[
-        "run",
-        "users.csv",
-        "--account",
-        "acme",
-        "--action",
-        "delete",
-        "--yes",
-        "--attempts",
-        "1",
-    ]);
-    command
-        .env("SSL_CERT_FILE", world.path("authority.pem"))
-        .stdout(std::process::Stdio::piped())
-        .stderr(std::process::Stdio::piped());
-    world.finish(command.spawn().unwrap()).code(2);
+    let mut command = world.command(&[&RUN[..], &["--attempts", "1"]].concat());
+    command.env("SSL_CERT_FILE", world.path("authority.pem"));
+    world.finish(piped(&mut command)).code(2);
     assert_eq!(*asked.lock().unwrap(), 1);
 }

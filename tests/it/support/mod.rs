@@ -24,6 +24,7 @@ pub(crate) mod browser;
 pub(crate) mod certificates;
 pub(crate) mod raw;
 pub(crate) mod terminal;
+pub(crate) mod usual;
 
 /// No test waits longer for anything than this.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
@@ -224,20 +225,14 @@ requests = "100000/1s"
         use std::io::Write as _;
 
         let mut command = self.command(args);
-        command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
+        let mut child = piped(command.stdin(Stdio::piped()));
         child.stdin.take().unwrap().write_all(input).unwrap();
         self.finish(child)
     }
 
     /// Starts the program and leaves it running.
     pub(crate) fn start(&self, args: &[&str]) -> Child {
-        let mut command = self.command(args);
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        command.spawn().unwrap()
+        piped(&mut self.command(args))
     }
 
     pub(crate) fn finish(&self, child: Child) -> Done {
@@ -361,6 +356,12 @@ impl Done {
         assert!(flat.contains(text), "`{text}` is not in\n{all}");
         self
     }
+}
+
+/// Starts a command whose output is wanted, for [`World::finish`].
+pub(crate) fn piped(command: &mut Command) -> Child {
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.spawn().unwrap()
 }
 
 /// `VmHWM` in KiB.
