@@ -115,8 +115,8 @@ impl Client {
             wall.clone(),
             store,
         );
-        let rows_begun = limits.concurrency().saturating_mul(ROWS_BEGUN_PER_PERMIT);
-        let rows_begun = Step::ALL.map(|step| (step, Semaphore::new(rows_begun as usize)));
+        let begun_max = rows_begun_max(&limits);
+        let rows_begun = Step::ALL.map(|step| (step, Semaphore::new(begun_max)));
         let jobs_max = provider.bulk().map_or(0, Bulk::jobs_max);
         let jobs = Jobs::new(limits.share_of(jobs_max));
         let throttle = Mutex::new(Throttle {
@@ -179,6 +179,11 @@ impl Client {
     /// Requests that may be under way at once, as configured.
     pub fn concurrency(&self) -> u32 {
         self.limits.concurrency()
+    }
+
+    /// How many rows may have the same step begun as their first at once.
+    pub(super) fn rows_begun_max(&self) -> usize {
+        rows_begun_max(&self.limits)
     }
 
     /// The highest limit for all requests of the account that the provider has stated.
@@ -571,6 +576,10 @@ impl Client {
     fn throttle<T>(&self, change: impl FnOnce(&mut Throttle) -> T) -> T {
         change(&mut self.throttle.lock().unwrap_or_else(PoisonError::into_inner))
     }
+}
+
+fn rows_begun_max(limits: &Limits) -> usize {
+    limits.concurrency().saturating_mul(ROWS_BEGUN_PER_PERMIT) as usize
 }
 
 /// The words for a passing network error.

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use futures::future::join_all;
+use futures::future::{Either, join_all, ready};
 use futures::{FutureExt, StreamExt};
 use tokio::sync::mpsc;
 use tokio::task::unconstrained;
@@ -23,7 +23,7 @@ use super::reading::{Entered, Unit};
 use super::sink::{Durability, SinkFailed};
 use super::task::{Before, RowEnded, TaskRun};
 use super::tokens::own;
-use super::users::UsersUnderWay;
+use super::users::{Place, UsersUnderWay};
 use crate::domain::{Entry, LaneStop, Outcome, StopKind, Task, Time};
 
 /// How often the wall clock is looked at for [`Until`]. It may be set, and a machine may sleep: one
@@ -146,7 +146,10 @@ impl Lane {
         // waiting of its own, or requests under way would starve (rust-lang/futures-rs#2387).
         let mut rows = self
             .admitted(parts)
-            .map(|unit| async { self.unit(unit?).await })
+            .map(|unit| match unit {
+                Ok(unit) => Either::Left(self.unit(unit)),
+                Err(halt) => Either::Right(ready(Err(halt))),
+            })
             // Bounded by the room that each part has.
             .buffer_unordered(usize::MAX)
             .boxed();
@@ -202,22 +205,31 @@ impl Lane {
     }
 
     /// What is sent together, each of its rows to its outcome.
-    async fn unit(&self, unit: Unit<'_>) -> Result<(), Halt> {
+    ///
+    /// No `async fn`, nor are those that it calls: such a one holds what it is given twice, and
+    /// hundreds of rows wait to be begun.
+    fn unit<'l>(
+        &'l self,
+        unit: Unit<'l>,
+    ) -> impl Future<Output = Result<(), Halt>> + Send + use<'l> {
         match unit {
-            Unit::Row(task, place, _room) => {
-                tokio::select! {
-                    biased;
-                    () = place.turn() => {}
-                    // Rows that are gathered are not sent any more: they would be waited for in vain.
-                    () = self.client.stop.admitting.cancelled() => return Err(Halt::Stopping),
+            Unit::Row(task, place, room) => Either::Left(async move {
+                let _held = (&place, &room);
+                if !place.is_first() {
+                    self.turn_of(&place).boxed().await?;
                 }
                 self.row(TaskRun::new(&self.client, task)).await
-            }
-            Unit::Entered(Entered { task, user, room }) => {
-                let _held = (user, room);
-                self.row(TaskRun::new(&self.client, task)).await
-            }
-            Unit::Bulk(rows) => self.bulk(rows).boxed().await,
+            }),
+            Unit::Bulk(rows) => Either::Right(self.bulk(rows).boxed()),
+        }
+    }
+
+    async fn turn_of(&self, place: &Place<'_>) -> Result<(), Halt> {
+        tokio::select! {
+            biased;
+            () = place.turn() => Ok(()),
+            // Rows that are gathered are not sent any more: they would be waited for in vain.
+            () = self.client.stop.admitting.cancelled() => Err(Halt::Stopping),
         }
     }
 
@@ -286,18 +298,24 @@ impl Lane {
     }
 
     /// One row, to its outcome.
-    async fn row(&self, run: TaskRun<'_>) -> Result<(), Halt> {
-        match run.run().await {
-            // Cut off by the person who would not wait: no failure of the row's.
-            Ok(RowEnded { outcome, .. })
-                if outcome == Outcome::InDoubt && self.client.stop.waiting.is_cancelled() =>
-            {
-                Ok(())
-            }
-            Ok(ended) => self.count(ended).await,
-            Err(error) => {
-                self.stop(error).boxed().await?;
-                Err(Halt::Stopping)
+    #[expect(clippy::manual_async_fn, reason = "see what it is called by")]
+    fn row<'l>(
+        &'l self,
+        run: TaskRun<'l>,
+    ) -> impl Future<Output = Result<(), Halt>> + Send + use<'l> {
+        async move {
+            match run.run().await {
+                // Cut off by the person who would not wait: no failure of the row's.
+                Ok(RowEnded { outcome, .. })
+                    if outcome == Outcome::InDoubt && self.client.stop.waiting.is_cancelled() =>
+                {
+                    Ok(())
+                }
+                Ok(ended) => self.count(ended).await,
+                Err(error) => {
+                    self.stop(error).boxed().await?;
+                    Err(Halt::Stopping)
+                }
             }
         }
     }

@@ -20,11 +20,16 @@ use super::sink::Durability;
 use super::task::outcome_entry;
 use super::tokens::own;
 use super::users::Place;
-use crate::domain::{Entry, LeftOpen, Outcome, OutcomeEntry, StopKind, Task, UserId};
+use crate::domain::{Entry, LeftOpen, Outcome, OutcomeEntry, Step, StopKind, Task, UserId};
 use crate::provider::{Listed, Roles};
 
-/// How many rows of a part are looked after at once. More than the permits there are, so that rows
-/// that wait for one endpoint's quota do not keep others from theirs; bounded, so that memory is.
+/// How many rows of a part are looked after at once where they wait for different things. More than
+/// the permits there are, so that rows that wait for one endpoint's quota do not keep others from
+/// theirs; bounded, so that memory is.
+///
+/// Rows that all begin with the same step, and end with it, wait for the same: of those there are
+/// only as many as may be begun, and two readings. A row takes a kilobyte while it waits, and a
+/// thousand of them would be cold in the processor's cache when their turn comes.
 const ROWS_UNDER_WAY_MAX: usize = 1_024;
 
 /// The same of a part whose rows go many to a request: as many as all jobs can hold that may be
@@ -43,8 +48,6 @@ const READ_MAX: usize = 64;
 pub(super) enum Unit<'l> {
     /// A row of its own, and its place among those of its user.
     Row(Task, Place<'l>, Room),
-    /// The same, whose turn it is already.
-    Entered(Entered<'l>),
     /// Rows that one request carries.
     Bulk(Vec<Entered<'l>>),
 }
@@ -77,8 +80,10 @@ struct Reading<'l> {
     gathered: Vec<Entered<'l>>,
     /// Room for rows under way.
     room: Arc<Semaphore>,
-    /// One of its rows was gathered: there is room for all that jobs can hold.
-    is_wide: bool,
+    /// For how many rows there is room in all.
+    size: usize,
+    /// The step that its rows begin with, and end with; `None`: none was read.
+    step: Option<Step>,
     /// More of its rows may be gathered.
     is_feeding: bool,
 }
@@ -92,14 +97,34 @@ enum Stage<'l> {
 }
 
 impl Reading<'_> {
-    fn of(tasks: TaskSource) -> Self {
+    /// The beginning of a part, with room for `size` rows.
+    fn of(tasks: TaskSource, size: usize) -> Self {
         Self {
             tasks,
             next: None,
             gathered: Vec::new(),
-            room: Arc::new(Semaphore::new(ROWS_UNDER_WAY_MAX)),
-            is_wide: false,
+            room: Arc::new(Semaphore::new(size)),
+            size,
+            step: None,
             is_feeding: false,
+        }
+    }
+
+    /// Makes room for `size` rows in all, if there is less.
+    fn widen(&mut self, size: usize) {
+        self.room.add_permits(size.saturating_sub(self.size));
+        self.size = self.size.max(size);
+    }
+
+    /// Makes room for as many as there may be, if `task` waits for something else than those before it.
+    fn make_room_for(&mut self, task: &Task) {
+        let steps = task.action.steps();
+        let is_like_all = match steps.get(task.steps_done..) {
+            Some([step]) => *self.step.get_or_insert(*step) == *step,
+            _ => false,
+        };
+        if !is_like_all {
+            self.widen(ROWS_UNDER_WAY_MAX);
         }
     }
 
@@ -147,7 +172,12 @@ impl Lane {
         parts: Vec<TaskSource>,
     ) -> impl Stream<Item = Result<Unit<'_>, Halt>> {
         let stopping = self.client.stop.admitting.clone().cancelled_owned();
-        let parts: Vec<_> = parts.into_iter().map(Reading::of).collect();
+        let size = self.client.rows_begun_max() + 2 * self.read_max();
+        let size = size.min(ROWS_UNDER_WAY_MAX);
+        let parts: Vec<_> = parts
+            .into_iter()
+            .map(|part| Reading::of(part, size))
+            .collect();
         let canary = self.options.canary.map_or(0, NonZeroU64::get);
         stream::unfold(Some((parts, canary)), |state| async {
             let (mut parts, mut left) = state?;
@@ -217,6 +247,12 @@ impl Lane {
         units
     }
 
+    /// How many rows of a part are read at a time.
+    fn read_max(&self) -> usize {
+        let roles = self.client.provider.roles();
+        roles.map_or(READ_MAX, Roles::users_max)
+    }
+
     /// How many rows of the canary are read at a time.
     fn batch_max(&self) -> usize {
         self.client.provider.roles().map_or(1, Roles::users_max)
@@ -235,7 +271,7 @@ impl Lane {
     /// What a part sends next; empty: nothing of it is left.
     async fn units<'l>(&'l self, reading: &mut Reading<'l>) -> Vec<Result<Unit<'l>, Halt>> {
         let roles = self.client.provider.roles();
-        let batch_max = roles.map_or(READ_MAX, Roles::users_max);
+        let batch_max = self.read_max();
         loop {
             let mut tasks = Vec::with_capacity(batch_max);
             let mut broken = None;
@@ -252,7 +288,10 @@ impl Lane {
                     reading.take_at_once()
                 };
                 match read {
-                    Some(Ok(task)) => tasks.push(task),
+                    Some(Ok(task)) => {
+                        reading.make_room_for(&task);
+                        tasks.push(task);
+                    }
                     Some(Err(error)) => {
                         broken = Some(Err(Halt::Input(error)));
                         over = true;
@@ -275,11 +314,10 @@ impl Lane {
                 }
                 Err(halt) => units.push(Err(halt)),
             }
-            if !reading.is_wide && !reading.gathered.is_empty() {
-                reading.is_wide = true;
+            // Those who were gathered first make room for all that jobs can hold.
+            if reading.size < BULK_ROWS_UNDER_WAY_MAX && !reading.gathered.is_empty() {
+                reading.widen(BULK_ROWS_UNDER_WAY_MAX);
                 reading.is_feeding = true;
-                let more = BULK_ROWS_UNDER_WAY_MAX - ROWS_UNDER_WAY_MAX;
-                reading.room.add_permits(more);
                 self.client.jobs.feeding(true);
             }
             units.extend(self.gathered(reading, over).map(Ok));
@@ -324,7 +362,8 @@ impl Lane {
                 if rest.len() >= least {
                     units.push(Unit::Bulk(rest));
                 } else {
-                    units.extend(rest.into_iter().map(Unit::Entered));
+                    let alone = |Entered { task, user, room }| Unit::Row(task, user, room);
+                    units.extend(rest.into_iter().map(alone));
                 }
             }
         }

@@ -151,17 +151,21 @@ impl<'a> TaskRun<'a> {
     /// # Errors
     ///
     /// When the lane must stop first; the row then stays pending.
-    pub(super) async fn run(self) -> Result<RowEnded, ClientError> {
-        let first = self.first_end().await?;
+    pub(super) fn run(
+        self,
+    ) -> impl Future<Output = Result<RowEnded, ClientError>> + Send + use<'a> {
         let next = self.task.action.steps().get(self.task.steps_done);
-        // Given back after the first step: a purge may wait for its second for minutes.
-        let begun = match (&first, next) {
-            (None, Some(step)) => Some(self.client.begin(*step).await?),
-            (Some(_), _) | (None, None) => None,
-        };
-        // What a row needs to be sent is kilobytes: only those get it that have begun, not the
-        // thousand that wait to.
-        self.steps(first, begun).boxed().await
+        async move {
+            let first = self.first_end().await?;
+            // Given back after the first step: a purge may wait for its second for minutes.
+            let begun = match (&first, next) {
+                (None, Some(step)) => Some(self.client.begin(*step).await?),
+                (Some(_), _) | (None, None) => None,
+            };
+            // What a row needs to be sent is kilobytes: only those get it that have begun, not the
+            // hundreds that wait to.
+            self.steps(first, begun).boxed().await
+        }
     }
 
     /// Sees the row through the steps that are left. `first`: the end of the first of them; `None`: it

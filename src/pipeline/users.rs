@@ -104,7 +104,8 @@ impl Place<'_> {
         }
     }
 
-    fn is_first(&self) -> bool {
+    /// Whether no earlier row of the user is under way.
+    pub(super) fn is_first(&self) -> bool {
         let state = self.all.state();
         let places = state.users.get(&self.id);
         places.is_some_and(|places| places.first == self.number)
