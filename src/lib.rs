@@ -94,6 +94,9 @@
 //! - **A row ends once per session, and its last outcome counts.** Until then it is pending. A row
 //!   that ended well is never sent again, unless the provider itself says since that its user stands
 //!   (seen by `verify`) and somebody asks for just that (`retry --only standing`).
+//! - **What was agreed to is what is done.** A run stays with its input, its tenants, its accounts and
+//!   their default actions; a `resume` that would do something else with a row that is owed refuses,
+//!   and ends none as invalid for what the configuration says since.
 //! - **A verification reads, and is evidence.** It changes no outcome; only the provider's own clear
 //!   answer makes a user as asked, and who is missing in an answer that may be a part is unknown.
 //! - **Nothing is sent before a server said it may be**, by this process or the next. A wait of more

@@ -32,6 +32,8 @@ pub(super) struct Line {
     pub(super) name: AccountName,
     /// Its provider.
     pub(super) kind: ProviderKind,
+    /// The action of its rows that name none.
+    pub(super) action: Option<Action>,
     /// The line itself.
     pub(super) client: Arc<Client>,
     /// How it is stopped, alone or with the run.
@@ -95,6 +97,7 @@ impl Wiring {
             lines.push(Line {
                 name: account.name,
                 kind: provider.kind(),
+                action: account.action,
                 client: Arc::new(client),
                 identity: None,
             });
@@ -233,6 +236,7 @@ impl Line {
             tenant: identity.map_or_else(String::new, |it| it.tenant.clone()),
             caller: identity.and_then(|it| it.caller.clone()),
             role: identity.and_then(|it| it.role.clone()),
+            action: self.action,
         }
     }
 }

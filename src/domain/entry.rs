@@ -158,6 +158,10 @@ pub struct AccountHeader {
     /// That user's role in the provider's words; `None`: the provider does not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<String>,
+    /// The action of its rows that name none; compared at `resume`. `None`: there was none, or a
+    /// version before this field.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub action: Option<Action>,
 }
 
 /// A later process took the run up.

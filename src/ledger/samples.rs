@@ -24,6 +24,7 @@ fn account_header(name: &str, provider: ProviderKind) -> AccountHeader {
         tenant: format!("{name}.example"),
         caller: Some(UserId::new("4711")),
         role: Some("admin".to_owned()),
+        action: None,
     }
 }
 

@@ -7,6 +7,7 @@
 
 mod architecture;
 mod audit;
+mod bound;
 mod bulk;
 mod commands;
 mod credentials;

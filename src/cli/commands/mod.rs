@@ -1,6 +1,7 @@
 //! A file per command.
 
 pub(super) mod audit;
+mod bound;
 pub(super) mod check;
 pub(super) mod completions;
 pub(super) mod demo;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use roaring::RoaringTreemap;
 
+use super::bound;
 use super::run::{consent, failure_limit, over, spool_of};
 use crate::cli::accounts::{Line, Wiring};
 use crate::cli::args::{ResumeArgs, RetryArgs};
@@ -126,6 +127,7 @@ async fn go_on(
     let recorder = Recorder::new();
     let wiring = Wiring::new(&options, Arc::clone(&recorder), stop.clone());
     let offline = planning.plan(&[])?;
+    bound::check_accounts(&again.ledger, &state, &planning, &offline, &wanted)?;
     let has_rows = |name: &AccountName| {
         offline
             .plan
@@ -146,7 +148,7 @@ async fn go_on(
     denied::identify(&planning, &mut lines, &recorder).await?;
     check_tenants(&again.ledger, &state, &lines)?;
     let planned = plan_again(&planning, offline, &lines)?;
-    check_rows(&again.ledger, &state, &planned)?;
+    bound::check_rows(&again.ledger, &state, &planning, &planned, &wanted)?;
 
     let mut rows = rows(&planned, &wanted);
     rows.retain(|name, _| !held.contains_key(name));
@@ -164,7 +166,7 @@ async fn go_on(
         .fold(RoaringTreemap::new(), |all, rows| all | rows);
     recorder.count_from(state.counts(), work::reopened(&state, &sent));
     let ahead = work::ahead(&planning, &planned.plan, &rows, &safety.canary);
-    let entry = SessionEntry {
+    let entry = Entry::Session(Box::new(SessionEntry {
         command: again.command.to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         only: again.only.to_vec(),
@@ -172,8 +174,7 @@ async fn go_on(
         accounts: lines.iter().map(Line::header).collect(),
         ahead: ahead.clone(),
         at: WallClock::system().now(),
-    };
-    let entry = Entry::Session(Box::new(entry));
+    }));
     recorder
         .record(entry, Durability::Queued)
         .await
@@ -372,16 +373,6 @@ pub(super) fn check_tenants(
         }
     }
     Ok(())
-}
-
-/// Refuses an input that is read differently from when the run began.
-fn check_rows(ledger: &Path, state: &LedgerState, planned: &Planned) -> Result<(), Failure> {
-    let (then, now) = (state.header.input.rows, planned.plan.rows);
-    if then == now {
-        return Ok(());
-    }
-    let what = format!("its input had {then} rows and now reads as {now}");
-    Err(Failure::foreign(ledger, &what, None))
 }
 
 /// The rows of each account that are sent again.

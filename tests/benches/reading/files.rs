@@ -206,6 +206,7 @@ fn header(
             tenant: tenant.to_owned(),
             caller: None,
             role: None,
+            action: None,
         }],
         ahead: Vec::new(),
         started_at: at(0),
