@@ -57,6 +57,27 @@ impl SavedPlan {
         })
     }
 
+    /// Refuses a `path` where a plan would take the place of anything but an older plan, or would not be
+    /// known again for one.
+    pub(super) fn check_free(path: &Path) -> Result<(), Failure> {
+        let refused = |why: &str| {
+            let text = format!("`{}` {why}; nothing was written", path.display());
+            Failure::message(ExitCode::Refused, text, Some("`-o FILE.plan.json`"))
+        };
+        if !is_json(path) {
+            return Err(refused(
+                "does not end in `.json`, by which `run` knows a plan",
+            ));
+        }
+        match fs::symlink_metadata(path) {
+            Err(_) => Ok(()),
+            Ok(there) if there.is_file() && Self::read(path).is_ok_and(|plan| plan.is_some()) => {
+                Ok(())
+            }
+            Ok(_) => Err(refused("is there already and is no saved plan")),
+        }
+    }
+
     /// Writes it, whole or not at all.
     pub(super) fn save(&self, path: &Path) -> Result<(), Failure> {
         let mut json =
@@ -73,11 +94,8 @@ impl SavedPlan {
 
     /// Reads `path` if it is a saved plan; `None`: it is something else.
     pub(super) fn read(path: &Path) -> Result<Option<Self>, Failure> {
-        let is_json = path
-            .extension()
-            .is_some_and(|extension| extension == "json");
         let size = fs::metadata(path).map_or(0, |metadata| metadata.len());
-        if !is_json || size > FILE_BYTES_MAX {
+        if !is_json(path) || size > FILE_BYTES_MAX {
             return Ok(None);
         }
         let bytes = fs::read(path)?;
@@ -157,6 +175,11 @@ impl SavedPlan {
             Some("plan again"),
         ))
     }
+}
+
+fn is_json(path: &Path) -> bool {
+    path.extension()
+        .is_some_and(|extension| extension == "json")
 }
 
 /// The saved plan at `path` as it would be saved again; `None`: it is something else. The error is

@@ -33,6 +33,7 @@ mod report;
 mod report_document;
 mod report_page;
 mod resume;
+mod saved;
 mod screen;
 mod secrets;
 mod signals;

@@ -128,11 +128,15 @@ fn a_document_goes_where_it_is_told_to_whole_and_for_its_owner_only() {
 fn no_document_takes_the_place_of_what_a_run_is_bound_to() {
     let world = world();
     let before = (world.read("users.csv"), world.read(LEDGER));
+    let config = world.read("userpurge.toml");
+    world.write("another.csv.ledger.jsonl", "somebody's");
     let report = |file: &str| world.call(&["report", LEDGER, "--format", "md", "-o", file]);
     for (file, why) in [
         ("users.csv", "is the input of this run, or its ledger"),
         (LEDGER, "is the input of this run, or its ledger"),
         ("./users.csv", "is the input of this run, or its ledger"),
+        ("userpurge.toml", "is the configuration of this run"),
+        ("another.csv.ledger.jsonl", "is a ledger"),
         (".", "is no plain file"),
         ("none/out.md", "could not write"),
     ] {
@@ -143,6 +147,8 @@ fn no_document_takes_the_place_of_what_a_run_is_bound_to() {
     report("link.md").code(2).says("is no plain file");
     assert_eq!(world.read("elsewhere.md"), "mine");
     assert_eq!((world.read("users.csv"), world.read(LEDGER)), before);
+    assert_eq!(world.read("userpurge.toml"), config);
+    assert_eq!(world.read("another.csv.ledger.jsonl"), "somebody's");
 }
 
 #[test]

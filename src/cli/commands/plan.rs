@@ -16,6 +16,9 @@ use crate::input;
 
 /// Says what a run would do, and saves it if asked to.
 pub(in crate::cli) fn execute(args: &PlanArgs) -> Result<ExitCode, Failure> {
+    if let Some(output) = &args.output {
+        SavedPlan::check_free(output)?;
+    }
     let spool = Spool::of(&args.input)?;
     let mut planning = planning(args, spool.path())?;
     if spool.is_copy() {

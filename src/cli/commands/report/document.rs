@@ -10,7 +10,7 @@ use crate::cli::args::{ReportArgs, ReportFormat};
 use crate::cli::latest::LEDGER_SUFFIX;
 use crate::cli::terminal::{put, tell};
 use crate::cli::{ExitCode, Failure};
-use crate::domain::WallClock;
+use crate::domain::{RunOptions, WallClock};
 use crate::report::{Lock, Report, html, md};
 
 /// What a page's name ends in.
@@ -38,7 +38,8 @@ pub(super) fn execute(args: &ReportArgs) -> Result<ExitCode, Failure> {
     match target {
         None => put(&text)?,
         Some(path) => {
-            write(&path, &[Path::new(&report.input.path), &ledger], &text)?;
+            let bound = [Path::new(&report.input.path), &ledger];
+            write(&path, &bound, &report.options, &text)?;
             put(&path.display().to_string())?;
         }
     }
@@ -66,15 +67,15 @@ fn beside(ledger: &Path) -> PathBuf {
     ledger.with_file_name(format!("{stem}{PAGE_SUFFIX}"))
 }
 
-/// Writes `text` to `path`, which is not one of `bound`.
-fn write(path: &Path, bound: &[&Path], text: &str) -> Result<(), Failure> {
+/// Writes `text` to `path`, which is not one of `bound` and not named in `options`.
+fn write(path: &Path, bound: &[&Path], options: &RunOptions, text: &str) -> Result<(), Failure> {
     // A device or a pipe would be replaced by a file, and a link would not be followed.
     if fs::symlink_metadata(path).is_ok_and(|it| !it.is_file()) {
         let text = format!("`{}` is no plain file; nothing was written", path.display());
         let help = Some("name the file itself with `-o`, or standard output with `-o -`");
         return Err(Failure::message(ExitCode::Refused, text, help));
     }
-    check_free(path, bound, NAME_ANOTHER)?;
+    check_free(path, bound, options, NAME_ANOTHER)?;
     file(path, |mut file| {
         file.write_all(text.as_bytes())
             .map_err(|error| failure(path, &error))

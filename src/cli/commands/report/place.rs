@@ -8,16 +8,28 @@ use atomicwrites::{AtomicFile, Error, OverwriteBehavior};
 
 use crate::cli::latest::LEDGER_SUFFIX;
 use crate::cli::{ExitCode, Failure};
+use crate::domain::RunOptions;
 
-/// Refuses a `path` where a report would take the place of something that this run (`bound`) or
-/// another is bound to.
-pub(super) fn check_free(path: &Path, bound: &[&Path], help: &str) -> Result<(), Failure> {
+/// Refuses a `path` where a report would take the place of something that this run (`bound` and what
+/// its `options` name) or another is bound to.
+pub(super) fn check_free(
+    path: &Path,
+    bound: &[&Path],
+    options: &RunOptions,
+    help: &str,
+) -> Result<(), Failure> {
     let real = |path: &Path| fs::canonicalize(path).ok();
     let is_bound = |it: &&Path| real(it).is_some_and(|it| Some(it) == real(path));
+    let mut named = options.config.iter().chain(&options.protect);
     let mut ledger = path.to_owned().into_os_string();
     ledger.push(LEDGER_SUFFIX);
+    let is_ledger = || path.exists() && path.to_string_lossy().ends_with(LEDGER_SUFFIX);
     let what = if bound.iter().any(is_bound) {
         "is the input of this run, or its ledger"
+    } else if named.any(|it| is_bound(&Path::new(it))) {
+        "is the configuration of this run, or its protect list"
+    } else if is_ledger() {
+        "is a ledger"
     } else if Path::new(&ledger).exists() {
         "is the input of a run whose ledger lies beside it"
     } else {

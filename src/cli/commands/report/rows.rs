@@ -25,7 +25,7 @@ pub(super) fn execute(args: &ReportArgs, folder: &Path) -> Result<ExitCode, Fail
     let state = LedgerState::read(ledger)?;
     let outcomes = Outcomes::of(&state)?;
     let input = kept_input(ledger, &state.header.input)?;
-    let out = Out::create(folder, &[&input, ledger])?;
+    let out = Out::create(folder, &[&input, ledger], &state.header.options)?;
     let read = read_options(&state.header.input, &state.header.options);
     let table = Table::open(&input, &read).map_err(Failure::refused)?;
     let keys_left_out = table.keys_left_out();
@@ -225,14 +225,19 @@ struct Out(PathBuf);
 impl Out {
     /// Makes the folder if it is not there. Refuses one where a file of the report would take the
     /// place of something that this run or another is bound to.
-    fn create(folder: &Path, bound: &[&Path]) -> Result<Self, Failure> {
+    fn create(folder: &Path, bound: &[&Path], options: &RunOptions) -> Result<Self, Failure> {
         let out = Self(folder.to_owned());
         fs::create_dir_all(folder).map_err(|error| {
             let text = format!("could not make the folder `{}`: {error}", folder.display());
             Failure::message(ExitCode::Refused, text, Some("name another with `--out`"))
         })?;
         for kind in Kind::ALL {
-            check_free(&out.path(kind), bound, "name another folder with `--out`")?;
+            check_free(
+                &out.path(kind),
+                bound,
+                options,
+                "name another folder with `--out`",
+            )?;
         }
         Ok(out)
     }
