@@ -136,6 +136,29 @@ fn a_ledger_that_is_no_ledger() {
         .says("nothing.ledger.jsonl");
 }
 
+/// A pipe would be waited for without end, and a device be "removed" as an empty ledger.
+#[cfg(unix)]
+#[rstest]
+#[case("folder")]
+#[case("pipe")]
+#[case("/dev/null")]
+#[case("userpurge.toml")]
+fn a_place_for_the_ledger_that_holds_something_else(#[case] place: &str) {
+    let world = World::new();
+    world.write("users.csv", ids(1..=3));
+    std::fs::create_dir(world.path("folder")).unwrap();
+    let made = std::process::Command::new("mkfifo")
+        .arg(world.path("pipe"))
+        .status();
+    assert!(made.unwrap().success());
+    world
+        .call(&[&RUN[..], &["--ledger", place]].concat())
+        .code(2)
+        .says(&format!("`{place}` exists already and is no ledger"))
+        .says("name another file with `--ledger PATH`");
+    assert!(world.deletions().is_empty());
+}
+
 /// Its ledger could not name it, and no `resume` would find it again.
 #[cfg(target_os = "linux")]
 #[test]

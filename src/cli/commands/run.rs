@@ -336,6 +336,10 @@ fn refuse_existing(ledger: &Path) -> Result<(), Failure> {
     if !ledger.exists() {
         return Ok(());
     }
+    if !ledger.is_file() {
+        // A folder; or a pipe or a device, which might never be read to its end.
+        return Err(no_ledger(ledger));
+    }
     match LedgerReader::open(ledger) {
         // A crash while it was begun: neither `resume` nor `retry` would be of any use.
         Err(begun @ LedgerError::NoHeader { .. }) if !is_locked(ledger).unwrap_or(false) => {
@@ -344,13 +348,7 @@ fn refuse_existing(ledger: &Path) -> Result<(), Failure> {
         Err(LedgerError::Damaged {
             reason: Damage::NotAHeader,
             ..
-        }) => {
-            return Err(Failure::message(
-                ExitCode::Refused,
-                format!("`{}` exists already and is no ledger", ledger.display()),
-                Some("name another file with `--ledger PATH`"),
-            ));
-        }
+        }) => return Err(no_ledger(ledger)),
         Ok(_) | Err(_) => {}
     }
     let name = outline_text::shell(ledger);
@@ -364,4 +362,12 @@ fn refuse_existing(ledger: &Path) -> Result<(), Failure> {
             "`userpurge resume {name}` goes on with it, `userpurge retry {name}` tries failed rows again, `--ledger PATH` begins another; if nothing was ever sent, the file may be removed"
         )),
     ))
+}
+
+fn no_ledger(path: &Path) -> Failure {
+    Failure::message(
+        ExitCode::Refused,
+        format!("`{}` exists already and is no ledger", path.display()),
+        Some("name another file with `--ledger PATH`"),
+    )
 }
