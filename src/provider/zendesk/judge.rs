@@ -150,17 +150,18 @@ fn unauthorized(keys: KeySource, reply: &Reply, said: Detail) -> Verdict {
 
 /// The general refusal ends in "please contact the account owner", which is no word about the user.
 /// Nor is anything that is not Zendesk's JSON: a gateway may speak of an account's owner too.
+/// The whole message decides: what is kept of it begins behind a name, and "The account owner" may
+/// stand in a name's place.
 fn forbidden(body: &Body<'_>, said: Detail) -> Verdict {
-    let about = said
-        .message
-        .as_deref()
-        .unwrap_or_default()
-        .to_ascii_lowercase()
-        .replace("contact the account owner", "");
-    let about_this_user = ["account owner", "yourself", "your own"]
-        .into_iter()
-        .any(|words| about.contains(words));
-    if about_this_user && matches!(body, Body::Object(_)) {
+    let about_this_user = body.object().and_then(message).is_some_and(|message| {
+        let about = message
+            .to_ascii_lowercase()
+            .replace("contact the account owner", "");
+        ["account owner", "yourself", "your own"]
+            .into_iter()
+            .any(|words| about.contains(words))
+    });
+    if about_this_user {
         Verdict::Row(RowEnd::Refused, said)
     } else {
         Verdict::Account(StopKind::NotPermitted, said)
@@ -195,17 +196,22 @@ fn said(body: &Body<'_>) -> Detail {
 }
 
 fn said_in_json(answer: &Object) -> Detail {
+    let general = message(answer).map(fixed_part);
     if let Some(error) = child(answer, "error") {
-        let message = text(error, "message").map(fixed_part);
-        return Detail::said(text(error, "title"), message);
+        return Detail::said(text(error, "title"), general);
     }
-    let message = child(answer, "details").and_then(reason).or_else(|| {
-        ["description", "error_description", "message"]
+    let reason = child(answer, "details").and_then(reason);
+    Detail::said(text(answer, "error"), reason.as_deref().or(general))
+}
+
+/// The general message of an answer, as it stands.
+fn message(answer: &Object) -> Option<&str> {
+    match child(answer, "error") {
+        Some(error) => text(error, "message"),
+        None => ["description", "error_description", "message"]
             .into_iter()
-            .find_map(|name| text(answer, name))
-            .map(|text| fixed_part(text).to_owned())
-    });
-    Detail::said(text(answer, "error"), message.as_deref())
+            .find_map(|name| text(answer, name)),
+    }
 }
 
 /// The reason in `details`: of the first field that has one, `base` (the user as a whole) before
