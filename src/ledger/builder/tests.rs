@@ -1,0 +1,266 @@
+//! What entries come to, each kind after the others.
+
+use crate::domain::{Entry, Finding, Findings, JobId, LeftOpen, Outcome, RunState, Step, StopKind};
+use crate::ledger::Sent;
+use crate::ledger::samples::{
+    account, at, attempt, bulk, bulk_intent, end, header, intent, outcome, pause, request, session,
+    state, step, stop, verification, verified,
+};
+
+fn in_doubt(entries: &[Entry]) -> bool {
+    state(header(1), entries).in_doubt().contains(1)
+}
+
+#[test]
+fn an_intent_is_in_doubt_until_something_answers_it() {
+    let begun = intent(1, Step::Delete, 1);
+    assert!(in_doubt(std::slice::from_ref(&begun)));
+    for answer in [
+        attempt(1, "throttled", false, 2),
+        step(1, 2),
+        outcome(1, Outcome::Failed, 2),
+    ] {
+        assert!(!in_doubt(&[begun.clone(), answer]));
+    }
+}
+
+#[test]
+fn an_attempt_without_doubt_does_not_clear_an_earlier_one() {
+    let mut entries = vec![
+        intent(1, Step::Delete, 1),
+        attempt(1, "timed_out", true, 2),
+        intent(1, Step::Delete, 3),
+        attempt(1, "throttled", false, 4),
+    ];
+    assert!(in_doubt(&entries));
+    entries.push(step(1, 5));
+    assert!(!in_doubt(&entries));
+}
+
+#[test]
+fn an_intent_that_a_crash_left_open_stays_in_doubt_through_the_next_attempt() {
+    let mut entries = vec![
+        intent(1, Step::Delete, 1),
+        session(10),
+        intent(1, Step::Delete, 11),
+        attempt(1, "throttled", false, 12),
+    ];
+    assert!(
+        in_doubt(&entries),
+        "the first request may have had its effect"
+    );
+    entries.push(outcome(1, Outcome::Deleted, 13));
+    assert!(!in_doubt(&entries));
+}
+
+#[test]
+fn an_outcome_ends_steps_and_doubt_unless_it_is_in_doubt_or_failed() {
+    let mut entries = vec![step(1, 1), intent(1, Step::PermanentlyDelete, 2)];
+    entries.push(outcome(1, Outcome::InDoubt, 3));
+    let open = state(header(1), &entries);
+    assert_eq!(
+        open.steps_done(1),
+        1,
+        "a retry goes on with the second step"
+    );
+    assert!(open.in_doubt().contains(1));
+    entries.push(outcome(1, Outcome::Failed, 4));
+    let given_up = state(header(1), &entries);
+    assert_eq!(given_up.steps_done(1), 1);
+    assert!(given_up.in_doubt().contains(1), "giving up settles nothing");
+    entries.push(outcome(1, Outcome::Deleted, 5));
+    let ended = state(header(1), &entries);
+    assert_eq!(ended.steps_done(1), 0);
+    assert!(!ended.in_doubt().contains(1));
+}
+
+#[test]
+fn a_new_session_takes_up_what_the_last_one_ended_with() {
+    let mut entries = vec![
+        stop(StopKind::OrgCap, 1),
+        stop(StopKind::FailureLimit, 2),
+        end(RunState::Stopped, 3),
+    ];
+    let ended = state(header(1), &entries);
+    assert_eq!(ended.end.unwrap().at, at(3));
+    let reasons: Vec<_> = ended.stops.iter().map(|it| it.reason).collect();
+    assert_eq!(reasons, [StopKind::FailureLimit], "the last of an account");
+    entries.push(session(4));
+    let resumed = state(header(1), &entries);
+    assert_eq!((resumed.end, resumed.stops.len()), (None, 0));
+    assert_eq!(resumed.sessions.len(), 1);
+    assert_eq!(resumed.last_at, at(4));
+}
+
+#[test]
+fn a_process_that_ended_in_no_orderly_way_was_over_when_the_next_began() {
+    let mut entries = vec![request(1), session(2), end(RunState::Finished, 3)];
+    entries.extend([session(4), verification(2, 5), session(6), session(7)]);
+    let state = state(header(1), &entries);
+    assert_eq!(state.cut_off, [at(2), at(5), at(6), at(7)]);
+}
+
+#[test]
+fn the_newest_pause_of_each_limit_speaks_until_it_is_over() {
+    let entries = [
+        pause(None, 1, 100),
+        pause(Some(Step::Delete), 1, 50),
+        session(2),
+        pause(None, 3, 60),
+    ];
+    let state = state(header(1), &entries);
+    let until = |now| {
+        let pauses = state.pauses_at(at(now));
+        pauses.map(|it| it.until).collect::<Vec<_>>()
+    };
+    assert_eq!(until(49), [at(50), at(60)]);
+    assert_eq!(until(50), [at(60)]);
+    assert_eq!(until(60), []);
+}
+
+#[test]
+fn requests_are_kept_with_their_answers_and_without_those_taken_back() {
+    let entries = [
+        request(1),
+        intent(1, Step::Delete, 3),
+        intent(2, Step::Delete, 4),
+        attempt(2, "held_back", false, 5),
+        intent(3, Step::PermanentlyDelete, 6),
+        attempt(1, "throttled", false, 7),
+    ];
+    let state = state(header(3), &entries);
+    let sent = |step, sent_at, replied_at: Option<i64>| Sent {
+        step,
+        sent_at: at(sent_at),
+        replied_at: replied_at.map(at),
+    };
+    let expected = [
+        sent(None, 1, Some(2)),
+        sent(Some(Step::Delete), 3, Some(7)),
+        sent(Some(Step::PermanentlyDelete), 6, None),
+    ];
+    assert!(state.sent(&account("acme")).eq(expected));
+    assert_eq!(state.sent(&account("other")).count(), 0);
+    assert_eq!((state.requests, state.throttled), (3, 1));
+}
+
+/// Rows 1 to 3 in one request that leaves at second 1, then `more`.
+fn many(more: &[Entry]) -> crate::ledger::LedgerState {
+    let mut entries: Vec<Entry> = (1..=3).map(|row| bulk_intent(row, 1, 1)).collect();
+    entries.extend_from_slice(more);
+    state(header(3), &entries)
+}
+
+#[test]
+fn a_request_over_many_rows_is_one_request_and_leaves_each_row_open() {
+    let state = many(&[]);
+    assert_eq!(state.requests, 1);
+    assert_eq!(state.sent(&account("acme")).count(), 1);
+    assert_eq!(state.in_doubt().len(), 3);
+    assert_eq!(state.left_open(2), LeftOpen::Bulk);
+}
+
+#[test]
+fn a_job_leaves_its_rows_open_until_each_has_ended() {
+    let state = many(&[
+        bulk(1, Ok("V3-a"), false, 4),
+        outcome(1, Outcome::Deleted, 9),
+        step(2, 9),
+    ]);
+    let sent = state.sent(&account("acme")).next().unwrap();
+    assert_eq!(sent.replied_at, Some(at(4)));
+    let open: Vec<_> = (1..=3).map(|row| state.left_open(row)).collect();
+    let job = LeftOpen::Job(JobId::new("V3-a"));
+    assert_eq!(open, [LeftOpen::Nothing, LeftOpen::Nothing, job]);
+}
+
+#[test]
+fn a_request_over_many_rows_that_did_nothing_leaves_nothing_open() {
+    let state = many(&[bulk(1, Err("throttled"), false, 2)]);
+    assert_eq!((state.requests, state.throttled), (1, 1));
+    assert!(state.in_doubt().is_empty());
+    assert_eq!(state.left_open(3), LeftOpen::Nothing);
+    let taken_back = many(&[bulk(1, Err("held_back"), false, 2)]);
+    assert_eq!(taken_back.requests, 0);
+    assert_eq!(taken_back.sent(&account("acme")).count(), 0);
+    assert!(taken_back.in_doubt().is_empty());
+}
+
+#[test]
+fn a_doubt_about_many_rows_outlives_the_giving_up_of_one() {
+    let state = many(&[
+        bulk(1, Err("timed_out"), true, 2),
+        intent(2, Step::Delete, 3),
+        outcome(2, Outcome::Failed, 4),
+    ]);
+    assert_eq!(state.left_open(1), LeftOpen::Bulk);
+    assert_eq!(
+        state.left_open(2),
+        LeftOpen::Request,
+        "it was sent alone since"
+    );
+    assert_eq!(state.requests, 2);
+}
+
+#[test]
+fn a_verification_changes_no_outcome_and_only_the_last_is_told_of() {
+    let mut entries = vec![
+        outcome(1, Outcome::Deleted, 1),
+        outcome(2, Outcome::AlreadyGone, 1),
+        end(RunState::Finished, 2),
+        verification(2, 10),
+        verified(1, Finding::Standing, 11),
+        verified(2, Finding::Unknown, 12),
+        stop(StopKind::CredentialsRejected, 13),
+    ];
+    let first = state(header(3), &entries);
+    assert_eq!(first.counts().deleted + first.counts().already_gone, 2);
+    assert!(first.end.is_some() && first.stops.is_empty());
+    let seen = first.verification.clone().unwrap();
+    assert_eq!(
+        (seen.number, seen.stops.len(), seen.last_at),
+        (1, 1, at(12))
+    );
+    let found = Findings {
+        standing: 1,
+        unknown: 1,
+        ..Findings::default()
+    };
+    assert_eq!(seen.findings, found);
+    assert!(seen.is_complete());
+    assert_eq!(first.standing().iter().collect::<Vec<_>>(), [1]);
+
+    entries.extend([verification(2, 20), verified(2, Finding::AsAsked, 21)]);
+    let second = state(header(3), &entries);
+    let seen = second.verification.clone().unwrap();
+    assert_eq!((seen.number, seen.findings.total()), (2, 1));
+    assert!(!seen.is_complete(), "one row was not asked about");
+    assert!(second.standing().contains(1), "not seen otherwise since");
+}
+
+#[test]
+fn who_was_seen_standing_stays_so_until_seen_otherwise_or_tried_again() {
+    let standing = [
+        outcome(1, Outcome::Deleted, 1),
+        verification(1, 10),
+        verified(1, Finding::Standing, 11),
+    ];
+    let after = |last: Entry| {
+        let entries = [&standing[..], &[verification(1, 20), last]].concat();
+        state(header(3), &entries).standing().contains(1)
+    };
+    assert!(after(verified(1, Finding::Standing, 21)));
+    assert!(after(verified(1, Finding::Unknown, 21)));
+    assert!(!after(verified(1, Finding::AsAsked, 21)));
+    assert!(!after(verified(1, Finding::UnderWay, 21)));
+    assert!(!after(outcome(1, Outcome::Deleted, 21)));
+    assert!(!after(outcome(1, Outcome::Failed, 21)));
+}
+
+#[test]
+fn a_later_session_has_stops_of_its_own() {
+    let entries = [verification(2, 1), session(2), stop(StopKind::OrgCap, 3)];
+    let state = state(header(3), &entries);
+    assert_eq!(state.stops.len(), 1);
+    assert!(state.verification.unwrap().stops.is_empty());
+}
