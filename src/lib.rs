@@ -14,8 +14,8 @@
 //!
 //! One way, left to right. Providers are pure: domain → request, reply → verdict. Only
 //! [`transport`] talks to the network, only [`ledger`] and [`input`] touch the disk of a run (the
-//! configuration, kept tokens and saved plans are `config`'s and `cli`'s), only the [`pipeline`]
-//! is async, only [`cli`] sees everything.
+//! configuration, kept tokens, saved plans and reports are `config`'s and `cli`'s), only the
+//! [`pipeline`] waits for many things at once, only [`cli`] sees everything.
 //!
 //! # Code map
 //!
@@ -35,15 +35,16 @@
 //! | [`cli`] | the composition root: a file per command, diagnostics, exit codes | all |
 //! | `fuzzing` | what `make fuzz` runs over every parser; no part of a release | all |
 //!
-//! `tests/it/architecture.rs` holds this table against the sources.
+//! `tests/it/architecture.rs` reads this table and holds it against the sources.
 //!
 //! # A run, step by step
 //!
 //! 1. `cli` loads the settings and opens the input; a first pass over it finds out which accounts
 //!    have rows ([`plan::Planner`]). Nothing has been sent.
 //! 2. Unless its tenant is a denied one (`deny_tenants`), each of those accounts is asked who we are
-//!    ([`pipeline::Client::identify`]): rejected credentials end the run here, with exit code 2. Tenant and caller go into the plan, so that
-//!    the caller is protected and ids of another organisation are seen.
+//!    ([`pipeline::Client::identify`]): rejected credentials end the run here, with exit code 2.
+//!    Tenant and caller go into the plan, so that the caller is protected and ids of another
+//!    organisation are seen.
 //! 3. The plan is shown and the question asked. Then the ledger is created, locked, and bound to
 //!    the input by size and SHA-256.
 //! 4. Rows that are not sent (invalid, duplicate, protected, done before) get their outcomes.
@@ -127,7 +128,9 @@
 //!
 //! A variant of [`domain::ProviderKind`] with its actions; a folder under `provider/` that
 //! implements [`provider::Provider`] (its module docs say what it must do) with its settings; its
-//! keys in `config`; a state machine under `sandbox/`. Pipeline, ledger and reports need no change.
+//! keys in `config`; a state machine under `sandbox/`. In `cli` the compiler names what is still to
+//! be said: who the questions of `init` ask for, what `check` finds enough, and what a deletion
+//! means to the person who is asked. Pipeline, ledger and reports need no change.
 
 pub mod cli;
 pub mod config;

@@ -22,7 +22,9 @@
 //!
 //! [`build()`] turns an account's settings into its provider. Each provider has a folder: `ids` is
 //! the rule for user ids, `requests` what is sent, `judge` what an answer to a deletion means,
-//! `reads` what an answer to a question means, `standings` what can be proved afterwards, `token` how tokens are had, `provider` the seam.
+//! `reads` what an answer to a question means, `standings` what can be proved afterwards, `token` how
+//! tokens are had, `provider` the seam; where a provider has it, `bulk` is one request for many users,
+//! `roles` who of many is protected, `limits` what its headers say.
 //! What they share lies beside them: `address` (URLs that stay what they are), `authorization`,
 //! `body` (what kind of thing came back), `detail` (what may be kept of it), `digits` (ids that are
 //! numbers), `rate_hint` (headers), `status` (verdicts that no JSON is needed for), `grant` (the

@@ -1,4 +1,4 @@
-//! What help says, command by command, as it is shown.
+//! What help says, command by command, as it is shown: tests only, of the definitions beside.
 
 use clap::CommandFactory;
 
