@@ -11,8 +11,8 @@
 //! 3. **Intent**, durable. A row waiting for quota has none yet, so a crash in that wait leaves
 //!    nothing in doubt.
 //! 4. **Permit**: so many requests are under way at once, fewer where the provider takes fewer. Twice
-//!    as many are admitted, so that the disk is not waited for while there is quota: others are under
-//!    way meanwhile.
+//!    as many again are admitted, so that the disk is not waited for while there is quota: the intents
+//!    of some are made durable meanwhile, and those of others gather.
 //! 5. **Gate again**: a pause that came during 3 and 4 takes the intent back instead of sending.
 //! 6. **Send, judge, record.** The slots are held until the answer came, and one span longer.
 //!
@@ -59,5 +59,5 @@ pub use retry::Backoff;
 pub use run::{RunOutcome, run, verify};
 pub use sink::{Durability, EventSink, SinkFailed};
 pub use stop::Stop;
-pub use tokens::{KeptToken, NoTokenStore, TokenStore};
+pub use tokens::{KeptToken, TokenStore};
 pub use verify::{ToVerifySource, Verifier};

@@ -48,18 +48,6 @@ pub trait TokenStore: Send + Sync + fmt::Debug {
     fn keep(&self, key: &str, token: &KeptToken);
 }
 
-/// Keeps nothing.
-#[derive(Debug, Clone, Copy)]
-pub struct NoTokenStore;
-
-impl TokenStore for NoTokenStore {
-    fn load(&self, _: &str) -> Option<KeptToken> {
-        None
-    }
-
-    fn keep(&self, _: &str, _: &KeptToken) {}
-}
-
 /// An access, and which token gave it. Cheap to clone: every request has one.
 #[derive(Debug, Clone)]
 pub(super) struct Granted {

@@ -42,7 +42,7 @@ pub use error::PlanError;
 pub use estimate::{Limits, Many, rows_within, time_at_limit};
 pub use judge::{Defaults, ForeignIds, Judge};
 pub use outline::{Group, PROBLEMS_MAX, Plan, Problem};
-pub use outstanding::{Cursor, Earlier, outstanding};
+pub use outstanding::{Cursor, Earlier};
 pub use parts::{Part, SharedUsers};
 pub use planner::Planner;
 pub use protect::{PROTECTED_MAX, ProtectList};

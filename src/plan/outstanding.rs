@@ -22,11 +22,6 @@ pub struct Earlier {
     pub left_open: BTreeMap<u64, LeftOpen>,
 }
 
-/// The rows that are `planned` and have not `ended`.
-pub fn outstanding(planned: &RoaringTreemap, ended: &RoaringTreemap) -> RoaringTreemap {
-    planned - ended
-}
-
 /// The tasks of one account, or of one part of them, in the order of the file.
 ///
 /// It reads its own opened source, so that one account's pause never holds another up, and keeps
@@ -76,11 +71,6 @@ impl Cursor {
             shared: Arc::clone(shared),
             ..self
         }
-    }
-
-    /// How many tasks are still to come at most: of a part, there may be fewer.
-    pub fn remaining(&self) -> u64 {
-        self.rows.len()
     }
 
     /// The next task; `None`: all have been yielded.
@@ -157,7 +147,7 @@ mod tests {
 
     use super::super::testing::{file, policies};
     use super::super::{Defaults, ForeignIds, Plan, Planner, ProtectList};
-    use super::{Cursor, Decision, Earlier, Judge, PlanError, Row, outstanding};
+    use super::{Cursor, Decision, Earlier, Judge, PlanError, Row};
     use crate::domain::{AccountName, LeftOpen, Task};
     use crate::input::{ReadOptions, Source};
 
@@ -187,9 +177,8 @@ mod tests {
     fn each_account_gets_its_own_outstanding_rows_in_order() {
         let ended = RoaringTreemap::from_iter([1, 2, 5]);
         for (account, expected) in [("acme", [3, 6, 8].as_slice()), ("beta", &[7])] {
-            let rows = outstanding(&planned(account), &ended);
+            let rows = planned(account) - &ended;
             let cursor = cursor(INPUT, account, rows, Earlier::default());
-            assert_eq!(cursor.remaining(), expected.len() as u64);
             let rows: Vec<u64> = cursor.map(|task| task.unwrap().position.row).collect();
             assert_eq!(rows, expected);
         }
@@ -272,7 +261,7 @@ mod tests {
             let ended = ended.into_iter().collect();
             let mut yielded = Vec::new();
             for (account, planned) in &plan.to_send {
-                let rows = outstanding(planned, &ended);
+                let rows = planned - &ended;
                 let mut users = HashMap::new();
                 for (place, part) in plan.parts(account).into_iter().enumerate() {
                     let cursor = cursor(&text, account.as_str(), rows.clone(), Earlier::default());

@@ -256,6 +256,8 @@ fn merge(all: &mut Value, change: Value) {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use rstest::rstest;
     use serde_json::{Value, json};
 
@@ -282,7 +284,7 @@ mod tests {
             .unwrap();
         assert_eq!(after.latency.to_string(), "20ms..40ms");
         assert_eq!(after.quota_mode, QuotaMode::Fixed);
-        assert_eq!(after.token_lifetime, Some(Span::from_millis(2_000)));
+        assert_eq!(after.token_lifetime, Some(Span(Duration::from_secs(2))));
         assert_eq!(after.zendesk.quota.to_string(), "3/1m");
         assert_eq!(after.zendesk.caller_role, ZendeskCaller::AgentManagingUsers);
         assert_eq!(

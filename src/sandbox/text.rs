@@ -11,13 +11,6 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Span(pub Duration);
 
-impl Span {
-    /// So many milliseconds.
-    pub const fn from_millis(millis: u64) -> Self {
-        Self(Duration::from_millis(millis))
-    }
-}
-
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let span = SignedDuration::try_from(self.0).unwrap_or(SignedDuration::MAX);
@@ -66,6 +59,8 @@ where
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use rstest::rstest;
 
     use super::Span;
@@ -77,7 +72,7 @@ mod tests {
     #[case("0s", 0, "0s")]
     fn a_span_is_read_and_written(#[case] text: &str, #[case] millis: u64, #[case] written: &str) {
         let span: Span = text.parse().unwrap();
-        assert_eq!(span, Span::from_millis(millis));
+        assert_eq!(span, Span(Duration::from_millis(millis)));
         assert_eq!(span.to_string(), written);
     }
 

@@ -9,8 +9,8 @@ use super::fake::{FakeProvider, FakeServer, Wire};
 use crate::domain::{AccountName, Action, LeftOpen, Position, Step, Task, ToVerify, UserId};
 use crate::pipeline::limits::{Limits, LimitsSpec, Past};
 use crate::pipeline::{
-    Client, ClientParts, FailureLimit, Lane, LaneEnd, LaneOptions, NoTokenStore, Stop, TaskSource,
-    ToVerifySource, Until, Verifier,
+    Client, ClientParts, FailureLimit, KeptToken, Lane, LaneEnd, LaneOptions, Stop, TaskSource,
+    ToVerifySource, TokenStore, Until, Verifier,
 };
 
 /// What a test says of its lane; the rest has defaults that do not get in the way.
@@ -120,6 +120,18 @@ impl Setup {
         lane.run(tasks((1..=rows).map(|row| task(row, action)).collect()))
             .await
     }
+}
+
+/// Keeps nothing.
+#[derive(Debug)]
+struct NoTokenStore;
+
+impl TokenStore for NoTokenStore {
+    fn load(&self, _: &str) -> Option<KeptToken> {
+        None
+    }
+
+    fn keep(&self, _: &str, _: &KeptToken) {}
 }
 
 pub(super) fn account() -> AccountName {
