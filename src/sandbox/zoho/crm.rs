@@ -367,8 +367,9 @@ impl Crm {
                 "id": format!("5725767000{zgid}"),
                 "company_name": format!("Sandbox {}", self.tenant),
                 "zgid": zgid.to_string(),
-                "primary_email": primary.map(User::email),
-                "primary_zuid": primary.map(User::zuid),
+                // Every org has one; where none was put in, it is nobody who was.
+                "primary_email": primary.map_or_else(|| "owner@customers.example".to_owned(), User::email),
+                "primary_zuid": primary.map_or_else(|| "799999999".to_owned(), User::zuid),
                 "time_zone": "Europe/Berlin",
                 "country_code": "DE",
             }]}),

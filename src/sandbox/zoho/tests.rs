@@ -316,6 +316,8 @@ fn the_primary_contact_can_be_told_by_zuid_and_orgs_by_zgid() {
     let request = Request::new("GET", "/crm/v8/org").with("authorization", &authorization);
     let reply = other.handle(&request, START);
     assert_ne!(reply.value()["org"][0]["zgid"], org["zgid"]);
+    // An org has one though none of its users was put in as such.
+    assert!(reply.value()["org"][0]["primary_zuid"].is_string());
     // And no tenant takes another's token.
     assert_eq!(bench.handle(&request).status, 401);
 }
