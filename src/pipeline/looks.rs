@@ -22,9 +22,7 @@ impl Client {
     /// See [`ClientError`].
     pub async fn looks(&self, ids: &[UserId]) -> Result<Vec<Seen>, ClientError> {
         let mut seen: HashMap<UserId, Seen> = HashMap::new();
-        if let Some(roles) = self.provider.roles()
-            && ids.len() > 1
-        {
+        if let Some(roles) = self.provider.roles() {
             let mut once = ids.to_vec();
             once.sort_unstable();
             once.dedup();
