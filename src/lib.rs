@@ -44,7 +44,8 @@
 //! 2. Unless its tenant is a denied one (`deny_tenants`), each of those accounts is asked who we are
 //!    ([`pipeline::Client::identify`]): rejected credentials end the run here, with exit code 2.
 //!    Tenant and caller go into the plan, so that the caller is protected and ids of another
-//!    organisation are seen.
+//!    organisation are seen. Who has a role that no list of users tells (Zoho's primary contact) is
+//!    asked too ([`pipeline::Client::acquaint`]).
 //! 3. The plan is shown and the question asked. Then the ledger is created, locked, and bound to
 //!    the input by size and SHA-256.
 //! 4. Rows that are not sent (invalid, duplicate, protected, done before) get their outcomes.
@@ -70,7 +71,7 @@
 //!   Also when a process is killed: a deletion has its intent, and a read holds its permit until its
 //!   line is durable, so no more reads are untold than there are permits, and the next process counts
 //!   as many ([`pipeline::limits::Past`]). What was sent before there was a ledger, or before the
-//!   session's first line, is who we are, one request or two.
+//!   session's first line, is who we are and whom nobody should delete, a request or two each.
 //! - **A pace costs a run half a hundredth of its time at most.** The design had an account's requests
 //!   spread evenly over each span, so that others at work under the same limit meet no burst; but 350
 //!   requests at 70 per 6 s then took 30 s where the quota asks for 24. So each window is spread over

@@ -221,6 +221,19 @@ pub(super) async fn identify(lines: &mut [Line], recorder: &Recorder) -> Result<
     Ok(())
 }
 
+/// Asks every line who has a role that no list of users tells, but for the `included` ones, whose users
+/// may be deleted. Where a provider does not say, a person is told what that means.
+pub(super) async fn acquaint(lines: &[Line], included: &[String]) -> Result<(), Failure> {
+    for line in lines {
+        match line.client.acquaint(included).await {
+            Ok(None) => {}
+            Ok(Some(untold)) => tell(&format!("note: {}: {untold}", line.name)),
+            Err(error) => return Err(Failure::identity(&line.name, line.kind, &error)),
+        }
+    }
+    Ok(())
+}
+
 impl Line {
     /// The tenant that the provider said it is; `None`: it was not asked.
     pub(super) fn tenant(&self) -> Option<&str> {

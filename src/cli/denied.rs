@@ -23,7 +23,7 @@ pub(super) fn refuse_configured(
 }
 
 /// Asks every line who we are, and refuses those whose provider says that their tenant is a denied
-/// one.
+/// one; then who has a role that no list of users will tell.
 pub(super) async fn identify(
     planning: &Planning,
     lines: &mut [Line],
@@ -36,7 +36,8 @@ pub(super) async fn identify(
     });
     identified
         .into_iter()
-        .try_for_each(|(account, tenant)| refuse(planning, account, tenant))
+        .try_for_each(|(account, tenant)| refuse(planning, account, tenant))?;
+    accounts::acquaint(lines, &planning.options.include_roles).await
 }
 
 /// What names the account's tenant: its own name, its host and path, and its app.

@@ -83,6 +83,8 @@ pub struct Client {
     rows_begun: BTreeMap<Step, Semaphore>,
     pub(super) jobs: Jobs,
     rereads: Rereads,
+    /// Who has the role that no list of users tells, as lists know them; unset: nobody known.
+    principal: OnceLock<String>,
 }
 
 /// Throttling without a word of how long: the lane backs off as one.
@@ -139,6 +141,7 @@ impl Client {
             rows_begun: rows_begun.into(),
             jobs,
             rereads: Rereads::default(),
+            principal: OnceLock::new(),
         }
     }
 

@@ -263,9 +263,10 @@ mod tests {
                     provider.looked(&id, &reply).err(),
                     provider.identified(&access, &reply).err(),
                     provider.roles().and_then(|roles| {
-                        roles.listed(std::slice::from_ref(&id), &reply).err()
+                        roles.listed(std::slice::from_ref(&id), Some("7"), &reply).err()
                     }),
                     provider.roles().and_then(|roles| roles.alone(&id, &reply).err()),
+                    provider.roles().and_then(|roles| roles.principal()?.told(&reply).err()),
                 ];
                 for verdict in answers.into_iter().flatten() {
                     prop_assert!(is_of_a_read(&verdict), "{}", told(&verdict));
@@ -302,7 +303,7 @@ mod tests {
                     let _ = provider.looked(&id, &reply);
                     let _ = provider.identified(&access, &reply);
                     if let Some(roles) = provider.roles() {
-                        let _ = roles.listed(std::slice::from_ref(&id), &reply);
+                        let _ = roles.listed(std::slice::from_ref(&id), Some("7"), &reply);
                         let _ = roles.alone(&id, &reply);
                     }
                     if let Ok(token) = provider.minted(&reply) {

@@ -93,13 +93,24 @@ pub trait Roles: Send + Sync {
     fn request(&self, access: &Access, ids: &[UserId]) -> Request;
 
     /// Reads the answer about `ids`: those who stand. One it does not list is of no role, and is
-    /// deleted or was never there.
+    /// deleted or was never there. `principal`: what [`Principal::told`] gave; `None`: there is no
+    /// such role, or nobody is known to have it.
     ///
     /// # Errors
     ///
     /// The verdict: [`Verdict::Account`], [`Verdict::Moment`] or [`Verdict::TokenRejected`]; also
     /// for an answer that lists anybody who is not in `ids`, which is an answer about others.
-    fn listed(&self, ids: &[UserId], reply: &Reply) -> Result<Vec<Listed>, Verdict>;
+    fn listed(
+        &self,
+        ids: &[UserId],
+        principal: Option<&str>,
+        reply: &Reply,
+    ) -> Result<Vec<Listed>, Verdict>;
+
+    /// How it is asked who has the one role that no field of a user tells; `None`: there is none.
+    fn principal(&self) -> Option<&dyn Principal> {
+        None
+    }
 
     /// Whether `step` deletes users whom [`Roles::listed`] does not list, so that each of them has to
     /// be asked about alone.
@@ -120,9 +131,33 @@ pub trait Roles: Send + Sync {
     ///
     /// As [`Roles::listed`].
     fn alone(&self, id: &UserId, reply: &Reply) -> Result<Option<String>, Verdict> {
-        let listed = self.listed(std::slice::from_ref(id), reply)?;
+        let listed = self.listed(std::slice::from_ref(id), None, reply)?;
         Ok(listed.into_iter().find_map(|user| user.protected))
     }
+}
+
+/// The one user who has a role by what the tenant says of itself, and by no field of their own: asked
+/// once, before any user is.
+///
+/// Not every caller may ask, and the run of one who may not goes on. So this is for a role whose user
+/// the provider itself refuses to delete.
+pub trait Principal: Send + Sync {
+    /// What the role is called.
+    fn role(&self) -> &'static str;
+
+    /// The read that tells who has it.
+    fn request(&self, access: &Access) -> Request;
+
+    /// Reads the answer: what [`Roles::listed`] knows that user by. `None`: it names nobody.
+    ///
+    /// # Errors
+    ///
+    /// The verdict: [`Verdict::Account`], [`Verdict::Moment`] or [`Verdict::TokenRejected`]. One
+    /// with [`StopKind::NotPermitted`](crate::domain::StopKind::NotPermitted) is of this read alone.
+    fn told(&self, reply: &Reply) -> Result<Option<String>, Verdict>;
+
+    /// What it means that nobody is known to have it, for a person.
+    fn untold(&self) -> &'static str;
 }
 
 /// A user who stands, as a read of many told.

@@ -52,7 +52,7 @@ mod zoho;
 pub use build::{BuildError, blanks_count, build, check_id, defaults, ids_alike};
 pub use contract::{
     Access, Authorize, Bulk, Defaults, Identity, ItemEnd, JobState, JobsHint, Listed, Many,
-    Provider, RateHint, RateHints, Roles, Standings, Token, TokenRefused,
+    Principal, Provider, RateHint, RateHints, Roles, Standings, Token, TokenRefused,
 };
 pub use detail::Detail;
 pub use http::{Reply, Request};

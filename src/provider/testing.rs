@@ -6,8 +6,8 @@ use proptest::prelude::*;
 use secrecy::ExposeSecret;
 
 use super::{
-    Access, Detail, Identity, Listed, Moment, Provider, Reply, RowEnd, Seen, Token, TokenRefused,
-    Verdict,
+    Access, Detail, Identity, Listed, Moment, Provider, Reply, Roles, RowEnd, Seen, Token,
+    TokenRefused, Verdict,
 };
 use crate::domain::{Step, StopKind, UserId};
 
@@ -143,7 +143,7 @@ fn answer(
         "roles" => provider
             .roles()
             .unwrap()
-            .listed(&ROLES_ASKED.map(UserId::new), reply)
+            .listed(&ROLES_ASKED.map(UserId::new), Some(PRINCIPAL), reply)
             .map_or_else(failed, |users| fine(listed_told(&users))),
         "role" => provider
             .roles()
@@ -151,6 +151,14 @@ fn answer(
             .alone(id, reply)
             .map_or_else(failed, |role| {
                 fine(role.unwrap_or_else(|| "ordinary".to_owned()))
+            }),
+        "principal" => provider
+            .roles()
+            .and_then(Roles::principal)
+            .unwrap()
+            .told(reply)
+            .map_or_else(failed, |told| {
+                fine(told.unwrap_or_else(|| "nobody".to_owned()))
             }),
         "token" => match provider.minted(reply) {
             Ok(token) => fine(token_told(&token)),
@@ -169,6 +177,9 @@ pub(super) fn access(base: &str) -> Access {
         authorization: HeaderValue::from_static("Bearer t"),
     }
 }
+
+/// Who is known to have the role that no list tells.
+const PRINCIPAL: &str = "60411002";
 
 /// Whose roles the tables of replies ask for.
 const ROLES_ASKED: [&str; 4] = ["1", "2", "3", "4"];

@@ -8,12 +8,12 @@
 //! | `deleted` | 114 | 85 | 54 | among them 4 purges of users softly deleted already, 5 external ids with awkward characters, 4 ids with the export's `zcrm_` |
 //! | `already_gone` | 6 | – | 5 | softly deleted, deleted |
 //! | `not_found` | 4 | 7 | 3 | unknown ids; 4 of chat's were deleted before, which it cannot tell |
-//! | `refused` | 6 | – | 4 | open tickets; primary contact, support and system user, digital employee |
-//! | `protected` | 7 | – | 1 | the callers, 3 agents, 2 light agents, an admin |
+//! | `refused` | 6 | – | – | open tickets |
+//! | `protected` | 7 | – | 5 | the callers, 3 agents, 2 light agents, an admin; primary contact, support and system user, digital employee |
 //! | `duplicate` | 3 | 2 | 1 | |
 //!
 //! and 14 are `invalid`: 7 malformed or empty ids, 2 unknown accounts, 3 unknown actions, 2 without
-//! one. A program that looks up Zoho's primary contact may protect it before Zoho refuses it.
+//! one. Zoho would refuse its own four itself.
 //! Bystanders, whom no row names, must still stand at the end.
 
 use std::ops::Range;

@@ -363,7 +363,7 @@ fn deny_words_that_are_none_are_an_error_with_line_and_key(#[case] line: &str) {
         .says("deny_tenant");
 }
 
-/// Those whom Zoho made for itself are seen a hundred at a time; the primary contact it refuses.
+/// Those whom Zoho made for itself are seen a hundred at a time, and so is the primary contact.
 #[test]
 fn zohos_own_users_are_protected_unless_their_type_is_included() {
     let world = World::new();
@@ -391,16 +391,20 @@ fn zohos_own_users_are_protected_unless_their_type_is_included() {
     assert_eq!(outcomes[&20]["outcome"], "protected");
     assert_eq!(outcomes[&20]["code"], "protected_role");
     assert_eq!(outcomes[&22]["outcome"], "protected");
-    // Zoho itself refuses these.
+    assert_eq!(outcomes[&23]["outcome"], "protected");
+    assert_eq!(
+        outcomes[&23]["message"],
+        "this user's role is primary-contact"
+    );
+    // Zoho itself refuses this one.
     assert_eq!(outcomes[&21]["outcome"], "refused");
-    assert_eq!(outcomes[&23]["outcome"], "refused");
     let deleted = world.deletions();
     let asked = |n: u64| {
         deleted
             .iter()
             .any(|call| call.user.as_ref() == Some(&id(n)))
     };
-    assert!(!asked(20) && !asked(22) && asked(21) && asked(23));
+    assert!(!asked(20) && !asked(22) && !asked(23) && asked(21));
     assert_eq!(world.calls(Call::Read).len(), 2, "a hundred at a time");
 }
 

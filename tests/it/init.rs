@@ -97,7 +97,7 @@ fn piped_answers_make_a_commented_file_for_its_owner_alone_and_check_tries_it() 
     accounts_url = "http://sandbox"
     client_id = "1000.SANDBOX"
     client_secret = { file = "secret.txt" }      # the OAuth client's secret
-    refresh_token = { command = ["echo", "1000.sandbox-refresh"] } # the refresh token, with the scopes ZohoCRM.users.DELETE and ZohoCRM.users.READ
+    refresh_token = { command = ["echo", "1000.sandbox-refresh"] } # the refresh token, with the scopes ZohoCRM.users.DELETE, ZohoCRM.users.READ and ZohoCRM.org.READ
     # action = "delete"                          # for rows that name none; without it they are not sent
 
     # [accounts.crm.limits]                      # these hold unless told otherwise

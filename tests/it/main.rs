@@ -26,6 +26,7 @@ mod mixed;
 mod order;
 mod page;
 mod picture;
+mod primary_contact;
 mod question;
 mod quota;
 mod redirect;

@@ -74,12 +74,12 @@ const CASES: &[Case] = &[
     case("1007,acme,delete,T-18", "refused", Some("RecordInvalid")),
     case("1008,acme,purge,T-19", "refused", Some("RecordInvalid")),
     case("1009,acme,permanently-delete,T-20", "refused", None),
+    // Protected.
     case(
         "5725767000000412004,crm,delete,T-21",
-        "refused",
-        Some("INVALID_REQUEST"),
+        "protected",
+        Some("protected_role"),
     ),
-    // Protected.
     case(
         "5725767000000412005,crm,delete,T-22",
         "protected",

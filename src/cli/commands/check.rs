@@ -26,8 +26,8 @@ const OAUTH_WAY: &str = "make an OAuth client with the grant `client_credentials
     Apps and integrations > APIs > OAuth clients, and write `client_id` and `client_secret` instead \
     of `email` and `api_token`";
 
-/// What an account said of itself.
-type Told = Result<(Identity, RateHints), ClientError>;
+/// What an account said of itself; and what to say where it does not tell whom nobody should delete.
+type Told = Result<(Identity, RateHints, Option<&'static str>), ClientError>;
 
 /// Tries the credentials of every account.
 pub(in crate::cli) async fn execute(args: &CheckArgs) -> Result<ExitCode, Failure> {
@@ -43,9 +43,9 @@ pub(in crate::cli) async fn execute(args: &CheckArgs) -> Result<ExitCode, Failur
     let mut text = String::new();
     let mut accounts = serde_json::Map::new();
     for line in &lines {
-        let told = line.client.introduce().await;
+        let told = ask(line).await;
         match &told {
-            Ok((identity, _)) if !identity.lacks.is_empty() && exit == ExitCode::Success => {
+            Ok((identity, ..)) if !identity.lacks.is_empty() && exit == ExitCode::Success => {
                 exit = ExitCode::SomeRowsBad;
             }
             Ok(_) => {}
@@ -61,6 +61,12 @@ pub(in crate::cli) async fn execute(args: &CheckArgs) -> Result<ExitCode, Failur
         put_page(&text)?;
     }
     Ok(exit)
+}
+
+async fn ask(line: &Line) -> Told {
+    let (identity, seen) = line.client.introduce().await?;
+    let untold = line.client.acquaint(&[]).await?;
+    Ok((identity, seen, untold))
 }
 
 /// What the configuration alone tells of an account.
@@ -98,6 +104,12 @@ impl Note {
     }
 }
 
+/// What is to be seen to in time, and what is less safe than it could be.
+fn warnings(note: Note, untold: Option<&str>) -> Vec<String> {
+    let untold = untold.map(str::to_owned);
+    note.warning().into_iter().chain(untold).collect()
+}
+
 fn note(notes: &BTreeMap<AccountName, Note>, name: &AccountName) -> Note {
     notes.get(name).copied().unwrap_or_default()
 }
@@ -122,7 +134,7 @@ fn rights(kind: ProviderKind, identity: &Identity) -> &'static str {
 fn say(text: &mut String, line: &Line, note: Note, told: &Told) {
     let _ = write!(text, "{}: {}", line.name, line.kind.title());
     match told {
-        Ok((identity, seen)) => {
+        Ok((identity, seen, untold)) => {
             let _ = write!(text, " at {}", identity.tenant);
             if let Some(name) = &identity.name {
                 let _ = write!(text, ", as {name}");
@@ -139,7 +151,7 @@ fn say(text: &mut String, line: &Line, note: Note, told: &Told) {
                 let _ = writeln!(text, "  missing: {lack}");
             }
             let _ = writeln!(text, "  limits: {}", limits_told(seen));
-            if let Some(warning) = note.warning() {
+            for warning in warnings(note, *untold) {
                 let _ = writeln!(text, "  warning: {warning}");
             }
         }
@@ -183,9 +195,8 @@ fn as_json(line: &Line, note: Note, told: &Told) -> Value {
             "resets_in_seconds": hint.resets_in.map(|span| span.as_secs()),
         })
     };
-    let warnings: Vec<_> = note.warning().into_iter().collect();
     match told {
-        Ok((identity, seen)) => json!({
+        Ok((identity, seen, untold)) => json!({
             "provider": line.kind,
             "ok": identity.lacks.is_empty(),
             "tenant": identity.tenant,
@@ -195,13 +206,13 @@ fn as_json(line: &Line, note: Note, told: &Told) -> Value {
             "rights": rights(line.kind, identity),
             "lacks": identity.lacks,
             "limits": {"account": seen.account.map(limit), "endpoint": seen.endpoint.map(limit)},
-            "warnings": warnings,
+            "warnings": warnings(note, *untold),
         }),
         Err(error) => json!({
             "provider": line.kind,
             "ok": false,
             "error": crate::cli::failure::told(error),
-            "warnings": warnings,
+            "warnings": warnings(note, None),
         }),
     }
 }

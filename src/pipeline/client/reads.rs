@@ -4,7 +4,7 @@
 use futures::{StreamExt as _, stream};
 
 use super::{Client, passing_or_stop};
-use crate::domain::{Entry, JobId, Requested, Stand, UserId};
+use crate::domain::{Entry, JobId, Requested, Stand, StopKind, UserId};
 use crate::pipeline::error::ClientError;
 use crate::pipeline::reread::Stands;
 use crate::pipeline::retry::Backoff;
@@ -38,6 +38,42 @@ impl Client {
             Ok((identity, self.provider.rate_hints(None, &reply.headers)))
         })
         .await
+    }
+
+    /// Asks who has the role that no list of users tells ([`Roles::principal`]), so that lists show
+    /// them from then on; not, if it is one of the `included` roles, which protect nobody. Returns
+    /// what to say where the provider does not tell it to this caller, or in no attempt: whoever that
+    /// leaves unknown the provider keeps itself.
+    ///
+    /// # Errors
+    ///
+    /// See [`ClientError`].
+    pub async fn acquaint(&self, included: &[String]) -> Result<Option<&'static str>, ClientError> {
+        let Some(principal) = self.provider.roles().and_then(Roles::principal) else {
+            return Ok(None);
+        };
+        let is_it = |role: &String| role.eq_ignore_ascii_case(principal.role());
+        if included.iter().any(is_it) {
+            return Ok(None);
+        }
+        let build = |access: &Access| principal.request(access);
+        let told = self.read("principal", build, |_, reply| principal.told(reply));
+        match told.await {
+            Ok(Some(told)) => {
+                // The first answer stands.
+                let _ = self.principal.set(told);
+                Ok(None)
+            }
+            Ok(None)
+            | Err(
+                ClientError::Account {
+                    reason: StopKind::NotPermitted,
+                    ..
+                }
+                | ClientError::Passing { .. },
+            ) => Ok(Some(principal.untold())),
+            Err(other) => Err(other),
+        }
     }
 
     /// Asks how one user stands.
@@ -86,8 +122,11 @@ impl Client {
         ids: &[UserId],
     ) -> Result<Vec<Listed>, ClientError> {
         let build = |access: &Access| roles.request(access, ids);
-        self.read("roles", build, |_, reply| roles.listed(ids, reply))
-            .await
+        let principal = self.principal.get().map(String::as_str);
+        self.read("roles", build, |_, reply| {
+            roles.listed(ids, principal, reply)
+        })
+        .await
     }
 
     /// Asks the roles of `ids`, each alone, and so many at once as requests may be under way. Only

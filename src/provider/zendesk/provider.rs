@@ -211,7 +211,12 @@ impl Roles for Zendesk {
         requests::show_many(access, ids)
     }
 
-    fn listed(&self, ids: &[UserId], reply: &Reply) -> Result<Vec<Listed>, Verdict> {
+    fn listed(
+        &self,
+        ids: &[UserId],
+        _principal: Option<&str>,
+        reply: &Reply,
+    ) -> Result<Vec<Listed>, Verdict> {
         reads::listed(self.source(), ids, reply)
     }
 

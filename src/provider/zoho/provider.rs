@@ -236,6 +236,10 @@ pub(super) mod tests {
             ),
             (zoho.look(&access, &id), format!("GET {api}/{id}")),
             (
+                zoho.roles().unwrap().principal().unwrap().request(&access),
+                "GET https://www.zohoapis.eu/crm/v8/org".to_owned(),
+            ),
+            (
                 zoho.step(&access, Step::Delete, &id),
                 format!("DELETE {api}/{id}"),
             ),

@@ -85,6 +85,28 @@ pub(super) fn looked(id: &UserId, reply: &Reply) -> Result<Seen, Verdict> {
     }
 }
 
+/// Reads the answer about the organisation: the primary contact's number at Zoho. `None`: it tells
+/// none, or there is no such read here. Whoever that leaves unknown is kept by Zoho itself.
+///
+/// # Errors
+///
+/// The verdict.
+pub(super) fn primary_zuid(reply: &Reply) -> Result<Option<String>, Verdict> {
+    if matches!(reply.status, 204 | 404) {
+        return Ok(None);
+    }
+    let body = Body::of(reply);
+    let answer = body.object().filter(|_| reply.status == 200);
+    let orgs = answer.and_then(|answer| answer.get("org")?.as_array());
+    match orgs.map(Vec::as_slice) {
+        Some([Value::Object(org)]) => {
+            let zuid = id_text(org.get("primary_zuid"));
+            Ok(zuid.filter(|zuid| !zuid.is_empty()))
+        }
+        _ => Err(status::of_read(refused(reply, &body))),
+    }
+}
+
 /// Whether a user of this status is deleted.
 pub(super) fn is_deleted(state: &str) -> bool {
     ["deleted", "closed"]

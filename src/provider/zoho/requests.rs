@@ -13,6 +13,11 @@ pub(super) fn identify(access: &Access, version: &str) -> Request {
     request
 }
 
+/// The organisation itself, <https://www.zoho.com/crm/developer/docs/api/v8/get-org-data.html>.
+pub(super) fn org(access: &Access, version: &str) -> Request {
+    request(Method::GET, access, version, &["org"])
+}
+
 /// How many users `ids` takes,
 /// <https://www.zoho.com/crm/developer/docs/api/v8/get-users.html>.
 pub(super) const IDS_MAX: usize = 100;

@@ -1,15 +1,17 @@
 //! Who of many is a user that Zoho made for itself: support users, system users and digital
-//! employees, told by their type in the read of many users (`users?ids=`, 100 at a time).
+//! employees, told by their type in the read of many users (`users?ids=`, 100 at a time); and who is
+//! the primary contact.
 //!
-//! The primary contact is not among them: no field of a user tells who it is, and the read of the
-//! organisation that does needs a scope of its own (`ZohoCRM.org.READ`). Zoho refuses to delete
-//! them.
+//! No field of a user tells the primary contact, only the organisation does (`org`), by the number of
+//! their Zoho account (ZUID), which the read of many users has of each. It needs a scope of its own,
+//! `ZohoCRM.org.READ`. Without it nobody is known to be the primary contact, and nobody is deleted
+//! for that: Zoho refuses to delete them.
 
 use serde_json::Value;
 
 use crate::domain::{Step, UserId};
 use crate::provider::body::{Body, Object, id_text, text};
-use crate::provider::{Access, Listed, Reply, Request, Roles, Verdict, status};
+use crate::provider::{Access, Listed, Principal, Reply, Request, Roles, Verdict, status};
 
 use super::provider::Zoho;
 use super::{reads, requests};
@@ -21,6 +23,9 @@ const PROTECTED: [(&str, &str); 3] = [
     ("System User", "system-user"),
     ("Digital Employee", "digital-employee"),
 ];
+
+/// What `--include-role` calls the primary contact.
+const PRIMARY_CONTACT: &str = "primary-contact";
 
 impl Roles for Zoho {
     /// Zoho has one step.
@@ -36,7 +41,16 @@ impl Roles for Zoho {
         requests::many(access, self.version(), ids)
     }
 
-    fn listed(&self, ids: &[UserId], reply: &Reply) -> Result<Vec<Listed>, Verdict> {
+    fn principal(&self) -> Option<&dyn Principal> {
+        Some(self)
+    }
+
+    fn listed(
+        &self,
+        ids: &[UserId],
+        primary_zuid: Option<&str>,
+        reply: &Reply,
+    ) -> Result<Vec<Listed>, Verdict> {
         // No content: nobody of them is there.
         if reply.status == 204 {
             return Ok(Vec::new());
@@ -54,7 +68,7 @@ impl Roles for Zoho {
                 return Err(status::other_user());
             }
             if !reads::is_deleted(state) {
-                let protected = protected(user);
+                let protected = protected(user, primary_zuid);
                 listed.push(Listed { id, protected });
             }
         }
@@ -62,12 +76,35 @@ impl Roles for Zoho {
     }
 }
 
-/// The type of `user` if it is protected; versions of the API before the eighth tell none.
-fn protected(user: &Object) -> Option<String> {
-    let kind = user.get("type__s").and_then(Value::as_str)?;
-    let named = |(name, _): &&(&str, &str)| name.eq_ignore_ascii_case(kind.trim());
-    let (_, role) = PROTECTED.iter().find(named)?;
-    Some((*role).to_owned())
+impl Principal for Zoho {
+    fn role(&self) -> &'static str {
+        PRIMARY_CONTACT
+    }
+
+    fn request(&self, access: &Access) -> Request {
+        requests::org(access, self.version())
+    }
+
+    fn told(&self, reply: &Reply) -> Result<Option<String>, Verdict> {
+        reads::primary_zuid(reply)
+    }
+
+    fn untold(&self) -> &'static str {
+        "Zoho CRM does not say who the primary contact is, which takes the scope \
+         ZohoCRM.org.READ; they are not protected here, but Zoho itself refuses to delete them"
+    }
+}
+
+/// The role of `user` if it is protected; versions of the API before the eighth tell no type.
+fn protected(user: &Object, primary_zuid: Option<&str>) -> Option<String> {
+    let kind = user.get("type__s").and_then(Value::as_str);
+    let named =
+        |(name, _): &&(&str, &str)| kind.is_some_and(|kind| name.eq_ignore_ascii_case(kind.trim()));
+    let of_type = PROTECTED.iter().find(named).map(|(_, role)| *role);
+    let is_primary =
+        || primary_zuid.is_some() && id_text(user.get("zuid")).as_deref() == primary_zuid;
+    let role = of_type.or_else(|| is_primary().then_some(PRIMARY_CONTACT))?;
+    Some(role.to_owned())
 }
 
 #[cfg(test)]
@@ -80,12 +117,12 @@ mod tests {
     use crate::provider::testing::{any_reply, assert_fit_to_keep, reply, told};
     use crate::provider::zoho::provider::tests::zoho;
 
-    fn listed(status: u16, body: &str) -> Result<String, String> {
+    fn listed(primary_zuid: Option<&str>, status: u16, body: &str) -> Result<String, String> {
         let ids = ["5725767000000412001", "5725767000000412002"].map(UserId::new);
         let provider = zoho(None);
         let roles = provider.roles().unwrap();
         let listed = roles
-            .listed(&ids, &reply(status, "", body))
+            .listed(&ids, primary_zuid, &reply(status, "", body))
             .map_err(|verdict| told(&verdict))?;
         let user = |user: &crate::provider::Listed| {
             let role = user.protected.as_deref().unwrap_or("-");
@@ -116,7 +153,32 @@ mod tests {
         #[case] body: &str,
         #[case] expected: &str,
     ) {
-        assert_eq!(listed(status, body).unwrap(), expected);
+        assert_eq!(listed(None, status, body).unwrap(), expected);
+    }
+
+    #[rstest]
+    #[case(Some("60411002"), r#""zuid":"60411002""#, "001 -, 002 primary-contact")]
+    // As a number; and the type goes before.
+    #[case(Some("60411002"), r#""zuid":60411002"#, "001 -, 002 primary-contact")]
+    #[case(
+        Some("60411002"),
+        r#""zuid":"60411002","type__s":"Support User""#,
+        "001 -, 002 support-user"
+    )]
+    #[case(Some("60411003"), r#""zuid":"60411002""#, "001 -, 002 -")]
+    // Where nobody is known, who has no number is not taken for them.
+    #[case(None, r#""zuid":"60411002""#, "001 -, 002 -")]
+    #[case(None, r#""zuid":null"#, "001 -, 002 -")]
+    #[case(Some("60411002"), r#""zuid":null"#, "001 -, 002 -")]
+    fn the_primary_contact_is_known_by_their_number_at_zoho(
+        #[case] primary_zuid: Option<&str>,
+        #[case] fields: &str,
+        #[case] expected: &str,
+    ) {
+        let one = r#"{"id":"5725767000000412001","status":"active","zuid":"60411001"}"#;
+        let other = format!(r#"{{"id":"5725767000000412002","status":"active",{fields}}}"#);
+        let body = format!(r#"{{"users":[{one},{other}]}}"#);
+        assert_eq!(listed(primary_zuid, 200, &body).unwrap(), expected);
     }
 
     #[rstest]
@@ -141,14 +203,14 @@ mod tests {
         #[case] body: &str,
         #[case] verdict: &str,
     ) {
-        assert_eq!(listed(status, body).unwrap_err(), verdict);
+        assert_eq!(listed(None, status, body).unwrap_err(), verdict);
     }
 
     proptest! {
         #[test]
         fn no_reply_breaks_it(reply in any_reply()) {
             let ids = [UserId::new("5725767000000412001")];
-            if let Err(verdict) = zoho(None).roles().unwrap().listed(&ids, &reply) {
+            if let Err(verdict) = zoho(None).roles().unwrap().listed(&ids, None, &reply) {
                 assert_fit_to_keep(&verdict);
             }
         }

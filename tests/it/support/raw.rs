@@ -271,9 +271,15 @@ impl Heard {
         self.target.contains("/users/show_many") || self.target.contains("/users?ids=")
     }
 
+    /// Whether it asks what Zoho's organisation says of itself.
+    pub(crate) fn is_org(&self) -> bool {
+        self.target.ends_with("/org")
+    }
+
     /// Whether it asks how one user stands.
     pub(crate) fn is_look(&self) -> bool {
-        self.method == "GET" && !self.is_identity() && !self.is_roles()
+        let of_many = self.is_identity() || self.is_org() || self.is_roles();
+        self.method == "GET" && !of_many
     }
 
     /// The user it is about: the last part of its path.

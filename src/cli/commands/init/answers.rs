@@ -118,7 +118,7 @@ fn zoho(asker: &mut Asker<'_>, draft: &mut Draft) -> Result<(), Failure> {
     draft.secret("client_secret", "the OAuth client's secret");
     draft.secret(
         "refresh_token",
-        "the refresh token, with the scopes ZohoCRM.users.DELETE and ZohoCRM.users.READ",
+        "the refresh token, with the scopes ZohoCRM.users.DELETE, ZohoCRM.users.READ and ZohoCRM.org.READ",
     );
     Ok(())
 }
