@@ -87,7 +87,7 @@ fn no_screen_is_broken_by_its_terminal_where_words_end() {
     for columns in [80, 60] {
         let terminal = world.terminal(columns);
         let columns = usize::from(columns);
-        for command in [
+        let commands = [
             format!("plan {input}"),
             format!("run {input}"),
             format!("run {input} --ledger other.ledger.jsonl --max-delete 1"),
@@ -96,12 +96,15 @@ fn no_screen_is_broken_by_its_terminal_where_words_end() {
             format!("verify {ledger} --progress none"),
             format!("audit {ledger}"),
             "check".to_owned(),
-        ] {
-            terminal.types(&format!("clear; userpurge {command}; echo over-$?"));
+        ];
+        for (number, command) in commands.into_iter().enumerate() {
+            // Each ends in words of its own: those of the one before may stand until it clears them.
+            let end = format!("over-{number}-");
+            terminal.types(&format!("clear; userpurge {command}; echo {end}$?"));
             let over = |screen: &str| {
                 screen
                     .lines()
-                    .any(|line| line.starts_with("over-") && !line.contains('$'))
+                    .any(|line| line.starts_with(&end) && !line.contains('$'))
             };
             terminal.until("it is over", over);
             let screen = terminal.unbroken();
