@@ -16,9 +16,10 @@ pub struct Past {
     pub ago: Duration,
 }
 
-/// The longest from admitting a request to its leaving: a sync, and waiting for a permit, of which each
-/// one out comes back within the time of an answer. Longer it takes where fewer may be under way than
-/// when it was admitted, and then it does not leave ([`Refused::Late`](super::admission::Refused::Late)).
+/// The longest from admitting a request to its leaving: a sync, and waiting for a permit behind those
+/// that wait before it, of which each one out comes back within the time of an answer. Longer it takes
+/// where every answer is as late as it can be, or fewer may be under way than when it was admitted; then
+/// it does not leave ([`Refused::Late`](super::admission::Refused::Late)).
 pub(super) const LEAVES_WITHIN: Duration = REPLY_TIME_MAX.saturating_mul(2);
 
 /// The longest from noting a request to the end of waiting for its answer: that, and what a
