@@ -4,7 +4,7 @@
 # place of minutes, and its own log tells how many requests it refused. Prints Markdown. Needs curl.
 #
 #   MAKESPAN_SPANS      how many spans the quotas take (4)
-#   MAKESPAN_SPAN_SECS  how long each is (10): at least some hundred answers long
+#   MAKESPAN_SPAN_SECS  how long each is (15): long beside an answer and the program's start, as a minute is
 #   MAKESPAN_ORDERS     which orders are run (sorted reversed shuffled)
 #   USERPURGE           the program, if it is built already
 set -euo pipefail
@@ -12,7 +12,7 @@ cd "$(dirname "$0")/../.."
 
 spans=${MAKESPAN_SPANS:-4}
 orders=${MAKESPAN_ORDERS:-sorted reversed shuffled}
-span_secs=${MAKESPAN_SPAN_SECS:-10}
+span_secs=${MAKESPAN_SPAN_SECS:-15}
 # The sandbox's jobs, of 13 seconds, are made shorter with its spans.
 scale=4 sandbox_secs=$((4 * span_secs))
 # Requests per span: of Zendesk's account, of its permanent deletions, of the two others.
