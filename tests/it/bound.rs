@@ -46,6 +46,15 @@ fn with_another(world: &World, name: &str) {
     ));
 }
 
+/// With the configuration that it began with, the run goes on to its end.
+fn goes_on_as_agreed(world: &World) {
+    configured(world, "acme", "delete");
+    world
+        .call(&["resume", LEDGER, "--progress", "none"])
+        .code(0);
+    assert_eq!(standing(world), 0);
+}
+
 /// How many ordinary users stand.
 fn standing(world: &World) -> usize {
     let users = serde_json::to_value(world.users()).unwrap();
@@ -68,11 +77,7 @@ fn a_soft_deletion_does_not_become_a_purge_because_the_configuration_changed() {
     assert_eq!((world.read(LEDGER), world.deletions().len()), before);
     assert_eq!(standing(&world), 3);
 
-    configured(&world, "acme", "delete");
-    world
-        .call(&["resume", LEDGER, "--progress", "none"])
-        .code(0);
-    assert_eq!(standing(&world), 0);
+    goes_on_as_agreed(&world);
 }
 
 #[test]
@@ -125,11 +130,7 @@ fn a_row_that_was_to_be_sent_is_not_called_invalid_later(
         .says(why);
     assert_eq!(world.read(LEDGER), before);
 
-    configured(&world, "acme", "delete");
-    world
-        .call(&["resume", LEDGER, "--progress", "none"])
-        .code(0);
-    assert_eq!(standing(&world), 0);
+    goes_on_as_agreed(&world);
 }
 
 #[test]

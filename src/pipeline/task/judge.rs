@@ -148,34 +148,36 @@ impl TaskRun<'_> {
                     && self.task.action == Action::Purge
                     && attempt == 1 =>
             {
-                self.record_attempt(step, attempt, "unsettled", false, answer.clone())
-                    .await?;
-                Ok(After::Again {
-                    moment: None,
-                    in_doubt: false,
-                    answer,
-                })
+                self.unsettled(step, attempt, answer).await
             }
             Ok(seen) => {
                 let end = RowEnd::after_look(&seen, standing);
                 let detail = own_words(step, &seen, answer.detail);
                 Ok(After::Ended(end, Answer { detail, ..answer }))
             }
-            Err(ClientError::Passing { .. }) => {
-                self.record_attempt(step, attempt, "unsettled", false, answer.clone())
-                    .await?;
-                Ok(After::Again {
-                    moment: None,
-                    in_doubt: false,
-                    answer,
-                })
-            }
+            Err(ClientError::Passing { .. }) => self.unsettled(step, attempt, answer).await,
             Err(other) => {
                 self.record_attempt(step, attempt, "unsettled", false, answer)
                     .await?;
                 Err(other)
             }
         }
+    }
+
+    /// Nothing is known yet: to be tried again.
+    async fn unsettled(
+        &self,
+        step: Step,
+        attempt: u32,
+        answer: Answer,
+    ) -> Result<After, ClientError> {
+        self.record_attempt(step, attempt, "unsettled", false, answer.clone())
+            .await?;
+        Ok(After::Again {
+            moment: None,
+            in_doubt: false,
+            answer,
+        })
     }
 
     /// An end, seen in the light of a doubt: what is gone after a request of ours that was never

@@ -102,18 +102,22 @@ fn one_job_too_many_is_refused_and_does_nothing() {
     assert_eq!(reply.status, 200);
 }
 
-#[test]
-fn a_job_may_fail_as_a_whole_and_then_nothing_is_done() {
-    let mut bench = Bench::new(json!({"zendesk": {"jobs_fail": true}}));
-    let reply = bench.send("DELETE", "/api/v2/users/destroy_many?ids=1001");
+/// The job that deletes `ids`, when it is over.
+fn job_over(bench: &mut Bench, ids: &str) -> Value {
+    let reply = bench.send("DELETE", &format!("/api/v2/users/destroy_many?ids={ids}"));
     let id = reply.value()["job_status"]["id"]
         .as_str()
         .unwrap()
         .to_owned();
     bench.pass(Duration::from_secs(10));
-    let job = bench
-        .send("GET", &format!("/api/v2/job_statuses/{id}"))
-        .value();
+    let job = bench.send("GET", &format!("/api/v2/job_statuses/{id}"));
+    job.value()
+}
+
+#[test]
+fn a_job_may_fail_as_a_whole_and_then_nothing_is_done() {
+    let mut bench = Bench::new(json!({"zendesk": {"jobs_fail": true}}));
+    let job = job_over(&mut bench, "1001");
     assert_eq!(job["job_status"]["status"], json!("failed"));
     assert_eq!(bench.state("1001"), ("active".to_owned(), 0));
 }
@@ -121,15 +125,7 @@ fn a_job_may_fail_as_a_whole_and_then_nothing_is_done() {
 #[test]
 fn a_job_may_keep_quiet_about_items_it_did() {
     let mut bench = Bench::new(json!({"zendesk": {"job_items_missing_every": 2}}));
-    let reply = bench.send("DELETE", "/api/v2/users/destroy_many?ids=1001,1005");
-    let id = reply.value()["job_status"]["id"]
-        .as_str()
-        .unwrap()
-        .to_owned();
-    bench.pass(Duration::from_secs(10));
-    let job = bench
-        .send("GET", &format!("/api/v2/job_statuses/{id}"))
-        .value();
+    let job = job_over(&mut bench, "1001,1005");
     assert_eq!(job["job_status"]["results"].as_array().unwrap().len(), 1);
     assert_eq!(bench.state("1001").0, "soft-deleted");
     assert_eq!(bench.state("1005").0, "soft-deleted");
