@@ -37,26 +37,7 @@ pub(super) fn wrapped(text: &str, indent: usize) -> String {
 
 fn wrapped_at(text: &str, indent: usize, width_max: usize) -> String {
     let mut lines = String::with_capacity(text.len() + 16);
-    let mut width = 0;
-    let begins = text.len() - text.trim_start_matches(' ').len();
-    lines.push_str(&text[..begins]);
-    width += begins;
-    // At single blanks: a file's name may have more.
-    for (place, word) in text[begins..].split(' ').enumerate() {
-        let length = word.chars().count();
-        if place > 0 {
-            if width + 1 + length > width_max {
-                lines.push('\n');
-                lines.push_str(&" ".repeat(indent));
-                width = indent;
-            } else {
-                lines.push(' ');
-                width += 1;
-            }
-        }
-        lines.push_str(word);
-        width += length;
-    }
+    fold(&mut lines, text, blanks(text), indent, width_max);
     lines
 }
 
@@ -73,8 +54,10 @@ pub(super) fn folded(text: &str, columns: usize) -> String {
             folded.push_str(line);
             continue;
         }
-        let indent = beside_label(words).unwrap_or_else(|| blanks(words).max(next) + 2);
-        fold(&mut folded, words, indent, columns);
+        let label = beside_label(words);
+        let begins = label.unwrap_or_else(|| blanks(words));
+        let indent = label.unwrap_or_else(|| begins.max(next) + 2);
+        fold(&mut folded, words, begins, indent, columns);
         folded.push_str(&line[words.len()..]);
     }
     folded
@@ -97,9 +80,9 @@ fn beside_label(line: &str) -> Option<usize> {
     (text < line.len() && text <= LABEL_MAX && line.is_char_boundary(text)).then_some(text)
 }
 
-/// Adds `line` to `to`, in lines that fit as far as its words do.
-fn fold(to: &mut String, line: &str, indent: usize, columns: usize) {
-    let begins = beside_label(line).unwrap_or_else(|| blanks(line));
+/// Adds `line` to `to`, in lines that fit as far as its words do, the first of which is at `begins`.
+/// Broken at single blanks: a file's name may have more.
+fn fold(to: &mut String, line: &str, begins: usize, indent: usize, columns: usize) {
     to.push_str(&line[..begins]);
     let mut width = measure_text_width(&line[..begins]);
     let mut is_first = true;
