@@ -136,7 +136,10 @@ impl Failure {
         if self.is_broken_pipe() {
             return Ok(());
         }
-        let fitted = |text: String| columns.map_or(text.clone(), |it| page::folded(&text, it));
+        let fitted = |text: String| match columns {
+            Some(columns) => page::folded(&text, columns),
+            None => text,
+        };
         let error = format!("error: {}", shown(&self.chain()));
         writeln!(to, "{}", fitted(error))?;
         let place = || underline::place(&*self.report);
