@@ -1,6 +1,7 @@
 //! A real terminal: the program under tmux, driven by keys, judged by what stands on the screen.
 
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::World;
 
@@ -28,9 +29,12 @@ impl World {
         (columns, lines): (u16, u16),
         variables: &str,
     ) -> Terminal<'_> {
+        // Never that of a server before, which may be ending just now.
+        static SERVERS: AtomicU32 = AtomicU32::new(0);
+        let socket = format!("tmux-{}", SERVERS.fetch_add(1, Ordering::Relaxed));
         let terminal = Terminal {
             world: self,
-            socket: self.path("tmux").display().to_string(),
+            socket: self.path(&socket).display().to_string(),
         };
         let program = std::path::Path::new(env!("CARGO_BIN_EXE_userpurge"));
         let folder = self.folder.path().display();
