@@ -1,13 +1,14 @@
 //! From the configuration's accounts to lines to their providers, and who we are at each.
 
 use std::num::NonZeroU32;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Failure;
 use super::recorder::Recorder;
 use super::terminal::tell;
 use super::token_store::DiskTokenStore;
+use super::{ExitCode, Failure};
 use crate::config::{
     Account, AccountOutline, Endpoint, ResolvedLimits, Settings, process_variable,
 };
@@ -20,10 +21,13 @@ use crate::pipeline::limits::{Limits, LimitsSpec, Past, TakenAtOnce};
 use crate::pipeline::{Client, ClientParts, Stop};
 use crate::plan;
 use crate::provider::{self, Identity, Provider};
-use crate::transport::{ReqwestTransport, Transport};
+use crate::transport::{self, ReqwestTransport, Transport, TransportError};
 
 /// Tries for one request, unless `--attempts` says otherwise.
 pub(super) const ATTEMPTS: NonZeroU32 = NonZeroU32::new(6).unwrap();
+
+/// How long a provider may keep a person waiting before any progress can be seen.
+const SILENCE_MAX: Duration = Duration::from_secs(4);
 
 /// An account, ready to be spoken to.
 #[derive(Debug)]
@@ -70,12 +74,17 @@ impl Wiring {
         wanted: impl Fn(&AccountName) -> bool,
         earlier: Option<&LedgerState>,
     ) -> Result<Vec<Line>, Failure> {
-        let transport: Arc<dyn Transport> =
-            Arc::new(ReqwestTransport::new(self.wall.clone()).map_err(Failure::refused)?);
-        let store = Arc::new(DiskTokenStore::in_cache(process_variable));
-        let mut lines = Vec::new();
         let accounts = settings.accounts.into_iter();
         let accounts: Vec<Account> = accounts.filter(|account| wanted(&account.name)).collect();
+        let transport = ReqwestTransport::new(self.wall.clone());
+        for account in &accounts {
+            let endpoint = Endpoint::of(&account.provider);
+            let ready = transport.prepare(endpoint.first_url());
+            ready.map_err(|error| no_line(&account.name, &error))?;
+        }
+        let transport: Arc<dyn Transport> = Arc::new(transport);
+        let store = Arc::new(DiskTokenStore::in_cache(process_variable));
+        let mut lines = Vec::new();
         let limits = self.limits(&accounts, earlier);
         for (account, limits) in accounts.into_iter().zip(limits) {
             let provider: Arc<dyn Provider> = provider::build(account.provider)
@@ -165,6 +174,17 @@ impl Wiring {
     }
 }
 
+/// No request can be made ready on this machine: what it trusts, or its proxy, is not in order.
+fn no_line(account: &AccountName, error: &TransportError) -> Failure {
+    let text = format!(
+        "this machine is not ready for requests of account `{account}`: {}; nothing was sent",
+        error.reason
+    );
+    let help = "install the certificates that the system trusts (the package `ca-certificates`), or name a file of them in the variable SSL_CERT_FILE";
+    let help = (error.failure == transport::Failure::Certificate).then_some(help);
+    Failure::message(ExitCode::Refused, text, help)
+}
+
 /// What tells that two accounts are at one tenant; `None`: the configuration does not show it (one
 /// Zoho accounts server serves many organisations).
 fn tenant(account: &Account) -> Option<Endpoint> {
@@ -213,7 +233,7 @@ pub(super) async fn identify(lines: &mut [Line], recorder: &Recorder) -> Result<
         }
     }));
     for line in lines {
-        match line.client.identify().await {
+        match line.answers(line.client.identify()).await {
             Ok(identity) => line.identity = Some(identity),
             Err(error) => return Err(Failure::identity(&line.name, line.kind, &error)),
         }
@@ -225,7 +245,7 @@ pub(super) async fn identify(lines: &mut [Line], recorder: &Recorder) -> Result<
 /// may be deleted. Where a provider does not say, a person is told what that means.
 pub(super) async fn acquaint(lines: &[Line], included: &[String]) -> Result<(), Failure> {
     for line in lines {
-        match line.client.acquaint(included).await {
+        match line.answers(line.client.acquaint(included)).await {
             Ok(None) => {}
             Ok(Some(untold)) => tell(&format!("note: {}: {untold}", line.name)),
             Err(error) => return Err(Failure::identity(&line.name, line.kind, &error)),
@@ -235,6 +255,20 @@ pub(super) async fn acquaint(lines: &[Line], included: &[String]) -> Result<(), 
 }
 
 impl Line {
+    /// Waits for `answer` to who we are, and says so once if the provider takes its time.
+    pub(super) async fn answers<T>(&self, answer: impl Future<Output = T>) -> T {
+        let mut answer = pin!(answer);
+        if let Ok(answer) = tokio::time::timeout(SILENCE_MAX, answer.as_mut()).await {
+            return answer;
+        }
+        tell(&format!(
+            "{}: waiting for {} to say who we are; nothing is deleted before, and Ctrl-C gives up",
+            self.name,
+            self.kind.title()
+        ));
+        answer.await
+    }
+
     /// The tenant that the provider said it is; `None`: it was not asked.
     pub(super) fn tenant(&self) -> Option<&str> {
         self.identity.as_ref().map(|it| it.tenant.as_str())

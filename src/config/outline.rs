@@ -68,6 +68,14 @@ impl Endpoint {
         }
     }
 
+    /// Where the first request goes.
+    pub const fn first_url(&self) -> &Url {
+        match self {
+            Self::Zendesk { base_url } | Self::Sunco { base_url, .. } => base_url,
+            Self::Zoho { accounts_url, .. } => accounts_url,
+        }
+    }
+
     /// Where the requests of an account with these settings go.
     pub fn of(settings: &ProviderSettings) -> Self {
         match settings {

@@ -2,6 +2,7 @@
 
 use std::error::Error as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::OnceLock;
 use std::time::{Duration, UNIX_EPOCH};
 
 use ::http::HeaderValue;
@@ -33,53 +34,74 @@ const LOOPBACK: [SocketAddr; 2] = [
 ];
 
 /// Carries requests over the network.
+///
+/// It has two clients, each built when a request first needs it: a client reads all certificates that
+/// the system trusts, which takes longer than all else a start does.
 #[derive(Debug, Clone)]
 pub struct ReqwestTransport {
     /// For the providers: HTTPS only, through the system's proxy if there is one. A proxy learns the
     /// host's name and carries TLS that it cannot read, so it may be anyone's.
-    outward: reqwest::Client,
+    outward: OnceLock<reqwest::Client>,
     /// For loopback: plain HTTP allowed, and never through a proxy, which would be handed the
     /// credentials to read.
-    loopback: reqwest::Client,
+    loopback: OnceLock<reqwest::Client>,
+    reply_time_max: Duration,
     wall: WallClock,
 }
 
 impl ReqwestTransport {
     /// A transport with its own connection pools, each exchange within [`REPLY_TIME_MAX`].
-    ///
-    /// # Errors
-    ///
-    /// When the TLS backend or the system's proxy settings cannot be used.
-    pub fn new(wall: WallClock) -> Result<Self, TransportError> {
+    pub const fn new(wall: WallClock) -> Self {
         Self::within(REPLY_TIME_MAX, wall)
     }
 
     /// The same, each exchange within `reply_time_max`, from connecting to the last byte.
+    pub const fn within(reply_time_max: Duration, wall: WallClock) -> Self {
+        Self {
+            outward: OnceLock::new(),
+            loopback: OnceLock::new(),
+            reply_time_max,
+            wall,
+        }
+    }
+
+    /// Makes ready for requests to `url`, so that what is wrong with this machine is known before any
+    /// is sent.
     ///
     /// # Errors
     ///
-    /// See [`ReqwestTransport::new`].
-    pub fn within(reply_time_max: Duration, wall: WallClock) -> Result<Self, TransportError> {
-        let base = || {
-            reqwest::Client::builder()
-                .user_agent(concat!("userpurge/", env!("CARGO_PKG_VERSION")))
-                .redirect(reqwest::redirect::Policy::none())
-                .referer(false)
-                // Sending again is the pipeline's, under the quota and with an intent.
-                .retry(reqwest::retry::never())
-                .connect_timeout(CONNECT_TIME_MAX)
-                .timeout(reply_time_max)
-                .pool_idle_timeout(IDLE_TIME_MAX)
+    /// When the TLS backend or the system's proxy settings cannot be used.
+    pub fn prepare(&self, url: &Url) -> Result<(), TransportError> {
+        self.client(url).map(|_| ())
+    }
+
+    /// The client for `url`.
+    fn client(&self, url: &Url) -> Result<&reqwest::Client, TransportError> {
+        let is_loopback = is_loopback(url);
+        let client = if is_loopback {
+            &self.loopback
+        } else {
+            &self.outward
         };
-        Ok(Self {
-            outward: base().https_only(true).build().map_err(told)?,
-            loopback: base()
-                .no_proxy()
-                .resolve_to_addrs(LOCALHOST, &LOOPBACK)
-                .build()
-                .map_err(told)?,
-            wall,
-        })
+        if let Some(client) = client.get() {
+            return Ok(client);
+        }
+        let base = reqwest::Client::builder()
+            .user_agent(concat!("userpurge/", env!("CARGO_PKG_VERSION")))
+            .redirect(reqwest::redirect::Policy::none())
+            .referer(false)
+            // Sending again is the pipeline's, under the quota and with an intent.
+            .retry(reqwest::retry::never())
+            .connect_timeout(CONNECT_TIME_MAX)
+            .timeout(self.reply_time_max)
+            .pool_idle_timeout(IDLE_TIME_MAX);
+        let built = if is_loopback {
+            base.no_proxy().resolve_to_addrs(LOCALHOST, &LOOPBACK)
+        } else {
+            base.https_only(true)
+        };
+        let built = built.build().map_err(told)?;
+        Ok(client.get_or_init(|| built))
     }
 
     /// Sends `request`. What is kept while the answer is out is small: the rest is done with before.
@@ -87,18 +109,14 @@ impl ReqwestTransport {
         &self,
         request: Request,
     ) -> impl Future<Output = Result<Reply, TransportError>> + Send + use<> {
-        let client = if is_loopback(&request.url) {
-            &self.loopback
-        } else {
-            &self.outward
-        };
+        let client = self.client(&request.url);
         let mut outgoing = reqwest::Request::new(request.method, request.url);
         *outgoing.headers_mut() = request.headers;
         *outgoing.body_mut() = request.body.map(Into::into);
-        let answer = client.execute(outgoing);
+        let answer = client.map(|client| client.execute(outgoing));
         let wall = self.wall.clone();
         async move {
-            let mut response = answer.await.map_err(told)?;
+            let mut response = answer?.await.map_err(told)?;
             let mut body = Bytes::new();
             while let Some(chunk) = response.chunk().await.map_err(told)? {
                 if body.len() + chunk.len() > BODY_BYTES_MAX {

@@ -49,7 +49,7 @@ async fn ask(host: &str, drip: Drip) -> (Result<Reply, Failure>, usize) {
         }
     });
     let wall = WallClock::from_fn(|| Time::from_millis(0));
-    let transport = ReqwestTransport::within(BOUND, wall).unwrap();
+    let transport = ReqwestTransport::within(BOUND, wall);
     let url = format!("http://{host}:{port}/users/1").parse().unwrap();
     let reply = transport.send(Request::new(Method::DELETE, url)).await;
     server.abort();
@@ -95,7 +95,7 @@ async fn localhost_is_this_machine() {
 #[tokio::test]
 async fn plain_http_goes_nowhere_else() {
     let wall = WallClock::from_fn(|| Time::from_millis(0));
-    let transport = ReqwestTransport::within(BOUND, wall).unwrap();
+    let transport = ReqwestTransport::within(BOUND, wall);
     for url in [
         "http://acme.example/",
         "http://x.localhost/",

@@ -5,7 +5,7 @@ use serde_json::json;
 use userpurge::sandbox::Call;
 
 use crate::support::usual::{LEDGER, RUN};
-use crate::support::{World, ids};
+use crate::support::{World, ids, piped};
 
 fn zendesk(base: &str, credentials: &str) -> String {
     format!(
@@ -102,6 +102,24 @@ fn wrong_credentials_of_every_kind_end_with_2_and_nothing_is_sent(
     assert_eq!(world.deletions().len(), 0);
     assert!(!world.path(LEDGER).exists(), "no run, no ledger");
     world.call(&["check"]).code(2);
+}
+
+#[test]
+fn a_machine_that_trusts_no_certificates_is_told_what_it_lacks() {
+    let world = World::new();
+    world.zendesk_users(1..=1);
+    world.write("users.csv", ids(1..=1));
+    let mut run = world.command(&RUN);
+    run.env("SSL_CERT_FILE", world.path("no-such.pem"));
+    world
+        .finish(piped(&mut run))
+        .code(2)
+        .says("acme")
+        .says("ca-certificates")
+        .says("SSL_CERT_FILE")
+        .says("nothing was sent");
+    assert_eq!(world.sandbox().log(None).len(), 0);
+    assert!(!world.path(LEDGER).exists(), "no run, no ledger");
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! The question before a run, at a real terminal: what has to be typed, and that nothing leaves until
 //! it is.
 
+use serde_json::json;
+
 use crate::support::World;
 use crate::support::usual::{LEDGER, id};
 
@@ -32,6 +34,22 @@ fn up_to_a_thousand_rows_want_their_number_typed_and_no_other_word() {
     terminal.types("3");
     terminal.until("it has run", |screen| screen.contains("code 0"));
     assert_eq!(world.deletions().len(), 3);
+}
+
+#[test]
+fn a_provider_that_does_not_say_who_we_are_is_waited_for_in_words() {
+    let world = World::of_users(3);
+    world.settings(json!({"latency": "25s"}));
+    let terminal = world.terminal(80);
+    for command in [RUN, "clear; userpurge check"] {
+        terminal.types(command);
+        terminal.until("it says what it waits for", |screen| {
+            screen.contains("acme: waiting for Zendesk Support to say who we are")
+        });
+        terminal.key("C-c");
+        terminal.until("it is over", |screen| screen.ends_with('$'));
+    }
+    nothing_was_sent(&world);
 }
 
 #[test]

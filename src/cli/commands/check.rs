@@ -64,8 +64,8 @@ pub(in crate::cli) async fn execute(args: &CheckArgs) -> Result<ExitCode, Failur
 }
 
 async fn ask(line: &Line) -> Told {
-    let (identity, seen) = line.client.introduce().await?;
-    let untold = line.client.acquaint(&[]).await?;
+    let (identity, seen) = line.answers(line.client.introduce()).await?;
+    let untold = line.answers(line.client.acquaint(&[])).await?;
     Ok((identity, seen, untold))
 }
 
