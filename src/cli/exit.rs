@@ -18,7 +18,7 @@ pub enum ExitCode {
     Ledger = 4,
     /// SIGINT (128 + 2): requests under way were finished and recorded; `resume` goes on.
     Interrupted = 130,
-    /// SIGTERM (128 + 15), likewise.
+    /// SIGTERM (128 + 15), or the terminal went away (SIGHUP), likewise.
     Terminated = 143,
 }
 
@@ -50,7 +50,7 @@ impl ExitCode {
             Self::Stopped => "stopped before the end by a safety; resume goes on",
             Self::Ledger => "the ledger is damaged, locked, or not of this input",
             Self::Interrupted => "interrupted (SIGINT); resume goes on",
-            Self::Terminated => "terminated (SIGTERM); resume goes on",
+            Self::Terminated => "terminated (SIGTERM, SIGHUP); resume goes on",
         }
     }
 }

@@ -70,6 +70,8 @@ where
     let layer = tracing_subscriber::fmt::layer()
         .with_writer(writer)
         .with_timer(Clock(clock))
+        // A terminal that is gone takes no line, and none about that either: it would be a panic.
+        .log_internal_errors(false)
         .with_ansi(false);
     let layer: Box<dyn Layer<Registry> + Send + Sync> = match args.log_format {
         LogFormat::Text => layer.with_target(false).boxed(),

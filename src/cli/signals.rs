@@ -1,4 +1,7 @@
 //! SIGINT and SIGTERM in two stages: the first stops admitting rows, the second stops waiting.
+//!
+//! A terminal that goes away (SIGHUP: a window is closed, a connection over ssh breaks) is the first
+//! stage too, and never the second: the system and the shell may both say so of one and the same.
 
 use std::io;
 use std::sync::{Arc, OnceLock};
@@ -15,6 +18,8 @@ pub enum Signal {
     Interrupt,
     /// SIGTERM.
     Terminate,
+    /// SIGHUP: the terminal is gone.
+    HangUp,
 }
 
 impl Signal {
@@ -22,7 +27,7 @@ impl Signal {
     pub const fn exit_code(self) -> ExitCode {
         match self {
             Self::Interrupt => ExitCode::Interrupted,
-            Self::Terminate => ExitCode::Terminated,
+            Self::Terminate | Self::HangUp => ExitCode::Terminated,
         }
     }
 }
@@ -66,7 +71,7 @@ impl Stop {
                 "stopping: requests under way are being finished and recorded; once more stops now"
             );
             self.admitting.cancel();
-        } else {
+        } else if signal != Signal::HangUp {
             tracing::warn!("stopping now: what was sent and not answered is in doubt");
             self.waiting.cancel();
         }
@@ -99,6 +104,8 @@ impl Stop {
 struct Signals {
     interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
+    /// `None`: whoever started us wants us to outlive the terminal, or there is no telling.
+    hang_up: Option<tokio::signal::unix::Signal>,
 }
 
 #[cfg(unix)]
@@ -106,18 +113,44 @@ impl Signals {
     fn new() -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
 
+        let hang_up = hang_up_counts().then(|| signal(SignalKind::hangup()));
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
+            hang_up: hang_up.transpose()?,
         })
     }
 
     async fn next(&mut self) -> Option<Signal> {
+        let hang_up = async {
+            match &mut self.hang_up {
+                Some(hang_up) => hang_up.recv().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             come = self.interrupt.recv() => come.map(|()| Signal::Interrupt),
             come = self.terminate.recv() => come.map(|()| Signal::Terminate),
+            come = hang_up => come.map(|()| Signal::HangUp),
         }
     }
+}
+
+/// Whether SIGHUP is not ignored, as `nohup` has it: to listen for it would undo that.
+#[cfg(target_os = "linux")]
+fn hang_up_counts() -> bool {
+    // proc(5): a mask in hexadecimal, the lowest bit of which is signal 1.
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    ignored
+        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .is_some_and(|mask| mask & 1 == 0)
+}
+
+/// Elsewhere there is no asking, and SIGHUP does what it always did.
+#[cfg(all(unix, not(target_os = "linux")))]
+const fn hang_up_counts() -> bool {
+    false
 }
 
 /// Elsewhere there is Ctrl-C alone.
@@ -180,6 +213,7 @@ mod tests {
     #[case(Signal::Interrupt, Signal::Interrupt, ExitCode::Interrupted)]
     #[case(Signal::Interrupt, Signal::Terminate, ExitCode::Interrupted)]
     #[case(Signal::Terminate, Signal::Interrupt, ExitCode::Terminated)]
+    #[case(Signal::HangUp, Signal::Interrupt, ExitCode::Terminated)]
     fn the_first_signal_drains_and_gives_the_code_and_the_second_stops(
         #[case] first: Signal,
         #[case] second: Signal,
@@ -193,5 +227,16 @@ mod tests {
         stop.note(second);
         assert!(stop.now().is_cancelled());
         assert_eq!(stop.signal().unwrap().exit_code(), code);
+    }
+
+    #[rstest]
+    #[case(Signal::HangUp)]
+    #[case(Signal::Interrupt)]
+    fn a_terminal_that_is_gone_never_stops_the_waiting(#[case] first: Signal) {
+        let stop = Stop::default();
+        stop.note(first);
+        stop.note(Signal::HangUp);
+        assert_eq!(stop.signal(), Some(first));
+        assert!(!stop.now().is_cancelled());
     }
 }

@@ -1,14 +1,32 @@
 //! Standard error as bars need it: what is echoed (`^C`) does not push their lines about.
 
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use console::Term;
 use indicatif::{ProgressDrawTarget, TermLike};
 
 /// A terminal that leaves the cursor at the beginning of the last line. At its end, a `^C` that the
 /// terminal echoes would begin a new line, and every line drawn after would stand one too low.
+///
+/// Once it takes nothing more (its window was closed, the connection to it broke) it is drawn on no
+/// more: the run goes on, where indicatif would panic, and what cannot be written is not kept.
 #[derive(Debug)]
-struct Steady(Term);
+struct Steady {
+    term: Term,
+    is_gone: AtomicBool,
+}
+
+impl Steady {
+    /// Does `write`, unless the terminal is gone.
+    #[expect(clippy::unnecessary_wraps, reason = "what `TermLike` wants of each")]
+    fn unless_gone(&self, write: impl FnOnce(&Term) -> io::Result<()>) -> io::Result<()> {
+        if !self.is_gone.load(Ordering::Relaxed) && write(&self.term).is_err() {
+            self.is_gone.store(true, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+}
 
 /// Where bars are drawn: standard error, at most `hz` times a second, if it is a terminal.
 pub(super) fn target(hz: u8) -> ProgressDrawTarget {
@@ -19,7 +37,11 @@ pub(super) fn target(hz: u8) -> ProgressDrawTarget {
     // Bars on anything but indicatif's own targets take the colours of standard output, which may
     // be a file. Nothing else here is coloured by this crate.
     console::set_colors_enabled(console::colors_enabled_stderr());
-    ProgressDrawTarget::term_like_with_hz(Box::new(Steady(term)), hz)
+    let steady = Steady {
+        term,
+        is_gone: AtomicBool::new(false),
+    };
+    ProgressDrawTarget::term_like_with_hz(Box::new(steady), hz)
 }
 
 /// Leaves the lines where they are: what is written next begins below them.
@@ -33,43 +55,45 @@ pub(super) fn leave() {
 
 impl TermLike for Steady {
     fn width(&self) -> u16 {
-        self.0.size().1
+        self.term.size().1
     }
 
     fn height(&self) -> u16 {
-        self.0.size().0
+        self.term.size().0
     }
 
     fn move_cursor_up(&self, n: usize) -> io::Result<()> {
-        self.0.move_cursor_up(n)
+        self.unless_gone(|term| term.move_cursor_up(n))
     }
 
     fn move_cursor_down(&self, n: usize) -> io::Result<()> {
-        self.0.move_cursor_down(n)
+        self.unless_gone(|term| term.move_cursor_down(n))
     }
 
     fn move_cursor_right(&self, n: usize) -> io::Result<()> {
-        self.0.move_cursor_right(n)
+        self.unless_gone(|term| term.move_cursor_right(n))
     }
 
     fn move_cursor_left(&self, n: usize) -> io::Result<()> {
-        self.0.move_cursor_left(n)
+        self.unless_gone(|term| term.move_cursor_left(n))
     }
 
     fn write_line(&self, text: &str) -> io::Result<()> {
-        self.0.write_line(text)
+        self.unless_gone(|term| term.write_line(text))
     }
 
     fn write_str(&self, text: &str) -> io::Result<()> {
-        self.0.write_str(text)
+        self.unless_gone(|term| term.write_str(text))
     }
 
     fn clear_line(&self) -> io::Result<()> {
-        self.0.clear_line()
+        self.unless_gone(Term::clear_line)
     }
 
     fn flush(&self) -> io::Result<()> {
-        self.0.write_str("\r")?;
-        self.0.flush()
+        self.unless_gone(|term| {
+            term.write_str("\r")?;
+            term.flush()
+        })
     }
 }

@@ -1,4 +1,4 @@
-//! Ctrl-C once, Ctrl-C twice, SIGTERM, and a second process that looks on.
+//! Ctrl-C once, Ctrl-C twice, SIGTERM, a terminal that goes away, and a second process that looks on.
 
 use std::collections::BTreeSet;
 use std::process::{Child, Command};
@@ -52,6 +52,61 @@ fn the_first_signal_lets_requests_under_way_end_and_names_the_command_that_goes_
         world.call(&["resume", LEDGER, "--yes"]).code(0);
         assert_eq!(world.deletions().len(), 400, "none twice");
     }
+}
+
+#[test]
+fn a_terminal_that_goes_away_leaves_no_row_in_doubt() {
+    let world = world();
+    let terminal = world.terminal(100);
+    let line = PERMANENTLY.join(" ");
+    terminal.types(&format!("userpurge {line} --concurrency 4 -v"));
+    world.until("some are gone", || world.deletions().len() >= 20);
+    // Its window is closed: the kernel tells the program, and so does a shell that is one's login.
+    drop(terminal);
+    world.until("the run has ended", || {
+        world.status(LEDGER)["state"] != "running"
+    });
+    let status = world.status(LEDGER);
+    assert_eq!(status["state"], "interrupted");
+    assert_eq!(status["outcomes"]["in_doubt"], 0);
+    let arrived = world.deletions().len();
+    assert!(arrived < 400);
+    assert_eq!(world.outcomes(LEDGER).len(), arrived);
+    world.call(&["resume", LEDGER, "--yes"]).code(0);
+    assert_eq!(world.deletions().len(), 400, "none twice");
+}
+
+#[test]
+fn a_hang_up_drains_and_one_more_changes_nothing() {
+    let world = world();
+    let child = start(&world, PERMANENTLY);
+    world.until("some are gone", || world.deletions().len() >= 20);
+    send("-HUP", &child);
+    send("-HUP", &child);
+    world
+        .finish(child)
+        .code(143)
+        .says(&format!("userpurge resume {LEDGER}"));
+    let status = world.status(LEDGER);
+    assert_eq!(status["state"], "interrupted");
+    assert_eq!(status["outcomes"]["in_doubt"], 0);
+    assert_eq!(world.outcomes(LEDGER).len(), world.deletions().len());
+}
+
+#[test]
+fn where_hang_ups_are_ignored_a_run_outlives_its_terminal_and_its_bars() {
+    let world = world();
+    let terminal = world.terminal(100);
+    let line = PERMANENTLY.join(" ");
+    // As `nohup` has it, which would take the bars away.
+    terminal.types(&format!("trap '' HUP; userpurge {line} --concurrency 4"));
+    world.until("some are gone", || world.deletions().len() >= 20);
+    drop(terminal);
+    world.until("the run has ended", || {
+        world.status(LEDGER)["state"] != "running"
+    });
+    assert_eq!(world.status(LEDGER)["state"], "finished");
+    assert_eq!(world.deletions().len(), 400);
 }
 
 #[test]

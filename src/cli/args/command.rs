@@ -440,6 +440,22 @@ mod tests {
         assert_eq!(error.exit_code(), 2, "{line}: {error}");
     }
 
+    #[rstest]
+    #[case("run users.csv --canary x", "write a number of rows")]
+    #[case("run users.csv --canary 0", "write a number of rows, 1 at least")]
+    #[case("run users.csv --confirm 12,480", "in digits alone")]
+    #[case("run users.csv --max-delete 1k", "in digits alone")]
+    #[case("run users.csv --concurrency x", "write a number from 1 to 1000")]
+    #[case("verify l --sample 0", "write a number of rows, 1 at least")]
+    #[case("verify l --sample 9 --seed x", "write the number that")]
+    fn a_number_that_is_none_is_refused_with_what_to_write(
+        #[case] line: &str,
+        #[case] words: &str,
+    ) {
+        let told = parse(line).unwrap_err().to_string();
+        assert!(told.contains(words), "{told}");
+    }
+
     #[test]
     fn values_arrive_in_their_types() {
         let Command::Run(run) = parse(

@@ -95,7 +95,7 @@ fn help_of_the_program() {
           3    stopped before the end by a safety; resume goes on
           4    the ledger is damaged, locked, or not of this input
           130  interrupted (SIGINT); resume goes on
-          143  terminated (SIGTERM); resume goes on
+          143  terminated (SIGTERM, SIGHUP); resume goes on
 
         Without a configuration file, these variables make the accounts zendesk, sunco and zoho:
           ZENDESK_SUBDOMAIN      the `acme` of https://acme.zendesk.com

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::options::{ConfigArgs, ProgressArgs, parse_concurrency};
+use super::options::{ConfigArgs, ProgressArgs, parse_concurrency, parse_some_rows};
 use super::values::{ReportFormat, Scale};
 use crate::ledger::Head;
 use crate::sandbox::{Faults, Latency};
@@ -63,11 +63,11 @@ pub struct VerifyArgs {
     pub ledger: PathBuf,
 
     /// Ask about so many rows only, drawn at random, spread over the accounts
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = parse_some_rows)]
     pub sample: Option<NonZeroU64>,
 
     /// Draw the sample that was drawn with this seed before
-    #[arg(long, value_name = "SEED", requires = "sample")]
+    #[arg(long, value_name = "SEED", requires = "sample", value_parser = parse_seed)]
     pub seed: Option<u64>,
 
     /// One JSON object on standard output
@@ -168,6 +168,11 @@ fn parse_listen(text: &str) -> Result<SocketAddr, String> {
             "write an address and a port, such as {SANDBOX_LISTEN}"
         )),
     }
+}
+
+fn parse_seed(text: &str) -> Result<u64, &'static str> {
+    text.parse()
+        .map_err(|_| "write the number that `verify` said the sample was drawn with")
 }
 
 fn parse_head(text: &str) -> Result<Head, String> {

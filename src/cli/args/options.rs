@@ -93,7 +93,7 @@ pub struct ProtectionArgs {
 #[command(next_help_heading = "Pace and safety")]
 pub struct PaceArgs {
     /// Send N rows of each account first; go on only if all of them end well, else exit 3
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = parse_some_rows)]
     pub canary: Option<NonZeroU64>,
 
     /// Begin no more rows after this local time, finish those under way, exit 3; `resume` goes on
@@ -115,7 +115,7 @@ pub struct PaceArgs {
     pub concurrency: Option<NonZeroU32>,
 
     /// With more rows than this to delete, exit 2 and send nothing
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = parse_rows)]
     pub max_delete: Option<u64>,
 }
 
@@ -128,7 +128,7 @@ pub struct ConsentArgs {
     pub yes: bool,
 
     /// Ask nothing, and go only if exactly N rows would be sent
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = parse_rows)]
     pub confirm: Option<u64>,
 }
 
@@ -402,6 +402,16 @@ fn parse_action(text: &str) -> Result<Action, String> {
             Action::ALL.map(Action::name).join(", ")
         )
     })
+}
+
+fn parse_rows(text: &str) -> Result<u64, &'static str> {
+    let rows = text.parse();
+    rows.map_err(|_| "write a number of rows, in digits alone, such as 12480")
+}
+
+pub(super) fn parse_some_rows(text: &str) -> Result<NonZeroU64, &'static str> {
+    let rows = parse_rows(text)?;
+    NonZeroU64::new(rows).ok_or("write a number of rows, 1 at least")
 }
 
 pub(super) fn parse_concurrency(text: &str) -> Result<NonZeroU32, String> {
