@@ -67,6 +67,23 @@ impl Failure {
         Self { place, ..self }
     }
 
+    /// The same with `name` wherever it names the file at `path`, of which nobody knows.
+    pub(super) fn calling(self, path: &Path, name: &str) -> Self {
+        let path = path.display().to_string();
+        let quoted = format!("`{path}`");
+        let renamed = |text: &str| text.replace(&quoted, name).replace(&path, name);
+        let enough = self.is_broken_pipe();
+        let help = self.report.help().map(|help| renamed(&help.to_string()));
+        let message = renamed(&self.chain());
+        let place = || underline::place(&*self.report);
+        let place = self.place.clone().or_else(place);
+        let place = place.map(|place| renamed(&place));
+        Self {
+            enough,
+            ..Self::message(self.code, message, help.as_deref()).at(place)
+        }
+    }
+
     /// The command line, the configuration or the input is refused.
     pub(super) fn refused(error: impl Error + Send + Sync + 'static) -> Self {
         Self {

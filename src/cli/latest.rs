@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::exit::ExitCode;
 use super::failure::Failure;
+use super::setting;
 
 /// What ledgers' names end in.
 pub const LEDGER_SUFFIX: &str = ".ledger.jsonl";
@@ -22,6 +23,24 @@ const FILES_MAX: usize = 100_000;
 
 /// The longest first line read, in bytes: a header with many accounts.
 const HEADER_BYTES_MAX: u64 = 1024 * 1024;
+
+/// The ledger that `given` names here, as short as a person would type it: see [`resolve`].
+///
+/// # Errors
+///
+/// As there, and when it is a folder.
+pub(super) fn named(given: &Path) -> Result<PathBuf, Failure> {
+    let folder = setting::folder()?;
+    let path = resolve(given, &folder)?;
+    if path.is_dir() {
+        let message = format!("`{}` is a folder, not a ledger", given.display());
+        let help = format!("name the file in it that ends in `{LEDGER_SUFFIX}`");
+        return Err(Failure::message(ExitCode::Refused, message, Some(&help)));
+    }
+    Ok(path
+        .strip_prefix(&folder)
+        .map_or_else(|_| path.clone(), Path::to_path_buf))
+}
 
 /// The ledger that `given` names: itself, or the newest in `folder` for [`LATEST`]. A file that is
 /// called so has to be written `./latest`.

@@ -20,6 +20,9 @@ use crate::plan::{
     Defaults, ForeignIds, Judge, Plan, Planner, ProtectList, likely_id_column, time_at_limit,
 };
 
+/// What people call an input that is no file.
+pub(super) const STANDARD_INPUT: &str = "standard input";
+
 /// An input, and all that decides what becomes of its rows.
 #[derive(Debug)]
 pub(super) struct Planning {

@@ -21,6 +21,28 @@ fn an_empty_file() {
     world.call(&RUN).code(2).says("users.csv").says("empty");
 }
 
+#[rstest]
+#[case("plan")]
+#[case("run")]
+fn an_empty_standard_input(#[case] command: &str) {
+    let world = World::new();
+    let args = [&[command, "-"], &RUN[2..6]].concat();
+    let done = world.call_with(&args, b"").code(2);
+    let said = "error: standard input is empty; check that the export ran to its end\n";
+    assert_eq!(done.err, said, "and no copy of it is named");
+}
+
+#[test]
+fn a_folder_in_the_place_of_a_ledger() {
+    let world = World::new();
+    for command in ["status", "audit", "resume", "retry", "verify"] {
+        world
+            .call(&[command, "."])
+            .code(2)
+            .says("`.` is a folder, not a ledger");
+    }
+}
+
 #[test]
 fn no_id_column() {
     let world = World::new();

@@ -6,17 +6,14 @@ use serde_json::{Value, json};
 
 use crate::cli::args::AuditArgs;
 use crate::cli::latest;
-use crate::cli::setting;
 use crate::cli::terminal::{put, put_page, tell};
 use crate::cli::{ExitCode, Failure};
 use crate::ledger::Audit;
 
 /// Audits a ledger and names the first line that does not fit.
 pub(in crate::cli) fn execute(args: &AuditArgs) -> Result<ExitCode, Failure> {
-    let folder = setting::folder()?;
-    let ledger = latest::resolve(&args.ledger, &folder)?;
-    let ledger = ledger.strip_prefix(&folder).unwrap_or(&ledger);
-    let audit = Audit::of(ledger, args.head)?;
+    let ledger = latest::named(&args.ledger)?;
+    let audit = Audit::of(&ledger, args.head)?;
     let damage = audit.damage();
     if args.json {
         put(&as_json(&audit).to_string())?;
@@ -28,7 +25,7 @@ pub(in crate::cli) fn execute(args: &AuditArgs) -> Result<ExitCode, Failure> {
     if let Some(damage) = damage {
         return Err(Failure::from(damage));
     }
-    put_page(&told(ledger, &audit))?;
+    put_page(&told(&ledger, &audit))?;
     if let Some(torn) = audit.torn {
         tell(&format!(
             "warning: {} bytes without an end follow the last line, at byte {}: a crash left them, or a process is \

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::cli::args::{PlanArgs, Selection};
 use crate::cli::outline_text;
-use crate::cli::planning::{Planned, Planning};
+use crate::cli::planning::{Planned, Planning, STANDARD_INPUT};
 use crate::cli::saved::SavedPlan;
 use crate::cli::setting;
 use crate::cli::terminal::{put, put_page, tell};
@@ -20,9 +20,19 @@ pub(in crate::cli) fn execute(args: &PlanArgs) -> Result<ExitCode, Failure> {
         SavedPlan::check_free(output)?;
     }
     let spool = Spool::of(&args.input)?;
+    let told = tell_plan(args, &spool);
+    if spool.is_copy() {
+        // The copy is gone when they read it.
+        told.map_err(|failure| failure.calling(spool.path(), STANDARD_INPUT))
+    } else {
+        told
+    }
+}
+
+fn tell_plan(args: &PlanArgs, spool: &Spool) -> Result<ExitCode, Failure> {
     let mut planning = planning(args, spool.path())?;
     if spool.is_copy() {
-        "standard input".clone_into(&mut planning.name);
+        STANDARD_INPUT.clone_into(&mut planning.name);
     }
     let mut planned = match &args.output {
         None => planning.plan(&[])?,

@@ -51,8 +51,7 @@ pub(in crate::cli) async fn resume(
     args: &ResumeArgs,
     disk: &dyn Disk,
 ) -> Result<ExitCode, Failure> {
-    let ledger = latest::resolve(&args.ledger, &setting::folder()?)?;
-    let ledger = shortest(&ledger)?;
+    let ledger = latest::named(&args.ledger)?;
     let again = Again {
         command: RESUME,
         ledger,
@@ -69,8 +68,7 @@ pub(in crate::cli) async fn resume(
 
 /// Tries rows again that ended `failed` or `in_doubt`, or as `--only` says.
 pub(in crate::cli) async fn retry(args: &RetryArgs, disk: &dyn Disk) -> Result<ExitCode, Failure> {
-    let ledger = latest::resolve(&args.resume.ledger, &setting::folder()?)?;
-    let ledger = shortest(&ledger)?;
+    let ledger = latest::named(&args.resume.ledger)?;
     let only: Vec<Only> = args
         .only
         .iter()
@@ -466,12 +464,4 @@ fn told(again: &Again<'_>, state: &LedgerState, wanted: &RoaringTreemap, count: 
         "{}: {count} of {rows} rows to send{doubt}",
         again.ledger.display()
     )
-}
-
-/// The ledger's path as a person would type it here.
-pub(super) fn shortest(path: &Path) -> Result<PathBuf, Failure> {
-    let folder = setting::folder()?;
-    Ok(path
-        .strip_prefix(&folder)
-        .map_or_else(|_| path.to_owned(), Path::to_path_buf))
 }

@@ -12,7 +12,7 @@ use crate::cli::accounts::{Line, Wiring};
 use crate::cli::args::{ConfigArgs, PaceArgs, RunArgs, Selection};
 use crate::cli::denied;
 use crate::cli::outline_text;
-use crate::cli::planning::{Planned, Planning, absolute};
+use crate::cli::planning::{Planned, Planning, STANDARD_INPUT, absolute};
 use crate::cli::question::{Consent, Person};
 use crate::cli::recorder::Recorder;
 use crate::cli::saved::SavedPlan;
@@ -44,12 +44,13 @@ struct Orders {
 pub(in crate::cli) async fn execute(args: &RunArgs, disk: &dyn Disk) -> Result<ExitCode, Failure> {
     let orders = orders(args)?;
     let spool = orders.spool.clone();
-    let ran = Box::pin(execute_orders(args, orders, disk)).await;
+    let mut ran = Box::pin(execute_orders(args, orders, disk)).await;
     if let (Err(_) | Ok(Ran::Not), Some(spool)) = (&ran, spool)
         && !spooled_ledger_exists(&spool)
     {
         // No ledger refers to it, and the next try makes it anew.
-        let _ = std::fs::remove_file(spool);
+        let _ = std::fs::remove_file(&spool);
+        ran = ran.map_err(|failure| failure.calling(&spool, STANDARD_INPUT));
     }
     ran.map(|ran| match ran {
         Ran::Not => ExitCode::Success,

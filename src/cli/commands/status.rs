@@ -8,7 +8,6 @@ use std::time::Duration;
 use crate::cli::args::StatusArgs;
 use crate::cli::latest;
 use crate::cli::page;
-use crate::cli::setting;
 use crate::cli::terminal::{put, put_page};
 use crate::cli::{ExitCode, Failure};
 use crate::domain::{AccountPlan, Entry, RunHeader, RunState, WallClock};
@@ -24,9 +23,7 @@ const LOOKS_PER_LOCK: u32 = 5;
 
 /// Says where a run stands.
 pub(in crate::cli) fn execute(args: &StatusArgs) -> Result<ExitCode, Failure> {
-    let folder = setting::folder()?;
-    let ledger = latest::resolve(&args.ledger, &folder)?;
-    let ledger = ledger.strip_prefix(&folder).unwrap_or(&ledger);
+    let ledger = &latest::named(&args.ledger)?;
     match (args.follow, args.json) {
         (false, _) => {}
         (true, false) => follow(ledger)?,

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use super::resume::{check_tenants, shortest, source, tell_of_cut};
+use super::resume::{check_tenants, source, tell_of_cut};
 use crate::cli::accounts::{Line, Wiring, identify};
 use crate::cli::args::VerifyArgs;
 use crate::cli::failure::mend;
@@ -56,7 +56,7 @@ enum Ended {
 pub(in crate::cli) async fn execute(args: &VerifyArgs) -> Result<ExitCode, Failure> {
     let signals = signals::Stop::default();
     let stop = signals.of_pipeline();
-    let ledger = shortest(&latest::resolve(&args.ledger, &setting::folder()?)?)?;
+    let ledger = latest::named(&args.ledger)?;
     let Opened {
         writer,
         mut state,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::{document, rows};
 use crate::cli::args::{ReportArgs, ReportFormat};
-use crate::cli::{ExitCode, Failure, latest, setting};
+use crate::cli::{ExitCode, Failure, latest};
 use crate::ledger::is_locked;
 
 /// Writes the report.
@@ -28,9 +28,7 @@ fn misfit(what: &str) -> Failure {
 /// The ledger, as short as it can be named from here, and whether a process is writing it: found
 /// out before it is read, so that a run which ends in between is not called interrupted.
 pub(super) fn ledger_of(args: &ReportArgs) -> Result<(PathBuf, bool), Failure> {
-    let folder = setting::folder()?;
-    let ledger = latest::resolve(&args.ledger, &folder)?;
-    let ledger = ledger.strip_prefix(&folder).unwrap_or(&ledger).to_owned();
+    let ledger = latest::named(&args.ledger)?;
     let running = is_locked(&ledger)?;
     Ok((ledger, running))
 }
