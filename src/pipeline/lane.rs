@@ -5,7 +5,7 @@ use std::error::Error;
 use std::fmt;
 use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::future::{Either, join_all, ready};
@@ -20,11 +20,12 @@ use super::client::Client;
 use super::error::ClientError;
 use super::fuse::{FailureLimit, Fuse};
 use super::reading::{Entered, Unit};
-use super::sink::{Durability, SinkFailed};
+use super::sink::SinkFailed;
+use super::stop::Stopped;
 use super::task::{Before, RowEnded, TaskRun};
 use super::tokens::own;
 use super::users::{Place, UsersUnderWay};
-use crate::domain::{Entry, LaneStop, Outcome, StopKind, Task, Time};
+use crate::domain::{LaneStop, Outcome, StopKind, Task, Time};
 
 /// How often the wall clock is looked at for [`Until`]. It may be set, and a machine may sleep: one
 /// long timer would know nothing of either.
@@ -63,7 +64,7 @@ pub struct Lane {
     pub(super) options: LaneOptions,
     fuse: Mutex<Fuse>,
     pub(super) canary: Canary,
-    stopped: OnceLock<LaneStop>,
+    stopped: Stopped,
     /// The parts of its tasks that it has not come to the end of: where it has, each task was begun,
     /// or ended as protected.
     pub(super) parts_left: AtomicUsize,
@@ -109,7 +110,7 @@ impl Lane {
             options,
             fuse,
             canary,
-            stopped: OnceLock::new(),
+            stopped: Stopped::default(),
             parts_left: AtomicUsize::new(0),
             out_of_time: AtomicBool::new(false),
             users: UsersUnderWay::default(),
@@ -371,23 +372,8 @@ impl Lane {
             } => (reason, status, detail),
             ClientError::Passing { status, detail, .. } => (StopKind::RolesUnknown, status, detail),
         };
-        let stop = LaneStop {
-            account: self.client.account.clone(),
-            reason,
-            status,
-            code: detail.code,
-            message: detail.message,
-            at: self.client.now(),
-        };
-        if self.stopped.set(stop.clone()).is_ok() {
-            self.client.stop.admitting.cancel();
-            let entry = Entry::Stop(stop);
-            self.client
-                .record(entry, Durability::Queued)
-                .await
-                .map_err(Halt::Sink)?;
-        }
-        Ok(())
+        let stopped = self.stopped.stop(&self.client, reason, status, detail);
+        stopped.await.map_err(Halt::Sink)
     }
 }
 

@@ -1,6 +1,13 @@
-//! The two stages of stopping.
+//! The two stages of stopping, and a stop that says why.
+
+use std::sync::OnceLock;
 
 use tokio_util::sync::CancellationToken;
+
+use super::client::Client;
+use super::sink::{Durability, SinkFailed};
+use crate::domain::{Entry, LaneStop, StopKind};
+use crate::provider::Detail;
 
 /// Asks a run to end, in two stages.
 #[derive(Debug, Clone, Default)]
@@ -19,5 +26,43 @@ impl Stop {
             admitting: self.admitting.child_token(),
             waiting: self.waiting.child_token(),
         }
+    }
+}
+
+/// Why an account was stopped: said once, however many of its rows find a reason.
+#[derive(Debug, Default)]
+pub(super) struct Stopped(OnceLock<LaneStop>);
+
+impl Stopped {
+    /// Stops the account of `client`, and records why, unless that was done before.
+    ///
+    /// # Errors
+    ///
+    /// When the sink fails.
+    pub(super) async fn stop(
+        &self,
+        client: &Client,
+        reason: StopKind,
+        status: Option<u16>,
+        detail: Detail,
+    ) -> Result<(), SinkFailed> {
+        let stop = LaneStop {
+            account: client.account.clone(),
+            reason,
+            status,
+            code: detail.code,
+            message: detail.message,
+            at: client.now(),
+        };
+        if self.0.set(stop.clone()).is_err() {
+            return Ok(());
+        }
+        client.stop.admitting.cancel();
+        client.record(Entry::Stop(stop), Durability::Queued).await
+    }
+
+    /// The reason; `None`: it was not stopped.
+    pub(super) fn into_inner(self) -> Option<LaneStop> {
+        self.0.into_inner()
     }
 }

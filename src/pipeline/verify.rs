@@ -7,7 +7,7 @@
 use std::collections::{HashMap, HashSet};
 use std::error::Error;
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use futures::{Stream, StreamExt, stream};
 use tokio::sync::mpsc;
@@ -16,7 +16,8 @@ use super::client::Client;
 use super::error::ClientError;
 use super::lane::LaneEnd;
 use super::sink::{Durability, SinkFailed};
-use crate::domain::{Entry, Finding, LaneStop, Stand, ToVerify, UserId, Verified};
+use super::stop::Stopped;
+use crate::domain::{Entry, Finding, Stand, ToVerify, UserId, Verified};
 
 /// How many batches of an account are looked after at once. More than its permits, so that none of
 /// them waits for a batch; bounded, so that memory is.
@@ -33,7 +34,7 @@ pub type ToVerifySource = mpsc::Receiver<Result<ToVerify, Box<dyn Error + Send +
 #[derive(Debug)]
 pub struct Verifier {
     client: Arc<Client>,
-    stopped: OnceLock<LaneStop>,
+    stopped: Stopped,
 }
 
 /// What keeps a verification from going on.
@@ -52,10 +53,10 @@ struct Unclear {
 
 impl Verifier {
     /// A verification that asks through `client`.
-    pub const fn new(client: Arc<Client>) -> Self {
+    pub fn new(client: Arc<Client>) -> Self {
         Self {
             client,
-            stopped: OnceLock::new(),
+            stopped: Stopped::default(),
         }
     }
 
@@ -211,21 +212,8 @@ impl Verifier {
                 detail,
             } => (reason, status, detail),
         };
-        let stop = LaneStop {
-            account: self.client.account.clone(),
-            reason,
-            status,
-            code: detail.code,
-            message: detail.message,
-            at: self.client.now(),
-        };
-        if self.stopped.set(stop.clone()).is_ok() {
-            self.client.stop.admitting.cancel();
-            self.client
-                .record(Entry::Stop(stop), Durability::Queued)
-                .await
-                .map_err(Halt::Sink)?;
-        }
+        let stopped = self.stopped.stop(&self.client, reason, status, detail);
+        stopped.await.map_err(Halt::Sink)?;
         Err(Halt::Stopping)
     }
 }
