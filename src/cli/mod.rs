@@ -5,6 +5,7 @@
 //! begin. Data goes to standard output, everything else to standard error.
 
 mod accounts;
+mod along;
 pub mod args;
 mod commands;
 mod denied;

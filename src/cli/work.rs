@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::num::NonZeroU64;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use futures::executor::block_on;
@@ -14,6 +14,7 @@ use tokio::sync::mpsc::error::SendError;
 use tokio::task::JoinHandle;
 
 use super::accounts::{Line, higher_limits, taken_at_once};
+use super::along::Along;
 use super::failure::mend;
 use super::page;
 use super::planning::{Planned, Planning};
@@ -381,6 +382,7 @@ pub(super) async fn run_session(
     } = session;
     let shown = Shown::start(mode, ahead, work.recorder);
     let (planning, lines) = (work.planning, work.lines);
+    let along = Along::start(&ledger);
     let worked = work.go(writer).await;
     shown.finish().await;
     let worked = worked?;
@@ -389,7 +391,7 @@ pub(super) async fn run_session(
     for told in higher.into_iter().chain(taken_at_once(lines)) {
         tell(&told);
     }
-    close(&ledger)?;
+    close(&along.finish()?);
     Ok(exit_code(&worked, signals.signal()))
 }
 
@@ -405,17 +407,15 @@ fn exit_code(worked: &Worked, signal: Option<signals::Signal>) -> ExitCode {
 
 /// The closing words: what stopped and what to do about it, then where the run stands as the ledger
 /// tells it, with its head and the next command.
-fn close(ledger: &Path) -> Result<(), Failure> {
-    let state = LedgerState::read(ledger)?;
+fn close(state: &LedgerState) {
     for stop in &state.stops {
         tell(&stop_words(stop));
     }
-    let words = page::standing(&Summary::new(&state, Lock::Free));
+    let words = page::standing(&Summary::new(state, Lock::Free));
     if put_page(&words).is_err() {
         // The run is over whether or not its closing words can be put out; the code must say how.
         tell(&words);
     }
-    Ok(())
 }
 
 /// Why a lane stopped, with the words of whoever stopped it, and what to do.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::builder::StateBuilder;
 use super::error::LedgerError;
-use super::reader::LedgerReader;
+use super::reader::{LedgerReader, READ_BYTES};
 use super::state::{LedgerState, Source};
 
 /// Keeps what a ledger said, and reads on from there.
@@ -44,6 +44,18 @@ impl LedgerFollower {
         }
         let source = Source::of(&self.path, &self.reader);
         Ok(self.builder.clone().finish(source))
+    }
+
+    /// Reads on if there is more than a little to be read, so that a later look has less to do.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be read on. Only a look is of use after that.
+    pub fn keep_up(&mut self) -> Result<(), LedgerError> {
+        if self.reader.unread()? >= READ_BYTES as u64 && self.reader.reopen()? {
+            self.read_on()?;
+        }
+        Ok(())
     }
 
     fn read_on(&mut self) -> Result<(), LedgerError> {

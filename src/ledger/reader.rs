@@ -4,7 +4,7 @@
 //! what is not there yet is a torn tail or nothing.
 
 use std::fmt;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
@@ -40,6 +40,13 @@ impl LedgerReader {
     pub fn open(path: &Path) -> Result<Self, LedgerError> {
         let file = File::open(path).map_err(|source| LedgerError::io("open", path, source))?;
         Self::new(path, file)
+    }
+
+    /// How many bytes the file has beyond what was read of it.
+    pub(super) fn unread(&self) -> Result<u64, LedgerError> {
+        let Lines { path, bytes, .. } = &self.lines;
+        let file = fs::metadata(path).map_err(|source| LedgerError::io("read", path, source))?;
+        Ok(file.len().saturating_sub(*bytes))
     }
 
     /// Goes on with what has been appended since. The file is opened again and an unfinished line

@@ -67,6 +67,34 @@ fn what_an_earlier_look_has_read_is_not_read_again() {
 }
 
 #[test]
+fn keeping_up_reads_what_is_more_than_a_little_and_leaves_the_rest_to_the_look() {
+    let (_folder, path) = fresh();
+    let rows = 4_000;
+    let mut entries = vec![Entry::Run(Box::new(header(rows)))];
+    entries.extend((1..=rows).map(|row| outcome(row, Outcome::Deleted, 1)));
+    let bytes = bytes_of(&entries);
+    let half = bytes.len() / 2;
+    for (written, is_read) in [(20_000, false), (half, true)] {
+        write(&path, &bytes[..written]);
+        let mut follower = LedgerFollower::open(&path).unwrap();
+        follower.keep_up().unwrap();
+        let first_line = bytes.iter().position(|byte| *byte == b'\n').unwrap();
+        // What was read once is not looked at again, even if it is no ledger any more.
+        let mut blanks = bytes.clone();
+        blanks[first_line + 1..15_000].fill(b' ');
+        write(&path, &blanks);
+        let seen = follower.look();
+        assert_eq!(seen.is_ok(), is_read, "{written}");
+        if let Ok(state) = seen {
+            assert_eq!(state.counts().deleted, rows);
+            write(&path, &bytes);
+            let all = LedgerState::read(&path).unwrap();
+            assert_eq!(told(state), told(all));
+        }
+    }
+}
+
+#[test]
 fn half_a_line_is_no_damage_whether_it_is_finished_or_cut_off_by_who_takes_the_run_up() {
     for finished in [true, false] {
         let (_folder, path) = fresh();

@@ -219,6 +219,16 @@ impl Limits {
         step: Option<Step>,
         stopping: &CancellationToken,
     ) -> Result<Admission, Refused> {
+        if stopping.is_cancelled() {
+            return Err(Refused::Stopping);
+        }
+        let now = Instant::now();
+        // Nothing is in the way of most, and where one waits it goes first.
+        if !self.turns.is_anyone_waiting(step)
+            && let Ok(marks) = self.try_take(step, now)
+        {
+            return Ok(Admission::new(Arc::clone(self), step, marks, now));
+        }
         let wait = async {
             let waiting = self.turns.wait(step, &self.changed);
             let _turn = match &waiting {

@@ -59,12 +59,17 @@ impl Turns {
         })
     }
 
+    /// Whether anybody waits with those of `step` now.
+    pub(super) fn is_anyone_waiting(&self, step: Option<Step>) -> bool {
+        let turn = self.of.get(&step);
+        turn.is_some_and(|turn| turn.waiting.load(Ordering::SeqCst) > 0)
+    }
+
     /// Whether anybody waits for `step` now. If so, whoever asks is woken when one has gone.
     pub(super) fn lets_first(&self, step: Step) -> bool {
         // Noted before looking, so that one who goes in between wakes whoever asks.
         self.let_first.store(true, Ordering::SeqCst);
-        let turn = self.of.get(&Some(step));
-        turn.is_some_and(|turn| turn.waiting.load(Ordering::SeqCst) > 0)
+        self.is_anyone_waiting(Some(step))
     }
 }
 

@@ -1,0 +1,65 @@
+//! The ledger read along while a session writes it: its closing words come from the ledger, and a
+//! million rows of it would be a second of silence at the end.
+//!
+//! It tells nobody anything before the end, and what it cannot read then is read anew and told.
+
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
+
+use crate::ledger::{LedgerError, LedgerFollower, LedgerState};
+
+/// How often it is looked whether there is enough to read on.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// A ledger that is read along. Dropped, it is let go.
+#[derive(Debug)]
+pub(super) struct Along {
+    ledger: PathBuf,
+    /// `None`: nothing could be begun, and all is left for the end.
+    reading: Option<Reading>,
+}
+
+#[derive(Debug)]
+struct Reading {
+    /// Nothing is ever sent: its end is what is waited for.
+    over: Sender<()>,
+    thread: JoinHandle<Option<LedgerFollower>>,
+}
+
+impl Along {
+    /// Reads along with what is written to `ledger`, on a thread of its own.
+    pub(super) fn start(ledger: &Path) -> Self {
+        let (over, session) = mpsc::channel();
+        let path = ledger.to_owned();
+        let thread = Builder::new().name("along".to_owned()).spawn(move || {
+            let mut follower = LedgerFollower::open(&path).ok()?;
+            // Ends with the session.
+            while session.recv_timeout(LOOK_EVERY) == Err(RecvTimeoutError::Timeout) {
+                follower.keep_up().ok()?;
+            }
+            Some(follower)
+        });
+        Self {
+            ledger: ledger.to_owned(),
+            reading: thread.ok().map(|thread| Reading { over, thread }),
+        }
+    }
+
+    /// What the ledger says at the end of the session.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be read, or is damaged.
+    pub(super) fn finish(self) -> Result<LedgerState, LedgerError> {
+        let follower = self.reading.and_then(|Reading { over, thread }| {
+            drop(over);
+            thread.join().ok().flatten()
+        });
+        match follower {
+            Some(mut follower) => follower.look(),
+            None => LedgerState::read(&self.ledger),
+        }
+    }
+}
