@@ -54,7 +54,8 @@
 //!    keep no others from theirs, however the file orders them; and one for the users who have rows
 //!    of several actions, whose order must be kept.
 //! 6. An `end` entry with the counts of all rows closes the session; the counts are checked
-//!    against the rows read.
+//!    against the rows read. The closing words are the ledger's, which a thread has read along
+//!    meanwhile: nothing is told of a run that does not stand there.
 //!
 //! `resume` and `retry` do the same over what the ledger leaves outstanding: they read it once into
 //! row sets ([`ledger::LedgerState`]), check input and tenant against its header, fill the quota

@@ -35,12 +35,15 @@ END
   return 1
 }
 
-# Starts it at a port that is free, which is then in `port`.
+# Starts it at a port that is free, which is then in `port`; `url` is what stands in front of an id.
 serve() {
   command -v nginx > /dev/null || { echo "nginx is not installed: there is nothing to measure against" >&2; exit 2; }
   for attempt in $(seq 20); do
     port=$((20000 + RANDOM % 20000))
-    if serve_at "$port"; then return; fi
+    if serve_at "$port"; then
+      url=http://127.0.0.1:$port/v2/apps/$app/users/
+      return
+    fi
     nginx_pid=
     [ "$attempt" -lt 20 ] || { cat "$dir/nginx/logs/start.log" >&2; exit 2; }
   done

@@ -34,26 +34,14 @@ say() { echo "$*" >&2; }
 
 # --- the programs of this repository ---------------------------------------------------------------
 
-if [ -z "${USERPURGE:-}" ]; then
-  cargo build --release --locked --quiet
-  USERPURGE=target/release/userpurge
-fi
-if [ -z "${BARE:-}" ]; then
-  BARE=$(cargo bench --locked --no-run --bench bare 2>&1 | sed -n 's/^ *Executable .*(\(.*\))$/\1/p')
-fi
-USERPURGE=$(realpath "$USERPURGE")
-BARE=$(realpath "$BARE")
+. tests/benches/programs.sh
 
 # --- the server ------------------------------------------------------------------------------------
 
 . tests/benches/nginx.sh
 serve
-url=http://127.0.0.1:$port/v2/apps/$app/users/
 
 # --- the file --------------------------------------------------------------------------------------
-
-ids() { awk -v n="$1" 'BEGIN { for (i = 0; i < n; i++) printf "5fa1c0d619a30a2e%08x\n", i }'; }
-csv() { echo "id,account,action"; ids "$1" | sed 's/$/,bench,delete/'; }
 
 csv "$rows" > "$dir/users.csv"
 ids "$rows" | awk -v url="$url" '{ printf "url = \"%s%s\"\noutput = \"/dev/null\"\n", url, $0 }' > "$dir/curl.config"

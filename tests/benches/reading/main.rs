@@ -1,7 +1,8 @@
 //! How fast and how small the program reads: `plan` over files of 10³ to 10⁷ rows beside the barest
 //! loops over the same files, `status` and `resume` over ledgers. `make bench` runs it.
 //!
-//! It prints two tables of medians and draws `fixtures/bench/growth.svg`. Files lie in a folder of
+//! It prints two tables of medians and draws `fixtures/bench/growth.svg`, with what `growth.sh` has
+//! measured before in it. Files lie in a folder of
 //! their own under the system's for temporary files, one at a time: 1 GB at most by default.
 //!
 //! `READING_ROWS` is the most rows of a file (10,000,000), `READING_LEDGER_ROWS` of a ledger
@@ -13,6 +14,7 @@
 mod bare;
 mod chart;
 mod files;
+mod grown;
 mod measure;
 mod provider;
 mod table;
@@ -188,7 +190,11 @@ fn measure_all() -> io::Result<()> {
         || Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/bench/growth.svg"),
         PathBuf::from,
     );
-    chart::draw(&all, &chart)
+    let bench = std::env::var_os("BENCH_DIR").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("target/bench"),
+        PathBuf::from,
+    );
+    chart::draw(&all, &grown::read(&bench.join("growth.tsv"))?, &chart)
 }
 
 /// Every reader of `kind` over one file in turn, so often, and the medians.
