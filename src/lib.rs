@@ -137,7 +137,7 @@
 pub mod cli;
 pub mod config;
 pub mod domain;
-#[cfg(debug_assertions)]
+#[cfg(any(test, debug_assertions))]
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod input;

@@ -13,6 +13,13 @@ use crate::ledger::{LedgerError, LedgerFollower, LedgerState};
 /// How often it is looked whether there is enough to read on.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
+/// How long a ledger waits that has much in it when the session begins: who resumes wants the first
+/// request to leave, and reading takes as much of the machine as there is.
+const MUCH_WAITS: Duration = Duration::from_secs(2);
+
+/// From so many bytes on it is much: twenty milliseconds' reading.
+const MUCH_BYTES: u64 = 10_000_000;
+
 /// A ledger that is read along. Dropped, it is let go.
 #[derive(Debug)]
 pub(super) struct Along {
@@ -35,9 +42,12 @@ impl Along {
         let path = ledger.to_owned();
         let thread = Builder::new().name("along".to_owned()).spawn(move || {
             let mut follower = LedgerFollower::open(&path).ok()?;
+            let much = std::fs::metadata(&path).ok()?.len() >= MUCH_BYTES;
+            let mut wait = if much { MUCH_WAITS } else { LOOK_EVERY };
             // Ends with the session.
-            while session.recv_timeout(LOOK_EVERY) == Err(RecvTimeoutError::Timeout) {
+            while session.recv_timeout(wait) == Err(RecvTimeoutError::Timeout) {
                 follower.keep_up().ok()?;
+                wait = LOOK_EVERY;
             }
             Some(follower)
         });

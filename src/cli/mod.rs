@@ -36,5 +36,5 @@ mod work;
 pub use exit::ExitCode;
 pub use failure::Failure;
 pub use main::{main, main_on};
-#[cfg(debug_assertions)]
+#[cfg(any(test, debug_assertions))]
 pub(crate) use saved::rewritten;

@@ -184,7 +184,7 @@ fn is_json(path: &Path) -> bool {
 
 /// The saved plan at `path` as it would be saved again; `None`: it is something else. The error is
 /// the failure's text.
-#[cfg(debug_assertions)]
+#[cfg(any(test, debug_assertions))]
 pub(crate) fn rewritten(path: &Path) -> Result<Option<Vec<u8>>, String> {
     let text = |failure: Failure| {
         let mut text = Vec::new();

@@ -79,7 +79,7 @@ impl Compression {
     }
 
     /// What [`Compression::detect`] and [`Compression::decode`] come to, for fuzzing.
-    #[cfg(debug_assertions)]
+    #[cfg(any(test, debug_assertions))]
     pub(crate) fn unfolded(
         path: &Path,
         bytes: Vec<u8>,

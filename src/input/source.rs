@@ -87,7 +87,7 @@ impl Source {
     }
 
     /// Reads `bytes` as if they lay at `path`, through buffers of `buffer_bytes`.
-    #[cfg(debug_assertions)]
+    #[cfg(any(test, debug_assertions))]
     pub(crate) fn of_bytes(
         path: &Path,
         bytes: Vec<u8>,

@@ -22,7 +22,7 @@ pub(super) fn encode_to(entry: &Entry, body: &mut Vec<u8>) -> Result<()> {
 }
 
 /// The body of an entry's line.
-#[cfg(debug_assertions)]
+#[cfg(any(test, debug_assertions))]
 pub(crate) fn encode(entry: &Entry) -> Result<Vec<u8>> {
     let mut body = Vec::new();
     encode_to(entry, &mut body)?;

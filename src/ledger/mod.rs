@@ -95,5 +95,5 @@ pub use sent::{SENT_MAX, Sent};
 pub use state::{LedgerState, Source, VerificationState};
 pub use verified::{GoodRows, each_verified};
 pub use writer::{Durability, LedgerHandle, LedgerWriter, Opened};
-#[cfg(debug_assertions)]
+#[cfg(any(test, debug_assertions))]
 pub(crate) use {chain::seal, format::encode};

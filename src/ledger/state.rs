@@ -106,7 +106,7 @@ impl LedgerState {
     }
 
     /// Reads `bytes` as if they lay at `path`.
-    #[cfg(debug_assertions)]
+    #[cfg(any(test, debug_assertions))]
     pub(crate) fn of_bytes(path: &Path, bytes: &[u8]) -> Result<Self, LedgerError> {
         Self::collect(path, LedgerReader::new(path, bytes)?)
     }
