@@ -255,14 +255,14 @@ pub(super) async fn acquaint(lines: &[Line], included: &[String]) -> Result<(), 
 }
 
 impl Line {
-    /// Waits for `answer` to who we are, and says so once if the provider takes its time.
+    /// Waits for `answer` to who we are, or who others are, and says so if the provider takes its time.
     pub(super) async fn answers<T>(&self, answer: impl Future<Output = T>) -> T {
         let mut answer = pin!(answer);
         if let Ok(answer) = tokio::time::timeout(SILENCE_MAX, answer.as_mut()).await {
             return answer;
         }
         tell(&format!(
-            "{}: waiting for {} to say who we are; nothing is deleted before, and Ctrl-C gives up",
+            "{}: waiting for {} to answer; nothing is deleted before, and Ctrl-C gives up",
             self.name,
             self.kind.title()
         ));

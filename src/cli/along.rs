@@ -17,7 +17,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// request to leave, and reading takes as much of the machine as there is.
 const MUCH_WAITS: Duration = Duration::from_secs(2);
 
-/// From so many bytes on it is much: twenty milliseconds' reading.
+/// From so many bytes on it is much: as many as are read in a hundredth of a second or two.
 const MUCH_BYTES: u64 = 10_000_000;
 
 /// A ledger that is read along. Dropped, it is let go.

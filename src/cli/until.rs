@@ -183,7 +183,7 @@ mod tests {
     /// Clocks are put forward at 2:00 on 8 March 2026 and back at 2:00 on 1 November.
     const NEW_YORK: &str = "EST5EDT,M3.2.0,M11.1.0";
     /// A zone that is off by seconds, as local mean times were.
-    const ODD: &str = "XXX-01:23:45";
+    const ODD: &str = "ODD-01:23:45";
 
     #[rstest]
     #[case::later_today("UTC0", "06:00", "2026-11-22T05:00:00Z", "2026-11-22T06:00:00Z")]

@@ -206,7 +206,7 @@ mod tests {
     #[case("2026-11-28T20:30:00Z", "Sat 13:30")]
     #[case("2026-11-29T20:30:00Z", "2026-11-29 13:30")]
     fn a_time_of_day_names_the_day_unless_it_is_today(#[case] at: &str, #[case] text: &str) {
-        let zone = TimeZone::posix("XXX7").unwrap();
+        let zone = TimeZone::posix("ODD7").unwrap();
         let now: Time = "2026-11-22T09:30:00Z".parse().unwrap();
         assert_eq!(clock(at.parse().unwrap(), now, &zone), text);
     }

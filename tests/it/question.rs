@@ -37,14 +37,14 @@ fn up_to_a_thousand_rows_want_their_number_typed_and_no_other_word() {
 }
 
 #[test]
-fn a_provider_that_does_not_say_who_we_are_is_waited_for_in_words() {
+fn a_provider_that_keeps_silent_is_waited_for_in_words() {
     let world = World::of_users(3);
     world.settings(json!({"latency": "25s"}));
     let terminal = world.terminal(80);
     for command in [RUN, "clear; userpurge check"] {
         terminal.types(command);
         terminal.until("it says what it waits for", |screen| {
-            screen.contains("acme: waiting for Zendesk Support to say who we are")
+            screen.contains("acme: waiting for Zendesk Support to answer")
         });
         terminal.key("C-c");
         terminal.until("it is over", |screen| screen.ends_with('$'));

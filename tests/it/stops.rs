@@ -545,7 +545,7 @@ fn zone_where_the_minute_ends_in(secs: i64) -> (String, String) {
     let sign = if ahead > 0 { "-" } else { "" };
     let ahead = ahead.abs();
     let zone = format!(
-        "XXX{sign}{:02}:{:02}:{:02}",
+        "ODD{sign}{:02}:{:02}:{:02}",
         ahead / 3_600,
         ahead / 60 % 60,
         ahead % 60
