@@ -31,7 +31,9 @@ fn an_empty_standard_input(#[case] command: &str) {
     let said = "error: standard input is empty; check that the export ran to its end\n";
     assert_eq!(done.err, said, "and no copy of it is named");
     let done = world.call_with(&args, b"name,mail\nKim,k@x\n").code(2);
-    let done = done.says("no column of standard input").says("--> standard input:1:1");
+    let done = done
+        .says("no column of standard input")
+        .says("--> standard input:1:1");
     assert!(!done.err.contains(".input"), "{}", done.err);
 }
 

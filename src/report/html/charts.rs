@@ -15,6 +15,10 @@ const SEEN_MIN: u64 = 40;
 /// How many sessions are marked; more would be a fence.
 const MARKS_MAX: usize = 12;
 
+/// How much of the chart the name of a session takes where the chart is narrowest, and the number of
+/// all rows at its beginning.
+const NAME_WIDTH: u64 = 2_400;
+
 /// A length or a place, in hundredths of a percent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Percent(u64);
@@ -91,6 +95,32 @@ pub(super) struct Area {
 pub(super) struct Mark {
     pub(super) x: Percent,
     pub(super) number: u64,
+    /// Which part of its name stands at the mark, in SVG's words; `None`: there is no room for it.
+    pub(super) anchor: Option<&'static str>,
+}
+
+/// The marks of sessions, by where each began of `end` and its number. A name that would run into what
+/// stands before it is left out.
+fn marks(began: impl Iterator<Item = (u64, u64)>, end: u64) -> Vec<Mark> {
+    let mut taken = NAME_WIDTH;
+    let mark = |(at, number)| {
+        let x = Percent::of(at, end);
+        let (anchor, from) = if x.0 + NAME_WIDTH / 2 > WHOLE {
+            ("end", x.0.saturating_sub(NAME_WIDTH))
+        } else {
+            ("middle", x.0.saturating_sub(NAME_WIDTH / 2))
+        };
+        let has_room = from >= taken;
+        if has_room {
+            taken = from + NAME_WIDTH;
+        }
+        Mark {
+            x,
+            number,
+            anchor: has_room.then_some(anchor),
+        }
+    };
+    began.map(mark).collect()
 }
 
 /// The progress of a run over its working time.
@@ -133,14 +163,11 @@ impl Progress {
             }
         });
         let began = sessions.iter().filter(|it| !it.is_verification()).skip(1);
-        let marks = began.take(MARKS_MAX).map(|session| Mark {
-            x: Percent::of(session.worked_before_ms, end),
-            number: session.number,
-        });
+        let began = began.map(|session| (session.worked_before_ms, session.number));
         Self {
             columns,
             pauses: pauses.collect(),
-            marks: marks.collect(),
+            marks: marks(began.take(MARKS_MAX), end),
         }
     }
 }
@@ -176,7 +203,7 @@ mod tests {
     use proptest::prelude::*;
     use rstest::rstest;
 
-    use super::{Percent, Segment, WHOLE, bar, stack};
+    use super::{NAME_WIDTH, Percent, Segment, WHOLE, bar, marks, stack};
 
     #[rstest]
     #[case(0, 0, "0.00%")]
@@ -198,7 +225,39 @@ mod tests {
         assert_eq!(bar, [segment("good", 0, 9_960), segment("bad", 9_960, 40)]);
     }
 
+    #[rstest]
+    #[case(&[50], &[Some("middle")])]
+    #[case(&[50, 60], &[Some("middle"), None])]
+    #[case(&[40, 70], &[Some("middle"), Some("middle")])]
+    #[case(&[60, 100], &[Some("middle"), Some("end")])]
+    #[case(&[80, 99], &[Some("middle"), None])]
+    #[case(&[0, 10, 50], &[None, None, Some("middle")])]
+    fn a_session_is_named_where_there_is_room(
+        #[case] began: &[u64],
+        #[case] named: &[Option<&str>],
+    ) {
+        let marks = marks(began.iter().copied().zip(2..), 100);
+        let anchors: Vec<_> = marks.iter().map(|mark| mark.anchor).collect();
+        assert_eq!(anchors, named);
+    }
+
     proptest! {
+        #[test]
+        fn no_name_runs_into_another_or_over_the_end(
+            mut began in prop::collection::vec(0..=1_000_u64, 0..12)
+        ) {
+            began.sort_unstable();
+            let mut taken = 0;
+            for mark in marks(began.iter().copied().zip(2..), 1_000) {
+                let Some(anchor) = mark.anchor else { continue };
+                let back = if anchor == "end" { NAME_WIDTH } else { NAME_WIDTH / 2 };
+                let from = mark.x.0 - back;
+                prop_assert!(from >= taken);
+                taken = from + NAME_WIDTH;
+                prop_assert!(taken <= WHOLE);
+            }
+        }
+
         #[test]
         fn no_bar_reaches_beyond_its_end(parts in prop::array::uniform4(0..1_000_000_u64)) {
             let whole = parts.iter().sum();
