@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::ahead::{self, Handed};
+use super::ahead::{self, End, Handed};
 use super::chain::{self, Head};
 use super::error::{Damage, LedgerError};
 use super::format::{self, LINE_BYTES_MAX};
@@ -109,7 +109,7 @@ impl<R: Read> LedgerReader<R> {
     }
 
     /// Shows `take` all entries that there are, as much of each as the state needs, with the chain
-    /// checked on another thread.
+    /// checked on other threads.
     pub(super) fn each_told(&mut self, take: impl FnMut(&Told<'_>)) -> Result<(), LedgerError>
     where
         R: Send,
@@ -230,31 +230,34 @@ impl<R: Read> Lines<R> {
         } = self;
         let ended = std::thread::scope(|scope| {
             let blocks = ahead::start(scope, source, *head, begun);
-            let blocks = blocks.map_err(|source| Unread::Io("start a thread for", source))?;
-            for handed in &blocks.handed {
-                match handed {
-                    Handed::Lines(mut block, last) => {
-                        for line in ahead::lines(&mut block) {
-                            let length = line.len() as u64 + 1;
-                            let told = format::decode_told(line).map_err(|error| {
-                                Unread::Damage(Damage::NotAnEntry {
-                                    detail: error.to_string(),
-                                })
-                            })?;
-                            if matches!(&told, Told::Other(entry) if matches!(**entry, Entry::Run(_)))
-                            {
-                                return Err(Unread::Damage(Damage::SecondHeader));
-                            }
-                            take(&told);
-                            *count += 1;
-                            *bytes += length;
-                        }
-                        *head = last;
-                        blocks.give_back(block);
+            let mut blocks = blocks.map_err(|source| Unread::Io("start a thread for", source))?;
+            while let Some(Handed {
+                mut lines,
+                head: last,
+                end,
+            }) = blocks.next()
+            {
+                for line in ahead::lines(&mut lines) {
+                    let length = line.len() as u64 + 1;
+                    let told = format::decode_told(line).map_err(|error| {
+                        Unread::Damage(Damage::NotAnEntry {
+                            detail: error.to_string(),
+                        })
+                    })?;
+                    if matches!(&told, Told::Other(entry) if matches!(**entry, Entry::Run(_))) {
+                        return Err(Unread::Damage(Damage::SecondHeader));
                     }
-                    Handed::Damage(damage) => return Err(Unread::Damage(damage)),
-                    Handed::Failed(source) => return Err(Unread::Io("read", source)),
-                    Handed::Rest(begun) => *rest = begun,
+                    take(&told);
+                    *count += 1;
+                    *bytes += length;
+                }
+                *head = last;
+                blocks.give_back(lines);
+                match end {
+                    None => {}
+                    Some(End::Damage(damage)) => return Err(Unread::Damage(damage)),
+                    Some(End::Failed(source)) => return Err(Unread::Io("read", source)),
+                    Some(End::Rest(begun)) => *rest = begun,
                 }
             }
             Ok(())

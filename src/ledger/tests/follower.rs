@@ -10,8 +10,12 @@ use proptest::prelude::*;
 use super::model::arbitrary_entry;
 use super::{bytes_of, config, fresh, write, written};
 use crate::domain::{Entry, Outcome};
+use crate::ledger::ahead::BLOCK_BYTES;
+use crate::ledger::chain;
 use crate::ledger::samples::{header, one_of_each, outcome, state};
-use crate::ledger::{Damage, Durability, LedgerError, LedgerFollower, LedgerState, LedgerWriter};
+use crate::ledger::{
+    Damage, Durability, LedgerError, LedgerFollower, LedgerReader, LedgerState, LedgerWriter,
+};
 
 fn append(path: &Path, bytes: &[u8]) {
     let mut file = fs::File::options().append(true).open(path).unwrap();
@@ -169,7 +173,7 @@ fn damage_that_comes_later_is_named_by_its_line() {
 
 #[test]
 fn lines_of_every_length_are_read_over_the_ends_of_blocks() {
-    // More than four blocks of 256 KiB, of lines up to the longest there may be.
+    // Some twenty blocks of 512 KiB, of lines up to the longest there may be.
     let entries: Vec<Entry> = (1..=40)
         .map(|row| {
             let mut entry = crate::ledger::samples::outcome_entry(row, Outcome::Deleted, 1);
@@ -190,6 +194,62 @@ fn lines_of_every_length_are_read_over_the_ends_of_blocks() {
         matches!(error, LedgerError::Damaged { line: 41, .. }),
         "{error}"
     );
+}
+
+/// What is wrong with a ledger of `bytes`, in words: read in blocks that are checked side by side, which
+/// must find the same as one line after another.
+fn wrong(bytes: &[u8]) -> Option<String> {
+    let path = Path::new("a.ledger.jsonl");
+    let blocks = LedgerReader::new(path, bytes).and_then(|it| LedgerState::collect(path, it));
+    let one_by_one = LedgerReader::new(path, bytes).and_then(|mut reader| {
+        while reader.next_entry()?.is_some() {}
+        Ok(reader.head())
+    });
+    let said = |error: LedgerError| error.to_string();
+    let blocks = blocks.map(|state| state.source.head).map_err(said);
+    assert_eq!(blocks, one_by_one.map_err(said));
+    blocks.err()
+}
+
+#[test]
+fn what_is_wrong_at_the_end_of_a_block_is_found_whoever_checks_the_next() {
+    let mut entries = vec![Entry::Run(Box::new(header(9_000)))];
+    entries.extend((1..=9_000).map(|row| outcome(row, Outcome::Deleted, 1)));
+    let bytes = bytes_of(&entries);
+    let line_at = |at: usize| {
+        let before = bytes[..at].iter().rposition(|byte| *byte == b'\n');
+        let begin = before.map_or(0, |feed| feed + 1);
+        let end = at + bytes[at..].iter().position(|byte| *byte == b'\n').unwrap();
+        begin..end
+    };
+    let number = |at: usize| bytes[..at].split(|byte| *byte == b'\n').count();
+    let header = line_at(0).end + 1;
+    assert!(bytes.len() > header + 3 * BLOCK_BYTES);
+    assert_eq!(wrong(&bytes), None);
+    for block in 1..=3 {
+        // The line in which a block ends is the first of the next, the one before it the last of this.
+        let first = line_at(header + block * BLOCK_BYTES);
+        for at in [first.start - 2, first.start] {
+            let line = line_at(at);
+            for changed in [line.start + 10, line.end - 10] {
+                let mut bytes = bytes.clone();
+                bytes[changed] ^= 1;
+                let expected = format!("line {} ", number(at));
+                assert!(wrong(&bytes).unwrap().contains(&expected), "{changed}");
+            }
+            // Sealed anew by somebody who knows how: then the next line does not follow.
+            let before = line_at(line.start - 1);
+            let previous = chain::stated(&bytes[before]).unwrap();
+            let body = String::from_utf8(bytes[line.clone()].to_vec()).unwrap();
+            let body = body.split(",\"chain\"").next().unwrap();
+            let body = format!("{}}}", body.replacen("2026-", "2025-", 1));
+            let mut forged = bytes[..line.start].to_vec();
+            chain::seal(previous, body.as_bytes(), &mut forged);
+            forged.extend_from_slice(&bytes[line.end + 1..]);
+            let expected = format!("line {} ", number(at) + 1);
+            assert!(wrong(&forged).unwrap().contains(&expected), "{at}");
+        }
+    }
 }
 
 /// All of a state but for where it comes from.
