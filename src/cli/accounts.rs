@@ -16,7 +16,7 @@ use crate::domain::{
     AccountHeader, AccountName, AccountPolicy, Action, ColumnDamage, Entry, ProviderKind,
     RunOptions, Time, WallClock,
 };
-use crate::ledger::LedgerState;
+use crate::ledger::{LedgerState, Sent};
 use crate::pipeline::limits::{Limits, LimitsSpec, Past, TakenAtOnce};
 use crate::pipeline::{Client, ClientParts, Stop};
 use crate::plan;
@@ -126,26 +126,18 @@ impl Wiring {
             let shared = tenants
                 .iter()
                 .find(|(other, _)| tenant.is_some() && *other == tenant);
+            let spec = self.spec(&resolved, account.limits.share);
+            let at_tenant = accounts.iter().filter(|it| {
+                it.name == account.name || (tenant.is_some() && self::tenant(it) == tenant)
+            });
+            let names = at_tenant.map(|it| &it.name);
+            let past = earlier.map_or_else(Vec::new, |state| {
+                still_counted(state, &spec, names, self.wall.now())
+            });
             let limits = if let Some((_, limits)) = shared {
-                limits.lower(&self.spec(&resolved, account.limits.share));
+                limits.lower(&spec, &past);
                 Arc::clone(limits)
             } else {
-                let of_tenant = accounts.iter().filter(|it| {
-                    it.name == account.name || (tenant.is_some() && self::tenant(it) == tenant)
-                });
-                let now = self.wall.now();
-                let spec = self.spec(&resolved, account.limits.share);
-                let silent = earlier.and_then(|state| silent(state, now));
-                let unseen = silent.map(|silent| Past::unseen_reads(&spec, silent));
-                let cut_off = earlier.into_iter().flat_map(|state| &state.cut_off);
-                let before =
-                    cut_off.flat_map(|at| Past::reads_before(&spec, now.saturating_since(*at)));
-                let mut past: Vec<Past> = of_tenant
-                    .flat_map(|it| past(earlier, &it.name, now))
-                    .chain(unseen.into_iter().flatten())
-                    .chain(before)
-                    .collect();
-                past.sort_by_key(|past| std::cmp::Reverse(past.ago));
                 Arc::new(Limits::new(&spec, &past))
             };
             self.keep_pauses(&limits, earlier, &account.name);
@@ -194,22 +186,37 @@ fn tenant(account: &Account) -> Option<Endpoint> {
     }
 }
 
-/// The requests of earlier processes, as far as their answers may still hold a slot.
-fn past(
-    earlier: Option<&LedgerState>,
-    account: &AccountName,
+/// The requests of earlier processes that may still hold a slot of `spec`, of the `accounts` that share
+/// it, oldest first. Of a million requests these are few.
+fn still_counted<'a>(
+    earlier: &LedgerState,
+    spec: &LimitsSpec,
+    accounts: impl Iterator<Item = &'a AccountName>,
     now: Time,
-) -> impl Iterator<Item = Past> {
-    let sent = earlier.into_iter().flat_map(|state| state.sent(account));
-    sent.map(move |sent| {
+) -> Vec<Past> {
+    let ago = |at| now.saturating_since(at);
+    let told = |sent: Sent| {
         sent.replied_at.map_or_else(
-            || Past::unanswered(sent.step, now.saturating_since(sent.sent_at)),
+            || Past::unanswered(sent.step, ago(sent.sent_at)),
             |at| Past {
                 step: sent.step,
-                ago: now.saturating_since(at),
+                ago: ago(at),
             },
         )
-    })
+    };
+    let silent = silent(earlier, now);
+    let unseen = silent.map(|silent| Past::unseen_reads(spec, silent));
+    let cut_off = earlier.cut_off.iter();
+    let reach = spec.reach();
+    let mut past: Vec<Past> = accounts
+        .flat_map(|name| earlier.sent(name))
+        .map(told)
+        .chain(unseen.into_iter().flatten())
+        .chain(cut_off.flat_map(|at| Past::reads_before(spec, ago(*at))))
+        .filter(|past| past.ago <= reach)
+        .collect();
+    past.sort_by_key(|past| std::cmp::Reverse(past.ago));
+    past
 }
 
 /// For how long the last process has left no line, if it ended in no orderly way: it may have been

@@ -109,30 +109,41 @@ pub struct Marks {
     step: Option<Mark>,
 }
 
+// === impl LimitsSpec ===
+
+impl LimitsSpec {
+    /// How long after its answer a request may still hold a slot of any of these limits.
+    pub fn reach(&self) -> Duration {
+        let quotas = self.steps.iter().map(|(_, quota)| *quota);
+        quotas
+            .chain([self.requests])
+            .map(Window::reach)
+            .max()
+            .unwrap_or_default()
+    }
+}
+
+/// A window with everything free but what `past` (oldest first) still holds.
+fn window_of<'p>(quota: Quota, past: impl Iterator<Item = &'p Past>) -> Window {
+    let now = Instant::now();
+    let mut window = Window::new(quota);
+    past.for_each(|past| window.remember(now, past.ago));
+    window
+}
+
 // === impl Limits ===
 
 impl Limits {
     /// Limits with everything free but what `past` (oldest first) still holds.
     pub fn new(spec: &LimitsSpec, past: &[Past]) -> Self {
-        let now = Instant::now();
-        let mut account = Window::new(spec.requests);
+        let account = window_of(spec.requests, past.iter());
         let mut steps = BTreeMap::new();
         for (step, quota) in &spec.steps {
+            let past = past.iter().filter(|past| past.step == Some(*step));
             steps
                 .entry(*step)
                 .or_insert_with(Vec::new)
-                .push(Window::new(*quota));
-        }
-        for past in past {
-            account.remember(now, past.ago);
-            for window in past
-                .step
-                .and_then(|step| steps.get_mut(&step))
-                .into_iter()
-                .flatten()
-            {
-                window.remember(now, past.ago);
-            }
+                .push(window_of(*quota, past));
         }
         let mut state = State {
             admitted: 0,
@@ -346,11 +357,13 @@ impl Limits {
         self.state().shut_until(step, Instant::now())
     }
 
-    /// Lowers every limit that is higher than `spec`'s, for another account at the same tenant.
-    pub fn lower(&self, spec: &LimitsSpec) {
+    /// Lowers every limit that is higher than `spec`'s, for another account at the same tenant. Where
+    /// `spec` has a span that no limit here has, of the new one everything is free but what `past`
+    /// (oldest first) still holds.
+    pub fn lower(&self, spec: &LimitsSpec, past: &[Past]) {
         let mut state = self.state();
         let state = &mut *state;
-        let lower = |windows: &mut Vec<Window>, quota: Quota| {
+        let lower = |windows: &mut Vec<Window>, quota: Quota, step: Option<Step>| {
             let same = |window: &&mut Window| {
                 window
                     .quota()
@@ -360,12 +373,15 @@ impl Limits {
                 Some(window) => {
                     window.lower(quota.requests());
                 }
-                None => windows.push(Window::new(quota)),
+                None => {
+                    let counts = |past: &&Past| step.is_none() || past.step == step;
+                    windows.push(window_of(quota, past.iter().filter(counts)));
+                }
             }
         };
-        lower(&mut state.account, spec.requests);
+        lower(&mut state.account, spec.requests, None);
         for (step, quota) in &spec.steps {
-            lower(state.steps.entry(*step).or_default(), *quota);
+            lower(state.steps.entry(*step).or_default(), *quota, Some(*step));
         }
         state.set_pace();
         self.change_at_once(state, |at_once| at_once.cap(spec.concurrency.get()));

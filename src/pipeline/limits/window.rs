@@ -59,6 +59,11 @@ impl Window {
         }
     }
 
+    /// How long after its answer a request of `quota` may still hold a slot.
+    pub(super) fn reach(quota: Quota) -> Duration {
+        quota.span() + edge(quota.span())
+    }
+
     /// The quota as it is kept now.
     pub fn quota(&self) -> Option<Quota> {
         Quota::try_new(self.requests, self.span)

@@ -129,6 +129,39 @@ async fn an_earlier_process_counts_until_its_span_is_over() {
     assert!(start.elapsed() < Duration::from_secs(61));
 }
 
+#[tokio::test(start_paused = true)]
+async fn an_earlier_process_counts_in_what_another_account_of_its_tenant_adds() {
+    let past = |step| Past {
+        step,
+        ago: Duration::from_mins(9),
+    };
+    let past = [past(DELETE), past(PERMANENT)];
+    let spec = |requests: &str, permanent: &str| LimitsSpec {
+        concurrency: 8.try_into().unwrap(),
+        requests: requests.parse().unwrap(),
+        steps: vec![(Step::PermanentlyDelete, permanent.parse().unwrap())],
+        share: 1.0,
+    };
+    let stop = CancellationToken::new();
+    // Only the endpoint's limit of ten minutes, only the account's, or neither holds what was sent
+    // nine minutes ago.
+    for (another, of, secs) in [
+        (spec("9/1s", "1/10m"), PERMANENT, 60),
+        (spec("9/1s", "1/10m"), DELETE, 0),
+        (spec("2/10m", "9/1s"), DELETE, 60),
+        (spec("3/10m", "9/1s"), DELETE, 0),
+        (spec("2/2m", "1/2m"), PERMANENT, 0),
+    ] {
+        let limits = limits("1000/1s", "1000/1s", 8, &[]);
+        limits.lower(&another, &past);
+        let start = Instant::now();
+        limits.admit(of, &stop).await.unwrap();
+        assert_eq!(start.elapsed().as_secs(), secs, "{another:?} {of:?}");
+    }
+    assert!(spec("9/1s", "1/10m").reach() > Duration::from_mins(10));
+    assert!(spec("9/1s", "1/10m").reach() < Duration::from_mins(11));
+}
+
 /// How long three requests of the permanent step take after the server stated `learnt`.
 async fn three_after(ours: &str, learnt: &[(&str, Option<u64>)]) -> u64 {
     let limits = limits("1000/1s", ours, 8, &[]);
