@@ -41,6 +41,8 @@ pub(super) struct Place<'a> {
     all: &'a UsersUnderWay,
     id: UserId,
     number: u64,
+    /// Nobody was before it when it was taken, and so nobody ever is.
+    was_first: bool,
 }
 
 // === impl UsersUnderWay ===
@@ -70,20 +72,25 @@ impl State {
     fn place<'a>(&mut self, all: &'a UsersUnderWay, id: &UserId) -> Place<'a> {
         self.last += 1;
         let number = self.last;
-        match self.users.entry(id.clone()) {
-            Entry::Occupied(mut places) => places.get_mut().others.push_back(number),
+        let was_first = match self.users.entry(id.clone()) {
+            Entry::Occupied(mut places) => {
+                places.get_mut().others.push_back(number);
+                false
+            }
             Entry::Vacant(none) => {
                 let others = VecDeque::new();
                 none.insert(Places {
                     first: number,
                     others,
                 });
+                true
             }
-        }
+        };
         Place {
             all,
             id: id.clone(),
             number,
+            was_first,
         }
     }
 }
@@ -106,6 +113,9 @@ impl Place<'_> {
 
     /// Whether no earlier row of the user is under way.
     pub(super) fn is_first(&self) -> bool {
+        if self.was_first {
+            return true;
+        }
         let state = self.all.state();
         let places = state.users.get(&self.id);
         places.is_some_and(|places| places.first == self.number)
@@ -115,9 +125,10 @@ impl Place<'_> {
 impl Drop for Place<'_> {
     fn drop(&mut self) {
         let mut state = self.all.state();
-        let Some(places) = state.users.get_mut(&self.id) else {
+        let Entry::Occupied(mut entry) = state.users.entry(self.id.clone()) else {
             return;
         };
+        let places = entry.get_mut();
         if places.first != self.number {
             places.others.retain(|number| *number != self.number);
         } else if let Some(next) = places.others.pop_front() {
@@ -125,7 +136,7 @@ impl Drop for Place<'_> {
             drop(state);
             self.all.left.notify_waiters();
         } else {
-            state.users.remove(&self.id);
+            entry.remove();
         }
     }
 }

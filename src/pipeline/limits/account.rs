@@ -369,14 +369,11 @@ impl Limits {
                     .quota()
                     .is_some_and(|kept| kept.span() == quota.span())
             };
-            match windows.iter_mut().find(same) {
-                Some(window) => {
-                    window.lower(quota.requests());
-                }
-                None => {
-                    let counts = |past: &&Past| step.is_none() || past.step == step;
-                    windows.push(window_of(quota, past.iter().filter(counts)));
-                }
+            if let Some(window) = windows.iter_mut().find(same) {
+                window.lower(quota.requests());
+            } else {
+                let counts = |past: &&Past| step.is_none() || past.step == step;
+                windows.push(window_of(quota, past.iter().filter(counts)));
             }
         };
         lower(&mut state.account, spec.requests, None);
