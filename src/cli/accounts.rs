@@ -74,6 +74,12 @@ impl Wiring {
         wanted: impl Fn(&AccountName) -> bool,
         earlier: Option<&LedgerState>,
     ) -> Result<Vec<Line>, Failure> {
+        // Whoever else is at a tenant may have sent there, and been asked to wait.
+        let at_tenants: Vec<_> = settings
+            .accounts
+            .iter()
+            .map(|account| (account.name.clone(), tenant(account)))
+            .collect();
         let accounts = settings.accounts.into_iter();
         let accounts: Vec<Account> = accounts.filter(|account| wanted(&account.name)).collect();
         let transport = ReqwestTransport::new(self.wall.clone());
@@ -85,7 +91,7 @@ impl Wiring {
         let transport: Arc<dyn Transport> = Arc::new(transport);
         let store = Arc::new(DiskTokenStore::in_cache(process_variable));
         let mut lines = Vec::new();
-        let limits = self.limits(&accounts, earlier);
+        let limits = self.limits(&accounts, &at_tenants, earlier);
         for (account, limits) in accounts.into_iter().zip(limits) {
             let provider: Arc<dyn Provider> = provider::build(account.provider)
                 .map_err(Failure::refused)?
@@ -115,8 +121,14 @@ impl Wiring {
     }
 
     /// The limits of each account. Accounts that lead to one and the same tenant share theirs, the
-    /// lower of any two: the tenant counts their requests together.
-    fn limits(&self, accounts: &[Account], earlier: Option<&LedgerState>) -> Vec<Arc<Limits>> {
+    /// lower of any two: the tenant counts their requests together. `at_tenants`: all accounts that are
+    /// configured, also those that have nothing to send now, and their tenants.
+    fn limits(
+        &self,
+        accounts: &[Account],
+        at_tenants: &[(AccountName, Option<Endpoint>)],
+        earlier: Option<&LedgerState>,
+    ) -> Vec<Arc<Limits>> {
         let mut tenants: Vec<(Option<Endpoint>, Arc<Limits>)> = Vec::new();
         for account in accounts {
             let resolved = account.limits.resolve(&provider::defaults(
@@ -127,12 +139,12 @@ impl Wiring {
                 .iter()
                 .find(|(other, _)| tenant.is_some() && *other == tenant);
             let spec = self.spec(&resolved, account.limits.share);
-            let at_tenant = accounts.iter().filter(|it| {
-                it.name == account.name || (tenant.is_some() && self::tenant(it) == tenant)
-            });
-            let names = at_tenant.map(|it| &it.name);
+            let is_there = |(name, other): &&(AccountName, Option<Endpoint>)| {
+                *name == account.name || (tenant.is_some() && *other == tenant)
+            };
+            let there = at_tenants.iter().filter(is_there).map(|(name, _)| name);
             let past = earlier.map_or_else(Vec::new, |state| {
-                still_counted(state, &spec, names, self.wall.now())
+                still_counted(state, &spec, there.clone(), self.wall.now())
             });
             let limits = if let Some((_, limits)) = shared {
                 limits.lower(&spec, &past);
@@ -140,7 +152,9 @@ impl Wiring {
             } else {
                 Arc::new(Limits::new(&spec, &past))
             };
-            self.keep_pauses(&limits, earlier, &account.name);
+            for name in there {
+                self.keep_pauses(&limits, earlier, name);
+            }
             tenants.push((tenant, limits));
         }
         tenants.into_iter().map(|(_, limits)| limits).collect()

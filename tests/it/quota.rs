@@ -352,6 +352,38 @@ fn a_limit_of_one_of_two_accounts_at_a_tenant_outlives_the_process() {
     assert_eq!(world.status(LEDGER)["outcomes"]["deleted"], 48);
 }
 
+/// One of two accounts at a tenant has nothing left to do: what it sent just before still counts. Sunshine
+/// Conversations does not say what is left, so nobody learns it from an answer.
+#[test]
+fn who_has_sent_all_at_a_tenant_counts_for_who_goes_on_there() {
+    let world = World::new();
+    world.settings(json!({"sunco": {"quota": "20/3s"}, "latency": "1ms..20ms"}));
+    world.file_of((1..=48).map(|n| (id("chat", n), "chat", "delete")));
+    let text = world.read("users.csv");
+    world.write("users.csv", text.replacen(",chat,", ",more,", 12));
+    let config = world.config();
+    let chat = config.find("[accounts.chat]").unwrap()..config.find("[accounts.crm]").unwrap();
+    let chat = config[chat].replace("\"100000/1s\"", "\"20/3s\"\nconcurrency = 2");
+    world.configure(&format!(
+        "{chat}{}",
+        chat.replace("accounts.chat", "accounts.more")
+    ));
+    let mut child = world.start(&["run", "users.csv", "--yes"]);
+    world.until("some were deleted", || !world.deletions().is_empty());
+    world.until("the second account's rows have ended", || {
+        let ledger = world.read(LEDGER);
+        let ended = |line: &&str| {
+            line.contains("\"kind\":\"outcome\"") && line.contains("\"account\":\"more\"")
+        };
+        ledger.lines().filter(ended).count() == 12
+    });
+    child.kill().unwrap();
+    child.wait().unwrap();
+    world.call(&["resume", LEDGER]).code(0);
+    assert_eq!(refused(&world), 0);
+    assert_eq!(world.status(LEDGER)["outcomes"]["deleted"], 48);
+}
+
 /// A world with `rows` users of Zoho's, all in `users.csv`.
 fn zoho_users(rows: u64) -> World {
     let ids = (1_001..=1_000 + rows).map(|n| format!("57257670000005{n:05}"));
