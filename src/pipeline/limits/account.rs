@@ -123,11 +123,16 @@ impl LimitsSpec {
     }
 }
 
-/// A window with everything free but what `past` (oldest first) still holds.
-fn window_of<'p>(quota: Quota, past: impl Iterator<Item = &'p Past>) -> Window {
+/// A window of `step`'s (`None`: of the whole account's) with everything free but what `past` (oldest
+/// first) still holds.
+fn window_of(quota: Quota, step: Option<Step>, past: &[Past]) -> Window {
     let now = Instant::now();
     let mut window = Window::new(quota);
-    past.for_each(|past| window.remember(now, past.ago));
+    for past in past {
+        if step.is_none() || past.step == step {
+            window.remember(now, past.ago);
+        }
+    }
     window
 }
 
@@ -136,14 +141,13 @@ fn window_of<'p>(quota: Quota, past: impl Iterator<Item = &'p Past>) -> Window {
 impl Limits {
     /// Limits with everything free but what `past` (oldest first) still holds.
     pub fn new(spec: &LimitsSpec, past: &[Past]) -> Self {
-        let account = window_of(spec.requests, past.iter());
+        let account = window_of(spec.requests, None, past);
         let mut steps = BTreeMap::new();
         for (step, quota) in &spec.steps {
-            let past = past.iter().filter(|past| past.step == Some(*step));
             steps
                 .entry(*step)
                 .or_insert_with(Vec::new)
-                .push(window_of(*quota, past));
+                .push(window_of(*quota, Some(*step), past));
         }
         let mut state = State {
             admitted: 0,
@@ -372,8 +376,7 @@ impl Limits {
             if let Some(window) = windows.iter_mut().find(same) {
                 window.lower(quota.requests());
             } else {
-                let counts = |past: &&Past| step.is_none() || past.step == step;
-                windows.push(window_of(quota, past.iter().filter(counts)));
+                windows.push(window_of(quota, step, past));
             }
         };
         lower(&mut state.account, spec.requests, None);

@@ -19,13 +19,16 @@ pub(in crate::pipeline::limits) fn limits(
     concurrency: u32,
     past: &[Past],
 ) -> Arc<Limits> {
-    let spec = LimitsSpec {
+    Arc::new(Limits::new(&spec(requests, permanent, concurrency), past))
+}
+
+fn spec(requests: &str, permanent: &str, concurrency: u32) -> LimitsSpec {
+    LimitsSpec {
         concurrency: concurrency.try_into().unwrap(),
         requests: requests.parse().unwrap(),
         steps: vec![(Step::PermanentlyDelete, permanent.parse().unwrap())],
         share: 1.0,
-    };
-    Arc::new(Limits::new(&spec, past))
+    }
 }
 
 pub(in crate::pipeline::limits) fn free_permits(limits: &Limits) -> usize {
@@ -136,12 +139,7 @@ async fn an_earlier_process_counts_in_what_another_account_of_its_tenant_adds() 
         ago: Duration::from_mins(9),
     };
     let past = [past(DELETE), past(PERMANENT)];
-    let spec = |requests: &str, permanent: &str| LimitsSpec {
-        concurrency: 8.try_into().unwrap(),
-        requests: requests.parse().unwrap(),
-        steps: vec![(Step::PermanentlyDelete, permanent.parse().unwrap())],
-        share: 1.0,
-    };
+    let spec = |requests, permanent| spec(requests, permanent, 8);
     let stop = CancellationToken::new();
     // Only the endpoint's limit of ten minutes, only the account's, or neither holds what was sent
     // nine minutes ago.
