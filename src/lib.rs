@@ -39,15 +39,15 @@
 //!
 //! # A run, step by step
 //!
-//! 1. `cli` loads the settings and opens the input; a first pass over it finds out which accounts
-//!    have rows ([`plan::Planner`]). Nothing has been sent.
+//! 1. `cli` loads the settings and takes a snapshot of the input ([`input::Input`]), which all that
+//!    follows reads; a first pass over it finds out which accounts have rows ([`plan::Planner`]). Nothing has been sent.
 //! 2. Unless its tenant is a denied one (`deny_tenants`), each of those accounts is asked who we are
 //!    ([`pipeline::Client::identify`]): rejected credentials end the run here, with exit code 2.
 //!    Tenant and caller go into the plan, so that the caller is protected and ids of another
 //!    organisation are seen. Who has a role that no list of users tells (Zoho's primary contact) is
 //!    asked too ([`pipeline::Client::acquaint`]).
 //! 3. The plan is shown and the question asked. Then the ledger is created, locked, and bound to
-//!    the input by size and SHA-256.
+//!    the input by size and SHA-256; its header holds the rows that were agreed to.
 //! 4. Rows that are not sent (invalid, duplicate, protected, done before) get their outcomes.
 //! 5. A lane per account takes its tasks from cursors of its own and sees each to its outcome. There
 //!    is a cursor for each action ([`plan::Part`]), so that rows which wait for one endpoint's quota
@@ -97,9 +97,13 @@
 //! - **A row ends once per session, and its last outcome counts.** Until then it is pending. A row
 //!   that ended well is never sent again, unless the provider itself says since that its user stands
 //!   (seen by `verify`) and somebody asks for just that (`retry --only standing`).
-//! - **What was agreed to is what is done.** A run stays with its input, its tenants, its accounts and
-//!   their default actions; a `resume` that would do something else with a row that is owed refuses,
-//!   and ends none as invalid for what the configuration says since.
+//! - **What was agreed to is what is done.** A run works from a snapshot of its input, so nothing that
+//!   becomes of the file reaches it. The ledger's header holds the rows that were agreed to, and
+//!   `resume` sends no others. A run stays with its tenants, its accounts and their default actions; a
+//!   `resume` that would do something else with a row that is owed refuses, and ends none as invalid
+//!   for what the configuration says since.
+//! - **A configuration's path comes from `--config` and the documented places.** A configuration runs
+//!   commands for its secrets, so no ledger, saved plan or input names one that is opened.
 //! - **A verification reads, and is evidence.** It changes no outcome; only the provider's own clear
 //!   answer makes a user as asked, and who is missing in an answer that may be a part is unknown.
 //! - **Nothing is sent before a server said it may be**, by this process or the next. A wait of more

@@ -21,8 +21,8 @@ pub const LATEST: &str = "latest";
 /// The most files of a folder looked at.
 const FILES_MAX: usize = 100_000;
 
-/// The longest first line read, in bytes: a header with many accounts.
-const HEADER_BYTES_MAX: u64 = 1024 * 1024;
+/// The longest first line read, in bytes: a header with many accounts and rows.
+const HEADER_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
 /// The ledger that `given` names here, as short as a person would type it: see [`resolve`].
 ///

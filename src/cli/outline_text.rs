@@ -325,7 +325,7 @@ pub(super) fn json(planning: &Planning, planned: &Planned) -> Value {
     }
     let times = planning.times(plan);
     json!({
-        "input": planning.input,
+        "input": planning.input.path(),
         "rows": plan.rows,
         "to_delete": plan.to_delete,
         "invalid": plan.invalid,

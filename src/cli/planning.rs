@@ -13,9 +13,9 @@ use super::{ExitCode, Failure};
 use crate::config::{AccountOutline, Outline};
 use crate::domain::{AccountName, InputHeader, Outcome, RunOptions, TaskKey};
 use crate::input::{
-    Columns, Excerpt, Fingerprint, ReadOptions, Resolved, Source, Table, fingerprint,
+    Columns, Excerpt, Fingerprint, Format, Input, ReadOptions, Resolved, Source, Table,
 };
-use crate::ledger;
+use crate::ledger::{self, LedgerReader};
 use crate::plan::{
     Defaults, ForeignIds, Judge, Plan, Planner, ProtectList, likely_id_column, time_at_limit,
 };
@@ -26,7 +26,7 @@ pub(super) const STANDARD_INPUT: &str = "standard input";
 /// An input, and all that decides what becomes of its rows.
 #[derive(Debug)]
 pub(super) struct Planning {
-    pub(super) input: PathBuf,
+    pub(super) input: Input,
     /// What people call the input: its path, unless it is a copy of standard input that will be gone.
     pub(super) name: String,
     pub(super) read: ReadOptions,
@@ -53,11 +53,12 @@ const EXAMPLES_MAX: usize = 20;
 impl Planning {
     /// Looks that everything is there that the options name.
     pub(super) fn new(
-        input: PathBuf,
+        input: Input,
         read: ReadOptions,
         outline: Outline,
         mut options: RunOptions,
     ) -> Result<Self, Failure> {
+        refuse_ledger(input.path())?;
         let mut done_before = HashSet::new();
         for named in &mut options.done_in {
             let path = Path::new(named);
@@ -73,7 +74,7 @@ impl Planning {
             *named = path.to_string_lossy().into_owned();
         }
         Ok(Self {
-            name: input.display().to_string(),
+            name: input.path().display().to_string(),
             input,
             read,
             outline,
@@ -126,22 +127,7 @@ impl Planning {
         if wanted.is_empty() {
             return BTreeMap::new();
         }
-        Excerpt::of_rows(&self.input, &self.read, &wanted)
-    }
-
-    /// As [`Planning::plan`], with the fingerprint of the input: it is taken at the same time, on a thread of its
-    /// own, so that hardly a moment lies between the bytes that were planned and those it is of.
-    pub(super) fn plan_and_fingerprint(
-        &self,
-        lines: &[Line],
-    ) -> Result<(Planned, Fingerprint), Failure> {
-        std::thread::scope(|scope| {
-            let digest = scope.spawn(|| fingerprint(&self.input));
-            let planned = self.plan(lines)?;
-            let digest = digest.join();
-            let digest = digest.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-            Ok((planned, digest.map_err(Failure::refused)?))
-        })
+        Excerpt::of_rows(self.input.path(), &self.read, &wanted)
     }
 
     /// What the options and the configuration say of rows.
@@ -168,6 +154,12 @@ impl Planning {
     /// One pass over the input.
     fn read_through(&self, judge: &Arc<Judge>) -> Result<(Plan, Resolved), Failure> {
         let mut source = self.open()?;
+        let resolved = source.resolved();
+        let has = |key: &str| resolved.columns.iter().any(|column| column == key);
+        if resolved.format == Format::Jsonl && has("kind") && has("chain") {
+            // Lines cut out of a ledger, or one that is compressed.
+            return Err(is_ledger(source.path()));
+        }
         let plan = self
             .planner(judge)
             .plan(&mut source)
@@ -181,9 +173,13 @@ impl Planning {
         let hint = planned.plan.column_hint(&planned.resolved.mapping, likely);
         match (likely, hint) {
             (Some(likely), Some(hint)) => {
-                let text = format!("`{}`: {hint}; nothing was sent", self.input.display());
+                let text = format!(
+                    "`{}`: {hint}; nothing was sent",
+                    self.input.path().display()
+                );
                 let help = format!("`--id-column {}`", shell(Path::new(likely)));
-                let place = underline::name_in_input(&self.input, likely, "these look like ids");
+                let place =
+                    underline::name_in_input(self.input.path(), likely, "these look like ids");
                 Err(Failure::message(ExitCode::Refused, text, Some(&help)).at(place))
             }
             (Some(_) | None, _) => Ok(()),
@@ -219,7 +215,7 @@ impl Planning {
     /// The input as a ledger's header keeps it.
     pub(super) fn input_header(&self, planned: &Planned, fingerprint: &Fingerprint) -> InputHeader {
         InputHeader {
-            path: absolute(&self.input).to_string_lossy().into_owned(),
+            path: absolute(self.input.path()).to_string_lossy().into_owned(),
             size: fingerprint.size,
             sha256: fingerprint.sha256.clone(),
             rows: planned.plan.rows,
@@ -227,6 +223,23 @@ impl Planning {
             delimiter: planned.resolved.delimiter,
         }
     }
+}
+
+/// Refuses a ledger as an input: its rows have been sent, or were not to be.
+fn refuse_ledger(path: &Path) -> Result<(), Failure> {
+    if path.is_file() && LedgerReader::open(path).is_ok() {
+        return Err(is_ledger(path));
+    }
+    Ok(())
+}
+
+fn is_ledger(path: &Path) -> Failure {
+    let text = format!("`{}` is a ledger and no list of users", path.display());
+    let name = shell(path);
+    let help = format!(
+        "`userpurge resume {name}` goes on with its run, `userpurge retry {name}` tries failed rows again"
+    );
+    Failure::message(ExitCode::Refused, text, Some(&help))
 }
 
 /// How the input of `header` is read, with the columns that `options` name.
@@ -251,4 +264,12 @@ pub(super) fn columns(options: &RunOptions) -> Columns {
 /// `path` from the root; as it is if there is no telling.
 pub(super) fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
+/// The folder in which the file at `path` lies, or will.
+pub(super) fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use atomicwrites::{AtomicFile, OverwriteBehavior};
 use serde::{Deserialize, Serialize};
@@ -10,7 +10,11 @@ use serde::{Deserialize, Serialize};
 use super::planning::{Planned, Planning, absolute, read_options};
 use super::{ExitCode, Failure};
 use crate::domain::{InputHeader, RunOptions, Time, WallClock};
-use crate::input::{Fingerprint, fingerprint};
+use crate::input::{Fingerprint, Input, fingerprint};
+
+/// What the name of a saved plan ends in, and of nothing else that `run` takes: no input is taken for a
+/// plan because of what it holds.
+const SUFFIX: &str = ".plan.json";
 
 /// The most of a saved plan that is read.
 const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
@@ -64,9 +68,9 @@ impl SavedPlan {
             let text = format!("`{}` {why}; nothing was written", path.display());
             Failure::message(ExitCode::Refused, text, Some("`-o FILE.plan.json`"))
         };
-        if !is_json(path) {
+        if !is_named_plan(path) {
             return Err(refused(
-                "does not end in `.json`, by which `run` knows a plan",
+                "does not end in `.plan.json`, by which `run` knows a plan",
             ));
         }
         match fs::symlink_metadata(path) {
@@ -95,7 +99,7 @@ impl SavedPlan {
     /// Reads `path` if it is a saved plan; `None`: it is something else.
     pub(super) fn read(path: &Path) -> Result<Option<Self>, Failure> {
         let size = fs::metadata(path).map_or(0, |metadata| metadata.len());
-        if !is_json(path) || size > FILE_BYTES_MAX {
+        if !is_named_plan(path) || size > FILE_BYTES_MAX {
             return Ok(None);
         }
         let bytes = fs::read(path)?;
@@ -117,13 +121,15 @@ impl SavedPlan {
             .map_err(|error| unreadable(&error.to_string()))
     }
 
-    /// The planning that this plan was made by, if nothing it is bound to has changed.
+    /// The planning that this plan was made by, if nothing it is bound to has changed. `folder`: where the
+    /// snapshot of the input goes.
     pub(super) fn planning(
         &self,
         path: &Path,
         outline: crate::config::Outline,
         options: RunOptions,
-    ) -> Result<Planning, Failure> {
+        folder: &Path,
+    ) -> Result<(Planning, Fingerprint), Failure> {
         let changed = |what: &str| {
             let text = format!(
                 "{what} changed since plan `{}` was made; nothing was sent",
@@ -135,9 +141,9 @@ impl SavedPlan {
                 Some("plan again, and have it approved again"),
             )
         };
-        let input = PathBuf::from(&self.input.path);
-        let Fingerprint { size, sha256 } = fingerprint(&input).map_err(Failure::refused)?;
-        if (size, &sha256) != (self.input.size, &self.input.sha256) {
+        let input = Path::new(&self.input.path);
+        let (snapshot, found) = Input::snapshot(input, folder).map_err(Failure::refused)?;
+        if (found.size, &found.sha256) != (self.input.size, &self.input.sha256) {
             return Err(changed(&format!("the input `{}` has", input.display())));
         }
         if outline.digest() != self.configuration {
@@ -155,7 +161,7 @@ impl SavedPlan {
             return Err(changed(&format!("{what} `{}` has", companion.path)));
         }
         let read = read_options(&self.input, &self.options);
-        Planning::new(input, read, outline, options)
+        Ok((Planning::new(snapshot, read, outline, options)?, found))
     }
 
     /// Refuses a plan that comes to another number of rows than it did.
@@ -177,9 +183,9 @@ impl SavedPlan {
     }
 }
 
-fn is_json(path: &Path) -> bool {
-    path.extension()
-        .is_some_and(|extension| extension == "json")
+fn is_named_plan(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str());
+    name.is_some_and(|name| name.ends_with(SUFFIX))
 }
 
 /// The saved plan at `path` as it would be saved again; `None`: it is something else. The error is

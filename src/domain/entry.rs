@@ -5,13 +5,14 @@
 //! [`RunHeader::FORMAT`]; changing one changes the format. No entry holds a person: no names, no
 //! e-mail addresses, no bodies.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroU64;
 
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AccountName, AccountPlan, Action, Counts, JobId, Outcome, Position, ProviderKind, RunId, Step,
-    Time, UserId, Verification, Verified,
+    AccountName, AccountPlan, Action, Counts, JobId, Outcome, Position, ProviderKind, RowSet,
+    RunId, Step, Time, UserId, Verification, Verified,
 };
 
 /// One line of a ledger.
@@ -65,6 +66,10 @@ pub struct RunHeader {
     /// What lies before each account with rows; empty: not told, by a version before this field.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ahead: Vec<AccountPlan>,
+    /// The rows of each account that were agreed to be sent. `resume` sends no others. Empty: a
+    /// version before this field wrote the ledger.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub agreed: BTreeMap<AccountName, RowSet>,
     /// When the run began.
     pub started_at: Time,
 }
@@ -96,9 +101,13 @@ pub struct InputHeader {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct RunOptions {
-    /// Absolute path of the configuration file; `None`: the environment's variables.
+    /// Absolute path of the configuration file; `None`: the environment's variables. It is told, and
+    /// never opened because a ledger names it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub config: Option<String>,
+    /// Whether `--config` named it; otherwise it lay in one of the documented places.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub config_named: bool,
     /// `--account`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub account: Option<String>,

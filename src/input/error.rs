@@ -241,6 +241,21 @@ pub enum InputError {
         #[source]
         source: io::Error,
     },
+    /// The input could not be copied, so that what is carried out is what was planned.
+    #[error(
+        "could not copy `{}` into folder `{}`, as a run does so that it works from the rows it showed; check the free space and your rights in that folder",
+        .path.display(),
+        .folder.display()
+    )]
+    Snapshot {
+        /// The path as given.
+        path: PathBuf,
+        /// Where the copy goes.
+        folder: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
 }
 
 impl InputError {
@@ -251,6 +266,7 @@ impl InputError {
             | Self::Folder { path }
             | Self::NotAFile { path }
             | Self::Open { path, .. }
+            | Self::Snapshot { path, .. }
             | Self::Read { path, .. }
             | Self::Damaged { path, .. }
             | Self::TooLarge { path, .. }

@@ -431,7 +431,7 @@ fn all_of(excerpt: Excerpt) -> Excerpt {
 /// Where the JSON of the file is broken, if that is on the line of `excerpt`.
 fn syntax_error(path: &Path, excerpt: &Excerpt) -> Option<Range<usize>> {
     // A parser remembers each bracket that is open, and a file may have nothing else.
-    let text = open_text(path).ok()?.text.take(PARSED_BYTES_MAX);
+    let text = open_text(&path.into()).ok()?.text.take(PARSED_BYTES_MAX);
     let error = serde_json::from_reader::<_, IgnoredAny>(text).err()?;
     if error.line() as u64 != excerpt.line {
         return None;
@@ -462,7 +462,7 @@ fn find_name(line: &str, name: &str, from: usize) -> Option<Range<usize>> {
 
 /// The lines of the file at `path`; `None`: it cannot be read.
 fn lines_of(path: &Path) -> Option<LineReader> {
-    Some(LineReader::new(open_text(path).ok()?.text))
+    Some(LineReader::new(open_text(&path.into()).ok()?.text))
 }
 
 /// The next line that is not empty, with nothing marked.

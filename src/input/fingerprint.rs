@@ -29,7 +29,15 @@ pub struct Fingerprint {
 ///
 /// The file cannot be opened or read.
 pub fn fingerprint(path: &Path) -> Result<Fingerprint, InputError> {
-    let mut file = open_file(path)?;
+    fingerprint_into(path, open_file(path)?, |_| Ok(()))
+}
+
+/// The fingerprint of `file`, every byte of which goes to `take` too.
+pub(super) fn fingerprint_into(
+    path: &Path,
+    mut file: impl Read,
+    mut take: impl FnMut(&[u8]) -> Result<(), InputError>,
+) -> Result<Fingerprint, InputError> {
     let mut hasher = Sha256::new();
     let mut chunk = vec![0; CHUNK_BYTES];
     let mut size = 0;
@@ -42,6 +50,7 @@ pub fn fingerprint(path: &Path) -> Result<Fingerprint, InputError> {
             Err(source) => return Err(Fault::Io { line: 1, source }.at(path)),
         };
         hasher.update(&chunk[..count]);
+        take(&chunk[..count])?;
         size += count as u64;
     }
     let mut sha256 = String::with_capacity(64);

@@ -9,6 +9,7 @@ use super::encoding::Encoding;
 use super::error::{Fault, InputError};
 use super::format::{Head, not_text};
 use super::lines::Text;
+use super::snapshot::Input;
 
 /// How much of a text is looked at to find its format and its keys, in bytes.
 const HEAD_BYTES: u64 = 64 * 1024;
@@ -65,14 +66,10 @@ pub(super) fn open_file(path: &Path) -> Result<File, InputError> {
     File::open(path).map_err(error)
 }
 
-/// Opens the file at `path`, decompresses and decodes it.
-pub(super) fn open_text(path: &Path) -> Result<Opened, InputError> {
-    let file = open_file(path)?;
-    let size = file
-        .metadata()
-        .map_err(|source| Fault::Io { line: 1, source }.at(path))?
-        .len();
-    read_text(path, file, size, BUFFER_BYTES)
+/// Opens `input`, decompresses and decodes it.
+pub(super) fn open_text(input: &Input) -> Result<Opened, InputError> {
+    let (file, size) = input.open()?;
+    read_text(input.path(), file, size, BUFFER_BYTES)
 }
 
 /// Decompresses and decodes the `size` bytes of `file`, which errors name `path`, through buffers

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io::{self, Cursor, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::domain::{Position, Record};
 
@@ -21,6 +21,7 @@ use super::open::{Opened, open_text};
 use super::row::{Field, Row, RowProblem};
 use super::rows::Rows;
 use super::sample::Sample;
+use super::snapshot::Input;
 
 /// How an input is to be read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -58,7 +59,7 @@ pub struct Resolved {
 /// [`Source::advance`] and [`Source::content`] do the two halves of that work apart, for a reader
 /// that passes over most rows.
 pub struct Source {
-    path: PathBuf,
+    input: Input,
     options: ReadOptions,
     resolved: Resolved,
     rows: Rows,
@@ -67,14 +68,16 @@ pub struct Source {
 }
 
 impl Source {
-    /// Opens the file at `path` and finds out how it is to be read.
+    /// Opens `input` and finds out how it is to be read.
     ///
     /// # Errors
     ///
     /// There is no such file, it is none that can be read twice, it is empty or no text, or no
     /// column of it holds ids. See [`InputError`].
-    pub fn open(path: &Path, options: &ReadOptions) -> Result<Self, InputError> {
-        Self::read(path, options, open_text)
+    pub fn open(input: impl Into<Input>, options: &ReadOptions) -> Result<Self, InputError> {
+        let input = input.into();
+        let opened = open_text(&input)?;
+        Self::read(input, options, opened)
     }
 
     /// Opens the same file once more, at its beginning.
@@ -83,7 +86,7 @@ impl Source {
     ///
     /// As [`Source::open`].
     pub fn again(&self) -> Result<Self, InputError> {
-        Self::open(&self.path, &self.options)
+        Self::open(&self.input, &self.options)
     }
 
     /// Reads `bytes` as if they lay at `path`, through buffers of `buffer_bytes`.
@@ -95,20 +98,15 @@ impl Source {
         options: &ReadOptions,
     ) -> Result<Self, InputError> {
         let size = bytes.len() as u64;
-        Self::read(path, options, |path| {
-            super::open::read_text(path, Cursor::new(bytes), size, buffer_bytes)
-        })
+        let opened = super::open::read_text(path, Cursor::new(bytes), size, buffer_bytes)?;
+        Self::read(path.into(), options, opened)
     }
 
-    fn read(
-        path: &Path,
-        options: &ReadOptions,
-        open: impl FnOnce(&Path) -> Result<Opened, InputError>,
-    ) -> Result<Self, InputError> {
+    fn read(input: Input, options: &ReadOptions, opened: Opened) -> Result<Self, InputError> {
         if let Some(delimiter) = options.delimiter {
             check_delimiter(delimiter)?;
         }
-        let opened = open(path)?;
+        let path = input.path();
         let (format, delimiter) = detect(path, opened.head(), options)?;
         let mut resolved = Resolved {
             format,
@@ -125,7 +123,7 @@ impl Source {
             Format::Ids => open_ids(path, opened, columns)?,
         };
         Ok(Self {
-            path: path.to_owned(),
+            input,
             options: options.clone(),
             resolved,
             rows,
@@ -136,7 +134,7 @@ impl Source {
 
     /// The path as given.
     pub fn path(&self) -> &Path {
-        &self.path
+        self.input.path()
     }
 
     /// How it is read.
@@ -168,7 +166,7 @@ impl Source {
             }
             Err(fault) => {
                 self.ended = true;
-                Err(fault.at(&self.path))
+                Err(fault.at(self.input.path()))
             }
         }
     }
@@ -183,7 +181,7 @@ impl Source {
         };
         if let Err(fault) = taken {
             self.ended = true;
-            return Err(fault.at(&self.path));
+            return Err(fault.at(self.input.path()));
         }
         let last = batch.rows[before..].last();
         self.position = last.map_or(self.position, |(position, _)| *position);
@@ -226,7 +224,7 @@ impl Iterator for Source {
 impl fmt::Debug for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Source")
-            .field("path", &self.path)
+            .field("path", &self.input.path())
             .field("resolved", &self.resolved)
             .field("position", &self.position)
             .finish_non_exhaustive()

@@ -5,7 +5,6 @@
 //! references. It writes nothing itself, and nothing of it belongs into a ledger.
 
 use std::collections::HashMap;
-use std::path::Path;
 
 use crate::domain::{Position, Record};
 
@@ -17,6 +16,7 @@ use super::mapping::{Columns, Mapping, known_names, same_name};
 use super::object::each_cell;
 use super::row::Field;
 use super::rows::Raw;
+use super::snapshot::Input;
 use super::source::{ReadOptions, Source};
 use super::text::trim_cell;
 
@@ -46,13 +46,13 @@ pub struct Table {
 }
 
 impl Table {
-    /// Opens the file at `path`. Of JSON it is read once to its end, for its keys.
+    /// Opens `input`. Of JSON it is read once to its end, for its keys.
     ///
     /// # Errors
     ///
     /// As [`Source::open`]; of JSON also if it cannot be read to its end.
-    pub fn open(path: &Path, options: &ReadOptions) -> Result<Self, InputError> {
-        let source = Source::open(path, options)?;
+    pub fn open(input: impl Into<Input>, options: &ReadOptions) -> Result<Self, InputError> {
+        let source = Source::open(input, options)?;
         let resolved = source.resolved();
         let mut table = Self {
             columns: resolved.columns.clone(),
@@ -65,7 +65,8 @@ impl Table {
             Format::Csv | Format::Tsv => table.fields = table.places(),
             Format::Jsonl | Format::Json => {
                 table.columns.clear();
-                table.collect_keys(&mut Source::open(path, options)?)?;
+                let mut once = table.source.again()?;
+                table.collect_keys(&mut once)?;
                 table.give_fields_their_columns(&options.columns);
             }
             Format::Ids => {

@@ -10,8 +10,9 @@ use super::scan;
 use super::told::Told;
 use crate::domain::Entry;
 
-/// The longest line there may be, its line feed counted, in bytes: 1 MiB.
-pub const LINE_BYTES_MAX: usize = 1024 * 1024;
+/// The longest line there may be, its line feed counted, in bytes: 4 MiB. A header holds which rows were
+/// agreed to: two bits a row at most.
+pub const LINE_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// The longest body a line can hold, in bytes.
 pub(super) const BODY_BYTES_MAX: usize = LINE_BYTES_MAX - LINE_OVERHEAD;

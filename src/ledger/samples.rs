@@ -1,5 +1,7 @@
 //! Entries for the tests of this module, and of `report`: made up, small, of every kind.
 
+use std::collections::BTreeMap;
+
 use super::{Head, LedgerState, Source, StateBuilder};
 use crate::domain::{
     AccountHeader, AccountName, Action, Attempted, BulkAnswered, Entry, Finding, InputHeader,
@@ -47,6 +49,7 @@ pub(crate) fn header(rows: u64) -> RunHeader {
             account_header("crm", ProviderKind::Zoho),
         ],
         ahead: Vec::new(),
+        agreed: BTreeMap::new(),
         started_at: at(0),
     }
 }

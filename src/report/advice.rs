@@ -13,14 +13,15 @@ pub struct Advice {
     pub command: Option<String>,
 }
 
-/// What to do about rows that ended as `outcome`, with `code`. `ledger`: as a shell takes it.
-pub(super) fn about(outcome: Outcome, code: Option<&str>, ledger: &str) -> Advice {
+/// What to do about rows that ended as `outcome`, with `code`. `ledger`: as a shell takes it; `again`: the
+/// same, with the configuration where one has to be named.
+pub(super) fn about(outcome: Outcome, code: Option<&str>, ledger: &str, again: &str) -> Advice {
     let rows = || {
         Some(format!(
             "userpurge report {ledger} --format csv --out report"
         ))
     };
-    let retry = |more: &str| Some(format!("userpurge retry {ledger}{more}"));
+    let retry = |more: &str| Some(format!("userpurge retry {again}{more}"));
     let (what_to_do, command) = match (outcome, code) {
         (Outcome::NotFound, _) => (
             "The provider knows no such user. Hold the id and the account against where the list \

@@ -80,6 +80,7 @@ impl Report {
         let source = gathered.state.source;
         let header = gathered.state.header;
         let ledger = text::shell_quoted(&source.path.to_string_lossy());
+        let again = text::again(&source.path, summary.config.as_deref());
         let (sessions, sessions_count, callers) = gathered.sessions.finish();
         let (pauses, pauses_left_out) = gathered.pauses.finish();
         Self {
@@ -101,7 +102,7 @@ impl Report {
             progress: gathered.timeline.points(),
             pauses,
             pauses_left_out,
-            reasons: gathered.reasons.finish(&ledger),
+            reasons: gathered.reasons.finish(&ledger, &again),
             not_as_asked: gathered.not_as_asked,
             audit: format!("userpurge audit {ledger} --head {}", summary.head),
             next: text::next(&summary),

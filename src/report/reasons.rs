@@ -122,7 +122,7 @@ impl Group {
         self.rows.iter().take(LISTED_MAX).collect()
     }
 
-    fn finish(mut self, ledger: &str) -> Reason {
+    fn finish(mut self, ledger: &str, again: &str) -> Reason {
         let first = self.first();
         self.listed.retain(|row, _| first.contains(*row));
         // A line that several rows share is taken out with the first of them, so that there are as
@@ -134,7 +134,7 @@ impl Group {
         };
         Reason {
             outcome: self.key.outcome,
-            advice: advice::about(self.key.outcome, self.key.code.as_deref(), ledger),
+            advice: advice::about(self.key.outcome, self.key.code.as_deref(), ledger, again),
             code: self.key.code,
             message: self.message,
             further: self.further,
@@ -221,11 +221,11 @@ impl Reasons {
     }
 
     /// The reasons: by outcome and what to do, those with the most rows first.
-    pub(super) fn finish(self, ledger: &str) -> Vec<Reason> {
+    pub(super) fn finish(self, ledger: &str, again: &str) -> Vec<Reason> {
         let groups = self.groups.into_iter();
         let mut reasons: Vec<_> = groups
             .filter(|group| !group.rows.is_empty())
-            .map(|group| group.finish(ledger))
+            .map(|group| group.finish(ledger, again))
             .collect();
         // Stable, so that reasons with as many rows stand as they came.
         reasons.sort_by_key(|it| {
@@ -272,7 +272,7 @@ mod tests {
             reasons.apply(entry);
         }
         assert!(reasons.missing().is_empty());
-        reasons.finish("a.ledger.jsonl")
+        reasons.finish("a.ledger.jsonl", "a.ledger.jsonl")
     }
 
     fn told(reasons: &[Reason]) -> Vec<String> {
@@ -372,7 +372,7 @@ mod tests {
             reasons.found(&failed(row));
         }
         assert!(reasons.missing().is_empty());
-        let told = reasons.finish("a.ledger.jsonl");
+        let told = reasons.finish("a.ledger.jsonl", "a.ledger.jsonl");
         let listed: Vec<u64> = told[0].listed.iter().map(|it| it.row).collect();
         assert_eq!(listed, (max + 1..=2 * max).collect::<Vec<_>>());
         assert_eq!(told[0].rows, 2 * max);

@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use serde::{Serialize, Serializer};
 
 use super::verification::VerificationSummary;
-use crate::domain::{AccountName, Counts, LaneStop, Outcome, ProviderKind, RunId, RunState, Time};
+use crate::domain::{
+    AccountName, Counts, LaneStop, Outcome, ProviderKind, RunId, RunOptions, RunState, Time,
+};
 use crate::ledger::{Head, LedgerState};
 
 /// Where a run stands. Serialised it is `status --json`, field by field in this order; what is
@@ -41,6 +43,10 @@ pub struct Summary {
     /// The ledger. Left out of the JSON.
     #[serde(skip)]
     pub ledger: PathBuf,
+    /// The configuration that `--config` named, which the next command has to name again; `None`: it lay in
+    /// a documented place. Left out of the JSON.
+    #[serde(skip)]
+    pub config: Option<String>,
     /// The path of the input. Left out of the JSON.
     #[serde(skip)]
     pub input: String,
@@ -117,6 +123,7 @@ impl Summary {
             verification: state.verification.as_ref().map(VerificationSummary::new),
             head: state.source.head,
             ledger: state.source.path.clone(),
+            config: named_config(&state.header.options).map(str::to_owned),
             input: state.header.input.path.clone(),
             stops: state.stops.clone(),
             unanswered: (state.in_doubt() - state.ended()).len() - state.in_jobs(),
@@ -125,6 +132,11 @@ impl Summary {
             last_at: state.last_at,
         }
     }
+}
+
+/// The configuration that `--config` named when the run began; `None`: none was named.
+pub(crate) fn named_config(options: &RunOptions) -> Option<&str> {
+    options.config.as_deref().filter(|_| options.config_named)
 }
 
 fn accounts(state: &LedgerState) -> BTreeMap<AccountName, AccountSummary> {

@@ -1,6 +1,7 @@
 //! A [`Summary`] for people: a few aligned lines, the next command last.
 
 use std::fmt::Write as _;
+use std::path::Path;
 use std::time::Duration;
 
 use super::summary::Summary;
@@ -47,23 +48,33 @@ pub fn render(summary: &Summary, columns: Option<usize>) -> String {
 /// The command that goes on from here.
 pub(super) fn next(summary: &Summary) -> String {
     let ledger = shell_quoted(&summary.ledger.to_string_lossy());
+    let again = again(&summary.ledger, summary.config.as_deref());
     let counts = &summary.outcomes;
     match summary.state {
         RunState::Running => format!("userpurge status --follow {ledger}"),
         RunState::Interrupted | RunState::Stopped if counts.pending + counts.in_doubt > 0 => {
-            format!("userpurge resume {ledger}")
+            format!("userpurge resume {again}")
         }
-        _ if counts.pending > 0 => format!("userpurge resume {ledger}"),
-        _ if counts.failed + counts.in_doubt > 0 => format!("userpurge retry {ledger}"),
-        _ if summary.standing > 0 => format!("userpurge retry --only standing {ledger}"),
-        _ if counts.refused > 0 => format!("userpurge retry --only refused {ledger}"),
+        _ if counts.pending > 0 => format!("userpurge resume {again}"),
+        _ if counts.failed + counts.in_doubt > 0 => format!("userpurge retry {again}"),
+        _ if summary.standing > 0 => format!("userpurge retry --only standing {again}"),
+        _ if counts.refused > 0 => format!("userpurge retry --only refused {again}"),
         _ if counts.counted(Counted::Bad) > 0 => {
             format!("userpurge report --format csv --out DIR {ledger}, and mend DIR/failed.csv")
         }
         _ if counts.deleted + counts.already_gone > 0 && summary.verification.is_none() => {
-            format!("userpurge verify {ledger}")
+            format!("userpurge verify {again}")
         }
         _ => "nothing to do".to_owned(),
+    }
+}
+
+/// A ledger as the commands take it that ask a provider; `config`: what `--config` has to name.
+pub fn again(ledger: &Path, config: Option<&str>) -> String {
+    let ledger = shell_quoted(&ledger.to_string_lossy());
+    match config {
+        Some(config) => format!("{ledger} --config {}", shell_quoted(config)),
+        None => ledger,
     }
 }
 

@@ -5,6 +5,7 @@
     reason = "a test that cannot go on says so by panicking"
 )]
 
+mod agreed;
 mod architecture;
 mod audit;
 mod bound;
@@ -14,6 +15,7 @@ mod credentials;
 mod damage;
 mod disk;
 mod errors;
+mod foreign_configuration;
 #[cfg(debug_assertions)]
 mod fuzz;
 mod guard;

@@ -241,12 +241,13 @@ impl fmt::Display for Started {
 }
 
 impl Selection<'_> {
-    /// What a new ledger's header keeps. `config`: the configuration file in use; `None`: the
-    /// environment. `folder`: what relative paths count from.
-    pub fn run_options(self, pace: &PaceArgs, config: Option<&Path>, folder: &Path) -> RunOptions {
+    /// What a new ledger's header keeps, but for the configuration. `folder`: what relative paths count
+    /// from.
+    pub fn run_options(self, pace: &PaceArgs, folder: &Path) -> RunOptions {
         let absolute = |path: &Path| folder.join(path).display().to_string();
         RunOptions {
-            config: config.map(absolute),
+            config: None,
+            config_named: false,
             account: self.mapping.account.clone(),
             action: self.mapping.action,
             id_column: self.mapping.id_column.clone(),
@@ -335,7 +336,7 @@ impl Selection<'_> {
     /// A ledger that goes on may get more of these: what they say is shown before the question. A plan
     /// was approved as it is.
     pub fn departure(self, options: &RunOptions, folder: &Path) -> Option<Contradiction> {
-        let typed = self.run_options(&PaceArgs::default(), None, folder);
+        let typed = self.run_options(&PaceArgs::default(), folder);
         let differs = |option, typed: &[String], kept: &[String]| {
             let other = typed.iter().find(|typed| !kept.contains(typed))?;
             Some(Contradiction {
@@ -423,6 +424,7 @@ pub(super) fn parse_concurrency(text: &str) -> Result<NonZeroU32, String> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
     use std::path::Path;
 
     use rstest::rstest;
@@ -451,6 +453,7 @@ mod tests {
             },
             accounts: Vec::new(),
             ahead: Vec::new(),
+            agreed: BTreeMap::new(),
             started_at: Time::from_millis(0),
         }
     }
@@ -507,9 +510,8 @@ mod tests {
             mapping: &mapping,
             protection: &protection,
         };
-        let kept = selection.run_options(&pace, Some(Path::new("c.toml")), Path::new("/here"));
+        let kept = selection.run_options(&pace, Path::new("/here"));
         let expected = RunOptions {
-            config: Some("/here/c.toml".to_owned()),
             account: Some("acme".to_owned()),
             protect: Some("/here/staff.txt".to_owned()),
             done_in: vec!["/old/l".to_owned(), "/here/l".to_owned()],

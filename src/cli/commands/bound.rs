@@ -1,6 +1,7 @@
 //! What was agreed to when a run began is what `resume` and `retry` do: the configuration may have
 //! changed since, and rows that say little are read through it.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use roaring::RoaringTreemap;
@@ -22,11 +23,63 @@ const NEVER_SENT: [Outcome; 4] = [
 
 /// The rows of `wanted` that the run was to send.
 fn owed(state: &LedgerState, wanted: &RoaringTreemap) -> RoaringTreemap {
+    let agreed = &state.header.agreed;
+    if !agreed.is_empty() {
+        let none = RoaringTreemap::new();
+        return agreed
+            .values()
+            .fold(none, |rows, of| rows | (wanted & &of.0));
+    }
+    // A version before this field: what has ended otherwise is known, no more.
     NEVER_SENT
         .into_iter()
         .fold(wanted.clone(), |rows, outcome| {
             rows - state.rows_of(outcome)
         })
+}
+
+/// Refuses to send rows that were not agreed to: the protect list or the configuration may have
+/// changed since, before the ends of all rows that were not to be sent stood in the ledger.
+pub(super) fn check_agreed(
+    ledger: &Path,
+    state: &LedgerState,
+    rows: &BTreeMap<AccountName, RoaringTreemap>,
+) -> Result<(), Failure> {
+    let agreed = &state.header.agreed;
+    for (name, rows) in rows {
+        let others = match agreed.get(name) {
+            Some(agreed) => rows - &agreed.0 - state.in_doubt(),
+            None if agreed.is_empty() => more_than_told(state, name, rows),
+            None => rows.clone(),
+        };
+        if let Some(row) = others.min() {
+            let what = format!(
+                "{} of its rows for account `{name}`, row {row} first, would be sent now, and the run \
+                 that was agreed to was not to send them; nothing was sent",
+                others.len()
+            );
+            let help = format!(
+                "put the configuration and the protect list back as they were, or agree to the rows \
+                 anew: `userpurge run INPUT --done-in {} --ledger NEW.ledger.jsonl`",
+                outline_text::shell(ledger)
+            );
+            return Err(Failure::foreign(ledger, &what, Some(&help)));
+        }
+    }
+    Ok(())
+}
+
+/// Of a ledger that keeps no rows but their number: all `rows`, if they are more.
+fn more_than_told(
+    state: &LedgerState,
+    name: &AccountName,
+    rows: &RoaringTreemap,
+) -> RoaringTreemap {
+    let ahead = state.header.ahead.iter().find(|it| it.name == *name);
+    match ahead {
+        Some(ahead) if rows.len() > ahead.rows => rows.clone(),
+        Some(_) | None => RoaringTreemap::new(),
+    }
 }
 
 /// Refuses rows that would go to another account than the run had, or of which something else would be
@@ -94,10 +147,7 @@ pub(super) fn check_rows(
         .values()
         .fold(RoaringTreemap::new(), |all, rows| all | rows);
     let missing = owed(state, wanted) - &to_send;
-    // A crash right after the beginning leaves rows without an outcome that were never to be sent;
-    // then none of the others is missing.
-    let then: u64 = state.header.ahead.iter().map(|account| account.rows).sum();
-    if missing.is_empty() || owed(state, &to_send).len() >= then {
+    if missing.is_empty() {
         return Ok(());
     }
     let decider = planning.planner(&planned.judge);

@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 
 use crate::cli::args::{PlanArgs, Selection};
 use crate::cli::outline_text;
-use crate::cli::planning::{Planned, Planning, STANDARD_INPUT};
+use crate::cli::planning::{Planned, Planning, STANDARD_INPUT, folder_of};
 use crate::cli::saved::SavedPlan;
 use crate::cli::setting;
 use crate::cli::terminal::{put, put_page, tell};
 use crate::cli::until;
 use crate::cli::{ExitCode, Failure};
 use crate::domain::WallClock;
-use crate::input;
+use crate::input::{self, Input};
 
 /// Says what a run would do, and saves it if asked to.
 pub(in crate::cli) fn execute(args: &PlanArgs) -> Result<ExitCode, Failure> {
@@ -44,7 +44,10 @@ fn tell_plan(args: &PlanArgs, spool: &Spool) -> Result<ExitCode, Failure> {
                     Some("save the input to a file first"),
                 ));
             }
-            let (planned, digest) = planning.plan_and_fingerprint(&[])?;
+            let (input, digest) =
+                Input::snapshot(spool.path(), folder_of(output)).map_err(Failure::refused)?;
+            planning.input = input;
+            let planned = planning.plan(&[])?;
             SavedPlan::of(&planning, &planned, &digest)?.save(output)?;
             planned
         }
@@ -81,13 +84,9 @@ fn planning(args: &PlanArgs, input: &Path) -> Result<Planning, Failure> {
         mapping: &args.mapping,
         protection: &args.protection,
     };
-    let options = selection.run_options(&args.pace, setting::file(&source), &setting::folder()?);
-    Planning::new(
-        input.to_owned(),
-        args.mapping.read_options(),
-        outline,
-        options,
-    )
+    let mut options = selection.run_options(&args.pace, &setting::folder()?);
+    setting::note(&mut options, &source, args.config.config.as_deref());
+    Planning::new(input.into(), args.mapping.read_options(), outline, options)
 }
 
 /// The exact next command.

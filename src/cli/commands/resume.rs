@@ -15,7 +15,7 @@ use crate::cli::denied;
 use crate::cli::latest;
 use crate::cli::outline_text;
 use crate::cli::page;
-use crate::cli::planning::{Planned, Planning, absolute, read_options};
+use crate::cli::planning::{Planned, Planning, absolute, folder_of, read_options};
 use crate::cli::question::Consent;
 use crate::cli::recorder::Recorder;
 use crate::cli::setting;
@@ -29,7 +29,7 @@ use crate::domain::{
     AccountName, Counted, Entry, InputHeader, LaneStop, Outcome, RunEnd, RunOptions, RunState,
     Session as SessionEntry, WallClock,
 };
-use crate::input::{InputError, fingerprint};
+use crate::input::{Fingerprint, Input, InputError, fingerprint};
 use crate::ledger::{self, Disk, LedgerState, LedgerWriter, Only, Opened, TornTail};
 use crate::pipeline::{Durability, EventSink};
 use crate::plan::Earlier;
@@ -103,18 +103,8 @@ async fn go_on(
     } = LedgerWriter::open_on(disk, &again.ledger)?;
     tell_of_cut(&again.ledger, cut);
     let Again { args, .. } = again;
-    if let Some(contradiction) = args
-        .selection()
-        .contradiction(&state.header.options, &state.header.input)
-    {
-        return Err(Failure::refused(contradiction));
-    }
-    let kept = &state.header.options;
-    let options = over(args.selection(), &args.pace, &args.config, kept)?;
-    let source = source(&options)?;
-    let input = kept_input(&again.ledger, &state.header.input)?;
-    let read = read_options(&state.header.input, &options);
-    let planning = Planning::new(input, read, setting::outline(&source)?, options.clone())?;
+    let (planning, source) = planning(&again, &state)?;
+    let options = planning.options.clone();
     let wanted = wanted(&state)?;
     if wanted.is_empty() {
         // Nothing is asked or sent.
@@ -149,12 +139,15 @@ async fn go_on(
     bound::check_rows(&again.ledger, &state, &planning, &planned, &wanted)?;
 
     let mut rows = rows(&planned, &wanted);
+    if again.command == RESUME {
+        bound::check_agreed(&again.ledger, &state, &rows)?;
+    }
     rows.retain(|name, _| !held.contains_key(name));
     let count = rows.values().map(RoaringTreemap::len).sum();
     tell(&told(&again, &state, &wanted, count));
     let safety = safety(args, &options, &state, &rows)?;
     if count > 0 {
-        consent(agreed, &planning.input, count, &lines)?;
+        consent(agreed, planning.input.path(), count, &lines)?;
     }
 
     signals.listen()?;
@@ -198,6 +191,23 @@ async fn go_on(
     work::run_session(session, writer).await
 }
 
+/// How the rows of the ledger are planned anew, and where the configuration is.
+fn planning(again: &Again<'_>, state: &LedgerState) -> Result<(Planning, Source), Failure> {
+    let Again { args, ledger, .. } = again;
+    let (header, kept) = (&state.header.input, &state.header.options);
+    if let Some(contradiction) = args.selection().contradiction(kept, header) {
+        return Err(Failure::refused(contradiction));
+    }
+    let mut options = over(args.selection(), &args.pace, kept)?;
+    let config = args.config.config.as_deref();
+    let source = setting::locate_again(ledger, kept, config)?;
+    setting::note(&mut options, &source, config);
+    let input = kept_snapshot(ledger, header)?;
+    let read = read_options(header, &options);
+    let planning = Planning::new(input, read, setting::outline(&source)?, options)?;
+    Ok((planning, source))
+}
+
 /// The plan with what was said of the callers. The one made `before` anybody was asked stands where
 /// nothing was said that decides about rows.
 fn plan_again(planning: &Planning, before: Planned, lines: &[Line]) -> Result<Planned, Failure> {
@@ -221,22 +231,6 @@ pub(super) fn tell_of_cut(ledger: &Path, cut: Option<TornTail>) {
             torn.bytes
         ));
     }
-}
-
-/// The configuration that `options` name, which must be there.
-pub(super) fn source(options: &RunOptions) -> Result<Source, Failure> {
-    let source = options
-        .config
-        .as_ref()
-        .map_or(Source::Environment, |it| Source::File(it.into()));
-    if let Source::File(path) = &source
-        && !path.exists()
-    {
-        let message = format!("the configuration `{}` of this run is gone", path.display());
-        let help = Some("name the one to use with `--config PATH`");
-        return Err(Failure::message(ExitCode::Refused, message, help));
-    }
-    Ok(source)
 }
 
 /// The accounts with rows that have to wait, which is said at once.
@@ -303,19 +297,44 @@ fn canaries(
 
 /// The input of a ledger, if it is still what it was.
 pub(super) fn kept_input(ledger: &Path, header: &InputHeader) -> Result<PathBuf, Failure> {
+    let path = path_of(ledger, header);
+    let found = fingerprint(&path).map_err(|error| missing(ledger, &path, &error))?;
+    check_unchanged(ledger, header, &path, &found)?;
+    Ok(path)
+}
+
+/// A snapshot of it, so that it stays what it was.
+fn kept_snapshot(ledger: &Path, header: &InputHeader) -> Result<Input, Failure> {
+    let path = path_of(ledger, header);
+    let (input, found) = Input::snapshot(&path, folder_of(ledger))
+        .map_err(|error| missing(ledger, &path, &error))?;
+    check_unchanged(ledger, header, &path, &found)?;
+    Ok(input)
+}
+
+/// Where the input of a ledger lies.
+fn path_of(ledger: &Path, header: &InputHeader) -> PathBuf {
     let kept = PathBuf::from(&header.path);
     // A folder may have been moved as a whole: then the input lies beside its ledger.
     let beside = ledger
         .parent()
         .zip(kept.file_name())
         .map(|(folder, name)| folder.join(name));
-    let path = match beside {
+    match beside {
         Some(beside) if !kept.exists() && beside.exists() => beside,
         _ => kept,
-    };
-    let found = fingerprint(&path).map_err(|error| missing(ledger, &path, &error))?;
+    }
+}
+
+/// Refuses an input that is not what it was when the run began.
+fn check_unchanged(
+    ledger: &Path,
+    header: &InputHeader,
+    path: &Path,
+    found: &Fingerprint,
+) -> Result<(), Failure> {
     if (found.size, &found.sha256) == (header.size, &header.sha256) {
-        return Ok(path);
+        return Ok(());
     }
     let name = outline_text::shell(ledger);
     let what = format!(

@@ -9,10 +9,10 @@ use roaring::RoaringTreemap;
 use uuid::Uuid;
 
 use crate::cli::accounts::{Line, Wiring};
-use crate::cli::args::{ConfigArgs, PaceArgs, RunArgs, Selection};
+use crate::cli::args::{PaceArgs, RunArgs, Selection};
 use crate::cli::denied;
 use crate::cli::outline_text;
-use crate::cli::planning::{Planned, Planning, STANDARD_INPUT, absolute};
+use crate::cli::planning::{Planned, Planning, STANDARD_INPUT, absolute, folder_of};
 use crate::cli::question::{Consent, Person};
 use crate::cli::recorder::Recorder;
 use crate::cli::saved::SavedPlan;
@@ -24,7 +24,7 @@ use crate::cli::work::{self, Safety, Session, Work};
 use crate::cli::{ExitCode, Failure};
 use crate::config::Source;
 use crate::domain::{AccountName, AccountPlan, Counts, RunHeader, RunId, RunOptions, WallClock};
-use crate::input::{self, Fingerprint};
+use crate::input::{self, Fingerprint, Input};
 use crate::ledger::{Damage, Disk, LedgerError, LedgerReader, LedgerWriter, is_locked};
 use crate::pipeline::FailureLimit;
 use crate::plan::Earlier;
@@ -32,6 +32,8 @@ use crate::plan::Earlier;
 /// What is to be run, once it is clear what was named.
 struct Orders {
     planning: Planning,
+    /// The bytes that are planned and carried out.
+    fingerprint: Fingerprint,
     /// `None`: an input; `Some`: a saved plan, and where it lies.
     saved: Option<(PathBuf, SavedPlan)>,
     source: Source,
@@ -67,6 +69,7 @@ enum Ran {
 async fn execute_orders(args: &RunArgs, orders: Orders, disk: &dyn Disk) -> Result<Ran, Failure> {
     let Orders {
         planning,
+        fingerprint,
         saved,
         source,
         ledger,
@@ -86,12 +89,12 @@ async fn execute_orders(args: &RunArgs, orders: Orders, disk: &dyn Disk) -> Resu
         crate::cli::terminal::put_page(&outline_text::text(&planning, &offline, &[]))?;
         return Ok(Ran::Not);
     }
-    refuse_unkeepable(&planning.input)?;
+    refuse_unkeepable(planning.input.path())?;
     let has_rows = |name: &_| offline.plan.to_send.contains_key(name);
     denied::refuse_configured(&planning, has_rows)?;
     let mut lines = wiring.lines(setting::settings(&source)?, has_rows, None)?;
     denied::identify(&planning, &mut lines, &recorder).await?;
-    let (planned, fingerprint) = planning.plan_and_fingerprint(&lines)?;
+    let planned = planning.plan(&lines)?;
     if args.live {
         super::live::show(&planning, &planned, &lines).await?;
         return Ok(Ran::Not);
@@ -171,12 +174,10 @@ fn canaries(planning: &Planning, planned: &Planned) -> BTreeMap<AccountName, Non
 pub(super) fn over(
     typed: Selection<'_>,
     pace: &PaceArgs,
-    config: &ConfigArgs,
     kept: &RunOptions,
 ) -> Result<RunOptions, Failure> {
-    let typed = typed.run_options(pace, config.config.as_deref(), &setting::folder()?);
+    let typed = typed.run_options(pace, &setting::folder()?);
     let mut options = kept.clone();
-    options.config = typed.config.or(options.config);
     options.protect = typed.protect.or(options.protect);
     add_new(&mut options.done_in, typed.done_in);
     add_new(&mut options.include_roles, typed.include_roles);
@@ -233,6 +234,12 @@ fn begin(
         options: planning.options.clone(),
         accounts: lines.iter().map(Line::header).collect(),
         ahead: ahead.to_vec(),
+        agreed: planned
+            .plan
+            .to_send
+            .iter()
+            .map(|(name, rows)| (name.clone(), rows.into()))
+            .collect(),
         started_at: WallClock::system().now(),
     };
     // Nothing has been sent, whatever it is.
@@ -242,6 +249,7 @@ fn begin(
 /// Finds out what was named: an input, standard input, or a saved plan.
 fn orders(args: &RunArgs) -> Result<Orders, Failure> {
     let named = &args.input;
+    let config = args.config.config.as_deref();
     let ledger = args.ledger.clone().unwrap_or_else(|| default_ledger(named));
     refuse_existing(&ledger)?;
     if named != Path::new("-")
@@ -254,24 +262,28 @@ fn orders(args: &RunArgs) -> Result<Orders, Failure> {
         if let Some(departure) = typed.departure(&saved.options, &setting::folder()?) {
             return Err(Failure::refused(departure));
         }
-        let options = over(typed, &args.pace, &args.config, &saved.options)?;
-        let config = options.config.as_ref().map(PathBuf::from);
-        let source = config.map_or(Source::Environment, Source::File);
-        let planning = saved.planning(named, setting::outline(&source)?, options)?;
+        let mut options = over(typed, &args.pace, &saved.options)?;
+        let source = setting::locate_again(named, &saved.options, config)?;
+        setting::note(&mut options, &source, config);
+        let outline = setting::outline(&source)?;
+        let folder = folder_of(&ledger);
+        let (planning, fingerprint) = saved.planning(named, outline, options, folder)?;
         let saved = Some((named.clone(), saved));
         return Ok(Orders {
             planning,
+            fingerprint,
             saved,
             source,
             ledger,
             spool: None,
         });
     }
-    let source = setting::locate(args.config.config.as_deref())?;
+    let source = setting::locate(config)?;
     let outline = setting::outline(&source)?;
-    let options =
-        args.selection()
-            .run_options(&args.pace, setting::file(&source), &setting::folder()?);
+    let mut options = args
+        .selection()
+        .run_options(&args.pace, &setting::folder()?);
+    setting::note(&mut options, &source, config);
     let (input, spool) = if named == Path::new("-") {
         let spool = spool_of(&ledger);
         input::spool(std::io::stdin().lock(), &spool).map_err(Failure::refused)?;
@@ -279,14 +291,21 @@ fn orders(args: &RunArgs) -> Result<Orders, Failure> {
     } else {
         (named.clone(), None)
     };
-    let planned = Planning::new(input, args.mapping.read_options(), outline, options);
+    let planned = Input::snapshot(&input, folder_of(&ledger))
+        .map_err(Failure::refused)
+        .and_then(|(input, fingerprint)| {
+            let read = args.mapping.read_options();
+            Ok((Planning::new(input, read, outline, options)?, fingerprint))
+        });
     if planned.is_err()
         && let Some(spool) = &spool
     {
         let _ = std::fs::remove_file(spool);
     }
+    let (planning, fingerprint) = planned?;
     Ok(Orders {
-        planning: planned?,
+        planning,
+        fingerprint,
         saved: None,
         source,
         ledger,

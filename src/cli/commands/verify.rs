@@ -11,12 +11,11 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use super::resume::{check_tenants, source, tell_of_cut};
+use super::resume::{check_tenants, tell_of_cut};
 use crate::cli::accounts::{Line, Wiring, identify};
 use crate::cli::args::VerifyArgs;
 use crate::cli::failure::mend;
 use crate::cli::latest;
-use crate::cli::outline_text;
 use crate::cli::recorder::Recorder;
 use crate::cli::sample;
 use crate::cli::setting;
@@ -32,7 +31,8 @@ use crate::ledger::{
     GoodRows, LedgerState, LedgerWriter, Opened, VerificationState, each_verified,
 };
 use crate::pipeline::{self, Durability, EventSink, LaneEnd, Stop, ToVerifySource, Verifier};
-use crate::report::VerificationSummary;
+use crate::report::text::again;
+use crate::report::{VerificationSummary, named_config};
 
 /// How many rows are listed for people; scripts get all of them.
 const LISTED_MAX: usize = 20;
@@ -123,16 +123,12 @@ fn lines(
     stop: &Stop,
 ) -> Result<Vec<Line>, Failure> {
     let kept = &state.header.options;
-    let config = match &args.config.config {
-        Some(typed) => Some(setting::folder()?.join(typed).display().to_string()),
-        None => kept.config.clone(),
-    };
+    let config = args.config.config.as_deref();
+    let source = setting::locate_again(&state.source.path, kept, config)?;
     let options = RunOptions {
-        config,
         concurrency: args.concurrency.map(NonZeroU32::get).or(kept.concurrency),
         ..kept.clone()
     };
-    let source = source(&options)?;
     let wiring = Wiring::new(&options, Arc::clone(recorder), stop.clone());
     let has_rows = |name: &AccountName| rows.contains_key(name);
     let lines = wiring.lines(setting::settings(&source)?, has_rows, Some(state))?;
@@ -262,7 +258,7 @@ fn advice(
     ledger: &Path,
 ) -> Result<Vec<String>, Failure> {
     let found = &verification.findings;
-    let ledger_name = outline_text::shell(ledger);
+    let again = again(ledger, named_config(&state.header.options));
     let mut advice = Vec::new();
     if found.under_way > 0 {
         advice.push(
@@ -278,12 +274,12 @@ fn advice(
             );
         }
         advice.push(format!(
-            "standing: these users stand although their rows ended well; `userpurge retry --only standing {ledger_name}` sends them again"
+            "standing: these users stand although their rows ended well; `userpurge retry --only standing {again}` sends them again"
         ));
     }
     if found.unknown > 0 {
         advice.push(format!(
-            "unknown: no clear answer came; `userpurge verify {ledger_name}` asks again"
+            "unknown: no clear answer came; `userpurge verify {again}` asks again"
         ));
     }
     Ok(advice)

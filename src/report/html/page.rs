@@ -13,7 +13,7 @@ use super::charts::{self, Progress, Segment};
 use super::words::{axis, cut, ticked, time};
 use crate::domain::{Counted, Counts, Outcome, RunState, Stand, Step, Verified, shown};
 use crate::report::pauses::Stretch;
-use crate::report::text::{count, grouped, span, stop_told, utc};
+use crate::report::text::{again, count, grouped, span, stop_told, utc};
 use crate::report::{AccountSummary, Advice, Caller, Reason, Report, SessionTold};
 
 /// The looks.
@@ -244,7 +244,7 @@ impl<'a> Page<'a> {
             sha256sum: format!("sha256sum {}", quoted(&report.input.path)),
             verify: format!(
                 "userpurge verify {}",
-                quoted(&report.ledger.path.to_string_lossy())
+                again(&report.ledger.path, summary.config.as_deref())
             ),
             made_at: utc(report.made_at),
             stops: summary.stops.iter().map(stop_told).collect(),

@@ -1,5 +1,6 @@
 //! The files that are read: made row by row, so that making them takes no memory either.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -209,6 +210,7 @@ fn header(
             action: None,
         }],
         ahead: Vec::new(),
+        agreed: BTreeMap::new(),
         started_at: at(0),
     }
 }

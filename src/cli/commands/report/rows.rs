@@ -12,11 +12,12 @@ use crate::cli::args::ReportArgs;
 use crate::cli::commands::resume::kept_input;
 use crate::cli::planning::read_options;
 use crate::cli::terminal::{put_page, tell};
-use crate::cli::{ExitCode, Failure, outline_text, setting};
+use crate::cli::{ExitCode, Failure, outline_text};
 use crate::domain::{Outcome, OutcomeEntry, ProviderKind, RunOptions};
 use crate::input::Table;
 use crate::ledger::{LedgerState, Outcomes};
 use crate::report::csv::{Columns, End, Finished, Id, Kind, Sheet};
+use crate::report::named_config;
 
 /// Writes the rows to three files in `folder`.
 pub(super) fn execute(args: &ReportArgs, folder: &Path) -> Result<ExitCode, Failure> {
@@ -102,9 +103,7 @@ fn next(ledger: &Path, failed: &Path, options: &RunOptions) -> String {
         outline_text::shell(failed),
         outline_text::shell(ledger)
     );
-    let config = options.config.clone().filter(|config| {
-        setting::folder().is_ok_and(|folder| Path::new(config) != folder.join("userpurge.toml"))
-    });
+    let config = named_config(options).map(str::to_owned);
     let action = options.action.map(|action| action.name().to_owned());
     for (option, value) in [
         ("--config", &config),

@@ -1,0 +1,102 @@
+//! A configuration runs commands for its secrets, so its path comes from `--config` and the documented
+//! places only: never from a file that is read.
+
+use crate::support::World;
+use crate::support::usual::{LEDGER, RUN};
+
+/// A configuration whose secret is printed by a command that leaves `called` behind.
+fn commanding(world: &World) -> String {
+    let called = world.path("called").display().to_string();
+    let command = format!(
+        "api_token = {{ command = [\"sh\", \"-c\", \"echo x >> {called}; echo sandbox-token\"] }}"
+    );
+    let config = world.config();
+    config.replacen("api_token = \"sandbox-token\"", &command, 1)
+}
+
+/// How often its command has run.
+fn called(world: &World) -> usize {
+    let path = world.path("called");
+    std::fs::read_to_string(path).map_or(0, |text| text.lines().count())
+}
+
+#[test]
+fn a_data_file_is_no_saved_plan_and_brings_no_configuration() {
+    let world = World::of_users(10);
+    world.write("theirs.toml", commanding(&world));
+    let plan = [
+        "plan",
+        "users.csv",
+        "--account",
+        "acme",
+        "--action",
+        "delete",
+        "--config",
+        "theirs.toml",
+        "-o",
+        "theirs.plan.json",
+    ];
+    world.call(&plan).code(0);
+    std::fs::copy(world.path("theirs.plan.json"), world.path("export.json")).unwrap();
+    // Under a name that is no plan's, it is an input like any other, and none that can be read.
+    world.call(&["run", "export.json", "--yes"]).code(2);
+    // Under a plan's name, with another configuration here.
+    let other = world.config().replacen("concurrency", "# concurrency", 1);
+    world.configure(&other.replacen("100000/1s", "99999/1s", 1));
+    world
+        .call(&["run", "theirs.plan.json", "--yes"])
+        .code(2)
+        .says("theirs.toml`")
+        .says("the configuration has changed since plan `theirs.plan.json` was made");
+    assert_eq!(called(&world), 0);
+    assert_eq!(world.deletions().len(), 0);
+
+    world
+        .call(&[
+            "run",
+            "theirs.plan.json",
+            "--yes",
+            "--config",
+            "theirs.toml",
+        ])
+        .code(0);
+    assert_eq!(
+        world.status("theirs.plan.json.ledger.jsonl")["outcomes"]["deleted"],
+        10
+    );
+}
+
+#[test]
+fn a_ledger_brings_no_configuration() {
+    let world = World::of_users(10);
+    world.write("theirs.toml", commanding(&world));
+    let config = ["--config", "theirs.toml"];
+    let done = world.call(&[&RUN[..], &config].concat()).code(0);
+    let theirs = world.path("theirs.toml").display().to_string();
+    done.says(&format!("userpurge verify {LEDGER} --config {theirs}"));
+    let before = called(&world);
+
+    // Another configuration is here: it is used, and that is said.
+    for command in [
+        &["verify", LEDGER][..],
+        &["retry", LEDGER],
+        &["resume", LEDGER],
+    ] {
+        world
+            .call(command)
+            .code(0)
+            .says(&format!("was made with the configuration `{theirs}`"))
+            .says("is used now, since only `--config` names another");
+    }
+    // None is here: the person looks, and names it.
+    std::fs::remove_file(world.path("userpurge.toml")).unwrap();
+    for command in ["verify", "retry", "resume"] {
+        world
+            .call(&[command, LEDGER])
+            .code(2)
+            .says(&format!("then name it: `--config {theirs}`"));
+    }
+    assert_eq!(called(&world), before);
+    world.call(&["verify", LEDGER, "--config", &theirs]).code(0);
+    assert!(called(&world) > before);
+}
