@@ -1,8 +1,9 @@
 //! `--canary N`: a lane's first rows go out alone, and the others only if all of those end well.
 //!
-//! A gate that the lane asks before it lets a row in. It holds nothing back that was let in: what
-//! waits is the stream of rows, never a row under way, so that a canary of purges whose second
-//! steps wait for their quota is waited for like any other. It knows neither batches nor requests.
+//! A gate that the lane waits at before it begins what comes behind the first rows. It holds nothing
+//! back that was let in: what waits is the stream of rows, never a row or a question under way, so that
+//! a canary of purges whose second steps wait for their quota is waited for like any other. It knows
+//! neither batches nor requests.
 
 use std::num::NonZeroU64;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -61,15 +62,20 @@ impl Canary {
         }
     }
 
-    /// Waits until another row may begin. Behind a canary that ended badly that is never: the lane
-    /// stops, and with it whoever waits here.
-    pub(super) async fn let_in(&self) {
+    /// So many more rows of its own begin.
+    pub(super) fn let_in(&self, rows: u64) {
+        self.state().let_in += rows;
+    }
+
+    /// Waits until it is over and the other rows may begin. Behind a canary that ended badly that is
+    /// never: the lane stops, and with it whoever waits here.
+    pub(super) async fn over(&self) {
         loop {
             let ended = self.ended.notified();
             tokio::pin!(ended);
             // Before looking, so that an end between the look and the wait is not missed.
             ended.as_mut().enable();
-            if self.state().may_let_in() {
+            if self.state().is_over() {
                 return;
             }
             ended.await;
@@ -103,19 +109,11 @@ pub(super) enum MoreRows {
 }
 
 impl State {
-    fn may_let_in(&mut self) -> bool {
-        if self.rows == 0 {
-            return true;
-        }
-        if self.let_in < self.rows {
-            self.let_in += 1;
-            return true;
-        }
+    fn is_over(&mut self) -> bool {
         if self.ended == self.rows && self.bad == 0 {
             self.rows = 0;
-            return true;
         }
-        false
+        self.rows == 0
     }
 
     fn count(&mut self, row: RowEnded) {
@@ -174,47 +172,47 @@ mod tests {
         }
     }
 
-    fn canary(rows: u64) -> Canary {
-        Canary::new(rows.try_into().ok())
+    /// A canary of so many rows, of which `let_in` have begun.
+    fn canary(rows: u64, let_in: u64) -> Canary {
+        let canary = Canary::new(rows.try_into().ok());
+        canary.let_in(let_in);
+        canary
     }
 
-    /// How many rows are let in at once, of a hundred that ask.
-    fn let_in(canary: &Canary) -> usize {
-        let asked = (0..100).map(|_| canary.let_in().now_or_never());
-        asked.take_while(Option::is_some).count()
+    /// Whether the others may begin.
+    fn is_over(canary: &Canary) -> bool {
+        canary.over().now_or_never().is_some()
     }
 
     #[test]
     fn without_a_canary_every_row_is_let_in() {
-        let canary = canary(0);
-        assert_eq!(let_in(&canary), 100);
+        let canary = canary(0, 0);
+        assert!(is_over(&canary));
         canary.ended(row(1, Outcome::Refused));
         assert_eq!(canary.verdict(MoreRows::Over), Verdict::Good);
     }
 
     #[test]
     fn the_others_are_let_in_once_all_of_the_first_ended_well() {
-        let canary = canary(3);
-        assert_eq!(let_in(&canary), 3);
+        let canary = canary(3, 3);
         canary.ended(row(2, Outcome::Deleted));
         canary.ended(row(1, Outcome::AlreadyGone));
-        assert_eq!(let_in(&canary), 0);
+        assert!(!is_over(&canary));
         assert_eq!(canary.verdict(MoreRows::Perhaps), Verdict::Open);
         canary.ended(row(3, Outcome::Deleted));
-        assert_eq!(let_in(&canary), 100);
+        assert!(is_over(&canary));
         canary.ended(row(4, Outcome::Failed));
         assert_eq!(canary.verdict(MoreRows::Over), Verdict::Good, "it is over");
     }
 
     #[test]
     fn one_that_ends_badly_is_waited_for_to_its_end_and_lets_nobody_in() {
-        let canary = canary(3);
-        assert_eq!(let_in(&canary), 3);
+        let canary = canary(3, 3);
         canary.ended(row(3, Outcome::NotFound));
         assert_eq!(canary.verdict(MoreRows::Perhaps), Verdict::Open);
         canary.ended(row(2, Outcome::Refused));
         canary.ended(row(1, Outcome::Deleted));
-        assert_eq!(let_in(&canary), 0);
+        assert!(!is_over(&canary));
         let Verdict::Bad(words) = canary.verdict(MoreRows::Perhaps) else {
             panic!("{canary:?}")
         };
@@ -231,8 +229,7 @@ mod tests {
         #[case] outcome: Outcome,
         #[case] good: bool,
     ) {
-        let canary = canary(200);
-        assert_eq!(let_in(&canary), 100);
+        let canary = canary(200, 100);
         for n in 1..100 {
             canary.ended(row(n, Outcome::Deleted));
         }
@@ -244,12 +241,11 @@ mod tests {
 
     #[tokio::test]
     async fn who_waits_is_woken_by_the_last_end() {
-        let canary = canary(1);
-        canary.let_in().await;
+        let canary = canary(1, 1);
         let ending = async {
             tokio::task::yield_now().await;
             canary.ended(row(1, Outcome::Deleted));
         };
-        tokio::join!(canary.let_in(), ending);
+        tokio::join!(canary.over(), ending);
     }
 }

@@ -171,7 +171,6 @@ impl Lane {
         &self,
         parts: Vec<TaskSource>,
     ) -> impl Stream<Item = Result<Unit<'_>, Halt>> {
-        let stopping = self.client.stop.admitting.clone().cancelled_owned();
         let size = self.client.rows_begun_max() + 2 * self.read_max();
         let size = size.min(ROWS_UNDER_WAY_MAX);
         let parts: Vec<_> = parts
@@ -187,6 +186,11 @@ impl Lane {
                     return Some((Stage::Canary(units), Some((parts, left))));
                 }
             }
+            // Nothing of what comes behind is begun before, not even a question: it would hold
+            // permits, and nobody would see to it while the canary is waited for.
+            if left == 0 {
+                self.unless_stopping(self.canary.over()).await?;
+            }
             Some((Stage::Parts(parts), None))
         })
         .flat_map(|stage| match stage {
@@ -195,13 +199,18 @@ impl Lane {
                 select_all(parts.into_iter().map(|part| self.part(part))).boxed()
             }
         })
-        .then(|task| async {
-            if task.is_ok() {
-                self.canary.let_in().await;
-            }
-            task
+        // The parts see to their questions to the end, so that each is recorded; what was read is
+        // begun no more.
+        .map(|unit| match unit {
+            Ok(_) if self.client.stop.admitting.is_cancelled() => Err(Halt::Stopping),
+            unit => unit,
         })
-        .take_until(stopping)
+    }
+
+    /// What `waited` brings; `None`: the lane is stopping.
+    async fn unless_stopping<T>(&self, waited: impl Future<Output = T>) -> Option<T> {
+        let stopping = &self.client.stop.admitting;
+        stopping.run_until_cancelled(waited).await
     }
 
     /// Some of the `left` rows of the canary: the first of the file that are not protected, one by
@@ -218,11 +227,14 @@ impl Lane {
             let Some(part) = parts.first() else {
                 break;
             };
-            let mut room = part.room(count).await;
+            let Some(mut room) = self.unless_stopping(part.room(count)).await else {
+                break;
+            };
             let mut tasks = Vec::with_capacity(count);
             let mut broken = None;
             while tasks.len() < count && broken.is_none() {
-                match Reading::take_first(parts).await {
+                let read = self.unless_stopping(Reading::take_first(parts)).await;
+                match read.flatten() {
                     Some(Ok(task)) => tasks.push(task),
                     Some(Err(error)) => broken = Some(Err(Halt::Input(error))),
                     None => break,
@@ -231,7 +243,9 @@ impl Lane {
             let is_over = tasks.len() < count;
             match self.without_protected(tasks).await {
                 Ok((tasks, _)) => {
-                    *left = left.saturating_sub(tasks.len() as u64);
+                    let count = tasks.len() as u64;
+                    self.canary.let_in(count);
+                    *left = left.saturating_sub(count);
                     units.extend(tasks.into_iter().map(|task| {
                         let place = self.users.place(&task.id);
                         Ok(Unit::Row(task, place, room.split(1)))
@@ -268,7 +282,7 @@ impl Lane {
         .boxed()
     }
 
-    /// What a part sends next; empty: nothing of it is left.
+    /// What a part sends next; empty: nothing of it is left, or the lane is stopping.
     async fn units<'l>(&'l self, reading: &mut Reading<'l>) -> Vec<Result<Unit<'l>, Halt>> {
         let roles = self.client.provider.roles();
         let batch_max = self.read_max();
@@ -276,12 +290,16 @@ impl Lane {
             let mut tasks = Vec::with_capacity(batch_max);
             let mut broken = None;
             let mut over = false;
-            let mut room = reading.room(batch_max).await;
+            let Some(mut room) = self.unless_stopping(reading.room(batch_max)).await else {
+                return Vec::new();
+            };
             while tasks.len() < batch_max && broken.is_none() {
                 // A question is waited for until it is about as many as can be; where none is asked,
                 // no row waits for another.
                 let read = if roles.is_some() || tasks.is_empty() {
-                    let read = reading.take().await;
+                    let Some(read) = self.unless_stopping(reading.take()).await else {
+                        return Vec::new();
+                    };
                     over = read.is_none();
                     read
                 } else {

@@ -236,6 +236,7 @@ requests = "100000/1s"
     }
 
     pub(crate) fn finish(&self, child: Child) -> Done {
+        let id = child.id().to_string();
         let wait = async {
             let output = tokio::task::spawn_blocking(move || child.wait_with_output());
             tokio::time::timeout(PATIENCE, output).await
@@ -243,7 +244,11 @@ requests = "100000/1s"
         let output = self
             .runtime
             .block_on(wait)
-            .expect("the program ends")
+            .unwrap_or_else(|_| {
+                // Else the test would hang with it.
+                let _ = Command::new("kill").args(["-KILL", &id]).status();
+                panic!("the program does not end")
+            })
             .unwrap()
             .unwrap();
         Done {
