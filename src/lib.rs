@@ -68,10 +68,13 @@
 //! - **A deleting request leaves only after its intent is durable**, and nothing leaves after the
 //!   ledger failed: an unrecorded deletion must not happen.
 //! - **No span of the provider's clock holds more requests than the quota.** A slot is held from
-//!   before the request is sent until one span after its answer came ([`pipeline::limits`]).
+//!   before the request is sent until one span after its answer came ([`pipeline::limits`]), and of a
+//!   request that was given up for a while longer, as a server that stood still may count it later
+//!   ([`domain::Quota::GIVEN_UP_COUNTED`]). A token that the tenant itself gives out is a request too.
 //!   Also when a process is killed: a deletion has its intent, and a read holds its permit until its
-//!   line is durable, so no more reads are untold than there are permits, and the next process counts
-//!   as many ([`pipeline::limits::Past`]). What was sent before there was a ledger, or before the
+//!   line is durable, so no more reads are untold than that process had permits, and the next counts
+//!   as many ([`pipeline::limits::Past`]), whatever was done to the clock between the two
+//!   ([`ledger::LedgerState::now`]). What was sent before there was a ledger, or before the
 //!   session's first line, is who we are and whom nobody should delete, a request or two each.
 //! - **A pace costs a run half a hundredth of its time at most.** The design had an account's requests
 //!   spread evenly over each span, so that others at work under the same limit meet no burst; but 350
@@ -106,9 +109,15 @@
 //!   commands for its secrets, so no ledger, saved plan or input names one that is opened.
 //! - **A verification reads, and is evidence.** It changes no outcome; only the provider's own clear
 //!   answer makes a user as asked, and who is missing in an answer that may be a part is unknown.
-//! - **Nothing is sent before a server said it may be**, by this process or the next. A wait of more
+//! - **Nothing is sent before a server said it may be**, by this process or the next, also one that
+//!   names the ledger by `--done-in`. A wait of more
 //!   than [an hour](pipeline::limits::PAUSE_WAITED_MAX) is not sat through: the lane stops, and until
-//!   it is over a `resume` does not even ask who we are.
+//!   it is over a `resume` does not even ask who we are. Only a person gets past it
+//!   (`--ignore-pauses`): a time far ahead may be a mistake.
+//! - **Who cannot be reached is the account's trouble**: all of it waits, and no row loses a try; but
+//!   not for ever (`pipeline::reach`).
+//! - **What waits for a canary holds nothing**: nothing of what comes behind one is begun before it is
+//!   over, not even a question. And a stop drops no question that is under way: it ends, and is recorded.
 //! - **An answer is about the row, the account or the moment.** Only the first ends a row; the
 //!   second stops the lane and leaves its rows pending; the third is tried again.
 //! - **Gone after a request of ours that was never answered is `deleted`**, and says that it was

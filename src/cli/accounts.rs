@@ -5,6 +5,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::before::{Before, Place};
 use super::recorder::Recorder;
 use super::terminal::tell;
 use super::token_store::DiskTokenStore;
@@ -14,10 +15,9 @@ use crate::config::{
 };
 use crate::domain::{
     AccountHeader, AccountName, AccountPolicy, Action, ColumnDamage, Entry, ProviderKind,
-    RunOptions, Time, WallClock,
+    RunOptions, WallClock,
 };
-use crate::ledger::{LedgerState, Sent};
-use crate::pipeline::limits::{Limits, LimitsSpec, Past, TakenAtOnce};
+use crate::pipeline::limits::{Limits, LimitsSpec, TakenAtOnce};
 use crate::pipeline::{Client, ClientParts, Stop};
 use crate::plan;
 use crate::provider::{self, Identity, Provider};
@@ -66,13 +66,13 @@ impl Wiring {
         }
     }
 
-    /// Lines to those accounts of `settings` that `wanted` picks. What `earlier` tells of requests
-    /// still counts towards their quotas.
+    /// Lines to those accounts of `settings` that `wanted` picks. What was sent `before` still counts
+    /// towards their quotas.
     pub(super) fn lines(
         &self,
         settings: Settings,
         wanted: impl Fn(&AccountName) -> bool,
-        earlier: Option<&LedgerState>,
+        before: Before<'_>,
     ) -> Result<Vec<Line>, Failure> {
         // Whoever else is at a tenant may have sent there, and been asked to wait.
         let at_tenants: Vec<_> = settings
@@ -91,7 +91,7 @@ impl Wiring {
         let transport: Arc<dyn Transport> = Arc::new(transport);
         let store = Arc::new(DiskTokenStore::in_cache(process_variable));
         let mut lines = Vec::new();
-        let limits = self.limits(&accounts, &at_tenants, earlier);
+        let limits = self.limits(&accounts, &at_tenants, before);
         for (account, limits) in accounts.into_iter().zip(limits) {
             let provider: Arc<dyn Provider> = provider::build(account.provider)
                 .map_err(Failure::refused)?
@@ -127,7 +127,7 @@ impl Wiring {
         &self,
         accounts: &[Account],
         at_tenants: &[(AccountName, Option<Endpoint>)],
-        earlier: Option<&LedgerState>,
+        before: Before<'_>,
     ) -> Vec<Arc<Limits>> {
         let mut tenants: Vec<(Option<Endpoint>, Arc<Limits>)> = Vec::new();
         for account in accounts {
@@ -143,29 +143,27 @@ impl Wiring {
                 *name == account.name || (tenant.is_some() && *other == tenant)
             };
             let there = at_tenants.iter().filter(is_there).map(|(name, _)| name);
-            let past = earlier.map_or_else(Vec::new, |state| {
-                still_counted(state, &spec, there.clone(), self.wall.now())
-            });
+            let there: Vec<_> = there.collect();
+            let place = Place {
+                endpoint: &Endpoint::of(&account.provider),
+                there: &there,
+            };
+            let past = before.past(place, &spec);
             let limits = if let Some((_, limits)) = shared {
                 limits.lower(&spec, &past);
                 Arc::clone(limits)
             } else {
                 Arc::new(Limits::new(&spec, &past))
             };
-            for name in there {
-                self.keep_pauses(&limits, earlier, name);
-            }
+            Self::keep_pauses(&limits, before, place);
             tenants.push((tenant, limits));
         }
         tenants.into_iter().map(|(_, limits)| limits).collect()
     }
 
     /// What a server asked an earlier process to wait, this one waits too.
-    fn keep_pauses(&self, limits: &Limits, earlier: Option<&LedgerState>, account: &AccountName) {
-        let now = self.wall.now();
-        let pauses = earlier.into_iter().flat_map(|state| state.pauses_at(now));
-        for pause in pauses.filter(|pause| pause.account == *account) {
-            let left = pause.until.saturating_since(now);
+    fn keep_pauses(limits: &Limits, before: Before<'_>, place: Place<'_>) {
+        for (pause, left) in before.pauses(place) {
             limits.pause(pause.step, tokio::time::Instant::now() + left);
         }
     }
@@ -200,53 +198,17 @@ fn tenant(account: &Account) -> Option<Endpoint> {
     }
 }
 
-/// The requests of earlier processes that may still hold a slot of `spec`, of the `accounts` that share
-/// it, oldest first. Of a million requests these are few.
-fn still_counted<'a>(
-    earlier: &LedgerState,
-    spec: &LimitsSpec,
-    accounts: impl Iterator<Item = &'a AccountName>,
-    now: Time,
-) -> Vec<Past> {
-    let ago = |at| now.saturating_since(at);
-    let told = |sent: Sent| {
-        sent.replied_at.map_or_else(
-            || Past::unanswered(sent.step, ago(sent.sent_at)),
-            |at| Past {
-                step: sent.step,
-                ago: ago(at),
-            },
-        )
-    };
-    let silent = silent(earlier, now);
-    let unseen = silent.map(|silent| Past::unseen_reads(spec, silent));
-    let cut_off = earlier.cut_off.iter();
-    let reach = spec.reach();
-    let mut past: Vec<Past> = accounts
-        .flat_map(|name| earlier.sent(name))
-        .map(told)
-        .chain(unseen.into_iter().flatten())
-        .chain(cut_off.flat_map(|at| Past::reads_before(spec, ago(*at))))
-        .filter(|past| past.ago <= reach)
-        .collect();
-    past.sort_by_key(|past| std::cmp::Reverse(past.ago));
-    past
-}
-
-/// For how long the last process has left no line, if it ended in no orderly way: it may have been
-/// reading. A pause that it sat through is not counted.
-fn silent(state: &LedgerState, now: Time) -> Option<Duration> {
-    let pauses = state.pauses.iter().map(|pause| pause.until);
-    let last_at = pauses.fold(state.last_at, Time::max);
-    (!state.ended_in_order()).then(|| now.saturating_since(last_at))
-}
-
 /// Asks every line who we are. The first that cannot say ends the run before anything is sent.
 pub(super) async fn identify(lines: &mut [Line], recorder: &Recorder) -> Result<(), Failure> {
     // There is no progress to be seen yet, and a provider may keep us waiting.
-    recorder.watch(Box::new(|entry| {
-        if let Entry::Pause(pause) = entry {
-            let secs = pause.until.saturating_since(pause.at).as_secs();
+    let mut told = None;
+    recorder.watch(Box::new(move |entry| {
+        // What is waited for again for the same reason is said once.
+        if let Entry::Pause(pause) = entry
+            && told.replace((pause.account.clone(), pause.reason.clone()))
+                != Some((pause.account.clone(), pause.reason.clone()))
+        {
+            let secs = pause.lasts().as_secs();
             tell(&format!(
                 "{}: waiting {secs} s: {}",
                 pause.account, pause.reason
@@ -305,6 +267,7 @@ impl Line {
             caller: identity.and_then(|it| it.caller.clone()),
             role: identity.and_then(|it| it.role.clone()),
             action: self.action,
+            concurrency: Some(self.client.concurrency()),
         }
     }
 }

@@ -246,6 +246,9 @@ pub(super) const fn mend(reason: StopKind) -> &'static str {
         StopKind::RolesUnknown => {
             "see that the provider can be reached and the caller may read users, then resume"
         }
+        StopKind::OutOfReach => {
+            "see that the network and the provider's address are in order, then resume"
+        }
         StopKind::TokensExhausted => {
             "wait ten minutes, then resume; look whether something else asks for tokens"
         }

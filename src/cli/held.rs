@@ -2,10 +2,21 @@
 //! at all is sent to them before it is, not even the question who we are.
 
 use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
 
+use super::before::{Before, Place, now_of};
+use super::outline_text;
+use super::planning::Planning;
+use super::{ExitCode, Failure};
 use crate::domain::{AccountName, LaneStop, Paused, StopKind, Time};
 use crate::ledger::LedgerState;
 use crate::pipeline::limits::PAUSE_WAITED_MAX;
+use crate::report::{Lock, Summary, text};
+
+/// A wait that ends later than this may be a mistake: a time where a number of seconds is meant, or
+/// a proxy's.
+const BELIEVED_MAX: Duration = Duration::from_hours(24);
 
 /// The accounts that have to wait at `now`, each with the stop that says until when. Accounts at
 /// one tenant wait together: the tenant counts their requests together.
@@ -26,19 +37,105 @@ pub(super) fn held(state: &LedgerState, now: Time) -> BTreeMap<AccountName, Lane
     held
 }
 
+/// The accounts of the configuration that have to wait, by what any ledger `before` tells.
+pub(super) fn held_before(
+    before: Before<'_>,
+    planning: &Planning,
+) -> BTreeMap<AccountName, LaneStop> {
+    if before.ignores_pauses {
+        return BTreeMap::new();
+    }
+    let mut all = BTreeMap::new();
+    if let Some(own) = before.own {
+        all = held(own, now_of(own));
+    }
+    let named = Before {
+        own: None,
+        ..before
+    };
+    for account in &planning.outline.accounts {
+        let place = Place {
+            endpoint: &account.endpoint,
+            there: &[&account.name],
+        };
+        for (pause, left) in named.pauses(place) {
+            if is_long(pause) && !left.is_zero() {
+                let at = pause.until;
+                let stop = stop(account.name.clone(), pause, at);
+                all.entry(account.name.clone()).or_insert(stop);
+            }
+        }
+    }
+    all
+}
+
+/// Refuses a run of accounts that have to wait, as a ledger that it names tells.
+pub(super) fn refuse(
+    before: Before<'_>,
+    planning: &Planning,
+    has_rows: impl Fn(&AccountName) -> bool,
+) -> Result<(), Failure> {
+    let mut held = held_before(before, planning);
+    held.retain(|name, _| has_rows(name));
+    let Some(stop) = held.values().next() else {
+        return Ok(());
+    };
+    Err(refusal(stop, ", as a ledger of `--done-in` tells"))
+}
+
+/// Says that nothing was sent, as an account has to wait; `who`: who tells of it.
+pub(super) fn refusal(stop: &LaneStop, who: &str) -> Failure {
+    let text = format!("{}{who}; nothing was sent", text::stop_told(stop));
+    let help = format!("wait until then; {}", way_past(&this_command()));
+    Failure::message(ExitCode::Refused, text, Some(&help))
+}
+
+/// What to do where the time that a server named is none to wait for.
+pub(super) fn way_past(command: &str) -> String {
+    format!("if that time is a mistake, `{command} --ignore-pauses` sends all the same")
+}
+
+/// The command that was typed, as a shell takes it.
+pub(super) fn this_command() -> String {
+    let typed = std::env::args_os().skip(1);
+    typed.fold("userpurge".to_owned(), |command, arg| {
+        format!("{command} {}", outline_text::shell(Path::new(&arg)))
+    })
+}
+
+/// The words for who reads that a run stopped for such a wait; `None`: it did not.
+pub(super) fn way_past_stop(state: &LedgerState) -> Option<String> {
+    let now = now_of(state);
+    let stopped = |pause: &&Paused| {
+        let is_its = |stop: &LaneStop| stop.reason == StopKind::QuotaGone;
+        is_long(pause) && state.stops.iter().any(is_its)
+    };
+    let config = Summary::new(state, Lock::Free).config;
+    let resume = text::again(&state.source.path, config.as_deref());
+    state
+        .pauses_at(now)
+        .find(stopped)
+        .map(|_| way_past(&format!("userpurge resume {resume}")))
+}
+
 /// A shorter one is sat through, by the next process too.
 fn is_long(pause: &Paused) -> bool {
-    pause.until.saturating_since(pause.at) > PAUSE_WAITED_MAX
+    pause.lasts() > PAUSE_WAITED_MAX
 }
 
 fn stop(account: AccountName, pause: &Paused, at: Time) -> LaneStop {
+    let far = if pause.lasts() > BELIEVED_MAX {
+        ", more than a day after it was asked"
+    } else {
+        ""
+    };
     LaneStop {
         account,
         reason: StopKind::QuotaGone,
         status: None,
         code: Some("long_wait".to_owned()),
         message: Some(format!(
-            "{}; nothing is sent until {}",
+            "{}; nothing is sent until {}{far}",
             pause.reason, pause.until
         )),
         at,

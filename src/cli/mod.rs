@@ -7,6 +7,7 @@
 mod accounts;
 mod along;
 pub mod args;
+mod before;
 mod commands;
 mod denied;
 mod exit;
@@ -31,6 +32,7 @@ mod terminal;
 mod token_store;
 mod underline;
 mod until;
+mod uptime;
 mod work;
 
 pub use exit::ExitCode;

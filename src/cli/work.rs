@@ -16,6 +16,7 @@ use tokio::task::JoinHandle;
 use super::accounts::{Line, higher_limits, taken_at_once};
 use super::along::Along;
 use super::failure::mend;
+use super::held;
 use super::page;
 use super::planning::{Planned, Planning};
 use super::recorder::Recorder;
@@ -410,6 +411,9 @@ fn exit_code(worked: &Worked, signal: Option<signals::Signal>) -> ExitCode {
 fn close(state: &LedgerState) {
     for stop in &state.stops {
         tell(&stop_words(stop));
+    }
+    if let Some(words) = held::way_past_stop(state) {
+        tell(&words);
     }
     let words = page::standing(&Summary::new(state, Lock::Free));
     if put_page(&words).is_err() {

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU64;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -72,6 +73,20 @@ pub struct RunHeader {
     pub agreed: BTreeMap<AccountName, RowSet>,
     /// When the run began.
     pub started_at: Time,
+    /// How long the machine had been up then; `None`: it does not tell, or a version before this
+    /// field.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uptime: Option<Uptime>,
+}
+
+/// How long a machine has been up. By it a later process knows how much time has passed, whatever was
+/// done to the clock meanwhile.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Uptime {
+    /// What tells this start of the machine from any other.
+    pub boot: String,
+    /// How long ago it was, in milliseconds.
+    pub ms: u64,
 }
 
 impl RunHeader {
@@ -171,6 +186,9 @@ pub struct AccountHeader {
     /// version before this field.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub action: Option<Action>,
+    /// How many requests may be under way at once; `None`: a version before this field.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concurrency: Option<u32>,
 }
 
 /// A later process took the run up.
@@ -190,8 +208,14 @@ pub struct Session {
     /// What lies before each account with rows; empty: not told, by a version before this field.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ahead: Vec<AccountPlan>,
+    /// Whether a person said that the pauses which servers had asked for before count no more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ignores_pauses: bool,
     /// When.
     pub at: Time,
+    /// See [`RunHeader::uptime`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uptime: Option<Uptime>,
 }
 
 /// A request that changes nothing was answered or given up.
@@ -383,6 +407,18 @@ pub struct Paused {
     pub at: Time,
 }
 
+impl Paused {
+    /// How much of it is left at `now`: never more than all of it, whatever was done to the clock.
+    pub fn left(&self, now: Time) -> Duration {
+        self.until.saturating_since(now).min(self.lasts())
+    }
+
+    /// How long it is in all.
+    pub fn lasts(&self) -> Duration {
+        self.until.saturating_since(self.at)
+    }
+}
+
 /// Why a lane stopped before its rows were done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -401,6 +437,8 @@ pub enum StopKind {
     FailureLimit,
     /// Whether users are protected could not be asked.
     RolesUnknown,
+    /// Nothing reached the provider for too long.
+    OutOfReach,
     /// Token after token died at once, or none could be had.
     TokensExhausted,
     /// The provider asks for payment, or for another plan, before it goes on.
@@ -424,6 +462,7 @@ impl StopKind {
             Self::QuotaGone => "the provider takes no more requests for now",
             Self::FailureLimit => "too many rows failed or were refused",
             Self::RolesUnknown => "whether users are protected could not be asked",
+            Self::OutOfReach => "the provider is out of reach",
             Self::TokensExhausted => "no token that lives could be had",
             Self::PaymentRequired => "the provider asks for payment or another plan first",
             Self::NotFoundRun => "user after user is not known here: wrong account or stale file?",

@@ -45,6 +45,7 @@ pub use clock::{Time, WallClock};
 pub use entry::{
     AccountHeader, Attempted, BulkAnswered, Entry, InputHeader, Intent, LaneStop, OutcomeEntry,
     Paused, Requested, RunEnd, RunHeader, RunOptions, RunState, Session, StepDone, StopKind,
+    Uptime,
 };
 pub use ids::{AccountName, JobId, RunId, UserId};
 pub use outcome::{Counted, Counts, Outcome};

@@ -36,6 +36,11 @@ impl Quota {
     /// The longest span taken: 31 days.
     pub const SPAN_MAX: Duration = Duration::from_hours(744);
 
+    /// For how much longer than it was waited for a request holds its slots that was given up, where
+    /// the server may have it still: as long again as an answer is waited for. A server that stands
+    /// still counts what lies before it when it goes on, after the request was given up here.
+    pub const GIVEN_UP_COUNTED: Duration = Duration::from_secs(30);
+
     /// `requests` in any `span`; `None` if the span is zero or above [`Quota::SPAN_MAX`].
     pub fn try_new(requests: NonZeroU32, span: Duration) -> Option<Self> {
         (!span.is_zero() && span <= Self::SPAN_MAX).then_some(Self { requests, span })

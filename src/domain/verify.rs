@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{AccountHeader, AccountName, AccountPlan, Action, Position, Time, UserId};
+use super::{AccountHeader, AccountName, AccountPlan, Action, Position, Time, Uptime, UserId};
 
 /// How a user was seen to stand when a finished row was verified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -126,6 +126,9 @@ pub struct Verification {
     pub ahead: Vec<AccountPlan>,
     /// When.
     pub at: Time,
+    /// See [`RunHeader::uptime`](super::RunHeader::uptime).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uptime: Option<Uptime>,
 }
 
 /// What a sample was drawn with: the same rows, size and seed draw the same sample again.

@@ -7,12 +7,15 @@ use super::sent::{Sent, SentLogs};
 use super::state::{LedgerState, Rows, SESSIONS_MAX, Source, VerificationState};
 use super::told::{Asked, Bulked, Ended, Intended, Stepped, Text, Told, Tried};
 use crate::domain::{
-    AccountName, Counts, Entry, Finding, LaneStop, Outcome, Paused, RunHeader, Session, Step, Time,
-    Verification, Verified,
+    AccountName, Counts, Entry, Finding, LaneStop, Outcome, Paused, Quota, RunHeader, Session,
+    Step, Time, Verification, Verified,
 };
 
 /// The class of an attempt that the server turned away because of its pace.
 const THROTTLED: &str = "throttled";
+
+/// The class of an attempt that was given up, where the server may have it still.
+const TIMED_OUT: &str = "timed_out";
 
 /// The class of an attempt whose intent was taken back before it left.
 const HELD_BACK: &str = "held_back";
@@ -113,6 +116,11 @@ impl StateBuilder {
     /// What a session before left open is taken up again: its end and its stops speak no more.
     fn session(&mut self, session: &Session) {
         self.another_process(session.at);
+        let uptime = session.uptime.as_ref();
+        self.state.process(session.at, uptime, &session.accounts);
+        if session.ignores_pauses {
+            self.state.pauses.clear();
+        }
         self.seen(session.at);
         self.verifying = false;
         self.state.end = None;
@@ -134,7 +142,7 @@ impl StateBuilder {
             log.request(Sent {
                 step: None,
                 sent_at: request.sent_at,
-                replied_at: Some(request.at),
+                replied_at: Some(counted_by(request.at, request.status.is_none())),
             });
         }
     }
@@ -166,7 +174,8 @@ impl StateBuilder {
             self.state.requests -= u64::from(self.unanswered.contains(bulk.row));
             self.held_back(&bulk.account, bulk.row);
         } else {
-            self.answered(&bulk.account, bulk.row, bulk.at);
+            let at = counted_by(bulk.at, class == Some(TIMED_OUT));
+            self.answered(&bulk.account, bulk.row, at);
         }
         self.state.throttled += u64::from(class == Some(THROTTLED));
         match &bulk.job {
@@ -197,7 +206,8 @@ impl StateBuilder {
             self.state.requests -= 1;
             self.held_back(&attempt.account, row);
         } else {
-            self.answered(&attempt.account, row, attempt.at);
+            let at = counted_by(attempt.at, class == TIMED_OUT);
+            self.answered(&attempt.account, row, at);
         }
     }
 
@@ -248,7 +258,9 @@ impl StateBuilder {
             }
         }
         if let Some(account) = &entry.account {
-            self.answered(account, row, entry.at);
+            // One that was under way until then was given up by whoever would not wait.
+            let at = counted_by(entry.at, entry.outcome == Outcome::InDoubt);
+            self.answered(account, row, at);
         }
     }
 
@@ -275,6 +287,8 @@ impl StateBuilder {
     /// otherwise: the next sample may pass them over.
     fn verification(&mut self, begun: &Verification) {
         self.another_process(begun.at);
+        let uptime = begun.uptime.as_ref();
+        self.state.process(begun.at, uptime, &begun.accounts);
         self.seen(begun.at);
         self.verifying = true;
         let before = self.state.verification.as_ref();
@@ -326,6 +340,15 @@ impl StateBuilder {
         if let Some(log) = self.sent.of(account.as_str()) {
             log.held_back(row);
         }
+    }
+}
+
+/// By when the server has counted a request whose answer came, or was `given_up`, at `at`.
+fn counted_by(at: Time, given_up: bool) -> Time {
+    if given_up {
+        at.after(Quota::GIVEN_UP_COUNTED)
+    } else {
+        at
     }
 }
 

@@ -27,6 +27,7 @@ fn account_header(name: &str, provider: ProviderKind) -> AccountHeader {
         caller: Some(UserId::new("4711")),
         role: Some("admin".to_owned()),
         action: None,
+        concurrency: None,
     }
 }
 
@@ -51,6 +52,7 @@ pub(crate) fn header(rows: u64) -> RunHeader {
         ahead: Vec::new(),
         agreed: BTreeMap::new(),
         started_at: at(0),
+        uptime: None,
     }
 }
 
@@ -62,7 +64,9 @@ pub(crate) fn session(seconds: i64) -> Entry {
         rows: 3,
         accounts: vec![account_header("acme", ProviderKind::Zendesk)],
         ahead: Vec::new(),
+        ignores_pauses: false,
         at: at(seconds),
+        uptime: None,
     }))
 }
 
@@ -205,6 +209,7 @@ pub(crate) fn verification(rows: u64, seconds: i64) -> Entry {
         accounts: vec![account_header("acme", ProviderKind::Zendesk)],
         ahead: Vec::new(),
         at: at(seconds),
+        uptime: None,
     }))
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use roaring::RoaringTreemap;
 
@@ -14,7 +15,7 @@ use super::reader::{LedgerReader, TornTail};
 use super::sent::{Sent, SentLogs};
 use crate::domain::{
     AccountHeader, AccountName, Counts, Findings, JobId, LaneStop, LeftOpen, Outcome, Paused,
-    RunEnd, RunHeader, Session, Step, Time, Verification,
+    RunEnd, RunHeader, Session, Step, Time, Uptime, Verification,
 };
 
 /// How many sessions are kept, the newest. Nobody resumes a run so often by hand; a script may.
@@ -87,6 +88,10 @@ pub struct LedgerState {
     pub(super) jobs: BTreeMap<u64, JobId>,
     pub(super) standing: RoaringTreemap,
     pub(super) sent: SentLogs,
+    /// When the last process began, and how long the machine had been up then; `None`: not told.
+    pub(super) began: Option<(Time, Uptime)>,
+    /// How many requests any process may have had under way at once, by account.
+    pub(super) concurrency: BTreeMap<AccountName, u32>,
 }
 
 impl LedgerState {
@@ -103,6 +108,15 @@ impl LedgerState {
     /// [`LedgerWriter::open`](super::LedgerWriter::open).
     pub fn read(path: &Path) -> Result<Self, LedgerError> {
         LedgerFollower::open(path)?.look()
+    }
+
+    /// The same with what [`LedgerState::sent`] tells, for who sends to the same tenants.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be read, or is damaged.
+    pub fn read_with_sent(path: &Path) -> Result<Self, LedgerError> {
+        Self::collect(path, LedgerReader::open(path)?)
     }
 
     /// Reads `bytes` as if they lay at `path`.
@@ -122,6 +136,12 @@ impl LedgerState {
     }
 
     pub(super) fn new(header: RunHeader) -> Self {
+        let mut state = Self::empty(header.clone());
+        state.process(header.started_at, header.uptime.as_ref(), &header.accounts);
+        state
+    }
+
+    fn empty(header: RunHeader) -> Self {
         Self {
             source: Source {
                 path: PathBuf::new(),
@@ -147,7 +167,43 @@ impl LedgerState {
             jobs: BTreeMap::new(),
             standing: RoaringTreemap::new(),
             sent: SentLogs::default(),
+            began: None,
+            concurrency: BTreeMap::new(),
         }
+    }
+
+    /// A process began at `at`.
+    pub(super) fn process(
+        &mut self,
+        at: Time,
+        uptime: Option<&Uptime>,
+        accounts: &[AccountHeader],
+    ) {
+        self.began = uptime.map(|uptime| (at, uptime.clone()));
+        for account in accounts {
+            let most = account.concurrency.unwrap_or(0);
+            let known = self.concurrency.entry(account.name.clone()).or_default();
+            *known = most.max(*known);
+        }
+    }
+
+    /// How late it is for what this ledger tells, where the clock says `clock` and the machine has been
+    /// up for `uptime`: no later than either says. A clock that jumped ahead since the last process
+    /// began makes no request older than it is, and no pause shorter.
+    pub fn now(&self, clock: Time, uptime: Option<&Uptime>) -> Time {
+        let of_this_boot =
+            |(_, then): &&(Time, Uptime)| uptime.is_some_and(|it| it.boot == then.boot);
+        let by_uptime = self.began.as_ref().filter(of_this_boot).map(|(at, then)| {
+            let ms = uptime.map_or(0, |it| it.ms.saturating_sub(then.ms));
+            at.after(Duration::from_millis(ms))
+        });
+        by_uptime.map_or(clock, |it| clock.min(it))
+    }
+
+    /// How many requests of `account` any process may have had under way at once; `None`: not told.
+    pub fn concurrency(&self, account: &AccountName) -> Option<u32> {
+        let known = self.concurrency.get(account).copied();
+        known.filter(|most| *most > 0)
     }
 
     /// Where all rows of the input stand; they add up to the header's rows.

@@ -103,6 +103,8 @@ pub(super) struct Asked<'a> {
     pub(super) account: Text<'a>,
     pub(super) sent_at: Time,
     pub(super) at: Time,
+    #[serde(default)]
+    pub(super) status: Option<u16>,
 }
 
 impl<'a> From<&'a Entry> for Told<'a> {
@@ -146,6 +148,7 @@ impl<'a> From<&'a Entry> for Told<'a> {
                 account: it.account.as_str().into(),
                 sent_at: it.sent_at,
                 at: it.at,
+                status: it.status,
             }),
             Entry::Run(_)
             | Entry::Session(_)

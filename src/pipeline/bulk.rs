@@ -235,6 +235,10 @@ impl<'a> BulkRun<'a> {
         let told = detail.clone();
         self.record(Some(class), None, in_doubt, None, told).await?;
         passing_or_stop(error)?;
+        if error.failure == Failure::Connect {
+            self.client.unreached(detail).await?;
+            return Ok(After::Again { costs: false });
+        }
         self.client
             .wait(Some(self.step), None, (None, &detail), backoff)
             .await?;

@@ -1,5 +1,6 @@
 //! One account's line to its provider: every request goes through here, under its limits.
 
+mod access;
 mod reads;
 mod waits;
 
@@ -14,17 +15,22 @@ use tokio::time::Instant;
 use super::error::ClientError;
 use super::jobs::Jobs;
 use super::limits::{Admission, Limits, Marks, Refused, Stated, TakenAtOnce};
+use super::reach::Reach;
 use super::reread::Rereads;
 use super::retry::Backoff;
 use super::sink::{Durability, EventSink, SinkFailed};
 use super::stop::Stop;
-use super::tokens::{Granted, NoAccess, TokenStore, Tokens, own};
+use super::tokens::{Granted, TokenStore, Tokens, own};
 use crate::domain::{AccountName, Action, Entry, Quota, Step, StopKind, Time, WallClock};
 use crate::provider::{Bulk, Detail, Moment, Provider, Reply, Request, Scope, Verdict};
 use crate::transport::{Failure, Transport, TransportError};
 
 /// So many tokens in a row may be rejected for one request before the lane stops.
 pub(super) const TOKENS_REJECTED_MAX: u32 = 5;
+
+/// So many tokens are fetched under the limits for one request that waits for its slot, where each ends
+/// before that comes; then one is fetched in the slot's time.
+const FETCHED_MAX: u32 = 3;
 
 /// So many rows for each permit have the same step begun as their first at once. Enough that a permit never
 /// waits for a row; few enough that a row that is tried again does not queue behind the whole file,
@@ -76,6 +82,9 @@ pub struct Client {
     rows_begun: BTreeMap<Step, Semaphore>,
     pub(super) jobs: Jobs,
     rereads: Rereads,
+    pub(super) reach: Arc<Reach>,
+    /// Where its requests go; unset: none was sent.
+    host: OnceLock<String>,
     /// Who has the role that no list of users tells, as lists know them; unset: nobody known.
     principal: OnceLock<String>,
 }
@@ -104,11 +113,13 @@ impl Client {
             attempts,
             seed,
         } = parts;
+        let reach = Arc::new(Reach::default());
         let tokens = Tokens::new(
             Arc::clone(&provider),
             Arc::clone(&transport),
             wall.clone(),
             store,
+            Arc::clone(&reach),
         );
         let begun_max = rows_begun_max(&limits);
         let rows_begun = Step::ALL.map(|step| (step, Semaphore::new(begun_max)));
@@ -134,6 +145,8 @@ impl Client {
             rows_begun: rows_begun.into(),
             jobs,
             rereads: Rereads::default(),
+            reach,
+            host: OnceLock::new(),
             principal: OnceLock::new(),
         }
     }
@@ -214,8 +227,12 @@ impl Client {
         &self,
         step: Option<Step>,
     ) -> Result<(Admission, Granted), ClientError> {
+        let mut fetched = 0;
         loop {
             self.day_has_more()?;
+            if fetched < FETCHED_MAX && self.fetch_counted().await? {
+                fetched += 1;
+            }
             let stopping = &self.stop.admitting;
             let refused = |refused| self.not_admitted(refused);
             let mut admission = self.limits.admit(step, stopping).await.map_err(refused)?;
@@ -237,33 +254,17 @@ impl Client {
                 admission.unsent();
                 return Err(over);
             }
-            let condemned = |reason, detail| {
-                Err(ClientError::Account {
-                    reason,
-                    status: None,
-                    detail,
-                })
-            };
+            if fetched < FETCHED_MAX && self.tokens.is_counted_and_due().await {
+                admission.unsent();
+                continue;
+            }
             // Fetching a token takes a moment, hardly ever more; the slots are held meanwhile.
-            match self.tokens.access().await {
-                Ok(granted) => return Ok((admission, granted)),
-                Err(NoAccess::Rejected(detail)) => {
+            match self.access().await {
+                Ok(Some(granted)) => return Ok((admission, granted)),
+                Ok(None) => admission.unsent(),
+                Err(error) => {
                     admission.unsent();
-                    return condemned(StopKind::CredentialsRejected, detail);
-                }
-                Err(NoAccess::Untrusted(detail)) => {
-                    admission.unsent();
-                    return condemned(StopKind::WrongTenant, detail);
-                }
-                Err(NoAccess::Exhausted(detail)) => {
-                    admission.unsent();
-                    return condemned(StopKind::TokensExhausted, detail);
-                }
-                Err(NoAccess::Later(wait, detail)) => {
-                    admission.unsent();
-                    let reason = format!("no token yet: {}", detail.message.unwrap_or_default());
-                    self.hold(None, wait, reason, (None, &Detail::default()))
-                        .await?;
+                    return Err(error);
                 }
             }
         }
@@ -276,6 +277,8 @@ impl Client {
         request: Request,
         admission: &'a mut Admission,
     ) -> impl Future<Output = Result<Reply, TransportError>> + Send + 'a {
+        let host = self.host.get_or_init(|| host_of(&request.url));
+        let began = Instant::now();
         // Here, so that what waits for the answer does not hold the request as well.
         let sending = self.transport.send(request);
         async move {
@@ -287,8 +290,28 @@ impl Client {
                     Err(TransportError { failure: Failure::Abandoned, reason })
                 }
             };
-            admission.answered();
+            match &reply {
+                Err(error) if error.failure.given_up() => admission.given_up(),
+                Ok(_) | Err(_) => admission.answered(),
+            }
+            match &reply {
+                Ok(_) if self.reach.heard(host) => self.reached_again(host).await,
+                Err(error) if self.is_missed(error) => {
+                    self.reach.missed(host, began.elapsed(), self.wall.now());
+                }
+                Ok(_) | Err(_) => {}
+            }
             reply
+        }
+    }
+
+    /// Whether `error` shows that the host is out of reach: that it did not answer shows it only where
+    /// nothing has been heard of it yet.
+    fn is_missed(&self, error: &TransportError) -> bool {
+        match error.failure {
+            Failure::Connect => true,
+            Failure::TimedOut | Failure::Broken => !self.reach.is_at_work(),
+            Failure::Certificate | Failure::TooLarge | Failure::Abandoned => false,
         }
     }
 
@@ -424,6 +447,15 @@ impl Client {
 
     fn throttle<T>(&self, change: impl FnOnce(&mut Throttle) -> T) -> T {
         change(&mut self.throttle.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// What people know a host by.
+pub(super) fn host_of(url: &url::Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    match url.port() {
+        Some(port) => format!("{host}:{port}"),
+        None => host.to_owned(),
     }
 }
 

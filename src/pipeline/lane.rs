@@ -120,6 +120,7 @@ impl Lane {
     /// Sees every task of all `parts` to its outcome, or as far as it may go. All rows of one user
     /// must stand in the same part: between two parts nothing keeps their order.
     pub async fn run(self, parts: Vec<TaskSource>) -> LaneEnd {
+        self.client.reach.at_work();
         self.parts_left.store(parts.len(), Ordering::Relaxed);
         let drained = tokio::select! {
             biased;

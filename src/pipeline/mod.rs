@@ -38,6 +38,7 @@ mod jobs;
 mod lane;
 pub mod limits;
 mod looks;
+mod reach;
 mod reading;
 mod reread;
 mod retry;

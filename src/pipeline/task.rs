@@ -273,6 +273,10 @@ impl<'a> TaskRun<'a> {
                 .await?
             {
                 After::NewToken => continue,
+                After::Unsent => {
+                    self.attempts -= 1;
+                    continue;
+                }
                 After::Ended(end, answer) => return Ok(self.settle(step, end, doubt, answer)),
                 After::Abandoned => return Ok(StepEnd::abandoned()),
                 After::Again {

@@ -6,8 +6,11 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 use url::Url;
 
+use super::client::host_of;
+use super::reach::Reach;
 use crate::domain::{Quota, Time, WallClock};
 use crate::provider::{Access, Authorize, Detail, Provider, Token, TokenRefused};
 use crate::transport::{Failure, Transport};
@@ -18,6 +21,14 @@ const RENEW_BEFORE_MAX: Duration = Duration::from_mins(5);
 /// How long to wait when the token server would give none, growing by this much each time.
 const LATER_STEP: Duration = Duration::from_secs(5);
 const LATER_MAX: Duration = Duration::from_mins(1);
+
+/// How long nobody asks again after a token server gave no answer: all who wait for a token come here
+/// one after another, and find out together.
+const UNREACHED_REST: Duration = Duration::from_millis(900);
+
+/// The shortest life of a token that is believed: one that is said to live no time would be fetched
+/// anew for each request. Where it truly ends earlier it is rejected, and fetched anew then.
+const LIFE_MIN: Duration = Duration::from_secs(30);
 
 /// So often in a row the token server may put us off before the lane stops: some ten minutes,
 /// which is as long as Zoho shuts out who asked too often.
@@ -62,6 +73,8 @@ pub(super) enum NoAccess {
     Rejected(Detail),
     /// Not yet: try again after this time.
     Later(Duration, Detail),
+    /// The token server gave no answer.
+    Unreached(Detail),
     /// The token server, or a place it names, is not to be trusted; nothing was sent there.
     Untrusted(Detail),
     /// The token server put us off too often.
@@ -75,6 +88,7 @@ pub(super) struct Tokens {
     transport: Arc<dyn Transport>,
     wall: WallClock,
     store: Arc<dyn TokenStore>,
+    reach: Arc<Reach>,
     source: Source,
     /// Held while a token is fetched, so that all who wait get the one.
     state: Mutex<State>,
@@ -94,12 +108,22 @@ struct State {
     loaded: bool,
     fetched: Vec<Time>,
     put_off: u32,
-    /// Until when nobody asks again, and what the token server said; `None`: it did not put us off.
-    rest: Option<(Time, Detail)>,
+    /// Until when nobody asks again, and why; `None`: anybody may.
+    rest: Option<Rest>,
     /// The newest token that the provider has taken.
     accepted: u64,
     /// Tokens rejected since, none of which it ever took.
     stillborn: u32,
+}
+
+/// Nobody asks for a token for a while.
+#[derive(Debug)]
+struct Rest {
+    until: Time,
+    /// What the token server said, or the network.
+    detail: Detail,
+    /// Whether it gave no answer.
+    is_unreached: bool,
 }
 
 #[derive(Debug)]
@@ -116,6 +140,7 @@ impl Tokens {
         transport: Arc<dyn Transport>,
         wall: WallClock,
         store: Arc<dyn TokenStore>,
+        reach: Arc<Reach>,
     ) -> Self {
         let source = match provider.authorize() {
             Authorize::Fixed(access) => Source::Fixed(Granted {
@@ -129,6 +154,7 @@ impl Tokens {
             transport,
             wall,
             store,
+            reach,
             source,
             state: Mutex::default(),
         }
@@ -155,6 +181,19 @@ impl Tokens {
             return Ok(live.granted.clone());
         }
         self.fetch(&mut state, quota, key).await
+    }
+
+    /// Whether a token is to be fetched, from a server that counts it among the account's requests:
+    /// one that has a quota of its own for tokens counts them there.
+    pub(super) async fn is_counted_and_due(&self) -> bool {
+        if !matches!(self.source, Source::Token { quota: None, .. }) {
+            return false;
+        }
+        let state = self.state.lock().await;
+        let now = self.wall.now();
+        let lives = |live: &Live| live.renew_at.is_none_or(|at| now < at);
+        let rests = state.rest.as_ref().is_some_and(|rest| now < rest.until);
+        !rests && !state.current.as_ref().is_some_and(lives)
     }
 
     /// The provider took `granted`.
@@ -194,13 +233,15 @@ impl Tokens {
         let asked_at = self.wall.now();
         // All who wait are put off together: asking once for each would use up in a moment what is
         // meant for ten minutes, and a server that shuts out who asks too often shuts out longer.
-        if let Some((until, detail)) = &state.rest
-            && asked_at < *until
+        if let Some(rest) = &state.rest
+            && asked_at < rest.until
         {
-            return Err(NoAccess::Later(
-                until.saturating_since(asked_at),
-                detail.clone(),
-            ));
+            let detail = rest.detail.clone();
+            return Err(if rest.is_unreached {
+                NoAccess::Unreached(detail)
+            } else {
+                NoAccess::Later(rest.until.saturating_since(asked_at), detail)
+            });
         }
         if let Some(quota) = quota {
             // A time further ahead than the span is none: a clock was wrong, then or now.
@@ -219,17 +260,32 @@ impl Tokens {
             }
         }
         state.fetched.push(asked_at);
-        let token = match self.transport.send(self.provider.mint()).await {
-            Ok(reply) => self.provider.minted(&reply),
-            // No accident to wait for.
-            Err(error) if error.failure == Failure::Certificate => {
-                let detail = own(error.failure.name(), error.to_string());
-                return Err(NoAccess::Untrusted(detail));
+        let request = self.provider.mint();
+        let (host, began) = (host_of(&request.url), Instant::now());
+        let token = match self.transport.send(request).await {
+            Ok(reply) => {
+                self.reach.heard(&host);
+                self.provider.minted(&reply)
             }
-            Err(error) => Err(TokenRefused::Later(own(
-                error.failure.name(),
-                error.to_string(),
-            ))),
+            Err(error) => {
+                // Nothing was sent, and nothing counted.
+                if !error.failure.in_doubt() {
+                    state.fetched.pop();
+                }
+                let detail = own(error.failure.name(), error.to_string());
+                // No accident to wait for.
+                if error.failure == Failure::Certificate {
+                    return Err(NoAccess::Untrusted(detail));
+                }
+                let now = self.wall.now();
+                self.reach.missed(&host, began.elapsed(), now);
+                state.rest = Some(Rest {
+                    until: now.after(UNREACHED_REST),
+                    detail: detail.clone(),
+                    is_unreached: true,
+                });
+                return Err(NoAccess::Unreached(detail));
+            }
         };
         match token {
             Ok(token) => {
@@ -239,7 +295,8 @@ impl Tokens {
                 };
                 state.put_off = 0;
                 state.rest = None;
-                let expires_at = token.expires_in.map(|life| asked_at.after(life));
+                let life = token.expires_in.map(|life| life.max(LIFE_MIN));
+                let expires_at = life.map(|life| asked_at.after(life));
                 let kept = KeptToken {
                     secret: token.secret.clone(),
                     api_base: token.api_base.clone(),
@@ -249,7 +306,7 @@ impl Tokens {
                 if quota.is_some() {
                     self.store.keep(key, &kept);
                 }
-                let renew_at = token.expires_in.map(|life| {
+                let renew_at = life.map(|life| {
                     asked_at.after(life.saturating_sub((life / 10).min(RENEW_BEFORE_MAX)))
                 });
                 Ok(put(state, access, renew_at))
@@ -262,7 +319,11 @@ impl Tokens {
                     return Err(NoAccess::Exhausted(detail));
                 }
                 let wait = (LATER_STEP * state.put_off).min(LATER_MAX);
-                state.rest = Some((self.wall.now().after(wait), detail.clone()));
+                state.rest = Some(Rest {
+                    until: self.wall.now().after(wait),
+                    detail: detail.clone(),
+                    is_unreached: false,
+                });
                 Err(NoAccess::Later(wait, detail))
             }
         }

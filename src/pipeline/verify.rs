@@ -62,6 +62,7 @@ impl Verifier {
 
     /// Asks about every row, or as far as it may go.
     pub async fn run(self, rows: ToVerifySource) -> LaneEnd {
+        self.client.reach.at_work();
         // All that waits, waits in here; see `Lane::run`.
         let mut batches = self
             .batches(rows)

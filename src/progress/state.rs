@@ -164,8 +164,13 @@ impl AccountState {
         }
     }
 
-    /// A pause holds until the later of two instants, as it does in the pipeline.
+    /// A pause holds until the later of two instants, as it does in the pipeline. One that takes no time
+    /// says that the one before it is over.
     fn pause(&mut self, paused: &Paused) {
+        if paused.lasts().is_zero() {
+            self.pauses.retain(|known| known.step != paused.step);
+            return;
+        }
         let pause = Pause {
             step: paused.step,
             until: paused.until,

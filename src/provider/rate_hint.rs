@@ -16,7 +16,7 @@ const VALUE_BYTES_MAX: usize = 256;
 
 /// What `Retry-After` asks for, of several the longest: seconds, or an HTTP date less the answer's
 /// `Date`. A date in the past is zero. `None`: there is none, it cannot be read, or it is a date
-/// and the answer has no `Date`.
+/// and the answer has no `Date` that can be; the transport sees to it that each answer has one.
 ///
 /// See <https://www.rfc-editor.org/rfc/rfc9110#field.retry-after>.
 pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {

@@ -14,4 +14,6 @@ mod seam;
 mod tests;
 
 pub use reqwest::ReqwestTransport;
-pub use seam::{BODY_BYTES_MAX, Failure, REPLY_TIME_MAX, Transport, TransportError};
+pub use seam::{
+    BODY_BYTES_MAX, CONNECT_TIME_MAX, Failure, REPLY_TIME_MAX, Transport, TransportError,
+};

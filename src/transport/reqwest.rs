@@ -5,19 +5,16 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::OnceLock;
 use std::time::{Duration, UNIX_EPOCH};
 
-use ::http::HeaderValue;
 use ::http::header::DATE;
+use ::http::{HeaderMap, HeaderValue};
 use bytes::{Bytes, BytesMut};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use url::{Host, Url};
 
-use super::{BODY_BYTES_MAX, Failure, REPLY_TIME_MAX, Transport, TransportError};
+use super::{BODY_BYTES_MAX, CONNECT_TIME_MAX, Failure, REPLY_TIME_MAX, Transport, TransportError};
 use crate::domain::WallClock;
 use crate::provider::{Reply, Request};
-
-/// The longest a connection, TLS included, may take to stand.
-const CONNECT_TIME_MAX: Duration = Duration::from_secs(15);
 
 /// Idle connections are closed after this time: shorter than what load balancers grant (often 60
 /// seconds), so that a request rarely leaves on a connection the server is just closing, which
@@ -137,8 +134,9 @@ impl ReqwestTransport {
             }
             let status = response.status().as_u16();
             let mut headers = std::mem::take(response.headers_mut());
-            // A Retry-After that is a date counts from the answer's own; one without has ours.
-            if !headers.contains_key(DATE) {
+            // A Retry-After that is a date counts from the answer's own; one without that can be read
+            // has ours.
+            if !has_date(&headers) {
                 let now = UNIX_EPOCH + Duration::from_millis(wall.now().as_millis().unsigned_abs());
                 if let Ok(date) = HeaderValue::from_str(&httpdate::fmt_http_date(now)) {
                     headers.insert(DATE, date);
@@ -157,6 +155,12 @@ impl Transport for ReqwestTransport {
     fn send(&self, request: Request) -> BoxFuture<'_, Result<Reply, TransportError>> {
         self.exchange(request).boxed()
     }
+}
+
+/// Whether `headers` have a date that can be read.
+fn has_date(headers: &HeaderMap) -> bool {
+    let date = headers.get(DATE).and_then(|date| date.to_str().ok());
+    date.is_some_and(|date| httpdate::parse_http_date(date.trim()).is_ok())
 }
 
 /// Whether `url` names this machine.

@@ -16,6 +16,9 @@ pub const BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// under a second; one that takes longer than this is asked for again, which is safe.
 pub const REPLY_TIME_MAX: Duration = Duration::from_secs(30);
 
+/// The longest a connection, TLS included, may take to stand.
+pub const CONNECT_TIME_MAX: Duration = Duration::from_secs(15);
+
 /// Carries requests.
 pub trait Transport: Send + Sync + fmt::Debug {
     /// Sends `request` and waits for the whole answer.
@@ -64,6 +67,11 @@ impl Failure {
             Self::TooLarge => "answer_too_large",
             Self::Abandoned => "abandoned",
         }
+    }
+
+    /// Whether it was ended here while the server may have the request still.
+    pub const fn given_up(self) -> bool {
+        matches!(self, Self::TimedOut | Self::Abandoned)
     }
 
     /// Whether the request may have had its effect all the same.

@@ -66,3 +66,19 @@ fn reads_under_way_when_an_account_stops_end_and_are_recorded() {
         .code(3);
     assert_eq!(told(&world), arrived(&world), "each that left was recorded");
 }
+
+/// The next process may be given fewer requests at once: the reads that the killed one left untold are
+/// as many as that one had.
+#[test]
+fn reads_of_a_killed_process_count_with_its_own_concurrency() {
+    let world = world();
+    let mut child = world.start(&[&PERMANENTLY[..], &["--concurrency", "16"]].concat());
+    world.until("reads are under way", || arrived(&world) >= 5);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    world.settings(json!({"latency": "1ms..5ms"}));
+    world
+        .call(&["resume", LEDGER, "--concurrency", "1"])
+        .code(0);
+    assert_eq!(refused(&world), 0);
+}

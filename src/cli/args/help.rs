@@ -578,6 +578,9 @@ fn the_four_that_read_an_input_share_their_options() {
               --max-delete <N>
                   With more rows than this to delete, exit 2 and send nothing
 
+              --ignore-pauses
+                  Send although a server asked for a wait that is not over
+
         Consent (run and retry need one without a terminal):
               --yes
                   Ask nothing

@@ -85,6 +85,9 @@ pub struct VerifyArgs {
     /// Progress.
     #[command(flatten)]
     pub progress: ProgressArgs,
+    /// Ask although a server asked for a wait that is not over
+    #[arg(long, help_heading = "Pace and safety")]
+    pub ignore_pauses: bool,
 }
 
 /// `audit`.

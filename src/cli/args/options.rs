@@ -455,6 +455,7 @@ mod tests {
             ahead: Vec::new(),
             agreed: BTreeMap::new(),
             started_at: Time::from_millis(0),
+            uptime: None,
         }
     }
 

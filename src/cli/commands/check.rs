@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use futures::future::join_all;
 use serde_json::{Value, json};
 
 use crate::cli::accounts::{Line, Wiring};
 use crate::cli::args::CheckArgs;
+use crate::cli::before::Before;
 use crate::cli::failure::mend;
 use crate::cli::recorder::Recorder;
 use crate::cli::setting;
@@ -38,12 +40,13 @@ pub(in crate::cli) async fn execute(args: &CheckArgs) -> Result<ExitCode, Failur
         .map(|account| (account.name.clone(), Note::of(account)))
         .collect();
     let wiring = Wiring::new(&RunOptions::default(), Recorder::new(), Stop::default());
-    let lines = wiring.lines(settings, |_| true, None)?;
+    let lines = wiring.lines(settings, |_| true, Before::default())?;
     let mut exit = ExitCode::Success;
     let mut text = String::new();
     let mut accounts = serde_json::Map::new();
-    for line in &lines {
-        let told = ask(line).await;
+    // All at once: none waits for another that is out of reach.
+    let told = join_all(lines.iter().map(ask)).await;
+    for (line, told) in lines.iter().zip(told) {
         match &told {
             Ok((identity, ..)) if !identity.lacks.is_empty() && exit == ExitCode::Success => {
                 exit = ExitCode::SomeRowsBad;

@@ -11,7 +11,9 @@ use super::bound;
 use super::run::{consent, failure_limit, over, spool_of};
 use crate::cli::accounts::{Line, Wiring};
 use crate::cli::args::{ResumeArgs, RetryArgs};
+use crate::cli::before::{self, Before};
 use crate::cli::denied;
+use crate::cli::held;
 use crate::cli::latest;
 use crate::cli::outline_text;
 use crate::cli::page;
@@ -22,6 +24,7 @@ use crate::cli::setting;
 use crate::cli::signals;
 use crate::cli::terminal::{put_page, tell};
 use crate::cli::until;
+use crate::cli::uptime::uptime;
 use crate::cli::work::{self, Safety, Session, Work};
 use crate::cli::{ExitCode, Failure};
 use crate::config::Source;
@@ -123,7 +126,13 @@ async fn go_on(
             .get(name)
             .is_some_and(|rows| !rows.is_disjoint(&wanted))
     };
-    let held = held(&state, &has_rows);
+    let named = before::read_named(&planning.options.done_in)?;
+    let before = Before {
+        own: Some(&state),
+        named: &named,
+        ignores_pauses: args.ignore_pauses,
+    };
+    let held = held(before, &planning, &has_rows);
     let to_ask = |name: &AccountName| has_rows(name) && !held.contains_key(name);
     if !held.is_empty() && !offline.plan.to_send.keys().any(to_ask) {
         writer.finish().await?;
@@ -131,7 +140,8 @@ async fn go_on(
         return Ok(ExitCode::Stopped);
     }
     denied::refuse_configured(&planning, to_ask)?;
-    let mut lines = wiring.lines(setting::settings(&source)?, to_ask, Some(&state))?;
+    let mut lines = wiring.lines(setting::settings(&source)?, to_ask, before)?;
+    drop(named);
     state.forget_sent();
     denied::identify(&planning, &mut lines, &recorder).await?;
     check_tenants(&again.ledger, &state, &lines)?;
@@ -164,7 +174,9 @@ async fn go_on(
         rows: count,
         accounts: lines.iter().map(Line::header).collect(),
         ahead: ahead.clone(),
+        ignores_pauses: args.ignore_pauses,
         at: WallClock::system().now(),
+        uptime: uptime(),
     }));
     recorder
         .record(entry, Durability::Queued)
@@ -235,15 +247,17 @@ pub(super) fn tell_of_cut(ledger: &Path, cut: Option<TornTail>) {
 
 /// The accounts with rows that have to wait, which is said at once.
 fn held(
-    state: &LedgerState,
+    before: Before<'_>,
+    planning: &Planning,
     has_rows: &impl Fn(&AccountName) -> bool,
 ) -> BTreeMap<AccountName, LaneStop> {
-    let mut held = crate::cli::held::held(state, WallClock::system().now());
+    let mut held = held::held_before(before, planning);
     held.retain(|name, _| has_rows(name));
     for stop in held.values() {
         tell(&format!(
-            "{}; nothing was sent to it",
-            text::stop_told(stop)
+            "{}; nothing was sent to it; {}",
+            text::stop_told(stop),
+            held::way_past(&held::this_command())
         ));
     }
     held

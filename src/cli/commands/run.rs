@@ -10,7 +10,9 @@ use uuid::Uuid;
 
 use crate::cli::accounts::{Line, Wiring};
 use crate::cli::args::{PaceArgs, RunArgs, Selection};
+use crate::cli::before::{self, Before};
 use crate::cli::denied;
+use crate::cli::held;
 use crate::cli::outline_text;
 use crate::cli::planning::{Planned, Planning, STANDARD_INPUT, absolute, folder_of};
 use crate::cli::question::{Consent, Person};
@@ -20,6 +22,7 @@ use crate::cli::setting;
 use crate::cli::signals;
 use crate::cli::terminal::{can_ask, tell};
 use crate::cli::until;
+use crate::cli::uptime::uptime;
 use crate::cli::work::{self, Safety, Session, Work};
 use crate::cli::{ExitCode, Failure};
 use crate::config::Source;
@@ -92,7 +95,15 @@ async fn execute_orders(args: &RunArgs, orders: Orders, disk: &dyn Disk) -> Resu
     refuse_unkeepable(planning.input.path())?;
     let has_rows = |name: &_| offline.plan.to_send.contains_key(name);
     denied::refuse_configured(&planning, has_rows)?;
-    let mut lines = wiring.lines(setting::settings(&source)?, has_rows, None)?;
+    let named = before::read_named(&planning.options.done_in)?;
+    let before = Before {
+        own: None,
+        named: &named,
+        ignores_pauses: args.ignore_pauses,
+    };
+    held::refuse(before, &planning, has_rows)?;
+    let mut lines = wiring.lines(setting::settings(&source)?, has_rows, before)?;
+    drop(named);
     denied::identify(&planning, &mut lines, &recorder).await?;
     let planned = planning.plan(&lines)?;
     if args.live {
@@ -241,6 +252,7 @@ fn begin(
             .map(|(name, rows)| (name.clone(), rows.into()))
             .collect(),
         started_at: WallClock::system().now(),
+        uptime: uptime(),
     };
     // Nothing has been sent, whatever it is.
     LedgerWriter::create_on(disk, ledger, header).map_err(Failure::refused)

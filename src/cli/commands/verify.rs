@@ -14,7 +14,9 @@ use tokio::task::JoinHandle;
 use super::resume::{check_tenants, tell_of_cut};
 use crate::cli::accounts::{Line, Wiring, identify};
 use crate::cli::args::VerifyArgs;
+use crate::cli::before::{Before, now_of};
 use crate::cli::failure::mend;
+use crate::cli::held;
 use crate::cli::latest;
 use crate::cli::recorder::Recorder;
 use crate::cli::sample;
@@ -22,6 +24,7 @@ use crate::cli::setting;
 use crate::cli::shown::Shown;
 use crate::cli::signals;
 use crate::cli::terminal::{put, put_page, put_with, tell};
+use crate::cli::uptime::uptime;
 use crate::cli::{ExitCode, Failure};
 use crate::domain::{
     AccountName, AccountPlan, Action, Entry, Finding, ProviderKind, RunOptions, Sample,
@@ -93,6 +96,7 @@ pub(in crate::cli) async fn execute(args: &VerifyArgs) -> Result<ExitCode, Failu
         accounts: lines.iter().map(Line::header).collect(),
         ahead: ahead.clone(),
         at: WallClock::system().now(),
+        uptime: uptime(),
     };
     tell(&opening(&ledger, &begun));
     recorder
@@ -131,7 +135,18 @@ fn lines(
     };
     let wiring = Wiring::new(&options, Arc::clone(recorder), stop.clone());
     let has_rows = |name: &AccountName| rows.contains_key(name);
-    let lines = wiring.lines(setting::settings(&source)?, has_rows, Some(state))?;
+    let waiting = held::held(state, now_of(state));
+    let waiting = waiting
+        .values()
+        .find(|stop| rows.contains_key(&stop.account));
+    if let Some(stop) = waiting.filter(|_| !args.ignore_pauses) {
+        return Err(held::refusal(stop, ""));
+    }
+    let before = Before {
+        ignores_pauses: args.ignore_pauses,
+        ..Before::of(state)
+    };
+    let lines = wiring.lines(setting::settings(&source)?, has_rows, before)?;
     let missing = rows
         .keys()
         .find(|name| !lines.iter().any(|line| line.name == **name));

@@ -14,6 +14,7 @@ use crate::provider::{
     Access, Bulk, Identity, JobState, Listed, Moment, RateHints, Reply, Request, Roles, Seen,
     Verdict,
 };
+use crate::transport::Failure;
 
 impl Client {
     /// Asks who we are.
@@ -208,7 +209,13 @@ impl Client {
                 Err(error) => {
                     drop(admission);
                     let class = error.failure.name();
-                    (class, own(class, passing_or_stop(&error)?), None)
+                    let detail = own(class, passing_or_stop(&error)?);
+                    // Who cannot be reached is the account's trouble, and no attempt.
+                    if error.failure == Failure::Connect && self.reach.is_at_work() {
+                        self.unreached(detail).await?;
+                        continue;
+                    }
+                    (class, detail, None)
                 }
                 Ok(reply) => {
                     let parsed = parse(&granted.access, &reply);
@@ -243,7 +250,7 @@ impl Client {
                 }
             };
             attempt += 1;
-            if attempt >= self.attempts.get() {
+            if attempt >= self.attempts.get() || self.reach.is_over_at_first() {
                 return Err(ClientError::Passing {
                     attempts: attempt,
                     class,

@@ -9,10 +9,12 @@ use super::Client;
 use crate::domain::{Entry, Paused, Step, StopKind};
 use crate::pipeline::error::ClientError;
 use crate::pipeline::limits::{PAUSE_WAITED_MAX, Refused};
+use crate::pipeline::reach::{Loss, PATIENCE_AT_WORK};
 use crate::pipeline::retry::Backoff;
-use crate::pipeline::sink::Durability;
+use crate::pipeline::sink::{Durability, SinkFailed};
 use crate::pipeline::tokens::own;
 use crate::provider::{Detail, Moment, Scope};
+use crate::transport::CONNECT_TIME_MAX;
 
 /// A lane that is throttled for so long without a word of how long, and without one answer that
 /// is anything else, has used up its day.
@@ -120,6 +122,76 @@ impl Client {
             status,
             detail,
         })
+    }
+
+    /// No host was reached, and nothing was sent: all of the account waits before it is tried again.
+    /// `detail`: what the network said.
+    ///
+    /// # Errors
+    ///
+    /// When that was borne with for as long as may be.
+    pub(in crate::pipeline) async fn unreached(&self, detail: Detail) -> Result<(), ClientError> {
+        // Those that failed together wait together.
+        if self.limits.shut_until(None).is_some() {
+            return Ok(());
+        }
+        let said = detail.message.as_deref().unwrap_or_default();
+        match self.reach.loss() {
+            // Another was answered since.
+            None => {
+                let stopping = &self.stop.admitting;
+                let rest = tokio::time::sleep(TURNED_AWAY_WAIT_MIN);
+                let rested = stopping.run_until_cancelled(rest).await;
+                rested.ok_or(ClientError::Stopping)
+            }
+            Some(Loss::Again(wait, words)) => {
+                self.limits.pause(None, Instant::now() + wait);
+                // As long as the next try may take as well: it is one wait for whoever looks on.
+                let shown = if self.reach.is_at_work() {
+                    wait + CONNECT_TIME_MAX
+                } else {
+                    wait
+                };
+                self.record_pause(shown, format!("{words} ({said})"))
+                    .await?;
+                Ok(())
+            }
+            Some(Loss::Over(words, _)) if self.reach.is_at_work() => {
+                let mins = PATIENCE_AT_WORK.as_secs() / 60;
+                let words = format!("{words}, for {mins} minutes ({said})");
+                Err(ClientError::Account {
+                    reason: StopKind::OutOfReach,
+                    status: None,
+                    detail: own("out_of_reach", words),
+                })
+            }
+            Some(Loss::Over(words, attempts)) => Err(ClientError::Passing {
+                attempts,
+                class: "no_connection",
+                status: None,
+                detail: own("no_connection", format!("{words} ({said})")),
+            }),
+        }
+    }
+
+    /// `host` answers again: nothing waits for it any more.
+    pub(super) async fn reached_again(&self, host: &str) {
+        let told = self.record_pause(Duration::ZERO, format!("{host} answers again"));
+        // A ledger that failed is told of by whatever is recorded next.
+        let _ = told.await;
+    }
+
+    /// Records that all of the account waits for `wait` from now.
+    async fn record_pause(&self, wait: Duration, reason: String) -> Result<(), SinkFailed> {
+        let at = self.wall.now();
+        let paused = Paused {
+            account: self.account.clone(),
+            step: None,
+            until: at.after(wait),
+            reason,
+            at,
+        };
+        self.record(Entry::Pause(paused), Durability::Queued).await
     }
 
     /// Why a request was not admitted, as a lane takes it.

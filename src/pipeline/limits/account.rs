@@ -13,7 +13,7 @@ use tokio::sync::{Notify, Semaphore};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::admission::{Admission, Refused};
+use super::admission::{Admission, Refused, Spent};
 use super::at_once::{AtOnce, Left, TakenAtOnce};
 use super::pace::Pace;
 use super::past::{LEAVES_WITHIN, Past};
@@ -306,15 +306,15 @@ impl Limits {
         Ok(state.at_once.leaves(under_way))
     }
 
-    /// A request was answered, given up or, if not `sent`, held back: its slots come free.
-    pub(super) fn give_back(&self, step: Option<Step>, sent: bool) {
+    /// A request was answered, given up or held back: its slots come free.
+    pub(super) fn give_back(&self, step: Option<Step>, spent: Spent) {
         let now = Instant::now();
         let mut state = self.state();
         for window in state.windows(step) {
-            if sent {
-                window.answered(now);
-            } else {
-                window.unsent();
+            match spent {
+                Spent::Now => window.answered(now),
+                Spent::Later => window.answered(now + Quota::GIVEN_UP_COUNTED),
+                Spent::Never => window.unsent(),
             }
         }
     }

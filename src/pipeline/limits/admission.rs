@@ -29,6 +29,17 @@ pub enum Refused {
     Late,
 }
 
+/// Whether the server counts a request, and by when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Spent {
+    /// It has: the answer came.
+    Now,
+    /// It may in a while: the answer was given up.
+    Later,
+    /// It does not: the request was held back.
+    Never,
+}
+
 /// Leave to send one request. Say when the answer came with [`Admission::answered`]; dropping it
 /// gives the permit back, and says the same if nothing was said.
 #[derive(Debug)]
@@ -79,10 +90,16 @@ impl Admission {
         Ok(())
     }
 
-    /// The answer came, or was given up: the slots are free one span from now. The permit is held
-    /// on.
+    /// The answer came, or none can come any more: the slots are free one span from now. The permit
+    /// is held on.
     pub fn answered(&mut self) {
-        self.close(true);
+        self.close(Spent::Now);
+    }
+
+    /// The answer is waited for no longer, and the server may count the request yet: the slots are
+    /// free one span after it has, see [`Quota::GIVEN_UP_COUNTED`](crate::domain::Quota).
+    pub fn given_up(&mut self) {
+        self.close(Spent::Later);
     }
 
     /// The provider took the request, whatever became of it.
@@ -99,19 +116,19 @@ impl Admission {
 
     /// The request was never sent: everything is free at once.
     pub fn unsent(mut self) {
-        self.close(false);
+        self.close(Spent::Never);
     }
 
-    fn close(&mut self, sent: bool) {
+    fn close(&mut self, spent: Spent) {
         if std::mem::take(&mut self.open) {
-            self.limits.give_back(self.step, sent);
+            self.limits.give_back(self.step, spent);
         }
     }
 }
 
 impl Drop for Admission {
     fn drop(&mut self) {
-        self.close(true);
+        self.close(Spent::Now);
         self.limits.over(self.permitted.is_some(), self.taken);
     }
 }

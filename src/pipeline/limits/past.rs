@@ -35,12 +35,16 @@ impl Past {
         }
     }
 
-    /// Reads of a process that was killed which left no line: one for each of its permits, as each is
+    /// Reads of a process that was killed which left no line: one for each of its `permits`, as each is
     /// held until the line of its read is on the disk. `silent`: since when there is no line, or since
     /// the end of a pause that a server asked for, if that is later. A read may have left after that,
     /// when all that a process waits for without a word was over: a slot of the account's limit, and
     /// the rest after a passing error.
-    pub fn unseen_reads(spec: &LimitsSpec, silent: Duration) -> impl Iterator<Item = Self> {
+    pub fn unseen_reads(
+        spec: &LimitsSpec,
+        permits: u32,
+        silent: Duration,
+    ) -> impl Iterator<Item = Self> + use<> {
         let past = Self {
             step: None,
             ago: silent
@@ -48,16 +52,20 @@ impl Past {
                 .saturating_sub(WAIT_MAX)
                 .saturating_sub(UNANSWERED_MAX),
         };
-        (0..spec.concurrency.get()).map(move |_| past)
+        (0..permits).map(move |_| past)
     }
 
-    /// The same of a process before that one, which was over `ago`, when the next began: what it had
+    /// The same of a process before that one, which had `permits` and was over `ago`, when the next began: what it had
     /// sent has been counted, or been given up, by the time that an answer may take from then. None,
     /// if that is longer ago than the account's limit reaches.
-    pub fn reads_before(spec: &LimitsSpec, ago: Duration) -> impl Iterator<Item = Self> + use<> {
+    pub fn reads_before(
+        spec: &LimitsSpec,
+        permits: u32,
+        ago: Duration,
+    ) -> impl Iterator<Item = Self> + use<> {
         let ago = ago.saturating_sub(REPLY_TIME_MAX);
         let reads = if ago < spec.requests.span() {
-            spec.concurrency.get()
+            permits
         } else {
             0
         };
@@ -84,7 +92,7 @@ mod tests {
     fn unseen_reads_hold_a_slot_for_each_permit_as_long_as_they_may_have_been_counted() {
         let spec = three_at_once();
         let held = |silent| {
-            let past: Vec<Past> = Past::unseen_reads(&spec, silent).collect();
+            let past: Vec<Past> = Past::unseen_reads(&spec, 3, silent).collect();
             assert_eq!(past.len(), 3);
             past[0].ago
         };
@@ -97,7 +105,7 @@ mod tests {
     fn unseen_reads_of_each_process_hold_slots_until_they_were_counted() {
         let spec = three_at_once();
         let held = |secs| {
-            let reads = Past::reads_before(&spec, Duration::from_secs(secs));
+            let reads = Past::reads_before(&spec, 3, Duration::from_secs(secs));
             reads.map(|past| past.ago.as_secs()).collect::<Vec<_>>()
         };
         assert_eq!(held(0), [0; 3]);

@@ -30,7 +30,8 @@ pub struct Mark(u64);
 ///
 /// **Invariant:** in any span of the server's clock at most n requests arrive. The server counted
 /// a request at some instant between its sending and its answer, and its slot serves no other
-/// request until one span after the later of the two.
+/// request until one span after the later of the two. One that was given up it may count a while
+/// later still ([`Quota::GIVEN_UP_COUNTED`]).
 #[derive(Debug)]
 pub struct Window {
     requests: NonZeroU32,
@@ -114,14 +115,17 @@ impl Window {
         Mark(self.taken - self.ours() as u64)
     }
 
-    /// The answer came, or was given up, at `now`.
-    pub fn answered(&mut self, now: Instant) {
+    /// The server has counted the request by `at`: its answer came then, or what was given up is
+    /// taken to have been counted by then.
+    pub fn answered(&mut self, at: Instant) {
         match self.under_way.checked_sub(1) {
             Some(under_way) => self.under_way = under_way,
             // It left before there was this window, and counts in it all the same.
             None => self.taken += 1,
         }
-        self.free_at.push_back(now + self.span + edge(self.span));
+        let free_at = at + self.span + edge(self.span);
+        let place = self.free_at.partition_point(|other| *other <= free_at);
+        self.free_at.insert(place, free_at);
     }
 
     /// The server said, in the answer to the request of `mark`, that `remaining` requests are left,

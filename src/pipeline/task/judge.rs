@@ -26,6 +26,8 @@ pub(super) enum After {
     },
     /// Try again with another token, which counts as no attempt.
     NewToken,
+    /// Nothing was sent, as the host was not reached: try again, which counts as no attempt.
+    Unsent,
     /// The person would not wait.
     Abandoned,
 }
@@ -123,6 +125,10 @@ impl TaskRun<'_> {
         self.record_attempt(step, attempt, class, in_doubt, answer())
             .await?;
         passing_or_stop(error)?;
+        if error.failure == Failure::Connect {
+            self.client.unreached(answer().detail).await?;
+            return Ok(After::Unsent);
+        }
         Ok(After::Again {
             moment: None,
             in_doubt,

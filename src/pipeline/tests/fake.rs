@@ -9,7 +9,7 @@ use ::http::{HeaderMap, HeaderValue, Method};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use secrecy::{ExposeSecret, SecretString};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 use url::Url;
 
 use super::clock::wall;
@@ -19,7 +19,7 @@ use crate::provider::{
     Access, Authorize, Bulk, Detail, Identity, Moment, Provider, RateHint, RateHints, Reply,
     Request, Roles, RowEnd, Scope, Seen, Standings, Token, TokenRefused, Verdict,
 };
-use crate::transport::{Failure, Transport, TransportError};
+use crate::transport::{Failure, REPLY_TIME_MAX, Transport, TransportError};
 
 /// How the simulated server keeps its quota.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +62,10 @@ pub(super) struct FakeServer {
     pub(super) blind: bool,
     /// Whether no token can be had now.
     pub(super) no_tokens: bool,
+    /// From when until when no connection is made, since the start.
+    pub(super) out_of_reach: Option<(Duration, Duration)>,
+    /// From when until when it stands still, and goes on with what has arrived then.
+    pub(super) stands_still: Option<(Duration, Duration)>,
     state: Mutex<ServerState>,
 }
 
@@ -115,6 +119,8 @@ impl FakeServer {
             token_life: None,
             blind: false,
             no_tokens: false,
+            out_of_reach: None,
+            stands_still: None,
             state: Mutex::new(state),
         }
     }
@@ -189,8 +195,24 @@ impl FakeServer {
         enters
     }
 
+    /// What is left of a time from the start on, if it has begun.
+    fn left(&self, time: Option<(Duration, Duration)>) -> Option<Duration> {
+        let (from, until) = time?;
+        let now = self.state().start.elapsed();
+        until.checked_sub(now).filter(|_| now >= from)
+    }
+
     async fn answer(&self, request: Request) -> Result<Reply, TransportError> {
+        if self.left(self.out_of_reach).is_some() {
+            return Err(TransportError {
+                failure: Failure::Connect,
+                reason: "Connection refused".to_owned(),
+            });
+        }
         sleep(self.latency()).await;
+        if let Some(left) = self.left(self.stands_still) {
+            sleep(left).await;
+        }
         if !self.enters() {
             sleep(self.latency()).await;
             let mut refusal = reply(429, "");
@@ -327,7 +349,19 @@ impl Transport for Wire {
     fn send(&self, request: Request) -> BoxFuture<'_, Result<Reply, TransportError>> {
         let server = Arc::clone(&self.0);
         let answer = tokio::spawn(async move { server.answer(request).await });
-        async { answer.await.unwrap() }.boxed()
+        async {
+            let answer = timeout(REPLY_TIME_MAX, answer).await;
+            answer.map_or_else(
+                |_| {
+                    Err(TransportError {
+                        failure: Failure::TimedOut,
+                        reason: "no answer".to_owned(),
+                    })
+                },
+                |answer| answer.unwrap(),
+            )
+        }
+        .boxed()
     }
 }
 
@@ -335,6 +369,8 @@ impl Transport for Wire {
 #[derive(Debug)]
 pub(super) struct FakeProvider {
     pub(super) tokens: bool,
+    /// How many tokens there are; `None`: they count like all requests.
+    pub(super) token_quota: Option<Quota>,
 }
 
 fn base() -> Access {
@@ -357,7 +393,7 @@ impl Provider for FakeProvider {
     fn authorize(&self) -> Authorize {
         if self.tokens {
             Authorize::Token {
-                quota: None,
+                quota: self.token_quota,
                 key: String::new(),
             }
         } else {

@@ -6,6 +6,7 @@ mod clock;
 mod fake;
 mod makespan;
 mod quota;
+mod reach;
 mod setup;
 mod stops;
 mod verify;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use super::fake::{FakeProvider, FakeServer, Wire};
-use crate::domain::{AccountName, Action, LeftOpen, Position, Step, Task, ToVerify, UserId};
+use crate::domain::{AccountName, Action, LeftOpen, Position, Quota, Step, Task, ToVerify, UserId};
 use crate::pipeline::limits::{Limits, LimitsSpec, Past};
 use crate::pipeline::{
     Client, ClientParts, FailureLimit, KeptToken, Lane, LaneEnd, LaneOptions, Stop, TaskSource,
@@ -24,6 +24,7 @@ pub(super) struct Setup {
     pub(super) until: Option<Until>,
     pub(super) past: Vec<Past>,
     pub(super) tokens: bool,
+    pub(super) token_quota: Option<Quota>,
     pub(super) seed: u64,
     /// Limits that another account shares; `None`: its own.
     pub(super) limits: Option<Arc<Limits>>,
@@ -41,6 +42,7 @@ impl Default for Setup {
             until: None,
             past: Vec::new(),
             tokens: false,
+            token_quota: None,
             seed: 7,
             limits: None,
         }
@@ -101,6 +103,7 @@ impl Setup {
             account: account(),
             provider: Arc::new(FakeProvider {
                 tokens: self.tokens,
+                token_quota: self.token_quota,
             }),
             transport: Arc::new(Wire(Arc::clone(server))),
             limits: self.limits.clone().unwrap_or_else(|| self.own_limits()),

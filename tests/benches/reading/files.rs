@@ -208,10 +208,12 @@ fn header(
             caller: None,
             role: None,
             action: None,
+            concurrency: None,
         }],
         ahead: Vec::new(),
         agreed: BTreeMap::new(),
         started_at: at(0),
+        uptime: None,
     }
 }
 

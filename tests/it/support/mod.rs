@@ -22,7 +22,9 @@ use witness::Witness;
 
 pub(crate) mod browser;
 pub(crate) mod certificates;
+pub(crate) mod door;
 pub(crate) mod raw;
+pub(crate) mod shifted;
 pub(crate) mod terminal;
 pub(crate) mod usual;
 

@@ -77,3 +77,25 @@ async fn who_gets_a_permit_too_late_does_not_leave() {
     second.unsent();
     assert_eq!(free_permits(&limits), 1, "its permit is back");
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_was_given_up_holds_its_slot_for_as_long_again_as_it_was_waited_for() {
+    let limits = limits("2/10s", "700/10m", 8, &[]);
+    let stop = CancellationToken::new();
+    let start = Instant::now();
+    let mut given_up = limits.admit(None, &stop).await.unwrap();
+    let mut answered = limits.admit(None, &stop).await.unwrap();
+    given_up.given_up();
+    answered.answered();
+    drop((given_up, answered));
+    drop(limits.admit(None, &stop).await.unwrap());
+    let first = start.elapsed().as_secs();
+    assert_eq!(first, 10, "the slot of the one that was answered");
+    drop(limits.admit(None, &stop).await.unwrap());
+    assert_eq!(start.elapsed().as_secs(), 20, "the same once more");
+    let again = limits.admit(None, &stop).await.unwrap();
+    let other = limits.admit(None, &stop).await.unwrap();
+    let all = start.elapsed().as_secs();
+    assert_eq!(all, 40, "thirty seconds and a span");
+    drop((again, other));
+}
