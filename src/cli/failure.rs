@@ -13,7 +13,7 @@ use super::terminal::shown;
 use super::underline;
 use crate::config::ConfigError;
 use crate::domain::{AccountName, ProviderKind, StopKind};
-use crate::ledger::LedgerError;
+use crate::ledger::{LedgerError, Loss};
 use crate::pipeline::{ClientError, SinkFailed};
 
 /// How many causes are printed; a chain that is longer goes round in circles.
@@ -126,6 +126,16 @@ impl Failure {
         )
     }
 
+    /// The same after work has begun: requests may have left, so the program does not end with the code
+    /// that says that nothing was sent.
+    pub(super) fn once_begun(self) -> Self {
+        let code = match self.code {
+            ExitCode::Refused => ExitCode::Ledger,
+            code => code,
+        };
+        Self { code, ..self }
+    }
+
     /// A defect of this program.
     pub(super) fn bug(what: &str) -> Self {
         let help =
@@ -209,6 +219,10 @@ impl From<LedgerError> for Failure {
             let help = format!("make space or mend the disk, then `userpurge resume {resume}`");
             return Self::message(ExitCode::Ledger, told(&error), Some(&help));
         }
+        if let LedgerError::Lost { path, how } = &error {
+            let help = after_loss(path, *how);
+            return Self::message(ExitCode::Ledger, told(&error), Some(&help));
+        }
         let missing = !error.path().exists();
         let code = if missing {
             ExitCode::Refused
@@ -216,6 +230,27 @@ impl From<LedgerError> for Failure {
             ExitCode::Ledger
         };
         Self::plain(code, error)
+    }
+}
+
+/// What is safe to do when something has happened to the ledger at `path`.
+fn after_loss(path: &Path, how: Loss) -> String {
+    let name = outline_text::shell(path);
+    let resume = format!("`userpurge resume {name}` goes on");
+    let again =
+        "users who are deleted already are asked for again, and end `already_gone` or `not_found`";
+    match how {
+        Loss::Removed => format!(
+            "put back a copy of the ledger, and {resume}; without one, run the input anew: {again}"
+        ),
+        Loss::Moved => format!("move the ledger back to `{}`, and {resume}", path.display()),
+        Loss::Replaced => format!(
+            "move the ledger back to `{}`, or put back a copy of it, and {resume}",
+            path.display()
+        ),
+        Loss::Resized { .. } => format!(
+            "look with `userpurge audit {name}`; if what is left is whole, or once a copy is put back, {resume}: {again}"
+        ),
     }
 }
 

@@ -369,11 +369,17 @@ pub(super) struct Session<'a> {
     pub(super) work: Work<'a>,
 }
 
-/// Works, shows how far it is, and says how it ended.
+/// Works, shows how far it is, and says how it ended. Whatever goes wrong from here on, the program does
+/// not end with the code that says that nothing was sent.
 pub(super) async fn run_session(
     session: Session<'_>,
     writer: LedgerWriter,
 ) -> Result<ExitCode, Failure> {
+    let worked = work_session(session, writer).await;
+    worked.map_err(Failure::once_begun)
+}
+
+async fn work_session(session: Session<'_>, writer: LedgerWriter) -> Result<ExitCode, Failure> {
     let Session {
         ledger,
         mode,

@@ -2,8 +2,8 @@
 //! nothing of lines. The real disk is here, and for the unit tests one that fails on order.
 
 use std::fmt;
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Read, Write};
+use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
+use std::io::{self, ErrorKind, Read, Write};
 use std::path::Path;
 use std::time::Duration;
 
@@ -36,6 +36,71 @@ pub trait DiskFile: Read + Write + Send + fmt::Debug {
 
     /// Cuts the file after `len` bytes.
     fn truncate(&mut self, len: u64) -> io::Result<()>;
+
+    /// How long the file is now, and whether `path` still leads to it.
+    fn look(&self, path: &Path) -> io::Result<Look>;
+}
+
+/// What an open file looks like from outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Look {
+    /// How many bytes it has, also those that are not synced.
+    pub bytes: u64,
+    /// Where it is.
+    pub place: Place,
+}
+
+/// Where an open file is, as far as the path it was opened at tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// At its path.
+    Here,
+    /// Nowhere: it has no name any more.
+    Removed,
+    /// Nothing is at its path, and it has a name elsewhere.
+    Moved,
+    /// Another file is at its path.
+    Replaced,
+}
+
+/// Where the file of `open` is, if it was opened at `path`.
+fn place(open: &Metadata, path: &Path) -> io::Result<Place> {
+    let gone = if is_nameless(open) {
+        Place::Removed
+    } else {
+        Place::Moved
+    };
+    match fs::metadata(path) {
+        Ok(there) if is_same(open, &there) => Ok(Place::Here),
+        Ok(_) => Ok(Place::Replaced),
+        Err(error) => match error.kind() {
+            ErrorKind::NotFound | ErrorKind::NotADirectory => Ok(gone),
+            _ => Err(error),
+        },
+    }
+}
+
+#[cfg(unix)]
+fn is_nameless(open: &Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    open.nlink() == 0
+}
+
+#[cfg(unix)]
+fn is_same(open: &Metadata, there: &Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    (open.dev(), open.ino()) == (there.dev(), there.ino())
+}
+
+/// Elsewhere an open file cannot be removed or renamed.
+#[cfg(not(unix))]
+fn is_nameless(_: &Metadata) -> bool {
+    false
+}
+
+#[cfg(not(unix))]
+fn is_same(_: &Metadata, _: &Metadata) -> bool {
+    true
 }
 
 /// The disk of the machine.
@@ -86,6 +151,14 @@ impl DiskFile for File {
     fn truncate(&mut self, len: u64) -> io::Result<()> {
         self.set_len(len)
     }
+
+    fn look(&self, path: &Path) -> io::Result<Look> {
+        let open = self.metadata()?;
+        Ok(Look {
+            bytes: open.len(),
+            place: place(&open, path)?,
+        })
+    }
 }
 
 #[cfg(test)]
@@ -96,7 +169,7 @@ pub(super) mod faulty {
     use std::sync::{Arc, Condvar, Mutex};
 
     use super::{
-        Disk, DiskFile, Duration, File, Path, Read, RealDisk, TryLockError, Write, fmt, io,
+        Disk, DiskFile, Duration, File, Look, Path, Read, RealDisk, TryLockError, Write, fmt, io,
     };
 
     /// What goes wrong. By default nothing does.
@@ -286,6 +359,10 @@ pub(super) mod faulty {
         fn truncate(&mut self, len: u64) -> io::Result<()> {
             broken(self.1.faults.broken_truncate)?;
             self.0.truncate(len)
+        }
+
+        fn look(&self, path: &Path) -> io::Result<Look> {
+            self.0.look(path)
         }
     }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use super::chain::{Head, Unfit};
+use super::disk::{Look, Place};
 
 /// A ledger cannot be read, or not be written any further. Cheap to clone: the first failure of a
 /// writer is told to everyone who waits.
@@ -81,13 +82,21 @@ pub enum LedgerError {
     /// An append failed, and with it the writer.
     #[error("could not {doing} ledger `{path}`, so nothing more was sent")]
     Failed {
-        /// What was tried: `write to` or `sync`.
+        /// What was tried: `write to`, `sync` or `check`.
         doing: &'static str,
         /// The ledger.
         path: PathBuf,
         /// The operating system's reason.
         #[source]
         source: Arc<io::Error>,
+    },
+    /// Somebody else has touched the file while it was written to, and with it the writer failed.
+    #[error("ledger `{path}` {how} while it was written to, so nothing more was sent")]
+    Lost {
+        /// The ledger.
+        path: PathBuf,
+        /// What has become of it.
+        how: Loss,
     },
     /// An entry cannot stand in a ledger; it was not written.
     #[error("an entry for ledger `{path}` cannot be written: {reason}")]
@@ -111,6 +120,44 @@ pub enum LedgerError {
         /// The panic's message.
         message: String,
     },
+}
+
+/// What somebody else did to a ledger while it was written to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum Loss {
+    /// It has no name any more.
+    #[error("was removed")]
+    Removed,
+    /// It has another name.
+    #[error("was moved or renamed")]
+    Moved,
+    /// Another file has its name.
+    #[error("was replaced by another file")]
+    Replaced,
+    /// It is not as long as what was written to it.
+    #[error("was changed by something else ({found} bytes, and {written} were written)")]
+    Resized {
+        /// How many bytes it has.
+        found: u64,
+        /// How many it should have.
+        written: u64,
+    },
+}
+
+impl Loss {
+    /// What has become of a file of `written` bytes that looks like this; `None`: nothing.
+    pub(super) const fn of(look: Look, written: u64) -> Option<Self> {
+        match look.place {
+            Place::Removed => Some(Self::Removed),
+            Place::Moved => Some(Self::Moved),
+            Place::Replaced => Some(Self::Replaced),
+            Place::Here if look.bytes != written => Some(Self::Resized {
+                found: look.bytes,
+                written,
+            }),
+            Place::Here => None,
+        }
+    }
 }
 
 /// What is wrong with a line.
@@ -256,6 +303,7 @@ impl LedgerError {
             | Self::Damaged { path, .. }
             | Self::Io { path, .. }
             | Self::Failed { path, .. }
+            | Self::Lost { path, .. }
             | Self::Unwritable { path, .. }
             | Self::Closed { path }
             | Self::Panicked { path, .. } => path,

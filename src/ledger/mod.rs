@@ -16,6 +16,8 @@
 //! - The first write or sync that fails is the last: nothing is written after it, and everyone
 //!   who waits or comes later gets the error. (After a failed sync the kernel may have dropped the
 //!   bytes and forgotten; trying again would lie.)
+//! - An append is acknowledged only while the ledger is where it was and as long as what was written
+//!   to it: one that was removed, moved, replaced or cut fails as a full disk does.
 //! - What is opened for going on with is synced first: a process that was killed may have written
 //!   lines that it never synced, and from here on they are relied on.
 //! - A line is at most [`LINE_BYTES_MAX`] long, a queue at most [`QUEUE_MAX`] entries. Reading
@@ -82,8 +84,8 @@ mod tests;
 pub use audit::{Audit, Misfit};
 pub use builder::StateBuilder;
 pub use chain::{Head, Unfit, check};
-pub use disk::{Disk, DiskFile, RealDisk};
-pub use error::{Damage, LedgerError};
+pub use disk::{Disk, DiskFile, Look, Place, RealDisk};
+pub use error::{Damage, LedgerError, Loss};
 pub use follower::LedgerFollower;
 pub use format::LINE_BYTES_MAX;
 pub use lock::is_locked;

@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::chain::{self, Head};
 use super::disk::DiskFile;
-use super::error::LedgerError;
+use super::error::{LedgerError, Loss};
 use super::format::{self, BODY_BYTES_MAX};
 use crate::domain::Entry;
 
@@ -30,6 +30,8 @@ pub(super) struct Scribe {
     messages: mpsc::Receiver<Message>,
     shared: Arc<Shared>,
     head: Head,
+    /// How long the file is, if nobody else has touched it.
+    bytes: u64,
     /// The lines of the group that is being written.
     lines: Vec<u8>,
     /// The body of the line that is being made.
@@ -41,18 +43,19 @@ pub(super) struct Scribe {
 }
 
 impl Scribe {
-    /// Goes on after a line whose chain is `head`.
+    /// Goes on after a line whose chain is `head`, with which the file is `bytes` long.
     pub(super) fn new(
         file: Box<dyn DiskFile>,
         messages: mpsc::Receiver<Message>,
         shared: Arc<Shared>,
-        head: Head,
+        (head, bytes): (Head, u64),
     ) -> Self {
         Self {
             file,
             messages,
             shared,
             head,
+            bytes,
             lines: Vec::new(),
             body: Vec::new(),
             unsynced: false,
@@ -115,10 +118,13 @@ impl Scribe {
             }
         }
         if !self.lines.is_empty() {
+            // What is behind a cut fits nothing before it: what is left would be damaged for good.
+            self.look()?;
             self.unsynced = true;
             let written = self.file.write_all(&self.lines);
             written.map_err(|source| self.failed("write to", source))?;
             self.head = head;
+            self.bytes += self.lines.len() as u64;
         }
         if awaited { self.sync() } else { Ok(()) }
     }
@@ -127,9 +133,25 @@ impl Scribe {
         if self.unsynced {
             let synced = self.file.sync();
             synced.map_err(|source| self.failed("sync", source))?;
+            // Bytes in a file that nobody can find again are not safe.
+            self.look()?;
             self.unsynced = false;
         }
         Ok(())
+    }
+
+    /// Looks whether the ledger is where it was, and as long as what was written to it.
+    fn look(&self) -> Result<(), LedgerError> {
+        let path = &self.shared.path;
+        let look = self.file.look(path);
+        let look = look.map_err(|source| self.failed("check", source))?;
+        match Loss::of(look, self.bytes) {
+            None => Ok(()),
+            Some(how) => Err(LedgerError::Lost {
+                path: path.clone(),
+                how,
+            }),
+        }
     }
 
     fn failed(&self, doing: &'static str, source: std::io::Error) -> LedgerError {

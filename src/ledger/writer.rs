@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::chain::{self, Head};
 use super::disk::{Disk, DiskFile, RealDisk};
-use super::error::LedgerError;
+use super::error::{LedgerError, Loss};
 use super::lock;
 use super::reader::{LedgerReader, TornTail};
 use super::scribe::{self, Message, QUEUE_MAX, Scribe, Shared};
@@ -130,7 +130,13 @@ impl LedgerWriter {
             path: path.to_owned(),
             failure: OnceLock::new(),
         });
-        let scribe = Scribe::new(file, messages, Arc::clone(&shared), head);
+        let look = file.look(path);
+        let look = look.map_err(|source| LedgerError::io("check", path, source))?;
+        if let Some(how) = Loss::of(look, look.bytes) {
+            let path = path.to_owned();
+            return Err(LedgerError::Lost { path, how });
+        }
+        let scribe = Scribe::new(file, messages, Arc::clone(&shared), (head, look.bytes));
         let thread = Builder::new()
             .name("ledger".to_owned())
             .spawn(move || {

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rustix::process::{Signal, getpid, kill_process};
-use userpurge::ledger::{Disk, DiskFile};
+use userpurge::ledger::{Disk, DiskFile, Look};
 
 use crate::points::Point;
 
@@ -266,6 +266,14 @@ impl DiskFile for CrashFile {
         }
         self.cut = Some(len);
         Ok(())
+    }
+
+    fn look(&self, path: &Path) -> io::Result<Look> {
+        let look = self.file.look(path)?;
+        Ok(Look {
+            bytes: look.bytes + self.pending.len() as u64,
+            ..look
+        })
     }
 }
 

@@ -25,6 +25,7 @@ mod help;
 mod hostile;
 mod hostile_file;
 mod init;
+mod ledger_lost;
 mod left;
 mod mixed;
 mod order;

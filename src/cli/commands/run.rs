@@ -57,16 +57,16 @@ pub(in crate::cli) async fn execute(args: &RunArgs, disk: &dyn Disk) -> Result<E
         let _ = std::fs::remove_file(&spool);
         ran = ran.map_err(|failure| failure.calling(&spool, STANDARD_INPUT));
     }
-    ran.map(|ran| match ran {
-        Ran::Not => ExitCode::Success,
-        Ran::To(exit) => exit,
+    ran.and_then(|ran| match ran {
+        Ran::Not => Ok(ExitCode::Success),
+        Ran::To(end) => end,
     })
 }
 
-/// Whether there was a run at all.
+/// Whether there was a run at all. A run that failed was one: what it needs to go on is kept.
 enum Ran {
     Not,
-    To(ExitCode),
+    To(Result<ExitCode, Failure>),
 }
 
 async fn execute_orders(args: &RunArgs, orders: Orders, disk: &dyn Disk) -> Result<Ran, Failure> {
@@ -161,7 +161,7 @@ async fn execute_orders(args: &RunArgs, orders: Orders, disk: &dyn Disk) -> Resu
             stop: &stop,
         },
     };
-    work::run_session(session, writer).await.map(Ran::To)
+    Ok(Ran::To(work::run_session(session, writer).await))
 }
 
 /// The limit that the options name.

@@ -31,7 +31,7 @@ use crate::domain::{
     Verification, Verified, WallClock,
 };
 use crate::ledger::{
-    GoodRows, LedgerState, LedgerWriter, Opened, VerificationState, each_verified,
+    GoodRows, Head, LedgerState, LedgerWriter, Opened, VerificationState, each_verified,
 };
 use crate::pipeline::{self, Durability, EventSink, LaneEnd, Stop, ToVerifySource, Verifier};
 use crate::report::text::again;
@@ -86,7 +86,6 @@ pub(in crate::cli) async fn execute(args: &VerifyArgs) -> Result<ExitCode, Failu
 
     signals.listen()?;
     recorder.attach(writer.handle()).await?;
-    let ahead = ahead(&rows);
     let begun = Verification {
         command: "verify".to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -94,28 +93,57 @@ pub(in crate::cli) async fn execute(args: &VerifyArgs) -> Result<ExitCode, Failu
         good_rows: sum(&good),
         sample,
         accounts: lines.iter().map(Line::header).collect(),
-        ahead: ahead.clone(),
+        ahead: ahead(&rows),
         at: WallClock::system().now(),
         uptime: uptime(),
     };
     tell(&opening(&ledger, &begun));
-    recorder
-        .record(Entry::Verification(Box::new(begun)), Durability::Queued)
-        .await
-        .map_err(|failed| Failure::sink(&failed))?;
-    let shown = Shown::start(args.progress.progress.into(), ahead, &recorder);
-    let asked = ask(&state, &lines, rows, &stop).await;
-    shown.finish().await;
-    let head = writer.finish().await;
-    let ended = asked?;
-    let head = head?;
-    let exit = close(args, &ledger, ended)?;
+    let asking = Asking {
+        state: &state,
+        lines: &lines,
+        rows,
+        recorder: &recorder,
+        stop: &stop,
+    };
+    // From here on the ledger holds more than it did, whatever goes wrong.
+    let ended = asking.go(args, begun, writer).await;
+    let (ended, head) = ended.map_err(Failure::once_begun)?;
+    let exit = close(args, &ledger, ended).map_err(Failure::once_begun)?;
     tell(&format!("ledger {} head {head}", ledger.display()));
     Ok(match (ended, signals.signal()) {
         (Ended::Interrupted, Some(signal)) => signal.exit_code(),
         (Ended::Stopped | Ended::Interrupted, _) => ExitCode::Stopped,
         (Ended::Done, _) => exit,
     })
+}
+
+/// What a verification works on.
+struct Asking<'a> {
+    state: &'a LedgerState,
+    lines: &'a [Line],
+    rows: Rows,
+    recorder: &'a Arc<Recorder>,
+    stop: &'a Stop,
+}
+
+impl Asking<'_> {
+    /// Asks, and records what was seen. The ledger is closed either way.
+    async fn go(
+        self,
+        args: &VerifyArgs,
+        begun: Verification,
+        writer: LedgerWriter,
+    ) -> Result<(Ended, Head), Failure> {
+        let ahead = begun.ahead.clone();
+        let begun = Entry::Verification(Box::new(begun));
+        let recorded = self.recorder.record(begun, Durability::Queued).await;
+        recorded.map_err(|failed| Failure::sink(&failed))?;
+        let shown = Shown::start(args.progress.progress.into(), ahead, self.recorder);
+        let asked = ask(self.state, self.lines, self.rows, self.stop).await;
+        shown.finish().await;
+        let head = writer.finish().await;
+        Ok((asked?, head?))
+    }
 }
 
 /// Lines to the accounts that have rows to ask about.
