@@ -257,6 +257,12 @@ impl Line {
         self.identity.as_ref().map(|it| it.tenant.as_str())
     }
 
+    /// The tenant of the account `name`, as its provider said.
+    pub(super) fn tenant_of(lines: &[Self], name: &AccountName) -> Option<String> {
+        let line = lines.iter().find(|line| line.name == *name);
+        line.and_then(Self::tenant).map(str::to_owned)
+    }
+
     /// The account's entry in a ledger's header.
     pub(super) fn header(&self) -> AccountHeader {
         let identity = self.identity.as_ref();

@@ -10,12 +10,12 @@ use serde_json::{Value, json};
 
 use super::accounts::{Line, consequence, limits_of};
 use super::page::{ends, width, wrapped};
-use super::planning::{Planned, Planning};
+use super::planning::{DoneAt, Planned, Planning};
 use super::terminal::shown;
 use super::underline;
 use crate::domain::{Time, UserId, WallClock};
 use crate::input::Mapping;
-use crate::plan::{Group, time_at_limit};
+use crate::plan::{Group, Plan, time_at_limit};
 use crate::report::text::grouped;
 
 /// How many characters of an id are shown; two fit a line.
@@ -62,6 +62,19 @@ pub(super) fn text(planning: &Planning, planned: &Planned, lines: &[Line]) -> St
         if rows > 0 {
             let ids = if rows == 1 { "id has" } else { "ids have" };
             let _ = writeln!(text, "({rows} {ids} {what})");
+        }
+    }
+    for done in planning.done_at.iter() {
+        if plan.done.contains_key(&done.account) {
+            let told = format!(
+                "{}: done before at {}, as {} says",
+                done.account,
+                done.tenant
+                    .as_deref()
+                    .unwrap_or("a tenant that is not known"),
+                done.ledger.display()
+            );
+            let _ = writeln!(text, "{}", wrapped(&told, 2));
         }
     }
     if plan.to_delete > 0 {
@@ -332,6 +345,7 @@ pub(super) fn json(planning: &Planning, planned: &Planned) -> Value {
         "duplicate": plan.duplicate,
         "protected": plan.protected,
         "done_before": plan.done_before,
+        "done_at": done_at(planning, plan),
         "trimmed": plan.trimmed,
         "unprefixed": plan.unprefixed,
         "accounts": accounts,
@@ -340,6 +354,19 @@ pub(super) fn json(planning: &Planning, planned: &Planned) -> Value {
         "problems": plan.problems,
         "problems_left_out": plan.problems_left_out,
     })
+}
+
+/// Where the rows were done that an earlier ledger shows as good.
+fn done_at(planning: &Planning, plan: &Plan) -> Vec<Value> {
+    let counts = |done: &&DoneAt| plan.done.contains_key(&done.account);
+    let told = |done: &DoneAt| {
+        json!({
+            "account": done.account,
+            "tenant": done.tenant,
+            "ledger": done.ledger,
+        })
+    };
+    planning.done_at.iter().filter(counts).map(told).collect()
 }
 
 /// Seconds, to the millisecond.

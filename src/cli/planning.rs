@@ -15,7 +15,7 @@ use crate::domain::{AccountName, InputHeader, Outcome, RunOptions, TaskKey};
 use crate::input::{
     Columns, Excerpt, Fingerprint, Format, Input, ReadOptions, Resolved, Source, Table,
 };
-use crate::ledger::{self, LedgerReader};
+use crate::ledger::{Good, LedgerReader};
 use crate::plan::{
     Defaults, ForeignIds, Judge, Plan, Planner, ProtectList, likely_id_column, time_at_limit,
 };
@@ -33,6 +33,17 @@ pub(super) struct Planning {
     pub(super) outline: Outline,
     pub(super) options: RunOptions,
     done_before: Arc<HashSet<TaskKey>>,
+    /// Where the rows of `done_before` were done.
+    pub(super) done_at: Vec<DoneAt>,
+}
+
+/// Where an earlier ledger says that rows of an account were done.
+#[derive(Debug)]
+pub(super) struct DoneAt {
+    pub(super) ledger: PathBuf,
+    pub(super) account: AccountName,
+    /// `None`: the ledger does not say.
+    pub(super) tenant: Option<String>,
 }
 
 /// A plan and how the input was read for it.
@@ -60,6 +71,7 @@ impl Planning {
     ) -> Result<Self, Failure> {
         refuse_ledger(input.path())?;
         let mut done_before = HashSet::new();
+        let mut done_at = Vec::new();
         for named in &mut options.done_in {
             let path = Path::new(named);
             // `latest`, which was made absolute like any other path.
@@ -69,7 +81,13 @@ impl Planning {
                 }
                 _ => path.to_owned(),
             };
-            done_before.extend(ledger::good_keys(&path).map_err(Failure::refused)?);
+            let Good { keys, tenants } = Good::of(&path).map_err(Failure::refused)?;
+            done_before.extend(keys);
+            done_at.extend(tenants.into_iter().map(|(account, tenant)| DoneAt {
+                ledger: path.clone(),
+                account,
+                tenant,
+            }));
             // Tomorrow's `latest` is another.
             *named = path.to_string_lossy().into_owned();
         }
@@ -80,7 +98,39 @@ impl Planning {
             outline,
             options,
             done_before: Arc::new(done_before),
+            done_at,
         })
+    }
+
+    /// Refuses accounts of which rows count as done, as `counts` says, although they were done at another
+    /// tenant than `tenant` says the account leads to now: nobody was deleted there.
+    pub(super) fn check_done_at(
+        &self,
+        counts: impl Fn(&AccountName) -> bool,
+        tenant: impl Fn(&AccountName) -> Option<String>,
+    ) -> Result<(), Failure> {
+        for done in self.done_at.iter().filter(|done| counts(&done.account)) {
+            let now = tenant(&done.account);
+            if now.is_some() && now == done.tenant {
+                continue;
+            }
+            let named = |tenant: Option<&str>| match tenant {
+                Some(tenant) => format!("tenant `{tenant}`"),
+                None => "a tenant that is not known".to_owned(),
+            };
+            let text = format!(
+                "rows of account `{}` were done at {}, as ledger `{}` of `--done-in` says, and the \
+                 configuration leads to {}; nothing was sent",
+                done.account,
+                named(done.tenant.as_deref()),
+                done.ledger.display(),
+                named(now.as_deref())
+            );
+            let help = "leave that `--done-in` out to delete these users here, or name the \
+                        configuration of that tenant with `--config PATH`";
+            return Err(Failure::message(ExitCode::Refused, text, Some(help)));
+        }
+        Ok(())
     }
 
     /// The planner of the input.

@@ -92,7 +92,7 @@ pub use lock::is_locked;
 pub use outcomes::Outcomes;
 pub use reader::{LedgerReader, TornTail};
 pub use scribe::QUEUE_MAX;
-pub use select::{Only, good_keys};
+pub use select::{Good, Only};
 pub use sent::{SENT_MAX, Sent};
 pub use state::{LedgerState, Source, VerificationState};
 pub use verified::{GoodRows, each_verified};

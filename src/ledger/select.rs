@@ -1,6 +1,6 @@
 //! Picking rows of a ledger: what `retry --only` asks for, and what `--done-in` passes over.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::convert::Infallible;
 use std::path::Path;
 use std::str::FromStr;
@@ -10,7 +10,7 @@ use roaring::RoaringTreemap;
 use super::error::LedgerError;
 use super::reader::LedgerReader;
 use super::state::LedgerState;
-use crate::domain::{Counted, Entry, Finding, Outcome, TaskKey};
+use crate::domain::{AccountName, Counted, Entry, Finding, Outcome, TaskKey};
 
 /// One `--only` of `retry`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,44 +96,64 @@ impl LedgerState {
     }
 }
 
-/// What rows of the ledger at `path` were about whose last outcome is good, and whose users no
-/// verification has seen standing since: `--done-in` skips them. It takes 16 bytes a row, and their
-/// share of a hash table.
-///
-/// # Errors
-///
-/// When the ledger cannot be read to its end, a torn tail aside.
-pub fn good_keys(path: &Path) -> Result<HashSet<TaskKey>, LedgerError> {
-    let mut keys = HashSet::new();
-    let mut good_rows = RoaringTreemap::new();
-    let mut reader = LedgerReader::open(path)?;
-    while let Some(entry) = reader.next_entry()? {
-        let Some((row, key, good)) = bearing(&entry) else {
-            continue;
-        };
-        if good {
-            good_rows.insert(row);
-            keys.insert(key);
-        } else if good_rows.remove(row) {
-            // Only then: a duplicate is never good itself, and must not take away the row it
-            // repeats.
-            keys.remove(&key);
-        }
-    }
-    Ok(keys)
+/// What a ledger shows as good: `--done-in` skips it. It takes 16 bytes a row, and their share of a hash
+/// table.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Good {
+    /// What the rows were about.
+    pub keys: HashSet<TaskKey>,
+    /// The accounts of those rows, and the tenant that each was at; `None`: the ledger does not say.
+    pub tenants: BTreeMap<AccountName, Option<String>>,
 }
 
-/// What `entry` says of whether a row is good: its number, what it was about, and the answer;
-/// `None`: nothing.
-fn bearing(entry: &Entry) -> Option<(u64, TaskKey, bool)> {
+impl Good {
+    /// The rows of the ledger at `path` whose last outcome is good, and whose users no verification has
+    /// seen standing since.
+    ///
+    /// # Errors
+    ///
+    /// When the ledger cannot be read to its end, a torn tail aside.
+    pub fn of(path: &Path) -> Result<Self, LedgerError> {
+        let mut good = Self::default();
+        let mut good_rows = RoaringTreemap::new();
+        let mut reader = LedgerReader::open(path)?;
+        let mut introduced = reader.header().accounts.clone();
+        while let Some(entry) = reader.next_entry()? {
+            if let Entry::Session(session) = &entry {
+                introduced.extend_from_slice(&session.accounts);
+            }
+            let Some((row, account, key, is_good)) = bearing(&entry) else {
+                continue;
+            };
+            if is_good {
+                good_rows.insert(row);
+                good.keys.insert(key);
+                if !good.tenants.contains_key(account) {
+                    good.tenants.insert(account.clone(), None);
+                }
+            } else if good_rows.remove(row) {
+                // Only then: a duplicate is never good itself, and must not take away the row it
+                // repeats.
+                good.keys.remove(&key);
+            }
+        }
+        for account in introduced {
+            if let Some(tenant) = good.tenants.get_mut(&account.name) {
+                *tenant = Some(account.tenant);
+            }
+        }
+        Ok(good)
+    }
+}
+
+/// What `entry` says of whether a row is good: its number, its account, what it was about, and the
+/// answer; `None`: nothing.
+fn bearing(entry: &Entry) -> Option<(u64, &AccountName, TaskKey, bool)> {
     if let Entry::Outcome(entry) = entry {
-        let key = TaskKey::new(
-            entry.account.as_ref()?,
-            entry.action?,
-            entry.id.as_ref()?.as_str(),
-        );
+        let account = entry.account.as_ref()?;
+        let key = TaskKey::new(account, entry.action?, entry.id.as_ref()?.as_str());
         let good = entry.outcome.counted() == Counted::Good;
-        return Some((entry.position.row, key, good));
+        return Some((entry.position.row, account, key, good));
     }
     let Entry::Verify(seen) = entry else {
         return None;
@@ -145,7 +165,7 @@ fn bearing(entry: &Entry) -> Option<(u64, TaskKey, bool)> {
         Finding::Unknown => return None,
     };
     let key = TaskKey::new(&seen.account, seen.action, seen.id.as_str());
-    Some((seen.row, key, good))
+    Some((seen.row, &seen.account, key, good))
 }
 
 #[cfg(test)]
@@ -156,7 +176,7 @@ mod tests {
     use rstest::rstest;
     use tempfile::TempDir;
 
-    use super::{Only, good_keys};
+    use super::{Good, Only};
     use crate::domain::{Action, Entry, Finding, Outcome, OutcomeEntry, TaskKey, UserId};
     use crate::ledger::samples::{
         account, header, outcome, outcome_entry, state, verification, verified,
@@ -267,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn good_keys_are_those_whose_last_outcome_is_good() {
+    fn what_is_good_is_whose_last_outcome_is_good() {
         let repeated = OutcomeEntry {
             id: Some(UserId::new("901")),
             ..outcome_entry(6, Outcome::Duplicate, 1)
@@ -282,13 +302,13 @@ mod tests {
             outcome_entry(2, Outcome::Deleted, 2),
             outcome_entry(4, Outcome::Failed, 2),
         ]);
-        let keys = good_keys(&path).unwrap();
+        let keys = Good::of(&path).unwrap().keys;
         let expected = ["901", "902", "903", "905"].map(key);
         assert_eq!(keys, expected.into_iter().collect());
     }
 
     #[test]
-    fn good_keys_leave_out_users_whom_a_verification_saw_standing_last() {
+    fn what_is_good_leaves_out_users_whom_a_verification_saw_standing_last() {
         let (_folder, path) = fresh();
         let writer = LedgerWriter::create(&path, header(9)).unwrap();
         let handle = writer.handle();
@@ -316,6 +336,7 @@ mod tests {
             writer.finish().await.unwrap();
         });
         let expected = ["902", "903", "904"].map(key);
-        assert_eq!(good_keys(&path).unwrap(), expected.into_iter().collect());
+        let keys = Good::of(&path).unwrap().keys;
+        assert_eq!(keys, expected.into_iter().collect());
     }
 }

@@ -44,6 +44,8 @@ pub struct Plan {
     pub accounts: BTreeMap<AccountName, BTreeMap<Action, Group>>,
     /// The numbers of the rows that would be sent, per account.
     pub to_send: BTreeMap<AccountName, RoaringTreemap>,
+    /// The numbers of the rows that an earlier ledger shows as good, per account.
+    pub done: BTreeMap<AccountName, RoaringTreemap>,
     /// The numbers of the rows that stand earlier in the file.
     pub duplicates: RoaringTreemap,
     /// The users with rows of several actions.

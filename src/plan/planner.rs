@@ -50,7 +50,7 @@ impl Planner {
                 if !seen.insert(&fit, row.position) {
                     summing.add_duplicate(row.position.row);
                 } else if self.is_done_before(&fit) {
-                    summing.add_done_before();
+                    summing.add_done_before(&fit, row.position.row);
                 } else {
                     summing.add_fit(&fit, row.position.row);
                 }

@@ -30,6 +30,8 @@ struct OfAccount {
     rows: RoaringTreemap,
     /// The last of them that stand behind one another: most do.
     run: Range<u64>,
+    /// The rows that are done before.
+    done: RoaringTreemap,
     groups: [Option<OfGroup>; ACTIONS],
     tally: Tally,
 }
@@ -51,6 +53,7 @@ impl Summing {
             name: name.clone(),
             rows: RoaringTreemap::new(),
             run: 0..0,
+            done: RoaringTreemap::new(),
             groups: Default::default(),
             tally: Tally::default(),
         };
@@ -99,8 +102,9 @@ impl Summing {
     }
 
     /// Adds a row that is done before, unless [`Summing::heed`] says otherwise.
-    pub(super) fn add_done_before(&mut self) {
+    pub(super) fn add_done_before(&mut self, fit: &Fit<'_>, row: u64) {
         self.plan.done_before += 1;
+        self.accounts[fit.place].done.insert(row);
     }
 
     /// Adds a row that is a duplicate.
@@ -163,6 +167,7 @@ impl Summing {
                 plan.to_delete -= to_send;
                 plan.done_before -= rows.len() - to_send;
                 account.rows -= &rows;
+                account.done -= &rows;
                 if let Some(group) = group {
                     group.rows -= to_send;
                     group.last_row = group.last_row.filter(|row| !rows.contains(*row));
@@ -220,6 +225,10 @@ impl Summing {
             if account.tally != Tally::default() {
                 let tally = account.tally;
                 self.plan.tallies.insert(account.name.clone(), tally);
+            }
+            if !account.done.is_empty() {
+                let done = account.done;
+                self.plan.done.insert(account.name.clone(), done);
             }
             let groups = Action::ALL.into_iter().zip(account.groups);
             if account.rows.is_empty() {

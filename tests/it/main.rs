@@ -16,6 +16,7 @@ mod counted_tokens;
 mod credentials;
 mod damage;
 mod disk;
+mod done_elsewhere;
 mod errors;
 mod foreign_configuration;
 #[cfg(debug_assertions)]

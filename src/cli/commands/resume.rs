@@ -8,7 +8,7 @@ use std::sync::Arc;
 use roaring::RoaringTreemap;
 
 use super::bound;
-use super::run::{consent, failure_limit, over, spool_of};
+use super::run::{consent, failure_limit, over, spool_of, tenants};
 use crate::cli::accounts::{Line, Wiring};
 use crate::cli::args::{ResumeArgs, RetryArgs};
 use crate::cli::before::{self, Before};
@@ -119,12 +119,11 @@ async fn go_on(
     let wiring = Wiring::new(&options, Arc::clone(&recorder), stop.clone());
     let offline = planning.plan(&[])?;
     bound::check_accounts(&again.ledger, &state, &planning, &offline, &wanted)?;
+    let is_wanted = |rows: Option<&RoaringTreemap>| rows.is_some_and(|it| !it.is_disjoint(&wanted));
     let has_rows = |name: &AccountName| {
-        offline
-            .plan
-            .to_send
-            .get(name)
-            .is_some_and(|rows| !rows.is_disjoint(&wanted))
+        // Rows that were done before were so at a tenant, which is to be that of this run.
+        let plan = &offline.plan;
+        is_wanted(plan.to_send.get(name)) || is_wanted(plan.done.get(name))
     };
     let named = before::read_named(&planning.options.done_in)?;
     let before = Before {
@@ -145,6 +144,13 @@ async fn go_on(
     state.forget_sent();
     denied::identify(&planning, &mut lines, &recorder).await?;
     check_tenants(&again.ledger, &state, &lines)?;
+    let is_done = |name: &AccountName| is_wanted(offline.plan.done.get(name));
+    let known = state.accounts();
+    planning.check_done_at(is_done, |name| {
+        // An account that has to wait was not asked now.
+        let then = || known.get(name).map(|account| account.tenant.clone());
+        Line::tenant_of(&lines, name).or_else(then)
+    })?;
     let planned = plan_again(&planning, offline, &lines)?;
     bound::check_rows(&again.ledger, &state, &planning, &planned, &wanted)?;
 
@@ -157,7 +163,8 @@ async fn go_on(
     tell(&told(&again, &state, &wanted, count));
     let safety = safety(args, &options, &state, &rows)?;
     if count > 0 {
-        consent(agreed, planning.input.path(), count, &lines)?;
+        let tenants = tenants(&lines, |name| rows.contains_key(name));
+        consent(agreed, planning.input.path(), count, tenants)?;
     }
 
     signals.listen()?;

@@ -93,7 +93,9 @@ async fn execute_orders(args: &RunArgs, orders: Orders, disk: &dyn Disk) -> Resu
         return Ok(Ran::Not);
     }
     refuse_unkeepable(planning.input.path())?;
-    let has_rows = |name: &_| offline.plan.to_send.contains_key(name);
+    // Rows that were done before were so at a tenant, which is to be that of this run.
+    let has_rows =
+        |name: &_| offline.plan.to_send.contains_key(name) || offline.plan.done.contains_key(name);
     denied::refuse_configured(&planning, has_rows)?;
     let named = before::read_named(&planning.options.done_in)?;
     let before = Before {
@@ -105,6 +107,8 @@ async fn execute_orders(args: &RunArgs, orders: Orders, disk: &dyn Disk) -> Resu
     let mut lines = wiring.lines(setting::settings(&source)?, has_rows, before)?;
     drop(named);
     denied::identify(&planning, &mut lines, &recorder).await?;
+    let is_done = |name: &_| offline.plan.done.contains_key(name);
+    planning.check_done_at(is_done, |name| Line::tenant_of(&lines, name))?;
     let planned = planning.plan(&lines)?;
     if args.live {
         super::live::show(&planning, &planned, &lines).await?;
@@ -125,7 +129,7 @@ async fn execute_orders(args: &RunArgs, orders: Orders, disk: &dyn Disk) -> Resu
         args.consent.consent(&args.pace),
         &args.input,
         planned.plan.to_delete,
-        &lines,
+        tenants(&lines, |name| planned.plan.to_send.contains_key(name)),
     )?;
 
     signals.listen()?;
@@ -209,21 +213,27 @@ fn add_new(kept: &mut Vec<String>, typed: Vec<String>) {
     }
 }
 
+/// The tenants of the accounts that `has_rows` picks.
+pub(super) fn tenants(lines: &[Line], has_rows: impl Fn(&AccountName) -> bool) -> Vec<&str> {
+    let with_rows = lines.iter().filter(|line| has_rows(&line.name));
+    let mut tenants: Vec<&str> = with_rows.filter_map(Line::tenant).collect();
+    tenants.sort_unstable();
+    tenants.dedup();
+    tenants
+}
+
 /// Asks, unless it need not be asked. `input`: what the rows came from.
 pub(super) fn consent(
     consent: Consent,
     input: &Path,
     rows: u64,
-    lines: &[Line],
+    tenants: Vec<&str>,
 ) -> Result<(), Failure> {
     let person = if can_ask() && input != Path::new("-") {
         Person::AtTerminal
     } else {
         Person::Absent
     };
-    let mut tenants: Vec<&str> = lines.iter().filter_map(Line::tenant).collect();
-    tenants.sort_unstable();
-    tenants.dedup();
     let mut stdin = std::io::stdin().lock();
     consent.obtain(rows, &tenants, person, &mut stdin, &mut std::io::stderr())
 }

@@ -8,7 +8,7 @@ use super::{bytes_of, fresh, write};
 use crate::domain::{Entry, Outcome};
 use crate::ledger::samples::{header, one_of_each, outcome};
 use crate::ledger::{
-    Damage, LINE_BYTES_MAX, LedgerError, LedgerReader, LedgerState, LedgerWriter, Unfit, good_keys,
+    Damage, Good, LINE_BYTES_MAX, LedgerError, LedgerReader, LedgerState, LedgerWriter, Unfit,
 };
 
 const MISMATCH: Damage = Damage::Chain(Unfit::Mismatch);
@@ -19,10 +19,7 @@ fn damage_of(bytes: &[u8]) -> (u64, u64, Damage) {
     let (_folder, path) = fresh();
     write(&path, bytes);
     let opened = LedgerWriter::open(&path).map(drop).unwrap_err();
-    assert_eq!(
-        good_keys(&path).unwrap_err().to_string(),
-        opened.to_string()
-    );
+    assert_eq!(Good::of(&path).unwrap_err().to_string(), opened.to_string());
     let LedgerError::Damaged {
         path: named,
         line,
