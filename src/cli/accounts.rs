@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::before::{Before, Place};
+use super::descriptors;
 use super::recorder::Recorder;
 use super::terminal::tell;
 use super::token_store::DiskTokenStore;
@@ -91,7 +92,8 @@ impl Wiring {
         let transport: Arc<dyn Transport> = Arc::new(transport);
         let store = Arc::new(DiskTokenStore::in_cache(process_variable));
         let mut lines = Vec::new();
-        let limits = self.limits(&accounts, &at_tenants, before);
+        let at_once = self.at_once(&accounts)?;
+        let limits = self.limits(&accounts, &at_once, &at_tenants, before);
         for (account, limits) in accounts.into_iter().zip(limits) {
             let provider: Arc<dyn Provider> = provider::build(account.provider)
                 .map_err(Failure::refused)?
@@ -120,17 +122,45 @@ impl Wiring {
         Ok(lines)
     }
 
+    /// How many requests of each account may be under way: as many as are wanted, if this process may
+    /// have that many connections open.
+    fn at_once(&self, accounts: &[Account]) -> Result<Vec<NonZeroU32>, Failure> {
+        let wanted = |account: &Account| {
+            let kind = Endpoint::of(&account.provider).provider();
+            let resolved = account.limits.resolve(&provider::defaults(kind));
+            self.concurrency.unwrap_or(resolved.concurrency)
+        };
+        let wanted: Vec<NonZeroU32> = accounts.iter().map(wanted).collect();
+        let numbers: Vec<u32> = wanted.iter().map(|it| it.get()).collect();
+        let fitted = descriptors::fit(&numbers)?;
+        for (account, (wanted, fitted)) in accounts.iter().zip(numbers.iter().zip(&fitted)) {
+            if fitted < wanted {
+                tell(&format!(
+                    "note: {}: {fitted} requests at once instead of {wanted}, since this process may \
+                     not have more files and connections open (`ulimit -n`)",
+                    account.name
+                ));
+            }
+        }
+        let fitted = fitted.into_iter().zip(wanted);
+        Ok(fitted
+            .map(|(fitted, wanted)| NonZeroU32::new(fitted).unwrap_or(wanted))
+            .collect())
+    }
+
     /// The limits of each account. Accounts that lead to one and the same tenant share theirs, the
     /// lower of any two: the tenant counts their requests together. `at_tenants`: all accounts that are
-    /// configured, also those that have nothing to send now, and their tenants.
+    /// configured, also those that have nothing to send now, and their tenants. `at_once`: how many
+    /// requests of each account may be under way.
     fn limits(
         &self,
         accounts: &[Account],
+        at_once: &[NonZeroU32],
         at_tenants: &[(AccountName, Option<Endpoint>)],
         before: Before<'_>,
     ) -> Vec<Arc<Limits>> {
         let mut tenants: Vec<(Option<Endpoint>, Arc<Limits>)> = Vec::new();
-        for account in accounts {
+        for (account, at_once) in accounts.iter().zip(at_once) {
             let resolved = account.limits.resolve(&provider::defaults(
                 Endpoint::of(&account.provider).provider(),
             ));
@@ -138,7 +168,7 @@ impl Wiring {
             let shared = tenants
                 .iter()
                 .find(|(other, _)| tenant.is_some() && *other == tenant);
-            let spec = self.spec(&resolved, account.limits.share);
+            let spec = spec(&resolved, *at_once, account.limits.share);
             let is_there = |(name, other): &&(AccountName, Option<Endpoint>)| {
                 *name == account.name || (tenant.is_some() && *other == tenant)
             };
@@ -167,14 +197,14 @@ impl Wiring {
             limits.pause(pause.step, tokio::time::Instant::now() + left);
         }
     }
+}
 
-    fn spec(&self, resolved: &ResolvedLimits, share: f64) -> LimitsSpec {
-        LimitsSpec {
-            concurrency: self.concurrency.unwrap_or(resolved.concurrency),
-            requests: resolved.requests,
-            steps: resolved.steps.clone(),
-            share,
-        }
+fn spec(resolved: &ResolvedLimits, concurrency: NonZeroU32, share: f64) -> LimitsSpec {
+    LimitsSpec {
+        concurrency,
+        requests: resolved.requests,
+        steps: resolved.steps.clone(),
+        share,
     }
 }
 

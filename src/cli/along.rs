@@ -3,6 +3,7 @@
 //!
 //! It tells nobody anything before the end, and what it cannot read then is read anew and told.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::{Builder, JoinHandle};
@@ -24,6 +25,8 @@ const MUCH_BYTES: u64 = 10_000_000;
 #[derive(Debug)]
 pub(super) struct Along {
     ledger: PathBuf,
+    /// Let go at the end, so that the ledger can be opened once more however many connections are.
+    spare: Option<File>,
     /// `None`: nothing could be begun, and all is left for the end.
     reading: Option<Reading>,
 }
@@ -40,8 +43,10 @@ impl Along {
     pub(super) fn start(ledger: &Path) -> Self {
         let (over, session) = mpsc::channel();
         let path = ledger.to_owned();
+        // Before there is any connection.
+        let follower = LedgerFollower::open(&path);
         let thread = Builder::new().name("along".to_owned()).spawn(move || {
-            let mut follower = LedgerFollower::open(&path).ok()?;
+            let mut follower = follower.ok()?;
             let much = std::fs::metadata(&path).ok()?.len() >= MUCH_BYTES;
             let mut wait = if much { MUCH_WAITS } else { LOOK_EVERY };
             // Ends with the session.
@@ -53,6 +58,7 @@ impl Along {
         });
         Self {
             ledger: ledger.to_owned(),
+            spare: File::open(ledger).ok(),
             reading: thread.ok().map(|thread| Reading { over, thread }),
         }
     }
@@ -67,6 +73,7 @@ impl Along {
             drop(over);
             thread.join().ok().flatten()
         });
+        drop(self.spare);
         match follower {
             Some(mut follower) => follower.look(),
             None => LedgerState::read(&self.ledger),

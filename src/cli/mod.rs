@@ -10,6 +10,7 @@ pub mod args;
 mod before;
 mod commands;
 mod denied;
+mod descriptors;
 mod exit;
 mod failure;
 mod held;

@@ -1,6 +1,8 @@
 //! The real transport, over `reqwest`.
 
-use std::error::Error as _;
+use std::error::Error;
+use std::io;
+use std::iter::successors;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::OnceLock;
 use std::time::{Duration, UNIX_EPOCH};
@@ -10,6 +12,7 @@ use ::http::{HeaderMap, HeaderValue};
 use bytes::{Bytes, BytesMut};
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use tokio::time::{Instant, sleep};
 use url::{Host, Url};
 
 use super::{BODY_BYTES_MAX, CONNECT_TIME_MAX, Failure, REPLY_TIME_MAX, Transport, TransportError};
@@ -29,6 +32,16 @@ const LOOPBACK: [SocketAddr; 2] = [
     SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0),
     SocketAddr::new(IpAddr::V6(Ipv6Addr::LOCALHOST), 0),
 ];
+
+/// How long a request waits for a descriptor before it asks for one again.
+const DESCRIPTOR_WAIT: Duration = Duration::from_millis(50);
+
+/// `EMFILE` and `ENFILE`, which have these numbers on every Unix.
+const EMFILE: i32 = 24;
+const ENFILE: i32 = 23;
+
+/// How many causes of an error are looked at; a chain that is longer goes round in circles.
+const CAUSES_MAX: usize = 16;
 
 /// Carries requests over the network.
 ///
@@ -110,10 +123,12 @@ impl ReqwestTransport {
         let mut outgoing = reqwest::Request::new(request.method, request.url);
         *outgoing.headers_mut() = request.headers;
         *outgoing.body_mut() = request.body.map(Into::into);
-        let answer = client.map(|client| client.execute(outgoing));
+        let client = client.cloned();
         let wall = self.wall.clone();
+        let patience = self.reply_time_max;
         async move {
-            let mut response = answer?.await.map_err(told)?;
+            let sent = execute(client?, outgoing, patience).await;
+            let mut response = sent.map_err(told)?;
             let mut body = Bytes::new();
             while let Some(chunk) = response.chunk().await.map_err(told)? {
                 if body.len() + chunk.len() > BODY_BYTES_MAX {
@@ -151,6 +166,43 @@ impl ReqwestTransport {
     }
 }
 
+/// Sends `request`. While this machine lacks a descriptor for the connection nothing has been sent, and
+/// it is tried again: another request's may be closed in a moment.
+async fn execute(
+    client: reqwest::Client,
+    mut request: reqwest::Request,
+    patience: Duration,
+) -> Result<reqwest::Response, reqwest::Error> {
+    let give_up = Instant::now() + patience;
+    loop {
+        let again = request.try_clone();
+        let error = match client.execute(request).await {
+            Ok(response) => return Ok(response),
+            Err(error) => error,
+        };
+        match again {
+            Some(again) if lacks_descriptor(&error) && Instant::now() < give_up => request = again,
+            Some(_) | None => return Err(error),
+        }
+        sleep(DESCRIPTOR_WAIT).await;
+    }
+}
+
+/// Whether this process, or this machine, has as many files and connections open as it may.
+fn lacks_descriptor(error: &reqwest::Error) -> bool {
+    let is_lack = |code| matches!(code, EMFILE | ENFILE);
+    error.is_connect()
+        && causes(error).any(|cause| {
+            let io = cause.downcast_ref::<io::Error>();
+            io.and_then(io::Error::raw_os_error).is_some_and(is_lack)
+        })
+}
+
+/// What is behind `error`, from the outside in.
+fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn Error + 'static)> {
+    successors(error.source(), |cause| (*cause).source()).take(CAUSES_MAX)
+}
+
 impl Transport for ReqwestTransport {
     fn send(&self, request: Request) -> BoxFuture<'_, Result<Reply, TransportError>> {
         self.exchange(request).boxed()
@@ -176,13 +228,11 @@ fn is_loopback(url: &Url) -> bool {
 /// What a `reqwest` error means, with the innermost reason and without the URL.
 fn told(error: reqwest::Error) -> TransportError {
     let error = error.without_url();
-    let mut reason = error.to_string();
+    let reason = causes(&error).last();
+    let reason = reason.map_or_else(|| error.to_string(), ToString::to_string);
     let mut certificate = false;
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        reason = inner.to_string();
-        certificate |= reason.contains("certificate");
-        cause = inner.source();
+    for cause in causes(&error) {
+        certificate |= cause.to_string().contains("certificate");
     }
     let failure = if certificate {
         Failure::Certificate

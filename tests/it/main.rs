@@ -15,6 +15,7 @@ mod commands;
 mod counted_tokens;
 mod credentials;
 mod damage;
+mod descriptors;
 mod disk;
 mod done_elsewhere;
 mod errors;

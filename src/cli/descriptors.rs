@@ -1,0 +1,78 @@
+//! How many files and connections this process may have open: each request under way takes one.
+
+use std::fs;
+
+use super::{ExitCode, Failure};
+
+/// Descriptors that are still to come beside connections: the ledger, its reader, one to spare, and one
+/// that is open for a moment.
+const RESERVE: u64 = 4;
+
+/// What each account takes beside its connections: its cursors over the input.
+const RESERVE_PER_ACCOUNT: u64 = 2;
+
+/// What is open when there is no telling.
+const OPEN_USUALLY: u64 = 12;
+
+/// How many requests of each account may be under way, of the `wanted` ones, so that none lacks a
+/// descriptor. The process's limit is raised first, as far as the system lets it.
+///
+/// # Errors
+///
+/// There is not even one for each account.
+pub(super) fn fit(wanted: &[u32]) -> Result<Vec<u32>, Failure> {
+    let accounts = wanted.len() as u64;
+    let others = open() + RESERVE + RESERVE_PER_ACCOUNT * accounts;
+    let all: u64 = wanted.iter().map(|wanted| u64::from(*wanted)).sum();
+    let Some(limit) = limit(others + all) else {
+        return Ok(wanted.to_vec());
+    };
+    let room = limit.saturating_sub(others);
+    if room < accounts {
+        let text = format!(
+            "this process may have {limit} files and connections open, and needs {}; nothing was sent",
+            others + accounts
+        );
+        let help = format!("raise the limit first: `ulimit -n {}`", others + all);
+        return Err(Failure::message(ExitCode::Refused, text, Some(&help)));
+    }
+    if all <= room {
+        return Ok(wanted.to_vec());
+    }
+    let part = |wanted: &u32| {
+        let part = u64::from(*wanted) * room / all;
+        u32::try_from(part).unwrap_or(*wanted).max(1)
+    };
+    Ok(wanted.iter().map(part).collect())
+}
+
+/// How many descriptors are open now, also those that whoever started us left open.
+fn open() -> u64 {
+    // One of them is the list's own.
+    fs::read_dir("/dev/fd").map_or(OPEN_USUALLY, |open| (open.count() as u64).saturating_sub(1))
+}
+
+/// How many may be open, once that was raised to `needed` if it was less; `None`: any number.
+#[cfg(unix)]
+fn limit(needed: u64) -> Option<u64> {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let limit = current?;
+    if limit >= needed {
+        return Some(limit);
+    }
+    let raised = Rlimit {
+        current: Some(maximum.map_or(needed, |maximum| needed.min(maximum))),
+        maximum,
+    };
+    // Where it cannot be raised, what there is has to do.
+    let _ = setrlimit(Resource::Nofile, raised);
+    getrlimit(Resource::Nofile).current
+}
+
+/// Elsewhere there is no such limit.
+#[cfg(not(unix))]
+const fn limit(_: u64) -> Option<u64> {
+    None
+}
