@@ -223,8 +223,8 @@ impl From<LedgerError> for Failure {
             let help = after_loss(path, *how);
             return Self::message(ExitCode::Ledger, told(&error), Some(&help));
         }
-        let missing = !error.path().exists();
-        let code = if missing {
+        let is_mistyped = matches!(error, LedgerError::NotAFile { .. }) || !error.path().exists();
+        let code = if is_mistyped {
             ExitCode::Refused
         } else {
             ExitCode::Ledger

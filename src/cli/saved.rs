@@ -98,8 +98,9 @@ impl SavedPlan {
 
     /// Reads `path` if it is a saved plan; `None`: it is something else.
     pub(super) fn read(path: &Path) -> Result<Option<Self>, Failure> {
-        let size = fs::metadata(path).map_or(0, |metadata| metadata.len());
-        if !is_named_plan(path) || size > FILE_BYTES_MAX {
+        // A pipe is no plan, and to open it could wait for ever.
+        let is_small = |it: fs::Metadata| it.is_file() && it.len() <= FILE_BYTES_MAX;
+        if !is_named_plan(path) || !fs::metadata(path).is_ok_and(is_small) {
             return Ok(None);
         }
         let bytes = fs::read(path)?;

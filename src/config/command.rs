@@ -1,15 +1,21 @@
 //! A program that prints a secret: run without a shell, with a time limit and a cap on its output.
 
-use std::io;
+use std::io::{self, Read as _};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
-use std::sync::mpsc;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
-use super::secret::{SECRET_BYTES_MAX, SecretError, read_capped};
+use super::secret::{SECRET_BYTES_MAX, SecretError};
 
-/// How often a command that has closed its output is asked whether it has ended.
+/// How often a command is asked whether it has ended.
 const EXIT_POLL: Duration = Duration::from_millis(10);
+
+/// How long the output of a command that has ended may be held open by what it left behind.
+const GRACE: Duration = Duration::from_millis(500);
+
+/// How much is read at a time.
+const PIECE_BYTES: usize = 4 * 1024;
 
 /// What `words` print, run without a shell: at most [`SECRET_BYTES_MAX`]. Their standard error is the caller's, so that a password manager
 /// can speak to the person.
@@ -63,35 +69,83 @@ enum Ended {
     TimedOut,
 }
 
-/// Reads the output of `child` and awaits its end, for `limit` each at most.
+/// Reads the output of `child` and awaits its end, for `limit` at most. Its end is enough: what it leaves
+/// behind, an agent say, may hold the output open for as long as it likes.
 fn follow(child: &mut Child, limit: Duration) -> io::Result<Ended> {
     let Some(stdout) = child.stdout.take() else {
         return Err(io::Error::other("its output is not connected"));
     };
-    let output = match read_aside(stdout).recv_timeout(limit) {
-        Ok(output) => output?,
-        Err(_) => return Ok(Ended::TimedOut),
-    };
-    if output.len() > SECRET_BYTES_MAX {
-        return Ok(Ended::TooLong);
-    }
+    let mut output = Output::of(stdout);
     let polls = limit.as_millis() / EXIT_POLL.as_millis();
     for _ in 0..=polls {
         if let Some(status) = child.try_wait()? {
-            return Ok(Ended::Whole(output, status));
+            output.gather(GRACE)?;
+            return Ok(if output.is_too_long() {
+                Ended::TooLong
+            } else {
+                Ended::Whole(output.bytes, status)
+            });
         }
-        thread::sleep(EXIT_POLL);
+        let is_closed = output.gather(EXIT_POLL)?;
+        if output.is_too_long() {
+            return Ok(Ended::TooLong);
+        }
+        if is_closed {
+            thread::sleep(EXIT_POLL);
+        }
     }
     Ok(Ended::TimedOut)
 }
 
-/// Reads on a thread of its own, since a pipe cannot be read with a time limit. A grandchild that
-/// keeps the pipe open keeps the thread too, until this program ends.
-fn read_aside(stdout: ChildStdout) -> mpsc::Receiver<io::Result<Vec<u8>>> {
-    let (sender, receiver) = mpsc::sync_channel(1);
-    thread::spawn(move || {
-        // Nobody listens any more after the time limit.
-        let _ = sender.send(read_capped(stdout));
-    });
-    receiver
+/// What was printed so far.
+struct Output {
+    bytes: Vec<u8>,
+    pieces: Receiver<io::Result<Vec<u8>>>,
+}
+
+impl Output {
+    /// Reads on a thread of its own, since a pipe cannot be read with a time limit. Whoever keeps the
+    /// pipe open keeps the thread too, until this program ends.
+    fn of(stdout: ChildStdout) -> Self {
+        let (sender, pieces) = mpsc::channel();
+        thread::spawn(move || {
+            let mut stdout = stdout.take(SECRET_BYTES_MAX as u64 + 1);
+            let mut piece = [0; PIECE_BYTES];
+            loop {
+                let read = match stdout.read(&mut piece) {
+                    Ok(0) => return,
+                    Ok(count) => Ok(piece[..count].to_vec()),
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                    Err(error) => Err(error),
+                };
+                let is_last = read.is_err();
+                // Nobody listens any more after the time limit.
+                if sender.send(read).is_err() || is_last {
+                    return;
+                }
+            }
+        });
+        Self {
+            bytes: Vec::new(),
+            pieces,
+        }
+    }
+
+    /// Takes what is printed until nothing has been for `patience`, or until it is closed: `true`.
+    fn gather(&mut self, patience: Duration) -> io::Result<bool> {
+        loop {
+            match self.pieces.recv_timeout(patience) {
+                Ok(piece) => self.bytes.extend(piece?),
+                Err(RecvTimeoutError::Timeout) => return Ok(false),
+                Err(RecvTimeoutError::Disconnected) => return Ok(true),
+            }
+            if self.is_too_long() {
+                return Ok(false);
+            }
+        }
+    }
+
+    const fn is_too_long(&self) -> bool {
+        self.bytes.len() > SECRET_BYTES_MAX
+    }
 }

@@ -19,7 +19,7 @@ use super::account::{Names, check_name, holds_plain_secret};
 use super::draft::{AccountDraft, Fault};
 use super::error::{ConfigError, KeyError, SyntaxError};
 use super::problem::{Problem, did_you_mean, is_like};
-use super::secret::{SecretReader, warn_if_world_readable};
+use super::secret::{SecretReader, open_file, warn_if_world_readable};
 use super::settings::Account;
 use super::table::{SuncoTable, ZendeskTable, ZohoTable};
 use crate::domain::{AccountName, ProviderKind};
@@ -90,7 +90,7 @@ impl Document {
             path: path.to_owned(),
             source,
         };
-        let file = File::open(path).map_err(cannot)?;
+        let file = open_file(path).map_err(cannot)?;
         let mut bytes = Vec::new();
         (&file)
             .take(FILE_BYTES_MAX as u64 + 1)

@@ -3,7 +3,7 @@
 //! A secret is a [`SecretString`] from the moment it is read. No error here holds any part of one.
 
 use std::fmt;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
@@ -217,10 +217,19 @@ fn from_file(path: &Path, from: String) -> Result<SecretString, SecretError> {
         path: path.to_owned(),
         source,
     };
-    let file = File::open(path).map_err(cannot)?;
+    let file = open_file(path).map_err(cannot)?;
     warn_if_world_readable(&file, path);
     let bytes = read_capped(file).map_err(cannot)?;
     from_bytes(&bytes, from)
+}
+
+/// Opens the regular file at `path`.
+pub(super) fn open_file(path: &Path) -> io::Result<File> {
+    // Asked before opening: to open a pipe that nobody writes to would wait for ever.
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("it is a folder, a pipe or a device"));
+    }
+    File::open(path)
 }
 
 /// At most one byte more than [`SECRET_BYTES_MAX`], so that too long a secret shows.
@@ -455,6 +464,13 @@ mod tests {
             })
             .unwrap_err();
         assert!(matches!(error, SecretError::TimedOut { .. }), "{error}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_command_is_over_when_it_ends_whatever_it_leaves_behind() {
+        let words = ["sh", "-c", "sleep 20 2>/dev/null & echo hunter2-hunter2"];
+        assert_eq!(read_in(Path::new("."), &command(&words)).unwrap(), HIDDEN);
     }
 
     #[test]

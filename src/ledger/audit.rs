@@ -4,12 +4,12 @@
 //! that may not be written. It mends nothing. What it can tell of a line that does not fit, and
 //! what nobody can, is in [`super::misfit`].
 
-use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 use super::builder::StateBuilder;
 use super::chain::Head;
+use super::disk::open_to_read;
 use super::error::{Damage, LedgerError};
 use super::misfit::{self, Suspect};
 use super::reader::{LedgerReader, READ_BYTES, TornTail};
@@ -143,7 +143,7 @@ impl Audit {
             other => return Ok(other),
         }
         let io = |doing| move |source| LedgerError::io(doing, &self.path, source);
-        let file = File::open(&self.path).map_err(io("open"))?;
+        let file = open_to_read(&self.path).map_err(io("open"))?;
         let file = BufReader::with_capacity(READ_BYTES, file);
         let previous = self.head;
         let suspect = Suspect {

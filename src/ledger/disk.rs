@@ -7,6 +7,8 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::path::Path;
 use std::time::Duration;
 
+use thiserror::Error;
+
 /// Where ledgers lie. The program uses [`RealDisk`]; the crash test has one of its own, which loses
 /// what was not synced when it dies.
 pub trait Disk: fmt::Debug {
@@ -103,6 +105,25 @@ fn is_same(_: &Metadata, _: &Metadata) -> bool {
     true
 }
 
+/// There is something at a path that is no regular file: a pipe or a device, or a folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("it is a folder, a pipe or a device")]
+pub(super) struct NotAFile;
+
+/// Opens the regular file at `path`.
+pub(super) fn open_file(path: &Path, options: &OpenOptions) -> io::Result<File> {
+    // Asked before opening: to open a pipe that nobody writes to would wait for ever.
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::new(ErrorKind::InvalidInput, NotAFile));
+    }
+    options.open(path)
+}
+
+/// Opens the regular file at `path` for reading.
+pub(super) fn open_to_read(path: &Path) -> io::Result<File> {
+    open_file(path, OpenOptions::new().read(true))
+}
+
 /// The disk of the machine.
 #[derive(Debug, Clone, Copy)]
 pub struct RealDisk;
@@ -117,7 +138,7 @@ impl Disk for RealDisk {
     }
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
-        let file = OpenOptions::new().read(true).append(true).open(path)?;
+        let file = open_file(path, OpenOptions::new().read(true).append(true))?;
         Ok(Box::new(file))
     }
 

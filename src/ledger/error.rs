@@ -7,7 +7,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use super::chain::{Head, Unfit};
-use super::disk::{Look, Place};
+use super::disk::{Look, NotAFile, Place};
 
 /// A ledger cannot be read, or not be written any further. Cheap to clone: the first failure of a
 /// writer is told to everyone who waits.
@@ -29,6 +29,12 @@ pub enum LedgerError {
     )]
     Locked {
         /// The ledger.
+        path: PathBuf,
+    },
+    /// What is at the path is no regular file.
+    #[error("`{path}` is a folder, a pipe or a device, and a ledger is a file")]
+    NotAFile {
+        /// The path.
         path: PathBuf,
     },
     /// There is not one whole line: the run ended while it began.
@@ -286,6 +292,11 @@ fn fork(after: u64) -> String {
 impl LedgerError {
     /// Wraps what the operating system said when `doing` was tried on `path`.
     pub(super) fn io(doing: &'static str, path: &Path, source: io::Error) -> Self {
+        let inner = source.get_ref();
+        if inner.is_some_and(|inner| inner.is::<NotAFile>()) {
+            let path = path.to_owned();
+            return Self::NotAFile { path };
+        }
         Self::Io {
             doing,
             path: path.to_owned(),
@@ -298,6 +309,7 @@ impl LedgerError {
         match self {
             Self::Exists { path }
             | Self::Locked { path }
+            | Self::NotAFile { path }
             | Self::NoHeader { path }
             | Self::NewerFormat { path, .. }
             | Self::Damaged { path, .. }

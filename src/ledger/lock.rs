@@ -1,11 +1,11 @@
 //! One writer at a time: the exclusive lock on the ledger file itself. It goes with the process
 //! that holds it, however that ends, so no stale lock is ever left.
 
-use std::fs::{File, TryLockError};
+use std::fs::TryLockError;
 use std::path::Path;
 use std::time::Duration;
 
-use super::disk::{Disk, DiskFile};
+use super::disk::{Disk, DiskFile, open_to_read};
 use super::error::LedgerError;
 
 /// How often the lock is tried before another process counts as using the ledger.
@@ -45,7 +45,7 @@ pub(super) fn acquire(
 ///
 /// When the file cannot be opened, or its file system knows no locks.
 pub fn is_locked(path: &Path) -> Result<bool, LedgerError> {
-    let file = File::open(path).map_err(|source| LedgerError::io("open", path, source))?;
+    let file = open_to_read(path).map_err(|source| LedgerError::io("open", path, source))?;
     match file.try_lock_shared() {
         Ok(()) => Ok(false),
         Err(TryLockError::WouldBlock) => Ok(true),

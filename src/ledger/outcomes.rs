@@ -9,6 +9,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::PathBuf;
 
+use super::disk::open_to_read;
 use super::error::LedgerError;
 use super::format::{self, LINE_BYTES_MAX};
 use super::reader::LedgerReader;
@@ -41,7 +42,7 @@ impl Outcomes {
     /// It cannot be read, or has been damaged since.
     pub fn of(state: &LedgerState) -> Result<Self, LedgerError> {
         let path = state.source.path.clone();
-        let open = || File::open(&path).map_err(|source| LedgerError::io("open", &path, source));
+        let open = || open_to_read(&path).map_err(|source| LedgerError::io("open", &path, source));
         let mut outcomes = Self {
             file: BufReader::new(open()?),
             at: 0,

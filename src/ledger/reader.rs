@@ -12,6 +12,7 @@ use serde::Deserialize;
 
 use super::ahead::{self, End, Handed};
 use super::chain::{self, Head};
+use super::disk::open_to_read;
 use super::error::{Damage, LedgerError};
 use super::format::{self, LINE_BYTES_MAX};
 use super::told::Told;
@@ -38,7 +39,7 @@ pub struct LedgerReader<R = File> {
 impl LedgerReader {
     /// Opens the ledger at `path` and reads its header.
     pub fn open(path: &Path) -> Result<Self, LedgerError> {
-        let file = File::open(path).map_err(|source| LedgerError::io("open", path, source))?;
+        let file = open_to_read(path).map_err(|source| LedgerError::io("open", path, source))?;
         Self::new(path, file)
     }
 
@@ -56,7 +57,7 @@ impl LedgerReader {
         let lines = &mut self.lines;
         let path = &lines.path;
         let io = |doing| move |source| LedgerError::io(doing, path, source);
-        let mut file = File::open(path).map_err(io("open"))?;
+        let mut file = open_to_read(path).map_err(io("open"))?;
         if file.metadata().map_err(io("read"))?.len() < lines.bytes {
             return Ok(false);
         }

@@ -5,6 +5,7 @@
     reason = "a test that cannot go on says so by panicking"
 )]
 
+mod agent;
 mod agreed;
 mod architecture;
 mod audit;
@@ -34,6 +35,7 @@ mod order;
 mod page;
 mod pauses;
 mod picture;
+mod pipes;
 mod primary_contact;
 mod question;
 mod quota;
