@@ -64,7 +64,7 @@ pub(super) fn text(planning: &Planning, planned: &Planned, lines: &[Line]) -> St
             let _ = writeln!(text, "({rows} {ids} {what})");
         }
     }
-    for done in planning.done_at.iter() {
+    for done in &planning.done_at {
         if plan.done.contains_key(&done.account) {
             let told = format!(
                 "{}: done before at {}, as {} says",

@@ -23,8 +23,9 @@ pub(super) struct Recorder {
 }
 
 struct State {
-    /// Entries from before there was a ledger. A handful: identities and pauses.
-    before: Vec<Entry>,
+    /// Entries from before there was a ledger. A handful: identities and pauses. `None`: there never
+    /// will be a ledger, and what is recorded is of use to the watcher alone.
+    before: Option<Vec<Entry>>,
     counts: Counts,
     /// Rows taken up again, by the outcome they had.
     reopened: BTreeMap<Outcome, RoaringTreemap>,
@@ -32,12 +33,21 @@ struct State {
 }
 
 impl Recorder {
-    /// A recorder without a ledger.
+    /// A recorder that waits for its ledger.
     pub(super) fn new() -> Arc<Self> {
+        Self::keeping(Some(Vec::new()))
+    }
+
+    /// A recorder that never has a ledger, and keeps nothing.
+    pub(super) fn without_ledger() -> Arc<Self> {
+        Self::keeping(None)
+    }
+
+    fn keeping(before: Option<Vec<Entry>>) -> Arc<Self> {
         Arc::new(Self {
             ledger: OnceLock::new(),
             state: Mutex::new(State {
-                before: Vec::new(),
+                before,
                 counts: Counts::default(),
                 reopened: BTreeMap::new(),
                 watcher: None,
@@ -52,7 +62,7 @@ impl Recorder {
     /// When that cannot be written.
     pub(super) async fn attach(&self, ledger: LedgerHandle) -> Result<(), LedgerError> {
         let before = std::mem::take(&mut self.state().before);
-        for entry in before {
+        for entry in before.into_iter().flatten() {
             ledger.append(entry, ledger::Durability::Queued).await?;
         }
         // A second ledger is no use anybody makes of this.
@@ -118,7 +128,9 @@ impl EventSink for Recorder {
     ) -> BoxFuture<'_, Result<(), SinkFailed>> {
         self.state().see(&entry);
         let Some(ledger) = self.ledger.get() else {
-            self.state().before.push(entry);
+            if let Some(before) = &mut self.state().before {
+                before.push(entry);
+            }
             return async { Ok(()) }.boxed();
         };
         let durability = match durability {
@@ -135,5 +147,26 @@ impl EventSink for Recorder {
 impl fmt::Debug for Recorder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Recorder")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Durability, EventSink as _, Recorder};
+    use crate::domain::Outcome;
+    use crate::ledger::samples::outcome;
+
+    #[tokio::test]
+    async fn what_never_has_a_ledger_keeps_nothing_and_what_waits_for_one_keeps_all() {
+        for (recorder, kept) in [
+            (Recorder::without_ledger(), None),
+            (Recorder::new(), Some(9)),
+        ] {
+            for row in 0..9 {
+                let entry = outcome(row, Outcome::Deleted, 1);
+                recorder.record(entry, Durability::Queued).await.unwrap();
+            }
+            assert_eq!(recorder.state().before.as_ref().map(Vec::len), kept);
+        }
     }
 }

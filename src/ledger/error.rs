@@ -293,7 +293,7 @@ impl LedgerError {
     /// Wraps what the operating system said when `doing` was tried on `path`.
     pub(super) fn io(doing: &'static str, path: &Path, source: io::Error) -> Self {
         let inner = source.get_ref();
-        if inner.is_some_and(|inner| inner.is::<NotAFile>()) {
+        if inner.is_some_and(<dyn std::error::Error + Send + Sync>::is::<NotAFile>) {
             let path = path.to_owned();
             return Self::NotAFile { path };
         }

@@ -39,7 +39,11 @@ pub(in crate::cli) async fn execute(args: &CheckArgs) -> Result<ExitCode, Failur
     let notes: BTreeMap<_, _> = accounts
         .map(|account| (account.name.clone(), Note::of(account)))
         .collect();
-    let wiring = Wiring::new(&RunOptions::default(), Recorder::new(), Stop::default());
+    let wiring = Wiring::new(
+        &RunOptions::default(),
+        Recorder::without_ledger(),
+        Stop::default(),
+    );
     let lines = wiring.lines(settings, |_| true, Before::default())?;
     let mut exit = ExitCode::Success;
     let mut text = String::new();

@@ -164,7 +164,7 @@ async fn go_on(
     let safety = safety(args, &options, &state, &rows)?;
     if count > 0 {
         let tenants = tenants(&lines, |name| rows.contains_key(name));
-        consent(agreed, planning.input.path(), count, tenants)?;
+        consent(agreed, planning.input.path(), count, &tenants)?;
     }
 
     signals.listen()?;

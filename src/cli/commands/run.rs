@@ -80,7 +80,11 @@ async fn execute_orders(args: &RunArgs, orders: Orders, disk: &dyn Disk) -> Resu
     } = orders;
     let signals = signals::Stop::default();
     let stop = signals.of_pipeline();
-    let recorder = Recorder::new();
+    let recorder = if args.dry_run {
+        Recorder::without_ledger()
+    } else {
+        Recorder::new()
+    };
     let wiring = Wiring::new(&planning.options, Arc::clone(&recorder), stop.clone());
 
     let offline = planning.plan(&[])?;
@@ -129,7 +133,7 @@ async fn execute_orders(args: &RunArgs, orders: Orders, disk: &dyn Disk) -> Resu
         args.consent.consent(&args.pace),
         &args.input,
         planned.plan.to_delete,
-        tenants(&lines, |name| planned.plan.to_send.contains_key(name)),
+        &tenants(&lines, |name| planned.plan.to_send.contains_key(name)),
     )?;
 
     signals.listen()?;
@@ -227,7 +231,7 @@ pub(super) fn consent(
     consent: Consent,
     input: &Path,
     rows: u64,
-    tenants: Vec<&str>,
+    tenants: &[&str],
 ) -> Result<(), Failure> {
     let person = if can_ask() && input != Path::new("-") {
         Person::AtTerminal
@@ -235,7 +239,7 @@ pub(super) fn consent(
         Person::Absent
     };
     let mut stdin = std::io::stdin().lock();
-    consent.obtain(rows, &tenants, person, &mut stdin, &mut std::io::stderr())
+    consent.obtain(rows, tenants, person, &mut stdin, &mut std::io::stderr())
 }
 
 /// Begins the ledger.
