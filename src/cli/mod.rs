@@ -34,6 +34,7 @@ mod token_store;
 mod underline;
 mod until;
 mod uptime;
+mod whole_file;
 mod work;
 
 pub use exit::ExitCode;

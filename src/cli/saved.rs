@@ -4,10 +4,10 @@ use std::fs;
 use std::io::Write as _;
 use std::path::Path;
 
-use atomicwrites::{AtomicFile, OverwriteBehavior};
 use serde::{Deserialize, Serialize};
 
 use super::planning::{Planned, Planning, absolute, read_options};
+use super::whole_file::{self, There};
 use super::{ExitCode, Failure};
 use crate::domain::{InputHeader, RunOptions, Time, WallClock};
 use crate::input::{Fingerprint, Input, fingerprint};
@@ -87,13 +87,13 @@ impl SavedPlan {
         let mut json =
             serde_json::to_vec_pretty(self).map_err(|error| Failure::bug(&error.to_string()))?;
         json.push(b'\n');
-        AtomicFile::new(path, OverwriteBehavior::AllowOverwrite)
-            .write(|file| file.write_all(&json))
-            .map_err(|error| {
-                let error = std::io::Error::from(error);
-                let text = format!("could not save the plan as `{}`: {error}", path.display());
-                Failure::message(ExitCode::Refused, text, None)
-            })
+        let failed = |error| {
+            let text = format!("could not save the plan as `{}`: {error}", path.display());
+            Failure::message(ExitCode::Refused, text, None)
+        };
+        whole_file::write(path, There::Replaced, failed, |mut file| {
+            file.write_all(&json).map_err(failed)
+        })
     }
 
     /// Reads `path` if it is a saved plan; `None`: it is something else.

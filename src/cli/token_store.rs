@@ -8,13 +8,13 @@
 //! sent to ([`Provider::access`](crate::provider::Provider::access)) is not taken up.
 
 use std::fs;
-use std::io::Write;
-use std::path::PathBuf;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
 
-use atomicwrites::{AtomicFile, OverwriteBehavior};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
+use super::whole_file::{self, There};
 use crate::domain::Time;
 use crate::pipeline::{KeptToken, TokenStore};
 
@@ -61,8 +61,8 @@ impl DiskTokenStore {
         )
     }
 
-    fn try_keep(&self, path: PathBuf, token: &KeptToken) -> std::io::Result<()> {
-        use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+    fn try_keep(&self, path: &Path, token: &KeptToken) -> std::io::Result<()> {
+        use std::os::unix::fs::DirBuilderExt as _;
 
         if let Some(folder) = &self.folder {
             fs::DirBuilder::new()
@@ -77,12 +77,8 @@ impl DiskTokenStore {
             fetched: token.fetched.clone(),
         };
         let json = serde_json::to_vec(&file)?;
-        AtomicFile::new(path, OverwriteBehavior::AllowOverwrite)
-            .write(|file| {
-                file.set_permissions(fs::Permissions::from_mode(0o600))?;
-                file.write_all(&json)
-            })
-            .map_err(std::io::Error::from)
+        let write = |mut file: &fs::File| file.write_all(&json);
+        whole_file::write(path, There::Replaced, |error| error, write)
     }
 }
 
@@ -104,7 +100,7 @@ impl TokenStore for DiskTokenStore {
 
     fn keep(&self, key: &str, token: &KeptToken) {
         let Some(path) = self.path(key) else { return };
-        if let Err(error) = self.try_keep(path, token) {
+        if let Err(error) = self.try_keep(&path, token) {
             tracing::warn!(%error, "Could not keep the access token for the next run.");
         }
     }

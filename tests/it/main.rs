@@ -21,6 +21,7 @@ mod disk;
 mod done_elsewhere;
 mod errors;
 mod foreign_configuration;
+mod for_its_owner;
 #[cfg(debug_assertions)]
 mod fuzz;
 mod guard;

@@ -2,14 +2,13 @@
 
 use std::fmt::Write as _;
 use std::io::Write as _;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
-
-use atomicwrites::{AtomicFile, OverwriteBehavior};
 
 use super::sandbox;
 use crate::cli::args::{Cli, Command, RunArgs};
 use crate::cli::terminal::{put, tell};
+use crate::cli::whole_file::{self, There};
 use crate::cli::{ExitCode, Failure};
 use crate::domain::Outcome;
 use crate::ledger::Disk;
@@ -59,10 +58,10 @@ pub(in crate::cli) async fn execute(disk: &dyn Disk) -> Result<ExitCode, Failure
     })
 }
 
-/// A new folder for this demo; it stays, so that its ledger can be looked at.
+/// A new folder for this demo, for its owner alone; it stays, so that its ledger can be looked at.
 fn folder() -> Result<PathBuf, Failure> {
     let folder = std::env::temp_dir().join(format!("userpurge-demo-{}", uuid::Uuid::now_v7()));
-    std::fs::create_dir(&folder)?;
+    std::fs::DirBuilder::new().mode(0o700).create(&folder)?;
     Ok(folder)
 }
 
@@ -87,12 +86,9 @@ fn config(accounts: &str) -> String {
 }
 
 fn write(path: &Path, text: &str) -> Result<(), Failure> {
-    AtomicFile::new(path, OverwriteBehavior::DisallowOverwrite)
-        .write(|file| {
-            file.set_permissions(std::fs::Permissions::from_mode(0o600))?;
-            file.write_all(text.as_bytes())
-        })
-        .map_err(|error| std::io::Error::from(error).into())
+    whole_file::write(path, There::Kept, Failure::from, |mut file| {
+        Ok(file.write_all(text.as_bytes())?)
+    })
 }
 
 /// The command line of the demo's run, as a person would have typed it.

@@ -1,12 +1,11 @@
 //! Where reports are written: whole or not at all, and never in the place of what a run is bound to.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 
-use atomicwrites::{AtomicFile, Error, OverwriteBehavior};
-
 use crate::cli::latest::LEDGER_SUFFIX;
+use crate::cli::whole_file::{self, There};
 use crate::cli::{ExitCode, Failure};
 use crate::domain::RunOptions;
 
@@ -48,16 +47,8 @@ pub(super) fn file<T>(
     path: &Path,
     write: impl FnOnce(&File) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    AtomicFile::new(path, OverwriteBehavior::AllowOverwrite)
-        .write_with_options(|file| write(file), options)
-        .map_err(|error| match error {
-            Error::Internal(error) => failure(path, &error),
-            Error::User(failure) => failure,
-        })
+    let failed = |error| failure(path, &error);
+    whole_file::write(path, There::Replaced, failed, write)
 }
 
 /// `path` cannot be written.
