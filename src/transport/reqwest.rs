@@ -188,6 +188,30 @@ async fn execute(
     }
 }
 
+/// Whether `error` is about a certificate before anything was sent: the server's, or that this machine
+/// trusts none.
+fn is_certificate(error: &reqwest::Error) -> bool {
+    let is_servers = |tls: &rustls::Error| {
+        use rustls::Error::{InvalidCertificate, NoCertificatesPresented};
+        matches!(tls, InvalidCertificate(_) | NoCertificatesPresented)
+    };
+    let mut tls = causes(error).filter_map(tls);
+    // A client is built once it is known whom this machine trusts, and TLS has no other reason then.
+    error.is_builder() && tls.next().is_some() || error.is_connect() && tls.any(is_servers)
+}
+
+/// What TLS says in `cause`.
+fn tls<'a>(cause: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
+    // An error within one of input and output is not its source.
+    let within = successors(Some(cause), |cause| {
+        let inner = cause.downcast_ref::<io::Error>()?.get_ref()?;
+        Some(inner as &(dyn Error + 'static))
+    });
+    within
+        .take(CAUSES_MAX)
+        .find_map(|cause| cause.downcast_ref::<rustls::Error>())
+}
+
 /// Whether this process, or this machine, has as many files and connections open as it may.
 fn lacks_descriptor(error: &reqwest::Error) -> bool {
     let is_lack = |code| matches!(code, EMFILE | ENFILE);
@@ -230,11 +254,7 @@ fn told(error: reqwest::Error) -> TransportError {
     let error = error.without_url();
     let reason = causes(&error).last();
     let reason = reason.map_or_else(|| error.to_string(), ToString::to_string);
-    let mut certificate = false;
-    for cause in causes(&error) {
-        certificate |= cause.to_string().contains("certificate");
-    }
-    let failure = if certificate {
+    let failure = if is_certificate(&error) {
         Failure::Certificate
     } else if error.is_connect() || error.is_builder() {
         Failure::Connect
