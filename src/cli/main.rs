@@ -12,6 +12,7 @@ use super::failure::Failure;
 use super::logging;
 use super::page;
 use super::runtime::block_on;
+use super::signals;
 use super::terminal::{self, Stream};
 use crate::ledger::{Disk, RealDisk};
 
@@ -31,6 +32,7 @@ fn run(args: impl IntoIterator<Item = OsString>, disk: &dyn Disk) -> ExitCode {
         Err(error) => return told_by_clap(&error),
     };
     logging::start(cli.diagnostics);
+    signals::outlive_file_limit();
     match dispatch(cli.command, disk) {
         Ok(code) => code,
         Err(failure) => {

@@ -100,6 +100,27 @@ impl Stop {
     }
 }
 
+/// Lets a write beyond the limit on the size of files fail, which is told as a full disk is: by default a
+/// signal ends the process without a word.
+#[cfg(unix)]
+pub(super) fn outlive_file_limit() {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    // Whoever listens has taken the default away for good, also when nobody does any more. A system that
+    // does not let us is one where the process may end so.
+    let listening = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .build();
+    let _ = listening.map(|runtime| {
+        let _in_runtime = runtime.enter();
+        signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw())).map(drop)
+    });
+}
+
+/// Elsewhere there is no such signal.
+#[cfg(not(unix))]
+pub(super) const fn outlive_file_limit() {}
+
 #[cfg(unix)]
 struct Signals {
     interrupt: tokio::signal::unix::Signal,
