@@ -436,19 +436,28 @@ fn steps_of(provider: ProviderKind) -> Vec<Step> {
 
 /// Whether a table holds a secret in plain text.
 pub(super) fn holds_plain_secret(draft: &ProviderDraft) -> bool {
-    let plain = |source: &SecretSource| matches!(source, SecretSource::Given(_));
+    any_secret(draft, |source| matches!(source, SecretSource::Given(_)))
+}
+
+/// Whether a table has a secret printed by a command.
+pub(super) fn runs_command(draft: &ProviderDraft) -> bool {
+    any_secret(draft, |source| matches!(source, SecretSource::Command(_)))
+}
+
+/// Whether any of a table's secrets is such a one.
+fn any_secret(draft: &ProviderDraft, is_such: impl Fn(&SecretSource) -> bool) -> bool {
     match draft {
         ProviderDraft::Zendesk { credentials, .. } => match credentials {
             ZendeskDraft::ApiToken { token, .. } | ZendeskDraft::OAuthToken { token } => {
-                plain(token)
+                is_such(token)
             }
-            ZendeskDraft::Client { secret, .. } => plain(secret),
+            ZendeskDraft::Client { secret, .. } => is_such(secret),
         },
-        ProviderDraft::Sunco { key_secret, .. } => plain(key_secret),
+        ProviderDraft::Sunco { key_secret, .. } => is_such(key_secret),
         ProviderDraft::Zoho {
             client_secret,
             refresh_token,
             ..
-        } => plain(client_secret) || plain(refresh_token),
+        } => is_such(client_secret) || is_such(refresh_token),
     }
 }

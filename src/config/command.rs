@@ -7,6 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::secret::{SECRET_BYTES_MAX, SecretError};
+use super::shown;
 
 /// How often a command is asked whether it has ended.
 const EXIT_POLL: Duration = Duration::from_millis(10);
@@ -23,7 +24,8 @@ pub(super) fn run(words: &[String], limit: Duration) -> Result<Vec<u8>, SecretEr
     let Some((program, arguments)) = words.split_first() else {
         return Ok(Vec::new());
     };
-    let mut child = Command::new(program)
+    let (name, program) = (program, shown::program(words));
+    let mut child = Command::new(name)
         .args(arguments)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -45,7 +47,7 @@ pub(super) fn run(words: &[String], limit: Duration) -> Result<Vec<u8>, SecretEr
             status,
         }),
         Ok(Ended::TooLong) => Err(SecretError::TooLong {
-            from: format!("the output of `{program}`"),
+            from: format!("the output of {program}"),
             bytes_max: SECRET_BYTES_MAX,
         }),
         Ok(Ended::TimedOut) => Err(SecretError::TimedOut {

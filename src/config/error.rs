@@ -38,6 +38,36 @@ pub enum ConfigError {
         #[source]
         source: io::Error,
     },
+    /// Others may write the file, and it names commands to be run.
+    #[error(
+        "the configuration `{}` has a `command` to run, and other users may write the file (mode \
+         {mode:03o}); nothing was run or sent",
+        path.display()
+    )]
+    #[diagnostic(help("look through the file, then `chmod go-w {}`", quoted(path)))]
+    WrittenByOthers {
+        /// The file.
+        path: PathBuf,
+        /// Its permissions.
+        mode: u32,
+    },
+    /// The file is another user's, and it names commands to be run.
+    #[error(
+        "the configuration `{}` has a `command` to run, and belongs to another user (uid {owner}); \
+         nothing was run or sent",
+        path.display()
+    )]
+    #[diagnostic(help(
+        "look through the file, then make it yours: `cp {0} own.toml && chmod 600 own.toml`, and \
+         name it with `--config own.toml`",
+        quoted(path)
+    ))]
+    OwnedByAnother {
+        /// The file.
+        path: PathBuf,
+        /// Its owner.
+        owner: u32,
+    },
     /// The file is too long.
     #[error(
         "the configuration `{}` is longer than {bytes_max} bytes; check that it is the right file",
@@ -124,6 +154,16 @@ pub struct KeyError {
     /// The place.
     #[label("here")]
     pub(super) span: SourceSpan,
+}
+
+/// `path` as a shell takes it for one word.
+fn quoted(path: &std::path::Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+,@%".contains(c);
+    if text.chars().all(plain) {
+        return text;
+    }
+    format!("'{}'", text.replace('\'', "'\\''"))
 }
 
 fn and_none_at(xdg: Option<&std::path::Path>) -> String {

@@ -15,13 +15,14 @@ use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
-use super::account::{Names, check_name, holds_plain_secret};
+use super::account::{Names, check_name, holds_plain_secret, runs_command};
 use super::draft::{AccountDraft, Fault};
 use super::error::{ConfigError, KeyError, SyntaxError};
 use super::problem::{Problem, did_you_mean, is_like};
 use super::secret::{SecretReader, open_file, warn_if_world_readable};
 use super::settings::Account;
 use super::table::{SuncoTable, ZendeskTable, ZohoTable};
+use super::trust::check_trusted;
 use crate::domain::{AccountName, ProviderKind};
 
 /// The keys that may be shown where the file is no TOML, and what stands there may be anything.
@@ -163,6 +164,12 @@ impl Document {
             .any(|placed| holds_plain_secret(&placed.account.provider))
         {
             warn_if_world_readable(&self.file, &self.path);
+        }
+        if placed
+            .iter()
+            .any(|placed| runs_command(&placed.account.provider))
+        {
+            check_trusted(&self.file, &self.path)?;
         }
         placed
             .into_iter()

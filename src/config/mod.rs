@@ -24,7 +24,9 @@ mod outline;
 mod problem;
 mod secret;
 mod settings;
+mod shown;
 mod table;
+mod trust;
 mod urls;
 
 pub use environment::{Lookup, VARIABLES, Variable, process_variable};

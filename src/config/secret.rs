@@ -15,6 +15,7 @@ use thiserror::Error;
 
 use super::command::run;
 use super::environment::Lookup;
+use super::shown;
 
 /// The longest secret taken, in bytes; keys and tokens are below 5 kB.
 pub(super) const SECRET_BYTES_MAX: usize = 64 * 1024;
@@ -54,54 +55,52 @@ pub(super) struct SecretReader<'a> {
 #[non_exhaustive]
 pub enum SecretError {
     /// The variable is not there.
-    #[error(
-        "environment variable `{variable}` is not set, or is no UTF-8 text; set it and try again"
-    )]
+    #[error("{variable} is not set, or is no UTF-8 text; set it and try again")]
     NotSet {
-        /// The variable's name.
+        /// The variable, as far as its name may be shown.
         variable: String,
     },
     /// The file cannot be read.
-    #[error("file `{}` cannot be read; check that it exists and that this user may read it", path.display())]
+    #[error("{file} cannot be read; check that it exists and that this user may read it")]
     File {
-        /// The file.
-        path: PathBuf,
+        /// The file, as far as its name may be shown.
+        file: String,
         /// Why.
         #[source]
         source: io::Error,
     },
     /// The command cannot be started.
-    #[error("command `{program}` cannot be started; check that it is installed and on the `PATH`")]
+    #[error("{program} cannot be started; check that it is installed and on the `PATH`")]
     Start {
-        /// Its first word.
+        /// The command, as far as its first word may be shown.
         program: String,
         /// Why.
         #[source]
         source: io::Error,
     },
     /// The command's output cannot be read, or its end not awaited.
-    #[error("command `{program}` cannot be followed to its end; run it by hand to see why")]
+    #[error("{program} cannot be followed to its end; run it by hand to see why")]
     Follow {
-        /// Its first word.
+        /// The command, as far as its first word may be shown.
         program: String,
         /// Why.
         #[source]
         source: io::Error,
     },
     /// The command failed.
-    #[error("command `{program}` failed ({status}); run it by hand to see why")]
+    #[error("{program} failed ({status}); run it by hand to see why")]
     Failed {
-        /// Its first word.
+        /// The command, as far as its first word may be shown.
         program: String,
         /// How it ended.
         status: ExitStatus,
     },
     /// The command ran on and on.
     #[error(
-        "command `{program}` was stopped after {} s; it must print the secret and end", limit.as_secs_f64()
+        "{program} was stopped after {} s; it must print the secret and end", limit.as_secs_f64()
     )]
     TimedOut {
-        /// Its first word.
+        /// The command, as far as its first word may be shown.
         program: String,
         /// How long it may run.
         limit: Duration,
@@ -148,9 +147,7 @@ impl SecretSource {
             Self::Given(secret) => one_line(secret.expose_secret(), from),
             Self::Env(variable) => match (reader.lookup)(variable) {
                 Some(value) => one_line(&value, from),
-                None => Err(SecretError::NotSet {
-                    variable: variable.clone(),
-                }),
+                None => Err(SecretError::NotSet { variable: from }),
             },
             Self::File(path) => from_file(&reader.folder.join(path), from),
             Self::Command(words) => from_bytes(&run(words, reader.command_time)?, from),
@@ -161,14 +158,15 @@ impl SecretSource {
     fn told(&self) -> String {
         match self {
             Self::Given(_) => "the string".to_owned(),
-            Self::Env(variable) => format!("environment variable `{variable}`"),
-            Self::File(path) => format!("file `{}`", path.display()),
-            Self::Command(words) => {
-                format!(
-                    "the output of `{}`",
-                    words.first().map_or("", String::as_str)
-                )
+            Self::Env(variable) if shown::is_variable(variable) => {
+                format!("environment variable `{variable}`")
             }
+            Self::Env(_) => {
+                "the variable that `env` names (which is not shown, as it may be a secret)"
+                    .to_owned()
+            }
+            Self::File(path) => shown::file(path),
+            Self::Command(words) => format!("the output of {}", shown::program(words)),
         }
     }
 }
@@ -214,7 +212,7 @@ fn from_bytes(bytes: &[u8], from: String) -> Result<SecretString, SecretError> {
 
 fn from_file(path: &Path, from: String) -> Result<SecretString, SecretError> {
     let cannot = |source| SecretError::File {
-        path: path.to_owned(),
+        file: shown::file(path),
         source,
     };
     let file = open_file(path).map_err(cannot)?;
@@ -440,7 +438,7 @@ mod tests {
     #[cfg(unix)]
     #[rstest]
     #[case(&["false"], "`false` failed (exit status: 1)")]
-    #[case(&["true"], "the output of `true` is empty")]
+    #[case(&["true"], "the output of command `true` is empty")]
     #[case(&["sh", "-c", "printf hunter2-hunter2; exit 3"], "`sh` failed (exit status: 3)")]
     #[case(&["head", "-c", "70000", "/dev/zero"], "holds more than 65536 bytes")]
     #[case(&["printf", "\\377"], "is no UTF-8 text")]

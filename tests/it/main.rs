@@ -53,6 +53,7 @@ mod signals;
 mod stopped_reads;
 mod stops;
 mod support;
+mod trust;
 mod underlined;
 mod verify;
 mod walk;

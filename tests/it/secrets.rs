@@ -65,3 +65,33 @@ fn no_secret_stands_in_any_output_log_or_ledger_even_at_vvv() {
         "no host, no address of the caller"
     );
 }
+
+/// Zendesk's tokens are forty letters and digits, as good as any name to whoever reads a file.
+#[test]
+fn a_secret_that_stands_for_its_places_name_is_not_shown() {
+    const TOKEN: &str = "Jq7vXb2LmN4pRs8tUw1yZa3cDe5fGh6iKo9lMn0Q";
+    let world = World::of_users(1);
+    let given = "api_token = \"sandbox-token\"";
+    for slip in [
+        format!("{{ env = \"{TOKEN}\" }}"),
+        format!("{{ env = \"{}\" }}", TOKEN.to_uppercase()),
+        format!("{{ file = \"{TOKEN}\" }}"),
+        format!("{{ command = [\"{TOKEN}\"] }}"),
+        format!("{{ command = [\"printf\", \"{TOKEN}\\n\\n{TOKEN}\"] }}"),
+    ] {
+        let slipped = format!("api_token = {slip}");
+        world.configure(&world.config().replace(given, &slipped));
+        for args in [&["check", "-vvv"][..], &crate::support::usual::RUN] {
+            let done = world.call(args).code(2);
+            let all = format!("{}{}", done.out, done.err).to_uppercase();
+            assert!(!all.contains(&TOKEN.to_uppercase()), "{slip}: {all}");
+        }
+    }
+    // A name is a help, and is shown.
+    let named = "api_token = { env = \"NO_SUCH_TOKEN\" }";
+    world.configure(&world.config().replace(given, named));
+    world
+        .call(&["check"])
+        .code(2)
+        .says("environment variable `NO_SUCH_TOKEN` is not set");
+}
