@@ -13,6 +13,7 @@ mod denied;
 mod descriptors;
 mod exit;
 mod failure;
+mod head;
 mod held;
 pub mod latest;
 pub mod logging;

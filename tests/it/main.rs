@@ -20,8 +20,8 @@ mod descriptors;
 mod disk;
 mod done_elsewhere;
 mod errors;
-mod foreign_configuration;
 mod for_its_owner;
+mod foreign_configuration;
 #[cfg(debug_assertions)]
 mod fuzz;
 mod guard;
@@ -32,6 +32,7 @@ mod init;
 mod ledger_lost;
 mod left;
 mod mixed;
+mod noted_head;
 mod order;
 mod page;
 mod pauses;

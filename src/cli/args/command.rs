@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand};
 
 use super::looking::{
     AuditArgs, CheckArgs, CompletionsArgs, InitArgs, ManArgs, ReportArgs, SandboxArgs, StatusArgs,
-    VerifyArgs,
+    VerifyArgs, parse_head,
 };
 use super::options::{
     ConfigArgs, ConsentArgs, DiagnosticsArgs, MappingArgs, PaceArgs, ProgressArgs, ProtectionArgs,
@@ -16,6 +16,7 @@ use super::options::{
 };
 use crate::cli::exit::ExitCode;
 use crate::config::VARIABLES;
+use crate::ledger::Head;
 
 /// Delete users at Zendesk Support, Sunshine Conversations and Zoho CRM, from a file, under each
 /// provider's rate limits, with a ledger that answers for every row
@@ -270,6 +271,10 @@ pub struct ResumeArgs {
     #[arg(value_name = "LEDGER")]
     pub ledger: PathBuf,
 
+    /// Refuse a ledger whose last line has another head than this, as a run or status printed it
+    #[arg(long, value_name = "HASH", value_parser = parse_head)]
+    pub head: Option<Head>,
+
     /// Accounts.
     #[command(flatten)]
     pub config: ConfigArgs,
@@ -382,6 +387,7 @@ mod tests {
     #[case("status latest --json --follow")]
     #[case("report latest --format csv --out report")]
     #[case("verify latest --sample 100 --seed 7 --json --config c --concurrency 2 --progress none")]
+    #[case("resume l --head 00000000000000000000000000000000000000000000000000000000000000aF")]
     #[case("audit latest")]
     #[case(
         "audit l --json --head 00000000000000000000000000000000000000000000000000000000000000aF"

@@ -196,6 +196,9 @@ fn help_of_resume() {
                   The ledger; latest is the newest in this folder
 
         Options:
+              --head <HASH>
+                  Refuse a ledger whose last line has another head than this, as a run or status printed it
+
           -h, --help
                   Print help (see a summary with '-h')
 
@@ -222,6 +225,9 @@ fn help_of_retry() {
               --only <CODE_OR_OUTCOME>
                   Rows that ended so, or with this code, instead of failed and `in_doubt`; standing: rows
                   that ended well and whose users `verify` saw standing (may be repeated)
+
+              --head <HASH>
+                  Refuse a ledger whose last line has another head than this, as a run or status printed it
 
           -h, --help
                   Print help (see a summary with '-h')
@@ -331,6 +337,9 @@ fn help_of_report() {
           -o, --output <FILE>
                   The file that html, json or md goes to; - is standard output
 
+              --head <HASH>
+                  Refuse a ledger whose last line has another head than this, as a run or status printed it
+
               --out <DIR>
                   The folder that the files of csv go to, which is made if it is not there
 
@@ -358,6 +367,9 @@ fn help_of_verify() {
                   The ledger; latest is the newest in this folder
 
         Options:
+              --head <HASH>
+                  Refuse a ledger whose last line has another head than this, as a run or status printed it
+
               --sample <N>
                   Ask about so many rows only, drawn at random, spread over the accounts
 

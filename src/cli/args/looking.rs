@@ -45,6 +45,10 @@ pub struct ReportArgs {
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
 
+    /// Refuse a ledger whose last line has another head than this, as a run or status printed it
+    #[arg(long, value_name = "HASH", value_parser = parse_head)]
+    pub head: Option<Head>,
+
     /// The folder that the files of csv go to, which is made if it is not there
     #[arg(
         long,
@@ -61,6 +65,10 @@ pub struct VerifyArgs {
     /// The ledger; latest is the newest in this folder
     #[arg(value_name = "LEDGER")]
     pub ledger: PathBuf,
+
+    /// Refuse a ledger whose last line has another head than this, as a run or status printed it
+    #[arg(long, value_name = "HASH", value_parser = parse_head)]
+    pub head: Option<Head>,
 
     /// Ask about so many rows only, drawn at random, spread over the accounts
     #[arg(long, value_name = "N", value_parser = parse_some_rows)]
@@ -178,7 +186,7 @@ fn parse_seed(text: &str) -> Result<u64, &'static str> {
         .map_err(|_| "write the number that `verify` said the sample was drawn with")
 }
 
-fn parse_head(text: &str) -> Result<Head, String> {
+pub(super) fn parse_head(text: &str) -> Result<Head, String> {
     text.parse()
         .map_err(|()| "a head is 64 hexadecimal digits".to_owned())
 }

@@ -13,6 +13,7 @@ use crate::cli::accounts::{Line, Wiring};
 use crate::cli::args::{ResumeArgs, RetryArgs};
 use crate::cli::before::{self, Before};
 use crate::cli::denied;
+use crate::cli::head;
 use crate::cli::held;
 use crate::cli::latest;
 use crate::cli::outline_text;
@@ -99,12 +100,7 @@ async fn go_on(
 ) -> Result<ExitCode, Failure> {
     let signals = signals::Stop::default();
     let stop = signals.of_pipeline();
-    let Opened {
-        writer,
-        mut state,
-        cut,
-    } = LedgerWriter::open_on(disk, &again.ledger)?;
-    tell_of_cut(&again.ledger, cut);
+    let (writer, mut state) = open(disk, &again)?;
     let Again { args, .. } = again;
     let (planning, source) = planning(&again, &state)?;
     let options = planning.options.clone();
@@ -145,12 +141,7 @@ async fn go_on(
     denied::identify(&planning, &mut lines, &recorder).await?;
     check_tenants(&again.ledger, &state, &lines)?;
     let is_done = |name: &AccountName| is_wanted(offline.plan.done.get(name));
-    let known = state.accounts();
-    planning.check_done_at(is_done, |name| {
-        // An account that has to wait was not asked now.
-        let then = || known.get(name).map(|account| account.tenant.clone());
-        Line::tenant_of(&lines, name).or_else(then)
-    })?;
+    planning.check_done_at(is_done, |name| tenant(&state, &lines, name))?;
     let planned = plan_again(&planning, offline, &lines)?;
     bound::check_rows(&again.ledger, &state, &planning, &planned, &wanted)?;
 
@@ -225,6 +216,22 @@ fn planning(again: &Again<'_>, state: &LedgerState) -> Result<(Planning, Source)
     let read = read_options(header, &options);
     let planning = Planning::new(input, read, setting::outline(&source)?, options)?;
     Ok((planning, source))
+}
+
+/// Opens the ledger for going on with it.
+fn open(disk: &dyn Disk, again: &Again<'_>) -> Result<(LedgerWriter, LedgerState), Failure> {
+    let Opened { writer, state, cut } = LedgerWriter::open_on(disk, &again.ledger)?;
+    tell_of_cut(&again.ledger, cut);
+    head::check(&again.ledger, state.source.head, again.args.head)?;
+    Ok((writer, state))
+}
+
+/// The tenant that an account leads to; of one that has to wait and was not asked now, the one it led to
+/// before.
+fn tenant(state: &LedgerState, lines: &[Line], name: &AccountName) -> Option<String> {
+    let accounts = state.accounts();
+    let then = || accounts.get(name).map(|account| account.tenant.clone());
+    Line::tenant_of(lines, name).or_else(then)
 }
 
 /// The plan with what was said of the callers. The one made `before` anybody was asked stands where

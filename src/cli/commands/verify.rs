@@ -16,6 +16,7 @@ use crate::cli::accounts::{Line, Wiring, identify};
 use crate::cli::args::VerifyArgs;
 use crate::cli::before::{Before, now_of};
 use crate::cli::failure::mend;
+use crate::cli::head;
 use crate::cli::held;
 use crate::cli::latest;
 use crate::cli::recorder::Recorder;
@@ -66,6 +67,7 @@ pub(in crate::cli) async fn execute(args: &VerifyArgs) -> Result<ExitCode, Failu
         cut,
     } = LedgerWriter::open(&ledger)?;
     tell_of_cut(&ledger, cut);
+    head::check(&ledger, state.source.head, args.head)?;
     let good = state.verifiable();
     if good.is_empty() {
         // Nothing is asked or written.

@@ -9,7 +9,7 @@ use super::place::{check_free, failure, file};
 use crate::cli::args::{ReportArgs, ReportFormat};
 use crate::cli::latest::LEDGER_SUFFIX;
 use crate::cli::terminal::{put, tell};
-use crate::cli::{ExitCode, Failure};
+use crate::cli::{ExitCode, Failure, head};
 use crate::domain::{RunOptions, WallClock};
 use crate::report::{Lock, Report, html, md};
 
@@ -28,6 +28,7 @@ pub(super) fn execute(args: &ReportArgs) -> Result<ExitCode, Failure> {
     let target = target(args, &ledger);
     let lock = if running { Lock::Held } else { Lock::Free };
     let report = Report::read(&ledger, lock, WallClock::system().now())?;
+    head::check(&ledger, report.summary.head, args.head)?;
     let text = match args.format {
         ReportFormat::Html => html::render(&report),
         ReportFormat::Md => md::render(&report),

@@ -12,7 +12,7 @@ use crate::cli::args::ReportArgs;
 use crate::cli::commands::resume::kept_input;
 use crate::cli::planning::read_options;
 use crate::cli::terminal::{put_page, tell};
-use crate::cli::{ExitCode, Failure, outline_text};
+use crate::cli::{ExitCode, Failure, head, outline_text};
 use crate::domain::{Outcome, OutcomeEntry, ProviderKind, RunOptions};
 use crate::input::Table;
 use crate::ledger::{LedgerState, Outcomes};
@@ -24,6 +24,7 @@ pub(super) fn execute(args: &ReportArgs, folder: &Path) -> Result<ExitCode, Fail
     let (ledger, running) = ledger_of(args)?;
     let ledger = ledger.as_path();
     let state = LedgerState::read(ledger)?;
+    head::check(ledger, state.source.head, args.head)?;
     let outcomes = Outcomes::of(&state)?;
     let input = kept_input(ledger, &state.header.input)?;
     let out = Out::create(folder, &[&input, ledger], &state.header.options)?;
