@@ -93,7 +93,7 @@ impl Wiring {
         let store = Arc::new(DiskTokenStore::in_cache(process_variable));
         let mut lines = Vec::new();
         let at_once = self.at_once(&accounts)?;
-        let limits = self.limits(&accounts, &at_once, &at_tenants, before);
+        let limits = Self::limits(&accounts, &at_once, &at_tenants, before);
         for (account, limits) in accounts.into_iter().zip(limits) {
             let provider: Arc<dyn Provider> = provider::build(account.provider)
                 .map_err(Failure::refused)?
@@ -153,7 +153,6 @@ impl Wiring {
     /// configured, also those that have nothing to send now, and their tenants. `at_once`: how many
     /// requests of each account may be under way.
     fn limits(
-        &self,
         accounts: &[Account],
         at_once: &[NonZeroU32],
         at_tenants: &[(AccountName, Option<Endpoint>)],

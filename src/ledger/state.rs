@@ -136,8 +136,13 @@ impl LedgerState {
     }
 
     pub(super) fn new(header: RunHeader) -> Self {
-        let mut state = Self::empty(header.clone());
-        state.process(header.started_at, header.uptime.as_ref(), &header.accounts);
+        let (at, uptime, accounts) = (
+            header.started_at,
+            header.uptime.clone(),
+            header.accounts.clone(),
+        );
+        let mut state = Self::empty(header);
+        state.process(at, uptime.as_ref(), &accounts);
         state
     }
 
