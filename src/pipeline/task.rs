@@ -286,7 +286,9 @@ impl<'a> TaskRun<'a> {
                 } => {
                     doubt.effect |= in_doubt;
                     doubt.unanswered |= in_doubt && answer.status.is_none();
-                    if attempt < self.client.attempts.get() {
+                    // What a server asks for holds also where this row has no try left.
+                    let asks = moment.is_some_and(|it| it.asks_for().is_some());
+                    if attempt < self.client.attempts.get() || asks {
                         let said = (answer.status, &answer.detail);
                         let wait = self.client.wait(Some(step), moment, said, &mut backoff);
                         wait.boxed().await?;

@@ -93,6 +93,14 @@ impl Moment {
         }
     }
 
+    /// The wait that the server asks for; `None`: it asks for none, or does not say how long.
+    pub const fn asks_for(self) -> Option<Duration> {
+        match self {
+            Self::Throttled { wait, .. } | Self::Unwell { wait } => wait,
+            Self::Conflict | Self::Unrecognised => None,
+        }
+    }
+
     /// Whether the step may have had its effect all the same.
     pub const fn in_doubt(self) -> bool {
         match self {

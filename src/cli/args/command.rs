@@ -253,9 +253,6 @@ pub struct RunArgs {
     /// How fast, and when to give up.
     #[command(flatten)]
     pub pace: PaceArgs,
-    /// Send although a server asked for a wait that is not over
-    #[arg(long, help_heading = "Pace and safety")]
-    pub ignore_pauses: bool,
     /// The question.
     #[command(flatten)]
     pub consent: ConsentArgs,
@@ -288,9 +285,6 @@ pub struct ResumeArgs {
     /// How fast, and when to give up.
     #[command(flatten)]
     pub pace: PaceArgs,
-    /// Send although a server asked for a wait that is not over
-    #[arg(long, help_heading = "Pace and safety")]
-    pub ignore_pauses: bool,
     /// The question.
     #[command(flatten)]
     pub consent: ConsentArgs,

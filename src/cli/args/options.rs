@@ -117,6 +117,10 @@ pub struct PaceArgs {
     /// With more rows than this to delete, exit 2 and send nothing
     #[arg(long, value_name = "N", value_parser = parse_rows)]
     pub max_delete: Option<u64>,
+
+    /// Send although a server asked for a wait that is not over
+    #[arg(long)]
+    pub ignore_pauses: bool,
 }
 
 /// The question before anything is sent.
@@ -506,6 +510,7 @@ mod tests {
             max_delete: Some(9),
             canary: "5".parse().ok(),
             until: "06:00".parse().ok(),
+            ignore_pauses: true,
         };
         let selection = Selection {
             mapping: &mapping,

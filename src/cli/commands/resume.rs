@@ -125,7 +125,7 @@ async fn go_on(
     let before = Before {
         own: Some(&state),
         named: &named,
-        ignores_pauses: args.ignore_pauses,
+        ignores_pauses: args.pace.ignore_pauses,
     };
     let held = held(before, &planning, &has_rows);
     let to_ask = |name: &AccountName| has_rows(name) && !held.contains_key(name);
@@ -172,7 +172,7 @@ async fn go_on(
         rows: count,
         accounts: lines.iter().map(Line::header).collect(),
         ahead: ahead.clone(),
-        ignores_pauses: args.ignore_pauses,
+        ignores_pauses: args.pace.ignore_pauses,
         at: WallClock::system().now(),
         uptime: uptime(),
     }));

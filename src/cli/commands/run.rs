@@ -105,7 +105,7 @@ async fn execute_orders(args: &RunArgs, orders: Orders, disk: &dyn Disk) -> Resu
     let before = Before {
         own: None,
         named: &named,
-        ignores_pauses: args.ignore_pauses,
+        ignores_pauses: args.pace.ignore_pauses,
     };
     held::refuse(before, &planning, has_rows)?;
     let mut lines = wiring.lines(setting::settings(&source)?, has_rows, before)?;

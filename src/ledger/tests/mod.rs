@@ -6,6 +6,7 @@ mod damage;
 mod faults;
 mod fixture;
 mod follower;
+mod heeded;
 mod memory;
 mod model;
 mod recovery;

@@ -250,7 +250,13 @@ impl Client {
                 }
             };
             attempt += 1;
-            if attempt >= self.attempts.get() || self.reach.is_over_at_first() {
+            let is_last = attempt >= self.attempts.get() || self.reach.is_over_at_first();
+            // What a server asks for holds also where this was the last try.
+            if is_last && wait.is_some_and(|moment| moment.asks_for().is_some()) {
+                self.wait(None, wait, (status, &detail), &mut backoff)
+                    .await?;
+            }
+            if is_last {
                 return Err(ClientError::Passing {
                     attempts: attempt,
                     class,
