@@ -29,7 +29,8 @@ pub(super) fn redirected(reply: &Reply) -> Verdict {
     )
 }
 
-/// 5xx, and 408. Only a 503 that names a time to wait has turned the request away for certain.
+/// 5xx, and 408. A 503 that names a time to wait is a database that gave up, or a gateway: neither
+/// says that nothing was done.
 pub(super) fn unwell(reply: &Reply, detail: Detail) -> Verdict {
     let wait = (reply.status == 503)
         .then(|| retry_after(&reply.headers))

@@ -69,8 +69,7 @@ pub enum Moment {
         /// How long; `None`: the server does not say.
         wait: Option<Duration>,
     },
-    /// The provider is unwell (5xx). Whether the step had its effect is not known, unless `wait`
-    /// is set: then the server turned the request away.
+    /// The provider is unwell (5xx). Whether the step had its effect is not known.
     Unwell {
         /// How long the server asks to wait; `None`: it does not say.
         wait: Option<Duration>,
@@ -105,8 +104,7 @@ impl Moment {
     pub const fn in_doubt(self) -> bool {
         match self {
             Self::Throttled { .. } | Self::Conflict => false,
-            Self::Unwell { wait } => wait.is_none(),
-            Self::Unrecognised => true,
+            Self::Unwell { .. } | Self::Unrecognised => true,
         }
     }
 }

@@ -19,7 +19,9 @@ mod damage;
 mod descriptors;
 mod disk;
 mod done_elsewhere;
+mod doubt;
 mod errors;
+mod evidence;
 mod for_its_owner;
 mod foreign_configuration;
 #[cfg(debug_assertions)]

@@ -6,7 +6,7 @@
 //! | answer | verdict |
 //! | --- | --- |
 //! | 3xx | account: wrong address; the API never redirects |
-//! | 5xx, 408 | moment: unwell; a 503 with `Retry-After` was turned away |
+//! | 5xx, 408 | moment: unwell; whether anything was done is not known |
 //! | 429 | moment: throttled, the account |
 //! | a page | moment: not the API's |
 //! | 401 | account: the key is wrong |

@@ -61,10 +61,19 @@ pub(super) fn looked(id: &UserId, reply: &Reply) -> Result<Seen, Verdict> {
     match body.object().filter(|_| reply.status == 200).and_then(user) {
         Some(user) if is_named(user, id) => Ok(Seen::Standing { role: None }),
         Some(_) => Err(status::other_user()),
-        None => match refusal(reply, &body) {
-            Verdict::Row(RowEnd::NotFound, said) if said.code.is_some() => Ok(Seen::Unknown),
-            Verdict::Row(RowEnd::NotFound, said) => Err(status::unrecognised(reply, &body, said)),
-            verdict => Err(status::of_read(verdict)),
-        },
+        None => not_there(reply, &body).map(|()| Seen::Unknown),
+    }
+}
+
+/// Whether an answer that shows no user says, in the API's own words, that there is none.
+///
+/// # Errors
+///
+/// The verdict on any other answer.
+pub(super) fn not_there(reply: &Reply, body: &Body<'_>) -> Result<(), Verdict> {
+    match refusal(reply, body) {
+        Verdict::Row(RowEnd::NotFound, said) if said.code.is_some() => Ok(()),
+        Verdict::Row(RowEnd::NotFound, said) => Err(status::unrecognised(reply, body, said)),
+        verdict => Err(status::of_read(verdict)),
     }
 }

@@ -3,6 +3,7 @@
 //! | read | users | proves | how certain |
 //! | --- | --- | --- | --- |
 //! | `users/{id}` | 1 | 404 `user_not_found`: the user is gone | documented |
+//! | | | any other 404: nothing; a gateway that has lost its route answers so | seen |
 //! | | | 200 with an empty profile, no metadata and no identities: the user is cleared | documented |
 //! | | | 200 otherwise: the user stands | a deletion is carried out in the background, and how long a user can be read meanwhile is not documented: ask again before acting on it |
 //!
@@ -13,11 +14,11 @@ use serde_json::Value;
 
 use crate::domain::{Stand, UserId};
 use crate::provider::body::{Body, Object, child};
-use crate::provider::{Access, Reply, Request, RowEnd, Standings, Verdict, status};
+use crate::provider::{Access, Reply, Request, Standings, Verdict, status};
 
-use super::judge::{is_named, refusal, user};
+use super::judge::{is_named, user};
 use super::provider::Sunco;
-use super::requests;
+use super::{reads, requests};
 
 /// What a profile holds of a person, and a cleared one does not.
 const PERSONAL: [&str; 4] = ["givenName", "surname", "email", "avatarUrl"];
@@ -49,10 +50,7 @@ fn stand(id: &UserId, reply: &Reply) -> Result<Stand, Verdict> {
             Stand::Present
         }),
         Some(_) => Err(status::other_user()),
-        None => match refusal(reply, &body) {
-            Verdict::Row(RowEnd::NotFound, _) => Ok(Stand::Gone),
-            verdict => Err(status::of_read(verdict)),
-        },
+        None => reads::not_there(reply, &body).map(|()| Stand::Gone),
     }
 }
 
@@ -124,6 +122,16 @@ mod tests {
         #[case] stands: Result<Vec<Stand>, &str>,
     ) {
         assert_eq!(one(status, &body), stands.map_err(str::to_owned));
+    }
+
+    #[rstest]
+    #[case("")]
+    #[case("not found")]
+    fn a_404_in_other_words_tells_of_nobody(#[case] body: &str) {
+        let sunco = sunco(SuncoAuth::Basic);
+        let reply = reply(404, "", body);
+        let stands = sunco.standings().stands(&[UserId::new("shop/42")], &reply);
+        assert_eq!(told(&stands.unwrap_err()), "moment unrecognised");
     }
 
     proptest! {

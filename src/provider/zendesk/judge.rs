@@ -6,7 +6,7 @@
 //! | answer | verdict |
 //! | --- | --- |
 //! | 3xx | account: wrong address; the API never redirects |
-//! | 5xx, 408 | moment: unwell; a 503 with `Retry-After` was turned away |
+//! | 5xx, 408 | moment: unwell; whether anything was done is not known |
 //! | 429, or `TooManyJobs` at any 4xx | moment: throttled; a 429 of a day's limit that names no time: account |
 //! | a page | moment: not Zendesk's; a proxy's error says nothing of rows or credentials |
 //! | 401 | token rejected, if it says `invalid_token` of one we fetched; else account |
