@@ -125,7 +125,8 @@
 //!   outcomes `failed` and `in_doubt`.
 //! - **Credentials go to the configured host and nowhere else**: no redirect is followed, no
 //!   address in an answer is used, a token's `api_domain` is held against its data centre's own
-//!   hosts, also when it was kept between processes; and loopback never goes through a proxy.
+//!   hosts, also when it was kept between processes, and against where the first token led, which is
+//!   where the run was agreed to; and loopback never goes through a proxy.
 //! - **A deletion is believed only in the provider's own words**, naming this user where the
 //!   provider names one. So is "no such user" where it would settle a doubt.
 //! - **The ledger holds no person**: ids, the admin's own reference, codes and fixed texts, never

@@ -104,6 +104,8 @@ enum Source {
 #[derive(Debug, Default)]
 struct State {
     current: Option<Live>,
+    /// Where the first token led. No later one may lead elsewhere: who we are was asked there.
+    base: Option<Url>,
     generation: u64,
     loaded: bool,
     fetched: Vec<Time>,
@@ -293,6 +295,9 @@ impl Tokens {
                     let message = "the token names a place that it must not be sent to";
                     return Err(NoAccess::Untrusted(own("foreign_place", message)));
                 };
+                if let Some(other) = elsewhere(state, &access) {
+                    return Err(NoAccess::Untrusted(other));
+                }
                 state.put_off = 0;
                 state.rest = None;
                 let life = token.expires_in.map(|life| life.max(LIFE_MIN));
@@ -351,8 +356,23 @@ impl Tokens {
     }
 }
 
+/// What is wrong with an access that leads elsewhere than the first; `None`: it does not.
+fn elsewhere(state: &State, access: &Access) -> Option<Detail> {
+    let first = state.base.as_ref().filter(|base| **base != access.base)?;
+    let named = |url: &Url| url.authority().to_owned();
+    let (then, now) = (named(first), named(&access.base));
+    Some(own(
+        "other_place",
+        format!(
+            "a new token leads to `{now}`, while the run was agreed to at `{then}`; nothing was sent \
+             with it"
+        ),
+    ))
+}
+
 fn put(state: &mut State, access: Access, renew_at: Option<Time>) -> Granted {
     state.generation += 1;
+    state.base.get_or_insert_with(|| access.base.clone());
     let granted = Granted {
         access: Arc::new(access),
         generation: state.generation,

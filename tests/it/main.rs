@@ -56,6 +56,7 @@ mod signals;
 mod stopped_reads;
 mod stops;
 mod support;
+mod token_place;
 mod trust;
 mod underlined;
 mod verify;

@@ -40,13 +40,21 @@ pub(super) fn identified(base: &Url, app_id: &str, reply: &Reply) -> Result<Iden
         ));
     }
     Ok(Identity {
-        tenant: format!("{}/{app_id}", authority(base)),
+        tenant: format!("{}/{app_id}", place(base)),
         caller: None,
         name: text(app, "displayName").map(shown),
         role: None,
         id_prefix: None,
         lacks: Vec::new(),
     })
+}
+
+/// Where the app is. Behind a gateway two tenants may differ in the path alone; the API's own, `/sc`,
+/// tells none from another.
+fn place(base: &Url) -> String {
+    let path = base.path().trim_end_matches('/');
+    let path = path.strip_suffix("/sc").unwrap_or(path);
+    format!("{}{path}", authority(base))
 }
 
 /// Reads the answer to a look at `id`. Whether the profile is cleared is not asked: the user

@@ -48,7 +48,11 @@ pub(super) fn identified(base: &Url, reply: &Reply) -> Result<Identity, Verdict>
     let prefix = ids::org_prefix(&caller);
     let named = |field| child(user, field).and_then(|of| text(of, "name"));
     Ok(Identity {
-        tenant: format!("{}/{prefix}", authority(base)),
+        tenant: format!(
+            "{}{}/{prefix}",
+            authority(base),
+            base.path().trim_end_matches('/')
+        ),
         caller: Some(caller),
         name: text(user, "full_name").map(shown),
         role: named("profile").or_else(|| named("role")).map(shown),
