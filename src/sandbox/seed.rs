@@ -76,6 +76,8 @@ pub enum ZohoKind {
     DigitalEmployee,
     /// One over whom the org may not act: closed.
     Closed,
+    /// One that can be deleted, with the administrators' profile.
+    Administrator,
 }
 
 /// A user as it stands.

@@ -41,6 +41,7 @@ mod pauses;
 mod picture;
 mod pipes;
 mod primary_contact;
+mod promoted;
 mod question;
 mod quota;
 mod reach;

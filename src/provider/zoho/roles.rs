@@ -1,6 +1,10 @@
 //! Who of many is a user that Zoho made for itself: support users, system users and digital
-//! employees, told by their type in the read of many users (`users?ids=`, 100 at a time); and who is
-//! the primary contact.
+//! employees, told by their type in the read of many users (`users?ids=`, 100 at a time); who is an
+//! administrator, told by the name of their profile in the same answer; and who is the primary
+//! contact.
+//!
+//! Administrators are whose profile says so in its name, such as `Administrator` or `Sales Admin`:
+//! profiles can be made and named anew, and nothing else of a user tells what theirs allows.
 //!
 //! No field of a user tells the primary contact, only the organisation does (`org`), by the number of
 //! their Zoho account (ZUID), which the read of many users has of each. It needs a scope of its own,
@@ -10,7 +14,7 @@
 use serde_json::Value;
 
 use crate::domain::{Step, UserId};
-use crate::provider::body::{Body, Object, id_text, text};
+use crate::provider::body::{Body, Object, child, id_text, text};
 use crate::provider::{Access, Listed, Principal, Reply, Request, Roles, Verdict, status};
 
 use super::provider::Zoho;
@@ -23,6 +27,13 @@ const PROTECTED: [(&str, &str); 3] = [
     ("System User", "system-user"),
     ("Digital Employee", "digital-employee"),
 ];
+
+/// What `--include-role` calls administrators.
+const ADMINISTRATOR: &str = "administrator";
+
+/// What the name of an administrators' profile holds, in lower case: Zoho's own, in the languages in
+/// which it is told apart from others by that.
+const ADMIN_WORDS: [&str; 3] = ["admin", "amministra", "管理"];
 
 /// What `--include-role` calls the primary contact.
 const PRIMARY_CONTACT: &str = "primary-contact";
@@ -103,8 +114,19 @@ fn protected(user: &Object, primary_zuid: Option<&str>) -> Option<String> {
     let of_type = PROTECTED.iter().find(named).map(|(_, role)| *role);
     let is_primary =
         || primary_zuid.is_some() && id_text(user.get("zuid")).as_deref() == primary_zuid;
-    let role = of_type.or_else(|| is_primary().then_some(PRIMARY_CONTACT))?;
+    let role = of_type
+        .or_else(|| is_primary().then_some(PRIMARY_CONTACT))
+        .or_else(|| is_administrator(user).then_some(ADMINISTRATOR))?;
     Some(role.to_owned())
+}
+
+/// Whether the user's profile is an administrators'.
+fn is_administrator(user: &Object) -> bool {
+    let profile = child(user, "profile").and_then(|profile| text(profile, "name"));
+    profile.is_some_and(|name| {
+        let name = name.to_lowercase();
+        ADMIN_WORDS.into_iter().any(|word| name.contains(word))
+    })
 }
 
 #[cfg(test)]
@@ -179,6 +201,22 @@ mod tests {
         let other = format!(r#"{{"id":"5725767000000412002","status":"active",{fields}}}"#);
         let body = format!(r#"{{"users":[{one},{other}]}}"#);
         assert_eq!(listed(primary_zuid, 200, &body).unwrap(), expected);
+    }
+
+    #[rstest]
+    #[case(r#""profile":{"name":"Administrator"}"#, "administrator")]
+    #[case(r#""profile":{"name":"Sales ADMIN","id":"1"}"#, "administrator")]
+    #[case(
+        r#""profile":{"name":"Administrator"},"type__s":"System User""#,
+        "system-user"
+    )]
+    #[case(r#""profile":{"name":"Standard"}"#, "-")]
+    #[case(r#""profile":{"name":null}"#, "-")]
+    #[case(r#""profile":"Administrator""#, "-")]
+    fn administrators_are_known_by_their_profile(#[case] fields: &str, #[case] role: &str) {
+        let user = format!(r#"{{"id":"5725767000000412001","status":"active",{fields}}}"#);
+        let told = listed(None, 200, &format!(r#"{{"users":[{user}]}}"#));
+        assert_eq!(told.unwrap(), format!("001 {role}"));
     }
 
     #[rstest]

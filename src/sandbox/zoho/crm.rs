@@ -99,7 +99,7 @@ impl Crm {
             id: seed.id.clone(),
             kind: seed.kind,
             standing,
-            admin: seed.kind == ZohoKind::PrimaryContact,
+            admin: seed.kind == ZohoKind::Administrator,
             changed_at: None,
             changes: 0,
         };
@@ -124,6 +124,7 @@ impl Crm {
                     ZohoKind::System => "system",
                     ZohoKind::DigitalEmployee => "digital_employee",
                     ZohoKind::Closed => "closed",
+                    ZohoKind::Administrator => "administrator",
                 }
                 .to_owned(),
                 changed_at: user.changed_at,
@@ -248,7 +249,10 @@ impl Crm {
                 "Digital Employee cannot be deleted/deactivated/activated",
                 index,
             ),
-            (Standing::Active | Standing::Inactive, ZohoKind::Regular) => {
+            (
+                Standing::Active | Standing::Inactive,
+                ZohoKind::Regular | ZohoKind::Administrator,
+            ) => {
                 user.standing = Standing::Deleted;
                 user.changed_at = Some(now);
                 user.changes += 1;

@@ -64,7 +64,10 @@ impl User {
     /// The user as answers show it.
     pub(super) fn shown(&self) -> Value {
         let kind = match self.kind {
-            ZohoKind::Regular | ZohoKind::PrimaryContact | ZohoKind::Closed => "Regular User",
+            ZohoKind::Regular
+            | ZohoKind::PrimaryContact
+            | ZohoKind::Closed
+            | ZohoKind::Administrator => "Regular User",
             ZohoKind::Support => "Support User",
             ZohoKind::System => "System User",
             ZohoKind::DigitalEmployee => "Digital Employee",
