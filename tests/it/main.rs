@@ -31,6 +31,7 @@ mod help;
 mod hostile;
 mod hostile_file;
 mod init;
+mod job_items;
 mod ledger_lost;
 mod left;
 mod mixed;

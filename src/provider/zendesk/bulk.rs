@@ -53,8 +53,13 @@ const JOBS_HEADERS: [&str; 2] = [
     "zendesk-rate-limit-inflight-jobs",
 ];
 
-/// Parts of error codes of an item that say nothing of the user: another try may go better. No
-/// failing item of a deletion was ever recorded; these are the words of Zendesk's other errors.
+/// Error codes of an item that say that Zendesk will not delete the user. No failing item of a
+/// deletion was ever recorded; this is what a single deletion is refused with. Any other code says
+/// nothing clear, unless the details do.
+const REFUSING: [&str; 1] = ["recordinvalid"];
+
+/// Parts of error codes that say nothing of the user, whatever the details say: another try may go
+/// better.
 const PASSING: [&str; 9] = [
     "conflict",
     "timeout",
@@ -163,7 +168,8 @@ fn item_end(item: &Object) -> Option<ItemEnd> {
         let lower = error.to_ascii_lowercase().replace(['_', '-', ' '], "");
         let passing = PASSING.iter().any(|part| lower.contains(part));
         let why = text(item, "details").and_then(known_phrase);
-        return (success != Some(true) && !passing)
+        let refuses = why.is_some() || REFUSING.contains(&lower.as_str());
+        return (success != Some(true) && !passing && refuses)
             .then(|| ItemEnd::Refused(Detail::said(Some(error), why)));
     }
     let is = |name: &str, word: &str| {
@@ -244,7 +250,8 @@ mod tests {
     #[case(json!({"id":1,"status":"Deleted","success":true,"error":"X"}), "unclear")]
     #[case(json!({"id":1}), "unclear")]
     #[case(json!({"index":1,"error":"UserDeleteFailed","id":1,"details":"Jane Doe is requester on 2 tickets that are not closed."}), "refused UserDeleteFailed: is requester on 2 tickets that are not closed.")]
-    #[case(json!({"error":"UserDeleteFailed","id":1,"details":"Name: Jane has already been taken"}), "refused UserDeleteFailed: -")]
+    #[case(json!({"error":"UserDeleteFailed","id":1,"details":"Name: Jane has already been taken"}), "unclear")]
+    #[case(json!({"error":"RecordInvalid","id":1,"details":"no"}), "refused RecordInvalid: -")]
     #[case(json!({"error":"RecordNotFound","id":1,"details":"Not found"}), "unclear")]
     #[case(json!({"error":"DatabaseConflict","id":1}), "unclear")]
     #[case(json!({"error":"Timeout","id":1,"success":false}), "unclear")]
