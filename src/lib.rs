@@ -121,8 +121,15 @@
 //! - **An answer is about the row, the account or the moment.** Only the first ends a row; the
 //!   second stops the lane and leaves its rows pending; the third is tried again.
 //! - **Gone after a request of ours that was never answered is `deleted`**, and says that it was
-//!   settled so; gone without one is `already_gone`. The doubt survives the process, and the
-//!   outcomes `failed` and `in_doubt`.
+//!   settled so; gone without one is `already_gone`. So is a 5xx no answer. The doubt survives the
+//!   process, and the outcomes `failed` and `in_doubt`. But a request for somebody who the provider
+//!   had just said is not there deleted nobody; and where nobody was looked for before, the row says
+//!   so ([`domain::OutcomeEntry::SETTLED_UNSEEN`]).
+//! - **A purge is good only when the user is permanently deleted.** While the soft deletion is this
+//!   run's, or the provider listed the user as soft-deleted, "not found" is about the moment: it is
+//!   waited for, longer each time, and then the row failed.
+//! - **A role is believed for a minute.** Whoever waits for longer, for quota or a pause, is asked about
+//!   again just before the request leaves (`pipeline::roles`).
 //! - **Credentials go to the configured host and nowhere else**: no redirect is followed, no
 //!   address in an answer is used, a token's `api_domain` is held against its data centre's own
 //!   hosts, also when it was kept between processes, and against where the first token led, which is

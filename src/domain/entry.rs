@@ -254,6 +254,10 @@ pub struct Intent {
     /// alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub with: Option<u64>,
+    /// Whether the provider had just said that there is nobody whom this could delete: then it leaves
+    /// nothing in doubt about them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub nobody: bool,
     /// When it was written.
     pub at: Time,
 }
@@ -389,6 +393,12 @@ pub struct OutcomeEntry {
     /// The provider's id of the deciding request, for its support.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
+}
+
+impl OutcomeEntry {
+    /// The code of a row that was settled as `deleted` although nobody saw the user before: the answer
+    /// was lost, and they are not there afterwards; whether they ever were is not known.
+    pub const SETTLED_UNSEEN: &str = "settled_unseen";
 }
 
 /// A limit waits until an instant because the server said so.

@@ -19,6 +19,10 @@ pub struct Task {
     pub steps_done: usize,
     /// What an earlier process left open of the next step.
     pub left_open: LeftOpen,
+    /// Whether rows of other actions are about the same user.
+    pub shares_user: bool,
+    /// Whether an earlier process of this run soft-deleted the user, for this row or one before it.
+    pub soft_deleted: bool,
 }
 
 /// What an earlier process left open of a row's next step: a request that left, and of which

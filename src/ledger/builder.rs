@@ -7,8 +7,8 @@ use super::sent::{Sent, SentLogs};
 use super::state::{LedgerState, Rows, SESSIONS_MAX, Source, VerificationState};
 use super::told::{Asked, Bulked, Ended, Intended, Stepped, Text, Told, Tried};
 use crate::domain::{
-    AccountName, Counts, Entry, Finding, LaneStop, Outcome, Paused, Quota, RunHeader, Session,
-    Step, Time, Verification, Verified,
+    AccountName, Counts, Entry, Finding, LaneStop, Outcome, OutcomeEntry, Paused, Quota, RunHeader,
+    Session, Step, Time, Verification, Verified,
 };
 
 /// The class of an attempt that the server turned away because of its pace.
@@ -151,7 +151,13 @@ impl StateBuilder {
         self.seen(intent.at);
         let row = intent.row;
         // One that is still unanswered was a process's that is gone; no later attempt answers it.
-        if !self.unanswered.insert(row) {
+        let is_open = !self.unanswered.insert(row);
+        if !intent.nobody {
+            self.state.harmless.remove(row);
+        } else if !is_open && !self.doubtful.contains(row) {
+            self.state.harmless.insert(row);
+        }
+        if is_open {
             self.doubtful.insert(row);
         }
         match intent.with {
@@ -213,10 +219,14 @@ impl StateBuilder {
 
     fn step(&mut self, done: &Stepped<'_>) {
         self.seen(done.at);
+        self.state.harmless.remove(done.row);
         self.unanswered.remove(done.row);
         self.doubtful.remove(done.row);
         self.bulks.leave(done.row);
         self.steps_of(done.step).insert(done.row);
+        if done.step == Step::Delete && done.outcome == Outcome::Deleted {
+            self.state.soft_deleted.insert(done.row);
+        }
         self.answered(&done.account, done.row, done.at);
     }
 
@@ -233,6 +243,12 @@ impl StateBuilder {
 
         self.unanswered.remove(row);
         self.bulks.leave(row);
+        let code = entry.code.as_ref().map(Text::as_str);
+        if code == Some(OutcomeEntry::SETTLED_UNSEEN) {
+            self.state.settled_unseen.insert(row);
+        } else {
+            self.state.settled_unseen.remove(row);
+        }
         // Seen before this outcome, so it says nothing of what followed.
         self.state.standing.remove(row);
         match entry.outcome {
@@ -252,9 +268,11 @@ impl StateBuilder {
             | Outcome::DoneBefore
             | Outcome::Duplicate => {
                 self.doubtful.remove(row);
+                self.state.harmless.remove(row);
                 for rows in self.state.steps.values_mut() {
                     rows.remove(row);
                 }
+                self.state.soft_deleted.remove(row);
             }
         }
         if let Some(account) = &entry.account {

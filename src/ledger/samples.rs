@@ -89,6 +89,7 @@ pub(crate) fn intent(row: u64, step: Step, seconds: i64) -> Entry {
         step,
         attempt: 1,
         with: None,
+        nobody: false,
         at: at(seconds),
     })
 }

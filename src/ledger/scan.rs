@@ -13,12 +13,14 @@ use crate::domain::{Outcome, Step, Time};
 /// What the state needs of an intent.
 pub(super) fn intent(object: &[u8]) -> Option<Intended<'_>> {
     let (mut row, mut account, mut step, mut with, mut at) = (None, None, None, None, None);
+    let mut nobody = false;
     each_member(object, |key, value| {
         match key {
             b"row" => row = Some(number(value)?),
             b"account" => account = Some(text(value)?),
             b"step" => step = Some(step_of(text(value)?)?),
             b"with" => with = Some(number(value)?),
+            b"nobody" => nobody = boolean(value)?,
             b"at" => at = Some(time(value)?),
             _ => {}
         }
@@ -29,18 +31,20 @@ pub(super) fn intent(object: &[u8]) -> Option<Intended<'_>> {
         account: account?.into(),
         step: step?,
         with,
+        nobody,
         at: at?,
     })
 }
 
 /// What the state needs of an outcome.
 pub(super) fn outcome(object: &[u8]) -> Option<Ended<'_>> {
-    let (mut row, mut account, mut outcome, mut at) = (None, None, None, None);
+    let (mut row, mut account, mut outcome, mut code, mut at) = (None, None, None, None, None);
     each_member(object, |key, value| {
         match key {
             b"row" => row = Some(number(value)?),
             b"account" => account = Some(text(value)?),
             b"outcome" => outcome = Some(text(value)?.parse::<Outcome>().ok()?),
+            b"code" => code = Some(text(value)?),
             b"at" => at = Some(time(value)?),
             _ => {}
         }
@@ -50,6 +54,7 @@ pub(super) fn outcome(object: &[u8]) -> Option<Ended<'_>> {
         row: row?,
         account: account.map(Into::into),
         outcome: outcome?,
+        code: code.map(Into::into),
         at: at?,
     })
 }
@@ -93,6 +98,14 @@ fn value_len(rest: &[u8]) -> Option<usize> {
 fn text(value: &[u8]) -> Option<&str> {
     let text = value.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
     std::str::from_utf8(text).ok()
+}
+
+fn boolean(value: &[u8]) -> Option<bool> {
+    match value {
+        b"true" => Some(true),
+        b"false" => Some(false),
+        _ => None,
+    }
 }
 
 fn number(value: &[u8]) -> Option<u64> {

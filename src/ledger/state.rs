@@ -81,12 +81,17 @@ pub struct LedgerState {
     pub(super) ended: RoaringTreemap,
     /// Rows by the steps that ended well and that no outcome has followed.
     pub(super) steps: BTreeMap<Step, RoaringTreemap>,
+    /// Those of them whose soft deletion was this run's.
+    pub(super) soft_deleted: RoaringTreemap,
     pub(super) in_doubt: RoaringTreemap,
+    /// Those of them whose requests can have deleted nobody.
+    pub(super) harmless: RoaringTreemap,
     /// Rows of unanswered requests for many that began no job that is known.
     pub(super) bulk: RoaringTreemap,
     /// Rows of jobs whose result was never read.
     pub(super) jobs: BTreeMap<u64, JobId>,
     pub(super) standing: RoaringTreemap,
+    pub(super) settled_unseen: RoaringTreemap,
     pub(super) sent: SentLogs,
     /// When the last process began, and how long the machine had been up then; `None`: not told.
     pub(super) began: Option<(Time, Uptime)>,
@@ -167,10 +172,13 @@ impl LedgerState {
             rows: BTreeMap::new(),
             ended: RoaringTreemap::new(),
             steps: BTreeMap::new(),
+            soft_deleted: RoaringTreemap::new(),
             in_doubt: RoaringTreemap::new(),
+            harmless: RoaringTreemap::new(),
             bulk: RoaringTreemap::new(),
             jobs: BTreeMap::new(),
             standing: RoaringTreemap::new(),
+            settled_unseen: RoaringTreemap::new(),
             sent: SentLogs::default(),
             began: None,
             concurrency: BTreeMap::new(),
@@ -269,6 +277,22 @@ impl LedgerState {
         sets.filter(|rows| rows.contains(row)).count()
     }
 
+    /// The rows for which this run deleted the user, softly at least.
+    pub fn deleted(&self) -> RoaringTreemap {
+        self.rows_of(Outcome::Deleted) | &self.soft_deleted
+    }
+
+    /// The rows that have no outcome yet, and whose user is soft-deleted by their first step.
+    pub fn soft_deleted_so_far(&self) -> RoaringTreemap {
+        let done = self.steps.get(&Step::Delete).cloned();
+        done.unwrap_or_default() - &self.ended
+    }
+
+    /// How many rows were settled as deleted although nobody saw the user before.
+    pub fn settled_unseen(&self) -> u64 {
+        self.settled_unseen.len()
+    }
+
     /// The rows of which a request left that nothing has answered or settled: the next step of such
     /// a row may have been done. While a process is at work, rows under way are among them.
     pub const fn in_doubt(&self) -> &RoaringTreemap {
@@ -282,7 +306,7 @@ impl LedgerState {
 
     /// What is left open of a row's next step.
     pub fn left_open(&self, row: u64) -> LeftOpen {
-        if !self.in_doubt.contains(row) {
+        if !self.in_doubt.contains(row) || self.harmless.contains(row) {
             return LeftOpen::Nothing;
         }
         match self.jobs.get(&row) {

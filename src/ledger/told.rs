@@ -46,6 +46,8 @@ pub(super) struct Intended<'a> {
     pub(super) step: Step,
     #[serde(default)]
     pub(super) with: Option<u64>,
+    #[serde(default)]
+    pub(super) nobody: bool,
     pub(super) at: Time,
 }
 
@@ -83,6 +85,7 @@ pub(super) struct Stepped<'a> {
     #[serde(borrow)]
     pub(super) account: Text<'a>,
     pub(super) step: Step,
+    pub(super) outcome: Outcome,
     pub(super) at: Time,
 }
 
@@ -93,6 +96,8 @@ pub(super) struct Ended<'a> {
     #[serde(default, borrow)]
     pub(super) account: Option<Text<'a>>,
     pub(super) outcome: Outcome,
+    #[serde(default, borrow)]
+    pub(super) code: Option<Text<'a>>,
     pub(super) at: Time,
 }
 
@@ -115,6 +120,7 @@ impl<'a> From<&'a Entry> for Told<'a> {
                 account: it.account.as_str().into(),
                 step: it.step,
                 with: it.with,
+                nobody: it.nobody,
                 at: it.at,
             }),
             Entry::Bulk(it) => Self::Bulk(Bulked {
@@ -136,12 +142,14 @@ impl<'a> From<&'a Entry> for Told<'a> {
                 row: it.row,
                 account: it.account.as_str().into(),
                 step: it.step,
+                outcome: it.outcome,
                 at: it.at,
             }),
             Entry::Outcome(it) => Self::Outcome(Ended {
                 row: it.position.row,
                 account: it.account.as_ref().map(|name| name.as_str().into()),
                 outcome: it.outcome,
+                code: it.code.as_deref().map(Text::from),
                 at: it.at,
             }),
             Entry::Request(it) => Self::Request(Asked {

@@ -4,10 +4,13 @@
 
 use super::client::{Client, passing_or_stop};
 use super::error::ClientError;
+use super::jobs::JobSlot;
+use super::reading::Entered;
 use super::retry::Backoff;
+use super::roles::{ASKED_AGAIN_MAX, roles_too_old};
 use super::sink::{Durability, SinkFailed};
 use super::tokens::{Granted, own};
-use crate::domain::{BulkAnswered, Entry, Intent, JobId, Step, StopKind, Task, UserId};
+use crate::domain::{BulkAnswered, Entry, Intent, JobId, Step, StopKind, UserId};
 use crate::provider::{Bulk, Detail, Reply, Verdict};
 use crate::transport::{Failure, TransportError};
 
@@ -23,6 +26,8 @@ pub(super) enum Begun {
     Never,
     /// Nothing was done, for a passing reason. The rows go on one by one.
     NotNow,
+    /// Nothing was done: the roles of the users have to be asked again first.
+    RolesOld,
     /// The person would not wait.
     Abandoned,
 }
@@ -37,27 +42,52 @@ enum After {
 }
 
 /// The rows of one request, which stand as one `step` for the same account.
-pub(super) struct BulkRun<'a> {
+pub(super) struct BulkRun<'a, 'r> {
     client: &'a Client,
     bulk: &'a dyn Bulk,
     step: Step,
-    tasks: &'a [Task],
+    rows: &'r [Entered<'a>],
     ids: Vec<UserId>,
 }
 
-impl<'a> BulkRun<'a> {
+/// How often a request for many was tried, and how often not: that goes on when rows leave it.
+pub(super) struct Tries<'a> {
+    attempt: u32,
+    tokens_rejected: u32,
+    backoff: Backoff,
+    /// Leave to begin a job that was not used yet.
+    slot: Option<JobSlot<'a>>,
+    /// How often in a row the roles of the users were asked again.
+    roles_asked: u32,
+}
+
+impl Tries<'_> {
+    /// None yet.
+    pub(super) fn new(client: &Client, rows: &[Entered<'_>]) -> Self {
+        let first = rows.first().map_or(0, |row| row.task.position.row);
+        Self {
+            attempt: 1,
+            tokens_rejected: 0,
+            backoff: Backoff::new(client.seed ^ first),
+            slot: None,
+            roles_asked: 0,
+        }
+    }
+}
+
+impl<'a, 'r> BulkRun<'a, 'r> {
     pub(super) fn new(
         client: &'a Client,
         bulk: &'a dyn Bulk,
         step: Step,
-        tasks: &'a [Task],
+        rows: &'r [Entered<'a>],
     ) -> Self {
         Self {
             client,
             bulk,
             step,
-            tasks,
-            ids: tasks.iter().map(|task| task.id.clone()).collect(),
+            rows,
+            ids: rows.iter().map(|row| row.task.id.clone()).collect(),
         }
     }
 
@@ -66,15 +96,25 @@ impl<'a> BulkRun<'a> {
     /// # Errors
     ///
     /// When the lane must stop first; the rows then stay pending.
-    pub(super) async fn begin(&self) -> Result<Begun, ClientError> {
+    pub(super) async fn begin(&self, tries: &mut Tries<'a>) -> Result<Begun, ClientError> {
         let client = self.client;
-        let mut backoff = Backoff::new(client.seed ^ self.first());
-        let mut tokens_rejected = 0;
-        let mut attempt = 1;
-        while attempt <= client.attempts.get() {
-            let slot = client.jobs.slot(client).await?;
+        while tries.attempt <= client.attempts.get() && !self.rows.is_empty() {
+            let slot = match tries.slot.take() {
+                Some(slot) => slot,
+                None => client.jobs.slot(client).await?,
+            };
             let (mut admission, granted) = client.admit(Some(self.step)).await?;
-            if let Err(failed) = self.intend(attempt).await {
+            if self.has_old_roles() {
+                admission.unsent();
+                tries.roles_asked += 1;
+                if tries.roles_asked > ASKED_AGAIN_MAX {
+                    return Err(roles_too_old());
+                }
+                tries.slot = Some(slot);
+                return Ok(Begun::RolesOld);
+            }
+            tries.roles_asked = 0;
+            if let Err(failed) = self.intend(tries.attempt).await {
                 admission.unsent();
                 return Err(failed.into());
             }
@@ -102,36 +142,35 @@ impl<'a> BulkRun<'a> {
                         }
                         Err(verdict) => {
                             drop(slot);
-                            self.judge(
-                                &reply,
-                                verdict,
-                                &granted,
-                                &mut tokens_rejected,
-                                &mut backoff,
-                            )
-                            .await?
+                            self.judge(&reply, verdict, &granted, tries).await?
                         }
                     }
                 }
                 Err(error) => {
                     drop(admission);
                     drop(slot);
-                    self.judge_broken(&error, &mut backoff).await?
+                    self.judge_broken(&error, &mut tries.backoff).await?
                 }
             };
             match after {
                 After::Ended(begun) => return Ok(begun),
-                After::Again { costs } => attempt += u32::from(costs),
+                After::Again { costs } => tries.attempt += u32::from(costs),
             }
         }
         Ok(Begun::NotNow)
     }
 
+    /// Whether one of the users may be of another role by now.
+    fn has_old_roles(&self) -> bool {
+        let mut roles = self.rows.iter().map(|row| row.role);
+        roles.any(|role| role.is_none_or(|role| self.client.is_old(role)))
+    }
+
     /// Makes the intents of all rows durable, with one sync.
     async fn intend(&self, attempt: u32) -> Result<(), SinkFailed> {
         let at = self.client.now();
-        let last = self.tasks.len() - 1;
-        for (place, task) in self.tasks.iter().enumerate() {
+        let last = self.rows.len() - 1;
+        for (place, Entered { task, .. }) in self.rows.iter().enumerate() {
             let intent = Intent {
                 position: task.position,
                 account: task.account.clone(),
@@ -140,6 +179,7 @@ impl<'a> BulkRun<'a> {
                 step: self.step,
                 attempt,
                 with: Some(self.first()),
+                nobody: false,
                 at,
             };
             // The ledger keeps their order: with the last all are durable.
@@ -161,8 +201,7 @@ impl<'a> BulkRun<'a> {
         reply: &Reply,
         verdict: Verdict,
         granted: &Granted,
-        tokens_rejected: &mut u32,
-        backoff: &mut Backoff,
+        tries: &mut Tries<'a>,
     ) -> Result<After, ClientError> {
         let client = self.client;
         let status = Some(reply.status);
@@ -171,12 +210,12 @@ impl<'a> BulkRun<'a> {
         }
         match verdict {
             Verdict::TokenRejected(detail) => {
-                *tokens_rejected += 1;
+                tries.tokens_rejected += 1;
                 let told = detail.clone();
                 self.record(Some("token_rejected"), None, false, status, told)
                     .await?;
                 client
-                    .renew(granted, *tokens_rejected, status, detail)
+                    .renew(granted, tries.tokens_rejected, status, detail)
                     .await?;
                 Ok(After::Again { costs: false })
             }
@@ -210,7 +249,12 @@ impl<'a> BulkRun<'a> {
                     client.jobs.full();
                 }
                 client
-                    .wait(Some(self.step), Some(moment), (status, &detail), backoff)
+                    .wait(
+                        Some(self.step),
+                        Some(moment),
+                        (status, &detail),
+                        &mut tries.backoff,
+                    )
                     .await?;
                 Ok(if in_doubt {
                     After::Ended(Begun::Doubt)
@@ -276,6 +320,6 @@ impl<'a> BulkRun<'a> {
 
     /// The number of the first row, by which the request is known.
     fn first(&self) -> u64 {
-        self.tasks[0].position.row
+        self.rows[0].task.position.row
     }
 }

@@ -4,7 +4,7 @@ mod access;
 mod reads;
 mod waits;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
@@ -21,7 +21,7 @@ use super::retry::Backoff;
 use super::sink::{Durability, EventSink, SinkFailed};
 use super::stop::Stop;
 use super::tokens::{Granted, TokenStore, Tokens, own};
-use crate::domain::{AccountName, Action, Entry, Quota, Step, StopKind, Time, WallClock};
+use crate::domain::{AccountName, Action, Entry, Quota, Step, StopKind, Time, UserId, WallClock};
 use crate::provider::{Bulk, Detail, Moment, Provider, Reply, Request, Scope, Verdict};
 use crate::transport::{Failure, Transport, TransportError};
 
@@ -85,6 +85,11 @@ pub struct Client {
     pub(super) reach: Arc<Reach>,
     /// Where its requests go; unset: none was sent.
     host: OnceLock<String>,
+    /// Held by the row whose role is asked again, until it has its leave: so that those which wait
+    /// as long as it does take no slot from it meanwhile.
+    pub(super) role_turn: tokio::sync::Mutex<()>,
+    /// Whom this process has soft-deleted, of the users whom later rows are about as well.
+    soft_deleted: Mutex<HashSet<UserId>>,
     /// Who has the role that no list of users tells, as lists know them; unset: nobody known.
     principal: OnceLock<String>,
 }
@@ -147,6 +152,8 @@ impl Client {
             rereads: Rereads::default(),
             reach,
             host: OnceLock::new(),
+            role_turn: tokio::sync::Mutex::default(),
+            soft_deleted: Mutex::default(),
             principal: OnceLock::new(),
         }
     }
@@ -198,6 +205,19 @@ impl Client {
     /// The highest limit for all requests of the account that the provider has stated.
     pub fn stated_limit(&self) -> Option<Quota> {
         self.limits.stated()
+    }
+
+    /// Notes that this process has soft-deleted `id`, whom later rows are about as well.
+    pub(super) fn note_soft_deleted(&self, id: &UserId) {
+        let noted = self.soft_deleted.lock();
+        let mut noted = noted.unwrap_or_else(PoisonError::into_inner);
+        noted.insert(id.clone());
+    }
+
+    /// Whether it is noted so.
+    pub(super) fn has_soft_deleted(&self, id: &UserId) -> bool {
+        let noted = self.soft_deleted.lock();
+        noted.unwrap_or_else(PoisonError::into_inner).contains(id)
     }
 
     /// How long the account's quota allows one request after another.

@@ -1,5 +1,6 @@
 //! A lane: all that runs for one account.
 
+use std::collections::HashSet;
 use std::convert::Infallible;
 use std::error::Error;
 use std::fmt;
@@ -14,18 +15,19 @@ use tokio::sync::mpsc;
 use tokio::task::unconstrained;
 use tokio::time::Instant;
 
-use super::bulk::{Begun, BulkRun};
+use super::bulk::{Begun, BulkRun, Tries};
 use super::canary::{Canary, MoreRows, Verdict};
 use super::client::Client;
 use super::error::ClientError;
 use super::fuse::{FailureLimit, Fuse};
 use super::reading::{Entered, Unit};
+use super::roles::Stood;
 use super::sink::SinkFailed;
 use super::stop::Stopped;
 use super::task::{Before, RowEnded, TaskRun};
 use super::tokens::own;
 use super::users::{Place, UsersUnderWay};
-use crate::domain::{LaneStop, Outcome, StopKind, Task, Time};
+use crate::domain::{LaneStop, Outcome, Position, StopKind, Task, Time};
 
 /// How often the wall clock is looked at for [`Until`]. It may be set, and a machine may sleep: one
 /// long timer would know nothing of either.
@@ -215,12 +217,18 @@ impl Lane {
         unit: Unit<'l>,
     ) -> impl Future<Output = Result<(), Halt>> + Send + use<'l> {
         match unit {
-            Unit::Row(task, place, room) => Either::Left(async move {
-                let _held = (&place, &room);
-                if !place.is_first() {
-                    self.turn_of(&place).boxed().await?;
+            Unit::Row(row) => Either::Left(async move {
+                let Entered {
+                    task,
+                    user,
+                    room,
+                    role,
+                } = row;
+                let _held = (&user, &room);
+                if !user.is_first() {
+                    self.turn_of(&user).boxed().await?;
                 }
-                self.row(TaskRun::new(&self.client, task)).await
+                self.row(TaskRun::new(self, task, role)).await
             }),
             Unit::Bulk(rows) => Either::Right(self.bulk(rows).boxed()),
         }
@@ -236,7 +244,7 @@ impl Lane {
     }
 
     /// Rows that one request carries.
-    async fn bulk(&self, rows: Vec<Entered<'_>>) -> Result<(), Halt> {
+    async fn bulk(&self, mut rows: Vec<Entered<'_>>) -> Result<(), Halt> {
         let Some((bulk, step)) = self.client.provider.bulk().zip(
             rows.first()
                 .and_then(|row| row.task.action.steps().get(row.task.steps_done)),
@@ -244,15 +252,22 @@ impl Lane {
             return Ok(());
         };
         let started = Instant::now();
-        let tasks: Vec<Task> = rows.iter().map(|row| row.task.clone()).collect();
-        let begun = match BulkRun::new(&self.client, bulk, *step, &tasks)
-            .begin()
-            .await
-        {
-            Ok(begun) => begun,
-            Err(error) => {
-                self.stop(error).await?;
-                return Err(Halt::Stopping);
+        let mut tries = Tries::new(&self.client, &rows);
+        let mut alone = Vec::new();
+        let begun = loop {
+            match BulkRun::new(&self.client, bulk, *step, &rows)
+                .begin(&mut tries)
+                .await
+            {
+                Ok(Begun::RolesOld) => {
+                    let others = self.ask_again(&mut rows).await?;
+                    alone.extend(others);
+                }
+                Ok(begun) => break begun,
+                Err(error) => {
+                    self.stop(error).await?;
+                    return Err(Halt::Stopping);
+                }
             }
         };
         let job = match &begun {
@@ -270,19 +285,28 @@ impl Lane {
                 self.one_by_one.store(true, Ordering::Relaxed);
                 None
             }
-            Begun::Doubt | Begun::NotNow | Begun::Abandoned => None,
+            Begun::Doubt | Begun::NotNow | Begun::RolesOld | Begun::Abandoned => None,
         };
-        let runs = rows.into_iter().map(|row| {
-            let Entered { task, user, room } = row;
-            let before = match (&begun, &job) {
-                (_, Some((job, end))) => Before::Job((*job).clone(), Arc::clone(end)),
-                (Begun::Doubt, None) => Before::Doubt,
-                (Begun::Abandoned, None) => Before::Abandoned,
-                (Begun::Job(_) | Begun::Never | Begun::NotNow, None) => Before::Nothing,
-            };
+        let before = || match (&begun, &job) {
+            (_, Some((job, end))) => Before::Job((*job).clone(), Arc::clone(end)),
+            (Begun::Doubt, None) => Before::Doubt,
+            (Begun::Abandoned, None) => Before::Abandoned,
+            (Begun::Job(_) | Begun::Never | Begun::NotNow | Begun::RolesOld, None) => {
+                Before::Nothing
+            }
+        };
+        let carried = rows.into_iter().map(|row| (row, before()));
+        let left = alone.into_iter().map(|row| (row, Before::Nothing));
+        let runs = carried.chain(left).map(|(row, before)| {
+            let Entered {
+                task,
+                user,
+                room,
+                role,
+            } = row;
             let run = match before {
-                Before::Nothing => TaskRun::new(&self.client, task),
-                before => TaskRun::after(&self.client, task, before, started),
+                Before::Nothing => TaskRun::new(self, task, role),
+                before => TaskRun::after(self, task, role, before, started),
             };
             async move {
                 let _held = (user, room);
@@ -297,6 +321,28 @@ impl Lane {
             }
         }
         worst
+    }
+
+    /// Asks the roles of the users of `rows` again, which wait for one request. Leaves those who stand
+    /// and are not protected, and returns those who do not stand any more: no request for many may
+    /// carry them.
+    async fn ask_again<'l>(&self, rows: &mut Vec<Entered<'l>>) -> Result<Vec<Entered<'l>>, Halt> {
+        let tasks = rows.iter().map(|row| row.task.clone()).collect();
+        let (tasks, read) = self.without_protected(tasks).await?;
+        let kept: HashSet<Position> = tasks.iter().map(|task| task.position).collect();
+        let mut others = Vec::new();
+        for mut row in std::mem::take(rows) {
+            if !kept.contains(&row.task.position) {
+                continue;
+            }
+            row.role = read.get(&row.task.id).map(|(role, _)| *role);
+            if row.role.is_some_and(|role| role.stood == Stood::Active) {
+                rows.push(row);
+            } else {
+                others.push(row);
+            }
+        }
+        Ok(others)
     }
 
     /// One row, to its outcome.

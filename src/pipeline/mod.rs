@@ -7,7 +7,8 @@
 //! 1. **Admission** ([`limits::Limits`]): pause gate, every window, pace; all or none. A row that
 //!    waits for quota holds nothing, so a lane whose permanent deletes wait ten minutes goes on
 //!    soft-deleting.
-//! 2. **Access**: a token that lives, fetched once for all who wait.
+//! 2. **Access**: a token that lives, fetched once for all who wait. A role that was read too long ago
+//!    by now is read again, which gives the place in 1 back.
 //! 3. **Intent**, durable. A row waiting for quota has none yet, so a crash in that wait leaves
 //!    nothing in doubt.
 //! 4. **Permit**: so many requests are under way at once, fewer where the provider takes fewer. Twice
@@ -42,6 +43,7 @@ mod reach;
 mod reading;
 mod reread;
 mod retry;
+mod roles;
 mod run;
 mod sink;
 mod stop;

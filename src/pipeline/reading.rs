@@ -5,7 +5,6 @@
 //! and has room of its own, so that one whose rows wait for an endpoint's quota keeps no other from
 //! being read. Only a canary is read across all parts, in the order of the file.
 
-use std::collections::HashSet;
 use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -16,12 +15,12 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::error::ClientError;
 use super::lane::{Halt, Lane, TaskSource};
+use super::roles::{RoleRead, RolesRead, Stood, includes, is_untouched, protected_by};
 use super::sink::Durability;
 use super::task::outcome_entry;
-use super::tokens::own;
 use super::users::Place;
-use crate::domain::{Entry, LeftOpen, Outcome, OutcomeEntry, Step, StopKind, Task, UserId};
-use crate::provider::{Listed, Roles};
+use crate::domain::{Entry, Outcome, OutcomeEntry, Step, StopKind, Task};
+use crate::provider::Roles;
 
 /// How many rows of a part are looked after at once where they wait for different things. More than
 /// the permits there are, so that rows that wait for one endpoint's quota do not keep others from
@@ -46,17 +45,20 @@ const READ_MAX: usize = 64;
 
 /// What is sent together.
 pub(super) enum Unit<'l> {
-    /// A row of its own, and its place among those of its user.
-    Row(Task, Place<'l>, Room),
+    /// A row of its own.
+    Row(Entered<'l>),
     /// Rows that one request carries.
     Bulk(Vec<Entered<'l>>),
 }
 
-/// A row that has the first place of its user.
+/// A row that is to be sent.
 pub(super) struct Entered<'l> {
     pub(super) task: Task,
+    /// Its place among the rows of its user.
     pub(super) user: Place<'l>,
     pub(super) room: Room,
+    /// The role that was read of its user; `None`: none was asked.
+    pub(super) role: Option<RoleRead>,
 }
 
 /// Room for rows, held until they have ended.
@@ -242,13 +244,17 @@ impl Lane {
             }
             let is_over = tasks.len() < count;
             match self.without_protected(tasks).await {
-                Ok((tasks, _)) => {
+                Ok((tasks, read)) => {
                     let count = tasks.len() as u64;
                     self.canary.let_in(count);
                     *left = left.saturating_sub(count);
                     units.extend(tasks.into_iter().map(|task| {
-                        let place = self.users.place(&task.id);
-                        Ok(Unit::Row(task, place, room.split(1)))
+                        Ok(Unit::Row(Entered {
+                            user: self.users.place(&task.id),
+                            room: room.split(1),
+                            role: read.get(&task.id).map(|(role, _)| *role),
+                            task,
+                        }))
                     }));
                 }
                 Err(halt) => units.push(Err(halt)),
@@ -319,14 +325,22 @@ impl Lane {
             }
             let mut units = Vec::new();
             match self.without_protected(tasks).await {
-                Ok((tasks, standing)) => {
+                Ok((tasks, read)) => {
                     for task in tasks {
                         let room = room.split(1);
-                        if let Some(user) = self.gatherable(&task, &standing) {
-                            reading.gathered.push(Entered { task, user, room });
+                        let role = read.get(&task.id).map(|(role, _)| *role);
+                        let first = self.gatherable(&task, role);
+                        let is_gathered = first.is_some();
+                        let row = Entered {
+                            user: first.unwrap_or_else(|| self.users.place(&task.id)),
+                            task,
+                            room,
+                            role,
+                        };
+                        if is_gathered {
+                            reading.gathered.push(row);
                         } else {
-                            let place = self.users.place(&task.id);
-                            units.push(Ok(Unit::Row(task, place, room)));
+                            units.push(Ok(Unit::Row(row)));
                         }
                     }
                 }
@@ -354,11 +368,11 @@ impl Lane {
 
     /// The first place of the task's user, if it is free and the task can go with others in one
     /// request.
-    fn gatherable(&self, task: &Task, standing: &HashSet<UserId>) -> Option<Place<'_>> {
+    fn gatherable(&self, task: &Task, role: Option<RoleRead>) -> Option<Place<'_>> {
         let bulk = self.client.provider.bulk()?;
         let step = task.action.steps().get(task.steps_done)?;
         let fit = bulk.takes(*step)
-            && standing.contains(&task.id)
+            && role.is_some_and(|role| role.stood == Stood::Active)
             && !self.one_by_one.load(Ordering::Relaxed);
         fit.then(|| self.users.first_place(&task.id)).flatten()
     }
@@ -380,8 +394,7 @@ impl Lane {
                 if rest.len() >= least {
                     units.push(Unit::Bulk(rest));
                 } else {
-                    let alone = |Entered { task, user, room }| Unit::Row(task, user, room);
-                    units.extend(rest.into_iter().map(alone));
+                    units.extend(rest.into_iter().map(Unit::Row));
                 }
             }
         }
@@ -389,20 +402,17 @@ impl Lane {
     }
 
     /// Asks the roles of a batch and ends the rows of those who are protected. Returns the rest,
-    /// and who of them was listed as standing.
-    async fn without_protected(
+    /// and what was read of them.
+    pub(super) async fn without_protected(
         &self,
-        mut tasks: Vec<Task>,
-    ) -> Result<(Vec<Task>, HashSet<UserId>), Halt> {
+        tasks: Vec<Task>,
+    ) -> Result<(Vec<Task>, RolesRead), Halt> {
         let Some(roles) = self.client.provider.roles() else {
-            return Ok((tasks, HashSet::new()));
+            return Ok((tasks, RolesRead::new()));
         };
-        let (together, alone) = asked_of(&tasks, roles);
-        if together.is_empty() && alone.is_empty() {
-            return Ok((tasks, HashSet::new()));
-        }
-        let (standing, told) = match self.told(roles, together, alone).await {
-            Ok(told) => told,
+        let untouched = tasks.iter().filter(|task| is_untouched(task));
+        let read = match self.client.read_roles(roles, untouched).await {
+            Ok(read) => read,
             Err(ClientError::Passing { status, detail, .. }) => {
                 // Deleting an administrator cannot be mended; not asking is no way out.
                 let reason = StopKind::RolesUnknown;
@@ -419,78 +429,26 @@ impl Lane {
                 return Err(Halt::Stopping);
             }
         };
-        for user in &told {
-            let Some(role) = user.protected.as_ref().filter(|role| !self.includes(role)) else {
+        let included = &self.options.include_roles;
+        let mut rest = Vec::with_capacity(tasks.len());
+        for task in tasks {
+            let role = read.get(&task.id).and_then(|(_, role)| role.as_ref());
+            let keeps = |role: &&String| is_untouched(&task) && !includes(included, role);
+            let Some(role) = role.filter(keeps) else {
+                rest.push(task);
                 continue;
             };
-            let is_asked = |task: &Task| task.id == user.id && is_untouched(task);
-            for task in tasks.iter().filter(|task| is_asked(task)) {
-                let detail = own("protected_role", format!("this user's role is {role}"));
-                let entry = OutcomeEntry {
-                    code: detail.code,
-                    message: detail.message,
-                    ..outcome_entry(task, Outcome::Protected, self.client.now())
-                };
-                let entry = Entry::Outcome(entry);
-                self.client
-                    .record(entry, Durability::Queued)
-                    .await
-                    .map_err(Halt::Sink)?;
-            }
-            tasks.retain(|task| !is_asked(task));
+            let detail = protected_by(role);
+            let entry = OutcomeEntry {
+                code: detail.code,
+                message: detail.message,
+                ..outcome_entry(&task, Outcome::Protected, self.client.now())
+            };
+            self.client
+                .record(Entry::Outcome(entry), Durability::Queued)
+                .await
+                .map_err(Halt::Sink)?;
         }
-        Ok((tasks, standing))
+        Ok((rest, read))
     }
-
-    /// Asks the roles of `together`, and of those of `alone` who are not among them as standing.
-    /// Returns who stands, and what was told of them all.
-    async fn told(
-        &self,
-        roles: &dyn Roles,
-        together: Vec<UserId>,
-        mut alone: Vec<UserId>,
-    ) -> Result<(HashSet<UserId>, Vec<Listed>), ClientError> {
-        let mut told = Vec::new();
-        if !together.is_empty() {
-            told = self.client.listed(roles, &together).await?;
-        }
-        let standing: HashSet<UserId> = told.iter().map(|user| user.id.clone()).collect();
-        alone.retain(|id| !standing.contains(id));
-        alone.sort_unstable();
-        alone.dedup();
-        told.extend(self.client.roles_alone(roles, alone).await?);
-        Ok((standing, told))
-    }
-
-    /// Whether users of `role` may be deleted all the same.
-    fn includes(&self, role: &str) -> bool {
-        let mut included = self.options.include_roles.iter();
-        included.any(|included| included.eq_ignore_ascii_case(role))
-    }
-}
-
-/// The users of `tasks` whose roles are asked together, and those who are asked about alone if they are
-/// not listed then.
-fn asked_of(tasks: &[Task], roles: &dyn Roles) -> (Vec<UserId>, Vec<UserId>) {
-    let (mut together, mut alone) = (Vec::new(), Vec::new());
-    for task in tasks.iter().filter(|task| is_untouched(task)) {
-        let mut steps = task.action.steps().iter();
-        if steps
-            .clone()
-            .next()
-            .is_some_and(|step| roles.asked_before(*step))
-        {
-            together.push(task.id.clone());
-        }
-        if steps.any(|step| roles.asked_alone_before(*step)) {
-            alone.push(task.id.clone());
-        }
-    }
-    (together, alone)
-}
-
-/// Whether nothing was done for the row yet. Of one whose first step is done, or in a job that an
-/// earlier process began, the role was asked before.
-fn is_untouched(task: &Task) -> bool {
-    task.steps_done == 0 && !matches!(task.left_open, LeftOpen::Job(_))
 }

@@ -37,10 +37,15 @@ impl Backoff {
 
     /// The next wait.
     pub fn next_wait(&mut self) -> Duration {
-        self.bounds
-            .next()
-            .unwrap_or(WAIT_MAX)
-            .mul_f64(self.random.f64())
+        let bound = self.bounds.next().unwrap_or(WAIT_MAX);
+        bound.mul_f64(self.random.f64())
+    }
+
+    /// The next wait, from the exponential bound up to twice as much: for what needs time, and not
+    /// only a crowd that spreads.
+    pub fn next_wait_above(&mut self) -> Duration {
+        let bound = self.bounds.next().unwrap_or(WAIT_MAX);
+        bound + bound.mul_f64(self.random.f64())
     }
 }
 
@@ -57,6 +62,19 @@ mod tests {
             let mut bound = WAIT_MIN;
             for _ in 0..12 {
                 assert!(backoff.next_wait() <= bound);
+                bound = (bound * 2).min(WAIT_MAX);
+            }
+        }
+    }
+
+    #[test]
+    fn waits_above_the_bound_are_never_short() {
+        for seed in 0..200 {
+            let mut backoff = Backoff::new(seed);
+            let mut bound = WAIT_MIN;
+            for _ in 0..12 {
+                let wait = backoff.next_wait_above();
+                assert!((bound..=bound * 2).contains(&wait));
                 bound = (bound * 2).min(WAIT_MAX);
             }
         }

@@ -3,6 +3,7 @@
 
 mod judge;
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use futures::FutureExt;
@@ -13,11 +14,15 @@ use self::judge::After;
 use super::client::Client;
 use super::error::ClientError;
 use super::jobs::JobEnd;
+use super::lane::Lane;
 use super::limits::Admission;
 use super::reread::Stands;
 use super::retry::Backoff;
+use super::roles::{
+    ASKED_AGAIN_MAX, RoleRead, Stood, includes, is_seen, protected_by, roles_too_old,
+};
 use super::sink::Durability;
-use super::tokens::own;
+use super::tokens::{Granted, own};
 use crate::domain::{
     Attempted, Entry, Intent, JobId, LeftOpen, Outcome, OutcomeEntry, Position, Step, StepDone,
     Task, Time,
@@ -28,7 +33,15 @@ use crate::transport::TransportError;
 /// A row on its way through its steps.
 pub(super) struct TaskRun<'a> {
     client: &'a Client,
+    /// Protected roles that may be deleted all the same.
+    included: &'a [String],
     task: Task,
+    /// The role that was read of the user last; `None`: none was.
+    role: Option<RoleRead>,
+    /// Whether the provider was seen to know the user before anything was done to them.
+    seen: bool,
+    /// Whether the run has soft-deleted the user: by this row, or by one before it.
+    soft_deleted: bool,
     /// Deleting requests sent for the row by this process.
     attempts: u32,
     started: Option<Instant>,
@@ -80,6 +93,19 @@ impl StepEnd {
             "settled",
             "the user is gone after a request for this row whose answer never came",
         );
+        Self::settled_as(detail, answer)
+    }
+
+    /// The same of a user whom nobody saw before: whether they ever were there is not known.
+    fn settled_unseen(answer: Answer) -> Self {
+        let detail = own(
+            OutcomeEntry::SETTLED_UNSEEN,
+            "answer lost; not there afterwards, and nobody saw before whether the user was there",
+        );
+        Self::settled_as(detail, answer)
+    }
+
+    fn settled_as(detail: Detail, answer: Answer) -> Self {
         Self {
             outcome: Outcome::Deleted,
             settled: true,
@@ -91,7 +117,8 @@ impl StepEnd {
 /// What is not known of the requests for a step so far.
 #[derive(Clone, Copy)]
 struct Doubt {
-    /// One of them may have had its effect although no answer said so.
+    /// One of them may have had its effect although no answer said so: there was somebody whom it could
+    /// remove.
     effect: bool,
     /// One of those was never answered at all.
     unanswered: bool,
@@ -108,15 +135,23 @@ struct Answer {
 /// What came of one sending.
 struct Sent {
     reply: Result<Reply, TransportError>,
-    granted: super::tokens::Granted,
+    granted: Granted,
     admission: Admission,
 }
 
+/// Leave to send one request.
+type Leave = (Admission, Granted);
+
 impl<'a> TaskRun<'a> {
-    pub(super) fn new(client: &'a Client, task: Task) -> Self {
+    /// A row of `lane`, of whose user `role` was read.
+    pub(super) fn new(lane: &'a Lane, task: Task, role: Option<RoleRead>) -> Self {
         Self {
-            client,
+            client: &lane.client,
+            included: &lane.options.include_roles,
+            soft_deleted: task.soft_deleted,
+            seen: is_seen(role),
             task,
+            role,
             attempts: 0,
             started: None,
             before: Before::Nothing,
@@ -124,12 +159,18 @@ impl<'a> TaskRun<'a> {
     }
 
     /// A row that a request for many has carried, which left at `started`.
-    pub(super) fn after(client: &'a Client, task: Task, before: Before, started: Instant) -> Self {
+    pub(super) fn after(
+        lane: &'a Lane,
+        task: Task,
+        role: Option<RoleRead>,
+        before: Before,
+        started: Instant,
+    ) -> Self {
         Self {
             attempts: 1,
             started: Some(started),
             before,
-            ..Self::new(client, task)
+            ..Self::new(lane, task, role)
         }
     }
 
@@ -163,6 +204,7 @@ impl<'a> TaskRun<'a> {
         mut begun: Option<SemaphorePermit<'_>>,
     ) -> Result<RowEnded, ClientError> {
         let steps = self.task.action.steps();
+        self.soft_deleted |= self.task.shares_user && self.client.has_soft_deleted(&self.task.id);
         let mut in_doubt = self.task.left_open != LeftOpen::Nothing
             || matches!(self.before, Before::Doubt | Before::Job(..));
         for (place, step) in steps.iter().enumerate().skip(self.task.steps_done) {
@@ -172,6 +214,9 @@ impl<'a> TaskRun<'a> {
             };
             in_doubt = false;
             begun.take();
+            if *step == Step::Delete && end.outcome == Outcome::Deleted {
+                self.note_soft_deleted();
+            }
             let good = matches!(end.outcome, Outcome::Deleted | Outcome::AlreadyGone);
             if !good || place + 1 == steps.len() {
                 return self.end(end).await;
@@ -197,6 +242,17 @@ impl<'a> TaskRun<'a> {
             answer,
         })
         .await
+    }
+
+    /// The user is soft-deleted by this row, where there is such a thing: that decides what it means
+    /// that they are not found for their permanent deletion.
+    fn note_soft_deleted(&mut self) {
+        self.soft_deleted = true;
+        let roles = self.client.provider.roles();
+        let matters = |roles: &dyn Roles| roles.asked_alone_before(Step::PermanentlyDelete);
+        if self.task.shares_user && roles.is_some_and(matters) {
+            self.client.note_soft_deleted(&self.task.id);
+        }
     }
 
     /// The end of the first step, if a request for many rows brought it about, of this process or
@@ -265,13 +321,15 @@ impl<'a> TaskRun<'a> {
         let mut tokens_rejected = 0;
         let mut attempt = 1;
         loop {
-            let Some(sent) = self.send(step, attempt).await? else {
+            let leave = match self.leave(step).await? {
+                ControlFlow::Continue(leave) => leave,
+                ControlFlow::Break(protected) => return Ok(protected),
+            };
+            let Some(sent) = self.send(step, attempt, leave).await? else {
                 continue;
             };
-            let answer = match self
-                .judge(step, attempt, sent, &mut tokens_rejected)
-                .await?
-            {
+            let judged = self.judge(step, attempt, doubt, sent, &mut tokens_rejected);
+            let answer = match judged.await? {
                 After::NewToken => continue,
                 After::Unsent => {
                     self.attempts -= 1;
@@ -279,12 +337,18 @@ impl<'a> TaskRun<'a> {
                 }
                 After::Ended(end, answer) => return Ok(self.settle(step, end, doubt, answer)),
                 After::Abandoned => return Ok(StepEnd::abandoned()),
+                After::NotYet(answer) => {
+                    if attempt < self.client.attempts.get() {
+                        self.client.rest_longer(&mut backoff).boxed().await?;
+                    }
+                    answer
+                }
                 After::Again {
                     moment,
                     in_doubt,
                     answer,
                 } => {
-                    doubt.effect |= in_doubt;
+                    doubt.effect |= in_doubt && self.may_remove(step);
                     doubt.unanswered |= in_doubt && answer.status.is_none();
                     // What a server asks for holds also where this row has no try left.
                     let asks = moment.is_some_and(|it| it.asks_for().is_some());
@@ -303,10 +367,87 @@ impl<'a> TaskRun<'a> {
         }
     }
 
-    /// Sends one attempt; `None`: it was taken back before it left.
-    async fn send(&mut self, step: Step, attempt: u32) -> Result<Option<Sent>, ClientError> {
+    /// Waits until a request of `step` may leave. A role that was read too long ago by then is read
+    /// again first: whoever is protected by now is not deleted, and that is the row's end.
+    async fn leave(&mut self, step: Step) -> Result<ControlFlow<StepEnd, Leave>, ClientError> {
+        let (admission, granted) = self.client.admit(Some(step)).await?;
+        if !self.has_old_role(step) {
+            return Ok(ControlFlow::Continue((admission, granted)));
+        }
+        admission.unsent();
+        self.leave_with_role(step).boxed().await
+    }
+
+    /// The same, with the role asked again.
+    ///
+    /// # Errors
+    ///
+    /// See [`ClientError`]; also when the role is always too old by the time the request may leave:
+    /// deleting an administrator cannot be mended.
+    async fn leave_with_role(
+        &mut self,
+        step: Step,
+    ) -> Result<ControlFlow<StepEnd, Leave>, ClientError> {
         let client = self.client;
-        let (mut admission, granted) = client.admit(Some(step)).await?;
+        let _turn = client.role_turn.lock().await;
+        for _ in 0..ASKED_AGAIN_MAX {
+            // Whoever had the turn before may have waited for long.
+            if self.has_old_role(step)
+                && let Some(role) = self.read_role().await?
+            {
+                return Ok(ControlFlow::Break(StepEnd {
+                    outcome: Outcome::Protected,
+                    settled: false,
+                    answer: Answer {
+                        detail: protected_by(&role),
+                        ..Answer::default()
+                    },
+                }));
+            }
+            let (admission, granted) = client.admit(Some(step)).await?;
+            if !self.has_old_role(step) {
+                return Ok(ControlFlow::Continue((admission, granted)));
+            }
+            admission.unsent();
+        }
+        Err(roles_too_old())
+    }
+
+    /// Whether the user may have another role by now than was read. Behind the first step they are
+    /// deleted, and are given none.
+    fn has_old_role(&self, step: Step) -> bool {
+        self.task.action.steps().first() == Some(&step)
+            && self
+                .client
+                .provider
+                .roles()
+                .is_some_and(|roles| roles.asked_before(step) || roles.asked_alone_before(step))
+            && self.role.is_none_or(|role| self.client.is_old(role))
+    }
+
+    /// Reads the user's role; returns it if it protects them.
+    async fn read_role(&mut self) -> Result<Option<String>, ClientError> {
+        let Some(roles) = self.client.provider.roles() else {
+            return Ok(None);
+        };
+        let this = std::iter::once(&self.task);
+        let mut read = self.client.read_roles(roles, this).await?;
+        let Some((role, protected)) = read.remove(&self.task.id) else {
+            return Ok(None);
+        };
+        self.role = Some(role);
+        self.seen |= is_seen(self.role);
+        Ok(protected.filter(|role| !includes(self.included, role)))
+    }
+
+    /// Sends one attempt; `None`: it was taken back before it left.
+    async fn send(
+        &mut self,
+        step: Step,
+        attempt: u32,
+        (mut admission, granted): Leave,
+    ) -> Result<Option<Sent>, ClientError> {
+        let client = self.client;
         let intent = Intent {
             position: self.task.position,
             account: self.task.account.clone(),
@@ -315,6 +456,7 @@ impl<'a> TaskRun<'a> {
             step,
             attempt,
             with: None,
+            nobody: !self.may_remove(step),
             at: client.now(),
         };
         if let Err(failed) = client

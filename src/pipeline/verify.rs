@@ -152,13 +152,23 @@ impl Verifier {
         if stand.after(row.action).is_some() {
             return self.record(row, Ok(stand)).await;
         }
-        match self.client.stands_closer(&row.id).await {
+        match self.closer(row).await {
             Ok(stand) => self.record(row, Ok(stand)).await,
             Err(error) => {
                 let unclear = self.unclear(error).await?;
                 self.record(row, Err(&unclear)).await
             }
         }
+    }
+
+    /// How the row's user stands, asked as closely as it takes.
+    async fn closer(&self, row: &ToVerify) -> Result<Stand, ClientError> {
+        let stand = self.client.stands_closer(&row.id).await?;
+        if stand.after(row.action).is_some() {
+            return Ok(stand);
+        }
+        let closest = self.client.stands_closest(&row.id).await?;
+        Ok(closest.unwrap_or(stand))
     }
 
     async fn record(&self, row: &ToVerify, saw: Result<Stand, &Unclear>) -> Result<(), Halt> {

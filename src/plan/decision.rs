@@ -59,6 +59,8 @@ impl Fit<'_> {
             reference: self.reference.map(str::to_owned),
             steps_done: 0,
             left_open: LeftOpen::Nothing,
+            shares_user: false,
+            soft_deleted: false,
         }
     }
 

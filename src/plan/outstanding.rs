@@ -1,11 +1,11 @@
 //! The rows a run still has to do, and each account's own way through the file to them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use roaring::RoaringTreemap;
 
-use crate::domain::{AccountName, LeftOpen, Task};
+use crate::domain::{AccountName, LeftOpen, Position, Task, TaskKey};
 use crate::input::{Row, Source};
 
 use super::decision::Decision;
@@ -20,6 +20,8 @@ pub struct Earlier {
     pub steps_done: BTreeMap<u64, usize>,
     /// The rows whose next step was sent and never answered, with what is left open of it.
     pub left_open: BTreeMap<u64, LeftOpen>,
+    /// The rows for which they deleted the user, softly at least; also such that have ended.
+    pub deleted: RoaringTreemap,
 }
 
 /// The tasks of one account, or of one part of them, in the order of the file.
@@ -39,6 +41,8 @@ pub struct Cursor {
     earlier: Arc<Earlier>,
     part: Part,
     shared: Arc<SharedUsers>,
+    /// The users of rows that were passed over because an earlier process deleted them.
+    deleted: HashSet<TaskKey>,
 }
 
 impl Cursor {
@@ -60,6 +64,7 @@ impl Cursor {
             earlier,
             part: Part::All,
             shared: Arc::default(),
+            deleted: HashSet::new(),
         }
     }
 
@@ -81,6 +86,7 @@ impl Cursor {
                 return Err(self.changed(next));
             };
             if position.row < next {
+                self.pass_over(position);
                 continue;
             }
             self.rows.remove(next);
@@ -100,6 +106,24 @@ impl Cursor {
         Ok(None)
     }
 
+    /// Looks at a row that is not to be done: of the users who have rows of several actions it is kept
+    /// whom an earlier process deleted.
+    fn pass_over(&mut self, position: Position) {
+        if self.part == Part::Shared && self.earlier.deleted.contains(position.row) {
+            let row = Row {
+                position,
+                content: self.source.content(),
+            };
+            if let Decision::Send(task) = self.judge.judge(&row)
+                && task.account == self.account
+                && self.shared.is_in(self.part, &task)
+            {
+                let user = TaskKey::of_user(&task.account, task.id.as_str());
+                self.deleted.insert(user);
+            }
+        }
+    }
+
     /// `task` with what earlier processes did to it. The last step counts as still to be done
     /// until the row has an outcome: asking once more is safe, to take it for done is not.
     fn with_earlier(&self, mut task: Task) -> Task {
@@ -113,6 +137,12 @@ impl Cursor {
             .get(&row)
             .cloned()
             .unwrap_or_default();
+        task.shares_user = self.part == Part::Shared;
+        task.soft_deleted = self.earlier.deleted.contains(row)
+            || (!self.deleted.is_empty()
+                && self
+                    .deleted
+                    .contains(&TaskKey::of_user(&task.account, task.id.as_str())));
         task
     }
 
@@ -146,7 +176,7 @@ mod tests {
     use roaring::RoaringTreemap;
 
     use super::super::testing::{file, policies};
-    use super::super::{Defaults, ForeignIds, Plan, Planner, ProtectList};
+    use super::super::{Defaults, ForeignIds, Part, Plan, Planner, ProtectList};
     use super::{Cursor, Decision, Earlier, Judge, PlanError, Row};
     use crate::domain::{AccountName, LeftOpen, Task};
     use crate::input::{ReadOptions, Source};
@@ -189,6 +219,7 @@ mod tests {
         let earlier = Earlier {
             steps_done: [(1, 1), (6, 1), (8, 2)].into(),
             left_open: [1, 3].map(|row| (row, LeftOpen::Request)).into(),
+            ..Earlier::default()
         };
         let cursor = cursor(INPUT, "acme", planned("acme"), earlier);
         let state: Vec<_> = cursor
@@ -265,7 +296,9 @@ mod tests {
                 let mut users = HashMap::new();
                 for (place, part) in plan.parts(account).into_iter().enumerate() {
                     let cursor = cursor(&text, account.as_str(), rows.clone(), Earlier::default());
-                    for task in cursor.only(part, &plan.shared).map(Result::unwrap) {
+                    for mut task in cursor.only(part, &plan.shared).map(Result::unwrap) {
+                        prop_assert_eq!(task.shares_user, part == Part::Shared);
+                        task.shares_user = false;
                         let of_user = *users.entry(task.id.clone()).or_insert(place);
                         prop_assert_eq!(of_user, place, "rows of one user are in one part");
                         yielded.push(task);

@@ -106,6 +106,8 @@ mod tests {
             reference: None,
             steps_done: 0,
             left_open: LeftOpen::Nothing,
+            shares_user: false,
+            soft_deleted: false,
         }
     }
 

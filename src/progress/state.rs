@@ -380,6 +380,7 @@ pub(super) mod tests {
             step: Step::Delete,
             attempt: 1,
             with: None,
+            nobody: false,
             at: at(0),
         }));
         for status in [429, 500] {

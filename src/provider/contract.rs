@@ -124,15 +124,15 @@ pub trait Roles: Send + Sync {
         self.request(access, std::slice::from_ref(id))
     }
 
-    /// Reads the answer to [`Roles::request_alone`]: the role, if it is one that is protected by
-    /// default; `None`: an ordinary user, or nobody.
+    /// Reads the answer to [`Roles::request_alone`]: the user, if they are one whom `step` deletes;
+    /// `None`: they are not, or there is nobody.
     ///
     /// # Errors
     ///
     /// As [`Roles::listed`].
-    fn alone(&self, id: &UserId, reply: &Reply) -> Result<Option<String>, Verdict> {
+    fn alone(&self, id: &UserId, reply: &Reply) -> Result<Option<Listed>, Verdict> {
         let listed = self.listed(std::slice::from_ref(id), None, reply)?;
-        Ok(listed.into_iter().find_map(|user| user.protected))
+        Ok(listed.into_iter().next())
     }
 }
 
@@ -160,7 +160,7 @@ pub trait Principal: Send + Sync {
     fn untold(&self) -> &'static str;
 }
 
-/// A user who stands, as a read of many told.
+/// A user who stands (of [`Roles::alone`]: who is soft-deleted), as a read told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listed {
     /// Who.
@@ -266,6 +266,25 @@ pub trait Standings: Send + Sync {
     /// ([`Stand::after`] is `None`).
     fn closer(&self, access: &Access, id: &UserId) -> Request {
         self.request(access, std::slice::from_ref(id))
+    }
+
+    /// Whether there is a read for what is left where even that did not prove enough.
+    fn has_closest(&self) -> bool {
+        false
+    }
+
+    /// That read; asked for only where there is one.
+    fn closest(&self, access: &Access, id: &UserId) -> Request {
+        self.closer(access, id)
+    }
+
+    /// Reads the answer to [`closest`](Standings::closest).
+    ///
+    /// # Errors
+    ///
+    /// The verdict, as with [`stands`](Standings::stands).
+    fn stands_closest(&self, id: &UserId, reply: &Reply) -> Result<Stand, Verdict> {
+        self.stands_closer(id, reply)
     }
 
     /// Reads the answer to [`closer`](Standings::closer).

@@ -149,8 +149,9 @@ fn answer(
             .roles()
             .unwrap()
             .alone(id, reply)
-            .map_or_else(failed, |role| {
-                fine(role.unwrap_or_else(|| "ordinary".to_owned()))
+            .map_or_else(failed, |user| {
+                let role = |user: Listed| user.protected.unwrap_or_else(|| "ordinary".to_owned());
+                fine(user.map_or_else(|| "nobody".to_owned(), role))
             }),
         "principal" => provider
             .roles()

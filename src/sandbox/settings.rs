@@ -65,6 +65,8 @@ pub struct ZendeskSettings {
     pub job_items_missing_every: u32,
     /// How long after a permanent deletion the user's name still stands.
     pub rename_delay: Span,
+    /// How long after a soft deletion the user is not found yet among the deleted ones.
+    pub listing_delay: Span,
     /// The user whose credentials are used.
     pub caller_id: u64,
     /// What that user may do.
@@ -170,6 +172,7 @@ impl Default for ZendeskSettings {
             jobs_fail: false,
             job_items_missing_every: 0,
             rename_delay: Span::default(),
+            listing_delay: Span::default(),
             caller_id: 361_808_000_001,
             caller_role: ZendeskCaller::Admin,
         }

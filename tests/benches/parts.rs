@@ -251,6 +251,7 @@ fn intent(row: u64) -> Entry {
         step: Step::Delete,
         attempt: 1,
         with: None,
+        nobody: false,
         at: Time::from_millis(1_795_339_800_000),
     })
 }

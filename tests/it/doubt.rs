@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 
 use rstest::rstest;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::World;
 use crate::support::raw::{After, Heard, Raw, Wire, answer};
@@ -72,4 +72,81 @@ fn a_503_leaves_open_whether_the_user_was_deleted(
             .iter()
             .all(|user| user.state != "active" || user.changes == 0)
     );
+}
+
+/// Before the deletion the provider had said that there is nobody whom it could delete: the lost answer
+/// changes nothing about that.
+#[rstest]
+#[case::zendesk_unknown("acme", "permanently-delete", json!([]), "not_found no_such_user")]
+#[case::zendesk_deleted_before(
+    "acme",
+    "delete",
+    json!([{"id": "1", "state": "soft-deleted"}, {"id": "2", "state": "soft-deleted"}]),
+    "already_gone already_deleted"
+)]
+#[case::zendesk_erased_before(
+    "acme",
+    "permanently-delete",
+    json!([{"id": "1", "state": "permanently-deleted"}, {"id": "2", "state": "permanently-deleted"}]),
+    "already_gone already_deleted"
+)]
+#[case::zoho_deleted_before(
+    "crm",
+    "delete",
+    json!([{"id": "5725767000000000001", "state": "deleted"}, {"id": "5725767000000000002", "state": "deleted"}]),
+    "already_gone ID_ALREADY_DELETED"
+)]
+fn who_was_not_there_was_not_deleted_by_a_lost_answer(
+    #[case] account: &str,
+    #[case] action: &str,
+    #[case] users: Value,
+    #[case] end: &str,
+) {
+    let world = World::new();
+    world.wide();
+    let provider = if account == "crm" { "zoho" } else { "zendesk" };
+    world.seed(json!({provider: users}));
+    world.write(
+        "users.csv",
+        format!("id\n{}\n{}\n", id(account, 1), id(account, 2)),
+    );
+    let front = front(&world, |_, _, _| After::Reset);
+    world.ask_at(&front.base());
+    world.call(&run("users.csv", account, action));
+    assert_eq!(ends(&world), [end; 2]);
+    assert!(
+        front
+            .heard()
+            .iter()
+            .filter(|heard| heard.is_deletion())
+            .count()
+            >= 4
+    );
+}
+
+/// The process is killed while the deletion is under way. The provider had said before that there is
+/// nobody to delete, and the ledger kept that.
+#[test]
+fn who_was_not_there_was_not_deleted_by_a_process_that_was_killed() {
+    let world = World::new();
+    world.wide();
+    world.write("users.csv", "id\n999000000001\n");
+    let front = front(&world, |_, wire, _| {
+        // Until the client is gone.
+        while wire.read(1).is_some() {}
+        After::Close
+    });
+    world.ask_at(&front.base());
+    let mut child = world.start(&run("users.csv", "acme", "permanently-delete"));
+    world.until("the deletion is under way", || {
+        front.heard().iter().any(Heard::is_deletion)
+    });
+    child.kill().unwrap();
+    world.finish(child);
+    world
+        .call(&["status", LEDGER])
+        .code(0)
+        .says("1 sent and not answered: in doubt");
+    world.call(&["resume", LEDGER]).code(1);
+    assert_eq!(ends(&world), ["not_found no_such_user"]);
 }

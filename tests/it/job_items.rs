@@ -1,7 +1,7 @@
 //! What a job says of a user in words that are not known: nothing, and a deletion of its own tells.
 
 use crate::support::World;
-use crate::support::raw::{After, Raw, answer};
+use crate::support::raw::{After, Heard, Raw, answer};
 use crate::support::usual::{LEDGER, RUN};
 
 const ROWS: u64 = 30;
@@ -41,7 +41,7 @@ fn an_unknown_error_in_a_job_ends_no_row_that_a_single_deletion_would_settle() {
         "{:?}",
         outcomes[&7]
     );
-    let single = front.heard().into_iter().filter(|it| it.is_deletion());
+    let single = front.heard().into_iter().filter(Heard::is_deletion);
     let single = single.filter(|it| !it.target.contains("destroy_many"));
     let single: Vec<String> = single.map(|it| it.user().to_owned()).collect();
     assert_eq!(single, ["7"]);

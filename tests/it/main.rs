@@ -43,6 +43,7 @@ mod picture;
 mod pipes;
 mod primary_contact;
 mod promoted;
+mod purged;
 mod question;
 mod quota;
 mod reach;

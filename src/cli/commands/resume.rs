@@ -441,6 +441,7 @@ fn earlier(state: &LedgerState, rows: &RoaringTreemap) -> Earlier {
             .iter()
             .map(|row| (row, state.left_open(row)))
             .collect(),
+        deleted: state.deleted(),
     }
 }
 

@@ -112,6 +112,22 @@ impl Client {
         .await
     }
 
+    /// Asks what is left to ask of how one user stands after the fact; `None`: nothing is.
+    pub(in crate::pipeline) async fn stands_closest(
+        &self,
+        id: &UserId,
+    ) -> Result<Option<Stand>, ClientError> {
+        let standings = self.provider.standings();
+        if !standings.has_closest() {
+            return Ok(None);
+        }
+        let build = |access: &Access| standings.closest(access, id);
+        let read = self.read("deleted", build, |_, reply| {
+            standings.stands_closest(id, reply)
+        });
+        read.await.map(Some)
+    }
+
     /// Asks which of `ids` stand, and of which role they are.
     ///
     /// # Errors
@@ -130,23 +146,22 @@ impl Client {
         .await
     }
 
-    /// Asks the roles of `ids`, each alone, and so many at once as requests may be under way. Only
-    /// protected roles are told.
+    /// Asks the roles of `ids`, each alone, and so many at once as requests may be under way. Returns
+    /// those who are soft-deleted.
     pub(in crate::pipeline) async fn roles_alone(
         &self,
         roles: &dyn Roles,
         ids: Vec<UserId>,
     ) -> Result<Vec<Listed>, ClientError> {
         let at_once = ids.len().max(1);
-        let asked = stream::iter(ids).map(|id| async {
+        let asked = stream::iter(ids).map(|id| async move {
             let build = |access: &Access| roles.request_alone(access, &id);
             let read = self.read("role", build, |_, reply| roles.alone(&id, reply));
-            let protected = read.await?;
-            Ok(Listed { id, protected })
+            read.await
         });
         // All of them end before one that failed ends the others.
         let told: Vec<_> = asked.buffer_unordered(at_once).collect().await;
-        told.into_iter().collect()
+        told.into_iter().filter_map(Result::transpose).collect()
     }
 
     /// Asks how `jobs` stand; the answer comes with its HTTP status.

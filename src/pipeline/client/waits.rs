@@ -74,10 +74,23 @@ impl Client {
         }
     }
 
+    /// Waits before one request is tried again for which the provider is not ready yet: longer each
+    /// time, and never just a moment.
+    pub(in crate::pipeline) async fn rest_longer(
+        &self,
+        backoff: &mut Backoff,
+    ) -> Result<(), ClientError> {
+        self.rest_for(backoff.next_wait_above()).await
+    }
+
     /// Waits before one request is tried again; no other waits for it.
     async fn rest(&self, backoff: &mut Backoff) -> Result<(), ClientError> {
+        self.rest_for(backoff.next_wait()).await
+    }
+
+    async fn rest_for(&self, wait: Duration) -> Result<(), ClientError> {
         tokio::select! {
-            () = tokio::time::sleep(backoff.next_wait()) => Ok(()),
+            () = tokio::time::sleep(wait) => Ok(()),
             () = self.stop.admitting.cancelled() => Err(ClientError::Stopping),
         }
     }

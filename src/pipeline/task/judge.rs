@@ -5,8 +5,8 @@
 
 use futures::FutureExt;
 
-use super::{Answer, Doubt, Sent, StepEnd, TaskRun};
-use crate::domain::{Action, Outcome, Step};
+use super::{Answer, Before, Doubt, Sent, StepEnd, Stood, TaskRun};
+use crate::domain::{LeftOpen, Outcome, Stand, Step};
 use crate::pipeline::client::passing_or_stop;
 use crate::pipeline::error::ClientError;
 use crate::pipeline::tokens::own;
@@ -24,6 +24,8 @@ pub(super) enum After {
         in_doubt: bool,
         answer: Answer,
     },
+    /// Try again, and not at once: the provider has not got round to what was done before.
+    NotYet(Answer),
     /// Try again with another token, which counts as no attempt.
     NewToken,
     /// Nothing was sent, as the host was not reached: try again, which counts as no attempt.
@@ -38,6 +40,7 @@ impl TaskRun<'_> {
         &self,
         step: Step,
         attempt: u32,
+        doubt: Doubt,
         sent: Sent,
         tokens_rejected: &mut u32,
     ) -> Result<After, ClientError> {
@@ -70,7 +73,7 @@ impl TaskRun<'_> {
             Verdict::Row(end, detail) => Ok(After::Ended(end, answer(detail))),
             Verdict::Look(standing, detail) => {
                 // Boxed, as all that few rows come to: what every row has for it would be moved about.
-                let look = self.look(step, attempt, standing, answer(detail));
+                let look = self.look(step, attempt, doubt, standing, answer(detail));
                 look.boxed().await
             }
             Verdict::Moment(moment, detail) => {
@@ -142,26 +145,38 @@ impl TaskRun<'_> {
         &self,
         step: Step,
         attempt: u32,
+        doubt: Doubt,
         standing: RowEnd,
         answer: Answer,
     ) -> Result<After, ClientError> {
         match self.client.look(&self.task.id).await {
-            // The second step of a purge follows the first at once. "No such deleted user" about
-            // one who is soft-deleted may only mean that the provider has not got round to it;
-            // believed at the first asking, it would pass for a deletion.
             Ok(Seen::SoftDeleted { .. })
-                if step == Step::PermanentlyDelete
-                    && self.task.action == Action::Purge
-                    && attempt == 1 =>
+                if step == Step::PermanentlyDelete && !self.is_erased(doubt).await? =>
             {
-                self.unsettled(step, attempt, answer).await
+                let detail = own(
+                    "not_listed_yet",
+                    "the user is soft-deleted, but the provider does not find them for the \
+                     permanent deletion yet",
+                );
+                let answer = Answer { detail, ..answer };
+                self.record_attempt(step, attempt, "unsettled", false, answer.clone())
+                    .await?;
+                Ok(After::NotYet(answer))
             }
             Ok(seen) => {
                 let end = RowEnd::after_look(&seen, standing);
                 let detail = own_words(step, &seen, answer.detail);
                 Ok(After::Ended(end, Answer { detail, ..answer }))
             }
-            Err(ClientError::Passing { .. }) => self.unsettled(step, attempt, answer).await,
+            Err(ClientError::Passing { .. }) => {
+                self.record_attempt(step, attempt, "unsettled", false, answer.clone())
+                    .await?;
+                Ok(After::Again {
+                    moment: None,
+                    in_doubt: false,
+                    answer,
+                })
+            }
             Err(other) => {
                 self.record_attempt(step, attempt, "unsettled", false, answer)
                     .await?;
@@ -170,25 +185,57 @@ impl TaskRun<'_> {
         }
     }
 
-    /// Nothing is known yet: to be tried again.
-    async fn unsettled(
-        &self,
-        step: Step,
-        attempt: u32,
-        answer: Answer,
-    ) -> Result<After, ClientError> {
-        self.record_attempt(step, attempt, "unsettled", false, answer.clone())
-            .await?;
-        Ok(After::Again {
-            moment: None,
-            in_doubt: false,
-            answer,
-        })
+    /// Whether a user who is shown as soft-deleted, and yet is not found for their permanent deletion,
+    /// is permanently deleted: their name stands for a while. While the soft deletion is this run's, or
+    /// the provider showed them a moment ago, it rather has not got round to it; unless a request of
+    /// ours may have done it whose answer was lost. That, and what was done before, tells the
+    /// provider's own record of the erasure. Without one, what was done before is believed.
+    async fn is_erased(&self, doubt: Doubt) -> Result<bool, ClientError> {
+        let was_there = self.soft_deleted || self.seen;
+        if was_there && !doubt.effect {
+            return Ok(false);
+        }
+        match self.client.stands_closer(&self.task.id).await {
+            Ok(Stand::Erasing | Stand::Gone) => Ok(true),
+            Ok(Stand::SoftDeleted | Stand::Present | Stand::Cleared) => Ok(false),
+            Err(other @ (ClientError::Stopping | ClientError::Sink(_))) => Err(other),
+            // Who may not read the record deletes all the same.
+            Ok(Stand::NotListed)
+            | Err(ClientError::Passing { .. } | ClientError::Account { .. }) => {
+                Ok(!was_there && !doubt.effect)
+            }
+        }
+    }
+
+    /// Whether a request of `step` can remove the user: not if the provider has just said that there is
+    /// nobody whom it could.
+    pub(super) fn may_remove(&self, step: Step) -> bool {
+        match (step, self.role.map(|role| role.stood)) {
+            (Step::PermanentlyDelete, Some(Stood::Nowhere)) => self.soft_deleted,
+            (Step::Delete, Some(stood)) => stood == Stood::Active,
+            (_, _) => true,
+        }
+    }
+
+    /// Whether the user was there before a request removed them, as far as anything tells.
+    fn was_seen(&self) -> bool {
+        self.soft_deleted
+            || self.seen
+            || matches!(self.before, Before::Doubt | Before::Job(..))
+            || matches!(self.task.left_open, LeftOpen::Bulk | LeftOpen::Job(_))
+    }
+
+    fn settled(&self, is_unknown: bool, answer: Answer) -> StepEnd {
+        if is_unknown && !self.was_seen() {
+            StepEnd::settled_unseen(answer)
+        } else {
+            StepEnd::settled(answer)
+        }
     }
 
     /// An end, seen in the light of a doubt: what is gone after a request of ours that was never
-    /// answered is our doing. "No such user" shows that only with a code of the provider's: a 404
-    /// without one may be a gateway's.
+    /// answered, and that could remove somebody, is our doing. "No such user" shows that only with a
+    /// code of the provider's: a 404 without one may be a gateway's.
     pub(super) fn settle(&self, step: Step, end: RowEnd, doubt: Doubt, answer: Answer) -> StepEnd {
         let ours = doubt.effect
             && match end {
@@ -199,7 +246,7 @@ impl TaskRun<'_> {
                 RowEnd::Deleted | RowEnd::Refused => false,
             };
         if ours {
-            return StepEnd::settled(answer);
+            return self.settled(end == RowEnd::NotFound, answer);
         }
         StepEnd {
             outcome: end.outcome(),
@@ -218,7 +265,9 @@ impl TaskRun<'_> {
         let mut outcome = Outcome::Failed;
         if doubt.effect {
             match self.client.look(&self.task.id).await {
-                Ok(seen) if self.is_effect(step, &seen) => return Ok(StepEnd::settled(answer)),
+                Ok(seen) if self.is_effect(step, doubt, &seen).await? => {
+                    return Ok(self.settled(seen == Seen::Unknown, answer));
+                }
                 // Nothing settles it: a request went out, and its answer never came.
                 Err(ClientError::Passing { .. }) if doubt.unanswered => outcome = Outcome::InDoubt,
                 Ok(_) | Err(ClientError::Passing { .. }) => {}
@@ -233,15 +282,15 @@ impl TaskRun<'_> {
     }
 
     /// Whether a user who is seen so may be so by `step`.
-    fn is_effect(&self, step: Step, seen: &Seen) -> bool {
-        match (step, seen) {
+    async fn is_effect(&self, step: Step, doubt: Doubt, seen: &Seen) -> Result<bool, ClientError> {
+        Ok(match (step, seen) {
             (Step::Delete, Seen::SoftDeleted { .. } | Seen::Gone)
             | (Step::PermanentlyDelete, Seen::Gone) => true,
+            (Step::PermanentlyDelete, Seen::SoftDeleted { .. }) => self.is_erased(doubt).await?,
             (_, Seen::Unknown) => self.client.provider.unknown_when_gone(step),
             (_, Seen::Standing { .. })
-            | (Step::PermanentlyDelete, Seen::SoftDeleted { .. })
             | (Step::DeletePersonalInformation, Seen::SoftDeleted { .. } | Seen::Gone) => false,
-        }
+        })
     }
 }
 

@@ -150,6 +150,8 @@ pub(super) fn task(row: u64, action: Action) -> Task {
         reference: None,
         steps_done: 0,
         left_open: LeftOpen::Nothing,
+        shares_user: false,
+        soft_deleted: false,
     }
 }
 

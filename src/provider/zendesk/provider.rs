@@ -229,8 +229,8 @@ impl Roles for Zendesk {
         requests::deleted_user(access, id)
     }
 
-    fn alone(&self, id: &UserId, reply: &Reply) -> Result<Option<String>, Verdict> {
-        reads::role_of_deleted(self.source(), id, reply)
+    fn alone(&self, id: &UserId, reply: &Reply) -> Result<Option<Listed>, Verdict> {
+        reads::soft_deleted(self.source(), id, reply)
     }
 }
 

@@ -147,17 +147,17 @@ pub(super) fn listed(
     Ok(listed)
 }
 
-/// Reads the answer about a user who is soft-deleted: the role, if it is a protected one. Who is not
-/// soft-deleted is not known there, and has none that this could tell.
+/// Reads the answer about a user who is soft-deleted, with the role if it is a protected one. Who is
+/// not soft-deleted is not known there.
 ///
 /// # Errors
 ///
 /// The verdict; also when the answer tells no role.
-pub(super) fn role_of_deleted(
+pub(super) fn soft_deleted(
     keys: KeySource,
     id: &UserId,
     reply: &Reply,
-) -> Result<Option<String>, Verdict> {
+) -> Result<Option<Listed>, Verdict> {
     let body = Body::of(reply);
     let Some(user) = named("deleted_user", reply, &body) else {
         return match refusal(keys, reply, &body) {
@@ -168,8 +168,12 @@ pub(super) fn role_of_deleted(
     if id_text(user.get("id")).as_deref() != Some(id.as_str()) {
         return Err(status::other_user());
     }
+    let listed = |role: String| Listed {
+        id: id.clone(),
+        protected: Some(role).filter(|role| role != END_USER),
+    };
     match role(user) {
-        Some(role) => Ok(Some(role).filter(|role| role != END_USER)),
+        Some(role) => Ok(Some(listed(role))),
         // What it was is erased with the rest.
         None if is_renamed(user) => Ok(None),
         None => Err(unknown_state()),

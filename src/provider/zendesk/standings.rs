@@ -14,7 +14,9 @@
 //!
 //! A permanent deletion runs in the background, area by area, for days. It is taken for complete
 //! when Zendesk says so of all areas, or of every area that has begun; of areas that have not begun
-//! nothing can be known. A user whom Zendesk does not know (any more) is gone.
+//! nothing can be known. A user of whom Zendesk has no record, and whom it does not have among the
+//! soft-deleted ones either (`deleted_users/{id}`), is gone: the first alone could be said of somebody
+//! whose permanent deletion nobody asked for.
 
 use std::collections::HashMap;
 
@@ -47,6 +49,19 @@ impl Standings for Zendesk {
 
     fn stands_closer(&self, id: &UserId, reply: &Reply) -> Result<Stand, Verdict> {
         erased(self.source(), id, reply)
+    }
+
+    fn has_closest(&self) -> bool {
+        true
+    }
+
+    fn closest(&self, access: &Access, id: &UserId) -> Request {
+        requests::deleted_user(access, id)
+    }
+
+    fn stands_closest(&self, id: &UserId, reply: &Reply) -> Result<Stand, Verdict> {
+        let listed = reads::soft_deleted(self.source(), id, reply)?;
+        Ok(listed.map_or(Stand::Gone, |_| Stand::SoftDeleted))
     }
 }
 
@@ -92,7 +107,7 @@ fn erased(keys: KeySource, id: &UserId, reply: &Reply) -> Result<Stand, Verdict>
     });
     let Some((answer, statuses)) = said else {
         return match refusal(keys, reply, &body) {
-            Verdict::Look(RowEnd::NotFound, _) => Ok(Stand::Gone),
+            Verdict::Look(RowEnd::NotFound, _) => Ok(Stand::NotListed),
             verdict => Err(status::of_read(verdict)),
         };
     };
@@ -289,18 +304,37 @@ mod tests {
     }
 
     #[rstest]
-    #[case(404, json!({"error": "RecordNotFound", "description": "Not found"}), Ok(Gone))]
+    #[case(404, json!({"error": "RecordNotFound", "description": "Not found"}), Ok(NotListed))]
     #[case(404, json!({"error": "InvalidEndpoint", "description": "Not found"}), Err("account wrong_tenant"))]
     #[case(200, json!({"compliance_deletion_statuses": [{"action": "complete", "application": "all", "user_id": 12}]}), Err("moment unrecognised"))]
     #[case(200, json!({"compliance_deletion_statuses": [{"application": "all"}]}), Err("moment unrecognised"))]
     #[case(200, json!({"compliance_deletion_statuses": null}), Err("moment unrecognised"))]
     #[case(503, json!({}), Err("moment server_error"))]
-    fn who_is_not_known_is_gone_and_what_is_no_answer_is_none(
+    fn who_has_no_record_is_asked_for_once_more_and_what_is_no_answer_is_none(
         #[case] status: u16,
         #[case] body: Value,
         #[case] stand: Result<Stand, &str>,
     ) {
         assert_eq!(one(status, &body), stand.map_err(str::to_owned));
+    }
+
+    #[rstest]
+    #[case(404, json!({"error": "RecordNotFound", "description": "Not found"}), Ok(Gone))]
+    #[case(200, json!({"deleted_user": {"id": 11, "role": "end-user", "active": false}}), Ok(SoftDeleted))]
+    #[case(404, json!({"error": "InvalidEndpoint", "description": "Not found"}), Err("account wrong_tenant"))]
+    #[case(404, json!({}), Err("account wrong_tenant"))]
+    fn who_is_not_among_the_soft_deleted_either_is_gone(
+        #[case] status: u16,
+        #[case] body: Value,
+        #[case] stand: Result<Stand, &str>,
+    ) {
+        let reply = reply(status, "", body.to_string());
+        let zendesk = zendesk();
+        let seen = zendesk
+            .standings()
+            .stands_closest(&UserId::new("11"), &reply);
+        let seen = seen.map_err(|verdict| told(&verdict));
+        assert_eq!(seen, stand.map_err(str::to_owned));
     }
 
     proptest! {

@@ -331,10 +331,16 @@ impl Support {
         };
         let page_max = page_max.clamp(1, Self::LIST_MAX);
         let naming = self.naming(request, now);
+        let delay = self.settings.zendesk.listing_delay.0;
+        let is_listed = |user: &User| match user.standing {
+            Standing::Active => false,
+            Standing::SoftDeleted(_) => user.is_listed_soft_deleted(delay, now),
+            Standing::PermanentlyDeleted(_) => true,
+        };
         let mut rest = self
             .users
             .iter()
-            .filter(|user| user.id > after && user.standing != Standing::Active);
+            .filter(|user| user.id > after && is_listed(user));
         let page: Vec<&User> = rest.by_ref().take(page_max).collect();
         let last = page.last().map(|user| user.id.to_string());
         let users: Vec<Value> = page
@@ -347,8 +353,9 @@ impl Support {
 
     fn read_deleted(&self, id: u64, request: &Request, now: Time) -> Reply {
         let naming = self.naming(request, now);
+        let delay = self.settings.zendesk.listing_delay.0;
         match self.users.get(id) {
-            Some(user) if matches!(user.standing, Standing::SoftDeleted(_)) => {
+            Some(user) if user.is_listed_soft_deleted(delay, now) => {
                 Reply::json(200, &json!({"deleted_user": naming.deleted_user(user)}))
             }
             _ => answers::not_found(),
@@ -360,7 +367,8 @@ impl Support {
             return answers::too_many_requests(wait, "permanent user deletions per 10 minutes");
         }
         let naming = self.naming(request, now);
-        match self.users.permanently_delete(id, now) {
+        let delay = self.settings.zendesk.listing_delay.0;
+        match self.users.permanently_delete(id, delay, now) {
             Ok(user) => {
                 Reply::json(200, &json!({"deleted_user": naming.deleted_user(user)})).changed()
             }

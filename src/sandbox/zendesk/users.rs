@@ -102,6 +102,12 @@ impl User {
         }
     }
 
+    /// Whether it is softly deleted and listed so, which takes `delay` from a request that did it.
+    pub(super) fn is_listed_soft_deleted(&self, delay: Duration, now: Time) -> bool {
+        let listed = self.changed_at.is_none_or(|at| at.after(delay) <= now);
+        listed && matches!(self.standing, Standing::SoftDeleted(_))
+    }
+
     /// A name made of the id. No test may find it in a ledger.
     pub(super) fn name(&self) -> String {
         let pick = |from: &[&'static str], by: u64| {
@@ -218,10 +224,15 @@ impl Users {
         Ok(user)
     }
 
-    /// Deletes `id`, who is softly deleted, for good.
-    pub(super) fn permanently_delete(&mut self, id: u64, now: Time) -> Result<&User, Refusal> {
+    /// Deletes `id`, who is softly deleted and listed so `delay` after it, for good.
+    pub(super) fn permanently_delete(
+        &mut self,
+        id: u64,
+        delay: Duration,
+        now: Time,
+    ) -> Result<&User, Refusal> {
         match self.all.get_mut(&id) {
-            Some(user) if matches!(user.standing, Standing::SoftDeleted(_)) => {
+            Some(user) if user.is_listed_soft_deleted(delay, now) => {
                 user.standing = Standing::PermanentlyDeleted(now);
                 user.changed_at = Some(now);
                 user.changes += 1;

@@ -230,6 +230,7 @@ fn intent(row: u64, whom: &Whom) -> Entry {
         step: whom.step,
         attempt: 1,
         with: None,
+        nobody: false,
         at: at(row),
     })
 }
