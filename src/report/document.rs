@@ -350,8 +350,12 @@ mod tests {
             }
           ],
           "sessions_left_out": 0,
+          "settled_unseen": 0,
           "started_at": "2026-11-22T09:30:00.000Z",
           "state": "interrupted",
+          "steps_done": {
+            "soft_deleted": 0
+          },
           "stops": [],
           "throttled": 0,
           "verification": {

@@ -5,7 +5,7 @@
 
 use super::document::Report;
 use super::reasons::Reason;
-use super::text::{count, grouped, span, stop_told, utc};
+use super::text::{SOFT_DELETED, UNSEEN, count, grouped, span, stop_told, utc};
 use crate::domain::{Action, Outcome, RunState, Stand, shown};
 
 /// How many accounts, callers and sessions are told.
@@ -131,6 +131,18 @@ impl Page {
         self.table(["outcome", "rows"], rows);
         let input = count(report.summary.rows, "row");
         self.line(&format!("\nThe input has {input}."));
+        let summary = &report.summary;
+        for (rows, of, what) in [
+            (summary.steps_done.soft_deleted, "pending", SOFT_DELETED),
+            (summary.settled_unseen, "deleted", UNSEEN),
+        ] {
+            if rows > 0 {
+                self.line(&format!(
+                    "\nOf the {of} ones, {}: {what}.",
+                    count(rows, "row")
+                ));
+            }
+        }
     }
 
     fn accounts(&mut self, report: &Report) {

@@ -31,6 +31,6 @@ pub use places::{Places, Unit};
 pub use reasons::{BadRow, Reason};
 pub use sessions::{Caller, SessionTold};
 pub(crate) use summary::named_config;
-pub use summary::{AccountSummary, Ended, Lock, Summary};
+pub use summary::{AccountSummary, Ended, Lock, StepsDone, Summary};
 pub use timeline::Point;
 pub use verification::VerificationSummary;

@@ -23,12 +23,17 @@ pub struct Summary {
     pub rows: u64,
     /// Where they stand; they add up to [`Summary::rows`].
     pub outcomes: Counts,
+    /// How many of the pending rows have steps behind them.
+    pub steps_done: StepsDone,
     /// The accounts with rows.
     pub accounts: BTreeMap<AccountName, AccountSummary>,
     /// How many requests were sent.
     pub requests: u64,
     /// How many of them the servers turned away because of their pace.
     pub throttled: u64,
+    /// How many of the deleted rows had their answer lost, and their user not there afterwards, whom
+    /// nobody saw before.
+    pub settled_unseen: u64,
     /// When the run began.
     pub started_at: Time,
     /// When it ended in an orderly way; `None`: it is at work, or it did not.
@@ -66,6 +71,13 @@ pub struct Summary {
     /// When the newest entry was written. Left out of the JSON.
     #[serde(skip)]
     pub last_at: Time,
+}
+
+/// How many pending rows have done which step.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct StepsDone {
+    /// Their user is soft-deleted, and not permanently deleted yet.
+    pub soft_deleted: u64,
 }
 
 /// The rows of one account.
@@ -115,6 +127,10 @@ impl Summary {
             state: run_state,
             rows: state.header.input.rows,
             outcomes: state.counts(),
+            steps_done: StepsDone {
+                soft_deleted: state.soft_deleted_so_far().len(),
+            },
+            settled_unseen: state.settled_unseen(),
             accounts: accounts(state),
             requests: state.requests,
             throttled: state.throttled,
@@ -188,6 +204,9 @@ mod tests {
             "duplicate": 0,
             "pending": 1
           },
+          "steps_done": {
+            "soft_deleted": 0
+          },
           "accounts": {
             "acme": {
               "provider": "zendesk",
@@ -222,6 +241,7 @@ mod tests {
           },
           "requests": 4,
           "throttled": 1,
+          "settled_unseen": 0,
           "started_at": "2026-11-22T09:30:00.000Z",
           "ended_at": null,
           "head": "0000000000000000000000000000000000000000000000000000000000000000",

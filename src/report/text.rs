@@ -10,6 +10,12 @@ use crate::domain::{Counted, LaneStop, Outcome, RunState, Time};
 /// How many accounts are told of by name.
 const ACCOUNTS_MAX: usize = 3;
 
+/// What is said of pending rows whose first step is done.
+pub(super) const SOFT_DELETED: &str = "soft-deleted so far";
+
+/// What is said of deleted rows of which nobody knows whether there was a user.
+pub(super) const UNSEEN: &str = "answer lost; not there afterwards";
+
 /// What stands before each text.
 const LABEL_CHARS: usize = 11;
 
@@ -90,12 +96,14 @@ fn requests(summary: &Summary) -> String {
 fn pending(summary: &Summary) -> String {
     let mut text = grouped(summary.outcomes.pending);
     let running = summary.state == RunState::Running;
-    let known = [
+    let open = [
         (summary.unanswered, "sent and not answered: in doubt"),
         (summary.in_jobs, "in a job that the provider goes on with"),
     ];
-    let known = known.into_iter().filter(|(n, _)| *n > 0 && !running);
+    let open = open.into_iter().filter(|_| !running);
+    let known = std::iter::once((summary.steps_done.soft_deleted, SOFT_DELETED)).chain(open);
     let known: Vec<_> = known
+        .filter(|(n, _)| *n > 0)
         .map(|(n, what)| format!("{} {what}", grouped(n)))
         .collect();
     if !known.is_empty() {
@@ -117,11 +125,19 @@ fn outcomes(summary: &Summary, lines: &mut Lines) {
                 .then(|| format!("{} {}", grouped(n), outcome.name()))
         });
         let parts: Vec<_> = parts.collect();
-        let total = grouped(counts.counted(counted));
-        match parts.as_slice() {
-            [] => lines.add(label, &total),
-            _ => lines.add(label, &format!("{total} ({})", parts.join(", "))),
+        let mut text = grouped(counts.counted(counted));
+        // Writing to a string cannot fail.
+        if !parts.is_empty() {
+            let _ = write!(text, " ({})", parts.join(", "));
         }
+        if counted == Counted::Good && summary.settled_unseen > 0 {
+            let _ = write!(
+                text,
+                ", {} of them: {UNSEEN}",
+                grouped(summary.settled_unseen)
+            );
+        }
+        lines.add(label, &text);
     }
 }
 

@@ -124,6 +124,41 @@ fn who_was_not_there_was_not_deleted_by_a_lost_answer(
     );
 }
 
+/// Sunshine Conversations answers about who was never there as about who is deleted, and nobody looked
+/// before: these rows are good, and told apart.
+#[test]
+fn who_is_not_there_after_a_lost_answer_and_was_never_seen_is_told_apart() {
+    let world = World::of_ids("sunco", [id("chat", 1)]);
+    world.write(
+        "users.csv",
+        format!("id\n{}\n{}\n", id("chat", 1), id("chat", 999)),
+    );
+    let front = front(&world, |heard, _, sandbox| {
+        heard.carry(sandbox);
+        After::Reset
+    });
+    world.ask_at(&front.base());
+    let done = world.call(&run("users.csv", "chat", "delete")).code(0);
+    assert_eq!(ends(&world), ["deleted+ settled_unseen"; 2]);
+    let told = "2 of them: answer lost; not there afterwards";
+    done.says(told);
+    world.call(&["status", LEDGER]).code(0).says(told);
+    assert_eq!(world.status(LEDGER)["settled_unseen"], 2);
+    for format in ["md", "html"] {
+        let out = format!("report.{format}");
+        world
+            .call(&["report", LEDGER, "--format", format, "-o", &out])
+            .code(0);
+        let text = world.read(&out);
+        assert!(text.contains("answer lost; not there afterwards"), "{text}");
+    }
+    world
+        .call(&["report", LEDGER, "--format", "json", "-o", "report.json"])
+        .code(0);
+    let json: Value = serde_json::from_str(&world.read("report.json")).unwrap();
+    assert_eq!(json["settled_unseen"], 2);
+}
+
 /// The process is killed while the deletion is under way. The provider had said before that there is
 /// nobody to delete, and the ledger kept that.
 #[test]

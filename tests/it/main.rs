@@ -56,6 +56,7 @@ mod saved;
 mod screen;
 mod secrets;
 mod signals;
+mod stopped_purge;
 mod stopped_reads;
 mod stops;
 mod support;

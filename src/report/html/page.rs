@@ -13,8 +13,8 @@ use super::charts::{self, Progress, Segment};
 use super::words::{axis, cut, ticked, time};
 use crate::domain::{Counted, Counts, Outcome, RunState, Stand, Step, Verified, shown};
 use crate::report::pauses::Stretch;
-use crate::report::text::{again, count, grouped, span, stop_told, utc};
-use crate::report::{AccountSummary, Advice, Caller, Reason, Report, SessionTold};
+use crate::report::text::{SOFT_DELETED, UNSEEN, again, count, grouped, span, stop_told, utc};
+use crate::report::{AccountSummary, Advice, Caller, Reason, Report, SessionTold, Summary};
 
 /// The looks.
 const STYLE: &str = include_str!("style.css");
@@ -119,7 +119,7 @@ struct Summand {
 struct Named {
     class: &'static str,
     name: &'static str,
-    means: &'static str,
+    means: String,
     rows: String,
 }
 
@@ -219,7 +219,7 @@ impl<'a> Page<'a> {
             lasted: span(summary.started_at, to),
             bar: charts::bar(&charts::parts(counts), rows),
             sum: sum(counts),
-            outcomes: outcomes(counts),
+            outcomes: outcomes(summary),
             accounts: accounts(report),
             account_rows: account_rows(report, &columns),
             account_sums: columns.iter().map(|it| grouped(counts.of(*it))).collect(),
@@ -317,6 +317,10 @@ fn verdict(report: &Report) -> String {
     if counts.pending > 0 {
         let _ = write!(text, ", {} still to do", grouped(counts.pending));
     }
+    let soft_deleted = report.summary.steps_done.soft_deleted;
+    if soft_deleted > 0 {
+        let _ = write!(text, " ({} {SOFT_DELETED})", grouped(soft_deleted));
+    }
     text
 }
 
@@ -398,7 +402,15 @@ const fn means(outcome: Outcome) -> &'static str {
     }
 }
 
-fn outcomes(counts: &Counts) -> Vec<Named> {
+fn outcomes(summary: &Summary) -> Vec<Named> {
+    let counts = &summary.outcomes;
+    let means = |outcome| match (outcome, summary.settled_unseen) {
+        (Outcome::Deleted, rows @ 1..) => {
+            let deleted = means(outcome);
+            format!("{deleted}; {} of them: {UNSEEN}", grouped(rows))
+        }
+        _ => means(outcome).to_owned(),
+    };
     let mut named: Vec<_> = Outcome::ALL
         .into_iter()
         .filter(|outcome| counts.of(*outcome) > 0)
@@ -413,7 +425,10 @@ fn outcomes(counts: &Counts) -> Vec<Named> {
         named.push(Named {
             class: "pending",
             name: "pending",
-            means: "has not ended yet",
+            means: match summary.steps_done.soft_deleted {
+                0 => "has not ended yet".to_owned(),
+                rows => format!("has not ended yet; {} {SOFT_DELETED}", grouped(rows)),
+            },
             rows: grouped(counts.pending),
         });
     }

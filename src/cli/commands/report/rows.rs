@@ -6,6 +6,8 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
 
+use roaring::RoaringTreemap;
+
 use super::execute::ledger_of;
 use super::place::{self, check_free};
 use crate::cli::args::ReportArgs;
@@ -37,6 +39,7 @@ pub(super) fn execute(args: &ReportArgs, folder: &Path) -> Result<ExitCode, Fail
         state: &state,
         table,
         outcomes,
+        soft_deleted: state.soft_deleted_so_far(),
         duplicates: 0,
     };
     let written = out.write(&mut rows)?;
@@ -57,7 +60,12 @@ pub(super) fn execute(args: &ReportArgs, folder: &Path) -> Result<ExitCode, Fail
             "note: {odd} valid ids look like formulas and stand as they are, so that they can be read again; import the id column as text"
         ));
     }
-    put_page(&told(&out, written, rows.duplicates))?;
+    put_page(&told(
+        &out,
+        written,
+        rows.duplicates,
+        rows.soft_deleted.len(),
+    ))?;
     if written[1].rows > 0 {
         tell(&next(
             ledger,
@@ -81,7 +89,7 @@ fn ids_are_digits(state: &LedgerState) -> bool {
 }
 
 /// What was written.
-fn told(out: &Out, written: [Finished; 3], duplicates: u64) -> String {
+fn told(out: &Out, written: [Finished; 3], duplicates: u64, soft_deleted: u64) -> String {
     let mut text = String::new();
     for (kind, finished) in Kind::ALL.into_iter().zip(written) {
         let path = out.path(kind);
@@ -91,8 +99,17 @@ fn told(out: &Out, written: [Finished; 3], duplicates: u64) -> String {
             (Kind::Unprocessed, 2..) => format!(" ({duplicates} of them duplicates)"),
             (Kind::Deleted | Kind::Failed | Kind::Unprocessed, _) => String::new(),
         };
+        let begun = match (kind, soft_deleted) {
+            (Kind::Unprocessed, 1..) => format!(" ({soft_deleted} soft-deleted so far)"),
+            (Kind::Deleted | Kind::Failed | Kind::Unprocessed, _) => String::new(),
+        };
         // Writing to a string cannot fail; so below.
-        let _ = writeln!(text, "{}: {} {noun}{also}", path.display(), finished.rows);
+        let _ = writeln!(
+            text,
+            "{}: {} {noun}{also}{begun}",
+            path.display(),
+            finished.rows
+        );
     }
     text
 }
@@ -134,6 +151,8 @@ struct Rows<'a> {
     table: Table,
     outcomes: Outcomes,
     ids_are_digits: bool,
+    /// The pending rows whose user is soft-deleted.
+    soft_deleted: RoaringTreemap,
     duplicates: u64,
 }
 
@@ -198,12 +217,31 @@ impl Rows<'_> {
 
     fn pending(&self, row: u64, line: u64) -> End<'static> {
         let doubtful = self.state.in_doubt().contains(row);
+        let (code, message) = match (doubtful, self.soft_deleted.contains(row)) {
+            (false, false) => (None, None),
+            (false, true) => (
+                Some("soft_deleted"),
+                Some(
+                    "soft-deleted so far; the permanent deletion is still to come: `userpurge resume`",
+                ),
+            ),
+            (true, false) => (
+                Some("in_doubt"),
+                Some(
+                    "a request left and its answer is not recorded; `userpurge resume` settles it",
+                ),
+            ),
+            (true, true) => (
+                Some("in_doubt"),
+                Some(
+                    "soft-deleted so far; the permanent deletion left and its answer is not recorded: `userpurge resume` settles it",
+                ),
+            ),
+        };
         End {
             outcome: "pending",
-            code: doubtful.then_some("in_doubt"),
-            message: doubtful.then_some(
-                "a request left and its answer is not recorded; `userpurge resume` settles it",
-            ),
+            code,
+            message,
             line,
         }
     }
