@@ -38,15 +38,25 @@ fn mistake(text: &str) -> Option<(&'static str, &'static str)> {
             "invisible_character",
             "the id holds a character that cannot be seen; type the id anew, or export it again",
         )
+    } else if text.starts_with(['=', '\'']) {
+        (
+            "formula",
+            "the id is wrapped as a spreadsheet's formula or text; export the bare value",
+        )
+    } else if text.contains("://") {
+        (
+            "web_address",
+            "this is a web address, not an id; leave nothing but the id of it",
+        )
+    } else if text.starts_with(is_quote) || text.ends_with(is_quote) {
+        (
+            "quotes",
+            "quotation marks stand beside the id; take them off, or export it again",
+        )
     } else if text.contains('@') {
         (
             "email",
             "this is an e-mail address, not an id; name the column of the ids with --id-column",
-        )
-    } else if text.starts_with("=\"") || text.starts_with('\'') {
-        (
-            "formula",
-            "the id is wrapped as a spreadsheet's formula or text; export the bare value",
         )
     } else if text.strip_prefix('-').is_some_and(digits) {
         (
@@ -80,12 +90,30 @@ fn mistake(text: &str) -> Option<(&'static str, &'static str)> {
             "foreign_digits",
             "the id is written in digits other than 0 to 9; export it again in plain digits",
         )
+    } else if holds_number(text) {
+        (
+            "text_around_id",
+            "other text stands beside the id; leave nothing but the id",
+        )
     } else {
         (
             "not_digits",
             "an id of this provider is digits only; name the column of the ids with --id-column",
         )
     })
+}
+
+fn is_quote(c: char) -> bool {
+    matches!(c, '"' | '“' | '”' | '„' | '‘' | '’' | '«' | '»' | '`')
+}
+
+/// Whether a number as long as an id stands in `text` by itself: behind a word or a line's number.
+fn holds_number(text: &str) -> bool {
+    /// The fewest digits of such a number: dates and telephone numbers are written in parts.
+    const DIGITS_MIN: usize = 8;
+    let is_part = |c: char| c.is_alphanumeric() || "-_.@+".contains(c);
+    let mut words = text.split(|c| !is_part(c));
+    words.any(|word| word.len() >= DIGITS_MIN && word.bytes().all(|it| it.is_ascii_digit()))
 }
 
 fn invisible(c: char) -> bool {
@@ -156,6 +184,13 @@ mod tests {
     #[case("6'164'068", "thousands_separators")]
     #[case("=\"123\"", "formula")]
     #[case("'123", "formula")]
+    #[case("=HYPERLINK(\"https://acme.example/users/361808351050\")", "formula")]
+    #[case("https://acme.example/users/361808351050/tickets", "web_address")]
+    #[case("“361808351050”", "quotes")]
+    #[case("ID: 361808351050", "text_around_id")]
+    #[case("1:361808351050", "text_around_id")]
+    #[case("#361808351050", "text_around_id")]
+    #[case("INV-20260131", "not_digits")]
     #[case("123\u{200b}", "invisible_character")]
     #[case("12\n3", "invisible_character")]
     #[case("jane@example.com", "email")]

@@ -33,8 +33,9 @@ pub(in crate::provider) fn check(text: &str) -> Result<&str, IdProblem> {
     } else if leads_elsewhere(text) {
         (
             "dots",
-            "`.`, `..` and what is empty between slashes are taken out of addresses on the way, so \
-             this user cannot be named; use their id instead of the external id",
+            "`.`, `..` and what is empty between slashes are taken out of addresses on the way, and \
+             `/personalinformation` is a request of its own, so this user cannot be named; use their \
+             id instead of the external id",
         )
     } else {
         return Ok(text);
@@ -47,8 +48,8 @@ pub(in crate::provider) fn check(text: &str) -> Result<&str, IdProblem> {
 
 /// Whether a server on the way could take the id for steps in a path: one that decodes an address
 /// before it follows it would make of `../x`, or of `%2e%2e`, a request about another user, or
-/// about the whole app. Encoding alone does not help there. What stands behind a `;` is no part of
-/// a step for some servers.
+/// about the whole app; of `x/` or `/x` one about `x`. Encoding alone does not help there. What
+/// stands behind a `;` is no part of a step for some servers.
 fn leads_elsewhere(text: &str) -> bool {
     // Nearly all ids: one step, which is no dots and not empty.
     if !text.contains(['.', '/', '\\', ';', '%']) && !text.trim().is_empty() {
@@ -57,12 +58,9 @@ fn leads_elsewhere(text: &str) -> bool {
     let mut text = text.to_owned();
     for _ in 0..DECODINGS_MAX {
         let step = |step: &str| step.split(';').next().unwrap_or_default().trim().to_owned();
-        let mut steps = text.split(['/', '\\']).map(step);
-        if steps
-            .clone()
-            .any(|step| matches!(step.as_str(), "." | ".."))
-            || steps.all(|step| step.is_empty())
-        {
+        let steps = text.split(['/', '\\']).map(step);
+        let leads = |step: String| matches!(step.as_str(), "" | "." | "..");
+        if steps.clone().any(leads) || steps.skip(1).any(|step| is_request(&step)) {
             return true;
         }
         let decoded = percent_decode_str(&text).decode_utf8_lossy().into_owned();
@@ -73,6 +71,11 @@ fn leads_elsewhere(text: &str) -> bool {
     }
     // Nobody encodes an id so often but to hide something.
     true
+}
+
+/// Whether `step` behind a user's id makes a request of its own: it would be about that user.
+fn is_request(step: &str) -> bool {
+    step.eq_ignore_ascii_case("personalinformation")
 }
 
 /// Whether an id could be another with blanks around it: an external id may be any text, one that
@@ -104,7 +107,6 @@ mod tests {
     #[case("1/merge")]
     #[case("1;x")]
     #[case("1%00")]
-    #[case("%2F1")]
     #[case("100%")]
     #[case("%zz")]
     #[case("...")]
@@ -135,6 +137,15 @@ mod tests {
     #[case("%2F", "dots")]
     #[case("//;x", "dots")]
     #[case(";x", "dots")]
+    #[case("/x", "dots")]
+    #[case("x/", "dots")]
+    #[case("x//y", "dots")]
+    #[case("x%2f", "dots")]
+    #[case("%2F1", "dots")]
+    #[case("x/;y", "dots")]
+    #[case("x\\", "dots")]
+    #[case("x/ ", "dots")]
+    #[case("x/personalInformation", "dots")]
     #[case("%25252525252525252525252541", "dots")]
     #[case("a\0b", "control_character")]
     #[case("a\u{85}b", "control_character")]
