@@ -35,6 +35,7 @@ mod token_store;
 mod underline;
 mod until;
 mod uptime;
+mod users;
 mod whole_file;
 mod work;
 

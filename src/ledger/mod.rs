@@ -73,6 +73,7 @@ mod select;
 mod sent;
 mod state;
 mod told;
+mod users;
 mod verified;
 mod writer;
 
@@ -95,6 +96,7 @@ pub use scribe::QUEUE_MAX;
 pub use select::{Good, Only};
 pub use sent::{SENT_MAX, Sent};
 pub use state::{LedgerState, Source, VerificationState};
+pub use users::each_user;
 pub use verified::{GoodRows, each_verified};
 pub use writer::{Durability, LedgerHandle, LedgerWriter, Opened};
 #[cfg(any(test, debug_assertions))]

@@ -32,6 +32,7 @@ mod hostile;
 mod hostile_file;
 mod init;
 mod job_items;
+mod ledger_ids;
 mod ledger_lost;
 mod left;
 mod mixed;

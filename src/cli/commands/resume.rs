@@ -26,6 +26,7 @@ use crate::cli::signals;
 use crate::cli::terminal::{put_page, tell};
 use crate::cli::until;
 use crate::cli::uptime::uptime;
+use crate::cli::users;
 use crate::cli::work::{self, Safety, Session, Work};
 use crate::cli::{ExitCode, Failure};
 use crate::config::Source;
@@ -204,6 +205,7 @@ async fn go_on(
 /// How the rows of the ledger are planned anew, and where the configuration is.
 fn planning(again: &Again<'_>, state: &LedgerState) -> Result<(Planning, Source), Failure> {
     let Again { args, ledger, .. } = again;
+    users::check(ledger, state)?;
     let (header, kept) = (&state.header.input, &state.header.options);
     if let Some(contradiction) = args.selection().contradiction(kept, header) {
         return Err(Failure::refused(contradiction));

@@ -26,6 +26,7 @@ use crate::cli::shown::Shown;
 use crate::cli::signals;
 use crate::cli::terminal::{put, put_page, put_with, tell};
 use crate::cli::uptime::uptime;
+use crate::cli::users;
 use crate::cli::{ExitCode, Failure};
 use crate::domain::{
     AccountName, AccountPlan, Action, Entry, Finding, ProviderKind, RunOptions, Sample,
@@ -68,6 +69,7 @@ pub(in crate::cli) async fn execute(args: &VerifyArgs) -> Result<ExitCode, Failu
     } = LedgerWriter::open(&ledger)?;
     tell_of_cut(&ledger, cut);
     head::check(&ledger, state.source.head, args.head)?;
+    users::check(&ledger, &state)?;
     let good = state.verifiable();
     if good.is_empty() {
         // Nothing is asked or written.
