@@ -146,6 +146,10 @@
 //! - **What came from outside gives the terminal no orders**: control, direction and invisible
 //!   characters are written out on the way to it.
 //! - **Ids are text**, from the cell to the URL; none goes through a float.
+//! - **A line, a row and a cell are taken whole or not at all.** What would be left out may be who was
+//!   meant, and a part of it another user; only a remark behind an id is passed over, and said. Of two
+//!   columns that may hold the ids none is guessed.
+//! - **An id is held against its provider's rule wherever it comes from**, a file or a ledger.
 //!
 //! # Adding a provider
 //!

@@ -11,10 +11,11 @@ use serde_json::{Value, json};
 use super::accounts::{Line, consequence, limits_of};
 use super::page::{ends, width, wrapped};
 use super::planning::{DoneAt, Planned, Planning};
+use super::setting;
 use super::terminal::shown;
 use super::underline;
 use crate::domain::{Time, UserId, WallClock};
-use crate::input::Mapping;
+use crate::input::{Asides, Mapping};
 use crate::plan::{Group, Plan, time_at_limit};
 use crate::report::text::grouped;
 
@@ -77,6 +78,16 @@ pub(super) fn text(planning: &Planning, planned: &Planned, lines: &[Line]) -> St
             let _ = writeln!(text, "{}", wrapped(&told, 2));
         }
     }
+    asides(&mut text, plan.asides);
+    if let (Some(path), Some(ids)) = (&planning.options.protect, planned.judge.protected()) {
+        let noun = if ids == 1 { "id" } else { "ids" };
+        let folder = setting::folder().unwrap_or_default();
+        let path = Path::new(path);
+        let name = path.strip_prefix(folder).unwrap_or(path).to_string_lossy();
+        let name = shown(&name);
+        let told = format!("(protect list {name}: {} {noun})", grouped(ids as u64));
+        let _ = writeln!(text, "{}", wrapped(&told, 2));
+    }
     if plan.to_delete > 0 {
         let now = WallClock::system().now();
         let _ = write!(text, "\n{}", table(planning, planned, now));
@@ -110,6 +121,29 @@ pub(super) fn text(planning: &Planning, planned: &Planned, lines: &[Line]) -> St
         let _ = writeln!(text, "\n{}", wrapped(&format!("warning: {hint}"), 2));
     }
     text
+}
+
+/// What a list of ids holds beside them.
+fn asides(text: &mut String, asides: Asides) {
+    let lines = |count: u64| if count == 1 { "line" } else { "lines" };
+    let Asides {
+        comments, remarks, ..
+    } = asides;
+    if comments > 0 {
+        let (verb, taken) = match comments {
+            1 => ("begins", "was taken for a comment"),
+            _ => ("begin", "were taken for comments"),
+        };
+        let (count, noun) = (grouped(comments), lines(comments));
+        let _ = writeln!(text, "({count} {noun} {verb} with # and {taken})");
+    }
+    if remarks > 0 {
+        let verb = if remarks == 1 { "holds" } else { "hold" };
+        let (count, noun) = (grouped(remarks), lines(remarks));
+        let told =
+            format!("({count} {noun} {verb} other words behind the id, which are passed over)");
+        let _ = writeln!(text, "{}", wrapped(&told, 2));
+    }
 }
 
 /// What `--canary` does.
@@ -348,6 +382,9 @@ pub(super) fn json(planning: &Planning, planned: &Planned) -> Value {
         "done_at": done_at(planning, plan),
         "trimmed": plan.trimmed,
         "unprefixed": plan.unprefixed,
+        "comments": plan.asides.comments,
+        "remarks": plan.asides.remarks,
+        "protect_list": planned.judge.protected(),
         "accounts": accounts,
         "seconds_at_limit": times.values().max().map_or(0.0, |time| seconds(*time)),
         "reasons": plan.reasons(),

@@ -39,6 +39,14 @@ impl ProviderKind {
         }
     }
 
+    /// Whether its API takes another system's id of a user in place of its own.
+    pub const fn takes_external_ids(self) -> bool {
+        match self {
+            Self::Sunco => true,
+            Self::Zendesk | Self::Zoho => false,
+        }
+    }
+
     /// The actions a row may ask of this provider.
     pub const fn actions(self) -> &'static [Action] {
         match self {

@@ -64,6 +64,12 @@ pub struct ColumnDamage {
     /// So many digits nearly all of them have: the few with fewer lost their first. `None`: there
     /// are none with fewer, or they are too few, or too different, to tell.
     pub digits: Option<usize>,
+    /// Ids of so many digits or fewer are not half as long as nearly all others: a total or a row's
+    /// number. `None`: there are none, or too few others to tell.
+    pub short: Option<usize>,
+    /// Nearly all of them are 24 hexadecimal digits, and some are written as no whole number is:
+    /// those went through a spreadsheet.
+    pub broken: bool,
 }
 
 #[cfg(test)]

@@ -105,6 +105,11 @@ impl Place {
         }
     }
 
+    /// Whether it is the place of no text.
+    pub(super) const fn is_empty(self) -> bool {
+        self.from == self.to
+    }
+
     fn of(self, text: &str) -> &str {
         &text[self.from as usize..self.to as usize]
     }

@@ -87,8 +87,14 @@ impl CsvRows {
     ///
     /// The inner error says why the record is no header.
     pub(super) fn header(&mut self) -> Result<Result<Vec<String>, RowProblem>, Fault> {
-        if !self.advance_by_core()? {
-            return Ok(Ok(Vec::new()));
+        // Bounded by the cap on the whole input.
+        loop {
+            if !self.advance_by_core()? {
+                return Ok(Ok(Vec::new()));
+            }
+            if !self.is_empty_row() {
+                break;
+            }
         }
         self.columns = self.count;
         Ok(self.whole().map(|()| {
@@ -103,9 +109,23 @@ impl CsvRows {
         self.places = places;
     }
 
-    /// Goes on to the next record; `false`: there is none. Blank lines are passed over.
+    /// Goes on to the next record; `false`: there is none. Blank lines are passed over, and rows of
+    /// nothing but delimiters, which a spreadsheet leaves where rows were cleared.
     pub(super) fn advance(&mut self) -> Result<bool, Fault> {
-        Ok(self.read_plain()? || self.advance_by_core()?)
+        while self.read_plain()? || self.advance_by_core()? {
+            if !self.is_empty_row() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Whether the record has several cells, and nothing in any of them.
+    fn is_empty_row(&self) -> bool {
+        let is_blank = |place| {
+            std::str::from_utf8(self.field(place)).is_ok_and(|cell| trim_cell(cell).is_empty())
+        };
+        self.shape == Shape::Whole && self.count > 1 && (0..self.count).all(is_blank)
     }
 
     fn advance_by_core(&mut self) -> Result<bool, Fault> {
@@ -124,7 +144,7 @@ impl CsvRows {
     }
 
     /// The cells that mean something. More or fewer cells than the header has are no problem as
-    /// long as the id is there; a cell that is not there is blank.
+    /// long as none of these can have shifted for it; a cell that is not there is blank.
     pub(super) fn content(&self) -> Result<Record<'_>, RowProblem> {
         self.whole()?;
         let id_place = self.places.id;
@@ -151,6 +171,7 @@ impl CsvRows {
                  its decimal comma; format the column as text and export again",
             ));
         }
+        self.check_shift()?;
         Ok(Record {
             id: Cow::Borrowed(bare),
             account: self.cell(all, self.places.account, Field::Account)?,
@@ -158,6 +179,31 @@ impl CsvRows {
             reference: self.cell(all, self.places.reference, Field::Reference)?,
             trimmed: bare.len() < id.len(),
         })
+    }
+
+    /// The problem of a row whose cells may stand one column beside their own: what is taken for the
+    /// id may be a telephone number then.
+    fn check_shift(&self) -> Result<(), RowProblem> {
+        let (count, columns) = (self.count, self.columns);
+        let has_more = || (columns..count).any(|place| !self.field(place).trim_ascii().is_empty());
+        let (code, how) = if self.places.may_shift(count, columns) {
+            if count < columns {
+                ("short_row", "fewer")
+            } else if has_more() {
+                ("long_row", "more")
+            } else {
+                return Ok(());
+            }
+        } else {
+            return Ok(());
+        };
+        Err(RowProblem::new(
+            Field::Row,
+            code,
+            format!(
+                "the row has {count} cells, {how} than the {columns} of the header, so its cells may stand in the wrong columns; quote cells that hold the delimiter, and leave none out"
+            ),
+        ))
     }
 
     /// Whether `id` and the cell behind it are the two parts of a number with a decimal comma, such
@@ -392,13 +438,28 @@ mod tests {
     #[rstest]
     #[case("id\n5,54E+17\n5,54e17\n361808,00\n361808,\n", &["decimal_comma", "decimal_comma", "decimal_comma", "361808"])]
     #[case("id,x\n5,54E+17\n361,00,y\n5,b,c\n5,54,\n", &["5", "decimal_comma", "5", "decimal_comma"])]
-    fn a_number_torn_at_its_comma_is_not_taken_for_its_first_part(
+    // A cell too few or too many may have put another into the column.
+    #[case("name,id,phone,ref\n361,1555,R2\nAda,361,1555\nAda,361,1555,R2\n", &["short_row", "short_row", "361"])]
+    #[case("name,phone,id\nTest, Ada,1555,361\nAda,1555,361,,\nAda\n", &["decimal_comma", "361", "no_id"])]
+    #[case("id,name,action\n361,purge\n361\n361,Ada,purge\n", &["short_row", "short_row", "361"])]
+    #[case("id,name,ref\n361\n362,Ada\n363,Ada,R,x\n", &["361", "362", "363"])]
+    // What was cleared in a spreadsheet is no row.
+    #[case("id;name;\n361;Ada;\n;;\n ;\u{a0};\"\"\n;;x\n", &["361", ""])]
+    #[case(";;\nid;name;\n361;Ada;\n", &["361"])]
+    fn a_row_is_read_from_its_own_columns_or_not_at_all(
         #[case] text: &'static str,
         #[case] expected: &[&str],
     ) {
-        let mut rows = CsvRows::new(Box::new(Cursor::new(text)), b',', 1);
-        rows.header().unwrap().unwrap();
-        rows.read_from(Places::default());
+        let delimiter = if text.contains(';') { b';' } else { b',' };
+        let mut rows = CsvRows::new(Box::new(Cursor::new(text)), delimiter, 1);
+        let header = rows.header().unwrap().unwrap();
+        let place = |name: &str| header.iter().position(|cell| cell == name);
+        rows.read_from(Places {
+            id: place("id").unwrap(),
+            action: place("action"),
+            reference: place("ref"),
+            ..Places::default()
+        });
         let mut told = Vec::new();
         while rows.advance().unwrap() {
             told.push(match rows.content() {

@@ -6,7 +6,10 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use crate::domain::{AccountName, ProviderKind};
+
 use super::decompress::{Compression, Damaged, OverCap, OverWindow};
+use super::ids::is_surely_an_id;
 use super::row::Field;
 use super::text::Meant;
 
@@ -164,14 +167,60 @@ pub enum InputError {
     },
     /// No column is known to hold ids.
     #[error(
-        "no column of `{}` is known to hold user ids; name one with `--id-column`, or give `--format ids` if each line begins with an id (columns seen: {})",
-        .path.display(), Listed(.columns)
+        "no column of `{}` is known to hold user ids; name one with `--id-column`{} (columns seen: {})",
+        .path.display(), OrList(.columns), Listed(.columns)
     )]
     NoIdColumn {
         /// The path as given.
         path: PathBuf,
         /// The columns, or JSON keys, that are there.
         columns: Vec<String>,
+    },
+    /// Several columns may hold the ids.
+    #[error(
+        "`{}` has several columns that may hold the user ids: {}; name the right one with `--id-column`",
+        .path.display(), Listed(.names)
+    )]
+    SeveralIdColumns {
+        /// The path as given.
+        path: PathBuf,
+        /// The columns, or JSON keys, as they are written.
+        names: Vec<String>,
+    },
+    /// The ids are another system's, and the account takes none of those.
+    #[error(
+        "`{}` holds no user ids of account `{account}`: its column `{column}` names external ids, which {} does not delete by; export the users' own ids, or name the column that holds them with `--id-column`",
+        .path.display(), .provider.title()
+    )]
+    ExternalIds {
+        /// The path as given.
+        path: PathBuf,
+        /// The column, as it is written.
+        column: String,
+        /// The account.
+        account: AccountName,
+        /// Its provider.
+        provider: ProviderKind,
+    },
+    /// Each line begins with a running number.
+    #[error(
+        "each line of `{}` begins with a running number, which may be another user's id; make the list without the numbers{}",
+        .path.display(), Cut(*.sign)
+    )]
+    Numbered {
+        /// The path as given.
+        path: PathBuf,
+        /// What stands behind the number.
+        sign: char,
+    },
+    /// Each line is one quoted cell.
+    #[error(
+        "each line of `{}` is quoted as a whole, so that it is one cell; save it again without the quotes round the lines",
+        .path.display()
+    )]
+    QuotedLines {
+        /// The path as given.
+        path: PathBuf,
     },
     /// The header stands further down, below a title or something else.
     #[error(
@@ -279,6 +328,10 @@ impl InputError {
             | Self::BrokenArray { path, .. }
             | Self::Header { path, .. }
             | Self::NoIdColumn { path, .. }
+            | Self::SeveralIdColumns { path, .. }
+            | Self::ExternalIds { path, .. }
+            | Self::Numbered { path, .. }
+            | Self::QuotedLines { path }
             | Self::HeaderBelow { path, .. }
             | Self::NoSuchColumn { path, .. }
             | Self::Ambiguous { path, .. } => Some(path),
@@ -338,6 +391,36 @@ fn is<E: std::error::Error + 'static>(error: &io::Error) -> bool {
     error
         .get_ref()
         .is_some_and(<dyn std::error::Error + Send + Sync>::is::<E>)
+}
+
+/// The way out for a file without a header, unless its first cell counts the lines.
+struct OrList<'a>(&'a [String]);
+
+impl fmt::Display for OrList<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let first = self.0.first().map_or("", String::as_str);
+        let word = first.split_whitespace().next().unwrap_or_default();
+        let begins_with_digit = word.starts_with(|c: char| c.is_ascii_digit());
+        if begins_with_digit && !is_surely_an_id(word) {
+            return Ok(());
+        }
+        f.write_str(", or give `--format ids` if each line begins with an id")
+    }
+}
+
+/// The command that takes running numbers off a list, where there is one.
+struct Cut(char);
+
+impl fmt::Display for Cut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            '\t' => f.write_str(" (`cut -f2-` takes them off)"),
+            sign @ (',' | ';' | ':' | '.' | ')') => {
+                write!(f, " (`cut -d'{sign}' -f2-` takes them off)")
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 /// Column names as a message lists them.

@@ -19,6 +19,7 @@ use crate::domain::Position;
 
 use super::error::InputError;
 use super::format::Format;
+use super::ids::only_id;
 use super::lines::{LineCount, LineReader};
 use super::mapping::{Columns, known_names};
 use super::object::place_of;
@@ -107,6 +108,21 @@ impl Excerpt {
                 let label = format!("it may be this one or column {first_place}");
                 Some((Excerpt { marked, ..excerpt }, label))
             }
+            InputError::SeveralIdColumns { path, names } => {
+                let line = line_with(path, names)?;
+                Some((line, "more than one of these may hold the ids".to_owned()))
+            }
+            InputError::ExternalIds { path, column, .. } => {
+                let name = Self::of_name(path, column)?;
+                Some((name, "these are another system's ids".to_owned()))
+            }
+            InputError::Numbered { path, .. } => {
+                let line = next_line(&mut lines_of(path)?)?;
+                Some((all_of(line), "this begins with a running number".to_owned()))
+            }
+            InputError::QuotedLines { path } => {
+                Some((whole(path, 1)?, "this is one cell".to_owned()))
+            }
             InputError::HeaderBelow { path, line } => {
                 let header = whole(path, *line)?;
                 Some((header, "this looks like the header".to_owned()))
@@ -182,7 +198,7 @@ fn in_lines(
                 let json = lines.content().ok();
                 json.map(|json| in_json(line, json, columns, row))
             }
-            Format::Ids => lines.content().ok().map(|text| in_list(line, text, row)),
+            Format::Ids => lines.content().ok().map(|text| in_list(line, text)),
         };
         if let Some(excerpt) = excerpt {
             found.insert(row.position.row, excerpt);
@@ -368,16 +384,11 @@ fn in_json(line: u64, json: &[u8], columns: &Columns, row: &Wanted) -> Excerpt {
     )
 }
 
-/// The id at fault of a plain list.
-fn in_list(line: u64, text: &[u8], row: &Wanted) -> Excerpt {
-    let mut marked = trimmed(text);
-    if !matches!(row.code, "decimal_comma" | "thousands_separators") {
-        // As much as is taken for the id.
-        let id = &text[marked.clone()];
-        let ends = |byte: &u8| matches!(byte, b',' | b';') || byte.is_ascii_whitespace();
-        marked.end = marked.start + id.iter().position(ends).unwrap_or(id.len());
-    }
-    Excerpt::of_bytes(line, text, marked)
+/// The id at fault of a plain list; the whole line if it is not taken, or holds several.
+fn in_list(line: u64, text: &[u8]) -> Excerpt {
+    // Of several ids it is not known which is at fault.
+    let id = std::str::from_utf8(text).ok().and_then(only_id);
+    Excerpt::of_bytes(line, text, id.unwrap_or_else(|| trimmed(text)))
 }
 
 /// Where `line` is no blank.

@@ -11,15 +11,13 @@ use serde::de::IgnoredAny;
 use super::csv::CsvRows;
 use super::decompress::Compression;
 use super::error::InputError;
+use super::ids::{is_list_line, is_surely_an_id};
 use super::mapping::{Columns, has_id};
 use super::source::ReadOptions;
 use super::text::{is_blank, trim_cell};
 
 /// The delimiters that are looked for, the likeliest first.
 const DELIMITERS: [char; 4] = [',', ';', '\t', '|'];
-
-/// The fewest characters of a hexadecimal id: no word or number of everyday use is as long.
-const HEX_ID_CHARS_MIN: usize = 16;
 
 /// How many lines are looked at for a header that is not the first.
 const HEADER_LINES_MAX: usize = 30;
@@ -143,6 +141,20 @@ pub(super) fn header_below(head: &[u8], columns: &Columns) -> Option<u64> {
     like_it.next().map(|(number, _)| number)
 }
 
+/// Whether the only cell of a header holds a header with a column of ids: then each line was quoted
+/// as a whole.
+pub(super) fn is_header_in_one_cell(names: &[String], columns: &Columns) -> bool {
+    let [only] = names else { return false };
+    let holds_id = |delimiter| {
+        let cells: Vec<String> = only
+            .split(delimiter)
+            .map(|it| trim_cell(it).to_owned())
+            .collect();
+        cells.len() > 1 && has_id(&cells, columns)
+    };
+    DELIMITERS.into_iter().any(holds_id)
+}
+
 /// What a file is that is no text, with its article; `None`: it may well be one. `text` is how it
 /// begins decompressed and decoded.
 pub(super) fn not_text(text: &[u8]) -> Option<&'static str> {
@@ -196,11 +208,16 @@ fn of_content(path: &Path, head: Head<'_>, columns: &Columns) -> Result<Format, 
         return Ok(table);
     }
     let line = first_row_line(head.bytes);
+    let begins_with_id = |first: &str| is_number(first) || is_surely_an_id(first);
     let is_list = match line.split_once([',', ';', '|', '\t']) {
         None => line.is_empty() || is_one_word_with_a_digit(&line),
-        Some((first, _)) => is_surely_an_id(trim_cell(first)),
+        Some((first, _)) => begins_with_id(trim_cell(first)),
     };
-    Ok(if is_list { Format::Ids } else { table })
+    Ok(if is_list || is_list_line(&line) {
+        Format::Ids
+    } else {
+        table
+    })
 }
 
 /// A file called `.csv` that has no header and one column of numbers is a list of ids.
@@ -220,6 +237,12 @@ fn array_or_lines(path: &Path, head: Head<'_>) -> Result<Format, InputError> {
     let start = head.bytes.trim_ascii_start();
     let line_end = start.iter().position(|b| matches!(b, b'\n' | b'\r'));
     let line = &start[..line_end.unwrap_or(start.len())];
+    if line.starts_with(b"{'") {
+        return Err(InputError::NotText {
+            path: path.to_owned(),
+            kind: "a list of objects as a script prints them, with `'` for quotes, and no JSON",
+        });
+    }
     let cut_short = line_end.is_none() && !head.is_whole;
     if cut_short || serde_json::from_slice::<IgnoredAny>(line).is_ok() {
         return Ok(Format::Jsonl);
@@ -279,14 +302,6 @@ fn is_one_word_with_a_digit(line: &str) -> bool {
     line.contains(|c: char| c.is_ascii_digit()) && !line.contains(is_blank)
 }
 
-/// Whether the first of several cells is an id and cannot be a header: a line of free text must
-/// never be taken for a row, or its first word would be sent.
-fn is_surely_an_id(cell: &str) -> bool {
-    is_number(cell)
-        || (cell.len() >= HEX_ID_CHARS_MIN
-            && cell.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-'))
-}
-
 #[cfg(test)]
 mod tests {
     use std::path::Path;
@@ -332,6 +347,10 @@ mod tests {
     #[case("a.txt", "# exported, today\n\n123\n", Format::Ids, None)]
     #[case("a.txt", "5963c0d619a30a2e00de36b8\n", Format::Ids, None)]
     #[case("a.txt", "123, 2026-01-31\n", Format::Ids, None)]
+    #[case("a.txt", "361808351050 361808351051\n", Format::Ids, None)]
+    #[case("a.txt", "   3 361808351050\n", Format::Ids, None)]
+    #[case("a.txt", "\"361808351050\"\n", Format::Ids, None)]
+    #[case("a.txt", "361808351050 Ada Test\n", Format::Csv, Some(','))]
     #[case("a.txt", "5963c0d619a30a2e00de36b8;x\n", Format::Ids, None)]
     #[case(
         "a.txt",

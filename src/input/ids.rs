@@ -1,19 +1,53 @@
-//! A plain list: one id a line.
+//! A plain list: ids, one or several a line.
 //!
-//! Blank lines and lines that begin with `#` are no rows. Of a line such as `123, 2026-01-31` what
-//! stands before the first comma, semicolon or blank is the id.
+//! Blank lines and lines that begin with `#` are no rows. Several ids on a line, parted by commas,
+//! semicolons, blanks or tabs, are as many rows. Of a line such as `361808351050, 2026-01-31` the
+//! first word is the id, if it is surely one and no other word could be. Any other line of several
+//! words is a problem as a whole: a part of it may be another user's id.
+
+use std::ops::Range;
 
 use crate::domain::Record;
 
 use super::error::Fault;
+use super::format::Head;
 use super::lines::{LineReader, Text};
 use super::object::text_of;
 use super::row::{Field, RowProblem};
-use super::text::{is_blank, trim_cell};
+use super::text::trim_cell;
+
+/// The fewest digits of a number that is surely an id where other words stand beside it: shorter
+/// ones count lines, years or things.
+const DIGITS_MIN: usize = 5;
+
+/// The fewest characters of a hexadecimal id: no word or number of everyday use is as long.
+const HEX_CHARS_MIN: usize = 16;
 
 /// Reads id by id.
 pub(super) struct IdRows {
     lines: LineReader,
+    /// Where the ids of the line stand, if it can be taken.
+    ids: Vec<Range<usize>>,
+    /// Which of them is the row, from 0.
+    place: usize,
+    /// Why the line cannot be taken.
+    problem: Option<RowProblem>,
+    /// Whether blanks were taken off its only id.
+    trimmed: bool,
+    /// Whether something stands behind its id.
+    has_remark: bool,
+    asides: Asides,
+}
+
+/// What a list holds beside its ids.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Asides {
+    /// How many lines begin with `#`, and so are comments.
+    pub comments: u64,
+    /// The first of them in which an id stands right behind the `#`; `None`: there is none.
+    pub id_in_comment: Option<u64>,
+    /// How many lines hold something behind their id, which was passed over.
+    pub remarks: u64,
 }
 
 impl IdRows {
@@ -21,21 +55,71 @@ impl IdRows {
     pub(super) fn new(text: Text) -> Self {
         Self {
             lines: LineReader::new(text),
+            ids: Vec::new(),
+            place: 0,
+            problem: None,
+            trimmed: false,
+            has_remark: false,
+            asides: Asides::default(),
         }
     }
 
-    /// Goes on to the next line that holds a row; `false`: there is none.
+    /// Goes on to the next id; `false`: there is none.
     pub(super) fn advance(&mut self) -> Result<bool, Fault> {
+        if self.place + 1 < self.ids.len() {
+            self.place += 1;
+            return Ok(true);
+        }
         while self.lines.advance_to_text()? {
-            let is_comment = self
-                .lines
-                .content()
-                .is_ok_and(|line| line.trim_ascii_start().starts_with(b"#"));
-            if !is_comment && !self.lines.is_blank() {
+            if self.take_line() {
                 return Ok(true);
             }
         }
         Ok(false)
+    }
+
+    /// Takes the ids of the line that was read; `false`: it holds no row.
+    fn take_line(&mut self) -> bool {
+        self.ids.clear();
+        self.place = 0;
+        self.problem = None;
+        self.trimmed = false;
+        self.has_remark = false;
+        let bytes = match self.lines.content() {
+            Ok(bytes) => bytes,
+            Err(problem) => {
+                self.problem = Some(problem);
+                return true;
+            }
+        };
+        if let Some(comment) = bytes.trim_ascii_start().strip_prefix(b"#") {
+            self.asides.comments += 1;
+            let holds_id = std::str::from_utf8(comment).is_ok_and(begins_with_id);
+            if holds_id && self.asides.id_in_comment.is_none() {
+                self.asides.id_in_comment = Some(self.lines.line());
+            }
+            return false;
+        }
+        if self.lines.is_blank() {
+            return false;
+        }
+        match text_of(bytes, Field::Id)
+            .and_then(|line| taken(line, &mut self.ids).map(|it| (line, it)))
+        {
+            Ok((line, Taken { any, has_remark })) => {
+                self.has_remark = has_remark;
+                self.asides.remarks += u64::from(has_remark);
+                if let [only] = self.ids.as_slice() {
+                    self.trimmed = trim_cell(line).len() < line.len() || is_padded(line, only);
+                }
+                any
+            }
+            Err(problem) => {
+                self.ids.clear();
+                self.problem = Some(problem);
+                true
+            }
+        }
     }
 
     /// The line, from 1.
@@ -43,24 +127,16 @@ impl IdRows {
         self.lines.line()
     }
 
-    /// The id on the line.
+    /// The id, or why the line cannot be taken.
     pub(super) fn content(&self) -> Result<Record<'_>, RowProblem> {
-        let line = text_of(self.lines.content()?, Field::Id)?;
-        let bare = trim_cell(line);
-        let id = bare
-            .split(|c: char| matches!(c, ',' | ';') || is_blank(c))
-            .next()
-            .unwrap_or_default();
-        if let Some((code, what)) = torn(id, &bare[id.len()..]) {
-            let reason = format!(
-                "the id looks like a number {what}, of which only the first part would be taken; \
-                 format the column as text and export again"
-            );
-            return Err(RowProblem::new(Field::Id, code, reason));
+        if let Some(problem) = &self.problem {
+            return Err(problem.clone());
         }
+        let line = text_of(self.lines.content()?, Field::Id)?;
+        let id = self.ids.get(self.place).cloned().unwrap_or_default();
         Ok(Record {
-            id: id.into(),
-            trimmed: bare.len() < line.len(),
+            id: line[id].into(),
+            trimmed: self.trimmed,
             ..Record::default()
         })
     }
@@ -69,6 +145,255 @@ impl IdRows {
     pub(super) fn line_bytes(&self) -> &[u8] {
         self.lines.content().unwrap_or_default()
     }
+
+    /// Whether something stands behind the id of the line.
+    pub(super) const fn has_remark(&self) -> bool {
+        self.has_remark
+    }
+
+    /// What was passed over so far.
+    pub(super) const fn asides(&self) -> Asides {
+        self.asides
+    }
+}
+
+/// What was taken of a line.
+struct Taken {
+    /// Whether it holds a word at all.
+    any: bool,
+    has_remark: bool,
+}
+
+/// Puts the places of the ids of `line` into `ids`, or says why it cannot be taken whole.
+fn taken(line: &str, ids: &mut Vec<Range<usize>>) -> Result<Taken, RowProblem> {
+    for word in Words::of(line) {
+        ids.push(word.ok_or_else(unclosed)?);
+    }
+    let word = |place: &Range<usize>| &line[place.clone()];
+    let (first, rest) = match ids.as_slice() {
+        [] => ("", &[][..]),
+        [first, rest @ ..] => (word(first), rest),
+    };
+    let mut taken = Taken {
+        any: !ids.is_empty(),
+        has_remark: false,
+    };
+    if rest.is_empty() || are_alike(ids.iter().map(word)) {
+        return Ok(taken);
+    }
+    let bare = trim_cell(line);
+    let behind = bare.strip_prefix(first).unwrap_or_default();
+    if let Some((code, what)) = torn(first, behind) {
+        let reason = format!(
+            "the id looks like a number {what}, of which only the first part would be taken; \
+             format the column as text and export again"
+        );
+        return Err(RowProblem::new(Field::Id, code, reason));
+    }
+    let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let may_be_id = |text: &str| is_number(text) || is_surely_an_id(text);
+    if is_surely_an_id(first) && !rest.iter().map(word).any(may_be_id) {
+        ids.truncate(1);
+        taken.has_remark = true;
+        return Ok(taken);
+    }
+    let is_counted = is_number(first) && rest.iter().map(word).any(is_surely_an_id);
+    Err(if is_counted && !is_surely_an_id(first) {
+        RowProblem::new(
+            Field::Id,
+            "number_before_id",
+            "a number stands before the id, as `cat -n` and `uniq -c` write it, and may be another \
+             user's id; give the list without it",
+        )
+    } else {
+        RowProblem::new(
+            Field::Id,
+            "several_words",
+            "the line holds several words, which are not ids of the same length, so none is taken; \
+             give each id a line of its own",
+        )
+    })
+}
+
+/// The problem of a quote that nothing closes.
+fn unclosed() -> RowProblem {
+    RowProblem::new(
+        Field::Id,
+        "unclosed_quote",
+        "a quote that opens on this line is not closed before the next word; take it off",
+    )
+}
+
+/// Whether blanks stand within the quotes round the id at `place`.
+fn is_padded(line: &str, place: &Range<usize>) -> bool {
+    let before = &line[..place.start];
+    before.ends_with(|c: char| c.is_whitespace()) && before.contains('"')
+}
+
+/// Where the words of a line stand, without the quotes round them; `None`: a quote is not closed.
+struct Words<'a> {
+    line: &'a str,
+    from: usize,
+}
+
+impl<'a> Words<'a> {
+    const fn of(line: &'a str) -> Self {
+        Self { line, from: 0 }
+    }
+
+    /// The place of `text`, a part of the line, without blanks around it.
+    fn place(&self, from: usize, to: usize) -> Range<usize> {
+        let text = &self.line[from..to];
+        let bare = trim_cell(text);
+        let start = from + text.find(bare).unwrap_or(0);
+        start..start + bare.len()
+    }
+}
+
+impl Iterator for Words<'_> {
+    type Item = Option<Range<usize>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        // Bounded by the line: each turn takes a part of it.
+        loop {
+            let rest = &self.line[self.from..];
+            let begin = self.from + rest.find(|c| !parts(c))?;
+            let rest = &self.line[begin..];
+            let quote = rest.chars().next().filter(|c| matches!(c, '"' | '\''));
+            let closed = quote.and_then(|quote| {
+                let end = rest[1..].find(quote)? + 1;
+                let behind = rest[end + 1..].chars().next();
+                behind.is_none_or(parts).then_some(begin + end)
+            });
+            if let Some(end) = closed {
+                self.from = end + 1;
+                return Some(Some(self.place(begin + 1, end)));
+            }
+            if quote == Some('"') {
+                self.from = self.line.len();
+                return Some(None);
+            }
+            let end = begin + rest.find(parts).unwrap_or(rest.len());
+            self.from = end;
+            let place = self.place(begin, end);
+            // What is made of invisible characters alone is no word.
+            if !place.is_empty() {
+                return Some(Some(place));
+            }
+        }
+    }
+}
+
+/// Whether `c` stands between two ids.
+fn parts(c: char) -> bool {
+    matches!(c, ',' | ';') || c.is_whitespace()
+}
+
+/// Whether `text` can be nothing but an id: a number that is long enough, or hexadecimal digits.
+pub(super) fn is_surely_an_id(text: &str) -> bool {
+    let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
+    (is_number && text.len() >= DIGITS_MIN) || is_hexadecimal(text)
+}
+
+fn is_hexadecimal(text: &str) -> bool {
+    let is_digit = |byte: u8| byte.is_ascii_hexdigit() || byte == b'-';
+    text.len() >= HEX_CHARS_MIN
+        && text.bytes().all(is_digit)
+        && text.bytes().any(|byte| byte.is_ascii_digit())
+}
+
+/// Whether `words` are ids of one kind: as long as one another, or of three and more numbers nearly
+/// so. A date or a telephone number beside an id is seldom as long as it.
+fn are_alike<'a>(words: impl Iterator<Item = &'a str> + Clone) -> bool {
+    if !words.clone().all(is_surely_an_id) {
+        return false;
+    }
+    let count = words.clone().count();
+    let is_number = |word: &str| word.bytes().all(|byte| byte.is_ascii_digit());
+    let are_numbers = words.clone().all(is_number);
+    let lengths = words.map(str::len);
+    let (shortest, longest) = lengths.fold((usize::MAX, 0), |(least, most), length| {
+        (least.min(length), most.max(length))
+    });
+    let apart = longest.saturating_sub(shortest);
+    apart == 0 || (are_numbers && count > 2 && apart == 1)
+}
+
+/// Whether `text` holds several ids and nothing else, as a cell does in which one person has two.
+pub(crate) fn holds_several_ids(text: &str) -> bool {
+    let parts = |c: char| parts(c) || matches!(c, '|' | '/' | '+' | '&');
+    let mut words = text.split(parts).map(trim_cell).filter(|it| !it.is_empty());
+    words.clone().count() > 1 && words.all(is_surely_an_id)
+}
+
+/// Whether `text` begins with an id, without a blank before it.
+fn begins_with_id(text: &str) -> bool {
+    let end = text.find(parts).unwrap_or(text.len());
+    is_surely_an_id(&text[..end])
+}
+
+/// Where the id of a line stands of which one is taken.
+pub(super) fn only_id(line: &str) -> Option<Range<usize>> {
+    let mut ids = Vec::new();
+    taken(line, &mut ids).ok()?;
+    ids.pop().filter(|_| ids.is_empty())
+}
+
+/// Whether a line of a file whose name says nothing is one of a list.
+pub(super) fn is_list_line(line: &str) -> bool {
+    let mut ids = Vec::new();
+    let words = Words::of(line).collect::<Option<Vec<_>>>();
+    let words = words.unwrap_or_default();
+    let word = |place: &Range<usize>| &line[place.clone()];
+    match words.as_slice() {
+        [first, second, ..] if !is_surely_an_id(word(first)) => {
+            let is_number = word(first).bytes().all(|byte| byte.is_ascii_digit());
+            is_number && is_surely_an_id(word(second))
+        }
+        [_, _, ..] => taken(line, &mut ids).is_ok_and(|taken| !taken.has_remark),
+        [] | [_] => false,
+    }
+}
+
+/// What stands between the running number and the rest of each line of `head`, as `cat -n`, `nl` and
+/// `grep -n` write it; `None`: the lines are not numbered.
+///
+/// Such a number may be an id as well, so it has to count up from 1 or from 0, or to stand before
+/// what is surely an id.
+pub(super) fn numbering(head: Head<'_>) -> Option<char> {
+    let mut text = head.bytes;
+    if !head.is_whole {
+        let end = text.iter().rposition(|byte| matches!(byte, b'\n' | b'\r'));
+        text = &text[..end.unwrap_or(0)];
+    }
+    let lines = text.split(|byte| matches!(byte, b'\n' | b'\r'));
+    let lines = lines.map(<[u8]>::trim_ascii);
+    let (mut last, mut count, mut sign, mut first) = (0, 0, ' ', 0);
+    for line in lines.filter(|line| !line.is_empty() && !line.starts_with(b"#")) {
+        let (number, found, rest) = numbered(std::str::from_utf8(line).ok()?)?;
+        if count == 0 {
+            (first, sign) = (number, found);
+        } else if Some(number) != u64::checked_add(last, 1) {
+            return None;
+        }
+        let is_sure = begins_with_id(rest.trim_start());
+        if first > 1 && !is_sure {
+            return None;
+        }
+        last = number;
+        count += 1;
+    }
+    (count > 1).then_some(sign)
+}
+
+/// The number that `line` begins with, the sign behind it, and what follows.
+fn numbered(line: &str) -> Option<(u64, char, &str)> {
+    let end = line.find(|c: char| !c.is_ascii_digit())?;
+    let number = line[..end].parse().ok()?;
+    let sign = line[end..].chars().next()?;
+    let rest = &line[end + sign.len_utf8()..];
+    let is_sign = parts(sign) || matches!(sign, ':' | '.' | ')');
+    (is_sign && !rest.trim().is_empty()).then_some((number, sign, rest))
 }
 
 /// What tears a number apart of which `id` is the first part and `rest` what follows, if they are
@@ -98,7 +423,8 @@ mod tests {
 
     use rstest::rstest;
 
-    use super::IdRows;
+    use super::super::format::Head;
+    use super::{Asides, IdRows, holds_several_ids, numbering};
 
     fn rows(text: &'static [u8]) -> Vec<(u64, String)> {
         let mut rows = IdRows::new(Box::new(Cursor::new(text)));
@@ -116,16 +442,24 @@ mod tests {
     #[rstest]
     #[case(b"1\n2\n", &[(1, "1"), (2, "2")])]
     #[case(b"# a list\n\n 1 \n  # more\n2", &[(3, "1"), (5, "2")])]
-    #[case(b"1, 2026-01-31\n2 x\n3\ty\n4;z\n", &[(1, "1"), (2, "2"), (3, "3"), (4, "4")])]
     #[case(b"1\n\xFF\n2\n", &[(1, "1"), (2, "invalid_utf8"), (3, "2")])]
-    #[case(b"1\xC2\xA0x\n", &[(1, "1")])]
-    #[case(b",x\n", &[(1, "")])]
+    #[case(b",x\n,,\n", &[(1, "x")])]
     #[case(b"# nothing\n", &[])]
+    // Several ids on a line are as many rows.
+    #[case(b"36181,36182;36183,\n36184 36185\n", &[(1, "36181"), (1, "36182"), (1, "36183"), (2, "36184"), (2, "36185")])]
+    #[case(b"36181\t361820, 36183\n", &[(1, "36181"), (1, "361820"), (1, "36183")])]
+    #[case(b"5963c0d619a30a2e00de36b8 5963c0d619a30a2e00de36b9\n", &[(1, "5963c0d619a30a2e00de36b8"), (1, "5963c0d619a30a2e00de36b9")])]
+    #[case(b"\"36181\"\n\"36182\",'36183'\n\"a b\"\n", &[(1, "36181"), (2, "36182"), (2, "36183"), (3, "a b")])]
+    // What stands behind an id is passed over, if it cannot be one.
+    #[case(b"36181, 2026-01-31\n36182 x\n36183\ty z\n36184;a\n36185\xC2\xA0x\n", &[(1, "36181"), (2, "36182"), (3, "36183"), (4, "36184"), (5, "36185")])]
+    // Anything else is taken whole or not at all.
+    #[case(b"1\t36181\n   3 36182\n", &[(1, "number_before_id"), (2, "number_before_id")])]
+    #[case(b"1 2\n36181,361820\n36181 7 a\n1 x\njane joe\n", &[(1, "several_words"), (2, "several_words"), (3, "several_words"), (4, "several_words"), (5, "several_words")])]
+    #[case(b"\"36181\n\"36181\"x\n'36181\n", &[(1, "unclosed_quote"), (2, "unclosed_quote"), (3, "'36181")])]
     // The first part of a number is not taken for it.
-    #[case(b"5,54E+17\n5,5e17\n361,00\n", &[(1, "decimal_comma"), (2, "decimal_comma"), (3, "decimal_comma")])]
+    #[case(b"5,54E+17\n5,5e17\n361,00\n36180,00\n", &[(1, "decimal_comma"), (2, "decimal_comma"), (3, "decimal_comma"), (4, "decimal_comma")])]
     #[case(b"361 808 351\n361,808\n1\xC2\xA0234\n", &[(1, "thousands_separators"), (2, "thousands_separators"), (3, "thousands_separators")])]
-    #[case(b"361, 00\n3618,083\n5,54E+x\n361 80\n", &[(1, "361"), (2, "3618"), (3, "5"), (4, "361")])]
-    fn an_id_is_what_stands_before_the_first_comma_or_blank(
+    fn a_line_is_taken_whole_or_not_at_all(
         #[case] text: &'static [u8],
         #[case] expected: &[(u64, &str)],
     ) {
@@ -134,5 +468,48 @@ mod tests {
             .map(|(n, s)| (*n, (*s).to_owned()))
             .collect();
         assert_eq!(rows(text), expected);
+    }
+
+    #[test]
+    fn what_is_passed_over_is_counted() {
+        let text: &[u8] = b"# a list\n#36181\n36182 left in May\n#5963c0d619a30a2e00de36b8\n";
+        let mut rows = IdRows::new(Box::new(Cursor::new(text)));
+        while rows.advance().unwrap() {}
+        let expected = Asides {
+            comments: 3,
+            id_in_comment: Some(2),
+            remarks: 1,
+        };
+        assert_eq!(rows.asides(), expected);
+    }
+
+    #[rstest]
+    #[case("1\t36181\n2\t36182\n", Some('\t'))]
+    #[case("     1\tjane\n     2\tjoe\n", Some('\t'))]
+    #[case("1:36181\n2:36182\n", Some(':'))]
+    #[case("# more\n\n57. 36181\r\n58. 36182\r\n", Some('.'))]
+    #[case("0,36181\n1,36182\n", Some(','))]
+    #[case("35436, 2026-01-31\n35437, 2026-01-31\n", None)]
+    #[case("36181 36182\n36183 36184\n", None)]
+    #[case("1\n2\n", None)]
+    #[case("1\t36181\n", None)]
+    #[case("3 36181\n1 36182\n", None)]
+    fn running_numbers_before_ids_are_seen(#[case] text: &str, #[case] sign: Option<char>) {
+        let head = Head {
+            bytes: text.as_bytes(),
+            is_whole: true,
+        };
+        assert_eq!(numbering(head), sign);
+    }
+
+    #[rstest]
+    #[case("361808351050,361808351051", true)]
+    #[case("361808351050 / 36180", true)]
+    #[case("5963c0d619a30a2e00de36b8|5963c0d619a30a2e00de36b9", true)]
+    #[case("361808351000,00", false)]
+    #[case("361808351050,", false)]
+    #[case("jane doe", false)]
+    fn several_ids_in_a_cell_are_seen(#[case] text: &str, #[case] several: bool) {
+        assert_eq!(holds_several_ids(text), several);
     }
 }

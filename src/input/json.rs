@@ -4,15 +4,15 @@
 use crate::domain::Record;
 
 use super::error::Fault;
+use super::keys::Keys;
 use super::lines::{LineCount, ROW_BYTES_MAX, Text, too_long};
-use super::mapping::Columns;
 use super::object::{record_of, text_of};
 use super::row::{Field, RowProblem};
 
 /// Reads element by element into one buffer.
 pub(super) struct JsonRows {
     text: Text,
-    columns: Columns,
+    keys: Keys,
     lines: LineCount,
     /// The text of the element.
     element: Vec<u8>,
@@ -32,11 +32,11 @@ enum Place {
 }
 
 impl JsonRows {
-    /// Reads `text`, taking fields from the keys that `columns` names, or else that are known.
-    pub(super) fn new(text: Text, columns: Columns) -> Self {
+    /// Reads `text`, taking fields from `keys`.
+    pub(super) fn new(text: Text, keys: Keys) -> Self {
         Self {
             text,
-            columns,
+            keys,
             lines: LineCount::default(),
             element: Vec::new(),
             too_long: false,
@@ -81,7 +81,7 @@ impl JsonRows {
 
     /// The cells that mean something.
     pub(super) fn content(&self) -> Result<Record<'_>, RowProblem> {
-        record_of(self.json()?, &self.columns)
+        record_of(self.json()?, &self.keys)
     }
 
     /// The element's JSON text.
@@ -220,8 +220,8 @@ mod tests {
     use rstest::rstest;
 
     use super::super::error::Fault;
+    use super::super::keys::Keys;
     use super::super::lines::ROW_BYTES_MAX;
-    use super::super::mapping::Columns;
     use super::JsonRows;
 
     /// The line and the id, or the problem's code, of an element.
@@ -230,7 +230,7 @@ mod tests {
     /// Every element; at last the line and the reason of the fault, if any.
     fn elements(text: &[u8], capacity: usize) -> (Vec<Told>, Option<(u64, &'static str)>) {
         let text = BufReader::with_capacity(capacity, Cursor::new(text.to_vec()));
-        let mut rows = JsonRows::new(Box::new(text), Columns::default());
+        let mut rows = JsonRows::new(Box::new(text), Keys::default());
         let mut all = Vec::new();
         loop {
             match rows.advance() {

@@ -3,23 +3,23 @@
 use crate::domain::Record;
 
 use super::error::Fault;
+use super::keys::Keys;
 use super::lines::{LineReader, Text};
-use super::mapping::Columns;
 use super::object::{record_of, text_of};
 use super::row::{Field, RowProblem};
 
 /// Reads value by value.
 pub(super) struct JsonlRows {
     lines: LineReader,
-    columns: Columns,
+    keys: Keys,
 }
 
 impl JsonlRows {
-    /// Reads `text`, taking fields from the keys that `columns` names, or else that are known.
-    pub(super) fn new(text: Text, columns: Columns) -> Self {
+    /// Reads `text`, taking fields from `keys`.
+    pub(super) fn new(text: Text, keys: Keys) -> Self {
         Self {
             lines: LineReader::new(text),
-            columns,
+            keys,
         }
     }
 
@@ -40,7 +40,7 @@ impl JsonlRows {
 
     /// The cells that mean something.
     pub(super) fn content(&self) -> Result<Record<'_>, RowProblem> {
-        record_of(self.json()?, &self.columns)
+        record_of(self.json()?, &self.keys)
     }
 
     /// The row's JSON text.

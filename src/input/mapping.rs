@@ -64,12 +64,58 @@ pub(super) struct Places {
     pub(super) reference: Option<usize>,
 }
 
-/// The names that are taken for `field` without being told, as [`same_name`] compares them; an
-/// earlier one goes before a later one.
+impl Places {
+    /// Whether a row of `count` cells below a header of `columns` may have one of these fields in
+    /// another's column. In the first column there is no cell that could be missing before it. The
+    /// reference decides about nobody, so that it may be missing at the end; in the middle it may be
+    /// somebody's name.
+    pub(super) fn may_shift(self, count: usize, columns: usize) -> bool {
+        let is_behind = |place: Option<usize>| place.is_some_and(|place| place > 0);
+        let decides = is_behind(Some(self.id)) || is_behind(self.account) || is_behind(self.action);
+        let in_middle = |place: usize| (1..count).contains(&place);
+        match count.cmp(&columns) {
+            std::cmp::Ordering::Equal => false,
+            std::cmp::Ordering::Greater => decides,
+            std::cmp::Ordering::Less => decides || self.reference.is_some_and(in_middle),
+        }
+    }
+}
+
+/// The name of another system's ids, as [`same_name`] compares it: taken for the id only where no
+/// other column may hold one.
+pub(super) const EXTERNAL_ID: &str = "externalid";
+
+/// How many known names the id has.
+pub(super) const ID_NAMES: usize = known_names(Field::Id).len();
+
+/// Words for a person, before an `id`: such a column holds users' ids as likely as one called `id`.
+const PERSONS: [&str; 15] = [
+    "user",
+    "requester",
+    "submitter",
+    "assignee",
+    "author",
+    "actor",
+    "agent",
+    "customer",
+    "contact",
+    "member",
+    "person",
+    "employee",
+    "owner",
+    "recipient",
+    "sender",
+];
+
+/// Words for a provider, at the beginning of such a column's name.
+const PROVIDERS: [&str; 5] = ["zendesk", "zoho", "sunshine", "sunco", "smooch"];
+
+/// The names that are taken for `field` without being told, as [`same_name`] compares them. Of all
+/// fields but the id an earlier one goes before a later one; of the id there may be only one.
 pub(super) const fn known_names(field: Field) -> &'static [&'static str] {
     match field {
         Field::Row => &[],
-        Field::Id => &["id", "userid", "recordid", "externalid", "deleteduserid"],
+        Field::Id => &["id", "userid", "recordid", "deleteduserid", EXTERNAL_ID],
         Field::Account => &["account", "provider", "system"],
         Field::Action => &["action", "operation"],
         Field::Reference => &["ref", "reference", "ticket", "requestid"],
@@ -86,35 +132,107 @@ pub(super) fn same_name(one: &str, other: &str) -> bool {
     letters(one).eq(letters(other))
 }
 
-/// The field that `name` is known for, and which of its names it is, from 0; `None`: it is none's.
+/// Whether `name` is that of another system's ids.
+pub(super) fn is_external_id(name: &str) -> bool {
+    same_name(name, EXTERNAL_ID)
+}
+
+/// Whether a column called `name` may hold users' ids although nobody would take it for that without
+/// being told: `requester_id`, `Zendesk User ID`.
+pub(super) fn may_hold_ids(name: &str) -> bool {
+    let letters = name.chars().filter(|c| c.is_alphanumeric());
+    let letters: String = letters.flat_map(char::to_lowercase).collect();
+    let Some(stem) = letters.strip_suffix("id") else {
+        return false;
+    };
+    let is_external = stem.contains("external");
+    let names_person = PERSONS.iter().any(|person| stem.ends_with(person));
+    let names_provider = PROVIDERS.iter().any(|provider| stem.starts_with(provider));
+    !is_external && (names_person || names_provider)
+}
+
+/// Which of the known names of the id `name` is, from 0; `None`: none.
+pub(super) fn known_id(name: &str) -> Option<usize> {
+    let mut names = known_names(Field::Id).iter();
+    names.position(|known| same_name(name, known))
+}
+
+/// The names, of all `names`, of the columns that hold the id: those of one known name, however
+/// they are spelt. None: no column is known to. Several columns that may hold it are an error.
+pub(super) fn id_names<'a>(
+    path: &Path,
+    names: impl Iterator<Item = &'a str> + Clone,
+) -> Result<Vec<&'a str>, InputError> {
+    let external = known_id(EXTERNAL_ID);
+    let is_known = |name: &&str| known_id(name).is_some_and(|known| Some(known) != external);
+    let known: Vec<&str> = names.clone().filter(is_known).collect();
+    let likely: Vec<&str> = names
+        .clone()
+        .filter(|name| known_id(name).is_none() && may_hold_ids(name))
+        .collect();
+    match known.first() {
+        None if likely.is_empty() => Ok(names.filter(|name| is_external_id(name)).collect()),
+        None => Ok(Vec::new()),
+        Some(first) if likely.is_empty() && known.iter().all(|name| same_name(name, first)) => {
+            Ok(known)
+        }
+        Some(_) => Err(InputError::SeveralIdColumns {
+            path: path.to_owned(),
+            names: known.into_iter().chain(likely).map(str::to_owned).collect(),
+        }),
+    }
+}
+
+/// What a key of a JSON row is called for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Known {
+    /// It is the name of that field with that number, from 0.
+    Name(Field, usize),
+    /// It [may hold ids](may_hold_ids).
+    Likely,
+}
+
+/// What `name` is known for; `None`: for nothing.
 ///
 /// It says what [`same_name`] says of all of [`known_names`], and says it fast: every key of every
 /// JSON row is asked.
-pub(super) fn known_as(name: &str) -> Option<(Field, usize)> {
+pub(super) fn known_as(name: &str) -> Option<Known> {
     /// More letters than any known name has.
     const LETTERS_MAX: usize = 16;
+    let likely = || may_hold_ids(name).then_some(Known::Likely);
     if !name.is_ascii() {
         let fields = [Field::Id, Field::Account, Field::Action, Field::Reference];
-        return fields.into_iter().find_map(|field| {
+        let known = fields.into_iter().find_map(|field| {
             let mut names = known_names(field).iter();
             let place = names.position(|known| same_name(name, known))?;
-            Some((field, place))
+            Some(Known::Name(field, place))
         });
+        return known.or_else(likely);
     }
+    // Nearly all keys end otherwise.
+    let likely = || {
+        let mut ends = name.bytes().rev().filter(u8::is_ascii_alphanumeric);
+        let ends = (ends.next(), ends.next());
+        let ends_so = matches!(ends, (Some(b'd' | b'D'), Some(b'i' | b'I')));
+        if ends_so { likely() } else { None }
+    };
     let mut letters = [0; LETTERS_MAX];
     let mut count = 0;
     for byte in name.bytes() {
         if !matches!(byte, b'_' | b'-') && !super::text::is_blank(char::from(byte)) {
-            *letters.get_mut(count)? = byte.to_ascii_lowercase();
+            let Some(letter) = letters.get_mut(count) else {
+                return likely();
+            };
+            *letter = byte.to_ascii_lowercase();
             count += 1;
         }
     }
-    Some(match &letters[..count] {
+    let (field, place) = match &letters[..count] {
         b"id" => (Field::Id, 0),
         b"userid" => (Field::Id, 1),
         b"recordid" => (Field::Id, 2),
-        b"externalid" => (Field::Id, 3),
-        b"deleteduserid" => (Field::Id, 4),
+        b"deleteduserid" => (Field::Id, 3),
+        b"externalid" => (Field::Id, 4),
         b"account" => (Field::Account, 0),
         b"provider" => (Field::Account, 1),
         b"system" => (Field::Account, 2),
@@ -124,8 +242,9 @@ pub(super) fn known_as(name: &str) -> Option<(Field, usize)> {
         b"reference" => (Field::Reference, 1),
         b"ticket" => (Field::Reference, 2),
         b"requestid" => (Field::Reference, 3),
-        _ => return None,
-    })
+        _ => return likely(),
+    };
+    Some(Known::Name(field, place))
 }
 
 /// Whether one of `names` holds the id, by `columns` or by being known.
@@ -179,8 +298,12 @@ fn named(path: &Path, header: &[String], field: Field, wanted: &str) -> Result<u
     nearly.ok_or_else(|| no_such_column(path, header, field, wanted))
 }
 
-/// The place of the first known name of `field` that is there.
+/// The place of the first known name of `field` that is there; of the id, of the only one.
 fn known(path: &Path, header: &[String], field: Field) -> Result<Option<usize>, InputError> {
+    if field == Field::Id {
+        let names = id_names(path, header.iter().map(String::as_str))?;
+        return only(path, header, field, |column| names.contains(&column));
+    }
     for name in known_names(field) {
         let place = only(path, header, field, |column| same_name(column, name))?;
         if place.is_some() {
@@ -236,7 +359,7 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::{Columns, Field, known_as, known_names, resolve, same_name};
+    use super::{Columns, Field, Known, known_as, known_names, may_hold_ids, resolve, same_name};
 
     fn header(names: &str) -> Vec<String> {
         names.split(',').map(str::to_owned).collect()
@@ -271,6 +394,7 @@ mod tests {
             known in prop::sample::select(vec![
                 "id", "userid", "recordid", "externalid", "deleteduserid", "account", "provider",
                 "system", "action", "operation", "ref", "reference", "ticket", "requestid", "name",
+                "requesterid", "zendeskuserid", "organizationid", "ticket requester id of old",
             ]),
             changes in prop::collection::vec((0..14_usize, "[ _\u{a0}\u{b}x-]|[A-Z]|\u{212a}|ı"), 0..3),
         ) {
@@ -282,8 +406,9 @@ mod tests {
                 let fields = [Field::Id, Field::Account, Field::Action, Field::Reference];
                 let slowly = fields.into_iter().find_map(|field| {
                     let place = known_names(field).iter().position(|it| same_name(&name, it))?;
-                    Some((field, place))
+                    Some(Known::Name(field, place))
                 });
+                let slowly = slowly.or(may_hold_ids(&name).then_some(Known::Likely));
                 prop_assert_eq!(known_as(&name), slowly, "{}", name);
             }
         }
@@ -301,11 +426,11 @@ mod tests {
     #[rstest]
     #[case("id,account,action,ref", 0, Some(1))]
     #[case("Name,User ID,System", 1, Some(2))]
-    #[case("user_id,id", 1, None)]
     #[case("external_id,record_id,x", 1, None)]
+    #[case("external_id,email", 0, None)]
     #[case("id,provider,Account", 0, Some(2))]
-    #[case("user_id,User ID,id", 2, None)]
-    fn the_order_of_the_known_names_decides(
+    #[case("id,organization_id,User external ID,valid", 0, None)]
+    fn the_known_names_are_taken(
         #[case] names: &str,
         #[case] id: usize,
         #[case] account: Option<usize>,
@@ -318,7 +443,7 @@ mod tests {
     #[case("uid", "", 2)]
     #[case("UID", "", 2)]
     #[case("User ID", "", 1)]
-    #[case("", "Name", 0)]
+    #[case("id", "Name", 0)]
     fn a_named_column_goes_before_the_known_ones(
         #[case] id: &str,
         #[case] account: &str,
@@ -335,6 +460,31 @@ mod tests {
         "name,mail",
         "",
         "no column of `a` is known to hold user ids; name one with `--id-column`, or give `--format ids` if each line begins with an id (columns seen: `name`, `mail`)"
+    )]
+    #[case(
+        "1,361808351050",
+        "",
+        "no column of `a` is known to hold user ids; name one with `--id-column` (columns seen: `1`, `361808351050`)"
+    )]
+    #[case(
+        "external_id,Requester ID",
+        "",
+        "no column of `a` is known to hold user ids; name one with `--id-column`, or give `--format ids` if each line begins with an id (columns seen: `external_id`, `Requester ID`)"
+    )]
+    #[case(
+        "user_id,name,id",
+        "",
+        "`a` has several columns that may hold the user ids: `user_id`, `id`; name the right one with `--id-column`"
+    )]
+    #[case(
+        "ID,Name,Zendesk User ID",
+        "",
+        "`a` has several columns that may hold the user ids: `ID`, `Zendesk User ID`; name the right one with `--id-column`"
+    )]
+    #[case(
+        "id,requester_id,subject",
+        "",
+        "`a` has several columns that may hold the user ids: `id`, `requester_id`; name the right one with `--id-column`"
     )]
     #[case(
         "user_id,User ID",

@@ -14,7 +14,8 @@ use serde_json::value::RawValue;
 
 use crate::domain::Record;
 
-use super::mapping::{Columns, known_as, known_names, same_name};
+use super::keys::{IdKeys, Keys as RowKeys, ambiguous};
+use super::mapping::{Columns, Known, known_as, known_names, same_name};
 use super::row::{Field, RowProblem, echo};
 use super::text::trim_cell;
 
@@ -33,19 +34,23 @@ pub(super) fn text_of(bytes: &[u8], field: Field) -> Result<&str, RowProblem> {
 }
 
 /// The record that `json` holds: an object with the fields, or a bare id.
-pub(super) fn record_of<'a>(json: &'a str, columns: &Columns) -> Result<Record<'a>, RowProblem> {
+pub(super) fn record_of<'a>(json: &'a str, keys: &RowKeys) -> Result<Record<'a>, RowProblem> {
     let json = trim_cell(json);
     if json.starts_with('{')
-        && *columns == Columns::default()
+        && keys.are_known()
         && let Ok(known) = serde_json::from_str::<KnownKeys<'_>>(json)
     {
-        return record_with(|field| known.value_of(field));
+        return record_with(|field| known.value_of(field, keys.id));
     }
     let value: &RawValue = serde_json::from_str(json).map_err(|_| {
         RowProblem::new(
             Field::Row,
             "not_json",
-            "the row is not JSON; check for a missing quote or bracket",
+            if begins_before_object(json) {
+                "text stands before the JSON object; leave the object alone on its line"
+            } else {
+                "the row is not JSON; check for a missing quote or bracket"
+            },
         )
     })?;
     if !value.get().starts_with('{') {
@@ -58,7 +63,12 @@ pub(super) fn record_of<'a>(json: &'a str, columns: &Columns) -> Result<Record<'
             "the row is not a readable JSON object",
         )
     })?;
-    record_with(|field| field_of(&object, field, columns))
+    record_with(|field| field_of(&object, field, keys))
+}
+
+/// Whether an object stands in `json` behind something else, as in the lines of a log.
+fn begins_before_object(json: &str) -> bool {
+    !json.starts_with(['{', '[', '"']) && json.contains('{') && json.ends_with('}')
 }
 
 /// The record whose fields have the values that `value_of` finds.
@@ -95,7 +105,7 @@ pub(super) fn place_of(json: &str, field: Field, columns: &Columns) -> Range<usi
     let Some(object) = Object::parse(value).filter(|_| field != Field::Row) else {
         return all;
     };
-    match field_of(&object, field, columns) {
+    match field_of(&object, field, &RowKeys::new(columns, None)) {
         // It lies within `json`, which it was borrowed from.
         Ok(Some(value)) => {
             let start = value.get().as_ptr().addr() - json.as_ptr().addr();
@@ -150,6 +160,16 @@ pub(super) fn has_key(json: &str, key: &str) -> bool {
     })
 }
 
+/// Whether the object that `json` holds has no `id`, or one of 24 hexadecimal digits.
+pub(super) fn has_hexadecimal_id(json: &str) -> bool {
+    let is_digit = |byte: u8| byte.is_ascii_hexdigit();
+    let id = parse(json).and_then(|object| object.lookup("id", Field::Id, 0).ok().flatten());
+    id.is_none_or(|id| {
+        let text = id.get().trim_matches('"');
+        text.len() == 24 && text.bytes().all(is_digit)
+    })
+}
+
 /// Shows `each` the keys of the object that `json` holds with their values as a table's cells give
 /// them: a string without its quotes, null as nothing, anything else as it is written. Of a value
 /// that is no object, none.
@@ -178,14 +198,18 @@ fn parse(json: &str) -> Option<Object<'_>> {
 }
 
 /// The value of `field`: of the key its option names, or else of the first known name that is
-/// there.
+/// there; of the id, of the only one.
 fn field_of<'a>(
     object: &Object<'a>,
     field: Field,
-    columns: &Columns,
+    keys: &RowKeys,
 ) -> Result<Option<&'a RawValue>, RowProblem> {
-    if let Some(key) = columns.of(field) {
+    if let Some(key) = keys.columns.of(field) {
         return object.lookup(key, field, KEY_DEPTH_MAX);
+    }
+    if field == Field::Id {
+        let pairs = object.0.iter().map(|(key, value)| (key.as_ref(), *value));
+        return IdKeys::of(pairs).value(keys.id);
     }
     for name in known_names(field) {
         let found = object.only(field, |key| same_name(key, name))?;
@@ -337,22 +361,13 @@ impl<'a> Object<'a> {
     }
 }
 
-/// Two keys hold `field`.
-fn ambiguous(field: Field) -> RowProblem {
-    RowProblem::new(
-        field,
-        "ambiguous",
-        format!(
-            "two keys of the row match the {field}; name the right one with `{}`, or take the other out",
-            field.option()
-        ),
-    )
-}
-
 /// The values of the known keys of an object, for the many rows of which no other key is wanted:
 /// the rest is passed over as it is read.
 #[derive(Default)]
-struct KnownKeys<'a>([Option<KnownKey<'a>>; 4]);
+struct KnownKeys<'a> {
+    ids: IdKeys<'a>,
+    others: [Option<KnownKey<'a>>; 3],
+}
 
 /// The value of the best key of a field so far.
 struct KnownKey<'a> {
@@ -366,15 +381,21 @@ struct KnownKey<'a> {
 impl<'a> KnownKeys<'a> {
     const fn slot(field: Field) -> usize {
         match field {
-            Field::Row | Field::Id => 0,
-            Field::Account => 1,
-            Field::Action => 2,
-            Field::Reference => 3,
+            Field::Row | Field::Id | Field::Account => 0,
+            Field::Action => 1,
+            Field::Reference => 2,
         }
     }
 
-    fn value_of(&self, field: Field) -> Result<Option<&'a RawValue>, RowProblem> {
-        match &self.0[Self::slot(field)] {
+    fn value_of(
+        &self,
+        field: Field,
+        id: Option<usize>,
+    ) -> Result<Option<&'a RawValue>, RowProblem> {
+        if field == Field::Id {
+            return self.ids.value(id);
+        }
+        match &self.others[Self::slot(field)] {
             Some(known) if known.twice => Err(ambiguous(field)),
             Some(known) => Ok(Some(known.value)),
             None => Ok(None),
@@ -382,7 +403,7 @@ impl<'a> KnownKeys<'a> {
     }
 
     fn add(&mut self, field: Field, name: usize, value: &'a RawValue) {
-        match &mut self.0[Self::slot(field)] {
+        match &mut self.others[Self::slot(field)] {
             Some(known) if known.name == name => known.twice = true,
             Some(known) if known.name < name => {}
             slot => {
@@ -411,7 +432,10 @@ impl<'de: 'a, 'a> Deserialize<'de> for KnownKeys<'a> {
                 let mut known = KnownKeys::default();
                 while let Some(Key(key)) = map.next_key()? {
                     match known_as(&key) {
-                        Some((field, name)) => known.add(field, name, map.next_value()?),
+                        Some(Known::Name(field, name)) if field != Field::Id => {
+                            known.add(field, name, map.next_value()?);
+                        }
+                        Some(name) => known.ids.add(&key, name, map.next_value()?),
                         None => drop(map.next_value::<IgnoredAny>()?),
                     }
                 }
@@ -475,126 +499,4 @@ impl<'de: 'a, 'a> Deserialize<'de> for Key<'a> {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-    use rstest::rstest;
-
-    use super::super::mapping::Columns;
-    use super::{Object, field_of, keys_of, record_of, record_with};
-
-    fn columns(id: &str) -> Columns {
-        Columns {
-            id: Some(id.to_owned()),
-            ..Columns::default()
-        }
-    }
-
-    #[rstest]
-    #[case("123", "123")]
-    #[case("\"123\"", "123")]
-    #[case("\" 123\\u00a0\"", "123")]
-    #[case(
-        "554023000000235011554023000000235011554023",
-        "554023000000235011554023000000235011554023"
-    )]
-    #[case("0", "0")]
-    #[case("007", "not_json")]
-    #[case("\"a-b\"", "a-b")]
-    #[case("1e5", "scientific_notation")]
-    #[case("5.54E+17", "scientific_notation")]
-    #[case("1.0", "decimal_point")]
-    #[case("-1", "negative")]
-    #[case("true", "not_an_id")]
-    #[case("null", "no_id")]
-    #[case("[1]", "not_an_id")]
-    #[case("{\"id\":{\"a\":1}}", "not_an_id")]
-    #[case("{\"id\":1e5}", "scientific_notation")]
-    #[case("{\"name\":\"x\"}", "no_id")]
-    #[case("{\"id\":\"\\ud800\"}", "not_text")]
-    #[case("{\"id\":1", "not_json")]
-    #[case("{\"id\":1,\"id\":2}", "ambiguous")]
-    #[case("{\"User ID\":1,\"user_id\":2}", "ambiguous")]
-    #[case("{\"user_id\":2,\"id\":1}", "1")]
-    #[case("{\"User-Id\":3}", "3")]
-    #[case("{\"\\u0069d\":4}", "4")]
-    fn an_id_is_the_text_of_a_string_or_of_a_whole_number(
-        #[case] json: &str,
-        #[case] expected: &str,
-    ) {
-        let told = match record_of(json, &Columns::default()) {
-            Ok(record) => record.id.into_owned(),
-            Err(problem) => problem.code.to_owned(),
-        };
-        assert_eq!(told, expected);
-    }
-
-    #[rstest]
-    #[case("user.id", r#"{"user":{"id":1}}"#, "1")]
-    #[case("user.id", r#"{"user":{"id":1},"user.id":2}"#, "2")]
-    #[case("a.b.c", r#"{"a":{"b":{"c":3}}}"#, "3")]
-    #[case("a.b.c", r#"{"a":{"b.c":4}}"#, "4")]
-    #[case("a.b.c", r#"{"a.b":{"c":5}}"#, "5")]
-    #[case("a.b", r#"{"a":7}"#, "no_id")]
-    #[case("uid", r#"{"id":1}"#, "no_id")]
-    fn a_dotted_key_leads_inwards_unless_a_key_has_the_dot_itself(
-        #[case] key: &str,
-        #[case] json: &str,
-        #[case] expected: &str,
-    ) {
-        let told = match record_of(json, &columns(key)) {
-            Ok(record) => record.id.into_owned(),
-            Err(problem) => problem.code.to_owned(),
-        };
-        assert_eq!(told, expected);
-    }
-
-    #[test]
-    fn the_other_fields_may_be_texts_or_numbers() {
-        let json = r#"{"id":"1","account":" acme ","action":null,"ticket":4711,"name":[]}"#;
-        let record = record_of(json, &Columns::default()).unwrap();
-        assert_eq!(record.account.as_deref(), Some("acme"));
-        assert_eq!(record.action, None);
-        assert_eq!(record.reference.as_deref(), Some("4711"));
-        let json = r#"{"id":"1","action":["purge"]}"#;
-        let problem = record_of(json, &Columns::default()).unwrap_err();
-        assert_eq!(problem.code, "not_text");
-    }
-
-    proptest! {
-        #[test]
-        fn a_row_means_the_same_on_the_short_way_and_on_the_long(
-            pairs in prop::collection::vec((
-                prop::sample::select(vec!["id", "ID", "user_id", "account", "System", "ref", "ticket", "action", "x", "\\u0069d", "\\ud800"]),
-                prop::sample::select(vec!["1", "\" 2\"", "\"a\\u00e9\"", "\"\\ud800\"", "1e5", "null", "true", "{\"id\":1}", "[", "\"\""]),
-            ), 0..6),
-        ) {
-            let pairs: Vec<_> = pairs.iter().map(|(key, value)| format!("\"{key}\":{value}")).collect();
-            let json = format!("{{{}}}", pairs.join(","));
-            let short = record_of(&json, &Columns::default());
-            if let Some(object) = serde_json::from_str(&json).ok().and_then(Object::parse) {
-                let long = record_with(|field| field_of(&object, field, &Columns::default()));
-                prop_assert_eq!(short, long);
-            } else {
-                prop_assert_eq!(short.unwrap_err().code, "not_json");
-            }
-        }
-    }
-
-    #[test]
-    fn no_reason_repeats_a_text_that_may_be_a_name() {
-        for json in ["true", "{\"id\":[\"Bob\"]}", "Bob", "{\"id\":{\"Bob\":1}}"] {
-            let problem = record_of(json, &Columns::default()).unwrap_err();
-            assert!(!problem.reason.contains("Bob"), "{}", problem.reason);
-        }
-        let problem = record_of("5.54E+17", &Columns::default()).unwrap_err();
-        assert!(problem.reason.contains("`5.54E+17`"));
-    }
-
-    #[test]
-    fn keys_are_listed_with_those_of_objects_within() {
-        let keys = keys_of(r#"{"a":1,"b":{"c":2,"d":{"e":3}}}"#).unwrap();
-        assert_eq!(keys.own, ["a", "b"]);
-        assert_eq!(keys.within, ["b.c", "b.d"]);
-        assert!(keys_of("[1]").is_none());
-    }
-}
+mod tests;

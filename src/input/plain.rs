@@ -93,10 +93,16 @@ impl Plain<'_> {
     /// about the row.
     fn cells(&self, ends: &[usize]) -> Option<Cells> {
         let is_blank_line = ends.last() == Some(&self.begin);
-        if is_blank_line || self.places.id >= ends.len() || ends.len() > self.columns {
+        let is_longer = ends.len() > self.columns;
+        let may_shift = self.places.may_shift(ends.len(), self.columns);
+        if is_blank_line || self.places.id >= ends.len() || is_longer || may_shift {
             return None;
         }
         let (id, trimmed) = self.bare(ends, self.places.id);
+        if id.is_empty() {
+            // It may be no row at all.
+            return None;
+        }
         let cell = |place: Option<usize>| match place.filter(|place| *place < ends.len()) {
             Some(place) => self.bare(ends, place).0,
             None => Place::default(),

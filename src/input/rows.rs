@@ -4,7 +4,7 @@ use crate::domain::Record;
 
 use super::csv::CsvRows;
 use super::error::Fault;
-use super::ids::IdRows;
+use super::ids::{Asides, IdRows};
 use super::json::JsonRows;
 use super::jsonl::JsonlRows;
 use super::row::RowProblem;
@@ -45,6 +45,22 @@ impl Rows {
             Self::Jsonl(rows) => rows.content(),
             Self::Json(rows) => rows.content(),
             Self::Ids(rows) => rows.content(),
+        }
+    }
+
+    /// Whether a list's line holds something behind its id, which is passed over.
+    pub(super) fn has_remark(&self) -> bool {
+        match self {
+            Self::Ids(rows) => rows.has_remark(),
+            Self::Csv(_) | Self::Jsonl(_) | Self::Json(_) => false,
+        }
+    }
+
+    /// What a list holds beside its ids, as far as it was read.
+    pub(super) fn asides(&self) -> Asides {
+        match self {
+            Self::Ids(rows) => rows.asides(),
+            Self::Csv(_) | Self::Jsonl(_) | Self::Json(_) => Asides::default(),
         }
     }
 

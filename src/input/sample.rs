@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::error::InputError;
-use super::mapping::{Columns, Mapping, known_names, no_such_column, same_name};
-use super::object::{has_key, keys_of};
+use super::keys::ZENDESK_LINK;
+use super::mapping::{Columns, Mapping, id_names, known_names, no_such_column, same_name};
+use super::object::{has_hexadecimal_id, has_key, keys_of};
 use super::row::Field;
 use super::rows::Rows;
 
@@ -28,6 +29,8 @@ pub(super) struct Sample {
     within: BTreeSet<String>,
     /// The fields whose key an option names and no row has.
     missing: Vec<Field>,
+    /// Whether no object has a number for its `id`.
+    ids_are_hexadecimal: bool,
 }
 
 impl Sample {
@@ -36,6 +39,7 @@ impl Sample {
     pub(super) fn of(mut rows: Rows, columns: &Columns) -> Self {
         let mut sample = Self {
             missing: columns.named(),
+            ids_are_hexadecimal: true,
             ..Self::default()
         };
         for _ in 0..ROWS_MAX {
@@ -53,6 +57,7 @@ impl Sample {
         self.rows += 1;
         let Some(keys) = keys_of(json) else { return };
         self.objects += 1;
+        self.ids_are_hexadecimal &= has_hexadecimal_id(json);
         let room = |kept: &BTreeSet<String>| KEYS_MAX.saturating_sub(kept.len());
         self.own.extend(keys.own.into_iter().take(room(&self.own)));
         self.within
@@ -76,8 +81,12 @@ impl Sample {
                 .iter()
                 .find_map(|known| self.own.iter().find(|key| same_name(key, known)).cloned()),
         };
+        let id = match columns.of(Field::Id) {
+            Some(key) => Some(key.to_owned()),
+            None => self.id_key(path)?,
+        };
         let mapping = Mapping {
-            id: found(Field::Id),
+            id,
             account: found(Field::Account),
             action: found(Field::Action),
             reference: found(Field::Reference),
@@ -93,6 +102,15 @@ impl Sample {
             });
         }
         Ok((mapping, self.own.into_iter().collect()))
+    }
+
+    /// The key that holds the id, by its name. All rows are read by that name.
+    fn id_key(&self, path: &Path) -> Result<Option<String>, InputError> {
+        // Sunshine Conversations gives a user's id at Zendesk beside their own; these cannot be mixed up.
+        let is_link = |key: &str| key == ZENDESK_LINK && self.ids_are_hexadecimal;
+        let keys = self.own.iter().map(String::as_str);
+        let names = id_names(path, keys.filter(|key| !is_link(key)))?;
+        Ok(names.first().map(|key| (*key).to_owned()))
     }
 
     /// Every key, as a message lists them.

@@ -11,12 +11,13 @@ use super::csv::CsvRows;
 use super::decompress::Compression;
 use super::encoding::Encoding;
 use super::error::{Fault, InputError};
-use super::format::{Format, detect, header_below, separator_line};
-use super::ids::IdRows;
+use super::format::{Format, detect, header_below, is_header_in_one_cell, separator_line};
+use super::ids::{Asides, IdRows, numbering};
 use super::json::JsonRows;
 use super::jsonl::JsonlRows;
+use super::keys::Keys;
 use super::lines::Text;
-use super::mapping::{Columns, Mapping, no_such_column, resolve};
+use super::mapping::{Columns, Mapping, is_external_id, no_such_column, resolve};
 use super::open::{Opened, open_text};
 use super::row::{Field, Row, RowProblem};
 use super::rows::Rows;
@@ -206,6 +207,25 @@ impl Source {
         self.rows.content()
     }
 
+    /// Whether the row that [`Source::advance`] went to is a list's line with something behind its id,
+    /// which is passed over.
+    pub fn has_remark(&self) -> bool {
+        self.rows.has_remark()
+    }
+
+    /// What a list holds beside its ids, as far as it was read; of another format nothing.
+    pub fn asides(&self) -> Asides {
+        self.rows.asides()
+    }
+
+    /// The column whose name says that it holds external ids, if the ids are taken from it without an
+    /// option that names it. `None`: they are the users' own.
+    pub fn external_ids(&self) -> Option<&str> {
+        let column = self.resolved.mapping.id.as_deref();
+        let is_guessed = self.options.columns.id.is_none();
+        column.filter(|column| is_guessed && is_external_id(column))
+    }
+
     /// The reader of its format.
     pub(super) fn rows(&self) -> &Rows {
         &self.rows
@@ -270,10 +290,20 @@ fn header_below_or(error: InputError, path: &Path, head: &[u8], columns: &Column
         _ => false,
     };
     let below = no_ids.then(|| header_below(head, columns)).flatten();
-    below.map_or(error, |line| InputError::HeaderBelow {
-        path: path.to_owned(),
-        line,
-    })
+    if let Some(line) = below {
+        return InputError::HeaderBelow {
+            path: path.to_owned(),
+            line,
+        };
+    }
+    match &error {
+        InputError::NoIdColumn { columns: names, .. } if is_header_in_one_cell(names, columns) => {
+            InputError::QuotedLines {
+                path: path.to_owned(),
+            }
+        }
+        _ => error,
+    }
 }
 
 /// The reader of JSON, whose first rows have been looked at for their keys.
@@ -283,17 +313,20 @@ fn open_json(
     columns: &Columns,
     resolved: &mut Resolved,
 ) -> Result<Rows, InputError> {
-    let reader = |text: Text| match resolved.format {
-        Format::Json => Rows::Json(JsonRows::new(text, columns.clone())),
-        Format::Csv | Format::Tsv | Format::Jsonl | Format::Ids => {
-            Rows::Jsonl(JsonlRows::new(text, columns.clone()))
+    let format = resolved.format;
+    let reader = |text: Text, id: Option<&str>| {
+        let keys = Keys::new(columns, id);
+        match format {
+            Format::Json => Rows::Json(JsonRows::new(text, keys)),
+            Format::Csv | Format::Tsv | Format::Jsonl | Format::Ids => {
+                Rows::Jsonl(JsonlRows::new(text, keys))
+            }
         }
     };
     let first = Cursor::new(opened.head().bytes.to_vec());
-    let sample = Sample::of(reader(Box::new(first)), columns);
-    let rows = reader(opened.text);
+    let sample = Sample::of(reader(Box::new(first), None), columns);
     (resolved.mapping, resolved.columns) = sample.resolve(path, columns)?;
-    Ok(rows)
+    Ok(reader(opened.text, resolved.mapping.id.as_deref()))
 }
 
 /// The reader of a list of ids, which has no column that an option could name.
@@ -303,7 +336,13 @@ fn open_ids(path: &Path, opened: Opened, columns: &Columns) -> Result<Rows, Inpu
             let wanted = columns.of(*field).unwrap_or_default();
             Err(no_such_column(path, &[], *field, wanted))
         }
-        None => Ok(Rows::Ids(IdRows::new(opened.text))),
+        None => match numbering(opened.head()) {
+            None => Ok(Rows::Ids(IdRows::new(opened.text))),
+            Some(sign) => Err(InputError::Numbered {
+                path: path.to_owned(),
+                sign,
+            }),
+        },
     }
 }
 

@@ -10,7 +10,7 @@ use strsim::damerau_levenshtein;
 const NAME_CHARS_MAX: usize = 64;
 
 /// `text` without what a spreadsheet or a copied web page leaves round a cell: blanks of every
-/// kind, U+00A0 among them, and stray byte order marks and zero-width spaces.
+/// kind, U+00A0 among them, and stray byte order marks, zero-width spaces and direction marks.
 #[inline]
 pub(crate) fn trim_cell(text: &str) -> &str {
     match text.as_bytes() {
@@ -22,7 +22,8 @@ pub(crate) fn trim_cell(text: &str) -> &str {
 
 /// Whether `c` means nothing at the edge of a cell.
 pub(super) fn is_blank(c: char) -> bool {
-    c.is_whitespace() || matches!(c, '\u{FEFF}' | '\u{200B}')
+    c.is_whitespace()
+        || matches!(c, '\u{FEFF}' | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{2069}')
 }
 
 /// Whether `text` can be repeated wherever a person may read it: it is made of digits and the
@@ -84,6 +85,7 @@ mod tests {
     #[case("  123\t", "123")]
     #[case("\u{a0}123\u{a0}", "123")]
     #[case("\u{feff}123\u{200b}", "123")]
+    #[case("\u{200e}123\u{200f}", "123")]
     #[case("a b", "a b")]
     #[case(" \u{a0}\u{feff} ", "")]
     fn blanks_of_every_kind_are_taken_off(#[case] text: &str, #[case] bare: &str) {

@@ -5,6 +5,10 @@
 //! nothing; many of them do. In the same way an id that is shorter than all others of its org has
 //! lost its first digits. Only providers whose ids are alike are judged so
 //! ([`AccountPolicy::ids_alike`](crate::domain::AccountPolicy)).
+//!
+//! At every provider an id is no id that has not half the digits of nearly all others: the last row of
+//! a report counts the users, and another column numbers the rows. And among hexadecimal ids one that
+//! a spreadsheet took for a number stands as `3.6E+11`.
 
 use std::ops::RangeInclusive;
 
@@ -23,6 +27,18 @@ const ROUNDED_ONE_IN: u64 = 50;
 /// The fewest ids whose lengths say anything.
 const LENGTHS_MIN: u64 = 5;
 
+/// The longest id that is told by its length, in characters.
+const SIZE_MAX: usize = 31;
+
+/// How many digits ids have at least among which another is too short.
+const LONG_MIN: usize = 8;
+
+/// How many such ids there are at least.
+const LONG_IDS_MIN: u64 = 2;
+
+/// The characters of an id as Sunshine Conversations gives it out.
+const HEXADECIMAL: usize = 24;
+
 /// What the ids of one account look like together.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Tally {
@@ -30,20 +46,43 @@ pub(super) struct Tally {
     lengths: [u64; DIGITS.end().abs_diff(*DIGITS.start()) + 1],
     /// How many end as a spreadsheet leaves them.
     rounded: u64,
+    /// How many ids there are.
+    all: u64,
+    /// How many of them are digits, decimal or of a given hexadecimal id, by their lengths.
+    sizes: [u64; SIZE_MAX + 1],
+    /// How many are written as a number that is not whole.
+    broken: u64,
 }
 
 impl Tally {
-    /// Whether `text` is an id that counts.
-    pub(super) fn counts(text: &str) -> bool {
-        DIGITS.contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
+    /// Counts the id `text`.
+    pub(super) fn add(&mut self, text: &str) {
+        self.all += 1;
+        let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
+        let is_given = text.len() == HEXADECIMAL && text.bytes().all(|it| it.is_ascii_hexdigit());
+        if is_number || is_given {
+            self.sizes[text.len().min(SIZE_MAX)] += 1;
+        } else {
+            self.broken += u64::from(is_broken(text));
+        }
+        if is_number && DIGITS.contains(&text.len()) {
+            self.lengths[text.len() - DIGITS.start()] += 1;
+            self.rounded += u64::from(looks_rounded(text));
+        }
     }
 
-    /// Counts `text`, which [counts](Tally::counts).
-    pub(super) fn add(&mut self, text: &str) {
-        if let Some(count) = self.lengths.get_mut(text.len() - DIGITS.start()) {
-            *count += 1;
-        }
-        self.rounded += u64::from(looks_rounded(text));
+    /// Whether `count` ids are nearly all others.
+    const fn are_nearly_all(&self, count: u64) -> bool {
+        count >= LONG_IDS_MIN && count * 3 >= self.all * 2
+    }
+
+    /// See [`ColumnDamage::short`].
+    fn short(&self) -> Option<usize> {
+        let longer = |size: &usize| self.sizes[(2 * size + 1).max(LONG_MIN)..].iter().sum();
+        let mut sizes = (1..SIZE_MAX / 2).rev();
+        let short = sizes.find(|size| self.are_nearly_all(longer(size)))?;
+        let any = self.sizes[..=short].iter().any(|count| *count > 0);
+        any.then_some(short)
     }
 
     /// The damage that they show.
@@ -63,15 +102,25 @@ impl Tally {
         ColumnDamage {
             rounded: self.rounded >= ROUNDED_MIN && self.rounded * ROUNDED_ONE_IN >= all,
             digits: digits.map(|(digits, _)| digits),
+            short: self.short(),
+            broken: self.broken > 0 && self.are_nearly_all(self.sizes[HEXADECIMAL]),
         }
     }
+}
+
+/// Whether `text` is a number that is not written as a whole one: `3.6E+11`, `361808351000.00`.
+pub(super) fn is_broken(text: &str) -> bool {
+    let is_part = |byte: u8| byte.is_ascii_digit() || b"eE+-., '".contains(&byte);
+    text.bytes().any(|byte| byte.is_ascii_digit())
+        && text.bytes().any(|byte| !byte.is_ascii_digit())
+        && text.bytes().all(is_part)
 }
 
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
 
-    use super::Tally;
+    use super::{Tally, is_broken};
 
     const WHOLE: u64 = 5_725_767_000_000_411_001;
     const ROUNDED: u64 = 5_725_767_000_000_410_000;
@@ -81,7 +130,6 @@ mod tests {
         let mut tally = Tally::default();
         for (id, count) in ids {
             let id = id.to_string();
-            assert!(Tally::counts(&id));
             (0..*count).for_each(|_| tally.add(&id));
         }
         let damage = tally.damage();
@@ -106,15 +154,38 @@ mod tests {
         assert_eq!(told(ids), damage);
     }
 
-    #[test]
-    fn what_is_short_long_or_no_number_does_not_count() {
-        for text in [
-            "36180835100000",
-            "57257670000004110010",
-            "5963c0d619a30a2e",
-            "",
-        ] {
-            assert!(!Tally::counts(text), "{text}");
+    #[rstest]
+    // A total below ids of twelve digits.
+    #[case(&[("361808351050", 6), ("6", 1)], (Some(5), false))]
+    #[case(&[("361808351050", 2), ("12345", 1)], (Some(5), false))]
+    #[case(&[("361808351050", 2), ("123456", 1)], (None, false))]
+    #[case(&[("361808351050", 1), ("6", 1)], (None, false))]
+    #[case(&[("361808351050", 6), ("6", 4)], (None, false))]
+    #[case(&[("361808351050", 6)], (None, false))]
+    // Short ids alone say nothing.
+    #[case(&[("3618083", 50), ("1", 1)], (None, false))]
+    #[case(&[("5963c0d619a30a2e00de36b8", 4), ("6", 1), ("jane", 1)], (Some(11), false))]
+    #[case(&[("5963c0d619a30a2e00de36b8", 4), ("3.6E+11", 1)], (None, true))]
+    #[case(&[("jane", 4), ("3.6E+11", 1)], (None, false))]
+    fn what_is_no_id_shows_among_ids(
+        #[case] ids: &[(&str, usize)],
+        #[case] damage: (Option<usize>, bool),
+    ) {
+        let mut tally = Tally::default();
+        for (id, count) in ids {
+            (0..*count).for_each(|_| tally.add(id));
         }
+        let found = tally.damage();
+        assert_eq!((found.short, found.broken), damage);
+    }
+
+    #[rstest]
+    #[case("3.6E+11", true)]
+    #[case("361808351000,00", true)]
+    #[case("361808351000", false)]
+    #[case("e", false)]
+    #[case("jane", false)]
+    fn a_broken_number_is_told_from_a_whole_one(#[case] text: &str, #[case] broken: bool) {
+        assert_eq!(is_broken(text), broken);
     }
 }

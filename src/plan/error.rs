@@ -62,6 +62,30 @@ pub enum PlanError {
         /// What is wrong with it.
         reason: String,
     },
+    /// Several columns of the protect list may hold the ids.
+    #[error("the protect list `{}` has several columns that may hold the ids: `{}`; give a file with one of them alone", .path.display(), .names.join("`, `"))]
+    ProtectColumns {
+        /// Its path as given.
+        path: PathBuf,
+        /// The columns, as they are written.
+        names: Vec<String>,
+    },
+    /// An id stands in the protect list as a comment.
+    #[error("line {line} of the protect list `{}` begins with `#`, as a comment does, and would protect nobody: take the `#` off the id, or put a blank behind it if it is a comment", .path.display())]
+    ProtectComment {
+        /// Its path as given.
+        path: PathBuf,
+        /// The line, from 1.
+        line: u64,
+    },
+    /// The protect list holds another system's ids.
+    #[error("the column `{column}` of the protect list `{}` holds external ids, which protect nobody where users have ids of their own: list those, or call the column `id` if it holds them", .path.display())]
+    ProtectExternal {
+        /// Its path as given.
+        path: PathBuf,
+        /// The column, as it is written.
+        column: String,
+    },
     /// The protect list does not fit into memory.
     #[error("the protect list `{}` holds more than {PROTECTED_MAX} ids, the most that are taken; take the protected rows out of the input instead", .path.display())]
     ProtectTooLong {

@@ -4,8 +4,9 @@ use crate::domain::{
     AccountName, AccountPolicy, Action, ColumnDamage, Outcome, ProviderKind, Record, UserId,
     looks_rounded,
 };
-use crate::input::{Field, Meant, Row, closest, is_harmless};
+use crate::input::{Field, Meant, Row, closest, holds_several_ids, is_harmless};
 
+use super::damage::is_broken;
 use super::decision::{Decision, Ended, Fit};
 use super::error::PlanError;
 use super::protect::ProtectList;
@@ -104,8 +105,13 @@ impl Judge {
     /// Takes note of the damage that the ids of each account show together. Returns whether there
     /// is any, so that rows may be judged otherwise than before.
     pub fn heed(&mut self, damage: impl Fn(&AccountName) -> ColumnDamage) -> bool {
-        for policy in self.accounts.iter_mut().filter(|policy| policy.ids_alike) {
-            policy.damage = damage(&policy.name);
+        for policy in &mut self.accounts {
+            let found = damage(&policy.name);
+            policy.damage = ColumnDamage {
+                rounded: found.rounded && policy.ids_alike,
+                digits: found.digits.filter(|_| policy.ids_alike),
+                ..found
+            };
         }
         let none = ColumnDamage::default();
         self.accounts.iter().any(|policy| policy.damage != none)
@@ -186,6 +192,21 @@ impl Judge {
     /// The names of the accounts, by their places.
     pub(super) fn accounts(&self) -> impl Iterator<Item = &AccountName> {
         self.accounts.iter().map(|policy| &policy.name)
+    }
+
+    /// The account called `name` with its provider, if that takes its own ids alone.
+    pub(super) fn refuses_external_ids(
+        &self,
+        name: &AccountName,
+    ) -> Option<(AccountName, ProviderKind)> {
+        let policy = self.accounts.iter().find(|policy| policy.name == *name)?;
+        let refuses = !policy.provider.takes_external_ids();
+        refuses.then(|| (policy.name.clone(), policy.provider))
+    }
+
+    /// How many ids must never be touched, as their list has them; `None`: there is no list.
+    pub fn protected(&self) -> Option<usize> {
+        self.protect.count()
     }
 
     /// The place of the account that the row names, or else of `--account`.
@@ -290,7 +311,33 @@ impl Judge {
 
     /// What all ids of the account show of this one.
     fn check_damage(&self, id: &str, policy: &AccountPolicy) -> Result<(), Cause> {
-        let ColumnDamage { rounded, digits } = policy.damage;
+        let ColumnDamage {
+            rounded,
+            digits,
+            short,
+            broken,
+        } = policy.damage;
+        let is_number = || id.bytes().all(|byte| byte.is_ascii_digit());
+        if short.is_some_and(|short| id.len() <= short) && is_number() {
+            return Err(invalid(
+                Field::Id,
+                "far_too_short",
+                format!(
+                    "the id has not half the digits of nearly all others of `{}`: it is a total, a \
+                     row's number or a part of an id (if it is right, delete it from a file of its own)",
+                    policy.name
+                ),
+            ));
+        }
+        if broken && is_broken(id) {
+            return Err(invalid(
+                Field::Id,
+                "broken_number",
+                "a spreadsheet took the id for a number, so its digits are lost, as nearly all others \
+                 are hexadecimal; format the column as text and export again"
+                    .to_owned(),
+            ));
+        }
         if rounded && looks_rounded(id) {
             return Err(invalid(
                 Field::Id,
@@ -387,7 +434,18 @@ fn id_of<'a>(record: &'a Record<'_>, policy: &AccountPolicy) -> Result<&'a str, 
     if record.id.is_empty() {
         return Err(invalid(Field::Id, "no_id", "the id is blank".to_owned()));
     }
-    (policy.check_id)(&record.id).map_err(|problem| {
+    let checked = (policy.check_id)(&record.id);
+    let is_one_word = |id: &&str| id.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    if !checked.as_ref().is_ok_and(is_one_word) && holds_several_ids(&record.id) {
+        return Err(invalid(
+            Field::Id,
+            "several_ids",
+            "the cell holds several ids, and which of them is meant is not known; give each a row of \
+             its own"
+                .to_owned(),
+        ));
+    }
+    checked.map_err(|problem| {
         invalid(
             Field::Id,
             problem.code,
@@ -430,165 +488,4 @@ fn invalid(field: Field, code: &'static str, reason: String) -> Cause {
 }
 
 #[cfg(test)]
-mod tests {
-    use rstest::rstest;
-
-    use super::super::testing::{policies, record, row};
-    use super::{Decision, Defaults, ForeignIds, Judge, ProtectList, without_cell};
-    use crate::domain::{Action, Outcome, UserId};
-    use crate::input::Row;
-
-    fn judge(defaults: &Defaults, foreign_ids: ForeignIds) -> Judge {
-        Judge::try_new(policies(), defaults, foreign_ids, ProtectList::default()).unwrap()
-    }
-
-    /// `account action id` of a row that is sent, else the code of its end.
-    fn told(judge: &Judge, row: &Row<'_>) -> String {
-        match judge.judge(row) {
-            Decision::Send(task) => format!("{} {} {}", task.account, task.action, task.id),
-            Decision::End(ended) => ended.code.to_owned(),
-        }
-    }
-
-    // The accounts: `acme` and `beta` at Zendesk (`acme` with the default action `delete`), `crm`
-    // at Zoho with the prefix 554 and the caller 5541.
-    #[rstest]
-    // Account: by name, by case, by provider, by default.
-    #[case("12,acme,purge", "acme purge 12")]
-    #[case("12,ACME,purge", "acme purge 12")]
-    #[case("5542,zoho,delete", "crm delete 5542")]
-    #[case("5542,Zoho,delete", "crm delete 5542")]
-    #[case("12,zendesk,purge", "ambiguous_account")]
-    #[case("12,sunco,delete", "unknown_account")]
-    #[case("12,acne,purge", "unknown_account")]
-    #[case("12,,purge", "no_account")]
-    // Action: from the row, else the account's default.
-    #[case("12,acme,", "acme delete 12")]
-    #[case("12,beta,", "no_action")]
-    #[case("12,acme,Permanently Delete", "acme permanently-delete 12")]
-    #[case("12,acme,remove", "unknown_action")]
-    #[case("5542,crm,purge", "action_not_offered")]
-    // Id: by the provider's rule, by the org's prefix, not the caller.
-    #[case("x12,acme,purge", "not_digits")]
-    #[case(",acme,purge", "no_id")]
-    #[case("zcrm_5542,crm,delete", "crm delete 5542")]
-    #[case("6642,crm,delete", "foreign_id")]
-    #[case("5541,crm,delete", "caller")]
-    #[case("zcrm_5541,crm,delete", "caller")]
-    #[case("5541,acme,delete", "acme delete 5541")]
-    fn a_row_is_sent_or_ends_for_its_first_reason(#[case] cells: &str, #[case] expected: &str) {
-        let judge = judge(&Defaults::default(), ForeignIds::Refused);
-        assert_eq!(told(&judge, &row(1, cells)), expected);
-    }
-
-    #[rstest]
-    #[case("12,,", "beta purge 12")]
-    #[case("12,acme,", "acme purge 12")]
-    #[case("12,acme,delete", "acme delete 12")]
-    #[case("5542,crm,", "action_not_offered")]
-    #[case("12,nobody,", "unknown_account")]
-    fn the_options_speak_for_rows_that_do_not(#[case] cells: &str, #[case] expected: &str) {
-        let defaults = Defaults {
-            account: Some("Beta".to_owned()),
-            action: Some(Action::Purge),
-        };
-        let judge = judge(&defaults, ForeignIds::Refused);
-        assert_eq!(told(&judge, &row(1, cells)), expected);
-    }
-
-    #[rstest]
-    #[case("zoho", None)]
-    #[case(
-        "acne",
-        Some(
-            "the configuration has no account `acne`, which `--account` names; did you mean `acme`? (accounts: acme, beta, crm)"
-        )
-    )]
-    #[case(
-        "sunco",
-        Some(
-            "the configuration has no account `sunco`, which `--account` names (accounts: acme, beta, crm)"
-        )
-    )]
-    #[case(
-        "zendesk",
-        Some("`--account zendesk` may be any of acme, beta; name the account itself")
-    )]
-    fn an_account_option_that_fits_none_is_an_error(
-        #[case] name: &str,
-        #[case] message: Option<&str>,
-    ) {
-        let defaults = Defaults {
-            account: Some(name.to_owned()),
-            action: None,
-        };
-        let judge = Judge::try_new(
-            policies(),
-            &defaults,
-            ForeignIds::Refused,
-            ProtectList::default(),
-        );
-        assert_eq!(judge.err().map(|e| e.to_string()).as_deref(), message);
-    }
-
-    #[test]
-    fn foreign_ids_pass_when_forced() {
-        let judge = judge(&Defaults::default(), ForeignIds::Allowed);
-        assert_eq!(told(&judge, &row(1, "6642,crm,delete")), "crm delete 6642");
-    }
-
-    #[test]
-    fn an_end_knows_what_had_passed_before_it() {
-        let judge = judge(&Defaults::default(), ForeignIds::Refused);
-        let Decision::End(ended) = judge.judge(&row(7, "5541,crm,delete")) else {
-            panic!("the caller is protected");
-        };
-        assert_eq!(ended.outcome, Outcome::Protected);
-        assert_eq!(ended.position.row, 7);
-        assert_eq!(ended.id, Some(UserId::new("5541")));
-        let Decision::End(ended) = judge.judge(&row(8, "bob@example.com,crm,delete")) else {
-            panic!("an address is no id");
-        };
-        assert_eq!(ended.outcome, Outcome::Invalid);
-        assert_eq!(ended.action, Some(Action::Delete));
-        assert_eq!(ended.id, None);
-    }
-
-    #[rstest]
-    #[case("bob@example.com,acme,purge")]
-    #[case("12,bob@example.com,purge")]
-    #[case("12,acme,bob@example.com")]
-    fn no_reason_repeats_a_cell(#[case] cells: &str) {
-        let judge = judge(&Defaults::default(), ForeignIds::Refused);
-        let Decision::End(ended) = judge.judge(&row(1, cells)) else {
-            panic!("an address is neither");
-        };
-        assert!(!ended.reason.contains("bob"), "{}", ended.reason);
-    }
-
-    #[test]
-    fn a_reason_may_repeat_a_number_and_nothing_else() {
-        let kept = "`5.54E+17` has lost its digits";
-        assert_eq!(without_cell(kept.to_owned(), "5.54E+17"), kept);
-        assert_eq!(
-            without_cell("`Bob` is no id".to_owned(), "Bob"),
-            "`…` is no id"
-        );
-    }
-
-    #[test]
-    fn a_reference_is_carried_along_unless_it_is_a_text() {
-        let judge = judge(&Defaults::default(), ForeignIds::Refused);
-        let mut row = row(1, "12,acme,purge");
-        let mut with = record("12,acme,purge");
-        with.reference = Some("T-1".into());
-        row.content = Ok(with.clone());
-        let Decision::Send(task) = judge.judge(&row) else {
-            panic!("the row is sent");
-        };
-        assert_eq!(task.reference.as_deref(), Some("T-1"));
-        with.reference = Some("x".repeat(2000).into());
-        row.content = Ok(with);
-        assert_eq!(told(&judge, &row), "reference_too_long");
-    }
-}
+mod tests;

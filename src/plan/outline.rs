@@ -7,7 +7,7 @@ use roaring::RoaringTreemap;
 use serde::Serialize;
 
 use crate::domain::{AccountName, Action, ColumnDamage, Outcome, UserId};
-use crate::input::Mapping;
+use crate::input::{Asides, Mapping};
 
 use super::damage::Tally;
 use super::parts::{Part, SharedUsers};
@@ -40,6 +40,8 @@ pub struct Plan {
     pub trimmed: u64,
     /// The rows whose id had an export's prefix taken off, whatever became of them.
     pub unprefixed: u64,
+    /// What a list of ids holds beside them, which is passed over.
+    pub asides: Asides,
     /// The rows that would be sent, summed up per account and action.
     pub accounts: BTreeMap<AccountName, BTreeMap<Action, Group>>,
     /// The numbers of the rows that would be sent, per account.

@@ -8,7 +8,7 @@ use super::judge::Judge;
 use super::outline::Plan;
 use super::seen::Seen;
 use super::summing::Summing;
-use crate::domain::{Outcome, Position, TaskKey};
+use crate::domain::{AccountName, Outcome, Position, TaskKey};
 use crate::input::{InputError, Row, Source};
 
 /// The code and the reason of a duplicate.
@@ -40,12 +40,21 @@ impl Planner {
     ///
     /// # Errors
     ///
-    /// The source cannot be read to its end.
+    /// The source cannot be read to its end, or it holds ids of another system than an account whose
+    /// rows it has.
     pub fn plan(&self, source: &mut Source) -> Result<Plan, InputError> {
         let mut seen = Seen::of(self.judge.accounts());
         let mut summing = Summing::of(self.judge.accounts());
+        let external = source.external_ids().map(str::to_owned);
+        let mut refusing = None;
+        let mut look_at = |account: &AccountName| {
+            if external.is_some() && refusing.is_none() {
+                refusing = self.judge.refuses_external_ids(account);
+            }
+        };
         source.each_row(|row| match self.judge.look(row) {
             Ok(fit) => {
+                look_at(fit.account);
                 summing.count(row, Some((fit.place, fit.id)));
                 if !seen.insert(&fit, row.position) {
                     summing.add_duplicate(row.position.row);
@@ -55,8 +64,20 @@ impl Planner {
                     summing.add_fit(&fit, row.position.row);
                 }
             }
-            Err(ended) => summing.add_end(row, &ended),
+            Err(ended) => {
+                ended.account.as_ref().map(&mut look_at);
+                summing.add_end(row, &ended);
+            }
         })?;
+        if let (Some(column), Some((account, provider))) = (external, refusing) {
+            return Err(InputError::ExternalIds {
+                path: source.path().to_owned(),
+                column,
+                account,
+                provider,
+            });
+        }
+        summing.pass_over(source.asides());
         summing.heed(seen.told());
         if summing.misses_last() {
             // The last of a group was a duplicate, and who stands before it nobody remembers.
@@ -228,7 +249,9 @@ mod tests {
         let id = "[1-3]|0[1-3]|0{23}[12]|zcrm_[12]|554[12]|bob|";
         let account = "acme|beta|zoho|crm|zendesk|nobody|";
         let action = "delete|purge|remove|";
-        (id, account, action).prop_map(|(id, account, action)| format!("{id},{account},{action}"))
+        let row = (id, account, action);
+        let row = row.prop_map(|(id, account, action)| format!("{id},{account},{action}"));
+        row.prop_filter("a row of delimiters is none", |row| row != ",,")
     }
 
     proptest! {

@@ -12,7 +12,7 @@ use super::outline::{Group, PROBLEMS_MAX, Plan, Problem};
 use super::planner::DUPLICATE;
 use super::seen::{ACTIONS, Told};
 use crate::domain::{AccountName, Action, Outcome, Position, UserId};
-use crate::input::{Field, Row};
+use crate::input::{Asides, Field, Row};
 
 /// Sums decisions up to a [`Plan`].
 #[derive(Debug)]
@@ -72,9 +72,7 @@ impl Summing {
         if let Some((place, id)) = user {
             let is_bare = record.is_some_and(|record| record.id.len() == id.len());
             self.plan.unprefixed += u64::from(!is_bare);
-            if Tally::counts(id) {
-                self.accounts[place].tally.add(id);
-            }
+            self.accounts[place].tally.add(id);
         }
     }
 
@@ -153,6 +151,11 @@ impl Summing {
                 reason: ended.reason.clone(),
             });
         }
+    }
+
+    /// Takes in what a list holds beside its ids.
+    pub(super) fn pass_over(&mut self, asides: Asides) {
+        self.plan.asides = asides;
     }
 
     /// Takes in what all rows together tell, when each was added.

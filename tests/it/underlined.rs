@@ -197,11 +197,11 @@ fn a_list_is_underlined_as_far_as_it_would_be_taken() {
     let text = "# those who left\n361\nkim 12\n5,54E+17\n";
     insta::assert_snapshot!(rows("users.ids", text, &ACME), @r"
     invalid, not sent:
-      line 3: id: an id of this provider is digits only; name the column of the ids
-        with --id-column
+      line 3: id: the line holds several words, which are not ids of the same
+        length, so none is taken; give each id a line of its own
          --> users.ids:3:1
         3 | kim 12
-          | ^^^
+          | ^^^^^^
       line 4: id: the id looks like a number with a decimal comma, of which only the
         first part would be taken; format the column as text and export again
          --> users.ids:4:1

@@ -1,0 +1,140 @@
+//! Protect lists as people have them. Whoever stands in one is never sent, or the list is refused;
+//! and an account at which any text may be an id makes no difference.
+
+use rstest::rstest;
+use serde_json::json;
+
+use crate::lists::{plan, touched};
+use crate::support::World;
+use crate::support::usual::run;
+
+/// Two of them are on each list.
+const USERS: [u64; 3] = [361_808_351_050, 361_808_351_061, 361_808_351_072];
+
+/// With an account at Sunshine Conversations, or without one.
+fn world(with_chat: bool) -> World {
+    let world = World::new();
+    world.wide();
+    world.zendesk_users(USERS);
+    world.write("users.txt", "361808351050\n361808351061\n361808351072\n");
+    if !with_chat {
+        let config = world.config();
+        let (acme, rest) = config.split_once("[accounts.chat]").unwrap();
+        let crm = rest.find("[accounts.crm]").unwrap();
+        world.configure(&format!("{acme}{}", &rest[crm..]));
+    }
+    world
+}
+
+#[rstest]
+#[case("list.txt", "361808351050,361808351061\n")]
+#[case("list.txt", "361808351050 361808351061\n")]
+#[case("list.txt", "\"361808351050\"\n\"361808351061\"\n")]
+#[case("list.txt", "# the board\n361808351050\n# and\n361808351061\n")]
+#[case("list.csv", "name;id\nAda;361808351050\n;\nBo;361808351061\n")]
+#[case("list.json", "[361808351050,\"361808351061\"]")]
+fn whoever_is_on_the_list_is_spared(
+    #[case] name: &str,
+    #[case] text: &str,
+    #[values(true, false)] with_chat: bool,
+) {
+    let world = world(with_chat);
+    world.write(name, text);
+    let planned = plan(&world, "users.txt", &["--protect", name]);
+    assert_eq!(planned["protect_list"], 2, "{planned}");
+    assert_eq!(
+        (&planned["to_delete"], &planned["protected"]),
+        (&json!(1), &json!(2))
+    );
+    let args = [
+        &run("users.txt", "acme", "delete")[..],
+        &["--protect", name],
+    ]
+    .concat();
+    world
+        .call(&args)
+        .code(1)
+        .says(&format!("protect list {name}: 2 ids"));
+    assert_eq!(
+        touched(&world).into_iter().collect::<Vec<_>>(),
+        ["361808351072"]
+    );
+}
+
+#[rstest]
+// Numbered, with and without a blank.
+#[case("list.txt", "1\t361808351050\n2\t361808351061\n", "running number")]
+#[case("list.txt", "1\t361808351050\n", "line 1 of the protect list")]
+#[case("list.txt", "1:361808351050\n2:361808351061\n", "running number")]
+// Behind a comment's sign.
+#[case(
+    "list.txt",
+    "361808351050\n#361808351061\n",
+    "line 2 of the protect list"
+)]
+// With something else.
+#[case(
+    "list.ids",
+    "361808351050 Ada\n361808351061\n",
+    "line 1 of the protect list"
+)]
+#[case(
+    "list.txt",
+    "361808351050, Ada\n361808351061\n",
+    "line 1 of the protect list"
+)]
+#[case(
+    "list.ids",
+    "361808351050 and 361808351061\n",
+    "line 1 of the protect list"
+)]
+#[case(
+    "list.txt",
+    "“361808351050”\n“361808351061”\n",
+    "line 1 of the protect list"
+)]
+#[case(
+    "list.csv",
+    "id\n\"361808351050,361808351061\"\n",
+    "line 2 of the protect list"
+)]
+#[case("list.csv", "id\nID: 361808351050\n", "line 2 of the protect list")]
+#[case(
+    "list.csv",
+    "id\nhttps://acme.example/users/361808351050\n",
+    "line 2 of the protect list"
+)]
+#[case(
+    "list.csv",
+    "name,id\nAda,361808351050\n361808351061\n",
+    "line 3 of the protect list"
+)]
+// From another column.
+#[case(
+    "list.csv",
+    "id,user_id\n1,361808351050\n2,361808351061\n",
+    "`id`, `user_id`"
+)]
+#[case("list.csv", "external_id,name\n361808351050,Ada\n", "external ids")]
+// Gone through a spreadsheet.
+#[case(
+    "list.csv",
+    "id\n3.61808E+11\n361808351061\n",
+    "line 2 of the protect list"
+)]
+fn a_list_of_which_anything_would_be_left_out_is_refused(
+    #[case] name: &str,
+    #[case] text: &str,
+    #[case] says: &str,
+    #[values(true, false)] with_chat: bool,
+) {
+    let world = world(with_chat);
+    world.write(name, text);
+    let args = [
+        &run("users.txt", "acme", "delete")[..],
+        &["--protect", name],
+    ]
+    .concat();
+    world.call(&args).code(2).says(says);
+    assert!(world.sandbox().log(None).is_empty(), "nobody was asked");
+}
