@@ -90,22 +90,14 @@ impl TaskKey {
         Self::new(account, Action::Delete, id)
     }
 
-    /// The key in four words.
-    pub fn words(self) -> [u32; 4] {
-        [96, 64, 32, 0].map(|shift| {
-            #[expect(clippy::cast_possible_truncation, reason = "a word at a time")]
-            let word = (self.0 >> shift) as u32;
-            word
-        })
+    /// The key in bytes, which lie closer together than keys do.
+    pub const fn bytes(self) -> [u8; 16] {
+        self.0.to_le_bytes()
     }
 
-    /// The key that these are the words of.
-    pub fn from_words(words: [u32; 4]) -> Self {
-        Self(
-            words
-                .iter()
-                .fold(0, |all, word| all << 32 | u128::from(*word)),
-        )
+    /// The key that these are the bytes of.
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(u128::from_le_bytes(bytes))
     }
 }
 
@@ -134,7 +126,7 @@ mod tests {
             let expected = u128::from_le_bytes(digest.as_bytes()[..16].try_into().unwrap());
             let key = TaskKey::new(&AccountName::new("chat"), Action::Delete, &id);
             assert_eq!(key.0, expected, "{length}");
-            assert_eq!(TaskKey::from_words(key.words()), key);
+            assert_eq!(TaskKey::from_bytes(key.bytes()), key);
         }
     }
 }

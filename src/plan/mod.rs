@@ -20,18 +20,16 @@
 mod column;
 mod damage;
 mod decision;
+mod duplicates;
 mod error;
 mod estimate;
 mod judge;
-mod numbers;
 mod outline;
 mod outstanding;
 mod parts;
 mod planner;
 mod protect;
 mod reasons;
-mod seen;
-mod shards;
 mod summing;
 #[cfg(test)]
 mod testing;

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use roaring::RoaringTreemap;
 
-use super::numbers::number;
+use super::duplicates::number;
 use crate::domain::{AccountName, Action, Task, TaskKey, UserId};
 
 /// One part of an account's rows.
@@ -56,9 +56,9 @@ impl SharedUsers {
         actions.map(Part::Of).chain(shared).collect()
     }
 
-    fn contains(&self, account: &AccountName, id: &UserId) -> bool {
+    pub(super) fn contains(&self, account: &AccountName, id: &UserId) -> bool {
         self.0.get(account).is_some_and(|users| {
-            // A number that had no page is among the others.
+            // A number for which there was no room is among the others.
             number(id.as_str()).is_some_and(|number| users.numbers.contains(number))
                 || !users.others.is_empty()
                     && users
@@ -89,7 +89,7 @@ mod tests {
     use rstest::rstest;
 
     use super::super::decision::Fit;
-    use super::super::seen::Seen;
+    use super::super::duplicates::Duplicates;
     use super::{Part, SharedUsers};
     use crate::domain::{AccountName, Action, LeftOpen, Position, Task, UserId};
 
@@ -115,7 +115,7 @@ mod tests {
         let mut accounts: Vec<&AccountName> = tasks.iter().map(|task| &task.account).collect();
         accounts.sort_unstable();
         accounts.dedup();
-        let mut seen = Seen::of(accounts.iter().copied());
+        let mut seen = Duplicates::of(accounts.iter().copied());
         for task in tasks {
             let fit = Fit {
                 place: accounts.iter().position(|it| **it == task.account).unwrap(),
@@ -124,9 +124,9 @@ mod tests {
                 id: task.id.as_str(),
                 reference: None,
             };
-            seen.insert(&fit, task.position);
+            seen.insert(&fit);
         }
-        seen.told().shared
+        seen.shared()
     }
 
     #[rstest]

@@ -4,18 +4,12 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::decision::{Decision, Ended, Fit};
+use super::duplicates::Duplicates;
 use super::judge::Judge;
 use super::outline::Plan;
-use super::seen::Seen;
 use super::summing::Summing;
 use crate::domain::{AccountName, Outcome, Position, TaskKey};
 use crate::input::{InputError, Row, Source};
-
-/// The code and the reason of a duplicate.
-pub(super) const DUPLICATE: (&str, &str) = (
-    "duplicate",
-    "the same account, action and id stands earlier in the file",
-);
 
 /// Decides what becomes of the rows of a file: once over all of them for a [`Plan`], and from then
 /// on row by row.
@@ -43,7 +37,7 @@ impl Planner {
     /// The source cannot be read to its end, or it holds ids of another system than an account whose
     /// rows it has.
     pub fn plan(&self, source: &mut Source) -> Result<Plan, InputError> {
-        let mut seen = Seen::of(self.judge.accounts());
+        let mut seen = Duplicates::of(self.judge.accounts());
         let mut summing = Summing::of(self.judge.accounts());
         let external = source.external_ids().map(str::to_owned);
         let mut refusing = None;
@@ -56,8 +50,8 @@ impl Planner {
             Ok(fit) => {
                 look_at(fit.account);
                 summing.count(row, Some((fit.place, fit.id)));
-                if !seen.insert(&fit, row.position) {
-                    summing.add_duplicate(row.position.row);
+                if !seen.insert(&fit) {
+                    summing.add_duplicate(&duplicate(&fit, row.position));
                 } else if self.is_done_before(&fit) {
                     summing.add_done_before(&fit, row.position.row);
                 } else {
@@ -78,16 +72,7 @@ impl Planner {
             });
         }
         summing.pass_over(source.asides());
-        summing.heed(seen.told());
-        if summing.misses_last() {
-            // The last of a group was a duplicate, and who stands before it nobody remembers.
-            source.again()?.each_row(|row| {
-                if let Ok(fit) = self.judge.look(row) {
-                    summing.look_for_last(&fit, row.position.row);
-                }
-            })?;
-        }
-        Ok(summing.plan())
+        Ok(summing.plan(seen.shared()))
     }
 
     /// What becomes of a row of the file of `plan`, which this planner made; `None`: the file is not
@@ -123,8 +108,8 @@ impl Planner {
 }
 
 fn duplicate(fit: &Fit<'_>, position: Position) -> Ended {
-    let (code, reason) = DUPLICATE;
-    fit.ended(position, Outcome::Duplicate, code, reason)
+    let reason = "the same account, action and id stands earlier in the file";
+    fit.ended(position, Outcome::Duplicate, "duplicate", reason)
 }
 
 fn done_before(fit: &Fit<'_>, position: Position) -> Ended {

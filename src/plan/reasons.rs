@@ -54,22 +54,6 @@ impl Reasons {
         }
     }
 
-    /// Counts all rows of an outcome; `rows` are the first of them, and `count` is how many there are.
-    pub(super) fn add_all(
-        &mut self,
-        outcome: Outcome,
-        told: (&'static str, &str),
-        count: u64,
-        rows: impl Iterator<Item = Position>,
-    ) {
-        let mut rows = rows.take(LINES_MAX).peekable();
-        if let Some(first) = rows.peek() {
-            let reason = self.of(outcome, Field::Row, told, *first);
-            reason.rows += count;
-            reason.lines.extend(rows.map(|position| position.line));
-        }
-    }
-
     /// The reason of that code and text, made if it is not there; then `position` is its example.
     fn of(
         &mut self,

@@ -8,10 +8,10 @@ use roaring::RoaringTreemap;
 use super::column;
 use super::damage::Tally;
 use super::decision::{Ended, Fit};
+use super::duplicates::ACTIONS;
 use super::outline::{Group, PROBLEMS_MAX, Plan, Problem};
-use super::planner::DUPLICATE;
-use super::seen::{ACTIONS, Told};
-use crate::domain::{AccountName, Action, Outcome, Position, UserId};
+use super::parts::SharedUsers;
+use crate::domain::{AccountName, Action, Outcome, UserId};
 use crate::input::{Asides, Field, Row};
 
 /// Sums decisions up to a [`Plan`].
@@ -42,8 +42,6 @@ struct OfGroup {
     rows: u64,
     first: UserId,
     last: String,
-    /// The row of `last`; `None`: it was a duplicate, and another is looked for.
-    last_row: Option<u64>,
 }
 
 impl Summing {
@@ -76,7 +74,7 @@ impl Summing {
         }
     }
 
-    /// Adds a row that would be sent, unless [`Summing::heed`] says otherwise.
+    /// Adds a row that would be sent.
     pub(super) fn add_fit(&mut self, fit: &Fit<'_>, row: u64) {
         self.plan.to_delete += 1;
         let account = &mut self.accounts[fit.place];
@@ -86,28 +84,27 @@ impl Summing {
                 group.rows += 1;
                 group.last.clear();
                 group.last.push_str(fit.id);
-                group.last_row = Some(row);
             }
             group @ None => {
                 *group = Some(OfGroup {
                     rows: 1,
                     first: UserId::new(fit.id),
                     last: fit.id.to_owned(),
-                    last_row: Some(row),
                 });
             }
         }
     }
 
-    /// Adds a row that is done before, unless [`Summing::heed`] says otherwise.
+    /// Adds a row that is done before.
     pub(super) fn add_done_before(&mut self, fit: &Fit<'_>, row: u64) {
         self.plan.done_before += 1;
         self.accounts[fit.place].done.insert(row);
     }
 
     /// Adds a row that is a duplicate.
-    pub(super) fn add_duplicate(&mut self, row: u64) {
-        self.plan.duplicates.insert(row);
+    pub(super) fn add_duplicate(&mut self, ended: &Ended) {
+        self.plan.duplicates.insert(ended.position.row);
+        self.note(ended);
     }
 
     /// Counts and adds a row that can never be sent.
@@ -116,12 +113,17 @@ impl Summing {
         let place = ended.account.as_ref().and_then(place);
         let id = ended.id.as_ref().map(UserId::as_str);
         self.count(row, place.zip(id));
+        self.note(ended);
+    }
+
+    /// Keeps why a row is not sent.
+    fn note(&mut self, ended: &Ended) {
         let plan = &mut self.plan;
         let counter = match ended.outcome {
             Outcome::Protected => &mut plan.protected,
-            // The judge ends rows in no other way.
+            Outcome::Duplicate => &mut plan.duplicate,
+            // Rows end in no other way before anything is sent.
             Outcome::Invalid
-            | Outcome::Duplicate
             | Outcome::DoneBefore
             | Outcome::Deleted
             | Outcome::AlreadyGone
@@ -158,73 +160,14 @@ impl Summing {
         self.plan.asides = asides;
     }
 
-    /// Takes in what all rows together tell, when each was added.
-    pub(super) fn heed(&mut self, told: Told) {
+    /// All that was added; `shared`: the users who have rows of several actions.
+    pub(super) fn plan(mut self, shared: SharedUsers) -> Plan {
         let plan = &mut self.plan;
-        plan.shared = Arc::new(told.shared);
-        for (account, duplicates) in self.accounts.iter_mut().zip(told.duplicates) {
-            account.end_run();
-            for (group, rows) in account.groups.iter_mut().zip(duplicates) {
-                // What is the same was added alike: to be sent, or as done before.
-                let to_send = rows.intersection_len(&account.rows);
-                plan.to_delete -= to_send;
-                plan.done_before -= rows.len() - to_send;
-                account.rows -= &rows;
-                account.done -= &rows;
-                if let Some(group) = group {
-                    group.rows -= to_send;
-                    group.last_row = group.last_row.filter(|row| !rows.contains(*row));
-                }
-                plan.duplicates |= rows;
-            }
-        }
-        plan.duplicate = plan.duplicates.len();
-        // Whoever was shown a duplicate kept its line.
-        let position = |row| Position {
-            row,
-            line: told.lines.of(row).unwrap_or(row),
-        };
-        let (code, reason) = DUPLICATE;
-        for row in plan.duplicates.iter().take(PROBLEMS_MAX) {
-            plan.problems.push(Problem {
-                line: position(row).line,
-                row,
-                outcome: Outcome::Duplicate,
-                field: Field::Row.name(),
-                code,
-                reason: reason.to_owned(),
-            });
-        }
-        plan.problems.sort_by_key(|problem| problem.row);
-        let rows = plan.duplicates.iter().map(position);
-        plan.reasons
-            .add_all(Outcome::Duplicate, DUPLICATE, plan.duplicate, rows);
+        plan.shared = Arc::new(shared);
         let all = plan.invalid + plan.protected + plan.duplicate;
         plan.problems_left_out = all - plan.problems.len() as u64;
-    }
-
-    /// Whether the last id of a group is not known.
-    pub(super) fn misses_last(&self) -> bool {
-        let mut groups = self.accounts.iter().flat_map(|account| &account.groups);
-        groups.any(|group| group.as_ref().is_some_and(|group| group.last_row.is_none()))
-    }
-
-    /// Looks whether a row is the last of its group, whose last id is not known. It is shown all rows
-    /// once more, and then the last that would be sent is right.
-    pub(super) fn look_for_last(&mut self, fit: &Fit<'_>, row: u64) {
-        let account = &mut self.accounts[fit.place];
-        if let Some(group) = &mut account.groups[fit.action as usize]
-            && group.last_row.is_none()
-            && account.rows.contains(row)
-        {
-            group.last.clear();
-            group.last.push_str(fit.id);
-        }
-    }
-
-    /// All that was added.
-    pub(super) fn plan(mut self) -> Plan {
-        for account in self.accounts {
+        for mut account in self.accounts {
+            account.end_run();
             if account.tally != Tally::default() {
                 let tally = account.tally;
                 self.plan.tallies.insert(account.name.clone(), tally);
@@ -238,9 +181,7 @@ impl Summing {
                 continue;
             }
             let groups = groups.filter_map(|(action, group)| {
-                let OfGroup {
-                    rows, first, last, ..
-                } = group?;
+                let OfGroup { rows, first, last } = group?;
                 let last = UserId::new(last);
                 Some((action, Group { rows, first, last }))
             });

@@ -1,0 +1,192 @@
+//! Which rows are duplicates, and which users have rows of several actions: told as each row comes.
+
+use std::collections::{HashMap, HashSet};
+
+use roaring::RoaringTreemap;
+
+use super::decision::Fit;
+use super::parts::SharedUsers;
+use crate::domain::{AccountName, Action, TaskKey};
+
+/// How many actions there are.
+pub(super) const ACTIONS: usize = Action::ALL.len();
+
+/// How many different upper halves the numbers of an account may have. A provider's own ids share a
+/// few; numbers scattered over all of 64 bits would take a bitmap each, and go among the other ids.
+const UPPER_HALVES_MAX: usize = 4_096;
+
+/// How many maps the other ids are spread over: a map that grows holds its entries twice, and only one
+/// of these grows at a time.
+const MAPS: usize = 64;
+
+/// Remembers account, action and id of every row it is shown.
+///
+/// Ids are numbers nearly always, and lie together: a bitmap keeps a bit or two bytes of each. Of any
+/// other id it keeps a digest and the actions, some 35 bytes.
+#[derive(Debug)]
+pub(super) struct Duplicates(Vec<OfAccount>);
+
+#[derive(Debug)]
+struct OfAccount {
+    name: AccountName,
+    /// The numbers of each action.
+    numbers: [RoaringTreemap; ACTIONS],
+    upper_halves: HashSet<u64>,
+    last_upper: Option<u64>,
+    /// The actions of all other ids, a bit each, by the bytes of the user's key.
+    others: Vec<HashMap<[u8; 16], u8>>,
+}
+
+impl Duplicates {
+    /// Remembers rows of `accounts`.
+    pub(super) fn of<'a>(accounts: impl Iterator<Item = &'a AccountName>) -> Self {
+        let of_account = |name: &AccountName| OfAccount {
+            name: name.clone(),
+            numbers: Default::default(),
+            upper_halves: HashSet::new(),
+            last_upper: None,
+            others: vec![HashMap::new(); MAPS],
+        };
+        Self(accounts.map(of_account).collect())
+    }
+
+    /// Remembers a row; `false`: it is a duplicate.
+    pub(super) fn insert(&mut self, fit: &Fit<'_>) -> bool {
+        let account = &mut self.0[fit.place];
+        match number(fit.id) {
+            Some(number) if account.has_room(number) => {
+                account.numbers[fit.action as usize].insert(number)
+            }
+            Some(_) | None => {
+                let key = TaskKey::of_user(&account.name, fit.id).bytes();
+                let actions = account.others[usize::from(key[0]) % MAPS]
+                    .entry(key)
+                    .or_default();
+                let before = *actions;
+                *actions |= 1 << fit.action as u8;
+                *actions != before
+            }
+        }
+    }
+
+    /// The users who have rows of several actions.
+    pub(super) fn shared(self) -> SharedUsers {
+        let mut shared = SharedUsers::default();
+        for account in self.0 {
+            let mut once = RoaringTreemap::new();
+            let mut numbers = RoaringTreemap::new();
+            for of_action in account.numbers {
+                numbers |= &once & &of_action;
+                once |= of_action;
+            }
+            shared.insert_numbers(&account.name, numbers);
+            let several = |(_, actions): &(_, u8)| actions.count_ones() > 1;
+            for (key, _) in account.others.into_iter().flatten().filter(several) {
+                shared.insert_other(&account.name, TaskKey::from_bytes(key));
+            }
+        }
+        shared
+    }
+}
+
+impl OfAccount {
+    /// Whether `number` goes among the numbers, and so all that have its upper half.
+    fn has_room(&mut self, number: u64) -> bool {
+        let upper = number >> 32;
+        if self.last_upper == Some(upper) {
+            return true;
+        }
+        let is_full = self.upper_halves.len() >= UPPER_HALVES_MAX;
+        if is_full && !self.upper_halves.contains(&upper) {
+            return false;
+        }
+        self.upper_halves.insert(upper);
+        self.last_upper = Some(upper);
+        true
+    }
+}
+
+/// The number that stands for `text` and for no other text; `None`: there is none. `007` and `7`
+/// are two ids, so leading zeros are no number's.
+pub(super) fn number(text: &str) -> Option<u64> {
+    let plain = text.bytes().all(|b| b.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
+    if plain { text.parse().ok() } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use proptest::prelude::*;
+    use rstest::rstest;
+
+    use super::super::decision::Fit;
+    use super::{Duplicates, UPPER_HALVES_MAX, number};
+    use crate::domain::{AccountName, Action, UserId};
+
+    #[rstest]
+    #[case("0", Some(0))]
+    #[case("7", Some(7))]
+    #[case("18446744073709551615", Some(u64::MAX))]
+    #[case("18446744073709551616", None)]
+    #[case("007", None)]
+    #[case("00", None)]
+    #[case("+7", None)]
+    #[case("", None)]
+    #[case("5963c0d619a3", None)]
+    fn only_a_plain_number_stands_for_its_text(#[case] text: &str, #[case] expected: Option<u64>) {
+        assert_eq!(number(text), expected);
+    }
+
+    fn insert(seen: &mut Duplicates, account: &AccountName, action: Action, id: &str) -> bool {
+        seen.insert(&Fit {
+            place: 0,
+            account,
+            action,
+            id,
+            reference: None,
+        })
+    }
+
+    #[test]
+    fn numbers_scattered_over_all_bits_are_told_apart_too() {
+        let acme = AccountName::new("acme");
+        let mut seen = Duplicates::of([&acme].into_iter());
+        let count = UPPER_HALVES_MAX as u64 + 100;
+        let ids: Vec<String> = (0..count).map(|n| (n << 33 | 7).to_string()).collect();
+        for (action, is_new) in [
+            (Action::Purge, true),
+            (Action::Purge, false),
+            (Action::Delete, true),
+        ] {
+            for id in &ids {
+                assert_eq!(insert(&mut seen, &acme, action, id), is_new, "{id}");
+            }
+        }
+        let shared = seen.shared();
+        assert!(
+            ids.iter()
+                .all(|id| shared.contains(&acme, &UserId::new(id.as_str())))
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn a_duplicate_is_what_a_plain_search_finds(
+            rows in prop::collection::vec(("[1-4]|0[12]|[ab]|1844674407370955161[0-9]", 0..4_usize), 0..60)
+        ) {
+            let acme = AccountName::new("acme");
+            let mut seen = Duplicates::of([&acme].into_iter());
+            let mut plain: BTreeMap<String, BTreeSet<usize>> = BTreeMap::new();
+            for (id, action) in rows {
+                let is_new = insert(&mut seen, &acme, Action::ALL[action], &id);
+                prop_assert_eq!(is_new, plain.entry(id).or_default().insert(action));
+            }
+            let shared = seen.shared();
+            for (id, actions) in plain {
+                let is_shared = shared.contains(&acme, &UserId::new(&*id));
+                prop_assert_eq!(is_shared, actions.len() > 1, "{}", id);
+            }
+        }
+    }
+}
