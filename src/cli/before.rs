@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::Failure;
 use super::uptime::uptime;
 use crate::config::Endpoint;
-use crate::domain::{AccountHeader, AccountName, Paused, Time, WallClock};
+use crate::domain::{AccountHeader, AccountName, Paused, ProviderKind, Time, WallClock};
 use crate::ledger::{self, LedgerState, Sent};
 use crate::pipeline::limits::{LimitsSpec, Past};
 
@@ -17,7 +17,7 @@ use crate::pipeline::limits::{LimitsSpec, Past};
 pub(super) struct Before<'a> {
     /// The ledger that is gone on with; `None`: none is.
     pub(super) own: Option<&'a LedgerState>,
-    /// The ledgers that `--done-in` names.
+    /// The ledgers that `--done-in` names, and those that worked at the same tenants lately.
     pub(super) named: &'a [LedgerState],
     /// Whether a person said that no pause counts.
     pub(super) ignores_pauses: bool,
@@ -105,7 +105,17 @@ impl Place<'_> {
     /// Whether a ledger's account is at the same tenant. Where the configuration alone does not tell
     /// (one Zoho accounts server serves many organisations), one of the same name is taken to be.
     fn is_that_of(self, header: &AccountHeader) -> bool {
-        if header.provider != self.endpoint.provider() {
+        self.is_at(Some(header.provider), &header.tenant, &header.name)
+    }
+
+    /// Whether it is at the `tenant` of `provider`, at which another account is called `name`.
+    pub(super) fn is_at(
+        self,
+        provider: Option<ProviderKind>,
+        tenant: &str,
+        name: &AccountName,
+    ) -> bool {
+        if provider != Some(self.endpoint.provider()) {
             return false;
         }
         let authority = |url: &url::Url| {
@@ -116,13 +126,12 @@ impl Place<'_> {
         match self.endpoint {
             Endpoint::Zendesk { base_url } => {
                 let path = base_url.path().trim_end_matches('/');
-                header.tenant == format!("{}{path}", authority(base_url))
+                tenant == format!("{}{path}", authority(base_url))
             }
             Endpoint::Sunco { base_url, app_id } => {
-                let tenant = &header.tenant;
                 tenant.starts_with(&authority(base_url)) && tenant.ends_with(&format!("/{app_id}"))
             }
-            Endpoint::Zoho { .. } => self.there.contains(&&header.name),
+            Endpoint::Zoho { .. } => self.there.contains(&name),
         }
     }
 }

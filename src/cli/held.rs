@@ -80,7 +80,7 @@ pub(super) fn refuse(
     let Some(stop) = held.values().next() else {
         return Ok(());
     };
-    Err(refusal(stop, ", as a ledger of `--done-in` tells"))
+    Err(refusal(stop, ", as an earlier ledger tells"))
 }
 
 /// Says that nothing was sent, as an account has to wait; `who`: who tells of it.

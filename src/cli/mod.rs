@@ -30,6 +30,7 @@ mod setting;
 mod shown;
 pub mod signals;
 mod standing;
+mod tenants;
 mod terminal;
 mod token_store;
 mod underline;

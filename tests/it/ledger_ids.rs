@@ -2,6 +2,7 @@
 
 use rstest::rstest;
 use serde_json::{Value, json};
+use std::fmt::Write as _;
 
 use crate::support::World;
 use crate::support::usual::{LEDGER, run};
@@ -23,7 +24,7 @@ fn forged(account: &str, id: &str) -> World {
         let sealed = [&head[..], open.as_bytes(), b"}"].concat();
         let hash = blake3::hash(&sealed);
         head = *hash.as_bytes();
-        text.push_str(&format!("{open},\"chain\":\"{}\"}}\n", hash.to_hex()));
+        writeln!(text, "{open},\"chain\":\"{}\"}}", hash.to_hex()).unwrap();
     }
     world.write(LEDGER, text);
     world.call(&["audit", LEDGER]).code(0);

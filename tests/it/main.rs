@@ -38,6 +38,7 @@ mod ledger_lost;
 mod left;
 mod lists;
 mod mixed;
+mod next_run;
 mod noted_head;
 mod order;
 mod page;

@@ -11,7 +11,7 @@ use super::bound;
 use super::run::{consent, failure_limit, over, spool_of, tenants};
 use crate::cli::accounts::{Line, Wiring};
 use crate::cli::args::{ResumeArgs, RetryArgs};
-use crate::cli::before::{self, Before};
+use crate::cli::before::Before;
 use crate::cli::denied;
 use crate::cli::head;
 use crate::cli::held;
@@ -23,6 +23,7 @@ use crate::cli::question::Consent;
 use crate::cli::recorder::Recorder;
 use crate::cli::setting;
 use crate::cli::signals;
+use crate::cli::tenants;
 use crate::cli::terminal::{put_page, tell};
 use crate::cli::until;
 use crate::cli::uptime::uptime;
@@ -31,8 +32,8 @@ use crate::cli::work::{self, Safety, Session, Work};
 use crate::cli::{ExitCode, Failure};
 use crate::config::Source;
 use crate::domain::{
-    AccountName, Counted, Entry, InputHeader, LaneStop, Outcome, RunEnd, RunOptions, RunState,
-    Session as SessionEntry, WallClock,
+    AccountName, AccountPlan, Counted, Entry, InputHeader, LaneStop, Outcome, RunEnd, RunOptions,
+    RunState, Session as SessionEntry, WallClock,
 };
 use crate::input::{Fingerprint, Input, InputError, fingerprint};
 use crate::ledger::{self, Disk, LedgerState, LedgerWriter, Only, Opened, TornTail};
@@ -122,7 +123,8 @@ async fn go_on(
         let plan = &offline.plan;
         is_wanted(plan.to_send.get(name)) || is_wanted(plan.done.get(name))
     };
-    let named = before::read_named(&planning.options.done_in)?;
+    let own = Some(again.ledger.as_path());
+    let (mut tenants_here, named) = tenants::enter(&planning, has_rows, own)?;
     let before = Before {
         own: Some(&state),
         named: &named,
@@ -141,6 +143,7 @@ async fn go_on(
     state.forget_sent();
     denied::identify(&planning, &mut lines, &recorder).await?;
     check_tenants(&again.ledger, &state, &lines)?;
+    tenants_here.settle(&lines)?;
     let is_done = |name: &AccountName| is_wanted(offline.plan.done.get(name));
     planning.check_done_at(is_done, |name| tenant(&state, &lines, name))?;
     let planned = plan_again(&planning, offline, &lines)?;
@@ -160,27 +163,14 @@ async fn go_on(
     }
 
     signals.listen()?;
+    tenants_here.note(&again.ledger);
     recorder.attach(writer.handle()).await?;
     let sent: RoaringTreemap = rows
         .values()
         .fold(RoaringTreemap::new(), |all, rows| all | rows);
     recorder.count_from(state.counts(), work::reopened(&state, &sent));
     let ahead = work::ahead(&planning, &planned.plan, &rows, &safety.canary);
-    let entry = Entry::Session(Box::new(SessionEntry {
-        command: again.command.to_owned(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        only: again.only.to_vec(),
-        rows: count,
-        accounts: lines.iter().map(Line::header).collect(),
-        ahead: ahead.clone(),
-        ignores_pauses: args.pace.ignore_pauses,
-        at: WallClock::system().now(),
-        uptime: uptime(),
-    }));
-    recorder
-        .record(entry, Durability::Queued)
-        .await
-        .map_err(|failed| Failure::sink(&failed))?;
+    begin(&again, &recorder, count, &lines, &ahead).await?;
     let session = Session {
         ledger: again.ledger,
         mode: args.progress.progress.into(),
@@ -200,6 +190,31 @@ async fn go_on(
         },
     };
     work::run_session(session, writer).await
+}
+
+/// Records that this session begins, which sends `rows`.
+async fn begin(
+    again: &Again<'_>,
+    recorder: &Recorder,
+    rows: u64,
+    lines: &[Line],
+    ahead: &[AccountPlan],
+) -> Result<(), Failure> {
+    let entry = Entry::Session(Box::new(SessionEntry {
+        command: again.command.to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        only: again.only.to_vec(),
+        rows,
+        accounts: lines.iter().map(Line::header).collect(),
+        ahead: ahead.to_vec(),
+        ignores_pauses: again.args.pace.ignore_pauses,
+        at: WallClock::system().now(),
+        uptime: uptime(),
+    }));
+    recorder
+        .record(entry, Durability::Queued)
+        .await
+        .map_err(|failed| Failure::sink(&failed))
 }
 
 /// How the rows of the ledger are planned anew, and where the configuration is.

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::cli::accounts::{Line, Wiring};
 use crate::cli::args::{PaceArgs, RunArgs, Selection};
-use crate::cli::before::{self, Before};
+use crate::cli::before::Before;
 use crate::cli::denied;
 use crate::cli::held;
 use crate::cli::outline_text;
@@ -20,8 +20,9 @@ use crate::cli::recorder::Recorder;
 use crate::cli::saved::SavedPlan;
 use crate::cli::setting;
 use crate::cli::signals;
+use crate::cli::tenants;
 use crate::cli::terminal::{can_ask, tell};
-use crate::cli::until;
+use crate::cli::until::{self, TimeOfDay};
 use crate::cli::uptime::uptime;
 use crate::cli::work::{self, Safety, Session, Work};
 use crate::cli::{ExitCode, Failure};
@@ -29,7 +30,7 @@ use crate::config::Source;
 use crate::domain::{AccountName, AccountPlan, Counts, RunHeader, RunId, RunOptions, WallClock};
 use crate::input::{self, Fingerprint, Input};
 use crate::ledger::{Damage, Disk, LedgerError, LedgerReader, LedgerWriter, is_locked};
-use crate::pipeline::FailureLimit;
+use crate::pipeline::{FailureLimit, Until};
 use crate::plan::Earlier;
 
 /// What is to be run, once it is clear what was named.
@@ -101,7 +102,7 @@ async fn execute_orders(args: &RunArgs, orders: Orders, disk: &dyn Disk) -> Resu
     let has_rows =
         |name: &_| offline.plan.to_send.contains_key(name) || offline.plan.done.contains_key(name);
     denied::refuse_configured(&planning, has_rows)?;
-    let named = before::read_named(&planning.options.done_in)?;
+    let (mut tenants_here, named) = tenants::enter(&planning, has_rows, None)?;
     let before = Before {
         own: None,
         named: &named,
@@ -111,6 +112,7 @@ async fn execute_orders(args: &RunArgs, orders: Orders, disk: &dyn Disk) -> Resu
     let mut lines = wiring.lines(setting::settings(&source)?, has_rows, before)?;
     drop(named);
     denied::identify(&planning, &mut lines, &recorder).await?;
+    tenants_here.settle(&lines)?;
     let is_done = |name: &_| offline.plan.done.contains_key(name);
     planning.check_done_at(is_done, |name| Line::tenant_of(&lines, name))?;
     let planned = planning.plan(&lines)?;
@@ -119,12 +121,10 @@ async fn execute_orders(args: &RunArgs, orders: Orders, disk: &dyn Disk) -> Resu
         return Ok(Ran::Not);
     }
     tell(&outline_text::text(&planning, &planned, &lines));
-    let until = args.pace.until.map(|time| {
-        let now = WallClock::system().now();
-        let until = time.until(now);
-        tell(until::told(&planning, &planned, &until, now).trim_end());
-        until
-    });
+    let until = args
+        .pace
+        .until
+        .map(|time| until_told(&planning, &planned, time));
     if let Some(canary) = planning.options.canary {
         tell(&outline_text::canary(canary));
     }
@@ -141,6 +141,7 @@ async fn execute_orders(args: &RunArgs, orders: Orders, disk: &dyn Disk) -> Resu
     let ahead = work::ahead(&planning, &planned.plan, &planned.plan.to_send, &canary);
     let planned_of = (&planned, &fingerprint);
     let writer = begin(disk, &planning, planned_of, &lines, &ahead, &ledger)?;
+    tenants_here.note(&ledger);
     recorder.attach(writer.handle()).await?;
     let counts = Counts {
         pending: planned.plan.rows,
@@ -170,6 +171,14 @@ async fn execute_orders(args: &RunArgs, orders: Orders, disk: &dyn Disk) -> Resu
         },
     };
     Ok(Ran::To(work::run_session(session, writer).await))
+}
+
+/// The instant that `--until` names, which is told with what fits before it.
+fn until_told(planning: &Planning, planned: &Planned, time: TimeOfDay) -> Until {
+    let now = WallClock::system().now();
+    let until = time.until(now);
+    tell(until::told(planning, planned, &until, now).trim_end());
+    until
 }
 
 /// The limit that the options name.

@@ -24,6 +24,7 @@ use crate::cli::sample;
 use crate::cli::setting;
 use crate::cli::shown::Shown;
 use crate::cli::signals;
+use crate::cli::tenants::Tenants;
 use crate::cli::terminal::{put, put_page, put_with, tell};
 use crate::cli::uptime::uptime;
 use crate::cli::users;
@@ -83,12 +84,14 @@ pub(in crate::cli) async fn execute(args: &VerifyArgs) -> Result<ExitCode, Failu
     });
     let rows = sample.map_or_else(|| good.clone(), |it| sample::draw(&good, it));
     let recorder = Recorder::new();
-    let mut lines = lines(args, &state, &rows, &recorder, &stop)?;
+    let (mut lines, mut tenants) = lines(args, &state, &rows, &recorder, &stop)?;
     state.forget_sent();
     identify(&mut lines, &recorder).await?;
     check_tenants(&ledger, &state, &lines)?;
+    tenants.settle(&lines)?;
 
     signals.listen()?;
+    tenants.note(&ledger);
     recorder.attach(writer.handle()).await?;
     let begun = Verification {
         command: "verify".to_owned(),
@@ -157,7 +160,7 @@ fn lines(
     rows: &Rows,
     recorder: &Arc<Recorder>,
     stop: &Stop,
-) -> Result<Vec<Line>, Failure> {
+) -> Result<(Vec<Line>, Tenants), Failure> {
     let kept = &state.header.options;
     let config = args.config.config.as_deref();
     let source = setting::locate_again(&state.source.path, kept, config)?;
@@ -174,7 +177,12 @@ fn lines(
     if let Some(stop) = waiting.filter(|_| !args.ignore_pauses) {
         return Err(held::refusal(stop, ""));
     }
+    let outline = setting::outline(&source)?;
+    let accounts = outline.accounts.iter();
+    let tenants = Tenants::enter(accounts.filter(|account| has_rows(&account.name)))?;
+    let named = tenants.ledgers(Some(&state.source.path), &[]);
     let before = Before {
+        named: &named,
         ignores_pauses: args.ignore_pauses,
         ..Before::of(state)
     };
@@ -183,7 +191,7 @@ fn lines(
         .keys()
         .find(|name| !lines.iter().any(|line| line.name == **name));
     match missing {
-        None => Ok(lines),
+        None => Ok((lines, tenants)),
         Some(name) => Err(Failure::message(
             ExitCode::Refused,
             format!("account `{name}` has rows in this ledger, but is not in the configuration"),

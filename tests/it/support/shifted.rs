@@ -1,6 +1,7 @@
 //! A ledger as it would be had the machine's clock been wrong while it was written: all its times are
 //! moved, and its lines chained anew.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use userpurge::domain::Time;
@@ -31,7 +32,7 @@ impl World {
             let whole = [&head[..], body.as_bytes(), b"}"].concat();
             let hash = blake3::hash(&whole);
             head = *hash.as_bytes();
-            text.push_str(&format!("{body}{CHAIN}{}\"}}\n", hash.to_hex()));
+            writeln!(text, "{body}{CHAIN}{}\"}}", hash.to_hex()).unwrap();
         }
         self.write(name, text);
         self.call(&["audit", name]).code(0);

@@ -1,0 +1,322 @@
+//! Which ledgers worked at each tenant, in the XDG state folder: one process works at a tenant at a
+//! time, and the next counts what the last ones sent.
+//!
+//! There is a small file for each tenant, locked while a process works there. It holds the paths of
+//! ledgers, no secret and no id. Losing it costs a quota that seems free, no more; so a folder that
+//! cannot be used is told, and the work goes on.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Read as _, Seek as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+
+use super::accounts::Line;
+use super::before::{self, Place};
+use super::outline_text::shell;
+use super::planning::{Planning, absolute};
+use super::terminal::tell;
+use super::{ExitCode, Failure};
+use crate::config::{AccountOutline, process_variable};
+use crate::domain::{AccountName, ProviderKind, Time, WallClock};
+use crate::ledger::LedgerState;
+
+/// The most of a tenant's file that is read, in bytes.
+const FILE_BYTES_MAX: u64 = 256 * 1024;
+
+/// The most tenants' files that are looked at.
+const FILES_MAX: usize = 10_000;
+
+/// The most ledgers that are kept of a tenant, the newest first.
+const LEDGERS_MAX: usize = 32;
+
+/// How long ago a ledger may have been written to count: an hour longer than the longest span of a
+/// documented quota, Zoho's credits of 24 hours.
+const COUNTS_FOR: Duration = Duration::from_hours(25);
+
+/// How often a lock is tried, and how long between two tries: a process that is just ending is waited
+/// for half a second.
+const TRIES_MAX: u32 = 20;
+const STEP: Duration = Duration::from_millis(25);
+
+/// What the file of a tenant says.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+struct Tenant {
+    /// `None`: no process has said yet.
+    provider: Option<ProviderKind>,
+    /// The tenant, as the provider names it.
+    name: String,
+    /// The names that configurations have for it.
+    accounts: Vec<AccountName>,
+    /// The ledgers that worked there, the newest first.
+    ledgers: Vec<PathBuf>,
+}
+
+/// A tenant at which this process alone works.
+#[derive(Debug)]
+struct Held {
+    path: PathBuf,
+    file: File,
+    says: Tenant,
+}
+
+/// The tenants at which this process works. Their locks go with this value.
+#[derive(Debug, Default)]
+pub(super) struct Tenants {
+    /// `None`: there is no folder to use.
+    folder: Option<PathBuf>,
+    held: Vec<Held>,
+}
+
+/// Locks the tenants of those accounts that `has_rows` picks, and reads the ledgers that tell what was
+/// sent there: those of `--done-in`, and those that worked there lately. `own`: a ledger that is read
+/// already.
+///
+/// # Errors
+///
+/// Another process works at one of the tenants, or a ledger of `--done-in` cannot be read.
+pub(super) fn enter(
+    planning: &Planning,
+    has_rows: impl Fn(&AccountName) -> bool,
+    own: Option<&Path>,
+) -> Result<(Tenants, Vec<LedgerState>), Failure> {
+    let accounts = planning.outline.accounts.iter();
+    let tenants = Tenants::enter(accounts.filter(|account| has_rows(&account.name)))?;
+    let done_in = &planning.options.done_in;
+    let mut ledgers = before::read_named(done_in)?;
+    ledgers.extend(tenants.ledgers(own, done_in));
+    Ok((tenants, ledgers))
+}
+
+impl Tenants {
+    /// Locks the tenants that `accounts` are known to be at, by their addresses or, where these do not
+    /// tell, by their names.
+    ///
+    /// # Errors
+    ///
+    /// Another process works at one of them.
+    pub(super) fn enter<'a>(
+        accounts: impl Iterator<Item = &'a AccountOutline>,
+    ) -> Result<Self, Failure> {
+        let mut tenants = Self {
+            folder: folder(process_variable),
+            held: Vec::new(),
+        };
+        let known = tenants.known();
+        for account in accounts {
+            let place = Place {
+                endpoint: &account.endpoint,
+                there: &[&account.name],
+            };
+            let is_here = |says: &Tenant| {
+                let of_name = |name| place.is_at(says.provider, &says.name, name);
+                says.accounts.iter().any(of_name)
+            };
+            for (path, _) in known.iter().filter(|(_, says)| is_here(says)) {
+                tenants.hold(path.clone())?;
+            }
+        }
+        Ok(tenants)
+    }
+
+    /// What the ledgers say that worked there lately, but for `own` and those at the paths `named`.
+    pub(super) fn ledgers(&self, own: Option<&Path>, named: &[String]) -> Vec<LedgerState> {
+        let same = |path: &Path, other: &Path| absolute(path) == absolute(other);
+        let mut paths: Vec<&Path> = Vec::new();
+        for path in self.held.iter().flat_map(|held| &held.says.ledgers) {
+            let is_read = own.is_some_and(|own| same(own, path))
+                || named.iter().any(|named| same(Path::new(named), path))
+                || paths.contains(&path.as_path());
+            if !is_read && is_recent(path) {
+                paths.push(path);
+            }
+        }
+        let read = |path: &Path| {
+            LedgerState::read_with_sent(path)
+                .inspect_err(|error| {
+                    tell(&format!(
+                        "warning: what ledger `{}` sent at this tenant cannot be counted: {error}",
+                        path.display()
+                    ));
+                })
+                .ok()
+        };
+        paths.into_iter().filter_map(read).collect()
+    }
+
+    /// Locks the tenants that `lines` turned out to be at.
+    ///
+    /// # Errors
+    ///
+    /// Another process works at one of them.
+    pub(super) fn settle(&mut self, lines: &[Line]) -> Result<(), Failure> {
+        let Some(folder) = self.folder.clone() else {
+            return Ok(());
+        };
+        for line in lines {
+            let Some(tenant) = line.tenant() else {
+                continue;
+            };
+            let path = folder.join(file_name(line.kind, tenant));
+            self.hold(path.clone())?;
+            if let Some(held) = self.held.iter_mut().find(|held| held.path == path) {
+                held.says.provider = Some(line.kind);
+                tenant.clone_into(&mut held.says.name);
+                if !held.says.accounts.contains(&line.name) {
+                    held.says.accounts.push(line.name.clone());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes that `ledger` works at these tenants from now on.
+    pub(super) fn note(&mut self, ledger: &Path) {
+        let ledger = absolute(ledger);
+        for held in &mut self.held {
+            let ledgers = &mut held.says.ledgers;
+            ledgers.retain(|path| *path != ledger && is_recent(path));
+            ledgers.insert(0, ledger.clone());
+            ledgers.truncate(LEDGERS_MAX);
+            if let Err(error) = held.write() {
+                warn(&held.path, &error);
+            }
+        }
+    }
+
+    /// The files of all tenants.
+    fn known(&self) -> Vec<(PathBuf, Tenant)> {
+        let entries = self.folder.as_ref().and_then(|it| fs::read_dir(it).ok());
+        let paths = entries.into_iter().flatten().take(FILES_MAX);
+        let paths = paths.filter_map(|entry| Some(entry.ok()?.path()));
+        paths
+            .filter_map(|path| {
+                let says = read(&mut File::open(&path).ok()?);
+                Some((path, says))
+            })
+            .collect()
+    }
+
+    /// Locks the file at `path`, unless this process has it.
+    fn hold(&mut self, path: PathBuf) -> Result<(), Failure> {
+        if self.folder.is_none() || self.held.iter().any(|held| held.path == path) {
+            return Ok(());
+        }
+        let file = match open(&path) {
+            Ok(file) => file,
+            Err(error) => {
+                warn(&path, &error);
+                self.folder = None;
+                return Ok(());
+            }
+        };
+        for attempt in 1..=TRIES_MAX {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::WouldBlock) if attempt < TRIES_MAX => std::thread::sleep(STEP),
+                Err(TryLockError::WouldBlock) => return Err(busy(&read(&mut &file))),
+                Err(TryLockError::Error(error)) => {
+                    warn(&path, &error);
+                    return Ok(());
+                }
+            }
+        }
+        let says = read(&mut &file);
+        self.held.push(Held { path, file, says });
+        Ok(())
+    }
+}
+
+impl Held {
+    /// Writes what it says in the place of what it said. The file stays the same one: it is the lock.
+    fn write(&mut self) -> io::Result<()> {
+        let json = serde_json::to_vec(&self.says)?;
+        self.file.rewind()?;
+        self.file.set_len(0)?;
+        self.file.write_all(&json)?;
+        self.file.sync_data()
+    }
+}
+
+/// The folder of the tenants' files; `None`: no variable leads to one.
+fn folder(variable: impl Fn(&str) -> Option<String>) -> Option<PathBuf> {
+    let state = variable("XDG_STATE_HOME")
+        .filter(|path| path.starts_with('/'))
+        .map(PathBuf::from)
+        .or_else(|| Some(PathBuf::from(variable("HOME")?).join(".local/state")));
+    if state.is_none() {
+        tell(
+            "note: neither XDG_STATE_HOME nor HOME is set, so other runs at the same tenants are not seen",
+        );
+    }
+    Some(state?.join("userpurge/tenants"))
+}
+
+/// What the file of a tenant is called: names of tenants may hold any character.
+fn file_name(provider: ProviderKind, tenant: &str) -> String {
+    let digest = blake3::hash(format!("{}\n{tenant}", provider.name()).as_bytes());
+    format!("{}.json", &digest.to_hex()[..32])
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    if let Some(folder) = path.parent() {
+        let mut builder = fs::DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(folder)?;
+    }
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+/// What a file says; nothing, if it is empty or was cut by a crash.
+fn read(file: &mut impl io::Read) -> Tenant {
+    let mut text = String::new();
+    match file.take(FILE_BYTES_MAX).read_to_string(&mut text) {
+        Ok(_) => serde_json::from_str(&text).unwrap_or_default(),
+        Err(_) => Tenant::default(),
+    }
+}
+
+/// Whether the ledger at `path` was written lately enough to count.
+fn is_recent(path: &Path) -> bool {
+    let written = fs::metadata(path).and_then(|it| it.modified());
+    let since = written.map(|at| at.duration_since(UNIX_EPOCH).unwrap_or_default());
+    since.is_ok_and(|since| {
+        let at = Time::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX));
+        WallClock::system().now().saturating_since(at) <= COUNTS_FOR
+    })
+}
+
+fn warn(path: &Path, error: &io::Error) {
+    tell(&format!(
+        "warning: `{}` cannot be used ({error}), so other runs at the same tenant are not seen",
+        path.display()
+    ));
+}
+
+fn busy(says: &Tenant) -> Failure {
+    let (text, help) = match says.ledgers.first() {
+        Some(ledger) => (
+            format!(
+                "another process works at tenant `{}`, with ledger `{}`; nothing was sent",
+                says.name,
+                ledger.display()
+            ),
+            format!(
+                "wait until it is over: `userpurge status --follow {}`",
+                shell(ledger)
+            ),
+        ),
+        None => (
+            "another process begins to work at this tenant; nothing was sent".to_owned(),
+            "wait until it is over".to_owned(),
+        ),
+    };
+    Failure::message(ExitCode::Ledger, text, Some(&help))
+}
