@@ -142,7 +142,10 @@
 //!   before**, so one whom it does not list after the job is gone by it: what a job says nothing
 //!   clear about is read again, not deleted again ([`provider::Bulk`]).
 //! - **Two requests about one user are never under way at once**, and rows of one user go in the
-//!   order of the file.
+//!   order of the file. Of accounts at one tenant, a user belongs to the one that names the user
+//!   first.
+//! - **One process works at a tenant at a time**, and the next counts what the last ones sent: a file
+//!   per tenant in the XDG state folder is the lock, and names the ledgers.
 //! - **What came from outside gives the terminal no orders**: control, direction and invisible
 //!   characters are written out on the way to it.
 //! - **Ids are text**, from the cell to the URL; none goes through a float.

@@ -316,6 +316,12 @@ pub(super) fn policies(accounts: &[AccountOutline], lines: &[Line]) -> Vec<Accou
         AccountPolicy {
             name: account.name.clone(),
             provider: kind,
+            tenant: match &account.endpoint {
+                // One accounts server serves many organisations: only the answer tells.
+                Endpoint::Zoho { .. } => identity.map(|it| it.tenant.clone()),
+                Endpoint::Zendesk { base_url } => Some(base_url.to_string()),
+                Endpoint::Sunco { base_url, app_id } => Some(format!("{base_url} {app_id}")),
+            },
             action: account.action,
             check_id: provider::check_id(kind),
             blanks_count: provider::blanks_count(kind),

@@ -4,10 +4,10 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum ExitCode {
-    /// Every row ended well, or is a duplicate. Of `plan`: the file could be read, whatever stands
-    /// in it. Also: help was shown, or whoever read the output had enough.
+    /// Every row ended well, or is a duplicate. Of `plan`: there is something to send. Also: help was shown, or whoever read the output had enough.
     Success = 0,
-    /// The run reached the end; some rows ended otherwise, each in the ledger.
+    /// The run reached the end; some rows ended otherwise, each in the ledger. Of `plan`: nothing in
+    /// the file can be sent.
     SomeRowsBad = 1,
     /// The command line, configuration, credentials or input were refused; nothing was sent that
     /// changes anything.
@@ -42,8 +42,8 @@ impl ExitCode {
     /// What it means, in the words of help.
     pub const fn meaning(self) -> &'static str {
         match self {
-            Self::Success => "every row ended well; of plan: the file could be read",
-            Self::SomeRowsBad => "the run reached the end, some rows ended otherwise",
+            Self::Success => "every row ended well; of plan: there is something to send",
+            Self::SomeRowsBad => "some rows ended otherwise; of plan: nothing can be sent",
             Self::Refused => {
                 "refused before anything was changed: command line, configuration, input"
             }

@@ -36,6 +36,8 @@ pub struct AccountPolicy {
     pub name: AccountName,
     /// Its provider.
     pub provider: ProviderKind,
+    /// What tells its tenant from others; `None`: not known (yet).
+    pub tenant: Option<String>,
     /// The action of rows that do not say; `None`: such rows are invalid.
     pub action: Option<Action>,
     /// The provider's rule for user ids. It gets the trimmed text of the cell and returns the part

@@ -24,7 +24,22 @@ const MAPS: usize = 64;
 /// Ids are numbers nearly always, and lie together: a bitmap keeps a bit or two bytes of each. Of any
 /// other id it keeps a digest and the actions, some 35 bytes.
 #[derive(Debug)]
-pub(super) struct Duplicates(Vec<OfAccount>);
+pub(super) struct Duplicates {
+    accounts: Vec<OfAccount>,
+    /// For each account, the places of the others at the same tenant.
+    neighbours: Vec<Vec<usize>>,
+}
+
+/// What earlier rows say of a row's user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Met {
+    /// No row had this action for the user.
+    First,
+    /// A row had it, under this account or another at the same tenant.
+    Again,
+    /// A row had another action for the user, under another account at the same tenant.
+    Elsewhere,
+}
 
 #[derive(Debug)]
 struct OfAccount {
@@ -38,8 +53,11 @@ struct OfAccount {
 }
 
 impl Duplicates {
-    /// Remembers rows of `accounts`.
-    pub(super) fn of<'a>(accounts: impl Iterator<Item = &'a AccountName>) -> Self {
+    /// Remembers rows of `accounts`, of which each has these `neighbours` at its tenant.
+    pub(super) fn of<'a>(
+        accounts: impl Iterator<Item = &'a AccountName>,
+        neighbours: Vec<Vec<usize>>,
+    ) -> Self {
         let of_account = |name: &AccountName| OfAccount {
             name: name.clone(),
             numbers: Default::default(),
@@ -47,32 +65,34 @@ impl Duplicates {
             last_upper: None,
             others: vec![HashMap::new(); MAPS],
         };
-        Self(accounts.map(of_account).collect())
+        Self {
+            accounts: accounts.map(of_account).collect(),
+            neighbours,
+        }
     }
 
-    /// Remembers a row; `false`: it is a duplicate.
-    pub(super) fn insert(&mut self, fit: &Fit<'_>) -> bool {
-        let account = &mut self.0[fit.place];
-        match number(fit.id) {
-            Some(number) if account.has_room(number) => {
-                account.numbers[fit.action as usize].insert(number)
+    /// Remembers a row, unless it is the user's first under this account and another has the user.
+    pub(super) fn insert(&mut self, fit: &Fit<'_>) -> Met {
+        for place in &self.neighbours[fit.place] {
+            let actions = self.accounts[*place].actions(fit.id);
+            if actions & bit(fit.action) != 0 {
+                return Met::Again;
             }
-            Some(_) | None => {
-                let key = TaskKey::of_user(&account.name, fit.id).bytes();
-                let actions = account.others[usize::from(key[0]) % MAPS]
-                    .entry(key)
-                    .or_default();
-                let before = *actions;
-                *actions |= 1 << fit.action as u8;
-                *actions != before
+            if actions != 0 {
+                return Met::Elsewhere;
             }
+        }
+        if self.accounts[fit.place].insert(fit) {
+            Met::First
+        } else {
+            Met::Again
         }
     }
 
     /// The users who have rows of several actions.
     pub(super) fn shared(self) -> SharedUsers {
         let mut shared = SharedUsers::default();
-        for account in self.0 {
+        for account in self.accounts {
             let mut once = RoaringTreemap::new();
             let mut numbers = RoaringTreemap::new();
             for of_action in account.numbers {
@@ -89,7 +109,41 @@ impl Duplicates {
     }
 }
 
+const fn bit(action: Action) -> u8 {
+    1 << action as u8
+}
+
 impl OfAccount {
+    /// The actions of the rows that user `id` has here, a bit each.
+    fn actions(&self, id: &str) -> u8 {
+        let of_number = number(id).map_or(0, |number| {
+            let has = |action: &Action| self.numbers[*action as usize].contains(number);
+            let actions = Action::ALL.into_iter().filter(has);
+            actions.fold(0, |all, action| all | bit(action))
+        });
+        let key = TaskKey::of_user(&self.name, id).bytes();
+        let of_other = self.others[usize::from(key[0]) % MAPS].get(&key);
+        of_number | of_other.copied().unwrap_or(0)
+    }
+
+    /// Remembers a row; `false`: it is a duplicate.
+    fn insert(&mut self, fit: &Fit<'_>) -> bool {
+        match number(fit.id) {
+            Some(number) if self.has_room(number) => {
+                self.numbers[fit.action as usize].insert(number)
+            }
+            Some(_) | None => {
+                let key = TaskKey::of_user(&self.name, fit.id).bytes();
+                let actions = self.others[usize::from(key[0]) % MAPS]
+                    .entry(key)
+                    .or_default();
+                let before = *actions;
+                *actions |= bit(fit.action);
+                *actions != before
+            }
+        }
+    }
+
     /// Whether `number` goes among the numbers, and so all that have its upper half.
     fn has_room(&mut self, number: u64) -> bool {
         let upper = number >> 32;
@@ -121,7 +175,7 @@ mod tests {
     use rstest::rstest;
 
     use super::super::decision::Fit;
-    use super::{Duplicates, UPPER_HALVES_MAX, number};
+    use super::{Duplicates, Met, UPPER_HALVES_MAX, number};
     use crate::domain::{AccountName, Action, UserId};
 
     #[rstest]
@@ -145,13 +199,13 @@ mod tests {
             action,
             id,
             reference: None,
-        })
+        }) == Met::First
     }
 
     #[test]
     fn numbers_scattered_over_all_bits_are_told_apart_too() {
         let acme = AccountName::new("acme");
-        let mut seen = Duplicates::of([&acme].into_iter());
+        let mut seen = Duplicates::of([&acme].into_iter(), vec![Vec::new()]);
         let count = UPPER_HALVES_MAX as u64 + 100;
         let ids: Vec<String> = (0..count).map(|n| (n << 33 | 7).to_string()).collect();
         for (action, is_new) in [
@@ -176,7 +230,7 @@ mod tests {
             rows in prop::collection::vec(("[1-4]|0[12]|[ab]|1844674407370955161[0-9]", 0..4_usize), 0..60)
         ) {
             let acme = AccountName::new("acme");
-            let mut seen = Duplicates::of([&acme].into_iter());
+            let mut seen = Duplicates::of([&acme].into_iter(), vec![Vec::new()]);
             let mut plain: BTreeMap<String, BTreeSet<usize>> = BTreeMap::new();
             for (id, action) in rows {
                 let is_new = insert(&mut seen, &acme, Action::ALL[action], &id);

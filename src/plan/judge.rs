@@ -194,6 +194,20 @@ impl Judge {
         self.accounts.iter().map(|policy| &policy.name)
     }
 
+    /// For each account, the places of the others at the same tenant, as far as that is known.
+    pub(super) fn neighbours(&self) -> Vec<Vec<usize>> {
+        let of = |policy: &AccountPolicy| (policy.provider, policy.tenant.clone());
+        let is_there = |policy: &AccountPolicy, other: &AccountPolicy| {
+            policy.name != other.name && policy.tenant.is_some() && of(policy) == of(other)
+        };
+        let neighbours = |policy| {
+            let others = self.accounts.iter().enumerate();
+            let there = others.filter(|(_, other)| is_there(policy, other));
+            there.map(|(place, _)| place).collect()
+        };
+        self.accounts.iter().map(neighbours).collect()
+    }
+
     /// The account called `name` with its provider, if that takes its own ids alone.
     pub(super) fn refuses_external_ids(
         &self,

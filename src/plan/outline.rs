@@ -50,6 +50,8 @@ pub struct Plan {
     pub done: BTreeMap<AccountName, RoaringTreemap>,
     /// The numbers of the rows that stand earlier in the file.
     pub duplicates: RoaringTreemap,
+    /// The numbers of the rows whose user another account at the same tenant has.
+    pub elsewhere: RoaringTreemap,
     /// The users with rows of several actions.
     pub shared: Arc<SharedUsers>,
     /// The rows that are invalid, protected or duplicates, in the order of the file; at most

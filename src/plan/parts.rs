@@ -115,7 +115,7 @@ mod tests {
         let mut accounts: Vec<&AccountName> = tasks.iter().map(|task| &task.account).collect();
         accounts.sort_unstable();
         accounts.dedup();
-        let mut seen = Duplicates::of(accounts.iter().copied());
+        let mut seen = Duplicates::of(accounts.iter().copied(), vec![Vec::new(); accounts.len()]);
         for task in tasks {
             let fit = Fit {
                 place: accounts.iter().position(|it| **it == task.account).unwrap(),

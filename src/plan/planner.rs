@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::decision::{Decision, Ended, Fit};
-use super::duplicates::Duplicates;
+use super::duplicates::{Duplicates, Met};
 use super::judge::Judge;
 use super::outline::Plan;
 use super::summing::Summing;
@@ -37,7 +37,7 @@ impl Planner {
     /// The source cannot be read to its end, or it holds ids of another system than an account whose
     /// rows it has.
     pub fn plan(&self, source: &mut Source) -> Result<Plan, InputError> {
-        let mut seen = Duplicates::of(self.judge.accounts());
+        let mut seen = Duplicates::of(self.judge.accounts(), self.judge.neighbours());
         let mut summing = Summing::of(self.judge.accounts());
         let external = source.external_ids().map(str::to_owned);
         let mut refusing = None;
@@ -50,12 +50,13 @@ impl Planner {
             Ok(fit) => {
                 look_at(fit.account);
                 summing.count(row, Some((fit.place, fit.id)));
-                if !seen.insert(&fit) {
-                    summing.add_duplicate(&duplicate(&fit, row.position));
-                } else if self.is_done_before(&fit) {
-                    summing.add_done_before(&fit, row.position.row);
-                } else {
-                    summing.add_fit(&fit, row.position.row);
+                match seen.insert(&fit) {
+                    Met::Again => summing.add_duplicate(&duplicate(&fit, row.position)),
+                    Met::Elsewhere => summing.add_elsewhere(&elsewhere(&fit, row.position)),
+                    Met::First if self.is_done_before(&fit) => {
+                        summing.add_done_before(&fit, row.position.row);
+                    }
+                    Met::First => summing.add_fit(&fit, row.position.row),
                 }
             }
             Err(ended) => {
@@ -83,8 +84,9 @@ impl Planner {
         let fit = match self.judge.look(row) {
             Ok(fit) => fit,
             Err(ended) => {
-                let is_planned =
-                    plan.to_send.values().any(is_sent) || plan.duplicates.contains(number);
+                let is_planned = plan.to_send.values().any(is_sent)
+                    || plan.duplicates.contains(number)
+                    || plan.elsewhere.contains(number);
                 return (!is_planned).then_some(Decision::End(*ended));
             }
         };
@@ -93,6 +95,8 @@ impl Planner {
         }
         let ended = if plan.duplicates.contains(number) {
             duplicate(&fit, row.position)
+        } else if plan.elsewhere.contains(number) {
+            elsewhere(&fit, row.position)
         } else if self.is_done_before(&fit) {
             done_before(&fit, row.position)
         } else {
@@ -110,6 +114,12 @@ impl Planner {
 fn duplicate(fit: &Fit<'_>, position: Position) -> Ended {
     let reason = "the same account, action and id stands earlier in the file";
     fit.ended(position, Outcome::Duplicate, "duplicate", reason)
+}
+
+fn elsewhere(fit: &Fit<'_>, position: Position) -> Ended {
+    let reason = "another account at the same tenant has a row of this user further up, with \
+                  another action; give all rows of a user to one account";
+    fit.ended(position, Outcome::Invalid, "other_account", reason)
 }
 
 fn done_before(fit: &Fit<'_>, position: Position) -> Ended {

@@ -101,6 +101,12 @@ impl Summing {
         self.accounts[fit.place].done.insert(row);
     }
 
+    /// Adds a row whose user another account at the same tenant has.
+    pub(super) fn add_elsewhere(&mut self, ended: &Ended) {
+        self.plan.elsewhere.insert(ended.position.row);
+        self.note(ended);
+    }
+
     /// Adds a row that is a duplicate.
     pub(super) fn add_duplicate(&mut self, ended: &Ended) {
         self.plan.duplicates.insert(ended.position.row);

@@ -30,6 +30,7 @@ pub(super) fn policies() -> Vec<AccountPolicy> {
     let policy = |name: &str, provider, action| AccountPolicy {
         name: AccountName::new(name),
         provider,
+        tenant: None,
         action,
         check_id,
         blanks_count: |id| id.starts_with('7'),

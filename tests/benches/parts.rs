@@ -102,6 +102,7 @@ fn plan(bencher: Bencher) {
     let policy = AccountPolicy {
         name: AccountName::new("acme"),
         provider: ProviderKind::Zendesk,
+        tenant: None,
         action: None,
         check_id: check_id(ProviderKind::Zendesk),
         blanks_count: blanks_count(ProviderKind::Zendesk),

@@ -274,7 +274,7 @@ fn a_wrong_id_column_is_named_with_the_right_one_and_a_run_refuses_it() {
     let zuids = "id,crm_user\n654023691,5725767000000412001\n654023692,5725767000000412002\n\
         654023693,5725767000000412003\n";
     plan(&world, "zuids.csv", zuids, &CRM)
-        .code(0)
+        .code(1)
         .says("the id looks like a ZUID")
         .says("3 of 3 rows hold no valid id in column `id`, and those of column `crm_user` look like ids");
 }

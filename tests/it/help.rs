@@ -114,7 +114,7 @@ fn an_account_or_action_in_a_row_is_told_the_nearest_there_is() {
         "users.csv",
         "id,account,action\n12,acmee,purge\n13,acme,purg\n",
     );
-    let done = world.call(&["plan", "users.csv", "--json"]).code(0);
+    let done = world.call(&["plan", "users.csv", "--json"]).code(1);
     for meant in ["did you mean `acme`?", "did you mean `purge`?"] {
         assert!(done.out.contains(meant), "{}", done.out);
     }

@@ -535,7 +535,7 @@ fn no_cell_header_or_file_name_reaches_the_terminal_as_an_order() {
         .map(row)
         .concat();
     world.write("a.csv", format!("id,account,action,ref,name\n{rows}"));
-    said(args("a.csv", &[])).code(0);
+    said(args("a.csv", &[])).code(1);
     let rows = format!("id,ref\n1\u{202e}2,{cell}\na\u{2028}b,{cell}\n{cell},{cell}\n");
     world.write("b.csv", rows);
     said(args("b.csv", &CHAT)).code(0).says("1\\u202e2");

@@ -67,6 +67,7 @@ mod stops;
 mod support;
 mod token_place;
 mod trust;
+mod two_accounts;
 mod underlined;
 mod verify;
 mod walk;

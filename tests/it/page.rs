@@ -63,6 +63,7 @@ fn a_plan_says_what_will_be_done_to_whom_what_will_not_and_what_to_type_next() {
       `Ticket`
     (1 id has blanks around, which were taken off)
     (1 id has an export's prefix `zcrm_`, which was taken off)
+    (protect list vips.txt: 1 id)
 
      account  action                        rows  at the quota
      acme     delete                           1       at once
@@ -139,7 +140,7 @@ fn a_plan_of_nothing_says_so_too() {
         "--action",
         "delete",
     ];
-    insta::assert_snapshot!(page(&world.call(&args).code(0).out), @r"
+    insta::assert_snapshot!(page(&world.call(&args).code(1).out), @r"
     users.csv: 1 row, 0 to delete, 1 invalid
     id from `id`
 
@@ -150,6 +151,6 @@ fn a_plan_of_nothing_says_so_too() {
         2 | bob
           | ^^^
 
-    Next: userpurge run users.csv --account acme --action delete
+    Nothing in this file can be sent.
     ");
 }

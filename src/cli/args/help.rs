@@ -89,8 +89,8 @@ fn help_of_the_program() {
                   Say errors only
 
         Exit codes:
-          0    every row ended well; of plan: the file could be read
-          1    the run reached the end, some rows ended otherwise
+          0    every row ended well; of plan: there is something to send
+          1    some rows ended otherwise; of plan: nothing can be sent
           2    refused before anything was changed: command line, configuration, input
           3    stopped before the end by a safety; resume goes on
           4    the ledger is damaged, locked, or not of this input

@@ -74,7 +74,11 @@ fn tell_plan(args: &PlanArgs, spool: &Spool) -> Result<ExitCode, Failure> {
     {
         tell("note: `run` with this `--max-delete` would be refused");
     }
-    Ok(ExitCode::Success)
+    Ok(if planned.plan.to_delete == 0 {
+        ExitCode::SomeRowsBad
+    } else {
+        ExitCode::Success
+    })
 }
 
 fn planning(args: &PlanArgs, input: &Path) -> Result<Planning, Failure> {
@@ -91,6 +95,9 @@ fn planning(args: &PlanArgs, input: &Path) -> Result<Planning, Failure> {
 
 /// The exact next command.
 fn next(args: &PlanArgs, planned: &Planned) -> String {
+    if planned.plan.to_delete == 0 && planned.likely_column.is_none() {
+        return "\nNothing in this file can be sent.".to_owned();
+    }
     if let Some(output) = &args.output {
         let mut command = format!(
             "\nSaved. Next: userpurge run {}",

@@ -1,0 +1,64 @@
+//! Two accounts at one tenant: a user belongs to one of them, so that no two requests about a user are
+//! ever under way at once.
+
+use crate::support::World;
+use crate::support::usual::LEDGER;
+
+/// Accounts `acme` and `twin` at the same Zendesk.
+fn twins() -> World {
+    let world = World::new();
+    world.wide();
+    world.zendesk_users(1..=200);
+    let base = world.base();
+    let twin = format!(
+        "[accounts.twin]\nprovider = \"zendesk\"\nbase_url = \"{base}\"\noauth_token = \"sandbox-oauth\"\n\
+         [accounts.twin.limits]\nrequests = \"100000/1s\"\npermanently-delete = \"100000/1s\"\n"
+    );
+    world.configure(&format!("{}\n{twin}", world.config()));
+    world
+}
+
+#[test]
+fn a_user_under_both_names_is_a_duplicate_or_belongs_to_the_first() {
+    let world = twins();
+    let rows = (1..=200).map(|id| {
+        let again = if id <= 100 { "delete" } else { "purge" };
+        format!("{id},acme,delete\n{id},twin,{again}\n")
+    });
+    let text = format!("id,account,action\n{}", rows.collect::<String>());
+    world.write("users.csv", text);
+    world
+        .call(&["plan", "users.csv"])
+        .code(0)
+        .says("at the same tenant");
+    world.call(&["run", "users.csv", "--yes"]).code(1);
+
+    let named = world.deletions().into_iter();
+    let mut named: Vec<String> = named
+        .flat_map(|it| it.users.into_iter().chain(it.user))
+        .collect();
+    assert_eq!(named.len(), 200, "each user is named once");
+    named.sort();
+    named.dedup();
+    assert_eq!(named.len(), 200);
+    let outcomes = &world.status(LEDGER)["outcomes"];
+    assert_eq!(outcomes["deleted"], 200);
+    assert_eq!(outcomes["duplicate"], 100);
+    assert_eq!(outcomes["invalid"], 100);
+    assert_eq!(world.outcomes(LEDGER)[&202]["code"], "other_account");
+}
+
+#[test]
+fn different_users_go_side_by_side() {
+    let world = twins();
+    let rows = (1..=200).map(|id| {
+        let account = if id % 2 == 0 { "acme" } else { "twin" };
+        format!("{id},{account},delete\n")
+    });
+    world.write(
+        "users.csv",
+        format!("id,account,action\n{}", rows.collect::<String>()),
+    );
+    world.call(&["run", "users.csv", "--yes"]).code(0);
+    assert_eq!(world.status(LEDGER)["outcomes"]["deleted"], 200);
+}
