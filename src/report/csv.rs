@@ -22,6 +22,9 @@ const ADDED: [&str; 4] = [
     "userpurge_line",
 ];
 
+/// The code of a row with fewer cells than the header, which may stand in the wrong columns.
+const SHORT_ROW: &str = "short_row";
+
 /// What stands for a control character: SUB, which stands for a character that is not to be had. A
 /// control character itself, it makes no id valid that was none.
 const SUBSTITUTE: u8 = 0x1A;
@@ -147,13 +150,18 @@ impl<W: Write> Sheet<W> {
     }
 
     /// Adds a row. `cells`: the row's own; fewer than there are columns are filled up, and what is
-    /// more is put behind the added columns.
+    /// more is put behind the added columns. The id of a row that is invalid for having fewer gets a
+    /// question mark, so that nobody sends it unseen.
     pub fn row(&mut self, cells: &[Vec<u8>], id: Id, end: End<'_>) -> io::Result<()> {
         let (own, more) = cells.split_at(cells.len().min(self.columns));
         for place in 0..self.columns {
             let cell = own.get(place).map_or(&[][..], Vec::as_slice);
             if self.id == Some(place) {
-                let cell = self.id_cell(cell, id);
+                let mut cell = self.id_cell(cell, id);
+                if end.code == Some(SHORT_ROW) {
+                    // Filled up it would pass for whole, and another cell for the id.
+                    cell.to_mut().insert(0, b'?');
+                }
                 self.writer.write_field(cell)?;
             } else {
                 self.writer.write_field(safe(cell))?;

@@ -118,6 +118,7 @@ fn a_document_goes_where_it_is_told_to_whole_and_for_its_owner_only() {
     let mut left: Vec<_> = fs::read_dir(world.folder.path())
         .unwrap()
         .map(|it| it.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name != ".local")
         .filter(|name| name.contains("out") || name.contains("tmp") || name.starts_with('.'))
         .collect();
     left.sort();
