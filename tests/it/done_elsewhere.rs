@@ -62,9 +62,9 @@ fn a_plan_says_where_rows_were_done() {
         &["--done-in", rehearsal],
     ]
     .concat();
-    let done = world.call(&plan).code(0);
+    let done = world.call(&plan).code(1);
     done.says("acme: done before at").says(&tenant);
-    let json = world.call(&[&plan[..], &["--json"]].concat()).code(0);
+    let json = world.call(&[&plan[..], &["--json"]].concat()).code(1);
     let json: Value = serde_json::from_str(&json.out).unwrap();
     assert_eq!(json["done_before"], USERS);
     assert_eq!(json["done_at"][0]["account"], "acme");
