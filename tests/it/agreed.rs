@@ -7,7 +7,7 @@ use std::ops::RangeInclusive;
 use rstest::rstest;
 use serde_json::json;
 
-use crate::support::usual::{LEDGER, PERMANENTLY};
+use crate::support::usual::{LEDGER, PERMANENTLY, RUN};
 use crate::support::{World, csv};
 
 /// The users that are agreed to, soft-deleted: each is a request of its own.
@@ -248,4 +248,33 @@ fn a_ledger_is_no_input() {
         }
     }
     assert_eq!(world.deletions().len(), sent);
+}
+
+#[test]
+fn resume_spares_whose_role_was_protected_when_the_run_was_agreed_to() {
+    let world = World::of_users(20);
+    world.seed(json!({"zendesk": [{"id": "7", "role": "agent"}]}));
+    killed_at_once(&world, &[&RUN[..], &["--progress", "none"]].concat());
+    world
+        .call(&["resume", LEDGER, "--include-role", "agent"])
+        .code(2)
+        .says("`--include-role` says `agent`, but the ledger or plan was made with none");
+    assert_eq!(asked(&world).len(), 0);
+
+    world.call(&["resume", LEDGER]).code(1);
+    assert!(!asked(&world).contains_key("7"));
+    assert_eq!(asked(&world).len(), 19);
+    // Who wants more asks for it, and is asked.
+    let retry = [
+        "retry",
+        LEDGER,
+        "--only",
+        "protected",
+        "--include-role",
+        "agent",
+    ];
+    world.call(&retry).code(2);
+    assert!(!asked(&world).contains_key("7"));
+    world.call(&[&retry[..], &["--yes"]].concat()).code(0);
+    assert!(asked(&world).contains_key("7"));
 }

@@ -337,37 +337,40 @@ impl Selection<'_> {
     /// The first option that would spare or delete others than the saved plan that keeps `options`;
     /// `None`: all that were typed are the plan's. `folder`: what relative paths count from.
     ///
-    /// A ledger that goes on may get more of these: what they say is shown before the question. A plan
-    /// was approved as it is.
+    /// A ledger that goes on may spare more users than it did. A plan was approved as it is.
     pub fn departure(self, options: &RunOptions, folder: &Path) -> Option<Contradiction> {
         let typed = self.run_options(&PaceArgs::default(), folder);
-        let differs = |option, typed: &[String], kept: &[String]| {
-            let other = typed.iter().find(|typed| !kept.contains(typed))?;
-            Some(Contradiction {
-                option,
-                typed: other.clone(),
-                started: Started((!kept.is_empty()).then(|| kept.join("`, `"))),
-            })
-        };
         let one = |path: &Option<String>| path.iter().cloned().collect::<Vec<_>>();
-        let force = |is_forced: bool| Vec::from_iter(is_forced.then(|| "yes".to_owned()));
-        differs("--protect", &one(&typed.protect), &one(&options.protect))
-            .or_else(|| differs("--done-in", &typed.done_in, &options.done_in))
-            .or_else(|| {
-                differs(
-                    "--include-role",
-                    &typed.include_roles,
-                    &options.include_roles,
-                )
-            })
-            .or_else(|| {
-                differs(
-                    "--force-foreign-ids",
-                    &force(typed.force_foreign_ids),
-                    &force(options.force_foreign_ids),
-                )
-            })
+        new_in("--protect", &one(&typed.protect), &one(&options.protect))
+            .or_else(|| new_in("--done-in", &typed.done_in, &options.done_in))
+            .or_else(|| self.widening(options))
     }
+
+    /// The first option that would delete users whom a run with `options` spares; `None`: there is none.
+    /// `resume` asks nothing, so it takes none.
+    pub fn widening(self, options: &RunOptions) -> Option<Contradiction> {
+        let typed = self.protection;
+        let force = |is_forced: bool| Vec::from_iter(is_forced.then(|| "yes".to_owned()));
+        let roles = (&typed.include_role, &options.include_roles);
+        new_in("--include-role", roles.0, roles.1).or_else(|| {
+            let kept = force(options.force_foreign_ids);
+            new_in(
+                "--force-foreign-ids",
+                &force(typed.force_foreign_ids),
+                &kept,
+            )
+        })
+    }
+}
+
+/// What was `typed` for `option` and is not among what is `kept`; `None`: all of it is.
+fn new_in(option: &'static str, typed: &[String], kept: &[String]) -> Option<Contradiction> {
+    let other = typed.iter().find(|typed| !kept.contains(typed))?;
+    Some(Contradiction {
+        option,
+        typed: other.clone(),
+        started: Started((!kept.is_empty()).then(|| kept.join("`, `"))),
+    })
 }
 
 impl MappingArgs {

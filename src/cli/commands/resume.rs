@@ -222,7 +222,9 @@ fn planning(again: &Again<'_>, state: &LedgerState) -> Result<(Planning, Source)
     let Again { args, ledger, .. } = again;
     users::check(ledger, state)?;
     let (header, kept) = (&state.header.input, &state.header.options);
-    if let Some(contradiction) = args.selection().contradiction(kept, header) {
+    let typed = args.selection();
+    let widening = || typed.widening(kept).filter(|_| again.command == RESUME);
+    if let Some(contradiction) = typed.contradiction(kept, header).or_else(widening) {
         return Err(Failure::refused(contradiction));
     }
     let mut options = over(args.selection(), &args.pace, kept)?;
