@@ -28,15 +28,6 @@ pub enum BuildError {
         /// What is wrong with it and how to mend it.
         problem: &'static str,
     },
-    /// The key cannot sign.
-    #[error(
-        "`key_secret` cannot sign a JWT; use the secret as it was shown, or `auth = \"basic\"`"
-    )]
-    Signing {
-        /// What the signing library says.
-        #[source]
-        source: jsonwebtoken::errors::Error,
-    },
 }
 
 /// The provider of an account, ready for requests.

@@ -96,6 +96,8 @@ impl ReqwestTransport {
         if let Some(client) = client.get() {
             return Ok(client);
         }
+        // An error says that there is a provider already: the one of an earlier client.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let base = reqwest::Client::builder()
             .user_agent(concat!("userpurge/", env!("CARGO_PKG_VERSION")))
             .redirect(reqwest::redirect::Policy::none())

@@ -41,6 +41,8 @@ fn main() -> ExitCode {
 }
 
 async fn sweep(input: &str, url: &str, in_flight: usize, out: &str) -> Result<(), Box<dyn Error>> {
+    // An error says that there is a provider already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let client = Client::new();
     let mut reader = csv::Reader::from_path(input)?;
     let ids = reader

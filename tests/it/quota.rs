@@ -12,7 +12,7 @@ use userpurge::sandbox::Call;
 use wiremock::{Request, Respond, ResponseTemplate};
 
 use crate::support::usual::{LEDGER, PERMANENTLY, RUN, id, run};
-use crate::support::{World, ids, zendesk_that};
+use crate::support::{World, client, ids, zendesk_that};
 
 fn strict(mode: &str) {
     let world = World::of_soft_deleted(350);
@@ -164,7 +164,7 @@ async fn somebody_else(base: String, quota: &str, done: &AtomicBool) -> (usize, 
         share: 1.0,
     };
     let limits = Arc::new(Limits::new(&spec, &[]));
-    let client = reqwest::Client::new();
+    let client = client();
     let stop = CancellationToken::new();
     let (mut answered, mut refused) = (0, 0);
     while !done.load(Ordering::SeqCst) {
@@ -217,7 +217,7 @@ fn what_others_have_used_is_seen_in_the_headers() {
     world.settings(json!({"zendesk": {"quota": "40/4s"}}));
     world.limit_acme("requests = \"40/4s\"\nconcurrency = 1");
     world.block_on(async {
-        let client = reqwest::Client::new();
+        let client = client();
         for _ in 0..25 {
             let request = client
                 .get(format!("{}/api/v2/users/me.json", world.base()))

@@ -389,6 +389,13 @@ pub(crate) fn csv<R: AsRef<[String]>>(header: &str, rows: impl IntoIterator<Item
     text
 }
 
+/// A client for servers on this machine.
+pub(crate) fn client() -> reqwest::Client {
+    // An error says that there is a provider already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::new()
+}
+
 /// A CSV of ids.
 pub(crate) fn ids(ids: impl IntoIterator<Item = u64>) -> String {
     csv("id", ids.into_iter().map(|id| [id.to_string()]))
