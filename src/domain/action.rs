@@ -1,35 +1,22 @@
 //! Providers, the actions each offers, and the steps an action is made of.
 
-use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use super::names::named;
 
-/// A provider this program can purge users at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ProviderKind {
-    /// Zendesk Support.
-    Zendesk,
-    /// Sunshine Conversations, v2.
-    Sunco,
-    /// Zoho CRM.
-    Zoho,
+named! {
+    /// A provider this program can purge users at.
+    pub enum ProviderKind {
+        /// Zendesk Support.
+        Zendesk = "zendesk",
+        /// Sunshine Conversations, v2.
+        Sunco = "sunco",
+        /// Zoho CRM.
+        Zoho = "zoho",
+    }
 }
 
 impl ProviderKind {
-    /// Every provider, in the order reports list them.
-    pub const ALL: [Self; 3] = [Self::Zendesk, Self::Sunco, Self::Zoho];
-
-    /// The name that rows and the configuration use.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Zendesk => "zendesk",
-            Self::Sunco => "sunco",
-            Self::Zoho => "zoho",
-        }
-    }
-
     /// The name people know it by.
     pub const fn title(self) -> &'static str {
         match self {
@@ -57,56 +44,32 @@ impl ProviderKind {
     }
 }
 
-impl fmt::Display for ProviderKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
-
 impl FromStr for ProviderKind {
     type Err = ();
 
+    /// Case makes no difference.
     fn from_str(text: &str) -> Result<Self, ()> {
-        Self::ALL
-            .into_iter()
-            .find(|kind| kind.name().eq_ignore_ascii_case(text))
+        let mut all = Self::ALL.into_iter();
+        all.find(|kind| kind.name().eq_ignore_ascii_case(text))
             .ok_or(())
     }
 }
 
-/// What a row asks to be done to its user.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Action {
-    /// Zendesk: soft delete. Sunshine Conversations and Zoho: delete.
-    Delete,
-    /// Zendesk: permanently delete a user who is soft-deleted already.
-    PermanentlyDelete,
-    /// Zendesk: [`Action::Delete`], then [`Action::PermanentlyDelete`].
-    Purge,
-    /// Sunshine Conversations: clear the profile, keep the user and the conversations.
-    DeletePersonalInformation,
+named! {
+    /// What a row asks to be done to its user.
+    pub enum Action {
+        /// Zendesk: soft delete. Sunshine Conversations and Zoho: delete.
+        Delete = "delete",
+        /// Zendesk: permanently delete a user who is soft-deleted already.
+        PermanentlyDelete = "permanently-delete",
+        /// Zendesk: [`Action::Delete`], then [`Action::PermanentlyDelete`].
+        Purge = "purge",
+        /// Sunshine Conversations: clear the profile, keep the user and the conversations.
+        DeletePersonalInformation = "delete-personal-information",
+    }
 }
 
 impl Action {
-    /// Every action.
-    pub const ALL: [Self; 4] = [
-        Self::Delete,
-        Self::PermanentlyDelete,
-        Self::Purge,
-        Self::DeletePersonalInformation,
-    ];
-
-    /// The name that rows and the configuration use.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Delete => "delete",
-            Self::PermanentlyDelete => "permanently-delete",
-            Self::Purge => "purge",
-            Self::DeletePersonalInformation => "delete-personal-information",
-        }
-    }
-
     /// The calls this action is made of, in order. Never empty.
     pub const fn steps(self) -> &'static [Step] {
         match self {
@@ -115,12 +78,6 @@ impl Action {
             Self::Purge => &[Step::Delete, Step::PermanentlyDelete],
             Self::DeletePersonalInformation => &[Step::DeletePersonalInformation],
         }
-    }
-}
-
-impl fmt::Display for Action {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
     }
 }
 
@@ -134,48 +91,20 @@ impl FromStr for Action {
                 .filter(|c| !matches!(c, ' ' | '_' | '-'))
                 .flat_map(char::to_lowercase)
         }
-        let as_written = Self::ALL.into_iter().find(|action| action.name() == text);
-        as_written
-            .or_else(|| {
-                let mut all = Self::ALL.into_iter();
-                all.find(|action| letters(action.name()).eq(letters(text)))
-            })
+        let mut all = Self::ALL.into_iter();
+        all.find(|action| letters(action.name()).eq(letters(text)))
             .ok_or(())
     }
 }
 
-/// One call of a task.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Step {
-    /// The provider's plain delete (Zendesk: soft delete).
-    Delete,
-    /// Zendesk's second, final delete.
-    PermanentlyDelete,
-    /// Sunshine Conversations' clearing of the profile.
-    DeletePersonalInformation,
-}
-
-impl Step {
-    /// Every step.
-    pub const ALL: [Self; 3] = [
-        Self::Delete,
-        Self::PermanentlyDelete,
-        Self::DeletePersonalInformation,
-    ];
-
-    /// The name used in ledgers and as a key under `limits` in the configuration.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Delete => "delete",
-            Self::PermanentlyDelete => "permanently-delete",
-            Self::DeletePersonalInformation => "delete-personal-information",
-        }
-    }
-}
-
-impl fmt::Display for Step {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
+named! {
+    /// One call of a task. The name is a key under `limits` in the configuration, too.
+    pub enum Step {
+        /// The provider's plain delete (Zendesk: soft delete).
+        Delete = "delete",
+        /// Zendesk's second, final delete.
+        PermanentlyDelete = "permanently-delete",
+        /// Sunshine Conversations' clearing of the profile.
+        DeletePersonalInformation = "delete-personal-information",
     }
 }

@@ -30,6 +30,7 @@ mod ahead;
 mod clock;
 mod entry;
 mod ids;
+mod names;
 mod outcome;
 mod policy;
 mod quota;
