@@ -12,8 +12,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AccountName, AccountPlan, Action, Counts, JobId, Outcome, Position, ProviderKind, RowSet,
-    RunId, Step, Time, UserId, Verification, Verified,
+    AccountName, AccountPlan, Action, Agreed, Counts, JobId, Outcome, PlanEnd, PlannedRows,
+    Position, ProviderKind, RowSet, RunId, Step, Time, UnsentRows, UserId, Verification, Verified,
 };
 
 /// One line of a ledger.
@@ -22,6 +22,14 @@ use super::{
 pub enum Entry {
     /// The first line of every ledger.
     Run(Box<RunHeader>),
+    /// Rows to send.
+    Plan(PlannedRows),
+    /// Rows that are not sent.
+    Unsent(UnsentRows),
+    /// The plan is complete.
+    Planned(Box<PlanEnd>),
+    /// Somebody agreed to the plan.
+    Agreed(Box<Agreed>),
     /// A later process took the run up.
     Session(Box<Session>),
     /// A request that changes nothing (who are we, which roles, is this user still there) was

@@ -32,6 +32,7 @@ mod entry;
 mod ids;
 mod names;
 mod outcome;
+mod planned;
 mod policy;
 mod quota;
 mod record;
@@ -50,6 +51,10 @@ pub use entry::{
 };
 pub use ids::{AccountName, JobId, RunId, UserId};
 pub use outcome::{Counted, Counts, Outcome};
+pub use planned::{
+    Agreed, AgreedAccount, AgreedBy, AgreedProtect, DoneIn, PlanEnd, PlannedInput, PlannedRow,
+    PlannedRows, UnsentRows,
+};
 pub use policy::{AccountPolicy, ColumnDamage, IdProblem, looks_rounded};
 pub use quota::{Quota, QuotaError};
 pub use record::{Position, Record};

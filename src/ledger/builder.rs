@@ -7,8 +7,8 @@ use super::sent::{Sent, SentLogs};
 use super::state::{LedgerState, Rows, SESSIONS_MAX, Source, VerificationState};
 use super::told::{Asked, Bulked, Ended, Intended, Stepped, Text, Told, Tried};
 use crate::domain::{
-    AccountName, Counts, Entry, Finding, LaneStop, Outcome, OutcomeEntry, Paused, Quota, RunHeader,
-    Session, Step, Time, Verification, Verified,
+    AccountName, Counts, Entry, Finding, LaneStop, Outcome, OutcomeEntry, Paused, PlannedRows,
+    Quota, RunHeader, Session, Step, Time, UnsentRows, Verification, Verified,
 };
 
 /// The class of an attempt that the server turned away because of its pace.
@@ -57,11 +57,11 @@ impl StateBuilder {
 
     /// Takes the next entry. A header is passed over: it came with [`StateBuilder::new`].
     pub fn apply(&mut self, entry: &Entry) {
-        self.take(&Told::from(entry));
+        self.take(0, &Told::from(entry));
     }
 
-    /// Takes the next entry, as much of it as is needed.
-    pub(super) fn take(&mut self, told: &Told<'_>) {
+    /// Takes the next entry, whose line begins at `place`, as much of it as is needed.
+    pub(super) fn take(&mut self, place: u64, told: &Told<'_>) {
         match told {
             Told::Intent(intent) => self.intent(intent),
             Told::Bulk(bulk) => self.bulk(bulk),
@@ -69,13 +69,23 @@ impl StateBuilder {
             Told::Step(step) => self.step(step),
             Told::Outcome(outcome) => self.outcome(outcome),
             Told::Request(request) => self.request(request),
-            Told::Other(entry) => self.other(entry),
+            Told::Other(entry) => self.other(place, entry),
         }
     }
 
     /// Takes an entry of a kind there are few of.
-    fn other(&mut self, entry: &Entry) {
+    fn other(&mut self, place: u64, entry: &Entry) {
         match entry {
+            Entry::Plan(block) => self.plan(place, block),
+            Entry::Unsent(block) => self.unsent(block),
+            Entry::Planned(end) => {
+                self.state.has_plan = true;
+                self.state.planned = Some((**end).clone());
+            }
+            Entry::Agreed(agreed) => {
+                self.seen(agreed.at);
+                self.state.agreed = Some((**agreed).clone());
+            }
             Entry::Session(session) => self.session(session),
             Entry::Pause(pause) => self.pause(pause),
             Entry::Stop(stop) => self.stop(stop),
@@ -111,6 +121,68 @@ impl StateBuilder {
         state.sent = self.sent;
         state.sent.finish(now);
         state
+    }
+
+    /// A block about a row replaces what earlier ones say of it.
+    fn plan(&mut self, place: u64, block: &PlannedRows) {
+        self.state.has_plan = true;
+        for row in block.rows.iter().map(|row| row.position.row) {
+            if self.state.ended.remove(row) {
+                self.leave_outcome(row);
+            }
+        }
+        self.state.plan.plan(place, block);
+    }
+
+    fn unsent(&mut self, block: &UnsentRows) {
+        self.state.has_plan = true;
+        let account = block.account.as_ref().map(AccountName::as_str);
+        for row in block.rows.iter().map(|row| row.row) {
+            self.state.plan.unplan(row);
+            self.end_row(row, account, block.outcome);
+        }
+    }
+
+    fn leave_outcome(&mut self, row: u64) {
+        for set in self.state.rows.values_mut().flatten() {
+            set.remove(row);
+        }
+    }
+
+    /// `row` of `account` ended, and that replaces what it ended with before.
+    fn end_row(&mut self, row: u64, account: Option<&str>, outcome: Outcome) {
+        if !self.state.ended.insert(row) {
+            self.leave_outcome(row);
+        }
+        self.rows_of(account)[outcome.index()].insert(row);
+        self.unanswered.remove(row);
+        self.bulks.leave(row);
+        // Seen before this outcome, so it says nothing of what followed.
+        self.state.standing.remove(row);
+        match outcome {
+            // Nothing is settled: a later process must go on with this very step, and know.
+            Outcome::InDoubt => {
+                self.doubtful.insert(row);
+            }
+            // Given up, which settles nothing either: a time-out among the attempts may have had
+            // its effect, and a retry that finds the user gone must know that it was ours.
+            Outcome::Failed => {}
+            Outcome::Deleted
+            | Outcome::AlreadyGone
+            | Outcome::NotFound
+            | Outcome::Refused
+            | Outcome::Invalid
+            | Outcome::Protected
+            | Outcome::DoneBefore
+            | Outcome::Duplicate => {
+                self.doubtful.remove(row);
+                self.state.harmless.remove(row);
+                for rows in self.state.steps.values_mut() {
+                    rows.remove(row);
+                }
+                self.state.soft_deleted.remove(row);
+            }
+        }
     }
 
     /// What a session before left open is taken up again: its end and its stops speak no more.
@@ -233,47 +305,13 @@ impl StateBuilder {
     fn outcome(&mut self, entry: &Ended<'_>) {
         self.seen(entry.at);
         let row = entry.row;
-        if !self.state.ended.insert(row) {
-            for set in self.state.rows.values_mut().flatten() {
-                set.remove(row);
-            }
-        }
         let account = entry.account.as_ref().map(Text::as_str);
-        self.rows_of(account)[entry.outcome.index()].insert(row);
-
-        self.unanswered.remove(row);
-        self.bulks.leave(row);
+        self.end_row(row, account, entry.outcome);
         let code = entry.code.as_ref().map(Text::as_str);
         if code == Some(OutcomeEntry::SETTLED_UNSEEN) {
             self.state.settled_unseen.insert(row);
         } else {
             self.state.settled_unseen.remove(row);
-        }
-        // Seen before this outcome, so it says nothing of what followed.
-        self.state.standing.remove(row);
-        match entry.outcome {
-            // Nothing is settled: a later process must go on with this very step, and know.
-            Outcome::InDoubt => {
-                self.doubtful.insert(row);
-            }
-            // Given up, which settles nothing either: a time-out among the attempts may have had
-            // its effect, and a retry that finds the user gone must know that it was ours.
-            Outcome::Failed => {}
-            Outcome::Deleted
-            | Outcome::AlreadyGone
-            | Outcome::NotFound
-            | Outcome::Refused
-            | Outcome::Invalid
-            | Outcome::Protected
-            | Outcome::DoneBefore
-            | Outcome::Duplicate => {
-                self.doubtful.remove(row);
-                self.state.harmless.remove(row);
-                for rows in self.state.steps.values_mut() {
-                    rows.remove(row);
-                }
-                self.state.soft_deleted.remove(row);
-            }
         }
         if let Some(account) = &entry.account {
             // One that was under way until then was given up by whoever would not wait.

@@ -62,6 +62,6 @@ impl LedgerFollower {
         let Self {
             reader, builder, ..
         } = self;
-        reader.each_told(|told| builder.take(told))
+        reader.each_told(|place, told| builder.take(place, told))
     }
 }

@@ -134,7 +134,8 @@ mod tests {
 
     #[test]
     fn every_kind_reads_back_on_the_short_way_and_on_the_long() {
-        for entry in samples::one_of_each() {
+        let plan = samples::one_of_each_of_a_plan();
+        for entry in samples::one_of_each().into_iter().chain(plan) {
             let body = encode(&entry).unwrap();
             assert!(body.starts_with(b"{\"kind\":\""));
             assert_eq!(decode(&mut body.clone()).unwrap(), entry);
@@ -166,6 +167,22 @@ mod tests {
                 assert!(decode(&mut line).is_err(), "{body}");
             }
         }
+    }
+
+    #[test]
+    fn the_entries_of_a_plan_stand_in_a_ledger_as_documented() {
+        let lines = samples::one_of_each_of_a_plan();
+        let texts = lines
+            .iter()
+            .map(|it| String::from_utf8(encode(it).unwrap()).unwrap());
+        let lines: Vec<String> = texts.collect();
+        insta::assert_snapshot!(lines.join("\n"), @r#"
+        {"kind":"plan","account":"acme","action":"purge","rows":[{"row":1,"line":2,"id":"901"},{"row":3,"line":4,"id":"903","again":true},{"row":6,"line":7,"id":"906","ref":"REQ-6","again":true}]}
+        {"kind":"unsent","outcome":"protected","code":"id_not_digits","message":"the id is not a number","account":"acme","action":"purge","rows":[{"row":2,"line":3},{"row":4,"line":5}]}
+        {"kind":"unsent","outcome":"invalid","code":"id_not_digits","message":"the id is not a number","rows":[{"row":5,"line":6}]}
+        {"kind":"planned","rows":6,"outcomes":{"deleted":0,"already_gone":0,"not_found":0,"refused":0,"failed":0,"in_doubt":0,"invalid":1,"protected":0,"done_before":0,"duplicate":0,"pending":5},"input":{"path":"/data/users.csv","size":312,"sha256":"abababababababababababababababababababababababababababababababab","format":"csv","delimiter":",","columns":{"id":"user_id"}}}
+        {"kind":"agreed","user":"ada","host":"desk","how":"typed","at":"2026-11-22T09:30:01.000Z","accounts":{"acme":{"tenant":"acme.example","caller":"4711"}},"protect":{"path":"/data/keep.txt","sha256":"cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd","ids":2},"done_in":[{"path":"/data/old.ledger.jsonl","sha256":"efefefefefefefefefefefefefefefefefefefefefefefefefefefefefefefef"}]}
+        "#);
     }
 
     #[test]

@@ -111,7 +111,7 @@ impl<R: Read> LedgerReader<R> {
 
     /// Shows `take` all entries that there are, as much of each as the state needs, with the chain
     /// checked on other threads.
-    pub(super) fn each_told(&mut self, take: impl FnMut(&Told<'_>)) -> Result<(), LedgerError>
+    pub(super) fn each_told(&mut self, take: impl FnMut(u64, &Told<'_>)) -> Result<(), LedgerError>
     where
         R: Send,
     {
@@ -212,7 +212,7 @@ impl<R: Read> Lines<R> {
         Ok(Some(entry))
     }
 
-    fn each_told(&mut self, mut take: impl FnMut(&Told<'_>)) -> Result<(), LedgerError>
+    fn each_told(&mut self, mut take: impl FnMut(u64, &Told<'_>)) -> Result<(), LedgerError>
     where
         R: Send,
     {
@@ -248,7 +248,7 @@ impl<R: Read> Lines<R> {
                     if matches!(&told, Told::Other(entry) if matches!(**entry, Entry::Run(_))) {
                         return Err(Unread::Damage(Damage::SecondHeader));
                     }
-                    take(&told);
+                    take(*bytes, &told);
                     *count += 1;
                     *bytes += length;
                 }

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use super::{Head, LedgerState, Source, StateBuilder};
 use crate::domain::{
-    AccountHeader, AccountName, Action, Attempted, BulkAnswered, Entry, Finding, InputHeader,
-    Intent, JobId, LaneStop, Outcome, OutcomeEntry, Paused, Position, ProviderKind, Requested,
-    RunEnd, RunHeader, RunId, RunOptions, RunState, Sample, Session, Stand, Step, StepDone,
-    StopKind, Time, UserId, Verification, Verified,
+    AccountHeader, AccountName, Action, Agreed, AgreedAccount, AgreedBy, AgreedProtect, Attempted,
+    BulkAnswered, Counts, DoneIn, Entry, Finding, InputHeader, Intent, JobId, LaneStop, Outcome,
+    OutcomeEntry, Paused, PlanEnd, PlannedInput, PlannedRow, PlannedRows, Position, ProviderKind,
+    Requested, RunEnd, RunHeader, RunId, RunOptions, RunState, Sample, Session, Stand, Step,
+    StepDone, StopKind, Time, UnsentRows, UserId, Verification, Verified,
 };
 
 /// A time `seconds` after 2026-11-22T09:30:00Z.
@@ -200,6 +201,83 @@ pub(crate) fn end(state: RunState, seconds: i64) -> Entry {
     })
 }
 
+/// A block of rows to send.
+pub(crate) fn plan(name: &str, action: Action, rows: &[u64]) -> Entry {
+    let row = |row: &u64| PlannedRow {
+        position: Position {
+            row: *row,
+            line: row + 1,
+        },
+        id: UserId::new(format!("90{row}")),
+        reference: (row % 2 == 0).then(|| format!("REQ-{row}")),
+        again: row % 3 == 0,
+    };
+    Entry::Plan(PlannedRows {
+        account: account(name),
+        action,
+        rows: rows.iter().map(row).collect(),
+    })
+}
+
+/// A block of rows that are not sent.
+pub(crate) fn unsent(name: Option<&str>, outcome: Outcome, rows: &[u64]) -> Entry {
+    let position = |row: &u64| Position {
+        row: *row,
+        line: row + 1,
+    };
+    Entry::Unsent(UnsentRows {
+        outcome,
+        code: "id_not_digits".to_owned(),
+        message: "the id is not a number".to_owned(),
+        account: name.map(account),
+        action: name.map(|_| Action::Purge),
+        rows: rows.iter().map(position).collect(),
+    })
+}
+
+/// The end of a plan of `rows` rows.
+pub(crate) fn planned(rows: u64) -> Entry {
+    Entry::Planned(Box::new(PlanEnd {
+        rows,
+        outcomes: Counts {
+            invalid: 1,
+            pending: rows - 1,
+            ..Counts::default()
+        },
+        input: PlannedInput {
+            path: "/data/users.csv".to_owned(),
+            size: 312,
+            sha256: "ab".repeat(32),
+            format: "csv".to_owned(),
+            delimiter: Some(','),
+            columns: [("id".to_owned(), "user_id".to_owned())].into(),
+        },
+    }))
+}
+
+pub(crate) fn agreed(seconds: i64) -> Entry {
+    let acme = AgreedAccount {
+        tenant: "acme.example".to_owned(),
+        caller: Some(UserId::new("4711")),
+    };
+    Entry::Agreed(Box::new(Agreed {
+        user: "ada".to_owned(),
+        host: "desk".to_owned(),
+        how: AgreedBy::Typed,
+        at: at(seconds),
+        accounts: [(account("acme"), acme)].into(),
+        protect: Some(AgreedProtect {
+            path: "/data/keep.txt".to_owned(),
+            sha256: "cd".repeat(32),
+            ids: 2,
+        }),
+        done_in: vec![DoneIn {
+            path: "/data/old.ledger.jsonl".to_owned(),
+            sha256: "ef".repeat(32),
+        }],
+    }))
+}
+
 pub(crate) fn verification(rows: u64, seconds: i64) -> Entry {
     Entry::Verification(Box::new(Verification {
         command: "verify".to_owned(),
@@ -251,7 +329,18 @@ pub(crate) fn state(header: RunHeader, entries: &[Entry]) -> LedgerState {
     })
 }
 
-/// One entry of each kind, the header first.
+/// One entry of each kind with which a plan begins.
+pub(crate) fn one_of_each_of_a_plan() -> Vec<Entry> {
+    vec![
+        plan("acme", Action::Purge, &[1, 3, 6]),
+        unsent(Some("acme"), Outcome::Protected, &[2, 4]),
+        unsent(None, Outcome::Invalid, &[5]),
+        planned(6),
+        agreed(1),
+    ]
+}
+
+/// One entry of each kind, the header first, but for those of a plan.
 pub(crate) fn one_of_each() -> Vec<Entry> {
     let mut refused = outcome_entry(2, Outcome::Refused, 8);
     refused.account = None;

@@ -11,11 +11,12 @@ use super::builder::StateBuilder;
 use super::chain::Head;
 use super::error::LedgerError;
 use super::follower::LedgerFollower;
+use super::planned::PlanIndex;
 use super::reader::{LedgerReader, TornTail};
 use super::sent::{Sent, SentLogs};
 use crate::domain::{
-    AccountHeader, AccountName, Counts, Findings, JobId, LaneStop, LeftOpen, Outcome, Paused,
-    RunEnd, RunHeader, Session, Step, Time, Uptime, Verification,
+    AccountHeader, AccountName, Action, Agreed, Counts, Findings, JobId, LaneStop, LeftOpen,
+    Outcome, Paused, PlanEnd, RunEnd, RunHeader, Session, Step, Time, Uptime, Verification,
 };
 
 /// How many sessions are kept, the newest. Nobody resumes a run so often by hand; a script may.
@@ -75,6 +76,14 @@ pub struct LedgerState {
     pub verification: Option<VerificationState>,
     /// When the newest entry was written.
     pub last_at: Time,
+    /// The end of the plan; `None`: the plan is not complete, or the ledger's format has none.
+    pub planned: Option<PlanEnd>,
+    /// The agreement to the plan; `None`: nobody agreed yet, or the ledger's format has none.
+    pub agreed: Option<Agreed>,
+    /// Whether the ledger begins with a plan.
+    pub(super) has_plan: bool,
+    /// The plan's rows to send.
+    pub(super) plan: PlanIndex,
     /// Ended rows by account and outcome; `None`: rows that name no account that exists.
     pub(super) rows: BTreeMap<Option<AccountName>, Rows>,
     /// All rows in [`LedgerState::rows`].
@@ -136,7 +145,7 @@ impl LedgerState {
         mut reader: LedgerReader<R>,
     ) -> Result<Self, LedgerError> {
         let mut builder = StateBuilder::new(reader.header().clone());
-        reader.each_told(|told| builder.take(told))?;
+        reader.each_told(|place, told| builder.take(place, told))?;
         Ok(builder.finish(Source::of(path, &reader)))
     }
 
@@ -160,6 +169,7 @@ impl LedgerState {
                 torn: None,
             },
             last_at: header.started_at,
+            has_plan: header.format >= 2,
             header,
             sessions: Vec::new(),
             cut_off: Vec::new(),
@@ -169,6 +179,9 @@ impl LedgerState {
             stops: Vec::new(),
             pauses: Vec::new(),
             verification: None,
+            planned: None,
+            agreed: None,
+            plan: PlanIndex::default(),
             rows: BTreeMap::new(),
             ended: RoaringTreemap::new(),
             steps: BTreeMap::new(),
@@ -225,21 +238,54 @@ impl LedgerState {
         for sets in self.rows.values() {
             add(&mut counts, sets);
         }
-        counts.pending = self.header.input.rows.saturating_sub(self.ended.len());
+        counts.pending = self.rows_to_account_for().saturating_sub(self.ended.len());
         counts
     }
 
-    /// How the ended rows of each account ended. A ledger does not say how many rows of an account
-    /// are pending, so [`Counts::pending`] is 0 here. Rows that name no account are left out.
+    /// How many rows the input has, as far as the ledger says.
+    fn rows_to_account_for(&self) -> u64 {
+        match &self.planned {
+            Some(plan) => plan.rows,
+            None if self.has_plan => (self.plan.all() | &self.ended).len(),
+            None => self.header.input.rows,
+        }
+    }
+
+    /// The counts of each account. [`Counts::pending`] is 0 in a ledger that begins with no plan.
+    /// Rows that name no account are left out.
     pub fn account_counts(&self) -> BTreeMap<AccountName, Counts> {
-        let named = self.rows.iter();
-        named
-            .filter_map(|(account, sets)| {
-                let mut counts = Counts::default();
-                add(&mut counts, sets);
-                account.clone().map(|account| (account, counts))
-            })
-            .collect()
+        let mut all: BTreeMap<AccountName, Counts> = BTreeMap::new();
+        for (account, sets) in &self.rows {
+            if let Some(account) = account {
+                add(all.entry(account.clone()).or_default(), sets);
+            }
+        }
+        for (account, _, rows) in self.plan.queues() {
+            let pending = rows.difference_len(&self.ended);
+            all.entry(account.clone()).or_default().pending += pending;
+        }
+        all
+    }
+
+    /// Whether the plan is complete and nobody has agreed to it yet.
+    pub const fn is_saved_plan(&self) -> bool {
+        self.planned.is_some() && self.agreed.is_none()
+    }
+
+    /// Whether the process ended while it wrote the plan.
+    pub const fn is_unfinished_plan(&self) -> bool {
+        self.has_plan && self.planned.is_none()
+    }
+
+    /// The rows to send by account and action, ended since or not.
+    pub fn planned_rows(&self) -> impl Iterator<Item = (&AccountName, Action, &RoaringTreemap)> {
+        self.plan.queues()
+    }
+
+    /// Whether this run deleted the row's user, softly at least.
+    pub fn has_deleted(&self, row: u64) -> bool {
+        let is_deleted = |sets: &Rows| sets[Outcome::Deleted.index()].contains(row);
+        self.soft_deleted.contains(row) || self.rows.values().any(is_deleted)
     }
 
     /// The accounts as they introduced themselves last.
@@ -265,8 +311,10 @@ impl LedgerState {
 
     /// The numbers of the rows that have no outcome yet.
     pub fn outstanding(&self) -> RoaringTreemap {
-        let mut rows = RoaringTreemap::new();
-        rows.insert_range(1..=self.header.input.rows);
+        let mut rows = self.plan.all();
+        if !self.has_plan {
+            rows.insert_range(1..=self.header.input.rows);
+        }
         rows - &self.ended
     }
 

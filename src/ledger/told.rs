@@ -159,6 +159,10 @@ impl<'a> From<&'a Entry> for Told<'a> {
                 status: it.status,
             }),
             Entry::Run(_)
+            | Entry::Plan(_)
+            | Entry::Unsent(_)
+            | Entry::Planned(_)
+            | Entry::Agreed(_)
             | Entry::Session(_)
             | Entry::Pause(_)
             | Entry::Stop(_)

@@ -59,6 +59,7 @@ impl Fit<'_> {
             reference: self.reference.map(str::to_owned),
             steps_done: 0,
             left_open: LeftOpen::Nothing,
+            again: false,
             shares_user: false,
             soft_deleted: false,
         }

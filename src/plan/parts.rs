@@ -106,6 +106,7 @@ mod tests {
             reference: None,
             steps_done: 0,
             left_open: LeftOpen::Nothing,
+            again: false,
             shares_user: false,
             soft_deleted: false,
         }

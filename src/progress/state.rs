@@ -93,6 +93,10 @@ impl State {
             }
             Entry::Verify(row) => self.on(&row.account, |account| account.verified(row.finding)),
             Entry::Run(_)
+            | Entry::Plan(_)
+            | Entry::Unsent(_)
+            | Entry::Planned(_)
+            | Entry::Agreed(_)
             | Entry::Verification(_)
             | Entry::Session(_)
             | Entry::Intent(_)

@@ -109,7 +109,11 @@ impl Collector {
     pub(super) fn apply(&mut self, entry: &Entry) {
         self.builder.apply(entry);
         match entry {
-            Entry::Run(_) => {}
+            Entry::Run(_)
+            | Entry::Plan(_)
+            | Entry::Unsent(_)
+            | Entry::Planned(_)
+            | Entry::Agreed(_) => {}
             Entry::Session(session) => {
                 self.verifying = false;
                 self.pauses.cut(&self.timeline);

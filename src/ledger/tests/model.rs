@@ -2,12 +2,15 @@
 
 use proptest::prelude::*;
 
-use super::config;
-use crate::domain::{Counts, Entry, Outcome, RunState, Step, StopKind};
-use crate::ledger::samples::{
-    account, attempt, end, header, intent, outcome, outcome_entry, pause, request, session, state,
-    step, stop,
+use super::{config, written};
+use crate::domain::{
+    AccountName, Action, Counts, Entry, LeftOpen, Outcome, RunState, Step, StopKind, UserId,
 };
+use crate::ledger::samples::{
+    account, attempt, end, header, intent, outcome, outcome_entry, pause, plan, request, session,
+    state, step, stop, unsent,
+};
+use crate::ledger::{LedgerState, PlanRows};
 
 /// How many rows the made-up runs have.
 const ROWS: u64 = 4;
@@ -50,6 +53,7 @@ fn since_settled(entries: &[Entry], row: u64, settles: impl Fn(&Entry) -> bool) 
         Entry::Attempt(it) => it.row == row,
         Entry::Step(it) => it.row == row,
         Entry::Outcome(it) => it.position.row == row,
+        Entry::Unsent(it) => it.rows.iter().any(|it| it.row == row),
         _ => false,
     });
     let mut open: Vec<_> = of_row.rev().take_while(|entry| !settles(entry)).collect();
@@ -59,8 +63,11 @@ fn since_settled(entries: &[Entry], row: u64, settles: impl Fn(&Entry) -> bool) 
 
 /// An outcome ends a row's history, unless it says that it does not know, or that it gave up.
 fn ends(entry: &Entry) -> bool {
-    matches!(entry, Entry::Outcome(it)
-        if !matches!(it.outcome, Outcome::InDoubt | Outcome::Failed))
+    match entry {
+        Entry::Outcome(it) => !matches!(it.outcome, Outcome::InDoubt | Outcome::Failed),
+        Entry::Unsent(_) => true,
+        _ => false,
+    }
 }
 
 /// In doubt: an attempt or outcome said so, or an intent is followed by another, or by nothing.
@@ -139,4 +146,115 @@ fn a_later_outcome_replaces_an_earlier_one_also_under_another_account() {
     assert_eq!(state.counts().invalid, 0);
     assert_eq!(state.counts().deleted, 1);
     assert_eq!(state.account_counts()[&account("acme")].deleted, 1);
+}
+
+/// What a row is to be, as the last block or outcome about it says.
+#[derive(Debug, Clone, PartialEq)]
+enum Place {
+    /// To be sent: account, action and id.
+    Queue(AccountName, Action, UserId),
+    Ended(Outcome),
+}
+
+/// Entries of a plan and of a run, mixed in any order. No block holds a row twice.
+fn arbitrary_planned_entry() -> impl Strategy<Value = Entry> {
+    let rows = || prop::sample::subsequence(vec![1, 2, 3, 4], 1..=4);
+    let name = || prop::sample::select(&["acme", "crm"][..]);
+    let action = prop::sample::select(&[Action::Delete, Action::Purge][..]);
+    let unsent_as = prop::sample::select(&[Outcome::Invalid, Outcome::DoneBefore][..]);
+    prop_oneof![
+        3 => (name(), action, rows(), 0..99u64).prop_map(|(name, action, rows, id)| {
+            let mut entry = plan(name, action, &rows);
+            if let Entry::Plan(block) = &mut entry {
+                block.rows.iter_mut().for_each(|row| row.id = UserId::new(format!("{id}{}", row.id)));
+            }
+            entry
+        }),
+        2 => (prop::option::of(name()), unsent_as, rows())
+            .prop_map(|(name, outcome, rows)| unsent(name, outcome, &rows)),
+        6 => arbitrary_entry(),
+    ]
+}
+
+fn last_place(entries: &[Entry], row: u64) -> Option<Place> {
+    entries.iter().rev().find_map(|entry| match entry {
+        Entry::Plan(it) => {
+            let planned = it.rows.iter().find(|it| it.position.row == row)?;
+            Some(Place::Queue(
+                it.account.clone(),
+                it.action,
+                planned.id.clone(),
+            ))
+        }
+        Entry::Unsent(it) if it.rows.iter().any(|it| it.row == row) => {
+            Some(Place::Ended(it.outcome))
+        }
+        Entry::Outcome(it) if it.position.row == row => Some(Place::Ended(it.outcome)),
+        _ => None,
+    })
+}
+
+/// The queue that `row` was last put in, ended since or not; `None`: none, or it was taken out.
+fn last_queue(entries: &[Entry], row: u64) -> Option<Place> {
+    let no_outcome = |entry: &&Entry| !matches!(entry, Entry::Outcome(_));
+    let plan: Vec<Entry> = entries.iter().filter(no_outcome).cloned().collect();
+    let place = last_place(&plan, row);
+    place.filter(|place| matches!(place, Place::Queue(..)))
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn a_plan_gives_each_row_from_its_last_block_with_what_was_done_to_it(
+        entries in prop::collection::vec(arbitrary_planned_entry(), 0..60),
+    ) {
+        let (_folder, path) = written(ROWS, &entries);
+        let state = LedgerState::read(&path).unwrap();
+        let is_plan = |it: &Entry| matches!(it, Entry::Plan(_) | Entry::Unsent(_));
+        let has_plan = entries.iter().any(is_plan);
+        let mut found = Counts::default();
+        for row in 1..=ROWS {
+            match last_place(&entries, row) {
+                Some(Place::Ended(outcome)) => *found.slot(outcome) += 1,
+                Some(Place::Queue(..)) => found.pending += 1,
+                None => found.pending += u64::from(!has_plan),
+            }
+            let is_outstanding = match last_place(&entries, row) {
+                Some(Place::Ended(_)) => false,
+                Some(Place::Queue(..)) => true,
+                None => !has_plan,
+            };
+            prop_assert_eq!(state.outstanding().contains(row), is_outstanding, "row {}", row);
+        }
+        prop_assert_eq!(state.counts(), found);
+        for name in ["acme", "crm"] {
+            for action in Action::ALL {
+                let expected = |row: &u64| matches!(last_queue(&entries, *row),
+                    Some(Place::Queue(account, it, _)) if (account.as_str(), it) == (name, action));
+                let expected: Vec<u64> = (1..=ROWS).filter(expected).collect();
+                let all = (1..=ROWS).collect();
+                let mut plan = PlanRows::open(&state, account(name), action, &all).unwrap();
+                let mut tasks = Vec::new();
+                // Bounded by the rows.
+                while !plan.is_done() {
+                    tasks.extend(plan.next_block(&state).unwrap());
+                }
+                let mut rows: Vec<u64> = tasks.iter().map(|task| task.position.row).collect();
+                rows.sort_unstable();
+                prop_assert_eq!(&rows, &expected);
+                for task in tasks {
+                    let row = task.position.row;
+                    let place = Place::Queue(task.account, task.action, task.id);
+                    prop_assert_eq!(last_queue(&entries, row), Some(place));
+                    prop_assert_eq!(task.again, row % 3 == 0);
+                    let open = if in_doubt(&entries, row) { LeftOpen::Request } else { LeftOpen::Nothing };
+                    prop_assert_eq!(task.left_open, open);
+                    let done = since_settled(&entries, row, ends);
+                    let done = done.iter().any(|entry| matches!(entry, Entry::Step(_)));
+                    prop_assert_eq!(task.steps_done == 1, done && action == Action::Purge);
+                }
+            }
+        }
+    }
 }

@@ -150,6 +150,7 @@ pub(super) fn task(row: u64, action: Action) -> Task {
         reference: None,
         steps_done: 0,
         left_open: LeftOpen::Nothing,
+        again: false,
         shares_user: false,
         soft_deleted: false,
     }

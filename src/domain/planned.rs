@@ -1,0 +1,155 @@
+//! The entries with which a ledger begins: the plan of a run, and the agreement to it.
+//!
+//! A later entry about a row replaces an earlier one. What shows only after the whole input was
+//! read is so written as [`UnsentRows`] about rows that stand in earlier [`PlannedRows`].
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::names::named;
+use super::{AccountName, Action, Counts, Outcome, Position, Time, UserId};
+
+/// Rows to send, of one account and action, in the order of the file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedRows {
+    /// The account.
+    pub account: AccountName,
+    /// The action.
+    pub action: Action,
+    /// The rows: at most [`PlannedRows::MAX`], so that a line stays small.
+    pub rows: Vec<PlannedRow>,
+}
+
+impl PlannedRows {
+    /// How many rows one entry holds at most.
+    pub const MAX: usize = 256;
+}
+
+/// One row to send.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedRow {
+    /// The row's position in the input.
+    #[serde(flatten)]
+    pub position: Position,
+    /// The user.
+    pub id: UserId,
+    /// The admin's own reference.
+    #[serde(default, rename = "ref", skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+    /// Whether an earlier row of the account asks for another action at the same user.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub again: bool,
+}
+
+/// Rows that are not sent, all for one reason. No cell of theirs is repeated.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnsentRows {
+    /// The outcome of these rows.
+    pub outcome: Outcome,
+    /// The stable word of the reason.
+    pub code: String,
+    /// The reason in general words.
+    pub message: String,
+    /// The account; `None`: the rows name none that exists.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<AccountName>,
+    /// The action; `None`: the rows name none that exists.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub action: Option<Action>,
+    /// The rows: at most [`PlannedRows::MAX`].
+    pub rows: Vec<Position>,
+}
+
+/// The plan is complete: every row of the input stands in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanEnd {
+    /// How many rows the input has.
+    pub rows: u64,
+    /// The outcomes of the rows that are not sent; `pending` counts the rows to send.
+    pub outcomes: Counts,
+    /// The input.
+    pub input: PlannedInput,
+}
+
+/// The input that a plan was made from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedInput {
+    /// Its absolute path; of standard input, the spool file's.
+    pub path: String,
+    /// Its size in bytes, as it lies on disk.
+    pub size: u64,
+    /// The SHA-256 of its bytes, as they lie on disk, in lower-case hex.
+    pub sha256: String,
+    /// Its format: `csv`, `tsv`, `jsonl`, `json` or `ids`, never `auto`.
+    pub format: String,
+    /// The delimiter, for `csv` and `tsv`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delimiter: Option<char>,
+    /// The name of the column that holds each part of a row (`id`, `account`, `action`, `ref`).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub columns: BTreeMap<String, String>,
+}
+
+named! {
+    /// How a person agreed to a plan.
+    pub enum AgreedBy {
+        /// The number of rows was typed.
+        Typed = "typed",
+        /// `--yes` was given.
+        Yes = "yes",
+        /// `--confirm` named the number of rows.
+        Confirm = "confirm",
+    }
+}
+
+/// Somebody agreed to the plan: from here on its rows may be sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Agreed {
+    /// The user of the machine that the process ran as.
+    pub user: String,
+    /// The machine.
+    pub host: String,
+    /// How.
+    pub how: AgreedBy,
+    /// When.
+    pub at: Time,
+    /// The tenants, by account.
+    pub accounts: BTreeMap<AccountName, AgreedAccount>,
+    /// The protect list; `None`: there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub protect: Option<AgreedProtect>,
+    /// The ledgers that `--done-in` named.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub done_in: Vec<DoneIn>,
+}
+
+/// The tenant that an account leads to, as it was agreed to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgreedAccount {
+    /// See [`AccountHeader::tenant`](super::AccountHeader::tenant).
+    pub tenant: String,
+    /// See [`AccountHeader::caller`](super::AccountHeader::caller).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caller: Option<UserId>,
+}
+
+/// A protect list, as it was read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgreedProtect {
+    /// Its absolute path.
+    pub path: String,
+    /// The SHA-256 of its bytes, in lower-case hex.
+    pub sha256: String,
+    /// How many ids it has.
+    pub ids: u64,
+}
+
+/// A ledger of an earlier run whose good rows are not sent again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DoneIn {
+    /// Its absolute path.
+    pub path: String,
+    /// The SHA-256 of its bytes, in lower-case hex.
+    pub sha256: String,
+}

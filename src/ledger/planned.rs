@@ -1,0 +1,230 @@
+//! The rows that a ledger's plan holds: their numbers in memory, the rest of them on disk.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
+use std::path::PathBuf;
+
+use roaring::RoaringTreemap;
+
+use super::disk::open_to_read;
+use super::error::LedgerError;
+use super::format::{self, LINE_BYTES_MAX};
+use super::state::LedgerState;
+use crate::domain::{AccountName, Action, Entry, PlannedRow, PlannedRows, Task};
+
+/// The plan's rows to send: bitmaps of their numbers, and where their blocks lie.
+#[derive(Debug, Clone, Default)]
+pub(super) struct PlanIndex {
+    queues: BTreeMap<(AccountName, Action), Queue>,
+    /// All rows that stand in any block, taken out since or not.
+    seen: RoaringTreemap,
+    /// The place of the last block of each row that stands in more than one.
+    moved: BTreeMap<u64, u64>,
+}
+
+/// The rows to send of one account and action.
+#[derive(Debug, Clone, Default)]
+struct Queue {
+    rows: RoaringTreemap,
+    blocks: Vec<Block>,
+}
+
+/// A line with rows of the plan.
+#[derive(Debug, Clone, Copy)]
+struct Block {
+    /// Where the line begins, in bytes from the start of the file.
+    place: u64,
+    /// The least and the greatest row in it.
+    first: u64,
+    last: u64,
+}
+
+impl PlanIndex {
+    /// Takes a block whose line begins at `place`.
+    pub(super) fn plan(&mut self, place: u64, block: &PlannedRows) {
+        let numbers = || block.rows.iter().map(|row| row.position.row);
+        let (Some(first), Some(last)) = (numbers().min(), numbers().max()) else {
+            return;
+        };
+        for row in numbers() {
+            if !self.seen.insert(row) {
+                self.unplan(row);
+                self.moved.insert(row, place);
+            }
+        }
+        let key = (block.account.clone(), block.action);
+        let queue = self.queues.entry(key).or_default();
+        queue.rows.extend(numbers());
+        queue.blocks.push(Block { place, first, last });
+    }
+
+    /// Takes a row out of the plan: it will not be sent.
+    pub(super) fn unplan(&mut self, row: u64) {
+        for queue in self.queues.values_mut() {
+            queue.rows.remove(row);
+        }
+    }
+
+    /// All rows to send.
+    pub(super) fn all(&self) -> RoaringTreemap {
+        let mut all = RoaringTreemap::new();
+        for (.., rows) in self.queues() {
+            all |= rows;
+        }
+        all
+    }
+
+    /// The rows to send by account and action.
+    pub(super) fn queues(&self) -> impl Iterator<Item = (&AccountName, Action, &RoaringTreemap)> {
+        let queues = self.queues.iter();
+        queues.map(|((account, action), queue)| (account, *action, &queue.rows))
+    }
+}
+
+/// Reads rows of one account and action from a ledger's plan, block by block.
+pub struct PlanRows {
+    path: PathBuf,
+    file: BufReader<File>,
+    account: AccountName,
+    action: Action,
+    /// The rows that were not given yet.
+    left: RoaringTreemap,
+    blocks: std::vec::IntoIter<Block>,
+}
+
+impl PlanRows {
+    /// The rows of `account` and `action` that are among `rows`, in the order of their blocks, from
+    /// the ledger that `state` was read from.
+    ///
+    /// # Errors
+    ///
+    /// When the ledger cannot be opened.
+    pub fn open(
+        state: &LedgerState,
+        account: AccountName,
+        action: Action,
+        rows: &RoaringTreemap,
+    ) -> Result<Self, LedgerError> {
+        let path = state.source.path.clone();
+        let file = open_to_read(&path).map_err(|source| LedgerError::io("open", &path, source))?;
+        let key = (account, action);
+        let (left, blocks) = match state.plan.queues.get(&key) {
+            Some(queue) => (&queue.rows & rows, queue.blocks.clone()),
+            None => (RoaringTreemap::new(), Vec::new()),
+        };
+        Ok(Self {
+            path,
+            // No larger than a block, so that a block at another place costs no more than itself.
+            file: BufReader::new(file),
+            account: key.0,
+            action,
+            left,
+            blocks: blocks.into_iter(),
+        })
+    }
+
+    /// Whether all rows were given.
+    pub fn is_done(&self) -> bool {
+        self.left.is_empty()
+    }
+
+    /// The rows of the next block that has any of them, with what `state` says that earlier
+    /// processes did; none: all were given.
+    ///
+    /// # Errors
+    ///
+    /// When the ledger cannot be read, or is no longer what `state` was read from. Nothing is to be
+    /// had after that.
+    pub fn next_block(&mut self, state: &LedgerState) -> Result<Vec<Task>, LedgerError> {
+        while !self.left.is_empty() {
+            let tasks = match self.blocks.next() {
+                Some(block) => self.tasks(block, state),
+                None => Err(changed()),
+            };
+            match tasks {
+                Ok(tasks) if tasks.is_empty() => {}
+                Ok(tasks) => return Ok(tasks),
+                Err(source) => {
+                    self.left.clear();
+                    return Err(LedgerError::io("read", &self.path, source));
+                }
+            }
+        }
+        Ok(Vec::new())
+    }
+
+    /// The rows of `block` that were not given yet.
+    fn tasks(&mut self, block: Block, state: &LedgerState) -> io::Result<Vec<Task>> {
+        if self.left.range_cardinality(block.first..=block.last) == 0 {
+            return Ok(Vec::new());
+        }
+        let Entry::Plan(PlannedRows {
+            account,
+            action,
+            mut rows,
+        }) = self.entry_at(block.place)?
+        else {
+            return Err(changed());
+        };
+        if account != self.account || action != self.action {
+            return Err(changed());
+        }
+        let moved = &state.plan.moved;
+        rows.retain(|row| {
+            let number = row.position.row;
+            let is_here = moved.get(&number).is_none_or(|place| *place == block.place);
+            is_here && self.left.remove(number)
+        });
+        let task = |row| self.task(row, state);
+        Ok(rows.into_iter().map(task).collect())
+    }
+
+    /// The last step of a row counts as still to be done until the row has an outcome: a request too
+    /// many is safe, one too few is not.
+    fn task(&self, row: PlannedRow, state: &LedgerState) -> Task {
+        let number = row.position.row;
+        let last_step = self.action.steps().len() - 1;
+        Task {
+            position: row.position,
+            account: self.account.clone(),
+            action: self.action,
+            id: row.id,
+            reference: row.reference,
+            steps_done: state.steps_done(number).min(last_step),
+            left_open: state.left_open(number),
+            again: row.again,
+            shares_user: row.again,
+            soft_deleted: state.has_deleted(number),
+        }
+    }
+
+    fn entry_at(&mut self, place: u64) -> io::Result<Entry> {
+        let at = self.file.stream_position()?;
+        match i64::try_from(i128::from(place) - i128::from(at)) {
+            Ok(step) => self.file.seek_relative(step)?,
+            Err(_) => drop(self.file.seek(SeekFrom::Start(place))?),
+        }
+        let mut line = Vec::new();
+        (&mut self.file)
+            .take(LINE_BYTES_MAX as u64)
+            .read_until(b'\n', &mut line)?;
+        line.pop();
+        Ok(format::decode(&mut line)?)
+    }
+}
+
+fn changed() -> io::Error {
+    io::Error::other("it has been changed meanwhile")
+}
+
+impl fmt::Debug for PlanRows {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PlanRows")
+            .field("path", &self.path)
+            .field("account", &self.account)
+            .field("action", &self.action)
+            .finish_non_exhaustive()
+    }
+}
