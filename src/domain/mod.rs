@@ -20,7 +20,7 @@
 //! | Window | a quota's exact keeper (`pipeline::limits::Window`) |
 //! | Ledger, [`Entry`] | the file that says what happened to every row; one line of it |
 //! | Outstanding | the rows a run still has to do |
-//! | [`Stand`], [`Finding`] | how a user was seen afterwards, and what that says of the row |
+//! | [`UserState`], [`Finding`] | how a user stands, and what that says of a row |
 //! | Fingerprint | the SHA-256 and size that bind a ledger to its input |
 //!
 //! The provider's own words stay the provider's: a Zendesk `job` is a job.
@@ -39,6 +39,7 @@ mod record;
 mod row_set;
 mod shown;
 mod task;
+mod user_state;
 mod verify;
 
 pub use action::{Action, ProviderKind, Step};
@@ -61,4 +62,5 @@ pub use record::{Position, Record};
 pub use row_set::RowSet;
 pub use shown::shown;
 pub use task::{LeftOpen, Task, TaskKey};
+pub use user_state::UserState;
 pub use verify::{Finding, Findings, Sample, Stand, ToVerify, Verification, Verified};

@@ -7,7 +7,7 @@ use secrecy::ExposeSecret as _;
 
 use crate::domain::{ProviderKind, Quota, Step, StopKind, UserId};
 use crate::provider::{
-    Access, Detail, Moment, Provider, ProviderSettings, RateHint, RateHints, Reply, Roles, RowEnd,
+    Access, Detail, Moment, Provider, ProviderSettings, RateHint, RateHints, Reply, RowEnd,
     SuncoAuth, SuncoSettings, Token, TokenRefused, Verdict, ZendeskCredentials, ZendeskSettings,
     ZohoSettings, build,
 };
@@ -101,8 +101,8 @@ pub fn replies(data: &[u8]) {
             }
         }
         let asked = std::slice::from_ref(&id);
-        let principal = provider.roles().and_then(Roles::principal);
-        match principal.map(|principal| principal.told(&reply)) {
+        let principal = provider.primary_contact();
+        match principal.map(|principal| principal.found(&reply)) {
             Some(Err(verdict)) => check_read(&verdict),
             Some(Ok(Some(told))) => assert!(reply.status == 200 && is_object(&reply), "{told}"),
             Some(Ok(None)) | None => {}

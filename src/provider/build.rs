@@ -86,12 +86,12 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::build;
-    use crate::domain::{ProviderKind, Step, UserId};
+    use crate::domain::{ProviderKind, Step, UserId, UserState};
     use crate::provider::testing::{
         access, any_headers, any_reply, assert_fit_to_keep, every_status, spoilt, told,
     };
     use crate::provider::{
-        Provider, ProviderSettings, Reply, RowEnd, SuncoAuth, SuncoSettings, Verdict,
+        LookupFor, Provider, ProviderSettings, Reply, RowEnd, SuncoAuth, SuncoSettings, Verdict,
         ZendeskCredentials, ZendeskSettings, ZohoSettings,
     };
 
@@ -153,6 +153,20 @@ mod tests {
         insta::assert_snapshot!(error, @"`accounts_url` is no web address; write https:// and a host");
     }
 
+    /// A lookup tells of each user or of none.
+    fn looked_up(
+        provider: &dyn Provider,
+        purpose: LookupFor,
+        id: &UserId,
+        reply: &Reply,
+    ) -> Result<Vec<UserState>, Verdict> {
+        let states = provider.looked_up(purpose, std::slice::from_ref(id), Some("7"), reply);
+        if let Ok(states) = &states {
+            assert_eq!(states.len(), 1);
+        }
+        states
+    }
+
     fn is_of_a_read(verdict: &Verdict) -> bool {
         match verdict {
             Verdict::Account(..) | Verdict::Moment(..) | Verdict::TokenRejected(_) => true,
@@ -167,9 +181,9 @@ mod tests {
         for provider in all() {
             let asked = every_status(|reply| {
                 assert!(provider.identified(&access, reply).is_err());
-                match provider.looked(&id, reply) {
+                match looked_up(provider.as_ref(), LookupFor::UnclearAnswer, &id, reply) {
                     Err(verdict) => told(&verdict),
-                    Ok(seen) => format!("{seen:?}"),
+                    Ok(states) => states[0].name().to_owned(),
                 }
             });
             let told_without_words: Vec<&str> = asked
@@ -180,9 +194,9 @@ mod tests {
                 ProviderKind::Zendesk | ProviderKind::Sunco => &[],
                 // No content is how Zoho says that nobody matches.
                 ProviderKind::Zoho => &[
-                    "empty 204     Unknown",
-                    "html  204     Unknown",
-                    "json  204     Unknown",
+                    "empty 204     not_known",
+                    "html  204     not_known",
+                    "json  204     not_known",
                 ],
             };
             assert_eq!(told_without_words, expected, "{}", provider.kind());
@@ -251,15 +265,12 @@ mod tests {
             let id = UserId::new("35436");
             for provider in all() {
                 let answers = [
-                    provider.looked(&id, &reply).err(),
                     provider.identified(&access, &reply).err(),
-                    provider.roles().and_then(|roles| {
-                        roles.listed(std::slice::from_ref(&id), Some("7"), &reply).err()
-                    }),
-                    provider.roles().and_then(|roles| roles.alone(&id, &reply).err()),
-                    provider.roles().and_then(|roles| roles.principal()?.told(&reply).err()),
+                    provider.primary_contact().and_then(|contact| contact.found(&reply).err()),
                 ];
-                for verdict in answers.into_iter().flatten() {
+                let lookups = LookupFor::ALL
+                    .map(|purpose| looked_up(provider.as_ref(), purpose, &id, &reply).err());
+                for verdict in answers.into_iter().chain(lookups).flatten() {
                     prop_assert!(is_of_a_read(&verdict), "{}", told(&verdict));
                     assert_fit_to_keep(&verdict);
                 }
@@ -291,11 +302,10 @@ mod tests {
                         }
                         let _ = provider.rate_hints(Some(*step), &reply.headers);
                     }
-                    let _ = provider.looked(&id, &reply);
                     let _ = provider.identified(&access, &reply);
-                    if let Some(roles) = provider.roles() {
-                        let _ = roles.listed(std::slice::from_ref(&id), Some("7"), &reply);
-                        let _ = roles.alone(&id, &reply);
+                    for purpose in LookupFor::ALL {
+                        let states = looked_up(provider.as_ref(), purpose, &id, &reply);
+                        prop_assert!(states.is_err() || matches!(status, 200 | 204 | 400 | 404));
                     }
                     if let Ok(token) = provider.minted(&reply) {
                         prop_assert!((200..=299).contains(&status));

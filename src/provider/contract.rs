@@ -8,8 +8,8 @@ use ::http::{HeaderMap, HeaderValue};
 use secrecy::SecretString;
 use url::Url;
 
-use super::{Detail, Reply, Request, Seen, Verdict};
-use crate::domain::{JobId, ProviderKind, Quota, Stand, Step, UserId};
+use super::{Detail, Reply, Request, Roles, Seen, Standings, Verdict};
+use crate::domain::{JobId, ProviderKind, Quota, Step, UserId, UserState};
 
 /// A provider, as one account uses it. Pure: see the [module](super) for what it must do.
 pub trait Provider: Send + Sync + fmt::Debug {
@@ -41,27 +41,53 @@ pub trait Provider: Send + Sync + fmt::Debug {
     /// What the answer to [`Provider::step`] means.
     fn judge(&self, step: Step, id: &UserId, reply: &Reply) -> Verdict;
 
-    /// The read that tells how one user stands.
-    fn look(&self, access: &Access, id: &UserId) -> Request;
+    /// Which lookup tells, before `step`, who is of a protected role; `None`: the provider has none, or
+    /// there are no roles.
+    fn lookup_before(&self, step: Step) -> Option<LookupFor>;
 
-    /// Reads the answer to [`Provider::look`].
+    /// How many users one lookup takes; 0: the provider has none for `purpose`.
+    fn lookup_max(&self, purpose: LookupFor) -> usize;
+
+    /// The read that tells how `ids` stand: at least one and at most
+    /// [`lookup_max`](Provider::lookup_max) users, none of them twice.
+    ///
+    /// # Panics
+    ///
+    /// Without a user.
+    fn lookup(&self, access: &Access, purpose: LookupFor, ids: &[UserId]) -> Request;
+
+    /// Reads the answer to [`Provider::lookup`]: how each of `ids` stands, in their order.
+    /// `primary_contact`: what [`PrimaryContact::found`] gave; `None`: nobody is known to be it.
     ///
     /// # Errors
     ///
-    /// The verdict: [`Verdict::Account`], [`Verdict::Moment`] or [`Verdict::TokenRejected`].
-    fn looked(&self, id: &UserId, reply: &Reply) -> Result<Seen, Verdict>;
+    /// The verdict: [`Verdict::Account`], [`Verdict::Moment`] or [`Verdict::TokenRejected`]; also
+    /// for an answer that names a user who is not in `ids`, and for one that is only a part: the
+    /// users who are missing there would be taken for deleted.
+    ///
+    /// # Panics
+    ///
+    /// Without a user.
+    fn looked_up(
+        &self,
+        purpose: LookupFor,
+        ids: &[UserId],
+        primary_contact: Option<&str>,
+        reply: &Reply,
+    ) -> Result<Vec<UserState>, Verdict>;
+
+    /// How to ask for the one user whose role no field of their own tells; `None`: there is no such
+    /// role.
+    fn primary_contact(&self) -> Option<&dyn PrimaryContact> {
+        None
+    }
 
     /// Whether a user whom `step` removed is answered as unknown from then on, like one who never
     /// was. Then "no such user" after a request of ours that was never answered is our doing.
     fn unknown_when_gone(&self, step: Step) -> bool;
 
-    /// How roles are asked; `None`: this provider has no cheap read for it.
-    fn roles(&self) -> Option<&dyn Roles>;
-
     /// How many users are deleted with one request; `None`: this provider has no such request.
     fn bulk(&self) -> Option<&dyn Bulk>;
-    /// How users stand after the fact, asked of as many at once as this provider allows.
-    fn standings(&self) -> &dyn Standings;
 
     /// What the headers of any answer say of limits. `step`: of which request; `None`: a read.
     fn rate_hints(&self, step: Option<Step>, headers: &HeaderMap) -> RateHints;
@@ -79,102 +105,105 @@ pub trait Provider: Send + Sync + fmt::Debug {
     /// The access that `token` gives; `None`: it names a place that no token may be sent to. One
     /// that was kept between processes is held to that like a fresh one.
     fn access(&self, token: &Token) -> Option<Access>;
+
+    /// How roles are asked, in the old form; `None`: this provider has no read for it.
+    fn roles(&self) -> Option<&dyn Roles>;
+
+    /// How users stand after the fact, in the old form.
+    fn standings(&self) -> &dyn Standings;
+
+    /// The read that tells how one user stands, in the old form.
+    fn look(&self, access: &Access, id: &UserId) -> Request {
+        self.lookup(access, LookupFor::UnclearAnswer, std::slice::from_ref(id))
+    }
+
+    /// Reads the answer to [`Provider::look`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Provider::looked_up`].
+    fn looked(&self, id: &UserId, reply: &Reply) -> Result<Seen, Verdict> {
+        let ids = std::slice::from_ref(id);
+        let states = self.looked_up(LookupFor::UnclearAnswer, ids, None, reply)?;
+        Ok(states.into_iter().next().map_or(Seen::Unknown, Seen::from))
+    }
 }
 
-/// Who has a role that should not be deleted by a row in a file: asked of many users at once.
-pub trait Roles: Send + Sync {
-    /// Whether roles are asked before `step`: a user of a protected role could be deleted by it.
-    fn asked_before(&self, step: Step) -> bool;
+/// Why users are looked up. It decides which read is sent, and how many users one read takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum LookupFor {
+    /// Before a step that deletes active users: who is [`Active`](UserState::Active), and of which
+    /// role. All others need no protection.
+    Roles,
+    /// Before a step that deletes soft-deleted users, about each of them who is not active: who is
+    /// [`SoftDeleted`](UserState::SoftDeleted), and of which role. All others need no protection.
+    SoftDeletedRoles,
+    /// After [`Verdict::Look`], or after requests without an answer: how one user stands.
+    /// [`RowEnd::after_lookup`](super::RowEnd::after_lookup) settles the step by it.
+    UnclearAnswer,
+    /// After the fact: how users stand who were deleted.
+    Verification,
+    /// More proof about one user of whom [`Verification`](LookupFor::Verification) did not tell enough
+    /// ([`UserState::finding`] is `None`).
+    CloserVerification,
+    /// The last proof, where even [`CloserVerification`](LookupFor::CloserVerification) did not tell
+    /// enough.
+    ClosestVerification,
+}
 
-    /// How many users one request can ask for.
-    fn users_max(&self) -> usize;
+impl LookupFor {
+    /// Every purpose.
+    pub const ALL: [Self; 6] = [
+        Self::Roles,
+        Self::SoftDeletedRoles,
+        Self::UnclearAnswer,
+        Self::Verification,
+        Self::CloserVerification,
+        Self::ClosestVerification,
+    ];
 
-    /// The read that tells the roles of `ids`.
-    fn request(&self, access: &Access, ids: &[UserId]) -> Request;
-
-    /// Reads the answer about `ids`: those who stand. One it does not list is of no role, and is
-    /// deleted or was never there. `principal`: what [`Principal::told`] gave; `None`: there is no
-    /// such role, or nobody is known to have it.
-    ///
-    /// # Errors
-    ///
-    /// The verdict: [`Verdict::Account`], [`Verdict::Moment`] or [`Verdict::TokenRejected`]; also
-    /// for an answer that lists anybody who is not in `ids`, which is an answer about others.
-    fn listed(
-        &self,
-        ids: &[UserId],
-        principal: Option<&str>,
-        reply: &Reply,
-    ) -> Result<Vec<Listed>, Verdict>;
-
-    /// How it is asked who has the one role that no field of a user tells; `None`: there is none.
-    fn principal(&self) -> Option<&dyn Principal> {
-        None
-    }
-
-    /// Whether `step` deletes users whom [`Roles::listed`] does not list, so that each of them has to
-    /// be asked about alone.
-    fn asked_alone_before(&self, step: Step) -> bool {
-        let _ = step;
-        false
-    }
-
-    /// The read that tells the role of one user whom [`Roles::listed`] did not list.
-    fn request_alone(&self, access: &Access, id: &UserId) -> Request {
-        self.request(access, std::slice::from_ref(id))
-    }
-
-    /// Reads the answer to [`Roles::request_alone`]: the user, if they are one whom `step` deletes;
-    /// `None`: they are not, or there is nobody.
-    ///
-    /// # Errors
-    ///
-    /// As [`Roles::listed`].
-    fn alone(&self, id: &UserId, reply: &Reply) -> Result<Option<Listed>, Verdict> {
-        let listed = self.listed(std::slice::from_ref(id), None, reply)?;
-        Ok(listed.into_iter().next())
+    /// The word for such a request in ledgers.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Roles => "roles",
+            Self::SoftDeletedRoles => "role",
+            Self::UnclearAnswer => "user",
+            Self::Verification => "standing",
+            Self::CloserVerification => "erasure",
+            Self::ClosestVerification => "deleted",
+        }
     }
 }
 
 /// The one user who has a role by what the tenant says of itself, and by no field of their own: asked
-/// once, before any user is.
+/// for once, before any user is looked up.
 ///
 /// Not every caller may ask, and the run of one who may not goes on. So this is for a role whose user
 /// the provider itself refuses to delete.
-pub trait Principal: Send + Sync {
+pub trait PrimaryContact: Send + Sync {
     /// What the role is called.
     fn role(&self) -> &'static str;
 
     /// The read that tells who has it.
     fn request(&self, access: &Access) -> Request;
 
-    /// Reads the answer: what [`Roles::listed`] knows that user by. `None`: it names nobody.
+    /// Reads the answer: what [`Provider::looked_up`] knows that user by. `None`: it names nobody.
     ///
     /// # Errors
     ///
     /// The verdict: [`Verdict::Account`], [`Verdict::Moment`] or [`Verdict::TokenRejected`]. One
     /// with [`StopKind::NotPermitted`](crate::domain::StopKind::NotPermitted) is of this read alone.
-    fn told(&self, reply: &Reply) -> Result<Option<String>, Verdict>;
+    fn found(&self, reply: &Reply) -> Result<Option<String>, Verdict>;
 
     /// What it means that nobody is known to have it, for a person.
-    fn untold(&self) -> &'static str;
-}
-
-/// A user who stands (of [`Roles::alone`]: who is soft-deleted), as a read told.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listed {
-    /// Who.
-    pub id: UserId,
-    /// The role, in the provider's words, if it is one that is protected by default; `None`: an
-    /// ordinary user.
-    pub protected: Option<String>,
+    fn unknown_note(&self) -> &'static str;
 }
 
 /// Deleting many users with one request: the provider answers with a job, which it works through
 /// on its own time, and which is asked about until it ends.
 ///
-/// A provider that has this has [`Roles`] too, asked before the same steps: only users whom that
-/// read listed as standing go into a job. So one whom it does not list after the job is gone by it.
+/// A provider that has this has [`LookupFor::Roles`] before the same steps: only users whom that
+/// lookup showed as active go into a job. So one whom it does not list after the job is gone by it.
 pub trait Bulk: Send + Sync {
     /// Whether `step` can be done so.
     fn takes(&self, step: Step) -> bool;
@@ -243,59 +272,6 @@ pub enum ItemEnd {
     /// The provider would not, and says why; the user has to be looked at, as after
     /// [`Verdict::Look`].
     Refused(Detail),
-}
-
-/// How users stand after the fact: the reads that verification goes by. Each provider's `standings`
-/// says what they prove, and how certain that is.
-pub trait Standings: Send + Sync {
-    /// How many users one request can ask for; at least one.
-    fn users_max(&self) -> usize;
-
-    /// The read that tells how `ids` stand: from one to [`users_max`](Standings::users_max) users,
-    /// none of them twice.
-    fn request(&self, access: &Access, ids: &[UserId]) -> Request;
-
-    /// Reads the answer: how each of `ids` stands, in their order.
-    ///
-    /// # Errors
-    ///
-    /// The verdict: [`Verdict::Account`], [`Verdict::Moment`] or [`Verdict::TokenRejected`].
-    fn stands(&self, ids: &[UserId], reply: &Reply) -> Result<Vec<Stand>, Verdict>;
-
-    /// The read that proves more of one user where the one above did not prove enough
-    /// ([`Stand::after`] is `None`).
-    fn closer(&self, access: &Access, id: &UserId) -> Request {
-        self.request(access, std::slice::from_ref(id))
-    }
-
-    /// Whether there is a read for what is left where even that did not prove enough.
-    fn has_closest(&self) -> bool {
-        false
-    }
-
-    /// That read; asked for only where there is one.
-    fn closest(&self, access: &Access, id: &UserId) -> Request {
-        self.closer(access, id)
-    }
-
-    /// Reads the answer to [`closest`](Standings::closest).
-    ///
-    /// # Errors
-    ///
-    /// The verdict, as with [`stands`](Standings::stands).
-    fn stands_closest(&self, id: &UserId, reply: &Reply) -> Result<Stand, Verdict> {
-        self.stands_closer(id, reply)
-    }
-
-    /// Reads the answer to [`closer`](Standings::closer).
-    ///
-    /// # Errors
-    ///
-    /// The verdict, as with [`stands`](Standings::stands).
-    fn stands_closer(&self, id: &UserId, reply: &Reply) -> Result<Stand, Verdict> {
-        let stands = self.stands(std::slice::from_ref(id), reply)?;
-        Ok(stands.into_iter().next().unwrap_or(Stand::NotListed))
-    }
 }
 
 /// How an account's requests are authorized.
@@ -382,7 +358,7 @@ pub struct Defaults {
     pub concurrency: u32,
     /// What one request does for many users, see [`Bulk`]; `None`: nothing.
     pub many: Option<Many>,
-    /// The step before which each user is asked about alone ([`Roles::asked_alone_before`]); `None`:
+    /// The step before which each user is asked about alone ([`LookupFor::SoftDeletedRoles`]); `None`:
     /// there is none.
     pub asked_alone: Option<Step>,
 }

@@ -11,8 +11,8 @@
 //! - It classifies by code and message, not by status. A 404 that speaks of a path or an app is
 //!   about the account ([`Verdict::Account`]), not about the row.
 //! - Where an answer alone cannot say (a refusal that may mean "deleted already"), it returns
-//!   [`Verdict::Look`]; the pipeline then sends [`Provider::look`] and settles with
-//!   [`RowEnd::after_look`].
+//!   [`Verdict::Look`]; the user is then looked up for [`LookupFor::UnclearAnswer`], and
+//!   [`RowEnd::after_lookup`] settles the step.
 //! - Every request goes to the base in the [`Access`], never to an address found in an answer. The
 //!   one exception is a token's answer that says where its API is (Zoho): it is held against a
 //!   list of that provider's own hosts first.
@@ -22,9 +22,9 @@
 //!
 //! [`build()`] turns an account's settings into its provider. Each provider has a folder: `ids` is
 //! the rule for user ids, `requests` what is sent, `judge` what an answer to a deletion means,
-//! `reads` what an answer to a question means, `standings` what can be proved afterwards, `token` how
+//! `reads` what an answer to a question means, `lookups` how a user stands, `token` how
 //! tokens are had, `provider` the seam; where a provider has it, `bulk` is one request for many users,
-//! `roles` who of many is protected, `limits` what its headers say.
+//! `limits` what its headers say.
 //! What they share lies beside them: `address` (URLs that stay what they are), `authorization`,
 //! `body` (what kind of thing came back), `detail` (what may be kept of it), `digits` (ids that are
 //! numbers), `rate_hint` (headers), `status` (verdicts that no JSON is needed for), `grant` (the
@@ -33,6 +33,7 @@
 mod address;
 mod authorization;
 mod body;
+mod bridge;
 mod build;
 mod contract;
 mod detail;
@@ -49,10 +50,11 @@ mod verdict;
 mod zendesk;
 mod zoho;
 
+pub use bridge::{Listed, Roles, Standings};
 pub use build::{BuildError, blanks_count, build, check_id, defaults, ids_alike};
 pub use contract::{
-    Access, Authorize, Bulk, Defaults, Identity, ItemEnd, JobState, JobsHint, Listed, Many,
-    Principal, Provider, RateHint, RateHints, Roles, Standings, Token, TokenRefused,
+    Access, Authorize, Bulk, Defaults, Identity, ItemEnd, JobState, JobsHint, LookupFor, Many,
+    PrimaryContact, Provider, RateHint, RateHints, Token, TokenRefused,
 };
 pub use detail::Detail;
 pub use http::{Reply, Request};

@@ -6,10 +6,10 @@ use proptest::prelude::*;
 use secrecy::ExposeSecret;
 
 use super::{
-    Access, Detail, Identity, Listed, Moment, Provider, Reply, Roles, RowEnd, Seen, Token,
-    TokenRefused, Verdict,
+    Access, Detail, Identity, LookupFor, Moment, Provider, Reply, RowEnd, Token, TokenRefused,
+    Verdict,
 };
-use crate::domain::{Step, StopKind, UserId};
+use crate::domain::{Step, StopKind, UserId, UserState};
 
 /// Headers from `name: value` pairs with ` | ` between.
 pub(super) fn headers(lines: &str) -> HeaderMap {
@@ -133,31 +133,36 @@ fn answer(
 ) -> (String, Detail) {
     let failed = |verdict: Verdict| (told(&verdict), detail(&verdict).clone());
     let fine = |means: String| (means, Detail::default());
+    let looked_up = |purpose, ids: &[UserId], tell: &dyn Fn(Vec<UserState>) -> String| {
+        let states = provider.looked_up(purpose, ids, Some(PRIMARY_CONTACT), reply);
+        states.map_or_else(failed, |states| fine(tell(states)))
+    };
+    let state = |purpose| {
+        let one = std::slice::from_ref(id);
+        looked_up(purpose, one, &|states| state_told(&states[0]))
+    };
     match ask {
-        "look" => provider
-            .looked(id, reply)
-            .map_or_else(failed, |seen| fine(seen_told(&seen))),
+        "look" => state(LookupFor::UnclearAnswer),
+        "role" => state(LookupFor::SoftDeletedRoles),
         "identity" => provider
             .identified(access, reply)
             .map_or_else(failed, |identity| fine(identity_told(&identity))),
-        "roles" => provider
-            .roles()
-            .unwrap()
-            .listed(&ROLES_ASKED.map(UserId::new), Some(PRINCIPAL), reply)
-            .map_or_else(failed, |users| fine(listed_told(&users))),
-        "role" => provider
-            .roles()
-            .unwrap()
-            .alone(id, reply)
-            .map_or_else(failed, |user| {
-                let role = |user: Listed| user.protected.unwrap_or_else(|| "ordinary".to_owned());
-                fine(user.map_or_else(|| "nobody".to_owned(), role))
-            }),
+        "roles" => {
+            let ids = ROLES_ASKED.map(UserId::new);
+            looked_up(LookupFor::Roles, &ids, &|states| {
+                let active = |(id, state): (_, _)| match state {
+                    UserState::Active { role: None } => Some(format!("{id}")),
+                    UserState::Active { role: Some(role) } => Some(format!("{id}={role}")),
+                    _ => None,
+                };
+                let active = ids.iter().zip(states).filter_map(active);
+                active.collect::<Vec<_>>().join(" ")
+            })
+        }
         "principal" => provider
-            .roles()
-            .and_then(Roles::principal)
+            .primary_contact()
             .unwrap()
-            .told(reply)
+            .found(reply)
             .map_or_else(failed, |told| {
                 fine(told.unwrap_or_else(|| "nobody".to_owned()))
             }),
@@ -180,7 +185,7 @@ pub(super) fn access(base: &str) -> Access {
 }
 
 /// Who is known to have the role that no list tells.
-const PRINCIPAL: &str = "60411002";
+const PRIMARY_CONTACT: &str = "60411002";
 
 /// Whose roles the tables of replies ask for.
 const ROLES_ASKED: [&str; 4] = ["1", "2", "3", "4"];
@@ -200,16 +205,12 @@ pub(super) const STEPS: [Step; 3] = [
     Step::DeletePersonalInformation,
 ];
 
-/// How a user was seen, in a few words.
-pub(super) fn seen_told(seen: &Seen) -> String {
-    match seen {
-        Seen::Standing { role: None } => "standing".to_owned(),
-        Seen::Standing { role: Some(role) } => format!("standing {role}"),
-        Seen::SoftDeleted { role: None } => "soft-deleted".to_owned(),
-        Seen::SoftDeleted { role: Some(role) } => format!("soft-deleted {role}"),
-        Seen::Gone => "gone".to_owned(),
-        Seen::Unknown => "unknown".to_owned(),
-    }
+/// How a user stands, in a few words.
+pub(super) fn state_told(state: &UserState) -> String {
+    let role = state
+        .role()
+        .map_or_else(String::new, |role| format!(" {role}"));
+    format!("{}{role}", state.name())
 }
 
 fn identity_told(identity: &Identity) -> String {
@@ -223,14 +224,6 @@ fn identity_told(identity: &Identity) -> String {
         or_dash(&identity.id_prefix),
         identity.lacks.len()
     )
-}
-
-fn listed_told(users: &[Listed]) -> String {
-    let told = |user: &Listed| match &user.protected {
-        Some(role) => format!("{}={role}", user.id),
-        None => user.id.to_string(),
-    };
-    users.iter().map(told).collect::<Vec<_>>().join(" ")
 }
 
 fn token_told(token: &Token) -> String {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Detail;
-use crate::domain::{Outcome, StopKind};
+use crate::domain::{Outcome, StopKind, UserState};
 
 /// What a reply means: about this row, about the account, or about the moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +42,21 @@ impl RowEnd {
             Self::AlreadyGone => Outcome::AlreadyGone,
             Self::NotFound => Outcome::NotFound,
             Self::Refused => Outcome::Refused,
+        }
+    }
+
+    /// The end of a step that was answered with [`Verdict::Look`], by the lookup for
+    /// [`LookupFor::UnclearAnswer`](super::LookupFor::UnclearAnswer). `standing`: the end if the user
+    /// stands as they did.
+    pub const fn after_lookup(state: &UserState, standing: Self) -> Self {
+        match state {
+            UserState::Active { .. } | UserState::Cleared | UserState::NotListed => standing,
+            UserState::Unknown => Self::NotFound,
+            // A permanent delete that was answered "no such deleted user" of a user who is not
+            // active either: they were permanently deleted before.
+            UserState::SoftDeleted { .. } | UserState::Erasing | UserState::Gone => {
+                Self::AlreadyGone
+            }
         }
     }
 
@@ -142,25 +157,17 @@ pub enum Seen {
 
 #[cfg(test)]
 mod tests {
-    use rstest::rstest;
+    use super::RowEnd;
+    use crate::domain::UserState;
 
-    use super::{RowEnd, Seen};
-
-    const STANDING: Seen = Seen::Standing { role: None };
-    const SOFT_DELETED: Seen = Seen::SoftDeleted { role: None };
-
-    #[rstest]
-    #[case(STANDING, RowEnd::Refused, RowEnd::Refused)]
-    #[case(STANDING, RowEnd::NotFound, RowEnd::NotFound)]
-    #[case(SOFT_DELETED, RowEnd::Refused, RowEnd::AlreadyGone)]
-    #[case(SOFT_DELETED, RowEnd::NotFound, RowEnd::AlreadyGone)]
-    #[case(Seen::Gone, RowEnd::Refused, RowEnd::AlreadyGone)]
-    #[case(Seen::Unknown, RowEnd::Refused, RowEnd::NotFound)]
-    fn a_look_settles_what_the_answer_left_open(
-        #[case] seen: Seen,
-        #[case] standing: RowEnd,
-        #[case] end: RowEnd,
-    ) {
-        assert_eq!(RowEnd::after_look(&seen, standing), end);
+    /// In the order of [`UserState::ALL`].
+    #[test]
+    fn a_lookup_settles_what_the_answer_left_open() {
+        for standing in [RowEnd::Refused, RowEnd::NotFound] {
+            let ends = UserState::ALL.map(|state| RowEnd::after_lookup(&state, standing));
+            let (gone, unknown) = (RowEnd::AlreadyGone, RowEnd::NotFound);
+            let expected = [standing, standing, gone, standing, gone, gone, unknown];
+            assert_eq!(ends, expected);
+        }
     }
 }

@@ -41,7 +41,7 @@ impl Client {
         .await
     }
 
-    /// Asks who has the role that no list of users tells ([`Roles::principal`]), so that lists show
+    /// Asks who has the role that no list of users tells ([`Provider::primary_contact`](crate::provider::Provider::primary_contact)), so that lists show
     /// them from then on; not, if it is one of the `included` roles, which protect nobody. Returns
     /// what to say where the provider does not tell it to this caller, or in no attempt: whoever that
     /// leaves unknown the provider keeps itself.
@@ -50,7 +50,7 @@ impl Client {
     ///
     /// See [`ClientError`].
     pub async fn acquaint(&self, included: &[String]) -> Result<Option<&'static str>, ClientError> {
-        let Some(principal) = self.provider.roles().and_then(Roles::principal) else {
+        let Some(principal) = self.provider.primary_contact() else {
             return Ok(None);
         };
         let is_it = |role: &String| role.eq_ignore_ascii_case(principal.role());
@@ -58,7 +58,7 @@ impl Client {
             return Ok(None);
         }
         let build = |access: &Access| principal.request(access);
-        let told = self.read("principal", build, |_, reply| principal.told(reply));
+        let told = self.read("principal", build, |_, reply| principal.found(reply));
         match told.await {
             Ok(Some(told)) => {
                 // The first answer stands.
@@ -72,7 +72,7 @@ impl Client {
                     ..
                 }
                 | ClientError::Passing { .. },
-            ) => Ok(Some(principal.untold())),
+            ) => Ok(Some(principal.unknown_note())),
             Err(other) => Err(other),
         }
     }

@@ -13,11 +13,11 @@ use tokio::time::{Instant, sleep, timeout};
 use url::Url;
 
 use super::clock::wall;
-use crate::domain::{Entry, ProviderKind, Quota, Stand, Step, StopKind, UserId, WallClock};
+use crate::domain::{Entry, ProviderKind, Quota, Step, StopKind, UserId, UserState, WallClock};
 use crate::pipeline::sink::memory::MemorySink;
 use crate::provider::{
-    Access, Authorize, Bulk, Detail, Identity, Moment, Provider, RateHint, RateHints, Reply,
-    Request, Roles, RowEnd, Scope, Seen, Standings, Token, TokenRefused, Verdict,
+    Access, Authorize, Bulk, Detail, Identity, LookupFor, Moment, Provider, RateHint, RateHints,
+    Reply, Request, Roles, RowEnd, Scope, Standings, Token, TokenRefused, Verdict,
 };
 use crate::transport::{Failure, REPLY_TIME_MAX, Transport, TransportError};
 
@@ -443,19 +443,57 @@ impl Provider for FakeProvider {
         }
     }
 
-    fn look(&self, access: &Access, id: &UserId) -> Request {
-        at(access, &format!("look/{id}"))
+    fn lookup_before(&self, _: Step) -> Option<LookupFor> {
+        None
     }
 
-    fn looked(&self, _: &UserId, reply: &Reply) -> Result<Seen, Verdict> {
-        match reply.status {
-            401 => Err(Verdict::TokenRejected(Detail::default())),
-            410 => Ok(Seen::Gone),
-            500 => Err(Verdict::Moment(
-                Moment::Unwell { wait: None },
-                Detail::default(),
-            )),
-            _ => Ok(Seen::Standing { role: None }),
+    /// Ten users at once are verified.
+    fn lookup_max(&self, purpose: LookupFor) -> usize {
+        match purpose {
+            LookupFor::Verification => 10,
+            LookupFor::UnclearAnswer | LookupFor::CloserVerification => 1,
+            _ => 0,
+        }
+    }
+
+    fn lookup(&self, access: &Access, purpose: LookupFor, ids: &[UserId]) -> Request {
+        let list = match purpose {
+            LookupFor::UnclearAnswer => "look",
+            _ => "stands",
+        };
+        let ids: Vec<&str> = ids.iter().map(UserId::as_str).collect();
+        at(access, &format!("{list}/{}", ids.join(",")))
+    }
+
+    /// A user whom a verification does not list is not there.
+    fn looked_up(
+        &self,
+        purpose: LookupFor,
+        ids: &[UserId],
+        _: Option<&str>,
+        reply: &Reply,
+    ) -> Result<Vec<UserState>, Verdict> {
+        let none = Detail::default();
+        let (scope, wait) = (Scope::Account, None);
+        match (purpose, reply.status) {
+            (LookupFor::UnclearAnswer, 401) => Err(Verdict::TokenRejected(none)),
+            (LookupFor::UnclearAnswer, 410) => Ok(vec![UserState::Gone]),
+            (_, 500) => Err(Verdict::Moment(Moment::Unwell { wait }, none)),
+            (LookupFor::UnclearAnswer, _) => Ok(vec![UserState::Active { role: None }]),
+            (_, 200) => {
+                let here = String::from_utf8(reply.body.to_vec()).unwrap();
+                let states = ids.iter().map(|id| {
+                    if here.split(',').any(|it| it == id.as_str()) {
+                        UserState::Active { role: None }
+                    } else {
+                        UserState::NotListed
+                    }
+                });
+                Ok(states.collect())
+            }
+            (_, 403) => Err(Verdict::Account(StopKind::NotPermitted, none)),
+            (_, 429) => Err(Verdict::Moment(Moment::Throttled { scope, wait }, none)),
+            (_, _) => Err(Verdict::Moment(Moment::Unwell { wait }, none)),
         }
     }
 
@@ -508,40 +546,5 @@ impl Provider for FakeProvider {
             authorization,
             ..base()
         })
-    }
-}
-
-/// Ten users at once; whoever is not listed is not there.
-impl Standings for FakeProvider {
-    fn users_max(&self) -> usize {
-        10
-    }
-
-    fn request(&self, access: &Access, ids: &[UserId]) -> Request {
-        let ids: Vec<&str> = ids.iter().map(UserId::as_str).collect();
-        at(access, &format!("stands/{}", ids.join(",")))
-    }
-
-    fn stands(&self, ids: &[UserId], reply: &Reply) -> Result<Vec<Stand>, Verdict> {
-        let detail = Detail::default();
-        match reply.status {
-            200 => {}
-            403 => return Err(Verdict::Account(StopKind::NotPermitted, detail)),
-            429 => {
-                let (scope, wait) = (Scope::Account, None);
-                let moment = Moment::Throttled { scope, wait };
-                return Err(Verdict::Moment(moment, detail));
-            }
-            _ => return Err(Verdict::Moment(Moment::Unwell { wait: None }, detail)),
-        }
-        let here = String::from_utf8(reply.body.to_vec()).unwrap();
-        let stand = |id: &UserId| {
-            if here.split(',').any(|it| it == id.as_str()) {
-                Stand::Present
-            } else {
-                Stand::NotListed
-            }
-        };
-        Ok(ids.iter().map(stand).collect())
     }
 }

@@ -5,10 +5,10 @@
 
 mod ids;
 mod judge;
+mod lookups;
 mod provider;
 mod reads;
 mod requests;
-mod standings;
 
 pub(in crate::provider) use ids::{blanks_count, check as check_id};
 pub(super) use provider::{Sunco, defaults};

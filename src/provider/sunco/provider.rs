@@ -10,15 +10,15 @@ use ring::hmac;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
-use crate::domain::{ProviderKind, Step, UserId};
+use crate::domain::{ProviderKind, Step, UserId, UserState};
 use crate::provider::address::check_base;
 use crate::provider::{
-    Access, Authorize, BuildError, Bulk, Defaults, Detail, Identity, Provider, RateHints, Reply,
-    Request, Roles, Seen, Standings, SuncoAuth, SuncoSettings, Token, TokenRefused, Verdict,
-    authorization, contract,
+    Access, Authorize, BuildError, Bulk, Defaults, Detail, Identity, LookupFor, Provider,
+    RateHints, Reply, Request, Roles, Standings, SuncoAuth, SuncoSettings, Token, TokenRefused,
+    Verdict, authorization, contract,
 };
 
-use super::{judge, reads, requests};
+use super::{judge, lookups, reads, requests};
 
 /// Sunshine Conversations, as one account uses it.
 pub(in crate::provider) struct Sunco {
@@ -54,11 +54,6 @@ impl Sunco {
             },
             app_id: settings.app_id,
         })
-    }
-
-    /// The app whose users are meant.
-    pub(super) fn app_id(&self) -> &str {
-        &self.app_id
     }
 }
 
@@ -136,12 +131,31 @@ impl Provider for Sunco {
         judge::judge(step, id, reply)
     }
 
-    fn look(&self, access: &Access, id: &UserId) -> Request {
-        requests::look(access, &self.app_id, id)
+    /// Messaging users have no roles.
+    fn lookup_before(&self, _step: Step) -> Option<LookupFor> {
+        None
     }
 
-    fn looked(&self, id: &UserId, reply: &Reply) -> Result<Seen, Verdict> {
-        reads::looked(id, reply)
+    /// There is no read for many, and one read proves all that there is to prove.
+    fn lookup_max(&self, purpose: LookupFor) -> usize {
+        match purpose {
+            LookupFor::UnclearAnswer | LookupFor::Verification => 1,
+            _ => 0,
+        }
+    }
+
+    fn lookup(&self, access: &Access, _purpose: LookupFor, ids: &[UserId]) -> Request {
+        requests::user(access, &self.app_id, &ids[0])
+    }
+
+    fn looked_up(
+        &self,
+        purpose: LookupFor,
+        ids: &[UserId],
+        _primary_contact: Option<&str>,
+        reply: &Reply,
+    ) -> Result<Vec<UserState>, Verdict> {
+        lookups::looked_up(purpose, &ids[0], reply).map(|state| vec![state])
     }
 
     /// A deleted user is `user_not_found`, like one who never was; clearing a profile removes
@@ -150,17 +164,8 @@ impl Provider for Sunco {
         step == Step::Delete
     }
 
-    /// Messaging users have no roles.
-    fn roles(&self) -> Option<&dyn Roles> {
-        None
-    }
-
     fn bulk(&self) -> Option<&dyn Bulk> {
         None
-    }
-
-    fn standings(&self) -> &dyn Standings {
-        self
     }
 
     /// The provider documents no header.
@@ -185,10 +190,20 @@ impl Provider for Sunco {
     fn access(&self, _token: &Token) -> Option<Access> {
         Some(self.access.clone())
     }
+
+    fn roles(&self) -> Option<&dyn Roles> {
+        None
+    }
+
+    fn standings(&self) -> &dyn Standings {
+        self
+    }
 }
 
 #[cfg(test)]
 pub(super) mod tests {
+    use std::slice::from_ref;
+
     use base64::Engine as _;
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
     use percent_encoding::percent_decode_str;
@@ -198,7 +213,7 @@ pub(super) mod tests {
 
     use super::Sunco;
     use crate::domain::{Step, UserId};
-    use crate::provider::{Access, Authorize, Provider, SuncoAuth, SuncoSettings};
+    use crate::provider::{Access, Authorize, LookupFor, Provider, SuncoAuth, SuncoSettings};
 
     const APP: &str = "5d8cff3cd55b040010928b5b";
 
@@ -232,7 +247,7 @@ pub(super) mod tests {
         for (request, line) in [
             (sunco.identify(&access), format!("GET {app}")),
             (
-                sunco.look(&access, &id),
+                sunco.lookup(&access, LookupFor::Verification, from_ref(&id)),
                 format!("GET {app}/users/shop%2F42"),
             ),
             (

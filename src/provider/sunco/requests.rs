@@ -12,7 +12,7 @@ pub(super) fn identify(access: &Access, app_id: &str) -> Request {
 }
 
 /// One user.
-pub(super) fn look(access: &Access, app_id: &str, id: &UserId) -> Request {
+pub(super) fn user(access: &Access, app_id: &str, id: &UserId) -> Request {
     request(Method::GET, access, app_id, &["users", id.as_str()])
 }
 

@@ -9,10 +9,10 @@ mod bulk;
 mod ids;
 mod judge;
 mod limits;
+mod lookups;
 mod provider;
 mod reads;
 mod requests;
-mod standings;
 mod token;
 
 pub(in crate::provider) use ids::check as check_id;

@@ -6,16 +6,16 @@ use ::http::HeaderMap;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
-use crate::domain::{JobId, ProviderKind, Step, UserId};
+use crate::domain::{JobId, ProviderKind, Step, UserId, UserState};
 use crate::provider::address::check_base;
 use crate::provider::{
-    Access, Authorize, BuildError, Bulk, Defaults, Identity, JobState, JobsHint, Listed, Provider,
-    RateHints, Reply, Request, Roles, Seen, Standings, Token, TokenRefused, Verdict,
+    Access, Authorize, BuildError, Bulk, Defaults, Identity, JobState, JobsHint, LookupFor,
+    Provider, RateHints, Reply, Request, Roles, Standings, Token, TokenRefused, Verdict,
     ZendeskCredentials, ZendeskSettings, authorization, contract,
 };
 
 use super::judge::KeySource;
-use super::{bulk, judge, limits, reads, requests, token};
+use super::{bulk, judge, limits, lookups, reads, requests, token};
 
 /// Zendesk Support, as one account uses it.
 pub(in crate::provider) struct Zendesk {
@@ -146,12 +146,34 @@ impl Provider for Zendesk {
         judge::judge(self.source(), step, id, reply)
     }
 
-    fn look(&self, access: &Access, id: &UserId) -> Request {
-        requests::look(access, id)
+    /// Who is soft-deleted is in no list that can be asked for certain users.
+    fn lookup_before(&self, step: Step) -> Option<LookupFor> {
+        match step {
+            Step::Delete => Some(LookupFor::Roles),
+            Step::PermanentlyDelete => Some(LookupFor::SoftDeletedRoles),
+            Step::DeletePersonalInformation => None,
+        }
     }
 
-    fn looked(&self, id: &UserId, reply: &Reply) -> Result<Seen, Verdict> {
-        reads::looked(self.source(), id, reply)
+    fn lookup_max(&self, purpose: LookupFor) -> usize {
+        match purpose {
+            LookupFor::Roles | LookupFor::Verification => requests::SHOW_MANY_MAX,
+            _ => 1,
+        }
+    }
+
+    fn lookup(&self, access: &Access, purpose: LookupFor, ids: &[UserId]) -> Request {
+        requests::lookup(access, purpose, ids)
+    }
+
+    fn looked_up(
+        &self,
+        purpose: LookupFor,
+        ids: &[UserId],
+        _primary_contact: Option<&str>,
+        reply: &Reply,
+    ) -> Result<Vec<UserState>, Verdict> {
+        lookups::looked_up(self.source(), purpose, ids, reply)
     }
 
     /// After a soft delete a user is still shown, as inactive. What is shown after the permanent
@@ -160,16 +182,8 @@ impl Provider for Zendesk {
         step == Step::PermanentlyDelete
     }
 
-    fn roles(&self) -> Option<&dyn Roles> {
-        Some(self)
-    }
-
     fn bulk(&self) -> Option<&dyn Bulk> {
         Some(self)
-    }
-
-    fn standings(&self) -> &dyn Standings {
-        self
     }
 
     fn rate_hints(&self, step: Option<Step>, headers: &HeaderMap) -> RateHints {
@@ -196,41 +210,13 @@ impl Provider for Zendesk {
             authorization: authorization::token("Bearer", &token.secret),
         })
     }
-}
 
-impl Roles for Zendesk {
-    fn asked_before(&self, step: Step) -> bool {
-        step == Step::Delete
+    fn roles(&self) -> Option<&dyn Roles> {
+        Some(self)
     }
 
-    fn users_max(&self) -> usize {
-        requests::SHOW_MANY_MAX
-    }
-
-    fn request(&self, access: &Access, ids: &[UserId]) -> Request {
-        requests::show_many(access, ids)
-    }
-
-    fn listed(
-        &self,
-        ids: &[UserId],
-        _principal: Option<&str>,
-        reply: &Reply,
-    ) -> Result<Vec<Listed>, Verdict> {
-        reads::listed(self.source(), ids, reply)
-    }
-
-    /// Who is soft-deleted is in no list that can be asked for certain users.
-    fn asked_alone_before(&self, step: Step) -> bool {
-        step == Step::PermanentlyDelete
-    }
-
-    fn request_alone(&self, access: &Access, id: &UserId) -> Request {
-        requests::deleted_user(access, id)
-    }
-
-    fn alone(&self, id: &UserId, reply: &Reply) -> Result<Option<Listed>, Verdict> {
-        reads::soft_deleted(self.source(), id, reply)
+    fn standings(&self) -> &dyn Standings {
+        self
     }
 }
 
@@ -286,7 +272,7 @@ pub(super) mod tests {
     use crate::domain::{Step, UserId};
     use crate::provider::testing::headers;
     use crate::provider::{
-        Access, Authorize, Provider, Token, ZendeskCredentials, ZendeskSettings,
+        Access, Authorize, LookupFor, Provider, Token, ZendeskCredentials, ZendeskSettings,
     };
 
     const BASE: &str = "http://127.0.0.1:8080/t/acme/";
@@ -326,14 +312,12 @@ pub(super) mod tests {
         let access = fixed(&zendesk);
         let id = UserId::new("35436");
         let ids = [UserId::new("1"), UserId::new("2")];
-        let roles = zendesk.roles().unwrap();
-        let role = roles.request_alone(&access, &id);
-        let roles = roles.request(&access, &ids);
         for (request, line) in [
             (zendesk.identify(&access), "GET users/me"),
-            (zendesk.look(&access, &id), "GET users/35436"),
-            (roles, "GET users/show_many?ids=1,2"),
-            (role, "GET deleted_users/35436"),
+            (
+                zendesk.lookup(&access, LookupFor::Roles, &ids),
+                "GET users/show_many?ids=1,2",
+            ),
             (
                 zendesk.step(&access, Step::Delete, &id),
                 "DELETE users/35436",
@@ -355,14 +339,13 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn roles_are_asked_together_before_the_soft_delete_and_alone_of_who_is_deleted() {
-        let zendesk = zendesk();
-        let roles = zendesk.roles().unwrap();
-        assert!(roles.asked_before(Step::Delete));
-        assert!(!roles.asked_before(Step::PermanentlyDelete));
-        assert!(roles.asked_alone_before(Step::PermanentlyDelete));
-        assert!(!roles.asked_alone_before(Step::Delete));
-        assert_eq!(roles.users_max(), 100);
+    fn roles_are_looked_up_together_before_the_soft_delete_and_alone_of_who_is_deleted() {
+        let before =
+            [Step::Delete, Step::PermanentlyDelete].map(|step| zendesk().lookup_before(step));
+        assert_eq!(
+            before,
+            [Some(LookupFor::Roles), Some(LookupFor::SoftDeletedRoles)]
+        );
     }
 
     #[test]

@@ -1,28 +1,23 @@
-//! What Zendesk's answers to questions mean: who are we, how does a user stand, who is an agent.
+//! What Zendesk's answer to "who are we" means, and what role a user has.
 
 use serde_json::Value;
 use url::Url;
 
 use crate::domain::{StopKind, UserId};
 use crate::provider::address::authority;
-use crate::provider::body::{Body, Object, child, id_text, text};
+use crate::provider::body::{Body, Object, id_text, text};
 use crate::provider::detail::shown;
 use crate::provider::digits;
-use crate::provider::{Detail, Identity, Listed, Moment, Reply, RowEnd, Seen, Verdict, status};
+use crate::provider::{Detail, Identity, Reply, Verdict, status};
 
 use super::judge::{KeySource, refusal};
-
-/// The role that is not protected.
-const END_USER: &str = "end-user";
+use super::lookups::{named, unknown_state};
 
 /// `role_type` of an agent whose rights a custom role says,
 /// <https://developer.zendesk.com/api-reference/ticketing/users/users/#json-format>.
 const CUSTOM_AGENT: u64 = 0;
 /// `role_type` of an agent who may only comment in private.
 const LIGHT_AGENT: u64 = 1;
-
-/// What a user who is permanently deleted is renamed to, some time after; in lower case.
-const PERMANENTLY_DELETED: &str = "permanently deleted user";
 
 /// Reads the answer to "who are we".
 ///
@@ -32,7 +27,7 @@ const PERMANENTLY_DELETED: &str = "permanently deleted user";
 /// a wrong subdomain shows, and nothing is lost by stopping.
 pub(super) fn identified(keys: KeySource, base: &Url, reply: &Reply) -> Result<Identity, Verdict> {
     let body = Body::of(reply);
-    let Some(user) = user(reply, &body) else {
+    let Some(user) = named("user", reply, &body) else {
         return Err(no_identity(keys, reply, &body));
     };
     let name = text(user, "name");
@@ -73,123 +68,6 @@ pub(super) fn identified(keys: KeySource, base: &Url, reply: &Reply) -> Result<I
     })
 }
 
-/// Reads the answer to a look at `id`.
-///
-/// # Errors
-///
-/// The verdict.
-pub(super) fn looked(keys: KeySource, id: &UserId, reply: &Reply) -> Result<Seen, Verdict> {
-    let body = Body::of(reply);
-    let Some(user) = user(reply, &body) else {
-        return match refusal(keys, reply, &body) {
-            Verdict::Look(RowEnd::NotFound, _) => Ok(Seen::Unknown),
-            verdict => Err(status::of_read(verdict)),
-        };
-    };
-    if id_text(user.get("id")).as_deref() != Some(id.as_str()) {
-        return Err(status::other_user());
-    }
-    match user.get("active") {
-        // A user may call themselves anything; only an inactive one's name is Zendesk's word.
-        Some(Value::Bool(true)) => Ok(Seen::Standing {
-            role: role(user).filter(|role| role != END_USER),
-        }),
-        Some(Value::Bool(false)) if is_renamed(user) => Ok(Seen::Gone),
-        Some(Value::Bool(false)) => Ok(Seen::SoftDeleted {
-            role: role(user).filter(|role| role != END_USER),
-        }),
-        _ => Err(unknown_state()),
-    }
-}
-
-/// Reads the answer to `show_many`: the users who stand. It leaves deleted users out; one that is
-/// there all the same, as inactive, does not stand.
-///
-/// # Errors
-///
-/// The verdict; also when a single user in the answer has no id or no role, since one of them may
-/// be an agent, or is none of `ids`, since those asked for may then be agents as well; and when the
-/// answer says that there is more than it holds.
-pub(super) fn listed(
-    keys: KeySource,
-    ids: &[UserId],
-    reply: &Reply,
-) -> Result<Vec<Listed>, Verdict> {
-    let body = Body::of(reply);
-    let answer = body.object();
-    let users = match answer.and_then(|answer| answer.get("users")) {
-        Some(Value::Array(users)) if reply.status == 200 => users,
-        _ => return Err(status::of_read(refusal(keys, reply, &body))),
-    };
-    let of = |name| answer.and_then(|answer| answer.get(name));
-    let count = of("count").and_then(Value::as_u64);
-    let is_part = count.is_some_and(|count| count > users.len() as u64)
-        || of("next_page").is_some_and(|next| !next.is_null());
-    if is_part {
-        return Err(unknown_state());
-    }
-    let mut listed = Vec::with_capacity(users.len());
-    for user in users {
-        let user = user.as_object();
-        let known = user.and_then(|user| Some((id_text(user.get("id"))?, role(user)?)));
-        let (id, role) = known.ok_or_else(unknown_state)?;
-        let id = UserId::new(id);
-        if !ids.contains(&id) {
-            return Err(status::other_user());
-        }
-        if user.and_then(|user| user.get("active")) != Some(&Value::Bool(false)) {
-            listed.push(Listed {
-                id,
-                protected: Some(role).filter(|role| role != END_USER),
-            });
-        }
-    }
-    Ok(listed)
-}
-
-/// Reads the answer about a user who is soft-deleted, with the role if it is a protected one. Who is
-/// not soft-deleted is not known there.
-///
-/// # Errors
-///
-/// The verdict; also when the answer tells no role.
-pub(super) fn soft_deleted(
-    keys: KeySource,
-    id: &UserId,
-    reply: &Reply,
-) -> Result<Option<Listed>, Verdict> {
-    let body = Body::of(reply);
-    let Some(user) = named("deleted_user", reply, &body) else {
-        return match refusal(keys, reply, &body) {
-            Verdict::Look(RowEnd::NotFound, _) => Ok(None),
-            verdict => Err(status::of_read(verdict)),
-        };
-    };
-    if id_text(user.get("id")).as_deref() != Some(id.as_str()) {
-        return Err(status::other_user());
-    }
-    let listed = |role: String| Listed {
-        id: id.clone(),
-        protected: Some(role).filter(|role| role != END_USER),
-    };
-    match role(user) {
-        Some(role) => Ok(Some(listed(role))),
-        // What it was is erased with the rest.
-        None if is_renamed(user) => Ok(None),
-        None => Err(unknown_state()),
-    }
-}
-
-fn user<'b>(reply: &Reply, body: &'b Body<'_>) -> Option<&'b Object> {
-    named("user", reply, body)
-}
-
-fn named<'b>(what: &str, reply: &Reply, body: &'b Body<'_>) -> Option<&'b Object> {
-    (reply.status == 200)
-        .then(|| child(body.object()?, what))
-        .flatten()
-}
-
 fn no_identity(keys: KeySource, reply: &Reply, body: &Body<'_>) -> Verdict {
     match status::of_read(refusal(keys, reply, body)) {
         Verdict::Moment(_, said) if reply.status == 404 => {
@@ -200,7 +78,7 @@ fn no_identity(keys: KeySource, reply: &Reply, body: &Body<'_>) -> Verdict {
 }
 
 /// The role, in words; `None`: the answer does not say.
-fn role(user: &Object) -> Option<String> {
+pub(super) fn role(user: &Object) -> Option<String> {
     let role = text(user, "role").filter(|role| !role.is_empty())?;
     Some(match (role, role_type(user)) {
         ("agent", Some(LIGHT_AGENT)) => "light-agent".to_owned(),
@@ -210,10 +88,6 @@ fn role(user: &Object) -> Option<String> {
 
 fn role_type(user: &Object) -> Option<u64> {
     user.get("role_type")?.as_u64()
-}
-
-fn is_renamed(user: &Object) -> bool {
-    text(user, "name").is_some_and(|name| name.trim().eq_ignore_ascii_case(PERMANENTLY_DELETED))
 }
 
 /// Admins lack nothing, and what an agent's custom role allows cannot be seen from here.
@@ -234,14 +108,4 @@ fn lacks(user: &Object) -> Vec<String> {
                 .to_owned(),
         ],
     }
-}
-
-pub(super) fn unknown_state() -> Verdict {
-    Verdict::Moment(
-        Moment::Unrecognised,
-        Detail::ours(
-            "unknown_answer",
-            "the answer names a user without their state or role",
-        ),
-    )
 }

@@ -5,7 +5,7 @@ use url::Url;
 
 use crate::domain::{JobId, Step, UserId};
 use crate::provider::address::endpoint;
-use crate::provider::{Access, Request};
+use crate::provider::{Access, LookupFor, Request};
 
 /// How many users `show_many` takes,
 /// <https://developer.zendesk.com/api-reference/ticketing/users/users/#show-many-users>.
@@ -16,24 +16,25 @@ pub(super) fn identify(access: &Access) -> Request {
     read(access, &["users", "me"])
 }
 
-/// One user.
-pub(super) fn look(access: &Access, id: &UserId) -> Request {
-    read(access, &["users", id.as_str()])
-}
-
-/// Up to [`SHOW_MANY_MAX`] users.
-pub(super) fn show_many(access: &Access, ids: &[UserId]) -> Request {
-    let mut request = read(access, &["users", "show_many"]);
-    request
-        .url
-        .set_query(Some(&list(ids.iter().map(UserId::as_str))));
-    request
-}
-
-/// One user who is soft-deleted,
-/// <https://developer.zendesk.com/api-reference/ticketing/users/users/#show-deleted-user>.
-pub(super) fn deleted_user(access: &Access, id: &UserId) -> Request {
-    read(access, &["deleted_users", id.as_str()])
+/// How users stand.
+pub(super) fn lookup(access: &Access, purpose: LookupFor, ids: &[UserId]) -> Request {
+    let id = ids[0].as_str();
+    match purpose {
+        LookupFor::Roles | LookupFor::Verification => {
+            let mut request = read(access, &["users", "show_many"]);
+            let list = list(ids.iter().map(UserId::as_str));
+            request.url.set_query(Some(&list));
+            request
+        }
+        // <https://developer.zendesk.com/api-reference/ticketing/users/users/#show-deleted-user>.
+        LookupFor::SoftDeletedRoles | LookupFor::ClosestVerification => {
+            read(access, &["deleted_users", id])
+        }
+        LookupFor::UnclearAnswer => read(access, &["users", id]),
+        LookupFor::CloserVerification => {
+            read(access, &["users", id, "compliance_deletion_statuses"])
+        }
+    }
 }
 
 /// The request that begins a job over up to [`USERS_MAX`](super::bulk::USERS_MAX) users.
@@ -69,14 +70,6 @@ pub(super) fn show_jobs(access: &Access, jobs: &[JobId]) -> Request {
 
 fn list<'i>(ids: impl Iterator<Item = &'i str>) -> String {
     format!("ids={}", ids.collect::<Vec<_>>().join(","))
-}
-
-/// How far the permanent deletion of one user is.
-pub(super) fn compliance(access: &Access, id: &UserId) -> Request {
-    read(
-        access,
-        &["users", id.as_str(), "compliance_deletion_statuses"],
-    )
 }
 
 /// The deleting request of `step`.

@@ -7,11 +7,10 @@
 mod data_centre;
 mod ids;
 mod judge;
+mod lookups;
 mod provider;
 mod reads;
 mod requests;
-mod roles;
-mod standings;
 mod token;
 
 pub(in crate::provider) use ids::check as check_id;

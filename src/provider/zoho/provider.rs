@@ -6,15 +6,16 @@ use std::time::Duration;
 use ::http::HeaderMap;
 use secrecy::ExposeSecret;
 
-use crate::domain::{ProviderKind, Step, UserId};
+use crate::domain::{ProviderKind, Step, UserId, UserState};
 use crate::provider::address::check_base;
 use crate::provider::rate_hint::number;
 use crate::provider::{
-    Access, Authorize, BuildError, Bulk, Defaults, Identity, Provider, RateHints, Reply, Request,
-    Roles, Seen, Standings, Token, TokenRefused, Verdict, ZohoSettings, authorization, contract,
+    Access, Authorize, BuildError, Bulk, Defaults, Identity, LookupFor, PrimaryContact, Provider,
+    RateHints, Reply, Request, Roles, Standings, Token, TokenRefused, Verdict, ZohoSettings,
+    authorization, contract,
 };
 
-use super::{data_centre, judge, reads, requests, token};
+use super::{data_centre, judge, lookups, reads, requests, token};
 
 /// Zoho CRM, as one account uses it.
 pub(in crate::provider) struct Zoho {
@@ -41,11 +42,6 @@ impl Zoho {
             authorization::check_plain(setting, value)?;
         }
         Ok(Self { settings })
-    }
-
-    /// The version of the API that requests name.
-    pub(super) fn version(&self) -> &str {
-        &self.settings.version
     }
 }
 
@@ -122,12 +118,35 @@ impl Provider for Zoho {
         judge::judge(id, reply)
     }
 
-    fn look(&self, access: &Access, id: &UserId) -> Request {
-        requests::look(access, &self.settings.version, id)
+    /// Zoho has one step.
+    fn lookup_before(&self, _step: Step) -> Option<LookupFor> {
+        Some(LookupFor::Roles)
     }
 
-    fn looked(&self, id: &UserId, reply: &Reply) -> Result<Seen, Verdict> {
-        reads::looked(id, reply)
+    fn lookup_max(&self, purpose: LookupFor) -> usize {
+        match purpose {
+            LookupFor::Roles | LookupFor::Verification => requests::IDS_MAX,
+            LookupFor::UnclearAnswer => 1,
+            _ => 0,
+        }
+    }
+
+    fn lookup(&self, access: &Access, purpose: LookupFor, ids: &[UserId]) -> Request {
+        requests::lookup(access, &self.settings.version, purpose, ids)
+    }
+
+    fn looked_up(
+        &self,
+        purpose: LookupFor,
+        ids: &[UserId],
+        primary_contact: Option<&str>,
+        reply: &Reply,
+    ) -> Result<Vec<UserState>, Verdict> {
+        lookups::looked_up(purpose, ids, primary_contact, reply)
+    }
+
+    fn primary_contact(&self) -> Option<&dyn PrimaryContact> {
+        Some(self)
     }
 
     /// A deleted user is `ID_ALREADY_DELETED`; only an id that never was is `INVALID_DATA`.
@@ -135,16 +154,8 @@ impl Provider for Zoho {
         false
     }
 
-    fn roles(&self) -> Option<&dyn Roles> {
-        Some(self)
-    }
-
     fn bulk(&self) -> Option<&dyn Bulk> {
         None
-    }
-
-    fn standings(&self) -> &dyn Standings {
-        self
     }
 
     /// Credits left of the last 24 hours; the header comes once half of them are used,
@@ -183,17 +194,46 @@ impl Provider for Zoho {
             authorization: authorization::token("Zoho-oauthtoken", &token.secret),
         })
     }
+
+    fn roles(&self) -> Option<&dyn Roles> {
+        Some(self)
+    }
+
+    fn standings(&self) -> &dyn Standings {
+        self
+    }
+}
+
+impl PrimaryContact for Zoho {
+    fn role(&self) -> &'static str {
+        lookups::PRIMARY_CONTACT
+    }
+
+    fn request(&self, access: &Access) -> Request {
+        requests::org(access, &self.settings.version)
+    }
+
+    fn found(&self, reply: &Reply) -> Result<Option<String>, Verdict> {
+        reads::primary_zuid(reply)
+    }
+
+    fn unknown_note(&self) -> &'static str {
+        "Zoho CRM does not say who the primary contact is, which takes the scope \
+         ZohoCRM.org.READ; they are not protected here, but Zoho itself refuses to delete them"
+    }
 }
 
 #[cfg(test)]
 pub(super) mod tests {
+    use std::slice::from_ref;
+
     use rstest::rstest;
     use url::Url;
 
     use super::Zoho;
     use crate::domain::{Step, UserId};
     use crate::provider::testing::{headers, reply};
-    use crate::provider::{Authorize, Provider, Token, TokenRefused, ZohoSettings};
+    use crate::provider::{Authorize, LookupFor, Provider, Token, TokenRefused, ZohoSettings};
 
     const ACCOUNTS: &str = "https://accounts.zoho.eu";
     const LOCAL: &str = "http://127.0.0.1:8080/accounts";
@@ -234,9 +274,12 @@ pub(super) mod tests {
                 zoho.identify(&access),
                 format!("GET {api}?type=CurrentUser"),
             ),
-            (zoho.look(&access, &id), format!("GET {api}/{id}")),
             (
-                zoho.roles().unwrap().principal().unwrap().request(&access),
+                zoho.lookup(&access, LookupFor::UnclearAnswer, from_ref(&id)),
+                format!("GET {api}/{id}"),
+            ),
+            (
+                zoho.primary_contact().unwrap().request(&access),
                 "GET https://www.zohoapis.eu/crm/v8/org".to_owned(),
             ),
             (

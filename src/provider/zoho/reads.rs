@@ -1,4 +1,4 @@
-//! What Zoho's answers to questions mean: who are we, how does a user stand.
+//! What Zoho's answers to questions about us and the organisation mean.
 
 use serde_json::Value;
 use url::Url;
@@ -7,7 +7,7 @@ use crate::domain::{StopKind, UserId};
 use crate::provider::address::authority;
 use crate::provider::body::{Body, Object, child, id_text, text};
 use crate::provider::detail::shown;
-use crate::provider::{Detail, Identity, Moment, Reply, RowEnd, Seen, Verdict, status};
+use crate::provider::{Detail, Identity, Moment, Reply, Verdict, status};
 
 use super::ids;
 use super::judge::{Answer, no_answer, refusal};
@@ -61,34 +61,6 @@ pub(super) fn identified(base: &Url, reply: &Reply) -> Result<Identity, Verdict>
     })
 }
 
-/// Reads the answer to a look at `id`. A user who is deleted is documented neither as 204 nor by
-/// their status, so both are taken.
-///
-/// # Errors
-///
-/// The verdict.
-pub(super) fn looked(id: &UserId, reply: &Reply) -> Result<Seen, Verdict> {
-    let body = Body::of(reply);
-    if reply.status == 204 {
-        return Ok(Seen::Unknown);
-    }
-    let Some(user) = user(reply, &body) else {
-        return match refused(reply, &body) {
-            Verdict::Row(RowEnd::NotFound, _) => Ok(Seen::Unknown),
-            Verdict::Row(RowEnd::AlreadyGone, _) => Ok(Seen::Gone),
-            verdict => Err(status::of_read(verdict)),
-        };
-    };
-    if id_text(user.get("id")).as_deref() != Some(id.as_str()) {
-        return Err(status::other_user());
-    }
-    match text(user, "status") {
-        Some(state) if is_deleted(state) => Ok(Seen::Gone),
-        Some(_) => Ok(Seen::Standing { role: None }),
-        None => Err(unknown_state()),
-    }
-}
-
 /// Reads the answer about the organisation: the primary contact's number at Zoho. `None`: it tells
 /// none, or there is no such read here. Whoever that leaves unknown is kept by Zoho itself.
 ///
@@ -111,30 +83,8 @@ pub(super) fn primary_zuid(reply: &Reply) -> Result<Option<String>, Verdict> {
     }
 }
 
-/// Whether a user of this status is deleted.
-pub(super) fn is_deleted(state: &str) -> bool {
-    ["deleted", "closed"]
-        .into_iter()
-        .any(|deleted| state.eq_ignore_ascii_case(deleted))
-}
-
-/// The users in the answer to a read of many: all that there are, and none of them an error.
-pub(super) fn users<'b>(reply: &Reply, body: &'b Body<'_>) -> Result<&'b [Value], Verdict> {
-    let answer = body.object().filter(|_| reply.status == 200);
-    let users = answer.and_then(|answer| Some((answer, answer.get("users")?.as_array()?)));
-    let is_error = |user: &Value| user.get("code").is_some();
-    let Some((answer, users)) = users.filter(|(_, users)| !users.iter().any(is_error)) else {
-        return Err(status::of_read(refused(reply, body)));
-    };
-    let more = answer.get("info").and_then(|info| info.get("more_records"));
-    if more == Some(&Value::Bool(true)) {
-        return Err(status::part_of_answer());
-    }
-    Ok(users)
-}
-
 /// The one user in a 200; an entry with a code is an error in the users' envelope.
-fn user<'b>(reply: &Reply, body: &'b Body<'_>) -> Option<&'b Object> {
+pub(super) fn user<'b>(reply: &Reply, body: &'b Body<'_>) -> Option<&'b Object> {
     if reply.status != 200 {
         return None;
     }

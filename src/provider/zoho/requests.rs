@@ -4,7 +4,7 @@ use ::http::Method;
 
 use crate::domain::{Step, UserId};
 use crate::provider::address::endpoint;
-use crate::provider::{Access, Request};
+use crate::provider::{Access, LookupFor, Request};
 
 /// Who are we: the user the token belongs to.
 pub(super) fn identify(access: &Access, version: &str) -> Request {
@@ -22,19 +22,23 @@ pub(super) fn org(access: &Access, version: &str) -> Request {
 /// <https://www.zoho.com/crm/developer/docs/api/v8/get-users.html>.
 pub(super) const IDS_MAX: usize = 100;
 
-/// Up to [`IDS_MAX`] users.
-pub(super) fn many(access: &Access, version: &str, ids: &[UserId]) -> Request {
-    let mut request = request(Method::GET, access, version, &["users"]);
-    let ids: Vec<&str> = ids.iter().map(UserId::as_str).collect();
-    request
-        .url
-        .set_query(Some(&format!("ids={}", ids.join(","))));
-    request
-}
-
-/// One user.
-pub(super) fn look(access: &Access, version: &str, id: &UserId) -> Request {
-    request(Method::GET, access, version, &["users", id.as_str()])
+/// How users stand.
+pub(super) fn lookup(
+    access: &Access,
+    version: &str,
+    purpose: LookupFor,
+    ids: &[UserId],
+) -> Request {
+    match purpose {
+        LookupFor::Roles | LookupFor::Verification => {
+            let mut request = request(Method::GET, access, version, &["users"]);
+            let ids: Vec<&str> = ids.iter().map(UserId::as_str).collect();
+            let query = format!("ids={}", ids.join(","));
+            request.url.set_query(Some(&query));
+            request
+        }
+        _ => request(Method::GET, access, version, &["users", ids[0].as_str()]),
+    }
 }
 
 /// The deleting request of `step`.

@@ -1,4 +1,4 @@
-//! How users stand after the fact.
+//! How users stand.
 //!
 //! | read | users | proves | how certain |
 //! | --- | --- | --- | --- |
@@ -12,45 +12,39 @@
 
 use serde_json::Value;
 
-use crate::domain::{Stand, UserId};
+use crate::domain::{UserId, UserState};
 use crate::provider::body::{Body, Object, child};
-use crate::provider::{Access, Reply, Request, Standings, Verdict, status};
+use crate::provider::{LookupFor, Reply, RowEnd, Verdict, status};
 
-use super::judge::{is_named, user};
-use super::provider::Sunco;
-use super::{reads, requests};
+use super::judge::{is_named, refusal, user};
 
 /// What a profile holds of a person, and a cleared one does not.
 const PERSONAL: [&str; 4] = ["givenName", "surname", "email", "avatarUrl"];
 
-impl Standings for Sunco {
-    fn users_max(&self) -> usize {
-        1
-    }
-
-    /// # Panics
-    ///
-    /// Without a user: there is no read of none.
-    fn request(&self, access: &Access, ids: &[UserId]) -> Request {
-        requests::look(access, self.app_id(), &ids[0])
-    }
-
-    fn stands(&self, ids: &[UserId], reply: &Reply) -> Result<Vec<Stand>, Verdict> {
-        let stand = |id| stand(id, reply);
-        ids.iter().map(stand).collect()
-    }
-}
-
-fn stand(id: &UserId, reply: &Reply) -> Result<Stand, Verdict> {
+/// Reads the answer to a lookup of the user `id`. Only the API's own words say that nobody is there: a
+/// lookup settles doubts, and a gateway that has lost its route answers with an empty 404 as well.
+///
+/// # Errors
+///
+/// The verdict.
+pub(super) fn looked_up(
+    purpose: LookupFor,
+    id: &UserId,
+    reply: &Reply,
+) -> Result<UserState, Verdict> {
     let body = Body::of(reply);
     match body.object().filter(|_| reply.status == 200).and_then(user) {
-        Some(user) if is_named(user, id) => Ok(if is_cleared(user) {
-            Stand::Cleared
-        } else {
-            Stand::Present
-        }),
-        Some(_) => Err(status::other_user()),
-        None => reads::not_there(reply, &body).map(|()| Stand::Gone),
+        Some(user) if !is_named(user, id) => Err(status::other_user()),
+        Some(user) if is_cleared(user) => Ok(UserState::Cleared),
+        Some(_) => Ok(UserState::Active { role: None }),
+        None => match refusal(reply, &body) {
+            Verdict::Row(RowEnd::NotFound, said) if said.code.is_some() => Ok(match purpose {
+                LookupFor::UnclearAnswer => UserState::Unknown,
+                _ => UserState::Gone,
+            }),
+            Verdict::Row(RowEnd::NotFound, said) => Err(status::unrecognised(reply, &body, said)),
+            verdict => Err(status::of_read(verdict)),
+        },
     }
 }
 
@@ -80,34 +74,40 @@ mod tests {
     use rstest::rstest;
     use serde_json::{Value, json};
 
-    use crate::domain::{Stand, UserId};
+    use crate::domain::{UserId, UserState};
     use crate::provider::sunco::provider::tests::sunco;
     use crate::provider::testing::{any_reply, assert_fit_to_keep, reply, told};
-    use crate::provider::{Provider, SuncoAuth};
+    use crate::provider::{LookupFor, Provider, SuncoAuth};
 
-    use Stand::{Cleared, Gone, Present};
+    use UserState::{Cleared, Gone};
 
-    fn one(status: u16, body: &Value) -> Result<Vec<Stand>, String> {
-        let sunco = sunco(SuncoAuth::Basic);
-        let reply = reply(status, "", body.to_string());
-        let stands = sunco.standings().stands(&[UserId::new("shop/42")], &reply);
-        stands.map_err(|verdict| told(&verdict))
+    const ACTIVE: UserState = UserState::Active { role: None };
+
+    fn looked_up(purpose: LookupFor, code: u16, body: &str) -> Result<Vec<UserState>, String> {
+        let ids = [UserId::new("shop/42")];
+        let reply = reply(code, "", body);
+        let states = sunco(SuncoAuth::Basic).looked_up(purpose, &ids, None, &reply);
+        states.map_err(|verdict| told(&verdict))
+    }
+
+    fn one(code: u16, body: &Value) -> Result<Vec<UserState>, String> {
+        looked_up(LookupFor::Verification, code, &body.to_string())
     }
 
     #[rstest]
     #[case(json!({"profile": {}, "metadata": {}, "identities": []}), Cleared)]
     #[case(json!({"profile": {"locale": "en-US", "email": null}}), Cleared)]
-    #[case(json!({"profile": {"givenName": "Kim"}}), Present)]
-    #[case(json!({"profile": {"email": "kim@acme.example"}}), Present)]
-    #[case(json!({"profile": {}, "metadata": {"plan": "gold"}}), Present)]
-    #[case(json!({"profile": {}, "identities": [{"type": "email"}]}), Present)]
-    #[case(json!({}), Present)]
+    #[case(json!({"profile": {"givenName": "Kim"}}), ACTIVE)]
+    #[case(json!({"profile": {"email": "kim@acme.example"}}), ACTIVE)]
+    #[case(json!({"profile": {}, "metadata": {"plan": "gold"}}), ACTIVE)]
+    #[case(json!({"profile": {}, "identities": [{"type": "email"}]}), ACTIVE)]
+    #[case(json!({}), ACTIVE)]
     fn who_is_there_is_cleared_only_if_nothing_personal_is_left(
         #[case] mut user: Value,
-        #[case] stand: Stand,
+        #[case] state: UserState,
     ) {
         user["externalId"] = json!("shop/42");
-        assert_eq!(one(200, &json!({"user": user})), Ok(vec![stand]));
+        assert_eq!(one(200, &json!({"user": user})), Ok(vec![state]));
     }
 
     #[rstest]
@@ -117,30 +117,28 @@ mod tests {
     #[case(200, json!({}), Err("moment unrecognised"))]
     #[case(500, json!({}), Err("moment server_error"))]
     fn only_the_providers_word_makes_a_user_gone(
-        #[case] status: u16,
+        #[case] code: u16,
         #[case] body: Value,
-        #[case] stands: Result<Vec<Stand>, &str>,
+        #[case] states: Result<Vec<UserState>, &str>,
     ) {
-        assert_eq!(one(status, &body), stands.map_err(str::to_owned));
+        assert_eq!(one(code, &body), states.map_err(str::to_owned));
     }
 
     #[rstest]
     #[case("")]
     #[case("not found")]
     fn a_404_in_other_words_tells_of_nobody(#[case] body: &str) {
-        let sunco = sunco(SuncoAuth::Basic);
-        let reply = reply(404, "", body);
-        let stands = sunco.standings().stands(&[UserId::new("shop/42")], &reply);
-        assert_eq!(told(&stands.unwrap_err()), "moment unrecognised");
+        let states = looked_up(LookupFor::Verification, 404, body);
+        assert_eq!(states.unwrap_err(), "moment unrecognised");
     }
 
     proptest! {
         #[test]
         fn every_reply_tells_of_each_user_or_of_none(reply in any_reply()) {
             let provider = sunco(SuncoAuth::Basic);
-            match provider.standings().stands(&[UserId::new("shop/42")], &reply) {
-                Ok(stands) => {
-                    prop_assert_eq!(stands.len(), 1);
+            match provider.looked_up(LookupFor::Verification, &[UserId::new("shop/42")], None, &reply) {
+                Ok(states) => {
+                    prop_assert_eq!(states.len(), 1);
                     prop_assert!([200, 404].contains(&reply.status));
                 }
                 Err(verdict) => assert_fit_to_keep(&verdict),

@@ -1,0 +1,145 @@
+//! How a user stands at their provider, in one vocabulary for every read that tells it.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Action, Finding};
+
+/// How a user stands, as one lookup told.
+///
+/// A ledger holds its [name](UserState::name) and no role.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub enum UserState {
+    /// There, and not deleted.
+    Active {
+        /// The role, in the provider's words, if it is one that is protected by default; `None`: an
+        /// ordinary user, or the lookup does not tell.
+        role: Option<String>,
+    },
+    /// There, without personal information.
+    Cleared,
+    /// Softly deleted, not permanently as far as this lookup tells.
+    SoftDeleted {
+        /// As of an [active](UserState::Active) user.
+        role: Option<String>,
+    },
+    /// Not among the users whom this lookup lists. What else they are it does not tell.
+    NotListed,
+    /// Being deleted for good: the provider has taken the order and is at it.
+    Erasing,
+    /// Deleted for good; after a deletion also: not known to the provider.
+    Gone,
+    /// The provider knows no such user.
+    Unknown,
+}
+
+impl UserState {
+    /// Every state, without roles.
+    pub const ALL: [Self; 7] = [
+        Self::Active { role: None },
+        Self::Cleared,
+        Self::SoftDeleted { role: None },
+        Self::NotListed,
+        Self::Erasing,
+        Self::Gone,
+        Self::Unknown,
+    ];
+
+    /// The name in ledgers and texts.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Active { .. } => "present",
+            Self::Cleared => "cleared",
+            Self::SoftDeleted { .. } => "soft_deleted",
+            Self::NotListed => "not_listed",
+            Self::Erasing => "erasing",
+            Self::Gone => "gone",
+            Self::Unknown => "not_known",
+        }
+    }
+
+    /// The protected role, if the user has one.
+    pub fn role(&self) -> Option<&str> {
+        match self {
+            Self::Active { role } | Self::SoftDeleted { role } => role.as_deref(),
+            Self::Cleared | Self::NotListed | Self::Erasing | Self::Gone | Self::Unknown => None,
+        }
+    }
+
+    /// What the state says of a row that ended well under `action`; `None`: not enough, look closer.
+    ///
+    /// A state at least as strong as the promise keeps it: a user who is gone was cleared as well.
+    /// So a row is as asked also where another row of the same user did more.
+    pub const fn finding(&self, action: Action) -> Option<Finding> {
+        let is_permanent = matches!(action, Action::PermanentlyDelete | Action::Purge);
+        let clears = matches!(action, Action::DeletePersonalInformation);
+        Some(match self {
+            Self::Cleared if clears => Finding::AsAsked,
+            Self::SoftDeleted { .. } | Self::NotListed | Self::Erasing if !is_permanent => {
+                Finding::AsAsked
+            }
+            Self::Active { .. } | Self::Cleared | Self::SoftDeleted { .. } => Finding::Standing,
+            Self::NotListed => return None,
+            Self::Erasing => Finding::UnderWay,
+            Self::Gone | Self::Unknown => Finding::AsAsked,
+        })
+    }
+}
+
+impl From<UserState> for String {
+    fn from(state: UserState) -> Self {
+        state.name().to_owned()
+    }
+}
+
+impl TryFrom<String> for UserState {
+    type Error = String;
+
+    fn try_from(name: String) -> Result<Self, String> {
+        let mut all = Self::ALL.into_iter();
+        all.find(|state| state.name() == name)
+            .ok_or_else(|| format!("no state of a user is called {name:?}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::UserState;
+    use crate::domain::{Action, Finding};
+
+    /// Each action's promise held against every state, in the order of [`UserState::ALL`]:
+    /// `s`tanding, `a`s asked, `u`nder way, `?` look closer.
+    #[test]
+    fn each_action_is_judged_by_its_own_promise() {
+        for (action, findings) in [
+            (Action::Delete, "ssaaaaa"),
+            (Action::PermanentlyDelete, "sss?uaa"),
+            (Action::Purge, "sss?uaa"),
+            (Action::DeletePersonalInformation, "saaaaaa"),
+        ] {
+            let found = UserState::ALL.map(|state| match state.finding(action) {
+                Some(Finding::Standing) => 's',
+                Some(Finding::AsAsked) => 'a',
+                Some(Finding::UnderWay) => 'u',
+                Some(Finding::Unknown) => 'x',
+                None => '?',
+            });
+            assert_eq!(found.iter().collect::<String>(), findings, "{action}");
+        }
+    }
+
+    #[test]
+    fn a_ledger_holds_the_name_and_no_role() {
+        for state in UserState::ALL {
+            let json = serde_json::to_string(&state).unwrap();
+            assert_eq!(json, format!("\"{}\"", state.name()));
+            assert_eq!(serde_json::from_str::<UserState>(&json).unwrap(), state);
+        }
+        let admin = UserState::Active {
+            role: Some("admin".to_owned()),
+        };
+        assert_eq!(admin.role(), Some("admin"));
+        assert_eq!(serde_json::to_string(&admin).unwrap(), "\"present\"");
+        assert!(serde_json::from_str::<UserState>("\"standing\"").is_err());
+    }
+}

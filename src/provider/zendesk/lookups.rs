@@ -1,0 +1,443 @@
+//! How users stand: before a step, after an answer that alone cannot say, and after the fact.
+//!
+//! | read | users | proves | how certain |
+//! | --- | --- | --- | --- |
+//! | `users/show_many` | 100 | who is active, and of which role | documented, recorded |
+//! | | | who is not listed, or listed as inactive: deleted, softly at least | that it leaves deleted users out is experience, not documented; either way only an active user is taken to stand |
+//! | `users/{id}` | 1 | who is active, soft-deleted, renamed after the permanent deletion, or unknown | documented, recorded |
+//! | `deleted_users/{id}` | 1 | who is soft-deleted, and of which role | documented |
+//! | `users/{id}/compliance_deletion_statuses` | 1 | how far the permanent deletion is, by area | documented |
+//!
+//! So a soft deletion is verified by 100 a request, and a permanent one by one request more for
+//! each user who is not active. No read proves permanent deletions for many: `deleted_users` has
+//! 100 a page, but of all users the account ever deleted, cannot be asked for certain ones, and
+//! tells a permanent deletion only by the user's new name, which comes hours later and which
+//! anybody could have given themselves.
+//!
+//! A permanent deletion runs in the background, area by area, for days. It is taken for complete
+//! when Zendesk says so of all areas, or of every area that has begun; of areas that have not begun
+//! nothing can be known. A user of whom Zendesk has no record, and whom it does not have among the
+//! soft-deleted ones either (`deleted_users/{id}`), is gone: the first alone could be said of somebody
+//! whose permanent deletion nobody asked for.
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+use crate::domain::{UserId, UserState};
+use crate::provider::body::{Body, Object, child, id_text, text};
+use crate::provider::{Detail, LookupFor, Moment, Reply, RowEnd, Verdict, status};
+
+use super::judge::{KeySource, refusal};
+use super::reads::role;
+
+/// The role that is not protected.
+const END_USER: &str = "end-user";
+
+/// What a user who is permanently deleted is renamed to, some time after; in lower case.
+const PERMANENTLY_DELETED: &str = "permanently deleted user";
+
+/// Reads the answer to a lookup of `ids`.
+///
+/// # Errors
+///
+/// The verdict.
+pub(super) fn looked_up(
+    keys: KeySource,
+    purpose: LookupFor,
+    ids: &[UserId],
+    reply: &Reply,
+) -> Result<Vec<UserState>, Verdict> {
+    let id = &ids[0];
+    let state = match purpose {
+        LookupFor::Roles | LookupFor::Verification => return listed(keys, purpose, ids, reply),
+        LookupFor::UnclearAnswer => shown(keys, id, reply),
+        LookupFor::CloserVerification => erased(keys, id, reply),
+        LookupFor::SoftDeletedRoles => {
+            soft_deleted(keys, id, reply).map(|state| state.unwrap_or(UserState::NotListed))
+        }
+        // Neither active nor soft-deleted, and no record of an erasure.
+        LookupFor::ClosestVerification => {
+            soft_deleted(keys, id, reply).map(|state| state.unwrap_or(UserState::Gone))
+        }
+    };
+    state.map(|state| vec![state])
+}
+
+/// Reads the answer to `users/{id}`.
+fn shown(keys: KeySource, id: &UserId, reply: &Reply) -> Result<UserState, Verdict> {
+    let body = Body::of(reply);
+    let Some(user) = named("user", reply, &body) else {
+        return match refusal(keys, reply, &body) {
+            Verdict::Look(RowEnd::NotFound, _) => Ok(UserState::Unknown),
+            verdict => Err(status::of_read(verdict)),
+        };
+    };
+    check_named(user, id)?;
+    let role = role(user).filter(|role| role != END_USER);
+    match user.get("active") {
+        // A user may call themselves anything; only an inactive one's name is Zendesk's word.
+        Some(Value::Bool(true)) => Ok(UserState::Active { role }),
+        Some(Value::Bool(false)) if is_renamed(user) => Ok(UserState::Gone),
+        Some(Value::Bool(false)) => Ok(UserState::SoftDeleted { role }),
+        _ => Err(unknown_state()),
+    }
+}
+
+/// Reads the answer to `show_many`. It leaves deleted users out; one that is there all the same, as
+/// inactive, does not stand.
+///
+/// One answer is none: one that names a user who was not asked for, since the users asked for may then
+/// be agents as well; one that is only a part; and one with a user without an id, or without what the
+/// purpose needs to know. Before a step that is the role: the user may be an agent. After the fact it
+/// is the state.
+fn listed(
+    keys: KeySource,
+    purpose: LookupFor,
+    ids: &[UserId],
+    reply: &Reply,
+) -> Result<Vec<UserState>, Verdict> {
+    let body = Body::of(reply);
+    let answer = body.object().filter(|_| reply.status == 200);
+    let users = answer.and_then(|answer| Some((answer, answer.get("users")?.as_array()?)));
+    let Some((answer, users)) = users else {
+        return Err(status::of_read(refusal(keys, reply, &body)));
+    };
+    let count = answer.get("count").and_then(Value::as_u64);
+    if is_part(answer) || count.is_some_and(|count| count > users.len() as u64) {
+        return Err(status::part_of_answer());
+    }
+    let mut states: HashMap<&str, UserState> = ids
+        .iter()
+        .map(|id| (id.as_str(), UserState::NotListed))
+        .collect();
+    for user in users {
+        let user = user.as_object().ok_or_else(unknown_state)?;
+        let id = id_text(user.get("id")).ok_or_else(unknown_state)?;
+        let active = user.get("active").and_then(Value::as_bool);
+        let role = role(user);
+        let is_known = match purpose {
+            LookupFor::Roles => role.is_some(),
+            _ => active.is_some(),
+        };
+        if !is_known {
+            return Err(unknown_state());
+        }
+        let state = states.get_mut(id.as_str()).ok_or_else(status::other_user)?;
+        if active != Some(false) && state.role().is_none() {
+            let role = role.filter(|role| role != END_USER);
+            *state = UserState::Active { role };
+        }
+    }
+    Ok(ids.iter().map(|id| states[id.as_str()].clone()).collect())
+}
+
+/// Reads the answer to `deleted_users/{id}`; `None`: no such user is there.
+fn soft_deleted(keys: KeySource, id: &UserId, reply: &Reply) -> Result<Option<UserState>, Verdict> {
+    let body = Body::of(reply);
+    let Some(user) = named("deleted_user", reply, &body) else {
+        return match refusal(keys, reply, &body) {
+            Verdict::Look(RowEnd::NotFound, _) => Ok(None),
+            verdict => Err(status::of_read(verdict)),
+        };
+    };
+    check_named(user, id)?;
+    match role(user) {
+        Some(role) => Ok(Some(UserState::SoftDeleted {
+            role: Some(role).filter(|role| role != END_USER),
+        })),
+        // What it was is erased with the rest.
+        None if is_renamed(user) => Ok(Some(UserState::Gone)),
+        None => Err(unknown_state()),
+    }
+}
+
+/// Reads the answer to `compliance_deletion_statuses` of a user who is not active.
+fn erased(keys: KeySource, id: &UserId, reply: &Reply) -> Result<UserState, Verdict> {
+    let body = Body::of(reply);
+    let answer = body.object().filter(|_| reply.status == 200);
+    let said = answer.and_then(|answer| {
+        Some((
+            answer,
+            answer.get("compliance_deletion_statuses")?.as_array()?,
+        ))
+    });
+    let Some((answer, statuses)) = said else {
+        return match refusal(keys, reply, &body) {
+            Verdict::Look(RowEnd::NotFound, _) => Ok(UserState::NotListed),
+            verdict => Err(status::of_read(verdict)),
+        };
+    };
+    let mut areas = Areas::default();
+    for entry in statuses {
+        let entry = entry.as_object();
+        let named = entry.and_then(|entry| id_text(entry.get("user_id")));
+        if named.is_some_and(|named| named != id.as_str()) {
+            return Err(status::other_user());
+        }
+        let known =
+            entry.and_then(|entry| Some((text(entry, "action")?, text(entry, "application")?)));
+        let (action, area) = known.ok_or_else(unknown_state)?;
+        areas.count(action, area);
+    }
+    // Of a list that goes on, the rest may tell of an area that is not complete.
+    Ok(match areas.state() {
+        UserState::Gone if is_part(answer) => UserState::Erasing,
+        state => state,
+    })
+}
+
+/// The areas of an erasure, by what was said of them.
+#[derive(Debug, Default)]
+struct Areas<'a> {
+    asked: bool,
+    all_complete: bool,
+    /// By area, whether it is complete.
+    begun: HashMap<&'a str, bool>,
+}
+
+/// The area that stands for all.
+const ALL_AREAS: &str = "all";
+
+impl<'a> Areas<'a> {
+    fn count(&mut self, action: &str, area: &'a str) {
+        self.asked = true;
+        let complete = matches!(action, "complete" | "completed");
+        if area == ALL_AREAS {
+            self.all_complete |= complete;
+        } else {
+            *self.begun.entry(area).or_default() |= complete;
+        }
+    }
+
+    fn state(&self) -> UserState {
+        let every_begun = !self.begun.is_empty() && self.begun.values().all(|complete| *complete);
+        if self.all_complete || every_begun {
+            UserState::Gone
+        } else if self.asked {
+            UserState::Erasing
+        } else {
+            UserState::SoftDeleted { role: None }
+        }
+    }
+}
+
+/// Whether there is more on another page, in either kind of pagination.
+fn is_part(answer: &Object) -> bool {
+    let more = |meta: &Value| meta.get("has_more") == Some(&Value::Bool(true));
+    answer.get("next_page").is_some_and(|next| !next.is_null())
+        || answer.get("meta").is_some_and(more)
+}
+
+/// The user of that name in an answer.
+pub(super) fn named<'b>(what: &str, reply: &Reply, body: &'b Body<'_>) -> Option<&'b Object> {
+    (reply.status == 200)
+        .then(|| child(body.object()?, what))
+        .flatten()
+}
+
+fn check_named(user: &Object, id: &UserId) -> Result<(), Verdict> {
+    if id_text(user.get("id")).as_deref() == Some(id.as_str()) {
+        return Ok(());
+    }
+    Err(status::other_user())
+}
+
+fn is_renamed(user: &Object) -> bool {
+    text(user, "name").is_some_and(|name| name.trim().eq_ignore_ascii_case(PERMANENTLY_DELETED))
+}
+
+pub(super) fn unknown_state() -> Verdict {
+    Verdict::Moment(
+        Moment::Unrecognised,
+        Detail::ours(
+            "unknown_answer",
+            "the answer names a user without their state or role",
+        ),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use rstest::rstest;
+    use serde_json::{Value, json};
+
+    use crate::domain::{UserId, UserState};
+    use crate::provider::testing::{access, any_reply, assert_fit_to_keep, reply, told};
+    use crate::provider::zendesk::provider::tests::zendesk;
+    use crate::provider::{LookupFor, Provider};
+
+    use UserState::{Erasing, Gone, NotListed};
+
+    const ACTIVE: UserState = UserState::Active { role: None };
+    const SOFT_DELETED: UserState = UserState::SoftDeleted { role: None };
+
+    fn ids() -> [UserId; 3] {
+        ["11", "12", "13"].map(UserId::new)
+    }
+
+    fn many(code: u16, body: &str) -> Result<Vec<UserState>, String> {
+        let reply = reply(code, "", body);
+        let states = zendesk().looked_up(LookupFor::Verification, &ids(), None, &reply);
+        states.map_err(|verdict| told(&verdict))
+    }
+
+    #[test]
+    fn each_purpose_has_its_read() {
+        let zendesk = zendesk();
+        let access = access("https://acme.example/");
+        let lookups = LookupFor::ALL.map(|purpose| {
+            let max = zendesk.lookup_max(purpose);
+            let request = zendesk.lookup(&access, purpose, &ids()[..max.min(2)]);
+            assert_eq!(request.method, "GET");
+            let path = &request.url[url::Position::BeforePath..];
+            format!("{} {max} {path}", purpose.name())
+        });
+        insta::assert_snapshot!(lookups.join("\n"), @"
+        roles 100 /api/v2/users/show_many?ids=11,12
+        role 1 /api/v2/deleted_users/11
+        user 1 /api/v2/users/11
+        standing 100 /api/v2/users/show_many?ids=11,12
+        erasure 1 /api/v2/users/11/compliance_deletion_statuses
+        deleted 1 /api/v2/deleted_users/11
+        ");
+    }
+
+    #[rstest]
+    #[case(json!({"users": []}), [NotListed, NotListed, NotListed])]
+    #[case(
+        json!({"users": [{"id": 12, "active": true}], "next_page": null, "count": 1}),
+        [NotListed, ACTIVE, NotListed]
+    )]
+    #[case(
+        json!({"users": [{"id": 13, "active": false}, {"id": 11, "active": true}]}),
+        [ACTIVE, NotListed, NotListed]
+    )]
+    fn who_is_listed_as_active_stands(#[case] body: Value, #[case] states: [UserState; 3]) {
+        assert_eq!(many(200, &body.to_string()).unwrap(), states);
+    }
+
+    #[rstest]
+    #[case::page(200, "<html>", "moment unrecognised")]
+    #[case::empty(200, "", "moment unrecognised")]
+    #[case::other_json(200, "{\"user\":{\"id\":11}}", "moment unrecognised")]
+    #[case::somebody_else(
+        200,
+        "{\"users\":[{\"id\":99,\"active\":true}]}",
+        "moment unrecognised"
+    )]
+    #[case::no_state(200, "{\"users\":[{\"id\":11}]}", "moment unrecognised")]
+    #[case::next_page(
+        200,
+        "{\"users\":[],\"next_page\":\"https://x\"}",
+        "moment unrecognised"
+    )]
+    #[case::has_more(
+        200,
+        "{\"users\":[],\"meta\":{\"has_more\":true}}",
+        "moment unrecognised"
+    )]
+    #[case::unwell(500, "{}", "moment server_error")]
+    #[case::forbidden(
+        403,
+        "{\"error\":{\"title\":\"Forbidden\",\"message\":\"You do not have access\"}}",
+        "account not_permitted"
+    )]
+    #[case::no_record(
+        404,
+        "{\"error\":\"RecordNotFound\",\"description\":\"Not found\"}",
+        "moment unrecognised"
+    )]
+    fn nobody_is_taken_for_deleted_by_what_is_no_answer(
+        #[case] code: u16,
+        #[case] body: &str,
+        #[case] verdict: &str,
+    ) {
+        assert_eq!(many(code, body).unwrap_err(), verdict);
+    }
+
+    fn one(purpose: LookupFor, code: u16, body: &Value) -> Result<UserState, String> {
+        let reply = reply(code, "", body.to_string());
+        let states = zendesk().looked_up(purpose, &ids()[..1], None, &reply);
+        let mut states = states.map_err(|verdict| told(&verdict))?;
+        assert_eq!(states.len(), 1);
+        Ok(states.remove(0))
+    }
+
+    fn closer(code: u16, body: &Value) -> Result<UserState, String> {
+        one(LookupFor::CloserVerification, code, body)
+    }
+
+    #[rstest]
+    #[case::never_asked("", SOFT_DELETED)]
+    #[case::asked("request_deletion all", Erasing)]
+    #[case::begun("request_deletion all, started support", Erasing)]
+    #[case::as_documented(
+        "request_deletion all, started support, complete support, started chat",
+        Erasing
+    )]
+    #[case::each_that_began(
+        "request_deletion all, started support, complete support, started chat, complete chat",
+        Gone
+    )]
+    #[case::all("request_deletion all, started support, complete all", Gone)]
+    fn an_erasure_is_complete_when_every_area_is(#[case] said: &str, #[case] state: UserState) {
+        let entries: Vec<Value> = said
+            .split(", ")
+            .filter_map(|entry| entry.split_once(' '))
+            .map(|(action, area)| json!({"action": action, "application": area, "user_id": 11}))
+            .collect();
+        let mut body = json!({"compliance_deletion_statuses": entries});
+        assert_eq!(closer(200, &body), Ok(state.clone()));
+        body["meta"] = json!({"has_more": true});
+        let part = if state == Gone { Erasing } else { state };
+        assert_eq!(closer(200, &body), Ok(part), "a part proves no completion");
+    }
+
+    #[rstest]
+    #[case(404, json!({"error": "RecordNotFound", "description": "Not found"}), Ok(NotListed))]
+    #[case(404, json!({"error": "InvalidEndpoint", "description": "Not found"}), Err("account wrong_tenant"))]
+    #[case(200, json!({"compliance_deletion_statuses": [{"action": "complete", "application": "all", "user_id": 12}]}), Err("moment unrecognised"))]
+    #[case(200, json!({"compliance_deletion_statuses": [{"application": "all"}]}), Err("moment unrecognised"))]
+    #[case(200, json!({"compliance_deletion_statuses": null}), Err("moment unrecognised"))]
+    #[case(503, json!({}), Err("moment server_error"))]
+    fn who_has_no_record_is_asked_for_once_more_and_what_is_no_answer_is_none(
+        #[case] code: u16,
+        #[case] body: Value,
+        #[case] state: Result<UserState, &str>,
+    ) {
+        assert_eq!(closer(code, &body), state.map_err(str::to_owned));
+    }
+
+    #[rstest]
+    #[case(404, json!({"error": "RecordNotFound", "description": "Not found"}), Ok(Gone))]
+    #[case(200, json!({"deleted_user": {"id": 11, "role": "end-user", "active": false}}), Ok(SOFT_DELETED))]
+    #[case(404, json!({"error": "InvalidEndpoint", "description": "Not found"}), Err("account wrong_tenant"))]
+    #[case(404, json!({}), Err("account wrong_tenant"))]
+    fn who_is_not_among_the_soft_deleted_either_is_gone(
+        #[case] code: u16,
+        #[case] body: Value,
+        #[case] state: Result<UserState, &str>,
+    ) {
+        let found = one(LookupFor::ClosestVerification, code, &body);
+        assert_eq!(found, state.map_err(str::to_owned));
+    }
+
+    proptest! {
+        #[test]
+        fn every_reply_tells_of_each_user_or_of_none(reply in any_reply()) {
+            let zendesk = zendesk();
+            for purpose in LookupFor::ALL {
+                let ids = &ids()[..zendesk.lookup_max(purpose).min(3)];
+                match zendesk.looked_up(purpose, ids, None, &reply) {
+                    Ok(states) => {
+                        prop_assert_eq!(states.len(), ids.len());
+                        prop_assert!(reply.status == 200 || ids.len() == 1 && reply.status == 404);
+                    }
+                    Err(verdict) => assert_fit_to_keep(&verdict),
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,363 @@
+//! How users stand: before a step, after an answer that alone cannot say, and after the fact.
+//!
+//! | read | users | proves | how certain |
+//! | --- | --- | --- | --- |
+//! | `users?ids=` | 100 | who is listed with a status other than `deleted` and `closed`: they stand | documented |
+//! | | | who is listed as `deleted` or `closed`, or not listed at all (204: nobody is): deleted | which of the two Zoho does is not documented, so both are taken |
+//! | `users/{id}` | 1 | the same of one user; 204: no such user | documented |
+//!
+//! It needs the scope `ZohoCRM.users.READ`. An answer that lists anybody who was not asked for is
+//! not believed: a version of the API that passes over `ids` would list a page of all users, on
+//! which those who stand may well be missing.
+//!
+//! The read of many also tells roles: users that Zoho made for itself by their type, and
+//! administrators by the name of their profile, such as `Administrator` or `Sales Admin`. Profiles can
+//! be made and named anew, and nothing else of a user tells what theirs allows.
+//!
+//! No field of a user tells the primary contact, only the organisation does (`org`), by the number of
+//! their Zoho account (ZUID), which the read of many users has of each. It needs a scope of its own,
+//! `ZohoCRM.org.READ`. Without it nobody is known to be the primary contact, and nobody is deleted
+//! for that: Zoho refuses to delete them.
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+use crate::domain::{UserId, UserState};
+use crate::provider::body::{Body, Object, child, id_text, text};
+use crate::provider::{LookupFor, Reply, RowEnd, Verdict, status};
+
+use super::reads::{refused, unknown_state, user};
+
+/// The types of users that are protected, and what `--include-role` calls them,
+/// <https://www.zoho.com/crm/developer/docs/api/v8/get-users.html>.
+const PROTECTED: [(&str, &str); 3] = [
+    ("Support User", "support-user"),
+    ("System User", "system-user"),
+    ("Digital Employee", "digital-employee"),
+];
+
+/// What `--include-role` calls administrators.
+const ADMINISTRATOR: &str = "administrator";
+
+/// What the name of an administrators' profile holds, in lower case: Zoho's own, in the languages in
+/// which it is told apart from others by that.
+const ADMIN_WORDS: [&str; 3] = ["admin", "amministra", "管理"];
+
+/// What `--include-role` calls the primary contact.
+pub(super) const PRIMARY_CONTACT: &str = "primary-contact";
+
+/// Reads the answer to a lookup of `ids`.
+///
+/// # Errors
+///
+/// The verdict.
+pub(super) fn looked_up(
+    purpose: LookupFor,
+    ids: &[UserId],
+    primary_zuid: Option<&str>,
+    reply: &Reply,
+) -> Result<Vec<UserState>, Verdict> {
+    match purpose {
+        LookupFor::Roles | LookupFor::Verification => listed(ids, primary_zuid, reply),
+        _ => shown(&ids[0], reply).map(|state| vec![state]),
+    }
+}
+
+/// Reads the answer to `users/{id}`. A user who is deleted is documented neither as 204 nor by
+/// their status, so both are taken.
+fn shown(id: &UserId, reply: &Reply) -> Result<UserState, Verdict> {
+    let body = Body::of(reply);
+    if reply.status == 204 {
+        return Ok(UserState::Unknown);
+    }
+    let Some(user) = user(reply, &body) else {
+        return match refused(reply, &body) {
+            Verdict::Row(RowEnd::NotFound, _) => Ok(UserState::Unknown),
+            Verdict::Row(RowEnd::AlreadyGone, _) => Ok(UserState::Gone),
+            verdict => Err(status::of_read(verdict)),
+        };
+    };
+    if id_text(user.get("id")).as_deref() != Some(id.as_str()) {
+        return Err(status::other_user());
+    }
+    match text(user, "status") {
+        Some(status) if is_deleted(status) => Ok(UserState::Gone),
+        Some(_) => Ok(UserState::Active { role: None }),
+        None => Err(unknown_state()),
+    }
+}
+
+/// Reads the answer to `users?ids=`.
+fn listed(
+    ids: &[UserId],
+    primary_zuid: Option<&str>,
+    reply: &Reply,
+) -> Result<Vec<UserState>, Verdict> {
+    // No content: nobody of them is there.
+    if reply.status == 204 {
+        return Ok(vec![UserState::Gone; ids.len()]);
+    }
+    let body = Body::of(reply);
+    let mut states: HashMap<&str, UserState> = ids
+        .iter()
+        .map(|id| (id.as_str(), UserState::Gone))
+        .collect();
+    for user in users(reply, &body)? {
+        let user = user.as_object();
+        let known =
+            user.and_then(|user| Some((user, id_text(user.get("id"))?, text(user, "status")?)));
+        let (user, id, said) = known.ok_or_else(unknown_state)?;
+        let state = states.get_mut(id.as_str()).ok_or_else(status::other_user)?;
+        if !is_deleted(said) && state.role().is_none() {
+            let role = protected(user, primary_zuid);
+            *state = UserState::Active { role };
+        }
+    }
+    Ok(ids.iter().map(|id| states[id.as_str()].clone()).collect())
+}
+
+/// The users in the answer to a read of many: all that there are, and none of them an error.
+fn users<'b>(reply: &Reply, body: &'b Body<'_>) -> Result<&'b [Value], Verdict> {
+    let answer = body.object().filter(|_| reply.status == 200);
+    let users = answer.and_then(|answer| Some((answer, answer.get("users")?.as_array()?)));
+    let is_error = |user: &Value| user.get("code").is_some();
+    let Some((answer, users)) = users.filter(|(_, users)| !users.iter().any(is_error)) else {
+        return Err(status::of_read(refused(reply, body)));
+    };
+    let more = answer.get("info").and_then(|info| info.get("more_records"));
+    if more == Some(&Value::Bool(true)) {
+        return Err(status::part_of_answer());
+    }
+    Ok(users)
+}
+
+/// Whether a user of this status is deleted.
+fn is_deleted(state: &str) -> bool {
+    ["deleted", "closed"]
+        .into_iter()
+        .any(|deleted| state.eq_ignore_ascii_case(deleted))
+}
+
+/// The role of `user` if it is protected; versions of the API before the eighth tell no type.
+fn protected(user: &Object, primary_zuid: Option<&str>) -> Option<String> {
+    let kind = user.get("type__s").and_then(Value::as_str);
+    let named =
+        |(name, _): &&(&str, &str)| kind.is_some_and(|kind| name.eq_ignore_ascii_case(kind.trim()));
+    let of_type = PROTECTED.iter().find(named).map(|(_, role)| *role);
+    let is_primary =
+        || primary_zuid.is_some() && id_text(user.get("zuid")).as_deref() == primary_zuid;
+    let role = of_type
+        .or_else(|| is_primary().then_some(PRIMARY_CONTACT))
+        .or_else(|| is_administrator(user).then_some(ADMINISTRATOR))?;
+    Some(role.to_owned())
+}
+
+/// Whether the user's profile is an administrators'.
+fn is_administrator(user: &Object) -> bool {
+    let profile = child(user, "profile").and_then(|profile| text(profile, "name"));
+    profile.is_some_and(|name| {
+        let name = name.to_lowercase();
+        ADMIN_WORDS.into_iter().any(|word| name.contains(word))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use rstest::rstest;
+    use serde_json::{Value, json};
+
+    use crate::domain::{UserId, UserState};
+    use crate::provider::testing::{access, any_reply, assert_fit_to_keep, reply, told};
+    use crate::provider::zoho::provider::tests::zoho;
+    use crate::provider::{LookupFor, Provider};
+
+    use UserState::Gone;
+
+    const ACTIVE: UserState = UserState::Active { role: None };
+
+    fn ids() -> [UserId; 3] {
+        [
+            "5725767000000412001",
+            "5725767000000412002",
+            "5725767000000412003",
+        ]
+        .map(UserId::new)
+    }
+
+    fn many(code: u16, body: &str) -> Result<Vec<UserState>, String> {
+        let reply = reply(code, "", body);
+        let states = zoho(None).looked_up(LookupFor::Verification, &ids(), None, &reply);
+        states.map_err(|verdict| told(&verdict))
+    }
+
+    fn users(states: &[(&str, &str)]) -> Value {
+        let users = states
+            .iter()
+            .map(|(id, state)| json!({"id": format!("572576700000041{id}"), "status": state}));
+        let users: Vec<Value> = users.collect();
+        json!({"users": users, "info": {"more_records": false}})
+    }
+
+    #[test]
+    fn a_hundred_are_asked_at_once() {
+        let zoho = zoho(None);
+        let max = LookupFor::ALL.map(|purpose| zoho.lookup_max(purpose));
+        assert_eq!(max, [100, 0, 1, 100, 0, 0]);
+        let access = access("https://www.zohoapis.eu/");
+        let request = zoho.lookup(&access, LookupFor::Verification, &ids()[..2]);
+        assert_eq!(request.method, "GET");
+        assert_eq!(
+            request.url.as_str(),
+            "https://www.zohoapis.eu/crm/v8/users?ids=5725767000000412001,5725767000000412002"
+        );
+    }
+
+    #[rstest]
+    #[case(204, String::new(), [Gone, Gone, Gone])]
+    #[case(200, users(&[("2001", "deleted"), ("2002", "Closed")]).to_string(), [Gone, Gone, Gone])]
+    #[case(200, users(&[("2003", "active")]).to_string(), [Gone, Gone, ACTIVE])]
+    #[case(200, users(&[("2002", "inactive"), ("2001", "disabled")]).to_string(), [ACTIVE, ACTIVE, Gone])]
+    fn who_is_listed_and_not_deleted_stands(
+        #[case] code: u16,
+        #[case] body: String,
+        #[case] states: [UserState; 3],
+    ) {
+        assert_eq!(many(code, &body).unwrap(), states);
+    }
+
+    #[rstest]
+    #[case::page(200, "<html>", "moment unrecognised")]
+    #[case::empty(200, "", "moment unrecognised")]
+    #[case::ids_passed_over(
+        200,
+        "{\"users\":[{\"id\":\"5725767000000419999\",\"status\":\"active\"}]}",
+        "moment unrecognised"
+    )]
+    #[case::a_part(
+        200,
+        "{\"users\":[],\"info\":{\"more_records\":true}}",
+        "moment unrecognised"
+    )]
+    #[case::no_state(
+        200,
+        "{\"users\":[{\"id\":\"5725767000000412001\"}]}",
+        "moment unrecognised"
+    )]
+    #[case::an_error(
+        200,
+        "{\"users\":[{\"code\":\"INVALID_DATA\",\"status\":\"error\",\"message\":\"x\"}]}",
+        "moment unrecognised"
+    )]
+    #[case::scope(
+        401,
+        "{\"code\":\"OAUTH_SCOPE_MISMATCH\",\"status\":\"error\",\"message\":\"x\"}",
+        "account not_permitted"
+    )]
+    #[case::token(
+        401,
+        "{\"code\":\"INVALID_TOKEN\",\"status\":\"error\",\"message\":\"x\"}",
+        "token rejected"
+    )]
+    #[case::unwell(500, "{}", "moment server_error")]
+    fn nobody_is_taken_for_deleted_by_what_is_no_answer(
+        #[case] code: u16,
+        #[case] body: &str,
+        #[case] verdict: &str,
+    ) {
+        assert_eq!(many(code, body).unwrap_err(), verdict);
+    }
+
+    /// The active users, each with the role.
+    fn active(primary_zuid: Option<&str>, code: u16, body: &str) -> Result<String, String> {
+        let ids = &ids()[..2];
+        let reply = reply(code, "", body);
+        let states = zoho(None).looked_up(LookupFor::Roles, ids, primary_zuid, &reply);
+        let states = states.map_err(|verdict| told(&verdict))?;
+        let users = ids.iter().zip(&states).filter(|(_, state)| **state != Gone);
+        let users = users
+            .map(|(id, state)| format!("{} {}", &id.as_str()[16..], state.role().unwrap_or("-")));
+        Ok(users.collect::<Vec<_>>().join(", "))
+    }
+
+    #[rstest]
+    #[case(204, "", "")]
+    #[case(
+        200,
+        r#"{"users":[{"id":"5725767000000412001","status":"active","type__s":"Regular User"},{"id":"5725767000000412002","status":"active","type__s":"System User"}]}"#,
+        "001 -, 002 system-user"
+    )]
+    #[case(
+        200,
+        r#"{"users":[{"id":"5725767000000412001","status":"inactive","type__s":"Support User"},{"id":"5725767000000412002","status":"deleted","type__s":"Digital Employee"}]}"#,
+        "001 support-user"
+    )]
+    #[case(
+        200,
+        r#"{"users":[{"id":"5725767000000412001","status":"active"}]}"#,
+        "001 -"
+    )]
+    fn who_stands_is_listed_with_the_type_that_is_protected(
+        #[case] code: u16,
+        #[case] body: &str,
+        #[case] expected: &str,
+    ) {
+        assert_eq!(active(None, code, body).unwrap(), expected);
+    }
+
+    #[rstest]
+    #[case(Some("60411002"), r#""zuid":"60411002""#, "001 -, 002 primary-contact")]
+    // As a number; and the type goes before.
+    #[case(Some("60411002"), r#""zuid":60411002"#, "001 -, 002 primary-contact")]
+    #[case(
+        Some("60411002"),
+        r#""zuid":"60411002","type__s":"Support User""#,
+        "001 -, 002 support-user"
+    )]
+    #[case(Some("60411003"), r#""zuid":"60411002""#, "001 -, 002 -")]
+    // Where nobody is known, who has no number is not taken for them.
+    #[case(None, r#""zuid":"60411002""#, "001 -, 002 -")]
+    #[case(None, r#""zuid":null"#, "001 -, 002 -")]
+    #[case(Some("60411002"), r#""zuid":null"#, "001 -, 002 -")]
+    fn the_primary_contact_is_known_by_their_number_at_zoho(
+        #[case] primary_zuid: Option<&str>,
+        #[case] fields: &str,
+        #[case] expected: &str,
+    ) {
+        let one = r#"{"id":"5725767000000412001","status":"active","zuid":"60411001"}"#;
+        let other = format!(r#"{{"id":"5725767000000412002","status":"active",{fields}}}"#);
+        let body = format!(r#"{{"users":[{one},{other}]}}"#);
+        assert_eq!(active(primary_zuid, 200, &body).unwrap(), expected);
+    }
+
+    #[rstest]
+    #[case(r#""profile":{"name":"Administrator"}"#, "administrator")]
+    #[case(r#""profile":{"name":"Sales ADMIN","id":"1"}"#, "administrator")]
+    #[case(
+        r#""profile":{"name":"Administrator"},"type__s":"System User""#,
+        "system-user"
+    )]
+    #[case(r#""profile":{"name":"Standard"}"#, "-")]
+    #[case(r#""profile":{"name":null}"#, "-")]
+    #[case(r#""profile":"Administrator""#, "-")]
+    fn administrators_are_known_by_their_profile(#[case] fields: &str, #[case] role: &str) {
+        let user = format!(r#"{{"id":"5725767000000412001","status":"active",{fields}}}"#);
+        let told = active(None, 200, &format!(r#"{{"users":[{user}]}}"#));
+        assert_eq!(told.unwrap(), format!("001 {role}"));
+    }
+
+    proptest! {
+        #[test]
+        fn every_reply_tells_of_each_user_or_of_none(reply in any_reply()) {
+            let provider = zoho(None);
+            match provider.looked_up(LookupFor::Roles, &ids(), None, &reply) {
+                Ok(states) => {
+                    prop_assert_eq!(states.len(), 3);
+                    prop_assert!([200, 204].contains(&reply.status));
+                }
+                Err(verdict) => assert_fit_to_keep(&verdict),
+            }
+        }
+    }
+}
