@@ -129,6 +129,10 @@ impl Books {
 fn kind(entry: &Entry) -> &'static str {
     match entry {
         Entry::Run(_) => "run",
+        Entry::Plan(_) => "plan",
+        Entry::Unsent(_) => "unsent",
+        Entry::Planned(_) => "planned",
+        Entry::Agreed(_) => "agreed",
         Entry::Session(_) => "session",
         Entry::Request(_) => "request",
         Entry::Intent(_) => "intent",
