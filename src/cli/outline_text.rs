@@ -15,7 +15,7 @@ use super::setting;
 use super::terminal::shown;
 use super::underline;
 use crate::domain::{Time, UserId, WallClock};
-use crate::input::{Asides, Mapping};
+use crate::input::{Asides, Columns};
 use crate::plan::{Group, Plan, time_at_limit};
 use crate::report::text::grouped;
 
@@ -299,7 +299,7 @@ fn id(id: &UserId) -> String {
 }
 
 /// Which column holds which field: the wrong one deletes the wrong users.
-fn columns(mapping: &Mapping) -> Option<String> {
+fn columns(mapping: &Columns) -> Option<String> {
     let fields = [
         ("id", &mapping.id),
         ("account", &mapping.account),

@@ -55,11 +55,7 @@ pub(super) fn place_in_input(error: &(dyn Error + 'static)) -> Option<String> {
     for cause in causes.take(CAUSES_MAX) {
         if let Some(error) = cause.downcast_ref::<InputError>() {
             let (excerpt, label) = Excerpt::of_error(error)?;
-            return Some(drawn(
-                &error.path()?.display().to_string(),
-                &excerpt,
-                &label,
-            ));
+            return Some(drawn(&error.path.display().to_string(), &excerpt, &label));
         }
         match cause.downcast_ref::<PlanError>() {
             Some(PlanError::ProtectRow { path, row, .. }) => {

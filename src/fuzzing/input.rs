@@ -10,7 +10,8 @@ use url::Url;
 use super::reply::providers;
 use crate::domain::{Position, ProviderKind, Record, UserId};
 use crate::input::{
-    Columns, Compression, Format, InputError, ReadOptions, Resolved, RowProblem, Source,
+    Columns, Compression, Format, InputError, InputErrorKind, ReadOptions, Resolved, RowProblem,
+    Source,
 };
 use crate::provider::{Access, Request, check_id};
 
@@ -130,7 +131,7 @@ fn read(
                 .push((position, source.content().map(Record::into_owned))),
             Ok(None) => break,
             Err(error) => {
-                reading.is_damage = matches!(error, InputError::Damaged { .. });
+                reading.is_damage = matches!(error.kind, InputErrorKind::Damaged { .. });
                 reading.error = Some(error.to_string());
                 assert!(
                     matches!(source.advance(), Ok(None)),
@@ -229,12 +230,7 @@ pub fn mapping(data: &[u8]) {
         if *format == Format::Ids || mapping.id.is_none() {
             continue;
         }
-        let named = options(Columns {
-            id: mapping.id.clone(),
-            account: mapping.account.clone(),
-            action: mapping.action.clone(),
-            reference: mapping.reference.clone(),
-        });
+        let named = options(mapping.clone());
         let again = open(&named).map(|source| source.resolved().mapping.clone());
         assert_eq!(again.as_ref().ok(), Some(mapping), "{again:?}");
     }

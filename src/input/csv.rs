@@ -5,25 +5,18 @@
 //! would otherwise pull the rest of the file into memory), say that a quote was never closed (the
 //! rows it swallowed must not vanish), and give the line a record begins on when blank lines or
 //! `\r\n` come before it.
-//!
-//! A record without a quote that lies whole in the buffer, as nearly all do, needs no parser: its
-//! cells are what stands between the delimiters. csv-core reads the others, and both see the same
-//! (fuzzed with buffers of every size, in which now the one and now the other reads a record).
 
 use std::borrow::Cow;
-use std::ops::Range;
 
 use csv_core::ReadRecordResult;
-use memchr::{memchr_iter, memchr3};
 
 use crate::domain::Record;
 
+use super::ahead::Batch;
 use super::error::Fault;
 use super::lines::{LineCount, ROW_BYTES_MAX, Text, skip_line_ends, too_long};
 use super::mapping::Places;
-use super::object::text_of;
-use super::row::{Field, RowProblem};
-use super::text::trim_cell;
+use super::row::{Field, Raw, RowProblem, Rows, text_of, trim_cell};
 
 /// The most columns a record may have; the spreadsheets in use end at 16,384.
 pub(super) const COLUMNS_MAX: usize = 16 * 1024;
@@ -37,13 +30,12 @@ pub(super) struct CsvRows {
     pub(super) text: Text,
     core: csv_core::Reader,
     pub(super) delimiter: u8,
-    /// The fields of the record, unquoted, one behind the other, `gap` bytes between any two.
+    /// The fields of the record, unquoted, one behind the other.
     fields: Vec<u8>,
-    gap: usize,
     /// Where each field ends in `fields`.
     pub(super) ends: Vec<usize>,
     /// How many fields the record has.
-    pub(super) count: usize,
+    count: usize,
     pub(super) lines: LineCount,
     /// The line the record begins on.
     line: u64,
@@ -70,7 +62,6 @@ impl CsvRows {
             text,
             core: csv_core::ReaderBuilder::new().delimiter(delimiter).build(),
             delimiter,
-            gap: 0,
             fields: vec![0; FIELD_BYTES_FIRST],
             ends: vec![0; COLUMNS_FIRST],
             count: 0,
@@ -89,7 +80,7 @@ impl CsvRows {
     pub(super) fn header(&mut self) -> Result<Result<Vec<String>, RowProblem>, Fault> {
         // Bounded by the cap on the whole input.
         loop {
-            if !self.advance_by_core()? {
+            if !self.advance_to_record()? {
                 return Ok(Ok(Vec::new()));
             }
             if !self.is_empty_row() {
@@ -109,17 +100,6 @@ impl CsvRows {
         self.places = places;
     }
 
-    /// Goes on to the next record; `false`: there is none. Blank lines are passed over, and rows of
-    /// nothing but delimiters, which a spreadsheet leaves where rows were cleared.
-    pub(super) fn advance(&mut self) -> Result<bool, Fault> {
-        while self.read_plain()? || self.advance_by_core()? {
-            if !self.is_empty_row() {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
     /// Whether the record has several cells, and nothing in any of them.
     fn is_empty_row(&self) -> bool {
         let is_blank = |place| {
@@ -128,7 +108,7 @@ impl CsvRows {
         self.shape == Shape::Whole && self.count > 1 && (0..self.count).all(is_blank)
     }
 
-    fn advance_by_core(&mut self) -> Result<bool, Fault> {
+    fn advance_to_record(&mut self) -> Result<bool, Fault> {
         // csv-core would skip them too, but without saying on which line the record then begins.
         if !skip_line_ends(&mut self.text, &mut self.lines)? {
             return Ok(false);
@@ -138,64 +118,15 @@ impl CsvRows {
         Ok(true)
     }
 
-    /// The line the record begins on, from 1.
-    pub(super) fn line(&self) -> u64 {
-        self.line
-    }
-
-    /// The cells that mean something. More or fewer cells than the header has are no problem as
-    /// long as none of these can have shifted for it; a cell that is not there is blank.
-    pub(super) fn content(&self) -> Result<Record<'_>, RowProblem> {
-        self.whole()?;
-        let id_place = self.places.id;
-        if id_place >= self.count {
-            return Err(RowProblem::new(
-                Field::Id,
-                "no_id",
-                format!(
-                    "the row ends after {} of its columns, before the id in column {}; check for a line end inside a cell, or another delimiter",
-                    self.count,
-                    id_place + 1
-                ),
-            ));
-        }
-        // Looked at once, if all of it is text; the cells of a row that is not are asked one by one.
-        let all = std::str::from_utf8(&self.fields[..self.ends[self.count - 1]]).ok();
-        let id = self.text(all, id_place, Field::Id)?;
-        let bare = trim_cell(id);
-        if self.count > self.columns && self.is_torn(bare) {
-            return Err(RowProblem::new(
-                Field::Id,
-                "decimal_comma",
-                "the row has a cell too many, and the id looks like a number that was torn apart at \
-                 its decimal comma; format the column as text and export again",
-            ));
-        }
-        self.check_shift()?;
-        Ok(Record {
-            id: Cow::Borrowed(bare),
-            account: self.cell(all, self.places.account, Field::Account)?,
-            action: self.cell(all, self.places.action, Field::Action)?,
-            reference: self.cell(all, self.places.reference, Field::Reference)?,
-            trimmed: bare.len() < id.len(),
-        })
-    }
-
     /// The problem of a row whose cells may stand one column beside their own: what is taken for the
     /// id may be a telephone number then.
     fn check_shift(&self) -> Result<(), RowProblem> {
         let (count, columns) = (self.count, self.columns);
         let has_more = || (columns..count).any(|place| !self.field(place).trim_ascii().is_empty());
-        let (code, how) = if self.places.may_shift(count, columns) {
-            if count < columns {
-                ("short_row", "fewer")
-            } else if has_more() {
-                ("long_row", "more")
-            } else {
-                return Ok(());
-            }
-        } else {
-            return Ok(());
+        let (code, how) = match self.places.may_shift(count, columns) {
+            true if count < columns => ("short_row", "fewer"),
+            true if has_more() => ("long_row", "more"),
+            true | false => return Ok(()),
         };
         Err(RowProblem::new(
             Field::Row,
@@ -225,52 +156,21 @@ impl CsvRows {
         }
     }
 
-    /// Every cell of the record as it stands; none if it is not whole.
-    pub(super) fn cells(&self) -> Vec<&[u8]> {
-        if self.whole().is_err() {
-            return Vec::new();
-        }
-        (0..self.count).map(|place| self.field(place)).collect()
-    }
-
     /// The text of an optional cell; `None`: no such column, or it is blank.
-    fn cell<'a>(
-        &'a self,
-        all: Option<&'a str>,
-        place: Option<usize>,
-        field: Field,
-    ) -> Result<Option<Cow<'a, str>>, RowProblem> {
+    fn cell(&self, place: Option<usize>, field: Field) -> Result<Option<Cow<'_, str>>, RowProblem> {
         let Some(place) = place.filter(|place| *place < self.count) else {
             return Ok(None);
         };
-        let text = trim_cell(self.text(all, place, field)?);
+        let text = trim_cell(text_of(self.field(place), field)?);
         Ok((!text.is_empty()).then_some(Cow::Borrowed(text)))
     }
 
-    /// The text of a cell, which stands in `all` if that is there.
-    fn text<'a>(
-        &'a self,
-        all: Option<&'a str>,
-        place: usize,
-        field: Field,
-    ) -> Result<&'a str, RowProblem> {
-        match all.and_then(|all| all.get(self.range(place))) {
-            Some(text) => Ok(text),
-            None => text_of(self.field(place), field),
-        }
-    }
-
     fn field(&self, place: usize) -> &[u8] {
-        &self.fields[self.range(place)]
-    }
-
-    /// Where a field stands in `fields`.
-    fn range(&self, place: usize) -> Range<usize> {
         let start = match place {
             0 => 0,
-            _ => self.ends[place - 1] + self.gap,
+            _ => self.ends[place - 1],
         };
-        start..self.ends[place]
+        &self.fields[start..self.ends[place]]
     }
 
     /// The problem of a record that is not whole.
@@ -294,42 +194,10 @@ impl CsvRows {
         }
     }
 
-    /// Reads the next record if it begins here, has no quote and lies whole in the buffer; `false`:
-    /// nothing was read.
-    fn read_plain(&mut self) -> Result<bool, Fault> {
-        let chunk = self.text.fill_buf().map_err(|source| Fault::Io {
-            line: self.lines.line,
-            source,
-        })?;
-        let end = match memchr3(b'\n', b'\r', b'"', chunk) {
-            Some(end) if end > 0 && end <= self.fields.len() && chunk[end] != b'"' => end,
-            _ => return Ok(false),
-        };
-        let record = &chunk[..end];
-        self.count = 0;
-        for cell_end in memchr_iter(self.delimiter, record).chain([end]) {
-            let Some(place) = self.ends.get_mut(self.count) else {
-                return Ok(false);
-            };
-            *place = cell_end;
-            self.count += 1;
-        }
-        self.fields[..end].copy_from_slice(record);
-        self.gap = 1;
-        self.shape = Shape::Whole;
-        self.line = self.lines.line;
-        // Both bytes of `\r\n` where they are there, so that the next record begins here as well.
-        let line_end = 1 + usize::from(chunk[end..].starts_with(b"\r\n"));
-        self.lines.over(&chunk[end - 1..end + line_end]);
-        self.text.consume(end + line_end);
-        Ok(true)
-    }
-
     /// Reads one record, of which at least one byte is there.
     fn read_record(&mut self) -> Result<(), Fault> {
         self.shape = Shape::Whole;
         self.count = 0;
-        self.gap = 0;
         let mut written = 0;
         let mut line_end_given = false;
         // Bounded by the cap on the whole input: each turn consumes input, makes room up to a
@@ -383,6 +251,69 @@ impl CsvRows {
     }
 }
 
+impl Rows for CsvRows {
+    /// Goes on to the next record; `false`: there is none. Blank lines are passed over, and rows of
+    /// nothing but delimiters, which a spreadsheet leaves where rows were cleared.
+    fn advance(&mut self) -> Result<bool, Fault> {
+        while self.advance_to_record()? {
+            if !self.is_empty_row() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn take_plain(&mut self, row: u64, batch: &mut Batch) -> Result<(), Fault> {
+        self.fill_plain(row, batch)
+    }
+
+    fn line(&self) -> u64 {
+        self.line
+    }
+
+    /// The cells that mean something. More or fewer cells than the header has are no problem as
+    /// long as none of these can have shifted for it; a cell that is not there is blank.
+    fn content(&self) -> Result<Record<'_>, RowProblem> {
+        self.whole()?;
+        let id_place = self.places.id;
+        if id_place >= self.count {
+            return Err(RowProblem::new(
+                Field::Id,
+                "no_id",
+                format!(
+                    "the row ends after {} of its columns, before the id in column {}; check for a line end inside a cell, or another delimiter",
+                    self.count,
+                    id_place + 1
+                ),
+            ));
+        }
+        let id = text_of(self.field(id_place), Field::Id)?;
+        let bare = trim_cell(id);
+        if self.count > self.columns && self.is_torn(bare) {
+            return Err(RowProblem::new(
+                Field::Id,
+                "decimal_comma",
+                "the row has a cell too many, and the id looks like a number that was torn apart at \
+                 its decimal comma; format the column as text and export again",
+            ));
+        }
+        self.check_shift()?;
+        Ok(Record {
+            id: Cow::Borrowed(bare),
+            account: self.cell(self.places.account, Field::Account)?,
+            action: self.cell(self.places.action, Field::Action)?,
+            reference: self.cell(self.places.reference, Field::Reference)?,
+            trimmed: bare.len() < id.len(),
+        })
+    }
+
+    /// Every cell of the record as it stands; none if it is not whole.
+    fn raw(&self) -> Raw<'_> {
+        let count = self.whole().map_or(0, |()| self.count);
+        Raw::Cells((0..count).map(|place| self.field(place)).collect())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::io::{BufReader, Cursor};
@@ -391,7 +322,7 @@ mod tests {
 
     use super::super::lines::ROW_BYTES_MAX;
     use super::super::mapping::Places;
-    use super::{COLUMNS_MAX, CsvRows};
+    use super::{COLUMNS_MAX, CsvRows, Rows as _};
 
     /// The line and the first cell, or the problem's code, of every record.
     fn records(text: &[u8], capacity: usize) -> Vec<(u64, String)> {

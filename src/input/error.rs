@@ -1,17 +1,15 @@
 //! What can be wrong with an input as a whole.
 
+use std::error::Error;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
-
-use thiserror::Error;
 
 use crate::domain::{AccountName, ProviderKind};
 
 use super::decompress::{Compression, Damaged, OverCap, OverWindow};
 use super::ids::is_surely_an_id;
-use super::row::Field;
-use super::text::Meant;
+use super::row::{Field, Meant};
 
 /// How many column names a message lists.
 const COLUMNS_LISTED_MAX: usize = 20;
@@ -21,321 +19,274 @@ const COLUMNS_LISTED_MAX: usize = 20;
 const COLUMN_CHARS_MAX: usize = 40;
 
 /// Why an input cannot be read, or not to its end. Nothing of it is sent.
-#[derive(Debug, Error)]
+#[derive(Debug)]
+pub struct InputError {
+    /// The path as given; of a copy of standard input, where it goes.
+    pub path: PathBuf,
+    /// What is wrong.
+    pub kind: InputErrorKind,
+}
+
+/// What is wrong with an input. Lines count from 1.
+#[derive(Debug)]
 #[non_exhaustive]
-pub enum InputError {
+#[allow(missing_docs, reason = "a field is what its name says")]
+pub enum InputErrorKind {
     /// There is no such file.
-    #[error("no file `{}`; check the name, or give `-` to read standard input", .path.display())]
-    Missing {
-        /// The path as given.
-        path: PathBuf,
-    },
+    Missing,
     /// The path leads to a folder.
-    #[error("`{}` is a folder; name a file in it", .path.display())]
-    Folder {
-        /// The path as given.
-        path: PathBuf,
-    },
+    Folder,
     /// The path leads to a pipe or a device, which can be read only once.
-    #[error(
-        "`{}` is a pipe or a device, which cannot be read again after an interruption; pipe it in and give `-` instead",
-        .path.display()
-    )]
-    NotAFile {
-        /// The path as given.
-        path: PathBuf,
-    },
+    NotAFile,
     /// The file cannot be opened.
-    #[error("could not open `{}`; check that you may read it", .path.display())]
-    Open {
-        /// The path as given.
-        path: PathBuf,
-        /// What the system said.
-        #[source]
-        source: io::Error,
-    },
+    Open(io::Error),
     /// Reading stopped in the middle.
-    #[error("could not read `{}` past line {line}; check the disk or the network share it is on", .path.display())]
-    Read {
-        /// The path as given.
-        path: PathBuf,
-        /// The line that was being read, from 1.
-        line: u64,
-        /// What the system said.
-        #[source]
-        source: io::Error,
-    },
+    Read { line: u64, source: io::Error },
     /// The compressed data do not fit together.
-    #[error(
-        "could not decompress `{}` as {compression} past line {line}: it is damaged, cut short or not {compression} at all; fetch it again",
-        .path.display()
-    )]
     Damaged {
-        /// The path as given.
-        path: PathBuf,
-        /// How it was read.
         compression: Compression,
-        /// The line that was being read, from 1.
         line: u64,
-        /// What the decompressor said.
-        #[source]
         source: io::Error,
     },
     /// More text than any list of users has.
-    #[error(
-        "`{}` holds more than {bytes_max} bytes of text, the most that is read; split it, or check that it is the right file",
-        .path.display()
-    )]
-    TooLarge {
-        /// The path as given.
-        path: PathBuf,
-        /// The limit, in bytes after decompression.
-        bytes_max: u64,
-    },
-    /// A small file that unfolds without end.
-    #[error(
-        "`{}` unfolds from {size} bytes of {compression} to more than {bytes_max}, as no list of users does; if it is one, decompress it and give the plain file",
-        .path.display()
-    )]
+    TooLarge { bytes_max: u64 },
+    /// A small file that unfolds without end, of `size` bytes on disk.
     Unfolds {
-        /// The path as given.
-        path: PathBuf,
-        /// How it was read.
         compression: Compression,
-        /// Its size on disk, in bytes.
         size: u64,
-        /// The most that is read of a file of this size, in bytes after decompression.
         bytes_max: u64,
     },
     /// A frame of Zstandard that asks for too much memory.
-    #[error(
-        "`{}` asks for a window of more than 8 MiB to be decompressed; compress it again with `zstd -19` or less and without `--long`, or give the plain file",
-        .path.display()
-    )]
-    Window {
-        /// The path as given.
-        path: PathBuf,
-    },
+    Window,
     /// Something compressed that is compressed once more.
-    #[error("`{}` is compressed more than once; decompress it, and give the plain file", .path.display())]
-    Nested {
-        /// The path as given.
-        path: PathBuf,
-    },
+    Nested,
     /// Nothing is in it.
-    #[error("`{}` is empty; check that the export ran to its end", .path.display())]
-    Empty {
-        /// The path as given.
-        path: PathBuf,
-    },
-    /// It is another kind of file.
-    #[error("`{}` is {kind}; export it as CSV in UTF-8", .path.display())]
-    NotText {
-        /// The path as given.
-        path: PathBuf,
-        /// What it looks like, with its article.
-        kind: &'static str,
-    },
+    Empty,
+    /// It is another kind of file; how it looks, with its article.
+    NotText(&'static str),
     /// A JSON file that is not an array.
-    #[error(
-        "`{}` is not a JSON array; give an array of objects or of ids, or one object a line with `--format jsonl`",
-        .path.display()
-    )]
-    NotAnArray {
-        /// The path as given.
-        path: PathBuf,
-    },
+    NotAnArray,
     /// A JSON array that does not end, or goes on after its end.
-    #[error("`{}` is no whole JSON array: {reason} (line {line}); fetch it again, or mend it there", .path.display())]
-    BrokenArray {
-        /// The path as given.
-        path: PathBuf,
-        /// The line, from 1.
-        line: u64,
-        /// What is wrong.
-        reason: &'static str,
-    },
+    BrokenArray { line: u64, reason: &'static str },
     /// The first row cannot be a header.
-    #[error("the header on line {line} of `{}` cannot be read: {reason}; check that it is a CSV file", .path.display())]
-    Header {
-        /// The path as given.
-        path: PathBuf,
-        /// The line, from 1.
-        line: u64,
-        /// What is wrong.
-        reason: String,
-    },
-    /// No column is known to hold ids.
-    #[error(
-        "no column of `{}` is known to hold user ids; name one with `--id-column`{} (columns seen: {})",
-        .path.display(), OrList(.columns), Listed(.columns)
-    )]
-    NoIdColumn {
-        /// The path as given.
-        path: PathBuf,
-        /// The columns, or JSON keys, that are there.
-        columns: Vec<String>,
-    },
-    /// Several columns may hold the ids.
-    #[error(
-        "`{}` has several columns that may hold the user ids: {}; name the right one with `--id-column`",
-        .path.display(), Listed(.names)
-    )]
-    SeveralIdColumns {
-        /// The path as given.
-        path: PathBuf,
-        /// The columns, or JSON keys, as they are written.
-        names: Vec<String>,
-    },
+    Header { line: u64, reason: String },
+    /// None of the columns, or JSON keys, is known to hold ids.
+    NoIdColumn { columns: Vec<String> },
+    /// Several columns, or JSON keys, may hold the ids.
+    SeveralIdColumns { names: Vec<String> },
     /// The ids are another system's, and the account takes none of those.
-    #[error(
-        "`{}` holds no user ids of account `{account}`: its column `{column}` names external ids, which {} does not delete by; export the users' own ids, or name the column that holds them with `--id-column`",
-        .path.display(), .provider.title()
-    )]
     ExternalIds {
-        /// The path as given.
-        path: PathBuf,
-        /// The column, as it is written.
         column: String,
-        /// The account.
         account: AccountName,
-        /// Its provider.
         provider: ProviderKind,
     },
-    /// Each line begins with a running number.
-    #[error(
-        "each line of `{}` begins with a running number, which may be another user's id; make the list without the numbers{}",
-        .path.display(), Cut(*.sign)
-    )]
-    Numbered {
-        /// The path as given.
-        path: PathBuf,
-        /// What stands behind the number.
-        sign: char,
-    },
+    /// Each line begins with a running number, and this sign behind it.
+    Numbered(char),
     /// Each line is one quoted cell.
-    #[error(
-        "each line of `{}` is quoted as a whole, so that it is one cell; save it again without the quotes round the lines",
-        .path.display()
-    )]
-    QuotedLines {
-        /// The path as given.
-        path: PathBuf,
-    },
+    QuotedLines,
     /// The header stands further down, below a title or something else.
-    #[error(
-        "the header of `{}` must be its first line, and line {line} looks like it: remove the lines above it, or export again without a title",
-        .path.display()
-    )]
-    HeaderBelow {
-        /// The path as given.
-        path: PathBuf,
-        /// The line that looks like the header, from 1.
-        line: u64,
-    },
-    /// A column that was asked for is not there.
-    #[error(
-        "`{}` has no column `{column}`, which `{}` names{} (columns seen: {})",
-        .path.display(), .field.option(), Meant(.suggestion.as_deref()), Listed(.columns)
-    )]
+    HeaderBelow { line: u64 },
+    /// A column that the option of `field` names is not there; `suggestion` has nearly its name.
     NoSuchColumn {
-        /// The path as given.
-        path: PathBuf,
-        /// The field whose option named it.
         field: Field,
-        /// The name given.
         column: String,
-        /// A column that is there and has nearly this name.
         suggestion: Option<String>,
-        /// The columns, or JSON keys, that are there.
         columns: Vec<String>,
     },
-    /// Two columns have the same name, as names are compared.
-    #[error(
-        "columns {first_place} (`{first}`) and {second_place} (`{second}`) of `{}` both match the {field}; name the right one, as it is written, with `{}`, or rename the other",
-        .path.display(), .field.option()
-    )]
+    /// Two columns have the same name, as names are compared. Places count from 1.
     Ambiguous {
-        /// The path as given.
-        path: PathBuf,
-        /// The field that both match.
         field: Field,
-        /// The first of them, as it is written.
         first: String,
-        /// Its place, from 1.
         first_place: usize,
-        /// The second of them, as it is written.
         second: String,
-        /// Its place, from 1.
         second_place: usize,
     },
     /// The delimiter is not one that CSV can have.
-    #[error("`{}` cannot be a delimiter; give one ASCII character that is no quote and no line end, such as `;`", .delimiter.escape_default())]
-    Delimiter {
-        /// The delimiter given.
-        delimiter: char,
-    },
+    Delimiter(char),
     /// The copy of standard input would replace a file.
-    #[error("`{}` exists already, and standard input would be kept there; move it away, or name another ledger with `--ledger`", .path.display())]
-    SpoolExists {
-        /// Where the copy would go.
-        path: PathBuf,
-    },
+    SpoolExists,
     /// Standard input could not be copied.
-    #[error("could not copy standard input to `{}`; check the free space and your rights in that folder", .path.display())]
-    Spool {
-        /// Where the copy goes.
-        path: PathBuf,
-        /// What the system said.
-        #[source]
-        source: io::Error,
-    },
-    /// The input could not be copied, so that what is carried out is what was planned.
-    #[error(
-        "could not copy `{}` into folder `{}`, as a run does so that it works from the rows it showed; check the free space and your rights in that folder",
-        .path.display(),
-        .folder.display()
-    )]
-    Snapshot {
-        /// The path as given.
-        path: PathBuf,
-        /// Where the copy goes.
-        folder: PathBuf,
-        /// What the system said.
-        #[source]
-        source: io::Error,
-    },
+    Spool(io::Error),
+    /// The input could not be copied into `folder`, so that what is carried out is what was planned.
+    Snapshot { folder: PathBuf, source: io::Error },
+}
+
+use InputErrorKind as Kind;
+
+impl InputError {
+    /// The error `kind` of the file at `path`.
+    pub(crate) fn new(path: &Path, kind: InputErrorKind) -> Self {
+        Self {
+            path: path.to_owned(),
+            kind,
+        }
+    }
+}
+
+impl fmt::Display for InputError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = self.path.display();
+        match &self.kind {
+            Kind::Missing => write!(
+                f,
+                "no file `{path}`; check the name, or give `-` to read standard input"
+            ),
+            Kind::Folder => write!(f, "`{path}` is a folder; name a file in it"),
+            Kind::NotAFile => write!(
+                f,
+                "`{path}` is a pipe or a device, which cannot be read again after an interruption; pipe it in and give `-` instead"
+            ),
+            Kind::Open(_) => write!(f, "could not open `{path}`; check that you may read it"),
+            Kind::Read { line, .. } => write!(
+                f,
+                "could not read `{path}` past line {line}; check the disk or the network share it is on"
+            ),
+            Kind::SpoolExists => write!(
+                f,
+                "`{path}` exists already, and standard input would be kept there; move it away, or name another ledger with `--ledger`"
+            ),
+            Kind::Spool(_) => write!(
+                f,
+                "could not copy standard input to `{path}`; check the free space and your rights in that folder"
+            ),
+            Kind::Snapshot { folder, .. } => write!(
+                f,
+                "could not copy `{path}` into folder `{}`, as a run does so that it works from the rows it showed; check the free space and your rights in that folder",
+                folder.display()
+            ),
+            Kind::Delimiter(delimiter) => write!(
+                f,
+                "`{}` cannot be a delimiter; give one ASCII character that is no quote and no line end, such as `;`",
+                delimiter.escape_default()
+            ),
+            Kind::Empty => write!(f, "`{path}` is empty; check that the export ran to its end"),
+            Kind::NotText(kind) => write!(f, "`{path}` is {kind}; export it as CSV in UTF-8"),
+            _ => self.fmt_text(f),
+        }
+    }
 }
 
 impl InputError {
-    /// The path of the file as given; `None`: it is about no file that is there.
-    pub fn path(&self) -> Option<&Path> {
-        match self {
-            Self::Missing { path }
-            | Self::Folder { path }
-            | Self::NotAFile { path }
-            | Self::Open { path, .. }
-            | Self::Snapshot { path, .. }
-            | Self::Read { path, .. }
-            | Self::Damaged { path, .. }
-            | Self::TooLarge { path, .. }
-            | Self::Unfolds { path, .. }
-            | Self::Window { path }
-            | Self::Nested { path }
-            | Self::Empty { path }
-            | Self::NotText { path, .. }
-            | Self::NotAnArray { path }
-            | Self::BrokenArray { path, .. }
-            | Self::Header { path, .. }
-            | Self::NoIdColumn { path, .. }
-            | Self::SeveralIdColumns { path, .. }
-            | Self::ExternalIds { path, .. }
-            | Self::Numbered { path, .. }
-            | Self::QuotedLines { path }
-            | Self::HeaderBelow { path, .. }
-            | Self::NoSuchColumn { path, .. }
-            | Self::Ambiguous { path, .. } => Some(path),
-            Self::Delimiter { .. } | Self::SpoolExists { .. } | Self::Spool { .. } => None,
+    /// What is wrong with the text as a whole.
+    fn fmt_text(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = self.path.display();
+        match &self.kind {
+            Kind::Damaged {
+                compression, line, ..
+            } => write!(
+                f,
+                "could not decompress `{path}` as {compression} past line {line}: it is damaged, cut short or not {compression} at all; fetch it again"
+            ),
+            Kind::TooLarge { bytes_max } => write!(
+                f,
+                "`{path}` holds more than {bytes_max} bytes of text, the most that is read; split it, or check that it is the right file"
+            ),
+            Kind::Unfolds {
+                compression,
+                size,
+                bytes_max,
+            } => write!(
+                f,
+                "`{path}` unfolds from {size} bytes of {compression} to more than {bytes_max}, as no list of users does; if it is one, decompress it and give the plain file"
+            ),
+            Kind::Window => write!(
+                f,
+                "`{path}` asks for a window of more than 8 MiB to be decompressed; compress it again with `zstd -19` or less and without `--long`, or give the plain file"
+            ),
+            Kind::Nested => write!(
+                f,
+                "`{path}` is compressed more than once; decompress it, and give the plain file"
+            ),
+            Kind::NotAnArray => write!(
+                f,
+                "`{path}` is not a JSON array; give an array of objects or of ids, or one object a line with `--format jsonl`"
+            ),
+            Kind::BrokenArray { line, reason } => write!(
+                f,
+                "`{path}` is no whole JSON array: {reason} (line {line}); fetch it again, or mend it there"
+            ),
+            Kind::Header { line, reason } => write!(
+                f,
+                "the header on line {line} of `{path}` cannot be read: {reason}; check that it is a CSV file"
+            ),
+            Kind::Numbered(sign) => write!(
+                f,
+                "each line of `{path}` begins with a running number, which may be another user's id; make the list without the numbers{}",
+                Cut(*sign)
+            ),
+            Kind::QuotedLines => write!(
+                f,
+                "each line of `{path}` is quoted as a whole, so that it is one cell; save it again without the quotes round the lines"
+            ),
+            Kind::HeaderBelow { line } => write!(
+                f,
+                "the header of `{path}` must be its first line, and line {line} looks like it: remove the lines above it, or export again without a title"
+            ),
+            _ => self.fmt_columns(f),
+        }
+    }
+
+    /// What is wrong with the columns.
+    fn fmt_columns(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = self.path.display();
+        match &self.kind {
+            Kind::NoIdColumn { columns } => write!(
+                f,
+                "no column of `{path}` is known to hold user ids; name one with `--id-column`{} (columns seen: {})",
+                OrList(columns),
+                Listed(columns)
+            ),
+            Kind::SeveralIdColumns { names } => write!(
+                f,
+                "`{path}` has several columns that may hold the user ids: {}; name the right one with `--id-column`",
+                Listed(names)
+            ),
+            Kind::ExternalIds {
+                column,
+                account,
+                provider,
+            } => write!(
+                f,
+                "`{path}` holds no user ids of account `{account}`: its column `{column}` names external ids, which {} does not delete by; export the users' own ids, or name the column that holds them with `--id-column`",
+                provider.title()
+            ),
+            Kind::NoSuchColumn {
+                field,
+                column,
+                suggestion,
+                columns,
+            } => write!(
+                f,
+                "`{path}` has no column `{column}`, which `{}` names{} (columns seen: {})",
+                field.option(),
+                Meant(suggestion.as_deref()),
+                Listed(columns)
+            ),
+            Kind::Ambiguous {
+                field,
+                first,
+                first_place,
+                second,
+                second_place,
+            } => write!(
+                f,
+                "columns {first_place} (`{first}`) and {second_place} (`{second}`) of `{path}` both match the {field}; name the right one, as it is written, with `{}`, or rename the other",
+                field.option()
+            ),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Error for InputError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match &self.kind {
+            Kind::Open(source)
+            | Kind::Spool(source)
+            | Kind::Read { source, .. }
+            | Kind::Damaged { source, .. }
+            | Kind::Snapshot { source, .. } => Some(source),
+            _ => None,
         }
     }
 }
@@ -352,34 +303,32 @@ pub(super) enum Fault {
 impl Fault {
     /// The error of the file at `path`.
     pub(super) fn at(self, path: &Path) -> InputError {
-        let path = path.to_owned();
-        match self {
-            Self::Json { line, reason } => InputError::BrokenArray { path, line, reason },
+        let kind = match self {
+            Self::Json { line, reason } => Kind::BrokenArray { line, reason },
             Self::Io { line, source } => match source.downcast::<OverCap>() {
                 Ok(over) => over_cap(path, over),
-                Err(source) if is::<OverWindow>(&source) => InputError::Window { path },
+                Err(source) if is::<OverWindow>(&source) => Kind::Window,
                 Err(source) => match source.downcast::<Damaged>() {
-                    Ok(damaged) => InputError::Damaged {
-                        path,
-                        compression: damaged.compression,
+                    Ok(Damaged { compression, cause }) => Kind::Damaged {
+                        compression,
                         line,
-                        source: damaged.cause,
+                        source: cause,
                     },
-                    Err(source) => InputError::Read { path, line, source },
+                    Err(source) => Kind::Read { line, source },
                 },
             },
-        }
+        };
+        InputError::new(path, kind)
     }
 }
 
-fn over_cap(path: PathBuf, over: OverCap) -> InputError {
+fn over_cap(path: &Path, over: OverCap) -> InputErrorKind {
     let bytes_max = over.bytes_max;
     match over.unfolded {
-        None => InputError::TooLarge { path, bytes_max },
-        Some(compression) => InputError::Unfolds {
+        None => Kind::TooLarge { bytes_max },
+        Some(compression) => Kind::Unfolds {
             // It was there a moment ago.
             size: path.metadata().map_or(0, |metadata| metadata.len()),
-            path,
             compression,
             bytes_max,
         },
@@ -387,10 +336,10 @@ fn over_cap(path: PathBuf, over: OverCap) -> InputError {
 }
 
 /// Whether `error` holds an `E`.
-fn is<E: std::error::Error + 'static>(error: &io::Error) -> bool {
+fn is<E: Error + 'static>(error: &io::Error) -> bool {
     error
         .get_ref()
-        .is_some_and(<dyn std::error::Error + Send + Sync>::is::<E>)
+        .is_some_and(<dyn Error + Send + Sync>::is::<E>)
 }
 
 /// The way out for a file without a header, unless its first cell counts the lines.
@@ -455,7 +404,7 @@ mod tests {
     use std::io;
     use std::path::Path;
 
-    use super::{Compression, Fault, InputError, OverCap, OverWindow};
+    use super::{Compression, Fault, InputError, InputErrorKind, OverCap, OverWindow};
 
     fn error(source: io::Error) -> InputError {
         Fault::Io { line: 7, source }.at(Path::new("a.csv"))
@@ -467,30 +416,38 @@ mod tests {
             bytes_max: 5,
             unfolded: None,
         }));
-        assert!(matches!(over, InputError::TooLarge { bytes_max: 5, .. }));
+        assert!(matches!(
+            over.kind,
+            InputErrorKind::TooLarge { bytes_max: 5, .. }
+        ));
         let bomb = error(io::Error::other(OverCap {
             bytes_max: 5,
             unfolded: Some(Compression::Gzip),
         }));
-        assert!(matches!(bomb, InputError::Unfolds { bytes_max: 5, .. }));
+        assert!(matches!(
+            bomb.kind,
+            InputErrorKind::Unfolds { bytes_max: 5, .. }
+        ));
         let window = error(io::Error::other(OverWindow));
-        assert!(matches!(window, InputError::Window { .. }));
+        assert!(matches!(window.kind, InputErrorKind::Window));
         let disk = error(io::Error::from_raw_os_error(5));
         assert_eq!(
             disk.to_string(),
             "could not read `a.csv` past line 7; check the disk or the network share it is on"
         );
         assert!(
-            matches!(disk, InputError::Read { line: 7, source, .. } if source.raw_os_error() == Some(5))
+            matches!(disk.kind, InputErrorKind::Read { line: 7, source, .. } if source.raw_os_error() == Some(5))
         );
     }
 
     #[test]
     fn a_message_lists_no_more_columns_than_can_be_read() {
-        let error = InputError::NoIdColumn {
-            path: "a.csv".into(),
-            columns: (0..23).map(|n| format!("{n}{}", "x".repeat(60))).collect(),
-        };
+        let error = InputError::new(
+            Path::new("a.csv"),
+            InputErrorKind::NoIdColumn {
+                columns: (0..23).map(|n| format!("{n}{}", "x".repeat(60))).collect(),
+            },
+        );
         let message = error.to_string();
         assert!(
             message.ends_with("… and 3 more)") || message.ends_with("…` and 3 more)"),

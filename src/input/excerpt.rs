@@ -17,16 +17,15 @@ use serde::de::IgnoredAny;
 
 use crate::domain::Position;
 
-use super::error::InputError;
+use super::error::{InputError, InputErrorKind};
 use super::format::Format;
 use super::ids::only_id;
 use super::lines::{LineCount, LineReader};
 use super::mapping::{Columns, known_names};
 use super::object::place_of;
 use super::open::open_text;
-use super::row::Field;
+use super::row::{Field, closest};
 use super::source::{ReadOptions, Resolved, Source};
-use super::text::{closest, is_blank};
 
 /// How many lines of one CSV record are looked through, which has more than one if a cell has.
 const RECORD_LINES_MAX: usize = 64;
@@ -81,63 +80,50 @@ impl Excerpt {
 
     /// The place in the file that `error` speaks of, with a word about it; `None`: it speaks of none.
     pub fn of_error(error: &InputError) -> Option<(Excerpt, String)> {
-        match error {
-            InputError::NoIdColumn { path, columns } => Some(no_id_column(path, columns)?),
-            InputError::NoSuchColumn {
-                path,
+        let path = &error.path;
+        let told = |excerpt: Option<Excerpt>, label: &str| Some((excerpt?, label.to_owned()));
+        match &error.kind {
+            InputErrorKind::NoIdColumn { columns } => no_id_column(path, columns),
+            InputErrorKind::NoSuchColumn {
                 suggestion: Some(near),
                 ..
-            } => {
-                let nearest = Self::of_name(path, near)?;
-                Some((nearest, "this one is nearest".to_owned()))
+            } => told(Self::of_name(path, near), "this one is nearest"),
+            InputErrorKind::NoSuchColumn { columns, .. } => {
+                told(line_with(path, columns), "these are the columns")
             }
-            InputError::NoSuchColumn { path, columns, .. } => {
-                let line = line_with(path, columns)?;
-                Some((line, "these are the columns".to_owned()))
-            }
-            InputError::Ambiguous {
-                path,
+            InputErrorKind::Ambiguous {
                 first,
                 second,
                 first_place,
                 ..
             } => {
                 let excerpt = Self::of_name(path, first)?;
-                let behind = excerpt.marked.end;
-                let marked = find_name(&excerpt.text, second, behind)?;
+                let marked = find_name(&excerpt.text, second, excerpt.marked.end)?;
                 let label = format!("it may be this one or column {first_place}");
                 Some((Excerpt { marked, ..excerpt }, label))
             }
-            InputError::SeveralIdColumns { path, names } => {
-                let line = line_with(path, names)?;
-                Some((line, "more than one of these may hold the ids".to_owned()))
+            InputErrorKind::SeveralIdColumns { names } => told(
+                line_with(path, names),
+                "more than one of these may hold the ids",
+            ),
+            InputErrorKind::ExternalIds { column, .. } => told(
+                Self::of_name(path, column),
+                "these are another system's ids",
+            ),
+            InputErrorKind::Numbered(_) => {
+                told(lines_of(path)?.next(), "this begins with a running number")
             }
-            InputError::ExternalIds { path, column, .. } => {
-                let name = Self::of_name(path, column)?;
-                Some((name, "these are another system's ids".to_owned()))
+            InputErrorKind::QuotedLines => told(whole(path, 1), "this is one cell"),
+            InputErrorKind::HeaderBelow { line } => {
+                told(whole(path, *line), "this looks like the header")
             }
-            InputError::Numbered { path, .. } => {
-                let line = next_line(&mut lines_of(path)?)?;
-                Some((all_of(line), "this begins with a running number".to_owned()))
-            }
-            InputError::QuotedLines { path } => {
-                Some((whole(path, 1)?, "this is one cell".to_owned()))
-            }
-            InputError::HeaderBelow { path, line } => {
-                let header = whole(path, *line)?;
-                Some((header, "this looks like the header".to_owned()))
-            }
-            InputError::Header { path, line, .. } => {
-                Some((whole(path, *line)?, "this is no header".to_owned()))
-            }
-            InputError::NotAnArray { path } => {
-                Some((whole(path, 1)?, "this does not begin with `[`".to_owned()))
-            }
-            InputError::BrokenArray { path, line, .. } => {
+            InputErrorKind::Header { line, .. } => told(whole(path, *line), "this is no header"),
+            InputErrorKind::NotAnArray => told(whole(path, 1), "this does not begin with `[`"),
+            InputErrorKind::BrokenArray { line, .. } => {
                 let excerpt = whole(path, *line)?;
                 let marked = syntax_error(path, &excerpt);
                 let marked = marked.unwrap_or_else(|| excerpt.marked.clone());
-                Some((Excerpt { marked, ..excerpt }, "here".to_owned()))
+                told(Some(Excerpt { marked, ..excerpt }), "here")
             }
             _ => None,
         }
@@ -145,14 +131,11 @@ impl Excerpt {
 
     /// Where `name` first stands in the file at `path`: in the header, or as a key.
     pub fn of_name(path: &Path, name: &str) -> Option<Excerpt> {
-        let mut lines = lines_of(path)?;
-        for _ in 0..NAME_LINES_MAX {
-            let excerpt = next_line(&mut lines)?;
-            if let Some(marked) = find_name(&excerpt.text, name, 0) {
-                return Some(Excerpt { marked, ..excerpt });
-            }
-        }
-        None
+        let mut lines = lines_of(path)?.take(NAME_LINES_MAX);
+        lines.find_map(|excerpt| {
+            let marked = find_name(&excerpt.text, name, 0)?;
+            Some(Excerpt { marked, ..excerpt })
+        })
     }
 
     /// `line` of which the bytes at `marked` are marked.
@@ -178,7 +161,7 @@ fn in_lines(
     wanted: &[Wanted],
 ) -> BTreeMap<u64, Excerpt> {
     let mut found = BTreeMap::new();
-    let Some(mut lines) = lines_of(path) else {
+    let Some(mut lines) = line_reader(path) else {
         return found;
     };
     for row in wanted {
@@ -225,30 +208,19 @@ fn in_array(
             }
         }
         if at.row == row.position.row
-            && let Some(json) = source.rows().json()
+            && let Some(json) = source.raw().json()
         {
             found.insert(at.row, in_json(at.line, json.as_bytes(), columns, row));
         }
     }
     // An element is known without what stands before it on its line.
-    let mut last = None;
-    let Some(mut lines) = lines_of(path) else {
+    let Some(mut lines) = lines_of(path).map(Iterator::peekable) else {
         return found;
     };
     for excerpt in found.values_mut() {
-        while last
-            .as_ref()
-            .is_none_or(|it: &Excerpt| it.line < excerpt.line)
-        {
-            match next_line(&mut lines) {
-                Some(line) => last = Some(line),
-                None => break,
-            }
-        }
-        let Some(line) = last.as_ref().filter(|it| it.line == excerpt.line) else {
-            continue;
-        };
-        if let Some(at) = line.text.find(&excerpt.text) {
+        while lines.next_if(|line| line.line < excerpt.line).is_some() {}
+        let line = lines.peek().filter(|it| it.line == excerpt.line);
+        if let Some((line, at)) = line.and_then(|it| Some((it, it.text.find(&excerpt.text)?))) {
             let before = line.text[..at].chars().count();
             excerpt.text.clone_from(&line.text);
             excerpt.marked = before + excerpt.marked.start..before + excerpt.marked.end;
@@ -260,7 +232,8 @@ fn in_array(
 /// The cell at fault of the record that begins on the line that `lines` is at.
 fn in_record(lines: &mut LineReader, resolved: &Resolved, row: &Wanted) -> Option<Excerpt> {
     let delimiter = u8::try_from(resolved.delimiter.unwrap_or(',')).ok()?;
-    let wanted = place_in_header(resolved, row.field);
+    let name = resolved.mapping.of(row.field);
+    let wanted = name.and_then(|name| resolved.columns.iter().position(|it| it == name));
     // A number that was torn apart at its comma stands in two cells.
     let last = wanted.map(|place| place + usize::from(row.code == "decimal_comma"));
     let first = lines.content().ok()?.to_vec();
@@ -349,19 +322,6 @@ impl Cells {
     }
 }
 
-/// The place of the column that holds `field`; `None`: there is none.
-fn place_in_header(resolved: &Resolved, field: Field) -> Option<usize> {
-    let mapping = &resolved.mapping;
-    let name = match field {
-        Field::Row => None,
-        Field::Id => mapping.id.as_ref(),
-        Field::Account => mapping.account.as_ref(),
-        Field::Action => mapping.action.as_ref(),
-        Field::Reference => mapping.reference.as_ref(),
-    }?;
-    resolved.columns.iter().position(|column| column == name)
-}
-
 /// The value at fault of the JSON text that begins on `line`.
 fn in_json(line: u64, json: &[u8], columns: &Columns, row: &Wanted) -> Excerpt {
     let bare = trimmed(json);
@@ -413,30 +373,13 @@ fn no_id_column(path: &Path, columns: &[String]) -> Option<(Excerpt, String)> {
 /// The first line that has one of `names`, whole.
 fn line_with(path: &Path, names: &[String]) -> Option<Excerpt> {
     let first = names.iter().find(|name| !name.is_empty())?;
-    let found = Excerpt::of_name(path, first)?;
-    Some(all_of(found))
+    whole(path, Excerpt::of_name(path, first)?.line)
 }
 
 /// The line called `number`, whole.
 fn whole(path: &Path, number: u64) -> Option<Excerpt> {
-    let mut lines = lines_of(path)?;
-    // Bounded by the cap on the whole input.
-    loop {
-        let excerpt = next_line(&mut lines)?;
-        if excerpt.line >= number {
-            return (excerpt.line == number).then(|| all_of(excerpt));
-        }
-    }
-}
-
-fn all_of(excerpt: Excerpt) -> Excerpt {
-    let chars = |text: &str| text.chars().count();
-    let start = chars(&excerpt.text) - chars(excerpt.text.trim_start_matches(is_blank));
-    let end = chars(excerpt.text.trim_end_matches(is_blank));
-    Excerpt {
-        marked: start..end.max(start),
-        ..excerpt
-    }
+    let excerpt = lines_of(path)?.find(|excerpt| excerpt.line >= number)?;
+    (excerpt.line == number).then_some(excerpt)
 }
 
 /// Where the JSON of the file is broken, if that is on the line of `excerpt`.
@@ -471,18 +414,21 @@ fn find_name(line: &str, name: &str, from: usize) -> Option<Range<usize>> {
     Some(start..start + name.chars().count())
 }
 
-/// The lines of the file at `path`; `None`: it cannot be read.
-fn lines_of(path: &Path) -> Option<LineReader> {
-    Some(LineReader::new(open_text(&path.into()).ok()?.text))
+/// The lines of the file at `path` that are not empty, each marked from end to end; `None`: it
+/// cannot be read.
+fn lines_of(path: &Path) -> Option<impl Iterator<Item = Excerpt>> {
+    let mut lines = line_reader(path)?;
+    Some(std::iter::from_fn(move || {
+        if !matches!(lines.advance_to_text(), Ok(true)) {
+            return None;
+        }
+        let text = lines.content().unwrap_or_default();
+        Some(Excerpt::of_bytes(lines.line(), text, trimmed(text)))
+    }))
 }
 
-/// The next line that is not empty, with nothing marked.
-fn next_line(lines: &mut LineReader) -> Option<Excerpt> {
-    if !matches!(lines.advance_to_text(), Ok(true)) {
-        return None;
-    }
-    let text = lines.content().unwrap_or_default();
-    Some(Excerpt::of_bytes(lines.line(), text, 0..0))
+fn line_reader(path: &Path) -> Option<LineReader> {
+    Some(LineReader::new(open_text(&path.into()).ok()?.text))
 }
 
 #[cfg(test)]

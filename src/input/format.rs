@@ -10,11 +10,11 @@ use serde::de::IgnoredAny;
 
 use super::csv::CsvRows;
 use super::decompress::Compression;
-use super::error::InputError;
+use super::error::{InputError, InputErrorKind};
 use super::ids::{is_list_line, is_surely_an_id};
 use super::mapping::{Columns, has_id};
+use super::row::{is_blank, trim_cell};
 use super::source::ReadOptions;
-use super::text::{is_blank, trim_cell};
 
 /// The delimiters that are looked for, the likeliest first.
 const DELIMITERS: [char; 4] = [',', ';', '\t', '|'];
@@ -110,9 +110,7 @@ pub(super) fn detect(
         Format::Jsonl | Format::Json | Format::Ids => None,
     };
     if format == Format::Json && first_byte(head.bytes) != Some(b'[') {
-        return Err(InputError::NotAnArray {
-            path: path.to_owned(),
-        });
+        return Err(InputError::new(path, InputErrorKind::NotAnArray));
     }
     Ok((format, delimiter))
 }
@@ -238,18 +236,18 @@ fn array_or_lines(path: &Path, head: Head<'_>) -> Result<Format, InputError> {
     let line_end = start.iter().position(|b| matches!(b, b'\n' | b'\r'));
     let line = &start[..line_end.unwrap_or(start.len())];
     if line.starts_with(b"{'") {
-        return Err(InputError::NotText {
-            path: path.to_owned(),
-            kind: "a list of objects as a script prints them, with `'` for quotes, and no JSON",
-        });
+        return Err(InputError::new(
+            path,
+            InputErrorKind::NotText(
+                "a list of objects as a script prints them, with `'` for quotes, and no JSON",
+            ),
+        ));
     }
     let cut_short = line_end.is_none() && !head.is_whole;
     if cut_short || serde_json::from_slice::<IgnoredAny>(line).is_ok() {
         return Ok(Format::Jsonl);
     }
-    Err(InputError::NotAnArray {
-        path: path.to_owned(),
-    })
+    Err(InputError::new(path, InputErrorKind::NotAnArray))
 }
 
 /// The delimiter that the header has, and the header's cells: one that sets a column of ids apart,

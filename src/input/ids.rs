@@ -12,9 +12,7 @@ use crate::domain::Record;
 use super::error::Fault;
 use super::format::Head;
 use super::lines::{LineReader, Text};
-use super::object::text_of;
-use super::row::{Field, RowProblem};
-use super::text::trim_cell;
+use super::row::{Field, Raw, RowProblem, Rows, text_of, trim_cell};
 
 /// The fewest digits of a number that is surely an id where other words stand beside it: shorter
 /// ones count lines, years or things.
@@ -64,20 +62,6 @@ impl IdRows {
         }
     }
 
-    /// Goes on to the next id; `false`: there is none.
-    pub(super) fn advance(&mut self) -> Result<bool, Fault> {
-        if self.place + 1 < self.ids.len() {
-            self.place += 1;
-            return Ok(true);
-        }
-        while self.lines.advance_to_text()? {
-            if self.take_line() {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
     /// Takes the ids of the line that was read; `false`: it holds no row.
     fn take_line(&mut self) -> bool {
         self.ids.clear();
@@ -121,14 +105,27 @@ impl IdRows {
             }
         }
     }
+}
 
-    /// The line, from 1.
-    pub(super) fn line(&self) -> u64 {
+impl Rows for IdRows {
+    fn advance(&mut self) -> Result<bool, Fault> {
+        if self.place + 1 < self.ids.len() {
+            self.place += 1;
+            return Ok(true);
+        }
+        while self.lines.advance_to_text()? {
+            if self.take_line() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn line(&self) -> u64 {
         self.lines.line()
     }
 
-    /// The id, or why the line cannot be taken.
-    pub(super) fn content(&self) -> Result<Record<'_>, RowProblem> {
+    fn content(&self) -> Result<Record<'_>, RowProblem> {
         if let Some(problem) = &self.problem {
             return Err(problem.clone());
         }
@@ -141,18 +138,15 @@ impl IdRows {
         })
     }
 
-    /// The whole line; empty if it is too long.
-    pub(super) fn line_bytes(&self) -> &[u8] {
-        self.lines.content().unwrap_or_default()
+    fn raw(&self) -> Raw<'_> {
+        Raw::Line(self.lines.content().unwrap_or_default())
     }
 
-    /// Whether something stands behind the id of the line.
-    pub(super) const fn has_remark(&self) -> bool {
+    fn has_remark(&self) -> bool {
         self.has_remark
     }
 
-    /// What was passed over so far.
-    pub(super) const fn asides(&self) -> Asides {
+    fn asides(&self) -> Asides {
         self.asides
     }
 }
@@ -424,7 +418,7 @@ mod tests {
     use rstest::rstest;
 
     use super::super::format::Head;
-    use super::{Asides, IdRows, holds_several_ids, numbering};
+    use super::{Asides, IdRows, Rows as _, holds_several_ids, numbering};
 
     fn rows(text: &'static [u8]) -> Vec<(u64, String)> {
         let mut rows = IdRows::new(Box::new(Cursor::new(text)));

@@ -1,18 +1,60 @@
-//! A JSON array of objects, or of bare ids, read element by element: the array may be larger than
-//! memory, an element not larger than a row may be.
+//! JSON values one by one: of JSON Lines, and of an array, which may be larger than memory, an element
+//! of it not larger than a row may be.
 
 use crate::domain::Record;
 
 use super::error::Fault;
-use super::keys::Keys;
-use super::lines::{LineCount, ROW_BYTES_MAX, Text, too_long};
-use super::object::{record_of, text_of};
-use super::row::{Field, RowProblem};
+use super::lines::{LineCount, LineReader, ROW_BYTES_MAX, Text, too_long};
+use super::object::{RowKeys, record_of};
+use super::row::{Field, Raw, RowProblem, Rows, text_of};
 
-/// Reads element by element into one buffer.
+/// Reads JSON Lines: one object, or one bare id, a line. Blank lines are no rows.
+pub(super) struct JsonlRows {
+    lines: LineReader,
+    keys: RowKeys,
+}
+
+impl JsonlRows {
+    /// Reads `text`, taking fields from `keys`.
+    pub(super) fn new(text: Text, keys: RowKeys) -> Self {
+        Self {
+            lines: LineReader::new(text),
+            keys,
+        }
+    }
+
+    fn json(&self) -> Result<&str, RowProblem> {
+        text_of(self.lines.content()?, Field::Row)
+    }
+}
+
+impl Rows for JsonlRows {
+    fn advance(&mut self) -> Result<bool, Fault> {
+        while self.lines.advance_to_text()? {
+            if !self.lines.is_blank() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn line(&self) -> u64 {
+        self.lines.line()
+    }
+
+    fn content(&self) -> Result<Record<'_>, RowProblem> {
+        record_of(self.json()?, &self.keys)
+    }
+
+    fn raw(&self) -> Raw<'_> {
+        self.json().map_or(Raw::Unreadable, Raw::Json)
+    }
+}
+
+/// Reads the elements of an array into one buffer.
 pub(super) struct JsonRows {
     text: Text,
-    keys: Keys,
+    keys: RowKeys,
     lines: LineCount,
     /// The text of the element.
     element: Vec<u8>,
@@ -33,7 +75,7 @@ enum Place {
 
 impl JsonRows {
     /// Reads `text`, taking fields from `keys`.
-    pub(super) fn new(text: Text, keys: Keys) -> Self {
+    pub(super) fn new(text: Text, keys: RowKeys) -> Self {
         Self {
             text,
             keys,
@@ -45,47 +87,8 @@ impl JsonRows {
         }
     }
 
-    /// Goes on to the next element; `false`: there is none, and nothing stands behind the array.
-    pub(super) fn advance(&mut self) -> Result<bool, Fault> {
-        if self.place == Place::BeforeArray {
-            match self.next_byte()? {
-                Some(b'[') => self.take_one(),
-                _ => return Err(self.broken("it does not begin with `[`")),
-            }
-            self.place = Place::BeforeFirst;
-        }
-        if self.place == Place::AfterArray {
-            return Ok(false);
-        }
-        match self.next_byte()? {
-            None => return Err(self.broken("it ends before its `]`")),
-            Some(b']') if self.place == Place::BeforeFirst => {
-                self.take_one();
-                self.end()?;
-                return Ok(false);
-            }
-            Some(b',' | b']' | b'}') => {
-                return Err(self.broken("an element is missing between its commas"));
-            }
-            Some(_) => {}
-        }
-        self.line = self.lines.line;
-        self.read_element()?;
-        Ok(true)
-    }
-
-    /// The line the element begins on, from 1.
-    pub(super) fn line(&self) -> u64 {
-        self.line
-    }
-
-    /// The cells that mean something.
-    pub(super) fn content(&self) -> Result<Record<'_>, RowProblem> {
-        record_of(self.json()?, &self.keys)
-    }
-
     /// The element's JSON text.
-    pub(super) fn json(&self) -> Result<&str, RowProblem> {
+    fn json(&self) -> Result<&str, RowProblem> {
         if self.too_long {
             return Err(too_long());
         }
@@ -180,6 +183,48 @@ impl JsonRows {
     }
 }
 
+impl Rows for JsonRows {
+    fn advance(&mut self) -> Result<bool, Fault> {
+        if self.place == Place::BeforeArray {
+            match self.next_byte()? {
+                Some(b'[') => self.take_one(),
+                _ => return Err(self.broken("it does not begin with `[`")),
+            }
+            self.place = Place::BeforeFirst;
+        }
+        if self.place == Place::AfterArray {
+            return Ok(false);
+        }
+        match self.next_byte()? {
+            None => return Err(self.broken("it ends before its `]`")),
+            Some(b']') if self.place == Place::BeforeFirst => {
+                self.take_one();
+                self.end()?;
+                return Ok(false);
+            }
+            Some(b',' | b']' | b'}') => {
+                return Err(self.broken("an element is missing between its commas"));
+            }
+            Some(_) => {}
+        }
+        self.line = self.lines.line;
+        self.read_element()?;
+        Ok(true)
+    }
+
+    fn line(&self) -> u64 {
+        self.line
+    }
+
+    fn content(&self) -> Result<Record<'_>, RowProblem> {
+        record_of(self.json()?, &self.keys)
+    }
+
+    fn raw(&self) -> Raw<'_> {
+        self.json().map_or(Raw::Unreadable, Raw::Json)
+    }
+}
+
 /// Finds the end of an element without understanding it: strings and brackets are all it knows.
 #[derive(Debug, Default)]
 struct Scanner {
@@ -220,9 +265,9 @@ mod tests {
     use rstest::rstest;
 
     use super::super::error::Fault;
-    use super::super::keys::Keys;
     use super::super::lines::ROW_BYTES_MAX;
-    use super::JsonRows;
+    use super::super::object::RowKeys;
+    use super::{JsonRows, Rows as _};
 
     /// The line and the id, or the problem's code, of an element.
     type Told = (u64, String);
@@ -230,7 +275,7 @@ mod tests {
     /// Every element; at last the line and the reason of the fault, if any.
     fn elements(text: &[u8], capacity: usize) -> (Vec<Told>, Option<(u64, &'static str)>) {
         let text = BufReader::with_capacity(capacity, Cursor::new(text.to_vec()));
-        let mut rows = JsonRows::new(Box::new(text), Keys::default());
+        let mut rows = JsonRows::new(Box::new(text), RowKeys::default());
         let mut all = Vec::new();
         loop {
             match rows.advance() {

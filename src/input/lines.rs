@@ -103,7 +103,7 @@ impl LineReader {
         !self.too_long
             && !self.buffer.first().is_some_and(is_seen)
             && std::str::from_utf8(&self.buffer)
-                .is_ok_and(|text| text.chars().all(super::text::is_blank))
+                .is_ok_and(|text| text.chars().all(super::row::is_blank))
     }
 }
 

@@ -7,74 +7,51 @@ use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 
-use memchr::{memchr, memchr_iter};
+use memchr::memchr_iter;
 use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::domain::Record;
 
-use super::keys::{IdKeys, Keys as RowKeys, ambiguous};
-use super::mapping::{Columns, Known, known_as, known_names, same_name};
-use super::row::{Field, RowProblem, echo};
-use super::text::trim_cell;
+use super::mapping::{Columns, EXTERNAL, Known, known_as, known_id};
+use super::row::{Field, RowProblem, echo, trim_cell};
 
 /// The deepest nesting a dotted key reaches into.
 const KEY_DEPTH_MAX: usize = 16;
 
-/// `bytes` as text, or that they are none.
-pub(super) fn text_of(bytes: &[u8], field: Field) -> Result<&str, RowProblem> {
-    std::str::from_utf8(bytes).map_err(|_| {
-        RowProblem::new(
-            field,
-            "invalid_utf8",
-            format!("the {field} holds bytes that are not UTF-8; export the file again as UTF-8"),
-        )
-    })
+/// The key of a Sunshine Conversations user that holds the id of the same user at Zendesk.
+pub(super) const ZENDESK_LINK: &str = "zendeskId";
+
+/// By which keys the rows of an input are read: as a table by its header, all by the same.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct RowKeys {
+    /// Those that the options name.
+    columns: Columns,
+    /// Which of its known names the id has, from 0, where none is named; `None`: no row was seen yet.
+    id: Option<usize>,
+}
+
+impl RowKeys {
+    /// Those of `columns`, and `id`, the key that the first rows have their ids in.
+    pub(super) fn new(columns: &Columns, id: Option<&str>) -> Self {
+        Self {
+            columns: columns.clone(),
+            id: id.and_then(known_id),
+        }
+    }
 }
 
 /// The record that `json` holds: an object with the fields, or a bare id.
 pub(super) fn record_of<'a>(json: &'a str, keys: &RowKeys) -> Result<Record<'a>, RowProblem> {
     let json = trim_cell(json);
-    if json.starts_with('{')
-        && keys.are_known()
-        && let Ok(known) = serde_json::from_str::<KnownKeys<'_>>(json)
-    {
-        return record_with(|field| known.value_of(field, keys.id));
-    }
-    let value: &RawValue = serde_json::from_str(json).map_err(|_| {
-        RowProblem::new(
-            Field::Row,
-            "not_json",
-            if begins_before_object(json) {
-                "text stands before the JSON object; leave the object alone on its line"
-            } else {
-                "the row is not JSON; check for a missing quote or bracket"
-            },
-        )
-    })?;
-    if !value.get().starts_with('{') {
+    if !json.starts_with('{') {
+        let value = serde_json::from_str(json).map_err(|_| not_json(json))?;
         return record_with_id(value);
     }
-    let object = Object::parse(value).ok_or_else(|| {
-        RowProblem::new(
-            Field::Row,
-            "not_json",
-            "the row is not a readable JSON object",
-        )
-    })?;
-    record_with(|field| field_of(&object, field, keys))
-}
-
-/// Whether an object stands in `json` behind something else, as in the lines of a log.
-fn begins_before_object(json: &str) -> bool {
-    !json.starts_with(['{', '[', '"']) && json.contains('{') && json.ends_with('}')
-}
-
-/// The record whose fields have the values that `value_of` finds.
-fn record_with<'a>(
-    value_of: impl Fn(Field) -> Result<Option<&'a RawValue>, RowProblem>,
-) -> Result<Record<'a>, RowProblem> {
+    let object = Object::parse(json).ok_or_else(|| not_json(json))?;
+    let known = object.known_values();
+    let value_of = |field| object.value_of(field, keys, &known);
     let id = value_of(Field::Id)?.ok_or_else(|| {
         RowProblem::new(
             Field::Id,
@@ -94,18 +71,30 @@ fn record_with<'a>(
     })
 }
 
+fn not_json(json: &str) -> RowProblem {
+    // As in the lines of a log.
+    let begins_before_object =
+        !json.starts_with(['{', '[', '"']) && json.contains('{') && json.ends_with('}');
+    let reason = if begins_before_object {
+        "text stands before the JSON object; leave the object alone on its line"
+    } else {
+        "the row is not JSON; check for a missing quote or bracket"
+    };
+    RowProblem::new(Field::Row, "not_json", reason)
+}
+
 /// Where the value of `field` stands in `json`, or where `json` is broken; all of it, if neither can
 /// be told.
 pub(super) fn place_of(json: &str, field: Field, columns: &Columns) -> Range<usize> {
     let all = 0..json.len();
-    let value: &RawValue = match serde_json::from_str(json) {
-        Ok(value) => value,
-        Err(error) => return place_of_error(json, &error),
-    };
-    let Some(object) = Object::parse(value).filter(|_| field != Field::Row) else {
+    if let Err(error) = serde_json::from_str::<&RawValue>(json) {
+        return place_of_error(json, &error);
+    }
+    let Some(object) = Object::parse(json).filter(|_| field != Field::Row) else {
         return all;
     };
-    match field_of(&object, field, &RowKeys::new(columns, None)) {
+    let keys = RowKeys::new(columns, None);
+    match object.value_of(field, &keys, &object.known_values()) {
         // It lies within `json`, which it was borrowed from.
         Ok(Some(value)) => {
             let start = value.get().as_ptr().addr() - json.as_ptr().addr();
@@ -125,99 +114,6 @@ fn place_of_error(json: &str, error: &serde_json::Error) -> Range<usize> {
     let at = json.floor_char_boundary(at.min(json.len()));
     let length = json[at..].chars().next().map_or(0, char::len_utf8);
     at..at + length
-}
-
-/// The keys of an object.
-pub(super) struct Keys {
-    /// Its own.
-    pub(super) own: Vec<String>,
-    /// Those of the objects it holds, written with a dot.
-    pub(super) within: Vec<String>,
-}
-
-/// The keys of the object that `json` holds; `None`: it holds no object.
-pub(super) fn keys_of(json: &str) -> Option<Keys> {
-    let object = parse(json)?;
-    let mut keys = Keys {
-        own: Vec::new(),
-        within: Vec::new(),
-    };
-    for (key, value) in object.0 {
-        if let Some(inner) = Object::parse(value) {
-            let dotted = inner.0.iter().map(|(name, _)| format!("{key}.{name}"));
-            keys.within.extend(dotted);
-        }
-        keys.own.push(key.into_owned());
-    }
-    Some(keys)
-}
-
-/// Whether the object that `json` holds has `key`, dotted or not.
-pub(super) fn has_key(json: &str, key: &str) -> bool {
-    parse(json).is_some_and(|object| {
-        // A key that stands twice is there.
-        !matches!(object.lookup(key, Field::Row, KEY_DEPTH_MAX), Ok(None))
-    })
-}
-
-/// Whether the object that `json` holds has no `id`, or one of 24 hexadecimal digits.
-pub(super) fn has_hexadecimal_id(json: &str) -> bool {
-    let is_digit = |byte: u8| byte.is_ascii_hexdigit();
-    let id = parse(json).and_then(|object| object.lookup("id", Field::Id, 0).ok().flatten());
-    id.is_none_or(|id| {
-        let text = id.get().trim_matches('"');
-        text.len() == 24 && text.bytes().all(is_digit)
-    })
-}
-
-/// Shows `each` the keys of the object that `json` holds with their values as a table's cells give
-/// them: a string without its quotes, null as nothing, anything else as it is written. Of a value
-/// that is no object, none.
-pub(super) fn each_cell(json: &str, mut each: impl FnMut(&str, Cell<'_>)) {
-    for (key, value) in parse(json).map_or_else(Vec::new, |object| object.0) {
-        each(&key, Cell(value));
-    }
-}
-
-/// A value of an object, taken apart only when it is wanted.
-pub(super) struct Cell<'a>(&'a RawValue);
-
-impl Cell<'_> {
-    /// The text that a table's cell holds for it.
-    pub(super) fn text(&self) -> String {
-        match self.0.get() {
-            "null" => String::new(),
-            raw => serde_json::from_str(raw).unwrap_or_else(|_| raw.to_owned()),
-        }
-    }
-}
-
-/// The object that `json` holds; `None`: it holds none.
-fn parse(json: &str) -> Option<Object<'_>> {
-    Object::parse(serde_json::from_str(trim_cell(json)).ok()?)
-}
-
-/// The value of `field`: of the key its option names, or else of the first known name that is
-/// there; of the id, of the only one.
-fn field_of<'a>(
-    object: &Object<'a>,
-    field: Field,
-    keys: &RowKeys,
-) -> Result<Option<&'a RawValue>, RowProblem> {
-    if let Some(key) = keys.columns.of(field) {
-        return object.lookup(key, field, KEY_DEPTH_MAX);
-    }
-    if field == Field::Id {
-        let pairs = object.0.iter().map(|(key, value)| (key.as_ref(), *value));
-        return IdKeys::of(pairs).value(keys.id);
-    }
-    for name in known_names(field) {
-        let found = object.only(field, |key| same_name(key, name))?;
-        if found.is_some() {
-            return Ok(found);
-        }
-    }
-    Ok(None)
 }
 
 /// A record with nothing but the id that `value` is.
@@ -294,32 +190,91 @@ fn trimmed(text: Cow<'_, str>) -> Cow<'_, str> {
 
 /// The text of a JSON string.
 fn string_of(value: &RawValue, field: Field) -> Result<Cow<'_, str>, RowProblem> {
-    let raw = value.get();
-    if memchr(b'\\', raw.as_bytes()).is_none() {
-        // Without an escape it stands there as it is; that it is a string was seen before.
-        return Ok(Cow::Borrowed(raw.trim_matches('"')));
-    }
-    serde_json::from_str::<Key<'_>>(raw)
-        .map(|key| key.0)
-        .map_err(|_| {
-            RowProblem::new(
-                field,
-                "not_text",
-                format!("the {field} holds an escape that is no character"),
-            )
-        })
+    let text = serde_json::from_str(value.get()).map(|Unescaped(text)| text);
+    text.map_err(|_| {
+        let reason = format!("the {field} holds an escape that is no character");
+        RowProblem::new(field, "not_text", reason)
+    })
 }
 
 /// An object's keys and values in the order they stand, each value as its text.
-struct Object<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+pub(super) struct Object<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
 
 impl<'a> Object<'a> {
-    /// `None`: the value is no object.
-    fn parse(value: &'a RawValue) -> Option<Self> {
-        value
-            .get()
-            .starts_with('{')
-            .then(|| serde_json::from_str(value.get()).ok())?
+    /// `None`: `json` holds no object.
+    pub(super) fn parse(json: &'a str) -> Option<Self> {
+        let json = trim_cell(json);
+        json.starts_with('{')
+            .then(|| serde_json::from_str(json).ok())?
+    }
+
+    /// Its own keys.
+    pub(super) fn keys(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(key, _)| key.as_ref())
+    }
+
+    /// The keys of the objects it holds, written with a dot.
+    pub(super) fn keys_within(&self) -> impl Iterator<Item = String> {
+        let within = |(key, value): &(Cow<'_, str>, &'a RawValue)| {
+            let inner = Object::parse(value.get())?;
+            let dotted = inner.keys().map(|name| format!("{key}.{name}"));
+            Some(dotted.collect::<Vec<_>>())
+        };
+        self.0.iter().filter_map(within).flatten()
+    }
+
+    /// Whether it has `key`, dotted or not. A key that stands twice is there.
+    pub(super) fn has(&self, key: &str) -> bool {
+        !matches!(self.lookup(key, Field::Row, KEY_DEPTH_MAX), Ok(None))
+    }
+
+    /// Whether it has no `id`, or one of 24 hexadecimal digits.
+    pub(super) fn has_hexadecimal_id(&self) -> bool {
+        let id = self.lookup("id", Field::Id, 0).ok().flatten();
+        id.is_none_or(|id| {
+            let text = id.get().trim_matches('"');
+            text.len() == 24 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+        })
+    }
+
+    /// Its keys with their values as a table's cells give them: a string without its quotes, null as
+    /// nothing, anything else as it is written.
+    pub(super) fn cells(&self) -> impl Iterator<Item = (&str, impl FnOnce() -> String)> {
+        self.0.iter().map(|(key, value)| {
+            let text = move || match value.get() {
+                "null" => String::new(),
+                raw => serde_json::from_str(raw).unwrap_or_else(|_| raw.to_owned()),
+            };
+            (key.as_ref(), text)
+        })
+    }
+
+    /// The value of `field`: of the key its option names, or else of the first known name that is
+    /// there; of the id, of the only one.
+    fn value_of(
+        &self,
+        field: Field,
+        keys: &RowKeys,
+        known: &KnownValues<'a>,
+    ) -> Result<Option<&'a RawValue>, RowProblem> {
+        match keys.columns.of(field) {
+            Some(key) => self.lookup(key, field, KEY_DEPTH_MAX),
+            None if field == Field::Id => known.id(keys.id),
+            None => known.value_of(field),
+        }
+    }
+
+    /// The values of its known keys.
+    fn known_values(&self) -> KnownValues<'a> {
+        let mut known = KnownValues::default();
+        for (key, value) in &self.0 {
+            match known_as(key) {
+                Some(Known::Name(field, name)) => known.values.push((field, name, *value)),
+                Some(Known::Likely) => known.others_may_hold_id |= key != ZENDESK_LINK,
+                None => {}
+            }
+        }
+        known
     }
 
     /// The value at `key`. A key that holds the dot itself goes before one that leads inwards.
@@ -329,13 +284,13 @@ impl<'a> Object<'a> {
         field: Field,
         depth: usize,
     ) -> Result<Option<&'a RawValue>, RowProblem> {
-        let literal = self.only(field, |name| name == key)?;
+        let literal = self.only(key, field)?;
         if literal.is_some() {
             return Ok(literal);
         }
         for (dot, _) in key.match_indices('.').take(depth) {
-            let within = self.only(field, |name| name == &key[..dot])?;
-            let Some(within) = within.and_then(Object::parse) else {
+            let within = self.only(&key[..dot], field)?;
+            let Some(within) = within.and_then(|value| Object::parse(value.get())) else {
                 continue;
             };
             let found = within.lookup(&key[dot + 1..], field, depth - 1)?;
@@ -346,105 +301,77 @@ impl<'a> Object<'a> {
         Ok(None)
     }
 
-    /// The value of the one key that `is_meant`; two of them are a problem, as either may be it.
-    fn only(
-        &self,
-        field: Field,
-        is_meant: impl Fn(&str) -> bool,
-    ) -> Result<Option<&'a RawValue>, RowProblem> {
-        let mut meant = self.0.iter().filter(|(key, _)| is_meant(key));
-        let found = meant.next().map(|(_, value)| *value);
-        if meant.next().is_some() {
-            return Err(ambiguous(field));
-        }
-        Ok(found)
+    /// The value of the one key called `name`.
+    fn only(&self, name: &str, field: Field) -> Result<Option<&'a RawValue>, RowProblem> {
+        let called = self.0.iter().filter(|(key, _)| key == name);
+        only(called.map(|(_, value)| *value), field)
     }
 }
 
-/// The values of the known keys of an object, for the many rows of which no other key is wanted:
-/// the rest is passed over as it is read.
+/// The values of an object's known keys.
 #[derive(Default)]
-struct KnownKeys<'a> {
-    ids: IdKeys<'a>,
-    others: [Option<KnownKey<'a>>; 3],
+struct KnownValues<'a> {
+    /// Each with its field, and the place of its key's name among those of the field.
+    values: Vec<(Field, usize, &'a RawValue)>,
+    /// Whether there is another key that may hold the id.
+    others_may_hold_id: bool,
 }
 
-/// The value of the best key of a field so far.
-struct KnownKey<'a> {
-    /// Which of the field's names it has; an earlier one goes before a later one.
-    name: usize,
-    value: &'a RawValue,
-    /// Whether another key has that name as well.
-    twice: bool,
-}
-
-impl<'a> KnownKeys<'a> {
-    const fn slot(field: Field) -> usize {
-        match field {
-            Field::Row | Field::Id | Field::Account => 0,
-            Field::Action => 1,
-            Field::Reference => 2,
-        }
-    }
-
-    fn value_of(
-        &self,
-        field: Field,
-        id: Option<usize>,
-    ) -> Result<Option<&'a RawValue>, RowProblem> {
-        if field == Field::Id {
-            return self.ids.value(id);
-        }
-        match &self.others[Self::slot(field)] {
-            Some(known) if known.twice => Err(ambiguous(field)),
-            Some(known) => Ok(Some(known.value)),
+impl<'a> KnownValues<'a> {
+    /// The value of the first name of `field` that is there.
+    fn value_of(&self, field: Field) -> Result<Option<&'a RawValue>, RowProblem> {
+        match self.names(field).min() {
+            Some(name) => self.only(field, name),
             None => Ok(None),
         }
     }
 
-    fn add(&mut self, field: Field, name: usize, value: &'a RawValue) {
-        match &mut self.others[Self::slot(field)] {
-            Some(known) if known.name == name => known.twice = true,
-            Some(known) if known.name < name => {}
-            slot => {
-                *slot = Some(KnownKey {
-                    name,
-                    value,
-                    twice: false,
-                });
+    /// The value of the only key that may hold the id, which is the known name `wanted` where the
+    /// other rows have theirs in that; `None`: there is none. Two that may are a problem: one of
+    /// them is another object's.
+    fn id(&self, wanted: Option<usize>) -> Result<Option<&'a RawValue>, RowProblem> {
+        let own = || self.names(Field::Id).filter(|name| *name != EXTERNAL);
+        let found = match own().next() {
+            None if self.others_may_hold_id => return Ok(None),
+            None => EXTERNAL,
+            Some(name) if self.others_may_hold_id || own().any(|other| other != name) => {
+                return Err(ambiguous(Field::Id));
             }
-        }
+            Some(name) => name,
+        };
+        let value = self.only(Field::Id, found)?;
+        Ok(value.filter(|_| wanted.is_none_or(|wanted| wanted == found)))
+    }
+
+    fn names(&self, field: Field) -> impl Iterator<Item = usize> {
+        let of_field = self.values.iter().filter(move |(it, ..)| *it == field);
+        of_field.map(|(_, name, _)| *name)
+    }
+
+    fn only(&self, field: Field, name: usize) -> Result<Option<&'a RawValue>, RowProblem> {
+        let called = |it: &&(Field, usize, &RawValue)| (it.0, it.1) == (field, name);
+        only(self.values.iter().filter(called).map(|it| it.2), field)
     }
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for KnownKeys<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Pairs;
-
-        impl<'de> Visitor<'de> for Pairs {
-            type Value = KnownKeys<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a JSON object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut known = KnownKeys::default();
-                while let Some(Key(key)) = map.next_key()? {
-                    match known_as(&key) {
-                        Some(Known::Name(field, name)) if field != Field::Id => {
-                            known.add(field, name, map.next_value()?);
-                        }
-                        Some(name) => known.ids.add(&key, name, map.next_value()?),
-                        None => drop(map.next_value::<IgnoredAny>()?),
-                    }
-                }
-                Ok(known)
-            }
-        }
-
-        deserializer.deserialize_map(Pairs)
+/// The only one of `values`; two of them are a problem, as either may hold `field`.
+fn only<'a>(
+    mut values: impl Iterator<Item = &'a RawValue>,
+    field: Field,
+) -> Result<Option<&'a RawValue>, RowProblem> {
+    match (values.next(), values.next()) {
+        (Some(_), Some(_)) => Err(ambiguous(field)),
+        (found, _) => Ok(found),
     }
+}
+
+/// Two keys hold `field`.
+fn ambiguous(field: Field) -> RowProblem {
+    let reason = format!(
+        "two keys of the row match the {field}; name the right one with `{}`, or take the other out",
+        field.option()
+    );
+    RowProblem::new(field, "ambiguous", reason)
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
@@ -460,7 +387,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut pairs = Vec::new();
-                while let Some((Key(key), value)) = map.next_entry()? {
+                while let Some((Unescaped(key), value)) = map.next_entry()? {
                     pairs.push((key, value));
                 }
                 Ok(Object(pairs))
@@ -472,31 +399,132 @@ impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
 }
 
 /// A text borrowed from the input where it holds no escape; serde's own `Cow` always copies.
-struct Key<'a>(Cow<'a, str>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Key<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Text;
-
-        impl<'de> Visitor<'de> for Text {
-            type Value = Key<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a string")
-            }
-
-            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
-                Ok(Key(Cow::Borrowed(text)))
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-                Ok(Key(Cow::Owned(text.to_owned())))
-            }
-        }
-
-        deserializer.deserialize_str(Text)
-    }
-}
+#[derive(Deserialize)]
+struct Unescaped<'a>(#[serde(borrow)] Cow<'a, str>);
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use rstest::rstest;
+
+    use super::super::mapping::Columns;
+    use super::{Object, RowKeys, record_of};
+
+    fn columns(id: &str) -> Columns {
+        Columns {
+            id: Some(id.to_owned()),
+            ..Columns::default()
+        }
+    }
+
+    #[rstest]
+    #[case("123", "123")]
+    #[case("\"123\"", "123")]
+    #[case("\" 123\\u00a0\"", "123")]
+    #[case(
+        "554023000000235011554023000000235011554023",
+        "554023000000235011554023000000235011554023"
+    )]
+    #[case("0", "0")]
+    #[case("007", "not_json")]
+    #[case("\"a-b\"", "a-b")]
+    #[case("1e5", "scientific_notation")]
+    #[case("5.54E+17", "scientific_notation")]
+    #[case("1.0", "decimal_point")]
+    #[case("-1", "negative")]
+    #[case("true", "not_an_id")]
+    #[case("null", "no_id")]
+    #[case("[1]", "not_an_id")]
+    #[case("{\"id\":{\"a\":1}}", "not_an_id")]
+    #[case("{\"id\":1e5}", "scientific_notation")]
+    #[case("{\"name\":\"x\"}", "no_id")]
+    #[case("{\"id\":\"\\ud800\"}", "not_text")]
+    #[case("{\"id\":1", "not_json")]
+    #[case("{\"id\":1,\"id\":2}", "ambiguous")]
+    #[case("{\"User ID\":1,\"user_id\":2}", "ambiguous")]
+    // Of two keys one is another object's id, whatever the first is called.
+    #[case("{\"user_id\":2,\"id\":1}", "ambiguous")]
+    #[case("{\"id\":1,\"requester_id\":2}", "ambiguous")]
+    #[case("{\"requester_id\":2}", "no_id")]
+    #[case("{\"external_id\":2,\"id\":1,\"organization_id\":3}", "1")]
+    #[case("{\"id\":\"a\",\"zendeskId\":\"1\"}", "a")]
+    #[case("{\"external_id\":2}", "2")]
+    #[case("2026-01-05 INFO {\"id\":1}", "not_json")]
+    #[case("{\"User-Id\":3}", "3")]
+    #[case("{\"\\u0069d\":4}", "4")]
+    fn an_id_is_the_text_of_a_string_or_of_a_whole_number(
+        #[case] json: &str,
+        #[case] expected: &str,
+    ) {
+        let told = match record_of(json, &RowKeys::default()) {
+            Ok(record) => record.id.into_owned(),
+            Err(problem) => problem.code.to_owned(),
+        };
+        assert_eq!(told, expected);
+    }
+
+    #[rstest]
+    #[case("user.id", r#"{"user":{"id":1}}"#, "1")]
+    #[case("user.id", r#"{"user":{"id":1},"user.id":2}"#, "2")]
+    #[case("a.b.c", r#"{"a":{"b":{"c":3}}}"#, "3")]
+    #[case("a.b.c", r#"{"a":{"b.c":4}}"#, "4")]
+    #[case("a.b.c", r#"{"a.b":{"c":5}}"#, "5")]
+    #[case("a.b", r#"{"a":7}"#, "no_id")]
+    #[case("uid", r#"{"id":1}"#, "no_id")]
+    fn a_dotted_key_leads_inwards_unless_a_key_has_the_dot_itself(
+        #[case] key: &str,
+        #[case] json: &str,
+        #[case] expected: &str,
+    ) {
+        let told = match record_of(json, &RowKeys::new(&columns(key), None)) {
+            Ok(record) => record.id.into_owned(),
+            Err(problem) => problem.code.to_owned(),
+        };
+        assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn the_other_fields_may_be_texts_or_numbers() {
+        let json = r#"{"id":"1","account":" acme ","action":null,"ticket":4711,"name":[]}"#;
+        let record = record_of(json, &RowKeys::default()).unwrap();
+        assert_eq!(record.account.as_deref(), Some("acme"));
+        assert_eq!(record.action, None);
+        assert_eq!(record.reference.as_deref(), Some("4711"));
+        let json = r#"{"id":"1","action":["purge"]}"#;
+        let problem = record_of(json, &RowKeys::default()).unwrap_err();
+        assert_eq!(problem.code, "not_text");
+    }
+
+    #[test]
+    fn no_reason_repeats_a_text_that_may_be_a_name() {
+        for json in ["true", "{\"id\":[\"Bob\"]}", "Bob", "{\"id\":{\"Bob\":1}}"] {
+            let problem = record_of(json, &RowKeys::default()).unwrap_err();
+            assert!(!problem.reason.contains("Bob"), "{}", problem.reason);
+        }
+        let problem = record_of("5.54E+17", &RowKeys::default()).unwrap_err();
+        assert!(problem.reason.contains("`5.54E+17`"));
+    }
+
+    #[test]
+    fn keys_are_listed_with_those_of_objects_within() {
+        let object = Object::parse(r#"{"a":1,"b":{"c":2,"d":{"e":3}}}"#).unwrap();
+        assert_eq!(object.keys().collect::<Vec<_>>(), ["a", "b"]);
+        assert_eq!(object.keys_within().collect::<Vec<_>>(), ["b.c", "b.d"]);
+        assert!(Object::parse("[1]").is_none());
+    }
+
+    #[test]
+    fn all_rows_have_their_id_under_the_same_name() {
+        let text = |json: &str, id: &str| match record_of(
+            json,
+            &RowKeys::new(&Columns::default(), Some(id)),
+        ) {
+            Ok(record) => record.id.into_owned(),
+            Err(problem) => problem.code.to_owned(),
+        };
+        assert_eq!(text("{\"User ID\":1}", "user_id"), "1");
+        assert_eq!(text("{\"id\":1}", "user_id"), "no_id");
+        assert_eq!(text("{\"external_id\":1}", "id"), "no_id");
+        assert_eq!(text("{\"external_id\":1}", "external_id"), "1");
+        assert_eq!(text("5", "id"), "5");
+    }
+}

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::decompress::{Capped, Compression, INPUT_BYTES_MAX};
 use super::encoding::Encoding;
-use super::error::{Fault, InputError};
+use super::error::{Fault, InputError, InputErrorKind};
 use super::format::{Head, not_text};
 use super::lines::Text;
 use super::snapshot::Input;
@@ -43,25 +43,18 @@ impl Opened {
 /// Opens the regular file at `path`.
 pub(super) fn open_file(path: &Path) -> Result<File, InputError> {
     let error = |source: io::Error| match source.kind() {
-        ErrorKind::NotFound | ErrorKind::NotADirectory => InputError::Missing {
-            path: path.to_owned(),
-        },
-        _ => InputError::Open {
-            path: path.to_owned(),
-            source,
-        },
+        ErrorKind::NotFound | ErrorKind::NotADirectory => {
+            InputError::new(path, InputErrorKind::Missing)
+        }
+        _ => InputError::new(path, InputErrorKind::Open(source)),
     };
     // Asked before opening: to open a pipe that nobody writes to would wait for ever.
     let metadata = path.metadata().map_err(error)?;
     if metadata.is_dir() {
-        return Err(InputError::Folder {
-            path: path.to_owned(),
-        });
+        return Err(InputError::new(path, InputErrorKind::Folder));
     }
     if !metadata.is_file() {
-        return Err(InputError::NotAFile {
-            path: path.to_owned(),
-        });
+        return Err(InputError::new(path, InputErrorKind::NotAFile));
     }
     File::open(path).map_err(error)
 }
@@ -85,9 +78,7 @@ pub(super) fn read_text(
     let (magic, file) =
         peek(BufReader::with_capacity(buffer_bytes, file), MAGIC_BYTES).map_err(fault)?;
     if magic.is_empty() {
-        return Err(InputError::Empty {
-            path: path.to_owned(),
-        });
+        return Err(InputError::new(path, InputErrorKind::Empty));
     }
     let compression = Compression::detect(path, &magic);
     let plain: Box<dyn Read + Send> = match compression {
@@ -116,15 +107,14 @@ fn check_head(
     compression: Option<Compression>,
     head: &[u8],
 ) -> Result<(), InputError> {
-    let path = || path.to_owned();
     if compression.is_some() && Compression::of_magic(head).is_some() {
-        return Err(InputError::Nested { path: path() });
+        return Err(InputError::new(path, InputErrorKind::Nested));
     }
     if let Some(kind) = not_text(head) {
-        return Err(InputError::NotText { path: path(), kind });
+        return Err(InputError::new(path, InputErrorKind::NotText(kind)));
     }
     if head.trim_ascii().is_empty() && (head.len() as u64) < HEAD_BYTES {
-        return Err(InputError::Empty { path: path() });
+        return Err(InputError::new(path, InputErrorKind::Empty));
     }
     Ok(())
 }

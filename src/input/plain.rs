@@ -3,6 +3,9 @@
 //!
 //! What is not plain is left to [`CsvRows`]'s own way, which says the same of every row: a test holds
 //! the two against each other.
+//!
+//! The figure that keeps it: `plan` of numeric ids in order takes twice a bare csv read at most.
+//! Without it, it takes nearly twice as long.
 
 use memchr::{memchr, memchr3_iter, memrchr};
 
@@ -10,13 +13,13 @@ use super::ahead::{Batch, Cells, Place, ROWS_MAX};
 use super::csv::CsvRows;
 use super::error::Fault;
 use super::mapping::Places;
-use super::text::{is_blank, trim_cell};
+use super::row::{is_blank, trim_cell};
 use crate::domain::Position;
 
 impl CsvRows {
     /// Adds the plain rows in the buffer to `batch`, as many as it has room for; none: the next row is
     /// not plain, or there is none. `row` is the number of the row before.
-    pub(super) fn take_plain(&mut self, row: u64, batch: &mut Batch) -> Result<(), Fault> {
+    pub(super) fn fill_plain(&mut self, row: u64, batch: &mut Batch) -> Result<(), Fault> {
         let line = self.lines.line;
         let chunk = self.text.fill_buf();
         let chunk = chunk.map_err(|source| Fault::Io { line, source })?;

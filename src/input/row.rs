@@ -1,10 +1,15 @@
-//! What a [`Source`](super::Source) yields: a row, or why it is none.
+//! What a [`Source`](super::Source) yields, a row or why it is none, and small questions about the
+//! texts of its cells.
 
 use std::fmt;
 
+use strsim::damerau_levenshtein;
+
 use crate::domain::{Position, Record};
 
-use super::text::is_harmless;
+use super::ahead::Batch;
+use super::error::Fault;
+use super::ids::Asides;
 
 /// The longest text of a number that a reason repeats, in characters.
 const ECHO_CHARS_MAX: usize = 32;
@@ -55,6 +60,59 @@ impl RowProblem {
 impl fmt::Display for RowProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.reason)
+    }
+}
+
+/// The reader of a format.
+pub(super) trait Rows: Send {
+    /// Goes on to the next row; `false`: there is none.
+    fn advance(&mut self) -> Result<bool, Fault>;
+
+    /// Adds rows to `batch` that are plain enough to be taken many at a time, `row` being the number
+    /// of the row before; none: the next is not, or there is none.
+    fn take_plain(&mut self, _row: u64, _batch: &mut Batch) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    /// The line the row begins on, from 1.
+    fn line(&self) -> u64;
+
+    /// The row's cells that mean something, or why they cannot be read.
+    fn content(&self) -> Result<Record<'_>, RowProblem>;
+
+    /// The row as the file has it, as far as its format sets cells apart.
+    fn raw(&self) -> Raw<'_>;
+
+    /// Whether a list's line holds something behind its id, which is passed over.
+    fn has_remark(&self) -> bool {
+        false
+    }
+
+    /// What a list holds beside its ids, as far as it was read.
+    fn asides(&self) -> Asides {
+        Asides::default()
+    }
+}
+
+/// A row as the file has it.
+pub(super) enum Raw<'a> {
+    /// Every cell of CSV; none of a row that cannot be read.
+    Cells(Vec<&'a [u8]>),
+    /// The line of a list of ids; empty if it cannot be read.
+    Line(&'a [u8]),
+    /// The text of a JSON value.
+    Json(&'a str),
+    /// A JSON row that is too long or no text.
+    Unreadable,
+}
+
+impl<'a> Raw<'a> {
+    /// The row's JSON text; `None`: it has none that can be read.
+    pub(super) fn json(&self) -> Option<&'a str> {
+        match self {
+            Self::Json(json) => Some(json),
+            Self::Cells(_) | Self::Line(_) | Self::Unreadable => None,
+        }
     }
 }
 
@@ -109,5 +167,129 @@ pub(super) fn echo(text: &str) -> String {
         format!(" `{text}`")
     } else {
         String::new()
+    }
+}
+
+/// `bytes` as text, or that they are none.
+pub(super) fn text_of(bytes: &[u8], field: Field) -> Result<&str, RowProblem> {
+    std::str::from_utf8(bytes).map_err(|_| {
+        RowProblem::new(
+            field,
+            "invalid_utf8",
+            format!("the {field} holds bytes that are not UTF-8; export the file again as UTF-8"),
+        )
+    })
+}
+
+/// The longest name that near misses are looked for, in characters: the comparison takes time in
+/// proportion to the product of both lengths.
+const NAME_CHARS_MAX: usize = 64;
+
+/// `text` without what a spreadsheet or a copied web page leaves round a cell: blanks of every
+/// kind, U+00A0 among them, and stray byte order marks, zero-width spaces and direction marks.
+#[inline]
+pub(crate) fn trim_cell(text: &str) -> &str {
+    match text.as_bytes() {
+        // Nearly all are bare, and no letter at their ends need be decoded to see it.
+        [first, .., last] if first.is_ascii_graphic() && last.is_ascii_graphic() => text,
+        _ => text.trim_matches(is_blank),
+    }
+}
+
+/// Whether `c` means nothing at the edge of a cell.
+pub(super) fn is_blank(c: char) -> bool {
+    c.is_whitespace()
+        || matches!(c, '\u{FEFF}' | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{2069}')
+}
+
+/// Whether `text` can be repeated wherever a person may read it: it is made of digits and the
+/// signs of a number alone, such as `5.54E+17`, and so names nobody.
+pub(crate) fn is_harmless(text: &str) -> bool {
+    !text.is_empty()
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_digit() || matches!(b, b'e' | b'E' | b'+' | b'-' | b'.'))
+}
+
+/// The one of `candidates` that `wanted` most likely meant: at most a third of its letters differ,
+/// without regard to case. `None`: none is near.
+pub(crate) fn closest<'a>(
+    wanted: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
+    let wanted_chars = wanted.chars().count();
+    if wanted_chars > NAME_CHARS_MAX {
+        return None;
+    }
+    let wanted = wanted.to_lowercase();
+    candidates
+        .into_iter()
+        .filter(|candidate| candidate.chars().count() <= NAME_CHARS_MAX)
+        .map(|candidate| {
+            let distance = damerau_levenshtein(&wanted, &candidate.to_lowercase());
+            (distance, candidate)
+        })
+        .filter(|(distance, candidate)| {
+            let longer = wanted_chars.max(candidate.chars().count());
+            *distance <= (longer / 3).max(1)
+        })
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
+}
+
+/// A near miss, as a message puts it; nothing if there is none.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Meant<'a>(pub(crate) Option<&'a str>);
+
+impl fmt::Display for Meant<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(name) => write!(f, "; did you mean `{name}`?"),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::{closest, is_harmless, trim_cell};
+
+    #[rstest]
+    #[case("123", "123")]
+    #[case("  123\t", "123")]
+    #[case("\u{a0}123\u{a0}", "123")]
+    #[case("\u{feff}123\u{200b}", "123")]
+    #[case("\u{200e}123\u{200f}", "123")]
+    #[case("a b", "a b")]
+    #[case(" \u{a0}\u{feff} ", "")]
+    fn blanks_of_every_kind_are_taken_off(#[case] text: &str, #[case] bare: &str) {
+        assert_eq!(trim_cell(text), bare);
+    }
+
+    #[rstest]
+    #[case("5.54E+17", true)]
+    #[case("-12", true)]
+    #[case("", false)]
+    #[case("e@e", false)]
+    #[case("Bob", false)]
+    #[case("12 34", false)]
+    fn only_numbers_may_be_repeated(#[case] text: &str, #[case] harmless: bool) {
+        assert_eq!(is_harmless(text), harmless);
+    }
+
+    #[rstest]
+    #[case("acm", Some("acme"))]
+    #[case("ACME", Some("acme"))]
+    #[case("amce", Some("acme"))]
+    #[case("cht", Some("chat"))]
+    #[case("something", None)]
+    #[case("", None)]
+    fn a_near_miss_is_found_and_a_far_one_is_not(
+        #[case] wanted: &str,
+        #[case] found: Option<&str>,
+    ) {
+        assert_eq!(closest(wanted, ["acme", "chat"]), found);
     }
 }

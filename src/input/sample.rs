@@ -3,12 +3,10 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::error::InputError;
-use super::keys::ZENDESK_LINK;
-use super::mapping::{Columns, Mapping, id_names, known_names, no_such_column, same_name};
-use super::object::{has_hexadecimal_id, has_key, keys_of};
-use super::row::Field;
-use super::rows::Rows;
+use super::error::{InputError, InputErrorKind};
+use super::mapping::{Columns, id_names, known_names, no_such_column, same_name};
+use super::object::{Object, ZENDESK_LINK};
+use super::row::{Field, Rows};
 
 /// How many rows are looked at.
 const ROWS_MAX: usize = 1_000;
@@ -36,7 +34,7 @@ pub(super) struct Sample {
 impl Sample {
     /// Looks at the first of `rows`, which may end in the middle of one: that is the sample's end,
     /// and no fault of the file.
-    pub(super) fn of(mut rows: Rows, columns: &Columns) -> Self {
+    pub(super) fn of(mut rows: Box<dyn Rows>, columns: &Columns) -> Self {
         let mut sample = Self {
             missing: columns.named(),
             ids_are_hexadecimal: true,
@@ -46,7 +44,7 @@ impl Sample {
             if !matches!(rows.advance(), Ok(true)) {
                 break;
             }
-            if let Some(json) = rows.json() {
+            if let Some(json) = rows.raw().json() {
                 sample.add(json, columns);
             }
         }
@@ -55,15 +53,18 @@ impl Sample {
 
     fn add(&mut self, json: &str, columns: &Columns) {
         self.rows += 1;
-        let Some(keys) = keys_of(json) else { return };
+        let Some(object) = Object::parse(json) else {
+            return;
+        };
         self.objects += 1;
-        self.ids_are_hexadecimal &= has_hexadecimal_id(json);
+        self.ids_are_hexadecimal &= object.has_hexadecimal_id();
         let room = |kept: &BTreeSet<String>| KEYS_MAX.saturating_sub(kept.len());
-        self.own.extend(keys.own.into_iter().take(room(&self.own)));
+        let own = object.keys().map(str::to_owned);
+        self.own.extend(own.take(room(&self.own)));
         self.within
-            .extend(keys.within.into_iter().take(room(&self.within)));
+            .extend(object.keys_within().take(room(&self.within)));
         self.missing
-            .retain(|field| !columns.of(*field).is_some_and(|key| has_key(json, key)));
+            .retain(|field| !columns.of(*field).is_some_and(|key| object.has(key)));
     }
 
     /// Which key holds which field, and all the objects' own keys.
@@ -74,18 +75,17 @@ impl Sample {
         self,
         path: &Path,
         columns: &Columns,
-    ) -> Result<(Mapping, Vec<String>), InputError> {
-        let found = |field| match columns.of(field) {
-            Some(key) => Some(key.to_owned()),
-            None => known_names(field)
-                .iter()
-                .find_map(|known| self.own.iter().find(|key| same_name(key, known)).cloned()),
+    ) -> Result<(Columns, Vec<String>), InputError> {
+        let found = |field| {
+            let key_of = |known: &str| self.own.iter().find(|key| same_name(key, known)).cloned();
+            let named = columns.of(field).map(str::to_owned);
+            named.or_else(|| known_names(field).iter().find_map(|known| key_of(known)))
         };
         let id = match columns.of(Field::Id) {
             Some(key) => Some(key.to_owned()),
             None => self.id_key(path)?,
         };
-        let mapping = Mapping {
+        let mapping = Columns {
             id,
             account: found(Field::Account),
             action: found(Field::Action),
@@ -96,10 +96,12 @@ impl Sample {
             return Err(no_such_column(path, &self.seen(), *field, wanted));
         }
         if self.objects > 0 && mapping.id.is_none() {
-            return Err(InputError::NoIdColumn {
-                path: path.to_owned(),
-                columns: self.seen(),
-            });
+            return Err(InputError::new(
+                path,
+                InputErrorKind::NoIdColumn {
+                    columns: self.seen(),
+                },
+            ));
         }
         Ok((mapping, self.own.into_iter().collect()))
     }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::decompress::INPUT_BYTES_MAX;
-use super::error::{Fault, InputError};
+use super::error::{Fault, InputError, InputErrorKind};
 use super::fingerprint::{Fingerprint, fingerprint_into};
 use super::open::open_file;
 
@@ -29,17 +29,23 @@ impl Input {
     ///
     /// The file cannot be read, or there is no room for its copy.
     pub fn snapshot(path: &Path, folder: &Path) -> Result<(Self, Fingerprint), InputError> {
-        let no_room = |source| InputError::Snapshot {
-            path: path.to_owned(),
-            folder: folder.to_owned(),
-            source,
+        let no_room = |source| {
+            InputError::new(
+                path,
+                InputErrorKind::Snapshot {
+                    folder: folder.to_owned(),
+                    source,
+                },
+            )
         };
         let file = open_file(path)?;
         if file.metadata().map_err(no_room)?.len() > INPUT_BYTES_MAX {
-            return Err(InputError::TooLarge {
-                path: path.to_owned(),
-                bytes_max: INPUT_BYTES_MAX,
-            });
+            return Err(InputError::new(
+                path,
+                InputErrorKind::TooLarge {
+                    bytes_max: INPUT_BYTES_MAX,
+                },
+            ));
         }
         let mut copy = tempfile::tempfile_in(folder).map_err(no_room)?;
         let fingerprint = fingerprint_into(path, file, |chunk| {
@@ -113,7 +119,7 @@ mod tests {
     use std::io::{Read as _, Write as _};
     use std::path::Path;
 
-    use super::{Input, InputError};
+    use super::{Input, InputErrorKind};
 
     fn text(input: &Input) -> String {
         let (mut reader, size) = input.open().unwrap();
@@ -143,7 +149,7 @@ mod tests {
     fn a_folder_that_takes_no_copy_is_named() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let error = Input::snapshot(file.path(), Path::new("/no-such-folder")).unwrap_err();
-        assert!(matches!(error, InputError::Snapshot { .. }));
+        assert!(matches!(error.kind, InputErrorKind::Snapshot { .. }));
         assert!(error.to_string().contains("/no-such-folder"), "{error}");
     }
 }

@@ -10,17 +10,15 @@ use super::ahead::Batch;
 use super::csv::CsvRows;
 use super::decompress::Compression;
 use super::encoding::Encoding;
-use super::error::{Fault, InputError};
+use super::error::{Fault, InputError, InputErrorKind};
 use super::format::{Format, detect, header_below, is_header_in_one_cell, separator_line};
 use super::ids::{Asides, IdRows, numbering};
-use super::json::JsonRows;
-use super::jsonl::JsonlRows;
-use super::keys::Keys;
+use super::json::{JsonRows, JsonlRows};
 use super::lines::Text;
-use super::mapping::{Columns, Mapping, is_external_id, no_such_column, resolve};
+use super::mapping::{Columns, is_external_id, no_such_column, resolve};
+use super::object::RowKeys;
 use super::open::{Opened, open_text};
-use super::row::{Field, Row, RowProblem};
-use super::rows::Rows;
+use super::row::{Field, Raw, Row, RowProblem, Rows};
 use super::sample::Sample;
 use super::snapshot::Input;
 
@@ -47,7 +45,7 @@ pub struct Resolved {
     /// How its text is encoded.
     pub encoding: Encoding,
     /// Which column, or key, holds which field.
-    pub mapping: Mapping,
+    pub mapping: Columns,
     /// All columns in the order of the header; of JSON the top-level keys seen in the first rows,
     /// sorted; of a list of ids none.
     pub columns: Vec<String>,
@@ -56,14 +54,14 @@ pub struct Resolved {
 /// An input opened for reading, row by row. The same file may be opened many times over, and a
 /// source may be handed to another thread.
 ///
-/// [`Source::next_row`] lends row after row; as an iterator it yields them with texts of their own.
+/// [`Source::each_row`] lends row after row; as an iterator it yields them with texts of their own.
 /// [`Source::advance`] and [`Source::content`] do the two halves of that work apart, for a reader
 /// that passes over most rows.
 pub struct Source {
     input: Input,
     options: ReadOptions,
     resolved: Resolved,
-    rows: Rows,
+    rows: Box<dyn Rows>,
     position: Position,
     ended: bool,
 }
@@ -105,7 +103,7 @@ impl Source {
 
     fn read(input: Input, options: &ReadOptions, opened: Opened) -> Result<Self, InputError> {
         if let Some(delimiter) = options.delimiter {
-            check_delimiter(delimiter)?;
+            check_delimiter(input.path(), delimiter)?;
         }
         let path = input.path();
         let (format, delimiter) = detect(path, opened.head(), options)?;
@@ -114,7 +112,7 @@ impl Source {
             delimiter,
             compression: opened.compression,
             encoding: opened.encoding,
-            mapping: Mapping::default(),
+            mapping: Columns::default(),
             columns: Vec::new(),
         };
         let columns = &options.columns;
@@ -172,34 +170,28 @@ impl Source {
         }
     }
 
+    pub(super) fn next_row(&mut self) -> Result<Option<Row<'_>>, InputError> {
+        let position = self.advance()?;
+        Ok(position.map(|position| Row {
+            position,
+            content: self.content(),
+        }))
+    }
+
     /// Adds rows to `batch` that are plain enough to be taken many at a time; `false`: the next row is
     /// not, or there is none.
     pub(super) fn next_plain(&mut self, batch: &mut Batch) -> Result<bool, InputError> {
-        let (row, before) = (self.position.row, batch.rows.len());
-        let taken = match &mut self.rows {
-            Rows::Csv(rows) if !self.ended => rows.take_plain(row, batch),
-            Rows::Csv(_) | Rows::Jsonl(_) | Rows::Json(_) | Rows::Ids(_) => Ok(()),
-        };
-        if let Err(fault) = taken {
+        if self.ended {
+            return Ok(false);
+        }
+        let before = batch.rows.len();
+        if let Err(fault) = self.rows.take_plain(self.position.row, batch) {
             self.ended = true;
             return Err(fault.at(self.input.path()));
         }
         let last = batch.rows[before..].last();
         self.position = last.map_or(self.position, |(position, _)| *position);
         Ok(batch.rows.len() > before)
-    }
-
-    /// The next row; `None`: there is none.
-    ///
-    /// # Errors
-    ///
-    /// The file cannot be read further; from then on there is no row.
-    pub fn next_row(&mut self) -> Result<Option<Row<'_>>, InputError> {
-        let position = self.advance()?;
-        Ok(position.map(|position| Row {
-            position,
-            content: self.content(),
-        }))
     }
 
     /// The cells of the row that [`Source::advance`] went to, or why they cannot be read.
@@ -226,9 +218,9 @@ impl Source {
         column.filter(|column| is_guessed && is_external_id(column))
     }
 
-    /// The reader of its format.
-    pub(super) fn rows(&self) -> &Rows {
-        &self.rows
+    /// The row that [`Source::advance`] went to, as the file has it.
+    pub(super) fn raw(&self) -> Raw<'_> {
+        self.rows.raw()
     }
 }
 
@@ -257,7 +249,7 @@ fn open_csv(
     opened: Opened,
     columns: &Columns,
     resolved: &mut Resolved,
-) -> Result<Rows, InputError> {
+) -> Result<Box<dyn Rows>, InputError> {
     let head = opened.head().bytes.to_vec();
     let separator_line = separator_line(&head);
     let mut text = opened.text;
@@ -267,40 +259,39 @@ fn open_csv(
             .map_err(|source| Fault::Io { line: 1, source }.at(path))?;
         first_line = 2;
     }
-    let delimiter = check_delimiter(resolved.delimiter.unwrap_or(','))?;
+    let delimiter = check_delimiter(path, resolved.delimiter.unwrap_or(','))?;
     let mut rows = CsvRows::new(text, delimiter, first_line);
     let header = rows.header().map_err(|fault| fault.at(path))?;
-    resolved.columns = header.map_err(|problem| InputError::Header {
-        path: path.to_owned(),
-        line: rows.line(),
-        reason: problem.reason,
+    resolved.columns = header.map_err(|problem| {
+        InputError::new(
+            path,
+            InputErrorKind::Header {
+                line: rows.line(),
+                reason: problem.reason,
+            },
+        )
     })?;
     let (places, mapping) = resolve(path, &resolved.columns, columns)
         .map_err(|error| header_below_or(error, path, &head, columns))?;
     rows.read_from(places);
     resolved.mapping = mapping;
-    Ok(Rows::Csv(Box::new(rows)))
+    Ok(Box::new(rows))
 }
 
 /// The error of a header without a column of ids, unless another line looks like the header.
 fn header_below_or(error: InputError, path: &Path, head: &[u8], columns: &Columns) -> InputError {
-    let no_ids = match &error {
-        InputError::NoIdColumn { .. } => true,
-        InputError::NoSuchColumn { field, .. } => *field == Field::Id,
+    let no_ids = match &error.kind {
+        InputErrorKind::NoIdColumn { .. } => true,
+        InputErrorKind::NoSuchColumn { field, .. } => *field == Field::Id,
         _ => false,
     };
     let below = no_ids.then(|| header_below(head, columns)).flatten();
     if let Some(line) = below {
-        return InputError::HeaderBelow {
-            path: path.to_owned(),
-            line,
-        };
+        return InputError::new(path, InputErrorKind::HeaderBelow { line });
     }
-    match &error {
-        InputError::NoIdColumn { columns: names, .. } if is_header_in_one_cell(names, columns) => {
-            InputError::QuotedLines {
-                path: path.to_owned(),
-            }
+    match &error.kind {
+        InputErrorKind::NoIdColumn { columns: names } if is_header_in_one_cell(names, columns) => {
+            InputError::new(path, InputErrorKind::QuotedLines)
         }
         _ => error,
     }
@@ -312,14 +303,14 @@ fn open_json(
     opened: Opened,
     columns: &Columns,
     resolved: &mut Resolved,
-) -> Result<Rows, InputError> {
+) -> Result<Box<dyn Rows>, InputError> {
     let format = resolved.format;
-    let reader = |text: Text, id: Option<&str>| {
-        let keys = Keys::new(columns, id);
+    let reader = |text: Text, id: Option<&str>| -> Box<dyn Rows> {
+        let keys = RowKeys::new(columns, id);
         match format {
-            Format::Json => Rows::Json(JsonRows::new(text, keys)),
+            Format::Json => Box::new(JsonRows::new(text, keys)),
             Format::Csv | Format::Tsv | Format::Jsonl | Format::Ids => {
-                Rows::Jsonl(JsonlRows::new(text, keys))
+                Box::new(JsonlRows::new(text, keys))
             }
         }
     };
@@ -330,26 +321,23 @@ fn open_json(
 }
 
 /// The reader of a list of ids, which has no column that an option could name.
-fn open_ids(path: &Path, opened: Opened, columns: &Columns) -> Result<Rows, InputError> {
+fn open_ids(path: &Path, opened: Opened, columns: &Columns) -> Result<Box<dyn Rows>, InputError> {
     match columns.named().first() {
         Some(field) => {
             let wanted = columns.of(*field).unwrap_or_default();
             Err(no_such_column(path, &[], *field, wanted))
         }
         None => match numbering(opened.head()) {
-            None => Ok(Rows::Ids(IdRows::new(opened.text))),
-            Some(sign) => Err(InputError::Numbered {
-                path: path.to_owned(),
-                sign,
-            }),
+            None => Ok(Box::new(IdRows::new(opened.text))),
+            Some(sign) => Err(InputError::new(path, InputErrorKind::Numbered(sign))),
         },
     }
 }
 
 /// The delimiter as a byte, unless it would not set cells apart.
-fn check_delimiter(delimiter: char) -> Result<u8, InputError> {
+fn check_delimiter(path: &Path, delimiter: char) -> Result<u8, InputError> {
     u8::try_from(delimiter)
         .ok()
         .filter(|byte| byte.is_ascii() && !matches!(byte, b'"' | b'\n' | b'\r' | 0))
-        .ok_or(InputError::Delimiter { delimiter })
+        .ok_or_else(|| InputError::new(path, InputErrorKind::Delimiter(delimiter)))
 }

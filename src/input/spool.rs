@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind, Read};
 use std::path::Path;
 
 use super::decompress::{Capped, INPUT_BYTES_MAX, OverCap};
-use super::error::InputError;
+use super::error::{InputError, InputErrorKind};
 
 /// Copies all of `reader` to a new file at `path`, which only its owner may read, and returns its
 /// size in bytes once it is safe on disk. At most [`INPUT_BYTES_MAX`] bytes are taken.
@@ -19,26 +19,20 @@ pub fn spool(reader: impl Read, path: &Path) -> Result<u64, InputError> {
 
 fn spool_at_most(reader: impl Read, path: &Path, bytes_max: u64) -> Result<u64, InputError> {
     let mut file = create(path).map_err(|source| match source.kind() {
-        ErrorKind::AlreadyExists => InputError::SpoolExists {
-            path: path.to_owned(),
-        },
-        _ => InputError::Spool {
-            path: path.to_owned(),
-            source,
-        },
+        ErrorKind::AlreadyExists => InputError::new(path, InputErrorKind::SpoolExists),
+        _ => InputError::new(path, InputErrorKind::Spool(source)),
     })?;
     copy(reader, &mut file, path, bytes_max).map_err(|source| {
         // The first error is the one to tell; a copy that stays is found by the next run.
         let _ = std::fs::remove_file(path);
         match source.downcast::<OverCap>() {
-            Ok(over) => InputError::TooLarge {
-                path: path.to_owned(),
-                bytes_max: over.bytes_max,
-            },
-            Err(source) => InputError::Spool {
-                path: path.to_owned(),
-                source,
-            },
+            Ok(over) => InputError::new(
+                path,
+                InputErrorKind::TooLarge {
+                    bytes_max: over.bytes_max,
+                },
+            ),
+            Err(source) => InputError::new(path, InputErrorKind::Spool(source)),
         }
     })
 }
@@ -72,7 +66,7 @@ mod tests {
     use std::fs;
     use std::io::{self, Read};
 
-    use super::{InputError, spool, spool_at_most};
+    use super::{InputErrorKind, spool, spool_at_most};
 
     #[test]
     fn standard_input_is_kept_whole_and_private() {
@@ -92,7 +86,7 @@ mod tests {
     fn a_file_that_exists_is_left_alone() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let error = spool(&b"1"[..], file.path()).unwrap_err();
-        assert!(matches!(error, InputError::SpoolExists { .. }));
+        assert!(matches!(error.kind, InputErrorKind::SpoolExists));
         assert_eq!(fs::read(file.path()).unwrap(), b"");
     }
 
@@ -114,10 +108,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("run.input");
         let error = spool(Breaking(false), &path).unwrap_err();
-        assert!(matches!(error, InputError::Spool { .. }));
+        assert!(matches!(error.kind, InputErrorKind::Spool(_)));
         assert!(!path.exists());
         let error = spool_at_most(&b"123"[..], &path, 2).unwrap_err();
-        assert!(matches!(error, InputError::TooLarge { bytes_max: 2, .. }));
+        assert!(matches!(
+            error.kind,
+            InputErrorKind::TooLarge { bytes_max: 2, .. }
+        ));
         assert!(!path.exists());
     }
 }

@@ -12,13 +12,11 @@ use super::csv::COLUMNS_MAX;
 use super::error::InputError;
 use super::format::Format;
 use super::lines::ROW_BYTES_MAX;
-use super::mapping::{Columns, Mapping, known_id, known_names, same_name};
-use super::object::each_cell;
-use super::row::Field;
-use super::rows::Raw;
+use super::mapping::{Columns, FIELDS, Known, known_as, known_id, known_names};
+use super::object::Object;
+use super::row::{Field, Raw, trim_cell};
 use super::snapshot::Input;
 use super::source::{ReadOptions, Source};
-use super::text::trim_cell;
 
 /// The most different keys of JSON rows that become columns: a table has to be readable again, with
 /// columns of the report's own beside these.
@@ -30,9 +28,6 @@ const KEY_BYTES_MAX: usize = ROW_BYTES_MAX / 2;
 /// The column of bare ids.
 const ID: &str = "id";
 
-/// The fields that may have a column.
-const FIELDS: [Field; 4] = [Field::Id, Field::Account, Field::Action, Field::Reference];
-
 /// An input as a table: rows in the order of the file, cells in the order of its columns.
 #[derive(Debug)]
 pub struct Table {
@@ -42,6 +37,8 @@ pub struct Table {
     fields: [Option<usize>; FIELDS.len()],
     /// The column that each JSON key belongs to; empty of other formats.
     keys: HashMap<String, usize>,
+    /// The column of each known name, however its keys are spelt; of fields that an option names none.
+    known: HashMap<Known, usize>,
     keys_left_out: bool,
 }
 
@@ -58,6 +55,7 @@ impl Table {
             columns: resolved.columns.clone(),
             fields: [None; FIELDS.len()],
             keys: HashMap::new(),
+            known: HashMap::new(),
             keys_left_out: false,
             source,
         };
@@ -66,7 +64,7 @@ impl Table {
             Format::Jsonl | Format::Json => {
                 table.columns.clear();
                 let mut once = table.source.again()?;
-                table.collect_keys(&mut once)?;
+                table.collect_keys(&mut once, &options.columns)?;
                 table.give_fields_their_columns(&options.columns);
             }
             Format::Ids => {
@@ -114,7 +112,7 @@ impl Table {
     /// What makes a row invalid in JSON may be fine in a table: the number `1e5` would become a
     /// text, of two keys one would be left. Such a row keeps its cells but for the id.
     pub fn cells(&self) -> Vec<Vec<u8>> {
-        match self.source.rows().raw() {
+        match self.source.raw() {
             Raw::Cells(cells) => cells.into_iter().map(<[u8]>::to_vec).collect(),
             Raw::Line(line) => match self.source.content() {
                 Ok(record) => vec![
@@ -134,13 +132,14 @@ impl Table {
 
     fn json_cells(&self, json: &str) -> Vec<Vec<u8>> {
         let mut cells = vec![None; self.columns.len()];
-        each_cell(json, |key, cell| {
+        let object = Object::parse(json);
+        for (key, text) in object.iter().flat_map(Object::cells) {
             if let Some(place) = self.keys.get(trim_cell(key))
                 && cells[*place].is_none()
             {
-                cells[*place] = Some(cell.text());
+                cells[*place] = Some(text());
             }
-        });
+        }
         let content = self.source.content();
         for (field, place) in FIELDS.into_iter().zip(self.fields) {
             let Some(place) = place else { continue };
@@ -156,39 +155,40 @@ impl Table {
 
     /// The places of the columns that the source reads its fields from.
     fn places(&self) -> [Option<usize>; FIELDS.len()] {
-        let Mapping {
-            id,
-            account,
-            action,
-            reference,
-        } = &self.source.resolved().mapping;
-        let place = |name: &Option<String>| {
-            let name = name.as_ref()?;
+        let mapping = &self.source.resolved().mapping;
+        FIELDS.map(|field| {
+            let name = mapping.of(field)?;
             self.columns.iter().position(|column| column == name)
-        };
-        [place(id), place(account), place(action), place(reference)]
+        })
     }
 
-    /// Makes every key of `rows` a column.
-    fn collect_keys(&mut self, rows: &mut Source) -> Result<(), InputError> {
+    /// Makes every key of `rows` a column. Spellings of one known name share theirs: no row has two of
+    /// them and is valid, and two such columns would make a reader refuse the whole table.
+    fn collect_keys(&mut self, rows: &mut Source, options: &Columns) -> Result<(), InputError> {
         let mut bytes = 0;
         while rows.advance()?.is_some() {
-            let Raw::Json(json) = rows.rows().raw() else {
-                continue;
-            };
-            each_cell(json, |key, _| {
-                let key = trim_cell(key);
+            let object = rows.raw().json().and_then(Object::parse);
+            for key in object.iter().flat_map(Object::keys).map(trim_cell) {
                 if self.keys.contains_key(key) {
-                    return;
+                    continue;
+                }
+                let is_free = |field| options.of(field).is_none();
+                let known = known_as(key)
+                    .filter(|it| matches!(it, Known::Name(field, _) if is_free(*field)));
+                if let Some(place) = known.and_then(|known| self.known.get(&known)) {
+                    self.keys.insert(key.to_owned(), *place);
+                    continue;
                 }
                 bytes += key.len();
                 if self.columns.len() >= KEYS_MAX || bytes > KEY_BYTES_MAX {
                     self.keys_left_out = true;
-                    return;
+                    continue;
                 }
-                self.keys.insert(key.to_owned(), self.columns.len());
+                let place = self.columns.len();
+                self.keys.insert(key.to_owned(), place);
+                self.known.extend(known.map(|known| (known, place)));
                 self.columns.push(key.to_owned());
-            });
+            }
         }
         Ok(())
     }
@@ -212,49 +212,17 @@ impl Table {
         })
     }
 
-    /// The column of the first known name of `field` that is there. Keys that are that name in
-    /// another spelling share it: no row has two of them and is valid, and two such columns would
-    /// make a reader refuse the whole table.
+    /// The column of the first known name of `field` that is there; of the id, of the one name that
+    /// rows are read by.
     fn known_column(&mut self, field: Field) -> Option<usize> {
-        // Rows are read by one name of the id alone.
-        let id = self
-            .source
-            .resolved()
-            .mapping
-            .id
-            .as_deref()
-            .and_then(known_id);
-        let names = known_names(field).iter().enumerate();
-        let is_read = |(place, _): &(usize, _)| field != Field::Id || id == Some(*place);
-        for (_, known) in names.filter(is_read) {
-            let spelt: Vec<usize> = (0..self.columns.len())
-                .filter(|place| same_name(&self.columns[*place], known))
-                .collect();
-            if let Some((first, others)) = spelt.split_first() {
-                for other in others.iter().rev() {
-                    self.merge(*other, *first);
-                }
-                return Some(*first);
-            }
+        if field == Field::Id {
+            let id = self.source.resolved().mapping.id.as_deref();
+            let known = id.and_then(known_id).map(|name| Known::Name(field, name));
+            let found = known.and_then(|known| self.known.get(&known).copied());
+            return found.or_else(|| Some(self.column(ID)));
         }
-        (field == Field::Id).then(|| self.column(ID))
-    }
-
-    /// Gives the keys of the column at `other` to the column at `first`, which stands before it.
-    fn merge(&mut self, other: usize, first: usize) {
-        self.columns.remove(other);
-        for place in self.keys.values_mut() {
-            match (*place).cmp(&other) {
-                std::cmp::Ordering::Equal => *place = first,
-                std::cmp::Ordering::Greater => *place -= 1,
-                std::cmp::Ordering::Less => {}
-            }
-        }
-        for place in self.fields.iter_mut().flatten() {
-            if *place > other {
-                *place -= 1;
-            }
-        }
+        let mut names = 0..known_names(field).len();
+        names.find_map(|name| self.known.get(&Known::Name(field, name)).copied())
     }
 }
 

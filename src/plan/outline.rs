@@ -7,7 +7,7 @@ use roaring::RoaringTreemap;
 use serde::Serialize;
 
 use crate::domain::{AccountName, Action, ColumnDamage, Outcome, UserId};
-use crate::input::{Asides, Mapping};
+use crate::input::{Asides, Columns};
 
 use super::damage::Tally;
 use super::parts::{Part, SharedUsers};
@@ -115,7 +115,7 @@ impl Plan {
 
     /// A word of warning if most ids fail their check, so that another column was meant; `None`:
     /// most pass. `mapping` is the source's, `likely` the column that looks like ids.
-    pub fn column_hint(&self, mapping: &Mapping, likely: Option<&str>) -> Option<String> {
+    pub fn column_hint(&self, mapping: &Columns, likely: Option<&str>) -> Option<String> {
         self.misread()?;
         let what = format!(
             "{} of {} rows hold no valid id",
@@ -161,9 +161,9 @@ mod tests {
     use super::super::{Defaults, ForeignIds, Judge, Planner, ProtectList};
     use super::{PROBLEMS_MAX, Plan};
     use crate::domain::{AccountName, Action};
-    use crate::input::{Mapping, ReadOptions, Source};
+    use crate::input::{Columns, ReadOptions, Source};
 
-    fn plan(text: &str) -> (Plan, Mapping) {
+    fn plan(text: &str) -> (Plan, Columns) {
         let file = file(text);
         let mut source = Source::open(file.path(), &ReadOptions::default()).unwrap();
         let judge = Judge::try_new(

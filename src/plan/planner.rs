@@ -9,7 +9,7 @@ use super::judge::Judge;
 use super::outline::Plan;
 use super::summing::Summing;
 use crate::domain::{AccountName, Outcome, Position, TaskKey};
-use crate::input::{InputError, Row, Source};
+use crate::input::{InputError, InputErrorKind, Row, Source};
 
 /// Decides what becomes of the rows of a file: once over all of them for a [`Plan`], and from then
 /// on row by row.
@@ -65,12 +65,12 @@ impl Planner {
             }
         })?;
         if let (Some(column), Some((account, provider))) = (external, refusing) {
-            return Err(InputError::ExternalIds {
-                path: source.path().to_owned(),
+            let kind = InputErrorKind::ExternalIds {
                 column,
                 account,
                 provider,
-            });
+            };
+            return Err(InputError::new(source.path(), kind));
         }
         summing.pass_over(source.asides());
         Ok(summing.plan(seen.shared()))

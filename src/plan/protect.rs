@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use crate::domain::{AccountPolicy, IdProblem};
-use crate::input::{Field, InputError, ReadOptions, Source, Wanted};
+use crate::input::{Field, InputError, InputErrorKind, ReadOptions, Source, Wanted};
 
 use super::damage::is_broken;
 use super::error::PlanError;
@@ -37,13 +37,14 @@ impl ProtectList {
     /// anything would be left out or that can protect nobody at any of `accounts`: somebody meant
     /// to protect someone with it.
     pub fn read(path: &Path, accounts: &[AccountPolicy]) -> Result<Self, PlanError> {
-        let unreadable = |source| match source {
-            InputError::SeveralIdColumns { path, names } => {
-                PlanError::ProtectColumns { path, names }
-            }
-            source => PlanError::Protect {
+        let unreadable = |source: InputError| match source.kind {
+            InputErrorKind::SeveralIdColumns { names } => PlanError::ProtectColumns {
+                path: source.path,
+                names,
+            },
+            kind => PlanError::Protect {
                 path: path.to_owned(),
-                source: Box::new(source),
+                source: Box::new(InputError::new(path, kind)),
             },
         };
         let mut source = Source::open(path, &ReadOptions::default()).map_err(unreadable)?;
