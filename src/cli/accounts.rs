@@ -12,7 +12,7 @@ use super::terminal::tell;
 use super::token_store::DiskTokenStore;
 use super::{ExitCode, Failure};
 use crate::config::{
-    Account, AccountOutline, Endpoint, ResolvedLimits, Settings, process_variable,
+    AccountOutline, AccountSettings, Endpoint, Outline, ResolvedLimits, process_variable,
 };
 use crate::domain::{
     AccountHeader, AccountName, AccountPolicy, Action, ColumnDamage, Entry, ProviderKind,
@@ -41,7 +41,7 @@ pub(super) struct Line {
     pub(super) action: Option<Action>,
     /// The line itself.
     pub(super) client: Arc<Client>,
-    /// How it is stopped, alone or with the run.
+    /// Who we are there; `None`: the provider was not asked yet.
     pub(super) identity: Option<Identity>,
 }
 
@@ -67,26 +67,23 @@ impl Wiring {
         }
     }
 
-    /// Lines to those accounts of `settings` that `wanted` picks. What was sent `before` still counts
-    /// towards their quotas.
+    /// Lines to those accounts of `outline` that `wanted` picks. Their secrets are read now, and no
+    /// others. What was sent `before` still counts towards their quotas.
     pub(super) fn lines(
         &self,
-        settings: Settings,
+        outline: &Outline,
         wanted: impl Fn(&AccountName) -> bool,
         before: Before<'_>,
     ) -> Result<Vec<Line>, Failure> {
         // Whoever else is at a tenant may have sent there, and been asked to wait.
-        let at_tenants: Vec<_> = settings
-            .accounts
-            .iter()
+        let accounts = outline.accounts.iter();
+        let at_tenants: Vec<_> = accounts
             .map(|account| (account.name.clone(), tenant(account)))
             .collect();
-        let accounts = settings.accounts.into_iter();
-        let accounts: Vec<Account> = accounts.filter(|account| wanted(&account.name)).collect();
+        let accounts = outline.read(wanted, &process_variable)?;
         let transport = ReqwestTransport::new(self.wall.clone());
         for account in &accounts {
-            let endpoint = Endpoint::of(&account.provider);
-            let ready = transport.prepare(endpoint.first_url());
+            let ready = transport.prepare(account.endpoint().first_url());
             ready.map_err(|error| no_line(&account.name, &error))?;
         }
         let transport: Arc<dyn Transport> = Arc::new(transport);
@@ -124,10 +121,9 @@ impl Wiring {
 
     /// How many requests of each account may be under way: as many as are wanted, if this process may
     /// have that many connections open.
-    fn at_once(&self, accounts: &[Account]) -> Result<Vec<NonZeroU32>, Failure> {
-        let wanted = |account: &Account| {
-            let kind = Endpoint::of(&account.provider).provider();
-            let resolved = account.limits.resolve(&provider::defaults(kind));
+    fn at_once(&self, accounts: &[AccountSettings]) -> Result<Vec<NonZeroU32>, Failure> {
+        let wanted = |account: &AccountSettings| {
+            let resolved = account.limits.resolve(&provider::defaults(account.kind()));
             self.concurrency.unwrap_or(resolved.concurrency)
         };
         let wanted: Vec<NonZeroU32> = accounts.iter().map(wanted).collect();
@@ -153,16 +149,14 @@ impl Wiring {
     /// configured, also those that have nothing to send now, and their tenants. `at_once`: how many
     /// requests of each account may be under way.
     fn limits(
-        accounts: &[Account],
+        accounts: &[AccountSettings],
         at_once: &[NonZeroU32],
         at_tenants: &[(AccountName, Option<Endpoint>)],
         before: Before<'_>,
     ) -> Vec<Arc<Limits>> {
         let mut tenants: Vec<(Option<Endpoint>, Arc<Limits>)> = Vec::new();
         for (account, at_once) in accounts.iter().zip(at_once) {
-            let resolved = account.limits.resolve(&provider::defaults(
-                Endpoint::of(&account.provider).provider(),
-            ));
+            let resolved = account.limits.resolve(&provider::defaults(account.kind()));
             let tenant = tenant(account);
             let shared = tenants
                 .iter()
@@ -174,7 +168,7 @@ impl Wiring {
             let there = at_tenants.iter().filter(is_there).map(|(name, _)| name);
             let there: Vec<_> = there.collect();
             let place = Place {
-                endpoint: &Endpoint::of(&account.provider),
+                endpoint: &account.endpoint(),
                 there: &there,
             };
             let past = before.past(place, &spec);
@@ -220,8 +214,8 @@ fn no_line(account: &AccountName, error: &TransportError) -> Failure {
 
 /// What tells that two accounts are at one tenant; `None`: the configuration does not show it (one
 /// Zoho accounts server serves many organisations).
-fn tenant(account: &Account) -> Option<Endpoint> {
-    match Endpoint::of(&account.provider) {
+fn tenant<S>(account: &AccountSettings<S>) -> Option<Endpoint> {
+    match account.endpoint() {
         Endpoint::Zoho { .. } => None,
         endpoint @ (Endpoint::Zendesk { .. } | Endpoint::Sunco { .. }) => Some(endpoint),
     }
@@ -310,13 +304,13 @@ impl Line {
 /// How rows of these accounts are judged, with what is known of the callers.
 pub(super) fn policies(accounts: &[AccountOutline], lines: &[Line]) -> Vec<AccountPolicy> {
     let policy = |account: &AccountOutline| {
-        let kind = account.endpoint.provider();
+        let kind = account.kind();
         let line = lines.iter().find(|line| line.name == account.name);
         let identity = line.and_then(|line| line.identity.as_ref());
         AccountPolicy {
             name: account.name.clone(),
             provider: kind,
-            tenant: match &account.endpoint {
+            tenant: match &account.endpoint() {
                 // One accounts server serves many organisations: only the answer tells.
                 Endpoint::Zoho { .. } => identity.map(|it| it.tenant.clone()),
                 Endpoint::Zendesk { base_url } => Some(base_url.to_string()),
@@ -336,7 +330,7 @@ pub(super) fn policies(accounts: &[AccountOutline], lines: &[Line]) -> Vec<Accou
 
 /// The limits of an account, as an estimate takes them.
 pub(super) fn limits_of(account: &AccountOutline) -> plan::Limits {
-    let defaults = provider::defaults(account.endpoint.provider());
+    let defaults = provider::defaults(account.kind());
     let resolved = account.limits.resolve(&defaults);
     plan::Limits {
         account: Some(resolved.requests),

@@ -44,7 +44,7 @@ pub(super) async fn identify(
 fn names(account: &AccountOutline) -> Vec<String> {
     let place = |url: &url::Url| format!("{}{}", url.authority(), url.path());
     let mut names = vec![account.name.to_string()];
-    match &account.endpoint {
+    match &account.endpoint() {
         Endpoint::Zendesk { base_url } => names.push(place(base_url)),
         Endpoint::Sunco { base_url, app_id } => {
             names.extend([place(base_url), app_id.clone()]);

@@ -55,7 +55,7 @@ pub(super) fn held_before(
     };
     for account in &planning.outline.accounts {
         let place = Place {
-            endpoint: &account.endpoint,
+            endpoint: &account.endpoint(),
             there: &[&account.name],
         };
         for (pause, left) in named.pauses(place) {

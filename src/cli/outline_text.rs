@@ -193,7 +193,7 @@ fn table(planning: &Planning, planned: &Planned, now: Time) -> String {
         let Some(account) = planning.account(name) else {
             continue;
         };
-        let kind = account.endpoint.provider();
+        let kind = account.kind();
         for (action, group) in actions {
             let time = time_at_limit(&[(*action, group.rows)], &limits_of(account));
             rows.push([

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::outline_text::shell;
 use super::terminal::tell;
 use super::{ExitCode, Failure};
-use crate::config::{self, ConfigError, Outline, Settings, Source, process_variable};
+use crate::config::{self, ConfigError, Outline, Source, process_variable};
 use crate::domain::RunOptions;
 
 /// The folder the program was started in.
@@ -62,11 +62,6 @@ pub(super) fn note(options: &mut RunOptions, source: &Source, config: Option<&Pa
 /// Everything but the secrets.
 pub(super) fn outline(source: &Source) -> Result<Outline, Failure> {
     Ok(config::load_outline(source, &process_variable)?)
-}
-
-/// Everything.
-pub(super) fn settings(source: &Source) -> Result<Settings, Failure> {
-    Ok(config::load(source, &process_variable)?)
 }
 
 /// The file of a configuration; `None`: it is the environment's.

@@ -106,7 +106,7 @@ impl Tenants {
         let known = tenants.known();
         for account in accounts {
             let place = Place {
-                endpoint: &account.endpoint,
+                endpoint: &account.endpoint(),
                 there: &[&account.name],
             };
             let is_here = |says: &Tenant| {

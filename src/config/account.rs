@@ -1,66 +1,230 @@
-//! The checks: an account's table, from a file or from variables, to an [`AccountDraft`].
-//!
-//! The same checks serve both, so a [`Fault`] names a key, and [`Names`] says how that key is
-//! written where it came from.
+//! An account, complete: its secrets unread, or read.
 
-use std::num::NonZeroU32;
+use std::convert::Infallible;
 
+use secrecy::SecretString;
+use serde::Serialize;
 use url::Url;
 
-use super::draft::{AccountDraft, Fault, ProviderDraft, ZendeskDraft};
+use super::error::Problem;
 use super::limits::Limits;
-use super::outline::Endpoint;
-use super::problem::{Problem, quoted};
-use super::secret::SecretSource;
-use super::table::{LimitsTable, SuncoTable, ZendeskTable, ZohoTable};
-use super::urls::{SUNCO_REGIONS, ZOHO_DATA_CENTERS, base_url, named, zendesk};
-use crate::domain::{AccountName, Action, ProviderKind, Quota, QuotaError, Step};
-use crate::provider::SuncoAuth;
+use super::secret::{SecretReader, SecretSource};
+use super::table::{Fault, Table};
+use super::urls::{SUNCO_REGIONS, ZOHO_DATA_CENTERS, base_url, parse_static, zendesk};
+use crate::domain::{AccountName, Action, ProviderKind};
+use crate::provider::{
+    ProviderSettings, SuncoAuth, SuncoSettings, ZendeskCredentials, ZendeskSettings, ZohoSettings,
+};
 
 /// The longest name of an account, in characters; it stands in every line of a ledger.
 const NAME_CHARS_MAX: usize = 64;
 
-/// The longest identifier (e-mail address, client id, key id) taken, in bytes.
-const IDENTIFIER_BYTES_MAX: usize = 1024;
-
 /// The API versions that Zoho's users endpoint has, see
-/// <https://www.zoho.com/crm/developer/docs/api/v8/delete-user.html>.
+/// <https://www.zoho.com/crm/developer/docs/api/v8/delete-user.html>. The last is the default.
 const ZOHO_VERSIONS: [&str; 8] = ["v2", "v2.1", "v3", "v4", "v5", "v6", "v7", "v8"];
 
-/// The version that is used when none is named.
-const ZOHO_VERSION_DEFAULT: &str = "v8";
+/// How a Sunshine Conversations key is used; the first is the default.
+const SUNCO_AUTHS: [(&str, SuncoAuth); 2] = [("basic", SuncoAuth::Basic), ("jwt", SuncoAuth::Jwt)];
 
-/// How a key is written where the table came from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Names {
-    /// In a file, as itself.
-    Keys,
-    /// In the environment, as `PROVIDER_KEY`.
-    Variables(ProviderKind),
+/// The keys that hold secrets.
+pub(super) const SECRET_KEYS: [&str; 5] = [
+    "api_token",
+    "oauth_token",
+    "client_secret",
+    "key_secret",
+    "refresh_token",
+];
+
+/// The keys of an account at `provider`, but for `provider` itself.
+pub(super) const fn keys(provider: ProviderKind) -> &'static [&'static str] {
+    match provider {
+        ProviderKind::Zendesk => &[
+            "subdomain",
+            "base_url",
+            "email",
+            "api_token",
+            "oauth_token",
+            "client_id",
+            "client_secret",
+            "action",
+            "limits",
+        ],
+        ProviderKind::Sunco => &[
+            "app_id",
+            "region",
+            "subdomain",
+            "base_url",
+            "key_id",
+            "key_secret",
+            "auth",
+            "action",
+            "limits",
+        ],
+        ProviderKind::Zoho => &[
+            "data_center",
+            "accounts_url",
+            "base_url",
+            "version",
+            "client_id",
+            "client_secret",
+            "refresh_token",
+            "action",
+            "limits",
+        ],
+    }
 }
 
-impl Names {
-    /// How `key` is written.
-    pub(super) fn of(self, key: &str) -> String {
+/// One account. `S` is [`SecretSource`] while its secrets are unread, then [`SecretString`]. Its
+/// `Debug` text shows no secret.
+#[derive(Debug, Clone)]
+pub struct AccountSettings<S = SecretString> {
+    /// Its name, which rows and reports use.
+    pub name: AccountName,
+    /// Its provider's settings, with address and credentials.
+    pub provider: ProviderSettings<S>,
+    /// The action of rows that do not say; `None`: such rows are invalid.
+    pub action: Option<Action>,
+    /// Its limits, as configured; [`Limits::resolve`] makes them complete.
+    pub limits: Limits,
+}
+
+/// An account whose secrets are unread.
+pub type AccountOutline = AccountSettings<SecretSource>;
+
+/// Where an account's requests go: provider, address and what else picks the tenant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub enum Endpoint {
+    /// Zendesk Support.
+    Zendesk {
+        /// The base of every address.
+        base_url: Url,
+    },
+    /// Sunshine Conversations.
+    Sunco {
+        /// The base of every address.
+        base_url: Url,
+        /// The app whose users are meant.
+        app_id: String,
+    },
+    /// Zoho CRM.
+    Zoho {
+        /// The data centre's accounts server.
+        accounts_url: Url,
+        /// The base of every address; `None`: where the token answer says.
+        base_url: Option<Url>,
+        /// The API's version.
+        version: String,
+    },
+}
+
+impl Endpoint {
+    /// The provider.
+    pub const fn provider(&self) -> ProviderKind {
         match self {
-            Self::Keys => key.to_owned(),
-            Self::Variables(provider) => format!("{}_{key}", provider.name()).to_ascii_uppercase(),
+            Self::Zendesk { .. } => ProviderKind::Zendesk,
+            Self::Sunco { .. } => ProviderKind::Sunco,
+            Self::Zoho { .. } => ProviderKind::Zoho,
         }
     }
 
-    /// How `key` is written, between backticks.
-    fn tick(self, key: &str) -> String {
-        format!("`{}`", self.of(key))
+    /// Where the first request goes.
+    pub const fn first_url(&self) -> &Url {
+        match self {
+            Self::Zendesk { base_url } | Self::Sunco { base_url, .. } => base_url,
+            Self::Zoho { accounts_url, .. } => accounts_url,
+        }
+    }
+}
+
+impl<S> AccountSettings<S> {
+    /// Its provider.
+    pub const fn kind(&self) -> ProviderKind {
+        self.provider.kind()
     }
 
-    /// `` `a`, `b` or `c` ``.
-    fn either(self, keys: &[&str]) -> String {
-        let names: Vec<_> = keys.iter().map(|key| self.tick(key)).collect();
-        match names.split_last() {
-            Some((last, [])) => last.clone(),
-            Some((last, rest)) => format!("{} or {last}", rest.join(", ")),
-            None => String::new(),
+    /// Where its requests go.
+    pub fn endpoint(&self) -> Endpoint {
+        match &self.provider {
+            ProviderSettings::Zendesk(zendesk) => Endpoint::Zendesk {
+                base_url: zendesk.base_url.clone(),
+            },
+            ProviderSettings::Sunco(sunco) => Endpoint::Sunco {
+                base_url: sunco.base_url.clone(),
+                app_id: sunco.app_id.clone(),
+            },
+            ProviderSettings::Zoho(zoho) => Endpoint::Zoho {
+                accounts_url: zoho.accounts_url.clone(),
+                base_url: zoho.base_url.clone(),
+                version: zoho.version.clone(),
+            },
         }
+    }
+}
+
+impl AccountSettings<SecretSource> {
+    /// The account called `name` that `table` describes.
+    pub(super) fn check(
+        name: AccountName,
+        kind: ProviderKind,
+        table: Table<'_>,
+    ) -> Result<Self, Fault> {
+        table.refuse_unknown(keys(kind))?;
+        Ok(Self {
+            name,
+            provider: match kind {
+                ProviderKind::Zendesk => ProviderSettings::Zendesk(ZendeskSettings {
+                    base_url: address(table, &["subdomain", "base_url"], "")?,
+                    credentials: zendesk_credentials(table)?,
+                }),
+                ProviderKind::Sunco => ProviderSettings::Sunco(SuncoSettings {
+                    base_url: address(table, &["region", "subdomain", "base_url"], "/sc")?,
+                    app_id: app_id(table)?,
+                    key_id: table.identifier("key_id")?,
+                    key_secret: table.secret("key_secret")?,
+                    auth: table
+                        .choice("auth", &SUNCO_AUTHS)?
+                        .unwrap_or(SuncoAuth::Basic),
+                }),
+                ProviderKind::Zoho => ProviderSettings::Zoho(ZohoSettings {
+                    accounts_url: address(table, &["data_center", "accounts_url"], "")?,
+                    base_url: (table.has("base_url"))
+                        .then(|| address(table, &["base_url"], ""))
+                        .transpose()?,
+                    version: zoho_version(table)?,
+                    client_id: table.identifier("client_id")?,
+                    client_secret: table.secret("client_secret")?,
+                    refresh_token: table.secret("refresh_token")?,
+                }),
+            },
+            action: table.choice("action", &choices(kind.actions(), Action::name))?,
+            limits: Limits::check(table, kind)?,
+        })
+    }
+
+    /// The account with its secrets read.
+    pub(super) fn read(&self, reader: SecretReader<'_>) -> Result<AccountSettings, Fault> {
+        let provider = self.provider.try_map(|key, source| {
+            source.read(reader).map_err(|error| Fault {
+                key: Some(key.to_owned()),
+                problem: error.into(),
+            })
+        })?;
+        Ok(AccountSettings {
+            name: self.name.clone(),
+            provider,
+            action: self.action,
+            limits: self.limits.clone(),
+        })
+    }
+
+    /// Whether one of its secrets `is_such`.
+    pub(super) fn any_secret(&self, is_such: impl Fn(&SecretSource) -> bool) -> bool {
+        let mut any = false;
+        let _ = self.provider.try_map(|_, source| {
+            any |= is_such(source);
+            Ok::<_, Infallible>(())
+        });
+        any
     }
 }
 
@@ -68,13 +232,13 @@ impl Names {
 pub(super) fn check_name(name: &str, provider: ProviderKind) -> Result<AccountName, Problem> {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     if name.is_empty() || name.len() > NAME_CHARS_MAX || !name.chars().all(plain) {
-        return Err(Problem::text(format!(
+        return Err(Problem::Text(format!(
             "an account's name is 1 to {NAME_CHARS_MAX} letters, digits, hyphens, underscores or \
              dots; name it otherwise"
         )));
     }
     match name.parse::<ProviderKind>() {
-        Ok(other) if other != provider => Err(Problem::text(format!(
+        Ok(other) if other != provider => Err(Problem::Text(format!(
             "rows that say `{other}` would be deleted at {}; name this account otherwise",
             provider.title()
         ))),
@@ -82,382 +246,86 @@ pub(super) fn check_name(name: &str, provider: ProviderKind) -> Result<AccountNa
     }
 }
 
-impl ZendeskTable {
-    /// Where the account is.
-    pub(super) fn base(&self, names: Names) -> Result<Url, Fault> {
-        match (&self.subdomain, &self.base_url) {
-            (Some(subdomain), None) => {
-                zendesk(subdomain, "").map_err(|problem| Fault::at("subdomain", problem))
-            }
-            (None, Some(address)) => {
-                base_url(address).map_err(|problem| Fault::at("base_url", problem))
-            }
-            (None, None) => Err(lacks(names.either(&["subdomain", "base_url"]))),
-            (Some(_), Some(_)) => Err(Fault::at(
-                "base_url",
-                exclude(names, &["subdomain", "base_url"]),
-            )),
-        }
-    }
+/// Each of `values` under its name.
+pub(super) fn choices<T: Copy>(
+    values: &[T],
+    name: impl Fn(T) -> &'static str,
+) -> Vec<(&'static str, T)> {
+    values.iter().map(|value| (name(*value), *value)).collect()
+}
 
-    /// Where the account is.
-    pub(super) fn endpoint(&self, names: Names) -> Result<Endpoint, Fault> {
-        self.base(names)
-            .map(|base_url| Endpoint::Zendesk { base_url })
-    }
+/// The address that one of `keys` gives; `path` comes behind a subdomain's.
+fn address(table: Table<'_>, keys: &[&'static str], path: &str) -> Result<Url, Fault> {
+    let key = table.one_of(keys)?;
+    let text = table.text(key)?.unwrap_or_default();
+    let url = match key {
+        "region" => table.choice(key, &SUNCO_REGIONS)?.and_then(parse_static),
+        "data_center" => table
+            .choice(key, &ZOHO_DATA_CENTERS)?
+            .and_then(parse_static),
+        "subdomain" => return zendesk(&text, path).map_err(|problem| table.fault(key, problem)),
+        _ => None,
+    };
+    url.map_or_else(
+        || base_url(&text).map_err(|problem| table.fault(key, problem)),
+        Ok,
+    )
+}
 
-    /// The account under `name`, if all is well with it.
-    pub(super) fn check(self, name: AccountName, names: Names) -> Result<AccountDraft, Fault> {
-        let base_url = self.base(names)?;
-        let action = check_action(self.action.as_deref(), ProviderKind::Zendesk)?;
-        let limits = check_limits(self.limits.as_ref(), ProviderKind::Zendesk)?;
-        let credentials = self.credentials(names)?;
-        Ok(AccountDraft {
-            name,
-            provider: ProviderDraft::Zendesk {
-                base_url,
-                credentials,
-            },
-            action,
-            limits,
-        })
-    }
-
-    fn credentials(self, names: Names) -> Result<ZendeskDraft, Fault> {
-        let by_token = self.email.is_some() || self.api_token.is_some();
-        let by_oauth = self.oauth_token.is_some();
-        let by_client = self.client_id.is_some() || self.client_secret.is_some();
-        let kinds = || {
-            format!(
-                "{} with {}, {}, {} with {}",
-                names.tick("email"),
-                names.tick("api_token"),
-                names.tick("oauth_token"),
-                names.tick("client_id"),
-                names.tick("client_secret"),
-            )
-        };
-        match (by_token, self.oauth_token, by_client) {
-            (true, None, false) => Ok(ZendeskDraft::ApiToken {
-                email: check_email(required(self.email, "email", names)?)?,
-                token: required(self.api_token, "api_token", names)?,
-            }),
-            (false, Some(token), false) => Ok(ZendeskDraft::OAuthToken { token }),
-            (false, None, true) => Ok(ZendeskDraft::Client {
-                id: identifier(required(self.client_id, "client_id", names)?, "client_id")?,
-                secret: required(self.client_secret, "client_secret", names)?,
-            }),
-            (false, None, false) => Err(lacks(format!("credentials, one of {}", kinds()))),
-            _ => {
-                let key = if by_oauth { "oauth_token" } else { "client_id" };
-                Err(Fault::at(key, Problem::conflict(kinds())))
-            }
+fn zendesk_credentials(table: Table<'_>) -> Result<ZendeskCredentials<SecretSource>, Fault> {
+    let by_token = table.has("email") || table.has("api_token");
+    let by_client = table.has("client_id") || table.has("client_secret");
+    let [email, api_token, oauth_token, id, secret] = [
+        "email",
+        "api_token",
+        "oauth_token",
+        "client_id",
+        "client_secret",
+    ]
+    .map(|key| table.name(key));
+    let kinds = format!("{email} with {api_token}, {oauth_token}, {id} with {secret}");
+    match (by_token, table.has("oauth_token"), by_client) {
+        (true, false, false) => Ok(ZendeskCredentials::ApiToken {
+            email: email_address(table)?,
+            token: table.secret("api_token")?,
+        }),
+        (false, true, false) => Ok(ZendeskCredentials::OAuthToken {
+            token: table.secret("oauth_token")?,
+        }),
+        (false, false, true) => Ok(ZendeskCredentials::Client {
+            id: table.identifier("client_id")?,
+            secret: table.secret("client_secret")?,
+        }),
+        (false, false, false) => Err(Table::lacks(&format!("credentials, one of {kinds}"))),
+        (_, by_oauth, _) => {
+            let key = if by_oauth { "oauth_token" } else { "client_id" };
+            Err(table.fault(key, Problem::conflict(&kinds)))
         }
     }
 }
 
-impl SuncoTable {
-    fn base(&self, names: Names) -> Result<Url, Fault> {
-        let keys = ["region", "subdomain", "base_url"];
-        match (&self.region, &self.subdomain, &self.base_url) {
-            (Some(region), None, None) => named(&SUNCO_REGIONS, region).ok_or_else(|| {
-                let known = SUNCO_REGIONS.map(|(name, _)| name);
-                Fault::at("region", Problem::not_one_of(region, known))
-            }),
-            (None, Some(subdomain), None) => {
-                zendesk(subdomain, "/sc").map_err(|problem| Fault::at("subdomain", problem))
-            }
-            (None, None, Some(address)) => {
-                base_url(address).map_err(|problem| Fault::at("base_url", problem))
-            }
-            (None, None, None) => Err(lacks(names.either(&keys))),
-            (_, subdomain, address) => {
-                let last = if address.is_some() {
-                    "base_url"
-                } else {
-                    "subdomain"
-                };
-                let given = [
-                    self.region.is_some(),
-                    subdomain.is_some(),
-                    address.is_some(),
-                ];
-                let given: Vec<_> = keys
-                    .into_iter()
-                    .zip(given)
-                    .filter_map(|(key, given)| given.then_some(key))
-                    .collect();
-                Err(Fault::at(last, exclude(names, &given)))
-            }
-        }
-    }
-
-    fn app(&self, names: Names) -> Result<String, Fault> {
-        let app_id = required(self.app_id.clone(), "app_id", names)?;
-        let app_id = identifier(app_id, "app_id")?;
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-        if !app_id.bytes().all(plain) {
-            let why = "an app's id is letters and digits only; copy it from the app's settings";
-            return Err(Fault::at("app_id", Problem::text(why)));
-        }
-        Ok(app_id)
-    }
-
-    /// Where the account is.
-    pub(super) fn endpoint(&self, names: Names) -> Result<Endpoint, Fault> {
-        Ok(Endpoint::Sunco {
-            base_url: self.base(names)?,
-            app_id: self.app(names)?,
-        })
-    }
-
-    /// The account under `name`, if all is well with it.
-    pub(super) fn check(self, name: AccountName, names: Names) -> Result<AccountDraft, Fault> {
-        let base_url = self.base(names)?;
-        let app_id = self.app(names)?;
-        let auth = match self.auth.as_deref() {
-            None | Some("basic") => SuncoAuth::Basic,
-            Some("jwt") => SuncoAuth::Jwt,
-            Some(other) => {
-                return Err(Fault::at(
-                    "auth",
-                    Problem::not_one_of(other, ["basic", "jwt"]),
-                ));
-            }
-        };
-        Ok(AccountDraft {
-            name,
-            action: check_action(self.action.as_deref(), ProviderKind::Sunco)?,
-            limits: check_limits(self.limits.as_ref(), ProviderKind::Sunco)?,
-            provider: ProviderDraft::Sunco {
-                base_url,
-                app_id,
-                key_id: identifier(required(self.key_id, "key_id", names)?, "key_id")?,
-                key_secret: required(self.key_secret, "key_secret", names)?,
-                auth,
-            },
-        })
-    }
-}
-
-impl ZohoTable {
-    fn accounts(&self, names: Names) -> Result<Url, Fault> {
-        match (&self.data_center, &self.accounts_url) {
-            (Some(place), None) => named(&ZOHO_DATA_CENTERS, place).ok_or_else(|| {
-                let known = ZOHO_DATA_CENTERS.map(|(name, _)| name);
-                Fault::at("data_center", Problem::not_one_of(place, known))
-            }),
-            (None, Some(address)) => {
-                base_url(address).map_err(|problem| Fault::at("accounts_url", problem))
-            }
-            (None, None) => Err(lacks(names.either(&["data_center", "accounts_url"]))),
-            (Some(_), Some(_)) => Err(Fault::at(
-                "accounts_url",
-                exclude(names, &["data_center", "accounts_url"]),
-            )),
-        }
-    }
-
-    fn base(&self) -> Result<Option<Url>, Fault> {
-        let address = self.base_url.as_deref();
-        address
-            .map(|address| base_url(address).map_err(|problem| Fault::at("base_url", problem)))
-            .transpose()
-    }
-
-    fn version(&self) -> Result<String, Fault> {
-        let version = self.version.as_deref().unwrap_or(ZOHO_VERSION_DEFAULT);
-        if !ZOHO_VERSIONS.contains(&version) {
-            let problem = Problem::not_one_of(version, ZOHO_VERSIONS);
-            return Err(Fault::at("version", problem));
-        }
-        Ok(version.to_owned())
-    }
-
-    /// Where the account is.
-    pub(super) fn endpoint(&self, names: Names) -> Result<Endpoint, Fault> {
-        Ok(Endpoint::Zoho {
-            accounts_url: self.accounts(names)?,
-            base_url: self.base()?,
-            version: self.version()?,
-        })
-    }
-
-    /// The account under `name`, if all is well with it.
-    pub(super) fn check(self, name: AccountName, names: Names) -> Result<AccountDraft, Fault> {
-        Ok(AccountDraft {
-            name,
-            action: check_action(self.action.as_deref(), ProviderKind::Zoho)?,
-            limits: check_limits(self.limits.as_ref(), ProviderKind::Zoho)?,
-            provider: ProviderDraft::Zoho {
-                accounts_url: self.accounts(names)?,
-                base_url: self.base()?,
-                version: self.version()?,
-                client_id: identifier(required(self.client_id, "client_id", names)?, "client_id")?,
-                client_secret: required(self.client_secret, "client_secret", names)?,
-                refresh_token: required(self.refresh_token, "refresh_token", names)?,
-            },
-        })
-    }
-}
-
-/// The value of `key`, which must be there.
-fn required<T>(value: Option<T>, key: &str, names: Names) -> Result<T, Fault> {
-    value.ok_or_else(|| lacks(names.tick(key)))
-}
-
-fn lacks(wanted: String) -> Fault {
-    Fault::of_account(Problem::missing(wanted))
-}
-
-fn exclude(names: Names, keys: &[&str]) -> Problem {
-    let names: Vec<_> = keys.iter().map(|key| names.of(key)).collect();
-    Problem::conflict(quoted(names.iter().map(String::as_str)))
-}
-
-/// `text`, if it can be an identifier: something, printable, without blanks.
-fn identifier(text: String, key: &'static str) -> Result<String, Fault> {
-    let plain = |c: char| !c.is_control() && !c.is_whitespace();
-    if text.is_empty() || text.len() > IDENTIFIER_BYTES_MAX || !text.chars().all(plain) {
-        let why = "it must be one word without blanks; copy it again from the provider";
-        return Err(Fault::at(key, Problem::text(why)));
-    }
-    Ok(text)
-}
-
-fn check_email(text: String) -> Result<String, Fault> {
-    let text = identifier(text, "email")?;
+fn email_address(table: Table<'_>) -> Result<String, Fault> {
+    let text = table.identifier("email")?;
     // Zendesk's user name is `address/token`, and the provider adds that ending.
-    let well = text.contains('@') && !text.contains([':', '/']);
-    if !well {
-        let why = "it is no e-mail address; write it alone, without `/token` behind it";
-        return Err(Fault::at("email", Problem::text(why)));
+    if text.contains('@') && !text.contains([':', '/']) {
+        return Ok(text);
     }
-    Ok(text)
+    let why = "it is no e-mail address; write it alone, without `/token` behind it";
+    Err(table.fault("email", why))
 }
 
-fn check_action(text: Option<&str>, provider: ProviderKind) -> Result<Option<Action>, Fault> {
-    let Some(text) = text else { return Ok(None) };
-    match text.parse::<Action>() {
-        Ok(action) if provider.actions().contains(&action) => Ok(Some(action)),
-        Ok(_) | Err(()) => {
-            let known = provider.actions().iter().map(|action| action.name());
-            Err(Fault::at("action", Problem::not_one_of(text, known)))
-        }
+fn app_id(table: Table<'_>) -> Result<String, Fault> {
+    let text = table.identifier("app_id")?;
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    if text.bytes().all(plain) {
+        return Ok(text);
     }
+    let why = "an app's id is letters and digits only; copy it from the app's settings";
+    Err(table.fault("app_id", why))
 }
 
-fn check_limits(table: Option<&LimitsTable>, provider: ProviderKind) -> Result<Limits, Fault> {
-    let Some(table) = table else {
-        return Ok(Limits::default());
-    };
-    let quota = |key, text: Option<&String>| -> Result<Option<Quota>, Fault> {
-        text.map(|text| {
-            text.parse()
-                .map_err(|problem: QuotaError| Fault::at(key, problem))
-        })
-        .transpose()
-    };
-    let mut limits = Limits {
-        concurrency: table.concurrency.map(check_concurrency).transpose()?,
-        requests: quota("limits.requests", table.requests.as_ref())?,
-        steps: Vec::new(),
-        share: check_share(table.share)?,
-    };
-    for (step, key, text) in [
-        (Step::Delete, "limits.delete", &table.delete),
-        (
-            Step::PermanentlyDelete,
-            "limits.permanently-delete",
-            &table.permanently_delete,
-        ),
-        (
-            Step::DeletePersonalInformation,
-            "limits.delete-personal-information",
-            &table.delete_personal_information,
-        ),
-    ] {
-        let Some(limit) = quota(key, text.as_ref())? else {
-            continue;
-        };
-        let steps = steps_of(provider);
-        if !steps.contains(&step) {
-            let known = steps.into_iter().map(Step::name);
-            return Err(Fault::at(key, Problem::not_one_of(step.name(), known)));
-        }
-        limits.steps.push((step, limit));
-    }
-    Ok(limits)
-}
-
-fn check_concurrency(number: i64) -> Result<NonZeroU32, Fault> {
-    u32::try_from(number)
-        .ok()
-        .filter(|number| *number <= Limits::CONCURRENCY_MAX)
-        .and_then(NonZeroU32::new)
-        .ok_or_else(|| {
-            Fault::at(
-                "limits.concurrency",
-                Problem::Range {
-                    value: number.to_string(),
-                    range: "a number from 1 to 1000",
-                },
-            )
-        })
-}
-
-fn check_share(share: Option<f64>) -> Result<f64, Fault> {
-    let share = share.unwrap_or(1.0);
-    // A NaN is in no range.
-    if share > 0.0 && share <= 1.0 {
-        return Ok(share);
-    }
-    Err(Fault::at(
-        "limits.share",
-        Problem::Range {
-            value: share.to_string(),
-            range: "a number above 0, at most 1, e.g. 0.8",
-        },
-    ))
-}
-
-/// The steps that the provider's actions are made of, each once.
-fn steps_of(provider: ProviderKind) -> Vec<Step> {
-    let mut steps = Vec::new();
-    for action in provider.actions() {
-        for step in action.steps() {
-            if !steps.contains(step) {
-                steps.push(*step);
-            }
-        }
-    }
-    steps
-}
-
-/// Whether a table holds a secret in plain text.
-pub(super) fn holds_plain_secret(draft: &ProviderDraft) -> bool {
-    any_secret(draft, |source| matches!(source, SecretSource::Given(_)))
-}
-
-/// Whether a table has a secret printed by a command.
-pub(super) fn runs_command(draft: &ProviderDraft) -> bool {
-    any_secret(draft, |source| matches!(source, SecretSource::Command(_)))
-}
-
-/// Whether any of a table's secrets is such a one.
-fn any_secret(draft: &ProviderDraft, is_such: impl Fn(&SecretSource) -> bool) -> bool {
-    match draft {
-        ProviderDraft::Zendesk { credentials, .. } => match credentials {
-            ZendeskDraft::ApiToken { token, .. } | ZendeskDraft::OAuthToken { token } => {
-                is_such(token)
-            }
-            ZendeskDraft::Client { secret, .. } => is_such(secret),
-        },
-        ProviderDraft::Sunco { key_secret, .. } => is_such(key_secret),
-        ProviderDraft::Zoho {
-            client_secret,
-            refresh_token,
-            ..
-        } => is_such(client_secret) || is_such(refresh_token),
-    }
+fn zoho_version(table: Table<'_>) -> Result<String, Fault> {
+    let versions = choices(&ZOHO_VERSIONS, |version| version);
+    let version = table.choice("version", &versions)?;
+    Ok(version.unwrap_or("v8").to_owned())
 }

@@ -6,8 +6,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
-use super::secret::{SECRET_BYTES_MAX, SecretError};
-use super::shown;
+use super::secret::{SECRET_BYTES_MAX, SecretError, describe_program};
 
 /// How often a command is asked whether it has ended.
 const EXIT_POLL: Duration = Duration::from_millis(10);
@@ -24,7 +23,7 @@ pub(super) fn run(words: &[String], limit: Duration) -> Result<Vec<u8>, SecretEr
     let Some((program, arguments)) = words.split_first() else {
         return Ok(Vec::new());
     };
-    let (name, program) = (program, shown::program(words));
+    let (name, program) = (program, describe_program(words));
     let mut child = Command::new(name)
         .args(arguments)
         .stdin(Stdio::null())

@@ -1,13 +1,14 @@
 //! Accounts from environment variables, where there is no file: every variable, named and
 //! documented in one table.
 
-use super::account::Names;
-use super::draft::{AccountDraft, Fault};
+use std::borrow::Cow;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::account::{AccountOutline, SECRET_KEYS};
 use super::error::ConfigError;
-use super::limits::Limits;
-use super::outline::{AccountOutline, Endpoint};
-use super::secret::SecretSource;
-use super::table::{SuncoTable, ZendeskTable, ZohoTable};
+use super::table::{Fault, Names, Table};
 use crate::domain::{AccountName, ProviderKind};
 
 /// The value of a variable; `None`: it is not set.
@@ -18,193 +19,128 @@ pub fn process_variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-/// A variable that makes, with others, an account.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Variable {
-    /// Its name.
-    pub name: &'static str,
-    /// The provider whose account it makes.
-    pub provider: ProviderKind,
-    /// What it holds, as a lower-case fragment.
-    pub holds: &'static str,
-}
-
-/// Every variable, in the order help lists them. An empty one counts as not set.
-pub const VARIABLES: &[Variable] = &[
-    zendesk(
+/// Every variable that makes, with others, an account, in the order help lists them; and what it
+/// holds. Its name is its provider's and its key's. An empty one counts as not set.
+pub const VARIABLES: [(&str, &str); 19] = [
+    (
         "ZENDESK_SUBDOMAIN",
         "the `acme` of https://acme.zendesk.com",
     ),
-    zendesk("ZENDESK_BASE_URL", "the whole address instead"),
-    zendesk(
+    ("ZENDESK_BASE_URL", "the whole address instead"),
+    (
         "ZENDESK_EMAIL",
         "the agent's e-mail address, with an API token",
     ),
-    zendesk("ZENDESK_API_TOKEN", "the API token; secret"),
-    zendesk("ZENDESK_OAUTH_TOKEN", "an OAuth access token; secret"),
-    zendesk("ZENDESK_CLIENT_ID", "an OAuth client's identifier"),
-    zendesk("ZENDESK_CLIENT_SECRET", "that client's secret; secret"),
-    sunco("SUNCO_APP_ID", "the app whose users are meant"),
-    sunco("SUNCO_KEY_ID", "the API key's id, app_…"),
-    sunco("SUNCO_KEY_SECRET", "the API key's secret; secret"),
-    sunco("SUNCO_REGION", "us or eu"),
-    sunco("SUNCO_SUBDOMAIN", "the Zendesk subdomain instead"),
-    sunco("SUNCO_BASE_URL", "the whole address instead"),
-    zoho(
+    ("ZENDESK_API_TOKEN", "the API token; secret"),
+    ("ZENDESK_OAUTH_TOKEN", "an OAuth access token; secret"),
+    ("ZENDESK_CLIENT_ID", "an OAuth client's identifier"),
+    ("ZENDESK_CLIENT_SECRET", "that client's secret; secret"),
+    ("SUNCO_APP_ID", "the app whose users are meant"),
+    ("SUNCO_KEY_ID", "the API key's id, app_…"),
+    ("SUNCO_KEY_SECRET", "the API key's secret; secret"),
+    ("SUNCO_REGION", "us or eu"),
+    ("SUNCO_SUBDOMAIN", "the Zendesk subdomain instead"),
+    ("SUNCO_BASE_URL", "the whole address instead"),
+    (
         "ZOHO_DATA_CENTER",
         "us, eu, in, au, jp, cn, ca, sa, uk, ae or sg",
     ),
-    zoho("ZOHO_ACCOUNTS_URL", "the accounts server's address instead"),
-    zoho(
+    ("ZOHO_ACCOUNTS_URL", "the accounts server's address instead"),
+    (
         "ZOHO_BASE_URL",
         "the API's address; else the token answer says it",
     ),
-    zoho("ZOHO_CLIENT_ID", "the OAuth client's id"),
-    zoho("ZOHO_CLIENT_SECRET", "that client's secret; secret"),
-    zoho("ZOHO_REFRESH_TOKEN", "the refresh token; secret"),
+    ("ZOHO_CLIENT_ID", "the OAuth client's id"),
+    ("ZOHO_CLIENT_SECRET", "that client's secret; secret"),
+    ("ZOHO_REFRESH_TOKEN", "the refresh token; secret"),
 ];
 
-const fn zendesk(name: &'static str, holds: &'static str) -> Variable {
-    variable(name, ProviderKind::Zendesk, holds)
+/// The providers with a variable set.
+pub(super) fn providers(lookup: Lookup<'_>) -> impl Iterator<Item = ProviderKind> {
+    let is_named = move |provider: &ProviderKind| !table(*provider, lookup).is_empty();
+    ProviderKind::ALL.into_iter().filter(is_named)
 }
 
-const fn sunco(name: &'static str, holds: &'static str) -> Variable {
-    variable(name, ProviderKind::Sunco, holds)
+/// The account that the variables of `provider` make; its name is the provider's.
+pub(super) fn account(
+    provider: ProviderKind,
+    lookup: Lookup<'_>,
+) -> Result<AccountOutline, ConfigError> {
+    check(provider, &table(provider, lookup))
 }
 
-const fn zoho(name: &'static str, holds: &'static str) -> Variable {
-    variable(name, ProviderKind::Zoho, holds)
-}
-
-const fn variable(name: &'static str, provider: ProviderKind, holds: &'static str) -> Variable {
-    Variable {
-        name,
-        provider,
-        holds,
-    }
-}
-
-/// Whether any variable is set that makes an account.
-pub(super) fn names_an_account(lookup: Lookup<'_>) -> bool {
-    ProviderKind::ALL
-        .into_iter()
-        .any(|provider| is_named(provider, lookup))
-}
-
-/// The accounts without their credentials, whose variables need not be set.
-pub(super) fn outlines(lookup: Lookup<'_>) -> Result<Vec<AccountOutline>, ConfigError> {
-    each_named(lookup, |provider, name| {
-        let names = Names::Variables(provider);
-        let endpoint: Result<Endpoint, Fault> = match provider {
-            ProviderKind::Zendesk => zendesk_table(lookup).endpoint(names),
-            ProviderKind::Sunco => sunco_table(lookup).endpoint(names),
-            ProviderKind::Zoho => zoho_table(lookup).endpoint(names),
-        };
-        Ok(AccountOutline {
-            name,
-            endpoint: endpoint?,
-            action: None,
-            limits: Limits::default(),
-        })
-    })
-}
-
-/// The accounts with their credentials, unread.
-pub(super) fn drafts(lookup: Lookup<'_>) -> Result<Vec<AccountDraft>, ConfigError> {
-    each_named(lookup, |provider, name| {
-        let names = Names::Variables(provider);
-        match provider {
-            ProviderKind::Zendesk => zendesk_table(lookup).check(name, names),
-            ProviderKind::Sunco => sunco_table(lookup).check(name, names),
-            ProviderKind::Zoho => zoho_table(lookup).check(name, names),
+/// The same, but its credentials need not be there: [`account`] asks for them when they are read.
+pub(super) fn account_without_credentials(
+    provider: ProviderKind,
+    lookup: Lookup<'_>,
+) -> Result<AccountOutline, ConfigError> {
+    let mut table = table(provider, lookup);
+    check(provider, &table).or_else(|_| {
+        for key in ["email", "client_id", "key_id"].iter().chain(&SECRET_KEYS) {
+            table.remove(*key);
         }
+        let stand_ins: &[&str] = match provider {
+            ProviderKind::Zendesk => &["oauth_token"],
+            ProviderKind::Sunco => &["key_id", "key_secret"],
+            ProviderKind::Zoho => &["client_id", "client_secret", "refresh_token"],
+        };
+        for key in stand_ins {
+            table.insert(unplaced(Cow::Borrowed(*key)), text("unset"));
+        }
+        check(provider, &table)
     })
 }
 
-/// The error that `fault` is for the account of `provider`.
+/// The error that `fault` is in the variables of `provider`.
 pub(super) fn error(provider: ProviderKind, fault: Fault) -> ConfigError {
+    let problem = fault.problem;
     match fault.key {
         Some(key) => ConfigError::Variable {
-            variable: Names::Variables(provider).of(key),
-            problem: fault.problem,
+            variable: Names::Variables(provider).of(&key),
+            problem,
         },
         None => ConfigError::Variables {
             prefix: provider.name().to_ascii_uppercase(),
-            problem: fault.problem,
+            problem,
         },
     }
 }
 
-/// What `make` makes of every provider with a variable set; the account has the provider's name.
-fn each_named<T>(
-    lookup: Lookup<'_>,
-    make: impl Fn(ProviderKind, AccountName) -> Result<T, Fault>,
-) -> Result<Vec<T>, ConfigError> {
-    ProviderKind::ALL
-        .into_iter()
-        .filter(|provider| is_named(*provider, lookup))
-        .map(|provider| {
-            make(provider, AccountName::new(provider.name()))
-                .map_err(|fault| error(provider, fault))
-        })
-        .collect()
+fn check(provider: ProviderKind, table: &DeTable<'_>) -> Result<AccountOutline, ConfigError> {
+    let name = AccountName::new(provider.name());
+    let table = Table::new(table, Names::Variables(provider));
+    AccountOutline::check(name, provider, table).map_err(|fault| error(provider, fault))
 }
 
-fn is_named(provider: ProviderKind, lookup: Lookup<'_>) -> bool {
-    VARIABLES
-        .iter()
-        .filter(|variable| variable.provider == provider)
-        .any(|variable| value(lookup, variable.name).is_some())
-}
-
-/// The value of a variable; `None`: it is not set, or empty, as CI systems set what is missing.
-fn value(lookup: Lookup<'_>, name: &str) -> Option<String> {
-    lookup(name).filter(|value| !value.trim().is_empty())
-}
-
-/// Where to read the secret of a variable, if it is set.
-fn secret(lookup: Lookup<'_>, name: &str) -> Option<SecretSource> {
-    value(lookup, name).map(|_| SecretSource::Env(name.to_owned()))
-}
-
-fn zendesk_table(lookup: Lookup<'_>) -> ZendeskTable {
-    ZendeskTable {
-        subdomain: value(lookup, "ZENDESK_SUBDOMAIN"),
-        base_url: value(lookup, "ZENDESK_BASE_URL"),
-        email: value(lookup, "ZENDESK_EMAIL"),
-        api_token: secret(lookup, "ZENDESK_API_TOKEN"),
-        oauth_token: secret(lookup, "ZENDESK_OAUTH_TOKEN"),
-        client_id: value(lookup, "ZENDESK_CLIENT_ID"),
-        client_secret: secret(lookup, "ZENDESK_CLIENT_SECRET"),
-        action: None,
-        limits: None,
+/// The variables of `provider` that are set, as the table of an account. CI systems set what is
+/// missing to nothing, so a blank one is not set.
+fn table(provider: ProviderKind, lookup: Lookup<'_>) -> DeTable<'static> {
+    let prefix = Names::Variables(provider).of("");
+    let mut table = DeTable::new();
+    for (name, _) in VARIABLES {
+        let Some(key) = name.strip_prefix(&prefix) else {
+            continue;
+        };
+        let Some(value) = lookup(name).filter(|value| !value.trim().is_empty()) else {
+            continue;
+        };
+        let key = key.to_ascii_lowercase();
+        let value = if SECRET_KEYS.contains(&key.as_str()) {
+            let place = [(unplaced(Cow::Borrowed("env")), text(name))];
+            unplaced(DeValue::Table(place.into_iter().collect()))
+        } else {
+            text(&value)
+        };
+        table.insert(unplaced(Cow::Owned(key)), value);
     }
+    table
 }
 
-fn sunco_table(lookup: Lookup<'_>) -> SuncoTable {
-    SuncoTable {
-        app_id: value(lookup, "SUNCO_APP_ID"),
-        region: value(lookup, "SUNCO_REGION"),
-        subdomain: value(lookup, "SUNCO_SUBDOMAIN"),
-        base_url: value(lookup, "SUNCO_BASE_URL"),
-        key_id: value(lookup, "SUNCO_KEY_ID"),
-        key_secret: secret(lookup, "SUNCO_KEY_SECRET"),
-        auth: None,
-        action: None,
-        limits: None,
-    }
+fn text(value: &str) -> Spanned<DeValue<'static>> {
+    unplaced(DeValue::String(Cow::Owned(value.to_owned())))
 }
 
-fn zoho_table(lookup: Lookup<'_>) -> ZohoTable {
-    ZohoTable {
-        data_center: value(lookup, "ZOHO_DATA_CENTER"),
-        accounts_url: value(lookup, "ZOHO_ACCOUNTS_URL"),
-        base_url: value(lookup, "ZOHO_BASE_URL"),
-        version: None,
-        client_id: value(lookup, "ZOHO_CLIENT_ID"),
-        client_secret: secret(lookup, "ZOHO_CLIENT_SECRET"),
-        refresh_token: secret(lookup, "ZOHO_REFRESH_TOKEN"),
-        action: None,
-        limits: None,
-    }
+/// `value`, which stands in no file.
+fn unplaced<T>(value: T) -> Spanned<T> {
+    Spanned::new(0..0, value)
 }

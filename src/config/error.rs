@@ -1,4 +1,4 @@
-//! Why there are no settings.
+//! Why there are no settings, and what can be wrong with one value of a configuration.
 
 use std::io;
 use std::path::PathBuf;
@@ -7,7 +7,9 @@ use miette::{Diagnostic, NamedSource, SourceSpan};
 use thiserror::Error;
 
 use super::locate::FILE_NAME;
-use super::problem::Problem;
+use super::secret::SecretError;
+use super::urls::UrlProblem;
+use crate::domain::QuotaError;
 
 /// Why there are no settings. Nothing here holds a secret, not even the piece of the file that an
 /// error points into.
@@ -168,4 +170,104 @@ fn quoted(path: &std::path::Path) -> String {
 
 fn and_none_at(xdg: Option<&std::path::Path>) -> String {
     xdg.map_or_else(String::new, |path| format!(", no `{}`", path.display()))
+}
+
+/// What is wrong with one value, and how to mend it. Never holds a secret.
+#[derive(Debug, Error)]
+pub enum Problem {
+    /// A key too many, one too few, or a value that cannot be taken.
+    #[error("{0}")]
+    Text(String),
+    /// No address.
+    #[error(transparent)]
+    Url(#[from] UrlProblem),
+    /// No limit.
+    #[error(transparent)]
+    Quota(#[from] QuotaError),
+    /// No secret.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+}
+
+impl From<&str> for Problem {
+    fn from(why: &str) -> Self {
+        Self::Text(why.to_owned())
+    }
+}
+
+impl From<String> for Problem {
+    fn from(why: String) -> Self {
+        Self::Text(why)
+    }
+}
+
+impl Problem {
+    /// There is no key `written`, but there are those `known`.
+    pub(super) fn unknown_key(written: &str, known: &[&str]) -> Self {
+        Self::Text(format!(
+            "there is no such key; {}",
+            did_you_mean(written, known)
+        ))
+    }
+
+    /// Several `keys` say different things.
+    pub(super) fn conflict(keys: &str) -> Self {
+        Self::Text(format!("{keys} exclude each other; keep one"))
+    }
+
+    /// `value` is outside a fixed list.
+    pub(super) fn not_one_of<'a>(value: &str, allowed: impl IntoIterator<Item = &'a str>) -> Self {
+        Self::Text(format!("`{value}` is not one of {}", list(allowed)))
+    }
+
+    /// `value` is outside its `range`.
+    pub(super) fn range(value: impl std::fmt::Display, range: &str) -> Self {
+        Self::Text(format!("{value} is out of range; write {range}"))
+    }
+}
+
+/// `` `a`, `b`, `c` ``.
+pub(super) fn list<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
+    let words: Vec<_> = words.into_iter().map(|word| format!("`{word}`")).collect();
+    words.join(", ")
+}
+
+/// Below this likeness (Jaro-Winkler, 0 to 1) a guess would mislead more than it helps.
+const LIKENESS_MIN: f64 = 0.8;
+
+/// Whether `written` may have been meant to be `key`.
+pub(super) fn is_like(written: &str, key: &str) -> bool {
+    strsim::jaro_winkler(written, key) >= LIKENESS_MIN
+}
+
+/// What to say about `written`, which is none of `known`: the nearest of them, or all.
+pub(super) fn did_you_mean(written: &str, known: &[&str]) -> String {
+    known
+        .iter()
+        .map(|key| (strsim::jaro_winkler(written, key), key))
+        .filter(|(likeness, _)| *likeness >= LIKENESS_MIN)
+        .max_by(|(a, _), (b, _)| a.total_cmp(b))
+        .map_or_else(
+            || format!("the keys are {}", list(known.iter().copied())),
+            |(_, key)| format!("did you mean `{key}`?"),
+        )
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::did_you_mean;
+
+    #[rstest]
+    #[case("subdomian", "did you mean `subdomain`?")]
+    #[case("api-token", "did you mean `api_token`?")]
+    #[case("apitoken", "did you mean `api_token`?")]
+    #[case("zebra", "the keys are `subdomain`, `api_token`, `base_url`")]
+    fn the_nearest_key_is_offered_or_all(#[case] written: &str, #[case] hint: &str) {
+        assert_eq!(
+            did_you_mean(written, &["subdomain", "api_token", "base_url"]),
+            hint
+        );
+    }
 }

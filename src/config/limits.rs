@@ -2,7 +2,10 @@
 
 use std::num::NonZeroU32;
 
-use crate::domain::{Quota, Step};
+use super::account::choices;
+use super::error::Problem;
+use super::table::{Fault, Table};
+use crate::domain::{ProviderKind, Quota, QuotaError, Step};
 use crate::provider::Defaults;
 
 /// What the configuration says of an account's limits.
@@ -44,6 +47,87 @@ impl Limits {
                 .collect(),
         }
     }
+}
+
+impl Limits {
+    /// The limits that an account's `table` states.
+    pub(super) fn check(table: Table<'_>, provider: ProviderKind) -> Result<Self, Fault> {
+        let Some(table) = table.limits()? else {
+            return Ok(Self::default());
+        };
+        table.refuse_unknown(&[
+            "concurrency",
+            "requests",
+            "share",
+            Step::Delete.name(),
+            Step::PermanentlyDelete.name(),
+            Step::DeletePersonalInformation.name(),
+        ])?;
+        let quota = |key| -> Result<Option<Quota>, Fault> {
+            let text = table.text(key)?;
+            let parsed = text.map(|text| text.parse());
+            parsed
+                .transpose()
+                .map_err(|problem: QuotaError| table.fault(key, problem))
+        };
+        let known = choices(&steps_of(provider), Step::name);
+        let mut steps = Vec::new();
+        for step in [
+            Step::Delete,
+            Step::PermanentlyDelete,
+            Step::DeletePersonalInformation,
+        ] {
+            let Some(limit) = quota(step.name())? else {
+                continue;
+            };
+            if !known.contains(&(step.name(), step)) {
+                let known = known.iter().map(|(name, _)| *name);
+                let problem = Problem::not_one_of(step.name(), known);
+                return Err(table.fault(step.name(), problem));
+            }
+            steps.push((step, limit));
+        }
+        Ok(Self {
+            concurrency: concurrency(table)?,
+            requests: quota("requests")?,
+            steps,
+            share: share(table)?,
+        })
+    }
+}
+
+fn concurrency(table: Table<'_>) -> Result<Option<NonZeroU32>, Fault> {
+    let Some(number) = table.integer("concurrency")? else {
+        return Ok(None);
+    };
+    let small = u32::try_from(number).ok();
+    let small = small.filter(|number| *number <= Limits::CONCURRENCY_MAX);
+    let wrong = || Problem::range(number, "a number from 1 to 1000");
+    match small.and_then(NonZeroU32::new) {
+        None => Err(table.fault("concurrency", wrong())),
+        concurrency => Ok(concurrency),
+    }
+}
+
+fn share(table: Table<'_>) -> Result<f64, Fault> {
+    let share = table.number("share")?.unwrap_or(1.0);
+    // A NaN is in no range.
+    if share > 0.0 && share <= 1.0 {
+        return Ok(share);
+    }
+    let problem = Problem::range(share, "a number above 0, at most 1, e.g. 0.8");
+    Err(table.fault("share", problem))
+}
+
+/// The steps that the provider's actions are made of, each once.
+fn steps_of(provider: ProviderKind) -> Vec<Step> {
+    let mut steps: Vec<Step> = Vec::new();
+    for step in provider.actions().iter().flat_map(|action| action.steps()) {
+        if !steps.contains(step) {
+            steps.push(*step);
+        }
+    }
+    steps
 }
 
 /// The provider's defaults, whole.

@@ -4,15 +4,23 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::environment::{Lookup, names_an_account};
+use super::environment::{self, Lookup};
 use super::error::ConfigError;
-use super::settings::Source;
 
 /// The name of the file, in the folder the program is started in and in the XDG folder.
 pub const FILE_NAME: &str = "userpurge.toml";
 
 /// The XDG folder of this program.
 const XDG_FOLDER: &str = "userpurge";
+
+/// Where the configuration is; see [`Source::locate`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// In this file.
+    File(PathBuf),
+    /// In the environment's variables.
+    Environment,
+}
 
 impl Source {
     /// Where the configuration is: the file of `--config`; else `userpurge.toml` in `folder`; else
@@ -36,7 +44,7 @@ impl Source {
                 return Ok(Self::File(path));
             }
         }
-        if names_an_account(lookup) {
+        if environment::providers(lookup).next().is_some() {
             return Ok(Self::Environment);
         }
         Err(ConfigError::Nowhere {

@@ -1,10 +1,8 @@
-//! What the program has to know of its accounts: from a TOML file or the environment's variables
-//! to complete [`Settings`], with no option left to interpret.
+//! Accounts from a TOML file or from environment variables, as complete settings.
 //!
 //! Loading has two stages, because `plan` needs neither credentials nor a network.
 //! [`load_outline`] reads names, providers, addresses, actions and limits, and leaves every secret
-//! where it is. [`load`] reads the secrets as well. [`Outline::digest`] tells whether two
-//! configurations would send the same requests to the same places; secrets are no part of it.
+//! where it is. [`Outline::read`] reads the secrets of the accounts that are used, and no others.
 //!
 //! Every mistake is an error that names the file, the line and the key, or the variable, and says
 //! how to mend it. No error and no `Debug` text holds a secret.
@@ -14,27 +12,23 @@
 
 mod account;
 mod command;
-mod draft;
 mod environment;
 mod error;
-mod file;
 mod limits;
+mod load;
 mod locate;
-mod outline;
-mod problem;
 mod secret;
-mod settings;
-mod shown;
 mod table;
-mod trust;
 mod urls;
 
-pub use environment::{Lookup, VARIABLES, Variable, process_variable};
-pub use error::ConfigError;
+#[cfg(test)]
+mod tests;
+
+pub use account::{AccountOutline, AccountSettings, Endpoint};
+pub use environment::{Lookup, VARIABLES, process_variable};
+pub use error::{ConfigError, Problem};
 pub use limits::{Limits, ResolvedLimits};
-pub use locate::FILE_NAME;
-pub use outline::{AccountOutline, Endpoint, Outline};
-pub use problem::Problem;
-pub use secret::SecretError;
-pub use settings::{Account, Settings, Source, load, load_outline};
+pub use load::{Outline, load_outline};
+pub use locate::{FILE_NAME, Source};
+pub use secret::{SecretError, SecretSource};
 pub use urls::UrlProblem;

@@ -3,19 +3,19 @@
 //! A secret is a [`SecretString`] from the moment it is read. No error here holds any part of one.
 
 use std::fmt;
-use std::fs::{self, File};
+use std::fs::{self, File, Metadata};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::Duration;
 
 use secrecy::SecretString;
-use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
 use thiserror::Error;
+use toml::Spanned;
+use toml::de::DeValue;
 
 use super::command::run;
 use super::environment::Lookup;
-use super::shown;
 
 /// The longest secret taken, in bytes; keys and tokens are below 5 kB.
 pub(super) const SECRET_BYTES_MAX: usize = 64 * 1024;
@@ -28,7 +28,7 @@ const COMMAND_WORDS_MAX: usize = 256;
 
 /// Where a secret comes from.
 #[derive(Clone)]
-pub(super) enum SecretSource {
+pub enum SecretSource {
     /// It stands in the configuration itself.
     Given(SecretString),
     /// The value of an environment variable.
@@ -138,11 +138,62 @@ pub enum SecretError {
 }
 
 impl SecretSource {
+    /// The place that `value` names: a string, or a table of exactly one of `env`, `file`,
+    /// `command`. What is wrong is said without the value, which may be the secret.
+    pub(super) fn parse(value: &DeValue<'_>) -> Result<Self, String> {
+        let table = match value {
+            DeValue::String(text) => return Ok(Self::Given(SecretString::from(text.as_ref()))),
+            DeValue::Table(table) => table,
+            DeValue::Integer(_) | DeValue::Float(_) | DeValue::Datetime(_) => {
+                return Err(format!("{SECRET_FORM}; put quotes round it"));
+            }
+            DeValue::Boolean(_) | DeValue::Array(_) => return Err(SECRET_FORM.to_owned()),
+        };
+        if table.len() > 1 {
+            return Err(format!("{SECRET_FORM}; keep one of them"));
+        }
+        let place = table.iter().next().and_then(|(kind, value)| {
+            let (kind, value) = (kind.get_ref().as_ref(), value.get_ref());
+            let source = match kind {
+                "env" => Self::Env(value.as_str()?.to_owned()),
+                "file" => Self::File(value.as_str()?.into()),
+                "command" => {
+                    let words = value.as_array()?.iter();
+                    let word =
+                        |word: &Spanned<DeValue<'_>>| Some(word.get_ref().as_str()?.to_owned());
+                    Self::Command(words.map(word).collect::<Option<_>>()?)
+                }
+                // Not repeated: `{ the_secret }` is an easy slip.
+                _ => return None,
+            };
+            Some((kind, source))
+        });
+        match place {
+            Some((_, source)) if source.names_a_place() => Ok(source),
+            Some((kind, _)) => Err(format!(
+                "`{kind}` names nothing that could hold a secret; {SECRET_FORM}"
+            )),
+            None => Err(SECRET_FORM.to_owned()),
+        }
+    }
+
+    fn names_a_place(&self) -> bool {
+        match self {
+            Self::Given(_) => true,
+            // A token put here by mistake is not repeated as the name of a missing variable.
+            Self::Env(name) => is_variable_name(name),
+            Self::File(path) => !path.as_os_str().is_empty(),
+            Self::Command(words) => {
+                words.len() <= COMMAND_WORDS_MAX && words.first().is_some_and(|it| !it.is_empty())
+            }
+        }
+    }
+
     /// Reads the secret, without the line break at its end.
     pub(super) fn read(&self, reader: SecretReader<'_>) -> Result<SecretString, SecretError> {
         use secrecy::ExposeSecret;
 
-        let from = self.told();
+        let from = self.describe();
         match self {
             Self::Given(secret) => one_line(secret.expose_secret(), from),
             Self::Env(variable) => match (reader.lookup)(variable) {
@@ -155,18 +206,18 @@ impl SecretSource {
     }
 
     /// Where it comes from, in words that hold nothing of it.
-    fn told(&self) -> String {
+    fn describe(&self) -> String {
         match self {
             Self::Given(_) => "the string".to_owned(),
-            Self::Env(variable) if shown::is_variable(variable) => {
+            Self::Env(variable) if is_shown_variable(variable) => {
                 format!("environment variable `{variable}`")
             }
             Self::Env(_) => {
                 "the variable that `env` names (which is not shown, as it may be a secret)"
                     .to_owned()
             }
-            Self::File(path) => shown::file(path),
-            Self::Command(words) => format!("the output of {}", shown::program(words)),
+            Self::File(path) => describe_file(path),
+            Self::Command(words) => format!("the output of {}", describe_program(words)),
         }
     }
 }
@@ -174,7 +225,7 @@ impl SecretSource {
 /// Of a command only the program: its arguments may be the secret.
 impl fmt::Debug for SecretSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.told())
+        f.write_str(&self.describe())
     }
 }
 
@@ -212,11 +263,11 @@ fn from_bytes(bytes: &[u8], from: String) -> Result<SecretString, SecretError> {
 
 fn from_file(path: &Path, from: String) -> Result<SecretString, SecretError> {
     let cannot = |source| SecretError::File {
-        file: shown::file(path),
+        file: describe_file(path),
         source,
     };
     let file = open_file(path).map_err(cannot)?;
-    warn_if_world_readable(&file, path);
+    warn_if_world_readable(&file.metadata().map_err(cannot)?, path);
     let bytes = read_capped(file).map_err(cannot)?;
     from_bytes(&bytes, from)
 }
@@ -231,7 +282,7 @@ pub(super) fn open_file(path: &Path) -> io::Result<File> {
 }
 
 /// At most one byte more than [`SECRET_BYTES_MAX`], so that too long a secret shows.
-pub(super) fn read_capped(source: impl Read) -> io::Result<Vec<u8>> {
+fn read_capped(source: impl Read) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     source
         .take(SECRET_BYTES_MAX as u64 + 1)
@@ -240,8 +291,8 @@ pub(super) fn read_capped(source: impl Read) -> io::Result<Vec<u8>> {
 }
 
 /// Warns of a file with a secret in it that every user of this machine can read.
-pub(super) fn warn_if_world_readable(file: &File, path: &Path) {
-    if is_world_readable(file) {
+pub(super) fn warn_if_world_readable(metadata: &Metadata, path: &Path) {
+    if is_world_readable(metadata) {
         tracing::warn!(
             "`{path}` holds a secret and every user of this machine can read it; run `chmod 600 {path}`",
             path = path.display()
@@ -250,106 +301,21 @@ pub(super) fn warn_if_world_readable(file: &File, path: &Path) {
 }
 
 #[cfg(unix)]
-fn is_world_readable(file: &File) -> bool {
+fn is_world_readable(metadata: &Metadata) -> bool {
     use std::os::unix::fs::PermissionsExt;
 
     const OTHERS_READ: u32 = 0o004;
-    file.metadata()
-        .is_ok_and(|metadata| metadata.permissions().mode() & OTHERS_READ != 0)
+    metadata.permissions().mode() & OTHERS_READ != 0
 }
 
 /// Windows keeps access lists instead, which std does not show.
 #[cfg(not(unix))]
-fn is_world_readable(_file: &File) -> bool {
+fn is_world_readable(_: &Metadata) -> bool {
     false
 }
 
-/// A string, or a table of exactly one of `env`, `file`, `command`. By hand, because serde's
-/// derived readers would repeat the value in their errors, and the value may be the secret.
-impl<'de> Deserialize<'de> for SecretSource {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(SecretVisitor)
-    }
-}
-
 /// What a secret looks like in a file.
-const SECRET_FORM: &str =
-    "a string, { env = \"NAME\" }, { file = \"PATH\" } or { command = [\"PROGRAM\", …] }";
-
-struct SecretVisitor;
-
-impl<'de> Visitor<'de> for SecretVisitor {
-    type Value = SecretSource;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(SECRET_FORM)
-    }
-
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<SecretSource, E> {
-        Ok(SecretSource::Given(SecretString::from(text)))
-    }
-
-    fn visit_bool<E: de::Error>(self, _: bool) -> Result<SecretSource, E> {
-        Err(E::custom(format_args!("a secret is {SECRET_FORM}")))
-    }
-
-    fn visit_i64<E: de::Error>(self, _: i64) -> Result<SecretSource, E> {
-        Err(E::custom(format_args!(
-            "a secret is {SECRET_FORM}; put quotes round it"
-        )))
-    }
-
-    fn visit_i128<E: de::Error>(self, _: i128) -> Result<SecretSource, E> {
-        self.visit_i64(0)
-    }
-
-    fn visit_u64<E: de::Error>(self, _: u64) -> Result<SecretSource, E> {
-        self.visit_i64(0)
-    }
-
-    fn visit_u128<E: de::Error>(self, _: u128) -> Result<SecretSource, E> {
-        self.visit_i64(0)
-    }
-
-    fn visit_f64<E: de::Error>(self, _: f64) -> Result<SecretSource, E> {
-        self.visit_i64(0)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<SecretSource, A::Error> {
-        let Some(kind) = map.next_key::<String>()? else {
-            return Err(de::Error::custom(format_args!("a secret is {SECRET_FORM}")));
-        };
-        // Serde's own error would repeat the value.
-        let form = |_| de::Error::custom(format_args!("a secret is {SECRET_FORM}"));
-        let source = match kind.as_str() {
-            "env" => SecretSource::Env(map.next_value().map_err(form)?),
-            "file" => SecretSource::File(map.next_value().map_err(form)?),
-            "command" => SecretSource::Command(map.next_value().map_err(form)?),
-            // Not repeated: `{ the_secret }` is an easy slip.
-            _ => return Err(de::Error::custom(format_args!("a secret is {SECRET_FORM}"))),
-        };
-        if map.next_key::<de::IgnoredAny>()?.is_some() {
-            return Err(de::Error::custom(format_args!(
-                "a secret is {SECRET_FORM}; keep one of them"
-            )));
-        }
-        let missing = match &source {
-            // A token put here by mistake is not repeated as the name of a missing variable.
-            SecretSource::Env(name) => !is_variable_name(name),
-            SecretSource::File(path) => path.as_os_str().is_empty(),
-            SecretSource::Command(words) => {
-                words.len() > COMMAND_WORDS_MAX || words.first().is_none_or(String::is_empty)
-            }
-            SecretSource::Given(_) => false,
-        };
-        if missing {
-            return Err(de::Error::custom(format_args!(
-                "`{kind}` names nothing that could hold a secret; a secret is {SECRET_FORM}"
-            )));
-        }
-        Ok(source)
-    }
-}
+const SECRET_FORM: &str = "a secret is a string, { env = \"NAME\" }, { file = \"PATH\" } or { command = [\"PROGRAM\", …] }";
 
 /// Whether `name` is a name that shells can set.
 fn is_variable_name(name: &str) -> bool {
@@ -357,6 +323,58 @@ fn is_variable_name(name: &str) -> bool {
         .bytes()
         .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     plain && !name.is_empty() && !name.starts_with(|first: char| first.is_ascii_digit())
+}
+
+/// The longest run of letters and digits together that is no secret.
+const RUN_CHARS_MAX: usize = 16;
+
+/// The longest word of a variable's name, and the most digits at its end (`OAUTH2_TOKEN`, `X509_KEY`).
+const WORD_CHARS_MAX: usize = 20;
+const WORD_DIGITS_MAX: usize = 3;
+
+/// Whether `name` looks like a variable's: words of capitals, with digits at their ends only. Tokens,
+/// which are letters and digits as they fall, do not.
+fn is_shown_variable(name: &str) -> bool {
+    let is_word = |word: &str| {
+        let letters = word.trim_end_matches(|c: char| c.is_ascii_digit());
+        word.len() <= WORD_CHARS_MAX
+            && word.len() - letters.len() <= WORD_DIGITS_MAX
+            && letters.chars().all(|c| c.is_ascii_uppercase())
+    };
+    name.split('_').all(is_word)
+}
+
+/// The file at `path`, by its name if that cannot be a secret.
+fn describe_file(path: &Path) -> String {
+    let text = path.display().to_string();
+    // The folder is ours, or was typed before a file's name.
+    let name = path
+        .file_name()
+        .map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    if may_be_secret(&name) && !path.exists() {
+        "the file that `file` names (which is not shown, as it may be a secret)".to_owned()
+    } else {
+        format!("file `{text}`")
+    }
+}
+
+/// The program of a command, by its name if that cannot be a secret. Its arguments may be one.
+pub(super) fn describe_program(words: &[String]) -> String {
+    let program = words.first().map_or("", String::as_str);
+    if may_be_secret(program) {
+        "the command that `command` names (which is not shown, as it may be a secret)".to_owned()
+    } else {
+        format!("command `{program}`")
+    }
+}
+
+/// Whether `text` has a long run of letters and digits mixed, as tokens do and names do not.
+fn may_be_secret(text: &str) -> bool {
+    text.split(|c: char| !c.is_ascii_alphanumeric()).any(|run| {
+        run.len() > RUN_CHARS_MAX
+            && run.chars().any(|c| c.is_ascii_digit())
+            && run.chars().any(|c| c.is_ascii_alphabetic())
+    })
 }
 
 #[cfg(test)]
@@ -369,8 +387,8 @@ mod tests {
     use secrecy::{ExposeSecret, SecretString};
 
     use super::{
-        COMMAND_TIME_MAX, SECRET_BYTES_MAX, SecretError, SecretReader, SecretSource,
-        is_world_readable,
+        COMMAND_TIME_MAX, SECRET_BYTES_MAX, SecretError, SecretReader, SecretSource, describe_file,
+        describe_program, is_shown_variable, is_world_readable,
     };
 
     const HIDDEN: &str = "hunter2-hunter2";
@@ -492,6 +510,38 @@ mod tests {
         let file = tempfile::tempfile().unwrap();
         file.set_permissions(std::fs::Permissions::from_mode(mode))
             .unwrap();
-        assert_eq!(is_world_readable(&file), expected);
+        assert_eq!(is_world_readable(&file.metadata().unwrap()), expected);
+    }
+
+    const TOKEN: &str = "Jq7vXb2LmN4pRs8tUw1yZa3cDe5fGh6iKo9lMn0Q";
+
+    #[rstest]
+    #[case("TOKEN", true)]
+    #[case("ACME_CLIENT_SECRET", true)]
+    #[case("OAUTH2_TOKEN", true)]
+    #[case("X509_KEY", true)]
+    #[case("_S3", true)]
+    #[case("acme_secret", false)]
+    #[case(TOKEN, false)]
+    #[case("A1B2C3D4E5F60718293A4B5C6D7E8F90", false)]
+    #[case("JBSWY3DPEHPK3PXP", false)]
+    #[case("ABCDEFGHIJKLMNOPQRSTUVWXYZ", false)]
+    fn a_variables_name_is_known_by_its_looks(#[case] name: &str, #[case] expected: bool) {
+        assert_eq!(is_shown_variable(name), expected);
+    }
+
+    #[test]
+    fn a_secret_is_not_named_as_a_file_or_a_program() {
+        assert!(!describe_file(Path::new(TOKEN)).contains(TOKEN));
+        assert!(!describe_file(&Path::new("folder").join(TOKEN)).contains(TOKEN));
+        assert!(!describe_program(&[TOKEN.to_owned()]).contains(TOKEN));
+        assert_eq!(
+            describe_file(Path::new("keys/zendesk-2026.txt")),
+            "file `keys/zendesk-2026.txt`"
+        );
+        assert_eq!(
+            describe_program(&["op".to_owned(), TOKEN.to_owned()]),
+            "command `op`"
+        );
     }
 }

@@ -1,65 +1,197 @@
-//! An account's table as it is written, for each provider: the keys there are, and nothing judged.
-//!
-//! Unknown keys are refused by serde. There is no `untagged` and no `flatten` here, since both
-//! lose the place of a mistake; the keys that all three share are written three times instead.
+//! An account's table, from a file or from variables: its keys, read one by one.
 
-use serde::Deserialize;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
 
+use super::error::{Problem, list};
 use super::secret::SecretSource;
+use crate::domain::ProviderKind;
 
-/// A Zendesk account.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct ZendeskTable {
-    pub(super) subdomain: Option<String>,
-    pub(super) base_url: Option<String>,
-    pub(super) email: Option<String>,
-    pub(super) api_token: Option<SecretSource>,
-    pub(super) oauth_token: Option<SecretSource>,
-    pub(super) client_id: Option<String>,
-    pub(super) client_secret: Option<SecretSource>,
-    pub(super) action: Option<String>,
-    pub(super) limits: Option<LimitsTable>,
+/// The longest identifier (e-mail address, client id, key id) taken, in bytes.
+const IDENTIFIER_BYTES_MAX: usize = 1024;
+
+/// How a key is written where the table came from.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Names {
+    /// In a file, as itself.
+    Keys,
+    /// In the environment, as `PROVIDER_KEY`.
+    Variables(ProviderKind),
 }
 
-/// A Sunshine Conversations account.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct SuncoTable {
-    pub(super) app_id: Option<String>,
-    pub(super) region: Option<String>,
-    pub(super) subdomain: Option<String>,
-    pub(super) base_url: Option<String>,
-    pub(super) key_id: Option<String>,
-    pub(super) key_secret: Option<SecretSource>,
-    pub(super) auth: Option<String>,
-    pub(super) action: Option<String>,
-    pub(super) limits: Option<LimitsTable>,
+impl Names {
+    /// How `key` is written.
+    pub(super) fn of(self, key: &str) -> String {
+        match self {
+            Self::Keys => key.to_owned(),
+            Self::Variables(provider) => format!("{}_{key}", provider.name()).to_ascii_uppercase(),
+        }
+    }
 }
 
-/// A Zoho account.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct ZohoTable {
-    pub(super) data_center: Option<String>,
-    pub(super) accounts_url: Option<String>,
-    pub(super) base_url: Option<String>,
-    pub(super) version: Option<String>,
-    pub(super) client_id: Option<String>,
-    pub(super) client_secret: Option<SecretSource>,
-    pub(super) refresh_token: Option<SecretSource>,
-    pub(super) action: Option<String>,
-    pub(super) limits: Option<LimitsTable>,
+/// A mistake in an account's table.
+#[derive(Debug)]
+pub(super) struct Fault {
+    /// The dotted key; `None`: the table as a whole.
+    pub(super) key: Option<String>,
+    /// What is wrong.
+    pub(super) problem: Problem,
 }
 
-/// An account's limits. Of the keys named after steps, an account takes those of its provider.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub(super) struct LimitsTable {
-    pub(super) concurrency: Option<i64>,
-    pub(super) requests: Option<String>,
-    pub(super) share: Option<f64>,
-    pub(super) delete: Option<String>,
-    pub(super) permanently_delete: Option<String>,
-    pub(super) delete_personal_information: Option<String>,
+/// An account's table, or the table of its limits.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Table<'a> {
+    values: &'a DeTable<'a>,
+    names: Names,
+    /// What stands before each key in a fault: nothing, or `limits.`.
+    prefix: &'static str,
+}
+
+impl<'a> Table<'a> {
+    /// The table of an account.
+    pub(super) const fn new(values: &'a DeTable<'a>, names: Names) -> Self {
+        let prefix = "";
+        Self {
+            values,
+            names,
+            prefix,
+        }
+    }
+
+    /// `problem` with the value of `key`.
+    pub(super) fn fault(&self, key: &str, problem: impl Into<Problem>) -> Fault {
+        Fault {
+            key: Some(format!("{}{key}", self.prefix)),
+            problem: problem.into(),
+        }
+    }
+
+    /// The table lacks `wanted`.
+    pub(super) fn lacks(wanted: &str) -> Fault {
+        let (key, problem) = (None, Problem::Text(format!("it lacks {wanted}")));
+        Fault { key, problem }
+    }
+
+    /// How `key` is written, between backticks.
+    pub(super) fn name(&self, key: &str) -> String {
+        format!("`{}`", self.names.of(key))
+    }
+
+    /// Refuses a key that is none of `known`.
+    pub(super) fn refuse_unknown(&self, known: &[&str]) -> Result<(), Fault> {
+        let mut keys = self.values.keys().map(|key| key.get_ref().as_ref());
+        let unknown = keys.find(|key| *key != "provider" && !known.contains(key));
+        unknown.map_or(Ok(()), |key| {
+            Err(self.fault(key, Problem::unknown_key(key, known)))
+        })
+    }
+
+    fn value(&self, key: &str) -> Option<&'a DeValue<'a>> {
+        self.values.get(key).map(Spanned::get_ref)
+    }
+
+    /// The value of `key` as `read` takes it; `None`: there is none. `wanted`: what `read` takes.
+    fn read<T>(
+        &self,
+        key: &str,
+        wanted: &str,
+        read: impl FnOnce(&'a DeValue<'a>) -> Option<T>,
+    ) -> Result<Option<T>, Fault> {
+        let wrong = || self.fault(key, format!("it must be {wanted}"));
+        let value = self.value(key);
+        value.map(|value| read(value).ok_or_else(wrong)).transpose()
+    }
+
+    /// A text.
+    pub(super) fn text(&self, key: &str) -> Result<Option<String>, Fault> {
+        self.read(key, "a string", |value| value.as_str().map(str::to_owned))
+    }
+
+    /// A whole number.
+    pub(super) fn integer(&self, key: &str) -> Result<Option<i64>, Fault> {
+        self.read(key, "a whole number", |value| {
+            let integer = value.as_integer()?;
+            i64::from_str_radix(integer.as_str(), integer.radix()).ok()
+        })
+    }
+
+    /// A number, whole or not.
+    pub(super) fn number(&self, key: &str) -> Result<Option<f64>, Fault> {
+        self.read(key, "a number", |value| match value {
+            DeValue::Float(number) => number.as_str().parse().ok(),
+            DeValue::Integer(number) => number.as_str().parse().ok(),
+            _ => None,
+        })
+    }
+
+    /// The table of the account's limits.
+    pub(super) fn limits(&self) -> Result<Option<Self>, Fault> {
+        self.read("limits", "a table", |value| {
+            let (values, names, prefix) = (value.as_table()?, self.names, "limits.");
+            Some(Self {
+                values,
+                names,
+                prefix,
+            })
+        })
+    }
+
+    /// One text of a fixed list; `None`: there is none.
+    pub(super) fn choice<T: Copy>(
+        &self,
+        key: &str,
+        choices: &[(&'static str, T)],
+    ) -> Result<Option<T>, Fault> {
+        let Some(text) = self.text(key)? else {
+            return Ok(None);
+        };
+        let mut known = choices.iter();
+        let chosen = known.find(|(name, _)| name.eq_ignore_ascii_case(text.trim()));
+        let names = choices.iter().map(|(name, _)| *name);
+        let wrong = || self.fault(key, Problem::not_one_of(&text, names));
+        chosen.map(|(_, choice)| Some(*choice)).ok_or_else(wrong)
+    }
+
+    /// Where a secret is; it must be said.
+    pub(super) fn secret(&self, key: &str) -> Result<SecretSource, Fault> {
+        let value = self
+            .value(key)
+            .ok_or_else(|| Self::lacks(&self.name(key)))?;
+        SecretSource::parse(value).map_err(|why| self.fault(key, why))
+    }
+
+    /// A printable word without blanks; it must be there.
+    pub(super) fn identifier(&self, key: &str) -> Result<String, Fault> {
+        let text = self.text(key)?;
+        let text = text.ok_or_else(|| Self::lacks(&self.name(key)))?;
+        let plain = |c: char| !c.is_control() && !c.is_whitespace();
+        if text.is_empty() || text.len() > IDENTIFIER_BYTES_MAX || !text.chars().all(plain) {
+            let why = "it must be one word without blanks; copy it again from the provider";
+            return Err(self.fault(key, why));
+        }
+        Ok(text)
+    }
+
+    /// Whether `key` is there.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.value(key).is_some()
+    }
+
+    /// The one of `keys` that is there. There must be one, and no second.
+    pub(super) fn one_of(&self, keys: &[&'static str]) -> Result<&'static str, Fault> {
+        let given: Vec<_> = keys.iter().copied().filter(|key| self.has(key)).collect();
+        match given[..] {
+            [key] => Ok(key),
+            [.., last] => {
+                let names: Vec<_> = given.iter().map(|key| self.names.of(key)).collect();
+                let names = list(names.iter().map(String::as_str));
+                Err(self.fault(last, Problem::conflict(&names)))
+            }
+            [] => {
+                let names: Vec<_> = keys.iter().map(|key| self.name(key)).collect();
+                let (last, first) = names.split_last().unwrap_or((&names[0], &[]));
+                Err(Self::lacks(&format!("{} or {last}", first.join(", "))))
+            }
+        }
+    }
 }

@@ -31,7 +31,8 @@ pub fn configuration(data: &[u8]) {
                 .iter()
                 .any(|it| it.name.as_str().eq_ignore_ascii_case(name))
         );
-        let addresses = match &account.endpoint {
+        let endpoint = account.endpoint();
+        let addresses = match &endpoint {
             Endpoint::Zendesk { base_url } | Endpoint::Sunco { base_url, .. } => {
                 [Some(base_url), None]
             }

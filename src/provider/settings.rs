@@ -1,45 +1,49 @@
 //! What each provider must be told to be used: its own settings, complete. Secrets never show.
+//!
+//! `S` is a secret; in a configuration whose secrets are unread, where it is to be had.
 
 use secrecy::SecretString;
 use url::Url;
 
+use crate::domain::ProviderKind;
+
 /// Zendesk Support.
 #[derive(Debug, Clone)]
-pub struct ZendeskSettings {
+pub struct ZendeskSettings<S = SecretString> {
     /// `https://{subdomain}.zendesk.com`, or what stands in for it.
     pub base_url: Url,
     /// How requests are authorized.
-    pub credentials: ZendeskCredentials,
+    pub credentials: ZendeskCredentials<S>,
 }
 
 /// Zendesk's three kinds of credentials.
 #[derive(Debug, Clone)]
-pub enum ZendeskCredentials {
+pub enum ZendeskCredentials<S = SecretString> {
     /// E-mail address and API token, as Basic authorization. Zendesk ends these on 2027-04-30,
     /// see <https://developer.zendesk.com/documentation/api-basics/authentication/oauth-migration/>.
     ApiToken {
         /// The agent's address.
         email: String,
         /// The token.
-        token: SecretString,
+        token: S,
     },
     /// An OAuth access token, as it is.
     OAuthToken {
         /// The token.
-        token: SecretString,
+        token: S,
     },
     /// An OAuth client, whose tokens are fetched and renewed.
     Client {
         /// The client's unique identifier.
         id: String,
         /// Its secret.
-        secret: SecretString,
+        secret: S,
     },
 }
 
 /// Sunshine Conversations.
 #[derive(Debug, Clone)]
-pub struct SuncoSettings {
+pub struct SuncoSettings<S = SecretString> {
     /// `https://api.smooch.io`, `https://api.eu-1.smooch.io`, `https://{subdomain}.zendesk.com/sc`,
     /// or what stands in for it.
     pub base_url: Url,
@@ -48,7 +52,7 @@ pub struct SuncoSettings {
     /// The key's id, `app_…`, `act_…` or `svc_…`.
     pub key_id: String,
     /// The key's secret.
-    pub key_secret: SecretString,
+    pub key_secret: S,
     /// How the key is used.
     pub auth: SuncoAuth,
 }
@@ -64,7 +68,7 @@ pub enum SuncoAuth {
 
 /// Zoho CRM.
 #[derive(Debug, Clone)]
-pub struct ZohoSettings {
+pub struct ZohoSettings<S = SecretString> {
     /// The data centre's accounts server, e.g. `https://accounts.zoho.eu`.
     pub accounts_url: Url,
     /// Where the API is; `None`: where the token answer's `api_domain` says.
@@ -74,18 +78,70 @@ pub struct ZohoSettings {
     /// The client's id.
     pub client_id: String,
     /// The client's secret.
-    pub client_secret: SecretString,
+    pub client_secret: S,
     /// The refresh token.
-    pub refresh_token: SecretString,
+    pub refresh_token: S,
 }
 
 /// The settings of whichever provider an account is at.
 #[derive(Debug, Clone)]
-pub enum ProviderSettings {
+pub enum ProviderSettings<S = SecretString> {
     /// Zendesk Support.
-    Zendesk(ZendeskSettings),
+    Zendesk(ZendeskSettings<S>),
     /// Sunshine Conversations.
-    Sunco(SuncoSettings),
+    Sunco(SuncoSettings<S>),
     /// Zoho CRM.
-    Zoho(ZohoSettings),
+    Zoho(ZohoSettings<S>),
+}
+
+impl<S> ProviderSettings<S> {
+    /// The provider.
+    pub const fn kind(&self) -> ProviderKind {
+        match self {
+            Self::Zendesk(_) => ProviderKind::Zendesk,
+            Self::Sunco(_) => ProviderKind::Sunco,
+            Self::Zoho(_) => ProviderKind::Zoho,
+        }
+    }
+
+    /// The same settings, with what `read` makes of each secret. It is also given the secret's key
+    /// in the configuration.
+    pub fn try_map<T, E>(
+        &self,
+        mut read: impl FnMut(&'static str, &S) -> Result<T, E>,
+    ) -> Result<ProviderSettings<T>, E> {
+        Ok(match self {
+            Self::Zendesk(zendesk) => ProviderSettings::Zendesk(ZendeskSettings {
+                base_url: zendesk.base_url.clone(),
+                credentials: match &zendesk.credentials {
+                    ZendeskCredentials::ApiToken { email, token } => ZendeskCredentials::ApiToken {
+                        email: email.clone(),
+                        token: read("api_token", token)?,
+                    },
+                    ZendeskCredentials::OAuthToken { token } => ZendeskCredentials::OAuthToken {
+                        token: read("oauth_token", token)?,
+                    },
+                    ZendeskCredentials::Client { id, secret } => ZendeskCredentials::Client {
+                        id: id.clone(),
+                        secret: read("client_secret", secret)?,
+                    },
+                },
+            }),
+            Self::Sunco(sunco) => ProviderSettings::Sunco(SuncoSettings {
+                base_url: sunco.base_url.clone(),
+                app_id: sunco.app_id.clone(),
+                key_id: sunco.key_id.clone(),
+                key_secret: read("key_secret", &sunco.key_secret)?,
+                auth: sunco.auth,
+            }),
+            Self::Zoho(zoho) => ProviderSettings::Zoho(ZohoSettings {
+                accounts_url: zoho.accounts_url.clone(),
+                base_url: zoho.base_url.clone(),
+                version: zoho.version.clone(),
+                client_id: zoho.client_id.clone(),
+                client_secret: read("client_secret", &zoho.client_secret)?,
+                refresh_token: read("refresh_token", &zoho.refresh_token)?,
+            }),
+        })
+    }
 }

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::support::World;
-use crate::support::usual::LEDGER;
+use crate::support::usual::{LEDGER, RUN};
 
 const SECRETS: [&str; 6] = [
     "sandbox-token",
@@ -94,4 +94,49 @@ fn a_secret_that_stands_for_its_places_name_is_not_shown() {
         .call(&["check"])
         .code(2)
         .says("environment variable `NO_SUCH_TOKEN` is not set");
+}
+
+/// A password manager asks a person each time, and a variable of another account may not be set.
+#[test]
+fn only_the_secrets_of_accounts_that_are_used_are_read() {
+    let world = World::of_users(4);
+    let called = world.path("called").display().to_string();
+    let marks = format!("{{ command = [\"sh\", \"-c\", \"echo x >> {called}; exit 1\"] }}");
+    let config = world.config();
+    let chat = config.replacen(
+        "key_secret = \"sandbox-secret\"",
+        &format!("key_secret = {marks}"),
+        1,
+    );
+    let unset = "client_secret = { env = \"NO_SUCH_SECRET\" }";
+    let both = chat.replacen("client_secret = \"sandbox-secret\"", unset, 1);
+    assert!(chat != config && both != chat, "{config}");
+    world.configure(&both);
+    world
+        .call(&["plan", "users.csv", "--account=acme", "--action=delete"])
+        .code(0);
+    world.call(&RUN).code(0);
+    for command in ["status", "verify", "resume", "retry"] {
+        world.call(&[command, LEDGER]).code(0);
+    }
+    assert_eq!(world.status(LEDGER)["outcomes"]["deleted"], 4);
+    assert!(
+        !world.path("called").exists(),
+        "another account's command ran"
+    );
+
+    // Used, each of them is asked for.
+    let chat = "5fe0a0f0b5e2a4001c8d0001,chat,delete\n";
+    let crm = "5725767000000412001,crm,delete\n";
+    for (row, says) in [
+        (chat, "`accounts.chat.key_secret` in `"),
+        (crm, "environment variable `NO_SUCH_SECRET` is not set"),
+    ] {
+        world.write("other.csv", format!("id,account,action\n{row}"));
+        world
+            .call(&["run", "other.csv", "--yes"])
+            .code(2)
+            .says(says);
+    }
+    assert!(world.path("called").exists());
 }

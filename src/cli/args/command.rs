@@ -334,8 +334,8 @@ fn after_long_help() -> String {
         let _ = writeln!(text, "  {:<4} {}", code.number(), code.meaning());
     }
     text.push_str("\nWithout a configuration file, these variables make the accounts zendesk, sunco and zoho:\n");
-    for variable in VARIABLES {
-        let _ = writeln!(text, "  {:<22} {}", variable.name, variable.holds);
+    for (variable, holds) in VARIABLES {
+        let _ = writeln!(text, "  {variable:<22} {holds}");
     }
     text.push_str("\nBegin with `userpurge demo`, then `userpurge plan INPUT`.");
     text

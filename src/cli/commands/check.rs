@@ -14,7 +14,7 @@ use crate::cli::recorder::Recorder;
 use crate::cli::setting;
 use crate::cli::terminal::{put, put_page};
 use crate::cli::{ExitCode, Failure};
-use crate::config::Account;
+use crate::config::AccountOutline;
 use crate::domain::{AccountName, ProviderKind, RunOptions};
 use crate::pipeline::{ClientError, Stop};
 use crate::provider::{Identity, ProviderSettings, RateHint, RateHints, ZendeskCredentials};
@@ -34,8 +34,8 @@ type Told = Result<(Identity, RateHints, Option<&'static str>), ClientError>;
 /// Tries the credentials of every account.
 pub(in crate::cli) async fn execute(args: &CheckArgs) -> Result<ExitCode, Failure> {
     let source = setting::locate(args.config.config.as_deref())?;
-    let settings = setting::settings(&source)?;
-    let accounts = settings.accounts.iter();
+    let outline = setting::outline(&source)?;
+    let accounts = outline.accounts.iter();
     let notes: BTreeMap<_, _> = accounts
         .map(|account| (account.name.clone(), Note::of(account)))
         .collect();
@@ -44,7 +44,7 @@ pub(in crate::cli) async fn execute(args: &CheckArgs) -> Result<ExitCode, Failur
         Recorder::without_ledger(),
         Stop::default(),
     );
-    let lines = wiring.lines(settings, |_| true, Before::default())?;
+    let lines = wiring.lines(&outline, |_| true, Before::default())?;
     let mut exit = ExitCode::Success;
     let mut text = String::new();
     let mut accounts = serde_json::Map::new();
@@ -86,7 +86,7 @@ struct Note {
 }
 
 impl Note {
-    fn of(account: &Account) -> Self {
+    fn of(account: &AccountOutline) -> Self {
         match &account.provider {
             ProviderSettings::Zendesk(settings) => Self {
                 api_token: matches!(settings.credentials, ZendeskCredentials::ApiToken { .. }),

@@ -30,7 +30,6 @@ use crate::cli::uptime::uptime;
 use crate::cli::users;
 use crate::cli::work::{self, Safety, Session, Work};
 use crate::cli::{ExitCode, Failure};
-use crate::config::Source;
 use crate::domain::{
     AccountName, AccountPlan, Counted, Entry, InputHeader, LaneStop, Outcome, RunEnd, RunOptions,
     RunState, Session as SessionEntry, WallClock,
@@ -104,7 +103,7 @@ async fn go_on(
     let stop = signals.of_pipeline();
     let (writer, mut state) = open(disk, &again)?;
     let Again { args, .. } = again;
-    let (planning, source) = planning(&again, &state)?;
+    let planning = planning(&again, &state)?;
     let options = planning.options.clone();
     let wanted = wanted(&state)?;
     if wanted.is_empty() {
@@ -138,7 +137,7 @@ async fn go_on(
         return Ok(ExitCode::Stopped);
     }
     denied::refuse_configured(&planning, to_ask)?;
-    let mut lines = wiring.lines(setting::settings(&source)?, to_ask, before)?;
+    let mut lines = wiring.lines(&planning.outline, to_ask, before)?;
     drop(named);
     state.forget_sent();
     denied::identify(&planning, &mut lines, &recorder).await?;
@@ -217,8 +216,8 @@ async fn begin(
         .map_err(|failed| Failure::sink(&failed))
 }
 
-/// How the rows of the ledger are planned anew, and where the configuration is.
-fn planning(again: &Again<'_>, state: &LedgerState) -> Result<(Planning, Source), Failure> {
+/// How the rows of the ledger are planned anew.
+fn planning(again: &Again<'_>, state: &LedgerState) -> Result<Planning, Failure> {
     let Again { args, ledger, .. } = again;
     users::check(ledger, state)?;
     let (header, kept) = (&state.header.input, &state.header.options);
@@ -233,8 +232,7 @@ fn planning(again: &Again<'_>, state: &LedgerState) -> Result<(Planning, Source)
     setting::note(&mut options, &source, config);
     let input = kept_snapshot(ledger, header)?;
     let read = read_options(header, &options);
-    let planning = Planning::new(input, read, setting::outline(&source)?, options)?;
-    Ok((planning, source))
+    Planning::new(input, read, setting::outline(&source)?, options)
 }
 
 /// Opens the ledger for going on with it.

@@ -26,7 +26,6 @@ use crate::cli::until::{self, TimeOfDay};
 use crate::cli::uptime::uptime;
 use crate::cli::work::{self, Safety, Session, Work};
 use crate::cli::{ExitCode, Failure};
-use crate::config::Source;
 use crate::domain::{AccountName, AccountPlan, Counts, RunHeader, RunId, RunOptions, WallClock};
 use crate::input::{self, Fingerprint, Input};
 use crate::ledger::{Damage, Disk, LedgerError, LedgerReader, LedgerWriter, is_locked};
@@ -40,7 +39,6 @@ struct Orders {
     fingerprint: Fingerprint,
     /// `None`: an input; `Some`: a saved plan, and where it lies.
     saved: Option<(PathBuf, SavedPlan)>,
-    source: Source,
     ledger: PathBuf,
     /// Standard input's copy, taken away again if there is no run.
     spool: Option<PathBuf>,
@@ -75,7 +73,6 @@ async fn execute_orders(args: &RunArgs, orders: Orders, disk: &dyn Disk) -> Resu
         planning,
         fingerprint,
         saved,
-        source,
         ledger,
         ..
     } = orders;
@@ -109,7 +106,7 @@ async fn execute_orders(args: &RunArgs, orders: Orders, disk: &dyn Disk) -> Resu
         ignores_pauses: args.pace.ignore_pauses,
     };
     held::refuse(before, &planning, has_rows)?;
-    let mut lines = wiring.lines(setting::settings(&source)?, has_rows, before)?;
+    let mut lines = wiring.lines(&planning.outline, has_rows, before)?;
     drop(named);
     denied::identify(&planning, &mut lines, &recorder).await?;
     tenants_here.settle(&lines)?;
@@ -308,7 +305,6 @@ fn orders(args: &RunArgs) -> Result<Orders, Failure> {
             planning,
             fingerprint,
             saved,
-            source,
             ledger,
             spool: None,
         });
@@ -342,7 +338,6 @@ fn orders(args: &RunArgs) -> Result<Orders, Failure> {
         planning,
         fingerprint,
         saved: None,
-        source,
         ledger,
         spool,
     })

@@ -186,7 +186,7 @@ fn lines(
         ignores_pauses: args.ignore_pauses,
         ..Before::of(state)
     };
-    let lines = wiring.lines(setting::settings(&source)?, has_rows, before)?;
+    let lines = wiring.lines(&outline, has_rows, before)?;
     let missing = rows
         .keys()
         .find(|name| !lines.iter().any(|line| line.name == **name));

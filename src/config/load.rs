@@ -1,0 +1,363 @@
+//! Loading the accounts: the file or the variables first, the secrets of accounts that are used
+//! later.
+
+use std::fs::Metadata;
+use std::io::Read as _;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use miette::NamedSource;
+use secrecy::{ExposeSecret as _, SecretString};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::account::{AccountOutline, AccountSettings, check_name, keys};
+use super::environment::{self, Lookup};
+use super::error::{ConfigError, KeyError, Problem, SyntaxError, is_like};
+use super::locate::Source;
+use super::secret::{
+    COMMAND_TIME_MAX, SecretReader, SecretSource, open_file, warn_if_world_readable,
+};
+use super::table::{Fault, Names, Table};
+use crate::domain::{AccountName, ProviderKind};
+
+/// The longest configuration read, in bytes: thousands of accounts.
+pub(super) const FILE_BYTES_MAX: usize = 1024 * 1024;
+
+/// The keys at the top of the file.
+const ACCOUNTS: &str = "accounts";
+const DENY_TENANTS: &str = "deny_tenants";
+
+/// The accounts, their secrets unread: all that `plan` needs.
+#[derive(Debug, Clone)]
+pub struct Outline {
+    /// Where it was read.
+    pub source: Source,
+    /// The accounts, sorted by name when they come from a file. Never empty.
+    pub accounts: Vec<AccountOutline>,
+    /// `deny_tenants`: nothing is deleted at a tenant whose name holds one of these words, in any
+    /// case.
+    pub deny_tenants: Vec<String>,
+    /// The file; `None`: the environment's variables.
+    document: Option<Document>,
+}
+
+/// A configuration file.
+#[derive(Debug, Clone)]
+struct Document {
+    path: PathBuf,
+    /// It may hold secrets.
+    text: SecretString,
+    /// Who owns it, and who may read and write it.
+    metadata: Metadata,
+}
+
+/// Loads everything but the secrets, which are left where they are: no variable that holds a
+/// secret needs to be set, no secret's file is opened, no command started.
+///
+/// # Errors
+///
+/// Whatever is wrong, with its place.
+pub fn load_outline(source: &Source, lookup: Lookup<'_>) -> Result<Outline, ConfigError> {
+    match source {
+        Source::File(path) => Document::read(path)?.outline(),
+        Source::Environment => Ok(Outline {
+            source: Source::Environment,
+            accounts: environment::providers(lookup)
+                .map(|provider| environment::account_without_credentials(provider, lookup))
+                .collect::<Result<_, _>>()?,
+            deny_tenants: Vec::new(),
+            document: None,
+        }),
+    }
+}
+
+impl Outline {
+    /// The accounts that are `used`, their secrets read. Those of others are not: no command of
+    /// theirs runs.
+    ///
+    /// # Errors
+    ///
+    /// A secret that is missing, empty or cannot be read; a file with commands that others may
+    /// write.
+    pub fn read(
+        &self,
+        used: impl Fn(&AccountName) -> bool,
+        lookup: Lookup<'_>,
+    ) -> Result<Vec<AccountSettings>, ConfigError> {
+        let reader = |folder| SecretReader {
+            lookup,
+            folder,
+            command_time: COMMAND_TIME_MAX,
+        };
+        let used = self.accounts.iter().filter(|account| used(&account.name));
+        let Some(document) = &self.document else {
+            let read = |account: &AccountOutline| {
+                let provider = account.kind();
+                // Now its credentials must be there.
+                let account = environment::account(provider, lookup)?;
+                let read = account.read(reader(Path::new("")));
+                read.map_err(|fault| environment::error(provider, fault))
+            };
+            return used.map(read).collect();
+        };
+        document.check_permissions(&self.accounts)?;
+        let folder = document.path.parent().unwrap_or(Path::new(""));
+        used.map(|account| {
+            let read = account.read(reader(folder));
+            read.map_err(|fault| document.fault(account.name.as_str(), fault))
+        })
+        .collect()
+    }
+
+    /// What a saved plan is bound to: a BLAKE3 digest, in lower-case hex, over names, providers,
+    /// addresses, actions, limits and denied tenants. Where the configuration lies, how it is laid
+    /// out and which credentials it names make no difference.
+    pub fn digest(&self) -> String {
+        let accounts = self.accounts.iter();
+        let accounts: Vec<_> = accounts
+            .map(|it| {
+                (
+                    &it.name,
+                    it.endpoint(),
+                    it.action,
+                    format!("{:?}", it.limits),
+                )
+            })
+            .collect();
+        let form = serde_json::json!([accounts, self.deny_tenants]);
+        blake3::hash(form.to_string().as_bytes())
+            .to_hex()
+            .to_string()
+    }
+}
+
+impl Document {
+    /// Reads the file.
+    fn read(path: &Path) -> Result<Self, ConfigError> {
+        let cannot = |source| ConfigError::Read {
+            path: path.to_owned(),
+            source,
+        };
+        let file = open_file(path).map_err(cannot)?;
+        let metadata = file.metadata().map_err(cannot)?;
+        let mut bytes = Vec::new();
+        file.take(FILE_BYTES_MAX as u64 + 1)
+            .read_to_end(&mut bytes)
+            .map_err(cannot)?;
+        if bytes.len() > FILE_BYTES_MAX {
+            return Err(ConfigError::TooLong {
+                path: path.to_owned(),
+                bytes_max: FILE_BYTES_MAX,
+            });
+        }
+        let text = String::from_utf8(bytes).map_err(|error| {
+            let good = error.utf8_error().valid_up_to();
+            ConfigError::NotText {
+                path: path.to_owned(),
+                line: 1 + count_lines(&error.as_bytes()[..good]),
+            }
+        })?;
+        Ok(Self {
+            path: path.to_owned(),
+            text: SecretString::from(text),
+            metadata,
+        })
+    }
+
+    fn text(&self) -> &str {
+        self.text.expose_secret()
+    }
+
+    /// The accounts, checked, their secrets unread.
+    fn outline(self) -> Result<Outline, ConfigError> {
+        let root = DeTable::parse(self.text()).map_err(|error| self.syntax(&error))?;
+        let root = root.get_ref();
+        let known = [ACCOUNTS, DENY_TENANTS];
+        let mut keys = root.keys().map(|key| key.get_ref().as_ref());
+        if let Some(key) = keys.find(|key| !known.contains(key)) {
+            return Err(self.error(&[key], Problem::unknown_key(key, &known)));
+        }
+        let mut accounts: Vec<AccountOutline> = Vec::new();
+        let tables = root.get(ACCOUNTS).and_then(|all| all.get_ref().as_table());
+        for (name, value) in tables.into_iter().flatten() {
+            let name = name.get_ref().as_ref();
+            let mut others = accounts.iter().map(|other| other.name.as_str());
+            if others.any(|other| other.eq_ignore_ascii_case(name)) {
+                let why = "another account's name differs from it in case only; name one otherwise";
+                return Err(self.error(&[ACCOUNTS, name], why));
+            }
+            let account = check_account(name, value.get_ref());
+            accounts.push(account.map_err(|fault| self.fault(name, fault))?);
+        }
+        if accounts.is_empty() {
+            let wanted = "it lacks an account; write `[accounts.NAME]` and its keys below";
+            return Err(self.error(&[ACCOUNTS], wanted));
+        }
+        let Some(deny_tenants) = deny_tenants(root) else {
+            let why = "it must be a list of words, such as `[\"prod\"]`, and none of them blank";
+            return Err(self.error(&[DENY_TENANTS], why));
+        };
+        Ok(Outline {
+            source: Source::File(self.path.clone()),
+            accounts,
+            deny_tenants,
+            document: Some(self.clone()),
+        })
+    }
+
+    /// Warns of secrets that others can read, and refuses commands that others may have written.
+    fn check_permissions(&self, accounts: &[AccountOutline]) -> Result<(), ConfigError> {
+        let any = |is_such: fn(&SecretSource) -> bool| {
+            accounts.iter().any(|account| account.any_secret(is_such))
+        };
+        if any(|source| matches!(source, SecretSource::Given(_))) {
+            warn_if_world_readable(&self.metadata, &self.path);
+        }
+        if any(|source| matches!(source, SecretSource::Command(_))) {
+            check_trusted(&self.metadata, &self.path)?;
+        }
+        Ok(())
+    }
+
+    /// The error that `fault` of the account called `name` is.
+    fn fault(&self, name: &str, fault: Fault) -> ConfigError {
+        let keys = fault.key.iter().flat_map(|key| key.split('.'));
+        let path: Vec<_> = [ACCOUNTS, name].into_iter().chain(keys).collect();
+        self.error(&path, fault.problem)
+    }
+
+    /// What is wrong with the key at `path`, or with the table that lacks it.
+    fn error(&self, path: &[&str], problem: impl Into<Problem>) -> ConfigError {
+        let root = DeTable::parse(self.text()).map(Spanned::into_inner);
+        let root = root.unwrap_or_default();
+        let (mut span, mut table) = (0..0, Some(&root));
+        for key in path {
+            let Some((key, value)) = table.and_then(|table| table.get_key_value(*key)) else {
+                break;
+            };
+            (span, table) = (key.span(), value.get_ref().as_table());
+        }
+        ConfigError::Key(Box::new(KeyError {
+            line: self.line(span.start),
+            text: self.blanked(&span),
+            path: self.path.clone(),
+            key: path.join("."),
+            problem: problem.into(),
+            span: span.into(),
+        }))
+    }
+
+    fn syntax(&self, error: &toml::de::Error) -> ConfigError {
+        let at = error.span().map_or(0, |span| span.start);
+        let before = self.text().get(..at).unwrap_or(self.text());
+        let start = before.rfind('\n').map_or(0, |end| end + 1);
+        let line = self.text()[start..].lines().next().unwrap_or_default();
+        // Anything else on the line may be a secret, or a piece of one.
+        let word = line
+            .split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))
+            .next();
+        let key = word.filter(|word| is_key(word)).unwrap_or_default();
+        ConfigError::Syntax(Box::new(SyntaxError {
+            text: self.blanked(&(start..start + key.len())),
+            span: (at, 1).into(),
+            path: self.path.clone(),
+            line: self.line(at),
+            column: before[start..].chars().count() + 1,
+            // Not the whole error: that one repeats the line, and with it perhaps a secret.
+            told: error.message().lines().collect::<Vec<_>>().join(", "),
+        }))
+    }
+
+    /// The file's text, because its values may be secrets, blanked out but for `shown`.
+    fn blanked(&self, shown: &Range<usize>) -> NamedSource<String> {
+        NamedSource::new(self.path.display().to_string(), blanked(self.text(), shown))
+    }
+
+    /// The line, from 1, that byte `at` stands in.
+    fn line(&self, at: usize) -> usize {
+        1 + count_lines(self.text().as_bytes().get(..at).unwrap_or_default())
+    }
+}
+
+/// The account called `name`, whose table is `value`.
+fn check_account(name: &str, value: &DeValue<'_>) -> Result<AccountOutline, Fault> {
+    let of_account = |problem| Fault { key: None, problem };
+    let Some(values) = value.as_table() else {
+        let why = format!("it must be a table: `[{ACCOUNTS}.{name}]`");
+        return Err(of_account(Problem::Text(why)));
+    };
+    let table = Table::new(values, Names::Keys);
+    let providers = ProviderKind::ALL.map(|provider| (provider.name(), provider));
+    let Some(provider) = table.choice("provider", &providers)? else {
+        let mut keys = values.keys().map(Spanned::get_ref);
+        let meant = keys.find(|key| is_like(key, "provider"));
+        let meant = meant.map(|key| format!("; is `{key}` meant to be it?"));
+        return Err(Table::lacks(&format!(
+            "`provider`, one of `zendesk`, `sunco`, `zoho`{}",
+            meant.unwrap_or_default()
+        )));
+    };
+    let name = check_name(name, provider).map_err(of_account)?;
+    AccountOutline::check(name, provider, table)
+}
+
+/// The words that name the tenants which nothing may be deleted at; `None`: they are no list of words.
+fn deny_tenants(root: &DeTable<'_>) -> Option<Vec<String>> {
+    let Some(words) = root.get(DENY_TENANTS) else {
+        return Some(Vec::new());
+    };
+    let word = |word: &Spanned<DeValue<'_>>| {
+        let text = word.get_ref().as_str()?.trim();
+        (!text.is_empty()).then(|| text.to_owned())
+    };
+    words.get_ref().as_array()?.iter().map(word).collect()
+}
+
+/// Whether `word` is a key of some account.
+fn is_key(word: &str) -> bool {
+    let mut all = ProviderKind::ALL.into_iter().flat_map(keys);
+    word == "provider" || all.any(|key| *key == word)
+}
+
+fn count_lines(bytes: &[u8]) -> usize {
+    bytes.split(|byte| *byte == b'\n').count() - 1
+}
+
+/// `text` with everything blanked out but `shown` and the line breaks: same length, same lines.
+pub(super) fn blanked(text: &str, shown: &Range<usize>) -> String {
+    let mut blank = String::with_capacity(text.len());
+    for (at, c) in text.char_indices() {
+        if shown.contains(&at) || c == '\n' {
+            blank.push(c);
+        } else {
+            blank.extend(std::iter::repeat_n(' ', c.len_utf8()));
+        }
+    }
+    blank
+}
+
+/// Refuses the file at `path`, if anybody but this user and root owns it or may write it. As with
+/// ssh and git, such a file runs no command.
+#[cfg(unix)]
+fn check_trusted(metadata: &Metadata, path: &Path) -> Result<(), ConfigError> {
+    use std::os::unix::fs::MetadataExt as _;
+
+    const OTHERS_WRITE: u32 = 0o022;
+    const ROOT: u32 = 0;
+    let (owner, mode) = (metadata.uid(), metadata.mode() & 0o777);
+    let path = path.to_owned();
+    if owner != ROOT && owner != rustix::process::geteuid().as_raw() {
+        return Err(ConfigError::OwnedByAnother { path, owner });
+    }
+    if mode & OTHERS_WRITE != 0 {
+        return Err(ConfigError::WrittenByOthers { path, mode });
+    }
+    Ok(())
+}
+
+/// Windows keeps access lists instead, which std does not show.
+#[cfg(not(unix))]
+fn check_trusted(_: &Metadata, _: &Path) -> Result<(), ConfigError> {
+    Ok(())
+}
