@@ -29,6 +29,7 @@ mod foreign_configuration;
 mod fuzz;
 mod guard;
 mod help;
+mod help_text;
 mod hostile;
 mod hostile_file;
 mod init;

@@ -343,10 +343,15 @@ fn after_long_help() -> String {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser;
+    use clap::{CommandFactory, Parser};
     use rstest::rstest;
 
     use super::{Cli, Command};
+
+    #[test]
+    fn the_definitions_fit_together() {
+        Cli::command().debug_assert();
+    }
     use crate::cli::args::{InputFormat, LogFormat, Progress};
     use crate::domain::Action;
     use crate::pipeline::FailureLimit;

@@ -6,8 +6,6 @@
 //! from these definitions.
 
 mod command;
-#[cfg(test)]
-mod help;
 mod looking;
 mod options;
 mod values;

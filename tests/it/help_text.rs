@@ -1,8 +1,6 @@
-//! What help says, command by command, as it is shown: tests only, of the definitions beside.
+//! What help says, command by command, word for word.
 
-use clap::CommandFactory;
-
-use super::command::Cli;
+use crate::support::World;
 
 /// Where the section begins that is the same for every command.
 const DIAGNOSTICS: &str = "Diagnostics (on standard error):";
@@ -12,10 +10,7 @@ const SHARED: &str = "Accounts:";
 
 /// The long help of a command, whole.
 fn whole(command: &str) -> String {
-    let mut program = Cli::command().term_width(100);
-    program.build();
-    let shown = program.find_subcommand_mut(command).unwrap();
-    shown.render_long_help().to_string()
+    World::new().call(&[command, "--help"]).code(0).out
 }
 
 /// The sections from [`SHARED`] up to [`DIAGNOSTICS`].
@@ -35,13 +30,9 @@ fn own(command: &str) -> String {
 }
 
 #[test]
-fn the_definitions_fit_together() {
-    Cli::command().debug_assert();
-}
-
-#[test]
 fn help_of_the_program() {
-    insta::assert_snapshot!(Cli::command().term_width(100).render_long_help(), @r#"
+    let help = World::new().call(&["--help"]).code(0).out;
+    insta::assert_snapshot!(help, @r#"
         Delete users at Zendesk Support, Sunshine Conversations and Zoho CRM, from a file, under each
         provider's rate limits, with a ledger that answers for every row
 
