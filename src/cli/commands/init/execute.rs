@@ -4,9 +4,8 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 
-use super::answers;
+use super::account::{Account, HEAD};
 use super::asker::Asker;
-use super::draft::{Draft, HEAD};
 use crate::cli::args::{CheckArgs, ConfigArgs, InitArgs};
 use crate::cli::commands::check;
 use crate::cli::setting;
@@ -29,7 +28,7 @@ pub(in crate::cli) async fn execute(args: &InitArgs) -> Result<ExitCode, Failure
     ));
     let unset: Vec<_> = accounts
         .iter()
-        .flat_map(Draft::variables)
+        .flat_map(Account::variables)
         .filter(|name| std::env::var_os(name).is_none())
         .map(|name| format!("`{name}`"))
         .collect();
@@ -54,7 +53,7 @@ pub(in crate::cli) async fn execute(args: &InitArgs) -> Result<ExitCode, Failure
     .await
 }
 
-fn ask(path: &Path) -> Result<Vec<Draft>, Failure> {
+fn ask(path: &Path) -> Result<Vec<Account>, Failure> {
     let stdin = io::stdin();
     let mut asker = Asker {
         input: &mut stdin.lock(),
@@ -70,10 +69,13 @@ fn ask(path: &Path) -> Result<Vec<Draft>, Failure> {
             ));
         }
     }
-    let mut accounts: Vec<Draft> = Vec::new();
+    let mut accounts: Vec<Account> = Vec::new();
     while accounts.len() < ACCOUNTS_MAX {
-        let names: Vec<_> = accounts.iter().map(|draft| draft.name.clone()).collect();
-        accounts.push(answers::account(&mut asker, &names)?);
+        let names: Vec<_> = accounts
+            .iter()
+            .map(|account| account.name.clone())
+            .collect();
+        accounts.push(Account::ask(&mut asker, &names)?);
         // Whoever piped the answers in has said all there was.
         match asker.confirm("Another account") {
             Ok(true) => {}
@@ -85,8 +87,8 @@ fn ask(path: &Path) -> Result<Vec<Draft>, Failure> {
     Ok(accounts)
 }
 
-fn text(accounts: &[Draft]) -> String {
-    let tables = accounts.iter().map(Draft::table);
+fn text(accounts: &[Account]) -> String {
+    let tables = accounts.iter().map(Account::table);
     std::iter::once(HEAD.to_owned()).chain(tables).collect()
 }
 

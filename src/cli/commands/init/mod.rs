@@ -3,9 +3,8 @@
 //! Answers come from the terminal, or line by line from a pipe. No secret is ever asked for: the
 //! file says where each is kept.
 
-mod answers;
+mod account;
 mod asker;
-mod draft;
 mod execute;
 
 pub(in crate::cli) use execute::execute;
