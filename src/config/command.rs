@@ -29,9 +29,11 @@ pub(super) fn run(words: &[String], limit: Duration) -> Result<Vec<u8>, SecretEr
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()
-        .map_err(|source| SecretError::Start {
-            program: program.clone(),
-            source,
+        .map_err(|source| {
+            let why = format!(
+                "{program} cannot be started; check that it is installed and on the `PATH`"
+            );
+            SecretError::of_system(why, source)
         })?;
     let ended = follow(&mut child, limit);
     if !matches!(ended, Ok(Ended::Whole(..))) {
@@ -41,22 +43,18 @@ pub(super) fn run(words: &[String], limit: Duration) -> Result<Vec<u8>, SecretEr
     }
     match ended {
         Ok(Ended::Whole(bytes, status)) if status.success() => Ok(bytes),
-        Ok(Ended::Whole(_, status)) => Err(SecretError::Failed {
-            program: program.clone(),
-            status,
-        }),
-        Ok(Ended::TooLong) => Err(SecretError::TooLong {
-            from: format!("the output of {program}"),
-            bytes_max: SECRET_BYTES_MAX,
-        }),
-        Ok(Ended::TimedOut) => Err(SecretError::TimedOut {
-            program: program.clone(),
-            limit,
-        }),
-        Err(source) => Err(SecretError::Follow {
-            program: program.clone(),
-            source,
-        }),
+        Ok(Ended::Whole(_, status)) => Err(SecretError::new(format!(
+            "{program} failed ({status}); run it by hand to see why"
+        ))),
+        Ok(Ended::TooLong) => Err(SecretError::too_long(&format!("the output of {program}"))),
+        Ok(Ended::TimedOut) => Err(SecretError::new(format!(
+            "{program} was stopped after {} s; it must print the secret and end",
+            limit.as_secs_f64()
+        ))),
+        Err(source) => {
+            let why = format!("{program} cannot be followed to its end; run it by hand to see why");
+            Err(SecretError::of_system(why, source))
+        }
     }
 }
 

@@ -6,7 +6,6 @@ use std::fmt;
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::process::ExitStatus;
 use std::time::Duration;
 
 use secrecy::SecretString;
@@ -50,91 +49,34 @@ pub(super) struct SecretReader<'a> {
     pub(super) command_time: Duration,
 }
 
-/// Why there is no secret.
+/// Why there is no secret, and what to do. It names the place of the secret as far as that may be
+/// shown.
 #[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum SecretError {
-    /// The variable is not there.
-    #[error("{variable} is not set, or is no UTF-8 text; set it and try again")]
-    NotSet {
-        /// The variable, as far as its name may be shown.
-        variable: String,
-    },
-    /// The file cannot be read.
-    #[error("{file} cannot be read; check that it exists and that this user may read it")]
-    File {
-        /// The file, as far as its name may be shown.
-        file: String,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-    /// The command cannot be started.
-    #[error("{program} cannot be started; check that it is installed and on the `PATH`")]
-    Start {
-        /// The command, as far as its first word may be shown.
-        program: String,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-    /// The command's output cannot be read, or its end not awaited.
-    #[error("{program} cannot be followed to its end; run it by hand to see why")]
-    Follow {
-        /// The command, as far as its first word may be shown.
-        program: String,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-    /// The command failed.
-    #[error("{program} failed ({status}); run it by hand to see why")]
-    Failed {
-        /// The command, as far as its first word may be shown.
-        program: String,
-        /// How it ended.
-        status: ExitStatus,
-    },
-    /// The command ran on and on.
-    #[error(
-        "{program} was stopped after {} s; it must print the secret and end", limit.as_secs_f64()
-    )]
-    TimedOut {
-        /// The command, as far as its first word may be shown.
-        program: String,
-        /// How long it may run.
-        limit: Duration,
-    },
-    /// There is nothing.
-    #[error("{from} is empty; put the secret there")]
-    Empty {
-        /// Where the secret was to come from.
-        from: String,
-    },
-    /// There is far too much.
-    #[error(
-        "{from} holds more than {bytes_max} bytes, which is no secret; check that it is the right one"
-    )]
-    TooLong {
-        /// Where the secret was to come from.
-        from: String,
-        /// The most bytes taken.
-        bytes_max: usize,
-    },
-    /// It cannot be sent.
-    #[error(
-        "{from} holds several lines or control characters; it must be the secret alone, on one line"
-    )]
-    NotOneLine {
-        /// Where the secret was to come from.
-        from: String,
-    },
-    /// It is no text.
-    #[error("{from} is no UTF-8 text; check that it is the right one")]
-    NotText {
-        /// Where the secret was to come from.
-        from: String,
-    },
+#[error("{why}")]
+pub struct SecretError {
+    why: String,
+    /// What the system says.
+    #[source]
+    source: Option<io::Error>,
+}
+
+impl SecretError {
+    pub(super) const fn new(why: String) -> Self {
+        Self { why, source: None }
+    }
+
+    /// The same for an error of the system.
+    pub(super) const fn of_system(why: String, source: io::Error) -> Self {
+        let source = Some(source);
+        Self { why, source }
+    }
+
+    /// There is far more at `from` than a secret can be.
+    pub(super) fn too_long(from: &str) -> Self {
+        Self::new(format!(
+            "{from} holds more than {SECRET_BYTES_MAX} bytes, which is no secret; check that it is the right one"
+        ))
+    }
 }
 
 impl SecretSource {
@@ -195,13 +137,15 @@ impl SecretSource {
 
         let from = self.describe();
         match self {
-            Self::Given(secret) => one_line(secret.expose_secret(), from),
+            Self::Given(secret) => one_line(secret.expose_secret(), &from),
             Self::Env(variable) => match (reader.lookup)(variable) {
-                Some(value) => one_line(&value, from),
-                None => Err(SecretError::NotSet { variable: from }),
+                Some(value) => one_line(&value, &from),
+                None => Err(SecretError::new(format!(
+                    "{from} is not set, or is no UTF-8 text; set it and try again"
+                ))),
             },
-            Self::File(path) => from_file(&reader.folder.join(path), from),
-            Self::Command(words) => from_bytes(&run(words, reader.command_time)?, from),
+            Self::File(path) => from_file(&reader.folder.join(path), &from),
+            Self::Command(words) => from_bytes(&run(words, reader.command_time)?, &from),
         }
     }
 
@@ -230,41 +174,39 @@ impl fmt::Debug for SecretSource {
 }
 
 /// `text` without its line break, if it can be sent in a header.
-fn one_line(text: &str, from: String) -> Result<SecretString, SecretError> {
+fn one_line(text: &str, from: &str) -> Result<SecretString, SecretError> {
     let text = text.trim_end_matches(['\r', '\n']);
-    if text.trim().is_empty() {
-        return Err(SecretError::Empty { from });
-    }
     if text.len() > SECRET_BYTES_MAX {
-        return Err(SecretError::TooLong {
-            from,
-            bytes_max: SECRET_BYTES_MAX,
-        });
+        return Err(SecretError::too_long(from));
+    }
+    if text.trim().is_empty() {
+        let why = format!("{from} is empty; put the secret there");
+        return Err(SecretError::new(why));
     }
     if text.chars().any(char::is_control) {
-        return Err(SecretError::NotOneLine { from });
+        return Err(SecretError::new(format!(
+            "{from} holds several lines or control characters; it must be the secret alone, on one line"
+        )));
     }
     Ok(SecretString::from(text))
 }
 
 /// The secret that `bytes` hold.
-fn from_bytes(bytes: &[u8], from: String) -> Result<SecretString, SecretError> {
+fn from_bytes(bytes: &[u8], from: &str) -> Result<SecretString, SecretError> {
     if bytes.len() > SECRET_BYTES_MAX {
-        return Err(SecretError::TooLong {
-            from,
-            bytes_max: SECRET_BYTES_MAX,
-        });
+        return Err(SecretError::too_long(from));
     }
-    match std::str::from_utf8(bytes) {
-        Ok(text) => one_line(text, from),
-        Err(_) => Err(SecretError::NotText { from }),
-    }
+    let not_text = |_| format!("{from} is no UTF-8 text; check that it is the right one");
+    let text = std::str::from_utf8(bytes).map_err(|error| SecretError::new(not_text(error)))?;
+    one_line(text, from)
 }
 
-fn from_file(path: &Path, from: String) -> Result<SecretString, SecretError> {
-    let cannot = |source| SecretError::File {
-        file: describe_file(path),
-        source,
+fn from_file(path: &Path, from: &str) -> Result<SecretString, SecretError> {
+    let cannot = |source| {
+        let file = describe_file(path);
+        let why =
+            format!("{file} cannot be read; check that it exists and that this user may read it");
+        SecretError::of_system(why, source)
     };
     let file = open_file(path).map_err(cannot)?;
     warn_if_world_readable(&file.metadata().map_err(cannot)?, path);
@@ -479,7 +421,10 @@ mod tests {
                 command_time: Duration::from_millis(50),
             })
             .unwrap_err();
-        assert!(matches!(error, SecretError::TimedOut { .. }), "{error}");
+        assert!(
+            error.to_string().contains("was stopped after 0.05 s"),
+            "{error}"
+        );
     }
 
     #[cfg(unix)]
@@ -495,7 +440,7 @@ mod tests {
         let mut file = std::fs::File::create(folder.path().join("long")).unwrap();
         file.write_all(&vec![b'x'; SECRET_BYTES_MAX + 1]).unwrap();
         let error = read_in(folder.path(), &SecretSource::File("long".into())).unwrap_err();
-        assert!(matches!(error, SecretError::TooLong { .. }));
+        assert!(error.to_string().contains("holds more than 65536 bytes"));
     }
 
     #[cfg(unix)]
