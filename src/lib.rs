@@ -5,7 +5,7 @@
 //! # One picture
 //!
 //! ```text
-//!            ┌────────── lane per account (own cursors over the input, own limits) ────────────┐
+//!            ┌────────── lane per account (own blocks of the plan, own limits) ────────────────┐
 //! input ──▶ plan ──▶ task ──▶ admission (gate ▸ windows ▸ pace) ▸ access ▸ intent ▸            │
 //!                     ▲         permit ▸ gate again ▸ send ▸ judge ▸ retry or end ──────Entry──▶ ledger ──▶ report
 //!               ledger state          │          │                            │          └──▶ progress
@@ -14,7 +14,7 @@
 //!
 //! One way, left to right. Providers are pure: domain → request, reply → verdict. Only
 //! [`transport`] talks to the network, only [`ledger`] and [`input`] touch the disk of a run (the
-//! configuration, kept tokens, saved plans and reports are `config`'s and `cli`'s), only the
+//! configuration, kept tokens and reports are `config`'s and `cli`'s), only the
 //! [`pipeline`] waits for many things at once, only [`cli`] sees everything.
 //!
 //! # Code map
@@ -39,29 +39,29 @@
 //!
 //! # A run, step by step
 //!
-//! 1. `cli` loads the settings and takes a snapshot of the input ([`input::Input`]), which all that
-//!    follows reads; a first pass over it finds out which accounts have rows ([`plan::Planner`]). Nothing has been sent.
-//! 2. Unless its tenant is a denied one (`deny_tenants`), each of those accounts is asked who we are
+//! 1. `cli` loads the settings, begins the ledger, and reads the input once ([`plan::Planner`]). What
+//!    each row comes to goes into the ledger: rows to send in blocks by account and action, others
+//!    in blocks by reason. `planned` closes that part with counts and the input's digest.
+//! 2. Unless its tenant is a denied one (`deny_tenants`), each account with rows is asked who we are
 //!    ([`pipeline::Client::identify`]): rejected credentials end the run here, with exit code 2.
-//!    Tenant and caller go into the plan, so that the caller is protected and ids of another
-//!    organisation are seen. Who has a role that no list of users tells (Zoho's primary contact) is
-//!    asked too ([`pipeline::Client::acquaint`]).
-//! 3. The plan is shown and the question asked. Then the ledger is created, locked, and bound to
-//!    the input by size and SHA-256; its header holds the rows that were agreed to.
-//! 4. Rows that are not sent (invalid, duplicate, protected, done before) get their outcomes.
-//! 5. A lane per account takes its tasks from cursors of its own and sees each to its outcome. There
-//!    is a cursor for each action ([`plan::Part`]), so that rows which wait for one endpoint's quota
-//!    keep no others from theirs, however the file orders them; and one for the users who have rows
-//!    of several actions, whose order must be kept.
-//! 6. An `end` entry with the counts of all rows closes the session; the counts are checked
-//!    against the rows read. The closing words are the ledger's, which a thread has read along
+//!    Who has a role that no list of users tells (Zoho's primary contact) is asked too
+//!    ([`pipeline::Client::acquaint`]).
+//! 3. The plan is shown and the question asked, about exactly these rows. `agreed` records who agreed,
+//!    how, and at which tenants. Declined, the ledger is taken away; killed before, it is a saved plan
+//!    ([`ledger::LedgerState::is_saved_plan`]), which `run LEDGER` carries out.
+//! 4. A lane per account takes its tasks from the ledger's blocks ([`ledger::PlanRows`]) and sees each
+//!    to its outcome. There is a source for each action, so that rows which wait for one endpoint's
+//!    quota keep no others from theirs; and one for users with rows of several actions, whose order
+//!    must be kept. A row that the caller's identity spares ([`plan::CallerRule`]) ends there.
+//! 5. An `end` entry with the counts of all rows closes the session; the counts are checked
+//!    against the rows planned. The closing words are the ledger's, which a thread has read along
 //!    meanwhile: nothing is told of a run that does not stand there.
 //!
-//! `resume` and `retry` do the same over what the ledger leaves outstanding: they read it once into
-//! row sets ([`ledger::LedgerState`]), check input and tenant against its header, fill the quota
-//! windows with the requests it records, and append to it. `verify` takes the rows that ended well
-//! from the ledger itself, asks the provider how their users stand, in the largest reads it has
-//! ([`provider::Standings`]), and appends what it saw.
+//! `resume` and `retry` do the same with what the ledger leaves outstanding, and need nothing else:
+//! they read it once into row sets ([`ledger::LedgerState`]), check that accounts lead to the tenants
+//! that were agreed to, fill the quota windows with the requests it records, and append to it.
+//! `verify` takes the rows that ended well from the ledger itself, asks the provider how their users
+//! stand, in the largest reads it has ([`provider::Standings`]), and appends what it saw.
 //!
 //! # Invariants
 //!
@@ -100,13 +100,10 @@
 //! - **A row ends once per session, and its last outcome counts.** Until then it is pending. A row
 //!   that ended well is never sent again, unless the provider itself says since that its user stands
 //!   (seen by `verify`) and somebody asks for just that (`retry --only standing`).
-//! - **What was agreed to is what is done.** A run works from a snapshot of its input, so nothing that
-//!   becomes of the file reaches it. The ledger's header holds the rows that were agreed to, and
-//!   `resume` sends no others. A run stays with its tenants, its accounts and their default actions; a
-//!   `resume` that would do something else with a row that is owed refuses, and ends none as invalid
-//!   for what the configuration says since.
+//! - **What was agreed to is what is done.** Only the ledger's plan is carried out, whatever becomes of
+//!   the input, the options or the configuration. A run stays with its tenants.
 //! - **A configuration's path comes from `--config` and the documented places.** A configuration runs
-//!   commands for its secrets, so no ledger, saved plan or input names one that is opened.
+//!   commands for its secrets, so no ledger or input names one that is opened.
 //! - **A verification reads, and is evidence.** It changes no outcome; only the provider's own clear
 //!   answer makes a user as asked, and who is missing in an answer that may be a part is unknown.
 //! - **Nothing is sent before a server said it may be**, by this process or the next, also one that

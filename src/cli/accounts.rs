@@ -15,8 +15,7 @@ use crate::config::{
     AccountOutline, AccountSettings, Endpoint, Outline, ResolvedLimits, process_variable,
 };
 use crate::domain::{
-    AccountHeader, AccountName, AccountPolicy, Action, ColumnDamage, Entry, ProviderKind,
-    RunOptions, WallClock,
+    AccountHeader, AccountName, AccountPolicy, Action, Entry, ProviderKind, RunOptions, WallClock,
 };
 use crate::pipeline::limits::{Limits, LimitsSpec, TakenAtOnce};
 use crate::pipeline::{Client, ClientParts, Stop};
@@ -301,28 +300,23 @@ impl Line {
     }
 }
 
-/// How rows of these accounts are judged, with what is known of the callers.
-pub(super) fn policies(accounts: &[AccountOutline], lines: &[Line]) -> Vec<AccountPolicy> {
+/// How rows of these accounts are judged.
+pub(super) fn policies(accounts: &[AccountOutline]) -> Vec<AccountPolicy> {
     let policy = |account: &AccountOutline| {
         let kind = account.kind();
-        let line = lines.iter().find(|line| line.name == account.name);
-        let identity = line.and_then(|line| line.identity.as_ref());
         AccountPolicy {
             name: account.name.clone(),
             provider: kind,
             tenant: match &account.endpoint() {
                 // One accounts server serves many organisations: only the answer tells.
-                Endpoint::Zoho { .. } => identity.map(|it| it.tenant.clone()),
+                Endpoint::Zoho { .. } => None,
                 Endpoint::Zendesk { base_url } => Some(base_url.to_string()),
                 Endpoint::Sunco { base_url, app_id } => Some(format!("{base_url} {app_id}")),
             },
             action: account.action,
             check_id: provider::check_id(kind),
             blanks_count: provider::blanks_count(kind),
-            caller: identity.and_then(|it| it.caller.clone()),
-            id_prefix: identity.and_then(|it| it.id_prefix.clone()),
             ids_alike: provider::ids_alike(kind),
-            damage: ColumnDamage::default(),
         }
     };
     accounts.iter().map(policy).collect()

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::Failure;
+use super::terminal::tell;
 use super::uptime::uptime;
 use crate::config::Endpoint;
 use crate::domain::{AccountHeader, AccountName, Paused, ProviderKind, Time, WallClock};
@@ -31,15 +32,24 @@ pub(super) struct Place<'a> {
     pub(super) there: &'a [&'a AccountName],
 }
 
-/// Reads the ledgers that `--done-in` names.
+/// Reads the ledgers that `--done-in` names. `again`: a run is gone on with, which needs no other
+/// ledger; one that cannot be read is passed over, and said.
 ///
 /// # Errors
 ///
 /// One cannot be read, or is damaged.
-pub(super) fn read_named(paths: &[String]) -> Result<Vec<LedgerState>, Failure> {
-    let read = |path: &String| ledger::LedgerState::read_with_sent(Path::new(path));
-    let states: Result<_, _> = paths.iter().map(read).collect();
-    states.map_err(Failure::refused)
+pub(super) fn read_named(paths: &[String], again: bool) -> Result<Vec<LedgerState>, Failure> {
+    let mut states = Vec::new();
+    for path in paths {
+        match ledger::LedgerState::read_with_sent(Path::new(path)) {
+            Ok(state) => states.push(state),
+            Err(error) if again => tell(&format!(
+                "warning: what ledger `{path}` sent at this tenant cannot be counted: {error}"
+            )),
+            Err(error) => return Err(Failure::refused(error)),
+        }
+    }
+    Ok(states)
 }
 
 /// How late it is for what `state` tells.

@@ -1,8 +1,8 @@
 //! `deny_tenants`: words that name the tenants which nothing may be deleted at.
 
 use super::accounts::{self, Line};
-use super::planning::Planning;
 use super::recorder::Recorder;
+use super::setup::Setup;
 use super::{ExitCode, Failure};
 use crate::config::{AccountOutline, Endpoint};
 use crate::domain::AccountName;
@@ -10,13 +10,13 @@ use crate::domain::AccountName;
 /// Refuses accounts of which the configuration alone shows that their tenant is denied; `has_rows`
 /// picks those that would be asked.
 pub(super) fn refuse_configured(
-    planning: &Planning,
+    setup: &Setup,
     has_rows: impl Fn(&AccountName) -> bool,
 ) -> Result<(), Failure> {
-    let accounts = planning.outline.accounts.iter();
+    let accounts = setup.outline.accounts.iter();
     for account in accounts.filter(|account| has_rows(&account.name)) {
         for name in names(account) {
-            refuse(planning, &account.name, &name)?;
+            refuse(setup, &account.name, &name)?;
         }
     }
     Ok(())
@@ -25,7 +25,7 @@ pub(super) fn refuse_configured(
 /// Asks every line who we are, and refuses those whose provider says that their tenant is a denied
 /// one; then who has a role that no list of users will tell.
 pub(super) async fn identify(
-    planning: &Planning,
+    setup: &Setup,
     lines: &mut [Line],
     recorder: &Recorder,
 ) -> Result<(), Failure> {
@@ -36,8 +36,8 @@ pub(super) async fn identify(
     });
     identified
         .into_iter()
-        .try_for_each(|(account, tenant)| refuse(planning, account, tenant))?;
-    accounts::acquaint(lines, &planning.options.include_roles).await
+        .try_for_each(|(account, tenant)| refuse(setup, account, tenant))?;
+    accounts::acquaint(lines, &setup.options.include_roles).await
 }
 
 /// What names the account's tenant: its own name, its host and path, and its app.
@@ -61,9 +61,9 @@ fn names(account: &AccountOutline) -> Vec<String> {
     names
 }
 
-fn refuse(planning: &Planning, account: &AccountName, name: &str) -> Result<(), Failure> {
+fn refuse(setup: &Setup, account: &AccountName, name: &str) -> Result<(), Failure> {
     let lower = name.to_lowercase();
-    let mut words = planning.outline.deny_tenants.iter();
+    let mut words = setup.outline.deny_tenants.iter();
     let Some(word) = words.find(|word| lower.contains(&word.to_lowercase())) else {
         return Ok(());
     };

@@ -4,11 +4,11 @@ use std::fs;
 
 use super::{ExitCode, Failure};
 
-/// Descriptors that are still to come beside connections: the ledger, its reader, one to spare, and one
-/// that is open for a moment.
-const RESERVE: u64 = 4;
+/// Descriptors that are still to come beside connections: the ledger's reader, one to spare and one that
+/// is open for a moment take the place of those that wait for a signal until somebody agreed. One more.
+const RESERVE: u64 = 1;
 
-/// What each account takes beside its connections: its cursors over the input.
+/// What each account takes beside its connections: its readers of the plan.
 const RESERVE_PER_ACCOUNT: u64 = 2;
 
 /// What is open when there is no telling.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::before::{Before, Place, now_of};
 use super::outline_text;
-use super::planning::Planning;
+use super::setup::Setup;
 use super::{ExitCode, Failure};
 use crate::domain::{AccountName, LaneStop, Paused, StopKind, Time};
 use crate::ledger::LedgerState;
@@ -38,10 +38,7 @@ pub(super) fn held(state: &LedgerState, now: Time) -> BTreeMap<AccountName, Lane
 }
 
 /// The accounts of the configuration that have to wait, by what any ledger `before` tells.
-pub(super) fn held_before(
-    before: Before<'_>,
-    planning: &Planning,
-) -> BTreeMap<AccountName, LaneStop> {
+pub(super) fn held_before(before: Before<'_>, setup: &Setup) -> BTreeMap<AccountName, LaneStop> {
     if before.ignores_pauses {
         return BTreeMap::new();
     }
@@ -53,7 +50,7 @@ pub(super) fn held_before(
         own: None,
         ..before
     };
-    for account in &planning.outline.accounts {
+    for account in &setup.outline.accounts {
         let place = Place {
             endpoint: &account.endpoint(),
             there: &[&account.name],
@@ -72,10 +69,10 @@ pub(super) fn held_before(
 /// Refuses a run of accounts that have to wait, as a ledger that it names tells.
 pub(super) fn refuse(
     before: Before<'_>,
-    planning: &Planning,
+    setup: &Setup,
     has_rows: impl Fn(&AccountName) -> bool,
 ) -> Result<(), Failure> {
-    let mut held = held_before(before, planning);
+    let mut held = held_before(before, setup);
     held.retain(|name, _| has_rows(name));
     let Some(stop) = held.values().next() else {
         return Ok(());

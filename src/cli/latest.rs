@@ -10,7 +10,8 @@ use uuid::Uuid;
 
 use super::exit::ExitCode;
 use super::failure::Failure;
-use super::setting;
+use super::setup;
+use super::terminal::tell;
 
 /// What ledgers' names end in.
 pub const LEDGER_SUFFIX: &str = ".ledger.jsonl";
@@ -24,22 +25,28 @@ const FILES_MAX: usize = 100_000;
 /// The longest first line read, in bytes: a header with many accounts and rows.
 const HEADER_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
-/// The ledger that `given` names here, as short as a person would type it: see [`resolve`].
+/// The ledger that `given` names here, as short as a person would type it: see [`resolve`]. Left out, it
+/// is the newest one, whose name is said first.
 ///
 /// # Errors
 ///
 /// As there, and when it is a folder.
-pub(super) fn named(given: &Path) -> Result<PathBuf, Failure> {
-    let folder = setting::folder()?;
-    let path = resolve(given, &folder)?;
+pub(super) fn named(given: Option<&Path>) -> Result<PathBuf, Failure> {
+    let folder = setup::folder()?;
+    let path = resolve(given.unwrap_or(Path::new(LATEST)), &folder)?;
     if path.is_dir() {
-        let message = format!("`{}` is a folder, not a ledger", given.display());
+        let message = format!(
+            "`{}` is a folder, not a ledger",
+            given.unwrap_or(&path).display()
+        );
         let help = format!("name the file in it that ends in `{LEDGER_SUFFIX}`");
         return Err(Failure::message(ExitCode::Refused, message, Some(&help)));
     }
-    Ok(path
-        .strip_prefix(&folder)
-        .map_or_else(|_| path.clone(), Path::to_path_buf))
+    let short = path.strip_prefix(&folder).unwrap_or(&path);
+    if given.is_none() {
+        tell(&format!("ledger {}", short.display()));
+    }
+    Ok(short.to_owned())
 }
 
 /// The ledger that `given` names: itself, or the newest in `folder` for [`LATEST`]. A file that is

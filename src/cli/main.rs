@@ -47,7 +47,7 @@ fn run(args: impl IntoIterator<Item = OsString>, disk: &dyn Disk) -> ExitCode {
 /// Does what the command says.
 fn dispatch(command: Command, disk: &dyn Disk) -> Result<ExitCode, Failure> {
     match command {
-        Command::Plan(args) => commands::plan::execute(&args),
+        Command::Plan(args) => block_on(commands::plan::execute(&args, disk)),
         Command::Run(args) => block_on(commands::run::execute(&args, disk)),
         Command::Resume(args) => block_on(commands::resume::resume(&args, disk)),
         Command::Retry(args) => block_on(commands::resume::retry(&args, disk)),

@@ -5,6 +5,7 @@
 //! begin. Data goes to standard output, everything else to standard error.
 
 mod accounts;
+mod agreement;
 mod along;
 pub mod args;
 mod before;
@@ -13,11 +14,13 @@ mod denied;
 mod descriptors;
 mod exit;
 mod failure;
+mod feed;
 mod head;
 mod held;
 pub mod latest;
 pub mod logging;
 mod main;
+mod new_ledger;
 mod outline_text;
 mod page;
 mod planning;
@@ -25,8 +28,8 @@ pub mod question;
 mod recorder;
 pub mod runtime;
 mod sample;
-mod saved;
-mod setting;
+mod session;
+mod setup;
 mod shown;
 pub mod signals;
 mod standing;
@@ -38,10 +41,7 @@ mod until;
 mod uptime;
 mod users;
 mod whole_file;
-mod work;
 
 pub use exit::ExitCode;
 pub use failure::Failure;
 pub use main::{main, main_on};
-#[cfg(any(test, debug_assertions))]
-pub(crate) use saved::rewritten;

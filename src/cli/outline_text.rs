@@ -1,5 +1,6 @@
 //! A plan as people read it, and as scripts do.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::num::NonZeroU64;
 use std::path::Path;
@@ -10,11 +11,11 @@ use serde_json::{Value, json};
 
 use super::accounts::{Line, consequence, limits_of};
 use super::page::{ends, width, wrapped};
-use super::planning::{DoneAt, Planned, Planning};
-use super::setting;
+use super::planning::{DoneAt, Planned};
+use super::setup::{self, Setup};
 use super::terminal::shown;
 use super::underline;
-use crate::domain::{Time, UserId, WallClock};
+use crate::domain::{AccountName, Action, Time, UserId, WallClock};
 use crate::input::{Asides, Columns};
 use crate::plan::{Group, Plan, time_at_limit};
 use crate::report::text::grouped;
@@ -29,20 +30,20 @@ const HEADER: [&str; 4] = ["account", "action", "rows", "at the quota"];
 const EXAMPLE_INDENT: &str = "    ";
 
 /// The plan for people. `lines`: the callers, as far as they are known.
-pub(super) fn text(planning: &Planning, planned: &Planned, lines: &[Line]) -> String {
+pub(super) fn text(setup: &Setup, planned: &Planned, lines: &[Line]) -> String {
     let plan = &planned.plan;
     let mut text = format!(
         "{}: {} {}, {} to delete",
-        planning.name,
+        planned.name,
         grouped(plan.rows),
         if plan.rows == 1 { "row" } else { "rows" },
-        grouped(plan.to_delete)
+        grouped(plan.to_delete())
     );
     for (rows, what) in [
-        (plan.invalid, "invalid"),
-        (plan.duplicate, "duplicate"),
-        (plan.protected, "protected"),
-        (plan.done_before, "done before"),
+        (plan.outcomes.invalid, "invalid"),
+        (plan.outcomes.duplicate, "duplicate"),
+        (plan.outcomes.protected, "protected"),
+        (plan.outcomes.done_before, "done before"),
     ] {
         if rows > 0 {
             let _ = write!(text, ", {} {what}", grouped(rows));
@@ -50,7 +51,7 @@ pub(super) fn text(planning: &Planning, planned: &Planned, lines: &[Line]) -> St
     }
     text = wrapped(&text, 2);
     text.push('\n');
-    if let Some(columns) = columns(&planned.resolved.mapping) {
+    if let Some(columns) = columns(&planned.mapping) {
         let _ = writeln!(text, "{}", wrapped(&columns, 2));
     }
     for (rows, what) in [
@@ -65,8 +66,8 @@ pub(super) fn text(planning: &Planning, planned: &Planned, lines: &[Line]) -> St
             let _ = writeln!(text, "({rows} {ids} {what})");
         }
     }
-    for done in &planning.done_at {
-        if plan.done.contains_key(&done.account) {
+    for done in &planned.done_at {
+        if plan.done.contains(&done.account) {
             let told = format!(
                 "{}: done before at {}, as {} says",
                 done.account,
@@ -79,18 +80,18 @@ pub(super) fn text(planning: &Planning, planned: &Planned, lines: &[Line]) -> St
         }
     }
     asides(&mut text, plan.asides);
-    if let (Some(path), Some(ids)) = (&planning.options.protect, planned.judge.protected()) {
+    if let (Some(path), Some(ids)) = (&setup.options.protect, planned.protected) {
         let noun = if ids == 1 { "id" } else { "ids" };
-        let folder = setting::folder().unwrap_or_default();
+        let folder = setup::folder().unwrap_or_default();
         let path = Path::new(path);
         let name = path.strip_prefix(folder).unwrap_or(path).to_string_lossy();
         let name = shown(&name);
-        let told = format!("(protect list {name}: {} {noun})", grouped(ids as u64));
+        let told = format!("(protect list {name}: {} {noun})", grouped(ids));
         let _ = writeln!(text, "{}", wrapped(&told, 2));
     }
-    if plan.to_delete > 0 {
+    if plan.to_delete() > 0 {
         let now = WallClock::system().now();
-        let _ = write!(text, "\n{}", table(planning, planned, now));
+        let _ = write!(text, "\n{}", table(setup, planned, now));
     }
     for line in lines {
         let Some(identity) = &line.identity else {
@@ -114,10 +115,8 @@ pub(super) fn text(planning: &Planning, planned: &Planned, lines: &[Line]) -> St
             let _ = writeln!(text, "  warning: {lack}");
         }
     }
-    problems(&mut text, &planning.name, planned);
-    if let Some(hint) =
-        plan.column_hint(&planned.resolved.mapping, planned.likely_column.as_deref())
-    {
+    problems(&mut text, &planned.name, planned);
+    if let Some(hint) = plan.column_hint(&planned.mapping, planned.likely_column.as_deref()) {
         let _ = writeln!(text, "\n{}", wrapped(&format!("warning: {hint}"), 2));
     }
     text
@@ -182,15 +181,15 @@ pub(super) fn orders(planned: &Planned, lines: &[Line]) -> String {
 
 /// The rows of each account and action with the ids between which they lie, what each action does,
 /// and when it all ends.
-fn table(planning: &Planning, planned: &Planned, now: Time) -> String {
+fn table(setup: &Setup, planned: &Planned, now: Time) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header(HEADER);
-    let times = planning.times(&planned.plan);
+    let times = times(setup, &planned.plan);
     let mut consequences = Vec::new();
     let mut ids = Vec::new();
     let mut rows: Vec<[String; 4]> = Vec::new();
     for (name, actions) in &planned.plan.accounts {
-        let Some(account) = planning.account(name) else {
+        let Some(account) = setup.account(name) else {
             continue;
         };
         let kind = account.kind();
@@ -337,7 +336,8 @@ fn problems(text: &mut String, input: &str, planned: &Planned) {
             reason.reason
         );
         let _ = writeln!(text, "{}", wrapped(&told, 4));
-        if let Some(excerpt) = planned.examples.get(&reason.example.position.row) {
+        let example = reason.example.map(|it| it.position.row);
+        if let Some(excerpt) = example.and_then(|row| planned.examples.get(&row)) {
             let margin = EXAMPLE_INDENT.len() + excerpt.line.to_string().len() + " | ".len();
             let width = width().saturating_sub(margin);
             for line in underline::example(input, excerpt, width).lines() {
@@ -348,11 +348,11 @@ fn problems(text: &mut String, input: &str, planned: &Planned) {
 }
 
 /// `plan --json`.
-pub(super) fn json(planning: &Planning, planned: &Planned) -> Value {
+pub(super) fn json(setup: &Setup, planned: &Planned) -> Value {
     let plan = &planned.plan;
     let mut accounts = serde_json::Map::new();
     for (name, actions) in &plan.accounts {
-        let Some(account) = planning.account(name) else {
+        let Some(account) = setup.account(name) else {
             continue;
         };
         let mut groups = serde_json::Map::new();
@@ -370,21 +370,21 @@ pub(super) fn json(planning: &Planning, planned: &Planned) -> Value {
         }
         accounts.insert(name.to_string(), Value::Object(groups));
     }
-    let times = planning.times(plan);
+    let times = times(setup, &planned.plan);
     json!({
-        "input": planning.input.path(),
+        "input": planned.name,
         "rows": plan.rows,
-        "to_delete": plan.to_delete,
-        "invalid": plan.invalid,
-        "duplicate": plan.duplicate,
-        "protected": plan.protected,
-        "done_before": plan.done_before,
-        "done_at": done_at(planning, plan),
+        "to_delete": plan.to_delete(),
+        "invalid": plan.outcomes.invalid,
+        "duplicate": plan.outcomes.duplicate,
+        "protected": plan.outcomes.protected,
+        "done_before": plan.outcomes.done_before,
+        "done_at": done_at(planned),
         "trimmed": plan.trimmed,
         "unprefixed": plan.unprefixed,
         "comments": plan.asides.comments,
         "remarks": plan.asides.remarks,
-        "protect_list": planned.judge.protected(),
+        "protect_list": planned.protected,
         "accounts": accounts,
         "seconds_at_limit": times.values().max().map_or(0.0, |time| seconds(*time)),
         "reasons": plan.reasons(),
@@ -393,9 +393,21 @@ pub(super) fn json(planning: &Planning, planned: &Planned) -> Value {
     })
 }
 
+/// The least time each account's rows take under its limits.
+fn times(setup: &Setup, plan: &Plan) -> BTreeMap<AccountName, Duration> {
+    let time = |(name, actions): (&AccountName, &BTreeMap<Action, Group>)| {
+        let rows: Vec<_> = actions
+            .iter()
+            .map(|(action, group)| (*action, group.rows))
+            .collect();
+        (name.clone(), setup.time(name, &rows))
+    };
+    plan.accounts.iter().map(time).collect()
+}
+
 /// Where the rows were done that an earlier ledger shows as good.
-fn done_at(planning: &Planning, plan: &Plan) -> Vec<Value> {
-    let counts = |done: &&DoneAt| plan.done.contains_key(&done.account);
+fn done_at(planned: &Planned) -> Vec<Value> {
+    let counts = |done: &&DoneAt| planned.plan.done.contains(&done.account);
     let told = |done: &DoneAt| {
         json!({
             "account": done.account,
@@ -403,7 +415,7 @@ fn done_at(planning: &Planning, plan: &Plan) -> Vec<Value> {
             "ledger": done.ledger,
         })
     };
-    planning.done_at.iter().filter(counts).map(told).collect()
+    planned.done_at.iter().filter(counts).map(told).collect()
 }
 
 /// Seconds, to the millisecond.

@@ -1,40 +1,51 @@
-//! What a run would do: the input read through the options and the configuration.
+//! What a run would do: the input read once, through the options and the configuration.
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::Duration;
 
-use super::accounts::{Line, limits_of, policies};
+use futures::executor::block_on;
+
+use super::accounts::policies;
 use super::latest::{self, LATEST};
 use super::outline_text::shell;
+use super::setup::Setup;
 use super::underline;
 use super::{ExitCode, Failure};
-use crate::config::{AccountOutline, Outline};
-use crate::domain::{AccountName, InputHeader, Outcome, RunOptions, TaskKey};
+use crate::domain::{
+    AccountName, AgreedProtect, DoneIn, Entry, Outcome, PlanEnd, PlannedInput, TaskKey,
+};
 use crate::input::{
-    Columns, Excerpt, Fingerprint, Format, Input, ReadOptions, Resolved, Source, Table,
+    self, Columns, Excerpt, Format, ReadOptions, Resolved, Source, Table, fingerprint,
 };
-use crate::ledger::{Good, LedgerReader};
-use crate::plan::{
-    Defaults, ForeignIds, Judge, Plan, Planner, ProtectList, likely_id_column, time_at_limit,
-};
+use crate::ledger::{Durability, Good, LedgerError, LedgerHandle, LedgerReader, LedgerState};
+use crate::plan::{Defaults, ForeignIds, Judge, Plan, Planner, ProtectList, likely_id_column};
 
 /// What people call an input that is no file.
 pub(super) const STANDARD_INPUT: &str = "standard input";
 
+/// What stands for it on the command line.
+const DASH: &str = "-";
+
 /// An input, and all that decides what becomes of its rows.
 #[derive(Debug)]
 pub(super) struct Planning {
-    pub(super) input: Input,
-    /// What people call the input: its path, unless it is a copy of standard input that will be gone.
-    pub(super) name: String,
-    pub(super) read: ReadOptions,
-    pub(super) outline: Outline,
-    pub(super) options: RunOptions,
-    done_before: Arc<HashSet<TaskKey>>,
+    spool: Spool,
+    read: ReadOptions,
+    pub(super) setup: Setup,
+    done_before: HashSet<TaskKey>,
     /// Where the rows of `done_before` were done.
-    pub(super) done_at: Vec<DoneAt>,
+    done_at: Vec<DoneAt>,
+    done_in: Vec<DoneIn>,
+    purpose: Purpose,
+}
+
+/// What a plan is made for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// To be read.
+    Show,
+    /// To be carried out, at once or later.
+    CarryOut,
 }
 
 /// Where an earlier ledger says that rows of an account were done.
@@ -46,16 +57,21 @@ pub(super) struct DoneAt {
     pub(super) tenant: Option<String>,
 }
 
-/// A plan and how the input was read for it.
+/// A plan, and what is shown beside it.
 #[derive(Debug)]
 pub(super) struct Planned {
-    pub(super) plan: Arc<Plan>,
-    pub(super) judge: Arc<Judge>,
-    pub(super) resolved: Resolved,
+    pub(super) plan: Plan,
+    /// What people call the input.
+    pub(super) name: String,
+    /// The columns that rows were read by.
+    pub(super) mapping: Columns,
     /// The column that looks like ids, where most ids were none.
     pub(super) likely_column: Option<String>,
     /// The rows of the file to be shown beside the reasons why they are invalid, by their numbers.
     pub(super) examples: BTreeMap<u64, Excerpt>,
+    /// How many ids the protect list has; `None`: there is none.
+    pub(super) protected: Option<u64>,
+    pub(super) done_at: Vec<DoneAt>,
 }
 
 /// How many reasons are shown with an example.
@@ -64,15 +80,15 @@ const EXAMPLES_MAX: usize = 20;
 impl Planning {
     /// Looks that everything is there that the options name.
     pub(super) fn new(
-        input: Input,
+        input: &Path,
         read: ReadOptions,
-        outline: Outline,
-        mut options: RunOptions,
+        mut setup: Setup,
+        purpose: Purpose,
     ) -> Result<Self, Failure> {
-        refuse_ledger(input.path())?;
+        refuse_ledger(input)?;
         let mut done_before = HashSet::new();
-        let mut done_at = Vec::new();
-        for named in &mut options.done_in {
+        let (mut done_at, mut done_in) = (Vec::new(), Vec::new());
+        for named in &mut setup.options.done_in {
             let path = Path::new(named);
             // `latest`, which was made absolute like any other path.
             let path = match path.parent() {
@@ -90,189 +106,233 @@ impl Planning {
             }));
             // Tomorrow's `latest` is another.
             *named = path.to_string_lossy().into_owned();
+            done_in.push(DoneIn {
+                path: named.clone(),
+                sha256: fingerprint(&path).map_err(Failure::refused)?.sha256,
+            });
         }
         Ok(Self {
-            name: input.path().display().to_string(),
-            input,
+            spool: Spool::of(input)?,
             read,
-            outline,
-            options,
-            done_before: Arc::new(done_before),
+            setup,
+            done_before,
             done_at,
+            done_in,
+            purpose,
         })
     }
 
-    /// Refuses accounts of which rows count as done, as `counts` says, although they were done at another
-    /// tenant than `tenant` says the account leads to now: nobody was deleted there.
-    pub(super) fn check_done_at(
-        &self,
-        counts: impl Fn(&AccountName) -> bool,
-        tenant: impl Fn(&AccountName) -> Option<String>,
-    ) -> Result<(), Failure> {
-        for done in self.done_at.iter().filter(|done| counts(&done.account)) {
-            let now = tenant(&done.account);
-            if now.is_some() && now == done.tenant {
-                continue;
+    /// Reads the whole input. Its rows go to `ledger`, if there is one, and the end of the plan too.
+    pub(super) fn plan(self, ledger: Option<&LedgerHandle>) -> Result<(Setup, Planned), Failure> {
+        let path = self.spool.path.clone();
+        let is_copy = self.spool.is_copy;
+        let planned = self.read_through(ledger);
+        // The copy is gone when they read it.
+        planned.map_err(|failure| {
+            if is_copy {
+                failure.calling(&path, STANDARD_INPUT)
+            } else {
+                failure
             }
-            let named = |tenant: Option<&str>| match tenant {
-                Some(tenant) => format!("tenant `{tenant}`"),
-                None => "a tenant that is not known".to_owned(),
-            };
-            let text = format!(
-                "rows of account `{}` were done at {}, as ledger `{}` of `--done-in` says, and the \
-                 configuration leads to {}; nothing was sent",
-                done.account,
-                named(done.tenant.as_deref()),
-                done.ledger.display(),
-                named(now.as_deref())
-            );
-            let help = "leave that `--done-in` out to delete these users here, or name the \
-                        configuration of that tenant with `--config PATH`";
-            return Err(Failure::message(ExitCode::Refused, text, Some(help)));
-        }
-        Ok(())
+        })
     }
 
-    /// The planner of the input.
-    pub(super) fn planner(&self, judge: &Arc<Judge>) -> Planner {
-        Planner::new(Arc::clone(judge), Arc::clone(&self.done_before))
-    }
-
-    /// Reads the whole input, with what `lines` (none, offline) say of the callers; a second time if
-    /// its ids show damage together that none shows alone.
-    pub(super) fn plan(&self, lines: &[Line]) -> Result<Planned, Failure> {
-        let mut judge = Arc::new(self.judge(lines)?);
-        let mut planned = self.read_through(&judge)?;
-        let Some(alone) = Arc::get_mut(&mut judge) else {
-            return Err(Failure::bug("a planner outlived its pass over the input"));
+    fn read_through(self, ledger: Option<&LedgerHandle>) -> Result<(Setup, Planned), Failure> {
+        let path = self.spool.path.clone();
+        let open = match ledger {
+            Some(_) => Source::open_digested,
+            None => Source::open,
         };
-        if alone.heed(|account| planned.0.damage(account)) {
-            drop(planned);
-            planned = self.read_through(&judge)?;
-        }
-        let (plan, resolved) = planned;
+        let mut source = open(&path, &self.read).map_err(Failure::refused)?;
+        refuse_entries(&source)?;
+        let decider = Planner::new(self.judge()?, self.done_before);
+        let plan = read_rows(&decider, &mut source, ledger)?;
+        let resolved = source.resolved().clone();
         let likely_column = match plan.misread() {
             Some(accounts) if resolved.mapping.id.is_some() => {
-                let policies = policies(&self.outline.accounts, lines);
-                let mut table = Table::open(&self.input, &self.read).map_err(Failure::refused)?;
+                let mut table = Table::open(&path, &self.read).map_err(Failure::refused)?;
+                let policies = policies(&self.setup.outline.accounts);
                 likely_id_column(&mut table, &policies, accounts).map_err(Failure::refused)?
             }
             Some(_) | None => None,
         };
-        Ok(Planned {
-            plan: Arc::new(plan),
-            judge,
-            resolved,
+        let planned = Planned {
+            examples: examples(&plan, &path, &self.read),
+            plan,
+            name: self.spool.name(),
             likely_column,
-            examples: BTreeMap::new(),
-        })
-    }
-
-    /// The first row of each reason why rows are invalid, as the file has it: for a person who reads
-    /// the plan, and for nothing that is kept, since a line of the file may name anybody.
-    pub(super) fn examples(&self, plan: &Plan) -> BTreeMap<u64, Excerpt> {
-        let reasons = plan.reasons();
-        let invalid = reasons.iter().filter(|it| it.outcome == Outcome::Invalid);
-        let wanted: Vec<_> = invalid.take(EXAMPLES_MAX).map(|it| it.example).collect();
-        if wanted.is_empty() {
-            return BTreeMap::new();
+            protected: decider.protect().count().map(|ids| ids as u64),
+            done_at: self.done_at,
+            mapping: resolved.mapping.clone(),
+        };
+        if self.purpose == Purpose::CarryOut {
+            refuse_wrong_column(&planned, &path)?;
         }
-        Excerpt::of_rows(self.input.path(), &self.read, &wanted)
+        if let Some(ledger) = ledger {
+            let digest = source.fingerprint().map_err(Failure::refused)?;
+            let end = PlanEnd {
+                rows: planned.plan.rows,
+                outcomes: planned.plan.outcomes,
+                input: planned_input(&self.spool, &resolved, digest),
+                protect: protect_of(&self.setup, decider.protect()),
+                done_in: self.done_in,
+            };
+            let entry = Entry::Planned(Box::new(end));
+            block_on(ledger.append(entry, Durability::Synced)).map_err(Failure::refused)?;
+        }
+        Ok((self.setup, planned))
     }
 
     /// What the options and the configuration say of rows.
-    fn judge(&self, lines: &[Line]) -> Result<Judge, Failure> {
-        let policies = policies(&self.outline.accounts, lines);
-        let protect = match &self.options.protect {
+    fn judge(&self) -> Result<Judge, Failure> {
+        let policies = policies(&self.setup.outline.accounts);
+        let options = &self.setup.options;
+        let protect = match &options.protect {
             Some(path) => {
                 ProtectList::read(Path::new(path), &policies).map_err(Failure::refused)?
             }
             None => ProtectList::default(),
         };
         let defaults = Defaults {
-            account: self.options.account.clone(),
-            action: self.options.action,
+            account: options.account.clone(),
+            action: options.action,
         };
-        let foreign = if self.options.force_foreign_ids {
+        let foreign = if options.force_foreign_ids {
             ForeignIds::Allowed
         } else {
             ForeignIds::Refused
         };
         Judge::try_new(policies, &defaults, foreign, protect).map_err(Failure::refused)
     }
+}
 
-    /// One pass over the input.
-    fn read_through(&self, judge: &Arc<Judge>) -> Result<(Plan, Resolved), Failure> {
-        let mut source = self.open()?;
-        let resolved = source.resolved();
-        let has = |key: &str| resolved.columns.iter().any(|column| column == key);
-        if resolved.format == Format::Jsonl && has("kind") && has("chain") {
-            // Lines cut out of a ledger, or one that is compressed.
-            return Err(is_ledger(source.path()));
-        }
-        let plan = self
-            .planner(judge)
-            .plan(&mut source)
-            .map_err(Failure::refused)?;
-        Ok((plan, source.resolved().clone()))
-    }
-
-    /// Refuses to go on with ids from a column that holds none, while another does.
-    pub(super) fn refuse_wrong_column(&self, planned: &Planned) -> Result<(), Failure> {
-        let likely = planned.likely_column.as_deref();
-        let hint = planned.plan.column_hint(&planned.resolved.mapping, likely);
-        match (likely, hint) {
-            (Some(likely), Some(hint)) => {
-                let text = format!(
-                    "`{}`: {hint}; nothing was sent",
-                    self.input.path().display()
-                );
-                let help = format!("`--id-column {}`", shell(Path::new(likely)));
-                let place =
-                    underline::name_in_input(self.input.path(), likely, "these look like ids");
-                Err(Failure::message(ExitCode::Refused, text, Some(&help)).at(place))
-            }
-            (Some(_) | None, _) => Ok(()),
-        }
-    }
-
-    /// Opens the input from its beginning.
-    pub(super) fn open(&self) -> Result<Source, Failure> {
-        Source::open(&self.input, &self.read).map_err(Failure::refused)
-    }
-
-    /// The account's part of the configuration.
-    pub(super) fn account(&self, name: &AccountName) -> Option<&AccountOutline> {
-        self.outline
-            .accounts
-            .iter()
-            .find(|account| account.name == *name)
-    }
-
-    /// The least time each account's rows take under its limits.
-    pub(super) fn times(&self, plan: &Plan) -> BTreeMap<AccountName, Duration> {
-        let time = |(name, actions): (&AccountName, &BTreeMap<_, crate::plan::Group>)| {
-            let rows: Vec<_> = actions
-                .iter()
-                .map(|(action, group)| (*action, group.rows))
-                .collect();
-            let account = self.account(name)?;
-            Some((name.clone(), time_at_limit(&rows, &limits_of(account))))
+impl Planned {
+    /// The plan that the ledger of `state` holds.
+    ///
+    /// # Errors
+    ///
+    /// The ledger cannot be read.
+    pub(super) fn of_ledger(state: &LedgerState) -> Result<Self, Failure> {
+        let mut plan = Plan::default();
+        let mut reader = LedgerReader::open(&state.source.path)?;
+        let stands = |row: u64, outcome: Option<Outcome>| match outcome {
+            None => state.is_planned(row),
+            Some(outcome) => state.ended_as(row, outcome),
         };
-        plan.accounts.iter().filter_map(time).collect()
-    }
-
-    /// The input as a ledger's header keeps it.
-    pub(super) fn input_header(&self, planned: &Planned, fingerprint: &Fingerprint) -> InputHeader {
-        InputHeader {
-            path: absolute(self.input.path()).to_string_lossy().into_owned(),
-            size: fingerprint.size,
-            sha256: fingerprint.sha256.clone(),
-            rows: planned.plan.rows,
-            format: planned.resolved.format.name().to_owned(),
-            delimiter: planned.resolved.delimiter,
+        // Bounded by the lines of the plan.
+        while let Some(entry) = reader.next_entry()? {
+            plan.take(&entry, stands);
+            if matches!(entry, Entry::Planned(_)) {
+                break;
+            }
         }
+        let planned = state.planned.as_ref();
+        let column = |field: &str| {
+            let columns = planned.map(|planned| &planned.input.columns);
+            columns.and_then(|it| it.get(field)).cloned()
+        };
+        Ok(Self {
+            plan,
+            name: planned.map_or_else(String::new, |planned| planned.input.path.clone()),
+            mapping: Columns {
+                id: column("id"),
+                account: column("account"),
+                action: column("action"),
+                reference: column("ref"),
+            },
+            likely_column: None,
+            examples: BTreeMap::new(),
+            protected: planned.and_then(|it| it.protect.as_ref()).map(|it| it.ids),
+            done_at: Vec::new(),
+        })
     }
+}
+
+/// Reads the rows of `source`, which go to `ledger`, if there is one.
+fn read_rows(
+    decider: &Planner,
+    source: &mut Source,
+    ledger: Option<&LedgerHandle>,
+) -> Result<Plan, Failure> {
+    let Some(ledger) = ledger else {
+        return decider.plan(source, None).map_err(Failure::refused);
+    };
+    let mut failed: Option<LedgerError> = None;
+    let mut append = |entry: Entry| {
+        let appended = block_on(ledger.append(entry, Durability::Queued));
+        appended.map_err(|error| {
+            failed = Some(error.clone());
+            error.into()
+        })
+    };
+    let plan = decider.plan(source, Some(&mut append));
+    // Nothing has been sent, whatever it is.
+    match failed {
+        Some(error) => Err(Failure::refused(error)),
+        None => plan.map_err(Failure::refused),
+    }
+}
+
+/// The first row of each reason why rows are invalid, as the file has it: for a person who reads
+/// the plan, and for nothing that is kept, since a line of the file may name anybody.
+fn examples(plan: &Plan, path: &Path, read: &ReadOptions) -> BTreeMap<u64, Excerpt> {
+    let reasons = plan.reasons().into_iter();
+    let invalid = reasons.filter(|it| it.outcome == Outcome::Invalid);
+    let wanted: Vec<_> = invalid
+        .filter_map(|it| it.example)
+        .take(EXAMPLES_MAX)
+        .collect();
+    if wanted.is_empty() {
+        return BTreeMap::new();
+    }
+    Excerpt::of_rows(path, read, &wanted)
+}
+
+/// Refuses to go on with ids from a column that holds none, while another does.
+fn refuse_wrong_column(planned: &Planned, path: &Path) -> Result<(), Failure> {
+    let likely = planned.likely_column.as_deref();
+    let hint = planned.plan.column_hint(&planned.mapping, likely);
+    match (likely, hint) {
+        (Some(likely), Some(hint)) => {
+            let text = format!("`{}`: {hint}; nothing was sent", path.display());
+            let help = format!("`--id-column {}`", shell(Path::new(likely)));
+            let place = underline::name_in_input(path, likely, "these look like ids");
+            Err(Failure::message(ExitCode::Refused, text, Some(&help)).at(place))
+        }
+        (Some(_) | None, _) => Ok(()),
+    }
+}
+
+fn planned_input(spool: &Spool, resolved: &Resolved, digest: input::Fingerprint) -> PlannedInput {
+    let mapping = &resolved.mapping;
+    let columns = [
+        ("id", &mapping.id),
+        ("account", &mapping.account),
+        ("action", &mapping.action),
+        ("ref", &mapping.reference),
+    ];
+    let named =
+        |(field, column): (&str, &Option<String>)| Some((field.to_owned(), column.clone()?));
+    PlannedInput {
+        path: if spool.is_copy {
+            STANDARD_INPUT.to_owned()
+        } else {
+            absolute(&spool.path).to_string_lossy().into_owned()
+        },
+        size: digest.size,
+        sha256: digest.sha256,
+        format: resolved.format.name().to_owned(),
+        delimiter: resolved.delimiter,
+        columns: columns.into_iter().filter_map(named).collect(),
+    }
+}
+
+fn protect_of(setup: &Setup, list: &ProtectList) -> Option<AgreedProtect> {
+    Some(AgreedProtect {
+        path: setup.options.protect.clone()?,
+        sha256: list.sha256().to_owned(),
+        ids: list.count().unwrap_or(0) as u64,
+    })
 }
 
 /// Refuses a ledger as an input: its rows have been sent, or were not to be.
@@ -283,32 +343,24 @@ fn refuse_ledger(path: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Refuses lines cut out of a ledger, or one that is compressed.
+fn refuse_entries(source: &Source) -> Result<(), Failure> {
+    let resolved = source.resolved();
+    let has = |key: &str| resolved.columns.iter().any(|column| column == key);
+    if resolved.format == Format::Jsonl && has("kind") && has("chain") {
+        return Err(is_ledger(source.path()));
+    }
+    Ok(())
+}
+
 fn is_ledger(path: &Path) -> Failure {
     let text = format!("`{}` is a ledger and no list of users", path.display());
     let name = shell(path);
     let help = format!(
-        "`userpurge resume {name}` goes on with its run, `userpurge retry {name}` tries failed rows again"
+        "`userpurge run {name}` carries out a plan that it holds, `userpurge resume {name}` goes on \
+         with its run, `userpurge retry {name}` tries failed rows again"
     );
     Failure::message(ExitCode::Refused, text, Some(&help))
-}
-
-/// How the input of `header` is read, with the columns that `options` name.
-pub(super) fn read_options(header: &InputHeader, options: &RunOptions) -> ReadOptions {
-    ReadOptions {
-        format: header.format.parse().ok(),
-        delimiter: header.delimiter,
-        columns: columns(options),
-    }
-}
-
-/// The columns that options name.
-pub(super) fn columns(options: &RunOptions) -> Columns {
-    Columns {
-        id: options.id_column.clone(),
-        account: options.account_column.clone(),
-        action: options.action_column.clone(),
-        reference: options.ref_column.clone(),
-    }
 }
 
 /// `path` from the root; as it is if there is no telling.
@@ -316,10 +368,44 @@ pub(super) fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
-/// The folder in which the file at `path` lies, or will.
-pub(super) fn folder_of(path: &Path) -> &Path {
-    match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
+/// The input as a file: standard input is copied to one for as long as its plan is made.
+#[derive(Debug)]
+struct Spool {
+    path: PathBuf,
+    is_copy: bool,
+}
+
+impl Spool {
+    fn of(input: &Path) -> Result<Self, Failure> {
+        if input != Path::new(DASH) {
+            return Ok(Self {
+                path: input.to_owned(),
+                is_copy: false,
+            });
+        }
+        let name = format!("userpurge-{}.input", uuid::Uuid::now_v7());
+        let path = std::env::temp_dir().join(name);
+        input::spool(std::io::stdin().lock(), &path).map_err(Failure::refused)?;
+        Ok(Self {
+            path,
+            is_copy: true,
+        })
+    }
+
+    fn name(&self) -> String {
+        if self.is_copy {
+            STANDARD_INPUT.to_owned()
+        } else {
+            self.path.display().to_string()
+        }
+    }
+}
+
+impl Drop for Spool {
+    fn drop(&mut self) {
+        if self.is_copy {
+            // It was a help for this moment; the system clears its folder in time.
+            let _ = std::fs::remove_file(&self.path);
+        }
     }
 }

@@ -5,6 +5,7 @@ use std::io::{self, BufRead, Read, Write};
 
 use super::exit::ExitCode;
 use super::failure::Failure;
+use crate::domain::AgreedBy;
 
 /// The longest answer read, in bytes: a tenant's name may be as long as a host's.
 const ANSWER_BYTES_MAX: u64 = 512;
@@ -83,7 +84,7 @@ impl Refusal {
             ),
             Self::OtherNumber { confirmed } => (
                 format!("{sent} would be sent and `--confirm` says {confirmed}; nothing was sent"),
-                "the plan above says which rows and why; `run` also knows who the caller is, `plan` does not",
+                "the plan above says which rows and why",
             ),
             Self::NobodyToAsk => (
                 format!(
@@ -121,7 +122,7 @@ impl Consent {
         }
     }
 
-    /// Decides, and asks on `output` for an answer on `input` if it has to. `tenants`: where the
+    /// Decides, and asks on `output` for an answer on `input` if it has to. Returns how it was agreed. `tenants`: where the
     /// rows would be sent, each once.
     ///
     /// # Errors
@@ -134,9 +135,10 @@ impl Consent {
         person: Person,
         input: &mut dyn BufRead,
         output: &mut dyn Write,
-    ) -> Result<(), Failure> {
+    ) -> Result<AgreedBy, Failure> {
         match self.decide(rows, person) {
-            Decision::Go => Ok(()),
+            Decision::Go if self.confirm.is_some() => Ok(AgreedBy::Confirm),
+            Decision::Go => Ok(AgreedBy::Yes),
             Decision::Refuse(refusal) => Err(refusal.failure(rows)),
             Decision::Ask => {
                 announce(rows, output)?;
@@ -147,7 +149,7 @@ impl Consent {
                     let number = is_typed(rows, input, output)?;
                     (!number).then_some(Refusal::NotTyped)
                 };
-                missing.map_or(Ok(()), |refusal| Err(refusal.failure(rows)))
+                missing.map_or(Ok(AgreedBy::Typed), |refusal| Err(refusal.failure(rows)))
             }
         }
     }

@@ -4,8 +4,10 @@
 //! stage too, and never the second: the system and the shell may both say so of one and the same.
 
 use std::io;
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use super::exit::ExitCode;
@@ -98,6 +100,51 @@ impl Stop {
         });
         Ok(())
     }
+}
+
+/// Until it is dropped, a signal that ends the process takes a file away first.
+#[derive(Debug)]
+pub(super) struct TakeAway {
+    /// Nothing is ever sent: its end is what is waited for.
+    _over: oneshot::Sender<()>,
+}
+
+impl TakeAway {
+    /// Takes the file at `path` away when a signal comes, on a thread of its own: whoever waits for an
+    /// answer at a terminal takes no signal.
+    pub(super) fn of(path: PathBuf) -> Self {
+        let (over, ended) = oneshot::channel::<()>();
+        let wait = move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_io()
+                .build();
+            let Ok(runtime) = runtime else {
+                return;
+            };
+            let signal = runtime.block_on(async {
+                let mut signals = Signals::new().ok()?;
+                tokio::select! {
+                    _ = ended => None,
+                    signal = signals.next() => signal,
+                }
+            });
+            if let Some(signal) = signal {
+                // What stays is a plan that nobody agreed to, and the next command says so.
+                let _ = std::fs::remove_file(&path);
+                end(signal);
+            }
+        };
+        // Without the thread the file stays, and the next command says so.
+        let _ = std::thread::Builder::new()
+            .name("signals".to_owned())
+            .spawn(wait);
+        Self { _over: over }
+    }
+}
+
+#[expect(clippy::exit, reason = "nothing is under way that has to end in order")]
+fn end(signal: Signal) {
+    std::process::exit(signal.exit_code().number().into());
 }
 
 /// Lets a write beyond the limit on the size of files fail, which is told as a full disk is: by default a

@@ -15,7 +15,8 @@ use serde::{Deserialize, Serialize};
 use super::accounts::Line;
 use super::before::{self, Place};
 use super::outline_text::shell;
-use super::planning::{Planning, absolute};
+use super::planning::absolute;
+use super::setup::Setup;
 use super::terminal::tell;
 use super::{ExitCode, Failure};
 use crate::config::{AccountOutline, process_variable};
@@ -70,21 +71,21 @@ pub(super) struct Tenants {
 }
 
 /// Locks the tenants of those accounts that `has_rows` picks, and reads the ledgers that tell what was
-/// sent there: those of `--done-in`, and those that worked there lately. `own`: a ledger that is read
-/// already.
+/// sent there: those of `--done-in`, and those that worked there lately. `own`: a ledger that is gone
+/// on with.
 ///
 /// # Errors
 ///
 /// Another process works at one of the tenants, or a ledger of `--done-in` cannot be read.
 pub(super) fn enter(
-    planning: &Planning,
+    setup: &Setup,
     has_rows: impl Fn(&AccountName) -> bool,
     own: Option<&Path>,
 ) -> Result<(Tenants, Vec<LedgerState>), Failure> {
-    let accounts = planning.outline.accounts.iter();
+    let accounts = setup.outline.accounts.iter();
     let tenants = Tenants::enter(accounts.filter(|account| has_rows(&account.name)))?;
-    let done_in = &planning.options.done_in;
-    let mut ledgers = before::read_named(done_in)?;
+    let done_in = &setup.options.done_in;
+    let mut ledgers = before::read_named(done_in, own.is_some())?;
     ledgers.extend(tenants.ledgers(own, done_in));
     Ok((tenants, ledgers))
 }

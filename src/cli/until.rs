@@ -10,7 +10,8 @@ use thiserror::Error;
 
 use super::accounts::limits_of;
 use super::outline_text::duration;
-use super::planning::{Planned, Planning};
+use super::planning::Planned;
+use super::setup::Setup;
 use crate::domain::Time;
 use crate::pipeline::Until;
 use crate::plan::rows_within;
@@ -109,11 +110,11 @@ fn shown_at(at: civil::DateTime, zone: &TimeZone) -> Vec<Time> {
 
 /// When the run will stop, and for each account how many of its rows fit until then, if nothing
 /// but the quotas slows it down.
-pub(super) fn told(planning: &Planning, planned: &Planned, until: &Until, now: Time) -> String {
+pub(super) fn told(setup: &Setup, planned: &Planned, until: &Until, now: Time) -> String {
     let left = until.at.saturating_since(now);
     let mut text = format!("{}\n", stops(until, now));
     for (name, actions) in &planned.plan.accounts {
-        let Some(account) = planning.account(name) else {
+        let Some(account) = setup.account(name) else {
             continue;
         };
         let rows: Vec<_> = actions

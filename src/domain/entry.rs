@@ -5,7 +5,6 @@
 //! [`RunHeader::FORMAT`]; changing one changes the format. No entry holds a person: no names, no
 //! e-mail addresses, no bodies.
 
-use std::collections::BTreeMap;
 use std::num::NonZeroU64;
 use std::time::Duration;
 
@@ -13,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AccountName, AccountPlan, Action, Agreed, Counts, JobId, Outcome, PlanEnd, PlannedRows,
-    Position, ProviderKind, RowSet, RunId, Step, Time, UnsentRows, UserId, Verification, Verified,
+    Position, ProviderKind, RunId, Step, Time, UnsentRows, UserId, Verification, Verified,
 };
 
 /// One line of a ledger.
@@ -30,7 +29,7 @@ pub enum Entry {
     Planned(Box<PlanEnd>),
     /// Somebody agreed to the plan.
     Agreed(Box<Agreed>),
-    /// A later process took the run up.
+    /// A process began to carry the plan out, or took the run up.
     Session(Box<Session>),
     /// A request that changes nothing (who are we, which roles, is this user still there) was
     /// answered or given up; it counts towards the quota.
@@ -66,19 +65,13 @@ pub struct RunHeader {
     pub format: u32,
     /// The program's version.
     pub version: String,
-    /// The input the run was started for.
-    pub input: InputHeader,
+    /// The input the run was started for; `None`: the ledger's plan tells it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<InputHeader>,
     /// The options of the command line that `resume` needs again.
     pub options: RunOptions,
-    /// The accounts with rows, as they introduced themselves.
+    /// The accounts of the configuration, each with the place that it leads to.
     pub accounts: Vec<AccountHeader>,
-    /// What lies before each account with rows; empty: not told, by a version before this field.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub ahead: Vec<AccountPlan>,
-    /// The rows of each account that were agreed to be sent. `resume` sends no others. Empty: a
-    /// version before this field wrote the ledger.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub agreed: BTreeMap<AccountName, RowSet>,
     /// When the run began.
     pub started_at: Time,
     /// How long the machine had been up then; `None`: it does not tell, or a version before this
@@ -98,8 +91,8 @@ pub struct Uptime {
 }
 
 impl RunHeader {
-    /// The ledger format this program writes, and the newest it reads.
-    pub const FORMAT: u32 = 1;
+    /// The ledger format this program writes, and the only one it reads.
+    pub const FORMAT: u32 = 2;
 }
 
 /// The input, and how it is read.
@@ -199,10 +192,10 @@ pub struct AccountHeader {
     pub concurrency: Option<u32>,
 }
 
-/// A later process took the run up.
+/// A process began to carry the plan out, or took the run up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Session {
-    /// `resume` or `retry`.
+    /// `run`, `resume` or `retry`.
     pub command: String,
     /// The program's version.
     pub version: String,
@@ -514,6 +507,8 @@ pub struct LaneStop {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RunState {
+    /// Its plan is complete, and nobody has agreed to it yet.
+    Planned,
     /// A process is at it.
     Running,
     /// Every row has an outcome.
@@ -528,6 +523,7 @@ impl RunState {
     /// The name in ledgers and `status`.
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Planned => "planned",
             Self::Running => "running",
             Self::Finished => "finished",
             Self::Interrupted => "interrupted",

@@ -36,7 +36,6 @@ mod planned;
 mod policy;
 mod quota;
 mod record;
-mod row_set;
 mod shown;
 mod task;
 mod user_state;
@@ -56,10 +55,9 @@ pub use planned::{
     Agreed, AgreedAccount, AgreedBy, AgreedProtect, DoneIn, PlanEnd, PlannedInput, PlannedRow,
     PlannedRows, UnsentRows,
 };
-pub use policy::{AccountPolicy, ColumnDamage, IdProblem, looks_rounded};
+pub use policy::{AccountPolicy, IdProblem, looks_rounded};
 pub use quota::{Quota, QuotaError};
 pub use record::{Position, Record};
-pub use row_set::RowSet;
 pub use shown::shown;
 pub use task::{LeftOpen, Task, TaskKey};
 pub use user_state::UserState;

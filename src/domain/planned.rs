@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::names::named;
-use super::{AccountName, Action, Counts, Outcome, Position, Time, UserId};
+use super::{AccountName, Action, Counts, Outcome, OutcomeEntry, Position, Time, UserId};
 
 /// Rows to send, of one account and action, in the order of the file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +19,28 @@ pub struct PlannedRows {
     pub action: Action,
     /// The rows: at most [`PlannedRows::MAX`], so that a line stays small.
     pub rows: Vec<PlannedRow>,
+}
+
+impl UnsentRows {
+    /// Each row's end, as if it had been written alone `at` that time.
+    pub fn outcomes(&self, at: Time) -> impl Iterator<Item = OutcomeEntry> + '_ {
+        self.rows.iter().map(move |position| OutcomeEntry {
+            position: *position,
+            account: self.account.clone(),
+            action: self.action,
+            id: None,
+            reference: None,
+            outcome: self.outcome,
+            status: None,
+            code: Some(self.code.clone()),
+            message: Some(self.message.clone()),
+            attempts: 0,
+            settled: false,
+            at,
+            elapsed_ms: 0,
+            request_id: None,
+        })
+    }
 }
 
 impl PlannedRows {
@@ -70,12 +92,18 @@ pub struct PlanEnd {
     pub outcomes: Counts,
     /// The input.
     pub input: PlannedInput,
+    /// The protect list; `None`: there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub protect: Option<AgreedProtect>,
+    /// The ledgers that `--done-in` named.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub done_in: Vec<DoneIn>,
 }
 
 /// The input that a plan was made from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlannedInput {
-    /// Its absolute path; of standard input, the spool file's.
+    /// Its absolute path, or `standard input`.
     pub path: String,
     /// Its size in bytes, as it lies on disk.
     pub size: u64,

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{AccountName, Action, ProviderKind, UserId};
+use super::{AccountName, Action, ProviderKind};
 
 /// Why a text cannot be a user id of its provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,32 +46,9 @@ pub struct AccountPolicy {
     /// Whether an id may begin or end with a blank. Then blanks that were taken off one are no
     /// matter of tidiness: with and without them are two users.
     pub blanks_count: fn(&str) -> bool,
-    /// The id of the user whose credentials are used, who is protected; `None`: not known (yet),
-    /// or the credentials belong to no user.
-    pub caller: Option<UserId>,
-    /// Leading digits that every id of this org has; `None`: not known, or any id may pass.
-    pub id_prefix: Option<String>,
     /// Whether all ids of one org have as many digits, of which the last are seldom zeros. Then a
     /// column of them shows damage that no single id does.
     pub ids_alike: bool,
-    /// The damage that this account's ids in the file show together.
-    pub damage: ColumnDamage,
-}
-
-/// What all ids of an account in one file show together of what happened to them.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct ColumnDamage {
-    /// More of them end in zeros than true ids do: those were rounded.
-    pub rounded: bool,
-    /// So many digits nearly all of them have: the few with fewer lost their first. `None`: there
-    /// are none with fewer, or they are too few, or too different, to tell.
-    pub digits: Option<usize>,
-    /// Ids of so many digits or fewer are not half as long as nearly all others: a total or a row's
-    /// number. `None`: there are none, or too few others to tell.
-    pub short: Option<usize>,
-    /// Nearly all of them are 24 hexadecimal digits, and some are written as no whole number is:
-    /// those went through a spreadsheet.
-    pub broken: bool,
 }
 
 #[cfg(test)]

@@ -8,8 +8,8 @@ use crate::ledger::{
     Head, LedgerError, LedgerReader, LedgerState, Source, StateBuilder, encode, seal,
 };
 
-/// A header of version 1, of an input of five rows.
-const HEADER: &[u8] = br#"{"kind":"run","run_id":"019abcde-0000-7000-8000-000000000001","format":1,"version":"0.1.0","input":{"path":"/data/users.csv","size":312,"sha256":"ab","rows":5,"format":"csv","delimiter":","},"options":{},"accounts":[],"started_at":"2026-11-22T09:30:00.000Z"}"#;
+/// A header of format 2, of an input of five rows.
+const HEADER: &[u8] = br#"{"kind":"run","run_id":"019abcde-0000-7000-8000-000000000001","format":2,"version":"0.1.0","input":{"path":"/data/users.csv","size":312,"sha256":"ab","rows":5,"format":"csv","delimiter":","},"options":{},"accounts":[],"started_at":"2026-11-22T09:30:00.000Z"}"#;
 
 /// The rows of that input.
 const ROWS: u64 = 5;

@@ -16,7 +16,7 @@ mod ledger;
 mod reply;
 mod scratch;
 
-pub use config::{configuration, saved_plan};
+pub use config::configuration;
 pub use input::{ids, mapping, rows};
 pub use ledger::{ledger_file, ledger_lines};
 pub use reply::{limits, replies};
@@ -25,7 +25,7 @@ pub use reply::{limits, replies};
 pub type Target = fn(&[u8]);
 
 /// Every target by its name, which its folder of `fixtures/fuzz` has too.
-pub const TARGETS: [(&str, Target); 9] = [
+pub const TARGETS: [(&str, Target); 8] = [
     ("rows", rows),
     ("mapping", mapping),
     ("ids", ids),
@@ -34,5 +34,4 @@ pub const TARGETS: [(&str, Target); 9] = [
     ("replies", replies),
     ("limits", limits),
     ("configuration", configuration),
-    ("saved_plan", saved_plan),
 ];

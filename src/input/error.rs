@@ -107,8 +107,6 @@ pub enum InputErrorKind {
     SpoolExists,
     /// Standard input could not be copied.
     Spool(io::Error),
-    /// The input could not be copied into `folder`, so that what is carried out is what was planned.
-    Snapshot { folder: PathBuf, source: io::Error },
 }
 
 use InputErrorKind as Kind;
@@ -148,11 +146,6 @@ impl fmt::Display for InputError {
             Kind::Spool(_) => write!(
                 f,
                 "could not copy standard input to `{path}`; check the free space and your rights in that folder"
-            ),
-            Kind::Snapshot { folder, .. } => write!(
-                f,
-                "could not copy `{path}` into folder `{}`, as a run does so that it works from the rows it showed; check the free space and your rights in that folder",
-                folder.display()
             ),
             Kind::Delimiter(delimiter) => write!(
                 f,
@@ -284,8 +277,7 @@ impl Error for InputError {
             Kind::Open(source)
             | Kind::Spool(source)
             | Kind::Read { source, .. }
-            | Kind::Damaged { source, .. }
-            | Kind::Snapshot { source, .. } => Some(source),
+            | Kind::Damaged { source, .. } => Some(source),
             _ => None,
         }
     }

@@ -385,7 +385,7 @@ fn whole(path: &Path, number: u64) -> Option<Excerpt> {
 /// Where the JSON of the file is broken, if that is on the line of `excerpt`.
 fn syntax_error(path: &Path, excerpt: &Excerpt) -> Option<Range<usize>> {
     // A parser remembers each bracket that is open, and a file may have nothing else.
-    let text = open_text(&path.into()).ok()?.text.take(PARSED_BYTES_MAX);
+    let text = open_text(path, None).ok()?.text.take(PARSED_BYTES_MAX);
     let error = serde_json::from_reader::<_, IgnoredAny>(text).err()?;
     if error.line() as u64 != excerpt.line {
         return None;
@@ -428,7 +428,7 @@ fn lines_of(path: &Path) -> Option<impl Iterator<Item = Excerpt>> {
 }
 
 fn line_reader(path: &Path) -> Option<LineReader> {
-    Some(LineReader::new(open_text(&path.into()).ok()?.text))
+    Some(LineReader::new(open_text(path, None).ok()?.text))
 }
 
 #[cfg(test)]

@@ -5,11 +5,11 @@ use std::io::{self, BufRead, BufReader, Cursor, ErrorKind, Read};
 use std::path::Path;
 
 use super::decompress::{Capped, Compression, INPUT_BYTES_MAX};
+use super::digest::Digest;
 use super::encoding::Encoding;
 use super::error::{Fault, InputError, InputErrorKind};
 use super::format::{Head, not_text};
 use super::lines::Text;
-use super::snapshot::Input;
 
 /// How much of a text is looked at to find its format and its keys, in bytes.
 const HEAD_BYTES: u64 = 64 * 1024;
@@ -59,10 +59,19 @@ pub(super) fn open_file(path: &Path) -> Result<File, InputError> {
     File::open(path).map_err(error)
 }
 
-/// Opens `input`, decompresses and decodes it.
-pub(super) fn open_text(input: &Input) -> Result<Opened, InputError> {
-    let (file, size) = input.open()?;
-    read_text(input.path(), file, size, BUFFER_BYTES)
+/// Opens the file at `path`, decompresses and decodes it. `digest` takes its bytes, as they lie on
+/// disk.
+pub(super) fn open_text(path: &Path, digest: Option<&mut Digest>) -> Result<Opened, InputError> {
+    let fault = |source| Fault::Io { line: 1, source }.at(path);
+    let file = open_file(path)?;
+    let size = file.metadata().map_err(fault)?.len();
+    match digest {
+        None => read_text(path, file, size, BUFFER_BYTES),
+        Some(digest) => {
+            let file = digest.of(file).map_err(fault)?;
+            read_text(path, file, size, BUFFER_BYTES)
+        }
+    }
 }
 
 /// Decompresses and decodes the `size` bytes of `file`, which errors name `path`, through buffers

@@ -2,13 +2,14 @@
 
 use std::fmt;
 use std::io::{self, Cursor, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::domain::{Position, Record};
 
 use super::ahead::Batch;
 use super::csv::CsvRows;
 use super::decompress::Compression;
+use super::digest::{Digest, Fingerprint, fingerprint};
 use super::encoding::Encoding;
 use super::error::{Fault, InputError, InputErrorKind};
 use super::format::{Format, detect, header_below, is_header_in_one_cell, separator_line};
@@ -20,7 +21,6 @@ use super::object::RowKeys;
 use super::open::{Opened, open_text};
 use super::row::{Field, Raw, Row, RowProblem, Rows};
 use super::sample::Sample;
-use super::snapshot::Input;
 
 /// How an input is to be read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -58,7 +58,8 @@ pub struct Resolved {
 /// [`Source::advance`] and [`Source::content`] do the two halves of that work apart, for a reader
 /// that passes over most rows.
 pub struct Source {
-    input: Input,
+    path: PathBuf,
+    digest: Option<Digest>,
     options: ReadOptions,
     resolved: Resolved,
     rows: Box<dyn Rows>,
@@ -67,16 +68,43 @@ pub struct Source {
 }
 
 impl Source {
-    /// Opens `input` and finds out how it is to be read.
+    /// Opens the file at `path` and finds out how it is to be read.
     ///
     /// # Errors
     ///
     /// There is no such file, it is none that can be read twice, it is empty or no text, or no
     /// column of it holds ids. See [`InputError`].
-    pub fn open(input: impl Into<Input>, options: &ReadOptions) -> Result<Self, InputError> {
-        let input = input.into();
-        let opened = open_text(&input)?;
-        Self::read(input, options, opened)
+    pub fn open(path: &Path, options: &ReadOptions) -> Result<Self, InputError> {
+        Self::read(path, options, open_text(path, None)?)
+    }
+
+    /// Opens it likewise, and takes its digest while it is read.
+    ///
+    /// # Errors
+    ///
+    /// As [`Source::open`].
+    pub fn open_digested(path: &Path, options: &ReadOptions) -> Result<Self, InputError> {
+        let mut digest = Digest::default();
+        let opened = open_text(path, Some(&mut digest))?;
+        let source = Self::read(path, options, opened)?;
+        Ok(Self {
+            digest: Some(digest),
+            ..source
+        })
+    }
+
+    /// The digest of all bytes of the file, those that no row needed too. It was taken while the file
+    /// was read if it was [opened so](Source::open_digested).
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read to its end.
+    pub fn fingerprint(&mut self) -> Result<Fingerprint, InputError> {
+        let fault = |source| Fault::Io { line: 1, source }.at(&self.path);
+        match self.digest.take() {
+            Some(digest) => digest.finish().map_err(fault),
+            None => fingerprint(&self.path),
+        }
     }
 
     /// Opens the same file once more, at its beginning.
@@ -85,7 +113,7 @@ impl Source {
     ///
     /// As [`Source::open`].
     pub fn again(&self) -> Result<Self, InputError> {
-        Self::open(&self.input, &self.options)
+        Self::open(&self.path, &self.options)
     }
 
     /// Reads `bytes` as if they lay at `path`, through buffers of `buffer_bytes`.
@@ -98,14 +126,13 @@ impl Source {
     ) -> Result<Self, InputError> {
         let size = bytes.len() as u64;
         let opened = super::open::read_text(path, Cursor::new(bytes), size, buffer_bytes)?;
-        Self::read(path.into(), options, opened)
+        Self::read(path, options, opened)
     }
 
-    fn read(input: Input, options: &ReadOptions, opened: Opened) -> Result<Self, InputError> {
+    fn read(path: &Path, options: &ReadOptions, opened: Opened) -> Result<Self, InputError> {
         if let Some(delimiter) = options.delimiter {
-            check_delimiter(input.path(), delimiter)?;
+            check_delimiter(path, delimiter)?;
         }
-        let path = input.path();
         let (format, delimiter) = detect(path, opened.head(), options)?;
         let mut resolved = Resolved {
             format,
@@ -122,7 +149,8 @@ impl Source {
             Format::Ids => open_ids(path, opened, columns)?,
         };
         Ok(Self {
-            input,
+            path: path.to_owned(),
+            digest: None,
             options: options.clone(),
             resolved,
             rows,
@@ -133,7 +161,7 @@ impl Source {
 
     /// The path as given.
     pub fn path(&self) -> &Path {
-        self.input.path()
+        &self.path
     }
 
     /// How it is read.
@@ -165,7 +193,7 @@ impl Source {
             }
             Err(fault) => {
                 self.ended = true;
-                Err(fault.at(self.input.path()))
+                Err(fault.at(&self.path))
             }
         }
     }
@@ -187,7 +215,7 @@ impl Source {
         let before = batch.rows.len();
         if let Err(fault) = self.rows.take_plain(self.position.row, batch) {
             self.ended = true;
-            return Err(fault.at(self.input.path()));
+            return Err(fault.at(&self.path));
         }
         let last = batch.rows[before..].last();
         self.position = last.map_or(self.position, |(position, _)| *position);
@@ -236,7 +264,7 @@ impl Iterator for Source {
 impl fmt::Debug for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Source")
-            .field("path", &self.input.path())
+            .field("path", &self.path)
             .field("resolved", &self.resolved)
             .field("position", &self.position)
             .finish_non_exhaustive()

@@ -5,6 +5,7 @@
 //! references. It writes nothing itself, and nothing of it belongs into a ledger.
 
 use std::collections::HashMap;
+use std::path::Path;
 
 use crate::domain::{Position, Record};
 
@@ -15,7 +16,6 @@ use super::lines::ROW_BYTES_MAX;
 use super::mapping::{Columns, FIELDS, Known, known_as, known_id, known_names};
 use super::object::Object;
 use super::row::{Field, Raw, trim_cell};
-use super::snapshot::Input;
 use super::source::{ReadOptions, Source};
 
 /// The most different keys of JSON rows that become columns: a table has to be readable again, with
@@ -43,13 +43,13 @@ pub struct Table {
 }
 
 impl Table {
-    /// Opens `input`. Of JSON it is read once to its end, for its keys.
+    /// Opens the file at `path`. Of JSON it is read once to its end, for its keys.
     ///
     /// # Errors
     ///
     /// As [`Source::open`]; of JSON also if it cannot be read to its end.
-    pub fn open(input: impl Into<Input>, options: &ReadOptions) -> Result<Self, InputError> {
-        let source = Source::open(input, options)?;
+    pub fn open(path: &Path, options: &ReadOptions) -> Result<Self, InputError> {
+        let source = Source::open(path, options)?;
         let resolved = source.resolved();
         let mut table = Self {
             columns: resolved.columns.clone(),

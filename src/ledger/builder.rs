@@ -187,7 +187,10 @@ impl StateBuilder {
 
     /// What a session before left open is taken up again: its end and its stops speak no more.
     fn session(&mut self, session: &Session) {
-        self.another_process(session.at);
+        // The process that made the plan is over in order, or goes on with this very session.
+        if !self.state.has_plan || !self.state.sessions.is_empty() {
+            self.another_process(session.at);
+        }
         let uptime = session.uptime.as_ref();
         self.state.process(session.at, uptime, &session.accounts);
         if session.ignores_pauses {

@@ -46,6 +46,17 @@ pub enum LedgerError {
         /// The ledger.
         path: PathBuf,
     },
+    /// An older program wrote it.
+    #[error(
+        "ledger `{path}` has format {found}, which this program does not read; finish its run with \
+         userpurge 0.1, or plan the input again"
+    )]
+    OldFormat {
+        /// The ledger.
+        path: PathBuf,
+        /// Its format.
+        found: u32,
+    },
     /// A newer program wrote it.
     #[error(
         "ledger `{path}` has format {found}, and this program knows formats up to {known}; use the \
@@ -311,6 +322,7 @@ impl LedgerError {
             | Self::Locked { path }
             | Self::NotAFile { path }
             | Self::NoHeader { path }
+            | Self::OldFormat { path, .. }
             | Self::NewerFormat { path, .. }
             | Self::Damaged { path, .. }
             | Self::Io { path, .. }

@@ -14,7 +14,7 @@ use super::error::LedgerError;
 use super::format::{self, LINE_BYTES_MAX};
 use super::reader::LedgerReader;
 use super::state::LedgerState;
-use crate::domain::{Entry, OutcomeEntry};
+use crate::domain::{Entry, OutcomeEntry, Time, UnsentRows};
 
 /// How many rows share a page of places. Small, so that a ledger with few and scattered rows does
 /// not take more memory than it has bytes.
@@ -32,6 +32,9 @@ pub struct Outcomes {
     /// Where the line of each row's last outcome begins, page by page.
     places: HashMap<u64, Box<[u64; PAGE_ROWS]>>,
     line: Vec<u8>,
+    /// The block of rows that are not sent that was read last, and where it stands.
+    block: Option<(u64, UnsentRows)>,
+    began: Time,
 }
 
 impl Outcomes {
@@ -48,6 +51,8 @@ impl Outcomes {
             at: 0,
             places: HashMap::new(),
             line: Vec::new(),
+            block: None,
+            began: state.header.started_at,
             path: path.clone(),
         };
         let mut reader = LedgerReader::open(&path)?;
@@ -55,6 +60,10 @@ impl Outcomes {
             let place = reader.bytes();
             match reader.next_entry()? {
                 Some(Entry::Outcome(entry)) => outcomes.note(entry.position.row, place),
+                Some(Entry::Unsent(block)) => {
+                    let rows = block.rows.iter();
+                    rows.for_each(|position| outcomes.note(position.row, place));
+                }
                 Some(_) => {}
                 None => break,
             }
@@ -75,15 +84,31 @@ impl Outcomes {
         if place == NOWHERE {
             return Ok(None);
         }
-        let entry = self
-            .read_line(place)
-            .and_then(|()| match format::decode(&mut self.line)? {
+        if let Some(entry) = self.of_block(place, row) {
+            return Ok(Some(entry));
+        }
+        let entry = self.read_line(place).and_then(|()| {
+            let changed = || io::Error::other("it has been changed meanwhile");
+            match format::decode(&mut self.line)? {
                 Entry::Outcome(entry) if entry.position.row == row => Ok(entry),
-                _ => Err(io::Error::other("it has been changed meanwhile")),
-            });
+                Entry::Unsent(block) => {
+                    self.block = Some((place, block));
+                    self.of_block(place, row).ok_or_else(changed)
+                }
+                _ => Err(changed()),
+            }
+        });
         entry
             .map(Some)
             .map_err(|source| LedgerError::io("read", &self.path, source))
+    }
+
+    /// The end of `row` from the block that was read last, if that stands at `place`.
+    fn of_block(&self, place: u64, row: u64) -> Option<OutcomeEntry> {
+        let (_, block) = self.block.as_ref().filter(|(at, _)| *at == place)?;
+        block
+            .outcomes(self.began)
+            .find(|entry| entry.position.row == row)
     }
 
     fn note(&mut self, row: u64, place: u64) {

@@ -292,8 +292,14 @@ impl<R: Read> Lines<R> {
         }
         match serde_json::from_slice::<Preamble>(text) {
             Ok(Preamble { kind, format }) if kind == "run" && format >= 1 => {
-                if format <= RunHeader::FORMAT {
+                if format == RunHeader::FORMAT {
                     return Ok(());
+                }
+                if format < RunHeader::FORMAT {
+                    return Err(LedgerError::OldFormat {
+                        path: self.path.clone(),
+                        found: format,
+                    });
                 }
                 Err(LedgerError::NewerFormat {
                     path: self.path.clone(),

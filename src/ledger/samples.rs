@@ -1,7 +1,5 @@
 //! Entries for the tests of this module, and of `report`: made up, small, of every kind.
 
-use std::collections::BTreeMap;
-
 use super::{Head, LedgerState, Source, StateBuilder};
 use crate::domain::{
     AccountHeader, AccountName, Action, Agreed, AgreedAccount, AgreedBy, AgreedProtect, Attempted,
@@ -37,21 +35,19 @@ pub(crate) fn header(rows: u64) -> RunHeader {
         run_id: RunId::new("019abcde-0000-7000-8000-000000000001"),
         format: RunHeader::FORMAT,
         version: "0.1.0".to_owned(),
-        input: InputHeader {
+        input: Some(InputHeader {
             path: "/data/users.csv".to_owned(),
             size: 312,
             sha256: "ab".repeat(32),
             rows,
             format: "csv".to_owned(),
             delimiter: Some(','),
-        },
+        }),
         options: RunOptions::default(),
         accounts: vec![
             account_header("acme", ProviderKind::Zendesk),
             account_header("crm", ProviderKind::Zoho),
         ],
-        ahead: Vec::new(),
-        agreed: BTreeMap::new(),
         started_at: at(0),
         uptime: None,
     }
@@ -209,8 +205,8 @@ pub(crate) fn plan(name: &str, action: Action, rows: &[u64]) -> Entry {
             line: row + 1,
         },
         id: UserId::new(format!("90{row}")),
-        reference: (row % 2 == 0).then(|| format!("REQ-{row}")),
-        again: row % 3 == 0,
+        reference: row.is_multiple_of(2).then(|| format!("REQ-{row}")),
+        again: row.is_multiple_of(3),
     };
     Entry::Plan(PlannedRows {
         account: account(name),
@@ -252,6 +248,8 @@ pub(crate) fn planned(rows: u64) -> Entry {
             delimiter: Some(','),
             columns: [("id".to_owned(), "user_id".to_owned())].into(),
         },
+        protect: None,
+        done_in: Vec::new(),
     }))
 }
 

@@ -15,8 +15,9 @@ use super::planned::PlanIndex;
 use super::reader::{LedgerReader, TornTail};
 use super::sent::{Sent, SentLogs};
 use crate::domain::{
-    AccountHeader, AccountName, Action, Agreed, Counts, Findings, JobId, LaneStop, LeftOpen,
-    Outcome, Paused, PlanEnd, RunEnd, RunHeader, Session, Step, Time, Uptime, Verification,
+    AccountHeader, AccountName, Action, Agreed, Counts, Findings, InputHeader, JobId, LaneStop,
+    LeftOpen, Outcome, Paused, PlanEnd, RunEnd, RunHeader, Session, Step, Time, Uptime,
+    Verification,
 };
 
 /// How many sessions are kept, the newest. Nobody resumes a run so often by hand; a script may.
@@ -169,7 +170,7 @@ impl LedgerState {
                 torn: None,
             },
             last_at: header.started_at,
-            has_plan: header.format >= 2,
+            has_plan: header.input.is_none(),
             header,
             sessions: Vec::new(),
             cut_off: Vec::new(),
@@ -247,7 +248,7 @@ impl LedgerState {
         match &self.planned {
             Some(plan) => plan.rows,
             None if self.has_plan => (self.plan.all() | &self.ended).len(),
-            None => self.header.input.rows,
+            None => self.header.input.as_ref().map_or(0, |input| input.rows),
         }
     }
 
@@ -275,6 +276,30 @@ impl LedgerState {
     /// Whether the process ended while it wrote the plan.
     pub const fn is_unfinished_plan(&self) -> bool {
         self.has_plan && self.planned.is_none()
+    }
+
+    /// Whether `row` is to be sent, or was.
+    pub fn is_planned(&self, row: u64) -> bool {
+        self.plan.queues().any(|(_, _, rows)| rows.contains(row))
+    }
+
+    /// Whether `row` ended as `outcome`.
+    pub fn ended_as(&self, row: u64, outcome: Outcome) -> bool {
+        let mut sets = self.rows.values();
+        sets.any(|sets| sets[outcome.index()].contains(row))
+    }
+
+    /// The input; `None`: its plan was never finished.
+    pub fn input(&self) -> Option<InputHeader> {
+        let planned = self.planned.as_ref().map(|planned| InputHeader {
+            path: planned.input.path.clone(),
+            size: planned.input.size,
+            sha256: planned.input.sha256.clone(),
+            rows: planned.rows,
+            format: planned.input.format.clone(),
+            delimiter: planned.input.delimiter,
+        });
+        planned.or_else(|| self.header.input.clone())
     }
 
     /// The rows to send by account and action, ended since or not.
@@ -313,7 +338,7 @@ impl LedgerState {
     pub fn outstanding(&self) -> RoaringTreemap {
         let mut rows = self.plan.all();
         if !self.has_plan {
-            rows.insert_range(1..=self.header.input.rows);
+            rows.insert_range(1..=self.rows_to_account_for());
         }
         rows - &self.ended
     }

@@ -20,6 +20,11 @@ pub fn each_user<E: From<LedgerError>>(
     let mut reader = LedgerReader::open(ledger)?;
     // Bounded by the lines of the file.
     while let Some(entry) = reader.next_entry()? {
+        if let Entry::Plan(block) = &entry {
+            for row in &block.rows {
+                see(reader.lines(), &block.account, &row.id)?;
+            }
+        }
         let user = match &entry {
             Entry::Intent(Intent { account, id, .. })
             | Entry::Verify(Verified { account, id, .. }) => Some((account, id)),

@@ -19,6 +19,9 @@ const OTHER_THINGS: [&str; 6] = [
     "too_long",
 ];
 
+/// The columns that a report adds are called so; they hold no ids.
+const REPORTED: &str = "userpurge_";
+
 /// A text that only a provider lets pass whose ids may be anything.
 const NO_ID: &str = "no id";
 
@@ -55,7 +58,9 @@ pub fn likely_id_column(
         }
     }
     let taken = table.field_places();
-    let likely = (0..fitting.len()).filter(|place| !taken.contains(place));
+    let is_own = |place: &usize| table.columns()[*place].starts_with(REPORTED);
+    let others = (0..fitting.len()).filter(|place| !taken.contains(place));
+    let likely = others.filter(|place| !is_own(place));
     // Of two that fit alike, the first.
     let best = likely.min_by_key(|place| std::cmp::Reverse(fitting[*place]));
     let fits = |place: &usize| fitting[*place] > 0 && fitting[*place] * 10 >= rows * 9;

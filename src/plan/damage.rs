@@ -4,15 +4,19 @@
 //! be another user's. One true id in a thousand ends in three zeros as well, so a single one says
 //! nothing; many of them do. In the same way an id that is shorter than all others of its org has
 //! lost its first digits. Only providers whose ids are alike are judged so
-//! ([`AccountPolicy::ids_alike`](crate::domain::AccountPolicy)).
+//! ([`AccountPolicy::ids_alike`]).
 //!
 //! At every provider an id is no id that has not half the digits of nearly all others: the last row of
 //! a report counts the users, and another column numbers the rows. And among hexadecimal ids one that
 //! a spreadsheet took for a number stands as `3.6E+11`.
+//!
+//! The decision needs no more of an id than its [`Look`], so rows are kept by it and not by their ids.
 
 use std::ops::RangeInclusive;
 
-use crate::domain::{ColumnDamage, looks_rounded};
+use crate::domain::{AccountPolicy, looks_rounded};
+
+use super::judge::ForeignIds;
 
 /// The lengths of ids that are looked at, in digits: shorter ones a spreadsheet keeps, and longer
 /// ones no provider has.
@@ -39,6 +43,43 @@ const LONG_IDS_MIN: u64 = 2;
 /// The characters of an id as Sunshine Conversations gives it out.
 const HEXADECIMAL: usize = 24;
 
+/// What an id looks like, as far as damage shows in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Look {
+    /// A whole number.
+    Number {
+        /// How many digits it has.
+        digits: usize,
+        /// Whether it ends as a spreadsheet leaves a longer one.
+        rounded: bool,
+    },
+    /// Hexadecimal, as Sunshine Conversations gives ids out.
+    Hexadecimal,
+    /// A number that is not written as a whole one.
+    Broken,
+    /// Any other text.
+    Text,
+}
+
+impl Look {
+    /// The look of the id `text`.
+    pub(super) fn of(text: &str) -> Self {
+        if text.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Self::Number {
+                digits: text.len().min(SIZE_MAX),
+                rounded: looks_rounded(text),
+            };
+        }
+        if text.len() == HEXADECIMAL && text.bytes().all(|it| it.is_ascii_hexdigit()) {
+            return Self::Hexadecimal;
+        }
+        if is_broken(text) {
+            return Self::Broken;
+        }
+        Self::Text
+    }
+}
+
 /// What the ids of one account look like together.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Tally {
@@ -54,20 +95,87 @@ pub(super) struct Tally {
     broken: u64,
 }
 
-impl Tally {
-    /// Counts the id `text`.
-    pub(super) fn add(&mut self, text: &str) {
-        self.all += 1;
-        let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
-        let is_given = text.len() == HEXADECIMAL && text.bytes().all(|it| it.is_ascii_hexdigit());
-        if is_number || is_given {
-            self.sizes[text.len().min(SIZE_MAX)] += 1;
-        } else {
-            self.broken += u64::from(is_broken(text));
+/// What all ids of an account show together of what happened to them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Damage {
+    /// More of them end in zeros than true ids do: those were rounded.
+    rounded: bool,
+    /// So many digits nearly all of them have: the few with fewer lost their first. `None`: there
+    /// are none with fewer, or they are too few, or too different, to tell.
+    digits: Option<usize>,
+    /// Ids of so many digits or fewer are not half as long as nearly all others: a total or a row's
+    /// number. `None`: there are none, or too few others to tell.
+    short: Option<usize>,
+    /// Nearly all of them are 24 hexadecimal digits, and some are written as no whole number is:
+    /// those went through a spreadsheet.
+    broken: bool,
+}
+
+impl Damage {
+    /// Why an id of this look cannot be sent, as a stable word and a reason; `None`: it can.
+    pub(super) fn reason(
+        self,
+        look: Look,
+        policy: &AccountPolicy,
+        foreign: ForeignIds,
+    ) -> Option<(&'static str, String)> {
+        let name = &policy.name;
+        let (digits, rounded) = match look {
+            Look::Number { digits, rounded } => (digits, rounded),
+            Look::Broken if self.broken => {
+                let reason = "a spreadsheet took the id for a number, so its digits are lost, as \
+                              nearly all others are hexadecimal; format the column as text and \
+                              export again";
+                return Some(("broken_number", reason.to_owned()));
+            }
+            Look::Hexadecimal | Look::Broken | Look::Text => return None,
+        };
+        if self.short.is_some_and(|short| digits <= short) {
+            let reason = format!(
+                "the id has not half the digits of nearly all others of `{name}`: it is a total, a \
+                 row's number or a part of an id (if it is right, delete it from a file of its own)"
+            );
+            return Some(("far_too_short", reason));
         }
-        if is_number && DIGITS.contains(&text.len()) {
-            self.lengths[text.len() - DIGITS.start()] += 1;
-            self.rounded += u64::from(looks_rounded(text));
+        if !policy.ids_alike {
+            return None;
+        }
+        if self.rounded && rounded {
+            let reason = "the id ends in zeros, as more ids of this file do than true ones would: it \
+                          was rounded to a spreadsheet's fifteen digits, and may be another user's \
+                          now; format the column as text and export again (if it is right, delete it \
+                          from a file of its own)";
+            return Some(("rounded", reason.to_owned()));
+        }
+        // Who forces ids of several orgs through has ids of several lengths.
+        let usual = self.digits.filter(|_| foreign == ForeignIds::Refused)?;
+        (digits < usual).then(|| ("lost_leading_digits", fewer_digits(usual, name.as_str())))
+    }
+}
+
+/// The reason of an id with fewer digits than the `usual` ones of `account`.
+pub(super) fn fewer_digits(usual: usize, account: &str) -> String {
+    format!(
+        "the id has fewer digits than the {usual} of the ids of `{account}`: its first were lost, or \
+         it is another org's; format the column as text and export again"
+    )
+}
+
+impl Tally {
+    /// Counts an id.
+    pub(super) fn add(&mut self, look: Look) {
+        self.all += 1;
+        match look {
+            Look::Number { digits, rounded } => {
+                self.sizes[digits] += 1;
+                if DIGITS.contains(&digits) {
+                    self.lengths[digits - DIGITS.start()] += 1;
+                    self.rounded += u64::from(rounded);
+                }
+            }
+            Look::Hexadecimal => self.sizes[HEXADECIMAL] += 1,
+            Look::Broken => self.broken += 1,
+            Look::Text => {}
         }
     }
 
@@ -76,7 +184,7 @@ impl Tally {
         count >= LONG_IDS_MIN && count * 3 >= self.all * 2
     }
 
-    /// See [`ColumnDamage::short`].
+    /// See [`Damage`].
     fn short(&self) -> Option<usize> {
         let longer = |size: &usize| self.sizes[(2 * size + 1).max(LONG_MIN)..].iter().sum();
         let mut sizes = (1..SIZE_MAX / 2).rev();
@@ -86,7 +194,7 @@ impl Tally {
     }
 
     /// The damage that they show.
-    pub(super) fn damage(&self) -> ColumnDamage {
+    pub(super) fn damage(&self) -> Damage {
         let all: u64 = self.lengths.iter().sum();
         let commonest = DIGITS.zip(self.lengths).max_by_key(|(_, count)| *count);
         let shorter = |digits: usize| {
@@ -99,7 +207,7 @@ impl Tally {
         let digits = commonest.filter(|(digits, count)| {
             all >= LENGTHS_MIN && count * 5 >= all * 4 && shorter(*digits) > 0
         });
-        ColumnDamage {
+        Damage {
             rounded: self.rounded >= ROUNDED_MIN && self.rounded * ROUNDED_ONE_IN >= all,
             digits: digits.map(|(digits, _)| digits),
             short: self.short(),
@@ -120,7 +228,7 @@ pub(super) fn is_broken(text: &str) -> bool {
 mod tests {
     use rstest::rstest;
 
-    use super::{Tally, is_broken};
+    use super::{Look, Tally, is_broken};
 
     const WHOLE: u64 = 5_725_767_000_000_411_001;
     const ROUNDED: u64 = 5_725_767_000_000_410_000;
@@ -130,7 +238,7 @@ mod tests {
         let mut tally = Tally::default();
         for (id, count) in ids {
             let id = id.to_string();
-            (0..*count).for_each(|_| tally.add(&id));
+            (0..*count).for_each(|_| tally.add(Look::of(&id)));
         }
         let damage = tally.damage();
         (damage.rounded, damage.digits)
@@ -173,7 +281,7 @@ mod tests {
     ) {
         let mut tally = Tally::default();
         for (id, count) in ids {
-            (0..*count).for_each(|_| tally.add(id));
+            (0..*count).for_each(|_| tally.add(Look::of(id)));
         }
         let found = tally.damage();
         assert_eq!((found.short, found.broken), damage);

@@ -1,11 +1,10 @@
-//! Which rows are duplicates, and which users have rows of several actions: told as each row comes.
+//! Which rows are duplicates, and which users have rows of several actions: known as each row comes.
 
 use std::collections::{HashMap, HashSet};
 
 use roaring::RoaringTreemap;
 
-use super::decision::Fit;
-use super::parts::SharedUsers;
+use super::judge::ValidRow;
 use crate::domain::{AccountName, Action, TaskKey};
 
 /// How many actions there are.
@@ -34,7 +33,10 @@ pub(super) struct Duplicates {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Met {
     /// No row had this action for the user.
-    First,
+    First {
+        /// Whether a row of the same account had another action for the user.
+        again: bool,
+    },
     /// A row had it, under this account or another at the same tenant.
     Again,
     /// A row had another action for the user, under another account at the same tenant.
@@ -44,6 +46,8 @@ pub(super) enum Met {
 #[derive(Debug)]
 struct OfAccount {
     name: AccountName,
+    /// The actions of any of its rows, a bit each.
+    used: u8,
     /// The numbers of each action.
     numbers: [RoaringTreemap; ACTIONS],
     upper_halves: HashSet<u64>,
@@ -60,6 +64,7 @@ impl Duplicates {
     ) -> Self {
         let of_account = |name: &AccountName| OfAccount {
             name: name.clone(),
+            used: 0,
             numbers: Default::default(),
             upper_halves: HashSet::new(),
             last_upper: None,
@@ -72,40 +77,26 @@ impl Duplicates {
     }
 
     /// Remembers a row, unless it is the user's first under this account and another has the user.
-    pub(super) fn insert(&mut self, fit: &Fit<'_>) -> Met {
-        for place in &self.neighbours[fit.place] {
-            let actions = self.accounts[*place].actions(fit.id);
-            if actions & bit(fit.action) != 0 {
+    pub(super) fn insert(&mut self, row: &ValidRow<'_>) -> Met {
+        for place in &self.neighbours[row.place] {
+            let actions = self.accounts[*place].actions(row.id);
+            if actions & bit(row.action) != 0 {
                 return Met::Again;
             }
             if actions != 0 {
                 return Met::Elsewhere;
             }
         }
-        if self.accounts[fit.place].insert(fit) {
-            Met::First
-        } else {
-            Met::Again
+        let account = &mut self.accounts[row.place];
+        let is_first = account.insert(row);
+        account.used |= bit(row.action);
+        if !is_first {
+            return Met::Again;
         }
-    }
-
-    /// The users who have rows of several actions.
-    pub(super) fn shared(self) -> SharedUsers {
-        let mut shared = SharedUsers::default();
-        for account in self.accounts {
-            let mut once = RoaringTreemap::new();
-            let mut numbers = RoaringTreemap::new();
-            for of_action in account.numbers {
-                numbers |= &once & &of_action;
-                once |= of_action;
-            }
-            shared.insert_numbers(&account.name, numbers);
-            let several = |(_, actions): &(_, u8)| actions.count_ones() > 1;
-            for (key, _) in account.others.into_iter().flatten().filter(several) {
-                shared.insert_other(&account.name, TaskKey::from_bytes(key));
-            }
+        let has_others = account.used != bit(row.action);
+        Met::First {
+            again: has_others && account.actions(row.id) != bit(row.action),
         }
-        shared
     }
 }
 
@@ -127,18 +118,18 @@ impl OfAccount {
     }
 
     /// Remembers a row; `false`: it is a duplicate.
-    fn insert(&mut self, fit: &Fit<'_>) -> bool {
-        match number(fit.id) {
+    fn insert(&mut self, row: &ValidRow<'_>) -> bool {
+        match number(row.id) {
             Some(number) if self.has_room(number) => {
-                self.numbers[fit.action as usize].insert(number)
+                self.numbers[row.action as usize].insert(number)
             }
             Some(_) | None => {
-                let key = TaskKey::of_user(&self.name, fit.id).bytes();
+                let key = TaskKey::of_user(&self.name, row.id).bytes();
                 let actions = self.others[usize::from(key[0]) % MAPS]
                     .entry(key)
                     .or_default();
                 let before = *actions;
-                *actions |= bit(fit.action);
+                *actions |= bit(row.action);
                 *actions != before
             }
         }
@@ -174,9 +165,9 @@ mod tests {
     use proptest::prelude::*;
     use rstest::rstest;
 
-    use super::super::decision::Fit;
+    use super::super::judge::ValidRow;
     use super::{Duplicates, Met, UPPER_HALVES_MAX, number};
-    use crate::domain::{AccountName, Action, UserId};
+    use crate::domain::{AccountName, Action};
 
     #[rstest]
     #[case("0", Some(0))]
@@ -192,14 +183,14 @@ mod tests {
         assert_eq!(number(text), expected);
     }
 
-    fn insert(seen: &mut Duplicates, account: &AccountName, action: Action, id: &str) -> bool {
-        seen.insert(&Fit {
+    fn insert(seen: &mut Duplicates, account: &AccountName, action: Action, id: &str) -> Met {
+        seen.insert(&ValidRow {
             place: 0,
             account,
             action,
             id,
             reference: None,
-        }) == Met::First
+        })
     }
 
     #[test]
@@ -208,20 +199,15 @@ mod tests {
         let mut seen = Duplicates::of([&acme].into_iter(), vec![Vec::new()]);
         let count = UPPER_HALVES_MAX as u64 + 100;
         let ids: Vec<String> = (0..count).map(|n| (n << 33 | 7).to_string()).collect();
-        for (action, is_new) in [
-            (Action::Purge, true),
-            (Action::Purge, false),
-            (Action::Delete, true),
+        for (action, met) in [
+            (Action::Purge, Met::First { again: false }),
+            (Action::Purge, Met::Again),
+            (Action::Delete, Met::First { again: true }),
         ] {
             for id in &ids {
-                assert_eq!(insert(&mut seen, &acme, action, id), is_new, "{id}");
+                assert_eq!(insert(&mut seen, &acme, action, id), met, "{id}");
             }
         }
-        let shared = seen.shared();
-        assert!(
-            ids.iter()
-                .all(|id| shared.contains(&acme, &UserId::new(id.as_str())))
-        );
     }
 
     proptest! {
@@ -233,13 +219,11 @@ mod tests {
             let mut seen = Duplicates::of([&acme].into_iter(), vec![Vec::new()]);
             let mut plain: BTreeMap<String, BTreeSet<usize>> = BTreeMap::new();
             for (id, action) in rows {
-                let is_new = insert(&mut seen, &acme, Action::ALL[action], &id);
-                prop_assert_eq!(is_new, plain.entry(id).or_default().insert(action));
-            }
-            let shared = seen.shared();
-            for (id, actions) in plain {
-                let is_shared = shared.contains(&acme, &UserId::new(&*id));
-                prop_assert_eq!(is_shared, actions.len() > 1, "{}", id);
+                let met = insert(&mut seen, &acme, Action::ALL[action], &id);
+                let actions = plain.entry(id).or_default();
+                let again = !actions.is_empty();
+                let expected = if actions.insert(action) { Met::First { again } } else { Met::Again };
+                prop_assert_eq!(met, expected);
             }
         }
     }

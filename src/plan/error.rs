@@ -7,6 +7,7 @@ use thiserror::Error;
 use crate::domain::ProviderKind;
 use crate::input::{InputError, Meant, Wanted};
 
+use super::blocks::SinkError;
 use super::protect::PROTECTED_MAX;
 
 /// Why there is no plan, or why it can no longer be followed.
@@ -95,15 +96,7 @@ pub enum PlanError {
     /// The input cannot be read to its end.
     #[error(transparent)]
     Input(#[from] InputError),
-    /// The input is no longer what was planned.
-    #[error(
-        "row {row} of `{}` is no longer the one that was planned; the file or the configuration has changed since, so plan again",
-        .path.display()
-    )]
-    Changed {
-        /// The input's path.
-        path: PathBuf,
-        /// The row's number, from 1.
-        row: u64,
-    },
+    /// The plan cannot be written down.
+    #[error("write the plan down")]
+    Record(#[source] SinkError),
 }

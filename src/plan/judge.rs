@@ -1,13 +1,10 @@
 //! What the file and the configuration alone say of a row.
 
-use crate::domain::{
-    AccountName, AccountPolicy, Action, ColumnDamage, Outcome, ProviderKind, Record, UserId,
-    looks_rounded,
-};
+use std::borrow::Cow;
+
+use crate::domain::{AccountName, AccountPolicy, Action, Outcome, ProviderKind, Record};
 use crate::input::{Field, Meant, Row, closest, holds_several_ids, is_harmless};
 
-use super::damage::is_broken;
-use super::decision::{Decision, Ended, Fit};
 use super::error::PlanError;
 use super::protect::ProtectList;
 
@@ -39,13 +36,62 @@ pub enum ForeignIds {
     Allowed,
 }
 
+/// A row that can be sent, as it stands in the file: nothing of it has been copied.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ValidRow<'a> {
+    /// The place of its account among the judge's.
+    pub(super) place: usize,
+    pub(super) account: &'a AccountName,
+    pub(super) action: Action,
+    /// The user, as the provider names them.
+    pub(super) id: &'a str,
+    pub(super) reference: Option<&'a str>,
+}
+
+/// A row that is not sent.
+#[derive(Debug)]
+pub(super) struct UnsentRow<'a> {
+    /// Its account, with its place among the judge's; `None`: it names none that exists.
+    pub(super) account: Option<(usize, &'a AccountName)>,
+    /// Its action; `None`: it names none that its provider offers, or its account is not known.
+    pub(super) action: Option<Action>,
+    /// Its user; `None`: the cell holds no id of the provider's, or was not looked at.
+    pub(super) id: Option<&'a str>,
+    pub(super) outcome: Outcome,
+    /// The field that decided.
+    pub(super) field: Field,
+    /// A stable word for the reason, e.g. `unknown_account`.
+    pub(super) code: &'static str,
+    /// The reason and how to mend it, as a lower-case fragment. It repeats no cell's text.
+    pub(super) reason: Cow<'static, str>,
+}
+
+impl<'a> ValidRow<'a> {
+    /// The row's end for a reason that other rows give.
+    pub(super) fn ends(
+        &self,
+        outcome: Outcome,
+        code: &'static str,
+        reason: impl Into<Cow<'static, str>>,
+    ) -> UnsentRow<'a> {
+        UnsentRow {
+            account: Some((self.place, self.account)),
+            action: Some(self.action),
+            id: Some(self.id),
+            outcome,
+            field: Field::Row,
+            code,
+            reason: reason.into(),
+        }
+    }
+}
+
 /// What is known of a row before it is known whether it can be sent.
 #[derive(Debug, Default)]
 struct Known<'a> {
-    account: Option<&'a AccountName>,
+    account: Option<(usize, &'a AccountName)>,
     action: Option<Action>,
     id: Option<&'a str>,
-    reference: Option<&'a str>,
 }
 
 /// Judges rows one by one, each alike wherever it stands.
@@ -102,50 +148,27 @@ impl Judge {
         Ok(judge)
     }
 
-    /// Takes note of the damage that the ids of each account show together. Returns whether there
-    /// is any, so that rows may be judged otherwise than before.
-    pub fn heed(&mut self, damage: impl Fn(&AccountName) -> ColumnDamage) -> bool {
-        for policy in &mut self.accounts {
-            let found = damage(&policy.name);
-            policy.damage = ColumnDamage {
-                rounded: found.rounded && policy.ids_alike,
-                digits: found.digits.filter(|_| policy.ids_alike),
-                ..found
-            };
-        }
-        let none = ColumnDamage::default();
-        self.accounts.iter().any(|policy| policy.damage != none)
-    }
-
-    /// What becomes of `row` if no other row and no earlier ledger speaks against it: it is sent,
-    /// invalid or protected.
-    pub fn judge(&self, row: &Row<'_>) -> Decision {
-        match self.look(row) {
-            Ok(fit) => Decision::Send(fit.task(row.position)),
-            Err(ended) => Decision::End(*ended),
-        }
-    }
-
-    /// Likewise, of a row that may never be sent: what its cells say is not copied.
-    pub(super) fn look<'a>(&'a self, row: &'a Row<'_>) -> Result<Fit<'a>, Box<Ended>> {
+    /// What becomes of `row` if no other row and no earlier ledger speaks against it.
+    pub(super) fn judge<'a>(
+        &'a self,
+        row: &'a Row<'_>,
+    ) -> Result<ValidRow<'a>, Box<UnsentRow<'a>>> {
         let mut known = Known::default();
         let cause = match &row.content {
             Ok(record) => match self.examine(record, &mut known) {
-                Ok(fit) => return Ok(fit),
+                Ok(valid) => return Ok(valid),
                 Err(cause) => cause,
             },
             Err(problem) => invalid(problem.field, problem.code, problem.reason.clone()),
         };
-        Err(Box::new(Ended {
-            position: row.position,
-            outcome: cause.outcome,
-            account: known.account.cloned(),
+        Err(Box::new(UnsentRow {
+            account: known.account,
             action: known.action,
-            id: known.id.map(UserId::new),
-            reference: known.reference.map(str::to_owned),
+            id: known.id,
+            outcome: cause.outcome,
             field: cause.field,
             code: cause.code,
-            reason: cause.reason,
+            reason: cause.reason.into(),
         }))
     }
 
@@ -154,14 +177,13 @@ impl Judge {
         &'a self,
         record: &'a Record<'_>,
         known: &mut Known<'a>,
-    ) -> Result<Fit<'a>, Cause> {
+    ) -> Result<ValidRow<'a>, Cause> {
         if let Some(reference) = &record.reference {
             check_reference(reference)?;
-            known.reference = Some(reference);
         }
         let place = self.account_of(record)?;
         let policy = &self.accounts[place];
-        known.account = Some(&policy.name);
+        known.account = Some((place, &policy.name));
         let action = self.action_of(record, policy)?;
         known.action = Some(action);
         let id = id_of(record, policy)?;
@@ -177,21 +199,24 @@ impl Judge {
             ));
         }
         known.id = Some(id);
-        self.check_damage(id, policy)?;
-        self.check_foreign(id, policy)?;
-        self.check_protected(id, policy)?;
-        Ok(Fit {
+        self.check_protected(id)?;
+        Ok(ValidRow {
             place,
             account: &policy.name,
             action,
             id,
-            reference: known.reference,
+            reference: record.reference.as_deref(),
         })
     }
 
-    /// The names of the accounts, by their places.
-    pub(super) fn accounts(&self) -> impl Iterator<Item = &AccountName> {
-        self.accounts.iter().map(|policy| &policy.name)
+    /// The accounts, by their places.
+    pub(super) fn accounts(&self) -> &[AccountPolicy] {
+        &self.accounts
+    }
+
+    /// What becomes of ids that may be another org's.
+    pub(super) const fn foreign_ids(&self) -> ForeignIds {
+        self.foreign_ids
     }
 
     /// For each account, the places of the others at the same tenant, as far as that is known.
@@ -208,19 +233,16 @@ impl Judge {
         self.accounts.iter().map(neighbours).collect()
     }
 
-    /// The account called `name` with its provider, if that takes its own ids alone.
-    pub(super) fn refuses_external_ids(
-        &self,
-        name: &AccountName,
-    ) -> Option<(AccountName, ProviderKind)> {
-        let policy = self.accounts.iter().find(|policy| policy.name == *name)?;
+    /// The account at `place` with its provider, if that takes its own ids alone.
+    pub(super) fn refuses_external_ids(&self, place: usize) -> Option<(AccountName, ProviderKind)> {
+        let policy = self.accounts.get(place)?;
         let refuses = !policy.provider.takes_external_ids();
         refuses.then(|| (policy.name.clone(), policy.provider))
     }
 
-    /// How many ids must never be touched, as their list has them; `None`: there is no list.
-    pub fn protected(&self) -> Option<usize> {
-        self.protect.count()
+    /// The ids that must never be touched.
+    pub const fn protect(&self) -> &ProtectList {
+        &self.protect
     }
 
     /// The place of the account that the row names, or else of `--account`.
@@ -323,95 +345,15 @@ impl Judge {
         ))
     }
 
-    /// What all ids of the account show of this one.
-    fn check_damage(&self, id: &str, policy: &AccountPolicy) -> Result<(), Cause> {
-        let ColumnDamage {
-            rounded,
-            digits,
-            short,
-            broken,
-        } = policy.damage;
-        let is_number = || id.bytes().all(|byte| byte.is_ascii_digit());
-        if short.is_some_and(|short| id.len() <= short) && is_number() {
-            return Err(invalid(
-                Field::Id,
-                "far_too_short",
-                format!(
-                    "the id has not half the digits of nearly all others of `{}`: it is a total, a \
-                     row's number or a part of an id (if it is right, delete it from a file of its own)",
-                    policy.name
-                ),
-            ));
-        }
-        if broken && is_broken(id) {
-            return Err(invalid(
-                Field::Id,
-                "broken_number",
-                "a spreadsheet took the id for a number, so its digits are lost, as nearly all others \
-                 are hexadecimal; format the column as text and export again"
-                    .to_owned(),
-            ));
-        }
-        if rounded && looks_rounded(id) {
-            return Err(invalid(
-                Field::Id,
-                "rounded",
-                "the id ends in zeros, as more ids of this file do than true ones would: it was \
-                 rounded to a spreadsheet's fifteen digits, and may be another user's now; format \
-                 the column as text and export again (if it is right, delete it from a file of its \
-                 own)"
-                    .to_owned(),
-            ));
-        }
-        // Who forces ids of several orgs through has ids of several lengths.
-        let usual = policy.caller.as_ref().filter(|_| policy.ids_alike);
-        let usual = usual.map(|caller| caller.as_str().len()).or(digits);
-        match usual {
-            Some(usual) if id.len() < usual && self.foreign_ids == ForeignIds::Refused => {
-                Err(invalid(
-                    Field::Id,
-                    "lost_leading_digits",
-                    format!(
-                        "the id has fewer digits than the {usual} of the ids of `{}`: its first were \
-                         lost, or it is another org's; format the column as text and export again",
-                        policy.name
-                    ),
-                ))
-            }
-            Some(_) | None => Ok(()),
-        }
-    }
-
-    fn check_foreign(&self, id: &str, policy: &AccountPolicy) -> Result<(), Cause> {
-        let Some(prefix) = &policy.id_prefix else {
-            return Ok(());
-        };
-        if self.foreign_ids == ForeignIds::Allowed || id.starts_with(prefix.as_str()) {
+    fn check_protected(&self, id: &str) -> Result<(), Cause> {
+        if !self.protect.contains(id) {
             return Ok(());
         }
-        Err(invalid(
-            Field::Id,
-            "foreign_id",
-            format!(
-                "the id is another org's: the ids of `{}` begin with {prefix}; if you are sure, give `--force-foreign-ids`",
-                policy.name
-            ),
-        ))
-    }
-
-    fn check_protected(&self, id: &str, policy: &AccountPolicy) -> Result<(), Cause> {
-        let (code, reason) = if self.protect.contains(id) {
-            ("protect_list", "the id stands in the protect list")
-        } else if policy.caller.as_ref().is_some_and(|it| it.as_str() == id) {
-            ("caller", "this is the user whose credentials are used")
-        } else {
-            return Ok(());
-        };
         Err(Cause {
             outcome: Outcome::Protected,
             field: Field::Id,
-            code,
-            reason: reason.to_owned(),
+            code: "protect_list",
+            reason: "the id stands in the protect list".to_owned(),
         })
     }
 
@@ -502,4 +444,136 @@ fn invalid(field: Field, code: &'static str, reason: String) -> Cause {
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use rstest::rstest;
+
+    use super::super::testing::{policies, record, row};
+    use super::{Defaults, ForeignIds, Judge, ProtectList, without_cell};
+    use crate::domain::Action;
+    use crate::input::Row;
+
+    fn judge(defaults: &Defaults) -> Judge {
+        let (foreign, protect) = (ForeignIds::Refused, ProtectList::default());
+        Judge::try_new(policies(), defaults, foreign, protect).unwrap()
+    }
+
+    /// `account action id` of a row that is sent, else the code of its end.
+    fn told(judge: &Judge, row: &Row<'_>) -> String {
+        match judge.judge(row) {
+            Ok(valid) => format!("{} {} {}", valid.account, valid.action, valid.id),
+            Err(unsent) => unsent.code.to_owned(),
+        }
+    }
+
+    // The accounts: `acme` and `beta` at Zendesk (`acme` with the default action `delete`), `crm`
+    // at Zoho.
+    #[rstest]
+    // Account: by name, by case, by provider, by default.
+    #[case("12,acme,purge", "acme purge 12")]
+    #[case("12,ACME,purge", "acme purge 12")]
+    #[case("5542,zoho,delete", "crm delete 5542")]
+    #[case("5542,Zoho,delete", "crm delete 5542")]
+    #[case("12,zendesk,purge", "ambiguous_account")]
+    #[case("12,sunco,delete", "unknown_account")]
+    #[case("12,acne,purge", "unknown_account")]
+    #[case("12,,purge", "no_account")]
+    // Action: from the row, else the account's default.
+    #[case("12,acme,", "acme delete 12")]
+    #[case("12,beta,", "no_action")]
+    #[case("12,acme,Permanently Delete", "acme permanently-delete 12")]
+    #[case("12,acme,remove", "unknown_action")]
+    #[case("5542,crm,purge", "action_not_offered")]
+    // Id: by the provider's rule.
+    #[case("x12,acme,purge", "not_digits")]
+    #[case("361808351050;361808351051,acme,purge", "several_ids")]
+    #[case(",acme,purge", "no_id")]
+    #[case("zcrm_5542,crm,delete", "crm delete 5542")]
+    fn a_row_is_sent_or_ends_for_its_first_reason(#[case] cells: &str, #[case] expected: &str) {
+        let judge = judge(&Defaults::default());
+        assert_eq!(told(&judge, &row(1, cells)), expected);
+    }
+
+    #[rstest]
+    #[case("12,,", "beta purge 12")]
+    #[case("12,acme,", "acme purge 12")]
+    #[case("12,acme,delete", "acme delete 12")]
+    #[case("5542,crm,", "action_not_offered")]
+    #[case("12,nobody,", "unknown_account")]
+    fn the_options_speak_for_rows_that_do_not(#[case] cells: &str, #[case] expected: &str) {
+        let defaults = Defaults {
+            account: Some("Beta".to_owned()),
+            action: Some(Action::Purge),
+        };
+        let judge = judge(&defaults);
+        assert_eq!(told(&judge, &row(1, cells)), expected);
+    }
+
+    #[rstest]
+    #[case("zoho", None)]
+    #[case(
+        "acne",
+        Some(
+            "the configuration has no account `acne`, which `--account` names; did you mean `acme`? (accounts: acme, beta, crm)"
+        )
+    )]
+    #[case(
+        "sunco",
+        Some(
+            "the configuration has no account `sunco`, which `--account` names (accounts: acme, beta, crm)"
+        )
+    )]
+    #[case(
+        "zendesk",
+        Some("`--account zendesk` may be any of acme, beta; name the account itself")
+    )]
+    fn an_account_option_that_fits_none_is_an_error(
+        #[case] name: &str,
+        #[case] message: Option<&str>,
+    ) {
+        let defaults = Defaults {
+            account: Some(name.to_owned()),
+            action: None,
+        };
+        let judge = Judge::try_new(
+            policies(),
+            &defaults,
+            ForeignIds::Refused,
+            ProtectList::default(),
+        );
+        assert_eq!(judge.err().map(|e| e.to_string()).as_deref(), message);
+    }
+
+    #[rstest]
+    #[case("bob@example.com,acme,purge")]
+    #[case("12,bob@example.com,purge")]
+    #[case("12,acme,bob@example.com")]
+    fn no_reason_repeats_a_cell(#[case] cells: &str) {
+        let judge = judge(&Defaults::default());
+        let row = row(1, cells);
+        let unsent = judge.judge(&row).unwrap_err();
+        assert!(!unsent.reason.contains("bob"), "{}", unsent.reason);
+    }
+
+    #[test]
+    fn a_reason_may_repeat_a_number_and_nothing_else() {
+        let kept = "`5.54E+17` has lost its digits";
+        assert_eq!(without_cell(kept.to_owned(), "5.54E+17"), kept);
+        assert_eq!(
+            without_cell("`Bob` is no id".to_owned(), "Bob"),
+            "`…` is no id"
+        );
+    }
+
+    #[test]
+    fn a_reference_is_carried_along_unless_it_is_a_text() {
+        let judge = judge(&Defaults::default());
+        let mut row = row(1, "12,acme,purge");
+        let mut with = record("12,acme,purge");
+        with.reference = Some("T-1".into());
+        row.content = Ok(with.clone());
+        assert_eq!(judge.judge(&row).unwrap().reference, Some("T-1"));
+        with.reference = Some("x".repeat(2000).into());
+        row.content = Ok(with);
+        assert_eq!(told(&judge, &row), "reference_too_long");
+    }
+}

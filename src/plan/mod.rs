@@ -1,47 +1,43 @@
-//! [`Record`](crate::domain::Record)s to [`Task`](crate::domain::Task)s, or the reason why not.
+//! [`Record`](crate::domain::Record)s to rows to send, or the reason why not.
 //!
-//! The main type is [`Planner`]: it gives every row of an input exactly one [`Decision`]. What the
-//! file and the configuration alone can tell is told by its [`Judge`], which remembers nothing;
-//! what needs the other rows (duplicates) or an earlier ledger (`--done-in`) the planner adds. One
-//! pass over the file makes the [`Plan`], which knows the duplicates only in the end; by it each row
-//! is decided when the file is read again. The same rows in the same order are decided alike every
-//! time, which is what lets a resume, and each account's own [`Cursor`], read the file again instead
-//! of keeping it.
+//! The main type is [`Planner`]: it reads an input once and gives every row to a sink, as entries of
+//! a ledger, and to a [`Plan`], which people read. The file and the configuration alone decide most
+//! rows ([`Judge`]). The other rows decide about duplicates, and an earlier ledger about rows of
+//! `--done-in`. Damage shows only when all ids of an account were read: those rows go to the sink
+//! once more, and the later entry counts.
 //!
 //! ```text
-//! Row ─▶ Judge: account ▸ action ▸ id ▸ foreign? ▸ protected? ─▶ Planner: duplicate? ▸ done before? ─▶ Plan
-//! Row ─▶ Judge ─▶ Planner ◀─ Plan ─▶ Decision
+//! Row ─▶ Judge: account ▸ action ▸ id ▸ protected? ─▶ Planner: duplicate? ▸ done before? ─▶ sink, Plan
+//! end of the file ─▶ damage of the ids ─▶ sink, Plan
 //! ```
 //!
-//! What it does *not* do: it sends nothing, writes nothing, knows no provider's code (an
+//! What the provider says of the caller is known only later: [`CallerRule`] judges ids by it.
+//!
+//! This module sends nothing and writes nothing. It knows no provider's code (an
 //! [`AccountPolicy`](crate::domain::AccountPolicy) carries the provider's rule for ids) and no
-//! ledger (what one says comes in as plain sets).
+//! ledger (an earlier one comes in as plain sets).
 
+mod blocks;
+mod caller;
 mod column;
 mod damage;
-mod decision;
 mod duplicates;
 mod error;
 mod estimate;
 mod judge;
 mod outline;
-mod outstanding;
-mod parts;
 mod planner;
 mod protect;
-mod reasons;
-mod summing;
+mod rows;
 #[cfg(test)]
 mod testing;
 
+pub use blocks::{Sink, SinkError};
+pub use caller::CallerRule;
 pub use column::likely_id_column;
-pub use decision::{Decision, Ended};
 pub use error::PlanError;
 pub use estimate::{Limits, Many, rows_within, time_at_limit};
 pub use judge::{Defaults, ForeignIds, Judge};
-pub use outline::{Group, PROBLEMS_MAX, Plan, Problem};
-pub use outstanding::{Cursor, Earlier};
-pub use parts::{Part, SharedUsers};
+pub use outline::{Group, PROBLEMS_MAX, Plan, Problem, Reason};
 pub use planner::Planner;
 pub use protect::{PROTECTED_MAX, ProtectList};
-pub use reasons::Reason;

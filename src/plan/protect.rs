@@ -25,6 +25,8 @@ pub struct ProtectList {
     ids: HashSet<Box<str>>,
     /// How many different ids the file holds.
     count: usize,
+    /// The SHA-256 of the file's bytes, in lower-case hex.
+    sha256: String,
 }
 
 impl ProtectList {
@@ -47,7 +49,8 @@ impl ProtectList {
                 source: Box::new(InputError::new(path, kind)),
             },
         };
-        let mut source = Source::open(path, &ReadOptions::default()).map_err(unreadable)?;
+        let mut source =
+            Source::open_digested(path, &ReadOptions::default()).map_err(unreadable)?;
         let own_ids = accounts.iter().any(|it| !it.provider.takes_external_ids());
         if let Some(column) = source.external_ids().filter(|_| own_ids) {
             return Err(PlanError::ProtectExternal {
@@ -86,6 +89,7 @@ impl ProtectList {
                 path: path.to_owned(),
             });
         }
+        list.sha256 = source.fingerprint().map_err(unreadable)?.sha256;
         Ok(list)
     }
 
@@ -122,6 +126,11 @@ impl ProtectList {
     /// How many different ids the list holds; `None`: there is no list.
     pub fn count(&self) -> Option<usize> {
         (self.count > 0).then_some(self.count)
+    }
+
+    /// The SHA-256 of the file's bytes, in lower-case hex.
+    pub fn sha256(&self) -> &str {
+        &self.sha256
     }
 
     /// Takes `text` as it is written and as each account's provider cleans it; an error if no
@@ -184,7 +193,7 @@ mod tests {
     use tempfile::NamedTempFile;
 
     use super::super::testing::{policies, row};
-    use super::super::{Decision, Defaults, ForeignIds, Judge};
+    use super::super::{Defaults, ForeignIds, Judge};
     use super::{PlanError, ProtectList, hides_an_id};
     use crate::domain::Outcome;
 
@@ -223,15 +232,16 @@ mod tests {
         let list = read("12\nzcrm_5542\n").unwrap();
         let judge =
             Judge::try_new(policies(), &Defaults::default(), ForeignIds::Refused, list).unwrap();
-        match judge.judge(&row(1, cells)) {
-            Decision::End(ended) => {
+        let row = row(1, cells);
+        match judge.judge(&row) {
+            Err(unsent) => {
                 assert!(protected);
                 assert_eq!(
-                    (ended.outcome, ended.code),
+                    (unsent.outcome, unsent.code),
                     (Outcome::Protected, "protect_list")
                 );
             }
-            Decision::Send(_) => assert!(!protected),
+            Ok(_) => assert!(!protected),
         }
     }
 

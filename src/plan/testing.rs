@@ -6,8 +6,7 @@ use std::io::Write as _;
 use tempfile::NamedTempFile;
 
 use crate::domain::{
-    AccountName, AccountPolicy, Action, ColumnDamage, IdProblem, Position, ProviderKind, Record,
-    UserId,
+    AccountName, AccountPolicy, Action, IdProblem, Position, ProviderKind, Record,
 };
 use crate::input::Row;
 
@@ -24,8 +23,7 @@ fn check_id(text: &str) -> Result<&str, IdProblem> {
     }
 }
 
-/// `acme` and `beta` at Zendesk, of which `acme` deletes by default, and `crm` at Zoho, whose ids
-/// begin with 554 and whose caller is 5541.
+/// `acme` and `beta` at Zendesk, of which `acme` deletes by default, and `crm` at Zoho.
 pub(super) fn policies() -> Vec<AccountPolicy> {
     let policy = |name: &str, provider, action| AccountPolicy {
         name: AccountName::new(name),
@@ -34,18 +32,12 @@ pub(super) fn policies() -> Vec<AccountPolicy> {
         action,
         check_id,
         blanks_count: |id| id.starts_with('7'),
-        caller: None,
-        id_prefix: None,
         ids_alike: provider == ProviderKind::Zoho,
-        damage: ColumnDamage::default(),
     };
-    let mut crm = policy("crm", ProviderKind::Zoho, None);
-    crm.caller = Some(UserId::new("5541"));
-    crm.id_prefix = Some("554".to_owned());
     vec![
         policy("acme", ProviderKind::Zendesk, Some(Action::Delete)),
         policy("beta", ProviderKind::Zendesk, None),
-        crm,
+        policy("crm", ProviderKind::Zoho, None),
     ]
 }
 

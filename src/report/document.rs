@@ -77,6 +77,7 @@ impl Report {
 
     pub(super) fn new(gathered: Gathered, lock: Lock, now: Time) -> Self {
         let summary = Summary::new(&gathered.state, lock);
+        let input = gathered.state.input().unwrap_or_else(no_input);
         let source = gathered.state.source;
         let header = gathered.state.header;
         let ledger = text::shell_quoted(&source.path.to_string_lossy());
@@ -89,7 +90,7 @@ impl Report {
             made_by: env!("CARGO_PKG_VERSION"),
             good: summary.outcomes.counted(Counted::Good),
             bad: summary.outcomes.counted(Counted::Bad),
-            input: header.input,
+            input,
             ledger: LedgerTold {
                 lines: source.lines,
                 torn_bytes: source.torn.map_or(0, |torn| torn.bytes),
@@ -148,6 +149,18 @@ impl Report {
         text.push('\n');
         // Written out, JSON stays the same JSON.
         Ok(shown(&text).into_owned())
+    }
+}
+
+/// What stands for the input of a plan that was never finished.
+fn no_input() -> InputHeader {
+    InputHeader {
+        path: String::new(),
+        size: 0,
+        sha256: String::new(),
+        rows: 0,
+        format: String::new(),
+        delimiter: None,
     }
 }
 

@@ -43,6 +43,8 @@ pub(super) struct Collector {
     neither: RoaringTreemap,
     /// Whether what is written now is a verification.
     verifying: bool,
+    /// When the run began.
+    began: Time,
 }
 
 impl Report {
@@ -81,10 +83,16 @@ fn look_again(path: &Path, gathered: &mut Gathered) -> Result<(), LedgerError> {
     while reader.lines() < gathered.state.source.lines
         && let Some(entry) = reader.next_entry()?
     {
-        if let Entry::Outcome(entry) = &entry
-            && missing.contains(entry.position.row)
-        {
-            gathered.reasons.found(entry);
+        match &entry {
+            Entry::Outcome(entry) if missing.contains(entry.position.row) => {
+                gathered.reasons.found(entry);
+            }
+            Entry::Unsent(block) => {
+                let ends = block.outcomes(gathered.state.header.started_at);
+                let missed = ends.filter(|it| missing.contains(it.position.row));
+                missed.for_each(|it| gathered.reasons.found(&it));
+            }
+            _ => {}
         }
     }
     Ok(())
@@ -102,6 +110,7 @@ impl Collector {
             bad: RoaringTreemap::new(),
             neither: RoaringTreemap::new(),
             verifying: false,
+            began: header.started_at,
             builder: StateBuilder::new(header),
         }
     }
@@ -109,11 +118,12 @@ impl Collector {
     pub(super) fn apply(&mut self, entry: &Entry) {
         self.builder.apply(entry);
         match entry {
-            Entry::Run(_)
-            | Entry::Plan(_)
-            | Entry::Unsent(_)
-            | Entry::Planned(_)
-            | Entry::Agreed(_) => {}
+            Entry::Run(_) | Entry::Plan(_) | Entry::Agreed(_) => {}
+            Entry::Unsent(block) => {
+                let began = self.began;
+                block.outcomes(began).for_each(|it| self.outcome(&it));
+            }
+            Entry::Planned(planned) => self.sessions.planned(planned.rows),
             Entry::Session(session) => {
                 self.verifying = false;
                 self.pauses.cut(&self.timeline);

@@ -69,6 +69,9 @@ pub struct Caller {
     pub last_session: u64,
 }
 
+/// What the making of a plan is called, until somebody agrees to it: then it is a part of its run.
+const PLAN: &str = "plan";
+
 /// Collects the sessions.
 #[derive(Debug)]
 pub(super) struct Sessions {
@@ -85,17 +88,38 @@ impl Sessions {
             callers: Vec::new(),
             count: 0,
         };
+        let (command, rows) = match &header.input {
+            Some(input) => ("run", input.rows),
+            None => (PLAN, 0),
+        };
         sessions.add(SessionTold {
             version: header.version.clone(),
-            accounts: header.accounts.clone(),
-            ..begun("run", header.input.rows, header.started_at)
+            accounts: match &header.input {
+                Some(_) => header.accounts.clone(),
+                None => Vec::new(),
+            },
+            ..begun(command, rows, header.started_at)
         });
         sessions
     }
 
+    /// The plan with which the ledger begins has so many rows.
+    pub(super) fn planned(&mut self, rows: u64) {
+        self.last().rows = rows;
+    }
+
     /// A later process took the run up, which had been at work for so long.
     pub(super) fn session(&mut self, session: &Session, worked_ms: u64) {
+        let planned = (self.count == 1)
+            .then(|| self.kept.pop_if(|only| only.command == PLAN))
+            .flatten();
+        self.count -= u64::from(planned.is_some());
+        let (good, bad, duplicate) =
+            planned.map_or((0, 0, 0), |plan| (plan.good, plan.bad, plan.duplicate));
         self.add(SessionTold {
+            good,
+            bad,
+            duplicate,
             worked_before_ms: worked_ms,
             only: session.only.clone(),
             version: session.version.clone(),

@@ -114,6 +114,7 @@ impl Summary {
     /// which ends in between is not called interrupted.
     pub fn new(state: &LedgerState, lock: Lock) -> Self {
         let run_state = match (lock, &state.end) {
+            _ if state.is_saved_plan() => RunState::Planned,
             (Lock::Held, _) => RunState::Running,
             (Lock::Free, Some(end)) => end.state,
             (Lock::Free, None) => RunState::Interrupted,
@@ -125,7 +126,7 @@ impl Summary {
         Self {
             run_id: state.header.run_id.clone(),
             state: run_state,
-            rows: state.header.input.rows,
+            rows: state.counts().total(),
             outcomes: state.counts(),
             steps_done: StepsDone {
                 soft_deleted: state.soft_deleted_so_far().len(),
@@ -140,7 +141,7 @@ impl Summary {
             head: state.source.head,
             ledger: state.source.path.clone(),
             config: named_config(&state.header.options).map(str::to_owned),
-            input: state.header.input.path.clone(),
+            input: state.input().map(|it| it.path).unwrap_or_default(),
             stops: state.stops.clone(),
             unanswered: (state.in_doubt() - state.ended()).len() - state.in_jobs(),
             in_jobs: state.in_jobs(),
@@ -164,7 +165,11 @@ fn accounts(state: &LedgerState) -> BTreeMap<AccountName, AccountSummary> {
         (name, summary)
     });
     let mut accounts: BTreeMap<_, _> = known.collect();
-    for (name, counts) in state.account_counts() {
+    let counts = state.account_counts();
+    // The header of a plan names every account of the configuration.
+    let has_rows = |name: &AccountName| state.planned.is_none() || counts.contains_key(name);
+    accounts.retain(|name, _| has_rows(name));
+    for (name, counts) in counts {
         let account = accounts.entry(name).or_insert(AccountSummary {
             provider: None,
             outcomes: Ended::default(),

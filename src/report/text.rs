@@ -57,6 +57,7 @@ pub(super) fn next(summary: &Summary) -> String {
     let again = again(&summary.ledger, summary.config.as_deref());
     let counts = &summary.outcomes;
     match summary.state {
+        RunState::Planned => format!("userpurge run {again}"),
         RunState::Running => format!("userpurge status --follow {ledger}"),
         RunState::Interrupted | RunState::Stopped if counts.pending + counts.in_doubt > 0 => {
             format!("userpurge resume {again}")

@@ -85,7 +85,7 @@ impl World {
         world.write("userpurge.toml", &world.config());
         world.write("users.csv", &world.input.csv());
         if from == From::SavedPlan {
-            let planned = world.call(&["plan", "users.csv", "-o", "users.plan.json"]);
+            let planned = world.call(&["plan", "users.csv", "-o", LEDGER]);
             assert_eq!(planned.0, Some(0), "{}", planned.1);
         }
         world
@@ -188,10 +188,6 @@ requests = "90/1s"
         self.folder().join(LEDGER)
     }
 
-    fn spool(&self) -> PathBuf {
-        self.folder().join(format!("{LEDGER}.input"))
-    }
-
     #[expect(
         clippy::disallowed_methods,
         reason = "a test's own input needs no atomic write"
@@ -211,23 +207,26 @@ requests = "90/1s"
         }
     }
 
-    /// Takes away what a process left that died before its ledger had a header, as it is told to.
+    /// Whether the ledger has an entry of this kind.
+    fn has(&self, kind: &str) -> bool {
+        let text = fs::read_to_string(self.ledger()).unwrap_or_default();
+        text.contains(&format!("{{\"kind\":\"{kind}\""))
+    }
+
+    /// Takes away what a process left that died before its plan was complete, as it is told to.
     pub(crate) fn clear_away(&self) {
-        if self.lies() == Lies::Headless {
+        if self.lies() != Lies::Nowhere && !self.has("planned") {
             fs::remove_file(self.ledger()).unwrap();
-        }
-        if self.lies() == Lies::Nowhere && self.spool().exists() {
-            fs::remove_file(self.spool()).unwrap();
         }
     }
 
     /// The command line that begins the run, or goes on with it.
     pub(crate) fn args(&self) -> Vec<&'static str> {
         let mut args = match (self.lies(), self.from) {
-            (Lies::Whole | Lies::Torn, _) => vec!["resume", LEDGER],
+            (Lies::Whole | Lies::Torn, _) if self.has("agreed") => vec!["resume", LEDGER],
+            (Lies::Whole | Lies::Torn, _) | (_, From::SavedPlan) => vec!["run", LEDGER],
             (_, From::File) => vec!["run", "users.csv", "--ledger", LEDGER],
             (_, From::StandardInput) => vec!["run", "-", "--ledger", LEDGER],
-            (_, From::SavedPlan) => vec!["run", "users.plan.json", "--ledger", LEDGER],
         };
         args.extend(["--yes", "--progress", "none"]);
         args

@@ -68,7 +68,7 @@ fn what_was_done_to_a_line_is_told_with_the_line_the_byte_and_exit_code_4() {
     let whole = lines(&world);
     let outcome = whole
         .iter()
-        .position(|line| line.contains("\"not_found\""))
+        .position(|line| line.contains("\"outcome\":\"not_found\""))
         .unwrap();
     let forged = whole[outcome].replace("\"not_found\"", "\"deleted\"");
     let mistyped = whole[outcome].replacen("\"row\":", "\"roW\":", 1);
@@ -177,8 +177,8 @@ fn what_cannot_be_a_head_or_a_ledger_is_refused() {
     world.call(&["audit", "nothing.ledger.jsonl"]).code(2);
     world.write(LEDGER, "");
     audit(&world, &[]).code(4).says("no header");
-    world.write(LEDGER, "{\"kind\":\"run\",\"format\":2}\n");
-    audit(&world, &[]).code(4).says("has format 2");
+    world.write(LEDGER, "{\"kind\":\"run\",\"format\":3}\n");
+    audit(&world, &[]).code(4).says("has format 3");
 }
 
 #[test]

@@ -1,7 +1,8 @@
-//! A run is bound to what was agreed to when it began: `resume` does just that, or nothing.
+//! What was agreed to stands in the ledger: `resume` does just that, whatever the configuration says.
 
 use rstest::rstest;
 use serde_json::json;
+use userpurge::sandbox::Call;
 
 use crate::support::World;
 use crate::support::usual::LEDGER;
@@ -46,15 +47,6 @@ fn with_another(world: &World, name: &str) {
     ));
 }
 
-/// With the configuration that it began with, the run goes on to its end.
-fn goes_on_as_agreed(world: &World) {
-    configured(world, "acme", "delete");
-    world
-        .call(&["resume", LEDGER, "--progress", "none"])
-        .code(0);
-    assert_eq!(standing(world), 0);
-}
-
 /// How many ordinary users stand.
 fn standing(world: &World) -> usize {
     let users = serde_json::to_value(world.users()).unwrap();
@@ -64,77 +56,50 @@ fn standing(world: &World) -> usize {
         .count()
 }
 
-#[test]
-fn a_soft_deletion_does_not_become_a_purge_because_the_configuration_changed() {
-    let world = stopped("id,account", ",acme");
-    configured(&world, "acme", "purge");
-    let before = (world.read(LEDGER), world.deletions().len());
-    world
-        .call(&["resume", LEDGER, "--progress", "none"])
-        .code(4)
-        .says("account `acme` had `action = \"delete\"` when the run began")
-        .says("now has `action = \"purge\"`; nothing was sent");
-    assert_eq!((world.read(LEDGER), world.deletions().len()), before);
-    assert_eq!(standing(&world), 3);
-
-    goes_on_as_agreed(&world);
-}
-
-#[test]
-fn an_action_that_no_row_takes_from_the_configuration_may_change() {
-    let world = stopped("id,account,action", ",acme,delete");
-    configured(&world, "acme", "purge");
+#[rstest]
+#[case::another_action("id,account", ",acme", |world: &World| configured(world, "acme", "purge"))]
+#[case::no_action("id,account", ",acme", |world: &World| configured(world, "acme", ""))]
+#[case::own_action("id,account,action", ",acme,delete", |world: &World| configured(world, "acme", "purge"))]
+#[case::one_more("id,account", ",zendesk", |world: &World| with_another(world, "late"))]
+fn what_the_configuration_says_since_changes_no_row(
+    #[case] header: &str,
+    #[case] cells: &str,
+    #[case] change: fn(&World),
+) {
+    let world = stopped(header, cells);
+    change(&world);
     world
         .call(&["resume", LEDGER, "--progress", "none"])
         .code(0);
     let outcomes = world.outcomes(LEDGER);
     assert!(outcomes.values().all(|it| it["action"] == "delete"));
+    assert!(outcomes.values().all(|it| it["account"] == "acme"));
+    assert_eq!(standing(&world), 0);
+    assert!(world.calls(Call::PermanentlyDelete).is_empty());
 }
 
 #[test]
-fn a_row_that_names_a_provider_goes_to_no_account_that_the_run_did_not_have() {
+fn an_account_that_is_gone_is_named() {
     let world = stopped("id,account", ",zendesk");
     configured(&world, "prod", "delete");
-    let elsewhere = format!("base_url = \"{}/t/prod\"", world.base());
-    let here = format!("base_url = \"{}\"", world.base());
-    let config = world.read("userpurge.toml");
-    world.configure(&config.replacen(&here, &elsewhere, 1));
-    let users = [json!({"id": "1"}), json!({"id": "2"}), json!({"id": "3"})];
-    world.seed(json!({"tenant": "prod", "zendesk": users}));
     let before = (world.read(LEDGER), world.deletions().len());
     world
         .call(&["resume", LEDGER, "--progress", "none"])
-        .code(4)
-        .says("row 1 would now go to account `prod`, which the run did not have (accounts then: acme)")
+        .code(2)
+        .says("account `acme` has rows in ledger")
         .says("nothing was sent");
     assert_eq!((world.read(LEDGER), world.deletions().len()), before);
-    assert_eq!(standing(&world), 6);
-}
+    assert_eq!(standing(&world), 3);
 
-#[rstest]
-#[case::no_action(",acme", "names no action", |world: &World| configured(world, "acme", ""))]
-#[case::renamed(",acme", "no account has", |world: &World| configured(world, "prod", "delete"))]
-#[case::one_more(",zendesk", "several accounts have", |world: &World| with_another(world, "late"))]
-fn a_row_that_was_to_be_sent_is_not_called_invalid_later(
-    #[case] cells: &str,
-    #[case] why: &str,
-    #[case] change: fn(&World),
-) {
-    let world = stopped("id,account", cells);
-    change(&world);
-    let before = world.read(LEDGER);
+    configured(&world, "acme", "delete");
     world
         .call(&["resume", LEDGER, "--progress", "none"])
-        .code(4)
-        .says("row 1 was to be sent when the run began")
-        .says(why);
-    assert_eq!(world.read(LEDGER), before);
-
-    goes_on_as_agreed(&world);
+        .code(0);
+    assert_eq!(standing(&world), 0);
 }
 
 #[test]
-fn a_row_that_was_invalid_may_be_mended_in_the_configuration() {
+fn a_row_that_was_invalid_is_mended_in_the_input_and_not_tried_again() {
     let world = World::new();
     world.zendesk_users(1..=2);
     world.write("users.csv", "id,account\n1,acme\n2,late\n");
@@ -144,8 +109,10 @@ fn a_row_that_was_invalid_may_be_mended_in_the_configuration() {
         .code(1);
     assert_eq!(world.outcomes(LEDGER)[&2]["code"], "unknown_account");
     with_another(&world, "late");
+    let sent = world.deletions().len();
     world
         .call(&["retry", LEDGER, "--only", "invalid", "--yes"])
-        .code(0);
-    assert_eq!(world.outcomes(LEDGER)[&2]["outcome"], "deleted");
+        .code(1)
+        .says("1 row of these cannot be sent as they stand in the input");
+    assert_eq!(world.deletions().len(), sent);
 }

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::support::usual::{LEDGER, RUN};
+use crate::support::usual::LEDGER;
 use crate::support::{Done, World, piped};
 
 fn mode(path: &Path) -> u32 {
@@ -36,7 +36,7 @@ fn ledger_plan_reports_and_tokens_are_for_their_owner() {
         ("5725767000000412001".to_owned(), "crm", "delete"),
         ("7".to_owned(), "acme", "delete"),
     ]);
-    call_without_umask(&world, &["plan", "users.csv", "-o", "purge.plan.json"]).code(0);
+    call_without_umask(&world, &["plan", "users.csv", "-o", "purge.ledger.jsonl"]).code(0);
     call_without_umask(&world, &["run", "users.csv", "--yes"]).code(0);
     for format in ["html", "md", "json"] {
         let output = format!("report.{format}");
@@ -44,7 +44,7 @@ fn ledger_plan_reports_and_tokens_are_for_their_owner() {
         call_without_umask(&world, &report).code(0);
         assert_eq!(mode(&world.path(&output)), 0o600, "{output}");
     }
-    for name in ["purge.plan.json", LEDGER] {
+    for name in ["purge.ledger.jsonl", LEDGER] {
         assert_eq!(mode(&world.path(name)), 0o600, "{name}");
     }
     let tokens = world.path("cache/userpurge/tokens");
@@ -52,26 +52,6 @@ fn ledger_plan_reports_and_tokens_are_for_their_owner() {
     for token in std::fs::read_dir(tokens).unwrap() {
         assert_eq!(mode(&token.unwrap().path()), 0o600);
     }
-}
-
-#[test]
-fn a_plan_that_is_saved_over_one_that_others_may_write_is_for_its_owner() {
-    let world = World::of_users(3);
-    let plan = [
-        "plan",
-        "users.csv",
-        "--account",
-        "acme",
-        "--action",
-        "delete",
-    ];
-    let plan = [&plan[..], &["-o", "purge.plan.json"]].concat();
-    world.call(&plan).code(0);
-    let path = world.path("purge.plan.json");
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o666)).unwrap();
-    world.call(&plan).code(0);
-    assert_eq!(mode(&path), 0o600);
-    world.call(&RUN).code(0);
 }
 
 #[test]

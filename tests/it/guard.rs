@@ -9,16 +9,10 @@ use wiremock::matchers::{method, path, path_regex};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use crate::support::usual::{self, LEDGER, PERMANENTLY, run};
-use crate::support::{Done, World, ids};
+use crate::support::{World, ids};
 
 /// The usual run, which asks.
 const RUN: &[&str] = usual::RUN.split_at(6).0;
-
-/// Saves what it would do as `purge.plan.json`.
-fn save_plan(world: &World, more: &[&str]) -> Done {
-    let plan = [&["plan"], &RUN[1..], &["-o", "purge.plan.json"], more].concat();
-    world.call(&plan).code(0)
-}
 
 #[test]
 fn without_a_terminal_a_run_wants_to_be_told() {
@@ -106,15 +100,6 @@ fn blanks_around_an_id_that_may_be_any_text_are_not_taken_off_in_silence() {
     assert_eq!(outcomes[&1]["code"], "blanks_around");
     assert_eq!(outcomes[&2]["outcome"], "deleted");
     assert_eq!(world.deletions().len(), 1);
-}
-
-#[test]
-fn an_option_that_says_otherwise_than_the_saved_plan_is_refused() {
-    let world = World::of_users(3);
-    save_plan(&world, &[]);
-    let run = ["run", "purge.plan.json", "--action", "purge", "--yes"];
-    world.call(&run).code(2).says("--action");
-    assert_eq!(world.deletions().len(), 0);
 }
 
 #[test]
@@ -417,119 +402,11 @@ fn who_we_are_is_shown_before_the_question_written_down_and_bound() {
     assert!(who < asked, "{}", done.err);
     assert!(done.err.contains(", as Operations (admin)"), "{}", done.err);
     world.call(&[RUN, &["--yes"]].concat()).code(0);
-    let header = &world.ledger(LEDGER)[0];
-    let account = &header["accounts"][0];
+    let ledger = world.ledger(LEDGER);
+    let session = ledger.iter().find(|it| it["kind"] == "session").unwrap();
+    let account = &session["accounts"][0];
     let settings = world.sandbox().settings("default").unwrap();
     assert_eq!(account["caller"], settings.zendesk.caller_id.to_string());
     assert_eq!(account["role"], "admin");
     assert_eq!(account["tenant"], world.base().replace("http://", ""));
-}
-
-#[test]
-fn a_saved_plan_is_done_as_planned_or_refused() {
-    let world = World::of_users(3);
-    save_plan(&world, &[]);
-    world.write("users.csv", ids(1..=2));
-    world
-        .call(&["run", "purge.plan.json", "--yes"])
-        .code(2)
-        .says("users.csv` has changed since plan `purge.plan.json` was made")
-        .says("plan again");
-    assert_eq!(world.deletions().len(), 0);
-    world.write("users.csv", ids(1..=3));
-    world.configure(
-        &world
-            .config()
-            .replace("requests = \"100000/1s\"", "requests = \"9999/1s\""),
-    );
-    world
-        .call(&["run", "purge.plan.json", "--yes"])
-        .code(2)
-        .says("the configuration has changed since plan `purge.plan.json` was made");
-    world.configure(&world.config());
-    world.call(&["run", "purge.plan.json", "--yes"]).code(0);
-    assert_eq!(world.deletions().len(), 3);
-    assert_eq!(
-        world.status("purge.plan.json.ledger.jsonl")["outcomes"]["deleted"],
-        3
-    );
-}
-
-#[test]
-fn a_saved_plan_names_the_protect_list_that_changed() {
-    let world = World::of_users(3);
-    world.write("vips.txt", "2\n");
-    let done = save_plan(&world, &["--protect", "vips.txt", "--max-delete", "9"]);
-    let next = done.out.lines().last().unwrap();
-    assert_eq!(
-        next,
-        "Saved. Next: userpurge run purge.plan.json --max-delete 9"
-    );
-    world.write("vips.txt", "3\n");
-    world
-        .call(&["run", "purge.plan.json", "--yes"])
-        .code(2)
-        .says("the protect list")
-        .says("vips.txt` has changed since plan `purge.plan.json` was made");
-    assert_eq!(world.deletions().len(), 0);
-}
-
-#[test]
-fn a_saved_plan_spares_and_deletes_whom_it_was_made_for_and_no_option_changes_that() {
-    let world = World::of_users(4);
-    world.write("one.csv", ids([1]));
-    let args = ["--account", "acme", "--action", "delete"];
-    world
-        .call(&[&["run", "one.csv", "--yes"][..], &args].concat())
-        .code(0);
-    world.write("vips.txt", "2\n");
-    world.write("others.txt", "3\n");
-    let with = [
-        "--protect",
-        "vips.txt",
-        "--done-in",
-        "latest",
-        "-o",
-        "purge.plan.json",
-    ];
-    let plan = [&["plan", "users.csv"][..], &args, &with].concat();
-    world
-        .call(&plan)
-        .code(0)
-        .says("2 to delete, 1 protected, 1 done before");
-    let before = world.deletions().len();
-    let run = |more: &[&str]| world.call(&[&["run", "purge.plan.json", "--yes"], more].concat());
-    // Of just as many rows: their number alone would not tell.
-    run(&["--protect", "others.txt"])
-        .code(2)
-        .says("`--protect` says")
-        .says("others.txt`, but the ledger or plan was made with");
-    world.write("empty.csv", "id\n9\n");
-    world
-        .call(&[&["run", "empty.csv", "--yes"][..], &args].concat())
-        .code(1);
-    let before = before + 1;
-    run(&["--done-in", "empty.csv.ledger.jsonl"])
-        .code(2)
-        .says("`--done-in` says");
-    run(&["--include-role", "agent"])
-        .code(2)
-        .says("`--include-role` says `agent`, but the ledger or plan was made with none");
-    run(&["--force-foreign-ids"]).code(2);
-    assert_eq!(world.deletions().len(), before);
-
-    // The ledger itself has changed: somebody tried a row again.
-    let ledger = world.read("one.csv.ledger.jsonl");
-    world.call(&["verify", "one.csv.ledger.jsonl"]).code(0);
-    run(&[])
-        .code(2)
-        .says("a ledger of `--done-in`,")
-        .says("one.csv.ledger.jsonl` has changed since plan `purge.plan.json` was made");
-    assert_eq!(world.deletions().len(), before);
-    world.write("one.csv.ledger.jsonl", ledger);
-
-    run(&["--protect", "vips.txt", "--done-in", "one.csv.ledger.jsonl"]).code(1);
-    let outcomes = world.outcomes("purge.plan.json.ledger.jsonl");
-    let told: Vec<_> = outcomes.values().map(|it| &it["outcome"]).collect();
-    assert_eq!(told, ["done_before", "protected", "deleted", "deleted"]);
 }

@@ -125,8 +125,8 @@ fn help_of_plan() {
                   The file with the users' ids; - is standard input
 
         Options:
-          -o, --output <FILE.plan.json>
-                  Save the plan, bound to input, mapping and configuration, for `run`
+          -o, --output <LEDGER>
+                  Save the plan as a ledger, which `run` carries out
 
               --json
                   One JSON object on standard output
@@ -139,7 +139,7 @@ fn help_of_plan() {
 
         Examples:
           userpurge plan users.csv
-          userpurge plan users.csv --account acme --action purge -o users.plan.json
+          userpurge plan users.csv --account acme --action purge -o users.ledger.jsonl
           zcat export.jsonl.gz | userpurge plan - --format jsonl --json
         ");
 }
@@ -171,7 +171,7 @@ fn help_of_run() {
         Examples:
           userpurge run users.csv --dry-run --live
           userpurge run users.csv --account acme --action delete --protect staff.txt
-          userpurge run users.plan.json --confirm 4812 --progress plain
+          userpurge run users.ledger.jsonl --confirm 4812 --progress plain
         ");
 }
 
@@ -180,11 +180,11 @@ fn help_of_resume() {
     insta::assert_snapshot!(own("resume"), @r#"
         Go on where an interrupted run stopped
 
-        Usage: userpurge resume [OPTIONS] <LEDGER>
+        Usage: userpurge resume [OPTIONS] [LEDGER]
 
         Arguments:
-          <LEDGER>
-                  The ledger; latest is the newest in this folder
+          [LEDGER]
+                  The ledger; left out, it is the newest in this folder
 
         Options:
               --head <HASH>
@@ -194,10 +194,8 @@ fn help_of_resume() {
                   Print help (see a summary with '-h')
 
         Examples:
-          userpurge resume latest
+          userpurge resume
           userpurge resume users.csv.ledger.jsonl --yes
-
-        Options under "Reading the input" may only repeat what the run was started with.
         "#);
 }
 
@@ -206,11 +204,11 @@ fn help_of_retry() {
     insta::assert_snapshot!(own("retry"), @r#"
         Try rows again that ended failed or in doubt
 
-        Usage: userpurge retry [OPTIONS] <LEDGER>
+        Usage: userpurge retry [OPTIONS] [LEDGER]
 
         Arguments:
-          <LEDGER>
-                  The ledger; latest is the newest in this folder
+          [LEDGER]
+                  The ledger; left out, it is the newest in this folder
 
         Options:
               --only <CODE_OR_OUTCOME>
@@ -224,10 +222,8 @@ fn help_of_retry() {
                   Print help (see a summary with '-h')
 
         Examples:
-          userpurge retry latest
+          userpurge retry
           userpurge retry users.csv.ledger.jsonl --only refused --only TOO_MANY_REQUESTS
-
-        Options under "Reading the input" may only repeat what the run was started with.
         "#);
 }
 
@@ -236,11 +232,11 @@ fn help_of_status() {
     insta::assert_snapshot!(own("status"), @r"
         Say where a run stands, also while another process is at it
 
-        Usage: userpurge status [OPTIONS] <LEDGER>
+        Usage: userpurge status [OPTIONS] [LEDGER]
 
         Arguments:
-          <LEDGER>
-                  The ledger; latest is the newest in this folder
+          [LEDGER]
+                  The ledger; left out, it is the newest in this folder
 
         Options:
               --follow
@@ -253,7 +249,7 @@ fn help_of_status() {
                   Print help (see a summary with '-h')
 
         Examples:
-          userpurge status latest --follow
+          userpurge status --follow
           userpurge status users.csv.ledger.jsonl --json
         ");
 }
@@ -263,11 +259,11 @@ fn help_of_audit() {
     insta::assert_snapshot!(own("audit"), @r"
         Prove that no line of a ledger was changed, dropped, moved or added; needs no network
 
-        Usage: userpurge audit [OPTIONS] <LEDGER>
+        Usage: userpurge audit [OPTIONS] [LEDGER]
 
         Arguments:
-          <LEDGER>
-                  The ledger; latest is the newest in this folder
+          [LEDGER]
+                  The ledger; left out, it is the newest in this folder
 
         Options:
               --head <HASH>
@@ -280,7 +276,7 @@ fn help_of_audit() {
                   Print help (see a summary with '-h')
 
         Examples:
-          userpurge audit latest
+          userpurge audit
           userpurge audit users.csv.ledger.jsonl --head 5f0c… --json
 
         Without --head, lines cut off at the end do not show, nor does a ledger that was rewritten whole:
@@ -309,11 +305,11 @@ fn help_of_report() {
 
         Files of these names are replaced, but never an input or a ledger.
 
-        Usage: userpurge report [OPTIONS] --format <FORMAT> <LEDGER>
+        Usage: userpurge report [OPTIONS] --format <FORMAT> [LEDGER]
 
         Arguments:
-          <LEDGER>
-                  The ledger; latest is the newest in this folder
+          [LEDGER]
+                  The ledger; left out, it is the newest in this folder
 
         Options:
               --format <FORMAT>
@@ -351,11 +347,11 @@ fn help_of_verify() {
     insta::assert_snapshot!(own("verify"), @r"
         Ask the provider about the rows that ended well, and keep what it says; reads only
 
-        Usage: userpurge verify [OPTIONS] <LEDGER>
+        Usage: userpurge verify [OPTIONS] [LEDGER]
 
         Arguments:
-          <LEDGER>
-                  The ledger; latest is the newest in this folder
+          [LEDGER]
+                  The ledger; left out, it is the newest in this folder
 
         Options:
               --head <HASH>
@@ -378,7 +374,7 @@ fn help_of_verify() {
                   Print help (see a summary with '-h')
 
         Examples:
-          userpurge verify latest
+          userpurge verify
           userpurge verify users.csv.ledger.jsonl --sample 500
           userpurge verify users.csv.ledger.jsonl --json
 
@@ -503,9 +499,12 @@ fn help_of_man() {
 }
 
 #[test]
-fn the_four_that_read_an_input_share_their_options() {
-    for command in ["run", "resume", "retry"] {
-        assert_eq!(shared(command), shared("plan"), "{command}");
+fn the_two_that_read_an_input_share_their_options() {
+    assert_eq!(shared("run"), shared("plan"));
+    for command in ["resume", "retry"] {
+        let help = whole(command);
+        assert!(!help.contains("Reading the input") && help.contains("Pace and safety"));
+        assert_eq!(help.contains("--include-role"), command == "retry");
     }
     insta::assert_snapshot!(shared("plan"), @r"
               --config <PATH>

@@ -163,30 +163,6 @@ fn a_ledger_that_was_cut_is_not_written_to_so_what_is_left_is_whole() {
 }
 
 #[test]
-fn the_input_that_was_piped_in_is_kept_when_the_ledger_is_gone() {
-    const LEDGER: &str = "stdin.ledger.jsonl";
-    let world = World::of_soft_deleted(ROWS);
-    world.settings(json!({"latency": "5ms..10ms"}));
-    let mut command = world.command(&[
-        "run",
-        "-",
-        "--account",
-        "acme",
-        "--action",
-        "permanently-delete",
-        "--yes",
-    ]);
-    command.stdin(File::open(world.path("users.csv")).unwrap());
-    let run = crate::support::piped(&mut command);
-    world.until("some users are deleted", || {
-        world.deletions().len() >= BEFORE
-    });
-    removed(&world.path(LEDGER));
-    world.finish(run).code(4).says("was removed");
-    assert!(world.path("stdin.ledger.jsonl.input").exists());
-}
-
-#[test]
 fn a_verification_whose_ledger_is_gone_ends_as_trouble_with_the_ledger() {
     let world = World::of_users(ROWS);
     world

@@ -77,20 +77,3 @@ fn a_resume_of_a_run_that_is_over_leaves_the_ledger_as_it_is() {
     world.call(&["resume", LEDGER]).code(0);
     assert_eq!(world.read(LEDGER), text);
 }
-
-/// Standard input was kept, and the power failed before there was a ledger.
-#[test]
-fn a_kept_standard_input_without_a_ledger_is_told_how_to_go_on() {
-    let world = World::new();
-    world.zendesk_users(1..=3);
-    let args = [&["run", "-"], &RUN[2..], &["--ledger", LEDGER]].concat();
-    let kept = world.write(&format!("{LEDGER}.input"), "id\n1\n");
-    world
-        .call_with(&args, b"id\n1\n2\n3\n")
-        .code(2)
-        .says("exists already")
-        .says("move it away");
-    std::fs::remove_file(kept).unwrap();
-    world.call_with(&args, b"id\n1\n2\n3\n").code(0);
-    assert_eq!(world.status(LEDGER)["outcomes"]["deleted"], 3);
-}

@@ -94,18 +94,6 @@ fn rows_that_ended_well_are_never_tried_again() {
 }
 
 #[test]
-fn a_changed_input_is_refused() {
-    let world = World::of_users(3);
-    world.call(&RUN).code(0);
-    world.write("users.csv", ids(1..=4));
-    world
-        .call(&["resume", LEDGER, "--yes"])
-        .code(4)
-        .says("users.csv");
-    assert_eq!(world.deletions().len(), 3);
-}
-
-#[test]
 fn another_tenant_is_refused() {
     let world = World::of_users(3);
     world.settings(json!({"faults": "error500=100%,seed=1"}));
@@ -188,7 +176,7 @@ fn latest_is_the_newest_ledger_here() {
 }
 
 #[test]
-fn standard_input_is_spooled_so_that_a_resume_can_read_it_again() {
+fn rows_that_were_piped_in_are_tried_again_from_the_ledger_alone() {
     let world = World::new();
     world.zendesk_users(1..=3);
     let args = run("-", "acme", "delete");
@@ -199,9 +187,64 @@ fn standard_input_is_spooled_so_that_a_resume_can_read_it_again() {
     .concat();
     world.settings(json!({"faults": "error500=100%,seed=1"}));
     world.call_with(&args, b"id\n1\n2\n3\n").code(1);
+    let kept = std::fs::read_dir(world.folder.path()).unwrap();
+    let is_copy = |name: &str| name.ends_with(".input");
+    let mut names = kept.map(|it| it.unwrap().file_name().into_string().unwrap());
+    assert!(!names.any(|name| is_copy(&name)), "no copy is kept");
     world.settings(json!({"faults": "seed=1"}));
+    // Left out, it is the newest ledger here.
     world
-        .call(&["retry", "piped.ledger.jsonl", "--yes"])
-        .code(0);
+        .call(&["retry", "--yes"])
+        .code(0)
+        .says("ledger piped.ledger.jsonl");
     assert_eq!(world.status("piped.ledger.jsonl")["outcomes"]["deleted"], 3);
+}
+
+#[test]
+fn nothing_but_the_ledger_is_needed() {
+    let world = World::of_users(6);
+    world.write("vips.txt", "6\n");
+    world.settings(json!({"faults": "error500=100%,seed=1"}));
+    let args = [
+        "--attempts",
+        "1",
+        "--protect",
+        "vips.txt",
+        "--max-failures",
+        "100",
+    ];
+    world.call(&[&RUN[..], &args].concat()).code(1);
+    world.settings(json!({"faults": "seed=1"}));
+    for name in ["users.csv", "vips.txt"] {
+        std::fs::remove_file(world.path(name)).unwrap();
+    }
+    world.call(&["retry", LEDGER, "--yes"]).code(1);
+    world
+        .call(&["resume", LEDGER])
+        .code(1)
+        .says("no row is left to do");
+    world.call(&["verify", LEDGER]).code(0);
+    assert_eq!(world.status(LEDGER)["outcomes"]["deleted"], 5);
+    assert_eq!(world.status(LEDGER)["outcomes"]["protected"], 1);
+}
+
+#[test]
+fn a_ledger_of_the_first_format_is_named_and_left_alone() {
+    let world = World::of_users(2);
+    let old = include_str!("../../fixtures/ledger/v1/every-kind.jsonl");
+    world.write("old.ledger.jsonl", old);
+    for command in [
+        &["resume", "old.ledger.jsonl"][..],
+        &["retry", "old.ledger.jsonl", "--yes"],
+        &["run", "old.ledger.jsonl", "--yes"],
+        &["status", "old.ledger.jsonl"],
+        &["verify", "old.ledger.jsonl"],
+    ] {
+        world
+            .call(command)
+            .code(4)
+            .says("has format 1")
+            .says("userpurge 0.1, or plan the input again");
+    }
+    assert_eq!(world.read("old.ledger.jsonl"), old);
 }

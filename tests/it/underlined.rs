@@ -319,9 +319,9 @@ fn a_line_of_the_file_is_shown_to_who_plans_and_written_nowhere() {
     world.call(&["plan", "users.csv"]).code(0).says("Kim Ko");
     let plan = world.call(&["plan", "users.csv", "--json"]).code(0);
     assert!(!plan.out.contains("Kim Ko"), "{}", plan.out);
-    let save = ["plan", "users.csv", "-o", "purge.plan.json"];
+    let save = ["plan", "users.csv", "-o", "purge.ledger.jsonl"];
     world.call(&save).code(0);
-    assert!(!world.read("purge.plan.json").contains("Kim Ko"));
+    assert!(!world.read("purge.ledger.jsonl").contains("Kim Ko"));
     let run = world.call(&["run", "users.csv", "--yes"]).code(1);
     assert!(
         !run.err.contains("Kim Ko") && !run.out.contains("Kim Ko"),

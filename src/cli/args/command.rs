@@ -12,10 +12,12 @@ use super::looking::{
 };
 use super::options::{
     ConfigArgs, ConsentArgs, DiagnosticsArgs, MappingArgs, PaceArgs, ProgressArgs, ProtectionArgs,
-    Selection,
+    RoleArgs, reading_option, run_options,
 };
+use crate::cli::Failure;
 use crate::cli::exit::ExitCode;
 use crate::config::VARIABLES;
+use crate::domain::RunOptions;
 use crate::ledger::Head;
 
 /// Delete users at Zendesk Support, Sunshine Conversations and Zoho CRM, from a file, under each
@@ -42,7 +44,7 @@ pub enum Command {
     #[command(after_help = "\
 Examples:
   userpurge plan users.csv
-  userpurge plan users.csv --account acme --action purge -o users.plan.json
+  userpurge plan users.csv --account acme --action purge -o users.ledger.jsonl
   zcat export.jsonl.gz | userpurge plan - --format jsonl --json")]
     Plan(Box<PlanArgs>),
 
@@ -51,31 +53,27 @@ Examples:
 Examples:
   userpurge run users.csv --dry-run --live
   userpurge run users.csv --account acme --action delete --protect staff.txt
-  userpurge run users.plan.json --confirm 4812 --progress plain")]
+  userpurge run users.ledger.jsonl --confirm 4812 --progress plain")]
     Run(Box<RunArgs>),
 
     /// Go on where an interrupted run stopped
     #[command(after_help = "\
 Examples:
-  userpurge resume latest
-  userpurge resume users.csv.ledger.jsonl --yes
-
-Options under \"Reading the input\" may only repeat what the run was started with.")]
+  userpurge resume
+  userpurge resume users.csv.ledger.jsonl --yes")]
     Resume(Box<ResumeArgs>),
 
     /// Try rows again that ended failed or in doubt
     #[command(after_help = "\
 Examples:
-  userpurge retry latest
-  userpurge retry users.csv.ledger.jsonl --only refused --only TOO_MANY_REQUESTS
-
-Options under \"Reading the input\" may only repeat what the run was started with.")]
+  userpurge retry
+  userpurge retry users.csv.ledger.jsonl --only refused --only TOO_MANY_REQUESTS")]
     Retry(Box<RetryArgs>),
 
     /// Say where a run stands, also while another process is at it
     #[command(after_help = "\
 Examples:
-  userpurge status latest --follow
+  userpurge status --follow
   userpurge status users.csv.ledger.jsonl --json")]
     Status(StatusArgs),
 
@@ -112,7 +110,7 @@ Examples:
     /// Ask the provider about the rows that ended well, and keep what it says; reads only
     #[command(after_help = "\
 Examples:
-  userpurge verify latest
+  userpurge verify
   userpurge verify users.csv.ledger.jsonl --sample 500
   userpurge verify users.csv.ledger.jsonl --json
 
@@ -123,7 +121,7 @@ and is still at is counted apart, and is no trouble.")]
     /// Prove that no line of a ledger was changed, dropped, moved or added; needs no network
     #[command(after_help = "\
 Examples:
-  userpurge audit latest
+  userpurge audit
   userpurge audit users.csv.ledger.jsonl --head 5f0c… --json
 
 Without --head, lines cut off at the end do not show, nor does a ledger that was rewritten whole:
@@ -190,8 +188,8 @@ pub struct PlanArgs {
     #[arg(value_name = "INPUT")]
     pub input: PathBuf,
 
-    /// Save the plan, bound to input, mapping and configuration, for `run`
-    #[arg(short, long, value_name = "FILE.plan.json")]
+    /// Save the plan as a ledger, which `run` carries out
+    #[arg(short, long, value_name = "LEDGER")]
     pub output: Option<PathBuf>,
 
     /// One JSON object on standard output
@@ -261,12 +259,12 @@ pub struct RunArgs {
     pub progress: ProgressArgs,
 }
 
-/// `resume`.
+/// What `resume` and `retry` have in common.
 #[derive(Debug, Args)]
-pub struct ResumeArgs {
-    /// The ledger; latest is the newest in this folder
+pub struct GoOnArgs {
+    /// The ledger; left out, it is the newest in this folder
     #[arg(value_name = "LEDGER")]
-    pub ledger: PathBuf,
+    pub ledger: Option<PathBuf>,
 
     /// Refuse a ledger whose last line has another head than this, as a run or status printed it
     #[arg(long, value_name = "HASH", value_parser = parse_head)]
@@ -275,13 +273,6 @@ pub struct ResumeArgs {
     /// Accounts.
     #[command(flatten)]
     pub config: ConfigArgs,
-    /// Must agree with the ledger, which knows how its input is read; see
-    /// [`Selection::contradiction`].
-    #[command(flatten)]
-    pub mapping: MappingArgs,
-    /// Comes on top of what the run was started with.
-    #[command(flatten)]
-    pub protection: ProtectionArgs,
     /// How fast, and when to give up.
     #[command(flatten)]
     pub pace: PaceArgs,
@@ -291,6 +282,14 @@ pub struct ResumeArgs {
     /// Progress.
     #[command(flatten)]
     pub progress: ProgressArgs,
+}
+
+/// `resume`.
+#[derive(Debug, Args)]
+pub struct ResumeArgs {
+    /// What `retry` has too.
+    #[command(flatten)]
+    pub go_on: GoOnArgs,
 }
 
 /// `retry`.
@@ -303,26 +302,41 @@ pub struct RetryArgs {
 
     /// What `resume` has too.
     #[command(flatten)]
-    pub resume: ResumeArgs,
+    pub go_on: GoOnArgs,
+    /// Who is let through that the run spared.
+    #[command(flatten)]
+    pub roles: RoleArgs,
 }
 
-impl RunArgs {
-    /// The options that the ledger's header keeps.
-    pub fn selection(&self) -> Selection<'_> {
-        Selection {
-            mapping: &self.mapping,
-            protection: &self.protection,
-        }
+impl PlanArgs {
+    /// The options that a ledger keeps.
+    pub(in crate::cli) fn run_options(&self) -> Result<RunOptions, Failure> {
+        let folder = std::env::current_dir()?;
+        Ok(run_options(
+            &self.mapping,
+            &self.protection,
+            &self.pace,
+            &folder,
+        ))
     }
 }
 
-impl ResumeArgs {
-    /// The options that must not contradict the ledger's header.
-    pub fn selection(&self) -> Selection<'_> {
-        Selection {
-            mapping: &self.mapping,
-            protection: &self.protection,
-        }
+impl RunArgs {
+    /// The options that a ledger keeps.
+    pub(in crate::cli) fn run_options(&self) -> Result<RunOptions, Failure> {
+        let folder = std::env::current_dir()?;
+        Ok(run_options(
+            &self.mapping,
+            &self.protection,
+            &self.pace,
+            &folder,
+        ))
+    }
+
+    /// The first option that only makes sense with an input; `None`: none was typed.
+    pub(in crate::cli) fn reading_option(&self) -> Option<&'static str> {
+        let ledger = self.ledger.as_ref().map(|_| "--ledger");
+        ledger.or_else(|| reading_option(&self.mapping, &self.protection))
     }
 }
 
@@ -363,7 +377,7 @@ mod tests {
     #[rstest]
     #[case("plan users.csv")]
     #[case("plan -")]
-    #[case("plan users.csv -o users.plan.json --json")]
+    #[case("plan users.csv -o users.ledger.jsonl --json")]
     #[case(
         "plan users.csv --account acme --action purge --protect staff.txt --done-in a --done-in b"
     )]
@@ -381,7 +395,10 @@ mod tests {
     #[case("plan users.csv --canary 5 --until 23:59")]
     #[case("retry latest --canary 5 --until 00:00")]
     #[case("resume latest --yes --config c --progress plain --concurrency 2")]
-    #[case("resume l.ledger.jsonl --account acme --format csv")]
+    #[case("resume --concurrency 2")]
+    #[case("retry --only protected --include-role agent")]
+    #[case("verify")]
+    #[case("audit")]
     #[case("retry latest --only refused --only TOO_MANY --confirm 3")]
     #[case("status latest --json --follow")]
     #[case("report latest --format csv --out report")]
@@ -436,11 +453,13 @@ mod tests {
     #[case("report l --format csv")]
     #[case("report l --out d")]
     #[case("report l --format xml --out d")]
-    #[case("verify")]
+    #[case("resume l --account acme")]
+    #[case("resume l --done-in m")]
+    #[case("resume l --include-role agent")]
+    #[case("retry l --protect staff.txt")]
     #[case("verify l --sample 0")]
     #[case("verify l --seed 7")]
     #[case("verify l --yes")]
-    #[case("audit")]
     #[case("audit l --head 12ab")]
     #[case("audit l --head 00000000000000000000000000000000000000000000000000000000000000aFF")]
     #[case("audit l --head g000000000000000000000000000000000000000000000000000000000000000")]

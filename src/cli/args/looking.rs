@@ -17,9 +17,9 @@ const SANDBOX_LISTEN: &str = "127.0.0.1:8787";
 /// `status`.
 #[derive(Debug, Args)]
 pub struct StatusArgs {
-    /// The ledger; latest is the newest in this folder
+    /// The ledger; left out, it is the newest in this folder
     #[arg(value_name = "LEDGER")]
-    pub ledger: PathBuf,
+    pub ledger: Option<PathBuf>,
 
     /// Go on saying it until the run ends
     #[arg(long)]
@@ -33,9 +33,9 @@ pub struct StatusArgs {
 /// `report`.
 #[derive(Debug, Args)]
 pub struct ReportArgs {
-    /// The ledger; latest is the newest in this folder
+    /// The ledger; left out, it is the newest in this folder
     #[arg(value_name = "LEDGER")]
-    pub ledger: PathBuf,
+    pub ledger: Option<PathBuf>,
 
     /// What is written
     #[arg(long, value_enum, value_name = "FORMAT")]
@@ -62,9 +62,9 @@ pub struct ReportArgs {
 /// `verify`.
 #[derive(Debug, Args)]
 pub struct VerifyArgs {
-    /// The ledger; latest is the newest in this folder
+    /// The ledger; left out, it is the newest in this folder
     #[arg(value_name = "LEDGER")]
-    pub ledger: PathBuf,
+    pub ledger: Option<PathBuf>,
 
     /// Refuse a ledger whose last line has another head than this, as a run or status printed it
     #[arg(long, value_name = "HASH", value_parser = parse_head)]
@@ -101,9 +101,9 @@ pub struct VerifyArgs {
 /// `audit`.
 #[derive(Debug, Args)]
 pub struct AuditArgs {
-    /// The ledger; latest is the newest in this folder
+    /// The ledger; left out, it is the newest in this folder
     #[arg(value_name = "LEDGER")]
-    pub ledger: PathBuf,
+    pub ledger: Option<PathBuf>,
 
     /// The head it had once, as a run or status printed it; it may have grown since
     #[arg(long, value_name = "HASH", value_parser = parse_head)]

@@ -10,13 +10,13 @@ mod looking;
 mod options;
 mod values;
 
-pub use command::{Cli, Command, PlanArgs, ResumeArgs, RetryArgs, RunArgs};
+pub use command::{Cli, Command, GoOnArgs, PlanArgs, ResumeArgs, RetryArgs, RunArgs};
 pub use looking::{
     AuditArgs, CheckArgs, CompletionsArgs, InitArgs, ManArgs, ReportArgs, SandboxArgs, StatusArgs,
     VerifyArgs,
 };
 pub use options::{
-    ConfigArgs, ConsentArgs, Contradiction, DiagnosticsArgs, LogFormat, MappingArgs, PaceArgs,
-    Progress, ProgressArgs, ProtectionArgs, Selection, Started,
+    ConfigArgs, ConsentArgs, DiagnosticsArgs, LogFormat, MappingArgs, PaceArgs, Progress,
+    ProgressArgs, ProtectionArgs, RoleArgs,
 };
 pub use values::{Delimiter, InputFormat, ReportFormat, Scale};

@@ -1,17 +1,15 @@
 //! Options that several commands share, in the groups that help shows.
 
-use std::fmt;
 use std::num::{NonZeroU32, NonZeroU64};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use thiserror::Error;
 
 use super::values::{Delimiter, InputFormat};
 use crate::cli::question::Consent;
 use crate::cli::until::TimeOfDay;
 use crate::config::Limits;
-use crate::domain::{Action, InputHeader, RunOptions};
+use crate::domain::{Action, RunOptions};
 use crate::input::{Columns, ReadOptions};
 use crate::pipeline::FailureLimit;
 use crate::progress::Mode;
@@ -79,6 +77,15 @@ pub struct ProtectionArgs {
     #[arg(long, value_name = "LEDGER")]
     pub done_in: Vec<PathBuf>,
 
+    /// Who is let through all the same.
+    #[command(flatten)]
+    pub roles: RoleArgs,
+}
+
+/// Whom the usual protection spares, and who is let through all the same.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Protection")]
+pub struct RoleArgs {
     /// Let users of this role be deleted too, such as agent or admin (may be repeated)
     #[arg(long, value_name = "ROLE")]
     pub include_role: Vec<String>,
@@ -206,171 +213,78 @@ pub enum LogFormat {
     Json,
 }
 
-/// Every option that a ledger's header keeps, by reference: what [`run_options`](Self::run_options)
-/// writes and [`contradiction`](Self::contradiction) compares.
-#[derive(Debug, Clone, Copy)]
-pub struct Selection<'a> {
-    /// How rows are read.
-    pub mapping: &'a MappingArgs,
-    /// What must not be touched.
-    pub protection: &'a ProtectionArgs,
-}
-
-/// An option of `resume` or `retry` that says otherwise than the ledger it goes on with.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error(
-    "`{option}` says `{typed}`, but the ledger or plan was made with {started}; leave the option \
-     off, or begin anew"
-)]
-pub struct Contradiction {
-    /// The option.
-    pub option: &'static str,
-    /// What was typed.
-    pub typed: String,
-    /// What the ledger's header says.
-    pub started: Started,
-}
-
-/// What a run was started with.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Started(Option<String>);
-
-impl fmt::Display for Started {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            Some(text) => write!(f, "`{text}`"),
-            None => f.write_str("none"),
+impl RoleArgs {
+    /// Adds what was typed to what a ledger keeps.
+    pub fn lay_over(&self, options: &mut RunOptions) {
+        for role in &self.include_role {
+            if !options.include_roles.contains(role) {
+                options.include_roles.push(role.clone());
+            }
         }
+        options.force_foreign_ids |= self.force_foreign_ids;
     }
 }
 
-impl Selection<'_> {
-    /// What a new ledger's header keeps, but for the configuration. `folder`: what relative paths count
-    /// from.
-    pub fn run_options(self, pace: &PaceArgs, folder: &Path) -> RunOptions {
-        let absolute = |path: &Path| folder.join(path).display().to_string();
-        RunOptions {
-            config: None,
-            config_named: false,
-            account: self.mapping.account.clone(),
-            action: self.mapping.action,
-            id_column: self.mapping.id_column.clone(),
-            account_column: self.mapping.account_column.clone(),
-            action_column: self.mapping.action_column.clone(),
-            ref_column: self.mapping.ref_column.clone(),
-            protect: self.protection.protect.as_deref().map(absolute),
-            done_in: self
-                .protection
-                .done_in
-                .iter()
-                .map(|path| absolute(path))
-                .collect(),
-            include_roles: self.protection.include_role.clone(),
-            force_foreign_ids: self.protection.force_foreign_ids,
-            max_failures: pace.max_failures.map(|limit| limit.to_string()),
-            attempts: pace.attempts,
-            concurrency: pace.concurrency.map(NonZeroU32::get),
-            canary: pace.canary,
+impl PaceArgs {
+    /// Lays what was typed over what a ledger keeps.
+    pub fn lay_over(&self, options: &mut RunOptions) {
+        if let Some(limit) = self.max_failures {
+            options.max_failures = Some(limit.to_string());
         }
-    }
-
-    /// The first option that would read the input otherwise than the ledger or the saved plan that
-    /// keeps `options` and `input`; `None`:
-    /// all that were typed agree with it.
-    pub fn contradiction(self, options: &RunOptions, input: &InputHeader) -> Option<Contradiction> {
-        let mapping = self.mapping;
-        let action = |action: Option<Action>| action.map(|action| action.name().to_owned());
-        let delimiter = mapping
-            .delimiter
-            .map(|typed| char::from(typed.byte()).to_string());
-        let format = mapping
-            .format
-            .and_then(InputFormat::name)
-            .map(str::to_owned);
-        [
-            (
-                "--account",
-                mapping.account.clone(),
-                options.account.clone(),
-            ),
-            ("--action", action(mapping.action), action(options.action)),
-            (
-                "--id-column",
-                mapping.id_column.clone(),
-                options.id_column.clone(),
-            ),
-            (
-                "--account-column",
-                mapping.account_column.clone(),
-                options.account_column.clone(),
-            ),
-            (
-                "--action-column",
-                mapping.action_column.clone(),
-                options.action_column.clone(),
-            ),
-            (
-                "--ref-column",
-                mapping.ref_column.clone(),
-                options.ref_column.clone(),
-            ),
-            ("--format", format, Some(input.format.clone())),
-            (
-                "--delimiter",
-                delimiter,
-                input.delimiter.map(|started| started.to_string()),
-            ),
-        ]
-        .into_iter()
-        .find_map(|(option, typed, started)| {
-            let typed = typed?;
-            (started.as_ref() != Some(&typed)).then_some(Contradiction {
-                option,
-                typed,
-                started: Started(started),
-            })
-        })
+        options.attempts = self.attempts.or(options.attempts);
+        let concurrency = self.concurrency.map(NonZeroU32::get);
+        options.concurrency = concurrency.or(options.concurrency);
+        options.canary = self.canary.or(options.canary);
     }
 }
 
-impl Selection<'_> {
-    /// The first option that would spare or delete others than the saved plan that keeps `options`;
-    /// `None`: all that were typed are the plan's. `folder`: what relative paths count from.
-    ///
-    /// A ledger that goes on may spare more users than it did. A plan was approved as it is.
-    pub fn departure(self, options: &RunOptions, folder: &Path) -> Option<Contradiction> {
-        let typed = self.run_options(&PaceArgs::default(), folder);
-        let one = |path: &Option<String>| path.iter().cloned().collect::<Vec<_>>();
-        new_in("--protect", &one(&typed.protect), &one(&options.protect))
-            .or_else(|| new_in("--done-in", &typed.done_in, &options.done_in))
-            .or_else(|| self.widening(options))
-    }
-
-    /// The first option that would delete users whom a run with `options` spares; `None`: there is none.
-    /// `resume` asks nothing, so it takes none.
-    pub fn widening(self, options: &RunOptions) -> Option<Contradiction> {
-        let typed = self.protection;
-        let force = |is_forced: bool| Vec::from_iter(is_forced.then(|| "yes".to_owned()));
-        let roles = (&typed.include_role, &options.include_roles);
-        new_in("--include-role", roles.0, roles.1).or_else(|| {
-            let kept = force(options.force_foreign_ids);
-            new_in(
-                "--force-foreign-ids",
-                &force(typed.force_foreign_ids),
-                &kept,
-            )
-        })
-    }
+/// The options of a new run as its ledger keeps them, with paths below `folder`.
+pub(super) fn run_options(
+    mapping: &MappingArgs,
+    protection: &ProtectionArgs,
+    pace: &PaceArgs,
+    folder: &Path,
+) -> RunOptions {
+    let absolute = |path: &PathBuf| folder.join(path).display().to_string();
+    let mut options = RunOptions {
+        account: mapping.account.clone(),
+        action: mapping.action,
+        id_column: mapping.id_column.clone(),
+        account_column: mapping.account_column.clone(),
+        action_column: mapping.action_column.clone(),
+        ref_column: mapping.ref_column.clone(),
+        protect: protection.protect.as_ref().map(absolute),
+        done_in: protection.done_in.iter().map(absolute).collect(),
+        ..RunOptions::default()
+    };
+    protection.roles.lay_over(&mut options);
+    pace.lay_over(&mut options);
+    options
 }
 
-/// What was `typed` for `option` and is not among what is `kept`; `None`: all of it is.
-fn new_in(option: &'static str, typed: &[String], kept: &[String]) -> Option<Contradiction> {
-    let other = typed.iter().find(|typed| !kept.contains(typed))?;
-    Some(Contradiction {
-        option,
-        typed: other.clone(),
-        started: Started((!kept.is_empty()).then(|| kept.join("`, `"))),
-    })
+/// The first option that is about reading an input or choosing its rows; `None`: none was typed.
+pub(super) fn reading_option(
+    mapping: &MappingArgs,
+    protection: &ProtectionArgs,
+) -> Option<&'static str> {
+    let typed = [
+        ("--account", mapping.account.is_some()),
+        ("--action", mapping.action.is_some()),
+        ("--id-column", mapping.id_column.is_some()),
+        ("--account-column", mapping.account_column.is_some()),
+        ("--action-column", mapping.action_column.is_some()),
+        ("--ref-column", mapping.ref_column.is_some()),
+        ("--format", mapping.format.is_some()),
+        ("--delimiter", mapping.delimiter.is_some()),
+        ("--protect", protection.protect.is_some()),
+        ("--done-in", !protection.done_in.is_empty()),
+        ("--include-role", !protection.roles.include_role.is_empty()),
+        ("--force-foreign-ids", protection.roles.force_foreign_ids),
+    ];
+    let mut typed = typed.into_iter();
+    typed
+        .find(|(_, is_typed)| *is_typed)
+        .map(|(option, _)| option)
 }
 
 impl MappingArgs {
@@ -431,80 +345,24 @@ pub(super) fn parse_concurrency(text: &str) -> Result<NonZeroU32, String> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
     use std::path::Path;
 
-    use rstest::rstest;
-
-    use super::{MappingArgs, PaceArgs, ProtectionArgs, Selection};
-    use crate::cli::args::InputFormat;
-    use crate::domain::{Action, InputHeader, RunHeader, RunId, RunOptions, Time};
-
-    fn header() -> RunHeader {
-        RunHeader {
-            run_id: RunId::new("r"),
-            format: RunHeader::FORMAT,
-            version: "0".to_owned(),
-            input: InputHeader {
-                path: "/data/users.csv".to_owned(),
-                size: 1,
-                sha256: String::new(),
-                rows: 1,
-                format: "csv".to_owned(),
-                delimiter: Some(';'),
-            },
-            options: RunOptions {
-                account: Some("acme".to_owned()),
-                action: Some(Action::Purge),
-                ..RunOptions::default()
-            },
-            accounts: Vec::new(),
-            ahead: Vec::new(),
-            agreed: BTreeMap::new(),
-            started_at: Time::from_millis(0),
-            uptime: None,
-        }
-    }
-
-    fn mapping() -> MappingArgs {
-        MappingArgs::default()
-    }
-
-    #[rstest]
-    #[case(mapping(), None)]
-    #[case(MappingArgs { account: Some("acme".into()), action: Some(Action::Purge), format: Some(InputFormat::Csv), delimiter: ";".parse().ok(), ..mapping() }, None)]
-    #[case(MappingArgs { format: Some(InputFormat::Auto), ..mapping() }, None)]
-    #[case(MappingArgs { account: Some("crm".into()), ..mapping() }, Some("--account"))]
-    #[case(MappingArgs { action: Some(Action::Delete), ..mapping() }, Some("--action"))]
-    #[case(MappingArgs { id_column: Some("id".into()), ..mapping() }, Some("--id-column"))]
-    #[case(MappingArgs { account_column: Some("a".into()), ..mapping() }, Some("--account-column"))]
-    #[case(MappingArgs { action_column: Some("a".into()), ..mapping() }, Some("--action-column"))]
-    #[case(MappingArgs { ref_column: Some("r".into()), ..mapping() }, Some("--ref-column"))]
-    #[case(MappingArgs { format: Some(InputFormat::Ids), ..mapping() }, Some("--format"))]
-    #[case(MappingArgs { delimiter: ",".parse().ok(), ..mapping() }, Some("--delimiter"))]
-    fn a_resume_may_repeat_what_the_run_was_started_with_and_nothing_else(
-        #[case] mapping: MappingArgs,
-        #[case] option: Option<&str>,
-    ) {
-        let selection = Selection {
-            mapping: &mapping,
-            protection: &ProtectionArgs::default(),
-        };
-        let found = selection.contradiction(&header().options, &header().input);
-        assert_eq!(found.as_ref().map(|found| found.option), option);
-    }
+    use super::{MappingArgs, PaceArgs, ProtectionArgs, RoleArgs, run_options};
+    use crate::domain::RunOptions;
 
     #[test]
     fn a_ledger_keeps_the_options_with_absolute_paths() {
         let mapping = MappingArgs {
             account: Some("acme".to_owned()),
-            ..mapping()
+            ..MappingArgs::default()
         };
         let protection = ProtectionArgs {
             protect: Some("staff.txt".into()),
             done_in: vec!["/old/l".into(), "l".into()],
-            include_role: vec!["agent".to_owned()],
-            force_foreign_ids: true,
+            roles: RoleArgs {
+                include_role: vec!["agent".to_owned()],
+                force_foreign_ids: true,
+            },
         };
         let pace = PaceArgs {
             max_failures: "5%".parse().ok(),
@@ -515,11 +373,7 @@ mod tests {
             until: "06:00".parse().ok(),
             ignore_pauses: true,
         };
-        let selection = Selection {
-            mapping: &mapping,
-            protection: &protection,
-        };
-        let kept = selection.run_options(&pace, Path::new("/here"));
+        let kept = run_options(&mapping, &protection, &pace, Path::new("/here"));
         let expected = RunOptions {
             account: Some("acme".to_owned()),
             protect: Some("/here/staff.txt".to_owned()),

@@ -12,7 +12,7 @@ use crate::ledger::Audit;
 
 /// Audits a ledger and names the first line that does not fit.
 pub(in crate::cli) fn execute(args: &AuditArgs) -> Result<ExitCode, Failure> {
-    let ledger = latest::named(&args.ledger)?;
+    let ledger = latest::named(args.ledger.as_deref())?;
     let audit = Audit::of(&ledger, args.head)?;
     let damage = audit.damage();
     if args.json {

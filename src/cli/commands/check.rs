@@ -11,7 +11,7 @@ use crate::cli::args::CheckArgs;
 use crate::cli::before::Before;
 use crate::cli::failure::mend;
 use crate::cli::recorder::Recorder;
-use crate::cli::setting;
+use crate::cli::setup;
 use crate::cli::terminal::{put, put_page};
 use crate::cli::{ExitCode, Failure};
 use crate::config::AccountOutline;
@@ -33,8 +33,8 @@ type Told = Result<(Identity, RateHints, Option<&'static str>), ClientError>;
 
 /// Tries the credentials of every account.
 pub(in crate::cli) async fn execute(args: &CheckArgs) -> Result<ExitCode, Failure> {
-    let source = setting::locate(args.config.config.as_deref())?;
-    let outline = setting::outline(&source)?;
+    let source = setup::locate(args.config.config.as_deref())?;
+    let outline = setup::outline(&source)?;
     let accounts = outline.accounts.iter();
     let notes: BTreeMap<_, _> = accounts
         .map(|account| (account.name.clone(), Note::of(account)))

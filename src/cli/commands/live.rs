@@ -2,18 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::sync::Arc;
 
 use futures::{StreamExt as _, stream};
+use roaring::RoaringTreemap;
 
 use crate::cli::Failure;
 use crate::cli::accounts::Line;
-use crate::cli::outline_text;
-use crate::cli::planning::{Planned, Planning};
+use crate::cli::feed::Queues;
 use crate::cli::terminal::put_page;
-use crate::domain::{Action, Task, UserId};
+use crate::domain::{AccountName, Action, Task, UserId};
+use crate::ledger::{LedgerError, LedgerState, PlanRows};
 use crate::pipeline::ClientError;
-use crate::plan::{Cursor, Earlier};
 use crate::provider::Seen;
 use crate::report::text::grouped;
 
@@ -38,39 +37,38 @@ const KINDS: [&str; 5] = [
     "unknown",
 ];
 
-/// Shows the plan and how its users stand.
-pub(super) async fn show(
-    planning: &Planning,
-    planned: &Planned,
+/// Shows how the users of the rows in `queues` stand.
+///
+/// # Errors
+///
+/// A provider does not say, or the ledger cannot be read.
+pub(in crate::cli) async fn show(
+    state: &LedgerState,
     lines: &[Line],
+    queues: &BTreeMap<AccountName, Queues>,
+    include: &[String],
 ) -> Result<(), Failure> {
-    put_page(&outline_text::text(planning, planned, lines))?;
     for line in lines {
-        let Some(rows) = planned.plan.to_send.get(&line.name) else {
+        let Some(queues) = queues.get(&line.name) else {
             continue;
         };
-        let cursor = Cursor::new(
-            planning.open()?,
-            Arc::clone(&planned.judge),
-            line.name.clone(),
-            rows.clone(),
-            Arc::new(Earlier::default()),
-        );
-        let include = &planning.options.include_roles;
-        let standing = ask(line, cursor, include).await?;
+        let standing = ask(state, line, queues, include).await?;
         put_page(&told(line, &standing))?;
     }
     Ok(())
 }
 
-async fn ask(line: &Line, cursor: Cursor, include: &[String]) -> Result<Standing, Failure> {
-    let mut batches = stream::iter(cursor)
+async fn ask(
+    state: &LedgerState,
+    line: &Line,
+    queues: &Queues,
+    include: &[String],
+) -> Result<Standing, Failure> {
+    let tasks = tasks(state, &line.name, queues)?;
+    let mut batches = stream::iter(tasks)
         .chunks(line.client.looks_max())
         .map(|tasks| async {
-            let tasks: Vec<Task> = tasks
-                .into_iter()
-                .collect::<Result<_, _>>()
-                .map_err(Failure::refused)?;
+            let tasks: Vec<Task> = tasks.into_iter().collect::<Result<_, _>>()?;
             let ids: Vec<UserId> = tasks.iter().map(|task| task.id.clone()).collect();
             let seen = line.client.looks(&ids).await;
             let seen = seen
@@ -86,6 +84,28 @@ async fn ask(line: &Line, cursor: Cursor, include: &[String]) -> Result<Standing
         }
     }
     Ok(standing)
+}
+
+/// The rows of one account, read block by block.
+fn tasks<'s>(
+    state: &'s LedgerState,
+    account: &AccountName,
+    queues: &Queues,
+) -> Result<impl Iterator<Item = Result<Task, LedgerError>> + 's, Failure> {
+    let open = |(action, rows): (&Action, &RoaringTreemap)| {
+        PlanRows::open(state, account.clone(), *action, rows)
+    };
+    let all: Vec<PlanRows> = queues.iter().map(open).collect::<Result<_, _>>()?;
+    let blocks = all.into_iter().flat_map(move |mut rows| {
+        std::iter::from_fn(move || match rows.next_block(state) {
+            Ok(tasks) if tasks.is_empty() => None,
+            block => Some(block),
+        })
+    });
+    Ok(blocks.flat_map(|block| match block {
+        Ok(tasks) => tasks.into_iter().map(Ok).collect(),
+        Err(error) => vec![Err(error)],
+    }))
 }
 
 fn kind(task: &Task, seen: &Seen, include: &[String]) -> &'static str {

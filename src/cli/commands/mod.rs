@@ -1,12 +1,11 @@
 //! A file per command.
 
 pub(super) mod audit;
-mod bound;
 pub(super) mod check;
 pub(super) mod completions;
 pub(super) mod demo;
 pub(super) mod init;
-mod live;
+pub(super) mod live;
 pub(super) mod man;
 pub(super) mod plan;
 pub(super) mod report;

@@ -23,7 +23,7 @@ const LOOKS_PER_LOCK: u32 = 5;
 
 /// Says where a run stands.
 pub(in crate::cli) fn execute(args: &StatusArgs) -> Result<ExitCode, Failure> {
-    let ledger = &latest::named(&args.ledger)?;
+    let ledger = &latest::named(args.ledger.as_deref())?;
     match (args.follow, args.json) {
         (false, _) => {}
         (true, false) => follow(ledger)?,
@@ -76,11 +76,8 @@ fn start(ahead: Vec<AccountPlan>) -> Progress {
     Progress::start(Mode::Auto, std::io::stderr().is_terminal(), ahead)
 }
 
-/// What lay before the run. Ledgers of versions that did not keep it tell the accounts.
+/// What is shown before a session says what lies before it.
 fn ahead(header: &RunHeader) -> Vec<AccountPlan> {
-    if !header.ahead.is_empty() {
-        return header.ahead.clone();
-    }
     let accounts = header.accounts.iter();
     let plan = accounts.map(|account| AccountPlan {
         name: account.name.clone(),

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use super::resume::{check_tenants, tell_of_cut};
+use super::resume::tell_of_cut;
 use crate::cli::accounts::{Line, Wiring, identify};
 use crate::cli::args::VerifyArgs;
 use crate::cli::before::{Before, now_of};
@@ -21,7 +21,8 @@ use crate::cli::held;
 use crate::cli::latest;
 use crate::cli::recorder::Recorder;
 use crate::cli::sample;
-use crate::cli::setting;
+use crate::cli::session::check_tenants;
+use crate::cli::setup;
 use crate::cli::shown::Shown;
 use crate::cli::signals;
 use crate::cli::tenants::Tenants;
@@ -62,7 +63,7 @@ enum Ended {
 pub(in crate::cli) async fn execute(args: &VerifyArgs) -> Result<ExitCode, Failure> {
     let signals = signals::Stop::default();
     let stop = signals.of_pipeline();
-    let ledger = latest::named(&args.ledger)?;
+    let ledger = latest::named(args.ledger.as_deref())?;
     let Opened {
         writer,
         mut state,
@@ -163,7 +164,7 @@ fn lines(
 ) -> Result<(Vec<Line>, Tenants), Failure> {
     let kept = &state.header.options;
     let config = args.config.config.as_deref();
-    let source = setting::locate_again(&state.source.path, kept, config)?;
+    let source = setup::locate_again(&state.source.path, kept, config)?;
     let options = RunOptions {
         concurrency: args.concurrency.map(NonZeroU32::get).or(kept.concurrency),
         ..kept.clone()
@@ -177,7 +178,7 @@ fn lines(
     if let Some(stop) = waiting.filter(|_| !args.ignore_pauses) {
         return Err(held::refusal(stop, ""));
     }
-    let outline = setting::outline(&source)?;
+    let outline = setup::outline(&source)?;
     let accounts = outline.accounts.iter();
     let tenants = Tenants::enter(accounts.filter(|account| has_rows(&account.name)))?;
     let named = tenants.ledgers(Some(&state.source.path), &[]);

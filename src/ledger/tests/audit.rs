@@ -365,9 +365,9 @@ fn what_is_no_ledger_and_what_is_newer_is_told_so() {
     assert_eq!((found.run_id, found.lines), (None, 0));
 
     let (_folder, path) = fresh();
-    write(&path, b"{\"kind\":\"run\",\"format\":2}\n");
+    write(&path, b"{\"kind\":\"run\",\"format\":3}\n");
     let error = Audit::of(&path, None).unwrap_err();
-    assert!(matches!(error, LedgerError::NewerFormat { found: 2, .. }));
+    assert!(matches!(error, LedgerError::NewerFormat { found: 3, .. }));
     write(&path, b"{\"kind\":\"ru");
     let error = Audit::of(&path, None).unwrap_err();
     assert!(matches!(error, LedgerError::NoHeader { .. }));

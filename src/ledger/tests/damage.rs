@@ -183,7 +183,7 @@ fn an_entry_of_an_unknown_kind_is_named_although_it_fits() {
 fn a_ledger_of_a_newer_format_is_refused_readably_and_never_written_to() {
     let (_folder, path) = fresh();
     // Its first line need be nothing else that we know; not even its chain.
-    let bytes = b"{\"kind\":\"run\",\"format\":2,\"seal\":\"x\"}\n{\"torn";
+    let bytes = b"{\"kind\":\"run\",\"format\":3,\"seal\":\"x\"}\n{\"torn";
     write(&path, bytes);
     let errors = [
         LedgerReader::open(&path).map(drop).unwrap_err(),
@@ -194,12 +194,12 @@ fn a_ledger_of_a_newer_format_is_refused_readably_and_never_written_to() {
         assert!(matches!(
             error,
             LedgerError::NewerFormat {
-                found: 2,
-                known: 1,
+                found: 3,
+                known: 2,
                 ..
             }
         ));
-        assert!(error.to_string().contains("has format 2"));
+        assert!(error.to_string().contains("has format 3"));
     }
     assert_eq!(fs::read(&path).unwrap(), bytes);
 }

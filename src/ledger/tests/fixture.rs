@@ -8,32 +8,45 @@ use futures::executor::block_on;
 use super::{bytes_of, fresh, read_all, write};
 use crate::domain::{Entry, RunHeader};
 use crate::ledger::samples::{one_of_each, state};
-use crate::ledger::{LedgerState, LedgerWriter, TornTail};
+use crate::ledger::{LedgerError, LedgerState, LedgerWriter, TornTail};
 
 /// Made once by the program that brought the format in. If a test below fails, the format has
 /// changed: read "Changing the format" in the module's docs before touching the file.
+const V2: &str = "fixtures/ledger/v2/every-kind.jsonl";
+
+/// A ledger of the first format, which is not read any more.
 const V1: &str = "fixtures/ledger/v1/every-kind.jsonl";
 
 fn path() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(V1)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(V2)
 }
 
 #[test]
-fn format_1_is_read_as_it_was_meant() {
+fn format_2_is_read_as_it_was_meant() {
     assert_eq!(read_all(&path()), one_of_each());
     let state = LedgerState::read(&path()).unwrap();
-    let head = "7d45dbe83a7e7da378c5f8a3bdf54762572cd361d5c8856a8acb39174d784a7b";
+    let head = "fabe4297549c2a3140866877621c612d994a7d64c47e060be2725c9761a7a91e";
     assert_eq!(state.source.head.to_string(), head);
 }
 
 #[test]
-fn format_1_is_still_what_is_written() {
-    assert_eq!(RunHeader::FORMAT, 1);
+fn format_2_is_still_what_is_written() {
+    assert_eq!(RunHeader::FORMAT, 2);
     let kept = fs::read(path()).unwrap();
     let written = bytes_of(&one_of_each());
     assert_eq!(
         String::from_utf8(written).unwrap(),
         String::from_utf8(kept).unwrap()
+    );
+}
+
+#[test]
+fn format_1_is_named_and_refused() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(V1);
+    let error = LedgerState::read(&path).unwrap_err();
+    assert!(
+        matches!(error, LedgerError::OldFormat { found: 1, .. }),
+        "{error}"
     );
 }
 

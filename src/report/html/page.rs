@@ -326,6 +326,7 @@ fn verdict(report: &Report) -> String {
 
 fn state(state: RunState) -> State {
     let (class, sign, text) = match state {
+        RunState::Planned => ("plain", "…", "plan that nobody agreed to yet"),
         RunState::Finished => ("good", "✓", "run finished"),
         RunState::Running => ("plain", "…", "run at work: these numbers still change"),
         RunState::Interrupted => ("bad", "!", "run interrupted"),

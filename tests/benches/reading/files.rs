@@ -1,6 +1,5 @@
 //! The files that are read: made row by row, so that making them takes no memory either.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -192,14 +191,14 @@ fn header(
         run_id: RunId::new("01934f2e-0000-7000-8000-000000000000"),
         format: RunHeader::FORMAT,
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        input: InputHeader {
+        input: Some(InputHeader {
             path: input.to_string_lossy().into_owned(),
             size: found.size,
             sha256: found.sha256,
             rows,
             format: "csv".to_owned(),
             delimiter: Some(','),
-        },
+        }),
         options: RunOptions::default(),
         accounts: vec![AccountHeader {
             name: AccountName::new(account),
@@ -210,8 +209,6 @@ fn header(
             action: None,
             concurrency: None,
         }],
-        ahead: Vec::new(),
-        agreed: BTreeMap::new(),
         started_at: at(0),
         uptime: None,
     }

@@ -320,12 +320,18 @@ requests = "100000/1s"
             .collect()
     }
 
-    /// The last outcome of each row.
+    /// The last outcome of each row, those of the plan among them.
     pub(crate) fn outcomes(&self, ledger: &str) -> BTreeMap<u64, Value> {
         let mut outcomes = BTreeMap::new();
         for entry in self.ledger(ledger) {
             if entry["kind"] == "outcome" {
                 outcomes.insert(entry["row"].as_u64().unwrap(), entry);
+            } else if entry["kind"] == "unsent" {
+                for row in entry["rows"].as_array().unwrap() {
+                    let mut end = entry.clone();
+                    end["line"] = row["line"].clone();
+                    outcomes.insert(row["row"].as_u64().unwrap(), end);
+                }
             }
         }
         outcomes

@@ -8,7 +8,7 @@ use super::account::{Account, HEAD};
 use super::asker::Asker;
 use crate::cli::args::{CheckArgs, ConfigArgs, InitArgs};
 use crate::cli::commands::check;
-use crate::cli::setting;
+use crate::cli::setup;
 use crate::cli::terminal::tell;
 use crate::cli::{ExitCode, Failure};
 use crate::config::{FILE_NAME, Source};
@@ -103,7 +103,7 @@ fn write(path: &Path, text: &str) -> Result<(), Failure> {
         .write_all(text.as_bytes())
         .and_then(|()| file.sync_all())
         .map_err(|error| cannot(&beside, &error))
-        .and_then(|()| setting::outline(&Source::File(beside.clone())).map(drop))
+        .and_then(|()| setup::outline(&Source::File(beside.clone())).map(drop))
         .and_then(|()| fs::rename(&beside, path).map_err(|error| cannot(path, &error)));
     if written.is_err() {
         // The reason stands; that half a file stays behind adds nothing to it.

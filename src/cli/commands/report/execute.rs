@@ -28,7 +28,7 @@ fn misfit(what: &str) -> Failure {
 /// The ledger, as short as it can be named from here, and whether a process is writing it: found
 /// out before it is read, so that a run which ends in between is not called interrupted.
 pub(super) fn ledger_of(args: &ReportArgs) -> Result<(PathBuf, bool), Failure> {
-    let ledger = latest::named(&args.ledger)?;
+    let ledger = latest::named(args.ledger.as_deref())?;
     let running = is_locked(&ledger)?;
     Ok((ledger, running))
 }

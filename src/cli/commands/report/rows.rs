@@ -1,5 +1,5 @@
-//! `report --format csv`: the admin's own rows back. The input is gone through once more, row by
-//! row, beside the ledger's last outcome of each.
+//! `report --format csv`: the admin's own rows back, each with the ledger's last outcome of it. As long
+//! as the input is what it was, all its columns come along; else there are those that the ledger has.
 
 use std::fmt::Write as _;
 use std::fs::{self, File};
@@ -11,15 +11,20 @@ use roaring::RoaringTreemap;
 use super::execute::ledger_of;
 use super::place::{self, check_free};
 use crate::cli::args::ReportArgs;
-use crate::cli::commands::resume::kept_input;
-use crate::cli::planning::read_options;
+use crate::cli::commands::run::unfinished;
 use crate::cli::terminal::{put_page, tell};
 use crate::cli::{ExitCode, Failure, head, outline_text};
-use crate::domain::{Outcome, OutcomeEntry, ProviderKind, RunOptions};
-use crate::input::Table;
-use crate::ledger::{LedgerState, Outcomes};
+use crate::domain::{
+    Action, Entry, Outcome, OutcomeEntry, PlannedInput, PlannedRow, Position, ProviderKind,
+    RunOptions,
+};
+use crate::input::{self, ReadOptions, Table, fingerprint};
+use crate::ledger::{LedgerReader, LedgerState, Outcomes};
 use crate::report::csv::{Columns, End, Finished, Id, Kind, Sheet};
 use crate::report::named_config;
+
+/// The columns of rows that a ledger gives back by itself.
+const LEDGER_COLUMNS: [&str; 4] = ["id", "account", "action", "ref"];
 
 /// Writes the rows to three files in `folder`.
 pub(super) fn execute(args: &ReportArgs, folder: &Path) -> Result<ExitCode, Failure> {
@@ -28,11 +33,24 @@ pub(super) fn execute(args: &ReportArgs, folder: &Path) -> Result<ExitCode, Fail
     let state = LedgerState::read(ledger)?;
     head::check(ledger, state.source.head, args.head)?;
     let outcomes = Outcomes::of(&state)?;
-    let input = kept_input(ledger, &state.header.input)?;
+    let Some(planned) = &state.planned else {
+        return Err(unfinished(ledger));
+    };
+    let input = path_of(ledger, &planned.input);
     let out = Out::create(folder, &[&input, ledger], &state.header.options)?;
-    let read = read_options(&state.header.input, &state.header.options);
-    let table = Table::open(&input, &read).map_err(Failure::refused)?;
-    let keys_left_out = table.keys_left_out();
+    let table = if is_unchanged(&input, &planned.input) {
+        let read = read_options(&planned.input, &state.header.options);
+        Some(Table::open(&input, &read).map_err(Failure::refused)?)
+    } else {
+        tell(&format!(
+            "note: the input `{}` is not there any more as it was planned, so the rows have the columns \
+             that the ledger has: {}",
+            input.display(),
+            LEDGER_COLUMNS.join(", ")
+        ));
+        None
+    };
+    let keys_left_out = table.as_ref().is_some_and(Table::keys_left_out);
     let mut rows = Rows {
         ledger,
         ids_are_digits: ids_are_digits(&state),
@@ -76,16 +94,50 @@ pub(super) fn execute(args: &ReportArgs, folder: &Path) -> Result<ExitCode, Fail
     Ok(ExitCode::Success)
 }
 
-/// Whether every account has a provider whose ids are digits. (Accounts none of whose rows could be
-/// sent are not in the ledger: their rows ended before.)
+/// Where the input of a ledger lies.
+fn path_of(ledger: &Path, input: &PlannedInput) -> PathBuf {
+    let kept = PathBuf::from(&input.path);
+    // A folder may have been moved as a whole: then the input lies beside its ledger.
+    let beside = ledger
+        .parent()
+        .zip(kept.file_name())
+        .map(|(folder, name)| folder.join(name));
+    match beside {
+        Some(beside) if !kept.exists() && beside.exists() => beside,
+        _ => kept,
+    }
+}
+
+fn is_unchanged(path: &Path, input: &PlannedInput) -> bool {
+    let found = fingerprint(path);
+    found.is_ok_and(|found| (found.size, &found.sha256) == (input.size, &input.sha256))
+}
+
+/// How the input is read, with the columns that `options` name.
+fn read_options(input: &PlannedInput, options: &RunOptions) -> ReadOptions {
+    ReadOptions {
+        format: input.format.parse().ok(),
+        delimiter: input.delimiter,
+        columns: input::Columns {
+            id: options.id_column.clone(),
+            account: options.account_column.clone(),
+            action: options.action_column.clone(),
+            reference: options.ref_column.clone(),
+        },
+    }
+}
+
+/// Whether every account has a provider whose ids are digits.
 fn ids_are_digits(state: &LedgerState) -> bool {
-    state
-        .accounts()
-        .values()
-        .all(|account| match account.provider {
-            ProviderKind::Zendesk | ProviderKind::Zoho => true,
-            ProviderKind::Sunco => false,
-        })
+    let counts = state.account_counts();
+    let accounts = state.accounts();
+    let mut with_rows = accounts
+        .iter()
+        .filter(|(name, _)| counts.contains_key(*name));
+    with_rows.all(|(_, account)| match account.provider {
+        ProviderKind::Zendesk | ProviderKind::Zoho => true,
+        ProviderKind::Sunco => false,
+    })
 }
 
 /// What was written.
@@ -148,7 +200,8 @@ fn next(ledger: &Path, failed: &Path, options: &RunOptions) -> String {
 struct Rows<'a> {
     ledger: &'a Path,
     state: &'a LedgerState,
-    table: Table,
+    /// The input; `None`: it is not what it was.
+    table: Option<Table>,
     outcomes: Outcomes,
     ids_are_digits: bool,
     /// The pending rows whose user is soft-deleted.
@@ -166,11 +219,21 @@ impl Rows<'_> {
         files: [&File; Kind::ALL.len()],
         out: &Out,
     ) -> Result<[Finished; 3], Failure> {
-        let names = self.table.columns().to_vec();
-        let read = self.table.field_places();
+        let (names, id, read) = match &self.table {
+            Some(table) => (
+                table.columns().to_vec(),
+                table.id_place(),
+                table.field_places(),
+            ),
+            None => (
+                LEDGER_COLUMNS.map(str::to_owned).to_vec(),
+                Some(0),
+                (0..LEDGER_COLUMNS.len()).collect(),
+            ),
+        };
         let columns = Columns {
             names: &names,
-            id: self.table.id_place(),
+            id,
             read: &read,
         };
         let [deleted, failed, unprocessed] =
@@ -192,27 +255,83 @@ impl Rows<'_> {
 
     fn fill(&mut self, sheets: &mut Sheets<'_>, out: &Out) -> Result<(), Failure> {
         let mut count = 0;
-        while let Some(position) = self.table.advance().map_err(Failure::refused)? {
-            count += 1;
-            let entry = self.outcomes.get(position.row)?;
-            let outcome = entry.as_ref().map(|entry| entry.outcome);
-            self.duplicates += u64::from(outcome == Some(Outcome::Duplicate));
-            let end = match &entry {
-                Some(entry) => End::of(entry),
-                None => self.pending(position.row, position.line),
-            };
-            let kind = Kind::of(outcome);
-            let id = self.id(entry.as_ref());
-            sheets[kind as usize]
-                .row(&self.table.cells(), id, end)
-                .map_err(|error| out.failure(kind, &error))?;
+        if let Some(mut table) = self.table.take() {
+            while let Some(position) = table.advance().map_err(Failure::refused)? {
+                count += 1;
+                self.put(position, &table.cells(), sheets, out)?;
+            }
+        } else {
+            let mut reader = LedgerReader::open(self.ledger)?;
+            // Bounded by the lines of the plan.
+            while let Some(entry) = reader.next_entry()? {
+                if matches!(entry, Entry::Planned(_)) {
+                    break;
+                }
+                for (position, cells) in self.kept(&entry) {
+                    count += 1;
+                    self.put(position, &cells, sheets, out)?;
+                }
+            }
         }
-        let rows = self.state.header.input.rows;
+        let rows = self.state.counts().total();
         if count == rows {
             return Ok(());
         }
         let what = format!("its input had {rows} rows and now reads as {count}");
         Err(Failure::foreign(self.ledger, &what, None))
+    }
+
+    /// The rows of an entry of the plan, unless a later one replaces it, with the cells of
+    /// [`LEDGER_COLUMNS`].
+    fn kept(&self, entry: &Entry) -> Vec<(Position, [Vec<u8>; LEDGER_COLUMNS.len()])> {
+        let bytes = |text: &str| text.as_bytes().to_vec();
+        match entry {
+            Entry::Plan(block) => {
+                let cells = |row: &PlannedRow| {
+                    let cells = [
+                        bytes(row.id.as_str()),
+                        bytes(block.account.as_str()),
+                        bytes(block.action.name()),
+                        bytes(row.reference.as_deref().unwrap_or_default()),
+                    ];
+                    (row.position, cells)
+                };
+                let rows = block.rows.iter();
+                let rows = rows.filter(|row| self.state.is_planned(row.position.row));
+                rows.map(cells).collect()
+            }
+            Entry::Unsent(block) => {
+                let account = block.account.as_ref().map_or("", |it| it.as_str());
+                let action = block.action.map_or("", Action::name);
+                let rows = block.rows.iter();
+                let rows = rows.filter(|it| self.state.ended_as(it.row, block.outcome));
+                let cells = [Vec::new(), bytes(account), bytes(action), Vec::new()];
+                rows.map(|position| (*position, cells.clone())).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// Puts a row into its file.
+    fn put(
+        &mut self,
+        position: Position,
+        cells: &[Vec<u8>],
+        sheets: &mut Sheets<'_>,
+        out: &Out,
+    ) -> Result<(), Failure> {
+        let entry = self.outcomes.get(position.row)?;
+        let outcome = entry.as_ref().map(|entry| entry.outcome);
+        self.duplicates += u64::from(outcome == Some(Outcome::Duplicate));
+        let end = match &entry {
+            Some(entry) => End::of(entry),
+            None => self.pending(position.row, position.line),
+        };
+        let kind = Kind::of(outcome);
+        let id = self.id(entry.as_ref());
+        sheets[kind as usize]
+            .row(cells, id, end)
+            .map_err(|error| out.failure(kind, &error))
     }
 
     fn pending(&self, row: u64, line: u64) -> End<'static> {
@@ -246,11 +365,11 @@ impl Rows<'_> {
         }
     }
 
-    /// Of a row that ended, the ledger has the id if it is one. One that is pending may have any
-    /// that its provider can have.
+    /// A row that is invalid has no id, unless the ledger has it. One that is pending may have any that
+    /// its provider can have.
     fn id(&self, entry: Option<&OutcomeEntry>) -> Id {
         let is_one = match entry {
-            Some(entry) => entry.id.is_some(),
+            Some(entry) => entry.id.is_some() || entry.outcome != Outcome::Invalid,
             None => !self.ids_are_digits,
         };
         if is_one { Id::Kept } else { Id::Broken }

@@ -1,12 +1,57 @@
 //! Where the configuration is and what it says, with and without its secrets.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use super::accounts::limits_of;
 use super::outline_text::shell;
 use super::terminal::tell;
 use super::{ExitCode, Failure};
-use crate::config::{self, ConfigError, Outline, Source, process_variable};
-use crate::domain::RunOptions;
+use crate::config::{self, AccountOutline, ConfigError, Outline, Source, process_variable};
+use crate::domain::{AccountName, Action, RunOptions};
+use crate::plan::time_at_limit;
+
+/// The configuration without its secrets, and the options of a run.
+#[derive(Debug)]
+pub(super) struct Setup {
+    pub(super) outline: Outline,
+    pub(super) options: RunOptions,
+}
+
+impl Setup {
+    /// For a new run; `config`: what `--config` names.
+    pub(super) fn new(config: Option<&Path>, mut options: RunOptions) -> Result<Self, Failure> {
+        let source = locate(config)?;
+        note(&mut options, &source, config);
+        let outline = outline(&source)?;
+        Ok(Self { outline, options })
+    }
+
+    /// For going on with `ledger`, which keeps these `options`.
+    pub(super) fn again(
+        ledger: &Path,
+        options: &RunOptions,
+        config: Option<&Path>,
+    ) -> Result<Self, Failure> {
+        let source = locate_again(ledger, options, config)?;
+        Ok(Self {
+            outline: outline(&source)?,
+            options: options.clone(),
+        })
+    }
+
+    /// The account's part of the configuration.
+    pub(super) fn account(&self, name: &AccountName) -> Option<&AccountOutline> {
+        let mut accounts = self.outline.accounts.iter();
+        accounts.find(|account| account.name == *name)
+    }
+
+    /// The least time that rows of an account, how many of which action, take under its limits.
+    pub(super) fn time(&self, name: &AccountName, rows: &[(Action, u64)]) -> Duration {
+        let account = self.account(name);
+        account.map_or(Duration::ZERO, |it| time_at_limit(rows, &limits_of(it)))
+    }
+}
 
 /// The folder the program was started in.
 pub(super) fn folder() -> Result<PathBuf, Failure> {

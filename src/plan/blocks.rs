@@ -1,0 +1,176 @@
+//! Rows gathered to the entries of a ledger's plan.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+
+use super::judge::{UnsentRow, ValidRow};
+use crate::domain::{
+    AccountName, Action, Entry, Outcome, PlannedRow, PlannedRows, Position, UnsentRows, UserId,
+};
+
+/// The most blocks that are gathered at once. There are few, unless reasons differ from row to row.
+const OPEN_MAX: usize = 4_096;
+
+/// The error of a sink.
+pub type SinkError = Box<dyn Error + Send + Sync>;
+
+/// Takes the entries of a plan, in order.
+pub type Sink<'s> = &'s mut dyn FnMut(Entry) -> Result<(), SinkError>;
+
+/// A reason without any cell: outcome, code, message, account, action.
+type Reason = (
+    Outcome,
+    &'static str,
+    String,
+    Option<AccountName>,
+    Option<Action>,
+);
+
+/// Gathers rows to blocks of [`PlannedRows::MAX`]. Blocks of one account and action are in the order
+/// of the file.
+pub(super) struct Blocks<'s> {
+    sink: Sink<'s>,
+    failed: Option<SinkError>,
+    planned: BTreeMap<(AccountName, Action), Vec<PlannedRow>>,
+    unsent: BTreeMap<Reason, Vec<Position>>,
+}
+
+impl<'s> Blocks<'s> {
+    pub(super) fn new(sink: Sink<'s>) -> Self {
+        Self {
+            sink,
+            failed: None,
+            planned: BTreeMap::new(),
+            unsent: BTreeMap::new(),
+        }
+    }
+
+    /// Adds a row to send.
+    pub(super) fn plan(&mut self, row: &ValidRow<'_>, position: Position, again: bool) {
+        let planned = PlannedRow {
+            position,
+            id: UserId::new(row.id),
+            reference: row.reference.map(str::to_owned),
+            again,
+        };
+        let key = (row.account.clone(), row.action);
+        let rows = self.planned.entry(key.clone()).or_default();
+        rows.push(planned);
+        if rows.len() == PlannedRows::MAX {
+            let rows = std::mem::take(rows);
+            self.put_planned(key, rows);
+        }
+    }
+
+    /// Adds a row that is not sent.
+    pub(super) fn end(&mut self, row: &UnsentRow<'_>, position: Position) {
+        let account = row.account.map(|(_, name)| name.clone());
+        let message = without_numbers(&row.reason);
+        let key = (row.outcome, row.code, message, account, row.action);
+        if self.unsent.len() >= OPEN_MAX && !self.unsent.contains_key(&key) {
+            self.put_all();
+        }
+        let rows = self.unsent.entry(key.clone()).or_default();
+        rows.push(position);
+        if rows.len() == PlannedRows::MAX {
+            let rows = std::mem::take(rows);
+            self.put_unsent(key, rows);
+        }
+    }
+
+    /// Hands all rows over that were gathered so far: what follows replaces some of them.
+    pub(super) fn put_all(&mut self) {
+        for (key, rows) in std::mem::take(&mut self.planned) {
+            self.put_planned(key, rows);
+        }
+        for (key, rows) in std::mem::take(&mut self.unsent) {
+            self.put_unsent(key, rows);
+        }
+    }
+
+    /// Hands the rest over.
+    ///
+    /// # Errors
+    ///
+    /// The first error of the sink.
+    pub(super) fn finish(mut self) -> Result<(), SinkError> {
+        self.put_all();
+        self.failed.map_or(Ok(()), Err)
+    }
+
+    /// Whether the sink takes no more, so that reading on is of no use.
+    pub(super) const fn has_failed(&self) -> bool {
+        self.failed.is_some()
+    }
+
+    fn put_planned(&mut self, (account, action): (AccountName, Action), rows: Vec<PlannedRow>) {
+        self.put(
+            rows.is_empty(),
+            Entry::Plan(PlannedRows {
+                account,
+                action,
+                rows,
+            }),
+        );
+    }
+
+    fn put_unsent(&mut self, reason: Reason, rows: Vec<Position>) {
+        let (outcome, code, message, account, action) = reason;
+        self.put(
+            rows.is_empty(),
+            Entry::Unsent(UnsentRows {
+                outcome,
+                code: code.to_owned(),
+                message,
+                account,
+                action,
+                rows,
+            }),
+        );
+    }
+
+    fn put(&mut self, is_empty: bool, entry: Entry) {
+        if !is_empty && self.failed.is_none() {
+            self.failed = (self.sink)(entry).err();
+        }
+    }
+}
+
+/// `reason` without the numbers in backticks that it repeats from the file: rows of one reason
+/// share a block, and a ledger keeps no cell of a row that is not sent.
+fn without_numbers(reason: &str) -> String {
+    let mut words = String::with_capacity(reason.len());
+    for (place, part) in reason.split('`').enumerate() {
+        let is_quoted = place % 2 == 1;
+        if is_quoted && is_number(part) {
+            let kept = words.trim_end().len();
+            words.truncate(kept);
+        } else if is_quoted {
+            words.extend(["`", part, "`"]);
+        } else {
+            words.push_str(part);
+        }
+    }
+    words
+}
+
+fn is_number(text: &str) -> bool {
+    let is_part = |byte: u8| byte.is_ascii_digit() || b"eE+-., '".contains(&byte);
+    text.bytes().any(|byte| byte.is_ascii_digit()) && text.bytes().all(is_part)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_numbers;
+
+    #[test]
+    fn a_reason_of_a_ledger_repeats_no_number_of_the_file() {
+        for (reason, kept) in [
+            ("the id `3.6E+11` is rounded", "the id is rounded"),
+            ("name it with `--id-column`", "name it with `--id-column`"),
+            ("the ids of `crm` begin so", "the ids of `crm` begin so"),
+        ] {
+            assert_eq!(without_numbers(reason), kept);
+        }
+    }
+}
