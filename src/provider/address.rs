@@ -138,12 +138,12 @@ mod tests {
 
     #[test]
     fn the_authority_names_an_unusual_port_only() {
-        for (url, told) in [
+        for (url, text) in [
             ("https://h.example/p", "h.example"),
             ("https://h.example:443", "h.example"),
             ("http://[::1]:8080", "[::1]:8080"),
         ] {
-            assert_eq!(authority(&url.parse().unwrap()), told);
+            assert_eq!(authority(&url.parse().unwrap()), text);
         }
     }
 

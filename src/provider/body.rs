@@ -107,8 +107,8 @@ mod tests {
             body: bytes.into(),
             ..Reply::default()
         };
-        let told = format!("{:?}", Body::of(&reply));
-        assert!(told.starts_with(kind), "{told}");
+        let text = format!("{:?}", Body::of(&reply));
+        assert!(text.starts_with(kind), "{text}");
     }
 
     #[test]

@@ -1,12 +1,155 @@
-//! From an account's settings to its provider.
+//! What each provider must be told to be used, complete, and the way from there to the provider.
+//!
+//! `S` is a secret; in a configuration whose secrets are unread, where it is to be had.
 
+use secrecy::SecretString;
 use thiserror::Error;
+use url::Url;
 
 use super::sunco::Sunco;
 use super::zendesk::Zendesk;
 use super::zoho::Zoho;
-use super::{Defaults, Provider, ProviderSettings, sunco, zendesk, zoho};
+use super::{Defaults, Provider, sunco, zendesk, zoho};
 use crate::domain::{IdProblem, ProviderKind};
+
+/// Zendesk Support.
+#[derive(Debug, Clone)]
+pub struct ZendeskSettings<S = SecretString> {
+    /// `https://{subdomain}.zendesk.com`, or what stands in for it.
+    pub base_url: Url,
+    /// How requests are authorized.
+    pub credentials: ZendeskCredentials<S>,
+}
+
+/// Zendesk's three kinds of credentials.
+#[derive(Debug, Clone)]
+pub enum ZendeskCredentials<S = SecretString> {
+    /// E-mail address and API token, as Basic authorization. Zendesk ends these on 2027-04-30,
+    /// see <https://developer.zendesk.com/documentation/api-basics/authentication/oauth-migration/>.
+    ApiToken {
+        /// The agent's address.
+        email: String,
+        /// The token.
+        token: S,
+    },
+    /// An OAuth access token, as it is.
+    OAuthToken {
+        /// The token.
+        token: S,
+    },
+    /// An OAuth client, whose tokens are fetched and renewed.
+    Client {
+        /// The client's unique identifier.
+        id: String,
+        /// Its secret.
+        secret: S,
+    },
+}
+
+/// Sunshine Conversations.
+#[derive(Debug, Clone)]
+pub struct SuncoSettings<S = SecretString> {
+    /// `https://api.smooch.io`, `https://api.eu-1.smooch.io`, `https://{subdomain}.zendesk.com/sc`,
+    /// or what stands in for it.
+    pub base_url: Url,
+    /// The app whose users are meant.
+    pub app_id: String,
+    /// The key's id, `app_…`, `act_…` or `svc_…`.
+    pub key_id: String,
+    /// The key's secret.
+    pub key_secret: S,
+    /// How the key is used.
+    pub auth: SuncoAuth,
+}
+
+/// How a Sunshine Conversations key is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SuncoAuth {
+    /// Basic authorization.
+    Basic,
+    /// A JWT signed with HS256.
+    Jwt,
+}
+
+/// Zoho CRM.
+#[derive(Debug, Clone)]
+pub struct ZohoSettings<S = SecretString> {
+    /// The data centre's accounts server, e.g. `https://accounts.zoho.eu`.
+    pub accounts_url: Url,
+    /// Where the API is; `None`: where the token answer's `api_domain` says.
+    pub base_url: Option<Url>,
+    /// The API's version, `v2` to `v8`.
+    pub version: String,
+    /// The client's id.
+    pub client_id: String,
+    /// The client's secret.
+    pub client_secret: S,
+    /// The refresh token.
+    pub refresh_token: S,
+}
+
+/// The settings of whichever provider an account is at.
+#[derive(Debug, Clone)]
+pub enum ProviderSettings<S = SecretString> {
+    /// Zendesk Support.
+    Zendesk(ZendeskSettings<S>),
+    /// Sunshine Conversations.
+    Sunco(SuncoSettings<S>),
+    /// Zoho CRM.
+    Zoho(ZohoSettings<S>),
+}
+
+impl<S> ProviderSettings<S> {
+    /// The provider.
+    pub const fn kind(&self) -> ProviderKind {
+        match self {
+            Self::Zendesk(_) => ProviderKind::Zendesk,
+            Self::Sunco(_) => ProviderKind::Sunco,
+            Self::Zoho(_) => ProviderKind::Zoho,
+        }
+    }
+
+    /// The same settings, with what `read` makes of each secret. It is also given the secret's key
+    /// in the configuration.
+    pub fn try_map<T, E>(
+        &self,
+        mut read: impl FnMut(&'static str, &S) -> Result<T, E>,
+    ) -> Result<ProviderSettings<T>, E> {
+        Ok(match self {
+            Self::Zendesk(zendesk) => ProviderSettings::Zendesk(ZendeskSettings {
+                base_url: zendesk.base_url.clone(),
+                credentials: match &zendesk.credentials {
+                    ZendeskCredentials::ApiToken { email, token } => ZendeskCredentials::ApiToken {
+                        email: email.clone(),
+                        token: read("api_token", token)?,
+                    },
+                    ZendeskCredentials::OAuthToken { token } => ZendeskCredentials::OAuthToken {
+                        token: read("oauth_token", token)?,
+                    },
+                    ZendeskCredentials::Client { id, secret } => ZendeskCredentials::Client {
+                        id: id.clone(),
+                        secret: read("client_secret", secret)?,
+                    },
+                },
+            }),
+            Self::Sunco(sunco) => ProviderSettings::Sunco(SuncoSettings {
+                base_url: sunco.base_url.clone(),
+                app_id: sunco.app_id.clone(),
+                key_id: sunco.key_id.clone(),
+                key_secret: read("key_secret", &sunco.key_secret)?,
+                auth: sunco.auth,
+            }),
+            Self::Zoho(zoho) => ProviderSettings::Zoho(ZohoSettings {
+                accounts_url: zoho.accounts_url.clone(),
+                base_url: zoho.base_url.clone(),
+                version: zoho.version.clone(),
+                client_id: zoho.client_id.clone(),
+                client_secret: read("client_secret", &zoho.client_secret)?,
+                refresh_token: read("refresh_token", &zoho.refresh_token)?,
+            }),
+        })
+    }
+}
 
 /// Why no provider can be built of the settings. Neither variant repeats a value: it may be a
 /// secret, or hold one.
@@ -88,7 +231,7 @@ mod tests {
     use super::build;
     use crate::domain::{ProviderKind, Step, UserId, UserState};
     use crate::provider::testing::{
-        access, any_headers, any_reply, assert_fit_to_keep, every_status, spoilt, told,
+        access, any_headers, any_reply, assert_fit_to_keep, describe, every_status, spoilt,
     };
     use crate::provider::{
         LookupFor, Provider, ProviderSettings, Reply, RowEnd, SuncoAuth, SuncoSettings, Verdict,
@@ -182,11 +325,11 @@ mod tests {
             let asked = every_status(|reply| {
                 assert!(provider.identified(&access, reply).is_err());
                 match looked_up(provider.as_ref(), LookupFor::UnclearAnswer, &id, reply) {
-                    Err(verdict) => told(&verdict),
+                    Err(verdict) => describe(&verdict),
                     Ok(states) => states[0].name().to_owned(),
                 }
             });
-            let told_without_words: Vec<&str> = asked
+            let without_words: Vec<&str> = asked
                 .lines()
                 .filter(|line| !line.contains("moment") && !line.contains("account"))
                 .collect();
@@ -199,7 +342,7 @@ mod tests {
                     "json  204     not_known",
                 ],
             };
-            assert_eq!(told_without_words, expected, "{}", provider.kind());
+            assert_eq!(without_words, expected, "{}", provider.kind());
         }
     }
 
@@ -271,7 +414,7 @@ mod tests {
                 let lookups = LookupFor::ALL
                     .map(|purpose| looked_up(provider.as_ref(), purpose, &id, &reply).err());
                 for verdict in answers.into_iter().chain(lookups).flatten() {
-                    prop_assert!(is_of_a_read(&verdict), "{}", told(&verdict));
+                    prop_assert!(is_of_a_read(&verdict), "{}", describe(&verdict));
                     assert_fit_to_keep(&verdict);
                 }
                 let _ = provider.minted(&reply);

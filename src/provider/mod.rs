@@ -20,29 +20,24 @@
 //!
 //! # Code map
 //!
-//! [`build()`] turns an account's settings into its provider. Each provider has a folder: `ids` is
-//! the rule for user ids, `requests` what is sent, `judge` what an answer to a deletion means,
-//! `reads` what an answer to a question means, `lookups` how a user stands, `token` how
-//! tokens are had, `provider` the seam; where a provider has it, `bulk` is one request for many users,
-//! `limits` what its headers say.
-//! What they share lies beside them: `address` (URLs that stay what they are), `authorization`,
-//! `body` (what kind of thing came back), `detail` (what may be kept of it), `digits` (ids that are
-//! numbers), `rate_hint` (headers), `status` (verdicts that no JSON is needed for), `grant` (the
-//! common form of a token's answer).
+//! [`build()`] turns an account's settings into its provider. Each provider has a folder: `mod` is the
+//! provider itself with its settings, requests and the rule for user ids, `answers` what an answer to a
+//! deletion means and who the caller is, `lookups` how a user stands. Where a provider has it, `bulk`
+//! is one request for many users, `limits` what its headers say, `token` how tokens are had.
+//! What they share lies beside them: `address` (URLs that stay what they are), `auth` (headers and
+//! tokens), `body` (what kind of thing came back), `detail` (what may be kept of it), `digits` (ids that
+//! are numbers), `rate_hint` (headers), `verdict` (also of a status that no JSON is needed for).
 
 mod address;
-mod authorization;
+mod auth;
 mod body;
 mod bridge;
 mod build;
 mod contract;
 mod detail;
 mod digits;
-mod grant;
 mod http;
 mod rate_hint;
-mod settings;
-mod status;
 mod sunco;
 #[cfg(test)]
 mod testing;
@@ -51,14 +46,14 @@ mod zendesk;
 mod zoho;
 
 pub use bridge::{Listed, Roles, Standings};
-pub use build::{BuildError, blanks_count, build, check_id, defaults, ids_alike};
+pub use build::{
+    BuildError, ProviderSettings, SuncoAuth, SuncoSettings, ZendeskCredentials, ZendeskSettings,
+    ZohoSettings, blanks_count, build, check_id, defaults, ids_alike,
+};
 pub use contract::{
     Access, Authorize, Bulk, Defaults, Identity, ItemEnd, JobState, JobsHint, LookupFor, Many,
     PrimaryContact, Provider, RateHint, RateHints, Token, TokenRefused,
 };
 pub use detail::Detail;
 pub use http::{Reply, Request};
-pub use settings::{
-    ProviderSettings, SuncoAuth, SuncoSettings, ZendeskCredentials, ZendeskSettings, ZohoSettings,
-};
 pub use verdict::{Moment, RowEnd, Scope, Seen, Verdict};

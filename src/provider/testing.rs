@@ -33,11 +33,11 @@ pub(super) fn reply(status: u16, lines: &str, body: impl Into<String>) -> Reply 
 
 /// A verdict in a few words, without its detail: `row deleted`, `account not_permitted`,
 /// `moment throttled endpoint 27s`.
-pub(super) fn told(verdict: &Verdict) -> String {
+pub(super) fn describe(verdict: &Verdict) -> String {
     match verdict {
-        Verdict::Row(end, _) => format!("row {}", end_told(*end)),
-        Verdict::Look(end, _) => format!("look {}", end_told(*end)),
-        Verdict::Account(kind, _) => format!("account {}", stop_told(*kind)),
+        Verdict::Row(end, _) => format!("row {}", end_word(*end)),
+        Verdict::Look(end, _) => format!("look {}", end_word(*end)),
+        Verdict::Account(kind, _) => format!("account {}", stop_word(*kind)),
         Verdict::TokenRejected(_) => "token rejected".to_owned(),
         Verdict::Moment(moment, _) => {
             let (scope, wait) = match moment {
@@ -62,11 +62,11 @@ pub(super) fn detail(verdict: &Verdict) -> &Detail {
     }
 }
 
-fn end_told(end: RowEnd) -> &'static str {
+fn end_word(end: RowEnd) -> &'static str {
     end.outcome().name()
 }
 
-fn stop_told(kind: StopKind) -> String {
+fn stop_word(kind: StopKind) -> String {
     let json = serde_json::to_string(&kind).unwrap();
     json.trim_matches('"').to_owned()
 }
@@ -90,7 +90,7 @@ struct Row {
     body: Option<serde_json::Value>,
     #[serde(default)]
     text: String,
-    /// What it means, as [`told`] and its like tell it.
+    /// What it means, as [`describe`] and its like have it.
     means: String,
     /// The detail's code.
     #[serde(default)]
@@ -131,7 +131,7 @@ fn answer(
     id: &UserId,
     reply: &Reply,
 ) -> (String, Detail) {
-    let failed = |verdict: Verdict| (told(&verdict), detail(&verdict).clone());
+    let failed = |verdict: Verdict| (describe(&verdict), detail(&verdict).clone());
     let fine = |means: String| (means, Detail::default());
     let looked_up = |purpose, ids: &[UserId], tell: &dyn Fn(Vec<UserState>) -> String| {
         let states = provider.looked_up(purpose, ids, Some(PRIMARY_CONTACT), reply);
@@ -139,14 +139,14 @@ fn answer(
     };
     let state = |purpose| {
         let one = std::slice::from_ref(id);
-        looked_up(purpose, one, &|states| state_told(&states[0]))
+        looked_up(purpose, one, &|states| describe_state(&states[0]))
     };
     match ask {
         "look" => state(LookupFor::UnclearAnswer),
         "role" => state(LookupFor::SoftDeletedRoles),
         "identity" => provider
             .identified(access, reply)
-            .map_or_else(failed, |identity| fine(identity_told(&identity))),
+            .map_or_else(failed, |identity| fine(describe_identity(&identity))),
         "roles" => {
             let ids = ROLES_ASKED.map(UserId::new);
             looked_up(LookupFor::Roles, &ids, &|states| {
@@ -163,11 +163,11 @@ fn answer(
             .primary_contact()
             .unwrap()
             .found(reply)
-            .map_or_else(failed, |told| {
-                fine(told.unwrap_or_else(|| "nobody".to_owned()))
+            .map_or_else(failed, |found| {
+                fine(found.unwrap_or_else(|| "nobody".to_owned()))
             }),
         "token" => match provider.minted(reply) {
-            Ok(token) => fine(token_told(&token)),
+            Ok(token) => fine(describe_token(&token)),
             Err(TokenRefused::Rejected(detail)) => ("rejected".to_owned(), detail),
             Err(TokenRefused::Misplaced(detail)) => ("misplaced".to_owned(), detail),
             Err(TokenRefused::Later(detail)) => ("later".to_owned(), detail),
@@ -206,14 +206,14 @@ pub(super) const STEPS: [Step; 3] = [
 ];
 
 /// How a user stands, in a few words.
-pub(super) fn state_told(state: &UserState) -> String {
+pub(super) fn describe_state(state: &UserState) -> String {
     let role = state
         .role()
         .map_or_else(String::new, |role| format!(" {role}"));
     format!("{}{role}", state.name())
 }
 
-fn identity_told(identity: &Identity) -> String {
+fn describe_identity(identity: &Identity) -> String {
     let caller = identity.caller.as_ref().map_or("nobody", UserId::as_str);
     let or_dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
     format!(
@@ -226,7 +226,7 @@ fn identity_told(identity: &Identity) -> String {
     )
 }
 
-fn token_told(token: &Token) -> String {
+fn describe_token(token: &Token) -> String {
     let life = token.expires_in.map_or_else(
         || "for ever".to_owned(),
         |life| format!("{}s", life.as_secs()),

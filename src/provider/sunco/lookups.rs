@@ -14,9 +14,9 @@ use serde_json::Value;
 
 use crate::domain::{UserId, UserState};
 use crate::provider::body::{Body, Object, child};
-use crate::provider::{LookupFor, Reply, RowEnd, Verdict, status};
+use crate::provider::{LookupFor, Reply, RowEnd, Verdict, verdict};
 
-use super::judge::{is_named, refusal, user};
+use super::answers::{is_named, refusal, user};
 
 /// What a profile holds of a person, and a cleared one does not.
 const PERSONAL: [&str; 4] = ["givenName", "surname", "email", "avatarUrl"];
@@ -34,7 +34,7 @@ pub(super) fn looked_up(
 ) -> Result<UserState, Verdict> {
     let body = Body::of(reply);
     match body.object().filter(|_| reply.status == 200).and_then(user) {
-        Some(user) if !is_named(user, id) => Err(status::other_user()),
+        Some(user) if !is_named(user, id) => Err(verdict::other_user()),
         Some(user) if is_cleared(user) => Ok(UserState::Cleared),
         Some(_) => Ok(UserState::Active { role: None }),
         None => match refusal(reply, &body) {
@@ -42,8 +42,8 @@ pub(super) fn looked_up(
                 LookupFor::UnclearAnswer => UserState::Unknown,
                 _ => UserState::Gone,
             }),
-            Verdict::Row(RowEnd::NotFound, said) => Err(status::unrecognised(reply, &body, said)),
-            verdict => Err(status::of_read(verdict)),
+            Verdict::Row(RowEnd::NotFound, said) => Err(verdict::unrecognised(reply, &body, said)),
+            verdict => Err(verdict::of_read(verdict)),
         },
     }
 }
@@ -75,8 +75,8 @@ mod tests {
     use serde_json::{Value, json};
 
     use crate::domain::{UserId, UserState};
-    use crate::provider::sunco::provider::tests::sunco;
-    use crate::provider::testing::{any_reply, assert_fit_to_keep, reply, told};
+    use crate::provider::sunco::tests::sunco;
+    use crate::provider::testing::{any_reply, assert_fit_to_keep, describe, reply};
     use crate::provider::{LookupFor, Provider, SuncoAuth};
 
     use UserState::{Cleared, Gone};
@@ -87,7 +87,7 @@ mod tests {
         let ids = [UserId::new("shop/42")];
         let reply = reply(code, "", body);
         let states = sunco(SuncoAuth::Basic).looked_up(purpose, &ids, None, &reply);
-        states.map_err(|verdict| told(&verdict))
+        states.map_err(|verdict| describe(&verdict))
     }
 
     fn one(code: u16, body: &Value) -> Result<Vec<UserState>, String> {

@@ -16,33 +16,29 @@ use serde_json::Value;
 use crate::domain::{JobId, Step, StopKind, UserId};
 use crate::provider::body::{Body, Object, child, id_text, text};
 use crate::provider::rate_hint::composed;
-use crate::provider::{Detail, ItemEnd, JobState, JobsHint, Many, Reply, RowEnd, Verdict, status};
+use crate::provider::{
+    Access, Bulk, Detail, ItemEnd, JobState, JobsHint, Many, Reply, Request, RowEnd, Verdict,
+    verdict,
+};
 
-use super::judge::{KeySource, known_phrase, refusal};
+use super::answers::{known_phrase, refusal};
+use super::{Zendesk, delete, read, with_ids};
 
-/// How many users `destroy_many` takes.
-pub(super) const USERS_MAX: usize = 100;
-
-/// Recorded jobs took some three seconds to begin and a tenth of a second for each user; single
-/// requests leave every 150 ms at the usual quota. Below this many, a job is not sooner done.
-pub(super) const USERS_MIN: usize = 25;
-
-/// "Up to 30 queued or running jobs at once",
+/// What `destroy_many` takes. Recorded jobs took some three seconds to begin and a tenth of a second
+/// for each user; single requests leave every 150 ms at the usual quota, so with fewer than 25 users
+/// a job is not sooner done. "Up to 30 queued or running jobs at once",
 /// <https://developer.zendesk.com/api-reference/introduction/rate-limits/#job-limit>.
-pub(super) const JOBS_MAX: usize = 30;
-
-/// All that, and how long the recorded jobs took.
 pub(super) const MANY: Many = Many {
     step: Step::Delete,
-    users_min: USERS_MIN,
-    users_max: USERS_MAX,
-    jobs_max: JOBS_MAX,
+    users_min: 25,
+    users_max: 100,
+    jobs_max: 30,
     job_begins: Duration::from_secs(3),
     job_user: Duration::from_millis(100),
 };
 
 /// How many job statuses `show_many` takes.
-pub(super) const JOBS_ASKED_MAX: usize = 100;
+const JOBS_ASKED_MAX: usize = 100;
 
 /// The longest job id that is taken, in characters; recorded ones have 35.
 const JOB_ID_CHARS_MAX: usize = 128;
@@ -72,59 +68,89 @@ const PASSING: [&str; 9] = [
     "notfound",
 ];
 
-/// Reads the answer to `destroy_many`: the job that was begun.
-///
-/// # Errors
-///
-/// The verdict.
-pub(super) fn begun(keys: KeySource, reply: &Reply) -> Result<JobId, Verdict> {
-    let body = Body::of(reply);
-    if reply.status != 200 {
-        return Err(refusal(keys, reply, &body));
+impl Bulk for Zendesk {
+    /// There is none for the permanent deletion.
+    fn takes(&self, step: Step) -> bool {
+        step == MANY.step
     }
-    let job = body
-        .object()
-        .and_then(|answer| child(answer, "job_status"))
-        .and_then(|job| job_id(job.get("id")));
-    job.ok_or_else(|| status::unrecognised(reply, &body, Detail::default()))
-}
 
-/// What the headers say of jobs.
-pub(super) fn jobs_hint(headers: &HeaderMap) -> Option<JobsHint> {
-    let value = JOBS_HEADERS.iter().find_map(|name| headers.get(*name))?;
-    let said = composed(value.to_str().ok()?)?;
-    let count = |number: u64| usize::try_from(number).ok();
-    Some(JobsHint {
-        total: count(said.total?)?,
-        remaining: count(said.remaining?)?,
-    })
-}
+    fn users_max(&self) -> usize {
+        MANY.users_max
+    }
 
-/// Reads the answer to `job_statuses/show_many`.
-///
-/// # Errors
-///
-/// The verdict.
-pub(super) fn asked(keys: KeySource, reply: &Reply) -> Result<Vec<(JobId, JobState)>, Verdict> {
-    let body = Body::of(reply);
-    let jobs = match body.object().and_then(|answer| answer.get("job_statuses")) {
-        Some(Value::Array(jobs)) if reply.status == 200 => jobs,
-        _ => {
-            return match refusal(keys, reply, &body) {
-                // None of them is known any more.
-                Verdict::Look(RowEnd::NotFound, _) => Ok(Vec::new()),
-                Verdict::Account(StopKind::WrongTenant, said) if reply.status == 404 => {
-                    Err(status::of_read(Verdict::Row(RowEnd::NotFound, said)))
-                }
-                verdict => Err(status::of_read(verdict)),
-            };
+    fn users_min(&self) -> usize {
+        MANY.users_min
+    }
+
+    fn jobs_max(&self) -> usize {
+        MANY.jobs_max
+    }
+
+    /// # Panics
+    ///
+    /// For an id that is no number: it would change the request.
+    fn begin(&self, access: &Access, ids: &[UserId]) -> Request {
+        let plain = |id: &UserId| {
+            let id = id.as_str();
+            !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit())
+        };
+        assert!(ids.iter().all(plain), "only checked ids go into a request");
+        let ids = ids.iter().map(UserId::as_str);
+        with_ids(delete(access, &["users", "destroy_many"]), ids)
+    }
+
+    fn begun(&self, reply: &Reply) -> Result<JobId, Verdict> {
+        let body = Body::of(reply);
+        if reply.status != 200 {
+            return Err(refusal(self.source(), reply, &body));
         }
-    };
-    let states = jobs.iter().filter_map(|job| {
-        let job = job.as_object()?;
-        Some((job_id(job.get("id"))?, state(job)))
-    });
-    Ok(states.collect())
+        let job = body
+            .object()
+            .and_then(|answer| child(answer, "job_status"))
+            .and_then(|job| job_id(job.get("id")));
+        job.ok_or_else(|| verdict::unrecognised(reply, &body, Detail::default()))
+    }
+
+    fn jobs_hint(&self, headers: &HeaderMap) -> Option<JobsHint> {
+        let value = JOBS_HEADERS.iter().find_map(|name| headers.get(*name))?;
+        let said = composed(value.to_str().ok()?)?;
+        let count = |number: u64| usize::try_from(number).ok();
+        Some(JobsHint {
+            total: count(said.total?)?,
+            remaining: count(said.remaining?)?,
+        })
+    }
+
+    fn jobs_asked_max(&self) -> usize {
+        JOBS_ASKED_MAX
+    }
+
+    fn ask(&self, access: &Access, jobs: &[JobId]) -> Request {
+        let jobs = jobs.iter().map(JobId::as_str);
+        with_ids(read(access, &["job_statuses", "show_many"]), jobs)
+    }
+
+    fn asked(&self, reply: &Reply) -> Result<Vec<(JobId, JobState)>, Verdict> {
+        let body = Body::of(reply);
+        let jobs = match body.object().and_then(|answer| answer.get("job_statuses")) {
+            Some(Value::Array(jobs)) if reply.status == 200 => jobs,
+            _ => {
+                return match refusal(self.source(), reply, &body) {
+                    // None of them is known any more.
+                    Verdict::Look(RowEnd::NotFound, _) => Ok(Vec::new()),
+                    Verdict::Account(StopKind::WrongTenant, said) if reply.status == 404 => {
+                        Err(verdict::of_read(Verdict::Row(RowEnd::NotFound, said)))
+                    }
+                    verdict => Err(verdict::of_read(verdict)),
+                };
+            }
+        };
+        let states = jobs.iter().filter_map(|job| {
+            let job = job.as_object()?;
+            Some((job_id(job.get("id"))?, state(job)))
+        });
+        Ok(states.collect())
+    }
 }
 
 /// A job of a state that is not known is still under way: it is asked about again, and given up
@@ -196,13 +222,11 @@ mod tests {
     use rstest::rstest;
     use serde_json::json;
 
-    use super::{asked, begun, item_end, jobs_hint};
+    use super::item_end;
     use crate::domain::{JobId, UserId};
-    use crate::provider::testing::{any_reply, headers, reply, told};
-    use crate::provider::zendesk::judge::KeySource;
-    use crate::provider::{ItemEnd, JobState, JobsHint};
-
-    const KEYS: KeySource = KeySource::Configured;
+    use crate::provider::testing::{any_reply, describe, headers, reply};
+    use crate::provider::zendesk::tests::zendesk;
+    use crate::provider::{Bulk, ItemEnd, JobState, JobsHint};
 
     #[rstest]
     #[case(200, r#"{"job_status":{"id":"V3-5f","url":"https://other.example/x","status":"queued","results":null}}"#, "V3-5f")]
@@ -232,9 +256,9 @@ mod tests {
         #[case] body: &'static str,
         #[case] means: &str,
     ) {
-        let said = match begun(KEYS, &reply(status, "", body)) {
+        let said = match zendesk().begun(&reply(status, "", body)) {
             Ok(job) => job.as_str().to_owned(),
-            Err(verdict) => told(&verdict),
+            Err(verdict) => describe(&verdict),
         };
         assert!(said.starts_with(means), "{said}");
     }
@@ -284,7 +308,7 @@ mod tests {
         let body = format!(
             r#"{{"job_statuses":[null,{{"id":"a","status":"completed","results":{results}}}]}}"#
         );
-        let states = asked(KEYS, &reply(200, "", body)).unwrap();
+        let states = zendesk().asked(&reply(200, "", body)).unwrap();
         let [(job, JobState::Ended(items))] = states.as_slice() else {
             panic!("{states:?}");
         };
@@ -301,7 +325,8 @@ mod tests {
             {"id":"q","status":"queued"},{"id":"w","status":"working","results":[{"id":1,"success":true}]},
             {"id":"u","status":"resting"},{"id":"n"},{"id":"f","status":"failed","results":null},
             {"id":"k","status":"killed"},{"id":"a b","status":"completed"}]}"#;
-        let told: Vec<_> = asked(KEYS, &reply(200, "", body))
+        let states: Vec<_> = zendesk()
+            .asked(&reply(200, "", body))
             .unwrap()
             .into_iter()
             .map(|(job, state)| (job.as_str().to_owned(), state == JobState::UnderWay))
@@ -314,7 +339,7 @@ mod tests {
             ("f", false),
             ("k", false),
         ];
-        assert_eq!(told, expected.map(|(job, open)| (job.to_owned(), open)));
+        assert_eq!(states, expected.map(|(job, open)| (job.to_owned(), open)));
     }
 
     #[test]
@@ -324,17 +349,17 @@ mod tests {
             "",
             r#"{"error":"RecordNotFound","description":"Not found"}"#,
         );
-        assert_eq!(asked(KEYS, &gone), Ok(Vec::new()));
+        assert_eq!(zendesk().asked(&gone), Ok(Vec::new()));
         let no_path = reply(404, "", r#"{"error":"InvalidEndpoint"}"#);
         assert_eq!(
-            told(&asked(KEYS, &no_path).unwrap_err()),
+            describe(&zendesk().asked(&no_path).unwrap_err()),
             "moment unrecognised"
         );
     }
 
     #[test]
     fn the_limit_on_jobs_is_read_in_both_spellings() {
-        let hint = |lines: &str| jobs_hint(&headers(lines));
+        let hint = |lines: &str| zendesk().jobs_hint(&headers(lines));
         let expected = Some(JobsHint {
             total: 30,
             remaining: 4,
@@ -344,7 +369,7 @@ mod tests {
             "zendesk-rate-limit-inflight-jobs",
         ] {
             let line = format!("{name}: total=30; remaining=4; resets=60");
-            assert_eq!(jobs_hint(&headers(&line)), expected);
+            assert_eq!(zendesk().jobs_hint(&headers(&line)), expected);
         }
         assert_eq!(hint("zendesk-ratelimit-inflight-jobs: total=30"), None);
         assert_eq!(hint("x-rate-limit: 30"), None);
@@ -353,16 +378,16 @@ mod tests {
     proptest! {
         #[test]
         fn no_answer_is_too_odd(answer in any_reply()) {
-            let _ = begun(KEYS, &answer);
-            let _ = asked(KEYS, &answer);
-            let _ = jobs_hint(&answer.headers);
+            let _ = zendesk().begun(&answer);
+            let _ = zendesk().asked(&answer);
+            let _ = zendesk().jobs_hint(&answer.headers);
         }
 
         #[test]
         fn only_an_item_that_names_the_user_deletes_them(ids in prop::collection::vec(1..9_u64, 0..6)) {
             let items: Vec<_> = ids.iter().map(|id| json!({"id": id, "success": true})).collect();
             let body = json!({"job_statuses": [{"id": "a", "status": "completed", "results": items}]});
-            let states = asked(KEYS, &reply(200, "", body.to_string())).unwrap();
+            let states = zendesk().asked(&reply(200, "", body.to_string())).unwrap();
             let JobState::Ended(ends) = &states[0].1 else { panic!("{states:?}") };
             for id in 1..9 {
                 let said = ends.iter().any(|(user, _)| *user == UserId::new(id.to_string()));

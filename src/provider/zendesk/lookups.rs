@@ -26,10 +26,9 @@ use serde_json::Value;
 
 use crate::domain::{UserId, UserState};
 use crate::provider::body::{Body, Object, child, id_text, text};
-use crate::provider::{Detail, LookupFor, Moment, Reply, RowEnd, Verdict, status};
+use crate::provider::{Detail, LookupFor, Moment, Reply, RowEnd, Verdict, verdict};
 
-use super::judge::{KeySource, refusal};
-use super::reads::role;
+use super::answers::{KeySource, refusal, role};
 
 /// The role that is not protected.
 const END_USER: &str = "end-user";
@@ -70,7 +69,7 @@ fn shown(keys: KeySource, id: &UserId, reply: &Reply) -> Result<UserState, Verdi
     let Some(user) = named("user", reply, &body) else {
         return match refusal(keys, reply, &body) {
             Verdict::Look(RowEnd::NotFound, _) => Ok(UserState::Unknown),
-            verdict => Err(status::of_read(verdict)),
+            verdict => Err(verdict::of_read(verdict)),
         };
     };
     check_named(user, id)?;
@@ -101,11 +100,11 @@ fn listed(
     let answer = body.object().filter(|_| reply.status == 200);
     let users = answer.and_then(|answer| Some((answer, answer.get("users")?.as_array()?)));
     let Some((answer, users)) = users else {
-        return Err(status::of_read(refusal(keys, reply, &body)));
+        return Err(verdict::of_read(refusal(keys, reply, &body)));
     };
     let count = answer.get("count").and_then(Value::as_u64);
     if is_part(answer) || count.is_some_and(|count| count > users.len() as u64) {
-        return Err(status::part_of_answer());
+        return Err(verdict::part_of_answer());
     }
     let mut states: HashMap<&str, UserState> = ids
         .iter()
@@ -123,7 +122,9 @@ fn listed(
         if !is_known {
             return Err(unknown_state());
         }
-        let state = states.get_mut(id.as_str()).ok_or_else(status::other_user)?;
+        let state = states
+            .get_mut(id.as_str())
+            .ok_or_else(verdict::other_user)?;
         if active != Some(false) && state.role().is_none() {
             let role = role.filter(|role| role != END_USER);
             *state = UserState::Active { role };
@@ -138,7 +139,7 @@ fn soft_deleted(keys: KeySource, id: &UserId, reply: &Reply) -> Result<Option<Us
     let Some(user) = named("deleted_user", reply, &body) else {
         return match refusal(keys, reply, &body) {
             Verdict::Look(RowEnd::NotFound, _) => Ok(None),
-            verdict => Err(status::of_read(verdict)),
+            verdict => Err(verdict::of_read(verdict)),
         };
     };
     check_named(user, id)?;
@@ -165,7 +166,7 @@ fn erased(keys: KeySource, id: &UserId, reply: &Reply) -> Result<UserState, Verd
     let Some((answer, statuses)) = said else {
         return match refusal(keys, reply, &body) {
             Verdict::Look(RowEnd::NotFound, _) => Ok(UserState::NotListed),
-            verdict => Err(status::of_read(verdict)),
+            verdict => Err(verdict::of_read(verdict)),
         };
     };
     let mut areas = Areas::default();
@@ -173,7 +174,7 @@ fn erased(keys: KeySource, id: &UserId, reply: &Reply) -> Result<UserState, Verd
         let entry = entry.as_object();
         let named = entry.and_then(|entry| id_text(entry.get("user_id")));
         if named.is_some_and(|named| named != id.as_str()) {
-            return Err(status::other_user());
+            return Err(verdict::other_user());
         }
         let known =
             entry.and_then(|entry| Some((text(entry, "action")?, text(entry, "application")?)));
@@ -240,7 +241,7 @@ fn check_named(user: &Object, id: &UserId) -> Result<(), Verdict> {
     if id_text(user.get("id")).as_deref() == Some(id.as_str()) {
         return Ok(());
     }
-    Err(status::other_user())
+    Err(verdict::other_user())
 }
 
 fn is_renamed(user: &Object) -> bool {
@@ -264,8 +265,8 @@ mod tests {
     use serde_json::{Value, json};
 
     use crate::domain::{UserId, UserState};
-    use crate::provider::testing::{access, any_reply, assert_fit_to_keep, reply, told};
-    use crate::provider::zendesk::provider::tests::zendesk;
+    use crate::provider::testing::{access, any_reply, assert_fit_to_keep, describe, reply};
+    use crate::provider::zendesk::tests::zendesk;
     use crate::provider::{LookupFor, Provider};
 
     use UserState::{Erasing, Gone, NotListed};
@@ -280,7 +281,7 @@ mod tests {
     fn many(code: u16, body: &str) -> Result<Vec<UserState>, String> {
         let reply = reply(code, "", body);
         let states = zendesk().looked_up(LookupFor::Verification, &ids(), None, &reply);
-        states.map_err(|verdict| told(&verdict))
+        states.map_err(|verdict| describe(&verdict))
     }
 
     #[test]
@@ -360,7 +361,7 @@ mod tests {
     fn one(purpose: LookupFor, code: u16, body: &Value) -> Result<UserState, String> {
         let reply = reply(code, "", body.to_string());
         let states = zendesk().looked_up(purpose, &ids()[..1], None, &reply);
-        let mut states = states.map_err(|verdict| told(&verdict))?;
+        let mut states = states.map_err(|verdict| describe(&verdict))?;
         assert_eq!(states.len(), 1);
         Ok(states.remove(0))
     }

@@ -25,9 +25,9 @@ use serde_json::Value;
 
 use crate::domain::{UserId, UserState};
 use crate::provider::body::{Body, Object, child, id_text, text};
-use crate::provider::{LookupFor, Reply, RowEnd, Verdict, status};
+use crate::provider::{LookupFor, Reply, RowEnd, Verdict, verdict};
 
-use super::reads::{refused, unknown_state, user};
+use super::answers::{refused, unknown_state, user};
 
 /// The types of users that are protected, and what `--include-role` calls them,
 /// <https://www.zoho.com/crm/developer/docs/api/v8/get-users.html>.
@@ -75,11 +75,11 @@ fn shown(id: &UserId, reply: &Reply) -> Result<UserState, Verdict> {
         return match refused(reply, &body) {
             Verdict::Row(RowEnd::NotFound, _) => Ok(UserState::Unknown),
             Verdict::Row(RowEnd::AlreadyGone, _) => Ok(UserState::Gone),
-            verdict => Err(status::of_read(verdict)),
+            verdict => Err(verdict::of_read(verdict)),
         };
     };
     if id_text(user.get("id")).as_deref() != Some(id.as_str()) {
-        return Err(status::other_user());
+        return Err(verdict::other_user());
     }
     match text(user, "status") {
         Some(status) if is_deleted(status) => Ok(UserState::Gone),
@@ -108,7 +108,9 @@ fn listed(
         let known =
             user.and_then(|user| Some((user, id_text(user.get("id"))?, text(user, "status")?)));
         let (user, id, said) = known.ok_or_else(unknown_state)?;
-        let state = states.get_mut(id.as_str()).ok_or_else(status::other_user)?;
+        let state = states
+            .get_mut(id.as_str())
+            .ok_or_else(verdict::other_user)?;
         if !is_deleted(said) && state.role().is_none() {
             let role = protected(user, primary_zuid);
             *state = UserState::Active { role };
@@ -123,11 +125,11 @@ fn users<'b>(reply: &Reply, body: &'b Body<'_>) -> Result<&'b [Value], Verdict> 
     let users = answer.and_then(|answer| Some((answer, answer.get("users")?.as_array()?)));
     let is_error = |user: &Value| user.get("code").is_some();
     let Some((answer, users)) = users.filter(|(_, users)| !users.iter().any(is_error)) else {
-        return Err(status::of_read(refused(reply, body)));
+        return Err(verdict::of_read(refused(reply, body)));
     };
     let more = answer.get("info").and_then(|info| info.get("more_records"));
     if more == Some(&Value::Bool(true)) {
-        return Err(status::part_of_answer());
+        return Err(verdict::part_of_answer());
     }
     Ok(users)
 }
@@ -169,8 +171,8 @@ mod tests {
     use serde_json::{Value, json};
 
     use crate::domain::{UserId, UserState};
-    use crate::provider::testing::{access, any_reply, assert_fit_to_keep, reply, told};
-    use crate::provider::zoho::provider::tests::zoho;
+    use crate::provider::testing::{access, any_reply, assert_fit_to_keep, describe, reply};
+    use crate::provider::zoho::tests::zoho;
     use crate::provider::{LookupFor, Provider};
 
     use UserState::Gone;
@@ -189,7 +191,7 @@ mod tests {
     fn many(code: u16, body: &str) -> Result<Vec<UserState>, String> {
         let reply = reply(code, "", body);
         let states = zoho(None).looked_up(LookupFor::Verification, &ids(), None, &reply);
-        states.map_err(|verdict| told(&verdict))
+        states.map_err(|verdict| describe(&verdict))
     }
 
     fn users(states: &[(&str, &str)]) -> Value {
@@ -274,7 +276,7 @@ mod tests {
         let ids = &ids()[..2];
         let reply = reply(code, "", body);
         let states = zoho(None).looked_up(LookupFor::Roles, ids, primary_zuid, &reply);
-        let states = states.map_err(|verdict| told(&verdict))?;
+        let states = states.map_err(|verdict| describe(&verdict))?;
         let users = ids.iter().zip(&states).filter(|(_, state)| **state != Gone);
         let users = users
             .map(|(id, state)| format!("{} {}", &id.as_str()[16..], state.role().unwrap_or("-")));
@@ -343,8 +345,8 @@ mod tests {
     #[case(r#""profile":"Administrator""#, "-")]
     fn administrators_are_known_by_their_profile(#[case] fields: &str, #[case] role: &str) {
         let user = format!(r#"{{"id":"5725767000000412001","status":"active",{fields}}}"#);
-        let told = active(None, 200, &format!(r#"{{"users":[{user}]}}"#));
-        assert_eq!(told.unwrap(), format!("001 {role}"));
+        let users = active(None, 200, &format!(r#"{{"users":[{user}]}}"#));
+        assert_eq!(users.unwrap(), format!("001 {role}"));
     }
 
     proptest! {

@@ -11,8 +11,8 @@ use url::{Url, form_urlencoded};
 
 use crate::domain::Quota;
 use crate::provider::address::endpoint;
-use crate::provider::body::{Body, Object, text};
-use crate::provider::{Detail, Reply, Request, Token, TokenRefused, contract, grant};
+use crate::provider::body::{Object, text};
+use crate::provider::{Detail, Reply, Request, Token, TokenRefused, auth, contract};
 
 use super::data_centre;
 
@@ -53,43 +53,31 @@ pub(super) fn minted(
     configured: Option<&Url>,
     reply: &Reply,
 ) -> Result<Token, TokenRefused> {
-    if let Some(refused) = grant::redirected(reply) {
-        return Err(refused);
-    }
-    let body = Body::of(reply);
-    let Some(answer) = body.object() else {
-        return Err(grant::no_object(reply, &body));
+    let token = |answer: &Object, secret| {
+        let api_base = match configured {
+            Some(_) => None,
+            None => Some(api_base(accounts_url, answer).map_err(TokenRefused::Misplaced)?),
+        };
+        Ok(Token {
+            secret,
+            api_base,
+            expires_in: life(answer),
+        })
     };
-    let Some(secret) = grant::access_token(answer).filter(|_| (200..=299).contains(&reply.status))
-    else {
-        return Err(refused(reply, answer));
-    };
-    let api_base = match configured {
-        Some(_) => None,
-        None => Some(api_base(accounts_url, answer).map_err(TokenRefused::Misplaced)?),
-    };
-    Ok(Token {
-        secret,
-        api_base,
-        expires_in: life(answer),
-    })
+    auth::minted(reply, token, refused)
 }
 
-fn refused(reply: &Reply, answer: &Object) -> TokenRefused {
-    let Some(said) = grant::refusal(answer) else {
-        return grant::neither(reply);
-    };
+fn refused(said: Detail) -> TokenRefused {
     let too_often = ["access denied", "too many requests"]
         .into_iter()
         .any(|words| said.mentions(words))
         || said.has_code("access_denied");
-    match reply.status {
-        _ if too_often => TokenRefused::Later(said),
-        408 | 429 | 500..=599 => TokenRefused::Later(said),
-        _ => TokenRefused::Rejected(said.with_hint(
-            "look at client, refresh token and data centre: each refresh token belongs to one of each",
-        )),
+    if too_often {
+        return TokenRefused::Later(said);
     }
+    TokenRefused::Rejected(said.with_hint(
+        "look at client, refresh token and data centre: each refresh token belongs to one of each",
+    ))
 }
 
 /// Where the answer says the API is, if a token may be sent there.
@@ -114,5 +102,5 @@ fn api_base(accounts_url: &Url, answer: &Object) -> Result<Url, Detail> {
 
 /// `expires_in` is seconds, but milliseconds where `expires_in_sec` stands beside it.
 fn life(answer: &Object) -> Option<Duration> {
-    grant::life_secs(answer, "expires_in_sec").or_else(|| grant::life_secs(answer, "expires_in"))
+    auth::life_secs(answer, "expires_in_sec").or_else(|| auth::life_secs(answer, "expires_in"))
 }

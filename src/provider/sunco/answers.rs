@@ -1,6 +1,6 @@
-//! What Sunshine Conversations' answer to a deletion means.
+//! What Sunshine Conversations' answers to a deletion and to "which app is this" mean.
 //!
-//! Success is told by the body alone; every other answer goes through [`refusal`], whose rules are
+//! A deletion's success is told by the body alone; every other answer goes through [`refusal`], whose rules are
 //! these, in order:
 //!
 //! | answer | verdict |
@@ -21,13 +21,16 @@
 //!
 //! An empty 404 is the older specification's "no such user". It is believed because the app was
 //! identified at the start of the run, through the same address; but since a gateway may say so
-//! too, it settles no doubt: that takes `user_not_found`, and a look (see `reads`) as well.
+//! too, it settles no doubt: that takes `user_not_found`, and a look (see `lookups`) as well.
 
 use ::http::header;
+use url::Url;
 
 use crate::domain::{Step, StopKind, UserId};
+use crate::provider::address::authority;
 use crate::provider::body::{Body, Object, child, text};
-use crate::provider::{Detail, Moment, Reply, RowEnd, Verdict, status};
+use crate::provider::detail::shown;
+use crate::provider::{Detail, Identity, Moment, Reply, RowEnd, Verdict, verdict};
 
 /// What the answer to `step` for `id` means.
 pub(super) fn judge(step: Step, id: &UserId, reply: &Reply) -> Verdict {
@@ -43,11 +46,11 @@ pub(super) fn judge(step: Step, id: &UserId, reply: &Reply) -> Verdict {
         }
         (Step::Delete | Step::DeletePersonalInformation, Some(answer)) => match user(answer) {
             Some(user) if is_named(user, id) => Verdict::Row(RowEnd::Deleted, Detail::default()),
-            Some(_) => status::other_user(),
-            None => status::unrecognised(reply, &body, said(&body)),
+            Some(_) => verdict::other_user(),
+            None => verdict::unrecognised(reply, &body, said(&body)),
         },
         (Step::PermanentlyDelete, _) | (_, None) => {
-            status::unrecognised(reply, &body, Detail::default())
+            verdict::unrecognised(reply, &body, Detail::default())
         }
     }
 }
@@ -58,10 +61,10 @@ pub(super) fn refusal(reply: &Reply, body: &Body<'_>) -> Verdict {
     let said = said(body);
     let has_reason = !said.is_empty() && body.object().is_some();
     match reply.status {
-        300..=399 => status::redirected(reply),
-        500..=599 | 408 => status::unwell(reply, said),
-        429 => status::throttled_account(reply, said),
-        400..=499 if matches!(body, Body::Markup) => status::unrecognised(reply, body, said),
+        300..=399 => verdict::redirected(reply),
+        500..=599 | 408 => verdict::server_error(reply, said),
+        429 => verdict::throttled_account(reply, said),
+        400..=499 if matches!(body, Body::Markup) => verdict::unrecognised(reply, body, said),
         401 => Verdict::Account(StopKind::CredentialsRejected, said),
         402 => Verdict::Account(StopKind::PaymentRequired, said),
         403 => Verdict::Account(StopKind::NotPermitted, said),
@@ -69,7 +72,7 @@ pub(super) fn refusal(reply: &Reply, body: &Body<'_>) -> Verdict {
         405 | 406 | 410 | 415 => Verdict::Account(StopKind::WrongTenant, said),
         409 => Verdict::Moment(Moment::Conflict, said),
         400..=499 if has_reason => Verdict::Row(RowEnd::Refused, said),
-        _ => status::unrecognised(reply, body, said),
+        _ => verdict::unrecognised(reply, body, said),
     }
 }
 
@@ -98,7 +101,7 @@ fn not_found(reply: &Reply, body: &Body<'_>, said: Detail) -> Verdict {
         }
         Body::Object(_) if said.code.is_some() => Verdict::Account(StopKind::WrongTenant, said),
         Body::Object(_) | Body::Markup | Body::Text(_) | Body::Other => {
-            status::unrecognised(reply, body, said)
+            verdict::unrecognised(reply, body, said)
         }
     }
 }
@@ -128,6 +131,53 @@ fn said(body: &Body<'_>) -> Detail {
     }
 }
 
+/// Reads the answer to "which app". A key belongs to an app or an account, so there is no caller.
+///
+/// # Errors
+///
+/// The verdict. A 404 of any form condemns the app or the address here, since no user was asked
+/// for yet.
+pub(super) fn identified(base: &Url, app_id: &str, reply: &Reply) -> Result<Identity, Verdict> {
+    let body = Body::of(reply);
+    let app = body
+        .object()
+        .filter(|_| reply.status == 200)
+        .and_then(|answer| child(answer, "app"));
+    let Some(app) = app else {
+        return Err(
+            match (reply.status, verdict::of_read(refusal(reply, &body))) {
+                (404, Verdict::Moment(_, said)) => Verdict::Account(StopKind::WrongTenant, said),
+                (_, verdict) => verdict,
+            },
+        );
+    };
+    if text(app, "id") != Some(app_id) {
+        return Err(Verdict::Moment(
+            Moment::Unrecognised,
+            Detail::ours(
+                "other_app",
+                "the answer does not name the app it was asked for",
+            ),
+        ));
+    }
+    Ok(Identity {
+        tenant: format!("{}/{app_id}", place(base)),
+        caller: None,
+        name: text(app, "displayName").map(shown),
+        role: None,
+        id_prefix: None,
+        lacks: Vec::new(),
+    })
+}
+
+/// Where the app is. Behind a gateway two tenants may differ in the path alone; the API's own, `/sc`,
+/// tells none from another.
+fn place(base: &Url) -> String {
+    let path = base.path().trim_end_matches('/');
+    let path = path.strip_suffix("/sc").unwrap_or(path);
+    format!("{}{path}", authority(base))
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -135,9 +185,9 @@ mod tests {
 
     use super::judge;
     use crate::domain::{Step, UserId};
-    use crate::provider::sunco::provider::tests::sunco;
+    use crate::provider::sunco::tests::sunco;
     use crate::provider::testing::{
-        STEPS, any_reply, assert_fit_to_keep, check_replies, every_status, told,
+        STEPS, any_reply, assert_fit_to_keep, check_replies, describe, every_status,
     };
     use crate::provider::{Reply, RowEnd, SuncoAuth, Verdict};
 
@@ -153,7 +203,7 @@ mod tests {
 
     #[test]
     fn every_status_has_a_rule_without_the_providers_words() {
-        let delete = |reply: &Reply| told(&judge(Step::Delete, &UserId::new("u"), reply));
+        let delete = |reply: &Reply| describe(&judge(Step::Delete, &UserId::new("u"), reply));
         insta::assert_snapshot!(every_status(delete), @"
         empty 100-299 moment unrecognised
         empty 300-399 account wrong_tenant

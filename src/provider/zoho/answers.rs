@@ -1,4 +1,4 @@
-//! What Zoho's answer to a deletion means: by code and message, whatever the status.
+//! What Zoho's answers to a deletion, to "who are we" and about the organisation mean: by code and message, whatever the status.
 //!
 //! Zoho answers in one of two envelopes, the error at the top or in `users[0]`, and uses one code
 //! for things that differ (`PERMISSION_DENIED`, `NOT_ALLOWED`), so the message decides between
@@ -7,10 +7,17 @@
 //! status: Zoho is known to answer with a page when it throttles. A redirect is none of Zoho's,
 //! whatever it says beside.
 
+use serde_json::Value;
+use url::Url;
+
 use crate::domain::{StopKind, UserId};
+use crate::provider::address::authority;
 use crate::provider::body::{Body, Object, child, id_text, text};
+use crate::provider::detail::shown;
 use crate::provider::rate_hint::retry_after;
-use crate::provider::{Detail, Moment, Reply, RowEnd, Scope, Verdict, status};
+use crate::provider::{Detail, Identity, Moment, Reply, RowEnd, Scope, Verdict, verdict};
+
+use super::{check_id, org_prefix};
 
 /// What Zoho says in either envelope.
 #[derive(Debug)]
@@ -29,16 +36,16 @@ pub(super) struct Answer {
 /// What the answer to the deletion of `id` means.
 pub(super) fn judge(id: &UserId, reply: &Reply) -> Verdict {
     if matches!(reply.status, 300..=399) {
-        return status::redirected(reply);
+        return verdict::redirected(reply);
     }
     let body = Body::of(reply);
     match Answer::read(&body) {
-        Some(answer) if answer.names_other(id) => status::other_user(),
+        Some(answer) if answer.names_other(id) => verdict::other_user(),
         Some(answer) if answer.said.has_code("SUCCESS") => {
             if reply.status == 200 && answer.in_users && !answer.is_error {
                 Verdict::Row(RowEnd::Deleted, Detail::default())
             } else {
-                status::unrecognised(reply, &body, answer.said)
+                verdict::unrecognised(reply, &body, answer.said)
             }
         }
         Some(answer) => refusal(reply, &body, answer),
@@ -55,8 +62,8 @@ pub(super) fn refusal(reply: &Reply, body: &Body<'_>, answer: Answer) -> Verdict
 pub(super) fn no_answer(reply: &Reply, body: &Body<'_>) -> Verdict {
     match reply.status {
         429 => throttled(reply, Detail::default()),
-        500..=599 | 408 => status::unwell(reply, Detail::default()),
-        _ => status::unrecognised(reply, body, Detail::default()),
+        500..=599 | 408 => verdict::server_error(reply, Detail::default()),
+        _ => verdict::unrecognised(reply, body, Detail::default()),
     }
 }
 
@@ -85,7 +92,7 @@ fn by_code(reply: &Reply, said: Detail) -> Result<Verdict, Detail> {
             Verdict::Account(StopKind::WrongTenant, said)
         }
         "RATE_LIMIT_EXCEEDED" | "TOO_MANY_REQUESTS" => throttled(reply, said),
-        "INTERNAL_ERROR" | "SERVICE_UNAVAILABLE" => status::unwell(reply, said),
+        "INTERNAL_ERROR" | "SERVICE_UNAVAILABLE" => verdict::server_error(reply, said),
         _ => return Err(said),
     })
 }
@@ -98,7 +105,7 @@ fn throttled(reply: &Reply, said: Detail) -> Verdict {
     let wait = retry_after(&reply.headers);
     let is_at_once = said.has_code("TOO_MANY_REQUESTS") || said.mentions("concurren");
     let scope = match wait {
-        None if has_none_left(reply, &DAY_LEFT) || status::speaks_of_a_day(&said) => {
+        None if has_none_left(reply, &DAY_LEFT) || verdict::speaks_of_a_day(&said) => {
             return Verdict::Account(StopKind::QuotaGone, said);
         }
         None if is_at_once && !has_none_left(reply, &RATE_LEFT) => Scope::AtOnce,
@@ -143,10 +150,10 @@ fn unknown(reply: &Reply, body: &Body<'_>, is_error: bool, said: Detail) -> Verd
         403 => Verdict::Account(StopKind::NotPermitted, said),
         429 => throttled(reply, said),
         409 => Verdict::Moment(Moment::Conflict, said),
-        500..=599 | 408 => status::unwell(reply, said),
+        500..=599 | 408 => verdict::server_error(reply, said),
         400..=499 => Verdict::Row(RowEnd::Refused, said),
         200 if is_error => Verdict::Row(RowEnd::Refused, said),
-        _ => status::unrecognised(reply, body, said),
+        _ => verdict::unrecognised(reply, body, said),
     }
 }
 
@@ -201,6 +208,111 @@ fn with_permissions(message: Option<&str>, details: Option<&Object>) -> Option<S
 /// How many missing permissions are named.
 const PERMISSIONS_MAX: usize = 4;
 
+/// Reads the answer to "who are we". Who may delete users is Zoho's to say: its documents differ
+/// on it, so nothing is told lacking.
+///
+/// # Errors
+///
+/// The verdict.
+pub(super) fn identified(base: &Url, reply: &Reply) -> Result<Identity, Verdict> {
+    let body = Body::of(reply);
+    let Some(user) = user(reply, &body) else {
+        if reply.status == 204 {
+            return Err(Verdict::Account(
+                StopKind::WrongTenant,
+                Detail::ours(
+                    "no_current_user",
+                    "the token belongs to no user of this CRM organisation",
+                ),
+            ));
+        }
+        return Err(verdict::of_read(refused(reply, &body)));
+    };
+    let Some(caller) = id_text(user.get("id")).and_then(|id| check_id(&id).ok().map(UserId::new))
+    else {
+        return Err(unknown_state());
+    };
+    if text(user, "status").is_some_and(|status| !status.eq_ignore_ascii_case("active")) {
+        return Err(Verdict::Account(
+            StopKind::CredentialsRejected,
+            Detail::ours(
+                "caller_inactive",
+                "the user this token belongs to is not active",
+            ),
+        ));
+    }
+    let prefix = org_prefix(&caller);
+    let named = |field| child(user, field).and_then(|of| text(of, "name"));
+    Ok(Identity {
+        tenant: format!(
+            "{}{}/{prefix}",
+            authority(base),
+            base.path().trim_end_matches('/')
+        ),
+        caller: Some(caller),
+        name: text(user, "full_name").map(shown),
+        role: named("profile").or_else(|| named("role")).map(shown),
+        id_prefix: Some(prefix),
+        lacks: Vec::new(),
+    })
+}
+
+/// Reads the answer about the organisation: the primary contact's number at Zoho. `None`: it tells
+/// none, or there is no such read here. Whoever that leaves unknown is kept by Zoho itself.
+///
+/// # Errors
+///
+/// The verdict.
+pub(super) fn primary_zuid(reply: &Reply) -> Result<Option<String>, Verdict> {
+    if matches!(reply.status, 204 | 404) {
+        return Ok(None);
+    }
+    let body = Body::of(reply);
+    let answer = body.object().filter(|_| reply.status == 200);
+    let orgs = answer.and_then(|answer| answer.get("org")?.as_array());
+    match orgs.map(Vec::as_slice) {
+        Some([Value::Object(org)]) => {
+            let zuid = id_text(org.get("primary_zuid"));
+            Ok(zuid.filter(|zuid| !zuid.is_empty()))
+        }
+        _ => Err(verdict::of_read(refused(reply, &body))),
+    }
+}
+
+/// The one user in a 200; an entry with a code is an error in the users' envelope.
+pub(super) fn user<'b>(reply: &Reply, body: &'b Body<'_>) -> Option<&'b Object> {
+    if reply.status != 200 {
+        return None;
+    }
+    match body.object()?.get("users")?.as_array()?.as_slice() {
+        [one] => one.as_object().filter(|user| !user.contains_key("code")),
+        _ => None,
+    }
+}
+
+pub(super) fn refused(reply: &Reply, body: &Body<'_>) -> Verdict {
+    if matches!(reply.status, 300..=399) {
+        return verdict::redirected(reply);
+    }
+    match Answer::read(body) {
+        Some(answer) if answer.said.has_code("SUCCESS") => {
+            verdict::unrecognised(reply, body, answer.said)
+        }
+        Some(answer) => refusal(reply, body, answer),
+        None => no_answer(reply, body),
+    }
+}
+
+pub(super) fn unknown_state() -> Verdict {
+    Verdict::Moment(
+        Moment::Unrecognised,
+        Detail::ours(
+            "unknown_answer",
+            "the answer names a user without an id or a state that Zoho has",
+        ),
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -209,9 +321,9 @@ mod tests {
     use super::judge;
     use crate::domain::UserId;
     use crate::provider::testing::{
-        any_reply, assert_fit_to_keep, check_replies, every_status, told,
+        any_reply, assert_fit_to_keep, check_replies, describe, every_status,
     };
-    use crate::provider::zoho::provider::tests::zoho;
+    use crate::provider::zoho::tests::zoho;
     use crate::provider::{Reply, RowEnd, Verdict};
 
     const ID: &str = "4876876000000225001";
@@ -228,7 +340,7 @@ mod tests {
 
     #[test]
     fn every_status_has_a_rule_without_zohos_words() {
-        let delete = |reply: &Reply| told(&judge(&UserId::new(ID), reply));
+        let delete = |reply: &Reply| describe(&judge(&UserId::new(ID), reply));
         insta::assert_snapshot!(every_status(delete), @"
         empty 100-299 moment unrecognised
         empty 300-399 account wrong_tenant
@@ -264,14 +376,14 @@ mod tests {
                 body: "{\"code\":\"SOMETHING_NEW\",\"status\":\"error\"}".into(),
                 ..reply.clone()
             };
-            told(&judge(&UserId::new(ID), &unknown))
+            describe(&judge(&UserId::new(ID), &unknown))
         };
-        let told = every_status(delete);
-        let one_body = told.lines().filter(|line| line.starts_with("empty"));
-        let told: Vec<&str> = one_body
+        let rules = every_status(delete);
+        let one_body = rules.lines().filter(|line| line.starts_with("empty"));
+        let rules: Vec<&str> = one_body
             .map(|line| line.trim_start_matches("empty "))
             .collect();
-        insta::assert_snapshot!(told.join("\n"), @"
+        insta::assert_snapshot!(rules.join("\n"), @"
         100-199 moment unrecognised
         200     row refused
         201-299 moment unrecognised

@@ -1,6 +1,6 @@
-//! What Zendesk's answer to a deletion means.
+//! What Zendesk's answers to a deletion and to "who are we" mean.
 //!
-//! Success is told by the body alone; every other answer goes through [`refusal`], whose rules are
+//! A deletion's success is told by the body alone; every other answer goes through [`refusal`], whose rules are
 //! these, in order:
 //!
 //! | answer | verdict |
@@ -21,12 +21,16 @@
 //! | anything else | moment: unrecognised |
 
 use serde_json::Value;
+use url::Url;
 
 use crate::domain::{Step, StopKind, UserId};
+use crate::provider::address::authority;
 use crate::provider::body::{Body, Object, child, id_text, text};
-use crate::provider::{Detail, Moment, Reply, RowEnd, Scope, Verdict, status};
+use crate::provider::detail::shown;
+use crate::provider::{Detail, Identity, Moment, Reply, RowEnd, Scope, Verdict, digits, verdict};
 
 use super::limits;
+use super::lookups::{named, unknown_state};
 
 /// Where the token or the key in the requests comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +48,7 @@ pub(super) fn judge(keys: KeySource, step: Step, id: &UserId, reply: &Reply) -> 
         return match &body {
             Body::Object(answer) => confirmed(step, id, answer, reply, &body),
             Body::Markup | Body::Empty | Body::Text(_) | Body::Other => {
-                status::unrecognised(reply, &body, Detail::default())
+                verdict::unrecognised(reply, &body, Detail::default())
             }
         };
     }
@@ -69,11 +73,11 @@ pub(super) fn judge(keys: KeySource, step: Step, id: &UserId, reply: &Reply) -> 
 pub(super) fn refusal(keys: KeySource, reply: &Reply, body: &Body<'_>) -> Verdict {
     let said = said(body);
     match reply.status {
-        300..=399 => status::redirected(reply),
-        500..=599 | 408 => status::unwell(reply, said),
+        300..=399 => verdict::redirected(reply),
+        500..=599 | 408 => verdict::server_error(reply, said),
         429 => throttled(reply, body, said),
         400..=499 if said.has_code("TooManyJobs") => too_many_jobs(reply, body, said),
-        400..=499 if matches!(body, Body::Markup) => status::unrecognised(reply, body, said),
+        400..=499 if matches!(body, Body::Markup) => verdict::unrecognised(reply, body, said),
         401 => unauthorized(keys, reply, said),
         402 => Verdict::Account(StopKind::PaymentRequired, said),
         403 => forbidden(body, said),
@@ -84,7 +88,7 @@ pub(super) fn refusal(keys: KeySource, reply: &Reply, body: &Body<'_>) -> Verdic
         409 | 423 => Verdict::Moment(Moment::Conflict, said),
         413 | 422 if is_json_with_reason(body, &said) => Verdict::Look(RowEnd::Refused, said),
         400..=499 if is_json_with_reason(body, &said) => Verdict::Row(RowEnd::Refused, said),
-        _ => status::unrecognised(reply, body, said),
+        _ => verdict::unrecognised(reply, body, said),
     }
 }
 
@@ -96,10 +100,10 @@ fn confirmed(step: Step, id: &UserId, answer: &Object, reply: &Reply, body: &Bod
         Step::DeletePersonalInformation => None,
     };
     let Some(user) = user else {
-        return status::unrecognised(reply, body, Detail::default());
+        return verdict::unrecognised(reply, body, Detail::default());
     };
     if id_text(user.get("id")).as_deref() != Some(id.as_str()) {
-        return status::other_user();
+        return verdict::other_user();
     }
     let active = user.get("active").and_then(Value::as_bool);
     // The permanent deletion is told by the list the user is in; the soft one only by their state.
@@ -119,7 +123,7 @@ fn confirmed(step: Step, id: &UserId, answer: &Object, reply: &Reply, body: &Bod
 /// to wait for.
 fn throttled(reply: &Reply, body: &Body<'_>, said: Detail) -> Verdict {
     let moment = limits::throttled(reply, body);
-    if matches!(moment, Moment::Throttled { wait: None, .. }) && status::speaks_of_a_day(&said) {
+    if matches!(moment, Moment::Throttled { wait: None, .. }) && verdict::speaks_of_a_day(&said) {
         return Verdict::Account(StopKind::QuotaGone, said);
     }
     Verdict::Moment(moment, said)
@@ -279,6 +283,103 @@ fn first_sentence(text: &str) -> &str {
     &text[..end]
 }
 
+/// `role_type` of an agent whose rights a custom role says,
+/// <https://developer.zendesk.com/api-reference/ticketing/users/users/#json-format>.
+const CUSTOM_AGENT: u64 = 0;
+/// `role_type` of an agent who may only comment in private.
+const LIGHT_AGENT: u64 = 1;
+
+/// Reads the answer to "who are we".
+///
+/// # Errors
+///
+/// The verdict. A 404 of any form condemns the address here: the first question of a run is where
+/// a wrong subdomain shows, and nothing is lost by stopping.
+pub(super) fn identified(keys: KeySource, base: &Url, reply: &Reply) -> Result<Identity, Verdict> {
+    let body = Body::of(reply);
+    let Some(user) = named("user", reply, &body) else {
+        return Err(no_identity(keys, reply, &body));
+    };
+    let name = text(user, "name");
+    let anonymous = name.is_some_and(|name| name.eq_ignore_ascii_case("Anonymous user"));
+    let Some(caller) =
+        id_text(user.get("id")).filter(|id| id != "0" && !id.is_empty() && !anonymous)
+    else {
+        return Err(Verdict::Account(
+            StopKind::CredentialsRejected,
+            Detail::ours(
+                "anonymous",
+                "Zendesk takes these credentials for an anonymous visitor's, which it answers with \
+                 200 instead of 401: the e-mail address or the token is wrong, or token access is off",
+            ),
+        ));
+    };
+    if digits::plain(&caller).is_err() {
+        return Err(unknown_state());
+    }
+    let off = user.get("active") == Some(&Value::Bool(false))
+        || user.get("suspended") == Some(&Value::Bool(true));
+    if off {
+        return Err(Verdict::Account(
+            StopKind::CredentialsRejected,
+            Detail::ours(
+                "caller_inactive",
+                "the user these credentials belong to is suspended or deleted",
+            ),
+        ));
+    }
+    Ok(Identity {
+        tenant: format!("{}{}", authority(base), base.path().trim_end_matches('/')),
+        caller: Some(UserId::new(caller)),
+        name: name.map(shown),
+        role: Some(role(user).unwrap_or_else(|| "unknown".to_owned())),
+        id_prefix: None,
+        lacks: lacks(user),
+    })
+}
+
+fn no_identity(keys: KeySource, reply: &Reply, body: &Body<'_>) -> Verdict {
+    match verdict::of_read(refusal(keys, reply, body)) {
+        Verdict::Moment(_, said) if reply.status == 404 => {
+            Verdict::Account(StopKind::WrongTenant, said)
+        }
+        verdict => verdict,
+    }
+}
+
+/// The role, in words; `None`: the answer does not say.
+pub(super) fn role(user: &Object) -> Option<String> {
+    let role = text(user, "role").filter(|role| !role.is_empty())?;
+    Some(match (role, role_type(user)) {
+        ("agent", Some(LIGHT_AGENT)) => "light-agent".to_owned(),
+        (role, _) => shown(role),
+    })
+}
+
+fn role_type(user: &Object) -> Option<u64> {
+    user.get("role_type")?.as_u64()
+}
+
+/// Admins lack nothing, and what an agent's custom role allows cannot be seen from here.
+fn lacks(user: &Object) -> Vec<String> {
+    let custom = role_type(user) == Some(CUSTOM_AGENT)
+        && user.get("custom_role_id").is_some_and(Value::is_number);
+    match text(user, "role") {
+        Some("admin") => Vec::new(),
+        Some("agent") if custom => Vec::new(),
+        Some("agent") => vec![
+            "The caller is an agent without a custom role that lets it delete users; use an \
+             admin's credentials."
+                .to_owned(),
+        ],
+        _ => vec![
+            "The caller is no admin and no agent, and cannot delete users; use an admin's \
+             credentials."
+                .to_owned(),
+        ],
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -287,9 +388,9 @@ mod tests {
     use super::{KeySource, judge};
     use crate::domain::{Step, UserId};
     use crate::provider::testing::{
-        STEPS, any_reply, assert_fit_to_keep, check_replies, every_status, reply, told,
+        STEPS, any_reply, assert_fit_to_keep, check_replies, describe, every_status, reply,
     };
-    use crate::provider::zendesk::provider::tests::zendesk;
+    use crate::provider::zendesk::tests::zendesk;
     use crate::provider::{Reply, RowEnd, Verdict};
 
     #[test]
@@ -306,7 +407,7 @@ mod tests {
     fn every_status_has_a_rule_without_zendesks_words() {
         let delete = |reply: &Reply| {
             let id = UserId::new("35436");
-            told(&judge(KeySource::Configured, Step::Delete, &id, reply))
+            describe(&judge(KeySource::Configured, Step::Delete, &id, reply))
         };
         insta::assert_snapshot!(every_status(delete), @"
         empty 100-299 moment unrecognised
@@ -372,7 +473,7 @@ mod tests {
             (KeySource::Configured, &by_header, rejected),
         ] {
             let id = UserId::new("1");
-            assert_eq!(told(&judge(keys, Step::Delete, &id, reply)), means);
+            assert_eq!(describe(&judge(keys, Step::Delete, &id, reply)), means);
         }
     }
 
@@ -385,7 +486,7 @@ mod tests {
                 let reply = reply(status, "", body.clone());
                 match judge(KeySource::Minted, step, &UserId::new("35436"), &reply) {
                     Verdict::Row(..) => deleted.push(format!("{step} {status} {body}")),
-                    verdict => assert_eq!(told(&verdict), "moment unrecognised"),
+                    verdict => assert_eq!(describe(&verdict), "moment unrecognised"),
                 }
             }
         }

@@ -1,0 +1,207 @@
+//! Authorization: headers, marked sensitive; what tells credentials apart without showing them; and
+//! the common form of a token endpoint's answer, RFC 6749 section 5.
+
+use std::time::Duration;
+
+use ::http::HeaderValue;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use secrecy::{ExposeSecret, SecretString};
+
+use super::body::{Body, Object, text};
+use super::{BuildError, Detail, Reply, Token, TokenRefused};
+use crate::domain::Quota;
+
+/// Refuses a setting that would make a broken header or a broken request: an empty one, or one
+/// with blanks, line ends or other characters that no provider's credentials have.
+///
+/// # Errors
+///
+/// [`BuildError::Setting`], naming `setting` and never its value.
+pub(super) fn check_plain(setting: &'static str, value: &str) -> Result<(), BuildError> {
+    let problem = if value.is_empty() {
+        "is empty"
+    } else if value.chars().any(char::is_whitespace) {
+        "holds a blank or a line end; copy it again without"
+    } else if !value.bytes().all(|byte| byte.is_ascii_graphic()) {
+        "holds a character that is not printable ASCII; copy it again"
+    } else {
+        return Ok(());
+    };
+    Err(BuildError::Setting { setting, problem })
+}
+
+/// `Basic` with this name and password.
+pub(super) fn basic(name: &str, password: &SecretString) -> HeaderValue {
+    let pair = format!("{name}:{}", password.expose_secret());
+    // Base64 is always a header value, so this never is the empty one.
+    sensitive(&format!("Basic {}", STANDARD.encode(pair))).unwrap_or(EMPTY)
+}
+
+/// `scheme` with this token. A token that cannot stand in a header gives an empty header, which
+/// every server rejects like a wrong token.
+pub(super) fn token(scheme: &str, token: &SecretString) -> HeaderValue {
+    sensitive(&format!("{scheme} {}", token.expose_secret())).unwrap_or(EMPTY)
+}
+
+/// A digest that tells one set of credentials from any other, in hexadecimal.
+pub(super) fn digest(parts: &[&str]) -> String {
+    let mut hasher = blake3::Hasher::new_derive_key("userpurge 2026 credentials of a token");
+    for part in parts {
+        // The length first, so that no two lists run together alike.
+        hasher.update(&(part.len() as u64).to_le_bytes());
+        hasher.update(part.as_bytes());
+    }
+    hasher.finalize().to_hex().to_string()
+}
+
+const EMPTY: HeaderValue = HeaderValue::from_static("");
+
+fn sensitive(text: &str) -> Option<HeaderValue> {
+    let mut value = HeaderValue::from_str(text).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}
+
+/// The longest life of a token taken; one that claims more is asked for anew by then.
+const LIFE_MAX: Duration = Quota::SPAN_MAX;
+
+/// The longest token taken. It stands in a header of every request, and servers take some 8 kB of
+/// all headers together.
+const TOKEN_BYTES_MAX: usize = 4_096;
+
+/// The access token in `answer`; `None`: there is none, or none that can stand in a header.
+fn access_token(answer: &Object) -> Option<SecretString> {
+    text(answer, "access_token")
+        .filter(|token| (1..=TOKEN_BYTES_MAX).contains(&token.len()))
+        .filter(|token| token.bytes().all(|byte| byte.is_ascii_graphic()))
+        .map(SecretString::from)
+}
+
+/// How long the token lives by the field `name`, a number of seconds or a text of one.
+pub(super) fn life_secs(answer: &Object, name: &str) -> Option<Duration> {
+    let value = answer.get(name)?;
+    let secs = value.as_u64().or_else(|| value.as_str()?.parse().ok())?;
+    Some(Duration::from_secs(secs).min(LIFE_MAX))
+}
+
+/// What an answer without a token says: `error` and `error_description`; `None`: neither.
+fn refusal(answer: &Object) -> Option<Detail> {
+    let message = ["error_description", "description", "message"]
+        .into_iter()
+        .find_map(|name| text(answer, name));
+    let said = Detail::said(text(answer, "error"), message);
+    (!said.is_empty()).then_some(said)
+}
+
+/// Reads a token endpoint's answer. `token`: what the provider makes of an answer with an access
+/// token. `refused`: what it makes of a refusal that its status alone does not call passing.
+///
+/// # Errors
+///
+/// Why there is no token.
+pub(super) fn minted(
+    reply: &Reply,
+    token: impl FnOnce(&Object, SecretString) -> Result<Token, TokenRefused>,
+    refused: impl FnOnce(Detail) -> TokenRefused,
+) -> Result<Token, TokenRefused> {
+    let redirects = "the token address redirects, which it never does; look at the address in the \
+                     settings";
+    if matches!(reply.status, 300..=399) {
+        let detail = Detail::ours("redirect", redirects);
+        return Err(TokenRefused::Misplaced(detail));
+    }
+    let body = Body::of(reply);
+    let Some(answer) = body.object() else {
+        return Err(no_object(reply, &body));
+    };
+    if let (200..=299, Some(secret)) = (reply.status, access_token(answer)) {
+        return token(answer, secret);
+    }
+    Err(match refusal(answer) {
+        None => TokenRefused::Later(Detail::ours(
+            "no_token",
+            format!(
+                "HTTP {} with JSON that holds neither a token nor an error",
+                reply.status
+            ),
+        )),
+        Some(said) if matches!(reply.status, 408 | 429 | 500..=599) => TokenRefused::Later(said),
+        Some(said) => refused(said),
+    })
+}
+
+/// What an answer means that is no JSON object: only addresses that do not exist stay as they
+/// are, everything else passes.
+fn no_object(reply: &Reply, body: &Body<'_>) -> TokenRefused {
+    match reply.status {
+        404 | 405 | 410 => TokenRefused::Misplaced(Detail::ours(
+            "no_token_endpoint",
+            format!(
+                "HTTP {} from the token address; look at the address in the settings",
+                reply.status
+            ),
+        )),
+        401 | 403 if !matches!(body, Body::Markup) => TokenRefused::Rejected(Detail::ours(
+            "token_refused",
+            format!(
+                "HTTP {} from the token address, without a word why",
+                reply.status
+            ),
+        )),
+        status => TokenRefused::Later(Detail::ours(
+            "no_token",
+            format!("HTTP {status} from the token address, with something that is not its JSON"),
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use serde_json::json;
+
+    use super::{TOKEN_BYTES_MAX, access_token, basic, check_plain, digest, token};
+
+    #[test]
+    fn headers_are_built_and_never_shown() {
+        let header = basic("ops@acme.example/token", &"s3cret".into());
+        assert_eq!(header, "Basic b3BzQGFjbWUuZXhhbXBsZS90b2tlbjpzM2NyZXQ=");
+        assert!(header.is_sensitive());
+        let header = token("Bearer", &"s3cret".into());
+        assert_eq!(header, "Bearer s3cret");
+        assert_eq!(format!("{header:?}"), "Sensitive");
+        assert_eq!(token("Bearer", &"s3\ncret".into()), "");
+    }
+
+    #[rstest]
+    #[case("1000.abc-DEF_~+/=", true)]
+    #[case("", false)]
+    #[case("a b", false)]
+    #[case("a\n", false)]
+    #[case("ä", false)]
+    fn a_credential_is_printable_ascii_without_blanks(#[case] value: &str, #[case] fit: bool) {
+        assert_eq!(check_plain("client_id", value).is_ok(), fit);
+    }
+
+    #[test]
+    fn digests_differ_also_where_parts_run_together_alike() {
+        assert_ne!(digest(&["ab", "c"]), digest(&["a", "bc"]));
+        assert_eq!(digest(&["ab", "c"]), digest(&["ab", "c"]));
+        assert_eq!(digest(&[]).len(), 64);
+    }
+
+    #[rstest]
+    #[case("1000.abc", true)]
+    #[case(&"a".repeat(TOKEN_BYTES_MAX), true)]
+    #[case(&"a".repeat(TOKEN_BYTES_MAX + 1), false)]
+    #[case("", false)]
+    #[case("a b", false)]
+    #[case("a\r\nx: y", false)]
+    #[case("ä", false)]
+    fn a_token_is_what_can_stand_in_a_header(#[case] token: &str, #[case] fit: bool) {
+        let answer = json!({"access_token": token});
+        assert_eq!(access_token(answer.as_object().unwrap()).is_some(), fit);
+    }
+}
