@@ -50,6 +50,7 @@ pub use entry::{
     Uptime,
 };
 pub use ids::{AccountName, JobId, RunId, UserId};
+pub(crate) use names::named;
 pub use outcome::{Counted, Counts, Outcome};
 pub use planned::{
     Agreed, AgreedAccount, AgreedBy, AgreedProtect, DoneIn, PlanEnd, PlannedInput, PlannedRow,

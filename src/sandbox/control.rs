@@ -7,7 +7,7 @@
 //! | `GET settings?tenant=` | the tenant's [`Settings`](super::Settings) |
 //! | `POST users` | puts the users of a [`Seed`] in |
 //! | `POST settings` | lays its fields over the settings of its `tenant` |
-//! | `POST faults` | a [`PlannedFault`] with an optional `tenant` |
+//! | `POST faults` | a [`PlannedFault`](super::PlannedFault) with an optional `tenant` |
 //! | `POST reset` | back to the start: its `tenant`, or all |
 //!
 //! Without `tenant`, the first three take the prefix's or all; those that change take the prefix's
@@ -18,35 +18,80 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::error::SandboxError;
-use super::faults::PlannedFault;
-use super::hub::Hub;
+use super::hub::Sandbox;
 use super::message::{Reply, Request};
 use super::seed::Seed;
+use crate::domain::Time;
 
 /// Where it is reached, after the tenant's prefix.
 pub(super) const PREFIX: &str = "/_sandbox/";
 
 /// Answers a request for control. `tenant`: the prefix's; `None`: there was none.
-pub(super) fn handle(hub: &mut Hub, tenant: Option<&str>, request: &Request) -> Reply {
+pub(super) fn handle(
+    sandbox: &mut Sandbox,
+    tenant: Option<&str>,
+    request: &Request,
+    now: Time,
+) -> Reply {
     let what = request.path.strip_prefix(PREFIX).unwrap_or_default();
     let asked = request.query("tenant").or(tenant);
-    let answer = match (request.method.as_str(), what) {
-        ("GET", "requests") => Ok(requests(hub, asked, request)),
-        ("GET", "users") => Ok(users(hub, asked, request)),
-        ("GET", "settings") => hub
-            .settings(asked.unwrap_or_default())
-            .map(|settings| shown(&settings)),
-        ("POST", "users") => seed(hub, tenant, request),
-        ("POST", "settings") => settings(hub, tenant, request),
-        ("POST", "faults") => fault(hub, tenant, request),
-        ("POST", "reset") => reset(hub, tenant, request),
+    let done = match (request.method.as_str(), what) {
+        ("GET", "requests") => return requests(sandbox, asked, request),
+        ("GET", "users") => return users(sandbox, asked, request, now),
+        ("GET", "settings") => match sandbox.settings(asked.unwrap_or_default(), now) {
+            Ok(settings) => return shown(&settings),
+            Err(error) => Err(error),
+        },
+        ("POST", "users" | "settings" | "faults" | "reset") => {
+            change(sandbox, what, tenant, &request.body, now)
+        }
         _ => return Reply::json(404, &json!({"error": "no such control"})),
     };
-    answer.unwrap_or_else(|error| Reply::json(400, &json!({"error": told(&error)})))
+    match done {
+        Ok(()) => Reply::json(200, &json!({"ok": true})),
+        Err(error) => Reply::json(400, &json!({"error": causes(&error)})),
+    }
+}
+
+/// Does what the `body` of a request to change something says.
+fn change(
+    sandbox: &mut Sandbox,
+    what: &str,
+    tenant: Option<&str>,
+    body: &[u8],
+    now: Time,
+) -> Result<(), SandboxError> {
+    if what == "users" {
+        let mut seed: Seed = read(body, "the users to put in")?;
+        if seed.tenant.is_empty() {
+            tenant.unwrap_or_default().clone_into(&mut seed.tenant);
+        }
+        return sandbox.seed(&seed, now);
+    }
+    let mut value = match (what, body) {
+        ("reset", []) => Value::Null,
+        ("reset", _) => read(body, "what to reset")?,
+        ("faults", _) => read(body, "the fault")?,
+        _ => read(body, "the settings")?,
+    };
+    let named = take_tenant(&mut value);
+    let named = named.as_deref().or(tenant);
+    let name = named.unwrap_or_default();
+    match what {
+        "reset" => sandbox.reset(named, now),
+        "faults" => {
+            let fault = serde_json::from_value(value).map_err(|source| SandboxError::Json {
+                what: "the fault",
+                source,
+            })?;
+            sandbox.plan(name, fault, now)
+        }
+        _ => sandbox.change(name, value, now),
+    }
 }
 
 /// An error with its causes, in one line.
-fn told(error: &SandboxError) -> String {
+fn causes(error: &SandboxError) -> String {
     let mut text = error.to_string();
     let mut cause = std::error::Error::source(error);
     while let Some(error) = cause {
@@ -64,12 +109,8 @@ fn shown(value: &impl Serialize) -> Reply {
     }
 }
 
-fn done() -> Reply {
-    Reply::json(200, &json!({"ok": true}))
-}
-
-fn requests(hub: &Hub, tenant: Option<&str>, request: &Request) -> Reply {
-    let mut entries = hub.log(tenant);
+fn requests(sandbox: &Sandbox, tenant: Option<&str>, request: &Request) -> Reply {
+    let mut entries = sandbox.log(tenant);
     if let Some(user) = request.query("user") {
         entries.retain(|entry| entry.concerns(user));
     }
@@ -86,8 +127,8 @@ fn requests(hub: &Hub, tenant: Option<&str>, request: &Request) -> Reply {
     Reply::text(200, "application/x-ndjson", lines)
 }
 
-fn users(hub: &mut Hub, tenant: Option<&str>, request: &Request) -> Reply {
-    let mut states = hub.users(tenant);
+fn users(sandbox: &mut Sandbox, tenant: Option<&str>, request: &Request, now: Time) -> Reply {
+    let mut states = sandbox.users(tenant, now);
     if let Some(provider) = request.query("provider") {
         states.retain(|state| state.provider.name() == provider);
     }
@@ -95,47 +136,6 @@ fn users(hub: &mut Hub, tenant: Option<&str>, request: &Request) -> Reply {
         states.retain(|state| state.id == id || state.external_id.as_deref() == Some(id));
     }
     shown(&states)
-}
-
-fn seed(hub: &mut Hub, tenant: Option<&str>, request: &Request) -> Result<Reply, SandboxError> {
-    let mut seed: Seed = read(&request.body, "the users to put in")?;
-    if seed.tenant.is_empty() {
-        tenant.unwrap_or_default().clone_into(&mut seed.tenant);
-    }
-    hub.seed(&seed)?;
-    Ok(done())
-}
-
-fn settings(hub: &mut Hub, tenant: Option<&str>, request: &Request) -> Result<Reply, SandboxError> {
-    let mut change: Value = read(&request.body, "the settings")?;
-    let named = take_tenant(&mut change);
-    let name = named.as_deref().or(tenant).unwrap_or_default();
-    hub.change(name, change)?;
-    Ok(done())
-}
-
-fn fault(hub: &mut Hub, tenant: Option<&str>, request: &Request) -> Result<Reply, SandboxError> {
-    let mut fault: Value = read(&request.body, "the fault")?;
-    let named = take_tenant(&mut fault);
-    let name = named.as_deref().or(tenant).unwrap_or_default();
-    let fault: PlannedFault =
-        serde_json::from_value(fault).map_err(|source| SandboxError::Json {
-            what: "the fault",
-            source,
-        })?;
-    hub.plan(name, fault)?;
-    Ok(done())
-}
-
-fn reset(hub: &mut Hub, tenant: Option<&str>, request: &Request) -> Result<Reply, SandboxError> {
-    let mut which = if request.body.is_empty() {
-        Value::Null
-    } else {
-        read(&request.body, "what to reset")?
-    };
-    let named = take_tenant(&mut which);
-    hub.reset(named.as_deref().or(tenant))?;
-    Ok(done())
 }
 
 fn read<T: DeserializeOwned>(body: &[u8], what: &'static str) -> Result<T, SandboxError> {

@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 
 use thiserror::Error;
 
+use super::message::Reply;
+
 /// Why a sandbox could not start or be changed.
 #[derive(Debug, Error)]
 pub enum SandboxError {
@@ -74,4 +76,11 @@ pub enum SandboxError {
         /// What is wrong.
         reason: &'static str,
     },
+}
+
+impl SandboxError {
+    /// The answer to a request that has it.
+    pub(super) fn reply(&self) -> Reply {
+        Reply::text(404, "text/plain", self.to_string())
+    }
 }

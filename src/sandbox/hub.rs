@@ -1,25 +1,29 @@
-//! All tenants and the log: where a request goes, and what is remembered of it.
+//! The sandbox itself, without sockets and without a clock: all tenants and the log. A request and the
+//! time go in, and what becomes of the answer comes out.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use bytes::Bytes;
 use serde_json::Value;
 
-use super::condemned;
+use super::control;
 use super::error::SandboxError;
 use super::faults::{Fault, PlannedFault};
 use super::log::{Log, LogEntry};
 use super::message::{Reply, Request};
 use super::options::{Population, SandboxOptions};
 use super::population;
+use super::route::Route;
 use super::seed::{Seed, UserState};
 use super::settings::Settings;
-use super::tenant::{Subject, Tenant};
+use super::tenant::Tenant;
 use crate::domain::Time;
 
-/// All tenants and the log.
+/// The three providers at all tenants, and the log of what arrived. Serve it with
+/// [`Sandbox::start`], or [handle](Sandbox::handle) requests without a socket at any time you say.
 #[derive(Debug)]
-pub(super) struct Hub {
+pub struct Sandbox {
     options: SandboxOptions,
     tenants: BTreeMap<String, Tenant>,
     log: Log,
@@ -39,7 +43,7 @@ pub(super) struct Journey {
 
 /// How a reply is to be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Delivery {
+pub enum Delivery {
     /// As it is.
     Whole(Reply),
     /// After a minute.
@@ -50,7 +54,7 @@ pub(super) enum Delivery {
     Closed,
 }
 
-impl Hub {
+impl Sandbox {
     /// The tenant of paths without a prefix.
     pub(super) const DEFAULT: &str = "default";
     /// How many tenants are kept.
@@ -58,22 +62,37 @@ impl Hub {
     /// How long a tenant's name may be, in bytes.
     const NAME_MAX: usize = 64;
 
-    /// A hub with the tenant `default`, populated as the options say.
-    pub(super) fn new(options: SandboxOptions) -> Result<Self, SandboxError> {
-        let mut hub = Self {
+    /// A sandbox with the tenant `default`, populated as the options say.
+    ///
+    /// # Errors
+    ///
+    /// If the settings make no sense.
+    pub fn new(options: SandboxOptions, now: Time) -> Result<Self, SandboxError> {
+        let mut sandbox = Self {
             options,
             tenants: BTreeMap::new(),
             log: Log::default(),
             random: fastrand::Rng::with_seed(7),
             in_flight: BTreeMap::new(),
         };
-        hub.options.settings = hub.options.settings.checked()?;
-        hub.tenant(Self::DEFAULT)?;
-        Ok(hub)
+        sandbox.options.settings = sandbox.options.settings.checked()?;
+        sandbox.tenant(Self::DEFAULT, now)?;
+        Ok(sandbox)
+    }
+
+    /// Carries `request` out at `now`, a provider's or one of `/_sandbox/`, with its effects and its
+    /// line in the log.
+    pub fn handle(&mut self, request: &http::Request<Bytes>, now: Time) -> Delivery {
+        let (tenant, request) = Request::of(request);
+        if request.path.starts_with(control::PREFIX) {
+            return Delivery::Whole(control::handle(self, tenant.as_deref(), &request, now));
+        }
+        self.carry_out(tenant.as_deref().unwrap_or(Self::DEFAULT), &request, now)
+            .unwrap_or_else(|error| Delivery::Whole(error.reply()))
     }
 
     /// The tenant `name`, made if it is new.
-    fn tenant(&mut self, name: &str) -> Result<&mut Tenant, SandboxError> {
+    fn tenant(&mut self, name: &str, now: Time) -> Result<&mut Tenant, SandboxError> {
         let name = if name.is_empty() { Self::DEFAULT } else { name };
         if !self.tenants.contains_key(name) {
             let fit = name.len() <= Self::NAME_MAX
@@ -86,7 +105,6 @@ impl Hub {
                     limit: Self::TENANTS_MAX,
                 });
             }
-            let now = self.options.clock.now();
             let (credentials, settings) = (&self.options.credentials, &self.options.settings);
             let mut tenant = Tenant::new(name, credentials, settings, now);
             if name == Self::DEFAULT && self.options.population == Population::Demo {
@@ -101,13 +119,14 @@ impl Hub {
     }
 
     /// Takes note of a request's arrival and says how long it will travel. Every arrival is
-    /// followed by one [`Hub::leave`].
+    /// followed by one [`Sandbox::leave`].
     pub(super) fn arrive(
         &mut self,
         tenant: &str,
         request: &mut Request,
+        now: Time,
     ) -> Result<Journey, SandboxError> {
-        let latency = self.tenant(tenant)?.settings().latency;
+        let latency = self.tenant(tenant, now)?.settings().latency;
         if counts(request) {
             let in_flight = self.in_flight.entry(tenant.to_owned()).or_default();
             *in_flight += 1;
@@ -135,37 +154,37 @@ impl Hub {
         &mut self,
         tenant: &str,
         request: &Request,
+        now: Time,
     ) -> Result<Delivery, SandboxError> {
-        let now = self.options.clock.now();
-        let subject = Subject::of(request);
-        let state = self.tenant(tenant)?;
-        let fault = state.fault(request, &subject);
-        let delivery = befallen(state, request, &subject, fault, now);
-        let (status, effect) = match &delivery {
-            (Delivery::Whole(reply) | Delivery::Late(reply) | Delivery::Cut(reply), effect) => {
-                (Some(reply.status), *effect)
+        let route = Route::of(request);
+        let state = self.tenant(tenant, now)?;
+        let fault = state.fault(request, &route);
+        let (delivery, effect) = inject_fault(state, request, &route, fault, now);
+        let status = match &delivery {
+            Delivery::Whole(reply) | Delivery::Late(reply) | Delivery::Cut(reply) => {
+                Some(reply.status)
             }
-            (Delivery::Closed, effect) => (None, *effect),
+            Delivery::Closed => None,
         };
         self.log.push(LogEntry {
             seq: 0,
             at: now,
             tenant: tenant.to_owned(),
-            provider: subject.provider,
+            provider: route.provider,
             method: request.method.clone(),
             path: request.path.clone(),
-            user: subject.user,
-            users: subject.users,
-            step: subject.call,
+            step: route.call(),
+            users: route.users().to_vec(),
+            user: route.user,
             status,
             effect,
             fault,
         });
-        Ok(delivery.0)
+        Ok(delivery)
     }
 
     /// The requests of one tenant or (`None`) of all.
-    pub(super) fn log(&self, tenant: Option<&str>) -> Vec<LogEntry> {
+    pub fn log(&self, tenant: Option<&str>) -> Vec<LogEntry> {
         self.log.entries(tenant).cloned().collect()
     }
 
@@ -175,13 +194,12 @@ impl Hub {
     }
 
     /// How many requests were carried out since the start, remembered or not.
-    pub(super) fn requests(&self) -> u64 {
+    pub fn requests(&self) -> u64 {
         self.log.last()
     }
 
     /// The users of one tenant or (`None`) of all, as they stand.
-    pub(super) fn users(&mut self, tenant: Option<&str>) -> Vec<UserState> {
-        let now = self.options.clock.now();
+    pub fn users(&mut self, tenant: Option<&str>, now: Time) -> Vec<UserState> {
         self.tenants
             .iter_mut()
             .filter(|(name, _)| tenant.is_none_or(|tenant| tenant == *name))
@@ -190,34 +208,54 @@ impl Hub {
     }
 
     /// What the tenant `name` goes by.
-    pub(super) fn settings(&mut self, name: &str) -> Result<Settings, SandboxError> {
-        self.tenant(name).map(|tenant| tenant.settings().clone())
+    ///
+    /// # Errors
+    ///
+    /// If there are too many tenants or the name does not fit; so below.
+    pub fn settings(&mut self, name: &str, now: Time) -> Result<Settings, SandboxError> {
+        self.tenant(name, now)
+            .map(|tenant| tenant.settings().clone())
     }
 
-    /// Lays `change` over the settings of the tenant `name`.
-    pub(super) fn change(&mut self, name: &str, change: Value) -> Result<(), SandboxError> {
-        let now = self.options.clock.now();
-        self.tenant(name)?.change(change, now)
+    /// Lays `change`, an object with some of the fields of [`Settings`], over the settings of the
+    /// tenant `name`.
+    ///
+    /// # Errors
+    ///
+    /// If the change cannot be read or makes no sense; then nothing is changed.
+    pub fn change(&mut self, name: &str, change: Value, now: Time) -> Result<(), SandboxError> {
+        self.tenant(name, now)?.change(change, now)
     }
 
     /// Puts users into the tenant that `seed` names.
-    pub(super) fn seed(&mut self, seed: &Seed) -> Result<(), SandboxError> {
-        let now = self.options.clock.now();
-        self.tenant(&seed.tenant)?.seed(seed, now)
+    ///
+    /// # Errors
+    ///
+    /// If one of them cannot be; those before it are in.
+    pub fn seed(&mut self, seed: &Seed, now: Time) -> Result<(), SandboxError> {
+        self.tenant(&seed.tenant, now)?.seed(seed, now)
     }
 
-    /// Has `fault` befall the next deleting requests for its user.
-    pub(super) fn plan(&mut self, name: &str, fault: PlannedFault) -> Result<(), SandboxError> {
-        self.tenant(name)?.plan(fault);
+    /// Has `fault` befall the next deleting requests for its user at the tenant `name`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Sandbox::settings`].
+    pub fn plan(&mut self, name: &str, fault: PlannedFault, now: Time) -> Result<(), SandboxError> {
+        self.tenant(name, now)?.plan(fault);
         Ok(())
     }
 
-    /// Brings one tenant or (`None`) all back to the start, log, settings and quotas included.
-    pub(super) fn reset(&mut self, name: Option<&str>) -> Result<(), SandboxError> {
+    /// Brings one tenant or (`None`) all back to the start: users, quotas, settings and log.
+    ///
+    /// # Errors
+    ///
+    /// Never in practice: what could be started can be started again.
+    pub fn reset(&mut self, name: Option<&str>, now: Time) -> Result<(), SandboxError> {
         self.tenants
             .retain(|tenant, _| name.is_some_and(|name| name != tenant));
         self.log.clear(name);
-        self.tenant(Self::DEFAULT).map(|_| ())
+        self.tenant(Self::DEFAULT, now).map(|_| ())
     }
 }
 
@@ -227,57 +265,41 @@ fn counts(request: &Request) -> bool {
 }
 
 /// Has `fault` befall a request, and says whether it changed anything all the same.
-fn befallen(
+fn inject_fault(
     state: &mut Tenant,
     request: &Request,
-    subject: &Subject,
+    route: &Route,
     fault: Option<Fault>,
     now: Time,
 ) -> (Delivery, bool) {
-    let (Some(fault), Some(provider)) = (fault, subject.provider) else {
-        let reply = state.handle(request, subject.provider, now);
-        let effect = reply.effect;
-        return (Delivery::Whole(reply), effect);
-    };
-    let mut carried_out = || {
-        let reply = state.handle(request, Some(provider), now);
-        let effect = reply.effect;
-        (reply, effect)
-    };
     match fault {
-        Fault::ResetAfter => (Delivery::Closed, carried_out().1),
-        Fault::Cut => {
-            let (reply, effect) = carried_out();
-            (Delivery::Cut(reply), effect)
+        Some(Fault::Reset) => return (Delivery::Closed, false),
+        Some(Fault::Html) => return (Delivery::Whole(Reply::html(200)), false),
+        Some(fault) => {
+            if let Some(reply) = state.refusal(fault, request, route, now) {
+                return (Delivery::Whole(reply), false);
+            }
         }
-        Fault::Slow => {
-            let (reply, effect) = carried_out();
-            (Delivery::Late(reply), effect)
-        }
-        Fault::WrongId => {
-            let (mut reply, effect) = carried_out();
-            name_another(&mut reply, subject);
-            (Delivery::Whole(reply), effect)
-        }
-        Fault::Reset => (Delivery::Closed, false),
-        Fault::Html => (Delivery::Whole(Reply::html(200)), false),
-        Fault::Throttle => (Delivery::Whole(state.throttled(provider, now)), false),
-        Fault::Error500 => (Delivery::Whole(state.broken(provider, 500, now)), false),
-        Fault::Error503 => (Delivery::Whole(state.broken(provider, 503, now)), false),
-        Fault::Unauthorized
-        | Fault::Forbidden
-        | Fault::Payment
-        | Fault::WrongPath
-        | Fault::LongWait => {
-            let reply = condemned::answer(provider, fault, request);
-            (reply.map_or(Delivery::Closed, Delivery::Whole), false)
-        }
+        None => {}
     }
+    let mut reply = state.handle(request, route, now);
+    let effect = reply.effect;
+    let delivery = match fault {
+        Some(Fault::ResetAfter) => Delivery::Closed,
+        Some(Fault::Cut) => Delivery::Cut(reply),
+        Some(Fault::Slow) => Delivery::Late(reply),
+        Some(Fault::WrongId) => {
+            name_another(&mut reply, route);
+            Delivery::Whole(reply)
+        }
+        _ => Delivery::Whole(reply),
+    };
+    (delivery, effect)
 }
 
 /// Has `reply` name another user in place of the one it is about: the last character differs.
-fn name_another(reply: &mut Reply, subject: &Subject) {
-    let Some(user) = subject.user.as_deref().filter(|user| !user.is_empty()) else {
+fn name_another(reply: &mut Reply, route: &Route) {
+    let Some(user) = route.user.as_deref().filter(|user| !user.is_empty()) else {
         return;
     };
     let mut other = user.to_owned();
@@ -285,4 +307,97 @@ fn name_another(reply: &mut Reply, subject: &Subject) {
     other.push(if last == Some('7') { '8' } else { '7' });
     let body = String::from_utf8_lossy(&reply.body);
     reply.body = body.replace(user, &other).into_bytes();
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::{Delivery, Sandbox};
+    use crate::domain::{ProviderKind, Time};
+    use crate::sandbox::message::Request;
+    use crate::sandbox::route::Route;
+    use crate::sandbox::{Fault, PlannedFault, SandboxOptions, Seed, ZendeskSeed};
+
+    const START: Time = Time::from_millis(1_795_340_600_000);
+
+    fn sandbox() -> Sandbox {
+        let mut sandbox = Sandbox::new(SandboxOptions::default(), START).unwrap();
+        let user = ZendeskSeed {
+            id: "1001".to_owned(),
+            ..ZendeskSeed::default()
+        };
+        let seed = Seed {
+            tenant: "acme".to_owned(),
+            zendesk: vec![user],
+            ..Seed::default()
+        };
+        sandbox.seed(&seed, START).unwrap();
+        sandbox
+    }
+
+    fn delete() -> http::Request<Bytes> {
+        http::Request::delete("http://127.0.0.1/t/acme/api/v2/users/1001")
+            .header("authorization", "Bearer sandbox-oauth")
+            .body(Bytes::new())
+            .unwrap()
+    }
+
+    #[test]
+    fn without_a_socket_a_request_has_its_effect_and_its_line_in_the_log() {
+        let mut sandbox = sandbox();
+        let fault = PlannedFault {
+            user: "1001".to_owned(),
+            fault: Fault::ResetAfter,
+            times: 1,
+        };
+        sandbox.plan("acme", fault, START).unwrap();
+        assert_eq!(sandbox.handle(&delete(), START), Delivery::Closed);
+        let later = START.after(std::time::Duration::from_secs(5));
+        let Delivery::Whole(reply) = sandbox.handle(&delete(), later) else {
+            panic!("the fault came once");
+        };
+        assert_eq!((reply.status, reply.effect), (422, false));
+        let log = sandbox.log(Some("acme"));
+        let lines: Vec<_> = log
+            .iter()
+            .map(|entry| (entry.at, entry.effect, entry.status))
+            .collect();
+        assert_eq!(lines, [(START, true, None), (later, false, Some(422))]);
+        assert!(log.iter().all(|entry| entry.concerns("1001")));
+    }
+
+    #[test]
+    fn every_refusal_has_its_status_and_changes_nothing() {
+        let mut sandbox = sandbox();
+        for (provider, path) in [
+            (ProviderKind::Zendesk, "/api/v2/users/7"),
+            (ProviderKind::Sunco, "/v2/apps/a/users/7"),
+            (ProviderKind::Zoho, "/crm/v8/users/7"),
+        ] {
+            let request = Request::new("DELETE", path);
+            let route = Route::of(&request);
+            assert_eq!(route.provider, Some(provider));
+            for fault in Fault::ALL {
+                let status = match fault {
+                    Fault::Error500 => Some(500),
+                    Fault::Error503 => Some(503),
+                    Fault::Throttle | Fault::LongWait => Some(429),
+                    Fault::Unauthorized => Some(401),
+                    Fault::Forbidden => Some(403),
+                    Fault::Payment => Some(402),
+                    Fault::WrongPath => Some(404),
+                    _ => None,
+                };
+                let tenant = sandbox.tenant("", START).unwrap();
+                let reply = tenant.refusal(fault, &request, &route, START);
+                assert_eq!(
+                    reply.as_ref().map(|reply| reply.status),
+                    status,
+                    "{fault:?}"
+                );
+                assert!(reply.is_none_or(|reply| !reply.effect));
+            }
+        }
+    }
 }

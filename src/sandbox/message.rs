@@ -1,5 +1,6 @@
-//! A request as it arrived and the reply to it, as plain values. Knows no HTTP library.
+//! A request as it arrived and the reply to it, as plain values.
 
+use bytes::Bytes;
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
@@ -23,6 +24,31 @@ pub(super) struct Request {
 }
 
 impl Request {
+    /// `sent` as the state machines take it, and the tenant its path names.
+    pub(super) fn of(sent: &http::Request<Bytes>) -> (Option<String>, Self) {
+        let headers = sent.headers().iter().map(|(name, value)| {
+            let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
+            (name.as_str().to_owned(), value)
+        });
+        let (tenant, path) = tenant_of(sent.uri().path());
+        let query = sent.uri().query().unwrap_or_default();
+        let mut request = Self {
+            method: sent.method().as_str().to_owned(),
+            path: path.to_owned(),
+            query: url::form_urlencoded::parse(query.as_bytes())
+                .into_owned()
+                .collect(),
+            headers: headers.collect(),
+            body: sent.body().to_vec(),
+            base_url: String::new(),
+            in_flight: 1,
+        };
+        let host = request.header("host").unwrap_or("127.0.0.1");
+        let prefix = tenant.map(|name| format!("/t/{name}")).unwrap_or_default();
+        request.base_url = format!("http://{host}{prefix}");
+        (tenant.map(str::to_owned), request)
+    }
+
     /// The first header called `name` (in lower case); `None`: there is none.
     pub(super) fn header(&self, name: &str) -> Option<&str> {
         find(&self.headers, name)
@@ -50,6 +76,17 @@ impl Request {
     }
 }
 
+/// Parts `/t/{name}/rest` into the name and `/rest`; the name is `None` without such a prefix.
+fn tenant_of(path: &str) -> (Option<&str>, &str) {
+    let Some(rest) = path.strip_prefix("/t/") else {
+        return (None, path);
+    };
+    match rest.find('/') {
+        Some(end) => (Some(&rest[..end]), &rest[end..]),
+        None => (Some(rest), "/"),
+    }
+}
+
 /// The first value called `name` among `pairs`.
 pub(super) fn find<'a>(pairs: &'a [(String, String)], name: &str) -> Option<&'a str> {
     pairs
@@ -65,15 +102,15 @@ pub(super) fn decoded(segment: &str) -> String {
 
 /// What is answered.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Reply {
+pub struct Reply {
     /// The HTTP status.
-    pub(super) status: u16,
+    pub status: u16,
     /// The headers, in order; a name may stand twice.
-    pub(super) headers: Vec<(&'static str, String)>,
+    pub headers: Vec<(&'static str, String)>,
     /// The body.
-    pub(super) body: Vec<u8>,
+    pub body: Vec<u8>,
     /// Whether the request changed any user's state, or started a job that will. Never sent.
-    pub(super) effect: bool,
+    pub effect: bool,
 }
 
 impl Reply {
@@ -174,5 +211,25 @@ impl Request {
     pub(super) fn body(mut self, body: &str) -> Self {
         self.body = body.as_bytes().to_vec();
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::tenant_of;
+
+    #[rstest]
+    #[case("/api/v2/users/1", None, "/api/v2/users/1")]
+    #[case("/t/acme/api/v2/users/1", Some("acme"), "/api/v2/users/1")]
+    #[case("/t/acme", Some("acme"), "/")]
+    #[case("/t/", Some(""), "/")]
+    fn a_path_names_its_tenant(
+        #[case] path: &str,
+        #[case] tenant: Option<&str>,
+        #[case] rest: &str,
+    ) {
+        assert_eq!(tenant_of(path), (tenant, rest));
     }
 }

@@ -10,10 +10,11 @@
 //! ```
 //!
 //! * `zendesk`, `sunco` and `zoho` are plain state machines: a request and the time go in, a reply
-//!   comes out. No IO and no clock of their own.
-//! * `window` keeps their quotas, `faults` breaks what goes right, `condemned` what stops it, `log` remembers all.
-//! * `hub` routes a request to its tenant and provider; `control` answers the judge; `server` is the
-//!   only part that knows of sockets and of an HTTP library.
+//!   comes out. No IO and no clock of their own. `route` tells what a request asks of whom.
+//! * `window` keeps their quotas, `faults` breaks what goes right, `log` remembers all.
+//! * `hub` is [`Sandbox`]: it takes a request to its tenant and provider. [`Sandbox::handle`] is the
+//!   door for whoever has a clock of their own; `server` is the only part that knows of sockets.
+//! * `control` answers the judge.
 //!
 //! A prefix `/t/{name}` before any path means the tenant `name`, which has users, quotas and
 //! settings of its own; without it, the tenant is `default`. `/_sandbox/…` is for the judge: what
@@ -25,7 +26,6 @@
 //! should have done: that is for the tests that read its log.
 
 mod auth;
-mod condemned;
 mod control;
 mod error;
 mod faults;
@@ -35,6 +35,7 @@ mod log;
 mod message;
 mod options;
 mod population;
+mod route;
 mod seed;
 mod server;
 mod settings;
@@ -48,12 +49,14 @@ mod zoho;
 
 pub use error::SandboxError;
 pub use faults::{Fault, Faults, FaultsError, PlannedFault};
+pub use hub::{Delivery, Sandbox};
 pub use latency::{Latency, LatencyError};
 pub use log::{Call, LogEntry};
+pub use message::Reply;
 pub use options::{Credentials, Population, SandboxOptions};
 pub use population::DEMO_CSV;
 pub use seed::{Seed, SuncoSeed, UserState, ZendeskSeed, ZohoKind, ZohoSeed};
-pub use server::{Running, Sandbox};
+pub use server::Running;
 pub use settings::{
     QuotaMode, Settings, SuncoSettings, ZendeskCaller, ZendeskSettings, ZohoOrg, ZohoRights,
     ZohoSettings,

@@ -73,18 +73,18 @@ pub struct ZendeskSettings {
     pub caller_role: ZendeskCaller,
 }
 
-/// What the caller may do at Zendesk Support.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// What the caller may do at Zendesk Support: each may do what those before it may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ZendeskCaller {
-    /// Everything.
-    Admin,
-    /// An agent whose custom role lets it manage users: everything but `destroy_many`.
-    AgentManagingUsers,
-    /// Reading only.
-    Agent,
     /// Only asking who it is.
     EndUser,
+    /// Reading.
+    Agent,
+    /// An agent whose custom role lets it manage users: everything but `destroy_many`.
+    AgentManagingUsers,
+    /// Everything.
+    Admin,
 }
 
 /// What concerns Sunshine Conversations.

@@ -4,14 +4,14 @@ use serde_json::Value;
 
 use super::error::SandboxError;
 use super::faults::{Fault, FaultPlan, PlannedFault};
-use super::log::Call;
 use super::message::{Reply, Request};
 use super::options::Credentials;
+use super::route::Route;
 use super::seed::{Seed, UserState};
 use super::settings::Settings;
-use super::sunco::{self, Conversations};
-use super::zendesk::{self, Support};
-use super::zoho::{self, Crm};
+use super::sunco::Conversations;
+use super::zendesk::Support;
+use super::zoho::Crm;
 use crate::domain::{ProviderKind, Time};
 
 /// One tenant, with state, quotas and settings of its own.
@@ -24,57 +24,6 @@ pub(super) struct Tenant {
     zoho: Crm,
     faults: FaultPlan,
     seeded: usize,
-}
-
-/// What a request is about, told from its path alone.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Subject {
-    /// Whose path it is; `None`: no provider's.
-    pub(super) provider: Option<ProviderKind>,
-    /// What it asks for.
-    pub(super) call: Call,
-    /// The one user it is about; `None`: none, or many.
-    pub(super) user: Option<String>,
-    /// The users it is about where it may name many.
-    pub(super) users: Vec<String>,
-}
-
-impl Subject {
-    /// What `request` is about.
-    pub(super) fn of(request: &Request) -> Self {
-        let provider = provider_of(request);
-        let (call, user, users) = match provider {
-            Some(ProviderKind::Zendesk) => {
-                let route = zendesk::Route::of(request);
-                (route.call(), route.user(), route.users())
-            }
-            Some(ProviderKind::Sunco) => {
-                let route = sunco::Route::of(request);
-                (route.call(), route.user(), Vec::new())
-            }
-            Some(ProviderKind::Zoho) => {
-                let route = zoho::Route::of(request);
-                (route.call(), route.user(), route.users())
-            }
-            None => (Call::Unknown, None, Vec::new()),
-        };
-        Self {
-            provider,
-            call,
-            user,
-            users,
-        }
-    }
-}
-
-/// Whose path it is: the three providers' paths do not collide.
-fn provider_of(request: &Request) -> Option<ProviderKind> {
-    match request.segments().as_slice() {
-        ["api", "v2", ..] | ["oauth", "tokens" | "tokens.json"] => Some(ProviderKind::Zendesk),
-        ["v2" | "sc", ..] => Some(ProviderKind::Sunco),
-        ["oauth", "v2", ..] | ["crm", ..] => Some(ProviderKind::Zoho),
-        _ => None,
-    }
 }
 
 impl Tenant {
@@ -149,28 +98,23 @@ impl Tenant {
     }
 
     /// What befalls `request`; `None`: nothing.
-    pub(super) fn fault(&mut self, request: &Request, subject: &Subject) -> Option<Fault> {
+    pub(super) fn fault(&mut self, request: &Request, route: &Route) -> Option<Fault> {
         let faults = &self.settings.faults;
-        if !(subject.call.deletes() || (faults.reads() && subject.provider.is_some())) {
+        if !(route.call().deletes() || (faults.reads() && route.provider.is_some())) {
             return None;
         }
-        let mut users = subject.users.clone();
-        users.extend(subject.user.clone());
+        let mut users = route.users().to_vec();
+        users.extend(route.user.clone());
         let key = format!("{} {} {}", request.method, request.path, users.join(","));
         self.faults.next(faults, &key, &users)
     }
 
     /// Answers `request`, which is carried out at `now`.
-    pub(super) fn handle(
-        &mut self,
-        request: &Request,
-        provider: Option<ProviderKind>,
-        now: Time,
-    ) -> Reply {
-        match provider {
-            Some(ProviderKind::Zendesk) => self.zendesk.handle(request, now),
-            Some(ProviderKind::Sunco) => self.sunco.handle(request, now),
-            Some(ProviderKind::Zoho) => self.zoho.handle(request, now),
+    pub(super) fn handle(&mut self, request: &Request, route: &Route, now: Time) -> Reply {
+        match route.provider {
+            Some(ProviderKind::Zendesk) => self.zendesk.handle(request, route, now),
+            Some(ProviderKind::Sunco) => self.sunco.handle(request, route, now),
+            Some(ProviderKind::Zoho) => self.zoho.handle(request, route, now),
             None => Reply::text(
                 404,
                 "text/plain; charset=utf-8",
@@ -179,21 +123,19 @@ impl Tenant {
         }
     }
 
-    /// The provider's own failure with that status.
-    pub(super) fn broken(&mut self, provider: ProviderKind, status: u16, now: Time) -> Reply {
-        match provider {
-            ProviderKind::Zendesk => self.zendesk.broken(status, now),
-            ProviderKind::Sunco => Conversations::broken(status),
-            ProviderKind::Zoho => Crm::broken(status),
-        }
-    }
-
-    /// The provider's own 429.
-    pub(super) fn throttled(&mut self, provider: ProviderKind, now: Time) -> Reply {
-        match provider {
-            ProviderKind::Zendesk => self.zendesk.throttled(now),
-            ProviderKind::Sunco => Conversations::throttled(),
-            ProviderKind::Zoho => Crm::throttled(),
+    /// The provider's own words where `fault` has it refuse `request`, which changes nothing; `None`:
+    /// the fault is none of the provider's.
+    pub(super) fn refusal(
+        &mut self,
+        fault: Fault,
+        request: &Request,
+        route: &Route,
+        now: Time,
+    ) -> Option<Reply> {
+        match route.provider? {
+            ProviderKind::Zendesk => self.zendesk.refusal(fault, request, now),
+            ProviderKind::Sunco => Conversations::refusal(fault),
+            ProviderKind::Zoho => Crm::refusal(fault),
         }
     }
 }

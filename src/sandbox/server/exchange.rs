@@ -10,10 +10,11 @@ use axum::http::Response;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::wire::{closed, cut, read, whole};
+use super::wire::{closed, cut, whole};
+use crate::domain::{Time, WallClock};
 use crate::sandbox::control;
 use crate::sandbox::error::SandboxError;
-use crate::sandbox::hub::{Delivery, Hub};
+use crate::sandbox::hub::{Delivery, Sandbox};
 use crate::sandbox::message::{Reply, Request};
 
 /// How large a request's body may be.
@@ -24,17 +25,19 @@ const SLOW: Duration = Duration::from_mins(1);
 /// What all connections share.
 #[derive(Debug)]
 pub(super) struct Shared {
-    hub: Mutex<Hub>,
+    sandbox: Mutex<Sandbox>,
+    clock: WallClock,
     stop: CancellationToken,
-    /// Told whenever a request was carried out.
+    /// Notified whenever a request was carried out.
     progress: Notify,
 }
 
 impl Shared {
-    /// What connections to `hub` share.
-    pub(super) fn new(hub: Hub) -> Self {
+    /// What connections to `sandbox` share.
+    pub(super) fn new(sandbox: Sandbox, clock: WallClock) -> Self {
         Self {
-            hub: Mutex::new(hub),
+            sandbox: Mutex::new(sandbox),
+            clock,
             stop: CancellationToken::new(),
             progress: Notify::new(),
         }
@@ -48,19 +51,24 @@ impl Shared {
     /// Waits until at least `count` requests were carried out.
     pub(super) async fn carried_out(&self, count: usize) {
         loop {
-            let mut told = pin!(self.progress.notified());
+            let mut notified = pin!(self.progress.notified());
             // Before the look, so that nothing is missed between it and the wait.
-            told.as_mut().enable();
-            if self.hub().log_len() >= count {
+            notified.as_mut().enable();
+            if self.sandbox().log_len() >= count {
                 return;
             }
-            told.await;
+            notified.await;
         }
     }
 
-    /// The hub. Never held across a wait.
-    pub(super) fn hub(&self) -> MutexGuard<'_, Hub> {
-        self.hub.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The time.
+    pub(super) fn now(&self) -> Time {
+        self.clock.now()
+    }
+
+    /// The sandbox. Never held across a wait.
+    pub(super) fn sandbox(&self) -> MutexGuard<'_, Sandbox> {
+        self.sandbox.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits, but not beyond the end of the sandbox.
@@ -75,15 +83,15 @@ impl Shared {
 
     /// Lets a request travel, carries it out, and lets the answer travel.
     async fn exchange(&self, tenant: &str, mut request: Request) -> Result<Delivery, SandboxError> {
-        let journey = self.hub().arrive(tenant, &mut request)?;
+        let journey = self.sandbox().arrive(tenant, &mut request, self.now())?;
         self.wait(journey.there).await;
-        let delivery = self.hub().carry_out(tenant, &request);
+        let delivery = self.sandbox().carry_out(tenant, &request, self.now());
         self.progress.notify_waiters();
         self.wait(journey.back).await;
         if let Ok(Delivery::Late(_)) = &delivery {
             self.wait(SLOW).await;
         }
-        self.hub().leave(tenant, &request);
+        self.sandbox().leave(tenant, &request);
         delivery
     }
 }
@@ -97,24 +105,28 @@ pub(super) async fn serve(
     let Ok(body) = to_bytes(body, BODY_BYTES_MAX).await else {
         return whole(&Reply::empty(413));
     };
-    let (tenant, request) = read(&parts, &body);
+    let sent = axum::http::Request::from_parts(parts, body);
+    let (tenant, request) = Request::of(&sent);
     if request.path.starts_with(control::PREFIX) {
+        let now = shared.now();
+        let mut sandbox = shared.sandbox();
         return whole(&control::handle(
-            &mut shared.hub(),
+            &mut sandbox,
             tenant.as_deref(),
             &request,
+            now,
         ));
     }
     // A task of its own: a client that hangs up does not undo what it asked for.
     let exchange = tokio::spawn(async move {
-        let tenant = tenant.as_deref().unwrap_or(Hub::DEFAULT);
+        let tenant = tenant.as_deref().unwrap_or(Sandbox::DEFAULT);
         shared.exchange(tenant, request).await
     });
     match exchange.await {
         Ok(Ok(Delivery::Whole(reply) | Delivery::Late(reply))) => whole(&reply),
         Ok(Ok(Delivery::Cut(reply))) => cut(&reply),
         Ok(Ok(Delivery::Closed)) => closed(),
-        Ok(Err(error)) => whole(&Reply::text(404, "text/plain", error.to_string())),
+        Ok(Err(error)) => whole(&error.reply()),
         Err(_) => whole(&Reply::text(500, "text/plain", "the sandbox itself failed")),
     }
 }

@@ -2,7 +2,7 @@
 //! library.
 //!
 //! [`running`] starts and stops it, [`exchange`] lets a request travel and be carried out,
-//! [`wire`] turns HTTP into plain values and back, broken connections included.
+//! [`wire`] sends plain replies, broken connections included.
 
 mod exchange;
 mod running;
@@ -11,4 +11,4 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
-pub use running::{Running, Sandbox};
+pub use running::Running;

@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use super::exchange::{Shared, serve};
 use crate::sandbox::error::SandboxError;
 use crate::sandbox::faults::PlannedFault;
-use crate::sandbox::hub::Hub;
+use crate::sandbox::hub::Sandbox;
 use crate::sandbox::log::LogEntry;
 use crate::sandbox::options::SandboxOptions;
 use crate::sandbox::seed::{Seed, UserState};
@@ -22,10 +22,6 @@ use crate::sandbox::settings::Settings;
 
 /// How long a shutdown waits for answers under way.
 const SHUTDOWN_MAX: Duration = Duration::from_secs(5);
-
-/// Starts sandboxes.
-#[derive(Debug)]
-pub struct Sandbox;
 
 impl Sandbox {
     /// Serves the three providers on the current tokio runtime until the returned handle is shut
@@ -39,7 +35,9 @@ impl Sandbox {
         if !wanted.ip().is_loopback() {
             return Err(SandboxError::NotLoopback { addr: wanted });
         }
-        let shared = Arc::new(Shared::new(Hub::new(options)?));
+        let clock = options.clock.clone();
+        let sandbox = Self::new(options, clock.now())?;
+        let shared = Arc::new(Shared::new(sandbox, clock));
         let listen = |source| SandboxError::Listen {
             addr: wanted,
             source,
@@ -92,13 +90,13 @@ impl Running {
 
     /// What arrived so far, at one tenant or (`None`) at all, in the order it was carried out.
     pub fn log(&self, tenant: Option<&str>) -> Vec<LogEntry> {
-        self.shared.hub().log(tenant)
+        self.shared.sandbox().log(tenant)
     }
 
     /// How many requests were carried out since the start, at all tenants: also those that the log
     /// has forgotten.
     pub fn requests(&self) -> u64 {
-        self.shared.hub().requests()
+        self.shared.sandbox().requests()
     }
 
     /// Waits until at least `count` requests were carried out since the start or the last reset,
@@ -109,53 +107,54 @@ impl Running {
 
     /// The users of one tenant or (`None`) of all, as they stand.
     pub fn users(&self, tenant: Option<&str>) -> Vec<UserState> {
-        self.shared.hub().users(tenant)
+        self.shared.sandbox().users(tenant, self.shared.now())
     }
 
-    /// What the tenant `name` goes by.
+    /// See [`Sandbox::settings`].
     ///
     /// # Errors
     ///
-    /// If there are too many tenants or the name does not fit.
+    /// As there.
     pub fn settings(&self, name: &str) -> Result<Settings, SandboxError> {
-        self.shared.hub().settings(name)
+        self.shared.sandbox().settings(name, self.shared.now())
     }
 
-    /// Lays `change`, an object with some of the fields of [`Settings`], over the settings of the
-    /// tenant `name`.
+    /// See [`Sandbox::change`].
     ///
     /// # Errors
     ///
-    /// If the change cannot be read or makes no sense; then nothing is changed.
+    /// As there.
     pub fn change_settings(&self, name: &str, change: Value) -> Result<(), SandboxError> {
-        self.shared.hub().change(name, change)
+        self.shared
+            .sandbox()
+            .change(name, change, self.shared.now())
     }
 
-    /// Puts users into the tenant that `seed` names.
+    /// See [`Sandbox::seed`].
     ///
     /// # Errors
     ///
-    /// If one of them cannot be; those before it are in.
+    /// As there.
     pub fn seed(&self, seed: &Seed) -> Result<(), SandboxError> {
-        self.shared.hub().seed(seed)
+        self.shared.sandbox().seed(seed, self.shared.now())
     }
 
-    /// Has `fault` befall the next deleting requests for its user at the tenant `name`.
+    /// See [`Sandbox::plan`].
     ///
     /// # Errors
     ///
-    /// If there are too many tenants or the name does not fit.
+    /// As there.
     pub fn plan_fault(&self, name: &str, fault: PlannedFault) -> Result<(), SandboxError> {
-        self.shared.hub().plan(name, fault)
+        self.shared.sandbox().plan(name, fault, self.shared.now())
     }
 
-    /// Brings one tenant or (`None`) all back to the start: users, quotas, settings and log.
+    /// See [`Sandbox::reset`].
     ///
     /// # Errors
     ///
-    /// Never in practice: what could be started can be started again.
+    /// As there.
     pub fn reset(&self, tenant: Option<&str>) -> Result<(), SandboxError> {
-        self.shared.hub().reset(tenant)
+        self.shared.sandbox().reset(tenant, self.shared.now())
     }
 
     /// Stops serving: answers under way are sent, for some seconds at most.

@@ -7,10 +7,9 @@ use reqwest::{Client, Method, RequestBuilder};
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use super::wire::tenant_of;
-use super::{Running, Sandbox};
+use super::Running;
 use crate::sandbox::{
-    Call, Fault, LogEntry, PlannedFault, Population, SandboxError, SandboxOptions, Seed,
+    Call, Fault, LogEntry, PlannedFault, Population, Sandbox, SandboxError, SandboxOptions, Seed,
     ZendeskSeed, ZohoSeed,
 };
 
@@ -113,15 +112,6 @@ async fn a_deletion_is_answered_logged_and_done() {
     assert_eq!((log[0].seq, log[0].user.as_deref()), (1, Some("1001")));
     assert_eq!(state(&sandbox, "default", "1001"), "soft-deleted");
     sandbox.shutdown().await;
-}
-
-#[rstest]
-#[case("/api/v2/users/1", None, "/api/v2/users/1")]
-#[case("/t/acme/api/v2/users/1", Some("acme"), "/api/v2/users/1")]
-#[case("/t/acme", Some("acme"), "/")]
-#[case("/t/", Some(""), "/")]
-fn a_path_names_its_tenant(#[case] path: &str, #[case] tenant: Option<&str>, #[case] rest: &str) {
-    assert_eq!(tenant_of(path), (tenant, rest));
 }
 
 #[tokio::test]

@@ -1,58 +1,17 @@
-//! HTTP into plain values and back, broken connections included.
+//! Plain replies into HTTP, broken connections included.
 
 use std::io;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::{Response, StatusCode, header, request::Parts};
+use axum::http::{Response, StatusCode, header};
 use bytes::Bytes;
 use futures::stream::{self, StreamExt as _};
 
-use crate::sandbox::message::{Reply, Request};
+use crate::sandbox::message::Reply;
 
 /// How long a cut answer waits before it breaks, so that its first half is on its way.
 const CUT_AFTER: Duration = Duration::from_millis(20);
-
-/// A request as the state machines take it, and the tenant its path names.
-pub(super) fn read(parts: &Parts, body: &Bytes) -> (Option<String>, Request) {
-    let headers: Vec<(String, String)> = parts
-        .headers
-        .iter()
-        .map(|(name, value)| {
-            (
-                name.as_str().to_owned(),
-                String::from_utf8_lossy(value.as_bytes()).into_owned(),
-            )
-        })
-        .collect();
-    let (tenant, path) = tenant_of(parts.uri.path());
-    let mut request = Request {
-        method: parts.method.as_str().to_owned(),
-        path: path.to_owned(),
-        query: url::form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes())
-            .into_owned()
-            .collect(),
-        headers,
-        body: body.to_vec(),
-        base_url: String::new(),
-        in_flight: 1,
-    };
-    let host = request.header("host").unwrap_or("127.0.0.1");
-    let prefix = tenant.map(|name| format!("/t/{name}")).unwrap_or_default();
-    request.base_url = format!("http://{host}{prefix}");
-    (tenant.map(str::to_owned), request)
-}
-
-/// Parts `/t/{name}/rest` into the name and `/rest`; the name is `None` without such a prefix.
-pub(super) fn tenant_of(path: &str) -> (Option<&str>, &str) {
-    let Some(rest) = path.strip_prefix("/t/") else {
-        return (None, path);
-    };
-    match rest.find('/') {
-        Some(end) => (Some(&rest[..end]), &rest[end..]),
-        None => (Some(rest), "/"),
-    }
-}
 
 /// A reply as it is.
 pub(super) fn whole(reply: &Reply) -> Response<Body> {

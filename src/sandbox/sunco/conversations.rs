@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::key::{self, Access};
-use super::route::{Route, Target};
 use crate::domain::{ProviderKind, Time};
 use crate::sandbox::error::SandboxError;
+use crate::sandbox::faults::{Fault, LONG_WAIT_SECS};
 use crate::sandbox::message::{Reply, Request};
 use crate::sandbox::options::Credentials;
+use crate::sandbox::route::{Ask, Route};
 use crate::sandbox::seed::{SuncoSeed, UserState};
 use crate::sandbox::settings::Settings;
 use crate::sandbox::window::{Window, scaled};
@@ -134,105 +135,101 @@ impl Conversations {
     }
 
     /// Answers `request`, which is carried out at `now`.
-    pub(in crate::sandbox) fn handle(&mut self, request: &Request, now: Time) -> Reply {
+    pub(in crate::sandbox) fn handle(
+        &mut self,
+        request: &Request,
+        route: &Route,
+        now: Time,
+    ) -> Reply {
         if self.app.take(now).is_err() {
             return Self::throttled();
         }
-        let route = Route::of(request);
         let access = key::access(request, &self.credentials, &self.key_scope, now);
         if access == Access::Unauthorized {
             return Self::error(401, "unauthorized", "Authorization is required");
         }
-        match route.app() {
-            None => return Self::error(404, "not_found", "Resource not found"),
-            Some(app) if app != self.credentials.sunco_app_id => {
-                return Self::error(404, "app_not_found", "App not found");
-            }
-            Some(_) => {}
+        if route.ask == Ask::Unknown {
+            return Self::error(404, "not_found", "Resource not found");
+        }
+        if route.name != self.credentials.sunco_app_id {
+            return Self::error(404, "app_not_found", "App not found");
         }
         if access == Access::Forbidden {
             return Self::error(403, "forbidden", "Access denied");
         }
-        let brand = request.query("brandId");
-        match &route {
-            Route::App(app) => Reply::json(
+        let Some(target) = &route.user else {
+            return Reply::json(
                 200,
                 &json!({"app": {
-                    "id": app,
+                    "id": route.name,
                     "displayName": "Sandbox",
                     "subdomain": "sandbox",
                     "settings": {"conversationRetentionSeconds": 0, "multiConvoEnabled": false},
                     "metadata": {},
                 }}),
-            ),
-            Route::Read(target) => self.with_user(target, brand, |user| {
-                Reply::json(200, &json!({"user": shown(user)}))
-            }),
-            Route::Delete(target) => self.with_user(target, brand, |user| {
-                user.change(Standing::Deleted, now);
-                Reply::json(200, &json!({})).changed()
-            }),
-            Route::Clear(target) => self.with_user(target, brand, |user| {
-                let first = user.standing == Standing::Active;
-                if first {
-                    user.change(Standing::Cleared, now);
-                }
-                let reply = Reply::json(200, &json!({"user": shown(user)}));
-                if first { reply.changed() } else { reply }
-            }),
-            Route::Unknown => Self::error(404, "not_found", "Resource not found"),
+            );
+        };
+        let Some(user) = self.user(target, request.query("brandId")) else {
+            return Self::error(404, "user_not_found", "User not found");
+        };
+        let changes = match route.ask {
+            Ask::Delete => Some(Standing::Deleted),
+            Ask::Clear if user.standing == Standing::Active => Some(Standing::Cleared),
+            _ => None,
+        };
+        if let Some(standing) = changes {
+            user.standing = standing;
+            user.changed_at = Some(now);
+            user.changes += 1;
         }
+        let body = match route.ask {
+            Ask::Delete => json!({}),
+            _ => json!({"user": shown(user)}),
+        };
+        let mut reply = Reply::json(200, &body);
+        reply.effect = changes.is_some();
+        reply
+    }
+
+    /// The service's own words where `fault` has it refuse a request; `None`: it is none of its own.
+    pub(in crate::sandbox) fn refusal(fault: Fault) -> Option<Reply> {
+        let failed = "Something went wrong";
+        Some(match fault {
+            Fault::Error500 => Self::error(500, "internal_error", failed),
+            Fault::Error503 => Self::error(503, "service_unavailable", failed),
+            Fault::Throttle => Self::throttled(),
+            Fault::Unauthorized => Self::error(401, "unauthorized", "Authorization is required"),
+            Fault::Forbidden => Self::error(403, "forbidden", "Forbidden"),
+            Fault::Payment => Self::error(402, "payment_required", "Upgrade to use this feature"),
+            Fault::WrongPath => Self::error(404, "app_not_found", "App not found"),
+            Fault::LongWait => Self::throttled().with("retry-after", LONG_WAIT_SECS),
+            _ => return None,
+        })
     }
 
     /// The 429, without a word on when to come back.
-    pub(in crate::sandbox) fn throttled() -> Reply {
+    fn throttled() -> Reply {
         Self::error(429, "too_many_requests", "Too many requests")
     }
 
     /// An error, as the specification shapes it.
-    pub(in crate::sandbox) fn error(status: u16, code: &str, title: &str) -> Reply {
+    fn error(status: u16, code: &str, title: &str) -> Reply {
         Reply::json(status, &json!({"errors": [{"code": code, "title": title}]}))
     }
 
-    /// The service's own failure.
-    pub(in crate::sandbox) fn broken(status: u16) -> Reply {
-        let code = if status == 503 {
-            "service_unavailable"
-        } else {
-            "internal_error"
-        };
-        Self::error(status, code, "Something went wrong")
-    }
-
-    /// What `answer` makes of the user `target` names, who is not deleted.
-    fn with_user(
-        &mut self,
-        target: &Target,
-        brand: Option<&str>,
-        answer: impl FnOnce(&mut User) -> Reply,
-    ) -> Reply {
-        let by_id = self.users.contains_key(&target.user);
+    /// The user whom `target` names, who is not deleted.
+    fn user(&mut self, target: &str, brand: Option<&str>) -> Option<&mut User> {
+        let by_id = self.users.contains_key(target);
         let id = if by_id {
-            Some(&target.user)
+            target
         } else {
-            self.by_external_id.get(&target.user)
+            self.by_external_id.get(target)?
         };
-        id.and_then(|id| self.users.get_mut(id))
+        self.users
+            .get_mut(id)
             .filter(|user| user.standing != Standing::Deleted)
             // A user of a brand is found by external id only where the brand is named.
             .filter(|user| by_id || user.brand_id.is_none() || user.brand_id.as_deref() == brand)
-            .map_or_else(
-                || Self::error(404, "user_not_found", "User not found"),
-                answer,
-            )
-    }
-}
-
-impl User {
-    fn change(&mut self, standing: Standing, now: Time) {
-        self.standing = standing;
-        self.changed_at = Some(now);
-        self.changes += 1;
     }
 }
 

@@ -12,6 +12,7 @@ use super::conversations::Conversations;
 use crate::domain::Time;
 use crate::sandbox::message::{Reply, Request};
 use crate::sandbox::options::Credentials;
+use crate::sandbox::route::Route;
 use crate::sandbox::seed::SuncoSeed;
 use crate::sandbox::settings::Settings;
 
@@ -45,7 +46,7 @@ fn app(change: Value) -> Conversations {
 
 fn send(app: &mut Conversations, method: &str, target: &str) -> Reply {
     let request = Request::new(method, target).basic("app_sandbox", "sandbox-secret");
-    app.handle(&request, NOW)
+    app.handle(&request, &Route::of(&request), NOW)
 }
 
 #[rstest]
@@ -168,7 +169,12 @@ fn a_jwt_is_checked(
 ) {
     let token = jwt(algorithm, kid, secret, &claims);
     let request = Request::new("GET", APP).with("authorization", &format!("Bearer {token}"));
-    assert_eq!(app(json!({})).handle(&request, NOW).status, status);
+    assert_eq!(
+        app(json!({}))
+            .handle(&request, &Route::of(&request), NOW)
+            .status,
+        status
+    );
 }
 
 #[test]
@@ -178,7 +184,7 @@ fn without_a_good_key_all_is_unauthorized() {
         Request::new("GET", APP).basic("app_sandbox", "wrong"),
         Request::new("DELETE", &format!("{APP}/users/{ID}")).with("authorization", "Bearer x.y.z"),
     ] {
-        let reply = app(json!({})).handle(&request, NOW);
+        let reply = app(json!({})).handle(&request, &Route::of(&request), NOW);
         assert_eq!(reply.status, 401);
         assert_eq!(reply.value()["errors"][0]["code"], json!("unauthorized"));
     }
@@ -198,8 +204,12 @@ fn over_the_limit_nothing_happens_and_nobody_says_when_to_come_back() {
     assert!(!reply.effect);
     let request = Request::new("GET", APP).basic("app_sandbox", "sandbox-secret");
     assert_eq!(
-        app.handle(&request, NOW.after(Duration::from_mins(1)))
-            .status,
+        app.handle(
+            &request,
+            &Route::of(&request),
+            NOW.after(Duration::from_mins(1))
+        )
+        .status,
         200
     );
 }

@@ -195,29 +195,33 @@ impl Naming<'_> {
         })
     }
 
-    /// A user as the deleted users endpoints show it.
+    /// A user as the deleted users endpoints show it: with less of them.
     pub(super) fn deleted_user(self, user: &User) -> Value {
-        json!({
-            "id": user.id,
-            "url": format!("{}/api/v2/deleted_users/{}.json", self.base_url, user.id),
-            "name": self.name(user),
-            "email": null,
-            "created_at": seconds(user.created_at),
-            "updated_at": seconds(user.changed_at.unwrap_or(user.created_at)),
-            "time_zone": "Berlin",
-            "phone": null,
-            "shared_phone_number": null,
-            "photo": null,
-            "locale_id": 1,
-            "locale": "en-US",
-            "organization_id": null,
-            "role": match user.role {
-                Role::EndUser => "end-user",
-                Role::Agent | Role::LightAgent => "agent",
-                Role::Admin => "admin",
-            },
-            "active": false,
-        })
+        const KEPT: [&str; 14] = [
+            "id",
+            "url",
+            "name",
+            "email",
+            "created_at",
+            "updated_at",
+            "time_zone",
+            "phone",
+            "shared_phone_number",
+            "photo",
+            "locale_id",
+            "locale",
+            "organization_id",
+            "role",
+        ];
+        let mut shown = self.user(user);
+        if let Value::Object(fields) = &mut shown {
+            fields.retain(|name, _| KEPT.contains(&name.as_str()));
+        }
+        let folder = format!("{}/api/v2/deleted_users", self.base_url);
+        shown["url"] = json!(format!("{folder}/{}.json", user.id));
+        shown["email"] = Value::Null;
+        shown["active"] = json!(false);
+        shown
     }
 }
 

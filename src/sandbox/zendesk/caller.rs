@@ -1,10 +1,10 @@
 //! Who calls Zendesk Support, and what they may do.
 
-use super::route::Route;
 use crate::domain::Time;
 use crate::sandbox::auth::Presented;
 use crate::sandbox::message::Request;
 use crate::sandbox::options::Credentials;
+use crate::sandbox::route::Ask;
 use crate::sandbox::settings::ZendeskCaller;
 use crate::sandbox::tokens::Tokens;
 
@@ -50,42 +50,22 @@ impl Caller {
         }
     }
 
-    /// Whether a known caller in the role `role` may do what `route` asks.
-    pub(super) fn may(&self, role: ZendeskCaller, route: &Route) -> bool {
+    /// Whether a known caller in the role `role` may do what is asked.
+    pub(super) fn may(&self, role: ZendeskCaller, ask: Ask) -> bool {
         let Self::Known { scope } = self else {
             return false;
         };
-        let (least, word) = match route {
-            Route::Me => (ZendeskCaller::EndUser, "read"),
-            Route::DeleteMany(_) => (ZendeskCaller::Admin, "write"),
-            Route::Delete(_) | Route::PermanentlyDelete(_) => {
-                (ZendeskCaller::AgentManagingUsers, "write")
-            }
-            Route::Token
-            | Route::Read(_)
-            | Route::ReadMany(_)
-            | Route::ListDeleted
-            | Route::Job(_)
-            | Route::Jobs(_)
-            | Route::ReadDeleted(_)
-            | Route::Compliance(_)
-            | Route::BadId(_)
-            | Route::Unknown => (ZendeskCaller::Agent, "read"),
+        let (least, word) = match ask {
+            Ask::Identity => (ZendeskCaller::EndUser, "read"),
+            Ask::DeleteMany => (ZendeskCaller::Admin, "write"),
+            Ask::Delete | Ask::PermanentlyDelete => (ZendeskCaller::AgentManagingUsers, "write"),
+            _ => (ZendeskCaller::Agent, "read"),
         };
-        rank(role) >= rank(least)
+        role >= least
             && scope.as_deref().is_none_or(|scope| {
                 scope
                     .split(' ')
                     .any(|one| one == word || one == format!("users:{word}"))
             })
-    }
-}
-
-fn rank(role: ZendeskCaller) -> u8 {
-    match role {
-        ZendeskCaller::EndUser => 0,
-        ZendeskCaller::Agent => 1,
-        ZendeskCaller::AgentManagingUsers => 2,
-        ZendeskCaller::Admin => 3,
     }
 }

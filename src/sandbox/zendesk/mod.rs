@@ -1,18 +1,15 @@
 //! Zendesk Support's behaviour: users and their two deletions, jobs, callers, limits.
 //!
-//! [`Support`] is the state machine; [`route`] reads requests, [`users`] and [`jobs`] keep state,
 //! [`answers`] writes bodies. Sources: the Support API reference
 //! (<https://developer.zendesk.com/api-reference/ticketing/users/users/>) and real traffic.
 
 pub(super) mod answers;
 mod caller;
 mod jobs;
-mod route;
 mod support;
 mod users;
 
 #[cfg(test)]
 mod tests;
 
-pub(super) use route::Route;
 pub(super) use support::Support;

@@ -7,12 +7,14 @@ use serde_json::{Value, json};
 use super::answers::{self, Naming};
 use super::caller::Caller;
 use super::jobs::{JobPolicy, Jobs};
-use super::route::Route;
 use super::users::{Refusal, Role, Standing, User, Users};
 use crate::domain::{ProviderKind, Time};
+use crate::sandbox::auth::Presented;
 use crate::sandbox::error::SandboxError;
+use crate::sandbox::faults::{Fault, LONG_WAIT_SECS};
 use crate::sandbox::message::{Reply, Request};
 use crate::sandbox::options::Credentials;
+use crate::sandbox::route::{Ask, Route};
 use crate::sandbox::seed::{UserState, ZendeskSeed};
 use crate::sandbox::settings::{Settings, ZendeskCaller};
 use crate::sandbox::tokens::Tokens;
@@ -146,36 +148,63 @@ impl Support {
     }
 
     /// Answers `request`, which is carried out at `now`.
-    pub(in crate::sandbox) fn handle(&mut self, request: &Request, now: Time) -> Reply {
+    pub(in crate::sandbox) fn handle(
+        &mut self,
+        request: &Request,
+        route: &Route,
+        now: Time,
+    ) -> Reply {
         self.advance(now);
-        let route = Route::of(request);
-        let reply = if route == Route::Token {
+        let reply = if route.ask == Ask::Token {
             // Not under /api/v2, and so outside its limit.
             self.token(request, now)
         } else {
             match self.account.take(now) {
-                Ok(()) => self.answer(&route, request, now),
+                Ok(()) => self.answer(route, request, now),
                 Err(wait) => answers::too_many_requests(wait, "API requests per minute"),
             }
         };
-        self.signed(reply, &route, now)
+        self.signed(reply, route.ask, now)
     }
 
-    /// The 429 of an account that is busy with others.
-    pub(in crate::sandbox) fn throttled(&mut self, now: Time) -> Reply {
-        let reply = answers::too_many_requests(Self::RETRY_AFTER, "API requests per minute");
-        self.signed(reply, &Route::Unknown, now)
-    }
-
-    /// Zendesk's own failure; 503 is a database that must be waited for.
-    pub(in crate::sandbox) fn broken(&mut self, status: u16, now: Time) -> Reply {
-        let reply = if status == 503 {
-            answers::error(503, "DatabaseTimeout", "Database timeout, please retry")
-                .with("retry-after", Self::RETRY_AFTER.as_secs().to_string())
-        } else {
-            answers::error(status, "InternalError", "Something went wrong")
+    /// Zendesk's own words where `fault` has it refuse `request`; `None`: it is none of Zendesk's.
+    pub(in crate::sandbox) fn refusal(
+        &mut self,
+        fault: Fault,
+        request: &Request,
+        now: Time,
+    ) -> Option<Reply> {
+        let retry_after = Self::RETRY_AFTER.as_secs().to_string();
+        let own = match fault {
+            Fault::Error500 => answers::error(500, "InternalError", "Something went wrong"),
+            // A database that must be waited for.
+            Fault::Error503 => {
+                answers::error(503, "DatabaseTimeout", "Database timeout, please retry")
+                    .with("retry-after", retry_after)
+            }
+            Fault::Throttle => {
+                answers::too_many_requests(Self::RETRY_AFTER, "API requests per minute")
+            }
+            _ => {
+                return Some(match fault {
+                    Fault::Unauthorized => match Presented::of(request) {
+                        Presented::Bearer(_) => answers::bad_token(),
+                        _ => answers::unauthenticated(),
+                    },
+                    Fault::Forbidden => answers::forbidden(),
+                    // Not documented: made up in the usual form.
+                    Fault::Payment => answers::error(402, "PaymentRequired", "Payment required"),
+                    Fault::WrongPath => answers::no_endpoint(),
+                    Fault::LongWait => {
+                        let what = "Number of allowed API requests per day exceeded";
+                        answers::error(429, "APIRateLimitExceeded", what)
+                            .with("retry-after", LONG_WAIT_SECS)
+                    }
+                    _ => return None,
+                });
+            }
         };
-        self.signed(reply, &Route::Unknown, now)
+        Some(self.signed(own, Ask::Unknown, now))
     }
 
     fn advance(&mut self, now: Time) {
@@ -197,34 +226,35 @@ impl Support {
 
     fn answer(&mut self, route: &Route, request: &Request, now: Time) -> Reply {
         let caller = Caller::of(request, &self.credentials, &self.tokens, now);
-        match (&caller, route) {
+        match (&caller, route.ask) {
             (Caller::BadToken, _) => return answers::bad_token(),
             // The docs: allowed for anonymous users.
-            (Caller::Anonymous, Route::Me) => return Reply::json(200, &answers::anonymous()),
+            (Caller::Anonymous, Ask::Identity) => return Reply::json(200, &answers::anonymous()),
             (Caller::Anonymous, _) => return answers::unauthenticated(),
-            (Caller::Known { .. }, Route::Unknown) => return answers::no_endpoint(),
+            (Caller::Known { .. }, Ask::Unknown) => return answers::no_endpoint(),
             (Caller::Known { .. }, _) => {}
         }
-        if !caller.may(self.settings.zendesk.caller_role, route) {
+        if !caller.may(self.settings.zendesk.caller_role, route.ask) {
             return answers::forbidden();
         }
-        match route {
-            Route::Me => self.me(request, now),
-            Route::Read(id) => self.read(*id, request, now),
-            Route::ReadMany(ids) => self.read_many(ids, request, now),
-            Route::Delete(id) => self.delete(*id, request, now),
-            Route::DeleteMany(ids) => self.delete_many(ids, request, now),
-            Route::Job(id) => self
+        let id = route.number();
+        match route.ask {
+            Ask::Identity => self.me(request, now),
+            Ask::Read => self.read(id, request, now),
+            Ask::ReadMany => self.read_many(&route.ids, request, now),
+            Ask::Delete => self.delete(id, request, now),
+            Ask::DeleteMany => self.delete_many(&route.ids, request, now),
+            Ask::Job => self
                 .jobs
-                .status(id, self.job_policy(), &request.base_url)
+                .status(&route.name, self.job_policy(), &request.base_url)
                 .map_or_else(answers::not_found, |status| Reply::json(200, &status)),
-            Route::Jobs(ids) => self.read_jobs(ids, request),
-            Route::ListDeleted => self.list_deleted(request, now),
-            Route::ReadDeleted(id) => self.read_deleted(*id, request, now),
-            Route::PermanentlyDelete(id) => self.permanently_delete(*id, request, now),
-            Route::Compliance(id) => self.compliance(*id, now),
-            Route::BadId(_) => answers::bad_id(),
-            Route::Token | Route::Unknown => answers::no_endpoint(),
+            Ask::Jobs => self.read_jobs(&route.ids, request),
+            Ask::ListDeleted => self.list_deleted(request, now),
+            Ask::ReadDeleted => self.read_deleted(id, request, now),
+            Ask::PermanentlyDelete => self.permanently_delete(id, request, now),
+            Ask::Compliance => self.compliance(id, now),
+            Ask::BadId => answers::bad_id(),
+            _ => answers::no_endpoint(),
         }
     }
 
@@ -411,7 +441,7 @@ impl Support {
                 "The authorization grant type is not supported by the authorization server.",
             );
         }
-        let told = match &body["expires_in"] {
+        let stated = match &body["expires_in"] {
             Value::Null => Self::TOKEN_LIFE.as_secs(),
             given => match given.as_u64() {
                 Some(secs) if secs > 300 && secs < 172_800 => secs,
@@ -428,7 +458,7 @@ impl Support {
         let life = self
             .settings
             .token_lifetime
-            .map_or(Duration::from_secs(told), |span| span.0);
+            .map_or(Duration::from_secs(stated), |span| span.0);
         let token = self.tokens.mint("", scope, now, life);
         Reply::json(
             200,
@@ -436,13 +466,13 @@ impl Support {
                 "access_token": token,
                 "token_type": "bearer",
                 "scope": scope,
-                "expires_in": told,
+                "expires_in": stated,
             }),
         )
     }
 
     /// Adds the headers that every answer has, and those of the endpoint's own limit.
-    fn signed(&mut self, reply: Reply, route: &Route, now: Time) -> Reply {
+    fn signed(&mut self, reply: Reply, ask: Ask, now: Time) -> Reply {
         self.answered += 1;
         let id = format!("{:016x}-FRA", self.answered);
         let secs = |window: &mut Window| seconds_up(window.resets_in(now));
@@ -459,7 +489,7 @@ impl Support {
             .with("ratelimit-limit", limit)
             .with("ratelimit-remaining", remaining)
             .with("ratelimit-reset", reset);
-        if matches!(route, Route::PermanentlyDelete(_)) {
+        if ask == Ask::PermanentlyDelete {
             reply = reply.with(
                 "zendesk-ratelimit-deleted-users-destroy",
                 format!(
@@ -470,7 +500,7 @@ impl Support {
                 ),
             );
         }
-        if matches!(route, Route::DeleteMany(_)) {
+        if ask == Ask::DeleteMany {
             let total = self.settings.zendesk.job_limit;
             reply = reply.with(
                 "zendesk-ratelimit-inflight-jobs",

@@ -12,8 +12,10 @@ use serde_json::{Value, json};
 
 use super::support::Support;
 use crate::domain::Time;
+use crate::sandbox::faults::Fault;
 use crate::sandbox::message::{Reply, Request};
 use crate::sandbox::options::Credentials;
+use crate::sandbox::route::Route;
 use crate::sandbox::seed::ZendeskSeed;
 use crate::sandbox::settings::Settings;
 
@@ -62,7 +64,7 @@ impl Bench {
     }
 
     fn handle(&mut self, request: &Request) -> Reply {
-        self.support.handle(request, self.now)
+        self.support.handle(request, &Route::of(request), self.now)
     }
 
     fn change(&mut self, change: Value) {
@@ -250,18 +252,18 @@ fn more_than_a_hundred_values_are_too_many(#[case] method: &str, #[case] path: &
 #[test]
 fn its_own_failures_say_when_to_come_back_where_zendesk_does() {
     let mut bench = Bench::new(json!({}));
-    let throttled = bench.support.throttled(bench.now);
-    assert_eq!(
-        (throttled.status, throttled.header("retry-after")),
-        (429, Some("1"))
-    );
-    let broken = bench.support.broken(503, bench.now);
-    assert_eq!(
-        (broken.status, broken.header("retry-after")),
-        (503, Some("1"))
-    );
-    let broken = bench.support.broken(500, bench.now);
-    assert_eq!((broken.status, broken.header("retry-after")), (500, None));
+    let request = Request::new("DELETE", "/api/v2/users/7");
+    for (fault, status, retry_after) in [
+        (Fault::Throttle, 429, Some("1")),
+        (Fault::Error503, 503, Some("1")),
+        (Fault::Error500, 500, None),
+    ] {
+        let reply = bench.support.refusal(fault, &request, bench.now).unwrap();
+        assert_eq!(
+            (reply.status, reply.header("retry-after")),
+            (status, retry_after)
+        );
+    }
 }
 
 #[rstest]

@@ -6,74 +6,54 @@ use crate::sandbox::message::Reply;
 
 /// A line of the documentation's table: status, code, message and details.
 #[derive(Debug, Clone)]
-pub(in crate::sandbox) struct Verdict {
-    /// The HTTP status.
-    pub(super) status: u16,
-    /// Which envelope it comes in.
-    pub(super) envelope: Envelope,
-    /// The code.
-    pub(super) code: &'static str,
-    /// The message.
-    pub(super) message: String,
-    /// The details.
-    pub(super) details: Value,
+pub(super) struct Error {
+    status: u16,
+    /// Whether it comes as the one entry of the array `users`, or as the answer itself.
+    in_users: bool,
+    code: &'static str,
+    message: String,
+    details: Value,
 }
 
-/// How an answer is wrapped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Envelope {
-    /// `{"code", "details", "message", "status"}` itself.
-    Top,
-    /// One such object in the array `users`.
-    Users,
-}
-
-impl Verdict {
+impl Error {
     /// An error about one user.
-    pub(super) fn of_user(code: &'static str, message: &str, details: Value) -> Self {
+    pub(super) fn of_user(code: &'static str, message: impl Into<String>) -> Self {
         Self {
-            status: 400,
-            envelope: Envelope::Users,
-            code,
-            message: message.to_owned(),
-            details,
+            in_users: true,
+            ..Self::top(400, code, message)
         }
     }
 
     /// An error about the request.
-    pub(in crate::sandbox) fn top(
-        status: u16,
-        code: &'static str,
-        message: &str,
-        details: Value,
-    ) -> Self {
+    pub(super) fn top(status: u16, code: &'static str, message: impl Into<String>) -> Self {
         Self {
             status,
-            envelope: Envelope::Top,
+            in_users: false,
             code,
-            message: message.to_owned(),
-            details,
+            message: message.into(),
+            details: json!({}),
         }
     }
 
+    /// The same with `details`.
+    pub(super) fn with(self, details: Value) -> Self {
+        Self { details, ..self }
+    }
+
     /// The answer.
-    pub(in crate::sandbox) fn reply(self) -> Reply {
-        let status = if self.code == "SUCCESS" {
-            "success"
-        } else {
-            "error"
-        };
+    pub(super) fn reply(self) -> Reply {
+        let is_success = self.code == "SUCCESS";
         let inner = json!({
             "code": self.code,
             "details": self.details,
             "message": self.message,
-            "status": status,
+            "status": if is_success { "success" } else { "error" },
         });
-        let body = match self.envelope {
-            Envelope::Top => inner,
-            Envelope::Users => json!({"users": [inner]}),
-        };
-        json_reply(self.status, &body)
+        if self.in_users {
+            json_reply(self.status, &json!({"users": [inner]}))
+        } else {
+            json_reply(self.status, &inner)
+        }
     }
 }
 
@@ -89,12 +69,11 @@ pub(super) fn deleted(id: &str) -> Reply {
     } else {
         json!({})
     };
-    Verdict {
+    let success = Error {
         status: 200,
-        ..Verdict::of_user("SUCCESS", "User deleted", details)
-    }
-    .reply()
-    .changed()
+        ..Error::of_user("SUCCESS", "User deleted").with(details)
+    };
+    success.reply().changed()
 }
 
 /// An id nobody has. The documentation has two wordings, and for one of them status 200 was seen.
@@ -105,113 +84,51 @@ pub(super) fn unknown_user(id: &str) -> Reply {
         _ => (200, "the id given seems to be invalid"),
     };
     let details = json!({"resource_path_index": 1});
-    Verdict::top(status, "INVALID_DATA", message, details).reply()
+    Error::top(status, "INVALID_DATA", message)
+        .with(details)
+        .reply()
 }
 
 /// No such path.
-pub(in crate::sandbox) fn no_path() -> Reply {
-    Verdict::top(
-        404,
-        "INVALID_URL_PATTERN",
-        "Please check if the URL trying to access is a correct one",
-        json!({}),
-    )
-    .reply()
-}
-
-/// A method the path does not take.
-pub(super) fn bad_method() -> Reply {
-    Verdict::top(
-        400,
-        "INVALID_REQUEST_METHOD",
-        "The http request method type is not a valid one",
-        json!({}),
-    )
-    .reply()
+pub(super) fn no_path() -> Error {
+    let message = "Please check if the URL trying to access is a correct one";
+    Error::top(404, "INVALID_URL_PATTERN", message)
 }
 
 /// A token nobody handed out, or a dead one.
-pub(in crate::sandbox) fn bad_token() -> Reply {
-    Verdict::top(401, "INVALID_TOKEN", "invalid oauth token", json!({})).reply()
-}
-
-/// No token at all.
-pub(super) fn no_token() -> Reply {
-    Verdict::top(
-        401,
-        "AUTHENTICATION_FAILURE",
-        "Authentication failed",
-        json!({}),
-    )
-    .reply()
+pub(super) fn bad_token() -> Error {
+    Error::top(401, "INVALID_TOKEN", "invalid oauth token")
 }
 
 /// A token without the scope.
-pub(super) fn scope_mismatch(method: &str, path: &str) -> Reply {
-    Verdict::top(
-        401,
-        "OAUTH_SCOPE_MISMATCH",
-        "invalid oauth scope to access this URL",
-        json!({"method": method, "url": path}),
-    )
-    .reply()
+pub(super) fn scope_mismatch(method: &str, path: &str) -> Error {
+    let message = "invalid oauth scope to access this URL";
+    let details = json!({"method": method, "url": path});
+    Error::top(401, "OAUTH_SCOPE_MISMATCH", message).with(details)
 }
 
 /// A profile without the permission.
-pub(in crate::sandbox) fn no_permission(permission: &str) -> Reply {
-    Verdict::top(
-        403,
-        "NO_PERMISSION",
-        "permission denied",
-        json!({"permissions": [permission]}),
-    )
-    .reply()
+pub(super) fn no_permission(permission: &str) -> Error {
+    let details = json!({"permissions": [permission]});
+    Error::top(403, "NO_PERMISSION", "permission denied").with(details)
 }
 
 /// More requests under way than may be.
-pub(super) fn too_many_requests() -> Reply {
-    Verdict::top(
-        429,
-        "TOO_MANY_REQUESTS",
-        "too many requests. please try again after some time",
-        json!({}),
-    )
-    .reply()
+pub(super) fn too_many_requests() -> Error {
+    let message = "too many requests. please try again after some time";
+    Error::top(429, "TOO_MANY_REQUESTS", message)
 }
 
 /// No credits left for the day.
-pub(in crate::sandbox) fn no_credits() -> Reply {
-    Verdict::top(
-        429,
-        "RATE_LIMIT_EXCEEDED",
-        "API rate limit exceeded. Please retry after some time",
-        json!({}),
-    )
-    .reply()
+pub(super) fn no_credits() -> Error {
+    let message = "API rate limit exceeded. Please retry after some time";
+    Error::top(429, "RATE_LIMIT_EXCEEDED", message)
 }
 
 /// A list longer than it may be, or a type that does not exist.
-pub(super) fn bad_parameter(name: &str) -> Reply {
-    Verdict::top(
-        400,
-        "INVALID_DATA",
-        "invalid data",
-        json!({"param_name": name, "maximum_length": 100}),
-    )
-    .reply()
-}
-
-/// Zoho's own failure.
-pub(super) fn broken(status: u16) -> Reply {
-    let (code, message) = if status == 503 {
-        (
-            "SERVICE_UNAVAILABLE",
-            "Service temporarily unavailable for maintenance",
-        )
-    } else {
-        ("INTERNAL_ERROR", "Internal Server Error")
-    };
-    Verdict::top(status, code, message, json!({})).reply()
+pub(super) fn bad_parameter(name: &str) -> Error {
+    let details = json!({"param_name": name, "maximum_length": 100});
+    Error::top(400, "INVALID_DATA", "invalid data").with(details)
 }
 
 fn digit_sum(id: &str) -> u32 {

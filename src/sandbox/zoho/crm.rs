@@ -2,15 +2,16 @@
 
 use serde_json::{Value, json};
 
-use super::answers::{self, Verdict};
+use super::answers::{self, Error};
 use super::oauth::Accounts;
-use super::route::Route;
 use super::users::{Standing, User, Users};
 use crate::domain::{ProviderKind, Time};
 use crate::sandbox::auth::Presented;
 use crate::sandbox::error::SandboxError;
+use crate::sandbox::faults::{Fault, LONG_WAIT_SECS};
 use crate::sandbox::message::{Reply, Request};
 use crate::sandbox::options::Credentials;
+use crate::sandbox::route::{Ask, Route};
 use crate::sandbox::seed::{UserState, ZohoKind, ZohoSeed};
 use crate::sandbox::settings::{Settings, ZohoOrg, ZohoRights};
 use crate::sandbox::window::{Window, scaled};
@@ -134,17 +135,21 @@ impl Crm {
     }
 
     /// Answers `request`, which is carried out at `now`.
-    pub(in crate::sandbox) fn handle(&mut self, request: &Request, now: Time) -> Reply {
-        let route = Route::of(request);
-        if route == Route::Token {
+    pub(in crate::sandbox) fn handle(
+        &mut self,
+        request: &Request,
+        route: &Route,
+        now: Time,
+    ) -> Reply {
+        if route.ask == Ask::Token {
             // Another server, and no call of the org's.
             return self
                 .accounts
                 .token(request, &self.credentials, &self.settings, now);
         }
         let reply = self
-            .admitted(&route, request, now)
-            .unwrap_or_else(|| self.answer(&route, request, now));
+            .admitted(route, request, now)
+            .unwrap_or_else(|| self.answer(route, request, now));
         let (left, all) = (self.credits.remaining(now), self.credits.limit());
         if left <= all / 2 {
             // From half of the day's credits on, and not before.
@@ -153,59 +158,77 @@ impl Crm {
         reply
     }
 
-    /// The 429 of too many at once.
-    pub(in crate::sandbox) fn throttled() -> Reply {
-        answers::too_many_requests()
-    }
-
-    /// Zoho's own failure.
-    pub(in crate::sandbox) fn broken(status: u16) -> Reply {
-        answers::broken(status)
+    /// Zoho's own words where `fault` has it refuse a request; `None`: it is none of Zoho's.
+    pub(in crate::sandbox) fn refusal(fault: Fault) -> Option<Reply> {
+        let error = match fault {
+            Fault::Error500 => Error::top(500, "INTERNAL_ERROR", "Internal Server Error"),
+            Fault::Error503 => Error::top(
+                503,
+                "SERVICE_UNAVAILABLE",
+                "Service temporarily unavailable for maintenance",
+            ),
+            Fault::Throttle => answers::too_many_requests(),
+            Fault::Unauthorized => answers::bad_token(),
+            Fault::Forbidden => answers::no_permission("Crm_Implied_Manage_Users"),
+            // Not documented: made up in the usual form.
+            Fault::Payment => Error::top(402, "PAYMENT_REQUIRED", "payment required"),
+            Fault::WrongPath => answers::no_path(),
+            Fault::LongWait => {
+                let reply = answers::no_credits().reply();
+                return Some(reply.with("retry-after", LONG_WAIT_SECS));
+            }
+            _ => return None,
+        };
+        Some(error.reply())
     }
 
     /// What stops a request before anybody looks at what it asks; `None`: nothing.
     fn admitted(&mut self, route: &Route, request: &Request, now: Time) -> Option<Reply> {
-        match Presented::of(request) {
-            Presented::Zoho(token) if self.accounts.knows(&token, now) => {}
-            Presented::Zoho(_) => return Some(answers::bad_token()),
-            Presented::Basic { .. } | Presented::Bearer(_) | Presented::Nothing => {
-                return Some(answers::no_token());
-            }
-        }
         let zoho = &self.settings.zoho;
-        if request.in_flight > zoho.concurrency {
-            return Some(answers::too_many_requests());
-        }
-        if self.credits.take(now).is_err() {
-            return Some(answers::no_credits());
-        }
-        if zoho.rights == ZohoRights::NoApiAccess {
-            return Some(answers::no_permission("Crm_Implied_Api_Access"));
-        }
-        let needed = route.scopes();
-        let has = |scope: &&str| zoho.scopes.iter().any(|own| own == scope);
-        if !needed.is_empty() && !needed.iter().any(has) {
-            return Some(answers::scope_mismatch(&request.method, &request.path));
-        }
-        None
+        let error = match Presented::of(request) {
+            Presented::Zoho(token) if self.accounts.knows(&token, now) => {
+                let needed = scopes(route.ask);
+                let has = |scope: &&str| zoho.scopes.iter().any(|own| own == scope);
+                if request.in_flight > zoho.concurrency {
+                    answers::too_many_requests()
+                } else if self.credits.take(now).is_err() {
+                    answers::no_credits()
+                } else if zoho.rights == ZohoRights::NoApiAccess {
+                    answers::no_permission("Crm_Implied_Api_Access")
+                } else if !needed.is_empty() && !needed.iter().any(has) {
+                    answers::scope_mismatch(&request.method, &request.path)
+                } else {
+                    return None;
+                }
+            }
+            Presented::Zoho(_) => answers::bad_token(),
+            _ => Error::top(401, "AUTHENTICATION_FAILURE", "Authentication failed"),
+        };
+        Some(error.reply())
     }
 
     fn answer(&mut self, route: &Route, request: &Request, now: Time) -> Reply {
-        match route {
-            Route::Org => self.org(),
-            Route::CurrentUser => match self.users.get(&self.settings.zoho.caller_id) {
+        let id = route.user.as_deref().unwrap_or_default();
+        match route.ask {
+            Ask::Org => self.org(),
+            Ask::Identity => match self.users.get(&self.settings.zoho.caller_id) {
                 Some(user) => page(&[user.shown()], 1, Self::PAGE_MAX, false),
                 None => Reply::empty(204),
             },
-            Route::ReadMany(ids) if ids.is_empty() => self.list(request),
-            Route::ReadMany(ids) => self.read_many(ids),
-            Route::Read(id) => match self.users.get(id).filter(|user| self.readable(user)) {
+            Ask::ReadMany if route.ids.is_empty() => self.list(request),
+            Ask::ReadMany => self.read_many(&route.ids),
+            Ask::Read => match self.users.get(id).filter(|user| self.readable(user)) {
                 Some(user) => answers::json_reply(200, &json!({"users": [user.shown()]})),
                 None => Reply::empty(204),
             },
-            Route::Delete(id) => self.delete(id, now),
-            Route::BadMethod => answers::bad_method(),
-            Route::Token | Route::Unknown => answers::no_path(),
+            Ask::Delete => self.delete(id, now),
+            Ask::BadMethod => Error::top(
+                400,
+                "INVALID_REQUEST_METHOD",
+                "The http request method type is not a valid one",
+            )
+            .reply(),
+            _ => answers::no_path().reply(),
         }
     }
 
@@ -214,41 +237,37 @@ impl Crm {
     }
 
     fn delete(&mut self, id: &str, now: Time) -> Reply {
-        if let Some(refusal) = self.refusal() {
-            return refusal.reply();
+        if let Some(error) = self.no_deletion() {
+            return error.reply();
         }
         let Some(user) = self.users.get_mut(id) else {
             return answers::unknown_user(id);
         };
-        let index = json!({"resource_path_index": 1});
-        let refusal = match (user.standing, user.kind) {
-            (_, ZohoKind::Closed) => Verdict::top(
+        let not_allowed = |what: &str| {
+            let message = format!("{what} cannot be deleted");
+            let index = json!({"resource_path_index": 1});
+            Error::of_user("NOT_ALLOWED", message).with(index)
+        };
+        let error = match (user.standing, user.kind) {
+            (_, ZohoKind::Closed) => Error::top(
                 403,
                 "PERMISSION_DENIED",
                 "You can't perform this action over a closed/deleted user",
-                json!({}),
             ),
-            (Standing::Deleted, _) => Verdict::of_user(
-                "ID_ALREADY_DELETED",
-                "User is already deleted",
-                json!({"json_path": "$.users[0].id", "id": id}),
-            ),
-            (_, ZohoKind::PrimaryContact) => Verdict::of_user(
-                "INVALID_REQUEST",
-                "Primary contact cannot be deleted",
-                json!({}),
-            ),
-            (_, ZohoKind::Support) => {
-                Verdict::of_user("NOT_ALLOWED", "Support user cannot be deleted", index)
+            (Standing::Deleted, _) => {
+                Error::of_user("ID_ALREADY_DELETED", "User is already deleted")
+                    .with(json!({"json_path": "$.users[0].id", "id": id}))
             }
-            (_, ZohoKind::System) => {
-                Verdict::of_user("NOT_ALLOWED", "System user cannot be deleted", index)
+            (_, ZohoKind::PrimaryContact) => {
+                Error::of_user("INVALID_REQUEST", "Primary contact cannot be deleted")
             }
-            (_, ZohoKind::DigitalEmployee) => Verdict::of_user(
+            (_, ZohoKind::Support) => not_allowed("Support user"),
+            (_, ZohoKind::System) => not_allowed("System user"),
+            (_, ZohoKind::DigitalEmployee) => Error::of_user(
                 "NOT_ALLOWED",
                 "Digital Employee cannot be deleted/deactivated/activated",
-                index,
-            ),
+            )
+            .with(json!({"resource_path_index": 1})),
             (
                 Standing::Active | Standing::Inactive,
                 ZohoKind::Regular | ZohoKind::Administrator,
@@ -260,37 +279,26 @@ impl Crm {
                 return answers::deleted(id);
             }
         };
-        refusal.reply()
+        error.reply()
     }
 
     /// Why nobody of this org can be deleted by this caller; `None`: they can.
-    fn refusal(&self) -> Option<Verdict> {
+    fn no_deletion(&self) -> Option<Error> {
         let zoho = &self.settings.zoho;
         match zoho.rights {
             ZohoRights::NoManageUsers => {
-                return Some(Verdict::top(
-                    403,
-                    "NO_PERMISSION",
-                    "permission denied",
-                    json!({"permissions": ["Crm_Implied_Manage_Users"]}),
-                ));
+                return Some(answers::no_permission("Crm_Implied_Manage_Users"));
             }
             ZohoRights::NoPrivilege => {
-                return Some(Verdict::of_user(
-                    "AUTHORIZATION_FAILED",
-                    // Spelt so.
-                    "User does not have sufficient previlege to delete users",
-                    json!({}),
-                ));
+                // Spelt so.
+                let message = "User does not have sufficient previlege to delete users";
+                return Some(Error::of_user("AUTHORIZATION_FAILED", message));
             }
             ZohoRights::Full | ZohoRights::NoApiAccess => {}
         }
         if zoho.org == ZohoOrg::Sandbox {
-            return Some(Verdict::of_user(
-                "NOT_ALLOWED",
-                "You cannot delete user in a sandbox org",
-                json!({}),
-            ));
+            let message = "You cannot delete user in a sandbox org";
+            return Some(Error::of_user("NOT_ALLOWED", message));
         }
         zoho.deletion_cap
             .filter(|cap| self.deleted >= *cap)
@@ -299,13 +307,13 @@ impl Crm {
                     "User deletion is not allowed for the org because of CrmKeyValue entry \
                  RESTRICT_USER_DELETION_FOR_THE_ORG & deleted users count exceeded {cap}"
                 );
-                Verdict::top(403, "PERMISSION_DENIED", &message, json!({}))
+                Error::top(403, "PERMISSION_DENIED", message)
             })
     }
 
     fn read_many(&self, ids: &[String]) -> Reply {
         if ids.len() > Self::IDS_MAX {
-            return answers::bad_parameter("ids");
+            return answers::bad_parameter("ids").reply();
         }
         let users: Vec<Value> = ids
             .iter()
@@ -329,7 +337,7 @@ impl Crm {
             "AdminUsers" | "ActiveConfirmedAdmins" => {
                 |user| user.admin && user.standing == Standing::Active
             }
-            _ => return answers::bad_parameter("type"),
+            _ => return answers::bad_parameter("type").reply(),
         };
         let number = |name: &str, default: usize| {
             request
@@ -339,10 +347,10 @@ impl Crm {
         };
         let Some(per_page) = number("per_page", Self::PAGE_MAX).filter(|n| *n <= Self::PAGE_MAX)
         else {
-            return answers::bad_parameter("per_page");
+            return answers::bad_parameter("per_page").reply();
         };
         let Some(page_number) = number("page", 1) else {
-            return answers::bad_parameter("page");
+            return answers::bad_parameter("page").reply();
         };
         let mut rest = self
             .users
@@ -378,6 +386,16 @@ impl Crm {
                 "country_code": "DE",
             }]}),
         )
+    }
+}
+
+/// The scopes of which one is needed; empty: none is.
+fn scopes(ask: Ask) -> &'static [&'static str] {
+    match ask {
+        Ask::Org => &["ZohoCRM.org.ALL", "ZohoCRM.org.READ"],
+        Ask::Identity | Ask::ReadMany | Ask::Read => &["ZohoCRM.users.ALL", "ZohoCRM.users.READ"],
+        Ask::Delete => &["ZohoCRM.users.ALL", "ZohoCRM.users.DELETE"],
+        _ => &[],
     }
 }
 

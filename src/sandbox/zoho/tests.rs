@@ -9,6 +9,7 @@ use super::crm::Crm;
 use crate::domain::Time;
 use crate::sandbox::message::{Reply, Request};
 use crate::sandbox::options::Credentials;
+use crate::sandbox::route::Route;
 use crate::sandbox::seed::{ZohoKind, ZohoSeed};
 use crate::sandbox::settings::Settings;
 
@@ -71,7 +72,7 @@ impl Bench {
     }
 
     fn handle(&mut self, request: &Request) -> Reply {
-        self.crm.handle(request, self.now)
+        self.crm.handle(request, &Route::of(request), self.now)
     }
 
     fn change(&mut self, change: Value) {
@@ -311,10 +312,11 @@ fn the_primary_contact_can_be_told_by_zuid_and_orgs_by_zgid() {
     assert_eq!(org["primary_zuid"], user["users"][0]["zuid"]);
     assert_ne!(user["users"][0]["zuid"], user["users"][0]["id"]);
     let mut other = Crm::new("acme", &Credentials::default(), &bench.settings);
-    let token = other.handle(&token_request(&[]), START).value()["access_token"].clone();
+    let request = token_request(&[]);
+    let token = other.handle(&request, &Route::of(&request), START).value()["access_token"].clone();
     let authorization = format!("Zoho-oauthtoken {}", token.as_str().unwrap());
     let request = Request::new("GET", "/crm/v8/org").with("authorization", &authorization);
-    let reply = other.handle(&request, START);
+    let reply = other.handle(&request, &Route::of(&request), START);
     assert_ne!(reply.value()["org"][0]["zgid"], org["zgid"]);
     // An org has one though none of its users was put in as such.
     assert!(reply.value()["org"][0]["primary_zuid"].is_string());
