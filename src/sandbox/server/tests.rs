@@ -13,6 +13,12 @@ use crate::sandbox::{
     ZendeskSeed, ZohoSeed,
 };
 
+/// A client with the only cryptography there is.
+fn client() -> Client {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    Client::new()
+}
+
 async fn start() -> Running {
     let sandbox = Sandbox::start(SandboxOptions::default()).await.unwrap();
     sandbox.seed(&users("default")).unwrap();
@@ -37,7 +43,7 @@ fn users(tenant: &str) -> Seed {
 }
 
 fn zendesk(base: &str, method: Method, path: &str) -> RequestBuilder {
-    Client::new()
+    client()
         .request(method, format!("{base}/api/v2/{path}"))
         .basic_auth("ops@acme.example/token", Some("sandbox-token"))
 }
@@ -138,7 +144,7 @@ async fn tenants_have_users_quotas_and_urls_of_their_own() {
     assert_eq!(sandbox.log(Some("acme")).len(), 2);
     assert_eq!(sandbox.log(None).len(), 3);
 
-    let token = Client::new().post(format!("{acme}/oauth/v2/token")).body(
+    let token = client().post(format!("{acme}/oauth/v2/token")).body(
         "client_id=1000.SANDBOX&client_secret=sandbox-secret&grant_type=refresh_token\
          &refresh_token=1000.sandbox-refresh",
     );
@@ -267,7 +273,7 @@ async fn racing_requests_never_get_past_a_quota() {
             json!({"latency": "1ms..20ms", "zendesk": {"quota": "20/1d"}}),
         )
         .unwrap();
-    let client = Client::new();
+    let client = client();
     let requests = (0..60).map(|_| {
         let request = client.get(format!("{}/api/v2/users/1001", sandbox.base_url()));
         request
@@ -288,7 +294,7 @@ async fn zohos_concurrency_counts_requests_that_wait_for_their_answer() {
         .change_settings("default", json!({"zoho": {"concurrency": 1}}))
         .unwrap();
     let base = sandbox.base_url();
-    let token = Client::new().post(format!("{base}/oauth/v2/token")).body(
+    let token = client().post(format!("{base}/oauth/v2/token")).body(
         "client_id=1000.SANDBOX&client_secret=sandbox-secret&grant_type=refresh_token\
          &refresh_token=1000.sandbox-refresh",
     );
@@ -297,7 +303,7 @@ async fn zohos_concurrency_counts_requests_that_wait_for_their_answer() {
         .unwrap()
         .to_owned();
     let delete = |id: &str| {
-        Client::new()
+        client()
             .delete(format!("{base}/crm/v8/users/{id}"))
             .header("authorization", format!("Zoho-oauthtoken {token}"))
     };
@@ -314,7 +320,7 @@ async fn zohos_concurrency_counts_requests_that_wait_for_their_answer() {
 #[tokio::test]
 async fn a_path_of_nobodys_is_logged_as_such_and_no_query_ever_is() {
     let sandbox = start().await;
-    let get = |path: &str| Client::new().get(format!("{}{path}", sandbox.base_url()));
+    let get = |path: &str| client().get(format!("{}{path}", sandbox.base_url()));
     let status = get("/nothing?secret=1").send().await.unwrap().status();
     assert_eq!(status, 404);
     let entry = &sandbox.log(None)[0];
@@ -325,10 +331,10 @@ async fn a_path_of_nobodys_is_logged_as_such_and_no_query_ever_is() {
 async fn a_judge_in_another_process_seeds_changes_reads_and_resets() {
     let sandbox = start().await;
     let base = sandbox.base_url();
-    let get = |path: &str| body(Client::new().get(format!("{base}/_sandbox/{path}")));
+    let get = |path: &str| body(client().get(format!("{base}/_sandbox/{path}")));
     let post = |path: &str, json: Value| {
         let url = format!("{base}/_sandbox/{path}");
-        body(Client::new().post(url).body(json.to_string()))
+        body(client().post(url).body(json.to_string()))
     };
     let ok = json!({"ok": true});
     let seed = json!({
@@ -362,7 +368,7 @@ async fn a_judge_in_another_process_seeds_changes_reads_and_resets() {
         (&json!(429), &json!(403))
     );
     assert_eq!(get("requests?user=nobody").await, json!([]));
-    let lines = Client::new().get(format!("{base}/_sandbox/requests?format=jsonl"));
+    let lines = client().get(format!("{base}/_sandbox/requests?format=jsonl"));
     let lines = lines.send().await.unwrap().text().await.unwrap();
     assert_eq!(lines.lines().count(), 2);
     let users = get("users?tenant=acme&provider=zoho&id=9").await;
@@ -390,7 +396,7 @@ async fn a_control_that_makes_no_sense_is_told_why(
 ) {
     let sandbox = start().await;
     let url = format!("{}/_sandbox/{path}", sandbox.base_url());
-    let response = Client::new()
+    let response = client()
         .post(url)
         .body(json.to_string())
         .send()
