@@ -44,7 +44,9 @@ pub(super) struct Planning {
 pub(super) enum Purpose {
     /// To be read.
     Show,
-    /// To be carried out, at once or later.
+    /// To be read, and carried out later.
+    Save,
+    /// To be carried out at once. No line of the file is shown: what a run says may be kept.
     CarryOut,
 }
 
@@ -157,7 +159,10 @@ impl Planning {
             Some(_) | None => None,
         };
         let planned = Planned {
-            examples: examples(&plan, &path, &self.read),
+            examples: match self.purpose {
+                Purpose::Show | Purpose::Save => examples(&plan, &path, &self.read),
+                Purpose::CarryOut => BTreeMap::new(),
+            },
             plan,
             name: self.spool.name(),
             likely_column,
@@ -165,7 +170,7 @@ impl Planning {
             done_at: self.done_at,
             mapping: resolved.mapping.clone(),
         };
-        if self.purpose == Purpose::CarryOut {
+        if self.purpose != Purpose::Show {
             refuse_wrong_column(&planned, &path)?;
         }
         if let Some(ledger) = ledger {

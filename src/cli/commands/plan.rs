@@ -20,7 +20,7 @@ pub(in crate::cli) async fn execute(args: &PlanArgs, disk: &dyn Disk) -> Result<
     let purpose = match &args.output {
         Some(output) => {
             refuse_existing(output)?;
-            Purpose::CarryOut
+            Purpose::Save
         }
         None => Purpose::Show,
     };
