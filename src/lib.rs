@@ -54,8 +54,8 @@
 //!    quota keep no others from theirs; and one for users with rows of several actions, whose order
 //!    must be kept. A row that the caller's identity spares ([`plan::CallerRule`]) ends there.
 //! 5. An `end` entry with the counts of all rows closes the session; the counts are checked
-//!    against the rows planned. The closing words are the ledger's, which a thread has read along
-//!    meanwhile: nothing is told of a run that does not stand there.
+//!    against the rows planned. The closing words are the ledger's: its writer keeps the state of
+//!    what it wrote, and nothing is told of a run that does not stand there.
 //!
 //! `resume` and `retry` do the same with what the ledger leaves outstanding, and need nothing else:
 //! they read it once into row sets ([`ledger::LedgerState`]), check that accounts lead to the tenants

@@ -41,7 +41,7 @@ pub(super) struct Place<'a> {
 pub(super) fn read_named(paths: &[String], again: bool) -> Result<Vec<LedgerState>, Failure> {
     let mut states = Vec::new();
     for path in paths {
-        match ledger::LedgerState::read_with_sent(Path::new(path)) {
+        match ledger::LedgerState::read(Path::new(path)) {
             Ok(state) => states.push(state),
             Err(error) if again => tell(&format!(
                 "warning: what ledger `{path}` sent at this tenant cannot be counted: {error}"

@@ -6,7 +6,6 @@
 
 mod accounts;
 mod agreement;
-mod along;
 pub mod args;
 mod before;
 mod commands;

@@ -12,7 +12,6 @@ use roaring::RoaringTreemap;
 
 use super::accounts::{Line, Wiring, higher_limits, taken_at_once};
 use super::agreement;
-use super::along::Along;
 use super::args::PaceArgs;
 use super::before::Before;
 use super::commands::live;
@@ -109,11 +108,12 @@ struct Safety {
 struct SessionEnd {
     counts: Counts,
     state: RunState,
+    /// What the ledger says.
+    ledger: LedgerState,
 }
 
 /// A session that was agreed to.
 struct Work {
-    ledger: PathBuf,
     state: Arc<LedgerState>,
     setup: Setup,
     queues: BTreeMap<AccountName, Queues>,
@@ -164,7 +164,6 @@ impl Session<'_> {
         self.begin(&recorder, sent.len(), &lines, &ahead).await?;
         let mode = self.mode;
         let work = Work {
-            ledger: self.ledger,
             state: Arc::new(self.state),
             setup: self.setup,
             queues,
@@ -484,7 +483,6 @@ impl Work {
         signals: &signals::Stop,
     ) -> Result<ExitCode, Failure> {
         let shown = Shown::start(mode, ahead, &self.recorder);
-        let along = Along::start(&self.ledger);
         let state = self.lanes().await;
         let ended = match state {
             Ok(state) => self.end(writer, state).await,
@@ -501,7 +499,7 @@ impl Work {
         for told in higher.into_iter().chain(taken_at_once(&self.lines)) {
             tell(&told);
         }
-        close(&along.finish()?);
+        close(&ended.ledger);
         Ok(exit_code(&ended, signals.signal()))
     }
 
@@ -520,7 +518,7 @@ impl Work {
             let entry = Entry::End(end);
             recorded = self.recorder.record(entry, Durability::Synced).await;
         }
-        writer.finish().await.map_err(Failure::from)?;
+        let ledger = writer.finish().await.map_err(Failure::from)?;
         recorded.map_err(|failed| Failure::sink(&failed))?;
         if !is_whole {
             return Err(Failure::bug(&format!(
@@ -528,7 +526,11 @@ impl Work {
                 counts.total()
             )));
         }
-        Ok(SessionEnd { counts, state })
+        Ok(SessionEnd {
+            counts,
+            state,
+            ledger,
+        })
     }
 
     /// Runs a lane for every account with rows.

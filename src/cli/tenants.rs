@@ -134,7 +134,7 @@ impl Tenants {
             }
         }
         let read = |path: &Path| {
-            LedgerState::read_with_sent(path)
+            LedgerState::read(path)
                 .inspect_err(|error| {
                     tell(&format!(
                         "warning: what ledger `{}` sent at this tenant cannot be counted: {error}",

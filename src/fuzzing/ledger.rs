@@ -4,9 +4,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use crate::domain::{Counts, Entry};
-use crate::ledger::{
-    Head, LedgerError, LedgerReader, LedgerState, Source, StateBuilder, encode, seal,
-};
+use crate::ledger::{Head, LedgerError, LedgerReader, LedgerState, Source, encode, seal};
 
 /// A header of format 2, of an input of five rows.
 const HEADER: &[u8] = br#"{"kind":"run","run_id":"019abcde-0000-7000-8000-000000000001","format":2,"version":"0.1.0","input":{"path":"/data/users.csv","size":312,"sha256":"ab","rows":5,"format":"csv","delimiter":","},"options":{},"accounts":[],"started_at":"2026-11-22T09:30:00.000Z"}"#;
@@ -88,19 +86,18 @@ pub fn ledger_lines(data: &[u8]) {
     let Some((Entry::Run(header), entries)) = ledger.entries.split_first() else {
         unreachable!("the first entry is the header");
     };
-    let mut state = StateBuilder::new((**header).clone());
+    let mut state = LedgerState::new((**header).clone());
     for entry in entries {
         check_entry(entry);
-        state.apply(entry);
+        state.apply(0, entry);
     }
-    let state = state.finish(Source {
+    state.source = Source {
         path: PathBuf::from("a.ledger.jsonl"),
         lines: ledger.entries.len() as u64,
         head: ledger.head,
         torn: None,
-    });
+    };
     if ledger.error.is_none() && ledger.entries.len() < ENTRIES_MAX {
-        // The short way, on which only what the state needs is read of a line.
         let read = LedgerState::of_bytes(Path::new("a.ledger.jsonl"), &bytes).unwrap();
         assert_eq!(format!("{read:?}"), format!("{state:?}"));
     }

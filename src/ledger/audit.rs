@@ -1,18 +1,14 @@
 //! Proving that a ledger is what was written: every line fits, and what they say adds up.
 //!
 //! It reads as `status` does: without a lock, also beside a process that is writing, also a file
-//! that may not be written. It mends nothing. What it can tell of a line that does not fit, and
-//! what nobody can, is in [`super::misfit`].
+//! that may not be written. It mends nothing.
 
-use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
-use super::builder::StateBuilder;
 use super::chain::Head;
-use super::disk::open_to_read;
 use super::error::{Damage, LedgerError};
-use super::misfit::{self, Suspect};
-use super::reader::{LedgerReader, READ_BYTES, TornTail};
+use super::reader::{LedgerReader, TornTail};
+use super::state::LedgerState;
 use crate::domain::{Entry, RunId};
 
 /// What an audit found.
@@ -72,7 +68,6 @@ impl Audit {
             Err(LedgerError::Damaged {
                 line, byte, reason, ..
             }) => {
-                let reason = audit.explain(line, byte, reason)?;
                 audit.misfit = Some(Misfit { line, byte, reason });
             }
             Err(other) => return Err(other),
@@ -100,9 +95,9 @@ impl Audit {
         let mut reader = LedgerReader::open(&self.path)?;
         self.run_id = Some(reader.header().run_id.clone());
         self.count(&reader, noted);
-        let mut state = StateBuilder::without_sent(reader.header().clone());
+        let mut state = LedgerState::new(reader.header().clone());
         while let Some(entry) = reader.next_entry()? {
-            state.apply(&entry);
+            state.apply(self.bytes, &entry);
             if let Entry::End(end) = &entry
                 && end.outcomes != state.counts()
             {
@@ -133,31 +128,6 @@ impl Audit {
             line: self.lines + 1,
             byte: self.bytes,
             reason,
-        }
-    }
-
-    /// Finds out more about a line that does not follow the one before it.
-    fn explain(&self, line: u64, byte: u64, found: Damage) -> Result<Damage, LedgerError> {
-        match found {
-            Damage::Chain(_) | Damage::NotAHeader => {}
-            other => return Ok(other),
-        }
-        let io = |doing| move |source| LedgerError::io(doing, &self.path, source);
-        let file = open_to_read(&self.path).map_err(io("open"))?;
-        let file = BufReader::with_capacity(READ_BYTES, file);
-        let previous = self.head;
-        let suspect = Suspect {
-            line,
-            byte,
-            previous,
-        };
-        let reason = misfit::reason(file, suspect).map_err(io("read"))?;
-        match (found, &reason) {
-            // Of a file that is no ledger at all, that is all there is to say.
-            (Damage::NotAHeader, Damage::ChangedOrAdded | Damage::ChangedDroppedOrAdded) => {
-                Ok(Damage::NotAHeader)
-            }
-            (_, _) => Ok(reason),
         }
     }
 }

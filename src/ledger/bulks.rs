@@ -1,6 +1,6 @@
 //! The requests that carry many rows, and the jobs they began: which rows they leave open.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use roaring::RoaringTreemap;
 
@@ -12,11 +12,11 @@ use crate::domain::JobId;
 /// there are never more than were under way at once, whatever the length of the ledger.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Bulks {
-    all: HashMap<u64, Bulk>,
+    all: BTreeMap<u64, Bulk>,
     /// By the number of its first row: the newest request known by it.
-    by_first: HashMap<u64, u64>,
+    by_first: BTreeMap<u64, u64>,
     /// By row: the request it stands in.
-    of_row: HashMap<u64, u64>,
+    of_row: BTreeMap<u64, u64>,
     begun: u64,
 }
 
@@ -76,17 +76,16 @@ impl Bulks {
             .unwrap_or_default()
     }
 
-    /// The rows of requests that began no job that is known, and those of jobs, with their jobs.
-    pub(super) fn finish(self) -> (RoaringTreemap, BTreeMap<u64, JobId>) {
-        let mut without_job = RoaringTreemap::new();
-        let mut jobs = BTreeMap::new();
-        for bulk in self.all.into_values() {
-            match bulk.job {
-                Some(job) => jobs.extend(bulk.rows.iter().map(|row| (row, job.clone()))),
-                None => without_job |= bulk.rows,
-            }
-        }
-        (without_job, jobs)
+    /// The job that the request of `row` began, if it is known; `None`: the row stands in none.
+    pub(super) fn of_row(&self, row: u64) -> Option<Option<&JobId>> {
+        let bulk = self.all.get(self.of_row.get(&row)?)?;
+        Some(bulk.job.as_ref())
+    }
+
+    /// How many rows stand in jobs.
+    pub(super) fn in_jobs(&self) -> u64 {
+        let jobs = self.all.values().filter(|bulk| bulk.job.is_some());
+        jobs.map(|bulk| bulk.rows.len()).sum()
     }
 }
 
@@ -95,12 +94,10 @@ mod tests {
     use super::Bulks;
     use crate::domain::JobId;
 
-    fn told(bulks: Bulks) -> (Vec<u64>, Vec<(u64, String)>) {
-        let (rows, jobs) = bulks.finish();
-        let jobs = jobs
-            .into_iter()
-            .map(|(row, job)| (row, job.as_str().to_owned()));
-        (rows.iter().collect(), jobs.collect())
+    fn told(bulks: &Bulks) -> Vec<(u64, Option<&str>)> {
+        let rows = (0..9).filter_map(|row| Some((row, bulks.of_row(row)?)));
+        rows.map(|(row, job)| (row, job.map(JobId::as_str)))
+            .collect()
     }
 
     #[test]
@@ -118,7 +115,9 @@ mod tests {
         bulks.join(1, 1);
         bulks.join(5, 1);
         assert_eq!(bulks.rows(1).iter().collect::<Vec<_>>(), [1, 5]);
-        assert_eq!(told(bulks), (vec![1, 4, 5], vec![(3, "a".to_owned())]));
+        let expected = [(1, None), (3, Some("a")), (4, None), (5, None)];
+        assert_eq!(told(&bulks), expected);
+        assert_eq!(bulks.in_jobs(), 1);
     }
 
     #[test]

@@ -63,9 +63,6 @@ const TAIL_LEN: usize = FIELD.len() + HEX_LEN + CLOSE.len();
 /// By how much a line, with its line feed, is longer than its body.
 pub(super) const LINE_OVERHEAD: usize = TAIL_LEN;
 
-/// The longest line of which every byte is tried, in bytes. It takes some 512 hashes a byte.
-const ONE_BYTE_LINE_MAX: usize = 1024;
-
 /// Checks that `line` (without its line feed) follows a line whose chain is `previous`, and gives
 /// its own chain.
 ///
@@ -92,52 +89,9 @@ pub(super) fn stated(line: &[u8]) -> Option<Head> {
     blake3::Hash::from_hex(hex).map(Head).ok()
 }
 
-/// The chain that `line` has after a line whose chain is `previous`, whatever stands in the place
-/// of its own; `None`: it is too short to have one.
-pub(super) fn computed(previous: Head, line: &[u8]) -> Option<Head> {
-    let cut = line.len().checked_sub(TAIL_LEN)?;
-    Some(next(previous, &line[..cut]))
-}
-
 /// How long the body of `line` is, its closing brace counted; `None`: the line ends in no chain.
 pub(super) fn body_len(line: &[u8]) -> Option<usize> {
     split(line).map(|(open, _)| open.len() + 1)
-}
-
-/// Where the one byte of `line` stands that keeps it from following `previous`: changed, put in,
-/// or lost (then it stood before that byte). `None`: more than one byte is wrong, or the line is
-/// too long to try them all.
-pub(super) fn one_byte_off(previous: Head, line: &[u8]) -> Option<usize> {
-    if line.len() > ONE_BYTE_LINE_MAX {
-        return None;
-    }
-    let fits = |line: &[u8]| check(previous, line).is_ok();
-    let mut changed = line.to_vec();
-    let mut longer = line.to_vec();
-    for at in 0..=line.len() {
-        longer.insert(at, 0);
-        for byte in 0..=u8::MAX {
-            longer[at] = byte;
-            if fits(&longer) {
-                return Some(at);
-            }
-        }
-        longer.remove(at);
-        let Some(byte) = line.get(at) else { break };
-        changed.remove(at);
-        if fits(&changed) {
-            return Some(at);
-        }
-        changed.insert(at, 0);
-        for byte in 0..=u8::MAX {
-            changed[at] = byte;
-            if fits(&changed) {
-                return Some(at);
-            }
-        }
-        changed[at] = *byte;
-    }
-    None
 }
 
 /// The body of a line, but for its closing brace, and the chain it states.
@@ -195,9 +149,7 @@ fn next(previous: Head, open: &[u8]) -> Head {
 
 #[cfg(test)]
 mod tests {
-    use super::{
-        Head, LINE_OVERHEAD, SHORT_BYTES, Unfit, check, computed, one_byte_off, seal, stated,
-    };
+    use super::{Head, LINE_OVERHEAD, SHORT_BYTES, Unfit, check, seal, stated};
 
     fn sealed(previous: Head, body: &str) -> (Vec<u8>, Head) {
         let mut line = Vec::new();
@@ -234,6 +186,7 @@ mod tests {
         let (first, head) = sealed(Head::GENESIS, r#"{"a":1}"#);
         let (second, last) = sealed(head, r#"{"b":2}"#);
         assert_eq!(check(Head::GENESIS, &first), Ok(head));
+        assert_eq!(stated(&first), Some(head));
         assert_eq!(check(head, &second), Ok(last));
         assert_eq!(check(Head::GENESIS, &second), Err(Unfit::Mismatch));
         assert_eq!(check(head, &first), Err(Unfit::Mismatch));
@@ -260,44 +213,5 @@ mod tests {
                 "{line}"
             );
         }
-    }
-
-    #[test]
-    fn a_line_states_its_chain_whether_it_fits_or_not() {
-        let (line, head) = sealed(Head::GENESIS, r#"{"kind":"x","n":1}"#);
-        assert_eq!(stated(&line), Some(head));
-        assert_eq!(computed(Head::GENESIS, &line), Some(head));
-        let mut changed = line.clone();
-        changed[9] = b'y';
-        assert_eq!(stated(&changed), Some(head));
-        assert_ne!(computed(Head::GENESIS, &changed), Some(head));
-        let mut rechained = line;
-        let last = rechained.len() - 3;
-        rechained[last] = b'g';
-        assert_eq!(stated(&rechained), None);
-        assert_eq!(computed(Head::GENESIS, &rechained), Some(head));
-        assert_eq!((stated(b"{}"), computed(head, b"{}")), (None, None));
-    }
-
-    #[test]
-    fn the_one_wrong_byte_of_a_line_is_found_wherever_it_is() {
-        let (line, _) = sealed(Head::GENESIS, r#"{"kind":"x","n":12}"#);
-        let found = |line: &[u8]| one_byte_off(Head::GENESIS, line);
-        for at in 0..line.len() {
-            let mut other = line.clone();
-            other[at] ^= 1;
-            assert_eq!(found(&other), Some(at), "changed");
-            other.remove(at);
-            // Of equal bytes side by side, which one was lost makes no difference.
-            assert!(found(&other).is_some_and(|it| it <= at), "lost");
-            other = line.clone();
-            other.insert(at, b'\r');
-            assert_eq!(found(&other), Some(at), "put in");
-        }
-        let mut two = line.clone();
-        two.swap(2, 12);
-        assert_eq!(found(&two), None);
-        assert_eq!(found(b""), None);
-        assert_eq!(found(&vec![b' '; super::ONE_BYTE_LINE_MAX + 1]), None);
     }
 }

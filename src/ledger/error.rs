@@ -192,53 +192,6 @@ pub enum Damage {
     /// A later line is a header.
     #[error("a second header stands there")]
     SecondHeader,
-    /// It was changed since it was written.
-    #[error("it was changed{}", at(*.byte))]
-    Changed {
-        /// The byte that was changed, put in, or lost before this one, if it is only one, from the
-        /// start of the file.
-        byte: Option<u64>,
-    },
-    /// It, and what stands between it and line `goes_on`, was added.
-    #[error("it was added; the ledger goes on at line {goes_on}")]
-    Added {
-        /// The line that was written where this one stands.
-        goes_on: u64,
-    },
-    /// It was written after the same line as another one: the ledger was gone on with twice, or
-    /// another one was put behind it.
-    #[error("it was added, {}", fork(*.after))]
-    Forked {
-        /// The line it was written after; 0: none, it begins a ledger.
-        after: u64,
-    },
-    /// It is a copy.
-    #[error("it is a copy of line {of}")]
-    Duplicated {
-        /// The line it is a copy of.
-        of: u64,
-    },
-    /// It stands elsewhere than it was written.
-    #[error("it was moved, or the lines around it were: it was written after line {after}")]
-    Moved {
-        /// The line it was written after.
-        after: u64,
-    },
-    /// It was changed, or lines before it were dropped.
-    #[error(
-        "it was changed, or lines before it were dropped: it does not follow the line before it, \
-         and the line after it follows it"
-    )]
-    ChangedOrDropped,
-    /// It was changed, or added.
-    #[error("it was changed or added: it does not follow the line before it, and none follows it")]
-    ChangedOrAdded,
-    /// It was changed, or added, or lines before it were dropped.
-    #[error(
-        "it was changed or added, or lines before it were dropped: it does not follow the line \
-         before it, and is the last"
-    )]
-    ChangedDroppedOrAdded,
     /// It follows the line before it, but its counts are not those of the outcomes before it.
     #[error(
         "its counts are not those of the outcomes before it, so the ledger was rewritten, or the \
@@ -270,33 +223,10 @@ impl Damage {
             Self::TooLong => "too_long",
             Self::NotAHeader => "not_a_header",
             Self::SecondHeader => "second_header",
-            Self::Changed { .. } => "changed",
-            Self::Added { .. } | Self::Forked { .. } => "added",
-            Self::Duplicated { .. } => "duplicated",
-            Self::Moved { .. } => "moved",
-            Self::ChangedOrDropped => "changed_or_dropped",
-            Self::ChangedOrAdded => "changed_or_added",
-            Self::ChangedDroppedOrAdded => "changed_dropped_or_added",
             Self::Counts => "counts",
             Self::CutOff { .. } => "cut_off",
             Self::NotAnEntry { .. } => "not_an_entry",
         }
-    }
-}
-
-fn at(byte: Option<u64>) -> String {
-    byte.map_or_else(String::new, |byte| {
-        format!(", at byte {byte} and nowhere else")
-    })
-}
-
-fn fork(after: u64) -> String {
-    match after {
-        0 => "and begins a ledger of its own".to_owned(),
-        _ => format!(
-            "or those before it were: it was written after line {after}, as line {} was",
-            after + 1
-        ),
     }
 }
 

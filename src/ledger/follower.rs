@@ -2,9 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::builder::StateBuilder;
 use super::error::LedgerError;
-use super::reader::{LedgerReader, READ_BYTES};
+use super::reader::LedgerReader;
 use super::state::{LedgerState, Source};
 
 /// Keeps what a ledger said, and reads on from there.
@@ -12,7 +11,7 @@ use super::state::{LedgerState, Source};
 pub struct LedgerFollower {
     path: PathBuf,
     reader: LedgerReader,
-    builder: StateBuilder,
+    state: LedgerState,
 }
 
 impl LedgerFollower {
@@ -25,7 +24,7 @@ impl LedgerFollower {
         let reader = LedgerReader::open(path)?;
         Ok(Self {
             path: path.to_owned(),
-            builder: StateBuilder::without_sent(reader.header().clone()),
+            state: LedgerState::new(reader.header().clone()),
             reader,
         })
     }
@@ -37,31 +36,17 @@ impl LedgerFollower {
     /// # Errors
     ///
     /// It cannot be read, or is damaged.
-    pub fn look(&mut self) -> Result<LedgerState, LedgerError> {
+    pub fn look(&mut self) -> Result<&LedgerState, LedgerError> {
         if !matches!(self.reader.reopen(), Ok(true)) || self.read_on().is_err() {
             *self = Self::open(&self.path)?;
             self.read_on()?;
         }
-        let source = Source::of(&self.path, &self.reader);
-        Ok(self.builder.clone().finish(source))
-    }
-
-    /// Reads on if there is more than a little to be read, so that a later look has less to do.
-    ///
-    /// # Errors
-    ///
-    /// It cannot be read on. Only a look is of use after that.
-    pub fn keep_up(&mut self) -> Result<(), LedgerError> {
-        if self.reader.unread()? >= READ_BYTES as u64 && self.reader.reopen()? {
-            self.read_on()?;
-        }
-        Ok(())
+        self.state.source = Source::of(&self.path, &self.reader);
+        Ok(&self.state)
     }
 
     fn read_on(&mut self) -> Result<(), LedgerError> {
-        let Self {
-            reader, builder, ..
-        } = self;
-        reader.each_told(|place, told| builder.take(place, told))
+        let Self { reader, state, .. } = self;
+        reader.each_entry(|place, entry| state.apply(place, entry))
     }
 }

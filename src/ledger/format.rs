@@ -1,13 +1,10 @@
 //! An entry as the body of a line, and back. The chain around it is `chain`'s.
 
-use std::borrow::Cow;
 use std::ops::RangeInclusive;
 
 use serde_json::{Result, from_slice};
 
 use super::chain::{self, LINE_OVERHEAD};
-use super::scan;
-use super::told::Told;
 use crate::domain::Entry;
 
 /// The longest line there may be, its line feed counted, in bytes: 4 MiB. A header holds which rows were
@@ -36,10 +33,13 @@ pub(crate) fn encode(entry: &Entry) -> Result<Vec<u8>> {
 /// not know by way of another. We write `kind` first and the chain last: for the kinds there are
 /// many of, only what stands between the two is read, as the struct it is.
 pub(super) fn decode(line: &mut [u8]) -> Result<Entry> {
-    let Some((kind, fields)) = taken_apart(line) else {
+    let Some((kind, place)) = many(line) else {
         return from_slice(line);
     };
+    let fields = object_at(line, place);
     match kind {
+        Many::Plan => from_slice(fields).map(Entry::Plan),
+        Many::Unsent => from_slice(fields).map(Entry::Unsent),
         Many::Intent => from_slice(fields).map(Entry::Intent),
         Many::Bulk => from_slice(fields).map(Entry::Bulk),
         Many::Attempt => from_slice(fields).map(Entry::Attempt),
@@ -50,35 +50,11 @@ pub(super) fn decode(line: &mut [u8]) -> Result<Entry> {
     }
 }
 
-/// Of the entry that a line holds, what the state needs; otherwise as [`decode`].
-pub(super) fn decode_told(line: &mut [u8]) -> Result<Told<'_>> {
-    let whole = |entry| Told::Other(Cow::Owned(entry));
-    let Some((kind, place)) = many(line) else {
-        return from_slice(line).map(whole);
-    };
-    let fields = object_at(line, place);
-    let short = match kind {
-        Many::Intent => scan::intent(fields).map(Told::Intent),
-        Many::Outcome => scan::outcome(fields).map(Told::Outcome),
-        Many::Bulk | Many::Attempt | Many::Step | Many::Request | Many::Verify => None,
-    };
-    if let Some(told) = short {
-        return Ok(told);
-    }
-    match kind {
-        Many::Intent => from_slice(fields).map(Told::Intent),
-        Many::Bulk => from_slice(fields).map(Told::Bulk),
-        Many::Attempt => from_slice(fields).map(Told::Attempt),
-        Many::Step => from_slice(fields).map(Told::Step),
-        Many::Outcome => from_slice(fields).map(Told::Outcome),
-        Many::Request => from_slice(fields).map(Told::Request),
-        Many::Verify => from_slice(fields).map(|it| whole(Entry::Verify(it))),
-    }
-}
-
 /// The kinds there are many of.
 #[derive(Debug, Clone, Copy)]
 enum Many {
+    Plan,
+    Unsent,
     Intent,
     Bulk,
     Attempt,
@@ -86,13 +62,6 @@ enum Many {
     Outcome,
     Request,
     Verify,
-}
-
-/// What stands between a line's kind and its chain, made an object of its own. `None`, and nothing
-/// done: it is of another kind, or looks otherwise than we write it.
-fn taken_apart(line: &mut [u8]) -> Option<(Many, &[u8])> {
-    let (kind, place) = many(line)?;
-    Some((kind, object_at(line, place)))
 }
 
 /// The kind of `line`, and the places of the commas on either side of what follows it up to the
@@ -104,6 +73,8 @@ fn many(line: &[u8]) -> Option<(Many, RangeInclusive<usize>)> {
         .split(|byte| *byte == b'"')
         .next()?;
     let kind = match name {
+        b"plan" => Many::Plan,
+        b"unsent" => Many::Unsent,
         b"intent" => Many::Intent,
         b"bulk" => Many::Bulk,
         b"attempt" => Many::Attempt,

@@ -21,7 +21,7 @@
 //! - What is opened for going on with is synced first: a process that was killed may have written
 //!   lines that it never synced, and from here on they are relied on.
 //! - A line is at most [`LINE_BYTES_MAX`] long, a queue at most [`QUEUE_MAX`] entries. Reading
-//!   keeps one line and, for the state, some bits per row.
+//!   keeps a few blocks of lines and, for the state, some bits per row.
 //! - Lines of a format newer than this program's are never written to.
 //!
 //! # On disk
@@ -43,8 +43,7 @@
 //! A crash in the middle of a write leaves a last line without its line feed. Nobody was told that
 //! it is durable, so it is *torn*: readers leave it out, and opening for writing cuts it and says
 //! so. Anything else that does not fit is *damage*: an error that names the line and the byte, and
-//! the ledger is not touched. [`Audit`] finds out what was done to that line, as far as the bytes
-//! tell; `misfit` has the table, and what nobody can know.
+//! the ledger is not touched.
 //!
 //! # Changing the format
 //!
@@ -56,24 +55,22 @@
 
 mod ahead;
 mod audit;
-mod builder;
 mod bulks;
 mod chain;
 mod disk;
 mod error;
+mod file;
+mod fold;
 mod follower;
 mod format;
 mod lock;
-mod misfit;
 mod outcomes;
 mod planned;
 mod reader;
-mod scan;
 mod scribe;
 mod select;
 mod sent;
 mod state;
-mod told;
 mod users;
 mod verified;
 mod writer;
@@ -84,10 +81,10 @@ pub(crate) mod samples;
 mod tests;
 
 pub use audit::{Audit, Misfit};
-pub use builder::StateBuilder;
 pub use chain::{Head, Unfit, check};
 pub use disk::{Disk, DiskFile, Look, Place, RealDisk};
 pub use error::{Damage, LedgerError, Loss};
+pub use file::LedgerFile;
 pub use follower::LedgerFollower;
 pub use format::LINE_BYTES_MAX;
 pub use lock::is_locked;

@@ -4,18 +4,17 @@
 //! what is not there yet is a torn tail or nothing.
 
 use std::fmt;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::ahead::{self, End, Handed};
+use super::ahead::{self, BLOCK_BYTES, Block, Checked};
 use super::chain::{self, Head};
 use super::disk::open_to_read;
 use super::error::{Damage, LedgerError};
 use super::format::{self, LINE_BYTES_MAX};
-use super::told::Told;
 use crate::domain::{Entry, RunHeader};
 
 /// How much is read from the file at once, in bytes.
@@ -41,13 +40,6 @@ impl LedgerReader {
     pub fn open(path: &Path) -> Result<Self, LedgerError> {
         let file = open_to_read(path).map_err(|source| LedgerError::io("open", path, source))?;
         Self::new(path, file)
-    }
-
-    /// How many bytes the file has beyond what was read of it.
-    pub(super) fn unread(&self) -> Result<u64, LedgerError> {
-        let Lines { path, bytes, .. } = &self.lines;
-        let file = fs::metadata(path).map_err(|source| LedgerError::io("read", path, source))?;
-        Ok(file.len().saturating_sub(*bytes))
     }
 
     /// Goes on with what has been appended since. The file is opened again and an unfinished line
@@ -109,13 +101,9 @@ impl<R: Read> LedgerReader<R> {
         self.lines.next_entry()
     }
 
-    /// Shows `take` all entries that there are, as much of each as the state needs, with the chain
-    /// checked on other threads.
-    pub(super) fn each_told(&mut self, take: impl FnMut(u64, &Told<'_>)) -> Result<(), LedgerError>
-    where
-        R: Send,
-    {
-        self.lines.each_told(take)
+    /// Shows `take` all entries that there are, with the place where each one's line begins.
+    pub(super) fn each_entry(&mut self, take: impl FnMut(u64, &Entry)) -> Result<(), LedgerError> {
+        self.lines.each_entry(take)
     }
 
     /// The chain of the last line read.
@@ -160,12 +148,6 @@ impl<R> fmt::Debug for LedgerReader<R> {
     }
 }
 
-/// Why the rest of a ledger is not read.
-enum Unread {
-    Damage(Damage),
-    Io(&'static str, io::Error),
-}
-
 /// The lines of a ledger, checked.
 struct Lines<R> {
     path: PathBuf,
@@ -187,24 +169,20 @@ impl<R: Read> Lines<R> {
         if !self.read_line()? {
             return Ok(None);
         }
-        let end = self.line.len() - 1;
-        let text = &self.line[..end];
-        if self.count == 0 {
+        let is_first = self.count == 0;
+        if is_first {
             // A newer format may chain its lines in another way: its number comes first.
+            let text = self.line.strip_suffix(b"\n").unwrap_or(&self.line);
             self.check_format(text)?;
         }
-        let head =
-            chain::check(self.head, text).map_err(|unfit| self.damaged(Damage::Chain(unfit)))?;
-        let entry = format::decode(&mut self.line[..end]).map_err(|error| {
-            self.damaged(Damage::NotAnEntry {
-                detail: error.to_string(),
-            })
-        })?;
-        match (&entry, self.count) {
-            (Entry::Run(_), 0) => {}
-            (Entry::Run(_), _) => return Err(self.damaged(Damage::SecondHeader)),
-            (_, 0) => return Err(self.damaged(Damage::NotAHeader)),
-            (_, _) => {}
+        let decoded = if is_first {
+            decode(self.head, &mut self.line)
+        } else {
+            entry_of(self.head, &mut self.line)
+        };
+        let (entry, head) = decoded.map_err(|damage| self.damaged(damage))?;
+        if is_first && !matches!(entry, Entry::Run(_)) {
+            return Err(self.damaged(Damage::NotAHeader));
         }
         self.head = head;
         self.count += 1;
@@ -212,61 +190,53 @@ impl<R: Read> Lines<R> {
         Ok(Some(entry))
     }
 
-    fn each_told(&mut self, mut take: impl FnMut(u64, &Told<'_>)) -> Result<(), LedgerError>
-    where
-        R: Send,
-    {
-        if self.whole {
-            self.line.clear();
-        }
-        let begun = std::mem::take(&mut self.line);
-        self.whole = false;
+    fn each_entry(&mut self, mut take: impl FnMut(u64, &Entry)) -> Result<(), LedgerError> {
+        let path = self.path.clone();
+        let failed = |source| LedgerError::io("read", &path, source);
+        let mut previous = self.head;
+        let mut place = self.bytes;
         let Self {
             source,
-            line: rest,
+            line,
+            whole,
             head,
             count,
             bytes,
             ..
         } = self;
-        let ended = std::thread::scope(|scope| {
-            let blocks = ahead::start(scope, source, *head, begun);
-            let mut blocks = blocks.map_err(|source| Unread::Io("start a thread for", source))?;
-            while let Some(Handed {
-                mut lines,
-                head: last,
-                end,
-            }) = blocks.next()
-            {
-                for line in ahead::lines(&mut lines) {
-                    let length = line.len() as u64 + 1;
-                    let told = format::decode_told(line).map_err(|error| {
-                        Unread::Damage(Damage::NotAnEntry {
-                            detail: error.to_string(),
-                        })
-                    })?;
-                    if matches!(&told, Told::Other(entry) if matches!(**entry, Entry::Run(_))) {
-                        return Err(Unread::Damage(Damage::SecondHeader));
-                    }
-                    take(*bytes, &told);
-                    *count += 1;
-                    *bytes += length;
-                }
-                *head = last;
-                blocks.give_back(lines);
-                match end {
-                    None => {}
-                    Some(End::Damage(damage)) => return Err(Unread::Damage(damage)),
-                    Some(End::Failed(source)) => return Err(Unread::Io("read", source)),
-                    Some(End::Rest(begun)) => *rest = begun,
-                }
+        if std::mem::take(whole) {
+            line.clear();
+        }
+        let mut read = || {
+            let lines = read_block(source, line).map_err(failed)?;
+            Ok(lines.map(|lines| {
+                let block = Block {
+                    place,
+                    previous,
+                    lines,
+                };
+                previous = block.stated();
+                place += block.lines.len() as u64;
+                block
+            }))
+        };
+        let mut keep = |checked: Checked| {
+            for (place, entry) in &checked.entries {
+                take(*place, entry);
             }
-            Ok(())
-        });
-        ended.map_err(|why| match why {
-            Unread::Damage(damage) => self.damaged(damage),
-            Unread::Io(doing, source) => LedgerError::io(doing, &self.path, source),
-        })
+            *count += checked.entries.len() as u64;
+            (*head, *bytes) = (checked.head, checked.end);
+            match checked.damage {
+                Some(reason) => Err(LedgerError::Damaged {
+                    path: path.clone(),
+                    line: *count + 1,
+                    byte: *bytes,
+                    reason,
+                }),
+                None => Ok(()),
+            }
+        };
+        ahead::each_checked(&mut read, &mut keep, &failed)
     }
 
     /// Reads up to the next line feed; whether there was one.
@@ -312,9 +282,56 @@ impl<R: Read> Lines<R> {
     }
 }
 
+/// The entry of a line that follows one whose chain is `previous`, and the line's own chain.
+///
+/// # Errors
+///
+/// What is wrong with the line.
+fn decode(previous: Head, line: &mut [u8]) -> Result<(Entry, Head), Damage> {
+    if line.len() > LINE_BYTES_MAX {
+        return Err(Damage::TooLong);
+    }
+    let end = line.len() - usize::from(line.last() == Some(&b'\n'));
+    let line = &mut line[..end];
+    let head = chain::check(previous, line)?;
+    let entry = format::decode(line).map_err(|error| Damage::NotAnEntry {
+        detail: error.to_string(),
+    })?;
+    Ok((entry, head))
+}
+
+/// [`decode`] of a line that is not the first.
+pub(super) fn entry_of(previous: Head, line: &mut [u8]) -> Result<(Entry, Head), Damage> {
+    match decode(previous, line)? {
+        (Entry::Run(_), _) => Err(Damage::SecondHeader),
+        decoded => Ok(decoded),
+    }
+}
+
+/// Reads about [`BLOCK_BYTES`] up to the end of a line; what follows is left in `begun`, where the
+/// block's first line was begun. `None`: there is no more than `begun`.
+fn read_block(source: &mut impl Read, begun: &mut Vec<u8>) -> io::Result<Option<Vec<u8>>> {
+    let mut lines = std::mem::take(begun);
+    loop {
+        let from = lines.len();
+        source.take(BLOCK_BYTES as u64).read_to_end(&mut lines)?;
+        if lines.len() == from {
+            *begun = lines;
+            return Ok(None);
+        }
+        if let Some(end) = memchr::memrchr(b'\n', &lines[from..]) {
+            *begun = lines.split_off(from + end + 1);
+            return Ok(Some(lines));
+        }
+        if lines.len() > LINE_BYTES_MAX {
+            return Ok(Some(lines));
+        }
+    }
+}
+
 /// Reads on to the end of the line of which `line` is the beginning, the line feed included, but no
 /// further than one byte more than a line may have: that tells one that is too long.
-pub(super) fn read_on(source: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<()> {
+fn read_on(source: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<()> {
     let room = LINE_BYTES_MAX + 1 - line.len();
     source.take(room as u64).read_until(b'\n', line)?;
     Ok(())

@@ -1,6 +1,6 @@
 //! Entries for the tests of this module, and of `report`: made up, small, of every kind.
 
-use super::{Head, LedgerState, Source, StateBuilder};
+use super::LedgerState;
 use crate::domain::{
     AccountHeader, AccountName, Action, Agreed, AgreedAccount, AgreedBy, AgreedProtect, Attempted,
     BulkAnswered, Counts, DoneIn, Entry, Finding, InputHeader, Intent, JobId, LaneStop, Outcome,
@@ -315,16 +315,13 @@ pub(crate) fn verified(row: u64, finding: Finding, seconds: i64) -> Entry {
 
 /// The state after `entries`, as if read from a ledger of that name.
 pub(crate) fn state(header: RunHeader, entries: &[Entry]) -> LedgerState {
-    let mut builder = StateBuilder::new(header);
+    let mut state = LedgerState::new(header);
     for entry in entries {
-        builder.apply(entry);
+        state.apply(0, entry);
     }
-    builder.finish(Source {
-        path: "users.csv.ledger.jsonl".into(),
-        lines: entries.len() as u64 + 1,
-        head: Head::GENESIS,
-        torn: None,
-    })
+    state.source.path = "users.csv.ledger.jsonl".into();
+    state.source.lines = entries.len() as u64 + 1;
+    state
 }
 
 /// One entry of each kind with which a plan begins.

@@ -1,23 +1,19 @@
 //! The thread that writes: it appends what it is handed, in groups, and tells when it is safe.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::chain::{self, Head};
-use super::disk::DiskFile;
-use super::error::{LedgerError, Loss};
-use super::format::{self, BODY_BYTES_MAX};
+use super::error::LedgerError;
+use super::file::LedgerFile;
+use super::state::LedgerState;
 use crate::domain::Entry;
 
 /// How many entries wait to be written at most; who appends more waits for room.
 pub const QUEUE_MAX: usize = 1_024;
-
-/// How many bytes the buffer of a group keeps from one group to the next.
-const BUFFER_BYTES_KEPT: usize = 1024 * 1024;
 
 /// How long entries gather for one sync while they come thick: a sync costs the machine much the same
 /// however many entries it is for.
@@ -26,52 +22,37 @@ const GATHER_TIME: Duration = Duration::from_millis(1);
 /// The thread's own: nobody else touches the file.
 #[derive(Debug)]
 pub(super) struct Scribe {
-    file: Box<dyn DiskFile>,
+    file: LedgerFile,
     messages: mpsc::Receiver<Message>,
     shared: Arc<Shared>,
-    head: Head,
-    /// How long the file is, if nobody else has touched it.
-    bytes: u64,
-    /// The lines of the group that is being written.
-    lines: Vec<u8>,
-    /// The body of the line that is being made.
-    body: Vec<u8>,
-    /// Whether there are written bytes that no sync has followed.
-    unsynced: bool,
     /// Whether entries come faster than one by one.
     thick: bool,
 }
 
 impl Scribe {
-    /// Goes on after a line whose chain is `head`, with which the file is `bytes` long.
-    pub(super) fn new(
-        file: Box<dyn DiskFile>,
+    /// Writes what comes in `messages` to `file`.
+    pub(super) const fn new(
+        file: LedgerFile,
         messages: mpsc::Receiver<Message>,
         shared: Arc<Shared>,
-        (head, bytes): (Head, u64),
     ) -> Self {
         Self {
             file,
             messages,
             shared,
-            head,
-            bytes,
-            lines: Vec::new(),
-            body: Vec::new(),
-            unsynced: false,
             thick: false,
         }
     }
 
-    /// Writes until it is told to finish, or all handles are gone.
-    pub(super) fn run(mut self) -> Result<Head, LedgerError> {
+    /// Writes until it is told to finish, or all handles are gone, and gives what the ledger says.
+    pub(super) fn run(mut self) -> Result<LedgerState, LedgerError> {
         let mut group = Vec::with_capacity(QUEUE_MAX);
         loop {
             if self.thick {
                 thread::sleep(GATHER_TIME);
             }
             let idle = self.messages.is_empty();
-            let settled = if idle { self.sync() } else { Ok(()) };
+            let settled = if idle { self.file.sync() } else { Ok(()) };
             if let Err(failure) = settled {
                 return Err(self.poison(failure, group));
             }
@@ -91,8 +72,8 @@ impl Scribe {
                 }
             }
         }
-        match self.sync() {
-            Ok(()) => Ok(self.head),
+        match self.file.sync() {
+            Ok(()) => Ok(self.file.into_state()),
             Err(failure) => Err(self.poison(failure, group)),
         }
     }
@@ -100,15 +81,11 @@ impl Scribe {
     /// Writes a group in one call, and syncs it once if anyone in it waits for that. An entry that no
     /// line holds is refused to whoever waits for it; if nobody does, it fails the ledger.
     fn commit(&mut self, group: &mut [Message]) -> Result<(), LedgerError> {
-        self.lines.clear();
-        self.lines.shrink_to(BUFFER_BYTES_KEPT);
-        let mut head = self.head;
         let mut awaited = false;
         for message in group {
             if let Message::Append { entry, ack } = message {
-                match (encode(&self.shared.path, entry, &mut self.body), ack.take()) {
+                match (self.file.put(entry), ack.take()) {
                     (Ok(()), waiting) => {
-                        head = chain::seal(head, &self.body, &mut self.lines);
                         awaited |= waiting.is_some();
                         *ack = waiting;
                     }
@@ -117,49 +94,8 @@ impl Scribe {
                 }
             }
         }
-        if !self.lines.is_empty() {
-            // What is behind a cut fits nothing before it: what is left would be damaged for good.
-            self.look()?;
-            self.unsynced = true;
-            let written = self.file.write_all(&self.lines);
-            written.map_err(|source| self.failed("write to", source))?;
-            self.head = head;
-            self.bytes += self.lines.len() as u64;
-        }
-        if awaited { self.sync() } else { Ok(()) }
-    }
-
-    fn sync(&mut self) -> Result<(), LedgerError> {
-        if self.unsynced {
-            let synced = self.file.sync();
-            synced.map_err(|source| self.failed("sync", source))?;
-            // Bytes in a file that nobody can find again are not safe.
-            self.look()?;
-            self.unsynced = false;
-        }
-        Ok(())
-    }
-
-    /// Looks whether the ledger is where it was, and as long as what was written to it.
-    fn look(&self) -> Result<(), LedgerError> {
-        let path = &self.shared.path;
-        let look = self.file.look(path);
-        let look = look.map_err(|source| self.failed("check", source))?;
-        match Loss::of(look, self.bytes) {
-            None => Ok(()),
-            Some(how) => Err(LedgerError::Lost {
-                path: path.clone(),
-                how,
-            }),
-        }
-    }
-
-    fn failed(&self, doing: &'static str, source: std::io::Error) -> LedgerError {
-        LedgerError::Failed {
-            doing,
-            path: self.shared.path.clone(),
-            source: Arc::new(source),
-        }
+        self.file.write()?;
+        if awaited { self.file.sync() } else { Ok(()) }
     }
 
     /// Tells `failure` to everyone: who is in `group`, who stands in line, and who comes later.
@@ -178,24 +114,6 @@ impl Scribe {
             }
         }
     }
-}
-
-/// Puts the body of an entry's line into `body`, if it fits into one.
-pub(super) fn encode(path: &Path, entry: &Entry, body: &mut Vec<u8>) -> Result<(), LedgerError> {
-    let unwritable = |reason| LedgerError::Unwritable {
-        path: path.to_owned(),
-        reason,
-    };
-    body.clear();
-    body.shrink_to(BUFFER_BYTES_KEPT);
-    format::encode_to(entry, body).map_err(|error| unwritable(error.to_string()))?;
-    let len = body.len();
-    if len > BODY_BYTES_MAX {
-        return Err(unwritable(format!(
-            "it has {len} bytes, and a line holds {BODY_BYTES_MAX}"
-        )));
-    }
-    Ok(())
 }
 
 /// What the thread and the handles share.

@@ -1,9 +1,10 @@
 //! When requests were sent: what a later process needs to fill its quota windows.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
+use std::num::NonZeroU32;
 use std::time::Duration;
 
-use crate::domain::{AccountName, Quota, Step, Time};
+use crate::domain::{Quota, Step, Time};
 
 /// How many requests are kept for an account, the newest: one quota of more than these in its span
 /// would not be filled to the last. Each takes 16 bytes.
@@ -21,84 +22,66 @@ pub struct Sent {
     pub replied_at: Option<Time>,
 }
 
-/// A [`Sent`] in 16 bytes: there may be a million of them.
+/// A [`Sent`] in half the bytes: there may be a million of them.
 #[derive(Debug, Clone, Copy)]
-struct Packed {
+struct Kept {
     sent_at: Time,
-    /// The step in the lower 8 bits, see [`STEPS`]; above them the milliseconds from the sending to
-    /// the answer, and 1, or 0: no answer came.
-    rest: u64,
+    /// The milliseconds to the answer, and one more; `None`: no answer came.
+    waited: Option<NonZeroU32>,
+    step: Option<Step>,
+    /// Whether the request was taken back before it left.
+    is_taken_back: bool,
 }
 
-/// What the lower bits of [`Packed::rest`] mean.
-const STEPS: [Option<Step>; 4] = [
-    None,
-    Some(Step::Delete),
-    Some(Step::PermanentlyDelete),
-    Some(Step::DeletePersonalInformation),
-];
-
-/// In the place of a step: the request was taken back before it left.
-const TAKEN_BACK: u64 = 0xFF;
-
-impl Packed {
-    fn new(sent: Sent) -> Self {
-        let step = STEPS.iter().position(|step| *step == sent.step);
-        let mut packed = Self {
-            sent_at: sent.sent_at,
-            rest: step.unwrap_or(0) as u64,
-        };
-        if let Some(at) = sent.replied_at {
-            packed.answered(at);
-        }
-        packed
-    }
-
+impl Kept {
     fn answered(&mut self, at: Time) {
         // A clock may have been set back in between; then they are one instant.
-        let waited = at.as_millis().saturating_sub(self.sent_at.as_millis());
-        let waited = u64::try_from(waited).unwrap_or(0).min((1 << 55) - 1);
-        self.rest = (self.rest & 0xFF) | ((waited + 1) << 8);
+        let waited = at.saturating_since(self.sent_at).as_millis();
+        let waited = u32::try_from(waited).unwrap_or(u32::MAX);
+        self.waited = NonZeroU32::new(waited.saturating_add(1));
     }
 
     fn replied_at(self) -> Option<Time> {
-        let waited = (self.rest >> 8).checked_sub(1)?;
+        let waited = u64::from(self.waited?.get() - 1);
         Some(self.sent_at.after(Duration::from_millis(waited)))
     }
 
-    fn is_taken_back(self) -> bool {
-        self.rest & 0xFF == TAKEN_BACK
-    }
-
-    /// `None`: it was taken back.
-    fn sent(self) -> Option<Sent> {
-        let step = usize::try_from(self.rest & 0xFF).ok()?;
-        Some(Sent {
-            step: *STEPS.get(step)?,
-            sent_at: self.sent_at,
-            replied_at: self.replied_at(),
-        })
+    /// Whether a quota's window may have to count it at `now`.
+    fn counts(self, now: Time) -> bool {
+        let last = self.replied_at().unwrap_or(self.sent_at);
+        !self.is_taken_back && now.saturating_since(last) <= Quota::SPAN_MAX
     }
 }
 
 /// The requests of one account, as entries tell them, for as long as any quota's span can reach.
 #[derive(Debug, Clone, Default)]
 pub(super) struct SentLog {
-    sent: VecDeque<Packed>,
+    kept: VecDeque<Kept>,
     /// How many have been dropped from the front.
     dropped: u64,
     /// By row: which request of it is unanswered, counted from the first ever.
-    unanswered: HashMap<u64, u64>,
+    unanswered: BTreeMap<u64, u64>,
 }
 
 impl SentLog {
     /// A request that needs no later entry to be told.
     pub(super) fn request(&mut self, sent: Sent) {
-        self.drop_before(sent.sent_at);
-        if self.sent.len() == SENT_MAX {
-            self.drop_front();
+        let first_counts =
+            |kept: &VecDeque<Kept>| kept.front().is_none_or(|it| it.counts(sent.sent_at));
+        while self.kept.len() >= SENT_MAX || !first_counts(&self.kept) {
+            self.kept.pop_front();
+            self.dropped += 1;
         }
-        self.sent.push_back(Packed::new(sent));
+        let mut kept = Kept {
+            sent_at: sent.sent_at,
+            waited: None,
+            step: sent.step,
+            is_taken_back: false,
+        };
+        if let Some(at) = sent.replied_at {
+            kept.answered(at);
+        }
+        self.kept.push_back(kept);
     }
 
     /// An intent for `row`.
@@ -108,112 +91,45 @@ impl SentLog {
             sent_at: at,
             replied_at: None,
         });
-        let number = self.dropped + self.sent.len() as u64 - 1;
+        let number = self.dropped + self.kept.len() as u64 - 1;
         self.unanswered.insert(row, number);
     }
 
     /// The request under way for `row` was answered, or given up.
     pub(super) fn answered(&mut self, row: u64, at: Time) {
-        if let Some(sent) = self.under_way(row) {
-            sent.answered(at);
+        if let Some(kept) = self.under_way(row) {
+            kept.answered(at);
         }
     }
 
     /// The intent for `row` was taken back: nothing left.
     pub(super) fn held_back(&mut self, row: u64) {
-        if let Some(sent) = self.under_way(row) {
-            sent.rest = TAKEN_BACK;
+        if let Some(kept) = self.under_way(row) {
+            kept.is_taken_back = true;
         }
     }
 
-    /// Keeps what a window may have to count, when the newest entry of the ledger is of `now`.
-    pub(super) fn finish(&mut self, now: Time) {
-        self.drop_before(now);
-        self.unanswered = HashMap::new();
-    }
-
-    /// The requests, oldest first.
-    pub(super) fn iter(&self) -> impl Iterator<Item = Sent> {
-        self.sent.iter().filter_map(|sent| sent.sent())
+    /// The requests that a window may have to count at `now`, oldest first.
+    pub(super) fn iter(&self, now: Time) -> impl Iterator<Item = Sent> {
+        let kept = self.kept.iter().filter(move |kept| kept.counts(now));
+        kept.map(|kept| Sent {
+            step: kept.step,
+            sent_at: kept.sent_at,
+            replied_at: kept.replied_at(),
+        })
     }
 
     /// The request under way for `row`, which is then no longer under way.
-    fn under_way(&mut self, row: u64) -> Option<&mut Packed> {
+    fn under_way(&mut self, row: u64) -> Option<&mut Kept> {
         let number = self.unanswered.remove(&row)?;
         let place = usize::try_from(number.checked_sub(self.dropped)?).ok()?;
-        self.sent.get_mut(place)
-    }
-
-    /// Drops what no quota's span can reach from `now`.
-    fn drop_before(&mut self, now: Time) {
-        let out_of_reach = |sent: &Packed| {
-            let last = sent.replied_at().unwrap_or(sent.sent_at);
-            sent.is_taken_back() || now.saturating_since(last) > Quota::SPAN_MAX
-        };
-        while self.sent.front().is_some_and(out_of_reach) {
-            self.drop_front();
-        }
-    }
-
-    fn drop_front(&mut self) {
-        self.sent.pop_front();
-        self.dropped += 1;
-    }
-}
-
-/// The requests of every account.
-#[derive(Debug, Clone, Default)]
-pub(super) struct SentLogs {
-    logs: BTreeMap<AccountName, SentLog>,
-    /// Whether nobody will ask for them, so that none is kept.
-    unwanted: bool,
-}
-
-impl SentLogs {
-    /// Keeps nothing.
-    pub(super) fn unwanted() -> Self {
-        Self {
-            logs: BTreeMap::new(),
-            unwanted: true,
-        }
-    }
-
-    /// What is kept of `account`; `None`: nothing is to be.
-    pub(super) fn of(&mut self, account: &str) -> Option<&mut SentLog> {
-        if self.unwanted {
-            return None;
-        }
-        if !self.logs.contains_key(account) {
-            self.logs
-                .insert(AccountName::new(account), SentLog::default());
-        }
-        self.logs.get_mut(account)
-    }
-
-    /// Keeps what a window may have to count, when the newest entry of the ledger is of `now`.
-    pub(super) fn finish(&mut self, now: Time) {
-        self.unwanted = false;
-        for log in self.logs.values_mut() {
-            log.finish(now);
-        }
-    }
-
-    /// The requests of `account`, oldest first.
-    pub(super) fn iter(&self, account: &AccountName) -> impl Iterator<Item = Sent> {
-        self.logs.get(account).into_iter().flat_map(SentLog::iter)
-    }
-
-    /// Gives the memory back.
-    pub(super) fn clear(&mut self) {
-        self.logs.clear();
+        self.kept.get_mut(place)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
-    use super::{Packed, SENT_MAX, STEPS, Sent, SentLog};
+    use super::{Kept, SENT_MAX, Sent, SentLog};
     use crate::domain::{Quota, Step, Time};
 
     const T0: Time = Time::from_millis(1_795_340_600_000);
@@ -233,47 +149,28 @@ mod tests {
         log.intent(7, Step::Delete, T0);
         let later = T0.after(Quota::SPAN_MAX);
         log.intent(8, Step::Delete, later);
-        assert_eq!(log.sent.len(), 3, "the edge of the span still counts");
+        assert_eq!(log.kept.len(), 3, "the edge of the span still counts");
         let last = Time::from_millis(later.as_millis() + 1);
         log.request(read(last));
-        assert_eq!(log.sent.len(), 2);
+        assert_eq!(log.kept.len(), 2);
         log.answered(7, last);
         log.answered(8, last);
-        log.finish(last);
-        let kept: Vec<Sent> = log.iter().collect();
+        let kept: Vec<Sent> = log.iter(last).collect();
         assert_eq!(kept[0].replied_at, Some(last));
         assert_eq!(kept[0].sent_at, later);
         assert_eq!(kept.len(), 2);
     }
 
     #[test]
-    fn what_was_put_in_comes_out_again_and_takes_sixteen_bytes() {
-        for step in STEPS {
-            for replied_at in [
-                None,
-                Some(T0),
-                Some(T0.after(Duration::from_hours(24 * 400))),
-            ] {
-                let sent = Sent {
-                    step,
-                    sent_at: T0,
-                    replied_at,
-                };
-                assert_eq!(Packed::new(sent).sent(), Some(sent));
-            }
-        }
-        assert_eq!(size_of::<Packed>(), 16);
-    }
-
-    #[test]
-    fn the_newest_are_kept() {
+    fn the_newest_are_kept_and_each_takes_sixteen_bytes() {
         let mut log = SentLog::default();
         for n in 0..i64::try_from(SENT_MAX).unwrap() + 3 {
             log.request(read(Time::from_millis(n)));
         }
-        log.finish(Time::from_millis(0));
-        let kept: Vec<Sent> = log.iter().collect();
+        let kept: Vec<Sent> = log.iter(Time::from_millis(0)).collect();
         assert_eq!(kept.len(), SENT_MAX);
         assert_eq!(kept[0].sent_at, Time::from_millis(3));
+        assert_eq!(kept[0].replied_at, Some(Time::from_millis(3)));
+        assert_eq!(size_of::<Kept>(), 16);
     }
 }

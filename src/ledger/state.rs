@@ -7,17 +7,15 @@ use std::time::Duration;
 
 use roaring::RoaringTreemap;
 
-use super::builder::StateBuilder;
+use super::bulks::Bulks;
 use super::chain::Head;
 use super::error::LedgerError;
-use super::follower::LedgerFollower;
 use super::planned::PlanIndex;
 use super::reader::{LedgerReader, TornTail};
-use super::sent::{Sent, SentLogs};
+use super::sent::{Sent, SentLog};
 use crate::domain::{
-    AccountHeader, AccountName, Action, Agreed, Counts, Findings, InputHeader, JobId, LaneStop,
-    LeftOpen, Outcome, Paused, PlanEnd, RunEnd, RunHeader, Session, Step, Time, Uptime,
-    Verification,
+    AccountHeader, AccountName, Action, Agreed, Counts, Findings, InputHeader, LaneStop, LeftOpen,
+    Outcome, Paused, PlanEnd, RunEnd, RunHeader, Session, Step, Time, Uptime, Verification,
 };
 
 /// How many sessions are kept, the newest. Nobody resumes a run so often by hand; a script may.
@@ -93,16 +91,18 @@ pub struct LedgerState {
     pub(super) steps: BTreeMap<Step, RoaringTreemap>,
     /// Those of them whose soft deletion was this run's.
     pub(super) soft_deleted: RoaringTreemap,
-    pub(super) in_doubt: RoaringTreemap,
+    /// Rows with an intent that nothing has answered.
+    pub(super) unanswered: RoaringTreemap,
+    /// Rows of which an earlier request may have had its effect.
+    pub(super) doubtful: RoaringTreemap,
     /// Those of them whose requests can have deleted nobody.
     pub(super) harmless: RoaringTreemap,
-    /// Rows of unanswered requests for many that began no job that is known.
-    pub(super) bulk: RoaringTreemap,
-    /// Rows of jobs whose result was never read.
-    pub(super) jobs: BTreeMap<u64, JobId>,
+    pub(super) bulks: Bulks,
     pub(super) standing: RoaringTreemap,
     pub(super) settled_unseen: RoaringTreemap,
-    pub(super) sent: SentLogs,
+    pub(super) sent: BTreeMap<AccountName, SentLog>,
+    /// Whether what stops now is a verification.
+    pub(super) verifying: bool,
     /// When the last process began, and how long the machine had been up then; `None`: not told.
     pub(super) began: Option<(Time, Uptime)>,
     /// How many requests any process may have had under way at once, by account.
@@ -118,19 +118,12 @@ impl LedgerState {
         })
     }
 
-    /// Reads the ledger at `path`, also while a process is writing it. What [`LedgerState::sent`]
-    /// tells is left out: only who goes on with the run needs it, and has the state from
-    /// [`LedgerWriter::open`](super::LedgerWriter::open).
-    pub fn read(path: &Path) -> Result<Self, LedgerError> {
-        LedgerFollower::open(path)?.look()
-    }
-
-    /// The same with what [`LedgerState::sent`] tells, for who sends to the same tenants.
+    /// Reads the ledger at `path`, also while a process is writing it.
     ///
     /// # Errors
     ///
     /// It cannot be read, or is damaged.
-    pub fn read_with_sent(path: &Path) -> Result<Self, LedgerError> {
+    pub fn read(path: &Path) -> Result<Self, LedgerError> {
         Self::collect(path, LedgerReader::open(path)?)
     }
 
@@ -141,16 +134,18 @@ impl LedgerState {
     }
 
     /// Reads all that `reader` has.
-    pub(super) fn collect<R: Read + Send>(
+    pub(super) fn collect<R: Read>(
         path: &Path,
         mut reader: LedgerReader<R>,
     ) -> Result<Self, LedgerError> {
-        let mut builder = StateBuilder::new(reader.header().clone());
-        reader.each_told(|place, told| builder.take(place, told))?;
-        Ok(builder.finish(Source::of(path, &reader)))
+        let mut state = Self::new(reader.header().clone());
+        reader.each_entry(|place, entry| state.apply(place, entry))?;
+        state.source = Source::of(path, &reader);
+        Ok(state)
     }
 
-    pub(super) fn new(header: RunHeader) -> Self {
+    /// The state of a ledger that has a header and nothing else.
+    pub fn new(header: RunHeader) -> Self {
         let (at, uptime, accounts) = (
             header.started_at,
             header.uptime.clone(),
@@ -187,13 +182,14 @@ impl LedgerState {
             ended: RoaringTreemap::new(),
             steps: BTreeMap::new(),
             soft_deleted: RoaringTreemap::new(),
-            in_doubt: RoaringTreemap::new(),
+            unanswered: RoaringTreemap::new(),
+            doubtful: RoaringTreemap::new(),
             harmless: RoaringTreemap::new(),
-            bulk: RoaringTreemap::new(),
-            jobs: BTreeMap::new(),
+            bulks: Bulks::default(),
             standing: RoaringTreemap::new(),
             settled_unseen: RoaringTreemap::new(),
-            sent: SentLogs::default(),
+            sent: BTreeMap::new(),
+            verifying: false,
             began: None,
             concurrency: BTreeMap::new(),
         }
@@ -368,23 +364,28 @@ impl LedgerState {
 
     /// The rows of which a request left that nothing has answered or settled: the next step of such
     /// a row may have been done. While a process is at work, rows under way are among them.
-    pub const fn in_doubt(&self) -> &RoaringTreemap {
-        &self.in_doubt
+    pub fn in_doubt(&self) -> RoaringTreemap {
+        &self.unanswered | &self.doubtful
+    }
+
+    /// Whether `row` is one of [`LedgerState::in_doubt`].
+    pub fn is_in_doubt(&self, row: u64) -> bool {
+        self.unanswered.contains(row) || self.doubtful.contains(row)
     }
 
     /// How many rows stand in jobs of a provider's whose result was never read.
     pub fn in_jobs(&self) -> u64 {
-        self.jobs.len() as u64
+        self.bulks.in_jobs()
     }
 
     /// What is left open of a row's next step.
     pub fn left_open(&self, row: u64) -> LeftOpen {
-        if !self.in_doubt.contains(row) || self.harmless.contains(row) {
+        if !self.is_in_doubt(row) || self.harmless.contains(row) {
             return LeftOpen::Nothing;
         }
-        match self.jobs.get(&row) {
-            Some(job) => LeftOpen::Job(job.clone()),
-            None if self.bulk.contains(row) => LeftOpen::Bulk,
+        match self.bulks.of_row(row) {
+            Some(Some(job)) => LeftOpen::Job(job.clone()),
+            Some(None) => LeftOpen::Bulk,
             None => LeftOpen::Request,
         }
     }
@@ -409,9 +410,10 @@ impl LedgerState {
     }
 
     /// The account's requests, oldest first, as far back as a quota can reach (31 days before the
-    /// newest entry), at most [`SENT_MAX`](super::SENT_MAX). None, if it was read without them.
+    /// newest entry), at most [`SENT_MAX`](super::SENT_MAX).
     pub fn sent(&self, account: &AccountName) -> impl Iterator<Item = Sent> {
-        self.sent.iter(account)
+        let log = self.sent.get(account).into_iter();
+        log.flat_map(|log| log.iter(self.last_at))
     }
 
     /// Gives back the memory of what [`LedgerState::sent`] tells, for who has filled the windows with

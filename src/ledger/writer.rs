@@ -10,12 +10,11 @@ use futures::FutureExt;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 
-use super::chain::{self, Head};
-use super::disk::{Disk, DiskFile, RealDisk};
-use super::error::{LedgerError, Loss};
-use super::lock;
-use super::reader::{LedgerReader, TornTail};
-use super::scribe::{self, Message, QUEUE_MAX, Scribe, Shared};
+use super::disk::{Disk, RealDisk};
+use super::error::LedgerError;
+use super::file::LedgerFile;
+use super::reader::TornTail;
+use super::scribe::{Message, QUEUE_MAX, Scribe, Shared};
 use super::state::LedgerState;
 use crate::domain::{Entry, RunHeader};
 
@@ -47,7 +46,7 @@ pub struct Opened {
 #[derive(Debug)]
 pub struct LedgerWriter {
     handle: LedgerHandle,
-    thread: JoinHandle<Result<Head, LedgerError>>,
+    thread: JoinHandle<Result<LedgerState, LedgerError>>,
     /// Closed when the thread has ended, however it did.
     ended: oneshot::Receiver<()>,
 }
@@ -85,21 +84,7 @@ impl LedgerWriter {
     ///
     /// As there.
     pub fn create_on(disk: &dyn Disk, path: &Path, header: RunHeader) -> Result<Self, LedgerError> {
-        let mut body = Vec::new();
-        scribe::encode(path, &Entry::Run(Box::new(header)), &mut body)?;
-        let file = disk.create(path).map_err(|source| match source.kind() {
-            std::io::ErrorKind::AlreadyExists => LedgerError::Exists {
-                path: path.to_owned(),
-            },
-            _ => LedgerError::io("create", path, source),
-        })?;
-        let begun = begin(disk, file, path, &body);
-        if begun.is_err() {
-            // What is left has no header and would only be in the way. The first error counts.
-            let _ = disk.remove(path);
-        }
-        let (file, head) = begun?;
-        Self::start(path, file, head)
+        Self::start(path, LedgerFile::create_on(disk, path, header)?)
     }
 
     /// [`LedgerWriter::open`] on any disk.
@@ -108,35 +93,20 @@ impl LedgerWriter {
     ///
     /// As there.
     pub fn open_on(disk: &dyn Disk, path: &Path) -> Result<Opened, LedgerError> {
-        let io = |doing| move |source| LedgerError::io(doing, path, source);
-        let mut file = disk.open(path).map_err(io("open"))?;
-        lock::acquire(disk, &*file, path)?;
-        let state = LedgerState::collect(path, LedgerReader::new(path, &mut *file)?)?;
-        let cut = state.source.torn;
-        if let Some(torn) = cut {
-            file.truncate(torn.byte)
-                .map_err(io("cut the torn end of"))?;
-        }
-        // What was read may be a dead process's that never synced it. From here on it is relied on.
-        file.sync().map_err(io("sync"))?;
-        let writer = Self::start(path, file, state.source.head)?;
+        let (mut file, cut) = LedgerFile::open_on(disk, path)?;
+        let state = file.hand_over_state();
+        let writer = Self::start(path, file)?;
         Ok(Opened { writer, state, cut })
     }
 
-    fn start(path: &Path, file: Box<dyn DiskFile>, head: Head) -> Result<Self, LedgerError> {
+    fn start(path: &Path, file: LedgerFile) -> Result<Self, LedgerError> {
         let (queue, messages) = mpsc::channel(QUEUE_MAX);
         let (alive, ended) = oneshot::channel();
         let shared = Arc::new(Shared {
             path: path.to_owned(),
             failure: OnceLock::new(),
         });
-        let look = file.look(path);
-        let look = look.map_err(|source| LedgerError::io("check", path, source))?;
-        if let Some(how) = Loss::of(look, look.bytes) {
-            let path = path.to_owned();
-            return Err(LedgerError::Lost { path, how });
-        }
-        let scribe = Scribe::new(file, messages, Arc::clone(&shared), (head, look.bytes));
+        let scribe = Scribe::new(file, messages, Arc::clone(&shared));
         let thread = Builder::new()
             .name("ledger".to_owned())
             .spawn(move || {
@@ -158,12 +128,12 @@ impl LedgerWriter {
     }
 
     /// Writes and syncs all that was appended so far, ends the thread, releases the lock and gives
-    /// the chain of the last line. Handles that are left then get [`LedgerError::Closed`].
+    /// what the ledger says. Handles that are left then get [`LedgerError::Closed`].
     ///
     /// # Errors
     ///
     /// The first failure of this writer, if there was one: some entries are not in the ledger.
-    pub async fn finish(self) -> Result<Head, LedgerError> {
+    pub async fn finish(self) -> Result<LedgerState, LedgerError> {
         // If either of the two fails the thread has ended already, and says below how.
         let _ = self.handle.queue.send(Message::Finish).await;
         let _ = self.ended.await;
@@ -257,24 +227,6 @@ enum Placed {
     Full(Box<Message>, Option<Synced>),
 }
 
-/// Locks a new ledger and makes its header and its name durable.
-fn begin(
-    disk: &dyn Disk,
-    mut file: Box<dyn DiskFile>,
-    path: &Path,
-    body: &[u8],
-) -> Result<(Box<dyn DiskFile>, Head), LedgerError> {
-    let io = |doing| move |source| LedgerError::io(doing, path, source);
-    lock::acquire(disk, &*file, path)?;
-    let mut line = Vec::new();
-    let head = chain::seal(Head::GENESIS, body, &mut line);
-    file.write_all(&line).map_err(io("write to"))?;
-    file.sync().map_err(io("sync"))?;
-    disk.sync_folder_of(path)
-        .map_err(io("sync the folder of"))?;
-    Ok((file, head))
-}
-
 fn message_of(panic: &(dyn Any + Send)) -> String {
     if let Some(text) = panic.downcast_ref::<&str>() {
         (*text).to_owned()
@@ -316,7 +268,7 @@ mod tests {
             outcome(1, Outcome::Deleted, 2),
             outcome(2, Outcome::Invalid, 2),
         ];
-        let head = block_on(async {
+        let state = block_on(async {
             for entry in &written {
                 handle
                     .append(entry.clone(), Durability::Queued)
@@ -326,7 +278,8 @@ mod tests {
             writer.finish().await.unwrap()
         });
         assert_eq!(entries(&path), written);
-        assert_eq!(LedgerState::read(&path).unwrap().source.head, head);
+        let read = LedgerState::read(&path).unwrap();
+        assert_eq!(format!("{state:?}"), format!("{read:?}"));
     }
 
     #[test]

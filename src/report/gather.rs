@@ -11,7 +11,7 @@ use super::sessions::Sessions;
 use super::summary::Lock;
 use super::timeline::Timeline;
 use crate::domain::{Counted, Entry, Finding, OutcomeEntry, RunHeader, Time, Verified};
-use crate::ledger::{LedgerError, LedgerReader, LedgerState, Source, StateBuilder};
+use crate::ledger::{LedgerError, LedgerReader, LedgerState, Source};
 
 /// How many rows that a verification did not find as asked are listed.
 const VERIFIED_MAX: usize = 100;
@@ -31,7 +31,7 @@ pub(super) struct Gathered {
 /// Takes the entries of a ledger one by one.
 #[derive(Debug)]
 pub(super) struct Collector {
-    builder: StateBuilder,
+    state: LedgerState,
     sessions: Sessions,
     timeline: Timeline,
     pauses: Pauses,
@@ -111,12 +111,12 @@ impl Collector {
             neither: RoaringTreemap::new(),
             verifying: false,
             began: header.started_at,
-            builder: StateBuilder::new(header),
+            state: LedgerState::new(header),
         }
     }
 
     pub(super) fn apply(&mut self, entry: &Entry) {
-        self.builder.apply(entry);
+        self.state.apply(0, entry);
         match entry {
             Entry::Run(_) | Entry::Plan(_) | Entry::Agreed(_) => {}
             Entry::Unsent(block) => {
@@ -203,8 +203,9 @@ impl Collector {
 
     pub(super) fn finish(mut self, source: Source) -> Gathered {
         self.pauses.cut(&self.timeline);
+        self.state.source = source;
         Gathered {
-            state: self.builder.finish(source),
+            state: self.state,
             sessions: self.sessions,
             timeline: self.timeline,
             pauses: self.pauses,

@@ -78,20 +78,20 @@ fn what_was_done_to_a_line_is_told_with_the_line_the_byte_and_exit_code_4() {
         change(&mut lines);
         cases.push((reason, line, lines));
     };
-    case("changed_or_dropped", outcome, &|lines| {
+    case("unfit", outcome, &|lines| {
         lines[outcome].clone_from(&forged);
     });
-    case("changed", outcome, &|lines| {
+    case("unfit", outcome, &|lines| {
         lines[outcome].clone_from(&mistyped);
     });
-    case("changed_or_dropped", outcome, &|lines| {
+    case("unfit", outcome, &|lines| {
         drop(lines.remove(outcome));
     });
-    case("moved", 3, &|lines| lines.swap(3, outcome));
-    case("added", 5, &|lines| {
+    case("unfit", 3, &|lines| lines.swap(3, outcome));
+    case("unfit", 5, &|lines| {
         lines.insert(5, "{\"kind\":\"step\"}\n".to_owned());
     });
-    case("duplicated", 7, &|lines| {
+    case("unfit", 7, &|lines| {
         lines.insert(7, lines[outcome].clone());
     });
     case("not_a_header", 0, &|lines| {

@@ -113,7 +113,7 @@ fn look(ledger: &Path, follower: &mut LedgerFollower) -> Result<Summary, Failure
     } else {
         Lock::Free
     };
-    Ok(Summary::new(&follower.look()?, lock))
+    Ok(Summary::new(follower.look()?, lock))
 }
 
 fn show(summary: &Summary, json: bool) -> Result<(), Failure> {

@@ -150,7 +150,7 @@ impl Asking<'_> {
         let asked = ask(self.state, self.lines, self.rows, self.stop).await;
         shown.finish().await;
         let head = writer.finish().await;
-        Ok((asked?, head?))
+        Ok((asked?, head?.source.head))
     }
 }
 

@@ -5,6 +5,7 @@ mod audit;
 mod damage;
 mod faults;
 mod fixture;
+mod fold;
 mod follower;
 mod heeded;
 mod memory;

@@ -125,14 +125,14 @@ proptest! {
         let (_folder, path) = fresh();
         let writer = LedgerWriter::create(&path, header(9)).unwrap();
         let handle = writer.handle();
-        let head = block_on(async {
+        let ended = block_on(async {
             for (entry, synced) in &entries {
                 let durability = if *synced { Durability::Synced } else { Durability::Queued };
                 handle.append(entry.clone(), durability).await.unwrap();
             }
             writer.finish().await.unwrap()
         });
-        prop_assert_eq!(LedgerState::read(&path).unwrap().source.head, head);
+        prop_assert_eq!(LedgerState::read(&path).unwrap().source.head, ended.source.head);
 
         let bytes = fs::read(&path).unwrap();
         let header_len = bytes.iter().position(|b| *b == b'\n').unwrap() + 1;

@@ -335,7 +335,7 @@ impl Rows<'_> {
     }
 
     fn pending(&self, row: u64, line: u64) -> End<'static> {
-        let doubtful = self.state.in_doubt().contains(row);
+        let doubtful = self.state.is_in_doubt(row);
         let (code, message) = match (doubtful, self.soft_deleted.contains(row)) {
             (false, false) => (None, None),
             (false, true) => (

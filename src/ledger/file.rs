@@ -1,0 +1,231 @@
+//! A ledger that is open for writing, without threads: lines are put together, written and synced
+//! one step at a time, and the state follows what was put in. The writer's thread drives it; so may
+//! a test, on any disk.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::chain::{self, Head};
+use super::disk::{Disk, DiskFile};
+use super::error::{LedgerError, Loss};
+use super::format::{self, BODY_BYTES_MAX};
+use super::lock;
+use super::reader::{LedgerReader, TornTail};
+use super::state::LedgerState;
+use crate::domain::{Entry, RunHeader};
+
+/// How many bytes the buffers keep from one group of lines to the next.
+const BUFFER_BYTES_KEPT: usize = 1024 * 1024;
+
+/// A ledger that is open for writing; it holds the lock. After the first error nothing more may be
+/// asked of it.
+#[derive(Debug)]
+pub struct LedgerFile {
+    path: PathBuf,
+    file: Box<dyn DiskFile>,
+    /// What the ledger says, with what is not written yet.
+    state: LedgerState,
+    /// How long the file is, if nobody else has touched it.
+    bytes: u64,
+    /// The lines that are not written yet.
+    lines: Vec<u8>,
+    /// The body of the line that is being made.
+    body: Vec<u8>,
+    /// Whether there are written bytes that no sync has followed.
+    unsynced: bool,
+}
+
+impl LedgerFile {
+    /// Begins a ledger at `path`: the file, its header, its lock, its name in the folder; all of it
+    /// durable. Nothing is left behind if that fails.
+    ///
+    /// # Errors
+    ///
+    /// [`LedgerError::Exists`] when there is a file already.
+    pub fn create_on(disk: &dyn Disk, path: &Path, header: RunHeader) -> Result<Self, LedgerError> {
+        let mut body = Vec::new();
+        encode(path, &Entry::Run(Box::new(header.clone())), &mut body)?;
+        let file = disk.create(path).map_err(|source| match source.kind() {
+            std::io::ErrorKind::AlreadyExists => LedgerError::Exists {
+                path: path.to_owned(),
+            },
+            _ => LedgerError::io("create", path, source),
+        })?;
+        let begun = begin(disk, file, path, &body);
+        if begun.is_err() {
+            // What is left has no header and would only be in the way. The first error counts.
+            let _ = disk.remove(path);
+        }
+        let (file, head) = begun?;
+        let mut state = LedgerState::new(header);
+        state.source.path = path.to_owned();
+        state.source.head = head;
+        Self::new(path, file, state)
+    }
+
+    /// Goes on with the ledger at `path`: takes its lock, reads and checks it, cuts a torn tail,
+    /// which is told.
+    ///
+    /// # Errors
+    ///
+    /// When another process uses it, when it is damaged or of a newer format; it is then unchanged.
+    pub fn open_on(disk: &dyn Disk, path: &Path) -> Result<(Self, Option<TornTail>), LedgerError> {
+        let io = |doing| move |source| LedgerError::io(doing, path, source);
+        let mut file = disk.open(path).map_err(io("open"))?;
+        lock::acquire(disk, &*file, path)?;
+        let state = LedgerState::collect(path, LedgerReader::new(path, &mut *file)?)?;
+        let cut = state.source.torn;
+        if let Some(torn) = cut {
+            file.truncate(torn.byte)
+                .map_err(io("cut the torn end of"))?;
+        }
+        // What was read may be a dead process's that never synced it. From here on it is relied on.
+        file.sync().map_err(io("sync"))?;
+        Ok((Self::new(path, file, state)?, cut))
+    }
+
+    fn new(path: &Path, file: Box<dyn DiskFile>, state: LedgerState) -> Result<Self, LedgerError> {
+        let look = file.look(path);
+        let look = look.map_err(|source| LedgerError::io("check", path, source))?;
+        if let Some(how) = Loss::of(look, look.bytes) {
+            let path = path.to_owned();
+            return Err(LedgerError::Lost { path, how });
+        }
+        Ok(Self {
+            path: path.to_owned(),
+            file,
+            state,
+            bytes: look.bytes,
+            lines: Vec::new(),
+            body: Vec::new(),
+            unsynced: false,
+        })
+    }
+
+    /// What the ledger says, with all that was put in.
+    pub const fn state(&self) -> &LedgerState {
+        &self.state
+    }
+
+    /// The same, for whoever needs the ledger no longer.
+    pub fn into_state(self) -> LedgerState {
+        self.state
+    }
+
+    /// What the ledger says; from here on [`LedgerState::sent`] tells only later requests.
+    pub(super) fn hand_over_state(&mut self) -> LedgerState {
+        let sent = std::mem::take(&mut self.state.sent);
+        let mut state = self.state.clone();
+        state.sent = sent;
+        self.state.source.torn = None;
+        state
+    }
+
+    /// Puts the line of `entry` behind those that wait to be written.
+    ///
+    /// # Errors
+    ///
+    /// No line holds the entry. The ledger is as it was.
+    pub fn put(&mut self, entry: &Entry) -> Result<(), LedgerError> {
+        encode(&self.path, entry, &mut self.body)?;
+        let place = self.bytes + self.lines.len() as u64;
+        let source = &mut self.state.source;
+        source.head = chain::seal(source.head, &self.body, &mut self.lines);
+        source.lines += 1;
+        self.state.apply(place, entry);
+        Ok(())
+    }
+
+    /// Writes what waits, in one call.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be written, or the file is no longer where it was and as long as it was.
+    pub fn write(&mut self) -> Result<(), LedgerError> {
+        if self.lines.is_empty() {
+            return Ok(());
+        }
+        // What is behind a cut fits nothing before it: what is left would be damaged for good.
+        self.look()?;
+        self.unsynced = true;
+        let written = self.file.write_all(&self.lines);
+        written.map_err(|source| self.failed("write to", source))?;
+        self.bytes += self.lines.len() as u64;
+        self.lines.clear();
+        self.lines.shrink_to(BUFFER_BYTES_KEPT);
+        Ok(())
+    }
+
+    /// Makes what was written durable.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be synced, or the file is no longer where it was and as long as it was.
+    pub fn sync(&mut self) -> Result<(), LedgerError> {
+        if self.unsynced {
+            let synced = self.file.sync();
+            synced.map_err(|source| self.failed("sync", source))?;
+            // Bytes in a file that nobody can find again are not safe.
+            self.look()?;
+            self.unsynced = false;
+        }
+        Ok(())
+    }
+
+    /// Looks whether the ledger is where it was, and as long as what was written to it.
+    fn look(&self) -> Result<(), LedgerError> {
+        let look = self.file.look(&self.path);
+        let look = look.map_err(|source| self.failed("check", source))?;
+        match Loss::of(look, self.bytes) {
+            None => Ok(()),
+            Some(how) => Err(LedgerError::Lost {
+                path: self.path.clone(),
+                how,
+            }),
+        }
+    }
+
+    fn failed(&self, doing: &'static str, source: std::io::Error) -> LedgerError {
+        LedgerError::Failed {
+            doing,
+            path: self.path.clone(),
+            source: Arc::new(source),
+        }
+    }
+}
+
+/// Locks a new ledger and makes its header and its name durable.
+fn begin(
+    disk: &dyn Disk,
+    mut file: Box<dyn DiskFile>,
+    path: &Path,
+    body: &[u8],
+) -> Result<(Box<dyn DiskFile>, Head), LedgerError> {
+    let io = |doing| move |source| LedgerError::io(doing, path, source);
+    lock::acquire(disk, &*file, path)?;
+    let mut line = Vec::new();
+    let head = chain::seal(Head::GENESIS, body, &mut line);
+    file.write_all(&line).map_err(io("write to"))?;
+    file.sync().map_err(io("sync"))?;
+    disk.sync_folder_of(path)
+        .map_err(io("sync the folder of"))?;
+    Ok((file, head))
+}
+
+/// Puts the body of an entry's line into `body`, if it fits into one.
+fn encode(path: &Path, entry: &Entry, body: &mut Vec<u8>) -> Result<(), LedgerError> {
+    let unwritable = |reason| LedgerError::Unwritable {
+        path: path.to_owned(),
+        reason,
+    };
+    body.clear();
+    body.shrink_to(BUFFER_BYTES_KEPT);
+    format::encode_to(entry, body).map_err(|error| unwritable(error.to_string()))?;
+    let len = body.len();
+    if len > BODY_BYTES_MAX {
+        return Err(unwritable(format!(
+            "it has {len} bytes, and a line holds {BODY_BYTES_MAX}"
+        )));
+    }
+    Ok(())
+}

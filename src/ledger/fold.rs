@@ -1,0 +1,334 @@
+//! From entries to state: what each entry changes. No IO, no clock.
+
+use super::sent::{Sent, SentLog};
+use super::state::{LedgerState, SESSIONS_MAX, VerificationState};
+use crate::domain::{
+    AccountName, Attempted, BulkAnswered, Entry, Finding, Intent, LaneStop, Outcome, OutcomeEntry,
+    Paused, PlannedRows, Quota, Requested, Session, Step, StepDone, Time, UnsentRows, Verification,
+    Verified,
+};
+
+/// The class of an attempt that the server turned away because of its pace.
+const THROTTLED: &str = "throttled";
+
+/// The class of an attempt that was given up, where the server may have it still.
+const TIMED_OUT: &str = "timed_out";
+
+/// The class of an attempt whose intent was taken back before it left.
+const HELD_BACK: &str = "held_back";
+
+impl LedgerState {
+    /// Takes the next entry, whose line begins at `place`, in bytes from the start of the file. A
+    /// header is passed over: it came with [`LedgerState::new`].
+    pub fn apply(&mut self, place: u64, entry: &Entry) {
+        match entry {
+            Entry::Run(_) => {}
+            Entry::Plan(block) => self.plan_rows(place, block),
+            Entry::Unsent(block) => self.unsent(block),
+            Entry::Planned(end) => {
+                self.has_plan = true;
+                self.planned = Some((**end).clone());
+            }
+            Entry::Agreed(agreed) => {
+                self.seen(agreed.at);
+                self.agreed = Some((**agreed).clone());
+            }
+            Entry::Session(session) => self.session(session),
+            Entry::Request(request) => self.request(request),
+            Entry::Intent(intent) => self.intent(intent),
+            Entry::Bulk(bulk) => self.bulk(bulk),
+            Entry::Attempt(attempt) => self.attempt(attempt),
+            Entry::Step(step) => self.step(step),
+            Entry::Outcome(outcome) => self.outcome(outcome),
+            Entry::Pause(pause) => self.pause(pause),
+            Entry::Stop(stop) => self.stop(stop),
+            Entry::End(end) => {
+                self.seen(end.at);
+                self.end = Some(end.clone());
+            }
+            Entry::Verification(begun) => self.verification(begun),
+            Entry::Verify(verified) => self.verified(verified),
+        }
+    }
+
+    /// A block about a row replaces what earlier ones say of it.
+    fn plan_rows(&mut self, place: u64, block: &PlannedRows) {
+        self.has_plan = true;
+        for row in block.rows.iter().map(|row| row.position.row) {
+            if self.ended.remove(row) {
+                self.leave_outcome(row);
+            }
+        }
+        self.plan.plan(place, block);
+    }
+
+    fn unsent(&mut self, block: &UnsentRows) {
+        self.has_plan = true;
+        let account = block.account.as_ref();
+        for row in block.rows.iter().map(|row| row.row) {
+            self.plan.unplan(row);
+            self.end_row(row, account, block.outcome);
+        }
+    }
+
+    fn leave_outcome(&mut self, row: u64) {
+        for set in self.rows.values_mut().flatten() {
+            set.remove(row);
+        }
+    }
+
+    /// `row` of `account` ended, and that replaces what it ended with before.
+    fn end_row(&mut self, row: u64, account: Option<&AccountName>, outcome: Outcome) {
+        if !self.ended.insert(row) {
+            self.leave_outcome(row);
+        }
+        let rows = self.rows.entry(account.cloned()).or_default();
+        rows[outcome.index()].insert(row);
+        self.unanswered.remove(row);
+        self.bulks.leave(row);
+        // Seen before this outcome, so it says nothing of what followed.
+        self.standing.remove(row);
+        match outcome {
+            // Nothing is settled: a later process must go on with this very step, and know.
+            Outcome::InDoubt => {
+                self.doubtful.insert(row);
+            }
+            // Given up, which settles nothing either: a time-out among the attempts may have had
+            // its effect, and a retry that finds the user gone must know that it was ours.
+            Outcome::Failed => {}
+            Outcome::Deleted
+            | Outcome::AlreadyGone
+            | Outcome::NotFound
+            | Outcome::Refused
+            | Outcome::Invalid
+            | Outcome::Protected
+            | Outcome::DoneBefore
+            | Outcome::Duplicate => {
+                self.doubtful.remove(row);
+                self.harmless.remove(row);
+                for rows in self.steps.values_mut() {
+                    rows.remove(row);
+                }
+                self.soft_deleted.remove(row);
+            }
+        }
+    }
+
+    /// What a session before left open is taken up again: its end and its stops speak no more.
+    fn session(&mut self, session: &Session) {
+        // The process that made the plan is over in order, or goes on with this very session.
+        if !self.has_plan || !self.sessions.is_empty() {
+            self.another_process(session.at);
+        }
+        let uptime = session.uptime.as_ref();
+        self.process(session.at, uptime, &session.accounts);
+        if session.ignores_pauses {
+            self.pauses.clear();
+        }
+        self.seen(session.at);
+        self.verifying = false;
+        self.end = None;
+        self.stops.clear();
+        keep_newest(&mut self.sessions, session.clone());
+    }
+
+    /// Another process is at work from `at` on; the one before it is over.
+    fn another_process(&mut self, at: Time) {
+        if !self.ended_in_order() {
+            keep_newest(&mut self.cut_off, at);
+        }
+    }
+
+    fn request(&mut self, request: &Requested) {
+        self.seen(request.at);
+        self.requests += 1;
+        self.log(&request.account).request(Sent {
+            step: None,
+            sent_at: request.sent_at,
+            replied_at: Some(counted_by(request.at, request.status.is_none())),
+        });
+    }
+
+    fn intent(&mut self, intent: &Intent) {
+        self.seen(intent.at);
+        let row = intent.position.row;
+        // One that is still unanswered was a process's that is gone; no later attempt answers it.
+        let is_open = !self.unanswered.insert(row);
+        if !intent.nobody {
+            self.harmless.remove(row);
+        } else if !is_open && !self.doubtful.contains(row) {
+            self.harmless.insert(row);
+        }
+        if is_open {
+            self.doubtful.insert(row);
+        }
+        match intent.with {
+            Some(first) => self.bulks.join(row, first),
+            None => self.bulks.leave(row),
+        }
+        // Of those for many rows, the first row's stands for the request.
+        if intent.is_request() {
+            self.requests += 1;
+            self.log(&intent.account)
+                .intent(row, intent.step, intent.at);
+        }
+    }
+
+    fn bulk(&mut self, bulk: &BulkAnswered) {
+        self.seen(bulk.at);
+        let class = bulk.class.as_deref();
+        if class == Some(HELD_BACK) {
+            let was_under_way = self.unanswered.contains(bulk.row);
+            self.requests = self.requests.saturating_sub(u64::from(was_under_way));
+            self.held_back(&bulk.account, bulk.row);
+        } else {
+            let at = counted_by(bulk.at, class == Some(TIMED_OUT));
+            self.answered(&bulk.account, bulk.row, at);
+        }
+        self.throttled += u64::from(class == Some(THROTTLED));
+        match &bulk.job {
+            // What it does to each row is open until its result was read.
+            Some(job) => self.bulks.job(bulk.row, job),
+            None if bulk.in_doubt => self.doubtful |= self.bulks.rows(bulk.row),
+            None => {
+                for row in self.bulks.rows(bulk.row) {
+                    self.bulks.leave(row);
+                    self.unanswered.remove(row);
+                }
+            }
+        }
+    }
+
+    fn attempt(&mut self, attempt: &Attempted) {
+        self.seen(attempt.at);
+        let row = attempt.row;
+        let was_under_way = self.unanswered.remove(row);
+        if attempt.in_doubt {
+            self.doubtful.insert(row);
+        }
+        let class = attempt.class.as_str();
+        if class == THROTTLED {
+            self.throttled += 1;
+        }
+        if class == HELD_BACK && was_under_way {
+            self.requests = self.requests.saturating_sub(1);
+            self.held_back(&attempt.account, row);
+        } else {
+            let at = counted_by(attempt.at, class == TIMED_OUT);
+            self.answered(&attempt.account, row, at);
+        }
+    }
+
+    fn step(&mut self, done: &StepDone) {
+        self.seen(done.at);
+        self.harmless.remove(done.row);
+        self.unanswered.remove(done.row);
+        self.doubtful.remove(done.row);
+        self.bulks.leave(done.row);
+        self.steps.entry(done.step).or_default().insert(done.row);
+        if done.step == Step::Delete && done.outcome == Outcome::Deleted {
+            self.soft_deleted.insert(done.row);
+        }
+        self.answered(&done.account, done.row, done.at);
+    }
+
+    fn outcome(&mut self, entry: &OutcomeEntry) {
+        self.seen(entry.at);
+        let row = entry.position.row;
+        self.end_row(row, entry.account.as_ref(), entry.outcome);
+        let code = entry.code.as_deref();
+        if code == Some(OutcomeEntry::SETTLED_UNSEEN) {
+            self.settled_unseen.insert(row);
+        } else {
+            self.settled_unseen.remove(row);
+        }
+        if let Some(account) = &entry.account {
+            // One that was under way until then was given up by whoever would not wait.
+            let at = counted_by(entry.at, entry.outcome == Outcome::InDoubt);
+            self.answered(account, row, at);
+        }
+    }
+
+    fn log(&mut self, account: &AccountName) -> &mut SentLog {
+        self.sent.entry(account.clone()).or_default()
+    }
+
+    /// A verification that stopped leaves the run as it ended.
+    fn stop(&mut self, stop: &LaneStop) {
+        self.seen(stop.at);
+        let stops = match &mut self.verification {
+            Some(verification) if self.verifying => &mut verification.stops,
+            _ => &mut self.stops,
+        };
+        stops.retain(|it| it.account != stop.account);
+        stops.push(stop.clone());
+    }
+
+    /// Only the last verification is told of, but who was seen standing stays so until seen
+    /// otherwise: the next sample may pass them over.
+    fn verification(&mut self, begun: &Verification) {
+        self.another_process(begun.at);
+        let uptime = begun.uptime.as_ref();
+        self.process(begun.at, uptime, &begun.accounts);
+        self.seen(begun.at);
+        self.verifying = true;
+        let before = self.verification.as_ref();
+        let number = before.map_or(0, |verification| verification.number) + 1;
+        self.verification = Some(VerificationState::new(begun.clone(), number));
+    }
+
+    fn verified(&mut self, verified: &Verified) {
+        self.seen(verified.at);
+        if let Some(verification) = &mut self.verification {
+            verification.findings.count(verified.finding);
+            verification.last_at = verified.at;
+        }
+        match verified.finding {
+            Finding::Standing => {
+                self.standing.insert(verified.row);
+            }
+            Finding::AsAsked | Finding::UnderWay => {
+                self.standing.remove(verified.row);
+            }
+            // What was seen before has not been gainsaid.
+            Finding::Unknown => {}
+        }
+    }
+
+    /// The newest pause of each limit is kept.
+    fn pause(&mut self, pause: &Paused) {
+        self.seen(pause.at);
+        let same = |it: &Paused| it.account == pause.account && it.step == pause.step;
+        self.pauses.retain(|it| !same(it));
+        self.pauses.push(pause.clone());
+    }
+
+    fn seen(&mut self, at: Time) {
+        self.last_at = self.last_at.max(at);
+    }
+
+    fn answered(&mut self, account: &AccountName, row: u64, at: Time) {
+        self.log(account).answered(row, at);
+    }
+
+    fn held_back(&mut self, account: &AccountName, row: u64) {
+        self.log(account).held_back(row);
+    }
+}
+
+/// By when the server has counted a request whose answer came, or was `given_up`, at `at`.
+fn counted_by(at: Time, given_up: bool) -> Time {
+    if given_up {
+        at.after(Quota::GIVEN_UP_COUNTED)
+    } else {
+        at
+    }
+}
+
+/// Puts `item` behind `items`, of which the newest [`SESSIONS_MAX`] are kept.
+fn keep_newest<T>(items: &mut Vec<T>, item: T) {
+    if items.len() == SESSIONS_MAX {
+        items.remove(0);
+    }
+    items.push(item);
+}
