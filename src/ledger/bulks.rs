@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use roaring::RoaringTreemap;
 
-use crate::domain::JobId;
+use crate::domain::{JobId, LeftOpen};
 
 /// The rows that stand in a request for many and that nothing has ended yet.
 ///
@@ -76,10 +76,14 @@ impl Bulks {
             .unwrap_or_default()
     }
 
-    /// The job that the request of `row` began, if it is known; `None`: the row stands in none.
-    pub(super) fn of_row(&self, row: u64) -> Option<Option<&JobId>> {
-        let bulk = self.all.get(self.of_row.get(&row)?)?;
-        Some(bulk.job.as_ref())
+    /// The kind of request that left `row` open: one for this row alone, unless it stands here.
+    pub(super) fn left_open(&self, row: u64) -> LeftOpen {
+        let number = self.of_row.get(&row);
+        match number.and_then(|number| self.all.get(number)) {
+            Some(Bulk { job: Some(job), .. }) => LeftOpen::Job(job.clone()),
+            Some(Bulk { job: None, .. }) => LeftOpen::Bulk,
+            None => LeftOpen::Request,
+        }
     }
 
     /// How many rows stand in jobs.
@@ -92,13 +96,7 @@ impl Bulks {
 #[cfg(test)]
 mod tests {
     use super::Bulks;
-    use crate::domain::JobId;
-
-    fn told(bulks: &Bulks) -> Vec<(u64, Option<&str>)> {
-        let rows = (0..9).filter_map(|row| Some((row, bulks.of_row(row)?)));
-        rows.map(|(row, job)| (row, job.map(JobId::as_str)))
-            .collect()
-    }
+    use crate::domain::{JobId, LeftOpen};
 
     #[test]
     fn rows_stand_in_the_request_they_were_sent_in_last() {
@@ -115,8 +113,11 @@ mod tests {
         bulks.join(1, 1);
         bulks.join(5, 1);
         assert_eq!(bulks.rows(1).iter().collect::<Vec<_>>(), [1, 5]);
-        let expected = [(1, None), (3, Some("a")), (4, None), (5, None)];
-        assert_eq!(told(&bulks), expected);
+        let (bulk, job) = (LeftOpen::Bulk, LeftOpen::Job(JobId::new("a")));
+        let expected = [&bulk, &LeftOpen::Request, &job, &bulk, &bulk];
+        for (row, expected) in (1..).zip(expected) {
+            assert_eq!(&bulks.left_open(row), expected, "{row}");
+        }
         assert_eq!(bulks.in_jobs(), 1);
     }
 

@@ -58,7 +58,7 @@ impl LedgerFile {
         }
         let (file, head) = begun?;
         let mut state = LedgerState::new(header);
-        state.source.path = path.to_owned();
+        path.clone_into(&mut state.source.path);
         state.source.head = head;
         Self::new(path, file, state)
     }

@@ -383,11 +383,7 @@ impl LedgerState {
         if !self.is_in_doubt(row) || self.harmless.contains(row) {
             return LeftOpen::Nothing;
         }
-        match self.bulks.of_row(row) {
-            Some(Some(job)) => LeftOpen::Job(job.clone()),
-            Some(None) => LeftOpen::Bulk,
-            None => LeftOpen::Request,
-        }
+        self.bulks.left_open(row)
     }
 
     /// The rows whose users were seen standing when they were last seen clearly, after the rows had

@@ -247,7 +247,7 @@ proptest! {
                     let row = task.position.row;
                     let place = Place::Queue(task.account, task.action, task.id);
                     prop_assert_eq!(last_queue(&entries, row), Some(place));
-                    prop_assert_eq!(task.again, row % 3 == 0);
+                    prop_assert_eq!(task.again, row.is_multiple_of(3));
                     let open = if in_doubt(&entries, row) { LeftOpen::Request } else { LeftOpen::Nothing };
                     prop_assert_eq!(task.left_open, open);
                     let done = since_settled(&entries, row, ends);
