@@ -269,7 +269,7 @@ impl<'a> Object<'a> {
         let mut known = KnownValues::default();
         for (key, value) in &self.0 {
             match known_as(key) {
-                Some(Known::Name(field, name)) => known.values.push((field, name, *value)),
+                Some(Known::Name(field, name)) => known.add(field, name, value),
                 Some(Known::Likely) => known.others_may_hold_id |= key != ZENDESK_LINK,
                 None => {}
             }
@@ -318,6 +318,15 @@ struct KnownValues<'a> {
 }
 
 impl<'a> KnownValues<'a> {
+    /// Takes a value, unless its key's name stands twice already: two are as wrong as many, and a
+    /// hostile row has a hundred thousand.
+    fn add(&mut self, field: Field, name: usize, value: &'a RawValue) {
+        let called = self.values.iter().filter(|it| (it.0, it.1) == (field, name));
+        if called.count() < 2 {
+            self.values.push((field, name, value));
+        }
+    }
+
     /// The value of the first name of `field` that is there.
     fn value_of(&self, field: Field) -> Result<Option<&'a RawValue>, RowProblem> {
         match self.names(field).min() {
