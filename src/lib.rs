@@ -5,9 +5,9 @@
 //! # One picture
 //!
 //! ```text
-//!            ┌────────── lane per account (own blocks of the plan, own limits) ────────────────┐
-//! input ──▶ plan ──▶ task ──▶ admission (gate ▸ windows ▸ pace) ▸ access ▸ intent ▸            │
-//!                     ▲         permit ▸ gate again ▸ send ▸ judge ▸ retry or end ──────Entry──▶ ledger ──▶ report
+//!            ┌────────── lane per tenant (a machine without IO; `run` drives it) ──────────────┐
+//! input ──▶ plan ──▶ task ──▶ windows, pauses, pace, number in flight ▸ access ▸ intent ▸       │
+//!                     ▲         still open? ▸ send ▸ judge ▸ again or end ──────────────Entry──▶ ledger ──▶ report
 //!               ledger state          │          │                            │          └──▶ progress
 //!            └──────────────────── limits ── provider (pure) ──────────────────────────────────┘
 //! ```
@@ -15,7 +15,7 @@
 //! One way, left to right. Providers are pure: domain → request, reply → verdict. Only
 //! [`transport`] talks to the network, only [`ledger`] and [`input`] touch the disk of a run (the
 //! configuration, kept tokens and reports are `config`'s and `cli`'s), only the
-//! [`pipeline`] waits for many things at once, only [`cli`] sees everything.
+//! [`run`] waits for many things at once, only [`cli`] sees everything. A [`lane`] has no IO at all.
 //!
 //! # Code map
 //!
@@ -26,7 +26,8 @@
 //! | [`plan`] | a record → a task, or the reason why not; the plan people read | domain, input |
 //! | [`provider`] | domain ↔ HTTP without sending; a folder per provider | domain |
 //! | [`transport`] | the only network IO | domain, provider |
-//! | [`pipeline`] | tasks → entries: lanes, limits, tokens, retry, stop | domain, provider, transport |
+//! | [`lane`] | the machine of a tenant's traffic: rows, limits, jobs, tokens, safeties; no async, no clock, no lock | domain, provider, transport |
+//! | [`run`] | the driver of lanes: ledger, network and clock around them | domain, lane, provider, transport |
 //! | [`ledger`] | append-only JSON Lines: format, chain, lock, one writer, state, audit | domain |
 //! | [`report`] | ledger → summary and report → text, JSON, Markdown, a page; rows of the input back as CSV | domain, ledger |
 //! | [`progress`] | entries → bars, plain lines, JSON lines | domain |
@@ -43,13 +44,13 @@
 //!    each row comes to goes into the ledger: rows to send in blocks by account and action, others
 //!    in blocks by reason. `planned` closes that part with counts and the input's digest.
 //! 2. Unless its tenant is a denied one (`deny_tenants`), each account with rows is asked who we are
-//!    ([`pipeline::Client::identify`]): rejected credentials end the run here, with exit code 2.
+//!    ([`run::Client::identify`]): rejected credentials end the run here, with exit code 2.
 //!    Who has a role that no list of users tells (Zoho's primary contact) is asked too
-//!    ([`pipeline::Client::acquaint`]).
+//!    ([`run::Client::acquaint`]).
 //! 3. The plan is shown and the question asked, about exactly these rows. `agreed` records who agreed,
 //!    how, and at which tenants. Declined, the ledger is taken away; killed before, it is a saved plan
 //!    ([`ledger::LedgerState::is_saved_plan`]), which `run LEDGER` carries out.
-//! 4. A lane per account takes its tasks from the ledger's blocks ([`ledger::PlanRows`]) and sees each
+//! 4. A lane per tenant takes its tasks from the ledger's blocks ([`ledger::PlanRows`]) and sees each
 //!    to its outcome. There is a source for each action, so that rows which wait for one endpoint's
 //!    quota keep no others from theirs; and one for users with rows of several actions, whose order
 //!    must be kept. A row that the caller's identity spares ([`plan::CallerRule`]) ends there.
@@ -68,12 +69,12 @@
 //! - **A deleting request leaves only after its intent is durable**, and nothing leaves after the
 //!   ledger failed: an unrecorded deletion must not happen.
 //! - **No span of the provider's clock holds more requests than the quota.** A slot is held from
-//!   before the request is sent until one span after its answer came ([`pipeline::limits`]), and of a
+//!   before the request is sent until one span after its answer came ([`lane::limits`]), and of a
 //!   request that was given up for a while longer, as a server that stood still may count it later
 //!   ([`domain::Quota::GIVEN_UP_COUNTED`]). A token that the tenant itself gives out is a request too.
 //!   Also when a process is killed: a deletion has its intent, and a read holds its permit until its
 //!   line is durable, so no more reads are untold than that process had permits, and the next counts
-//!   as many ([`pipeline::limits::Past`]), whatever was done to the clock between the two
+//!   as many ([`lane::limits::Past`]), whatever was done to the clock between the two
 //!   ([`ledger::LedgerState::now`]). What was sent before there was a ledger, or before the
 //!   session's first line, is who we are and whom nobody should delete, a request or two each.
 //! - **A pace costs a run half a hundredth of its time at most.** The design had an account's requests
@@ -83,17 +84,14 @@
 //!   a short one fast. What leaves room for others is `share`, not the pace.
 //! - **Headers lower, and never raise.** Only in answers that are known to be the provider's: a stated
 //!   limit lowers ours, and what a stated remainder shows that others have used is held until the
-//!   server's reset ([`pipeline::limits::Window::others_left`]).
+//!   server's reset ([`lane::limits::Window::others_left`]).
 //! - **As many go at once as the provider takes**: of a refusal that says that too many were under way,
 //!   and of no other, the lane learns to do with fewer; never with none, and it tries one more when all
-//!   went well for a while ([`pipeline::limits`]).
-//! - **What waits for quota holds nothing.** Gate, windows and pace are taken at one instant, all or
-//!   none. The design had the permit first; but a purge's permanent steps wait minutes for their
-//!   own quota, and would have kept every permit from the soft deletes behind them. It comes last
-//!   now, when the intent is durable: while as many requests as may be under way are, the intents of
-//!   as many more are made safe and those of as many again gather; no more wait so.
+//!   went well for a while ([`lane::limits`]).
+//! - **What waits for quota holds nothing.** Windows, pauses, pace and the number in flight are taken at
+//!   one instant, all or none: before the intent, so that nothing is late when that is durable.
 //! - **The bottleneck goes first**: of the account's slots, those whom an endpoint's own quota makes the
-//!   last to be done take theirs before all others ([`pipeline::limits`]). Else a file's reads and other
+//!   last to be done take theirs before all others ([`lane::limits`]). Else a file's reads and other
 //!   steps would take at the beginning what the endpoint lacks at the end.
 //! - **Accounts at one tenant share one set of limits**, as far as the configuration shows that
 //!   they are: the tenant counts their requests together.
@@ -108,11 +106,11 @@
 //!   answer makes a user as asked, and who is missing in an answer that may be a part is unknown.
 //! - **Nothing is sent before a server said it may be**, by this process or the next, also one that
 //!   names the ledger by `--done-in`. A wait of more
-//!   than [an hour](pipeline::limits::PAUSE_WAITED_MAX) is not sat through: the lane stops, and until
+//!   than [an hour](lane::limits::PAUSE_WAITED_MAX) is not sat through: the lane stops, and until
 //!   it is over a `resume` does not even ask who we are. Only a person gets past it
 //!   (`--ignore-pauses`): a time far ahead may be a mistake.
 //! - **Who cannot be reached is the account's trouble**: all of it waits, and no row loses a try; but
-//!   not for ever (`pipeline::reach`).
+//!   not for ever (`lane::reach`).
 //! - **What waits for a canary holds nothing**: nothing of what comes behind one is begun before it is
 //!   over, not even a question. And a stop drops no question that is under way: it ends, and is recorded.
 //! - **An answer is about the row, the account or the moment.** Only the first ends a row; the
@@ -126,7 +124,7 @@
 //!   run's, or the provider listed the user as soft-deleted, "not found" is about the moment: it is
 //!   waited for, longer each time, and then the row failed.
 //! - **A role is believed for a minute.** Whoever waits for longer, for quota or a pause, is asked about
-//!   again just before the request leaves (`pipeline::roles`).
+//!   again just before the request leaves (`lane::lookups`).
 //! - **Credentials go to the configured host and nowhere else**: no redirect is followed, no
 //!   address in an answer is used, a token's `api_domain` is held against its data centre's own
 //!   hosts, also when it was kept between processes, and against where the first token led, which is
@@ -157,7 +155,7 @@
 //! implements [`provider::Provider`] (its module docs say what it must do) with its settings; its
 //! keys in `config`; a state machine under `sandbox/`. In `cli` the compiler names what is still to
 //! be said: who the questions of `init` ask for, what `check` finds enough, and what a deletion
-//! means to the person who is asked. Pipeline, ledger and reports need no change.
+//! means to the person who is asked. Lanes, ledger and reports need no change.
 
 pub mod cli;
 pub mod config;
@@ -166,11 +164,12 @@ pub mod domain;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod input;
+pub mod lane;
 pub mod ledger;
-pub mod pipeline;
 pub mod plan;
 pub mod progress;
 pub mod provider;
 pub mod report;
+pub mod run;
 pub mod sandbox;
 pub mod transport;

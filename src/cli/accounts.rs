@@ -17,11 +17,12 @@ use crate::config::{
 use crate::domain::{
     AccountHeader, AccountName, AccountPolicy, Action, Entry, ProviderKind, RunOptions, WallClock,
 };
-use crate::pipeline::limits::{Limits, LimitsSpec, TakenAtOnce};
-use crate::pipeline::{Client, ClientParts, Stop};
+use crate::lane::AccountSpec;
+use crate::lane::limits::{LimitsSpec, TakenAtOnce};
 use crate::plan;
 use crate::provider::{self, Identity, Provider};
-use crate::transport::{self, ReqwestTransport, Transport, TransportError};
+use crate::run::{Client, Io, Stop};
+use crate::transport::{self, ReqwestTransport, TransportError};
 
 /// Tries for one request, unless `--attempts` says otherwise.
 pub(super) const ATTEMPTS: NonZeroU32 = NonZeroU32::new(6).unwrap();
@@ -39,8 +40,8 @@ pub(super) struct Line {
     /// The action of its rows that name none.
     pub(super) action: Option<Action>,
     /// The line itself.
-    pub(super) client: Arc<Client>,
-    /// Who we are there; `None`: the provider was not asked yet.
+    pub(super) client: Client,
+    /// Who we are there; `None`: it was not asked.
     pub(super) identity: Option<Identity>,
 }
 
@@ -85,37 +86,78 @@ impl Wiring {
             let ready = transport.prepare(account.endpoint().first_url());
             ready.map_err(|error| no_line(&account.name, &error))?;
         }
-        let transport: Arc<dyn Transport> = Arc::new(transport);
-        let store = Arc::new(DiskTokenStore::in_cache(process_variable));
-        let mut lines = Vec::new();
+        let io = Arc::new(Io {
+            transport: Arc::new(transport),
+            sink: Arc::clone(&self.recorder) as _,
+            store: Arc::new(DiskTokenStore::in_cache(process_variable)),
+            wall: self.wall.clone(),
+            stop: self.stop.clone(),
+        });
         let at_once = self.at_once(&accounts)?;
-        let limits = Self::limits(&accounts, &at_once, &at_tenants, before);
-        for (account, limits) in accounts.into_iter().zip(limits) {
-            let provider: Arc<dyn Provider> = provider::build(account.provider)
-                .map_err(Failure::refused)?
-                .into();
-            let stop = self.stop.lane();
-            let client = Client::new(ClientParts {
-                account: account.name.clone(),
-                provider: Arc::clone(&provider),
-                transport: Arc::clone(&transport),
-                limits,
-                sink: Arc::clone(&self.recorder) as _,
-                store: Arc::clone(&store) as _,
-                wall: self.wall.clone(),
-                stop,
-                attempts: self.attempts.unwrap_or(ATTEMPTS),
-                seed: fastrand::u64(..),
-            });
-            lines.push(Line {
-                name: account.name,
-                kind: provider.kind(),
-                action: account.action,
-                client: Arc::new(client),
-                identity: None,
-            });
+        let mut tenants: Vec<Option<Endpoint>> = Vec::new();
+        let mut lines: Vec<Line> = Vec::new();
+        for (account, at_once) in accounts.into_iter().zip(at_once) {
+            let at = tenant(&account);
+            // The tenant counts the requests of all its accounts together.
+            let shared = tenants
+                .iter()
+                .position(|other| at.is_some() && *other == at);
+            let mut line = self.line(account, (at_once, &at_tenants), before, &io)?;
+            if let Some(other) = shared.and_then(|place| lines.get(place)) {
+                line.client.join(&other.client);
+            }
+            tenants.push(at);
+            lines.push(line);
         }
         Ok(lines)
+    }
+
+    /// A line to one account. `at_tenants`: all accounts that are configured, also those that have
+    /// nothing to send now, and their tenants. `at_once`: how many of its requests may be in flight.
+    fn line(
+        &self,
+        account: AccountSettings,
+        (at_once, at_tenants): (NonZeroU32, &[(AccountName, Option<Endpoint>)]),
+        before: Before<'_>,
+        io: &Arc<Io>,
+    ) -> Result<Line, Failure> {
+        let endpoint = account.endpoint();
+        let resolved = account.limits.resolve(&provider::defaults(account.kind()));
+        let limits = spec(&resolved, at_once, account.limits.share);
+        let at = tenant(&account);
+        let is_there = |(name, other): &&(AccountName, Option<Endpoint>)| {
+            *name == account.name || (at.is_some() && *other == at)
+        };
+        let there = at_tenants.iter().filter(is_there).map(|(name, _)| name);
+        let there: Vec<_> = there.collect();
+        let place = Place {
+            endpoint: &endpoint,
+            there: &there,
+        };
+        let provider: Arc<dyn Provider> = provider::build(account.provider)
+            .map_err(Failure::refused)?
+            .into();
+        let spec = AccountSpec {
+            name: account.name.clone(),
+            provider: Arc::clone(&provider),
+            past: before.past(place, &limits),
+            limits,
+            kept: None,
+            attempts: self.attempts.unwrap_or(ATTEMPTS),
+            seed: fastrand::u64(..),
+        };
+        let client = Client::new(spec, io);
+        // What a server asked an earlier process to wait, this one waits too.
+        for (pause, left) in before.pauses(place) {
+            client.pause(pause.step, left);
+        }
+        Ok(Line {
+            name: account.name,
+            kind: provider.kind(),
+            action: account.action,
+            client,
+            identity: None,
+        })
     }
 
     /// How many requests of each account may be under way: as many as are wanted, if this process may
@@ -141,53 +183,6 @@ impl Wiring {
         Ok(fitted
             .map(|(fitted, wanted)| NonZeroU32::new(fitted).unwrap_or(wanted))
             .collect())
-    }
-
-    /// The limits of each account. Accounts that lead to one and the same tenant share theirs, the
-    /// lower of any two: the tenant counts their requests together. `at_tenants`: all accounts that are
-    /// configured, also those that have nothing to send now, and their tenants. `at_once`: how many
-    /// requests of each account may be under way.
-    fn limits(
-        accounts: &[AccountSettings],
-        at_once: &[NonZeroU32],
-        at_tenants: &[(AccountName, Option<Endpoint>)],
-        before: Before<'_>,
-    ) -> Vec<Arc<Limits>> {
-        let mut tenants: Vec<(Option<Endpoint>, Arc<Limits>)> = Vec::new();
-        for (account, at_once) in accounts.iter().zip(at_once) {
-            let resolved = account.limits.resolve(&provider::defaults(account.kind()));
-            let tenant = tenant(account);
-            let shared = tenants
-                .iter()
-                .find(|(other, _)| tenant.is_some() && *other == tenant);
-            let spec = spec(&resolved, *at_once, account.limits.share);
-            let is_there = |(name, other): &&(AccountName, Option<Endpoint>)| {
-                *name == account.name || (tenant.is_some() && *other == tenant)
-            };
-            let there = at_tenants.iter().filter(is_there).map(|(name, _)| name);
-            let there: Vec<_> = there.collect();
-            let place = Place {
-                endpoint: &account.endpoint(),
-                there: &there,
-            };
-            let past = before.past(place, &spec);
-            let limits = if let Some((_, limits)) = shared {
-                limits.lower(&spec, &past);
-                Arc::clone(limits)
-            } else {
-                Arc::new(Limits::new(&spec, &past))
-            };
-            Self::keep_pauses(&limits, before, place);
-            tenants.push((tenant, limits));
-        }
-        tenants.into_iter().map(|(_, limits)| limits).collect()
-    }
-
-    /// What a server asked an earlier process to wait, this one waits too.
-    fn keep_pauses(limits: &Limits, before: Before<'_>, place: Place<'_>) {
-        for (pause, left) in before.pauses(place) {
-            limits.pause(pause.step, tokio::time::Instant::now() + left);
-        }
     }
 }
 
@@ -237,13 +232,26 @@ pub(super) async fn identify(lines: &mut [Line], recorder: &Recorder) -> Result<
             ));
         }
     }));
-    for line in lines {
+    for line in lines.iter_mut() {
         match line.answers(line.client.identify()).await {
             Ok(identity) => line.identity = Some(identity),
             Err(error) => return Err(Failure::identity(&line.name, line.kind, &error)),
         }
     }
+    join_tenants(lines);
     Ok(())
+}
+
+/// Puts accounts into one lane that turned out to be at one tenant.
+fn join_tenants(lines: &mut [Line]) {
+    for place in 1..lines.len() {
+        let (before, rest) = lines.split_at_mut(place);
+        let Some(line) = rest.first_mut() else { return };
+        let is_same = |other: &&Line| other.kind == line.kind && other.tenant() == line.tenant();
+        if let Some(other) = before.iter().find(is_same) {
+            line.client.join(&other.client);
+        }
+    }
 }
 
 /// Asks every line who has a role that no list of users tells, but for the `included` ones, whose users

@@ -10,8 +10,8 @@ use super::terminal::tell;
 use super::uptime::uptime;
 use crate::config::Endpoint;
 use crate::domain::{AccountHeader, AccountName, Paused, ProviderKind, Time, WallClock};
+use crate::lane::limits::{LimitsSpec, Past};
 use crate::ledger::{self, LedgerState, Sent};
-use crate::pipeline::limits::{LimitsSpec, Past};
 
 /// What is known of earlier processes.
 #[derive(Debug, Clone, Copy, Default)]

@@ -13,8 +13,9 @@ use super::terminal::shown;
 use super::underline;
 use crate::config::ConfigError;
 use crate::domain::{AccountName, ProviderKind, StopKind};
+use crate::lane::RequestError;
 use crate::ledger::{LedgerError, Loss};
-use crate::pipeline::{ClientError, SinkFailed};
+use crate::run::SinkFailed;
 
 /// How many causes are printed; a chain that is longer goes round in circles.
 pub(super) const CAUSES_MAX: usize = 16;
@@ -112,11 +113,17 @@ impl Failure {
     }
 
     /// Who we are could not be found out.
-    pub(super) fn identity(account: &AccountName, kind: ProviderKind, error: &ClientError) -> Self {
+    pub(super) fn identity(
+        account: &AccountName,
+        kind: ProviderKind,
+        error: &RequestError,
+    ) -> Self {
         let help = match error {
-            ClientError::Account { reason, .. } => Some(mend(*reason)),
-            ClientError::Passing { .. } => Some("check the address and the network, and try again"),
-            ClientError::Stopping | ClientError::Sink(_) => None,
+            RequestError::Account { reason, .. } => Some(mend(*reason)),
+            RequestError::Passing { .. } => {
+                Some("check the address and the network, and try again")
+            }
+            RequestError::Stopping => None,
         };
         let message = format!("account `{account}` ({}): {}", kind.title(), told(error));
         Self::message(

@@ -17,9 +17,10 @@ use super::recorder::Recorder;
 use crate::domain::{
     AccountName, Action, Entry, Outcome, OutcomeEntry, PlannedRows, Task, UserId, WallClock,
 };
+use crate::lane::{Queue, SourceError};
 use crate::ledger::{LedgerError, LedgerState, PlanRows};
-use crate::pipeline::{Durability, EventSink as _, TaskSource};
 use crate::plan::CallerRule;
+use crate::run::{Channels, Durability, EventSink as _};
 
 /// Tasks that are read ahead of a lane.
 const READ_AHEAD_MAX: usize = 2 * PlannedRows::MAX;
@@ -37,7 +38,8 @@ pub(super) struct Feed {
 }
 
 impl Feed {
-    /// The sources of the rows `wanted`, and the threads that fill them.
+    /// Begins to fill `channels` with the rows `wanted`. Returns their queues, and the threads that fill
+    /// them.
     ///
     /// # Errors
     ///
@@ -45,43 +47,52 @@ impl Feed {
     pub(super) fn start(
         self,
         wanted: &Queues,
-    ) -> Result<(Vec<TaskSource>, Vec<JoinHandle<()>>), Failure> {
+        channels: &mut Channels,
+    ) -> Result<(Vec<Queue>, Vec<JoinHandle<()>>), Failure> {
         let feed = Arc::new(self);
         let shared = Arc::new(feed.shared_users(wanted)?);
-        let (mut sources, mut threads) = (Vec::new(), Vec::new());
-        let mut add = |(source, thread)| {
-            sources.push(source);
+        let (mut names, mut threads) = (Vec::new(), Vec::new());
+        let account = feed.account.clone();
+        let mut add = |name, (source, thread)| {
+            channels.add_tasks(account.clone(), name, source);
+            names.push(name);
             threads.push(thread);
         };
         for (action, rows) in wanted {
             let mut queue = feed.queue(*action, rows)?;
             let (feed, shared) = (Arc::clone(&feed), Arc::clone(&shared));
-            add(spawn(move |hand| {
-                // Bounded by the rows of the queue.
-                loop {
-                    let mut tasks = queue.next_block(&feed.state)?;
-                    if tasks.is_empty() {
-                        return Ok(());
+            add(
+                Queue::Action(*action),
+                spawn(move |hand| {
+                    // Bounded by the rows of the queue.
+                    loop {
+                        let mut tasks = queue.next_block(&feed.state)?;
+                        if tasks.is_empty() {
+                            return Ok(());
+                        }
+                        tasks.retain(|task| !shared.contains(&task.id));
+                        if !hand.over(feed.spare(tasks)) {
+                            return Ok(());
+                        }
                     }
-                    tasks.retain(|task| !shared.contains(&task.id));
-                    if !hand.over(feed.spare(tasks)) {
-                        return Ok(());
-                    }
-                }
-            }));
+                }),
+            );
         }
         if !shared.is_empty() {
             let tasks = feed.tasks_of(&shared, wanted)?;
-            add(spawn(move |hand| {
-                for task in tasks {
-                    if !hand.over(feed.spare(vec![task])) {
-                        break;
+            add(
+                Queue::Shared,
+                spawn(move |hand| {
+                    for task in tasks {
+                        if !hand.over(feed.spare(vec![task])) {
+                            break;
+                        }
                     }
-                }
-                Ok(())
-            }));
+                    Ok(())
+                }),
+            );
         }
-        Ok((sources, threads))
+        Ok((names, threads))
     }
 
     /// The users with rows of several actions; there are hardly ever any.
@@ -114,6 +125,8 @@ impl Feed {
         let mut deleted = HashSet::new();
         for task in &mut tasks {
             task.shares_user = true;
+            // Its source keeps the order.
+            task.again = false;
             if task.soft_deleted {
                 deleted.insert(task.id.clone());
             }
@@ -227,7 +240,8 @@ pub(super) fn shared_user(
     Ok(None)
 }
 
-type Read = Result<Task, Box<dyn std::error::Error + Send + Sync>>;
+type Read = Result<Task, SourceError>;
+type TaskSource = mpsc::Receiver<Read>;
 
 /// Hands tasks over to a lane.
 struct Hand(mpsc::Sender<Read>);

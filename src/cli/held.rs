@@ -10,8 +10,8 @@ use super::outline_text;
 use super::setup::Setup;
 use super::{ExitCode, Failure};
 use crate::domain::{AccountName, LaneStop, Paused, StopKind, Time};
+use crate::lane::limits::PAUSE_WAITED_MAX;
 use crate::ledger::LedgerState;
-use crate::pipeline::limits::PAUSE_WAITED_MAX;
 use crate::report::{Lock, Summary, text};
 
 /// A wait that ends later than this may be a mistake: a time where a number of seconds is meant, or

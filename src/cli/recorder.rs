@@ -10,7 +10,7 @@ use roaring::RoaringTreemap;
 
 use crate::domain::{Counts, Entry, Outcome, OutcomeEntry};
 use crate::ledger::{self, LedgerError, LedgerHandle};
-use crate::pipeline::{Durability, EventSink, SinkFailed};
+use crate::run::{Durability, EventSink, SinkFailed};
 
 /// Who is shown every entry as it is recorded.
 pub(super) type Watcher = Box<dyn FnMut(&Entry) + Send>;

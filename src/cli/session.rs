@@ -37,15 +37,13 @@ use crate::domain::{
     AccountName, AccountPlan, Action, Counted, Counts, Entry, LaneStop, Outcome, ProviderKind,
     RunEnd, RunState, Session as SessionEntry, WallClock,
 };
+use crate::lane::{AccountEnd, FailureLimit, Until, WorkSpec};
 use crate::ledger::{LedgerState, LedgerWriter};
-use crate::pipeline::{
-    Durability, EventSink as _, FailureLimit, Lane, LaneEnd, LaneOptions, RunOutcome, Stop, Until,
-    run,
-};
 use crate::plan::CallerRule;
 use crate::progress::Mode;
 use crate::provider;
 use crate::report::{self, Lock, Summary, text};
+use crate::run::{Channels, Durability, EventSink as _, RunOutcome, Stop, run};
 
 /// What a session is begun by.
 #[derive(Debug)]
@@ -122,7 +120,6 @@ struct Work {
     held: BTreeMap<AccountName, LaneStop>,
     safety: Safety,
     recorder: Arc<Recorder>,
-    stop: Stop,
     /// The tenants' locks.
     _tenants: Tenants,
 }
@@ -135,7 +132,7 @@ impl Session<'_> {
     /// Something is refused, or fails.
     pub(super) async fn carry_out(mut self) -> Result<ExitCode, Failure> {
         let signals = signals::Stop::default();
-        let stop = signals.of_pipeline();
+        let stop = signals.of_run();
         let recorder = Recorder::new();
         let queues = self.queues();
         let connected = self.connect(&queues, &recorder, &stop).await?;
@@ -172,7 +169,6 @@ impl Session<'_> {
             held,
             safety,
             recorder,
-            stop,
             _tenants: tenants,
         };
         let ended = work.see_through(self.writer, (mode, ahead), &signals).await;
@@ -185,7 +181,7 @@ impl Session<'_> {
     ///
     /// Something is refused, or a provider does not say.
     pub(super) async fn show_live(mut self) -> Result<ExitCode, Failure> {
-        let stop = signals::Stop::default().of_pipeline();
+        let stop = signals::Stop::default().of_run();
         let queues = self.queues();
         let recorder = Recorder::without_ledger();
         if let Some(connected) = self.connect(&queues, &recorder, &stop).await?
@@ -541,7 +537,8 @@ impl Work {
                 .await
                 .map_err(|failed| Failure::sink(&failed))?;
         }
-        let mut lanes = Vec::new();
+        let mut work = Vec::new();
+        let mut channels = Channels::default();
         let mut threads = Vec::new();
         for (line, rule) in self.lines.iter().zip(&self.rules) {
             let Some(queues) = self.queues.get(&line.name) else {
@@ -554,18 +551,18 @@ impl Work {
                 rule: rule.clone(),
                 recorder: Arc::clone(&self.recorder),
             };
-            let (sources, of_feed) = feed.start(queues)?;
+            let (queues, of_feed) = feed.start(queues, &mut channels)?;
             threads.extend(of_feed);
-            let options = LaneOptions {
+            let spec = WorkSpec {
+                queues,
                 failure_limit: self.safety.failure_limit,
                 include_roles: self.setup.options.include_roles.clone(),
                 canary: self.safety.canary.get(&line.name).copied(),
                 until: self.safety.until.clone(),
             };
-            let lane = Lane::new(Arc::clone(&line.client), options);
-            lanes.push((line.name.clone(), lane, sources));
+            work.push((line.client.clone(), spec));
         }
-        let outcome = run(lanes, &self.stop).await;
+        let outcome = run(work, Arc::new(channels)).await;
         for thread in threads {
             thread
                 .await
@@ -701,19 +698,21 @@ pub(super) fn check_tenants(
 }
 
 /// How all lanes together ended.
-fn end_of(outcome: RunOutcome) -> Result<RunState, Failure> {
+pub(super) fn end_of(outcome: RunOutcome) -> Result<RunState, Failure> {
+    if let Some(failed) = &outcome.failed {
+        return Err(Failure::sink(failed));
+    }
     let mut state = RunState::Finished;
-    for (_, end) in outcome.lanes {
+    for (_, end) in outcome.ends {
         match end {
-            LaneEnd::Done => {}
-            LaneEnd::Stopped(_) => state = RunState::Stopped,
-            LaneEnd::Interrupted => {
+            AccountEnd::Done => {}
+            AccountEnd::Stopped(_) => state = RunState::Stopped,
+            AccountEnd::Interrupted => {
                 if state == RunState::Finished {
                     state = RunState::Interrupted;
                 }
             }
-            LaneEnd::InputFailed(error) => return Err(Failure::input(error.as_ref())),
-            LaneEnd::SinkFailed(failed) => return Err(Failure::sink(&failed)),
+            AccountEnd::SourceFailed(error) => return Err(Failure::input(error.as_ref())),
         }
     }
     Ok(state)

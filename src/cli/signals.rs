@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use super::exit::ExitCode;
-use crate::pipeline;
+use crate::run;
 
 /// A signal that ends a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,9 +58,9 @@ impl Stop {
         self.first.get().copied()
     }
 
-    /// The same as the pipeline knows it.
-    pub(super) fn of_pipeline(&self) -> pipeline::Stop {
-        pipeline::Stop {
+    /// The same as lanes know it.
+    pub(super) fn of_run(&self) -> run::Stop {
+        run::Stop {
             admitting: self.admitting.clone(),
             waiting: self.waiting.clone(),
         }

@@ -16,7 +16,8 @@ use serde::{Deserialize, Serialize};
 
 use super::whole_file::{self, There};
 use crate::domain::Time;
-use crate::pipeline::{KeptToken, TokenStore};
+use crate::lane::KeptToken;
+use crate::run::TokenStore;
 
 /// The most of a kept token's file that is read.
 const FILE_BYTES_MAX: u64 = 64 * 1024;
@@ -114,7 +115,8 @@ mod tests {
 
     use super::DiskTokenStore;
     use crate::domain::Time;
-    use crate::pipeline::{KeptToken, TokenStore};
+    use crate::lane::KeptToken;
+    use crate::run::TokenStore;
 
     fn token() -> KeptToken {
         KeptToken {

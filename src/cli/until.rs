@@ -13,7 +13,7 @@ use super::outline_text::duration;
 use super::planning::Planned;
 use super::setup::Setup;
 use crate::domain::Time;
-use crate::pipeline::Until;
+use crate::lane::Until;
 use crate::plan::rows_within;
 
 /// So many days are looked at for the next time a clock shows what was typed. No clock has ever

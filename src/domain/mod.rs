@@ -15,9 +15,9 @@
 //! | [`Outcome`] | how a row ended |
 //! | Bulk | one request that deletes many users, as a job the provider works through |
 //! | Intent | the promise on disk that an attempt is about to leave ([`Entry::Intent`]) |
-//! | Lane | all that runs for one account |
+//! | Lane | everything about the traffic of one tenant |
 //! | [`Quota`] | a limit as stated: 700 per 10 minutes |
-//! | Window | a quota's exact keeper (`pipeline::limits::Window`) |
+//! | Window | a quota's exact keeper (`lane::limits::Window`) |
 //! | Ledger, [`Entry`] | the file that says what happened to every row; one line of it |
 //! | Outstanding | the rows a run still has to do |
 //! | [`UserState`], [`Finding`] | how a user stands, and what that says of a row |

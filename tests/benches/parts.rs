@@ -18,8 +18,8 @@ use userpurge::domain::{
     Time, UserId,
 };
 use userpurge::input::{ReadOptions, Source};
+use userpurge::lane::limits::Window;
 use userpurge::ledger::{Durability, LedgerWriter};
-use userpurge::pipeline::limits::Window;
 use userpurge::plan::{Defaults, ForeignIds, Judge, Planner, ProtectList};
 use userpurge::provider::{
     Provider, ProviderSettings, Reply, SuncoAuth, SuncoSettings, ZendeskCredentials,
@@ -212,7 +212,7 @@ fn window(bencher: Bencher, slots: u32) {
     let quota = format!("{slots}/1ms").parse().expect("a quota");
     let mut window = Window::new(quota);
     bencher.bench_local(|| {
-        let now = Instant::now();
+        let now = Instant::now().into_std();
         if window.ready(now).is_ok() {
             window.take();
             window.answered(now);

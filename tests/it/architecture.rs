@@ -51,7 +51,7 @@ const CRATES: [(&str, &[&str]); 6] = [
     ("reqwest::", &["transport"]),
     ("axum::", &["sandbox"]),
     ("clap::", &["cli"]),
-    ("governor::", &["pipeline"]),
+    ("governor::", &["lane"]),
     ("indicatif::", &["progress"]),
     ("miette::", &["config", "cli"]),
 ];

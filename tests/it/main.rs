@@ -34,6 +34,7 @@ mod hostile;
 mod hostile_file;
 mod init;
 mod job_items;
+mod lane;
 mod ledger_ids;
 mod ledger_lost;
 mod left;

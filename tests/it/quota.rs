@@ -5,9 +5,8 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::json;
 use std::fmt::Write as _;
-use tokio_util::sync::CancellationToken;
 use userpurge::domain::{Time, WallClock};
-use userpurge::pipeline::limits::{Limits, LimitsSpec};
+use userpurge::lane::limits::{Counted, Limits, LimitsSpec, Wait};
 use userpurge::sandbox::Call;
 use wiremock::{Request, Respond, ResponseTemplate};
 
@@ -163,19 +162,30 @@ async fn somebody_else(base: String, quota: &str, done: &AtomicBool) -> (usize, 
         steps: Vec::new(),
         share: 1.0,
     };
-    let limits = Arc::new(Limits::new(&spec, &[]));
+    let mut limits = Limits::new(&spec, &[], tokio::time::Instant::now().into_std());
     let client = client();
-    let stop = CancellationToken::new();
     let (mut answered, mut refused) = (0, 0);
     while !done.load(Ordering::SeqCst) {
-        let admitted = limits.admit(None, &stop).await.unwrap();
+        let permit = match limits.take(None, tokio::time::Instant::now().into_std()) {
+            Ok(permit) => permit,
+            Err(Wait::Until(at)) => {
+                tokio::time::sleep_until(at.into()).await;
+                continue;
+            }
+            Err(other) => panic!("{other:?}"),
+        };
         let request = client
             .get(format!("{base}/api/v2/users/me.json"))
             .basic_auth("ops@acme.example/token", Some("sandbox-token"));
         let reply = request.send().await.unwrap();
         answered += 1;
         refused += usize::from(reply.status().as_u16() == 429);
-        drop(admitted);
+        limits.count(
+            &permit,
+            Counted::Now,
+            tokio::time::Instant::now().into_std(),
+        );
+        limits.over(true, tokio::time::Instant::now().into_std());
     }
     (answered, refused)
 }

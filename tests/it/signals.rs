@@ -119,7 +119,7 @@ fn the_second_signal_waits_for_nothing_and_leaves_doubt_in_the_ledger() {
     world.settings(json!({"latency": "20s"}));
     // Requests that will not be answered for long are under way now.
     let changed = jiff::Timestamp::now().to_string();
-    // As four intents were written since, four others ended: more took their places on the way.
+    // As four intents were written since, four others ended: these took their places.
     world.until("four are on their way that left since", || {
         let entries = world.ledger(LEDGER);
         let of = |kind: &'static str| entries.iter().filter(move |entry| entry["kind"] == kind);
@@ -128,6 +128,8 @@ fn the_second_signal_waits_for_nothing_and_leaves_doubt_in_the_ledger() {
         let since = |it: &&Value| it["at"].as_str() > Some(changed.as_str());
         open.filter(since).count() >= 4
     });
+    // Each leaves as soon as the disk has acknowledged its intent.
+    std::thread::sleep(std::time::Duration::from_secs(1));
     send("-INT", &child);
     world.until("it says that it stops", || {
         world.status(LEDGER)["state"] == "running"

@@ -368,7 +368,7 @@ mod tests {
     }
     use crate::cli::args::{InputFormat, LogFormat, Progress};
     use crate::domain::Action;
-    use crate::pipeline::FailureLimit;
+    use crate::lane::FailureLimit;
 
     fn parse(line: &str) -> Result<Cli, clap::Error> {
         Cli::try_parse_from(std::iter::once("userpurge").chain(line.split_whitespace()))

@@ -11,7 +11,7 @@ use crate::cli::until::TimeOfDay;
 use crate::config::Limits;
 use crate::domain::{Action, RunOptions};
 use crate::input::{Columns, ReadOptions};
-use crate::pipeline::FailureLimit;
+use crate::lane::FailureLimit;
 use crate::progress::Mode;
 
 /// The most tries for one request that can be asked for.

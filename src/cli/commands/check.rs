@@ -16,8 +16,9 @@ use crate::cli::terminal::{put, put_page};
 use crate::cli::{ExitCode, Failure};
 use crate::config::AccountOutline;
 use crate::domain::{AccountName, ProviderKind, RunOptions};
-use crate::pipeline::{ClientError, Stop};
+use crate::lane::RequestError;
 use crate::provider::{Identity, ProviderSettings, RateHint, RateHints, ZendeskCredentials};
+use crate::run::Stop;
 
 /// The day from which Zendesk takes no API token, see
 /// <https://developer.zendesk.com/documentation/api-basics/authentication/oauth-migration/>.
@@ -29,7 +30,7 @@ const OAUTH_WAY: &str = "make an OAuth client with the grant `client_credentials
     of `email` and `api_token`";
 
 /// What an account said of itself; and what to say where it does not tell whom nobody should delete.
-type Told = Result<(Identity, RateHints, Option<&'static str>), ClientError>;
+type Told = Result<(Identity, RateHints, Option<&'static str>), RequestError>;
 
 /// Tries the credentials of every account.
 pub(in crate::cli) async fn execute(args: &CheckArgs) -> Result<ExitCode, Failure> {
@@ -164,7 +165,7 @@ fn say(text: &mut String, line: &Line, note: Note, told: &Told) {
         }
         Err(error) => {
             let _ = writeln!(text, "\n  refused: {}", crate::cli::failure::told(error));
-            if let ClientError::Account { reason, .. } = error {
+            if let RequestError::Account { reason, .. } = error {
                 let _ = writeln!(text, "  hint: {}", mend(*reason));
             }
         }

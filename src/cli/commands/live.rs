@@ -3,21 +3,19 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use futures::{StreamExt as _, stream};
 use roaring::RoaringTreemap;
 
 use crate::cli::Failure;
 use crate::cli::accounts::Line;
 use crate::cli::feed::Queues;
 use crate::cli::terminal::put_page;
-use crate::domain::{AccountName, Action, Task, UserId};
+use crate::domain::{AccountName, Action, Task, UserId, UserState};
+use crate::lane::RequestError;
 use crate::ledger::{LedgerError, LedgerState, PlanRows};
-use crate::pipeline::ClientError;
-use crate::provider::Seen;
 use crate::report::text::grouped;
 
-/// Reads under way at once, at most; the account's own limits hold as well.
-const READS_MAX: usize = 32;
+/// How many users are asked about together.
+const USERS_MAX: usize = 1_024;
 
 /// How many lines are listed for users who stand otherwise than hoped.
 const LINES_MAX: usize = 8;
@@ -64,23 +62,17 @@ async fn ask(
     queues: &Queues,
     include: &[String],
 ) -> Result<Standing, Failure> {
-    let tasks = tasks(state, &line.name, queues)?;
-    let mut batches = stream::iter(tasks)
-        .chunks(line.client.looks_max())
-        .map(|tasks| async {
-            let tasks: Vec<Task> = tasks.into_iter().collect::<Result<_, _>>()?;
-            let ids: Vec<UserId> = tasks.iter().map(|task| task.id.clone()).collect();
-            let seen = line.client.looks(&ids).await;
-            let seen = seen
-                .map_err(|error: ClientError| Failure::identity(&line.name, line.kind, &error))?;
-            Ok::<_, Failure>((tasks, seen))
-        })
-        .buffer_unordered(READS_MAX);
+    let mut tasks = tasks(state, &line.name, queues)?.peekable();
     let mut standing = Standing::default();
-    while let Some(batch) = batches.next().await {
-        let (tasks, seen) = batch?;
-        for (task, seen) in tasks.iter().zip(&seen) {
-            standing.count(task, kind(task, seen, include));
+    // Bounded by the rows of the queues.
+    while tasks.peek().is_some() {
+        let some: Vec<Task> = tasks.by_ref().take(USERS_MAX).collect::<Result<_, _>>()?;
+        let ids: Vec<UserId> = some.iter().map(|task| task.id.clone()).collect();
+        let states = line.client.looks(&ids).await;
+        let states = states
+            .map_err(|error: RequestError| Failure::identity(&line.name, line.kind, &error))?;
+        for (task, state) in some.iter().zip(&states) {
+            standing.count(task, kind(task, state, include));
         }
     }
     Ok(standing)
@@ -108,21 +100,21 @@ fn tasks<'s>(
     }))
 }
 
-fn kind(task: &Task, seen: &Seen, include: &[String]) -> &'static str {
+fn kind(task: &Task, state: &UserState, include: &[String]) -> &'static str {
     let is_protected = |role: &Option<String>| {
         role.as_ref()
             .is_some_and(|role| !include.iter().any(|it| it.eq_ignore_ascii_case(role)))
     };
-    match seen {
-        Seen::Standing { role } if is_protected(role) => "protected",
-        Seen::Standing { .. } => "standing",
+    match state {
+        UserState::Active { role } if is_protected(role) => "protected",
+        UserState::Active { .. } | UserState::Cleared | UserState::NotListed => "standing",
         // A soft deletion of one who is soft-deleted does nothing.
-        Seen::SoftDeleted { role } if task.action != Action::Delete && is_protected(role) => {
+        UserState::SoftDeleted { role } if task.action != Action::Delete && is_protected(role) => {
             "protected"
         }
-        Seen::SoftDeleted { .. } => "soft-deleted",
-        Seen::Gone => "already gone",
-        Seen::Unknown => "unknown",
+        UserState::SoftDeleted { .. } => "soft-deleted",
+        UserState::Erasing | UserState::Gone => "already gone",
+        UserState::Unknown => "unknown",
     }
 }
 

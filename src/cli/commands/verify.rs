@@ -22,6 +22,7 @@ use crate::cli::latest;
 use crate::cli::recorder::Recorder;
 use crate::cli::sample;
 use crate::cli::session::check_tenants;
+use crate::cli::session::end_of;
 use crate::cli::setup;
 use crate::cli::shown::Shown;
 use crate::cli::signals;
@@ -31,15 +32,16 @@ use crate::cli::uptime::uptime;
 use crate::cli::users;
 use crate::cli::{ExitCode, Failure};
 use crate::domain::{
-    AccountName, AccountPlan, Action, Entry, Finding, ProviderKind, RunOptions, Sample,
-    Verification, Verified, WallClock,
+    AccountName, AccountPlan, Action, Entry, Finding, ProviderKind, RunOptions, RunState, Sample,
+    ToVerify, Verification, Verified, WallClock,
 };
+use crate::lane::{FailureLimit, Queue, SourceError, WorkSpec};
 use crate::ledger::{
     GoodRows, Head, LedgerState, LedgerWriter, Opened, VerificationState, each_verified,
 };
-use crate::pipeline::{self, Durability, EventSink, LaneEnd, Stop, ToVerifySource, Verifier};
 use crate::report::text::again;
 use crate::report::{VerificationSummary, named_config};
+use crate::run::{self, Channels, Durability, EventSink, Stop};
 
 /// How many rows are listed for people; scripts get all of them.
 const LISTED_MAX: usize = 20;
@@ -62,7 +64,7 @@ enum Ended {
 /// Asks the provider about rows that ended `deleted` or `already_gone`.
 pub(in crate::cli) async fn execute(args: &VerifyArgs) -> Result<ExitCode, Failure> {
     let signals = signals::Stop::default();
-    let stop = signals.of_pipeline();
+    let stop = signals.of_run();
     let ledger = latest::named(args.ledger.as_deref())?;
     let Opened {
         writer,
@@ -111,7 +113,6 @@ pub(in crate::cli) async fn execute(args: &VerifyArgs) -> Result<ExitCode, Failu
         lines: &lines,
         rows,
         recorder: &recorder,
-        stop: &stop,
     };
     // From here on the ledger holds more than it did, whatever goes wrong.
     let ended = asking.go(args, begun, writer).await;
@@ -131,7 +132,6 @@ struct Asking<'a> {
     lines: &'a [Line],
     rows: Rows,
     recorder: &'a Arc<Recorder>,
-    stop: &'a Stop,
 }
 
 impl Asking<'_> {
@@ -147,7 +147,7 @@ impl Asking<'_> {
         let recorded = self.recorder.record(begun, Durability::Queued).await;
         recorded.map_err(|failed| Failure::sink(&failed))?;
         let shown = Shown::start(args.progress.progress.into(), ahead, self.recorder);
-        let asked = ask(self.state, self.lines, self.rows, self.stop).await;
+        let asked = ask(self.state, self.lines, self.rows).await;
         shown.finish().await;
         let head = writer.finish().await;
         Ok((asked?, head?.source.head))
@@ -202,47 +202,45 @@ fn lines(
 }
 
 /// Asks about `rows`, each account for itself.
-async fn ask(
-    state: &LedgerState,
-    lines: &[Line],
-    mut rows: Rows,
-    stop: &Stop,
-) -> Result<Ended, Failure> {
-    let mut accounts = Vec::new();
+async fn ask(state: &LedgerState, lines: &[Line], mut rows: Rows) -> Result<Ended, Failure> {
+    let mut work = Vec::new();
+    let mut channels = Channels::default();
     let mut readers = Vec::new();
     for line in lines {
         let rows = rows.remove(&line.name).unwrap_or_default();
-        line.client.expect_looks(rows.len());
+        line.client.expect_verified(rows.len());
         let (source, reading) = read_ahead(GoodRows::open(state, line.name.clone(), rows)?);
-        let verifier = Verifier::new(Arc::clone(&line.client));
-        accounts.push((line.name.clone(), verifier, source));
+        channels.add_to_verify(line.name.clone(), source);
+        let spec = WorkSpec {
+            queues: vec![Queue::Verify],
+            failure_limit: FailureLimit::Default,
+            include_roles: Vec::new(),
+            canary: None,
+            until: None,
+        };
+        work.push((line.client.clone(), spec));
         readers.push(reading);
     }
-    let outcome = pipeline::verify(accounts, stop).await;
+    let outcome = run::run(work, Arc::new(channels)).await;
     for reading in readers {
         reading
             .await
             .map_err(|error| Failure::bug(&error.to_string()))?;
     }
-    let mut ended = Ended::Done;
-    for (_, end) in outcome.lanes {
-        match end {
-            LaneEnd::Done => {}
-            LaneEnd::Stopped(_) => ended = Ended::Stopped,
-            LaneEnd::Interrupted => {
-                if ended == Ended::Done {
-                    ended = Ended::Interrupted;
-                }
-            }
-            LaneEnd::InputFailed(error) => return Err(Failure::input(error.as_ref())),
-            LaneEnd::SinkFailed(failed) => return Err(Failure::sink(&failed)),
-        }
-    }
-    Ok(ended)
+    Ok(match end_of(outcome)? {
+        RunState::Stopped => Ended::Stopped,
+        RunState::Interrupted => Ended::Interrupted,
+        _ => Ended::Done,
+    })
 }
 
 /// Reads the rows on a thread of their own, a little ahead of who asks.
-fn read_ahead(rows: GoodRows) -> (ToVerifySource, JoinHandle<()>) {
+fn read_ahead(
+    rows: GoodRows,
+) -> (
+    mpsc::Receiver<Result<ToVerify, SourceError>>,
+    JoinHandle<()>,
+) {
     let (tx, rx) = mpsc::channel(READ_AHEAD_MAX);
     let reading = tokio::task::spawn_blocking(move || {
         for row in rows {

@@ -1,0 +1,235 @@
+//! One account of a lane: what it does not share with others at its tenant.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use roaring::RoaringTreemap;
+
+use super::breaker::{Breaker, Canary, FailureLimit};
+use super::jobs::Jobs;
+use super::queues::RowQueue;
+use super::tokens::Tokens;
+use super::verify::VerifyQueue;
+use super::{AccountEnd, AccountSpec, Lane, Now, Queue, SourceError, Until, WorkSpec};
+use crate::domain::{AccountName, Action, LaneStop, Step, StopKind, Time, UserId};
+use crate::provider::{Bulk, LookupFor, Provider};
+
+/// One account of a lane.
+#[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
+pub(super) struct Account {
+    pub(super) name: AccountName,
+    pub(super) provider: Arc<dyn Provider>,
+    pub(super) attempts: NonZeroU32,
+    pub(super) seed: u64,
+    pub(super) tokens: Tokens,
+    pub(super) jobs: Jobs,
+    pub(super) breaker: Breaker,
+    pub(super) canary: Canary,
+    /// Protected roles that may be deleted all the same.
+    pub(super) include_roles: Vec<String>,
+    pub(super) queues: Vec<RowQueue>,
+    pub(super) verify: Option<VerifyQueue>,
+    /// The rows in hand of each user, by their numbers: the first goes first.
+    pub(super) users: HashMap<UserId, BTreeSet<u64>>,
+    /// Rows that wait for others: of their users, or that queues may still hold.
+    pub(super) held: BTreeSet<u64>,
+    /// Rows that are ready to begin with a step, in the order in which they became so: no queue waits
+    /// for the end of another.
+    pub(super) ready: BTreeMap<Step, VecDeque<u64>>,
+    /// How many rows have begun with a step and not ended it.
+    pub(super) begun: BTreeMap<Step, u32>,
+    /// Steps whose next request waits until roles were read again.
+    pub(super) reading_roles: BTreeSet<Step>,
+    /// Users whom this process has soft-deleted, where later rows may be about them as well. Only a
+    /// provider whose ids are numbers knows a soft deletion.
+    pub(super) soft_deleted: RoaringTreemap,
+    /// The user of the role that no list of users tells, as lists know them; `None`: not known.
+    pub(super) primary_contact: Option<String>,
+    /// Whether requests for many rows are not taken here.
+    pub(super) one_by_one: bool,
+    pub(super) until: Option<Until>,
+    pub(super) is_out_of_time: bool,
+    /// Whether rows are sent, or looked at.
+    pub(super) is_working: bool,
+    /// Nothing more is begun.
+    pub(super) is_stopping: bool,
+    /// Why a safety stopped it.
+    pub(super) stop: Option<LaneStop>,
+    /// Why its rows cannot be read on.
+    pub(super) broken: Option<SourceError>,
+    pub(super) end: Option<AccountEnd>,
+}
+
+impl Account {
+    pub(super) fn new(spec: AccountSpec, now: Now) -> Self {
+        let tokens = Tokens::new(Arc::clone(&spec.provider), spec.kept, now.wall);
+        Self {
+            name: spec.name,
+            provider: spec.provider,
+            attempts: spec.attempts,
+            seed: spec.seed,
+            tokens,
+            jobs: Jobs::default(),
+            breaker: Breaker::new(FailureLimit::Default),
+            canary: Canary::default(),
+            include_roles: Vec::new(),
+            queues: Vec::new(),
+            verify: None,
+            users: HashMap::new(),
+            held: BTreeSet::new(),
+            ready: BTreeMap::new(),
+            begun: BTreeMap::new(),
+            reading_roles: BTreeSet::new(),
+            soft_deleted: RoaringTreemap::new(),
+            primary_contact: None,
+            one_by_one: false,
+            until: None,
+            is_out_of_time: false,
+            is_working: false,
+            is_stopping: false,
+            stop: None,
+            broken: None,
+            end: None,
+        }
+    }
+
+    pub(super) fn is_time_up(&self, now: Time) -> bool {
+        self.until.as_ref().is_some_and(|until| until.at <= now)
+    }
+
+    /// Whether `role` protects no user of this run.
+    pub(super) fn includes(&self, role: &str) -> bool {
+        let mut included = self.include_roles.iter();
+        included.any(|included| included.eq_ignore_ascii_case(role))
+    }
+}
+
+impl Lane {
+    /// The place of the account `name`.
+    pub(super) fn place(&self, name: &AccountName) -> Option<usize> {
+        self.accounts.iter().position(|it| it.name == *name)
+    }
+
+    /// Gives an account its work. Rows are asked for from now on.
+    pub fn work(&mut self, name: &AccountName, work: WorkSpec) {
+        let Some(place) = self.place(name) else {
+            return;
+        };
+        self.reach.at_work = true;
+        let jobs_max = self.accounts[place]
+            .provider
+            .bulk()
+            .map_or(0, Bulk::jobs_max);
+        let jobs_max = self.limits.share_of(jobs_max);
+        let size = self.rows_begun_max() as usize;
+        let account = &mut self.accounts[place];
+        account.jobs = Jobs::new(jobs_max);
+        account.breaker = Breaker::new(work.failure_limit);
+        account.canary = Canary::new(work.canary);
+        account.include_roles = work.include_roles;
+        account.until = work.until;
+        account.is_working = true;
+        for queue in work.queues {
+            if queue == Queue::Verify {
+                account.verify = Some(VerifyQueue::default());
+            } else {
+                let provider = account.provider.as_ref();
+                account.queues.push(RowQueue::new(queue, size, provider));
+            }
+        }
+    }
+
+    /// Says that so many rows of each action are to be sent in this session, by which the pace is set:
+    /// at least the requests that they come to.
+    pub fn expect(&mut self, name: &AccountName, rows: impl IntoIterator<Item = (Action, u64)>) {
+        let Some(place) = self.place(name) else {
+            return;
+        };
+        let provider = Arc::clone(&self.accounts[place].provider);
+        let mut requests = BTreeMap::<Option<Step>, u64>::new();
+        let mut more = |step, count| *requests.entry(step).or_default() += count;
+        for (action, rows) in rows {
+            for step in action.steps() {
+                let bulk = provider.bulk().filter(|bulk| bulk.takes(*step));
+                // Who stands is read, and the job begun, for as many at once.
+                let users = bulk.map_or(1, |bulk| bulk.users_max().max(1) as u64);
+                more(Some(*step), rows.div_ceil(users));
+                if bulk.is_some() {
+                    more(None, rows.div_ceil(users));
+                }
+            }
+            let first = action.steps().first();
+            let lookup = first.and_then(|step| provider.lookup_before(*step));
+            if lookup == Some(LookupFor::SoftDeletedRoles) {
+                more(None, rows);
+            }
+        }
+        self.limits.expect(requests);
+    }
+
+    /// Says that so many users are to be verified in this session, as [`Lane::expect`] does.
+    pub fn expect_verified(&mut self, name: &AccountName, users: u64) {
+        if let Some(place) = self.place(name) {
+            let provider = &self.accounts[place].provider;
+            let users_max = provider.lookup_max(LookupFor::Verification).max(1) as u64;
+            self.limits.expect([(None, users.div_ceil(users_max))]);
+        }
+    }
+
+    /// Ends accounts that have nothing left to do.
+    pub(super) fn end_accounts(&mut self, now: Now) {
+        for place in 0..self.accounts.len() {
+            let account = &self.accounts[place];
+            if !account.is_working {
+                continue;
+            }
+            let is_read = account.is_read();
+            if !(account.is_stopping || is_read && self.is_through(place)) {
+                continue;
+            }
+            let is_busy = self.requests.values().any(|it| it.account == place);
+            if !is_busy {
+                self.end_account(place, is_read, now);
+            }
+        }
+    }
+
+    /// Whether no row of the account is in hand.
+    fn is_through(&self, place: usize) -> bool {
+        let account = &self.accounts[place];
+        account.queues.iter().all(|queue| queue.in_hand == 0)
+            && account.jobs.is_empty()
+            && account.verify.as_ref().is_none_or(VerifyQueue::is_through)
+    }
+
+    fn end_account(&mut self, place: usize, is_read: bool, now: Now) {
+        let is_left = !is_read || !self.is_through(place);
+        let account = &self.accounts[place];
+        let until = account.until.clone().filter(|_| account.is_out_of_time);
+        if let Some(until) = until.filter(|_| is_left) {
+            let words = format!("stopped at {} as --until asked", until.typed);
+            let detail = super::tokens::own("until", words);
+            self.stop_account(place, (StopKind::UntilReached, None), detail, now);
+        }
+        let account = &mut self.accounts[place];
+        account.is_working = false;
+        account.end = Some(match (account.broken.take(), account.stop.clone()) {
+            (Some(error), _) => AccountEnd::SourceFailed(error),
+            (None, Some(stop)) => AccountEnd::Stopped(stop),
+            (None, None) if is_left => AccountEnd::Interrupted,
+            (None, None) => AccountEnd::Done,
+        });
+        account.queues.clear();
+        self.rows.retain(|_, row| row.account != place);
+    }
+}
+
+impl Account {
+    /// Whether every row was taken from its queues.
+    fn is_read(&self) -> bool {
+        self.queues.iter().all(RowQueue::is_empty)
+            && self.verify.as_ref().is_none_or(VerifyQueue::is_read)
+    }
+}

@@ -1,0 +1,407 @@
+//! Jobs under way at a provider: how many may be, when they are asked about, how they ended.
+//!
+//! One read asks about all of them, and counts against the account's quota like any other. So it
+//! comes seldom:
+//!
+//! - not before a job may have ended, by what those before it took;
+//! - not while more jobs may begin, as nobody waits for an answer then, but for [`GAP_MAX`];
+//! - not more often than every [`GAP_MIN`], nor than a [`QUOTA_PART`]th of what the quota allows;
+//! - after each read that found nothing ended, twice as late, up to [`GAP_MAX`].
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::{Duration, Instant};
+
+use super::limits::RETRIED_AFTER;
+use crate::domain::{JobId, UserId};
+use crate::provider::{ItemEnd, JobState, JobsHint};
+
+/// The shortest time between two reads.
+const GAP_MIN: Duration = Duration::from_millis(250);
+
+/// The longest time between two reads: recorded jobs took 5 to 15 seconds.
+const GAP_MAX: Duration = Duration::from_secs(30);
+
+/// The same where a [`QUOTA_PART`]th of the quota is less than that.
+const GAP_OF_QUOTA_MAX: Duration = Duration::from_mins(1);
+
+/// Of so many requests that the account's quota allows, one may ask about jobs.
+const QUOTA_PART: u32 = 10;
+
+/// How often a job that has been begun may be missing from an answer before it counts as lost.
+const MISSING_MAX: u32 = 3;
+
+/// How often in a row asking may fail, after all attempts at it, before the jobs count as lost.
+const FAILED_MAX: u32 = 3;
+
+/// How long a job is waited for. None was ever recorded that took a minute.
+const JOB_TIME_MAX: Duration = Duration::from_hours(1);
+
+/// The jobs of one account.
+#[derive(Debug, Default)]
+pub(super) struct Jobs {
+    open: BTreeMap<JobId, OpenJob>,
+    /// Requests in flight that may begin a job.
+    beginning: usize,
+    /// How many jobs may be under way.
+    limit: usize,
+    /// What this program may have under way, whatever the server says.
+    limit_max: usize,
+    /// When the server last took no more; `None`: never.
+    refused_at: Option<Instant>,
+    asked_at: Option<Instant>,
+    /// Whether they are being asked about.
+    is_asking: bool,
+    /// How long jobs take, of those that ended last; `None`: none has ended.
+    took: Option<Duration>,
+    /// How many reads in a row found nothing ended.
+    idle: u32,
+    failed: u32,
+}
+
+#[derive(Debug)]
+struct OpenJob {
+    since: Instant,
+    missing: u32,
+    /// The rows that it carries.
+    rows: Vec<u64>,
+}
+
+/// A job that ended, or is lost.
+#[derive(Debug)]
+pub(super) struct EndedJob {
+    pub(super) id: JobId,
+    pub(super) rows: Vec<u64>,
+    /// What it says of its users.
+    pub(super) items: HashMap<UserId, ItemEnd>,
+    /// The HTTP status of the answer that told; `None`: none did.
+    pub(super) status: Option<u16>,
+}
+
+impl Jobs {
+    /// No jobs, and at most `limit` at once.
+    pub(super) fn new(limit: usize) -> Self {
+        Self {
+            limit,
+            limit_max: limit,
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.open.is_empty()
+    }
+
+    /// Whether another job may begin.
+    pub(super) fn has_room(&self) -> bool {
+        self.under_way() < self.limit
+    }
+
+    /// A request leaves that may begin a job.
+    pub(super) const fn begin(&mut self) {
+        self.beginning += 1;
+    }
+
+    /// It began none.
+    pub(super) const fn not_begun(&mut self) {
+        self.beginning = self.beginning.saturating_sub(1);
+    }
+
+    /// It began `job`, which carries `rows`.
+    pub(super) fn begun(&mut self, job: JobId, rows: Vec<u64>, now: Instant) {
+        self.not_begun();
+        self.adopt(job, rows, now);
+    }
+
+    /// Takes `job` for one under way that carries `rows` too.
+    pub(super) fn adopt(&mut self, job: JobId, rows: Vec<u64>, now: Instant) {
+        let open = self.open.entry(job).or_insert_with(|| OpenJob {
+            since: now,
+            missing: 0,
+            rows: Vec::new(),
+        });
+        open.rows.extend(rows);
+    }
+
+    /// Heeds what a server says of its limit: others may have jobs under way there too.
+    pub(super) fn heed(&mut self, hint: JobsHint) {
+        let room = self.under_way().saturating_add(hint.remaining);
+        self.limit = room.min(hint.total).clamp(1, self.limit_max.max(1));
+    }
+
+    /// The server took no more jobs: no more than are open or about to be, for a while.
+    pub(super) fn full(&mut self, now: Instant) {
+        self.limit = self.under_way().clamp(1, self.limit.max(1));
+        self.refused_at = Some(now);
+    }
+
+    fn under_way(&self) -> usize {
+        self.open.len() + self.beginning
+    }
+
+    /// When they are to be asked about, where the account may send one request an `interval`; `None`:
+    /// there are none, or they are being asked about. `is_feeding`: more jobs are about to begin.
+    pub(super) fn next_question(&self, interval: Duration, is_feeding: bool) -> Option<Instant> {
+        let oldest = self.open.values().map(|job| job.since).min()?;
+        if self.is_asking {
+            return None;
+        }
+        // A little before, or the time that jobs seem to take would never become less.
+        let likely = self.took.map_or(GAP_MIN, |took| took * 19 / 20);
+        let first = oldest + likely.clamp(GAP_MIN, GAP_MAX);
+        let gap = self.took.map_or(GAP_MIN, |took| took / 4);
+        let gap = gap.max(GAP_MIN).saturating_mul(1 << self.idle.min(8));
+        let is_waited_for = !is_feeding || !self.has_room();
+        let gap = if is_waited_for {
+            gap.min(GAP_MAX)
+        } else {
+            GAP_MAX
+        };
+        let gap = gap.max((interval * QUOTA_PART).min(GAP_OF_QUOTA_MAX));
+        let begun = if is_waited_for {
+            first
+        } else {
+            first.max(oldest + GAP_MAX)
+        };
+        Some(self.asked_at.map_or(begun, |asked| begun.max(asked + gap)))
+    }
+
+    /// Those to ask about with one read of `most`, the oldest first.
+    pub(super) fn ask(&mut self, most: usize) -> Vec<JobId> {
+        self.is_asking = true;
+        let mut open: Vec<_> = self.open.iter().map(|(id, job)| (job.since, id)).collect();
+        open.sort_unstable();
+        open.into_iter()
+            .take(most)
+            .map(|(_, id)| id.clone())
+            .collect()
+    }
+
+    /// Takes in what an answer says of the jobs `asked` about; returns those that ended.
+    pub(super) fn learn(
+        &mut self,
+        asked: &[JobId],
+        (status, told): (Option<u16>, Vec<(JobId, JobState)>),
+        now: Instant,
+    ) -> Vec<EndedJob> {
+        self.is_asking = false;
+        self.asked_at = Some(now);
+        self.failed = 0;
+        let mut told: HashMap<JobId, JobState> = told.into_iter().collect();
+        let mut ended = Vec::new();
+        let mut took: Option<Duration> = None;
+        for id in asked {
+            let Some(open) = self.open.get_mut(id) else {
+                continue;
+            };
+            let so_long = now - open.since;
+            let state = told.remove(id);
+            let is_named = state.is_some();
+            let (items, is_over) = match state {
+                Some(JobState::Ended(items)) => {
+                    // Of those that ended, the one that was begun last tells best.
+                    took = Some(took.map_or(so_long, |least| least.min(so_long)));
+                    (items, true)
+                }
+                Some(JobState::UnderWay) => {
+                    open.missing = 0;
+                    (Vec::new(), false)
+                }
+                None => {
+                    open.missing += 1;
+                    (Vec::new(), open.missing >= MISSING_MAX)
+                }
+            };
+            if is_over || so_long > JOB_TIME_MAX {
+                let status = status.filter(|_| is_named && is_over);
+                ended.extend(self.end(id, items, status, now));
+            }
+        }
+        self.took = took.or(self.took);
+        self.idle = if ended.is_empty() { self.idle + 1 } else { 0 };
+        ended
+    }
+
+    /// Asking failed; returns the jobs that are given up for it.
+    pub(super) fn asking_failed(&mut self, asked: &[JobId], now: Instant) -> Vec<EndedJob> {
+        self.is_asking = false;
+        self.asked_at = Some(now);
+        self.failed += 1;
+        if self.failed < FAILED_MAX {
+            return Vec::new();
+        }
+        self.failed = 0;
+        let ended = asked.iter().map(|id| self.end(id, Vec::new(), None, now));
+        ended.flatten().collect()
+    }
+
+    fn end(
+        &mut self,
+        id: &JobId,
+        items: Vec<(UserId, ItemEnd)>,
+        status: Option<u16>,
+        now: Instant,
+    ) -> Option<EndedJob> {
+        let open = self.open.remove(id)?;
+        // Until the server says again how many there may be. One that begins in vain costs a pause.
+        let at = self.refused_at.map(|at| at + RETRIED_AFTER);
+        if at.is_none_or(|at| at <= now) {
+            self.limit = (self.limit + 1).min(self.limit_max);
+        }
+        Some(EndedJob {
+            id: id.clone(),
+            rows: open.rows,
+            items: items.into_iter().collect(),
+            status,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use rstest::rstest;
+
+    use super::{GAP_MAX, JOB_TIME_MAX, Jobs, RETRIED_AFTER};
+    use crate::domain::JobId;
+    use crate::provider::{JobState, JobsHint};
+
+    const INTERVAL: Duration = Duration::from_millis(150);
+
+    /// Begins `count` jobs of `job_time`, one each `begin_gap` while there may be more, and asks
+    /// about them. Returns how many reads that took, and how long.
+    fn worked(count: u64, job_time: Duration, begin_gap: Duration) -> (u32, Duration) {
+        let mut jobs = Jobs::new(30);
+        let start = tokio::time::Instant::now().into_std();
+        let (mut now, mut begin_at) = (start, start);
+        let (mut begun, mut ended, mut reads) = (0, 0, 0);
+        while ended < count {
+            let question = jobs.next_question(INTERVAL, begun < count);
+            if begun < count && jobs.has_room() && question.is_none_or(|at| begin_at <= at) {
+                now = now.max(begin_at);
+                begun += 1;
+                jobs.begin();
+                jobs.begun(JobId::new(begun.to_string()), vec![begun], now);
+                begin_at = now + begin_gap;
+                continue;
+            }
+            now = now.max(question.unwrap());
+            reads += 1;
+            let asked = jobs.ask(100);
+            let told = asked.iter().map(|id| {
+                let is_over = now - jobs.open[id].since >= job_time;
+                let state = if is_over {
+                    JobState::Ended(Vec::new())
+                } else {
+                    JobState::UnderWay
+                };
+                (id.clone(), state)
+            });
+            let told = told.collect();
+            ended += jobs.learn(&asked, (Some(200), told), now).len() as u64;
+        }
+        (reads, now - start)
+    }
+
+    #[rstest]
+    #[case::as_recorded(13_000, 300)]
+    #[case::slow(40_000, 300)]
+    #[case::quick(2_000, 300)]
+    #[case::at_once(100, 300)]
+    #[case::a_slow_account(13_000, 2_000)]
+    fn a_thousand_jobs_take_some_hundred_reads_and_little_waiting(
+        #[case] job_time: u64,
+        #[case] begin_gap: u64,
+    ) {
+        let job_time = Duration::from_millis(job_time);
+        let begin_gap = Duration::from_millis(begin_gap);
+        let (reads, took) = worked(1_000, job_time, begin_gap);
+        assert!(reads < 200, "{reads} in {took:?}");
+        // Either the begins or the jobs, 30 at a time, take longest; the rest is what asking costs.
+        let least = (begin_gap * 999 + job_time).max(job_time * 1_000 / 30);
+        assert!(took < least.mul_f64(1.6), "{took:?} of {least:?}");
+    }
+
+    #[rstest]
+    #[case(1, 13_000)]
+    #[case(3, 13_000)]
+    #[case(1, 900)]
+    fn a_few_jobs_are_known_soon_after_they_ended(#[case] count: u64, #[case] job_time: u64) {
+        let job_time = Duration::from_millis(job_time);
+        let (reads, took) = worked(count, job_time, INTERVAL);
+        assert!(reads <= 8, "{reads}");
+        assert!(took <= job_time * 2, "{took:?}");
+    }
+
+    #[test]
+    fn a_job_that_hangs_or_is_missing_or_cannot_be_asked_about_is_given_up() {
+        for (state, reads_max, time_max) in [
+            (Some(JobState::UnderWay), 135, JOB_TIME_MAX + GAP_MAX),
+            (None, 3, GAP_MAX),
+        ] {
+            let mut jobs = Jobs::new(30);
+            let start = tokio::time::Instant::now().into_std();
+            let mut now = start;
+            jobs.adopt(JobId::new("1"), vec![1], now);
+            let mut reads = 0;
+            while !jobs.is_empty() {
+                now = jobs.next_question(INTERVAL, false).unwrap();
+                let asked = jobs.ask(100);
+                let told = state.clone().map(|state| (asked[0].clone(), state));
+                jobs.learn(&asked, (Some(200), told.into_iter().collect()), now);
+                reads += 1;
+            }
+            assert!(reads <= reads_max, "{reads}");
+            assert!(now - start <= time_max);
+        }
+        let mut jobs = Jobs::new(30);
+        let now = tokio::time::Instant::now().into_std();
+        jobs.adopt(JobId::new("1"), vec![1], now);
+        for ended in [0, 0, 1] {
+            let asked = jobs.ask(100);
+            assert_eq!(jobs.asking_failed(&asked, now).len(), ended);
+        }
+    }
+
+    #[test]
+    fn no_more_jobs_are_begun_than_the_server_says_there_is_room_for() {
+        let now = tokio::time::Instant::now().into_std();
+        let mut jobs = Jobs::new(24);
+        for job in 0..5 {
+            jobs.adopt(JobId::new(job.to_string()), vec![job], now);
+        }
+        for (total, remaining, limit) in
+            [(30, 25, 24), (30, 2, 7), (6, 4, 6), (30, 0, 5), (0, 0, 1)]
+        {
+            jobs.heed(JobsHint { total, remaining });
+            assert_eq!(jobs.limit, limit, "{remaining} of {total}");
+        }
+        // Six are begun at most after a refusal, and one more a while later.
+        jobs.heed(JobsHint {
+            total: 30,
+            remaining: 25,
+        });
+        jobs.begin();
+        jobs.full(now);
+        assert_eq!(jobs.limit, 6);
+        let end = |jobs: &mut Jobs, job: &str, at| {
+            jobs.end(&JobId::new(job), Vec::new(), None, at);
+            jobs.limit
+        };
+        assert_eq!(end(&mut jobs, "0", now), 6);
+        assert_eq!(end(&mut jobs, "1", now + RETRIED_AFTER), 7);
+    }
+
+    #[test]
+    fn reads_are_a_tenth_of_the_quota_at_most() {
+        let now = tokio::time::Instant::now().into_std();
+        let mut jobs = Jobs::new(30);
+        jobs.adopt(JobId::new("1"), vec![1], now);
+        jobs.asked_at = Some(now);
+        for (interval_ms, gap_ms) in [(1, 250), (150, 1_500), (3_000, 30_000), (17_280, 60_000)] {
+            let next = jobs.next_question(Duration::from_millis(interval_ms), false);
+            let gap = next.unwrap() - now;
+            assert_eq!(gap, Duration::from_millis(gap_ms), "{interval_ms}");
+        }
+    }
+}

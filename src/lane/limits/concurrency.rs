@@ -1,0 +1,233 @@
+//! The concurrency limit: how many requests may be in flight, as many as configured or fewer where the
+//! provider takes fewer.
+//!
+//! It follows refusals that say so ([`Scope::AtOnce`](crate::provider::Scope::AtOnce)), and nothing
+//! else: a rate that is used up says nothing of how many fit at once.
+//!
+//! - **Down to what evidently fits.** Of requests in flight together with one that is refused, each that
+//!   is refused as well does not fit, and each that is taken does. So one burst finds the provider's
+//!   limit. Halving would find half of it, and leave the rest unused for minutes. A request that left
+//!   when more were in flight than may be now says nothing of fewer.
+//! - **Up by one after a full round of answers**, each of which came while as many were in flight as
+//!   may be. A number that was refused is tried again [a minute](RETRIED_AFTER) later.
+
+use std::time::{Duration, Instant};
+
+/// How long after a refusal the refused number is tried again. A provider's limit is a plan's, and
+/// others who share it come and go.
+pub(in crate::lane) const RETRIED_AFTER: Duration = Duration::from_mins(1);
+
+/// How many requests may be in flight.
+#[derive(Debug)]
+pub(super) struct Concurrency {
+    /// As configured.
+    most: u32,
+    /// As many as may be now.
+    now: u32,
+    /// How often a refusal lowered it anew; tells which requests left before the last time.
+    lowered: u64,
+    /// Of the requests that were in flight when it was last lowered anew, those not refused.
+    fit: u32,
+    /// Answers since `now` changed that came while as many were in flight.
+    round: u32,
+    /// The most that a whole round was taken with.
+    proven: Option<u32>,
+    /// The least that was refused last, and when.
+    refused: Option<(u32, Instant)>,
+    /// A request was refused that was alone in flight, and none was taken since.
+    takes_none: bool,
+}
+
+/// How it was when a request left.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Left {
+    /// How often a refusal had lowered the number anew.
+    lowered: u64,
+    /// How many were in flight with it.
+    together: u32,
+}
+
+/// What a provider was seen to take at once, where that is less than configured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TakenAtOnce {
+    /// As many went well.
+    pub taken: u32,
+    /// Some of as many were refused.
+    pub refused: u32,
+}
+
+impl Concurrency {
+    pub(super) const fn new(most: u32) -> Self {
+        Self {
+            most,
+            now: most,
+            lowered: 0,
+            fit: 0,
+            round: 0,
+            proven: None,
+            refused: None,
+            takes_none: false,
+        }
+    }
+
+    pub(super) const fn now(&self) -> u32 {
+        self.now
+    }
+
+    pub(super) const fn most(&self) -> u32 {
+        self.most
+    }
+
+    pub(super) const fn takes_none(&self) -> bool {
+        self.takes_none
+    }
+
+    /// Allows `most` at most from now on.
+    pub(super) fn cap(&mut self, most: u32) {
+        self.most = self.most.min(most);
+        self.now = self.now.min(most);
+    }
+
+    /// A request leaves, as one of `together`.
+    pub(super) const fn leaves(&self, together: u32) -> Left {
+        let lowered = self.lowered;
+        Left { lowered, together }
+    }
+
+    /// A request was refused that left so; with it, `in_flight` were in flight when its answer came.
+    pub(super) fn refused(&mut self, left: Left, in_flight: u32, at: Instant) {
+        if left.lowered == self.lowered {
+            let together = in_flight.max(left.together);
+            if together > self.now {
+                return;
+            }
+            self.lowered += 1;
+            self.takes_none = together <= 1;
+            self.fit = together;
+            self.proven = self.proven.filter(|proven| *proven < self.now);
+            let least = self.proven.map_or(1, |proven| proven + 1);
+            self.refused = Some((together.max(least), at));
+        }
+        // Else it was among those in flight at the last lowering.
+        self.fit = self.fit.saturating_sub(1);
+        let fit = self.fit.max(self.proven.unwrap_or(1));
+        if fit < self.now {
+            self.now = fit;
+            self.round = 0;
+        }
+    }
+
+    /// A request was taken. `is_full`: as many were in flight as may be.
+    pub(super) fn taken(&mut self, is_full: bool, at: Instant) {
+        self.takes_none = false;
+        if self.now == self.most || !is_full {
+            return;
+        }
+        self.round += 1;
+        if self.round < self.now {
+            return;
+        }
+        self.round = 0;
+        self.proven = Some(self.now);
+        match self.refused {
+            Some((refused, _)) if refused <= self.now => self.refused = None,
+            Some((refused, when)) if refused <= self.now + 1 && at < when + RETRIED_AFTER => {
+                return;
+            }
+            Some(_) | None => {}
+        }
+        self.now += 1;
+    }
+
+    /// What the provider takes at once, if that was seen to be less than configured.
+    pub(super) fn told(&self) -> Option<TakenAtOnce> {
+        let taken = self.proven?;
+        let (refused, _) = self.refused.filter(|_| taken < self.most)?;
+        Some(TakenAtOnce { taken, refused })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use proptest::prelude::*;
+
+    use super::{Concurrency, Left, RETRIED_AFTER, TakenAtOnce};
+
+    fn rounds(limit: &mut Concurrency, count: u32, now: Instant) {
+        for _ in 0..count {
+            for _ in 0..limit.now() {
+                limit.taken(true, now);
+            }
+        }
+    }
+
+    #[test]
+    fn of_those_in_flight_together_each_that_is_refused_does_not_fit() {
+        let now = tokio::time::Instant::now().into_std();
+        let mut limit = Concurrency::new(32);
+        let left: Vec<Left> = (1..=32).map(|together| limit.leaves(together)).collect();
+        for refused in 1..=27 {
+            limit.refused(left[refused as usize], 33 - refused, now);
+            assert_eq!(limit.now(), 32 - refused);
+        }
+        // It left when more were in flight than may be now.
+        limit.refused(limit.leaves(9), 2, now);
+        assert_eq!(
+            (limit.now(), limit.told()),
+            (5, None),
+            "nothing was taken yet"
+        );
+        rounds(&mut limit, 1, now);
+        assert_eq!(limit.now(), 6, "the next number is tried");
+        limit.refused(limit.leaves(6), 6, now);
+        assert_eq!(limit.now(), 5, "back to what was taken");
+        let (taken, refused) = (5, 6);
+        assert_eq!(limit.told(), Some(TakenAtOnce { taken, refused }));
+        rounds(&mut limit, 9, now + RETRIED_AFTER / 2);
+        assert_eq!(limit.now(), 5);
+        rounds(&mut limit, 99, now + RETRIED_AFTER);
+        assert_eq!((limit.now(), limit.told()), (32, None));
+    }
+
+    #[test]
+    fn answers_while_fewer_are_in_flight_show_nothing_and_one_refused_alone_shows_others() {
+        let now = tokio::time::Instant::now().into_std();
+        let mut limit = Concurrency::new(8);
+        limit.refused(limit.leaves(4), 3, now);
+        for _ in 0..100 {
+            limit.taken(false, now + RETRIED_AFTER);
+        }
+        assert_eq!((limit.now(), limit.told()), (3, None));
+        assert!(!limit.takes_none());
+        limit.refused(limit.leaves(1), 1, now);
+        assert!(limit.takes_none());
+        limit.taken(false, now);
+        assert!(!limit.takes_none());
+    }
+
+    proptest! {
+        #[test]
+        fn it_stays_between_one_and_what_is_configured(
+            most in 1u32..40,
+            steps in prop::collection::vec((0u8..3, 0u64..4, 0u32..50, 0u64..90), 0..400),
+        ) {
+            let mut limit = Concurrency::new(most);
+            let mut now = tokio::time::Instant::now().into_std();
+            for (what, ago, together, secs) in steps {
+                now += Duration::from_secs(secs);
+                let before = limit.now();
+                if what == 0 {
+                    let lowered = limit.lowered.saturating_sub(ago);
+                    limit.refused(Left { lowered, together }, together / 2, now);
+                    prop_assert!(limit.now() <= before);
+                } else {
+                    limit.taken(what == 1, now);
+                    prop_assert!((before..=before + 1).contains(&limit.now()));
+                }
+                prop_assert!((1..=most).contains(&limit.now()));
+            }
+        }
+    }
+}

@@ -1,0 +1,449 @@
+//! What stands between a request that is ready and its leaving: windows, pauses, pace, and how many are
+//! in flight. A request takes what it needs of each at one instant, or nothing.
+//!
+//! **A quota is an exact window, never a bucket.** A token bucket of 700 lets 1,399 requests into
+//! some ten minutes. A [`Window`] holds a slot from before its request is sent until one span after
+//! the answer came. So no span on the server's clock, rolling or fixed, can hold more than the
+//! quota, whatever the latency.
+//!
+//! **Headers lower, and never raise.** A stated limit lowers ours, and what a stated remainder shows
+//! that others have used is held until the server's reset.
+//!
+//! Nothing here sends, records, or knows a provider.
+
+mod concurrency;
+mod pace;
+mod past;
+mod window;
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+use std::time::{Duration, Instant};
+
+use self::concurrency::{Concurrency, Left};
+use self::pace::Pace;
+use crate::domain::{Quota, Step};
+
+pub(super) use self::concurrency::RETRIED_AFTER;
+pub use self::concurrency::TakenAtOnce;
+pub(super) use self::past::LEAVES_WITHIN;
+pub use self::past::Past;
+pub use self::window::{Mark, Window};
+
+/// The limits of an account, with its share already taken off.
+#[derive(Debug, Clone)]
+pub struct LimitsSpec {
+    /// Requests in flight at once.
+    pub concurrency: NonZeroU32,
+    /// Every request of the account.
+    pub requests: Quota,
+    /// Limits of single endpoints beside it.
+    pub steps: Vec<(Step, Quota)>,
+    /// The part of any limit that a server names which this program may use, in (0, 1].
+    pub share: f64,
+}
+
+/// What a server says of a limit.
+#[derive(Debug, Clone, Copy)]
+pub struct Stated {
+    /// How many requests in which span, all of it.
+    pub limit: Quota,
+    /// How many are left; `None`: it does not say.
+    pub remaining: Option<u64>,
+    /// In how long all are back; `None`: it does not say.
+    pub resets_in: Option<Duration>,
+}
+
+/// A pause longer than this is not sat through: the account stops, and a later process goes on. What a
+/// server asks for over a minute's or an hour's limit is shorter; longer is a day's limit, or an
+/// evening of maintenance.
+pub const PAUSE_WAITED_MAX: Duration = Duration::from_hours(1);
+
+/// All limits of one tenant.
+#[derive(Debug)]
+pub struct Limits {
+    account: Vec<Window>,
+    steps: BTreeMap<Step, Vec<Window>>,
+    /// Until when nothing at all may leave.
+    pause: Option<Instant>,
+    /// Until when an endpoint may not be called.
+    step_pauses: BTreeMap<Step, Instant>,
+    /// Requests still expected in this session, by what they call (`None`: reads).
+    expected: BTreeMap<Option<Step>, u64>,
+    pace: Option<Pace>,
+    concurrency: Concurrency,
+    in_flight: u32,
+    /// The highest limit of the account that the server has stated.
+    stated: Option<Quota>,
+    share: f64,
+}
+
+/// Why a request may not leave now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wait {
+    /// It may at this instant.
+    Until(Instant),
+    /// It may when an answer came.
+    Answer,
+    /// A pause lasts for longer than [`PAUSE_WAITED_MAX`], until then.
+    TooLong(Instant),
+}
+
+/// What a request took, from the instant it took it until it is over.
+#[derive(Debug, Clone, Copy)]
+pub struct Permit {
+    step: Option<Step>,
+    account: Option<Mark>,
+    own: Option<Mark>,
+    at: Instant,
+    /// How it was when it left.
+    left: Left,
+}
+
+/// Whether the server counts a request, and by when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Counted {
+    /// It has: the answer came.
+    Now,
+    /// It may in a while: waiting for the answer was given up.
+    Later,
+    /// It does not: the request never left.
+    Never,
+}
+
+// === impl LimitsSpec ===
+
+impl LimitsSpec {
+    /// How long after its answer a request may still hold a slot of any of these limits.
+    pub fn reach(&self) -> Duration {
+        let quotas = self.steps.iter().map(|(_, quota)| *quota);
+        quotas
+            .chain([self.requests])
+            .map(Window::reach)
+            .max()
+            .unwrap_or_default()
+    }
+}
+
+impl Permit {
+    /// When it was taken.
+    pub const fn at(&self) -> Instant {
+        self.at
+    }
+}
+
+// === impl Limits ===
+
+impl Limits {
+    /// Limits with everything free but what `past` (oldest first) still holds.
+    pub fn new(spec: &LimitsSpec, past: &[Past], now: Instant) -> Self {
+        let window = |quota: Quota, step: Option<Step>| {
+            let mut window = Window::new(quota);
+            for past in past {
+                if step.is_none() || past.step == step {
+                    window.remember(now, past.ago);
+                }
+            }
+            window
+        };
+        let mut steps = BTreeMap::<_, Vec<_>>::new();
+        for (step, quota) in &spec.steps {
+            let windows = steps.entry(*step).or_default();
+            windows.push(window(*quota, Some(*step)));
+        }
+        Self {
+            account: vec![window(spec.requests, None)],
+            steps,
+            pause: None,
+            step_pauses: BTreeMap::new(),
+            expected: BTreeMap::new(),
+            pace: None,
+            concurrency: Concurrency::new(spec.concurrency.get()),
+            in_flight: 0,
+            stated: None,
+            share: spec.share,
+        }
+    }
+
+    /// Joins the limits of another account at the same tenant: the lower of any two holds, and what
+    /// either holds is held.
+    pub fn absorb(&mut self, other: Self) {
+        let join = |windows: &mut Vec<Window>, others: Vec<Window>| {
+            for other in others {
+                let span = other.quota().map(Quota::span);
+                let same = windows
+                    .iter_mut()
+                    .find(|window| window.quota().map(Quota::span) == span);
+                match same {
+                    Some(window) => window.absorb(other),
+                    None => windows.push(other),
+                }
+            }
+        };
+        join(&mut self.account, other.account);
+        for (step, windows) in other.steps {
+            join(self.steps.entry(step).or_default(), windows);
+        }
+        for (step, until) in other.step_pauses {
+            self.pause(Some(step), until);
+        }
+        if let Some(until) = other.pause {
+            self.pause(None, until);
+        }
+        self.expect(other.expected);
+        self.concurrency.cap(other.concurrency.most());
+        self.stated = self.stated.max_by_rate(other.stated);
+        self.share = self.share.min(other.share);
+    }
+
+    /// Requests that may be in flight at once, as configured.
+    pub const fn concurrency(&self) -> u32 {
+        self.concurrency.most()
+    }
+
+    /// Whether nothing is in flight.
+    pub(super) const fn is_idle(&self) -> bool {
+        self.in_flight == 0
+    }
+
+    /// Whether not even one request was taken last, though it was alone in flight.
+    pub(super) const fn takes_none(&self) -> bool {
+        self.concurrency.takes_none()
+    }
+
+    /// What the provider was seen to take at once; `None`: as many as configured, or nothing is clear.
+    pub fn taken_at_once(&self) -> Option<TakenAtOnce> {
+        self.concurrency.told()
+    }
+
+    /// Says that so many more requests are to be sent in this session, by what they call (`None`:
+    /// reads). It sets the pace, and which endpoint goes first.
+    pub fn expect(&mut self, requests: impl IntoIterator<Item = (Option<Step>, u64)>) {
+        for (step, count) in requests {
+            let expected = self.expected.entry(step).or_default();
+            *expected = expected.saturating_add(count);
+        }
+        self.set_pace();
+    }
+
+    /// The highest limit of the account that the server has stated, all of it; `None`: none.
+    pub const fn stated(&self) -> Option<Quota> {
+        self.stated
+    }
+
+    /// How long the account's tightest limit allows one request after another.
+    pub(super) fn interval(&self) -> Duration {
+        let quotas = self.account.iter().filter_map(Window::quota);
+        let intervals = quotas.map(|quota| quota.span() / quota.requests().get());
+        intervals.max().unwrap_or_default()
+    }
+
+    /// The part of a limit of `count` that this program may use; one at least.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "a share in (0, 1] of a small count"
+    )]
+    pub(super) fn share_of(&self, count: usize) -> usize {
+        ((count as f64 * self.share) as usize).max(1)
+    }
+
+    /// Takes all that a request of `step` (`None`: a read) needs, or nothing.
+    ///
+    /// # Errors
+    ///
+    /// When it may leave.
+    pub fn take(&mut self, step: Option<Step>, now: Instant) -> Result<Permit, Wait> {
+        match self.paused_until(step, now) {
+            Some(until) if until - now > PAUSE_WAITED_MAX => return Err(Wait::TooLong(until)),
+            Some(until) => return Err(Wait::Until(until)),
+            None => {}
+        }
+        if self.in_flight >= self.concurrency.now() {
+            return Err(Wait::Answer);
+        }
+        let mut wait = None;
+        for window in self.windows(step) {
+            match window.ready(now) {
+                Ok(()) => {}
+                Err(Some(at)) => wait = wait.max(Some(at)),
+                Err(None) => return Err(Wait::Answer),
+            }
+        }
+        if let Some(at) = wait {
+            return Err(Wait::Until(at));
+        }
+        // The pace last: its place is gone once it is taken.
+        if let Some(pace) = &mut self.pace {
+            pace.take(now).map_err(Wait::Until)?;
+        }
+        self.in_flight += 1;
+        if let Some(expected) = self.expected.get_mut(&step) {
+            *expected = expected.saturating_sub(1);
+        }
+        let mark = |windows: &mut Vec<Window>| {
+            let marks: Vec<Mark> = windows.iter_mut().map(Window::take).collect();
+            marks.first().copied()
+        };
+        Ok(Permit {
+            step,
+            account: mark(&mut self.account),
+            own: step
+                .and_then(|step| self.steps.get_mut(&step))
+                .and_then(mark),
+            at: now,
+            left: self.concurrency.leaves(self.in_flight),
+        })
+    }
+
+    /// A request was answered, given up or taken back: its slots come free.
+    pub fn count(&mut self, permit: &Permit, counted: Counted, now: Instant) {
+        for window in self.windows(permit.step) {
+            match counted {
+                Counted::Now => window.answered(now),
+                Counted::Later => window.answered(now + Quota::GIVEN_UP_COUNTED),
+                Counted::Never => window.unsent(),
+            }
+        }
+    }
+
+    /// A request is over. `taken`: the provider took it, whatever became of it.
+    pub fn over(&mut self, taken: bool, now: Instant) {
+        if taken {
+            let is_full = self.in_flight >= self.concurrency.now();
+            self.concurrency.taken(is_full, now);
+        }
+        self.in_flight = self.in_flight.saturating_sub(1);
+    }
+
+    /// A request was refused because too many were in flight.
+    pub(super) fn too_many_at_once(&mut self, permit: &Permit, now: Instant) {
+        self.concurrency.refused(permit.left, self.in_flight, now);
+    }
+
+    /// Lets nothing of `step` (`None`: of the whole account) leave before `until`. A later instant
+    /// that was set before stays. Returns whether the wait became longer.
+    pub fn pause(&mut self, step: Option<Step>, until: Instant) -> bool {
+        let before = match step {
+            Some(step) => self.step_pauses.get(&step).copied(),
+            None => self.pause,
+        };
+        let longer = before.is_none_or(|before| before < until);
+        if longer {
+            match step {
+                Some(step) => {
+                    self.step_pauses.insert(step, until);
+                }
+                None => self.pause = Some(until),
+            }
+        }
+        longer
+    }
+
+    /// Until when `step` has to wait for a pause; `None`: there is none.
+    pub fn paused_until(&self, step: Option<Step>, now: Instant) -> Option<Instant> {
+        let own = step.and_then(|step| self.step_pauses.get(&step).copied());
+        self.pause
+            .into_iter()
+            .chain(own)
+            .filter(|until| *until > now)
+            .max()
+    }
+
+    /// Learns what a server says of a limit, in the answer to the request of `permit`: a lower one
+    /// lowers ours, a higher one changes nothing, and what others have used is left alone.
+    ///
+    /// A server states a number and leaves the span to its documentation (`limit` has it), but
+    /// some account may have another. So the number is taken for the span of ours, unless
+    /// `resets_in` (what is left of the server's span) shows that the server's is longer. Then the
+    /// stated quota is kept beside ours, from here on.
+    pub fn learn(&mut self, step: Option<Step>, permit: &Permit, said: Stated, now: Instant) {
+        let Stated {
+            limit,
+            remaining,
+            resets_in,
+        } = said;
+        let stated = limit.share(self.share);
+        if step.is_none() {
+            self.stated = self.stated.max_by_rate(Some(limit));
+        }
+        let (windows, mark) = match step {
+            Some(step) => (self.steps.entry(step).or_default(), permit.own),
+            None => (&mut self.account, permit.account),
+        };
+        let span = |window: &Window| window.quota().map(Quota::span);
+        let same = windows
+            .iter()
+            .position(|window| span(window) == Some(stated.span()));
+        let longest = windows.iter().filter_map(span).max();
+        let is_longer = longest.is_none_or(|ours| resets_in.is_some_and(|left| left > ours));
+        let kept = match (same, is_longer) {
+            (Some(place), _) => place,
+            (None, false) => 0,
+            (None, true) => {
+                windows.push(Window::new(stated));
+                windows.len() - 1
+            }
+        };
+        let lowered = windows[kept].lower(stated.requests());
+        // Only the first window knows where the request's slot was taken.
+        if let (0, Some(mark), Some(remaining)) = (kept, mark, remaining) {
+            windows[kept].others_left(mark, remaining, resets_in, now);
+        }
+        if lowered && step.is_none() {
+            self.set_pace();
+        }
+    }
+
+    /// The endpoint whose own quota takes the longest for what is expected of it, if that is as long as
+    /// the account's takes for all, and it may be called now. What others take of the account's before
+    /// it, it would lack at the end.
+    pub(super) fn bottleneck(&mut self, now: Instant) -> Option<Step> {
+        let time = |windows: &[Window], requests: u64| {
+            let quotas = windows.iter().filter_map(Window::quota);
+            quotas.map(|quota| quota.time_for(requests)).max()
+        };
+        let own = self.steps.iter().filter_map(|(step, windows)| {
+            let expected = self.expected.get(&Some(*step))?;
+            Some((time(windows, *expected)?, *step))
+        });
+        let (longest, step) = own.max().filter(|(time, _)| !time.is_zero())?;
+        let all = self.expected.values().copied().fold(0, u64::saturating_add);
+        let is_longest = time(&self.account, all).is_none_or(|all| longest >= all);
+        let open = is_longest && self.paused_until(Some(step), now).is_none();
+        let mut windows = self.steps.get_mut(&step)?.iter_mut();
+        (open && windows.all(|window| window.ready(now).is_ok())).then_some(step)
+    }
+
+    fn windows(&mut self, step: Option<Step>) -> impl Iterator<Item = &mut Window> {
+        let own = step.and_then(|step| self.steps.get_mut(&step));
+        self.account.iter_mut().chain(own.into_iter().flatten())
+    }
+
+    /// Paces by the tightest of the account's limits, for the requests still expected.
+    fn set_pace(&mut self) {
+        let quotas = self.account.iter().filter_map(Window::quota);
+        let slowest = quotas.max_by_key(|quota| quota.span() / quota.requests().get());
+        let expected = self.expected.values().copied().fold(0, u64::saturating_add);
+        self.pace = slowest.and_then(|quota| Pace::of(quota, expected));
+    }
+}
+
+/// The quota of two that has more requests.
+trait MaxByRate {
+    fn max_by_rate(self, other: Self) -> Self;
+}
+
+impl MaxByRate for Option<Quota> {
+    fn max_by_rate(self, other: Self) -> Self {
+        match (self, other) {
+            (Some(ours), Some(theirs)) if ours.requests() < theirs.requests() => Some(theirs),
+            (None, theirs) => theirs,
+            (ours, _) => ours,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,435 @@
+//! A lane: everything about the traffic of one tenant, as a machine without IO.
+//!
+//! One value owns it all: rows in hand, queues, limits, jobs, roles seen, tokens, safeties. It has no
+//! lock, no task and no clock. [`Lane::on`] takes what happened, [`Lane::next`] gives the next thing
+//! to do; both are handed the time. `run` drives it over the network and the ledger, tests drive it
+//! over a clock of their own.
+//!
+//! # One path for every request
+//!
+//! Who are we, a lookup, a deletion, a job, asking about jobs, a verification, a token: each is a
+//! request with a `Purpose`. The files `attempt` and `answers` take all of
+//! them the same way:
+//!
+//! 1. **Limits** ([`limits`]): windows, pauses, pace and the number in flight, at one instant, all or
+//!    none. What waits for quota holds nothing, so rows that wait ten minutes for one endpoint keep no
+//!    others from theirs. The endpoint that decides when all are done goes first.
+//! 2. **Access** (`tokens`) and **role** (`lookups`): a token that ended, or a role that was read too
+//!    long ago, is asked for again, which gives back what 1 took.
+//! 3. **Intent**, durable. A row that waits for quota has none, so a crash in that wait leaves
+//!    nothing in doubt.
+//! 4. **Still open?** A pause or a stop that came meanwhile takes the intent back.
+//! 5. **Send, judge, record**: the request ends, is tried again, or its account stops.
+//!
+//! **Invariants:** no deleting request leaves whose intent is not durable, and none after the ledger
+//! failed. Nothing in flight is ever dropped: a stop lets it end, and records it. Two requests about one
+//! user are never in flight at once.
+
+mod access;
+mod account;
+mod answers;
+mod attempt;
+mod backoff;
+mod breaker;
+mod bulk;
+mod dispatch;
+mod error;
+mod jobs;
+pub mod limits;
+mod lookups;
+mod questions;
+mod queues;
+mod reach;
+mod requests;
+mod rows;
+mod settle;
+mod tokens;
+mod verify;
+mod waits;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::error::Error;
+use std::num::{NonZeroU32, NonZeroU64};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use self::account::Account;
+use self::attempt::Admitted;
+use self::backoff::Backoff;
+use self::limits::{Limits, LimitsSpec, Past, TakenAtOnce};
+use self::lookups::{Batch, BatchId};
+use self::reach::Reach;
+use self::requests::{Class, Request};
+use self::rows::Row;
+use crate::domain::{AccountName, Action, Entry, LaneStop, Quota, StopKind, Task, Time, ToVerify};
+use crate::provider::{self, Detail, Provider, Reply};
+use crate::transport::TransportError;
+
+pub use self::breaker::FailureLimit;
+pub use self::error::RequestError;
+pub use self::questions::{Answer, Question, QuestionId};
+pub use self::requests::RequestId;
+pub use self::tokens::KeptToken;
+
+/// An error of whatever gives rows.
+pub type SourceError = Box<dyn Error + Send + Sync>;
+
+/// How often the wall clock is looked at for [`Until`]. It may be set, and a machine may sleep: one
+/// long timer would know nothing of either.
+const CLOCK_EVERY: Duration = Duration::from_secs(1);
+
+/// An instant, and what the clocks on the wall show at it.
+#[derive(Debug, Clone, Copy)]
+pub struct Now {
+    /// On a clock that never goes back.
+    pub instant: Instant,
+    /// On the wall.
+    pub wall: Time,
+}
+
+/// An account as a lane needs it.
+#[derive(Debug)]
+pub struct AccountSpec {
+    /// Its name.
+    pub name: AccountName,
+    /// Its provider.
+    pub provider: Arc<dyn Provider>,
+    /// Its limits.
+    pub limits: LimitsSpec,
+    /// Requests of earlier processes that may still count, oldest first.
+    pub past: Vec<Past>,
+    /// A token that an earlier process left.
+    pub kept: Option<KeptToken>,
+    /// Tries for one request.
+    pub attempts: NonZeroU32,
+    /// The seed of the jitter.
+    pub seed: u64,
+}
+
+/// What an account has to do in this session.
+#[derive(Debug, Clone)]
+pub struct WorkSpec {
+    /// The queues that its rows come from.
+    pub queues: Vec<Queue>,
+    /// How much may go wrong.
+    pub failure_limit: FailureLimit,
+    /// Protected roles that may be deleted all the same, in the provider's words.
+    pub include_roles: Vec<String>,
+    /// So many rows go first, and the others only if all of those end well; `None`: all go.
+    pub canary: Option<NonZeroU64>,
+    /// When to begin no more rows; `None`: never.
+    pub until: Option<Until>,
+}
+
+/// When an account begins no more rows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Until {
+    /// The instant.
+    pub at: Time,
+    /// The time of day, as it was typed.
+    pub typed: String,
+}
+
+/// A queue of an account's rows, in the order of the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Queue {
+    /// Rows of this action.
+    Action(Action),
+    /// Rows of users who have rows of several actions.
+    Shared,
+    /// Rows that ended well, to be verified.
+    Verify,
+}
+
+/// Rows for a queue.
+#[derive(Debug)]
+pub enum Rows {
+    /// To be sent.
+    Tasks(Vec<Task>),
+    /// To be verified.
+    ToVerify(Vec<ToVerify>),
+}
+
+/// What happened.
+#[derive(Debug)]
+pub enum Event {
+    /// The next rows of a queue; `None`: it has no more. An error: it could not be read on.
+    Rows {
+        /// The account.
+        account: AccountName,
+        /// Its queue.
+        queue: Queue,
+        /// The rows.
+        rows: Result<Option<Rows>, SourceError>,
+    },
+    /// The entries of [`Output::RecordFirst`] are durable.
+    Recorded(RequestId),
+    /// A request was answered, or no answer came.
+    Reply {
+        /// Which.
+        request: RequestId,
+        /// What came.
+        result: Result<Reply, TransportError>,
+    },
+    /// A person stops the run.
+    Stop(StopStage),
+    /// The ledger takes no more entries.
+    LedgerFailed,
+}
+
+/// How far a run is stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StopStage {
+    /// Nothing more is begun; what is in flight ends and is recorded.
+    Begin,
+    /// Nothing is waited for any more; what is in flight is in doubt.
+    Wait,
+}
+
+/// What is to be done next.
+#[derive(Debug)]
+pub enum Output {
+    /// Record this, in order.
+    Record(Entry),
+    /// Record these, and say [`Event::Recorded`] once they are durable.
+    RecordFirst(RequestId, Vec<Entry>),
+    /// Send this.
+    Send(RequestId, provider::Request),
+    /// Read the next rows of this queue.
+    Rows(AccountName, Queue),
+    /// Keep this token for later processes, under this key.
+    Keep(String, KeptToken),
+    /// Tell this to whoever asked.
+    Answer(QuestionId, Result<Answer, RequestError>),
+    /// Nothing until this instant (`None`: for now), or until something happens.
+    Wait(Option<Instant>),
+    /// Every account that was at work has ended.
+    Ended,
+}
+
+/// How an account ended.
+#[derive(Debug)]
+pub enum AccountEnd {
+    /// Every row has an outcome.
+    Done,
+    /// A safety stopped it; the rest of its rows are pending.
+    Stopped(LaneStop),
+    /// The run was stopped; the rest of its rows are pending.
+    Interrupted,
+    /// Its rows could not be read on; the rest of them are pending.
+    SourceFailed(SourceError),
+}
+
+/// All traffic of one tenant, see the [module](self).
+#[derive(Debug)]
+pub struct Lane {
+    accounts: Vec<Account>,
+    limits: Limits,
+    reach: Reach,
+    /// Requests from the first wish to their end.
+    requests: BTreeMap<RequestId, Request>,
+    /// Those that wait for the limits, oldest first.
+    waiting: BTreeMap<Class, BTreeSet<RequestId>>,
+    /// Those that rest after an error.
+    resting: BTreeSet<(Instant, RequestId)>,
+    last_request: u64,
+    /// Rows in hand, by their numbers.
+    rows: BTreeMap<u64, Row>,
+    batches: BTreeMap<BatchId, Batch>,
+    last_batch: u64,
+    last_question: u64,
+    /// Refused without a word of how long: since when, and the waits.
+    throttled: Option<(Instant, Backoff)>,
+    /// The day's quota is as good as gone, in the words of the stop.
+    day_over: Option<Detail>,
+    /// The ledger failed: nothing may leave.
+    failed: bool,
+    output: VecDeque<Output>,
+}
+
+impl Lane {
+    /// A lane of one account, which has nothing to do yet.
+    pub fn new(spec: AccountSpec, now: Now) -> Self {
+        Self {
+            limits: Limits::new(&spec.limits, &spec.past, now.instant),
+            accounts: vec![Account::new(spec, now)],
+            reach: Reach::default(),
+            requests: BTreeMap::new(),
+            waiting: BTreeMap::new(),
+            resting: BTreeSet::new(),
+            last_request: 0,
+            rows: BTreeMap::new(),
+            batches: BTreeMap::new(),
+            last_batch: 0,
+            last_question: 0,
+            throttled: None,
+            day_over: None,
+            failed: false,
+            output: VecDeque::new(),
+        }
+    }
+
+    /// Joins `other`, a lane at the same tenant, while neither has anything in flight. From here on
+    /// their accounts share one set of limits.
+    pub fn absorb(&mut self, other: Self) {
+        debug_assert!(self.requests.is_empty() && other.requests.is_empty());
+        self.accounts.extend(other.accounts);
+        self.limits.absorb(other.limits);
+        self.output.extend(other.output);
+        self.day_over = self.day_over.take().or(other.day_over);
+        self.last_question = self.last_question.max(other.last_question);
+    }
+
+    /// Lets nothing of `step` leave before `until`, as a server asked an earlier process.
+    pub fn pause(&mut self, step: Option<crate::domain::Step>, until: Instant) {
+        self.limits.pause(step, until);
+    }
+
+    /// Takes note of what happened.
+    pub fn on(&mut self, event: Event, now: Now) {
+        match event {
+            Event::Rows {
+                account,
+                queue,
+                rows,
+            } => self.rows_read(&account, queue, rows, now),
+            Event::Recorded(id) => self.recorded(id, now),
+            Event::Reply { request, result } => self.replied(request, result, now),
+            Event::Stop(stage) => self.stopped(stage, now),
+            Event::LedgerFailed => self.failed = true,
+        }
+    }
+
+    /// The next thing to do.
+    pub fn next(&mut self, now: Now) -> Output {
+        loop {
+            if self.failed {
+                return Output::Ended;
+            }
+            if let Some(output) = self.output.pop_front() {
+                return output;
+            }
+            self.wake(now);
+            self.feed(now);
+            let wait = match self.admit(now) {
+                Admitted::No(wait) if self.output.is_empty() => wait,
+                _ => continue,
+            };
+            self.end_accounts(now);
+            if self.output.is_empty() {
+                let all_ended = self.accounts.iter().all(|account| !account.is_working);
+                return if all_ended && self.requests.is_empty() {
+                    Output::Ended
+                } else {
+                    Output::Wait(self.until_next(wait, now))
+                };
+            }
+        }
+    }
+
+    /// How each account ended that was at work since this was last asked.
+    pub fn take_ends(&mut self) -> Vec<(AccountName, AccountEnd)> {
+        let ends = self.accounts.iter_mut().filter_map(|account| {
+            let end = account.end.take()?;
+            Some((account.name.clone(), end))
+        });
+        ends.collect()
+    }
+
+    /// Requests that may be in flight at once, as configured.
+    pub const fn concurrency(&self) -> u32 {
+        self.limits.concurrency()
+    }
+
+    /// What the provider was seen to take at once, where that is less than configured.
+    pub fn taken_at_once(&self) -> Option<TakenAtOnce> {
+        self.limits.taken_at_once()
+    }
+
+    /// The highest limit for all requests of the account that the provider has stated.
+    pub const fn stated_limit(&self) -> Option<Quota> {
+        self.limits.stated()
+    }
+
+    /// Puts requests that have rested back in line, and stops accounts whose time is up.
+    fn wake(&mut self, now: Now) {
+        while let Some((at, id)) = self.resting.first().copied() {
+            if at > now.instant {
+                break;
+            }
+            self.resting.pop_first();
+            self.line_up(id, now);
+        }
+        for place in 0..self.accounts.len() {
+            let account = &mut self.accounts[place];
+            if account.is_working && !account.is_stopping && account.is_time_up(now.wall) {
+                account.is_out_of_time = true;
+                self.halt(place, now);
+            }
+        }
+    }
+
+    /// When there is something to do again, if nothing happens: a request may leave, has rested, or jobs
+    /// are to be asked about.
+    fn until_next(&self, wait: Option<Instant>, now: Now) -> Option<Instant> {
+        let rested = self.resting.first().map(|(at, _)| *at);
+        let working = || self.accounts.iter().filter(|it| it.is_working);
+        let jobs = working().filter_map(|account| self.next_question(account));
+        let clock = working()
+            .filter(|it| !it.is_stopping)
+            .filter_map(|it| it.until.as_ref())
+            .map(|until| {
+                let left = until.at.saturating_since(now.wall);
+                now.instant + left.min(CLOCK_EVERY)
+            });
+        let all = wait.into_iter().chain(rested).chain(jobs).chain(clock);
+        all.min()
+    }
+
+    /// Stops an account for `reason`, once, and records why.
+    fn stop_account(
+        &mut self,
+        place: usize,
+        (reason, status): (StopKind, Option<u16>),
+        detail: Detail,
+        now: Now,
+    ) {
+        let account = &mut self.accounts[place];
+        if account.stop.is_some() {
+            return;
+        }
+        let stop = LaneStop {
+            account: account.name.clone(),
+            reason,
+            status,
+            code: detail.code,
+            message: detail.message,
+            at: now.wall,
+        };
+        account.stop = Some(stop.clone());
+        self.record(Entry::Stop(stop));
+        self.halt(place, now);
+    }
+
+    /// Begins nothing more of an account. What waits is given up, what is in flight goes on.
+    fn halt(&mut self, place: usize, now: Now) {
+        self.accounts[place].is_stopping = true;
+        self.fail_waiting(place, &RequestError::Stopping, now);
+    }
+
+    /// A person stops the run.
+    fn stopped(&mut self, stage: StopStage, now: Now) {
+        for place in 0..self.accounts.len() {
+            if !self.accounts[place].is_stopping {
+                self.halt(place, now);
+            }
+        }
+        if stage == StopStage::Wait {
+            self.abandon(now);
+        }
+    }
+
+    fn record(&mut self, entry: Entry) {
+        self.output.push_back(Output::Record(entry));
+    }
+}

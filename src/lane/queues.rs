@@ -1,0 +1,443 @@
+//! Queues of rows: read ahead block by block, looked up in batches, gathered where one request carries
+//! many, begun as far as there is room.
+//!
+//! An account has a queue for each action, so that rows which wait for one endpoint's quota keep no
+//! others from theirs. Only a canary is taken across all queues, in the order of the file. Rows of one
+//! user go one after another, in the order of the file.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::account::Account;
+use super::lookups::{Batch, For, Stood, is_untouched, protected_by};
+use super::rows::{Row, Said, outcome_entry};
+use super::{Lane, Now, Output, Queue, Rows, SourceError};
+use crate::domain::{AccountName, Entry, LeftOpen, Outcome, OutcomeEntry, Task, UserId};
+use crate::provider::{Detail, LookupFor, Provider};
+
+/// How many rows of a queue may be in hand where they wait for different things. More than may be in
+/// flight, so that rows that wait for one endpoint's quota do not keep others from theirs; bounded, so
+/// that memory is.
+const ROWS_IN_HAND_MAX: usize = 1_024;
+
+/// The same of a queue whose rows go many to a request: as many as all jobs can hold that may be
+/// under way (30 of 100 at Zendesk), and again as the bound above for those that have left theirs.
+///
+/// Of a purge, that is how far the soft deletions may be ahead of the permanent ones: an hour, where
+/// those have 700 in ten minutes. More would gain nothing, as the permanent ones decide when the
+/// purge is over, and would leave more users between the two when it is stopped.
+const BULK_ROWS_IN_HAND_MAX: usize = 4_096;
+
+/// How many rows are taken at a time where nobody is asked about their users.
+const TAKEN_MAX: usize = 64;
+
+/// A queue of an account's rows.
+#[derive(Debug)]
+pub(super) struct RowQueue {
+    queue: Queue,
+    /// Rows that were read and not taken.
+    loaded: VecDeque<Task>,
+    /// The number of the last row that was read.
+    last_read: u64,
+    /// Whether its next rows are being read.
+    is_asked: bool,
+    /// It has no more.
+    is_over: bool,
+    /// Rows that were taken and have not ended.
+    pub(super) in_hand: usize,
+    /// How many there may be.
+    size: usize,
+    /// Lookups of its rows that are not complete.
+    looking: usize,
+    /// Rows that one request may carry, until there are enough of them.
+    pub(super) gathered: Vec<u64>,
+}
+
+impl RowQueue {
+    /// A queue of which nothing was read. `begun`: how many rows may be begun.
+    pub(super) fn new(queue: Queue, begun: usize, provider: &dyn Provider) -> Self {
+        let is_alike = match queue {
+            Queue::Action(action) => action.steps().len() == 1,
+            Queue::Shared | Queue::Verify => false,
+        };
+        // Rows that all have the same one step wait for the same: of those there are only as many as
+        // may be begun, and two batches.
+        let size = if is_alike {
+            begun + 2 * taken_max(provider)
+        } else {
+            ROWS_IN_HAND_MAX
+        };
+        Self {
+            queue,
+            loaded: VecDeque::new(),
+            last_read: 0,
+            is_asked: false,
+            is_over: false,
+            in_hand: 0,
+            size: size.min(ROWS_IN_HAND_MAX),
+            looking: 0,
+            gathered: Vec::new(),
+        }
+    }
+
+    /// Whether every row was taken from it.
+    pub(super) fn is_empty(&self) -> bool {
+        self.is_over && self.loaded.is_empty()
+    }
+
+    /// Whether every row before number `row` was read.
+    const fn has_read(&self, row: u64) -> bool {
+        self.is_over || self.last_read >= row
+    }
+}
+
+/// How many rows are taken at a time.
+fn taken_max(provider: &dyn Provider) -> usize {
+    match provider.lookup_max(LookupFor::Roles) {
+        0 => TAKEN_MAX,
+        users_max => users_max,
+    }
+}
+
+impl Account {
+    /// Takes the row that stands first in the file, over all queues.
+    fn take_first(&mut self) -> Option<(usize, Task)> {
+        let heads = self.queues.iter().enumerate();
+        let heads = heads.filter_map(|(place, it)| Some((it.loaded.front()?.position.row, place)));
+        let (_, place) = heads.min()?;
+        let task = self.queues[place].loaded.pop_front()?;
+        Some((place, task))
+    }
+}
+
+impl Lane {
+    /// The next rows of a queue were read.
+    pub(super) fn rows_read(
+        &mut self,
+        name: &AccountName,
+        queue: Queue,
+        rows: Result<Option<Rows>, SourceError>,
+        now: Now,
+    ) {
+        let Some(place) = self.place(name) else {
+            return;
+        };
+        let account = &mut self.accounts[place];
+        let (rows, error) = match rows {
+            Ok(rows) => (rows, None),
+            Err(error) => (None, Some(error)),
+        };
+        if account.broken.is_none() {
+            account.broken = error;
+        }
+        if queue == Queue::Verify {
+            if let Some(it) = &mut account.verify {
+                it.is_asked = false;
+                match rows {
+                    Some(Rows::ToVerify(rows)) => it.loaded.extend(rows),
+                    Some(Rows::Tasks(_)) | None => it.is_over = true,
+                }
+            }
+            return;
+        }
+        let Some(it) = account.queues.iter_mut().find(|it| it.queue == queue) else {
+            return;
+        };
+        it.is_asked = false;
+        let tasks = match rows {
+            Some(Rows::Tasks(tasks)) => tasks,
+            Some(Rows::ToVerify(_)) | None => {
+                it.is_over = true;
+                Vec::new()
+            }
+        };
+        for task in tasks {
+            it.last_read = it.last_read.max(task.position.row);
+            let rows = account.users.entry(task.id.clone()).or_default();
+            rows.insert(task.position.row);
+            it.loaded.push_back(task);
+        }
+        // Rows that waited until every queue was read past them.
+        for row in account.held.clone() {
+            if self.may_begin(row) {
+                self.start(row, now);
+            }
+        }
+    }
+
+    /// Moves rows on, as far as there is room.
+    pub(super) fn feed(&mut self, now: Now) {
+        for place in 0..self.accounts.len() {
+            let account = &self.accounts[place];
+            if !account.is_working || account.is_stopping {
+                continue;
+            }
+            self.ask_for_rows(place);
+            self.feed_verify(place, now);
+            self.ask_about_jobs(place, now);
+            let account = &mut self.accounts[place];
+            if account.canary.left() > 0 {
+                self.take_canary(place, now);
+            } else if account.canary.is_over() {
+                for queue in 0..account.queues.len() {
+                    self.take_rows(place, queue, now);
+                    self.send_gathered(place, queue, now);
+                }
+            }
+            self.begin_rows(place, now);
+        }
+    }
+
+    /// Asks for the next rows of queues that run low.
+    fn ask_for_rows(&mut self, place: usize) {
+        let account = &mut self.accounts[place];
+        let least = taken_max(account.provider.as_ref());
+        for it in &mut account.queues {
+            if !it.is_over && !it.is_asked && it.loaded.len() < least {
+                it.is_asked = true;
+                let output = Output::Rows(account.name.clone(), it.queue);
+                self.output.push_back(output);
+            }
+        }
+    }
+
+    /// Takes rows of the canary: the first of the file.
+    fn take_canary(&mut self, place: usize, now: Now) {
+        let account = &mut self.accounts[place];
+        let is_looking = account.queues.iter().any(|it| it.looking > 0);
+        // Which row stands first is known only where a row of each queue is.
+        let is_known = |it: &RowQueue| it.is_over || !it.loaded.is_empty();
+        if is_looking || !account.queues.iter().all(is_known) {
+            return;
+        }
+        let in_hand: usize = account.queues.iter().map(|it| it.in_hand).sum();
+        let room = ROWS_IN_HAND_MAX.saturating_sub(in_hand);
+        let left = usize::try_from(account.canary.left()).unwrap_or(usize::MAX);
+        let roles_max = account.provider.lookup_max(LookupFor::Roles);
+        let count = roles_max.max(1).min(left).min(room);
+        let mut of_queues = vec![Vec::new(); account.queues.len()];
+        for _ in 0..count {
+            let is_known = |it: &RowQueue| it.is_over || !it.loaded.is_empty();
+            if !account.queues.iter().all(is_known) {
+                break;
+            }
+            let Some((queue, task)) = account.take_first() else {
+                break;
+            };
+            account.queues[queue].in_hand += 1;
+            of_queues[queue].push(task);
+        }
+        if of_queues.iter().all(Vec::is_empty) {
+            if room > 0 && account.queues.iter().all(RowQueue::is_empty) {
+                account.canary.is_whole();
+                self.stop_for_canary(place, now);
+            }
+            return;
+        }
+        for (queue, tasks) in of_queues.into_iter().enumerate() {
+            if !tasks.is_empty() {
+                self.look_up_rows((place, queue), tasks, true, now);
+            }
+        }
+    }
+
+    /// Takes rows of a queue, as far as there is room.
+    fn take_rows(&mut self, place: usize, queue: usize, now: Now) {
+        loop {
+            let account = &mut self.accounts[place];
+            let most = taken_max(account.provider.as_ref());
+            let has_roles = account.provider.lookup_max(LookupFor::Roles) > 0;
+            let it = &mut account.queues[queue];
+            // A lookup is waited for until it is of as many as can be.
+            let is_enough = !has_roles || it.is_over || it.loaded.len() >= most;
+            if it.loaded.is_empty() || !is_enough || it.in_hand + most > it.size.max(most) {
+                return;
+            }
+            let count = it.loaded.len().min(most);
+            let tasks: Vec<Task> = it.loaded.drain(..count).collect();
+            it.in_hand += tasks.len();
+            self.look_up_rows((place, queue), tasks, false, now);
+        }
+    }
+
+    /// Looks up the users of rows before anything is done for them.
+    fn look_up_rows(
+        &mut self,
+        (place, queue): (usize, usize),
+        tasks: Vec<Task>,
+        is_canary: bool,
+        now: Now,
+    ) {
+        let provider = Arc::clone(&self.accounts[place].provider);
+        self.accounts[place].queues[queue].looking += 1;
+        let untouched = tasks.iter().filter(|task| is_untouched(task));
+        let none = For::Leaving(Vec::new());
+        let mut batch = Batch::before_steps(place, none, provider.as_ref(), untouched);
+        batch.set_reason(For::Entry(queue, tasks, is_canary));
+        self.look_up(batch, now);
+    }
+
+    /// The users of rows were looked up: the rows enter, but for those of protected users.
+    pub(super) fn enter(
+        &mut self,
+        (place, queue): (usize, usize),
+        tasks: Vec<Task>,
+        (batch, is_canary): (&Batch, bool),
+        now: Now,
+    ) {
+        if let Some(it) = self.accounts[place].queues.get_mut(queue) {
+            it.looking -= 1;
+        }
+        for task in tasks {
+            let row = task.position.row;
+            let (_, role) = batch.of(&task.id);
+            let account = &mut self.accounts[place];
+            let is_kept = |role: &&str| is_untouched(&task) && !account.includes(role);
+            let detail = role.filter(is_kept).map(protected_by);
+            let role = batch.role_of(&task.id, now);
+            if is_canary && detail.is_none() {
+                account.canary.let_in();
+            }
+            self.rows
+                .insert(row, Row::new((place, queue), task, role, is_canary));
+            if let Some(detail) = detail {
+                self.end_protected(row, detail, now);
+            } else if self.may_begin(row) {
+                self.start(row, now);
+            } else {
+                self.accounts[place].held.insert(row);
+            }
+        }
+    }
+
+    /// Ends a row whose user has a protected role, before anything was sent for it.
+    pub(super) fn end_protected(&mut self, row: u64, detail: Detail, now: Now) {
+        if let Some(it) = self.drop_row(row, now) {
+            let entry = OutcomeEntry {
+                code: detail.code,
+                message: detail.message,
+                ..outcome_entry(&it.task, Outcome::Protected, now.wall)
+            };
+            self.record(Entry::Outcome(entry));
+        }
+    }
+
+    // --- Rows of one user ---
+
+    /// Whether a row is the first of its user, as far as any queue may have an earlier one.
+    fn may_begin(&self, row: u64) -> bool {
+        let Some(it) = self.rows.get(&row) else {
+            return false;
+        };
+        let account = &self.accounts[it.account];
+        let rows = account.users.get(&it.task.id);
+        let is_first = rows.is_none_or(|rows| rows.first() == Some(&row));
+        let mut queues = account.queues.iter();
+        is_first && (!it.task.again || queues.all(|queue| queue.has_read(row)))
+    }
+
+    /// A row of a user has ended: the next one may go.
+    pub(super) fn leave_user(&mut self, place: usize, id: &UserId, row: u64, now: Now) {
+        let account = &mut self.accounts[place];
+        let Some(rows) = account.users.get_mut(id) else {
+            return;
+        };
+        rows.remove(&row);
+        let Some(next) = rows.first().copied() else {
+            account.users.remove(id);
+            return;
+        };
+        if self.may_begin(next) && !self.accounts[place].is_stopping {
+            self.start(next, now);
+        }
+    }
+
+    /// A row's turn has come.
+    fn start(&mut self, row: u64, now: Now) {
+        let Some(it) = self.rows.get(&row) else {
+            return;
+        };
+        let (place, queue) = (it.account, it.queue);
+        self.accounts[place].held.remove(&row);
+        let Some(step) = it.step() else {
+            return self.send_step(row, now);
+        };
+        match it.task.left_open.clone() {
+            LeftOpen::Job(job) if self.accounts[place].provider.bulk().is_some() => {
+                let jobs = &mut self.accounts[place].jobs;
+                return jobs.adopt(job, vec![row], now.instant);
+            }
+            // Only users who stood went into a request for many.
+            LeftOpen::Bulk if it.role.is_some_and(|role| role.stood != Stood::Active) => {
+                let end = self.settled(row, false, Said::default());
+                return self.end_step(row, end, now);
+            }
+            LeftOpen::Job(_) | LeftOpen::Bulk | LeftOpen::Nothing | LeftOpen::Request => {}
+        }
+        let account = &mut self.accounts[place];
+        let is_active = it.role.is_some_and(|role| role.stood == Stood::Active);
+        let bulk = account.provider.bulk().filter(|bulk| bulk.takes(step));
+        if bulk.is_some() && is_active && !it.is_canary && !account.one_by_one {
+            let it = &mut account.queues[queue];
+            // Those who are gathered first make room for all that jobs can hold.
+            it.size = BULK_ROWS_IN_HAND_MAX;
+            it.gathered.push(row);
+        } else {
+            account.ready.entry(step).or_default().push_back(row);
+        }
+    }
+
+    /// Sends the gathered rows of a queue, as many requests as they fill; all of them if no more come.
+    fn send_gathered(&mut self, place: usize, queue: usize, now: Now) {
+        let account = &mut self.accounts[place];
+        let Some(bulk) = account.provider.bulk() else {
+            return;
+        };
+        let (least, most) = (bulk.users_min(), bulk.users_max().max(1));
+        let one_by_one = account.one_by_one;
+        let it = &mut account.queues[queue];
+        let is_last = it.is_empty() && it.looking == 0;
+        let mut full = Vec::new();
+        while it.gathered.len() >= most && !one_by_one {
+            full.push(it.gathered.drain(..most).collect::<Vec<_>>());
+        }
+        let mut alone = Vec::new();
+        if one_by_one || is_last {
+            let rest = std::mem::take(&mut it.gathered);
+            if rest.len() >= least.max(1) && !one_by_one {
+                full.push(rest);
+            } else {
+                alone = rest;
+            }
+        }
+        for rows in full {
+            self.send_many(place, rows, now);
+        }
+        self.send_alone(place, alone);
+    }
+
+    /// Begins rows that are ready, as many of each step as may be begun.
+    fn begin_rows(&mut self, place: usize, now: Now) {
+        let most = self.rows_begun_max();
+        let steps: Vec<_> = self.accounts[place].ready.keys().copied().collect();
+        for step in steps {
+            loop {
+                let account = &mut self.accounts[place];
+                let begun = account.begun.entry(step).or_default();
+                let ready = account.ready.get_mut(&step);
+                if *begun >= most {
+                    break;
+                }
+                let Some(row) = ready.and_then(VecDeque::pop_front) else {
+                    break;
+                };
+                let Some(it) = self.rows.get_mut(&row) else {
+                    continue;
+                };
+                *begun += 1;
+                it.begun = Some(step);
+                self.send_step(row, now);
+            }
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! Whether the hosts of a tenant are reached, since when not, and for how long that is borne with.
+//!
+//! What brings no host's answer is about the account, not about the row whose request it was: all of
+//! the account waits, a little longer each time, and tries again.
+
+use std::time::{Duration, Instant};
+
+use jiff::tz::TimeZone;
+
+use super::Now;
+use crate::domain::Time;
+
+/// For so long a host may be out of reach before there is anything to go on with: somebody waits for
+/// the first word.
+pub(super) const PATIENCE_AT_FIRST: Duration = Duration::from_secs(30);
+
+/// The same of an account that is at work: as long as a router takes to start anew, or an evening's
+/// change of addresses; then its lane stops.
+pub(super) const PATIENCE_AT_WORK: Duration = Duration::from_mins(15);
+
+/// The wait before the first try again; each further one is twice as long.
+const WAIT_MIN: Duration = Duration::from_secs(1);
+
+/// The longest wait before a try.
+const WAIT_MAX: Duration = Duration::from_secs(30);
+
+/// More than so many of the shortest are longer than the longest.
+const WAIT_PARTS_MAX: u32 = 64;
+
+/// Whether the hosts of a tenant are reached.
+#[derive(Debug, Default)]
+pub(super) struct Reach {
+    /// Whether rows are being sent, or looked at.
+    pub(super) at_work: bool,
+    lost: Option<Lost>,
+}
+
+/// A host that is not reached.
+#[derive(Debug)]
+struct Lost {
+    host: String,
+    /// When the first try began that brought no answer.
+    since: Instant,
+    /// The same for people.
+    at: Time,
+    /// How often it was tried again.
+    tries: u32,
+}
+
+/// What is to be done about a host that is not reached.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Loss {
+    /// Wait for so long, and try again. What to say of it.
+    Again(Duration, String),
+    /// It was borne with for as long as may be. What to say, and after how many tries.
+    Over(String, u32),
+}
+
+impl Reach {
+    /// `host` answered. Whether it had been lost.
+    pub(super) fn heard(&mut self, host: &str) -> bool {
+        self.lost.take_if(|lost| lost.host == host).is_some()
+    }
+
+    /// A request to `host` that began `began` ago brought no answer.
+    pub(super) fn missed(&mut self, host: &str, began: Duration, now: Now) {
+        if self.lost.as_ref().is_none_or(|lost| lost.host != host) {
+            self.lost = Some(Lost {
+                host: host.to_owned(),
+                since: now.instant.checked_sub(began).unwrap_or(now.instant),
+                at: now.wall.before(began),
+                tries: 0,
+            });
+        }
+    }
+
+    /// Whether a host that has never answered is given up.
+    pub(super) fn is_over_at_first(&self, now: Now) -> bool {
+        let is_over = |lost: &Lost| now.instant - lost.since >= PATIENCE_AT_FIRST;
+        !self.at_work && self.lost.as_ref().is_some_and(is_over)
+    }
+
+    /// What is to be done now that a host is lost; `None`: none is.
+    pub(super) fn loss(&mut self, now: Now) -> Option<Loss> {
+        let patience = if self.at_work {
+            PATIENCE_AT_WORK
+        } else {
+            PATIENCE_AT_FIRST
+        };
+        let lost = self.lost.as_mut()?;
+        lost.tries += 1;
+        let parts = 2_u32.saturating_pow(lost.tries - 1).min(WAIT_PARTS_MAX);
+        let wait = (WAIT_MIN * parts).min(WAIT_MAX);
+        let since = lost.at.timestamp().to_zoned(TimeZone::system());
+        let words = format!(
+            "cannot reach {} since {}",
+            lost.host,
+            since.strftime("%H:%M:%S")
+        );
+        Some(if now.instant - lost.since + wait > patience {
+            Loss::Over(words, lost.tries)
+        } else {
+            Loss::Again(wait, format!("{words}; trying again"))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{Loss, Now, PATIENCE_AT_FIRST, PATIENCE_AT_WORK, Reach};
+    use crate::domain::Time;
+
+    fn now() -> Now {
+        Now {
+            instant: tokio::time::Instant::now().into_std(),
+            wall: Time::from_millis(1_795_340_600_000),
+        }
+    }
+
+    #[test]
+    fn a_host_is_borne_with_for_as_long_as_may_be_and_tried_seldom() {
+        for (at_work, least, most, tries_max) in [
+            (false, PATIENCE_AT_FIRST / 3, PATIENCE_AT_FIRST, 6),
+            (true, PATIENCE_AT_WORK * 9 / 10, PATIENCE_AT_WORK, 40),
+        ] {
+            let mut reach = Reach {
+                at_work,
+                ..Reach::default()
+            };
+            let start = now();
+            let mut now = start;
+            let tries = loop {
+                reach.missed("host", Duration::ZERO, now);
+                match reach.loss(now).unwrap() {
+                    Loss::Again(wait, words) => {
+                        assert!(words.starts_with("cannot reach host since "), "{words}");
+                        now.instant += wait;
+                    }
+                    Loss::Over(_, tries) => break tries,
+                }
+            };
+            let time = now.instant - start.instant;
+            assert!((least..=most).contains(&time), "{time:?}");
+            assert!(tries <= tries_max, "{tries}");
+        }
+    }
+
+    #[test]
+    fn an_answer_ends_it_and_another_hosts_does_not() {
+        let mut reach = Reach::default();
+        assert!(!reach.heard("host"));
+        reach.missed("host", Duration::ZERO, now());
+        assert!(!reach.heard("another"));
+        assert!(reach.loss(now()).is_some());
+        assert!(reach.heard("host"));
+        assert_eq!(reach.loss(now()), None);
+    }
+}

@@ -1,0 +1,330 @@
+//! One token for all requests of an account: fetched once, renewed before it ends, replaced when rejected.
+//!
+//! A token that the tenant itself gives out is a request like any other: it has a slot, and is recorded.
+//! One from a server with a quota of its own is counted here, also across processes ([`KeptToken`]).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::SecretString;
+use url::Url;
+
+use crate::domain::{Quota, Time};
+use crate::provider::{Access, Authorize, Detail, Provider, Reply, Token, TokenRefused};
+use crate::transport::{Failure, TransportError};
+
+/// A token is renewed this long before it ends, or a tenth of its life if that is less.
+const RENEW_BEFORE_MAX: Duration = Duration::from_mins(5);
+
+/// How long to wait when the token server would give none, growing by this much each time.
+const LATER_STEP: Duration = Duration::from_secs(5);
+const LATER_MAX: Duration = Duration::from_mins(1);
+
+/// The shortest life of a token that is believed: one that is said to live no time would be fetched
+/// anew for each request. Where it truly ends earlier it is rejected, and fetched anew then.
+const LIFE_MIN: Duration = Duration::from_secs(30);
+
+/// How often in a row the token server may put us off before the account stops: some ten minutes,
+/// which is as long as Zoho shuts out callers that asked too often.
+const PUT_OFF_MAX: u32 = 16;
+
+/// After so many tokens in a row that were rejected without ever having been taken, it is the
+/// credentials that are rejected.
+const STILLBORN_MAX: u32 = 2;
+
+/// So many tokens are fetched under the limits for one request that waits for its slot, where each ends
+/// before that comes; then one is fetched in the slot's time.
+const IN_VAIN_MAX: u32 = 3;
+
+/// A token as it is kept between processes, for a provider that gives out few.
+#[derive(Debug, Clone)]
+pub struct KeptToken {
+    /// The token.
+    pub secret: SecretString,
+    /// See [`Token::api_base`].
+    pub api_base: Option<Url>,
+    /// When it ends; `None`: not said.
+    pub expires_at: Option<Time>,
+    /// When tokens of these credentials were fetched lately, oldest first, this one included.
+    pub fetched: Vec<Time>,
+}
+
+/// An access, and which token gave it. Cheap to clone: every request has one.
+#[derive(Debug, Clone)]
+pub(super) struct Granted {
+    pub(super) access: Arc<Access>,
+    generation: u64,
+}
+
+/// Why there is no access.
+#[derive(Debug)]
+pub(super) enum NoAccess {
+    /// The credentials are wrong.
+    Rejected(Detail),
+    /// Not yet: try again after this time.
+    Later(Duration, Detail),
+    /// The token server gave no answer.
+    Unreached(Detail),
+    /// The token server, or a place it names, is not to be trusted; nothing was sent there.
+    Untrusted(Detail),
+    /// The token server put us off too often.
+    Exhausted(Detail),
+}
+
+/// The account's access to its provider.
+#[derive(Debug)]
+pub(super) struct Tokens {
+    provider: Arc<dyn Provider>,
+    source: Source,
+    current: Option<Live>,
+    /// Where the first token led. No later one may lead elsewhere: who we are was asked there.
+    base: Option<Url>,
+    generation: u64,
+    fetched: Vec<Time>,
+    put_off: u32,
+    /// The newest token that the provider has taken.
+    accepted: u64,
+    /// Tokens rejected since, none of which it ever took.
+    stillborn: u32,
+    /// Tokens fetched since a request last left.
+    in_vain: u32,
+    /// Whether one is being fetched.
+    pub(super) is_fetching: bool,
+}
+
+/// Where an access comes from: [`Authorize`], with the one that is always the same made once.
+#[derive(Debug)]
+enum Source {
+    Fixed(Granted),
+    Token { quota: Option<Quota>, key: String },
+}
+
+#[derive(Debug)]
+struct Live {
+    granted: Granted,
+    renew_at: Option<Time>,
+}
+
+impl Tokens {
+    /// No token yet, unless an earlier process `kept` one.
+    pub(super) fn new(provider: Arc<dyn Provider>, kept: Option<KeptToken>, now: Time) -> Self {
+        let source = match provider.authorize() {
+            Authorize::Fixed(access) => Source::Fixed(Granted {
+                access: Arc::new(access),
+                generation: 0,
+            }),
+            Authorize::Token { quota, key } => Source::Token { quota, key },
+        };
+        let mut tokens = Self {
+            provider,
+            source,
+            current: None,
+            base: None,
+            generation: 0,
+            fetched: Vec::new(),
+            put_off: 0,
+            accepted: 0,
+            stillborn: 0,
+            in_vain: 0,
+            is_fetching: false,
+        };
+        if let Some(kept) = kept {
+            tokens.take_up(kept, now);
+        }
+        tokens
+    }
+
+    /// An access that lives as far as can be known; `None`: a token has to be fetched.
+    pub(super) fn access(&self, now: Time) -> Option<Granted> {
+        if let Source::Fixed(granted) = &self.source {
+            return Some(granted.clone());
+        }
+        let live = self.current.as_ref()?;
+        let lives = live.renew_at.is_none_or(|at| now < at);
+        lives.then(|| live.granted.clone())
+    }
+
+    /// Whether the tenant counts a token among its requests: a server that has a quota of its own for
+    /// tokens counts them there.
+    pub(super) const fn is_counted(&self) -> bool {
+        matches!(self.source, Source::Token { quota: None, .. })
+    }
+
+    /// Whether the next token takes a slot of its own under the limits.
+    pub(super) const fn takes_slot(&self) -> bool {
+        self.is_counted() && self.in_vain < IN_VAIN_MAX
+    }
+
+    /// A request left with a token.
+    pub(super) const fn used(&mut self) {
+        self.in_vain = 0;
+    }
+
+    /// Counts a token that is about to be asked for.
+    ///
+    /// # Errors
+    ///
+    /// All that the provider gives out are used.
+    pub(super) fn ask(&mut self, now: Time) -> Result<(), NoAccess> {
+        if let Source::Token {
+            quota: Some(quota), ..
+        } = &self.source
+        {
+            // A time further ahead than the span is none: a clock was wrong, then or now.
+            self.fetched.retain(|at| {
+                let apart = now.saturating_since(*at).max(at.saturating_since(now));
+                apart < quota.span()
+            });
+            if self.fetched.len() >= quota.requests().get() as usize {
+                let used = now.saturating_since(self.fetched[0]);
+                let message = format!("the provider gives out {quota} tokens, and they are used");
+                let detail = own("tokens_used_up", message);
+                return Err(NoAccess::Later(quota.span().saturating_sub(used), detail));
+            }
+        }
+        self.fetched.push(now);
+        self.in_vain += 1;
+        Ok(())
+    }
+
+    /// Takes the answer to a request for a token that left at `asked_at`. Returns the token, if it is to
+    /// be kept between processes.
+    ///
+    /// # Errors
+    ///
+    /// There is none.
+    pub(super) fn answered(
+        &mut self,
+        reply: Result<&Reply, &TransportError>,
+        asked_at: Time,
+    ) -> Result<Option<(String, KeptToken)>, NoAccess> {
+        let reply = reply.map_err(|error| {
+            // Nothing was sent, and nothing counted.
+            if !error.failure.in_doubt() {
+                self.fetched.pop();
+            }
+            let detail = own(error.failure.name(), error.to_string());
+            // No accident to wait for.
+            if error.failure == Failure::Certificate {
+                NoAccess::Untrusted(detail)
+            } else {
+                NoAccess::Unreached(detail)
+            }
+        })?;
+        match self.provider.minted(reply) {
+            Ok(token) => self.put_minted(token, asked_at),
+            Err(TokenRefused::Rejected(detail)) => Err(NoAccess::Rejected(detail)),
+            Err(TokenRefused::Misplaced(detail)) => Err(NoAccess::Untrusted(detail)),
+            Err(TokenRefused::Later(detail)) => {
+                self.put_off += 1;
+                if self.put_off > PUT_OFF_MAX {
+                    return Err(NoAccess::Exhausted(detail));
+                }
+                let wait = (LATER_STEP * self.put_off).min(LATER_MAX);
+                Err(NoAccess::Later(wait, detail))
+            }
+        }
+    }
+
+    fn put_minted(
+        &mut self,
+        token: Token,
+        asked_at: Time,
+    ) -> Result<Option<(String, KeptToken)>, NoAccess> {
+        let Some(access) = self.provider.access(&token) else {
+            let message = "the token names a place that it must not be sent to";
+            return Err(NoAccess::Untrusted(own("foreign_place", message)));
+        };
+        if let Some(other) = self.elsewhere(&access) {
+            return Err(NoAccess::Untrusted(other));
+        }
+        self.put_off = 0;
+        let life = token.expires_in.map(|life| life.max(LIFE_MIN));
+        let renew_at =
+            life.map(|life| asked_at.after(life.saturating_sub((life / 10).min(RENEW_BEFORE_MAX))));
+        self.put(access, renew_at);
+        let kept = KeptToken {
+            secret: token.secret,
+            api_base: token.api_base,
+            expires_at: life.map(|life| asked_at.after(life)),
+            fetched: self.fetched.clone(),
+        };
+        Ok(match &self.source {
+            Source::Token {
+                quota: Some(_),
+                key,
+            } => Some((key.clone(), kept)),
+            Source::Token { quota: None, .. } | Source::Fixed(_) => None,
+        })
+    }
+
+    /// The provider took `granted`.
+    pub(super) fn accepted(&mut self, granted: &Granted) {
+        if granted.generation > 0 {
+            self.accepted = self.accepted.max(granted.generation);
+            self.stillborn = 0;
+        }
+    }
+
+    /// The provider would not take `granted`: the next who asks gets another, unless one has come
+    /// since. Returns whether tokens are rejected that were never taken, so that asking for more
+    /// changes nothing (and uses up what a provider gives out).
+    pub(super) fn reject(&mut self, granted: &Granted) -> bool {
+        let is_it = |live: &mut Live| live.granted.generation == granted.generation;
+        if self.current.take_if(is_it).is_some() && granted.generation > self.accepted {
+            self.stillborn += 1;
+        }
+        self.stillborn >= STILLBORN_MAX
+    }
+
+    /// Takes up a token that an earlier process left, unless it is about to end or names a place
+    /// that it must not be sent to: a file is believed no more than an answer.
+    fn take_up(&mut self, kept: KeptToken, now: Time) {
+        self.fetched = kept.fetched;
+        let renew_at = kept.expires_at.map(|at| {
+            let left = at.saturating_since(now);
+            now.after(left.saturating_sub(RENEW_BEFORE_MAX.min(left / 10)))
+        });
+        if renew_at.is_none_or(|at| now < at) {
+            let token = Token {
+                secret: kept.secret,
+                api_base: kept.api_base,
+                expires_in: None,
+            };
+            if let Some(access) = self.provider.access(&token) {
+                self.put(access, renew_at);
+            }
+        }
+    }
+
+    fn put(&mut self, access: Access, renew_at: Option<Time>) {
+        self.generation += 1;
+        self.base.get_or_insert_with(|| access.base.clone());
+        let granted = Granted {
+            access: Arc::new(access),
+            generation: self.generation,
+        };
+        self.current = Some(Live { granted, renew_at });
+    }
+
+    /// What is wrong with an access that leads elsewhere than the first; `None`: it does not.
+    fn elsewhere(&self, access: &Access) -> Option<Detail> {
+        let first = self.base.as_ref().filter(|base| **base != access.base)?;
+        let (then, now) = (first.authority(), access.base.authority());
+        Some(own(
+            "other_place",
+            format!(
+                "a new token leads to `{now}`, while the run was agreed to at `{then}`; nothing was \
+                 sent with it"
+            ),
+        ))
+    }
+}
+
+/// A detail in our own words.
+pub(super) fn own(code: &str, message: impl Into<String>) -> Detail {
+    Detail {
+        code: Some(code.to_owned()),
+        message: Some(message.into()),
+    }
+}

@@ -1,0 +1,43 @@
+//! Where a lane's entries and tokens go.
+
+use std::fmt;
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+use thiserror::Error;
+
+use crate::domain::Entry;
+use crate::lane::KeptToken;
+
+/// When [`EventSink::record`] is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// When the entry would survive a power cut.
+    Synced,
+    /// When it stands in line to be written, in order.
+    Queued,
+}
+
+/// Takes entries in the order they are handed in: the ledger, or memory in tests.
+pub trait EventSink: Send + Sync + fmt::Debug {
+    /// Records `entry`.
+    ///
+    /// # Errors
+    ///
+    /// When this entry, or an earlier one, could not be written. Nothing may be sent after that.
+    fn record(&self, entry: Entry, durability: Durability)
+    -> BoxFuture<'_, Result<(), SinkFailed>>;
+}
+
+/// An entry could not be recorded; the run must stop.
+#[derive(Debug, Clone, Error)]
+#[error("record what happened")]
+pub struct SinkFailed(#[source] pub Arc<dyn std::error::Error + Send + Sync>);
+
+/// Keeps tokens between processes. What cannot be kept is fetched again: failing is no error here.
+pub trait TokenStore: Send + Sync + fmt::Debug {
+    /// The token kept under `key`.
+    fn load(&self, key: &str) -> Option<KeptToken>;
+    /// Keeps `token` under `key`.
+    fn keep(&self, key: &str, token: &KeptToken);
+}
