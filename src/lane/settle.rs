@@ -297,9 +297,8 @@ impl Lane {
         match (step.step, seen) {
             (_, UserState::Unknown) => self.is_unknown_when_gone(step),
             (Step::Delete, UserState::SoftDeleted { .. })
-            | (Step::Delete | Step::PermanentlyDelete, UserState::Erasing | UserState::Gone) => {
-                true
-            }
+            | (Step::Delete | Step::PermanentlyDelete, UserState::Erasing | UserState::Gone)
+            | (Step::DeletePersonalInformation, UserState::Cleared) => true,
             // A soft-deleted user's permanent deletion is asked about first.
             _ => false,
         }
