@@ -34,6 +34,7 @@
 //! | [`config`] | TOML, environment, secrets → complete settings | domain, provider |
 //! | [`sandbox`] | the three providers' behaviour as state machines, and a loopback server | domain |
 //! | [`cli`] | the composition root: a file per command, diagnostics, exit codes | all |
+//! | [`words`] | numbers, times and names as people read them; every module may import it | domain |
 //! | `fuzzing` | what `make fuzz` runs over every parser; no part of a release | all |
 //!
 //! `tests/it/architecture.rs` reads this table and holds it against the sources.
@@ -173,3 +174,4 @@ pub mod report;
 pub mod run;
 pub mod sandbox;
 pub mod transport;
+pub mod words;

@@ -7,7 +7,6 @@ use std::path::Path;
 use miette::{Diagnostic, Report};
 
 use super::exit::ExitCode;
-use super::outline_text;
 use super::page;
 use super::terminal::shown;
 use super::underline;
@@ -16,6 +15,7 @@ use crate::domain::{AccountName, ProviderKind, StopKind};
 use crate::lane::RequestError;
 use crate::ledger::{LedgerError, Loss};
 use crate::run::SinkFailed;
+use crate::words;
 
 /// How many causes are printed; a chain that is longer goes round in circles.
 pub(super) const CAUSES_MAX: usize = 16;
@@ -222,7 +222,7 @@ impl From<io::Error> for Failure {
 impl From<LedgerError> for Failure {
     fn from(error: LedgerError) -> Self {
         if let LedgerError::Failed { path, .. } = &error {
-            let resume = outline_text::shell(path);
+            let resume = words::shell_path(path);
             let help = format!("make space or mend the disk, then `userpurge resume {resume}`");
             return Self::message(ExitCode::Ledger, told(&error), Some(&help));
         }
@@ -242,7 +242,7 @@ impl From<LedgerError> for Failure {
 
 /// What is safe to do when something has happened to the ledger at `path`.
 fn after_loss(path: &Path, how: Loss) -> String {
-    let name = outline_text::shell(path);
+    let name = words::shell_path(path);
     let resume = format!("`userpurge resume {name}` goes on");
     let again =
         "users who are deleted already are asked for again, and end `already_gone` or `not_found`";

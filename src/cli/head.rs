@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use super::Failure;
-use super::outline_text;
 use crate::ledger::Head;
+use crate::words;
 
 /// Refuses a ledger whose last line is `found`, if that is not the `noted` one.
 pub(super) fn check(ledger: &Path, found: Head, noted: Option<Head>) -> Result<(), Failure> {
@@ -17,7 +17,7 @@ pub(super) fn check(ledger: &Path, found: Head, noted: Option<Head>) -> Result<(
     );
     let help = format!(
         "`userpurge audit {} --head {noted}` says which",
-        outline_text::shell(ledger)
+        words::shell_path(ledger)
     );
     Err(Failure::foreign(ledger, &what, Some(&help)))
 }

@@ -2,17 +2,16 @@
 //! at all is sent to them before it is, not even the question who we are.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::time::Duration;
 
 use super::before::{Before, Place, now_of};
-use super::outline_text;
 use super::setup::Setup;
 use super::{ExitCode, Failure};
 use crate::domain::{AccountName, LaneStop, Paused, StopKind, Time};
 use crate::lane::limits::PAUSE_WAITED_MAX;
 use crate::ledger::LedgerState;
 use crate::report::{Lock, Summary, text};
+use crate::words;
 
 /// A wait that ends later than this may be a mistake: a time where a number of seconds is meant, or
 /// a proxy's.
@@ -96,7 +95,7 @@ pub(super) fn way_past(command: &str) -> String {
 pub(super) fn this_command() -> String {
     let typed = std::env::args_os().skip(1);
     typed.fold("userpurge".to_owned(), |command, arg| {
-        format!("{command} {}", outline_text::shell(Path::new(&arg)))
+        format!("{command} {}", words::shell_word(&arg.to_string_lossy()))
     })
 }
 

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use uuid::Uuid;
 
 use super::agreement::place;
-use super::outline_text::shell;
 use super::planning::{Planned, Planning};
 use super::setup::Setup;
 use super::signals::TakeAway;
@@ -14,6 +13,7 @@ use super::{ExitCode, Failure};
 use crate::config::AccountOutline;
 use crate::domain::{AccountHeader, RunHeader, RunId, WallClock};
 use crate::ledger::{Damage, Disk, LedgerError, LedgerReader, LedgerWriter, is_locked};
+use crate::words;
 
 /// A ledger of this process. Dropped, it is taken away; [`NewLedger::keep`] leaves it.
 pub(super) struct NewLedger<'d> {
@@ -118,7 +118,7 @@ pub(super) fn refuse_existing(ledger: &Path) -> Result<(), Failure> {
         }) => return Err(no_ledger(ledger)),
         Ok(_) | Err(_) => {}
     }
-    let name = shell(ledger);
+    let name = words::shell_path(ledger);
     Err(Failure::message(
         ExitCode::Refused,
         format!(

@@ -18,7 +18,7 @@ use super::underline;
 use crate::domain::{AccountName, Action, Time, UserId, WallClock};
 use crate::input::{Asides, Columns};
 use crate::plan::{Group, Plan, time_at_limit};
-use crate::report::text::grouped;
+use crate::words::{count, cut, duration, grouped};
 
 /// How many characters of an id are shown; two fit a line.
 const ID_CHARS_MAX: usize = 36;
@@ -33,10 +33,9 @@ const EXAMPLE_INDENT: &str = "    ";
 pub(super) fn text(setup: &Setup, planned: &Planned, lines: &[Line]) -> String {
     let plan = &planned.plan;
     let mut text = format!(
-        "{}: {} {}, {} to delete",
+        "{}: {}, {} to delete",
         planned.name,
-        grouped(plan.rows),
-        if plan.rows == 1 { "row" } else { "rows" },
+        count(plan.rows, "row"),
         grouped(plan.to_delete())
     );
     for (rows, what) in [
@@ -81,12 +80,11 @@ pub(super) fn text(setup: &Setup, planned: &Planned, lines: &[Line]) -> String {
     }
     asides(&mut text, plan.asides);
     if let (Some(path), Some(ids)) = (&setup.options.protect, planned.protected) {
-        let noun = if ids == 1 { "id" } else { "ids" };
         let folder = setup::folder().unwrap_or_default();
         let path = Path::new(path);
         let name = path.strip_prefix(folder).unwrap_or(path).to_string_lossy();
         let name = shown(&name);
-        let told = format!("(protect list {name}: {} {noun})", grouped(ids));
+        let told = format!("(protect list {name}: {})", count(ids, "id"));
         let _ = writeln!(text, "{}", wrapped(&told, 2));
     }
     if plan.to_delete() > 0 {
@@ -199,7 +197,7 @@ fn table(setup: &Setup, planned: &Planned, now: Time) -> String {
                 name.to_string(),
                 action.name().to_owned(),
                 grouped(group.rows),
-                duration(time),
+                wait(time),
             ]);
             ids.push(Some(between(group)));
             let told = format!(
@@ -219,7 +217,7 @@ fn table(setup: &Setup, planned: &Planned, now: Time) -> String {
                 name.to_string(),
                 "all".to_owned(),
                 grouped(all),
-                duration(*time),
+                wait(*time),
             ]);
             ids.push(None);
         }
@@ -270,7 +268,7 @@ fn too_long(rows: &mut [[String; 4]]) -> Vec<Option<String>> {
 fn takes(time: Option<&Duration>, now: Time) -> String {
     match time {
         Some(time) if !time.is_zero() => {
-            let (takes, ends) = (duration(*time), ends(now, *time));
+            let (takes, ends) = (wait(*time), ends(now, *time));
             let told =
                 format!("At the quota this takes {takes} and ends about {ends} if started now.");
             wrapped(&told, 2)
@@ -289,12 +287,7 @@ fn between(group: &Group) -> String {
 
 /// An id as the table has room for it: an external id may be anything, and long.
 fn id(id: &UserId) -> String {
-    let text = shown(id.as_str());
-    if text.chars().nth(ID_CHARS_MAX).is_none() {
-        return text.into_owned();
-    }
-    let cut = text.chars().take(ID_CHARS_MAX - 1);
-    cut.chain(std::iter::once('…')).collect()
+    cut(&shown(id.as_str()), ID_CHARS_MAX)
 }
 
 /// Which column holds which field: the wrong one deletes the wrong users.
@@ -423,47 +416,19 @@ fn seconds(time: Duration) -> f64 {
     (time.as_secs_f64() * 1_000.0).round() / 1_000.0
 }
 
-/// A time as people say it, to two units.
-pub(super) fn duration(time: Duration) -> String {
-    let secs = time.as_secs() + u64::from(time.subsec_millis() >= 500);
-    match secs {
-        0 => "at once".to_owned(),
-        1..=59 => format!("{secs} s"),
-        60..=3_599 => format!("{} min {:02} s", secs / 60, secs % 60),
-        3_600..=86_399 => format!("{} h {:02} min", secs / 3_600, secs % 3_600 / 60),
-        _ => format!("{} d {:02} h", secs / 86_400, secs % 86_400 / 3_600),
+/// How long the quota makes rows wait.
+fn wait(time: Duration) -> String {
+    if time < Duration::from_millis(500) {
+        return "at once".to_owned();
     }
-}
-
-/// A word as a shell takes it.
-pub(super) fn shell(path: &Path) -> String {
-    let text = path.to_string_lossy();
-    let plain = |c: char| c.is_alphanumeric() || "-_./=:,@%+".contains(c);
-    if !text.is_empty() && text.chars().all(plain) {
-        text.into_owned()
-    } else {
-        format!("'{}'", text.replace('\'', r"'\''"))
-    }
+    duration(time)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-    use std::time::Duration;
-
     use rstest::rstest;
 
-    use super::{UserId, duration, id, shell};
-
-    #[rstest]
-    #[case(0, "at once")]
-    #[case(24, "24 s")]
-    #[case(90, "1 min 30 s")]
-    #[case(8_600, "2 h 23 min")]
-    #[case(86_400 * 3 + 3_600 * 5, "3 d 05 h")]
-    fn a_time_is_said_to_two_units(#[case] secs: u64, #[case] said: &str) {
-        assert_eq!(duration(Duration::from_secs(secs)), said);
-    }
+    use super::{UserId, id};
 
     #[rstest]
     #[case("5963c0d619a30a2e00de36b8", "5963c0d619a30a2e00de36b8")]
@@ -474,14 +439,5 @@ mod tests {
     )]
     fn an_id_fits_the_table_and_turns_no_line_round(#[case] text: &str, #[case] told: &str) {
         assert_eq!(id(&UserId::new(text)), told);
-    }
-
-    #[rstest]
-    #[case("users.csv", "users.csv")]
-    #[case("my users.csv", "'my users.csv'")]
-    #[case("it's.csv", r"'it'\''s.csv'")]
-    #[case("", "''")]
-    fn a_word_can_be_typed_again(#[case] word: &str, #[case] typed: &str) {
-        assert_eq!(shell(Path::new(word)), typed);
     }
 }

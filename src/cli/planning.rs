@@ -7,7 +7,6 @@ use futures::executor::block_on;
 
 use super::accounts::policies;
 use super::latest::{self, LATEST};
-use super::outline_text::shell;
 use super::setup::Setup;
 use super::underline;
 use super::{ExitCode, Failure};
@@ -19,6 +18,7 @@ use crate::input::{
 };
 use crate::ledger::{Durability, Good, LedgerError, LedgerHandle, LedgerReader, LedgerState};
 use crate::plan::{Defaults, ForeignIds, Judge, Plan, Planner, ProtectList, likely_id_column};
+use crate::words;
 
 /// What people call an input that is no file.
 pub(super) const STANDARD_INPUT: &str = "standard input";
@@ -300,7 +300,7 @@ fn refuse_wrong_column(planned: &Planned, path: &Path) -> Result<(), Failure> {
     match (likely, hint) {
         (Some(likely), Some(hint)) => {
             let text = format!("`{}`: {hint}; nothing was sent", path.display());
-            let help = format!("`--id-column {}`", shell(Path::new(likely)));
+            let help = format!("`--id-column {}`", words::shell_word(likely));
             let place = underline::name_in_input(path, likely, "these look like ids");
             Err(Failure::message(ExitCode::Refused, text, Some(&help)).at(place))
         }
@@ -360,7 +360,7 @@ fn refuse_entries(source: &Source) -> Result<(), Failure> {
 
 fn is_ledger(path: &Path) -> Failure {
     let text = format!("`{}` is a ledger and no list of users", path.display());
-    let name = shell(path);
+    let name = words::shell_path(path);
     let help = format!(
         "`userpurge run {name}` carries out a plan that it holds, `userpurge resume {name}` goes on \
          with its run, `userpurge retry {name}` tries failed rows again"

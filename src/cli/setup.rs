@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::accounts::limits_of;
-use super::outline_text::shell;
 use super::terminal::tell;
 use super::{ExitCode, Failure};
 use crate::config::{self, AccountOutline, ConfigError, Outline, Source, process_variable};
 use crate::domain::{AccountName, Action, RunOptions};
 use crate::plan::time_at_limit;
+use crate::words;
 
 /// The configuration without its secrets, and the options of a run.
 #[derive(Debug)]
@@ -80,7 +80,10 @@ pub(super) fn locate_again(
                 "`{named}` was made with the configuration `{}`, and no configuration is found here",
                 then.display()
             );
-            let help = format!("look at it, then name it: `--config {}`", shell(then));
+            let help = format!(
+                "look at it, then name it: `--config {}`",
+                words::shell_path(then)
+            );
             Err(Failure::message(ExitCode::Refused, text, Some(&help)))
         }
         (Ok(source), Some(then)) if config.is_none() && file(&source) != Some(then) => {

@@ -14,7 +14,6 @@ use serde::{Deserialize, Serialize};
 
 use super::accounts::Line;
 use super::before::{self, Place};
-use super::outline_text::shell;
 use super::planning::absolute;
 use super::setup::Setup;
 use super::terminal::tell;
@@ -22,6 +21,7 @@ use super::{ExitCode, Failure};
 use crate::config::{AccountOutline, process_variable};
 use crate::domain::{AccountName, ProviderKind, Time, WallClock};
 use crate::ledger::LedgerState;
+use crate::words;
 
 /// The most of a tenant's file that is read, in bytes.
 const FILE_BYTES_MAX: u64 = 256 * 1024;
@@ -311,7 +311,7 @@ fn busy(says: &Tenant) -> Failure {
             ),
             format!(
                 "wait until it is over: `userpurge status --follow {}`",
-                shell(ledger)
+                words::shell_path(ledger)
             ),
         ),
         None => (

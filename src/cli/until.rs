@@ -9,12 +9,12 @@ use jiff::tz::{AmbiguousOffset, TimeZone};
 use thiserror::Error;
 
 use super::accounts::limits_of;
-use super::outline_text::duration;
 use super::planning::Planned;
 use super::setup::Setup;
 use crate::domain::Time;
 use crate::lane::Until;
 use crate::plan::rows_within;
+use crate::words::duration;
 
 /// So many days are looked at for the next time a clock shows what was typed. No clock has ever
 /// passed over more than one.

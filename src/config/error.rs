@@ -10,6 +10,7 @@ use super::locate::FILE_NAME;
 use super::secret::SecretError;
 use super::urls::UrlProblem;
 use crate::domain::QuotaError;
+use crate::words::shell_path;
 
 /// Why there are no settings. Nothing here holds a secret, not even the piece of the file that an
 /// error points into.
@@ -46,7 +47,7 @@ pub enum ConfigError {
          {mode:03o}); nothing was run or sent",
         path.display()
     )]
-    #[diagnostic(help("look through the file, then `chmod go-w {}`", quoted(path)))]
+    #[diagnostic(help("look through the file, then `chmod go-w {}`", shell_path(path)))]
     WrittenByOthers {
         /// The file.
         path: PathBuf,
@@ -62,7 +63,7 @@ pub enum ConfigError {
     #[diagnostic(help(
         "look through the file, then make it yours: `cp {0} own.toml && chmod 600 own.toml`, and \
          name it with `--config own.toml`",
-        quoted(path)
+        shell_path(path)
     ))]
     OwnedByAnother {
         /// The file.
@@ -156,16 +157,6 @@ pub struct KeyError {
     /// The place.
     #[label("here")]
     pub(super) span: SourceSpan,
-}
-
-/// `path` as a shell takes it for one word.
-fn quoted(path: &std::path::Path) -> String {
-    let text = path.display().to_string();
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+,@%".contains(c);
-    if text.chars().all(plain) {
-        return text;
-    }
-    format!("'{}'", text.replace('\'', "'\\''"))
 }
 
 fn and_none_at(xdg: Option<&std::path::Path>) -> String {

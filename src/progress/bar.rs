@@ -12,8 +12,9 @@ use jiff::tz::TimeZone;
 
 use super::state::{AccountState, State};
 use super::terminal;
-use super::text::{Doing, clock, duration, fit, number};
+use super::text::Doing;
 use crate::domain::Time;
+use crate::words::{clock, cut, grouped, short_duration};
 
 /// The widest line, in columns.
 const COLUMNS_MAX: usize = 80;
@@ -146,7 +147,7 @@ impl Bars {
         };
         let names = state.accounts.iter();
         let names: Vec<_> = names
-            .map(|account| fit(account.plan.name.as_str(), most))
+            .map(|account| cut(account.plan.name.as_str(), most))
             .collect();
         let widest = names.iter().map(|name| name.chars().count()).max();
         let widest = widest.unwrap_or(0);
@@ -215,11 +216,11 @@ fn style(look: Look) -> ProgressStyle {
 
 /// What stands behind a bar, in at most `columns`: what matters least is left out first.
 fn text(account: &AccountState, doing: &Doing, columns: usize) -> String {
-    let rows = number(account.rows());
-    let done = number(account.done());
+    let rows = grouped(account.rows());
+    let done = grouped(account.done());
     // As wide as it will become, so that what follows stays where it is.
     let counts = format!("{done:>width$}/{rows}", width = rows.len());
-    let bad = (account.bad() > 0).then(|| format!("{} bad", number(account.bad())));
+    let bad = (account.bad() > 0).then(|| format!("{} bad", grouped(account.bad())));
     let with = |doing: String| {
         let parts = [Some(counts.clone()), bad.clone(), Some(doing)];
         let parts = parts.into_iter().flatten().filter(|part| !part.is_empty());
@@ -228,7 +229,7 @@ fn text(account: &AccountState, doing: &Doing, columns: usize) -> String {
     let words = doing.by_length().map(with);
     let fits = |text: &&String| text.chars().count() <= columns;
     let text = words.iter().find(fits).or(words.last());
-    fit(text.map_or("", String::as_str), columns)
+    cut(text.map_or("", String::as_str), columns)
 }
 
 /// When all accounts are done.
@@ -238,9 +239,9 @@ fn foot(state: &State, now: Time, zone: &TimeZone, columns: usize) -> String {
         return if goes_on { "going on" } else { "finishing" }.to_owned();
     };
     let at = format!("ends about {}", clock(end, now, zone));
-    let all = format!("{at}, in {}", duration(end.saturating_since(now)));
+    let all = format!("{at}, in {}", short_duration(end.saturating_since(now)));
     let short = all.chars().count() > columns;
-    fit(if short { &at } else { &all }, columns)
+    cut(if short { &at } else { &all }, columns)
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use super::summary::{Lock, Summary};
 use super::text;
 use super::timeline::Point;
 use crate::domain::{Counted, InputHeader, RunOptions, Time, Verified, shown};
+use crate::words;
 
 /// A report. Serialised it is `report --format json`: these fields, by these names. Keys may be
 /// added; one whose meaning changes raises [`Report::KEYS`].
@@ -80,7 +81,7 @@ impl Report {
         let input = gathered.state.input().unwrap_or_else(no_input);
         let source = gathered.state.source;
         let header = gathered.state.header;
-        let ledger = text::shell_quoted(&source.path.to_string_lossy());
+        let ledger = words::shell_path(&source.path);
         let again = text::again(&source.path, summary.config.as_deref());
         let (sessions, sessions_count, callers) = gathered.sessions.finish();
         let (pauses, pauses_left_out) = gathered.pauses.finish();

@@ -5,8 +5,9 @@
 
 use super::document::Report;
 use super::reasons::Reason;
-use super::text::{SOFT_DELETED, UNSEEN, count, grouped, span, stop_told, utc};
+use super::text::{SOFT_DELETED, UNSEEN, stop_told};
 use crate::domain::{Action, Outcome, RunState, Stand, shown};
+use crate::words::{count, duration, grouped, utc};
 
 /// How many accounts, callers and sessions are told.
 const ACCOUNTS_MAX: usize = 50;
@@ -97,7 +98,12 @@ impl Page {
                 ["input".to_owned(), code(&input.path)],
                 [
                     "time".to_owned(),
-                    format!("{} to {} ({})", utc(from), utc(to), span(from, to)),
+                    format!(
+                        "{} to {} ({})",
+                        utc(from),
+                        utc(to),
+                        duration(to.saturating_since(from))
+                    ),
                 ],
                 [
                     "requests".to_owned(),

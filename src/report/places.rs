@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use roaring::RoaringTreemap;
 use serde::Serialize;
 
-use super::text::grouped;
+use crate::words::grouped;
 
 /// How many spans are kept, and so stand in the JSON.
 const SPANS_MAX: usize = 200;

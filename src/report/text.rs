@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 use std::path::Path;
-use std::time::Duration;
 
 use super::summary::Summary;
 use crate::domain::{Counted, LaneStop, Outcome, RunState, Time};
+use crate::words::{count, duration, grouped, one_line, shell_path, utc};
 
 /// How many accounts are told of by name.
 const ACCOUNTS_MAX: usize = 3;
@@ -53,7 +53,7 @@ pub fn render(summary: &Summary, columns: Option<usize>) -> String {
 
 /// The command that goes on from here.
 pub(super) fn next(summary: &Summary) -> String {
-    let ledger = shell_quoted(&summary.ledger.to_string_lossy());
+    let ledger = shell_path(&summary.ledger);
     let again = again(&summary.ledger, summary.config.as_deref());
     let counts = &summary.outcomes;
     match summary.state {
@@ -78,9 +78,9 @@ pub(super) fn next(summary: &Summary) -> String {
 
 /// A ledger as the commands take it that ask a provider; `config`: what `--config` has to name.
 pub fn again(ledger: &Path, config: Option<&str>) -> String {
-    let ledger = shell_quoted(&ledger.to_string_lossy());
+    let ledger = shell_path(ledger);
     match config {
-        Some(config) => format!("{ledger} --config {}", shell_quoted(config)),
+        Some(config) => format!("{ledger} --config {}", shell_path(config)),
         None => ledger,
     }
 }
@@ -166,7 +166,11 @@ fn time(summary: &Summary) -> String {
     let from = summary.started_at;
     match (summary.state, summary.ended_at) {
         (RunState::Running, _) => format!("since {}", utc(from)),
-        (_, Some(to)) => format!("{} ({})", from_to(from, " to ", to), span(from, to)),
+        (_, Some(to)) => format!(
+            "{} ({})",
+            from_to(from, " to ", to),
+            duration(to.saturating_since(from))
+        ),
         (_, None) => from_to(from, ", last entry ", summary.last_at),
     }
 }
@@ -217,64 +221,6 @@ pub fn stop_told(stop: &LaneStop) -> String {
     one_line(&text)
 }
 
-/// The provider's words may hold anything: one entry stays one line, and no escape sequence reaches
-/// the terminal.
-fn one_line(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect()
-}
-
-pub(super) fn utc(at: Time) -> String {
-    at.timestamp().strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
-}
-
-/// A span in its two largest units.
-pub(super) fn span(from: Time, to: Time) -> String {
-    const MINUTE: u64 = 60;
-    const HOUR: u64 = 60 * MINUTE;
-    const DAY: u64 = 24 * HOUR;
-    let span: Duration = to.saturating_since(from);
-    let secs = span.as_secs();
-    match secs {
-        0..MINUTE => format!("{secs} s"),
-        MINUTE..HOUR => format!("{} min {} s", secs / MINUTE, secs % MINUTE),
-        HOUR..DAY => format!("{} h {} min", secs / HOUR, secs % HOUR / MINUTE),
-        _ => format!("{} d {} h", secs / DAY, secs % DAY / HOUR),
-    }
-}
-
-pub(super) fn count(n: u64, what: &str) -> String {
-    let plural = if n == 1 { "" } else { "s" };
-    format!("{} {what}{plural}", grouped(n))
-}
-
-/// A number with its thousands set apart by commas.
-pub fn grouped(n: u64) -> String {
-    let digits = n.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// A path as a POSIX shell takes it: as it stands if that is plain, else in single quotes.
-pub(super) fn shell_quoted(path: &str) -> String {
-    let plain = |c: char| c.is_alphanumeric() || "/._-+:,@%=~".contains(c);
-    if path.starts_with('-') {
-        // No quotes keep it from being taken for an option.
-        return shell_quoted(&format!("./{path}"));
-    }
-    if !path.is_empty() && path.chars().all(plain) && !path.starts_with('~') {
-        return path.to_owned();
-    }
-    format!("'{}'", path.replace('\'', r"'\''"))
-}
-
 /// Labels in one column, texts in the next.
 #[derive(Default)]
 struct Lines(String);
@@ -291,7 +237,7 @@ impl Lines {
 mod tests {
     use rstest::rstest;
 
-    use super::{grouped, render, shell_quoted, shortened, span};
+    use super::{render, shortened};
     use crate::domain::{Entry, Finding, LaneStop, Outcome, RunState, Step, StopKind};
     use crate::ledger::samples::{
         account, at, attempt, bulk, bulk_intent, end, header, intent, one_of_each, outcome,
@@ -514,35 +460,5 @@ mod tests {
             )
         );
         assert!(render(&summary, None).contains(&summary.input));
-    }
-
-    #[rstest]
-    #[case(0, "0 s")]
-    #[case(59, "59 s")]
-    #[case(60, "1 min 0 s")]
-    #[case(3_599, "59 min 59 s")]
-    #[case(3_600, "1 h 0 min")]
-    #[case(90_000, "1 d 1 h")]
-    fn a_span_has_two_units(#[case] secs: i64, #[case] text: &str) {
-        assert_eq!(span(at(0), at(secs)), text);
-    }
-
-    #[rstest]
-    #[case(0, "0")]
-    #[case(999, "999")]
-    #[case(1_000, "1,000")]
-    #[case(1_234_567, "1,234,567")]
-    fn thousands_are_set_apart(#[case] n: u64, #[case] text: &str) {
-        assert_eq!(grouped(n), text);
-    }
-
-    #[rstest]
-    #[case("a/b.jsonl", "a/b.jsonl")]
-    #[case("my users.jsonl", "'my users.jsonl'")]
-    #[case("it's", r"'it'\''s'")]
-    #[case("-rf", "./-rf")]
-    #[case("~x", "'~x'")]
-    fn a_path_can_be_pasted_into_a_shell(#[case] path: &str, #[case] quoted: &str) {
-        assert_eq!(shell_quoted(path), quoted);
     }
 }

@@ -5,9 +5,10 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use super::text::{count, grouped, stop_told, utc};
+use super::text::stop_told;
 use crate::domain::{LaneStop, Sample, Stand, Time, Verified};
 use crate::ledger::VerificationState;
+use crate::words::{count, grouped, one_line, utc};
 
 /// The last verification in numbers, in the shape that scripts rely on.
 #[derive(Debug, Clone, Serialize)]
@@ -132,13 +133,6 @@ impl VerificationSummary {
         }
         text
     }
-}
-
-/// Ids may hold anything: one entry stays one line, and no escape sequence reaches the terminal.
-fn one_line(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect()
 }
 
 #[cfg(test)]

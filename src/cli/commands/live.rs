@@ -12,7 +12,7 @@ use crate::cli::terminal::put_page;
 use crate::domain::{AccountName, Action, Task, UserId, UserState};
 use crate::lane::RequestError;
 use crate::ledger::{LedgerError, LedgerState, PlanRows};
-use crate::report::text::grouped;
+use crate::words::grouped;
 
 /// How many users are asked about together.
 const USERS_MAX: usize = 1_024;

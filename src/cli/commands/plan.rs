@@ -1,7 +1,6 @@
 //! `plan`: what a run would do, offline.
 
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
 
 use crate::cli::args::PlanArgs;
 use crate::cli::new_ledger::{Begun, NewLedger, refuse_existing};
@@ -13,6 +12,7 @@ use crate::cli::until;
 use crate::cli::{ExitCode, Failure};
 use crate::domain::WallClock;
 use crate::ledger::Disk;
+use crate::words;
 
 /// Says what a run would do, and saves it if asked to.
 pub(in crate::cli) async fn execute(args: &PlanArgs, disk: &dyn Disk) -> Result<ExitCode, Failure> {
@@ -76,10 +76,7 @@ fn next(args: &PlanArgs, planned: &Planned) -> String {
         return "\nNothing in this file can be sent.".to_owned();
     }
     if let Some(output) = &args.output {
-        let mut command = format!(
-            "\nSaved. Next: userpurge run {}",
-            outline_text::shell(output)
-        );
+        let mut command = format!("\nSaved. Next: userpurge run {}", words::shell_path(output));
         // The plan keeps the others.
         if let Some(max) = args.pace.max_delete {
             let _ = write!(command, " --max-delete {max}");
@@ -90,7 +87,7 @@ fn next(args: &PlanArgs, planned: &Planned) -> String {
         return command;
     }
     if let Some(column) = &planned.likely_column {
-        let column = outline_text::shell(Path::new(column));
+        let column = words::shell_word(column);
         return format!("{} --id-column {column}", typed_again("plan"));
     }
     typed_again("run")
@@ -101,7 +98,7 @@ fn typed_again(command: &str) -> String {
     let mut command = format!("\nNext: userpurge {command}");
     for word in std::env::args().skip_while(|word| word != "plan").skip(1) {
         command.push(' ');
-        command.push_str(&outline_text::shell(&PathBuf::from(word)));
+        command.push_str(&words::shell_word(&word));
     }
     command
 }

@@ -8,7 +8,6 @@ use super::run::unfinished;
 use crate::cli::args::{GoOnArgs, ResumeArgs, RetryArgs};
 use crate::cli::head;
 use crate::cli::latest;
-use crate::cli::outline_text::shell;
 use crate::cli::page;
 use crate::cli::session::{Command, Session};
 use crate::cli::setup::Setup;
@@ -18,6 +17,7 @@ use crate::cli::{ExitCode, Failure};
 use crate::domain::{Counted, Entry, Outcome, RunEnd, RunOptions, RunState, WallClock};
 use crate::ledger::{Disk, Durability, LedgerState, LedgerWriter, Only, Opened, TornTail};
 use crate::report::{Lock, Summary};
+use crate::words;
 
 /// A ledger that is gone on with.
 struct Again<'a> {
@@ -58,7 +58,7 @@ pub(in crate::cli) async fn retry(args: &RetryArgs, disk: &dyn Disk) -> Result<E
         tell(&format!(
             "note: {unsent} {noun} of these cannot be sent as they stand in the input: mend them there, \
              and run the mended rows (`userpurge report {} --format csv --out report` gives them back)",
-            shell(&again.ledger)
+            words::shell_path(&again.ledger)
         ));
     }
     Box::pin(go_on(again, picked & planned)).await
@@ -118,7 +118,7 @@ fn open<'a>(
         );
         let help = format!(
             "`userpurge run {}` asks, and carries it out",
-            shell(&ledger)
+            words::shell_path(&ledger)
         );
         return Err(Failure::message(ExitCode::Refused, text, Some(&help)));
     }

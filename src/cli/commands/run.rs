@@ -6,7 +6,7 @@ use super::resume::tell_of_cut;
 use crate::cli::args::RunArgs;
 use crate::cli::latest::LEDGER_SUFFIX;
 use crate::cli::new_ledger::{Begun, NewLedger, refuse_existing};
-use crate::cli::outline_text::{self, shell};
+use crate::cli::outline_text;
 use crate::cli::planning::{Planned, Planning, Purpose, absolute};
 use crate::cli::session::{Command, Session};
 use crate::cli::setup::Setup;
@@ -14,6 +14,7 @@ use crate::cli::terminal::put_page;
 use crate::cli::users;
 use crate::cli::{ExitCode, Failure};
 use crate::ledger::{Disk, LedgerError, LedgerReader, LedgerState, LedgerWriter, Opened};
+use crate::words;
 
 /// What stands for standard input.
 const DASH: &str = "-";
@@ -124,7 +125,7 @@ fn check_is_plan(ledger: &Path, state: &LedgerState) -> Result<(), Failure> {
     if state.is_unfinished_plan() {
         return Err(unfinished(ledger));
     }
-    let name = shell(ledger);
+    let name = words::shell_path(ledger);
     let text = format!(
         "`{}` is a ledger and no list of users: its plan was agreed to, and its run has begun",
         ledger.display()

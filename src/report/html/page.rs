@@ -10,11 +10,12 @@ use base64::prelude::BASE64_STANDARD;
 use sha2::{Digest as _, Sha256};
 
 use super::charts::{self, Progress, Segment};
-use super::words::{axis, cut, ticked, time};
+use super::words::{axis, ticked, time};
 use crate::domain::{Counted, Counts, Outcome, RunState, Stand, Step, Verified, shown};
 use crate::report::pauses::Stretch;
-use crate::report::text::{SOFT_DELETED, UNSEEN, again, count, grouped, span, stop_told, utc};
+use crate::report::text::{SOFT_DELETED, UNSEEN, again, stop_told};
 use crate::report::{AccountSummary, Advice, Caller, Reason, Report, SessionTold, Summary};
+use crate::words::{count, cut_middle, duration, grouped, utc};
 
 /// The looks.
 const STYLE: &str = include_str!("style.css");
@@ -216,7 +217,7 @@ impl<'a> Page<'a> {
             proof: proof(report),
             began: utc(summary.started_at),
             ended: utc(to),
-            lasted: span(summary.started_at, to),
+            lasted: duration(to.saturating_since(summary.started_at)),
             bar: charts::bar(&charts::parts(counts), rows),
             sum: sum(counts),
             outcomes: outcomes(summary),
@@ -455,7 +456,7 @@ fn accounts(report: &Report) -> Vec<Account> {
                 .map(|((_, rows), name)| format!("{} {name}", grouped(*rows)))
                 .collect();
             Account {
-                name: cut(name.as_str(), NAME_CHARS_MAX),
+                name: cut_middle(name.as_str(), NAME_CHARS_MAX),
                 told: if told.is_empty() {
                     "no row ended".to_owned()
                 } else {
@@ -552,7 +553,7 @@ fn pause(stretch: &Stretch<'_>) -> PauseRow {
         from: time(first.from),
         until: time(stretch.until),
         pauses: grouped(stretch.pauses as u64),
-        waited: span(first.from, first.from.after(waited)),
+        waited: duration(waited),
         what: format!("{}, {step}", first.account),
         reason: first.reason.clone(),
     }
@@ -591,5 +592,5 @@ fn file_name(path: &str) -> &str {
 }
 
 fn quoted(path: &str) -> String {
-    crate::report::text::shell_quoted(path)
+    crate::words::shell_path(path)
 }

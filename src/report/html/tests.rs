@@ -6,7 +6,7 @@ use super::page::render;
 use crate::domain::{Entry, Outcome, OutcomeEntry, UserId};
 use crate::ledger::samples::{account, at, outcome, outcome_entry, pause, session};
 use crate::report::testing::{SCRIPT, report, report_of};
-use crate::report::text::utc;
+use crate::words::utc;
 
 /// What is read aloud of a page: its text, a line for each row of a table and each paragraph.
 fn text(page: &str) -> String {

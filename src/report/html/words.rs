@@ -2,7 +2,7 @@
 
 use crate::domain::Time;
 use crate::report::Point;
-use crate::report::text::utc;
+use crate::words::utc;
 
 /// The ends of the axis of time, short enough to stand below a narrow chart.
 pub(super) fn axis(from: Time, last: Option<&Point>) -> (String, String) {
@@ -40,37 +40,13 @@ pub(super) fn ticked(text: &str) -> Vec<(bool, &str)> {
         .collect()
 }
 
-/// At most `max` characters of a name, its beginning and its end: in which of them it differs from
-/// others is not known.
-pub(super) fn cut(name: &str, max: usize) -> String {
-    let length = name.chars().count();
-    if length <= max {
-        return name.to_owned();
-    }
-    let end = (max - 1) / 2;
-    let begin = name.chars().take(max - 1 - end);
-    begin
-        .chain(std::iter::once('…'))
-        .chain(name.chars().skip(length - end))
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use rstest::rstest;
 
-    use super::{axis, cut, ticked};
+    use super::{axis, ticked};
     use crate::ledger::samples::at;
     use crate::report::Point;
-
-    #[rstest]
-    #[case("support", "support")]
-    #[case("support-germany-escalations-2026", "support-ger…tions-2026")]
-    #[case("ääääääääääääääääääääääb", "äääääääääää…äääääääääb")]
-    fn a_name_keeps_its_beginning_and_its_end(#[case] name: &str, #[case] told: &str) {
-        assert_eq!(cut(name, 22), told);
-        assert!(told.chars().count() <= 22);
-    }
 
     #[rstest]
     #[case("give `--action`, or a column", &[(false, "give "), (true, "--action"), (false, ", or a column")])]

@@ -13,7 +13,7 @@ use super::place::{self, check_free};
 use crate::cli::args::ReportArgs;
 use crate::cli::commands::run::unfinished;
 use crate::cli::terminal::{put_page, tell};
-use crate::cli::{ExitCode, Failure, head, outline_text};
+use crate::cli::{ExitCode, Failure, head};
 use crate::domain::{
     Action, Entry, Outcome, OutcomeEntry, PlannedInput, PlannedRow, Position, ProviderKind,
     RunOptions,
@@ -22,6 +22,7 @@ use crate::input::{self, ReadOptions, Table, fingerprint};
 use crate::ledger::{LedgerReader, LedgerState, Outcomes};
 use crate::report::csv::{Columns, End, Finished, Id, Kind, Sheet};
 use crate::report::named_config;
+use crate::words;
 
 /// The columns of rows that a ledger gives back by itself.
 const LEDGER_COLUMNS: [&str; 4] = ["id", "account", "action", "ref"];
@@ -170,8 +171,8 @@ fn told(out: &Out, written: [Finished; 3], duplicates: u64, soft_deleted: u64) -
 fn next(ledger: &Path, failed: &Path, options: &RunOptions) -> String {
     let mut command = format!(
         "\nOnce they are mended: userpurge run {} --done-in {}",
-        outline_text::shell(failed),
-        outline_text::shell(ledger)
+        words::shell_path(failed),
+        words::shell_path(ledger)
     );
     let config = named_config(options).map(str::to_owned);
     let action = options.action.map(|action| action.name().to_owned());
@@ -186,11 +187,7 @@ fn next(ledger: &Path, failed: &Path, options: &RunOptions) -> String {
         ("--protect", &options.protect),
     ] {
         if let Some(value) = value {
-            let _ = write!(
-                command,
-                " {option} {}",
-                outline_text::shell(Path::new(value))
-            );
+            let _ = write!(command, " {option} {}", words::shell_word(value));
         }
     }
     command
