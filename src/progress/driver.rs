@@ -7,13 +7,26 @@ use indicatif::MultiProgress;
 use jiff::tz::TimeZone;
 
 use super::bar::Bars;
-use super::json::Json;
-use super::mode::Mode;
-use super::plain::Plain;
+use super::lines::{Form, Lines};
 use super::state::State;
 use super::terminal;
-use super::text::line;
 use crate::domain::{AccountPlan, Entry, Time};
+
+/// How progress is shown.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// [`Mode::Bar`] on a terminal, else [`Mode::Plain`].
+    #[default]
+    Auto,
+    /// A bar for each account.
+    Bar,
+    /// A plain line for an account now and then.
+    Plain,
+    /// One JSON object a line.
+    Json,
+    /// Nothing.
+    None,
+}
 
 /// Shows how a run is getting on. Call [`see`](Self::see) for every entry the pipeline makes,
 /// [`tick`](Self::tick) a few times a second, and [`finish`](Self::finish) at the end.
@@ -25,17 +38,19 @@ pub struct Progress {
 
 /// How it is shown.
 enum Renderer {
-    Bar(Bars),
-    Plain(Plain),
-    Json(Json),
+    Bars(Bars),
+    Lines(Lines),
     None,
 }
 
 impl Progress {
     /// Progress on standard error. `terminal`: whether that is one, for [`Mode::Auto`].
     pub fn start(mode: Mode, terminal: bool, accounts: Vec<AccountPlan>) -> Self {
-        let (mode, zone) = (mode.resolve(terminal), TimeZone::system());
-        Self::start_on(mode, accounts, Box::new(io::stderr()), zone)
+        let mode = match mode {
+            Mode::Auto if terminal => Mode::Bar,
+            mode => mode,
+        };
+        Self::start_on(mode, accounts, Box::new(io::stderr()), TimeZone::system())
     }
 
     /// The same with lines written to `writer`; bars go to standard error all the same. Times of day
@@ -47,11 +62,11 @@ impl Progress {
         zone: TimeZone,
     ) -> Self {
         let state = State::new(accounts);
-        let accounts = state.accounts.len();
+        let lines = |form| Lines::new(writer, form, state.accounts.len(), zone.clone());
         let renderer = match mode {
-            Mode::Bar => Renderer::Bar(Bars::on_stderr(&state, zone.clone())),
-            Mode::Auto | Mode::Plain => Renderer::Plain(Plain::new(writer, accounts, zone.clone())),
-            Mode::Json => Renderer::Json(Json::new(writer, accounts)),
+            Mode::Bar => Renderer::Bars(Bars::on_stderr(&state, zone.clone())),
+            Mode::Auto | Mode::Plain => Renderer::Lines(lines(Form::Plain)),
+            Mode::Json => Renderer::Lines(lines(Form::Json)),
             Mode::None => Renderer::None,
         };
         Self {
@@ -70,9 +85,8 @@ impl Progress {
     pub fn tick(&mut self, now: Time) {
         self.state.tick(now);
         match &mut self.renderer {
-            Renderer::Bar(bars) => bars.tick(&self.state, now),
-            Renderer::Plain(plain) => plain.tick(&self.state, now),
-            Renderer::Json(json) => json.tick(&self.state, now),
+            Renderer::Bars(bars) => bars.tick(&self.state, now),
+            Renderer::Lines(lines) => lines.tick(&self.state, now),
             Renderer::None => {}
         }
     }
@@ -80,22 +94,19 @@ impl Progress {
     /// Where it stands at `now`, a line for each account: for whoever asks in between.
     pub fn told(&mut self, now: Time) -> Vec<String> {
         self.state.tick(now);
-        let accounts = self.state.accounts.iter();
-        accounts
-            .map(|account| line(account, now, &self.zone))
-            .collect()
+        let lines = self.state.lines(now, false);
+        lines.map(|line| line.text(&self.zone)).collect()
     }
 
     /// Shows where the run ended.
     pub fn finish(&mut self, now: Time) {
         self.state.tick(now);
         match &mut self.renderer {
-            Renderer::Bar(bars) => {
+            Renderer::Bars(bars) => {
                 bars.finish(&self.state, now);
                 terminal::leave();
             }
-            Renderer::Plain(plain) => plain.finish(&self.state, now),
-            Renderer::Json(json) => json.finish(&self.state, now),
+            Renderer::Lines(lines) => lines.finish(&self.state, now),
             Renderer::None => {}
         }
     }
@@ -103,8 +114,8 @@ impl Progress {
     /// The bars, which other lines on standard error have to keep clear of; `None`: there are none.
     pub fn bars(&self) -> Option<MultiProgress> {
         match &self.renderer {
-            Renderer::Bar(bars) => Some(bars.screen.clone()),
-            Renderer::Plain(_) | Renderer::Json(_) | Renderer::None => None,
+            Renderer::Bars(bars) => Some(bars.screen.clone()),
+            Renderer::Lines(_) | Renderer::None => None,
         }
     }
 }
@@ -123,7 +134,6 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     use jiff::tz::TimeZone;
-    use rstest::rstest;
 
     use super::super::state::tests::{at, outcome, pause, plan, stop};
     use super::{Mode, Progress};
@@ -212,20 +222,5 @@ mod tests {
     #[test]
     fn none_shows_nothing() {
         assert_eq!(shown(Mode::None), "");
-    }
-
-    #[rstest]
-    #[case(Mode::Auto, true, Mode::Bar)]
-    #[case(Mode::Auto, false, Mode::Plain)]
-    #[case(Mode::Plain, true, Mode::Plain)]
-    #[case(Mode::Bar, false, Mode::Bar)]
-    #[case(Mode::Json, true, Mode::Json)]
-    #[case(Mode::None, true, Mode::None)]
-    fn auto_means_bars_on_a_terminal(
-        #[case] mode: Mode,
-        #[case] terminal: bool,
-        #[case] expected: Mode,
-    ) {
-        assert_eq!(mode.resolve(terminal), expected);
     }
 }

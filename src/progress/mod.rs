@@ -7,13 +7,10 @@
 
 mod bar;
 mod driver;
-mod json;
-mod mode;
+mod line;
+mod lines;
 mod pace;
-mod plain;
 mod state;
 mod terminal;
-mod text;
 
-pub use driver::Progress;
-pub use mode::Mode;
+pub use driver::{Mode, Progress};

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::line::Line;
 use super::pace::Pace;
 use crate::domain::{
     AccountName, AccountPlan, Counted, Counts, Entry, Finding, Outcome, OutcomeEntry, Paused, Step,
@@ -68,6 +69,12 @@ impl State {
     pub(super) fn ends(&self, now: Time) -> Option<Time> {
         let left = self.accounts.iter().filter_map(|account| account.left(now));
         left.max().map(|left| now.after(left))
+    }
+
+    /// The line of each account at `now`. `over`: the session has ended.
+    pub(super) fn lines(&self, now: Time, over: bool) -> impl Iterator<Item = Line<'_>> {
+        let accounts = self.accounts.iter();
+        accounts.map(move |account| Line::of(account, now, over))
     }
 
     /// Counts what `entry` says.

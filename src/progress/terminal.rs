@@ -28,20 +28,21 @@ impl Steady {
     }
 }
 
-/// Where bars are drawn: standard error, at most `hz` times a second, if it is a terminal.
-pub(super) fn target(hz: u8) -> ProgressDrawTarget {
+/// How often single lines may be drawn, a second: more than there are to draw, for indicatif drops
+/// what is over, and the last line would lag behind.
+const LINES_PER_SECOND: u8 = u8::MAX;
+
+/// Where bars are drawn: standard error, if it is a terminal.
+pub(super) fn target() -> ProgressDrawTarget {
     let term = Term::buffered_stderr();
     if !term.is_term() {
         return ProgressDrawTarget::hidden();
     }
-    // Bars on anything but indicatif's own targets take the colours of standard output, which may
-    // be a file. Nothing else here is coloured by this crate.
-    console::set_colors_enabled(console::colors_enabled_stderr());
     let steady = Steady {
         term,
         is_gone: AtomicBool::new(false),
     };
-    ProgressDrawTarget::term_like_with_hz(Box::new(steady), hz)
+    ProgressDrawTarget::term_like_with_hz(Box::new(steady), LINES_PER_SECOND)
 }
 
 /// Leaves the lines where they are: what is written next begins below them.
