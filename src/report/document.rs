@@ -5,15 +5,12 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::gather::Gathered;
 use super::pauses::Pause;
 use super::reasons::Reason;
 use super::sessions::{Caller, SessionTold};
-use super::summary::{Lock, Summary};
-use super::text;
+use super::summary::Summary;
 use super::timeline::Point;
-use crate::domain::{Counted, InputHeader, RunOptions, Time, Verified, shown};
-use crate::words;
+use crate::domain::{InputHeader, RunOptions, Time, Verified, shown};
 
 /// A report. Serialised it is `report --format json`: these fields, by these names. Keys may be
 /// added; one whose meaning changes raises [`Report::KEYS`].
@@ -76,42 +73,6 @@ impl Report {
     /// The version of the keys.
     pub const KEYS: u32 = 1;
 
-    pub(super) fn new(gathered: Gathered, lock: Lock, now: Time) -> Self {
-        let summary = Summary::new(&gathered.state, lock);
-        let input = gathered.state.input().unwrap_or_else(no_input);
-        let source = gathered.state.source;
-        let header = gathered.state.header;
-        let ledger = words::shell_path(&source.path);
-        let again = text::again(&source.path, summary.config.as_deref());
-        let (sessions, sessions_count, callers) = gathered.sessions.finish();
-        let (pauses, pauses_left_out) = gathered.pauses.finish();
-        Self {
-            report: Self::KEYS,
-            made_at: now,
-            made_by: env!("CARGO_PKG_VERSION"),
-            good: summary.outcomes.counted(Counted::Good),
-            bad: summary.outcomes.counted(Counted::Bad),
-            input,
-            ledger: LedgerTold {
-                lines: source.lines,
-                torn_bytes: source.torn.map_or(0, |torn| torn.bytes),
-                path: source.path,
-            },
-            options: header.options,
-            callers,
-            sessions_left_out: sessions_count - sessions.len() as u64,
-            sessions,
-            progress: gathered.timeline.points(),
-            pauses,
-            pauses_left_out,
-            reasons: gathered.reasons.finish(&ledger, &again),
-            not_as_asked: gathered.not_as_asked,
-            audit: format!("userpurge audit {ledger} --head {}", summary.head),
-            next: text::next(&summary),
-            summary,
-        }
-    }
-
     /// The options of the run as they were typed, each with its value.
     pub fn options_told(&self) -> Vec<(String, String)> {
         let mut told = Vec::new();
@@ -150,18 +111,6 @@ impl Report {
         text.push('\n');
         // Written out, JSON stays the same JSON.
         Ok(shown(&text).into_owned())
-    }
-}
-
-/// What stands for the input of a plan that was never finished.
-fn no_input() -> InputHeader {
-    InputHeader {
-        path: String::new(),
-        size: 0,
-        sha256: String::new(),
-        rows: 0,
-        format: String::new(),
-        delimiter: None,
     }
 }
 

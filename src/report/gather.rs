@@ -4,29 +4,21 @@ use std::path::Path;
 
 use roaring::RoaringTreemap;
 
-use super::document::Report;
+use super::document::{LedgerTold, Report};
 use super::pauses::Pauses;
 use super::reasons::Reasons;
 use super::sessions::Sessions;
-use super::summary::Lock;
+use super::summary::{Lock, Summary};
+use super::text;
 use super::timeline::Timeline;
-use crate::domain::{Counted, Entry, Finding, OutcomeEntry, RunHeader, Time, Verified};
+use crate::domain::{
+    Counted, Entry, Finding, InputHeader, OutcomeEntry, RunHeader, Time, Verified,
+};
 use crate::ledger::{LedgerError, LedgerReader, LedgerState, Source};
+use crate::words;
 
 /// How many rows that a verification did not find as asked are listed.
 const VERIFIED_MAX: usize = 100;
-
-/// What a ledger says, as a report needs it.
-#[derive(Debug)]
-pub(super) struct Gathered {
-    pub(super) state: LedgerState,
-    pub(super) sessions: Sessions,
-    pub(super) timeline: Timeline,
-    pub(super) pauses: Pauses,
-    pub(super) reasons: Reasons,
-    /// Of the last verification, the first rows that are standing or unknown.
-    pub(super) not_as_asked: Vec<Verified>,
-}
 
 /// Takes the entries of a ledger one by one.
 #[derive(Debug)]
@@ -49,7 +41,7 @@ pub(super) struct Collector {
 
 impl Report {
     /// Reads the ledger at `path`, also while a process is writing it, checking every line. Find out
-    /// about `lock` *before*, as with [`Summary::new`](super::Summary::new). `now`: when this is.
+    /// about `lock` *before*, as with [`Summary::new`]. `now`: when this is.
     ///
     /// # Errors
     ///
@@ -66,31 +58,31 @@ impl Report {
             head: reader.head(),
             torn: reader.torn(),
         };
-        let mut gathered = collector.finish(source);
-        look_again(path, &mut gathered)?;
-        Ok(Self::new(gathered, lock, now))
+        look_again(path, source.lines, &mut collector.reasons)?;
+        Ok(collector.finish(source, lock, now))
     }
 }
 
 /// Reads the ledger once more for rows that are to be listed and were not kept. Seldom needed: only
 /// where rows before them ended well since.
-fn look_again(path: &Path, gathered: &mut Gathered) -> Result<(), LedgerError> {
-    let missing = gathered.reasons.missing();
+fn look_again(path: &Path, lines: u64, reasons: &mut Reasons) -> Result<(), LedgerError> {
+    let missing = reasons.missing();
     if missing.is_empty() {
         return Ok(());
     }
     let mut reader = LedgerReader::open(path)?;
-    while reader.lines() < gathered.state.source.lines
+    let began = reader.header().started_at;
+    while reader.lines() < lines
         && let Some(entry) = reader.next_entry()?
     {
         match &entry {
             Entry::Outcome(entry) if missing.contains(entry.position.row) => {
-                gathered.reasons.found(entry);
+                reasons.found(entry);
             }
             Entry::Unsent(block) => {
-                let ends = block.outcomes(gathered.state.header.started_at);
+                let ends = block.outcomes(began);
                 let missed = ends.filter(|it| missing.contains(it.position.row));
-                missed.for_each(|it| gathered.reasons.found(&it));
+                missed.for_each(|it| reasons.found(&it));
             }
             _ => {}
         }
@@ -201,16 +193,52 @@ impl Collector {
         }
     }
 
-    pub(super) fn finish(mut self, source: Source) -> Gathered {
+    pub(super) fn finish(mut self, source: Source, lock: Lock, now: Time) -> Report {
         self.pauses.cut(&self.timeline);
         self.state.source = source;
-        Gathered {
-            state: self.state,
-            sessions: self.sessions,
-            timeline: self.timeline,
-            pauses: self.pauses,
-            reasons: self.reasons,
+        let summary = Summary::new(&self.state, lock);
+        let input = self.state.input().unwrap_or_else(no_input);
+        let (source, options) = (self.state.source, self.state.header.options);
+        let ledger = words::shell_path(&source.path);
+        let again = text::again(&source.path, summary.config.as_deref());
+        let (sessions, sessions_count, callers) = self.sessions.finish();
+        let (pauses, pauses_left_out) = self.pauses.finish();
+        Report {
+            report: Report::KEYS,
+            made_at: now,
+            made_by: env!("CARGO_PKG_VERSION"),
+            good: summary.outcomes.counted(Counted::Good),
+            bad: summary.outcomes.counted(Counted::Bad),
+            input,
+            ledger: LedgerTold {
+                lines: source.lines,
+                torn_bytes: source.torn.map_or(0, |torn| torn.bytes),
+                path: source.path,
+            },
+            options,
+            callers,
+            sessions_left_out: sessions_count - sessions.len() as u64,
+            sessions,
+            progress: self.timeline.points(),
+            pauses,
+            pauses_left_out,
+            reasons: self.reasons.finish(&ledger, &again),
             not_as_asked: self.not_as_asked,
+            audit: format!("userpurge audit {ledger} --head {}", summary.head),
+            next: text::next(&summary),
+            summary,
         }
+    }
+}
+
+/// What stands for the input of a plan that was never finished.
+fn no_input() -> InputHeader {
+    InputHeader {
+        path: String::new(),
+        size: 0,
+        sha256: String::new(),
+        rows: 0,
+        format: String::new(),
+        delimiter: None,
     }
 }

@@ -113,13 +113,13 @@ pub(super) fn report_of(rows: u64, entries: &[Entry]) -> Report {
     for entry in entries {
         collector.apply(entry);
     }
-    let gathered = collector.finish(Source {
+    let source = Source {
         path: PathBuf::from("users.csv.ledger.jsonl"),
         lines: entries.len() as u64 + 1,
         head: Head::GENESIS,
         torn: None,
-    });
-    Report::new(gathered, Lock::Free, at(100_000))
+    };
+    collector.finish(source, Lock::Free, at(100_000))
 }
 
 /// The report of [`entries`].

@@ -2,7 +2,7 @@
 //! printed and kept.
 //!
 //! - `page.html` is the page and `style.css` its looks; both are part of the program.
-//! - `page` says what stands in it, word by word; `words` cuts and splits them as there is room;
+//! - `page` says what stands in it beside the report's own fields; `words` cuts and splits them as there is room;
 //!   `charts` says where the bars are.
 //!
 //! # Invariants
@@ -15,7 +15,7 @@
 //! - It stays small however long the run was: every list in it is bounded.
 
 mod charts;
-mod page;
+pub(super) mod page;
 #[cfg(test)]
 mod tests;
 mod words;
