@@ -321,7 +321,10 @@ impl<'a> KnownValues<'a> {
     /// Takes a value, unless its key's name stands twice already: two are as wrong as many, and a
     /// hostile row has a hundred thousand.
     fn add(&mut self, field: Field, name: usize, value: &'a RawValue) {
-        let called = self.values.iter().filter(|it| (it.0, it.1) == (field, name));
+        let called = self
+            .values
+            .iter()
+            .filter(|it| (it.0, it.1) == (field, name));
         if called.count() < 2 {
             self.values.push((field, name, value));
         }
