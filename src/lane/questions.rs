@@ -16,7 +16,7 @@ pub struct QuestionId(pub(super) u64);
 pub enum Question {
     /// Who are we.
     Identity,
-    /// Who has the role that no list of users tells ([`PrimaryContact`](crate::provider::PrimaryContact)), so that lists show that user
+    /// Who has the role that no list of users tells ([`PrimaryContact`]), so that lists show that user
     /// from then on; not, if it is one of these roles, which protect nobody.
     PrimaryContact(Vec<String>),
     /// How users stand.
