@@ -342,12 +342,14 @@ impl Lane {
         let Some(rows) = account.users.get_mut(id) else {
             return;
         };
+        // Behind a row that is in hand another may end, as its user's role protects them.
+        let was_first = rows.first() == Some(&row);
         rows.remove(&row);
         let Some(next) = rows.first().copied() else {
             account.users.remove(id);
             return;
         };
-        if self.may_begin(next) && !self.accounts[place].is_stopping {
+        if was_first && self.may_begin(next) && !self.accounts[place].is_stopping {
             self.start(next, now);
         }
     }
