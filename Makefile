@@ -40,6 +40,11 @@ browser: ## Install Chromium, which a test opens the report's page in, if there 
 test: tools browser ## Run every test
 	$(CARGO) test --locked
 
+.PHONY: simulate
+simulate: ## Play whole runs in simulation, each from a seed (SIM_SEEDS, SIM_FROM, SIM_MINUTES)
+	SIM_SEEDS=$${SIM_SEEDS:-500} SIM_FROM=$${SIM_FROM:-1} SIM_MINUTES=$${SIM_MINUTES:-0} \
+		$(CARGO) test --locked --test sim
+
 .PHONY: crash
 crash: ## Kill the program 1,000 times and judge what is left (CRASH_KILLS, CRASH_ROWS, CRASH_SEED)
 	CRASH_KILLS=$${CRASH_KILLS:-1000} $(CARGO) test --locked --test crash

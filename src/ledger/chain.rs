@@ -6,6 +6,8 @@ use std::str::FromStr;
 use serde::{Serialize, Serializer};
 use thiserror::Error;
 
+use crate::domain::Entry;
+
 /// The chain of a line: of the last one, it stands for the whole ledger.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Head(blake3::Hash);
@@ -115,6 +117,18 @@ pub(crate) fn seal(previous: Head, body: &[u8], lines: &mut Vec<u8>) -> Head {
     lines.extend_from_slice(CLOSE);
     lines.push(b'\n');
     head
+}
+
+/// The line of `entry` after a line whose chain is `previous`, with its line feed, and its chain.
+///
+/// # Errors
+///
+/// The entry cannot be written as JSON.
+pub fn line(previous: Head, entry: &Entry) -> Result<(Vec<u8>, Head), serde_json::Error> {
+    let body = serde_json::to_vec(entry)?;
+    let mut line = Vec::with_capacity(body.len() + LINE_OVERHEAD);
+    let head = seal(previous, &body, &mut line);
+    Ok((line, head))
 }
 
 /// The chain in hexadecimal digits. blake3's own way puts each digit behind the others one by one.

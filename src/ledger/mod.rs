@@ -81,7 +81,7 @@ pub(crate) mod samples;
 mod tests;
 
 pub use audit::{Audit, Misfit};
-pub use chain::{Head, Unfit, check};
+pub use chain::{Head, Unfit, check, line};
 pub use disk::{Disk, DiskFile, Look, Place, RealDisk};
 pub use error::{Damage, LedgerError, Loss};
 pub use file::LedgerFile;
