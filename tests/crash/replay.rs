@@ -96,6 +96,12 @@ impl Replay {
                 row.open = None;
                 row.doubtful |= attempt.in_doubt;
             }
+            Entry::Unsent(block) => {
+                for position in &block.rows {
+                    let row = self.rows.entry(position.row).or_default();
+                    row.outcome = Some((block.outcome, false, false));
+                }
+            }
             Entry::Step(step) => {
                 let row = self.rows.entry(step.row).or_default();
                 row.open = None;

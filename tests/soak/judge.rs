@@ -82,6 +82,12 @@ impl Books {
                     let before = ended[place].replace((it.outcome, it.settled));
                     self.again += u64::from(before.is_some());
                 }
+                Entry::Unsent(block) => {
+                    for position in block.rows {
+                        let place = usize::try_from(position.row).unwrap() - 1;
+                        ended[place] = Some((block.outcome, false));
+                    }
+                }
                 Entry::End(it) => end = Some(it.outcomes),
                 _ => {}
             }
