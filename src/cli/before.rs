@@ -90,7 +90,7 @@ impl<'a> Before<'a> {
         for (state, names) in self.ledgers(place) {
             past.extend(still_counted(state, spec, &names, now_of(state)));
         }
-        past.sort_by_key(|past| std::cmp::Reverse(past.ago));
+        past.sort_by_key(|past| (std::cmp::Reverse(past.ago), past.ahead));
         past
     }
 
@@ -161,10 +161,7 @@ fn still_counted(
     let told = |sent: Sent| {
         sent.replied_at.map_or_else(
             || Past::unanswered(sent.step, ago(sent.sent_at)),
-            |at| Past {
-                step: sent.step,
-                ago: ago(at),
-            },
+            |at| Past::counted_by(sent.step, at, now),
         )
     };
     let known = accounts.iter().filter_map(|name| state.concurrency(name));

@@ -33,10 +33,14 @@ use world::World;
 const PROCESSES_MAX: u32 = 60;
 
 /// Seeds that once broke a rule, and the fault they found. They are played first.
-const FOUND: [(u64, &str); 2] = [
+const FOUND: [(u64, &str); 3] = [
     (
         36,
         "a clearing whose answers were lost ended failed, though the profile was cleared",
+    ),
+    (
+        300,
+        "a request that was given up just before a process began lost the time it may yet be counted in",
     ),
     (
         681,

@@ -165,7 +165,7 @@ impl Process<'_> {
     fn past(&self, spec: &LimitsSpec, accounts: &[AccountName]) -> Vec<Past> {
         let now = self.now_of_ledger();
         let mut past = still_counted(&self.state, spec, accounts, now);
-        past.sort_by_key(|past| std::cmp::Reverse(past.ago));
+        past.sort_by_key(|past| (std::cmp::Reverse(past.ago), past.ahead));
         past
     }
 
@@ -731,10 +731,7 @@ fn still_counted(
     let told = |sent: Sent| {
         sent.replied_at.map_or_else(
             || Past::unanswered(sent.step, ago(sent.sent_at)),
-            |at| Past {
-                step: sent.step,
-                ago: ago(at),
-            },
+            |at| Past::counted_by(sent.step, at, now),
         )
     };
     let known = accounts.iter().filter_map(|name| state.concurrency(name));

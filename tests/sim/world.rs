@@ -72,9 +72,7 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub(crate) fn new(mut case: Case) -> Result<Self, String> {
-        // Not checked: requests that a provider counts more than half a minute after they were sent.
-        case.is_strict &= case.latency_ms.1 <= 60_000;
+    pub(crate) fn new(case: Case) -> Result<Self, String> {
         let options = SandboxOptions::default();
         let mut sandbox = Sandbox::new(options, EPOCH).map_err(|it| it.to_string())?;
         for seed in &case.users {

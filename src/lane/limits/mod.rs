@@ -141,7 +141,7 @@ impl Limits {
             let mut window = Window::new(quota);
             for past in past {
                 if step.is_none() || past.step == step {
-                    window.remember(now, past.ago);
+                    window.remember(now + past.ahead, past.ago);
                 }
             }
             window

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::LimitsSpec;
-use crate::domain::Step;
+use crate::domain::{Step, Time};
 use crate::lane::backoff::WAIT_MAX;
 use crate::transport::REPLY_TIME_MAX;
 
@@ -14,6 +14,8 @@ pub struct Past {
     pub step: Option<Step>,
     /// How long ago its answer came, or may have come.
     pub ago: Duration,
+    /// For how long from now on its server may still count it; zero: not any more.
+    pub ahead: Duration,
 }
 
 /// The longest from noting a request to its leaving: a sync. One that takes longer is taken back.
@@ -24,11 +26,22 @@ pub(in crate::lane) const LEAVES_WITHIN: Duration = REPLY_TIME_MAX;
 const UNANSWERED_MAX: Duration = LEAVES_WITHIN.saturating_add(REPLY_TIME_MAX);
 
 impl Past {
+    /// A request that its server has counted by the instant `at`, which may be yet to come: one that
+    /// was given up a moment ago.
+    pub fn counted_by(step: Option<Step>, at: Time, now: Time) -> Self {
+        Self {
+            step,
+            ago: now.saturating_since(at),
+            ahead: at.saturating_since(now),
+        }
+    }
+
     /// A request that was about to leave `ago`, and of which nothing more is known.
     pub fn unanswered(step: Option<Step>, ago: Duration) -> Self {
         Self {
             step,
             ago: ago.saturating_sub(UNANSWERED_MAX),
+            ahead: Duration::ZERO,
         }
     }
 
@@ -48,6 +61,7 @@ impl Past {
                 .saturating_sub(spec.requests.span())
                 .saturating_sub(WAIT_MAX)
                 .saturating_sub(UNANSWERED_MAX),
+            ahead: Duration::ZERO,
         };
         (0..permits).map(move |_| past)
     }
@@ -66,7 +80,9 @@ impl Past {
         } else {
             0
         };
-        (0..reads).map(move |_| Self { step: None, ago })
+        let ahead = Duration::ZERO;
+        let step = None;
+        (0..reads).map(move |_| Self { step, ago, ahead })
     }
 }
 

@@ -109,6 +109,7 @@ fn an_earlier_process_counts_in_every_limit_also_of_another_account() {
     let past = |step| Past {
         step,
         ago: Duration::from_mins(9),
+        ahead: Duration::ZERO,
     };
     let past = [past(DELETE), past(PERMANENT)];
     for (another, of, secs) in [

@@ -285,14 +285,11 @@ fn past(sim: &Sim) -> Vec<Past> {
     let past = exchanges(sim).into_iter().map(|(sent, replied)| {
         replied.map_or_else(
             || Past::unanswered(step, now.saturating_since(sent)),
-            |at| Past {
-                step,
-                ago: now.saturating_since(at),
-            },
+            |at| Past::counted_by(step, at, now),
         )
     });
     let mut past: Vec<Past> = past.collect();
-    past.sort_by_key(|past| std::cmp::Reverse(past.ago));
+    past.sort_by_key(|past| (std::cmp::Reverse(past.ago), past.ahead));
     past
 }
 
