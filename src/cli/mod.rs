@@ -40,6 +40,7 @@ mod until;
 mod uptime;
 mod users;
 mod whole_file;
+mod work;
 
 pub use exit::ExitCode;
 pub use failure::Failure;

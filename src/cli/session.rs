@@ -1,4 +1,4 @@
-//! A session: rows of a ledger's plan carried out, from the first request to the closing words.
+//! A session up to its work: rows of a ledger's plan, the providers, the question, the record of it.
 //!
 //! `run`, `resume` and `retry` hand in which rows, and how it is asked. What is carried out is what
 //! stands in the ledger; neither the input nor an option about it is needed.
@@ -10,14 +10,13 @@ use std::sync::Arc;
 
 use roaring::RoaringTreemap;
 
-use super::accounts::{Line, Wiring, higher_limits, taken_at_once};
+use super::accounts::{Line, Wiring};
 use super::agreement;
 use super::args::PaceArgs;
 use super::before::Before;
 use super::commands::live;
 use super::denied;
-use super::failure::mend;
-use super::feed::{Feed, Queues, count_foreign, shared_user};
+use super::feed::{Queues, count_foreign, shared_user};
 use super::held;
 use super::new_ledger::NewLedger;
 use super::outline_text;
@@ -26,24 +25,24 @@ use super::planning::Planned;
 use super::question::Consent;
 use super::recorder::Recorder;
 use super::setup::Setup;
-use super::shown::Shown;
 use super::signals;
 use super::tenants::{self, Tenants};
 use super::terminal::{put_page, tell};
 use super::until;
 use super::uptime::uptime;
+use super::work::{Safety, Work, counted};
 use super::{ExitCode, Failure};
 use crate::domain::{
-    AccountName, AccountPlan, Action, Counted, Counts, Entry, LaneStop, Outcome, ProviderKind,
-    RunEnd, RunState, Session as SessionEntry, WallClock,
+    AccountName, AccountPlan, Counted, Counts, Entry, LaneStop, Outcome, ProviderKind,
+    Session as SessionEntry, WallClock,
 };
-use crate::lane::{AccountEnd, FailureLimit, Until, WorkSpec};
+use crate::lane::FailureLimit;
 use crate::ledger::{LedgerState, LedgerWriter};
 use crate::plan::CallerRule;
 use crate::progress::Mode;
 use crate::provider;
-use crate::report::{self, Lock, Summary, text};
-use crate::run::{Channels, Durability, EventSink as _, RunOutcome, Stop, run};
+use crate::report::{Lock, Summary, text};
+use crate::run::{Durability, EventSink as _, Stop};
 
 /// What a session is begun by.
 #[derive(Debug)]
@@ -91,37 +90,6 @@ struct Connected {
     tenants: Tenants,
     /// Accounts that have to wait for longer than a process lives.
     held: BTreeMap<AccountName, LaneStop>,
-}
-
-/// What stops a lane before its end.
-struct Safety {
-    failure_limit: FailureLimit,
-    /// The rows that go first, of the accounts that are not past their canary.
-    canary: BTreeMap<AccountName, NonZeroU64>,
-    /// When no more rows are begun; `None`: never.
-    until: Option<Until>,
-}
-
-/// How a session ended.
-struct SessionEnd {
-    counts: Counts,
-    state: RunState,
-    /// What the ledger says.
-    ledger: LedgerState,
-}
-
-/// A session that was agreed to.
-struct Work {
-    state: Arc<LedgerState>,
-    setup: Setup,
-    queues: BTreeMap<AccountName, Queues>,
-    lines: Vec<Line>,
-    rules: Vec<CallerRule>,
-    held: BTreeMap<AccountName, LaneStop>,
-    safety: Safety,
-    recorder: Arc<Recorder>,
-    /// The tenants' locks.
-    _tenants: Tenants,
 }
 
 impl Session<'_> {
@@ -470,113 +438,6 @@ impl Session<'_> {
     }
 }
 
-impl Work {
-    /// Works, shows how far it is, and says how it ended. The ledger is closed either way.
-    async fn see_through(
-        self,
-        writer: LedgerWriter,
-        (mode, ahead): (Mode, Vec<AccountPlan>),
-        signals: &signals::Stop,
-    ) -> Result<ExitCode, Failure> {
-        let shown = Shown::start(mode, ahead, &self.recorder);
-        let state = self.lanes().await;
-        let ended = match state {
-            Ok(state) => self.end(writer, state).await,
-            Err(failure) => {
-                // The reason stands; that the ledger closes well or badly adds nothing to it.
-                let _ = writer.finish().await;
-                Err(failure)
-            }
-        };
-        shown.finish().await;
-        let ended = ended?;
-        // Before the closing words, which end with what to do next.
-        let higher = higher_limits(&self.setup.outline.accounts, &self.lines);
-        for told in higher.into_iter().chain(taken_at_once(&self.lines)) {
-            tell(&told);
-        }
-        close(&ended.ledger);
-        Ok(exit_code(&ended, signals.signal()))
-    }
-
-    /// Writes the session's end.
-    async fn end(&self, writer: LedgerWriter, state: RunState) -> Result<SessionEnd, Failure> {
-        let counts = self.recorder.counts();
-        let rows = self.state.counts().total();
-        let is_whole = counts.total() == rows;
-        let end = RunEnd {
-            state,
-            outcomes: counts,
-            at: WallClock::system().now(),
-        };
-        let mut recorded = Ok(());
-        if is_whole {
-            let entry = Entry::End(end);
-            recorded = self.recorder.record(entry, Durability::Synced).await;
-        }
-        let ledger = writer.finish().await.map_err(Failure::from)?;
-        recorded.map_err(|failed| Failure::sink(&failed))?;
-        if !is_whole {
-            return Err(Failure::bug(&format!(
-                "the outcomes of {} rows were counted, the input has {rows}",
-                counts.total()
-            )));
-        }
-        Ok(SessionEnd {
-            counts,
-            state,
-            ledger,
-        })
-    }
-
-    /// Runs a lane for every account with rows.
-    async fn lanes(&self) -> Result<RunState, Failure> {
-        for stop in self.held.values() {
-            self.recorder
-                .record(Entry::Stop(stop.clone()), Durability::Queued)
-                .await
-                .map_err(|failed| Failure::sink(&failed))?;
-        }
-        let mut work = Vec::new();
-        let mut channels = Channels::default();
-        let mut threads = Vec::new();
-        for (line, rule) in self.lines.iter().zip(&self.rules) {
-            let Some(queues) = self.queues.get(&line.name) else {
-                continue;
-            };
-            line.client.expect(counted(queues));
-            let feed = Feed {
-                state: Arc::clone(&self.state),
-                account: line.name.clone(),
-                rule: rule.clone(),
-                recorder: Arc::clone(&self.recorder),
-            };
-            let (queues, of_feed) = feed.start(queues, &mut channels)?;
-            threads.extend(of_feed);
-            let spec = WorkSpec {
-                queues,
-                failure_limit: self.safety.failure_limit,
-                include_roles: self.setup.options.include_roles.clone(),
-                canary: self.safety.canary.get(&line.name).copied(),
-                until: self.safety.until.clone(),
-            };
-            work.push((line.client.clone(), spec));
-        }
-        let outcome = run(work, Arc::new(channels)).await;
-        for thread in threads {
-            thread
-                .await
-                .map_err(|error| Failure::bug(&error.to_string()))?;
-        }
-        let state = end_of(outcome)?;
-        if self.held.is_empty() {
-            Ok(state)
-        } else {
-            Ok(RunState::Stopped)
-        }
-    }
-}
-
 /// Refuses users whom two accounts have that turned out to be at one tenant. Where the configuration
 /// shows it, the plan has seen to that.
 fn refuse_shared_users(
@@ -615,12 +476,6 @@ fn rule(line: &Line, takes_foreign: bool) -> CallerRule {
         ids_alike: provider::ids_alike(line.kind),
         takes_foreign,
     }
-}
-
-/// How many rows of which action.
-fn counted(queues: &Queues) -> Vec<(Action, u64)> {
-    let each = queues.iter();
-    each.map(|(action, rows)| (*action, rows.len())).collect()
 }
 
 /// The accounts with rows that have to wait, which is said at once.
@@ -697,27 +552,6 @@ pub(super) fn check_tenants(
     Ok(())
 }
 
-/// How all lanes together ended.
-pub(super) fn end_of(outcome: RunOutcome) -> Result<RunState, Failure> {
-    if let Some(failed) = &outcome.failed {
-        return Err(Failure::sink(failed));
-    }
-    let mut state = RunState::Finished;
-    for (_, end) in outcome.ends {
-        match end {
-            AccountEnd::Done => {}
-            AccountEnd::Stopped(_) => state = RunState::Stopped,
-            AccountEnd::Interrupted => {
-                if state == RunState::Finished {
-                    state = RunState::Interrupted;
-                }
-            }
-            AccountEnd::SourceFailed(error) => return Err(Failure::input(error.as_ref())),
-        }
-    }
-    Ok(state)
-}
-
 /// The rows of `rows` by the outcome they had, of those that are taken up again.
 fn reopened(state: &LedgerState, rows: &RoaringTreemap) -> BTreeMap<Outcome, RoaringTreemap> {
     let of = |outcome| (outcome, state.rows_of(outcome) & rows);
@@ -740,36 +574,4 @@ fn told(ledger: &Path, state: &LedgerState, wanted: &RoaringTreemap, count: u64)
         "{}: {count} of {rows} rows to send{doubt}",
         ledger.display()
     )
-}
-
-/// How the program ends for how the session did.
-fn exit_code(ended: &SessionEnd, signal: Option<signals::Signal>) -> ExitCode {
-    let all_good = ended.counts.counted(Counted::Bad) == 0 && ended.counts.pending == 0;
-    match (ended.state, signal) {
-        (RunState::Finished, _) if all_good => ExitCode::Success,
-        (RunState::Finished, _) => ExitCode::SomeRowsBad,
-        (RunState::Interrupted, Some(signal)) => signal.exit_code(),
-        _ => ExitCode::Stopped,
-    }
-}
-
-/// The closing words: what stopped and what to do about it, then where the run stands as the ledger
-/// tells it, with its head and the next command.
-fn close(state: &LedgerState) {
-    for stop in &state.stops {
-        tell(&stop_words(stop));
-    }
-    if let Some(words) = held::way_past_stop(state) {
-        tell(&words);
-    }
-    let words = page::standing(&Summary::new(state, Lock::Free));
-    if put_page(&words).is_err() {
-        // The run is over whether or not its closing words can be put out; the code must say how.
-        tell(&words);
-    }
-}
-
-/// Why a lane stopped, with the words of whoever stopped it, and what to do.
-pub(super) fn stop_words(stop: &LaneStop) -> String {
-    format!("{}; {}", report::text::stop_told(stop), mend(stop.reason))
 }

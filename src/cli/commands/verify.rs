@@ -22,7 +22,6 @@ use crate::cli::latest;
 use crate::cli::recorder::Recorder;
 use crate::cli::sample;
 use crate::cli::session::check_tenants;
-use crate::cli::session::end_of;
 use crate::cli::setup;
 use crate::cli::shown::Shown;
 use crate::cli::signals;
@@ -30,6 +29,7 @@ use crate::cli::tenants::Tenants;
 use crate::cli::terminal::{put, put_page, put_with, tell};
 use crate::cli::uptime::uptime;
 use crate::cli::users;
+use crate::cli::work::end_of;
 use crate::cli::{ExitCode, Failure};
 use crate::domain::{
     AccountName, AccountPlan, Action, Entry, Finding, ProviderKind, RunOptions, RunState, Sample,
