@@ -10,8 +10,8 @@ use super::terminal::tell;
 use super::uptime::uptime;
 use crate::config::Endpoint;
 use crate::domain::{AccountHeader, AccountName, Paused, ProviderKind, Time, WallClock};
-use crate::lane::limits::{LimitsSpec, Past};
-use crate::ledger::{self, LedgerState, Sent};
+use crate::lane::limits::{Earlier, LimitsSpec, Past};
+use crate::ledger::{self, LedgerState};
 
 /// What is known of earlier processes.
 #[derive(Debug, Clone, Copy, Default)]
@@ -157,27 +157,15 @@ fn still_counted(
     if accounts.is_empty() {
         return Vec::new();
     }
-    let ago = |at| now.saturating_since(at);
-    let told = |sent: Sent| {
-        sent.replied_at.map_or_else(
-            || Past::unanswered(sent.step, ago(sent.sent_at)),
-            |at| Past::counted_by(sent.step, at, now),
-        )
-    };
     let known = accounts.iter().filter_map(|name| state.concurrency(name));
-    let permits = known.max().unwrap_or(spec.concurrency.get());
-    let silent = silent(state, now);
-    let unseen = silent.map(|silent| Past::unseen_reads(spec, permits, silent));
-    let cut_off = state.cut_off.iter();
-    let reach = spec.reach();
-    accounts
-        .iter()
-        .flat_map(|name| state.sent(name))
-        .map(told)
-        .chain(unseen.into_iter().flatten())
-        .chain(cut_off.flat_map(|at| Past::reads_before(spec, permits, ago(*at))))
-        .filter(|past| past.ago <= reach)
-        .collect()
+    let sent = accounts.iter().flat_map(|name| state.sent(name));
+    let earlier = Earlier {
+        sent: sent.map(|it| (it.step, it.sent_at, it.replied_at)),
+        permits: known.max().unwrap_or(spec.concurrency.get()),
+        silent: silent(state, now),
+        cut_off: state.cut_off.clone(),
+    };
+    earlier.still_counted(spec, now)
 }
 
 /// For how long the last process has left no line, if it ended in no orderly way: it may have been

@@ -221,6 +221,6 @@ fn close(state: &LedgerState) {
 }
 
 /// Why a lane stopped, with the words of whoever stopped it, and what to do.
-pub(super) fn stop_words(stop: &LaneStop) -> String {
+fn stop_words(stop: &LaneStop) -> String {
     format!("{}; {}", report::text::stop_told(stop), mend(stop.reason))
 }

@@ -13,12 +13,12 @@ use userpurge::domain::{
     ProviderKind, RunEnd, RunHeader, RunId, RunOptions, RunState, Session, Task, Time, ToVerify,
     Uptime, Verification,
 };
-use userpurge::lane::limits::{LimitsSpec, Past};
+use userpurge::lane::limits::{Earlier, LimitsSpec, Past};
 use userpurge::lane::{
     AccountEnd, AccountSpec, Answer, Event, FailureLimit, Lane, Output, Question, QuestionId,
     Queue, RequestError, Rows, Until, WorkSpec,
 };
-use userpurge::ledger::{LedgerState, PlanRows, Sent};
+use userpurge::ledger::{LedgerState, PlanRows};
 use userpurge::provider::{
     self, Identity, Provider, ProviderSettings, SuncoAuth, SuncoSettings, ZendeskCredentials,
     ZendeskSettings, ZohoSettings,
@@ -727,29 +727,17 @@ fn still_counted(
     accounts: &[AccountName],
     now: Time,
 ) -> Vec<Past> {
-    let ago = |at| now.saturating_since(at);
-    let told = |sent: Sent| {
-        sent.replied_at.map_or_else(
-            || Past::unanswered(sent.step, ago(sent.sent_at)),
-            |at| Past::counted_by(sent.step, at, now),
-        )
-    };
     let known = accounts.iter().filter_map(|name| state.concurrency(name));
-    let permits = known.max().unwrap_or(spec.concurrency.get());
+    let sent = accounts.iter().flat_map(|name| state.sent(name));
     let pauses = state.pauses.iter().map(|pause| pause.until);
     let last_at = pauses.fold(state.last_at, Time::max);
-    let silent = (!state.ended_in_order()).then(|| ago(last_at));
-    let unseen = silent.map(|silent| Past::unseen_reads(spec, permits, silent));
-    let cut_off = state.cut_off.iter();
-    let reach = spec.reach();
-    accounts
-        .iter()
-        .flat_map(|name| state.sent(name))
-        .map(told)
-        .chain(unseen.into_iter().flatten())
-        .chain(cut_off.flat_map(|at| Past::reads_before(spec, permits, ago(*at))))
-        .filter(|past| past.ago <= reach)
-        .collect()
+    let earlier = Earlier {
+        sent: sent.map(|it| (it.step, it.sent_at, it.replied_at)),
+        permits: known.max().unwrap_or(spec.concurrency.get()),
+        silent: (!state.ended_in_order()).then(|| now.saturating_since(last_at)),
+        cut_off: state.cut_off.clone(),
+    };
+    earlier.still_counted(spec, now)
 }
 
 /// The first line of a ledger.

@@ -27,7 +27,7 @@ use crate::domain::{Quota, Step};
 pub(super) use self::concurrency::RETRIED_AFTER;
 pub use self::concurrency::TakenAtOnce;
 pub(super) use self::past::LEAVES_WITHIN;
-pub use self::past::Past;
+pub use self::past::{Earlier, Past};
 pub use self::window::{Mark, Window};
 
 /// The limits of an account, with its share already taken off.

@@ -25,6 +25,41 @@ pub(in crate::lane) const LEAVES_WITHIN: Duration = REPLY_TIME_MAX;
 /// connection gets for it. No server can have counted it later.
 const UNANSWERED_MAX: Duration = LEAVES_WITHIN.saturating_add(REPLY_TIME_MAX);
 
+/// What a ledger tells of the requests of earlier processes at one tenant.
+#[derive(Debug)]
+pub struct Earlier<S> {
+    /// Each request: its step, when it was sent, and by when its server had counted it; `None`: not
+    /// known.
+    pub sent: S,
+    /// Requests that process had in flight at most.
+    pub permits: u32,
+    /// For how long the last process has left no line; `None`: it ended in order.
+    pub silent: Option<Duration>,
+    /// When processes before that one were cut off.
+    pub cut_off: Vec<Time>,
+}
+
+impl<S: Iterator<Item = (Option<Step>, Time, Option<Time>)>> Earlier<S> {
+    /// The requests that may still hold a slot of `spec`. Of a million these are few.
+    pub fn still_counted(self, spec: &LimitsSpec, now: Time) -> Vec<Past> {
+        let ago = |at| now.saturating_since(at);
+        let past = |(step, sent_at, counted_by): (_, _, Option<Time>)| match counted_by {
+            Some(at) => Past::counted_by(step, at, now),
+            None => Past::unanswered(step, ago(sent_at)),
+        };
+        let permits = self.permits;
+        let unseen = self.silent.map(|it| Past::unseen_reads(spec, permits, it));
+        let cut_off = self.cut_off.iter();
+        let reach = spec.reach();
+        self.sent
+            .map(past)
+            .chain(unseen.into_iter().flatten())
+            .chain(cut_off.flat_map(|at| Past::reads_before(spec, permits, ago(*at))))
+            .filter(|past| past.ago <= reach)
+            .collect()
+    }
+}
+
 impl Past {
     /// A request that its server has counted by the instant `at`, which may be yet to come: one that
     /// was given up a moment ago.
