@@ -63,7 +63,7 @@
 //! they read it once into row sets ([`ledger::LedgerState`]), check that accounts lead to the tenants
 //! that were agreed to, fill the quota windows with the requests it records, and append to it.
 //! `verify` takes the rows that ended well from the ledger itself, asks the provider how their users
-//! stand, in the largest reads it has ([`provider::Standings`]), and appends what it saw.
+//! stand, in the largest reads it has ([`provider::LookupFor::Verification`]), and appends what it saw.
 //!
 //! # Invariants
 //!

@@ -62,4 +62,4 @@ pub use record::{Position, Record};
 pub use shown::shown;
 pub use task::{LeftOpen, Task, TaskKey};
 pub use user_state::UserState;
-pub use verify::{Finding, Findings, Sample, Stand, ToVerify, Verification, Verified};
+pub use verify::{Finding, Findings, Sample, ToVerify, Verification, Verified};

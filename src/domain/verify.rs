@@ -3,62 +3,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{AccountHeader, AccountName, AccountPlan, Action, Position, Time, Uptime, UserId};
-
-/// How a user was seen to stand when a finished row was verified.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Stand {
-    /// There, and not deleted.
-    Present,
-    /// There, without personal information.
-    Cleared,
-    /// Softly deleted; nobody has asked for the permanent deletion.
-    SoftDeleted,
-    /// Not among the users who are not deleted. Whether softly or for good is not told.
-    NotListed,
-    /// Being deleted for good: the provider has taken the order and is at it.
-    Erasing,
-    /// Deleted for good, or not known to the provider.
-    Gone,
-}
-
-impl Stand {
-    /// The name in ledgers and texts.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Present => "present",
-            Self::Cleared => "cleared",
-            Self::SoftDeleted => "soft_deleted",
-            Self::NotListed => "not_listed",
-            Self::Erasing => "erasing",
-            Self::Gone => "gone",
-        }
-    }
-
-    /// What it says of a row that ended well under `action`; `None`: not enough, look closer.
-    ///
-    /// A state at least as strong as the promise keeps it: a user who is gone was cleared as well.
-    /// So a row is as asked also where another row of the same user did more.
-    pub const fn after(self, action: Action) -> Option<Finding> {
-        match (action, self) {
-            (Action::Delete, Self::Present | Self::Cleared)
-            | (
-                Action::PermanentlyDelete | Action::Purge,
-                Self::Present | Self::Cleared | Self::SoftDeleted,
-            )
-            | (Action::DeletePersonalInformation, Self::Present) => Some(Finding::Standing),
-            (Action::PermanentlyDelete | Action::Purge, Self::NotListed) => None,
-            (Action::PermanentlyDelete | Action::Purge, Self::Erasing) => Some(Finding::UnderWay),
-            (Action::PermanentlyDelete | Action::Purge, Self::Gone)
-            | (Action::Delete, Self::SoftDeleted | Self::NotListed | Self::Erasing | Self::Gone)
-            | (
-                Action::DeletePersonalInformation,
-                Self::Cleared | Self::SoftDeleted | Self::NotListed | Self::Erasing | Self::Gone,
-            ) => Some(Finding::AsAsked),
-        }
-    }
-}
+use super::{
+    AccountHeader, AccountName, AccountPlan, Action, Position, Time, Uptime, UserId, UserState,
+};
 
 /// What verifying a row found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -168,7 +115,7 @@ pub struct Verified {
     pub finding: Finding,
     /// How the user was seen to stand; `None`: no clear answer came.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub seen: Option<Stand>,
+    pub seen: Option<UserState>,
     /// Of an unknown finding, the last HTTP status; `None`: no answer came.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
@@ -184,45 +131,10 @@ pub struct Verified {
 
 #[cfg(test)]
 mod tests {
-    use super::{Finding, Findings, Stand};
-    use crate::domain::Action;
-
-    const STANDS: [Stand; 6] = [
-        Stand::Present,
-        Stand::Cleared,
-        Stand::SoftDeleted,
-        Stand::NotListed,
-        Stand::Erasing,
-        Stand::Gone,
-    ];
-
-    /// Each action's promise held against every state, in the order of [`STANDS`]: `s`tanding,
-    /// `a`s asked, `u`nder way, `?` look closer.
-    #[test]
-    fn each_action_is_judged_by_its_own_promise() {
-        for (action, found) in [
-            (Action::Delete, "ssaaaa"),
-            (Action::PermanentlyDelete, "sss?ua"),
-            (Action::Purge, "sss?ua"),
-            (Action::DeletePersonalInformation, "saaaaa"),
-        ] {
-            let told = STANDS.map(|stand| match stand.after(action) {
-                Some(Finding::Standing) => 's',
-                Some(Finding::AsAsked) => 'a',
-                Some(Finding::UnderWay) => 'u',
-                Some(Finding::Unknown) => 'x',
-                None => '?',
-            });
-            assert_eq!(told.iter().collect::<String>(), found, "{action}");
-        }
-    }
+    use super::{Finding, Findings};
 
     #[test]
-    fn names_are_those_of_the_ledger_and_every_finding_has_its_counter() {
-        for stand in STANDS {
-            let json = serde_json::to_string(&stand).unwrap();
-            assert_eq!(json, format!("\"{}\"", stand.name()));
-        }
+    fn every_finding_has_its_counter() {
         let mut findings = Findings::default();
         let all = [
             Finding::AsAsked,

@@ -13,7 +13,7 @@ use crate::input::{
     Columns, Compression, Format, InputError, InputErrorKind, ReadOptions, Resolved, RowProblem,
     Source,
 };
-use crate::provider::{Access, Request, check_id};
+use crate::provider::{Access, LookupFor, Request, check_id};
 
 /// The names that an input is read under, and the format it is read in; `None`: it is found out.
 const SHAPES: [(&str, Option<Format>); 14] = [
@@ -263,12 +263,15 @@ pub fn ids(data: &[u8]) {
             let of = |id| provider.step(&access, *step, id);
             (of(&id), of(&usual))
         });
-        let looks = (provider.look(&access, &id), provider.look(&access, &usual));
+        let look =
+            |id| provider.lookup(&access, LookupFor::UnclearAnswer, std::slice::from_ref(id));
+        let looks = (look(&id), look(&usual));
         for (request, like) in made.chain([looks]) {
             check_address(&request, &like, id.as_str(), usual.as_str());
         }
-        if let Some(roles) = provider.roles() {
-            let request = roles.request(&access, &[id.clone(), usual.clone()]);
+        if provider.lookup_max(LookupFor::Roles) > 1 {
+            let both = [id.clone(), usual.clone()];
+            let request = provider.lookup(&access, LookupFor::Roles, &both);
             assert!(
                 request
                     .url

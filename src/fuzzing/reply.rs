@@ -5,11 +5,11 @@ use std::time::Duration;
 use ::http::{HeaderMap, HeaderName, HeaderValue};
 use secrecy::ExposeSecret as _;
 
-use crate::domain::{ProviderKind, Quota, Step, StopKind, UserId};
+use crate::domain::{ProviderKind, Quota, Step, StopKind, UserId, UserState};
 use crate::provider::{
-    Access, Detail, Moment, Provider, ProviderSettings, RateHint, RateHints, Reply, RowEnd,
-    SuncoAuth, SuncoSettings, Token, TokenRefused, Verdict, ZendeskCredentials, ZendeskSettings,
-    ZohoSettings, build,
+    Access, Detail, LookupFor, Moment, Provider, ProviderSettings, RateHint, RateHints, Reply,
+    RowEnd, SuncoAuth, SuncoSettings, Token, TokenRefused, Verdict, ZendeskCredentials,
+    ZendeskSettings, ZohoSettings, build,
 };
 
 /// The user that is asked for.
@@ -87,9 +87,6 @@ pub fn replies(data: &[u8]) {
         for step in kind.actions().iter().flat_map(|action| action.steps()) {
             check_judged(kind, &reply, &provider.judge(*step, &id, &reply));
         }
-        if let Err(verdict) = provider.looked(&id, &reply) {
-            check_read(&verdict);
-        }
         match provider.identified(&access, &reply) {
             Err(verdict) => check_read(&verdict),
             Ok(identity) => {
@@ -107,28 +104,22 @@ pub fn replies(data: &[u8]) {
             Some(Ok(Some(told))) => assert!(reply.status == 200 && is_object(&reply), "{told}"),
             Some(Ok(None)) | None => {}
         }
-        match provider
-            .roles()
-            .map(|roles| roles.listed(asked, None, &reply))
-        {
-            Some(Err(verdict)) => check_read(&verdict),
-            Some(Ok(listed)) => {
-                // Zoho's word for nobody is an answer without content.
-                let nobody = kind == ProviderKind::Zoho && reply.status == 204;
-                assert!(nobody || reply.status == 200 && is_object(&reply));
-                assert!(!nobody || listed.is_empty(), "{listed:?}");
-                assert!(listed.iter().all(|user| user.id == id), "{listed:?}");
+        for purpose in LookupFor::ALL {
+            if provider.lookup_max(purpose) == 0 {
+                continue;
             }
-            None => {}
-        }
-        let standings = provider.standings();
-        for stands in [
-            standings.stands(asked, &reply).map(|stands| stands.len()),
-            standings.stands_closer(&id, &reply).map(|_| 1),
-        ] {
-            match stands {
+            match provider.looked_up(purpose, asked, None, &reply) {
                 Err(verdict) => check_read(&verdict),
-                Ok(told) => assert_eq!(told, 1),
+                Ok(users) => {
+                    assert_eq!(users.len(), 1);
+                    if purpose == LookupFor::Roles {
+                        // Zoho's word for nobody is an answer without content.
+                        let nobody = kind == ProviderKind::Zoho && reply.status == 204;
+                        assert!(nobody || reply.status == 200 && is_object(&reply));
+                        let is_active = matches!(users[0], UserState::Active { .. });
+                        assert!(!(nobody && is_active), "{users:?}");
+                    }
+                }
             }
         }
         if let Some(bulk) = provider.bulk() {

@@ -157,7 +157,11 @@ impl Lane {
             action: row.action,
             id: row.id.clone(),
             finding,
-            seen: seen.map(Into::into),
+            // Of a user who was deleted, that nobody is known by the id says the same.
+            seen: seen.map(|state| match state {
+                UserState::Unknown => UserState::Gone,
+                state => state,
+            }),
             status,
             code: why.code,
             message: why.message,

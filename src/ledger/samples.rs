@@ -5,8 +5,8 @@ use crate::domain::{
     AccountHeader, AccountName, Action, Agreed, AgreedAccount, AgreedBy, AgreedProtect, Attempted,
     BulkAnswered, Counts, DoneIn, Entry, Finding, InputHeader, Intent, JobId, LaneStop, Outcome,
     OutcomeEntry, Paused, PlanEnd, PlannedInput, PlannedRow, PlannedRows, Position, ProviderKind,
-    Requested, RunEnd, RunHeader, RunId, RunOptions, RunState, Sample, Session, Stand, Step,
-    StepDone, StopKind, Time, UnsentRows, UserId, Verification, Verified,
+    Requested, RunEnd, RunHeader, RunId, RunOptions, RunState, Sample, Session, Step, StepDone,
+    StopKind, Time, UnsentRows, UserId, UserState, Verification, Verified,
 };
 
 /// A time `seconds` after 2026-11-22T09:30:00Z.
@@ -292,9 +292,9 @@ pub(crate) fn verification(rows: u64, seconds: i64) -> Entry {
 
 pub(crate) fn verified(row: u64, finding: Finding, seconds: i64) -> Entry {
     let seen = match finding {
-        Finding::AsAsked => Some(Stand::Gone),
-        Finding::Standing => Some(Stand::Present),
-        Finding::UnderWay => Some(Stand::Erasing),
+        Finding::AsAsked => Some(UserState::Gone),
+        Finding::Standing => Some(UserState::Active { role: None }),
+        Finding::UnderWay => Some(UserState::Erasing),
         Finding::Unknown => None,
     };
     let failed = seen.is_none();

@@ -8,7 +8,7 @@ use ::http::{HeaderMap, HeaderValue};
 use secrecy::SecretString;
 use url::Url;
 
-use super::{Detail, Reply, Request, Roles, Seen, Standings, Verdict};
+use super::{Detail, Reply, Request, Verdict};
 use crate::domain::{JobId, ProviderKind, Quota, Step, UserId, UserState};
 
 /// A provider, as one account uses it. Pure: see the [module](super) for what it must do.
@@ -105,28 +105,6 @@ pub trait Provider: Send + Sync + fmt::Debug {
     /// The access that `token` gives; `None`: it names a place that no token may be sent to. One
     /// that was kept between processes is held to that like a fresh one.
     fn access(&self, token: &Token) -> Option<Access>;
-
-    /// How roles are asked, in the old form; `None`: this provider has no read for it.
-    fn roles(&self) -> Option<&dyn Roles>;
-
-    /// How users stand after the fact, in the old form.
-    fn standings(&self) -> &dyn Standings;
-
-    /// The read that tells how one user stands, in the old form.
-    fn look(&self, access: &Access, id: &UserId) -> Request {
-        self.lookup(access, LookupFor::UnclearAnswer, std::slice::from_ref(id))
-    }
-
-    /// Reads the answer to [`Provider::look`].
-    ///
-    /// # Errors
-    ///
-    /// As [`Provider::looked_up`].
-    fn looked(&self, id: &UserId, reply: &Reply) -> Result<Seen, Verdict> {
-        let ids = std::slice::from_ref(id);
-        let states = self.looked_up(LookupFor::UnclearAnswer, ids, None, reply)?;
-        Ok(states.into_iter().next().map_or(Seen::Unknown, Seen::from))
-    }
 }
 
 /// Why users are looked up. It decides which read is sent, and how many users one read takes.

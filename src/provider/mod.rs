@@ -31,7 +31,6 @@
 mod address;
 mod auth;
 mod body;
-mod bridge;
 mod build;
 mod contract;
 mod detail;
@@ -45,7 +44,6 @@ mod verdict;
 mod zendesk;
 mod zoho;
 
-pub use bridge::{Listed, Roles, Standings};
 pub use build::{
     BuildError, ProviderSettings, SuncoAuth, SuncoSettings, ZendeskCredentials, ZendeskSettings,
     ZohoSettings, blanks_count, build, check_id, defaults, ids_alike,
@@ -56,4 +54,4 @@ pub use contract::{
 };
 pub use detail::Detail;
 pub use http::{Reply, Request};
-pub use verdict::{Moment, RowEnd, Scope, Seen, Verdict};
+pub use verdict::{Moment, RowEnd, Scope, Verdict};

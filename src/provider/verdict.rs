@@ -64,18 +64,6 @@ impl RowEnd {
             }
         }
     }
-
-    /// The end of a step that was answered with [`Verdict::Look`], by what was seen. `standing`:
-    /// the end if the user stands as they did.
-    pub const fn after_look(seen: &Seen, standing: Self) -> Self {
-        match seen {
-            Seen::Standing { .. } => standing,
-            Seen::Unknown => Self::NotFound,
-            // A permanent delete that was answered "no such deleted user" of a user who is not
-            // active either: they were permanently deleted before.
-            Seen::SoftDeleted { .. } | Seen::Gone => Self::AlreadyGone,
-        }
-    }
 }
 
 /// A passing state of the provider, the network between, or a limit.
@@ -138,26 +126,6 @@ pub enum Scope {
     Account,
     /// How many of the account's requests may be under way at once.
     AtOnce,
-}
-
-/// How a user stands when looked at.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Seen {
-    /// Not deleted. `role`: in the provider's words, if it is one that is protected by default.
-    Standing {
-        /// The protected role; `None`: an ordinary user.
-        role: Option<String>,
-    },
-    /// Zendesk: soft-deleted, not permanently deleted as far as this answer tells. `role`: as of one
-    /// who stands.
-    SoftDeleted {
-        /// The protected role; `None`: an ordinary user.
-        role: Option<String>,
-    },
-    /// Deleted for good.
-    Gone,
-    /// The provider knows no such user.
-    Unknown,
 }
 
 /// Any 3xx. None of the APIs redirects, so the address is not the API's; and a deletion is never

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::text::stop_told;
-use crate::domain::{LaneStop, Sample, Stand, Time, Verified};
+use crate::domain::{LaneStop, Sample, Time, UserState, Verified};
 use crate::ledger::VerificationState;
 use crate::words::{count, grouped, one_line, utc};
 
@@ -107,7 +107,7 @@ impl VerificationSummary {
         line("under way", &grouped(self.under_way));
         line("unknown", &grouped(self.unknown));
         for row in listed {
-            let seen = row.seen.map_or("unknown", Stand::name);
+            let seen = row.seen.as_ref().map_or("unknown", UserState::name);
             let mut words = format!("{} {}, {}: {seen}", row.account, row.id, row.action);
             let status = row.status.map(|status| format!("HTTP {status}"));
             let why = [

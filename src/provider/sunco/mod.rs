@@ -20,8 +20,8 @@ use serde_json::json;
 use super::address::{check_base, endpoint};
 use super::{
     Access, Authorize, BuildError, Bulk, Defaults, Detail, Identity, LookupFor, Provider,
-    RateHints, Reply, Request, Roles, Standings, SuncoAuth, SuncoSettings, Token, TokenRefused,
-    Verdict, auth, contract,
+    RateHints, Reply, Request, SuncoAuth, SuncoSettings, Token, TokenRefused, Verdict, auth,
+    contract,
 };
 use crate::domain::{IdProblem, ProviderKind, Step, UserId, UserState};
 
@@ -207,14 +207,6 @@ impl Provider for Sunco {
 
     fn access(&self, _token: &Token) -> Option<Access> {
         Some(self.access.clone())
-    }
-
-    fn roles(&self) -> Option<&dyn Roles> {
-        None
-    }
-
-    fn standings(&self) -> &dyn Standings {
-        self
     }
 }
 

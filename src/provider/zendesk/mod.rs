@@ -20,8 +20,8 @@ use url::Url;
 use super::address::{check_base, endpoint};
 use super::{
     Access, Authorize, BuildError, Bulk, Defaults, Identity, LookupFor, Provider, RateHints, Reply,
-    Request, Roles, Standings, Token, TokenRefused, Verdict, ZendeskCredentials, ZendeskSettings,
-    auth, contract, digits,
+    Request, Token, TokenRefused, Verdict, ZendeskCredentials, ZendeskSettings, auth, contract,
+    digits,
 };
 use crate::domain::{IdProblem, ProviderKind, Step, UserId, UserState, looks_rounded};
 
@@ -259,14 +259,6 @@ impl Provider for Zendesk {
             base: self.base.clone(),
             authorization: auth::token("Bearer", &token.secret),
         })
-    }
-
-    fn roles(&self) -> Option<&dyn Roles> {
-        Some(self)
-    }
-
-    fn standings(&self) -> &dyn Standings {
-        self
     }
 }
 

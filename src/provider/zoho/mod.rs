@@ -19,8 +19,7 @@ use super::address::{check_base, endpoint};
 use super::rate_hint::number;
 use super::{
     Access, Authorize, BuildError, Bulk, Defaults, Identity, LookupFor, PrimaryContact, Provider,
-    RateHints, Reply, Request, Roles, Standings, Token, TokenRefused, Verdict, ZohoSettings, auth,
-    contract, digits,
+    RateHints, Reply, Request, Token, TokenRefused, Verdict, ZohoSettings, auth, contract, digits,
 };
 use crate::domain::{IdProblem, ProviderKind, Step, UserId, UserState};
 
@@ -227,14 +226,6 @@ impl Provider for Zoho {
             base: settings.base_url.clone().or_else(said)?,
             authorization: auth::token("Zoho-oauthtoken", &token.secret),
         })
-    }
-
-    fn roles(&self) -> Option<&dyn Roles> {
-        Some(self)
-    }
-
-    fn standings(&self) -> &dyn Standings {
-        self
     }
 }
 

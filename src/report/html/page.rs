@@ -11,7 +11,9 @@ use sha2::{Digest as _, Sha256};
 
 use super::charts::{self, Percent, Progress, Segment};
 use super::words::{axis, ticked, time};
-use crate::domain::{Counted, Counts, LaneStop, Outcome, RunState, Stand, Time, Verified, shown};
+use crate::domain::{
+    Counted, Counts, LaneStop, Outcome, RunState, Time, UserState, Verified, shown,
+};
 use crate::report::pauses::Stretch;
 use crate::report::text::{SOFT_DELETED, UNSEEN, again, stop_told};
 use crate::report::{AccountSummary, BadRow, Caller, Point, Reason, Report, SessionTold};
@@ -324,7 +326,7 @@ impl<'a> Page<'a> {
     }
 
     fn seen(&self, row: &Verified) -> &'static str {
-        row.seen.map_or("unknown", Stand::name)
+        row.seen.as_ref().map_or("unknown", UserState::name)
     }
 
     fn why(&self, row: &Verified) -> String {

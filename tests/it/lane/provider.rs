@@ -9,7 +9,7 @@ use url::Url;
 use userpurge::domain::{ProviderKind, Quota, Step, StopKind, UserId, UserState};
 use userpurge::provider::{
     Access, Authorize, Bulk, Detail, Identity, LookupFor, Moment, Provider, RateHint, RateHints,
-    Reply, Request, Roles, RowEnd, Scope, Standings, Token, TokenRefused, Verdict,
+    Reply, Request, RowEnd, Scope, Token, TokenRefused, Verdict,
 };
 
 /// The pure side.
@@ -146,16 +146,8 @@ impl Provider for FakeProvider {
         false
     }
 
-    fn roles(&self) -> Option<&dyn Roles> {
-        None
-    }
-
     fn bulk(&self) -> Option<&dyn Bulk> {
         None
-    }
-
-    fn standings(&self) -> &dyn Standings {
-        self
     }
 
     fn rate_hints(&self, _: Option<Step>, headers: &HeaderMap) -> RateHints {
