@@ -305,7 +305,7 @@ fn help_of_report() {
 
         Files of these names are replaced, but never an input or a ledger.
 
-        Usage: userpurge report [OPTIONS] --format <FORMAT> [LEDGER]
+        Usage: userpurge report [OPTIONS] [LEDGER]
 
         Arguments:
           [LEDGER]
@@ -320,6 +320,8 @@ fn help_of_report() {
                   - json: One JSON object
                   - md:   Markdown, for tickets
                   - csv:  The rows of the input, in three files
+                  
+                  [default: html]
 
           -o, --output <FILE>
                   The file that html, json or md goes to; - is standard output

@@ -38,7 +38,7 @@ pub struct ReportArgs {
     pub ledger: Option<PathBuf>,
 
     /// What is written
-    #[arg(long, value_enum, value_name = "FORMAT")]
+    #[arg(long, value_enum, value_name = "FORMAT", default_value = "html")]
     pub format: ReportFormat,
 
     /// The file that html, json or md goes to; - is standard output
