@@ -109,27 +109,6 @@ impl Outline {
         })
         .collect()
     }
-
-    /// What a saved plan is bound to: a BLAKE3 digest, in lower-case hex, over names, providers,
-    /// addresses, actions, limits and denied tenants. Where the configuration lies, how it is laid
-    /// out and which credentials it names make no difference.
-    pub fn digest(&self) -> String {
-        let accounts = self.accounts.iter();
-        let accounts: Vec<_> = accounts
-            .map(|it| {
-                (
-                    &it.name,
-                    it.endpoint(),
-                    it.action,
-                    format!("{:?}", it.limits),
-                )
-            })
-            .collect();
-        let form = serde_json::json!([accounts, self.deny_tenants]);
-        blake3::hash(form.to_string().as_bytes())
-            .to_hex()
-            .to_string()
-    }
 }
 
 impl Document {
