@@ -154,11 +154,11 @@ mod tests {
         let clock = WallClock::from_fn(|| Time::from_millis(0));
         let subscriber = subscriber(args, clock, move || writer.clone());
         tracing::subscriber::with_default(subscriber, || {
-            tracing::error!(target: "userpurge::pipeline", "own error");
-            tracing::warn!(target: "userpurge::pipeline", "own warning");
-            tracing::info!(target: "userpurge::pipeline", account = "acme", "own info");
-            tracing::debug!(target: "userpurge::pipeline", "own debug");
-            tracing::trace!(target: "userpurge::pipeline", "own trace");
+            tracing::error!(target: "userpurge::run", "own error");
+            tracing::warn!(target: "userpurge::run", "own warning");
+            tracing::info!(target: "userpurge::run", account = "acme", "own info");
+            tracing::debug!(target: "userpurge::run", "own debug");
+            tracing::trace!(target: "userpurge::run", "own trace");
             for _ in 0..1 {
                 tracing::warn!(target: "hyper::client", "foreign warning");
                 tracing::info!(target: "hyper::client", "foreign info with a header");
@@ -195,9 +195,9 @@ mod tests {
         1970-01-01T00:00:00.000Z  WARN foreign warning
         "#);
         insta::assert_snapshot!(said(LogFormat::Json, 1, false), @r#"
-        {"timestamp":"1970-01-01T00:00:00.000Z","level":"ERROR","message":"own error","target":"userpurge::pipeline"}
-        {"timestamp":"1970-01-01T00:00:00.000Z","level":"WARN","message":"own warning","target":"userpurge::pipeline"}
-        {"timestamp":"1970-01-01T00:00:00.000Z","level":"INFO","message":"own info","account":"acme","target":"userpurge::pipeline"}
+        {"timestamp":"1970-01-01T00:00:00.000Z","level":"ERROR","message":"own error","target":"userpurge::run"}
+        {"timestamp":"1970-01-01T00:00:00.000Z","level":"WARN","message":"own warning","target":"userpurge::run"}
+        {"timestamp":"1970-01-01T00:00:00.000Z","level":"INFO","message":"own info","account":"acme","target":"userpurge::run"}
         {"timestamp":"1970-01-01T00:00:00.000Z","level":"WARN","message":"foreign warning","target":"hyper::client"}
         "#);
     }

@@ -1,4 +1,4 @@
-//! What the pipeline reports and the ledger keeps: one [`Entry`] per thing that happened.
+//! What lanes report and the ledger keeps: one [`Entry`] per thing that happened.
 //!
 //! The same value goes to the ledger (which chains and syncs it), to progress (which counts it)
 //! and, read back, to reports and to `resume`. Field names are the ledger's format, version

@@ -28,7 +28,7 @@ pub enum Mode {
     None,
 }
 
-/// Shows how a run is getting on. Call [`see`](Self::see) for every entry the pipeline makes,
+/// Shows how a run is getting on. Call [`see`](Self::see) for every entry a lane makes,
 /// [`tick`](Self::tick) a few times a second, and [`finish`](Self::finish) at the end.
 pub struct Progress {
     state: State,

@@ -175,7 +175,7 @@ impl AccountState {
         }
     }
 
-    /// A pause holds until the later of two instants, as it does in the pipeline. One that takes no time
+    /// A pause holds until the later of two instants, as it does in a lane. One that takes no time
     /// says that the one before it is over.
     fn pause(&mut self, paused: &Paused) {
         if paused.lasts().is_zero() {

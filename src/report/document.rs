@@ -198,7 +198,7 @@ mod tests {
             "torn_bytes": 0
           },
           "made_at": "2026-11-23T13:16:40.000Z",
-          "made_by": "0.1.0",
+          "made_by": "0.2.0",
           "next": "userpurge resume users.csv.ledger.jsonl",
           "not_as_asked": [
             {

@@ -102,7 +102,7 @@ impl ReqwestTransport {
             .user_agent(concat!("userpurge/", env!("CARGO_PKG_VERSION")))
             .redirect(reqwest::redirect::Policy::none())
             .referer(false)
-            // Sending again is the pipeline's, under the quota and with an intent.
+            // Sending again is the lane's, under the quota and with an intent.
             .retry(reqwest::retry::never())
             .connect_timeout(CONNECT_TIME_MAX)
             .timeout(self.reply_time_max)

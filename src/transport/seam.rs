@@ -1,4 +1,4 @@
-//! The seam between the pipeline and the network.
+//! The seam between a run and the network.
 
 use std::fmt;
 use std::time::Duration;

@@ -181,7 +181,7 @@ fn a_page_reads_so() {
     That the ledger is the one this page is of, and that no line of it was changed, dropped, moved or added. It needs no network, and ends with exit code 0: userpurge audit users.csv.ledger.jsonl --head 0000000000000000000000000000000000000000000000000000000000000000
     That the input is the one the run was given. It must print the SHA-256 above: sha256sum /data/users.csv
     That the users are gone. It asks the provider, and changes nobody: userpurge verify users.csv.ledger.jsonl
-    If the ledger has grown since, the first command says by how many lines. A row of this page stands in the ledger as its line with "kind":"outcome" and that "line" ; the last of them counts. Made by userpurge 0.1.0 on 2026-11-23 13:16:40 UTC. All times are UTC. This page holds ids and references as the ledger has them, runs nothing and asks no network for anything.
+    If the ledger has grown since, the first command says by how many lines. A row of this page stands in the ledger as its line with "kind":"outcome" and that "line" ; the last of them counts. Made by userpurge 0.2.0 on 2026-11-23 13:16:40 UTC. All times are UTC. This page holds ids and references as the ledger has them, runs nothing and asks no network for anything.
     "#);
 }
 
