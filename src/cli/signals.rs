@@ -114,30 +114,34 @@ impl TakeAway {
     /// answer at a terminal takes no signal.
     pub(super) fn of(path: PathBuf) -> Self {
         let (over, ended) = oneshot::channel::<()>();
-        let wait = move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_io()
-                .build();
-            let Ok(runtime) = runtime else {
-                return;
-            };
-            let signal = runtime.block_on(async {
-                let mut signals = Signals::new().ok()?;
-                tokio::select! {
-                    _ = ended => None,
-                    signal = signals.next() => signal,
-                }
+        // What is listened with is open before this returns: no later count of descriptors misses it.
+        let listening = tokio::runtime::Builder::new_current_thread()
+            .enable_io()
+            .build()
+            .and_then(|runtime| {
+                let in_runtime = runtime.enter();
+                let signals = Signals::new()?;
+                drop(in_runtime);
+                Ok((runtime, signals))
             });
-            if let Some(signal) = signal {
-                // What stays is a plan that nobody agreed to, and the next command says so.
-                let _ = std::fs::remove_file(&path);
-                end(signal);
-            }
-        };
-        // Without the thread the file stays, and the next command says so.
-        let _ = std::thread::Builder::new()
-            .name("signals".to_owned())
-            .spawn(wait);
+        // Without it, or without the thread, the file stays, and the next command says so.
+        if let Ok((runtime, mut signals)) = listening {
+            let wait = move || {
+                let signal = runtime.block_on(async {
+                    tokio::select! {
+                        _ = ended => None,
+                        signal = signals.next() => signal,
+                    }
+                });
+                if let Some(signal) = signal {
+                    let _ = std::fs::remove_file(&path);
+                    end(signal);
+                }
+            };
+            let _ = std::thread::Builder::new()
+                .name("signals".to_owned())
+                .spawn(wait);
+        }
         Self { _over: over }
     }
 }
