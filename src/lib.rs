@@ -35,7 +35,6 @@
 //! | [`sandbox`] | the three providers' behaviour as state machines, and a loopback server | domain |
 //! | [`cli`] | the composition root: a file per command, diagnostics, exit codes | all |
 //! | [`words`] | numbers, times and names as people read them; every module may import it | domain |
-//! | `fuzzing` | what `make fuzz` runs over every parser; no part of a release | all |
 //!
 //! `tests/it/architecture.rs` reads this table and holds it against the sources.
 //!
@@ -161,9 +160,6 @@
 pub mod cli;
 pub mod config;
 pub mod domain;
-#[cfg(any(test, debug_assertions))]
-#[doc(hidden)]
-pub mod fuzzing;
 pub mod input;
 pub mod lane;
 pub mod ledger;

@@ -78,16 +78,6 @@ impl Compression {
             .clamp(UNFOLDED_BYTES_MIN, INPUT_BYTES_MAX)
     }
 
-    /// What [`Compression::detect`] and [`Compression::decode`] come to, for fuzzing.
-    #[cfg(any(test, debug_assertions))]
-    pub(crate) fn unfolded(
-        path: &Path,
-        bytes: Vec<u8>,
-    ) -> Option<io::Result<Box<dyn Read + Send>>> {
-        let compression = Self::detect(path, &bytes)?;
-        Some(compression.decode(io::Cursor::new(bytes)))
-    }
-
     /// The bytes of `reader`, decompressed. Damage comes out as an error that holds [`Damaged`].
     pub(super) fn decode(
         self,

@@ -116,9 +116,12 @@ impl Source {
         Self::open(&self.path, &self.options)
     }
 
-    /// Reads `bytes` as if they lay at `path`, through buffers of `buffer_bytes`.
-    #[cfg(any(test, debug_assertions))]
-    pub(crate) fn of_bytes(
+    /// Reads `bytes` as if they lay at `path`, through buffers of `buffer_bytes`: for tests without a disk.
+    ///
+    /// # Errors
+    ///
+    /// As [`Source::open`].
+    pub fn of_bytes(
         path: &Path,
         bytes: Vec<u8>,
         buffer_bytes: usize,

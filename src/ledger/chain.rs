@@ -108,7 +108,7 @@ const SHORT_BYTES: usize = 512;
 
 /// Appends to `lines` the line that holds `body` (a JSON object that is not empty) after a line
 /// whose chain is `previous`, with its line feed, and gives its chain.
-pub(crate) fn seal(previous: Head, body: &[u8], lines: &mut Vec<u8>) -> Head {
+pub fn seal(previous: Head, body: &[u8], lines: &mut Vec<u8>) -> Head {
     let open = body.strip_suffix(b"}").unwrap_or(body);
     let head = next(previous, open);
     lines.extend_from_slice(open);

@@ -19,14 +19,6 @@ pub(super) fn encode_to(entry: &Entry, body: &mut Vec<u8>) -> Result<()> {
     serde_json::to_writer(body, entry)
 }
 
-/// The body of an entry's line.
-#[cfg(any(test, debug_assertions))]
-pub(crate) fn encode(entry: &Entry) -> Result<Vec<u8>> {
-    let mut body = Vec::new();
-    encode_to(entry, &mut body)?;
-    Ok(body)
-}
-
 /// The entry that a line holds; its chain is passed over. The line is used up by it.
 ///
 /// Serde reads a tagged enum by way of a tree of the whole object, and what a flattened struct does
@@ -98,7 +90,7 @@ fn object_at(line: &mut [u8], place: RangeInclusive<usize>) -> &[u8] {
 
 #[cfg(test)]
 mod tests {
-    use super::{decode, encode};
+    use super::decode;
     use crate::domain::Entry;
     use crate::ledger::chain::{Head, seal};
     use crate::ledger::samples;
@@ -107,7 +99,7 @@ mod tests {
     fn every_kind_reads_back_on_the_short_way_and_on_the_long() {
         let plan = samples::one_of_each_of_a_plan();
         for entry in samples::one_of_each().into_iter().chain(plan) {
-            let body = encode(&entry).unwrap();
+            let body = serde_json::to_vec(&entry).unwrap();
             assert!(body.starts_with(b"{\"kind\":\""));
             assert_eq!(decode(&mut body.clone()).unwrap(), entry);
             assert_eq!(serde_json::from_slice::<Entry>(&body).unwrap(), entry);
@@ -145,7 +137,7 @@ mod tests {
         let lines = samples::one_of_each_of_a_plan();
         let texts = lines
             .iter()
-            .map(|it| String::from_utf8(encode(it).unwrap()).unwrap());
+            .map(|it| String::from_utf8(serde_json::to_vec(it).unwrap()).unwrap());
         let lines: Vec<String> = texts.collect();
         insta::assert_snapshot!(lines.join("\n"), @r#"
         {"kind":"plan","account":"acme","action":"purge","rows":[{"row":1,"line":2,"id":"901"},{"row":3,"line":4,"id":"903","again":true},{"row":6,"line":7,"id":"906","ref":"REQ-6","again":true}]}

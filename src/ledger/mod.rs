@@ -81,7 +81,7 @@ pub(crate) mod samples;
 mod tests;
 
 pub use audit::{Audit, Misfit};
-pub use chain::{Head, Unfit, check, line};
+pub use chain::{Head, Unfit, check, line, seal};
 pub use disk::{Disk, DiskFile, Look, Place, RealDisk};
 pub use error::{Damage, LedgerError, Loss};
 pub use file::LedgerFile;
@@ -98,5 +98,3 @@ pub use state::{LedgerState, Source, VerificationState};
 pub use users::each_user;
 pub use verified::{GoodRows, each_verified};
 pub use writer::{Durability, LedgerHandle, LedgerWriter, Opened};
-#[cfg(any(test, debug_assertions))]
-pub(crate) use {chain::seal, format::encode};

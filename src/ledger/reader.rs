@@ -64,7 +64,7 @@ impl LedgerReader {
 
 impl<R: Read> LedgerReader<R> {
     /// Reads the ledger that `source` holds from its start; errors name it `path`.
-    pub(crate) fn new(path: &Path, source: R) -> Result<Self, LedgerError> {
+    pub fn new(path: &Path, source: R) -> Result<Self, LedgerError> {
         let mut lines = Lines {
             path: path.to_owned(),
             source: BufReader::with_capacity(READ_BYTES, source),

@@ -127,12 +127,6 @@ impl LedgerState {
         Self::collect(path, LedgerReader::open(path)?)
     }
 
-    /// Reads `bytes` as if they lay at `path`.
-    #[cfg(any(test, debug_assertions))]
-    pub(crate) fn of_bytes(path: &Path, bytes: &[u8]) -> Result<Self, LedgerError> {
-        Self::collect(path, LedgerReader::new(path, bytes)?)
-    }
-
     /// Reads all that `reader` has.
     pub(super) fn collect<R: Read>(
         path: &Path,

@@ -21,7 +21,6 @@ use tempfile::TempDir;
 
 use super::LedgerReader;
 use super::chain::{self, Head};
-use super::format;
 use super::samples;
 use crate::domain::Entry;
 
@@ -38,7 +37,7 @@ fn bytes_of(entries: &[Entry]) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut head = Head::GENESIS;
     for entry in entries {
-        head = chain::seal(head, &format::encode(entry).unwrap(), &mut bytes);
+        head = chain::seal(head, &serde_json::to_vec(entry).unwrap(), &mut bytes);
     }
     bytes
 }

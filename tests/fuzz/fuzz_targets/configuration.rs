@@ -1,7 +1,5 @@
-//! See `userpurge::fuzzing::configuration`.
+//! See `userpurge_fuzz::configuration`.
 
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
-
-fuzz_target!(|data: &[u8]| userpurge::fuzzing::configuration(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| userpurge_fuzz::configuration(data));

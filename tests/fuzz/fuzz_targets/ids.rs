@@ -1,7 +1,5 @@
-//! See `userpurge::fuzzing::ids`.
+//! See `userpurge_fuzz::ids`.
 
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
-
-fuzz_target!(|data: &[u8]| userpurge::fuzzing::ids(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| userpurge_fuzz::ids(data));

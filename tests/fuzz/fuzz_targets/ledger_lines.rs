@@ -1,7 +1,5 @@
-//! See `userpurge::fuzzing::ledger_lines`.
+//! See `userpurge_fuzz::ledger_lines`.
 
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
-
-fuzz_target!(|data: &[u8]| userpurge::fuzzing::ledger_lines(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| userpurge_fuzz::ledger_lines(data));

@@ -1,7 +1,5 @@
-//! See `userpurge::fuzzing::limits`.
+//! See `userpurge_fuzz::limits`.
 
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
-
-fuzz_target!(|data: &[u8]| userpurge::fuzzing::limits(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| userpurge_fuzz::limits(data));

@@ -1,7 +1,5 @@
-//! See `userpurge::fuzzing::mapping`.
+//! See `userpurge_fuzz::mapping`.
 
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
-
-fuzz_target!(|data: &[u8]| userpurge::fuzzing::mapping(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| userpurge_fuzz::mapping(data));

@@ -1,7 +1,5 @@
-//! See `userpurge::fuzzing::replies`.
+//! See `userpurge_fuzz::replies`.
 
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
-
-fuzz_target!(|data: &[u8]| userpurge::fuzzing::replies(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| userpurge_fuzz::replies(data));

@@ -1,7 +1,5 @@
-//! See `userpurge::fuzzing::rows`.
+//! See `userpurge_fuzz::rows`.
 
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
-
-fuzz_target!(|data: &[u8]| userpurge::fuzzing::rows(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| userpurge_fuzz::rows(data));

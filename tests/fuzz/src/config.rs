@@ -3,7 +3,7 @@
 use miette::Report;
 
 use super::scratch::Scratch;
-use crate::config::{Endpoint, Source, load_outline};
+use userpurge::config::{Endpoint, Source, load_outline};
 
 /// Any bytes as a configuration: accounts are told apart by name, their addresses are fit for
 /// credentials, and an error can be shown. Secrets are not read: one may be a command.

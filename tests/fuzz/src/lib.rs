@@ -1,8 +1,7 @@
 //! What fuzzing runs: a function of bytes for every parser that reads what comes from outside.
 //!
-//! Each asserts more than that nothing panics. `tests/fuzz` runs them under libFuzzer on the
-//! nightly tool chain (`make fuzz`); the tests run them over the corpora kept in `fixtures/fuzz` on
-//! the stable one. They are no part of a release.
+//! Each asserts more than that nothing panics. `make fuzz` runs them under libFuzzer on the nightly
+//! tool chain; `tests/it` runs them over the corpora of `fixtures/fuzz` on the stable one.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,6 +1,5 @@
 //! Inputs of every format, their columns, and their ids on the way into an address.
 
-use std::io::Read as _;
 use std::path::Path;
 
 use ::http::HeaderValue;
@@ -8,12 +7,11 @@ use percent_encoding::percent_decode_str;
 use url::Url;
 
 use super::reply::providers;
-use crate::domain::{Position, ProviderKind, Record, UserId};
-use crate::input::{
-    Columns, Compression, Format, InputError, InputErrorKind, ReadOptions, Resolved, RowProblem,
-    Source,
+use userpurge::domain::{Position, ProviderKind, Record, UserId};
+use userpurge::input::{
+    Columns, Format, InputError, InputErrorKind, ReadOptions, Resolved, RowProblem, Source,
 };
-use crate::provider::{Access, LookupFor, Request, check_id};
+use userpurge::provider::{Access, LookupFor, Request, check_id};
 
 /// The names that an input is read under, and the format it is read in; `None`: it is found out.
 const SHAPES: [(&str, Option<Format>); 14] = [
@@ -35,9 +33,6 @@ const SHAPES: [(&str, Option<Format>); 14] = [
 
 /// How many rows of an input are looked at.
 const ROWS_MAX: usize = 2_000;
-
-/// How much text a compressed input may hold here, in bytes.
-const UNFOLDED_MAX: u64 = 1024 * 1024;
 
 /// The buffer that inputs are read through.
 const BUFFER_BYTES: usize = 64 * 1024;
@@ -66,9 +61,6 @@ pub fn rows(data: &[u8]) {
         format,
         ..ReadOptions::default()
     };
-    if unfolds_too_far(name, bytes) {
-        return;
-    }
     let whole = read(name, bytes, BUFFER_BYTES, &options);
     let pieces = read(name, bytes, 1 + usize::from(*buffer) % 64, &options);
     match (whole, pieces) {
@@ -165,17 +157,6 @@ fn check_rows(reading: &Reading, bytes: usize) {
         assert!(reading.rows.len() <= bytes + 1);
         assert!(line <= bytes as u64 + 1);
     }
-}
-
-/// Whether `bytes` are compressed and hold more text than is wanted here.
-fn unfolds_too_far(name: &str, bytes: &[u8]) -> bool {
-    let Some(Ok(text)) = Compression::unfolded(Path::new(name), bytes.to_vec()) else {
-        return false;
-    };
-    let mut few = text.take(UNFOLDED_MAX + 1);
-    // Damage is for the readers to find.
-    let count = std::io::copy(&mut few, &mut std::io::sink()).unwrap_or(0);
-    count > UNFOLDED_MAX
 }
 
 /// A header under options that name columns: what a field is read from is a column of the input,

@@ -5,8 +5,8 @@ use std::time::Duration;
 use ::http::{HeaderMap, HeaderName, HeaderValue};
 use secrecy::ExposeSecret as _;
 
-use crate::domain::{ProviderKind, Quota, Step, StopKind, UserId, UserState};
-use crate::provider::{
+use userpurge::domain::{ProviderKind, Quota, Step, StopKind, UserId, UserState};
+use userpurge::provider::{
     Access, Detail, LookupFor, Moment, Provider, ProviderSettings, RateHint, RateHints, Reply,
     RowEnd, SuncoAuth, SuncoSettings, Token, TokenRefused, Verdict, ZendeskCredentials,
     ZendeskSettings, ZohoSettings, build,
