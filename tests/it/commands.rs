@@ -87,6 +87,43 @@ fn sandbox_serves_and_says_where() {
 }
 
 #[test]
+fn a_sandbox_has_the_users_of_a_file_and_a_configuration_that_fits_it() {
+    let world = World::new();
+    world.write(
+        "users.csv",
+        "id,account,action\n11,acme,purge\n12,acme,permanently-delete\n\
+         5fe0a0f0b5e2a4001c8d0001,chat,delete\nshop/7,chat,delete\n5725767000000411003,crm,delete\n",
+    );
+    let stocked = ["--users", "users.csv", "--write-config", "its.toml"];
+    let sandbox = [
+        "sandbox",
+        "--listen",
+        "127.0.0.1:0",
+        "--scale-limits",
+        "100",
+    ];
+    let args = [&sandbox[..], &stocked[..]].concat();
+    let mut child = world.start(&args);
+    let mut said = String::new();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    out.read_line(&mut said).unwrap();
+    world
+        .call(&["run", "users.csv", "--config", "its.toml", "--yes"])
+        .code(0);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(world.status(LEDGER)["outcomes"]["deleted"], 5);
+    let config = world.read("its.toml");
+    assert!(
+        config.contains("permanently-delete = \"700/6s\""),
+        "{config}"
+    );
+    // A file that is there is not written over.
+    world.call(&args).code(2).says("its.toml");
+    assert_eq!(world.read("its.toml"), config);
+}
+
+#[test]
 fn completions_and_man_pages_are_written() {
     let world = World::new();
     for shell in ["bash", "zsh", "fish", "powershell"] {

@@ -429,11 +429,19 @@ fn help_of_sandbox() {
                   
                   [default: 1]
 
+              --users <FILE>
+                  The users that are there: those of this input, in any format that `run` reads [default:
+                  the demo's]
+
+              --write-config <FILE>
+                  Write a configuration for the sandbox to this new file [default: standard output]
+
           -h, --help
                   Print help (see a summary with '-h')
 
         Examples:
           userpurge sandbox
+          userpurge sandbox --users users.csv --write-config userpurge.toml
           userpurge sandbox --listen 127.0.0.1:9000 --latency 50ms --faults error500=2% --scale-limits 10
         ");
 }

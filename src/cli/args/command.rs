@@ -155,6 +155,7 @@ Examples:
     #[command(after_help = "\
 Examples:
   userpurge sandbox
+  userpurge sandbox --users users.csv --write-config userpurge.toml
   userpurge sandbox --listen 127.0.0.1:9000 --latency 50ms --faults error500=2% --scale-limits 10")]
     Sandbox(SandboxArgs),
 

@@ -152,6 +152,15 @@ pub struct SandboxArgs {
     /// Multiply the providers' limits by this
     #[arg(long, value_name = "FACTOR", default_value = "1")]
     pub scale_limits: Scale,
+
+    /// The users that are there: those of this input, in any format that `run` reads [default: the
+    /// demo's]
+    #[arg(long, value_name = "FILE")]
+    pub users: Option<PathBuf>,
+
+    /// Write a configuration for the sandbox to this new file [default: standard output]
+    #[arg(long, value_name = "FILE")]
+    pub write_config: Option<PathBuf>,
 }
 
 /// `man`.

@@ -1,6 +1,5 @@
 //! `demo`: a sample file purged against a sandbox of its own, end to end, on this machine only.
 
-use std::fmt::Write as _;
 use std::io::Write as _;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
@@ -33,7 +32,8 @@ pub(in crate::cli) async fn execute(disk: &dyn Disk) -> Result<ExitCode, Failure
     let credentials = options.credentials.clone();
     let running = Sandbox::start(options).await.map_err(Failure::refused)?;
     let folder = folder()?;
-    let config = config(&sandbox::config(&running.base_url(), &credentials));
+    let accounts = sandbox::DEMO_ACCOUNTS.map(|(name, kind)| (name.to_owned(), kind));
+    let config = sandbox::config(&running.base_url(), &credentials, &accounts, SCALE);
     write(&folder.join("userpurge.toml"), &config)?;
     write(&folder.join("demo.csv"), DEMO_CSV)?;
     tell(&format!(
@@ -63,26 +63,6 @@ fn folder() -> Result<PathBuf, Failure> {
     let folder = std::env::temp_dir().join(format!("userpurge-demo-{}", uuid::Uuid::now_v7()));
     std::fs::DirBuilder::new().mode(0o700).create(&folder)?;
     Ok(folder)
-}
-
-/// The sandbox's configuration with limits as much quicker as the sandbox's are.
-fn config(accounts: &str) -> String {
-    let mut text = String::new();
-    for section in accounts.split("\n\n") {
-        text.push_str(section.trim_end());
-        text.push_str("\n\n");
-        let name = section
-            .trim_start_matches("[accounts.")
-            .split(']')
-            .next()
-            .unwrap_or_default();
-        let _ = writeln!(text, "[accounts.{name}.limits]");
-        text.push_str(match name {
-            "support" => "requests = \"400/600ms\"\npermanently-delete = \"700/6s\"\n\n",
-            _ => "requests = \"600/600ms\"\n\n",
-        });
-    }
-    text
 }
 
 fn write(path: &Path, text: &str) -> Result<(), Failure> {

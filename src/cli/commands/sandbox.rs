@@ -1,30 +1,70 @@
-//! `sandbox`: the three providers on this machine.
+//! `sandbox`: the three providers on this machine, with the demo's users or those of a file.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::Path;
 
 use crate::cli::args::SandboxArgs;
 use crate::cli::signals;
 use crate::cli::terminal::{put, tell};
+use crate::cli::whole_file::{self, There};
 use crate::cli::{ExitCode, Failure};
-use crate::sandbox::{Credentials, Population, Sandbox, SandboxOptions, Settings};
+use crate::domain::{Action, ProviderKind, Quota, Record};
+use crate::input::{ReadOptions, Source};
+use crate::provider::{check_id, defaults};
+use crate::sandbox::{
+    Credentials, Population, Sandbox, SandboxOptions, Seed, Settings, SuncoSeed, ZendeskSeed,
+    ZohoSeed,
+};
 
 /// Serves until a signal ends it.
 pub(in crate::cli) async fn execute(args: SandboxArgs) -> Result<ExitCode, Failure> {
-    let defaults = Settings::default();
+    let stock = args.users.as_deref().map(Stock::of_file).transpose()?;
+    let settings = Settings::default();
+    let scale = args.scale_limits.factor();
     let options = SandboxOptions {
         listen: args.listen,
-        population: Population::Demo,
+        population: if stock.is_some() {
+            Population::Empty
+        } else {
+            Population::Demo
+        },
         settings: Settings {
-            latency: args.latency.unwrap_or(defaults.latency),
-            faults: args.faults.unwrap_or(defaults.faults),
-            scale_limits: args.scale_limits.factor(),
-            ..defaults
+            latency: args.latency.unwrap_or(settings.latency),
+            faults: args.faults.unwrap_or(settings.faults),
+            scale_limits: scale,
+            ..settings
         },
         ..SandboxOptions::default()
     };
     let credentials = options.credentials.clone();
     let sandbox = Sandbox::start(options).await.map_err(Failure::refused)?;
+    let mut accounts = DEMO_ACCOUNTS
+        .map(|(name, kind)| (name.to_owned(), kind))
+        .to_vec();
+    if let Some(stock) = &stock {
+        sandbox.seed(&stock.seed).map_err(Failure::refused)?;
+        accounts.retain(|(_, kind)| !stock.accounts.values().any(|other| other == kind));
+        accounts.extend(stock.accounts.clone());
+    }
+    let config = config(&sandbox.base_url(), &credentials, &accounts, scale);
+    if let Some(path) = &args.write_config {
+        write_config(path, &config)?;
+    }
     put(&format!("sandbox at {}", sandbox.base_url()))?;
-    tell("\nA configuration for it (these credentials open nothing else):\n");
-    put(&config(&sandbox.base_url(), &credentials))?;
+    if let Some(stock) = &stock {
+        tell(&stock.describe());
+    }
+    if let Some(path) = &args.write_config {
+        tell(&format!(
+            "\nIts configuration is in {} (these credentials open nothing else).",
+            path.display()
+        ));
+    } else {
+        tell("\nA configuration for it (these credentials open nothing else):\n");
+        put(&config)?;
+    }
     tell("\nWhat arrives: /_sandbox/requests, who stands: /_sandbox/users. Ctrl-C ends it.");
     let stop = signals::Stop::default();
     stop.listen()?;
@@ -35,8 +75,153 @@ pub(in crate::cli) async fn execute(args: SandboxArgs) -> Result<ExitCode, Failu
         .map_or(ExitCode::Success, signals::Signal::exit_code))
 }
 
-/// A configuration of the demo's three accounts at `base`.
-pub(super) fn config(base: &str, credentials: &Credentials) -> String {
+fn write_config(path: &Path, config: &str) -> Result<(), Failure> {
+    let failed = |error: std::io::Error| {
+        let message = format!("cannot write {}: {error}", path.display());
+        let help = "name a file that does not exist yet";
+        Failure::message(ExitCode::Refused, message, Some(help))
+    };
+    whole_file::write(path, There::Kept, failed, |mut file| {
+        file.write_all(config.as_bytes()).map_err(failed)
+    })
+}
+
+/// The users of an input, as the sandbox takes them.
+#[derive(Debug, Default)]
+struct Stock {
+    seed: Seed,
+    /// The accounts that the file names. Each has the provider that its first id looks like.
+    accounts: BTreeMap<String, ProviderKind>,
+    /// Rows that hold no id of their provider's.
+    rows_without: u64,
+}
+
+impl Stock {
+    /// Reads the input at `path`. A row of an account is a user there; any other is a user of each
+    /// provider whose ids look like its own. Users to be permanently deleted are soft-deleted already.
+    fn of_file(path: &Path) -> Result<Self, Failure> {
+        let mut stock = Self::default();
+        let source = Source::open(path, &ReadOptions::default()).map_err(Failure::refused)?;
+        for row in source {
+            let row = row.map_err(Failure::refused)?;
+            let is_stocked = row.content.is_ok_and(|record| stock.add_row(&record));
+            stock.rows_without += u64::from(!is_stocked);
+        }
+        Ok(stock)
+    }
+
+    /// Adds the user of a row; `false`: its id is none of its provider's.
+    fn add_row(&mut self, record: &Record<'_>) -> bool {
+        let mut alike = kinds_of(&record.id);
+        if let Some(account) = record.account.as_deref() {
+            let mut known = DEMO_ACCOUNTS.iter().filter(|(name, _)| *name == account);
+            let known = account.parse().ok().or(known.next().map(|(_, kind)| *kind));
+            let own = self.accounts.get(account).copied();
+            let Some(kind) = known.or(own).or(alike.first().copied()) else {
+                return false;
+            };
+            if known.is_none() {
+                self.accounts.entry(account.to_owned()).or_insert(kind);
+            }
+            alike = vec![kind];
+        }
+        let to_clear = Action::PermanentlyDelete.name();
+        let is_soft_deleted = record.action.as_deref() == Some(to_clear);
+        let mut is_stocked = false;
+        for kind in alike {
+            if let Ok(id) = check_id(kind)(&record.id) {
+                self.add(kind, id, is_soft_deleted);
+                is_stocked = true;
+            }
+        }
+        is_stocked
+    }
+
+    fn add(&mut self, kind: ProviderKind, id: &str, is_soft_deleted: bool) {
+        let id = id.to_owned();
+        match kind {
+            ProviderKind::Zendesk => self.seed.zendesk.push(ZendeskSeed {
+                id,
+                state: if is_soft_deleted { "soft-deleted" } else { "" }.to_owned(),
+                ..ZendeskSeed::default()
+            }),
+            ProviderKind::Zoho => self.seed.zoho.push(ZohoSeed {
+                id,
+                ..ZohoSeed::default()
+            }),
+            ProviderKind::Sunco => {
+                let is_given = id.len() == 24 && id.bytes().all(|it| it.is_ascii_hexdigit());
+                let made = format!("{:024x}", self.seed.sunco.len());
+                let (id, external_id) = if is_given {
+                    (id, None)
+                } else {
+                    (made, Some(id))
+                };
+                self.seed.sunco.push(SuncoSeed {
+                    id,
+                    external_id,
+                    ..SuncoSeed::default()
+                });
+            }
+        }
+    }
+
+    fn describe(&self) -> String {
+        let Seed {
+            zendesk,
+            sunco,
+            zoho,
+            ..
+        } = &self.seed;
+        let counts = [
+            (zendesk.len(), ProviderKind::Zendesk),
+            (sunco.len(), ProviderKind::Sunco),
+            (zoho.len(), ProviderKind::Zoho),
+        ];
+        let stocked = counts.iter().filter(|(count, _)| *count > 0);
+        let stocked: Vec<String> = stocked
+            .map(|(count, kind)| format!("{count} at {}", kind.title()))
+            .collect();
+        let mut text = format!("users: {}", stocked.join(", "));
+        if stocked.is_empty() {
+            text.push_str("none");
+        }
+        if self.rows_without > 0 {
+            let _ = write!(text, "; rows without an id: {}", self.rows_without);
+        }
+        text
+    }
+}
+
+/// The providers whose ids look like `id`, the likeliest first: what is no number is an id of Sunshine
+/// Conversations, and only Zoho's numbers are so long.
+fn kinds_of(id: &str) -> Vec<ProviderKind> {
+    const ZOHO_DIGITS: usize = 16;
+    let mut kinds = vec![ProviderKind::Zendesk, ProviderKind::Zoho];
+    if id.len() >= ZOHO_DIGITS {
+        kinds.reverse();
+    }
+    kinds.retain(|kind| check_id(*kind)(id).is_ok());
+    if kinds.is_empty() && check_id(ProviderKind::Sunco)(id).is_ok() {
+        kinds.push(ProviderKind::Sunco);
+    }
+    kinds
+}
+
+/// The accounts of the demo's file.
+pub(super) const DEMO_ACCOUNTS: [(&str, ProviderKind); 3] = [
+    ("support", ProviderKind::Zendesk),
+    ("chat", ProviderKind::Sunco),
+    ("crm", ProviderKind::Zoho),
+];
+
+/// A configuration of `accounts` at `base`, with limits as much quicker as the sandbox's are.
+pub(super) fn config(
+    base: &str,
+    credentials: &Credentials,
+    accounts: &[(String, ProviderKind)],
+    scale: f64,
+) -> String {
     let Credentials {
         zendesk_email,
         zendesk_token,
@@ -48,26 +233,50 @@ pub(super) fn config(base: &str, credentials: &Credentials) -> String {
         zoho_refresh_token,
         ..
     } = credentials;
-    format!(
-        r#"[accounts.support]
-provider = "zendesk"
-base_url = "{base}"
-email = "{zendesk_email}"
-api_token = "{zendesk_token}"
+    let mut text = String::new();
+    for (name, kind) in accounts {
+        let keys = match kind {
+            ProviderKind::Zendesk => {
+                format!(
+                    "base_url = \"{base}\"\nemail = \"{zendesk_email}\"\napi_token = \"{zendesk_token}\"\n"
+                )
+            }
+            ProviderKind::Sunco => format!(
+                "base_url = \"{base}\"\napp_id = \"{sunco_app_id}\"\nkey_id = \"{sunco_key_id}\"\n\
+                 key_secret = \"{sunco_key_secret}\"\n"
+            ),
+            ProviderKind::Zoho => format!(
+                "accounts_url = \"{base}\"\nclient_id = \"{zoho_client_id}\"\n\
+                 client_secret = \"{zoho_client_secret}\"\nrefresh_token = \"{zoho_refresh_token}\"\n"
+            ),
+        };
+        let key = toml::Value::String(name.clone());
+        let is_bare = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
+        let header = if name.chars().all(is_bare) {
+            name.clone()
+        } else {
+            key.to_string()
+        };
+        let _ = write!(text, "[accounts.{header}]\nprovider = \"{kind}\"\n{keys}");
+        if (scale - 1.0).abs() > f64::EPSILON {
+            let defaults = defaults(*kind);
+            let _ = write!(text, "\n[accounts.{header}.limits]\n");
+            let limits = std::iter::once(("requests", defaults.requests));
+            let steps = defaults
+                .steps
+                .iter()
+                .map(|(step, quota)| (step.name(), *quota));
+            for (limit, quota) in limits.chain(steps) {
+                let _ = writeln!(text, "{limit} = \"{}\"", quicker(quota, scale));
+            }
+        }
+        text.push('\n');
+    }
+    text.truncate(text.trim_end().len() + 1);
+    text
+}
 
-[accounts.chat]
-provider = "sunco"
-base_url = "{base}"
-app_id = "{sunco_app_id}"
-key_id = "{sunco_key_id}"
-key_secret = "{sunco_key_secret}"
-
-[accounts.crm]
-provider = "zoho"
-accounts_url = "{base}"
-client_id = "{zoho_client_id}"
-client_secret = "{zoho_client_secret}"
-refresh_token = "{zoho_refresh_token}"
-"#
-    )
+/// A quota whose span is so many times shorter.
+fn quicker(quota: Quota, scale: f64) -> Quota {
+    Quota::try_new(quota.requests(), quota.span().div_f64(scale)).unwrap_or(quota)
 }
