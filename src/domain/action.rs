@@ -70,6 +70,16 @@ named! {
 }
 
 impl Action {
+    /// What it does, in a few words.
+    pub const fn effect(self) -> &'static str {
+        match self {
+            Self::Delete => "soft delete at Zendesk, elsewhere for good",
+            Self::PermanentlyDelete => "soft-deleted users for good",
+            Self::Purge => "soft delete, then for good",
+            Self::DeletePersonalInformation => "clears the profile, keeps the user",
+        }
+    }
+
     /// The calls this action is made of, in order. Never empty.
     pub const fn steps(self) -> &'static [Step] {
         match self {

@@ -19,8 +19,8 @@ const CELL_BYTES_MIN: usize = 3;
 /// What is taken for rows that do not say.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Defaults {
-    /// `--account`: an account's name, or a provider's where just one account has it. `None`: rows
-    /// that name no account are invalid.
+    /// `--account`: an account's name, or a provider's where just one account has it. `None`: the only
+    /// account that is configured; of several none, and rows that name no account are invalid.
     pub account: Option<String>,
     /// `--action`. `None`: the account's own default is taken, and without one the row is invalid.
     pub action: Option<Action>,
@@ -113,6 +113,12 @@ struct Cause {
     reason: String,
 }
 
+/// Each action with what it does.
+fn described(actions: &[Action]) -> String {
+    let described = actions.iter().map(|it| format!("{it}: {}", it.effect()));
+    described.collect::<Vec<_>>().join("; ")
+}
+
 /// Why a text is no account's name.
 enum NoAccount {
     Unknown,
@@ -138,13 +144,15 @@ impl Judge {
             foreign_ids,
             protect,
         };
-        if let Some(name) = &defaults.account {
-            judge.account = Some(
+        judge.account = match &defaults.account {
+            Some(name) => Some(
                 judge
                     .find(name)
                     .map_err(|why| judge.no_default(name, &why))?,
-            );
-        }
+            ),
+            // Where there is one account, no row can mean another.
+            None => (judge.accounts.len() == 1).then_some(0),
+        };
         Ok(judge)
     }
 
@@ -249,12 +257,22 @@ impl Judge {
     fn account_of(&self, record: &Record<'_>) -> Result<usize, Cause> {
         let Some(text) = &record.account else {
             return self.account.ok_or_else(|| {
-                invalid(
-                    Field::Account,
-                    "no_account",
-                    "the row names no account; give one with `--account`, or a column of accounts"
-                        .to_owned(),
-                )
+                let names = self.names().collect::<Vec<_>>().join(", ");
+                // All that is missing is told at once.
+                let lacks_action = record.action.is_none() && self.action.is_none();
+                let reason = if lacks_action && self.accounts.iter().all(|it| it.action.is_none()) {
+                    format!(
+                        "the row names no account and no action; give them with `--account` ({names}) and \
+                         `--action` ({}), or columns of them",
+                        described(&Action::ALL)
+                    )
+                } else {
+                    format!(
+                        "the row names no account; give one with `--account` ({names}), or a column of \
+                         accounts"
+                    )
+                };
+                invalid(Field::Account, "no_account", reason)
             });
         };
         self.find(text).map_err(|why| match why {
@@ -327,7 +345,11 @@ impl Judge {
                 invalid(
                     Field::Action,
                     "no_action",
-                    "the row names no action, and deleting is never a default; give one with `--action`, or a column of actions".to_owned(),
+                    format!(
+                        "the row names no action, and deleting is never a default; give one with \
+                         `--action` ({}), or a column of actions",
+                        described(offered)
+                    ),
                 )
             })?,
         };

@@ -47,6 +47,20 @@ fn plan_reads_the_whole_file_without_credentials_or_network() {
 }
 
 #[test]
+fn a_configuration_with_one_account_needs_no_option_that_names_it() {
+    let world = World::new();
+    world.configure(
+        "[accounts.acme]\nprovider = \"zendesk\"\nsubdomain = \"acme\"\n\
+         email = \"ops@acme.example\"\napi_token = { env = \"UNSET\" }\n",
+    );
+    world.write("users.csv", "id,action\n1,delete\n");
+    world.call(&["plan", "users.csv"]).code(0).says("acme");
+    world.write("users.csv", "id\n1\n");
+    let done = world.call(&["plan", "users.csv"]).code(1);
+    done.says("names no action").says("purge: soft delete");
+}
+
+#[test]
 fn demo_purges_a_sample_against_a_sandbox_of_its_own() {
     let world = World::new();
     let done = world.call(&["demo"]).code(0);

@@ -103,7 +103,9 @@ fn a_plan_says_what_will_be_done_to_whom_what_will_not_and_what_to_type_next() {
         6461 | 7,acmee,purge,
              |   ^^^^^
       line 6462: action: the row names no action, and deleting is never a default;
-        give one with `--action`, or a column of actions
+        give one with `--action` (delete: soft delete at Zendesk, elsewhere for
+        good; permanently-delete: soft-deleted users for good; purge: soft delete,
+        then for good), or a column of actions
             --> my users.csv:6462:8
         6462 | 8,acme,,
              |        ^

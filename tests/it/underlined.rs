@@ -80,12 +80,14 @@ fn the_cell_of_a_bad_row_is_underlined_wherever_it_stands_and_each_reason_once()
         10 | D,13,acme,purg
            |           ^^^^
       line 11: action: the row names no action, and deleting is never a default;
-        give one with `--action`, or a column of actions
+        give one with `--action` (delete: soft delete at Zendesk, elsewhere for
+        good; permanently-delete: soft-deleted users for good; purge: soft delete,
+        then for good), or a column of actions
           --> users.csv:11:11
         11 | E,14,acme,
            |           ^
-      line 12: account: the row names no account; give one with `--account`, or a
-        column of accounts
+      line 12: account: the row names no account; give one with `--account` (acme,
+        chat, crm), or a column of accounts
           --> users.csv:12:6
         12 | F,15,,delete
            |      ^
