@@ -5,11 +5,11 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::before::{Before, Place};
 use super::descriptors;
+use super::earlier::{Before, Place};
+use super::files::DiskTokenStore;
 use super::recorder::Recorder;
 use super::terminal::tell;
-use super::token_store::DiskTokenStore;
 use super::{ExitCode, Failure};
 use crate::config::{
     AccountOutline, AccountSettings, Endpoint, Outline, ResolvedLimits, process_variable,
@@ -89,7 +89,7 @@ impl Wiring {
         let io = Arc::new(Io {
             transport: Arc::new(transport),
             sink: Arc::clone(&self.recorder) as _,
-            store: Arc::new(DiskTokenStore::in_cache(process_variable)),
+            store: Arc::new(DiskTokenStore::in_cache()),
             wall: self.wall.clone(),
             stop: self.stop.clone(),
         });
@@ -215,6 +215,19 @@ fn tenant<S>(account: &AccountSettings<S>) -> Option<Endpoint> {
     }
 }
 
+/// Where the configuration leads an account, as far as it tells without asking.
+pub(super) fn place(endpoint: &Endpoint) -> String {
+    let authority = |url: &url::Url| {
+        let path = url.path().trim_end_matches('/');
+        format!("{}{path}", url.authority())
+    };
+    match endpoint {
+        Endpoint::Zendesk { base_url } => authority(base_url),
+        Endpoint::Sunco { base_url, app_id } => format!("{}/{app_id}", authority(base_url)),
+        Endpoint::Zoho { accounts_url, .. } => authority(accounts_url),
+    }
+}
+
 /// Asks every line who we are. The first that cannot say ends the run before anything is sent.
 pub(super) async fn identify(lines: &mut [Line], recorder: &Recorder) -> Result<(), Failure> {
     // There is no progress to be seen yet, and a provider may keep us waiting.
@@ -287,12 +300,6 @@ impl Line {
         self.identity.as_ref().map(|it| it.tenant.as_str())
     }
 
-    /// The tenant of the account `name`, as its provider said.
-    pub(super) fn tenant_of(lines: &[Self], name: &AccountName) -> Option<String> {
-        let line = lines.iter().find(|line| line.name == *name);
-        line.and_then(Self::tenant).map(str::to_owned)
-    }
-
     /// The account's entry in a ledger's header.
     pub(super) fn header(&self) -> AccountHeader {
         let identity = self.identity.as_ref();
@@ -349,43 +356,36 @@ pub(super) fn limits_of(account: &AccountOutline) -> plan::Limits {
     }
 }
 
-/// A limit that a provider states beyond what the configuration uses, and the line that would use
-/// it: one for each account whose provider stated one.
-pub(super) fn higher_limits(accounts: &[AccountOutline], lines: &[Line]) -> Vec<String> {
-    let told = lines.iter().filter_map(|line| {
-        let account = accounts.iter().find(|it| it.name == line.name)?;
-        let defaults = provider::defaults(line.kind);
-        let used = account.limits.requests.unwrap_or(defaults.requests);
-        let stated = line.client.stated_limit()?;
-        stated.is_above(used).then(|| {
-            format!(
-                "{} states {stated} for {}; the configuration uses {used}: requests = \"{stated}\" would use it",
-                line.kind.title(),
+/// What a provider showed of limits that the configuration does not know, and the line that would use
+/// it: a higher limit, or fewer requests at once.
+pub(super) fn limits_advice(accounts: &[AccountOutline], lines: &[Line]) -> Vec<String> {
+    let mut advice = Vec::new();
+    for line in lines {
+        let title = line.kind.title();
+        let account = accounts.iter().find(|it| it.name == line.name);
+        let used = account.and_then(|it| it.limits.requests);
+        let used = used.unwrap_or(provider::defaults(line.kind).requests);
+        let stated = line.client.stated_limit();
+        if let Some(stated) = stated.filter(|stated| stated.is_above(used)) {
+            advice.push(format!(
+                "{title} states {stated} for {}; the configuration uses {used}: requests = \"{stated}\" would use it",
                 line.name
-            )
-        })
-    });
-    told.collect()
-}
-
-/// Where a provider took fewer requests at once than the configuration has: what it took, and the line
-/// that has none refused.
-pub(super) fn taken_at_once(lines: &[Line]) -> Vec<String> {
-    let told = lines.iter().filter_map(|line| {
-        let TakenAtOnce { taken, refused } = line.client.taken_at_once()?;
-        let most = if refused == taken + 1 {
-            format!("no more than {taken}")
-        } else {
-            format!("fewer than {refused}")
-        };
-        Some(format!(
-            "{} took {most} requests of {} at once; the configuration has {}: set concurrency = {taken}",
-            line.kind.title(),
-            line.name,
-            line.client.concurrency()
-        ))
-    });
-    told.collect()
+            ));
+        }
+        if let Some(TakenAtOnce { taken, refused }) = line.client.taken_at_once() {
+            let most = if refused == taken + 1 {
+                format!("no more than {taken}")
+            } else {
+                format!("fewer than {refused}")
+            };
+            advice.push(format!(
+                "{title} took {most} requests of {} at once; the configuration has {}: set concurrency = {taken}",
+                line.name,
+                line.client.concurrency()
+            ));
+        }
+    }
+    advice
 }
 
 /// What an action does to a user, and whether that can be undone. Zendesk's documents know no way

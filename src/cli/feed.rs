@@ -1,190 +1,210 @@
-//! The rows of a ledger's plan as tasks for the lanes, read block by block on threads of their own.
+//! The rows of a ledger for the lanes, read block by block when a lane asks for some.
 //!
-//! Each action of an account has a source of its own, so that rows which wait for one endpoint's
-//! quota keep no others from theirs. Users with rows of several actions have one source together, in
-//! the order of the file. A row that the caller's identity spares ends here.
+//! Each action of an account has a queue of its own, so that rows which wait for one endpoint's quota
+//! keep no others from theirs. A row that the caller's identity spares ends here.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use futures::executor::block_on;
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use roaring::RoaringTreemap;
-use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
 
-use super::Failure;
 use super::recorder::Recorder;
 use crate::domain::{
-    AccountName, Action, Entry, Outcome, OutcomeEntry, PlannedRows, Task, UserId, WallClock,
+    AccountName, Action, Entry, Outcome, OutcomeEntry, Task, ToVerify, UserId, WallClock,
 };
-use crate::lane::{Queue, SourceError};
-use crate::ledger::{LedgerError, LedgerState, PlanRows};
+use crate::lane::{Queue, Rows, SourceError};
+use crate::ledger::{GoodRows, LedgerError, LedgerState, PlanRows};
 use crate::plan::CallerRule;
-use crate::run::{Channels, Durability, EventSink as _};
+use crate::run::{Durability, EventSink as _, RowSource};
 
-/// Tasks that are read ahead of a lane.
-const READ_AHEAD_MAX: usize = 2 * PlannedRows::MAX;
+/// How many rows to be verified are handed over at once.
+const TO_VERIFY_MAX: usize = 256;
 
 /// The rows of an account by their actions.
 pub(super) type Queues = BTreeMap<Action, RoaringTreemap>;
 
-/// Feeds the lane of one account.
+/// Gives lanes the rows of a ledger.
 pub(super) struct Feed {
-    pub(super) state: Arc<LedgerState>,
-    pub(super) account: AccountName,
+    state: Arc<LedgerState>,
+    recorder: Arc<Recorder>,
+    sources: Mutex<BTreeMap<(AccountName, Queue), Source>>,
+}
+
+/// Where the rows of a queue are read from.
+enum Source {
+    Plan(PlanRows, Arc<AccountRows>),
+    Good(Box<GoodRows>),
+}
+
+/// What is known of an account's rows before they are sent.
+struct AccountRows {
     /// Ends rows that the caller's identity spares.
-    pub(super) rule: CallerRule,
-    pub(super) recorder: Arc<Recorder>,
+    rule: CallerRule,
+    /// The users whom this run has deleted before, softly at least, each with the row.
+    deleted: HashMap<UserId, u64>,
 }
 
 impl Feed {
-    /// Begins to fill `channels` with the rows `wanted`. Returns their queues, and the threads that fill
-    /// them.
-    ///
-    /// # Errors
-    ///
-    /// The ledger cannot be read.
-    pub(super) fn start(
-        self,
-        wanted: &Queues,
-        channels: &mut Channels,
-    ) -> Result<(Vec<Queue>, Vec<JoinHandle<()>>), Failure> {
-        let feed = Arc::new(self);
-        let shared = Arc::new(feed.shared_users(wanted)?);
-        let (mut names, mut threads) = (Vec::new(), Vec::new());
-        let account = feed.account.clone();
-        let mut add = |name, (source, thread)| {
-            channels.add_tasks(account.clone(), name, source);
-            names.push(name);
-            threads.push(thread);
-        };
-        for (action, rows) in wanted {
-            let mut queue = feed.queue(*action, rows)?;
-            let (feed, shared) = (Arc::clone(&feed), Arc::clone(&shared));
-            add(
-                Queue::Action(*action),
-                spawn(move |hand| {
-                    // Bounded by the rows of the queue.
-                    loop {
-                        let mut tasks = queue.next_block(&feed.state)?;
-                        if tasks.is_empty() {
-                            return Ok(());
-                        }
-                        tasks.retain(|task| !shared.contains(&task.id));
-                        if !hand.over(feed.spare(tasks)) {
-                            return Ok(());
-                        }
-                    }
-                }),
-            );
+    /// A source without queues.
+    pub(super) fn new(state: &Arc<LedgerState>, recorder: &Arc<Recorder>) -> Self {
+        Self {
+            state: Arc::clone(state),
+            recorder: Arc::clone(recorder),
+            sources: Mutex::default(),
         }
-        if !shared.is_empty() {
-            let tasks = feed.tasks_of(&shared, wanted)?;
-            add(
-                Queue::Shared,
-                spawn(move |hand| {
-                    for task in tasks {
-                        if !hand.over(feed.spare(vec![task])) {
-                            break;
-                        }
-                    }
-                    Ok(())
-                }),
-            );
-        }
-        Ok((names, threads))
     }
 
-    /// The users with rows of several actions; there are hardly ever any.
-    fn shared_users(&self, wanted: &Queues) -> Result<HashSet<UserId>, Failure> {
-        let mut shared = HashSet::new();
-        if wanted.len() > 1 {
-            for (action, _) in self.whole_queues() {
-                self.each(action, |task| {
-                    if task.again {
-                        shared.insert(task.id);
-                    }
-                })?;
+    /// Adds the rows of an account that are to be sent. Returns their queues.
+    pub(super) fn add(
+        &mut self,
+        rule: CallerRule,
+        queues: &Queues,
+    ) -> Result<Vec<Queue>, LedgerError> {
+        let account = rule.account.clone();
+        let deleted = deleted_before(&self.state, &account, queues)?;
+        let before = Arc::new(AccountRows { rule, deleted });
+        let sources = self
+            .sources
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner);
+        for (action, rows) in queues {
+            let rows = PlanRows::open(&self.state, account.clone(), *action, rows)?;
+            let source = Source::Plan(rows, Arc::clone(&before));
+            sources.insert((account.clone(), Queue::Action(*action)), source);
+        }
+        Ok(queues.keys().copied().map(Queue::Action).collect())
+    }
+
+    /// Adds the rows of an account that are to be verified.
+    pub(super) fn add_good(
+        &mut self,
+        account: AccountName,
+        rows: RoaringTreemap,
+    ) -> Result<Vec<Queue>, LedgerError> {
+        let source = GoodRows::open(&self.state, account.clone(), rows)?;
+        let sources = self
+            .sources
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner);
+        sources.insert((account, Queue::Verify), Source::Good(Box::new(source)));
+        Ok(vec![Queue::Verify])
+    }
+
+    /// Reads the next rows of a queue, and which of them end unsent.
+    fn read(
+        &self,
+        key: &(AccountName, Queue),
+    ) -> Result<Option<(Rows, Vec<OutcomeEntry>)>, LedgerError> {
+        let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
+        match sources.get_mut(key) {
+            None => Ok(None),
+            Some(Source::Good(rows)) => {
+                let some = rows
+                    .by_ref()
+                    .take(TO_VERIFY_MAX)
+                    .collect::<Result<Vec<ToVerify>, _>>()?;
+                Ok((!some.is_empty()).then_some((Rows::ToVerify(some), Vec::new())))
             }
-        }
-        Ok(shared)
-    }
-
-    /// The wanted rows of `shared` users in the order of the file.
-    fn tasks_of(&self, shared: &HashSet<UserId>, wanted: &Queues) -> Result<Vec<Task>, Failure> {
-        let mut tasks = Vec::new();
-        for (action, _) in self.whole_queues() {
-            self.each(action, |task| {
-                if shared.contains(&task.id) {
-                    tasks.push(task);
+            Some(Source::Plan(rows, before)) => {
+                let mut tasks = rows.next_block(&self.state)?;
+                if tasks.is_empty() {
+                    return Ok(None);
                 }
-            })?;
-        }
-        tasks.sort_by_key(|task| task.position.row);
-        // An earlier process may have deleted the user for a row that has ended.
-        let mut deleted = HashSet::new();
-        for task in &mut tasks {
-            task.shares_user = true;
-            // Its source keeps the order.
-            task.again = false;
-            if task.soft_deleted {
-                deleted.insert(task.id.clone());
+                let mut spared = Vec::new();
+                tasks.retain(|task| match before.rule.end(&task.id) {
+                    None => true,
+                    Some(end) => {
+                        spared.push(spared_end(task, end));
+                        false
+                    }
+                });
+                for task in &mut tasks {
+                    let deleted = before.deleted.get(&task.id);
+                    task.soft_deleted |= deleted.is_some_and(|row| *row < task.position.row);
+                }
+                Ok(Some((Rows::Tasks(tasks), spared)))
             }
-            task.soft_deleted = deleted.contains(&task.id);
-        }
-        let is_wanted = |task: &Task| {
-            let rows = wanted.get(&task.action);
-            rows.is_some_and(|rows| rows.contains(task.position.row))
-        };
-        tasks.retain(is_wanted);
-        Ok(tasks)
-    }
-
-    /// Shows all rows of `action`, ended or not.
-    fn each(&self, action: Action, mut see: impl FnMut(Task)) -> Result<(), Failure> {
-        let rows = self.whole_queues().find(|(it, _)| *it == action);
-        let Some((_, rows)) = rows else {
-            return Ok(());
-        };
-        let mut queue = self.queue(action, rows)?;
-        // Bounded by the rows of the queue.
-        loop {
-            let tasks = queue.next_block(&self.state)?;
-            if tasks.is_empty() {
-                return Ok(());
-            }
-            tasks.into_iter().for_each(&mut see);
         }
     }
+}
 
-    fn whole_queues(&self) -> impl Iterator<Item = (Action, &RoaringTreemap)> {
-        let queues = self.state.planned_rows();
-        queues
-            .filter(|(account, _, _)| **account == self.account)
-            .map(|(_, action, rows)| (action, rows))
-    }
-
-    fn queue(&self, action: Action, rows: &RoaringTreemap) -> Result<PlanRows, Failure> {
-        let rows = PlanRows::open(&self.state, self.account.clone(), action, rows);
-        Ok(rows?)
-    }
-
-    /// `tasks` without those that the caller's identity spares, which end.
-    fn spare(&self, tasks: Vec<Task>) -> Vec<Task> {
-        if !self.rule.decides() {
-            return tasks;
-        }
-        let keep = |task: &Task| match self.rule.end(&task.id) {
-            None => true,
-            Some(end) => {
-                let entry = Entry::Outcome(spared(task, end));
+impl RowSource for Feed {
+    fn next_rows(
+        &self,
+        account: AccountName,
+        queue: Queue,
+    ) -> BoxFuture<'_, Result<Option<Rows>, SourceError>> {
+        async move {
+            let Some((rows, spared)) = self.read(&(account, queue))? else {
+                return Ok(None);
+            };
+            for end in spared {
                 // If the ledger failed, the lane is told by its next entry.
-                let _ = block_on(self.recorder.record(entry, Durability::Queued));
-                false
+                let entry = Entry::Outcome(end);
+                let _ = self.recorder.record(entry, Durability::Queued).await;
             }
-        };
-        tasks.into_iter().filter(keep).collect()
+            Ok(Some(rows))
+        }
+        .boxed()
     }
+}
+
+impl fmt::Debug for Feed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Feed")
+    }
+}
+
+/// Shows the rows of `queues` to `see`, read block by block.
+pub(super) fn each_task(
+    state: &LedgerState,
+    account: &AccountName,
+    queues: &Queues,
+    mut see: impl FnMut(Task),
+) -> Result<(), LedgerError> {
+    for (action, rows) in queues {
+        let mut rows = PlanRows::open(state, account.clone(), *action, rows)?;
+        // Bounded by the rows of the queue.
+        while !rows.is_done() {
+            rows.next_block(state)?.into_iter().for_each(&mut see);
+        }
+    }
+    Ok(())
+}
+
+/// The users with a row in `queues` behind one of another action for which this run has deleted them,
+/// softly at least. There are hardly ever any.
+fn deleted_before(
+    state: &LedgerState,
+    account: &AccountName,
+    queues: &Queues,
+) -> Result<HashMap<UserId, u64>, LedgerError> {
+    let planned = state.planned_rows().filter(|(name, ..)| *name == account);
+    let planned: Queues = planned
+        .map(|(_, action, rows)| (action, rows.clone()))
+        .collect();
+    let mut deleted = HashMap::new();
+    if planned.len() < 2 || state.sessions.is_empty() {
+        return Ok(deleted);
+    }
+    each_task(state, account, queues, |task| {
+        if task.again {
+            deleted.insert(task.id, u64::MAX);
+        }
+    })?;
+    if !deleted.is_empty() {
+        each_task(state, account, &planned, |task| {
+            if task.soft_deleted
+                && let Some(row) = deleted.get_mut(&task.id)
+            {
+                *row = task.position.row.min(*row);
+            }
+        })?;
+    }
+    Ok(deleted)
 }
 
 /// Counts the rows of `queues` that are of another organisation by what `rule` says.
@@ -194,89 +214,35 @@ pub(super) fn count_foreign(
     queues: &Queues,
 ) -> Result<u64, LedgerError> {
     let mut count = 0;
-    if rule.id_prefix.is_none() || rule.takes_foreign {
-        return Ok(count);
-    }
-    for (action, rows) in queues {
-        let mut queue = PlanRows::open(state, rule.account.clone(), *action, rows)?;
-        // Bounded by the rows of the queue.
-        loop {
-            let tasks = queue.next_block(state)?;
-            if tasks.is_empty() {
-                break;
-            }
-            let ends = tasks.iter().filter_map(|task| rule.end(&task.id));
-            count += ends.filter(|end| end.0 == Outcome::Invalid).count() as u64;
-        }
+    if rule.id_prefix.is_some() && !rule.takes_foreign {
+        each_task(state, &rule.account, queues, |task| {
+            let end = rule.end(&task.id);
+            count += u64::from(end.is_some_and(|end| end.0 == Outcome::Invalid));
+        })?;
     }
     Ok(count)
 }
 
-/// A user whom two accounts have who turned out to be at one tenant: no order is kept between their
-/// lanes. `accounts`: those at one tenant, with their rows.
+/// The number of a row about a user whom another of these accounts has as well, which turned out to be
+/// at one tenant: no order is kept between them.
 pub(super) fn shared_user(
     state: &LedgerState,
     accounts: &[(&AccountName, &Queues)],
-) -> Result<Option<Task>, LedgerError> {
+) -> Result<Option<u64>, LedgerError> {
     let mut owners: HashMap<UserId, &AccountName> = HashMap::new();
+    let mut shared = None;
     for (account, queues) in accounts {
-        for (action, rows) in *queues {
-            let mut queue = PlanRows::open(state, (*account).clone(), *action, rows)?;
-            // Bounded by the rows of the queue.
-            loop {
-                let tasks = queue.next_block(state)?;
-                if tasks.is_empty() {
-                    break;
-                }
-                for task in tasks {
-                    let owner = owners.entry(task.id.clone()).or_insert(account);
-                    if *owner != *account {
-                        return Ok(Some(task));
-                    }
-                }
+        each_task(state, account, queues, |task| {
+            if *owners.entry(task.id).or_insert(account) != *account {
+                shared.get_or_insert(task.position.row);
             }
-        }
+        })?;
     }
-    Ok(None)
+    Ok(shared)
 }
 
-type Read = Result<Task, SourceError>;
-type TaskSource = mpsc::Receiver<Read>;
-
-/// Hands tasks over to a lane.
-struct Hand(mpsc::Sender<Read>);
-
-impl Hand {
-    /// Hands `tasks` over as soon as there is room; `false`: the lane ended early.
-    fn over(&self, tasks: Vec<Task>) -> bool {
-        if tasks.is_empty() {
-            return !self.0.is_closed();
-        }
-        let Ok(room) = block_on(self.0.reserve_many(tasks.len())) else {
-            return false;
-        };
-        room.zip(tasks)
-            .for_each(|(place, task)| place.send(Ok(task)));
-        true
-    }
-}
-
-fn spawn(
-    read: impl FnOnce(&Hand) -> Result<(), LedgerError> + Send + 'static,
-) -> (TaskSource, JoinHandle<()>) {
-    let (tx, rx) = mpsc::channel(READ_AHEAD_MAX);
-    let thread = tokio::task::spawn_blocking(move || {
-        let hand = Hand(tx);
-        if let Err(error) = read(&hand) {
-            // A lane that ended early wants no error either.
-            let _ = hand.0.blocking_send(Err(error.into()));
-        }
-    });
-    (rx, thread)
-}
-
-/// The outcome of a row that the caller's identity spares.
-fn spared(task: &Task, (outcome, code, reason): (Outcome, &str, String)) -> OutcomeEntry {
+/// The end of a row that the caller's identity spares.
+fn spared_end(task: &Task, (outcome, code, reason): (Outcome, &str, String)) -> OutcomeEntry {
     OutcomeEntry {
         position: task.position,
         account: Some(task.account.clone()),

@@ -34,14 +34,8 @@ pub(super) fn start(args: DiagnosticsArgs) {
 }
 
 /// Has lines written above `bars` from now on, or anywhere again with `None`.
-pub fn keep_clear_of(bars: Option<MultiProgress>) {
+pub(super) fn keep_clear_of(bars: Option<MultiProgress>) {
     *BARS.lock().unwrap_or_else(PoisonError::into_inner) = bars;
-}
-
-/// Says `text`, line feeds and all, above the bars if there are any.
-pub(super) fn say_beside_bars(text: &str) {
-    // A closed standard error is nobody's trouble.
-    let _ = BesideBars.write_all(text.as_bytes());
 }
 
 /// What the options come to.
@@ -115,90 +109,5 @@ fn fitted_to_stderr(line: &[u8]) -> io::Result<usize> {
             Ok(line.len())
         }
         Ok(_) | Err(_) => io::stderr().write(line),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::io::{self, Write};
-    use std::sync::{Arc, Mutex};
-
-    use rstest::rstest;
-
-    use super::{DiagnosticsArgs, LogFormat, subscriber};
-    use crate::domain::{Time, WallClock};
-
-    #[derive(Clone, Default)]
-    struct Lines(Arc<Mutex<Vec<u8>>>);
-
-    impl Write for Lines {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
-    /// All that is written when everybody says something at every level.
-    fn said(log_format: LogFormat, verbose: u8, quiet: bool) -> String {
-        let lines = Lines::default();
-        let args = DiagnosticsArgs {
-            log_format,
-            verbose,
-            quiet,
-        };
-        let writer = lines.clone();
-        let clock = WallClock::from_fn(|| Time::from_millis(0));
-        let subscriber = subscriber(args, clock, move || writer.clone());
-        tracing::subscriber::with_default(subscriber, || {
-            tracing::error!(target: "userpurge::run", "own error");
-            tracing::warn!(target: "userpurge::run", "own warning");
-            tracing::info!(target: "userpurge::run", account = "acme", "own info");
-            tracing::debug!(target: "userpurge::run", "own debug");
-            tracing::trace!(target: "userpurge::run", "own trace");
-            for _ in 0..1 {
-                tracing::warn!(target: "hyper::client", "foreign warning");
-                tracing::info!(target: "hyper::client", "foreign info with a header");
-                tracing::trace!(target: "rustls", "foreign trace with a header");
-            }
-        });
-        let bytes = lines.0.lock().unwrap().clone();
-        String::from_utf8(bytes).unwrap()
-    }
-
-    #[rstest]
-    #[case(0, true, 1)]
-    #[case(0, false, 3)]
-    #[case(1, false, 4)]
-    #[case(2, false, 5)]
-    #[case(3, false, 6)]
-    #[case(9, false, 6)]
-    fn more_v_say_more_of_ours_and_nothing_of_others(
-        #[case] verbose: u8,
-        #[case] quiet: bool,
-        #[case] lines: usize,
-    ) {
-        let said = said(LogFormat::Text, verbose, quiet);
-        assert_eq!(said.lines().count(), lines, "{said}");
-        assert!(!said.contains("header"), "{said}");
-    }
-
-    #[test]
-    fn a_line_is_text_or_one_json_object() {
-        insta::assert_snapshot!(said(LogFormat::Text, 1, false), @r#"
-        1970-01-01T00:00:00.000Z ERROR own error
-        1970-01-01T00:00:00.000Z  WARN own warning
-        1970-01-01T00:00:00.000Z  INFO own info account="acme"
-        1970-01-01T00:00:00.000Z  WARN foreign warning
-        "#);
-        insta::assert_snapshot!(said(LogFormat::Json, 1, false), @r#"
-        {"timestamp":"1970-01-01T00:00:00.000Z","level":"ERROR","message":"own error","target":"userpurge::run"}
-        {"timestamp":"1970-01-01T00:00:00.000Z","level":"WARN","message":"own warning","target":"userpurge::run"}
-        {"timestamp":"1970-01-01T00:00:00.000Z","level":"INFO","message":"own info","account":"acme","target":"userpurge::run"}
-        {"timestamp":"1970-01-01T00:00:00.000Z","level":"WARN","message":"foreign warning","target":"hyper::client"}
-        "#);
     }
 }

@@ -1,6 +1,5 @@
 //! From the command line to an exit code.
 
-use std::ffi::OsString;
 use std::io::{self, Write as _};
 
 use clap::Parser;
@@ -11,7 +10,6 @@ use super::exit::ExitCode;
 use super::failure::Failure;
 use super::logging;
 use super::page;
-use super::runtime::block_on;
 use super::signals;
 use super::terminal::{self, Stream};
 use crate::ledger::{Disk, RealDisk};
@@ -23,62 +21,67 @@ pub fn main() -> std::process::ExitCode {
 
 /// [`main`] with its ledgers on `disk`: for tests of what is left when the power fails.
 pub fn main_on(disk: &dyn Disk) -> std::process::ExitCode {
-    run(std::env::args_os(), disk).into()
-}
-
-fn run(args: impl IntoIterator<Item = OsString>, disk: &dyn Disk) -> ExitCode {
-    let cli = match Cli::try_parse_from(args) {
+    let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => return told_by_clap(&error),
+        Err(error) => return print_mistyped(&error).into(),
     };
     logging::start(cli.diagnostics);
     signals::outlive_file_limit();
-    match dispatch(cli.command, disk) {
-        Ok(code) => code,
-        Err(failure) => {
-            // If standard error is gone, the code alone has to tell.
-            let columns = terminal::columns(Stream::Err);
-            let _ = failure.print(&mut io::stderr().lock(), columns);
-            failure.code()
+    // One thread: a lane and its connections are one thing after another. The ledger's writer has a
+    // thread of its own.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let code = match runtime {
+        Ok(runtime) => runtime.block_on(dispatch(cli.command, disk)),
+        Err(error) => {
+            let message = format!("cannot start the threads that send requests: {error}");
+            Err(Failure::message(ExitCode::Refused, message, None))
         }
-    }
+    };
+    let code = code.unwrap_or_else(|failure| {
+        // If standard error is gone, the code alone has to tell.
+        let columns = terminal::columns(Stream::Err);
+        let _ = failure.print(&mut io::stderr().lock(), columns);
+        failure.code()
+    });
+    code.into()
 }
 
 /// Does what the command says.
-fn dispatch(command: Command, disk: &dyn Disk) -> Result<ExitCode, Failure> {
+async fn dispatch(command: Command, disk: &dyn Disk) -> Result<ExitCode, Failure> {
     match command {
-        Command::Plan(args) => block_on(commands::plan::execute(&args, disk)),
-        Command::Run(args) => block_on(commands::run::execute(&args, disk)),
-        Command::Resume(args) => block_on(commands::resume::resume(&args, disk)),
-        Command::Retry(args) => block_on(commands::resume::retry(&args, disk)),
+        Command::Plan(args) => Box::pin(commands::plan::execute(&args, disk)).await,
+        Command::Run(args) => Box::pin(commands::run::execute(&args, disk)).await,
+        Command::Resume(args) => Box::pin(commands::resume::resume(&args, disk)).await,
+        Command::Retry(args) => Box::pin(commands::resume::retry(&args, disk)).await,
         Command::Report(args) => commands::report::execute(&args),
         Command::Status(args) => commands::status::execute(&args),
-        Command::Verify(args) => block_on(commands::verify::execute(&args)),
+        Command::Verify(args) => Box::pin(commands::verify::execute(&args)).await,
         Command::Audit(args) => commands::audit::execute(&args),
-        Command::Check(args) => block_on(commands::check::execute(&args)),
-        Command::Init(args) => block_on(commands::init::execute(&args)),
-        Command::Sandbox(args) => block_on(commands::sandbox::execute(args)),
-        Command::Demo => block_on(commands::demo::execute(disk)),
+        Command::Check(args) => Box::pin(commands::check::execute(&args)).await,
+        Command::Init(args) => Box::pin(commands::init::execute(&args)).await,
+        Command::Sandbox(args) => Box::pin(commands::sandbox::execute(args)).await,
+        Command::Demo => Box::pin(commands::demo::execute(disk)).await,
         Command::Completions(args) => commands::completions::execute(args),
         Command::Man(args) => commands::man::execute(&args),
     }
 }
 
-/// What clap says of a mistyped command line, coloured as it would on a terminal.
-fn rendered(error: &clap::Error) -> String {
-    if console::colors_enabled_stderr() {
-        error.render().ansi().to_string()
-    } else {
-        error.render().to_string()
-    }
-}
-
-/// Help and versions go to standard output and are a success; anything else was mistyped.
-fn told_by_clap(error: &clap::Error) -> ExitCode {
+/// Prints what clap says. Help and versions go to standard output and are a success.
+fn print_mistyped(error: &clap::Error) -> ExitCode {
     let columns = terminal::columns(Stream::Err).filter(|_| error.use_stderr());
-    // Whoever reads the help may have had enough of it.
+    // A reader may have had enough of the help.
     let _ = match columns {
-        Some(columns) => write!(io::stderr(), "{}", page::folded(&rendered(error), columns)),
+        Some(columns) => {
+            let text = error.render();
+            let text = if console::colors_enabled_stderr() {
+                text.ansi().to_string()
+            } else {
+                text.to_string()
+            };
+            write!(io::stderr(), "{}", page::folded(&text, columns))
+        }
         None => error.print(),
     };
     if error.use_stderr() {

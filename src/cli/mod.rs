@@ -5,41 +5,30 @@
 //! begin. Data goes to standard output, everything else to standard error.
 
 mod accounts;
-mod agreement;
 pub mod args;
-mod before;
 mod commands;
-mod denied;
+mod connect;
 mod descriptors;
+mod earlier;
 mod exit;
 mod failure;
 mod feed;
-mod head;
-mod held;
-pub mod latest;
-pub mod logging;
+mod files;
+mod ledgers;
+mod logging;
 mod main;
-mod new_ledger;
 mod outline_text;
 mod page;
 mod planning;
-pub mod question;
+mod question;
 mod recorder;
-pub mod runtime;
 mod sample;
 mod session;
 mod setup;
-mod shown;
-pub mod signals;
-mod standing;
+mod signals;
 mod tenants;
 mod terminal;
-mod token_store;
 mod underline;
-mod until;
-mod uptime;
-mod users;
-mod whole_file;
 mod work;
 
 pub use exit::ExitCode;

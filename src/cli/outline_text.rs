@@ -7,6 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use comfy_table::{CellAlignment, Table, presets};
+use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use super::accounts::{Line, consequence, limits_of};
@@ -17,7 +18,8 @@ use super::terminal::shown;
 use super::underline;
 use crate::domain::{AccountName, Action, Time, UserId, WallClock};
 use crate::input::{Asides, Columns};
-use crate::plan::{Group, Plan, time_at_limit};
+use crate::lane::Until;
+use crate::plan::{Group, Plan, rows_within, time_at_limit};
 use crate::words::{count, cut, duration, grouped};
 
 /// How many characters of an id are shown; two fit a line.
@@ -150,6 +152,52 @@ pub(super) fn canary(rows: NonZeroU64) -> String {
          them end well."
     );
     wrapped(&told, 0)
+}
+
+/// When the run will stop, and for each account of `plan` how many of its rows fit until then, if nothing
+/// but the quotas slows it down.
+pub(super) fn until(setup: &Setup, plan: Option<&Plan>, until: &Until, now: Time) -> String {
+    let left = until.at.saturating_since(now);
+    let at = until.at.timestamp().to_zoned(TimeZone::system());
+    let mut text = format!(
+        "As --until asks, no row is begun after {} ({} from now).\n",
+        at.strftime("%Y-%m-%d %H:%M"),
+        duration(left)
+    );
+    for (name, actions) in plan.iter().flat_map(|plan| &plan.accounts) {
+        let Some(account) = setup.account(name) else {
+            continue;
+        };
+        let rows = counted(actions);
+        let all: u64 = rows.iter().map(|(_, rows)| rows).sum();
+        let fit = rows_within(&rows, &limits_of(account), left);
+        let _ = if fit == all {
+            writeln!(text, "  {name}: all {all} rows fit at the quota")
+        } else {
+            writeln!(
+                text,
+                "  {name}: about {fit} of {all} rows fit at the quota; `userpurge resume` goes on with the rest"
+            )
+        };
+    }
+    text
+}
+
+/// How many rows of which action.
+fn counted(actions: &BTreeMap<Action, Group>) -> Vec<(Action, u64)> {
+    let each = actions.iter();
+    each.map(|(action, group)| (*action, group.rows)).collect()
+}
+
+/// The first `lines` of so many `rows`, and how many more there are.
+pub(super) fn listed(rows: u64, lines: &[u64]) -> String {
+    let more = match rows - lines.len() as u64 {
+        0 => String::new(),
+        more => format!(" and {} more", grouped(more)),
+    };
+    let lines: Vec<String> = lines.iter().map(u64::to_string).collect();
+    let noun = if rows == 1 { "line" } else { "lines" };
+    format!("{noun} {}{more}", lines.join(", "))
 }
 
 /// What is about to be done where, a line for each account and action; the last thing to be read
@@ -313,21 +361,12 @@ fn problems(text: &mut String, input: &str, planned: &Planned) {
             let _ = writeln!(text, "\n{}, not sent:", reason.outcome);
             heading = Some(reason.outcome);
         }
-        let listed: Vec<String> = reason.lines.iter().map(u64::to_string).collect();
-        let more = match reason.rows - reason.lines.len() as u64 {
-            0 => String::new(),
-            more => format!(" and {} more", grouped(more)),
-        };
-        let noun = if reason.rows == 1 { "line" } else { "lines" };
         let field = match reason.field {
             "row" => String::new(),
             field => format!("{field}: "),
         };
-        let told = format!(
-            "  {noun} {}{more}: {field}{}",
-            listed.join(", "),
-            reason.reason
-        );
+        let lines = listed(reason.rows, &reason.lines);
+        let told = format!("  {lines}: {field}{}", reason.reason);
         let _ = writeln!(text, "{}", wrapped(&told, 4));
         let example = reason.example.map(|it| it.position.row);
         if let Some(excerpt) = example.and_then(|row| planned.examples.get(&row)) {
@@ -389,11 +428,7 @@ pub(super) fn json(setup: &Setup, planned: &Planned) -> Value {
 /// The least time each account's rows take under its limits.
 fn times(setup: &Setup, plan: &Plan) -> BTreeMap<AccountName, Duration> {
     let time = |(name, actions): (&AccountName, &BTreeMap<Action, Group>)| {
-        let rows: Vec<_> = actions
-            .iter()
-            .map(|(action, group)| (*action, group.rows))
-            .collect();
-        (name.clone(), setup.time(name, &rows))
+        (name.clone(), setup.time(name, &counted(actions)))
     };
     plan.accounts.iter().map(time).collect()
 }
@@ -422,22 +457,4 @@ fn wait(time: Duration) -> String {
         return "at once".to_owned();
     }
     duration(time)
-}
-
-#[cfg(test)]
-mod tests {
-    use rstest::rstest;
-
-    use super::{UserId, id};
-
-    #[rstest]
-    #[case("5963c0d619a30a2e00de36b8", "5963c0d619a30a2e00de36b8")]
-    #[case("a\u{202e}b", "a\\u202eb")]
-    #[case(
-        "1234567890123456789012345678901234567890x",
-        "12345678901234567890123456789012345…"
-    )]
-    fn an_id_fits_the_table_and_turns_no_line_round(#[case] text: &str, #[case] told: &str) {
-        assert_eq!(id(&UserId::new(text)), told);
-    }
 }

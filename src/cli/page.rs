@@ -7,7 +7,6 @@ use jiff::tz::TimeZone;
 
 use super::terminal::{self, Stream};
 use crate::domain::Time;
-use crate::report::{self, Summary};
 
 /// How wide a page is at most, and where nobody looks at a terminal, in characters.
 const WIDTH_MAX: usize = 80;
@@ -22,11 +21,6 @@ const LABEL_MAX: usize = 24;
 pub(super) fn width() -> usize {
     let seen = terminal::columns(Stream::Out).or_else(|| terminal::columns(Stream::Err));
     seen.map_or(WIDTH_MAX, |columns| columns.clamp(WIDTH_MIN, WIDTH_MAX))
-}
-
-/// Where a run stands, as standard output shows it.
-pub(super) fn standing(summary: &Summary) -> String {
-    report::text::render(summary, terminal::columns(Stream::Out))
 }
 
 /// `text` in lines that fit a page, as far as its words do; the lines after the first begin with
@@ -134,74 +128,4 @@ fn ends_in(now: Time, time: Duration, zone: &TimeZone) -> String {
         "%H:%M on %a %Y-%m-%d"
     };
     end.strftime(form).to_string()
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use jiff::tz::TimeZone;
-    use proptest::prelude::*;
-    use rstest::rstest;
-
-    use super::{WIDTH_MAX, ends_in, folded, wrapped_at};
-    use crate::domain::Time;
-
-    #[rstest]
-    #[case(0, "15:25")]
-    #[case(75, "16:40")]
-    #[case(514, "23:59")]
-    #[case(515, "00:00 on Wed 2026-11-25")]
-    #[case(60 * 24 * 40, "15:25 on Sun 2027-01-03")]
-    fn the_end_is_a_time_of_day_and_a_date_if_it_is_not_today(
-        #[case] minutes: u64,
-        #[case] told: &str,
-    ) {
-        let now: jiff::Timestamp = "2026-11-24T14:25:30Z".parse().unwrap();
-        let zone = TimeZone::fixed(jiff::tz::offset(1));
-        let now = Time::from_millis(now.as_millisecond());
-        assert_eq!(ends_in(now, Duration::from_mins(minutes), &zone), told);
-    }
-
-    proptest! {
-        #[test]
-        fn lines_fit_and_keep_their_words(text in " {0,4}([a-zäß]{1,30} ){0,30}", indent in 0_usize..12) {
-            let lines = wrapped_at(&text, indent, WIDTH_MAX);
-            prop_assert!(lines.lines().all(|line| line.chars().count() <= WIDTH_MAX));
-            let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
-            prop_assert_eq!(words(&lines), words(&text));
-        }
-
-        #[test]
-        fn folding_keeps_all_but_line_ends(text in "([ a-zä`:]{0,60}\n){0,6}", columns in 20_usize..100) {
-            let folded = folded(&text, columns);
-            let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
-            prop_assert_eq!(words(&folded), words(&text));
-            if text.lines().all(|line| line.chars().count() <= columns) {
-                prop_assert_eq!(folded, text);
-            }
-        }
-    }
-
-    #[test]
-    fn a_long_line_goes_on_where_its_text_begins() {
-        let text = "run        019abcde, finished\n\
-                    time       2026-11-22 09:30:00 to 09:31:40 UTC (1 min 40 s), 3 requests\n\
-                    support: Zendesk Support at acme.zendesk.com, as Operations, role admin\n  \
-                    rights: an admin may delete users, also for good; a token needs more\n\
-                    standing: these users stand; `userpurge retry --only standing x.jsonl` sends\n\
-                    next       userpurge retry --only refused a/very/long/path/users.csv.ledger.jsonl\n";
-        insta::assert_snapshot!(folded(text, 50), @r"
-        run        019abcde, finished
-        time       2026-11-22 09:30:00 to 09:31:40 UTC (1
-                   min 40 s), 3 requests
-        support: Zendesk Support at acme.zendesk.com, as
-            Operations, role admin
-          rights: an admin may delete users, also for
-            good; a token needs more
-        standing: these users stand;
-          `userpurge retry --only standing x.jsonl` sends
-        next       userpurge retry --only refused a/very/long/path/users.csv.ledger.jsonl
-        ");
-    }
 }

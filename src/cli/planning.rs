@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use futures::executor::block_on;
 
 use super::accounts::policies;
-use super::latest::{self, LATEST};
+use super::ledgers::{LATEST, resolve};
 use super::setup::Setup;
 use super::underline;
 use super::{ExitCode, Failure};
@@ -24,7 +24,7 @@ use crate::words;
 pub(super) const STANDARD_INPUT: &str = "standard input";
 
 /// What stands for it on the command line.
-const DASH: &str = "-";
+pub(super) const DASH: &str = "-";
 
 /// An input, and all that decides what becomes of its rows.
 #[derive(Debug)]
@@ -95,7 +95,7 @@ impl Planning {
             // `latest`, which was made absolute like any other path.
             let path = match path.parent() {
                 Some(folder) if path.ends_with(LATEST) && !path.exists() => {
-                    latest::resolve(Path::new(LATEST), folder)?
+                    resolve(Path::new(LATEST), folder)?
                 }
                 _ => path.to_owned(),
             };

@@ -1,11 +1,14 @@
-//! The question before a run: the person types how many users will be deleted, or, of more than
-//! a thousand, where.
+//! The question before a run, and the record of who agreed: the person types how many users will be
+//! deleted, or, of more than a thousand, where.
 
 use std::io::{self, BufRead, Read, Write};
 
+use super::accounts::Line;
 use super::exit::ExitCode;
 use super::failure::Failure;
-use crate::domain::AgreedBy;
+use crate::config::process_variable;
+use crate::domain::{Agreed, AgreedAccount, AgreedBy, RunOptions, WallClock};
+use crate::ledger::LedgerState;
 
 /// The longest answer read, in bytes: a tenant's name may be as long as a host's.
 const ANSWER_BYTES_MAX: u64 = 512;
@@ -19,143 +22,56 @@ const ZENDESK_DOMAIN: &str = ".zendesk.com";
 
 /// What the command line says of the question.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Consent {
+pub(super) struct Consent {
     /// `--yes`.
-    pub yes: bool,
+    pub(super) yes: bool,
     /// `--confirm N`; `None`: not given.
-    pub confirm: Option<u64>,
+    pub(super) confirm: Option<u64>,
     /// `--max-delete N`; `None`: any number may be deleted.
-    pub max_delete: Option<u64>,
+    pub(super) max_delete: Option<u64>,
 }
 
-/// Whether there is a person to ask.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Person {
-    /// Standard input and standard error are a terminal, and the rows come from elsewhere.
-    AtTerminal,
-    /// There is nobody.
-    Absent,
-}
-
-/// What follows from the command line alone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Decision {
-    /// Nothing to ask.
-    Go,
-    /// Ask.
-    Ask,
-    /// Nothing may be sent.
-    Refuse(Refusal),
-}
-
-/// Why nothing may be sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refusal {
-    /// `--max-delete` is exceeded.
-    TooMany {
-        /// The most there may be.
-        max: u64,
-    },
-    /// `--confirm` names another number.
-    OtherNumber {
-        /// The number it names.
-        confirmed: u64,
-    },
-    /// Nobody can be asked, and neither `--yes` nor `--confirm` was given.
-    NobodyToAsk,
-    /// The answer was not the number.
-    NotTyped,
-    /// The answer was not the tenant's name.
-    TenantNotTyped,
-}
-
-impl Refusal {
-    /// The failure for a run of `rows` rows.
-    pub fn failure(self, rows: u64) -> Failure {
+impl Consent {
+    /// How a run that would send `rows` rows is agreed to; `None`: a person has to be asked. Of no rows
+    /// there is nothing to ask.
+    pub(super) fn decide(self, rows: u64, can_ask: bool) -> Result<Option<AgreedBy>, Failure> {
         let sent = if rows == 1 {
             "1 row".to_owned()
         } else {
             format!("{rows} rows")
         };
-        let (message, help) = match self {
-            Self::TooMany { max } => (
-                format!("{sent} would be sent and `--max-delete` allows {max}; nothing was sent"),
+        let refused = |why: String, help| {
+            let message = format!("{sent} would be sent and {why}; nothing was sent");
+            Err(Failure::message(ExitCode::Refused, message, Some(help)))
+        };
+        match (self.max_delete, self.confirm) {
+            (Some(max), _) if rows > max => refused(
+                format!("`--max-delete` allows {max}"),
                 "look at `userpurge plan`, then raise `--max-delete` or mend the input",
             ),
-            Self::OtherNumber { confirmed } => (
-                format!("{sent} would be sent and `--confirm` says {confirmed}; nothing was sent"),
+            (_, Some(confirmed)) if confirmed != rows => refused(
+                format!("`--confirm` says {confirmed}"),
                 "the plan above says which rows and why",
             ),
-            Self::NobodyToAsk => (
-                format!(
-                    "{sent} would be sent and there is no terminal to ask at; nothing was sent"
-                ),
+            (_, Some(_)) => Ok(Some(AgreedBy::Confirm)),
+            (_, None) if self.yes || rows == 0 => Ok(Some(AgreedBy::Yes)),
+            (_, None) if can_ask => Ok(None),
+            (_, None) => refused(
+                "there is no terminal to ask at".to_owned(),
                 "say `--confirm N` with the number of rows, or `--yes`",
             ),
-            Self::NotTyped => (
-                format!("{rows} was not typed; nothing was sent"),
-                "run it again and type the number, or look at `userpurge plan` first",
-            ),
-            Self::TenantNotTyped => (
-                "the tenant's name was not typed; nothing was sent".to_owned(),
-                "run it again and type the name as it is shown, or look at `userpurge plan` first",
-            ),
-        };
-        Failure::message(ExitCode::Refused, message, Some(help))
-    }
-}
-
-impl Consent {
-    /// What follows for a run that would send `rows` rows. Of no rows there is nothing to ask.
-    pub fn decide(self, rows: u64, person: Person) -> Decision {
-        if let Some(max) = self.max_delete.filter(|max| rows > *max) {
-            return Decision::Refuse(Refusal::TooMany { max });
-        }
-        match (self.confirm, self.yes, person) {
-            (Some(confirmed), _, _) if confirmed != rows => {
-                Decision::Refuse(Refusal::OtherNumber { confirmed })
-            }
-            (Some(_), _, _) | (None, true, _) => Decision::Go,
-            (None, false, _) if rows == 0 => Decision::Go,
-            (None, false, Person::AtTerminal) => Decision::Ask,
-            (None, false, Person::Absent) => Decision::Refuse(Refusal::NobodyToAsk),
-        }
-    }
-
-    /// Decides, and asks on `output` for an answer on `input` if it has to. Returns how it was agreed. `tenants`: where the
-    /// rows would be sent, each once.
-    ///
-    /// # Errors
-    ///
-    /// The refusal, or a terminal that fails.
-    pub fn obtain(
-        self,
-        rows: u64,
-        tenants: &[&str],
-        person: Person,
-        input: &mut dyn BufRead,
-        output: &mut dyn Write,
-    ) -> Result<AgreedBy, Failure> {
-        match self.decide(rows, person) {
-            Decision::Go if self.confirm.is_some() => Ok(AgreedBy::Confirm),
-            Decision::Go => Ok(AgreedBy::Yes),
-            Decision::Refuse(refusal) => Err(refusal.failure(rows)),
-            Decision::Ask => {
-                announce(rows, output)?;
-                let missing = if rows > NUMBER_ROWS_MAX && !tenants.is_empty() {
-                    let all = are_typed(tenants, input, output)?;
-                    (!all).then_some(Refusal::TenantNotTyped)
-                } else {
-                    let number = is_typed(rows, input, output)?;
-                    (!number).then_some(Refusal::NotTyped)
-                };
-                missing.map_or(Ok(AgreedBy::Typed), |refusal| Err(refusal.failure(rows)))
-            }
         }
     }
 }
 
-fn announce(rows: u64, output: &mut dyn Write) -> io::Result<()> {
+/// Asks on `output` for an answer on `input`, and refuses what was not agreed to. `tenants`: where the
+/// rows would be sent, each once.
+pub(super) fn ask(
+    rows: u64,
+    tenants: &[&str],
+    input: &mut dyn BufRead,
+    output: &mut dyn Write,
+) -> Result<(), Failure> {
     let (noun, verb) = if rows == 1 {
         ("row", "is")
     } else {
@@ -164,7 +80,28 @@ fn announce(rows: u64, output: &mut dyn Write) -> io::Result<()> {
     writeln!(
         output,
         "{rows} {noun} {verb} about to be sent. This cannot be undone."
-    )
+    )?;
+    let (message, help) = if rows > NUMBER_ROWS_MAX && !tenants.is_empty() {
+        if are_typed(tenants, input, output)? {
+            return Ok(());
+        }
+        (
+            "the tenant's name was not typed; nothing was sent".to_owned(),
+            "run it again and type the name as it is shown, or look at `userpurge plan` first",
+        )
+    } else {
+        // A number is wanted and not a `y`, because fingers type that by themselves.
+        let answer = answer(&format!("Type {rows} to go on: "), input, output)?;
+        let digits = answer.replace([',', '_', '.', '\''], "");
+        if digits.parse() == Ok(rows) {
+            return Ok(());
+        }
+        (
+            format!("{rows} was not typed; nothing was sent"),
+            "run it again and type the number, or look at `userpurge plan` first",
+        )
+    };
+    Err(Failure::message(ExitCode::Refused, message, Some(help)))
 }
 
 /// Asks for each tenant's name in turn, and for no more once one is not typed.
@@ -178,157 +115,161 @@ fn are_typed(
             1 => String::new(),
             all => format!(" ({place} of {all})"),
         };
-        write!(output, "Type {tenant} to go on{of_all}: ")?;
-        let answer = answer(input, output)?;
-        let is_it = answer.eq_ignore_ascii_case(tenant)
-            || tenant
-                .strip_suffix(ZENDESK_DOMAIN)
-                .is_some_and(|subdomain| answer.eq_ignore_ascii_case(subdomain));
-        if !is_it {
+        let answer = answer(&format!("Type {tenant} to go on{of_all}: "), input, output)?;
+        let subdomain = tenant.strip_suffix(ZENDESK_DOMAIN).unwrap_or(tenant);
+        if !answer.eq_ignore_ascii_case(tenant) && !answer.eq_ignore_ascii_case(subdomain) {
             return Ok(false);
         }
     }
     Ok(true)
 }
 
-/// Reads a line, after what was asked has been shown.
-fn answer(input: &mut dyn BufRead, output: &mut dyn Write) -> io::Result<String> {
+/// Shows `question` and reads a line.
+fn answer(question: &str, input: &mut dyn BufRead, output: &mut dyn Write) -> io::Result<String> {
+    write!(output, "{question}")?;
     output.flush()?;
     let mut answer = String::new();
     input.take(ANSWER_BYTES_MAX).read_line(&mut answer)?;
     Ok(answer.trim().to_owned())
 }
 
-/// Asks once. A number is wanted and not a `y`, because fingers type that by themselves.
-fn is_typed(rows: u64, input: &mut dyn BufRead, output: &mut dyn Write) -> io::Result<bool> {
-    write!(output, "Type {rows} to go on: ")?;
-    let answer = answer(input, output)?;
-    let digits: String = answer
-        .chars()
-        .filter(|c| !matches!(c, ',' | '_' | '.' | '\''))
-        .collect();
-    Ok(digits.parse() == Ok(rows))
+/// The agreement to the plan that `state` holds, with the `options` of this run where the plan keeps
+/// others.
+pub(super) fn agreed(
+    state: &LedgerState,
+    lines: &[Line],
+    how: AgreedBy,
+    options: &RunOptions,
+) -> Agreed {
+    let account = |line: &Line| {
+        let identity = line.identity.as_ref()?;
+        let account = AgreedAccount {
+            tenant: identity.tenant.clone(),
+            caller: identity.caller.clone(),
+        };
+        Some((line.name.clone(), account))
+    };
+    let planned = state.planned.as_ref();
+    Agreed {
+        user: user(),
+        host: host(),
+        how,
+        at: WallClock::system().now(),
+        accounts: lines.iter().filter_map(account).collect(),
+        protect: planned.and_then(|planned| planned.protect.clone()),
+        done_in: planned.map_or_else(Vec::new, |planned| planned.done_in.clone()),
+        options: (*options != state.header.options).then(|| options.clone()),
+    }
+}
+
+/// The user of the machine that this process runs as: the name, or else the number.
+fn user() -> String {
+    let mut variables = ["USER", "LOGNAME", "USERNAME"].into_iter();
+    let name = variables.find_map(process_variable);
+    name.filter(|name| !name.is_empty()).unwrap_or_else(number)
+}
+
+#[cfg(unix)]
+fn number() -> String {
+    rustix::process::getuid().as_raw().to_string()
+}
+
+#[cfg(not(unix))]
+fn number() -> String {
+    "unknown".to_owned()
+}
+
+/// What this machine is called.
+#[cfg(unix)]
+fn host() -> String {
+    let name = rustix::system::uname();
+    name.nodename().to_string_lossy().into_owned()
+}
+
+#[cfg(not(unix))]
+fn host() -> String {
+    process_variable("COMPUTERNAME").unwrap_or_else(|| "unknown".to_owned())
 }
 
 #[cfg(test)]
 mod tests {
-    use rstest::rstest;
-
-    use super::{Consent, Decision, Person, Refusal};
-
-    const ASK: Consent = Consent {
-        yes: false,
-        confirm: None,
-        max_delete: None,
-    };
-    const YES: Consent = Consent { yes: true, ..ASK };
-    const EIGHT: Consent = Consent {
-        confirm: Some(8),
-        ..ASK
-    };
-    const AT_MOST_7: Consent = Consent {
-        max_delete: Some(7),
-        ..YES
-    };
-
-    #[rstest]
-    #[case(ASK, 8, Person::AtTerminal, Decision::Ask)]
-    #[case(ASK, 8, Person::Absent, Decision::Refuse(Refusal::NobodyToAsk))]
-    #[case(ASK, 0, Person::AtTerminal, Decision::Go)]
-    #[case(ASK, 0, Person::Absent, Decision::Go)]
-    #[case(YES, 8, Person::AtTerminal, Decision::Go)]
-    #[case(YES, 8, Person::Absent, Decision::Go)]
-    #[case(EIGHT, 8, Person::Absent, Decision::Go)]
-    #[case(EIGHT, 8, Person::AtTerminal, Decision::Go)]
-    #[case(EIGHT, 9, Person::AtTerminal, Decision::Refuse(Refusal::OtherNumber { confirmed: 8 }))]
-    #[case(EIGHT, 0, Person::Absent, Decision::Refuse(Refusal::OtherNumber { confirmed: 8 }))]
-    #[case(Consent { yes: true, ..EIGHT }, 9, Person::Absent, Decision::Refuse(Refusal::OtherNumber { confirmed: 8 }))]
-    #[case(AT_MOST_7, 7, Person::Absent, Decision::Go)]
-    #[case(AT_MOST_7, 8, Person::Absent, Decision::Refuse(Refusal::TooMany { max: 7 }))]
-    #[case(Consent { max_delete: Some(7), ..EIGHT }, 8, Person::Absent, Decision::Refuse(Refusal::TooMany { max: 7 }))]
-    fn what_the_command_line_decides(
-        #[case] consent: Consent,
-        #[case] rows: u64,
-        #[case] person: Person,
-        #[case] expected: Decision,
-    ) {
-        assert_eq!(consent.decide(rows, person), expected);
-    }
-
-    #[rstest]
-    #[case("812\n", true)]
-    #[case(" 812 \r\n", true)]
-    #[case("8,12\n", true)]
-    #[case("812", true)]
-    #[case("811\n", false)]
-    #[case("acme.zendesk.com\n", false)]
-    #[case("y\n", false)]
-    #[case("yes\n", false)]
-    #[case("\n", false)]
-    #[case("", false)]
-    #[case("-812\n", false)]
-    #[case(
-        "8120000000000000000000000000000000000000000000000000000000000000000000\n",
-        false
-    )]
-    fn only_the_number_itself_goes_on(#[case] answer: &str, #[case] goes: bool) {
-        let mut output = Vec::new();
-        let obtained = ASK.obtain(
-            812,
-            &["acme.zendesk.com"],
-            Person::AtTerminal,
-            &mut answer.as_bytes(),
-            &mut output,
-        );
-        assert_eq!(obtained.is_ok(), goes);
-        let asked = String::from_utf8(output).unwrap();
-        assert!(asked.ends_with("Type 812 to go on: "), "{asked}");
-    }
+    use super::{Consent, ask};
+    use crate::domain::AgreedBy;
 
     #[test]
-    fn nothing_is_asked_where_nothing_has_to_be() {
-        let mut output = Vec::new();
-        YES.obtain(8, &[], Person::AtTerminal, &mut &b""[..], &mut output)
-            .unwrap();
-        assert!(output.is_empty());
-    }
-
-    #[rstest]
-    #[case("acme.zendesk.com\n", true)]
-    #[case("ACME\n", true)]
-    #[case("1001\n", false)]
-    #[case("127\n", false)]
-    #[case("\n", false)]
-    fn of_more_than_a_thousand_rows_the_tenant_is_typed(#[case] answer: &str, #[case] goes: bool) {
-        let mut output = Vec::new();
-        let tenants = ["acme.zendesk.com"];
-        let person = Person::AtTerminal;
-        let obtained = ASK.obtain(1_001, &tenants, person, &mut answer.as_bytes(), &mut output);
-        assert_eq!(obtained.is_ok(), goes);
-    }
-
-    #[test]
-    fn of_several_tenants_each_is_typed() {
-        let ask = |answers: &str| {
-            let mut output = Vec::new();
-            let tenants = ["acme.zendesk.com", "www.zohoapis.eu/5725767"];
-            let person = Person::AtTerminal;
-            let obtained = ASK.obtain(
-                20_400,
-                &tenants,
-                person,
-                &mut answers.as_bytes(),
-                &mut output,
-            );
-            (obtained.is_ok(), String::from_utf8(output).unwrap())
+    fn what_the_command_line_decides() {
+        let consent = |yes, confirm, max_delete| Consent {
+            yes,
+            confirm,
+            max_delete,
         };
-        let (goes, asked) = ask("acme\nwww.zohoapis.eu/5725767\n");
-        assert!(goes);
-        insta::assert_snapshot!(asked, @r"
-        20400 rows are about to be sent. This cannot be undone.
-        Type acme.zendesk.com to go on (1 of 2): Type www.zohoapis.eu/5725767 to go on (2 of 2): 
-        ");
-        assert!(!ask("acme\nacme\n").0);
-        assert!(!ask("crm\nwww.zohoapis.eu/5725767\n").0);
+        let (nothing, yes) = (consent(false, None, None), consent(true, None, None));
+        let eight = consent(false, Some(8), None);
+        let cases = [
+            (nothing, 8, true, Ok(None)),
+            (nothing, 8, false, Err("no terminal")),
+            (nothing, 0, false, Ok(Some(AgreedBy::Yes))),
+            (yes, 8, false, Ok(Some(AgreedBy::Yes))),
+            (yes, 8, true, Ok(Some(AgreedBy::Yes))),
+            (eight, 8, false, Ok(Some(AgreedBy::Confirm))),
+            (eight, 9, true, Err("says 8")),
+            (eight, 0, false, Err("says 8")),
+            (consent(true, Some(8), None), 9, false, Err("says 8")),
+            (
+                consent(true, None, Some(7)),
+                7,
+                false,
+                Ok(Some(AgreedBy::Yes)),
+            ),
+            (consent(true, None, Some(7)), 8, false, Err("allows 7")),
+            (consent(false, Some(8), Some(7)), 8, false, Err("allows 7")),
+        ];
+        for (consent, rows, can_ask, expected) in cases {
+            let case = format!("{consent:?}, {rows} rows");
+            match (consent.decide(rows, can_ask), expected) {
+                (Ok(how), Ok(expected)) => assert_eq!(how, expected, "{case}"),
+                (Err(failure), Err(words)) => {
+                    assert!(format!("{failure:?}").contains(words), "{case}");
+                }
+                (decided, _) => panic!("{case}: {decided:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn only_the_number_goes_on_and_of_more_than_a_thousand_rows_each_tenants_name() {
+        let acme = ["acme.zendesk.com"];
+        let both = ["acme.zendesk.com", "www.zohoapis.eu/5725767"];
+        let cases: [(u64, &[&str], &str, bool); 17] = [
+            (812, &acme, "812\n", true),
+            (812, &acme, " 812 \r\n", true),
+            (812, &acme, "8,12\n", true),
+            (812, &acme, "812", true),
+            (812, &acme, "811\n", false),
+            (812, &acme, "acme.zendesk.com\n", false),
+            (812, &acme, "y\n", false),
+            (812, &acme, "\n", false),
+            (812, &acme, "", false),
+            (812, &acme, "-812\n", false),
+            (812, &acme, "81200000000000000000000000000\n", false),
+            (1_001, &acme, "ACME\n", true),
+            (1_001, &acme, "1001\n", false),
+            (1_001, &acme, "\n", false),
+            (20_400, &both, "acme\nwww.zohoapis.eu/5725767\n", true),
+            (20_400, &both, "acme\nacme\n", false),
+            (20_400, &both, "crm\nwww.zohoapis.eu/5725767\n", false),
+        ];
+        for (rows, tenants, answers, goes) in cases {
+            let mut asked = Vec::new();
+            let agreed = ask(rows, tenants, &mut answers.as_bytes(), &mut asked);
+            assert_eq!(agreed.is_ok(), goes, "{rows}: {answers:?}");
+            let asked = String::from_utf8(asked).unwrap();
+            let question = match tenants {
+                _ if rows < 1_000 => "Type 812 to go on: ",
+                [_] => "Type acme.zendesk.com to go on: ",
+                _ => "Type acme.zendesk.com to go on (1 of 2): ",
+            };
+            assert!(asked.contains(question), "{asked}");
+        }
     }
 }

@@ -30,14 +30,13 @@ impl Setup {
     /// For going on with `ledger`, which keeps these `options`.
     pub(super) fn again(
         ledger: &Path,
-        options: &RunOptions,
+        mut options: RunOptions,
         config: Option<&Path>,
     ) -> Result<Self, Failure> {
-        let source = locate_again(ledger, options, config)?;
-        Ok(Self {
-            outline: outline(&source)?,
-            options: options.clone(),
-        })
+        let source = locate_again(ledger, &options, config)?;
+        note(&mut options, &source, config);
+        let outline = outline(&source)?;
+        Ok(Self { outline, options })
     }
 
     /// The account's part of the configuration.
@@ -66,11 +65,7 @@ pub(super) fn locate(config: Option<&Path>) -> Result<Source, Failure> {
 /// Where the configuration of a ledger or a saved plan is, which `named` is and which keeps `kept`: where
 /// `--config` says, or in a documented place. Never where the file says that it was: a file from
 /// elsewhere would bring commands of its own.
-pub(super) fn locate_again(
-    named: &Path,
-    kept: &RunOptions,
-    config: Option<&Path>,
-) -> Result<Source, Failure> {
+fn locate_again(named: &Path, kept: &RunOptions, config: Option<&Path>) -> Result<Source, Failure> {
     let located = Source::locate(config, &folder()?, &process_variable);
     let then = kept.config.as_deref().map(Path::new);
     let named = named.display();
@@ -102,7 +97,7 @@ pub(super) fn locate_again(
 }
 
 /// Notes in `options` which configuration is used; `config`: what `--config` names.
-pub(super) fn note(options: &mut RunOptions, source: &Source, config: Option<&Path>) {
+fn note(options: &mut RunOptions, source: &Source, config: Option<&Path>) {
     options.config = file(source).map(|path| path.display().to_string());
     options.config_named = config.is_some();
 }

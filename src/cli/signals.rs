@@ -15,7 +15,7 @@ use crate::run;
 
 /// A signal that ends a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Signal {
+pub(super) enum Signal {
     /// SIGINT: Ctrl-C.
     Interrupt,
     /// SIGTERM.
@@ -26,7 +26,7 @@ pub enum Signal {
 
 impl Signal {
     /// The code of a run that this signal ended.
-    pub const fn exit_code(self) -> ExitCode {
+    pub(super) const fn exit_code(self) -> ExitCode {
         match self {
             Self::Interrupt => ExitCode::Interrupted,
             Self::Terminate | Self::HangUp => ExitCode::Terminated,
@@ -36,7 +36,7 @@ impl Signal {
 
 /// What signals have asked for so far. Cheap to clone; all clones are one.
 #[derive(Debug, Clone, Default)]
-pub struct Stop {
+pub(super) struct Stop {
     admitting: CancellationToken,
     waiting: CancellationToken,
     first: Arc<OnceLock<Signal>>,
@@ -44,17 +44,12 @@ pub struct Stop {
 
 impl Stop {
     /// Cancelled by the first signal: admit no more rows, finish and record what is under way.
-    pub fn admitting(&self) -> &CancellationToken {
+    pub(super) fn admitting(&self) -> &CancellationToken {
         &self.admitting
     }
 
-    /// Cancelled by the second: stop now. What was sent and not answered is in doubt.
-    pub fn now(&self) -> &CancellationToken {
-        &self.waiting
-    }
-
     /// The first signal; `None`: none came.
-    pub fn signal(&self) -> Option<Signal> {
+    pub(super) fn signal(&self) -> Option<Signal> {
         self.first.get().copied()
     }
 
@@ -67,7 +62,7 @@ impl Stop {
     }
 
     /// Takes note of `signal`.
-    pub fn note(&self, signal: Signal) {
+    pub(super) fn note(&self, signal: Signal) {
         if self.first.set(signal).is_ok() {
             tracing::warn!(
                 "stopping: requests under way are being finished and recorded; once more stops now"
@@ -86,7 +81,7 @@ impl Stop {
     /// # Errors
     ///
     /// The system lets nobody listen.
-    pub fn listen(&self) -> io::Result<()> {
+    pub(super) fn listen(&self) -> io::Result<()> {
         let mut signals = Signals::new()?;
         let noting = self.clone();
         tokio::spawn(async move {
@@ -245,70 +240,45 @@ impl Signals {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
-    use rstest::rstest;
-
     use super::{ExitCode, Signal, Stop};
 
-    /// More than any machine takes to deliver a signal; nothing waits for it to pass.
-    #[cfg(unix)]
-    const DELIVERY_MAX: Duration = Duration::from_secs(30);
-
-    /// Sends a signal to this very process, which listens for it by then.
-    #[cfg(unix)]
-    fn send(name: &str) {
-        let line = format!("kill -{name} {}", std::process::id());
-        let status = std::process::Command::new("sh")
-            .args(["-c", &line])
-            .status();
-        assert!(status.unwrap().success());
-    }
-
-    #[cfg(unix)]
-    #[tokio::test]
-    async fn real_signals_arrive_in_two_stages() {
-        let stop = Stop::default();
-        stop.listen().unwrap();
-        send("TERM");
-        let first = tokio::time::timeout(DELIVERY_MAX, stop.admitting().cancelled());
-        first.await.unwrap();
-        assert_eq!(stop.signal(), Some(Signal::Terminate));
-        assert!(!stop.now().is_cancelled());
-        send("INT");
-        let second = tokio::time::timeout(DELIVERY_MAX, stop.now().cancelled());
-        second.await.unwrap();
-        assert_eq!(stop.signal(), Some(Signal::Terminate));
-    }
-
-    #[rstest]
-    #[case(Signal::Interrupt, Signal::Interrupt, ExitCode::Interrupted)]
-    #[case(Signal::Interrupt, Signal::Terminate, ExitCode::Interrupted)]
-    #[case(Signal::Terminate, Signal::Interrupt, ExitCode::Terminated)]
-    #[case(Signal::HangUp, Signal::Interrupt, ExitCode::Terminated)]
-    fn the_first_signal_drains_and_gives_the_code_and_the_second_stops(
-        #[case] first: Signal,
-        #[case] second: Signal,
-        #[case] code: ExitCode,
-    ) {
-        let stop = Stop::default();
-        assert_eq!(stop.signal(), None);
-        stop.note(first);
-        assert!(stop.admitting().is_cancelled());
-        assert!(!stop.now().is_cancelled());
-        stop.note(second);
-        assert!(stop.now().is_cancelled());
-        assert_eq!(stop.signal().unwrap().exit_code(), code);
-    }
-
-    #[rstest]
-    #[case(Signal::HangUp)]
-    #[case(Signal::Interrupt)]
-    fn a_terminal_that_is_gone_never_stops_the_waiting(#[case] first: Signal) {
-        let stop = Stop::default();
-        stop.note(first);
-        stop.note(Signal::HangUp);
-        assert_eq!(stop.signal(), Some(first));
-        assert!(!stop.now().is_cancelled());
+    #[test]
+    fn the_first_signal_drains_and_gives_the_code_and_the_second_stops_the_waiting() {
+        let cases = [
+            (
+                Signal::Interrupt,
+                Signal::Terminate,
+                ExitCode::Interrupted,
+                true,
+            ),
+            (
+                Signal::Terminate,
+                Signal::Interrupt,
+                ExitCode::Terminated,
+                true,
+            ),
+            (
+                Signal::HangUp,
+                Signal::Interrupt,
+                ExitCode::Terminated,
+                true,
+            ),
+            (
+                Signal::Interrupt,
+                Signal::HangUp,
+                ExitCode::Interrupted,
+                false,
+            ),
+            (Signal::HangUp, Signal::HangUp, ExitCode::Terminated, false),
+        ];
+        for (first, second, code, stops) in cases {
+            let stop = Stop::default();
+            stop.note(first);
+            assert!(stop.admitting().is_cancelled());
+            assert!(!stop.waiting.is_cancelled());
+            stop.note(second);
+            assert_eq!(stop.waiting.is_cancelled(), stops, "{first:?}, {second:?}");
+            assert_eq!(stop.signal().map(Signal::exit_code), Some(code));
+        }
     }
 }

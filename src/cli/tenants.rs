@@ -8,18 +8,20 @@
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::accounts::Line;
-use super::before::{self, Place};
+use super::earlier::{Place, read_if_whole, read_named};
+use super::files::{make_private_folder, xdg_folder};
+use super::ledgers::written_at;
 use super::planning::absolute;
 use super::setup::Setup;
 use super::terminal::tell;
 use super::{ExitCode, Failure};
-use crate::config::{AccountOutline, process_variable};
-use crate::domain::{AccountName, ProviderKind, Time, WallClock};
+use crate::config::AccountOutline;
+use crate::domain::{AccountName, ProviderKind, WallClock};
 use crate::ledger::LedgerState;
 use crate::words;
 
@@ -85,7 +87,7 @@ pub(super) fn enter(
     let accounts = setup.outline.accounts.iter();
     let tenants = Tenants::enter(accounts.filter(|account| has_rows(&account.name)))?;
     let done_in = &setup.options.done_in;
-    let mut ledgers = before::read_named(done_in, own.is_some())?;
+    let mut ledgers = read_named(done_in, own.is_some())?;
     ledgers.extend(tenants.ledgers(own, done_in));
     Ok((tenants, ledgers))
 }
@@ -101,9 +103,14 @@ impl Tenants {
         accounts: impl Iterator<Item = &'a AccountOutline>,
     ) -> Result<Self, Failure> {
         let mut tenants = Self {
-            folder: folder(process_variable),
+            folder: xdg_folder("XDG_STATE_HOME", ".local/state", "tenants"),
             held: Vec::new(),
         };
+        if tenants.folder.is_none() {
+            tell(
+                "note: neither XDG_STATE_HOME nor HOME is set, so other runs at the same tenants are not seen",
+            );
+        }
         let known = tenants.known();
         for account in accounts {
             let place = Place {
@@ -133,17 +140,7 @@ impl Tenants {
                 paths.push(path);
             }
         }
-        let read = |path: &Path| {
-            LedgerState::read(path)
-                .inspect_err(|error| {
-                    tell(&format!(
-                        "warning: what ledger `{}` sent at this tenant cannot be counted: {error}",
-                        path.display()
-                    ));
-                })
-                .ok()
-        };
-        paths.into_iter().filter_map(read).collect()
+        paths.into_iter().filter_map(read_if_whole).collect()
     }
 
     /// Locks the tenants that `lines` turned out to be at.
@@ -240,20 +237,6 @@ impl Held {
     }
 }
 
-/// The folder of the tenants' files; `None`: no variable leads to one.
-fn folder(variable: impl Fn(&str) -> Option<String>) -> Option<PathBuf> {
-    let state = variable("XDG_STATE_HOME")
-        .filter(|path| path.starts_with('/'))
-        .map(PathBuf::from)
-        .or_else(|| Some(PathBuf::from(variable("HOME")?).join(".local/state")));
-    if state.is_none() {
-        tell(
-            "note: neither XDG_STATE_HOME nor HOME is set, so other runs at the same tenants are not seen",
-        );
-    }
-    Some(state?.join("userpurge/tenants"))
-}
-
 /// What the file of a tenant is called: names of tenants may hold any character.
 fn file_name(provider: ProviderKind, tenant: &str) -> String {
     let digest = blake3::hash(format!("{}\n{tenant}", provider.name()).as_bytes());
@@ -261,13 +244,7 @@ fn file_name(provider: ProviderKind, tenant: &str) -> String {
 }
 
 fn open(path: &Path) -> io::Result<File> {
-    if let Some(folder) = path.parent() {
-        let mut builder = fs::DirBuilder::new();
-        builder.recursive(true);
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder.create(folder)?;
-    }
+    path.parent().map_or(Ok(()), make_private_folder)?;
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     #[cfg(unix)]
@@ -286,12 +263,8 @@ fn read(file: &mut impl io::Read) -> Tenant {
 
 /// Whether the ledger at `path` was written lately enough to count.
 fn is_recent(path: &Path) -> bool {
-    let written = fs::metadata(path).and_then(|it| it.modified());
-    let since = written.map(|at| at.duration_since(UNIX_EPOCH).unwrap_or_default());
-    since.is_ok_and(|since| {
-        let at = Time::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX));
-        WallClock::system().now().saturating_since(at) <= COUNTS_FOR
-    })
+    let now = WallClock::system().now();
+    written_at(path).is_some_and(|at| now.saturating_since(at) <= COUNTS_FOR)
 }
 
 fn warn(path: &Path, error: &io::Error) {

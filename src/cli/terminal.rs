@@ -10,6 +10,8 @@ use console::Term;
 
 use super::page;
 pub(super) use crate::domain::shown;
+use crate::ledger::LedgerState;
+use crate::report::{self, Lock, Summary};
 
 /// Where something is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +54,16 @@ pub(super) fn tell(text: &str) {
 /// As [`put`].
 pub(super) fn put_page(text: &str) -> io::Result<()> {
     put(&fitted(&shown(text), Stream::Out))
+}
+
+/// Puts out where the run of a ledger stands, which nobody is writing.
+pub(super) fn put_standing(state: &LedgerState) -> io::Result<()> {
+    put_summary(&Summary::new(state, Lock::Free))
+}
+
+/// Puts out where a run stands.
+pub(super) fn put_summary(summary: &Summary) -> io::Result<()> {
+    put_page(&report::text::render(summary, columns(Stream::Out)))
 }
 
 /// Puts data out.

@@ -1,202 +1,179 @@
 //! A session at work: lanes take the rows that were agreed to, the end is recorded and told.
 //!
-//! What is sent, and how it was asked, is decided before, in `session`.
+//! What is sent, and how it was asked, is decided before, in [`session`](super::session).
 
 use std::collections::BTreeMap;
-use std::num::NonZeroU64;
-use std::sync::Arc;
+use std::io::IsTerminal as _;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use super::accounts::{Line, higher_limits, taken_at_once};
+use tokio::task::JoinHandle;
+
+use super::accounts::{Line, limits_advice};
+use super::connect::Connected;
+use super::earlier::way_past_stop;
 use super::failure::mend;
 use super::feed::{Feed, Queues};
-use super::held;
-use super::page;
+use super::logging;
 use super::recorder::Recorder;
+use super::session::{Safety, Session, rule};
 use super::setup::Setup;
-use super::shown::Shown;
 use super::signals;
-use super::tenants::Tenants;
-use super::terminal::{put_page, tell};
+use super::terminal::{put_standing, tell};
 use super::{ExitCode, Failure};
 use crate::domain::{
-    AccountName, AccountPlan, Action, Counted, Counts, Entry, LaneStop, RunEnd, RunState, WallClock,
+    AccountName, AccountPlan, Counted, Entry, LaneStop, RunEnd, RunState, WallClock,
 };
-use crate::lane::{AccountEnd, FailureLimit, Until, WorkSpec};
+use crate::lane::{AccountEnd, WorkSpec};
 use crate::ledger::{LedgerState, LedgerWriter};
-use crate::plan::CallerRule;
-use crate::progress::Mode;
-use crate::report::{self, Lock, Summary};
-use crate::run::{Channels, Durability, EventSink as _, RunOutcome, run};
+use crate::progress::{Mode, Progress};
+use crate::report;
+use crate::run::{Client, Durability, EventSink as _, run};
 
-/// A session that was agreed to.
-pub(super) struct Work {
-    pub(super) state: Arc<LedgerState>,
-    pub(super) setup: Setup,
-    pub(super) queues: BTreeMap<AccountName, Queues>,
-    pub(super) lines: Vec<Line>,
-    pub(super) rules: Vec<CallerRule>,
-    pub(super) held: BTreeMap<AccountName, LaneStop>,
-    pub(super) safety: Safety,
-    pub(super) recorder: Arc<Recorder>,
-    /// The tenants' locks.
-    pub(super) _tenants: Tenants,
-}
+/// How long progress rests between two looks.
+const TICK: Duration = Duration::from_millis(100);
 
-/// What stops a lane before its end.
-pub(super) struct Safety {
-    pub(super) failure_limit: FailureLimit,
-    /// The rows that go first, of the accounts that are not past their canary.
-    pub(super) canary: BTreeMap<AccountName, NonZeroU64>,
-    /// When no more rows are begun; `None`: never.
-    pub(super) until: Option<Until>,
-}
-
-/// How a session ended.
-struct SessionEnd {
-    counts: Counts,
-    state: RunState,
-    /// What the ledger says.
-    ledger: LedgerState,
-}
-
-impl Work {
+impl Session<'_> {
     /// Works, shows how far it is, and says how it ended. The ledger is closed either way.
     pub(super) async fn see_through(
         self,
-        writer: LedgerWriter,
-        (mode, ahead): (Mode, Vec<AccountPlan>),
+        recorder: &Arc<Recorder>,
+        (queues, ahead): (BTreeMap<AccountName, Queues>, Vec<AccountPlan>),
+        connected: Connected,
+        safety: Safety,
         signals: &signals::Stop,
     ) -> Result<ExitCode, Failure> {
-        let shown = Shown::start(mode, ahead, &self.recorder);
-        let state = self.lanes().await;
-        let ended = match state {
-            Ok(state) => self.end(writer, state).await,
+        let shown = Shown::start(self.mode, ahead, recorder);
+        let rows = self.state.counts().total();
+        let mut feed = Feed::new(&Arc::new(self.state), recorder);
+        let work = work(&connected.lines, &queues, &self.setup, &safety, &mut feed);
+        let ended = match work {
+            Ok(work) => lanes(work, feed, recorder, &connected.held).await,
+            Err(failure) => Err(failure),
+        };
+        let ended = match ended {
+            Ok(state) => end(self.writer, recorder, rows, state).await,
             Err(failure) => {
                 // The reason stands; that the ledger closes well or badly adds nothing to it.
-                let _ = writer.finish().await;
+                let _ = self.writer.finish().await;
                 Err(failure)
             }
         };
         shown.finish().await;
-        let ended = ended?;
+        let (state, ledger) = ended?;
         // Before the closing words, which end with what to do next.
-        let higher = higher_limits(&self.setup.outline.accounts, &self.lines);
-        for told in higher.into_iter().chain(taken_at_once(&self.lines)) {
+        for told in limits_advice(&self.setup.outline.accounts, &connected.lines) {
             tell(&told);
         }
-        close(&ended.ledger);
-        Ok(exit_code(&ended, signals.signal()))
+        close(&ledger);
+        Ok(exit_code(state, &ledger, signals.signal()))
     }
+}
 
-    /// Writes the session's end.
-    async fn end(&self, writer: LedgerWriter, state: RunState) -> Result<SessionEnd, Failure> {
-        let counts = self.recorder.counts();
-        let rows = self.state.counts().total();
-        let is_whole = counts.total() == rows;
-        let end = RunEnd {
-            state,
-            outcomes: counts,
-            at: WallClock::system().now(),
+/// The work of each line with rows.
+fn work(
+    lines: &[Line],
+    queues: &BTreeMap<AccountName, Queues>,
+    setup: &Setup,
+    safety: &Safety,
+    feed: &mut Feed,
+) -> Result<Vec<(Client, WorkSpec)>, Failure> {
+    let mut work = Vec::new();
+    for line in lines {
+        let Some(queues) = queues.get(&line.name) else {
+            continue;
         };
-        let mut recorded = Ok(());
-        if is_whole {
-            let entry = Entry::End(end);
-            recorded = self.recorder.record(entry, Durability::Synced).await;
-        }
-        let ledger = writer.finish().await.map_err(Failure::from)?;
-        recorded.map_err(|failed| Failure::sink(&failed))?;
-        if !is_whole {
-            return Err(Failure::bug(&format!(
-                "the outcomes of {} rows were counted, the input has {rows}",
-                counts.total()
-            )));
-        }
-        Ok(SessionEnd {
-            counts,
-            state,
-            ledger,
-        })
+        let rows = queues.iter().map(|(action, rows)| (*action, rows.len()));
+        line.client.expect(rows);
+        let spec = WorkSpec {
+            queues: feed.add(rule(line, setup), queues)?,
+            failure_limit: safety.failure_limit,
+            include_roles: setup.options.include_roles.clone(),
+            canary: safety.canary.get(&line.name).copied(),
+            until: safety.until.clone(),
+        };
+        work.push((line.client.clone(), spec));
     }
-
-    /// Runs a lane for every account with rows.
-    async fn lanes(&self) -> Result<RunState, Failure> {
-        for stop in self.held.values() {
-            self.recorder
-                .record(Entry::Stop(stop.clone()), Durability::Queued)
-                .await
-                .map_err(|failed| Failure::sink(&failed))?;
-        }
-        let mut work = Vec::new();
-        let mut channels = Channels::default();
-        let mut threads = Vec::new();
-        for (line, rule) in self.lines.iter().zip(&self.rules) {
-            let Some(queues) = self.queues.get(&line.name) else {
-                continue;
-            };
-            line.client.expect(counted(queues));
-            let feed = Feed {
-                state: Arc::clone(&self.state),
-                account: line.name.clone(),
-                rule: rule.clone(),
-                recorder: Arc::clone(&self.recorder),
-            };
-            let (queues, of_feed) = feed.start(queues, &mut channels)?;
-            threads.extend(of_feed);
-            let spec = WorkSpec {
-                queues,
-                failure_limit: self.safety.failure_limit,
-                include_roles: self.setup.options.include_roles.clone(),
-                canary: self.safety.canary.get(&line.name).copied(),
-                until: self.safety.until.clone(),
-            };
-            work.push((line.client.clone(), spec));
-        }
-        let outcome = run(work, Arc::new(channels)).await;
-        for thread in threads {
-            thread
-                .await
-                .map_err(|error| Failure::bug(&error.to_string()))?;
-        }
-        let state = end_of(outcome)?;
-        if self.held.is_empty() {
-            Ok(state)
-        } else {
-            Ok(RunState::Stopped)
-        }
-    }
+    Ok(work)
 }
 
-/// How many rows of which action.
-pub(super) fn counted(queues: &Queues) -> Vec<(Action, u64)> {
-    let each = queues.iter();
-    each.map(|(action, rows)| (*action, rows.len())).collect()
+/// Runs a lane for every account with rows. Those that are `held` have stopped.
+async fn lanes(
+    work: Vec<(Client, WorkSpec)>,
+    feed: Feed,
+    recorder: &Recorder,
+    held: &BTreeMap<AccountName, LaneStop>,
+) -> Result<RunState, Failure> {
+    for stop in held.values() {
+        let entry = Entry::Stop(stop.clone());
+        let result = recorder.record(entry, Durability::Queued).await;
+        result.map_err(|failed| Failure::sink(&failed))?;
+    }
+    let state = run_lanes(work, feed).await?;
+    Ok(if held.is_empty() {
+        state
+    } else {
+        RunState::Stopped
+    })
 }
 
-/// How all lanes together ended.
-pub(super) fn end_of(outcome: RunOutcome) -> Result<RunState, Failure> {
+/// Runs lanes to their end, and says how all of them together ended.
+pub(super) async fn run_lanes(
+    work: Vec<(Client, WorkSpec)>,
+    feed: Feed,
+) -> Result<RunState, Failure> {
+    let outcome = run(work, Arc::new(feed)).await;
     if let Some(failed) = &outcome.failed {
         return Err(Failure::sink(failed));
     }
     let mut state = RunState::Finished;
     for (_, end) in outcome.ends {
         match end {
-            AccountEnd::Done => {}
             AccountEnd::Stopped(_) => state = RunState::Stopped,
-            AccountEnd::Interrupted => {
-                if state == RunState::Finished {
-                    state = RunState::Interrupted;
-                }
+            AccountEnd::Interrupted if state == RunState::Finished => {
+                state = RunState::Interrupted;
             }
+            AccountEnd::Done | AccountEnd::Interrupted => {}
             AccountEnd::SourceFailed(error) => return Err(Failure::input(error.as_ref())),
         }
     }
     Ok(state)
 }
 
+/// Writes the session's end. Returns what the ledger says then.
+async fn end(
+    writer: LedgerWriter,
+    recorder: &Recorder,
+    rows: u64,
+    state: RunState,
+) -> Result<(RunState, LedgerState), Failure> {
+    let outcomes = recorder.counts();
+    let counted = outcomes.total();
+    let mut result = Ok(());
+    if counted == rows {
+        let at = WallClock::system().now();
+        let entry = Entry::End(RunEnd {
+            state,
+            outcomes,
+            at,
+        });
+        result = recorder.record(entry, Durability::Synced).await;
+    }
+    let ledger = writer.finish().await.map_err(Failure::from)?;
+    result.map_err(|failed| Failure::sink(&failed))?;
+    if counted != rows {
+        return Err(Failure::bug(&format!(
+            "the outcomes of {counted} rows were counted, the input has {rows}"
+        )));
+    }
+    Ok((state, ledger))
+}
+
 /// How the program ends for how the session did.
-fn exit_code(ended: &SessionEnd, signal: Option<signals::Signal>) -> ExitCode {
-    let all_good = ended.counts.counted(Counted::Bad) == 0 && ended.counts.pending == 0;
-    match (ended.state, signal) {
+fn exit_code(state: RunState, ledger: &LedgerState, signal: Option<signals::Signal>) -> ExitCode {
+    let counts = ledger.counts();
+    let all_good = counts.counted(Counted::Bad) == 0 && counts.pending == 0;
+    match (state, signal) {
         (RunState::Finished, _) if all_good => ExitCode::Success,
         (RunState::Finished, _) => ExitCode::SomeRowsBad,
         (RunState::Interrupted, Some(signal)) => signal.exit_code(),
@@ -206,21 +183,61 @@ fn exit_code(ended: &SessionEnd, signal: Option<signals::Signal>) -> ExitCode {
 
 /// The closing words: what stopped and what to do about it, then where the run stands as the ledger
 /// tells it, with its head and the next command.
-fn close(state: &LedgerState) {
-    for stop in &state.stops {
-        tell(&stop_words(stop));
+fn close(ledger: &LedgerState) {
+    for stop in &ledger.stops {
+        tell(&format!(
+            "{}; {}",
+            report::text::stop_told(stop),
+            mend(stop.reason)
+        ));
     }
-    if let Some(words) = held::way_past_stop(state) {
+    if let Some(words) = way_past_stop(ledger) {
         tell(&words);
     }
-    let words = page::standing(&Summary::new(state, Lock::Free));
-    if put_page(&words).is_err() {
-        // The run is over whether or not its closing words can be put out; the code must say how.
-        tell(&words);
+    // The run is over whether or not its closing words can be put out; the code must say how.
+    if put_standing(ledger).is_err() {
+        tell(&report::text::render(
+            &report::Summary::new(ledger, report::Lock::Free),
+            None,
+        ));
     }
 }
 
-/// Why a lane stopped, with the words of whoever stopped it, and what to do.
-fn stop_words(stop: &LaneStop) -> String {
-    format!("{}; {}", report::text::stop_told(stop), mend(stop.reason))
+/// Progress that is shown until [`Shown::finish`]: entries as they are recorded, and a tick now and then.
+pub(super) struct Shown {
+    progress: Arc<Mutex<Progress>>,
+    ticking: JoinHandle<()>,
+}
+
+impl Shown {
+    /// Shows what `recorder` is given from now on.
+    pub(super) fn start(mode: Mode, accounts: Vec<AccountPlan>, recorder: &Recorder) -> Self {
+        let progress = Progress::start(mode, std::io::stderr().is_terminal(), accounts);
+        logging::keep_clear_of(progress.bars());
+        let progress = Arc::new(Mutex::new(progress));
+        let seeing = Arc::clone(&progress);
+        recorder.watch(Box::new(move |entry| locked(&seeing).see(entry)));
+        let ticking = Arc::clone(&progress);
+        let ticking = tokio::spawn(async move {
+            let mut interval = tokio::time::interval(TICK);
+            loop {
+                interval.tick().await;
+                locked(&ticking).tick(WallClock::system().now());
+            }
+        });
+        Self { progress, ticking }
+    }
+
+    /// Shows where it ended. No line of progress comes after this.
+    pub(super) async fn finish(self) {
+        self.ticking.abort();
+        // Waited for, so that no line comes after the closing words.
+        let _ = self.ticking.await;
+        locked(&self.progress).finish(WallClock::system().now());
+        logging::keep_clear_of(None);
+    }
+}
+
+fn locked(progress: &Mutex<Progress>) -> MutexGuard<'_, Progress> {
+    progress.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -8,7 +8,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::names::named;
-use super::{AccountName, Action, Counts, Outcome, OutcomeEntry, Position, Time, UserId};
+use super::{
+    AccountName, Action, Counts, Outcome, OutcomeEntry, Position, RunOptions, Time, UserId,
+};
 
 /// Rows to send, of one account and action, in the order of the file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -150,6 +152,9 @@ pub struct Agreed {
     /// The ledgers that `--done-in` named.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub done_in: Vec<DoneIn>,
+    /// The options of the run, where others were typed than the plan keeps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub options: Option<RunOptions>,
 }
 
 /// The tenant that an account leads to, as it was agreed to.

@@ -21,8 +21,6 @@ pub struct Task {
     pub left_open: LeftOpen,
     /// Whether an earlier row of the account asks for another action at the same user.
     pub again: bool,
-    /// Whether rows of other actions are about the same user.
-    pub shares_user: bool,
     /// Whether an earlier process of this run soft-deleted the user, for this row or one before it.
     pub soft_deleted: bool,
 }

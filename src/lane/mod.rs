@@ -135,8 +135,6 @@ pub struct Until {
 pub enum Queue {
     /// Rows of this action.
     Action(Action),
-    /// Rows of users who have rows of several actions.
-    Shared,
     /// Rows that ended well, to be verified.
     Verify,
 }

@@ -58,7 +58,7 @@ impl RowQueue {
     pub(super) fn new(queue: Queue, begun: usize, provider: &dyn Provider) -> Self {
         let is_alike = match queue {
             Queue::Action(action) => action.steps().len() == 1,
-            Queue::Shared | Queue::Verify => false,
+            Queue::Verify => false,
         };
         // Rows that all have the same one step wait for the same: of those there are only as many as
         // may be begun, and two batches.

@@ -223,7 +223,7 @@ impl Lane {
         };
         let account = &mut self.accounts[it.account];
         let lookup = account.provider.lookup_before(Step::PermanentlyDelete);
-        let has_others = account.queues.len() > 1 || it.task.shares_user;
+        let has_others = account.queues.len() > 1;
         if let (true, Some(_), Ok(id)) = (has_others, lookup, it.task.id.as_str().parse()) {
             account.soft_deleted.insert(id);
         }

@@ -32,6 +32,9 @@ impl LedgerState {
             Entry::Agreed(agreed) => {
                 self.seen(agreed.at);
                 self.agreed = Some((**agreed).clone());
+                if let Some(options) = &agreed.options {
+                    self.header.options = options.clone();
+                }
             }
             Entry::Session(session) => self.session(session),
             Entry::Request(request) => self.request(request),

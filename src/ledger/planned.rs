@@ -195,7 +195,6 @@ impl PlanRows {
             steps_done: state.steps_done(number).min(last_step),
             left_open: state.left_open(number),
             again: row.again,
-            shares_user: row.again,
             soft_deleted: state.has_deleted(number),
         }
     }

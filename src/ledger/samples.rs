@@ -273,6 +273,7 @@ pub(crate) fn agreed(seconds: i64) -> Entry {
             path: "/data/old.ledger.jsonl".to_owned(),
             sha256: "ef".repeat(32),
         }],
+        options: None,
     }))
 }
 

@@ -83,13 +83,18 @@ impl LedgerState {
         while reader.lines() < self.source.lines
             && let Some(entry) = reader.next_entry()?
         {
-            if let Entry::Outcome(entry) = entry {
-                let code = entry.code.as_deref();
-                if code.is_some_and(|code| codes.contains(&code)) {
-                    rows.insert(entry.position.row);
-                } else {
-                    rows.remove(entry.position.row);
+            let (code, numbers) = match &entry {
+                Entry::Outcome(entry) => (entry.code.as_deref(), vec![entry.position.row]),
+                Entry::Unsent(block) => {
+                    let numbers = block.rows.iter().map(|position| position.row);
+                    (Some(block.code.as_str()), numbers.collect())
                 }
+                _ => continue,
+            };
+            if code.is_some_and(|code| codes.contains(&code)) {
+                rows.extend(numbers);
+            } else {
+                rows -= RoaringTreemap::from_iter(numbers);
             }
         }
         Ok(rows)

@@ -7,8 +7,7 @@
 //! **Invariant:** nothing leaves after the ledger failed. That is one flag in the lane.
 
 mod client;
-mod sink;
-mod source;
+mod ports;
 
 use std::collections::VecDeque;
 use std::pin::pin;
@@ -28,8 +27,7 @@ use crate::lane::{
 };
 
 pub use self::client::{Client, Io};
-pub use self::sink::{Durability, EventSink, SinkFailed, TokenStore};
-pub use self::source::{Channels, RowSource};
+pub use self::ports::{Durability, EventSink, RowSource, SinkFailed, TokenStore};
 
 /// Asks a run to end, in two stages.
 #[derive(Debug, Clone, Default)]

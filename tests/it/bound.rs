@@ -110,9 +110,13 @@ fn a_row_that_was_invalid_is_mended_in_the_input_and_not_tried_again() {
     assert_eq!(world.outcomes(LEDGER)[&2]["code"], "unknown_account");
     with_another(&world, "late");
     let sent = world.deletions().len();
-    world
-        .call(&["retry", LEDGER, "--only", "invalid", "--yes"])
-        .code(1)
-        .says("1 row of these cannot be sent as they stand in the input");
+    for only in ["invalid", "unknown_account"] {
+        world
+            .call(&["retry", LEDGER, "--only", only, "--yes"])
+            .code(1)
+            .says("1 row of these cannot be sent as they stand in the input (row 2)")
+            .says("the ledger has no ids of them")
+            .says("then plan and run the mended rows");
+    }
     assert_eq!(world.deletions().len(), sent);
 }

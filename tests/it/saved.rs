@@ -61,6 +61,35 @@ fn a_plan_takes_the_place_of_no_file(#[case] output: &str, #[case] why: &str) {
 }
 
 #[test]
+fn what_is_typed_at_its_run_holds_for_its_resume() {
+    let world = saved(24, &[]);
+    let users: Vec<_> = (1..=24)
+        .map(|id| json!({"id": id.to_string(), "open_tickets": 1}))
+        .collect();
+    world.seed(json!({"zendesk": users}));
+    let typed = [
+        "--max-failures",
+        "3",
+        "--concurrency",
+        "2",
+        "--attempts",
+        "4",
+    ];
+    world
+        .call(&[&["run", SAVED, "--yes"], &typed[..]].concat())
+        .code(3);
+    world.call(&["resume", SAVED]).code(3);
+    let mut sessions = world.ledger(SAVED);
+    sessions.retain(|entry| entry["kind"] == "session");
+    let concurrency = sessions.iter().map(|it| &it["accounts"][0]["concurrency"]);
+    assert_eq!(concurrency.collect::<Vec<_>>(), [&json!(2), &json!(2)]);
+    world
+        .call(&["report", SAVED, "--format", "md"])
+        .code(0)
+        .says("| `--attempts` | `4` |");
+}
+
+#[test]
 fn a_second_person_reads_it_and_runs_it_whatever_became_of_the_input() {
     let world = saved(5, &[]);
     std::fs::remove_file(world.path("users.csv")).unwrap();

@@ -1,13 +1,10 @@
-//! While it runs: what stands on a terminal, what another terminal shows, what a log gets, and what
-//! whoever asks in between is told.
+//! While it runs: what stands on a terminal, what another terminal shows, and what a log gets.
 
 use serde_json::json;
 
-use userpurge::sandbox::Call;
-
 use crate::signals::send;
+use crate::support::World;
 use crate::support::usual::LEDGER;
-use crate::support::{World, ids};
 
 const RUN: &str = "userpurge run users.csv --account acme --action permanently-delete --yes";
 
@@ -223,77 +220,6 @@ fn a_pause_counts_down_with_its_reason_on_both_terminals_and_colour_is_never_the
     plain.until("it has said how it ended", |screen| {
         screen.contains("next       ")
     });
-}
-
-#[test]
-fn whoever_asks_with_a_signal_is_told_where_it_stands_and_nothing_ends() {
-    let world = world("100ms");
-    // The last fifteen are known to nobody.
-    world.write("users.csv", ids(1..=315));
-    let told = |args: &[&str], latency: &str, code: i32, under_way: &dyn Fn() -> bool| {
-        world.settings(json!({"latency": latency}));
-        let child = world.start(args);
-        world.until("it is under way", under_way);
-        send("-USR1", &child);
-        world.settings(json!({"latency": "1ms"}));
-        let done = world.finish(child).code(code);
-        let lines = done
-            .err
-            .lines()
-            .filter(|line| line.starts_with("acme: ") && line.contains(" rows, "));
-        lines.map(str::to_owned).collect::<Vec<_>>()
-    };
-    let run: Vec<_> = RUN.split(' ').skip(1).collect();
-    let run = [&run[..], &["--progress", "none"]].concat();
-    let lines = told(&run, "100ms", 1, &|| world.deletions().len() > 20);
-    assert_eq!(lines.len(), 1, "{lines:#?}");
-    assert!(lines[0].starts_with("acme: ") && lines[0].contains(" of 315 rows, 0 bad"));
-    let retry = [
-        "retry",
-        LEDGER,
-        "--only",
-        "not_found",
-        "--yes",
-        "--progress",
-        "none",
-    ];
-    let lines = told(&retry, "1s", 1, &|| world.deletions().len() > 315);
-    assert_eq!(lines.len(), 1, "{lines:#?}");
-    assert!(lines[0].contains("0 of 15 rows, 0 bad"), "{lines:#?}");
-    let verify = ["verify", LEDGER, "--progress", "none"];
-    let reads = || world.calls(Call::Read).len();
-    let before = reads();
-    let lines = told(&verify, "200ms", 0, &|| reads() > before);
-    assert_eq!(lines.len(), 1, "{lines:#?}");
-}
-
-#[test]
-fn a_resume_that_is_asked_with_a_signal_tells_of_its_own_rows_and_goes_on() {
-    let world = world("100ms");
-    let run: Vec<_> = RUN.split(' ').skip(1).collect();
-    let child = world.start(&run);
-    world.until("some are gone", || world.deletions().len() > 20);
-    send("-INT", &child);
-    world.finish(child).code(130);
-    let pending = world.status(LEDGER)["outcomes"]["pending"].as_u64();
-    let before = world.deletions().len();
-    let child = world.start(&["resume", LEDGER, "--progress", "none"]);
-    world.until("it is under way", || world.deletions().len() > before + 20);
-    send("-USR1", &child);
-    world.settings(json!({"latency": "1ms"}));
-    let done = world.finish(child).code(0);
-    let told = done
-        .err
-        .lines()
-        .filter(|line| line.contains(" rows, 0 bad"));
-    let told: Vec<_> = told.collect();
-    assert_eq!(told.len(), 1, "{}", done.err);
-    let of = format!(" of {} rows, 0 bad", pending.unwrap());
-    assert!(
-        told[0].starts_with("acme: ") && told[0].contains(&of),
-        "{told:?}"
-    );
-    assert_eq!(world.deletions().len(), 300, "none twice");
 }
 
 #[test]

@@ -767,5 +767,6 @@ pub(crate) fn agreed(at: Time) -> Entry {
         accounts: BTreeMap::new(),
         protect: None,
         done_in: Vec::new(),
+        options: None,
     }))
 }

@@ -8,16 +8,14 @@ use clap::{Args, Parser, Subcommand};
 
 use super::looking::{
     AuditArgs, CheckArgs, CompletionsArgs, InitArgs, ManArgs, ReportArgs, SandboxArgs, StatusArgs,
-    VerifyArgs, parse_head,
+    VerifyArgs,
 };
 use super::options::{
-    ConfigArgs, ConsentArgs, DiagnosticsArgs, MappingArgs, PaceArgs, ProgressArgs, ProtectionArgs,
-    RoleArgs, reading_option, run_options,
+    ConfigArgs, ConsentArgs, DiagnosticsArgs, PaceArgs, ProgressArgs, RoleArgs, RowsArgs,
 };
-use crate::cli::Failure;
+use super::values::parse_head;
 use crate::cli::exit::ExitCode;
 use crate::config::VARIABLES;
-use crate::domain::RunOptions;
 use crate::ledger::Head;
 
 /// Delete users at Zendesk Support, Sunshine Conversations and Zoho CRM, from a file, under each
@@ -61,7 +59,7 @@ Examples:
 Examples:
   userpurge resume
   userpurge resume users.csv.ledger.jsonl --yes")]
-    Resume(Box<ResumeArgs>),
+    Resume(Box<GoOnArgs>),
 
     /// Try rows again that ended failed or in doubt
     #[command(after_help = "\
@@ -204,12 +202,9 @@ pub struct PlanArgs {
     /// Accounts.
     #[command(flatten)]
     pub config: ConfigArgs,
-    /// How rows are read.
+    /// How rows are read and chosen.
     #[command(flatten)]
-    pub mapping: MappingArgs,
-    /// What must not be touched.
-    #[command(flatten)]
-    pub protection: ProtectionArgs,
+    pub rows: RowsArgs,
     /// How fast, and when to give up.
     #[command(flatten)]
     pub pace: PaceArgs,
@@ -243,12 +238,9 @@ pub struct RunArgs {
     /// Accounts.
     #[command(flatten)]
     pub config: ConfigArgs,
-    /// How rows are read.
+    /// How rows are read and chosen.
     #[command(flatten)]
-    pub mapping: MappingArgs,
-    /// What must not be touched.
-    #[command(flatten)]
-    pub protection: ProtectionArgs,
+    pub rows: RowsArgs,
     /// How fast, and when to give up.
     #[command(flatten)]
     pub pace: PaceArgs,
@@ -285,14 +277,6 @@ pub struct GoOnArgs {
     pub progress: ProgressArgs,
 }
 
-/// `resume`.
-#[derive(Debug, Args)]
-pub struct ResumeArgs {
-    /// What `retry` has too.
-    #[command(flatten)]
-    pub go_on: GoOnArgs,
-}
-
 /// `retry`.
 #[derive(Debug, Args)]
 pub struct RetryArgs {
@@ -307,38 +291,6 @@ pub struct RetryArgs {
     /// Who is let through that the run spared.
     #[command(flatten)]
     pub roles: RoleArgs,
-}
-
-impl PlanArgs {
-    /// The options that a ledger keeps.
-    pub(in crate::cli) fn run_options(&self) -> Result<RunOptions, Failure> {
-        let folder = std::env::current_dir()?;
-        Ok(run_options(
-            &self.mapping,
-            &self.protection,
-            &self.pace,
-            &folder,
-        ))
-    }
-}
-
-impl RunArgs {
-    /// The options that a ledger keeps.
-    pub(in crate::cli) fn run_options(&self) -> Result<RunOptions, Failure> {
-        let folder = std::env::current_dir()?;
-        Ok(run_options(
-            &self.mapping,
-            &self.protection,
-            &self.pace,
-            &folder,
-        ))
-    }
-
-    /// The first option that only makes sense with an input; `None`: none was typed.
-    pub(in crate::cli) fn reading_option(&self) -> Option<&'static str> {
-        let ledger = self.ledger.as_ref().map(|_| "--ledger");
-        ledger.or_else(|| reading_option(&self.mapping, &self.protection))
-    }
 }
 
 /// Variables and exit codes, from the tables that the program itself goes by.
@@ -359,157 +311,103 @@ fn after_long_help() -> String {
 #[cfg(test)]
 mod tests {
     use clap::{CommandFactory, Parser};
-    use rstest::rstest;
 
-    use super::{Cli, Command};
-
-    #[test]
-    fn the_definitions_fit_together() {
-        Cli::command().debug_assert();
-    }
-    use crate::cli::args::{InputFormat, LogFormat, Progress};
-    use crate::domain::Action;
-    use crate::lane::FailureLimit;
+    use super::Cli;
 
     fn parse(line: &str) -> Result<Cli, clap::Error> {
         Cli::try_parse_from(std::iter::once("userpurge").chain(line.split_whitespace()))
     }
 
-    #[rstest]
-    #[case("plan users.csv")]
-    #[case("plan -")]
-    #[case("plan users.csv -o users.ledger.jsonl --json")]
-    #[case(
-        "plan users.csv --account acme --action purge --protect staff.txt --done-in a --done-in b"
-    )]
-    #[case("run users.csv --ledger l --config c --account a --action delete")]
-    #[case(
-        "run users.csv --id-column id --account-column a --action-column b --ref-column user.ref"
-    )]
-    #[case("run users.csv --format jsonl --delimiter ; --max-delete 10 --max-failures 5%")]
-    #[case(
-        "run users.csv --attempts 6 --concurrency 1000 --include-role agent --include-role admin"
-    )]
-    #[case("run users.csv --force-foreign-ids --confirm 8 --progress none --log-format json -vvv")]
-    #[case("run users.csv --dry-run --live --yes -q")]
-    #[case("run users.csv --canary 5 --until 06:00")]
-    #[case("plan users.csv --canary 5 --until 23:59")]
-    #[case("retry latest --canary 5 --until 00:00")]
-    #[case("resume latest --yes --config c --progress plain --concurrency 2")]
-    #[case("resume --concurrency 2")]
-    #[case("retry --only protected --include-role agent")]
-    #[case("verify")]
-    #[case("audit")]
-    #[case("retry latest --only refused --only TOO_MANY --confirm 3")]
-    #[case("status latest --json --follow")]
-    #[case("report latest --format csv --out report")]
-    #[case("verify latest --sample 100 --seed 7 --json --config c --concurrency 2 --progress none")]
-    #[case("resume l --head 00000000000000000000000000000000000000000000000000000000000000aF")]
-    #[case("audit latest")]
-    #[case(
-        "audit l --json --head 00000000000000000000000000000000000000000000000000000000000000aF"
-    )]
-    #[case("check --config c --json")]
-    #[case("-v check")]
-    #[case("sandbox")]
-    #[case("sandbox --listen 127.0.0.1:0 --latency 50ms --faults error500=2% --scale-limits 10")]
-    #[case("sandbox --listen [::1]:9000")]
-    #[case("demo")]
-    #[case("completions fish")]
-    #[case("man")]
-    fn every_promised_line_is_taken(#[case] line: &str) {
-        if let Err(error) = parse(line) {
-            panic!("{line}: {error}");
+    #[test]
+    fn every_promised_line_is_taken() {
+        Cli::command().debug_assert();
+        let head = "00000000000000000000000000000000000000000000000000000000000000aF";
+        for line in [
+            "plan - --format jsonl --delimiter ; --action Permanently_Delete --json",
+            "plan users.csv -o l --account acme --action purge --protect s --done-in a --done-in b",
+            "plan users.csv --canary 5 --until 23:59",
+            "run users.csv --ledger l --config c --account a --action delete --max-delete 10",
+            "run users.csv --id-column id --account-column a --action-column b --ref-column user.ref",
+            "run users.csv --attempts 6 --concurrency 1000 --include-role agent --include-role admin",
+            "run users.csv --force-foreign-ids --confirm 8 --progress none --log-format json -vvv",
+            "run users.csv --dry-run --live --yes -q --max-failures 2.5%",
+            "resume --yes --config c --progress plain --concurrency 2",
+            &format!("resume l --head {head}"),
+            "retry latest --canary 5 --until 00:00",
+            "retry --only refused --only TOO_MANY --include-role agent --confirm 3",
+            "status latest --json --follow",
+            "report latest --format csv --out report",
+            "verify latest --sample 100 --seed 7 --json --config c --concurrency 2 --progress none",
+            &format!("audit l --json --head {head}"),
+            "-v check --config c --json",
+            "sandbox --listen [::1]:9000 --latency 50ms --faults error500=2% --scale-limits 10",
+            "demo",
+            "completions fish",
+            "man",
+        ] {
+            if let Err(error) = parse(line) {
+                panic!("{line}: {error}");
+            }
         }
     }
 
-    #[rstest]
-    #[case("")]
-    #[case("plan")]
-    #[case("run")]
-    #[case("run a b")]
-    #[case("run users.csv --live")]
-    #[case("run users.csv --yes --confirm 3")]
-    #[case("run users.csv --action erase")]
-    #[case("run users.csv --format xml")]
-    #[case("run users.csv --delimiter ab")]
-    #[case("run users.csv --max-failures 0")]
-    #[case("run users.csv --attempts 0")]
-    #[case("run users.csv --attempts 101")]
-    #[case("run users.csv --concurrency 0")]
-    #[case("run users.csv --concurrency 1001")]
-    #[case("run users.csv --confirm -1")]
-    #[case("run users.csv --progress dots")]
-    #[case("run users.csv -q -v")]
-    #[case("run users.csv --canary 0")]
-    #[case("run users.csv --canary 5%")]
-    #[case("run users.csv --until 24:00")]
-    #[case("run users.csv --until 7:5")]
-    #[case("resume l --ledger m")]
-    #[case("sandbox --listen 0.0.0.0:80")]
-    #[case("sandbox --listen localhost")]
-    #[case("sandbox --scale-limits 0")]
-    #[case("completions tcsh")]
-    #[case("report l --format csv")]
-    #[case("report l --format xml --out d")]
-    #[case("resume l --account acme")]
-    #[case("resume l --done-in m")]
-    #[case("resume l --include-role agent")]
-    #[case("retry l --protect staff.txt")]
-    #[case("verify l --sample 0")]
-    #[case("verify l --seed 7")]
-    #[case("verify l --yes")]
-    #[case("audit l --head 12ab")]
-    #[case("audit l --head 00000000000000000000000000000000000000000000000000000000000000aFF")]
-    #[case("audit l --head g000000000000000000000000000000000000000000000000000000000000000")]
-    #[case("init acme")]
-    #[case("init --yes")]
-    fn anything_else_is_refused_with_2(#[case] line: &str) {
-        let error = parse(line).unwrap_err();
-        assert_eq!(error.exit_code(), 2, "{line}: {error}");
-    }
-
-    #[rstest]
-    #[case("run users.csv --canary x", "write a number of rows")]
-    #[case("run users.csv --canary 0", "write a number of rows, 1 at least")]
-    #[case("run users.csv --confirm 12,480", "in digits alone")]
-    #[case("run users.csv --max-delete 1k", "in digits alone")]
-    #[case("run users.csv --concurrency x", "write a number from 1 to 1000")]
-    #[case("verify l --sample 0", "write a number of rows, 1 at least")]
-    #[case("verify l --sample 9 --seed x", "write the number that")]
-    fn a_number_that_is_none_is_refused_with_what_to_write(
-        #[case] line: &str,
-        #[case] words: &str,
-    ) {
-        let told = parse(line).unwrap_err().to_string();
-        assert!(told.contains(words), "{told}");
-    }
-
     #[test]
-    fn values_arrive_in_their_types() {
-        let Command::Run(run) = parse(
-            "run in.csv --action Permanently_Delete --format ids --delimiter tab --max-failures 2.5% \
-             --concurrency 4 --confirm 12 --max-delete 20 --progress json --log-format json",
-        )
-        .unwrap()
-        .command
-        else {
-            panic!("not run");
-        };
-        assert_eq!(run.mapping.action, Some(Action::PermanentlyDelete));
-        assert_eq!(run.mapping.format, Some(InputFormat::Ids));
-        assert_eq!(run.mapping.delimiter.unwrap().byte(), b'\t');
-        assert_eq!(run.pace.max_failures, Some(FailureLimit::Percent(2.5)));
-        assert_eq!(run.progress.progress, Progress::Json);
-        let consent = run.consent.consent(&run.pace);
-        assert_eq!((consent.confirm, consent.max_delete), (Some(12), Some(20)));
-
-        let cli = parse("retry l --only in_doubt --log-format json -vv").unwrap();
-        assert_eq!(cli.diagnostics.log_format, LogFormat::Json);
-        assert_eq!(cli.diagnostics.verbose, 2);
-        let Command::Retry(retry) = cli.command else {
-            panic!("not retry");
-        };
-        assert_eq!(retry.only, ["in_doubt"]);
+    fn anything_else_is_refused_with_2_and_with_what_to_write() {
+        let head = "00000000000000000000000000000000000000000000000000000000000000a";
+        for (line, words) in [
+            ("", ""),
+            ("plan", "INPUT"),
+            ("run a b", "b"),
+            ("run users.csv --live", "--dry-run"),
+            ("run users.csv --yes --confirm 3", "--confirm"),
+            ("run users.csv --action erase", "the actions are"),
+            ("run users.csv --format xml", "possible values"),
+            ("run users.csv --delimiter ab", "write one character"),
+            ("run users.csv --max-failures 0", ""),
+            ("run users.csv --attempts 0", "1..=100"),
+            ("run users.csv --attempts 101", "1..=100"),
+            (
+                "run users.csv --concurrency 0",
+                "write a number from 1 to 1000",
+            ),
+            (
+                "run users.csv --concurrency 1001",
+                "write a number from 1 to 1000",
+            ),
+            ("run users.csv --confirm 12,480", "in digits alone"),
+            ("run users.csv --max-delete 1k", "in digits alone"),
+            ("run users.csv --progress dots", "possible values"),
+            ("run users.csv -q -v", "--verbose"),
+            (
+                "run users.csv --canary 0",
+                "write a number of rows, 1 at least",
+            ),
+            ("run users.csv --canary 5%", "write a number of rows"),
+            ("run users.csv --until 24:00", "23:59"),
+            ("resume l --ledger m", "--ledger"),
+            ("resume l --account acme", "--account"),
+            ("resume l --done-in m", "--done-in"),
+            ("resume l --include-role agent", "--include-role"),
+            ("retry l --protect staff.txt", "--protect"),
+            ("report l --format csv", "--out"),
+            ("report l --format xml --out d", "possible values"),
+            ("verify l --sample 0", "write a number of rows, 1 at least"),
+            ("verify l --seed 7", "--sample"),
+            ("verify l --sample 9 --seed x", "write the number that"),
+            ("verify l --yes", "--yes"),
+            ("audit l --head 12ab", "64 hexadecimal digits"),
+            (&format!("audit l --head g{head}"), "64 hexadecimal digits"),
+            (&format!("audit l --head {head}FF"), "64 hexadecimal digits"),
+            ("sandbox --listen 0.0.0.0:80", "loopback only"),
+            ("sandbox --listen localhost", "write an address"),
+            ("sandbox --scale-limits 0", "write a factor"),
+            ("completions tcsh", "possible values"),
+            ("init acme", "acme"),
+            ("init --yes", "--yes"),
+        ] {
+            let error = parse(line).unwrap_err();
+            assert_eq!(error.exit_code(), 2, "{line}: {error}");
+            assert!(error.to_string().contains(words), "{line}: {error}");
+        }
     }
 }

@@ -4,15 +4,15 @@ use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroU64};
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
-use super::options::{ConfigArgs, ProgressArgs, parse_concurrency, parse_some_rows};
-use super::values::{ReportFormat, Scale};
+use super::options::{ConfigArgs, ProgressArgs};
+use super::values::{
+    SANDBOX_LISTEN, parse_concurrency, parse_head, parse_listen, parse_scale, parse_seed,
+    parse_some_rows,
+};
 use crate::ledger::Head;
 use crate::sandbox::{Faults, Latency};
-
-/// Where the sandbox listens unless told otherwise.
-const SANDBOX_LISTEN: &str = "127.0.0.1:8787";
 
 /// `status`.
 #[derive(Debug, Args)]
@@ -57,6 +57,19 @@ pub struct ReportArgs {
         conflicts_with = "output"
     )]
     pub out: Option<PathBuf>,
+}
+
+/// `--format` of `report`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ReportFormat {
+    /// A page for people who were not there: one file, which needs no network.
+    Html,
+    /// One JSON object.
+    Json,
+    /// Markdown, for tickets.
+    Md,
+    /// The rows of the input, in three files.
+    Csv,
 }
 
 /// `verify`.
@@ -150,8 +163,8 @@ pub struct SandboxArgs {
     pub faults: Option<Faults>,
 
     /// Multiply the providers' limits by this
-    #[arg(long, value_name = "FACTOR", default_value = "1")]
-    pub scale_limits: Scale,
+    #[arg(long, value_name = "FACTOR", default_value = "1", value_parser = parse_scale)]
+    pub scale_limits: f64,
 
     /// The users that are there: those of this input, in any format that `run` reads [default: the
     /// demo's]
@@ -178,24 +191,4 @@ pub struct CompletionsArgs {
     /// The shell
     #[arg(value_enum, value_name = "SHELL")]
     pub shell: clap_complete::Shell,
-}
-
-fn parse_listen(text: &str) -> Result<SocketAddr, String> {
-    match text.parse::<SocketAddr>() {
-        Ok(address) if address.ip().is_loopback() => Ok(address),
-        Ok(_) => Err("a sandbox listens on loopback only; write 127.0.0.1 or [::1]".to_owned()),
-        Err(_) => Err(format!(
-            "write an address and a port, such as {SANDBOX_LISTEN}"
-        )),
-    }
-}
-
-fn parse_seed(text: &str) -> Result<u64, &'static str> {
-    text.parse()
-        .map_err(|_| "write the number that `verify` said the sample was drawn with")
-}
-
-pub(super) fn parse_head(text: &str) -> Result<Head, String> {
-    text.parse()
-        .map_err(|()| "a head is 64 hexadecimal digits".to_owned())
 }

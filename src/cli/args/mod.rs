@@ -10,13 +10,9 @@ mod looking;
 mod options;
 mod values;
 
-pub use command::{Cli, Command, GoOnArgs, PlanArgs, ResumeArgs, RetryArgs, RunArgs};
+pub use command::{Cli, Command, GoOnArgs, PlanArgs, RetryArgs, RunArgs};
 pub use looking::{
-    AuditArgs, CheckArgs, CompletionsArgs, InitArgs, ManArgs, ReportArgs, SandboxArgs, StatusArgs,
-    VerifyArgs,
+    AuditArgs, CheckArgs, CompletionsArgs, InitArgs, ManArgs, ReportArgs, ReportFormat,
+    SandboxArgs, StatusArgs, VerifyArgs,
 };
-pub use options::{
-    ConfigArgs, ConsentArgs, DiagnosticsArgs, LogFormat, MappingArgs, PaceArgs, Progress,
-    ProgressArgs, ProtectionArgs, RoleArgs,
-};
-pub use values::{Delimiter, InputFormat, ReportFormat, Scale};
+pub use options::{ConfigArgs, DiagnosticsArgs, LogFormat, PaceArgs};

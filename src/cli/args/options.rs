@@ -1,14 +1,17 @@
 //! Options that several commands share, in the groups that help shows.
 
 use std::num::{NonZeroU32, NonZeroU64};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::values::{Delimiter, InputFormat};
+use super::values::{
+    TimeOfDay, formats, modes, parse_action, parse_concurrency, parse_delimiter, parse_rows,
+    parse_some_rows,
+};
+use crate::cli::Failure;
 use crate::cli::question::Consent;
-use crate::cli::until::TimeOfDay;
-use crate::config::Limits;
+use crate::cli::setup::folder;
 use crate::domain::{Action, RunOptions};
 use crate::input::{Columns, ReadOptions};
 use crate::lane::FailureLimit;
@@ -27,10 +30,10 @@ pub struct ConfigArgs {
     pub config: Option<PathBuf>,
 }
 
-/// How rows are read.
+/// How rows are read and chosen.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Reading the input")]
-pub struct MappingArgs {
+pub struct RowsArgs {
     /// The account of rows that name none
     #[arg(long, value_name = "NAME")]
     pub account: Option<String>,
@@ -57,24 +60,19 @@ pub struct MappingArgs {
     pub ref_column: Option<String>,
 
     /// How rows stand in the input; .gz and .zst are read as they are [default: auto]
-    #[arg(long, value_enum, value_name = "FORMAT")]
-    pub format: Option<InputFormat>,
+    #[arg(long, value_name = "FORMAT", value_parser = formats())]
+    pub format: Option<String>,
 
     /// What stands between two cells of csv; tab for a tab [default: what the header shows]
-    #[arg(long, value_name = "C")]
-    pub delimiter: Option<Delimiter>,
-}
+    #[arg(long, value_name = "C", value_parser = parse_delimiter)]
+    pub delimiter: Option<char>,
 
-/// What must not be touched.
-#[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "Protection")]
-pub struct ProtectionArgs {
     /// Ids that must never be touched, in any format that INPUT has
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = "Protection")]
     pub protect: Option<PathBuf>,
 
     /// Skip rows that an earlier ledger shows as good (may be repeated)
-    #[arg(long, value_name = "LEDGER")]
+    #[arg(long, value_name = "LEDGER", help_heading = "Protection")]
     pub done_in: Vec<PathBuf>,
 
     /// Who is let through all the same.
@@ -148,36 +146,8 @@ pub struct ConsentArgs {
 #[command(next_help_heading = "Output")]
 pub struct ProgressArgs {
     /// Progress on standard error: bars on a terminal, else a plain line now and then
-    #[arg(long, value_enum, value_name = "HOW", default_value_t)]
-    pub progress: Progress,
-}
-
-/// `--progress`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub enum Progress {
-    /// Bars on a terminal, else plain lines.
-    #[default]
-    Auto,
-    /// Bars.
-    Bar,
-    /// A plain line now and then.
-    Plain,
-    /// One JSON object a line.
-    Json,
-    /// Nothing.
-    None,
-}
-
-impl From<Progress> for Mode {
-    fn from(progress: Progress) -> Self {
-        match progress {
-            Progress::Auto => Self::Auto,
-            Progress::Bar => Self::Bar,
-            Progress::Plain => Self::Plain,
-            Progress::Json => Self::Json,
-            Progress::None => Self::None,
-        }
-    }
+    #[arg(long, value_name = "HOW", default_value = "auto", value_parser = modes())]
+    pub progress: Mode,
 }
 
 /// Diagnostics, which every command has.
@@ -215,7 +185,7 @@ pub enum LogFormat {
 
 impl RoleArgs {
     /// Adds what was typed to what a ledger keeps.
-    pub fn lay_over(&self, options: &mut RunOptions) {
+    pub(in crate::cli) fn lay_over(&self, options: &mut RunOptions) {
         for role in &self.include_role {
             if !options.include_roles.contains(role) {
                 options.include_roles.push(role.clone());
@@ -227,10 +197,9 @@ impl RoleArgs {
 
 impl PaceArgs {
     /// Lays what was typed over what a ledger keeps.
-    pub fn lay_over(&self, options: &mut RunOptions) {
-        if let Some(limit) = self.max_failures {
-            options.max_failures = Some(limit.to_string());
-        }
+    pub(in crate::cli) fn lay_over(&self, options: &mut RunOptions) {
+        let max_failures = self.max_failures.map(|limit| limit.to_string());
+        options.max_failures = max_failures.or(options.max_failures.take());
         options.attempts = self.attempts.or(options.attempts);
         let concurrency = self.concurrency.map(NonZeroU32::get);
         options.concurrency = concurrency.or(options.concurrency);
@@ -238,64 +207,54 @@ impl PaceArgs {
     }
 }
 
-/// The options of a new run as its ledger keeps them, with paths below `folder`.
-pub(super) fn run_options(
-    mapping: &MappingArgs,
-    protection: &ProtectionArgs,
-    pace: &PaceArgs,
-    folder: &Path,
-) -> RunOptions {
-    let absolute = |path: &PathBuf| folder.join(path).display().to_string();
-    let mut options = RunOptions {
-        account: mapping.account.clone(),
-        action: mapping.action,
-        id_column: mapping.id_column.clone(),
-        account_column: mapping.account_column.clone(),
-        action_column: mapping.action_column.clone(),
-        ref_column: mapping.ref_column.clone(),
-        protect: protection.protect.as_ref().map(absolute),
-        done_in: protection.done_in.iter().map(absolute).collect(),
-        ..RunOptions::default()
-    };
-    protection.roles.lay_over(&mut options);
-    pace.lay_over(&mut options);
-    options
-}
+impl RowsArgs {
+    /// The options of a new run as its ledger keeps them, with absolute paths.
+    pub(in crate::cli) fn run_options(&self, pace: &PaceArgs) -> Result<RunOptions, Failure> {
+        let folder = folder()?;
+        let absolute = |path: &PathBuf| folder.join(path).display().to_string();
+        let mut options = RunOptions {
+            account: self.account.clone(),
+            action: self.action,
+            id_column: self.id_column.clone(),
+            account_column: self.account_column.clone(),
+            action_column: self.action_column.clone(),
+            ref_column: self.ref_column.clone(),
+            protect: self.protect.as_ref().map(absolute),
+            done_in: self.done_in.iter().map(absolute).collect(),
+            ..RunOptions::default()
+        };
+        self.roles.lay_over(&mut options);
+        pace.lay_over(&mut options);
+        Ok(options)
+    }
 
-/// The first option that is about reading an input or choosing its rows; `None`: none was typed.
-pub(super) fn reading_option(
-    mapping: &MappingArgs,
-    protection: &ProtectionArgs,
-) -> Option<&'static str> {
-    let typed = [
-        ("--account", mapping.account.is_some()),
-        ("--action", mapping.action.is_some()),
-        ("--id-column", mapping.id_column.is_some()),
-        ("--account-column", mapping.account_column.is_some()),
-        ("--action-column", mapping.action_column.is_some()),
-        ("--ref-column", mapping.ref_column.is_some()),
-        ("--format", mapping.format.is_some()),
-        ("--delimiter", mapping.delimiter.is_some()),
-        ("--protect", protection.protect.is_some()),
-        ("--done-in", !protection.done_in.is_empty()),
-        ("--include-role", !protection.roles.include_role.is_empty()),
-        ("--force-foreign-ids", protection.roles.force_foreign_ids),
-    ];
-    let mut typed = typed.into_iter();
-    typed
-        .find(|(_, is_typed)| *is_typed)
-        .map(|(option, _)| option)
-}
+    /// The first of these options that was typed; `None`: none was.
+    pub(in crate::cli) fn first_typed(&self) -> Option<&'static str> {
+        let options = [
+            ("--account", self.account.is_some()),
+            ("--action", self.action.is_some()),
+            ("--id-column", self.id_column.is_some()),
+            ("--account-column", self.account_column.is_some()),
+            ("--action-column", self.action_column.is_some()),
+            ("--ref-column", self.ref_column.is_some()),
+            ("--format", self.format.is_some()),
+            ("--delimiter", self.delimiter.is_some()),
+            ("--protect", self.protect.is_some()),
+            ("--done-in", !self.done_in.is_empty()),
+            ("--include-role", !self.roles.include_role.is_empty()),
+            ("--force-foreign-ids", self.roles.force_foreign_ids),
+        ];
+        let typed = options.into_iter().find(|(_, is_typed)| *is_typed);
+        typed.map(|(option, _)| option)
+    }
 
-impl MappingArgs {
     /// How the input is read.
     pub(in crate::cli) fn read_options(&self) -> ReadOptions {
+        let format = self.format.as_ref();
         ReadOptions {
-            format: self
-                .format
-                .and_then(InputFormat::name)
-                .and_then(|name| name.parse().ok()),
-            delimiter: self.delimiter.map(|delimiter| char::from(delimiter.byte())),
+            // `auto` is none of them.
+            format: format.and_then(|name| name.parse().ok()),
+            delimiter: self.delimiter,
             columns: Columns {
                 id: self.id_column.clone(),
                 account: self.account_column.clone(),
@@ -308,84 +267,11 @@ impl MappingArgs {
 
 impl ConsentArgs {
     /// What the question goes by.
-    pub fn consent(self, pace: &PaceArgs) -> Consent {
+    pub(in crate::cli) fn consent(self, pace: &PaceArgs) -> Consent {
         Consent {
             yes: self.yes,
             confirm: self.confirm,
             max_delete: pace.max_delete,
         }
-    }
-}
-
-fn parse_action(text: &str) -> Result<Action, String> {
-    text.parse().map_err(|()| {
-        format!(
-            "the actions are {}",
-            Action::ALL.map(Action::name).join(", ")
-        )
-    })
-}
-
-fn parse_rows(text: &str) -> Result<u64, &'static str> {
-    let rows = text.parse();
-    rows.map_err(|_| "write a number of rows, in digits alone, such as 12480")
-}
-
-pub(super) fn parse_some_rows(text: &str) -> Result<NonZeroU64, &'static str> {
-    let rows = parse_rows(text)?;
-    NonZeroU64::new(rows).ok_or("write a number of rows, 1 at least")
-}
-
-pub(super) fn parse_concurrency(text: &str) -> Result<NonZeroU32, String> {
-    text.parse::<NonZeroU32>()
-        .ok()
-        .filter(|number| number.get() <= Limits::CONCURRENCY_MAX)
-        .ok_or_else(|| format!("write a number from 1 to {}", Limits::CONCURRENCY_MAX))
-}
-
-#[cfg(test)]
-mod tests {
-    use std::path::Path;
-
-    use super::{MappingArgs, PaceArgs, ProtectionArgs, RoleArgs, run_options};
-    use crate::domain::RunOptions;
-
-    #[test]
-    fn a_ledger_keeps_the_options_with_absolute_paths() {
-        let mapping = MappingArgs {
-            account: Some("acme".to_owned()),
-            ..MappingArgs::default()
-        };
-        let protection = ProtectionArgs {
-            protect: Some("staff.txt".into()),
-            done_in: vec!["/old/l".into(), "l".into()],
-            roles: RoleArgs {
-                include_role: vec!["agent".to_owned()],
-                force_foreign_ids: true,
-            },
-        };
-        let pace = PaceArgs {
-            max_failures: "5%".parse().ok(),
-            attempts: Some(3),
-            concurrency: "4".parse().ok(),
-            max_delete: Some(9),
-            canary: "5".parse().ok(),
-            until: "06:00".parse().ok(),
-            ignore_pauses: true,
-        };
-        let kept = run_options(&mapping, &protection, &pace, Path::new("/here"));
-        let expected = RunOptions {
-            account: Some("acme".to_owned()),
-            protect: Some("/here/staff.txt".to_owned()),
-            done_in: vec!["/old/l".to_owned(), "/here/l".to_owned()],
-            include_roles: vec!["agent".to_owned()],
-            force_foreign_ids: true,
-            max_failures: Some("5%".to_owned()),
-            attempts: Some(3),
-            concurrency: Some(4),
-            canary: "5".parse().ok(),
-            ..RunOptions::default()
-        };
-        assert_eq!(kept, expected);
     }
 }

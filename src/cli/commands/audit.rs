@@ -5,14 +5,14 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::cli::args::AuditArgs;
-use crate::cli::latest;
+use crate::cli::ledgers;
 use crate::cli::terminal::{put, put_page, tell};
 use crate::cli::{ExitCode, Failure};
 use crate::ledger::Audit;
 
 /// Audits a ledger and names the first line that does not fit.
 pub(in crate::cli) fn execute(args: &AuditArgs) -> Result<ExitCode, Failure> {
-    let ledger = latest::named(args.ledger.as_deref())?;
+    let ledger = ledgers::named(args.ledger.as_deref())?;
     let audit = Audit::of(&ledger, args.head)?;
     let damage = audit.damage();
     if args.json {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::cli::accounts::{Line, Wiring};
 use crate::cli::args::CheckArgs;
-use crate::cli::before::Before;
+use crate::cli::earlier::Before;
 use crate::cli::failure::mend;
 use crate::cli::recorder::Recorder;
 use crate::cli::setup;

@@ -25,32 +25,3 @@ fn script(shell: clap_complete::Shell) -> Vec<u8> {
     clap_complete::generate(shell, &mut Cli::command(), "userpurge", &mut script);
     script
 }
-
-#[cfg(test)]
-mod tests {
-    use clap::{CommandFactory, ValueEnum};
-
-    use super::{Cli, script};
-
-    #[test]
-    fn every_shell_completes_every_command() {
-        for shell in clap_complete::Shell::value_variants() {
-            let script = String::from_utf8(script(*shell)).unwrap();
-            for command in Cli::command().get_subcommands() {
-                assert!(
-                    script.contains(command.get_name()),
-                    "{shell}: {}",
-                    command.get_name()
-                );
-            }
-        }
-    }
-
-    /// To PowerShell a curly quote is a quote: one in a help text would end its string.
-    #[test]
-    fn powershell_meets_no_quotes_but_its_own() {
-        let script = String::from_utf8(script(clap_complete::Shell::PowerShell)).unwrap();
-        let curly = script.find(['\u{2018}', '\u{2019}', '\u{201a}', '\u{201b}']);
-        assert_eq!(curly.map(|at| &script[at.saturating_sub(60)..]), None);
-    }
-}

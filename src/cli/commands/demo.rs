@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use super::sandbox;
 use crate::cli::args::{Cli, Command, RunArgs};
+use crate::cli::files::{There, write_whole};
 use crate::cli::terminal::{put, tell};
-use crate::cli::whole_file::{self, There};
 use crate::cli::{ExitCode, Failure};
 use crate::domain::Outcome;
 use crate::ledger::Disk;
@@ -66,8 +66,8 @@ fn folder() -> Result<PathBuf, Failure> {
 }
 
 fn write(path: &Path, text: &str) -> Result<(), Failure> {
-    whole_file::write(path, There::Kept, Failure::from, |mut file| {
-        Ok(file.write_all(text.as_bytes())?)
+    write_whole(path, There::Kept, Failure::from, |file| {
+        Ok(file.as_file().write_all(text.as_bytes())?)
     })
 }
 

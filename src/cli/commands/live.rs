@@ -3,15 +3,13 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use roaring::RoaringTreemap;
-
 use crate::cli::Failure;
 use crate::cli::accounts::Line;
 use crate::cli::feed::Queues;
+use crate::cli::outline_text::listed;
 use crate::cli::terminal::put_page;
 use crate::domain::{AccountName, Action, Task, UserId, UserState};
-use crate::lane::RequestError;
-use crate::ledger::{LedgerError, LedgerState, PlanRows};
+use crate::ledger::{LedgerState, PlanRows};
 use crate::words::grouped;
 
 /// How many users are asked about together.
@@ -20,13 +18,7 @@ const USERS_MAX: usize = 1_024;
 /// How many lines are listed for users who stand otherwise than hoped.
 const LINES_MAX: usize = 8;
 
-#[derive(Default)]
-struct Standing {
-    /// Rows by how their users stand, and the first of their lines.
-    rows: BTreeMap<&'static str, (u64, Vec<u64>)>,
-}
-
-/// The order in which they are shown.
+/// How users may stand, in the order in which they are shown.
 const KINDS: [&str; 5] = [
     "standing",
     "soft-deleted",
@@ -35,11 +27,10 @@ const KINDS: [&str; 5] = [
     "unknown",
 ];
 
+/// Rows by how their users stand, and the first of their lines.
+type Standing = BTreeMap<&'static str, (u64, Vec<u64>)>;
+
 /// Shows how the users of the rows in `queues` stand.
-///
-/// # Errors
-///
-/// A provider does not say, or the ledger cannot be read.
 pub(in crate::cli) async fn show(
     state: &LedgerState,
     lines: &[Line],
@@ -50,54 +41,29 @@ pub(in crate::cli) async fn show(
         let Some(queues) = queues.get(&line.name) else {
             continue;
         };
-        let standing = ask(state, line, queues, include).await?;
+        let mut standing = Standing::new();
+        for (action, rows) in queues {
+            let mut rows = PlanRows::open(state, line.name.clone(), *action, rows)?;
+            let mut tasks = Vec::new();
+            // Bounded by the rows of the queue.
+            while !rows.is_done() || !tasks.is_empty() {
+                if !rows.is_done() && tasks.len() < USERS_MAX {
+                    tasks.extend(rows.next_block(state)?);
+                    continue;
+                }
+                let some: Vec<Task> = tasks.drain(..USERS_MAX.min(tasks.len())).collect();
+                let ids: Vec<UserId> = some.iter().map(|task| task.id.clone()).collect();
+                let states = line.client.looks(&ids).await;
+                let states =
+                    states.map_err(|error| Failure::identity(&line.name, line.kind, &error))?;
+                for (task, state) in some.iter().zip(&states) {
+                    count(&mut standing, task, kind(task, state, include));
+                }
+            }
+        }
         put_page(&told(line, &standing))?;
     }
     Ok(())
-}
-
-async fn ask(
-    state: &LedgerState,
-    line: &Line,
-    queues: &Queues,
-    include: &[String],
-) -> Result<Standing, Failure> {
-    let mut tasks = tasks(state, &line.name, queues)?.peekable();
-    let mut standing = Standing::default();
-    // Bounded by the rows of the queues.
-    while tasks.peek().is_some() {
-        let some: Vec<Task> = tasks.by_ref().take(USERS_MAX).collect::<Result<_, _>>()?;
-        let ids: Vec<UserId> = some.iter().map(|task| task.id.clone()).collect();
-        let states = line.client.looks(&ids).await;
-        let states = states
-            .map_err(|error: RequestError| Failure::identity(&line.name, line.kind, &error))?;
-        for (task, state) in some.iter().zip(&states) {
-            standing.count(task, kind(task, state, include));
-        }
-    }
-    Ok(standing)
-}
-
-/// The rows of one account, read block by block.
-fn tasks<'s>(
-    state: &'s LedgerState,
-    account: &AccountName,
-    queues: &Queues,
-) -> Result<impl Iterator<Item = Result<Task, LedgerError>> + 's, Failure> {
-    let open = |(action, rows): (&Action, &RoaringTreemap)| {
-        PlanRows::open(state, account.clone(), *action, rows)
-    };
-    let all: Vec<PlanRows> = queues.iter().map(open).collect::<Result<_, _>>()?;
-    let blocks = all.into_iter().flat_map(move |mut rows| {
-        std::iter::from_fn(move || match rows.next_block(state) {
-            Ok(tasks) if tasks.is_empty() => None,
-            block => Some(block),
-        })
-    });
-    Ok(blocks.flat_map(|block| match block {
-        Ok(tasks) => tasks.into_iter().map(Ok).collect(),
-        Err(error) => vec![Err(error)],
-    }))
 }
 
 fn kind(task: &Task, state: &UserState, include: &[String]) -> &'static str {
@@ -118,16 +84,14 @@ fn kind(task: &Task, state: &UserState, include: &[String]) -> &'static str {
     }
 }
 
-impl Standing {
-    fn count(&mut self, task: &Task, kind: &'static str) {
-        let (rows, lines) = self.rows.entry(kind).or_default();
-        *rows += 1;
-        // The first, though answers come in any order.
-        let line = task.position.line;
-        let place = lines.partition_point(|other| *other < line);
-        lines.insert(place, line);
-        lines.truncate(LINES_MAX);
-    }
+fn count(standing: &mut Standing, task: &Task, kind: &'static str) {
+    let (rows, lines) = standing.entry(kind).or_default();
+    *rows += 1;
+    // The first, though actions are read one after another.
+    let line = task.position.line;
+    let place = lines.partition_point(|other| *other < line);
+    lines.insert(place, line);
+    lines.truncate(LINES_MAX);
 }
 
 fn told(line: &Line, standing: &Standing) -> String {
@@ -136,16 +100,10 @@ fn told(line: &Line, standing: &Standing) -> String {
         line.name
     );
     for kind in KINDS {
-        let (rows, lines) = standing.rows.get(kind).cloned().unwrap_or_default();
+        let (rows, lines) = standing.get(kind).cloned().unwrap_or_default();
         let _ = write!(text, "  {kind:<13}{:>10}", grouped(rows));
         if kind != "standing" && rows > 0 {
-            let more = match rows - lines.len() as u64 {
-                0 => String::new(),
-                more => format!(" and {} more", grouped(more)),
-            };
-            let listed: Vec<String> = lines.iter().map(u64::to_string).collect();
-            let noun = if rows == 1 { "line" } else { "lines" };
-            let _ = write!(text, "   {noun} {}{more}", listed.join(", "));
+            let _ = write!(text, "   {}", listed(rows, &lines));
         }
         text.push('\n');
     }

@@ -50,37 +50,3 @@ fn pages() -> io::Result<Vec<(String, Vec<u8>)>> {
     }
     Ok(pages)
 }
-
-#[cfg(test)]
-mod tests {
-    use super::pages;
-
-    #[test]
-    fn there_is_a_page_for_the_program_and_each_command() {
-        let pages = pages().unwrap().into_iter().flat_map(|(_, page)| page);
-        let pages = String::from_utf8(pages.collect()).unwrap();
-        let titles: Vec<_> = pages
-            .lines()
-            .filter_map(|line| line.strip_prefix(".TH "))
-            .filter_map(|line| line.split_whitespace().next())
-            .collect();
-        let expected = [
-            "userpurge",
-            "userpurge-plan",
-            "userpurge-run",
-            "userpurge-resume",
-            "userpurge-retry",
-            "userpurge-status",
-            "userpurge-report",
-            "userpurge-verify",
-            "userpurge-audit",
-            "userpurge-check",
-            "userpurge-init",
-            "userpurge-sandbox",
-            "userpurge-demo",
-            "userpurge-completions",
-            "userpurge-man",
-        ];
-        assert_eq!(titles, expected);
-    }
-}

@@ -3,12 +3,11 @@
 use std::fmt::Write as _;
 
 use crate::cli::args::PlanArgs;
-use crate::cli::new_ledger::{Begun, NewLedger, refuse_existing};
+use crate::cli::ledgers::{NewLedger, refuse_existing};
 use crate::cli::outline_text;
 use crate::cli::planning::{Planned, Planning, Purpose};
 use crate::cli::setup::Setup;
 use crate::cli::terminal::{put, put_page, tell};
-use crate::cli::until;
 use crate::cli::{ExitCode, Failure};
 use crate::domain::WallClock;
 use crate::ledger::Disk;
@@ -16,25 +15,15 @@ use crate::words;
 
 /// Says what a run would do, and saves it if asked to.
 pub(in crate::cli) async fn execute(args: &PlanArgs, disk: &dyn Disk) -> Result<ExitCode, Failure> {
-    let setup = Setup::new(args.config.config.as_deref(), args.run_options()?)?;
-    let purpose = match &args.output {
+    let options = args.rows.run_options(&args.pace)?;
+    let setup = Setup::new(args.config.config.as_deref(), options)?;
+    let planning = |purpose| Planning::new(&args.input, args.rows.read_options(), setup, purpose);
+    let (setup, planned) = match &args.output {
+        None => planning(Purpose::Show)?.plan(None)?,
         Some(output) => {
             refuse_existing(output)?;
-            Purpose::Save
-        }
-        None => Purpose::Show,
-    };
-    let planning = Planning::new(&args.input, args.mapping.read_options(), setup, purpose)?;
-    let (setup, planned) = match &args.output {
-        None => planning.plan(None)?,
-        Some(output) => {
-            let begun = NewLedger::begin(disk, output, planning)?;
-            let Begun {
-                new,
-                writer,
-                setup,
-                planned,
-            } = begun;
+            let begun = NewLedger::begin(disk, output, planning(Purpose::Save)?)?;
+            let (new, writer, setup, planned) = begun;
             writer.finish().await.map_err(Failure::refused)?;
             new.keep();
             (setup, planned)
@@ -49,14 +38,19 @@ pub(in crate::cli) async fn execute(args: &PlanArgs, disk: &dyn Disk) -> Result<
 }
 
 fn show(args: &PlanArgs, setup: &Setup, planned: &Planned) -> Result<(), Failure> {
-    let now = WallClock::system().now();
-    let until = args.pace.until.map(|time| time.until(now));
     if args.json {
         put(&outline_text::json(setup, planned).to_string())?;
     } else {
         put_page(&outline_text::text(setup, planned, &[]))?;
-        if let Some(until) = &until {
-            put_page(&until::told(setup, planned, until, now))?;
+        if let Some(time) = args.pace.until {
+            let now = WallClock::system().now();
+            let until = time.until(now);
+            put_page(&outline_text::until(
+                setup,
+                Some(&planned.plan),
+                &until,
+                now,
+            ))?;
         }
         if let Some(canary) = setup.options.canary {
             put_page(&outline_text::canary(canary))?;
@@ -86,19 +80,19 @@ fn next(args: &PlanArgs, planned: &Planned) -> String {
         }
         return command;
     }
-    if let Some(column) = &planned.likely_column {
-        let column = words::shell_word(column);
-        return format!("{} --id-column {column}", typed_again("plan"));
+    // The command line once more.
+    let again = |command: &str| {
+        let words = std::env::args().skip_while(|word| word != "plan").skip(1);
+        words.fold(format!("\nNext: userpurge {command}"), |line, word| {
+            format!("{line} {}", words::shell_word(&word))
+        })
+    };
+    match &planned.likely_column {
+        Some(column) => format!(
+            "{} --id-column {}",
+            again("plan"),
+            words::shell_word(column)
+        ),
+        None => again("run"),
     }
-    typed_again("run")
-}
-
-/// The command line once more, for `command`.
-fn typed_again(command: &str) -> String {
-    let mut command = format!("\nNext: userpurge {command}");
-    for word in std::env::args().skip_while(|word| word != "plan").skip(1) {
-        command.push(' ');
-        command.push_str(&words::shell_word(&word));
-    }
-    command
 }

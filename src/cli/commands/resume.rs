@@ -4,40 +4,27 @@ use std::path::{Path, PathBuf};
 
 use roaring::RoaringTreemap;
 
-use super::run::unfinished;
-use crate::cli::args::{GoOnArgs, ResumeArgs, RetryArgs};
-use crate::cli::head;
-use crate::cli::latest;
-use crate::cli::page;
+use crate::cli::args::{GoOnArgs, RetryArgs};
+use crate::cli::ledgers;
 use crate::cli::session::{Command, Session};
 use crate::cli::setup::Setup;
-use crate::cli::terminal::{put_page, tell};
-use crate::cli::users;
+use crate::cli::terminal::{put_standing, tell};
 use crate::cli::{ExitCode, Failure};
 use crate::domain::{Counted, Entry, Outcome, RunEnd, RunOptions, RunState, WallClock};
-use crate::ledger::{Disk, Durability, LedgerState, LedgerWriter, Only, Opened, TornTail};
-use crate::report::{Lock, Summary};
+use crate::ledger::{Disk, Durability, LedgerState, LedgerWriter, Only};
 use crate::words;
 
-/// A ledger that is gone on with.
-struct Again<'a> {
-    command: Command<'a>,
-    ledger: PathBuf,
-    args: &'a GoOnArgs,
-    writer: LedgerWriter,
-    state: LedgerState,
-    options: RunOptions,
-}
+/// How many rows are named that cannot be sent.
+const ROWS_MAX: usize = 20;
 
 /// Goes on where an interrupted run stopped.
-pub(in crate::cli) async fn resume(
-    args: &ResumeArgs,
-    disk: &dyn Disk,
-) -> Result<ExitCode, Failure> {
-    let again = open(disk, &args.go_on, Command::Resume)?;
+pub(in crate::cli) async fn resume(args: &GoOnArgs, disk: &dyn Disk) -> Result<ExitCode, Failure> {
+    let (ledger, writer, state) = open(disk, args)?;
     // What a second Ctrl-C left in doubt is not over.
-    let wanted = again.state.outstanding() | again.state.rows_of(Outcome::InDoubt);
-    Box::pin(go_on(again, wanted)).await
+    let wanted = state.outstanding() | state.rows_of(Outcome::InDoubt);
+    let options = state.header.options.clone();
+    let opened = (ledger, writer, state);
+    Box::pin(go_on(Command::Resume, args, opened, wanted, options)).await
 }
 
 /// Tries rows again that ended `failed` or `in_doubt`, or as `--only` says.
@@ -47,38 +34,75 @@ pub(in crate::cli) async fn retry(args: &RetryArgs, disk: &dyn Disk) -> Result<E
         Err(never) => match never {},
     });
     let only: Vec<Only> = only.collect();
-    let mut again = open(disk, &args.go_on, Command::Retry(&args.only))?;
-    args.roles.lay_over(&mut again.options);
-    let picked = again.state.select(&only)?;
-    let planned = again.state.planned_rows();
+    let (ledger, writer, state) = open(disk, &args.go_on)?;
+    let mut options = state.header.options.clone();
+    args.roles.lay_over(&mut options);
+    let picked = state.select(&only)?;
+    let planned = state.planned_rows();
     let planned = planned.fold(RoaringTreemap::new(), |all, (_, _, rows)| all | rows);
-    let unsent = (&picked - &planned).len();
-    if unsent > 0 {
-        let noun = if unsent == 1 { "row" } else { "rows" };
-        tell(&format!(
-            "note: {unsent} {noun} of these cannot be sent as they stand in the input: mend them there, \
-             and run the mended rows (`userpurge report {} --format csv --out report` gives them back)",
-            words::shell_path(&again.ledger)
-        ));
-    }
-    Box::pin(go_on(again, picked & planned)).await
+    tell_of_unsent(&ledger, &(&picked - &planned));
+    let opened = (ledger, writer, state);
+    let command = Command::Retry(&args.only);
+    Box::pin(go_on(
+        command,
+        &args.go_on,
+        opened,
+        picked & planned,
+        options,
+    ))
+    .await
 }
 
-async fn go_on(again: Again<'_>, wanted: RoaringTreemap) -> Result<ExitCode, Failure> {
-    let config = again.args.config.config.as_deref();
-    let setup = Setup::again(&again.ledger, &again.options, config)?;
-    if wanted.is_empty() {
-        // Nothing is asked or sent.
-        return nothing_to_do(again).await;
+/// Says that rows which the plan does not send cannot be sent from the ledger: it has no ids of them.
+fn tell_of_unsent(ledger: &Path, unsent: &RoaringTreemap) {
+    let count = unsent.len();
+    if count == 0 {
+        return;
     }
-    let Again {
-        command,
-        ledger,
-        args,
-        writer,
-        state,
-        ..
-    } = again;
+    let numbers: Vec<_> = unsent
+        .iter()
+        .take(ROWS_MAX)
+        .map(|row| row.to_string())
+        .collect();
+    let noun = if count == 1 { "row" } else { "rows" };
+    let more = match count - numbers.len() as u64 {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    tell(&format!(
+        "note: {count} {noun} of these cannot be sent as they stand in the input ({noun} {}{more}), and the \
+         ledger has no ids of them: mend them in the input, then plan and run the mended rows \
+         (`userpurge report {} --format csv --out report` gives them back)",
+        numbers.join(", "),
+        words::shell_path(ledger)
+    ));
+}
+
+/// Opens the ledger of a run that was agreed to.
+fn open(disk: &dyn Disk, args: &GoOnArgs) -> Result<(PathBuf, LedgerWriter, LedgerState), Failure> {
+    let ledger = ledgers::named(args.ledger.as_deref())?;
+    let (writer, state) = ledgers::open(disk, &ledger, args.head)?;
+    if state.is_saved_plan() {
+        let text = format!(
+            "ledger `{}` holds a plan that nobody agreed to, so there is no run to go on with",
+            ledger.display()
+        );
+        let name = words::shell_path(&ledger);
+        let help = format!("`userpurge run {name}` asks, and carries it out");
+        return Err(Failure::message(ExitCode::Refused, text, Some(&help)));
+    }
+    Ok((ledger, writer, state))
+}
+
+async fn go_on(
+    command: Command<'_>,
+    args: &GoOnArgs,
+    (ledger, writer, state): (PathBuf, LedgerWriter, LedgerState),
+    wanted: RoaringTreemap,
+    mut options: RunOptions,
+) -> Result<ExitCode, Failure> {
+    args.pace.lay_over(&mut options);
+    let setup = Setup::again(&ledger, options, args.config.config.as_deref())?;
     let mut consent = args.consent.consent(&args.pace);
     // The run was agreed to when it began; only a number that does not fit stops it here.
     consent.yes |= matches!(command, Command::Resume);
@@ -89,108 +113,59 @@ async fn go_on(again: Again<'_>, wanted: RoaringTreemap) -> Result<ExitCode, Fai
         writer,
         state,
         wanted,
-        pace: &args.pace,
+        pace: args.pace.clone(),
         consent,
         is_piped: false,
-        mode: args.progress.progress.into(),
+        mode: args.progress.progress,
         new: None,
     };
+    if session.wanted.is_empty() {
+        // Nothing is asked or sent.
+        return session.close_done().await;
+    }
     Box::pin(session.carry_out()).await
 }
 
-/// Opens the ledger for going on with it.
-fn open<'a>(
-    disk: &dyn Disk,
-    args: &'a GoOnArgs,
-    command: Command<'a>,
-) -> Result<Again<'a>, Failure> {
-    let ledger = latest::named(args.ledger.as_deref())?;
-    let Opened { writer, state, cut } = LedgerWriter::open_on(disk, &ledger)?;
-    tell_of_cut(&ledger, cut);
-    head::check(&ledger, state.source.head, args.head)?;
-    if state.is_unfinished_plan() {
-        return Err(unfinished(&ledger));
-    }
-    if state.is_saved_plan() {
-        let text = format!(
-            "ledger `{}` holds a plan that nobody agreed to, so there is no run to go on with",
-            ledger.display()
-        );
-        let help = format!(
-            "`userpurge run {}` asks, and carries it out",
-            words::shell_path(&ledger)
-        );
-        return Err(Failure::message(ExitCode::Refused, text, Some(&help)));
-    }
-    users::check(&ledger, &state)?;
-    let mut options = state.header.options.clone();
-    args.pace.lay_over(&mut options);
-    Ok(Again {
-        command,
-        ledger,
-        args,
-        writer,
-        state,
-        options,
-    })
-}
-
-/// Says that a torn last line was cut off.
-pub(super) fn tell_of_cut(ledger: &Path, cut: Option<TornTail>) {
-    if let Some(torn) = cut {
-        tell(&format!(
-            "note: the last line of ledger `{}` was torn ({} bytes, from a crash while it was written) and has been cut off",
-            ledger.display(),
-            torn.bytes
-        ));
-    }
-}
-
-/// Closes a ledger in which no row is left to do, and says where its run stands. A process that died
-/// between its last outcome and its end left the ledger open: then the end is written now, or the run
-/// would seem interrupted for ever.
-async fn nothing_to_do(again: Again<'_>) -> Result<ExitCode, Failure> {
-    let Again {
-        command,
-        ledger,
-        writer,
-        mut state,
-        ..
-    } = again;
-    let is_over = (state.end.as_ref()).is_some_and(|end| end.state == RunState::Finished);
-    let is_left_open = matches!(command, Command::Resume) && !is_over;
-    if is_left_open {
-        let end = Entry::End(RunEnd {
-            state: RunState::Finished,
-            outcomes: state.counts(),
-            at: WallClock::system().now(),
-        });
-        writer.handle().append(end, Durability::Synced).await?;
-    }
-    writer.finish().await?;
-    if is_left_open {
-        state = LedgerState::read(&ledger)?;
-    }
-    let what = match command {
-        Command::Retry([only]) if only.eq_ignore_ascii_case("standing") => {
-            "no row that ended well was seen standing".to_owned()
+impl Session<'_> {
+    /// Closes a ledger in which no row is left to do, and says where its run stands. A process that died
+    /// between its last outcome and its end left the ledger open: then the end is written now, or the
+    /// run would seem interrupted for ever.
+    async fn close_done(mut self) -> Result<ExitCode, Failure> {
+        let end = self.state.end.as_ref();
+        let is_over = end.is_some_and(|end| end.state == RunState::Finished);
+        if matches!(self.command, Command::Resume) && !is_over {
+            let end = Entry::End(RunEnd {
+                state: RunState::Finished,
+                outcomes: self.state.counts(),
+                at: WallClock::system().now(),
+            });
+            self.writer.handle().append(end, Durability::Synced).await?;
+            self.state = self.writer.finish().await?;
+        } else {
+            self.writer.finish().await?;
         }
-        Command::Retry([]) => "no row ended `failed` or `in_doubt`".to_owned(),
-        Command::Retry(only) => {
-            let only = only.join("`, `");
-            format!("no row that can be sent ended with outcome or code `{only}`")
-        }
-        Command::Resume | Command::Run(_) => "no row is left to do".to_owned(),
-    };
-    tell(&format!("{}: {what}; nothing was sent", ledger.display()));
-    put_page(&page::standing(&Summary::new(&state, Lock::Free)))?;
-    let counts = state.counts();
-    Ok(if counts.pending > 0 {
-        // The run has not reached its end; the words above name `resume`.
-        ExitCode::Stopped
-    } else if counts.counted(Counted::Bad) > 0 {
-        ExitCode::SomeRowsBad
-    } else {
-        ExitCode::Success
-    })
+        let what = match self.command {
+            Command::Retry([only]) if only.eq_ignore_ascii_case("standing") => {
+                "no row that ended well was seen standing".to_owned()
+            }
+            Command::Retry([]) => "no row ended `failed` or `in_doubt`".to_owned(),
+            Command::Retry(only) => {
+                let only = only.join("`, `");
+                format!("no row that can be sent ended with outcome or code `{only}`")
+            }
+            _ => "no row is left to do".to_owned(),
+        };
+        let ledger = self.ledger.display();
+        tell(&format!("{ledger}: {what}; nothing was sent"));
+        put_standing(&self.state)?;
+        let counts = self.state.counts();
+        Ok(if counts.pending > 0 {
+            // The run has not reached its end; the words above name `resume`.
+            ExitCode::Stopped
+        } else if counts.counted(Counted::Bad) > 0 {
+            ExitCode::SomeRowsBad
+        } else {
+            ExitCode::Success
+        })
+    }
 }

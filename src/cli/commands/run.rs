@@ -2,101 +2,84 @@
 
 use std::path::{Path, PathBuf};
 
-use super::resume::tell_of_cut;
 use crate::cli::args::RunArgs;
-use crate::cli::latest::LEDGER_SUFFIX;
-use crate::cli::new_ledger::{Begun, NewLedger, refuse_existing};
+use crate::cli::ledgers::{self, LEDGER_SUFFIX, NewLedger, refuse_existing};
 use crate::cli::outline_text;
-use crate::cli::planning::{Planned, Planning, Purpose, absolute};
+use crate::cli::planning::{DASH, Planned, Planning, Purpose, absolute};
 use crate::cli::session::{Command, Session};
 use crate::cli::setup::Setup;
 use crate::cli::terminal::put_page;
-use crate::cli::users;
 use crate::cli::{ExitCode, Failure};
-use crate::ledger::{Disk, LedgerError, LedgerReader, LedgerState, LedgerWriter, Opened};
+use crate::ledger::{Disk, LedgerError, LedgerReader, LedgerState, LedgerWriter};
 use crate::words;
 
-/// What stands for standard input.
-const DASH: &str = "-";
-
-/// Carries a plan out, after asking.
+/// Carries a plan out, after asking: one that is made now, or a saved one.
 pub(in crate::cli) async fn execute(args: &RunArgs, disk: &dyn Disk) -> Result<ExitCode, Failure> {
+    let mut is_ledger = false;
     if args.input != Path::new(DASH) && args.input.is_file() {
-        match LedgerReader::open(&args.input) {
-            Ok(_) => return Box::pin(run_plan(args, disk)).await,
+        is_ledger = match LedgerReader::open(&args.input) {
+            Ok(_) => true,
             Err(error @ LedgerError::OldFormat { .. }) => return Err(error.into()),
-            Err(_) => {}
-        }
+            Err(_) => false,
+        };
     }
-    let setup = Setup::new(args.config.config.as_deref(), args.run_options()?)?;
-    let planning = |setup| {
-        let read = args.mapping.read_options();
-        Planning::new(&args.input, read, setup, Purpose::CarryOut)
+    let session = if is_ledger {
+        saved(args, disk).await?
+    } else {
+        fresh(args, disk)?
     };
+    match session {
+        None => Ok(ExitCode::Success),
+        Some(session) if args.live => Box::pin(session.show_live()).await,
+        Some(session) => Box::pin(session.carry_out()).await,
+    }
+}
+
+/// A plan that is made now; `None`: it was to be shown alone.
+fn fresh<'a>(args: &RunArgs, disk: &'a dyn Disk) -> Result<Option<Session<'a>>, Failure> {
+    let options = args.rows.run_options(&args.pace)?;
+    let setup = Setup::new(args.config.config.as_deref(), options)?;
+    let read = args.rows.read_options();
+    let planning = || Planning::new(&args.input, read, setup, Purpose::CarryOut);
     if args.dry_run && !args.live {
-        let (setup, planned) = planning(setup)?.plan(None)?;
+        let (setup, planned) = planning()?.plan(None)?;
         put_page(&outline_text::text(&setup, &planned, &[]))?;
-        return Ok(ExitCode::Success);
+        return Ok(None);
     }
     refuse_unkeepable(&args.input)?;
-    let ledger = args
-        .ledger
-        .clone()
-        .unwrap_or_else(|| default_ledger(&args.input));
+    let ledger = args.ledger.clone();
+    let ledger = ledger.unwrap_or_else(|| default_ledger(&args.input));
     refuse_existing(&ledger)?;
-    let begun = NewLedger::begin(disk, &ledger, planning(setup)?)?;
-    Box::pin(run_begun(args, ledger, begun)).await
-}
-
-/// Goes on with a plan that has just been made.
-async fn run_begun(args: &RunArgs, ledger: PathBuf, begun: Begun<'_>) -> Result<ExitCode, Failure> {
-    let Begun {
-        new,
-        writer,
-        setup,
-        planned,
-    } = begun;
+    let (new, writer, setup, planned) = NewLedger::begin(disk, &ledger, planning()?)?;
     let state = LedgerState::read(&ledger)?;
-    let session = session(args, (ledger, writer, state), setup, planned, Some(new));
-    if args.live {
-        return Box::pin(session.show_live()).await;
-    }
-    Box::pin(session.carry_out()).await
+    let opened = (ledger, writer, state);
+    Ok(Some(session(args, opened, setup, planned, Some(new))))
 }
 
-/// Goes on with a saved plan.
-async fn run_plan(args: &RunArgs, disk: &dyn Disk) -> Result<ExitCode, Failure> {
-    let ledger = &args.input;
-    let Opened { writer, state, cut } = LedgerWriter::open_on(disk, ledger)?;
-    tell_of_cut(ledger, cut);
-    check_is_plan(ledger, &state)?;
-    if let Some(option) = args.reading_option() {
-        let text = format!(
-            "`{option}` is about reading an input, and `{}` is a ledger: its rows are read already",
-            ledger.display()
-        );
-        let help = "leave the option off, or plan the input again";
-        return Err(Failure::message(ExitCode::Refused, text, Some(help)));
-    }
-    users::check(ledger, &state)?;
+/// A saved plan; `None`: it was to be shown alone.
+async fn saved<'a>(args: &RunArgs, disk: &'a dyn Disk) -> Result<Option<Session<'a>>, Failure> {
+    let ledger = args.input.clone();
+    let (writer, state) = open_plan(args, disk)?;
     let mut options = state.header.options.clone();
     args.pace.lay_over(&mut options);
-    let setup = Setup::again(ledger, &options, args.config.config.as_deref())?;
+    let setup = Setup::again(&ledger, options, args.config.config.as_deref())?;
     let planned = Planned::of_ledger(&state)?;
     if args.dry_run && !args.live {
         put_page(&outline_text::text(&setup, &planned, &[]))?;
         writer.finish().await?;
-        return Ok(ExitCode::Success);
+        return Ok(None);
     }
-    let session = session(args, (ledger.clone(), writer, state), setup, planned, None);
-    if args.live {
-        return Box::pin(session.show_live()).await;
-    }
-    Box::pin(session.carry_out()).await
+    Ok(Some(session(
+        args,
+        (ledger, writer, state),
+        setup,
+        planned,
+        None,
+    )))
 }
 
 fn session<'a>(
-    args: &'a RunArgs,
+    args: &RunArgs,
     (ledger, writer, state): (PathBuf, LedgerWriter, LedgerState),
     setup: Setup,
     planned: Planned,
@@ -109,42 +92,38 @@ fn session<'a>(
         writer,
         state,
         setup,
-        pace: &args.pace,
+        pace: args.pace.clone(),
         consent: args.consent.consent(&args.pace),
         is_piped: args.input == Path::new(DASH),
-        mode: args.progress.progress.into(),
+        mode: args.progress.progress,
         new,
     }
 }
 
-/// Refuses a ledger that is no plan to be agreed to.
-fn check_is_plan(ledger: &Path, state: &LedgerState) -> Result<(), Failure> {
-    if state.is_saved_plan() {
-        return Ok(());
+/// Opens a saved plan, of which nothing can be read otherwise than it was.
+fn open_plan(args: &RunArgs, disk: &dyn Disk) -> Result<(LedgerWriter, LedgerState), Failure> {
+    let ledger = &args.input;
+    let shown = ledger.display();
+    let (writer, state) = ledgers::open(disk, ledger, None)?;
+    if !state.is_saved_plan() {
+        let name = words::shell_path(ledger);
+        let text = format!(
+            "`{shown}` is a ledger and no list of users: its plan was agreed to, and its run has begun"
+        );
+        let help = format!(
+            "`userpurge resume {name}` goes on with its run, `userpurge retry {name}` tries failed rows again"
+        );
+        return Err(Failure::message(ExitCode::Refused, text, Some(&help)));
     }
-    if state.is_unfinished_plan() {
-        return Err(unfinished(ledger));
+    let ledger = args.ledger.as_ref().map(|_| "--ledger");
+    if let Some(option) = ledger.or_else(|| args.rows.first_typed()) {
+        let text = format!(
+            "`{option}` is about reading an input, and `{shown}` is a ledger: its rows are read already"
+        );
+        let help = "leave the option off, or plan the input again";
+        return Err(Failure::message(ExitCode::Refused, text, Some(help)));
     }
-    let name = words::shell_path(ledger);
-    let text = format!(
-        "`{}` is a ledger and no list of users: its plan was agreed to, and its run has begun",
-        ledger.display()
-    );
-    let help = format!(
-        "`userpurge resume {name}` goes on with its run, `userpurge retry {name}` tries failed rows again"
-    );
-    Err(Failure::message(ExitCode::Refused, text, Some(&help)))
-}
-
-/// The process ended while it wrote the plan: what is missing, nobody knows.
-pub(in crate::cli) fn unfinished(ledger: &Path) -> Failure {
-    let text = format!(
-        "ledger `{}` holds the beginning of a plan: it was killed while it read the input, and nothing \
-         was sent",
-        ledger.display()
-    );
-    let help = "remove the file, and run or plan the input again";
-    Failure::message(ExitCode::Refused, text, Some(help))
+    Ok((writer, state))
 }
 
 /// INPUT with `.ledger.jsonl` appended; of standard input, `stdin.ledger.jsonl`.

@@ -22,7 +22,7 @@ use crate::sandbox::{
 pub(in crate::cli) async fn execute(args: SandboxArgs) -> Result<ExitCode, Failure> {
     let stock = args.users.as_deref().map(Stock::of_file).transpose()?;
     let settings = Settings::default();
-    let scale = args.scale_limits.factor();
+    let scale = args.scale_limits;
     let options = SandboxOptions {
         listen: args.listen,
         population: if stock.is_some() {

@@ -6,9 +6,8 @@ use std::thread;
 use std::time::Duration;
 
 use crate::cli::args::StatusArgs;
-use crate::cli::latest;
-use crate::cli::page;
-use crate::cli::terminal::{put, put_page};
+use crate::cli::ledgers;
+use crate::cli::terminal::{put, put_summary};
 use crate::cli::{ExitCode, Failure};
 use crate::domain::{AccountPlan, Entry, RunHeader, RunState, WallClock};
 use crate::ledger::{LedgerFollower, LedgerReader, is_locked};
@@ -23,7 +22,7 @@ const LOOKS_PER_LOCK: u32 = 5;
 
 /// Says where a run stands.
 pub(in crate::cli) fn execute(args: &StatusArgs) -> Result<ExitCode, Failure> {
-    let ledger = &latest::named(args.ledger.as_deref())?;
+    let ledger = &ledgers::named(args.ledger.as_deref())?;
     match (args.follow, args.json) {
         (false, _) => {}
         (true, false) => follow(ledger)?,
@@ -120,7 +119,7 @@ fn show(summary: &Summary, json: bool) -> Result<(), Failure> {
     if json {
         put(&serde_json::to_string(summary).map_err(|error| Failure::bug(&error.to_string()))?)?;
     } else {
-        put_page(&page::standing(summary))?;
+        put_summary(summary)?;
     }
     Ok(())
 }

@@ -8,253 +8,159 @@ use std::time::Duration;
 
 use roaring::RoaringTreemap;
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
 
-use super::resume::tell_of_cut;
-use crate::cli::accounts::{Line, Wiring, identify};
-use crate::cli::args::VerifyArgs;
-use crate::cli::before::{Before, now_of};
+use crate::cli::accounts::Line;
+use crate::cli::args::{PaceArgs, VerifyArgs};
+use crate::cli::connect::Connected;
+use crate::cli::earlier::uptime;
 use crate::cli::failure::mend;
-use crate::cli::head;
-use crate::cli::held;
-use crate::cli::latest;
+use crate::cli::feed::Feed;
+use crate::cli::ledgers;
+use crate::cli::question::Consent;
 use crate::cli::recorder::Recorder;
 use crate::cli::sample;
-use crate::cli::session::check_tenants;
-use crate::cli::setup;
-use crate::cli::shown::Shown;
+use crate::cli::session::{Command, Session};
+use crate::cli::setup::Setup;
 use crate::cli::signals;
-use crate::cli::tenants::Tenants;
 use crate::cli::terminal::{put, put_page, put_with, tell};
-use crate::cli::uptime::uptime;
-use crate::cli::users;
-use crate::cli::work::end_of;
+use crate::cli::work::{Shown, run_lanes};
 use crate::cli::{ExitCode, Failure};
 use crate::domain::{
-    AccountName, AccountPlan, Action, Entry, Finding, ProviderKind, RunOptions, RunState, Sample,
-    ToVerify, Verification, Verified, WallClock,
+    AccountName, AccountPlan, Action, Entry, Finding, ProviderKind, RunState, Sample, Verification,
+    Verified, WallClock,
 };
-use crate::lane::{FailureLimit, Queue, SourceError, WorkSpec};
-use crate::ledger::{
-    GoodRows, Head, LedgerState, LedgerWriter, Opened, VerificationState, each_verified,
-};
+use crate::lane::{FailureLimit, WorkSpec};
+use crate::ledger::{LedgerState, RealDisk, VerificationState, each_verified};
 use crate::report::text::again;
 use crate::report::{VerificationSummary, named_config};
-use crate::run::{self, Channels, Durability, EventSink, Stop};
+use crate::run::{Durability, EventSink};
 
 /// How many rows are listed for people; scripts get all of them.
 const LISTED_MAX: usize = 20;
 
-/// Rows that a reader of the ledger is ahead of who asks.
-const READ_AHEAD_MAX: usize = 512;
-
 /// Rows by account.
 type Rows = BTreeMap<AccountName, RoaringTreemap>;
 
-/// How the asking ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Ended {
-    Done,
-    /// A safety stopped an account.
-    Stopped,
-    Interrupted,
-}
-
 /// Asks the provider about rows that ended `deleted` or `already_gone`.
 pub(in crate::cli) async fn execute(args: &VerifyArgs) -> Result<ExitCode, Failure> {
-    let signals = signals::Stop::default();
-    let stop = signals.of_run();
-    let ledger = latest::named(args.ledger.as_deref())?;
-    let Opened {
-        writer,
-        mut state,
-        cut,
-    } = LedgerWriter::open(&ledger)?;
-    tell_of_cut(&ledger, cut);
-    head::check(&ledger, state.source.head, args.head)?;
-    users::check(&ledger, &state)?;
+    let ledger = ledgers::named(args.ledger.as_deref())?;
+    let (writer, state) = ledgers::open(&RealDisk, &ledger, args.head)?;
     let good = state.verifiable();
     if good.is_empty() {
         // Nothing is asked or written.
         writer.finish().await?;
         return nothing_to_ask(args, &ledger);
     }
-    let sample = args.sample.map(|rows| Sample {
-        rows: rows.get(),
-        // Of 32 bits, so that no reader of JSON rounds it.
-        seed: args.seed.unwrap_or_else(|| u64::from(fastrand::u32(..))),
-    });
-    let rows = sample.map_or_else(|| good.clone(), |it| sample::draw(&good, it));
-    let recorder = Recorder::new();
-    let (mut lines, mut tenants) = lines(args, &state, &rows, &recorder, &stop)?;
-    state.forget_sent();
-    identify(&mut lines, &recorder).await?;
-    check_tenants(&ledger, &state, &lines)?;
-    tenants.settle(&lines)?;
-
-    signals.listen()?;
-    tenants.note(&ledger);
-    recorder.attach(writer.handle()).await?;
-    let begun = Verification {
-        command: "verify".to_owned(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        rows: sum(&rows),
-        good_rows: sum(&good),
-        sample,
-        accounts: lines.iter().map(Line::header).collect(),
-        ahead: ahead(&rows),
-        at: WallClock::system().now(),
-        uptime: uptime(),
+    let mut options = state.header.options.clone();
+    let concurrency = args.concurrency.map(NonZeroU32::get);
+    options.concurrency = concurrency.or(options.concurrency);
+    let session = Session {
+        command: Command::Verify,
+        wanted: RoaringTreemap::new(),
+        setup: Setup::again(&ledger, options, args.config.config.as_deref())?,
+        ledger,
+        writer,
+        state,
+        pace: PaceArgs {
+            ignore_pauses: args.ignore_pauses,
+            ..PaceArgs::default()
+        },
+        consent: Consent::default(),
+        is_piped: false,
+        mode: args.progress.progress,
+        new: None,
     };
-    tell(&opening(&ledger, &begun));
-    let asking = Asking {
-        state: &state,
-        lines: &lines,
-        rows,
-        recorder: &recorder,
-    };
-    // From here on the ledger holds more than it did, whatever goes wrong.
-    let ended = asking.go(args, begun, writer).await;
-    let (ended, head) = ended.map_err(Failure::once_begun)?;
-    let exit = close(args, &ledger, ended).map_err(Failure::once_begun)?;
-    tell(&format!("ledger {} head {head}", ledger.display()));
-    Ok(match (ended, signals.signal()) {
-        (Ended::Interrupted, Some(signal)) => signal.exit_code(),
-        (Ended::Stopped | Ended::Interrupted, _) => ExitCode::Stopped,
-        (Ended::Done, _) => exit,
-    })
+    session.verify(args, &good).await
 }
 
-/// What a verification works on.
-struct Asking<'a> {
-    state: &'a LedgerState,
-    lines: &'a [Line],
-    rows: Rows,
-    recorder: &'a Arc<Recorder>,
-}
+impl Session<'_> {
+    /// Asks about the rows that ended well, `good`, or a sample of them.
+    async fn verify(mut self, args: &VerifyArgs, good: &Rows) -> Result<ExitCode, Failure> {
+        let sample = args.sample.map(|rows| Sample {
+            rows: rows.get(),
+            // Of 32 bits, so that no reader of JSON rounds it.
+            seed: args.seed.unwrap_or_else(|| u64::from(fastrand::u32(..))),
+        });
+        let rows = sample.map_or_else(|| good.clone(), |it| sample::draw(good, it));
+        let signals = signals::Stop::default();
+        let recorder = Recorder::new();
+        let names = rows.keys().cloned().collect();
+        let connected = self.connect(&names, &recorder, &signals.of_run()).await?;
+        let Some(Connected {
+            lines, mut tenants, ..
+        }) = connected
+        else {
+            return Err(Failure::bug("no account can be asked"));
+        };
+        signals.listen()?;
+        tenants.note(&self.ledger);
+        recorder.attach(self.writer.handle()).await?;
+        let begun = Verification {
+            command: "verify".to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            rows: sum(&rows),
+            good_rows: sum(good),
+            sample,
+            accounts: lines.iter().map(Line::header).collect(),
+            ahead: ahead(&rows),
+            at: WallClock::system().now(),
+            uptime: uptime(),
+        };
+        tell(&opening(&self.ledger, &begun));
+        let ledger = self.ledger.clone();
+        // From here on the ledger holds more than it did, whatever goes wrong.
+        let asked = self.ask_about(rows, begun, &lines, &recorder).await;
+        let (ended, state) = asked.map_err(Failure::once_begun)?;
+        let exit = close(args, &ledger, ended).map_err(Failure::once_begun)?;
+        tell(&format!(
+            "ledger {} head {}",
+            ledger.display(),
+            state.source.head
+        ));
+        Ok(match (ended, signals.signal()) {
+            (RunState::Interrupted, Some(signal)) => signal.exit_code(),
+            (RunState::Stopped | RunState::Interrupted, _) => ExitCode::Stopped,
+            _ => exit,
+        })
+    }
 
-impl Asking<'_> {
-    /// Asks, and records what was seen. The ledger is closed either way.
-    async fn go(
+    /// Asks about `rows`, each account for itself, and records what was seen. The ledger is closed either
+    /// way.
+    async fn ask_about(
         self,
-        args: &VerifyArgs,
+        mut rows: Rows,
         begun: Verification,
-        writer: LedgerWriter,
-    ) -> Result<(Ended, Head), Failure> {
+        lines: &[Line],
+        recorder: &Arc<Recorder>,
+    ) -> Result<(RunState, LedgerState), Failure> {
         let ahead = begun.ahead.clone();
         let begun = Entry::Verification(Box::new(begun));
-        let recorded = self.recorder.record(begun, Durability::Queued).await;
-        recorded.map_err(|failed| Failure::sink(&failed))?;
-        let shown = Shown::start(args.progress.progress.into(), ahead, self.recorder);
-        let asked = ask(self.state, self.lines, self.rows).await;
-        shown.finish().await;
-        let head = writer.finish().await;
-        Ok((asked?, head?.source.head))
-    }
-}
-
-/// Lines to the accounts that have rows to ask about.
-fn lines(
-    args: &VerifyArgs,
-    state: &LedgerState,
-    rows: &Rows,
-    recorder: &Arc<Recorder>,
-    stop: &Stop,
-) -> Result<(Vec<Line>, Tenants), Failure> {
-    let kept = &state.header.options;
-    let config = args.config.config.as_deref();
-    let source = setup::locate_again(&state.source.path, kept, config)?;
-    let options = RunOptions {
-        concurrency: args.concurrency.map(NonZeroU32::get).or(kept.concurrency),
-        ..kept.clone()
-    };
-    let wiring = Wiring::new(&options, Arc::clone(recorder), stop.clone());
-    let has_rows = |name: &AccountName| rows.contains_key(name);
-    let waiting = held::held(state, now_of(state));
-    let waiting = waiting
-        .values()
-        .find(|stop| rows.contains_key(&stop.account));
-    if let Some(stop) = waiting.filter(|_| !args.ignore_pauses) {
-        return Err(held::refusal(stop, ""));
-    }
-    let outline = setup::outline(&source)?;
-    let accounts = outline.accounts.iter();
-    let tenants = Tenants::enter(accounts.filter(|account| has_rows(&account.name)))?;
-    let named = tenants.ledgers(Some(&state.source.path), &[]);
-    let before = Before {
-        named: &named,
-        ignores_pauses: args.ignore_pauses,
-        ..Before::of(state)
-    };
-    let lines = wiring.lines(&outline, has_rows, before)?;
-    let missing = rows
-        .keys()
-        .find(|name| !lines.iter().any(|line| line.name == **name));
-    match missing {
-        None => Ok((lines, tenants)),
-        Some(name) => Err(Failure::message(
-            ExitCode::Refused,
-            format!("account `{name}` has rows in this ledger, but is not in the configuration"),
-            Some("name the configuration of the run with `--config PATH`; nothing was asked"),
-        )),
-    }
-}
-
-/// Asks about `rows`, each account for itself.
-async fn ask(state: &LedgerState, lines: &[Line], mut rows: Rows) -> Result<Ended, Failure> {
-    let mut work = Vec::new();
-    let mut channels = Channels::default();
-    let mut readers = Vec::new();
-    for line in lines {
-        let rows = rows.remove(&line.name).unwrap_or_default();
-        line.client.expect_verified(rows.len());
-        let (source, reading) = read_ahead(GoodRows::open(state, line.name.clone(), rows)?);
-        channels.add_to_verify(line.name.clone(), source);
-        let spec = WorkSpec {
-            queues: vec![Queue::Verify],
-            failure_limit: FailureLimit::Default,
-            include_roles: Vec::new(),
-            canary: None,
-            until: None,
-        };
-        work.push((line.client.clone(), spec));
-        readers.push(reading);
-    }
-    let outcome = run::run(work, Arc::new(channels)).await;
-    for reading in readers {
-        reading
-            .await
-            .map_err(|error| Failure::bug(&error.to_string()))?;
-    }
-    Ok(match end_of(outcome)? {
-        RunState::Stopped => Ended::Stopped,
-        RunState::Interrupted => Ended::Interrupted,
-        _ => Ended::Done,
-    })
-}
-
-/// Reads the rows on a thread of their own, a little ahead of who asks.
-fn read_ahead(
-    rows: GoodRows,
-) -> (
-    mpsc::Receiver<Result<ToVerify, SourceError>>,
-    JoinHandle<()>,
-) {
-    let (tx, rx) = mpsc::channel(READ_AHEAD_MAX);
-    let reading = tokio::task::spawn_blocking(move || {
-        for row in rows {
-            // The asking ended early: there is nothing more to read for.
-            if tx.blocking_send(row.map_err(Into::into)).is_err() {
-                return;
-            }
+        let begun = recorder.record(begun, Durability::Queued).await;
+        begun.map_err(|failed| Failure::sink(&failed))?;
+        let mut feed = Feed::new(&Arc::new(self.state), recorder);
+        let mut work = Vec::new();
+        for line in lines {
+            let rows = rows.remove(&line.name).unwrap_or_default();
+            line.client.expect_verified(rows.len());
+            let spec = WorkSpec {
+                queues: feed.add_good(line.name.clone(), rows)?,
+                failure_limit: FailureLimit::Default,
+                include_roles: Vec::new(),
+                canary: None,
+                until: None,
+            };
+            work.push((line.client.clone(), spec));
         }
-    });
-    (rx, reading)
+        let shown = Shown::start(self.mode, ahead, recorder);
+        let asked = run_lanes(work, feed).await;
+        shown.finish().await;
+        let state = self.writer.finish().await;
+        Ok((asked?, state?))
+    }
 }
 
 /// Says what was found, as the ledger tells it.
-fn close(args: &VerifyArgs, ledger: &Path, ended: Ended) -> Result<ExitCode, Failure> {
+fn close(args: &VerifyArgs, ledger: &Path, ended: RunState) -> Result<ExitCode, Failure> {
     let state = LedgerState::read(ledger)?;
     let Some(verification) = &state.verification else {
         return Err(Failure::bug(
@@ -271,7 +177,7 @@ fn close(args: &VerifyArgs, ledger: &Path, ended: Ended) -> Result<ExitCode, Fai
         let told = stop.reason.told();
         tell(&format!("{}: {told}; {}", stop.account, mend(stop.reason)));
     }
-    if ended == Ended::Interrupted {
+    if ended == RunState::Interrupted {
         tell("interrupted: what was seen so far is recorded; the next `verify` starts anew");
     }
     for advice in advice(&state, verification, ledger)? {

@@ -126,7 +126,7 @@ impl Sim {
         }
         let counts = queues.iter().filter_map(|((_, queue), rows)| match queue {
             Queue::Action(action) => Some((*action, rows.len() as u64)),
-            Queue::Shared | Queue::Verify => None,
+            Queue::Verify => None,
         });
         if setup.is_expected {
             lane.expect(&name, counts.collect::<Vec<_>>());
@@ -469,7 +469,6 @@ fn task(row: u64, action: Action) -> Task {
         reference: None,
         steps_done: 0,
         left_open: LeftOpen::Nothing,
-        shares_user: false,
         again: false,
         soft_deleted: false,
     }

@@ -1,9 +1,171 @@
-//! `report`: the account of a run for people who were not there, as one document ([`document`]), or
-//! the admin's own rows back ([`rows`]).
+//! `report`: the account of a run for people who were not there, as one document, or the admin's own
+//! rows back ([`rows`]). What is written is there whole or not at all, and never in the place of what a
+//! run is bound to.
 
-mod document;
-mod execute;
-mod place;
 mod rows;
 
-pub(in crate::cli) use execute::execute;
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+
+use crate::cli::args::{ReportArgs, ReportFormat};
+use crate::cli::files::{There, write_whole};
+use crate::cli::ledgers::{self, LEDGER_SUFFIX, check_head};
+use crate::cli::terminal::{put, tell};
+use crate::cli::{ExitCode, Failure};
+use crate::domain::{RunOptions, WallClock};
+use crate::ledger::is_locked;
+use crate::report::{Lock, Report, html, md};
+
+/// What a page's name ends in.
+const PAGE_SUFFIX: &str = ".report.html";
+
+/// What stands for standard output.
+const STANDARD_OUTPUT: &str = "-";
+
+/// Writes the report.
+pub(in crate::cli) fn execute(args: &ReportArgs) -> Result<ExitCode, Failure> {
+    let misfit = |what| Err(Failure::message(ExitCode::Refused, what, None));
+    match (args.format, &args.out) {
+        (ReportFormat::Csv, None) => misfit("`--format csv` wants a folder: `--out DIR`"),
+        (ReportFormat::Html | ReportFormat::Json | ReportFormat::Md, Some(_)) => misfit(
+            "`--out` is for `--format csv`, which writes several files; name the file with `-o`",
+        ),
+        (format, out) => {
+            let ledger = ledgers::named(args.ledger.as_deref())?;
+            // Found out before it is read, so that a run which ends in between is not called interrupted.
+            let running = is_locked(&ledger)?;
+            match out {
+                Some(folder) => rows::write(args, &ledger, folder, running)?,
+                None => write_document(args, format, &ledger, running)?,
+            }
+            Ok(ExitCode::Success)
+        }
+    }
+}
+
+/// Writes one document, to a file or to standard output.
+fn write_document(
+    args: &ReportArgs,
+    format: ReportFormat,
+    ledger: &Path,
+    running: bool,
+) -> Result<(), Failure> {
+    let lock = if running { Lock::Held } else { Lock::Free };
+    let report = Report::read(ledger, lock, WallClock::system().now())?;
+    check_head(ledger, report.summary.head, args.head)?;
+    let text = match format {
+        ReportFormat::Html => html::render(&report),
+        ReportFormat::Md => md::render(&report),
+        ReportFormat::Json | ReportFormat::Csv => report
+            .to_json()
+            .map_err(|error| Failure::bug(&error.to_string()))?,
+    };
+    let target = match &args.output {
+        Some(path) if path == Path::new(STANDARD_OUTPUT) => None,
+        // Nobody reads a page on a terminal.
+        None => (format == ReportFormat::Html).then(|| page_of(ledger)),
+        named => named.clone(),
+    };
+    match target {
+        None => put(&text)?,
+        Some(path) => {
+            // A device or a pipe would be replaced by a file, and a link would not be followed.
+            if fs::symlink_metadata(&path).is_ok_and(|it| !it.is_file()) {
+                let text = format!("`{}` is no plain file; nothing was written", path.display());
+                let help = Some("name the file itself with `-o`, or standard output with `-o -`");
+                return Err(Failure::message(ExitCode::Refused, text, help));
+            }
+            let bound = [Path::new(&report.input.path), ledger];
+            check_free(
+                &path,
+                &bound,
+                &report.options,
+                "name another file with `-o`",
+            )?;
+            write_file(&path, |file| {
+                let written = file.as_file().write_all(text.as_bytes());
+                written.map_err(|error| not_written(&path, &error))
+            })?;
+            put(&path.display().to_string())?;
+        }
+    }
+    if running {
+        tell("note: the run is at work; what it has not recorded yet is not in the report");
+    }
+    Ok(())
+}
+
+/// `users.csv.report.html` for `users.csv.ledger.jsonl`.
+fn page_of(ledger: &Path) -> PathBuf {
+    let name = ledger.file_name().unwrap_or_default().to_string_lossy();
+    let stem = name.strip_suffix(LEDGER_SUFFIX).unwrap_or(&name);
+    ledger.with_file_name(format!("{stem}{PAGE_SUFFIX}"))
+}
+
+/// Refuses a `path` where a report would take the place of something that this run (`bound` and what
+/// its `options` name) or another is bound to.
+fn check_free(
+    path: &Path,
+    bound: &[&Path],
+    options: &RunOptions,
+    help: &str,
+) -> Result<(), Failure> {
+    let real = |path: &Path| fs::canonicalize(path).ok();
+    let is_bound = |it: &Path| real(it).is_some_and(|it| Some(it) == real(path));
+    let mut named = options.config.iter().chain(&options.protect);
+    let mut ledger = path.to_owned().into_os_string();
+    ledger.push(LEDGER_SUFFIX);
+    let what = if bound.iter().any(|it| is_bound(it)) {
+        "is the input of this run, or its ledger"
+    } else if named.any(|it| is_bound(Path::new(it))) {
+        "is the configuration of this run, or its protect list"
+    } else if path.exists() && path.to_string_lossy().ends_with(LEDGER_SUFFIX) {
+        "is a ledger"
+    } else if Path::new(&ledger).exists() {
+        "is the input of a run whose ledger lies beside it"
+    } else {
+        return Ok(());
+    };
+    let text = format!(
+        "`{}` {what}, and would be replaced; nothing was written",
+        path.display()
+    );
+    Err(Failure::message(ExitCode::Refused, text, Some(help)))
+}
+
+/// Writes one file, which only its owner may read: it may hold more of people than their ids.
+fn write_file<T>(
+    path: &Path,
+    write: impl FnOnce(&NamedTempFile) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let failed = |error| not_written(path, &error);
+    write_whole(path, There::Replaced, failed, write)
+}
+
+/// `path` cannot be written.
+fn not_written(path: &Path, error: &io::Error) -> Failure {
+    let text = format!("could not write `{}`: {error}", path.display());
+    let help = Some("check the free space and your rights in that folder");
+    Failure::message(ExitCode::Refused, text, help)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::page_of;
+
+    #[test]
+    fn a_page_lies_beside_its_ledger() {
+        for (ledger, page) in [
+            ("users.csv.ledger.jsonl", "users.csv.report.html"),
+            ("runs/a.ledger.jsonl", "runs/a.report.html"),
+            ("/x/ledger", "/x/ledger.report.html"),
+        ] {
+            assert_eq!(page_of(Path::new(ledger)), Path::new(page));
+        }
+    }
+}

@@ -3,17 +3,17 @@
 
 use std::fmt::Write as _;
 use std::fs::{self, File};
-use std::io::{self, BufWriter};
+use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 
 use roaring::RoaringTreemap;
+use tempfile::NamedTempFile;
 
-use super::execute::ledger_of;
-use super::place::{self, check_free};
+use super::{check_free, not_written, write_file};
 use crate::cli::args::ReportArgs;
-use crate::cli::commands::run::unfinished;
+use crate::cli::ledgers::{check_head, unfinished};
 use crate::cli::terminal::{put_page, tell};
-use crate::cli::{ExitCode, Failure, head};
+use crate::cli::{ExitCode, Failure};
 use crate::domain::{
     Action, Entry, Outcome, OutcomeEntry, PlannedInput, PlannedRow, Position, ProviderKind,
     RunOptions,
@@ -27,20 +27,48 @@ use crate::words;
 /// The columns of rows that a ledger gives back by itself.
 const LEDGER_COLUMNS: [&str; 4] = ["id", "account", "action", "ref"];
 
+/// What to do about a folder that cannot be used.
+const NAME_ANOTHER: &str = "name another folder with `--out`";
+
+/// What a ledger has of a row.
+type Cells = [Vec<u8>; LEDGER_COLUMNS.len()];
+
+/// The files that rows go to, in the order of [`Kind::ALL`].
+type Sheets<'f> = Vec<Sheet<BufWriter<&'f File>>>;
+
+/// The rows of the input with what the ledger says of them.
+struct Rows<'a> {
+    ledger: &'a Path,
+    folder: &'a Path,
+    state: &'a LedgerState,
+    /// The input; `None`: it is not what it was.
+    table: Option<Table>,
+    outcomes: Outcomes,
+    /// Whether every account has a provider whose ids are digits.
+    ids_are_digits: bool,
+    /// The pending rows whose user is soft-deleted.
+    soft_deleted: RoaringTreemap,
+    duplicates: u64,
+}
+
 /// Writes the rows to three files in `folder`.
-pub(super) fn execute(args: &ReportArgs, folder: &Path) -> Result<ExitCode, Failure> {
-    let (ledger, running) = ledger_of(args)?;
-    let ledger = ledger.as_path();
+pub(super) fn write(
+    args: &ReportArgs,
+    ledger: &Path,
+    folder: &Path,
+    running: bool,
+) -> Result<(), Failure> {
     let state = LedgerState::read(ledger)?;
-    head::check(ledger, state.source.head, args.head)?;
+    check_head(ledger, state.source.head, args.head)?;
     let outcomes = Outcomes::of(&state)?;
     let Some(planned) = &state.planned else {
         return Err(unfinished(ledger));
     };
+    let options = &state.header.options;
     let input = path_of(ledger, &planned.input);
-    let out = Out::create(folder, &[&input, ledger], &state.header.options)?;
+    make_folder(folder, &[&input, ledger], options)?;
     let table = if is_unchanged(&input, &planned.input) {
-        let read = read_options(&planned.input, &state.header.options);
+        let read = read_options(&planned.input, options);
         Some(Table::open(&input, &read).map_err(Failure::refused)?)
     } else {
         tell(&format!(
@@ -54,6 +82,7 @@ pub(super) fn execute(args: &ReportArgs, folder: &Path) -> Result<ExitCode, Fail
     let keys_left_out = table.as_ref().is_some_and(Table::keys_left_out);
     let mut rows = Rows {
         ledger,
+        folder,
         ids_are_digits: ids_are_digits(&state),
         state: &state,
         table,
@@ -61,7 +90,7 @@ pub(super) fn execute(args: &ReportArgs, folder: &Path) -> Result<ExitCode, Fail
         soft_deleted: state.soft_deleted_so_far(),
         duplicates: 0,
     };
-    let written = out.write(&mut rows)?;
+    let written = rows.write()?;
     if running {
         tell("note: the run is at work; what it has not recorded yet stands in `unprocessed.csv`");
     }
@@ -79,20 +108,24 @@ pub(super) fn execute(args: &ReportArgs, folder: &Path) -> Result<ExitCode, Fail
             "note: {odd} valid ids look like formulas and stand as they are, so that they can be read again; import the id column as text"
         ));
     }
-    put_page(&told(
-        &out,
-        written,
-        rows.duplicates,
-        rows.soft_deleted.len(),
-    ))?;
-    if written[1].rows > 0 {
-        tell(&next(
-            ledger,
-            &out.path(Kind::Failed),
-            &state.header.options,
-        ));
+    put_page(&rows.told(&written))?;
+    if written[Kind::Failed as usize].rows > 0 {
+        tell(&next(ledger, &rows.path(Kind::Failed), options));
     }
-    Ok(ExitCode::Success)
+    Ok(())
+}
+
+/// Makes the folder if it is not there. Refuses one where a file of the report would take the place of
+/// something that this run or another is bound to.
+fn make_folder(folder: &Path, bound: &[&Path], options: &RunOptions) -> Result<(), Failure> {
+    fs::create_dir_all(folder).map_err(|error| {
+        let text = format!("could not make the folder `{}`: {error}", folder.display());
+        Failure::message(ExitCode::Refused, text, Some("name another with `--out`"))
+    })?;
+    let mut paths = Kind::ALL
+        .into_iter()
+        .map(|kind| folder.join(kind.file_name()));
+    paths.try_for_each(|path| check_free(&path, bound, options, NAME_ANOTHER))
 }
 
 /// Where the input of a ledger lies.
@@ -128,7 +161,6 @@ fn read_options(input: &PlannedInput, options: &RunOptions) -> ReadOptions {
     }
 }
 
-/// Whether every account has a provider whose ids are digits.
 fn ids_are_digits(state: &LedgerState) -> bool {
     let counts = state.account_counts();
     let accounts = state.accounts();
@@ -139,32 +171,6 @@ fn ids_are_digits(state: &LedgerState) -> bool {
         ProviderKind::Zendesk | ProviderKind::Zoho => true,
         ProviderKind::Sunco => false,
     })
-}
-
-/// What was written.
-fn told(out: &Out, written: [Finished; 3], duplicates: u64, soft_deleted: u64) -> String {
-    let mut text = String::new();
-    for (kind, finished) in Kind::ALL.into_iter().zip(written) {
-        let path = out.path(kind);
-        let noun = if finished.rows == 1 { "row" } else { "rows" };
-        let also = match (kind, duplicates) {
-            (Kind::Unprocessed, 1) => " (1 of them a duplicate)".to_owned(),
-            (Kind::Unprocessed, 2..) => format!(" ({duplicates} of them duplicates)"),
-            (Kind::Deleted | Kind::Failed | Kind::Unprocessed, _) => String::new(),
-        };
-        let begun = match (kind, soft_deleted) {
-            (Kind::Unprocessed, 1..) => format!(" ({soft_deleted} soft-deleted so far)"),
-            (Kind::Deleted | Kind::Failed | Kind::Unprocessed, _) => String::new(),
-        };
-        // Writing to a string cannot fail; so below.
-        let _ = writeln!(
-            text,
-            "{}: {} {noun}{also}{begun}",
-            path.display(),
-            finished.rows
-        );
-    }
-    text
 }
 
 /// The command that tries the failed rows again, with what the run was told of its rows.
@@ -193,29 +199,26 @@ fn next(ledger: &Path, failed: &Path, options: &RunOptions) -> String {
     command
 }
 
-/// The rows of the input with what the ledger says of them.
-struct Rows<'a> {
-    ledger: &'a Path,
-    state: &'a LedgerState,
-    /// The input; `None`: it is not what it was.
-    table: Option<Table>,
-    outcomes: Outcomes,
-    ids_are_digits: bool,
-    /// The pending rows whose user is soft-deleted.
-    soft_deleted: RoaringTreemap,
-    duplicates: u64,
-}
-
-/// The files that rows go to, in the order of [`Kind::ALL`].
-type Sheets<'f> = [Sheet<BufWriter<&'f File>>; Kind::ALL.len()];
-
 impl Rows<'_> {
+    fn path(&self, kind: Kind) -> PathBuf {
+        self.folder.join(kind.file_name())
+    }
+
+    /// Writes all files, each whole or not at all. None takes its place before all are written.
+    fn write(&mut self) -> Result<Vec<Finished>, Failure> {
+        let paths = Kind::ALL.map(|kind| self.path(kind));
+        write_file(&paths[0], |deleted| {
+            write_file(&paths[1], |failed| {
+                write_file(&paths[2], |unprocessed| {
+                    let files = [deleted, failed, unprocessed];
+                    self.write_to(files.map(NamedTempFile::as_file))
+                })
+            })
+        })
+    }
+
     /// Puts every row into its file.
-    fn write(
-        &mut self,
-        files: [&File; Kind::ALL.len()],
-        out: &Out,
-    ) -> Result<[Finished; 3], Failure> {
+    fn write_to(&mut self, files: [&File; Kind::ALL.len()]) -> Result<Vec<Finished>, Failure> {
         let (names, id, read) = match &self.table {
             Some(table) => (
                 table.columns().to_vec(),
@@ -233,54 +236,51 @@ impl Rows<'_> {
             id,
             read: &read,
         };
-        let [deleted, failed, unprocessed] =
-            files.map(|file| Sheet::new(BufWriter::new(file), columns));
-        let failure = |kind| move |error| out.failure(kind, &error);
-        let mut sheets = [
-            deleted.map_err(failure(Kind::Deleted))?,
-            failed.map_err(failure(Kind::Failed))?,
-            unprocessed.map_err(failure(Kind::Unprocessed))?,
-        ];
-        self.fill(&mut sheets, out)?;
-        let [deleted, failed, unprocessed] = sheets.map(Sheet::finish);
-        Ok([
-            deleted.map_err(failure(Kind::Deleted))?,
-            failed.map_err(failure(Kind::Failed))?,
-            unprocessed.map_err(failure(Kind::Unprocessed))?,
-        ])
+        let mut sheets = Sheets::new();
+        for (kind, file) in Kind::ALL.into_iter().zip(files) {
+            let sheet = Sheet::new(BufWriter::new(file), columns);
+            sheets.push(sheet.map_err(|error| not_written(&self.path(kind), &error))?);
+        }
+        let count = self.fill(&mut sheets)?;
+        let rows = self.state.counts().total();
+        if count != rows {
+            let what = format!("its input had {rows} rows and now reads as {count}");
+            return Err(Failure::foreign(self.ledger, &what, None));
+        }
+        let finish = |(kind, sheet): (Kind, Sheet<_>)| {
+            let finished = sheet.finish();
+            finished.map_err(|error| not_written(&self.path(kind), &error))
+        };
+        Kind::ALL.into_iter().zip(sheets).map(finish).collect()
     }
 
-    fn fill(&mut self, sheets: &mut Sheets<'_>, out: &Out) -> Result<(), Failure> {
+    /// Puts the rows of the input, or of the ledger, into their files. Returns how many there are.
+    fn fill(&mut self, sheets: &mut Sheets<'_>) -> Result<u64, Failure> {
         let mut count = 0;
         if let Some(mut table) = self.table.take() {
             while let Some(position) = table.advance().map_err(Failure::refused)? {
                 count += 1;
-                self.put(position, &table.cells(), sheets, out)?;
+                self.put(position, &table.cells(), sheets)?;
             }
-        } else {
-            let mut reader = LedgerReader::open(self.ledger)?;
-            // Bounded by the lines of the plan.
-            while let Some(entry) = reader.next_entry()? {
-                if matches!(entry, Entry::Planned(_)) {
-                    break;
-                }
-                for (position, cells) in self.kept(&entry) {
-                    count += 1;
-                    self.put(position, &cells, sheets, out)?;
-                }
+            return Ok(count);
+        }
+        let mut reader = LedgerReader::open(self.ledger)?;
+        // Bounded by the lines of the plan.
+        while let Some(entry) = reader.next_entry()? {
+            if matches!(entry, Entry::Planned(_)) {
+                break;
+            }
+            for (position, cells) in self.kept(&entry) {
+                count += 1;
+                self.put(position, &cells, sheets)?;
             }
         }
-        let rows = self.state.counts().total();
-        if count == rows {
-            return Ok(());
-        }
-        let what = format!("its input had {rows} rows and now reads as {count}");
-        Err(Failure::foreign(self.ledger, &what, None))
+        Ok(count)
     }
 
     /// The rows of an entry of the plan, unless a later one replaces it, with the cells of
     /// [`LEDGER_COLUMNS`].
-    fn kept(&self, entry: &Entry) -> Vec<(Position, [Vec<u8>; LEDGER_COLUMNS.len()])> {
+    fn kept(&self, entry: &Entry) -> Vec<(Position, Cells)> {
         let bytes = |text: &str| text.as_bytes().to_vec();
         match entry {
             Entry::Plan(block) => {
@@ -315,50 +315,41 @@ impl Rows<'_> {
         position: Position,
         cells: &[Vec<u8>],
         sheets: &mut Sheets<'_>,
-        out: &Out,
     ) -> Result<(), Failure> {
         let entry = self.outcomes.get(position.row)?;
         let outcome = entry.as_ref().map(|entry| entry.outcome);
         self.duplicates += u64::from(outcome == Some(Outcome::Duplicate));
         let end = match &entry {
             Some(entry) => End::of(entry),
-            None => self.pending(position.row, position.line),
+            None => self.pending(position),
         };
         let kind = Kind::of(outcome);
-        let id = self.id(entry.as_ref());
-        sheets[kind as usize]
-            .row(cells, id, end)
-            .map_err(|error| out.failure(kind, &error))
+        let put = sheets[kind as usize].row(cells, self.id(entry.as_ref()), end);
+        put.map_err(|error| not_written(&self.path(kind), &error))
     }
 
-    fn pending(&self, row: u64, line: u64) -> End<'static> {
-        let doubtful = self.state.is_in_doubt(row);
-        let (code, message) = match (doubtful, self.soft_deleted.contains(row)) {
-            (false, false) => (None, None),
-            (false, true) => (
-                Some("soft_deleted"),
-                Some(
-                    "soft-deleted so far; the permanent deletion is still to come: `userpurge resume`",
-                ),
-            ),
-            (true, false) => (
-                Some("in_doubt"),
-                Some(
-                    "a request left and its answer is not recorded; `userpurge resume` settles it",
-                ),
-            ),
-            (true, true) => (
-                Some("in_doubt"),
-                Some(
-                    "soft-deleted so far; the permanent deletion left and its answer is not recorded: `userpurge resume` settles it",
-                ),
-            ),
+    fn pending(&self, position: Position) -> End<'static> {
+        let soft_deleted = self.soft_deleted.contains(position.row);
+        let told = match (self.state.is_in_doubt(position.row), soft_deleted) {
+            (false, false) => None,
+            (false, true) => Some((
+                "soft_deleted",
+                "soft-deleted so far; the permanent deletion is still to come: `userpurge resume`",
+            )),
+            (true, false) => Some((
+                "in_doubt",
+                "a request left and its answer is not recorded; `userpurge resume` settles it",
+            )),
+            (true, true) => Some((
+                "in_doubt",
+                "soft-deleted so far; the permanent deletion left and its answer is not recorded: `userpurge resume` settles it",
+            )),
         };
         End {
             outcome: "pending",
-            code,
-            message,
-            line,
+            code: told.map(|(code, _)| code),
+            message: told.map(|(_, message)| message),
+            line: position.line,
         }
     }
 
@@ -371,55 +362,28 @@ impl Rows<'_> {
         };
         if is_one { Id::Kept } else { Id::Broken }
     }
-}
 
-/// The folder that the files go to.
-struct Out(PathBuf);
-
-impl Out {
-    /// Makes the folder if it is not there. Refuses one where a file of the report would take the
-    /// place of something that this run or another is bound to.
-    fn create(folder: &Path, bound: &[&Path], options: &RunOptions) -> Result<Self, Failure> {
-        let out = Self(folder.to_owned());
-        fs::create_dir_all(folder).map_err(|error| {
-            let text = format!("could not make the folder `{}`: {error}", folder.display());
-            Failure::message(ExitCode::Refused, text, Some("name another with `--out`"))
-        })?;
-        for kind in Kind::ALL {
-            check_free(
-                &out.path(kind),
-                bound,
-                options,
-                "name another folder with `--out`",
-            )?;
+    /// What was written.
+    fn told(&self, written: &[Finished]) -> String {
+        let mut text = String::new();
+        for (kind, finished) in Kind::ALL.into_iter().zip(written) {
+            let noun = if finished.rows == 1 { "row" } else { "rows" };
+            let mut also = String::new();
+            if kind == Kind::Unprocessed {
+                // Writing to a string cannot fail; so below.
+                let _ = match self.duplicates {
+                    0 => Ok(()),
+                    1 => write!(also, " (1 of them a duplicate)"),
+                    all => write!(also, " ({all} of them duplicates)"),
+                };
+                let begun = self.soft_deleted.len();
+                if begun > 0 {
+                    let _ = write!(also, " ({begun} soft-deleted so far)");
+                }
+            }
+            let path = self.path(kind);
+            let _ = writeln!(text, "{}: {} {noun}{also}", path.display(), finished.rows);
         }
-        Ok(out)
-    }
-
-    fn path(&self, kind: Kind) -> PathBuf {
-        self.0.join(kind.file_name())
-    }
-
-    /// Writes all files, each whole or not at all. None takes its place before all are written.
-    fn write(&self, rows: &mut Rows<'_>) -> Result<[Finished; 3], Failure> {
-        self.file(Kind::Deleted, |deleted| {
-            self.file(Kind::Failed, |failed| {
-                self.file(Kind::Unprocessed, |unprocessed| {
-                    rows.write([deleted, failed, unprocessed], self)
-                })
-            })
-        })
-    }
-
-    fn file<T>(
-        &self,
-        kind: Kind,
-        write: impl FnOnce(&File) -> Result<T, Failure>,
-    ) -> Result<T, Failure> {
-        place::file(&self.path(kind), write)
-    }
-
-    fn failure(&self, kind: Kind, error: &io::Error) -> Failure {
-        place::failure(&self.path(kind), error)
+        text
     }
 }

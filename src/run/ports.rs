@@ -1,4 +1,4 @@
-//! Where a lane's entries and tokens go.
+//! What a driver needs of the world: where entries and tokens go, and where rows come from.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,8 +6,8 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 use thiserror::Error;
 
-use crate::domain::Entry;
-use crate::lane::KeptToken;
+use crate::domain::{AccountName, Entry};
+use crate::lane::{KeptToken, Queue, Rows, SourceError};
 
 /// When [`EventSink::record`] is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,4 +40,18 @@ pub trait TokenStore: Send + Sync + fmt::Debug {
     fn load(&self, key: &str) -> Option<KeptToken>;
     /// Keeps `token` under `key`.
     fn keep(&self, key: &str, token: &KeptToken);
+}
+
+/// Gives rows of an account's queue, in the order of the file.
+pub trait RowSource: Send + Sync + fmt::Debug {
+    /// The next rows of a queue, which may be none for now; `None`: it has no more.
+    ///
+    /// # Errors
+    ///
+    /// When they cannot be read.
+    fn next_rows(
+        &self,
+        account: AccountName,
+        queue: Queue,
+    ) -> BoxFuture<'_, Result<Option<Rows>, SourceError>>;
 }

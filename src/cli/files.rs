@@ -1,0 +1,162 @@
+//! Files that are there whole or not at all, for their owner's eyes only; and tokens kept in such files
+//! between processes.
+//!
+//! Zoho gives out ten tokens in ten minutes per refresh token: a run that is resumed a few times
+//! would lock itself out if each process asked for its own. Losing them costs a token, no more. What a
+//! file says is believed no more than an answer: a token that names a place it must not be sent to
+//! ([`Provider::access`](crate::provider::Provider::access)) is not taken up.
+
+use std::fs::{self, DirBuilder, File};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+use tempfile::{Builder, NamedTempFile};
+
+use crate::config::process_variable;
+use crate::domain::Time;
+use crate::lane::KeptToken;
+use crate::run::TokenStore;
+
+/// What the file that is being written is called until it is whole.
+const PREFIX: &str = ".userpurge-";
+
+/// The most of a kept token's file that is read.
+const TOKEN_BYTES_MAX: u64 = 64 * 1024;
+
+/// What becomes of a file that is there already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum There {
+    /// It is replaced; a link of the name is replaced as well, not followed.
+    Replaced,
+    /// It stays, and nothing is written.
+    Kept,
+}
+
+/// Writes the file at `path` with `write`, makes it durable and gives it its name. What fails is what
+/// `write` says, or what `failed` makes of the system's reason; nothing is left behind then.
+pub(super) fn write_whole<T, E>(
+    path: &Path,
+    there: There,
+    failed: impl Fn(io::Error) -> E,
+    write: impl FnOnce(&NamedTempFile) -> Result<T, E>,
+) -> Result<T, E> {
+    let folder = path.parent().filter(|it| !it.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
+    let made = Builder::new().prefix(PREFIX).tempfile_in(folder);
+    let made = made.map_err(&failed)?;
+    let written = write(&made)?;
+    made.as_file().sync_all().map_err(&failed)?;
+    let named = match there {
+        There::Replaced => made.persist(path),
+        There::Kept => made.persist_noclobber(path),
+    };
+    named.map_err(|error| failed(error.error))?;
+    // Only Unix has folders that can be opened and synced.
+    if cfg!(unix) {
+        let synced = File::open(folder).and_then(|folder| folder.sync_all());
+        synced.map_err(failed)?;
+    }
+    Ok(written)
+}
+
+/// A folder of this program below the one that the XDG `variable` names, or else below `default` at home;
+/// `None`: no variable leads to one.
+pub(super) fn xdg_folder(variable: &str, default: &str, below: &str) -> Option<PathBuf> {
+    let named = process_variable(variable).filter(|path| path.starts_with('/'));
+    let named = named.map(PathBuf::from);
+    let at_home = || Some(PathBuf::from(process_variable("HOME")?).join(default));
+    Some(named.or_else(at_home)?.join("userpurge").join(below))
+}
+
+/// Makes the folder at `path` for its owner alone, and those above it.
+pub(super) fn make_private_folder(path: &Path) -> io::Result<()> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
+}
+
+/// Keeps tokens as files in the user's cache folder.
+#[derive(Debug, Clone)]
+pub(super) struct DiskTokenStore {
+    /// `None`: there is no cache folder to use, so nothing is kept.
+    folder: Option<PathBuf>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct TokenFile {
+    token: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    api_base: Option<url::Url>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    expires_at: Option<Time>,
+    fetched: Vec<Time>,
+}
+
+impl DiskTokenStore {
+    /// The store in the XDG cache folder.
+    pub(super) fn in_cache() -> Self {
+        let folder = xdg_folder("XDG_CACHE_HOME", ".cache", "tokens");
+        Self { folder }
+    }
+
+    fn path(&self, key: &str) -> Option<PathBuf> {
+        // The key is a digest; anything else would be a way out of the folder.
+        let plain = !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric());
+        let folder = self.folder.as_ref().filter(|_| plain)?;
+        Some(folder.join(format!("{key}.json")))
+    }
+}
+
+impl TokenStore for DiskTokenStore {
+    fn load(&self, key: &str) -> Option<KeptToken> {
+        let path = self.path(key)?;
+        let about = fs::metadata(&path).ok()?;
+        if !about.is_file() || about.len() > TOKEN_BYTES_MAX {
+            return None;
+        }
+        let file: TokenFile = serde_json::from_slice(&fs::read(&path).ok()?).ok()?;
+        Some(KeptToken {
+            secret: SecretString::from(file.token),
+            api_base: file.api_base,
+            expires_at: file.expires_at,
+            fetched: file.fetched,
+        })
+    }
+
+    fn keep(&self, key: &str, token: &KeptToken) {
+        let Some(path) = self.path(key) else { return };
+        let file = TokenFile {
+            token: token.secret.expose_secret().to_owned(),
+            api_base: token.api_base.clone(),
+            expires_at: token.expires_at,
+            fetched: token.fetched.clone(),
+        };
+        let kept = path.parent().map_or(Ok(()), make_private_folder);
+        let kept = kept.and_then(|()| {
+            let json = serde_json::to_vec(&file)?;
+            let write = |file: &NamedTempFile| file.as_file().write_all(&json);
+            write_whole(&path, There::Replaced, |error| error, write)
+        });
+        if let Err(error) = kept {
+            tracing::warn!(%error, "Could not keep the access token for the next run.");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::DiskTokenStore;
+
+    #[test]
+    fn a_key_that_is_a_path_is_not_followed() {
+        let folder = Some("/nowhere".into());
+        let store = DiskTokenStore { folder };
+        for (key, is_taken) in [("../x", false), ("", false), ("a/b", false), ("a1", true)] {
+            assert_eq!(store.path(key).is_some(), is_taken, "{key}");
+        }
+    }
+}

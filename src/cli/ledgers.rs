@@ -1,0 +1,263 @@
+//! Ledgers as commands name, open and begin them.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+use uuid::Uuid;
+
+use super::accounts::place;
+use super::earlier::uptime;
+use super::planning::{Planned, Planning};
+use super::setup::{self, Setup};
+use super::signals::TakeAway;
+use super::terminal::tell;
+use super::{ExitCode, Failure};
+use crate::config::AccountOutline;
+use crate::domain::{AccountHeader, RunHeader, RunId, Time, WallClock};
+use crate::ledger::{
+    Damage, Disk, Head, LedgerError, LedgerReader, LedgerState, LedgerWriter, Opened, each_user,
+    is_locked,
+};
+use crate::{provider, words};
+
+/// What ledgers' names end in.
+pub(super) const LEDGER_SUFFIX: &str = ".ledger.jsonl";
+
+/// The word that stands for the newest ledger.
+pub(super) const LATEST: &str = "latest";
+
+/// The most files of a folder looked at.
+const FILES_MAX: usize = 100_000;
+
+/// The ledger that `given` names here, as short as a person would type it: see [`resolve`]. Left out, it
+/// is the newest one, whose name is said first.
+pub(super) fn named(given: Option<&Path>) -> Result<PathBuf, Failure> {
+    let folder = setup::folder()?;
+    let path = resolve(given.unwrap_or(Path::new(LATEST)), &folder)?;
+    if path.is_dir() {
+        let given = given.unwrap_or(&path).display();
+        let message = format!("`{given}` is a folder, not a ledger");
+        let help = format!("name the file in it that ends in `{LEDGER_SUFFIX}`");
+        return Err(Failure::message(ExitCode::Refused, message, Some(&help)));
+    }
+    let short = path.strip_prefix(&folder).unwrap_or(&path);
+    if given.is_none() {
+        tell(&format!("ledger {}", short.display()));
+    }
+    Ok(short.to_owned())
+}
+
+/// The ledger that `given` names: itself, or the newest in `folder` for [`LATEST`]. A file that is
+/// called so has to be written `./latest`.
+pub(super) fn resolve(given: &Path, folder: &Path) -> Result<PathBuf, Failure> {
+    if given != Path::new(LATEST) {
+        return Ok(folder.join(given));
+    }
+    let message = match newest(folder) {
+        Ok(Some(path)) => return Ok(path),
+        Ok(None) => format!("there is no `*{LEDGER_SUFFIX}` in `{}`", folder.display()),
+        Err(error) => format!("cannot look for ledgers in `{}`: {error}", folder.display()),
+    };
+    let help = Some("name the ledger itself");
+    Err(Failure::message(ExitCode::Refused, message, help))
+}
+
+/// The ledger whose run began last; of two, the one whose name sorts last.
+fn newest(folder: &Path) -> io::Result<Option<PathBuf>> {
+    let mut ledgers = Vec::new();
+    for entry in fs::read_dir(folder)?.take(FILES_MAX) {
+        let path = entry?.path();
+        if path.to_string_lossy().ends_with(LEDGER_SUFFIX) && path.is_file() {
+            // A damaged one is not passed over in silence.
+            let began = match LedgerReader::open(&path) {
+                Ok(reader) => Some(reader.header().started_at),
+                Err(_) => written_at(&path),
+            };
+            ledgers.push((began, path));
+        }
+    }
+    Ok(ledgers.into_iter().max().map(|(_, path)| path))
+}
+
+/// When the file at `path` was last written; `None`: there is no telling.
+pub(super) fn written_at(path: &Path) -> Option<Time> {
+    let written = fs::metadata(path).and_then(|about| about.modified()).ok()?;
+    let since = written.duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).ok().map(Time::from_millis)
+}
+
+/// Opens `ledger` to be gone on with, if its last line has the `head` that was noted. Its ids are held
+/// against their providers' rules: one that leads elsewhere must not come into an address.
+pub(super) fn open(
+    disk: &dyn Disk,
+    ledger: &Path,
+    head: Option<Head>,
+) -> Result<(LedgerWriter, LedgerState), Failure> {
+    let Opened { writer, state, cut } = LedgerWriter::open_on(disk, ledger)?;
+    if let Some(torn) = cut {
+        tell(&format!(
+            "note: the last line of ledger `{}` was torn ({} bytes, from a crash while it was written) and has been cut off",
+            ledger.display(),
+            torn.bytes
+        ));
+    }
+    check_head(ledger, state.source.head, head)?;
+    if state.is_unfinished_plan() {
+        return Err(unfinished(ledger));
+    }
+    check_users(ledger, &state)?;
+    Ok((writer, state))
+}
+
+/// Refuses a ledger whose last line is `found`, if that is not the `noted` one.
+pub(super) fn check_head(ledger: &Path, found: Head, noted: Option<Head>) -> Result<(), Failure> {
+    let Some(noted) = noted.filter(|noted| *noted != found) else {
+        return Ok(());
+    };
+    let what = format!(
+        "its last line has the head {found}, and `--head` says {noted}: it has grown, was cut or was \
+         rewritten; nothing was sent"
+    );
+    let help = format!(
+        "`userpurge audit {} --head {noted}` says which",
+        words::shell_path(ledger)
+    );
+    Err(Failure::foreign(ledger, &what, Some(&help)))
+}
+
+/// Refuses a ledger that names a user whom the account's provider cannot have.
+fn check_users(ledger: &Path, state: &LedgerState) -> Result<(), Failure> {
+    let accounts = state.accounts();
+    each_user(ledger, |line, account, id| {
+        let Some(header) = accounts.get(account) else {
+            return Ok(());
+        };
+        let problem = match provider::check_id(header.provider)(id.as_str()) {
+            Ok(checked) if checked == id.as_str() => return Ok(()),
+            Ok(_) => "it is not written as it would be sent".to_owned(),
+            Err(problem) => problem.reason,
+        };
+        let what = format!(
+            "line {line} names a user whom account `{account}` ({}) cannot have: {problem}; nothing was sent",
+            header.provider.title()
+        );
+        let help = "this program writes no such line: find out who changed the ledger";
+        Err(Failure::foreign(ledger, &what, Some(help)))
+    })
+}
+
+/// The process ended while it wrote the plan: what is missing, nobody knows.
+pub(super) fn unfinished(ledger: &Path) -> Failure {
+    let text = format!(
+        "ledger `{}` holds the beginning of a plan: it was killed while it read the input, and nothing \
+         was sent",
+        ledger.display()
+    );
+    let help = "remove the file, and run or plan the input again";
+    Failure::message(ExitCode::Refused, text, Some(help))
+}
+
+/// A ledger that this process began with a plan. Dropped, it is taken away; [`NewLedger::keep`] leaves
+/// it.
+pub(super) struct NewLedger<'d> {
+    disk: &'d dyn Disk,
+    path: PathBuf,
+    kept: bool,
+    _signals: TakeAway,
+}
+
+impl<'d> NewLedger<'d> {
+    /// Begins the ledger at `path` with the plan of `planning`. If there is a file already, or the plan
+    /// cannot be made, no ledger is left.
+    pub(super) fn begin(
+        disk: &'d dyn Disk,
+        path: &Path,
+        planning: Planning,
+    ) -> Result<(Self, LedgerWriter, Setup, Planned), Failure> {
+        let setup = &planning.setup;
+        let header = RunHeader {
+            run_id: RunId::new(Uuid::now_v7().to_string()),
+            format: RunHeader::FORMAT,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            input: None,
+            options: setup.options.clone(),
+            accounts: setup.outline.accounts.iter().map(header).collect(),
+            started_at: WallClock::system().now(),
+            uptime: uptime(),
+        };
+        // Nothing has been sent, whatever it is.
+        let writer = LedgerWriter::create_on(disk, path, header).map_err(Failure::refused)?;
+        let new = Self {
+            disk,
+            path: path.to_owned(),
+            kept: false,
+            _signals: TakeAway::of(path.to_owned()),
+        };
+        let (setup, planned) = planning.plan(Some(&writer.handle()))?;
+        Ok((new, writer, setup, planned))
+    }
+
+    /// Leaves the ledger where it is.
+    pub(super) fn keep(mut self) {
+        self.kept = true;
+    }
+}
+
+impl Drop for NewLedger<'_> {
+    fn drop(&mut self) {
+        if !self.kept {
+            // What stays is a plan that nobody agreed to, and the next command says so.
+            let _ = self.disk.remove(&self.path);
+        }
+    }
+}
+
+/// An account before it was asked who we are.
+fn header(account: &AccountOutline) -> AccountHeader {
+    AccountHeader {
+        name: account.name.clone(),
+        provider: account.kind(),
+        tenant: place(&account.endpoint()),
+        caller: None,
+        role: None,
+        action: account.action,
+        concurrency: None,
+    }
+}
+
+/// Said early, before anything is read; the creation itself is what makes sure.
+pub(super) fn refuse_existing(ledger: &Path) -> Result<(), Failure> {
+    if !ledger.exists() {
+        return Ok(());
+    }
+    let is_none = match ledger.is_file().then(|| LedgerReader::open(ledger)) {
+        // A crash while it was begun: neither `resume` nor `retry` would be of any use.
+        Some(Err(begun @ LedgerError::NoHeader { .. })) if !is_locked(ledger).unwrap_or(false) => {
+            return Err(Failure::refused(begun));
+        }
+        // A folder; or a pipe or a device, which might never be read to its end.
+        None => true,
+        Some(Err(LedgerError::Damaged { reason, .. })) => reason == Damage::NotAHeader,
+        Some(Ok(_) | Err(_)) => false,
+    };
+    let shown = ledger.display();
+    let name = words::shell_path(ledger);
+    let (text, help) = if is_none {
+        (
+            format!("`{shown}` exists already and is no ledger"),
+            "name another file with `--ledger PATH`".to_owned(),
+        )
+    } else {
+        (
+            format!(
+                "ledger `{shown}` exists already: a run of this input has been made, begun or planned"
+            ),
+            format!(
+                "`userpurge resume {name}` goes on with it, `userpurge retry {name}` tries failed rows again, `userpurge run {name}` carries out a plan that nobody agreed to yet, `--ledger PATH` begins another; if nothing was ever sent, the file may be removed"
+            ),
+        )
+    };
+    Err(Failure::message(ExitCode::Refused, text, Some(&help)))
+}
