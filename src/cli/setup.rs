@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::accounts::limits_of;
 use super::terminal::tell;
 use super::{ExitCode, Failure};
-use crate::config::{self, AccountOutline, ConfigError, Outline, Source, process_variable};
+use crate::config::{self, AccountOutline, Outline, Source, process_variable};
 use crate::domain::{AccountName, Action, RunOptions};
 use crate::plan::time_at_limit;
 use crate::words;
@@ -70,7 +70,7 @@ fn locate_again(named: &Path, kept: &RunOptions, config: Option<&Path>) -> Resul
     let then = kept.config.as_deref().map(Path::new);
     let named = named.display();
     match (located, then) {
-        (Err(ConfigError::Nowhere { .. }), Some(then)) => {
+        (Err(error), Some(then)) if error.is_absent() => {
             let text = format!(
                 "`{named}` was made with the configuration `{}`, and no configuration is found here",
                 then.display()

@@ -10,7 +10,7 @@ use super::error::Problem;
 use super::limits::Limits;
 use super::secret::{SecretReader, SecretSource};
 use super::table::{Fault, Table};
-use super::urls::{SUNCO_REGIONS, ZOHO_DATA_CENTERS, base_url, parse_static, zendesk};
+use super::urls::{SUNCO_REGIONS, ZOHO_DATA_CENTERS, base_url, zendesk};
 use crate::domain::{AccountName, Action, ProviderKind};
 use crate::provider::{
     ProviderSettings, SuncoAuth, SuncoSettings, ZendeskCredentials, ZendeskSettings, ZohoSettings,
@@ -206,7 +206,7 @@ impl AccountSettings<SecretSource> {
         let provider = self.provider.try_map(|key, source| {
             source.read(reader).map_err(|error| Fault {
                 key: Some(key.to_owned()),
-                problem: error.into(),
+                problem: error,
             })
         })?;
         Ok(AccountSettings {
@@ -232,13 +232,13 @@ impl AccountSettings<SecretSource> {
 pub(super) fn check_name(name: &str, provider: ProviderKind) -> Result<AccountName, Problem> {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     if name.is_empty() || name.len() > NAME_CHARS_MAX || !name.chars().all(plain) {
-        return Err(Problem::Text(format!(
+        return Err(Problem::from(format!(
             "an account's name is 1 to {NAME_CHARS_MAX} letters, digits, hyphens, underscores or \
              dots; name it otherwise"
         )));
     }
     match name.parse::<ProviderKind>() {
-        Ok(other) if other != provider => Err(Problem::Text(format!(
+        Ok(other) if other != provider => Err(Problem::from(format!(
             "rows that say `{other}` would be deleted at {}; name this account otherwise",
             provider.title()
         ))),
@@ -259,17 +259,12 @@ fn address(table: Table<'_>, keys: &[&'static str], path: &str) -> Result<Url, F
     let key = table.one_of(keys)?;
     let text = table.text(key)?.unwrap_or_default();
     let url = match key {
-        "region" => table.choice(key, &SUNCO_REGIONS)?.and_then(parse_static),
-        "data_center" => table
-            .choice(key, &ZOHO_DATA_CENTERS)?
-            .and_then(parse_static),
-        "subdomain" => return zendesk(&text, path).map_err(|problem| table.fault(key, problem)),
-        _ => None,
+        "region" => base_url(table.choice(key, &SUNCO_REGIONS)?.unwrap_or_default()),
+        "data_center" => base_url(table.choice(key, &ZOHO_DATA_CENTERS)?.unwrap_or_default()),
+        "subdomain" => zendesk(&text, path),
+        _ => base_url(&text),
     };
-    url.map_or_else(
-        || base_url(&text).map_err(|problem| table.fault(key, problem)),
-        Ok,
-    )
+    url.map_err(|problem| table.fault(key, problem))
 }
 
 fn zendesk_credentials(table: Table<'_>) -> Result<ZendeskCredentials<SecretSource>, Fault> {

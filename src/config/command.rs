@@ -6,7 +6,8 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
-use super::secret::{SECRET_BYTES_MAX, SecretError, describe_program};
+use super::error::Problem;
+use super::secret::{SECRET_BYTES_MAX, describe_program, too_long};
 
 /// How often a command is asked whether it has ended.
 const EXIT_POLL: Duration = Duration::from_millis(10);
@@ -19,7 +20,7 @@ const PIECE_BYTES: usize = 4 * 1024;
 
 /// What `words` print, run without a shell: at most [`SECRET_BYTES_MAX`]. Their standard error is the caller's, so that a password manager
 /// can speak to the person.
-pub(super) fn run(words: &[String], limit: Duration) -> Result<Vec<u8>, SecretError> {
+pub(super) fn run(words: &[String], limit: Duration) -> Result<Vec<u8>, Problem> {
     let Some((program, arguments)) = words.split_first() else {
         return Ok(Vec::new());
     };
@@ -33,7 +34,7 @@ pub(super) fn run(words: &[String], limit: Duration) -> Result<Vec<u8>, SecretEr
             let why = format!(
                 "{program} cannot be started; check that it is installed and on the `PATH`"
             );
-            SecretError::of_system(why, source)
+            Problem::of_system(why, source)
         })?;
     let ended = follow(&mut child, limit);
     if !matches!(ended, Ok(Ended::Whole(..))) {
@@ -43,17 +44,17 @@ pub(super) fn run(words: &[String], limit: Duration) -> Result<Vec<u8>, SecretEr
     }
     match ended {
         Ok(Ended::Whole(bytes, status)) if status.success() => Ok(bytes),
-        Ok(Ended::Whole(_, status)) => Err(SecretError::new(format!(
+        Ok(Ended::Whole(_, status)) => Err(Problem::from(format!(
             "{program} failed ({status}); run it by hand to see why"
         ))),
-        Ok(Ended::TooLong) => Err(SecretError::too_long(&format!("the output of {program}"))),
-        Ok(Ended::TimedOut) => Err(SecretError::new(format!(
+        Ok(Ended::TooLong) => Err(too_long(&format!("the output of {program}"))),
+        Ok(Ended::TimedOut) => Err(Problem::from(format!(
             "{program} was stopped after {} s; it must print the secret and end",
             limit.as_secs_f64()
         ))),
         Err(source) => {
             let why = format!("{program} cannot be followed to its end; run it by hand to see why");
-            Err(SecretError::of_system(why, source))
+            Err(Problem::of_system(why, source))
         }
     }
 }

@@ -93,17 +93,15 @@ pub(super) fn account_without_credentials(
 
 /// The error that `fault` is in the variables of `provider`.
 pub(super) fn error(provider: ProviderKind, fault: Fault) -> ConfigError {
-    let problem = fault.problem;
-    match fault.key {
-        Some(key) => ConfigError::Variable {
-            variable: Names::Variables(provider).of(&key),
-            problem,
-        },
-        None => ConfigError::Variables {
-            prefix: provider.name().to_ascii_uppercase(),
-            problem,
-        },
-    }
+    let names = Names::Variables(provider);
+    let what = match fault.key {
+        Some(key) => format!("environment variable `{}` cannot be used", names.of(&key)),
+        None => format!(
+            "the environment variables `{}…` make no account",
+            names.of("")
+        ),
+    };
+    ConfigError::new(what).because(fault.problem)
 }
 
 fn check(provider: ProviderKind, table: &DeTable<'_>) -> Result<AccountOutline, ConfigError> {

@@ -1,219 +1,167 @@
 //! Why there are no settings, and what can be wrong with one value of a configuration.
 
+use std::error::Error;
+use std::fmt;
 use std::io;
-use std::path::PathBuf;
+use std::path::Path;
 
-use miette::{Diagnostic, NamedSource, SourceSpan};
-use thiserror::Error;
+use miette::{Diagnostic, LabeledSpan, NamedSource, SourceCode, SourceSpan};
+use thiserror::Error as ThisError;
 
 use super::locate::FILE_NAME;
-use super::secret::SecretError;
-use super::urls::UrlProblem;
-use crate::domain::QuotaError;
-use crate::words::shell_path;
 
 /// Why there are no settings. Nothing here holds a secret, not even the piece of the file that an
 /// error points into.
-#[derive(Debug, Error, Diagnostic)]
-#[non_exhaustive]
-pub enum ConfigError {
-    /// No file and no variable.
-    #[error(
-        "there is no configuration: no `{FILE_NAME}` in `{}`{}, and no environment variable that \
-         makes an account", folder.display(), and_none_at(xdg.as_deref())
-    )]
-    #[diagnostic(help(
-        "write a `{FILE_NAME}`, name one with `--config PATH`, or set e.g. `ZENDESK_SUBDOMAIN`, \
-         `ZENDESK_EMAIL` and `ZENDESK_API_TOKEN`"
-    ))]
-    Nowhere {
-        /// The folder that was looked in.
-        folder: PathBuf,
-        /// The file in the XDG folder that was looked for; `None`: no such folder is known.
-        xdg: Option<PathBuf>,
-    },
-    /// The file cannot be read.
-    #[error("cannot read the configuration `{}`; check the path and its permissions", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-    /// Others may write the file, and it names commands to be run.
-    #[error(
-        "the configuration `{}` has a `command` to run, and other users may write the file (mode \
-         {mode:03o}); nothing was run or sent",
-        path.display()
-    )]
-    #[diagnostic(help("look through the file, then `chmod go-w {}`", shell_path(path)))]
-    WrittenByOthers {
-        /// The file.
-        path: PathBuf,
-        /// Its permissions.
-        mode: u32,
-    },
-    /// The file is another user's, and it names commands to be run.
-    #[error(
-        "the configuration `{}` has a `command` to run, and belongs to another user (uid {owner}); \
-         nothing was run or sent",
-        path.display()
-    )]
-    #[diagnostic(help(
-        "look through the file, then make it yours: `cp {0} own.toml && chmod 600 own.toml`, and \
-         name it with `--config own.toml`",
-        shell_path(path)
-    ))]
-    OwnedByAnother {
-        /// The file.
-        path: PathBuf,
-        /// Its owner.
-        owner: u32,
-    },
-    /// The file is too long.
-    #[error(
-        "the configuration `{}` is longer than {bytes_max} bytes; check that it is the right file",
-        path.display()
-    )]
-    TooLong {
-        /// The file.
-        path: PathBuf,
-        /// The most bytes read.
-        bytes_max: usize,
-    },
-    /// The file is no text.
-    #[error("the configuration `{}`, line {line}, is no UTF-8 text; save it as UTF-8", path.display())]
-    NotText {
-        /// The file.
-        path: PathBuf,
-        /// The first line that is none, from 1.
-        line: usize,
-    },
-    /// The file is no TOML.
-    #[error(transparent)]
-    #[diagnostic(transparent)]
-    Syntax(Box<SyntaxError>),
-    /// A key of the file.
-    #[error(transparent)]
-    #[diagnostic(transparent)]
-    Key(Box<KeyError>),
-    /// An environment variable.
-    #[error("environment variable `{variable}` cannot be used")]
-    Variable {
-        /// Its name.
-        variable: String,
-        /// What is wrong with it.
-        #[source]
-        problem: Problem,
-    },
-    /// The variables of one provider together.
-    #[error("the environment variables `{prefix}_…` make no account")]
-    Variables {
-        /// The provider, as the variables spell it.
-        prefix: String,
-        /// What is wrong with them.
-        #[source]
-        problem: Problem,
-    },
-}
-
-/// Where the file is no TOML.
-#[derive(Debug, Error, Diagnostic)]
-#[error("the configuration `{}`, line {line}, column {column}, is no TOML: {told}", path.display())]
-pub struct SyntaxError {
-    /// The file.
-    pub path: PathBuf,
-    /// The line, from 1.
-    pub line: usize,
-    /// The column, in characters, from 1.
-    pub column: usize,
-    /// What the reader of TOML says.
-    pub told: String,
-    /// The file's text with everything blanked out but the line's key, if it is one.
-    #[source_code]
-    pub(super) text: NamedSource<String>,
-    /// The place.
-    #[label("here")]
-    pub(super) span: SourceSpan,
-}
-
-/// What is wrong with one key of the file.
-#[derive(Debug, Error, Diagnostic)]
-#[error("`{key}` in `{}`, line {line}, cannot be used", path.display())]
-pub struct KeyError {
-    /// The file.
-    pub path: PathBuf,
-    /// The line, from 1.
-    pub line: usize,
-    /// The whole key, dotted.
-    pub key: String,
-    /// What is wrong with it.
+#[derive(Debug, ThisError)]
+#[error("{what}")]
+pub struct ConfigError {
+    what: String,
+    help: Option<String>,
     #[source]
-    pub problem: Problem,
-    /// The file's text with everything blanked out but the key, which keeps lines and columns.
-    #[source_code]
-    pub(super) text: NamedSource<String>,
-    /// The place.
-    #[label("here")]
-    pub(super) span: SourceSpan,
+    cause: Option<Box<dyn Error + Send + Sync>>,
+    place: Option<Box<Place>>,
+    is_absent: bool,
 }
 
-fn and_none_at(xdg: Option<&std::path::Path>) -> String {
-    xdg.map_or_else(String::new, |path| format!(", no `{}`", path.display()))
+/// The place in the file that an error is about.
+#[derive(Debug)]
+struct Place {
+    /// The file's text with everything blanked out but the key, which keeps lines and columns.
+    text: NamedSource<String>,
+    span: SourceSpan,
+}
+
+impl ConfigError {
+    /// The error that `what` tells.
+    pub(super) const fn new(what: String) -> Self {
+        Self {
+            what,
+            help: None,
+            cause: None,
+            place: None,
+            is_absent: false,
+        }
+    }
+
+    /// There is no configuration: no variable, and no file in `folder` nor at `xdg`.
+    pub(super) fn absent(folder: &Path, xdg: Option<&Path>) -> Self {
+        let none_at = |path: &Path| format!(", no `{}`", path.display());
+        let error = Self::new(format!(
+            "there is no configuration: no `{FILE_NAME}` in `{}`{}, and no environment variable that \
+             makes an account",
+            folder.display(),
+            xdg.map_or_else(String::new, none_at)
+        ));
+        Self {
+            is_absent: true,
+            ..error.with_help(format!(
+                "write a `{FILE_NAME}`, name one with `--config PATH`, or set e.g. \
+                 `ZENDESK_SUBDOMAIN`, `ZENDESK_EMAIL` and `ZENDESK_API_TOKEN`"
+            ))
+        }
+    }
+
+    /// The file at `path` cannot be read.
+    pub(super) fn unreadable(path: &Path, source: io::Error) -> Self {
+        let path = path.display();
+        Self::new(format!(
+            "cannot read the configuration `{path}`; check the path and its permissions"
+        ))
+        .because(source)
+    }
+
+    /// The same error with a way out.
+    pub(super) fn with_help(self, help: String) -> Self {
+        let help = Some(help);
+        Self { help, ..self }
+    }
+
+    /// The same error, because of `cause`.
+    pub(super) fn because(self, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        let cause = Some(cause.into());
+        Self { cause, ..self }
+    }
+
+    /// The same error, at `span` of `text`.
+    pub(super) fn at(self, text: NamedSource<String>, span: impl Into<SourceSpan>) -> Self {
+        let span = span.into();
+        let place = Some(Box::new(Place { text, span }));
+        Self { place, ..self }
+    }
+
+    /// Whether there is no configuration at all: no file and no variable.
+    pub const fn is_absent(&self) -> bool {
+        self.is_absent
+    }
+}
+
+impl Diagnostic for ConfigError {
+    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        let help = self.help.as_ref()?;
+        Some(Box::new(help))
+    }
+
+    fn source_code(&self) -> Option<&dyn SourceCode> {
+        let place = self.place.as_ref()?;
+        Some(&place.text)
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        let span = self.place.as_ref()?.span;
+        let label = LabeledSpan::new_with_span(Some("here".to_owned()), span);
+        Some(Box::new(std::iter::once(label)))
+    }
 }
 
 /// What is wrong with one value, and how to mend it. Never holds a secret.
-#[derive(Debug, Error)]
-pub enum Problem {
-    /// A key too many, one too few, or a value that cannot be taken.
-    #[error("{0}")]
-    Text(String),
-    /// No address.
-    #[error(transparent)]
-    Url(#[from] UrlProblem),
-    /// No limit.
-    #[error(transparent)]
-    Quota(#[from] QuotaError),
-    /// No secret.
-    #[error(transparent)]
-    Secret(#[from] SecretError),
-}
-
-impl From<&str> for Problem {
-    fn from(why: &str) -> Self {
-        Self::Text(why.to_owned())
-    }
+#[derive(Debug, ThisError)]
+#[error("{why}")]
+pub(super) struct Problem {
+    why: String,
+    /// What the system says.
+    #[source]
+    source: Option<io::Error>,
 }
 
 impl From<String> for Problem {
     fn from(why: String) -> Self {
-        Self::Text(why)
+        let source = None;
+        Self { why, source }
+    }
+}
+
+impl From<&str> for Problem {
+    fn from(why: &str) -> Self {
+        Self::from(why.to_owned())
     }
 }
 
 impl Problem {
+    /// The system's own error, and what it means here.
+    pub(super) const fn of_system(why: String, source: io::Error) -> Self {
+        let source = Some(source);
+        Self { why, source }
+    }
+
     /// There is no key `written`, but there are those `known`.
     pub(super) fn unknown_key(written: &str, known: &[&str]) -> Self {
-        Self::Text(format!(
-            "there is no such key; {}",
-            did_you_mean(written, known)
-        ))
+        let meant = did_you_mean(written, known);
+        Self::from(format!("there is no such key; {meant}"))
     }
 
     /// Several `keys` say different things.
     pub(super) fn conflict(keys: &str) -> Self {
-        Self::Text(format!("{keys} exclude each other; keep one"))
+        Self::from(format!("{keys} exclude each other; keep one"))
     }
 
     /// `value` is outside a fixed list.
     pub(super) fn not_one_of<'a>(value: &str, allowed: impl IntoIterator<Item = &'a str>) -> Self {
-        Self::Text(format!("`{value}` is not one of {}", list(allowed)))
+        Self::from(format!("`{value}` is not one of {}", list(allowed)))
     }
 
     /// `value` is outside its `range`.
-    pub(super) fn range(value: impl std::fmt::Display, range: &str) -> Self {
-        Self::Text(format!("{value} is out of range; write {range}"))
+    pub(super) fn range(value: impl fmt::Display, range: &str) -> Self {
+        Self::from(format!("{value} is out of range; write {range}"))
     }
 }
 
@@ -232,33 +180,31 @@ pub(super) fn is_like(written: &str, key: &str) -> bool {
 }
 
 /// What to say about `written`, which is none of `known`: the nearest of them, or all.
-pub(super) fn did_you_mean(written: &str, known: &[&str]) -> String {
-    known
-        .iter()
-        .map(|key| (strsim::jaro_winkler(written, key), key))
-        .filter(|(likeness, _)| *likeness >= LIKENESS_MIN)
-        .max_by(|(a, _), (b, _)| a.total_cmp(b))
+fn did_you_mean(written: &str, known: &[&str]) -> String {
+    let likeness = |key: &&&str| strsim::jaro_winkler(written, key);
+    let likely = known.iter().filter(|key| is_like(written, key));
+    likely
+        .max_by(|a, b| likeness(a).total_cmp(&likeness(b)))
         .map_or_else(
             || format!("the keys are {}", list(known.iter().copied())),
-            |(_, key)| format!("did you mean `{key}`?"),
+            |key| format!("did you mean `{key}`?"),
         )
 }
 
 #[cfg(test)]
 mod tests {
-    use rstest::rstest;
-
     use super::did_you_mean;
 
-    #[rstest]
-    #[case("subdomian", "did you mean `subdomain`?")]
-    #[case("api-token", "did you mean `api_token`?")]
-    #[case("apitoken", "did you mean `api_token`?")]
-    #[case("zebra", "the keys are `subdomain`, `api_token`, `base_url`")]
-    fn the_nearest_key_is_offered_or_all(#[case] written: &str, #[case] hint: &str) {
-        assert_eq!(
-            did_you_mean(written, &["subdomain", "api_token", "base_url"]),
-            hint
-        );
+    #[test]
+    fn the_nearest_key_is_offered_or_all() {
+        for (written, hint) in [
+            ("subdomian", "did you mean `subdomain`?"),
+            ("api-token", "did you mean `api_token`?"),
+            ("apitoken", "did you mean `api_token`?"),
+            ("zebra", "the keys are `subdomain`, `api_token`, `base_url`"),
+        ] {
+            let known = ["subdomain", "api_token", "base_url"];
+            assert_eq!(did_you_mean(written, &known), hint);
+        }
     }
 }

@@ -68,7 +68,7 @@ impl Limits {
             let parsed = text.map(|text| text.parse());
             parsed
                 .transpose()
-                .map_err(|problem: QuotaError| table.fault(key, problem))
+                .map_err(|problem: QuotaError| table.fault(key, problem.to_string()))
         };
         let known = choices(&steps_of(provider), Step::name);
         let mut steps = Vec::new();
@@ -161,30 +161,20 @@ mod tests {
     use crate::domain::{Quota, Step};
     use crate::provider::Defaults;
 
-    fn quota(text: &str) -> Quota {
-        text.parse().unwrap()
-    }
-
-    fn defaults() -> Defaults {
-        Defaults {
-            requests: quota("200/1m"),
-            steps: vec![(Step::PermanentlyDelete, quota("700/10m"))],
-            concurrency: 8,
-            many: None,
-            asked_alone: None,
-        }
-    }
-
-    #[test]
-    fn the_providers_defaults_hold_where_nothing_is_said() {
-        let resolved = Limits::default().resolve(&defaults());
-        assert_eq!(resolved.concurrency.get(), 8);
-        assert_eq!(resolved.requests, quota("200/1m"));
-        assert_eq!(resolved.steps, defaults().steps);
-    }
-
     #[test]
     fn what_is_said_takes_the_place_of_a_default_and_the_share_of_all() {
+        let quota = |text: &str| -> Quota { text.parse().unwrap() };
+        let defaults = Defaults {
+            requests: quota("200/1m"),
+            steps: vec![(Step::PermanentlyDelete, quota("700/10m"))],
+            concurrency: 0,
+            many: None,
+            asked_alone: None,
+        };
+        let resolved = Limits::default().resolve(&defaults);
+        assert_eq!(resolved.concurrency.get(), 1);
+        assert_eq!(resolved.requests, quota("200/1m"));
+        assert_eq!(resolved.steps, defaults.steps);
         let limits = Limits {
             concurrency: NonZeroU32::new(2),
             requests: Some(quota("400/1m")),
@@ -194,24 +184,13 @@ mod tests {
             ],
             share: 0.5,
         };
-        let resolved = limits.resolve(&defaults());
+        let resolved = limits.resolve(&defaults);
         assert_eq!(resolved.concurrency.get(), 2);
         assert_eq!(resolved.requests, quota("200/1m"));
-        assert_eq!(
-            resolved.steps,
-            [
-                (Step::PermanentlyDelete, quota("35/1m")),
-                (Step::Delete, quota("5/1s")),
-            ]
-        );
-    }
-
-    #[test]
-    fn a_default_that_allows_nothing_still_allows_one() {
-        let none = Defaults {
-            concurrency: 0,
-            ..defaults()
-        };
-        assert_eq!(Limits::default().resolve(&none).concurrency.get(), 1);
+        let steps = [
+            (Step::PermanentlyDelete, quota("35/1m")),
+            (Step::Delete, quota("5/1s")),
+        ];
+        assert_eq!(resolved.steps, steps);
     }
 }

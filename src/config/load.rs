@@ -13,16 +13,17 @@ use toml::de::{DeTable, DeValue};
 
 use super::account::{AccountOutline, AccountSettings, check_name, keys};
 use super::environment::{self, Lookup};
-use super::error::{ConfigError, KeyError, Problem, SyntaxError, is_like};
+use super::error::{ConfigError, Problem, is_like};
 use super::locate::Source;
 use super::secret::{
     COMMAND_TIME_MAX, SecretReader, SecretSource, open_file, warn_if_world_readable,
 };
 use super::table::{Fault, Names, Table};
 use crate::domain::{AccountName, ProviderKind};
+use crate::words::shell_path;
 
 /// The longest configuration read, in bytes: thousands of accounts.
-pub(super) const FILE_BYTES_MAX: usize = 1024 * 1024;
+const FILE_BYTES_MAX: usize = 1024 * 1024;
 
 /// The keys at the top of the file.
 const ACCOUNTS: &str = "accounts";
@@ -114,10 +115,8 @@ impl Outline {
 impl Document {
     /// Reads the file.
     fn read(path: &Path) -> Result<Self, ConfigError> {
-        let cannot = |source| ConfigError::Read {
-            path: path.to_owned(),
-            source,
-        };
+        let cannot = |source| ConfigError::unreadable(path, source);
+        let shown = path.display();
         let file = open_file(path).map_err(cannot)?;
         let metadata = file.metadata().map_err(cannot)?;
         let mut bytes = Vec::new();
@@ -125,17 +124,17 @@ impl Document {
             .read_to_end(&mut bytes)
             .map_err(cannot)?;
         if bytes.len() > FILE_BYTES_MAX {
-            return Err(ConfigError::TooLong {
-                path: path.to_owned(),
-                bytes_max: FILE_BYTES_MAX,
-            });
+            return Err(ConfigError::new(format!(
+                "the configuration `{shown}` is longer than {FILE_BYTES_MAX} bytes; check that it is the \
+                 right file"
+            )));
         }
         let text = String::from_utf8(bytes).map_err(|error| {
             let good = error.utf8_error().valid_up_to();
-            ConfigError::NotText {
-                path: path.to_owned(),
-                line: 1 + count_lines(&error.as_bytes()[..good]),
-            }
+            let line = 1 + count_lines(&error.as_bytes()[..good]);
+            ConfigError::new(format!(
+                "the configuration `{shown}`, line {line}, is no UTF-8 text; save it as UTF-8"
+            ))
         })?;
         Ok(Self {
             path: path.to_owned(),
@@ -217,14 +216,14 @@ impl Document {
             };
             (span, table) = (key.span(), value.get_ref().as_table());
         }
-        ConfigError::Key(Box::new(KeyError {
-            line: self.line(span.start),
-            text: self.blanked(&span),
-            path: self.path.clone(),
-            key: path.join("."),
-            problem: problem.into(),
-            span: span.into(),
-        }))
+        let what = format!(
+            "`{}` in `{}`, line {}, cannot be used",
+            path.join("."),
+            self.path.display(),
+            self.line(span.start)
+        );
+        let error = ConfigError::new(what).because(problem.into());
+        error.at(self.blanked(&span), span)
     }
 
     fn syntax(&self, error: &toml::de::Error) -> ConfigError {
@@ -237,15 +236,16 @@ impl Document {
             .split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))
             .next();
         let key = word.filter(|word| is_key(word)).unwrap_or_default();
-        ConfigError::Syntax(Box::new(SyntaxError {
-            text: self.blanked(&(start..start + key.len())),
-            span: (at, 1).into(),
-            path: self.path.clone(),
-            line: self.line(at),
-            column: before[start..].chars().count() + 1,
+        let what = format!(
+            "the configuration `{}`, line {}, column {}, is no TOML: {}",
+            self.path.display(),
+            self.line(at),
+            before[start..].chars().count() + 1,
             // Not the whole error: that one repeats the line, and with it perhaps a secret.
-            told: error.message().lines().collect::<Vec<_>>().join(", "),
-        }))
+            error.message().lines().collect::<Vec<_>>().join(", ")
+        );
+        let text = self.blanked(&(start..start + key.len()));
+        ConfigError::new(what).at(text, (at, 1))
     }
 
     /// The file's text, because its values may be secrets, blanked out but for `shown`.
@@ -264,7 +264,7 @@ fn check_account(name: &str, value: &DeValue<'_>) -> Result<AccountOutline, Faul
     let of_account = |problem| Fault { key: None, problem };
     let Some(values) = value.as_table() else {
         let why = format!("it must be a table: `[{ACCOUNTS}.{name}]`");
-        return Err(of_account(Problem::Text(why)));
+        return Err(of_account(Problem::from(why)));
     };
     let table = Table::new(values, Names::Keys);
     let providers = ProviderKind::ALL.map(|provider| (provider.name(), provider));
@@ -304,7 +304,7 @@ fn count_lines(bytes: &[u8]) -> usize {
 }
 
 /// `text` with everything blanked out but `shown` and the line breaks: same length, same lines.
-pub(super) fn blanked(text: &str, shown: &Range<usize>) -> String {
+fn blanked(text: &str, shown: &Range<usize>) -> String {
     let mut blank = String::with_capacity(text.len());
     for (at, c) in text.char_indices() {
         if shown.contains(&at) || c == '\n' {
@@ -325,12 +325,26 @@ fn check_trusted(metadata: &Metadata, path: &Path) -> Result<(), ConfigError> {
     const OTHERS_WRITE: u32 = 0o022;
     const ROOT: u32 = 0;
     let (owner, mode) = (metadata.uid(), metadata.mode() & 0o777);
-    let path = path.to_owned();
+    let runs = format!(
+        "the configuration `{}` has a `command` to run, and",
+        path.display()
+    );
     if owner != ROOT && owner != rustix::process::geteuid().as_raw() {
-        return Err(ConfigError::OwnedByAnother { path, owner });
+        let what = format!("{runs} belongs to another user (uid {owner}); nothing was run or sent");
+        return Err(ConfigError::new(what).with_help(format!(
+            "look through the file, then make it yours: `cp {0} own.toml && chmod 600 own.toml`, and \
+             name it with `--config own.toml`",
+            shell_path(path)
+        )));
     }
     if mode & OTHERS_WRITE != 0 {
-        return Err(ConfigError::WrittenByOthers { path, mode });
+        let what = format!(
+            "{runs} other users may write the file (mode {mode:03o}); nothing was run or sent"
+        );
+        return Err(ConfigError::new(what).with_help(format!(
+            "look through the file, then `chmod go-w {}`",
+            shell_path(path)
+        )));
     }
     Ok(())
 }
@@ -339,4 +353,15 @@ fn check_trusted(metadata: &Metadata, path: &Path) -> Result<(), ConfigError> {
 #[cfg(not(unix))]
 fn check_trusted(_: &Metadata, _: &Path) -> Result<(), ConfigError> {
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::blanked;
+
+    #[test]
+    fn the_text_of_an_error_shows_its_place_alone() {
+        assert_eq!(blanked("ab = 1\ncd = 2\n", &(7..9)), "      \ncd    \n");
+        assert_eq!(blanked("é\n", &(0..0)), "  \n");
+    }
 }

@@ -47,10 +47,7 @@ impl Source {
         if environment::providers(lookup).next().is_some() {
             return Ok(Self::Environment);
         }
-        Err(ConfigError::Nowhere {
-            folder: folder.to_owned(),
-            xdg,
-        })
+        Err(ConfigError::absent(folder, xdg.as_deref()))
     }
 }
 
@@ -80,70 +77,6 @@ fn exists(path: &Path) -> Result<bool, ConfigError> {
         {
             Ok(false)
         }
-        Err(source) => Err(ConfigError::Read {
-            path: path.to_owned(),
-            source,
-        }),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::fs::File;
-    use std::path::Path;
-
-    use super::{ConfigError, FILE_NAME, Source};
-
-    fn nothing(_: &str) -> Option<String> {
-        None
-    }
-
-    #[test]
-    fn the_named_file_comes_before_the_folder_before_xdg_before_the_environment() {
-        let folder = tempfile::tempdir().unwrap();
-        let here = folder.path().join("here");
-        let home = folder.path().join("home");
-        let xdg = home.join(".config/userpurge");
-        std::fs::create_dir_all(&here).unwrap();
-        std::fs::create_dir_all(&xdg).unwrap();
-        let home_text = home.to_str().unwrap().to_owned();
-        let lookup = move |name: &str| match name {
-            "HOME" => Some(home_text.clone()),
-            "ZENDESK_SUBDOMAIN" => Some("acme".to_owned()),
-            // Relative, so it counts as unset.
-            "XDG_CONFIG_HOME" => Some("config".to_owned()),
-            _ => None,
-        };
-        let locate = |config| Source::locate(config, &here, &lookup).unwrap();
-
-        assert_eq!(locate(None), Source::Environment);
-        File::create(xdg.join(FILE_NAME)).unwrap();
-        assert_eq!(locate(None), Source::File(xdg.join(FILE_NAME)));
-        File::create(here.join(FILE_NAME)).unwrap();
-        assert_eq!(locate(None), Source::File(here.join(FILE_NAME)));
-        let named = locate(Some(Path::new("other.toml")));
-        assert_eq!(named, Source::File(here.join("other.toml")));
-    }
-
-    #[test]
-    fn an_absolute_xdg_folder_comes_before_home() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("userpurge").join(FILE_NAME);
-        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
-        File::create(&file).unwrap();
-        let text = folder.path().to_str().unwrap().to_owned();
-        let lookup = move |name: &str| (name == "XDG_CONFIG_HOME").then(|| text.clone());
-        let source = Source::locate(None, Path::new("/no-such-folder"), &lookup).unwrap();
-        assert_eq!(source, Source::File(file));
-    }
-
-    #[test]
-    fn nothing_anywhere_is_an_error_that_says_what_to_do() {
-        let folder = tempfile::tempdir().unwrap();
-        let error = Source::locate(None, folder.path(), &nothing).unwrap_err();
-        assert!(matches!(error, ConfigError::Nowhere { .. }));
-        let help = miette::Diagnostic::help(&error).unwrap().to_string();
-        assert!(help.contains("--config"), "{help}");
-        assert!(help.contains("ZENDESK_SUBDOMAIN"), "{help}");
+        Err(source) => Err(ConfigError::unreadable(path, source)),
     }
 }

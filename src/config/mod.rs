@@ -21,14 +21,10 @@ mod secret;
 mod table;
 mod urls;
 
-#[cfg(test)]
-mod tests;
-
 pub use account::{AccountOutline, AccountSettings, Endpoint};
 pub use environment::{Lookup, VARIABLES, process_variable};
-pub use error::{ConfigError, Problem};
+pub use error::ConfigError;
 pub use limits::{Limits, ResolvedLimits};
 pub use load::{Outline, load_outline};
 pub use locate::{FILE_NAME, Source};
-pub use secret::{SecretError, SecretSource};
-pub use urls::UrlProblem;
+pub use secret::SecretSource;

@@ -9,12 +9,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use secrecy::SecretString;
-use thiserror::Error;
 use toml::Spanned;
 use toml::de::DeValue;
 
 use super::command::run;
 use super::environment::Lookup;
+use super::error::Problem;
 
 /// The longest secret taken, in bytes; keys and tokens are below 5 kB.
 pub(super) const SECRET_BYTES_MAX: usize = 64 * 1024;
@@ -49,34 +49,11 @@ pub(super) struct SecretReader<'a> {
     pub(super) command_time: Duration,
 }
 
-/// Why there is no secret, and what to do. It names the place of the secret as far as that may be
-/// shown.
-#[derive(Debug, Error)]
-#[error("{why}")]
-pub struct SecretError {
-    why: String,
-    /// What the system says.
-    #[source]
-    source: Option<io::Error>,
-}
-
-impl SecretError {
-    pub(super) const fn new(why: String) -> Self {
-        Self { why, source: None }
-    }
-
-    /// The same for an error of the system.
-    pub(super) const fn of_system(why: String, source: io::Error) -> Self {
-        let source = Some(source);
-        Self { why, source }
-    }
-
-    /// There is far more at `from` than a secret can be.
-    pub(super) fn too_long(from: &str) -> Self {
-        Self::new(format!(
-            "{from} holds more than {SECRET_BYTES_MAX} bytes, which is no secret; check that it is the right one"
-        ))
-    }
+/// The problem that there is far more at `from` than a secret can be.
+pub(super) fn too_long(from: &str) -> Problem {
+    Problem::from(format!(
+        "{from} holds more than {SECRET_BYTES_MAX} bytes, which is no secret; check that it is the right one"
+    ))
 }
 
 impl SecretSource {
@@ -132,7 +109,7 @@ impl SecretSource {
     }
 
     /// Reads the secret, without the line break at its end.
-    pub(super) fn read(&self, reader: SecretReader<'_>) -> Result<SecretString, SecretError> {
+    pub(super) fn read(&self, reader: SecretReader<'_>) -> Result<SecretString, Problem> {
         use secrecy::ExposeSecret;
 
         let from = self.describe();
@@ -140,7 +117,7 @@ impl SecretSource {
             Self::Given(secret) => one_line(secret.expose_secret(), &from),
             Self::Env(variable) => match (reader.lookup)(variable) {
                 Some(value) => one_line(&value, &from),
-                None => Err(SecretError::new(format!(
+                None => Err(Problem::from(format!(
                     "{from} is not set, or is no UTF-8 text; set it and try again"
                 ))),
             },
@@ -174,17 +151,17 @@ impl fmt::Debug for SecretSource {
 }
 
 /// `text` without its line break, if it can be sent in a header.
-fn one_line(text: &str, from: &str) -> Result<SecretString, SecretError> {
+fn one_line(text: &str, from: &str) -> Result<SecretString, Problem> {
     let text = text.trim_end_matches(['\r', '\n']);
     if text.len() > SECRET_BYTES_MAX {
-        return Err(SecretError::too_long(from));
+        return Err(too_long(from));
     }
     if text.trim().is_empty() {
         let why = format!("{from} is empty; put the secret there");
-        return Err(SecretError::new(why));
+        return Err(Problem::from(why));
     }
     if text.chars().any(char::is_control) {
-        return Err(SecretError::new(format!(
+        return Err(Problem::from(format!(
             "{from} holds several lines or control characters; it must be the secret alone, on one line"
         )));
     }
@@ -192,21 +169,21 @@ fn one_line(text: &str, from: &str) -> Result<SecretString, SecretError> {
 }
 
 /// The secret that `bytes` hold.
-fn from_bytes(bytes: &[u8], from: &str) -> Result<SecretString, SecretError> {
+fn from_bytes(bytes: &[u8], from: &str) -> Result<SecretString, Problem> {
     if bytes.len() > SECRET_BYTES_MAX {
-        return Err(SecretError::too_long(from));
+        return Err(too_long(from));
     }
     let not_text = |_| format!("{from} is no UTF-8 text; check that it is the right one");
-    let text = std::str::from_utf8(bytes).map_err(|error| SecretError::new(not_text(error)))?;
+    let text = std::str::from_utf8(bytes).map_err(|error| Problem::from(not_text(error)))?;
     one_line(text, from)
 }
 
-fn from_file(path: &Path, from: &str) -> Result<SecretString, SecretError> {
+fn from_file(path: &Path, from: &str) -> Result<SecretString, Problem> {
     let cannot = |source| {
         let file = describe_file(path);
         let why =
             format!("{file} cannot be read; check that it exists and that this user may read it");
-        SecretError::of_system(why, source)
+        Problem::of_system(why, source)
     };
     let file = open_file(path).map_err(cannot)?;
     warn_if_world_readable(&file.metadata().map_err(cannot)?, path);
@@ -321,7 +298,8 @@ fn may_be_secret(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
+    use std::fs::File;
+    use std::io::Write as _;
     use std::path::Path;
     use std::time::Duration;
 
@@ -329,29 +307,34 @@ mod tests {
     use secrecy::{ExposeSecret, SecretString};
 
     use super::{
-        COMMAND_TIME_MAX, SECRET_BYTES_MAX, SecretError, SecretReader, SecretSource, describe_file,
-        describe_program, is_shown_variable, is_world_readable,
+        SECRET_BYTES_MAX, SecretReader, SecretSource, describe_file, describe_program,
+        is_shown_variable,
     };
 
     const HIDDEN: &str = "hunter2-hunter2";
 
+    const TOKEN: &str = "Jq7vXb2LmN4pRs8tUw1yZa3cDe5fGh6iKo9lMn0Q";
+
     fn lookup(name: &str) -> Option<String> {
         match name {
             "GOOD" => Some(HIDDEN.to_owned()),
-            "EMPTY" => Some("\n".to_owned()),
             "LINES" => Some(format!("{HIDDEN}\n{HIDDEN}")),
             _ => None,
         }
     }
 
-    fn read_in(folder: &Path, source: &SecretSource) -> Result<String, SecretError> {
-        source
-            .read(SecretReader {
-                lookup: &lookup,
-                folder,
-                command_time: COMMAND_TIME_MAX,
-            })
-            .map(|secret| secret.expose_secret().to_owned())
+    /// What is read of `source`, or what is said of it, within two seconds.
+    fn read_in(folder: &Path, source: &SecretSource) -> String {
+        let read = source.read(SecretReader {
+            lookup: &lookup,
+            folder,
+            command_time: Duration::from_secs(2),
+        });
+        let told = |error: super::Problem| {
+            assert!(!format!("{error:?} {error}").contains(HIDDEN));
+            error.to_string()
+        };
+        read.map_or_else(told, |secret| secret.expose_secret().to_owned())
     }
 
     fn command(words: &[&str]) -> SecretSource {
@@ -361,8 +344,12 @@ mod tests {
     #[test]
     fn a_secret_is_read_from_each_place_without_its_line_break() {
         let folder = tempfile::tempdir().unwrap();
-        let mut file = std::fs::File::create(folder.path().join("token")).unwrap();
-        file.write_all(format!("{HIDDEN}\r\n").as_bytes()).unwrap();
+        let put = |name: &str, text: &[u8]| {
+            let mut file = File::create(folder.path().join(name)).unwrap();
+            file.write_all(text).unwrap();
+        };
+        put("token", format!("{HIDDEN}\r\n").as_bytes());
+        put("long", "x".repeat(SECRET_BYTES_MAX + 1).as_bytes());
         for source in [
             SecretSource::Given(SecretString::from(HIDDEN)),
             SecretSource::Env("GOOD".to_owned()),
@@ -370,123 +357,67 @@ mod tests {
             SecretSource::File(folder.path().join("token")),
             #[cfg(unix)]
             command(&["printf", "%s\\n", HIDDEN]),
+            // It is over when it ends, whatever it leaves behind.
+            #[cfg(unix)]
+            command(&["sh", "-c", "sleep 20 2>/dev/null & echo hunter2-hunter2"]),
         ] {
-            assert_eq!(read_in(folder.path(), &source).unwrap(), HIDDEN);
+            assert_eq!(read_in(folder.path(), &source), HIDDEN);
             assert!(!format!("{source:?}").contains(HIDDEN));
         }
+        let long = read_in(folder.path(), &SecretSource::File("long".into()));
+        assert!(long.contains("holds more than 65536 bytes"), "{long}");
     }
 
+    #[cfg(unix)]
     #[rstest]
-    #[case(SecretSource::Given("".into()), "the string is empty")]
-    #[case(SecretSource::Given(" \n".into()), "the string is empty")]
-    #[case(SecretSource::Env("GONE".into()), "variable `GONE` is not set")]
-    #[case(SecretSource::Env("EMPTY".into()), "variable `EMPTY` is empty")]
     #[case(SecretSource::Env("LINES".into()), "several lines")]
-    #[case(SecretSource::File("no-such-file".into()), "no-such-file` cannot be read")]
     #[case(SecretSource::File(".".into()), "cannot be read")]
-    #[case(command(&["no-such-program-anywhere"]), "cannot be started")]
+    #[case(command(&["true"]), "the output of command `true` is empty")]
+    #[case(command(&["sh", "-c", "printf hunter2-hunter2; exit 3"]), "`sh` failed (exit status: 3)")]
+    #[case(command(&["head", "-c", "70000", "/dev/zero"]), "holds more than 65536 bytes")]
+    #[case(command(&["printf", "\\377"]), "is no UTF-8 text")]
+    #[case(command(&["printf", "a\\nb"]), "several lines")]
+    #[case(command(&["sleep", "600"]), "was stopped after 2 s")]
+    #[case(command(&["sh", "-c", "echo x; exec >&-; exec sleep 600"]), "was stopped after 2 s")]
     fn a_secret_that_is_not_there_is_told_without_showing_any(
         #[case] source: SecretSource,
         #[case] expected: &str,
     ) {
-        let folder = tempfile::tempdir().unwrap();
-        let error = read_in(folder.path(), &source).unwrap_err();
-        assert!(error.to_string().contains(expected), "{error}");
-        assert!(!format!("{error:?} {error}").contains(HIDDEN));
-    }
-
-    #[cfg(unix)]
-    #[rstest]
-    #[case(&["false"], "`false` failed (exit status: 1)")]
-    #[case(&["true"], "the output of command `true` is empty")]
-    #[case(&["sh", "-c", "printf hunter2-hunter2; exit 3"], "`sh` failed (exit status: 3)")]
-    #[case(&["head", "-c", "70000", "/dev/zero"], "holds more than 65536 bytes")]
-    #[case(&["printf", "\\377"], "is no UTF-8 text")]
-    #[case(&["printf", "a\\nb"], "several lines")]
-    fn a_command_that_gives_no_secret_is_told(#[case] words: &[&str], #[case] expected: &str) {
-        let error = read_in(Path::new("."), &command(words)).unwrap_err();
-        assert!(error.to_string().contains(expected), "{error}");
-        assert!(!format!("{error:?} {error}").contains(HIDDEN));
-    }
-
-    #[cfg(unix)]
-    #[rstest]
-    #[case::never_prints(&["sleep", "600"])]
-    #[case::prints_and_stays(&["sh", "-c", "echo x; exec >&-; exec sleep 600"])]
-    fn a_command_that_does_not_end_is_stopped(#[case] words: &[&str]) {
-        let error = command(words)
-            .read(SecretReader {
-                lookup: &lookup,
-                folder: Path::new("."),
-                command_time: Duration::from_millis(50),
-            })
-            .unwrap_err();
-        assert!(
-            error.to_string().contains("was stopped after 0.05 s"),
-            "{error}"
-        );
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn a_command_is_over_when_it_ends_whatever_it_leaves_behind() {
-        let words = ["sh", "-c", "sleep 20 2>/dev/null & echo hunter2-hunter2"];
-        assert_eq!(read_in(Path::new("."), &command(&words)).unwrap(), HIDDEN);
+        let told = read_in(Path::new("."), &source);
+        assert!(told.contains(expected), "{told}");
     }
 
     #[test]
-    fn a_file_far_too_long_is_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut file = std::fs::File::create(folder.path().join("long")).unwrap();
-        file.write_all(&vec![b'x'; SECRET_BYTES_MAX + 1]).unwrap();
-        let error = read_in(folder.path(), &SecretSource::File("long".into())).unwrap_err();
-        assert!(error.to_string().contains("holds more than 65536 bytes"));
-    }
-
-    #[cfg(unix)]
-    #[rstest]
-    #[case(0o600, false)]
-    #[case(0o640, false)]
-    #[case(0o644, true)]
-    #[case(0o604, true)]
-    fn a_world_readable_file_is_seen(#[case] mode: u32, #[case] expected: bool) {
-        use std::os::unix::fs::PermissionsExt;
-
-        let file = tempfile::tempfile().unwrap();
-        file.set_permissions(std::fs::Permissions::from_mode(mode))
-            .unwrap();
-        assert_eq!(is_world_readable(&file.metadata().unwrap()), expected);
-    }
-
-    const TOKEN: &str = "Jq7vXb2LmN4pRs8tUw1yZa3cDe5fGh6iKo9lMn0Q";
-
-    #[rstest]
-    #[case("TOKEN", true)]
-    #[case("ACME_CLIENT_SECRET", true)]
-    #[case("OAUTH2_TOKEN", true)]
-    #[case("X509_KEY", true)]
-    #[case("_S3", true)]
-    #[case("acme_secret", false)]
-    #[case(TOKEN, false)]
-    #[case("A1B2C3D4E5F60718293A4B5C6D7E8F90", false)]
-    #[case("JBSWY3DPEHPK3PXP", false)]
-    #[case("ABCDEFGHIJKLMNOPQRSTUVWXYZ", false)]
-    fn a_variables_name_is_known_by_its_looks(#[case] name: &str, #[case] expected: bool) {
-        assert_eq!(is_shown_variable(name), expected);
-    }
-
-    #[test]
-    fn a_secret_is_not_named_as_a_file_or_a_program() {
-        assert!(!describe_file(Path::new(TOKEN)).contains(TOKEN));
-        assert!(!describe_file(&Path::new("folder").join(TOKEN)).contains(TOKEN));
-        assert!(!describe_program(&[TOKEN.to_owned()]).contains(TOKEN));
-        assert_eq!(
-            describe_file(Path::new("keys/zendesk-2026.txt")),
-            "file `keys/zendesk-2026.txt`"
-        );
-        assert_eq!(
-            describe_program(&["op".to_owned(), TOKEN.to_owned()]),
-            "command `op`"
-        );
+    fn a_name_that_may_be_the_secret_is_not_shown() {
+        for name in [
+            "TOKEN",
+            "ACME_CLIENT_SECRET",
+            "OAUTH2_TOKEN",
+            "X509_KEY",
+            "_S3",
+        ] {
+            assert!(is_shown_variable(name), "{name}");
+        }
+        for name in [
+            "acme_secret",
+            TOKEN,
+            "A1B2C3D4E5F60718293A4B5C6D7E8F90",
+            "JBSWY3DPEHPK3PXP",
+            "ABCDEFGHIJKLMNOPQRSTUVWXYZ",
+        ] {
+            assert!(!is_shown_variable(name), "{name}");
+        }
+        let words = |program: &str| [program.to_owned(), TOKEN.to_owned()];
+        for told in [
+            describe_file(Path::new(TOKEN)),
+            describe_file(&Path::new("folder").join(TOKEN)),
+            describe_program(&words(TOKEN)),
+            describe_program(&words("op")),
+        ] {
+            assert!(!told.contains(TOKEN), "{told}");
+        }
+        let file = describe_file(Path::new("keys/zendesk-2026.txt"));
+        assert_eq!(file, "file `keys/zendesk-2026.txt`");
+        assert_eq!(describe_program(&words("op")), "command `op`");
     }
 }

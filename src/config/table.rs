@@ -68,7 +68,7 @@ impl<'a> Table<'a> {
 
     /// The table lacks `wanted`.
     pub(super) fn lacks(wanted: &str) -> Fault {
-        let (key, problem) = (None, Problem::Text(format!("it lacks {wanted}")));
+        let (key, problem) = (None, Problem::from(format!("it lacks {wanted}")));
         Fault { key, problem }
     }
 

@@ -14,6 +14,7 @@ mod bulk;
 mod canary;
 mod columns;
 mod commands;
+mod config;
 mod counted_tokens;
 mod credentials;
 mod damage;

@@ -8,10 +8,11 @@ use std::path::Path;
 use rstest::rstest;
 use secrecy::ExposeSecret;
 
-use super::load::{FILE_BYTES_MAX, blanked};
-use super::{AccountSettings, ConfigError, Lookup, Source, VARIABLES, load_outline};
-use crate::domain::{Action, ProviderKind};
-use crate::provider::{ProviderSettings, SuncoAuth, ZendeskCredentials};
+use userpurge::config::{
+    AccountSettings, ConfigError, FILE_NAME, Lookup, Source, VARIABLES, load_outline,
+};
+use userpurge::domain::{Action, ProviderKind};
+use userpurge::provider::{ProviderSettings, SuncoAuth, ZendeskCredentials};
 
 fn full() -> Source {
     Source::File(Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/config/full.toml"))
@@ -269,12 +270,16 @@ fn lookup(name: &str) -> Option<String> {
     (name == "EMPTY").then(String::new)
 }
 
+fn put(path: &Path, content: impl AsRef<[u8]>) {
+    let mut file = std::fs::File::create(path).unwrap();
+    file.write_all(content.as_ref()).unwrap();
+}
+
 /// The whole chain of the error that loading `text` ends in, as the program prints it.
 fn mistake(text: &str) -> String {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("userpurge.toml");
-    let mut file = std::fs::File::create(&path).unwrap();
-    file.write_all(text.as_bytes()).unwrap();
+    put(&path, text);
     let error = load(&Source::File(path), &lookup).unwrap_err();
     let mut chain = vec![error.to_string()];
     let mut cause = error.source();
@@ -493,18 +498,51 @@ fn a_secret_that_cannot_be_had_is_told_with_its_line_and_never_shown() {
 #[test]
 fn a_file_that_cannot_be_read_is_told() {
     let folder = tempfile::tempdir().unwrap();
-    let error = load_outline(&Source::File(folder.path().join("gone.toml")), &lookup).unwrap_err();
-    assert!(matches!(error, ConfigError::Read { .. }));
+    let path = folder.path().join("latin.toml");
+    let told = || {
+        load_outline(&Source::File(path.clone()), &lookup)
+            .unwrap_err()
+            .to_string()
+    };
+    assert!(told().starts_with("cannot read the configuration"));
+    put(&path, b"# one\n# caf\xe9\n");
+    assert!(told().ends_with("line 2, is no UTF-8 text; save it as UTF-8"));
+    put(&path, vec![b'#'; 1024 * 1024 + 1]);
+    assert!(told().contains("is longer than 1048576 bytes"));
+}
 
-    let latin = folder.path().join("latin.toml");
-    let mut file = std::fs::File::create(&latin).unwrap();
-    file.write_all(b"# one\n# caf\xe9\n").unwrap();
-    let error = load_outline(&Source::File(latin.clone()), &lookup).unwrap_err();
-    assert!(matches!(error, ConfigError::NotText { line: 2, .. }));
-
-    file.write_all(&vec![b'#'; FILE_BYTES_MAX]).unwrap();
-    let error = load_outline(&Source::File(latin.clone()), &lookup).unwrap_err();
-    assert!(matches!(error, ConfigError::TooLong { .. }));
+#[test]
+fn the_named_file_comes_before_the_folder_before_xdg_before_the_environment() {
+    let folder = tempfile::tempdir().unwrap();
+    let [here, home, other] = ["here", "home", "other"].map(|name| folder.path().join(name));
+    let xdg = home.join(".config/userpurge");
+    for folder in [&here, &xdg, &other.join("userpurge")] {
+        std::fs::create_dir_all(folder).unwrap();
+    }
+    let texts = [&home, &other].map(|path| path.to_str().unwrap().to_owned());
+    let locate = |config, xdg_home: &str| {
+        let lookup = |name: &str| match name {
+            "HOME" => Some(texts[0].clone()),
+            "ZENDESK_SUBDOMAIN" => Some("acme".to_owned()),
+            "XDG_CONFIG_HOME" => Some(xdg_home.to_owned()),
+            _ => None,
+        };
+        Source::locate(config, &here, &lookup).unwrap()
+    };
+    // A relative folder counts as unset.
+    assert_eq!(locate(None, "config"), Source::Environment);
+    for file in [&xdg, &other.join("userpurge")].map(|folder| folder.join(FILE_NAME)) {
+        put(&file, "");
+    }
+    assert_eq!(locate(None, "config"), Source::File(xdg.join(FILE_NAME)));
+    let file = other.join("userpurge").join(FILE_NAME);
+    assert_eq!(locate(None, &texts[1]), Source::File(file));
+    put(&here.join(FILE_NAME), "");
+    assert_eq!(locate(None, "config"), Source::File(here.join(FILE_NAME)));
+    let named = locate(Some(Path::new("other.toml")), "config");
+    assert_eq!(named, Source::File(here.join("other.toml")));
+    let error = Source::locate(None, folder.path(), &|_: &str| None).unwrap_err();
+    assert!(error.is_absent());
 }
 
 #[test]
@@ -525,15 +563,15 @@ proptest::proptest! {
         account in 0..3_usize,
         at in proptest::prelude::any::<proptest::sample::Index>(),
         removed in 0..3_usize,
-        put in proptest::sample::select(vec!["", "\"", "'", "[", "]", "{", "}", "=", "\n", "#", ".", "\\", "é"]),
+        slip in proptest::sample::select(vec!["", "\"", "'", "[", "]", "{", "}", "=", "\n", "#", ".", "\\", "é"]),
     ) {
         let mut text = [ZENDESK, CHAT, CRM][account].to_owned();
         let at = at.index(text.len());
         let end = (at + removed).min(text.len());
-        text.replace_range(at..end, put);
+        text.replace_range(at..end, slip);
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("userpurge.toml");
-        std::fs::File::create(&path).unwrap().write_all(text.as_bytes()).unwrap();
+        put(&path, text);
         if let Err(error) = load(&Source::File(path), &lookup) {
             let debug = format!("{error:?}");
             let report = miette::Report::new(error);
@@ -542,10 +580,4 @@ proptest::proptest! {
             proptest::prop_assert!(!shown.contains("unter2"), "{}", shown);
         }
     }
-}
-
-#[test]
-fn the_text_of_an_error_shows_its_place_alone() {
-    assert_eq!(blanked("ab = 1\ncd = 2\n", &(7..9)), "      \ncd    \n");
-    assert_eq!(blanked("é\n", &(0..0)), "  \n");
 }
