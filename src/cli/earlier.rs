@@ -197,7 +197,7 @@ fn still_counted(state: &LedgerState, spec: &LimitsSpec, accounts: &[AccountName
     let known = accounts.iter().filter_map(|name| state.concurrency(name));
     let sent = accounts.iter().flat_map(|name| state.sent(name));
     let earlier = Earlier {
-        sent: sent.map(|it| (it.step, it.sent_at, it.replied_at)),
+        sent: sent.map(|it| (it.step, it.sent_at, it.replied_at())),
         permits: known.max().unwrap_or(spec.concurrency.get()),
         silent: silent(state, now),
         cut_off: state.cut_off.clone(),
@@ -296,7 +296,7 @@ mod tests {
 
     #[test]
     fn all_accounts_of_a_tenant_are_held_until_a_wait_of_more_than_an_hour_is_over() {
-        let mut header = header(3);
+        let mut header = header();
         let mut twin = header.accounts[0].clone();
         twin.name = account("twin");
         header.accounts.push(twin);
@@ -309,7 +309,10 @@ mod tests {
             (None, 3_600, 30, &[]),
         ];
         for (step, secs, now, names) in cases {
-            let state = state(header.clone(), &[pause(step, 10, 10 + secs)]);
+            let state = state(
+                header.clone(),
+                &[pause(step.map(Step::name), 10, 10 + secs)],
+            );
             let held = held(&state, at(now));
             let held: Vec<_> = held.keys().map(ToString::to_string).collect();
             assert_eq!(held, names, "{secs} s, at {now}");

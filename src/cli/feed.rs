@@ -168,8 +168,12 @@ pub(super) fn each_task(
     for (action, rows) in queues {
         let mut rows = PlanRows::open(state, account.clone(), *action, rows)?;
         // Bounded by the rows of the queue.
-        while !rows.is_done() {
-            rows.next_block(state)?.into_iter().for_each(&mut see);
+        loop {
+            let tasks = rows.next_block(state)?;
+            if tasks.is_empty() {
+                break;
+            }
+            tasks.into_iter().for_each(&mut see);
         }
     }
     Ok(())

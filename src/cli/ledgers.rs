@@ -181,7 +181,6 @@ impl<'d> NewLedger<'d> {
             run_id: RunId::new(Uuid::now_v7().to_string()),
             format: RunHeader::FORMAT,
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            input: None,
             options: setup.options.clone(),
             accounts: setup.outline.accounts.iter().map(header).collect(),
             started_at: WallClock::system().now(),

@@ -222,7 +222,7 @@ impl Planned {
         let mut reader = LedgerReader::open(&state.source.path)?;
         let stands = |row: u64, outcome: Option<Outcome>| match outcome {
             None => state.is_planned(row),
-            Some(outcome) => state.ended_as(row, outcome),
+            Some(outcome) => state.outcome_of(row) == Some(outcome),
         };
         // Bounded by the lines of the plan.
         while let Some(entry) = reader.next_entry()? {

@@ -26,7 +26,7 @@ use super::signals;
 use super::terminal::{can_ask, put_page, put_standing, tell};
 use super::{ExitCode, Failure};
 use crate::domain::{
-    AccountName, AccountPlan, AgreedBy, Entry, Outcome, Session as SessionEntry, WallClock,
+    AccountName, AccountPlan, AgreedBy, Entry, Session as SessionEntry, WallClock,
 };
 use crate::lane::{FailureLimit, Until};
 use crate::ledger::{self, LedgerState, LedgerWriter};
@@ -94,12 +94,10 @@ impl Session<'_> {
         signals.listen()?;
         connected.tenants.note(&self.ledger);
         recorder.attach(self.writer.handle()).await?;
-        let sent = queues.values().flat_map(BTreeMap::values);
-        let sent = sent.fold(RoaringTreemap::new(), |all, rows| all | rows);
-        recorder.count_from(self.state.counts(), reopened(&self.state, &sent));
+        let rows = queues.values().flat_map(BTreeMap::values);
+        let rows = rows.map(RoaringTreemap::len).sum();
         let ahead = self.ahead(&queues, &safety.canary);
-        self.begin(&recorder, sent.len(), &connected, &ahead)
-            .await?;
+        self.begin(&recorder, rows, &connected, &ahead).await?;
         let ended = self.see_through(&recorder, (queues, ahead), connected, safety, &signals);
         ended.await.map_err(Failure::once_begun)
     }
@@ -331,11 +329,4 @@ pub(super) fn rule(line: &Line, setup: &Setup) -> CallerRule {
         ids_alike: provider::ids_alike(line.kind),
         takes_foreign: setup.options.force_foreign_ids,
     }
-}
-
-/// The rows of `rows` by the outcome they had, of those that are taken up again.
-fn reopened(state: &LedgerState, rows: &RoaringTreemap) -> BTreeMap<Outcome, RoaringTreemap> {
-    let of = |outcome| (outcome, state.rows_of(outcome) & rows);
-    let all = Outcome::ALL.into_iter().map(of);
-    all.filter(|(_, rows)| !rows.is_empty()).collect()
 }

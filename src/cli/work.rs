@@ -147,7 +147,14 @@ async fn end(
     rows: u64,
     state: RunState,
 ) -> Result<(RunState, LedgerState), Failure> {
-    let outcomes = recorder.counts();
+    let outcomes = match writer.handle().counts().await {
+        Ok(outcomes) => outcomes,
+        Err(failure) => {
+            // The failure stands; that the ledger closes well or badly adds nothing to it.
+            let _ = writer.finish().await;
+            return Err(Failure::from(failure));
+        }
+    };
     let counted = outcomes.total();
     let mut result = Ok(());
     if counted == rows {

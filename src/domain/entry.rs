@@ -56,6 +56,16 @@ pub enum Entry {
     Verify(Verified),
 }
 
+/// When an entry counts as recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// When it would survive a power cut.
+    Synced,
+    /// When it stands in line to be written, in order. It is synced as soon as nothing else waits, and
+    /// when the ledger is closed at the latest; if either fails, every later entry is refused.
+    Queued,
+}
+
 /// What the ledger is bound to: the header.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunHeader {
@@ -65,9 +75,6 @@ pub struct RunHeader {
     pub format: u32,
     /// The program's version.
     pub version: String,
-    /// The input the run was started for; `None`: the ledger's plan tells it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub input: Option<InputHeader>,
     /// The options of the command line that `resume` needs again.
     pub options: RunOptions,
     /// The accounts of the configuration, each with the place that it leads to.
@@ -93,24 +100,6 @@ pub struct Uptime {
 impl RunHeader {
     /// The ledger format this program writes, and the only one it reads.
     pub const FORMAT: u32 = 2;
-}
-
-/// The input, and how it is read.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct InputHeader {
-    /// Its absolute path; of standard input, the spool file's.
-    pub path: String,
-    /// Its size in bytes, as it lies on disk.
-    pub size: u64,
-    /// The SHA-256 of its bytes, as they lie on disk, in lower-case hex.
-    pub sha256: String,
-    /// How many rows of data it has.
-    pub rows: u64,
-    /// How it is read: `csv`, `tsv`, `jsonl`, `json` or `ids`, never `auto`.
-    pub format: String,
-    /// The delimiter, for `csv` and `tsv`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub delimiter: Option<char>,
 }
 
 /// The options of `run` that `resume` and `retry` need again. `None`, empty or `false`: not given.

@@ -45,7 +45,7 @@ pub use action::{Action, ProviderKind, Step};
 pub use ahead::AccountPlan;
 pub use clock::{Time, WallClock};
 pub use entry::{
-    AccountHeader, Attempted, BulkAnswered, Entry, InputHeader, Intent, LaneStop, OutcomeEntry,
+    AccountHeader, Attempted, BulkAnswered, Durability, Entry, Intent, LaneStop, OutcomeEntry,
     Paused, Requested, RunEnd, RunHeader, RunOptions, RunState, Session, StepDone, StopKind,
     Uptime,
 };

@@ -12,7 +12,7 @@ use super::state::LedgerState;
 use crate::domain::{Entry, RunId};
 
 /// What an audit found.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Audit {
     /// The ledger.
     pub path: PathBuf,
@@ -28,19 +28,9 @@ pub struct Audit {
     pub torn: Option<TornTail>,
     /// The line whose chain is the head that was noted; `None`: none was, or no line's is.
     pub noted_at: Option<u64>,
-    /// The first line that does not fit; `None`: all do.
-    pub misfit: Option<Misfit>,
-}
-
-/// The first line that does not fit, or the place after the last one if lines are missing there.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Misfit {
-    /// Its number, from 1.
-    pub line: u64,
-    /// Where it begins, in bytes from the start of the file.
-    pub byte: u64,
-    /// What is wrong.
-    pub reason: Damage,
+    /// What is wrong with the first line that does not fit, or with the place after the last one if
+    /// lines are missing there; `None`: all fit.
+    pub damage: Option<LedgerError>,
 }
 
 impl Audit {
@@ -61,29 +51,17 @@ impl Audit {
             head: Head::GENESIS,
             torn: None,
             noted_at: None,
-            misfit: None,
+            damage: None,
         };
         match audit.read(noted) {
             Ok(()) => {}
-            Err(LedgerError::Damaged {
-                line, byte, reason, ..
-            }) => {
-                audit.misfit = Some(Misfit { line, byte, reason });
+            Err(damage @ LedgerError::Damaged { byte, .. }) => {
+                audit.bytes = byte;
+                audit.damage = Some(damage);
             }
             Err(other) => return Err(other),
         }
         Ok(audit)
-    }
-
-    /// The damage as the error it is; `None`: there is none.
-    pub fn damage(&self) -> Option<LedgerError> {
-        let misfit = self.misfit.as_ref()?;
-        Some(LedgerError::Damaged {
-            path: self.path.clone(),
-            line: misfit.line,
-            byte: misfit.byte,
-            reason: misfit.reason.clone(),
-        })
     }
 
     /// How many lines follow the one whose head was noted; `None`: none was, or no line has it.
@@ -94,39 +72,43 @@ impl Audit {
     fn read(&mut self, noted: Option<Head>) -> Result<(), LedgerError> {
         let mut reader = LedgerReader::open(&self.path)?;
         self.run_id = Some(reader.header().run_id.clone());
-        self.count(&reader, noted);
         let mut state = LedgerState::new(reader.header().clone());
-        while let Some(entry) = reader.next_entry()? {
-            state.apply(self.bytes, &entry);
-            if let Entry::End(end) = &entry
+        self.passed(reader.lines(), reader.head(), noted);
+        reader.each_entry(|link, entry| {
+            state.apply(link, entry);
+            if let Entry::End(end) = entry
                 && end.outcomes != state.counts()
             {
-                return Err(self.damaged(Damage::Counts));
+                return Err(self.damaged(link.byte, Damage::Counts));
             }
-            self.count(&reader, noted);
-        }
+            self.passed(link.line, link.head, noted);
+            Ok(())
+        })?;
+        self.bytes = reader.bytes();
         self.torn = reader.torn();
         match noted {
-            Some(head) if self.noted_at.is_none() => Err(self.damaged(Damage::CutOff { head })),
+            Some(head) if self.noted_at.is_none() => {
+                Err(self.damaged(self.bytes, Damage::CutOff { head }))
+            }
             Some(_) | None => Ok(()),
         }
     }
 
-    fn count(&mut self, reader: &LedgerReader, noted: Option<Head>) {
-        self.lines = reader.lines();
-        self.bytes = reader.bytes();
-        self.head = reader.head();
-        if noted == Some(self.head) {
-            self.noted_at = Some(self.lines);
+    /// The line of that number fits, and `head` is its chain.
+    fn passed(&mut self, line: u64, head: Head, noted: Option<Head>) {
+        self.lines = line;
+        self.head = head;
+        if noted == Some(head) {
+            self.noted_at = Some(line);
         }
     }
 
-    /// The line after the last that fits is damaged.
-    fn damaged(&self, reason: Damage) -> LedgerError {
+    /// The line after the last that fits, which begins at `byte`, is damaged.
+    fn damaged(&self, byte: u64, reason: Damage) -> LedgerError {
         LedgerError::Damaged {
             path: self.path.clone(),
             line: self.lines + 1,
-            byte: self.bytes,
+            byte,
             reason,
         }
     }

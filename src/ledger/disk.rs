@@ -1,5 +1,5 @@
 //! The seam between the ledger and the disk: files that can be locked, synced and cut. It knows
-//! nothing of lines. The real disk is here, and for the unit tests one that fails on order.
+//! nothing of lines.
 
 use std::fmt;
 use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
@@ -8,6 +8,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use thiserror::Error;
+
+use super::error::LedgerError;
 
 /// Where ledgers lie. The program uses [`RealDisk`]; the crash test has one of its own, which loses
 /// what was not synced when it dies.
@@ -182,215 +184,44 @@ impl DiskFile for File {
     }
 }
 
-#[cfg(test)]
-pub(super) mod faulty {
-    //! A disk that does as it is told: short writes, no space, broken hardware, a closed gate.
+/// How often the lock is tried before another process counts as using the ledger.
+const LOCK_TRIES_MAX: u64 = 20;
 
-    use std::sync::atomic::{AtomicU64, Ordering};
-    use std::sync::{Arc, Condvar, Mutex};
+/// How long between two tries. All of them together bridge half a second: another process that is
+/// just ending, or a `status` that is looking (see [`is_locked`]).
+const LOCK_STEP: Duration = Duration::from_millis(25);
 
-    use super::{
-        Disk, DiskFile, Duration, File, Look, Path, Read, RealDisk, TryLockError, Write, fmt, io,
-    };
-
-    /// What goes wrong. By default nothing does.
-    #[derive(Debug, Clone, Default)]
-    #[expect(
-        clippy::struct_excessive_bools,
-        reason = "each is one thing that breaks, by itself"
-    )]
-    pub(in crate::ledger) struct Faults {
-        /// No single write takes more bytes.
-        pub(in crate::ledger) write_max: Option<usize>,
-        /// So many bytes fit on the disk (ENOSPC).
-        pub(in crate::ledger) space: Option<u64>,
-        /// The write of this number, from 1, breaks (EIO).
-        pub(in crate::ledger) broken_write: Option<u64>,
-        /// The sync of this number, from 1, breaks (EIO), but no later one would.
-        pub(in crate::ledger) broken_sync: Option<u64>,
-        /// No file can be opened (EIO).
-        pub(in crate::ledger) broken_open: bool,
-        /// No file can be read (EIO).
-        pub(in crate::ledger) broken_read: bool,
-        /// No file can be cut (EIO).
-        pub(in crate::ledger) broken_truncate: bool,
-        /// No folder can be synced (EIO).
-        pub(in crate::ledger) broken_folder_sync: bool,
-        /// The write of this number panics.
-        pub(in crate::ledger) panicking_write: Option<u64>,
-    }
-
-    /// A disk over the real one, shared with the test that counts.
-    #[derive(Debug, Clone, Default)]
-    pub(in crate::ledger) struct FaultyDisk(Arc<Inner>);
-
-    #[derive(Debug, Default)]
-    struct Inner {
-        faults: Faults,
-        written: AtomicU64,
-        writes: AtomicU64,
-        syncs: AtomicU64,
-        folder_syncs: AtomicU64,
-        pauses: AtomicU64,
-        /// Whether writes wait, and how many do.
-        gate: Mutex<(bool, u64)>,
-        moved: Condvar,
-    }
-
-    impl FaultyDisk {
-        pub(in crate::ledger) fn new(faults: Faults) -> Self {
-            Self(Arc::new(Inner {
-                faults,
-                ..Inner::default()
-            }))
-        }
-
-        pub(in crate::ledger) fn writes(&self) -> u64 {
-            self.0.writes.load(Ordering::SeqCst)
-        }
-
-        pub(in crate::ledger) fn syncs(&self) -> u64 {
-            self.0.syncs.load(Ordering::SeqCst)
-        }
-
-        pub(in crate::ledger) fn folder_syncs(&self) -> u64 {
-            self.0.folder_syncs.load(Ordering::SeqCst)
-        }
-
-        pub(in crate::ledger) fn pauses(&self) -> u64 {
-            self.0.pauses.load(Ordering::SeqCst)
-        }
-
-        /// Waits until there have been so many syncs, but no longer than a test may last.
-        pub(in crate::ledger) fn until_synced(&self, times: u64) {
-            let gate = self.0.gate.lock().unwrap();
-            let late = Duration::from_mins(1);
-            let (_gate, waited) = self
-                .0
-                .moved
-                .wait_timeout_while(gate, late, |_| self.syncs() < times)
-                .unwrap();
-            assert!(!waited.timed_out(), "only {} syncs", self.syncs());
-        }
-
-        /// Lets every write wait from now on, or lets them go.
-        pub(in crate::ledger) fn shut(&self, shut: bool) {
-            self.0.gate.lock().unwrap().0 = shut;
-            self.0.moved.notify_all();
-        }
-
-        /// Waits until a write waits.
-        pub(in crate::ledger) fn until_a_write_waits(&self) {
-            let gate = self.0.gate.lock().unwrap();
-            drop(self.0.moved.wait_while(gate, |gate| gate.1 == 0).unwrap());
+/// Takes the exclusive lock on the ledger file itself: one writer at a time. It goes with the process
+/// that holds it, however that ends, so no stale lock is ever left.
+///
+/// # Errors
+///
+/// [`LedgerError::Locked`] when another process keeps it.
+pub(super) fn lock(disk: &dyn Disk, file: &dyn DiskFile, path: &Path) -> Result<(), LedgerError> {
+    for attempt in 1..=LOCK_TRIES_MAX {
+        match file.try_lock() {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::WouldBlock) if attempt < LOCK_TRIES_MAX => disk.pause(LOCK_STEP),
+            Err(TryLockError::WouldBlock) => break,
+            Err(TryLockError::Error(source)) => return Err(LedgerError::io("lock", path, source)),
         }
     }
+    Err(LedgerError::Locked {
+        path: path.to_owned(),
+    })
+}
 
-    impl Disk for FaultyDisk {
-        fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
-            drop(RealDisk.create(path)?);
-            self.open(path)
-        }
-
-        fn open(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
-            broken(self.0.faults.broken_open)?;
-            let file = File::options().read(true).append(true).open(path)?;
-            Ok(Box::new(FaultyFile(file, Arc::clone(&self.0))))
-        }
-
-        fn sync_folder_of(&self, path: &Path) -> io::Result<()> {
-            self.0.folder_syncs.fetch_add(1, Ordering::SeqCst);
-            broken(self.0.faults.broken_folder_sync)?;
-            RealDisk.sync_folder_of(path)
-        }
-
-        fn remove(&self, path: &Path) -> io::Result<()> {
-            RealDisk.remove(path)
-        }
-
-        fn pause(&self, _: Duration) {
-            self.0.pauses.fetch_add(1, Ordering::SeqCst);
-        }
-    }
-
-    struct FaultyFile(File, Arc<Inner>);
-
-    impl fmt::Debug for FaultyFile {
-        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("FaultyFile")
-        }
-    }
-
-    impl Read for FaultyFile {
-        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-            broken(self.1.faults.broken_read)?;
-            self.0.read(buffer)
-        }
-    }
-
-    impl Write for FaultyFile {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            let inner = &self.1;
-            let mut gate = inner.gate.lock().unwrap();
-            gate.1 += 1;
-            inner.moved.notify_all();
-            gate = inner.moved.wait_while(gate, |gate| gate.0).unwrap();
-            gate.1 -= 1;
-            drop(gate);
-            let number = inner.writes.fetch_add(1, Ordering::SeqCst) + 1;
-            assert!(
-                inner.faults.panicking_write != Some(number),
-                "the disk caught fire"
-            );
-            broken(inner.faults.broken_write == Some(number))?;
-            let mut len = bytes
-                .len()
-                .min(inner.faults.write_max.unwrap_or(usize::MAX));
-            if let Some(space) = inner.faults.space {
-                let left = space.saturating_sub(inner.written.load(Ordering::SeqCst));
-                if left == 0 {
-                    return Err(io::ErrorKind::StorageFull.into());
-                }
-                len = len.min(usize::try_from(left).unwrap());
-            }
-            let written = self.0.write(&bytes[..len])?;
-            inner.written.fetch_add(written as u64, Ordering::SeqCst);
-            Ok(written)
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
-    impl DiskFile for FaultyFile {
-        fn try_lock(&self) -> Result<(), TryLockError> {
-            self.0.try_lock()
-        }
-
-        fn sync(&mut self) -> io::Result<()> {
-            let gate = self.1.gate.lock().unwrap();
-            let number = self.1.syncs.fetch_add(1, Ordering::SeqCst) + 1;
-            self.1.moved.notify_all();
-            drop(gate);
-            broken(self.1.faults.broken_sync == Some(number))?;
-            self.0.sync()
-        }
-
-        fn truncate(&mut self, len: u64) -> io::Result<()> {
-            broken(self.1.faults.broken_truncate)?;
-            self.0.truncate(len)
-        }
-
-        fn look(&self, path: &Path) -> io::Result<Look> {
-            self.0.look(path)
-        }
-    }
-
-    fn broken(is: bool) -> io::Result<()> {
-        if is {
-            return Err(io::Error::other("input/output error"));
-        }
-        Ok(())
+/// Whether a process is writing to the ledger at `path` right now. The shared lock this takes to
+/// find out is released at once.
+///
+/// # Errors
+///
+/// When the file cannot be opened, or its file system knows no locks.
+pub fn is_locked(path: &Path) -> Result<bool, LedgerError> {
+    let file = open_to_read(path).map_err(|source| LedgerError::io("open", path, source))?;
+    match file.try_lock_shared() {
+        Ok(()) => Ok(false),
+        Err(TryLockError::WouldBlock) => Ok(true),
+        Err(TryLockError::Error(source)) => Err(LedgerError::io("lock", path, source)),
     }
 }

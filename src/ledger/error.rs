@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-use super::chain::{Head, Unfit};
+use super::chain::Head;
 use super::disk::{Look, NotAFile, Place};
 
 /// A ledger cannot be read, or not be written any further. Cheap to clone: the first failure of a
@@ -180,9 +180,14 @@ impl Loss {
 /// What is wrong with a line.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Damage {
-    /// It does not follow the line before it.
-    #[error(transparent)]
-    Chain(#[from] Unfit),
+    /// Nothing in it says what it follows.
+    #[error("it does not end in a chain")]
+    NoChain,
+    /// The chain is another one than these bytes, after the line before, would have.
+    #[error(
+        "its chain does not fit: this line was changed, or one was dropped, added or moved here"
+    )]
+    Mismatch,
     /// It is longer than [`LINE_BYTES_MAX`](super::LINE_BYTES_MAX).
     #[error("it is longer than a line may be")]
     TooLong,
@@ -192,6 +197,9 @@ pub enum Damage {
     /// A later line is a header.
     #[error("a second header stands there")]
     SecondHeader,
+    /// A part of the plan stands behind the agreement to it.
+    #[error("it adds to the plan after somebody agreed to that, so nobody agreed to these rows")]
+    LatePlan,
     /// It follows the line before it, but its counts are not those of the outcomes before it.
     #[error(
         "its counts are not those of the outcomes before it, so the ledger was rewritten, or the \
@@ -219,10 +227,11 @@ impl Damage {
     /// A stable word for it, for scripts.
     pub const fn name(&self) -> &'static str {
         match self {
-            Self::Chain(_) => "unfit",
+            Self::NoChain | Self::Mismatch => "unfit",
             Self::TooLong => "too_long",
             Self::NotAHeader => "not_a_header",
             Self::SecondHeader => "second_header",
+            Self::LatePlan => "late_plan",
             Self::Counts => "counts",
             Self::CutOff { .. } => "cut_off",
             Self::NotAnEntry { .. } => "not_an_entry",

@@ -6,11 +6,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::chain::{self, Head};
-use super::disk::{Disk, DiskFile};
+use super::disk::{self, Disk, DiskFile};
 use super::error::{LedgerError, Loss};
 use super::format::{self, BODY_BYTES_MAX};
-use super::lock;
-use super::reader::{LedgerReader, TornTail};
+use super::reader::{LedgerReader, Link, TornTail};
 use super::state::LedgerState;
 use crate::domain::{Entry, RunHeader};
 
@@ -72,7 +71,7 @@ impl LedgerFile {
     pub fn open_on(disk: &dyn Disk, path: &Path) -> Result<(Self, Option<TornTail>), LedgerError> {
         let io = |doing| move |source| LedgerError::io(doing, path, source);
         let mut file = disk.open(path).map_err(io("open"))?;
-        lock::acquire(disk, &*file, path)?;
+        disk::lock(disk, &*file, path)?;
         let state = LedgerState::collect(path, LedgerReader::new(path, &mut *file)?)?;
         let cut = state.source.torn;
         if let Some(torn) = cut {
@@ -128,11 +127,18 @@ impl LedgerFile {
     /// No line holds the entry. The ledger is as it was.
     pub fn put(&mut self, entry: &Entry) -> Result<(), LedgerError> {
         encode(&self.path, entry, &mut self.body)?;
-        let place = self.bytes + self.lines.len() as u64;
+        let byte = self.bytes + self.lines.len() as u64;
         let source = &mut self.state.source;
-        source.head = chain::seal(source.head, &self.body, &mut self.lines);
+        let previous = source.head;
+        source.head = chain::seal(previous, &self.body, &mut self.lines);
         source.lines += 1;
-        self.state.apply(place, entry);
+        let link = Link {
+            line: source.lines,
+            byte,
+            previous,
+            head: source.head,
+        };
+        self.state.apply(&link, entry);
         Ok(())
     }
 
@@ -202,7 +208,7 @@ fn begin(
     body: &[u8],
 ) -> Result<(Box<dyn DiskFile>, Head), LedgerError> {
     let io = |doing| move |source| LedgerError::io(doing, path, source);
-    lock::acquire(disk, &*file, path)?;
+    disk::lock(disk, &*file, path)?;
     let mut line = Vec::new();
     let head = chain::seal(Head::GENESIS, body, &mut line);
     file.write_all(&line).map_err(io("write to"))?;

@@ -1,6 +1,7 @@
 //! From entries to state: what each entry changes. No IO, no clock.
 
-use super::sent::{Sent, SentLog};
+use super::reader::Link;
+use super::sent::SentLog;
 use super::state::{LedgerState, SESSIONS_MAX, VerificationState};
 use crate::domain::{
     AccountName, Attempted, BulkAnswered, Entry, Finding, Intent, LaneStop, Outcome, OutcomeEntry,
@@ -18,17 +19,14 @@ const TIMED_OUT: &str = "timed_out";
 const HELD_BACK: &str = "held_back";
 
 impl LedgerState {
-    /// Takes the next entry, whose line begins at `place`, in bytes from the start of the file. A
-    /// header is passed over: it came with [`LedgerState::new`].
-    pub fn apply(&mut self, place: u64, entry: &Entry) {
+    /// Takes the next entry, whose line is at `link`. A header is passed over: it came with
+    /// [`LedgerState::new`].
+    pub fn apply(&mut self, link: &Link, entry: &Entry) {
         match entry {
             Entry::Run(_) => {}
-            Entry::Plan(block) => self.plan_rows(place, block),
+            Entry::Plan(block) => self.plan_rows(link, block),
             Entry::Unsent(block) => self.unsent(block),
-            Entry::Planned(end) => {
-                self.has_plan = true;
-                self.planned = Some((**end).clone());
-            }
+            Entry::Planned(end) => self.planned = Some((**end).clone()),
             Entry::Agreed(agreed) => {
                 self.seen(agreed.at);
                 self.agreed = Some((**agreed).clone());
@@ -55,18 +53,16 @@ impl LedgerState {
     }
 
     /// A block about a row replaces what earlier ones say of it.
-    fn plan_rows(&mut self, place: u64, block: &PlannedRows) {
-        self.has_plan = true;
+    fn plan_rows(&mut self, link: &Link, block: &PlannedRows) {
         for row in block.rows.iter().map(|row| row.position.row) {
             if self.ended.remove(row) {
                 self.leave_outcome(row);
             }
         }
-        self.plan.plan(place, block);
+        self.plan.plan(link, block);
     }
 
     fn unsent(&mut self, block: &UnsentRows) {
-        self.has_plan = true;
         let account = block.account.as_ref();
         for row in block.rows.iter().map(|row| row.row) {
             self.plan.unplan(row);
@@ -120,7 +116,7 @@ impl LedgerState {
     /// What a session before left open is taken up again: its end and its stops speak no more.
     fn session(&mut self, session: &Session) {
         // The process that made the plan is over in order, or goes on with this very session.
-        if !self.has_plan || !self.sessions.is_empty() {
+        if !self.sessions.is_empty() {
             self.another_process(session.at);
         }
         let uptime = session.uptime.as_ref();
@@ -145,11 +141,8 @@ impl LedgerState {
     fn request(&mut self, request: &Requested) {
         self.seen(request.at);
         self.requests += 1;
-        self.log(&request.account).request(Sent {
-            step: None,
-            sent_at: request.sent_at,
-            replied_at: Some(counted_by(request.at, request.status.is_none())),
-        });
+        let by = counted_by(request.at, request.status.is_none());
+        self.log(&request.account).request(request.sent_at, by);
     }
 
     fn intent(&mut self, intent: &Intent) {
@@ -183,10 +176,10 @@ impl LedgerState {
         if class == Some(HELD_BACK) {
             let was_under_way = self.unanswered.contains(bulk.row);
             self.requests = self.requests.saturating_sub(u64::from(was_under_way));
-            self.held_back(&bulk.account, bulk.row);
+            self.log(&bulk.account).held_back(bulk.row);
         } else {
             let at = counted_by(bulk.at, class == Some(TIMED_OUT));
-            self.answered(&bulk.account, bulk.row, at);
+            self.log(&bulk.account).answered(bulk.row, at);
         }
         self.throttled += u64::from(class == Some(THROTTLED));
         match &bulk.job {
@@ -215,10 +208,10 @@ impl LedgerState {
         }
         if class == HELD_BACK && was_under_way {
             self.requests = self.requests.saturating_sub(1);
-            self.held_back(&attempt.account, row);
+            self.log(&attempt.account).held_back(row);
         } else {
             let at = counted_by(attempt.at, class == TIMED_OUT);
-            self.answered(&attempt.account, row, at);
+            self.log(&attempt.account).answered(row, at);
         }
     }
 
@@ -232,7 +225,7 @@ impl LedgerState {
         if done.step == Step::Delete && done.outcome == Outcome::Deleted {
             self.soft_deleted.insert(done.row);
         }
-        self.answered(&done.account, done.row, done.at);
+        self.log(&done.account).answered(done.row, done.at);
     }
 
     fn outcome(&mut self, entry: &OutcomeEntry) {
@@ -248,7 +241,7 @@ impl LedgerState {
         if let Some(account) = &entry.account {
             // One that was under way until then was given up by whoever would not wait.
             let at = counted_by(entry.at, entry.outcome == Outcome::InDoubt);
-            self.answered(account, row, at);
+            self.log(account).answered(row, at);
         }
     }
 
@@ -308,14 +301,6 @@ impl LedgerState {
 
     fn seen(&mut self, at: Time) {
         self.last_at = self.last_at.max(at);
-    }
-
-    fn answered(&mut self, account: &AccountName, row: u64, at: Time) {
-        self.log(account).answered(row, at);
-    }
-
-    fn held_back(&mut self, account: &AccountName, row: u64) {
-        self.log(account).held_back(row);
     }
 }
 

@@ -53,7 +53,6 @@
 //!
 //! [`RunHeader::FORMAT`]: crate::domain::RunHeader::FORMAT
 
-mod ahead;
 mod audit;
 mod bulks;
 mod chain;
@@ -61,40 +60,30 @@ mod disk;
 mod error;
 mod file;
 mod fold;
-mod follower;
 mod format;
-mod lock;
 mod outcomes;
 mod planned;
 mod reader;
+#[cfg(test)]
+pub(crate) mod samples;
 mod scribe;
 mod select;
 mod sent;
 mod state;
-mod users;
-mod verified;
 mod writer;
 
-#[cfg(test)]
-pub(crate) mod samples;
-#[cfg(test)]
-mod tests;
-
-pub use audit::{Audit, Misfit};
-pub use chain::{Head, Unfit, check, line, seal};
-pub use disk::{Disk, DiskFile, Look, Place, RealDisk};
-pub use error::{Damage, LedgerError, Loss};
-pub use file::LedgerFile;
-pub use follower::LedgerFollower;
-pub use format::LINE_BYTES_MAX;
-pub use lock::is_locked;
-pub use outcomes::Outcomes;
-pub use planned::PlanRows;
-pub use reader::{LedgerReader, TornTail};
-pub use scribe::QUEUE_MAX;
-pub use select::{Good, Only};
-pub use sent::{SENT_MAX, Sent};
-pub use state::{LedgerState, Source, VerificationState};
-pub use users::each_user;
-pub use verified::{GoodRows, each_verified};
-pub use writer::{Durability, LedgerHandle, LedgerWriter, Opened};
+pub use self::audit::Audit;
+pub use self::chain::{Head, check, line, seal};
+pub use self::disk::{Disk, DiskFile, Look, Place, RealDisk, is_locked};
+pub use self::error::{Damage, LedgerError, Loss};
+pub use self::file::LedgerFile;
+pub use self::format::LINE_BYTES_MAX;
+pub use self::outcomes::Outcomes;
+pub use self::planned::PlanRows;
+pub use self::reader::{LedgerReader, Link, TornTail};
+pub use self::scribe::QUEUE_MAX;
+pub use self::select::{Good, GoodRows, Only, each_user, each_verified};
+pub use self::sent::{SENT_MAX, Sent};
+pub use self::state::{LedgerFollower, LedgerState, Source, VerificationState};
+pub use self::writer::{LedgerHandle, LedgerWriter, Opened};
+pub use crate::domain::Durability;

@@ -12,7 +12,6 @@ use std::path::PathBuf;
 use super::disk::open_to_read;
 use super::error::LedgerError;
 use super::format::{self, LINE_BYTES_MAX};
-use super::reader::LedgerReader;
 use super::state::LedgerState;
 use crate::domain::{Entry, OutcomeEntry, Time, UnsentRows};
 
@@ -45,29 +44,24 @@ impl Outcomes {
     /// It cannot be read, or has been damaged since.
     pub fn of(state: &LedgerState) -> Result<Self, LedgerError> {
         let path = state.source.path.clone();
-        let open = || open_to_read(&path).map_err(|source| LedgerError::io("open", &path, source));
+        let file = open_to_read(&path).map_err(|source| LedgerError::io("open", &path, source))?;
         let mut outcomes = Self {
-            file: BufReader::new(open()?),
+            file: BufReader::new(file),
             at: 0,
             places: HashMap::new(),
             line: Vec::new(),
             block: None,
             began: state.header.started_at,
-            path: path.clone(),
+            path,
         };
-        let mut reader = LedgerReader::open(&path)?;
-        while reader.lines() < state.source.lines {
-            let place = reader.bytes();
-            match reader.next_entry()? {
-                Some(Entry::Outcome(entry)) => outcomes.note(entry.position.row, place),
-                Some(Entry::Unsent(block)) => {
-                    let rows = block.rows.iter();
-                    rows.for_each(|position| outcomes.note(position.row, place));
-                }
-                Some(_) => {}
-                None => break,
+        state.read_again(|link, entry| match entry {
+            Entry::Outcome(entry) => outcomes.note(entry.position.row, link.byte),
+            Entry::Unsent(block) => {
+                let rows = block.rows.iter();
+                rows.for_each(|position| outcomes.note(position.row, link.byte));
             }
-        }
+            _ => {}
+        })?;
         Ok(outcomes)
     }
 
@@ -144,43 +138,4 @@ impl fmt::Debug for Outcomes {
 )]
 const fn slot(row: u64) -> usize {
     (row % PAGE_ROWS as u64) as usize
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::super::tests::written;
-    use super::super::{LedgerState, samples};
-    use super::Outcomes;
-    use crate::domain::{Entry, Outcome};
-
-    proptest! {
-        #[test]
-        fn each_row_has_its_last_outcome_and_no_other(
-            ends in prop::collection::vec((1..300_u64, 0..Outcome::ALL.len()), 0..60)
-        ) {
-            let outcome = |row, outcome| samples::outcome(row, Outcome::ALL[outcome], 1);
-            let entries: Vec<Entry> = ends.iter().map(|(row, end)| outcome(*row, *end)).collect();
-            let (_folder, path) = written(300, &entries);
-            let state = LedgerState::read(&path).unwrap();
-            let mut outcomes = Outcomes::of(&state).unwrap();
-            // Forwards and back.
-            for row in (0..=300).chain((0..=300).rev()) {
-                let last = ends.iter().rfind(|(it, _)| *it == row);
-                let found = outcomes.get(row).unwrap().map(|entry| entry.outcome);
-                prop_assert_eq!(found, last.map(|(_, end)| Outcome::ALL[*end]));
-            }
-        }
-    }
-
-    #[test]
-    fn a_ledger_changed_in_between_is_an_error() {
-        let entries = [1, 2].map(|row| samples::outcome(row, Outcome::Deleted, 1));
-        let (_folder, path) = written(2, &entries);
-        let state = LedgerState::read(&path).unwrap();
-        let mut outcomes = Outcomes::of(&state).unwrap();
-        std::fs::File::create(&path).unwrap();
-        assert!(outcomes.get(2).is_err());
-    }
 }

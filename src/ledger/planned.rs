@@ -10,7 +10,8 @@ use roaring::RoaringTreemap;
 
 use super::disk::open_to_read;
 use super::error::LedgerError;
-use super::format::{self, LINE_BYTES_MAX};
+use super::format::LINE_BYTES_MAX;
+use super::reader::{Link, decode};
 use super::state::LedgerState;
 use crate::domain::{AccountName, Action, Entry, PlannedRow, PlannedRows, Task};
 
@@ -20,7 +21,7 @@ pub(super) struct PlanIndex {
     queues: BTreeMap<(AccountName, Action), Queue>,
     /// All rows that stand in any block, taken out since or not.
     seen: RoaringTreemap,
-    /// The place of the last block of each row that stands in more than one.
+    /// Where the last block of each row begins that stands in more than one.
     moved: BTreeMap<u64, u64>,
 }
 
@@ -34,16 +35,15 @@ struct Queue {
 /// A line with rows of the plan.
 #[derive(Debug, Clone, Copy)]
 struct Block {
-    /// Where the line begins, in bytes from the start of the file.
-    place: u64,
+    link: Link,
     /// The least and the greatest row in it.
     first: u64,
     last: u64,
 }
 
 impl PlanIndex {
-    /// Takes a block whose line begins at `place`.
-    pub(super) fn plan(&mut self, place: u64, block: &PlannedRows) {
+    /// Takes a block whose line is at `link`.
+    pub(super) fn plan(&mut self, link: &Link, block: &PlannedRows) {
         let numbers = || block.rows.iter().map(|row| row.position.row);
         let (Some(first), Some(last)) = (numbers().min(), numbers().max()) else {
             return;
@@ -51,13 +51,14 @@ impl PlanIndex {
         for row in numbers() {
             if !self.seen.insert(row) {
                 self.unplan(row);
-                self.moved.insert(row, place);
+                self.moved.insert(row, link.byte);
             }
         }
         let key = (block.account.clone(), block.action);
         let queue = self.queues.entry(key).or_default();
         queue.rows.extend(numbers());
-        queue.blocks.push(Block { place, first, last });
+        let link = *link;
+        queue.blocks.push(Block { link, first, last });
     }
 
     /// Takes a row out of the plan: it will not be sent.
@@ -125,11 +126,6 @@ impl PlanRows {
         })
     }
 
-    /// Whether all rows were given.
-    pub fn is_done(&self) -> bool {
-        self.left.is_empty()
-    }
-
     /// The rows of the next block that has any of them, with what `state` says that earlier
     /// processes did; none: all were given.
     ///
@@ -164,7 +160,7 @@ impl PlanRows {
             account,
             action,
             mut rows,
-        }) = self.entry_at(block.place)?
+        }) = self.entry_at(&block.link)?
         else {
             return Err(changed());
         };
@@ -174,7 +170,9 @@ impl PlanRows {
         let moved = &state.plan.moved;
         rows.retain(|row| {
             let number = row.position.row;
-            let is_here = moved.get(&number).is_none_or(|place| *place == block.place);
+            let is_here = moved
+                .get(&number)
+                .is_none_or(|byte| *byte == block.link.byte);
             is_here && self.left.remove(number)
         });
         let task = |row| self.task(row, state);
@@ -199,18 +197,17 @@ impl PlanRows {
         }
     }
 
-    fn entry_at(&mut self, place: u64) -> io::Result<Entry> {
-        let at = self.file.stream_position()?;
-        match i64::try_from(i128::from(place) - i128::from(at)) {
-            Ok(step) => self.file.seek_relative(step)?,
-            Err(_) => drop(self.file.seek(SeekFrom::Start(place))?),
-        }
-        let mut line = Vec::new();
+    /// The entry at `link`, if it is still the one that stood there when the state was read.
+    fn entry_at(&mut self, link: &Link) -> io::Result<Entry> {
+        self.file.seek(SeekFrom::Start(link.byte))?;
+        let mut bytes = Vec::new();
         (&mut self.file)
             .take(LINE_BYTES_MAX as u64)
-            .read_until(b'\n', &mut line)?;
-        line.pop();
-        Ok(format::decode(&mut line)?)
+            .read_until(b'\n', &mut bytes)?;
+        match decode(link.previous, &mut bytes) {
+            Ok((entry, head)) if head == link.head => Ok(entry),
+            _ => Err(changed()),
+        }
     }
 }
 

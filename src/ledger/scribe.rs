@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::error::LedgerError;
 use super::file::LedgerFile;
 use super::state::LedgerState;
-use crate::domain::Entry;
+use crate::domain::{Counts, Entry};
 
 /// How many entries wait to be written at most; who appends more waits for room.
 pub const QUEUE_MAX: usize = 1_024;
@@ -67,6 +67,8 @@ impl Scribe {
                 match message {
                     // Who no longer waits has lost interest, not durability.
                     Message::Append { ack, .. } => drop(ack.map(|ack| ack.send(Ok(())))),
+                    // Who asked may have lost interest.
+                    Message::Counts(tell) => drop(tell.send(self.file.state().counts())),
                     // What stands in line already is still taken.
                     Message::Finish => self.messages.close(),
                 }
@@ -125,7 +127,8 @@ pub(super) struct Shared {
     pub(super) failure: OnceLock<LedgerError>,
 }
 
-type Acknowledgement = oneshot::Sender<Result<(), LedgerError>>;
+/// Tells whoever waits whether an entry is synced.
+pub(super) type Acknowledgement = oneshot::Sender<Result<(), LedgerError>>;
 
 /// What the thread is handed.
 #[derive(Debug)]
@@ -137,6 +140,8 @@ pub(super) enum Message {
         /// Who waits for the bytes to be synced; `None`: nobody.
         ack: Option<Acknowledgement>,
     },
+    /// Say where all rows stand.
+    Counts(oneshot::Sender<Counts>),
     /// Take what stands in line, and end.
     Finish,
 }

@@ -1,4 +1,5 @@
-//! Picking rows of a ledger: what `retry --only` asks for, and what `--done-in` passes over.
+//! What is picked out of a ledger: the rows that `retry --only` asks for, those that `--done-in` passes
+//! over, those that `verify` asks about and what it saw, and the users that are named.
 
 use std::collections::{BTreeMap, HashSet};
 use std::convert::Infallible;
@@ -10,7 +11,9 @@ use roaring::RoaringTreemap;
 use super::error::LedgerError;
 use super::reader::LedgerReader;
 use super::state::LedgerState;
-use crate::domain::{AccountName, Counted, Entry, Finding, Outcome, TaskKey};
+use crate::domain::{
+    AccountName, Counted, Entry, Finding, Outcome, TaskKey, ToVerify, UserId, Verified,
+};
 
 /// One `--only` of `retry`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,31 +75,28 @@ impl LedgerState {
             }
         }
         if only.contains(&Only::Standing) {
-            rows |= self.standing();
+            rows |= &self.standing;
         }
         Ok(rows)
     }
 
     fn rows_with_code(&self, codes: &[&str]) -> Result<RoaringTreemap, LedgerError> {
         let mut rows = RoaringTreemap::new();
-        let mut reader = LedgerReader::open(&self.source.path)?;
-        while reader.lines() < self.source.lines
-            && let Some(entry) = reader.next_entry()?
-        {
+        self.read_again(|_, entry| {
             let (code, numbers) = match &entry {
                 Entry::Outcome(entry) => (entry.code.as_deref(), vec![entry.position.row]),
                 Entry::Unsent(block) => {
                     let numbers = block.rows.iter().map(|position| position.row);
                     (Some(block.code.as_str()), numbers.collect())
                 }
-                _ => continue,
+                _ => return,
             };
             if code.is_some_and(|code| codes.contains(&code)) {
                 rows.extend(numbers);
             } else {
                 rows -= RoaringTreemap::from_iter(numbers);
             }
-        }
+        })?;
         Ok(rows)
     }
 }
@@ -123,25 +123,24 @@ impl Good {
         let mut good_rows = RoaringTreemap::new();
         let mut reader = LedgerReader::open(path)?;
         let mut introduced = reader.header().accounts.clone();
-        while let Some(entry) = reader.next_entry()? {
-            if let Entry::Session(session) = &entry {
+        reader.each_entry(|_, entry| {
+            if let Entry::Session(session) = entry {
                 introduced.extend_from_slice(&session.accounts);
             }
-            let Some((row, account, key, is_good)) = bearing(&entry) else {
-                continue;
+            let Some((row, account, key, is_good)) = bearing(entry) else {
+                return Ok::<_, LedgerError>(());
             };
             if is_good {
                 good_rows.insert(row);
                 good.keys.insert(key);
-                if !good.tenants.contains_key(account) {
-                    good.tenants.insert(account.clone(), None);
-                }
+                good.tenants.entry(account.clone()).or_default();
             } else if good_rows.remove(row) {
                 // Only then: a duplicate is never good itself, and must not take away the row it
                 // repeats.
                 good.keys.remove(&key);
             }
-        }
+            Ok(())
+        })?;
         for account in introduced {
             if let Some(tenant) = good.tenants.get_mut(&account.name) {
                 *tenant = Some(account.tenant);
@@ -173,175 +172,122 @@ fn bearing(entry: &Entry) -> Option<(u64, &AccountName, TaskKey, bool)> {
     Some((seen.row, &seen.account, key, good))
 }
 
-#[cfg(test)]
-mod tests {
-    use std::path::PathBuf;
+/// The rows of one account to ask about, as their outcomes in the ledger tell them: each once, in
+/// the order in which they ended. No input is needed.
+#[derive(Debug)]
+pub struct GoodRows {
+    reader: LedgerReader,
+    account: AccountName,
+    /// Those that have not been given yet.
+    left: RoaringTreemap,
+    /// What is written after these lines is not looked at: this very verification.
+    lines: u64,
+}
 
-    use futures::executor::block_on;
-    use rstest::rstest;
-    use tempfile::TempDir;
-
-    use super::{Good, Only};
-    use crate::domain::{Action, Entry, Finding, Outcome, OutcomeEntry, TaskKey, UserId};
-    use crate::ledger::samples::{
-        account, header, outcome, outcome_entry, state, verification, verified,
-    };
-    use crate::ledger::tests::fresh;
-    use crate::ledger::{Durability, LedgerState, LedgerWriter};
-
-    fn ledger_of(outcomes: &[OutcomeEntry]) -> (TempDir, PathBuf) {
-        let (folder, path) = fresh();
-        let writer = LedgerWriter::create(&path, header(9)).unwrap();
-        let handle = writer.handle();
-        block_on(async {
-            for outcome in outcomes {
-                let entry = Entry::Outcome(outcome.clone());
-                handle
-                    .append(entry.clone(), Durability::Queued)
-                    .await
-                    .unwrap();
-            }
-            writer.finish().await.unwrap();
-        });
-        (folder, path)
+impl GoodRows {
+    /// The rows `rows` of `account`, of those that [`LedgerState::verifiable`] tells, from the
+    /// ledger that `state` was read from.
+    ///
+    /// # Errors
+    ///
+    /// When the ledger cannot be opened.
+    pub fn open(
+        state: &LedgerState,
+        account: AccountName,
+        rows: RoaringTreemap,
+    ) -> Result<Self, LedgerError> {
+        Ok(Self {
+            reader: LedgerReader::open(&state.source.path)?,
+            account,
+            left: rows,
+            lines: state.source.lines,
+        })
     }
 
-    fn coded(row: u64, outcome: Outcome, code: &str) -> OutcomeEntry {
-        OutcomeEntry {
-            code: Some(code.to_owned()),
-            ..outcome_entry(row, outcome, 1)
-        }
-    }
-
-    fn key(id: &str) -> TaskKey {
-        TaskKey::new(&account("acme"), Action::Purge, id)
-    }
-
-    #[rstest]
-    #[case("failed", Only::Outcome(Outcome::Failed))]
-    #[case(" Not-Found ", Only::Outcome(Outcome::NotFound))]
-    #[case("IN_DOUBT", Only::Outcome(Outcome::InDoubt))]
-    #[case("Standing", Only::Standing)]
-    #[case(" INVALID_DATA ", Only::Code("INVALID_DATA".to_owned()))]
-    fn what_is_no_outcome_is_a_code(#[case] text: &str, #[case] only: Only) {
-        assert_eq!(text.parse(), Ok(only));
-    }
-
-    #[rstest]
-    #[case::plain(&[], &[2, 5])]
-    #[case::outcome(&["refused"], &[4])]
-    #[case::code(&["OpenTickets"], &[4, 5])]
-    #[case::both(&["not_found", "OpenTickets"], &[3, 4, 5])]
-    #[case::done_is_done(&["deleted"], &[])]
-    #[case::replaced(&["Gone"], &[])]
-    #[case::other_case(&["opentickets"], &[])]
-    fn rows_are_picked_by_their_last_outcome(#[case] only: &[&str], #[case] rows: &[u64]) {
-        let (_folder, path) = ledger_of(&[
-            outcome_entry(1, Outcome::Failed, 1),
-            outcome_entry(2, Outcome::Failed, 1),
-            coded(3, Outcome::NotFound, "Gone"),
-            coded(4, Outcome::Refused, "OpenTickets"),
-            coded(5, Outcome::InDoubt, "OpenTickets"),
-            outcome_entry(1, Outcome::Deleted, 2),
-            outcome_entry(3, Outcome::NotFound, 2),
-        ]);
-        let state = LedgerState::read(&path).unwrap();
-        let only: Vec<Only> = only.iter().map(|text| text.parse().unwrap()).collect();
-        let picked: Vec<_> = state.select(&only).unwrap().iter().collect();
-        assert_eq!(picked, rows);
-    }
-
-    #[test]
-    fn rows_that_ended_well_are_picked_only_if_their_users_were_seen_standing() {
-        let state = state(
-            header(4),
-            &[
-                outcome(1, Outcome::Deleted, 1),
-                outcome(2, Outcome::AlreadyGone, 1),
-                outcome(3, Outcome::Deleted, 1),
-                outcome(4, Outcome::Refused, 1),
-                verification(3, 2),
-                verified(1, Finding::Standing, 3),
-                verified(2, Finding::Standing, 3),
-                verified(3, Finding::AsAsked, 3),
-            ],
-        );
-        let picked = |only: &[Only]| state.select(only).unwrap().iter().collect::<Vec<_>>();
-        assert_eq!(picked(&[Only::Standing]), [1, 2]);
-        assert_eq!(picked(&[]), [0; 0]);
-        assert_eq!(picked(&[Only::Outcome(Outcome::Deleted)]), [0; 0]);
-        let refused = Only::Outcome(Outcome::Refused);
-        assert_eq!(picked(&[Only::Standing, refused]), [1, 2, 4]);
-    }
-
-    #[test]
-    fn codes_written_after_the_state_was_read_are_not_picked() {
-        let (_folder, path) = ledger_of(&[coded(1, Outcome::Refused, "X")]);
-        let state = LedgerState::read(&path).unwrap();
-        let opened = LedgerWriter::open(&path).unwrap();
-        let later = Entry::Outcome(coded(2, Outcome::Refused, "X"));
-        block_on(
-            opened
-                .writer
-                .handle()
-                .append(later.clone(), Durability::Synced),
-        )
-        .unwrap();
-        let rows = state.select(&[Only::Code("X".to_owned())]).unwrap();
-        assert_eq!(rows.iter().collect::<Vec<_>>(), [1]);
-    }
-
-    #[test]
-    fn what_is_good_is_whose_last_outcome_is_good() {
-        let repeated = OutcomeEntry {
-            id: Some(UserId::new("901")),
-            ..outcome_entry(6, Outcome::Duplicate, 1)
+    fn take(&mut self, entry: Entry) -> Option<ToVerify> {
+        let Entry::Outcome(entry) = entry else {
+            return None;
         };
-        let (_folder, path) = ledger_of(&[
-            outcome_entry(1, Outcome::Deleted, 1),
-            outcome_entry(2, Outcome::Failed, 1),
-            outcome_entry(3, Outcome::AlreadyGone, 1),
-            outcome_entry(4, Outcome::Deleted, 1),
-            outcome_entry(5, Outcome::DoneBefore, 1),
-            repeated,
-            outcome_entry(2, Outcome::Deleted, 2),
-            outcome_entry(4, Outcome::Failed, 2),
-        ]);
-        let keys = Good::of(&path).unwrap().keys;
-        let expected = ["901", "902", "903", "905"].map(key);
-        assert_eq!(keys, expected.into_iter().collect());
+        let is_meant = entry.account.as_ref() == Some(&self.account)
+            && entry.outcome.counted() == Counted::Good
+            && self.left.contains(entry.position.row);
+        let (Some(action), Some(id), true) = (entry.action, entry.id, is_meant) else {
+            return None;
+        };
+        self.left.remove(entry.position.row);
+        Some(ToVerify {
+            position: entry.position,
+            action,
+            id,
+        })
     }
+}
 
-    #[test]
-    fn what_is_good_leaves_out_users_whom_a_verification_saw_standing_last() {
-        let (_folder, path) = fresh();
-        let writer = LedgerWriter::create(&path, header(9)).unwrap();
-        let handle = writer.handle();
-        block_on(async {
-            for entry in [
-                outcome(1, Outcome::Deleted, 1),
-                outcome(2, Outcome::Deleted, 1),
-                outcome(3, Outcome::Deleted, 1),
-                outcome(4, Outcome::Deleted, 1),
-                verification(4, 2),
-                verified(1, Finding::Standing, 3),
-                verified(2, Finding::Standing, 3),
-                verified(3, Finding::Standing, 3),
-                verified(4, Finding::AsAsked, 3),
-                outcome(2, Outcome::Deleted, 4),
-                verification(4, 5),
-                verified(1, Finding::Unknown, 6),
-                verified(3, Finding::AsAsked, 6),
-            ] {
-                handle
-                    .append(entry.clone(), Durability::Queued)
-                    .await
-                    .unwrap();
+impl Iterator for GoodRows {
+    type Item = Result<ToVerify, LedgerError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        while !self.left.is_empty() && self.reader.lines() < self.lines {
+            match self.reader.next_entry() {
+                Ok(Some(entry)) => {
+                    if let Some(row) = self.take(entry) {
+                        return Some(Ok(row));
+                    }
+                }
+                Ok(None) => return None,
+                Err(error) => {
+                    self.left.clear();
+                    return Some(Err(error));
+                }
             }
-            writer.finish().await.unwrap();
-        });
-        let expected = ["902", "903", "904"].map(key);
-        let keys = Good::of(&path).unwrap().keys;
-        assert_eq!(keys, expected.into_iter().collect());
+        }
+        None
     }
+}
+
+/// Hands every row that the ledger's verification `number` (from 1) saw to `see`, in the order in
+/// which they were seen, until `see` fails.
+///
+/// # Errors
+///
+/// What `see` fails with, or, made one of these, what reading the ledger fails with.
+pub fn each_verified<E: From<LedgerError>>(
+    ledger: &Path,
+    number: u64,
+    mut see: impl FnMut(&Verified) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut current = 0;
+    LedgerReader::open(ledger)?.each_entry(|_, entry| match entry {
+        Entry::Verification(_) => {
+            current += 1;
+            Ok(())
+        }
+        Entry::Verify(verified) if current == number => see(verified),
+        _ => Ok(()),
+    })
+}
+
+/// Hands the account and the id of every entry of the ledger that names a user to `see`, with the
+/// number of its line, until `see` fails: a ledger may come from anywhere.
+///
+/// # Errors
+///
+/// What `see` fails with, or, made one of these, what reading the ledger fails with.
+pub fn each_user<E: From<LedgerError>>(
+    ledger: &Path,
+    mut see: impl FnMut(u64, &AccountName, &UserId) -> Result<(), E>,
+) -> Result<(), E> {
+    LedgerReader::open(ledger)?.each_entry(|link, entry| {
+        let user = match entry {
+            Entry::Plan(block) => {
+                let mut rows = block.rows.iter();
+                return rows.try_for_each(|row| see(link.line, &block.account, &row.id));
+            }
+            Entry::Intent(it) => Some((&it.account, &it.id)),
+            Entry::Verify(it) => Some((&it.account, &it.id)),
+            Entry::Outcome(it) => it.account.as_ref().zip(it.id.as_ref()),
+            _ => None,
+        };
+        user.map_or(Ok(()), |(account, id)| see(link.line, account, id))
+    })
 }

@@ -13,27 +13,33 @@ pub const SENT_MAX: usize = 1 << 20;
 /// A request that counts towards a quota.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sent {
-    /// The step whose endpoint it called; `None`: a request that changes nothing.
-    pub step: Option<Step>,
     /// When it was sent, or its intent was written, which is a little earlier.
     pub sent_at: Time,
-    /// When its answer came, or waiting for it ended; `None`: the process ended first, so it may
-    /// have arrived at any time after it was sent.
-    pub replied_at: Option<Time>,
-}
-
-/// A [`Sent`] in half the bytes: there may be a million of them.
-#[derive(Debug, Clone, Copy)]
-struct Kept {
-    sent_at: Time,
     /// The milliseconds to the answer, and one more; `None`: no answer came.
     waited: Option<NonZeroU32>,
-    step: Option<Step>,
+    /// The step whose endpoint it called; `None`: a request that changes nothing.
+    pub step: Option<Step>,
     /// Whether the request was taken back before it left.
     is_taken_back: bool,
 }
 
-impl Kept {
+impl Sent {
+    const fn new(step: Option<Step>, sent_at: Time) -> Self {
+        Self {
+            sent_at,
+            waited: None,
+            step,
+            is_taken_back: false,
+        }
+    }
+
+    /// When its answer came, or waiting for it ended; `None`: the process ended first, so it may have
+    /// arrived at any time after it was sent.
+    pub fn replied_at(&self) -> Option<Time> {
+        let waited = u64::from(self.waited?.get() - 1);
+        Some(self.sent_at.after(Duration::from_millis(waited)))
+    }
+
     fn answered(&mut self, at: Time) {
         // A clock may have been set back in between; then they are one instant.
         let waited = at.saturating_since(self.sent_at).as_millis();
@@ -41,13 +47,8 @@ impl Kept {
         self.waited = NonZeroU32::new(waited.saturating_add(1));
     }
 
-    fn replied_at(self) -> Option<Time> {
-        let waited = u64::from(self.waited?.get() - 1);
-        Some(self.sent_at.after(Duration::from_millis(waited)))
-    }
-
     /// Whether a quota's window may have to count it at `now`.
-    fn counts(self, now: Time) -> bool {
+    fn counts(&self, now: Time) -> bool {
         let last = self.replied_at().unwrap_or(self.sent_at);
         !self.is_taken_back && now.saturating_since(last) <= Quota::SPAN_MAX
     }
@@ -56,7 +57,7 @@ impl Kept {
 /// The requests of one account, as entries tell them, for as long as any quota's span can reach.
 #[derive(Debug, Clone, Default)]
 pub(super) struct SentLog {
-    kept: VecDeque<Kept>,
+    kept: VecDeque<Sent>,
     /// How many have been dropped from the front.
     dropped: u64,
     /// By row: which request of it is unanswered, counted from the first ever.
@@ -64,63 +65,54 @@ pub(super) struct SentLog {
 }
 
 impl SentLog {
-    /// A request that needs no later entry to be told.
-    pub(super) fn request(&mut self, sent: Sent) {
-        let first_counts =
-            |kept: &VecDeque<Kept>| kept.front().is_none_or(|it| it.counts(sent.sent_at));
-        while self.kept.len() >= SENT_MAX || !first_counts(&self.kept) {
-            self.kept.pop_front();
-            self.dropped += 1;
-        }
-        let mut kept = Kept {
-            sent_at: sent.sent_at,
-            waited: None,
-            step: sent.step,
-            is_taken_back: false,
-        };
-        if let Some(at) = sent.replied_at {
-            kept.answered(at);
-        }
-        self.kept.push_back(kept);
+    /// A request that changes nothing, sent at `sent_at` and answered at `at`.
+    pub(super) fn request(&mut self, sent_at: Time, at: Time) {
+        let mut sent = Sent::new(None, sent_at);
+        sent.answered(at);
+        self.keep(sent);
     }
 
     /// An intent for `row`.
     pub(super) fn intent(&mut self, row: u64, step: Step, at: Time) {
-        self.request(Sent {
-            step: Some(step),
-            sent_at: at,
-            replied_at: None,
-        });
+        self.keep(Sent::new(Some(step), at));
         let number = self.dropped + self.kept.len() as u64 - 1;
         self.unanswered.insert(row, number);
     }
 
     /// The request under way for `row` was answered, or given up.
     pub(super) fn answered(&mut self, row: u64, at: Time) {
-        if let Some(kept) = self.under_way(row) {
-            kept.answered(at);
+        if let Some(sent) = self.under_way(row) {
+            sent.answered(at);
         }
     }
 
     /// The intent for `row` was taken back: nothing left.
     pub(super) fn held_back(&mut self, row: u64) {
-        if let Some(kept) = self.under_way(row) {
-            kept.is_taken_back = true;
+        if let Some(sent) = self.under_way(row) {
+            sent.is_taken_back = true;
         }
     }
 
     /// The requests that a window may have to count at `now`, oldest first.
     pub(super) fn iter(&self, now: Time) -> impl Iterator<Item = Sent> {
-        let kept = self.kept.iter().filter(move |kept| kept.counts(now));
-        kept.map(|kept| Sent {
-            step: kept.step,
-            sent_at: kept.sent_at,
-            replied_at: kept.replied_at(),
-        })
+        let kept = self.kept.iter().filter(move |sent| sent.counts(now));
+        kept.copied()
+    }
+
+    fn keep(&mut self, sent: Sent) {
+        let first_counts = |kept: &VecDeque<Sent>| {
+            let first = kept.front();
+            first.is_none_or(|it| it.counts(sent.sent_at))
+        };
+        while self.kept.len() >= SENT_MAX || !first_counts(&self.kept) {
+            self.kept.pop_front();
+            self.dropped += 1;
+        }
+        self.kept.push_back(sent);
     }
 
     /// The request under way for `row`, which is then no longer under way.
-    fn under_way(&mut self, row: u64) -> Option<&mut Kept> {
+    fn under_way(&mut self, row: u64) -> Option<&mut Sent> {
         let number = self.unanswered.remove(&row)?;
         let place = usize::try_from(number.checked_sub(self.dropped)?).ok()?;
         self.kept.get_mut(place)
@@ -129,48 +121,41 @@ impl SentLog {
 
 #[cfg(test)]
 mod tests {
-    use super::{Kept, SENT_MAX, Sent, SentLog};
+    use super::{SENT_MAX, Sent, SentLog};
     use crate::domain::{Quota, Step, Time};
-
-    const T0: Time = Time::from_millis(1_795_340_600_000);
-
-    fn read(at: Time) -> Sent {
-        Sent {
-            step: None,
-            sent_at: at,
-            replied_at: Some(at),
-        }
-    }
 
     #[test]
     fn what_no_span_can_reach_is_dropped_and_later_answers_still_find_their_request() {
+        let first = Time::from_millis(1_795_340_600_000);
+        let later = first.after(Quota::SPAN_MAX);
+        let last = Time::from_millis(later.as_millis() + 1);
         let mut log = SentLog::default();
-        log.request(read(T0));
-        log.intent(7, Step::Delete, T0);
-        let later = T0.after(Quota::SPAN_MAX);
+        log.request(first, first);
+        log.intent(7, Step::Delete, first);
         log.intent(8, Step::Delete, later);
         assert_eq!(log.kept.len(), 3, "the edge of the span still counts");
-        let last = Time::from_millis(later.as_millis() + 1);
-        log.request(read(last));
-        assert_eq!(log.kept.len(), 2);
+        log.request(last, last);
         log.answered(7, last);
         log.answered(8, last);
-        let kept: Vec<Sent> = log.iter(last).collect();
-        assert_eq!(kept[0].replied_at, Some(last));
-        assert_eq!(kept[0].sent_at, later);
-        assert_eq!(kept.len(), 2);
+        let kept: Vec<_> = log.iter(last).collect();
+        let kept: Vec<_> = kept
+            .iter()
+            .map(|it| (it.sent_at, it.replied_at()))
+            .collect();
+        assert_eq!(kept, [(later, Some(last)), (last, Some(last))]);
     }
 
     #[test]
     fn the_newest_are_kept_and_each_takes_sixteen_bytes() {
         let mut log = SentLog::default();
-        for n in 0..i64::try_from(SENT_MAX).unwrap() + 3 {
-            log.request(read(Time::from_millis(n)));
+        for at in (0..i64::try_from(SENT_MAX).unwrap() + 3).map(Time::from_millis) {
+            log.request(at, at);
         }
         let kept: Vec<Sent> = log.iter(Time::from_millis(0)).collect();
-        assert_eq!(kept.len(), SENT_MAX);
-        assert_eq!(kept[0].sent_at, Time::from_millis(3));
-        assert_eq!(kept[0].replied_at, Some(Time::from_millis(3)));
-        assert_eq!(size_of::<Kept>(), 16);
+        assert_eq!(
+            (kept.len(), kept[0].sent_at),
+            (SENT_MAX, Time::from_millis(3))
+        );
+        assert_eq!(size_of::<Sent>(), 16);
     }
 }

@@ -11,10 +11,10 @@ use super::bulks::Bulks;
 use super::chain::Head;
 use super::error::LedgerError;
 use super::planned::PlanIndex;
-use super::reader::{LedgerReader, TornTail};
+use super::reader::{LedgerReader, Link, TornTail};
 use super::sent::{Sent, SentLog};
 use crate::domain::{
-    AccountHeader, AccountName, Action, Agreed, Counts, Findings, InputHeader, LaneStop, LeftOpen,
+    AccountHeader, AccountName, Action, Agreed, Counts, Entry, Findings, LaneStop, LeftOpen,
     Outcome, Paused, PlanEnd, RunEnd, RunHeader, Session, Step, Time, Uptime, Verification,
 };
 
@@ -35,18 +35,6 @@ pub struct Source {
     pub head: Head,
     /// What followed it without a line feed; `None`: nothing.
     pub torn: Option<TornTail>,
-}
-
-impl Source {
-    /// What `reader` has read of the ledger at `path`.
-    pub(super) fn of<R: Read>(path: &Path, reader: &LedgerReader<R>) -> Self {
-        Self {
-            path: path.to_owned(),
-            lines: reader.lines(),
-            head: reader.head(),
-            torn: reader.torn(),
-        }
-    }
 }
 
 /// What a ledger says: what `status` shows, and what `resume` and `retry` go on from.
@@ -75,18 +63,16 @@ pub struct LedgerState {
     pub verification: Option<VerificationState>,
     /// When the newest entry was written.
     pub last_at: Time,
-    /// The end of the plan; `None`: the plan is not complete, or the ledger's format has none.
+    /// The end of the plan; `None`: the plan is not complete.
     pub planned: Option<PlanEnd>,
-    /// The agreement to the plan; `None`: nobody agreed yet, or the ledger's format has none.
+    /// The agreement to the plan; `None`: nobody agreed yet.
     pub agreed: Option<Agreed>,
-    /// Whether the ledger begins with a plan.
-    pub(super) has_plan: bool,
     /// The plan's rows to send.
     pub(super) plan: PlanIndex,
     /// Ended rows by account and outcome; `None`: rows that name no account that exists.
     pub(super) rows: BTreeMap<Option<AccountName>, Rows>,
-    /// All rows in [`LedgerState::rows`].
-    pub(super) ended: RoaringTreemap,
+    /// The numbers of all rows that ended.
+    pub ended: RoaringTreemap,
     /// Rows by the steps that ended well and that no outcome has followed.
     pub(super) steps: BTreeMap<Step, RoaringTreemap>,
     /// Those of them whose soft deletion was this run's.
@@ -98,11 +84,14 @@ pub struct LedgerState {
     /// Those of them whose requests can have deleted nobody.
     pub(super) harmless: RoaringTreemap,
     pub(super) bulks: Bulks,
-    pub(super) standing: RoaringTreemap,
-    pub(super) settled_unseen: RoaringTreemap,
+    /// The rows whose users were seen standing when they were last seen clearly, after the rows had
+    /// ended well.
+    pub standing: RoaringTreemap,
+    /// The rows that were settled as deleted although nobody saw the user before.
+    pub settled_unseen: RoaringTreemap,
     pub(super) sent: BTreeMap<AccountName, SentLog>,
-    /// Whether what stops now is a verification.
-    pub(super) verifying: bool,
+    /// Whether the last process verifies, or did.
+    pub verifying: bool,
     /// When the last process began, and how long the machine had been up then; `None`: not told.
     pub(super) began: Option<(Time, Uptime)>,
     /// How many requests any process may have had under way at once, by account.
@@ -133,25 +122,48 @@ impl LedgerState {
         mut reader: LedgerReader<R>,
     ) -> Result<Self, LedgerError> {
         let mut state = Self::new(reader.header().clone());
-        reader.each_entry(|place, entry| state.apply(place, entry))?;
-        state.source = Source::of(path, &reader);
+        state.read_on(path, &mut reader)?;
         Ok(state)
+    }
+
+    /// Takes what `reader` has beyond what was read of it.
+    fn read_on<R: Read>(
+        &mut self,
+        path: &Path,
+        reader: &mut LedgerReader<R>,
+    ) -> Result<(), LedgerError> {
+        reader.each_entry(|link, entry| {
+            self.apply(link, entry);
+            Ok::<_, LedgerError>(())
+        })?;
+        self.source = Source {
+            path: path.to_owned(),
+            lines: reader.lines(),
+            head: reader.head(),
+            torn: reader.torn(),
+        };
+        Ok(())
+    }
+
+    /// Reads the ledger once more, as far as it was read for this state, checking every line.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be read, or has been damaged since.
+    pub fn read_again(&self, mut see: impl FnMut(&Link, &Entry)) -> Result<(), LedgerError> {
+        LedgerReader::open(&self.source.path)?.each_entry(|link, entry| {
+            if link.line <= self.source.lines {
+                see(link, entry);
+            }
+            Ok(())
+        })
     }
 
     /// The state of a ledger that has a header and nothing else.
     pub fn new(header: RunHeader) -> Self {
-        let (at, uptime, accounts) = (
-            header.started_at,
-            header.uptime.clone(),
-            header.accounts.clone(),
-        );
-        let mut state = Self::empty(header);
-        state.process(at, uptime.as_ref(), &accounts);
-        state
-    }
-
-    fn empty(header: RunHeader) -> Self {
-        Self {
+        let uptime = header.uptime.clone();
+        let accounts = header.accounts.clone();
+        let mut state = Self {
             source: Source {
                 path: PathBuf::new(),
                 lines: 1,
@@ -159,7 +171,6 @@ impl LedgerState {
                 torn: None,
             },
             last_at: header.started_at,
-            has_plan: header.input.is_none(),
             header,
             sessions: Vec::new(),
             cut_off: Vec::new(),
@@ -186,7 +197,9 @@ impl LedgerState {
             verifying: false,
             began: None,
             concurrency: BTreeMap::new(),
-        }
+        };
+        state.process(state.last_at, uptime.as_ref(), &accounts);
+        state
     }
 
     /// A process began at `at`.
@@ -223,27 +236,21 @@ impl LedgerState {
         known.filter(|most| *most > 0)
     }
 
-    /// Where all rows of the input stand; they add up to the header's rows.
+    /// Where all rows of the input stand; they add up to the plan's rows.
     pub fn counts(&self) -> Counts {
         let mut counts = Counts::default();
         for sets in self.rows.values() {
             add(&mut counts, sets);
         }
-        counts.pending = self.rows_to_account_for().saturating_sub(self.ended.len());
+        let rows = match &self.planned {
+            Some(plan) => plan.rows,
+            None => (self.plan.all() | &self.ended).len(),
+        };
+        counts.pending = rows.saturating_sub(self.ended.len());
         counts
     }
 
-    /// How many rows the input has, as far as the ledger says.
-    fn rows_to_account_for(&self) -> u64 {
-        match &self.planned {
-            Some(plan) => plan.rows,
-            None if self.has_plan => (self.plan.all() | &self.ended).len(),
-            None => self.header.input.as_ref().map_or(0, |input| input.rows),
-        }
-    }
-
-    /// The counts of each account. [`Counts::pending`] is 0 in a ledger that begins with no plan.
-    /// Rows that name no account are left out.
+    /// The counts of each account. Rows that name no account are left out.
     pub fn account_counts(&self) -> BTreeMap<AccountName, Counts> {
         let mut all: BTreeMap<AccountName, Counts> = BTreeMap::new();
         for (account, sets) in &self.rows {
@@ -265,7 +272,7 @@ impl LedgerState {
 
     /// Whether the process ended while it wrote the plan.
     pub const fn is_unfinished_plan(&self) -> bool {
-        self.has_plan && self.planned.is_none()
+        self.planned.is_none()
     }
 
     /// Whether `row` is to be sent, or was.
@@ -273,23 +280,17 @@ impl LedgerState {
         self.plan.queues().any(|(_, _, rows)| rows.contains(row))
     }
 
-    /// Whether `row` ended as `outcome`.
-    pub fn ended_as(&self, row: u64, outcome: Outcome) -> bool {
-        let mut sets = self.rows.values();
-        sets.any(|sets| sets[outcome.index()].contains(row))
-    }
-
-    /// The input; `None`: its plan was never finished.
-    pub fn input(&self) -> Option<InputHeader> {
-        let planned = self.planned.as_ref().map(|planned| InputHeader {
-            path: planned.input.path.clone(),
-            size: planned.input.size,
-            sha256: planned.input.sha256.clone(),
-            rows: planned.rows,
-            format: planned.input.format.clone(),
-            delimiter: planned.input.delimiter,
-        });
-        planned.or_else(|| self.header.input.clone())
+    /// How `row` ended last; `None`: it has not.
+    pub fn outcome_of(&self, row: u64) -> Option<Outcome> {
+        // Most rows that are asked about have not ended.
+        if !self.ended.contains(row) {
+            return None;
+        }
+        let ended_as = |it: &Outcome| {
+            let mut sets = self.rows.values();
+            sets.any(|sets| sets[it.index()].contains(row))
+        };
+        Outcome::ALL.into_iter().find(ended_as)
     }
 
     /// The rows to send by account and action, ended since or not.
@@ -298,9 +299,8 @@ impl LedgerState {
     }
 
     /// Whether this run deleted the row's user, softly at least.
-    pub fn has_deleted(&self, row: u64) -> bool {
-        let is_deleted = |sets: &Rows| sets[Outcome::Deleted.index()].contains(row);
-        self.soft_deleted.contains(row) || self.rows.values().any(is_deleted)
+    pub(super) fn has_deleted(&self, row: u64) -> bool {
+        self.soft_deleted.contains(row) || self.outcome_of(row) == Some(Outcome::Deleted)
     }
 
     /// The accounts as they introduced themselves last.
@@ -319,18 +319,9 @@ impl LedgerState {
         rows
     }
 
-    /// The numbers of all rows that ended.
-    pub const fn ended(&self) -> &RoaringTreemap {
-        &self.ended
-    }
-
     /// The numbers of the rows that have no outcome yet.
     pub fn outstanding(&self) -> RoaringTreemap {
-        let mut rows = self.plan.all();
-        if !self.has_plan {
-            rows.insert_range(1..=self.rows_to_account_for());
-        }
-        rows - &self.ended
+        self.plan.all() - &self.ended
     }
 
     /// How many of the row's steps ended well without the row having ended since. A row that ended
@@ -340,20 +331,10 @@ impl LedgerState {
         sets.filter(|rows| rows.contains(row)).count()
     }
 
-    /// The rows for which this run deleted the user, softly at least.
-    pub fn deleted(&self) -> RoaringTreemap {
-        self.rows_of(Outcome::Deleted) | &self.soft_deleted
-    }
-
     /// The rows that have no outcome yet, and whose user is soft-deleted by their first step.
     pub fn soft_deleted_so_far(&self) -> RoaringTreemap {
         let done = self.steps.get(&Step::Delete).cloned();
         done.unwrap_or_default() - &self.ended
-    }
-
-    /// How many rows were settled as deleted although nobody saw the user before.
-    pub fn settled_unseen(&self) -> u64 {
-        self.settled_unseen.len()
     }
 
     /// The rows of which a request left that nothing has answered or settled: the next step of such
@@ -378,12 +359,6 @@ impl LedgerState {
             return LeftOpen::Nothing;
         }
         self.bulks.left_open(row)
-    }
-
-    /// The rows whose users were seen standing when they were last seen clearly, after the rows had
-    /// ended well.
-    pub const fn standing(&self) -> &RoaringTreemap {
-        &self.standing
     }
 
     /// The rows of each account that ended `deleted` or `already_gone`: what a verification asks
@@ -454,5 +429,45 @@ impl VerificationState {
 fn add(counts: &mut Counts, sets: &Rows) {
     for outcome in Outcome::ALL {
         *counts.slot(outcome) += sets[outcome.index()].len();
+    }
+}
+
+/// A ledger that is looked at again and again while a process is writing it: what it said is kept, and
+/// reading goes on from there.
+#[derive(Debug)]
+pub struct LedgerFollower {
+    path: PathBuf,
+    reader: LedgerReader,
+    state: LedgerState,
+}
+
+impl LedgerFollower {
+    /// Opens the ledger at `path` and reads its header.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be read, or is no ledger.
+    pub fn open(path: &Path) -> Result<Self, LedgerError> {
+        let reader = LedgerReader::open(path)?;
+        Ok(Self {
+            path: path.to_owned(),
+            state: LedgerState::new(reader.header().clone()),
+            reader,
+        })
+    }
+
+    /// What the ledger says now. If what was added does not fit what was read, the ledger may be
+    /// another one of that name, and is read from its beginning.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be read, or is damaged.
+    pub fn look(&mut self) -> Result<&LedgerState, LedgerError> {
+        let goes_on = matches!(self.reader.reopen(), Ok(true));
+        if !goes_on || self.state.read_on(&self.path, &mut self.reader).is_err() {
+            *self = Self::open(&self.path)?;
+            self.state.read_on(&self.path, &mut self.reader)?;
+        }
+        Ok(&self.state)
     }
 }

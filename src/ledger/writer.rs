@@ -14,19 +14,9 @@ use super::disk::{Disk, RealDisk};
 use super::error::LedgerError;
 use super::file::LedgerFile;
 use super::reader::TornTail;
-use super::scribe::{Message, QUEUE_MAX, Scribe, Shared};
+use super::scribe::{Acknowledgement, Message, QUEUE_MAX, Scribe, Shared};
 use super::state::LedgerState;
-use crate::domain::{Entry, RunHeader};
-
-/// When an append is done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Durability {
-    /// When the entry would survive a power cut.
-    Synced,
-    /// When it stands in line to be written. It is synced as soon as nothing else waits, and with
-    /// [`LedgerWriter::finish`] at the latest; if either fails, every later append says so.
-    Queued,
-}
+use crate::domain::{Counts, Durability, Entry, RunHeader};
 
 /// A ledger opened for going on with it.
 #[derive(Debug)]
@@ -159,31 +149,6 @@ impl LedgerHandle {
         entry: Entry,
         durability: Durability,
     ) -> impl Future<Output = Result<(), LedgerError>> + Send + use<'_> {
-        let placed = self.place(entry, durability);
-        async move {
-            match placed {
-                Placed::No(failure) => Err(failure),
-                Placed::InLine(synced) => self.synced(synced).await,
-                Placed::Full(message, synced) => {
-                    let sent = self.queue.send(*message).boxed().await;
-                    sent.map_err(|_| self.gone())?;
-                    self.synced(synced).await
-                }
-            }
-        }
-    }
-
-    /// Puts an entry in line, if there is room.
-    fn place(&self, entry: Entry, durability: Durability) -> Placed {
-        if let Some(failure) = self.shared.failure.get() {
-            return Placed::No(failure.clone());
-        }
-        if matches!(entry, Entry::Run(_)) {
-            return Placed::No(LedgerError::Unwritable {
-                path: self.shared.path.clone(),
-                reason: "a ledger has one header".to_owned(),
-            });
-        }
         let (ack, synced) = match durability {
             Durability::Synced => {
                 let (ack, synced) = oneshot::channel();
@@ -191,18 +156,51 @@ impl LedgerHandle {
             }
             Durability::Queued => (None, None),
         };
-        match self.queue.try_send(Message::Append { entry, ack }) {
-            Ok(()) => Placed::InLine(synced),
-            Err(TrySendError::Full(message)) => Placed::Full(Box::new(message), synced),
-            Err(TrySendError::Closed(_)) => Placed::No(self.gone()),
+        let placed = self.place(entry, ack);
+        async move {
+            if let Some(message) = placed? {
+                // Boxed: seldom needed, and large.
+                let sent = self.queue.send(message).boxed().await;
+                sent.map_err(|_| self.gone())?;
+            }
+            match synced {
+                Some(synced) => synced.await.unwrap_or_else(|_| Err(self.gone())),
+                None => Ok(()),
+            }
         }
     }
 
-    /// Waits until the entry is synced; `None`: nobody waits for that.
-    async fn synced(&self, synced: Option<Synced>) -> Result<(), LedgerError> {
-        match synced {
-            Some(synced) => synced.await.unwrap_or_else(|_| Err(self.gone())),
-            None => Ok(()),
+    /// Where all rows stand after what this handle has appended.
+    ///
+    /// # Errors
+    ///
+    /// As of [`LedgerHandle::append`].
+    pub async fn counts(&self) -> Result<Counts, LedgerError> {
+        let (tell, told) = oneshot::channel();
+        let asked = self.queue.send(Message::Counts(tell)).await;
+        asked.map_err(|_| self.gone())?;
+        told.await.map_err(|_| self.gone())
+    }
+
+    /// Puts an entry in line; given back: there is no room.
+    fn place(
+        &self,
+        entry: Entry,
+        ack: Option<Acknowledgement>,
+    ) -> Result<Option<Message>, LedgerError> {
+        if let Some(failure) = self.shared.failure.get() {
+            return Err(failure.clone());
+        }
+        if matches!(entry, Entry::Run(_)) {
+            return Err(LedgerError::Unwritable {
+                path: self.shared.path.clone(),
+                reason: "a ledger has one header".to_owned(),
+            });
+        }
+        match self.queue.try_send(Message::Append { entry, ack }) {
+            Ok(()) => Ok(None),
+            Err(TrySendError::Full(message)) => Ok(Some(message)),
+            Err(TrySendError::Closed(_)) => Err(self.gone()),
         }
     }
 
@@ -215,18 +213,6 @@ impl LedgerHandle {
     }
 }
 
-type Synced = oneshot::Receiver<Result<(), LedgerError>>;
-
-/// Where an entry is that is to be appended.
-enum Placed {
-    /// Nowhere.
-    No(LedgerError),
-    /// In line.
-    InLine(Option<Synced>),
-    /// Still here: there is no room.
-    Full(Box<Message>, Option<Synced>),
-}
-
 fn message_of(panic: &(dyn Any + Send)) -> String {
     if let Some(text) = panic.downcast_ref::<&str>() {
         (*text).to_owned()
@@ -234,298 +220,5 @@ fn message_of(panic: &(dyn Any + Send)) -> String {
         text.clone()
     } else {
         "it left no message".to_owned()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::fs;
-    use std::path::Path;
-
-    use futures::executor::block_on;
-    use futures::future::join_all;
-
-    use super::{Durability, LedgerError, LedgerWriter, QUEUE_MAX};
-    use crate::domain::{Entry, Outcome, Step};
-    use crate::ledger::disk::faulty::FaultyDisk;
-    use crate::ledger::lock::TRIES_MAX;
-    use crate::ledger::samples::{header, intent, outcome, outcome_entry};
-    use crate::ledger::tests::{fresh, read_all};
-    use crate::ledger::{LedgerReader, LedgerState, is_locked};
-
-    /// All entries but the header.
-    fn entries(path: &Path) -> Vec<Entry> {
-        read_all(path).split_off(1)
-    }
-
-    #[test]
-    fn what_was_appended_reads_back_in_order_and_finish_gives_the_head() {
-        let (_folder, path) = fresh();
-        let writer = LedgerWriter::create(&path, header(2)).unwrap();
-        let handle = writer.handle();
-        let written = [
-            intent(1, Step::Delete, 1),
-            outcome(1, Outcome::Deleted, 2),
-            outcome(2, Outcome::Invalid, 2),
-        ];
-        let state = block_on(async {
-            for entry in &written {
-                handle
-                    .append(entry.clone(), Durability::Queued)
-                    .await
-                    .unwrap();
-            }
-            writer.finish().await.unwrap()
-        });
-        assert_eq!(entries(&path), written);
-        let read = LedgerState::read(&path).unwrap();
-        assert_eq!(format!("{state:?}"), format!("{read:?}"));
-    }
-
-    #[test]
-    fn a_new_ledger_is_durable_and_so_is_its_name() {
-        let (_folder, path) = fresh();
-        let disk = FaultyDisk::default();
-        let writer = LedgerWriter::create_on(&disk, &path, header(1)).unwrap();
-        assert_eq!(
-            (disk.writes(), disk.syncs(), disk.folder_syncs()),
-            (1, 1, 1)
-        );
-        assert_eq!(LedgerReader::open(&path).unwrap().header(), &header(1));
-        block_on(writer.finish()).unwrap();
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn only_its_owner_may_read_a_ledger() {
-        use std::os::unix::fs::PermissionsExt;
-        let (_folder, path) = fresh();
-        let _writer = LedgerWriter::create(&path, header(1)).unwrap();
-        let mode = fs::metadata(&path).unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o600);
-    }
-
-    #[test]
-    fn a_file_that_exists_is_refused_and_left_alone() {
-        let (folder, path) = fresh();
-        let other = folder.path().join("notes");
-        fs::rename(tempfile::NamedTempFile::new_in(&folder).unwrap(), &other).unwrap();
-        fs::hard_link(&other, &path).unwrap();
-        let error = LedgerWriter::create(&path, header(1)).unwrap_err();
-        assert!(matches!(&error, LedgerError::Exists { path: it } if *it == path));
-        assert!(error.to_string().contains("userpurge resume"));
-        assert_eq!(fs::read(&path).unwrap(), b"");
-    }
-
-    #[test]
-    fn a_second_writer_is_refused_and_told_where_to_look() {
-        let (_folder, path) = fresh();
-        let writer = LedgerWriter::create(&path, header(1)).unwrap();
-        assert!(is_locked(&path).unwrap());
-        let disk = FaultyDisk::default();
-        let error = LedgerWriter::open_on(&disk, &path).unwrap_err();
-        assert!(matches!(&error, LedgerError::Locked { path: it } if *it == path));
-        assert!(error.to_string().contains("userpurge status --follow"));
-        assert_eq!(disk.pauses(), TRIES_MAX - 1, "it was tried for a while");
-
-        block_on(writer.finish()).unwrap();
-        assert!(!is_locked(&path).unwrap());
-        let opened = LedgerWriter::open(&path).unwrap();
-        assert!(is_locked(&path).unwrap());
-        block_on(opened.writer.finish()).unwrap();
-    }
-
-    #[test]
-    fn a_synced_append_returns_after_its_sync() {
-        let (_folder, path) = fresh();
-        let disk = FaultyDisk::default();
-        let writer = LedgerWriter::create_on(&disk, &path, header(1)).unwrap();
-        let handle = writer.handle();
-        let entry = intent(1, Step::Delete, 1);
-        for times in 2..5 {
-            block_on(handle.append(entry.clone(), Durability::Synced)).unwrap();
-            assert_eq!((disk.writes(), disk.syncs()), (times, times));
-            assert_eq!(entries(&path).len() as u64, times - 1);
-        }
-    }
-
-    #[test]
-    fn what_has_gathered_is_written_at_once_and_synced_once() {
-        let (_folder, path) = fresh();
-        let disk = FaultyDisk::default();
-        let writer = LedgerWriter::create_on(&disk, &path, header(1)).unwrap();
-        let handle = writer.handle();
-        let first = intent(1, Step::Delete, 1);
-        let others: Vec<_> = (2..802).map(|row| intent(row, Step::Delete, 2)).collect();
-        // While the first is being written, eight hundred others gather.
-        disk.shut(true);
-        block_on(async {
-            let mut appends: Vec<_> =
-                vec![Box::pin(handle.append(first.clone(), Durability::Synced))];
-            assert!(futures::poll!(appends[0].as_mut()).is_pending());
-            disk.until_a_write_waits();
-            for entry in &others {
-                appends.push(Box::pin(handle.append(entry.clone(), Durability::Synced)));
-            }
-            for append in appends.iter_mut().skip(1) {
-                assert!(futures::poll!(append.as_mut()).is_pending());
-            }
-            disk.shut(false);
-            for done in join_all(appends).await {
-                done.unwrap();
-            }
-        });
-        assert_eq!(
-            (disk.writes(), disk.syncs()),
-            (3, 3),
-            "header, first, all others"
-        );
-        assert_eq!(entries(&path).len(), 801);
-    }
-
-    #[test]
-    fn who_appends_more_than_the_queue_holds_waits_for_room() {
-        let (_folder, path) = fresh();
-        let disk = FaultyDisk::default();
-        let writer = LedgerWriter::create_on(&disk, &path, header(1)).unwrap();
-        let handle = writer.handle();
-        let entry = intent(1, Step::Delete, 1);
-        disk.shut(true);
-        block_on(async {
-            handle
-                .append(entry.clone(), Durability::Queued)
-                .await
-                .unwrap();
-            disk.until_a_write_waits();
-            for _ in 0..QUEUE_MAX {
-                handle
-                    .append(entry.clone(), Durability::Queued)
-                    .await
-                    .unwrap();
-            }
-            let mut one_more = Box::pin(handle.append(entry.clone(), Durability::Queued));
-            assert!(futures::poll!(one_more.as_mut()).is_pending());
-            disk.shut(false);
-            one_more.await.unwrap();
-            writer.finish().await.unwrap();
-        });
-        assert_eq!(entries(&path).len(), QUEUE_MAX + 2);
-    }
-
-    #[test]
-    fn everyone_who_appends_at_once_keeps_an_own_order() {
-        let (_folder, path) = fresh();
-        let writer = LedgerWriter::create(&path, header(1)).unwrap();
-        std::thread::scope(|scope| {
-            for lane in 0..4 {
-                let handle = writer.handle();
-                scope.spawn(move || {
-                    for row in 0..100 {
-                        let entry = intent(lane * 1_000 + row, Step::Delete, 1);
-                        block_on(handle.append(entry.clone(), Durability::Synced)).unwrap();
-                    }
-                });
-            }
-        });
-        block_on(writer.finish()).unwrap();
-        let mut rows: Vec<_> = entries(&path)
-            .iter()
-            .map(|entry| match entry {
-                Entry::Intent(it) => it.position.row,
-                other => panic!("{other:?}"),
-            })
-            .collect();
-        // A stable sort by lane shows each lane's own order.
-        rows.sort_by_key(|row| row / 1_000);
-        let expected = (0..4).flat_map(|lane| (0..100).map(move |n| lane * 1_000 + n));
-        assert_eq!(rows, expected.collect::<Vec<_>>());
-    }
-
-    #[test]
-    fn what_is_queued_is_synced_when_nothing_else_waits() {
-        let (_folder, path) = fresh();
-        let disk = FaultyDisk::default();
-        let writer = LedgerWriter::create_on(&disk, &path, header(1)).unwrap();
-        let entry = outcome(1, Outcome::Deleted, 1);
-        block_on(writer.handle().append(entry.clone(), Durability::Queued)).unwrap();
-        disk.until_synced(2);
-        assert_eq!(entries(&path), [entry]);
-    }
-
-    #[test]
-    fn a_handle_that_outlives_its_writer_is_told_so() {
-        let (_folder, path) = fresh();
-        let writer = LedgerWriter::create(&path, header(1)).unwrap();
-        let handle = writer.handle();
-        block_on(writer.finish()).unwrap();
-        let entry = intent(1, Step::Delete, 1);
-        for durability in [Durability::Synced, Durability::Queued] {
-            let error = block_on(handle.append(entry.clone(), durability)).unwrap_err();
-            assert!(matches!(error, LedgerError::Closed { .. }));
-        }
-    }
-
-    #[test]
-    fn an_entry_that_no_line_holds_is_refused_and_the_writer_goes_on() {
-        let (_folder, path) = fresh();
-        let writer = LedgerWriter::create(&path, header(1)).unwrap();
-        let handle = writer.handle();
-        let mut long = outcome_entry(1, Outcome::Failed, 1);
-        long.message = Some("x".repeat(super::super::LINE_BYTES_MAX));
-        let good = outcome(1, Outcome::Failed, 1);
-        block_on(async {
-            for bad in [Entry::Outcome(long), Entry::Run(Box::new(header(1)))] {
-                let error = handle
-                    .append(bad.clone(), Durability::Synced)
-                    .await
-                    .unwrap_err();
-                assert!(matches!(error, LedgerError::Unwritable { .. }));
-            }
-            handle
-                .append(good.clone(), Durability::Synced)
-                .await
-                .unwrap();
-            writer.finish().await.unwrap();
-        });
-        assert_eq!(entries(&path), [good]);
-    }
-
-    #[test]
-    fn an_entry_that_no_line_holds_and_nobody_waits_for_is_the_last() {
-        let (_folder, path) = fresh();
-        let writer = LedgerWriter::create(&path, header(1)).unwrap();
-        let handle = writer.handle();
-        let mut long = outcome_entry(1, Outcome::Failed, 1);
-        long.message = Some("x".repeat(super::super::LINE_BYTES_MAX));
-        block_on(async {
-            let long = Entry::Outcome(long);
-            handle
-                .append(long.clone(), Durability::Queued)
-                .await
-                .unwrap();
-            let later = outcome(1, Outcome::Failed, 1);
-            let error = handle
-                .append(later.clone(), Durability::Synced)
-                .await
-                .unwrap_err();
-            assert!(matches!(error, LedgerError::Unwritable { .. }));
-            let error = writer.finish().await.unwrap_err();
-            assert!(matches!(error, LedgerError::Unwritable { .. }));
-        });
-        assert_eq!(entries(&path), []);
-    }
-
-    #[test]
-    fn the_longest_line_that_is_written_is_read() {
-        let (_folder, path) = fresh();
-        let writer = LedgerWriter::create(&path, header(1)).unwrap();
-        let mut long = outcome_entry(1, Outcome::Failed, 1);
-        long.message = Some(String::new());
-        let empty = serde_json::to_vec(&Entry::Outcome(long.clone())).unwrap();
-        long.message = Some("x".repeat(crate::ledger::format::BODY_BYTES_MAX - empty.len()));
-        let long = Entry::Outcome(long);
-        block_on(writer.handle().append(long.clone(), Durability::Synced)).unwrap();
-        block_on(writer.finish()).unwrap();
-        assert_eq!(entries(&path), [long]);
     }
 }

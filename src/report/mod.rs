@@ -18,14 +18,12 @@ mod places;
 mod reasons;
 mod sessions;
 mod summary;
-#[cfg(test)]
-mod testing;
 pub mod text;
 mod timeline;
 mod verification;
 
 pub use advice::Advice;
-pub use document::{LedgerTold, Report};
+pub use document::{InputTold, LedgerTold, Report};
 pub use pauses::Pause;
 pub use places::{Places, Unit};
 pub use reasons::{BadRow, Reason};

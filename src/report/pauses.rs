@@ -133,66 +133,45 @@ mod tests {
     use crate::domain::{Entry, Paused};
     use crate::ledger::samples::{at, pause};
 
-    fn paused(from: i64, until: i64) -> Paused {
-        match pause(None, from, until) {
-            Entry::Pause(pause) => pause,
-            other => panic!("{other:?}"),
+    /// The pauses from and to these seconds for these reasons, of a run that was at work until `last`.
+    fn told(all: &[(i64, i64, &str)], last: i64) -> Pauses {
+        let mut timeline = Timeline::new(at(0));
+        let mut pauses = Pauses::default();
+        for (from, until, reason) in all {
+            let Entry::Pause(pause) = pause(None, *from, *until) else {
+                unreachable!("it is a pause");
+            };
+            let reason = (*reason).to_owned();
+            pauses.apply(&Paused { reason, ..pause }, &mut timeline);
         }
+        timeline.seen(at(last));
+        pauses.cut(&timeline);
+        pauses
     }
 
     #[test]
     fn pauses_that_touch_are_one_and_none_outlasts_its_session() {
-        let mut timeline = Timeline::new(at(0));
-        let mut pauses = Pauses::default();
-        for (from, until) in [(1, 10), (2, 12), (12, 14), (20, 500)] {
-            pauses.apply(&paused(from, until), &mut timeline);
-        }
-        timeline.seen(at(30));
-        pauses.cut(&timeline);
-        timeline.begin(at(400));
-        pauses.apply(&paused(401, 402), &mut timeline);
-        timeline.seen(at(410));
-        pauses.cut(&timeline);
-        let (told, left_out) = pauses.finish();
-        let told: Vec<_> = told.iter().map(|it| (it.worked_ms, it.until)).collect();
-        let expected = [
-            ((1_000, 14_000), at(14)),
-            ((20_000, 30_000), at(500)),
-            ((31_000, 32_000), at(402)),
-        ];
-        assert_eq!((told.as_slice(), left_out), (&expected[..], 0));
-    }
-
-    #[test]
-    fn pauses_that_are_too_many_are_counted() {
-        let mut timeline = Timeline::new(at(0));
-        let mut pauses = Pauses::default();
+        let all = [(1, 10, "x"), (2, 12, "x"), (12, 14, "x"), (20, 500, "x")];
+        let (all, left_out) = told(&all, 30).finish();
+        let all: Vec<_> = all.iter().map(|it| (it.worked_ms, it.until)).collect();
+        let expected = [((1_000, 14_000), at(14)), ((20_000, 30_000), at(500))];
+        assert_eq!((all.as_slice(), left_out), (&expected[..], 0));
         let most = i64::try_from(PAUSES_MAX).unwrap();
-        for n in 0..most + 7 {
-            pauses.apply(&paused(n * 10, n * 10 + 1), &mut timeline);
-        }
-        assert_eq!(pauses.finish().1, 7);
+        let all: Vec<_> = (0..most + 7).map(|n| (n * 10, n * 10 + 1, "x")).collect();
+        assert_eq!(told(&all, 9_999).finish().1, 7);
     }
 
     #[test]
     fn pauses_that_follow_one_another_for_one_reason_are_told_as_one() {
-        let mut timeline = Timeline::new(at(0));
-        let mut pauses = Pauses::default();
-        let told = |from, until, reason: &str| Paused {
-            reason: reason.to_owned(),
-            ..paused(from, until)
-        };
-        for pause in [
-            told(0, 30, "asks for 30 s"),
-            told(40, 68, "asks for 28 s"),
-            told(80, 90, "no connection"),
-            told(100, 130, "asks for 30 s"),
+        let all = [
+            (0, 30, "asks for 30 s"),
+            (40, 68, "asks for 28 s"),
+            (80, 90, "no connection"),
+            (100, 130, "asks for 30 s"),
             // Much later: another stretch.
-            told(3_600, 3_630, "asks for 30 s"),
-        ] {
-            pauses.apply(&pause, &mut timeline);
-        }
-        let (pauses, _) = pauses.finish();
+            (3_600, 3_630, "asks for 30 s"),
+        ];
+        let (pauses, _) = told(&all, 9_999).finish();
         let all: Vec<_> = Stretch::all(&pauses)
             .iter()
             .map(|it| (it.first.from, it.until, it.pauses, it.waited_ms))

@@ -150,22 +150,19 @@ impl Group {
 pub(super) struct Reasons {
     groups: Vec<Group>,
     by_key: HashMap<Key, usize>,
-    /// All rows of all groups.
-    rows: RoaringTreemap,
 }
 
 impl Reasons {
-    /// A row ended. Its earlier end, if it had one, counts no more.
-    pub(super) fn apply(&mut self, entry: &OutcomeEntry) {
+    /// A row ended; `was`: how it had ended before, which counts no more.
+    pub(super) fn apply(&mut self, was: Option<Counted>, entry: &OutcomeEntry) {
         let row = entry.position.row;
-        if self.rows.remove(row) {
-            let of = |group: &&mut Group| group.rows.contains(row);
-            if let Some(group) = self.groups.iter_mut().find(of) {
-                group.remove(entry);
-            }
+        let of = |group: &&mut Group| group.rows.contains(row);
+        if was == Some(Counted::Bad)
+            && let Some(group) = self.groups.iter_mut().find(of)
+        {
+            group.remove(entry);
         }
         if entry.outcome.counted() == Counted::Bad {
-            self.rows.insert(row);
             self.group_of(entry).add(entry);
         }
     }
@@ -254,127 +251,100 @@ fn without_numbers(message: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{LISTED_MAX, REASONS_MAX, Reason, Reasons, Unit};
-    use crate::domain::{Outcome, OutcomeEntry, Position};
-    use crate::ledger::samples::outcome_entry;
+    use std::collections::BTreeMap;
 
-    fn bad(row: u64, outcome: Outcome, code: &str, message: &str) -> OutcomeEntry {
-        OutcomeEntry {
-            code: Some(code.to_owned()),
-            message: Some(message.to_owned()),
-            ..outcome_entry(row, outcome, 1)
-        }
-    }
+    use serde_json::json;
 
-    fn reasons(entries: &[OutcomeEntry]) -> Vec<Reason> {
+    use super::{REASONS_MAX, Reason, Reasons};
+    use crate::domain::{Entry, Outcome};
+    use crate::ledger::samples::entry;
+
+    /// A row, its line, how it ended, and the message of that.
+    type End<'a> = (u64, u64, Outcome, &'a str);
+
+    fn reasons(ends: &[End<'_>]) -> Vec<Reason> {
         let mut reasons = Reasons::default();
-        for entry in entries {
-            reasons.apply(entry);
+        let mut was = BTreeMap::new();
+        for (row, line, outcome, message) in ends {
+            let fields = json!({"row": row, "line": line, "outcome": outcome, "code": "x", "message": message});
+            let Entry::Outcome(entry) = entry("outcome", 1, fields) else {
+                unreachable!("it is an outcome");
+            };
+            reasons.apply(was.insert(row, outcome.counted()), &entry);
         }
         assert!(reasons.missing().is_empty());
         reasons.finish("a.ledger.jsonl", "a.ledger.jsonl")
     }
 
-    fn told(reasons: &[Reason]) -> Vec<String> {
-        let told = reasons.iter().map(|it| {
-            let message = it.message.as_deref().unwrap_or("-");
-            format!(
-                "{} {} {message}: {}",
-                it.rows,
-                it.outcome,
-                it.places.told(9)
-            )
-        });
-        told.collect()
-    }
-
     #[test]
-    fn rows_are_grouped_by_reason_and_numbers_in_messages_make_no_difference() {
-        let all = [
-            bad(1, Outcome::Refused, "Tickets", "has 2 tickets"),
-            bad(2, Outcome::NotFound, "Gone", "Not found"),
-            bad(3, Outcome::Refused, "Tickets", "has 17 tickets"),
-            bad(4, Outcome::Refused, "NOT_ALLOWED", "System user"),
-            outcome_entry(5, Outcome::Deleted, 1),
-            outcome_entry(6, Outcome::Duplicate, 1),
-            bad(7, Outcome::NotFound, "Gone", "Not found"),
-            bad(8, Outcome::NotFound, "Gone", "Not found"),
-        ];
-        let expected = [
-            "3 not_found Not found: lines 3, 8, 9",
-            "2 refused has 2 tickets: lines 2, 4",
-            "1 refused System user: line 5",
-        ];
-        assert_eq!(told(&reasons(&all)), expected);
-    }
-
-    #[test]
-    fn only_the_last_end_of_a_row_counts() {
-        let all = [
-            bad(1, Outcome::Failed, "timed_out", "no answer"),
-            bad(2, Outcome::Failed, "timed_out", "no answer"),
-            bad(3, Outcome::Failed, "timed_out", "no answer"),
-            outcome_entry(1, Outcome::Deleted, 2),
-            bad(2, Outcome::Refused, "x", "now refused"),
-            bad(3, Outcome::Failed, "timed_out", "no answer"),
-        ];
-        let expected = [
-            "1 refused now refused: line 3",
-            "1 failed no answer: line 4",
-        ];
-        assert_eq!(told(&reasons(&all)), expected);
-    }
-
-    #[test]
-    fn rows_that_share_a_line_are_told_by_their_numbers() {
-        let on_one_line = |row| OutcomeEntry {
-            position: Position { row, line: 1 },
-            ..bad(row, Outcome::NotFound, "x", "y")
-        };
-        let gone = OutcomeEntry {
-            position: Position { row: 2, line: 1 },
-            ..outcome_entry(2, Outcome::Deleted, 2)
-        };
-        let all = [on_one_line(1), on_one_line(2), on_one_line(3), gone];
-        let reasons = reasons(&all);
-        assert_eq!(reasons[0].places.unit, Unit::Row);
-        assert_eq!(told(&reasons), ["2 not_found y: rows 1, 3"]);
+    fn rows_are_grouped_by_reason_and_only_the_last_end_of_a_row_counts() {
+        use Outcome::{Deleted, Duplicate, Failed, NotFound, Refused};
+        for (ends, expected) in [
+            (
+                &[
+                    (1, 2, Refused, "has 2 tickets"),
+                    (2, 3, NotFound, "Not found"),
+                    // Numbers in messages make no difference.
+                    (3, 4, Refused, "has 17 tickets"),
+                    (4, 5, Refused, "System user"),
+                    (5, 6, Deleted, ""),
+                    (6, 7, Duplicate, ""),
+                    (7, 8, NotFound, "Not found"),
+                    (8, 9, NotFound, "Not found"),
+                ][..],
+                &[
+                    "3 not_found Not found: lines 3, 8, 9",
+                    "2 refused has 2 tickets: lines 2, 4",
+                    "1 refused System user: line 5",
+                ][..],
+            ),
+            (
+                &[
+                    (1, 2, Failed, "no answer"),
+                    (2, 3, Failed, "no answer"),
+                    (3, 4, Failed, "no answer"),
+                    (1, 2, Deleted, ""),
+                    (2, 3, Refused, "now refused"),
+                    (3, 4, Failed, "no answer"),
+                ],
+                &[
+                    "1 refused now refused: line 3",
+                    "1 failed no answer: line 4",
+                ],
+            ),
+            // Rows that share a line are told by their numbers.
+            (
+                &[
+                    (1, 1, NotFound, "y"),
+                    (2, 1, NotFound, "y"),
+                    (3, 1, NotFound, "y"),
+                    (2, 1, Deleted, ""),
+                ],
+                &["2 not_found y: rows 1, 3"],
+            ),
+        ] {
+            let reasons = reasons(ends);
+            let told = reasons.iter().map(|it| {
+                let (message, places) = (it.message.as_deref().unwrap_or("-"), it.places.told(9));
+                format!("{} {} {message}: {places}", it.rows, it.outcome)
+            });
+            assert_eq!(told.collect::<Vec<_>>(), expected);
+        }
     }
 
     #[test]
     fn further_reasons_are_counted_together_and_no_row_is_lost() {
-        let letters = |n: u64| char::from_u32(0x4e00 + u32::try_from(n).unwrap()).unwrap();
-        let all: Vec<_> = (1..=REASONS_MAX as u64 + 50)
-            .map(|row| bad(row, Outcome::Refused, &letters(row).to_string(), "no"))
+        let letters = ('\u{4e00}'..).take(REASONS_MAX + 50);
+        let letters: Vec<_> = letters.map(String::from).collect();
+        let ends = (1..).zip(&letters);
+        let ends: Vec<_> = ends
+            .map(|(row, it)| (row, row, Outcome::Refused, it.as_str()))
             .collect();
-        let reasons = reasons(&all);
+        let reasons = reasons(&ends);
         assert_eq!(reasons.len(), REASONS_MAX + 1);
         let further = reasons.last().unwrap();
         assert!(further.further && further.code.is_none() && further.message.is_none());
         assert_eq!(further.rows, 50);
         assert_eq!(reasons.iter().map(|it| it.rows).sum::<u64>(), 250);
-    }
-
-    #[test]
-    fn rows_listed_are_the_first_ones_also_after_others_ended_well() {
-        let max = LISTED_MAX as u64;
-        let failed = |row| bad(row, Outcome::Failed, "timed_out", "no answer");
-        let mut reasons = Reasons::default();
-        for row in (1..=3 * max).rev() {
-            reasons.apply(&failed(row));
-        }
-        for row in 1..=max {
-            reasons.apply(&outcome_entry(row, Outcome::Deleted, 2));
-        }
-        let missing = reasons.missing();
-        assert_eq!(missing, (max + 1..=2 * max).collect());
-        for row in missing {
-            reasons.found(&failed(row));
-        }
-        assert!(reasons.missing().is_empty());
-        let told = reasons.finish("a.ledger.jsonl", "a.ledger.jsonl");
-        let listed: Vec<u64> = told[0].listed.iter().map(|it| it.row).collect();
-        assert_eq!(listed, (max + 1..=2 * max).collect::<Vec<_>>());
-        assert_eq!(told[0].rows, 2 * max);
     }
 }

@@ -131,7 +131,7 @@ impl Summary {
             steps_done: StepsDone {
                 soft_deleted: state.soft_deleted_so_far().len(),
             },
-            settled_unseen: state.settled_unseen(),
+            settled_unseen: state.settled_unseen.len(),
             accounts: accounts(state),
             requests: state.requests,
             throttled: state.throttled,
@@ -141,11 +141,15 @@ impl Summary {
             head: state.source.head,
             ledger: state.source.path.clone(),
             config: named_config(&state.header.options).map(str::to_owned),
-            input: state.input().map(|it| it.path).unwrap_or_default(),
+            input: state
+                .planned
+                .as_ref()
+                .map(|it| it.input.path.clone())
+                .unwrap_or_default(),
             stops: state.stops.clone(),
-            unanswered: (state.in_doubt() - state.ended()).len() - state.in_jobs(),
+            unanswered: (state.in_doubt() - &state.ended).len() - state.in_jobs(),
             in_jobs: state.in_jobs(),
-            standing: state.standing().len(),
+            standing: state.standing.len(),
             last_at: state.last_at,
         }
     }
@@ -177,135 +181,4 @@ fn accounts(state: &LedgerState) -> BTreeMap<AccountName, AccountSummary> {
         account.outcomes = Ended(counts);
     }
     accounts
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{Lock, Summary};
-    use crate::domain::{Counts, Outcome, RunState};
-    use crate::domain::{Entry, Step};
-    use crate::ledger::samples::{
-        account, at, end, header, intent, one_of_each, outcome, outcome_entry, session, state,
-    };
-
-    #[test]
-    fn the_json_has_the_promised_shape_and_order() {
-        let summary = Summary::new(&state(header(3), &one_of_each()), Lock::Free);
-        insta::assert_snapshot!(serde_json::to_string_pretty(&summary).unwrap(), @r#"
-        {
-          "run_id": "019abcde-0000-7000-8000-000000000001",
-          "state": "interrupted",
-          "rows": 3,
-          "outcomes": {
-            "deleted": 1,
-            "already_gone": 0,
-            "not_found": 0,
-            "refused": 1,
-            "failed": 0,
-            "in_doubt": 0,
-            "invalid": 0,
-            "protected": 0,
-            "done_before": 0,
-            "duplicate": 0,
-            "pending": 1
-          },
-          "steps_done": {
-            "soft_deleted": 0
-          },
-          "accounts": {
-            "acme": {
-              "provider": "zendesk",
-              "outcomes": {
-                "deleted": 1,
-                "already_gone": 0,
-                "not_found": 0,
-                "refused": 0,
-                "failed": 0,
-                "in_doubt": 0,
-                "invalid": 0,
-                "protected": 0,
-                "done_before": 0,
-                "duplicate": 0
-              }
-            },
-            "crm": {
-              "provider": "zoho",
-              "outcomes": {
-                "deleted": 0,
-                "already_gone": 0,
-                "not_found": 0,
-                "refused": 0,
-                "failed": 0,
-                "in_doubt": 0,
-                "invalid": 0,
-                "protected": 0,
-                "done_before": 0,
-                "duplicate": 0
-              }
-            }
-          },
-          "requests": 4,
-          "throttled": 1,
-          "settled_unseen": 0,
-          "started_at": "2026-11-22T09:30:00.000Z",
-          "ended_at": null,
-          "head": "0000000000000000000000000000000000000000000000000000000000000000",
-          "verification": {
-            "at": "2026-11-22T09:35:00.000Z",
-            "complete": true,
-            "good_rows": 3,
-            "rows": 2,
-            "asked": 2,
-            "as_asked": 0,
-            "standing": 1,
-            "under_way": 0,
-            "unknown": 1,
-            "sample": {
-              "rows": 2,
-              "seed": 7
-            }
-          },
-          "stops": []
-        }
-        "#);
-    }
-
-    #[test]
-    fn the_state_is_the_locks_then_the_last_ends() {
-        let begun = [intent(1, Step::Delete, 1)];
-        let ended = [outcome(1, Outcome::Deleted, 1), end(RunState::Finished, 2)];
-        let stopped = [end(RunState::Stopped, 2)];
-        let resumed = [end(RunState::Stopped, 2), session(3)];
-        for (entries, lock, expected) in [
-            (&begun[..], Lock::Held, RunState::Running),
-            (&begun[..], Lock::Free, RunState::Interrupted),
-            (&ended[..], Lock::Free, RunState::Finished),
-            (&stopped[..], Lock::Free, RunState::Stopped),
-            (&resumed[..], Lock::Held, RunState::Running),
-            (&resumed[..], Lock::Free, RunState::Interrupted),
-        ] {
-            let summary = Summary::new(&state(header(1), entries), lock);
-            assert_eq!(summary.state, expected, "{entries:?} {lock:?}");
-            let over = lock == Lock::Free && expected != RunState::Interrupted;
-            assert_eq!(summary.ended_at, over.then(|| at(2)));
-        }
-    }
-
-    #[test]
-    fn an_account_that_never_introduced_itself_is_counted_without_a_provider() {
-        let mut invalid = outcome_entry(1, Outcome::Invalid, 1);
-        invalid.account = Some(account("other"));
-        let mut nowhere = outcome_entry(2, Outcome::Invalid, 1);
-        nowhere.account = None;
-        let entries = [Entry::Outcome(invalid), Entry::Outcome(nowhere)];
-        let summary = Summary::new(&state(header(2), &entries), Lock::Free);
-        let other = &summary.accounts[&account("other")];
-        assert_eq!(other.provider, None);
-        assert_eq!(other.outcomes.0.invalid, 1);
-        let all = Counts {
-            invalid: 2,
-            ..Counts::default()
-        };
-        assert_eq!(summary.outcomes, all, "rows of no account are in the sum");
-    }
 }

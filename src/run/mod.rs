@@ -27,7 +27,8 @@ use crate::lane::{
 };
 
 pub use self::client::{Client, Io};
-pub use self::ports::{Durability, EventSink, RowSource, SinkFailed, TokenStore};
+pub use self::ports::{EventSink, RowSource, SinkFailed, TokenStore};
+pub use crate::domain::Durability;
 
 /// Asks a run to end, in two stages.
 #[derive(Debug, Clone, Default)]

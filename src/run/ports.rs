@@ -6,17 +6,8 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 use thiserror::Error;
 
-use crate::domain::{AccountName, Entry};
+use crate::domain::{AccountName, Durability, Entry};
 use crate::lane::{KeptToken, Queue, Rows, SourceError};
-
-/// When [`EventSink::record`] is done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Durability {
-    /// When the entry would survive a power cut.
-    Synced,
-    /// When it stands in line to be written, in order.
-    Queued,
-}
 
 /// Takes entries in the order they are handed in: the ledger, or memory in tests.
 pub trait EventSink: Send + Sync + fmt::Debug {

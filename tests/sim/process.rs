@@ -732,7 +732,7 @@ fn still_counted(
     let pauses = state.pauses.iter().map(|pause| pause.until);
     let last_at = pauses.fold(state.last_at, Time::max);
     let earlier = Earlier {
-        sent: sent.map(|it| (it.step, it.sent_at, it.replied_at)),
+        sent: sent.map(|it| (it.step, it.sent_at, it.replied_at())),
         permits: known.max().unwrap_or(spec.concurrency.get()),
         silent: (!state.ended_in_order()).then(|| now.saturating_since(last_at)),
         cut_off: state.cut_off.clone(),
@@ -746,7 +746,6 @@ pub(crate) fn run_header(accounts: Vec<AccountHeader>, at: Time) -> Entry {
         run_id: RunId::new("sim"),
         format: RunHeader::FORMAT,
         version: "sim".to_owned(),
-        input: None,
         options: RunOptions::default(),
         accounts,
         started_at: at,

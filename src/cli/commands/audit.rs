@@ -8,21 +8,20 @@ use crate::cli::args::AuditArgs;
 use crate::cli::ledgers;
 use crate::cli::terminal::{put, put_page, tell};
 use crate::cli::{ExitCode, Failure};
-use crate::ledger::Audit;
+use crate::ledger::{Audit, LedgerError};
 
 /// Audits a ledger and names the first line that does not fit.
 pub(in crate::cli) fn execute(args: &AuditArgs) -> Result<ExitCode, Failure> {
     let ledger = ledgers::named(args.ledger.as_deref())?;
     let audit = Audit::of(&ledger, args.head)?;
-    let damage = audit.damage();
     if args.json {
         put(&as_json(&audit).to_string())?;
-        return Ok(match damage {
+        return Ok(match audit.damage {
             Some(_) => ExitCode::Ledger,
             None => ExitCode::Success,
         });
     }
-    if let Some(damage) = damage {
+    if let Some(damage) = audit.damage {
         return Err(Failure::from(damage));
     }
     put_page(&told(&ledger, &audit))?;
@@ -56,8 +55,19 @@ fn told(ledger: &Path, audit: &Audit) -> String {
 }
 
 fn as_json(audit: &Audit) -> Value {
+    let damage = match &audit.damage {
+        Some(LedgerError::Damaged {
+            line, byte, reason, ..
+        }) => json!({
+            "line": line,
+            "byte": byte,
+            "reason": reason.name(),
+            "message": reason.to_string(),
+        }),
+        _ => Value::Null,
+    };
     json!({
-        "ok": audit.misfit.is_none(),
+        "ok": damage.is_null(),
         "ledger": audit.path,
         "run_id": audit.run_id,
         "lines": audit.lines,
@@ -65,11 +75,6 @@ fn as_json(audit: &Audit) -> Value {
         "head": audit.head,
         "torn": audit.torn.map(|torn| json!({"byte": torn.byte, "bytes": torn.bytes})),
         "noted": audit.noted_at.map(|line| json!({"line": line, "grown": audit.grown()})),
-        "damage": audit.misfit.as_ref().map(|misfit| json!({
-            "line": misfit.line,
-            "byte": misfit.byte,
-            "reason": misfit.reason.name(),
-            "message": misfit.reason.to_string(),
-        })),
+        "damage": damage,
     })
 }

@@ -46,9 +46,12 @@ pub(in crate::cli) async fn show(
             let mut rows = PlanRows::open(state, line.name.clone(), *action, rows)?;
             let mut tasks = Vec::new();
             // Bounded by the rows of the queue.
-            while !rows.is_done() || !tasks.is_empty() {
-                if !rows.is_done() && tasks.len() < USERS_MAX {
-                    tasks.extend(rows.next_block(state)?);
+            let mut is_read = false;
+            while !is_read || !tasks.is_empty() {
+                if !is_read && tasks.len() < USERS_MAX {
+                    let block = rows.next_block(state)?;
+                    is_read = block.is_empty();
+                    tasks.extend(block);
                     continue;
                 }
                 let some: Vec<Task> = tasks.drain(..USERS_MAX.min(tasks.len())).collect();

@@ -6,9 +6,9 @@ use std::io::Write as _;
 use std::path::Path;
 
 use crate::cli::args::SandboxArgs;
+use crate::cli::files::{There, write_whole};
 use crate::cli::signals;
 use crate::cli::terminal::{put, tell};
-use crate::cli::whole_file::{self, There};
 use crate::cli::{ExitCode, Failure};
 use crate::domain::{Action, ProviderKind, Quota, Record};
 use crate::input::{ReadOptions, Source};
@@ -81,7 +81,7 @@ fn write_config(path: &Path, config: &str) -> Result<(), Failure> {
         let help = "name a file that does not exist yet";
         Failure::message(ExitCode::Refused, message, Some(help))
     };
-    whole_file::write(path, There::Kept, failed, |mut file| {
+    write_whole(path, There::Kept, failed, |mut file| {
         file.write_all(config.as_bytes()).map_err(failed)
     })
 }

@@ -16,8 +16,6 @@
 
 mod charts;
 pub(super) mod page;
-#[cfg(test)]
-mod tests;
 mod words;
 
 pub use page::render;

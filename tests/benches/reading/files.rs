@@ -1,13 +1,15 @@
 //! The files that are read: made row by row, so that making them takes no memory either.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use super::table::grouped;
 use userpurge::domain::{
-    AccountHeader, AccountName, Action, Entry, InputHeader, Intent, Outcome, OutcomeEntry,
-    Position, ProviderKind, RunHeader, RunId, RunOptions, Step, Time, UserId,
+    AccountHeader, AccountName, Action, Agreed, AgreedBy, Counts, Entry, Intent, Outcome,
+    OutcomeEntry, PlanEnd, PlannedInput, PlannedRow, PlannedRows, Position, ProviderKind,
+    RunHeader, RunId, RunOptions, Step, Time, UserId,
 };
 use userpurge::input::{Fingerprint, fingerprint};
 use userpurge::ledger::{Durability, LedgerWriter};
@@ -73,8 +75,8 @@ impl Kind {
         if let Some(input) = self.input(path) {
             Self::Texts.make(rows, &input, tenant)?;
             let found = fingerprint(&input).map_err(io::Error::other)?;
-            let header = header(rows, &input, found, ("chat", ProviderKind::Sunco, tenant));
-            return ledger(header, rows - 1, path, chat);
+            let begun = begun(&input, found, ("chat", ProviderKind::Sunco, tenant));
+            return ledger(begun, (rows, rows - 1), path, chat);
         }
         if self == Self::Ledger {
             let found = Fingerprint {
@@ -82,8 +84,8 @@ impl Kind {
                 sha256: "0".repeat(64),
             };
             let account = ("support", ProviderKind::Zendesk, "acme.zendesk.com");
-            let header = header(rows, Path::new("/data/numbers.csv"), found, account);
-            return ledger(header, rows, path, support);
+            let begun = begun(Path::new("/data/numbers.csv"), found, account);
+            return ledger(begun, (rows, rows), path, support);
         }
         let mut file = BufWriter::with_capacity(1 << 20, File::create(path)?);
         if self != Self::Json {
@@ -157,21 +159,72 @@ fn chat(row: u64) -> Whom {
     }
 }
 
-/// A run with so many `rows` behind it, without an end, written by the program's own writer.
-fn ledger(header: RunHeader, rows: u64, path: &Path, whom: impl Fn(u64) -> Whom) -> io::Result<()> {
+/// A run of a plan of `rows` rows with `done` of them behind it, without an end, written by the program's
+/// own writer.
+fn ledger(
+    (header, input): (RunHeader, PlannedInput),
+    (rows, done): (u64, u64),
+    path: &Path,
+    whom: impl Fn(u64) -> Whom,
+) -> io::Result<()> {
+    let blocks = (1..=rows).step_by(PlannedRows::MAX).map(|first| {
+        let last = rows.min(first + PlannedRows::MAX as u64 - 1);
+        block((first..=last).map(|row| (row, whom(row))))
+    });
+    let counts = Counts {
+        pending: rows,
+        ..Counts::default()
+    };
+    let planned = Entry::Planned(Box::new(PlanEnd {
+        rows,
+        outcomes: counts,
+        input,
+        protect: None,
+        done_in: Vec::new(),
+    }));
+    let agreed = Entry::Agreed(Box::new(Agreed {
+        user: "ops".to_owned(),
+        host: "bench".to_owned(),
+        how: AgreedBy::Yes,
+        at: at(0),
+        accounts: BTreeMap::new(),
+        protect: None,
+        done_in: Vec::new(),
+        options: None,
+    }));
+    let work = (1..=done).flat_map(|row| {
+        let whom = whom(row);
+        [intent(row, &whom), outcome(row, &whom)]
+    });
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     runtime.block_on(async {
         let writer = LedgerWriter::create(path, header).map_err(io::Error::other)?;
         let handle = writer.handle();
-        for row in 1..=rows {
-            let whom = whom(row);
-            for entry in [intent(row, &whom), outcome(row, &whom)] {
-                let queued = handle.append(entry, Durability::Queued).await;
-                queued.map_err(io::Error::other)?;
-            }
+        for entry in blocks.chain([planned, agreed]).chain(work) {
+            let queued = handle.append(entry, Durability::Queued).await;
+            queued.map_err(io::Error::other)?;
         }
         writer.finish().await.map_err(io::Error::other)?;
         Ok(())
+    })
+}
+
+/// A block of a plan that holds `rows`, of which there is one at least.
+fn block(rows: impl Iterator<Item = (u64, Whom)>) -> Entry {
+    let mut rows = rows.peekable();
+    let (account, action) = rows
+        .peek()
+        .map_or(("", Action::Delete), |(_, it)| (it.account, it.action));
+    let row = |(row, whom): (u64, Whom)| PlannedRow {
+        position: position(row),
+        id: UserId::new(whom.id),
+        reference: Some(format!("REQ-{row}")),
+        again: false,
+    };
+    Entry::Plan(PlannedRows {
+        account: AccountName::new(account),
+        action,
+        rows: rows.map(row).collect(),
     })
 }
 
@@ -180,25 +233,16 @@ fn at(row: u64) -> Time {
     Time::from_millis(1_795_339_800_000 + i64::try_from(row).unwrap_or(0))
 }
 
-/// The header of a run over `rows` rows of `input` at one account.
-fn header(
-    rows: u64,
+/// The header of a run over `input` at one account, and what its plan says of the input.
+fn begun(
     input: &Path,
     found: Fingerprint,
     (account, provider, tenant): (&str, ProviderKind, &str),
-) -> RunHeader {
-    RunHeader {
+) -> (RunHeader, PlannedInput) {
+    let header = RunHeader {
         run_id: RunId::new("01934f2e-0000-7000-8000-000000000000"),
         format: RunHeader::FORMAT,
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        input: Some(InputHeader {
-            path: input.to_string_lossy().into_owned(),
-            size: found.size,
-            sha256: found.sha256,
-            rows,
-            format: "csv".to_owned(),
-            delimiter: Some(','),
-        }),
         options: RunOptions::default(),
         accounts: vec![AccountHeader {
             name: AccountName::new(account),
@@ -211,7 +255,16 @@ fn header(
         }],
         started_at: at(0),
         uptime: None,
-    }
+    };
+    let input = PlannedInput {
+        path: input.to_string_lossy().into_owned(),
+        size: found.size,
+        sha256: found.sha256,
+        format: "csv".to_owned(),
+        delimiter: Some(','),
+        columns: BTreeMap::new(),
+    };
+    (header, input)
 }
 
 fn position(row: u64) -> Position {

@@ -301,7 +301,7 @@ impl Rows<'_> {
                 let account = block.account.as_ref().map_or("", |it| it.as_str());
                 let action = block.action.map_or("", Action::name);
                 let rows = block.rows.iter();
-                let rows = rows.filter(|it| self.state.ended_as(it.row, block.outcome));
+                let rows = rows.filter(|it| self.state.outcome_of(it.row) == Some(block.outcome));
                 let cells = [Vec::new(), bytes(account), bytes(action), Vec::new()];
                 rows.map(|position| (*position, cells.clone())).collect()
             }

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use crate::domain::{Entry, Outcome, Quota, Requested, RunHeader, Session, Step, Time, Uptime};
-use crate::ledger::LedgerState;
-use crate::ledger::samples::{
-    account, at, attempt, header, intent, outcome, pause, request, session, state,
+use super::{
+    account, at, attempt, header, intent, outcome, pause, request, session, state, state_of,
 };
+use userpurge::domain::{Entry, Outcome, Quota, Requested, RunHeader, Session, Step, Time, Uptime};
+use userpurge::ledger::LedgerState;
 
 fn up(boot: &str, secs: u64) -> Uptime {
     Uptime {
@@ -19,9 +19,9 @@ fn up(boot: &str, secs: u64) -> Uptime {
 fn begun() -> LedgerState {
     let header = RunHeader {
         uptime: Some(up("a", 1_000)),
-        ..header(3)
+        ..header()
     };
-    state(header, &[])
+    state_of(header, &[])
 }
 
 /// How late it is for the ledger where the clock says `clock`, in seconds.
@@ -54,9 +54,9 @@ fn the_last_process_that_began_tells() {
     };
     let header = RunHeader {
         uptime: Some(up("a", 1_000)),
-        ..header(3)
+        ..header()
     };
-    let state = state(header, &[Entry::Session(Box::new(later))]);
+    let state = state_of(header, &[Entry::Session(Box::new(later))]);
     assert_eq!(now(&state, 9_000, &up("b", 40)), 130);
     assert_eq!(now(&state, 9_000, &up("a", 1_040)), 9_000);
 }
@@ -71,9 +71,9 @@ fn a_person_who_ignores_pauses_is_not_asked_again() {
         ..*later
     };
     let entries = [pause(None, 10, 9_000), Entry::Session(Box::new(ignoring))];
-    assert_eq!(state(header(3), &entries).pauses_at(at(30)).count(), 0);
+    assert_eq!(state(3, &entries).pauses_at(at(30)).count(), 0);
     let entries = [&entries[..], &[pause(None, 40, 8_000)]].concat();
-    let after = state(header(3), &entries);
+    let after = state(3, &entries);
     assert_eq!(after.pauses_at(at(50)).count(), 1, "a later one holds");
 }
 
@@ -89,11 +89,11 @@ fn a_pause_is_never_longer_than_it_was_asked_for() {
 
 /// By when each request of `entries` counts, in seconds.
 fn counted(entries: &[Entry]) -> Vec<i64> {
-    let state = state(header(9), entries);
+    let state = state(9, entries);
     let of = |at_: Time| (at_.as_millis() - at(0).as_millis()) / 1_000;
     let account = account("acme");
     let sent = state.sent(&account);
-    sent.map(|sent| of(sent.replied_at.unwrap())).collect()
+    sent.map(|sent| of(sent.replied_at().unwrap())).collect()
 }
 
 #[test]

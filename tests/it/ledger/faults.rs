@@ -8,18 +8,17 @@ use futures::executor::block_on;
 use rstest::rstest;
 use tempfile::TempDir;
 
-use super::{bytes_of, fresh, read_all, write};
-use crate::domain::{Entry, Outcome, Step};
-use crate::ledger::disk::faulty::{Faults, FaultyDisk};
-use crate::ledger::samples::{header, intent, outcome};
-use crate::ledger::{Durability, LedgerError, LedgerWriter, Opened, QUEUE_MAX};
+use super::disk::{Faults, FaultyDisk};
+use super::{bytes_of, fresh, header, intent, outcome, put, read_all};
+use userpurge::domain::{Outcome, Step};
+use userpurge::ledger::{Durability, LedgerError, LedgerWriter, Opened, QUEUE_MAX};
 
 /// Appends to a disk with `faults` until it fails; checks that nothing is written after that
 /// and that everyone gets the same error.
 fn poisoned(faults: Faults) -> (TempDir, PathBuf, LedgerError) {
     let (folder, path) = fresh();
     let disk = FaultyDisk::new(faults);
-    let writer = LedgerWriter::create_on(&disk, &path, header(9)).unwrap();
+    let writer = LedgerWriter::create_on(&disk, &path, header()).unwrap();
     let handle = writer.handle();
     let entry = |row| intent(row, Step::Delete, 1);
     let failure = block_on(async {
@@ -55,7 +54,7 @@ fn a_ledger_that_cannot_be_begun_is_taken_away_again(
 ) {
     let (_folder, path) = fresh();
     let disk = FaultyDisk::new(faults);
-    let error = LedgerWriter::create_on(&disk, &path, header(1)).unwrap_err();
+    let error = LedgerWriter::create_on(&disk, &path, header()).unwrap_err();
     assert!(
         matches!(&error, LedgerError::Io { doing, path: told, .. }
             if *doing == expected && *told == path),
@@ -76,14 +75,10 @@ fn a_ledger_that_cannot_be_opened_is_not_written_to_and_can_be_later(
     #[case] untouched: bool,
 ) {
     let (_folder, path) = fresh();
-    let entries = [
-        Entry::Run(Box::new(header(1))),
-        intent(1, Step::Delete, 1),
-        outcome(1, Outcome::Deleted, 2),
-    ];
+    let entries = [intent(1, Step::Delete, 1), outcome(1, Outcome::Deleted, 2)];
     let torn = bytes_of(&entries);
     let torn = &torn[..torn.len() - 3];
-    write(&path, torn);
+    put(&path, &torn);
     let disk = FaultyDisk::new(faults);
     let error = LedgerWriter::open_on(&disk, &path).map(drop).unwrap_err();
     assert!(
@@ -98,13 +93,13 @@ fn a_ledger_that_cannot_be_opened_is_not_written_to_and_can_be_later(
     let opened = LedgerWriter::open(&path).unwrap();
     assert_eq!(opened.cut.is_some(), untouched);
     block_on(opened.writer.finish()).unwrap();
-    assert_eq!(read_all(&path), entries[..2]);
+    assert_eq!(read_all(&path), entries[..1]);
 }
 
 #[test]
 fn what_a_dead_process_wrote_is_synced_before_it_is_relied_on() {
     let (_folder, path) = fresh();
-    write(&path, &bytes_of(&[Entry::Run(Box::new(header(1)))]));
+    put(&path, &bytes_of(&[]));
     let disk = FaultyDisk::default();
     let opened = LedgerWriter::open_on(&disk, &path).unwrap();
     assert_eq!((disk.writes(), disk.syncs()), (0, 1));
@@ -118,17 +113,17 @@ fn short_writes_are_gone_on_with() {
         write_max: Some(7),
         ..Faults::default()
     });
-    let writer = LedgerWriter::create_on(&disk, &path, header(1)).unwrap();
+    let writer = LedgerWriter::create_on(&disk, &path, header()).unwrap();
     let entry = outcome(1, Outcome::Deleted, 1);
     block_on(writer.handle().append(entry.clone(), Durability::Synced)).unwrap();
     block_on(writer.finish()).unwrap();
-    assert_eq!(read_all(&path)[1..], [entry]);
+    assert_eq!(read_all(&path), [entry]);
 }
 
 #[test]
 fn a_full_disk_poisons_the_writer_and_leaves_a_torn_tail() {
     let (_folder, path) = fresh();
-    let writer = LedgerWriter::create(&path, header(9)).unwrap();
+    let writer = LedgerWriter::create(&path, header()).unwrap();
     let entry = intent(1, Step::Delete, 1);
     block_on(writer.handle().append(entry.clone(), Durability::Synced)).unwrap();
     block_on(writer.finish()).unwrap();
@@ -186,7 +181,7 @@ fn a_queued_entry_that_could_not_be_synced_is_reported_by_finish() {
         broken_sync: Some(2),
         ..Faults::default()
     });
-    let writer = LedgerWriter::create_on(&disk, &path, header(1)).unwrap();
+    let writer = LedgerWriter::create_on(&disk, &path, header()).unwrap();
     let entry = outcome(1, Outcome::Deleted, 1);
     block_on(writer.handle().append(entry.clone(), Durability::Queued)).unwrap();
     let error = block_on(writer.finish()).unwrap_err();
@@ -200,7 +195,7 @@ fn a_panic_of_the_thread_becomes_an_error() {
         panicking_write: Some(2),
         ..Faults::default()
     });
-    let writer = LedgerWriter::create_on(&disk, &path, header(1)).unwrap();
+    let writer = LedgerWriter::create_on(&disk, &path, header()).unwrap();
     let entry = intent(1, Step::Delete, 1);
     let error = block_on(writer.handle().append(entry.clone(), Durability::Synced)).unwrap_err();
     assert!(matches!(error, LedgerError::Closed { .. }));
@@ -217,7 +212,7 @@ fn who_stands_in_line_and_who_waits_for_room_get_the_failure_too() {
         broken_write: Some(2),
         ..Faults::default()
     });
-    let writer = LedgerWriter::create_on(&disk, &path, header(9)).unwrap();
+    let writer = LedgerWriter::create_on(&disk, &path, header()).unwrap();
     let handle = writer.handle();
     let entry = intent(1, Step::Delete, 1);
     disk.shut(true);
@@ -244,5 +239,5 @@ fn who_stands_in_line_and_who_waits_for_room_get_the_failure_too() {
     });
     assert!(block_on(writer.finish()).is_err());
     assert_eq!(disk.writes(), 2, "the header, and the one that broke");
-    assert_eq!(read_all(&path).len(), 1);
+    assert!(read_all(&path).is_empty());
 }

@@ -1,0 +1,772 @@
+//! What a report tells, in each of its forms, of a run with everything in it: stopped by its credentials,
+//! resumed the next day, verified, with hostile texts from outside.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use rstest::rstest;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use userpurge::domain::{Entry, Finding, Outcome, RunState, Step, StopKind};
+use userpurge::ledger::LedgerState;
+use userpurge::report::{Lock, Report, Summary, html, md, text};
+
+use crate::ledger::{
+    after_plan, agreed, at, bad, bytes_of, end, entry, intent, outcome, pause, put, request, stop,
+    verification, verified,
+};
+
+/// What would run if it were not escaped.
+const SCRIPT: &str = "<script>alert(1)</script>";
+
+/// A run of 12 rows.
+fn entries() -> Vec<Entry> {
+    let hostile = json!({
+        "row": 4, "id": "shop|`1001`", "account": "crm", "ref": format!("{SCRIPT} @all #1\u{1b}[31m\n\u{202e}"),
+        "outcome": "refused", "code": "x`y", "message": format!("a | b ``{SCRIPT}\u{7}"),
+    });
+    let nowhere = json!({
+        "row": 2, "account": null, "action": null, "id": null, "ref": null, "outcome": "invalid",
+        "code": "unknown_account", "message": "no account has the name in the row",
+    });
+    let tickets = |row, n: u32, seconds| {
+        let message = format!("is requester on {n} ticket(s) that are not closed.");
+        bad(row, Outcome::Refused, "UserDeleteFailed", &message, seconds)
+    };
+    let agent = "this user's role is agent";
+    vec![
+        entry("session", 0, json!({"command": "run", "rows": 12})),
+        request(0),
+        outcome(1, Outcome::Duplicate, 1),
+        entry("outcome", 1, nowhere),
+        intent(3, Step::Delete, 2),
+        outcome(3, Outcome::Deleted, 3),
+        entry("outcome", 4, hostile),
+        pause(Some(Step::Delete), 5, 40),
+        intent(5, Step::Delete, 41),
+        outcome(5, Outcome::AlreadyGone, 42),
+        bad(6, Outcome::Failed, "timed_out", "no answer came", 43),
+        stop(StopKind::CredentialsRejected, 44),
+        end(RunState::Stopped, 45),
+        entry("session", 86_400, json!({})),
+        intent(6, Step::Delete, 86_401),
+        outcome(6, Outcome::Deleted, 86_402),
+        tickets(7, 2, 86_403),
+        tickets(8, 17, 86_404),
+        bad(9, Outcome::Protected, "protected_role", agent, 86_405),
+        bad(10, Outcome::NotFound, "RecordNotFound", "Not found", 86_406),
+        outcome(11, Outcome::Deleted, 86_410),
+        end(RunState::Interrupted, 86_411),
+        verification(3, 90_000),
+        verified(3, Finding::AsAsked, 90_001),
+        verified(5, Finding::Standing, 90_002),
+        verified(6, Finding::Unknown, 90_003),
+    ]
+}
+
+/// A ledger of a plan of rows 1 to `rows` that somebody agreed to and of `entries`, and the report of it.
+fn report_of(rows: u64, entries: &[Entry]) -> (TempDir, PathBuf, Report) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("users.csv.ledger.jsonl");
+    let entries = [&[agreed(0)], entries].concat();
+    put(&path, &bytes_of(&after_plan(rows, &entries)));
+    let report = Report::read(&path, Lock::Free, at(100_000)).unwrap();
+    (folder, path, report)
+}
+
+fn report() -> Report {
+    report_of(12, &entries()).2
+}
+
+/// `text` without the path of the folder and the hash that follows from it all.
+fn plain(report: &Report, text: &str) -> String {
+    let folder = report
+        .summary
+        .ledger
+        .parent()
+        .unwrap()
+        .display()
+        .to_string();
+    let head = report.summary.head.to_string();
+    text.replace(&format!("{folder}/"), "")
+        .replace(&head, "HEAD")
+}
+
+/// What is read aloud of a page: its text, a line for each row of a table and each paragraph.
+fn read_aloud(page: &str) -> String {
+    let body = page.split_once("<body>").unwrap().1;
+    let mut text = String::new();
+    // A place where a word may be broken is nothing to be read.
+    for part in body.replace("<wbr>", "").split('<') {
+        let (tag, words) = part.split_once('>').unwrap_or(("", part));
+        let name = tag.trim_start_matches('/').split(' ').next().unwrap();
+        if !tag.starts_with('/')
+            && matches!(
+                name,
+                "h1" | "h2" | "h3" | "p" | "tr" | "dt" | "li" | "caption" | "title" | "summary"
+            )
+        {
+            text.push('\n');
+        }
+        let words = words.split_whitespace().collect::<Vec<_>>().join(" ");
+        if !words.is_empty() {
+            write!(text, " {words}").unwrap();
+        }
+    }
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+#[expect(clippy::too_many_lines, reason = "a page is long")]
+fn a_page_reads_so() {
+    let report = report();
+    insta::assert_snapshot!(read_aloud(&plain(&report, &html::render(&report))), @r#"
+    userpurge · report of a run
+    4 of 12 rows ended well, 6 to look at, 1 still to do
+    users.csv
+    ! run interrupted ! verification found 1 user standing
+    All rows by how they ended 4 ended well, 6 to look at, 1 duplicate, 1 still to do. The table below has the same numbers.
+    4 ended well + 6 to look at + 1 duplicate + 1 still to do = 12 rows in the input
+    Began 2026-11-22 09:30:00 UTC
+    Ended 2026-11-23 09:30:11 UTC
+    From first to last 1 d 0 h
+    Requests sent 4
+    Where, and as whom acme.example as user 4711 , role admin
+    Next userpurge resume users.csv.ledger.jsonl
+    Every row
+    How many rows ended how
+    Outcome Means Rows
+    deleted the provider confirmed the deletion 3
+    already_gone the provider says that the user had been deleted before 1
+    not_found the provider knows no such user 1
+    refused the provider will not delete this user until somebody acts 3
+    invalid the row could not be sent 1
+    protected not sent: on the protect list, the caller, or of a protected role 1
+    duplicate stands earlier in the file; nothing was sent 1
+    pending has not ended yet 1
+    sum as many as the input has 12
+    By account
+    Outcomes by account One bar for each account. The table below has the same numbers. acme 4 well, 4 to look at, 1 duplicate crm 1 to look at
+    ended well to look at duplicate still to do
+    Outcomes by account
+    Account deleted already_gone not_found refused invalid protected duplicate ended
+    acme Zendesk Support 3 1 1 2 0 1 1 10
+    crm Zoho CRM 0 0 0 1 0 0 0 1
+    no account that exists 0 0 0 0 1 0 0 1
+    sum 3 1 1 3 1 1 1 11
+    1 row still to do is not among these: a ledger does not say whose they are.
+    Over time
+    Rows that had ended, over time How many rows had ended well or otherwise at each time, up to all 12, with 1 pause. Times between sessions are left out. The table beside has the same numbers. session 2 12 6 2026-11-22 09:30 2026-11-23 09:30
+    ended well to look at duplicate still to do
+    a server asked to wait
+    Rows that had ended
+    By (UTC) well to look at duplicate of all
+    2026-11-22 09:30:02 0 1 1 16.66%
+    2026-11-22 09:30:04 1 1 1 25.00%
+    2026-11-22 09:30:06 1 2 1 33.33%
+    2026-11-22 09:30:08 1 2 1 33.33%
+    2026-11-22 09:30:10 1 2 1 33.33%
+    2026-11-22 09:30:12 1 2 1 33.33%
+    2026-11-22 09:30:14 1 2 1 33.33%
+    2026-11-22 09:30:16 1 2 1 33.33%
+    2026-11-22 09:30:18 1 2 1 33.33%
+    2026-11-22 09:30:20 1 2 1 33.33%
+    2026-11-22 09:30:22 1 2 1 33.33%
+    2026-11-22 09:30:24 1 2 1 33.33%
+    2026-11-22 09:30:26 1 2 1 33.33%
+    2026-11-22 09:30:28 1 2 1 33.33%
+    2026-11-22 09:30:30 1 2 1 33.33%
+    2026-11-22 09:30:32 1 2 1 33.33%
+    2026-11-22 09:30:34 1 2 1 33.33%
+    2026-11-22 09:30:36 1 2 1 33.33%
+    2026-11-22 09:30:38 1 2 1 33.33%
+    2026-11-22 09:30:40 1 2 1 33.33%
+    2026-11-22 09:30:42 1 2 1 33.33%
+    2026-11-22 09:30:44 2 3 1 50.00%
+    2026-11-23 09:30:01 2 3 1 50.00%
+    2026-11-23 09:30:03 3 2 1 50.00%
+    2026-11-23 09:30:05 3 4 1 66.66%
+    2026-11-23 09:30:07 3 6 1 83.33%
+    2026-11-23 09:30:09 3 6 1 83.33%
+    2026-11-23 09:30:11 4 6 1 91.66%
+    When a server asked to wait
+    From (UTC) Until (UTC) Pauses Waited What waited Why
+    2026-11-22 09:30:05 2026-11-22 09:30:40 1 35 s acme, delete 429 with Retry-After: 93
+    To look at
+    6 rows ended otherwise than well. userpurge report … --format csv --out DIR gives them back in failed.csv , with all their columns, fit to be run again.
+    1 not_found
+    The provider knows no such user. Hold the id and the account against where the list came from, mend the row and run the mended rows; as it stands, trying it again changes nothing. userpurge report users.csv.ledger.jsonl --format csv --out report
+    RecordNotFound Not found
+    1 row: line 11
+    All of them
+    Line Account Action Id Ref
+    11 acme purge 9010 GDPR-7
+    3 refused
+    The provider will not delete this user until somebody acts on what it says. Once that is done, try these rows again. userpurge retry users.csv.ledger.jsonl --only refused
+    UserDeleteFailed is requester on 2 ticket(s) that are not closed.
+    2 rows: lines 8, 9
+    All of them
+    Line Account Action Id Ref
+    8 acme purge 907 GDPR-7
+    9 acme purge 908 GDPR-7
+    x`y a | b ``&#60;script&#62;alert(1)&#60;/script&#62;\u0007
+    1 row: line 5
+    All of them
+    Line Account Action Id Ref
+    5 crm purge shop|`1001` &#60;script&#62;alert(1)&#60;/script&#62; @all #1\u001b[31m \u202e
+    1 invalid
+    Nothing was sent. Mend the row as the reason says, and run the mended rows. userpurge report users.csv.ledger.jsonl --format csv --out report
+    unknown_account no account has the name in the row
+    1 row: line 3
+    All of them
+    Line Account Action Id Ref
+    3 – – – –
+    1 protected
+    Nothing was deleted, to keep the team safe. If this user is to go, let the role be deleted. userpurge retry users.csv.ledger.jsonl --only protected --include-role ROLE
+    protected_role this user&#39;s role is agent
+    1 row: line 10
+    All of them
+    Line Account Action Id Ref
+    10 acme purge 909 GDPR-7
+    Who, where, when
+    Whose credentials were used, as the provider said
+    Account Provider Tenant Caller Role Sessions
+    acme Zendesk Support acme.example 4711 admin 1–3
+    Sessions
+    No. Command From (UTC) Until (UTC) Ended Set out for well to look at Version
+    1 run 2026-11-22 09:30:00 2026-11-22 09:30:45 stopped 12 2 3 0.1.0
+    acme: the credentials were rejected (HTTP 401, Couldn&#39;t authenticate you)
+    2 resume 2026-11-23 09:30:00 2026-11-23 09:30:11 interrupted 3 2 4 0.1.0
+    3 verify 2026-11-23 10:30:00 2026-11-23 10:30:03 – 3 – – 0.1.0
+    Options of the run
+    --account acme
+    --include-role agent
+    Verification
+    What the provider said when it was asked about rows that had ended well
+    Seen Rows
+    as asked 1
+    still standing 1
+    being deleted by the provider 0
+    no clear answer 1
+    asked 3
+    3 of 3 good rows asked, 1 as asked, 1 standing, 0 under way, 1 unknown (2026-11-23 10:30:00 UTC).
+    Rows that are not as asked
+    Line Account Action Id Seen Why
+    6 acme purge 905 present
+    7 acme purge 906 unknown HTTP 500, server_error, Something went wrong
+    Evidence
+    Run 019abcde-0000-7000-8000-000000000001
+    Input /data/users.csv 312 bytes, 12 rows, csv
+    SHA-256 of the input abababababababababababababababababababababababababababababababab
+    Ledger users.csv.ledger.jsonl 30 lines, each checked against the one before it when this page was made
+    Head of the ledger HEAD
+    How to audit this
+    That the ledger is the one this page is of, and that no line of it was changed, dropped, moved or added. It needs no network, and ends with exit code 0: userpurge audit users.csv.ledger.jsonl --head HEAD
+    That the input is the one the run was given. It must print the SHA-256 above: sha256sum /data/users.csv
+    That the users are gone. It asks the provider, and changes nobody: userpurge verify users.csv.ledger.jsonl
+    If the ledger has grown since, the first command says by how many lines. A row of this page stands in the ledger as its line with "kind":"outcome" and that "line" ; the last of them counts. Made by userpurge 0.2.0 on 2026-11-23 13:16:40 UTC. All times are UTC. This page holds ids and references as the ledger has them, runs nothing and asks no network for anything.
+    "#);
+}
+
+#[test]
+fn what_came_from_outside_is_text_and_nothing_but_text() {
+    let page = html::render(&report());
+    assert!(!page.contains("<script") && !page.contains(SCRIPT));
+    assert!(
+        page.contains("&#60;script&#62;alert(1)&#60;/script&#62;"),
+        "{page}"
+    );
+    let acts = |c: char| c.is_control() && c != '\n';
+    assert!(!page.contains(acts) && !page.contains('\u{202e}'));
+    assert!(page.contains("\\u001b[31m") && page.contains("\\u202e"));
+}
+
+/// Whoever opens the page makes no request: there is nothing in it that asks for one.
+#[test]
+fn a_page_names_nothing_to_fetch() {
+    let page = html::render(&report());
+    for word in [
+        "src=", "href", "@import", "http:", "https:", "//", "<link", "<iframe", "<form",
+    ] {
+        // The policy itself, and its hash, are no addresses.
+        let without_policy = page.replace("base-uri 'none'", "");
+        let body = without_policy.split_once("<title>").unwrap().1;
+        assert!(!body.contains(word), "{word}");
+    }
+    // Patterns of its own are all that is named by an address.
+    assert_eq!(page.matches("url(").count(), page.matches("url(#").count());
+}
+
+#[test]
+fn a_page_stays_small_however_long_and_hostile_the_run_was() {
+    let long = "<&\"'é".repeat(200);
+    let mut entries = Vec::new();
+    for row in 1..=3_000_u32 {
+        let seconds = i64::from(row) * 50;
+        let code = format!("{long}{}", char::from_u32(0x4e00 + row).unwrap());
+        let account = format!("{long}{}", row % 300);
+        let fields = json!({"row": row, "account": account, "id": long, "ref": long, "code": code,
+            "message": long, "outcome": "refused"});
+        entries.push(entry("outcome", seconds, fields));
+        entries.push(pause(None, seconds, seconds + 10));
+        if row % 10 == 0 {
+            entries.push(entry("session", seconds + 20, json!({})));
+        }
+    }
+    let page = html::render(&report_of(3_000, &entries).2);
+    assert!(page.len() < 4 * 1024 * 1024, "{} bytes", page.len());
+}
+
+#[test]
+fn a_run_in_which_nothing_happened_is_a_page_too() {
+    let page = read_aloud(&html::render(&report_of(0, &[]).2));
+    for words in [
+        "0 of 0 rows ended well, none to look at",
+        "No row has ended.",
+        "No row ended otherwise",
+    ] {
+        assert!(page.contains(words), "{page}");
+    }
+    assert!(
+        !page.contains("All rows by how they ended"),
+        "an empty bar says nothing"
+    );
+}
+
+/// Of every list the first item says what all are like.
+fn shorten(json: &mut Value) {
+    if let Some(list) = json.as_array_mut() {
+        list.truncate(1);
+        list.iter_mut().for_each(shorten);
+    } else if let Some(object) = json.as_object_mut() {
+        object.values_mut().for_each(shorten);
+    }
+}
+
+#[test]
+#[expect(clippy::too_many_lines, reason = "the keys are many")]
+fn the_json_has_these_keys() {
+    let report = report();
+    let mut json = serde_json::from_str(&plain(&report, &report.to_json().unwrap())).unwrap();
+    shorten(&mut json);
+    insta::assert_snapshot!(serde_json::to_string_pretty(&json).unwrap(), @r#"
+    {
+      "accounts": {
+        "acme": {
+          "outcomes": {
+            "already_gone": 1,
+            "deleted": 3,
+            "done_before": 0,
+            "duplicate": 1,
+            "failed": 0,
+            "in_doubt": 0,
+            "invalid": 0,
+            "not_found": 1,
+            "protected": 1,
+            "refused": 2
+          },
+          "provider": "zendesk"
+        },
+        "crm": {
+          "outcomes": {
+            "already_gone": 0,
+            "deleted": 0,
+            "done_before": 0,
+            "duplicate": 0,
+            "failed": 0,
+            "in_doubt": 0,
+            "invalid": 0,
+            "not_found": 0,
+            "protected": 0,
+            "refused": 1
+          },
+          "provider": "zoho"
+        }
+      },
+      "audit": "userpurge audit users.csv.ledger.jsonl --head HEAD",
+      "bad": 6,
+      "callers": [
+        {
+          "caller": "4711",
+          "first_session": 1,
+          "last_session": 3,
+          "name": "acme",
+          "provider": "zendesk",
+          "role": "admin",
+          "tenant": "acme.example"
+        }
+      ],
+      "ended_at": "2026-11-23T09:30:11.000Z",
+      "good": 4,
+      "head": "HEAD",
+      "input": {
+        "delimiter": ",",
+        "format": "csv",
+        "path": "/data/users.csv",
+        "rows": 12,
+        "sha256": "abababababababababababababababababababababababababababababababab",
+        "size": 312
+      },
+      "ledger": {
+        "lines": 30,
+        "path": "users.csv.ledger.jsonl",
+        "torn_bytes": 0
+      },
+      "made_at": "2026-11-23T13:16:40.000Z",
+      "made_by": "0.2.0",
+      "next": "userpurge resume users.csv.ledger.jsonl",
+      "not_as_asked": [
+        {
+          "account": "acme",
+          "action": "purge",
+          "at": "2026-11-23T10:30:02.000Z",
+          "finding": "standing",
+          "id": "905",
+          "line": 6,
+          "row": 5,
+          "seen": "present"
+        }
+      ],
+      "options": {
+        "account": "acme",
+        "include_roles": [
+          "agent"
+        ]
+      },
+      "outcomes": {
+        "already_gone": 1,
+        "deleted": 3,
+        "done_before": 0,
+        "duplicate": 1,
+        "failed": 0,
+        "in_doubt": 0,
+        "invalid": 1,
+        "not_found": 1,
+        "pending": 1,
+        "protected": 1,
+        "refused": 3
+      },
+      "pauses": [
+        {
+          "account": "acme",
+          "from": "2026-11-22T09:30:05.000Z",
+          "reason": "429 with Retry-After: 93",
+          "step": "delete",
+          "until": "2026-11-22T09:30:40.000Z",
+          "worked_ms": [
+            5000
+          ]
+        }
+      ],
+      "pauses_left_out": 0,
+      "progress": [
+        {
+          "at": "2026-11-22T09:30:02.000Z",
+          "bad": 1,
+          "duplicate": 1,
+          "good": 0,
+          "worked_ms": 2000
+        }
+      ],
+      "reasons": [
+        {
+          "code": "RecordNotFound",
+          "command": "userpurge report users.csv.ledger.jsonl --format csv --out report",
+          "further": false,
+          "listed": [
+            {
+              "account": "acme",
+              "action": "purge",
+              "id": "9010",
+              "line": 11,
+              "ref": "GDPR-7",
+              "row": 10
+            }
+          ],
+          "message": "Not found",
+          "outcome": "not_found",
+          "places": {
+            "left_out": 0,
+            "spans": [
+              [
+                11
+              ]
+            ],
+            "unit": "line"
+          },
+          "rows": 1,
+          "what_to_do": "The provider knows no such user. Hold the id and the account against where the list came from, mend the row and run the mended rows; as it stands, trying it again changes nothing."
+        }
+      ],
+      "report": 1,
+      "requests": 4,
+      "rows": 12,
+      "run_id": "019abcde-0000-7000-8000-000000000001",
+      "sessions": [
+        {
+          "bad": 3,
+          "command": "run",
+          "duplicate": 1,
+          "ended": "stopped",
+          "ended_at": "2026-11-22T09:30:45.000Z",
+          "good": 2,
+          "last_at": "2026-11-22T09:30:45.000Z",
+          "number": 1,
+          "rows": 12,
+          "started_at": "2026-11-22T09:30:00.000Z",
+          "stops": [
+            {
+              "account": "acme",
+              "at": "2026-11-22T09:30:44.000Z",
+              "message": "Couldn't authenticate you",
+              "reason": "credentials_rejected",
+              "status": 401
+            }
+          ],
+          "version": "0.1.0",
+          "worked_before_ms": 0
+        }
+      ],
+      "sessions_left_out": 0,
+      "settled_unseen": 0,
+      "started_at": "2026-11-22T09:30:00.000Z",
+      "state": "interrupted",
+      "steps_done": {
+        "soft_deleted": 0
+      },
+      "stops": [],
+      "throttled": 0,
+      "verification": {
+        "as_asked": 1,
+        "asked": 3,
+        "at": "2026-11-23T10:30:00.000Z",
+        "complete": true,
+        "good_rows": 3,
+        "rows": 3,
+        "sample": null,
+        "standing": 1,
+        "under_way": 0,
+        "unknown": 1
+      }
+    }
+    "#);
+}
+
+#[test]
+fn the_rows_of_the_reasons_and_the_last_point_are_the_counts() {
+    let report = report();
+    let rows: u64 = report.reasons.iter().map(|it| it.rows).sum();
+    assert_eq!(rows, report.bad);
+    let last = report.progress.last().unwrap();
+    let counts = &report.summary.outcomes;
+    let told = (last.good, last.bad, last.duplicate);
+    assert_eq!(told, (report.good, report.bad, counts.duplicate));
+    assert_eq!(counts.total(), report.summary.rows);
+}
+
+#[test]
+fn rows_listed_are_the_first_ones_also_after_others_ended_well() {
+    let failed = |row| bad(row, Outcome::Failed, "timed_out", "no answer", 1);
+    let gone = (1..=20).map(|row| outcome(row, Outcome::Deleted, 2));
+    let entries: Vec<_> = (1..=60).rev().map(failed).chain(gone).collect();
+    let (_folder, _, report) = report_of(60, &entries);
+    let listed: Vec<u64> = report.reasons[0].listed.iter().map(|it| it.row).collect();
+    assert_eq!(listed, (21..=40).collect::<Vec<_>>());
+    assert_eq!(report.reasons[0].rows, 40);
+}
+
+#[test]
+fn markdown_keeps_what_came_from_outside_in_code_and_ends_no_cell() {
+    let text = md::render(&report());
+    for line in text.lines() {
+        // Outside code spans there is nothing of it.
+        let outside: String = line.split('`').step_by(2).collect();
+        assert!(
+            !outside.contains("@all") && !outside.contains("#1"),
+            "{line}"
+        );
+    }
+    assert!(text.contains(SCRIPT) && !text.contains('\u{1b}') && !text.contains('\u{202e}'));
+    let cells = |line: &str| line.replace("\\|", "").matches('|').count();
+    let tables: Vec<&str> = text.lines().filter(|it| it.starts_with('|')).collect();
+    let of_reasons = tables.iter().filter(|it| it.contains("shop"));
+    assert_eq!(of_reasons.map(|it| cells(it)).collect::<Vec<_>>(), [6]);
+}
+
+/// What `status` says of a ledger of a plan of so many rows and `entries`.
+fn status(rows: u64, entries: &[Entry], lock: Lock) -> (Summary, String) {
+    let (_folder, path, report) = report_of(rows, entries);
+    let summary = Summary::new(&LedgerState::read(&path).unwrap(), lock);
+    let text = text::render(&summary, None);
+    (summary, plain(&report, &text))
+}
+
+#[test]
+fn a_stopped_run_says_why_and_how_to_go_on() {
+    let all = entries();
+    insta::assert_snapshot!(status(12, &all[..13], Lock::Free).1, @r"
+    run        019abcde-0000-7000-8000-000000000001, stopped
+    input      /data/users.csv, 12 rows
+    time       2026-11-22 09:30:00 to 09:30:45 UTC (45 s), 3 requests
+    good       2 (1 deleted, 1 already_gone)
+    bad        3 (1 refused, 1 failed, 1 invalid)
+    pending    6, besides 1 duplicate
+    stopped    acme: the credentials were rejected (HTTP 401, Couldn't authenticate you)
+    head       HEAD
+    next       userpurge resume users.csv.ledger.jsonl
+    ");
+}
+
+#[test]
+fn a_running_run_is_to_be_followed_and_an_interrupted_one_says_what_is_in_doubt() {
+    let job = json!({"row": 3, "step": "delete", "job": "V3-5f1c"});
+    let entries = [
+        outcome(1, Outcome::Deleted, 5),
+        intent(2, Step::Delete, 4000),
+        entry(
+            "intent",
+            4001,
+            json!({"row": 3, "step": "delete", "with": 3}),
+        ),
+        entry("bulk", 4002, job),
+    ];
+    let [held, free] = [Lock::Held, Lock::Free].map(|lock| status(12_000, &entries, lock).1);
+    insta::assert_snapshot!(held, @r"
+    run        019abcde-0000-7000-8000-000000000001, running
+    input      /data/users.csv, 12,000 rows
+    time       since 2026-11-22 09:30:00 UTC, 2 requests
+    good       1 (1 deleted)
+    bad        0
+    pending    11,999
+    head       HEAD
+    next       userpurge status --follow users.csv.ledger.jsonl
+    ");
+    insta::assert_snapshot!(free, @r"
+    run        019abcde-0000-7000-8000-000000000001, interrupted
+    input      /data/users.csv, 12,000 rows
+    time       2026-11-22 09:30:00, last entry 10:36:42 UTC, 2 requests
+    good       1 (1 deleted)
+    bad        0
+    pending    11,999 (1 sent and not answered: in doubt, 1 in a job that the provider goes on with)
+    head       HEAD
+    next       userpurge resume users.csv.ledger.jsonl
+    ");
+}
+
+#[rstest]
+#[case(&[Outcome::Deleted], "userpurge verify")]
+#[case(&[Outcome::DoneBefore, Outcome::Duplicate], "nothing to do")]
+#[case(&[Outcome::NotFound], "userpurge report --format csv --out DIR")]
+#[case(&[Outcome::Refused], "userpurge retry --only refused")]
+#[case(&[Outcome::Refused, Outcome::InDoubt], "userpurge retry")]
+fn the_next_command_follows_from_the_outcomes(#[case] outcomes: &[Outcome], #[case] next: &str) {
+    let ends = outcomes.iter().zip(1..);
+    let mut entries: Vec<_> = ends.map(|(it, row)| outcome(row, *it, 1)).collect();
+    entries.push(end(RunState::Finished, 2));
+    let said = status(outcomes.len() as u64, &entries, Lock::Free).1;
+    let last = said
+        .lines()
+        .last()
+        .unwrap()
+        .replace(" users.csv.ledger.jsonl", "");
+    let last = last.replace(", and mend DIR/failed.csv", "");
+    assert_eq!(last, format!("next       {next}"));
+}
+
+#[test]
+fn who_was_seen_standing_is_to_be_tried_again() {
+    let entries = [
+        outcome(1, Outcome::Deleted, 1),
+        outcome(2, Outcome::Refused, 1),
+        end(RunState::Finished, 2),
+        verification(2, 3),
+        verified(1, Finding::Standing, 4),
+    ];
+    let said = status(2, &entries, Lock::Free).1;
+    assert!(said.ends_with("next       userpurge retry --only standing users.csv.ledger.jsonl\n"));
+    let verified = "verified   1 of 3 good rows asked, 0 as asked, 1 standing";
+    assert!(said.contains(verified), "{said}");
+}
+
+#[test]
+fn the_fullest_summary_has_ten_lines_and_no_control_character() {
+    let mut entries = vec![
+        outcome(50, Outcome::Duplicate, 1),
+        intent(51, Step::Delete, 1),
+    ];
+    for (row, name) in (1..).zip(["a", "b", "c", "d", "e"]) {
+        let fields = json!({"row": row, "outcome": "failed", "account": name});
+        entries.push(entry("outcome", 1, fields));
+        let message = "cap\u{1b}[31m\nreached";
+        let fields = json!({"account": name, "reason": "org_cap", "message": message});
+        entries.push(entry("stop", 2, fields));
+    }
+    entries.push(end(RunState::Stopped, 3));
+    entries.push(verification(2, 4));
+    let said = status(60, &entries, Lock::Free).1;
+    assert_eq!(said.lines().count(), 10, "{said}");
+    assert!(!said.contains('\u{1b}') && said.contains("cap [31m reached"));
+}
+
+#[test]
+fn the_json_of_status_has_the_promised_shape_and_order() {
+    let (_folder, _, report) = report_of(12, &entries());
+    let json = serde_json::to_string(&report.summary).unwrap();
+    insta::assert_snapshot!(plain(&report, &json), @r#"{"run_id":"019abcde-0000-7000-8000-000000000001","state":"interrupted","rows":12,"outcomes":{"deleted":3,"already_gone":1,"not_found":1,"refused":3,"failed":0,"in_doubt":0,"invalid":1,"protected":1,"done_before":0,"duplicate":1,"pending":1},"steps_done":{"soft_deleted":0},"accounts":{"acme":{"provider":"zendesk","outcomes":{"deleted":3,"already_gone":1,"not_found":1,"refused":2,"failed":0,"in_doubt":0,"invalid":0,"protected":1,"done_before":0,"duplicate":1}},"crm":{"provider":"zoho","outcomes":{"deleted":0,"already_gone":0,"not_found":0,"refused":1,"failed":0,"in_doubt":0,"invalid":0,"protected":0,"done_before":0,"duplicate":0}}},"requests":4,"throttled":0,"settled_unseen":0,"started_at":"2026-11-22T09:30:00.000Z","ended_at":"2026-11-23T09:30:11.000Z","head":"HEAD","verification":{"at":"2026-11-23T10:30:00.000Z","complete":true,"good_rows":3,"rows":3,"asked":3,"as_asked":1,"standing":1,"under_way":0,"unknown":1,"sample":null},"stops":[]}"#);
+}
+
+#[test]
+fn the_state_is_the_locks_then_the_last_ends() {
+    let ended = |state| [outcome(1, Outcome::Deleted, 1), end(state, 2)];
+    let (finished, stopped) = (ended(RunState::Finished), ended(RunState::Stopped));
+    let resumed = [&stopped[..], &[entry("session", 3, json!({}))]].concat();
+    for (entries, lock, expected) in [
+        (&finished[..1], Lock::Held, RunState::Running),
+        (&finished[..1], Lock::Free, RunState::Interrupted),
+        (&finished[..], Lock::Free, RunState::Finished),
+        (&stopped[..], Lock::Free, RunState::Stopped),
+        (&resumed[..], Lock::Held, RunState::Running),
+        (&resumed[..], Lock::Free, RunState::Interrupted),
+    ] {
+        let summary = status(1, entries, lock).0;
+        assert_eq!(summary.state, expected, "{entries:?} {lock:?}");
+        let over = lock == Lock::Free && expected != RunState::Interrupted;
+        assert_eq!(summary.ended_at, over.then(|| at(2)));
+    }
+}
+
+#[rstest]
+#[case::all(3, &[Finding::AsAsked, Finding::UnderWay, Finding::AsAsked], true)]
+#[case::cut_short(3, &[Finding::AsAsked, Finding::UnderWay], false)]
+#[case::unknown(3, &[Finding::AsAsked, Finding::Unknown, Finding::AsAsked], false)]
+#[case::standing(2, &[Finding::Standing, Finding::UnderWay], false)]
+fn who_is_under_way_is_no_trouble_and_who_was_not_asked_is(
+    #[case] rows: u64,
+    #[case] found: &[Finding],
+    #[case] is_ok: bool,
+) {
+    let seen = (1..).zip(found).map(|(row, it)| verified(row, *it, 11));
+    let entries: Vec<_> = std::iter::once(verification(rows, 10))
+        .chain(seen)
+        .collect();
+    let summary = status(3, &entries, Lock::Free).0.verification.unwrap();
+    assert_eq!(summary.is_ok(), is_ok);
+    if let [Finding::Standing, _] = found {
+        let listed: Vec<_> = entries
+            .iter()
+            .filter_map(|entry| match entry {
+                Entry::Verify(row) if row.finding == Finding::Standing => Some(row.clone()),
+                _ => None,
+            })
+            .collect();
+        insta::assert_snapshot!(summary.render(&listed), @r"
+        verified   2 of 3 rows that ended deleted or already_gone
+        as asked   0
+        standing   1
+        under way  1
+        unknown    0
+        line 2     acme 901, purge: present
+        ");
+    }
+}
