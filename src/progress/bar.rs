@@ -193,14 +193,13 @@ fn foot(state: &State, now: Time, zone: &TimeZone, columns: usize) -> String {
 #[cfg(test)]
 mod tests {
     use jiff::tz::TimeZone;
-    use rstest::rstest;
 
     use super::super::state::tests::{at, outcome, pause, plan, stop};
     use super::{State, accounts, foot};
     use crate::domain::Outcome;
 
-    /// A run in the middle: one account goes on, one waits, one has stopped.
-    fn in_the_middle() -> State {
+    #[test]
+    fn each_account_has_one_line_that_fits() {
         let mut state = State::new(vec![
             plan("acme", 10_000, 8640),
             plan("crm", 300, 300),
@@ -213,38 +212,44 @@ mod tests {
             } else {
                 Outcome::Deleted
             };
-            state.see(&outcome("acme", row, end));
+            state.see(&outcome("acme", end));
         }
         state.see(&pause("crm", None, 97));
         state.see(&stop("an-account-with-a-very-long-name"));
         state.tick(at(4));
-        state
-    }
-
-    #[rstest]
-    #[case(80, [
-        "acme             [=====>      ]  4,812/10,000, 5 bad, 72,180/min, 1h 14m left",
-        "crm              [            ]   0/300, paused 1m 33s: 429 with Retry-After: 93",
-        "an-account-with… [            ] 0/5, stopped: too many rows failed or were refu…",
-        "ends about 10:58, in 1h 14m",
-    ])]
-    #[case(40, [
-        "acme      4,812/10,000, 5 bad",
-        "crm        0/300, paused 1m 33s: 429 wi…",
-        "an-acco… 0/5, stopped: too many rows fa…",
-        "ends about 10:58, in 1h 14m",
-    ])]
-    #[case(24, [
-        "acme      4,812/10,000,…",
-        "crm        0/300, pause…",
-        "an-acco… 0/5, stopped: …",
-        "ends about 10:58",
-    ])]
-    fn each_account_has_one_line_that_fits(#[case] columns: usize, #[case] drawn: [&str; 4]) {
-        let state = in_the_middle();
-        let mut texts = accounts(&state, at(4), columns);
-        texts.push(foot(&state, at(4), &TimeZone::UTC, columns));
-        let texts = texts.iter().map(|text| text.trim_end());
-        assert_eq!(texts.collect::<Vec<_>>(), drawn);
+        for (columns, drawn) in [
+            (
+                80,
+                [
+                    "acme             [=====>      ]  4,812/10,000, 5 bad, 72,180/min, 1h 14m left",
+                    "crm              [            ]   0/300, paused 1m 33s: 429 with Retry-After: 93",
+                    "an-account-with… [            ] 0/5, stopped: too many rows failed or were refu…",
+                    "ends about 10:58, in 1h 14m",
+                ],
+            ),
+            (
+                40,
+                [
+                    "acme      4,812/10,000, 5 bad",
+                    "crm        0/300, paused 1m 33s: 429 wi…",
+                    "an-acco… 0/5, stopped: too many rows fa…",
+                    "ends about 10:58, in 1h 14m",
+                ],
+            ),
+            (
+                24,
+                [
+                    "acme      4,812/10,000,…",
+                    "crm        0/300, pause…",
+                    "an-acco… 0/5, stopped: …",
+                    "ends about 10:58",
+                ],
+            ),
+        ] {
+            let mut texts = accounts(&state, at(4), columns);
+            texts.push(foot(&state, at(4), &TimeZone::UTC, columns));
+            let texts = texts.iter().map(|text| text.trim_end());
+            assert_eq!(texts.collect::<Vec<_>>(), drawn);
+        }
     }
 }

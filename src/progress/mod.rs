@@ -9,7 +9,6 @@ mod bar;
 mod driver;
 mod line;
 mod lines;
-mod pace;
 mod state;
 mod terminal;
 

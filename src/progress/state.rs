@@ -1,12 +1,12 @@
-//! What progress knows: counts and current pauses of each account. Pure.
+//! What progress knows: counts, pace and current pauses of each account. Pure.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::line::Line;
-use super::pace::Pace;
 use crate::domain::{
-    AccountName, AccountPlan, Counted, Counts, Entry, Finding, Outcome, OutcomeEntry, Paused, Step,
-    StopKind, Time,
+    AccountName, AccountPlan, Counted, Entry, Finding, Outcome, OutcomeEntry, Paused, StopKind,
+    Time,
 };
 
 /// The code of a row whose user turned out to have a protected role when the provider was asked.
@@ -15,22 +15,26 @@ const PROTECTED_ROLE: &str = "protected_role";
 /// Limits under which rows take less than this say little of the time they will take.
 const KNOWN_MIN: Duration = Duration::from_secs(2);
 
+/// How far back the pace looks.
+const PACE_SPAN: Duration = Duration::from_mins(1);
+
+/// The least time between two samples of the pace, which bounds how many are kept.
+const SAMPLE_EVERY: Duration = Duration::from_secs(1);
+
 /// Where all accounts stand.
 #[derive(Debug, Clone)]
 pub(super) struct State {
     pub(super) accounts: Vec<AccountState>,
 }
 
-/// Where one account stands.
+/// Where one account stands since the session began.
 #[derive(Debug, Clone)]
 pub(super) struct AccountState {
     pub(super) plan: AccountPlan,
-    /// Rows that ended since the start.
-    pub(super) outcomes: Counts,
-    /// Rows that were verified since the start and are as asked, or on their way there.
-    verified_good: u64,
-    /// Rows that were verified since the start and are not, or may not be.
-    verified_bad: u64,
+    /// Rows about which nothing is to be done any more.
+    pub(super) good: u64,
+    /// Rows that somebody has to look at.
+    pub(super) bad: u64,
     /// Requests that left, whatever they asked for.
     pub(super) requests: u64,
     /// How many of them the provider turned away as too many.
@@ -38,23 +42,25 @@ pub(super) struct AccountState {
     /// Why the lane stopped; `None`: it has not.
     pub(super) stopped: Option<StopKind>,
     /// At most one for each limit.
-    pauses: Vec<Pause>,
-    pace: Pace,
-}
-
-/// A limit that waits.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Pause {
-    /// The step whose limit waits; `None`: the whole account.
-    step: Option<Step>,
-    pub(super) until: Time,
-    pub(super) reason: String,
+    pauses: Vec<Paused>,
+    /// How many rows had ended when, over the last minute.
+    samples: VecDeque<(Time, u64)>,
 }
 
 impl State {
     pub(super) fn new(accounts: Vec<AccountPlan>) -> Self {
+        let new = |plan| AccountState {
+            plan,
+            good: 0,
+            bad: 0,
+            requests: 0,
+            throttled: 0,
+            stopped: None,
+            pauses: Vec::new(),
+            samples: VecDeque::new(),
+        };
         Self {
-            accounts: accounts.into_iter().map(AccountState::new).collect(),
+            accounts: accounts.into_iter().map(new).collect(),
         }
     }
 
@@ -80,37 +86,27 @@ impl State {
     /// Counts what `entry` says.
     pub(super) fn see(&mut self, entry: &Entry) {
         match entry {
-            Entry::Outcome(row) => {
-                if let Some(account) = row.account.as_ref().and_then(|name| self.account(name)) {
-                    account.ended(row);
+            Entry::Outcome(row) if was_to_be_sent(row) => {
+                if let Some(account) = &row.account {
+                    self.on(account, |it| {
+                        it.ended(row.outcome.counted() == Counted::Good)
+                    });
                 }
             }
             Entry::Intent(intent) if intent.is_request() => {
-                self.on(&intent.account, |account| account.requests += 1);
+                self.on(&intent.account, |it| it.requests += 1);
             }
-            Entry::Request(request) => {
-                self.on(&request.account, |account| account.requests += 1);
-            }
+            Entry::Request(request) => self.on(&request.account, |it| it.requests += 1),
             Entry::Attempt(attempt) if attempt.status == Some(429) => {
-                self.on(&attempt.account, |account| account.throttled += 1);
+                self.on(&attempt.account, |it| it.throttled += 1);
             }
-            Entry::Pause(paused) => self.on(&paused.account, |account| account.pause(paused)),
-            Entry::Stop(stop) => {
-                self.on(&stop.account, |account| account.stopped = Some(stop.reason));
+            Entry::Pause(paused) => self.on(&paused.account, |it| it.pause(paused)),
+            Entry::Stop(stop) => self.on(&stop.account, |it| it.stopped = Some(stop.reason)),
+            Entry::Verify(row) => {
+                let is_good = matches!(row.finding, Finding::AsAsked | Finding::UnderWay);
+                self.on(&row.account, |it| it.ended(is_good));
             }
-            Entry::Verify(row) => self.on(&row.account, |account| account.verified(row.finding)),
-            Entry::Run(_)
-            | Entry::Plan(_)
-            | Entry::Unsent(_)
-            | Entry::Planned(_)
-            | Entry::Agreed(_)
-            | Entry::Verification(_)
-            | Entry::Session(_)
-            | Entry::Intent(_)
-            | Entry::Bulk(_)
-            | Entry::Attempt(_)
-            | Entry::Step(_)
-            | Entry::End(_) => {}
+            _ => {}
         }
     }
 
@@ -118,89 +114,55 @@ impl State {
     pub(super) fn tick(&mut self, now: Time) {
         for account in &mut self.accounts {
             account.pauses.retain(|pause| pause.until > now);
-            let done = account.done();
-            account.pace.sample(now, done);
+            account.sample(now);
         }
     }
 
+    /// An account without rows has no place here.
     fn on(&mut self, name: &AccountName, change: impl FnOnce(&mut AccountState)) {
-        if let Some(account) = self.account(name) {
+        let mut accounts = self.accounts.iter_mut();
+        if let Some(account) = accounts.find(|account| account.plan.name == *name) {
             change(account);
         }
     }
+}
 
-    /// The account of that name; `None`: it has no rows, and no place here.
-    fn account(&mut self, name: &AccountName) -> Option<&mut AccountState> {
-        self.accounts
-            .iter_mut()
-            .find(|account| account.plan.name == *name)
+/// Whether a row that ended so was among the rows to send, and not set aside by the plan. Of the
+/// protected, only those were whose role was asked.
+fn was_to_be_sent(row: &OutcomeEntry) -> bool {
+    match row.outcome {
+        Outcome::Invalid | Outcome::Duplicate | Outcome::DoneBefore => false,
+        Outcome::Protected => row.code.as_deref() == Some(PROTECTED_ROLE),
+        _ => true,
     }
 }
 
 impl AccountState {
-    fn new(plan: AccountPlan) -> Self {
-        Self {
-            plan,
-            outcomes: Counts::default(),
-            verified_good: 0,
-            verified_bad: 0,
-            requests: 0,
-            throttled: 0,
-            stopped: None,
-            pauses: Vec::new(),
-            pace: Pace::default(),
-        }
-    }
-
-    fn ended(&mut self, row: &OutcomeEntry) {
-        match row.outcome {
-            // The plan set these aside; they are not among the rows to send. Of the protected,
-            // only those whose role was asked had been among them.
-            Outcome::Protected if row.code.as_deref() != Some(PROTECTED_ROLE) => {}
-            Outcome::Invalid | Outcome::Duplicate | Outcome::DoneBefore => {}
-            Outcome::Deleted
-            | Outcome::AlreadyGone
-            | Outcome::NotFound
-            | Outcome::Refused
-            | Outcome::Failed
-            | Outcome::InDoubt
-            | Outcome::Protected => *self.outcomes.slot(row.outcome) += 1,
-        }
-    }
-
-    const fn verified(&mut self, finding: Finding) {
-        match finding {
-            Finding::AsAsked | Finding::UnderWay => self.verified_good += 1,
-            Finding::Standing | Finding::Unknown => self.verified_bad += 1,
+    const fn ended(&mut self, is_good: bool) {
+        if is_good {
+            self.good += 1;
+        } else {
+            self.bad += 1;
         }
     }
 
     /// A pause holds until the later of two instants, as it does in a lane. One that takes no time
     /// says that the one before it is over.
     fn pause(&mut self, paused: &Paused) {
-        if paused.lasts().is_zero() {
-            self.pauses.retain(|known| known.step != paused.step);
+        let mut known = self.pauses.iter();
+        let holds = |it: &Paused| it.step == paused.step && it.until >= paused.until;
+        if !paused.lasts().is_zero() && known.any(holds) {
             return;
         }
-        let pause = Pause {
-            step: paused.step,
-            until: paused.until,
-            reason: paused.reason.clone(),
-        };
-        match self
-            .pauses
-            .iter_mut()
-            .find(|known| known.step == pause.step)
-        {
-            Some(known) if known.until >= pause.until => {}
-            Some(known) => *known = pause,
-            None => self.pauses.push(pause),
+        self.pauses.retain(|known| known.step != paused.step);
+        if !paused.lasts().is_zero() {
+            self.pauses.push(paused.clone());
         }
     }
 
     /// Rows that ended, or were verified.
-    pub(super) fn done(&self) -> u64 {
-        self.outcomes.total() + self.verified_good + self.verified_bad
+    pub(super) const fn done(&self) -> u64 {
+        self.good + self.bad
     }
 
     /// How many rows of the canary ended, and of how many; `None`: there is none, or it is over.
@@ -214,27 +176,36 @@ impl AccountState {
         self.plan.rows.max(self.done())
     }
 
-    /// Rows that somebody has to look at.
-    pub(super) fn bad(&self) -> u64 {
-        self.outcomes.counted(Counted::Bad) + self.verified_bad
-    }
-
-    /// Rows about which nothing is to be done.
-    pub(super) fn good(&self) -> u64 {
-        self.outcomes.counted(Counted::Good) + self.verified_good
-    }
-
     /// The pause that ends last; `None`: nothing waits at `now`.
-    pub(super) fn paused(&self, now: Time) -> Option<&Pause> {
-        self.pauses
-            .iter()
-            .filter(|pause| pause.until > now)
-            .max_by_key(|pause| pause.until)
+    pub(super) fn paused(&self, now: Time) -> Option<&Paused> {
+        let pauses = self.pauses.iter().filter(|pause| pause.until > now);
+        pauses.max_by_key(|pause| pause.until)
+    }
+
+    fn sample(&mut self, now: Time) {
+        if let Some((last, _)) = self.samples.back()
+            && now.saturating_since(*last) < SAMPLE_EVERY
+        {
+            return;
+        }
+        self.samples.push_back((now, self.done()));
+        while let Some((first, _)) = self.samples.front()
+            && now.saturating_since(*first) > PACE_SPAN
+        {
+            self.samples.pop_front();
+        }
     }
 
     /// Rows a minute, lately; `None`: too little is known yet.
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a pace is shown with three digits"
+    )]
     pub(super) fn per_minute(&self, now: Time) -> Option<f64> {
-        self.pace.per_minute(now, self.done())
+        let (first, then) = self.samples.front()?;
+        let passed = now.saturating_since(*first);
+        let ended = self.done().saturating_sub(*then);
+        (passed >= SAMPLE_EVERY * 2).then(|| ended as f64 * 60.0 / passed.as_secs_f64())
     }
 
     /// How long the rows that are left will take: under the limits, or at the pace of the last
@@ -256,10 +227,8 @@ impl AccountState {
             .filter(|pace| *pace > 0.0)
             .and_then(|pace| Duration::try_from_secs_f64(left as f64 * 60.0 / pace).ok())
             .unwrap_or_default();
-        let pause = self
-            .paused(now)
-            .map(|pause| pause.until.saturating_since(now))
-            .unwrap_or_default();
+        let pause = self.paused(now);
+        let pause = pause.map_or(Duration::ZERO, |it| it.until.saturating_since(now));
         let left = under_limits.max(at_pace).max(pause);
         // Limits that hardly matter say nothing, and a pace is known after a moment.
         (left >= KNOWN_MIN || at_pace > Duration::ZERO).then_some(left)
@@ -270,162 +239,67 @@ impl AccountState {
 pub(super) mod tests {
     use std::time::Duration;
 
-    use super::{PROTECTED_ROLE, State};
-    use crate::domain::{
-        AccountName, AccountPlan, Action, Attempted, Entry, Finding, Intent, LaneStop, Outcome,
-        OutcomeEntry, Paused, Position, Step, StopKind, Time, UserId, Verified,
-    };
+    use serde_json::json;
 
-    pub(in crate::progress) fn at(secs: i64) -> Time {
-        Time::from_millis(1_795_340_600_000 + secs * 1000)
+    use super::{PROTECTED_ROLE, State};
+    use crate::domain::{AccountName, AccountPlan, Entry, Outcome, Time};
+    use crate::ledger::samples;
+
+    /// So many seconds after 09:43:20.
+    pub(in crate::progress) fn at(seconds: i64) -> Time {
+        samples::at(800 + seconds)
     }
 
-    pub(in crate::progress) fn plan(name: &str, rows: u64, secs: u64) -> AccountPlan {
+    pub(in crate::progress) fn plan(name: &str, rows: u64, seconds: u64) -> AccountPlan {
         AccountPlan {
             name: AccountName::new(name),
             rows,
-            at_limit: Duration::from_secs(secs),
+            at_limit: Duration::from_secs(seconds),
             canary: None,
         }
     }
 
-    pub(in crate::progress) fn outcome(name: &str, row: u64, outcome: Outcome) -> Entry {
-        Entry::Outcome(OutcomeEntry {
-            position: Position { row, line: row + 1 },
-            account: Some(AccountName::new(name)),
-            action: Some(Action::Delete),
-            id: Some(UserId::new("7")),
-            reference: None,
-            outcome,
-            status: None,
-            code: None,
-            message: None,
-            attempts: 1,
-            settled: false,
-            at: at(0),
-            elapsed_ms: 0,
-            request_id: None,
-        })
+    pub(in crate::progress) fn outcome(name: &str, outcome: Outcome) -> Entry {
+        let fields = json!({"row": 1, "account": name, "outcome": outcome});
+        samples::entry("outcome", 800, fields)
     }
 
-    pub(in crate::progress) fn pause(name: &str, step: Option<Step>, until: i64) -> Entry {
-        Entry::Pause(Paused {
-            account: AccountName::new(name),
-            step,
-            until: at(until),
-            reason: "429 with Retry-After: 93".to_owned(),
-            at: at(0),
-        })
+    pub(in crate::progress) fn pause(name: &str, step: Option<&str>, until: i64) -> Entry {
+        let reason = "429 with Retry-After: 93";
+        let fields = json!({"account": name, "step": step, "until": at(until), "reason": reason});
+        samples::entry("pause", 800, fields)
     }
 
     pub(in crate::progress) fn stop(name: &str) -> Entry {
-        Entry::Stop(LaneStop {
-            account: AccountName::new(name),
-            reason: StopKind::FailureLimit,
-            status: None,
-            code: None,
-            message: None,
-            at: at(0),
-        })
+        let fields = json!({"account": name, "reason": "failure_limit"});
+        samples::entry("stop", 800, fields)
     }
 
     #[test]
-    fn rows_that_were_to_be_sent_are_counted_and_those_set_aside_are_not() {
-        let mut state = State::new(vec![plan("acme", 10, 60), plan("crm", 5, 60)]);
-        for (row, end) in Outcome::ALL.into_iter().enumerate() {
-            state.see(&outcome("acme", row as u64, end));
+    fn rows_that_were_to_be_sent_and_those_verified_are_counted_and_those_set_aside_are_not() {
+        let mut state = State::new(vec![plan("acme", 10, 60), plan("crm", 1, 1000)]);
+        for end in Outcome::ALL {
+            state.see(&outcome("acme", end));
+            state.see(&outcome("nobody", end));
         }
-        state.see(&outcome("nobody", 99, Outcome::Deleted));
-        let acme = &state.accounts[0];
-        assert_eq!((acme.done(), acme.bad(), acme.rows()), (6, 4, 10));
-        let Entry::Outcome(mut asked) = outcome("acme", 50, Outcome::Protected) else {
-            unreachable!()
-        };
-        asked.code = Some(PROTECTED_ROLE.to_owned());
-        state.see(&Entry::Outcome(asked));
-        let acme = &state.accounts[0];
+        let counts = |state: &State, at: usize| (state.accounts[at].good, state.accounts[at].bad);
+        assert_eq!(counts(&state, 0), (2, 4));
+        let role = json!({"row": 9, "outcome": "protected", "code": PROTECTED_ROLE});
+        state.see(&samples::entry("outcome", 800, role));
         assert_eq!(
-            (acme.done(), acme.bad()),
-            (7, 5),
+            counts(&state, 0),
+            (2, 5),
             "whose role was asked was to be sent"
         );
-        assert_eq!(state.accounts[1].done(), 0);
-    }
-
-    #[test]
-    fn rows_that_were_verified_are_done_and_bad_if_somebody_has_to_look_at_them() {
-        let mut state = State::new(vec![plan("acme", 10, 60)]);
-        for finding in [
-            Finding::AsAsked,
-            Finding::UnderWay,
-            Finding::Standing,
-            Finding::Unknown,
-            Finding::AsAsked,
-        ] {
-            state.see(&Entry::Verify(Verified {
-                row: 1,
-                line: 2,
-                account: AccountName::new("acme"),
-                action: Action::Delete,
-                id: UserId::new("7"),
-                finding,
-                seen: None,
-                status: None,
-                code: None,
-                message: None,
-                at: at(0),
-            }));
+        for finding in ["as_asked", "under_way", "standing", "unknown"] {
+            let fields = json!({"row": 9, "account": "crm", "finding": finding});
+            state.see(&samples::entry("verify", 800, fields));
         }
-        let acme = &state.accounts[0];
-        assert_eq!((acme.done(), acme.good(), acme.bad()), (5, 3, 2));
-    }
-
-    #[test]
-    fn requests_and_throttlings_are_counted() {
-        let mut state = State::new(vec![plan("acme", 10, 60)]);
-        state.see(&Entry::Intent(Intent {
-            position: Position { row: 1, line: 2 },
-            account: AccountName::new("acme"),
-            action: Action::Delete,
-            id: UserId::new("7"),
-            step: Step::Delete,
-            attempt: 1,
-            with: None,
-            nobody: false,
-            at: at(0),
-        }));
-        for status in [429, 500] {
-            state.see(&Entry::Attempt(Attempted {
-                row: 1,
-                account: AccountName::new("acme"),
-                step: Step::Delete,
-                attempt: 1,
-                class: "throttled".to_owned(),
-                in_doubt: false,
-                status: Some(status),
-                code: None,
-                message: None,
-                at: at(0),
-            }));
-        }
+        assert_eq!(counts(&state, 1), (2, 2));
         assert_eq!(
-            (state.accounts[0].requests, state.accounts[0].throttled),
-            (1, 1)
+            (state.accounts[1].rows(), state.accounts[1].left(at(0))),
+            (4, None)
         );
-    }
-
-    #[test]
-    fn a_pause_holds_until_the_latest_instant_and_is_then_forgotten() {
-        let mut state = State::new(vec![plan("acme", 10, 60)]);
-        state.see(&pause("acme", None, 30));
-        state.see(&pause("acme", None, 20));
-        state.see(&pause("acme", Some(Step::Delete), 40));
-        assert_eq!(state.accounts[0].paused(at(0)).unwrap().until, at(40));
-        state.tick(at(35));
-        assert_eq!(state.accounts[0].pauses.len(), 1);
-        assert_eq!(state.accounts[0].paused(at(40)), None);
-        state.tick(at(40));
-        assert!(state.accounts[0].pauses.is_empty());
     }
 
     #[test]
@@ -436,32 +310,28 @@ pub(super) mod tests {
         assert_eq!(left(&state, 0), Some(1000));
         // Half is done within ten seconds: the limits say more than the pace.
         state.tick(at(0));
-        for row in 0..50 {
-            state.see(&outcome("acme", row, Outcome::Deleted));
+        for _ in 0..50 {
+            state.see(&outcome("acme", Outcome::Deleted));
         }
         assert_eq!(left(&state, 10), Some(500));
         // Nothing follows for a minute: the pace says more.
         for second in 10..=60 {
             state.tick(at(second));
         }
-        state.see(&outcome("acme", 50, Outcome::Deleted));
+        state.see(&outcome("acme", Outcome::Deleted));
         for second in 61..=100 {
             state.tick(at(second));
         }
         assert_eq!(left(&state, 100), Some(49 * 60));
-        state.see(&pause("acme", None, 100_000));
+        assert!(state.accounts[0].samples.len() <= 61);
+        // Of two pauses the later instant counts, until it is over.
+        for (step, until) in [(None, 100_000), (None, 20), (Some("delete"), 30)] {
+            state.see(&pause("acme", step, until));
+        }
         assert_eq!(left(&state, 100), Some(99_900));
+        state.tick(at(101));
+        assert_eq!(state.accounts[0].pauses.len(), 1);
         state.see(&stop("acme"));
         assert_eq!(left(&state, 100), None);
-    }
-
-    #[test]
-    fn nothing_left_takes_no_time() {
-        let mut state = State::new(vec![plan("acme", 1, 1000), plan("empty", 0, 0)]);
-        state.see(&outcome("acme", 1, Outcome::Deleted));
-        state.see(&outcome("acme", 2, Outcome::Deleted));
-        assert_eq!(state.accounts[0].left(at(0)), None);
-        assert_eq!(state.accounts[0].rows(), 2);
-        assert_eq!(state.accounts[1].left(at(0)), None);
     }
 }

@@ -98,31 +98,3 @@ impl TermLike for Steady {
         })
     }
 }
-
-#[cfg(all(test, target_os = "linux"))]
-mod tests {
-    use std::fs::File;
-    use std::sync::atomic::AtomicBool;
-
-    use console::Term;
-    use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget};
-
-    use super::Steady;
-
-    #[test]
-    fn a_terminal_that_takes_nothing_stops_nobody() {
-        let nothing = File::open("/dev/null").unwrap();
-        let full = File::options().write(true).open("/dev/full").unwrap();
-        let steady = Steady {
-            term: Term::read_write_pair(nothing, full),
-            is_gone: AtomicBool::new(false),
-        };
-        let target = ProgressDrawTarget::term_like(Box::new(steady));
-        let bars = MultiProgress::with_draw_target(target);
-        let bar = bars.add(ProgressBar::new(2));
-        bar.tick();
-        // Here indicatif panics if it is told of an error.
-        assert!(bars.suspend(|| true));
-        bar.finish();
-    }
-}

@@ -5,7 +5,7 @@
 //! mention, a picture or a tag, and in a table it ends no cell. The page has it in `bdi` or `code`.
 
 use super::Report;
-use super::html::page::{self, Limits};
+use super::html::page;
 use crate::domain::shown;
 use crate::words::cut;
 
@@ -17,13 +17,7 @@ const CHARS_MAX: usize = 160;
 
 /// The report as Markdown.
 pub fn render(report: &Report) -> String {
-    let limits = Limits {
-        reasons: 30,
-        rows: 10,
-        spans: 12,
-        verified: 10,
-    };
-    let page = page::render_within(report, limits);
+    let page = page::render_for(report, true);
     let file = span(page::file_name(&report.input.path));
     let mut lines = vec![format!("# Purge of {file}: {}", page::verdict(report))];
     block(&mut lines, &parse(&page));

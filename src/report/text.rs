@@ -206,19 +206,19 @@ fn shortened(path: &str, room: usize) -> Option<String> {
 /// Why a lane stopped, with the provider's words, on one line.
 pub fn stop_told(stop: &LaneStop) -> String {
     let mut text = format!("{}: {}", stop.account, stop.reason.told());
-    let status = stop.status.map(|status| format!("HTTP {status}"));
-    let detail = [
-        status.as_deref(),
-        stop.code.as_deref(),
-        stop.message.as_deref(),
-    ];
-    let detail: Vec<_> = detail.into_iter().flatten().collect();
-    if !detail.is_empty() {
-        text.push_str(" (");
-        text.push_str(&detail.join(", "));
-        text.push(')');
+    let answer = answer(stop.status, stop.code.as_deref(), stop.message.as_deref());
+    if !answer.is_empty() {
+        // Writing to a string cannot fail.
+        let _ = write!(text, " ({answer})");
     }
     one_line(&text)
+}
+
+/// What a provider answered, as far as it is known.
+pub(super) fn answer(status: Option<u16>, code: Option<&str>, message: Option<&str>) -> String {
+    let status = status.map(|status| format!("HTTP {status}"));
+    let parts = [status.as_deref(), code, message].into_iter().flatten();
+    parts.collect::<Vec<_>>().join(", ")
 }
 
 /// Labels in one column, texts in the next.

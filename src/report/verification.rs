@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use super::text::stop_told;
+use super::text::{answer, stop_told};
 use crate::domain::{LaneStop, Sample, Time, UserState, Verified};
 use crate::ledger::VerificationState;
 use crate::words::{count, grouped, one_line, utc};
@@ -109,15 +109,9 @@ impl VerificationSummary {
         for row in listed {
             let seen = row.seen.as_ref().map_or("unknown", UserState::name);
             let mut words = format!("{} {}, {}: {seen}", row.account, row.id, row.action);
-            let status = row.status.map(|status| format!("HTTP {status}"));
-            let why = [
-                status.as_deref(),
-                row.code.as_deref(),
-                row.message.as_deref(),
-            ];
-            let why: Vec<&str> = why.into_iter().flatten().collect();
+            let why = answer(row.status, row.code.as_deref(), row.message.as_deref());
             if !why.is_empty() {
-                let _ = write!(words, " ({})", why.join(", "));
+                let _ = write!(words, " ({why})");
             }
             line(&format!("line {}", row.line), &words);
         }

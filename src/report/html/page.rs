@@ -9,13 +9,13 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use sha2::{Digest as _, Sha256};
 
-use super::charts::{self, Percent, Progress, Segment};
+use super::charts::{self, Area, Percent, Progress};
 use super::words::{axis, ticked, time};
 use crate::domain::{
     Counted, Counts, LaneStop, Outcome, RunState, Time, UserState, Verified, shown,
 };
 use crate::report::pauses::Stretch;
-use crate::report::text::{SOFT_DELETED, UNSEEN, again, stop_told};
+use crate::report::text::{SOFT_DELETED, UNSEEN, again, answer, stop_told};
 use crate::report::{AccountSummary, BadRow, Caller, Point, Reason, Report, SessionTold};
 use crate::words::{count, cut_middle, duration, grouped, shell_path, utc};
 
@@ -43,41 +43,23 @@ const PAUSES_MAX: usize = 20;
 /// How many rows of a reason may be told without being asked for.
 const OPEN_MAX: usize = 5;
 
-/// How much of a report is told.
-#[derive(Debug, Clone, Copy)]
-pub(in crate::report) struct Limits {
-    /// How many reasons.
-    pub(in crate::report) reasons: usize,
-    /// How many rows of each reason.
-    pub(in crate::report) rows: usize,
-    /// How many spans of lines of each reason.
-    pub(in crate::report) spans: usize,
-    /// How many rows that are not as asked.
-    pub(in crate::report) verified: usize,
-}
-
 /// The report as a page.
 pub fn render(report: &Report) -> String {
-    let limits = Limits {
-        reasons: 60,
-        rows: 20,
-        spans: 24,
-        verified: 25,
-    };
-    shown(&render_within(report, limits)).into_owned()
+    shown(&render_for(report, false)).into_owned()
 }
 
-/// The same with other limits; what a terminal would obey is not written out yet.
-pub(in crate::report) fn render_within(report: &Report, limits: Limits) -> String {
+/// The same, or the `brief` one that becomes Markdown; what a terminal would obey is not written out
+/// yet.
+pub(in crate::report) fn render_for(report: &Report, is_brief: bool) -> String {
     // Writing to a string cannot fail, and nothing else in the template can.
-    Page { report, limits }.render().unwrap_or_default()
+    Page { report, is_brief }.render().unwrap_or_default()
 }
 
 #[derive(Template)]
 #[template(path = "page.html", config = "src/report/html/askama.toml")]
 struct Page<'a> {
     report: &'a Report,
-    limits: Limits,
+    is_brief: bool,
 }
 
 /// A word with how it is meant: a class (`good`, `bad`, `plain`), what says the same without colour,
@@ -86,6 +68,12 @@ type State = (&'static str, &'static str, String);
 
 #[expect(clippy::unused_self, reason = "a template calls nothing but methods")]
 impl<'a> Page<'a> {
+    /// The first items of a list: as many as a page has, or as a ticket has.
+    fn first<'l, T>(&self, all: &'l [T], page: usize, brief: usize) -> &'l [T] {
+        let most = if self.is_brief { brief } else { page };
+        &all[..all.len().min(most)]
+    }
+
     fn number(&self, n: impl Borrow<u64>) -> String {
         grouped(*n.borrow())
     }
@@ -163,7 +151,7 @@ impl<'a> Page<'a> {
         ]
     }
 
-    fn bar(&self) -> Vec<Segment> {
+    fn bar(&self) -> Vec<Area> {
         let summary = &self.report.summary;
         charts::bar(&charts::parts(&summary.outcomes), summary.rows)
     }
@@ -217,7 +205,7 @@ impl<'a> Page<'a> {
     }
 
     /// The accounts of the chart: name, its rows in words, its bar.
-    fn accounts(&self) -> Vec<(String, String, Vec<Segment>)> {
+    fn accounts(&self) -> Vec<(String, String, Vec<Area>)> {
         let accounts = self.report.summary.accounts.iter().take(ACCOUNTS_MAX);
         let most = accounts.clone().map(|(_, it)| it.outcomes.0.total()).max();
         accounts
@@ -250,7 +238,9 @@ impl<'a> Page<'a> {
 
     /// From when to when the chart of the progress is.
     fn span(&self) -> (String, String) {
-        axis(self.report.summary.started_at, self.report.progress.last())
+        let from = self.report.summary.started_at;
+        let last = self.report.progress.last();
+        axis(from, last.map_or(from, |point| point.at))
     }
 
     fn share(&self, point: &Point) -> Percent {
@@ -276,13 +266,15 @@ impl<'a> Page<'a> {
     fn heaps(&self) -> Vec<&'a [Reason]> {
         let alike =
             |one: &Reason, next: &Reason| one.outcome == next.outcome && one.advice == next.advice;
-        let reasons = self.report.reasons.len().min(self.limits.reasons);
-        self.report.reasons[..reasons].chunk_by(alike).collect()
+        self.reasons().chunk_by(alike).collect()
+    }
+
+    fn reasons(&self) -> &'a [Reason] {
+        self.first(&self.report.reasons, 60, 30)
     }
 
     fn reasons_more(&self) -> &'a [Reason] {
-        let reasons = self.report.reasons.len().min(self.limits.reasons);
-        &self.report.reasons[reasons..]
+        &self.report.reasons[self.reasons().len()..]
     }
 
     fn rows_of(&self, reasons: &[Reason]) -> u64 {
@@ -290,7 +282,7 @@ impl<'a> Page<'a> {
     }
 
     fn listed<'r>(&self, reason: &'r Reason) -> &'r [BadRow] {
-        &reason.listed[..reason.listed.len().min(self.limits.rows)]
+        self.first(&reason.listed, 20, 10)
     }
 
     /// Whether the rows of `reason` are told without being asked for.
@@ -299,7 +291,7 @@ impl<'a> Page<'a> {
     }
 
     fn places(&self, reason: &Reason) -> String {
-        reason.places.told(self.limits.spans)
+        reason.places.told(if self.is_brief { 12 } else { 24 })
     }
 
     /// In which sessions the program was `caller`.
@@ -315,8 +307,7 @@ impl<'a> Page<'a> {
     }
 
     fn verified(&self) -> &'a [Verified] {
-        let listed = &self.report.not_as_asked;
-        &listed[..listed.len().min(self.limits.verified)]
+        self.first(&self.report.not_as_asked, 25, 10)
     }
 
     fn verified_more(&self) -> u64 {
@@ -330,13 +321,7 @@ impl<'a> Page<'a> {
     }
 
     fn why(&self, row: &Verified) -> String {
-        let status = row.status.map(|status| format!("HTTP {status}"));
-        let why = [
-            status.as_deref(),
-            row.code.as_deref(),
-            row.message.as_deref(),
-        ];
-        why.into_iter().flatten().collect::<Vec<_>>().join(", ")
+        answer(row.status, row.code.as_deref(), row.message.as_deref())
     }
 
     fn sha256sum(&self) -> String {

@@ -1,13 +1,11 @@
 //! Words cut and split as the page has room for them.
 
 use crate::domain::Time;
-use crate::report::Point;
 use crate::words::utc;
 
 /// The ends of the axis of time, short enough to stand below a narrow chart.
-pub(super) fn axis(from: Time, last: Option<&Point>) -> (String, String) {
-    let to = time(last.map_or(from, |point| point.at));
-    let from = time(from);
+pub(super) fn axis(from: Time, to: Time) -> (String, String) {
+    let (from, to) = (time(from), time(to));
     match (from.split_once(' '), to.split_once(' ')) {
         (Some((day, _)), Some((same, clock))) if day == same => {
             (format!("{from} UTC"), clock.to_owned())
@@ -42,41 +40,37 @@ pub(super) fn ticked(text: &str) -> Vec<(bool, &str)> {
 
 #[cfg(test)]
 mod tests {
-    use rstest::rstest;
-
     use super::{axis, ticked};
     use crate::ledger::samples::at;
-    use crate::report::Point;
 
-    #[rstest]
-    #[case("give `--action`, or a column", &[(false, "give "), (true, "--action"), (false, ", or a column")])]
-    #[case("`a``b`", &[(true, "a"), (true, "b")])]
-    #[case("x`y", &[(false, "x`y")])]
-    #[case("x`y a | b ``z", &[(false, "x`y a | b ``z")])]
-    #[case("x``y", &[(false, "x``y")])]
-    #[case("", &[])]
-    fn what_stands_between_backticks_is_to_be_typed(
-        #[case] text: &str,
-        #[case] pieces: &[(bool, &str)],
-    ) {
-        assert_eq!(ticked(text), pieces);
+    #[test]
+    fn what_stands_between_backticks_is_to_be_typed() {
+        for (text, pieces) in [
+            (
+                "give `--action`, or a column",
+                &[
+                    (false, "give "),
+                    (true, "--action"),
+                    (false, ", or a column"),
+                ][..],
+            ),
+            ("`a``b`", &[(true, "a"), (true, "b")]),
+            ("x`y", &[(false, "x`y")]),
+            ("x`y a | b ``z", &[(false, "x`y a | b ``z")]),
+            ("x``y", &[(false, "x``y")]),
+            ("", &[]),
+        ] {
+            assert_eq!(ticked(text), pieces);
+        }
     }
 
-    #[rstest]
-    #[case(90, ("2026-11-22 09:30:00 UTC", "09:31:30"))]
-    #[case(90_000, ("2026-11-22 09:30", "2026-11-23 10:30"))]
-    fn both_ends_of_the_axis_have_room_below_a_narrow_chart(
-        #[case] secs: i64,
-        #[case] ends: (&str, &str),
-    ) {
-        let last = Point {
-            at: at(secs),
-            worked_ms: 0,
-            good: 0,
-            bad: 0,
-            duplicate: 0,
-        };
-        let (from, to) = axis(at(0), Some(&last));
-        assert_eq!((from.as_str(), to.as_str()), ends);
+    #[test]
+    fn both_ends_of_the_axis_have_room_below_a_narrow_chart() {
+        for (seconds, from, to) in [
+            (90, "2026-11-22 09:30:00 UTC", "09:31:30"),
+            (90_000, "2026-11-22 09:30", "2026-11-23 10:30"),
+        ] {
+            assert_eq!(axis(at(0), at(seconds)), (from.to_owned(), to.to_owned()));
+        }
     }
 }
