@@ -48,12 +48,12 @@
 //!    Who has a role that no list of users tells (Zoho's primary contact) is asked too
 //!    ([`run::Client::acquaint`]).
 //! 3. The plan is shown and the question asked, about exactly these rows. `agreed` records who agreed,
-//!    how, and at which tenants. Declined, the ledger is taken away; killed before, it is a saved plan
+//!    how, at which tenants, and with which options if not the plan's. Declined, the ledger is taken away; killed before, it is a saved plan
 //!    ([`ledger::LedgerState::is_saved_plan`]), which `run LEDGER` carries out.
 //! 4. A lane per tenant takes its tasks from the ledger's blocks ([`ledger::PlanRows`]) and sees each
-//!    to its outcome. There is a source for each action, so that rows which wait for one endpoint's
-//!    quota keep no others from theirs; and one for users with rows of several actions, whose order
-//!    must be kept. A row that the caller's identity spares ([`plan::CallerRule`]) ends there.
+//!    to its outcome. There is a queue for each action, so that rows which wait for one endpoint's
+//!    quota keep no others from theirs; a row behind another of its user waits until every queue was
+//!    read past it. A row that the caller's identity spares ([`plan::CallerRule`]) ends there.
 //! 5. An `end` entry with the counts of all rows closes the session; the counts are checked
 //!    against the rows planned. The closing words are the ledger's: its writer keeps the state of
 //!    what it wrote, and nothing is told of a run that does not stand there.

@@ -11,9 +11,7 @@ use super::files::DiskTokenStore;
 use super::recorder::Recorder;
 use super::terminal::tell;
 use super::{ExitCode, Failure};
-use crate::config::{
-    AccountOutline, AccountSettings, Endpoint, Outline, ResolvedLimits, process_variable,
-};
+use crate::config::{AccountOutline, AccountSettings, Endpoint, Outline, process_variable};
 use crate::domain::{
     AccountHeader, AccountName, AccountPolicy, Action, Entry, ProviderKind, RunOptions, WallClock,
 };
@@ -25,7 +23,7 @@ use crate::run::{Client, Io, Stop};
 use crate::transport::{self, ReqwestTransport, TransportError};
 
 /// Tries for one request, unless `--attempts` says otherwise.
-pub(super) const ATTEMPTS: NonZeroU32 = NonZeroU32::new(6).unwrap();
+const ATTEMPTS: NonZeroU32 = NonZeroU32::new(6).unwrap();
 
 /// How long a provider may keep a person waiting before any progress can be seen.
 const SILENCE_MAX: Duration = Duration::from_secs(4);
@@ -45,154 +43,116 @@ pub(super) struct Line {
     pub(super) identity: Option<Identity>,
 }
 
-/// What lines are made with.
-#[derive(Debug)]
-pub(super) struct Wiring {
-    pub(super) recorder: Arc<Recorder>,
-    pub(super) stop: Stop,
-    pub(super) wall: WallClock,
-    pub(super) attempts: Option<NonZeroU32>,
-    pub(super) concurrency: Option<NonZeroU32>,
-}
-
-impl Wiring {
-    /// Wiring for a run with these options.
-    pub(super) fn new(options: &RunOptions, recorder: Arc<Recorder>, stop: Stop) -> Self {
-        Self {
-            recorder,
-            stop,
-            wall: WallClock::system(),
-            attempts: options.attempts.and_then(NonZeroU32::new),
-            concurrency: options.concurrency.and_then(NonZeroU32::new),
-        }
+/// Lines to those accounts of `outline` that `wanted` picks. Their secrets are read now, and no others.
+/// What was sent `before` still counts towards their quotas.
+pub(super) fn open_lines(
+    outline: &Outline,
+    options: &RunOptions,
+    wanted: impl Fn(&AccountName) -> bool,
+    before: Before<'_>,
+    (recorder, stop): (&Arc<Recorder>, &Stop),
+) -> Result<Vec<Line>, Failure> {
+    let accounts = outline.read(wanted, &process_variable)?;
+    let wall = WallClock::system();
+    let transport = ReqwestTransport::new(wall.clone());
+    for account in &accounts {
+        let ready = transport.prepare(account.endpoint().first_url());
+        ready.map_err(|error| no_line(&account.name, &error))?;
     }
-
-    /// Lines to those accounts of `outline` that `wanted` picks. Their secrets are read now, and no
-    /// others. What was sent `before` still counts towards their quotas.
-    pub(super) fn lines(
-        &self,
-        outline: &Outline,
-        wanted: impl Fn(&AccountName) -> bool,
-        before: Before<'_>,
-    ) -> Result<Vec<Line>, Failure> {
+    let io = Arc::new(Io {
+        transport: Arc::new(transport),
+        sink: Arc::clone(recorder) as _,
+        store: Arc::new(DiskTokenStore::in_cache()),
+        wall,
+        stop: stop.clone(),
+    });
+    let attempts = options.attempts.and_then(NonZeroU32::new);
+    let attempts = attempts.unwrap_or(ATTEMPTS);
+    let at_once = at_once(options, &accounts)?;
+    let mut lines: Vec<Line> = Vec::new();
+    for (account, at_once) in accounts.into_iter().zip(at_once) {
         // Whoever else is at a tenant may have sent there, and been asked to wait.
-        let accounts = outline.accounts.iter();
-        let at_tenants: Vec<_> = accounts
-            .map(|account| (account.name.clone(), tenant(account)))
-            .collect();
-        let accounts = outline.read(wanted, &process_variable)?;
-        let transport = ReqwestTransport::new(self.wall.clone());
-        for account in &accounts {
-            let ready = transport.prepare(account.endpoint().first_url());
-            ready.map_err(|error| no_line(&account.name, &error))?;
-        }
-        let io = Arc::new(Io {
-            transport: Arc::new(transport),
-            sink: Arc::clone(&self.recorder) as _,
-            store: Arc::new(DiskTokenStore::in_cache()),
-            wall: self.wall.clone(),
-            stop: self.stop.clone(),
-        });
-        let at_once = self.at_once(&accounts)?;
-        let mut tenants: Vec<Option<Endpoint>> = Vec::new();
-        let mut lines: Vec<Line> = Vec::new();
-        for (account, at_once) in accounts.into_iter().zip(at_once) {
-            let at = tenant(&account);
-            // The tenant counts the requests of all its accounts together.
-            let shared = tenants
-                .iter()
-                .position(|other| at.is_some() && *other == at);
-            let mut line = self.line(account, (at_once, &at_tenants), before, &io)?;
-            if let Some(other) = shared.and_then(|place| lines.get(place)) {
-                line.client.join(&other.client);
-            }
-            tenants.push(at);
-            lines.push(line);
-        }
-        Ok(lines)
-    }
-
-    /// A line to one account. `at_tenants`: all accounts that are configured, also those that have
-    /// nothing to send now, and their tenants. `at_once`: how many of its requests may be in flight.
-    fn line(
-        &self,
-        account: AccountSettings,
-        (at_once, at_tenants): (NonZeroU32, &[(AccountName, Option<Endpoint>)]),
-        before: Before<'_>,
-        io: &Arc<Io>,
-    ) -> Result<Line, Failure> {
-        let endpoint = account.endpoint();
-        let resolved = account.limits.resolve(&provider::defaults(account.kind()));
-        let limits = spec(&resolved, at_once, account.limits.share);
         let at = tenant(&account);
-        let is_there = |(name, other): &&(AccountName, Option<Endpoint>)| {
-            *name == account.name || (at.is_some() && *other == at)
-        };
-        let there = at_tenants.iter().filter(is_there).map(|(name, _)| name);
-        let there: Vec<_> = there.collect();
-        let place = Place {
-            endpoint: &endpoint,
-            there: &there,
-        };
-        let provider: Arc<dyn Provider> = provider::build(account.provider)
-            .map_err(Failure::refused)?
-            .into();
-        let spec = AccountSpec {
-            name: account.name.clone(),
-            provider: Arc::clone(&provider),
-            past: before.past(place, &limits),
-            limits,
-            kept: None,
-            attempts: self.attempts.unwrap_or(ATTEMPTS),
-            seed: fastrand::u64(..),
-        };
-        let client = Client::new(spec, io);
-        // What a server asked an earlier process to wait, this one waits too.
-        for (pause, left) in before.pauses(place) {
-            client.pause(pause.step, left);
+        let others = outline.accounts.iter();
+        let there =
+            others.filter(|it| it.name == account.name || (at.is_some() && tenant(it) == at));
+        let there: Vec<_> = there.map(|it| &it.name).collect();
+        let mut line = open_line(account, (at_once, attempts), &there, before, &io)?;
+        // The tenant counts the requests of all its accounts together.
+        if let Some(other) = lines.iter().find(|other| there.contains(&&other.name)) {
+            line.client.join(&other.client);
         }
-        Ok(Line {
-            name: account.name,
-            kind: provider.kind(),
-            action: account.action,
-            client,
-            identity: None,
-        })
+        lines.push(line);
     }
-
-    /// How many requests of each account may be under way: as many as are wanted, if this process may
-    /// have that many connections open.
-    fn at_once(&self, accounts: &[AccountSettings]) -> Result<Vec<NonZeroU32>, Failure> {
-        let wanted = |account: &AccountSettings| {
-            let resolved = account.limits.resolve(&provider::defaults(account.kind()));
-            self.concurrency.unwrap_or(resolved.concurrency)
-        };
-        let wanted: Vec<NonZeroU32> = accounts.iter().map(wanted).collect();
-        let numbers: Vec<u32> = wanted.iter().map(|it| it.get()).collect();
-        let fitted = descriptors::fit(&numbers)?;
-        for (account, (wanted, fitted)) in accounts.iter().zip(numbers.iter().zip(&fitted)) {
-            if fitted < wanted {
-                tell(&format!(
-                    "note: {}: {fitted} requests at once instead of {wanted}, since this process may \
-                     not have more files and connections open (`ulimit -n`)",
-                    account.name
-                ));
-            }
-        }
-        let fitted = fitted.into_iter().zip(wanted);
-        Ok(fitted
-            .map(|(fitted, wanted)| NonZeroU32::new(fitted).unwrap_or(wanted))
-            .collect())
-    }
+    Ok(lines)
 }
 
-fn spec(resolved: &ResolvedLimits, concurrency: NonZeroU32, share: f64) -> LimitsSpec {
-    LimitsSpec {
+/// A line to one account. `there`: the accounts at its tenant, also those that have nothing to send now.
+fn open_line(
+    account: AccountSettings,
+    (concurrency, attempts): (NonZeroU32, NonZeroU32),
+    there: &[&AccountName],
+    before: Before<'_>,
+    io: &Arc<Io>,
+) -> Result<Line, Failure> {
+    let endpoint = account.endpoint();
+    let resolved = account.limits.resolve(&provider::defaults(account.kind()));
+    let limits = LimitsSpec {
         concurrency,
         requests: resolved.requests,
-        steps: resolved.steps.clone(),
-        share,
+        steps: resolved.steps,
+        share: account.limits.share,
+    };
+    let place = Place {
+        endpoint: &endpoint,
+        there,
+    };
+    let provider: Arc<dyn Provider> = provider::build(account.provider)
+        .map_err(Failure::refused)?
+        .into();
+    let spec = AccountSpec {
+        name: account.name.clone(),
+        provider: Arc::clone(&provider),
+        past: before.past(place, &limits),
+        limits,
+        kept: None,
+        attempts,
+        seed: fastrand::u64(..),
+    };
+    let client = Client::new(spec, io);
+    // What a server asked an earlier process to wait, this one waits too.
+    for (pause, left) in before.pauses(place) {
+        client.pause(pause.step, left);
     }
+    Ok(Line {
+        name: account.name,
+        kind: provider.kind(),
+        action: account.action,
+        client,
+        identity: None,
+    })
+}
+
+/// How many requests of each account may be under way: as many as are wanted, if this process may have
+/// that many connections open.
+fn at_once(options: &RunOptions, accounts: &[AccountSettings]) -> Result<Vec<NonZeroU32>, Failure> {
+    let typed = options.concurrency.and_then(NonZeroU32::new);
+    let wanted = accounts.iter().map(|account| {
+        let resolved = account.limits.resolve(&provider::defaults(account.kind()));
+        typed.unwrap_or(resolved.concurrency)
+    });
+    let wanted: Vec<NonZeroU32> = wanted.collect();
+    let fitted = descriptors::fit(&wanted)?;
+    for (account, (wanted, fitted)) in accounts.iter().zip(wanted.iter().zip(&fitted)) {
+        if fitted < wanted {
+            tell(&format!(
+                "note: {}: {fitted} requests at once instead of {wanted}, since this process may \
+                 not have more files and connections open (`ulimit -n`)",
+                account.name
+            ));
+        }
+    }
+    Ok(fitted)
 }
 
 /// No request can be made ready on this machine: what it trusts, or its proxy, is not in order.
@@ -322,12 +282,7 @@ pub(super) fn policies(accounts: &[AccountOutline]) -> Vec<AccountPolicy> {
         AccountPolicy {
             name: account.name.clone(),
             provider: kind,
-            tenant: match &account.endpoint() {
-                // One accounts server serves many organisations: only the answer tells.
-                Endpoint::Zoho { .. } => None,
-                Endpoint::Zendesk { base_url } => Some(base_url.to_string()),
-                Endpoint::Sunco { base_url, app_id } => Some(format!("{base_url} {app_id}")),
-            },
+            tenant: tenant(account).map(|endpoint| place(&endpoint)),
             action: account.action,
             check_id: provider::check_id(kind),
             blanks_count: provider::blanks_count(kind),

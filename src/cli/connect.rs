@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use super::accounts::{Line, Wiring, acquaint, identify, place};
+use super::accounts::{Line, acquaint, identify, open_lines, place};
 use super::earlier::{Before, refusal, way_past};
 use super::feed::{Queues, shared_user};
 use super::recorder::Recorder;
@@ -64,17 +64,17 @@ impl Session<'_> {
                 refuse_denied(&self.setup, &account.name, &name)?;
             }
         }
-        let wiring = Wiring::new(&self.setup.options, Arc::clone(recorder), stop.clone());
-        let mut lines = wiring.lines(&self.setup.outline, to_ask, before)?;
+        let Setup { outline, options } = &self.setup;
+        let mut lines = open_lines(outline, options, to_ask, before, (recorder, stop))?;
         identify(&mut lines, recorder).await?;
         if deletes {
             for line in &lines {
                 refuse_denied(&self.setup, &line.name, line.tenant().unwrap_or_default())?;
             }
-            acquaint(&lines, &self.setup.options.include_roles).await?;
+            acquaint(&lines, &options.include_roles).await?;
         }
         if is_run {
-            let done_in = &ledgers[..self.setup.options.done_in.len().min(ledgers.len())];
+            let done_in = &ledgers[..options.done_in.len().min(ledgers.len())];
             check_done_at(done_in, is_done, &lines)?;
         } else {
             check_tenants(&self.ledger, &self.state, &lines)?;

@@ -1,6 +1,7 @@
 //! How many files and connections this process may have open: each request under way takes one.
 
 use std::fs;
+use std::num::NonZeroU32;
 
 use super::{ExitCode, Failure};
 
@@ -15,19 +16,15 @@ const RESERVE_PER_ACCOUNT: u64 = 2;
 const OPEN_USUALLY: u64 = 12;
 
 /// How many requests of each account may be under way, of the `wanted` ones, so that none lacks a
-/// descriptor. The process's limit is raised first, as far as the system lets it.
-///
-/// # Errors
-///
-/// There is not even one for each account.
-pub(super) fn fit(wanted: &[u32]) -> Result<Vec<u32>, Failure> {
+/// descriptor; at least one. The process's limit is raised first, as far as the system lets it.
+pub(super) fn fit(wanted: &[NonZeroU32]) -> Result<Vec<NonZeroU32>, Failure> {
     let accounts = wanted.len() as u64;
     let others = open() + RESERVE + RESERVE_PER_ACCOUNT * accounts;
-    let all: u64 = wanted.iter().map(|wanted| u64::from(*wanted)).sum();
+    let all: u64 = wanted.iter().map(|wanted| u64::from(wanted.get())).sum();
     let Some(limit) = limit(others + all) else {
         return Ok(wanted.to_vec());
     };
-    let room = limit.saturating_sub(others);
+    let room = limit.saturating_sub(others).min(all);
     if room < accounts {
         let text = format!(
             "this process may have {limit} files and connections open, and needs {}; nothing was sent",
@@ -36,12 +33,10 @@ pub(super) fn fit(wanted: &[u32]) -> Result<Vec<u32>, Failure> {
         let help = format!("raise the limit first: `ulimit -n {}`", others + all);
         return Err(Failure::message(ExitCode::Refused, text, Some(&help)));
     }
-    if all <= room {
-        return Ok(wanted.to_vec());
-    }
-    let part = |wanted: &u32| {
-        let part = u64::from(*wanted) * room / all;
-        u32::try_from(part).unwrap_or(*wanted).max(1)
+    let part = |wanted: &NonZeroU32| {
+        let part = u64::from(wanted.get()) * room / all;
+        let part = u32::try_from(part).unwrap_or(u32::MAX);
+        NonZeroU32::new(part).unwrap_or(NonZeroU32::MIN)
     };
     Ok(wanted.iter().map(part).collect())
 }
@@ -53,7 +48,6 @@ fn open() -> u64 {
 }
 
 /// How many may be open, once that was raised to `needed` if it was less; `None`: any number.
-#[cfg(unix)]
 fn limit(needed: u64) -> Option<u64> {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
@@ -69,10 +63,4 @@ fn limit(needed: u64) -> Option<u64> {
     // Where it cannot be raised, what there is has to do.
     let _ = setrlimit(Resource::Nofile, raised);
     getrlimit(Resource::Nofile).current
-}
-
-/// Elsewhere there is no such limit.
-#[cfg(not(unix))]
-const fn limit(_: u64) -> Option<u64> {
-    None
 }

@@ -9,12 +9,13 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
+use super::accounts::place;
 use super::setup::Setup;
 use super::terminal::tell;
 use super::{ExitCode, Failure};
 use crate::config::Endpoint;
 use crate::domain::{
-    AccountHeader, AccountName, LaneStop, Paused, ProviderKind, StopKind, Time, Uptime, WallClock,
+    AccountName, LaneStop, Paused, ProviderKind, StopKind, Time, Uptime, WallClock,
 };
 use crate::lane::limits::{Earlier, LimitsSpec, PAUSE_WAITED_MAX, Past};
 use crate::ledger::LedgerState;
@@ -97,7 +98,8 @@ impl<'a> Before<'a> {
         });
         let named = self.named.iter().map(move |state| {
             let accounts = state.accounts().into_iter();
-            let there = accounts.filter(|(_, header)| place.is_that_of(header));
+            let there = accounts
+                .filter(|(name, header)| place.is_at(Some(header.provider), &header.tenant, name));
             (state, there.map(|(name, _)| name).collect())
         });
         own.into_iter().chain(named)
@@ -153,13 +155,9 @@ impl<'a> Before<'a> {
 }
 
 impl Place<'_> {
-    /// Whether a ledger's account is at the same tenant. Where the configuration alone does not tell
-    /// (one Zoho accounts server serves many organisations), one of the same name is taken to be.
-    fn is_that_of(self, header: &AccountHeader) -> bool {
-        self.is_at(Some(header.provider), &header.tenant, &header.name)
-    }
-
-    /// Whether it is at the `tenant` of `provider`, at which another account is called `name`.
+    /// Whether it is at the `tenant` of `provider`, at which another account is called `name`. Where the
+    /// configuration alone does not tell (one Zoho accounts server serves many organisations), one of
+    /// the same name is taken to be.
     pub(super) fn is_at(
         self,
         provider: Option<ProviderKind>,
@@ -169,18 +167,10 @@ impl Place<'_> {
         if provider != Some(self.endpoint.provider()) {
             return false;
         }
-        let authority = |url: &url::Url| {
-            let host = url.host_str().unwrap_or_default();
-            url.port()
-                .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
-        };
         match self.endpoint {
-            Endpoint::Zendesk { base_url } => {
-                let path = base_url.path().trim_end_matches('/');
-                tenant == format!("{}{path}", authority(base_url))
-            }
+            Endpoint::Zendesk { .. } => tenant == place(self.endpoint),
             Endpoint::Sunco { base_url, app_id } => {
-                tenant.starts_with(&authority(base_url)) && tenant.ends_with(&format!("/{app_id}"))
+                tenant.starts_with(base_url.authority()) && tenant.ends_with(&format!("/{app_id}"))
             }
             Endpoint::Zoho { .. } => self.there.contains(&name),
         }

@@ -4,11 +4,9 @@ use std::error::Error;
 use std::io::{self, Write};
 use std::path::Path;
 
-use miette::{Diagnostic, Report};
+use miette::Diagnostic as _;
 
-use super::exit::ExitCode;
-use super::page;
-use super::terminal::shown;
+use super::terminal::{folded, shown};
 use super::underline;
 use crate::config::ConfigError;
 use crate::domain::{AccountName, ProviderKind, StopKind};
@@ -18,49 +16,91 @@ use crate::run::SinkFailed;
 use crate::words;
 
 /// How many causes are printed; a chain that is longer goes round in circles.
-pub(super) const CAUSES_MAX: usize = 16;
+const CAUSES_MAX: usize = 16;
+
+/// How the program ended, as a script may rely on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum ExitCode {
+    /// Of `plan`: there is something to send. Also: help was shown, or a reader of the output had enough.
+    Success = 0,
+    /// Each row is in the ledger.
+    SomeRowsBad = 1,
+    /// Nothing was sent that changes anything.
+    Refused = 2,
+    Stopped = 3,
+    Ledger = 4,
+    /// Requests under way were finished and recorded.
+    Interrupted = 130,
+    Terminated = 143,
+}
+
+impl ExitCode {
+    /// Every code with what it means, in the words and the order of help.
+    pub(super) const ALL: [(Self, &'static str); 7] = [
+        (
+            Self::Success,
+            "every row ended well; of plan: there is something to send",
+        ),
+        (
+            Self::SomeRowsBad,
+            "some rows ended otherwise; of plan: nothing can be sent",
+        ),
+        (
+            Self::Refused,
+            "refused before anything was changed: command line, configuration, input",
+        ),
+        (
+            Self::Stopped,
+            "stopped before the end by a safety; resume goes on",
+        ),
+        (
+            Self::Ledger,
+            "the ledger is damaged, locked, or not of this input",
+        ),
+        (Self::Interrupted, "interrupted (SIGINT); resume goes on"),
+        (
+            Self::Terminated,
+            "terminated (SIGTERM, SIGHUP); resume goes on",
+        ),
+    ];
+}
 
 /// Why a command could not do what was asked. Rows that ended badly are no failure.
 #[derive(Debug)]
-pub struct Failure {
+pub(super) struct Failure {
     code: ExitCode,
-    report: Report,
-    /// Whoever read the output had enough of it.
-    enough: bool,
-    /// Where it lies in the input, underlined; `None`: the report says, or nothing is to be shown.
+    /// The error and its causes.
+    message: String,
+    help: Option<String>,
+    /// Where it lies in a file, underlined; `None`: nothing is to be shown.
     place: Option<String>,
+    /// Whether the reader of the output had enough of it.
+    enough: bool,
 }
 
 impl Failure {
-    /// `error`, ending the program with `code`.
-    pub fn new(code: ExitCode, error: impl Diagnostic + Send + Sync + 'static) -> Self {
-        Self {
-            code,
-            report: Report::new(error),
-            enough: false,
-            place: None,
-        }
-    }
-
-    /// The same for an error that knows nothing of diagnostics.
-    pub fn plain(code: ExitCode, error: impl Error + Send + Sync + 'static) -> Self {
-        Self {
-            code,
-            report: miette::IntoDiagnostic::into_diagnostic(Err::<(), _>(error))
-                .err()
-                .unwrap_or_else(|| miette::miette!("nothing failed")),
-            enough: false,
-            place: None,
-        }
-    }
-
     /// A failure told by `message` alone, with `help` on a line of its own.
-    pub fn message(code: ExitCode, message: impl Into<String>, help: Option<&str>) -> Self {
-        let mut diagnostic = miette::MietteDiagnostic::new(message);
-        if let Some(help) = help {
-            diagnostic = diagnostic.with_help(help);
+    pub(super) fn message(code: ExitCode, message: impl Into<String>, help: Option<&str>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+            help: help.map(str::to_owned),
+            place: None,
+            enough: false,
         }
-        Self::new(code, diagnostic)
+    }
+
+    /// `error` with its causes. Of a pipe that nobody reads there is nothing to say.
+    fn plain(code: ExitCode, error: &(dyn Error + 'static)) -> Self {
+        let is_broken = |error: &(dyn Error + 'static)| {
+            let error = error.downcast_ref::<io::Error>();
+            error.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+        };
+        Self {
+            enough: causes(error).any(is_broken),
+            ..Self::message(code, told(error), None)
+        }
     }
 
     /// The same with the place in the input where it lies, if that can be shown.
@@ -72,32 +112,25 @@ impl Failure {
     pub(super) fn calling(self, path: &Path, name: &str) -> Self {
         let path = path.display().to_string();
         let quoted = format!("`{path}`");
-        let renamed = |text: &str| text.replace(&quoted, name).replace(&path, name);
-        let enough = self.is_broken_pipe();
-        let help = self.report.help().map(|help| renamed(&help.to_string()));
-        let message = renamed(&self.chain());
-        let place = || underline::place(&*self.report);
-        let place = self.place.clone().or_else(place);
-        let place = place.map(|place| renamed(&place));
+        let renamed = |text: String| text.replace(&quoted, name).replace(&path, name);
         Self {
-            enough,
-            ..Self::message(self.code, message, help.as_deref()).at(place)
+            message: renamed(self.message),
+            help: self.help.map(renamed),
+            place: self.place.map(renamed),
+            ..self
         }
     }
 
     /// The command line, the configuration or the input is refused.
-    pub(super) fn refused(error: impl Error + Send + Sync + 'static) -> Self {
-        Self {
-            place: underline::place_in_input(&error),
-            ..Self::plain(ExitCode::Refused, error)
-        }
+    pub(super) fn refused(error: impl Error + 'static) -> Self {
+        Self::plain(ExitCode::Refused, &error).at(underline::place_in_input(&error))
     }
 
     /// The ledger failed in the middle of a run.
     pub(super) fn sink(failed: &SinkFailed) -> Self {
         match failed.0.downcast_ref::<LedgerError>() {
             Some(error) => Self::from(error.clone()),
-            None => Self::message(ExitCode::Ledger, told(failed.0.as_ref()), None),
+            None => Self::input(failed.0.as_ref()),
         }
     }
 
@@ -125,12 +158,12 @@ impl Failure {
             }
             RequestError::Stopping => None,
         };
-        let message = format!("account `{account}` ({}): {}", kind.title(), told(error));
-        Self::message(
-            ExitCode::Refused,
-            format!("{message}; nothing was deleted"),
-            help,
-        )
+        let title = kind.title();
+        let message = format!(
+            "account `{account}` ({title}): {}; nothing was deleted",
+            told(error)
+        );
+        Self::message(ExitCode::Refused, message, help)
     }
 
     /// The same after work has begun: requests may have left, so the program does not end with the code
@@ -150,9 +183,9 @@ impl Failure {
         Self::message(ExitCode::Ledger, what, Some(help))
     }
 
-    /// The code to end with: [`ExitCode::Success`] if whoever read the output had enough.
-    pub fn code(&self) -> ExitCode {
-        if self.is_broken_pipe() {
+    /// The code to end with.
+    pub(super) const fn code(&self) -> ExitCode {
+        if self.enough {
             ExitCode::Success
         } else {
             self.code
@@ -161,82 +194,49 @@ impl Failure {
 
     /// Prints the whole chain on one line, the place with the offending text underlined if the error
     /// has one, and the help, if there is any, on a last line. On a terminal of so many `columns`
-    /// lines are folded. A broken pipe is nothing to speak of.
-    ///
-    /// # Errors
-    ///
-    /// `to` takes no more; there is nobody left to tell.
-    pub fn print(&self, to: &mut dyn Write, columns: Option<usize>) -> io::Result<()> {
-        if self.is_broken_pipe() {
+    /// lines are folded.
+    pub(super) fn print(&self, to: &mut dyn Write, columns: Option<usize>) -> io::Result<()> {
+        if self.enough {
             return Ok(());
         }
-        let fitted = |text: String| match columns {
-            Some(columns) => page::folded(&text, columns),
-            None => text,
+        let line = |label: &str, text: &str| {
+            // Line breaks would make one failure look like several.
+            let words: Vec<_> = text.split_whitespace().collect();
+            let line = format!("{label}: {}", shown(&words.join(" ")));
+            columns.map_or_else(|| line.clone(), |columns| folded(&line, columns))
         };
-        let error = format!("error: {}", shown(&self.chain()));
-        writeln!(to, "{}", fitted(error))?;
-        let place = || underline::place(&*self.report);
-        if let Some(place) = self.place.clone().or_else(place) {
-            write!(to, "{}", shown(&place))?;
+        writeln!(to, "{}", line("error", &self.message))?;
+        if let Some(place) = &self.place {
+            write!(to, "{}", shown(place))?;
         }
-        if let Some(help) = self.report.help() {
-            let help = format!("help: {}", shown(&one_line(&help.to_string())));
-            writeln!(to, "{}", fitted(help))?;
+        if let Some(help) = &self.help {
+            writeln!(to, "{}", line("help", help))?;
         }
         to.flush()
-    }
-
-    fn chain(&self) -> String {
-        self.report
-            .chain()
-            .take(CAUSES_MAX)
-            .map(|cause| one_line(&cause.to_string()))
-            .collect::<Vec<_>>()
-            .join(": ")
-    }
-
-    fn is_broken_pipe(&self) -> bool {
-        self.enough
-            || self
-                .report
-                .chain()
-                .take(CAUSES_MAX)
-                .filter_map(|cause| cause.downcast_ref::<io::Error>())
-                .any(|error| error.kind() == io::ErrorKind::BrokenPipe)
     }
 }
 
 /// Standard output or a terminal failed.
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
-        let enough = error.kind() == io::ErrorKind::BrokenPipe;
-        Self {
-            enough,
-            ..Self::plain(ExitCode::Refused, error)
-        }
+        Self::plain(ExitCode::Refused, &error)
     }
 }
 
 /// A ledger that is not there is a mistake of the command line; anything else is trouble with it.
 impl From<LedgerError> for Failure {
     fn from(error: LedgerError) -> Self {
-        if let LedgerError::Failed { path, .. } = &error {
-            let resume = words::shell_path(path);
-            let help = format!("make space or mend the disk, then `userpurge resume {resume}`");
-            return Self::message(ExitCode::Ledger, told(&error), Some(&help));
-        }
-        if let LedgerError::Lost { path, how } = &error {
-            let help = after_loss(path, *how);
-            return Self::message(ExitCode::Ledger, told(&error), Some(&help));
-        }
-        let is_mistyped = matches!(error, LedgerError::NotAFile { .. }) || !error.path().exists();
-        let code = if is_mistyped {
-            ExitCode::Refused
-        } else {
-            ExitCode::Ledger
+        let help = match &error {
+            LedgerError::Failed { path, .. } => {
+                let resume = words::shell_path(path);
+                format!("make space or mend the disk, then `userpurge resume {resume}`")
+            }
+            LedgerError::Lost { path, how } => after_loss(path, *how),
+            LedgerError::NotAFile { .. } => return Self::plain(ExitCode::Refused, &error),
+            _ if !error.path().exists() => return Self::plain(ExitCode::Refused, &error),
+            _ => return Self::plain(ExitCode::Ledger, &error),
         };
-        Self::plain(code, error)
+        Self::message(ExitCode::Ledger, told(&error), Some(&help))
     }
 }
 
@@ -264,7 +264,11 @@ fn after_loss(path: &Path, how: Loss) -> String {
 /// Without settings nothing is sent.
 impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {
-        Self::new(ExitCode::Refused, error)
+        Self {
+            help: error.help().map(|help| help.to_string()),
+            place: underline::place(&error),
+            ..Self::plain(ExitCode::Refused, &error)
+        }
     }
 }
 
@@ -307,23 +311,36 @@ pub(super) const fn mend(reason: StopKind) -> &'static str {
     }
 }
 
-/// An error and its causes, as far as each adds something.
-pub(super) fn told(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    for _ in 0..CAUSES_MAX {
-        let Some(inner) = cause else { break };
-        let more = inner.to_string();
-        if !text.contains(&more) {
-            text.push_str(": ");
-            text.push_str(&more);
-        }
-        cause = inner.source();
-    }
-    text
+/// An error and its causes.
+pub(super) fn causes<'e>(
+    error: &'e (dyn Error + 'static),
+) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
+    let next = |cause: &&'e (dyn Error + 'static)| (*cause).source();
+    std::iter::successors(Some(error), next).take(CAUSES_MAX)
 }
 
-/// Line breaks would make one failure look like several.
-fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+/// An error and its causes in words, as far as each adds something.
+pub(super) fn told(error: &(dyn Error + 'static)) -> String {
+    causes(error).fold(String::new(), |text, cause| {
+        let more = cause.to_string();
+        match text.as_str() {
+            "" => more,
+            text if text.contains(&more) => text.to_owned(),
+            text => format!("{text}: {more}"),
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ExitCode, Failure};
+
+    #[test]
+    fn a_failure_is_plain_lines_that_give_the_terminal_no_orders() {
+        let failure = Failure::message(ExitCode::Refused, "no\n `\u{1b}[2J`", Some("\u{202e}"));
+        let mut out = Vec::new();
+        failure.print(&mut out, None).unwrap();
+        let printed = String::from_utf8(out).unwrap();
+        assert_eq!(printed, "error: no `\\u001b[2J`\nhelp: \\u202e\n");
+    }
 }

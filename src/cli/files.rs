@@ -53,11 +53,8 @@ pub(super) fn write_whole<T, E>(
         There::Kept => made.persist_noclobber(path),
     };
     named.map_err(|error| failed(error.error))?;
-    // Only Unix has folders that can be opened and synced.
-    if cfg!(unix) {
-        let synced = File::open(folder).and_then(|folder| folder.sync_all());
-        synced.map_err(failed)?;
-    }
+    let synced = File::open(folder).and_then(|folder| folder.sync_all());
+    synced.map_err(failed)?;
     Ok(written)
 }
 
@@ -74,7 +71,6 @@ pub(super) fn xdg_folder(variable: &str, default: &str, below: &str) -> Option<P
 pub(super) fn make_private_folder(path: &Path) -> io::Result<()> {
     let mut builder = DirBuilder::new();
     builder.recursive(true);
-    #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(path)
 }

@@ -6,12 +6,9 @@ use clap::Parser;
 
 use super::args::{Cli, Command};
 use super::commands;
-use super::exit::ExitCode;
-use super::failure::Failure;
-use super::logging;
-use super::page;
 use super::signals;
-use super::terminal::{self, Stream};
+use super::terminal::{self, Stream, folded};
+use super::{ExitCode, Failure};
 use crate::ledger::{Disk, RealDisk};
 
 /// Runs the program: parses the command line, does what it says, prints a failure if there is one.
@@ -23,17 +20,19 @@ pub fn main() -> std::process::ExitCode {
 pub fn main_on(disk: &dyn Disk) -> std::process::ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => return print_mistyped(&error).into(),
+        Err(error) => return (print_mistyped(&error) as u8).into(),
     };
-    logging::start(cli.diagnostics);
-    signals::outlive_file_limit();
+    terminal::start_log(cli.diagnostics);
     // One thread: a lane and its connections are one thing after another. The ledger's writer has a
     // thread of its own.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
     let code = match runtime {
-        Ok(runtime) => runtime.block_on(dispatch(cli.command, disk)),
+        Ok(runtime) => runtime.block_on(async {
+            signals::outlive_file_limit();
+            dispatch(cli.command, disk).await
+        }),
         Err(error) => {
             let message = format!("cannot start the threads that send requests: {error}");
             Err(Failure::message(ExitCode::Refused, message, None))
@@ -45,7 +44,7 @@ pub fn main_on(disk: &dyn Disk) -> std::process::ExitCode {
         let _ = failure.print(&mut io::stderr().lock(), columns);
         failure.code()
     });
-    code.into()
+    (code as u8).into()
 }
 
 /// Does what the command says.
@@ -80,7 +79,7 @@ fn print_mistyped(error: &clap::Error) -> ExitCode {
             } else {
                 text.to_string()
             };
-            write!(io::stderr(), "{}", page::folded(&text, columns))
+            write!(io::stderr(), "{}", folded(&text, columns))
         }
         None => error.print(),
     };

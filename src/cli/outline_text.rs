@@ -6,21 +6,18 @@ use std::num::NonZeroU64;
 use std::path::Path;
 use std::time::Duration;
 
-use comfy_table::{CellAlignment, Table, presets};
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use super::accounts::{Line, consequence, limits_of};
-use super::page::{ends, width, wrapped};
-use super::planning::{DoneAt, Planned};
+use super::planning::{Planned, fields};
 use super::setup::{self, Setup};
-use super::terminal::shown;
+use super::terminal::{shown, width, wrapped};
 use super::underline;
 use crate::domain::{AccountName, Action, Time, UserId, WallClock};
-use crate::input::{Asides, Columns};
 use crate::lane::Until;
 use crate::plan::{Group, Plan, rows_within, time_at_limit};
-use crate::words::{count, cut, duration, grouped};
+use crate::words::{clock, count, cut, duration, grouped};
 
 /// How many characters of an id are shown; two fit a line.
 const ID_CHARS_MAX: usize = 36;
@@ -34,61 +31,7 @@ const EXAMPLE_INDENT: &str = "    ";
 /// The plan for people. `lines`: the callers, as far as they are known.
 pub(super) fn text(setup: &Setup, planned: &Planned, lines: &[Line]) -> String {
     let plan = &planned.plan;
-    let mut text = format!(
-        "{}: {}, {} to delete",
-        planned.name,
-        count(plan.rows, "row"),
-        grouped(plan.to_delete())
-    );
-    for (rows, what) in [
-        (plan.outcomes.invalid, "invalid"),
-        (plan.outcomes.duplicate, "duplicate"),
-        (plan.outcomes.protected, "protected"),
-        (plan.outcomes.done_before, "done before"),
-    ] {
-        if rows > 0 {
-            let _ = write!(text, ", {} {what}", grouped(rows));
-        }
-    }
-    text = wrapped(&text, 2);
-    text.push('\n');
-    if let Some(columns) = columns(&planned.mapping) {
-        let _ = writeln!(text, "{}", wrapped(&columns, 2));
-    }
-    for (rows, what) in [
-        (plan.trimmed, "blanks around, which were taken off"),
-        (
-            plan.unprefixed,
-            "an export's prefix `zcrm_`, which was taken off",
-        ),
-    ] {
-        if rows > 0 {
-            let ids = if rows == 1 { "id has" } else { "ids have" };
-            let _ = writeln!(text, "({rows} {ids} {what})");
-        }
-    }
-    for done in &planned.done_at {
-        if plan.done.contains(&done.account) {
-            let told = format!(
-                "{}: done before at {}, as {} says",
-                done.account,
-                done.tenant
-                    .as_deref()
-                    .unwrap_or("a tenant that is not known"),
-                done.ledger.display()
-            );
-            let _ = writeln!(text, "{}", wrapped(&told, 2));
-        }
-    }
-    asides(&mut text, plan.asides);
-    if let (Some(path), Some(ids)) = (&setup.options.protect, planned.protected) {
-        let folder = setup::folder().unwrap_or_default();
-        let path = Path::new(path);
-        let name = path.strip_prefix(folder).unwrap_or(path).to_string_lossy();
-        let name = shown(&name);
-        let told = format!("(protect list {name}: {})", count(ids, "id"));
-        let _ = writeln!(text, "{}", wrapped(&told, 2));
-    }
+    let mut text = head(setup, planned);
     if plan.to_delete() > 0 {
         let now = WallClock::system().now();
         let _ = write!(text, "\n{}", table(setup, planned, now));
@@ -97,13 +40,8 @@ pub(super) fn text(setup: &Setup, planned: &Planned, lines: &[Line]) -> String {
         let Some(identity) = &line.identity else {
             continue;
         };
-        let _ = write!(
-            text,
-            "{}: {} at {}",
-            line.name,
-            line.kind.title(),
-            identity.tenant
-        );
+        let title = line.kind.title();
+        let _ = write!(text, "{}: {title} at {}", line.name, identity.tenant);
         if let Some(name) = &identity.name {
             let _ = write!(text, ", as {name}");
         }
@@ -115,33 +53,97 @@ pub(super) fn text(setup: &Setup, planned: &Planned, lines: &[Line]) -> String {
             let _ = writeln!(text, "  warning: {lack}");
         }
     }
-    problems(&mut text, &planned.name, planned);
+    problems(&mut text, planned);
     if let Some(hint) = plan.column_hint(&planned.mapping, planned.likely_column.as_deref()) {
         let _ = writeln!(text, "\n{}", wrapped(&format!("warning: {hint}"), 2));
     }
     text
 }
 
-/// What a list of ids holds beside them.
-fn asides(text: &mut String, asides: Asides) {
-    let lines = |count: u64| if count == 1 { "line" } else { "lines" };
-    let Asides {
-        comments, remarks, ..
-    } = asides;
-    if comments > 0 {
-        let (verb, taken) = match comments {
-            1 => ("begins", "was taken for a comment"),
-            _ => ("begin", "were taken for comments"),
-        };
-        let (count, noun) = (grouped(comments), lines(comments));
-        let _ = writeln!(text, "({count} {noun} {verb} with # and {taken})");
+/// How many rows the input has, and what else was read.
+fn head(setup: &Setup, planned: &Planned) -> String {
+    let plan = &planned.plan;
+    let mut told = Vec::new();
+    let rows = count(plan.rows, "row");
+    let mut first = format!(
+        "{}: {rows}, {} to delete",
+        planned.name,
+        grouped(plan.to_delete())
+    );
+    for (rows, what) in [
+        (plan.outcomes.invalid, "invalid"),
+        (plan.outcomes.duplicate, "duplicate"),
+        (plan.outcomes.protected, "protected"),
+        (plan.outcomes.done_before, "done before"),
+    ] {
+        if rows > 0 {
+            let _ = write!(first, ", {} {what}", grouped(rows));
+        }
     }
-    if remarks > 0 {
-        let verb = if remarks == 1 { "holds" } else { "hold" };
-        let (count, noun) = (grouped(remarks), lines(remarks));
-        let told =
-            format!("({count} {noun} {verb} other words behind the id, which are passed over)");
-        let _ = writeln!(text, "{}", wrapped(&told, 2));
+    told.push(first);
+    // The wrong column deletes the wrong users.
+    let fields = fields(&planned.mapping);
+    let columns = fields.map(|(field, column)| Some(format!("{field} from `{}`", column?)));
+    let columns: Vec<String> = columns.into_iter().flatten().collect();
+    told.extend((!columns.is_empty()).then(|| columns.join(", ")));
+    for (count, one, many) in [
+        (
+            plan.trimmed,
+            "id has blanks around, which were taken off",
+            "ids have blanks around, which were taken off",
+        ),
+        (
+            plan.unprefixed,
+            "id has an export's prefix `zcrm_`, which was taken off",
+            "ids have an export's prefix `zcrm_`, which was taken off",
+        ),
+    ] {
+        told.extend(counted_note(count, one, many));
+    }
+    for done in planned
+        .done_at
+        .iter()
+        .filter(|it| plan.done.contains(&it.account))
+    {
+        told.push(format!(
+            "{}: done before at {}, as {} says",
+            done.account,
+            done.tenant
+                .as_deref()
+                .unwrap_or("a tenant that is not known"),
+            done.ledger.display()
+        ));
+    }
+    told.extend(counted_note(
+        plan.asides.comments,
+        "line begins with # and was taken for a comment",
+        "lines begin with # and were taken for comments",
+    ));
+    told.extend(counted_note(
+        plan.asides.remarks,
+        "line holds other words behind the id, which are passed over",
+        "lines hold other words behind the id, which are passed over",
+    ));
+    if let (Some(path), Some(ids)) = (&setup.options.protect, planned.protected) {
+        let folder = setup::folder().unwrap_or_default();
+        let path = Path::new(path);
+        let name = path.strip_prefix(folder).unwrap_or(path).to_string_lossy();
+        told.push(format!(
+            "(protect list {}: {})",
+            shown(&name),
+            count(ids, "id")
+        ));
+    }
+    let lines = told.iter().map(|told| wrapped(told, 2) + "\n");
+    lines.collect()
+}
+
+/// A remark about so many ids or lines; `None`: it is about none.
+fn counted_note(count: u64, one: &str, many: &str) -> Option<String> {
+    match count {
+        0 => None,
+        1 => Some(format!("(1 {one})")),
+        count => Some(format!("({} {many})", grouped(count))),
     }
 }
 
@@ -203,93 +205,55 @@ pub(super) fn listed(rows: u64, lines: &[u64]) -> String {
 /// What is about to be done where, a line for each account and action; the last thing to be read
 /// before the question.
 pub(super) fn orders(planned: &Planned, lines: &[Line]) -> String {
-    let mut text = String::new();
+    let mut orders = Vec::new();
     for line in lines {
-        let Some(actions) = planned.plan.accounts.get(&line.name) else {
-            continue;
-        };
-        let tenant = line
-            .identity
-            .as_ref()
-            .map_or("", |identity| identity.tenant.as_str());
-        for (action, group) in actions {
+        let tenant = line.tenant().unwrap_or_default();
+        for (action, group) in planned.plan.accounts.get(&line.name).into_iter().flatten() {
             let noun = if group.rows == 1 { "user" } else { "users" };
-            let _ = writeln!(
-                text,
-                "About to {action} {} {noun} at {tenant} ({}).",
-                group.rows, line.name
-            );
+            let (rows, name) = (group.rows, &line.name);
+            orders.push(format!(
+                "About to {action} {rows} {noun} at {tenant} ({name})."
+            ));
         }
     }
-    text.truncate(text.trim_end().len());
-    text
+    orders.join("\n")
 }
 
 /// The rows of each account and action with the ids between which they lie, what each action does,
 /// and when it all ends.
 fn table(setup: &Setup, planned: &Planned, now: Time) -> String {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header(HEADER);
     let times = times(setup, &planned.plan);
     let mut consequences = Vec::new();
-    let mut ids = Vec::new();
-    let mut rows: Vec<[String; 4]> = Vec::new();
+    let mut table = vec![(HEADER.map(str::to_owned), None)];
     for (name, actions) in &planned.plan.accounts {
         let Some(account) = setup.account(name) else {
             continue;
         };
+        let mut add = |action: &str, rows: u64, time: Duration, ids: Option<String>| {
+            let cells = [
+                name.to_string(),
+                action.to_owned(),
+                grouped(rows),
+                wait(time),
+            ];
+            table.push((cells, ids));
+        };
         let kind = account.kind();
         for (action, group) in actions {
             let time = time_at_limit(&[(*action, group.rows)], &limits_of(account));
-            rows.push([
-                name.to_string(),
-                action.name().to_owned(),
-                grouped(group.rows),
-                wait(time),
-            ]);
-            ids.push(Some(between(group)));
-            let told = format!(
-                "{action} at {}: {}",
-                kind.title(),
-                consequence(kind, *action)
-            );
+            add(action.name(), group.rows, time, Some(between(group)));
+            let title = kind.title();
+            let told = format!("{action} at {title}: {}", consequence(kind, *action));
             if !consequences.contains(&told) {
                 consequences.push(told);
             }
         }
-        if actions.len() > 1
-            && let Some(time) = times.get(name)
-        {
-            let all: u64 = actions.values().map(|group| group.rows).sum();
-            rows.push([
-                name.to_string(),
-                "all".to_owned(),
-                grouped(all),
-                wait(*time),
-            ]);
-            ids.push(None);
+        if let Some(time) = times.get(name).filter(|_| actions.len() > 1) {
+            let rows = actions.values().map(|group| group.rows).sum();
+            add("all", rows, *time, None);
         }
     }
-    let names = too_long(&mut rows);
-    table.add_rows(rows);
-    for column in [2, 3] {
-        if let Some(column) = table.column_mut(column) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
-    let mut text = String::new();
-    let table = table.trim_fmt();
-    // Below each row its ids: beside it there is no room for two of 24 characters.
-    let rows = std::iter::once((None, None)).chain(names.into_iter().zip(ids));
-    for (line, (name, ids)) in table.lines().zip(rows) {
-        if let Some(name) = name {
-            let _ = writeln!(text, " {name}");
-        }
-        let _ = writeln!(text, "{line}");
-        if let Some(ids) = ids {
-            let _ = writeln!(text, "   {ids}");
-        }
-    }
+    let mut text = aligned(&table);
     text.push('\n');
     for told in consequences {
         let _ = writeln!(text, "{}", wrapped(&told, 2));
@@ -298,25 +262,41 @@ fn table(setup: &Setup, planned: &Planned, now: Time) -> String {
     text
 }
 
-/// Takes the names out of `rows` that would make the table wider than the page; each is told above
-/// its row.
-fn too_long(rows: &mut [[String; 4]]) -> Vec<Option<String>> {
-    let others = (1..HEADER.len()).map(|column| {
-        let cells = rows.iter().map(|row| row[column].len());
-        cells.fold(HEADER[column].len(), usize::max)
-    });
+/// Rows of cells in columns, each with its ids below: beside it there is no room for two of 24
+/// characters. A name that would make the table wider than the page stands above its row.
+fn aligned(table: &[([String; 4], Option<String>)]) -> String {
+    let widest = |column: usize, most: usize| {
+        let cells = table.iter().map(|(cells, _)| cells[column].chars().count());
+        cells.filter(|width| *width <= most).max().unwrap_or(0)
+    };
+    let [second, third, fourth] = [1, 2, 3].map(|column| widest(column, usize::MAX));
     // A blank on each side of a column.
-    let taken = others.map(|it| it + 2).sum::<usize>() + 2;
-    let room = width().saturating_sub(taken).max(HEADER[0].len());
-    let take = |row: &mut [String; 4]| (row[0].len() > room).then(|| std::mem::take(&mut row[0]));
-    rows.iter_mut().map(take).collect()
+    let room = width().saturating_sub(second + third + fourth + 8);
+    let first = widest(0, room.max(HEADER[0].len()));
+    let mut text = String::new();
+    for ([name, action, rows, time], ids) in table {
+        let mut name = name.as_str();
+        if name.chars().count() > first {
+            let _ = writeln!(text, " {name}");
+            name = "";
+        }
+        let _ = writeln!(
+            text,
+            " {name:<first$}  {action:<second$}  {rows:>third$}  {time:>fourth$}"
+        );
+        if let Some(ids) = ids {
+            let _ = writeln!(text, "   {ids}");
+        }
+    }
+    text
 }
 
 /// How long all of it takes, and when it ends if it begins `now`.
 fn takes(time: Option<&Duration>, now: Time) -> String {
     match time {
         Some(time) if !time.is_zero() => {
-            let (takes, ends) = (wait(*time), ends(now, *time));
+            let ends = clock(now.after(*time), now, &TimeZone::system());
+            let takes = wait(*time);
             let told =
                 format!("At the quota this takes {takes} and ends about {ends} if started now.");
             wrapped(&told, 2)
@@ -338,23 +318,8 @@ fn id(id: &UserId) -> String {
     cut(&shown(id.as_str()), ID_CHARS_MAX)
 }
 
-/// Which column holds which field: the wrong one deletes the wrong users.
-fn columns(mapping: &Columns) -> Option<String> {
-    let fields = [
-        ("id", &mapping.id),
-        ("account", &mapping.account),
-        ("action", &mapping.action),
-        ("ref", &mapping.reference),
-    ];
-    let told: Vec<String> = fields
-        .into_iter()
-        .filter_map(|(field, column)| Some(format!("{field} from `{}`", column.as_ref()?)))
-        .collect();
-    (!told.is_empty()).then(|| told.join(", "))
-}
-
 /// Bad rows by reason, in the order of their first lines.
-fn problems(text: &mut String, input: &str, planned: &Planned) {
+fn problems(text: &mut String, planned: &Planned) {
     let mut heading = None;
     for reason in planned.plan.reasons() {
         if heading != Some(reason.outcome) {
@@ -372,7 +337,7 @@ fn problems(text: &mut String, input: &str, planned: &Planned) {
         if let Some(excerpt) = example.and_then(|row| planned.examples.get(&row)) {
             let margin = EXAMPLE_INDENT.len() + excerpt.line.to_string().len() + " | ".len();
             let width = width().saturating_sub(margin);
-            for line in underline::example(input, excerpt, width).lines() {
+            for line in underline::drawn_within(&planned.name, excerpt, "", width).lines() {
                 let _ = writeln!(text, "{EXAMPLE_INDENT}{line}");
             }
         }
@@ -403,6 +368,12 @@ pub(super) fn json(setup: &Setup, planned: &Planned) -> Value {
         accounts.insert(name.to_string(), Value::Object(groups));
     }
     let times = times(setup, &planned.plan);
+    let done_at = planned
+        .done_at
+        .iter()
+        .filter(|it| plan.done.contains(&it.account));
+    let done_at =
+        done_at.map(|it| json!({"account": it.account, "tenant": it.tenant, "ledger": it.ledger}));
     json!({
         "input": planned.name,
         "rows": plan.rows,
@@ -411,7 +382,7 @@ pub(super) fn json(setup: &Setup, planned: &Planned) -> Value {
         "duplicate": plan.outcomes.duplicate,
         "protected": plan.outcomes.protected,
         "done_before": plan.outcomes.done_before,
-        "done_at": done_at(planned),
+        "done_at": done_at.collect::<Vec<_>>(),
         "trimmed": plan.trimmed,
         "unprefixed": plan.unprefixed,
         "comments": plan.asides.comments,
@@ -431,19 +402,6 @@ fn times(setup: &Setup, plan: &Plan) -> BTreeMap<AccountName, Duration> {
         (name.clone(), setup.time(name, &counted(actions)))
     };
     plan.accounts.iter().map(time).collect()
-}
-
-/// Where the rows were done that an earlier ledger shows as good.
-fn done_at(planned: &Planned) -> Vec<Value> {
-    let counts = |done: &&DoneAt| planned.plan.done.contains(&done.account);
-    let told = |done: &DoneAt| {
-        json!({
-            "account": done.account,
-            "tenant": done.tenant,
-            "ledger": done.ledger,
-        })
-    };
-    planned.done_at.iter().filter(counts).map(told).collect()
 }
 
 /// Seconds, to the millisecond.

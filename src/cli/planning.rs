@@ -283,41 +283,40 @@ fn read_rows(
 fn examples(plan: &Plan, path: &Path, read: &ReadOptions) -> BTreeMap<u64, Excerpt> {
     let reasons = plan.reasons().into_iter();
     let invalid = reasons.filter(|it| it.outcome == Outcome::Invalid);
-    let wanted: Vec<_> = invalid
-        .filter_map(|it| it.example)
-        .take(EXAMPLES_MAX)
-        .collect();
-    if wanted.is_empty() {
-        return BTreeMap::new();
+    let wanted = invalid.filter_map(|it| it.example).take(EXAMPLES_MAX);
+    match wanted.collect::<Vec<_>>() {
+        wanted if wanted.is_empty() => BTreeMap::new(),
+        wanted => Excerpt::of_rows(path, read, &wanted),
     }
-    Excerpt::of_rows(path, read, &wanted)
 }
 
 /// Refuses to go on with ids from a column that holds none, while another does.
 fn refuse_wrong_column(planned: &Planned, path: &Path) -> Result<(), Failure> {
     let likely = planned.likely_column.as_deref();
     let hint = planned.plan.column_hint(&planned.mapping, likely);
-    match (likely, hint) {
-        (Some(likely), Some(hint)) => {
-            let text = format!("`{}`: {hint}; nothing was sent", path.display());
-            let help = format!("`--id-column {}`", words::shell_word(likely));
-            let place = underline::name_in_input(path, likely, "these look like ids");
-            Err(Failure::message(ExitCode::Refused, text, Some(&help)).at(place))
-        }
-        (Some(_) | None, _) => Ok(()),
-    }
+    let Some((likely, hint)) = likely.zip(hint) else {
+        return Ok(());
+    };
+    let text = format!("`{}`: {hint}; nothing was sent", path.display());
+    let help = format!("`--id-column {}`", words::shell_word(likely));
+    let place = underline::name_in_input(path, likely, "these look like ids");
+    Err(Failure::message(ExitCode::Refused, text, Some(&help)).at(place))
+}
+
+/// The columns that rows are read by, by the names of their fields.
+pub(super) fn fields(mapping: &Columns) -> [(&'static str, Option<&str>); 4] {
+    [
+        ("id", mapping.id.as_deref()),
+        ("account", mapping.account.as_deref()),
+        ("action", mapping.action.as_deref()),
+        ("ref", mapping.reference.as_deref()),
+    ]
 }
 
 fn planned_input(spool: &Spool, resolved: &Resolved, digest: input::Fingerprint) -> PlannedInput {
-    let mapping = &resolved.mapping;
-    let columns = [
-        ("id", &mapping.id),
-        ("account", &mapping.account),
-        ("action", &mapping.action),
-        ("ref", &mapping.reference),
-    ];
+    let columns = fields(&resolved.mapping).into_iter();
     let named =
-        |(field, column): (&str, &Option<String>)| Some((field.to_owned(), column.clone()?));
+        |(field, column): (&str, Option<&str>)| Some((field.to_owned(), column?.to_owned()));
     PlannedInput {
         path: if spool.is_copy {
             STANDARD_INPUT.to_owned()
@@ -328,7 +327,7 @@ fn planned_input(spool: &Spool, resolved: &Resolved, digest: input::Fingerprint)
         sha256: digest.sha256,
         format: resolved.format.name().to_owned(),
         delimiter: resolved.delimiter,
-        columns: columns.into_iter().filter_map(named).collect(),
+        columns: columns.filter_map(named).collect(),
     }
 }
 

@@ -29,26 +29,21 @@ fn shares(sizes: &[u64], n: u64) -> Vec<u64> {
     if n >= all {
         return sizes.to_vec();
     }
-    let exact = |place: usize| u128::from(sizes[place]) * u128::from(n);
-    let whole = |place: usize| u64::try_from(exact(place) / u128::from(all)).unwrap_or(u64::MAX);
-    let mut shares: Vec<u64> = (0..sizes.len()).map(whole).collect();
+    let exact = |size: u64| u128::from(size) * u128::from(n);
+    let whole = |size: &u64| u64::try_from(exact(*size) / u128::from(all)).unwrap_or(u64::MAX);
+    let mut shares: Vec<u64> = sizes.iter().map(whole).collect();
     let mut places: Vec<usize> = (0..sizes.len()).collect();
-    places.sort_by_key(|place| Reverse(exact(*place) % u128::from(all)));
+    places.sort_by_key(|place| Reverse(exact(sizes[*place]) % u128::from(all)));
     // The remainders add up to fewer than there are places with one.
-    let left = n - shares.iter().sum::<u64>();
-    for place in places
-        .iter()
-        .take(usize::try_from(left).unwrap_or(usize::MAX))
-    {
+    let left = usize::try_from(n - shares.iter().sum::<u64>()).unwrap_or(usize::MAX);
+    for place in places.iter().take(left) {
         shares[*place] += 1;
     }
     places.sort_by_key(|place| Reverse(sizes[*place]));
     for place in places {
         let largest = (0..shares.len()).max_by_key(|other| (shares[*other], Reverse(*other)));
-        if shares[place] == 0
-            && sizes[place] > 0
-            && let Some(largest) = largest.filter(|largest| shares[*largest] > 1)
-        {
+        let largest = largest.filter(|largest| shares[*largest] > 1);
+        if let Some(largest) = largest.filter(|_| shares[place] == 0 && sizes[place] > 0) {
             shares[largest] -= 1;
             shares[place] = 1;
         }
@@ -70,10 +65,8 @@ fn draw_of(rows: &RoaringTreemap, n: u64, random: &mut fastrand::Rng) -> Roaring
             places.insert(last);
         }
     }
-    places
-        .into_iter()
-        .filter_map(|place| rows.select(place))
-        .collect()
+    let drawn = places.into_iter().filter_map(|place| rows.select(place));
+    drawn.collect()
 }
 
 #[cfg(test)]

@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::num::NonZeroU64;
 use std::path::PathBuf;
 
 use roaring::RoaringTreemap;
@@ -28,7 +27,7 @@ use super::{ExitCode, Failure};
 use crate::domain::{
     AccountName, AccountPlan, AgreedBy, Entry, Session as SessionEntry, WallClock,
 };
-use crate::lane::{FailureLimit, Until};
+use crate::lane::{FailureLimit, WorkSpec};
 use crate::ledger::{self, LedgerState, LedgerWriter};
 use crate::plan::CallerRule;
 use crate::progress::Mode;
@@ -66,15 +65,6 @@ pub(super) struct Session<'a> {
     pub(super) new: Option<NewLedger<'a>>,
 }
 
-/// What stops a lane before its end.
-pub(super) struct Safety {
-    pub(super) failure_limit: FailureLimit,
-    /// The rows that go first, of the accounts that are not past their canary.
-    pub(super) canary: BTreeMap<AccountName, NonZeroU64>,
-    /// When no more rows are begun; `None`: never.
-    pub(super) until: Option<Until>,
-}
-
 impl Session<'_> {
     /// Asks who we are and whether to go on, carries out, and says how it ended.
     pub(super) async fn carry_out(mut self) -> Result<ExitCode, Failure> {
@@ -82,29 +72,29 @@ impl Session<'_> {
         let recorder = Recorder::new();
         let mut queues = self.queues();
         let names = queues.keys().cloned().collect();
-        let connected = self.connect(&names, &recorder, &signals.of_run()).await?;
+        let connected = self.connect(&names, &recorder, &signals.run).await?;
         let Some(mut connected) = connected else {
             self.writer.finish().await?;
             put_standing(&self.state)?;
             return Ok(ExitCode::Stopped);
         };
         queues.retain(|name, _| !connected.held.contains_key(name));
-        let safety = self.ask(&queues, &connected.lines).await?;
+        let specs = self.ask(&queues, &connected.lines).await?;
 
         signals.listen()?;
         connected.tenants.note(&self.ledger);
         recorder.attach(self.writer.handle()).await?;
         let rows = queues.values().flat_map(BTreeMap::values);
         let rows = rows.map(RoaringTreemap::len).sum();
-        let ahead = self.ahead(&queues, &safety.canary);
+        let ahead = self.ahead(&queues, &specs);
         self.begin(&recorder, rows, &connected, &ahead).await?;
-        let ended = self.see_through(&recorder, (queues, ahead), connected, safety, &signals);
+        let ended = self.see_through(&recorder, (queues, ahead), connected, specs, &signals);
         ended.await.map_err(Failure::once_begun)
     }
 
     /// Shows how the users of the plan stand, and carries nothing out.
     pub(super) async fn show_live(mut self) -> Result<ExitCode, Failure> {
-        let stop = signals::Stop::default().of_run();
+        let stop = signals::Stop::default().run;
         let queues = self.queues();
         let names = queues.keys().cloned().collect();
         let connected = self
@@ -140,21 +130,21 @@ impl Session<'_> {
         &mut self,
         queues: &BTreeMap<AccountName, Queues>,
         lines: &[Line],
-    ) -> Result<Safety, Failure> {
+    ) -> Result<BTreeMap<AccountName, WorkSpec>, Failure> {
         refuse_shared_users(&self.state, lines, queues)?;
         let rows = queues.values().flat_map(BTreeMap::values);
         let count = rows.map(RoaringTreemap::len).sum();
         let Command::Run(planned) = &self.command else {
             tell(&self.told(count));
-            let safety = self.safety(queues)?;
+            let specs = self.specs(queues)?;
             if count > 0 {
                 self.obtain(count, queues, lines)?;
             }
-            return Ok(safety);
+            return Ok(specs);
         };
         tell(&outline_text::text(&self.setup, planned, lines));
         self.tell_foreign(queues, lines)?;
-        let safety = self.safety(queues)?;
+        let specs = self.specs(queues)?;
         tell(&outline_text::orders(planned, lines));
         let how = self.obtain(count, queues, lines)?;
         let agreed = question::agreed(&self.state, lines, how, &self.setup.options);
@@ -166,7 +156,7 @@ impl Session<'_> {
         if let Some(new) = self.new.take() {
             new.keep();
         }
-        Ok(safety)
+        Ok(specs)
     }
 
     /// Asks, unless it need not be asked, at the tenants of the accounts with rows.
@@ -226,8 +216,11 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// What stops the lanes of this session, as far as it is to be said before the question.
-    fn safety(&self, queues: &BTreeMap<AccountName, Queues>) -> Result<Safety, Failure> {
+    /// What the lane of each account goes by, as far as it is to be said before the question.
+    fn specs(
+        &self,
+        queues: &BTreeMap<AccountName, Queues>,
+    ) -> Result<BTreeMap<AccountName, WorkSpec>, Failure> {
         let options = &self.setup.options;
         let now = WallClock::system().now();
         let until = self.pace.until.map(|time| time.until(now));
@@ -238,45 +231,40 @@ impl Session<'_> {
             };
             tell(outline_text::until(&self.setup, plan, until, now).trim_end());
         }
-        let canary = self.canaries(queues);
-        if let Some(first) = options.canary.filter(|_| !canary.is_empty()) {
-            tell(&outline_text::canary(first));
-        }
         let parse = |text: &String| text.parse::<FailureLimit>();
         let limit = options.max_failures.as_ref().map(parse).transpose();
         let limit = limit.map_err(|why| Failure::message(ExitCode::Refused, why, None))?;
-        Ok(Safety {
-            failure_limit: limit.unwrap_or(FailureLimit::Default),
-            canary,
-            until,
-        })
-    }
-
-    /// The canary of each account: one that is asked for now is sent in any case; one that the run was
-    /// begun with is over for an account of which so many rows were sent and ended well.
-    fn canaries(
-        &self,
-        queues: &BTreeMap<AccountName, Queues>,
-    ) -> BTreeMap<AccountName, NonZeroU64> {
-        let Some(canary) = self.setup.options.canary else {
-            return BTreeMap::new();
-        };
+        // A canary that is asked for now is sent in any case; one that the run was begun with is over for
+        // an account of which so many rows were sent and ended well.
         let counts = self.state.account_counts();
         let good = |name| {
             counts
                 .get(name)
                 .map_or(0, |it| it.deleted + it.already_gone)
         };
-        let is_over = |name| self.pace.canary.is_none() && good(name) >= canary.get();
-        let names = queues.keys().filter(|name| !is_over(*name));
-        names.map(|name| (name.clone(), canary)).collect()
+        let is_typed = self.pace.canary.is_some();
+        let spec = |name| WorkSpec {
+            queues: Vec::new(),
+            failure_limit: limit.unwrap_or(FailureLimit::Default),
+            include_roles: options.include_roles.clone(),
+            canary: options
+                .canary
+                .filter(|canary| is_typed || good(name) < canary.get()),
+            until: until.clone(),
+        };
+        let specs = queues.keys().map(|name| (name.clone(), spec(name)));
+        let specs: BTreeMap<_, _> = specs.collect();
+        if let Some(first) = specs.values().find_map(|spec| spec.canary) {
+            tell(&outline_text::canary(first));
+        }
+        Ok(specs)
     }
 
     /// What lies before each account.
     fn ahead(
         &self,
         queues: &BTreeMap<AccountName, Queues>,
-        canary: &BTreeMap<AccountName, NonZeroU64>,
+        specs: &BTreeMap<AccountName, WorkSpec>,
     ) -> Vec<AccountPlan> {
         let account = |(name, queues): (&AccountName, &Queues)| {
             let rows: Vec<_> = queues.iter().map(|(it, rows)| (*it, rows.len())).collect();
@@ -284,7 +272,7 @@ impl Session<'_> {
                 name: name.clone(),
                 rows: rows.iter().map(|(_, rows)| rows).sum(),
                 at_limit: self.setup.time(name, &rows),
-                canary: canary.get(name).copied(),
+                canary: specs.get(name).and_then(|spec| spec.canary),
             }
         };
         queues.iter().map(account).collect()

@@ -7,10 +7,10 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
+use tokio::signal::unix::{self, SignalKind, signal};
 use tokio::sync::oneshot;
-use tokio_util::sync::CancellationToken;
 
-use super::exit::ExitCode;
+use super::ExitCode;
 use crate::run;
 
 /// A signal that ends a run.
@@ -37,28 +37,16 @@ impl Signal {
 /// What signals have asked for so far. Cheap to clone; all clones are one.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Stop {
-    admitting: CancellationToken,
-    waiting: CancellationToken,
+    /// The same as lanes know it. The first signal lets no more rows in: what is under way is finished
+    /// and recorded. The second ends the waiting: what was sent and not answered is in doubt.
+    pub(super) run: run::Stop,
     first: Arc<OnceLock<Signal>>,
 }
 
 impl Stop {
-    /// Cancelled by the first signal: admit no more rows, finish and record what is under way.
-    pub(super) fn admitting(&self) -> &CancellationToken {
-        &self.admitting
-    }
-
     /// The first signal; `None`: none came.
     pub(super) fn signal(&self) -> Option<Signal> {
         self.first.get().copied()
-    }
-
-    /// The same as lanes know it.
-    pub(super) fn of_run(&self) -> run::Stop {
-        run::Stop {
-            admitting: self.admitting.clone(),
-            waiting: self.waiting.clone(),
-        }
     }
 
     /// Takes note of `signal`.
@@ -67,26 +55,22 @@ impl Stop {
             tracing::warn!(
                 "stopping: requests under way are being finished and recorded; once more stops now"
             );
-            self.admitting.cancel();
+            self.run.admitting.cancel();
         } else if signal != Signal::HangUp {
             tracing::warn!("stopping now: what was sent and not answered is in doubt");
-            self.waiting.cancel();
+            self.run.waiting.cancel();
         }
     }
 
     /// Listens for signals from here on, on a task of the current runtime. Before, and again after
     /// the runtime has ended, a signal ends the process: at a question, say, where there is nothing
     /// to finish.
-    ///
-    /// # Errors
-    ///
-    /// The system lets nobody listen.
     pub(super) fn listen(&self) -> io::Result<()> {
         let mut signals = Signals::new()?;
         let noting = self.clone();
         tokio::spawn(async move {
             // Ends with the second signal; a third changes nothing.
-            while !noting.waiting.is_cancelled() {
+            while !noting.run.waiting.is_cancelled() {
                 match signals.next().await {
                     Some(signal) => noting.note(signal),
                     None => break,
@@ -143,43 +127,26 @@ impl TakeAway {
 
 #[expect(clippy::exit, reason = "nothing is under way that has to end in order")]
 fn end(signal: Signal) {
-    std::process::exit(signal.exit_code().number().into());
+    std::process::exit(signal.exit_code() as i32);
 }
 
 /// Lets a write beyond the limit on the size of files fail, which is told as a full disk is: by default a
 /// signal ends the process without a word.
-#[cfg(unix)]
 pub(super) fn outlive_file_limit() {
-    use tokio::signal::unix::{SignalKind, signal};
-
     // Whoever listens has taken the default away for good, also when nobody does any more. A system that
     // does not let us is one where the process may end so.
-    let listening = tokio::runtime::Builder::new_current_thread()
-        .enable_io()
-        .build();
-    let _ = listening.map(|runtime| {
-        let _in_runtime = runtime.enter();
-        signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw())).map(drop)
-    });
+    let _ = signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()));
 }
 
-/// Elsewhere there is no such signal.
-#[cfg(not(unix))]
-pub(super) const fn outlive_file_limit() {}
-
-#[cfg(unix)]
 struct Signals {
-    interrupt: tokio::signal::unix::Signal,
-    terminate: tokio::signal::unix::Signal,
+    interrupt: unix::Signal,
+    terminate: unix::Signal,
     /// `None`: whoever started us wants us to outlive the terminal, or there is no telling.
-    hang_up: Option<tokio::signal::unix::Signal>,
+    hang_up: Option<unix::Signal>,
 }
 
-#[cfg(unix)]
 impl Signals {
     fn new() -> io::Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
-
         let hang_up = hang_up_counts().then(|| signal(SignalKind::hangup()));
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
@@ -203,8 +170,8 @@ impl Signals {
     }
 }
 
-/// Whether SIGHUP is not ignored, as `nohup` has it: to listen for it would undo that.
-#[cfg(target_os = "linux")]
+/// Whether SIGHUP is not ignored, as `nohup` has it: to listen for it would undo that. Where there is no
+/// asking, SIGHUP does what it always did.
 fn hang_up_counts() -> bool {
     // proc(5): a mask in hexadecimal, the lowest bit of which is signal 1.
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
@@ -212,30 +179,6 @@ fn hang_up_counts() -> bool {
     ignored
         .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
         .is_some_and(|mask| mask & 1 == 0)
-}
-
-/// Elsewhere there is no asking, and SIGHUP does what it always did.
-#[cfg(all(unix, not(target_os = "linux")))]
-const fn hang_up_counts() -> bool {
-    false
-}
-
-/// Elsewhere there is Ctrl-C alone.
-#[cfg(not(unix))]
-struct Signals;
-
-#[cfg(not(unix))]
-impl Signals {
-    fn new() -> io::Result<Self> {
-        Ok(Self)
-    }
-
-    async fn next(&mut self) -> Option<Signal> {
-        tokio::signal::ctrl_c()
-            .await
-            .ok()
-            .map(|()| Signal::Interrupt)
-    }
 }
 
 #[cfg(test)]
@@ -274,10 +217,14 @@ mod tests {
         for (first, second, code, stops) in cases {
             let stop = Stop::default();
             stop.note(first);
-            assert!(stop.admitting().is_cancelled());
-            assert!(!stop.waiting.is_cancelled());
+            assert!(stop.run.admitting.is_cancelled());
+            assert!(!stop.run.waiting.is_cancelled());
             stop.note(second);
-            assert_eq!(stop.waiting.is_cancelled(), stops, "{first:?}, {second:?}");
+            assert_eq!(
+                stop.run.waiting.is_cancelled(),
+                stops,
+                "{first:?}, {second:?}"
+            );
             assert_eq!(stop.signal().map(Signal::exit_code), Some(code));
         }
     }

@@ -20,7 +20,6 @@ use super::planning::absolute;
 use super::setup::Setup;
 use super::terminal::tell;
 use super::{ExitCode, Failure};
-use crate::config::AccountOutline;
 use crate::domain::{AccountName, ProviderKind, WallClock};
 use crate::ledger::LedgerState;
 use crate::words;
@@ -72,20 +71,38 @@ pub(super) struct Tenants {
     held: Vec<Held>,
 }
 
-/// Locks the tenants of those accounts that `has_rows` picks, and reads the ledgers that tell what was
-/// sent there: those of `--done-in`, and those that worked there lately. `own`: a ledger that is gone
-/// on with.
-///
-/// # Errors
-///
-/// Another process works at one of the tenants, or a ledger of `--done-in` cannot be read.
+/// Locks the tenants that those accounts are known to be at which `has_rows` picks, by their addresses
+/// or, where these do not tell, by their names. Reads the ledgers that tell what was sent there: those
+/// of `--done-in`, and those that worked there lately. `own`: a ledger that is gone on with.
 pub(super) fn enter(
     setup: &Setup,
     has_rows: impl Fn(&AccountName) -> bool,
     own: Option<&Path>,
 ) -> Result<(Tenants, Vec<LedgerState>), Failure> {
+    let mut tenants = Tenants {
+        folder: xdg_folder("XDG_STATE_HOME", ".local/state", "tenants"),
+        held: Vec::new(),
+    };
+    if tenants.folder.is_none() {
+        tell(
+            "note: neither XDG_STATE_HOME nor HOME is set, so other runs at the same tenants are not seen",
+        );
+    }
+    let known = tenants.known();
     let accounts = setup.outline.accounts.iter();
-    let tenants = Tenants::enter(accounts.filter(|account| has_rows(&account.name)))?;
+    for account in accounts.filter(|account| has_rows(&account.name)) {
+        let place = Place {
+            endpoint: &account.endpoint(),
+            there: &[&account.name],
+        };
+        let is_here = |says: &Tenant| {
+            let of_name = |name| place.is_at(says.provider, &says.name, name);
+            says.accounts.iter().any(of_name)
+        };
+        for (path, _) in known.iter().filter(|(_, says)| is_here(says)) {
+            tenants.hold(path.clone())?;
+        }
+    }
     let done_in = &setup.options.done_in;
     let mut ledgers = read_named(done_in, own.is_some())?;
     ledgers.extend(tenants.ledgers(own, done_in));
@@ -93,43 +110,8 @@ pub(super) fn enter(
 }
 
 impl Tenants {
-    /// Locks the tenants that `accounts` are known to be at, by their addresses or, where these do not
-    /// tell, by their names.
-    ///
-    /// # Errors
-    ///
-    /// Another process works at one of them.
-    pub(super) fn enter<'a>(
-        accounts: impl Iterator<Item = &'a AccountOutline>,
-    ) -> Result<Self, Failure> {
-        let mut tenants = Self {
-            folder: xdg_folder("XDG_STATE_HOME", ".local/state", "tenants"),
-            held: Vec::new(),
-        };
-        if tenants.folder.is_none() {
-            tell(
-                "note: neither XDG_STATE_HOME nor HOME is set, so other runs at the same tenants are not seen",
-            );
-        }
-        let known = tenants.known();
-        for account in accounts {
-            let place = Place {
-                endpoint: &account.endpoint(),
-                there: &[&account.name],
-            };
-            let is_here = |says: &Tenant| {
-                let of_name = |name| place.is_at(says.provider, &says.name, name);
-                says.accounts.iter().any(of_name)
-            };
-            for (path, _) in known.iter().filter(|(_, says)| is_here(says)) {
-                tenants.hold(path.clone())?;
-            }
-        }
-        Ok(tenants)
-    }
-
     /// What the ledgers say that worked there lately, but for `own` and those at the paths `named`.
-    pub(super) fn ledgers(&self, own: Option<&Path>, named: &[String]) -> Vec<LedgerState> {
+    fn ledgers(&self, own: Option<&Path>, named: &[String]) -> Vec<LedgerState> {
         let same = |path: &Path, other: &Path| absolute(path) == absolute(other);
         let mut paths: Vec<&Path> = Vec::new();
         for path in self.held.iter().flat_map(|held| &held.says.ledgers) {
@@ -144,10 +126,6 @@ impl Tenants {
     }
 
     /// Locks the tenants that `lines` turned out to be at.
-    ///
-    /// # Errors
-    ///
-    /// Another process works at one of them.
     pub(super) fn settle(&mut self, lines: &[Line]) -> Result<(), Failure> {
         let Some(folder) = self.folder.clone() else {
             return Ok(());
@@ -186,14 +164,13 @@ impl Tenants {
     /// The files of all tenants.
     fn known(&self) -> Vec<(PathBuf, Tenant)> {
         let entries = self.folder.as_ref().and_then(|it| fs::read_dir(it).ok());
-        let paths = entries.into_iter().flatten().take(FILES_MAX);
-        let paths = paths.filter_map(|entry| Some(entry.ok()?.path()));
-        paths
-            .filter_map(|path| {
-                let says = read(&mut File::open(&path).ok()?);
-                Some((path, says))
-            })
-            .collect()
+        let entries = entries.into_iter().flatten().take(FILES_MAX);
+        let known = entries.filter_map(|entry| {
+            let path = entry.ok()?.path();
+            let says = read(&mut File::open(&path).ok()?);
+            Some((path, says))
+        });
+        known.collect()
     }
 
     /// Locks the file at `path`, unless this process has it.
@@ -247,7 +224,6 @@ fn open(path: &Path) -> io::Result<File> {
     path.parent().map_or(Ok(()), make_private_folder)?;
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
-    #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(path)
 }
@@ -276,17 +252,16 @@ fn warn(path: &Path, error: &io::Error) {
 
 fn busy(says: &Tenant) -> Failure {
     let (text, help) = match says.ledgers.first() {
-        Some(ledger) => (
-            format!(
-                "another process works at tenant `{}`, with ledger `{}`; nothing was sent",
-                says.name,
-                ledger.display()
-            ),
-            format!(
-                "wait until it is over: `userpurge status --follow {}`",
-                words::shell_path(ledger)
-            ),
-        ),
+        Some(ledger) => {
+            let (name, shown) = (&says.name, ledger.display());
+            let follow = words::shell_path(ledger);
+            (
+                format!(
+                    "another process works at tenant `{name}`, with ledger `{shown}`; nothing was sent"
+                ),
+                format!("wait until it is over: `userpurge status --follow {follow}`"),
+            )
+        }
         None => (
             "another process begins to work at this tenant; nothing was sent".to_owned(),
             "wait until it is over".to_owned(),

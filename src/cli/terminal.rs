@@ -1,17 +1,45 @@
-//! The two streams: data to standard output, what is said to a person to standard error.
+//! The two streams: data to standard output, what is said to a person, and diagnostics, to standard error.
 //!
 //! **Invariant**: nothing that came from outside (a column's or a file's name, an id, a provider's
 //! words) reaches a terminal as a command to it. See [`shown`].
+//!
+//! Of diagnostics, other crates speak at `warn` and above only, however many `-v` there are: below that,
+//! HTTP and TLS crates write headers and addresses, which hold tokens.
 
 use std::borrow::Cow;
-use std::io::{self, IsTerminal as _, Write as _};
+use std::fmt;
+use std::io::{self, IsTerminal as _, Write};
+use std::sync::{Mutex, PoisonError};
 
-use console::Term;
+use console::{Term, measure_text_width};
+use indicatif::MultiProgress;
+use textwrap::{Options, WordSeparator, WordSplitter, WrapAlgorithm, fill};
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::layer::{Layer, SubscriberExt as _};
+use tracing_subscriber::registry::Registry;
 
-use super::page;
+use super::args::{DiagnosticsArgs, LogFormat};
+use crate::domain::WallClock;
 pub(super) use crate::domain::shown;
 use crate::ledger::LedgerState;
 use crate::report::{self, Lock, Summary};
+
+/// How wide a page is at most, and where nobody looks at a terminal, in characters.
+const WIDTH_MAX: usize = 80;
+
+/// A narrower terminal breaks lines itself.
+const WIDTH_MIN: usize = 40;
+
+/// How wide a label may be that a text stands beside, with the blanks behind it.
+const LABEL_MAX: usize = 24;
+
+/// Stands for a blank at which no line is broken.
+const UNBROKEN: &str = "\u{E000}";
+
+/// The bars that lines have to keep clear of; `None`: there are none.
+static BARS: Mutex<Option<MultiProgress>> = Mutex::new(None);
 
 /// Where something is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,11 +60,65 @@ pub(super) fn columns(stream: Stream) -> Option<usize> {
     Some(usize::from(columns))
 }
 
+/// How wide a page is, in characters.
+pub(super) fn width() -> usize {
+    let seen = columns(Stream::Out).or_else(|| columns(Stream::Err));
+    seen.map_or(WIDTH_MAX, |columns| columns.clamp(WIDTH_MIN, WIDTH_MAX))
+}
+
+/// `text` in lines that fit a page, as far as its words do; the lines after the first begin with
+/// `indent` blanks.
+pub(super) fn wrapped(text: &str, indent: usize) -> String {
+    fold(text, indent, width())
+}
+
+/// `line` in lines that fit. What stands between backticks stays whole.
+fn fold(line: &str, indent: usize, columns: usize) -> String {
+    let parts: Vec<&str> = line.split('`').collect();
+    let is_closed = |number: usize| number % 2 == 1 && number + 1 < parts.len();
+    let parts = parts.iter().enumerate().map(|(number, part)| {
+        if is_closed(number) {
+            part.replace(' ', UNBROKEN)
+        } else {
+            (*part).to_owned()
+        }
+    });
+    let indent = " ".repeat(indent);
+    let options = Options::new(columns)
+        .subsequent_indent(&indent)
+        .break_words(false)
+        .word_separator(WordSeparator::AsciiSpace)
+        .word_splitter(WordSplitter::NoHyphenation)
+        .wrap_algorithm(WrapAlgorithm::FirstFit);
+    fill(&parts.collect::<Vec<_>>().join("`"), options).replace(UNBROKEN, " ")
+}
+
+/// `text` for a terminal of so many `columns`: each line that is longer goes on below, deeper than
+/// itself and than what follows, or beside its label. A command stays whole, so that it is copied as
+/// it is typed.
+pub(super) fn folded(text: &str, columns: usize) -> String {
+    let blanks = |line: &str| line.len() - line.trim_start_matches(' ').len();
+    let lines: Vec<&str> = text.split('\n').collect();
+    let fitted = lines.iter().enumerate().map(|(number, line)| {
+        let is_command = line.contains("  userpurge ") || line.contains("Next: userpurge ");
+        if measure_text_width(line) <= columns || is_command {
+            return (*line).to_owned();
+        }
+        let next = lines.get(number + 1).map_or(0, |next| blanks(next));
+        let begins = blanks(line);
+        let gap = line[begins..].find("  ").map(|gap| begins + gap);
+        let beside = gap.map(|gap| gap + blanks(&line[gap..]));
+        let beside = beside.filter(|text| *text < line.len() && *text <= LABEL_MAX);
+        fold(line, beside.unwrap_or(begins.max(next) + 2), columns)
+    });
+    fitted.collect::<Vec<_>>().join("\n")
+}
+
 /// `text` as `stream` shows it: in lines that fit if that is a terminal, else as it is, for whoever
 /// reads it line by line.
-pub(super) fn fitted(text: &str, stream: Stream) -> Cow<'_, str> {
+fn fitted(text: &str, stream: Stream) -> Cow<'_, str> {
     match columns(stream) {
-        Some(columns) => page::folded(text, columns).into(),
+        Some(columns) => folded(text, columns).into(),
         None => text.into(),
     }
 }
@@ -48,10 +130,6 @@ pub(super) fn tell(text: &str) {
 }
 
 /// Puts out what people read, in lines that fit their terminal.
-///
-/// # Errors
-///
-/// As [`put`].
 pub(super) fn put_page(text: &str) -> io::Result<()> {
     put(&fitted(&shown(text), Stream::Out))
 }
@@ -66,28 +144,21 @@ pub(super) fn put_summary(summary: &Summary) -> io::Result<()> {
     put_page(&report::text::render(summary, columns(Stream::Out)))
 }
 
-/// Puts data out.
-///
-/// # Errors
-///
-/// When standard output takes no more; a reader that went away is one of these.
+/// Puts data out. A reader that went away is an error.
 pub(super) fn put(text: &str) -> io::Result<()> {
     let text = shown(text);
-    let mut out = io::stdout().lock();
-    out.write_all(text.as_bytes())?;
-    if !text.ends_with('\n') {
-        out.write_all(b"\n")?;
-    }
-    out.flush()
+    put_with(|out| {
+        out.write_all(text.as_bytes())?;
+        if text.ends_with('\n') {
+            return Ok(());
+        }
+        out.write_all(b"\n")
+    })
 }
 
 /// Puts data out piece by piece, for what may be too long to be kept whole.
-///
-/// # Errors
-///
-/// What `write` fails with, which may be standard output taking no more.
 pub(super) fn put_with<E: From<io::Error>>(
-    write: impl FnOnce(&mut dyn io::Write) -> Result<(), E>,
+    write: impl FnOnce(&mut dyn Write) -> Result<(), E>,
 ) -> Result<(), E> {
     let mut out = io::BufWriter::new(io::stdout().lock());
     write(&mut out)?;
@@ -97,4 +168,93 @@ pub(super) fn put_with<E: From<io::Error>>(
 /// Whether there is a person who can be asked.
 pub(super) fn can_ask() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
+/// Has diagnostics written above `bars` from now on, or anywhere again with `None`.
+pub(super) fn keep_clear_of(bars: Option<MultiProgress>) {
+    *BARS.lock().unwrap_or_else(PoisonError::into_inner) = bars;
+}
+
+/// Starts diagnostics for the whole process.
+pub(super) fn start_log(args: DiagnosticsArgs) {
+    let level = match (args.quiet, args.verbose) {
+        (true, _) => LevelFilter::ERROR,
+        (false, 0) => LevelFilter::WARN,
+        (false, 1) => LevelFilter::INFO,
+        (false, 2) => LevelFilter::DEBUG,
+        (false, _) => LevelFilter::TRACE,
+    };
+    let filter = Targets::new()
+        .with_target("userpurge", level)
+        .with_default(level.min(LevelFilter::WARN));
+    let layer = tracing_subscriber::fmt::layer()
+        .with_writer(|| BesideBars)
+        .with_timer(write_time as fn(&mut Writer<'_>) -> fmt::Result)
+        // A terminal that is gone takes no line, and none about that either: it would be a panic.
+        .log_internal_errors(false)
+        .with_ansi(false);
+    let layer: Box<dyn Layer<Registry> + Send + Sync> = match args.log_format {
+        LogFormat::Text => layer.with_target(false).boxed(),
+        LogFormat::Json => layer.json().flatten_event(true).boxed(),
+    };
+    let subscriber = tracing_subscriber::registry().with(layer.with_filter(filter));
+    // It fails if there is one already, which then stays.
+    let _ = tracing::subscriber::set_global_default(subscriber);
+}
+
+/// Times as ledgers write them.
+fn write_time(writer: &mut Writer<'_>) -> fmt::Result {
+    write!(writer, "{}", WallClock::system().now())
+}
+
+/// Standard error, with the bars taken away for the time of a line, which is folded on a terminal if it
+/// is for people.
+struct BesideBars;
+
+impl Write for BesideBars {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let write = || match std::str::from_utf8(line) {
+            Ok(text) if !text.starts_with('{') => {
+                io::stderr().write_all(fitted(text, Stream::Err).as_bytes())
+            }
+            Ok(_) | Err(_) => io::stderr().write_all(line),
+        };
+        let bars = BARS.lock().unwrap_or_else(PoisonError::into_inner);
+        match bars.as_ref() {
+            Some(bars) => bars.suspend(write)?,
+            None => write()?,
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::folded;
+
+    #[test]
+    fn a_long_line_goes_on_where_its_text_begins() {
+        let text = "run        019abcde, finished\n\
+                    time       2026-11-22 09:30:00 to 09:31:40 UTC (1 min 40 s), 3 requests\n\
+                    support: Zendesk Support at acme.zendesk.com, as Operations, role admin\n  \
+                    rights: an admin may delete users, also for good; a token needs more\n\
+                    standing: these users stand; `userpurge retry --only standing x.jsonl` sends\n\
+                    next       userpurge retry --only refused a/very/long/path/users.csv.ledger.jsonl\n";
+        insta::assert_snapshot!(folded(text, 50), @r"
+        run        019abcde, finished
+        time       2026-11-22 09:30:00 to 09:31:40 UTC (1
+                   min 40 s), 3 requests
+        support: Zendesk Support at acme.zendesk.com, as
+            Operations, role admin
+          rights: an admin may delete users, also for
+            good; a token needs more
+        standing: these users stand;
+          `userpurge retry --only standing x.jsonl` sends
+        next       userpurge retry --only refused a/very/long/path/users.csv.ledger.jsonl
+        ");
+    }
 }

@@ -9,21 +9,18 @@ use std::time::Duration;
 
 use tokio::task::JoinHandle;
 
-use super::accounts::{Line, limits_advice};
+use super::accounts::limits_advice;
 use super::connect::Connected;
 use super::earlier::way_past_stop;
 use super::failure::mend;
 use super::feed::{Feed, Queues};
-use super::logging;
 use super::recorder::Recorder;
-use super::session::{Safety, Session, rule};
+use super::session::{Session, rule};
 use super::setup::Setup;
 use super::signals;
-use super::terminal::{put_standing, tell};
+use super::terminal::{keep_clear_of, put_standing, tell};
 use super::{ExitCode, Failure};
-use crate::domain::{
-    AccountName, AccountPlan, Counted, Entry, LaneStop, RunEnd, RunState, WallClock,
-};
+use crate::domain::{AccountName, AccountPlan, Counted, Entry, RunEnd, RunState, WallClock};
 use crate::lane::{AccountEnd, WorkSpec};
 use crate::ledger::{LedgerState, LedgerWriter};
 use crate::progress::{Mode, Progress};
@@ -40,17 +37,13 @@ impl Session<'_> {
         recorder: &Arc<Recorder>,
         (queues, ahead): (BTreeMap<AccountName, Queues>, Vec<AccountPlan>),
         connected: Connected,
-        safety: Safety,
+        specs: BTreeMap<AccountName, WorkSpec>,
         signals: &signals::Stop,
     ) -> Result<ExitCode, Failure> {
         let shown = Shown::start(self.mode, ahead, recorder);
         let rows = self.state.counts().total();
-        let mut feed = Feed::new(&Arc::new(self.state), recorder);
-        let work = work(&connected.lines, &queues, &self.setup, &safety, &mut feed);
-        let ended = match work {
-            Ok(work) => lanes(work, feed, recorder, &connected.held).await,
-            Err(failure) => Err(failure),
-        };
+        let feed = Feed::new(&Arc::new(self.state), recorder);
+        let ended = lanes(feed, recorder, &self.setup, &queues, specs, &connected).await;
         let ended = match ended {
             Ok(state) => end(self.writer, recorder, rows, state).await,
             Err(failure) => {
@@ -70,51 +63,34 @@ impl Session<'_> {
     }
 }
 
-/// The work of each line with rows.
-fn work(
-    lines: &[Line],
-    queues: &BTreeMap<AccountName, Queues>,
-    setup: &Setup,
-    safety: &Safety,
-    feed: &mut Feed,
-) -> Result<Vec<(Client, WorkSpec)>, Failure> {
-    let mut work = Vec::new();
-    for line in lines {
-        let Some(queues) = queues.get(&line.name) else {
-            continue;
-        };
-        let rows = queues.iter().map(|(action, rows)| (*action, rows.len()));
-        line.client.expect(rows);
-        let spec = WorkSpec {
-            queues: feed.add(rule(line, setup), queues)?,
-            failure_limit: safety.failure_limit,
-            include_roles: setup.options.include_roles.clone(),
-            canary: safety.canary.get(&line.name).copied(),
-            until: safety.until.clone(),
-        };
-        work.push((line.client.clone(), spec));
-    }
-    Ok(work)
-}
-
-/// Runs a lane for every account with rows. Those that are `held` have stopped.
+/// Runs a lane for every account with rows. Those that are held have stopped.
 async fn lanes(
-    work: Vec<(Client, WorkSpec)>,
-    feed: Feed,
+    mut feed: Feed,
     recorder: &Recorder,
-    held: &BTreeMap<AccountName, LaneStop>,
+    setup: &Setup,
+    queues: &BTreeMap<AccountName, Queues>,
+    mut specs: BTreeMap<AccountName, WorkSpec>,
+    connected: &Connected,
 ) -> Result<RunState, Failure> {
-    for stop in held.values() {
+    for stop in connected.held.values() {
         let entry = Entry::Stop(stop.clone());
         let result = recorder.record(entry, Durability::Queued).await;
         result.map_err(|failed| Failure::sink(&failed))?;
     }
-    let state = run_lanes(work, feed).await?;
-    Ok(if held.is_empty() {
-        state
-    } else {
-        RunState::Stopped
-    })
+    let mut work = Vec::new();
+    for line in &connected.lines {
+        let rows = queues.get(&line.name).zip(specs.remove(&line.name));
+        if let Some((queues, mut spec)) = rows {
+            let rows = queues.iter().map(|(action, rows)| (*action, rows.len()));
+            line.client.expect(rows);
+            spec.queues = feed.add(rule(line, setup), queues)?;
+            work.push((line.client.clone(), spec));
+        }
+    }
+    match run_lanes(work, feed).await? {
+        _ if !connected.held.is_empty() => Ok(RunState::Stopped),
+        state => Ok(state),
+    }
 }
 
 /// Runs lanes to their end, and says how all of them together ended.
@@ -220,7 +196,7 @@ impl Shown {
     /// Shows what `recorder` is given from now on.
     pub(super) fn start(mode: Mode, accounts: Vec<AccountPlan>, recorder: &Recorder) -> Self {
         let progress = Progress::start(mode, std::io::stderr().is_terminal(), accounts);
-        logging::keep_clear_of(progress.bars());
+        keep_clear_of(progress.bars());
         let progress = Arc::new(Mutex::new(progress));
         let seeing = Arc::clone(&progress);
         recorder.watch(Box::new(move |entry| locked(&seeing).see(entry)));
@@ -241,7 +217,7 @@ impl Shown {
         // Waited for, so that no line comes after the closing words.
         let _ = self.ticking.await;
         locked(&self.progress).finish(WallClock::system().now());
-        logging::keep_clear_of(None);
+        keep_clear_of(None);
     }
 }
 

@@ -14,7 +14,7 @@ use super::options::{
     ConfigArgs, ConsentArgs, DiagnosticsArgs, PaceArgs, ProgressArgs, RoleArgs, RowsArgs,
 };
 use super::values::parse_head;
-use crate::cli::exit::ExitCode;
+use crate::cli::ExitCode;
 use crate::config::VARIABLES;
 use crate::ledger::Head;
 
@@ -296,9 +296,9 @@ pub struct RetryArgs {
 /// Variables and exit codes, from the tables that the program itself goes by.
 fn after_long_help() -> String {
     let mut text = String::from("Exit codes:\n");
-    for code in ExitCode::ALL {
+    for (code, meaning) in ExitCode::ALL {
         // Writing to a string cannot fail; so below.
-        let _ = writeln!(text, "  {:<4} {}", code.number(), code.meaning());
+        let _ = writeln!(text, "  {:<4} {meaning}", code as u8);
     }
     text.push_str("\nWithout a configuration file, these variables make the accounts zendesk, sunco and zoho:\n");
     for (variable, holds) in VARIABLES {
@@ -319,31 +319,16 @@ mod tests {
     }
 
     #[test]
-    fn every_promised_line_is_taken() {
+    fn the_definitions_fit_together() {
         Cli::command().debug_assert();
         let head = "00000000000000000000000000000000000000000000000000000000000000aF";
         for line in [
             "plan - --format jsonl --delimiter ; --action Permanently_Delete --json",
-            "plan users.csv -o l --account acme --action purge --protect s --done-in a --done-in b",
-            "plan users.csv --canary 5 --until 23:59",
-            "run users.csv --ledger l --config c --account a --action delete --max-delete 10",
-            "run users.csv --id-column id --account-column a --action-column b --ref-column user.ref",
-            "run users.csv --attempts 6 --concurrency 1000 --include-role agent --include-role admin",
-            "run users.csv --force-foreign-ids --confirm 8 --progress none --log-format json -vvv",
-            "run users.csv --dry-run --live --yes -q --max-failures 2.5%",
-            "resume --yes --config c --progress plain --concurrency 2",
-            &format!("resume l --head {head}"),
-            "retry latest --canary 5 --until 00:00",
+            "run users.csv --dry-run --live --yes -q --max-failures 2.5% --canary 5 --until 23:59",
+            &format!("resume l --head {head} --concurrency 1000 --progress plain"),
             "retry --only refused --only TOO_MANY --include-role agent --confirm 3",
-            "status latest --json --follow",
-            "report latest --format csv --out report",
-            "verify latest --sample 100 --seed 7 --json --config c --concurrency 2 --progress none",
-            &format!("audit l --json --head {head}"),
-            "-v check --config c --json",
-            "sandbox --listen [::1]:9000 --latency 50ms --faults error500=2% --scale-limits 10",
-            "demo",
-            "completions fish",
-            "man",
+            "verify latest --sample 100 --seed 7 --json --config c --progress none",
+            "-v sandbox --listen [::1]:9000 --latency 50ms --faults error500=2% --scale-limits 10",
         ] {
             if let Err(error) = parse(line) {
                 panic!("{line}: {error}");
@@ -355,16 +340,11 @@ mod tests {
     fn anything_else_is_refused_with_2_and_with_what_to_write() {
         let head = "00000000000000000000000000000000000000000000000000000000000000a";
         for (line, words) in [
-            ("", ""),
-            ("plan", "INPUT"),
-            ("run a b", "b"),
             ("run users.csv --live", "--dry-run"),
             ("run users.csv --yes --confirm 3", "--confirm"),
             ("run users.csv --action erase", "the actions are"),
             ("run users.csv --format xml", "possible values"),
             ("run users.csv --delimiter ab", "write one character"),
-            ("run users.csv --max-failures 0", ""),
-            ("run users.csv --attempts 0", "1..=100"),
             ("run users.csv --attempts 101", "1..=100"),
             (
                 "run users.csv --concurrency 0",
@@ -376,7 +356,6 @@ mod tests {
             ),
             ("run users.csv --confirm 12,480", "in digits alone"),
             ("run users.csv --max-delete 1k", "in digits alone"),
-            ("run users.csv --progress dots", "possible values"),
             ("run users.csv -q -v", "--verbose"),
             (
                 "run users.csv --canary 0",
@@ -384,26 +363,20 @@ mod tests {
             ),
             ("run users.csv --canary 5%", "write a number of rows"),
             ("run users.csv --until 24:00", "23:59"),
-            ("resume l --ledger m", "--ledger"),
             ("resume l --account acme", "--account"),
             ("resume l --done-in m", "--done-in"),
             ("resume l --include-role agent", "--include-role"),
             ("retry l --protect staff.txt", "--protect"),
             ("report l --format csv", "--out"),
-            ("report l --format xml --out d", "possible values"),
             ("verify l --sample 0", "write a number of rows, 1 at least"),
             ("verify l --seed 7", "--sample"),
             ("verify l --sample 9 --seed x", "write the number that"),
-            ("verify l --yes", "--yes"),
             ("audit l --head 12ab", "64 hexadecimal digits"),
             (&format!("audit l --head g{head}"), "64 hexadecimal digits"),
             (&format!("audit l --head {head}FF"), "64 hexadecimal digits"),
             ("sandbox --listen 0.0.0.0:80", "loopback only"),
             ("sandbox --listen localhost", "write an address"),
             ("sandbox --scale-limits 0", "write a factor"),
-            ("completions tcsh", "possible values"),
-            ("init acme", "acme"),
-            ("init --yes", "--yes"),
         ] {
             let error = parse(line).unwrap_err();
             assert_eq!(error.exit_code(), 2, "{line}: {error}");

@@ -1,21 +1,19 @@
 //! `check`: who we are at every account, what that is enough for, and what is to be seen to.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use futures::future::join_all;
 use serde_json::{Value, json};
 
-use crate::cli::accounts::{Line, Wiring};
+use crate::cli::accounts::{Line, open_lines};
 use crate::cli::args::CheckArgs;
 use crate::cli::earlier::Before;
-use crate::cli::failure::mend;
+use crate::cli::failure::{mend, told as failed};
 use crate::cli::recorder::Recorder;
 use crate::cli::setup;
 use crate::cli::terminal::{put, put_page};
 use crate::cli::{ExitCode, Failure};
-use crate::config::AccountOutline;
-use crate::domain::{AccountName, ProviderKind, RunOptions};
+use crate::domain::{ProviderKind, RunOptions};
 use crate::lane::RequestError;
 use crate::provider::{Identity, ProviderSettings, RateHint, RateHints, ZendeskCredentials};
 use crate::run::Stop;
@@ -36,16 +34,9 @@ type Told = Result<(Identity, RateHints, Option<&'static str>), RequestError>;
 pub(in crate::cli) async fn execute(args: &CheckArgs) -> Result<ExitCode, Failure> {
     let source = setup::locate(args.config.config.as_deref())?;
     let outline = setup::outline(&source)?;
-    let accounts = outline.accounts.iter();
-    let notes: BTreeMap<_, _> = accounts
-        .map(|account| (account.name.clone(), Note::of(account)))
-        .collect();
-    let wiring = Wiring::new(
-        &RunOptions::default(),
-        Recorder::without_ledger(),
-        Stop::default(),
-    );
-    let lines = wiring.lines(&outline, |_| true, Before::default())?;
+    let (options, before) = (RunOptions::default(), Before::default());
+    let recorder = (&Recorder::without_ledger(), &Stop::default());
+    let lines = open_lines(&outline, &options, |_| true, before, recorder)?;
     let mut exit = ExitCode::Success;
     let mut text = String::new();
     let mut accounts = serde_json::Map::new();
@@ -59,9 +50,17 @@ pub(in crate::cli) async fn execute(args: &CheckArgs) -> Result<ExitCode, Failur
             Ok(_) => {}
             Err(_) => exit = ExitCode::Refused,
         }
-        let note = note(&notes, &line.name);
-        accounts.insert(line.name.to_string(), as_json(line, note, &told));
-        say(&mut text, line, note, &told);
+        let settings = outline.accounts.iter().find(|it| it.name == line.name);
+        let settings = settings.map(|account| &account.provider);
+        let untold = told.as_ref().ok().and_then(|(.., untold)| *untold);
+        let token = settings.and_then(token_warning);
+        let warnings: Vec<String> = token.into_iter().chain(untold.map(str::to_owned)).collect();
+        let key = settings.and_then(key_owner);
+        accounts.insert(line.name.to_string(), as_json(line, key, &told, &warnings));
+        say(&mut text, line, key, &told);
+        for warning in warnings.iter().filter(|_| told.is_ok()) {
+            let _ = writeln!(text, "  warning: {warning}");
+        }
     }
     if args.json {
         put(&json!({"ok": exit == ExitCode::Success, "accounts": accounts}).to_string())?;
@@ -77,49 +76,25 @@ async fn ask(line: &Line) -> Told {
     Ok((identity, seen, untold))
 }
 
-/// What the configuration alone tells of an account.
-#[derive(Debug, Clone, Copy, Default)]
-struct Note {
-    /// It signs in with a Zendesk API token.
-    api_token: bool,
-    /// Whose key it is; `None`: the provider has no such keys.
-    key: Option<&'static str>,
+/// What is to be seen to in time.
+fn token_warning<S>(settings: &ProviderSettings<S>) -> Option<String> {
+    let ProviderSettings::Zendesk(settings) = settings else {
+        return None;
+    };
+    let is_token = matches!(settings.credentials, ZendeskCredentials::ApiToken { .. });
+    let text = format!("Zendesk takes no API tokens from {API_TOKENS_END} on; {OAUTH_WAY}");
+    is_token.then_some(text)
 }
 
-impl Note {
-    fn of(account: &AccountOutline) -> Self {
-        match &account.provider {
-            ProviderSettings::Zendesk(settings) => Self {
-                api_token: matches!(settings.credentials, ZendeskCredentials::ApiToken { .. }),
-                key: None,
-            },
-            ProviderSettings::Sunco(settings) => Self {
-                api_token: false,
-                key: Some(if settings.key_id.starts_with("app_") {
-                    "key of this app"
-                } else {
-                    "key of the whole account"
-                }),
-            },
-            ProviderSettings::Zoho(_) => Self::default(),
+/// Whose key it is; `None`: the provider has no such keys.
+fn key_owner<S>(settings: &ProviderSettings<S>) -> Option<&'static str> {
+    match settings {
+        ProviderSettings::Sunco(settings) if settings.key_id.starts_with("app_") => {
+            Some("key of this app")
         }
+        ProviderSettings::Sunco(_) => Some("key of the whole account"),
+        ProviderSettings::Zendesk(_) | ProviderSettings::Zoho(_) => None,
     }
-
-    /// What is to be seen to in time.
-    fn warning(self) -> Option<String> {
-        let text = format!("Zendesk takes no API tokens from {API_TOKENS_END} on; {OAUTH_WAY}");
-        self.api_token.then_some(text)
-    }
-}
-
-/// What is to be seen to in time, and what is less safe than it could be.
-fn warnings(note: Note, untold: Option<&str>) -> Vec<String> {
-    let untold = untold.map(str::to_owned);
-    note.warning().into_iter().chain(untold).collect()
-}
-
-fn note(notes: &BTreeMap<AccountName, Note>, name: &AccountName) -> Note {
-    notes.get(name).copied().unwrap_or_default()
 }
 
 /// What the caller may do, as far as the provider tells before a deletion is tried.
@@ -139,10 +114,10 @@ fn rights(kind: ProviderKind, identity: &Identity) -> &'static str {
     }
 }
 
-fn say(text: &mut String, line: &Line, note: Note, told: &Told) {
+fn say(text: &mut String, line: &Line, key: Option<&str>, told: &Told) {
     let _ = write!(text, "{}: {}", line.name, line.kind.title());
     match told {
-        Ok((identity, seen, untold)) => {
+        Ok((identity, seen, _)) => {
             let _ = write!(text, " at {}", identity.tenant);
             if let Some(name) = &identity.name {
                 let _ = write!(text, ", as {name}");
@@ -150,7 +125,7 @@ fn say(text: &mut String, line: &Line, note: Note, told: &Told) {
             if let Some(caller) = &identity.caller {
                 let _ = write!(text, ", user {caller}");
             }
-            if let Some(role) = identity.role.as_deref().or(note.key) {
+            if let Some(role) = identity.role.as_deref().or(key) {
                 let _ = write!(text, ", role {role}");
             }
             text.push('\n');
@@ -159,12 +134,9 @@ fn say(text: &mut String, line: &Line, note: Note, told: &Told) {
                 let _ = writeln!(text, "  missing: {lack}");
             }
             let _ = writeln!(text, "  limits: {}", limits_told(seen));
-            for warning in warnings(note, *untold) {
-                let _ = writeln!(text, "  warning: {warning}");
-            }
         }
         Err(error) => {
-            let _ = writeln!(text, "\n  refused: {}", crate::cli::failure::told(error));
+            let _ = writeln!(text, "\n  refused: {}", failed(error));
             if let RequestError::Account { reason, .. } = error {
                 let _ = writeln!(text, "  hint: {}", mend(*reason));
             }
@@ -174,28 +146,25 @@ fn say(text: &mut String, line: &Line, note: Note, told: &Told) {
 
 /// What the answer's headers said.
 fn limits_told(seen: &RateHints) -> String {
-    let told: Vec<_> = [("", seen.account), ("of this endpoint, ", seen.endpoint)]
-        .into_iter()
-        .filter_map(|(what, hint)| Some(format!("{what}{}", limit_told(hint?)?)))
-        .collect();
+    let told = |(what, hint): (&str, Option<RateHint>)| {
+        let hint = hint?;
+        let limit = hint.limit.map(|limit| limit.to_string());
+        let remaining = hint.remaining.map(|left| format!("{left} requests left"));
+        let resets = hint
+            .resets_in
+            .map(|span| format!("anew in {} s", span.as_secs()));
+        let parts: Vec<_> = [limit, remaining, resets].into_iter().flatten().collect();
+        (!parts.is_empty()).then(|| format!("{what}{}", parts.join(", ")))
+    };
+    let hints = [("", seen.account), ("of this endpoint, ", seen.endpoint)];
+    let told: Vec<_> = hints.into_iter().filter_map(told).collect();
     if told.is_empty() {
         return "the answer does not tell any".to_owned();
     }
     told.join("; ")
 }
 
-/// `None`: it says nothing.
-fn limit_told(hint: RateHint) -> Option<String> {
-    let limit = hint.limit.map(|limit| limit.to_string());
-    let remaining = hint.remaining.map(|left| format!("{left} requests left"));
-    let resets = hint
-        .resets_in
-        .map(|span| format!("anew in {} s", span.as_secs()));
-    let parts: Vec<_> = [limit, remaining, resets].into_iter().flatten().collect();
-    (!parts.is_empty()).then(|| parts.join(", "))
-}
-
-fn as_json(line: &Line, note: Note, told: &Told) -> Value {
+fn as_json(line: &Line, key: Option<&str>, told: &Told, warnings: &[String]) -> Value {
     let limit = |hint: RateHint| {
         json!({
             "limit": hint.limit.map(|limit| limit.to_string()),
@@ -204,23 +173,23 @@ fn as_json(line: &Line, note: Note, told: &Told) -> Value {
         })
     };
     match told {
-        Ok((identity, seen, untold)) => json!({
+        Ok((identity, seen, _)) => json!({
             "provider": line.kind,
             "ok": identity.lacks.is_empty(),
             "tenant": identity.tenant,
             "caller": identity.caller,
             "name": identity.name,
-            "role": identity.role.as_deref().or(note.key),
+            "role": identity.role.as_deref().or(key),
             "rights": rights(line.kind, identity),
             "lacks": identity.lacks,
             "limits": {"account": seen.account.map(limit), "endpoint": seen.endpoint.map(limit)},
-            "warnings": warnings(note, *untold),
+            "warnings": warnings,
         }),
         Err(error) => json!({
             "provider": line.kind,
             "ok": false,
-            "error": crate::cli::failure::told(error),
-            "warnings": warnings(note, None),
+            "error": failed(error),
+            "warnings": warnings,
         }),
     }
 }

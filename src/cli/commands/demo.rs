@@ -1,12 +1,13 @@
 //! `demo`: a sample file purged against a sandbox of its own, end to end, on this machine only.
 
 use std::io::Write as _;
-use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
+
+use clap::Parser as _;
 
 use super::sandbox;
 use crate::cli::args::{Cli, Command, RunArgs};
-use crate::cli::files::{There, write_whole};
+use crate::cli::files::{There, make_private_folder, write_whole};
 use crate::cli::terminal::{put, tell};
 use crate::cli::{ExitCode, Failure};
 use crate::domain::Outcome;
@@ -51,17 +52,16 @@ pub(in crate::cli) async fn execute(disk: &dyn Disk) -> Result<ExitCode, Failure
         ledger = ledger.display()
     ))?;
     // The sample holds bad rows of every kind, so a run that went well ends with 1.
-    Ok(if ran == ExitCode::SomeRowsBad {
-        ExitCode::Success
-    } else {
-        ran
+    Ok(match ran {
+        ExitCode::SomeRowsBad => ExitCode::Success,
+        ran => ran,
     })
 }
 
 /// A new folder for this demo, for its owner alone; it stays, so that its ledger can be looked at.
 fn folder() -> Result<PathBuf, Failure> {
     let folder = std::env::temp_dir().join(format!("userpurge-demo-{}", uuid::Uuid::now_v7()));
-    std::fs::DirBuilder::new().mode(0o700).create(&folder)?;
+    make_private_folder(&folder)?;
     Ok(folder)
 }
 
@@ -73,21 +73,21 @@ fn write(path: &Path, text: &str) -> Result<(), Failure> {
 
 /// The command line of the demo's run, as a person would have typed it.
 fn run_args(folder: &Path) -> Result<Box<RunArgs>, Failure> {
-    use clap::Parser as _;
-
+    let (input, config) = (folder.join("demo.csv"), folder.join("userpurge.toml"));
     let words = [
-        "userpurge".into(),
-        "run".into(),
-        folder.join("demo.csv").into_os_string(),
-        "--config".into(),
-        folder.join("userpurge.toml").into_os_string(),
-        "--yes".into(),
+        "userpurge".as_ref(),
+        "run".as_ref(),
+        input.as_os_str(),
+        "--yes".as_ref(),
     ];
-    let cli = Cli::try_parse_from(words).map_err(|error| Failure::bug(&error.to_string()))?;
-    let Command::Run(args) = cli.command else {
-        return Err(Failure::bug("the demo is no run"));
-    };
-    Ok(args)
+    let words = words
+        .into_iter()
+        .chain(["--config".as_ref(), config.as_os_str()]);
+    match Cli::try_parse_from(words).map(|cli| cli.command) {
+        Ok(Command::Run(args)) => Ok(args),
+        Ok(_) => Err(Failure::bug("the demo is no run")),
+        Err(error) => Err(Failure::bug(&error.to_string())),
+    }
 }
 
 /// Holds the ledger against the sandbox's own books: every user that the ledger calls gone is gone
@@ -98,12 +98,8 @@ fn judge(running: &Running, ledger: &Path) -> Result<String, Failure> {
     let users = running.users(None);
     let touched = users.iter().filter(|user| user.changes > 0).count();
     let deleted = counts.of(Outcome::Deleted);
-    if touched as u64 != deleted
-        || state
-            .planned
-            .as_ref()
-            .is_none_or(|it| it.rows != counts.total())
-    {
+    let planned = state.planned.as_ref().map(|planned| planned.rows);
+    if touched as u64 != deleted || planned != Some(counts.total()) {
         return Err(Failure::bug(&format!(
             "the ledger says that {deleted} users were deleted, the sandbox says {touched}"
         )));

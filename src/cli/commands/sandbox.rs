@@ -68,7 +68,7 @@ pub(in crate::cli) async fn execute(args: SandboxArgs) -> Result<ExitCode, Failu
     tell("\nWhat arrives: /_sandbox/requests, who stands: /_sandbox/users. Ctrl-C ends it.");
     let stop = signals::Stop::default();
     stop.listen()?;
-    stop.admitting().cancelled().await;
+    stop.run.admitting.cancelled().await;
     sandbox.shutdown().await;
     Ok(stop
         .signal()

@@ -28,10 +28,8 @@ pub(in crate::cli) fn execute(args: &StatusArgs) -> Result<ExitCode, Failure> {
         (true, false) => follow(ledger)?,
         (true, true) => follow_as_json(ledger)?,
     }
-    show(
-        &look(ledger, &mut LedgerFollower::open(ledger)?)?,
-        args.json,
-    )?;
+    let summary = look(ledger, &mut LedgerFollower::open(ledger)?)?;
+    show(&summary, args.json)?;
     Ok(ExitCode::Success)
 }
 

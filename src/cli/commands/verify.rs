@@ -85,7 +85,7 @@ impl Session<'_> {
         let signals = signals::Stop::default();
         let recorder = Recorder::new();
         let names = rows.keys().cloned().collect();
-        let connected = self.connect(&names, &recorder, &signals.of_run()).await?;
+        let connected = self.connect(&names, &recorder, &signals.run).await?;
         let Some(Connected {
             lines, mut tenants, ..
         }) = connected
@@ -168,10 +168,11 @@ fn close(args: &VerifyArgs, ledger: &Path, ended: RunState) -> Result<ExitCode, 
         ));
     };
     let summary = VerificationSummary::new(verification);
+    let (listed, in_background) = listed(&state, verification)?;
     if args.json {
         put_json(&state, verification, &summary)?;
     } else {
-        put_page(&summary.render(&listed(ledger, verification)?))?;
+        put_page(&summary.render(&listed))?;
     }
     for stop in &summary.stops {
         let told = stop.reason.told();
@@ -180,91 +181,67 @@ fn close(args: &VerifyArgs, ledger: &Path, ended: RunState) -> Result<ExitCode, 
     if ended == RunState::Interrupted {
         tell("interrupted: what was seen so far is recorded; the next `verify` starts anew");
     }
-    for advice in advice(&state, verification, ledger)? {
-        tell(&advice);
+    let found = &verification.findings;
+    let again = again(ledger, named_config(&state.header.options));
+    if found.under_way > 0 {
+        tell(
+            "under way: the provider has taken the order and is at it, which can take days; verify again later",
+        );
     }
-    Ok(if summary.standing == 0 && summary.unknown == 0 {
+    if in_background {
+        tell(
+            "standing: Sunshine Conversations deletes in the background; verify again in a few minutes before you try again",
+        );
+    }
+    if found.standing > 0 {
+        tell(&format!(
+            "standing: these users stand although their rows ended well; `userpurge retry --only standing {again}` sends them again"
+        ));
+    }
+    if found.unknown > 0 {
+        tell(&format!(
+            "unknown: no clear answer came; `userpurge verify {again}` asks again"
+        ));
+    }
+    Ok(if found.standing == 0 && found.unknown == 0 {
         ExitCode::Success
     } else {
         ExitCode::SomeRowsBad
     })
 }
 
-/// The first rows that somebody has to look at, those that stand before those that are unknown.
-fn listed(ledger: &Path, verification: &VerificationState) -> Result<Vec<Verified>, Failure> {
+/// The first rows that somebody has to look at, those that stand before those that are unknown; and
+/// whether one of those who stand may just not be deleted yet.
+fn listed(
+    state: &LedgerState,
+    verification: &VerificationState,
+) -> Result<(Vec<Verified>, bool), Failure> {
+    let accounts = state.accounts();
+    let is_sunco = |row: &Verified| {
+        let account = accounts.get(&row.account);
+        account.is_some_and(|account| account.provider == ProviderKind::Sunco)
+    };
     let (mut standing, mut unknown) = (Vec::new(), Vec::new());
-    each_verified(ledger, verification.number, |row| {
+    let mut in_background = false;
+    each_verified(&state.source.path, verification.number, |row| {
         let rows = match row.finding {
             Finding::Standing => &mut standing,
             Finding::Unknown => &mut unknown,
             Finding::AsAsked | Finding::UnderWay => return Ok(()),
         };
+        let is_deletion = row.finding == Finding::Standing && row.action == Action::Delete;
+        in_background |= is_deletion && is_sunco(row);
         if rows.len() < LISTED_MAX {
             rows.push(row.clone());
         }
         Ok::<_, Failure>(())
     })?;
-    standing.sort_by_key(|row| row.row);
-    unknown.sort_by_key(|row| row.row);
+    for rows in [&mut standing, &mut unknown] {
+        rows.sort_by_key(|row| row.row);
+    }
     standing.extend(unknown);
     standing.truncate(LISTED_MAX);
-    Ok(standing)
-}
-
-/// What to do about who stands, and about what is not known.
-fn advice(
-    state: &LedgerState,
-    verification: &VerificationState,
-    ledger: &Path,
-) -> Result<Vec<String>, Failure> {
-    let found = &verification.findings;
-    let again = again(ledger, named_config(&state.header.options));
-    let mut advice = Vec::new();
-    if found.under_way > 0 {
-        advice.push(
-            "under way: the provider has taken the order and is at it, which can take days; verify again later"
-                .to_owned(),
-        );
-    }
-    if found.standing > 0 {
-        if in_background(state, verification, ledger)? {
-            advice.push(
-                "standing: Sunshine Conversations deletes in the background; verify again in a few minutes before you try again"
-                    .to_owned(),
-            );
-        }
-        advice.push(format!(
-            "standing: these users stand although their rows ended well; `userpurge retry --only standing {again}` sends them again"
-        ));
-    }
-    if found.unknown > 0 {
-        advice.push(format!(
-            "unknown: no clear answer came; `userpurge verify {again}` asks again"
-        ));
-    }
-    Ok(advice)
-}
-
-/// Whether one of those who stand may just not be deleted yet.
-fn in_background(
-    state: &LedgerState,
-    verification: &VerificationState,
-    ledger: &Path,
-) -> Result<bool, Failure> {
-    let accounts = state.accounts();
-    let is_sunco = |name: &AccountName| {
-        accounts
-            .get(name)
-            .is_some_and(|account| account.provider == ProviderKind::Sunco)
-    };
-    let mut found = false;
-    each_verified(ledger, verification.number, |row| {
-        found |= row.finding == Finding::Standing
-            && row.action == Action::Delete
-            && is_sunco(&row.account);
-        Ok::<_, Failure>(())
-    })?;
-    Ok(found)
+    Ok((standing, in_background))
 }
 
 /// One JSON object, written as the ledger is read: its lists may be as long as the ledger.
