@@ -89,7 +89,7 @@ impl State {
             Entry::Outcome(row) if was_to_be_sent(row) => {
                 if let Some(account) = &row.account {
                     self.on(account, |it| {
-                        it.ended(row.outcome.counted() == Counted::Good)
+                        it.ended(row.outcome.counted() == Counted::Good);
                     });
                 }
             }

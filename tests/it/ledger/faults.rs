@@ -78,7 +78,7 @@ fn a_ledger_that_cannot_be_opened_is_not_written_to_and_can_be_later(
     let entries = [intent(1, Step::Delete, 1), outcome(1, Outcome::Deleted, 2)];
     let torn = bytes_of(&entries);
     let torn = &torn[..torn.len() - 3];
-    put(&path, &torn);
+    put(&path, torn);
     let disk = FaultyDisk::new(faults);
     let error = LedgerWriter::open_on(&disk, &path).map(drop).unwrap_err();
     assert!(

@@ -174,7 +174,7 @@ fn lines_of_every_length_are_read_over_the_ends_of_blocks() {
 /// must find the same as one line after another.
 fn wrong(bytes: &[u8]) -> Option<String> {
     let (_folder, path) = fresh();
-    put(&path, &bytes);
+    put(&path, bytes);
     let one_by_one = LedgerReader::open(&path).and_then(|mut reader| {
         while reader.next_entry()?.is_some() {}
         Ok(reader.head())

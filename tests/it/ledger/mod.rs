@@ -207,9 +207,9 @@ fn state_of(header: RunHeader, entries: &[Entry]) -> LedgerState {
         previous: Head::GENESIS,
         head: Head::GENESIS,
     };
-    entries
-        .iter()
-        .for_each(|entry| state.apply(&nowhere, entry));
+    for entry in entries {
+        state.apply(&nowhere, entry);
+    }
     state
 }
 
