@@ -17,114 +17,97 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::error::SandboxError;
 use super::hub::Sandbox;
-use super::message::{Reply, Request};
+use super::options::SandboxError;
+use super::reply::{Reply, json, text};
+use super::request::Request;
 use super::seed::Seed;
 use crate::domain::Time;
 
 /// Where it is reached, after the tenant's prefix.
 pub(super) const PREFIX: &str = "/_sandbox/";
 
-/// Answers a request for control. `tenant`: the prefix's; `None`: there was none.
-pub(super) fn handle(
-    sandbox: &mut Sandbox,
-    tenant: Option<&str>,
-    request: &Request,
-    now: Time,
-) -> Reply {
+/// Answers a request for control.
+pub(super) fn handle(sandbox: &mut Sandbox, request: &Request, now: Time) -> Reply {
     let what = request.path.strip_prefix(PREFIX).unwrap_or_default();
-    let asked = request.query("tenant").or(tenant);
-    let done = match (request.method.as_str(), what) {
-        ("GET", "requests") => return requests(sandbox, asked, request),
-        ("GET", "users") => return users(sandbox, asked, request, now),
-        ("GET", "settings") => match sandbox.settings(asked.unwrap_or_default(), now) {
+    let tenant = request.query("tenant").or_else(|| request.tenant.clone());
+    let tenant = tenant.as_deref();
+    let done = match (request.method(), what) {
+        ("GET", "requests") => return requests(sandbox, tenant, request),
+        ("GET", "users") => return users(sandbox, tenant, request, now),
+        ("GET", "settings") => match sandbox.settings(tenant.unwrap_or_default(), now) {
             Ok(settings) => return shown(&settings),
             Err(error) => Err(error),
         },
-        ("POST", "users" | "settings" | "faults" | "reset") => {
-            change(sandbox, what, tenant, &request.body, now)
-        }
-        _ => return Reply::json(404, &json!({"error": "no such control"})),
+        ("POST", "users" | "settings" | "faults" | "reset") => change(sandbox, what, request, now),
+        _ => return json(404, &json!({"error": "no such control"})),
     };
     match done {
-        Ok(()) => Reply::json(200, &json!({"ok": true})),
-        Err(error) => Reply::json(400, &json!({"error": causes(&error)})),
+        Ok(()) => json(200, &json!({"ok": true})),
+        Err(error) => json(400, &json!({"error": error.to_string()})),
     }
 }
 
-/// Does what the `body` of a request to change something says.
+/// Does what the body of a request to change something says.
 fn change(
     sandbox: &mut Sandbox,
     what: &str,
-    tenant: Option<&str>,
-    body: &[u8],
+    request: &Request,
     now: Time,
 ) -> Result<(), SandboxError> {
-    if what == "users" {
-        let mut seed: Seed = read(body, "the users to put in")?;
-        if seed.tenant.is_empty() {
-            tenant.unwrap_or_default().clone_into(&mut seed.tenant);
-        }
-        return sandbox.seed(&seed, now);
-    }
-    let mut value = match (what, body) {
-        ("reset", []) => Value::Null,
-        ("reset", _) => read(body, "what to reset")?,
-        ("faults", _) => read(body, "the fault")?,
-        _ => read(body, "the settings")?,
+    let body = if request.body().is_empty() && what == "reset" {
+        b"null"
+    } else {
+        request.body()
     };
-    let named = take_tenant(&mut value);
-    let named = named.as_deref().or(tenant);
+    let mut value: Value = read(serde_json::from_slice(body), what)?;
+    // A tenant that is no text stays in, to be refused with the unknown fields.
+    let named = value["tenant"].as_str().map(str::to_owned);
+    if what != "users" && named.is_some() {
+        value.as_object_mut().map(|fields| fields.remove("tenant"));
+    }
+    let named = named.as_deref().filter(|name| !name.is_empty());
+    let named = named.or(request.tenant.as_deref());
     let name = named.unwrap_or_default();
     match what {
+        "users" => {
+            let mut seed: Seed = read(serde_json::from_value(value), "the users to put in")?;
+            name.clone_into(&mut seed.tenant);
+            sandbox.seed(&seed, now)
+        }
         "reset" => sandbox.reset(named, now),
         "faults" => {
-            let fault = serde_json::from_value(value).map_err(|source| SandboxError::Json {
-                what: "the fault",
-                source,
-            })?;
+            let fault = read(serde_json::from_value(value), "the fault")?;
             sandbox.plan(name, fault, now)
         }
         _ => sandbox.change(name, value, now),
     }
 }
 
-/// An error with its causes, in one line.
-fn causes(error: &SandboxError) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
+fn read<T: DeserializeOwned>(read: serde_json::Result<T>, what: &str) -> Result<T, SandboxError> {
+    read.map_err(|error| SandboxError::unread(what, &error))
 }
 
 fn shown(value: &impl Serialize) -> Reply {
     match serde_json::to_value(value) {
-        Ok(value) => Reply::json(200, &value),
-        Err(error) => Reply::json(500, &json!({"error": error.to_string()})),
+        Ok(value) => json(200, &value),
+        Err(error) => json(500, &json!({"error": error.to_string()})),
     }
 }
 
 fn requests(sandbox: &Sandbox, tenant: Option<&str>, request: &Request) -> Reply {
     let mut entries = sandbox.log(tenant);
     if let Some(user) = request.query("user") {
-        entries.retain(|entry| entry.concerns(user));
+        entries.retain(|entry| entry.concerns(&user));
     }
-    if request.query("format") != Some("jsonl") {
+    if request.query("format").as_deref() != Some("jsonl") {
         return shown(&entries);
     }
-    let mut lines = String::new();
-    for entry in &entries {
-        if let Ok(line) = serde_json::to_string(entry) {
-            lines.push_str(&line);
-            lines.push('\n');
-        }
-    }
-    Reply::text(200, "application/x-ndjson", lines)
+    let lines = entries
+        .iter()
+        .filter_map(|it| serde_json::to_string(it).ok());
+    let lines: String = lines.map(|line| line + "\n").collect();
+    text(200, "application/x-ndjson", lines)
 }
 
 fn users(sandbox: &mut Sandbox, tenant: Option<&str>, request: &Request, now: Time) -> Reply {
@@ -133,19 +116,7 @@ fn users(sandbox: &mut Sandbox, tenant: Option<&str>, request: &Request, now: Ti
         states.retain(|state| state.provider.name() == provider);
     }
     if let Some(id) = request.query("id") {
-        states.retain(|state| state.id == id || state.external_id.as_deref() == Some(id));
+        states.retain(|state| state.id == id || state.external_id.as_ref() == Some(&id));
     }
     shown(&states)
-}
-
-fn read<T: DeserializeOwned>(body: &[u8], what: &'static str) -> Result<T, SandboxError> {
-    serde_json::from_slice(body).map_err(|source| SandboxError::Json { what, source })
-}
-
-/// Takes the field `tenant` out of an object; `None`: it has none. One that is no text stays in, to
-/// be refused with the unknown fields.
-fn take_tenant(value: &mut Value) -> Option<String> {
-    let name = value.get("tenant")?.as_str()?.to_owned();
-    value.as_object_mut()?.remove("tenant");
-    Some(name)
 }

@@ -8,17 +8,18 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use super::control;
-use super::error::SandboxError;
-use super::faults::{Fault, PlannedFault};
+use super::faults::{Fault, FaultPlan, PlannedFault};
 use super::log::{Log, LogEntry};
-use super::message::{Reply, Request};
-use super::options::{Population, SandboxOptions};
+use super::options::{Credentials, Population, SandboxError, SandboxOptions};
 use super::population;
-use super::route::Route;
+use super::reply::{self, Reply, has_effect};
+use super::request::Request;
 use super::seed::{Seed, UserState};
 use super::settings::Settings;
-use super::tenant::Tenant;
-use crate::domain::Time;
+use super::sunco::Conversations;
+use super::zendesk::Support;
+use super::zoho::Crm;
+use crate::domain::{ProviderKind, Time};
 
 /// The three providers at all tenants, and the log of what arrived. Serve it with
 /// [`Sandbox::start`], or [handle](Sandbox::handle) requests without a socket at any time you say.
@@ -28,21 +29,37 @@ pub struct Sandbox {
     tenants: BTreeMap<String, Tenant>,
     log: Log,
     random: fastrand::Rng,
-    /// How many of Zoho's requests are under way, by tenant.
-    in_flight: BTreeMap<String, u32>,
 }
 
-/// How long a request travels: its quota is counted somewhere between sending and answer.
+/// One tenant, with users, quotas and settings of its own.
+#[derive(Debug)]
+struct Tenant {
+    settings: Settings,
+    zendesk: Support,
+    sunco: Conversations,
+    zoho: Crm,
+    faults: FaultPlan,
+    /// How many users were put in since it was made.
+    seeded: usize,
+    /// How many of Zoho's requests are under way.
+    in_flight: u32,
+}
+
+/// What a state machine goes by while it carries a request out.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Journey {
-    /// Until it is carried out.
-    pub(super) there: Duration,
-    /// Until its answer leaves.
-    pub(super) back: Duration,
+pub(super) struct Context<'a> {
+    /// The tenant's name.
+    pub(super) tenant: &'a str,
+    /// Its settings.
+    pub(super) settings: &'a Settings,
+    /// What it accepts.
+    pub(super) credentials: &'a Credentials,
+    /// The time.
+    pub(super) now: Time,
 }
 
 /// How a reply is to be sent.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum Delivery {
     /// As it is.
     Whole(Reply),
@@ -56,24 +73,21 @@ pub enum Delivery {
 
 impl Sandbox {
     /// The tenant of paths without a prefix.
-    pub(super) const DEFAULT: &str = "default";
+    const DEFAULT: &str = "default";
     /// How many tenants are kept.
     const TENANTS_MAX: usize = 1_000;
     /// How long a tenant's name may be, in bytes.
     const NAME_MAX: usize = 64;
+    /// How many users may be put into a tenant, between two resets.
+    const SEEDED_MAX: usize = 1_000_000;
 
     /// A sandbox with the tenant `default`, populated as the options say.
-    ///
-    /// # Errors
-    ///
-    /// If the settings make no sense.
     pub fn new(options: SandboxOptions, now: Time) -> Result<Self, SandboxError> {
         let mut sandbox = Self {
             options,
             tenants: BTreeMap::new(),
             log: Log::default(),
             random: fastrand::Rng::with_seed(7),
-            in_flight: BTreeMap::new(),
         };
         sandbox.options.settings = sandbox.options.settings.checked()?;
         sandbox.tenant(Self::DEFAULT, now)?;
@@ -83,114 +97,110 @@ impl Sandbox {
     /// Carries `request` out at `now`, a provider's or one of `/_sandbox/`, with its effects and its
     /// line in the log.
     pub fn handle(&mut self, request: &http::Request<Bytes>, now: Time) -> Delivery {
-        let (tenant, request) = Request::of(request);
+        let request = Request::of(request.clone());
         if request.path.starts_with(control::PREFIX) {
-            return Delivery::Whole(control::handle(self, tenant.as_deref(), &request, now));
+            return Delivery::Whole(control::handle(self, &request, now));
         }
-        self.carry_out(tenant.as_deref().unwrap_or(Self::DEFAULT), &request, now)
-            .unwrap_or_else(|error| Delivery::Whole(error.reply()))
+        self.carry_out(&request, now)
     }
 
     /// The tenant `name`, made if it is new.
     fn tenant(&mut self, name: &str, now: Time) -> Result<&mut Tenant, SandboxError> {
         let name = if name.is_empty() { Self::DEFAULT } else { name };
         if !self.tenants.contains_key(name) {
-            let fit = name.len() <= Self::NAME_MAX
-                && name
-                    .bytes()
-                    .all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
-            if !fit || self.tenants.len() >= Self::TENANTS_MAX {
-                return Err(SandboxError::Tenant {
-                    tenant: name.chars().take(Self::NAME_MAX).collect(),
-                    limit: Self::TENANTS_MAX,
-                });
+            let is_fit = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+            let fits = name.len() <= Self::NAME_MAX && name.bytes().all(is_fit);
+            if !fits || self.tenants.len() >= Self::TENANTS_MAX {
+                let name: String = name.chars().take(Self::NAME_MAX).collect();
+                return Err(SandboxError::Refused(format!(
+                    "the tenant `{name}` is one too many or has no fit name; {} tenants are kept, \
+                     named with at most 64 of A-Z a-z 0-9 . _ -",
+                    Self::TENANTS_MAX
+                )));
             }
-            let (credentials, settings) = (&self.options.credentials, &self.options.settings);
-            let mut tenant = Tenant::new(name, credentials, settings, now);
+            let mut tenant = Tenant {
+                settings: self.options.settings.clone(),
+                zendesk: Support::new(name, now),
+                sunco: Conversations::default(),
+                zoho: Crm::new(name),
+                faults: FaultPlan::default(),
+                seeded: 0,
+                in_flight: 0,
+            };
             if name == Self::DEFAULT && self.options.population == Population::Demo {
                 tenant.seed(&population::demo(), now)?;
             }
             self.tenants.insert(name.to_owned(), tenant);
         }
-        self.tenants.get_mut(name).ok_or(SandboxError::Tenant {
-            tenant: name.to_owned(),
-            limit: Self::TENANTS_MAX,
-        })
+        let lost = || SandboxError::Refused(format!("there is no tenant `{name}`"));
+        self.tenants.get_mut(name).ok_or_else(lost)
     }
 
-    /// Takes note of a request's arrival and says how long it will travel. Every arrival is
-    /// followed by one [`Sandbox::leave`].
-    pub(super) fn arrive(
-        &mut self,
-        tenant: &str,
-        request: &mut Request,
-        now: Time,
-    ) -> Result<Journey, SandboxError> {
-        let latency = self.tenant(tenant, now)?.settings().latency;
-        if counts(request) {
-            let in_flight = self.in_flight.entry(tenant.to_owned()).or_default();
-            *in_flight += 1;
-            request.in_flight = *in_flight;
+    /// Takes note of a request's arrival and says how long it travels until it is carried out, and
+    /// how long its answer does. Every arrival is followed by one [`Sandbox::leave`].
+    pub(super) fn arrive(&mut self, request: &mut Request, now: Time) -> (Duration, Duration) {
+        let name = request.tenant.clone().unwrap_or_default();
+        let Ok(tenant) = self.tenant(&name, now) else {
+            return Default::default();
+        };
+        if is_counted(request) {
+            tenant.in_flight += 1;
+            request.in_flight = tenant.in_flight;
         }
+        let latency = tenant.settings.latency;
         let whole = latency.draw(&mut self.random);
+        // Its quota is counted somewhere between sending and answer.
         let there = whole.mul_f64(self.random.f64());
-        Ok(Journey {
-            there,
-            back: whole.saturating_sub(there),
-        })
+        (there, whole.saturating_sub(there))
     }
 
     /// Takes note that a request has its answer.
-    pub(super) fn leave(&mut self, tenant: &str, request: &Request) {
-        if counts(request)
-            && let Some(in_flight) = self.in_flight.get_mut(tenant)
+    pub(super) fn leave(&mut self, request: &Request, now: Time) {
+        let name = request.tenant.as_deref().unwrap_or_default();
+        if is_counted(request)
+            && let Ok(tenant) = self.tenant(name, now)
         {
-            *in_flight = in_flight.saturating_sub(1);
+            tenant.in_flight = tenant.in_flight.saturating_sub(1);
         }
     }
 
     /// Carries `request` out, or has a fault befall it, and remembers it.
-    pub(super) fn carry_out(
-        &mut self,
-        tenant: &str,
-        request: &Request,
-        now: Time,
-    ) -> Result<Delivery, SandboxError> {
-        let route = Route::of(request);
-        let state = self.tenant(tenant, now)?;
-        let fault = state.fault(request, &route);
-        let (delivery, effect) = inject_fault(state, request, &route, fault, now);
+    pub(super) fn carry_out(&mut self, request: &Request, now: Time) -> Delivery {
+        let name = request.tenant.as_deref().unwrap_or_default();
+        let name = if name.is_empty() { Self::DEFAULT } else { name };
+        let credentials = self.options.credentials.clone();
+        let (delivery, effect, fault) = match self.tenant(name, now) {
+            Ok(tenant) => tenant.carry_out(request, name, &credentials, now),
+            Err(error) => {
+                return Delivery::Whole(reply::text(404, "text/plain", error.to_string()));
+            }
+        };
         let status = match &delivery {
             Delivery::Whole(reply) | Delivery::Late(reply) | Delivery::Cut(reply) => {
-                Some(reply.status)
+                Some(reply.status().as_u16())
             }
             Delivery::Closed => None,
         };
         self.log.push(LogEntry {
             seq: 0,
             at: now,
-            tenant: tenant.to_owned(),
-            provider: route.provider,
-            method: request.method.clone(),
+            tenant: name.to_owned(),
+            provider: request.provider,
+            method: request.method().to_owned(),
             path: request.path.clone(),
-            step: route.call(),
-            users: route.users().to_vec(),
-            user: route.user,
+            step: request.call(),
+            users: request.users().to_vec(),
+            user: request.user.clone(),
             status,
             effect,
             fault,
         });
-        Ok(delivery)
+        delivery
     }
 
     /// The requests of one tenant or (`None`) of all.
     pub fn log(&self, tenant: Option<&str>) -> Vec<LogEntry> {
         self.log.entries(tenant).cloned().collect()
-    }
-
-    /// How many requests of all tenants are remembered.
-    pub(super) fn log_len(&self) -> usize {
-        self.log.len()
     }
 
     /// How many requests were carried out since the start, remembered or not.
@@ -200,57 +210,39 @@ impl Sandbox {
 
     /// The users of one tenant or (`None`) of all, as they stand.
     pub fn users(&mut self, tenant: Option<&str>, now: Time) -> Vec<UserState> {
+        let credentials = &self.options.credentials;
         self.tenants
             .iter_mut()
             .filter(|(name, _)| tenant.is_none_or(|tenant| tenant == *name))
-            .flat_map(|(_, tenant)| tenant.states(now))
+            .flat_map(|(name, tenant)| tenant.states(name, credentials, now))
             .collect()
     }
 
     /// What the tenant `name` goes by.
-    ///
-    /// # Errors
-    ///
-    /// If there are too many tenants or the name does not fit; so below.
     pub fn settings(&mut self, name: &str, now: Time) -> Result<Settings, SandboxError> {
-        self.tenant(name, now)
-            .map(|tenant| tenant.settings().clone())
+        Ok(self.tenant(name, now)?.settings.clone())
     }
 
     /// Lays `change`, an object with some of the fields of [`Settings`], over the settings of the
-    /// tenant `name`.
-    ///
-    /// # Errors
-    ///
-    /// If the change cannot be read or makes no sense; then nothing is changed.
+    /// tenant `name`. If it makes no sense, nothing is changed.
     pub fn change(&mut self, name: &str, change: Value, now: Time) -> Result<(), SandboxError> {
-        self.tenant(name, now)?.change(change, now)
+        let tenant = self.tenant(name, now)?;
+        tenant.settings = tenant.settings.changed(change)?;
+        Ok(())
     }
 
-    /// Puts users into the tenant that `seed` names.
-    ///
-    /// # Errors
-    ///
-    /// If one of them cannot be; those before it are in.
+    /// Puts users into the tenant that `seed` names, up to the first one that cannot be.
     pub fn seed(&mut self, seed: &Seed, now: Time) -> Result<(), SandboxError> {
         self.tenant(&seed.tenant, now)?.seed(seed, now)
     }
 
     /// Has `fault` befall the next deleting requests for its user at the tenant `name`.
-    ///
-    /// # Errors
-    ///
-    /// As [`Sandbox::settings`].
     pub fn plan(&mut self, name: &str, fault: PlannedFault, now: Time) -> Result<(), SandboxError> {
-        self.tenant(name, now)?.plan(fault);
+        self.tenant(name, now)?.faults.plan(fault);
         Ok(())
     }
 
     /// Brings one tenant or (`None`) all back to the start: users, quotas, settings and log.
-    ///
-    /// # Errors
-    ///
-    /// Never in practice: what could be started can be started again.
     pub fn reset(&mut self, name: Option<&str>, now: Time) -> Result<(), SandboxError> {
         self.tenants
             .retain(|tenant, _| name.is_some_and(|name| name != tenant));
@@ -259,145 +251,123 @@ impl Sandbox {
     }
 }
 
+impl Tenant {
+    /// Puts users in.
+    fn seed(&mut self, seed: &Seed, now: Time) -> Result<(), SandboxError> {
+        self.seeded += seed.zendesk.len() + seed.sunco.len() + seed.zoho.len();
+        if self.seeded > Sandbox::SEEDED_MAX {
+            return Err(SandboxError::Refused(format!(
+                "the tenant takes no more than {} users; reset it to begin anew",
+                Sandbox::SEEDED_MAX
+            )));
+        }
+        for user in &seed.zendesk {
+            self.zendesk.seed(user, now)?;
+        }
+        for user in &seed.sunco {
+            self.sunco.seed(user, now)?;
+        }
+        for user in &seed.zoho {
+            self.zoho.seed(user, now)?;
+        }
+        Ok(())
+    }
+
+    /// All users as they stand at `now`.
+    fn states(&mut self, name: &str, credentials: &Credentials, now: Time) -> Vec<UserState> {
+        let context = Context {
+            tenant: name,
+            settings: &self.settings,
+            credentials,
+            now,
+        };
+        let mut states = self.zendesk.states(&context);
+        states.extend(self.sunco.states(&context));
+        states.extend(self.zoho.states(&context));
+        states
+    }
+
+    /// Carries `request` out, or has a fault befall it. Says whether it changed anything, and which
+    /// fault it was.
+    fn carry_out(
+        &mut self,
+        request: &Request,
+        name: &str,
+        credentials: &Credentials,
+        now: Time,
+    ) -> (Delivery, bool, Option<Fault>) {
+        let fault = self.fault(request);
+        let context = Context {
+            tenant: name,
+            settings: &self.settings,
+            credentials,
+            now,
+        };
+        let (whole, provider) = (Delivery::Whole, request.provider);
+        let refusal = match (fault, provider) {
+            (Some(Fault::Reset), _) => return (Delivery::Closed, false, fault),
+            (Some(Fault::Html), _) => Some(reply::html()),
+            (Some(fault), Some(ProviderKind::Zendesk)) => {
+                self.zendesk.refusal(fault, request, &context)
+            }
+            (Some(fault), Some(ProviderKind::Sunco)) => Conversations::refusal(fault),
+            (Some(fault), Some(ProviderKind::Zoho)) => Crm::refusal(fault),
+            _ => None,
+        };
+        if let Some(reply) = refusal {
+            return (whole(reply), false, fault);
+        }
+        let mut reply = match provider {
+            Some(ProviderKind::Zendesk) => self.zendesk.handle(request, &context),
+            Some(ProviderKind::Sunco) => self.sunco.handle(request, &context),
+            Some(ProviderKind::Zoho) => self.zoho.handle(request, &context),
+            None => reply::text(
+                404,
+                "text/plain; charset=utf-8",
+                "no provider has this path\n",
+            ),
+        };
+        let effect = has_effect(&reply);
+        let delivery = match fault {
+            Some(Fault::ResetAfter) => Delivery::Closed,
+            Some(Fault::Cut) => Delivery::Cut(reply),
+            Some(Fault::Slow) => Delivery::Late(reply),
+            Some(Fault::WrongId) => {
+                name_another(&mut reply, request);
+                whole(reply)
+            }
+            _ => whole(reply),
+        };
+        (delivery, effect, fault)
+    }
+
+    /// What befalls `request`; `None`: nothing.
+    fn fault(&mut self, request: &Request) -> Option<Fault> {
+        let faults = &self.settings.faults;
+        if !(request.call().deletes() || (faults.reads() && request.provider.is_some())) {
+            return None;
+        }
+        let mut users = request.users().to_vec();
+        users.extend(request.user.clone());
+        let (method, path) = (request.method(), &request.path);
+        let key = format!("{method} {path} {}", users.join(","));
+        self.faults.next(faults, &key, &users)
+    }
+}
+
 /// Whether a request counts towards Zoho's concurrency. Those for tokens go to another server.
-fn counts(request: &Request) -> bool {
+fn is_counted(request: &Request) -> bool {
     request.path.starts_with("/crm/")
 }
 
-/// Has `fault` befall a request, and says whether it changed anything all the same.
-fn inject_fault(
-    state: &mut Tenant,
-    request: &Request,
-    route: &Route,
-    fault: Option<Fault>,
-    now: Time,
-) -> (Delivery, bool) {
-    match fault {
-        Some(Fault::Reset) => return (Delivery::Closed, false),
-        Some(Fault::Html) => return (Delivery::Whole(Reply::html(200)), false),
-        Some(fault) => {
-            if let Some(reply) = state.refusal(fault, request, route, now) {
-                return (Delivery::Whole(reply), false);
-            }
-        }
-        None => {}
-    }
-    let mut reply = state.handle(request, route, now);
-    let effect = reply.effect;
-    let delivery = match fault {
-        Some(Fault::ResetAfter) => Delivery::Closed,
-        Some(Fault::Cut) => Delivery::Cut(reply),
-        Some(Fault::Slow) => Delivery::Late(reply),
-        Some(Fault::WrongId) => {
-            name_another(&mut reply, route);
-            Delivery::Whole(reply)
-        }
-        _ => Delivery::Whole(reply),
-    };
-    (delivery, effect)
-}
-
 /// Has `reply` name another user in place of the one it is about: the last character differs.
-fn name_another(reply: &mut Reply, route: &Route) {
-    let Some(user) = route.user.as_deref().filter(|user| !user.is_empty()) else {
+fn name_another(reply: &mut Reply, request: &Request) {
+    let Some(user) = request.user.as_deref().filter(|user| !user.is_empty()) else {
         return;
     };
     let mut other = user.to_owned();
     let last = other.pop();
     other.push(if last == Some('7') { '8' } else { '7' });
-    let body = String::from_utf8_lossy(&reply.body);
-    reply.body = body.replace(user, &other).into_bytes();
-}
-
-#[cfg(test)]
-mod tests {
-    use bytes::Bytes;
-
-    use super::{Delivery, Sandbox};
-    use crate::domain::{ProviderKind, Time};
-    use crate::sandbox::message::Request;
-    use crate::sandbox::route::Route;
-    use crate::sandbox::{Fault, PlannedFault, SandboxOptions, Seed, ZendeskSeed};
-
-    const START: Time = Time::from_millis(1_795_340_600_000);
-
-    fn sandbox() -> Sandbox {
-        let mut sandbox = Sandbox::new(SandboxOptions::default(), START).unwrap();
-        let user = ZendeskSeed {
-            id: "1001".to_owned(),
-            ..ZendeskSeed::default()
-        };
-        let seed = Seed {
-            tenant: "acme".to_owned(),
-            zendesk: vec![user],
-            ..Seed::default()
-        };
-        sandbox.seed(&seed, START).unwrap();
-        sandbox
-    }
-
-    fn delete() -> http::Request<Bytes> {
-        http::Request::delete("http://127.0.0.1/t/acme/api/v2/users/1001")
-            .header("authorization", "Bearer sandbox-oauth")
-            .body(Bytes::new())
-            .unwrap()
-    }
-
-    #[test]
-    fn without_a_socket_a_request_has_its_effect_and_its_line_in_the_log() {
-        let mut sandbox = sandbox();
-        let fault = PlannedFault {
-            user: "1001".to_owned(),
-            fault: Fault::ResetAfter,
-            times: 1,
-        };
-        sandbox.plan("acme", fault, START).unwrap();
-        assert_eq!(sandbox.handle(&delete(), START), Delivery::Closed);
-        let later = START.after(std::time::Duration::from_secs(5));
-        let Delivery::Whole(reply) = sandbox.handle(&delete(), later) else {
-            panic!("the fault came once");
-        };
-        assert_eq!((reply.status, reply.effect), (422, false));
-        let log = sandbox.log(Some("acme"));
-        let lines: Vec<_> = log
-            .iter()
-            .map(|entry| (entry.at, entry.effect, entry.status))
-            .collect();
-        assert_eq!(lines, [(START, true, None), (later, false, Some(422))]);
-        assert!(log.iter().all(|entry| entry.concerns("1001")));
-    }
-
-    #[test]
-    fn every_refusal_has_its_status_and_changes_nothing() {
-        let mut sandbox = sandbox();
-        for (provider, path) in [
-            (ProviderKind::Zendesk, "/api/v2/users/7"),
-            (ProviderKind::Sunco, "/v2/apps/a/users/7"),
-            (ProviderKind::Zoho, "/crm/v8/users/7"),
-        ] {
-            let request = Request::new("DELETE", path);
-            let route = Route::of(&request);
-            assert_eq!(route.provider, Some(provider));
-            for fault in Fault::ALL {
-                let status = match fault {
-                    Fault::Error500 => Some(500),
-                    Fault::Error503 => Some(503),
-                    Fault::Throttle | Fault::LongWait => Some(429),
-                    Fault::Unauthorized => Some(401),
-                    Fault::Forbidden => Some(403),
-                    Fault::Payment => Some(402),
-                    Fault::WrongPath => Some(404),
-                    _ => None,
-                };
-                let tenant = sandbox.tenant("", START).unwrap();
-                let reply = tenant.refusal(fault, &request, &route, START);
-                assert_eq!(
-                    reply.as_ref().map(|reply| reply.status),
-                    status,
-                    "{fault:?}"
-                );
-                assert!(reply.is_none_or(|reply| !reply.effect));
-            }
-        }
-    }
+    let body = String::from_utf8_lossy(reply.body());
+    *reply.body_mut() = body.replace(user, &other).into();
 }

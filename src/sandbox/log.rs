@@ -102,11 +102,6 @@ impl Log {
         self.entries.push_back(entry);
     }
 
-    /// How many requests are remembered.
-    pub(super) fn len(&self) -> usize {
-        self.entries.len()
-    }
-
     /// The number of the last request; 0: none came yet.
     pub(super) fn last(&self) -> u64 {
         self.next

@@ -10,8 +10,9 @@
 //! ```
 //!
 //! * `zendesk`, `sunco` and `zoho` are plain state machines: a request and the time go in, a reply
-//!   comes out. No IO and no clock of their own. `route` tells what a request asks of whom.
-//! * `window` keeps their quotas, `faults` breaks what goes right, `log` remembers all.
+//!   comes out. No IO and no clock of their own. `request` tells what is asked of whom.
+//! * `user` is a user as it truly stands, `window` keeps quotas, `faults` breaks what goes right,
+//!   `log` remembers all.
 //! * `hub` is [`Sandbox`]: it takes a request to its tenant and provider. [`Sandbox::handle`] is the
 //!   door for whoever has a clock of their own; `server` is the only part that knows of sockets.
 //! * `control` answers the judge.
@@ -25,40 +26,34 @@
 //! It does not call anybody, keeps nothing on disk, and does not check what the program under test
 //! should have done: that is for the tests that read its log.
 
-mod auth;
 mod control;
-mod error;
 mod faults;
 mod hub;
-mod latency;
 mod log;
-mod message;
 mod options;
 mod population;
-mod route;
+mod reply;
+mod request;
 mod seed;
 mod server;
 mod settings;
 mod sunco;
-mod tenant;
 mod text;
-mod tokens;
+mod user;
 mod window;
 mod zendesk;
 mod zoho;
 
-pub use error::SandboxError;
 pub use faults::{Fault, Faults, FaultsError, PlannedFault};
 pub use hub::{Delivery, Sandbox};
-pub use latency::{Latency, LatencyError};
 pub use log::{Call, LogEntry};
-pub use message::Reply;
-pub use options::{Credentials, Population, SandboxOptions};
+pub use options::{Credentials, Population, SandboxError, SandboxOptions};
 pub use population::DEMO_CSV;
+pub use reply::Reply;
 pub use seed::{Seed, SuncoSeed, UserState, ZendeskSeed, ZohoKind, ZohoSeed};
 pub use server::Running;
 pub use settings::{
     QuotaMode, Settings, SuncoSettings, ZendeskCaller, ZendeskSettings, ZohoOrg, ZohoRights,
     ZohoSettings,
 };
-pub use text::Span;
+pub use text::{Latency, LatencyError, Span};

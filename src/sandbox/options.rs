@@ -1,9 +1,53 @@
-//! How a sandbox is started.
+//! How a sandbox is started, and why it could not be.
 
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 
+use thiserror::Error;
+
 use super::settings::Settings;
-use crate::domain::WallClock;
+use crate::domain::{ProviderKind, WallClock};
+
+/// Why a sandbox could not start or be changed.
+#[derive(Debug, Error)]
+pub enum SandboxError {
+    /// It was told to listen where others could reach it.
+    #[error(
+        "the sandbox serves on loopback only and will not listen on {addr}; name an address such \
+         as 127.0.0.1:8080"
+    )]
+    NotLoopback {
+        /// The address it was told.
+        addr: SocketAddr,
+    },
+    /// The address could not be had.
+    #[error("listen on {addr}; choose another port, or port 0 for any free one")]
+    Listen {
+        /// The address.
+        addr: SocketAddr,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// Settings, a seed or a tenant that cannot be, and why.
+    #[error("{0}")]
+    Refused(String),
+}
+
+impl SandboxError {
+    /// `what` was sent to change something and cannot be read.
+    pub(super) fn unread(what: &str, error: &serde_json::Error) -> Self {
+        Self::Refused(format!(
+            "read {what}; see the sandbox's documentation for its fields: {error}"
+        ))
+    }
+
+    /// A user of `provider` that cannot be, and the `reason`.
+    pub(super) fn seed(provider: ProviderKind, id: &str, reason: &str) -> Self {
+        let name = provider.name();
+        Self::Refused(format!("the {name} user `{id}` cannot be seeded: {reason}"))
+    }
+}
 
 /// How a sandbox is started. The defaults suit tests: any free port, no users, no faults.
 #[derive(Debug, Clone)]

@@ -105,20 +105,3 @@ fn zoho() -> Vec<ZohoSeed> {
     };
     groups.into_iter().flat_map(users).collect()
 }
-
-#[cfg(test)]
-mod tests {
-    use std::collections::HashSet;
-
-    use super::DEMO_CSV;
-
-    #[test]
-    fn every_row_has_a_reference_of_its_own() {
-        let mut reader = csv::Reader::from_reader(DEMO_CSV.as_bytes());
-        let references: HashSet<String> = reader
-            .records()
-            .map(|row| row.unwrap()[3].to_owned())
-            .collect();
-        assert_eq!(references.len(), 316);
-    }
-}

@@ -1,12 +1,14 @@
 //! What can be changed of a tenant while it runs: the weather, the limits, who the caller is.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::error::SandboxError;
 use super::faults::Faults;
-use super::latency::Latency;
-use super::text::{self, Span};
+use super::options::SandboxError;
+use super::text::{self, Latency, Span};
+use super::window::shortened;
 use crate::domain::Quota;
 
 /// Everything that can be changed of a tenant while it runs.
@@ -34,6 +36,17 @@ pub struct Settings {
     pub sunco: SuncoSettings,
     /// What concerns Zoho CRM.
     pub zoho: ZohoSettings,
+}
+
+/// What a quota comes to at a tenant: scaled, and with its mode.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limit {
+    /// How many requests a span may hold.
+    pub(super) requests: u32,
+    /// The span.
+    pub(super) span: Duration,
+    /// How it is laid.
+    pub(super) mode: QuotaMode,
 }
 
 /// How a quota's span is laid.
@@ -219,29 +232,39 @@ impl Settings {
     /// The greatest scale taken: a day becomes less than a second.
     pub const SCALE_MAX: f64 = 1e6;
 
+    /// What `quota` comes to here.
+    pub(super) fn limit(&self, quota: Quota) -> Limit {
+        Limit {
+            requests: quota.requests().get(),
+            span: self.shortened(quota.span()),
+            mode: self.quota_mode,
+        }
+    }
+
+    /// `span` divided by the scale of all limits.
+    pub(super) fn shortened(&self, span: Duration) -> Duration {
+        shortened(span, self.scale_limits)
+    }
+
     /// These settings with what `change` names replaced, field by field.
     pub(super) fn changed(&self, change: Value) -> Result<Self, SandboxError> {
-        let json = |source| SandboxError::Json {
-            what: "the settings",
-            source,
-        };
-        let mut all = serde_json::to_value(self).map_err(json)?;
+        let unread = |error| SandboxError::unread("the settings", &error);
+        let mut all = serde_json::to_value(self).map_err(unread)?;
         merge(&mut all, change);
-        let settings: Self = serde_json::from_value(all).map_err(json)?;
+        let settings: Self = serde_json::from_value(all).map_err(unread)?;
         settings.checked()
     }
 
     /// These settings, if they make sense.
     pub(super) fn checked(self) -> Result<Self, SandboxError> {
         let scale = self.scale_limits;
-        if !(scale > 0.0 && scale <= Self::SCALE_MAX) {
-            return Err(SandboxError::Setting {
-                setting: "scale_limits",
-                value: scale.to_string(),
-                hint: "write a number above 0 and up to 1000000",
-            });
+        if scale > 0.0 && scale <= Self::SCALE_MAX {
+            return Ok(self);
         }
-        Ok(self)
+        Err(SandboxError::Refused(format!(
+            "the sandbox's setting `scale_limits` cannot be {scale}; write a number above 0 and up \
+             to 1000000"
+        )))
     }
 }
 
@@ -259,37 +282,29 @@ fn merge(all: &mut Value, change: Value) {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
-    use rstest::rstest;
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::{QuotaMode, Settings, ZendeskCaller};
-    use crate::sandbox::text::Span;
-
-    #[test]
-    fn the_defaults_survive_being_written_and_read() {
-        let settings = Settings::default();
-        let json = serde_json::to_value(&settings).unwrap();
-        assert_eq!(serde_json::from_value::<Settings>(json).unwrap(), settings);
-    }
 
     #[test]
     fn a_change_replaces_what_it_names_and_nothing_else() {
         let before = Settings::default();
+        assert_eq!(before.changed(json!({})).unwrap(), before);
         let after = before
             .changed(json!({
                 "latency": "20ms..40ms",
                 "quota_mode": "fixed",
                 "token_lifetime": "2s",
+                "scale_limits": 100.0,
                 "zendesk": {"quota": "3/1m", "caller_role": "agent-managing-users"},
             }))
             .unwrap();
         assert_eq!(after.latency.to_string(), "20ms..40ms");
         assert_eq!(after.quota_mode, QuotaMode::Fixed);
-        assert_eq!(after.token_lifetime, Some(Span(Duration::from_secs(2))));
-        assert_eq!(after.zendesk.quota.to_string(), "3/1m");
+        assert_eq!(after.token_lifetime.unwrap().to_string(), "2s");
         assert_eq!(after.zendesk.caller_role, ZendeskCaller::AgentManagingUsers);
+        let limit = after.limit(after.zendesk.quota);
+        assert_eq!((limit.requests, limit.span.as_millis()), (3, 600));
         assert_eq!(
             after.zendesk.permanent_quota,
             before.zendesk.permanent_quota
@@ -299,13 +314,16 @@ mod tests {
         assert_eq!(again.token_lifetime, None);
     }
 
-    #[rstest]
-    #[case(json!({"latencies": "1s"}))]
-    #[case(json!({"zendesk": {"quota": "none"}}))]
-    #[case(json!({"scale_limits": 0.0}))]
-    #[case(json!({"scale_limits": 1e9}))]
-    #[case(json!([]))]
-    fn a_change_that_makes_no_sense_is_refused(#[case] change: Value) {
-        assert!(Settings::default().changed(change).is_err());
+    #[test]
+    fn a_change_that_makes_no_sense_is_refused() {
+        for change in [
+            json!({"latencies": "1s"}),
+            json!({"zendesk": {"quota": "none"}}),
+            json!({"scale_limits": 0.0}),
+            json!({"scale_limits": 1e9}),
+            json!([]),
+        ] {
+            assert!(Settings::default().changed(change).is_err());
+        }
     }
 }

@@ -3,98 +3,73 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::settings::QuotaMode;
-use crate::domain::{Quota, Time};
+use super::settings::{Limit, QuotaMode};
+use crate::domain::Time;
 
-/// Counts accepted requests against one quota.
+/// Counts accepted requests against one quota, which may change from request to request.
 ///
-/// **Invariant**: at most `quota.requests()` instants are held whose slot is not free yet, so that
-/// no span of a rolling window, and no period of a fixed one, ever holds more.
-#[derive(Debug)]
+/// **Invariant**: no span of a rolling window, and no period of a fixed one, ever accepts more than
+/// the limit it is asked with.
+#[derive(Debug, Default)]
 pub(super) struct Window {
-    quota: Quota,
-    mode: QuotaMode,
     /// When the requests that still count were accepted, oldest first.
     taken: VecDeque<Time>,
 }
 
 impl Window {
-    /// An empty window.
-    pub(super) fn new(quota: Quota, mode: QuotaMode) -> Self {
-        Self {
-            quota,
-            mode,
-            taken: VecDeque::new(),
-        }
-    }
-
-    /// Goes by another quota from now on; what was accepted still counts.
-    pub(super) fn configure(&mut self, quota: Quota, mode: QuotaMode) {
-        self.quota = quota;
-        self.mode = mode;
-    }
-
-    /// How many requests a span may hold.
-    pub(super) fn limit(&self) -> u32 {
-        self.quota.requests().get()
-    }
-
     /// Accepts a request at `now`, or says how long until one would be accepted.
-    pub(super) fn take(&mut self, now: Time) -> Result<(), Duration> {
-        let now = self.settle(now);
-        let over = (self.taken.len() + 1).saturating_sub(self.limit() as usize);
+    pub(super) fn take(&mut self, limit: Limit, now: Time) -> Result<(), Duration> {
+        let now = self.settle(limit, now);
+        let over = (self.taken.len() + 1).saturating_sub(limit.requests as usize);
         let blocking = over.checked_sub(1).and_then(|index| self.taken.get(index));
         if let Some(at) = blocking {
-            return Err(self.free_at(*at).saturating_since(now));
+            return Err(limit.free_at(*at).saturating_since(now));
         }
         self.taken.push_back(now);
         Ok(())
     }
 
     /// How many requests would be accepted at `now`.
-    pub(super) fn remaining(&mut self, now: Time) -> u32 {
-        self.settle(now);
-        self.limit()
-            .saturating_sub(u32::try_from(self.taken.len()).unwrap_or(u32::MAX))
+    pub(super) fn remaining(&mut self, limit: Limit, now: Time) -> u32 {
+        self.settle(limit, now);
+        let taken = u32::try_from(self.taken.len()).unwrap_or(u32::MAX);
+        limit.requests.saturating_sub(taken)
     }
 
-    /// How long until the oldest accepted request stops counting; the whole span if none counts.
-    pub(super) fn resets_in(&mut self, now: Time) -> Duration {
-        let now = self.settle(now);
-        self.taken.front().map_or(self.quota.span(), |at| {
-            self.free_at(*at).saturating_since(now)
-        })
+    /// How long until the oldest accepted request stops counting, in whole seconds, rounded up; the
+    /// whole span if none counts.
+    pub(super) fn resets_in_secs(&mut self, limit: Limit, now: Time) -> u64 {
+        let now = self.settle(limit, now);
+        let oldest = self.taken.front();
+        seconds_up(oldest.map_or(limit.span, |at| limit.free_at(*at).saturating_since(now)))
     }
 
     /// Drops what no longer counts. Returns `now`, or the last instant if the clock went back.
-    fn settle(&mut self, now: Time) -> Time {
+    fn settle(&mut self, limit: Limit, now: Time) -> Time {
         let now = self.taken.back().map_or(now, |last| now.max(*last));
         while self
             .taken
             .front()
-            .is_some_and(|at| self.free_at(*at) <= now)
+            .is_some_and(|at| limit.free_at(*at) <= now)
         {
             self.taken.pop_front();
         }
         now
     }
+}
 
+impl Limit {
     /// When the slot of a request accepted at `at` comes free.
-    fn free_at(&self, at: Time) -> Time {
+    fn free_at(self, at: Time) -> Time {
         match self.mode {
-            QuotaMode::Rolling => at.after(self.quota.span()),
+            QuotaMode::Rolling => at.after(self.span),
             QuotaMode::Fixed => {
-                let span = i64::try_from(self.quota.span().as_millis().max(1)).unwrap_or(i64::MAX);
+                let span = i64::try_from(self.span.as_millis().max(1)).unwrap_or(i64::MAX);
                 let began = at.as_millis().div_euclid(span).saturating_mul(span);
                 Time::from_millis(began.saturating_add(span))
             }
         }
     }
-}
-
-/// `quota` with its span divided by `scale`, but at least one millisecond long.
-pub(super) fn scaled(quota: Quota, scale: f64) -> Quota {
-    Quota::try_new(quota.requests(), shortened(quota.span(), scale)).unwrap_or(quota)
 }
 
 /// `span` divided by `scale`, but at least one millisecond long.
@@ -114,126 +89,100 @@ mod tests {
     use std::time::Duration;
 
     use proptest::prelude::*;
-    use rstest::rstest;
 
-    use super::{Window, scaled, seconds_up};
-    use crate::domain::{Quota, Time};
-    use crate::sandbox::settings::QuotaMode;
+    use super::{Limit, Window, seconds_up};
+    use crate::domain::Time;
+    use crate::sandbox::settings::QuotaMode::{self, Fixed, Rolling};
 
-    fn at(millis: i64) -> Time {
-        Time::from_millis(millis)
-    }
-
-    fn window(text: &str, mode: QuotaMode) -> Window {
-        Window::new(text.parse().unwrap(), mode)
-    }
-
-    #[test]
-    fn a_rolling_window_frees_each_slot_one_span_after_it_was_taken() {
-        let mut window = window("2/10s", QuotaMode::Rolling);
-        assert_eq!(window.take(at(1_000)), Ok(()));
-        assert_eq!(window.take(at(6_000)), Ok(()));
-        assert_eq!(window.take(at(7_000)), Err(Duration::from_secs(4)));
-        assert_eq!(window.take(at(10_999)), Err(Duration::from_millis(1)));
-        assert_eq!(window.take(at(11_000)), Ok(()));
-        assert_eq!(window.take(at(11_000)), Err(Duration::from_secs(5)));
-        assert_eq!(window.remaining(at(16_000)), 1);
-    }
-
-    #[test]
-    fn a_fixed_window_frees_all_slots_at_the_full_span() {
-        let mut window = window("2/10s", QuotaMode::Fixed);
-        assert_eq!(window.take(at(8_000)), Ok(()));
-        assert_eq!(window.take(at(9_000)), Ok(()));
-        assert_eq!(window.take(at(9_500)), Err(Duration::from_millis(500)));
-        assert_eq!(window.remaining(at(10_000)), 2);
-        assert_eq!(window.take(at(10_000)), Ok(()));
-        assert_eq!(window.resets_in(at(12_000)), Duration::from_secs(8));
-    }
-
-    #[test]
-    fn a_lowered_quota_counts_what_was_accepted_before() {
-        let mut window = window("3/10s", QuotaMode::Rolling);
-        for second in 1..=3 {
-            assert_eq!(window.take(at(second * 1_000)), Ok(()));
+    fn limit(requests: u32, span: u64, mode: QuotaMode) -> Limit {
+        let span = Duration::from_millis(span);
+        Limit {
+            requests,
+            span,
+            mode,
         }
-        window.configure("1/10s".parse().unwrap(), QuotaMode::Rolling);
-        assert_eq!(window.take(at(4_000)), Err(Duration::from_secs(9)));
-        assert_eq!(window.remaining(at(4_000)), 0);
     }
 
     #[test]
-    fn a_clock_that_goes_back_frees_nothing_early() {
-        let mut window = window("1/10s", QuotaMode::Rolling);
-        assert_eq!(window.take(at(20_000)), Ok(()));
-        assert_eq!(window.take(at(5_000)), Err(Duration::from_secs(10)));
-    }
-
-    #[rstest]
-    #[case(0, 0)]
-    #[case(1, 1)]
-    #[case(999, 1)]
-    #[case(1_000, 1)]
-    #[case(1_001, 2)]
-    fn retry_after_rounds_up(#[case] millis: u64, #[case] secs: u64) {
-        assert_eq!(seconds_up(Duration::from_millis(millis)), secs);
+    fn a_slot_comes_free_one_span_later_or_at_the_full_span() {
+        let (one, two, three) = (
+            limit(1, 100, Rolling),
+            limit(2, 100, Rolling),
+            limit(3, 100, Rolling),
+        );
+        let fixed = limit(2, 100, Fixed);
+        for (takes, waits) in [
+            (
+                &[
+                    (two, 10),
+                    (two, 60),
+                    (two, 70),
+                    (two, 109),
+                    (two, 110),
+                    (two, 110),
+                ][..],
+                &[0, 0, 40, 1, 0, 50][..],
+            ),
+            (
+                &[(fixed, 80), (fixed, 90), (fixed, 95), (fixed, 100)],
+                &[0, 0, 5, 0],
+            ),
+            // What was accepted before a quota was lowered counts.
+            (
+                &[(three, 10), (three, 20), (three, 30), (one, 40)],
+                &[0, 0, 0, 90],
+            ),
+            // A clock that goes back frees nothing early.
+            (&[(one, 200), (one, 50)], &[0, 100]),
+        ] {
+            let mut window = Window::default();
+            let mut take = |(limit, at)| match window.take(limit, Time::from_millis(at)) {
+                Ok(()) => 0,
+                Err(wait) => wait.as_millis(),
+            };
+            let taken: Vec<u128> = takes.iter().map(|it| take(*it)).collect();
+            assert_eq!(taken, waits);
+        }
     }
 
     #[test]
-    fn a_scale_divides_the_span_and_leaves_the_count() {
-        let quota: Quota = "700/10m".parse().unwrap();
-        assert_eq!(scaled(quota, 100.0).to_string(), "700/6s");
-        assert_eq!(scaled(quota, 1e12).to_string(), "700/1ms");
+    fn retry_after_rounds_up() {
+        for (millis, secs) in [(0, 0), (1, 1), (1_000, 1), (1_001, 2)] {
+            assert_eq!(seconds_up(Duration::from_millis(millis)), secs);
+        }
     }
 
     proptest! {
         #[test]
-        fn no_rolling_span_ever_holds_more_than_the_quota(
-            limit in 1_u32..6,
-            span in 1_i64..50,
+        fn no_span_ever_holds_more_than_the_quota(
+            requests in 1_u32..6,
+            span in 1_u64..50,
+            is_fixed: bool,
             gaps in prop::collection::vec(0_i64..20, 1..200),
         ) {
-            let mut window = window(&format!("{limit}/{span}ms"), QuotaMode::Rolling);
-            let mut now = 0;
+            let limit = limit(requests, span, if is_fixed { Fixed } else { Rolling });
+            let (mut window, mut now) = (Window::default(), 0);
+            let span = i64::try_from(span).unwrap();
             let mut accepted: Vec<i64> = Vec::new();
             for gap in gaps {
                 now += gap;
-                match window.take(at(now)) {
+                match window.take(limit, Time::from_millis(now)) {
                     Ok(()) => accepted.push(now),
-                    Err(wait) => {
-                        // The wait is exact: not a millisecond sooner.
-                        let wait = i64::try_from(wait.as_millis()).unwrap();
-                        prop_assert!(wait >= 1 && wait <= span);
-                        let then = now + wait;
-                        let held = accepted.iter().filter(|t| **t > then - span).count();
-                        prop_assert!(held < limit as usize);
-                        let held = accepted.iter().filter(|t| **t > then - 1 - span).count();
-                        prop_assert!(held >= limit as usize);
+                    // The wait is exact: not a millisecond sooner.
+                    Err(wait) if !is_fixed => {
+                        let then = now + i64::try_from(wait.as_millis()).unwrap();
+                        let held = |at: i64| accepted.iter().filter(|t| **t > at - span).count();
+                        prop_assert!(held(then) < requests as usize);
+                        prop_assert!(held(then - 1) >= requests as usize);
                     }
+                    Err(_) => {}
                 }
             }
             for start in &accepted {
-                let held = accepted.iter().filter(|t| **t >= *start && **t < start + span).count();
-                prop_assert!(held <= limit as usize);
+                let start = if is_fixed { start - start % span } else { *start };
+                let held = accepted.iter().filter(|t| (start..start + span).contains(*t));
+                prop_assert!(held.count() <= requests as usize);
             }
-        }
-
-        #[test]
-        fn no_fixed_period_ever_holds_more_than_the_quota(
-            limit in 1_u32..6,
-            span in 1_i64..50,
-            gaps in prop::collection::vec(0_i64..20, 1..200),
-        ) {
-            let mut window = window(&format!("{limit}/{span}ms"), QuotaMode::Fixed);
-            let mut now = 0;
-            let mut periods = std::collections::BTreeMap::<i64, u32>::new();
-            for gap in gaps {
-                now += gap;
-                if window.take(at(now)).is_ok() {
-                    *periods.entry(now / span).or_default() += 1;
-                }
-            }
-            prop_assert!(periods.values().all(|held| *held <= limit));
         }
     }
 }

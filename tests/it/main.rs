@@ -62,6 +62,7 @@ mod report_document;
 mod report_page;
 mod report_told;
 mod resume;
+mod sandbox;
 mod saved;
 mod screen;
 mod secrets;

@@ -416,16 +416,11 @@ fn error(failure: Failure) -> TransportError {
 }
 
 fn reply(answer: sandbox::Reply) -> Reply {
-    let mut headers = http::HeaderMap::new();
-    for (name, value) in answer.headers {
-        if let Ok(value) = value.parse() {
-            headers.append(name, value);
-        }
-    }
+    let (parts, body) = answer.into_parts();
     Reply {
-        status: answer.status,
-        headers,
-        body: answer.body.into(),
+        status: parts.status.as_u16(),
+        headers: parts.headers,
+        body,
     }
 }
 

@@ -1,36 +1,25 @@
 //! Background jobs that delete many users: queued, then working item by item, then completed.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::users::{Refusal, Users};
+use super::answers::{self, LIST_MAX};
+use super::users::soft_delete;
 use crate::domain::Time;
-use crate::sandbox::window::shortened;
-
-/// How jobs are run.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct JobPolicy {
-    /// How many may be queued or running.
-    pub(super) limit: u32,
-    /// Every time is divided by this.
-    pub(super) scale: f64,
-    /// Whether jobs end as `failed` with nothing done.
-    pub(super) fail: bool,
-    /// Every so many result items one is left out; 0: none.
-    pub(super) missing_every: u32,
-    /// Who deletes.
-    pub(super) caller: u64,
-}
+use crate::sandbox::hub::Context;
+use crate::sandbox::reply::{Reply, changed, json};
+use crate::sandbox::request::Request;
+use crate::sandbox::user::User;
 
 /// Where a job stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
     Queued,
     Working,
-    Completed(Time),
-    Failed(Time),
+    Completed,
+    Failed,
 }
 
 /// A job.
@@ -66,93 +55,102 @@ impl Jobs {
     /// How many statuses are kept at most; after that the oldest is forgotten.
     const KEPT_MAX: usize = 10_000;
 
-    /// Does what the jobs have had time for until `now`.
-    pub(super) fn advance(&mut self, users: &mut Users, policy: JobPolicy, now: Time) {
+    /// Does what the jobs have had time for.
+    pub(super) fn advance(&mut self, users: &mut BTreeMap<u64, User>, context: &Context) {
         for job in &mut self.all {
-            job.advance(users, policy, now);
+            job.advance(users, context);
         }
-        let kept = shortened(Self::KEPT, policy.scale);
+        let kept = context.settings.shortened(Self::KEPT);
         self.all
-            .retain(|job| job.running() || now < job.queued_at.after(kept));
+            .retain(|job| job.is_running() || context.now < job.queued_at.after(kept));
     }
 
-    /// Starts a job over `ids` and returns its status. `Err`: too many are running; their ids.
-    pub(super) fn start(
-        &mut self,
-        ids: Vec<String>,
-        policy: JobPolicy,
-        now: Time,
-        base_url: &str,
-    ) -> Result<Value, Vec<String>> {
-        let running: Vec<String> = self
-            .all
-            .iter()
-            .filter(|job| job.running())
-            .map(|job| job.id.clone())
-            .collect();
-        if running.len() >= policy.limit as usize {
-            return Err(running);
+    /// Starts a job over the ids of `request` and answers with its status.
+    pub(super) fn start(&mut self, request: &Request, context: &Context) -> Reply {
+        let ids = request.ids.clone();
+        if ids.is_empty() {
+            return answers::error(400, "BadRequest", "ids must name at least one user");
+        }
+        if ids.len() > LIST_MAX {
+            return answers::too_many_values();
+        }
+        let running = self.all.iter().filter(|job| job.is_running());
+        let running: Vec<&str> = running.map(|job| job.id.as_str()).collect();
+        if running.len() >= context.settings.zendesk.job_limit as usize {
+            return answers::too_many_jobs(&running);
         }
         self.started += 1;
-        let digest = blake3::hash(format!("job {} {}", self.started, now.as_millis()).as_bytes());
-        let items = u32::try_from(ids.len()).unwrap_or(u32::MAX).max(1);
-        let begins_at = now.after(shortened(Self::QUEUED, policy.scale));
+        let (now, number) = (context.now, self.started);
+        let digest = blake3::hash(format!("job {number} {}", now.as_millis()).as_bytes());
+        let items = u32::try_from(ids.len()).unwrap_or(u32::MAX);
+        let begins_at = now.after(context.settings.shortened(Self::QUEUED));
         let job = Job {
             id: format!("V3-{}", &digest.to_hex()[..32]),
-            number: self.started,
+            number,
             ids,
             queued_at: now,
             begins_at,
-            ends_at: begins_at.after(shortened(Self::ITEM * items, policy.scale)),
+            ends_at: begins_at.after(context.settings.shortened(Self::ITEM * items)),
             stage: Stage::Queued,
             results: Vec::new(),
         };
-        let status = job.status(policy, base_url);
+        let status = job.status(request, context);
         if self.all.len() >= Self::KEPT_MAX {
             self.all.pop_front();
         }
         self.all.push_back(job);
-        Ok(status)
+        changed(json(200, &json!({"job_status": status})))
     }
 
-    /// The status of the job `id`; `None`: never known, or forgotten.
-    pub(super) fn status(&self, id: &str, policy: JobPolicy, base_url: &str) -> Option<Value> {
-        self.all
-            .iter()
-            .find(|job| job.id == id)
-            .map(|job| job.status(policy, base_url))
+    /// The status of the job that `request` names.
+    pub(super) fn read(&self, request: &Request, context: &Context) -> Reply {
+        let job = self.all.iter().find(|job| job.id == request.name);
+        job.map_or_else(answers::not_found, |job| {
+            json(200, &json!({"job_status": job.status(request, context)}))
+        })
+    }
+
+    /// The statuses of the jobs that `request` names and that are known.
+    pub(super) fn read_many(&self, request: &Request, context: &Context) -> Reply {
+        if request.ids.len() > LIST_MAX {
+            return answers::too_many_values();
+        }
+        let ids = request.ids.iter();
+        let jobs = ids.filter_map(|id| self.all.iter().find(|job| job.id == *id));
+        let statuses: Vec<Value> = jobs.map(|job| job.status(request, context)).collect();
+        json(200, &json!({"job_statuses": statuses}))
     }
 
     /// How many jobs are queued or running.
     pub(super) fn running(&self) -> u32 {
-        u32::try_from(self.all.iter().filter(|job| job.running()).count()).unwrap_or(u32::MAX)
+        let running = self.all.iter().filter(|job| job.is_running()).count();
+        u32::try_from(running).unwrap_or(u32::MAX)
     }
 }
 
 impl Job {
-    fn running(&self) -> bool {
+    fn is_running(&self) -> bool {
         matches!(self.stage, Stage::Queued | Stage::Working)
     }
 
-    fn advance(&mut self, users: &mut Users, policy: JobPolicy, now: Time) {
-        if !self.running() || now < self.begins_at {
+    fn advance(&mut self, users: &mut BTreeMap<u64, User>, context: &Context) {
+        let (zendesk, now) = (&context.settings.zendesk, context.now);
+        if !self.is_running() || now < self.begins_at {
             return;
         }
         self.stage = Stage::Working;
-        if policy.fail {
-            if now >= self.ends_at {
-                self.stage = Stage::Failed(self.ends_at);
+        let mut end = Stage::Failed;
+        if !zendesk.jobs_fail {
+            end = Stage::Completed;
+            while self.results.len() < self.ids.len() && self.due(self.results.len()) <= now {
+                let index = self.results.len();
+                let (id, at) = (&self.ids[index], self.due(index));
+                let item = delete_item(users, index, id, zendesk.caller_id, at);
+                self.results.push(item);
             }
-            return;
-        }
-        while self.results.len() < self.ids.len() && self.due(self.results.len()) <= now {
-            let index = self.results.len();
-            let done_at = self.due(index);
-            let item = delete_item(users, index, &self.ids[index], policy.caller, done_at);
-            self.results.push(item);
         }
         if now >= self.ends_at {
-            self.stage = Stage::Completed(self.ends_at);
+            self.stage = end;
         }
     }
 
@@ -166,77 +164,70 @@ impl Job {
             .min(self.ends_at)
     }
 
-    fn status(&self, policy: JobPolicy, base_url: &str) -> Value {
-        let (status, progress, message, results) = match self.stage {
-            Stage::Queued => ("queued", Value::Null, Value::Null, Value::Null),
+    fn status(&self, request: &Request, context: &Context) -> Value {
+        let (done, ended) = (self.results.len(), self.ends_at.timestamp());
+        let (status, progress, message) = match self.stage {
+            Stage::Queued => ("queued", None, None),
             Stage::Working => (
                 "working",
-                json!(self.results.len()),
-                json!(format!("Deleting User #{}", self.results.len())),
-                Value::Null,
+                Some(done),
+                Some(format!("Deleting User #{done}")),
             ),
-            Stage::Completed(at) => (
-                "completed",
-                json!(self.ids.len()),
-                json!(format!("Completed at {}", at.timestamp())),
-                Value::Array(self.shuffled(policy)),
-            ),
-            Stage::Failed(at) => (
-                "failed",
-                Value::Null,
-                json!(format!("Failed at {}", at.timestamp())),
-                Value::Null,
-            ),
+            Stage::Completed => {
+                let message = format!("Completed at {ended}");
+                ("completed", Some(self.ids.len()), Some(message))
+            }
+            Stage::Failed => ("failed", None, Some(format!("Failed at {ended}"))),
         };
-        json!({"job_status": {
+        let results = (self.stage == Stage::Completed).then(|| self.shuffled(context));
+        // It names the account's canonical host, which need not be the one called.
+        let tenant = request.tenant.as_deref().unwrap_or("default");
+        let host = format!("https://{tenant}-canonical.zendesk.example");
+        json!({
             "id": self.id,
             "job_type": "Bulk Update User",
-            "url": format!("{}/api/v2/job_statuses/{}.json", other_host(base_url), self.id),
+            "url": format!("{host}/api/v2/job_statuses/{}.json", self.id),
             "total": self.ids.len(),
             "progress": progress,
             "status": status,
             "message": message,
             "results": results,
-        }})
+        })
     }
 
     /// The results in an order of their own, and perhaps not all of them.
-    fn shuffled(&self, policy: JobPolicy) -> Vec<Value> {
+    fn shuffled(&self, context: &Context) -> Vec<Value> {
         let mut results = self.results.clone();
         fastrand::Rng::with_seed(self.number).shuffle(&mut results);
-        let every = policy.missing_every as usize;
+        let every = context.settings.zendesk.job_items_missing_every as usize;
+        let mut count = 0;
+        results.retain(|_| {
+            count += 1;
+            every == 0 || count % every != 0
+        });
         results
-            .into_iter()
-            .enumerate()
-            .filter(|(index, _)| every == 0 || (index + 1) % every != 0)
-            .map(|(_, item)| item)
-            .collect()
     }
 }
 
 /// Deletes one user of a job and says how it went, in the two shapes that were recorded: a failed
 /// item has neither `success` nor `action`.
-fn delete_item(users: &mut Users, index: usize, id: &str, caller: u64, now: Time) -> Value {
-    let done = id
-        .parse()
-        .map_err(|_| Refusal::NotFound)
-        .and_then(|id| users.soft_delete(id, caller, now).map(|user| user.id));
-    let named = id.parse::<u64>().map_or_else(|_| json!(id), |id| json!(id));
-    match done {
-        Ok(id) => json!({"action": "delete", "id": id, "status": "Deleted", "success": true}),
-        Err(Refusal::NotFound) => {
-            json!({"index": index, "error": "RecordNotFound", "id": named, "details": "Not found"})
+fn delete_item(
+    users: &mut BTreeMap<u64, User>,
+    index: usize,
+    id: &str,
+    caller: u64,
+    now: Time,
+) -> Value {
+    let number = id.parse::<u64>().ok();
+    let done = number.ok_or(None);
+    let done = done.and_then(|id| soft_delete(users, id, caller, now).map(|_| ()));
+    let id = number.map_or_else(|| json!(id), |id| json!(id));
+    let (error, details) = match done {
+        Ok(()) => {
+            return json!({"action": "delete", "id": id, "status": "Deleted", "success": true});
         }
-        Err(Refusal::Invalid(why)) => {
-            json!({"index": index, "error": "UserDeleteFailed", "id": named, "details": why})
-        }
-    }
-}
-
-/// The url of an answer names the account's canonical host, which need not be the one called.
-fn other_host(base_url: &str) -> String {
-    let tenant = base_url
-        .split_once("/t/")
-        .map_or("default", |(_, tenant)| tenant);
-    format!("https://{tenant}-canonical.zendesk.example")
+        Err(None) => ("RecordNotFound", "Not found".to_owned()),
+        Err(Some(why)) => ("UserDeleteFailed", why),
+    };
+    json!({"index": index, "error": error, "id": id, "details": details})
 }

@@ -1,15 +1,306 @@
-//! Zendesk Support's behaviour: users and their two deletions, jobs, callers, limits.
+//! Zendesk Support's behaviour: callers, limits and headers here, users and their two deletions in
+//! `users`, background jobs in `jobs`, refusals in `answers`.
 //!
-//! [`answers`] writes bodies. Sources: the Support API reference
+//! Sources: the Support API reference
 //! (<https://developer.zendesk.com/api-reference/ticketing/users/users/>) and real traffic.
 
-pub(super) mod answers;
-mod caller;
+mod answers;
 mod jobs;
-mod support;
 mod users;
 
-#[cfg(test)]
-mod tests;
+use std::collections::BTreeMap;
+use std::time::Duration;
 
-pub(super) use support::Support;
+use serde_json::{Value, json};
+
+use self::answers::error;
+use self::jobs::Jobs;
+use super::faults::{Fault, LONG_WAIT_SECS};
+use super::hub::Context;
+use super::options::SandboxError;
+use super::reply::{Reply, json, with};
+use super::request::{Ask, Presented, Request};
+use super::seed::{UserState, ZendeskSeed};
+use super::settings::ZendeskCaller;
+use super::user::{State, Tokens, User};
+use super::window::Window;
+use crate::domain::{ProviderKind, Time};
+
+/// A Zendesk Support account.
+#[derive(Debug)]
+pub(super) struct Support {
+    users: BTreeMap<u64, User>,
+    jobs: Jobs,
+    tokens: Tokens,
+    account: Window,
+    permanent: Window,
+    answered: u64,
+}
+
+impl Support {
+    /// How many access tokens live at once.
+    const TOKENS_MAX: usize = 1_000;
+    /// How long an access token lives if the request does not say.
+    const TOKEN_LIFE: Duration = Duration::from_mins(30);
+    /// The user who owns the account.
+    const OWNER_ID: u64 = 361_808_000_000;
+    /// What `Retry-After` says where no window does.
+    const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+    /// An account with nobody but its owner.
+    pub(super) fn new(tenant: &str, now: Time) -> Self {
+        let id = Self::OWNER_ID;
+        let owner = User::new(&id.to_string(), "admin", State::Active, now);
+        Self {
+            users: BTreeMap::from([(id, owner)]),
+            jobs: Jobs::default(),
+            tokens: Tokens::new(format!("zendesk {tenant}"), Self::TOKENS_MAX),
+            account: Window::default(),
+            permanent: Window::default(),
+            answered: 0,
+        }
+    }
+
+    /// Puts a user in.
+    pub(super) fn seed(&mut self, seed: &ZendeskSeed, now: Time) -> Result<(), SandboxError> {
+        let refuse = |reason| SandboxError::seed(ProviderKind::Zendesk, &seed.id, reason);
+        let id = seed.id.parse::<u64>();
+        let id = id.map_err(|_| refuse("its id must be digits"))?;
+        let role = users::role_named(&seed.role)
+            .ok_or_else(|| refuse("its role must be end-user, agent, light-agent or admin"))?;
+        let states = [State::Active, State::SoftDeleted, State::PermanentlyDeleted];
+        let state = State::named(&seed.state, &states).ok_or_else(|| {
+            refuse("its state must be active, soft-deleted or permanently-deleted")
+        })?;
+        let mut user = User::new(&id.to_string(), role, state, now);
+        user.open_tickets = seed.open_tickets;
+        self.users.insert(id, user);
+        Ok(())
+    }
+
+    /// All users as they stand.
+    pub(super) fn states(&mut self, context: &Context) -> Vec<UserState> {
+        self.advance(context);
+        let users = self.users.values();
+        let aged = users.map(|user| users::aged(user, context));
+        aged.map(|user| user.shown(context.tenant, ProviderKind::Zendesk))
+            .collect()
+    }
+
+    /// Answers `request`.
+    pub(super) fn handle(&mut self, request: &Request, context: &Context) -> Reply {
+        self.advance(context);
+        let quota = context.settings.limit(context.settings.zendesk.quota);
+        let reply = if request.ask == Ask::Token {
+            // Not under /api/v2, and so outside its limit.
+            self.token(request, context)
+        } else {
+            match self.account.take(quota, context.now) {
+                Ok(()) => self.answer(request, context),
+                Err(wait) => answers::too_many_requests(wait, "API requests per minute"),
+            }
+        };
+        self.signed(reply, request.ask, context)
+    }
+
+    /// Zendesk's own words where `fault` has it refuse `request`; `None`: it is none of Zendesk's.
+    pub(super) fn refusal(
+        &mut self,
+        fault: Fault,
+        request: &Request,
+        context: &Context,
+    ) -> Option<Reply> {
+        let wait = Self::RETRY_AFTER;
+        let reply = match fault {
+            Fault::Error500 => error(500, "InternalError", "Something went wrong"),
+            Fault::Error503 => {
+                // A database that must be waited for.
+                let reply = error(503, "DatabaseTimeout", "Database timeout, please retry");
+                with(reply, "retry-after", wait.as_secs().to_string())
+            }
+            Fault::Throttle => answers::too_many_requests(wait, "API requests per minute"),
+            Fault::Unauthorized => match request.presented() {
+                Presented::Bearer(_) => answers::bad_token(),
+                _ => answers::unauthenticated(),
+            },
+            Fault::Forbidden => answers::forbidden(),
+            // Not documented: made up in the usual form.
+            Fault::Payment => error(402, "PaymentRequired", "Payment required"),
+            Fault::WrongPath => answers::no_endpoint(),
+            Fault::LongWait => {
+                let what = "Number of allowed API requests per day exceeded";
+                let reply = error(429, "APIRateLimitExceeded", what);
+                with(reply, "retry-after", LONG_WAIT_SECS)
+            }
+            _ => return None,
+        };
+        let is_signed = matches!(fault, Fault::Error500 | Fault::Error503 | Fault::Throttle);
+        Some(if is_signed {
+            self.signed(reply, Ask::Unknown, context)
+        } else {
+            reply
+        })
+    }
+
+    /// Does what the jobs have had time for, and makes sure that the caller is a user.
+    fn advance(&mut self, context: &Context) {
+        let id = context.settings.zendesk.caller_id;
+        let caller = || User::new(&id.to_string(), "admin", State::Active, context.now);
+        self.users.entry(id).or_insert_with(caller);
+        self.jobs.advance(&mut self.users, context);
+    }
+
+    fn answer(&mut self, request: &Request, context: &Context) -> Reply {
+        if let Some(reply) = self.turned_away(request, context) {
+            return reply;
+        }
+        match request.ask {
+            Ask::Identity => self.me(request, context),
+            Ask::Read => self.read(request, context),
+            Ask::ReadMany => self.read_many(request, context),
+            Ask::Delete => self.delete(request, context),
+            Ask::DeleteMany => self.jobs.start(request, context),
+            Ask::Job => self.jobs.read(request, context),
+            Ask::Jobs => self.jobs.read_many(request, context),
+            Ask::ListDeleted => self.list_deleted(request, context),
+            Ask::ReadDeleted => self.read_deleted(request, context),
+            Ask::PermanentlyDelete => {
+                let zendesk = &context.settings.zendesk;
+                let limit = context.settings.limit(zendesk.permanent_quota);
+                match self.permanent.take(limit, context.now) {
+                    Ok(()) => self.permanently_delete(request, context),
+                    Err(wait) => {
+                        let what = "permanent user deletions per 10 minutes";
+                        answers::too_many_requests(wait, what)
+                    }
+                }
+            }
+            Ask::Compliance => self.compliance(request, context),
+            Ask::BadId => answers::bad_id(),
+            _ => answers::no_endpoint(),
+        }
+    }
+
+    /// The answer to a caller whom nobody knows, or who may not do what is asked; `None`: go on.
+    fn turned_away(&self, request: &Request, context: &Context) -> Option<Reply> {
+        let own = context.credentials;
+        let scope = match request.presented() {
+            Presented::Basic(user, password)
+                if user == format!("{}/token", own.zendesk_email)
+                    && password == own.zendesk_token =>
+            {
+                None
+            }
+            Presented::Bearer(token) if token == own.zendesk_oauth_token => None,
+            Presented::Bearer(token) => match self.tokens.scope(&token, context.now) {
+                Some(scope) => Some(scope.to_owned()),
+                None => return Some(answers::bad_token()),
+            },
+            // The docs: allowed for anonymous users.
+            _ if request.ask == Ask::Identity => return Some(answers::anonymous()),
+            _ => return Some(answers::unauthenticated()),
+        };
+        let (least, word) = match request.ask {
+            Ask::Unknown => return Some(answers::no_endpoint()),
+            Ask::Identity => (ZendeskCaller::EndUser, "read"),
+            Ask::DeleteMany => (ZendeskCaller::Admin, "write"),
+            Ask::Delete | Ask::PermanentlyDelete => (ZendeskCaller::AgentManagingUsers, "write"),
+            _ => (ZendeskCaller::Agent, "read"),
+        };
+        let suffices = |one: &str| one == word || one == format!("users:{word}");
+        let may = context.settings.zendesk.caller_role >= least
+            && scope.is_none_or(|scope| scope.split(' ').any(suffices));
+        (!may).then(answers::forbidden)
+    }
+
+    /// `POST /oauth/tokens`: client credentials, as JSON.
+    fn token(&mut self, request: &Request, context: &Context) -> Reply {
+        let own = context.credentials;
+        let refused = |status, error: &str, what: &str| {
+            json(status, &json!({"error": error, "error_description": what}))
+        };
+        let Ok(body) = serde_json::from_slice::<Value>(request.body()) else {
+            return refused(400, "invalid_request", "The body must be JSON.");
+        };
+        if body["client_id"] != own.zendesk_client_id
+            || body["client_secret"] != own.zendesk_client_secret
+        {
+            return refused(
+                401,
+                "invalid_client",
+                "Client authentication failed due to unknown client, no client authentication \
+                 included, or unsupported authentication method.",
+            );
+        }
+        if body["grant_type"] != "client_credentials" {
+            return refused(
+                400,
+                "unsupported_grant_type",
+                "The authorization grant type is not supported by the authorization server.",
+            );
+        }
+        let stated = match &body["expires_in"] {
+            Value::Null => Some(Self::TOKEN_LIFE.as_secs()),
+            given => given.as_u64().filter(|secs| (301..172_800).contains(secs)),
+        };
+        let Some(stated) = stated else {
+            let what = "expires_in must be above 300 and below 172800 seconds.";
+            return refused(400, "invalid_request", what);
+        };
+        let scope = body["scope"].as_str().unwrap_or("read write");
+        let life = context.settings.token_lifetime;
+        let life = life.map_or(Duration::from_secs(stated), |span| span.0);
+        json(
+            200,
+            &json!({
+                "access_token": self.tokens.mint("", scope, context.now, life),
+                "token_type": "bearer",
+                "scope": scope,
+                "expires_in": stated,
+            }),
+        )
+    }
+
+    /// Adds the headers that every answer has, and those of the endpoint's own limit.
+    fn signed(&mut self, mut reply: Reply, ask: Ask, context: &Context) -> Reply {
+        self.answered += 1;
+        let (settings, now) = (context.settings, context.now);
+        let quota = settings.limit(settings.zendesk.quota);
+        let id = format!("{:016x}-FRA", self.answered);
+        let limit = quota.requests.to_string();
+        let remaining = self.account.remaining(quota, now).to_string();
+        let reset = self.account.resets_in_secs(quota, now).to_string();
+        for (name, value) in [
+            // Twice, as recorded.
+            ("x-request-id", &id),
+            ("x-request-id", &id),
+            ("x-zendesk-api-version", &"v2".to_owned()),
+            ("x-rate-limit", &limit),
+            ("x-rate-limit-remaining", &remaining),
+            ("ratelimit-limit", &limit),
+            ("ratelimit-remaining", &remaining),
+            ("ratelimit-reset", &reset),
+        ] {
+            reply = with(reply, name, value);
+        }
+        let (name, total, remaining, resets) = match ask {
+            Ask::PermanentlyDelete => {
+                let quota = settings.limit(settings.zendesk.permanent_quota);
+                (
+                    "zendesk-ratelimit-deleted-users-destroy",
+                    quota.requests,
+                    self.permanent.remaining(quota, now),
+                    self.permanent.resets_in_secs(quota, now),
+                )
+            }
+            Ask::DeleteMany => {
+                let total = settings.zendesk.job_limit;
+                let left = total.saturating_sub(self.jobs.running());
+                ("zendesk-ratelimit-inflight-jobs", total, left, 60)
+            }
+            _ => return reply,
+        };
+        let value = format!("total={total}; remaining={remaining}; resets={resets}");
+        with(reply, name, value)
+    }
+}

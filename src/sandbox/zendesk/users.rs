@@ -1,78 +1,36 @@
-//! Users of Zendesk Support as they truly stand, and what deleting them does.
+//! What is asked about users of Zendesk Support, and what deleting them does.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use serde_json::{Value, json};
+
+use super::Support;
+use super::answers::{self, LIST_MAX};
 use crate::domain::Time;
-use crate::sandbox::window::shortened;
+use crate::sandbox::hub::Context;
+use crate::sandbox::reply::{Reply, changed, json};
+use crate::sandbox::request::Request;
+use crate::sandbox::settings::ZendeskCaller;
+use crate::sandbox::user::{State, User};
 
-/// What stands of a user.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Standing {
-    /// All of it.
-    Active,
-    /// Softly deleted, at that time.
-    SoftDeleted(Time),
-    /// Deleted for good, at that time.
-    PermanentlyDeleted(Time),
-}
+/// How long a softly deleted user waits before Zendesk deletes it for good
+/// (<https://support.zendesk.com/hc/en-us/articles/5007485121562>).
+const SOFT_KEPT: Duration = Duration::from_hours(30 * 24);
+/// How long an erasure takes until all of it is done.
+const ERASURE: Duration = Duration::from_secs(30);
+/// What a name becomes after a permanent deletion
+/// (<https://developer.zendesk.com/api-reference/ticketing/users/users/#list-deleted-users>).
+const GONE_NAME: &str = "Permanently Deleted User";
 
-/// What a user may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Role {
-    /// A customer.
-    EndUser,
-    /// An agent.
-    Agent,
-    /// An agent who may only comment: role `agent` with role type 1.
-    LightAgent,
-    /// An administrator.
-    Admin,
-}
-
-impl Role {
-    /// Every role.
-    const ALL: [Self; 4] = [Self::EndUser, Self::Agent, Self::LightAgent, Self::Admin];
-
-    /// Its name in seeds.
-    pub(super) const fn name(self) -> &'static str {
-        match self {
-            Self::EndUser => "end-user",
-            Self::Agent => "agent",
-            Self::LightAgent => "light-agent",
-            Self::Admin => "admin",
-        }
-    }
-
-    /// The role called `name`; an empty one is an end user.
-    pub(super) fn named(name: &str) -> Option<Self> {
-        if name.is_empty() {
-            return Some(Self::EndUser);
-        }
-        Self::ALL.into_iter().find(|role| role.name() == name)
-    }
-}
-
-/// A user.
-#[derive(Debug, Clone)]
-pub(super) struct User {
-    /// The id.
-    pub(super) id: u64,
-    /// What stands of it.
-    pub(super) standing: Standing,
-    /// What it may do.
-    pub(super) role: Role,
-    /// How many tickets that are not closed it is requester of.
-    pub(super) open_tickets: u32,
-    /// Whether it owns the account.
-    pub(super) owner: bool,
-    /// When it was made.
-    pub(super) created_at: Time,
-    /// When its standing last changed; `None`: never.
-    pub(super) changed_at: Option<Time>,
-    /// How often requests changed its standing.
-    pub(super) changes: u32,
-}
+/// Every role: its name in seeds, and the role, the role type and the custom role of answers. A light
+/// agent, who may only comment, is an agent of another type.
+const ROLES: [(&str, &str, Option<u8>, Option<u64>); 4] = [
+    ("end-user", "end-user", None, None),
+    ("agent", "agent", Some(0), Some(360_001_000_001)),
+    ("light-agent", "agent", Some(1), Some(360_001_000_002)),
+    ("admin", "admin", Some(4), Some(360_001_000_003)),
+];
 
 const GIVEN: [&str; 8] = [
     "Ada", "Bruno", "Chiara", "Dilan", "Edda", "Farid", "Greta", "Hakon",
@@ -87,158 +45,281 @@ const FAMILY: [&str; 7] = [
     "Grigor",
 ];
 
-impl User {
-    /// A user as it is seeded.
-    pub(super) fn new(id: u64, role: Role, created_at: Time) -> Self {
-        Self {
-            id,
-            standing: Standing::Active,
-            role,
-            open_tickets: 0,
-            owner: false,
-            created_at,
-            changed_at: None,
-            changes: 0,
-        }
+/// The role called `name` in seeds; an empty one is an end user.
+pub(super) fn role_named(name: &str) -> Option<&'static str> {
+    let name = if name.is_empty() { "end-user" } else { name };
+    ROLES.iter().map(|role| role.0).find(|role| *role == name)
+}
+
+/// `user` as it stands at the time: one that was softly deleted for long is deleted for good.
+pub(super) fn aged(user: &User, context: &Context) -> User {
+    let mut user = user.clone();
+    let ends = user.since.after(context.settings.shortened(SOFT_KEPT));
+    if user.state == State::SoftDeleted && ends <= context.now {
+        user.state = State::PermanentlyDeleted;
+        user.since = ends;
+    }
+    user
+}
+
+/// Softly deletes the user `id` at `now`. `Err(None)`: there is none; else the reason why not.
+pub(super) fn soft_delete(
+    users: &mut BTreeMap<u64, User>,
+    id: u64,
+    caller: u64,
+    now: Time,
+) -> Result<&User, Option<String>> {
+    let user = users.get_mut(&id).ok_or(None)?;
+    let why = if user.state != State::Active {
+        "User could not be deleted in its current state".to_owned()
+    } else if id == Support::OWNER_ID {
+        "The account owner cannot be deleted".to_owned()
+    } else if id == caller {
+        "You cannot delete yourself".to_owned()
+    } else if user.open_tickets > 0 {
+        format!(
+            "{} <{}> is requester on {} ticket(s) that are not closed.",
+            name(id),
+            email(id),
+            user.open_tickets
+        )
+    } else {
+        user.change(State::SoftDeleted, now);
+        return Ok(user);
+    };
+    Err(Some(why))
+}
+
+impl Support {
+    fn user(&self, request: &Request, context: &Context) -> Option<User> {
+        let user = self.users.get(&request.number())?;
+        Some(aged(user, context))
     }
 
-    /// Whether it is softly deleted and listed so, which takes `delay` from a request that did it.
-    pub(super) fn is_listed_soft_deleted(&self, delay: Duration, now: Time) -> bool {
-        let listed = self.changed_at.is_none_or(|at| at.after(delay) <= now);
-        listed && matches!(self.standing, Standing::SoftDeleted(_))
-    }
-
-    /// A name made of the id. No test may find it in a ledger.
-    pub(super) fn name(&self) -> String {
-        let pick = |from: &[&'static str], by: u64| {
-            usize::try_from(by % from.len() as u64)
-                .ok()
-                .and_then(|index| from.get(index).copied())
-                .unwrap_or("Nemo")
+    pub(super) fn me(&self, request: &Request, context: &Context) -> Reply {
+        let zendesk = &context.settings.zendesk;
+        let Some(caller) = self.users.get(&zendesk.caller_id) else {
+            return answers::anonymous();
         };
-        format!("{} {}", pick(&GIVEN, self.id), pick(&FAMILY, self.id / 3))
+        let mut caller = aged(caller, context);
+        caller.role = match zendesk.caller_role {
+            ZendeskCaller::Admin => "admin",
+            ZendeskCaller::AgentManagingUsers | ZendeskCaller::Agent => "agent",
+            ZendeskCaller::EndUser => "end-user",
+        };
+        let mut user = shown(&caller, request, context);
+        user["name"] = json!("Operations");
+        user["email"] = json!(context.credentials.zendesk_email);
+        json(200, &json!({"user": user}))
     }
 
-    /// An e-mail address made of the id. No test may find it in a ledger either.
-    pub(super) fn email(&self) -> String {
-        let name = self.name().to_lowercase().replace(' ', ".");
-        format!("{name}.{}@customers.example", self.id)
+    pub(super) fn read(&self, request: &Request, context: &Context) -> Reply {
+        let user = self.user(request, context);
+        user.map_or_else(answers::not_found, |user| {
+            json(200, &json!({"user": shown(&user, request, context)}))
+        })
     }
 
-    /// The address's name in the app the user came from.
-    pub(super) fn external_id(&self) -> String {
-        format!("shop-{}", self.id)
+    pub(super) fn read_many(&self, request: &Request, context: &Context) -> Reply {
+        if request.ids.len() > LIST_MAX {
+            return answers::too_many_values();
+        }
+        let ids = request.ids.iter();
+        let users = ids.filter_map(|id| self.users.get(&id.parse().ok()?));
+        let users: Vec<Value> = users
+            .filter(|user| user.state == State::Active)
+            .map(|user| shown(user, request, context))
+            .collect();
+        let count = users.len();
+        json(
+            200,
+            &json!({"users": users, "next_page": null, "previous_page": null, "count": count}),
+        )
+    }
+
+    pub(super) fn delete(&mut self, request: &Request, context: &Context) -> Reply {
+        let caller = context.settings.zendesk.caller_id;
+        match soft_delete(&mut self.users, request.number(), caller, context.now) {
+            Ok(user) => {
+                let user = shown(user, request, context);
+                changed(json(200, &json!({"user": user})))
+            }
+            Err(None) => answers::not_found(),
+            Err(Some(why)) => answers::invalid(&why),
+        }
+    }
+
+    /// Deleted users, softly or for good, by cursor: as many as a page has, after the last one seen.
+    pub(super) fn list_deleted(&self, request: &Request, context: &Context) -> Reply {
+        let after = request
+            .query("page[after]")
+            .unwrap_or_else(|| "0".to_owned());
+        let Ok(after) = after.parse::<u64>() else {
+            return answers::bad_id();
+        };
+        let size = request.query("page[size]");
+        let size = size.and_then(|size| size.parse().ok()).unwrap_or(LIST_MAX);
+        let mut rest = self
+            .users
+            .range(after.saturating_add(1)..)
+            .filter(|(_, user)| user.state != State::Active)
+            .map(|(_, user)| aged(user, context))
+            .filter(|user| user.state == State::PermanentlyDeleted || is_listed(user, context));
+        let page: Vec<User> = rest.by_ref().take(size.clamp(1, LIST_MAX)).collect();
+        let last = page.last().map(|user| user.id.as_str());
+        let users = page
+            .iter()
+            .map(|user| shown_deleted(user, request, context));
+        let users: Vec<Value> = users.collect();
+        let meta = json!({"has_more": rest.next().is_some(), "after_cursor": last});
+        json(200, &json!({"deleted_users": users, "meta": meta}))
+    }
+
+    pub(super) fn read_deleted(&self, request: &Request, context: &Context) -> Reply {
+        match self.user(request, context) {
+            Some(user) if is_listed(&user, context) => {
+                let user = shown_deleted(&user, request, context);
+                json(200, &json!({"deleted_user": user}))
+            }
+            _ => answers::not_found(),
+        }
+    }
+
+    pub(super) fn permanently_delete(&mut self, request: &Request, context: &Context) -> Reply {
+        match self.users.get_mut(&request.number()) {
+            Some(user) if is_listed(&aged(user, context), context) => {
+                user.change(State::PermanentlyDeleted, context.now);
+                let user = shown_deleted(user, request, context);
+                changed(json(200, &json!({"deleted_user": user})))
+            }
+            _ => answers::not_found(),
+        }
+    }
+
+    /// What is known of a user's erasure: asked for and begun at once, complete after a while.
+    pub(super) fn compliance(&self, request: &Request, context: &Context) -> Reply {
+        let Some(user) = self.user(request, context) else {
+            return answers::not_found();
+        };
+        if user.state != State::PermanentlyDeleted {
+            return json(200, &json!({"compliance_deletion_statuses": []}));
+        }
+        let executer = context.settings.zendesk.caller_id;
+        let complete_at = user.since.after(context.settings.shortened(ERASURE));
+        let entries: Vec<Value> = [
+            ("request_deletion", "all", user.since, Some(executer)),
+            ("started", "support", user.since, None),
+            ("complete", "support", complete_at, None),
+            ("complete", "all", complete_at, None),
+        ]
+        .into_iter()
+        .filter(|(_, _, at, _)| *at <= context.now)
+        .map(|(action, application, at, executer)| {
+            json!({
+                "action": action,
+                "application": application,
+                "account_subdomain": "sandbox",
+                "created_at": seconds(at),
+                "executer_id": executer,
+                "user_id": request.number(),
+            })
+        })
+        .collect();
+        json(200, &json!({"compliance_deletion_statuses": entries}))
     }
 }
 
-/// Why a user is not deleted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Refusal {
-    /// There is no such user, or none in the standing that is asked for.
-    NotFound,
-    /// The user may not be deleted, for the reason told.
-    Invalid(String),
+/// Whether the aged `user` is softly deleted and listed so, which takes a while from the request
+/// that did it.
+fn is_listed(user: &User, context: &Context) -> bool {
+    let delay = context.settings.zendesk.listing_delay.0;
+    let listed = user
+        .changed_at
+        .is_none_or(|at| at.after(delay) <= context.now);
+    listed && user.state == State::SoftDeleted
 }
 
-/// All users of an account.
-#[derive(Debug, Default)]
-pub(super) struct Users {
-    all: BTreeMap<u64, User>,
-    /// Who was softly deleted, and when, in that order.
-    soft: VecDeque<(Time, u64)>,
+/// The aged `user` as the users endpoints show it.
+fn shown(user: &User, request: &Request, context: &Context) -> Value {
+    let id: u64 = user.id.parse().unwrap_or_default();
+    let active = user.state == State::Active;
+    let renamed_at = user.since.after(context.settings.zendesk.rename_delay.0);
+    let is_renamed = user.state == State::PermanentlyDeleted && renamed_at <= context.now;
+    let name = if is_renamed {
+        GONE_NAME.to_owned()
+    } else {
+        name(id)
+    };
+    let role = ROLES.iter().find(|role| role.0 == user.role);
+    let (_, role, role_type, custom_role_id) = *role.unwrap_or(&ROLES[0]);
+    json!({
+        "id": id,
+        "url": format!("{}/api/v2/users/{id}.json", request.base_url),
+        "name": name,
+        "email": active.then(|| email(id)),
+        "created_at": seconds(user.made_at),
+        "updated_at": seconds(user.changed_at.unwrap_or(user.made_at)),
+        "time_zone": "Berlin",
+        "iana_time_zone": "Europe/Berlin",
+        "phone": null,
+        "shared_phone_number": null,
+        "photo": null,
+        "locale_id": 1,
+        "locale": "en-US",
+        "organization_id": null,
+        "role": role,
+        "role_type": role_type,
+        "custom_role_id": custom_role_id,
+        "verified": active,
+        "external_id": active.then(|| format!("shop-{id}")),
+        "tags": [],
+        "alias": null,
+        "active": active,
+        "shared": false,
+        "shared_agent": false,
+        "last_login_at": null,
+        "suspended": false,
+        "user_fields": {},
+    })
 }
 
-impl Users {
-    /// How long a softly deleted user waits before Zendesk deletes it for good
-    /// (<https://support.zendesk.com/hc/en-us/articles/5007485121562>).
-    const SOFT_KEPT: Duration = Duration::from_hours(30 * 24);
+/// The aged `user` as the deleted users endpoints show it: with less of them.
+fn shown_deleted(user: &User, request: &Request, context: &Context) -> Value {
+    let all = shown(user, request, context);
+    json!({
+        "id": all["id"],
+        "url": format!("{}/api/v2/deleted_users/{}.json", request.base_url, user.id),
+        "name": all["name"],
+        "email": null,
+        "created_at": all["created_at"],
+        "updated_at": all["updated_at"],
+        "time_zone": "Berlin",
+        "phone": null,
+        "shared_phone_number": null,
+        "photo": null,
+        "locale_id": 1,
+        "locale": "en-US",
+        "organization_id": null,
+        "role": all["role"],
+        "active": false,
+    })
+}
 
-    /// Puts `user` in, in place of one with its id.
-    pub(super) fn put(&mut self, user: User) {
-        if let Standing::SoftDeleted(at) = user.standing {
-            self.soft.push_back((at, user.id));
-        }
-        self.all.insert(user.id, user);
-    }
+/// A name made of the id. No test may find it in a ledger, nor the address.
+fn name(id: u64) -> String {
+    let pick = |names: &[&'static str], by: u64| {
+        let index = usize::try_from(by % names.len() as u64).unwrap_or_default();
+        names[index]
+    };
+    format!("{} {}", pick(&GIVEN, id), pick(&FAMILY, id / 3))
+}
 
-    /// The user `id`, if there ever was one.
-    pub(super) fn get(&self, id: u64) -> Option<&User> {
-        self.all.get(&id)
-    }
+fn email(id: u64) -> String {
+    let name = name(id).to_lowercase().replace(' ', ".");
+    format!("{name}.{id}@customers.example")
+}
 
-    /// All users, by id.
-    pub(super) fn iter(&self) -> impl Iterator<Item = &User> {
-        self.all.values()
-    }
-
-    /// Deletes for good who has been softly deleted for long.
-    pub(super) fn age(&mut self, now: Time, scale: f64) {
-        let kept = shortened(Self::SOFT_KEPT, scale);
-        while let Some((at, id)) = self.soft.front().copied() {
-            if now < at.after(kept) {
-                return;
-            }
-            self.soft.pop_front();
-            // Whoever was deleted for good or seeded anew since then is not meant any more.
-            if let Some(user) = self.all.get_mut(&id)
-                && user.standing == Standing::SoftDeleted(at)
-            {
-                user.standing = Standing::PermanentlyDeleted(at.after(kept));
-            }
-        }
-    }
-
-    /// Softly deletes `id` for `caller`.
-    pub(super) fn soft_delete(
-        &mut self,
-        id: u64,
-        caller: u64,
-        now: Time,
-    ) -> Result<&User, Refusal> {
-        let user = self.all.get_mut(&id).ok_or(Refusal::NotFound)?;
-        if user.standing != Standing::Active {
-            return Err(Refusal::Invalid(
-                "User could not be deleted in its current state".to_owned(),
-            ));
-        }
-        if user.owner {
-            return Err(Refusal::Invalid(
-                "The account owner cannot be deleted".to_owned(),
-            ));
-        }
-        if id == caller {
-            return Err(Refusal::Invalid("You cannot delete yourself".to_owned()));
-        }
-        if user.open_tickets > 0 {
-            return Err(Refusal::Invalid(format!(
-                "{} <{}> is requester on {} ticket(s) that are not closed.",
-                user.name(),
-                user.email(),
-                user.open_tickets
-            )));
-        }
-        user.standing = Standing::SoftDeleted(now);
-        self.soft.push_back((now, id));
-        user.changed_at = Some(now);
-        user.changes += 1;
-        Ok(user)
-    }
-
-    /// Deletes `id`, who is softly deleted and listed so `delay` after it, for good.
-    pub(super) fn permanently_delete(
-        &mut self,
-        id: u64,
-        delay: Duration,
-        now: Time,
-    ) -> Result<&User, Refusal> {
-        match self.all.get_mut(&id) {
-            Some(user) if user.is_listed_soft_deleted(delay, now) => {
-                user.standing = Standing::PermanentlyDeleted(now);
-                user.changed_at = Some(now);
-                user.changes += 1;
-                Ok(user)
-            }
-            _ => Err(Refusal::NotFound),
-        }
-    }
+/// A time as Zendesk writes it: no fractions.
+fn seconds(at: Time) -> String {
+    format!("{:.0}", at.timestamp())
 }

@@ -1,0 +1,465 @@
+//! A request as the state machines take it: whose it is, what it asks for and of whom, told from one
+//! table of the three providers' paths.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use percent_encoding::percent_decode_str;
+
+use super::log::Call;
+use crate::domain::ProviderKind;
+
+/// What a request asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ask {
+    /// An access token.
+    Token,
+    /// Who the caller is, or which app or organisation this is.
+    Identity,
+    /// Zoho: the organisation.
+    Org,
+    /// One user.
+    Read,
+    /// Many users, or a page of all.
+    ReadMany,
+    /// Zendesk: a page of the deleted users.
+    ListDeleted,
+    /// Zendesk: one soft-deleted user.
+    ReadDeleted,
+    /// Zendesk: how far a user's erasure is.
+    Compliance,
+    /// One job.
+    Job,
+    /// Many jobs.
+    Jobs,
+    /// Delete a user, at Zendesk softly.
+    Delete,
+    /// Zendesk: delete many users with a job.
+    DeleteMany,
+    /// Zendesk: delete a user for good.
+    PermanentlyDelete,
+    /// Sunshine Conversations: clear a user's profile.
+    Clear,
+    /// Zendesk: a user whose id is no whole number.
+    BadId,
+    /// Zoho: a path of the table with a method it does not take.
+    BadMethod,
+    /// Anything else.
+    Unknown,
+}
+
+use Ask::{
+    Clear, Compliance, Delete, DeleteMany, Identity, Job, Jobs, ListDeleted, Org,
+    PermanentlyDelete, Read, ReadDeleted, ReadMany, Token,
+};
+use ProviderKind::{Sunco, Zendesk, Zoho};
+
+/// Provider, method, path and what it asks. `{user}` and the like stand for one segment that is not
+/// empty. The first that fits counts.
+const TABLE: [(ProviderKind, &str, &str, Ask); 21] = [
+    (Zendesk, "POST", "oauth/tokens", Token),
+    (Zendesk, "GET", "api/v2/users/me", Identity),
+    (Zendesk, "GET", "api/v2/users/show_many", ReadMany),
+    (Zendesk, "DELETE", "api/v2/users/destroy_many", DeleteMany),
+    (Zendesk, "GET", "api/v2/job_statuses/show_many", Jobs),
+    (Zendesk, "GET", "api/v2/job_statuses/{job}", Job),
+    (Zendesk, "GET", "api/v2/users/{user}", Read),
+    (Zendesk, "DELETE", "api/v2/users/{user}", Delete),
+    (Zendesk, "GET", "api/v2/deleted_users", ListDeleted),
+    (Zendesk, "GET", "api/v2/deleted_users/{user}", ReadDeleted),
+    (
+        Zendesk,
+        "DELETE",
+        "api/v2/deleted_users/{user}",
+        PermanentlyDelete,
+    ),
+    (
+        Zendesk,
+        "GET",
+        "api/v2/users/{user}/compliance_deletion_statuses",
+        Compliance,
+    ),
+    (Sunco, "GET", "v2/apps/{app}", Identity),
+    (Sunco, "GET", "v2/apps/{app}/users/{user}", Read),
+    (Sunco, "DELETE", "v2/apps/{app}/users/{user}", Delete),
+    (
+        Sunco,
+        "DELETE",
+        "v2/apps/{app}/users/{user}/personalinformation",
+        Clear,
+    ),
+    (Zoho, "POST", "oauth/v2/token", Token),
+    (Zoho, "GET", "crm/{version}/org", Org),
+    (Zoho, "GET", "crm/{version}/users", ReadMany),
+    (Zoho, "GET", "crm/{version}/users/{user}", Read),
+    (Zoho, "DELETE", "crm/{version}/users/{user}", Delete),
+];
+
+/// The versions of Zoho's API that are served.
+const VERSIONS: [&str; 8] = ["v2", "v2.1", "v3", "v4", "v5", "v6", "v7", "v8"];
+
+/// A request as it arrived, and what it asks.
+#[derive(Debug)]
+pub(super) struct Request {
+    sent: http::Request<Bytes>,
+    /// The tenant its path names with `/t/{name}`; `None`: it has no such prefix.
+    pub(super) tenant: Option<String>,
+    /// The path as sent, still percent-encoded, without tenant and query.
+    pub(super) path: String,
+    /// Where the tenant can be reached, without a slash at the end; answers name it.
+    pub(super) base_url: String,
+    /// How many requests of this tenant and provider are under way, this one included.
+    pub(super) in_flight: u32,
+    /// Whose path it is; `None`: no provider's.
+    pub(super) provider: Option<ProviderKind>,
+    /// What it asks for.
+    pub(super) ask: Ask,
+    /// The one user it is about; `None`: none, or many.
+    pub(super) user: Option<String>,
+    /// The users or jobs it is about where it may name many.
+    pub(super) ids: Vec<String>,
+    /// The app's id or the job's, decoded.
+    pub(super) name: String,
+}
+
+impl Request {
+    /// Reads `sent`.
+    pub(super) fn of(sent: http::Request<Bytes>) -> Self {
+        let (tenant, path) = tenant_of(sent.uri().path());
+        let (tenant, path) = (tenant.map(str::to_owned), path.to_owned());
+        let mut request = Self {
+            sent,
+            tenant,
+            path,
+            base_url: String::new(),
+            in_flight: 1,
+            provider: None,
+            ask: Ask::Unknown,
+            user: None,
+            ids: Vec::new(),
+            name: String::new(),
+        };
+        let host = request.header("host").unwrap_or("127.0.0.1");
+        request.base_url = match &request.tenant {
+            Some(name) => format!("http://{host}/t/{name}"),
+            None => format!("http://{host}"),
+        };
+        request.read_path();
+        request.read_query();
+        request
+    }
+
+    /// Finds the path in the table.
+    fn read_path(&mut self) {
+        let whole = self.path.clone();
+        let mut path: Vec<&str> = whole
+            .strip_prefix('/')
+            .unwrap_or(&whole)
+            .split('/')
+            .collect();
+        self.provider = provider_of(&path);
+        if self.provider == Some(Zendesk)
+            && let Some(last) = path.last_mut()
+        {
+            // The extension is optional on the last segment.
+            *last = last.strip_suffix(".json").unwrap_or(last);
+        }
+        if path[0] == "sc" {
+            // Licensed customers of Zendesk reach Sunshine Conversations under it.
+            path.remove(0);
+        }
+        let mut rows = TABLE
+            .iter()
+            .filter(|(provider, _, pattern, _)| {
+                Some(*provider) == self.provider && fits(pattern, &path)
+            })
+            .peekable();
+        let is_known = rows.peek().is_some();
+        let Some((_, _, pattern, ask)) = rows.find(|row| row.1 == self.method()) else {
+            if is_known && self.provider == Some(Zoho) {
+                self.ask = Ask::BadMethod;
+            }
+            return;
+        };
+        self.ask = *ask;
+        for (part, segment) in pattern.split('/').zip(path) {
+            match part {
+                "{user}" => self.user = Some(decoded(segment)),
+                "{app}" | "{job}" => self.name = decoded(segment),
+                _ => {}
+            }
+        }
+    }
+
+    /// What the table does not tell: lists of ids, ids that are none, and Zoho's caller.
+    fn read_query(&mut self) {
+        if self.provider == Some(Zoho)
+            && self.ask == ReadMany
+            && self.query("type").as_deref() == Some("CurrentUser")
+        {
+            self.ask = Identity;
+        }
+        if matches!(self.ask, ReadMany | DeleteMany | Jobs) {
+            let ids = self.query("ids").unwrap_or_default();
+            let ids = ids.split(',').map(str::trim).filter(|id| !id.is_empty());
+            self.ids = ids.map(str::to_owned).collect();
+        }
+        if let (Some(Zendesk), Some(id)) = (self.provider, &self.user) {
+            // `u64` would take a leading plus.
+            match id.parse::<u64>() {
+                Ok(number) if !id.starts_with('+') => self.user = Some(number.to_string()),
+                _ => self.ask = Ask::BadId,
+            }
+        }
+    }
+
+    /// The method, in capitals.
+    pub(super) fn method(&self) -> &str {
+        self.sent.method().as_str()
+    }
+
+    /// The body.
+    pub(super) fn body(&self) -> &[u8] {
+        self.sent.body()
+    }
+
+    /// The first header called `name`; `None`: there is none that is text.
+    fn header(&self, name: &str) -> Option<&str> {
+        self.sent.headers().get(name)?.to_str().ok()
+    }
+
+    /// The first parameter of the query called `name`, decoded; `None`: there is none.
+    pub(super) fn query(&self, name: &str) -> Option<String> {
+        find(self.sent.uri().query().unwrap_or_default().as_bytes(), name)
+    }
+
+    /// The first field called `name` of a body that is a form, decoded; `None`: there is none.
+    pub(super) fn form(&self, name: &str) -> Option<String> {
+        find(self.body(), name)
+    }
+
+    /// The user's id where ids are whole numbers; 0, which nobody has, else.
+    pub(super) fn number(&self) -> u64 {
+        let id = self.user.as_deref();
+        id.and_then(|id| id.parse().ok()).unwrap_or_default()
+    }
+
+    /// The users it is about where it may name many.
+    pub(super) fn users(&self) -> &[String] {
+        match self.ask {
+            ReadMany | DeleteMany => &self.ids,
+            _ => &[],
+        }
+    }
+
+    /// The word for it in the log.
+    pub(super) fn call(&self) -> Call {
+        match self.ask {
+            Token => Call::Token,
+            Identity | Org => Call::Identity,
+            Read | ReadMany | ListDeleted | ReadDeleted | Compliance => Call::Read,
+            Job | Jobs => Call::Job,
+            Delete => Call::Delete,
+            DeleteMany => Call::DeleteMany,
+            PermanentlyDelete => Call::PermanentlyDelete,
+            Clear => Call::DeletePersonalInformation,
+            Ask::BadId | Ask::BadMethod | Ask::Unknown => Call::Unknown,
+        }
+    }
+
+    /// The credentials it carries. Judges none of them.
+    pub(super) fn presented(&self) -> Presented {
+        let authorization = self.header("authorization").unwrap_or_default();
+        let (scheme, rest) = authorization.split_once(' ').unwrap_or_default();
+        let rest = rest.trim();
+        match scheme.to_ascii_lowercase().as_str() {
+            "basic" => basic(rest).unwrap_or(Presented::Nothing),
+            "bearer" => Presented::Bearer(rest.to_owned()),
+            "zoho-oauthtoken" => Presented::Zoho(rest.to_owned()),
+            _ => Presented::Nothing,
+        }
+    }
+}
+
+/// What an `Authorization` header holds.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Presented {
+    /// No header, or one of a scheme that is not known here.
+    Nothing,
+    /// `Basic`, taken apart at the first colon.
+    Basic(String, String),
+    /// `Bearer`.
+    Bearer(String),
+    /// `Zoho-oauthtoken`.
+    Zoho(String),
+}
+
+fn basic(encoded: &str) -> Option<Presented> {
+    let pair = String::from_utf8(STANDARD.decode(encoded).ok()?).ok()?;
+    let (user, password) = pair.split_once(':')?;
+    Some(Presented::Basic(user.to_owned(), password.to_owned()))
+}
+
+/// Parts `/t/{name}/rest` into the name and `/rest`; the name is `None` without such a prefix.
+fn tenant_of(path: &str) -> (Option<&str>, &str) {
+    let Some(rest) = path.strip_prefix("/t/") else {
+        return (None, path);
+    };
+    match rest.find('/') {
+        Some(end) => (Some(&rest[..end]), &rest[end..]),
+        None => (Some(rest), "/"),
+    }
+}
+
+/// Whose path it is: the three providers' paths do not collide.
+fn provider_of(path: &[&str]) -> Option<ProviderKind> {
+    match path {
+        ["api", "v2", ..] | ["oauth", "tokens" | "tokens.json"] => Some(Zendesk),
+        ["v2" | "sc", ..] => Some(Sunco),
+        ["oauth", "v2", ..] | ["crm", ..] => Some(Zoho),
+        _ => None,
+    }
+}
+
+fn fits(pattern: &str, path: &[&str]) -> bool {
+    let parts: Vec<&str> = pattern.split('/').collect();
+    let is_zohos = pattern.starts_with("crm/");
+    parts.len() == path.len()
+        && parts.iter().zip(path).all(|(part, segment)| match *part {
+            "{version}" => VERSIONS.contains(segment),
+            // What is no number is no id of Zoho's, and so the path is none.
+            "{user}" if is_zohos => is_number(&decoded(segment)),
+            part if part.starts_with('{') => !segment.is_empty(),
+            part => part == *segment,
+        })
+}
+
+/// Whether `id` is digits and nothing else.
+pub(super) fn is_number(id: &str) -> bool {
+    !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// The first value called `name` among encoded pairs.
+fn find(pairs: &[u8], name: &str) -> Option<String> {
+    url::form_urlencoded::parse(pairs)
+        .find(|(key, _)| key == name)
+        .map(|(_, value)| value.into_owned())
+}
+
+/// A path segment with its percent signs resolved; bytes that are no UTF-8 are replaced.
+fn decoded(segment: &str) -> String {
+    percent_decode_str(segment).decode_utf8_lossy().into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::{Ask, Presented, Request};
+
+    fn request(method: &str, target: &str, authorization: &str) -> Request {
+        let sent = http::Request::builder().method(method).uri(target);
+        let sent = sent.header("authorization", authorization);
+        Request::of(sent.body(Bytes::new()).unwrap())
+    }
+
+    #[test]
+    fn a_request_is_read() {
+        for (method, target, ask, users) in [
+            ("GET", "/api/v2/users/me.json", Ask::Identity, ""),
+            ("GET", "/api/v2/users/7", Ask::Read, "7"),
+            ("DELETE", "/t/acme/api/v2/users/7.json", Ask::Delete, "7"),
+            (
+                "DELETE",
+                "/api/v2/deleted_users/7",
+                Ask::PermanentlyDelete,
+                "7",
+            ),
+            (
+                "DELETE",
+                "/api/v2/users/destroy_many.json?ids=1,2",
+                Ask::DeleteMany,
+                "1,2",
+            ),
+            ("GET", "/api/v2/job_statuses/V3-ab.json", Ask::Job, ""),
+            ("POST", "/oauth/tokens", Ask::Token, ""),
+            ("DELETE", "/api/v2/users/", Ask::Unknown, ""),
+            ("PUT", "/api/v2/users/7", Ask::Unknown, ""),
+            ("DELETE", "/api/v2/users/7/", Ask::Unknown, ""),
+            ("DELETE", "/api/v2/users/3.6E+11", Ask::BadId, "3.6E+11"),
+            ("DELETE", "/api/v2/users/+7", Ask::BadId, "+7"),
+            ("DELETE", "/api/v2/users/..%2Fx", Ask::BadId, "../x"),
+            ("GET", "/sc/v2/apps/5963", Ask::Identity, ""),
+            ("DELETE", "/sc/v2/apps/5963/users/abc", Ask::Delete, "abc"),
+            (
+                "DELETE",
+                "/v2/apps/1/users/a%2Fb%20%3F%23%25%C3%BC",
+                Ask::Delete,
+                "a/b ?#%ü",
+            ),
+            ("DELETE", "/v2/apps/1/users/a/b", Ask::Unknown, ""),
+            ("DELETE", "/v2/apps/1/users/", Ask::Unknown, ""),
+            (
+                "DELETE",
+                "/v2/apps/1/users/a%2Fb/personalinformation",
+                Ask::Clear,
+                "a/b",
+            ),
+            ("PATCH", "/v2/apps/1/users/abc", Ask::Unknown, ""),
+            ("POST", "/oauth/v2/token", Ask::Token, ""),
+            ("GET", "/oauth/v2/token", Ask::BadMethod, ""),
+            ("GET", "/crm/v8/org", Ask::Org, ""),
+            ("GET", "/crm/v2.1/users?type=CurrentUser", Ask::Identity, ""),
+            ("GET", "/crm/v8/users?ids=1,2", Ask::ReadMany, "1,2"),
+            ("DELETE", "/crm/v2/users/17", Ask::Delete, "17"),
+            ("DELETE", "/crm/v9/users/17", Ask::Unknown, ""),
+            ("DELETE", "/crm/v8/users/zcrm_17", Ask::Unknown, ""),
+            ("DELETE", "/crm/v8/users/5.7E%2B18", Ask::Unknown, ""),
+            ("DELETE", "/crm/v8/users/", Ask::Unknown, ""),
+            ("PUT", "/crm/v8/users/17", Ask::BadMethod, ""),
+        ] {
+            let request = request(method, target, "");
+            let named = request.user.clone();
+            let named = named.unwrap_or_else(|| request.users().join(","));
+            assert_eq!(
+                (request.ask, named.as_str()),
+                (ask, users),
+                "{method} {target}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_path_names_its_tenant() {
+        for (path, tenant, rest) in [
+            ("/api/v2/users/1", None, "/api/v2/users/1"),
+            ("/t/acme/crm/v8/org", Some("acme"), "/crm/v8/org"),
+            ("/t/acme", Some("acme"), "/"),
+            ("/t/", Some(""), "/"),
+        ] {
+            let request = request("GET", path, "");
+            assert_eq!(
+                (request.tenant.as_deref(), request.path.as_str()),
+                (tenant, rest)
+            );
+        }
+    }
+
+    #[test]
+    fn schemes_are_told_apart() {
+        let text = str::to_owned;
+        for (header, shown) in [
+            (
+                "Basic b3BzL3Rva2VuOmE6Yg==",
+                Presented::Basic(text("ops/token"), text("a:b")),
+            ),
+            ("bearer abc", Presented::Bearer(text("abc"))),
+            ("Zoho-oauthtoken 1000.x", Presented::Zoho(text("1000.x"))),
+            ("Basic !!!", Presented::Nothing),
+            ("Digest x", Presented::Nothing),
+            ("Bearer", Presented::Nothing),
+        ] {
+            assert_eq!(request("GET", "/", header).presented(), shown);
+        }
+    }
+}

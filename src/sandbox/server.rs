@@ -1,0 +1,245 @@
+//! The loopback server over the state machines: the only part that knows of sockets. It lets a request
+//! travel, has it carried out, and sends the reply, broken connections included.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::State;
+use axum::http::{Response, StatusCode, header};
+use axum::serve::ListenerExt as _;
+use futures::stream::{self, StreamExt as _};
+use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::control;
+use super::faults::PlannedFault;
+use super::hub::{Delivery, Sandbox};
+use super::log::LogEntry;
+use super::options::{SandboxError, SandboxOptions};
+use super::reply::Reply;
+use super::request::Request;
+use super::seed::{Seed, UserState};
+use super::settings::Settings;
+use crate::domain::{Time, WallClock};
+
+/// How large a request's body may be.
+const BODY_BYTES_MAX: usize = 8 << 20;
+/// How long the fault `slow` takes.
+const SLOW: Duration = Duration::from_mins(1);
+/// How long a cut answer waits before it breaks, so that its first half is on its way.
+const CUT_AFTER: Duration = Duration::from_millis(20);
+/// How long a shutdown waits for answers under way.
+const SHUTDOWN_MAX: Duration = Duration::from_secs(5);
+
+/// What all connections share.
+#[derive(Debug)]
+struct Shared {
+    sandbox: Mutex<Sandbox>,
+    clock: WallClock,
+    stop: CancellationToken,
+}
+
+impl Shared {
+    /// The time.
+    fn now(&self) -> Time {
+        self.clock.now()
+    }
+
+    /// The sandbox. Never held across a wait.
+    fn sandbox(&self) -> MutexGuard<'_, Sandbox> {
+        self.sandbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits, but not beyond the end of the sandbox.
+    async fn wait(&self, span: Duration) {
+        if !span.is_zero() {
+            tokio::select! {
+                () = tokio::time::sleep(span) => {}
+                () = self.stop.cancelled() => {}
+            }
+        }
+    }
+
+    /// Lets a request travel, carries it out, and lets the answer travel.
+    async fn exchange(&self, mut request: Request) -> Delivery {
+        let (there, back) = self.sandbox().arrive(&mut request, self.now());
+        self.wait(there).await;
+        let delivery = self.sandbox().carry_out(&request, self.now());
+        self.wait(back).await;
+        if let Delivery::Late(_) = &delivery {
+            self.wait(SLOW).await;
+        }
+        self.sandbox().leave(&request, self.now());
+        delivery
+    }
+}
+
+/// Answers one request.
+async fn serve(
+    State(shared): State<Arc<Shared>>,
+    request: axum::extract::Request,
+) -> Response<Body> {
+    let (parts, body) = request.into_parts();
+    let Ok(body) = to_bytes(body, BODY_BYTES_MAX).await else {
+        return failed(StatusCode::PAYLOAD_TOO_LARGE);
+    };
+    let request = Request::of(http::Request::from_parts(parts, body));
+    if request.path.starts_with(control::PREFIX) {
+        let now = shared.now();
+        return control::handle(&mut shared.sandbox(), &request, now).map(Body::from);
+    }
+    // A task of its own: a client that hangs up does not undo what it asked for.
+    let exchange = tokio::spawn(async move { shared.exchange(request).await });
+    match exchange.await {
+        Ok(Delivery::Whole(reply) | Delivery::Late(reply)) => reply.map(Body::from),
+        Ok(Delivery::Cut(reply)) => cut(reply),
+        // A body that fails before its first byte has the connection closed, with the status line
+        // still in the buffer.
+        Ok(Delivery::Closed) => Response::new(Body::from_stream(stream::once(async { broken() }))),
+        Err(_) => failed(StatusCode::INTERNAL_SERVER_ERROR),
+    }
+}
+
+fn failed(status: StatusCode) -> Response<Body> {
+    let mut response = Response::default();
+    *response.status_mut() = status;
+    response
+}
+
+fn broken() -> io::Result<Bytes> {
+    Err(io::ErrorKind::ConnectionReset.into())
+}
+
+/// A reply that promises its whole body and breaks off after half of it.
+fn cut(reply: Reply) -> Response<Body> {
+    let length = reply.body().len();
+    let mut response = reply.map(|body| {
+        let half = stream::once(async move { Ok(body.slice(..length / 2)) });
+        Body::from_stream(half.chain(stream::once(async {
+            tokio::time::sleep(CUT_AFTER).await;
+            broken()
+        })))
+    });
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_LENGTH, length.into());
+    response
+}
+
+impl Sandbox {
+    /// Serves the three providers on the current tokio runtime until the returned handle is shut
+    /// down or dropped.
+    pub async fn start(options: SandboxOptions) -> Result<Running, SandboxError> {
+        let wanted = options.listen;
+        if !wanted.ip().is_loopback() {
+            return Err(SandboxError::NotLoopback { addr: wanted });
+        }
+        let clock = options.clock.clone();
+        let shared = Arc::new(Shared {
+            sandbox: Mutex::new(Self::new(options, clock.now())?),
+            clock,
+            stop: CancellationToken::new(),
+        });
+        let listen = |source| SandboxError::Listen {
+            addr: wanted,
+            source,
+        };
+        let listener = TcpListener::bind(wanted).await.map_err(listen)?;
+        let addr = listener.local_addr().map_err(listen)?;
+        let listener = listener.tap_io(|socket| {
+            // Without this, small answers wait for acknowledgements; failing is no harm.
+            let _ = socket.set_nodelay(true);
+        });
+        let router = Router::new().fallback(serve).with_state(shared.clone());
+        let stop = shared.stop.clone();
+        let task = tokio::spawn(async move {
+            axum::serve(listener, router)
+                .with_graceful_shutdown(stop.cancelled_owned())
+                .await
+        });
+        Ok(Running {
+            addr,
+            shared,
+            task: Some(task),
+        })
+    }
+}
+
+/// A sandbox that serves. It stops when this is dropped.
+#[derive(Debug)]
+pub struct Running {
+    addr: SocketAddr,
+    shared: Arc<Shared>,
+    /// The server; `None`: it has been waited for.
+    task: Option<JoinHandle<io::Result<()>>>,
+}
+
+impl Running {
+    /// The address it listens on.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// The base url of all three providers at the tenant `default`, without a slash at the end.
+    pub fn base_url(&self) -> String {
+        format!("http://{}", self.addr)
+    }
+
+    /// What arrived so far, at one tenant or (`None`) at all, in the order it was carried out.
+    pub fn log(&self, tenant: Option<&str>) -> Vec<LogEntry> {
+        self.shared.sandbox().log(tenant)
+    }
+
+    /// How many requests were carried out since the start, at all tenants: also those that the log
+    /// has forgotten.
+    pub fn requests(&self) -> u64 {
+        self.shared.sandbox().requests()
+    }
+
+    /// The users of one tenant or (`None`) of all, as they stand.
+    pub fn users(&self, tenant: Option<&str>) -> Vec<UserState> {
+        self.shared.sandbox().users(tenant, self.shared.now())
+    }
+
+    /// See [`Sandbox::settings`].
+    pub fn settings(&self, name: &str) -> Result<Settings, SandboxError> {
+        self.shared.sandbox().settings(name, self.shared.now())
+    }
+
+    /// See [`Sandbox::change`].
+    pub fn change_settings(&self, name: &str, change: Value) -> Result<(), SandboxError> {
+        let now = self.shared.now();
+        self.shared.sandbox().change(name, change, now)
+    }
+
+    /// See [`Sandbox::seed`].
+    pub fn seed(&self, seed: &Seed) -> Result<(), SandboxError> {
+        self.shared.sandbox().seed(seed, self.shared.now())
+    }
+
+    /// See [`Sandbox::plan`].
+    pub fn plan_fault(&self, name: &str, fault: PlannedFault) -> Result<(), SandboxError> {
+        self.shared.sandbox().plan(name, fault, self.shared.now())
+    }
+
+    /// Stops serving: answers under way are sent, for some seconds at most.
+    pub async fn shutdown(mut self) {
+        self.shared.stop.cancel();
+        if let Some(mut task) = self.task.take()
+            && tokio::time::timeout(SHUTDOWN_MAX, &mut task).await.is_err()
+        {
+            task.abort();
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.shared.stop.cancel();
+    }
+}

@@ -1,0 +1,224 @@
+//! Sunshine Conversations' behaviour: the users of one app, their deletion and clearing, keys as
+//! Basic credentials or signing a JWT.
+//!
+//! Source: the official specification, 17.12 (<https://docs.smooch.io/rest/>). The vendor publishes
+//! neither limits nor the headers of a 429.
+
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ring::hmac;
+use serde_json::{Value, json};
+
+use super::faults::{Fault, LONG_WAIT_SECS};
+use super::hub::Context;
+use super::options::{Credentials, SandboxError};
+use super::reply::{Reply, changed, json, with};
+use super::request::{Ask, Presented, Request};
+use super::seed::{SuncoSeed, UserState};
+use super::user::{State, User};
+use super::window::Window;
+use crate::domain::{ProviderKind, Time};
+
+/// The key scopes that may use the users endpoints, by the specification.
+const SCOPES: [&str; 3] = ["app", "account", "integration"];
+/// How long an external id may be, in characters.
+const EXTERNAL_ID_MAX: usize = 1_024;
+
+/// A Sunshine Conversations app.
+#[derive(Debug, Default)]
+pub(super) struct Conversations {
+    users: BTreeMap<String, User>,
+    /// The ids of the users with an external id, by it.
+    by_external_id: BTreeMap<String, String>,
+    app: Window,
+}
+
+impl Conversations {
+    /// Puts a user in.
+    pub(super) fn seed(&mut self, seed: &SuncoSeed, now: Time) -> Result<(), SandboxError> {
+        let refuse = |reason| SandboxError::seed(ProviderKind::Sunco, &seed.id, reason);
+        if seed.id.len() != 24 || !seed.id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Err(refuse("its id must be 24 hex digits"));
+        }
+        let length = seed.external_id.as_ref().map(|id| id.chars().count());
+        if length.is_some_and(|length| !(1..=EXTERNAL_ID_MAX).contains(&length)) {
+            return Err(refuse("its external id must have 1 to 1024 characters"));
+        }
+        let state = State::named(&seed.state, &[State::Active, State::Deleted])
+            .ok_or_else(|| refuse("its state must be active or deleted"))?;
+        if let Some(external) = &seed.external_id {
+            let external = external.clone();
+            self.by_external_id.insert(external, seed.id.clone());
+        }
+        let user = User {
+            external_id: seed.external_id.clone(),
+            brand_id: seed.brand_id.clone(),
+            ..User::new(&seed.id, "", state, now)
+        };
+        self.users.insert(seed.id.clone(), user);
+        Ok(())
+    }
+
+    /// All users as they stand.
+    pub(super) fn states(&self, context: &Context) -> Vec<UserState> {
+        let users = self.users.values();
+        users
+            .map(|user| user.shown(context.tenant, ProviderKind::Sunco))
+            .collect()
+    }
+
+    /// Answers `request`.
+    pub(super) fn handle(&mut self, request: &Request, context: &Context) -> Reply {
+        let limit = context.settings.limit(context.settings.sunco.quota);
+        if self.app.take(limit, context.now).is_err() {
+            return throttled();
+        }
+        let key_scope = &context.settings.sunco.key_scope;
+        let Some(scope) = scope_of(request, context) else {
+            return error(401, "unauthorized", "Authorization is required");
+        };
+        if request.ask == Ask::Unknown {
+            return error(404, "not_found", "Resource not found");
+        }
+        if request.name != context.credentials.sunco_app_id {
+            return error(404, "app_not_found", "App not found");
+        }
+        // A token cannot claim another scope than its key has.
+        if scope != *key_scope || !SCOPES.contains(&scope.as_str()) {
+            return error(403, "forbidden", "Access denied");
+        }
+        let Some(target) = &request.user else {
+            return json(
+                200,
+                &json!({"app": {
+                    "id": request.name,
+                    "displayName": "Sandbox",
+                    "subdomain": "sandbox",
+                    "settings": {"conversationRetentionSeconds": 0, "multiConvoEnabled": false},
+                    "metadata": {},
+                }}),
+            );
+        };
+        let brand = request.query("brandId");
+        let Some(user) = self.user(target, brand.as_deref()) else {
+            return error(404, "user_not_found", "User not found");
+        };
+        let becomes = match request.ask {
+            Ask::Delete => State::Deleted,
+            Ask::Clear => State::Cleared,
+            _ => user.state,
+        };
+        let is_changed = becomes != user.state;
+        if is_changed {
+            user.change(becomes, context.now);
+        }
+        let reply = match request.ask {
+            Ask::Delete => json(200, &json!({})),
+            _ => json(200, &json!({"user": shown(user)})),
+        };
+        if is_changed { changed(reply) } else { reply }
+    }
+
+    /// The service's own words where `fault` has it refuse a request; `None`: it is none of its own.
+    pub(super) fn refusal(fault: Fault) -> Option<Reply> {
+        let failed = "Something went wrong";
+        Some(match fault {
+            Fault::Error500 => error(500, "internal_error", failed),
+            Fault::Error503 => error(503, "service_unavailable", failed),
+            Fault::Throttle => throttled(),
+            Fault::Unauthorized => error(401, "unauthorized", "Authorization is required"),
+            Fault::Forbidden => error(403, "forbidden", "Forbidden"),
+            Fault::Payment => error(402, "payment_required", "Upgrade to use this feature"),
+            Fault::WrongPath => error(404, "app_not_found", "App not found"),
+            Fault::LongWait => with(throttled(), "retry-after", LONG_WAIT_SECS),
+            _ => return None,
+        })
+    }
+
+    /// The user whom `target` names, who is not deleted.
+    fn user(&mut self, target: &str, brand: Option<&str>) -> Option<&mut User> {
+        let by_id = self.users.contains_key(target);
+        let id = if by_id {
+            target
+        } else {
+            self.by_external_id.get(target)?
+        };
+        self.users
+            .get_mut(id)
+            .filter(|user| user.state != State::Deleted)
+            // A user of a brand is found by external id only where the brand is named.
+            .filter(|user| by_id || user.brand_id.is_none() || user.brand_id.as_deref() == brand)
+    }
+}
+
+/// The 429, without a word on when to come back.
+fn throttled() -> Reply {
+    error(429, "too_many_requests", "Too many requests")
+}
+
+/// An error, as the specification shapes it.
+fn error(status: u16, code: &str, title: &str) -> Reply {
+    json(status, &json!({"errors": [{"code": code, "title": title}]}))
+}
+
+/// A user as answers show it: with a profile, or without one.
+fn shown(user: &User) -> Value {
+    let (profile, metadata, identities) = if user.state == State::Active {
+        let email = format!("guest.{}@customers.example", user.id);
+        (
+            json!({"givenName": "Guest", "surname": user.id, "email": email, "locale": "en-US"}),
+            json!({"plan": "gold"}),
+            json!([{"type": "email", "value": email, "primary": true}]),
+        )
+    } else {
+        (json!({}), json!({}), json!([]))
+    };
+    json!({
+        "id": user.id,
+        "externalId": user.external_id,
+        "brandId": user.brand_id,
+        "signedUpAt": user.made_at,
+        "hasPaymentInfo": false,
+        "profile": profile,
+        "metadata": metadata,
+        "identities": identities,
+    })
+}
+
+/// The scope of the good key that `request` shows; `None`: it shows none. A JWT claims its scope.
+fn scope_of(request: &Request, context: &Context) -> Option<String> {
+    let own = context.credentials;
+    match request.presented() {
+        Presented::Basic(user, password) => {
+            let is_good = user == own.sunco_key_id && password == own.sunco_key_secret;
+            is_good.then(|| context.settings.sunco.key_scope.clone())
+        }
+        Presented::Bearer(token) => {
+            let claims = claims(&token, own, context.now)?;
+            Some(claims["scope"].as_str().unwrap_or_default().to_owned())
+        }
+        Presented::Zoho(_) | Presented::Nothing => None,
+    }
+}
+
+/// The claims of `token`, if it is signed with the key it names and has not died.
+fn claims(token: &str, own: &Credentials, now: Time) -> Option<Value> {
+    let (signed, signature) = token.rsplit_once('.')?;
+    let (header, claims) = signed.split_once('.')?;
+    let decoded = |part| URL_SAFE_NO_PAD.decode(part).ok();
+    let header: Value = serde_json::from_slice(&decoded(header)?).ok()?;
+    if header["alg"] != "HS256" || header["kid"] != own.sunco_key_id {
+        return None;
+    }
+    let key = hmac::Key::new(hmac::HMAC_SHA256, own.sunco_key_secret.as_bytes());
+    hmac::verify(&key, signed.as_bytes(), &decoded(signature)?).ok()?;
+    let claims: Value = serde_json::from_slice(&decoded(claims)?).ok()?;
+    // In seconds since the epoch; without one, the token never dies.
+    let is_alive = match &claims["exp"] {
+        Value::Null => true,
+        exp => now.as_millis() < exp.as_i64()?.saturating_mul(1_000),
+    };
+    is_alive.then_some(claims)
+}

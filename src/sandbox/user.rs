@@ -1,0 +1,182 @@
+//! Users as they truly stand, whoever their provider is, and the access tokens that still live.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::seed::UserState;
+use crate::domain::{ProviderKind, Time};
+
+/// How a user stands. No provider knows all of these.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum State {
+    /// All of it stands.
+    Active,
+    /// Zoho: it may not log in.
+    Inactive,
+    /// Zendesk: it is deleted softly.
+    SoftDeleted,
+    /// Zendesk: it is deleted for good.
+    PermanentlyDeleted,
+    /// Sunshine Conversations: its personal information is gone, its conversations are not.
+    Cleared,
+    /// It is gone.
+    Deleted,
+}
+
+impl State {
+    /// Its name in seeds and answers to a judge.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Inactive => "inactive",
+            Self::SoftDeleted => "soft-deleted",
+            Self::PermanentlyDeleted => "permanently-deleted",
+            Self::Cleared => "cleared",
+            Self::Deleted => "deleted",
+        }
+    }
+
+    /// The one of `states` called `name`; an empty name is [`State::Active`].
+    pub(super) fn named(name: &str, states: &[Self]) -> Option<Self> {
+        let name = if name.is_empty() { "active" } else { name };
+        states.iter().copied().find(|state| state.name() == name)
+    }
+}
+
+/// A user.
+#[derive(Debug, Clone)]
+pub(super) struct User {
+    /// The id.
+    pub(super) id: String,
+    /// The external id; `None`: the user has none.
+    pub(super) external_id: Option<String>,
+    /// The brand the user is kept apart for; `None`: for none.
+    pub(super) brand_id: Option<String>,
+    /// The role at Zendesk, the kind at Zoho; empty at Sunshine Conversations.
+    pub(super) role: &'static str,
+    /// How many tickets that are not closed it is requester of.
+    pub(super) open_tickets: u32,
+    /// How it stands.
+    pub(super) state: State,
+    /// Since when it stands so.
+    pub(super) since: Time,
+    /// When it was made.
+    pub(super) made_at: Time,
+    /// When a request last changed its state; `None`: never.
+    pub(super) changed_at: Option<Time>,
+    /// How often requests changed its state.
+    pub(super) changes: u32,
+}
+
+impl User {
+    /// A user as it is seeded.
+    pub(super) fn new(id: &str, role: &'static str, state: State, now: Time) -> Self {
+        Self {
+            id: id.to_owned(),
+            external_id: None,
+            brand_id: None,
+            role,
+            open_tickets: 0,
+            state,
+            since: now,
+            made_at: now,
+            changed_at: None,
+            changes: 0,
+        }
+    }
+
+    /// Has a request change its state.
+    pub(super) fn change(&mut self, state: State, now: Time) {
+        self.state = state;
+        self.since = now;
+        self.changed_at = Some(now);
+        self.changes += 1;
+    }
+
+    /// The user as a judge sees it.
+    pub(super) fn shown(&self, tenant: &str, provider: ProviderKind) -> UserState {
+        UserState {
+            tenant: tenant.to_owned(),
+            provider,
+            id: self.id.clone(),
+            external_id: self.external_id.clone(),
+            state: self.state.name().to_owned(),
+            role: self.role.to_owned(),
+            changed_at: self.changed_at,
+            changes: self.changes,
+        }
+    }
+}
+
+/// Access tokens that were handed out, oldest first.
+#[derive(Debug)]
+pub(super) struct Tokens {
+    live: VecDeque<Token>,
+    live_max: usize,
+    /// Mixed into every token, so that no tenant takes another's.
+    salt: String,
+    minted: u64,
+}
+
+#[derive(Debug)]
+struct Token {
+    text: String,
+    scope: String,
+    dies: Time,
+}
+
+impl Tokens {
+    /// No tokens yet. Of more than `live_max`, the oldest dies.
+    pub(super) fn new(salt: String, live_max: usize) -> Self {
+        Self {
+            live: VecDeque::new(),
+            live_max,
+            salt,
+            minted: 0,
+        }
+    }
+
+    /// A new token that begins with `prefix` and dies `life` after `now`.
+    pub(super) fn mint(&mut self, prefix: &str, scope: &str, now: Time, life: Duration) -> String {
+        self.minted += 1;
+        let digest = blake3::hash(format!("{} {}", self.salt, self.minted).as_bytes()).to_hex();
+        let text = format!("{prefix}{}", &digest[..32]);
+        if self.live.len() >= self.live_max {
+            self.live.pop_front();
+        }
+        self.live.push_back(Token {
+            text: text.clone(),
+            scope: scope.to_owned(),
+            dies: now.after(life),
+        });
+        text
+    }
+
+    /// The scope of `text`, if that is a token that lives at `now`.
+    pub(super) fn scope(&self, text: &str, now: Time) -> Option<&str> {
+        let mut live = self.live.iter();
+        let token = live.find(|token| token.text == text && now < token.dies)?;
+        Some(&token.scope)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::Tokens;
+    use crate::domain::Time;
+
+    #[test]
+    fn a_token_dies_when_its_time_is_over_or_one_is_too_many() {
+        let (mut tokens, at) = (Tokens::new("default".to_owned(), 2), Time::from_millis);
+        let token = tokens.mint("1000.", "all", at(0), Duration::from_secs(2));
+        assert_eq!(tokens.scope(&token, at(1_999)), Some("all"));
+        assert_eq!(tokens.scope(&token, at(2_000)), None);
+        assert_eq!(tokens.scope("1000.x", at(0)), None);
+        for _ in 0..2 {
+            tokens.mint("", "all", at(0), Duration::from_secs(9));
+        }
+        assert_eq!(tokens.scope(&token, at(0)), None);
+    }
+}

@@ -1,0 +1,492 @@
+//! Zoho CRM's behaviour: users and why they cannot be deleted, the org, access tokens, credits.
+//!
+//! Sources: the CRM API reference
+//! (<https://www.zoho.com/crm/developer/docs/api/v8/delete-user.html>) and its `OpenAPI` examples.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::faults::{Fault, LONG_WAIT_SECS};
+use super::hub::Context;
+use super::options::SandboxError;
+use super::reply::{Reply, changed, empty, text, with};
+use super::request::{Ask, Presented, Request, is_number};
+use super::seed::{UserState, ZohoKind, ZohoSeed};
+use super::settings::{ZohoOrg, ZohoRights};
+use super::user::{State, Tokens, User};
+use super::window::Window;
+use crate::domain::{ProviderKind, Time};
+
+/// Every kind of user: its name to a judge, and its type in answers.
+const KINDS: [(ZohoKind, &str, &str); 7] = [
+    (ZohoKind::Regular, "regular", "Regular User"),
+    (ZohoKind::PrimaryContact, "primary_contact", "Regular User"),
+    (ZohoKind::Support, "support", "Support User"),
+    (ZohoKind::System, "system", "System User"),
+    (
+        ZohoKind::DigitalEmployee,
+        "digital_employee",
+        "Digital Employee",
+    ),
+    (ZohoKind::Closed, "closed", "Regular User"),
+    (ZohoKind::Administrator, "administrator", "Regular User"),
+];
+
+/// A Zoho CRM org, and its refresh token at the accounts server.
+#[derive(Debug)]
+pub(super) struct Crm {
+    users: BTreeMap<String, User>,
+    tokens: Tokens,
+    minted: Window,
+    credits: Window,
+    /// How many users requests have deleted, for the org's cap.
+    deleted: u32,
+}
+
+impl Crm {
+    /// How many ids a request may name.
+    const IDS_MAX: usize = 100;
+    /// How many users a page has at most.
+    const PAGE_MAX: usize = 200;
+    /// How long an id may be, in digits.
+    const ID_DIGITS_MAX: usize = 19;
+    /// How many access tokens of a refresh token live at once; one more kills the oldest
+    /// (<https://www.zoho.com/crm/developer/docs/api/v8/token-validity.html>).
+    const TOKENS_MAX: usize = 15;
+    /// How long a token lives by what is said of it.
+    const TOKEN_LIFE: Duration = Duration::from_hours(1);
+
+    /// An org with nobody in it.
+    pub(super) fn new(tenant: &str) -> Self {
+        Self {
+            users: BTreeMap::new(),
+            tokens: Tokens::new(format!("zoho {tenant}"), Self::TOKENS_MAX),
+            minted: Window::default(),
+            credits: Window::default(),
+            deleted: 0,
+        }
+    }
+
+    /// Puts a user in.
+    pub(super) fn seed(&mut self, seed: &ZohoSeed, now: Time) -> Result<(), SandboxError> {
+        let refuse = |reason| SandboxError::seed(ProviderKind::Zoho, &seed.id, reason);
+        if !is_number(&seed.id) || seed.id.len() > Self::ID_DIGITS_MAX {
+            return Err(refuse("its id must be 1 to 19 digits"));
+        }
+        let states = [State::Active, State::Inactive, State::Deleted];
+        let state = State::named(&seed.state, &states)
+            .ok_or_else(|| refuse("its state must be active, inactive or deleted"))?;
+        let kind = KINDS.iter().find(|kind| kind.0 == seed.kind);
+        let role = kind.map_or("regular", |kind| kind.1);
+        let user = User::new(&seed.id, role, state, now);
+        self.users.insert(seed.id.clone(), user);
+        Ok(())
+    }
+
+    /// Makes sure that the caller is a user: an administrator, but not the primary contact.
+    fn put_caller(&mut self, context: &Context) {
+        let id = &context.settings.zoho.caller_id;
+        if !self.users.contains_key(id) {
+            let caller = User::new(id, "administrator", State::Active, context.now);
+            self.users.insert(id.clone(), caller);
+        }
+    }
+
+    /// All users as they stand.
+    pub(super) fn states(&mut self, context: &Context) -> Vec<UserState> {
+        self.put_caller(context);
+        let users = self.users.values();
+        users
+            .map(|user| user.shown(context.tenant, ProviderKind::Zoho))
+            .collect()
+    }
+
+    /// Answers `request`.
+    pub(super) fn handle(&mut self, request: &Request, context: &Context) -> Reply {
+        self.put_caller(context);
+        if request.ask == Ask::Token {
+            // Another server, and no call of the org's.
+            return self.token(request, context);
+        }
+        let reply = self
+            .turned_away(request, context)
+            .unwrap_or_else(|| self.answer(request, context));
+        let limit = context.settings.limit(context.settings.zoho.credits);
+        let left = self.credits.remaining(limit, context.now);
+        if left <= limit.requests / 2 {
+            // From half of the day's credits on, and not before.
+            return with(reply, "x-api-credits-remaining", left.to_string());
+        }
+        reply
+    }
+
+    /// Zoho's own words where `fault` has it refuse a request; `None`: it is none of Zoho's.
+    pub(super) fn refusal(fault: Fault) -> Option<Reply> {
+        Some(match fault {
+            Fault::Error500 => top(500, "INTERNAL_ERROR", "Internal Server Error", &json!({})),
+            Fault::Error503 => {
+                let what = "Service temporarily unavailable for maintenance";
+                top(503, "SERVICE_UNAVAILABLE", what, &json!({}))
+            }
+            Fault::Throttle => too_many_requests(),
+            Fault::Unauthorized => bad_token(),
+            Fault::Forbidden => no_permission("Crm_Implied_Manage_Users"),
+            // Not documented: made up in the usual form.
+            Fault::Payment => top(402, "PAYMENT_REQUIRED", "payment required", &json!({})),
+            Fault::WrongPath => no_path(),
+            Fault::LongWait => with(no_credits(), "retry-after", LONG_WAIT_SECS),
+            _ => return None,
+        })
+    }
+
+    /// What stops a request before anybody looks at what it asks; `None`: nothing.
+    fn turned_away(&mut self, request: &Request, context: &Context) -> Option<Reply> {
+        let (zoho, now) = (&context.settings.zoho, context.now);
+        match request.presented() {
+            Presented::Zoho(token) if self.tokens.scope(&token, now).is_some() => {}
+            Presented::Zoho(_) => return Some(bad_token()),
+            _ => {
+                let what = "Authentication failed";
+                return Some(top(401, "AUTHENTICATION_FAILURE", what, &json!({})));
+            }
+        }
+        // One of these is needed; of none, nothing is.
+        let needed: &[&str] = match request.ask {
+            Ask::Org => &["ZohoCRM.org.ALL", "ZohoCRM.org.READ"],
+            Ask::Identity | Ask::ReadMany | Ask::Read => {
+                &["ZohoCRM.users.ALL", "ZohoCRM.users.READ"]
+            }
+            Ask::Delete => &["ZohoCRM.users.ALL", "ZohoCRM.users.DELETE"],
+            _ => &[],
+        };
+        let has = |scope: &&str| zoho.scopes.iter().any(|own| own == scope);
+        let credits = context.settings.limit(zoho.credits);
+        if request.in_flight > zoho.concurrency {
+            Some(too_many_requests())
+        } else if self.credits.take(credits, now).is_err() {
+            Some(no_credits())
+        } else if zoho.rights == ZohoRights::NoApiAccess {
+            Some(no_permission("Crm_Implied_Api_Access"))
+        } else if !needed.is_empty() && !needed.iter().any(has) {
+            let details = json!({"method": request.method(), "url": request.path});
+            let what = "invalid oauth scope to access this URL";
+            Some(top(401, "OAUTH_SCOPE_MISMATCH", what, &details))
+        } else {
+            None
+        }
+    }
+
+    fn answer(&mut self, request: &Request, context: &Context) -> Reply {
+        let id = request.user.as_deref().unwrap_or_default();
+        let zoho = &context.settings.zoho;
+        let readable = |user: &&User| zoho.deleted_readable || user.state != State::Deleted;
+        match request.ask {
+            Ask::Org => self.org(context),
+            Ask::Identity => match self.users.get(&zoho.caller_id) {
+                Some(user) => page(&[shown(user)], 1, Self::PAGE_MAX, false),
+                None => empty(204),
+            },
+            Ask::ReadMany if request.ids.is_empty() => self.list(request),
+            Ask::ReadMany if request.ids.len() > Self::IDS_MAX => bad_parameter("ids"),
+            Ask::ReadMany => {
+                let users = request.ids.iter().filter_map(|id| self.users.get(id));
+                let users: Vec<Value> = users.filter(readable).map(shown).collect();
+                page(&users, 1, Self::PAGE_MAX, false)
+            }
+            Ask::Read => match self.users.get(id).filter(readable) {
+                Some(user) => json_reply(200, &json!({"users": [shown(user)]})),
+                None => empty(204),
+            },
+            Ask::Delete => self.delete(id, context),
+            Ask::BadMethod => {
+                let what = "The http request method type is not a valid one";
+                top(400, "INVALID_REQUEST_METHOD", what, &json!({}))
+            }
+            _ => no_path(),
+        }
+    }
+
+    fn delete(&mut self, id: &str, context: &Context) -> Reply {
+        if let Some(reply) = self.no_deletion(context) {
+            return reply;
+        }
+        let Some(user) = self.users.get_mut(id) else {
+            return unknown_user(id);
+        };
+        let refused = |code, message: &str, details: Value| of_user(400, code, message, &details);
+        let index = json!({"resource_path_index": 1});
+        match (user.state, user.role) {
+            (_, "closed") => {
+                let what = "You can't perform this action over a closed/deleted user";
+                top(403, "PERMISSION_DENIED", what, &json!({}))
+            }
+            (State::Deleted, _) => {
+                let details = json!({"json_path": "$.users[0].id", "id": id});
+                refused("ID_ALREADY_DELETED", "User is already deleted", details)
+            }
+            (_, "primary_contact") => {
+                let what = "Primary contact cannot be deleted";
+                refused("INVALID_REQUEST", what, json!({}))
+            }
+            (_, "support") => refused("NOT_ALLOWED", "Support user cannot be deleted", index),
+            (_, "system") => refused("NOT_ALLOWED", "System user cannot be deleted", index),
+            (_, "digital_employee") => {
+                let what = "Digital Employee cannot be deleted/deactivated/activated";
+                refused("NOT_ALLOWED", what, index)
+            }
+            _ => {
+                user.change(State::Deleted, context.now);
+                self.deleted += 1;
+                // Half of the samples name the id, the other half do not.
+                let is_named = digit_sum(id).is_multiple_of(2);
+                let details = if is_named {
+                    json!({"id": id})
+                } else {
+                    json!({})
+                };
+                changed(of_user(200, "SUCCESS", "User deleted", &details))
+            }
+        }
+    }
+
+    /// Why nobody of this org can be deleted by this caller; `None`: they can.
+    fn no_deletion(&self, context: &Context) -> Option<Reply> {
+        let zoho = &context.settings.zoho;
+        match zoho.rights {
+            ZohoRights::NoManageUsers => return Some(no_permission("Crm_Implied_Manage_Users")),
+            ZohoRights::NoPrivilege => {
+                // Spelt so.
+                let what = "User does not have sufficient previlege to delete users";
+                return Some(of_user(400, "AUTHORIZATION_FAILED", what, &json!({})));
+            }
+            ZohoRights::Full | ZohoRights::NoApiAccess => {}
+        }
+        if zoho.org == ZohoOrg::Sandbox {
+            let what = "You cannot delete user in a sandbox org";
+            return Some(of_user(400, "NOT_ALLOWED", what, &json!({})));
+        }
+        let cap = zoho.deletion_cap.filter(|cap| self.deleted >= *cap)?;
+        let what = format!(
+            "User deletion is not allowed for the org because of CrmKeyValue entry \
+             RESTRICT_USER_DELETION_FOR_THE_ORG & deleted users count exceeded {cap}"
+        );
+        Some(top(403, "PERMISSION_DENIED", &what, &json!({})))
+    }
+
+    /// A page of the users of one type.
+    fn list(&self, request: &Request) -> Reply {
+        let wanted = request.query("type");
+        let of_type: fn(&&User) -> bool = match wanted.as_deref().unwrap_or("AllUsers") {
+            "AllUsers" => |user| user.state != State::Deleted,
+            "ActiveUsers" | "ActiveConfirmedUsers" => |user| user.state == State::Active,
+            "DeactiveUsers" => |user| user.state == State::Inactive,
+            "DeletedUsers" => |user| user.state == State::Deleted,
+            "AdminUsers" | "ActiveConfirmedAdmins" => {
+                |user| user.role == "administrator" && user.state == State::Active
+            }
+            _ => return bad_parameter("type"),
+        };
+        let number = |name: &str, default: usize, most: usize| {
+            let given = request.query(name);
+            let number = given.map_or(Some(default), |text| text.parse().ok());
+            number.filter(|number| (1..=most).contains(number))
+        };
+        let Some(per_page) = number("per_page", Self::PAGE_MAX, Self::PAGE_MAX) else {
+            return bad_parameter("per_page");
+        };
+        let Some(page_number) = number("page", 1, usize::MAX) else {
+            return bad_parameter("page");
+        };
+        let users = self.users.values().filter(of_type);
+        let mut rest = users.skip((page_number - 1).saturating_mul(per_page));
+        let users: Vec<Value> = rest.by_ref().take(per_page).map(shown).collect();
+        page(&users, page_number, per_page, rest.next().is_some())
+    }
+
+    fn org(&self, context: &Context) -> Reply {
+        let mut users = self.users.values();
+        let primary = users.find(|user| user.role == "primary_contact");
+        // Every org has one; where none was put in, it is nobody who was.
+        let (email, zuid) = primary.map_or_else(
+            || ("owner@customers.example".to_owned(), "799999999".to_owned()),
+            |user| (email(user), zuid(user)),
+        );
+        // Made of the tenant's name, so that no two tenants are the same org.
+        let digest = blake3::hash(context.tenant.as_bytes());
+        let number =
+            700_000_000 + u32::from(digest.as_bytes()[0]) * 256 + u32::from(digest.as_bytes()[1]);
+        json_reply(
+            200,
+            &json!({"org": [{
+                "id": format!("5725767000{number}"),
+                "company_name": format!("Sandbox {}", context.tenant),
+                "zgid": number.to_string(),
+                "primary_email": email,
+                "primary_zuid": zuid,
+                "time_zone": "Europe/Berlin",
+                "country_code": "DE",
+            }]}),
+        )
+    }
+
+    /// `POST /oauth/v2/token`, its parameters in a form body or in the query.
+    fn token(&mut self, request: &Request, context: &Context) -> Reply {
+        let (own, settings) = (context.credentials, context.settings);
+        for (name, good, error) in [
+            ("client_id", own.zoho_client_id.as_str(), "invalid_client"),
+            (
+                "client_secret",
+                &own.zoho_client_secret,
+                "invalid_client_secret",
+            ),
+            ("grant_type", "refresh_token", "unsupported_grant_type"),
+            ("refresh_token", &own.zoho_refresh_token, "invalid_code"),
+        ] {
+            let given = request.form(name).or_else(|| request.query(name));
+            if given.as_deref() != Some(good) {
+                // Errors come with status 200.
+                return json_reply(200, &json!({"error": error}));
+            }
+        }
+        let limit = settings.limit(settings.zoho.token_quota);
+        if self.minted.take(limit, context.now).is_err() {
+            // Status 400, and no word of a limit in `error`.
+            let what = "You have made too many requests continuously. Please try again after some \
+                        time.";
+            return json_reply(
+                400,
+                &json!({"error_description": what, "error": "Access Denied", "status": "failure"}),
+            );
+        }
+        let scope = settings.zoho.scopes.join(",");
+        let life = settings
+            .token_lifetime
+            .map_or(Self::TOKEN_LIFE, |span| span.0);
+        json_reply(
+            200,
+            &json!({
+                "access_token": self.tokens.mint("1000.", &scope, context.now, life),
+                "api_domain": request.base_url,
+                "token_type": "Bearer",
+                "expires_in": Self::TOKEN_LIFE.as_secs(),
+            }),
+        )
+    }
+}
+
+/// A user as answers show it.
+fn shown(user: &User) -> Value {
+    let kind = KINDS.iter().find(|kind| kind.1 == user.role);
+    let (profile, role) = match user.role {
+        "administrator" => ("Administrator", "CEO"),
+        _ => ("Standard", "Manager"),
+    };
+    let status = match user.role {
+        "closed" => "closed",
+        _ => user.state.name(),
+    };
+    json!({
+        "id": user.id,
+        "zuid": zuid(user),
+        "full_name": format!("Seller {}", user.id),
+        "last_name": user.id,
+        "email": email(user),
+        "status": status,
+        "confirm": true,
+        "type__s": kind.map(|kind| kind.2),
+        "profile": {"name": profile, "id": "5725767000000026011"},
+        "role": {"name": role, "id": "5725767000000026005"},
+    })
+}
+
+/// The nine digits of its Zoho account, which is not its id here.
+fn zuid(user: &User) -> String {
+    let tail = user.id.len().saturating_sub(8);
+    format!("6{:0>8}", user.id.get(tail..).unwrap_or_default())
+}
+
+/// Its e-mail address. No test may find it in a ledger.
+fn email(user: &User) -> String {
+    format!("seller.{}@customers.example", user.id)
+}
+
+/// A page of users; of nobody, it is a 204 without a body.
+fn page(users: &[Value], number: usize, per_page: usize, more: bool) -> Reply {
+    if users.is_empty() {
+        return empty(204);
+    }
+    let count = users.len();
+    let info = json!({"per_page": per_page, "count": count, "page": number, "more_records": more});
+    json_reply(200, &json!({"users": users, "info": info}))
+}
+
+/// `body` as Zoho labels it.
+fn json_reply(status: u16, body: &Value) -> Reply {
+    text(status, "application/json;charset=UTF-8", body.to_string())
+}
+
+/// A line of the documentation's table, as the answer itself.
+fn top(status: u16, code: &str, message: &str, details: &Value) -> Reply {
+    json_reply(status, &line(code, message, details))
+}
+
+/// A line of the documentation's table, as the one entry of the array `users`.
+fn of_user(status: u16, code: &str, message: &str, details: &Value) -> Reply {
+    json_reply(status, &json!({"users": [line(code, message, details)]}))
+}
+
+fn line(code: &str, message: &str, details: &Value) -> Value {
+    let status = if code == "SUCCESS" {
+        "success"
+    } else {
+        "error"
+    };
+    json!({"code": code, "details": details, "message": message, "status": status})
+}
+
+/// An id nobody has. The documentation has two wordings, and for one of them status 200 was seen.
+fn unknown_user(id: &str) -> Reply {
+    let (status, message) = match digit_sum(id) % 3 {
+        0 => (400, "the id given seems to be invalid"),
+        1 => (400, "the_id_given_seems_to_be_invalid"),
+        _ => (200, "the id given seems to be invalid"),
+    };
+    let details = json!({"resource_path_index": 1});
+    top(status, "INVALID_DATA", message, &details)
+}
+
+fn no_path() -> Reply {
+    let what = "Please check if the URL trying to access is a correct one";
+    top(404, "INVALID_URL_PATTERN", what, &json!({}))
+}
+
+fn bad_token() -> Reply {
+    top(401, "INVALID_TOKEN", "invalid oauth token", &json!({}))
+}
+
+fn no_permission(permission: &str) -> Reply {
+    let details = json!({"permissions": [permission]});
+    top(403, "NO_PERMISSION", "permission denied", &details)
+}
+
+fn too_many_requests() -> Reply {
+    let what = "too many requests. please try again after some time";
+    top(429, "TOO_MANY_REQUESTS", what, &json!({}))
+}
+
+fn no_credits() -> Reply {
+    let what = "API rate limit exceeded. Please retry after some time";
+    top(429, "RATE_LIMIT_EXCEEDED", what, &json!({}))
+}
+
+fn bad_parameter(name: &str) -> Reply {
+    let details = json!({"param_name": name, "maximum_length": 100});
+    top(400, "INVALID_DATA", "invalid data", &details)
+}
+
+fn digit_sum(id: &str) -> u32 {
+    let digits = id.bytes().map(|byte| u32::from(byte.wrapping_sub(b'0')));
+    digits.sum()
+}

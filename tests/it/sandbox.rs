@@ -1,0 +1,1030 @@
+//! The sandbox itself, which judges all else: its awkward answers, jobs and limits as tables through
+//! the door without sockets, and what breaks over real ones.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use bytes::Bytes;
+use ring::hmac;
+use serde_json::{Value, json};
+use userpurge::domain::Time;
+use userpurge::sandbox::{Delivery, Reply, Sandbox, SandboxOptions};
+
+use super::support::World;
+
+const START: Time = Time::from_millis(1_795_340_600_000);
+const APP: &str = "/v2/apps/5963c0d619a30a2e00de36b8";
+const GUEST: &str = "5fa1c0d619a30a2e00000001";
+
+/// A sandbox with a user of every kind, and its clock.
+struct Bench {
+    sandbox: Sandbox,
+    now: Time,
+    authorization: String,
+}
+
+/// What came back: status, body and headers.
+struct Answer(u16, Value, Reply);
+
+impl Answer {
+    fn header(&self, name: &str) -> Option<&str> {
+        self.2.headers().get(name).map(|it| it.to_str().unwrap())
+    }
+}
+
+fn basic(user: &str, password: &str) -> String {
+    format!("Basic {}", STANDARD.encode(format!("{user}:{password}")))
+}
+
+impl Bench {
+    fn new(change: Value) -> Self {
+        let mut bench = Self {
+            sandbox: Sandbox::new(SandboxOptions::default(), START).unwrap(),
+            now: START,
+            authorization: String::new(),
+        };
+        bench.change(change);
+        let zoho = |tail: u32, kind: &str, state: &str| json!({"id": format!("5725767000000411{tail}"), "kind": kind, "state": state});
+        let seed = json!({
+            "zendesk": [
+                {"id": "1001"},
+                {"id": "1002", "state": "soft-deleted"},
+                {"id": "1003", "state": "permanently-deleted"},
+                {"id": "1004", "open_tickets": 2},
+                {"id": "1005", "role": "agent"},
+                {"id": "1006", "role": "light-agent"},
+            ],
+            "sunco": [
+                {"id": GUEST, "external_id": "shop/1001 ä?#%+"},
+                {"id": "5fa1c0d619a30a2e00000002", "state": "deleted"},
+                {"id": "5fa1c0d619a30a2e00000003", "external_id": "vip", "brand_id": "b1"},
+            ],
+            "zoho": [
+                zoho(100, "regular", "active"),
+                zoho(101, "regular", "active"),
+                zoho(102, "regular", "deleted"),
+                zoho(103, "primary_contact", "active"),
+                zoho(104, "support", "active"),
+                zoho(106, "digital_employee", "active"),
+                zoho(107, "closed", "active"),
+                zoho(108, "regular", "inactive"),
+            ],
+        });
+        let seed = serde_json::from_value(seed).unwrap();
+        bench.sandbox.seed(&seed, START).unwrap();
+        bench
+    }
+
+    fn change(&mut self, change: Value) {
+        self.sandbox.change("", change, self.now).unwrap();
+    }
+
+    fn pass(&mut self, millis: u64) {
+        self.now = self.now.after(Duration::from_millis(millis));
+    }
+
+    fn send(&mut self, method: &str, target: &str, body: &str) -> Answer {
+        let authorization = match &self.authorization {
+            given if !given.is_empty() => given.clone(),
+            _ if target.starts_with("/api") => basic("ops@acme.example/token", "sandbox-token"),
+            _ if target.starts_with("/crm") => {
+                let token = self.zoho_token("/oauth/v2/token", "1000.sandbox-refresh");
+                format!(
+                    "Zoho-oauthtoken {}",
+                    token.1["access_token"].as_str().unwrap()
+                )
+            }
+            _ => basic("app_sandbox", "sandbox-secret"),
+        };
+        let request = http::Request::builder().method(method).uri(target);
+        let request = request.header("authorization", authorization);
+        let request = request.body(Bytes::from(body.to_owned())).unwrap();
+        let Delivery::Whole(reply) = self.sandbox.handle(&request, self.now) else {
+            panic!("{method} {target} is not answered");
+        };
+        let body = serde_json::from_slice(reply.body()).unwrap_or_default();
+        Answer(reply.status().as_u16(), body, reply)
+    }
+
+    fn zoho_token(&mut self, path: &str, refresh_token: &str) -> Answer {
+        let form = format!(
+            "client_id=1000.SANDBOX&client_secret=sandbox-secret&grant_type=refresh_token\
+             &refresh_token={refresh_token}"
+        );
+        self.send("POST", path, &form)
+    }
+
+    /// How the user `id` stands, and how often requests changed it.
+    fn state(&mut self, id: &str) -> (String, u32) {
+        let users = self.sandbox.users(None, self.now);
+        let user = users.into_iter().find(|user| user.id == id).unwrap();
+        (user.state, user.changes)
+    }
+}
+
+/// Sends the one request of each row to a new sandbox and holds the answer against the row: method,
+/// path, status, and what stands in the body where.
+fn hold(rows: &[(&str, &str, u16, &str, Value)]) {
+    for (method, target, status, pointer, value) in rows {
+        let answer = Bench::new(json!({})).send(method, target, "");
+        let held = answer.1.pointer(pointer).cloned().unwrap_or_default();
+        assert_eq!((answer.0, &held), (*status, value), "{method} {target}");
+    }
+}
+
+#[test]
+fn zendesk_answers_as_documented() {
+    const USERS: &str = "/api/v2/users";
+    let rows = [
+        ("GET", "/1001", 200, "/user/active", json!(true)),
+        ("GET", "/1001.json", 200, "/user/id", json!(1001)),
+        ("GET", "/1002", 200, "/user/active", json!(false)),
+        (
+            "GET",
+            "/1003",
+            200,
+            "/user/name",
+            json!("Permanently Deleted User"),
+        ),
+        ("GET", "/1009", 404, "/error", json!("RecordNotFound")),
+        (
+            "GET",
+            "/abc",
+            400,
+            "/error/title",
+            json!("Invalid attribute"),
+        ),
+        ("GET", "/1006", 200, "/user/role_type", json!(1)),
+        (
+            "GET",
+            "/show_many?ids=1001,1002,1003,1009,1005",
+            200,
+            "/count",
+            json!(2),
+        ),
+        ("DELETE", "/1001", 200, "/user/active", json!(false)),
+        ("DELETE", "/1001", 200, "/user/email", Value::Null),
+        ("DELETE", "/1002", 422, "/error", json!("RecordInvalid")),
+        ("DELETE", "/1003", 422, "/error", json!("RecordInvalid")),
+        ("DELETE", "/1009", 404, "/error", json!("RecordNotFound")),
+        (
+            "DELETE",
+            "/361808000000",
+            422,
+            "/error",
+            json!("RecordInvalid"),
+        ),
+        (
+            "DELETE",
+            "/361808000001",
+            422,
+            "/error",
+            json!("RecordInvalid"),
+        ),
+        ("DELETE", "/", 404, "/error", json!("InvalidEndpoint")),
+        (
+            "DELETE",
+            "/destroy_many?ids=,",
+            400,
+            "/error",
+            json!("BadRequest"),
+        ),
+        (
+            "GET",
+            "/1001/compliance_deletion_statuses",
+            200,
+            "",
+            json!({"compliance_deletion_statuses": []}),
+        ),
+        (
+            "GET",
+            "/../deleted_users/1002",
+            404,
+            "/error",
+            json!("InvalidEndpoint"),
+        ),
+        ("GET", "/me.json", 200, "/user/role", json!("admin")),
+    ];
+    for (method, path, status, pointer, value) in rows {
+        hold(&[(method, &format!("{USERS}{path}"), status, pointer, value)]);
+    }
+    hold(&[
+        (
+            "GET",
+            "/api/v2/deleted_users/1002",
+            200,
+            "/deleted_user/id",
+            json!(1002),
+        ),
+        (
+            "GET",
+            "/api/v2/deleted_users/1001",
+            404,
+            "/error",
+            json!("RecordNotFound"),
+        ),
+        (
+            "GET",
+            "/api/v2/deleted_users/1003",
+            404,
+            "/error",
+            json!("RecordNotFound"),
+        ),
+        (
+            "DELETE",
+            "/api/v2/deleted_users/1002",
+            200,
+            "/deleted_user/active",
+            json!(false),
+        ),
+        (
+            "DELETE",
+            "/api/v2/deleted_users/1001",
+            404,
+            "/error",
+            json!("RecordNotFound"),
+        ),
+        (
+            "DELETE",
+            "/api/v2/deleted_users/1003",
+            404,
+            "/error",
+            json!("RecordNotFound"),
+        ),
+        (
+            "GET",
+            "/api/v2/job_statuses/V3-none",
+            404,
+            "/error",
+            json!("RecordNotFound"),
+        ),
+        (
+            "GET",
+            "/api/v2/deleted_users?page[size]=1",
+            200,
+            "/meta",
+            json!({"has_more": true, "after_cursor": "1002"}),
+        ),
+        (
+            "GET",
+            "/api/v2/deleted_users?page[after]=1002",
+            200,
+            "/meta",
+            json!({"has_more": false, "after_cursor": "1003"}),
+        ),
+    ]);
+    let ids = vec!["1"; 101].join(",");
+    for (method, path) in [
+        ("GET", "users/show_many"),
+        ("DELETE", "users/destroy_many"),
+        ("GET", "job_statuses/show_many"),
+    ] {
+        hold(&[(
+            method,
+            &format!("/api/v2/{path}?ids={ids}"),
+            400,
+            "/max_count",
+            json!(100),
+        )]);
+    }
+}
+
+#[test]
+fn sunshine_conversations_answers_as_specified() {
+    let by_external = format!("{APP}/users/shop%2F1001%20%C3%A4%3F%23%25%2B");
+    let clear = format!("/sc{APP}/users/{GUEST}/personalinformation");
+    let missing = json!("user_not_found");
+    hold(&[
+        (
+            "GET",
+            APP,
+            200,
+            "/app/id",
+            json!("5963c0d619a30a2e00de36b8"),
+        ),
+        ("GET", &by_external, 200, "/user/id", json!(GUEST)),
+        ("DELETE", &by_external, 200, "", json!({})),
+        (
+            "DELETE",
+            &format!("{APP}/users/5fa1c0d619a30a2e00000002"),
+            404,
+            "/errors/0/code",
+            missing.clone(),
+        ),
+        (
+            "DELETE",
+            &format!("{APP}/users/vip"),
+            404,
+            "/errors/0/code",
+            missing,
+        ),
+        (
+            "DELETE",
+            &format!("{APP}/users/vip?brandId=b1"),
+            200,
+            "",
+            json!({}),
+        ),
+        ("DELETE", &clear, 200, "/user/profile", json!({})),
+        (
+            "DELETE",
+            &clear,
+            200,
+            "/user/externalId",
+            json!("shop/1001 ä?#%+"),
+        ),
+        (
+            "DELETE",
+            &format!("{APP}/users/"),
+            404,
+            "/errors/0/code",
+            json!("not_found"),
+        ),
+        (
+            "DELETE",
+            "/v2/apps/0000/users/1",
+            404,
+            "/errors/0/code",
+            json!("app_not_found"),
+        ),
+    ]);
+    let mut bench = Bench::new(json!({}));
+    for (target, state) in [
+        (&clear, "cleared"),
+        (&clear, "cleared"),
+        (&by_external, "deleted"),
+    ] {
+        assert_eq!(bench.send("DELETE", target, "").0, 200);
+        assert_eq!(bench.state(GUEST).0, state);
+    }
+    // The second clearing changed nothing, and nobody is found after the deletion.
+    assert_eq!(bench.state(GUEST).1, 2);
+    assert_eq!(bench.send("DELETE", &by_external, "").0, 404);
+}
+
+#[test]
+fn zoho_answers_as_documented() {
+    let rows = [
+        (
+            "100",
+            200,
+            "/users/0/details/id",
+            json!("5725767000000411100"),
+        ),
+        ("101", 200, "/users/0/details", json!({})),
+        ("108", 200, "/users/0/code", json!("SUCCESS")),
+        ("102", 400, "/users/0/code", json!("ID_ALREADY_DELETED")),
+        ("103", 400, "/users/0/code", json!("INVALID_REQUEST")),
+        (
+            "104",
+            400,
+            "/users/0/message",
+            json!("Support user cannot be deleted"),
+        ),
+        (
+            "106",
+            400,
+            "/users/0/details",
+            json!({"resource_path_index": 1}),
+        ),
+        ("107", 403, "/code", json!("PERMISSION_DENIED")),
+        (
+            "900",
+            400,
+            "/message",
+            json!("the id given seems to be invalid"),
+        ),
+        (
+            "901",
+            400,
+            "/message",
+            json!("the_id_given_seems_to_be_invalid"),
+        ),
+        ("902", 200, "/code", json!("INVALID_DATA")),
+    ];
+    for (tail, status, pointer, value) in rows {
+        let target = format!("/crm/v8/users/5725767000000411{tail}");
+        hold(&[("DELETE", &target, status, pointer, value)]);
+    }
+    let ids = vec!["5725767000000411100"; 101].join(",");
+    hold(&[
+        (
+            "GET",
+            "/crm/v8/users?type=CurrentUser",
+            200,
+            "/users/0/id",
+            json!("5725767000000411001"),
+        ),
+        (
+            "GET",
+            "/crm/v8/users?type=DeletedUsers",
+            200,
+            "/info/count",
+            json!(1),
+        ),
+        (
+            "GET",
+            "/crm/v8/users?per_page=2",
+            200,
+            "/info/more_records",
+            json!(true),
+        ),
+        ("GET", "/crm/v8/users?page=9", 204, "", Value::Null),
+        (
+            "GET",
+            "/crm/v8/users?type=Kings",
+            400,
+            "/code",
+            json!("INVALID_DATA"),
+        ),
+        (
+            "GET",
+            "/crm/v8/users/5725767000000411900",
+            204,
+            "",
+            Value::Null,
+        ),
+        (
+            "GET",
+            "/crm/v8/users/5725767000000411104",
+            200,
+            "/users/0/type__s",
+            json!("Support User"),
+        ),
+        (
+            "GET",
+            &format!("/crm/v8/users?ids={ids}"),
+            400,
+            "/code",
+            json!("INVALID_DATA"),
+        ),
+        (
+            "PUT",
+            "/crm/v8/users/1",
+            400,
+            "/code",
+            json!("INVALID_REQUEST_METHOD"),
+        ),
+        (
+            "GET",
+            "/crm/v9/users",
+            404,
+            "/code",
+            json!("INVALID_URL_PATTERN"),
+        ),
+        (
+            "GET",
+            "/crm/v8/org",
+            200,
+            "/org/0/primary_zuid",
+            json!("600411103"),
+        ),
+    ]);
+}
+
+#[test]
+fn a_caller_may_do_what_its_settings_say() {
+    let many = "/api/v2/users/destroy_many?ids=1005";
+    let (user, deleted) = ("/api/v2/users/1001", "/api/v2/deleted_users/1002");
+    let guest = &format!("{APP}/users/{GUEST}");
+    let seller = "/crm/v8/users/5725767000000411100";
+    let role = |role: &str| json!({"zendesk": {"caller_role": role}});
+    let zoho = |change: Value| json!({"zoho": change});
+    for (change, method, target, status) in [
+        (role("admin"), "DELETE", many, 200),
+        (role("agent-managing-users"), "DELETE", many, 403),
+        (role("agent-managing-users"), "DELETE", deleted, 200),
+        (role("agent"), "DELETE", user, 403),
+        (role("agent"), "GET", user, 200),
+        (role("end-user"), "GET", user, 403),
+        (role("end-user"), "GET", "/api/v2/users/me", 200),
+        (
+            json!({"sunco": {"key_scope": "user"}}),
+            "DELETE",
+            guest,
+            403,
+        ),
+        (
+            json!({"sunco": {"key_scope": "account"}}),
+            "DELETE",
+            guest,
+            200,
+        ),
+        (
+            zoho(json!({"rights": "no-privilege"})),
+            "DELETE",
+            seller,
+            400,
+        ),
+        (
+            zoho(json!({"rights": "no-manage-users"})),
+            "DELETE",
+            seller,
+            403,
+        ),
+        (zoho(json!({"rights": "no-api-access"})), "GET", seller, 403),
+        (zoho(json!({"org": "sandbox"})), "DELETE", seller, 400),
+        (
+            zoho(json!({"scopes": ["ZohoCRM.users.READ"]})),
+            "DELETE",
+            seller,
+            401,
+        ),
+        (zoho(json!({"deletion_cap": 0})), "DELETE", seller, 403),
+        (
+            zoho(json!({"deleted_readable": false})),
+            "GET",
+            "/crm/v8/users/5725767000000411102",
+            204,
+        ),
+        (json!({"token_lifetime": "0s"}), "GET", seller, 401),
+    ] {
+        let answer = Bench::new(change.clone()).send(method, target, "");
+        assert_eq!(answer.0, status, "{change} {target} {}", answer.1);
+    }
+}
+
+#[test]
+fn credentials_are_held_against_what_is_accepted() {
+    let jwt = |algorithm: &str, kid: &str, secret: &str, claims: Value| {
+        let header = json!({"alg": algorithm, "kid": kid});
+        let signed = [header, claims].map(|part| URL_SAFE_NO_PAD.encode(part.to_string()));
+        let signed = signed.join(".");
+        let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
+        let signature = URL_SAFE_NO_PAD.encode(hmac::sign(&key, signed.as_bytes()));
+        format!("Bearer {signed}.{signature}")
+    };
+    let (kid, secret, good) = ("app_sandbox", "sandbox-secret", json!({"scope": "app"}));
+    let dies = |at: i64| json!({"scope": "app", "exp": at});
+    let me = "/api/v2/users/me";
+    for (target, authorization, status) in [
+        (me, basic("ops@acme.example/token", "wrong"), 200),
+        (
+            "/api/v2/users/1001",
+            basic("ops@acme.example", "sandbox-token"),
+            401,
+        ),
+        (me, "Bearer wrong".to_owned(), 401),
+        (me, "Bearer sandbox-oauth".to_owned(), 200),
+        (APP, basic(kid, "wrong"), 401),
+        (APP, jwt("HS256", kid, secret, good.clone()), 200),
+        (APP, jwt("HS256", kid, "wrong", good.clone()), 401),
+        (APP, jwt("HS256", "app_other", secret, good.clone()), 401),
+        (APP, jwt("HS512", kid, secret, good), 401),
+        (
+            APP,
+            jwt("HS256", kid, secret, json!({"scope": "user"})),
+            403,
+        ),
+        (APP, jwt("HS256", kid, secret, json!({})), 403),
+        (APP, jwt("HS256", kid, secret, dies(1_795_340_600)), 401),
+        (APP, jwt("HS256", kid, secret, dies(1_795_340_601)), 200),
+        ("/crm/v8/org", "Zoho-oauthtoken 1000.x".to_owned(), 401),
+        ("/crm/v8/org", "Bearer 1000.x".to_owned(), 401),
+    ] {
+        let mut bench = Bench::new(json!({}));
+        bench.authorization = authorization;
+        let answer = bench.send("GET", target, "");
+        assert_eq!(answer.0, status, "{target} {}", bench.authorization);
+        if target == me && status == 200 && bench.authorization.starts_with("Basic") {
+            assert_eq!(answer.1["user"]["id"], Value::Null);
+        }
+    }
+}
+
+#[test]
+fn tokens_are_handed_out_or_refused() {
+    let client = |change: Value| {
+        let mut body = json!({"grant_type": "client_credentials", "client_id": "sandbox-client",
+            "client_secret": "sandbox-secret", "scope": "users:read"});
+        let fields = change.as_object().unwrap().clone();
+        body.as_object_mut().unwrap().extend(fields);
+        body.to_string()
+    };
+    for (change, status, field, value) in [
+        (json!({}), 200, "expires_in", json!(1800)),
+        (json!({"expires_in": 7200}), 200, "expires_in", json!(7200)),
+        (
+            json!({"expires_in": 300}),
+            400,
+            "error",
+            json!("invalid_request"),
+        ),
+        (
+            json!({"client_secret": "wrong"}),
+            401,
+            "error",
+            json!("invalid_client"),
+        ),
+        (
+            json!({"grant_type": "password"}),
+            400,
+            "error",
+            json!("unsupported_grant_type"),
+        ),
+    ] {
+        let answer = Bench::new(json!({})).send("POST", "/oauth/tokens", &client(change));
+        assert_eq!((answer.0, &answer.1[field]), (status, &value));
+    }
+    let mut bench = Bench::new(json!({"token_lifetime": "2s"}));
+    let token = bench.send("POST", "/oauth/tokens", &client(json!({})));
+    bench.authorization = format!("Bearer {}", token.1["access_token"].as_str().unwrap());
+    assert_eq!(bench.send("GET", "/api/v2/users/1001", "").0, 200);
+    assert_eq!(bench.send("DELETE", "/api/v2/users/1001", "").0, 403);
+    bench.pass(2_000);
+    assert_eq!(bench.send("GET", "/api/v2/users/1001", "").0, 401);
+
+    // Zoho refuses with status 200, and one token too many with 400.
+    let mut bench = Bench::new(json!({}));
+    let wrong = bench.zoho_token("/oauth/v2/token", "wrong");
+    assert_eq!((wrong.0, &wrong.1["error"]), (200, &json!("invalid_code")));
+    let token = bench.zoho_token("/t/acme/oauth/v2/token", "1000.sandbox-refresh");
+    assert_eq!(token.1["api_domain"], json!("http://127.0.0.1/t/acme"));
+    bench.authorization = format!(
+        "Zoho-oauthtoken {}",
+        token.1["access_token"].as_str().unwrap()
+    );
+    assert_eq!(bench.send("GET", "/t/acme/crm/v8/org", "").0, 200);
+    assert_eq!(bench.send("GET", "/crm/v8/org", "").0, 401);
+    for status in [200, 200, 200, 200, 200, 200, 200, 200, 200, 200, 400] {
+        let token = bench.zoho_token("/oauth/v2/token", "1000.sandbox-refresh");
+        assert_eq!(token.0, status);
+    }
+}
+
+#[test]
+fn a_job_works_item_by_item_and_keeps_failures_inside() {
+    const MANY: &str = "/api/v2/users/destroy_many.json?ids=1001,1002,1004,1005,1009,abc";
+    let mut bench = Bench::new(json!({}));
+    let begun = bench.send("DELETE", MANY, "");
+    let header = begun.header("zendesk-ratelimit-inflight-jobs");
+    assert_eq!(header, Some("total=30; remaining=29; resets=60"));
+    let id = begun.1["job_status"]["id"].as_str().unwrap();
+    let poll = format!("/api/v2/job_statuses/{id}.json");
+    let mut told = Vec::new();
+    for millis in [0, 3_150, 1_000] {
+        bench.pass(millis);
+        let job = bench.send("GET", &poll, "").1["job_status"].clone();
+        let states = ["1001", "1005"].map(|id| bench.state(id).0);
+        told.push(format!(
+            "{} {} {}",
+            job["status"],
+            job["progress"],
+            states.join(" ")
+        ));
+    }
+    assert_eq!(
+        told,
+        [
+            "\"queued\" null active active",
+            "\"working\" 1 soft-deleted active",
+            "\"completed\" 6 soft-deleted soft-deleted",
+        ]
+    );
+    let job = bench.send("GET", &poll, "").1;
+    let results = job["job_status"]["results"].as_array().unwrap();
+    for (id, error) in [
+        (json!(1001), Value::Null),
+        (json!(1002), json!("UserDeleteFailed")),
+        (json!(1004), json!("UserDeleteFailed")),
+        (json!(1009), json!("RecordNotFound")),
+        (json!("abc"), json!("RecordNotFound")),
+    ] {
+        let item = results.iter().find(|item| item["id"] == id).unwrap();
+        assert_eq!(item.get("error").cloned().unwrap_or_default(), error);
+        assert_eq!(item.get("success").is_some(), error.is_null());
+    }
+    bench.pass(24 * 3_600_000);
+    assert_eq!(bench.send("GET", &poll, "").0, 404);
+
+    for (change, items, state) in [
+        (json!({"jobs_fail": true}), None, "active"),
+        (
+            json!({"job_items_missing_every": 2}),
+            Some(3),
+            "soft-deleted",
+        ),
+    ] {
+        let mut bench = Bench::new(json!({"zendesk": change}));
+        let id = bench.send("DELETE", MANY, "").1["job_status"]["id"].clone();
+        bench.pass(10_000);
+        let poll = format!("/api/v2/job_statuses/{}", id.as_str().unwrap());
+        let job = bench.send("GET", &poll, "").1;
+        assert_eq!(job["job_status"]["results"].as_array().map(Vec::len), items);
+        assert_eq!(bench.state("1005").0, state);
+    }
+    let mut bench = Bench::new(json!({"zendesk": {"job_limit": 1}}));
+    assert_eq!(bench.send("DELETE", MANY, "").0, 200);
+    let refused = bench.send("DELETE", MANY, "");
+    assert_eq!(
+        (refused.0, &refused.1["error"]),
+        (429, &json!("TooManyJobs"))
+    );
+}
+
+#[test]
+fn time_changes_what_is_answered() {
+    // A soft deletion ends after 30 days, here one day.
+    let mut bench = Bench::new(json!({"scale_limits": 30.0, "zendesk": {"rename_delay": "5s"}}));
+    bench.pass(24 * 3_600_000 - 1);
+    assert_eq!(bench.state("1002").0, "soft-deleted");
+    bench.pass(1);
+    assert_eq!(bench.state("1002"), ("permanently-deleted".to_owned(), 0));
+    // A name may outlive its user.
+    let name =
+        |bench: &mut Bench| bench.send("GET", "/api/v2/users/1002", "").1["user"]["name"].clone();
+    assert_ne!(name(&mut bench), json!("Permanently Deleted User"));
+    bench.pass(5_000);
+    assert_eq!(name(&mut bench), json!("Permanently Deleted User"));
+    // An erasure is complete after a while, and a user is listed as deleted after a while.
+    let mut bench = Bench::new(json!({"zendesk": {"listing_delay": "1s"}}));
+    assert_eq!(bench.send("DELETE", "/api/v2/users/1001", "").0, 200);
+    assert_eq!(
+        bench.send("DELETE", "/api/v2/deleted_users/1001", "").0,
+        404
+    );
+    bench.pass(1_000);
+    assert_eq!(
+        bench.send("DELETE", "/api/v2/deleted_users/1001", "").0,
+        200
+    );
+    for (millis, entries) in [(0, 2), (30_000, 4)] {
+        bench.pass(millis);
+        let path = "/api/v2/users/1001/compliance_deletion_statuses";
+        let told = bench.send("GET", path, "").1["compliance_deletion_statuses"].clone();
+        assert_eq!(told.as_array().unwrap().len(), entries);
+    }
+}
+
+#[test]
+fn limits_are_strict_and_told_in_headers() {
+    let zendesk = json!({"zendesk": {"quota": "4/1m", "permanent_quota": "1/10m"}});
+    let mut bench = Bench::new(zendesk);
+    bench.pass(500);
+    let missed = bench.send("DELETE", "/api/v2/deleted_users/1009", "");
+    assert_eq!(missed.0, 404);
+    assert_eq!(missed.header("x-rate-limit-remaining"), Some("3"));
+    // A failure counts, towards both.
+    let refused = bench.send("DELETE", "/api/v2/deleted_users/1002", "");
+    assert_eq!(
+        (refused.0, refused.header("retry-after")),
+        (429, Some("600"))
+    );
+    let header = refused.header("zendesk-ratelimit-deleted-users-destroy");
+    assert_eq!(header, Some("total=1; remaining=0; resets=600"));
+    bench.send("GET", "/api/v2/users/1001", "");
+    bench.send("GET", "/api/v2/users/1001", "");
+    bench.pass(500);
+    let refused = bench.send("DELETE", "/api/v2/users/1001", "");
+    assert_eq!(
+        (refused.0, refused.header("retry-after")),
+        (429, Some("60"))
+    );
+    assert_eq!(bench.state("1001").0, "active");
+    bench.pass(59_500);
+    assert_eq!(bench.send("DELETE", "/api/v2/users/1001", "").0, 200);
+
+    let mut bench = Bench::new(json!({"sunco": {"quota": "1/1m"}}));
+    assert_eq!(bench.send("GET", APP, "").0, 200);
+    let refused = bench.send("GET", APP, "");
+    assert_eq!((refused.0, refused.header("retry-after")), (429, None));
+
+    let mut bench = Bench::new(json!({"zoho": {"credits": "4/1d"}}));
+    for left in [None, Some("2"), Some("1"), Some("0"), Some("0")] {
+        let answer = bench.send("GET", "/crm/v8/org", "");
+        assert_eq!(answer.header("x-api-credits-remaining"), left);
+    }
+    bench.change(json!({"zoho": {"credits": "9/1d", "concurrency": 0}}));
+    let refused = bench.send("GET", "/crm/v8/org", "");
+    assert_eq!(
+        (refused.0, &refused.1["code"]),
+        (429, &json!("TOO_MANY_REQUESTS"))
+    );
+    assert_eq!(refused.header("x-api-credits-remaining"), None);
+}
+
+#[test]
+fn a_fault_hits_a_deletion_as_it_says() {
+    let user = "/api/v2/users/1001";
+    for (fault, kind, status, retry_after, state) in [
+        ("error500", "whole", 500, None, "active"),
+        ("error503", "whole", 503, Some("1"), "active"),
+        ("throttle", "whole", 429, Some("1"), "active"),
+        ("html", "whole", 200, None, "active"),
+        ("reset", "closed", 0, None, "active"),
+        ("reset-after", "closed", 0, None, "soft-deleted"),
+        ("cut", "cut", 200, None, "soft-deleted"),
+        ("slow", "late", 200, None, "soft-deleted"),
+        ("wrong-id", "whole", 200, None, "soft-deleted"),
+        ("unauthorized", "whole", 401, None, "active"),
+        ("forbidden", "whole", 403, None, "active"),
+        ("payment", "whole", 402, None, "active"),
+        ("wrong-path", "whole", 404, None, "active"),
+        ("long-wait", "whole", 429, Some("72000"), "active"),
+    ] {
+        let mut bench = Bench::new(json!({}));
+        let planned = json!({"user": "1001", "fault": fault, "times": 1});
+        let planned = serde_json::from_value(planned).unwrap();
+        bench.sandbox.plan("", planned, START).unwrap();
+        // It spares reads.
+        assert_eq!(bench.send("GET", user, "").0, 200);
+        let request = http::Request::delete(user).header("authorization", "Bearer sandbox-oauth");
+        let request = request.body(Bytes::new()).unwrap();
+        let (held, reply) = match bench.sandbox.handle(&request, START) {
+            Delivery::Whole(reply) => ("whole", Some(reply)),
+            Delivery::Late(reply) => ("late", Some(reply)),
+            Delivery::Cut(reply) => ("cut", Some(reply)),
+            Delivery::Closed => ("closed", None),
+        };
+        let told = reply.as_ref().map_or(0, |reply| reply.status().as_u16());
+        let header = reply
+            .as_ref()
+            .and_then(|reply| reply.headers().get("retry-after"));
+        let header = header.map(|value| value.to_str().unwrap());
+        assert_eq!((held, told, header), (kind, status, retry_after), "{fault}");
+        let names_another =
+            reply.is_some_and(|reply| reply.body().windows(4).any(|it| it == b"1007"));
+        assert_eq!(names_another, fault == "wrong-id");
+        assert_eq!(bench.state("1001").0, state, "{fault}");
+        let entry = bench.sandbox.log(None).pop().unwrap();
+        assert_eq!(entry.effect, state != "active", "{fault}");
+        assert!(entry.concerns("1001") && entry.fault.is_some());
+        // Once, as planned: the next one comes through.
+        let status = if state == "active" { 200 } else { 422 };
+        assert_eq!(bench.send("DELETE", user, "").0, status);
+    }
+    // As settings say, faults hit reads too.
+    let mut bench = Bench::new(json!({"faults": "error500=100%,reads=on"}));
+    assert_eq!(bench.send("GET", user, "").0, 500);
+    assert_eq!(bench.send("GET", "/nothing?secret=1", "").0, 404);
+    let entry = bench.sandbox.log(None).pop().unwrap();
+    assert_eq!((entry.provider, entry.path.as_str()), (None, "/nothing"));
+}
+
+#[test]
+fn a_judge_seeds_changes_reads_and_resets() {
+    let mut bench = Bench::new(json!({}));
+    let users = json!({"tenant": "acme", "zendesk": [{"id": "7"}], "zoho": [{"id": "9"}],
+        "sunco": [{"id": GUEST, "external_id": "x"}]});
+    let agent = json!({"tenant": "acme", "zendesk": {"caller_role": "agent"}});
+    let fault = json!({"user": "7", "fault": "throttle", "times": 1});
+    let delete = "/t/acme/api/v2/users/7";
+    let bad = |id: &str| json!({"zendesk": [{"id": id}]});
+    bench.authorization = "Bearer sandbox-oauth".to_owned();
+    for (method, path, body, status, says) in [
+        ("POST", "/_sandbox/users", users, 200, "true"),
+        ("POST", "/_sandbox/settings", agent, 200, "true"),
+        ("POST", "/t/acme/_sandbox/faults", fault, 200, "true"),
+        ("DELETE", delete, json!(""), 429, ""),
+        ("DELETE", delete, json!(""), 403, "Forbidden"),
+        (
+            "GET",
+            "/_sandbox/settings?tenant=acme",
+            json!(""),
+            200,
+            "\"caller_role\":\"agent\"",
+        ),
+        (
+            "GET",
+            "/_sandbox/settings",
+            json!(""),
+            200,
+            "\"caller_role\":\"admin\"",
+        ),
+        (
+            "GET",
+            "/_sandbox/requests?tenant=acme&user=7",
+            json!(""),
+            200,
+            "\"step\":\"delete\"",
+        ),
+        (
+            "GET",
+            "/_sandbox/requests?user=nobody",
+            json!(""),
+            200,
+            "[]",
+        ),
+        (
+            "GET",
+            "/_sandbox/users?tenant=acme&id=x",
+            json!(""),
+            200,
+            "\"provider\":\"sunco\"",
+        ),
+        (
+            "GET",
+            "/_sandbox/users?provider=zoho&id=9",
+            json!(""),
+            200,
+            "\"role\":\"regular\"",
+        ),
+        (
+            "POST",
+            "/_sandbox/reset",
+            json!({"tenant": "acme"}),
+            200,
+            "true",
+        ),
+        ("GET", "/_sandbox/requests", json!(""), 200, "[]"),
+        (
+            "GET",
+            "/_sandbox/nothing",
+            json!(""),
+            404,
+            "no such control",
+        ),
+        (
+            "POST",
+            "/_sandbox/settings",
+            json!({"tenant": 5}),
+            400,
+            "unknown field `tenant`",
+        ),
+        (
+            "POST",
+            "/_sandbox/settings",
+            json!({"latencies": "1s"}),
+            400,
+            "unknown field `latencies`",
+        ),
+        (
+            "POST",
+            "/_sandbox/users",
+            bad("x"),
+            400,
+            "its id must be digits",
+        ),
+        (
+            "POST",
+            "/_sandbox/faults",
+            json!({"user": "7", "fault": "flood", "times": 1}),
+            400,
+            "flood",
+        ),
+        (
+            "GET",
+            &format!("/t/{}/api/v2/users/me", "x".repeat(65)),
+            json!(""),
+            404,
+            "",
+        ),
+    ] {
+        let answer = bench.send(method, path, &body.to_string());
+        let text = String::from_utf8_lossy(answer.2.body()).into_owned();
+        assert!(
+            answer.0 == status && text.contains(says),
+            "{path} {} {text}",
+            answer.0
+        );
+    }
+    assert_eq!(bench.state("1001").0, "active");
+    for seed in [
+        json!({"zendesk": [{"id": "1", "state": "asleep"}]}),
+        json!({"zendesk": [{"id": "1", "role": "king"}]}),
+        json!({"sunco": [{"id": "5fa1c0d619a30a2e0000000x"}]}),
+        json!({"sunco": [{"id": GUEST, "external_id": ""}]}),
+        json!({"zoho": [{"id": "12345678901234567890"}]}),
+        json!({"zoho": [{"id": "1", "state": "asleep"}]}),
+    ] {
+        let seed = serde_json::from_value(seed).unwrap();
+        assert!(bench.sandbox.seed(&seed, START).is_err());
+    }
+}
+
+#[test]
+fn over_sockets_answers_break_and_requests_count_until_they_are_answered() {
+    let world = World::new();
+    world.zendesk_users(1..=3);
+    let sandbox = world.sandbox();
+    world.settings(json!({"zoho": {"concurrency": 0}}));
+    let plan = |user: &str, fault: &str| {
+        let planned = json!({"user": user, "fault": fault, "times": 1});
+        let planned = serde_json::from_value(planned).unwrap();
+        sandbox.plan_fault("default", planned).unwrap();
+    };
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let client = reqwest::Client::new();
+    let delete = |user: u32| {
+        let url = format!("{}/api/v2/users/{user}", world.base());
+        let request = client.delete(url).bearer_auth("sandbox-oauth");
+        request.timeout(Duration::from_secs(2)).send()
+    };
+    plan("1", "reset-after");
+    plan("2", "cut");
+    plan("3", "slow");
+    world.block_on(async {
+        let error = delete(1).await.unwrap_err();
+        assert!(error.is_request() && !error.is_timeout(), "{error:?}");
+        let mut cut = delete(2).await.unwrap();
+        let (promised, mut came) = (cut.content_length().unwrap(), 0);
+        while let Ok(Some(chunk)) = cut.chunk().await {
+            came += chunk.len() as u64;
+        }
+        assert_eq!(came, promised / 2);
+        assert!(delete(3).await.unwrap_err().is_timeout());
+    });
+    // What a client hung up on is done all the same.
+    assert!(sandbox.log(None).iter().all(|entry| entry.effect));
+}
