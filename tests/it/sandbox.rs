@@ -134,6 +134,7 @@ fn hold(rows: &[(&str, &str, u16, &str, Value)]) {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn zendesk_answers_as_documented() {
     const USERS: &str = "/api/v2/users";
     let rows = [
@@ -364,6 +365,7 @@ fn sunshine_conversations_answers_as_specified() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn zoho_answers_as_documented() {
     let rows = [
         (
@@ -863,6 +865,7 @@ fn a_fault_hits_a_deletion_as_it_says() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn a_judge_seeds_changes_reads_and_resets() {
     let mut bench = Bench::new(json!({}));
     let users = json!({"tenant": "acme", "zendesk": [{"id": "7"}], "zoho": [{"id": "9"}],
