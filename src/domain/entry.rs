@@ -11,8 +11,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AccountName, AccountPlan, Action, Agreed, Counts, JobId, Outcome, PlanEnd, PlannedRows,
-    Position, ProviderKind, RunId, Step, Time, UnsentRows, UserId, Verification, Verified,
+    AccountName, AccountPlan, Action, Agreed, Counted, Counts, JobId, Outcome, PlanEnd,
+    PlannedRows, Position, ProviderKind, RunId, Step, Time, UnsentRows, UserId, Verification,
+    Verified,
 };
 
 /// One line of a ledger.
@@ -386,6 +387,17 @@ pub struct OutcomeEntry {
 }
 
 impl OutcomeEntry {
+    /// The code of a row whose user is on the protect list.
+    pub const PROTECT_LIST: &str = "protect_list";
+
+    /// How the row counts. One on the protect list is skipped, as a person said.
+    pub fn counted(&self) -> Counted {
+        match (self.outcome, self.code.as_deref()) {
+            (Outcome::Protected, Some(Self::PROTECT_LIST)) => Counted::Neither,
+            (outcome, _) => outcome.counted(),
+        }
+    }
+
     /// The code of a row that was settled as `deleted` although nobody saw the user before: the answer
     /// was lost, and they are not there afterwards; whether they ever were is not known.
     pub const SETTLED_UNSEEN: &str = "settled_unseen";

@@ -13,7 +13,7 @@ pub enum Counted {
     Good,
     /// Somebody has to look at this row.
     Bad,
-    /// Neither: another row stands for this one.
+    /// Neither: another row stands for this one, or a person said to skip it.
     Neither,
 }
 
@@ -39,12 +39,16 @@ macro_rules! outcomes {
         }
 
         /// How many rows ended in each way, and how many are pending.
-        #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+        #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
         #[serde(default)]
         pub struct Counts {
             $($(#[$doc])* pub $name: u64,)+
             /// Rows with no outcome yet.
             pub pending: u64,
+            /// Of the protected rows, those on the protect list: they are skipped. No JSON has it, where
+            /// each row is counted once.
+            #[serde(skip)]
+            pub on_protect_list: u64,
         }
 
         impl Counts {
@@ -80,7 +84,7 @@ outcomes! {
     InDoubt in_doubt "in_doubt" Bad,
     /// The row cannot be sent; the reason says why.
     Invalid invalid "invalid" Bad,
-    /// On the protect list, or the caller itself, or of a protected role.
+    /// The caller itself, or of a protected role; skipped where the protect list has the user.
     Protected protected "protected" Bad,
     /// Good in an earlier ledger that `--done-in` names; nothing was sent.
     DoneBefore done_before "done_before" Good,
@@ -109,13 +113,37 @@ impl Counts {
 
     /// Rows that count as `counted`; pending rows count as nothing.
     pub fn counted(&self, counted: Counted) -> u64 {
-        Outcome::ALL
-            .into_iter()
-            .filter(|outcome| outcome.counted() == counted)
-            .map(|outcome| self.of(outcome))
-            .sum()
+        let each = Outcome::ALL.into_iter();
+        each.map(|outcome| self.of_counted(outcome, counted)).sum()
+    }
+
+    /// Rows that ended as `outcome` and count as `counted`.
+    pub fn of_counted(&self, outcome: Outcome, counted: Counted) -> u64 {
+        let listed = match outcome {
+            Outcome::Protected => self.on_protect_list,
+            _ => 0,
+        };
+        let skipped = if counted == Counted::Neither {
+            listed
+        } else {
+            0
+        };
+        if outcome.counted() == counted {
+            self.of(outcome) - listed
+        } else {
+            skipped
+        }
     }
 }
+
+impl PartialEq for Counts {
+    fn eq(&self, other: &Self) -> bool {
+        let mut all = Outcome::ALL.into_iter();
+        all.all(|it| self.of(it) == other.of(it)) && self.pending == other.pending
+    }
+}
+
+impl Eq for Counts {}
 
 #[cfg(test)]
 mod tests {

@@ -67,6 +67,9 @@ impl LedgerState {
         for row in block.rows.iter().map(|row| row.row) {
             self.plan.unplan(row);
             self.end_row(row, account, block.outcome);
+            if block.code == OutcomeEntry::PROTECT_LIST {
+                self.on_protect_list.insert(row);
+            }
         }
     }
 
@@ -80,6 +83,7 @@ impl LedgerState {
     fn end_row(&mut self, row: u64, account: Option<&AccountName>, outcome: Outcome) {
         if !self.ended.insert(row) {
             self.leave_outcome(row);
+            self.on_protect_list.remove(row);
         }
         let rows = self.rows.entry(account.cloned()).or_default();
         rows[outcome.index()].insert(row);

@@ -14,8 +14,9 @@ use super::planned::PlanIndex;
 use super::reader::{LedgerReader, Link, TornTail};
 use super::sent::{Sent, SentLog};
 use crate::domain::{
-    AccountHeader, AccountName, Action, Agreed, Counts, Entry, Findings, LaneStop, LeftOpen,
-    Outcome, Paused, PlanEnd, RunEnd, RunHeader, Session, Step, Time, Uptime, Verification,
+    AccountHeader, AccountName, Action, Agreed, Counted, Counts, Entry, Findings, LaneStop,
+    LeftOpen, Outcome, Paused, PlanEnd, RunEnd, RunHeader, Session, Step, Time, Uptime,
+    Verification,
 };
 
 /// How many sessions are kept, the newest. Nobody resumes a run so often by hand; a script may.
@@ -87,6 +88,8 @@ pub struct LedgerState {
     /// The rows whose users were seen standing when they were last seen clearly, after the rows had
     /// ended well.
     pub standing: RoaringTreemap,
+    /// Protected rows whose users are on the protect list: they are skipped.
+    pub(super) on_protect_list: RoaringTreemap,
     /// The rows that were settled as deleted although nobody saw the user before.
     pub settled_unseen: RoaringTreemap,
     pub(super) sent: BTreeMap<AccountName, SentLog>,
@@ -192,6 +195,7 @@ impl LedgerState {
             harmless: RoaringTreemap::new(),
             bulks: Bulks::default(),
             standing: RoaringTreemap::new(),
+            on_protect_list: RoaringTreemap::new(),
             settled_unseen: RoaringTreemap::new(),
             sent: BTreeMap::new(),
             verifying: false,
@@ -242,6 +246,7 @@ impl LedgerState {
         for sets in self.rows.values() {
             add(&mut counts, sets);
         }
+        counts.on_protect_list = self.on_protect_list.len();
         let rows = match &self.planned {
             Some(plan) => plan.rows,
             None => (self.plan.all() | &self.ended).len(),
@@ -255,7 +260,10 @@ impl LedgerState {
         let mut all: BTreeMap<AccountName, Counts> = BTreeMap::new();
         for (account, sets) in &self.rows {
             if let Some(account) = account {
-                add(all.entry(account.clone()).or_default(), sets);
+                let counts = all.entry(account.clone()).or_default();
+                add(counts, sets);
+                let protected = &sets[Outcome::Protected.index()];
+                counts.on_protect_list += protected.intersection_len(&self.on_protect_list);
             }
         }
         for (account, _, rows) in self.plan.queues() {
@@ -291,6 +299,14 @@ impl LedgerState {
             sets.any(|sets| sets[it.index()].contains(row))
         };
         Outcome::ALL.into_iter().find(ended_as)
+    }
+
+    /// How `row` counts by what it ended with last; `None`: it has not ended.
+    pub fn counted(&self, row: u64) -> Option<Counted> {
+        if self.on_protect_list.contains(row) {
+            return Some(Counted::Neither);
+        }
+        self.outcome_of(row).map(Outcome::counted)
     }
 
     /// The rows to send by account and action, ended since or not.

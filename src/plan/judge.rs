@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 
-use crate::domain::{AccountName, AccountPolicy, Action, Outcome, ProviderKind, Record};
+use crate::domain::{
+    AccountName, AccountPolicy, Action, Outcome, OutcomeEntry, ProviderKind, Record,
+};
 use crate::input::{Field, Meant, Row, closest, holds_several_ids, is_harmless};
 
 use super::error::PlanError;
@@ -374,7 +376,7 @@ impl Judge {
         Err(Cause {
             outcome: Outcome::Protected,
             field: Field::Id,
-            code: "protect_list",
+            code: OutcomeEntry::PROTECT_LIST,
             reason: "the id stands in the protect list".to_owned(),
         })
     }

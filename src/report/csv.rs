@@ -12,7 +12,7 @@ use std::io::{self, Write};
 
 use csv::{Writer, WriterBuilder};
 
-use crate::domain::{Counted, Outcome, OutcomeEntry};
+use crate::domain::{Counted, OutcomeEntry};
 
 /// The columns that are added, behind the input's own. None is a name that an input is read by.
 const ADDED: [&str; 4] = [
@@ -44,15 +44,12 @@ impl Kind {
     /// Every file.
     pub const ALL: [Self; 3] = [Self::Deleted, Self::Failed, Self::Unprocessed];
 
-    /// The file that a row belongs in; `outcome`: `None` while it is pending.
-    pub const fn of(outcome: Option<Outcome>) -> Self {
-        match outcome {
-            None => Self::Unprocessed,
-            Some(outcome) => match outcome.counted() {
-                Counted::Good => Self::Deleted,
-                Counted::Bad => Self::Failed,
-                Counted::Neither => Self::Unprocessed,
-            },
+    /// The file of a row that counts so; `None`: it is pending.
+    pub const fn of(counted: Option<Counted>) -> Self {
+        match counted {
+            Some(Counted::Good) => Self::Deleted,
+            Some(Counted::Bad) => Self::Failed,
+            Some(Counted::Neither) | None => Self::Unprocessed,
         }
     }
 
@@ -314,7 +311,7 @@ fn without_controls(cell: &[u8]) -> Cow<'_, [u8]> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Columns, End, Finished, Id, Kind, Outcome, Sheet, added, safe};
+    use super::{Columns, End, Finished, Id, Sheet, added, safe};
 
     fn names(names: &[&str]) -> Vec<String> {
         names.iter().map(|name| (*name).to_owned()).collect()
@@ -343,19 +340,6 @@ mod tests {
         }
         let finished = sheet.finish().unwrap();
         (String::from_utf8(bytes).unwrap(), finished)
-    }
-
-    #[test]
-    fn every_outcome_belongs_in_one_file() {
-        for outcome in Outcome::ALL {
-            let kind = match outcome {
-                Outcome::Deleted | Outcome::AlreadyGone | Outcome::DoneBefore => Kind::Deleted,
-                Outcome::Duplicate => Kind::Unprocessed,
-                _ => Kind::Failed,
-            };
-            assert_eq!(Kind::of(Some(outcome)), kind);
-        }
-        assert_eq!(Kind::of(None), Kind::Unprocessed);
     }
 
     #[test]

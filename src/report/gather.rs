@@ -114,12 +114,11 @@ impl Collector {
     }
 
     fn outcome(&mut self, entry: &OutcomeEntry) {
-        let was = self.state.outcome_of(entry.position.row);
-        let was = was.map(crate::domain::Outcome::counted);
-        self.timeline.row(entry.at, was, entry.outcome.counted());
+        let was = self.state.counted(entry.position.row);
+        self.timeline.row(entry.at, was, entry.counted());
         self.reasons.apply(was, entry);
         self.sessions.seen(entry.at);
-        self.sessions.row(entry.outcome);
+        self.sessions.row(entry.counted());
     }
 
     fn verified(&mut self, verified: &Verified) {

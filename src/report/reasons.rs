@@ -162,7 +162,7 @@ impl Reasons {
         {
             group.remove(entry);
         }
-        if entry.outcome.counted() == Counted::Bad {
+        if entry.counted() == Counted::Bad {
             self.group_of(entry).add(entry);
         }
     }

@@ -3,8 +3,7 @@
 use serde::Serialize;
 
 use crate::domain::{
-    AccountHeader, Counted, LaneStop, Outcome, RunEnd, RunHeader, RunState, Session, Time,
-    Verification,
+    AccountHeader, Counted, LaneStop, RunEnd, RunHeader, RunState, Session, Time, Verification,
 };
 
 /// How many sessions are kept: the first, and the newest. Nobody takes a run up so often by hand.
@@ -134,9 +133,9 @@ impl Sessions {
         last.last_at = last.last_at.max(at);
     }
 
-    pub(super) fn row(&mut self, outcome: Outcome) {
+    pub(super) fn row(&mut self, counted: Counted) {
         let last = self.last();
-        let slot = match outcome.counted() {
+        let slot = match counted {
             Counted::Good => &mut last.good,
             Counted::Bad => &mut last.bad,
             Counted::Neither => &mut last.duplicate,

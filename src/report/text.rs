@@ -110,9 +110,16 @@ fn pending(summary: &Summary) -> String {
     if !known.is_empty() {
         let _ = write!(text, " ({})", known.join(", "));
     }
-    if summary.outcomes.duplicate > 0 {
-        let duplicate = grouped(summary.outcomes.duplicate);
-        let _ = write!(text, ", besides {duplicate} duplicate");
+    let skipped = [
+        (summary.outcomes.duplicate, "duplicate"),
+        (summary.outcomes.on_protect_list, "on the protect list"),
+    ];
+    let skipped = skipped.into_iter().filter(|(rows, _)| *rows > 0);
+    let skipped: Vec<String> = skipped
+        .map(|(rows, why)| format!("{} {why}", grouped(rows)))
+        .collect();
+    if !skipped.is_empty() {
+        let _ = write!(text, ", besides {}", skipped.join(" and "));
     }
     text
 }
@@ -121,9 +128,8 @@ fn outcomes(summary: &Summary, lines: &mut Lines) {
     let counts = &summary.outcomes;
     for (label, counted) in [("good", Counted::Good), ("bad", Counted::Bad)] {
         let parts = Outcome::ALL.into_iter().filter_map(|outcome| {
-            let n = counts.of(outcome);
-            (outcome.counted() == counted && n > 0)
-                .then(|| format!("{} {}", grouped(n), outcome.name()))
+            let n = counts.of_counted(outcome, counted);
+            (n > 0).then(|| format!("{} {}", grouped(n), outcome.name()))
         });
         let parts: Vec<_> = parts.collect();
         let mut text = grouped(counts.counted(counted));

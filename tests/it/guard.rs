@@ -47,7 +47,7 @@ fn who_is_on_the_protect_list_is_not_touched() {
     world.write("vips.txt", "# the board\n2\n 4 \n");
     world
         .call(&[RUN, &["--yes", "--protect", "vips.txt"]].concat())
-        .code(1);
+        .code(0);
     let gone: Vec<_> = world
         .deletions()
         .into_iter()
@@ -56,6 +56,11 @@ fn who_is_on_the_protect_list_is_not_touched() {
     assert_eq!(gone.len(), 2);
     assert!(!gone.iter().any(|id| id == "2" || id == "4"));
     assert_eq!(world.status(LEDGER)["outcomes"]["protected"], 2);
+    // They are skipped: nobody has to look at them.
+    let rows = ["report", LEDGER, "--format", "csv", "--out", "rows"];
+    world.call(&rows).code(0);
+    assert_eq!(world.read("rows/failed.csv").lines().count(), 1);
+    assert_eq!(world.read("rows/unprocessed.csv").lines().count(), 3);
 }
 
 #[test]

@@ -126,8 +126,8 @@ fn a_page_reads_so() {
     4 of 12 rows ended well, 6 to look at, 1 still to do
     users.csv
     ! run interrupted ! verification found 1 user standing
-    All rows by how they ended 4 ended well, 6 to look at, 1 duplicate, 1 still to do. The table below has the same numbers.
-    4 ended well + 6 to look at + 1 duplicate + 1 still to do = 12 rows in the input
+    All rows by how they ended 4 ended well, 6 to look at, 1 skipped, 1 still to do. The table below has the same numbers.
+    4 ended well + 6 to look at + 1 skipped + 1 still to do = 12 rows in the input
     Began 2026-11-22 09:30:00 UTC
     Ended 2026-11-23 09:30:11 UTC
     From first to last 1 d 0 h
@@ -147,8 +147,8 @@ fn a_page_reads_so() {
     pending has not ended yet 1
     sum as many as the input has 12
     By account
-    Outcomes by account One bar for each account. The table below has the same numbers. acme 4 well, 4 to look at, 1 duplicate crm 1 to look at
-    ended well to look at duplicate still to do
+    Outcomes by account One bar for each account. The table below has the same numbers. acme 4 well, 4 to look at, 1 skipped crm 1 to look at
+    ended well to look at skipped still to do
     Outcomes by account
     Account deleted already_gone not_found refused invalid protected duplicate ended
     acme Zendesk Support 3 1 1 2 0 1 1 9
@@ -158,10 +158,10 @@ fn a_page_reads_so() {
     1 row still to do is not among these: a ledger does not say whose they are.
     Over time
     Rows that had ended, over time How many rows had ended well or otherwise at each time, up to all 12, with 1 pause. Times between sessions are left out. The table beside has the same numbers. session 2 12 6 2026-11-22 09:30 2026-11-23 09:30
-    ended well to look at duplicate still to do
+    ended well to look at skipped still to do
     a server asked to wait
     Rows that had ended
-    By (UTC) well to look at duplicate of all
+    By (UTC) well to look at skipped of all
     2026-11-22 09:30:02 0 1 1 16.66%
     2026-11-22 09:30:04 1 1 1 25.00%
     2026-11-22 09:30:06 1 2 1 33.33%

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use crate::domain::{Counted, Counts, Outcome};
+use crate::domain::{Counted, Counts};
 use crate::report::{Pause, Point, SessionTold};
 
 /// The whole, in hundredths of a percent.
@@ -79,7 +79,7 @@ pub(super) fn parts(counts: &Counts) -> [(&'static str, u64); 4] {
     [
         ("good", counts.counted(Counted::Good)),
         ("bad", counts.counted(Counted::Bad)),
-        ("duplicate", counts.of(Outcome::Duplicate)),
+        ("duplicate", counts.counted(Counted::Neither)),
         ("pending", counts.pending),
     ]
 }

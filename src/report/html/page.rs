@@ -146,7 +146,7 @@ impl<'a> Page<'a> {
         [
             (good.0, "ended well", good.1),
             (bad.0, "to look at", bad.1),
-            (duplicate.0, "duplicate", duplicate.1),
+            (duplicate.0, "skipped", duplicate.1),
             (pending.0, "still to do", pending.1),
         ]
     }
@@ -211,7 +211,7 @@ impl<'a> Page<'a> {
         accounts
             .map(|(name, account)| {
                 let parts = charts::parts(&account.outcomes.0);
-                let told = parts.iter().zip(["well", "to look at", "duplicate"]);
+                let told = parts.iter().zip(["well", "to look at", "skipped"]);
                 let told = told.filter(|((_, rows), _)| *rows > 0);
                 let told: Vec<_> = told
                     .map(|((_, rows), name)| format!("{} {name}", grouped(*rows)))

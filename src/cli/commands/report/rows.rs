@@ -323,7 +323,7 @@ impl Rows<'_> {
             Some(entry) => End::of(entry),
             None => self.pending(position),
         };
-        let kind = Kind::of(outcome);
+        let kind = Kind::of(entry.as_ref().map(OutcomeEntry::counted));
         let put = sheets[kind as usize].row(cells, self.id(entry.as_ref()), end);
         put.map_err(|error| not_written(&self.path(kind), &error))
     }
