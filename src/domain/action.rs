@@ -101,8 +101,13 @@ impl FromStr for Action {
                 .filter(|c| !matches!(c, ' ' | '_' | '-'))
                 .flat_map(char::to_lowercase)
         }
-        let mut all = Self::ALL.into_iter();
-        all.find(|action| letters(action.name()).eq(letters(text)))
+        let find = |is_it: &dyn Fn(&str) -> bool| {
+            let mut all = Self::ALL.into_iter();
+            all.find(|action| is_it(action.name()))
+        };
+        // Most are written just so.
+        find(&|name| name == text)
+            .or_else(|| find(&|name| letters(name).eq(letters(text))))
             .ok_or(())
     }
 }
