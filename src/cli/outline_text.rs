@@ -15,6 +15,7 @@ use super::setup::{self, Setup};
 use super::terminal::{shown, width, wrapped};
 use super::underline;
 use crate::domain::{AccountName, Action, Time, UserId, WallClock};
+use crate::input::Field;
 use crate::lane::Until;
 use crate::plan::{Group, Plan, rows_within, time_at_limit};
 use crate::words::{clock, count, cut, duration, grouped};
@@ -322,19 +323,18 @@ fn id(id: &UserId) -> String {
 fn problems(text: &mut String, planned: &Planned) {
     let mut heading = None;
     for reason in planned.plan.reasons() {
-        if heading != Some(reason.outcome) {
-            let _ = writeln!(text, "\n{}, not sent:", reason.outcome);
-            heading = Some(reason.outcome);
+        if heading != Some(reason.why.outcome) {
+            let _ = writeln!(text, "\n{}, not sent:", reason.why.outcome);
+            heading = Some(reason.why.outcome);
         }
-        let field = match reason.field {
-            "row" => String::new(),
+        let field = match reason.why.field {
+            Field::Row => String::new(),
             field => format!("{field}: "),
         };
         let lines = listed(reason.rows, &reason.lines);
-        let told = format!("  {lines}: {field}{}", reason.reason);
+        let told = format!("  {lines}: {field}{}", reason.why.reason);
         let _ = writeln!(text, "{}", wrapped(&told, 4));
-        let example = reason.example.map(|it| it.position.row);
-        if let Some(excerpt) = example.and_then(|row| planned.examples.get(&row)) {
+        if let Some(excerpt) = planned.examples.get(&reason.example.position.row) {
             let margin = EXAMPLE_INDENT.len() + excerpt.line.to_string().len() + " | ".len();
             let width = width().saturating_sub(margin);
             for line in underline::drawn_within(&planned.name, excerpt, "", width).lines() {

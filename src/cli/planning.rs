@@ -17,7 +17,7 @@ use crate::input::{
     self, Columns, Excerpt, Format, ReadOptions, Resolved, Source, Table, fingerprint,
 };
 use crate::ledger::{Durability, Good, LedgerError, LedgerHandle, LedgerReader, LedgerState};
-use crate::plan::{Defaults, ForeignIds, Judge, Plan, Planner, ProtectList, likely_id_column};
+use crate::plan::{Defaults, Judge, Plan, Planner, ProtectList, likely_id_column};
 use crate::words;
 
 /// What people call an input that is no file.
@@ -201,13 +201,9 @@ impl Planning {
         let defaults = Defaults {
             account: options.account.clone(),
             action: options.action,
+            takes_foreign: options.force_foreign_ids,
         };
-        let foreign = if options.force_foreign_ids {
-            ForeignIds::Allowed
-        } else {
-            ForeignIds::Refused
-        };
-        Judge::try_new(policies, &defaults, foreign, protect).map_err(Failure::refused)
+        Judge::try_new(policies, &defaults, protect).map_err(Failure::refused)
     }
 }
 
@@ -282,8 +278,8 @@ fn read_rows(
 /// the plan, and for nothing that is kept, since a line of the file may name anybody.
 fn examples(plan: &Plan, path: &Path, read: &ReadOptions) -> BTreeMap<u64, Excerpt> {
     let reasons = plan.reasons().into_iter();
-    let invalid = reasons.filter(|it| it.outcome == Outcome::Invalid);
-    let wanted = invalid.filter_map(|it| it.example).take(EXAMPLES_MAX);
+    let invalid = reasons.filter(|it| it.why.outcome == Outcome::Invalid);
+    let wanted = invalid.map(|it| it.example).take(EXAMPLES_MAX);
     match wanted.collect::<Vec<_>>() {
         wanted if wanted.is_empty() => BTreeMap::new(),
         wanted => Excerpt::of_rows(path, read, &wanted),

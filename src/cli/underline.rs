@@ -51,7 +51,11 @@ pub(super) fn place_in_input(error: &(dyn Error + 'static)) -> Option<String> {
     causes(error).find_map(|cause| {
         let is_about = cause.downcast_ref::<InputError>();
         match cause.downcast_ref::<PlanError>() {
-            Some(PlanError::ProtectRow { path, row, .. }) => {
+            Some(PlanError::Protect {
+                path,
+                row: Some(row),
+                ..
+            }) => {
                 let rows = Excerpt::of_rows(path, &ReadOptions::default(), &[*row]);
                 let excerpt = rows.get(&row.position.row)?;
                 return Some(drawn(&path.display().to_string(), excerpt, ""));

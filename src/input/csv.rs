@@ -12,7 +12,6 @@ use csv_core::ReadRecordResult;
 
 use crate::domain::Record;
 
-use super::ahead::Batch;
 use super::error::Fault;
 use super::lines::{LineCount, ROW_BYTES_MAX, Text, skip_line_ends, too_long};
 use super::mapping::Places;
@@ -27,22 +26,21 @@ const COLUMNS_FIRST: usize = 64;
 
 /// Reads record by record into one buffer.
 pub(super) struct CsvRows {
-    pub(super) text: Text,
+    text: Text,
     core: csv_core::Reader,
-    pub(super) delimiter: u8,
     /// The fields of the record, unquoted, one behind the other.
     fields: Vec<u8>,
     /// Where each field ends in `fields`.
-    pub(super) ends: Vec<usize>,
+    ends: Vec<usize>,
     /// How many fields the record has.
     count: usize,
-    pub(super) lines: LineCount,
+    lines: LineCount,
     /// The line the record begins on.
     line: u64,
     shape: Shape,
-    pub(super) places: Places,
+    places: Places,
     /// How many columns the header has.
-    pub(super) columns: usize,
+    columns: usize,
 }
 
 /// What became of a record.
@@ -61,7 +59,6 @@ impl CsvRows {
         Self {
             text,
             core: csv_core::ReaderBuilder::new().delimiter(delimiter).build(),
-            delimiter,
             fields: vec![0; FIELD_BYTES_FIRST],
             ends: vec![0; COLUMNS_FIRST],
             count: 0,
@@ -263,10 +260,6 @@ impl Rows for CsvRows {
         Ok(false)
     }
 
-    fn take_plain(&mut self, row: u64, batch: &mut Batch) -> Result<(), Fault> {
-        self.fill_plain(row, batch)
-    }
-
     fn line(&self) -> u64 {
         self.line
     }
@@ -311,124 +304,5 @@ impl Rows for CsvRows {
     fn raw(&self) -> Raw<'_> {
         let count = self.whole().map_or(0, |()| self.count);
         Raw::Cells((0..count).map(|place| self.field(place)).collect())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::io::{BufReader, Cursor};
-
-    use rstest::rstest;
-
-    use super::super::lines::ROW_BYTES_MAX;
-    use super::super::mapping::Places;
-    use super::{COLUMNS_MAX, CsvRows, Rows as _};
-
-    /// The line and the first cell, or the problem's code, of every record.
-    fn records(text: &[u8], capacity: usize) -> Vec<(u64, String)> {
-        let text = BufReader::with_capacity(capacity, Cursor::new(text.to_vec()));
-        let mut rows = CsvRows::new(Box::new(text), b',', 1);
-        rows.read_from(Places::default());
-        let mut records = Vec::new();
-        while rows.advance().unwrap() {
-            let told = match rows.content() {
-                Ok(record) => record.id.into_owned(),
-                Err(problem) => problem.code.to_owned(),
-            };
-            records.push((rows.line(), told));
-        }
-        records
-    }
-
-    #[rstest]
-    #[case("1,a\n2,b\n", &[(1, "1"), (2, "2")])]
-    #[case("1,a\r\n2,b", &[(1, "1"), (2, "2")])]
-    #[case("1,a\r2,b\r", &[(1, "1"), (2, "2")])]
-    #[case("\n\r\n1,a\n\n\n2,b\n\n", &[(3, "1"), (6, "2")])]
-    #[case("1,\"a\nb\n\nc\"\n2,b\n", &[(1, "1"), (5, "2")])]
-    #[case("1,\"a\r\nb\"\r\n2,b\r\n", &[(1, "1"), (3, "2")])]
-    #[case("1,\"a\"\"b\"\n\"2\",b", &[(1, "1"), (2, "2")])]
-    #[case("1,5\" pipe\n2,b", &[(1, "1"), (2, "2")])]
-    #[case("1\n2,b,c,d\n", &[(1, "1"), (2, "2")])]
-    #[case("1,a\n2,\"b\n3,c\n4,d\n", &[(1, "1"), (2, "unclosed_quote")])]
-    #[case("1,\"a\"", &[(1, "1")])]
-    #[case("\"1\"", &[(1, "1")])]
-    #[case("1,\"\n", &[(1, "unclosed_quote")])]
-    #[case("1,a\n\u{a0}\n", &[(1, "1"), (2, "")])]
-    #[case("", &[])]
-    fn each_record_has_the_line_it_begins_on(#[case] text: &str, #[case] expected: &[(u64, &str)]) {
-        let expected: Vec<_> = expected
-            .iter()
-            .map(|(n, s)| (*n, (*s).to_owned()))
-            .collect();
-        for capacity in [1, 2, 3, 7, 4096] {
-            assert_eq!(records(text.as_bytes(), capacity), expected, "{capacity}");
-        }
-    }
-
-    #[rstest]
-    #[case("id\n5,54E+17\n5,54e17\n361808,00\n361808,\n", &["decimal_comma", "decimal_comma", "decimal_comma", "361808"])]
-    #[case("id,x\n5,54E+17\n361,00,y\n5,b,c\n5,54,\n", &["5", "decimal_comma", "5", "decimal_comma"])]
-    // A cell too few or too many may have put another into the column.
-    #[case("name,id,phone,ref\n361,1555,R2\nAda,361,1555\nAda,361,1555,R2\n", &["short_row", "short_row", "361"])]
-    #[case("name,phone,id\nTest, Ada,1555,361\nAda,1555,361,,\nAda\n", &["decimal_comma", "361", "no_id"])]
-    #[case("id,name,action\n361,purge\n361\n361,Ada,purge\n", &["short_row", "short_row", "361"])]
-    #[case("id,name,ref\n361\n362,Ada\n363,Ada,R,x\n", &["361", "362", "363"])]
-    // What was cleared in a spreadsheet is no row.
-    #[case("id;name;\n361;Ada;\n;;\n ;\u{a0};\"\"\n;;x\n", &["361", ""])]
-    #[case(";;\nid;name;\n361;Ada;\n", &["361"])]
-    fn a_row_is_read_from_its_own_columns_or_not_at_all(
-        #[case] text: &'static str,
-        #[case] expected: &[&str],
-    ) {
-        let delimiter = if text.contains(';') { b';' } else { b',' };
-        let mut rows = CsvRows::new(Box::new(Cursor::new(text)), delimiter, 1);
-        let header = rows.header().unwrap().unwrap();
-        let place = |name: &str| header.iter().position(|cell| cell == name);
-        rows.read_from(Places {
-            id: place("id").unwrap(),
-            action: place("action"),
-            reference: place("ref"),
-            ..Places::default()
-        });
-        let mut told = Vec::new();
-        while rows.advance().unwrap() {
-            told.push(match rows.content() {
-                Ok(record) => record.id.into_owned(),
-                Err(problem) => problem.code.to_owned(),
-            });
-        }
-        assert_eq!(told, expected);
-    }
-
-    #[test]
-    fn bytes_that_are_not_utf8_spoil_only_the_cell_they_stand_in() {
-        let expected = [
-            (1, "1".to_owned()),
-            (2, "invalid_utf8".to_owned()),
-            (3, "3".to_owned()),
-        ];
-        // Latin-1 in a column that means nothing is nobody's business.
-        assert_eq!(records(b"1,Zo\xEB\n2\xEB,b\n3,c\n", 4096), expected);
-    }
-
-    #[test]
-    fn a_record_over_the_limit_is_a_problem_and_the_next_is_read() {
-        let mut text = b"1,a\n2,\"".to_vec();
-        text.extend(vec![b'\n'; 2 * ROW_BYTES_MAX]);
-        text.extend_from_slice(b"\"\n3,c\n4,");
-        text.extend(vec![b','; 2 * COLUMNS_MAX]);
-        text.extend_from_slice(b"\n5,e\n");
-        let line = 2 * ROW_BYTES_MAX as u64 + 3;
-        assert_eq!(
-            records(&text, 8192),
-            [
-                (1, "1".to_owned()),
-                (2, "row_too_long".to_owned()),
-                (line, "3".to_owned()),
-                (line + 1, "too_many_columns".to_owned()),
-                (line + 2, "5".to_owned()),
-            ]
-        );
     }
 }

@@ -46,7 +46,7 @@ impl Encoding {
     }
 
     /// `reader`, which stands behind the mark, as UTF-8.
-    pub(super) fn decode(self, reader: impl Read + Send + 'static) -> Box<dyn Read + Send> {
+    pub(super) fn decode(self, reader: impl Read + 'static) -> Box<dyn Read> {
         let encoding = match self {
             Self::Utf8 => return Box::new(reader),
             Self::Utf16Le => UTF_16LE,
@@ -123,80 +123,5 @@ impl<R: Read> Read for Transcoded<R> {
         buffer[..count].copy_from_slice(&ready[..count]);
         self.given += count;
         Ok(count)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::io::{Cursor, Read};
-
-    use rstest::rstest;
-
-    use super::Encoding;
-
-    /// Hands out one byte at a time.
-    struct Drip(Cursor<Vec<u8>>);
-
-    impl Read for Drip {
-        fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-            let end = buffer.len().min(1);
-            self.0.read(&mut buffer[..end])
-        }
-    }
-
-    fn utf16(text: &str, encoding: Encoding) -> Vec<u8> {
-        text.encode_utf16()
-            .flat_map(|unit| match encoding {
-                Encoding::Utf16Be => unit.to_be_bytes(),
-                Encoding::Utf8 | Encoding::Utf16Le => unit.to_le_bytes(),
-            })
-            .collect()
-    }
-
-    fn decoded(encoding: Encoding, bytes: Vec<u8>) -> Vec<u8> {
-        let mut out = Vec::new();
-        encoding
-            .decode(Drip(Cursor::new(bytes)))
-            .read_to_end(&mut out)
-            .unwrap();
-        out
-    }
-
-    #[rstest]
-    #[case(b"\xEF\xBB\xBFid", Encoding::Utf8, 3)]
-    #[case(b"id", Encoding::Utf8, 0)]
-    #[case(b"\xFF\xFEi\0", Encoding::Utf16Le, 2)]
-    #[case(b"\xFE\xFF\0i", Encoding::Utf16Be, 2)]
-    #[case(b"", Encoding::Utf8, 0)]
-    fn the_mark_tells_the_encoding(
-        #[case] head: &[u8],
-        #[case] encoding: Encoding,
-        #[case] mark: usize,
-    ) {
-        assert_eq!(Encoding::detect(head), (encoding, mark));
-    }
-
-    #[rstest]
-    fn text_comes_through_byte_by_byte(
-        #[values(Encoding::Utf16Le, Encoding::Utf16Be)] encoding: Encoding,
-    ) {
-        let text = "id,name\n1,Zoë 🦀\n";
-        assert_eq!(decoded(encoding, utf16(text, encoding)), text.as_bytes());
-    }
-
-    #[test]
-    fn a_lone_surrogate_spoils_only_its_own_place() {
-        let mut bytes = utf16("1\n", Encoding::Utf16Le);
-        bytes.extend(0xD800_u16.to_le_bytes());
-        bytes.extend(utf16("2\n3\n", Encoding::Utf16Le));
-        let text = decoded(Encoding::Utf16Le, bytes);
-        assert_eq!(text, b"1\n\xFF2\n3\n");
-    }
-
-    #[test]
-    fn half_a_character_at_the_end_is_not_lost_in_silence() {
-        let mut bytes = utf16("12", Encoding::Utf16Le);
-        bytes.push(b'3');
-        assert_eq!(decoded(Encoding::Utf16Le, bytes), b"12\xFF");
     }
 }

@@ -17,14 +17,14 @@ use serde::de::IgnoredAny;
 
 use crate::domain::Position;
 
-use super::error::{InputError, InputErrorKind};
+use super::error::{InputError, Mark, Marked};
 use super::format::Format;
 use super::ids::only_id;
 use super::lines::{LineCount, LineReader};
-use super::mapping::{Columns, known_names};
+use super::mapping::Columns;
 use super::object::place_of;
 use super::open::open_text;
-use super::row::{Field, closest};
+use super::row::Field;
 use super::source::{ReadOptions, Resolved, Source};
 
 /// How many lines of one CSV record are looked through, which has more than one if a cell has.
@@ -81,52 +81,26 @@ impl Excerpt {
     /// The place in the file that `error` speaks of, with a word about it; `None`: it speaks of none.
     pub fn of_error(error: &InputError) -> Option<(Excerpt, String)> {
         let path = &error.path;
-        let told = |excerpt: Option<Excerpt>, label: &str| Some((excerpt?, label.to_owned()));
-        match &error.kind {
-            InputErrorKind::NoIdColumn { columns } => no_id_column(path, columns),
-            InputErrorKind::NoSuchColumn {
-                suggestion: Some(near),
-                ..
-            } => told(Self::of_name(path, near), "this one is nearest"),
-            InputErrorKind::NoSuchColumn { columns, .. } => {
-                told(line_with(path, columns), "these are the columns")
+        let Marked { what, label } = &**error.marked.as_ref()?;
+        let excerpt = match what {
+            Mark::Line(line) => whole(path, *line)?,
+            Mark::FirstRow => lines_of(path)?.next()?,
+            Mark::Syntax(line) => {
+                let excerpt = whole(path, *line)?;
+                match syntax_error(path, &excerpt) {
+                    Some(marked) => Excerpt { marked, ..excerpt },
+                    None => excerpt,
+                }
             }
-            InputErrorKind::Ambiguous {
-                first,
-                second,
-                first_place,
-                ..
-            } => {
+            Mark::Name(name) => Self::of_name(path, name)?,
+            Mark::Names(names) | Mark::Rivals(names) => line_with(path, names)?,
+            Mark::Second(first, second) => {
                 let excerpt = Self::of_name(path, first)?;
                 let marked = find_name(&excerpt.text, second, excerpt.marked.end)?;
-                let label = format!("it may be this one or column {first_place}");
-                Some((Excerpt { marked, ..excerpt }, label))
+                Excerpt { marked, ..excerpt }
             }
-            InputErrorKind::SeveralIdColumns { names } => told(
-                line_with(path, names),
-                "more than one of these may hold the ids",
-            ),
-            InputErrorKind::ExternalIds { column, .. } => told(
-                Self::of_name(path, column),
-                "these are another system's ids",
-            ),
-            InputErrorKind::Numbered(_) => {
-                told(lines_of(path)?.next(), "this begins with a running number")
-            }
-            InputErrorKind::QuotedLines => told(whole(path, 1), "this is one cell"),
-            InputErrorKind::HeaderBelow { line } => {
-                told(whole(path, *line), "this looks like the header")
-            }
-            InputErrorKind::Header { line, .. } => told(whole(path, *line), "this is no header"),
-            InputErrorKind::NotAnArray => told(whole(path, 1), "this does not begin with `[`"),
-            InputErrorKind::BrokenArray { line, .. } => {
-                let excerpt = whole(path, *line)?;
-                let marked = syntax_error(path, &excerpt);
-                let marked = marked.unwrap_or_else(|| excerpt.marked.clone());
-                told(Some(Excerpt { marked, ..excerpt }), "here")
-            }
-            _ => None,
-        }
+        };
+        Some((excerpt, label.clone()))
     }
 
     /// Where `name` first stands in the file at `path`: in the header, or as a key.
@@ -234,7 +208,6 @@ fn in_record(lines: &mut LineReader, resolved: &Resolved, row: &Wanted) -> Optio
     let delimiter = u8::try_from(resolved.delimiter.unwrap_or(',')).ok()?;
     let name = resolved.mapping.of(row.field);
     let wanted = name.and_then(|name| resolved.columns.iter().position(|it| it == name));
-    // A number that was torn apart at its comma stands in two cells.
     let last = wanted.map(|place| place + usize::from(row.code == "decimal_comma"));
     let first = lines.content().ok()?.to_vec();
     let mut cells = Cells::new(delimiter);
@@ -357,19 +330,6 @@ fn trimmed(line: &[u8]) -> Range<usize> {
     start..start.max(line.trim_ascii_end().len())
 }
 
-/// The header of a file without a column of ids: the column that is called nearly so, if there is one.
-fn no_id_column(path: &Path, columns: &[String]) -> Option<(Excerpt, String)> {
-    let near = known_names(Field::Id)
-        .iter()
-        .find_map(|known| closest(known, columns.iter().map(String::as_str)));
-    let Some(near) = near else {
-        let label = "none of these is known to hold user ids".to_owned();
-        return Some((line_with(path, columns)?, label));
-    };
-    let label = "if this holds them, name it with `--id-column`".to_owned();
-    Some((Excerpt::of_name(path, near)?, label))
-}
-
 /// The first line that has one of `names`, whole.
 fn line_with(path: &Path, names: &[String]) -> Option<Excerpt> {
     let first = names.iter().find(|name| !name.is_empty())?;
@@ -429,75 +389,4 @@ fn lines_of(path: &Path) -> Option<impl Iterator<Item = Excerpt>> {
 
 fn line_reader(path: &Path) -> Option<LineReader> {
     Some(LineReader::new(open_text(path, None).ok()?.text))
-}
-
-#[cfg(test)]
-mod tests {
-    use std::io::Write as _;
-
-    use proptest::prelude::*;
-
-    use super::{Excerpt, Wanted};
-    use crate::input::{Columns, Field, Format, ReadOptions, Source};
-
-    const FIELDS: [Field; 5] = [
-        Field::Row,
-        Field::Id,
-        Field::Account,
-        Field::Action,
-        Field::Reference,
-    ];
-
-    fn is_within(excerpt: &Excerpt) -> bool {
-        let Excerpt { text, marked, .. } = excerpt;
-        marked.start <= marked.end
-            && marked.end <= text.chars().count()
-            && !text.contains(['\n', '\r'])
-    }
-
-    proptest! {
-        /// Whatever stands in the file and whatever is said to be wrong with it.
-        #[test]
-        fn what_is_marked_lies_on_its_line(
-            text in prop::collection::vec(
-                "id|account|\\{\"id\":|\\{\"a.b\":|\\[|\\]|\\}|,|;|\"|\"\"|é|田|12|x@y|\\\\|\n|\r\n|\r| |#|sep=;\n",
-                0..40,
-            ).prop_map(|parts| parts.concat()),
-            format in prop::sample::select(vec![
-                None, Some(Format::Csv), Some(Format::Jsonl), Some(Format::Json), Some(Format::Ids),
-            ]),
-            column in prop::option::of("id|a\\.b|x"),
-            code in prop::sample::select(vec!["decimal_comma", "not_digits"]),
-        ) {
-            let mut file = tempfile::NamedTempFile::new().unwrap();
-            file.write_all(text.as_bytes()).unwrap();
-            let columns = Columns { id: column, ..Columns::default() };
-            let options = ReadOptions { format, columns, ..ReadOptions::default() };
-            let told = |error: &_| Excerpt::of_error(error).is_none_or(|(it, _)| is_within(&it));
-            let mut wanted = Vec::new();
-            match Source::open(file.path(), &options) {
-                Err(error) => prop_assert!(told(&error), "{error:?}"),
-                Ok(mut source) => loop {
-                    match source.advance() {
-                        Ok(Some(position)) => {
-                            let field = FIELDS[wanted.len() % FIELDS.len()];
-                            wanted.push(Wanted { position, field, code });
-                        }
-                        Ok(None) => break,
-                        Err(error) => {
-                            prop_assert!(told(&error), "{error:?}");
-                            break;
-                        }
-                    }
-                },
-            }
-            let found = Excerpt::of_rows(file.path(), &options, &wanted);
-            // Every row is found that the reader found.
-            prop_assert_eq!(found.len(), wanted.len(), "{:?}", found);
-            for (row, excerpt) in wanted.iter().zip(found.values()) {
-                prop_assert!(is_within(excerpt), "{excerpt:?}");
-                prop_assert!(excerpt.line >= row.position.line, "{excerpt:?}");
-            }
-        }
-    }
 }

@@ -10,7 +10,7 @@ use serde::de::IgnoredAny;
 
 use super::csv::CsvRows;
 use super::decompress::Compression;
-use super::error::{InputError, InputErrorKind};
+use super::error::{InputError, Mark};
 use super::ids::{is_list_line, is_surely_an_id};
 use super::mapping::{Columns, has_id};
 use super::row::{is_blank, trim_cell};
@@ -110,7 +110,7 @@ pub(super) fn detect(
         Format::Jsonl | Format::Json | Format::Ids => None,
     };
     if format == Format::Json && first_byte(head.bytes) != Some(b'[') {
-        return Err(InputError::new(path, InputErrorKind::NotAnArray));
+        return Err(not_an_array(path));
     }
     Ok((format, delimiter))
 }
@@ -238,8 +238,9 @@ fn array_or_lines(path: &Path, head: Head<'_>) -> Result<Format, InputError> {
     if line.starts_with(b"{'") {
         return Err(InputError::new(
             path,
-            InputErrorKind::NotText(
-                "a list of objects as a script prints them, with `'` for quotes, and no JSON",
+            format!(
+                "`{}` is a list of objects as a script prints them, with `'` for quotes, and no JSON; export it as CSV in UTF-8",
+                path.display()
             ),
         ));
     }
@@ -247,7 +248,15 @@ fn array_or_lines(path: &Path, head: Head<'_>) -> Result<Format, InputError> {
     if cut_short || serde_json::from_slice::<IgnoredAny>(line).is_ok() {
         return Ok(Format::Jsonl);
     }
-    Err(InputError::new(path, InputErrorKind::NotAnArray))
+    Err(not_an_array(path))
+}
+
+fn not_an_array(path: &Path) -> InputError {
+    let message = format!(
+        "`{}` is not a JSON array; give an array of objects or of ids, or one object a line with `--format jsonl`",
+        path.display()
+    );
+    InputError::new(path, message).marking(Mark::Line(1), "this does not begin with `[`")
 }
 
 /// The delimiter that the header has, and the header's cells: one that sets a column of ids apart,
@@ -304,119 +313,97 @@ fn is_one_word_with_a_digit(line: &str) -> bool {
 mod tests {
     use std::path::Path;
 
-    use rstest::rstest;
-
     use super::super::mapping::Columns;
     use super::super::source::ReadOptions;
     use super::{Format, Head, detect, separator_line};
 
-    fn detected(name: &str, text: &str, options: &ReadOptions) -> Option<(Format, Option<char>)> {
+    /// The format of a file, with its delimiter; nothing of one that is refused.
+    fn detected(name: &str, text: &str, options: &ReadOptions) -> String {
         let head = Head {
             bytes: text.as_bytes(),
             is_whole: true,
         };
-        detect(Path::new(name), head, options).ok()
+        match detect(Path::new(name), head, options) {
+            Ok((format, delimiter)) => format!("{format} {}", delimiter.unwrap_or('-')),
+            Err(_) => String::new(),
+        }
     }
 
-    #[rstest]
-    #[case("a.csv", "id,name\n1,x\n", Format::Csv, Some(','))]
-    #[case("a.csv", "name;id\nx;1\n", Format::Csv, Some(';'))]
-    #[case("a.csv", "name\tid\nx\t1\n", Format::Csv, Some('\t'))]
-    #[case("a.csv", "name|id\nx|1\n", Format::Csv, Some('|'))]
-    #[case("a.csv", "\"a, b, c\";id\nx;1\n", Format::Csv, Some(';'))]
-    #[case("a.csv", "x;y;z\n1;2;3\n", Format::Csv, Some(';'))]
-    #[case("a.csv", "123\n456\n", Format::Ids, None)]
-    #[case("a.csv", "id\n456\n", Format::Csv, Some(','))]
-    #[case("a.csv", "sep=|\nid|name\n", Format::Csv, Some('|'))]
-    #[case("a.csv.gz", "id\n", Format::Csv, Some(','))]
-    #[case("a.TSV", "id\tname\n", Format::Tsv, Some('\t'))]
-    #[case("a.jsonl", "{\"id\":1}\n", Format::Jsonl, None)]
-    #[case("a.ndjson.zst", "{\"id\":1}\n", Format::Jsonl, None)]
-    #[case("a.jsonl", "[\n{\"id\":1}\n]\n", Format::Json, None)]
-    #[case("a.json", " \n[1]", Format::Json, None)]
-    #[case("a.json", "{\"id\":1}\n{\"id\":2}\n", Format::Jsonl, None)]
-    #[case("a.ids", "id\n", Format::Ids, None)]
-    #[case("a.txt", "[{\"id\":1}]", Format::Json, None)]
-    #[case("a", "{\"id\":1}\n", Format::Jsonl, None)]
-    #[case("a.txt", "id,name\n", Format::Csv, Some(','))]
-    #[case("a.txt", "User ID\n1\n", Format::Csv, Some(','))]
-    #[case("a.txt", "name\tid\n", Format::Tsv, Some('\t'))]
-    #[case("a.txt", "123\n456\n", Format::Ids, None)]
-    #[case("a.txt", "# exported, today\n\n123\n", Format::Ids, None)]
-    #[case("a.txt", "5963c0d619a30a2e00de36b8\n", Format::Ids, None)]
-    #[case("a.txt", "123, 2026-01-31\n", Format::Ids, None)]
-    #[case("a.txt", "361808351050 361808351051\n", Format::Ids, None)]
-    #[case("a.txt", "   3 361808351050\n", Format::Ids, None)]
-    #[case("a.txt", "\"361808351050\"\n", Format::Ids, None)]
-    #[case("a.txt", "361808351050 Ada Test\n", Format::Csv, Some(','))]
-    #[case("a.txt", "5963c0d619a30a2e00de36b8;x\n", Format::Ids, None)]
-    #[case(
-        "a.txt",
-        "Address 1,Name\n12 High Street,Bob\n",
-        Format::Csv,
-        Some(',')
-    )]
-    #[case("a.txt", "col1,col2\n12,Bob\n", Format::Csv, Some(','))]
-    #[case("a.txt", "# nothing\n", Format::Ids, None)]
-    #[case("a.txt", "person\n12\n", Format::Csv, Some(','))]
-    fn a_format_goes_by_the_extension_then_by_content(
-        #[case] name: &str,
-        #[case] text: &str,
-        #[case] format: Format,
-        #[case] delimiter: Option<char>,
-    ) {
-        let found = detected(name, text, &ReadOptions::default());
-        assert_eq!(found, Some((format, delimiter)));
-    }
-
-    #[rstest]
-    #[case("a.json", "{\n  \"users\": []\n}\n")]
-    #[case("a", "{\n")]
-    fn an_object_over_several_lines_is_no_list(#[case] name: &str, #[case] text: &str) {
-        assert_eq!(detected(name, text, &ReadOptions::default()), None);
+    #[test]
+    fn a_format_goes_by_the_extension_then_by_content() {
+        for (name, text, expected) in [
+            ("a.csv", "id,name\n1,x\n", "csv ,"),
+            ("a.csv", "name;id\nx;1\n", "csv ;"),
+            ("a.csv", "name\tid\nx\t1\n", "csv \t"),
+            ("a.csv", "name|id\nx|1\n", "csv |"),
+            ("a.csv", "\"a, b, c\";id\nx;1\n", "csv ;"),
+            ("a.csv", "x;y;z\n1;2;3\n", "csv ;"),
+            ("a.csv", "123\n456\n", "ids -"),
+            ("a.csv", "id\n456\n", "csv ,"),
+            ("a.csv", "sep=|\nid|name\n", "csv |"),
+            ("a.csv.gz", "id\n", "csv ,"),
+            ("a.TSV", "id\tname\n", "tsv \t"),
+            ("a.jsonl", "{\"id\":1}\n", "jsonl -"),
+            ("a.ndjson.zst", "{\"id\":1}\n", "jsonl -"),
+            ("a.jsonl", "[\n{\"id\":1}\n]\n", "json -"),
+            ("a.json", " \n[1]", "json -"),
+            ("a.json", "{\"id\":1}\n{\"id\":2}\n", "jsonl -"),
+            ("a.json", "{\n  \"users\": []\n}\n", ""),
+            ("a.ids", "id\n", "ids -"),
+            ("a.txt", "[{\"id\":1}]", "json -"),
+            ("a", "{\"id\":1}\n", "jsonl -"),
+            ("a", "{\n", ""),
+            ("a.txt", "id,name\n", "csv ,"),
+            ("a.txt", "User ID\n1\n", "csv ,"),
+            ("a.txt", "name\tid\n", "tsv \t"),
+            ("a.txt", "123\n456\n", "ids -"),
+            ("a.txt", "# exported, today\n\n123\n", "ids -"),
+            ("a.txt", "5963c0d619a30a2e00de36b8\n", "ids -"),
+            ("a.txt", "123, 2026-01-31\n", "ids -"),
+            ("a.txt", "361808351050 361808351051\n", "ids -"),
+            ("a.txt", "   3 361808351050\n", "ids -"),
+            ("a.txt", "\"361808351050\"\n", "ids -"),
+            ("a.txt", "361808351050 Ada Test\n", "csv ,"),
+            ("a.txt", "5963c0d619a30a2e00de36b8;x\n", "ids -"),
+            ("a.txt", "Address 1,Name\n12 High Street,Bob\n", "csv ,"),
+            ("a.txt", "col1,col2\n12,Bob\n", "csv ,"),
+            ("a.txt", "# nothing\n", "ids -"),
+            ("a.txt", "person\n12\n", "csv ,"),
+        ] {
+            let found = detected(name, text, &ReadOptions::default());
+            assert_eq!(found, expected, "{name} {text:?}");
+        }
     }
 
     #[test]
     fn what_is_given_is_not_guessed() {
-        let format = ReadOptions {
-            format: Some(Format::Ids),
-            ..ReadOptions::default()
-        };
-        assert_eq!(
-            detected("a.csv", "id,name\n", &format),
-            Some((Format::Ids, None))
-        );
-        let delimiter = ReadOptions {
-            delimiter: Some('#'),
-            ..ReadOptions::default()
-        };
-        assert_eq!(
-            detected("a.txt", "id,name\n", &delimiter),
-            Some((Format::Csv, Some('#')))
-        );
-        let column = ReadOptions {
+        let options = |format, delimiter, id: Option<&str>| ReadOptions {
+            format,
+            delimiter,
             columns: Columns {
-                id: Some("person".to_owned()),
+                id: id.map(str::to_owned),
                 ..Columns::default()
             },
-            ..ReadOptions::default()
         };
-        assert_eq!(
-            detected("a.txt", "name,y;person\n", &column),
-            Some((Format::Csv, Some(';')))
-        );
+        let ids = options(Some(Format::Ids), None, None);
+        assert_eq!(detected("a.csv", "id,name\n", &ids), "ids -");
+        let hash = options(None, Some('#'), None);
+        assert_eq!(detected("a.txt", "id,name\n", &hash), "csv #");
+        let person = options(None, None, Some("person"));
+        assert_eq!(detected("a.txt", "name,y;person\n", &person), "csv ;");
     }
 
-    #[rstest]
-    #[case(b"sep=;\nid", Some((';', 6)))]
-    #[case(b"sep=\t\r\nid", Some(('\t', 7)))]
-    #[case(b"sep=;id", None)]
-    #[case(b"sep=", None)]
-    #[case(b"id;sep=;\n", None)]
-    fn the_line_of_spreadsheets_names_the_delimiter(
-        #[case] head: &[u8],
-        #[case] found: Option<(char, usize)>,
-    ) {
-        assert_eq!(separator_line(head), found);
+    #[test]
+    fn the_line_of_spreadsheets_names_the_delimiter() {
+        let table: [(&[u8], _); 5] = [
+            (b"sep=;\nid", Some((';', 6))),
+            (b"sep=\t\r\nid", Some(('\t', 7))),
+            (b"sep=;id", None),
+            (b"sep=", None),
+            (b"id;sep=;\n", None),
+        ];
+        for (head, found) in table {
+            assert_eq!(separator_line(head), found);
+        }
     }
 }

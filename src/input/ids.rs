@@ -413,97 +413,42 @@ fn torn(id: &str, rest: &str) -> Option<(&'static str, &'static str)> {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Cursor;
-
-    use rstest::rstest;
-
     use super::super::format::Head;
-    use super::{Asides, IdRows, Rows as _, holds_several_ids, numbering};
+    use super::{holds_several_ids, numbering};
 
-    fn rows(text: &'static [u8]) -> Vec<(u64, String)> {
-        let mut rows = IdRows::new(Box::new(Cursor::new(text)));
-        let mut all = Vec::new();
-        while rows.advance().unwrap() {
-            let told = match rows.content() {
-                Ok(record) => record.id.into_owned(),
-                Err(problem) => problem.code.to_owned(),
+    #[test]
+    fn running_numbers_before_ids_are_seen() {
+        for (text, sign) in [
+            ("1\t36181\n2\t36182\n", Some('\t')),
+            ("     1\tjane\n     2\tjoe\n", Some('\t')),
+            ("1:36181\n2:36182\n", Some(':')),
+            ("# more\n\n57. 36181\r\n58. 36182\r\n", Some('.')),
+            ("0,36181\n1,36182\n", Some(',')),
+            ("35436, 2026-01-31\n35437, 2026-01-31\n", None),
+            ("36181 36182\n36183 36184\n", None),
+            ("1\n2\n", None),
+            ("1\t36181\n", None),
+            ("3 36181\n1 36182\n", None),
+        ] {
+            let head = Head {
+                bytes: text.as_bytes(),
+                is_whole: true,
             };
-            all.push((rows.line(), told));
+            assert_eq!(numbering(head), sign, "{text:?}");
         }
-        all
-    }
-
-    #[rstest]
-    #[case(b"1\n2\n", &[(1, "1"), (2, "2")])]
-    #[case(b"# a list\n\n 1 \n  # more\n2", &[(3, "1"), (5, "2")])]
-    #[case(b"1\n\xFF\n2\n", &[(1, "1"), (2, "invalid_utf8"), (3, "2")])]
-    #[case(b",x\n,,\n", &[(1, "x")])]
-    #[case(b"# nothing\n", &[])]
-    // Several ids on a line are as many rows.
-    #[case(b"36181,36182;36183,\n36184 36185\n", &[(1, "36181"), (1, "36182"), (1, "36183"), (2, "36184"), (2, "36185")])]
-    #[case(b"36181\t361820, 36183\n", &[(1, "36181"), (1, "361820"), (1, "36183")])]
-    #[case(b"5963c0d619a30a2e00de36b8 5963c0d619a30a2e00de36b9\n", &[(1, "5963c0d619a30a2e00de36b8"), (1, "5963c0d619a30a2e00de36b9")])]
-    #[case(b"\"36181\"\n\"36182\",'36183'\n\"a b\"\n", &[(1, "36181"), (2, "36182"), (2, "36183"), (3, "a b")])]
-    // What stands behind an id is passed over, if it cannot be one.
-    #[case(b"36181, 2026-01-31\n36182 x\n36183\ty z\n36184;a\n36185\xC2\xA0x\n", &[(1, "36181"), (2, "36182"), (3, "36183"), (4, "36184"), (5, "36185")])]
-    // Anything else is taken whole or not at all.
-    #[case(b"1\t36181\n   3 36182\n", &[(1, "number_before_id"), (2, "number_before_id")])]
-    #[case(b"1 2\n36181,361820\n36181 7 a\n1 x\njane joe\n", &[(1, "several_words"), (2, "several_words"), (3, "several_words"), (4, "several_words"), (5, "several_words")])]
-    #[case(b"\"36181\n\"36181\"x\n'36181\n", &[(1, "unclosed_quote"), (2, "unclosed_quote"), (3, "'36181")])]
-    // The first part of a number is not taken for it.
-    #[case(b"5,54E+17\n5,5e17\n361,00\n36180,00\n", &[(1, "decimal_comma"), (2, "decimal_comma"), (3, "decimal_comma"), (4, "decimal_comma")])]
-    #[case(b"361 808 351\n361,808\n1\xC2\xA0234\n", &[(1, "thousands_separators"), (2, "thousands_separators"), (3, "thousands_separators")])]
-    fn a_line_is_taken_whole_or_not_at_all(
-        #[case] text: &'static [u8],
-        #[case] expected: &[(u64, &str)],
-    ) {
-        let expected: Vec<_> = expected
-            .iter()
-            .map(|(n, s)| (*n, (*s).to_owned()))
-            .collect();
-        assert_eq!(rows(text), expected);
     }
 
     #[test]
-    fn what_is_passed_over_is_counted() {
-        let text: &[u8] = b"# a list\n#36181\n36182 left in May\n#5963c0d619a30a2e00de36b8\n";
-        let mut rows = IdRows::new(Box::new(Cursor::new(text)));
-        while rows.advance().unwrap() {}
-        let expected = Asides {
-            comments: 3,
-            id_in_comment: Some(2),
-            remarks: 1,
-        };
-        assert_eq!(rows.asides(), expected);
-    }
-
-    #[rstest]
-    #[case("1\t36181\n2\t36182\n", Some('\t'))]
-    #[case("     1\tjane\n     2\tjoe\n", Some('\t'))]
-    #[case("1:36181\n2:36182\n", Some(':'))]
-    #[case("# more\n\n57. 36181\r\n58. 36182\r\n", Some('.'))]
-    #[case("0,36181\n1,36182\n", Some(','))]
-    #[case("35436, 2026-01-31\n35437, 2026-01-31\n", None)]
-    #[case("36181 36182\n36183 36184\n", None)]
-    #[case("1\n2\n", None)]
-    #[case("1\t36181\n", None)]
-    #[case("3 36181\n1 36182\n", None)]
-    fn running_numbers_before_ids_are_seen(#[case] text: &str, #[case] sign: Option<char>) {
-        let head = Head {
-            bytes: text.as_bytes(),
-            is_whole: true,
-        };
-        assert_eq!(numbering(head), sign);
-    }
-
-    #[rstest]
-    #[case("361808351050,361808351051", true)]
-    #[case("361808351050 / 36180", true)]
-    #[case("5963c0d619a30a2e00de36b8|5963c0d619a30a2e00de36b9", true)]
-    #[case("361808351000,00", false)]
-    #[case("361808351050,", false)]
-    #[case("jane doe", false)]
-    fn several_ids_in_a_cell_are_seen(#[case] text: &str, #[case] several: bool) {
-        assert_eq!(holds_several_ids(text), several);
+    fn several_ids_in_a_cell_are_seen() {
+        for (text, several) in [
+            ("361808351050,361808351051", true),
+            ("361808351050 / 36180", true),
+            ("5963c0d619a30a2e00de36b8|5963c0d619a30a2e00de36b9", true),
+            ("361808351000,00", false),
+            ("361808351050,", false),
+            ("jane doe", false),
+        ] {
+            assert_eq!(holds_several_ids(text), several, "{text}");
+        }
     }
 }

@@ -16,7 +16,7 @@ use super::row::{Field, RowProblem};
 pub const ROW_BYTES_MAX: usize = 1024 * 1024;
 
 /// A decompressed text in UTF-8, which may hold bytes that are not.
-pub(super) type Text = Box<dyn BufRead + Send>;
+pub(super) type Text = Box<dyn BufRead>;
 
 /// Reads line by line into one buffer.
 pub(super) struct LineReader {
@@ -160,12 +160,6 @@ impl LineCount {
         }
     }
 
-    /// Goes over whole lines, so many; at least one, or a `\n` to come may be taken for a line.
-    pub(super) fn over_lines(&mut self, count: u64) {
-        self.line += count;
-        self.after_cr = false;
-    }
-
     /// Goes over `bytes`.
     pub(super) fn over(&mut self, bytes: &[u8]) {
         // Where the last `\r` left off: the place at which a `\n` belongs to it.
@@ -186,80 +180,5 @@ impl LineCount {
 impl Default for LineCount {
     fn default() -> Self {
         Self::starting_at(1)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::io::{BufReader, Cursor};
-
-    use rstest::rstest;
-
-    use super::{LineReader, ROW_BYTES_MAX};
-
-    /// Every line of `text` with its number, read through a buffer of `capacity` bytes.
-    fn lines(text: &[u8], capacity: usize) -> Vec<(u64, String)> {
-        let text = BufReader::with_capacity(capacity, Cursor::new(text.to_vec()));
-        let mut reader = LineReader::new(Box::new(text));
-        let mut lines = Vec::new();
-        while reader.advance().unwrap() {
-            let content = match reader.content() {
-                Ok(bytes) => String::from_utf8(bytes.to_vec()).unwrap(),
-                Err(problem) => problem.code.to_owned(),
-            };
-            lines.push((reader.line(), content));
-        }
-        lines
-    }
-
-    #[rstest]
-    #[case("a\nb\n", &[(1, "a"), (2, "b")])]
-    #[case("a\r\nb", &[(1, "a"), (2, "b")])]
-    #[case("a\rb\r", &[(1, "a"), (2, "b")])]
-    #[case("\n\r\n\rb", &[(1, ""), (2, ""), (3, ""), (4, "b")])]
-    #[case("a\r\n\r\nb\r\n", &[(1, "a"), (2, ""), (3, "b")])]
-    #[case("", &[])]
-    fn every_line_end_counts_once(#[case] text: &str, #[case] expected: &[(u64, &str)]) {
-        let expected: Vec<_> = expected
-            .iter()
-            .map(|(n, s)| (*n, (*s).to_owned()))
-            .collect();
-        for capacity in [1, 2, 3, 64] {
-            assert_eq!(lines(text.as_bytes(), capacity), expected, "{capacity}");
-        }
-    }
-
-    #[rstest]
-    #[case("a\n\n\r\n\rb\n\n", &[(1, "a"), (5, "b")])]
-    #[case("\r\n\r\n \r\n\r\n1", &[(3, " "), (5, "1")])]
-    #[case("\n\n", &[])]
-    fn empty_lines_are_counted_and_passed_over(
-        #[case] text: &str,
-        #[case] expected: &[(u64, &str)],
-    ) {
-        for capacity in [1, 2, 3, 64] {
-            let text = BufReader::with_capacity(capacity, Cursor::new(text.as_bytes().to_vec()));
-            let mut reader = LineReader::new(Box::new(text));
-            let mut lines = Vec::new();
-            while reader.advance_to_text().unwrap() {
-                let content = reader.content().unwrap().to_vec();
-                lines.push((reader.line(), String::from_utf8(content).unwrap()));
-            }
-            let lines: Vec<_> = lines.iter().map(|(n, s)| (*n, s.as_str())).collect();
-            assert_eq!(lines, expected, "{capacity}");
-        }
-    }
-
-    #[test]
-    fn a_line_over_the_limit_is_a_problem_and_the_next_is_read() {
-        let mut text = vec![b'1'; ROW_BYTES_MAX];
-        text.extend_from_slice(b"\n");
-        text.extend_from_slice(&vec![b'2'; ROW_BYTES_MAX + 1]);
-        text.extend_from_slice(b"\n3\n");
-        let lines = lines(&text, 8192);
-        assert_eq!(lines.len(), 3);
-        assert_eq!(lines[0].1.len(), ROW_BYTES_MAX);
-        assert_eq!(lines[1], (2, "row_too_long".to_owned()));
-        assert_eq!(lines[2], (3, "3".to_owned()));
     }
 }

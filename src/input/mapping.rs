@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use super::error::{InputError, InputErrorKind};
-use super::row::{Field, closest};
+use super::error::{InputError, Mark, listed};
+use super::ids::is_surely_an_id;
+use super::row::{Field, Meant, closest};
 
 /// The fields that may have a column.
 pub(super) const FIELDS: [Field; 4] = [Field::Id, Field::Account, Field::Action, Field::Reference];
@@ -164,12 +165,16 @@ pub(super) fn id_names<'a>(
         Some(first) if likely.is_empty() && known.iter().all(|name| same_name(name, first)) => {
             Ok(known)
         }
-        Some(_) => Err(InputError::new(
-            path,
-            InputErrorKind::SeveralIdColumns {
-                names: known.into_iter().chain(likely).map(str::to_owned).collect(),
-            },
-        )),
+        Some(_) => {
+            let rivals: Vec<_> = known.into_iter().chain(likely).map(str::to_owned).collect();
+            let message = format!(
+                "`{}` has several columns that may hold the user ids: {}; name the right one with `--id-column`",
+                path.display(),
+                listed(&rivals)
+            );
+            let label = "more than one of these may hold the ids";
+            Err(InputError::new(path, message).marking(Mark::Rivals(rivals), label))
+        }
     }
 }
 
@@ -216,14 +221,7 @@ pub(super) fn resolve(
         Some(wanted) => named(path, header, field, wanted).map(Some),
         None => known(path, header, field),
     };
-    let id = place(Field::Id)?.ok_or_else(|| {
-        InputError::new(
-            path,
-            InputErrorKind::NoIdColumn {
-                columns: header.to_vec(),
-            },
-        )
-    })?;
+    let id = place(Field::Id)?.ok_or_else(|| no_id_column(path, header))?;
     let places = Places {
         id,
         account: place(Field::Account)?,
@@ -276,18 +274,46 @@ fn only(
     let mut meant = (0..header.len()).filter(|place| is_meant(&header[*place]));
     let found = meant.next();
     if let (Some(first), Some(second)) = (found, meant.next()) {
-        return Err(InputError::new(
-            path,
-            InputErrorKind::Ambiguous {
-                field,
-                first: header[first].clone(),
-                first_place: first + 1,
-                second: header[second].clone(),
-                second_place: second + 1,
-            },
-        ));
+        let (one, other) = (first + 1, second + 1);
+        let message = format!(
+            "columns {one} (`{}`) and {other} (`{}`) of `{}` both match the {field}; name the right one, as it is written, with `{}`, or rename the other",
+            header[first],
+            header[second],
+            path.display(),
+            field.option()
+        );
+        let mark = Mark::Second(header[first].clone(), header[second].clone());
+        let label = format!("it may be this one or column {one}");
+        return Err(InputError::new(path, message).marking(mark, label));
     }
     Ok(found)
+}
+
+/// The error of a file none of whose columns, or JSON keys, is known to hold ids.
+pub(super) fn no_id_column(path: &Path, columns: &[String]) -> InputError {
+    let first = columns.first().map_or("", String::as_str);
+    let word = first.split_whitespace().next().unwrap_or_default();
+    // A short number at the beginning counts the lines.
+    let is_counted = word.starts_with(|c: char| c.is_ascii_digit()) && !is_surely_an_id(word);
+    let or_list = if is_counted {
+        ""
+    } else {
+        ", or give `--format ids` if each line begins with an id"
+    };
+    let message = format!(
+        "no column of `{}` is known to hold user ids; name one with `--id-column`{or_list} (columns seen: {})",
+        path.display(),
+        listed(columns)
+    );
+    let mut known = known_names(Field::Id).iter();
+    let near = known.find_map(|known| closest(known, columns.iter().map(String::as_str)));
+    let error = InputError::new(path, message);
+    if let Some(near) = near {
+        let label = "if this holds them, name it with `--id-column`";
+        return error.marking(Mark::Name(near.to_owned()), label);
+    }
+    let label = "none of these is known to hold user ids";
+    error.marking(Mark::Names(columns.to_vec()), label)
 }
 
 /// The error of a column that an option names and no one has.
@@ -297,163 +323,107 @@ pub(super) fn no_such_column(
     field: Field,
     wanted: &str,
 ) -> InputError {
-    InputError::new(
-        path,
-        InputErrorKind::NoSuchColumn {
-            field,
-            column: wanted.to_owned(),
-            suggestion: closest(wanted, seen.iter().map(String::as_str)).map(str::to_owned),
-            columns: seen.to_vec(),
-        },
-    )
+    let near = closest(wanted, seen.iter().map(String::as_str));
+    let message = format!(
+        "`{}` has no column `{wanted}`, which `{}` names{} (columns seen: {})",
+        path.display(),
+        field.option(),
+        Meant(near),
+        listed(seen)
+    );
+    let error = InputError::new(path, message);
+    match near {
+        Some(near) => error.marking(Mark::Name(near.to_owned()), "this one is nearest"),
+        None => error.marking(Mark::Names(seen.to_vec()), "these are the columns"),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use std::path::Path;
 
-    use rstest::rstest;
+    use super::{Columns, EXTERNAL, Field, Known, known_as, resolve};
 
-    use super::{
-        Columns, EXTERNAL, FIELDS, Field, Known, known_as, known_names, resolve, same_name,
-    };
-
-    fn header(names: &str) -> Vec<String> {
-        names.split(',').map(str::to_owned).collect()
-    }
-
-    fn columns(id: &str, account: &str) -> Columns {
-        let given = |name: &str| (!name.is_empty()).then(|| name.to_owned());
-        Columns {
-            id: given(id),
-            account: given(account),
-            ..Columns::default()
+    #[test]
+    fn a_name_is_known_for_one_thing() {
+        for (name, known) in [
+            ("id", Some(Known::Name(Field::Id, 0))),
+            ("USER-\u{a0}id", Some(Known::Name(Field::Id, 1))),
+            ("user.id", Some(Known::Likely)),
+            ("External ID", Some(Known::Name(Field::Id, EXTERNAL))),
+            ("Request-Id", Some(Known::Name(Field::Reference, 3))),
+            ("requester_id", Some(Known::Likely)),
+            ("Zendesk User ID", Some(Known::Likely)),
+            ("organization_id", None),
+            ("external user id", None),
+        ] {
+            assert_eq!(known_as(name), known, "{name}");
         }
     }
 
-    #[rstest]
-    #[case("User ID", "user_id", true)]
-    #[case("USER-ID", "userid", true)]
-    #[case("user\u{a0}id", "userid", true)]
-    #[case("user.id", "userid", false)]
-    #[case("users", "user", false)]
-    fn names_are_compared_without_case_blanks_and_joiners(
-        #[case] one: &str,
-        #[case] other: &str,
-        #[case] same: bool,
-    ) {
-        assert_eq!(same_name(one, other), same);
-    }
-
-    #[rstest]
-    #[case("id", Some(Known::Name(Field::Id, 0)))]
-    #[case("External ID", Some(Known::Name(Field::Id, EXTERNAL)))]
-    #[case("Request-Id", Some(Known::Name(Field::Reference, 3)))]
-    #[case("requester_id", Some(Known::Likely))]
-    #[case("Zendesk User ID", Some(Known::Likely))]
-    #[case("organization_id", None)]
-    #[case("external user id", None)]
-    fn a_name_is_known_for_one_thing(#[case] name: &str, #[case] known: Option<Known>) {
-        assert_eq!(known_as(name), known);
+    /// The places of id and account, or the error.
+    fn resolved(names: &str, id: &str, account: &str) -> Result<(usize, Option<usize>), String> {
+        let given = |name: &str| (!name.is_empty()).then(|| name.to_owned());
+        let columns = Columns {
+            id: given(id),
+            account: given(account),
+            ..Columns::default()
+        };
+        let header: Vec<_> = names.split(',').map(str::to_owned).collect();
+        resolve(Path::new("a"), &header, &columns)
+            .map(|(places, _)| (places.id, places.account))
+            .map_err(|error| error.to_string())
     }
 
     #[test]
-    fn no_name_is_known_for_two_fields() {
-        let mut all: Vec<_> = FIELDS.into_iter().flat_map(known_names).collect();
-        all.sort_unstable();
-        all.dedup();
-        assert_eq!(all.len(), 14);
+    fn a_named_column_goes_before_the_known_ones() {
+        let names = "id,User ID,uid,user_id,name";
+        for (names, id, account, places) in [
+            ("id,account,action,ref", "", "", (0, Some(1))),
+            ("Name,User ID,System", "", "", (1, Some(2))),
+            ("external_id,record_id,x", "", "", (1, None)),
+            ("external_id,email", "", "", (0, None)),
+            ("id,provider,Account", "", "", (0, Some(2))),
+            (
+                "id,organization_id,User external ID,valid",
+                "",
+                "",
+                (0, None),
+            ),
+            (names, "uid", "", (2, None)),
+            (names, "UID", "", (2, None)),
+            (names, "User ID", "", (1, None)),
+            (names, "id", "Name", (0, Some(4))),
+        ] {
+            assert_eq!(resolved(names, id, account), Ok(places), "{names}");
+        }
     }
 
-    #[rstest]
-    #[case("id,account,action,ref", 0, Some(1))]
-    #[case("Name,User ID,System", 1, Some(2))]
-    #[case("external_id,record_id,x", 1, None)]
-    #[case("external_id,email", 0, None)]
-    #[case("id,provider,Account", 0, Some(2))]
-    #[case("id,organization_id,User external ID,valid", 0, None)]
-    fn the_known_names_are_taken(
-        #[case] names: &str,
-        #[case] id: usize,
-        #[case] account: Option<usize>,
-    ) {
-        let (places, _) = resolve(Path::new("a"), &header(names), &Columns::default()).unwrap();
-        assert_eq!((places.id, places.account), (id, account));
-    }
-
-    #[rstest]
-    #[case("uid", "", 2)]
-    #[case("UID", "", 2)]
-    #[case("User ID", "", 1)]
-    #[case("id", "Name", 0)]
-    fn a_named_column_goes_before_the_known_ones(
-        #[case] id: &str,
-        #[case] account: &str,
-        #[case] place: usize,
-    ) {
-        let names = header("id,User ID,uid,user_id,name");
-        let (places, _) = resolve(Path::new("a"), &names, &columns(id, account)).unwrap();
-        assert_eq!(places.id, place);
-        assert_eq!(places.account, (!account.is_empty()).then_some(4));
-    }
-
-    #[rstest]
-    #[case(
-        "name,mail",
-        "",
-        "no column of `a` is known to hold user ids; name one with `--id-column`, or give `--format ids` if each line begins with an id (columns seen: `name`, `mail`)"
-    )]
-    #[case(
-        "1,361808351050",
-        "",
-        "no column of `a` is known to hold user ids; name one with `--id-column` (columns seen: `1`, `361808351050`)"
-    )]
-    #[case(
-        "external_id,Requester ID",
-        "",
-        "no column of `a` is known to hold user ids; name one with `--id-column`, or give `--format ids` if each line begins with an id (columns seen: `external_id`, `Requester ID`)"
-    )]
-    #[case(
-        "user_id,name,id",
-        "",
-        "`a` has several columns that may hold the user ids: `user_id`, `id`; name the right one with `--id-column`"
-    )]
-    #[case(
-        "ID,Name,Zendesk User ID",
-        "",
-        "`a` has several columns that may hold the user ids: `ID`, `Zendesk User ID`; name the right one with `--id-column`"
-    )]
-    #[case(
-        "id,requester_id,subject",
-        "",
-        "`a` has several columns that may hold the user ids: `id`, `requester_id`; name the right one with `--id-column`"
-    )]
-    #[case(
-        "user_id,User ID",
-        "",
-        "columns 1 (`user_id`) and 2 (`User ID`) of `a` both match the id; name the right one, as it is written, with `--id-column`, or rename the other"
-    )]
-    #[case(
-        "id,id",
-        "id",
-        "columns 1 (`id`) and 2 (`id`) of `a` both match the id; name the right one, as it is written, with `--id-column`, or rename the other"
-    )]
-    #[case(
-        "user,mail",
-        "usre",
-        "`a` has no column `usre`, which `--id-column` names; did you mean `user`? (columns seen: `user`, `mail`)"
-    )]
-    #[case(
-        "user,mail",
-        "quite else",
-        "`a` has no column `quite else`, which `--id-column` names (columns seen: `user`, `mail`)"
-    )]
-    fn an_error_names_the_columns_and_the_option(
-        #[case] names: &str,
-        #[case] id: &str,
-        #[case] message: &str,
-    ) {
-        let error = resolve(Path::new("a"), &header(names), &columns(id, "")).unwrap_err();
-        assert_eq!(error.to_string(), message);
+    #[test]
+    fn an_error_names_the_columns_and_the_option() {
+        let told = |names, id| resolved(names, id, "").unwrap_err();
+        insta::assert_snapshot!([
+            told("name,mail", ""),
+            told("1,361808351050", ""),
+            told("external_id,Requester ID", ""),
+            told("user_id,name,id", ""),
+            told("ID,Name,Zendesk User ID", ""),
+            told("id,requester_id,subject", ""),
+            told("user_id,User ID", ""),
+            told("id,id", "id"),
+            told("user,mail", "usre"),
+            told("user,mail", "quite else"),
+        ].join("\n"), @r"
+        no column of `a` is known to hold user ids; name one with `--id-column`, or give `--format ids` if each line begins with an id (columns seen: `name`, `mail`)
+        no column of `a` is known to hold user ids; name one with `--id-column` (columns seen: `1`, `361808351050`)
+        no column of `a` is known to hold user ids; name one with `--id-column`, or give `--format ids` if each line begins with an id (columns seen: `external_id`, `Requester ID`)
+        `a` has several columns that may hold the user ids: `user_id`, `id`; name the right one with `--id-column`
+        `a` has several columns that may hold the user ids: `ID`, `Zendesk User ID`; name the right one with `--id-column`
+        `a` has several columns that may hold the user ids: `id`, `requester_id`; name the right one with `--id-column`
+        columns 1 (`user_id`) and 2 (`User ID`) of `a` both match the id; name the right one, as it is written, with `--id-column`, or rename the other
+        columns 1 (`id`) and 2 (`id`) of `a` both match the id; name the right one, as it is written, with `--id-column`, or rename the other
+        `a` has no column `usre`, which `--id-column` names; did you mean `user`? (columns seen: `user`, `mail`)
+        `a` has no column `quite else`, which `--id-column` names (columns seen: `user`, `mail`)
+        ");
     }
 }

@@ -2,9 +2,8 @@
 //!
 //! [`Source`] is the main type: it opens a file of ids in any shape an export has (CSV, TSV, JSON
 //! Lines, a JSON array, a plain list; compressed or not; UTF-8 or UTF-16), finds out which columns
-//! mean something, and yields one [`Row`] after another. Memory does not grow with the file: one
-//! row is held at a time, or some thousand where they are read ahead, and a row is at most
-//! [`ROW_BYTES_MAX`] long.
+//! mean something, and lends one [`Row`] after another. Memory does not grow with the file: one
+//! row is held at a time, and a row is at most [`ROW_BYTES_MAX`] long.
 //!
 //! ```text
 //! file ─▶ decompress ─▶ cap ─▶ encoding (to UTF-8) ─▶ csv │ jsonl │ json │ ids ─▶ Row
@@ -19,7 +18,6 @@
 //! knows no provider; that is `plan`'s. An id is text from the cell to the request and is never a
 //! number on the way.
 
-mod ahead;
 mod csv;
 mod decompress;
 mod digest;
@@ -33,19 +31,16 @@ mod lines;
 mod mapping;
 mod object;
 mod open;
-mod plain;
 mod row;
 mod sample;
 mod source;
 mod spool;
 mod table;
-#[cfg(test)]
-mod tests;
 
 pub use decompress::{Compression, INPUT_BYTES_MAX};
 pub use digest::{Fingerprint, fingerprint};
 pub use encoding::Encoding;
-pub use error::{InputError, InputErrorKind};
+pub use error::InputError;
 pub use excerpt::{Excerpt, Wanted};
 pub use format::Format;
 pub use ids::Asides;

@@ -416,82 +416,87 @@ struct Unescaped<'a>(#[serde(borrow)] Cow<'a, str>);
 
 #[cfg(test)]
 mod tests {
-    use rstest::rstest;
-
     use super::super::mapping::Columns;
     use super::{Object, RowKeys, record_of};
 
-    fn columns(id: &str) -> Columns {
-        Columns {
-            id: Some(id.to_owned()),
+    /// The id, or the problem's code, by the key `named` or by the key that the first rows have.
+    fn told(json: &str, named: &str, first: Option<&str>) -> String {
+        let columns = Columns {
+            id: (!named.is_empty()).then(|| named.to_owned()),
             ..Columns::default()
+        };
+        match record_of(json, &RowKeys::new(&columns, first)) {
+            Ok(record) => record.id.into_owned(),
+            Err(problem) => {
+                assert!(!problem.reason.contains("Bob"), "{}", problem.reason);
+                problem.code.to_owned()
+            }
         }
     }
 
-    #[rstest]
-    #[case("123", "123")]
-    #[case("\"123\"", "123")]
-    #[case("\" 123\\u00a0\"", "123")]
-    #[case(
-        "554023000000235011554023000000235011554023",
-        "554023000000235011554023000000235011554023"
-    )]
-    #[case("0", "0")]
-    #[case("007", "not_json")]
-    #[case("\"a-b\"", "a-b")]
-    #[case("1e5", "scientific_notation")]
-    #[case("5.54E+17", "scientific_notation")]
-    #[case("1.0", "decimal_point")]
-    #[case("-1", "negative")]
-    #[case("true", "not_an_id")]
-    #[case("null", "no_id")]
-    #[case("[1]", "not_an_id")]
-    #[case("{\"id\":{\"a\":1}}", "not_an_id")]
-    #[case("{\"id\":1e5}", "scientific_notation")]
-    #[case("{\"name\":\"x\"}", "no_id")]
-    #[case("{\"id\":\"\\ud800\"}", "not_text")]
-    #[case("{\"id\":1", "not_json")]
-    #[case("{\"id\":1,\"id\":2}", "ambiguous")]
-    #[case("{\"User ID\":1,\"user_id\":2}", "ambiguous")]
-    // Of two keys one is another object's id, whatever the first is called.
-    #[case("{\"user_id\":2,\"id\":1}", "ambiguous")]
-    #[case("{\"id\":1,\"requester_id\":2}", "ambiguous")]
-    #[case("{\"requester_id\":2}", "no_id")]
-    #[case("{\"external_id\":2,\"id\":1,\"organization_id\":3}", "1")]
-    #[case("{\"id\":\"a\",\"zendeskId\":\"1\"}", "a")]
-    #[case("{\"external_id\":2}", "2")]
-    #[case("2026-01-05 INFO {\"id\":1}", "not_json")]
-    #[case("{\"User-Id\":3}", "3")]
-    #[case("{\"\\u0069d\":4}", "4")]
-    fn an_id_is_the_text_of_a_string_or_of_a_whole_number(
-        #[case] json: &str,
-        #[case] expected: &str,
-    ) {
-        let told = match record_of(json, &RowKeys::default()) {
-            Ok(record) => record.id.into_owned(),
-            Err(problem) => problem.code.to_owned(),
-        };
-        assert_eq!(told, expected);
+    #[test]
+    fn an_id_is_the_text_of_a_string_or_of_a_whole_number() {
+        let long = "554023000000235011554023000000235011554023";
+        for (json, expected) in [
+            ("123", "123"),
+            ("\"123\"", "123"),
+            ("\" 123\\u00a0\"", "123"),
+            (long, long),
+            ("0", "0"),
+            ("007", "not_json"),
+            ("\"a-b\"", "a-b"),
+            ("1e5", "scientific_notation"),
+            ("5.54E+17", "scientific_notation"),
+            ("1.0", "decimal_point"),
+            ("-1", "negative"),
+            ("true", "not_an_id"),
+            ("null", "no_id"),
+            ("[1]", "not_an_id"),
+            ("Bob", "not_json"),
+            ("{\"id\":{\"Bob\":1}}", "not_an_id"),
+            ("{\"id\":[\"Bob\"]}", "not_an_id"),
+            ("{\"id\":1e5}", "scientific_notation"),
+            ("{\"name\":\"Bob\"}", "no_id"),
+            ("{\"id\":\"\\ud800\"}", "not_text"),
+            ("{\"id\":1", "not_json"),
+            ("{\"id\":1,\"id\":2}", "ambiguous"),
+            ("{\"User ID\":1,\"user_id\":2}", "ambiguous"),
+            // Of two keys one is another object's id, whatever the first is called.
+            ("{\"user_id\":2,\"id\":1}", "ambiguous"),
+            ("{\"id\":1,\"requester_id\":2}", "ambiguous"),
+            ("{\"requester_id\":2}", "no_id"),
+            ("{\"external_id\":2,\"id\":1,\"organization_id\":3}", "1"),
+            ("{\"id\":\"a\",\"zendeskId\":\"1\"}", "a"),
+            ("{\"external_id\":2}", "2"),
+            ("2026-01-05 INFO {\"id\":1}", "not_json"),
+            ("{\"User-Id\":3}", "3"),
+            ("{\"\\u0069d\":4}", "4"),
+        ] {
+            assert_eq!(told(json, "", None), expected, "{json}");
+        }
+        let problem = record_of("5.54E+17", &RowKeys::default()).unwrap_err();
+        assert!(problem.reason.contains("`5.54E+17`"));
     }
 
-    #[rstest]
-    #[case("user.id", r#"{"user":{"id":1}}"#, "1")]
-    #[case("user.id", r#"{"user":{"id":1},"user.id":2}"#, "2")]
-    #[case("a.b.c", r#"{"a":{"b":{"c":3}}}"#, "3")]
-    #[case("a.b.c", r#"{"a":{"b.c":4}}"#, "4")]
-    #[case("a.b.c", r#"{"a.b":{"c":5}}"#, "5")]
-    #[case("a.b", r#"{"a":7}"#, "no_id")]
-    #[case("uid", r#"{"id":1}"#, "no_id")]
-    fn a_dotted_key_leads_inwards_unless_a_key_has_the_dot_itself(
-        #[case] key: &str,
-        #[case] json: &str,
-        #[case] expected: &str,
-    ) {
-        let told = match record_of(json, &RowKeys::new(&columns(key), None)) {
-            Ok(record) => record.id.into_owned(),
-            Err(problem) => problem.code.to_owned(),
-        };
-        assert_eq!(told, expected);
+    #[test]
+    fn all_rows_have_their_id_under_the_same_key() {
+        for (json, named, first, expected) in [
+            // A dotted key leads inwards unless a key has the dot itself.
+            (r#"{"user":{"id":1}}"#, "user.id", None, "1"),
+            (r#"{"user":{"id":1},"user.id":2}"#, "user.id", None, "2"),
+            (r#"{"a":{"b":{"c":3}}}"#, "a.b.c", None, "3"),
+            (r#"{"a":{"b.c":4}}"#, "a.b.c", None, "4"),
+            (r#"{"a.b":{"c":5}}"#, "a.b.c", None, "5"),
+            (r#"{"a":7}"#, "a.b", None, "no_id"),
+            (r#"{"id":1}"#, "uid", None, "no_id"),
+            (r#"{"User ID":1}"#, "", Some("user_id"), "1"),
+            (r#"{"id":1}"#, "", Some("user_id"), "no_id"),
+            (r#"{"external_id":1}"#, "", Some("id"), "no_id"),
+            (r#"{"external_id":1}"#, "", Some("external_id"), "1"),
+            ("5", "", Some("id"), "5"),
+        ] {
+            assert_eq!(told(json, named, first), expected, "{json}");
+        }
     }
 
     #[test]
@@ -502,18 +507,7 @@ mod tests {
         assert_eq!(record.action, None);
         assert_eq!(record.reference.as_deref(), Some("4711"));
         let json = r#"{"id":"1","action":["purge"]}"#;
-        let problem = record_of(json, &RowKeys::default()).unwrap_err();
-        assert_eq!(problem.code, "not_text");
-    }
-
-    #[test]
-    fn no_reason_repeats_a_text_that_may_be_a_name() {
-        for json in ["true", "{\"id\":[\"Bob\"]}", "Bob", "{\"id\":{\"Bob\":1}}"] {
-            let problem = record_of(json, &RowKeys::default()).unwrap_err();
-            assert!(!problem.reason.contains("Bob"), "{}", problem.reason);
-        }
-        let problem = record_of("5.54E+17", &RowKeys::default()).unwrap_err();
-        assert!(problem.reason.contains("`5.54E+17`"));
+        assert_eq!(told(json, "", None), "not_text");
     }
 
     #[test]
@@ -522,21 +516,5 @@ mod tests {
         assert_eq!(object.keys().collect::<Vec<_>>(), ["a", "b"]);
         assert_eq!(object.keys_within().collect::<Vec<_>>(), ["b.c", "b.d"]);
         assert!(Object::parse("[1]").is_none());
-    }
-
-    #[test]
-    fn all_rows_have_their_id_under_the_same_name() {
-        let text = |json: &str, id: &str| match record_of(
-            json,
-            &RowKeys::new(&Columns::default(), Some(id)),
-        ) {
-            Ok(record) => record.id.into_owned(),
-            Err(problem) => problem.code.to_owned(),
-        };
-        assert_eq!(text("{\"User ID\":1}", "user_id"), "1");
-        assert_eq!(text("{\"id\":1}", "user_id"), "no_id");
-        assert_eq!(text("{\"external_id\":1}", "id"), "no_id");
-        assert_eq!(text("{\"external_id\":1}", "external_id"), "1");
-        assert_eq!(text("5", "id"), "5");
     }
 }

@@ -4,10 +4,10 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Cursor, ErrorKind, Read};
 use std::path::Path;
 
-use super::decompress::{Capped, Compression, INPUT_BYTES_MAX};
+use super::decompress::{Capped, Compression};
 use super::digest::Digest;
 use super::encoding::Encoding;
-use super::error::{Fault, InputError, InputErrorKind};
+use super::error::{Fault, InputError};
 use super::format::{Head, not_text};
 use super::lines::Text;
 
@@ -42,19 +42,29 @@ impl Opened {
 
 /// Opens the regular file at `path`.
 pub(super) fn open_file(path: &Path) -> Result<File, InputError> {
+    let shown = path.display();
     let error = |source: io::Error| match source.kind() {
-        ErrorKind::NotFound | ErrorKind::NotADirectory => {
-            InputError::new(path, InputErrorKind::Missing)
-        }
-        _ => InputError::new(path, InputErrorKind::Open(source)),
+        ErrorKind::NotFound | ErrorKind::NotADirectory => InputError::new(
+            path,
+            format!("no file `{shown}`; check the name, or give `-` to read standard input"),
+        ),
+        _ => InputError::of_system(
+            path,
+            format!("could not open `{shown}`; check that you may read it"),
+            source,
+        ),
     };
     // Asked before opening: to open a pipe that nobody writes to would wait for ever.
     let metadata = path.metadata().map_err(error)?;
     if metadata.is_dir() {
-        return Err(InputError::new(path, InputErrorKind::Folder));
+        let message = format!("`{shown}` is a folder; name a file in it");
+        return Err(InputError::new(path, message));
     }
     if !metadata.is_file() {
-        return Err(InputError::new(path, InputErrorKind::NotAFile));
+        let message = format!(
+            "`{shown}` is a pipe or a device, which cannot be read again after an interruption; pipe it in and give `-` instead"
+        );
+        return Err(InputError::new(path, message));
     }
     File::open(path).map_err(error)
 }
@@ -78,7 +88,7 @@ pub(super) fn open_text(path: &Path, digest: Option<&mut Digest>) -> Result<Open
 /// of `buffer_bytes`.
 pub(super) fn read_text(
     path: &Path,
-    file: impl Read + Send + 'static,
+    file: impl Read + 'static,
     size: u64,
     buffer_bytes: usize,
 ) -> Result<Opened, InputError> {
@@ -86,16 +96,14 @@ pub(super) fn read_text(
     let buffered = |reader| BufReader::with_capacity(buffer_bytes, reader);
     let (magic, file) =
         peek(BufReader::with_capacity(buffer_bytes, file), MAGIC_BYTES).map_err(fault)?;
-    if magic.is_empty() {
-        return Err(InputError::new(path, InputErrorKind::Empty));
-    }
-    let compression = Compression::detect(path, &magic);
-    let plain: Box<dyn Read + Send> = match compression {
+    // Of an empty file nothing is decompressed.
+    let compression = Compression::detect(path, &magic).filter(|_| !magic.is_empty());
+    let plain: Box<dyn Read> = match compression {
         Some(compression) => {
             let plain = compression.decode(file).map_err(fault)?;
-            Box::new(Capped::unfolding(plain, compression, size))
+            Box::new(Capped::new(plain, Some(compression), size))
         }
-        None => Box::new(Capped::new(file, INPUT_BYTES_MAX)),
+        None => Box::new(Capped::new(file, None, size)),
     };
     let (mark, mut plain) = peek(buffered(plain), MAGIC_BYTES).map_err(fault)?;
     let (encoding, mark_bytes) = Encoding::detect(&mark);
@@ -116,14 +124,20 @@ fn check_head(
     compression: Option<Compression>,
     head: &[u8],
 ) -> Result<(), InputError> {
+    let shown = path.display();
+    let wrong = |message: String| Err(InputError::new(path, message));
     if compression.is_some() && Compression::of_magic(head).is_some() {
-        return Err(InputError::new(path, InputErrorKind::Nested));
+        return wrong(format!(
+            "`{shown}` is compressed more than once; decompress it, and give the plain file"
+        ));
     }
     if let Some(kind) = not_text(head) {
-        return Err(InputError::new(path, InputErrorKind::NotText(kind)));
+        return wrong(format!("`{shown}` is {kind}; export it as CSV in UTF-8"));
     }
     if head.trim_ascii().is_empty() && (head.len() as u64) < HEAD_BYTES {
-        return Err(InputError::new(path, InputErrorKind::Empty));
+        return wrong(format!(
+            "`{shown}` is empty; check that the export ran to its end"
+        ));
     }
     Ok(())
 }

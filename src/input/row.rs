@@ -7,7 +7,6 @@ use strsim::damerau_levenshtein;
 
 use crate::domain::{Position, Record};
 
-use super::ahead::Batch;
 use super::error::Fault;
 use super::ids::Asides;
 
@@ -21,17 +20,6 @@ pub struct Row<'a> {
     pub position: Position,
     /// Its cells, or why they cannot be read. A row with a problem still counts as a row.
     pub content: Result<Record<'a>, RowProblem>,
-}
-
-impl Row<'_> {
-    /// The row with texts of its own.
-    #[must_use]
-    pub fn into_owned(self) -> Row<'static> {
-        Row {
-            position: self.position,
-            content: self.content.map(Record::into_owned),
-        }
-    }
 }
 
 /// Why a row cannot be read. The row is invalid; the rows after it are not touched by it.
@@ -64,15 +52,9 @@ impl fmt::Display for RowProblem {
 }
 
 /// The reader of a format.
-pub(super) trait Rows: Send {
+pub(super) trait Rows {
     /// Goes on to the next row; `false`: there is none.
     fn advance(&mut self) -> Result<bool, Fault>;
-
-    /// Adds rows to `batch` that are plain enough to be taken many at a time, `row` being the number
-    /// of the row before; none: the next is not, or there is none.
-    fn take_plain(&mut self, _row: u64, _batch: &mut Batch) -> Result<(), Fault> {
-        Ok(())
-    }
 
     /// The line the row begins on, from 1.
     fn line(&self) -> u64;
@@ -252,44 +234,41 @@ impl fmt::Display for Meant<'_> {
 
 #[cfg(test)]
 mod tests {
-    use rstest::rstest;
-
     use super::{closest, is_harmless, trim_cell};
 
-    #[rstest]
-    #[case("123", "123")]
-    #[case("  123\t", "123")]
-    #[case("\u{a0}123\u{a0}", "123")]
-    #[case("\u{feff}123\u{200b}", "123")]
-    #[case("\u{200e}123\u{200f}", "123")]
-    #[case("a b", "a b")]
-    #[case(" \u{a0}\u{feff} ", "")]
-    fn blanks_of_every_kind_are_taken_off(#[case] text: &str, #[case] bare: &str) {
-        assert_eq!(trim_cell(text), bare);
+    #[test]
+    fn blanks_of_every_kind_are_taken_off() {
+        for (text, bare) in [
+            ("123", "123"),
+            ("  123\t", "123"),
+            ("\u{a0}123\u{a0}", "123"),
+            ("\u{feff}123\u{200b}", "123"),
+            ("\u{200e}123\u{200f}", "123"),
+            ("a b", "a b"),
+            (" \u{a0}\u{feff} ", ""),
+        ] {
+            assert_eq!(trim_cell(text), bare);
+        }
     }
 
-    #[rstest]
-    #[case("5.54E+17", true)]
-    #[case("-12", true)]
-    #[case("", false)]
-    #[case("e@e", false)]
-    #[case("Bob", false)]
-    #[case("12 34", false)]
-    fn only_numbers_may_be_repeated(#[case] text: &str, #[case] harmless: bool) {
-        assert_eq!(is_harmless(text), harmless);
+    #[test]
+    fn only_numbers_may_be_repeated() {
+        let harmless = |text: &&str| is_harmless(text);
+        assert!(["5.54E+17", "-12"].iter().all(harmless));
+        assert!(!["", "e@e", "Bob", "12 34"].iter().any(harmless));
     }
 
-    #[rstest]
-    #[case("acm", Some("acme"))]
-    #[case("ACME", Some("acme"))]
-    #[case("amce", Some("acme"))]
-    #[case("cht", Some("chat"))]
-    #[case("something", None)]
-    #[case("", None)]
-    fn a_near_miss_is_found_and_a_far_one_is_not(
-        #[case] wanted: &str,
-        #[case] found: Option<&str>,
-    ) {
-        assert_eq!(closest(wanted, ["acme", "chat"]), found);
+    #[test]
+    fn a_near_miss_is_found_and_a_far_one_is_not() {
+        for (wanted, found) in [
+            ("acm", Some("acme")),
+            ("ACME", Some("acme")),
+            ("amce", Some("acme")),
+            ("cht", Some("chat")),
+            ("something", None),
+            ("", None),
+        ] {
+            assert_eq!(closest(wanted, ["acme", "chat"]), found);
+        }
     }
 }

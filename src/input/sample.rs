@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::error::{InputError, InputErrorKind};
-use super::mapping::{Columns, id_names, known_names, no_such_column, same_name};
+use super::error::InputError;
+use super::mapping::{Columns, id_names, known_names, no_id_column, no_such_column, same_name};
 use super::object::{Object, ZENDESK_LINK};
 use super::row::{Field, Rows};
 
@@ -96,12 +96,7 @@ impl Sample {
             return Err(no_such_column(path, &self.seen(), *field, wanted));
         }
         if self.objects > 0 && mapping.id.is_none() {
-            return Err(InputError::new(
-                path,
-                InputErrorKind::NoIdColumn {
-                    columns: self.seen(),
-                },
-            ));
+            return Err(no_id_column(path, &self.seen()));
         }
         Ok((mapping, self.own.into_iter().collect()))
     }

@@ -6,20 +6,19 @@ use std::path::{Path, PathBuf};
 
 use crate::domain::{Position, Record};
 
-use super::ahead::Batch;
 use super::csv::CsvRows;
 use super::decompress::Compression;
 use super::digest::{Digest, Fingerprint, fingerprint};
 use super::encoding::Encoding;
-use super::error::{Fault, InputError, InputErrorKind};
+use super::error::{Fault, InputError, Mark};
 use super::format::{Format, detect, header_below, is_header_in_one_cell, separator_line};
 use super::ids::{Asides, IdRows, numbering};
 use super::json::{JsonRows, JsonlRows};
 use super::lines::Text;
-use super::mapping::{Columns, is_external_id, no_such_column, resolve};
+use super::mapping::{Columns, has_id, is_external_id, no_such_column, resolve};
 use super::object::RowKeys;
 use super::open::{Opened, open_text};
-use super::row::{Field, Raw, Row, RowProblem, Rows};
+use super::row::{Raw, Row, RowProblem, Rows};
 use super::sample::Sample;
 
 /// How an input is to be read.
@@ -51,12 +50,8 @@ pub struct Resolved {
     pub columns: Vec<String>,
 }
 
-/// An input opened for reading, row by row. The same file may be opened many times over, and a
-/// source may be handed to another thread.
-///
-/// [`Source::each_row`] lends row after row; as an iterator it yields them with texts of their own.
-/// [`Source::advance`] and [`Source::content`] do the two halves of that work apart, for a reader
-/// that passes over most rows.
+/// An input opened for reading, row by row: [`Source::each_row`] lends row after row.
+/// [`Source::advance`] and [`Source::content`] do the two halves of that work apart.
 pub struct Source {
     path: PathBuf,
     digest: Option<Digest>,
@@ -201,28 +196,19 @@ impl Source {
         }
     }
 
-    pub(super) fn next_row(&mut self) -> Result<Option<Row<'_>>, InputError> {
-        let position = self.advance()?;
-        Ok(position.map(|position| Row {
-            position,
-            content: self.content(),
-        }))
-    }
-
-    /// Adds rows to `batch` that are plain enough to be taken many at a time; `false`: the next row is
-    /// not, or there is none.
-    pub(super) fn next_plain(&mut self, batch: &mut Batch) -> Result<bool, InputError> {
-        if self.ended {
-            return Ok(false);
+    /// Shows `take` every row that is left, in the order of the file.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read to its end. `take` has seen the rows before.
+    pub fn each_row(&mut self, mut take: impl FnMut(&Row<'_>)) -> Result<(), InputError> {
+        while let Some(position) = self.advance()? {
+            take(&Row {
+                position,
+                content: self.content(),
+            });
         }
-        let before = batch.rows.len();
-        if let Err(fault) = self.rows.take_plain(self.position.row, batch) {
-            self.ended = true;
-            return Err(fault.at(&self.path));
-        }
-        let last = batch.rows[before..].last();
-        self.position = last.map_or(self.position, |(position, _)| *position);
-        Ok(batch.rows.len() > before)
+        Ok(())
     }
 
     /// The cells of the row that [`Source::advance`] went to, or why they cannot be read.
@@ -252,15 +238,6 @@ impl Source {
     /// The row that [`Source::advance`] went to, as the file has it.
     pub(super) fn raw(&self) -> Raw<'_> {
         self.rows.raw()
-    }
-}
-
-impl Iterator for Source {
-    type Item = Result<Row<'static>, InputError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let row = self.next_row().transpose()?;
-        Some(row.map(Row::into_owned))
     }
 }
 
@@ -294,38 +271,47 @@ fn open_csv(
     let mut rows = CsvRows::new(text, delimiter, first_line);
     let header = rows.header().map_err(|fault| fault.at(path))?;
     resolved.columns = header.map_err(|problem| {
-        InputError::new(
-            path,
-            InputErrorKind::Header {
-                line: rows.line(),
-                reason: problem.reason,
-            },
-        )
+        let line = rows.line();
+        let message = format!(
+            "the header on line {line} of `{}` cannot be read: {}; check that it is a CSV file",
+            path.display(),
+            problem.reason
+        );
+        InputError::new(path, message).marking(Mark::Line(line), "this is no header")
     })?;
-    let (places, mapping) = resolve(path, &resolved.columns, columns)
-        .map_err(|error| header_below_or(error, path, &head, columns))?;
+    check_header(path, &resolved.columns, &head, columns)?;
+    let (places, mapping) = resolve(path, &resolved.columns, columns)?;
     rows.read_from(places);
     resolved.mapping = mapping;
     Ok(Box::new(rows))
 }
 
-/// The error of a header without a column of ids, unless another line looks like the header.
-fn header_below_or(error: InputError, path: &Path, head: &[u8], columns: &Columns) -> InputError {
-    let no_ids = match &error.kind {
-        InputErrorKind::NoIdColumn { .. } => true,
-        InputErrorKind::NoSuchColumn { field, .. } => *field == Field::Id,
-        _ => false,
-    };
-    let below = no_ids.then(|| header_below(head, columns)).flatten();
-    if let Some(line) = below {
-        return InputError::new(path, InputErrorKind::HeaderBelow { line });
+/// Refuses a first line without a column of ids, if another line looks like the header, or if each
+/// line is quoted as a whole.
+fn check_header(
+    path: &Path,
+    header: &[String],
+    head: &[u8],
+    columns: &Columns,
+) -> Result<(), InputError> {
+    let shown = path.display();
+    if has_id(header, columns) {
+        return Ok(());
     }
-    match &error.kind {
-        InputErrorKind::NoIdColumn { columns: names } if is_header_in_one_cell(names, columns) => {
-            InputError::new(path, InputErrorKind::QuotedLines)
-        }
-        _ => error,
+    if let Some(line) = header_below(head, columns) {
+        let message = format!(
+            "the header of `{shown}` must be its first line, and line {line} looks like it: remove the lines above it, or export again without a title"
+        );
+        let error = InputError::new(path, message);
+        return Err(error.marking(Mark::Line(line), "this looks like the header"));
     }
+    if columns.id.is_none() && is_header_in_one_cell(header, columns) {
+        let message = format!(
+            "each line of `{shown}` is quoted as a whole, so that it is one cell; save it again without the quotes round the lines"
+        );
+        return Err(InputError::new(path, message).marking(Mark::Line(1), "this is one cell"));
+    }
+    Ok(())
 }
 
 /// The reader of JSON, whose first rows have been looked at for their keys.
@@ -360,7 +346,7 @@ fn open_ids(path: &Path, opened: Opened, columns: &Columns) -> Result<Box<dyn Ro
         }
         None => match numbering(opened.head()) {
             None => Ok(Box::new(IdRows::new(opened.text))),
-            Some(sign) => Err(InputError::new(path, InputErrorKind::Numbered(sign))),
+            Some(sign) => Err(numbered(path, sign)),
         },
     }
 }
@@ -370,5 +356,25 @@ fn check_delimiter(path: &Path, delimiter: char) -> Result<u8, InputError> {
     u8::try_from(delimiter)
         .ok()
         .filter(|byte| byte.is_ascii() && !matches!(byte, b'"' | b'\n' | b'\r' | 0))
-        .ok_or_else(|| InputError::new(path, InputErrorKind::Delimiter(delimiter)))
+        .ok_or_else(|| {
+            let message = format!(
+                "`{}` cannot be a delimiter; give one ASCII character that is no quote and no line end, such as `;`",
+                delimiter.escape_default()
+            );
+            InputError::new(path, message)
+        })
+}
+
+/// The error of a list whose lines begin with a running number, and `sign` behind it.
+fn numbered(path: &Path, sign: char) -> InputError {
+    let cut = match sign {
+        '\t' => " (`cut -f2-` takes them off)".to_owned(),
+        ',' | ';' | ':' | '.' | ')' => format!(" (`cut -d'{sign}' -f2-` takes them off)"),
+        _ => String::new(),
+    };
+    let message = format!(
+        "each line of `{}` begins with a running number, which may be another user's id; make the list without the numbers{cut}",
+        path.display()
+    );
+    InputError::new(path, message).marking(Mark::FirstRow, "this begins with a running number")
 }

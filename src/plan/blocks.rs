@@ -1,5 +1,6 @@
 //! Rows gathered to the entries of a ledger's plan.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::error::Error;
 
@@ -20,7 +21,7 @@ pub type Sink<'s> = &'s mut dyn FnMut(Entry) -> Result<(), SinkError>;
 /// A reason without any cell: outcome, code, message, account, action.
 type Reason = (
     Outcome,
-    &'static str,
+    Cow<'static, str>,
     String,
     Option<AccountName>,
     Option<Action>,
@@ -65,8 +66,9 @@ impl<'s> Blocks<'s> {
     /// Adds a row that is not sent.
     pub(super) fn end(&mut self, row: &UnsentRow<'_>, position: Position) {
         let account = row.account.map(|(_, name)| name.clone());
-        let message = without_numbers(&row.reason);
-        let key = (row.outcome, row.code, message, account, row.action);
+        let why = &row.why;
+        let message = without_numbers(&why.reason);
+        let key = (why.outcome, why.code.clone(), message, account, row.action);
         if self.unsent.len() >= OPEN_MAX && !self.unsent.contains_key(&key) {
             self.put_all();
         }
@@ -120,7 +122,7 @@ impl<'s> Blocks<'s> {
             rows.is_empty(),
             Entry::Unsent(UnsentRows {
                 outcome,
-                code: code.to_owned(),
+                code: code.into_owned(),
                 message,
                 account,
                 action,

@@ -55,31 +55,28 @@ impl CallerRule {
 
 #[cfg(test)]
 mod tests {
-    use rstest::rstest;
-
     use super::CallerRule;
     use crate::domain::{AccountName, UserId};
 
-    #[rstest]
-    #[case("5542", false, None)]
-    #[case("5541", false, Some("caller"))]
-    #[case("5541", true, Some("caller"))]
-    #[case("6642", false, Some("foreign_id"))]
-    #[case("6642", true, None)]
-    #[case("542", false, Some("lost_leading_digits"))]
-    #[case("542", true, None)]
-    fn the_caller_and_ids_of_another_org_are_spared(
-        #[case] id: &str,
-        #[case] takes_foreign: bool,
-        #[case] code: Option<&str>,
-    ) {
-        let rule = CallerRule {
-            account: AccountName::new("crm"),
-            caller: Some(UserId::new("5541")),
-            id_prefix: Some("554".to_owned()),
-            ids_alike: true,
-            takes_foreign,
-        };
-        assert_eq!(rule.end(&UserId::new(id)).map(|(_, code, _)| code), code);
+    #[test]
+    fn the_caller_and_ids_of_another_org_are_spared() {
+        for (id, takes_foreign, code) in [
+            ("5542", false, None),
+            ("5541", false, Some("caller")),
+            ("5541", true, Some("caller")),
+            ("6642", false, Some("foreign_id")),
+            ("6642", true, None),
+            ("542", false, Some("lost_leading_digits")),
+            ("542", true, None),
+        ] {
+            let rule = CallerRule {
+                account: AccountName::new("crm"),
+                caller: Some(UserId::new("5541")),
+                id_prefix: Some("554".to_owned()),
+                ids_alike: true,
+                takes_foreign,
+            };
+            assert_eq!(rule.end(&UserId::new(id)).map(|(_, code, _)| code), code);
+        }
     }
 }

@@ -68,37 +68,3 @@ pub fn likely_id_column(
         .filter(fits)
         .map(|place| table.columns()[place].clone()))
 }
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-    use std::io::Write as _;
-
-    use rstest::rstest;
-
-    use super::super::testing::policies;
-    use super::likely_id_column;
-    use crate::domain::AccountName;
-    use crate::input::{ReadOptions, Table};
-
-    #[rstest]
-    #[case("id,uid,name\nx,1,a\ny,2,b\n", "acme", Some("uid"))]
-    #[case("id,name,uid,zip\nx,a,1,2\ny,b,2,\n", "acme", Some("uid"))]
-    // The column of another field is not it, nor one with too few.
-    #[case("id,ref\nx,1\ny,2\n", "acme", None)]
-    #[case("id,uid\nx,1\ny,\n", "acme", None)]
-    #[case("id,uid\nx,1\ny,2\n", "nobody", None)]
-    #[case("id,uid\n", "acme", None)]
-    fn the_column_whose_cells_are_ids_is_found(
-        #[case] text: &str,
-        #[case] account: &str,
-        #[case] column: Option<&str>,
-    ) {
-        let mut file = tempfile::NamedTempFile::with_suffix(".csv").unwrap();
-        file.write_all(text.as_bytes()).unwrap();
-        let mut table = Table::open(file.path(), &ReadOptions::default()).unwrap();
-        let accounts = BTreeSet::from([AccountName::new(account)]);
-        let likely = likely_id_column(&mut table, &policies(), &accounts).unwrap();
-        assert_eq!(likely.as_deref(), column);
-    }
-}

@@ -14,9 +14,10 @@
 
 use std::ops::RangeInclusive;
 
-use crate::domain::{AccountPolicy, looks_rounded};
+use crate::domain::{AccountPolicy, Outcome, looks_rounded};
+use crate::input::Field;
 
-use super::judge::ForeignIds;
+use super::outline::Why;
 
 /// The lengths of ids that are looked at, in digits: shorter ones a spreadsheet keeps, and longer
 /// ones no provider has.
@@ -112,13 +113,14 @@ pub(super) struct Damage {
 }
 
 impl Damage {
-    /// Why an id of this look cannot be sent, as a stable word and a reason; `None`: it can.
-    pub(super) fn reason(
+    /// Why an id of this look cannot be sent; `None`: it can.
+    pub(super) fn why(
         self,
         look: Look,
         policy: &AccountPolicy,
-        foreign: ForeignIds,
-    ) -> Option<(&'static str, String)> {
+        takes_foreign: bool,
+    ) -> Option<Why> {
+        let why = |code, reason| Some(Why::new(Outcome::Invalid, Field::Id, code, reason));
         let name = &policy.name;
         let (digits, rounded) = match look {
             Look::Number { digits, rounded } => (digits, rounded),
@@ -126,7 +128,7 @@ impl Damage {
                 let reason = "a spreadsheet took the id for a number, so its digits are lost, as \
                               nearly all others are hexadecimal; format the column as text and \
                               export again";
-                return Some(("broken_number", reason.to_owned()));
+                return why("broken_number", reason.to_owned());
             }
             Look::Hexadecimal | Look::Broken | Look::Text => return None,
         };
@@ -135,7 +137,7 @@ impl Damage {
                 "the id has not half the digits of nearly all others of `{name}`: it is a total, a \
                  row's number or a part of an id (if it is right, delete it from a file of its own)"
             );
-            return Some(("far_too_short", reason));
+            return why("far_too_short", reason);
         }
         if !policy.ids_alike {
             return None;
@@ -145,11 +147,14 @@ impl Damage {
                           was rounded to a spreadsheet's fifteen digits, and may be another user's \
                           now; format the column as text and export again (if it is right, delete it \
                           from a file of its own)";
-            return Some(("rounded", reason.to_owned()));
+            return why("rounded", reason.to_owned());
         }
         // Who forces ids of several orgs through has ids of several lengths.
-        let usual = self.digits.filter(|_| foreign == ForeignIds::Refused)?;
-        (digits < usual).then(|| ("lost_leading_digits", fewer_digits(usual, name.as_str())))
+        let usual = self.digits.filter(|_| !takes_foreign)?;
+        if digits >= usual {
+            return None;
+        }
+        why("lost_leading_digits", fewer_digits(usual, name.as_str()))
     }
 }
 
@@ -226,74 +231,59 @@ pub(super) fn is_broken(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use rstest::rstest;
-
     use super::{Look, Tally, is_broken};
 
-    const WHOLE: u64 = 5_725_767_000_000_411_001;
-    const ROUNDED: u64 = 5_725_767_000_000_410_000;
-    const SHORT: u64 = 25_767_000_000_411_001;
+    const WHOLE: &str = "5725767000000411001";
+    const ROUNDED: &str = "5725767000000410000";
+    const SHORT: &str = "25767000000411001";
+    const HEX: &str = "5963c0d619a30a2e00de36b8";
 
-    fn told(ids: &[(u64, usize)]) -> (bool, Option<usize>) {
-        let mut tally = Tally::default();
-        for (id, count) in ids {
-            let id = id.to_string();
-            (0..*count).for_each(|_| tally.add(Look::of(&id)));
+    #[test]
+    fn what_many_ids_show_and_few_do_not() {
+        let table: [(&[(&str, usize)], &str); 17] = [
+            // One that ends in zeros may be true, two in a hundred are not.
+            (&[(WHOLE, 4), (ROUNDED, 1)], ""),
+            (&[(ROUNDED, 1)], ""),
+            (&[(ROUNDED, 2)], "rounded"),
+            (&[(WHOLE, 98), (ROUNDED, 2)], "rounded"),
+            (&[(WHOLE, 99), (ROUNDED, 2)], ""),
+            // Lengths tell only where nearly all are alike.
+            (&[(WHOLE, 4)], ""),
+            (&[(WHOLE, 4), (SHORT, 1)], "digits 19"),
+            (&[(WHOLE, 4), (SHORT, 2)], ""),
+            // A total below ids of twelve digits.
+            (&[("361808351050", 6), ("6", 1)], "short 5"),
+            (&[("361808351050", 2), ("12345", 1)], "short 5"),
+            (&[("361808351050", 2), ("123456", 1)], ""),
+            (&[("361808351050", 1), ("6", 1)], ""),
+            (&[("361808351050", 6), ("6", 4)], ""),
+            // Short ids alone say nothing.
+            (&[("3618083", 50), ("1", 1)], ""),
+            (&[(HEX, 4), ("6", 1), ("jane", 1)], "short 11"),
+            (&[(HEX, 4), ("3.6E+11", 1)], "broken"),
+            (&[("jane", 4), ("3.6E+11", 1)], ""),
+        ];
+        for (ids, expected) in table {
+            let mut tally = Tally::default();
+            for (id, count) in ids {
+                (0..*count).for_each(|_| tally.add(Look::of(id)));
+            }
+            let damage = tally.damage();
+            let told = [
+                damage.rounded.then(|| "rounded".to_owned()),
+                damage.digits.map(|digits| format!("digits {digits}")),
+                damage.short.map(|short| format!("short {short}")),
+                damage.broken.then(|| "broken".to_owned()),
+            ];
+            let told: Vec<_> = told.into_iter().flatten().collect();
+            assert_eq!(told.join(" "), expected, "{ids:?}");
         }
-        let damage = tally.damage();
-        (damage.rounded, damage.digits)
     }
 
-    #[rstest]
-    // One that ends in zeros may be true, two in a hundred are not.
-    #[case(&[(WHOLE, 4), (ROUNDED, 1)], (false, None))]
-    #[case(&[(ROUNDED, 1)], (false, None))]
-    #[case(&[(ROUNDED, 2)], (true, None))]
-    #[case(&[(WHOLE, 98), (ROUNDED, 2)], (true, None))]
-    #[case(&[(WHOLE, 99), (ROUNDED, 2)], (false, None))]
-    // Lengths tell only where nearly all are alike.
-    #[case(&[(WHOLE, 4)], (false, None))]
-    #[case(&[(WHOLE, 4), (SHORT, 1)], (false, Some(19)))]
-    #[case(&[(WHOLE, 4), (SHORT, 2)], (false, None))]
-    fn what_many_ids_show_and_few_do_not(
-        #[case] ids: &[(u64, usize)],
-        #[case] damage: (bool, Option<usize>),
-    ) {
-        assert_eq!(told(ids), damage);
-    }
-
-    #[rstest]
-    // A total below ids of twelve digits.
-    #[case(&[("361808351050", 6), ("6", 1)], (Some(5), false))]
-    #[case(&[("361808351050", 2), ("12345", 1)], (Some(5), false))]
-    #[case(&[("361808351050", 2), ("123456", 1)], (None, false))]
-    #[case(&[("361808351050", 1), ("6", 1)], (None, false))]
-    #[case(&[("361808351050", 6), ("6", 4)], (None, false))]
-    #[case(&[("361808351050", 6)], (None, false))]
-    // Short ids alone say nothing.
-    #[case(&[("3618083", 50), ("1", 1)], (None, false))]
-    #[case(&[("5963c0d619a30a2e00de36b8", 4), ("6", 1), ("jane", 1)], (Some(11), false))]
-    #[case(&[("5963c0d619a30a2e00de36b8", 4), ("3.6E+11", 1)], (None, true))]
-    #[case(&[("jane", 4), ("3.6E+11", 1)], (None, false))]
-    fn what_is_no_id_shows_among_ids(
-        #[case] ids: &[(&str, usize)],
-        #[case] damage: (Option<usize>, bool),
-    ) {
-        let mut tally = Tally::default();
-        for (id, count) in ids {
-            (0..*count).for_each(|_| tally.add(Look::of(id)));
-        }
-        let found = tally.damage();
-        assert_eq!((found.short, found.broken), damage);
-    }
-
-    #[rstest]
-    #[case("3.6E+11", true)]
-    #[case("361808351000,00", true)]
-    #[case("361808351000", false)]
-    #[case("e", false)]
-    #[case("jane", false)]
-    fn a_broken_number_is_told_from_a_whole_one(#[case] text: &str, #[case] broken: bool) {
-        assert_eq!(is_broken(text), broken);
+    #[test]
+    fn a_broken_number_is_told_from_a_whole_one() {
+        let broken = |text: &&str| is_broken(text);
+        assert!(["3.6E+11", "361808351000,00"].iter().all(broken));
+        assert!(!["361808351000", "e", "jane"].iter().any(broken));
     }
 }

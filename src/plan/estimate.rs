@@ -146,9 +146,8 @@ pub fn rows_within(rows: &[(Action, u64)], limits: &Limits, time: Duration) -> u
 mod tests {
     use std::time::Duration;
 
-    use rstest::rstest;
-
     use super::{Limits, Many, rows_within, time_at_limit};
+    use crate::domain::Action::{Delete, PermanentlyDelete, Purge};
     use crate::domain::{Action, Step};
 
     fn limits(account: &str) -> Limits {
@@ -160,106 +159,99 @@ mod tests {
         }
     }
 
-    /// As Zendesk has it.
-    fn many() -> Many {
-        Many {
+    /// Rows, the account's limit, and the seconds they take.
+    type Case = (&'static [(Action, u64)], &'static str, u64);
+
+    fn check(table: &[Case], change: impl Fn(Limits) -> Limits) {
+        for (rows, account, secs) in table {
+            let took = time_at_limit(rows, &change(limits(account)));
+            assert_eq!(took.as_secs(), *secs, "{rows:?} at {account}");
+        }
+    }
+
+    #[test]
+    fn one_request_for_many_users_is_counted_as_one() {
+        let table: [Case; 7] = [
+            // Too few for a job: each a request, and one read.
+            (&[(Delete, 24)], "25/1m", 0),
+            (&[(Delete, 25)], "25/1m", 5),
+            // 1,000 jobs, 30 at once, each of 13 seconds and some waiting; and 2,104 requests.
+            (&[(Delete, 100_000)], "400/1m", 656),
+            (&[(Delete, 100_000)], "100/1m", 1_260),
+            // The permanent steps follow the first job.
+            (&[(Purge, 700)], "1000/1m", 13),
+            (&[(Purge, 7_000)], "1000/1m", 5_413),
+            (&[(PermanentlyDelete, 701)], "1000/1m", 600),
+        ];
+        // As Zendesk has it.
+        let many = Many {
             step: Step::Delete,
             users_min: 25,
             users_max: 100,
             jobs_max: 30,
             job_begins: Duration::from_secs(3),
             job_user: Duration::from_millis(100),
-        }
-    }
-
-    #[rstest]
-    // Too few for a job: each a request, and one read.
-    #[case(&[(Action::Delete, 24)], "25/1m", 0)]
-    #[case(&[(Action::Delete, 25)], "25/1m", 5)]
-    // 1,000 jobs, 30 at once, each of 13 seconds and some waiting; and 2,104 requests.
-    #[case(&[(Action::Delete, 100_000)], "400/1m", 656)]
-    #[case(&[(Action::Delete, 100_000)], "100/1m", 1_260)]
-    // The permanent steps follow the first job.
-    #[case(&[(Action::Purge, 700)], "1000/1m", 13)]
-    #[case(&[(Action::Purge, 7_000)], "1000/1m", 5_413)]
-    #[case(&[(Action::PermanentlyDelete, 701)], "1000/1m", 600)]
-    fn one_request_for_many_users_is_counted_as_one(
-        #[case] rows: &[(Action, u64)],
-        #[case] account: &str,
-        #[case] secs: u64,
-    ) {
-        let limits = Limits {
-            many: Some(many()),
-            ..limits(account)
         };
-        let took = time_at_limit(rows, &limits).as_secs();
-        assert_eq!(took, secs);
+        check(&table, |limits| Limits {
+            many: Some(many),
+            ..limits
+        });
     }
 
-    #[rstest]
-    // Within every limit.
-    #[case(&[], "400/1m", 0)]
-    #[case(&[(Action::Delete, 1)], "400/1m", 0)]
-    #[case(&[(Action::Delete, 400)], "400/1m", 0)]
-    #[case(&[(Action::PermanentlyDelete, 700)], "", 0)]
-    #[case(&[(Action::Delete, 1000)], "", 0)]
-    // The endpoint's window decides.
-    #[case(&[(Action::PermanentlyDelete, 701)], "", 600)]
-    #[case(&[(Action::PermanentlyDelete, 5000)], "400/1m", 4200)]
-    // The account's window decides: two requests a purge.
-    #[case(&[(Action::Delete, 401)], "400/1m", 60)]
-    #[case(&[(Action::Purge, 301)], "60/1m", 600)]
-    #[case(&[(Action::Delete, 301), (Action::Purge, 150)], "60/1m", 600)]
-    fn the_slowest_limit_decides(
-        #[case] rows: &[(Action, u64)],
-        #[case] account: &str,
-        #[case] secs: u64,
-    ) {
-        let time = time_at_limit(rows, &limits(account));
-        assert_eq!(time, Duration::from_secs(secs));
+    #[test]
+    fn the_slowest_limit_decides() {
+        let table: [Case; 10] = [
+            // Within every limit.
+            (&[], "400/1m", 0),
+            (&[(Delete, 400)], "400/1m", 0),
+            (&[(PermanentlyDelete, 700)], "", 0),
+            (&[(Delete, 1000)], "", 0),
+            // The endpoint's window decides.
+            (&[(PermanentlyDelete, 701)], "", 600),
+            (&[(PermanentlyDelete, 5000)], "400/1m", 4200),
+            // The account's window decides: two requests a purge.
+            (&[(Delete, 401)], "400/1m", 60),
+            (&[(Purge, 301)], "60/1m", 600),
+            (&[(Delete, 301), (Purge, 150)], "60/1m", 600),
+            // Of no number of requests it overflows.
+            (&[], "1/31d", 0),
+        ];
+        check(&table, |limits| limits);
+        let rows = [(Purge, u64::MAX), (Delete, u64::MAX)];
+        time_at_limit(&rows, &limits("1/31d"));
+        rows_within(&rows, &limits("1/31d"), Duration::MAX);
     }
 
     #[test]
     fn who_is_asked_about_alone_takes_two_requests_of_the_account() {
-        let alone = Limits {
+        let table: [Case; 3] = [
+            (&[(PermanentlyDelete, 600)], "400/1m", 120),
+            // By the endpoint.
+            (&[(PermanentlyDelete, 1_400)], "400/1m", 600),
+            // Before a purge they are asked about together.
+            (&[(Purge, 400)], "400/1m", 60),
+        ];
+        check(&table, |limits| Limits {
             asked_alone: Some(Step::PermanentlyDelete),
-            ..limits("400/1m")
-        };
-        let secs = |rows| time_at_limit(rows, &alone).as_secs();
-        assert_eq!(secs(&[(Action::PermanentlyDelete, 600)]), 120);
-        assert_eq!(
-            secs(&[(Action::PermanentlyDelete, 1_400)]),
-            600,
-            "by the endpoint"
-        );
-        // Before a purge they are asked about together.
-        assert_eq!(secs(&[(Action::Purge, 400)]), 60);
-    }
-
-    #[rstest]
-    #[case(&[], "400/1m", 60, 0)]
-    #[case(&[(Action::Delete, 12_000)], "60/1m", 0, 60)]
-    #[case(&[(Action::Delete, 12_000)], "60/1m", 600, 660)]
-    #[case(&[(Action::Delete, 500)], "60/1m", 600, 500)]
-    #[case(&[(Action::PermanentlyDelete, 5_000)], "100000/1m", 599, 700)]
-    #[case(&[(Action::PermanentlyDelete, 5_000)], "100000/1m", 600, 1_400)]
-    #[case(&[(Action::Purge, 5_000)], "60/1m", 600, 330)]
-    #[case(&[(Action::Delete, 1_000), (Action::Purge, 1_000)], "60/1m", 600, 441)]
-    fn so_many_rows_fit(
-        #[case] rows: &[(Action, u64)],
-        #[case] account: &str,
-        #[case] secs: u64,
-        #[case] fit: u64,
-    ) {
-        let limits = limits(account);
-        let time = Duration::from_secs(secs);
-        assert_eq!(rows_within(rows, &limits, time), fit);
+            ..limits
+        });
     }
 
     #[test]
-    fn no_number_of_requests_overflows() {
-        let rows = [(Action::Purge, u64::MAX), (Action::Delete, u64::MAX)];
-        time_at_limit(&rows, &limits("1/31d"));
-        rows_within(&rows, &limits("1/31d"), Duration::MAX);
+    fn so_many_rows_fit() {
+        let table: [(Case, u64); 8] = [
+            ((&[], "400/1m", 60), 0),
+            ((&[(Delete, 12_000)], "60/1m", 0), 60),
+            ((&[(Delete, 12_000)], "60/1m", 600), 660),
+            ((&[(Delete, 500)], "60/1m", 600), 500),
+            ((&[(PermanentlyDelete, 5_000)], "100000/1m", 599), 700),
+            ((&[(PermanentlyDelete, 5_000)], "100000/1m", 600), 1_400),
+            ((&[(Purge, 5_000)], "60/1m", 600), 330),
+            ((&[(Delete, 1_000), (Purge, 1_000)], "60/1m", 600), 441),
+        ];
+        for ((rows, account, secs), fit) in table {
+            let within = rows_within(rows, &limits(account), Duration::from_secs(secs));
+            assert_eq!(within, fit, "{rows:?}");
+        }
     }
 }

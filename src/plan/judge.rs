@@ -1,13 +1,12 @@
 //! What the file and the configuration alone say of a row.
 
-use std::borrow::Cow;
-
 use crate::domain::{
     AccountName, AccountPolicy, Action, Outcome, OutcomeEntry, ProviderKind, Record,
 };
 use crate::input::{Field, Meant, Row, closest, holds_several_ids, is_harmless};
 
 use super::error::PlanError;
+use super::outline::Why;
 use super::protect::ProtectList;
 
 /// The longest reference that is carried along, in bytes: it stands in every line of the ledger
@@ -18,7 +17,7 @@ const REFERENCE_BYTES_MAX: usize = 1024;
 /// in any sentence and name nobody.
 const CELL_BYTES_MIN: usize = 3;
 
-/// What is taken for rows that do not say.
+/// What the options say of all rows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Defaults {
     /// `--account`: an account's name, or a provider's where just one account has it. `None`: the only
@@ -26,16 +25,9 @@ pub struct Defaults {
     pub account: Option<String>,
     /// `--action`. `None`: the account's own default is taken, and without one the row is invalid.
     pub action: Option<Action>,
-}
-
-/// What becomes of ids whose leading digits say that they are another org's.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum ForeignIds {
-    /// Their rows are invalid.
-    #[default]
-    Refused,
-    /// They are sent: `--force-foreign-ids`.
-    Allowed,
+    /// `--force-foreign-ids`: whether ids are sent whose leading digits say that they are another
+    /// org's.
+    pub takes_foreign: bool,
 }
 
 /// A row that can be sent, as it stands in the file: nothing of it has been copied.
@@ -59,31 +51,17 @@ pub(super) struct UnsentRow<'a> {
     pub(super) action: Option<Action>,
     /// Its user; `None`: the cell holds no id of the provider's, or was not looked at.
     pub(super) id: Option<&'a str>,
-    pub(super) outcome: Outcome,
-    /// The field that decided.
-    pub(super) field: Field,
-    /// A stable word for the reason, e.g. `unknown_account`.
-    pub(super) code: &'static str,
-    /// The reason and how to mend it, as a lower-case fragment. It repeats no cell's text.
-    pub(super) reason: Cow<'static, str>,
+    pub(super) why: Why,
 }
 
 impl<'a> ValidRow<'a> {
-    /// The row's end for a reason that other rows give.
-    pub(super) fn ends(
-        &self,
-        outcome: Outcome,
-        code: &'static str,
-        reason: impl Into<Cow<'static, str>>,
-    ) -> UnsentRow<'a> {
+    /// The row as one that is not sent, which other rows show.
+    pub(super) fn unsent(&self, why: Why) -> UnsentRow<'a> {
         UnsentRow {
             account: Some((self.place, self.account)),
             action: Some(self.action),
             id: Some(self.id),
-            outcome,
-            field: Field::Row,
-            code,
-            reason: reason.into(),
+            why,
         }
     }
 }
@@ -103,16 +81,8 @@ pub struct Judge {
     /// The place in `accounts` of `--account`.
     account: Option<usize>,
     action: Option<Action>,
-    foreign_ids: ForeignIds,
+    takes_foreign: bool,
     protect: ProtectList,
-}
-
-/// Why a row ends.
-struct Cause {
-    outcome: Outcome,
-    field: Field,
-    code: &'static str,
-    reason: String,
 }
 
 /// Each action with what it does.
@@ -136,14 +106,13 @@ impl Judge {
     pub fn try_new(
         accounts: Vec<AccountPolicy>,
         defaults: &Defaults,
-        foreign_ids: ForeignIds,
         protect: ProtectList,
     ) -> Result<Self, PlanError> {
         let mut judge = Self {
             accounts,
             account: None,
             action: defaults.action,
-            foreign_ids,
+            takes_foreign: defaults.takes_foreign,
             protect,
         };
         judge.account = match &defaults.account {
@@ -164,10 +133,10 @@ impl Judge {
         row: &'a Row<'_>,
     ) -> Result<ValidRow<'a>, Box<UnsentRow<'a>>> {
         let mut known = Known::default();
-        let cause = match &row.content {
+        let why = match &row.content {
             Ok(record) => match self.examine(record, &mut known) {
                 Ok(valid) => return Ok(valid),
-                Err(cause) => cause,
+                Err(why) => why,
             },
             Err(problem) => invalid(problem.field, problem.code, problem.reason.clone()),
         };
@@ -175,10 +144,7 @@ impl Judge {
             account: known.account,
             action: known.action,
             id: known.id,
-            outcome: cause.outcome,
-            field: cause.field,
-            code: cause.code,
-            reason: cause.reason.into(),
+            why,
         }))
     }
 
@@ -187,7 +153,7 @@ impl Judge {
         &'a self,
         record: &'a Record<'_>,
         known: &mut Known<'a>,
-    ) -> Result<ValidRow<'a>, Cause> {
+    ) -> Result<ValidRow<'a>, Why> {
         if let Some(reference) = &record.reference {
             check_reference(reference)?;
         }
@@ -224,9 +190,9 @@ impl Judge {
         &self.accounts
     }
 
-    /// What becomes of ids that may be another org's.
-    pub(super) const fn foreign_ids(&self) -> ForeignIds {
-        self.foreign_ids
+    /// Whether ids are sent that may be another org's.
+    pub(super) const fn takes_foreign(&self) -> bool {
+        self.takes_foreign
     }
 
     /// For each account, the places of the others at the same tenant, as far as that is known.
@@ -256,7 +222,7 @@ impl Judge {
     }
 
     /// The place of the account that the row names, or else of `--account`.
-    fn account_of(&self, record: &Record<'_>) -> Result<usize, Cause> {
+    fn account_of(&self, record: &Record<'_>) -> Result<usize, Why> {
         let Some(text) = &record.account else {
             return self.account.ok_or_else(|| {
                 let names = self.names().collect::<Vec<_>>().join(", ");
@@ -327,7 +293,7 @@ impl Judge {
     }
 
     /// The action that the row names, or else `--action`, or else the account's default.
-    fn action_of(&self, record: &Record<'_>, policy: &AccountPolicy) -> Result<Action, Cause> {
+    fn action_of(&self, record: &Record<'_>, policy: &AccountPolicy) -> Result<Action, Why> {
         let offered = policy.provider.actions();
         let names = || offered.iter().map(|action| action.name());
         let action = match &record.action {
@@ -369,16 +335,17 @@ impl Judge {
         ))
     }
 
-    fn check_protected(&self, id: &str) -> Result<(), Cause> {
+    fn check_protected(&self, id: &str) -> Result<(), Why> {
         if !self.protect.contains(id) {
             return Ok(());
         }
-        Err(Cause {
-            outcome: Outcome::Protected,
-            field: Field::Id,
-            code: OutcomeEntry::PROTECT_LIST,
-            reason: "the id stands in the protect list".to_owned(),
-        })
+        let reason = "the id stands in the protect list";
+        Err(Why::new(
+            Outcome::Protected,
+            Field::Id,
+            OutcomeEntry::PROTECT_LIST,
+            reason,
+        ))
     }
 
     fn names(&self) -> impl Iterator<Item = &str> {
@@ -394,23 +361,22 @@ impl Judge {
     }
 
     fn no_default(&self, name: &str, why: &NoAccount) -> PlanError {
-        let owned = |names: Vec<&str>| names.into_iter().map(str::to_owned).collect();
-        match why {
-            NoAccount::Unknown => PlanError::UnknownAccount {
-                name: name.to_owned(),
-                suggestion: closest(name, self.names()).map(str::to_owned),
-                known: owned(self.names().collect()),
-            },
-            NoAccount::Several(provider) => PlanError::AmbiguousAccount {
-                provider: *provider,
-                accounts: owned(self.names_at(*provider)),
-            },
-        }
+        PlanError::Account(match why {
+            NoAccount::Unknown => format!(
+                "the configuration has no account `{name}`, which `--account` names{} (accounts: {})",
+                Meant(closest(name, self.names())),
+                self.names().collect::<Vec<_>>().join(", ")
+            ),
+            NoAccount::Several(provider) => format!(
+                "`--account {provider}` may be any of {}; name the account itself",
+                self.names_at(*provider).join(", ")
+            ),
+        })
     }
 }
 
 /// The id as its provider wants it.
-fn id_of<'a>(record: &'a Record<'_>, policy: &AccountPolicy) -> Result<&'a str, Cause> {
+fn id_of<'a>(record: &'a Record<'_>, policy: &AccountPolicy) -> Result<&'a str, Why> {
     if record.id.is_empty() {
         return Err(invalid(Field::Id, "no_id", "the id is blank".to_owned()));
     }
@@ -445,7 +411,7 @@ fn without_cell(reason: String, cell: &str) -> String {
     reason.replace(cell, "…")
 }
 
-fn check_reference(reference: &str) -> Result<(), Cause> {
+fn check_reference(reference: &str) -> Result<(), Why> {
     if reference.len() <= REFERENCE_BYTES_MAX {
         return Ok(());
     }
@@ -458,146 +424,19 @@ fn check_reference(reference: &str) -> Result<(), Cause> {
     ))
 }
 
-fn invalid(field: Field, code: &'static str, reason: String) -> Cause {
-    Cause {
-        outcome: Outcome::Invalid,
-        field,
-        code,
-        reason,
-    }
+fn invalid(field: Field, code: &'static str, reason: String) -> Why {
+    Why::new(Outcome::Invalid, field, code, reason)
 }
 
 #[cfg(test)]
 mod tests {
-    use rstest::rstest;
-
-    use super::super::testing::{policies, record, row};
-    use super::{Defaults, ForeignIds, Judge, ProtectList, without_cell};
-    use crate::domain::Action;
-    use crate::input::Row;
-
-    fn judge(defaults: &Defaults) -> Judge {
-        let (foreign, protect) = (ForeignIds::Refused, ProtectList::default());
-        Judge::try_new(policies(), defaults, foreign, protect).unwrap()
-    }
-
-    /// `account action id` of a row that is sent, else the code of its end.
-    fn told(judge: &Judge, row: &Row<'_>) -> String {
-        match judge.judge(row) {
-            Ok(valid) => format!("{} {} {}", valid.account, valid.action, valid.id),
-            Err(unsent) => unsent.code.to_owned(),
-        }
-    }
-
-    // The accounts: `acme` and `beta` at Zendesk (`acme` with the default action `delete`), `crm`
-    // at Zoho.
-    #[rstest]
-    // Account: by name, by case, by provider, by default.
-    #[case("12,acme,purge", "acme purge 12")]
-    #[case("12,ACME,purge", "acme purge 12")]
-    #[case("5542,zoho,delete", "crm delete 5542")]
-    #[case("5542,Zoho,delete", "crm delete 5542")]
-    #[case("12,zendesk,purge", "ambiguous_account")]
-    #[case("12,sunco,delete", "unknown_account")]
-    #[case("12,acne,purge", "unknown_account")]
-    #[case("12,,purge", "no_account")]
-    // Action: from the row, else the account's default.
-    #[case("12,acme,", "acme delete 12")]
-    #[case("12,beta,", "no_action")]
-    #[case("12,acme,Permanently Delete", "acme permanently-delete 12")]
-    #[case("12,acme,remove", "unknown_action")]
-    #[case("5542,crm,purge", "action_not_offered")]
-    // Id: by the provider's rule.
-    #[case("x12,acme,purge", "not_digits")]
-    #[case("361808351050;361808351051,acme,purge", "several_ids")]
-    #[case(",acme,purge", "no_id")]
-    #[case("zcrm_5542,crm,delete", "crm delete 5542")]
-    fn a_row_is_sent_or_ends_for_its_first_reason(#[case] cells: &str, #[case] expected: &str) {
-        let judge = judge(&Defaults::default());
-        assert_eq!(told(&judge, &row(1, cells)), expected);
-    }
-
-    #[rstest]
-    #[case("12,,", "beta purge 12")]
-    #[case("12,acme,", "acme purge 12")]
-    #[case("12,acme,delete", "acme delete 12")]
-    #[case("5542,crm,", "action_not_offered")]
-    #[case("12,nobody,", "unknown_account")]
-    fn the_options_speak_for_rows_that_do_not(#[case] cells: &str, #[case] expected: &str) {
-        let defaults = Defaults {
-            account: Some("Beta".to_owned()),
-            action: Some(Action::Purge),
-        };
-        let judge = judge(&defaults);
-        assert_eq!(told(&judge, &row(1, cells)), expected);
-    }
-
-    #[rstest]
-    #[case("zoho", None)]
-    #[case(
-        "acne",
-        Some(
-            "the configuration has no account `acne`, which `--account` names; did you mean `acme`? (accounts: acme, beta, crm)"
-        )
-    )]
-    #[case(
-        "sunco",
-        Some(
-            "the configuration has no account `sunco`, which `--account` names (accounts: acme, beta, crm)"
-        )
-    )]
-    #[case(
-        "zendesk",
-        Some("`--account zendesk` may be any of acme, beta; name the account itself")
-    )]
-    fn an_account_option_that_fits_none_is_an_error(
-        #[case] name: &str,
-        #[case] message: Option<&str>,
-    ) {
-        let defaults = Defaults {
-            account: Some(name.to_owned()),
-            action: None,
-        };
-        let judge = Judge::try_new(
-            policies(),
-            &defaults,
-            ForeignIds::Refused,
-            ProtectList::default(),
-        );
-        assert_eq!(judge.err().map(|e| e.to_string()).as_deref(), message);
-    }
-
-    #[rstest]
-    #[case("bob@example.com,acme,purge")]
-    #[case("12,bob@example.com,purge")]
-    #[case("12,acme,bob@example.com")]
-    fn no_reason_repeats_a_cell(#[case] cells: &str) {
-        let judge = judge(&Defaults::default());
-        let row = row(1, cells);
-        let unsent = judge.judge(&row).unwrap_err();
-        assert!(!unsent.reason.contains("bob"), "{}", unsent.reason);
-    }
+    use super::without_cell;
 
     #[test]
     fn a_reason_may_repeat_a_number_and_nothing_else() {
         let kept = "`5.54E+17` has lost its digits";
         assert_eq!(without_cell(kept.to_owned(), "5.54E+17"), kept);
-        assert_eq!(
-            without_cell("`Bob` is no id".to_owned(), "Bob"),
-            "`…` is no id"
-        );
-    }
-
-    #[test]
-    fn a_reference_is_carried_along_unless_it_is_a_text() {
-        let judge = judge(&Defaults::default());
-        let mut row = row(1, "12,acme,purge");
-        let mut with = record("12,acme,purge");
-        with.reference = Some("T-1".into());
-        row.content = Ok(with.clone());
-        assert_eq!(judge.judge(&row).unwrap().reference, Some("T-1"));
-        with.reference = Some("x".repeat(2000).into());
-        row.content = Ok(with);
-        assert_eq!(told(&judge, &row), "reference_too_long");
+        let told = without_cell("`Bob` is no id".to_owned(), "Bob");
+        assert_eq!(told, "`…` is no id");
     }
 }

@@ -29,15 +29,13 @@ mod outline;
 mod planner;
 mod protect;
 mod rows;
-#[cfg(test)]
-mod testing;
 
 pub use blocks::{Sink, SinkError};
 pub use caller::CallerRule;
 pub use column::likely_id_column;
 pub use error::PlanError;
 pub use estimate::{Limits, Many, rows_within, time_at_limit};
-pub use judge::{Defaults, ForeignIds, Judge};
-pub use outline::{Group, PROBLEMS_MAX, Plan, Problem, Reason};
+pub use judge::{Defaults, Judge};
+pub use outline::{Group, PROBLEMS_MAX, Plan, Problem, Reason, Why};
 pub use planner::Planner;
 pub use protect::{PROTECTED_MAX, ProtectList};

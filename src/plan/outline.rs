@@ -1,8 +1,9 @@
 //! A plan: what a run would do, summed up over all rows.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::domain::{AccountName, Action, Counts, Entry, Outcome, Position, UserId};
 use crate::input::{Asides, Columns, Field, Wanted};
@@ -47,7 +48,7 @@ pub struct Plan {
     /// How many rows more have problems.
     pub problems_left_out: u64,
     /// Why rows are not sent, by outcome and field, then by text.
-    reasons: BTreeMap<(Outcome, &'static str), BTreeMap<String, Reason>>,
+    reasons: BTreeMap<(Outcome, Field), BTreeMap<String, Reason>>,
     /// The rows whose cell for the id holds something else than an id.
     pub(super) other_things: u64,
     /// The accounts of those rows.
@@ -65,6 +66,41 @@ pub struct Group {
     pub last: UserId,
 }
 
+/// Why a row is not sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Why {
+    /// How the row ends.
+    pub outcome: Outcome,
+    /// The field that decided.
+    #[serde(serialize_with = "field_name")]
+    pub field: Field,
+    /// A stable word for the reason, e.g. `unknown_account`.
+    pub code: Cow<'static, str>,
+    /// The reason and how to mend it, as a lower-case fragment. It repeats no cell's text.
+    pub reason: Cow<'static, str>,
+}
+
+impl Why {
+    pub(super) fn new(
+        outcome: Outcome,
+        field: Field,
+        code: &'static str,
+        reason: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self {
+            outcome,
+            field,
+            code: code.into(),
+            reason: reason.into(),
+        }
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn field_name<S: Serializer>(field: &Field, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(field.name())
+}
+
 /// A row that would not be sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Problem {
@@ -72,46 +108,24 @@ pub struct Problem {
     pub line: u64,
     /// Its number, from 1.
     pub row: u64,
-    /// `invalid`, `protected` or `duplicate`.
-    pub outcome: Outcome,
-    /// The name of the field that decided: `id`, `account`, `action`, `ref`, or `row` for the row
-    /// as a whole.
-    pub field: &'static str,
-    /// A stable word for the reason.
-    pub code: String,
-    /// The reason and how to mend it, as a lower-case fragment. It repeats no cell's text.
-    pub reason: String,
+    /// Why.
+    #[serde(flatten)]
+    pub why: Why,
 }
 
 /// A reason, and the rows it is of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Reason {
-    /// `invalid`, `protected` or `duplicate`.
-    pub outcome: Outcome,
-    /// The name of the field that decided, or `row`.
-    pub field: &'static str,
-    /// A stable word for the reason.
-    pub code: String,
-    /// The reason and how to mend it, as a lower-case fragment. It repeats no cell's text.
-    pub reason: String,
+    /// Why they are not sent.
+    #[serde(flatten)]
+    pub why: Why,
     /// How many rows it is of.
     pub rows: u64,
     /// The lines on which the first of them begin.
     pub lines: Vec<u64>,
-    /// The first of them, with the field at fault: an example to show. `None`: the input is not there.
+    /// The first of them: an example to show.
     #[serde(skip)]
-    pub example: Option<Wanted>,
-}
-
-/// Why rows are not sent.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Why<'a> {
-    pub(super) outcome: Outcome,
-    pub(super) field: Field,
-    pub(super) code: &'a str,
-    pub(super) reason: &'a str,
-    /// The same code, where the input can be shown.
-    pub(super) example: Option<&'static str>,
+    pub example: Wanted,
 }
 
 impl Plan {
@@ -121,12 +135,11 @@ impl Plan {
     }
 
     /// Adds rows that are not sent.
-    pub(super) fn end(&mut self, why: Why<'_>, positions: impl Iterator<Item = Position>) {
-        let field = why.field.name();
-        let reasons = self.reasons.entry((why.outcome, field)).or_default();
-        let is_known = reasons.contains_key(why.reason);
+    pub(super) fn end(&mut self, why: &Why, positions: impl Iterator<Item = Position>) {
+        let reasons = self.reasons.entry((why.outcome, why.field)).or_default();
+        let is_known = reasons.contains_key(why.reason.as_ref());
         let text = if is_known || reasons.len() < REASONS_MAX {
-            why.reason
+            why.reason.as_ref()
         } else {
             OTHERS
         };
@@ -134,18 +147,22 @@ impl Plan {
         for position in positions {
             listed += 1;
             if !reasons.contains_key(text) {
+                let code = match why.code {
+                    Cow::Borrowed(code) => code,
+                    Cow::Owned(_) => "",
+                };
                 let reason = Reason {
-                    outcome: why.outcome,
-                    field,
-                    code: why.code.to_owned(),
-                    reason: text.to_owned(),
+                    why: Why {
+                        reason: text.to_owned().into(),
+                        ..why.clone()
+                    },
                     rows: 0,
                     lines: Vec::new(),
-                    example: why.example.map(|code| Wanted {
+                    example: Wanted {
                         position,
                         field: why.field,
                         code,
-                    }),
+                    },
                 };
                 reasons.insert(text.to_owned(), reason);
             }
@@ -159,10 +176,7 @@ impl Plan {
                 self.problems.push(Problem {
                     line: position.line,
                     row: position.row,
-                    outcome: why.outcome,
-                    field,
-                    code: why.code.to_owned(),
-                    reason: why.reason.to_owned(),
+                    why: why.clone(),
                 });
             }
         }
@@ -197,11 +211,10 @@ impl Plan {
                     let why = Why {
                         outcome: block.outcome,
                         field: Field::Row,
-                        code: &block.code,
-                        reason: &block.message,
-                        example: None,
+                        code: block.code.clone().into(),
+                        reason: block.message.clone().into(),
                     };
-                    self.end(why, rows);
+                    self.end(&why, rows);
                 }
             }
             Entry::Planned(planned) => {
@@ -245,7 +258,7 @@ impl Plan {
     /// Why rows are not sent, by outcome, in the order of their first lines.
     pub fn reasons(&self) -> Vec<&Reason> {
         let mut all: Vec<&Reason> = self.reasons.values().flat_map(BTreeMap::values).collect();
-        all.sort_by_key(|reason| (reason.outcome, reason.lines.first().copied()));
+        all.sort_by_key(|reason| (reason.why.outcome, reason.lines.first().copied()));
         all
     }
 

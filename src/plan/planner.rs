@@ -13,15 +13,9 @@ use super::error::PlanError;
 use super::judge::{Judge, UnsentRow, ValidRow};
 use super::outline::{Group, Plan, Why};
 use super::protect::ProtectList;
-use super::rows::{Lines, RowNumbers};
+use super::rows::Lines;
 use crate::domain::{AccountName, Action, Outcome, Position, ProviderKind, TaskKey, UserId};
-use crate::input::{Field, InputError, InputErrorKind, Row, Source};
-
-/// The code and the reason of a duplicate.
-const DUPLICATE: (&str, &str) = (
-    "duplicate",
-    "the same account, action and id stands earlier in the file",
-);
+use crate::input::{Field, InputError, Row, Source};
 
 /// Decides what becomes of the rows of a file.
 #[derive(Debug)]
@@ -50,13 +44,13 @@ struct Reading<'p, 's> {
 struct OfAccount {
     tally: Tally,
     to_send: [BTreeMap<Look, ToSend>; ACTIONS],
-    duplicates: [BTreeMap<Look, RowNumbers>; ACTIONS],
+    duplicates: [BTreeMap<Look, RoaringTreemap>; ACTIONS],
 }
 
 /// Rows to send that damage would strike alike.
 #[derive(Debug, Default)]
 struct ToSend {
-    rows: RowNumbers,
+    rows: RoaringTreemap,
     first: String,
     last: String,
 }
@@ -97,12 +91,9 @@ impl Planner {
         };
         source.each_row(|row| reading.take(row))?;
         if let (Some(column), Some((account, provider))) = (external, reading.refusing.take()) {
-            let kind = InputErrorKind::ExternalIds {
-                column,
-                account,
-                provider,
-            };
-            return Err(PlanError::Input(InputError::new(source.path(), kind)));
+            let (name, title) = (account.as_str(), provider.title());
+            let error = InputError::external_ids(source.path(), column, name, title);
+            return Err(PlanError::Input(error));
         }
         reading.plan.asides = source.asides();
         reading.finish()
@@ -150,19 +141,16 @@ impl Reading<'_, '_> {
             Met::Again => {
                 let account = &mut self.accounts[row.place];
                 let alike = account.duplicates[row.action as usize].entry(Look::of(row.id));
-                alike.or_default().push(position.row);
+                alike.or_default().insert(position.row);
                 if let Some(blocks) = &mut self.blocks {
-                    let (code, reason) = DUPLICATE;
-                    blocks.end(&row.ends(Outcome::Duplicate, code, reason), position);
+                    blocks.end(&row.unsent(duplicate()), position);
                 }
             }
             Met::Elsewhere => {
                 let reason = "another account at the same tenant has a row of this user further up, \
                               with another action; give all rows of a user to one account";
-                self.end(
-                    &row.ends(Outcome::Invalid, "other_account", reason),
-                    position,
-                );
+                let why = Why::new(Outcome::Invalid, Field::Row, "other_account", reason);
+                self.end(&row.unsent(why), position);
             }
             Met::First { .. } if self.is_done_before(row) => {
                 let reason = "an earlier ledger shows this row as good";
@@ -171,7 +159,8 @@ impl Reading<'_, '_> {
                     self.plan.done.insert(row.account.clone());
                 }
                 if let Some(blocks) = &mut self.blocks {
-                    let unsent = row.ends(Outcome::DoneBefore, "done_before", reason);
+                    let why = Why::new(Outcome::DoneBefore, Field::Row, "done_before", reason);
+                    let unsent = row.unsent(why);
                     blocks.end(&unsent, position);
                 }
             }
@@ -192,7 +181,7 @@ impl Reading<'_, '_> {
 
     /// Ends a row for what is known of it at once.
     fn end(&mut self, row: &UnsentRow<'_>, position: Position) {
-        if row.field == Field::Id && column::is_another_thing(row.code) {
+        if row.why.field == Field::Id && column::is_another_thing(&row.why.code) {
             self.plan.other_things += 1;
             if let Some((_, account)) = row.account
                 && !self.plan.misread.contains(account)
@@ -200,7 +189,7 @@ impl Reading<'_, '_> {
                 self.plan.misread.insert(account.clone());
             }
         }
-        self.plan.end(why(row), once(position));
+        self.plan.end(&row.why, once(position));
         if let Some(blocks) = &mut self.blocks {
             blocks.end(row, position);
         }
@@ -216,39 +205,35 @@ impl Reading<'_, '_> {
         let accounts = judge.accounts().iter().enumerate();
         for ((place, policy), account) in accounts.zip(std::mem::take(&mut self.accounts)) {
             let damage = account.tally.damage();
-            let reason = |look| damage.reason(look, policy, judge.foreign_ids());
+            let why = |look| damage.why(look, policy, judge.takes_foreign());
             let mut groups = BTreeMap::new();
             let of_actions = account.to_send.into_iter().zip(account.duplicates);
             for (action, (to_send, again)) in Action::ALL.into_iter().zip(of_actions) {
-                let valid = |id| ValidRow {
-                    place,
-                    account: &policy.name,
-                    action,
-                    id,
-                    reference: None,
+                let unsent = |why| UnsentRow {
+                    account: Some((place, &policy.name)),
+                    action: Some(action),
+                    id: None,
+                    why,
                 };
-                let mut group: Option<(RoaringTreemap, ToSend)> = None;
-                for (look, mut alike) in to_send {
-                    let rows = std::mem::take(&mut alike.rows).finish();
-                    if let Some((code, reason)) = reason(look) {
-                        self.plan.outcomes.pending -= rows.len();
-                        self.take_out(&valid("").damaged(code, reason), &rows);
-                    } else {
-                        group = Some(joined(group, (rows, alike)));
+                let mut group = ToSend::default();
+                for (look, alike) in to_send {
+                    match why(look) {
+                        Some(why) => {
+                            self.plan.outcomes.pending -= alike.rows.len();
+                            self.take_out(&unsent(why), &alike.rows);
+                        }
+                        None => group.join(alike),
                     }
                 }
                 for (look, rows) in again {
-                    let rows = rows.finish();
-                    match reason(look) {
-                        Some((code, reason)) => {
-                            self.take_out(&valid("").damaged(code, reason), &rows);
-                        }
+                    match why(look) {
+                        Some(why) => self.take_out(&unsent(why), &rows),
                         None => duplicates |= rows,
                     }
                 }
-                if let Some((rows, ends)) = group {
-                    let (first, last) = (UserId::new(ends.first), UserId::new(ends.last));
-                    let rows = rows.len();
+                if !group.rows.is_empty() {
+                    let (first, last) = (UserId::new(group.first), UserId::new(group.last));
+                    let rows = group.rows.len();
                     groups.insert(action, Group { rows, first, last });
                 }
             }
@@ -256,15 +241,8 @@ impl Reading<'_, '_> {
                 self.plan.accounts.insert(policy.name.clone(), groups);
             }
         }
-        let (code, reason) = DUPLICATE;
-        let why = Why {
-            outcome: Outcome::Duplicate,
-            field: Field::Row,
-            code,
-            reason,
-            example: Some(code),
-        };
-        self.plan.end(why, self.lines.positions(&duplicates));
+        self.plan
+            .end(&duplicate(), self.lines.positions(&duplicates));
         self.plan.close();
         self.blocks
             .map_or(Ok(()), Blocks::finish)
@@ -274,7 +252,7 @@ impl Reading<'_, '_> {
 
     /// Ends `rows` that were to be sent, or were duplicates.
     fn take_out(&mut self, row: &UnsentRow<'_>, rows: &RoaringTreemap) {
-        self.plan.end(why(row), self.lines.positions(rows));
+        self.plan.end(&row.why, self.lines.positions(rows));
         if let Some(blocks) = &mut self.blocks {
             for position in self.lines.positions(rows) {
                 blocks.end(row, position);
@@ -290,278 +268,31 @@ impl OfAccount {
             first: row.id.to_owned(),
             ..ToSend::default()
         });
-        alike.rows.push(number);
+        alike.rows.insert(number);
         alike.last.clear();
         alike.last.push_str(row.id);
     }
 }
 
-impl<'a> ValidRow<'a> {
-    fn damaged(&self, code: &'static str, reason: String) -> UnsentRow<'a> {
-        UnsentRow {
-            field: Field::Id,
-            ..self.ends(Outcome::Invalid, code, reason)
+impl ToSend {
+    /// Takes the rows of `other`, and its first and last ids where they stand outside.
+    fn join(&mut self, other: Self) {
+        if self.rows.is_empty() || other.rows.min() < self.rows.min() {
+            self.first = other.first;
         }
+        if other.rows.max() > self.rows.max() {
+            self.last = other.last;
+        }
+        self.rows |= other.rows;
     }
 }
 
-/// Both sets of rows, and their first and last ids.
-fn joined(
-    before: Option<(RoaringTreemap, ToSend)>,
-    (rows, ends): (RoaringTreemap, ToSend),
-) -> (RoaringTreemap, ToSend) {
-    let Some((others, mut joined)) = before else {
-        return (rows, ends);
-    };
-    if rows.min() < others.min() {
-        joined.first = ends.first;
-    }
-    if rows.max() > others.max() {
-        joined.last = ends.last;
-    }
-    (others | rows, joined)
-}
-
-fn why<'a>(row: &'a UnsentRow<'_>) -> Why<'a> {
-    Why {
-        outcome: row.outcome,
-        field: row.field,
-        code: row.code,
-        reason: &row.reason,
-        example: Some(row.code),
-    }
+/// Why a row is not sent that is the same as one above it.
+fn duplicate() -> Why {
+    let reason = "the same account, action and id stands earlier in the file";
+    Why::new(Outcome::Duplicate, Field::Row, "duplicate", reason)
 }
 
 fn is_trimmed(row: &Row<'_>) -> bool {
     row.content.as_ref().is_ok_and(|record| record.trimmed)
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::{BTreeMap, HashMap, HashSet};
-    use std::fmt::Write as _;
-
-    use proptest::prelude::*;
-    use rstest::rstest;
-
-    use super::super::testing::{file, policies};
-    use super::super::{Defaults, ForeignIds, Judge, PROBLEMS_MAX, Plan, ProtectList};
-    use super::Planner;
-    use crate::domain::{AccountName, Action, Entry, Outcome, Position, TaskKey};
-    use crate::input::{Columns, ReadOptions, Source};
-
-    /// What the entries say of each row in the end: an outcome with its code, or `again`.
-    type Ends = BTreeMap<u64, Result<(Position, String, bool), (Outcome, String)>>;
-
-    fn planned(done: &[&str], text: &str) -> (Plan, Ends, Columns) {
-        let judge = Judge::try_new(
-            policies(),
-            &Defaults::default(),
-            ForeignIds::Refused,
-            ProtectList::default(),
-        );
-        let acme = AccountName::new("acme");
-        let done: HashSet<_> = done
-            .iter()
-            .map(|id| TaskKey::new(&acme, Action::Purge, id))
-            .collect();
-        let planner = Planner::new(judge.unwrap(), done);
-        let file = file(text);
-        let mut source = Source::open(file.path(), &ReadOptions::default()).unwrap();
-        let mut ends = Ends::new();
-        let mut take = |entry: Entry| {
-            match entry {
-                Entry::Plan(block) => {
-                    for row in block.rows {
-                        let id = row.id.as_str().to_owned();
-                        ends.insert(row.position.row, Ok((row.position, id, row.again)));
-                    }
-                }
-                Entry::Unsent(block) => {
-                    for row in block.rows {
-                        ends.insert(row.row, Err((block.outcome, block.code.clone())));
-                    }
-                }
-                other => panic!("{other:?}"),
-            }
-            Ok(())
-        };
-        let plan = planner.plan(&mut source, Some(&mut take)).unwrap();
-        let mut again = Source::open(file.path(), &ReadOptions::default()).unwrap();
-        assert_eq!(
-            planner.plan(&mut again, None).unwrap(),
-            plan,
-            "without a sink"
-        );
-        (plan, ends, source.resolved().mapping.clone())
-    }
-
-    #[test]
-    fn each_row_ends_as_the_table_says() {
-        let table = [
-            ("12,acme,purge", "send"),
-            ("12,acme,purge", "duplicate"),
-            ("12,acme,delete", "again"),
-            ("12,beta,purge", "send"),
-            ("012,acme,purge", "send"),
-            ("012,acme,purge", "duplicate"),
-            ("99,acme,purge", "done_before"),
-            ("99,acme,purge", "duplicate"),
-            ("99,acme,delete", "again"),
-            ("5541,zoho,delete", "send"),
-            ("zcrm_5542,crm,delete", "send"),
-            ("5542,crm,delete", "duplicate"),
-            ("bob,acme,purge", "not_digits"),
-            ("13,acme,\"purge", "unclosed_quote"),
-        ];
-        let rows = table.map(|(cells, _)| cells).join("\n");
-        let (plan, ends, _) = planned(&["99"], &format!("id,account,action\n{rows}"));
-        for (number, (cells, expected)) in (1..).zip(table) {
-            let end = match &ends[&number] {
-                Ok((_, _, true)) => "again",
-                Ok((position, _, false)) => {
-                    assert_eq!(position.line, number + 1);
-                    "send"
-                }
-                Err((_, code)) => code,
-            };
-            assert_eq!(end, expected, "row {number}: {cells}");
-        }
-        assert_eq!((plan.rows, plan.to_delete()), (14, 7));
-        let outcomes = plan.outcomes;
-        assert_eq!(
-            (outcomes.invalid, outcomes.duplicate, outcomes.done_before),
-            (2, 4, 1)
-        );
-        let acme = &plan.accounts[&AccountName::new("acme")];
-        let purge = &acme[&Action::Purge];
-        assert_eq!((purge.first.as_str(), purge.last.as_str()), ("12", "012"));
-        let codes: Vec<_> = plan
-            .problems
-            .iter()
-            .map(|it| (it.line, it.code.as_str()))
-            .collect();
-        let expected = [
-            (3, "duplicate"),
-            (7, "duplicate"),
-            (9, "duplicate"),
-            (13, "duplicate"),
-            (14, "not_digits"),
-            (15, "unclosed_quote"),
-        ];
-        assert_eq!(codes, expected);
-    }
-
-    #[test]
-    fn damage_takes_rows_and_their_duplicates_out_at_the_end() {
-        let mut text = "id,account,action\n".to_owned();
-        for id in [
-            "4000000000000000000",
-            "5000000000000000000",
-            "4000000000000000000",
-            "6",
-        ] {
-            writeln!(text, "{id},crm,delete").unwrap();
-        }
-        for n in 0..20 {
-            writeln!(text, "57257670000004{n:02}001,crm,delete").unwrap();
-        }
-        text.push_str("5725767000000401001,crm,delete\n");
-        let (plan, ends, _) = planned(&[], &text);
-        let code = |row: u64| ends[&row].as_ref().map_err(|(_, code)| code.as_str()).err();
-        let codes: Vec<_> = (1..=4).map(code).collect();
-        assert_eq!(
-            codes,
-            [
-                Some("rounded"),
-                Some("rounded"),
-                Some("rounded"),
-                Some("far_too_short")
-            ]
-        );
-        assert_eq!(code(25), Some("duplicate"));
-        assert_eq!(
-            (
-                plan.to_delete(),
-                plan.outcomes.invalid,
-                plan.outcomes.duplicate
-            ),
-            (20, 4, 1)
-        );
-        let group = &plan.accounts[&AccountName::new("crm")][&Action::Delete];
-        let first = "5725767000000400001";
-        assert_eq!((group.rows, group.first.as_str()), (20, first));
-        let rounded = plan
-            .reasons()
-            .into_iter()
-            .find(|it| it.code == "rounded")
-            .cloned();
-        assert_eq!(
-            rounded.map(|it| (it.rows, it.lines)),
-            Some((3, vec![2, 3, 4]))
-        );
-    }
-
-    #[test]
-    fn problems_over_the_limit_are_counted_and_hide_no_other_outcome() {
-        let mut text = "id,account,action\n".to_owned();
-        for _ in 0..PROBLEMS_MAX + 6 {
-            text.push_str("12,acme,purge\n");
-        }
-        text.push_str("x,acme,purge\n");
-        let (plan, _, _) = planned(&[], &text);
-        assert_eq!(plan.outcomes.duplicate, PROBLEMS_MAX as u64 + 5);
-        assert_eq!(plan.problems.len(), PROBLEMS_MAX + 1);
-        assert_eq!(plan.problems_left_out, 5);
-        assert_eq!(plan.problems[PROBLEMS_MAX].code, "not_digits");
-    }
-
-    #[rstest]
-    #[case(
-        "id,account,action\na,acme,purge\nb,acme,purge\n3,acme,purge\n",
-        Some(
-            "2 of 3 rows hold no valid id in column `id`, so it may be the wrong one; name another with `--id-column`"
-        )
-    )]
-    #[case("id,account,action\na,acme,purge\n2,acme,purge\n3,acme,purge\n", None)]
-    #[case("id,account,action\na,acme,purge\n", None)]
-    #[case("id,account,action\n1,x,purge\n2,x,purge\n3,x,purge\n", None)]
-    fn most_ids_failing_hints_at_the_wrong_column(#[case] text: &str, #[case] hint: Option<&str>) {
-        let (plan, _, mapping) = planned(&[], text);
-        assert_eq!(plan.column_hint(&mapping, None).as_deref(), hint);
-    }
-
-    fn any_row() -> impl Strategy<Value = String> {
-        let id = "[1-3]|0[1-3]|0{23}[12]|zcrm_[12]|554[12]|bob|";
-        let account = "acme|beta|zoho|crm|zendesk|nobody|";
-        let action = "delete|purge|remove|";
-        let row = (id, account, action);
-        let row = row.prop_map(|(id, account, action)| format!("{id},{account},{action}"));
-        row.prop_filter("a row of delimiters is none", |row| row != ",,")
-    }
-
-    proptest! {
-        #[test]
-        fn every_row_stands_in_the_entries_and_is_counted_once(
-            cells in prop::collection::vec(any_row(), 0..80)
-        ) {
-            let (plan, ends, _) = planned(&["2", "02"], &format!("id,account,action\n{}\n", cells.join("\n")));
-            prop_assert_eq!(plan.rows, cells.len() as u64);
-            prop_assert_eq!(ends.keys().copied().collect::<Vec<_>>(), (1..=plan.rows).collect::<Vec<_>>());
-            prop_assert_eq!(plan.outcomes.total(), plan.rows);
-            let mut found: HashMap<Option<Outcome>, u64> = HashMap::new();
-            for end in ends.values() {
-                let outcome = end.as_ref().err().map(|(outcome, _)| *outcome);
-                *found.entry(outcome).or_default() += 1;
-            }
-            let count = |it| found.get(&it).copied().unwrap_or(0);
-            prop_assert_eq!(plan.to_delete(), count(None));
-            for outcome in Outcome::ALL {
-                prop_assert_eq!(plan.outcomes.of(outcome), count(Some(outcome)));
-            }
-            let groups = plan.accounts.values().flat_map(|groups| groups.values());
-            prop_assert_eq!(groups.map(|group| group.rows).sum::<u64>(), plan.to_delete());
-            prop_assert!(plan.problems.is_sorted_by_key(|problem| problem.row));
-        }
-    }
 }

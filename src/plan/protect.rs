@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use crate::domain::{AccountPolicy, IdProblem};
-use crate::input::{Field, InputError, InputErrorKind, ReadOptions, Source, Wanted};
+use crate::input::{Field, InputError, ReadOptions, RowProblem, Source, Wanted};
 
 use super::damage::is_broken;
 use super::error::PlanError;
@@ -39,83 +39,84 @@ impl ProtectList {
     /// anything would be left out or that can protect nobody at any of `accounts`: somebody meant
     /// to protect someone with it.
     pub fn read(path: &Path, accounts: &[AccountPolicy]) -> Result<Self, PlanError> {
-        let unreadable = |source: InputError| match source.kind {
-            InputErrorKind::SeveralIdColumns { names } => PlanError::ProtectColumns {
-                path: source.path,
-                names,
-            },
-            kind => PlanError::Protect {
+        let shown = path.display();
+        let wrong = |message: String| PlanError::protect(path, message);
+        let unreadable = |source: InputError| match source.rivals() {
+            Some(names) => wrong(format!(
+                "the protect list `{shown}` has several columns that may hold the ids: `{}`; give a \
+                 file with one of them alone",
+                names.join("`, `")
+            )),
+            None => PlanError::Protect {
                 path: path.to_owned(),
-                source: Box::new(InputError::new(path, kind)),
+                message: format!(
+                    "could not read the protect list `{shown}`; nothing is sent without it"
+                ),
+                row: None,
+                source: Some(Box::new(source)),
             },
         };
         let mut source =
             Source::open_digested(path, &ReadOptions::default()).map_err(unreadable)?;
         let own_ids = accounts.iter().any(|it| !it.provider.takes_external_ids());
         if let Some(column) = source.external_ids().filter(|_| own_ids) {
-            return Err(PlanError::ProtectExternal {
-                path: path.to_owned(),
-                column: column.to_owned(),
-            });
+            return Err(wrong(format!(
+                "the column `{column}` of the protect list `{shown}` holds external ids, which protect \
+                 nobody where users have ids of their own: list those, or call the column `id` if it \
+                 holds them"
+            )));
         }
         let mut list = Self::default();
         while let Some(position) = source.advance().map_err(unreadable)? {
-            list.take(&source, accounts).map_err(|(field, problem)| {
-                let IdProblem { code, reason } = problem;
-                PlanError::ProtectRow {
-                    path: path.to_owned(),
-                    row: Wanted {
-                        position,
-                        field,
-                        code,
-                    },
-                    reason,
-                }
+            list.take(&source, accounts).map_err(|problem| PlanError::Protect {
+                path: path.to_owned(),
+                message: format!(
+                    "line {} of the protect list `{shown}` protects nobody: {}; mend or remove it",
+                    position.line, problem.reason
+                ),
+                row: Some(Wanted {
+                    position,
+                    field: problem.field,
+                    code: problem.code,
+                }),
+                source: None,
             })?;
             if list.ids.len() > PROTECTED_MAX {
-                return Err(PlanError::ProtectTooLong {
-                    path: path.to_owned(),
-                });
+                return Err(wrong(format!(
+                    "the protect list `{shown}` holds more than {PROTECTED_MAX} ids, the most that are \
+                     taken; take the protected rows out of the input instead"
+                )));
             }
         }
         if let Some(line) = source.asides().id_in_comment {
-            return Err(PlanError::ProtectComment {
-                path: path.to_owned(),
-                line,
-            });
+            return Err(wrong(format!(
+                "line {line} of the protect list `{shown}` begins with `#`, as a comment does, and would \
+                 protect nobody: take the `#` off the id, or put a blank behind it if it is a comment"
+            )));
         }
         if list.ids.is_empty() {
-            return Err(PlanError::ProtectEmpty {
-                path: path.to_owned(),
-            });
+            return Err(wrong(format!(
+                "the protect list `{shown}` holds no id; leave `--protect` away if nobody is to be \
+                 protected"
+            )));
         }
         list.sha256 = source.fingerprint().map_err(unreadable)?.sha256;
         Ok(list)
     }
 
     /// Takes the row that `source` is at.
-    fn take(
-        &mut self,
-        source: &Source,
-        accounts: &[AccountPolicy],
-    ) -> Result<(), (Field, IdProblem)> {
-        let of_id = |code, reason: &str| {
-            let reason = reason.to_owned();
-            (Field::Id, IdProblem { code, reason })
-        };
-        let record = source.content().map_err(|problem| {
-            let (code, reason) = (problem.code, problem.reason);
-            (problem.field, IdProblem { code, reason })
-        })?;
+    fn take(&mut self, source: &Source, accounts: &[AccountPolicy]) -> Result<(), RowProblem> {
+        let of_id = |code, reason: &str| Err(RowProblem::new(Field::Id, code, reason));
+        let record = source.content()?;
         if record.id.is_empty() {
-            return Err(of_id("no_id", "the id is blank"));
+            return of_id("no_id", "the id is blank");
         }
         if source.has_remark() || hides_an_id(&record.id) {
             let reason = "other text stands beside the id; leave nothing but the id";
-            return Err(of_id("text_around_id", reason));
+            return of_id("text_around_id", reason);
         }
-        self.insert(&record.id, accounts)
-            .map_err(|problem| (Field::Id, problem))
+        let inserted = self.insert(&record.id, accounts);
+        inserted.map_err(|it| RowProblem::new(Field::Id, it.code, it.reason))
     }
 
     /// Whether `id`, as it would be sent, is protected.
@@ -187,106 +188,23 @@ fn hides_an_id(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
+    use super::hides_an_id;
 
-    use rstest::rstest;
-    use tempfile::NamedTempFile;
-
-    use super::super::testing::{policies, row};
-    use super::super::{Defaults, ForeignIds, Judge};
-    use super::{PlanError, ProtectList, hides_an_id};
-    use crate::domain::Outcome;
-
-    fn read(text: &str) -> Result<ProtectList, PlanError> {
-        let mut file = NamedTempFile::new().unwrap();
-        file.write_all(text.as_bytes()).unwrap();
-        ProtectList::read(file.path(), &policies())
-    }
-
-    #[rstest]
-    #[case("12\n13\n")]
-    #[case("# the board\n12\nzcrm_13\n")]
-    #[case("name,user_id\nBob,12\nAnn,13\n")]
-    #[case("[12,\"13\"]")]
-    #[case("{\"id\":12}\n{\"id\":\" 13 \"}\n")]
-    #[case("\"12\"\n'13'\n")]
-    fn a_list_may_have_any_format_an_input_has(#[case] text: &str) {
-        let list = read(text).unwrap();
-        for (id, protected) in [("12", true), ("13", true), ("1", false), ("zcrm_12", false)] {
-            assert_eq!(list.contains(id), protected, "{id}");
+    #[test]
+    fn an_id_among_other_things_is_seen() {
+        for (text, hidden) in [
+            ("“361808351050”", true),
+            ("1:361808351050", true),
+            ("ID: 361808351050", true),
+            ("https://acme.example/users/361808351050/tickets", true),
+            ("'5963c0d619a30a2e00de36b8", true),
+            ("361808351050", false),
+            ("zcrm_4876876000000225001", false),
+            ("cust-20260131-17", false),
+            ("jane.361808351050@example.com", false),
+            ("jane doe 12", false),
+        ] {
+            assert_eq!(hides_an_id(text), hidden, "{text}");
         }
-        assert_eq!(list.count(), Some(2));
-    }
-
-    #[rstest]
-    #[case("zcrm_5542,crm,delete", true)]
-    #[case("5542,crm,delete", true)]
-    #[case("12,acme,purge", true)]
-    #[case("12,beta,delete", true)]
-    #[case("012,acme,purge", false)]
-    #[case("121,acme,purge", false)]
-    fn a_protected_id_is_so_at_every_account_and_however_it_is_written(
-        #[case] cells: &str,
-        #[case] protected: bool,
-    ) {
-        let list = read("12\nzcrm_5542\n").unwrap();
-        let judge =
-            Judge::try_new(policies(), &Defaults::default(), ForeignIds::Refused, list).unwrap();
-        let row = row(1, cells);
-        match judge.judge(&row) {
-            Err(unsent) => {
-                assert!(protected);
-                assert_eq!(
-                    (unsent.outcome, unsent.code),
-                    (Outcome::Protected, "protect_list")
-                );
-            }
-            Ok(_) => assert!(!protected),
-        }
-    }
-
-    #[rstest]
-    #[case("", "could not read the protect list")]
-    #[case("id\n", "holds no id")]
-    #[case("[]", "holds no id")]
-    #[case("# nobody\n", "holds no id")]
-    #[case("name,mail\nBob,bob@example.com\n", "could not read the protect list")]
-    #[case("id\n12\n\"\"\n", "line 3 of the protect list")]
-    #[case("id\n12\n5.54E+17\n", "line 3 of the protect list")]
-    #[case("[12,1e5]", "line 1 of the protect list")]
-    #[case("12\n#361808351050\n", "line 2 of the protect list")]
-    #[case("12\n361808351050 Ada\n", "line 2 of the protect list")]
-    #[case("12\n“361808351050”\n", "line 2 of the protect list")]
-    #[case("12\n3 361808351050\n", "line 2 of the protect list")]
-    #[case(
-        "1\t361808351050\n2\t361808351051\n",
-        "could not read the protect list"
-    )]
-    #[case(
-        "id,user_id\n1,12\n",
-        "has several columns that may hold the ids: `id`, `user_id`"
-    )]
-    #[case("external_id\n12\n", "holds external ids")]
-    fn a_list_that_protects_less_than_it_says_is_an_error(
-        #[case] text: &str,
-        #[case] message: &str,
-    ) {
-        let error = read(text).unwrap_err().to_string();
-        assert!(error.contains(message), "{error}");
-    }
-
-    #[rstest]
-    #[case("“361808351050”", true)]
-    #[case("1:361808351050", true)]
-    #[case("ID: 361808351050", true)]
-    #[case("https://acme.example/users/361808351050/tickets", true)]
-    #[case("'5963c0d619a30a2e00de36b8", true)]
-    #[case("361808351050", false)]
-    #[case("zcrm_4876876000000225001", false)]
-    #[case("cust-20260131-17", false)]
-    #[case("jane.361808351050@example.com", false)]
-    #[case("jane doe 12", false)]
-    fn an_id_among_other_things_is_seen(#[case] text: &str, #[case] hidden: bool) {
-        assert_eq!(hides_an_id(text), hidden);
     }
 }

@@ -1,4 +1,4 @@
-//! Sets of rows that only grow at their end, and the lines that rows begin on.
+//! The lines that rows begin on.
 
 use roaring::RoaringTreemap;
 
@@ -11,7 +11,8 @@ pub(super) struct Lines(RoaringTreemap);
 impl Lines {
     /// Notes the line of the next row.
     pub(super) fn push(&mut self, position: Position) {
-        self.0.insert(position.row + position.line);
+        // It is above all before it.
+        let _ = self.0.try_push(position.row + position.line);
     }
 
     /// The positions of `rows`.
@@ -38,57 +39,29 @@ impl Lines {
     }
 }
 
-/// Row numbers, most of which follow one another.
-#[derive(Debug, Default)]
-pub(super) struct RowNumbers {
-    rows: RoaringTreemap,
-    /// The last of them that follow one another, which are not in `rows` yet: first and end.
-    run: (u64, u64),
-}
-
-impl RowNumbers {
-    /// Adds a row behind all others.
-    pub(super) fn push(&mut self, row: u64) {
-        if self.run.1 != row {
-            self.end_run();
-            self.run = (row, row);
-        }
-        self.run.1 += 1;
-    }
-
-    /// All of them.
-    pub(super) fn finish(mut self) -> RoaringTreemap {
-        self.end_run();
-        self.rows
-    }
-
-    fn end_run(&mut self) {
-        self.rows.insert_range(self.run.0..self.run.1);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
-    use super::{Lines, RowNumbers};
+    use roaring::RoaringTreemap;
+
+    use super::Lines;
     use crate::domain::Position;
 
     proptest! {
         #[test]
         fn rows_have_their_lines(steps in prop::collection::vec((0_u64..3, any::<bool>()), 1..200)) {
-            let (mut lines, mut rows, mut line) = (Lines::default(), RowNumbers::default(), 1);
+            let (mut lines, mut rows, mut line) = (Lines::default(), RoaringTreemap::new(), 1);
             let mut expected = Vec::new();
             for (row, (step, is_wanted)) in (1..).zip(steps) {
                 line += step;
                 let position = Position { row, line };
                 lines.push(position);
                 if is_wanted {
-                    rows.push(row);
+                    rows.insert(row);
                     expected.push(position);
                 }
             }
-            let rows = rows.finish();
             prop_assert_eq!(lines.positions(&rows).collect::<Vec<_>>(), expected);
         }
     }

@@ -101,12 +101,13 @@ impl Stock {
     /// provider whose ids look like its own. Users to be permanently deleted are soft-deleted already.
     fn of_file(path: &Path) -> Result<Self, Failure> {
         let mut stock = Self::default();
-        let source = Source::open(path, &ReadOptions::default()).map_err(Failure::refused)?;
-        for row in source {
-            let row = row.map_err(Failure::refused)?;
-            let is_stocked = row.content.is_ok_and(|record| stock.add_row(&record));
+        let mut source = Source::open(path, &ReadOptions::default()).map_err(Failure::refused)?;
+        let read = source.each_row(|row| {
+            let record = row.content.as_ref();
+            let is_stocked = record.is_ok_and(|record| stock.add_row(record));
             stock.rows_without += u64::from(!is_stocked);
-        }
+        });
+        read.map_err(Failure::refused)?;
         Ok(stock)
     }
 

@@ -2,15 +2,29 @@
 //! over all formats, encodings and compressions.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
+use std::io::{self, Read, Write as _};
 use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 use rstest::rstest;
+use tempfile::NamedTempFile;
 
-use super::{
-    Columns, Compression, Encoding, Format, InputErrorKind, ReadOptions, Row, RowProblem, Source,
+use userpurge::domain::Record;
+use userpurge::input::{
+    Columns, Compression, Encoding, Format, ReadOptions, Row, RowProblem, Source, fingerprint,
+    spool,
 };
+
+mod excerpt;
+mod rows;
+mod table;
+
+/// A file that holds `content`.
+fn file(suffix: &str, content: impl AsRef<[u8]>) -> NamedTempFile {
+    let mut file = NamedTempFile::with_suffix(suffix).unwrap();
+    file.write_all(content.as_ref()).unwrap();
+    file
+}
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -28,10 +42,22 @@ fn id_column(name: &str) -> ReadOptions {
     }
 }
 
+/// Every row with texts of its own.
+fn all_rows(mut source: Source) -> Vec<Row<'static>> {
+    let mut rows = Vec::new();
+    let take = |row: &Row<'_>| {
+        let Row { position, content } = row.clone();
+        let content = content.map(Record::into_owned);
+        rows.push(Row { position, content });
+    };
+    source.each_row(take).unwrap();
+    rows
+}
+
 /// `line id`, or `line code`, of every row.
-fn rows(source: Source) -> Vec<String> {
+fn ids_of(source: Source) -> Vec<String> {
     (1..)
-        .zip(source.map(Result::unwrap))
+        .zip(all_rows(source))
         .map(|(number, Row { position, content })| {
             assert_eq!(position.row, number);
             let told = match &content {
@@ -81,7 +107,7 @@ fn every_fixture_yields_its_three_ids_with_their_lines(
         .zip(35436..)
         .map(|(line, id)| format!("{line} {id}"))
         .collect();
-    assert_eq!(rows(source), expected);
+    assert_eq!(ids_of(source), expected);
 }
 
 #[rstest]
@@ -103,7 +129,7 @@ fn every_fixture_yields_its_three_ids_with_their_lines(
 #[case("unclosed_quote.csv", &["2 35436", "3 unclosed_quote"])]
 fn a_row_with_a_problem_does_not_stop_the_others(#[case] name: &str, #[case] expected: &[&str]) {
     let source = Source::open(&fixture(name), &ReadOptions::default()).unwrap();
-    assert_eq!(rows(source), expected);
+    assert_eq!(ids_of(source), expected);
 }
 
 #[test]
@@ -121,33 +147,15 @@ fn what_was_found_out_can_be_asked_and_given_back() {
         delimiter: resolved.delimiter,
         columns: resolved.mapping.clone(),
     };
-    let first: Vec<Row<'_>> = source.map(Result::unwrap).collect();
+    let first = all_rows(source);
     let source = Source::open(&path, &again).unwrap();
     assert_eq!(source.resolved(), &resolved);
-    assert_eq!(source.map(Result::unwrap).collect::<Vec<_>>(), first);
+    assert_eq!(all_rows(source), first);
     let record = first[0].content.as_ref().unwrap();
     assert_eq!(record.account.as_deref(), Some("acme"));
     assert_eq!(record.reference.as_deref(), Some("T-1"));
     assert!(record.trimmed);
     assert_eq!(first[1].content.as_ref().unwrap().reference, None);
-}
-
-#[test]
-fn compression_and_encoding_can_be_asked() {
-    let resolved = |name| {
-        let source = Source::open(&fixture(name), &ReadOptions::default()).unwrap();
-        (source.resolved().compression, source.resolved().encoding)
-    };
-    assert_eq!(
-        resolved("members.csv.gz"),
-        (Some(Compression::Gzip), Encoding::Utf8)
-    );
-    assert_eq!(
-        resolved("lines.jsonl.zst"),
-        (Some(Compression::Zstd), Encoding::Utf8)
-    );
-    assert_eq!(resolved("utf16_le.csv"), (None, Encoding::Utf16Le));
-    assert_eq!(resolved("utf16_be.tsv"), (None, Encoding::Utf16Be));
 }
 
 /// The error of a file called `name` that holds `bytes`, with its path cut down to the name.
@@ -157,7 +165,7 @@ fn refusal(name: &str, bytes: &[u8], options: &ReadOptions) -> String {
     let mut file = std::fs::File::create(&path).unwrap();
     file.write_all(bytes).unwrap();
     let error = match Source::open(&path, options) {
-        Ok(mut source) => source.find_map(Result::err).unwrap(),
+        Ok(mut source) => source.each_row(|_| ()).unwrap_err(),
         Err(error) => error,
     };
     let folder = format!("{}/", folder.path().display());
@@ -264,24 +272,21 @@ fn a_named_key_that_no_row_has_is_an_error_and_a_rare_one_is_not() {
     };
     let message = refusal("a.jsonl", b"{\"id\":1}\n{\"id\":2}\n", &options);
     assert!(message.contains("`--action-column`"), "{message}");
-    let mut file = tempfile::NamedTempFile::new().unwrap();
-    file.write_all(b"{\"id\":1}\n{\"id\":2,\"verb\":\"purge\"}\n")
-        .unwrap();
+    let file = file("", b"{\"id\":1}\n{\"id\":2,\"verb\":\"purge\"}\n");
     assert!(Source::open(file.path(), &options).is_ok());
 }
 
 #[test]
 fn paths_that_are_no_file_are_told_apart() {
     let folder = tempfile::tempdir().unwrap();
-    let open = |path: &Path| Source::open(path, &ReadOptions::default()).unwrap_err();
-    assert!(matches!(open(folder.path()).kind, InputErrorKind::Folder));
-    let missing = folder.path().join("a.csv");
-    assert!(matches!(open(&missing).kind, InputErrorKind::Missing));
+    let told = |path: &Path| {
+        let error = Source::open(path, &ReadOptions::default()).unwrap_err();
+        error.to_string()
+    };
+    assert!(told(folder.path()).contains("is a folder"));
+    assert!(told(&folder.path().join("a.csv")).contains("no file"));
     #[cfg(unix)]
-    assert!(matches!(
-        open(Path::new("/dev/null")).kind,
-        InputErrorKind::NotAFile
-    ));
+    assert!(told(Path::new("/dev/null")).contains("a pipe or a device"));
 }
 
 #[test]
@@ -292,33 +297,75 @@ fn a_delimiter_that_sets_nothing_apart_is_refused() {
             ..ReadOptions::default()
         };
         let error = Source::open(&fixture("comma.csv"), &options).unwrap_err();
-        assert!(matches!(error.kind, InputErrorKind::Delimiter(_)));
+        assert!(error.to_string().contains("cannot be a delimiter"));
     }
 }
 
 #[test]
 fn damage_in_the_middle_of_a_file_ends_the_reading_once() {
-    let mut text = "id\n".to_owned();
-    for id in 0..200_000 {
-        writeln!(text, "{id}").unwrap();
-    }
+    let text = (0..200_000).fold("id\n".to_owned(), |text, id| format!("{text}{id}\n"));
     let mut bytes = zstd::encode_all(text.as_bytes(), 1).unwrap();
     bytes.truncate(bytes.len() / 2);
-    let mut file = tempfile::NamedTempFile::with_suffix(".csv.zst").unwrap();
-    file.write_all(&bytes).unwrap();
-    let mut source = Source::open(file.path(), &ReadOptions::default()).unwrap();
-    let error = source.find_map(Result::err).unwrap();
+    let file = file(".csv.zst", bytes);
+    let open = || Source::open(file.path(), &ReadOptions::default()).unwrap();
+    let mut source = open();
+    let mut read = 0;
+    while let Ok(Some(_)) = source.advance() {
+        read += 1;
+    }
+    assert!(read > 1 && matches!(source.advance(), Ok(None)));
+    let mut seen = 0;
+    let error = open().each_row(|_| seen += 1).unwrap_err();
     assert!(
-        matches!(error.kind, InputErrorKind::Damaged { line, .. } if line > 1),
-        "{error:?}"
+        error.to_string().contains("could not decompress"),
+        "{error}"
     );
-    assert!(source.next().is_none());
+    assert_eq!(seen, read);
+}
+
+/// Yields a byte, then fails.
+struct Breaking(bool);
+
+impl Read for Breaking {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if std::mem::replace(&mut self.0, true) {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
+        buffer[0] = b'1';
+        Ok(1)
+    }
 }
 
 #[test]
-fn a_source_can_be_handed_to_another_thread() {
-    fn is_send<T: Send + 'static>() {}
-    is_send::<Source>();
+fn standard_input_is_kept_whole_and_private_or_not_at_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run.input");
+    assert!(spool(Breaking(false), &path).is_err());
+    assert!(!path.exists());
+    assert_eq!(spool(&b"id\n1\n"[..], &path).unwrap(), 5);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = path.metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+    let again = spool(&b"1"[..], &path).unwrap_err();
+    assert!(again.to_string().contains("exists already"), "{again}");
+    assert_eq!(std::fs::read(&path).unwrap(), b"id\n1\n");
+}
+
+#[test]
+fn a_file_has_the_same_digest_while_it_is_read_for_its_rows() {
+    // FIPS 180-2, appendix B.1.
+    let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+    assert_eq!(fingerprint(file("", "abc").path()).unwrap().sha256, abc);
+    for rows in [1, 300_000] {
+        let file = file(".csv", format!("id\n{}", "12\n".repeat(rows)));
+        let mut source = Source::open_digested(file.path(), &ReadOptions::default()).unwrap();
+        source.each_row(|_| ()).unwrap();
+        let digest = source.fingerprint().unwrap();
+        assert_eq!(digest, fingerprint(file.path()).unwrap());
+    }
 }
 
 /// How a file of the property below is written.
@@ -451,12 +498,14 @@ proptest! {
         let (text, lines) = write_text(&given, written);
         let bytes = compress(encode(&text, written.encoding), written.compression);
         let suffix = format!(".{}", written.format);
-        let mut file = tempfile::NamedTempFile::with_suffix(&suffix).unwrap();
-        file.write_all(&bytes).unwrap();
+        let file = file(&suffix, bytes);
         let source = Source::open(file.path(), &ReadOptions::default()).unwrap();
-        prop_assert_eq!(source.resolved().format, written.format);
-        let read: Vec<(u64, String)> = source
-            .map(Result::unwrap)
+        let resolved = source.resolved();
+        prop_assert_eq!(resolved.format, written.format);
+        prop_assert_eq!(resolved.compression, written.compression);
+        prop_assert_eq!(resolved.encoding, written.encoding.unwrap_or(Encoding::Utf8));
+        let read: Vec<(u64, String)> = all_rows(source)
+            .into_iter()
             .map(|row| (row.position.line, row.content.unwrap().id.into_owned()))
             .collect();
         let ids = given.into_iter().map(|(id, _, _)| id);
@@ -470,11 +519,11 @@ proptest! {
         head in prop::sample::select(vec!["", "id,a\n", "[", "{", "\u{FEFF}", "id\t\"", "{\"id\":1}\n"]),
         name in prop::sample::select(vec![".csv", ".tsv", ".jsonl", ".json", ".ids", ".txt", ".gz"]),
     ) {
-        let mut file = tempfile::NamedTempFile::with_suffix(name).unwrap();
-        file.write_all(head.as_bytes()).unwrap();
-        file.write_all(&bytes).unwrap();
-        if let Ok(source) = Source::open(file.path(), &ReadOptions::default()) {
-            let rows = source.take(1_000).count();
+        let file = file(name, [head.as_bytes(), &bytes].concat());
+        if let Ok(mut source) = Source::open(file.path(), &ReadOptions::default()) {
+            let mut rows = 0;
+            // An error ends the reading.
+            let _ = source.each_row(|_| rows += 1);
             prop_assert!(rows <= head.len() + bytes.len() + 1);
         }
     }
