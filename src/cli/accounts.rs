@@ -31,13 +31,10 @@ const SILENCE_MAX: Duration = Duration::from_secs(4);
 /// An account, ready to be spoken to.
 #[derive(Debug)]
 pub(super) struct Line {
-    /// Its name.
     pub(super) name: AccountName,
-    /// Its provider.
     pub(super) kind: ProviderKind,
     /// The action of its rows that name none.
     pub(super) action: Option<Action>,
-    /// The line itself.
     pub(super) client: Client,
     /// Who we are there; `None`: it was not asked.
     pub(super) identity: Option<Identity>,

@@ -87,20 +87,10 @@ fn head(setup: &Setup, planned: &Planned) -> String {
     let columns = fields.map(|(field, column)| Some(format!("{field} from `{}`", column?)));
     let columns: Vec<String> = columns.into_iter().flatten().collect();
     told.extend((!columns.is_empty()).then(|| columns.join(", ")));
-    for (count, one, many) in [
-        (
-            plan.trimmed,
-            "id has blanks around, which were taken off",
-            "ids have blanks around, which were taken off",
-        ),
-        (
-            plan.unprefixed,
-            "id has an export's prefix `zcrm_`, which was taken off",
-            "ids have an export's prefix `zcrm_`, which was taken off",
-        ),
-    ] {
-        told.extend(counted_note(count, one, many));
-    }
+    let blanks = "blanks around, which were taken off";
+    told.extend(remark(plan.trimmed, "id has", "ids have", blanks));
+    let prefix = "an export's prefix `zcrm_`, which was taken off";
+    told.extend(remark(plan.unprefixed, "id has", "ids have", prefix));
     for done in planned
         .done_at
         .iter()
@@ -115,15 +105,20 @@ fn head(setup: &Setup, planned: &Planned) -> String {
             done.ledger.display()
         ));
     }
-    told.extend(counted_note(
-        plan.asides.comments,
-        "line begins with # and was taken for a comment",
-        "lines begin with # and were taken for comments",
-    ));
-    told.extend(counted_note(
+    let comments = plan.asides.comments;
+    let (one, many) = ("line begins with # and was", "lines begin with # and were");
+    let taken = if comments == 1 {
+        "taken for a comment"
+    } else {
+        "taken for comments"
+    };
+    told.extend(remark(comments, one, many, taken));
+    let words = "other words behind the id, which are passed over";
+    told.extend(remark(
         plan.asides.remarks,
-        "line holds other words behind the id, which are passed over",
-        "lines hold other words behind the id, which are passed over",
+        "line holds",
+        "lines hold",
+        words,
     ));
     if let (Some(path), Some(ids)) = (&setup.options.protect, planned.protected) {
         let folder = setup::folder().unwrap_or_default();
@@ -140,12 +135,9 @@ fn head(setup: &Setup, planned: &Planned) -> String {
 }
 
 /// A remark about so many ids or lines; `None`: it is about none.
-fn counted_note(count: u64, one: &str, many: &str) -> Option<String> {
-    match count {
-        0 => None,
-        1 => Some(format!("(1 {one})")),
-        count => Some(format!("({} {many})", grouped(count))),
-    }
+fn remark(count: u64, one: &str, many: &str, what: &str) -> Option<String> {
+    let noun = if count == 1 { one } else { many };
+    (count > 0).then(|| format!("({} {noun} {what})", grouped(count)))
 }
 
 /// What `--canary` does.

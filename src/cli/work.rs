@@ -42,10 +42,18 @@ impl Session<'_> {
     ) -> Result<ExitCode, Failure> {
         let shown = Shown::start(self.mode, ahead, recorder);
         let rows = self.state.counts().total();
-        let feed = Feed::new(&Arc::new(self.state), recorder);
-        let ended = lanes(feed, recorder, &self.setup, &queues, specs, &connected).await;
+        let mut feed = Feed::new(&Arc::new(self.state), recorder);
+        let work = begin(&mut feed, recorder, &self.setup, &queues, specs, &connected).await;
+        let ended = match work {
+            Ok(work) => run_lanes(work, feed).await,
+            Err(failure) => Err(failure),
+        };
         let ended = match ended {
-            Ok(state) => end(self.writer, recorder, rows, state).await,
+            Ok(state) => {
+                let is_whole = connected.held.is_empty();
+                let state = if is_whole { state } else { RunState::Stopped };
+                end(self.writer, recorder, rows, state).await
+            }
             Err(failure) => {
                 // The reason stands; that the ledger closes well or badly adds nothing to it.
                 let _ = self.writer.finish().await;
@@ -63,15 +71,15 @@ impl Session<'_> {
     }
 }
 
-/// Runs a lane for every account with rows. Those that are held have stopped.
-async fn lanes(
-    mut feed: Feed,
+/// Gives every account with rows its work. Those that are held have stopped.
+async fn begin(
+    feed: &mut Feed,
     recorder: &Recorder,
     setup: &Setup,
     queues: &BTreeMap<AccountName, Queues>,
     mut specs: BTreeMap<AccountName, WorkSpec>,
     connected: &Connected,
-) -> Result<RunState, Failure> {
+) -> Result<Vec<(Client, WorkSpec)>, Failure> {
     for stop in connected.held.values() {
         let entry = Entry::Stop(stop.clone());
         let result = recorder.record(entry, Durability::Queued).await;
@@ -87,10 +95,7 @@ async fn lanes(
             work.push((line.client.clone(), spec));
         }
     }
-    match run_lanes(work, feed).await? {
-        _ if !connected.held.is_empty() => Ok(RunState::Stopped),
-        state => Ok(state),
-    }
+    Ok(work)
 }
 
 /// Runs lanes to their end, and says how all of them together ended.
