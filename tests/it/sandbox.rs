@@ -124,170 +124,63 @@ impl Bench {
 }
 
 /// Sends the one request of each row to a new sandbox and holds the answer against the row: method,
-/// path, status, and what stands in the body where.
-fn hold(rows: &[(&str, &str, u16, &str, Value)]) {
-    for (method, target, status, pointer, value) in rows {
+/// path, status, where in the body (`-`: all of it), and the JSON that stands there.
+fn hold(table: &str) {
+    for row in table.lines().map(str::trim).filter(|row| !row.is_empty()) {
+        let cells: Vec<&str> = row.splitn(5, ' ').collect();
+        let [method, target, status, pointer, value] = cells[..] else {
+            panic!("{row}");
+        };
         let answer = Bench::new(json!({})).send(method, target, "");
-        let held = answer.1.pointer(pointer).cloned().unwrap_or_default();
-        assert_eq!((answer.0, &held), (*status, value), "{method} {target}");
+        let held = answer.1.pointer(pointer.trim_start_matches('-'));
+        let held = held.cloned().unwrap_or_default();
+        let value: Value = serde_json::from_str(value).unwrap();
+        assert_eq!((answer.0, held), (status.parse().unwrap(), value), "{row}");
     }
 }
 
 #[test]
-#[expect(clippy::too_many_lines, reason = "a table")]
 fn zendesk_answers_as_documented() {
-    const USERS: &str = "/api/v2/users";
-    let rows = [
-        ("GET", "/1001", 200, "/user/active", json!(true)),
-        ("GET", "/1001.json", 200, "/user/id", json!(1001)),
-        ("GET", "/1002", 200, "/user/active", json!(false)),
-        (
-            "GET",
-            "/1003",
-            200,
-            "/user/name",
-            json!("Permanently Deleted User"),
-        ),
-        ("GET", "/1009", 404, "/error", json!("RecordNotFound")),
-        (
-            "GET",
-            "/abc",
-            400,
-            "/error/title",
-            json!("Invalid attribute"),
-        ),
-        ("GET", "/1006", 200, "/user/role_type", json!(1)),
-        (
-            "GET",
-            "/show_many?ids=1001,1002,1003,1009,1005",
-            200,
-            "/count",
-            json!(2),
-        ),
-        ("DELETE", "/1001", 200, "/user/active", json!(false)),
-        ("DELETE", "/1001", 200, "/user/email", Value::Null),
-        ("DELETE", "/1002", 422, "/error", json!("RecordInvalid")),
-        ("DELETE", "/1003", 422, "/error", json!("RecordInvalid")),
-        ("DELETE", "/1009", 404, "/error", json!("RecordNotFound")),
-        (
-            "DELETE",
-            "/361808000000",
-            422,
-            "/error",
-            json!("RecordInvalid"),
-        ),
-        (
-            "DELETE",
-            "/361808000001",
-            422,
-            "/error",
-            json!("RecordInvalid"),
-        ),
-        ("DELETE", "/", 404, "/error", json!("InvalidEndpoint")),
-        (
-            "DELETE",
-            "/destroy_many?ids=,",
-            400,
-            "/error",
-            json!("BadRequest"),
-        ),
-        (
-            "GET",
-            "/1001/compliance_deletion_statuses",
-            200,
-            "",
-            json!({"compliance_deletion_statuses": []}),
-        ),
-        (
-            "GET",
-            "/../deleted_users/1002",
-            404,
-            "/error",
-            json!("InvalidEndpoint"),
-        ),
-        ("GET", "/me.json", 200, "/user/role", json!("admin")),
-    ];
-    for (method, path, status, pointer, value) in rows {
-        hold(&[(method, &format!("{USERS}{path}"), status, pointer, value)]);
-    }
-    hold(&[
-        (
-            "GET",
-            "/api/v2/deleted_users/1002",
-            200,
-            "/deleted_user/id",
-            json!(1002),
-        ),
-        (
-            "GET",
-            "/api/v2/deleted_users/1001",
-            404,
-            "/error",
-            json!("RecordNotFound"),
-        ),
-        (
-            "GET",
-            "/api/v2/deleted_users/1003",
-            404,
-            "/error",
-            json!("RecordNotFound"),
-        ),
-        (
-            "DELETE",
-            "/api/v2/deleted_users/1002",
-            200,
-            "/deleted_user/active",
-            json!(false),
-        ),
-        (
-            "DELETE",
-            "/api/v2/deleted_users/1001",
-            404,
-            "/error",
-            json!("RecordNotFound"),
-        ),
-        (
-            "DELETE",
-            "/api/v2/deleted_users/1003",
-            404,
-            "/error",
-            json!("RecordNotFound"),
-        ),
-        (
-            "GET",
-            "/api/v2/job_statuses/V3-none",
-            404,
-            "/error",
-            json!("RecordNotFound"),
-        ),
-        (
-            "GET",
-            "/api/v2/deleted_users?page[size]=1",
-            200,
-            "/meta",
-            json!({"has_more": true, "after_cursor": "1002"}),
-        ),
-        (
-            "GET",
-            "/api/v2/deleted_users?page[after]=1002",
-            200,
-            "/meta",
-            json!({"has_more": false, "after_cursor": "1003"}),
-        ),
-    ]);
+    hold(
+        r#"
+        GET /api/v2/users/1001 200 /user/active true
+        GET /api/v2/users/1001.json 200 /user/id 1001
+        GET /api/v2/users/1002 200 /user/active false
+        GET /api/v2/users/1003 200 /user/name "Permanently Deleted User"
+        GET /api/v2/users/1009 404 /error "RecordNotFound"
+        GET /api/v2/users/abc 400 /error/title "Invalid attribute"
+        GET /api/v2/users/1006 200 /user/role_type 1
+        GET /api/v2/users/show_many?ids=1001,1002,1003,1009,1005 200 /count 2
+        DELETE /api/v2/users/1001 200 /user/active false
+        DELETE /api/v2/users/1001 200 /user/email null
+        DELETE /api/v2/users/1002 422 /error "RecordInvalid"
+        DELETE /api/v2/users/1003 422 /error "RecordInvalid"
+        DELETE /api/v2/users/1009 404 /error "RecordNotFound"
+        DELETE /api/v2/users/361808000000 422 /error "RecordInvalid"
+        DELETE /api/v2/users/361808000001 422 /error "RecordInvalid"
+        DELETE /api/v2/users/ 404 /error "InvalidEndpoint"
+        DELETE /api/v2/users/destroy_many?ids=, 400 /error "BadRequest"
+        GET /api/v2/users/1001/compliance_deletion_statuses 200 - {"compliance_deletion_statuses": []}
+        GET /api/v2/users/../deleted_users/1002 404 /error "InvalidEndpoint"
+        GET /api/v2/users/me.json 200 /user/role "admin"
+        GET /api/v2/deleted_users/1002 200 /deleted_user/id 1002
+        GET /api/v2/deleted_users/1001 404 /error "RecordNotFound"
+        GET /api/v2/deleted_users/1003 404 /error "RecordNotFound"
+        DELETE /api/v2/deleted_users/1002 200 /deleted_user/active false
+        DELETE /api/v2/deleted_users/1001 404 /error "RecordNotFound"
+        DELETE /api/v2/deleted_users/1003 404 /error "RecordNotFound"
+        GET /api/v2/job_statuses/V3-none 404 /error "RecordNotFound"
+        GET /api/v2/deleted_users?page[size]=1 200 /meta {"has_more": true, "after_cursor": "1002"}
+        GET /api/v2/deleted_users?page[after]=1002 200 /meta {"has_more": false, "after_cursor": "1003"}
+        "#,
+    );
     let ids = vec!["1"; 101].join(",");
-    for (method, path) in [
-        ("GET", "users/show_many"),
-        ("DELETE", "users/destroy_many"),
-        ("GET", "job_statuses/show_many"),
+    for line in [
+        "GET /api/v2/users/show_many",
+        "DELETE /api/v2/users/destroy_many",
+        "GET /api/v2/job_statuses/show_many",
     ] {
-        hold(&[(
-            method,
-            &format!("/api/v2/{path}?ids={ids}"),
-            400,
-            "/max_count",
-            json!(100),
-        )]);
+        hold(&format!("{line}?ids={ids} 400 /max_count 100"));
     }
 }
 
@@ -295,61 +188,20 @@ fn zendesk_answers_as_documented() {
 fn sunshine_conversations_answers_as_specified() {
     let by_external = format!("{APP}/users/shop%2F1001%20%C3%A4%3F%23%25%2B");
     let clear = format!("/sc{APP}/users/{GUEST}/personalinformation");
-    let missing = json!("user_not_found");
-    hold(&[
-        (
-            "GET",
-            APP,
-            200,
-            "/app/id",
-            json!("5963c0d619a30a2e00de36b8"),
-        ),
-        ("GET", &by_external, 200, "/user/id", json!(GUEST)),
-        ("DELETE", &by_external, 200, "", json!({})),
-        (
-            "DELETE",
-            &format!("{APP}/users/5fa1c0d619a30a2e00000002"),
-            404,
-            "/errors/0/code",
-            missing.clone(),
-        ),
-        (
-            "DELETE",
-            &format!("{APP}/users/vip"),
-            404,
-            "/errors/0/code",
-            missing,
-        ),
-        (
-            "DELETE",
-            &format!("{APP}/users/vip?brandId=b1"),
-            200,
-            "",
-            json!({}),
-        ),
-        ("DELETE", &clear, 200, "/user/profile", json!({})),
-        (
-            "DELETE",
-            &clear,
-            200,
-            "/user/externalId",
-            json!("shop/1001 ä?#%+"),
-        ),
-        (
-            "DELETE",
-            &format!("{APP}/users/"),
-            404,
-            "/errors/0/code",
-            json!("not_found"),
-        ),
-        (
-            "DELETE",
-            "/v2/apps/0000/users/1",
-            404,
-            "/errors/0/code",
-            json!("app_not_found"),
-        ),
-    ]);
+    hold(&format!(
+        r#"
+        GET {APP} 200 /app/id "5963c0d619a30a2e00de36b8"
+        GET {by_external} 200 /user/id "{GUEST}"
+        DELETE {by_external} 200 - {{}}
+        DELETE {APP}/users/5fa1c0d619a30a2e00000002 404 /errors/0/code "user_not_found"
+        DELETE {APP}/users/vip 404 /errors/0/code "user_not_found"
+        DELETE {APP}/users/vip?brandId=b1 200 - {{}}
+        DELETE {clear} 200 /user/profile {{}}
+        DELETE {clear} 200 /user/externalId "shop/1001 ä?#%+"
+        DELETE {APP}/users/ 404 /errors/0/code "not_found"
+        DELETE /v2/apps/0000/users/1 404 /errors/0/code "app_not_found"
+        "#
+    ));
     let mut bench = Bench::new(json!({}));
     for (target, state) in [
         (&clear, "cleared"),
@@ -365,124 +217,35 @@ fn sunshine_conversations_answers_as_specified() {
 }
 
 #[test]
-#[expect(clippy::too_many_lines, reason = "a table")]
 fn zoho_answers_as_documented() {
-    let rows = [
-        (
-            "100",
-            200,
-            "/users/0/details/id",
-            json!("5725767000000411100"),
-        ),
-        ("101", 200, "/users/0/details", json!({})),
-        ("108", 200, "/users/0/code", json!("SUCCESS")),
-        ("102", 400, "/users/0/code", json!("ID_ALREADY_DELETED")),
-        ("103", 400, "/users/0/code", json!("INVALID_REQUEST")),
-        (
-            "104",
-            400,
-            "/users/0/message",
-            json!("Support user cannot be deleted"),
-        ),
-        (
-            "106",
-            400,
-            "/users/0/details",
-            json!({"resource_path_index": 1}),
-        ),
-        ("107", 403, "/code", json!("PERMISSION_DENIED")),
-        (
-            "900",
-            400,
-            "/message",
-            json!("the id given seems to be invalid"),
-        ),
-        (
-            "901",
-            400,
-            "/message",
-            json!("the_id_given_seems_to_be_invalid"),
-        ),
-        ("902", 200, "/code", json!("INVALID_DATA")),
-    ];
-    for (tail, status, pointer, value) in rows {
-        let target = format!("/crm/v8/users/5725767000000411{tail}");
-        hold(&[("DELETE", &target, status, pointer, value)]);
-    }
+    const USER: &str = "/crm/v8/users/5725767000000411";
     let ids = vec!["5725767000000411100"; 101].join(",");
-    hold(&[
-        (
-            "GET",
-            "/crm/v8/users?type=CurrentUser",
-            200,
-            "/users/0/id",
-            json!("5725767000000411001"),
-        ),
-        (
-            "GET",
-            "/crm/v8/users?type=DeletedUsers",
-            200,
-            "/info/count",
-            json!(1),
-        ),
-        (
-            "GET",
-            "/crm/v8/users?per_page=2",
-            200,
-            "/info/more_records",
-            json!(true),
-        ),
-        ("GET", "/crm/v8/users?page=9", 204, "", Value::Null),
-        (
-            "GET",
-            "/crm/v8/users?type=Kings",
-            400,
-            "/code",
-            json!("INVALID_DATA"),
-        ),
-        (
-            "GET",
-            "/crm/v8/users/5725767000000411900",
-            204,
-            "",
-            Value::Null,
-        ),
-        (
-            "GET",
-            "/crm/v8/users/5725767000000411104",
-            200,
-            "/users/0/type__s",
-            json!("Support User"),
-        ),
-        (
-            "GET",
-            &format!("/crm/v8/users?ids={ids}"),
-            400,
-            "/code",
-            json!("INVALID_DATA"),
-        ),
-        (
-            "PUT",
-            "/crm/v8/users/1",
-            400,
-            "/code",
-            json!("INVALID_REQUEST_METHOD"),
-        ),
-        (
-            "GET",
-            "/crm/v9/users",
-            404,
-            "/code",
-            json!("INVALID_URL_PATTERN"),
-        ),
-        (
-            "GET",
-            "/crm/v8/org",
-            200,
-            "/org/0/primary_zuid",
-            json!("600411103"),
-        ),
-    ]);
+    hold(&format!(
+        r#"
+        DELETE {USER}100 200 /users/0/details/id "5725767000000411100"
+        DELETE {USER}101 200 /users/0/details {{}}
+        DELETE {USER}108 200 /users/0/code "SUCCESS"
+        DELETE {USER}102 400 /users/0/code "ID_ALREADY_DELETED"
+        DELETE {USER}103 400 /users/0/code "INVALID_REQUEST"
+        DELETE {USER}104 400 /users/0/message "Support user cannot be deleted"
+        DELETE {USER}106 400 /users/0/details {{"resource_path_index": 1}}
+        DELETE {USER}107 403 /code "PERMISSION_DENIED"
+        DELETE {USER}900 400 /message "the id given seems to be invalid"
+        DELETE {USER}901 400 /message "the_id_given_seems_to_be_invalid"
+        DELETE {USER}902 200 /code "INVALID_DATA"
+        GET /crm/v8/users?type=CurrentUser 200 /users/0/id "5725767000000411001"
+        GET /crm/v8/users?type=DeletedUsers 200 /info/count 1
+        GET /crm/v8/users?per_page=2 200 /info/more_records true
+        GET /crm/v8/users?page=9 204 - null
+        GET /crm/v8/users?type=Kings 400 /code "INVALID_DATA"
+        GET {USER}900 204 - null
+        GET {USER}104 200 /users/0/type__s "Support User"
+        GET /crm/v8/users?ids={ids} 400 /code "INVALID_DATA"
+        PUT /crm/v8/users/1 400 /code "INVALID_REQUEST_METHOD"
+        GET /crm/v9/users 404 /code "INVALID_URL_PATTERN"
+        GET /crm/v8/org 200 /org/0/primary_zuid "600411103"
+        "#
+    ));
 }
 
 #[test]
@@ -865,135 +628,52 @@ fn a_fault_hits_a_deletion_as_it_says() {
 }
 
 #[test]
-#[expect(clippy::too_many_lines, reason = "a table")]
 fn a_judge_seeds_changes_reads_and_resets() {
     let mut bench = Bench::new(json!({}));
-    let users = json!({"tenant": "acme", "zendesk": [{"id": "7"}], "zoho": [{"id": "9"}],
-        "sunco": [{"id": GUEST, "external_id": "x"}]});
-    let agent = json!({"tenant": "acme", "zendesk": {"caller_role": "agent"}});
-    let fault = json!({"user": "7", "fault": "throttle", "times": 1});
-    let delete = "/t/acme/api/v2/users/7";
-    let bad = |id: &str| json!({"zendesk": [{"id": id}]});
     bench.authorization = "Bearer sandbox-oauth".to_owned();
-    for (method, path, body, status, says) in [
-        ("POST", "/_sandbox/users", users, 200, "true"),
-        ("POST", "/_sandbox/settings", agent, 200, "true"),
-        ("POST", "/t/acme/_sandbox/faults", fault, 200, "true"),
-        ("DELETE", delete, json!(""), 429, ""),
-        ("DELETE", delete, json!(""), 403, "Forbidden"),
-        (
-            "GET",
-            "/_sandbox/settings?tenant=acme",
-            json!(""),
-            200,
-            "\"caller_role\":\"agent\"",
-        ),
-        (
-            "GET",
-            "/_sandbox/settings",
-            json!(""),
-            200,
-            "\"caller_role\":\"admin\"",
-        ),
-        (
-            "GET",
-            "/_sandbox/requests?tenant=acme&user=7",
-            json!(""),
-            200,
-            "\"step\":\"delete\"",
-        ),
-        (
-            "GET",
-            "/_sandbox/requests?user=nobody",
-            json!(""),
-            200,
-            "[]",
-        ),
-        (
-            "GET",
-            "/_sandbox/users?tenant=acme&id=x",
-            json!(""),
-            200,
-            "\"provider\":\"sunco\"",
-        ),
-        (
-            "GET",
-            "/_sandbox/users?provider=zoho&id=9",
-            json!(""),
-            200,
-            "\"role\":\"regular\"",
-        ),
-        (
-            "POST",
-            "/_sandbox/reset",
-            json!({"tenant": "acme"}),
-            200,
-            "true",
-        ),
-        ("GET", "/_sandbox/requests", json!(""), 200, "[]"),
-        (
-            "GET",
-            "/_sandbox/nothing",
-            json!(""),
-            404,
-            "no such control",
-        ),
-        (
-            "POST",
-            "/_sandbox/settings",
-            json!({"tenant": 5}),
-            400,
-            "unknown field `tenant`",
-        ),
-        (
-            "POST",
-            "/_sandbox/settings",
-            json!({"latencies": "1s"}),
-            400,
-            "unknown field `latencies`",
-        ),
-        (
-            "POST",
-            "/_sandbox/users",
-            bad("x"),
-            400,
-            "its id must be digits",
-        ),
-        (
-            "POST",
-            "/_sandbox/faults",
-            json!({"user": "7", "fault": "flood", "times": 1}),
-            400,
-            "flood",
-        ),
-        (
-            "GET",
-            &format!("/t/{}/api/v2/users/me", "x".repeat(65)),
-            json!(""),
-            404,
-            "",
-        ),
-    ] {
-        let answer = bench.send(method, path, &body.to_string());
+    let too_long = "x".repeat(65);
+    // Method, path, body (`-`: none), status, and what the answer holds.
+    let table = format!(
+        r#"
+        POST /t/acme/_sandbox/users {{"zendesk":[{{"id":"7"}}],"zoho":[{{"id":"9"}}]}} 200 true
+        POST /_sandbox/users {{"tenant":"acme","sunco":[{{"id":"{GUEST}","external_id":"x"}}]}} 200 true
+        POST /_sandbox/settings {{"tenant":"acme","zendesk":{{"caller_role":"agent"}}}} 200 true
+        POST /t/acme/_sandbox/faults {{"user":"7","fault":"throttle","times":1}} 200 true
+        DELETE /t/acme/api/v2/users/7 - 429 exceeded
+        DELETE /t/acme/api/v2/users/7 - 403 Forbidden
+        GET /_sandbox/settings?tenant=acme - 200 "caller_role":"agent"
+        GET /_sandbox/settings - 200 "caller_role":"admin"
+        GET /_sandbox/requests?tenant=acme&user=7 - 200 "step":"delete"
+        GET /_sandbox/requests?user=nobody - 200 []
+        GET /_sandbox/users?tenant=acme&id=x - 200 "provider":"sunco"
+        GET /_sandbox/users?provider=zoho&id=9 - 200 "role":"regular"
+        POST /_sandbox/reset {{"tenant":"acme"}} 200 true
+        GET /_sandbox/requests - 200 []
+        GET /_sandbox/nothing - 404 no such control
+        POST /_sandbox/settings {{"tenant":5}} 400 unknown field `tenant`
+        POST /_sandbox/settings {{"latencies":"1s"}} 400 unknown field `latencies`
+        POST /_sandbox/users {{"zendesk":[{{"id":"x"}}]}} 400 its id must be digits
+        POST /_sandbox/users {{"zendesk":[{{"id":"1","state":"asleep"}}]}} 400 its state must be
+        POST /_sandbox/users {{"zendesk":[{{"id":"1","role":"king"}}]}} 400 its role must be
+        POST /_sandbox/users {{"sunco":[{{"id":"5fa1c0d619a30a2e0000000x"}}]}} 400 24 hex digits
+        POST /_sandbox/users {{"sunco":[{{"id":"{GUEST}","external_id":""}}]}} 400 1 to 1024 characters
+        POST /_sandbox/users {{"zoho":[{{"id":"12345678901234567890"}}]}} 400 1 to 19 digits
+        POST /_sandbox/users {{"zoho":[{{"id":"1","state":"asleep"}}]}} 400 its state must be
+        POST /_sandbox/faults {{"user":"7","fault":"flood","times":1}} 400 unknown variant `flood`
+        GET /t/{too_long}/api/v2/users/me - 404 no fit name
+        "#
+    );
+    for row in table.lines().map(str::trim).filter(|row| !row.is_empty()) {
+        let cells: Vec<&str> = row.splitn(5, ' ').collect();
+        let [method, path, body, status, says] = cells[..] else {
+            panic!("{row}");
+        };
+        let answer = bench.send(method, path, body.trim_start_matches('-'));
         let text = String::from_utf8_lossy(answer.2.body()).into_owned();
-        assert!(
-            answer.0 == status && text.contains(says),
-            "{path} {} {text}",
-            answer.0
-        );
+        assert_eq!(answer.0.to_string(), status, "{row} {text}");
+        assert!(text.contains(says), "{row} {text}");
     }
     assert_eq!(bench.state("1001").0, "active");
-    for seed in [
-        json!({"zendesk": [{"id": "1", "state": "asleep"}]}),
-        json!({"zendesk": [{"id": "1", "role": "king"}]}),
-        json!({"sunco": [{"id": "5fa1c0d619a30a2e0000000x"}]}),
-        json!({"sunco": [{"id": GUEST, "external_id": ""}]}),
-        json!({"zoho": [{"id": "12345678901234567890"}]}),
-        json!({"zoho": [{"id": "1", "state": "asleep"}]}),
-    ] {
-        let seed = serde_json::from_value(seed).unwrap();
-        assert!(bench.sandbox.seed(&seed, START).is_err());
-    }
 }
 
 #[test]
