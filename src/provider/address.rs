@@ -14,10 +14,6 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'~');
 
 /// Refuses an address that credentials must not be sent to, or that no path can be added to.
-///
-/// # Errors
-///
-/// [`BuildError::Address`], naming `setting`.
 pub(super) fn check_base(setting: &'static str, url: &Url) -> Result<(), BuildError> {
     let problem = if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
         "is no web address; write https:// and a host"
@@ -30,7 +26,7 @@ pub(super) fn check_base(setting: &'static str, url: &Url) -> Result<(), BuildEr
     } else {
         return Ok(());
     };
-    Err(BuildError::Address { setting, problem })
+    Err(BuildError { setting, problem })
 }
 
 /// Whether `url` is on this machine: the same rule as `transport`'s, which lets plain http out

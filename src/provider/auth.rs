@@ -14,10 +14,6 @@ use crate::domain::Quota;
 
 /// Refuses a setting that would make a broken header or a broken request: an empty one, or one
 /// with blanks, line ends or other characters that no provider's credentials have.
-///
-/// # Errors
-///
-/// [`BuildError::Setting`], naming `setting` and never its value.
 pub(super) fn check_plain(setting: &'static str, value: &str) -> Result<(), BuildError> {
     let problem = if value.is_empty() {
         "is empty"
@@ -28,7 +24,7 @@ pub(super) fn check_plain(setting: &'static str, value: &str) -> Result<(), Buil
     } else {
         return Ok(());
     };
-    Err(BuildError::Setting { setting, problem })
+    Err(BuildError { setting, problem })
 }
 
 /// `Basic` with this name and password.
@@ -96,10 +92,6 @@ fn refusal(answer: &Object) -> Option<Detail> {
 
 /// Reads a token endpoint's answer. `token`: what the provider makes of an answer with an access
 /// token. `refused`: what it makes of a refusal that its status alone does not call passing.
-///
-/// # Errors
-///
-/// Why there is no token.
 pub(super) fn minted(
     reply: &Reply,
     token: impl FnOnce(&Object, SecretString) -> Result<Token, TokenRefused>,

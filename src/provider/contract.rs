@@ -87,7 +87,9 @@ pub trait Provider: Send + Sync + fmt::Debug {
     fn unknown_when_gone(&self, step: Step) -> bool;
 
     /// How many users are deleted with one request; `None`: this provider has no such request.
-    fn bulk(&self) -> Option<&dyn Bulk>;
+    fn bulk(&self) -> Option<&dyn Bulk> {
+        None
+    }
 
     /// What the headers of any answer say of limits. `step`: of which request; `None`: a read.
     fn rate_hints(&self, step: Option<Step>, headers: &HeaderMap) -> RateHints;

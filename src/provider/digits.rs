@@ -3,104 +3,110 @@
 
 use crate::domain::IdProblem;
 
+/// Whether a text is it, its code, and how to mend it.
+type Mistake = (fn(&str) -> bool, &'static str, &'static str);
+
+/// Every mistake. The first that fits counts.
+const MISTAKES: [Mistake; 15] = [
+    (str::is_empty, "empty", "the id is missing"),
+    (|text| text == "0", "zero", "0 is no user's id"),
+    (
+        is_digits,
+        "leading_zero",
+        "the id begins with 0, which no id of this provider does; look at how the file was made",
+    ),
+    (
+        |text| text.contains(invisible),
+        "invisible_character",
+        "the id holds a character that cannot be seen; type the id anew, or export it again",
+    ),
+    (
+        |text| text.starts_with(['=', '\'']),
+        "formula",
+        "the id is wrapped as a spreadsheet's formula or text; export the bare value",
+    ),
+    (
+        |text| text.contains("://"),
+        "web_address",
+        "this is a web address, not an id; leave nothing but the id of it",
+    ),
+    (
+        |text| text.starts_with(is_quote) || text.ends_with(is_quote),
+        "quotes",
+        "quotation marks stand beside the id; take them off, or export it again",
+    ),
+    (
+        |text| text.contains('@'),
+        "email",
+        "this is an e-mail address, not an id; name the column of the ids with --id-column",
+    ),
+    (
+        |text| text.strip_prefix('-').is_some_and(is_digits),
+        "minus",
+        "an id is never negative; look at how the file was made",
+    ),
+    (
+        |text| text.strip_prefix('+').is_some_and(is_digits),
+        "plus",
+        "the id begins with a plus sign; take it off",
+    ),
+    (
+        is_scientific,
+        "scientific_notation",
+        "the id is in scientific notation, so its last digits are lost; format the column as text \
+         and export again",
+    ),
+    (
+        is_grouped,
+        "thousands_separators",
+        "the id has thousands separators; format the column as text and export again",
+    ),
+    (
+        is_decimal,
+        "decimal_point",
+        "the id has decimals, so it went through a number; format the column as text and export \
+         again",
+    ),
+    (
+        |text| text.chars().all(char::is_numeric),
+        "foreign_digits",
+        "the id is written in digits other than 0 to 9; export it again in plain digits",
+    ),
+    (
+        holds_number,
+        "text_around_id",
+        "other text stands beside the id; leave nothing but the id",
+    ),
+];
+
 /// Passes `text` if it is written as a whole number without a leading zero; else says which
 /// mistake it is.
-///
-/// # Errors
-///
-/// The mistake, with a code of its own and how to mend it.
 pub(super) fn plain(text: &str) -> Result<(), IdProblem> {
-    match mistake(text) {
-        None => Ok(()),
-        Some((code, reason)) => Err(IdProblem {
-            code,
-            reason: reason.to_owned(),
-        }),
+    if is_digits(text) && !text.starts_with('0') {
+        return Ok(());
     }
-}
-
-fn mistake(text: &str) -> Option<(&'static str, &'static str)> {
-    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    Some(if text.is_empty() {
-        ("empty", "the id is missing")
-    } else if text == "0" {
-        ("zero", "0 is no user's id")
-    } else if digits(text) {
-        if !text.starts_with('0') {
-            return None;
-        }
-        (
-            "leading_zero",
-            "the id begins with 0, which no id of this provider does; look at how the file was made",
-        )
-    } else if text.contains(invisible) {
-        (
-            "invisible_character",
-            "the id holds a character that cannot be seen; type the id anew, or export it again",
-        )
-    } else if text.starts_with(['=', '\'']) {
-        (
-            "formula",
-            "the id is wrapped as a spreadsheet's formula or text; export the bare value",
-        )
-    } else if text.contains("://") {
-        (
-            "web_address",
-            "this is a web address, not an id; leave nothing but the id of it",
-        )
-    } else if text.starts_with(is_quote) || text.ends_with(is_quote) {
-        (
-            "quotes",
-            "quotation marks stand beside the id; take them off, or export it again",
-        )
-    } else if text.contains('@') {
-        (
-            "email",
-            "this is an e-mail address, not an id; name the column of the ids with --id-column",
-        )
-    } else if text.strip_prefix('-').is_some_and(digits) {
-        (
-            "minus",
-            "an id is never negative; look at how the file was made",
-        )
-    } else if text.strip_prefix('+').is_some_and(digits) {
-        ("plus", "the id begins with a plus sign; take it off")
-    } else if is_scientific(text) {
-        (
-            "scientific_notation",
-            "the id is in scientific notation, so its last digits are lost; format the column as \
-             text and export again",
-        )
-    } else if is_grouped(text) {
-        (
-            "thousands_separators",
-            "the id has thousands separators; format the column as text and export again",
-        )
-    } else if text
-        .split_once(['.', ','])
-        .is_some_and(|(whole, part)| digits(whole) && (part.is_empty() || digits(part)))
-    {
-        (
-            "decimal_point",
-            "the id has decimals, so it went through a number; format the column as text and export \
-             again",
-        )
-    } else if text.chars().all(char::is_numeric) {
-        (
-            "foreign_digits",
-            "the id is written in digits other than 0 to 9; export it again in plain digits",
-        )
-    } else if holds_number(text) {
-        (
-            "text_around_id",
-            "other text stands beside the id; leave nothing but the id",
-        )
-    } else {
+    let known = MISTAKES.iter().find(|(fits, _, _)| fits(text));
+    let (code, reason) = known.map_or(
         (
             "not_digits",
             "an id of this provider is digits only; name the column of the ids with --id-column",
-        )
+        ),
+        |(_, code, reason)| (*code, *reason),
+    );
+    Err(IdProblem {
+        code,
+        reason: reason.to_owned(),
     })
+}
+
+fn is_digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// `6164068886042.0`, `123.`, `1,234`.
+fn is_decimal(text: &str) -> bool {
+    let parts = text.split_once(['.', ',']);
+    parts.is_some_and(|(whole, part)| is_digits(whole) && (part.is_empty() || is_digits(part)))
 }
 
 fn is_quote(c: char) -> bool {

@@ -38,8 +38,6 @@ mod digits;
 mod http;
 mod rate_hint;
 mod sunco;
-#[cfg(test)]
-mod testing;
 mod verdict;
 mod zendesk;
 mod zoho;

@@ -54,6 +54,7 @@ mod plan;
 mod primary_contact;
 mod promoted;
 mod protect_list;
+mod provider;
 mod purged;
 mod question;
 mod quota;

@@ -133,9 +133,7 @@ fn said(body: &Body<'_>) -> Detail {
 
 /// Reads the answer to "which app". A key belongs to an app or an account, so there is no caller.
 ///
-/// # Errors
-///
-/// The verdict. A 404 of any form condemns the app or the address here, since no user was asked
+/// A 404 of any form condemns the app or the address here, since no user was asked
 /// for yet.
 pub(super) fn identified(base: &Url, app_id: &str, reply: &Reply) -> Result<Identity, Verdict> {
     let body = Body::of(reply);
@@ -176,103 +174,4 @@ fn place(base: &Url) -> String {
     let path = base.path().trim_end_matches('/');
     let path = path.strip_suffix("/sc").unwrap_or(path);
     format!("{}{path}", authority(base))
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-    use serde_json::Value;
-
-    use super::judge;
-    use crate::domain::{Step, UserId};
-    use crate::provider::sunco::tests::sunco;
-    use crate::provider::testing::{
-        STEPS, any_reply, assert_fit_to_keep, check_replies, describe, every_status,
-    };
-    use crate::provider::{Reply, RowEnd, SuncoAuth, Verdict};
-
-    #[test]
-    fn every_reply_of_the_table_means_what_it_says() {
-        check_replies(
-            &sunco(SuncoAuth::Basic),
-            "https://acme.example/sc",
-            "5963c0d619a30a2e00de36b8",
-            include_str!("../../../fixtures/replies/sunco/replies.json"),
-        );
-    }
-
-    #[test]
-    fn every_status_has_a_rule_without_the_providers_words() {
-        let delete = |reply: &Reply| describe(&judge(Step::Delete, &UserId::new("u"), reply));
-        insta::assert_snapshot!(every_status(delete), @"
-        empty 100-299 moment unrecognised
-        empty 300-399 account wrong_tenant
-        empty 400     moment unrecognised
-        empty 401     account credentials_rejected
-        empty 402     account payment_required
-        empty 403     account not_permitted
-        empty 404     row not_found
-        empty 405-406 account wrong_tenant
-        empty 407     moment unrecognised
-        empty 408     moment server_error
-        empty 409     moment conflict
-        empty 410     account wrong_tenant
-        empty 411-414 moment unrecognised
-        empty 415     account wrong_tenant
-        empty 416-428 moment unrecognised
-        empty 429     moment throttled account
-        empty 430-499 moment unrecognised
-        empty 500-599 moment server_error
-        html  100-299 moment unrecognised
-        html  300-399 account wrong_tenant
-        html  400-407 moment unrecognised
-        html  408     moment server_error
-        html  409-428 moment unrecognised
-        html  429     moment throttled account
-        html  430-499 moment unrecognised
-        html  500-599 moment server_error
-        json  100-299 moment unrecognised
-        json  300-399 account wrong_tenant
-        json  400     moment unrecognised
-        json  401     account credentials_rejected
-        json  402     account payment_required
-        json  403     account not_permitted
-        json  404     moment unrecognised
-        json  405-406 account wrong_tenant
-        json  407     moment unrecognised
-        json  408     moment server_error
-        json  409     moment conflict
-        json  410     account wrong_tenant
-        json  411-414 moment unrecognised
-        json  415     account wrong_tenant
-        json  416-428 moment unrecognised
-        json  429     moment throttled account
-        json  430-499 moment unrecognised
-        json  500-599 moment server_error
-        ");
-    }
-
-    fn names(reply: &Reply) -> bool {
-        let Ok(json) = serde_json::from_slice::<Value>(&reply.body) else {
-            return false;
-        };
-        let user = &json["user"];
-        user["id"] == "35436" || user["externalId"] == "35436"
-    }
-
-    proptest! {
-        #[test]
-        fn only_an_empty_object_or_the_user_is_a_deletion(reply in any_reply()) {
-            let id = UserId::new("35436");
-            for step in STEPS {
-                let verdict = judge(step, &id, &reply);
-                assert_fit_to_keep(&verdict);
-                if let Verdict::Row(RowEnd::Deleted, _) = verdict {
-                    let empty = step == Step::Delete && &reply.body[..] == b"{}";
-                    prop_assert!(reply.status == 200 && (empty || names(&reply)));
-                    prop_assert!(step != Step::PermanentlyDelete);
-                }
-            }
-        }
-    }
 }

@@ -19,9 +19,8 @@ use serde_json::json;
 
 use super::address::{check_base, endpoint};
 use super::{
-    Access, Authorize, BuildError, Bulk, Defaults, Detail, Identity, LookupFor, Provider,
-    RateHints, Reply, Request, SuncoAuth, SuncoSettings, Token, TokenRefused, Verdict, auth,
-    contract,
+    Access, Authorize, BuildError, Defaults, Detail, Identity, LookupFor, Provider, RateHints,
+    Reply, Request, SuncoAuth, SuncoSettings, Token, TokenRefused, Verdict, auth, contract,
 };
 use crate::domain::{IdProblem, ProviderKind, Step, UserId, UserState};
 
@@ -33,10 +32,6 @@ pub(in crate::provider) struct Sunco {
 
 impl Sunco {
     /// Checks the settings and, for a JWT, signs it.
-    ///
-    /// # Errors
-    ///
-    /// [`BuildError`] for an address, an app id or a key that cannot be used.
     pub(in crate::provider) fn try_new(settings: SuncoSettings) -> Result<Self, BuildError> {
         check_base("base_url", &settings.base_url)?;
         check_app_id(&settings.app_id)?;
@@ -44,7 +39,7 @@ impl Sunco {
         auth::check_plain("key_secret", settings.key_secret.expose_secret())?;
         let authorization = match settings.auth {
             SuncoAuth::Basic if settings.key_id.contains(':') => {
-                return Err(BuildError::Setting {
+                return Err(BuildError {
                     setting: "key_id",
                     problem: "holds a colon, which no key's id does",
                 });
@@ -77,7 +72,7 @@ fn check_app_id(app_id: &str) -> Result<(), BuildError> {
     if plain {
         return Ok(());
     }
-    Err(BuildError::Setting {
+    Err(BuildError {
         setting: "app_id",
         problem: "is no app id; it is the 24 letters and digits shown in the app's settings",
     })
@@ -182,10 +177,6 @@ impl Provider for Sunco {
         step == Step::Delete
     }
 
-    fn bulk(&self) -> Option<&dyn Bulk> {
-        None
-    }
-
     /// The provider documents no header.
     fn rate_hints(&self, _step: Option<Step>, _headers: &HeaderMap) -> RateHints {
         RateHints::default()
@@ -219,10 +210,6 @@ const CHARS_MAX: usize = 1_024;
 
 /// The rule for user ids. Nothing is mended: an external id may be anything, so what looks like a
 /// slip may be the id.
-///
-/// # Errors
-///
-/// Why `text` cannot be sent.
 pub(in crate::provider) fn check_id(text: &str) -> Result<&str, IdProblem> {
     if is_given(text) {
         return Ok(text);
@@ -298,206 +285,4 @@ fn is_given(text: &str) -> bool {
         let is_digit = |all, byte: &u8| all & byte.is_ascii_hexdigit();
         digits.iter().fold(true, is_digit)
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use std::slice::from_ref;
-
-    use base64::Engine as _;
-    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-    use percent_encoding::percent_decode_str;
-    use proptest::prelude::*;
-    use rstest::rstest;
-    use serde_json::{Value, json};
-
-    use super::{Sunco, check_id};
-    use crate::domain::{Step, UserId};
-    use crate::provider::{Access, Authorize, LookupFor, Provider, SuncoAuth, SuncoSettings};
-
-    const APP: &str = "5d8cff3cd55b040010928b5b";
-
-    fn settings(key_id: &str, auth: SuncoAuth) -> SuncoSettings {
-        SuncoSettings {
-            base_url: "https://acme.example/sc".parse().unwrap(),
-            app_id: APP.to_owned(),
-            key_id: key_id.to_owned(),
-            key_secret: "hunter2".into(),
-            auth,
-        }
-    }
-
-    pub(in crate::provider::sunco) fn sunco(auth: SuncoAuth) -> Sunco {
-        Sunco::try_new(settings("app_1", auth)).unwrap()
-    }
-
-    fn access(sunco: &Sunco) -> Access {
-        match sunco.authorize() {
-            Authorize::Fixed(access) => access,
-            Authorize::Token { .. } => panic!("a fixed key"),
-        }
-    }
-
-    #[test]
-    fn requests_go_to_the_app() {
-        let sunco = sunco(SuncoAuth::Basic);
-        let access = access(&sunco);
-        let id = UserId::new("shop/42");
-        let app = format!("https://acme.example/sc/v2/apps/{APP}");
-        for (request, line) in [
-            (sunco.identify(&access), format!("GET {app}")),
-            (
-                sunco.lookup(&access, LookupFor::Verification, from_ref(&id)),
-                format!("GET {app}/users/shop%2F42"),
-            ),
-            (
-                sunco.step(&access, Step::Delete, &id),
-                format!("DELETE {app}/users/shop%2F42"),
-            ),
-            (
-                sunco.step(&access, Step::DeletePersonalInformation, &id),
-                format!("DELETE {app}/users/shop%2F42/personalinformation"),
-            ),
-        ] {
-            assert_eq!(format!("{} {}", request.method, request.url), line);
-            assert_eq!(
-                request.headers["authorization"],
-                "Basic YXBwXzE6aHVudGVyMg=="
-            );
-        }
-    }
-
-    #[rstest]
-    #[case("app_1", "app")]
-    #[case("act_1", "account")]
-    #[case("svc_1", "account")]
-    fn a_jwt_has_the_keys_id_and_scope_and_a_signature_that_holds(
-        #[case] key_id: &str,
-        #[case] scope: &str,
-    ) {
-        let sunco = Sunco::try_new(settings(key_id, SuncoAuth::Jwt)).unwrap();
-        let header = access(&sunco).authorization;
-        let token = header
-            .to_str()
-            .unwrap()
-            .strip_prefix("Bearer ")
-            .unwrap()
-            .to_owned();
-        let head = URL_SAFE_NO_PAD
-            .decode(token.split('.').next().unwrap())
-            .unwrap();
-        let head: Value = serde_json::from_slice(&head).unwrap();
-        assert_eq!(head, json!({"typ": "JWT", "alg": "HS256", "kid": key_id}));
-        let (signed, signature) = token.rsplit_once('.').unwrap();
-        let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, b"hunter2");
-        let signature = URL_SAFE_NO_PAD.decode(signature).unwrap();
-        ring::hmac::verify(&key, signed.as_bytes(), &signature).unwrap();
-        let claims = URL_SAFE_NO_PAD
-            .decode(signed.split('.').nth(1).unwrap())
-            .unwrap();
-        let claims: Value = serde_json::from_slice(&claims).unwrap();
-        assert_eq!(claims, json!({"scope": scope}));
-        assert!(header.is_sensitive());
-    }
-
-    #[test]
-    fn no_debug_output_holds_a_secret() {
-        for auth in [SuncoAuth::Basic, SuncoAuth::Jwt] {
-            let sunco = sunco(auth);
-            let request = sunco.identify(&access(&sunco));
-            let text = format!("{sunco:?} {:?} {request:?}", sunco.authorize());
-            for secret in ["hunter2", "aHVudGVyM", "YXBwXzE6", "eyJ"] {
-                assert!(!text.contains(secret), "{text}");
-            }
-        }
-    }
-
-    #[rstest]
-    #[case("")]
-    #[case("..")]
-    #[case("a/b")]
-    #[case("a b")]
-    fn an_app_id_is_plain(#[case] app_id: &str) {
-        let settings = SuncoSettings {
-            app_id: app_id.to_owned(),
-            ..settings("app_1", SuncoAuth::Basic)
-        };
-        assert!(Sunco::try_new(settings).is_err());
-    }
-
-    #[rstest]
-    #[case("5963c0d619a30a2e00de36b8")]
-    #[case("jane@example.com")]
-    #[case("a/b?c#d")]
-    #[case("1/merge")]
-    #[case("1;x")]
-    #[case("1%00")]
-    #[case("100%")]
-    #[case("%zz")]
-    #[case("...")]
-    #[case("a..b")]
-    #[case(".a")]
-    #[case("6.16E+12")]
-    #[case("ü 世")]
-    fn an_external_id_may_be_anything(#[case] text: &str) {
-        assert_eq!(check_id(text).unwrap(), text);
-    }
-
-    #[rstest]
-    #[case("", "empty")]
-    #[case(".", "dots")]
-    #[case("..", "dots")]
-    #[case("../x", "dots")]
-    #[case("x/..", "dots")]
-    #[case("x/./y", "dots")]
-    #[case("..\\x", "dots")]
-    #[case("..;a=b/x", "dots")]
-    #[case(" .. ", "dots")]
-    #[case("%2e%2e", "dots")]
-    #[case("%2E.", "dots")]
-    #[case("%252e%252E", "dots")]
-    #[case("..%2fx", "dots")]
-    #[case("x%5C..", "dots")]
-    #[case("/", "dots")]
-    #[case("%2F", "dots")]
-    #[case("//;x", "dots")]
-    #[case(";x", "dots")]
-    #[case("/x", "dots")]
-    #[case("x/", "dots")]
-    #[case("x//y", "dots")]
-    #[case("x%2f", "dots")]
-    #[case("%2F1", "dots")]
-    #[case("x/;y", "dots")]
-    #[case("x\\", "dots")]
-    #[case("x/ ", "dots")]
-    #[case("x/personalInformation", "dots")]
-    #[case("%25252525252525252525252541", "dots")]
-    #[case("a\0b", "control_character")]
-    #[case("a\u{85}b", "control_character")]
-    fn what_cannot_be_sent_is_refused(#[case] text: &str, #[case] code: &str) {
-        assert_eq!(check_id(text).unwrap_err().code, code);
-    }
-
-    #[test]
-    fn the_length_is_counted_in_characters() {
-        assert!(check_id(&"ü".repeat(1_024)).is_ok());
-        assert_eq!(check_id(&"ü".repeat(1_025)).unwrap_err().code, "too_long");
-    }
-
-    proptest! {
-        #[test]
-        fn any_id_that_passes_stays_one_segment_below_the_app(text in "\\PC{1,40}|[./%\\\\2eE?#+ ]{1,12}") {
-            let sunco = sunco(SuncoAuth::Basic);
-            let Ok(id) = check_id(&text).map(UserId::new) else { return Ok(()); };
-            let access = access(&sunco);
-            let request = sunco.step(&access, Step::DeletePersonalInformation, &id);
-            let segments: Vec<&str> = request.url.path_segments().unwrap().collect();
-            prop_assert_eq!(&segments[..5], &["sc", "v2", "apps", APP, "users"]);
-            prop_assert_eq!(segments[6..].to_vec(), vec!["personalinformation"]);
-            let decoded = percent_decode_str(segments[5]).decode_utf8().unwrap();
-            prop_assert_eq!(decoded.as_ref(), id.as_str());
-            prop_assert_eq!(request.url.host_str(), Some("acme.example"));
-            prop_assert_eq!((request.url.query(), request.url.fragment()), (None, None));
-        }
-    }
 }

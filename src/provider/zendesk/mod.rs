@@ -51,10 +51,6 @@ enum Keys {
 
 impl Zendesk {
     /// Checks the settings.
-    ///
-    /// # Errors
-    ///
-    /// [`BuildError`] for an address or a credential that cannot be used.
     pub(in crate::provider) fn try_new(settings: ZendeskSettings) -> Result<Self, BuildError> {
         let base = settings.base_url;
         check_base("base_url", &base)?;
@@ -98,7 +94,7 @@ fn check_email(email: &str) -> Result<(), BuildError> {
     {
         return Ok(());
     }
-    Err(BuildError::Setting {
+    Err(BuildError {
         setting: "email",
         problem: "is no e-mail address; write the agent's, without /token",
     })
@@ -288,10 +284,6 @@ fn with_ids<'i>(mut request: Request, ids: impl Iterator<Item = &'i str>) -> Req
 }
 
 /// The rule for user ids.
-///
-/// # Errors
-///
-/// What is wrong with `text`, and how to mend it.
 pub(in crate::provider) fn check_id(text: &str) -> Result<&str, IdProblem> {
     digits::plain(text)?;
     // More than twenty digits do not fit either.
@@ -313,201 +305,4 @@ pub(in crate::provider) fn check_id(text: &str) -> Result<&str, IdProblem> {
         });
     }
     Ok(text)
-}
-
-#[cfg(test)]
-mod tests {
-    use rstest::rstest;
-    use secrecy::SecretString;
-
-    use super::{Zendesk, check_id};
-    use crate::domain::{Step, UserId};
-    use crate::provider::testing::headers;
-    use crate::provider::{
-        Access, Authorize, LookupFor, Provider, Token, ZendeskCredentials, ZendeskSettings,
-    };
-
-    const BASE: &str = "http://127.0.0.1:8080/t/acme/";
-
-    fn with(credentials: ZendeskCredentials) -> Zendesk {
-        Zendesk::try_new(ZendeskSettings {
-            base_url: BASE.parse().unwrap(),
-            credentials,
-        })
-        .unwrap()
-    }
-
-    pub(in crate::provider::zendesk) fn zendesk() -> Zendesk {
-        with(ZendeskCredentials::ApiToken {
-            email: "ops@acme.example".to_owned(),
-            token: "hunter2".into(),
-        })
-    }
-
-    fn client() -> Zendesk {
-        with(ZendeskCredentials::Client {
-            id: "purger".to_owned(),
-            secret: "hunter2".into(),
-        })
-    }
-
-    fn fixed(zendesk: &Zendesk) -> Access {
-        match zendesk.authorize() {
-            Authorize::Fixed(access) => access,
-            Authorize::Token { .. } => panic!("a fixed key"),
-        }
-    }
-
-    #[test]
-    fn requests_go_to_the_base_with_its_prefix() {
-        let zendesk = zendesk();
-        let access = fixed(&zendesk);
-        let id = UserId::new("35436");
-        let ids = [UserId::new("1"), UserId::new("2")];
-        for (request, line) in [
-            (zendesk.identify(&access), "GET users/me"),
-            (
-                zendesk.lookup(&access, LookupFor::Roles, &ids),
-                "GET users/show_many?ids=1,2",
-            ),
-            (
-                zendesk.step(&access, Step::Delete, &id),
-                "DELETE users/35436",
-            ),
-            (
-                zendesk.step(&access, Step::PermanentlyDelete, &id),
-                "DELETE deleted_users/35436",
-            ),
-        ] {
-            let (method, path) = line.split_once(' ').unwrap();
-            assert_eq!(request.method, method);
-            assert_eq!(request.url.as_str(), format!("{BASE}api/v2/{path}"));
-            assert_eq!(request.headers["accept"], "application/json");
-            assert!(request.headers["authorization"].is_sensitive());
-            let is_delete = method == "DELETE";
-            assert_eq!(request.headers.contains_key("content-type"), is_delete);
-            assert!(request.body.is_none());
-        }
-    }
-
-    #[test]
-    fn roles_are_looked_up_together_before_the_soft_delete_and_alone_of_who_is_deleted() {
-        let before =
-            [Step::Delete, Step::PermanentlyDelete].map(|step| zendesk().lookup_before(step));
-        assert_eq!(
-            before,
-            [Some(LookupFor::Roles), Some(LookupFor::SoftDeletedRoles)]
-        );
-    }
-
-    #[test]
-    fn each_kind_of_credentials_makes_its_header() {
-        assert_eq!(
-            fixed(&zendesk()).authorization,
-            "Basic b3BzQGFjbWUuZXhhbXBsZS90b2tlbjpodW50ZXIy"
-        );
-        let token = with(ZendeskCredentials::OAuthToken {
-            token: "hunter2".into(),
-        });
-        assert_eq!(fixed(&token).authorization, "Bearer hunter2");
-        let minted = client()
-            .access(&Token {
-                secret: "fresh".into(),
-                api_base: Some("https://evil.example".parse().unwrap()),
-                expires_in: None,
-            })
-            .unwrap();
-        assert_eq!(minted.authorization, "Bearer fresh");
-        assert_eq!(minted.base.as_str(), BASE, "an answer names no base");
-    }
-
-    #[test]
-    fn a_token_is_asked_for_in_json() {
-        let request = client().mint();
-        assert_eq!(request.url.as_str(), format!("{BASE}oauth/tokens"));
-        assert_eq!(request.headers["content-type"], "application/json");
-        let body: serde_json::Value = serde_json::from_slice(&request.body.unwrap()).unwrap();
-        assert_eq!(
-            body,
-            serde_json::json!({
-                "grant_type": "client_credentials",
-                "client_id": "purger",
-                "client_secret": "hunter2",
-                "scope": "users:read users:write",
-                "expires_in": 1800
-            })
-        );
-    }
-
-    #[test]
-    fn no_debug_output_holds_a_secret() {
-        for zendesk in [zendesk(), client()] {
-            let request = match zendesk.authorize() {
-                Authorize::Fixed(access) => zendesk.identify(&access),
-                Authorize::Token { .. } => zendesk.mint(),
-            };
-            let text = format!("{zendesk:?} {:?} {request:?}", zendesk.authorize());
-            assert!(!text.contains("hunter2"), "{text}");
-            assert!(!text.contains("aHVudGVyM"), "{text}");
-            assert!(!text.contains("b3BzQGFjb"), "{text}");
-        }
-    }
-
-    #[rstest]
-    #[case("ops@acme.example", "a b", "https://acme.example")]
-    #[case("ops@acme.example", "", "https://acme.example")]
-    #[case("ops", "hunter2", "https://acme.example")]
-    #[case("ops@acme.example:x", "hunter2", "https://acme.example")]
-    #[case("ops@acme.example", "hunter2", "http://acme.example")]
-    fn settings_that_cannot_be_used_are_refused_without_showing_them(
-        #[case] email: &str,
-        #[case] token: &str,
-        #[case] base: &str,
-    ) {
-        let error = Zendesk::try_new(ZendeskSettings {
-            base_url: base.parse().unwrap(),
-            credentials: ZendeskCredentials::ApiToken {
-                email: email.to_owned(),
-                token: SecretString::from(token),
-            },
-        })
-        .unwrap_err();
-        let text = format!("{error} {error:?}");
-        assert!(!text.contains("hunter2") && !text.contains(email), "{text}");
-    }
-
-    #[test]
-    fn the_limits_are_the_stated_ones() {
-        let defaults = super::defaults();
-        assert_eq!(defaults.requests.to_string(), "400/1m");
-        let (step, quota) = &defaults.steps[0];
-        assert_eq!(
-            (*step, quota.to_string()),
-            (Step::PermanentlyDelete, "700/10m".to_owned())
-        );
-        assert_eq!(defaults.concurrency, 8);
-        let hints = zendesk().rate_hints(None, &headers("x-rate-limit: 200"));
-        assert_eq!(hints.account.unwrap().limit.unwrap().to_string(), "200/1m");
-    }
-
-    #[rstest]
-    #[case("1")]
-    #[case("26773422")]
-    #[case("6164068886000")]
-    #[case("616406888604000")]
-    #[case("9223372036854775807")]
-    #[case("18446744073709551615")]
-    fn a_whole_number_that_fits_is_an_id_as_it_is(#[case] text: &str) {
-        assert_eq!(check_id(text).unwrap(), text);
-    }
-
-    #[rstest]
-    #[case("18446744073709551616", "too_long")]
-    #[case("999999999999999999999", "too_long")]
-    #[case("6164068886040000", "rounded")]
-    #[case("6.16407E+12", "scientific_notation")]
-    #[case("06164068886042", "leading_zero")]
-    fn anything_else_is_refused_by_name(#[case] text: &str, #[case] code: &str) {
-        assert_eq!(check_id(text).unwrap_err().code, code);
-    }
 }

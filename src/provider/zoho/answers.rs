@@ -210,10 +210,6 @@ const PERMISSIONS_MAX: usize = 4;
 
 /// Reads the answer to "who are we". Who may delete users is Zoho's to say: its documents differ
 /// on it, so nothing is told lacking.
-///
-/// # Errors
-///
-/// The verdict.
 pub(super) fn identified(base: &Url, reply: &Reply) -> Result<Identity, Verdict> {
     let body = Body::of(reply);
     let Some(user) = user(reply, &body) else {
@@ -259,10 +255,6 @@ pub(super) fn identified(base: &Url, reply: &Reply) -> Result<Identity, Verdict>
 
 /// Reads the answer about the organisation: the primary contact's number at Zoho. `None`: it tells
 /// none, or there is no such read here. Whoever that leaves unknown is kept by Zoho itself.
-///
-/// # Errors
-///
-/// The verdict.
 pub(super) fn primary_zuid(reply: &Reply) -> Result<Option<String>, Verdict> {
     if matches!(reply.status, 204 | 404) {
         return Ok(None);
@@ -311,111 +303,4 @@ pub(super) fn unknown_state() -> Verdict {
             "the answer names a user without an id or a state that Zoho has",
         ),
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-    use serde_json::Value;
-
-    use super::judge;
-    use crate::domain::UserId;
-    use crate::provider::testing::{
-        any_reply, assert_fit_to_keep, check_replies, describe, every_status,
-    };
-    use crate::provider::zoho::tests::zoho;
-    use crate::provider::{Reply, RowEnd, Verdict};
-
-    const ID: &str = "4876876000000225001";
-
-    #[test]
-    fn every_reply_of_the_table_means_what_it_says() {
-        check_replies(
-            &zoho(None),
-            "https://acme.example",
-            ID,
-            include_str!("../../../fixtures/replies/zoho/replies.json"),
-        );
-    }
-
-    #[test]
-    fn every_status_has_a_rule_without_zohos_words() {
-        let delete = |reply: &Reply| describe(&judge(&UserId::new(ID), reply));
-        insta::assert_snapshot!(every_status(delete), @"
-        empty 100-299 moment unrecognised
-        empty 300-399 account wrong_tenant
-        empty 400-407 moment unrecognised
-        empty 408     moment server_error
-        empty 409-428 moment unrecognised
-        empty 429     moment throttled account
-        empty 430-499 moment unrecognised
-        empty 500-599 moment server_error
-        html  100-299 moment unrecognised
-        html  300-399 account wrong_tenant
-        html  400-407 moment unrecognised
-        html  408     moment server_error
-        html  409-428 moment unrecognised
-        html  429     moment throttled account
-        html  430-499 moment unrecognised
-        html  500-599 moment server_error
-        json  100-299 moment unrecognised
-        json  300-399 account wrong_tenant
-        json  400-407 moment unrecognised
-        json  408     moment server_error
-        json  409-428 moment unrecognised
-        json  429     moment throttled account
-        json  430-499 moment unrecognised
-        json  500-599 moment server_error
-        ");
-    }
-
-    #[test]
-    fn every_status_has_a_rule_for_a_code_that_is_not_known() {
-        let delete = |reply: &Reply| {
-            let unknown = Reply {
-                body: "{\"code\":\"SOMETHING_NEW\",\"status\":\"error\"}".into(),
-                ..reply.clone()
-            };
-            describe(&judge(&UserId::new(ID), &unknown))
-        };
-        let rules = every_status(delete);
-        let one_body = rules.lines().filter(|line| line.starts_with("empty"));
-        let rules: Vec<&str> = one_body
-            .map(|line| line.trim_start_matches("empty "))
-            .collect();
-        insta::assert_snapshot!(rules.join("\n"), @"
-        100-199 moment unrecognised
-        200     row refused
-        201-299 moment unrecognised
-        300-399 account wrong_tenant
-        400     row refused
-        401     account credentials_rejected
-        402     account payment_required
-        403     account not_permitted
-        404-407 row refused
-        408     moment server_error
-        409     moment conflict
-        410-428 row refused
-        429     moment throttled account
-        430-499 row refused
-        500-599 moment server_error
-        ");
-    }
-
-    proptest! {
-        #[test]
-        fn only_a_200_success_that_names_nobody_else_is_a_deletion(reply in any_reply()) {
-            let verdict = judge(&UserId::new(ID), &reply);
-            assert_fit_to_keep(&verdict);
-            if let Verdict::Row(RowEnd::Deleted, _) = verdict {
-                let json: Value = serde_json::from_slice(&reply.body).unwrap();
-                let user = &json["users"][0];
-                prop_assert_eq!(reply.status, 200);
-                prop_assert!(user["code"].as_str().unwrap().eq_ignore_ascii_case("SUCCESS"));
-                let named = &user["details"]["id"];
-                let named = named.as_str().map(str::to_owned).or(named.as_u64().map(|id| id.to_string()));
-                prop_assert!(named.is_none_or(|named| named == ID));
-            }
-        }
-    }
 }

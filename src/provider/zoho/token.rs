@@ -1,4 +1,5 @@
-//! Tokens by refresh token, <https://www.zoho.com/crm/developer/docs/api/v8/refresh.html>.
+//! Tokens by refresh token, <https://www.zoho.com/crm/developer/docs/api/v8/refresh.html>, and the
+//! hosts they are sent to.
 //!
 //! Zoho answers 200 to a wrong client or refresh token, and 400 `Access Denied` to one that asked
 //! too often; the second passes, and asking on makes it longer.
@@ -10,11 +11,9 @@ use secrecy::{ExposeSecret, SecretString};
 use url::{Url, form_urlencoded};
 
 use crate::domain::Quota;
-use crate::provider::address::endpoint;
+use crate::provider::address::{endpoint, is_loopback};
 use crate::provider::body::{Object, text};
 use crate::provider::{Detail, Reply, Request, Token, TokenRefused, auth, contract};
-
-use super::data_centre;
 
 /// Zoho gives ten tokens per refresh token in ten minutes,
 /// <https://www.zoho.com/crm/developer/docs/api/v8/token-validity.html>; two are left to others
@@ -44,10 +43,6 @@ pub(super) fn mint(
 }
 
 /// Reads the answer to [`mint`]. With a `configured` base, what the answer says of it is not read.
-///
-/// # Errors
-///
-/// Why there is no token, or none that may be sent where the answer says.
 pub(super) fn minted(
     accounts_url: &Url,
     configured: Option<&Url>,
@@ -90,7 +85,7 @@ fn api_base(accounts_url: &Url, answer: &Object) -> Result<Url, Detail> {
     };
     Url::parse(domain)
         .ok()
-        .and_then(|url| data_centre::api_base(accounts_url, &url))
+        .and_then(|url| trusted_base(accounts_url, &url))
         .ok_or_else(|| {
             Detail::ours(
                 "foreign_api_domain",
@@ -103,4 +98,54 @@ fn api_base(accounts_url: &Url, answer: &Object) -> Result<Url, Detail> {
 /// `expires_in` is seconds, but milliseconds where `expires_in_sec` stands beside it.
 fn life(answer: &Object) -> Option<Duration> {
     auth::life_secs(answer, "expires_in_sec").or_else(|| auth::life_secs(answer, "expires_in"))
+}
+
+/// Each data centre's accounts server, and what its API hosts end in, after `www.`, `sandbox.` or
+/// `developer.`: <https://www.zoho.com/crm/developer/docs/api/v8/multi-dc.html>.
+const DATA_CENTRES: [(&str, &str); 11] = [
+    ("accounts.zoho.com", "zohoapis.com"),
+    ("accounts.zoho.eu", "zohoapis.eu"),
+    ("accounts.zoho.in", "zohoapis.in"),
+    ("accounts.zoho.com.au", "zohoapis.com.au"),
+    ("accounts.zoho.jp", "zohoapis.jp"),
+    ("accounts.zoho.com.cn", "zohoapis.com.cn"),
+    ("accounts.zohocloud.ca", "zohoapis.ca"),
+    ("accounts.zoho.sa", "zohoapis.sa"),
+    ("accounts.zoho.uk", "zohoapis.uk"),
+    ("accounts.zoho.ae", "zohoapis.ae"),
+    ("accounts.zoho.sg", "zohoapis.sg"),
+];
+
+/// The base of `api_domain`, if a token may be sent there: an API host of the accounts server's own
+/// data centre, by https. An accounts server that is none of Zoho's (a gateway of the company's) may
+/// name those of any; one on this machine may also name another address on it. The host alone is
+/// taken of one of Zoho's; anything else in it makes it none.
+pub(super) fn trusted_base(accounts_url: &Url, api_domain: &Url) -> Option<Url> {
+    let extra = !api_domain.username().is_empty()
+        || api_domain.password().is_some()
+        || api_domain.query().is_some()
+        || api_domain.fragment().is_some();
+    if extra {
+        return None;
+    }
+    let local = is_loopback(accounts_url)
+        && is_loopback(api_domain)
+        && matches!(api_domain.scheme(), "http" | "https");
+    (local || is_zohos(accounts_url, api_domain)).then(|| api_domain.clone())
+}
+
+fn is_zohos(accounts_url: &Url, api_domain: &Url) -> bool {
+    let own = DATA_CENTRES
+        .iter()
+        .find(|(accounts, _)| accounts_url.host_str() == Some(*accounts));
+    let known = |domain: &str| match own {
+        Some((_, api)) => domain == *api,
+        None => DATA_CENTRES.iter().any(|(_, api)| domain == *api),
+    };
+    let named = api_domain.host_str().and_then(|host| host.split_once('.'));
+    named.is_some_and(|(kind, domain)| {
+        matches!(kind, "www" | "sandbox" | "developer") && known(domain)
+    }) && api_domain.scheme() == "https"
+        && api_domain.port().is_none()
+        && api_domain.path() == "/"
 }

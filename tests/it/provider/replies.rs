@@ -1,15 +1,15 @@
-//! Helpers of this module's tests: replies from a few words, and verdicts in a few words.
+//! The runner of the tables of replies, verdicts in a few words, and any reply there may be.
 
 use ::http::{HeaderMap, HeaderName, HeaderValue};
 
 use proptest::prelude::*;
 use secrecy::ExposeSecret;
 
-use super::{
-    Access, Detail, Identity, LookupFor, Moment, Provider, Reply, RowEnd, Token, TokenRefused,
-    Verdict,
+use userpurge::domain::{Step, StopKind, UserId, UserState};
+use userpurge::provider::{
+    Access, Detail, Identity, ItemEnd, JobState, LookupFor, Moment, Provider, Reply, Token,
+    TokenRefused, Verdict,
 };
-use crate::domain::{Step, StopKind, UserId, UserState};
 
 /// Headers from `name: value` pairs with ` | ` between.
 pub(super) fn headers(lines: &str) -> HeaderMap {
@@ -35,8 +35,8 @@ pub(super) fn reply(status: u16, lines: &str, body: impl Into<String>) -> Reply 
 /// `moment throttled endpoint 27s`.
 pub(super) fn describe(verdict: &Verdict) -> String {
     match verdict {
-        Verdict::Row(end, _) => format!("row {}", end_word(*end)),
-        Verdict::Look(end, _) => format!("look {}", end_word(*end)),
+        Verdict::Row(end, _) => format!("row {}", end.outcome().name()),
+        Verdict::Look(end, _) => format!("look {}", end.outcome().name()),
         Verdict::Account(kind, _) => format!("account {}", stop_word(*kind)),
         Verdict::TokenRejected(_) => "token rejected".to_owned(),
         Verdict::Moment(moment, _) => {
@@ -62,10 +62,6 @@ pub(super) fn detail(verdict: &Verdict) -> &Detail {
     }
 }
 
-fn end_word(end: RowEnd) -> &'static str {
-    end.outcome().name()
-}
-
 fn stop_word(kind: StopKind) -> String {
     let json = serde_json::to_string(&kind).unwrap();
     json.trim_matches('"').to_owned()
@@ -77,7 +73,7 @@ fn stop_word(kind: StopKind) -> String {
 struct Row {
     /// What the row shows.
     name: String,
-    /// A step's name, or `look`, `identity`, `roles`, `role` or `token`.
+    /// A step's name, or `look`, `identity`, `principal`, `token`, `begin`, `jobs` or a purpose's word.
     ask: String,
     /// The user asked for; the table's usual one if absent.
     #[serde(default)]
@@ -137,26 +133,24 @@ fn answer(
         let states = provider.looked_up(purpose, ids, Some(PRIMARY_CONTACT), reply);
         states.map_or_else(failed, |states| fine(tell(states)))
     };
-    let state = |purpose| {
-        let one = std::slice::from_ref(id);
-        looked_up(purpose, one, &|states| describe_state(&states[0]))
-    };
+    let many = MANY_ASKED.map(UserId::new);
     match ask {
-        "look" => state(LookupFor::UnclearAnswer),
-        "role" => state(LookupFor::SoftDeletedRoles),
         "identity" => provider
             .identified(access, reply)
             .map_or_else(failed, |identity| fine(describe_identity(&identity))),
-        "roles" => {
-            let ids = ROLES_ASKED.map(UserId::new);
-            looked_up(LookupFor::Roles, &ids, &|states| {
-                let active = |(id, state): (_, _)| match state {
-                    UserState::Active { role: None } => Some(format!("{id}")),
-                    UserState::Active { role: Some(role) } => Some(format!("{id}={role}")),
-                    _ => None,
-                };
-                let active = ids.iter().zip(states).filter_map(active);
-                active.collect::<Vec<_>>().join(" ")
+        "roles" => looked_up(LookupFor::Roles, &many, &|states| {
+            let active = |(id, state): (_, _)| match state {
+                UserState::Active { role: None } => Some(format!("{id}")),
+                UserState::Active { role: Some(role) } => Some(format!("{id}={role}")),
+                _ => None,
+            };
+            let active = many.iter().zip(states).filter_map(active);
+            active.collect::<Vec<_>>().join(" ")
+        }),
+        "standing" if provider.lookup_max(LookupFor::Verification) > 1 => {
+            looked_up(LookupFor::Verification, &many, &|states| {
+                let states = states.iter().map(describe_state);
+                states.collect::<Vec<_>>().join(", ")
             })
         }
         "principal" => provider
@@ -172,8 +166,50 @@ fn answer(
             Err(TokenRefused::Misplaced(detail)) => ("misplaced".to_owned(), detail),
             Err(TokenRefused::Later(detail)) => ("later".to_owned(), detail),
         },
-        step => failed(provider.judge(step_named(step), id, reply)),
+        "begin" => provider
+            .bulk()
+            .unwrap()
+            .begun(reply)
+            .map_or_else(failed, |job| fine(job.as_str().to_owned())),
+        "jobs" => provider
+            .bulk()
+            .unwrap()
+            .asked(reply)
+            .map_or_else(failed, |jobs| {
+                let jobs = jobs
+                    .iter()
+                    .map(|(id, state)| describe_job(id.as_str(), state));
+                fine(jobs.collect::<Vec<_>>().join("; "))
+            }),
+        ask => {
+            let word = if ask == "look" { "user" } else { ask };
+            match LookupFor::ALL.into_iter().find(|it| it.name() == word) {
+                Some(purpose) => {
+                    let one = std::slice::from_ref(id);
+                    looked_up(purpose, one, &|states| describe_state(&states[0]))
+                }
+                None => failed(provider.judge(step_named(ask), id, reply)),
+            }
+        }
     }
+}
+
+/// A job and what it says of its users, in a few words.
+fn describe_job(id: &str, state: &JobState) -> String {
+    let JobState::Ended(items) = state else {
+        return format!("{id} under way");
+    };
+    let tell = |(user, end): &(UserId, ItemEnd)| match end {
+        ItemEnd::Deleted => format!("{user} deleted"),
+        ItemEnd::Refused(said) => format!(
+            "{user} refused {}: {}",
+            said.code.as_deref().unwrap_or("-"),
+            said.message.as_deref().unwrap_or("-")
+        ),
+    };
+    let mut items: Vec<String> = items.iter().map(tell).collect();
+    items.sort_unstable();
+    format!("{id} ended: {}", items.join(", "))
 }
 
 /// An access to `base`.
@@ -187,8 +223,8 @@ pub(super) fn access(base: &str) -> Access {
 /// Who is known to have the role that no list tells.
 const PRIMARY_CONTACT: &str = "60411002";
 
-/// Whose roles the tables of replies ask for.
-const ROLES_ASKED: [&str; 4] = ["1", "2", "3", "4"];
+/// Whom the tables of replies ask about together.
+const MANY_ASKED: [&str; 4] = ["1", "2", "3", "4"];
 
 /// The step of that name.
 pub(super) fn step_named(name: &str) -> Step {
@@ -239,35 +275,33 @@ fn describe_token(token: &Token) -> String {
 }
 
 /// The bodies that every status is tried with.
-const BODIES: [(&str, &str); 3] = [
+pub(super) const BODIES: [(&str, &str); 4] = [
     ("empty", ""),
     ("html", "<html><body>Sorry</body></html>"),
     ("json", "{\"hello\":\"world\"}"),
+    ("code", "{\"code\":\"SOMETHING_NEW\",\"status\":\"error\"}"),
 ];
 
-/// What `ask` makes of every status from 100 to 599 with no body, a page and unknown JSON: runs of
-/// statuses that mean the same, a line each.
-pub(super) fn every_status(means: impl Fn(&Reply) -> String) -> String {
-    let mut lines = Vec::new();
-    for (name, body) in BODIES {
-        let mut runs: Vec<(u16, u16, String)> = Vec::new();
-        for status in 100..=599 {
-            let meaning = means(&reply(status, "", body));
-            match runs.last_mut() {
-                Some((_, last, same)) if *same == meaning => *last = status,
-                _ => runs.push((status, status, meaning)),
-            }
+/// What every status from 100 to 599 means with this body: runs of statuses that mean the same, a
+/// line each.
+pub(super) fn every_status(body: &str, means: impl Fn(&Reply) -> String) -> String {
+    let mut runs: Vec<(u16, u16, String)> = Vec::new();
+    for status in 100..=599 {
+        let meaning = means(&reply(status, "", body));
+        match runs.last_mut() {
+            Some((_, last, same)) if *same == meaning => *last = status,
+            _ => runs.push((status, status, meaning)),
         }
-        lines.extend(runs.into_iter().map(|(first, last, meaning)| {
-            let span = if first == last {
-                format!("{first}")
-            } else {
-                format!("{first}-{last}")
-            };
-            format!("{name:<5} {span:<7} {meaning}")
-        }));
     }
-    lines.join("\n")
+    let lines = runs.into_iter().map(|(first, last, meaning)| {
+        let span = if first == last {
+            format!("{first}")
+        } else {
+            format!("{first}-{last}")
+        };
+        format!("{span:<7} {meaning}")
+    });
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// Any JSON value: words that providers use as keys and texts, nested a little, so that a random
@@ -280,39 +314,19 @@ pub(super) fn any_json() -> impl Strategy<Value = serde_json::Value> {
         Just(35_436.into()),
         Just(4_876_876_000_000_225_001_u64.into()),
         prop::sample::select(vec![
-            "35436",
             "4876876000000225001",
             "SUCCESS",
-            "success",
-            "error",
-            "PERMISSION_DENIED",
             "RecordNotFound",
             "user_not_found",
-            "jane.doe@example.com is requester on 2 tickets",
-            "Jane Doe <jane.doe@example.com>",
+            "Jane Doe <jane.doe@example.com> is requester on 2 tickets",
         ])
         .prop_map(Into::into),
         ".{0,40}".prop_map(Into::into),
     ];
     leaf.prop_recursive(4, 48, 6, |inner| {
-        let key = prop::sample::select(vec![
-            "user",
-            "users",
-            "deleted_user",
-            "id",
-            "externalId",
-            "active",
-            "code",
-            "status",
-            "details",
-            "message",
-            "error",
-            "errors",
-            "title",
-            "description",
-            "base",
-            "permissions",
-        ]);
+        let key = "user users deleted_user id externalId active code status details message error \
+                   errors title description base permissions";
+        let key = prop::sample::select(key.split(' ').collect::<Vec<_>>());
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..3).prop_map(Into::into),
             prop::collection::hash_map(key.prop_map(str::to_owned), inner, 0..6)
@@ -343,20 +357,10 @@ pub(super) fn any_reply() -> impl Strategy<Value = Reply> {
 /// Any headers under the names that are looked at, each any number of times with anything that a
 /// header may hold.
 pub(super) fn any_headers() -> impl Strategy<Value = HeaderMap> {
-    let name = prop::sample::select(vec![
-        "retry-after",
-        "date",
-        "content-type",
-        "location",
-        "www-authenticate",
-        "x-request-id",
-        "x-rate-limit",
-        "x-rate-limit-remaining",
-        "ratelimit-reset",
-        "zendesk-ratelimit-deleted-users-destroy",
-        "zendesk-rate-limit-",
-        "x-api-credits-remaining",
-    ]);
+    let names = "retry-after date content-type location www-authenticate x-request-id x-rate-limit \
+                 x-rate-limit-remaining ratelimit-reset zendesk-ratelimit-deleted-users-destroy \
+                 zendesk-rate-limit- x-api-credits-remaining";
+    let name = prop::sample::select(names.split(' ').collect::<Vec<_>>());
     let value = prop_oneof![
         prop::sample::select(vec![
             "7",
