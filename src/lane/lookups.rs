@@ -84,6 +84,11 @@ pub(super) fn is_untouched(task: &Task) -> bool {
     task.steps_done == 0 && !matches!(task.left_open, LeftOpen::Job(_))
 }
 
+/// Whether an earlier process found the user of a row deleted before its first step.
+pub(super) fn is_others(task: &Task) -> bool {
+    task.steps_done > 0 && !task.soft_deleted && !matches!(task.left_open, LeftOpen::Job(_))
+}
+
 impl Batch {
     pub(super) fn new(
         account: usize,

@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::account::Account;
-use super::lookups::{Batch, For, Stood, is_untouched, protected_by};
+use super::lookups::{Batch, For, Stood, is_others, is_untouched, protected_by};
 use super::rows::{Row, Said, outcome_entry};
 use super::{Lane, Now, Output, Queue, Rows, SourceError};
 use crate::domain::{AccountName, Entry, LeftOpen, Outcome, OutcomeEntry, Task, UserId};
@@ -270,9 +270,11 @@ impl Lane {
     ) {
         let provider = Arc::clone(&self.accounts[place].provider);
         self.accounts[place].queues[queue].looking += 1;
-        let untouched = tasks.iter().filter(|task| is_untouched(task));
+        // Whom others deleted before the first step may not be there for the second.
+        let is_asked = |task: &&Task| is_untouched(task) || is_others(task);
+        let asked = tasks.iter().filter(is_asked);
         let none = For::Leaving(Vec::new());
-        let mut batch = Batch::before_steps(place, none, provider.as_ref(), untouched);
+        let mut batch = Batch::before_steps(place, none, provider.as_ref(), asked);
         batch.set_reason(For::Entry(queue, tasks, is_canary));
         self.look_up(batch, now);
     }
