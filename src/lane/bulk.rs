@@ -126,7 +126,7 @@ impl Lane {
         };
         let (mut rows, mut ids, mut alone) = (Vec::new(), Vec::new(), Vec::new());
         for row in std::mem::take(&mut bulk.rows) {
-            if let Some(role) = self.new_role(row, batch, now) {
+            if let Some(role) = self.new_role(row, batch) {
                 self.end_protected(row, protected_by(&role), now);
                 continue;
             }

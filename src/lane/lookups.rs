@@ -50,7 +50,9 @@ pub(super) struct Batch {
     alone: Vec<UserId>,
     /// Requests that are not answered.
     open: usize,
-    seen: HashMap<UserId, UserState>,
+    /// How each user stood, and when that was answered: another answer of the lookup may come minutes
+    /// later.
+    seen: HashMap<UserId, (UserState, Now)>,
 }
 
 /// How a user stood when their role was read.
@@ -136,7 +138,7 @@ impl Batch {
 
     /// How a user stood, and of which protected role they are.
     pub(super) fn of(&self, id: &UserId) -> (Stood, Option<&str>) {
-        let state = self.seen.get(id);
+        let state = self.seen.get(id).map(|(state, _)| state);
         let stood = match state {
             Some(UserState::Active { .. }) => Stood::Active,
             Some(UserState::SoftDeleted { .. }) => Stood::SoftDeleted,
@@ -147,17 +149,17 @@ impl Batch {
 
     /// Whether a user is active; `None`: no answer tells.
     pub(super) fn is_active(&self, id: &UserId) -> Option<bool> {
-        let state = self.seen.get(id)?;
+        let (state, _) = self.seen.get(id)?;
         Some(matches!(state, UserState::Active { .. }))
     }
 
     /// How a user stood, as a row keeps it; `None`: the user was not asked about.
-    pub(super) fn role_of(&self, id: &UserId, now: Now) -> Option<RoleRead> {
-        let is_asked = self.together.contains(id) || self.alone.contains(id);
-        is_asked.then(|| RoleRead {
+    pub(super) fn role_of(&self, id: &UserId) -> Option<RoleRead> {
+        let (_, told) = self.seen.get(id)?;
+        Some(RoleRead {
             stood: self.of(id).0,
-            at: now.instant,
-            wall: now.wall,
+            at: told.instant,
+            wall: told.wall,
         })
     }
 }
@@ -216,7 +218,8 @@ impl Lane {
         };
         let is_together = matches!(purpose, Purpose::Roles(..));
         if let (Told::Users(states), Some((_, ids))) = (told, purpose.lookup()) {
-            batch.seen.extend(ids.iter().cloned().zip(states));
+            let told = states.into_iter().map(|state| (state, now));
+            batch.seen.extend(ids.iter().cloned().zip(told));
         }
         batch.open -= 1;
         if batch.open > 0 {
@@ -286,7 +289,8 @@ impl Lane {
             }
             For::Unclear(rows) => self.settle_unclear(rows, Some(&batch), now),
             For::Question(question, ids) => {
-                let of = |id| batch.seen.get(id).cloned().unwrap_or(UserState::Unknown);
+                let told = |id| batch.seen.get(id).map(|(state, _)| state.clone());
+                let of = |id| told(id).unwrap_or(UserState::Unknown);
                 let seen = ids.iter().map(of).collect();
                 self.answer(question, Ok(Answer::Users(seen)));
             }
@@ -391,7 +395,7 @@ impl Lane {
         match &request.purpose {
             Purpose::Step(it) => {
                 let row = it.row;
-                if let Some(role) = self.new_role(row, batch, now) {
+                if let Some(role) = self.new_role(row, batch) {
                     self.requests.remove(&id);
                     self.step_protected(row, &role, now);
                 } else {
@@ -404,9 +408,9 @@ impl Lane {
     }
 
     /// Notes the role of a row's user, and returns it if it protects them.
-    pub(super) fn new_role(&mut self, row: u64, batch: &Batch, now: Now) -> Option<String> {
+    pub(super) fn new_role(&mut self, row: u64, batch: &Batch) -> Option<String> {
         let row = self.rows.get_mut(&row)?;
-        row.role = batch.role_of(&row.task.id, now).or(row.role);
+        row.role = batch.role_of(&row.task.id).or(row.role);
         let (stood, role) = batch.of(&row.task.id);
         row.seen |= stood != Stood::Nowhere;
         let account = &self.accounts[row.account];

@@ -296,7 +296,7 @@ impl Lane {
             let account = &mut self.accounts[place];
             let is_kept = |role: &&str| is_untouched(&task) && !account.includes(role);
             let detail = role.filter(is_kept).map(protected_by);
-            let role = batch.role_of(&task.id, now);
+            let role = batch.role_of(&task.id);
             if is_canary && detail.is_none() {
                 account.canary.let_in();
             }

@@ -81,7 +81,12 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
 /// The code of a file, comments and its unit tests left out.
 fn code(path: &Path) -> String {
     let text = fs::read_to_string(path).unwrap();
-    let text = text.split("#[cfg(test)]\nmod ").next().unwrap();
+    let is_tests = |(at, mark): &(usize, &str)| {
+        let line = text[at + mark.len()..].lines().next();
+        line.is_some_and(|line| line.contains("mod ") && line.ends_with('{'))
+    };
+    let end = text.match_indices("#[cfg(test)]\n").find(is_tests);
+    let text = &text[..end.map_or(text.len(), |(at, _)| at)];
     let lines = text
         .lines()
         .filter(|line| !line.trim_start().starts_with("//"));
