@@ -45,6 +45,10 @@ simulate: ## Play whole runs in simulation, each from a seed (SIM_SEEDS, SIM_FRO
 	SIM_SEEDS=$${SIM_SEEDS:-500} SIM_FROM=$${SIM_FROM:-1} SIM_MINUTES=$${SIM_MINUTES:-0} \
 		$(CARGO) test --locked --test sim
 
+.PHONY: mutants
+mutants: ## Bring old faults back, one at a time, and show that the simulation finds each (MUTANT_SEEDS)
+	CARGO="$(CARGO)" tests/sim/mutants/run.sh
+
 .PHONY: crash
 crash: ## Kill the program 1,000 times and judge what is left (CRASH_KILLS, CRASH_ROWS, CRASH_SEED)
 	CRASH_KILLS=$${CRASH_KILLS:-1000} $(CARGO) test --locked --test crash

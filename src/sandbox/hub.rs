@@ -203,6 +203,11 @@ impl Sandbox {
         self.log.entries(tenant).cloned().collect()
     }
 
+    /// The request that was carried out last; `None`: none was.
+    pub fn last(&self) -> Option<&LogEntry> {
+        self.log.newest()
+    }
+
     /// How many requests were carried out since the start, remembered or not.
     pub fn requests(&self) -> u64 {
         self.log.last()

@@ -107,6 +107,11 @@ impl Log {
         self.next
     }
 
+    /// The newest request that is remembered.
+    pub(super) fn newest(&self) -> Option<&LogEntry> {
+        self.entries.back()
+    }
+
     /// The requests remembered, of one tenant or (`None`) of all.
     pub(super) fn entries<'a>(
         &'a self,

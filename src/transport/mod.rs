@@ -13,7 +13,7 @@ mod seam;
 #[cfg(test)]
 mod tests;
 
-pub use reqwest::ReqwestTransport;
+pub use reqwest::{ReqwestTransport, put_date};
 pub use seam::{
     BODY_BYTES_MAX, CONNECT_TIME_MAX, Failure, REPLY_TIME_MAX, Transport, TransportError,
 };

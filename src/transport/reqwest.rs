@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep};
 use url::{Host, Url};
 
 use super::{BODY_BYTES_MAX, CONNECT_TIME_MAX, Failure, REPLY_TIME_MAX, Transport, TransportError};
-use crate::domain::WallClock;
+use crate::domain::{Time, WallClock};
 use crate::provider::{Reply, Request};
 
 /// Idle connections are closed after this time: shorter than what load balancers grant (often 60
@@ -151,14 +151,7 @@ impl ReqwestTransport {
             }
             let status = response.status().as_u16();
             let mut headers = std::mem::take(response.headers_mut());
-            // A Retry-After that is a date counts from the answer's own; one without that can be read
-            // has ours.
-            if !has_date(&headers) {
-                let now = UNIX_EPOCH + Duration::from_millis(wall.now().as_millis().unsigned_abs());
-                if let Ok(date) = HeaderValue::from_str(&httpdate::fmt_http_date(now)) {
-                    headers.insert(DATE, date);
-                }
-            }
+            put_date(&mut headers, wall.now());
             Ok(Reply {
                 status,
                 headers,
@@ -232,6 +225,17 @@ fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn Error + 'static)
 impl Transport for ReqwestTransport {
     fn send(&self, request: Request) -> BoxFuture<'_, Result<Reply, TransportError>> {
         self.exchange(request).boxed()
+    }
+}
+
+/// Puts the date `now` into an answer's headers that have none that can be read: a Retry-After that is a
+/// date counts from the answer's own.
+pub fn put_date(headers: &mut HeaderMap, now: Time) {
+    if !has_date(headers) {
+        let now = UNIX_EPOCH + Duration::from_millis(now.as_millis().unsigned_abs());
+        if let Ok(date) = HeaderValue::from_str(&httpdate::fmt_http_date(now)) {
+            headers.insert(DATE, date);
+        }
     }
 }
 

@@ -1,14 +1,34 @@
-//! What a seed stands for: tenants and their users, a file's rows, a configuration, options, and the
+//! What a seed stands for: tenants and their users, one run or two with their files and options, and the
 //! weather. Each feature is on or off by itself, so that rare combinations meet.
+
+use std::collections::HashSet;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use userpurge::domain::{Action, ProviderKind};
 use userpurge::sandbox::{Seed, SuncoSeed, ZendeskSeed, ZohoKind, ZohoSeed};
 
+use crate::file::{Bad, RowCase, Shape, Written};
+
 /// The ids of the callers, who must never be deleted.
 pub(crate) const ZENDESK_CALLER: &str = "361808000001";
 /// The same at Zoho.
 pub(crate) const ZOHO_CALLER: &str = "5725767000000411001";
+
+/// Every role that protects, in the providers' words.
+const ROLES: [&str; 8] = [
+    "agent",
+    "light-agent",
+    "admin",
+    "administrator",
+    "support-user",
+    "system-user",
+    "digital-employee",
+    "primary-contact",
+];
+
+/// Account, action and id of a row.
+pub(crate) type Key = (usize, Action, String);
 
 /// A case, complete.
 #[derive(Debug, Clone)]
@@ -16,30 +36,27 @@ pub(crate) struct Case {
     pub(crate) seed: u64,
     pub(crate) accounts: Vec<AccountCase>,
     pub(crate) users: Vec<Seed>,
-    pub(crate) rows: Vec<RowCase>,
-    pub(crate) options: Options,
+    /// One after another, each with a ledger of its own.
+    pub(crate) runs: Vec<RunCase>,
     /// The settings of every tenant.
     pub(crate) weather: Value,
-    /// How long a request and its answer take together, from and to, in milliseconds.
-    pub(crate) latency_ms: (u64, u64),
-    /// How often a request goes wrong on its way, of a thousand.
-    pub(crate) lost_per_mille: u32,
+    pub(crate) air: Air,
     /// How long a sync takes at most, in milliseconds.
     pub(crate) sync_ms: u64,
     /// How many processes are killed at most.
     pub(crate) kills: u32,
     /// One step of so many kills the process.
     pub(crate) kill_every: u64,
-    /// How far the wall clock jumps, and how often of a thousand steps.
+    /// How often of a thousand steps: the wall clock jumps.
     pub(crate) clock_steps: u32,
-    /// How often a user's role changes, of a thousand steps.
+    /// A user's role changes.
     pub(crate) role_changes: u32,
+    /// A person stops the run; again: does not wait for it either.
+    pub(crate) stops: u32,
+    /// Somebody takes the ledger away, or its disk fails.
+    pub(crate) disk_faults: u32,
     /// Whether our quotas are those that the provider keeps, so that none may be refused.
     pub(crate) is_strict: bool,
-    /// Whether a `verify` follows.
-    pub(crate) verifies: bool,
-    /// Whether a `retry` follows.
-    pub(crate) retries: bool,
 }
 
 /// An account of the configuration.
@@ -54,28 +71,68 @@ pub(crate) struct AccountCase {
     pub(crate) has_tokens: bool,
 }
 
-/// A row of the file.
+/// A run: a file, and what is done with it.
 #[derive(Debug, Clone)]
-pub(crate) struct RowCase {
-    pub(crate) row: u64,
-    pub(crate) account: usize,
-    pub(crate) action: Action,
-    pub(crate) id: String,
-    /// Whether an earlier row of the account is about the same user.
-    pub(crate) again: bool,
-    /// Whether the row is sent at all.
-    pub(crate) is_planned: bool,
+pub(crate) struct RunCase {
+    pub(crate) rows: Vec<RowCase>,
+    pub(crate) shape: Shape,
+    /// The protect list.
+    pub(crate) protected: Vec<String>,
+    /// What an earlier ledger shows as good.
+    pub(crate) done_before: HashSet<Key>,
+    pub(crate) options: Options,
+    /// After so many processes nobody goes on with it.
+    pub(crate) given_up_after: Option<u32>,
+    /// A `retry` follows, with these `--only`.
+    pub(crate) retries: Option<Vec<&'static str>>,
+    /// A `verify` follows.
+    pub(crate) verifies: bool,
+    /// Whether the input is another file once it was agreed to.
+    pub(crate) is_replaced: bool,
 }
 
-/// The options of the run.
+/// The options of a run.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Options {
     pub(crate) canary: Option<u64>,
     /// After how many minutes the first process begins no more rows.
     pub(crate) until_min: Option<u64>,
     pub(crate) max_failures: Option<u64>,
-    pub(crate) include_agents: bool,
+    pub(crate) include_roles: Vec<String>,
     pub(crate) attempts: u32,
+}
+
+/// What lies between us and the providers.
+#[derive(Debug, Clone)]
+pub(crate) struct Air {
+    /// How long a request and its answer take together, from and to, in milliseconds.
+    pub(crate) latency_ms: (u64, u64),
+    /// How often a request or its answer is lost, of a thousand.
+    pub(crate) lost_per_mille: u32,
+    /// How often of a thousand a deletion is done and answered with a 5xx.
+    pub(crate) spoilt_per_mille: u32,
+    /// Whether `Retry-After` is a date, and whether the answers' own dates can be read.
+    pub(crate) dates: Option<bool>,
+    /// Whether a gateway decodes addresses and merges slashes.
+    pub(crate) has_gateway: bool,
+    /// When a tenant cannot be reached.
+    pub(crate) outages: Vec<Gap>,
+    /// When a tenant's host says that it is elsewhere.
+    pub(crate) moves: Vec<Gap>,
+}
+
+/// Some time of a tenant's.
+#[derive(Debug, Clone)]
+pub(crate) struct Gap {
+    pub(crate) tenant: String,
+    pub(crate) from: Duration,
+    pub(crate) to: Duration,
+}
+
+impl Gap {
+    pub(crate) fn has(&self, tenant: &str, at: Duration) -> bool {
+        self.tenant == tenant && self.from <= at && at < self.to
+    }
 }
 
 /// Draws of one seed.
@@ -92,8 +149,8 @@ impl Draw {
     }
 
     /// One of `of`.
-    pub(crate) fn one<T: Copy>(&mut self, of: &[T]) -> T {
-        of[self.0.usize(..of.len())]
+    pub(crate) fn one<T: Clone>(&mut self, of: &[T]) -> T {
+        of[self.0.usize(..of.len())].clone()
     }
 
     /// From `from` to `to`, small values more often.
@@ -108,6 +165,19 @@ impl Draw {
         let more = ((to - from + 1) as f64 * part) as u64;
         from + more
     }
+
+    /// `rate`, `percent` times of a hundred; else never.
+    fn rate(&mut self, percent: u32, rates: &[u32]) -> u32 {
+        if self.is(percent) { self.one(rates) } else { 0 }
+    }
+}
+
+/// Somebody at an account's tenant.
+struct Person {
+    account: usize,
+    id: String,
+    /// What a row of theirs would find done.
+    done: Vec<Action>,
 }
 
 impl Case {
@@ -115,42 +185,39 @@ impl Case {
     pub(crate) fn new(seed: u64) -> Self {
         let mut draw = Draw::new(seed);
         let mut accounts = accounts(&mut draw);
-        let (users, rows) = population(&mut draw, &accounts);
+        let (users, people) = population(&mut draw, &accounts);
         let is_strict = draw.is(60);
         let weather = weather(&mut draw, is_strict);
         for account in &mut accounts {
             account.know_quotas(&weather, is_strict);
         }
+        let mut runs = vec![run(&mut draw, &accounts, &people)];
+        if draw.is(25) {
+            runs[0].given_up_after = draw.is(40).then(|| draw.0.u32(1..4));
+            runs.push(run(&mut draw, &accounts, &people));
+            runs[1].done_before.clear();
+        }
+        let kills = draw.rate(60, &[1, 2, 3]);
         Self {
             seed,
+            air: air(&mut draw, &accounts),
             accounts,
             users,
-            rows,
-            options: Options {
-                canary: draw.is(20).then(|| draw.few(1, 10)),
-                until_min: draw.is(10).then(|| draw.few(1, 90)),
-                max_failures: draw.is(15).then(|| draw.few(1, 20)),
-                include_agents: draw.is(20),
-                attempts: draw.one(&[1, 2, 6, 6, 6]),
-            },
+            runs,
             weather,
-            latency_ms: draw.one(&[(0, 0), (20, 200), (1, 3_000), (10, 40_000), (1, 90_000)]),
-            lost_per_mille: if draw.is(40) {
-                draw.one(&[5, 20, 100])
-            } else {
-                0
-            },
             sync_ms: draw.one(&[0, 1, 10, 100, 5_000, 40_000]),
-            kills: if draw.is(60) { draw.0.u32(1..4) } else { 0 },
+            kills,
             kill_every: draw.one(&[20, 100, 500]),
-            clock_steps: if draw.is(15) { 5 } else { 0 },
-            role_changes: if draw.is(15) { 5 } else { 0 },
+            clock_steps: draw.rate(15, &[5]),
+            role_changes: draw.rate(15, &[5]),
+            stops: draw.rate(10, &[1, 10]),
+            disk_faults: draw.rate(10, &[1, 10]),
             is_strict,
-            verifies: draw.is(25),
-            retries: draw.is(30),
         }
     }
+}
 
+impl RunCase {
     /// Keeps the rows with these numbers only.
     pub(crate) fn keep(&mut self, keep: impl Fn(u64) -> bool) {
         self.rows.retain(|row| keep(row.row));
@@ -176,40 +243,38 @@ impl AccountCase {
             "2000/1m".clone_into(&mut self.requests);
         }
     }
+
+    /// The caller whose credentials are used.
+    pub(crate) const fn caller(&self) -> Option<&'static str> {
+        match self.provider {
+            ProviderKind::Zendesk => Some(ZENDESK_CALLER),
+            ProviderKind::Zoho => Some(ZOHO_CALLER),
+            ProviderKind::Sunco => None,
+        }
+    }
 }
 
 fn accounts(draw: &mut Draw) -> Vec<AccountCase> {
+    use ProviderKind::{Sunco, Zendesk, Zoho};
     let count = draw.few(1, 3);
     let mut accounts: Vec<AccountCase> = Vec::new();
     for number in 0..count {
-        let earlier = accounts
-            .last()
-            .filter(|_| number > 0 && draw.is(40))
-            .cloned();
-        let provider = earlier.as_ref().map_or_else(
-            || {
-                draw.one(&[
-                    ProviderKind::Zendesk,
-                    ProviderKind::Zendesk,
-                    ProviderKind::Sunco,
-                    ProviderKind::Zoho,
-                ])
-            },
-            |it| it.provider,
-        );
-        let tenant = earlier.map_or_else(|| format!("t{number}"), |it| it.tenant);
+        let earlier = accounts.last().filter(|_| draw.is(40)).cloned();
+        let provider = match &earlier {
+            Some(it) => it.provider,
+            None => draw.one(&[Zendesk, Zendesk, Sunco, Zoho]),
+        };
         accounts.push(AccountCase {
             name: format!("a{number}"),
             provider,
-            tenant,
+            tenant: earlier.map_or_else(|| format!("t{number}"), |it| it.tenant),
             concurrency: match provider {
-                ProviderKind::Zoho => draw.one(&[1, 2]),
-                ProviderKind::Zendesk | ProviderKind::Sunco => draw.one(&[1, 2, 8]),
+                Zoho => draw.one(&[1, 2]),
+                Zendesk | Sunco => draw.one(&[1, 2, 8]),
             },
             requests: String::new(),
             permanent: None,
-            has_tokens: provider == ProviderKind::Zoho
-                || (provider == ProviderKind::Zendesk && draw.is(30)),
+            has_tokens: provider == Zoho || (provider == Zendesk && draw.is(30)),
         });
     }
     accounts
@@ -224,55 +289,240 @@ fn id(provider: ProviderKind, number: u64) -> String {
     }
 }
 
-fn population(draw: &mut Draw, accounts: &[AccountCase]) -> (Vec<Seed>, Vec<RowCase>) {
+fn population(draw: &mut Draw, accounts: &[AccountCase]) -> (Vec<Seed>, Vec<Person>) {
     let mut seeds: Vec<Seed> = Vec::new();
-    let mut rows: Vec<RowCase> = Vec::new();
+    let mut people = Vec::new();
     let mut numbers = 0;
     for (place, account) in accounts.iter().enumerate() {
         let mut seed = Seed {
             tenant: account.tenant.clone(),
             ..Seed::default()
         };
-        let actions = account.provider.actions();
-        let usual = draw.one(actions);
-        let is_mixed = draw.is(30);
         for _ in 0..draw.few(1, 260) {
             numbers += 1;
             let id = id(account.provider, numbers);
             let is_there = !draw.is(5);
+            let mut done = Vec::new();
             if is_there {
-                put_user(draw, &mut seed, account.provider, &id);
+                done = put_user(draw, &mut seed, account.provider, &id);
             }
-            if draw.is(8) {
-                // A bystander: nobody asks for them to be deleted.
-                continue;
-            }
-            let action = if is_mixed { draw.one(actions) } else { usual };
-            rows.push(row(place, action, id.clone()));
-            if draw.is(6) {
-                let other = draw.one(actions);
-                if other != action {
-                    rows.push(row(place, other, id));
-                }
-            }
-        }
-        for caller in [ZENDESK_CALLER, ZOHO_CALLER] {
-            let is_theirs = match account.provider {
-                ProviderKind::Zendesk => caller == ZENDESK_CALLER,
-                ProviderKind::Zoho => caller == ZOHO_CALLER,
-                ProviderKind::Sunco => false,
-            };
-            if is_theirs && draw.is(20) {
-                rows.push(row(place, usual, caller.to_owned()));
-            }
+            people.push(Person {
+                account: place,
+                id,
+                done,
+            });
         }
         seeds.push(seed);
+    }
+    (seeds, people)
+}
+
+/// Puts a user in. Returns the actions that find them done.
+fn put_user(draw: &mut Draw, seed: &mut Seed, provider: ProviderKind, id: &str) -> Vec<Action> {
+    let id = id.to_owned();
+    let is_special = draw.is(6);
+    match provider {
+        ProviderKind::Zendesk => {
+            let state = draw.one(&[
+                "active",
+                "active",
+                "active",
+                "soft-deleted",
+                "permanently-deleted",
+            ]);
+            let role = draw.one(&["agent", "light-agent", "admin"]);
+            seed.zendesk.push(ZendeskSeed {
+                id,
+                state: state.to_owned(),
+                role: if is_special { role } else { "end-user" }.to_owned(),
+                open_tickets: u32::from(draw.is(5)),
+            });
+            match state {
+                "soft-deleted" => vec![Action::Delete],
+                "permanently-deleted" => ProviderKind::Zendesk.actions().to_vec(),
+                _ => Vec::new(),
+            }
+        }
+        ProviderKind::Sunco => {
+            let state = draw.one(&["active", "active", "active", "deleted"]);
+            seed.sunco.push(SuncoSeed {
+                id,
+                state: state.to_owned(),
+                ..SuncoSeed::default()
+            });
+            done_if(state == "deleted", ProviderKind::Sunco)
+        }
+        ProviderKind::Zoho => {
+            let has_primary = seed
+                .zoho
+                .iter()
+                .any(|it| it.kind == ZohoKind::PrimaryContact);
+            let kinds = [
+                ZohoKind::Support,
+                ZohoKind::System,
+                ZohoKind::DigitalEmployee,
+                ZohoKind::Administrator,
+                ZohoKind::PrimaryContact,
+            ];
+            let kind = draw.one(&kinds[..kinds.len() - usize::from(has_primary)]);
+            let state = draw.one(&["active", "active", "inactive", "deleted"]);
+            seed.zoho.push(ZohoSeed {
+                id,
+                kind: if is_special { kind } else { ZohoKind::Regular },
+                state: state.to_owned(),
+            });
+            done_if(state == "deleted", ProviderKind::Zoho)
+        }
+    }
+}
+
+fn done_if(is_done: bool, provider: ProviderKind) -> Vec<Action> {
+    if is_done {
+        provider.actions().to_vec()
+    } else {
+        Vec::new()
+    }
+}
+
+/// The role that protects a user of a seed, in the provider's words; `None`: none does.
+pub(crate) fn roles_of(seed: &Seed) -> Vec<(String, &'static str)> {
+    let zendesk = seed.zendesk.iter().filter_map(|it| {
+        let role = ROLES.into_iter().find(|role| *role == it.role)?;
+        Some((it.id.clone(), role))
+    });
+    let zoho = seed.zoho.iter().filter_map(|it| {
+        let role = match it.kind {
+            ZohoKind::Administrator => "administrator",
+            ZohoKind::Support => "support-user",
+            ZohoKind::System => "system-user",
+            ZohoKind::DigitalEmployee => "digital-employee",
+            ZohoKind::PrimaryContact => "primary-contact",
+            // Closed ones are shown as deleted.
+            ZohoKind::Regular | ZohoKind::Closed => return None,
+        };
+        Some((it.id.clone(), role))
+    });
+    zendesk.chain(zoho).collect()
+}
+
+fn run(draw: &mut Draw, accounts: &[AccountCase], people: &[Person]) -> RunCase {
+    let mut rows: Vec<RowCase> = Vec::new();
+    let mut done_before = HashSet::new();
+    let has_bad = draw.is(40);
+    let has_done = draw.is(20);
+    let bystanders = draw.one(&[8, 8, 40]);
+    let usual: Vec<Action> = accounts
+        .iter()
+        .map(|it| draw.one(it.provider.actions()))
+        .collect();
+    let is_mixed = draw.is(30);
+    for person in people {
+        if draw.is(bystanders) {
+            // Nobody asks for them to be deleted.
+            continue;
+        }
+        let mut account = person.account;
+        let provider = accounts[account].provider;
+        let actions = provider.actions();
+        let action = if is_mixed {
+            draw.one(actions)
+        } else {
+            usual[account]
+        };
+        if has_done && person.done.contains(&action) && draw.is(50) {
+            done_before.insert((account, action, person.id.clone()));
+        }
+        rows.push(row(account, action, person.id.clone()));
+        // The user once more, under whatever account.
+        if draw.is(6) {
+            let there: Vec<usize> = (0..accounts.len())
+                .filter(|it| accounts[*it].tenant == accounts[account].tenant)
+                .collect();
+            if provider != ProviderKind::Zoho {
+                account = draw.one(&there);
+            }
+            rows.push(row(account, draw.one(actions), person.id.clone()));
+        }
+        if has_bad && draw.is(10) {
+            let other = draw.one(&people.iter().collect::<Vec<_>>());
+            rows.push(bad(
+                draw,
+                accounts,
+                (account, usual[account]),
+                (person, other),
+            ));
+        }
+    }
+    for (place, account) in accounts.iter().enumerate() {
+        if let Some(caller) = account.caller().filter(|_| draw.is(20)) {
+            rows.push(row(place, usual[place], caller.to_owned()));
+        }
+    }
+    if rows.is_empty() {
+        rows.push(row(
+            people[0].account,
+            usual[people[0].account],
+            people[0].id.clone(),
+        ));
     }
     if draw.is(50) {
         draw.0.shuffle(&mut rows);
     }
-    finish_rows(draw, &mut rows);
-    (seeds, rows)
+    for (number, row) in (1..).zip(&mut rows) {
+        row.row = number;
+    }
+    let protected = if draw.is(30) {
+        let share = draw.one(&[3, 30]);
+        let some = rows.iter().filter(|_| draw.is(share));
+        let some = some.filter(|it| it.is_well_formed());
+        some.map(|it| it.id.clone()).collect()
+    } else {
+        Vec::new()
+    };
+    let only: [&[&'static str]; 5] = [
+        &[],
+        &[],
+        &["failed", "refused", "not-found"],
+        &["in_doubt", "protected", "invalid"],
+        &[
+            "no_such_user",
+            "RecordNotFound",
+            "standing",
+            "user_not_found",
+        ],
+    ];
+    RunCase {
+        rows,
+        shape: Shape {
+            is_json: draw.is(35),
+            delimiter: draw.one(&[',', ',', ';', '\t']),
+            is_crlf: draw.is(20),
+            has_mark: draw.is(20),
+        },
+        protected,
+        done_before,
+        options: options(draw),
+        given_up_after: None,
+        retries: draw.is(30).then(|| draw.one(&only).to_vec()),
+        verifies: draw.is(25),
+        is_replaced: draw.is(50),
+    }
+}
+
+fn options(draw: &mut Draw) -> Options {
+    let include: &[&str] = match draw.0.u32(..10) {
+        0 => &ROLES,
+        1 => &["agent", "administrator"],
+        2 => &["Admin", "system-user"],
+        _ => &[],
+    };
+    Options {
+        canary: draw.is(20).then(|| draw.few(1, 10)),
+        until_min: draw.is(10).then(|| draw.few(1, 90)),
+        max_failures: draw.is(15).then(|| draw.few(1, 20)),
+        include_roles: include.iter().map(|it| (*it).to_owned()).collect(),
+        attempts: draw.one(&[1, 2, 6, 6, 6]),
+    }
 }
 
 const fn row(account: usize, action: Action, id: String) -> RowCase {
@@ -281,63 +531,86 @@ const fn row(account: usize, action: Action, id: String) -> RowCase {
         account,
         action,
         id,
-        again: false,
-        is_planned: true,
+        written: Written::Plain,
     }
 }
 
-/// Numbers the rows, and marks those whose user stands in an earlier one.
-fn finish_rows(draw: &mut Draw, rows: &mut [RowCase]) {
-    let mut seen = std::collections::HashSet::new();
-    let has_unsent = draw.is(30);
-    for (number, row) in (1..).zip(rows) {
-        row.row = number;
-        row.is_planned = !(has_unsent && draw.is(5));
-        if row.is_planned {
-            row.again = !seen.insert((row.account, row.id.clone()));
-        }
+/// A row that must not be sent, or is written in an odd way. What else may be taken for its id is
+/// `other`'s.
+fn bad(
+    draw: &mut Draw,
+    accounts: &[AccountCase],
+    (place, action): (usize, Action),
+    (person, other): (&Person, &Person),
+) -> RowCase {
+    use Bad::{
+        Elsewhere, LeadingZero, Letters, Long, NoId, Scientific, Several, Short, UnknownAccount,
+        UnknownAction,
+    };
+    let provider = accounts[place].provider;
+    let kinds: &[Bad] = match provider {
+        ProviderKind::Sunco => &[
+            NoId,
+            UnknownAccount,
+            UnknownAction,
+            Short,
+            Long,
+            Elsewhere,
+            Elsewhere,
+        ],
+        ProviderKind::Zendesk | ProviderKind::Zoho => &[
+            NoId,
+            Letters,
+            UnknownAccount,
+            UnknownAction,
+            Short,
+            Short,
+            Long,
+            Scientific,
+            LeadingZero,
+            Several,
+        ],
+    };
+    let mut row = row(place, action, person.id.clone());
+    row.written = if provider == ProviderKind::Zoho && draw.is(30) {
+        Written::Prefixed
+    } else {
+        let other = if other.account == person.account {
+            &other.id
+        } else {
+            &person.id
+        };
+        Written::Bad(draw.one(kinds), other.clone())
+    };
+    if provider == ProviderKind::Zoho && draw.is(20) {
+        // Another organisation's.
+        row.id.replace_range(..1, "6");
+        row.written = Written::Plain;
     }
+    row
 }
 
-fn put_user(draw: &mut Draw, seed: &mut Seed, provider: ProviderKind, id: &str) {
-    match provider {
-        ProviderKind::Zendesk => seed.zendesk.push(ZendeskSeed {
-            id: id.to_owned(),
-            state: draw
-                .one(&[
-                    "active",
-                    "active",
-                    "active",
-                    "soft-deleted",
-                    "permanently-deleted",
-                ])
-                .to_owned(),
-            role: if draw.is(6) {
-                draw.one(&["agent", "light-agent", "admin"])
-            } else {
-                "end-user"
+fn air(draw: &mut Draw, accounts: &[AccountCase]) -> Air {
+    let mut gaps = |percent: u32, secs: &[u64]| {
+        let mut gaps = Vec::new();
+        for account in accounts {
+            if draw.is(percent) {
+                let from = Duration::from_secs(draw.few(0, 3_600));
+                let to = from + Duration::from_secs(draw.one(secs));
+                let tenant = account.tenant.clone();
+                gaps.push(Gap { tenant, from, to });
             }
-            .to_owned(),
-            open_tickets: u32::from(draw.is(5)),
-        }),
-        ProviderKind::Sunco => seed.sunco.push(SuncoSeed {
-            id: id.to_owned(),
-            state: draw
-                .one(&["active", "active", "active", "deleted"])
-                .to_owned(),
-            ..SuncoSeed::default()
-        }),
-        ProviderKind::Zoho => seed.zoho.push(ZohoSeed {
-            id: id.to_owned(),
-            kind: if draw.is(6) {
-                draw.one(&[ZohoKind::Support, ZohoKind::System, ZohoKind::Administrator])
-            } else {
-                ZohoKind::Regular
-            },
-            state: draw
-                .one(&["active", "active", "inactive", "deleted"])
-                .to_owned(),
-        }),
+        }
+        gaps
+    };
+    Air {
+        outages: gaps(8, &[5, 60, 600, 3_600]),
+        moves: gaps(3, &[60, 3_600]),
+        latency_ms: draw.one(&[(0, 0), (20, 200), (1, 3_000), (10, 40_000), (1, 90_000)]),
+        lost_per_mille: draw.rate(40, &[5, 20, 100]),
+        spoilt_per_mille: draw.rate(30, &[10, 50, 200]),
+        dates: draw.is(40).then(|| draw.is(50)),
+        has_gateway: draw.is(50),
     }
 }
 

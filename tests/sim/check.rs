@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use serde_json::Value;
-use userpurge::domain::{Action, ProviderKind};
-use userpurge::sandbox::{Call, LogEntry};
+use userpurge::domain::{Action, Quota};
+use userpurge::sandbox::{Call, Fault, LogEntry};
 
-use crate::case::{RowCase, ZENDESK_CALLER, ZOHO_CALLER};
-use crate::world::{World, call_of};
+use crate::case::Key;
+use crate::file::{Meant, RowCase};
+use crate::world::{User, World, call_of};
 
 /// A row's last outcome, as its ledger has it.
 #[derive(Debug, Clone, Default)]
@@ -18,58 +19,149 @@ struct Told {
     code: String,
     settled: bool,
     at: String,
+    /// What a verification found since.
+    finding: String,
 }
 
-/// Checks everything that holds at the end of a seed.
+/// Checks everything that holds at the end of a run, or of a command after it.
 ///
 /// # Errors
 ///
 /// The first rule that is broken.
 pub(crate) fn all(world: &mut World, is_finished: bool) -> Result<(), String> {
-    let told = outcomes(world);
-    quotas(world)?;
-    let users = users(world);
+    let bytes = world.disk.bytes();
+    chain(&bytes)?;
+    let told = outcomes(&bytes);
     let log = world.sandbox.log(None);
-    for row in world.case.rows.clone() {
+    quotas(world, &log)?;
+    let users = users(world)?;
+    let faulty = faulty(&log);
+    let sharing = sharing(world);
+    for (row, meant) in world.this_run().rows.iter().zip(&world.meant) {
+        let account = &world.case.accounts[row.account];
         let about = |text: String| {
             format!(
                 "row {} {:?} {} {}: {text}",
-                row.row, row.action, row.id, world.case.accounts[row.account].name
+                row.row, row.action, row.id, account.name
             )
         };
         let it = told.get(&row.row).cloned().unwrap_or_default();
-        if !row.is_planned {
-            if it.outcome != "invalid" {
-                return Err(about(format!("is not sent, and ended {:?}", it.outcome)));
+        match meant {
+            Meant::Ends(outcome) if it.outcome != *outcome => {
+                return Err(about(format!(
+                    "must end {outcome}, and ended {:?}",
+                    it.outcome
+                )));
+            }
+            Meant::Spared(outcome) if it.outcome != *outcome && !it.outcome.is_empty() => {
+                return Err(about(format!(
+                    "must end {outcome}, and ended {:?}",
+                    it.outcome
+                )));
+            }
+            Meant::Ends(_) => continue,
+            Meant::Spared(_) | Meant::Sent => {}
+        }
+        if it.outcome.is_empty() {
+            if is_finished {
+                return Err(about("is not accounted for".to_owned()));
             }
             continue;
         }
-        if is_finished && it.outcome.is_empty() {
-            return Err(about("is not accounted for".to_owned()));
+        if *meant != Meant::Sent {
+            continue;
         }
-        let tenant = &world.case.accounts[row.account].tenant;
-        let state = users.get(&(tenant.clone(), row.id.clone()));
-        row_is_true(world, &row, &it, state.map(String::as_str), &log).map_err(about)?;
+        let key = (account.tenant.clone(), row.id.clone());
+        let state = users.get(&key).map(String::as_str);
+        let facts = Facts {
+            state,
+            is_clear: is_clear(world)
+                && !faulty.contains_key(&key)
+                && !world.disturbed.contains(&key),
+            shares: sharing.get(&key).is_some_and(|count| *count > 1),
+        };
+        row_is_true(world, row, &it, &facts).map_err(about)?;
     }
-    callers(world, &log)
+    counts(world, &bytes, &told, is_finished)
 }
 
-fn outcomes(world: &World) -> BTreeMap<u64, Told> {
-    let mut told = BTreeMap::new();
-    for line in world.disk.bytes.split(|byte| *byte == b'\n') {
+/// Of the ledger of an earlier run: what it shows as good.
+pub(crate) fn good(world: &World, run: usize) -> Result<Vec<Key>, String> {
+    let path = world.folder.join(format!("{run}.jsonl"));
+    let bytes = std::fs::read(path).map_err(|it| it.to_string())?;
+    let told = outcomes(&bytes);
+    let rows = world.case.runs[run].rows.iter().filter(|row| {
+        let it = told.get(&row.row);
+        it.is_some_and(|it| {
+            matches!(it.outcome.as_str(), "deleted" | "already_gone") && it.finding != "standing"
+        })
+    });
+    Ok(rows
+        .map(|row| (row.account, row.action, row.id.clone()))
+        .collect())
+}
+
+/// Whether the chain of a ledger holds: each line's digest is of the one before it and of its own text.
+fn chain(bytes: &[u8]) -> Result<(), String> {
+    let mut before = [0; 32];
+    for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+        let Some(line) = line.strip_suffix(b"\n") else {
+            // Torn by a crash: the next process cuts it.
+            break;
+        };
+        let text = String::from_utf8_lossy(line);
+        let (body, digest) = text
+            .rsplit_once(",\"chain\":\"")
+            .ok_or("a line without a chain")?;
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&before);
+        hasher.update(body.as_bytes());
+        hasher.update(b"}");
+        let is = hasher.finalize();
+        if digest.trim_end_matches("\"}") != is.to_hex().as_str() {
+            return Err(format!("the chain breaks at {body}"));
+        }
+        before = *is.as_bytes();
+    }
+    Ok(())
+}
+
+fn outcomes(bytes: &[u8]) -> BTreeMap<u64, Told> {
+    let mut told: BTreeMap<u64, Told> = BTreeMap::new();
+    for line in bytes.split(|byte| *byte == b'\n') {
+        let is_about_rows = [
+            "{\"kind\":\"outcome\"",
+            "{\"kind\":\"unsent\"",
+            "{\"kind\":\"verify\"",
+        ];
+        if !is_about_rows
+            .iter()
+            .any(|it| line.starts_with(it.as_bytes()))
+        {
+            continue;
+        }
         let Ok(entry) = serde_json::from_slice::<Value>(line) else {
             continue;
         };
         let text = |key: &str| entry[key].as_str().unwrap_or_default().to_owned();
+        let row = entry["row"].as_u64().unwrap_or_default();
+        if entry["kind"] == "verify" {
+            let finding = text("finding");
+            if let Some(it) = told.get_mut(&row).filter(|_| finding != "unknown") {
+                it.finding = finding;
+            }
+            continue;
+        }
         let it = Told {
             outcome: text("outcome"),
             code: text("code"),
             settled: entry["settled"] == true,
             at: text("at"),
+            finding: String::new(),
         };
         if entry["kind"] == "outcome" {
-            told.insert(entry["row"].as_u64().unwrap_or_default(), it);
-        } else if entry["kind"] == "unsent" {
+            told.insert(row, it);
+        } else {
             for row in entry["rows"].as_array().into_iter().flatten() {
                 told.insert(row["row"].as_u64().unwrap_or_default(), it.clone());
             }
@@ -78,13 +170,46 @@ fn outcomes(world: &World) -> BTreeMap<u64, Told> {
     told
 }
 
-fn users(world: &mut World) -> HashMap<(String, String), String> {
+/// How the users stand. Nobody was touched whom no run asked for.
+fn users(world: &mut World) -> Result<HashMap<User, String>, String> {
     let now = world.provider_time();
     let users = world.sandbox.users(None, now);
-    users
-        .into_iter()
-        .map(|it| ((it.tenant, it.id), it.state))
-        .collect()
+    let mut states = HashMap::new();
+    for it in users {
+        let key = (it.tenant, it.id);
+        if it.changes > 0 && !world.ever_agreed.contains(&key) {
+            return Err(format!(
+                "{key:?} is {}, and nobody asked for that",
+                it.state
+            ));
+        }
+        states.insert(key, it.state);
+    }
+    Ok(states)
+}
+
+/// Users about whom a request went wrong.
+fn faulty(log: &[LogEntry]) -> HashMap<User, Fault> {
+    let mut faulty = HashMap::new();
+    for it in log {
+        let Some(fault) = it.fault else { continue };
+        for id in it.user.iter().chain(&it.users) {
+            faulty.insert((it.tenant.clone(), id.clone()), fault);
+        }
+    }
+    faulty
+}
+
+/// How many rows that are sent each user has.
+fn sharing(world: &World) -> HashMap<User, u32> {
+    let mut sharing = HashMap::new();
+    for (row, meant) in world.this_run().rows.iter().zip(&world.meant) {
+        if *meant == Meant::Sent {
+            let tenant = world.case.accounts[row.account].tenant.clone();
+            *sharing.entry((tenant, row.id.clone())).or_default() += 1;
+        }
+    }
+    sharing
 }
 
 /// Whether `state` is what `action` promises.
@@ -97,63 +222,67 @@ fn is_done(action: Action, state: Option<&str>) -> bool {
     )
 }
 
-fn row_is_true(
-    world: &World,
-    row: &RowCase,
-    told: &Told,
-    state: Option<&str>,
-    log: &[LogEntry],
-) -> Result<(), String> {
+/// Whether answers come whole and in time, but for those that are known not to.
+fn is_clear(world: &World) -> bool {
+    let air = &world.case.air;
+    air.lost_per_mille == 0 && air.latency_ms.1 < 20_000 && air.moves.is_empty()
+}
+
+/// What is known of a row's user.
+struct Facts<'a> {
+    state: Option<&'a str>,
+    /// Whether every answer about the user came as it was.
+    is_clear: bool,
+    /// Whether other rows are about the same user.
+    shares: bool,
+}
+
+fn row_is_true(world: &World, row: &RowCase, told: &Told, facts: &Facts<'_>) -> Result<(), String> {
     let account = &world.case.accounts[row.account];
+    let (state, shares) = (facts.state, facts.shares);
     let done = is_done(row.action, state);
+    let key = (account.tenant.clone(), row.id.clone());
+    let effects = world.effects.get(&key).map_or(&[][..], Vec::as_slice);
     let effect = |call: Call| {
-        log.iter().any(|it| {
-            let is_call = it.step == call || (it.step == Call::DeleteMany && call == Call::Delete);
-            // A request that was given up may come through after the row has ended.
-            let is_late = it.at.to_string() > told.at;
-            // Where our clock was set, nobody can tell by it.
-            let is_early = told.outcome == "deleted" || (!is_late && world.case.clock_steps == 0);
-            it.tenant == account.tenant && is_call && it.effect && is_early && it.concerns(&row.id)
-        })
+        effects
+            .iter()
+            .filter(|it| it.call == call && it.run == world.run)
+            .any(|it| {
+                // A request that was given up may come through after the row has ended. Where our clock
+                // was set, nobody can tell by it.
+                let is_late = it.at.to_string() > told.at;
+                told.outcome == "deleted" || (!is_late && world.case.clock_steps == 0)
+            })
     };
     let last = row.action.steps().last().map(|step| call_of(step.name()));
     // A job is taken for many users, and may do nothing for some of them.
     let had_effect = last.is_some_and(effect) && done;
-    // An answer that got lost or was nobody's leaves open what was done: then `failed` says only that
-    // every attempt met an error.
-    let is_clear = world.case.lost_per_mille == 0
-        && world.case.latency_ms.1 < 20_000
-        && !log
-            .iter()
-            .any(|it| it.fault.is_some() && it.concerns(&row.id));
-    let shares = world
-        .case
-        .rows
-        .iter()
-        .filter(|it| {
-            it.is_planned
-                && it.id == row.id
-                && world.case.accounts[it.account].tenant == account.tenant
-        })
-        .count()
-        > 1;
+    let named = |text: &str| {
+        Err(format!(
+            "ended {text} ({}), and the user is {state:?}",
+            told.code
+        ))
+    };
     match told.outcome.as_str() {
-        "deleted" | "already_gone" if !done => {
-            Err(format!("ended {} and the user is {state:?}", told.outcome))
-        }
-        "deleted" if !had_effect && !shares && !told.settled => {
+        "deleted" | "already_gone" if !done => named(&told.outcome),
+        // What is cleared can be cleared again.
+        "deleted" if !had_effect && !shares && !told.settled && effects.is_empty() => {
             Err("ended deleted, and no request of ours did it".to_owned())
         }
+        "deleted" if told.settled && told.code != "settled_unseen" && effects.is_empty() => {
+            Err("ended deleted, and no request of anybody's did it".to_owned())
+        }
+        "already_gone" | "not_found" if had_effect && !shares => Err(format!(
+            "ended {} ({}), and a request of ours did it",
+            told.outcome, told.code
+        )),
         "not_found"
             if state.is_some_and(|it| it == "active" || it == "inactive")
                 && row.action != Action::PermanentlyDelete =>
         {
-            Err(format!(
-                "ended not_found ({}), and the user is {state:?}",
-                told.code
-            ))
+            named("not_found")
         }
-        "failed" if had_effect && is_clear && !shares => {
+        "failed" if had_effect && facts.is_clear && !shares => {
             Err("ended failed, and a request of ours did it".to_owned())
         }
         "refused" if had_effect && !shares => {
@@ -171,63 +300,102 @@ fn row_is_true(
             Err("ended protected, and was touched".to_owned())
         }
         "" | "deleted" | "already_gone" | "not_found" | "failed" | "refused" | "protected"
-        | "in_doubt" => Ok(()),
+        | "in_doubt" => finding_is_true(told, done),
         other => Err(format!("ended {other}")),
     }
 }
 
-/// Nobody deletes the account that asks.
-fn callers(world: &World, log: &[LogEntry]) -> Result<(), String> {
-    for it in log.iter().filter(|it| it.step.deletes() && it.effect) {
-        let provider = it.provider;
-        let caller = match provider {
-            Some(ProviderKind::Zendesk) => ZENDESK_CALLER,
-            Some(ProviderKind::Zoho) => ZOHO_CALLER,
-            Some(ProviderKind::Sunco) | None => continue,
-        };
-        if it.concerns(caller) {
-            return Err(format!("the caller was deleted at {}", it.tenant));
+/// What a verification saw is how it is.
+fn finding_is_true(told: &Told, done: bool) -> Result<(), String> {
+    match (told.finding.as_str(), done) {
+        ("as_asked", false) | ("standing", true) => Err(format!(
+            "was verified {}, and that it is done is {done}",
+            told.finding
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Where a process ended in order, its last words count every row as it ended.
+fn counts(
+    world: &World,
+    bytes: &[u8],
+    told: &BTreeMap<u64, Told>,
+    is_finished: bool,
+) -> Result<(), String> {
+    let mut lines = bytes.split(|byte| *byte == b'\n');
+    let Some(end) = lines.rfind(|line| line.starts_with(b"{\"kind\":\"end\"")) else {
+        return Ok(());
+    };
+    let end: Value = serde_json::from_slice(end).map_err(|it| it.to_string())?;
+    if !is_finished {
+        return Ok(());
+    }
+    let mut counted: BTreeMap<String, u64> = BTreeMap::new();
+    for it in told.values() {
+        *counted.entry(it.outcome.clone()).or_default() += 1;
+    }
+    let told_counts = end["outcomes"].as_object().ok_or("no counts")?;
+    for (outcome, count) in told_counts {
+        let count = count.as_u64().unwrap_or_default();
+        if counted.remove(outcome).unwrap_or_default() != count {
+            return Err(format!(
+                "the end counts {count} rows {outcome}: {told_counts:?}"
+            ));
         }
     }
-    let _ = world;
-    Ok(())
+    if counted.is_empty() && told.len() == world.meant.len() {
+        Ok(())
+    } else {
+        Err(format!("the end does not count {counted:?}"))
+    }
 }
 
 /// No window of the provider's clock is overrun: where it keeps the quota that we know, it refuses none.
-fn quotas(world: &World) -> Result<(), String> {
+fn quotas(world: &World, log: &[LogEntry]) -> Result<(), String> {
     if !world.case.is_strict {
         return Ok(());
     }
-    let log = world.sandbox.log(None);
     let refused = log
         .iter()
         .find(|it| it.status == Some(429) && it.fault.is_none());
-    match refused {
-        None => Ok(()),
-        Some(it) => {
-            if std::env::var("SIM_VERBOSE").is_ok() {
-                for line in log
-                    .iter()
-                    .filter(|line| line.tenant == it.tenant && line.seq <= it.seq)
-                {
-                    eprintln!(
-                        "{} {} {} {:?} {:?}",
-                        line.at, line.method, line.path, line.status, line.fault
-                    );
-                }
-            }
-            Err(format!(
-                "a request was over the quota at {}: {} {} ({})",
-                it.at, it.method, it.path, it.tenant
-            ))
+    let Some(it) = refused else { return Ok(()) };
+    if std::env::var("SIM_VERBOSE").is_ok() {
+        for line in log
+            .iter()
+            .filter(|line| line.tenant == it.tenant && line.seq <= it.seq)
+        {
+            eprintln!(
+                "{} {} {} {:?} {:?}",
+                line.at, line.method, line.path, line.status, line.fault
+            );
         }
     }
+    Err(format!(
+        "a request was over the quota at {}: {} {} ({})",
+        it.at, it.method, it.path, it.tenant
+    ))
 }
 
-/// How long a seed may take at most.
-pub(crate) fn time_max(world: &World) -> Duration {
-    let rows = world.case.rows.len() as u64;
-    // The slowest quotas give 20 in a minute, and a row takes three requests and as many attempts.
-    let quota = Duration::from_secs(rows * 3 * 6 * 3);
-    quota + Duration::from_hours(24 * 20)
+/// How long a process may take at most that sent so many requests, and was asked for such waits: as if
+/// nothing had been done at once, and each request had filled a quota.
+pub(crate) fn time_max(world: &World, requests: u64, waits: Duration) -> Duration {
+    let quotas = world.case.accounts.iter().flat_map(|it| {
+        let of = |text: &String| text.parse::<Quota>().ok();
+        of(&it.requests)
+            .into_iter()
+            .chain(it.permanent.as_ref().and_then(of))
+    });
+    // Windows are full of others' requests at first.
+    let count = u32::try_from(requests).unwrap_or(u32::MAX);
+    let slow = quotas.map(|it| {
+        it.span()
+            + it.span()
+                .mul_f64(f64::from(count) / f64::from(it.requests().get()))
+    });
+    let quota = slow.max().unwrap_or_default() * 2;
+    let sync = Duration::from_millis(world.case.sync_ms) * 2;
+    let each = Duration::from_secs(30) + sync + Duration::from_mins(2);
+    let until = Duration::from_hours(2);
+    quota + waits + each * count + until
 }

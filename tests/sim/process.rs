@@ -1,30 +1,30 @@
 //! One process: it opens the ledger, asks who it is, works, and ends or is killed.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::num::{NonZeroU32, NonZeroU64};
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use roaring::RoaringTreemap;
 use secrecy::SecretString;
 use userpurge::domain::{
-    AccountHeader, AccountName, Action, Agreed, AgreedBy, Counts, Entry, Outcome, OutcomeEntry,
-    ProviderKind, RunEnd, RunHeader, RunId, RunOptions, RunState, Session, Task, Time, ToVerify,
-    Uptime, Verification,
+    AccountHeader, AccountName, Action, Entry, Outcome, OutcomeEntry, ProviderKind, RunEnd,
+    RunState, Session, Task, Time, ToVerify, Uptime, UserId, Verification,
 };
 use userpurge::lane::limits::{Earlier, LimitsSpec, Past};
 use userpurge::lane::{
     AccountEnd, AccountSpec, Answer, Event, FailureLimit, Lane, Output, Question, QuestionId,
-    Queue, RequestError, Rows, Until, WorkSpec,
+    Queue, RequestError, RequestId, Rows, StopStage, Until, WorkSpec,
 };
-use userpurge::ledger::{LedgerState, PlanRows};
+use userpurge::ledger::{LedgerError, LedgerFile, LedgerState, Only, PlanRows};
+use userpurge::plan::CallerRule;
 use userpurge::provider::{
     self, Identity, Provider, ProviderSettings, SuncoAuth, SuncoSettings, ZendeskCredentials,
     ZendeskSettings, ZohoSettings,
 };
 
 use crate::case::AccountCase;
+use crate::plan::ledger_path;
 use crate::world::{Thing, World};
 
 /// A lane puts out no more than this at one instant.
@@ -42,7 +42,7 @@ pub(crate) enum Command {
 /// How a process ended.
 #[derive(Debug)]
 pub(crate) enum End {
-    /// It was killed.
+    /// It was killed, or its ledger failed.
     Killed,
     /// The provider did not say who we are.
     Refused,
@@ -53,20 +53,50 @@ pub(crate) enum End {
 /// A lane, and what its process knows of it.
 struct Driven {
     lane: Lane,
-    rows: BTreeMap<(AccountName, Action), PlanRows>,
-    to_verify: BTreeMap<AccountName, VecDeque<ToVerify>>,
+    rows: BTreeMap<(AccountName, Queue), Source>,
     wakes: Option<Duration>,
     is_over: bool,
+}
+
+/// Where rows of a queue come from.
+enum Source {
+    /// The plan, and the first row for which this run has deleted a user.
+    Plan(PlanRows, HashMap<UserId, u64>),
+    ToVerify(VecDeque<ToVerify>),
+}
+
+/// What writes the ledger: while it syncs, what comes waits, and is then written together.
+struct Scribe {
+    file: LedgerFile,
+    waiting: Vec<(Vec<Entry>, Option<Waiter>)>,
+    /// Who waits for the sync under way; `None`: there is none.
+    syncing: Option<Vec<Waiter>>,
+}
+
+/// The request of a lane that waits for its entries to be durable.
+type Waiter = (usize, RequestId);
+
+/// Rows of a queue.
+enum Given {
+    Rows(Rows),
+    /// It has no more.
+    NoMore,
+    /// The ledger failed.
+    Failed,
 }
 
 struct Process<'w> {
     world: &'w mut World,
     state: LedgerState,
+    /// What earlier runs left at these tenants.
+    others: Vec<LedgerState>,
+    scribe: Scribe,
     lanes: Vec<Driven>,
     answers: Vec<(QuestionId, Result<Answer, RequestError>)>,
     identities: BTreeMap<AccountName, Identity>,
     may_be_killed: bool,
-    steps: u64,
+    stopped: Option<StopStage>,
+    is_at_work: bool,
 }
 
 /// Starts a process for `command` and sees it to its end.
@@ -74,31 +104,66 @@ struct Process<'w> {
 /// # Errors
 ///
 /// A broken rule.
-pub(crate) fn run(world: &mut World, file: &Path, command: Command) -> Result<End, String> {
-    world.process += 1;
-    std::fs::write(file, &world.disk.bytes).map_err(|it| it.to_string())?;
-    let state = LedgerState::read(file).map_err(|it| format!("the ledger: {it}"))?;
+pub(crate) fn run(world: &mut World, command: Command) -> Result<End, String> {
+    world.begin_process();
+    let path = ledger_path(world);
+    std::fs::write(&path, world.disk.bytes()).map_err(|it| it.to_string())?;
+    let opened = LedgerFile::open_on(&world.disk.clone(), &path);
+    let (file, cut) = opened.map_err(|it| format!("the ledger: {it}"))?;
+    let state = file.state().clone();
+    if cut.is_some() {
+        // What reads blocks of the plan knows no torn line.
+        std::fs::write(&path, world.disk.bytes()).map_err(|it| it.to_string())?;
+    }
+    world.read_intents();
+    let mut others = Vec::new();
+    for run in 0..world.run {
+        let path = world.folder.join(format!("{run}.jsonl"));
+        others.push(LedgerState::read(&path).map_err(|it| format!("ledger {run}: {it}"))?);
+    }
     let may_be_killed = !world.is_fair && world.case.kills > 0;
     let mut process = Process {
         world,
         state,
+        others,
+        scribe: Scribe {
+            file,
+            waiting: Vec::new(),
+            syncing: None,
+        },
         lanes: Vec::new(),
         answers: Vec::new(),
         identities: BTreeMap::new(),
         may_be_killed,
-        steps: 0,
+        stopped: None,
+        is_at_work: false,
     };
-    process.open()?;
-    if let Some(end) = process.introduce()? {
-        return Ok(end);
+    let end = process.live(command)?;
+    if matches!(end, End::Killed) {
+        process.world.kill();
+    } else {
+        // In order, it writes and syncs what it has.
+        process.scribe.syncing = None;
+        if !(process.commit()? && process.sync()?) {
+            process.world.kill();
+            return Ok(End::Killed);
+        }
     }
-    if !process.take_up(command)? {
-        return Ok(End::Ended(Vec::new()));
-    }
-    process.work(command, file)
+    Ok(end)
 }
 
 impl Process<'_> {
+    fn live(&mut self, command: Command) -> Result<End, String> {
+        self.open()?;
+        if let Some(end) = self.introduce()? {
+            return Ok(end);
+        }
+        if !self.take_up(command)? {
+            return Ok(End::Ended(Vec::new()));
+        }
+        self.work(command)
+    }
+
     /// Makes a lane for each tenant.
     fn open(&mut self) -> Result<(), String> {
         let now = self.world.time();
@@ -120,14 +185,17 @@ impl Process<'_> {
                 past: self.past(&limits, &at_tenant),
                 limits,
                 kept: None,
-                attempts: NonZeroU32::new(self.world.case.options.attempts).ok_or("attempts")?,
+                attempts: NonZeroU32::new(self.world.options().attempts).ok_or("attempts")?,
                 seed: self.world.draw.0.u64(..),
             };
             let mut lane = Lane::new(spec, now);
-            let ours = self.now_of_ledger();
-            for pause in self.state.pauses_at(ours) {
-                if at_tenant.contains(&pause.account) {
-                    lane.pause(pause.step, now.instant + pause.left(ours));
+            for state in self.others.iter().chain([&self.state]) {
+                let ours = self.now_of(state);
+                for pause in state.pauses_at(ours) {
+                    if at_tenant.contains(&pause.account) {
+                        self.world.waits += pause.left(ours);
+                        lane.pause(pause.step, now.instant + pause.left(ours));
+                    }
                 }
             }
             match tenants.get_mut(&account.tenant) {
@@ -142,7 +210,6 @@ impl Process<'_> {
             .map(|lane| Driven {
                 lane,
                 rows: BTreeMap::new(),
-                to_verify: BTreeMap::new(),
                 wakes: None,
                 is_over: false,
             })
@@ -151,22 +218,75 @@ impl Process<'_> {
     }
 
     fn uptime(&self) -> Uptime {
-        Uptime {
-            boot: "sim".to_owned(),
-            ms: u64::try_from(self.world.now.as_millis()).unwrap_or(u64::MAX),
-        }
+        crate::plan::uptime(self.world)
     }
 
-    fn now_of_ledger(&self) -> Time {
-        self.state.now(self.world.time().wall, Some(&self.uptime()))
+    /// How late it is for what a ledger tells.
+    fn now_of(&self, state: &LedgerState) -> Time {
+        state.now(self.world.time().wall, Some(&self.uptime()))
     }
 
     /// The requests of earlier processes that may still count.
     fn past(&self, spec: &LimitsSpec, accounts: &[AccountName]) -> Vec<Past> {
-        let now = self.now_of_ledger();
-        let mut past = still_counted(&self.state, spec, accounts, now);
+        let mut past = Vec::new();
+        for state in self.others.iter().chain([&self.state]) {
+            past.extend(still_counted(state, spec, accounts, self.now_of(state)));
+        }
         past.sort_by_key(|past| (std::cmp::Reverse(past.ago), past.ahead));
         past
+    }
+
+    // --- The ledger ---
+
+    /// Hands entries over to be written; `ack`: who waits for them. Returns whether the ledger still
+    /// takes any.
+    fn record(&mut self, entries: Vec<Entry>, ack: Option<Waiter>) -> Result<bool, String> {
+        self.scribe.waiting.push((entries, ack));
+        if self.scribe.syncing.is_some() {
+            return Ok(true);
+        }
+        self.commit()
+    }
+
+    /// Writes what waits, and begins a sync if anybody waits for one.
+    fn commit(&mut self) -> Result<bool, String> {
+        let mut acks = Vec::new();
+        for (entries, ack) in std::mem::take(&mut self.scribe.waiting) {
+            for entry in &entries {
+                self.scribe.file.put(entry).map_err(|it| it.to_string())?;
+            }
+            acks.extend(ack);
+        }
+        if !is_whole(self.scribe.file.write())? {
+            return Ok(false);
+        }
+        if !acks.is_empty() {
+            let most = self.world.case.sync_ms;
+            let sync = Duration::from_millis(self.world.draw.0.u64(..=most));
+            self.scribe.syncing = Some(acks);
+            let thing = Thing::Synced(self.world.process);
+            self.world.put(self.world.now + sync, thing)?;
+        }
+        Ok(true)
+    }
+
+    fn sync(&mut self) -> Result<bool, String> {
+        let is_whole = is_whole(self.scribe.file.sync())?;
+        self.world.read_intents();
+        Ok(is_whole)
+    }
+
+    /// A sync is over: who waited for it is told, and what came meanwhile is written.
+    fn synced(&mut self) -> Result<bool, String> {
+        let acks = self.scribe.syncing.take().unwrap_or_default();
+        if !self.sync()? {
+            return Ok(false);
+        }
+        for (lane, request) in acks {
+            let now = self.world.time();
+            self.lanes[lane].lane.on(Event::Recorded(request), now);
+        }
+        self.commit()
     }
 
     /// Asks each account who we are, and who the primary contact is.
@@ -189,20 +309,7 @@ impl Process<'_> {
     }
 
     fn included(&self) -> Vec<String> {
-        if self.world.case.options.include_agents {
-            [
-                "agent",
-                "light agent",
-                "light_agent",
-                "admin",
-                "administrator",
-                "Administrator",
-            ]
-            .map(str::to_owned)
-            .to_vec()
-        } else {
-            Vec::new()
-        }
+        self.world.options().include_roles.clone()
     }
 
     fn place(&self, name: &AccountName) -> usize {
@@ -254,7 +361,7 @@ impl Process<'_> {
 
     /// Gives every account its work. Returns whether there is any.
     fn take_up(&mut self, command: Command) -> Result<bool, String> {
-        let wanted = self.wanted(command);
+        let wanted = self.wanted(command)?;
         let accounts = self.headers();
         let rows: u64 = wanted.values().map(RoaringTreemap::len).sum();
         if rows == 0 {
@@ -275,10 +382,10 @@ impl Process<'_> {
             }))
         } else {
             Entry::Session(Box::new(Session {
-                command: if command == Command::Retry {
-                    "retry"
-                } else {
-                    "resume"
+                command: match command {
+                    Command::Run => "run",
+                    Command::Resume | Command::Verify => "resume",
+                    Command::Retry => "retry",
                 }
                 .to_owned(),
                 version: "sim".to_owned(),
@@ -291,12 +398,12 @@ impl Process<'_> {
                 uptime: Some(self.uptime()),
             }))
         };
-        self.world.append(&entry)?;
-        self.world.sync_all();
+        if !self.record(vec![entry], None)? {
+            return Ok(false);
+        }
         let until = self
             .world
-            .case
-            .options
+            .options()
             .until_min
             .filter(|_| command == Command::Run);
         for account in self.world.case.accounts.clone() {
@@ -323,21 +430,22 @@ impl Process<'_> {
     }
 
     /// The rows of each account that this process is about.
-    fn wanted(&self, command: Command) -> BTreeMap<AccountName, RoaringTreemap> {
-        if command == Command::Verify {
-            return self.state.verifiable();
-        }
+    fn wanted(&self, command: Command) -> Result<BTreeMap<AccountName, RoaringTreemap>, String> {
         let rows = match command {
-            Command::Run | Command::Resume | Command::Verify => self.state.outstanding(),
+            Command::Verify => return Ok(self.state.verifiable()),
+            Command::Run | Command::Resume => self.state.outstanding(),
             Command::Retry => {
-                self.state.rows_of(Outcome::Failed) | self.state.rows_of(Outcome::InDoubt)
+                let only = self.world.this_run().retries.iter().flatten();
+                let only: Result<Vec<Only>, _> = only.map(|it| it.parse()).collect();
+                let only = only.map_err(|_| "--only")?;
+                self.state.select(&only).map_err(|it| it.to_string())?
             }
         };
         let mut wanted: BTreeMap<AccountName, RoaringTreemap> = BTreeMap::new();
         for (account, _, planned) in self.state.planned_rows() {
             *wanted.entry(account.clone()).or_default() |= planned & &rows;
         }
-        wanted
+        Ok(wanted)
     }
 
     fn take_up_account(
@@ -355,14 +463,13 @@ impl Process<'_> {
         }
         let now = self.world.time();
         let place = self.place(&name);
-        let included = self.included();
-        let options = &self.world.case.options;
+        let options = self.world.options();
         let mut work = WorkSpec {
             queues: Vec::new(),
             failure_limit: options
                 .max_failures
                 .map_or(FailureLimit::Default, FailureLimit::Rows),
-            include_roles: included,
+            include_roles: options.include_roles.clone(),
             canary: options
                 .canary
                 .filter(|_| command == Command::Run)
@@ -372,32 +479,62 @@ impl Process<'_> {
                 typed: "12:00".to_owned(),
             }),
         };
-        let driven = &mut self.lanes[place];
+        let mut sources = Vec::new();
         if command == Command::Verify {
             let to_verify = to_verify(&self.state, &name, rows)?;
+            let driven = &mut self.lanes[place];
             driven.lane.expect_verified(&name, to_verify.len() as u64);
-            driven.to_verify.insert(name.clone(), to_verify);
-            work.queues.push(Queue::Verify);
+            sources.push((Queue::Verify, Source::ToVerify(to_verify)));
         } else {
             let mut expected = Vec::new();
             for (_, action, planned) in self.state.planned_rows().filter(|it| *it.0 == name) {
                 let count = (planned & rows).len();
                 if count > 0 {
                     expected.push((action, count));
-                    work.queues.push(Queue::Action(action));
-                    let read = PlanRows::open(&self.state, name.clone(), action, rows)
-                        .map_err(|it| it.to_string())?;
-                    driven.rows.insert((name.clone(), action), read);
                 }
             }
-            driven.lane.expect(&name, expected);
+            sources = self.sources(&name, &expected, rows)?;
+            self.lanes[place].lane.expect(&name, expected);
+        }
+        let driven = &mut self.lanes[place];
+        for (queue, source) in sources {
+            work.queues.push(queue);
+            driven.rows.insert((name.clone(), queue), source);
         }
         driven.lane.work(&name, work);
         Ok(())
     }
 
+    /// A queue for each action, and one for users with rows of several, in the order of the file.
+    fn sources(
+        &self,
+        name: &AccountName,
+        expected: &[(Action, u64)],
+        rows: &RoaringTreemap,
+    ) -> Result<Vec<(Queue, Source)>, String> {
+        let mut all = Vec::new();
+        if expected.len() > 1 {
+            for (_, action, planned) in self.state.planned_rows().filter(|it| it.0 == name) {
+                all.extend(tasks_of(&self.state, name, action, planned)?);
+            }
+        }
+        let mut deleted = HashMap::new();
+        for task in all.iter().filter(|it| it.soft_deleted) {
+            let first = deleted.entry(task.id.clone()).or_insert(u64::MAX);
+            *first = task.position.row.min(*first);
+        }
+        let mut sources = Vec::new();
+        for (action, _) in expected {
+            let read = PlanRows::open(&self.state, name.clone(), *action, rows);
+            let source = Source::Plan(read.map_err(|it| it.to_string())?, deleted.clone());
+            sources.push((Queue::Action(*action), source));
+        }
+        Ok(sources)
+    }
+
     /// Works to the end.
-    fn work(mut self, command: Command, file: &Path) -> Result<End, String> {
+    fn work(&mut self, command: Command) -> Result<End, String> {
+        self.is_at_work = true;
         for it in &mut self.lanes {
             it.is_over = false;
         }
@@ -412,7 +549,11 @@ impl Process<'_> {
             .flat_map(|it| it.lane.take_ends())
             .collect();
         if command != Command::Verify {
-            let outcomes = counts(self.world, file)?;
+            // What waits for a sync counts as well.
+            self.scribe.syncing = None;
+            if !self.commit()? {
+                return Ok(End::Killed);
+            }
             let is_done = ends.iter().all(|(_, end)| matches!(end, AccountEnd::Done));
             let is_stopped = ends
                 .iter()
@@ -423,12 +564,13 @@ impl Process<'_> {
                     (false, true) => RunState::Stopped,
                     (false, false) => RunState::Interrupted,
                 },
-                outcomes,
+                outcomes: self.scribe.file.state().counts(),
                 at: self.world.time().wall,
             });
-            self.world.append(&entry)?;
+            if !self.record(vec![entry], None)? {
+                return Ok(End::Killed);
+            }
         }
-        self.world.sync_all();
         Ok(End::Ended(ends))
     }
 
@@ -468,7 +610,9 @@ impl Process<'_> {
             return Ok(false);
         }
         while let Some(thing) = self.world.take() {
-            self.happen(thing)?;
+            if !self.happen(thing)? {
+                return Ok(false);
+            }
         }
         Ok(true)
     }
@@ -483,42 +627,54 @@ impl Process<'_> {
         if !self.world.is_fair && self.world.draw.0.u32(..1000) < changes {
             self.world.promote()?;
         }
+        let (halts, harms) = (self.world.case.stops, self.world.case.disk_faults);
+        if !self.world.is_fair && self.world.draw.0.u32(..1000) < harms {
+            self.world.disk.harm(&mut self.world.draw);
+        }
+        if self.is_at_work && !self.world.is_fair && self.world.draw.0.u32(..1000) < halts {
+            let stage = match self.stopped {
+                None => StopStage::Begin,
+                Some(_) => StopStage::Wait,
+            };
+            let now = self.world.time();
+            for driven in self.lanes.iter_mut().filter(|it| !it.is_over) {
+                driven.lane.on(Event::Stop(stage), now);
+            }
+            self.stopped = Some(stage);
+        }
         Ok(())
     }
 
     fn is_killed(&mut self) -> bool {
-        self.steps += 1;
         let every = self.world.case.kill_every;
         let is_killed = self.may_be_killed && self.world.draw.0.u64(..every) == 0;
         if is_killed {
             self.world.case.kills -= 1;
-            self.world.lose_unsynced();
         }
         is_killed
     }
 
-    fn happen(&mut self, thing: Thing) -> Result<(), String> {
+    /// Returns whether the process lives on.
+    fn happen(&mut self, thing: Thing) -> Result<bool, String> {
         let current = self.world.process;
         match thing {
-            Thing::Arrives(process, lane, id, visit, back) => {
-                self.world.carry_out((process, lane, id), &visit, back)
-            }
-            Thing::Told(process, lane, event) => {
+            Thing::Arrives(journey) => self.world.carry_out(&journey)?,
+            Thing::Told(process, lane, event, asked) => {
                 let now = self.world.time();
                 if process == current && !self.lanes[lane].is_over {
+                    if let Some(asked) = asked {
+                        self.world.hear(asked);
+                    }
                     self.lanes[lane].lane.on(event, now);
                 }
-                Ok(())
             }
-            Thing::Synced(process, lane, request, to) => {
-                if process == current {
-                    self.world.synced(to);
-                    let now = self.world.time();
-                    self.lanes[lane].lane.on(Event::Recorded(request), now);
+            Thing::Synced(process) => {
+                if process == current && self.scribe.syncing.is_some() {
+                    return self.synced();
                 }
-                Ok(())
             }
         }
+        Ok(true)
     }
 
     /// Does all that a lane wants done now. Returns whether the process lives on.
@@ -532,20 +688,23 @@ impl Process<'_> {
             }
             let now = self.world.time();
             match self.lanes[place].lane.next(now) {
-                Output::Record(entry) => self.world.append(&entry)?,
-                Output::RecordFirst(request, entries) => {
-                    for entry in &entries {
-                        self.world.append(entry)?;
+                Output::Record(entry) => {
+                    if !self.record(vec![entry], None)? {
+                        return self.ledger_failed();
                     }
-                    let to = self.world.disk.bytes.len();
-                    let most = self.world.case.sync_ms;
-                    let sync = Duration::from_millis(self.world.draw.0.u64(..=most));
-                    let thing = Thing::Synced(self.world.process, place, request, to);
-                    self.world.put(self.world.now + sync, thing)?;
+                }
+                Output::RecordFirst(request, entries) => {
+                    if !self.record(entries, Some((place, request)))? {
+                        return self.ledger_failed();
+                    }
                 }
                 Output::Send(id, request) => self.world.send(place, id, &request)?,
                 Output::Rows(account, queue) => {
-                    let rows = self.next_rows(place, &account, queue)?;
+                    let rows = match self.next_rows(place, &account, queue)? {
+                        Given::Rows(rows) => Some(rows),
+                        Given::NoMore => None,
+                        Given::Failed => return self.ledger_failed(),
+                    };
                     let event = Event::Rows {
                         account,
                         queue,
@@ -568,59 +727,102 @@ impl Process<'_> {
         Ok(true)
     }
 
+    /// The ledger takes no more: nothing leaves from here on.
+    fn ledger_failed(&mut self) -> Result<bool, String> {
+        let now = self.world.time();
+        for driven in &mut self.lanes {
+            driven.lane.on(Event::LedgerFailed, now);
+            if !matches!(driven.lane.next(now), Output::Ended) {
+                return Err("a lane goes on after its ledger failed".to_owned());
+            }
+        }
+        Ok(false)
+    }
+
+    /// The next rows of a queue.
     fn next_rows(
         &mut self,
         place: usize,
         account: &AccountName,
         queue: Queue,
-    ) -> Result<Option<Rows>, String> {
-        let caller = self
-            .identities
-            .get(account)
-            .and_then(|it| it.caller.clone());
-        let driven = &mut self.lanes[place];
-        let Queue::Action(action) = queue else {
-            let rows = driven
-                .to_verify
-                .get_mut(account)
-                .ok_or("no rows to verify")?;
-            let count = rows.len().min(100);
-            let rows: Vec<_> = rows.drain(..count).collect();
-            return Ok((!rows.is_empty()).then_some(Rows::ToVerify(rows)));
+    ) -> Result<Given, String> {
+        let identity = self.identities.get(account);
+        let case = self.world.case.accounts.iter();
+        let kind = case
+            .clone()
+            .find(|it| it.name == account.as_str())
+            .map(|it| it.provider);
+        let rule = CallerRule {
+            account: account.clone(),
+            caller: identity.and_then(|it| it.caller.clone()),
+            id_prefix: identity.and_then(|it| it.id_prefix.clone()),
+            ids_alike: kind.is_some_and(provider::ids_alike),
+            takes_foreign: false,
         };
-        let read = driven
-            .rows
-            .get_mut(&(account.clone(), action))
-            .ok_or("no such queue")?;
         loop {
-            let tasks = read.next_block(&self.state).map_err(|it| it.to_string())?;
+            let source = self.lanes[place].rows.get_mut(&(account.clone(), queue));
+            let tasks = match source.ok_or("no such queue")? {
+                Source::ToVerify(rows) => {
+                    let count = rows.len().min(100);
+                    let rows: Vec<_> = rows.drain(..count).collect();
+                    return Ok(if rows.is_empty() {
+                        Given::NoMore
+                    } else {
+                        Given::Rows(Rows::ToVerify(rows))
+                    });
+                }
+                Source::Plan(read, deleted) => {
+                    let tasks = read.next_block(&self.state);
+                    let mut tasks = tasks.map_err(|it| it.to_string())?;
+                    for task in &mut tasks {
+                        let first = deleted.get(&task.id);
+                        task.soft_deleted |= first.is_some_and(|row| *row < task.position.row);
+                    }
+                    tasks
+                }
+            };
             if tasks.is_empty() {
-                return Ok(None);
+                return Ok(Given::NoMore);
             }
-            let (callers, tasks): (Vec<Task>, Vec<Task>) = tasks
-                .into_iter()
-                .partition(|task| caller.as_ref() == Some(&task.id));
-            for task in callers {
-                let at = self.world.time().wall;
-                self.world.append(&Entry::Outcome(protected(task, at)))?;
+            let mut sent = Vec::new();
+            for task in tasks {
+                match rule.end(&task.id) {
+                    None => sent.push(task),
+                    Some((outcome, code, _)) => {
+                        let at = self.world.time().wall;
+                        let entry = Entry::Outcome(spared(task, (outcome, code), at));
+                        if !self.record(vec![entry], None)? {
+                            return Ok(Given::Failed);
+                        }
+                    }
+                }
             }
-            if !tasks.is_empty() {
-                return Ok(Some(Rows::Tasks(tasks)));
+            if !sent.is_empty() {
+                return Ok(Given::Rows(Rows::Tasks(sent)));
             }
         }
     }
 }
 
-fn protected(task: Task, at: Time) -> OutcomeEntry {
+/// Whether a ledger took what it was given. One that is lost, or whose disk fails, takes no more.
+fn is_whole(done: Result<(), LedgerError>) -> Result<bool, String> {
+    match done {
+        Ok(()) => Ok(true),
+        Err(LedgerError::Lost { .. } | LedgerError::Failed { .. }) => Ok(false),
+        Err(other) => Err(other.to_string()),
+    }
+}
+
+fn spared(task: Task, (outcome, code): (Outcome, &str), at: Time) -> OutcomeEntry {
     OutcomeEntry {
         position: task.position,
         account: Some(task.account),
         action: Some(task.action),
         id: Some(task.id),
         reference: task.reference,
-        outcome: Outcome::Protected,
+        outcome,
         status: None,
-        code: Some("caller".to_owned()),
+        code: Some(code.to_owned()),
         message: None,
         attempts: 0,
         settled: false,
@@ -638,27 +840,33 @@ fn to_verify(
 ) -> Result<VecDeque<ToVerify>, String> {
     let mut found = VecDeque::new();
     for (_, action, planned) in state.planned_rows().filter(|it| it.0 == account) {
-        let mut read = PlanRows::open(state, account.clone(), action, &(planned & rows))
-            .map_err(|it| it.to_string())?;
-        loop {
-            let tasks = read.next_block(state).map_err(|it| it.to_string())?;
-            if tasks.is_empty() {
-                break;
-            }
-            found.extend(tasks.into_iter().map(|task| ToVerify {
-                position: task.position,
-                action: task.action,
-                id: task.id,
-            }));
-        }
+        let tasks = tasks_of(state, account, action, &(planned & rows))?;
+        found.extend(tasks.into_iter().map(|task| ToVerify {
+            position: task.position,
+            action: task.action,
+            id: task.id,
+        }));
     }
     Ok(found)
 }
 
-fn counts(world: &mut World, file: &Path) -> Result<Counts, String> {
-    std::fs::write(file, &world.disk.bytes).map_err(|it| it.to_string())?;
-    let state = LedgerState::read(file).map_err(|it| format!("the ledger: {it}"))?;
-    Ok(state.counts())
+/// The rows of an action.
+fn tasks_of(
+    state: &LedgerState,
+    account: &AccountName,
+    action: Action,
+    rows: &RoaringTreemap,
+) -> Result<Vec<Task>, String> {
+    let read = PlanRows::open(state, account.clone(), action, rows);
+    let mut read = read.map_err(|it| it.to_string())?;
+    let mut found = Vec::new();
+    loop {
+        let tasks = read.next_block(state).map_err(|it| it.to_string())?;
+        if tasks.is_empty() {
+            return Ok(found);
+        }
+        found.extend(tasks);
+    }
 }
 
 fn limits_of(account: &AccountCase, provider: &dyn Provider) -> LimitsSpec {
@@ -738,34 +946,4 @@ fn still_counted(
         cut_off: state.cut_off.clone(),
     };
     earlier.still_counted(spec, now)
-}
-
-/// The first line of a ledger.
-pub(crate) fn run_header(accounts: Vec<AccountHeader>, at: Time) -> Entry {
-    Entry::Run(Box::new(RunHeader {
-        run_id: RunId::new("sim"),
-        format: RunHeader::FORMAT,
-        version: "sim".to_owned(),
-        options: RunOptions::default(),
-        accounts,
-        started_at: at,
-        uptime: Some(Uptime {
-            boot: "sim".to_owned(),
-            ms: 0,
-        }),
-    }))
-}
-
-/// That somebody agreed.
-pub(crate) fn agreed(at: Time) -> Entry {
-    Entry::Agreed(Box::new(Agreed {
-        user: "ops".to_owned(),
-        host: "sim".to_owned(),
-        how: AgreedBy::Yes,
-        at,
-        accounts: BTreeMap::new(),
-        protect: None,
-        done_in: Vec::new(),
-        options: None,
-    }))
 }

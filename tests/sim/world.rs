@@ -2,18 +2,22 @@
 //! time, which is a number.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::time::{Duration, Instant};
+use std::path::PathBuf;
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use bytes::Bytes;
 use serde_json::Value;
-use userpurge::domain::{Entry, ProviderKind, Time};
+use userpurge::domain::{ProviderKind, Time};
 use userpurge::lane::{Event, Now, RequestId};
-use userpurge::ledger::{self, Head};
 use userpurge::provider::{self, Reply};
-use userpurge::sandbox::{self, Call, Delivery, Sandbox, SandboxOptions, Seed, ZendeskSeed};
-use userpurge::transport::{Failure, REPLY_TIME_MAX, TransportError};
+use userpurge::sandbox::{
+    self, Call, Delivery, Sandbox, SandboxOptions, Seed, ZendeskSeed, ZohoKind, ZohoSeed,
+};
+use userpurge::transport::{Failure, REPLY_TIME_MAX, TransportError, put_date};
 
-use crate::case::{Case, Draw};
+use crate::case::{Case, Draw, Options, RunCase, roles_of};
+use crate::disk::SimDisk;
+use crate::file::Meant;
 
 /// When every seed begins.
 const EPOCH: Time = Time::from_millis(1_795_340_600_000);
@@ -21,28 +25,51 @@ const EPOCH: Time = Time::from_millis(1_795_340_600_000);
 /// More things happen in no seed.
 const THINGS_MAX: u64 = 300_000;
 
-/// A ledger on a disk that keeps only what was synced.
-#[derive(Debug, Default)]
-pub(crate) struct Disk {
-    pub(crate) bytes: Vec<u8>,
-    pub(crate) synced: usize,
-    head: Option<Head>,
-    /// How much of the durable part was read for its intents.
-    read: usize,
-}
-
 /// What happens at an instant.
 #[derive(Debug)]
 pub(crate) enum Thing {
-    /// A request comes to its provider; its answer is back at the last instant, or is lost.
-    Arrives(u32, usize, RequestId, Box<Visit>, Option<Duration>),
-    /// Something is told to a lane of a process.
-    Told(u32, usize, Event),
-    /// What was written before is durable up to here.
-    Synced(u32, usize, RequestId, usize),
+    /// A request comes to its provider.
+    Arrives(Box<Journey>),
+    /// Something is told to a lane of a process; and what a server asks for with it.
+    Told(u32, usize, Event, Option<Asked>),
+    /// A sync of a process is over.
+    Synced(u32),
 }
 
 /// A request on its way.
+#[derive(Debug)]
+pub(crate) struct Journey {
+    run: usize,
+    process: u32,
+    lane: usize,
+    id: RequestId,
+    visit: Visit,
+    sent_at: Duration,
+    /// When its answer is back; `None`: it is lost.
+    back: Option<Duration>,
+}
+
+/// What a server asks for: no such call of the tenant before this instant.
+#[derive(Debug, Clone)]
+pub(crate) struct Asked {
+    tenant: String,
+    call: Call,
+    until: Duration,
+}
+
+/// A request that changed something, or began a job that does.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Effect {
+    pub(crate) call: Call,
+    pub(crate) at: Time,
+    /// The run that sent it.
+    pub(crate) run: usize,
+}
+
+/// A user: tenant and id.
+pub(crate) type User = (String, String);
+
+/// A request.
 pub(crate) type Visit = http::Request<Bytes>;
 
 /// A deletion: tenant, user, call.
@@ -53,7 +80,13 @@ pub(crate) struct World {
     pub(crate) case: Case,
     pub(crate) draw: Draw,
     pub(crate) sandbox: Sandbox,
-    pub(crate) disk: Disk,
+    /// The run that is at work, and its ledger.
+    pub(crate) run: usize,
+    pub(crate) disk: SimDisk,
+    /// Where the program finds files.
+    pub(crate) folder: PathBuf,
+    /// What the rows of the run ask for.
+    pub(crate) meant: Vec<Meant>,
     pub(crate) now: Duration,
     pub(crate) process: u32,
     pub(crate) is_fair: bool,
@@ -62,19 +95,31 @@ pub(crate) struct World {
     shift_ms: i64,
     things: BTreeMap<(Duration, u64), Thing>,
     count: u64,
-    /// Deletions that were agreed to.
-    pub(crate) agreed: HashSet<Deletion>,
+    /// Deletions that were agreed to, in this run and in any.
+    agreed: HashSet<Deletion>,
+    pub(crate) ever_agreed: HashSet<User>,
     intents: HashMap<Deletion, u64>,
     sent: HashMap<Deletion, u64>,
-    /// When users came to a protected role.
-    pub(crate) promoted: HashMap<(String, String), Duration>,
+    /// How much of the durable part of the ledger was read for its intents.
+    read: usize,
+    /// Roles that protect users, and since when.
+    roles: HashMap<User, (&'static str, Duration)>,
+    pub(crate) effects: HashMap<User, Vec<Effect>>,
+    /// Users of whom an answer did not come as it was.
+    pub(crate) disturbed: HashSet<User>,
+    /// What servers asked this process for: when it was told, and until when.
+    asked: HashMap<(String, Call), (Duration, Duration)>,
+    /// Until when servers asked anybody to wait, together.
+    pub(crate) waits: Duration,
     pub(crate) requests: u64,
+    pub(crate) killed: u64,
 }
 
 impl World {
-    pub(crate) fn new(case: Case) -> Result<Self, String> {
+    pub(crate) fn new(case: Case, folder: PathBuf) -> Result<Self, String> {
         let options = SandboxOptions::default();
         let mut sandbox = Sandbox::new(options, EPOCH).map_err(|it| it.to_string())?;
+        let mut roles = HashMap::new();
         for seed in &case.users {
             sandbox
                 .change(&seed.tenant, case.weather.clone(), EPOCH)
@@ -82,21 +127,19 @@ impl World {
             sandbox
                 .seed(seed, EPOCH)
                 .map_err(|it| format!("seed: {it}"))?;
-        }
-        let draw = Draw::new(case.seed ^ 0x5EED);
-        let mut agreed = HashSet::new();
-        for row in case.rows.iter().filter(|row| row.is_planned) {
-            let tenant = case.accounts[row.account].tenant.clone();
-            for step in row.action.steps() {
-                let call = call_of(step.name());
-                agreed.insert((tenant.clone(), row.id.clone(), call));
+            for (id, role) in roles_of(seed) {
+                roles.insert((seed.tenant.clone(), id), (role, Duration::ZERO));
             }
         }
+        let draw = Draw::new(case.seed ^ 0x5EED);
         Ok(Self {
             case,
             draw,
             sandbox,
-            disk: Disk::default(),
+            run: 0,
+            disk: SimDisk::default(),
+            folder,
+            meant: Vec::new(),
             now: Duration::ZERO,
             process: 0,
             is_fair: false,
@@ -104,12 +147,53 @@ impl World {
             shift_ms: 0,
             things: BTreeMap::new(),
             count: 0,
-            agreed,
+            agreed: HashSet::new(),
+            ever_agreed: HashSet::new(),
             intents: HashMap::new(),
             sent: HashMap::new(),
-            promoted: HashMap::new(),
+            read: 0,
+            roles,
+            effects: HashMap::new(),
+            disturbed: HashSet::new(),
+            asked: HashMap::new(),
+            waits: Duration::ZERO,
             requests: 0,
+            killed: 0,
         })
+    }
+
+    /// The run that is at work.
+    pub(crate) fn this_run(&self) -> &RunCase {
+        &self.case.runs[self.run]
+    }
+
+    pub(crate) fn options(&self) -> &Options {
+        &self.case.runs[self.run].options
+    }
+
+    /// Begins a run whose rows ask for this. Nothing is agreed to but what they ask for.
+    pub(crate) fn begin(&mut self, run: usize, meant: Vec<Meant>) {
+        self.run = run;
+        self.disk = SimDisk::default();
+        self.read = 0;
+        self.agreed.clear();
+        for (row, meant) in self.case.runs[run].rows.iter().zip(&meant) {
+            if *meant == Meant::Sent {
+                let tenant = &self.case.accounts[row.account].tenant;
+                self.ever_agreed.insert((tenant.clone(), row.id.clone()));
+                for step in row.action.steps() {
+                    let call = call_of(step.name());
+                    self.agreed.insert((tenant.clone(), row.id.clone(), call));
+                }
+            }
+        }
+        self.meant = meant;
+    }
+
+    /// Begins a process. Nobody has asked it for anything yet.
+    pub(crate) fn begin_process(&mut self) {
+        self.process += 1;
+        self.asked.clear();
     }
 
     /// What a process is told when it asks for the time.
@@ -172,11 +256,8 @@ impl World {
         while let Some(at) = self.next_at().filter(|at| *at <= until) {
             self.move_to(at);
             while let Some(thing) = self.take() {
-                match thing {
-                    Thing::Arrives(process, lane, id, visit, back) => {
-                        self.carry_out((process, lane, id), &visit, back)?;
-                    }
-                    Thing::Told(..) | Thing::Synced(..) => {}
+                if let Thing::Arrives(journey) = thing {
+                    self.carry_out(&journey)?;
                 }
             }
         }
@@ -199,99 +280,84 @@ impl World {
                 .change(&tenant, fair.clone(), now)
                 .map_err(|it| it.to_string())?;
         }
-        self.case.latency_ms = (20, 200);
-        self.case.options.max_failures = None;
-        self.case.options.attempts = 6;
+        self.case.air.latency_ms = (20, 200);
+        for run in &mut self.case.runs {
+            run.options.max_failures = None;
+            run.options.attempts = 6;
+        }
         self.case.sync_ms = self.case.sync_ms.min(100);
         Ok(())
     }
 
-    /// A user of some tenant becomes an agent.
+    /// A user of some tenant becomes an agent, or an administrator.
     pub(crate) fn promote(&mut self) -> Result<(), String> {
         let now = self.provider_time();
         let mut users = self.sandbox.users(None, now);
         users.retain(|it| {
-            it.provider == ProviderKind::Zendesk && it.state == "active" && it.role == "end-user"
+            matches!(it.provider, ProviderKind::Zendesk | ProviderKind::Zoho)
+                && it.state == "active"
+                && matches!(it.role.as_str(), "end-user" | "regular")
         });
-        if users.is_empty() || self.case.options.include_agents {
+        if users.is_empty() {
             return Ok(());
         }
         let user = &users[self.draw.0.usize(..users.len())];
         let key = (user.tenant.clone(), user.id.clone());
-        let seed = Seed {
+        let mut seed = Seed {
             tenant: key.0.clone(),
-            zendesk: vec![ZendeskSeed {
+            ..Seed::default()
+        };
+        let role = if user.provider == ProviderKind::Zendesk {
+            seed.zendesk.push(ZendeskSeed {
                 id: key.1.clone(),
                 role: "agent".to_owned(),
                 ..ZendeskSeed::default()
-            }],
-            ..Seed::default()
+            });
+            "agent"
+        } else {
+            seed.zoho.push(ZohoSeed {
+                id: key.1.clone(),
+                kind: ZohoKind::Administrator,
+                ..ZohoSeed::default()
+            });
+            "administrator"
         };
         self.sandbox.seed(&seed, now).map_err(|it| it.to_string())?;
-        self.promoted.insert(key, self.now);
+        // A role is believed for a while.
+        self.roles
+            .insert(key, (role, self.now + Duration::from_mins(5)));
         Ok(())
     }
 
-    // --- The disk ---
-
-    /// Appends a line to the ledger. It is not durable.
-    pub(crate) fn append(&mut self, entry: &Entry) -> Result<(), String> {
-        let previous = self.disk.head.unwrap_or(Head::GENESIS);
-        let (line, head) = ledger::line(previous, entry).map_err(|it| it.to_string())?;
-        self.disk.bytes.extend_from_slice(&line);
-        self.disk.head = Some(head);
-        Ok(())
+    /// The process is killed.
+    pub(crate) fn kill(&mut self) {
+        self.killed += 1;
+        self.disk.lose_unsynced(&mut self.draw);
     }
 
-    /// All that was written up to `to` is durable.
-    pub(crate) fn synced(&mut self, to: usize) {
-        self.disk.synced = self.disk.synced.max(to);
-        self.read_intents();
-    }
-
-    /// All that was written is durable.
-    pub(crate) fn sync_all(&mut self) {
-        self.synced(self.disk.bytes.len());
-    }
-
-    /// The process is killed: of what was not synced, a part may have reached the disk.
-    pub(crate) fn lose_unsynced(&mut self) {
-        let loose = self.disk.bytes.len() - self.disk.synced;
-        let kept = match self.draw.0.u32(..3) {
-            0 => 0,
-            1 => loose,
-            _ => self.draw.0.usize(..=loose),
-        };
-        self.disk.bytes.truncate(self.disk.synced + kept);
-        // The next process cuts a torn line, and syncs what it found before anything else.
-        let whole = self.disk.bytes.iter().rposition(|byte| *byte == b'\n');
-        self.disk.bytes.truncate(whole.map_or(0, |at| at + 1));
-        self.disk.head = last_head(&self.disk.bytes);
-        self.sync_all();
-    }
-
-    fn read_intents(&mut self) {
-        let part = &self.disk.bytes[self.disk.read..self.disk.synced];
-        let mut found = Vec::new();
-        for line in part
+    /// Reads what has become durable for its intents.
+    pub(crate) fn read_intents(&mut self) {
+        let part = self.disk.durable(self.read);
+        // A line that is not whole yet is read later.
+        let whole = part
+            .iter()
+            .rposition(|byte| *byte == b'\n')
+            .map_or(0, |at| at + 1);
+        let intents = part[..whole]
             .split(|byte| *byte == b'\n')
-            .filter(|line| !line.is_empty())
-        {
+            .filter(|line| line.starts_with(b"{\"kind\":\"intent\""));
+        for line in intents {
             let Ok(entry) = serde_json::from_slice::<Value>(line) else {
                 continue;
             };
-            if entry["kind"] == "intent" {
-                let text = |key: &str| entry[key].as_str().unwrap_or_default().to_owned();
-                let account = text("account");
-                let account = self.case.accounts.iter().find(|it| it.name == account);
-                let tenant = account.map(|it| it.tenant.clone()).unwrap_or_default();
-                found.push((tenant, text("id"), call_of(&text("step"))));
-            }
-        }
-        for deletion in found {
+            let text = |key: &str| entry[key].as_str().unwrap_or_default().to_owned();
+            let account = text("account");
+            let account = self.case.accounts.iter().find(|it| it.name == account);
+            let tenant = account.map(|it| it.tenant.clone()).unwrap_or_default();
+            let deletion = (tenant, text("id"), call_of(&text("step")));
             *self.intents.entry(deletion).or_default() += 1;
         }
-        self.disk.read = self.disk.synced;
+        self.read += whole;
     }
 
     // --- The network ---
@@ -315,26 +381,54 @@ impl World {
         let body = request.body.clone().unwrap_or_default();
         let request = builder.body(body).map_err(|it| it.to_string())?;
         self.check_leaving(&request)?;
-        let to = (self.process, lane, id);
-        let is_lost = !self.is_fair && self.draw.0.u32(..1000) < self.case.lost_per_mille;
-        if is_lost && self.draw.is(50) {
-            return self.tell_reply(to, self.now, Err(error(Failure::Connect)));
+        let tenant = tenant_of(&request);
+        let is_out = |it: &crate::case::Gap| it.has(&tenant, self.now);
+        let is_out = !self.is_fair && self.case.air.outages.iter().any(is_out);
+        let is_lost = !self.is_fair && self.draw.0.u32(..1000) < self.case.air.lost_per_mille;
+        if is_out || (is_lost && self.draw.is(50)) {
+            let after = Duration::from_millis(self.draw.0.u64(..2_000));
+            let unsent = Event::Reply {
+                request: id,
+                result: Err(error(Failure::Connect)),
+            };
+            let told = Thing::Told(self.process, lane, unsent, None);
+            return self.put(self.now + after, told);
         }
-        let (least, most) = self.case.latency_ms;
+        if is_lost {
+            self.disturb(&request);
+        }
+        let (least, most) = self.case.air.latency_ms;
         let mut travel = || Duration::from_millis(self.draw.0.u64(least..=most) / 2);
         let (there, back) = (travel(), travel());
         let arrives = self.now + there;
-        let gives_up = self.now + REPLY_TIME_MAX;
-        if arrives + back > gives_up {
-            self.tell_reply(to, gives_up, Err(error(Failure::TimedOut)))?;
+        let journey = Journey {
+            run: self.run,
+            process: self.process,
+            lane,
+            id,
+            visit: request,
+            sent_at: self.now,
+            back: (!is_lost).then_some(arrives + back),
+        };
+        if there > REPLY_TIME_MAX {
+            self.give_up(&journey)?;
         }
-        let back = (!is_lost).then_some(arrives + back);
-        let thing = Thing::Arrives(to.0, lane, id, Box::new(request), back);
-        self.put(arrives, thing)
+        self.put(arrives, Thing::Arrives(Box::new(journey)))
     }
 
-    /// No deletion leaves that nobody agreed to, or whose intent is not on the disk.
+    /// No deletion leaves that nobody agreed to, or whose intent is not on the disk; and nothing before
+    /// a server said that it may.
     fn check_leaving(&mut self, visit: &Visit) -> Result<(), String> {
+        let (tenant, call) = (tenant_of(visit), kind_of(visit));
+        if let Some((told, until)) = self.asked.get(&(tenant.clone(), call))
+            && *told < self.now
+            && self.now < *until
+        {
+            return Err(format!(
+                "{call:?} leaves for {tenant} at {:?}, and its server asked at {told:?} to wait until {until:?}",
+                self.now
+            ));
+        }
         for deletion in deletions(visit) {
             if !self.agreed.contains(&deletion) {
                 return Err(format!("nobody agreed to {deletion:?}"));
@@ -351,60 +445,194 @@ impl World {
         Ok(())
     }
 
-    /// A request comes to its provider.
-    pub(crate) fn carry_out(
-        &mut self,
-        to: (u32, usize, RequestId),
-        visit: &Visit,
-        back: Option<Duration>,
-    ) -> Result<(), String> {
-        let delivery = self.sandbox.handle(visit, self.provider_time());
-        self.check_effect(visit)?;
-        let Some(back) = back else {
-            return self.tell_reply(to, self.now, Err(error(Failure::Broken)));
-        };
-        let (at, result) = match delivery {
-            Delivery::Whole(it) => (back, Ok(reply(it))),
-            Delivery::Late(it) => (back + Duration::from_mins(1), Ok(reply(it))),
-            Delivery::Cut(_) | Delivery::Closed => (back, Err(error(Failure::Broken))),
-        };
-        self.tell_reply(to, at, result)
+    /// What a server asks for is told to the process.
+    pub(crate) fn hear(&mut self, asked: Asked) {
+        let now = self.now;
+        let heard = self
+            .asked
+            .entry((asked.tenant, asked.call))
+            .or_insert((now, now));
+        if asked.until > heard.1 {
+            self.waits += asked.until.saturating_sub(now);
+            *heard = (now, asked.until);
+        }
     }
 
-    /// Nobody whom a role protects is touched, unless the role came too late to be seen.
-    fn check_effect(&mut self, visit: &Visit) -> Result<(), String> {
-        if self.promoted.is_empty() {
+    /// An answer about these users does not come, or not as it was.
+    fn disturb(&mut self, visit: &Visit) {
+        for (tenant, user, _) in deletions(visit) {
+            self.disturbed.insert((tenant, user));
+        }
+    }
+
+    /// Nobody waits for the answer any more.
+    fn give_up(&mut self, journey: &Journey) -> Result<(), String> {
+        self.disturb(&journey.visit);
+        let at = self.now.max(journey.sent_at + REPLY_TIME_MAX);
+        self.tell_reply(journey, at, Err(error(Failure::TimedOut)), None)
+    }
+
+    /// A request comes to its provider.
+    pub(crate) fn carry_out(&mut self, journey: &Journey) -> Result<(), String> {
+        let is_given_up = self.now > journey.sent_at + REPLY_TIME_MAX;
+        let tenant = tenant_of(&journey.visit);
+        let is_moved = |it: &crate::case::Gap| it.has(&tenant, self.now);
+        if !self.is_fair && self.case.air.moves.iter().any(is_moved) {
+            let location = ("location", "https://elsewhere.example/");
+            let elsewhere = made(301, Some(location), "")?;
+            return self.answer(journey, Delivery::Whole(elsewhere), is_given_up);
+        }
+        let visit = if self.case.air.has_gateway {
+            through_gateway(&journey.visit)?
+        } else {
+            journey.visit.clone()
+        };
+        let delivery = self.sandbox.handle(&visit, self.provider_time());
+        if self.sandbox.last().is_some_and(|it| it.effect) {
+            self.note_effect(journey)?;
+        }
+        self.answer(journey, delivery, is_given_up)
+    }
+
+    /// The answer goes back, if anybody waits for it.
+    fn answer(
+        &mut self,
+        journey: &Journey,
+        delivery: Delivery,
+        is_given_up: bool,
+    ) -> Result<(), String> {
+        if is_given_up {
             return Ok(());
         }
-        for (tenant, user, _) in deletions(visit) {
-            let key = (tenant, user);
-            let Some(since) = self.promoted.get(&key) else {
+        let Some(mut at) = journey.back else {
+            return self.tell_reply(journey, self.now, Err(error(Failure::Broken)), None);
+        };
+        if matches!(delivery, Delivery::Late(_)) {
+            at += Duration::from_mins(1);
+        }
+        if at > journey.sent_at + REPLY_TIME_MAX {
+            return self.give_up(journey);
+        }
+        match delivery {
+            Delivery::Whole(it) | Delivery::Late(it) => {
+                let it = self.spoil(it, &journey.visit)?;
+                let (it, asked) = self.dated(it, &journey.visit);
+                self.tell_reply(journey, at, Ok(it), asked)
+            }
+            Delivery::Cut(_) | Delivery::Closed => {
+                self.tell_reply(journey, at, Err(error(Failure::Broken)), None)
+            }
+        }
+    }
+
+    /// Some deletions are done, and answered as if the server had failed.
+    fn spoil(&mut self, answer: sandbox::Reply, visit: &Visit) -> Result<sandbox::Reply, String> {
+        let rate = self.case.air.spoilt_per_mille;
+        let has_effect = self.sandbox.last().is_some_and(|it| it.effect);
+        if !has_effect || self.is_fair || self.draw.0.u32(..1000) >= rate {
+            return Ok(answer);
+        }
+        self.disturb(visit);
+        let (status, wait) = self.draw.one(&[
+            (500, None),
+            (503, None),
+            (503, Some("2")),
+            (503, Some("90")),
+        ]);
+        let wait = wait.map(|secs| ("retry-after", secs));
+        let body = "{\"error\":\"DatabaseTimeout\",\"description\":\"try again\"}";
+        made(status, wait, body)
+    }
+
+    /// The answer as it arrives. A server may say by a date when it may be asked again.
+    fn dated(&mut self, answer: sandbox::Reply, visit: &Visit) -> (Reply, Option<Asked>) {
+        let mut headers: Vec<(String, String)> = Vec::new();
+        let mut asked = None;
+        let (parts, body) = answer.into_parts();
+        for (name, value) in &parts.headers {
+            let (name, value) = (name.as_str(), value.to_str().unwrap_or_default().to_owned());
+            let secs = value.parse().ok().map(Duration::from_secs);
+            let Some(wait) = secs.filter(|_| name == "retry-after") else {
+                headers.push((name.to_owned(), value));
                 continue;
             };
-            let had_effect = self
-                .sandbox
-                .log(Some(&key.0))
-                .last()
-                .is_some_and(|it| it.effect);
-            if had_effect && self.now.saturating_sub(*since) > Duration::from_mins(5) {
+            let until = self.provider_time().after(wait);
+            let of_wall = |at: Time| {
+                let at = UNIX_EPOCH + Duration::from_millis(at.as_millis().unsigned_abs());
+                httpdate::fmt_http_date(at)
+            };
+            match self.case.air.dates {
+                None => headers.push((name.to_owned(), value)),
+                // Only the answer's own date tells what the other means where clocks differ.
+                Some(is_read) if is_read || self.case.clock_steps > 0 => {
+                    headers.push((name.to_owned(), of_wall(until)));
+                    headers.push(("date".to_owned(), of_wall(self.provider_time())));
+                }
+                Some(_) => {
+                    headers.push((name.to_owned(), of_wall(until)));
+                    if self.draw.is(50) {
+                        headers.push(("date".to_owned(), "yesterday".to_owned()));
+                    }
+                }
+            }
+            // A date has no parts of a second.
+            asked = Some(Asked {
+                tenant: tenant_of(visit),
+                call: kind_of(visit),
+                until: self.now + wait.saturating_sub(Duration::from_secs(1)),
+            });
+        }
+        let mut reply = reply(parts.status.as_u16(), headers.into_iter(), body);
+        put_date(&mut reply.headers, self.wall());
+        let is_asked = [429, 503].contains(&reply.status);
+        (reply, asked.filter(|_| is_asked))
+    }
+
+    /// A request had an effect. Nobody whom a role protects is touched, unless the role came too late to
+    /// be seen.
+    fn note_effect(&mut self, journey: &Journey) -> Result<(), String> {
+        for (tenant, user, call) in deletions(&journey.visit) {
+            let key = (tenant, user);
+            let included = &self.case.runs[journey.run].options.include_roles;
+            // Who was deleted softly, which is judged by itself, goes on to be deleted for good. Until the
+            // provider lists them as deleted nothing tells their role.
+            let mut effects = self.effects.get(&key).into_iter().flatten();
+            let is_begun =
+                call == Call::PermanentlyDelete && effects.any(|it| it.call == Call::Delete);
+            if let Some((role, since)) = self.roles.get(&key)
+                && self.now > *since
+                && !is_begun
+                && !included.iter().any(|it| it.eq_ignore_ascii_case(role))
+                // Of who is deleted, nothing tells light agents from others.
+                && !(call == Call::PermanentlyDelete
+                    && *role == "light-agent"
+                    && included.iter().any(|it| it == "agent"))
+            {
                 return Err(format!(
-                    "{key:?} has a protected role since {since:?} and was deleted"
+                    "{key:?} is protected as {role} since {since:?}, and had {call:?} at {:?}",
+                    self.now
                 ));
             }
+            let effect = Effect {
+                call,
+                at: self.provider_time(),
+                run: journey.run,
+            };
+            self.effects.entry(key).or_default().push(effect);
         }
         Ok(())
     }
 
     fn tell_reply(
         &mut self,
-        (process, lane, request): (u32, usize, RequestId),
+        journey: &Journey,
         at: Duration,
         result: Result<Reply, TransportError>,
+        asked: Option<Asked>,
     ) -> Result<(), String> {
-        self.put(
-            at,
-            Thing::Told(process, lane, Event::Reply { request, result }),
-        )
+        let request = journey.id;
+        let event = Event::Reply { request, result };
+        self.put(at, Thing::Told(journey.process, journey.lane, event, asked))
     }
 }
 
@@ -415,12 +643,65 @@ fn error(failure: Failure) -> TransportError {
     }
 }
 
-fn reply(answer: sandbox::Reply) -> Reply {
-    let (parts, body) = answer.into_parts();
+fn reply(status: u16, said: impl Iterator<Item = (String, String)>, body: bytes::Bytes) -> Reply {
+    let mut headers = http::HeaderMap::new();
+    for (name, value) in said {
+        if let (Ok(name), Ok(value)) = (http::HeaderName::try_from(name), value.parse()) {
+            headers.append(name, value);
+        }
+    }
     Reply {
-        status: parts.status.as_u16(),
-        headers: parts.headers,
+        status,
+        headers,
         body,
+    }
+}
+
+/// An answer that the sandbox would not give.
+fn made(
+    status: u16,
+    header: Option<(&str, &str)>,
+    body: &'static str,
+) -> Result<sandbox::Reply, String> {
+    let mut made = http::Response::builder().status(status);
+    if let Some((name, value)) = header {
+        made = made.header(name, value);
+    }
+    made.body(body.into()).map_err(|it| it.to_string())
+}
+
+/// The request as a gateway hands it on that decodes slashes and takes out what is empty between them.
+fn through_gateway(visit: &Visit) -> Result<Visit, String> {
+    let mut visit = visit.clone();
+    let address = visit.uri().to_string();
+    let path = visit.uri().path().replace("%2F", "/");
+    let parts: Vec<&str> = path.split('/').filter(|it| !it.is_empty()).collect();
+    let path = format!("/{}", parts.join("/"));
+    let address = address.replacen(visit.uri().path(), &path, 1);
+    *visit.uri_mut() = address.parse().map_err(|_| "an address")?;
+    Ok(visit)
+}
+
+/// The tenant of a request, told from its address.
+fn tenant_of(visit: &Visit) -> String {
+    visit
+        .uri()
+        .path()
+        .split('/')
+        .nth(2)
+        .unwrap_or_default()
+        .to_owned()
+}
+
+/// What kind of call a request is, as far as limits tell them apart.
+fn kind_of(visit: &Visit) -> Call {
+    if visit.method() == http::Method::DELETE {
+        let call = deletions(visit).first().map(|it| it.2);
+        call.unwrap_or(Call::Unknown)
+    } else if visit.method() == http::Method::POST {
+        Call::Token
+    } else {
+        Call::Read
     }
 }
 
@@ -465,16 +746,4 @@ pub(crate) fn call_of(step: &str) -> Call {
         "delete-personal-information" => Call::DeletePersonalInformation,
         _ => Call::Unknown,
     }
-}
-
-/// The chain of the last line.
-fn last_head(bytes: &[u8]) -> Option<Head> {
-    let mut head = None;
-    for line in bytes
-        .split(|byte| *byte == b'\n')
-        .filter(|line| !line.is_empty())
-    {
-        head = ledger::check(head.unwrap_or(Head::GENESIS), line).ok();
-    }
-    head
 }

@@ -1,0 +1,239 @@
+//! The plan of a run: the program's planner reads the file that the case has written, and its rows go to
+//! the ledger, over a disk that may be cut off at any line.
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+
+use userpurge::domain::{
+    AccountHeader, AccountName, AccountPolicy, Agreed, AgreedBy, Entry, Outcome, PlanEnd,
+    PlannedInput, ProviderKind, RunHeader, RunId, RunOptions, TaskKey, Uptime,
+};
+use userpurge::input::{ReadOptions, Source};
+use userpurge::ledger::{Good, LedgerFile};
+use userpurge::plan::{Defaults, Judge, Plan, Planner, ProtectList};
+use userpurge::provider;
+
+use crate::case::{AccountCase, Key};
+use crate::check;
+use crate::file::Meant;
+use crate::world::World;
+
+/// Where the program finds the ledger of this run.
+pub(crate) fn ledger_path(world: &World) -> PathBuf {
+    world.folder.join(format!("{}.jsonl", world.run))
+}
+
+/// How long the machine has been up.
+pub(crate) fn uptime(world: &World) -> Uptime {
+    Uptime {
+        boot: "sim".to_owned(),
+        ms: u64::try_from(world.now.as_millis()).unwrap_or(u64::MAX),
+    }
+}
+
+/// Plans a run, and has it agreed to. A process that is killed meanwhile leaves a plan, which is carried
+/// out, or a part of one, which is begun anew.
+///
+/// # Errors
+///
+/// A broken rule.
+pub(crate) fn begin(world: &mut World, run: usize) -> Result<(), String> {
+    let mut done: HashSet<Key> = world.case.runs[run].done_before.clone();
+    for earlier in 0..run {
+        done.extend(check::good(world, earlier)?);
+    }
+    let meant = world.case.meant(run, &done);
+    world.begin(run, meant);
+    write_files(world)?;
+    let planner = planner(world, run)?;
+    let mut kills = 0;
+    loop {
+        let lines = world.case.runs[run].rows.len() as u64 + 4;
+        let is_killed = !world.is_fair && kills < 3 && world.draw.is(10);
+        let last = is_killed.then(|| world.draw.0.u64(..lines));
+        kills += 1;
+        plan(world, &planner, last)?;
+        if last.is_some() {
+            world.kill();
+        }
+        let opened = LedgerFile::open_on(&world.disk.clone(), &ledger_path(world));
+        let (mut file, _) = opened.map_err(|it| format!("the ledger of a plan: {it}"))?;
+        if !file.state().is_saved_plan() {
+            if last.is_none() {
+                return Err("a plan is none".to_owned());
+            }
+            world.begin(run, world.meant.clone());
+            continue;
+        }
+        check_plan(world, &file)?;
+        let agreed = Agreed {
+            user: "ops".to_owned(),
+            host: "sim".to_owned(),
+            how: AgreedBy::Yes,
+            at: world.time().wall,
+            accounts: std::collections::BTreeMap::new(),
+            protect: None,
+            done_in: Vec::new(),
+            options: None,
+        };
+        let put = file.put(&Entry::Agreed(Box::new(agreed)));
+        let written = put.and_then(|()| file.write()).and_then(|()| file.sync());
+        written.map_err(|it| it.to_string())?;
+        break;
+    }
+    if world.this_run().is_replaced {
+        // Somebody exports once more, over the same file.
+        let people = world.case.users.iter().flat_map(|seed| {
+            let zendesk = seed.zendesk.iter().map(|it| it.id.clone());
+            let sunco = seed.sunco.iter().map(|it| it.id.clone());
+            let zoho = seed.zoho.iter().map(|it| it.id.clone());
+            zendesk.chain(sunco).chain(zoho).collect::<Vec<_>>()
+        });
+        let mut people: Vec<String> = people.collect();
+        people.push("361808999999".to_owned());
+        let bytes = world
+            .this_run()
+            .bytes_of_others(&world.case.accounts, &people);
+        std::fs::write(input_path(world), bytes).map_err(|it| it.to_string())?;
+    }
+    Ok(())
+}
+
+fn input_path(world: &World) -> PathBuf {
+    let is_json = world.this_run().shape.is_json;
+    world
+        .folder
+        .join(if is_json { "in.jsonl" } else { "in.csv" })
+}
+
+fn write_files(world: &World) -> Result<(), String> {
+    let run = world.this_run();
+    let bytes = run.bytes(&world.case.accounts);
+    std::fs::write(input_path(world), bytes).map_err(|it| it.to_string())?;
+    let list = run.protected.join("\n");
+    std::fs::write(world.folder.join("protect.txt"), list).map_err(|it| it.to_string())
+}
+
+fn planner(world: &World, run: usize) -> Result<Planner, String> {
+    let policies: Vec<AccountPolicy> = world.case.accounts.iter().map(policy).collect();
+    let protect = if world.this_run().protected.is_empty() {
+        ProtectList::default()
+    } else {
+        let read = ProtectList::read(&world.folder.join("protect.txt"), &policies);
+        read.map_err(|it| format!("the protect list: {it}"))?
+    };
+    let judge = Judge::try_new(policies, &Defaults::default(), protect);
+    let key = |(account, action, id): &Key| {
+        let name = AccountName::new(world.case.accounts[*account].name.clone());
+        TaskKey::new(&name, *action, id)
+    };
+    let mut done: HashSet<TaskKey> = world.this_run().done_before.iter().map(key).collect();
+    for earlier in 0..run {
+        let path = world.folder.join(format!("{earlier}.jsonl"));
+        let good = Good::of(&path).map_err(|it| it.to_string())?;
+        done.extend(good.keys);
+    }
+    Ok(Planner::new(judge.map_err(|it| it.to_string())?, done))
+}
+
+fn policy(account: &AccountCase) -> AccountPolicy {
+    let kind = account.provider;
+    AccountPolicy {
+        name: AccountName::new(account.name.clone()),
+        provider: kind,
+        tenant: (kind != ProviderKind::Zoho).then(|| account.tenant.clone()),
+        action: None,
+        check_id: provider::check_id(kind),
+        blanks_count: provider::blanks_count(kind),
+        ids_alike: provider::ids_alike(kind),
+    }
+}
+
+/// Reads the file into a new ledger. `last`: the process is killed behind so many entries.
+fn plan(world: &World, planner: &Planner, last: Option<u64>) -> Result<(), String> {
+    let header = |it: &AccountCase| AccountHeader {
+        name: AccountName::new(it.name.clone()),
+        provider: it.provider,
+        tenant: it.tenant.clone(),
+        caller: None,
+        role: None,
+        action: None,
+        concurrency: Some(it.concurrency),
+    };
+    let header = RunHeader {
+        run_id: RunId::new("sim"),
+        format: RunHeader::FORMAT,
+        version: "sim".to_owned(),
+        options: RunOptions::default(),
+        accounts: world.case.accounts.iter().map(header).collect(),
+        started_at: world.time().wall,
+        uptime: Some(uptime(world)),
+    };
+    let created = LedgerFile::create_on(&world.disk, &ledger_path(world), header);
+    let mut file = created.map_err(|it| it.to_string())?;
+    let path = input_path(world);
+    let opened = Source::open_digested(&path, &ReadOptions::default());
+    let mut source = opened.map_err(|it| format!("the input: {it}"))?;
+    let mut left = last.unwrap_or(u64::MAX);
+    let mut append = |entry: Entry| {
+        left = left.checked_sub(1).ok_or("killed")?;
+        file.put(&entry)?;
+        file.write()?;
+        Ok(())
+    };
+    let made = planner.plan(&mut source, Some(&mut append));
+    let plan: Plan = match made {
+        Ok(plan) => plan,
+        Err(_) if last.is_some() => return Ok(()),
+        Err(error) => return Err(format!("the planner: {error}")),
+    };
+    let digest = source.fingerprint().map_err(|it| it.to_string())?;
+    let end = Entry::Planned(Box::new(PlanEnd {
+        rows: plan.rows,
+        outcomes: plan.outcomes,
+        input: PlannedInput {
+            path: path.to_string_lossy().into_owned(),
+            size: digest.size,
+            sha256: digest.sha256,
+            format: source.resolved().format.name().to_owned(),
+            delimiter: source.resolved().delimiter,
+            columns: std::collections::BTreeMap::new(),
+        },
+        protect: None,
+        done_in: Vec::new(),
+    }));
+    if append(end).is_err() {
+        return Ok(());
+    }
+    if last.is_none() {
+        file.sync().map_err(|it| it.to_string())?;
+    }
+    Ok(())
+}
+
+/// The plan that people agree to is what the file asks for, row by row.
+fn check_plan(world: &World, file: &LedgerFile) -> Result<(), String> {
+    let state = file.state();
+    let counts = state.counts();
+    for (row, meant) in (1..).zip(&world.meant) {
+        let is_planned = state.is_planned(row);
+        let ended = state.outcome_of(row);
+        let is_right = match meant {
+            Meant::Sent | Meant::Spared(_) => is_planned && ended.is_none(),
+            Meant::Ends(outcome) => !is_planned && ended.map(Outcome::name) == Some(*outcome),
+        };
+        if !is_right {
+            return Err(format!(
+                "row {row} asks for {meant:?}, and its plan is {is_planned}, {ended:?}: {:?}",
+                usize::try_from(row)
+                    .ok()
+                    .and_then(|it| world.this_run().rows.get(it - 1))
+            ));
+        }
+    }
+    let rows = world.meant.len() as u64;
+    if counts.total() != rows {
+        return Err(format!("the plan has {} of {rows} rows", counts.total()));
+    }
+    Ok(())
+}
