@@ -38,6 +38,7 @@ pub enum Entry {
     /// An attempt is about to leave. Durable before it does.
     Intent(Intent),
     /// A request over many rows was answered, or given up.
+    #[serde(rename = "job")]
     Bulk(BulkAnswered),
     /// An attempt ended without ending its step: it will be tried again, or the lane stops.
     Attempt(Attempted),

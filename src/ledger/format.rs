@@ -40,7 +40,7 @@ pub(super) fn decode(line: &mut [u8]) -> Result<Entry> {
         "plan" => from_slice(fields).map(Entry::Plan),
         "unsent" => from_slice(fields).map(Entry::Unsent),
         "intent" => from_slice(fields).map(Entry::Intent),
-        "bulk" => from_slice(fields).map(Entry::Bulk),
+        "job" => from_slice(fields).map(Entry::Bulk),
         "attempt" => from_slice(fields).map(Entry::Attempt),
         "step" => from_slice(fields).map(Entry::Step),
         "outcome" => from_slice(fields).map(Entry::Outcome),

@@ -629,7 +629,7 @@ fn a_running_run_is_to_be_followed_and_an_interrupted_one_says_what_is_in_doubt(
             4001,
             json!({"row": 3, "step": "delete", "with": 3}),
         ),
-        entry("bulk", 4002, job),
+        entry("job", 4002, job),
     ];
     let [held, free] = [Lock::Held, Lock::Free].map(|lock| status(12_000, &entries, lock).1);
     insta::assert_snapshot!(held, @r"

@@ -142,7 +142,7 @@ fn kind(entry: &Entry) -> &'static str {
         Entry::Session(_) => "session",
         Entry::Request(_) => "request",
         Entry::Intent(_) => "intent",
-        Entry::Bulk(_) => "bulk",
+        Entry::Bulk(_) => "job",
         Entry::Attempt(_) => "attempt",
         Entry::Step(_) => "step",
         Entry::Outcome(_) => "outcome",

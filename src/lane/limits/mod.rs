@@ -318,7 +318,7 @@ impl Limits {
     }
 
     /// A request was refused because too many were in flight.
-    pub(super) fn too_many_at_once(&mut self, permit: &Permit, now: Instant) {
+    pub fn too_many_at_once(&mut self, permit: &Permit, now: Instant) {
         self.concurrency.refused(permit.left, self.in_flight, now);
     }
 
@@ -444,6 +444,3 @@ impl MaxByRate for Option<Quota> {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -3,6 +3,7 @@
 
 mod at_once;
 mod behaviour;
+mod limits;
 mod makespan;
 mod provider;
 mod quota;

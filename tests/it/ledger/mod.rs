@@ -88,7 +88,7 @@ fn bulk(first: u64, answer: Result<&str, &str>, in_doubt: bool, seconds: i64) ->
     let (job, class) = (answer.ok(), answer.err());
     let fields =
         json!({"row": first, "step": "delete", "job": job, "class": class, "in_doubt": in_doubt});
-    entry("bulk", seconds, fields)
+    entry("job", seconds, fields)
 }
 
 fn attempt(row: u64, class: &str, in_doubt: bool, seconds: i64) -> Entry {
