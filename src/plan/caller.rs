@@ -22,11 +22,6 @@ pub struct CallerRule {
 }
 
 impl CallerRule {
-    /// Whether any id can be spared.
-    pub const fn decides(&self) -> bool {
-        self.caller.is_some() || (self.id_prefix.is_some() && !self.takes_foreign)
-    }
-
     /// How a row of `id` ends, with a stable word and the reason; `None`: it may be sent.
     pub fn end(&self, id: &UserId) -> Option<(Outcome, &'static str, String)> {
         let id = id.as_str();

@@ -142,7 +142,7 @@ fn a_page_reads_so() {
     not_found the provider knows no such user 1
     refused the provider will not delete this user until somebody acts 3
     invalid the row could not be sent 1
-    protected not sent: on the protect list, the caller, or of a protected role 1
+    protected not sent: the caller, or of a protected role 1
     duplicate stands earlier in the file; nothing was sent 1
     pending has not ended yet 1
     sum as many as the input has 12

@@ -182,8 +182,16 @@ impl<'a> Page<'a> {
                 // Writing to a string cannot fail; so below.
                 let _ = write!(means, "; {unseen} of them: {UNSEEN}");
             }
-            let rows = summary.outcomes.of(outcome);
-            told.push((class(outcome), outcome.name(), means, rows));
+            // Protected rows are skipped where the protect list has them, and bad else.
+            for (counted, class) in CLASSES {
+                let rows = summary.outcomes.of_counted(outcome, counted);
+                if rows > 0 {
+                    if (outcome, counted) == (Outcome::Protected, Counted::Neither) {
+                        "skipped: on the protect list".clone_into(&mut means);
+                    }
+                    told.push((class, outcome.name(), means.clone(), rows));
+                }
+            }
         }
         let pending = summary.outcomes.pending;
         if pending > 0 {
@@ -391,14 +399,12 @@ fn proof(report: &Report) -> State {
     }
 }
 
-/// How rows are counted, as the name of a class.
-const fn class(outcome: Outcome) -> &'static str {
-    match outcome.counted() {
-        Counted::Good => "good",
-        Counted::Bad => "bad",
-        Counted::Neither => "duplicate",
-    }
-}
+/// How rows are counted, and the name of its class.
+const CLASSES: [(Counted, &str); 3] = [
+    (Counted::Good, "good"),
+    (Counted::Bad, "bad"),
+    (Counted::Neither, "duplicate"),
+];
 
 const fn means(outcome: Outcome) -> &'static str {
     match outcome {
@@ -409,7 +415,7 @@ const fn means(outcome: Outcome) -> &'static str {
         Outcome::Failed => "every attempt met an error that passes",
         Outcome::InDoubt => "a request left, and its answer never came",
         Outcome::Invalid => "the row could not be sent",
-        Outcome::Protected => "not sent: on the protect list, the caller, or of a protected role",
+        Outcome::Protected => "not sent: the caller, or of a protected role",
         Outcome::DoneBefore => "ended well in an earlier run; nothing was sent",
         Outcome::Duplicate => "stands earlier in the file; nothing was sent",
     }
