@@ -125,7 +125,7 @@ impl Lane {
             }
             After::Answer(..) => self.seen_after(aside, &step, &soft_deleted, now),
             After::Attempts(said) if is_erased => {
-                let end = self.settled(step.row, false, said);
+                let end = self.settled(step.row, true, said);
                 self.end_after(aside.of, step.row, end, now);
             }
             After::Attempts(said) => {
@@ -143,9 +143,11 @@ impl Lane {
                 let end = RowEnd::after_lookup(seen, standing);
                 self.settle(step, end, Said { detail, ..said })
             }
-            After::Attempts(said) if self.is_effect(step, seen) => {
-                self.settled(step.row, *seen == UserState::Unknown, said)
-            }
+            After::Attempts(said) if self.is_effect(step, seen) => self.settled(
+                step.row,
+                may_be_old(step.step, *seen == UserState::Unknown),
+                said,
+            ),
             After::Attempts(said) => StepEnd::new(Outcome::Failed, said),
         };
         self.end_after(aside.of, step.row, end, now);
@@ -227,7 +229,7 @@ impl Lane {
             return true;
         };
         match (step, row.role.map(|role| role.stood)) {
-            (Step::PermanentlyDelete, Some(Stood::Nowhere)) => row.soft_deleted,
+            (Step::PermanentlyDelete, Some(Stood::Nowhere)) => row.soft_deleted || row.at_step > 0,
             (Step::Delete, Some(stood)) => stood == Stood::Active,
             (_, _) => true,
         }
@@ -250,8 +252,8 @@ impl Lane {
 
     /// The user is gone, by a request of ours that was never answered. The words of the answer that
     /// shows it would mislead: it may be a refusal.
-    pub(super) fn settled(&self, row: u64, is_unknown: bool, said: Said) -> StepEnd {
-        let detail = if is_unknown && !self.was_seen(row) {
+    pub(super) fn settled(&self, row: u64, may_be_old: bool, said: Said) -> StepEnd {
+        let detail = if may_be_old && !self.was_seen(row) {
             own(
                 OutcomeEntry::SETTLED_UNSEEN,
                 "answer lost; not there afterwards, and nobody saw before whether the user was there",
@@ -279,7 +281,11 @@ impl Lane {
                 RowEnd::Deleted | RowEnd::Refused => false,
             };
         if is_ours {
-            return self.settled(step.row, end == RowEnd::NotFound, said);
+            return self.settled(
+                step.row,
+                may_be_old(step.step, end == RowEnd::NotFound),
+                said,
+            );
         }
         StepEnd::new(end.outcome(), said)
     }
@@ -312,6 +318,12 @@ impl Lane {
             _ => {}
         }
     }
+}
+
+/// Whether a user who is gone may be so since long ago, unless somebody saw them: one who is unknown, or
+/// permanently deleted.
+fn may_be_old(step: Step, is_unknown: bool) -> bool {
+    is_unknown || step == Step::PermanentlyDelete
 }
 
 /// The words of a settled look: the provider's refusal would mislead where the user is gone.

@@ -80,9 +80,54 @@ pub(crate) fn all(world: &mut World, is_finished: bool) -> Result<(), String> {
                 && !world.disturbed.contains(&key),
             shares: sharing.get(&key).is_some_and(|count| *count > 1),
         };
-        row_is_true(world, row, &it, &facts).map_err(about)?;
+        row_is_true(world, row, &it, &facts)
+            .map_err(about)
+            .inspect_err(|_| {
+                if std::env::var("SIM_VERBOSE").is_ok() {
+                    tell(world, &key, row.row, &bytes, &log);
+                }
+            })?;
     }
     counts(world, &bytes, &told, is_finished)
+}
+
+/// Prints what happened to a user: lines of the ledger about the row, and what arrived about the user.
+fn tell(world: &World, key: &User, row: u64, bytes: &[u8], log: &[LogEntry]) {
+    eprintln!("effects: {:?}", world.effects.get(key));
+    let number = format!("\"row\":{row},");
+    let text = String::from_utf8_lossy(bytes);
+    for line in text.lines().filter(|line| {
+        line.contains(&number)
+            || ["session", "agreed", "job", "end"]
+                .iter()
+                .any(|kind| line.starts_with(&format!("{{\"kind\":\"{kind}\"")))
+    }) {
+        eprintln!(
+            "{}",
+            line.split(",\"chain\"")
+                .next()
+                .unwrap_or_default()
+                .chars()
+                .take(300)
+                .collect::<String>()
+        );
+    }
+    let is_about = |it: &&LogEntry| {
+        it.tenant == key.0
+            && (it.user.as_ref() == Some(&key.1)
+                || it.users.contains(&key.1)
+                || it.path.contains(&key.1))
+    };
+    for it in log.iter().filter(is_about) {
+        eprintln!(
+            "{} {} {} {:?} {:?}",
+            it.at,
+            it.method,
+            it.path.chars().take(100).collect::<String>(),
+            it.status,
+            it.fault,
+        );
+    }
 }
 
 /// Of the ledger of an earlier run: what it shows as good.

@@ -36,12 +36,16 @@ const PROCESSES_MAX: u32 = 60;
 
 /// Seeds that once broke a rule, and the fault they found. They are played first. What earlier versions of
 /// the simulation found is kept in `mutants`.
-const FOUND: [(u64, &str); 2] = [
+const FOUND: [(u64, &str); 3] = [
     (
         107,
         "a purge that was gone on with claimed a user whom others had deleted for good",
     ),
     (179, "the same, after intents that were taken back"),
+    (
+        4219,
+        "a lost answer of a purge's second step, and the user was called gone before",
+    ),
 ];
 
 /// What a seed came to.
