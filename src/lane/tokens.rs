@@ -220,8 +220,9 @@ impl Tokens {
                 if self.put_off > PUT_OFF_MAX {
                     return Err(NoAccess::Exhausted(detail));
                 }
-                let wait = (LATER_STEP * self.put_off).min(LATER_MAX);
-                Err(NoAccess::Later(wait, detail))
+                let ours = (LATER_STEP * self.put_off).min(LATER_MAX);
+                let asked = reply.retry_after().unwrap_or_default();
+                Err(NoAccess::Later(ours.max(asked), detail))
             }
         }
     }

@@ -1,11 +1,14 @@
 //! Plain requests and replies: what a provider builds and reads, and a transport carries.
 
 use std::fmt;
+use std::time::Duration;
 
 use ::http::header::AsHeaderName;
 use ::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use bytes::Bytes;
 use url::Url;
+
+use super::rate_hint::retry_after;
 
 /// A request, complete but for the sending.
 #[derive(Clone)]
@@ -72,6 +75,12 @@ impl Reply {
     /// The text of a header; `None`: it is absent or no text. Of several, the first.
     pub fn header(&self, name: impl AsHeaderName) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
+    }
+
+    /// How long a refusal for now (429, 503) asks to wait; `None`: it is none, or does not say.
+    pub fn retry_after(&self) -> Option<Duration> {
+        let is_for_now = matches!(self.status, 429 | 503);
+        is_for_now.then(|| retry_after(&self.headers)).flatten()
     }
 
     /// The provider's id of this request, for its support.

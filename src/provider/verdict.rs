@@ -151,9 +151,7 @@ pub(super) fn redirected(reply: &Reply) -> Verdict {
 /// 5xx, and 408. A 503 that names a time to wait is a database that gave up, or a gateway: neither
 /// says that nothing was done.
 pub(super) fn server_error(reply: &Reply, detail: Detail) -> Verdict {
-    let wait = (reply.status == 503)
-        .then(|| retry_after(&reply.headers))
-        .flatten();
+    let wait = reply.retry_after();
     Verdict::Moment(Moment::Unwell { wait }, detail)
 }
 

@@ -36,7 +36,7 @@ const PROCESSES_MAX: u32 = 60;
 
 /// Seeds that once broke a rule, and the fault they found. They are played first. What earlier versions of
 /// the simulation found is kept in `mutants`.
-const FOUND: [(u64, &str); 3] = [
+const FOUND: [(u64, &str); 4] = [
     (
         107,
         "a purge that was gone on with claimed a user whom others had deleted for good",
@@ -45,6 +45,10 @@ const FOUND: [(u64, &str); 3] = [
     (
         4219,
         "a lost answer of a purge's second step, and the user was called gone before",
+    ),
+    (
+        5337,
+        "a token was asked for before its server wanted to be asked again",
     ),
 ];
 
