@@ -78,6 +78,12 @@ impl SimDisk {
         }
     }
 
+    /// Whether anything is wrong with the file, or with the disk under it.
+    pub(crate) fn is_harmed(&self) -> bool {
+        let inner = self.inner();
+        inner.kept.is_some() || inner.space.is_some() || inner.is_broken
+    }
+
     /// The process is gone: of what was not synced, a part may have reached the disk. Whoever took the
     /// ledger away puts it back as it was.
     pub(crate) fn lose_unsynced(&self, draw: &mut Draw) {
