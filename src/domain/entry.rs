@@ -402,6 +402,10 @@ impl OutcomeEntry {
     /// The code of a row that was settled as `deleted` although nobody saw the user before: the answer
     /// was lost, and they are not there afterwards; whether they ever were is not known.
     pub const SETTLED_UNSEEN: &str = "settled_unseen";
+
+    /// The code of a purge that ended as `protected` behind its first step: the user was soft-deleted before
+    /// their role was known.
+    pub const PROTECTED_HALF: &str = "protected_soft_deleted";
 }
 
 /// A limit waits until an instant because the server said so.

@@ -62,6 +62,9 @@ impl Lane {
             at: now.wall,
             status: status.filter(|status| !is_token || *status == OK),
         });
+        if matches!(status, Some(429 | 503)) {
+            self.refused_reads.insert(id);
+        }
         // A read has no intent. It holds its place until it is on the disk, so that a process which is
         // killed leaves no more of them untold than it has places.
         request.stage = Stage::Answered(sent, result);

@@ -84,6 +84,9 @@ impl Lane {
 
     /// Lets the next request go, if one may.
     pub(super) fn admit(&mut self, now: Now) -> Admitted {
+        if !self.refused_reads.is_empty() {
+            return Admitted::No(None);
+        }
         let bottleneck = self.limits.bottleneck(now.instant);
         let mut order: Vec<(bool, RequestId, Class)> = Vec::with_capacity(self.waiting.len());
         for (class, ids) in &self.waiting {
@@ -201,6 +204,7 @@ impl Lane {
 
     /// The entries are durable that a request waited for.
     pub(super) fn recorded(&mut self, id: RequestId, now: Now) {
+        self.refused_reads.remove(&id);
         let Some(request) = self.requests.get_mut(&id) else {
             return;
         };
@@ -225,6 +229,7 @@ impl Lane {
         let step = request.purpose.class().step();
         let taken_at = leave.permit.map(|permit| permit.at());
         !self.accounts[request.account].is_stopping
+            && self.refused_reads.is_empty()
             && self.limits.paused_until(step, now.instant).is_none()
             && taken_at.is_none_or(|at| now.instant - at <= LEAVES_WITHIN)
     }

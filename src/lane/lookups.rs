@@ -394,10 +394,10 @@ impl Lane {
         };
         match &request.purpose {
             Purpose::Step(it) => {
-                let row = it.row;
+                let (row, is_doubtful) = (it.row, it.doubt.effect);
                 if let Some(role) = self.new_role(row, batch) {
                     self.requests.remove(&id);
-                    self.step_protected(row, &role, now);
+                    self.step_protected(row, &role, is_doubtful, now);
                 } else {
                     self.line_up(id, now);
                 }

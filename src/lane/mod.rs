@@ -231,6 +231,9 @@ pub struct Lane {
     /// Those that rest after an error.
     resting: BTreeSet<(Instant, RequestId)>,
     last_request: u64,
+    /// Reads that were refused for now, while their entries become durable. Until then nothing is made of
+    /// the refusal, and nothing leaves.
+    refused_reads: BTreeSet<RequestId>,
     /// Rows in hand, by their numbers.
     rows: BTreeMap<u64, Row>,
     batches: BTreeMap<BatchId, Batch>,
@@ -256,6 +259,7 @@ impl Lane {
             waiting: BTreeMap::new(),
             resting: BTreeSet::new(),
             last_request: 0,
+            refused_reads: BTreeSet::new(),
             rows: BTreeMap::new(),
             batches: BTreeMap::new(),
             last_batch: 0,

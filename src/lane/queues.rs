@@ -295,15 +295,21 @@ impl Lane {
             let (_, role) = batch.of(&task.id);
             let account = &mut self.accounts[place];
             let is_kept = |role: &&str| is_untouched(&task) && !account.includes(role);
-            let detail = role.filter(is_kept).map(protected_by);
+            let protected = role.filter(is_kept).map(str::to_owned);
             let role = batch.role_of(&task.id);
-            if is_canary && detail.is_none() {
+            if is_canary && protected.is_none() {
                 account.canary.let_in();
             }
+            let is_doubtful = matches!(task.left_open, LeftOpen::Request | LeftOpen::Bulk);
+            let is_canary = is_canary && protected.is_none();
             self.rows
                 .insert(row, Row::new((place, queue), task, role, is_canary));
-            if let Some(detail) = detail {
-                self.end_protected(row, detail, now);
+            if let Some(role) = protected {
+                if is_doubtful {
+                    self.step_protected(row, &role, true, now);
+                } else {
+                    self.end_protected(row, protected_by(&role), now);
+                }
             } else if self.may_begin(row) {
                 self.start(row, now);
             } else {

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use super::lookups::{RoleRead, Stood, protected_by};
 use super::requests::{BulkRequest, Purpose, Request, RequestId, StepRequest};
+use super::tokens::own;
 use super::{Lane, Now};
 use crate::domain::{
     Attempted, BulkAnswered, Entry, Intent, JobId, LeftOpen, Outcome, OutcomeEntry, Step, StepDone,
@@ -229,10 +230,35 @@ impl Lane {
         }
     }
 
-    /// The user of a row was found to have a protected role just before its request left.
-    pub(super) fn step_protected(&mut self, row: u64, role: &str, now: Now) {
+    /// The user of a row was found to have a protected role just before its request left. `is_doubtful`: a
+    /// request for the step may have had its effect.
+    pub(super) fn step_protected(&mut self, row: u64, role: &str, is_doubtful: bool, now: Now) {
+        let detail = protected_by(role);
         let said = Said {
-            detail: protected_by(role),
+            detail,
+            ..Said::default()
+        };
+        let is_soft_deleted = self.rows.get(&row).is_some_and(|it| {
+            let stood = it.role.map(|role| role.stood);
+            it.step() == Some(Step::Delete) && stood == Some(Stood::SoftDeleted)
+        });
+        if !(is_doubtful && is_soft_deleted) {
+            return self.end_step(row, StepEnd::new(Outcome::Protected, said), now);
+        }
+        // The role came too late: our request has soft-deleted the user. That is all that is done to them.
+        let end = self.settled(row, false, Said::default());
+        let Some(it) = self.rows.get(&row) else {
+            return;
+        };
+        if it.task.action.steps().last() == Some(&Step::Delete) {
+            return self.end_step(row, end, now);
+        }
+        let half = own(
+            OutcomeEntry::PROTECTED_HALF,
+            format!("soft-deleted before this user's role was {role}; not permanently deleted"),
+        );
+        let said = Said {
+            detail: half,
             ..Said::default()
         };
         self.end_step(row, StepEnd::new(Outcome::Protected, said), now);

@@ -314,9 +314,10 @@ impl LedgerState {
         self.plan.queues()
     }
 
-    /// Whether this run deleted the row's user, softly at least.
+    /// Whether this run deleted the row's user, softly at least, as far as is known.
     pub(super) fn has_deleted(&self, row: u64) -> bool {
-        self.soft_deleted.contains(row) || self.outcome_of(row) == Some(Outcome::Deleted)
+        let is_deleted = self.outcome_of(row) == Some(Outcome::Deleted);
+        self.soft_deleted.contains(row) || (is_deleted && !self.settled_unseen.contains(row))
     }
 
     /// The accounts as they introduced themselves last.

@@ -333,8 +333,10 @@ fn row_is_true(world: &World, row: &RowCase, told: &Told, facts: &Facts<'_>) -> 
         "refused" if had_effect && !shares => {
             Err("ended refused, and a request of ours did it".to_owned())
         }
+        // What is done is said, where the role came too late.
         "protected"
-            if state != Some("active")
+            if told.code != "protected_soft_deleted"
+                && state != Some("active")
                 && row
                     .action
                     .steps()
@@ -369,7 +371,11 @@ fn counts(
     is_finished: bool,
 ) -> Result<(), String> {
     let mut lines = bytes.split(|byte| *byte == b'\n');
-    let Some(end) = lines.rfind(|line| line.starts_with(b"{\"kind\":\"end\"")) else {
+    // Behind a session that was cut off, the words of one before it count no more.
+    let last = lines.rfind(|line| {
+        line.starts_with(b"{\"kind\":\"end\"") || line.starts_with(b"{\"kind\":\"session\"")
+    });
+    let Some(end) = last.filter(|line| line.starts_with(b"{\"kind\":\"end\"")) else {
         return Ok(());
     };
     let end: Value = serde_json::from_slice(end).map_err(|it| it.to_string())?;
@@ -401,8 +407,12 @@ fn quotas(world: &World, log: &[LogEntry]) -> Result<(), String> {
     if !world.case.is_strict {
         return Ok(());
     }
+    // How many jobs a tenant takes at once is no rate, and two accounts of one learn of it by a refusal.
+    let has_few_jobs = world.case.weather["zendesk"]["job_limit"] != 30;
+    let is_for_jobs = |it: &&LogEntry| has_few_jobs && it.path.ends_with("destroy_many");
     let refused = log
         .iter()
+        .filter(|it| !is_for_jobs(it))
         .find(|it| it.status == Some(429) && it.fault.is_none());
     let Some(it) = refused else { return Ok(()) };
     if std::env::var("SIM_VERBOSE").is_ok() {

@@ -36,7 +36,7 @@ const PROCESSES_MAX: u32 = 60;
 
 /// Seeds that once broke a rule, and the fault they found. They are played first. What earlier versions of
 /// the simulation found is kept in `mutants`.
-const FOUND: [(u64, &str); 4] = [
+const FOUND: [(u64, &str); 7] = [
     (
         107,
         "a purge that was gone on with claimed a user whom others had deleted for good",
@@ -49,6 +49,18 @@ const FOUND: [(u64, &str); 4] = [
     (
         5337,
         "a token was asked for before its server wanted to be asked again",
+    ),
+    (
+        13725,
+        "a read left while a refusal for hours was being recorded",
+    ),
+    (
+        16300,
+        "our lost request had soft-deleted a user, and the row ended as protected",
+    ),
+    (
+        21490,
+        "a row took a user for ours whom nobody knew to be, by the row before it",
     ),
 ];
 
