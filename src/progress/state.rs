@@ -132,7 +132,10 @@ impl State {
 fn was_to_be_sent(row: &OutcomeEntry) -> bool {
     match row.outcome {
         Outcome::Invalid | Outcome::Duplicate | Outcome::DoneBefore => false,
-        Outcome::Protected => row.code.as_deref() == Some(PROTECTED_ROLE),
+        Outcome::Protected => matches!(
+            row.code.as_deref(),
+            Some(PROTECTED_ROLE | OutcomeEntry::PROTECTED_HALF)
+        ),
         _ => true,
     }
 }

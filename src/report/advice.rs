@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::domain::Outcome;
+use crate::domain::{Outcome, OutcomeEntry};
 
 /// What to do, in words and as a command.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -55,6 +55,11 @@ pub(super) fn about(outcome: Outcome, code: Option<&str>, ledger: &str, again: &
         (Outcome::Protected, Some("protected_role")) => (
             "Nothing was deleted, to keep the team safe. If this user is to go, let the role be \
              deleted.",
+            retry(" --only protected --include-role ROLE"),
+        ),
+        (Outcome::Protected, Some(OutcomeEntry::PROTECTED_HALF)) => (
+            "The user was soft-deleted before the role was known, and not permanently. Ask whether \
+             they are to be restored. If they are to go, let the role be deleted.",
             retry(" --only protected --include-role ROLE"),
         ),
         (Outcome::Protected, _) => (

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use serde_json::Value;
-use userpurge::domain::{Action, Quota};
+use userpurge::domain::{Action, OutcomeEntry, Quota};
 use userpurge::sandbox::{Call, Fault, LogEntry};
 
 use crate::case::Key;
@@ -335,7 +335,7 @@ fn row_is_true(world: &World, row: &RowCase, told: &Told, facts: &Facts<'_>) -> 
         }
         // What is done is said, where the role came too late.
         "protected"
-            if told.code != "protected_soft_deleted"
+            if told.code != OutcomeEntry::PROTECTED_HALF
                 && state != Some("active")
                 && row
                     .action
