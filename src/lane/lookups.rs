@@ -75,6 +75,13 @@ pub(super) struct RoleRead {
     wall: Time,
 }
 
+impl RoleRead {
+    pub(super) const fn new(stood: Stood, now: Now) -> Self {
+        let (at, wall) = (now.instant, now.wall);
+        Self { stood, at, wall }
+    }
+}
+
 /// Why a user of `role` is not deleted.
 pub(super) fn protected_by(role: &str) -> Detail {
     own("protected_role", format!("this user's role is {role}"))
@@ -156,11 +163,7 @@ impl Batch {
     /// How a user stood, as a row keeps it; `None`: the user was not asked about.
     pub(super) fn role_of(&self, id: &UserId) -> Option<RoleRead> {
         let (_, told) = self.seen.get(id)?;
-        Some(RoleRead {
-            stood: self.of(id).0,
-            at: told.instant,
-            wall: told.wall,
-        })
+        Some(RoleRead::new(self.of(id).0, *told))
     }
 }
 

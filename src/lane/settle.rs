@@ -4,7 +4,7 @@
 //! What an answer says is the provider's to tell ([`Verdict`](crate::provider::Verdict)). What it means
 //! in the light of a doubt is decided here.
 
-use super::lookups::Stood;
+use super::lookups::{RoleRead, Stood};
 use super::requests::{Aside, Purpose, RequestId, StepRequest, Told};
 use super::rows::{Said, StepEnd};
 use super::tokens::own;
@@ -74,6 +74,10 @@ impl Lane {
         let Some(step) = self.step_of(aside.of) else {
             return;
         };
+        if let Some(role) = self.protecting(&step, seen, now) {
+            self.requests.remove(&aside.of);
+            return self.step_protected(step.row, &role, step.doubt.effect, now);
+        }
         if step.step == Step::PermanentlyDelete && matches!(seen, UserState::SoftDeleted { .. }) {
             let (was_there, effect) = (self.was_there(step.row), step.doubt.effect);
             // Their soft deletion is this run's, or was seen a moment ago: the provider has rather not
@@ -85,6 +89,22 @@ impl Lane {
             return self.ask_aside(aside.of, *aside.after, make, now);
         }
         self.seen_after(aside, &step, seen, now);
+    }
+
+    /// The role that keeps a user from being permanently deleted whom others have soft-deleted: it could
+    /// not be read while the provider did not list them yet. `None`: nothing does.
+    fn protecting(&mut self, step: &StepRequest, seen: &UserState, now: Now) -> Option<String> {
+        let (UserState::SoftDeleted { .. }, Some(role)) = (seen, seen.role()) else {
+            return None;
+        };
+        let row = self.rows.get_mut(&step.row)?;
+        let is_last = row.task.action.steps().last() == Some(&Step::PermanentlyDelete);
+        let is_tried = step.step == Step::PermanentlyDelete && step.doubt.effect;
+        if !is_last || is_tried || row.soft_deleted || self.accounts[row.account].includes(role) {
+            return None;
+        }
+        row.role = Some(RoleRead::new(Stood::SoftDeleted, now));
+        Some(role.to_owned())
     }
 
     /// Whether a user who is shown as soft-deleted is permanently deleted was answered.

@@ -36,7 +36,11 @@ const PROCESSES_MAX: u32 = 60;
 
 /// Seeds that once broke a rule, and the fault they found. They are played first. What earlier versions of
 /// the simulation found is kept in `mutants`.
-const FOUND: [(u64, &str); 7] = [
+const FOUND: [(u64, &str); 8] = [
+    (
+        2973,
+        "an agent whom others had soft-deleted was permanently deleted, not being listed yet",
+    ),
     (
         107,
         "a purge that was gone on with claimed a user whom others had deleted for good",

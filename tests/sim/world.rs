@@ -594,11 +594,15 @@ impl World {
         for (tenant, user, call) in deletions(&journey.visit) {
             let key = (tenant, user);
             let included = &self.case.runs[journey.run].options.include_roles;
-            // Who was deleted softly, which is judged by itself, goes on to be deleted for good. Until the
-            // provider lists them as deleted nothing tells their role.
+            // Who was deleted softly by this run, which is judged by itself, goes on to be deleted for good.
+            // As long as the provider does not list somebody as deleted, nothing tells their role.
             let mut effects = self.effects.get(&key).into_iter().flatten();
-            let is_begun =
-                call == Call::PermanentlyDelete && effects.any(|it| it.call == Call::Delete);
+            let now = self.provider_time();
+            let is_begun = call == Call::PermanentlyDelete
+                && effects.any(|it| {
+                    let is_unlisted = now.saturating_since(it.at) < Duration::from_mins(1);
+                    it.call == Call::Delete && (it.run == journey.run || is_unlisted)
+                });
             if let Some((role, since)) = self.roles.get(&key)
                 && self.now > *since
                 && !is_begun
