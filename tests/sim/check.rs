@@ -370,7 +370,9 @@ fn counts(
     told: &BTreeMap<u64, Told>,
     is_finished: bool,
 ) -> Result<(), String> {
-    let mut lines = bytes.split(|byte| *byte == b'\n');
+    // A line that was torn says nothing.
+    let whole = bytes.iter().rposition(|byte| *byte == b'\n').unwrap_or(0);
+    let mut lines = bytes[..whole].split(|byte| *byte == b'\n');
     // Behind a session that was cut off, the words of one before it count no more.
     let last = lines.rfind(|line| {
         line.starts_with(b"{\"kind\":\"end\"") || line.starts_with(b"{\"kind\":\"session\"")

@@ -73,10 +73,16 @@ impl Past {
 
     /// A request that was about to leave `ago`, and of which nothing more is known.
     pub fn unanswered(step: Option<Step>, ago: Duration) -> Self {
+        Self::within(step, ago, UNANSWERED_MAX)
+    }
+
+    /// A request of a process that is over: its server had counted it by `latest` after an instant `ago`,
+    /// and by the time that an answer may take from now, as none can have left since.
+    fn within(step: Option<Step>, ago: Duration, latest: Duration) -> Self {
         Self {
             step,
-            ago: ago.saturating_sub(UNANSWERED_MAX),
-            ahead: Duration::ZERO,
+            ago: ago.saturating_sub(latest),
+            ahead: latest.saturating_sub(ago).min(REPLY_TIME_MAX),
         }
     }
 
@@ -90,15 +96,8 @@ impl Past {
         permits: u32,
         silent: Duration,
     ) -> impl Iterator<Item = Self> + use<> {
-        let past = Self {
-            step: None,
-            ago: silent
-                .saturating_sub(spec.requests.span())
-                .saturating_sub(WAIT_MAX)
-                .saturating_sub(UNANSWERED_MAX),
-            ahead: Duration::ZERO,
-        };
-        (0..permits).map(move |_| past)
+        let latest = spec.requests.span() + WAIT_MAX + UNANSWERED_MAX;
+        (0..permits).map(move |_| Self::within(None, silent, latest))
     }
 
     /// The same of a process before that one, which had `permits` and was over `ago`, when the next began: what it had
@@ -109,15 +108,13 @@ impl Past {
         permits: u32,
         ago: Duration,
     ) -> impl Iterator<Item = Self> + use<> {
-        let ago = ago.saturating_sub(REPLY_TIME_MAX);
-        let reads = if ago < spec.requests.span() {
+        let past = Self::within(None, ago, REPLY_TIME_MAX);
+        let reads = if past.ago < spec.requests.span() {
             permits
         } else {
             0
         };
-        let ahead = Duration::ZERO;
-        let step = None;
-        (0..reads).map(move |_| Self { step, ago, ahead })
+        (0..reads).map(move |_| past)
     }
 }
 
