@@ -13,11 +13,11 @@ use super::terminal::tell;
 use super::{ExitCode, Failure};
 use crate::config::{AccountOutline, AccountSettings, Endpoint, Outline, process_variable};
 use crate::domain::{
-    AccountHeader, AccountName, AccountPolicy, Action, Entry, ProviderKind, RunOptions, WallClock,
+    AccountHeader, AccountLimits, AccountName, AccountPolicy, Action, Entry, ProviderKind,
+    RunOptions, WallClock,
 };
 use crate::lane::AccountSpec;
 use crate::lane::limits::{LimitsSpec, TakenAtOnce};
-use crate::plan;
 use crate::provider::{self, Identity, Provider};
 use crate::run::{Client, Io, Stop};
 use crate::transport::{self, ReqwestTransport, TransportError};
@@ -93,7 +93,7 @@ fn open_line(
     io: &Arc<Io>,
 ) -> Result<Line, Failure> {
     let endpoint = account.endpoint();
-    let resolved = account.limits.resolve(&provider::defaults(account.kind()));
+    let resolved = limits_of(&account);
     let limits = LimitsSpec {
         concurrency,
         requests: resolved.requests,
@@ -134,10 +134,8 @@ fn open_line(
 /// that many connections open.
 fn at_once(options: &RunOptions, accounts: &[AccountSettings]) -> Result<Vec<NonZeroU32>, Failure> {
     let typed = options.concurrency.and_then(NonZeroU32::new);
-    let wanted = accounts.iter().map(|account| {
-        let resolved = account.limits.resolve(&provider::defaults(account.kind()));
-        typed.unwrap_or(resolved.concurrency)
-    });
+    let wanted = accounts.iter();
+    let wanted = wanted.map(|account| typed.unwrap_or(limits_of(account).concurrency));
     let wanted: Vec<NonZeroU32> = wanted.collect();
     let fitted = descriptors::fit(&wanted)?;
     for (account, (wanted, fitted)) in accounts.iter().zip(wanted.iter().zip(&fitted)) {
@@ -289,23 +287,10 @@ pub(super) fn policies(accounts: &[AccountOutline]) -> Vec<AccountPolicy> {
     accounts.iter().map(policy).collect()
 }
 
-/// The limits of an account, as an estimate takes them.
-pub(super) fn limits_of(account: &AccountOutline) -> plan::Limits {
+/// The limits that hold for an account.
+pub(super) fn limits_of<S>(account: &AccountSettings<S>) -> AccountLimits {
     let defaults = provider::defaults(account.kind());
-    let resolved = account.limits.resolve(&defaults);
-    plan::Limits {
-        account: Some(resolved.requests),
-        steps: resolved.steps,
-        many: defaults.many.map(|many| plan::Many {
-            step: many.step,
-            users_min: many.users_min as u64,
-            users_max: many.users_max as u64,
-            jobs_max: many.jobs_max as u64,
-            job_begins: many.job_begins,
-            job_user: many.job_user,
-        }),
-        asked_alone: defaults.asked_alone,
-    }
+    account.limits.resolve(defaults)
 }
 
 /// What a provider showed of limits that the configuration does not know, and the line that would use

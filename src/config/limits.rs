@@ -5,8 +5,7 @@ use std::num::NonZeroU32;
 use super::account::choices;
 use super::error::Problem;
 use super::table::{Fault, Table};
-use crate::domain::{ProviderKind, Quota, QuotaError, Step};
-use crate::provider::Defaults;
+use crate::domain::{AccountLimits, ProviderKind, Quota, QuotaError, Step};
 
 /// What the configuration says of an account's limits.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,27 +28,19 @@ impl Limits {
 
     /// The limits that hold, with the provider's defaults where the configuration says nothing and
     /// the share taken off.
-    pub fn resolve(&self, defaults: &Defaults) -> ResolvedLimits {
-        let mut steps = defaults.steps.clone();
+    pub fn resolve(&self, mut limits: AccountLimits) -> AccountLimits {
         for (step, quota) in &self.steps {
-            match steps.iter_mut().find(|(known, _)| known == step) {
-                Some((_, known)) => *known = *quota,
-                None => steps.push((*step, *quota)),
-            }
+            limits.steps.retain(|(known, _)| known != step);
+            limits.steps.push((*step, *quota));
         }
-        let default_concurrency = NonZeroU32::new(defaults.concurrency).unwrap_or(NonZeroU32::MIN);
-        ResolvedLimits {
-            concurrency: self.concurrency.unwrap_or(default_concurrency),
-            requests: self.requests.unwrap_or(defaults.requests).share(self.share),
-            steps: steps
-                .into_iter()
-                .map(|(step, quota)| (step, quota.share(self.share)))
-                .collect(),
+        limits.concurrency = self.concurrency.unwrap_or(limits.concurrency);
+        limits.requests = self.requests.unwrap_or(limits.requests).share(self.share);
+        for (_, quota) in &mut limits.steps {
+            *quota = quota.share(self.share);
         }
+        limits
     }
-}
 
-impl Limits {
     /// The limits that an account's `table` states.
     pub(super) fn check(table: Table<'_>, provider: ProviderKind) -> Result<Self, Fault> {
         let Some(table) = table.limits()? else {
@@ -142,55 +133,31 @@ impl Default for Limits {
     }
 }
 
-/// The limits that hold for an account, the share taken off already.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ResolvedLimits {
-    /// Requests under way at once.
-    pub concurrency: NonZeroU32,
-    /// Every request of the account.
-    pub requests: Quota,
-    /// Limits of single endpoints beside it, each step at most once.
-    pub steps: Vec<(Step, Quota)>,
-}
-
 #[cfg(test)]
 mod tests {
     use std::num::NonZeroU32;
 
     use super::Limits;
-    use crate::domain::{Quota, Step};
-    use crate::provider::Defaults;
+    use crate::domain::{AccountLimits, Quota, Step};
 
     #[test]
     fn what_is_said_takes_the_place_of_a_default_and_the_share_of_all() {
         let quota = |text: &str| -> Quota { text.parse().unwrap() };
-        let defaults = Defaults {
-            requests: quota("200/1m"),
-            steps: vec![(Step::PermanentlyDelete, quota("700/10m"))],
-            concurrency: 0,
+        let limits = |requests, permanently, concurrency| AccountLimits {
+            requests: quota(requests),
+            steps: vec![(Step::PermanentlyDelete, quota(permanently))],
+            concurrency: NonZeroU32::new(concurrency).unwrap(),
             many: None,
             asked_alone: None,
         };
-        let resolved = Limits::default().resolve(&defaults);
-        assert_eq!(resolved.concurrency.get(), 1);
-        assert_eq!(resolved.requests, quota("200/1m"));
-        assert_eq!(resolved.steps, defaults.steps);
-        let limits = Limits {
+        let defaults = limits("200/1m", "700/10m", 8);
+        assert_eq!(Limits::default().resolve(defaults.clone()), defaults);
+        let stated = Limits {
             concurrency: NonZeroU32::new(2),
             requests: Some(quota("400/1m")),
-            steps: vec![
-                (Step::PermanentlyDelete, quota("70/1m")),
-                (Step::Delete, quota("10/1s")),
-            ],
+            steps: vec![(Step::PermanentlyDelete, quota("70/1m"))],
             share: 0.5,
         };
-        let resolved = limits.resolve(&defaults);
-        assert_eq!(resolved.concurrency.get(), 2);
-        assert_eq!(resolved.requests, quota("200/1m"));
-        let steps = [
-            (Step::PermanentlyDelete, quota("35/1m")),
-            (Step::Delete, quota("5/1s")),
-        ];
-        assert_eq!(resolved.steps, steps);
+        assert_eq!(stated.resolve(defaults), limits("200/1m", "35/1m", 2));
     }
 }

@@ -24,7 +24,7 @@ mod urls;
 pub use account::{AccountOutline, AccountSettings, Endpoint};
 pub use environment::{Lookup, VARIABLES, process_variable};
 pub use error::ConfigError;
-pub use limits::{Limits, ResolvedLimits};
+pub use limits::Limits;
 pub use load::{Outline, load_outline};
 pub use locate::{FILE_NAME, Source};
 pub use secret::SecretSource;

@@ -57,7 +57,7 @@ pub use planned::{
     PlannedRows, UnsentRows,
 };
 pub use policy::{AccountPolicy, IdProblem, looks_rounded};
-pub use quota::{Quota, QuotaError};
+pub use quota::{AccountLimits, Many, Quota, QuotaError};
 pub use record::{Position, Record};
 pub use shown::shown;
 pub use task::{LeftOpen, Task, TaskKey};

@@ -7,12 +7,47 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use super::Step;
+
 /// A limit as stated, e.g. `700/10m`: at most [`requests`](Quota::requests) in any
 /// [`span`](Quota::span).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Quota {
     requests: NonZeroU32,
     span: Duration,
+}
+
+/// The limits of an account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountLimits {
+    /// Every request of the account.
+    pub requests: Quota,
+    /// Limits of single endpoints beside it, each step at most once.
+    pub steps: Vec<(Step, Quota)>,
+    /// Requests under way at once.
+    pub concurrency: NonZeroU32,
+    /// The step that one request does for many users; `None`: each has a request of their own.
+    pub many: Option<Many>,
+    /// The step before which each user is asked about alone, if it is the first; `None`: there is
+    /// none.
+    pub asked_alone: Option<Step>,
+}
+
+/// A step that one request does for many users, as a job of the provider's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Many {
+    /// The step.
+    pub step: Step,
+    /// Fewer users than these have a request of their own each.
+    pub users_min: usize,
+    /// How many users one request takes. As many are asked about at once before.
+    pub users_max: usize,
+    /// How many jobs may be under way at once.
+    pub jobs_max: usize,
+    /// How long a job takes to begin.
+    pub job_begins: Duration,
+    /// How long it takes for each user.
+    pub job_user: Duration,
 }
 
 /// Why a text is not a [`Quota`].

@@ -5,38 +5,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::domain::{Action, Quota, Step};
-
-/// The limits of one account, each with its share already taken.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Limits {
-    /// The limit that every request of the account takes from; `None`: there is none.
-    pub account: Option<Quota>,
-    /// The limits of single endpoints.
-    pub steps: Vec<(Step, Quota)>,
-    /// What one request does for many users; `None`: each has a request of their own.
-    pub many: Option<Many>,
-    /// The step before which each user has a read of their own, if it is the first; `None`: there is
-    /// none.
-    pub asked_alone: Option<Step>,
-}
-
-/// A step that one request does for many users, as a job of the provider's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Many {
-    /// The step.
-    pub step: Step,
-    /// Fewer users than these have a request of their own each.
-    pub users_min: u64,
-    /// How many users one request takes. As many are asked about at once before.
-    pub users_max: u64,
-    /// How many jobs may be under way at once.
-    pub jobs_max: u64,
-    /// How long a job takes to begin.
-    pub job_begins: Duration,
-    /// How long it takes for each user.
-    pub job_user: Duration,
-}
+use crate::domain::{AccountLimits, Action, Many, Step};
 
 /// The requests of some rows.
 #[derive(Debug, Default)]
@@ -53,7 +22,7 @@ struct Requests {
 /// which may be one for many; its second steps begin when its first job has ended.
 ///
 /// It says nothing of the server's own slowness, nor of retries.
-pub fn time_at_limit(rows: &[(Action, u64)], limits: &Limits) -> Duration {
+pub fn time_at_limit(rows: &[(Action, u64)], limits: &AccountLimits) -> Duration {
     let mut requests = Requests::default();
     let mut first_job = Duration::ZERO;
     for (action, count) in rows {
@@ -72,7 +41,7 @@ pub fn time_at_limit(rows: &[(Action, u64)], limits: &Limits) -> Duration {
         .steps
         .values()
         .fold(requests.reads, |sum, n| sum.saturating_add(*n));
-    let of_account = limits.account.map(|quota| quota.time_for(all));
+    let of_account = limits.requests.time_for(all);
     let of_steps = limits
         .steps
         .iter()
@@ -80,9 +49,7 @@ pub fn time_at_limit(rows: &[(Action, u64)], limits: &Limits) -> Duration {
         .max()
         .unwrap_or_default();
     let of_steps = of_steps.saturating_add(first_job);
-    of_steps
-        .max(of_account.unwrap_or_default())
-        .max(requests.jobs)
+    of_steps.max(of_account).max(requests.jobs)
 }
 
 impl Requests {
@@ -93,18 +60,20 @@ impl Requests {
             *sum = sum.saturating_add(users);
             return Duration::ZERO;
         };
-        let full = users.div_ceil(many.users_max.max(1));
+        let [users_min, users_max, jobs_max] =
+            [many.users_min, many.users_max, many.jobs_max].map(|most| most as u64);
+        let full = users.div_ceil(users_max.max(1));
         self.reads = self.reads.saturating_add(full);
-        if users < many.users_min {
+        if users < users_min {
             *sum = sum.saturating_add(users);
             return Duration::ZERO;
         }
         *sum = sum.saturating_add(full);
         // About as many as there are: a few for the first, then one for ten.
         self.reads = self.reads.saturating_add(full.div_ceil(10) + 4);
-        let of_job = u32::try_from(users.min(many.users_max)).unwrap_or(u32::MAX);
+        let of_job = u32::try_from(users.min(users_max)).unwrap_or(u32::MAX);
         let job = many.job_begins + many.job_user.saturating_mul(of_job);
-        let rounds = u32::try_from(full.div_ceil(many.jobs_max.max(1))).unwrap_or(u32::MAX);
+        let rounds = u32::try_from(full.div_ceil(jobs_max.max(1))).unwrap_or(u32::MAX);
         // The next begin when a question has told that some ended, one after the other.
         let more = (job * 3 / 2).saturating_mul(rounds - 1);
         self.jobs = self.jobs.saturating_add(job).saturating_add(more);
@@ -114,7 +83,7 @@ impl Requests {
 
 /// How many of `rows` can be sent within `time`, taken evenly from each action: what
 /// [`time_at_limit`] says of them is not more.
-pub fn rows_within(rows: &[(Action, u64)], limits: &Limits, time: Duration) -> u64 {
+pub fn rows_within(rows: &[(Action, u64)], limits: &AccountLimits, time: Duration) -> u64 {
     let all = rows
         .iter()
         .fold(0_u64, |sum, (_, n)| sum.saturating_add(*n));
@@ -144,15 +113,17 @@ pub fn rows_within(rows: &[(Action, u64)], limits: &Limits, time: Duration) -> u
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroU32;
     use std::time::Duration;
 
-    use super::{Limits, Many, rows_within, time_at_limit};
+    use super::{rows_within, time_at_limit};
     use crate::domain::Action::{Delete, PermanentlyDelete, Purge};
-    use crate::domain::{Action, Step};
+    use crate::domain::{AccountLimits, Action, Many, Step};
 
-    fn limits(account: &str) -> Limits {
-        Limits {
-            account: (!account.is_empty()).then(|| account.parse().unwrap()),
+    fn limits(account: &str) -> AccountLimits {
+        AccountLimits {
+            requests: account.parse().unwrap(),
+            concurrency: NonZeroU32::MIN,
             steps: vec![(Step::PermanentlyDelete, "700/10m".parse().unwrap())],
             many: None,
             asked_alone: None,
@@ -162,7 +133,7 @@ mod tests {
     /// Rows, the account's limit, and the seconds they take.
     type Case = (&'static [(Action, u64)], &'static str, u64);
 
-    fn check(table: &[Case], change: impl Fn(Limits) -> Limits) {
+    fn check(table: &[Case], change: impl Fn(AccountLimits) -> AccountLimits) {
         for (rows, account, secs) in table {
             let took = time_at_limit(rows, &change(limits(account)));
             assert_eq!(took.as_secs(), *secs, "{rows:?} at {account}");
@@ -192,7 +163,7 @@ mod tests {
             job_begins: Duration::from_secs(3),
             job_user: Duration::from_millis(100),
         };
-        check(&table, |limits| Limits {
+        check(&table, |limits| AccountLimits {
             many: Some(many),
             ..limits
         });
@@ -204,10 +175,10 @@ mod tests {
             // Within every limit.
             (&[], "400/1m", 0),
             (&[(Delete, 400)], "400/1m", 0),
-            (&[(PermanentlyDelete, 700)], "", 0),
-            (&[(Delete, 1000)], "", 0),
+            (&[(PermanentlyDelete, 700)], "9999/1s", 0),
+            (&[(Delete, 1000)], "9999/1s", 0),
             // The endpoint's window decides.
-            (&[(PermanentlyDelete, 701)], "", 600),
+            (&[(PermanentlyDelete, 701)], "9999/1s", 600),
             (&[(PermanentlyDelete, 5000)], "400/1m", 4200),
             // The account's window decides: two requests a purge.
             (&[(Delete, 401)], "400/1m", 60),
@@ -231,7 +202,7 @@ mod tests {
             // Before a purge they are asked about together.
             (&[(Purge, 400)], "400/1m", 60),
         ];
-        check(&table, |limits| Limits {
+        check(&table, |limits| AccountLimits {
             asked_alone: Some(Step::PermanentlyDelete),
             ..limits
         });

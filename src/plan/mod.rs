@@ -34,7 +34,7 @@ pub use blocks::{Sink, SinkError};
 pub use caller::CallerRule;
 pub use column::likely_id_column;
 pub use error::PlanError;
-pub use estimate::{Limits, Many, rows_within, time_at_limit};
+pub use estimate::{rows_within, time_at_limit};
 pub use judge::{Defaults, Judge};
 pub use outline::{Group, PROBLEMS_MAX, Plan, Problem, Reason, Why};
 pub use planner::Planner;

@@ -9,8 +9,8 @@ use url::Url;
 use super::sunco::Sunco;
 use super::zendesk::Zendesk;
 use super::zoho::Zoho;
-use super::{Defaults, Provider, sunco, zendesk, zoho};
-use crate::domain::{IdProblem, ProviderKind};
+use super::{Provider, sunco, zendesk, zoho};
+use crate::domain::{AccountLimits, IdProblem, ProviderKind};
 
 /// Zendesk Support.
 #[derive(Debug, Clone)]
@@ -200,7 +200,7 @@ pub const fn ids_alike(kind: ProviderKind) -> bool {
 }
 
 /// The limits of an account whose configuration states none.
-pub fn defaults(kind: ProviderKind) -> Defaults {
+pub fn defaults(kind: ProviderKind) -> AccountLimits {
     match kind {
         ProviderKind::Zendesk => zendesk::defaults(),
         ProviderKind::Sunco => sunco::defaults(),

@@ -327,39 +327,6 @@ pub struct Identity {
     pub lacks: Vec<String>,
 }
 
-/// The limits of an account whose configuration states none.
-#[derive(Debug, Clone)]
-pub struct Defaults {
-    /// Every request of the account.
-    pub requests: Quota,
-    /// Limits of single endpoints beside it.
-    pub steps: Vec<(Step, Quota)>,
-    /// Requests under way at once.
-    pub concurrency: u32,
-    /// What one request does for many users, see [`Bulk`]; `None`: nothing.
-    pub many: Option<Many>,
-    /// The step before which each user is asked about alone ([`LookupFor::SoftDeletedRoles`]); `None`:
-    /// there is none.
-    pub asked_alone: Option<Step>,
-}
-
-/// A step that one request does for many users, for telling how long it takes before it is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Many {
-    /// The step.
-    pub step: Step,
-    /// See [`Bulk::users_min`].
-    pub users_min: usize,
-    /// See [`Bulk::users_max`].
-    pub users_max: usize,
-    /// See [`Bulk::jobs_max`].
-    pub jobs_max: usize,
-    /// How long a job takes to begin.
-    pub job_begins: Duration,
-    /// How long it takes for each user.
-    pub job_user: Duration,
-}
-
 /// What the headers of an answer say of limits.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RateHints {

@@ -47,8 +47,8 @@ pub use build::{
     ZohoSettings, blanks_count, build, check_id, defaults, ids_alike,
 };
 pub use contract::{
-    Access, Authorize, Bulk, Defaults, Identity, ItemEnd, JobState, JobsHint, LookupFor, Many,
-    PrimaryContact, Provider, RateHint, RateHints, Token, TokenRefused,
+    Access, Authorize, Bulk, Identity, ItemEnd, JobState, JobsHint, LookupFor, PrimaryContact,
+    Provider, RateHint, RateHints, Token, TokenRefused,
 };
 pub use detail::Detail;
 pub use http::{Reply, Request};

@@ -7,6 +7,7 @@ mod answers;
 mod lookups;
 
 use std::fmt;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use ::http::{HeaderMap, HeaderValue, Method};
@@ -19,10 +20,10 @@ use serde_json::json;
 
 use super::address::{check_base, endpoint};
 use super::{
-    Access, Authorize, BuildError, Defaults, Detail, Identity, LookupFor, Provider, RateHints,
-    Reply, Request, SuncoAuth, SuncoSettings, Token, TokenRefused, Verdict, auth, contract,
+    Access, Authorize, BuildError, Detail, Identity, LookupFor, Provider, RateHints, Reply,
+    Request, SuncoAuth, SuncoSettings, Token, TokenRefused, Verdict, auth, contract,
 };
-use crate::domain::{IdProblem, ProviderKind, Step, UserId, UserState};
+use crate::domain::{AccountLimits, IdProblem, ProviderKind, Step, UserId, UserState};
 
 /// Sunshine Conversations, as one account uses it.
 pub(in crate::provider) struct Sunco {
@@ -102,11 +103,11 @@ impl fmt::Debug for Sunco {
 
 /// The provider publishes no limit, but disables applications that exceed it often; ten a
 /// second is this program's own courtesy.
-pub(in crate::provider) fn defaults() -> Defaults {
-    Defaults {
+pub(in crate::provider) fn defaults() -> AccountLimits {
+    AccountLimits {
         requests: contract::quota(600, Duration::from_mins(1)),
         steps: Vec::new(),
-        concurrency: 8,
+        concurrency: NonZeroU32::new(8).unwrap_or(NonZeroU32::MIN),
         many: None,
         asked_alone: None,
     }

@@ -13,12 +13,11 @@ use std::time::Duration;
 use ::http::HeaderMap;
 use serde_json::Value;
 
-use crate::domain::{JobId, Step, StopKind, UserId};
+use crate::domain::{JobId, Many, Step, StopKind, UserId};
 use crate::provider::body::{Body, Object, child, id_text, text};
 use crate::provider::rate_hint::composed;
 use crate::provider::{
-    Access, Bulk, Detail, ItemEnd, JobState, JobsHint, Many, Reply, Request, RowEnd, Verdict,
-    verdict,
+    Access, Bulk, Detail, ItemEnd, JobState, JobsHint, Reply, Request, RowEnd, Verdict, verdict,
 };
 
 use super::answers::{known_phrase, refusal};

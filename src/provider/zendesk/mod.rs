@@ -11,6 +11,7 @@ mod limits;
 mod lookups;
 
 use std::fmt;
+use std::num::NonZeroU32;
 
 use ::http::{HeaderMap, HeaderValue, Method, header};
 use secrecy::{ExposeSecret, SecretString};
@@ -19,11 +20,12 @@ use url::Url;
 
 use super::address::{check_base, endpoint};
 use super::{
-    Access, Authorize, BuildError, Bulk, Defaults, Identity, LookupFor, Provider, RateHints, Reply,
-    Request, Token, TokenRefused, Verdict, ZendeskCredentials, ZendeskSettings, auth, contract,
-    digits,
+    Access, Authorize, BuildError, Bulk, Identity, LookupFor, Provider, RateHints, Reply, Request,
+    Token, TokenRefused, Verdict, ZendeskCredentials, ZendeskSettings, auth, contract, digits,
 };
-use crate::domain::{IdProblem, ProviderKind, Step, UserId, UserState, looks_rounded};
+use crate::domain::{
+    AccountLimits, IdProblem, ProviderKind, Step, UserId, UserState, looks_rounded,
+};
 
 use answers::KeySource;
 
@@ -111,14 +113,14 @@ impl fmt::Debug for Zendesk {
 /// 400 a minute is what the Professional plan has; 700 in ten minutes is stated beside the
 /// permanent deletion,
 /// <https://developer.zendesk.com/api-reference/ticketing/users/deleted_users/#permanently-delete-user>.
-pub(in crate::provider) fn defaults() -> Defaults {
-    Defaults {
+pub(in crate::provider) fn defaults() -> AccountLimits {
+    AccountLimits {
         requests: contract::quota(400, limits::ACCOUNT_SPAN),
         steps: vec![(
             Step::PermanentlyDelete,
             contract::quota(700, limits::PERMANENT_SPAN),
         )],
-        concurrency: 8,
+        concurrency: NonZeroU32::new(8).unwrap_or(NonZeroU32::MIN),
         many: Some(bulk::MANY),
         asked_alone: Some(Step::PermanentlyDelete),
     }

@@ -9,6 +9,7 @@ mod lookups;
 mod token;
 
 use std::fmt;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use ::http::{HeaderMap, Method};
@@ -17,10 +18,10 @@ use secrecy::ExposeSecret;
 use super::address::{check_base, endpoint};
 use super::rate_hint::number;
 use super::{
-    Access, Authorize, BuildError, Defaults, Identity, LookupFor, PrimaryContact, Provider,
-    RateHints, Reply, Request, Token, TokenRefused, Verdict, ZohoSettings, auth, contract, digits,
+    Access, Authorize, BuildError, Identity, LookupFor, PrimaryContact, Provider, RateHints, Reply,
+    Request, Token, TokenRefused, Verdict, ZohoSettings, auth, contract, digits,
 };
-use crate::domain::{IdProblem, ProviderKind, Step, UserId, UserState};
+use crate::domain::{AccountLimits, IdProblem, ProviderKind, Step, UserId, UserState};
 
 /// How many users `ids` takes,
 /// <https://www.zoho.com/crm/developer/docs/api/v8/get-users.html>.
@@ -89,11 +90,11 @@ impl fmt::Debug for Zoho {
 
 /// Zoho states no limit per minute, only credits per day and five requests at once in its
 /// smallest edition, which others share; ten a second is this program's own courtesy.
-pub(in crate::provider) fn defaults() -> Defaults {
-    Defaults {
+pub(in crate::provider) fn defaults() -> AccountLimits {
+    AccountLimits {
         requests: contract::quota(600, Duration::from_mins(1)),
         steps: Vec::new(),
-        concurrency: 4,
+        concurrency: NonZeroU32::new(4).unwrap_or(NonZeroU32::MIN),
         many: None,
         asked_alone: None,
     }
