@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::descriptors;
-use super::earlier::{Before, Place};
+use super::earlier::Before;
 use super::files::DiskTokenStore;
 use super::recorder::Recorder;
 use super::terminal::tell;
 use super::{ExitCode, Failure};
-use crate::config::{AccountOutline, AccountSettings, Endpoint, Outline, process_variable};
+use crate::config::{AccountOutline, AccountSettings, Outline, process_variable};
 use crate::domain::{
     AccountHeader, AccountLimits, AccountName, AccountPolicy, Action, Entry, ProviderKind,
     RunOptions, WallClock,
@@ -53,8 +53,10 @@ pub(super) fn open_lines(
     let wall = WallClock::system();
     let transport = ReqwestTransport::new(wall.clone());
     for account in &accounts {
-        let ready = transport.prepare(account.endpoint().first_url());
-        ready.map_err(|error| no_line(&account.name, &error))?;
+        for url in account.urls().take(1) {
+            let ready = transport.prepare(url);
+            ready.map_err(|error| no_line(&account.name, &error))?;
+        }
     }
     let io = Arc::new(Io {
         transport: Arc::new(transport),
@@ -69,10 +71,12 @@ pub(super) fn open_lines(
     let mut lines: Vec<Line> = Vec::new();
     for (account, at_once) in accounts.into_iter().zip(at_once) {
         // Whoever else is at a tenant may have sent there, and been asked to wait.
-        let at = tenant(&account);
-        let others = outline.accounts.iter();
-        let there =
-            others.filter(|it| it.name == account.name || (at.is_some() && tenant(it) == at));
+        let at = account.tenant().map(|tenant| (account.kind(), tenant));
+        let is_there = |it: &&AccountOutline| {
+            let is_at = || it.tenant().map(|tenant| (it.kind(), tenant)) == at;
+            it.name == account.name || (at.is_some() && is_at())
+        };
+        let there = outline.accounts.iter().filter(is_there);
         let there: Vec<_> = there.map(|it| &it.name).collect();
         let mut line = open_line(account, (at_once, attempts), &there, before, &io)?;
         // The tenant counts the requests of all its accounts together.
@@ -92,7 +96,6 @@ fn open_line(
     before: Before<'_>,
     io: &Arc<Io>,
 ) -> Result<Line, Failure> {
-    let endpoint = account.endpoint();
     let resolved = limits_of(&account);
     let limits = LimitsSpec {
         concurrency,
@@ -100,17 +103,15 @@ fn open_line(
         steps: resolved.steps,
         share: account.limits.share,
     };
-    let place = Place {
-        endpoint: &endpoint,
-        there,
-    };
+    let past = before.past(&account, there, &limits);
+    let pauses = before.pauses(&account, there);
     let provider: Arc<dyn Provider> = provider::build(account.provider)
         .map_err(Failure::refused)?
         .into();
     let spec = AccountSpec {
         name: account.name.clone(),
         provider: Arc::clone(&provider),
-        past: before.past(place, &limits),
+        past,
         limits,
         kept: None,
         attempts,
@@ -118,7 +119,7 @@ fn open_line(
     };
     let client = Client::new(spec, io);
     // What a server asked an earlier process to wait, this one waits too.
-    for (pause, left) in before.pauses(place) {
+    for (pause, left) in pauses {
         client.pause(pause.step, left);
     }
     Ok(Line {
@@ -159,28 +160,6 @@ fn no_line(account: &AccountName, error: &TransportError) -> Failure {
     let help = "install the certificates that the system trusts (the package `ca-certificates`), or name a file of them in the variable SSL_CERT_FILE";
     let help = (error.failure == transport::Failure::Certificate).then_some(help);
     Failure::message(ExitCode::Refused, text, help)
-}
-
-/// What tells that two accounts are at one tenant; `None`: the configuration does not show it (one
-/// Zoho accounts server serves many organisations).
-fn tenant<S>(account: &AccountSettings<S>) -> Option<Endpoint> {
-    match account.endpoint() {
-        Endpoint::Zoho { .. } => None,
-        endpoint @ (Endpoint::Zendesk { .. } | Endpoint::Sunco { .. }) => Some(endpoint),
-    }
-}
-
-/// Where the configuration leads an account, as far as it tells without asking.
-pub(super) fn place(endpoint: &Endpoint) -> String {
-    let authority = |url: &url::Url| {
-        let path = url.path().trim_end_matches('/');
-        format!("{}{path}", url.authority())
-    };
-    match endpoint {
-        Endpoint::Zendesk { base_url } => authority(base_url),
-        Endpoint::Sunco { base_url, app_id } => format!("{}/{app_id}", authority(base_url)),
-        Endpoint::Zoho { accounts_url, .. } => authority(accounts_url),
-    }
 }
 
 /// Asks every line who we are. The first that cannot say ends the run before anything is sent.
@@ -277,7 +256,7 @@ pub(super) fn policies(accounts: &[AccountOutline]) -> Vec<AccountPolicy> {
         AccountPolicy {
             name: account.name.clone(),
             provider: kind,
-            tenant: tenant(account).map(|endpoint| place(&endpoint)),
+            tenant: account.tenant(),
             action: account.action,
             check_id: provider::check_id(kind),
             blanks_count: provider::blanks_count(kind),

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use super::accounts::{Line, acquaint, identify, open_lines, place};
+use super::accounts::{Line, acquaint, identify, open_lines};
 use super::earlier::{Before, refusal, way_past};
 use super::feed::{Queues, shared_user};
 use super::recorder::Recorder;
@@ -14,7 +14,6 @@ use super::setup::Setup;
 use super::tenants::{self, Tenants};
 use super::terminal::tell;
 use super::{ExitCode, Failure};
-use crate::config::{AccountOutline, Endpoint};
 use crate::domain::{AccountName, Counted, Counts, LaneStop, ProviderKind};
 use crate::ledger::LedgerState;
 use crate::report::text;
@@ -60,7 +59,7 @@ impl Session<'_> {
         let deletes = !matches!(self.command, Command::Verify);
         let accounts = self.setup.outline.accounts.iter();
         for account in accounts.filter(|account| deletes && to_ask(&account.name)) {
-            for name in tenant_names(account) {
+            for name in std::iter::once(account.name.to_string()).chain(account.places()) {
                 refuse_denied(&self.setup, &account.name, &name)?;
             }
         }
@@ -94,7 +93,7 @@ impl Session<'_> {
         let known = self.state.accounts();
         for name in names {
             let now = self.setup.account(name);
-            let leads_to = now.map(|now| place(&now.endpoint()));
+            let leads_to = now.and_then(|now| now.places().next());
             let what = match (now, leads_to, known.get(name)) {
                 (Some(now), _, Some(then)) if now.kind() != then.provider => format!(
                     "account `{name}` was at {} when this plan was made, and the configuration now \
@@ -146,27 +145,6 @@ impl Session<'_> {
         }
         Ok(held)
     }
-}
-
-/// What names the account's tenant: its own name, its host and path, and its app.
-fn tenant_names(account: &AccountOutline) -> Vec<String> {
-    let place = |url: &url::Url| format!("{}{}", url.authority(), url.path());
-    let mut names = vec![account.name.to_string()];
-    match &account.endpoint() {
-        Endpoint::Zendesk { base_url } => names.push(place(base_url)),
-        Endpoint::Sunco { base_url, app_id } => {
-            names.extend([place(base_url), app_id.clone()]);
-        }
-        Endpoint::Zoho {
-            accounts_url,
-            base_url,
-            ..
-        } => {
-            names.push(place(accounts_url));
-            names.extend(base_url.as_ref().map(place));
-        }
-    }
-    names
 }
 
 /// Refuses an account whose tenant is called by a `name` that holds a word of `deny_tenants`.

@@ -9,11 +9,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use super::accounts::place;
 use super::setup::Setup;
 use super::terminal::tell;
 use super::{ExitCode, Failure};
-use crate::config::Endpoint;
+use crate::config::AccountSettings;
 use crate::domain::{
     AccountName, LaneStop, Paused, ProviderKind, StopKind, Time, Uptime, WallClock,
 };
@@ -35,14 +34,6 @@ pub(super) struct Before<'a> {
     pub(super) named: &'a [LedgerState],
     /// Whether a person said that no pause counts.
     pub(super) ignores_pauses: bool,
-}
-
-/// An account of this configuration, as far as it tells who else is at its tenant.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Place<'a> {
-    pub(super) endpoint: &'a Endpoint,
-    /// The accounts of the configuration that are at the same tenant, itself among them.
-    pub(super) there: &'a [&'a AccountName],
 }
 
 /// Reads the ledgers that `--done-in` names. `again`: a run is gone on with, which needs no other
@@ -87,27 +78,36 @@ pub(super) fn uptime() -> Option<Uptime> {
 }
 
 impl<'a> Before<'a> {
-    /// Each ledger, and the names that it has for accounts at the tenant of `place`.
-    fn ledgers(
+    /// Each ledger, and the names that it has for accounts at the tenant of `account`. `there`: the
+    /// accounts of the configuration at the same tenant, itself among them.
+    fn ledgers<S>(
         self,
-        place: Place<'a>,
-    ) -> impl Iterator<Item = (&'a LedgerState, Vec<AccountName>)> {
+        account: &AccountSettings<S>,
+        there: &[&AccountName],
+    ) -> Vec<(&'a LedgerState, Vec<AccountName>)> {
         let own = self.own.map(|state| {
-            let names = place.there.iter().map(|name| (*name).clone());
+            let names = there.iter().map(|name| (*name).clone());
             (state, names.collect())
         });
-        let named = self.named.iter().map(move |state| {
+        let named = self.named.iter().map(|state| {
             let accounts = state.accounts().into_iter();
-            let there = accounts
-                .filter(|(name, header)| place.is_at(Some(header.provider), &header.tenant, name));
-            (state, there.map(|(name, _)| name).collect())
+            let names = accounts
+                .filter(|(name, it)| is_at(account, there, it.provider, &it.tenant, name))
+                .map(|(name, _)| name);
+            (state, names.collect())
         });
-        own.into_iter().chain(named)
+        own.into_iter().chain(named).collect()
     }
 
-    /// The requests of earlier processes that may still hold a slot of `spec` at `place`, oldest first.
-    pub(super) fn past(self, place: Place<'_>, spec: &LimitsSpec) -> Vec<Past> {
-        let ledgers = self.ledgers(place);
+    /// The requests of earlier processes that may still hold a slot of `spec` at the tenant of
+    /// `account`, oldest first.
+    pub(super) fn past<S>(
+        self,
+        account: &AccountSettings<S>,
+        there: &[&AccountName],
+        spec: &LimitsSpec,
+    ) -> Vec<Past> {
+        let ledgers = self.ledgers(account, there).into_iter();
         let mut past: Vec<Past> = ledgers
             .flat_map(|(state, names)| still_counted(state, spec, &names))
             .collect();
@@ -115,10 +115,17 @@ impl<'a> Before<'a> {
         past
     }
 
-    /// The pauses at `place` that are not over, and how much is left of each.
-    pub(super) fn pauses(self, place: Place<'a>) -> Vec<(&'a Paused, Duration)> {
+    /// The pauses at the tenant of `account` that are not over, and how much is left of each.
+    pub(super) fn pauses<S>(
+        self,
+        account: &AccountSettings<S>,
+        there: &[&AccountName],
+    ) -> Vec<(&'a Paused, Duration)> {
         let mut pauses = Vec::new();
-        for (state, names) in self.ledgers(place).filter(|_| !self.ignores_pauses) {
+        if self.ignores_pauses {
+            return pauses;
+        }
+        for (state, names) in self.ledgers(account, there) {
             let now = now_of(state);
             let here = state
                 .pauses_at(now)
@@ -139,11 +146,7 @@ impl<'a> Before<'a> {
         }
         let named = Self { own: None, ..self };
         for account in &setup.outline.accounts {
-            let place = Place {
-                endpoint: &account.endpoint(),
-                there: &[&account.name],
-            };
-            for (pause, left) in named.pauses(place) {
+            for (pause, left) in named.pauses(account, &[&account.name]) {
                 if is_long(pause) && !left.is_zero() {
                     let stop = stop(account.name.clone(), pause, pause.until);
                     all.entry(account.name.clone()).or_insert(stop);
@@ -154,27 +157,17 @@ impl<'a> Before<'a> {
     }
 }
 
-impl Place<'_> {
-    /// Whether it is at the `tenant` of `provider`, at which another account is called `name`. Where the
-    /// configuration alone does not tell (one Zoho accounts server serves many organisations), one of
-    /// the same name is taken to be.
-    pub(super) fn is_at(
-        self,
-        provider: Option<ProviderKind>,
-        tenant: &str,
-        name: &AccountName,
-    ) -> bool {
-        if provider != Some(self.endpoint.provider()) {
-            return false;
-        }
-        match self.endpoint {
-            Endpoint::Zendesk { .. } => tenant == place(self.endpoint),
-            Endpoint::Sunco { base_url, app_id } => {
-                tenant.starts_with(base_url.authority()) && tenant.ends_with(&format!("/{app_id}"))
-            }
-            Endpoint::Zoho { .. } => self.there.contains(&name),
-        }
-    }
+/// Whether `account` is at the `tenant` of `provider`, at which another account is called `name`. Where
+/// the configuration alone does not tell, one of the same name as an account `there` is taken to be.
+pub(super) fn is_at<S>(
+    account: &AccountSettings<S>,
+    there: &[&AccountName],
+    provider: ProviderKind,
+    tenant: &str,
+    name: &AccountName,
+) -> bool {
+    let is_there = account.is_at(provider, tenant);
+    is_there.unwrap_or_else(|| there.contains(&name))
 }
 
 /// The requests of `state` that may still hold a slot of `spec`, of the `accounts` that share it. Of a

@@ -4,8 +4,6 @@ use std::error::Error;
 use std::io::{self, Write};
 use std::path::Path;
 
-use miette::Diagnostic as _;
-
 use super::terminal::{folded, shown};
 use super::underline;
 use crate::config::ConfigError;
@@ -265,8 +263,8 @@ fn after_loss(path: &Path, how: Loss) -> String {
 impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {
         Self {
-            help: error.help().map(|help| help.to_string()),
-            place: underline::place(&error),
+            help: error.help.clone(),
+            place: underline::in_configuration(&error),
             ..Self::plain(ExitCode::Refused, &error)
         }
     }

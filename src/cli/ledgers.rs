@@ -7,7 +7,6 @@ use std::time::UNIX_EPOCH;
 
 use uuid::Uuid;
 
-use super::accounts::place;
 use super::earlier::uptime;
 use super::planning::{Planned, Planning};
 use super::setup::{self, Setup};
@@ -218,7 +217,7 @@ fn header(account: &AccountOutline) -> AccountHeader {
     AccountHeader {
         name: account.name.clone(),
         provider: account.kind(),
-        tenant: place(&account.endpoint()),
+        tenant: account.places().next().unwrap_or_default(),
         caller: None,
         role: None,
         action: account.action,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::accounts::limits_of;
 use super::terminal::tell;
 use super::{ExitCode, Failure};
-use crate::config::{self, AccountOutline, Outline, Source, process_variable};
+use crate::config::{self, AccountOutline, ConfigSource, Outline, process_variable};
 use crate::domain::{AccountName, Action, RunOptions};
 use crate::plan::time_at_limit;
 use crate::words;
@@ -58,19 +58,23 @@ pub(super) fn folder() -> Result<PathBuf, Failure> {
 }
 
 /// Where the configuration is; `config`: what `--config` names.
-pub(super) fn locate(config: Option<&Path>) -> Result<Source, Failure> {
-    Ok(Source::locate(config, &folder()?, &process_variable)?)
+pub(super) fn locate(config: Option<&Path>) -> Result<ConfigSource, Failure> {
+    Ok(ConfigSource::locate(config, &folder()?, &process_variable)?)
 }
 
 /// Where the configuration of a ledger or a saved plan is, which `named` is and which keeps `kept`: where
 /// `--config` says, or in a documented place. Never where the file says that it was: a file from
 /// elsewhere would bring commands of its own.
-fn locate_again(named: &Path, kept: &RunOptions, config: Option<&Path>) -> Result<Source, Failure> {
-    let located = Source::locate(config, &folder()?, &process_variable);
+fn locate_again(
+    named: &Path,
+    kept: &RunOptions,
+    config: Option<&Path>,
+) -> Result<ConfigSource, Failure> {
+    let located = ConfigSource::locate(config, &folder()?, &process_variable);
     let then = kept.config.as_deref().map(Path::new);
     let named = named.display();
     match (located, then) {
-        (Err(error), Some(then)) if error.is_absent() => {
+        (Err(error), Some(then)) if error.is_absent => {
             let text = format!(
                 "`{named}` was made with the configuration `{}`, and no configuration is found here",
                 then.display()
@@ -97,20 +101,20 @@ fn locate_again(named: &Path, kept: &RunOptions, config: Option<&Path>) -> Resul
 }
 
 /// Notes in `options` which configuration is used; `config`: what `--config` names.
-fn note(options: &mut RunOptions, source: &Source, config: Option<&Path>) {
+fn note(options: &mut RunOptions, source: &ConfigSource, config: Option<&Path>) {
     options.config = file(source).map(|path| path.display().to_string());
     options.config_named = config.is_some();
 }
 
 /// Everything but the secrets.
-pub(super) fn outline(source: &Source) -> Result<Outline, Failure> {
+pub(super) fn outline(source: &ConfigSource) -> Result<Outline, Failure> {
     Ok(config::load_outline(source, &process_variable)?)
 }
 
 /// The file of a configuration; `None`: it is the environment's.
-fn file(source: &Source) -> Option<&Path> {
+fn file(source: &ConfigSource) -> Option<&Path> {
     match source {
-        Source::File(path) => Some(path),
-        Source::Environment => None,
+        ConfigSource::File(path) => Some(path),
+        ConfigSource::Environment => None,
     }
 }

@@ -13,7 +13,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::accounts::Line;
-use super::earlier::{Place, read_if_whole, read_named};
+use super::earlier::{is_at, read_if_whole, read_named};
 use super::files::{make_private_folder, xdg_folder};
 use super::ledgers::written_at;
 use super::planning::absolute;
@@ -91,13 +91,10 @@ pub(super) fn enter(
     let known = tenants.known();
     let accounts = setup.outline.accounts.iter();
     for account in accounts.filter(|account| has_rows(&account.name)) {
-        let place = Place {
-            endpoint: &account.endpoint(),
-            there: &[&account.name],
-        };
         let is_here = |says: &Tenant| {
-            let of_name = |name| place.is_at(says.provider, &says.name, name);
-            says.accounts.iter().any(of_name)
+            let of_name = |kind, name| is_at(account, &[&account.name], kind, &says.name, name);
+            says.provider
+                .is_some_and(|kind| says.accounts.iter().any(|name| of_name(kind, name)))
         };
         for (path, _) in known.iter().filter(|(_, says)| is_here(says)) {
             tenants.hold(path.clone())?;

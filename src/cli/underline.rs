@@ -5,11 +5,11 @@ use std::error::Error;
 use std::ops::Range;
 use std::path::Path;
 
-use miette::Diagnostic;
 use unicode_width::UnicodeWidthStr as _;
 
 use super::failure::causes;
 use super::terminal::{self, Stream, shown};
+use crate::config::ConfigError;
 use crate::input::{Excerpt, InputError, ReadOptions};
 use crate::plan::PlanError;
 
@@ -22,27 +22,12 @@ const WIDTH_MIN: usize = 20;
 /// So much is shown before the offending text at least, if there is so much.
 const BEFORE_MIN: usize = 30;
 
-/// The place that `error` points to, on a few lines of their own; `None`: it points nowhere.
-pub(super) fn place(error: &dyn Diagnostic) -> Option<String> {
-    let label = error.labels()?.next()?;
-    // A line before and one after, so that the whole line of the text is among them.
-    let source = error.source_code()?.read_span(label.inner(), 1, 1).ok()?;
-    let text = std::str::from_utf8(source.data()).ok()?;
-    let at = label.offset().checked_sub(source.span().offset())?;
-    let before = text.get(..at)?;
-    let start = before.rfind('\n').map_or(0, |end| end + 1);
-    let line = text[start..].lines().next().unwrap_or_default();
-    let column = text[start..at].chars().count();
-    // Those characters of the text that are on its first line, one at least.
-    let end = (at + label.len()).min(start + line.len());
-    let length = text.get(at..end).map_or(1, |it| it.chars().count()).max(1);
-    let excerpt = Excerpt {
-        line: (source.line() + before.matches('\n').count() + 1) as u64,
-        text: line.to_owned(),
-        marked: column..column + length,
-    };
-    let name = source.name().unwrap_or("input");
-    Some(drawn(name, &excerpt, label.label().unwrap_or("here")))
+/// The place in the configuration that `error` points to, on a few lines of their own; `None`: it
+/// points nowhere.
+pub(super) fn in_configuration(error: &ConfigError) -> Option<String> {
+    let (name, line, text, marked) = *error.place.clone()?;
+    let excerpt = Excerpt { line, text, marked };
+    Some(drawn(&name, &excerpt, "here"))
 }
 
 /// The place in an input, or in a protect list, that `error` is about; `None`: it is about another
@@ -142,42 +127,26 @@ fn piece(line: &str, marked: &Range<usize>, width: usize) -> (String, String, St
 
 #[cfg(test)]
 mod tests {
-    use miette::{Diagnostic, NamedSource, SourceSpan};
-    use thiserror::Error;
-
-    use super::place;
-
-    #[derive(Debug, Error, Diagnostic)]
-    #[error("something is wrong")]
-    struct Wrong {
-        #[source_code]
-        text: NamedSource<String>,
-        #[label("here")]
-        span: SourceSpan,
-    }
+    use super::{Excerpt, drawn_within};
 
     #[test]
     fn the_offending_text_is_underlined_on_its_line() {
         let long = format!("{}wrong{}", "x".repeat(500), "y".repeat(500));
         let piece = format!("1 | {}wrong{}\n", "x".repeat(30), "y".repeat(65));
-        for (text, wrong, drawn) in [
+        for (text, marked, expected) in [
             (
-                "id,nаme\nfirst\n12,\t5.54E+17,x\nlast\n",
-                "5.54E+17",
-                "3 | 12, 5.54E+17,x\n  |     ^^^^^^^^ here\n",
+                "12,\t5.54E+17,x",
+                4..12,
+                "1 | 12, 5.54E+17,x\n  |     ^^^^^^^^ here\n",
             ),
-            ("abc", "abc", "1 | abc\n  | ^^^ here\n"),
-            ("x\nabc\ndef", "abc\ndef", "2 | abc\n  | ^^^ here\n"),
-            ("x\n", "\n", "1 | x\n  |  ^ here\n"),
-            (&long, "wrong", &piece),
+            ("", 0..1, "1 |\n  | ^ here\n"),
+            ("x", 1..2, "1 | x\n  |  ^ here\n"),
+            (&long, 500..505, &piece),
         ] {
-            let at = text.find(wrong).unwrap();
-            let error = Wrong {
-                text: NamedSource::new("users.csv", text.to_owned()),
-                span: (at, wrong.len()).into(),
-            };
-            let place = place(&error).unwrap();
-            assert!(place.contains(drawn), "{place}");
+            let (line, text) = (1, text.to_owned());
+            let excerpt = Excerpt { line, text, marked };
+            let drawn = drawn_within("users.csv", &excerpt, "here", 100);
+            assert!(drawn.contains(expected), "{drawn}");
         }
     }
 }

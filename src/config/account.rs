@@ -1,15 +1,16 @@
 //! An account, complete: its secrets unread, or read.
 
 use std::convert::Infallible;
+use std::path::Path;
 
 use secrecy::SecretString;
-use serde::Serialize;
 use url::Url;
 
-use super::error::Problem;
-use super::limits::Limits;
-use super::secret::{SecretReader, SecretSource};
-use super::table::{Fault, Table};
+use super::environment::Lookup;
+use super::error::Mistake;
+use super::limits::LimitSettings;
+use super::secret::SecretSource;
+use super::table::Table;
 use super::urls::{SUNCO_REGIONS, ZOHO_DATA_CENTERS, base_url, zendesk};
 use crate::domain::{AccountName, Action, ProviderKind};
 use crate::provider::{
@@ -84,57 +85,12 @@ pub struct AccountSettings<S = SecretString> {
     pub provider: ProviderSettings<S>,
     /// The action of rows that do not say; `None`: such rows are invalid.
     pub action: Option<Action>,
-    /// Its limits, as configured; [`Limits::resolve`] makes them complete.
-    pub limits: Limits,
+    /// Its limits, as configured; [`LimitSettings::resolve`] makes them complete.
+    pub limits: LimitSettings,
 }
 
 /// An account whose secrets are unread.
 pub type AccountOutline = AccountSettings<SecretSource>;
-
-/// Where an account's requests go: provider, address and what else picks the tenant.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub enum Endpoint {
-    /// Zendesk Support.
-    Zendesk {
-        /// The base of every address.
-        base_url: Url,
-    },
-    /// Sunshine Conversations.
-    Sunco {
-        /// The base of every address.
-        base_url: Url,
-        /// The app whose users are meant.
-        app_id: String,
-    },
-    /// Zoho CRM.
-    Zoho {
-        /// The data centre's accounts server.
-        accounts_url: Url,
-        /// The base of every address; `None`: where the token answer says.
-        base_url: Option<Url>,
-        /// The API's version.
-        version: String,
-    },
-}
-
-impl Endpoint {
-    /// The provider.
-    pub const fn provider(&self) -> ProviderKind {
-        match self {
-            Self::Zendesk { .. } => ProviderKind::Zendesk,
-            Self::Sunco { .. } => ProviderKind::Sunco,
-            Self::Zoho { .. } => ProviderKind::Zoho,
-        }
-    }
-
-    /// Where the first request goes.
-    pub const fn first_url(&self) -> &Url {
-        match self {
-            Self::Zendesk { base_url } | Self::Sunco { base_url, .. } => base_url,
-            Self::Zoho { accounts_url, .. } => accounts_url,
-        }
-    }
-}
 
 impl<S> AccountSettings<S> {
     /// Its provider.
@@ -142,21 +98,49 @@ impl<S> AccountSettings<S> {
         self.provider.kind()
     }
 
-    /// Where its requests go.
-    pub fn endpoint(&self) -> Endpoint {
+    /// Where its requests go, the first of them to the first.
+    pub fn urls(&self) -> impl Iterator<Item = &Url> {
+        let (first, other) = match &self.provider {
+            ProviderSettings::Zendesk(zendesk) => (&zendesk.base_url, None),
+            ProviderSettings::Sunco(sunco) => (&sunco.base_url, None),
+            ProviderSettings::Zoho(zoho) => (&zoho.accounts_url, zoho.base_url.as_ref()),
+        };
+        std::iter::once(first).chain(other)
+    }
+
+    /// What names the places its requests go to, as far as it tells without asking: host and path,
+    /// and the app. The first is that of the first request.
+    pub fn places(&self) -> impl Iterator<Item = String> {
+        let app = match &self.provider {
+            ProviderSettings::Sunco(sunco) => format!("/{}", sunco.app_id),
+            ProviderSettings::Zendesk(_) | ProviderSettings::Zoho(_) => String::new(),
+        };
+        self.urls().map(move |url| {
+            let path = url.path().trim_end_matches('/');
+            format!("{}{path}{app}", url.authority())
+        })
+    }
+
+    /// The tenant; `None`: the configuration does not show it (one Zoho accounts server serves many
+    /// organisations).
+    pub fn tenant(&self) -> Option<String> {
+        self.places()
+            .next()
+            .filter(|_| self.kind() != ProviderKind::Zoho)
+    }
+
+    /// Whether it is at the `tenant` of `provider`; `None`: the configuration does not show it.
+    pub fn is_at(&self, provider: ProviderKind, tenant: &str) -> Option<bool> {
+        if provider != self.kind() {
+            return Some(false);
+        }
         match &self.provider {
-            ProviderSettings::Zendesk(zendesk) => Endpoint::Zendesk {
-                base_url: zendesk.base_url.clone(),
-            },
-            ProviderSettings::Sunco(sunco) => Endpoint::Sunco {
-                base_url: sunco.base_url.clone(),
-                app_id: sunco.app_id.clone(),
-            },
-            ProviderSettings::Zoho(zoho) => Endpoint::Zoho {
-                accounts_url: zoho.accounts_url.clone(),
-                base_url: zoho.base_url.clone(),
-                version: zoho.version.clone(),
-            },
+            ProviderSettings::Zendesk(_) => Some(self.tenant().as_deref() == Some(tenant)),
+            ProviderSettings::Sunco(sunco) => {
+                let is_host = tenant.starts_with(sunco.base_url.authority());
+                Some(is_host && tenant.ends_with(&format!("/{}", sunco.app_id)))
+            }
+            ProviderSettings::Zoho(_) => None,
         }
     }
 }
@@ -167,7 +151,7 @@ impl AccountSettings<SecretSource> {
         name: AccountName,
         kind: ProviderKind,
         table: Table<'_>,
-    ) -> Result<Self, Fault> {
+    ) -> Result<Self, Mistake> {
         table.refuse_unknown(keys(kind))?;
         Ok(Self {
             name,
@@ -197,17 +181,19 @@ impl AccountSettings<SecretSource> {
                 }),
             },
             action: table.choice("action", &choices(kind.actions(), Action::name))?,
-            limits: Limits::check(table, kind)?,
+            limits: LimitSettings::check(table, kind)?,
         })
     }
 
     /// The account with its secrets read.
-    pub(super) fn read(&self, reader: SecretReader<'_>) -> Result<AccountSettings, Fault> {
+    pub(super) fn read(
+        &self,
+        lookup: Lookup<'_>,
+        folder: &Path,
+    ) -> Result<AccountSettings, Mistake> {
         let provider = self.provider.try_map(|key, source| {
-            source.read(reader).map_err(|error| Fault {
-                key: Some(key.to_owned()),
-                problem: error,
-            })
+            let secret = source.read(lookup, folder);
+            secret.map_err(|mistake| mistake.of_key(key.to_owned()))
         })?;
         Ok(AccountSettings {
             name: self.name.clone(),
@@ -229,16 +215,16 @@ impl AccountSettings<SecretSource> {
 }
 
 /// Refuses a name that could not be told from others in a row or a report.
-pub(super) fn check_name(name: &str, provider: ProviderKind) -> Result<AccountName, Problem> {
+pub(super) fn check_name(name: &str, provider: ProviderKind) -> Result<AccountName, Mistake> {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     if name.is_empty() || name.len() > NAME_CHARS_MAX || !name.chars().all(plain) {
-        return Err(Problem::from(format!(
+        return Err(Mistake::from(format!(
             "an account's name is 1 to {NAME_CHARS_MAX} letters, digits, hyphens, underscores or \
              dots; name it otherwise"
         )));
     }
     match name.parse::<ProviderKind>() {
-        Ok(other) if other != provider => Err(Problem::from(format!(
+        Ok(other) if other != provider => Err(Mistake::from(format!(
             "rows that say `{other}` would be deleted at {}; name this account otherwise",
             provider.title()
         ))),
@@ -255,7 +241,7 @@ pub(super) fn choices<T: Copy>(
 }
 
 /// The address that one of `keys` gives; `path` comes behind a subdomain's.
-fn address(table: Table<'_>, keys: &[&'static str], path: &str) -> Result<Url, Fault> {
+fn address(table: Table<'_>, keys: &[&'static str], path: &str) -> Result<Url, Mistake> {
     let key = table.one_of(keys)?;
     let text = table.text(key)?.unwrap_or_default();
     let url = match key {
@@ -264,10 +250,10 @@ fn address(table: Table<'_>, keys: &[&'static str], path: &str) -> Result<Url, F
         "subdomain" => zendesk(&text, path),
         _ => base_url(&text),
     };
-    url.map_err(|problem| table.fault(key, problem))
+    url.map_err(|why| table.mistake(key, why))
 }
 
-fn zendesk_credentials(table: Table<'_>) -> Result<ZendeskCredentials<SecretSource>, Fault> {
+fn zendesk_credentials(table: Table<'_>) -> Result<ZendeskCredentials<SecretSource>, Mistake> {
     let by_token = table.has("email") || table.has("api_token");
     let by_client = table.has("client_id") || table.has("client_secret");
     let [email, api_token, oauth_token, id, secret] = [
@@ -294,32 +280,32 @@ fn zendesk_credentials(table: Table<'_>) -> Result<ZendeskCredentials<SecretSour
         (false, false, false) => Err(Table::lacks(&format!("credentials, one of {kinds}"))),
         (_, by_oauth, _) => {
             let key = if by_oauth { "oauth_token" } else { "client_id" };
-            Err(table.fault(key, Problem::conflict(&kinds)))
+            Err(table.mistake(key, Mistake::conflict(&kinds)))
         }
     }
 }
 
-fn email_address(table: Table<'_>) -> Result<String, Fault> {
+fn email_address(table: Table<'_>) -> Result<String, Mistake> {
     let text = table.identifier("email")?;
     // Zendesk's user name is `address/token`, and the provider adds that ending.
     if text.contains('@') && !text.contains([':', '/']) {
         return Ok(text);
     }
     let why = "it is no e-mail address; write it alone, without `/token` behind it";
-    Err(table.fault("email", why))
+    Err(table.mistake("email", why))
 }
 
-fn app_id(table: Table<'_>) -> Result<String, Fault> {
+fn app_id(table: Table<'_>) -> Result<String, Mistake> {
     let text = table.identifier("app_id")?;
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     if text.bytes().all(plain) {
         return Ok(text);
     }
     let why = "an app's id is letters and digits only; copy it from the app's settings";
-    Err(table.fault("app_id", why))
+    Err(table.mistake("app_id", why))
 }
 
-fn zoho_version(table: Table<'_>) -> Result<String, Fault> {
+fn zoho_version(table: Table<'_>) -> Result<String, Mistake> {
     let versions = choices(&ZOHO_VERSIONS, |version| version);
     let version = table.choice("version", &versions)?;
     Ok(version.unwrap_or("v8").to_owned())

@@ -7,8 +7,8 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::account::{AccountOutline, SECRET_KEYS};
-use super::error::ConfigError;
-use super::table::{Fault, Names, Table};
+use super::error::{ConfigError, Mistake};
+use super::table::{Table, written};
 use crate::domain::{AccountName, ProviderKind};
 
 /// The value of a variable; `None`: it is not set.
@@ -91,29 +91,26 @@ pub(super) fn account_without_credentials(
     })
 }
 
-/// The error that `fault` is in the variables of `provider`.
-pub(super) fn error(provider: ProviderKind, fault: Fault) -> ConfigError {
-    let names = Names::Variables(provider);
-    let what = match fault.key {
-        Some(key) => format!("environment variable `{}` cannot be used", names.of(&key)),
-        None => format!(
-            "the environment variables `{}…` make no account",
-            names.of("")
-        ),
+/// The error that `mistake` is in the variables of `provider`.
+pub(super) fn error(provider: ProviderKind, mistake: Mistake) -> ConfigError {
+    let named = |key| written(Some(provider), key);
+    let what = match &mistake.key {
+        Some(key) => format!("environment variable `{}` cannot be used", named(key)),
+        None => format!("the environment variables `{}…` make no account", named("")),
     };
-    ConfigError::new(what).because(fault.problem)
+    ConfigError::new(what).because(mistake)
 }
 
 fn check(provider: ProviderKind, table: &DeTable<'_>) -> Result<AccountOutline, ConfigError> {
     let name = AccountName::new(provider.name());
-    let table = Table::new(table, Names::Variables(provider));
-    AccountOutline::check(name, provider, table).map_err(|fault| error(provider, fault))
+    let table = Table::new(table, Some(provider));
+    AccountOutline::check(name, provider, table).map_err(|mistake| error(provider, mistake))
 }
 
 /// The variables of `provider` that are set, as the table of an account. CI systems set what is
 /// missing to nothing, so a blank one is not set.
 fn table(provider: ProviderKind, lookup: Lookup<'_>) -> DeTable<'static> {
-    let prefix = Names::Variables(provider).of("");
+    let prefix = written(Some(provider), "");
     let mut table = DeTable::new();
     for (name, _) in VARIABLES {
         let Some(key) = name.strip_prefix(&prefix) else {

@@ -3,32 +3,31 @@
 use std::error::Error;
 use std::fmt;
 use std::io;
+use std::ops::Range;
 use std::path::Path;
 
-use miette::{Diagnostic, LabeledSpan, NamedSource, SourceCode, SourceSpan};
 use thiserror::Error as ThisError;
 
 use super::locate::FILE_NAME;
 
-/// Why there are no settings. Nothing here holds a secret, not even the piece of the file that an
-/// error points into.
+/// A file's path, the number of a line, that line with everything blanked out but the key, and which
+/// of its characters are meant.
+pub type MarkedLine = (String, u64, String, Range<usize>);
+
+/// Why there are no settings. Nothing here holds a secret, not even the line that an error points
+/// into.
 #[derive(Debug, ThisError)]
 #[error("{what}")]
 pub struct ConfigError {
     what: String,
-    help: Option<String>,
+    /// A way out.
+    pub help: Option<String>,
     #[source]
     cause: Option<Box<dyn Error + Send + Sync>>,
-    place: Option<Box<Place>>,
-    is_absent: bool,
-}
-
-/// The place in the file that an error is about.
-#[derive(Debug)]
-struct Place {
-    /// The file's text with everything blanked out but the key, which keeps lines and columns.
-    text: NamedSource<String>,
-    span: SourceSpan,
+    /// Where it lies in the file.
+    pub place: Option<Box<MarkedLine>>,
+    /// Whether there is no configuration at all: no file and no variable.
+    pub is_absent: bool,
 }
 
 impl ConfigError {
@@ -81,71 +80,58 @@ impl ConfigError {
         let cause = Some(cause.into());
         Self { cause, ..self }
     }
-
-    /// The same error, at `span` of `text`.
-    pub(super) fn at(self, text: NamedSource<String>, span: impl Into<SourceSpan>) -> Self {
-        let span = span.into();
-        let place = Some(Box::new(Place { text, span }));
-        Self { place, ..self }
-    }
-
-    /// Whether there is no configuration at all: no file and no variable.
-    pub const fn is_absent(&self) -> bool {
-        self.is_absent
-    }
-}
-
-impl Diagnostic for ConfigError {
-    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        let help = self.help.as_ref()?;
-        Some(Box::new(help))
-    }
-
-    fn source_code(&self) -> Option<&dyn SourceCode> {
-        let place = self.place.as_ref()?;
-        Some(&place.text)
-    }
-
-    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
-        let span = self.place.as_ref()?.span;
-        let label = LabeledSpan::new_with_span(Some("here".to_owned()), span);
-        Some(Box::new(std::iter::once(label)))
-    }
 }
 
 /// What is wrong with one value, and how to mend it. Never holds a secret.
 #[derive(Debug, ThisError)]
 #[error("{why}")]
-pub(super) struct Problem {
+pub(super) struct Mistake {
+    /// The dotted key in the account's table; `None`: the table as a whole.
+    pub(super) key: Option<String>,
     why: String,
     /// What the system says.
     #[source]
     source: Option<io::Error>,
 }
 
-impl From<String> for Problem {
+impl From<String> for Mistake {
     fn from(why: String) -> Self {
-        let source = None;
-        Self { why, source }
+        let (key, source) = (None, None);
+        Self { key, why, source }
     }
 }
 
-impl From<&str> for Problem {
+impl From<&str> for Mistake {
     fn from(why: &str) -> Self {
         Self::from(why.to_owned())
     }
 }
 
-impl Problem {
+impl Mistake {
     /// The system's own error, and what it means here.
-    pub(super) const fn of_system(why: String, source: io::Error) -> Self {
+    pub(super) fn of_system(why: String, source: io::Error) -> Self {
         let source = Some(source);
-        Self { why, source }
+        Self {
+            source,
+            ..Self::from(why)
+        }
+    }
+
+    /// The same mistake, in the value of `key`.
+    pub(super) fn of_key(self, key: String) -> Self {
+        let key = Some(key);
+        Self { key, ..self }
     }
 
     /// There is no key `written`, but there are those `known`.
     pub(super) fn unknown_key(written: &str, known: &[&str]) -> Self {
-        let meant = did_you_mean(written, known);
+        let likeness = |key: &&&str| strsim::jaro_winkler(written, key);
+        let likely = known.iter().filter(|key| is_like(written, key));
+        let nearest = likely.max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+        let meant = nearest.map_or_else(
+            || format!("the keys are {}", list(known)),
+            |key| format!("did you mean `{key}`?"),
+        );
         Self::from(format!("there is no such key; {meant}"))
     }
 
@@ -155,7 +141,10 @@ impl Problem {
     }
 
     /// `value` is outside a fixed list.
-    pub(super) fn not_one_of<'a>(value: &str, allowed: impl IntoIterator<Item = &'a str>) -> Self {
+    pub(super) fn not_one_of<T: fmt::Display>(
+        value: &str,
+        allowed: impl IntoIterator<Item = T>,
+    ) -> Self {
         Self::from(format!("`{value}` is not one of {}", list(allowed)))
     }
 
@@ -166,7 +155,7 @@ impl Problem {
 }
 
 /// `` `a`, `b`, `c` ``.
-pub(super) fn list<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
+pub(super) fn list<T: fmt::Display>(words: impl IntoIterator<Item = T>) -> String {
     let words: Vec<_> = words.into_iter().map(|word| format!("`{word}`")).collect();
     words.join(", ")
 }
@@ -177,34 +166,4 @@ const LIKENESS_MIN: f64 = 0.8;
 /// Whether `written` may have been meant to be `key`.
 pub(super) fn is_like(written: &str, key: &str) -> bool {
     strsim::jaro_winkler(written, key) >= LIKENESS_MIN
-}
-
-/// What to say about `written`, which is none of `known`: the nearest of them, or all.
-fn did_you_mean(written: &str, known: &[&str]) -> String {
-    let likeness = |key: &&&str| strsim::jaro_winkler(written, key);
-    let likely = known.iter().filter(|key| is_like(written, key));
-    likely
-        .max_by(|a, b| likeness(a).total_cmp(&likeness(b)))
-        .map_or_else(
-            || format!("the keys are {}", list(known.iter().copied())),
-            |key| format!("did you mean `{key}`?"),
-        )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::did_you_mean;
-
-    #[test]
-    fn the_nearest_key_is_offered_or_all() {
-        for (written, hint) in [
-            ("subdomian", "did you mean `subdomain`?"),
-            ("api-token", "did you mean `api_token`?"),
-            ("apitoken", "did you mean `api_token`?"),
-            ("zebra", "the keys are `subdomain`, `api_token`, `base_url`"),
-        ] {
-            let known = ["subdomain", "api_token", "base_url"];
-            assert_eq!(did_you_mean(written, &known), hint);
-        }
-    }
 }

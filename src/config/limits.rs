@@ -1,16 +1,16 @@
 //! What the configuration says of an account's limits, and the complete limits it comes to.
 
+use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 
-use super::account::choices;
-use super::error::Problem;
-use super::table::{Fault, Table};
+use super::error::Mistake;
+use super::table::Table;
 use crate::domain::{AccountLimits, ProviderKind, Quota, QuotaError, Step};
 
 /// What the configuration says of an account's limits.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Limits {
-    /// Requests under way at once, at most [`Limits::CONCURRENCY_MAX`]; `None`: the provider's
+pub struct LimitSettings {
+    /// Requests under way at once, at most [`LimitSettings::CONCURRENCY_MAX`]; `None`: the provider's
     /// default.
     pub concurrency: Option<NonZeroU32>,
     /// Every request of the account; `None`: the provider's default.
@@ -22,7 +22,7 @@ pub struct Limits {
     pub share: f64,
 }
 
-impl Limits {
+impl LimitSettings {
     /// The most requests under way at once that can be asked for.
     pub const CONCURRENCY_MAX: u32 = 1000;
 
@@ -42,7 +42,7 @@ impl Limits {
     }
 
     /// The limits that an account's `table` states.
-    pub(super) fn check(table: Table<'_>, provider: ProviderKind) -> Result<Self, Fault> {
+    pub(super) fn check(table: Table<'_>, provider: ProviderKind) -> Result<Self, Mistake> {
         let Some(table) = table.limits()? else {
             return Ok(Self::default());
         };
@@ -54,27 +54,24 @@ impl Limits {
             Step::PermanentlyDelete.name(),
             Step::DeletePersonalInformation.name(),
         ])?;
-        let quota = |key| -> Result<Option<Quota>, Fault> {
+        let quota = |key| -> Result<Option<Quota>, Mistake> {
             let text = table.text(key)?;
             let parsed = text.map(|text| text.parse());
             parsed
                 .transpose()
-                .map_err(|problem: QuotaError| table.fault(key, problem.to_string()))
+                .map_err(|problem: QuotaError| table.mistake(key, problem.to_string()))
         };
-        let known = choices(&steps_of(provider), Step::name);
+        let actions = provider.actions().iter();
+        let known: BTreeSet<Step> = actions.flat_map(|it| it.steps()).copied().collect();
         let mut steps = Vec::new();
-        for step in [
-            Step::Delete,
-            Step::PermanentlyDelete,
-            Step::DeletePersonalInformation,
-        ] {
-            let Some(limit) = quota(step.name())? else {
+        for step in Step::ALL {
+            let name = step.name();
+            let Some(limit) = quota(name)? else {
                 continue;
             };
-            if !known.contains(&(step.name(), step)) {
-                let known = known.iter().map(|(name, _)| *name);
-                let problem = Problem::not_one_of(step.name(), known);
-                return Err(table.fault(step.name(), problem));
+            if !known.contains(&step) {
+                let problem = Mistake::not_one_of(name, known.into_iter().map(Step::name));
+                return Err(table.mistake(name, problem));
             }
             steps.push((step, limit));
         }
@@ -87,42 +84,31 @@ impl Limits {
     }
 }
 
-fn concurrency(table: Table<'_>) -> Result<Option<NonZeroU32>, Fault> {
+fn concurrency(table: Table<'_>) -> Result<Option<NonZeroU32>, Mistake> {
     let Some(number) = table.integer("concurrency")? else {
         return Ok(None);
     };
     let small = u32::try_from(number).ok();
-    let small = small.filter(|number| *number <= Limits::CONCURRENCY_MAX);
-    let wrong = || Problem::range(number, "a number from 1 to 1000");
+    let small = small.filter(|number| *number <= LimitSettings::CONCURRENCY_MAX);
+    let wrong = || Mistake::range(number, "a number from 1 to 1000");
     match small.and_then(NonZeroU32::new) {
-        None => Err(table.fault("concurrency", wrong())),
+        None => Err(table.mistake("concurrency", wrong())),
         concurrency => Ok(concurrency),
     }
 }
 
-fn share(table: Table<'_>) -> Result<f64, Fault> {
+fn share(table: Table<'_>) -> Result<f64, Mistake> {
     let share = table.number("share")?.unwrap_or(1.0);
     // A NaN is in no range.
     if share > 0.0 && share <= 1.0 {
         return Ok(share);
     }
-    let problem = Problem::range(share, "a number above 0, at most 1, e.g. 0.8");
-    Err(table.fault("share", problem))
-}
-
-/// The steps that the provider's actions are made of, each once.
-fn steps_of(provider: ProviderKind) -> Vec<Step> {
-    let mut steps: Vec<Step> = Vec::new();
-    for step in provider.actions().iter().flat_map(|action| action.steps()) {
-        if !steps.contains(step) {
-            steps.push(*step);
-        }
-    }
-    steps
+    let problem = Mistake::range(share, "a number above 0, at most 1, e.g. 0.8");
+    Err(table.mistake("share", problem))
 }
 
 /// The provider's defaults, whole.
-impl Default for Limits {
+impl Default for LimitSettings {
     fn default() -> Self {
         Self {
             concurrency: None,
@@ -137,7 +123,7 @@ impl Default for Limits {
 mod tests {
     use std::num::NonZeroU32;
 
-    use super::Limits;
+    use super::LimitSettings;
     use crate::domain::{AccountLimits, Quota, Step};
 
     #[test]
@@ -151,8 +137,8 @@ mod tests {
             asked_alone: None,
         };
         let defaults = limits("200/1m", "700/10m", 8);
-        assert_eq!(Limits::default().resolve(defaults.clone()), defaults);
-        let stated = Limits {
+        assert_eq!(LimitSettings::default().resolve(defaults.clone()), defaults);
+        let stated = LimitSettings {
             concurrency: NonZeroU32::new(2),
             requests: Some(quota("400/1m")),
             steps: vec![(Step::PermanentlyDelete, quota("70/1m"))],

@@ -6,19 +6,16 @@ use std::io::Read as _;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use miette::NamedSource;
 use secrecy::{ExposeSecret as _, SecretString};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::account::{AccountOutline, AccountSettings, check_name, keys};
 use super::environment::{self, Lookup};
-use super::error::{ConfigError, Problem, is_like};
-use super::locate::Source;
-use super::secret::{
-    COMMAND_TIME_MAX, SecretReader, SecretSource, open_file, warn_if_world_readable,
-};
-use super::table::{Fault, Names, Table};
+use super::error::{ConfigError, Mistake, is_like};
+use super::locate::ConfigSource;
+use super::secret::{SecretSource, open_file, warn_if_world_readable};
+use super::table::Table;
 use crate::domain::{AccountName, ProviderKind};
 use crate::words::shell_path;
 
@@ -33,7 +30,7 @@ const DENY_TENANTS: &str = "deny_tenants";
 #[derive(Debug, Clone)]
 pub struct Outline {
     /// Where it was read.
-    pub source: Source,
+    pub source: ConfigSource,
     /// The accounts, sorted by name when they come from a file. Never empty.
     pub accounts: Vec<AccountOutline>,
     /// `deny_tenants`: nothing is deleted at a tenant whose name holds one of these words, in any
@@ -59,11 +56,11 @@ struct Document {
 /// # Errors
 ///
 /// Whatever is wrong, with its place.
-pub fn load_outline(source: &Source, lookup: Lookup<'_>) -> Result<Outline, ConfigError> {
+pub fn load_outline(source: &ConfigSource, lookup: Lookup<'_>) -> Result<Outline, ConfigError> {
     match source {
-        Source::File(path) => Document::read(path)?.outline(),
-        Source::Environment => Ok(Outline {
-            source: Source::Environment,
+        ConfigSource::File(path) => Document::read(path)?.outline(),
+        ConfigSource::Environment => Ok(Outline {
+            source: ConfigSource::Environment,
             accounts: environment::providers(lookup)
                 .map(|provider| environment::account_without_credentials(provider, lookup))
                 .collect::<Result<_, _>>()?,
@@ -86,27 +83,22 @@ impl Outline {
         used: impl Fn(&AccountName) -> bool,
         lookup: Lookup<'_>,
     ) -> Result<Vec<AccountSettings>, ConfigError> {
-        let reader = |folder| SecretReader {
-            lookup,
-            folder,
-            command_time: COMMAND_TIME_MAX,
-        };
         let used = self.accounts.iter().filter(|account| used(&account.name));
         let Some(document) = &self.document else {
             let read = |account: &AccountOutline| {
                 let provider = account.kind();
                 // Now its credentials must be there.
                 let account = environment::account(provider, lookup)?;
-                let read = account.read(reader(Path::new("")));
-                read.map_err(|fault| environment::error(provider, fault))
+                let read = account.read(lookup, Path::new(""));
+                read.map_err(|mistake| environment::error(provider, mistake))
             };
             return used.map(read).collect();
         };
         document.check_permissions(&self.accounts)?;
         let folder = document.path.parent().unwrap_or(Path::new(""));
         used.map(|account| {
-            let read = account.read(reader(folder));
-            read.map_err(|fault| document.fault(account.name.as_str(), fault))
+            let read = account.read(lookup, folder);
+            read.map_err(|mistake| document.mistake(account.name.as_str(), mistake))
         })
         .collect()
     }
@@ -154,7 +146,7 @@ impl Document {
         let known = [ACCOUNTS, DENY_TENANTS];
         let mut keys = root.keys().map(|key| key.get_ref().as_ref());
         if let Some(key) = keys.find(|key| !known.contains(key)) {
-            return Err(self.error(&[key], Problem::unknown_key(key, &known)));
+            return Err(self.error(&[key], Mistake::unknown_key(key, &known)));
         }
         let mut accounts: Vec<AccountOutline> = Vec::new();
         let tables = root.get(ACCOUNTS).and_then(|all| all.get_ref().as_table());
@@ -166,7 +158,7 @@ impl Document {
                 return Err(self.error(&[ACCOUNTS, name], why));
             }
             let account = check_account(name, value.get_ref());
-            accounts.push(account.map_err(|fault| self.fault(name, fault))?);
+            accounts.push(account.map_err(|mistake| self.mistake(name, mistake))?);
         }
         if accounts.is_empty() {
             let wanted = "it lacks an account; write `[accounts.NAME]` and its keys below";
@@ -177,7 +169,7 @@ impl Document {
             return Err(self.error(&[DENY_TENANTS], why));
         };
         Ok(Outline {
-            source: Source::File(self.path.clone()),
+            source: ConfigSource::File(self.path.clone()),
             accounts,
             deny_tenants,
             document: Some(self.clone()),
@@ -198,15 +190,16 @@ impl Document {
         Ok(())
     }
 
-    /// The error that `fault` of the account called `name` is.
-    fn fault(&self, name: &str, fault: Fault) -> ConfigError {
-        let keys = fault.key.iter().flat_map(|key| key.split('.'));
+    /// The error that the `mistake` in the account called `name` is.
+    fn mistake(&self, name: &str, mistake: Mistake) -> ConfigError {
+        let keys = mistake.key.clone().unwrap_or_default();
+        let keys = keys.split('.').filter(|key| !key.is_empty());
         let path: Vec<_> = [ACCOUNTS, name].into_iter().chain(keys).collect();
-        self.error(&path, fault.problem)
+        self.error(&path, mistake)
     }
 
     /// What is wrong with the key at `path`, or with the table that lacks it.
-    fn error(&self, path: &[&str], problem: impl Into<Problem>) -> ConfigError {
+    fn error(&self, path: &[&str], mistake: impl Into<Mistake>) -> ConfigError {
         let root = DeTable::parse(self.text()).map(Spanned::into_inner);
         let root = root.unwrap_or_default();
         let (mut span, mut table) = (0..0, Some(&root));
@@ -222,51 +215,76 @@ impl Document {
             self.path.display(),
             self.line(span.start)
         );
-        let error = ConfigError::new(what).because(problem.into());
-        error.at(self.blanked(&span), span)
+        let error = ConfigError::new(what).because(mistake.into());
+        self.at(error, &span, &span)
     }
 
     fn syntax(&self, error: &toml::de::Error) -> ConfigError {
         let at = error.span().map_or(0, |span| span.start);
-        let before = self.text().get(..at).unwrap_or(self.text());
-        let start = before.rfind('\n').map_or(0, |end| end + 1);
-        let line = self.text()[start..].lines().next().unwrap_or_default();
+        let (start, line) = self.line_at(at);
         // Anything else on the line may be a secret, or a piece of one.
-        let word = line
-            .split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))
-            .next();
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let word = line.split(|c| !is_plain(c)).next();
         let key = word.filter(|word| is_key(word)).unwrap_or_default();
         let what = format!(
             "the configuration `{}`, line {}, column {}, is no TOML: {}",
             self.path.display(),
             self.line(at),
-            before[start..].chars().count() + 1,
+            self.text()
+                .get(start..at)
+                .map_or(1, |it| it.chars().count() + 1),
             // Not the whole error: that one repeats the line, and with it perhaps a secret.
             error.message().lines().collect::<Vec<_>>().join(", ")
         );
-        let text = self.blanked(&(start..start + key.len()));
-        ConfigError::new(what).at(text, (at, 1))
+        let error = ConfigError::new(what);
+        self.at(error, &(start..start + key.len()), &(at..at + 1))
     }
 
-    /// The file's text, because its values may be secrets, blanked out but for `shown`.
-    fn blanked(&self, shown: &Range<usize>) -> NamedSource<String> {
-        NamedSource::new(self.path.display().to_string(), blanked(self.text(), shown))
+    /// `error` with its place: the line in which the bytes `marked` begin. As values may be secrets, it
+    /// is blanked out but for the bytes `shown`.
+    fn at(
+        &self,
+        mut error: ConfigError,
+        shown: &Range<usize>,
+        marked: &Range<usize>,
+    ) -> ConfigError {
+        let (start, line) = self.line_at(marked.start);
+        let mut blanked = String::new();
+        let (mut before, mut length) = (0, 0);
+        for (at, c) in line.char_indices() {
+            let at = start + at;
+            blanked.push(if shown.contains(&at) { c } else { ' ' });
+            before += usize::from(at < marked.start);
+            length += usize::from(marked.contains(&at));
+        }
+        let chars = before..before + length.max(1);
+        let path = self.path.display().to_string();
+        let place = (path, self.line(marked.start) as u64, blanked, chars);
+        error.place = Some(Box::new(place));
+        error
     }
 
-    /// The line, from 1, that byte `at` stands in.
+    /// The line that byte `at` stands in, and where it begins.
+    fn line_at(&self, at: usize) -> (usize, &str) {
+        let text = self.text();
+        let before = text.get(..at).unwrap_or(text);
+        let start = before.rfind('\n').map_or(0, |end| end + 1);
+        (start, text[start..].lines().next().unwrap_or_default())
+    }
+
+    /// The number, from 1, of the line that byte `at` stands in.
     fn line(&self, at: usize) -> usize {
         1 + count_lines(self.text().as_bytes().get(..at).unwrap_or_default())
     }
 }
 
 /// The account called `name`, whose table is `value`.
-fn check_account(name: &str, value: &DeValue<'_>) -> Result<AccountOutline, Fault> {
-    let of_account = |problem| Fault { key: None, problem };
+fn check_account(name: &str, value: &DeValue<'_>) -> Result<AccountOutline, Mistake> {
     let Some(values) = value.as_table() else {
         let why = format!("it must be a table: `[{ACCOUNTS}.{name}]`");
-        return Err(of_account(Problem::from(why)));
+        return Err(Mistake::from(why));
     };
-    let table = Table::new(values, Names::Keys);
+    let table = Table::new(values, None);
     let providers = ProviderKind::ALL.map(|provider| (provider.name(), provider));
     let Some(provider) = table.choice("provider", &providers)? else {
         let mut keys = values.keys().map(Spanned::get_ref);
@@ -277,7 +295,7 @@ fn check_account(name: &str, value: &DeValue<'_>) -> Result<AccountOutline, Faul
             meant.unwrap_or_default()
         )));
     };
-    let name = check_name(name, provider).map_err(of_account)?;
+    let name = check_name(name, provider)?;
     AccountOutline::check(name, provider, table)
 }
 
@@ -303,22 +321,8 @@ fn count_lines(bytes: &[u8]) -> usize {
     bytes.split(|byte| *byte == b'\n').count() - 1
 }
 
-/// `text` with everything blanked out but `shown` and the line breaks: same length, same lines.
-fn blanked(text: &str, shown: &Range<usize>) -> String {
-    let mut blank = String::with_capacity(text.len());
-    for (at, c) in text.char_indices() {
-        if shown.contains(&at) || c == '\n' {
-            blank.push(c);
-        } else {
-            blank.extend(std::iter::repeat_n(' ', c.len_utf8()));
-        }
-    }
-    blank
-}
-
 /// Refuses the file at `path`, if anybody but this user and root owns it or may write it. As with
 /// ssh and git, such a file runs no command.
-#[cfg(unix)]
 fn check_trusted(metadata: &Metadata, path: &Path) -> Result<(), ConfigError> {
     use std::os::unix::fs::MetadataExt as _;
 
@@ -347,21 +351,4 @@ fn check_trusted(metadata: &Metadata, path: &Path) -> Result<(), ConfigError> {
         )));
     }
     Ok(())
-}
-
-/// Windows keeps access lists instead, which std does not show.
-#[cfg(not(unix))]
-fn check_trusted(_: &Metadata, _: &Path) -> Result<(), ConfigError> {
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::blanked;
-
-    #[test]
-    fn the_text_of_an_error_shows_its_place_alone() {
-        assert_eq!(blanked("ab = 1\ncd = 2\n", &(7..9)), "      \ncd    \n");
-        assert_eq!(blanked("é\n", &(0..0)), "  \n");
-    }
 }

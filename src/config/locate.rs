@@ -13,16 +13,16 @@ pub const FILE_NAME: &str = "userpurge.toml";
 /// The XDG folder of this program.
 const XDG_FOLDER: &str = "userpurge";
 
-/// Where the configuration is; see [`Source::locate`].
+/// Where the configuration is; see [`ConfigSource::locate`].
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Source {
+pub enum ConfigSource {
     /// In this file.
     File(PathBuf),
     /// In the environment's variables.
     Environment,
 }
 
-impl Source {
+impl ConfigSource {
     /// Where the configuration is: the file of `--config`; else `userpurge.toml` in `folder`; else
     /// the same in the XDG configuration folder; else the environment's variables.
     ///

@@ -21,10 +21,10 @@ mod secret;
 mod table;
 mod urls;
 
-pub use account::{AccountOutline, AccountSettings, Endpoint};
+pub use account::{AccountOutline, AccountSettings};
 pub use environment::{Lookup, VARIABLES, process_variable};
-pub use error::ConfigError;
-pub use limits::Limits;
+pub use error::{ConfigError, MarkedLine};
+pub use limits::LimitSettings;
 pub use load::{Outline, load_outline};
-pub use locate::{FILE_NAME, Source};
+pub use locate::{ConfigSource, FILE_NAME};
 pub use secret::SecretSource;

@@ -4,7 +4,8 @@
 
 use std::fmt;
 use std::fs::{self, File, Metadata};
-use std::io::{self, Read};
+use std::io::{self, Read as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -14,13 +15,13 @@ use toml::de::DeValue;
 
 use super::command::run;
 use super::environment::Lookup;
-use super::error::Problem;
+use super::error::Mistake;
 
 /// The longest secret taken, in bytes; keys and tokens are below 5 kB.
 pub(super) const SECRET_BYTES_MAX: usize = 64 * 1024;
 
 /// How long a secret's command may run: long enough for a person to unlock a password manager.
-pub(super) const COMMAND_TIME_MAX: Duration = Duration::from_mins(1);
+const COMMAND_TIME_MAX: Duration = Duration::from_mins(1);
 
 /// The most words of a secret's command.
 const COMMAND_WORDS_MAX: usize = 256;
@@ -38,20 +39,9 @@ pub enum SecretSource {
     Command(Vec<String>),
 }
 
-/// What reading a secret needs from outside.
-#[derive(Clone, Copy)]
-pub(super) struct SecretReader<'a> {
-    /// The environment's variables.
-    pub(super) lookup: Lookup<'a>,
-    /// The folder that relative paths count from.
-    pub(super) folder: &'a Path,
-    /// How long a command may run.
-    pub(super) command_time: Duration,
-}
-
-/// The problem that there is far more at `from` than a secret can be.
-pub(super) fn too_long(from: &str) -> Problem {
-    Problem::from(format!(
+/// The mistake that there is far more at `from` than a secret can be.
+pub(super) fn too_long(from: &str) -> Mistake {
+    Mistake::from(format!(
         "{from} holds more than {SECRET_BYTES_MAX} bytes, which is no secret; check that it is the right one"
     ))
 }
@@ -109,20 +99,20 @@ impl SecretSource {
     }
 
     /// Reads the secret, without the line break at its end.
-    pub(super) fn read(&self, reader: SecretReader<'_>) -> Result<SecretString, Problem> {
+    pub(super) fn read(&self, lookup: Lookup<'_>, folder: &Path) -> Result<SecretString, Mistake> {
         use secrecy::ExposeSecret;
 
         let from = self.describe();
         match self {
             Self::Given(secret) => one_line(secret.expose_secret(), &from),
-            Self::Env(variable) => match (reader.lookup)(variable) {
+            Self::Env(variable) => match lookup(variable) {
                 Some(value) => one_line(&value, &from),
-                None => Err(Problem::from(format!(
+                None => Err(Mistake::from(format!(
                     "{from} is not set, or is no UTF-8 text; set it and try again"
                 ))),
             },
-            Self::File(path) => from_file(&reader.folder.join(path), &from),
-            Self::Command(words) => from_bytes(&run(words, reader.command_time)?, &from),
+            Self::File(path) => from_file(&folder.join(path), &from),
+            Self::Command(words) => from_bytes(&run(words, COMMAND_TIME_MAX)?, &from),
         }
     }
 
@@ -151,17 +141,17 @@ impl fmt::Debug for SecretSource {
 }
 
 /// `text` without its line break, if it can be sent in a header.
-fn one_line(text: &str, from: &str) -> Result<SecretString, Problem> {
+fn one_line(text: &str, from: &str) -> Result<SecretString, Mistake> {
     let text = text.trim_end_matches(['\r', '\n']);
     if text.len() > SECRET_BYTES_MAX {
         return Err(too_long(from));
     }
     if text.trim().is_empty() {
         let why = format!("{from} is empty; put the secret there");
-        return Err(Problem::from(why));
+        return Err(Mistake::from(why));
     }
     if text.chars().any(char::is_control) {
-        return Err(Problem::from(format!(
+        return Err(Mistake::from(format!(
             "{from} holds several lines or control characters; it must be the secret alone, on one line"
         )));
     }
@@ -169,25 +159,30 @@ fn one_line(text: &str, from: &str) -> Result<SecretString, Problem> {
 }
 
 /// The secret that `bytes` hold.
-fn from_bytes(bytes: &[u8], from: &str) -> Result<SecretString, Problem> {
+fn from_bytes(bytes: &[u8], from: &str) -> Result<SecretString, Mistake> {
     if bytes.len() > SECRET_BYTES_MAX {
         return Err(too_long(from));
     }
     let not_text = |_| format!("{from} is no UTF-8 text; check that it is the right one");
-    let text = std::str::from_utf8(bytes).map_err(|error| Problem::from(not_text(error)))?;
+    let text = std::str::from_utf8(bytes).map_err(|error| Mistake::from(not_text(error)))?;
     one_line(text, from)
 }
 
-fn from_file(path: &Path, from: &str) -> Result<SecretString, Problem> {
+fn from_file(path: &Path, from: &str) -> Result<SecretString, Mistake> {
     let cannot = |source| {
         let file = describe_file(path);
         let why =
             format!("{file} cannot be read; check that it exists and that this user may read it");
-        Problem::of_system(why, source)
+        Mistake::of_system(why, source)
     };
     let file = open_file(path).map_err(cannot)?;
     warn_if_world_readable(&file.metadata().map_err(cannot)?, path);
-    let bytes = read_capped(file).map_err(cannot)?;
+    let mut bytes = Vec::new();
+    // One byte more, so that too long a secret shows.
+    let read = file
+        .take(SECRET_BYTES_MAX as u64 + 1)
+        .read_to_end(&mut bytes);
+    read.map_err(cannot)?;
     from_bytes(&bytes, from)
 }
 
@@ -200,37 +195,15 @@ pub(super) fn open_file(path: &Path) -> io::Result<File> {
     File::open(path)
 }
 
-/// At most one byte more than [`SECRET_BYTES_MAX`], so that too long a secret shows.
-fn read_capped(source: impl Read) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    source
-        .take(SECRET_BYTES_MAX as u64 + 1)
-        .read_to_end(&mut bytes)?;
-    Ok(bytes)
-}
-
 /// Warns of a file with a secret in it that every user of this machine can read.
 pub(super) fn warn_if_world_readable(metadata: &Metadata, path: &Path) {
-    if is_world_readable(metadata) {
+    const OTHERS_READ: u32 = 0o004;
+    if metadata.permissions().mode() & OTHERS_READ != 0 {
         tracing::warn!(
             "`{path}` holds a secret and every user of this machine can read it; run `chmod 600 {path}`",
             path = path.display()
         );
     }
-}
-
-#[cfg(unix)]
-fn is_world_readable(metadata: &Metadata) -> bool {
-    use std::os::unix::fs::PermissionsExt;
-
-    const OTHERS_READ: u32 = 0o004;
-    metadata.permissions().mode() & OTHERS_READ != 0
-}
-
-/// Windows keeps access lists instead, which std does not show.
-#[cfg(not(unix))]
-fn is_world_readable(_: &Metadata) -> bool {
-    false
 }
 
 /// What a secret looks like in a file.
@@ -298,115 +271,43 @@ fn may_be_secret(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::fs::File;
-    use std::io::Write as _;
     use std::path::Path;
     use std::time::Duration;
 
     use rstest::rstest;
-    use secrecy::{ExposeSecret, SecretString};
 
-    use super::{
-        SECRET_BYTES_MAX, SecretReader, SecretSource, describe_file, describe_program,
-        is_shown_variable,
-    };
-
-    const HIDDEN: &str = "hunter2-hunter2";
+    use super::{describe_file, describe_program, is_shown_variable, run};
 
     const TOKEN: &str = "Jq7vXb2LmN4pRs8tUw1yZa3cDe5fGh6iKo9lMn0Q";
 
-    fn lookup(name: &str) -> Option<String> {
-        match name {
-            "GOOD" => Some(HIDDEN.to_owned()),
-            "LINES" => Some(format!("{HIDDEN}\n{HIDDEN}")),
-            _ => None,
-        }
-    }
-
-    /// What is read of `source`, or what is said of it, within two seconds.
-    fn read_in(folder: &Path, source: &SecretSource) -> String {
-        let read = source.read(SecretReader {
-            lookup: &lookup,
-            folder,
-            command_time: Duration::from_secs(2),
-        });
-        let told = |error: super::Problem| {
-            assert!(!format!("{error:?} {error}").contains(HIDDEN));
-            error.to_string()
-        };
-        read.map_or_else(told, |secret| secret.expose_secret().to_owned())
-    }
-
-    fn command(words: &[&str]) -> SecretSource {
-        SecretSource::Command(words.iter().map(|word| (*word).to_owned()).collect())
-    }
-
-    #[test]
-    fn a_secret_is_read_from_each_place_without_its_line_break() {
-        let folder = tempfile::tempdir().unwrap();
-        let put = |name: &str, text: &[u8]| {
-            let mut file = File::create(folder.path().join(name)).unwrap();
-            file.write_all(text).unwrap();
-        };
-        put("token", format!("{HIDDEN}\r\n").as_bytes());
-        put("long", "x".repeat(SECRET_BYTES_MAX + 1).as_bytes());
-        for source in [
-            SecretSource::Given(SecretString::from(HIDDEN)),
-            SecretSource::Env("GOOD".to_owned()),
-            SecretSource::File("token".into()),
-            SecretSource::File(folder.path().join("token")),
-            #[cfg(unix)]
-            command(&["printf", "%s\\n", HIDDEN]),
-            // It is over when it ends, whatever it leaves behind.
-            #[cfg(unix)]
-            command(&["sh", "-c", "sleep 20 2>/dev/null & echo hunter2-hunter2"]),
-        ] {
-            assert_eq!(read_in(folder.path(), &source), HIDDEN);
-            assert!(!format!("{source:?}").contains(HIDDEN));
-        }
-        let long = read_in(folder.path(), &SecretSource::File("long".into()));
-        assert!(long.contains("holds more than 65536 bytes"), "{long}");
-    }
-
-    #[cfg(unix)]
     #[rstest]
-    #[case(SecretSource::Env("LINES".into()), "several lines")]
-    #[case(SecretSource::File(".".into()), "cannot be read")]
-    #[case(command(&["true"]), "the output of command `true` is empty")]
-    #[case(command(&["sh", "-c", "printf hunter2-hunter2; exit 3"]), "`sh` failed (exit status: 3)")]
-    #[case(command(&["head", "-c", "70000", "/dev/zero"]), "holds more than 65536 bytes")]
-    #[case(command(&["printf", "\\377"]), "is no UTF-8 text")]
-    #[case(command(&["printf", "a\\nb"]), "several lines")]
-    #[case(command(&["sleep", "600"]), "was stopped after 2 s")]
-    #[case(command(&["sh", "-c", "echo x; exec >&-; exec sleep 600"]), "was stopped after 2 s")]
-    fn a_secret_that_is_not_there_is_told_without_showing_any(
-        #[case] source: SecretSource,
+    // It is over when it ends, whatever it leaves behind.
+    #[case(&["sh", "-c", "sleep 20 2>/dev/null & echo x"], "x\n")]
+    #[case(&["sh", "-c", "printf x; exit 3"], "`sh` failed (exit status: 3)")]
+    #[case(&["yes"], "holds more than 65536 bytes")]
+    #[case(&["sleep", "600"], "was stopped after 2 s")]
+    #[case(&["sh", "-c", "echo x; exec >&-; exec sleep 600"], "was stopped after 2 s")]
+    fn a_command_is_followed_to_its_end_and_no_further(
+        #[case] words: &[&str],
         #[case] expected: &str,
     ) {
-        let told = read_in(Path::new("."), &source);
+        let words: Vec<_> = words.iter().map(|word| (*word).to_owned()).collect();
+        let printed = run(&words, Duration::from_secs(2));
+        let told = printed.map_or_else(
+            |mistake| mistake.to_string(),
+            |bytes| String::from_utf8(bytes).unwrap(),
+        );
         assert!(told.contains(expected), "{told}");
     }
 
     #[test]
     fn a_name_that_may_be_the_secret_is_not_shown() {
-        for name in [
-            "TOKEN",
-            "ACME_CLIENT_SECRET",
-            "OAUTH2_TOKEN",
-            "X509_KEY",
-            "_S3",
-        ] {
-            assert!(is_shown_variable(name), "{name}");
-        }
-        for name in [
-            "acme_secret",
-            TOKEN,
-            "A1B2C3D4E5F60718293A4B5C6D7E8F90",
-            "JBSWY3DPEHPK3PXP",
-            "ABCDEFGHIJKLMNOPQRSTUVWXYZ",
-        ] {
-            assert!(!is_shown_variable(name), "{name}");
-        }
+        let names = "TOKEN ACME_CLIENT_SECRET OAUTH2_TOKEN X509_KEY _S3";
+        assert!(names.split(' ').all(is_shown_variable));
+        let others = "acme_secret A1B2C3D4E5F60718293A4B5C6D7E8F90 JBSWY3DPEHPK3PXP \
+                      ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+        let mut others = others.split(' ').chain([TOKEN]);
+        assert!(!others.any(is_shown_variable));
         let words = |program: &str| [program.to_owned(), TOKEN.to_owned()];
         for told in [
             describe_file(Path::new(TOKEN)),

@@ -3,86 +3,63 @@
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::error::{Problem, list};
+use super::error::{Mistake, list};
 use super::secret::SecretSource;
 use crate::domain::ProviderKind;
 
 /// The longest identifier (e-mail address, client id, key id) taken, in bytes.
 const IDENTIFIER_BYTES_MAX: usize = 1024;
 
-/// How a key is written where the table came from.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Names {
-    /// In a file, as itself.
-    Keys,
-    /// In the environment, as `PROVIDER_KEY`.
-    Variables(ProviderKind),
-}
-
-impl Names {
-    /// How `key` is written.
-    pub(super) fn of(self, key: &str) -> String {
-        match self {
-            Self::Keys => key.to_owned(),
-            Self::Variables(provider) => format!("{}_{key}", provider.name()).to_ascii_uppercase(),
-        }
+/// How `key` is written: in a file as itself, in the variables of `provider` as `PROVIDER_KEY`.
+pub(super) fn written(provider: Option<ProviderKind>, key: &str) -> String {
+    match provider {
+        None => key.to_owned(),
+        Some(provider) => format!("{}_{key}", provider.name()).to_ascii_uppercase(),
     }
-}
-
-/// A mistake in an account's table.
-#[derive(Debug)]
-pub(super) struct Fault {
-    /// The dotted key; `None`: the table as a whole.
-    pub(super) key: Option<String>,
-    /// What is wrong.
-    pub(super) problem: Problem,
 }
 
 /// An account's table, or the table of its limits.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Table<'a> {
     values: &'a DeTable<'a>,
-    names: Names,
-    /// What stands before each key in a fault: nothing, or `limits.`.
+    /// Whose variables it was made of; `None`: it stands in a file.
+    provider: Option<ProviderKind>,
+    /// What stands before each key in a mistake: nothing, or `limits.`.
     prefix: &'static str,
 }
 
 impl<'a> Table<'a> {
     /// The table of an account.
-    pub(super) const fn new(values: &'a DeTable<'a>, names: Names) -> Self {
+    pub(super) const fn new(values: &'a DeTable<'a>, provider: Option<ProviderKind>) -> Self {
         let prefix = "";
         Self {
             values,
-            names,
+            provider,
             prefix,
         }
     }
 
-    /// `problem` with the value of `key`.
-    pub(super) fn fault(&self, key: &str, problem: impl Into<Problem>) -> Fault {
-        Fault {
-            key: Some(format!("{}{key}", self.prefix)),
-            problem: problem.into(),
-        }
+    /// The `mistake`, which is one of the value of `key`.
+    pub(super) fn mistake(&self, key: &str, mistake: impl Into<Mistake>) -> Mistake {
+        mistake.into().of_key(format!("{}{key}", self.prefix))
     }
 
     /// The table lacks `wanted`.
-    pub(super) fn lacks(wanted: &str) -> Fault {
-        let (key, problem) = (None, Problem::from(format!("it lacks {wanted}")));
-        Fault { key, problem }
+    pub(super) fn lacks(wanted: &str) -> Mistake {
+        Mistake::from(format!("it lacks {wanted}"))
     }
 
     /// How `key` is written, between backticks.
     pub(super) fn name(&self, key: &str) -> String {
-        format!("`{}`", self.names.of(key))
+        format!("`{}`", written(self.provider, key))
     }
 
     /// Refuses a key that is none of `known`.
-    pub(super) fn refuse_unknown(&self, known: &[&str]) -> Result<(), Fault> {
+    pub(super) fn refuse_unknown(&self, known: &[&str]) -> Result<(), Mistake> {
         let mut keys = self.values.keys().map(|key| key.get_ref().as_ref());
         let unknown = keys.find(|key| *key != "provider" && !known.contains(key));
         unknown.map_or(Ok(()), |key| {
-            Err(self.fault(key, Problem::unknown_key(key, known)))
+            Err(self.mistake(key, Mistake::unknown_key(key, known)))
         })
     }
 
@@ -96,19 +73,19 @@ impl<'a> Table<'a> {
         key: &str,
         wanted: &str,
         read: impl FnOnce(&'a DeValue<'a>) -> Option<T>,
-    ) -> Result<Option<T>, Fault> {
-        let wrong = || self.fault(key, format!("it must be {wanted}"));
+    ) -> Result<Option<T>, Mistake> {
+        let wrong = || self.mistake(key, format!("it must be {wanted}"));
         let value = self.value(key);
         value.map(|value| read(value).ok_or_else(wrong)).transpose()
     }
 
     /// A text.
-    pub(super) fn text(&self, key: &str) -> Result<Option<String>, Fault> {
+    pub(super) fn text(&self, key: &str) -> Result<Option<String>, Mistake> {
         self.read(key, "a string", |value| value.as_str().map(str::to_owned))
     }
 
     /// A whole number.
-    pub(super) fn integer(&self, key: &str) -> Result<Option<i64>, Fault> {
+    pub(super) fn integer(&self, key: &str) -> Result<Option<i64>, Mistake> {
         self.read(key, "a whole number", |value| {
             let integer = value.as_integer()?;
             i64::from_str_radix(integer.as_str(), integer.radix()).ok()
@@ -116,7 +93,7 @@ impl<'a> Table<'a> {
     }
 
     /// A number, whole or not.
-    pub(super) fn number(&self, key: &str) -> Result<Option<f64>, Fault> {
+    pub(super) fn number(&self, key: &str) -> Result<Option<f64>, Mistake> {
         self.read(key, "a number", |value| match value {
             DeValue::Float(number) => number.as_str().parse().ok(),
             DeValue::Integer(number) => number.as_str().parse().ok(),
@@ -125,13 +102,12 @@ impl<'a> Table<'a> {
     }
 
     /// The table of the account's limits.
-    pub(super) fn limits(&self) -> Result<Option<Self>, Fault> {
+    pub(super) fn limits(&self) -> Result<Option<Self>, Mistake> {
         self.read("limits", "a table", |value| {
-            let (values, names, prefix) = (value.as_table()?, self.names, "limits.");
             Some(Self {
-                values,
-                names,
-                prefix,
+                values: value.as_table()?,
+                prefix: "limits.",
+                ..*self
             })
         })
     }
@@ -141,33 +117,33 @@ impl<'a> Table<'a> {
         &self,
         key: &str,
         choices: &[(&'static str, T)],
-    ) -> Result<Option<T>, Fault> {
+    ) -> Result<Option<T>, Mistake> {
         let Some(text) = self.text(key)? else {
             return Ok(None);
         };
         let mut known = choices.iter();
         let chosen = known.find(|(name, _)| name.eq_ignore_ascii_case(text.trim()));
         let names = choices.iter().map(|(name, _)| *name);
-        let wrong = || self.fault(key, Problem::not_one_of(&text, names));
+        let wrong = || self.mistake(key, Mistake::not_one_of(&text, names));
         chosen.map(|(_, choice)| Some(*choice)).ok_or_else(wrong)
     }
 
     /// Where a secret is; it must be said.
-    pub(super) fn secret(&self, key: &str) -> Result<SecretSource, Fault> {
+    pub(super) fn secret(&self, key: &str) -> Result<SecretSource, Mistake> {
         let value = self
             .value(key)
             .ok_or_else(|| Self::lacks(&self.name(key)))?;
-        SecretSource::parse(value).map_err(|why| self.fault(key, why))
+        SecretSource::parse(value).map_err(|why| self.mistake(key, why))
     }
 
     /// A printable word without blanks; it must be there.
-    pub(super) fn identifier(&self, key: &str) -> Result<String, Fault> {
+    pub(super) fn identifier(&self, key: &str) -> Result<String, Mistake> {
         let text = self.text(key)?;
         let text = text.ok_or_else(|| Self::lacks(&self.name(key)))?;
         let plain = |c: char| !c.is_control() && !c.is_whitespace();
         if text.is_empty() || text.len() > IDENTIFIER_BYTES_MAX || !text.chars().all(plain) {
             let why = "it must be one word without blanks; copy it again from the provider";
-            return Err(self.fault(key, why));
+            return Err(self.mistake(key, why));
         }
         Ok(text)
     }
@@ -178,14 +154,13 @@ impl<'a> Table<'a> {
     }
 
     /// The one of `keys` that is there. There must be one, and no second.
-    pub(super) fn one_of(&self, keys: &[&'static str]) -> Result<&'static str, Fault> {
+    pub(super) fn one_of(&self, keys: &[&'static str]) -> Result<&'static str, Mistake> {
         let given: Vec<_> = keys.iter().copied().filter(|key| self.has(key)).collect();
         match given[..] {
             [key] => Ok(key),
             [.., last] => {
-                let names: Vec<_> = given.iter().map(|key| self.names.of(key)).collect();
-                let names = list(names.iter().map(String::as_str));
-                Err(self.fault(last, Problem::conflict(&names)))
+                let names = list(given.iter().map(|key| written(self.provider, key)));
+                Err(self.mistake(last, Mistake::conflict(&names)))
             }
             [] => {
                 let names: Vec<_> = keys.iter().map(|key| self.name(key)).collect();

@@ -58,13 +58,12 @@ fn the_map_has_every_module() {
 }
 
 /// Crates that only some modules may know.
-const CRATES: [(&str, &[&str]); 6] = [
+const CRATES: [(&str, &[&str]); 5] = [
     ("reqwest::", &["transport"]),
     ("axum::", &["sandbox"]),
     ("clap::", &["cli"]),
     ("governor::", &["lane"]),
     ("indicatif::", &["progress"]),
-    ("miette::", &["config", "cli"]),
 ];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {

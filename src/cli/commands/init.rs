@@ -15,7 +15,7 @@ use crate::cli::files::{There, write_whole};
 use crate::cli::setup;
 use crate::cli::terminal::{shown, tell};
 use crate::cli::{ExitCode, Failure};
-use crate::config::{FILE_NAME, Source};
+use crate::config::{ConfigSource, FILE_NAME};
 
 /// So many accounts one sitting makes.
 const ACCOUNTS_MAX: usize = 20;
@@ -246,7 +246,7 @@ fn write(path: &Path, text: &str) -> Result<(), Failure> {
     write_whole(path, There::Replaced, failed, |file| {
         file.as_file().write_all(text.as_bytes()).map_err(failed)?;
         let beside = file.path();
-        let read = setup::outline(&Source::File(beside.to_owned()));
+        let read = setup::outline(&ConfigSource::File(beside.to_owned()));
         let name = format!("`{}`", path.display());
         read.map(drop)
             .map_err(|failure| failure.calling(beside, &name))
