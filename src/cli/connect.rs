@@ -59,7 +59,10 @@ impl Session<'_> {
         let deletes = !matches!(self.command, Command::Verify);
         let accounts = self.setup.outline.accounts.iter();
         for account in accounts.filter(|account| deletes && to_ask(&account.name)) {
-            for name in std::iter::once(account.name.to_string()).chain(account.places()) {
+            let urls = account.urls();
+            let urls = urls.map(|url| format!("{}{}", url.authority(), url.path()));
+            let names = std::iter::once(account.name.to_string()).chain(urls);
+            for name in names.chain(account.places()) {
                 refuse_denied(&self.setup, &account.name, &name)?;
             }
         }

@@ -11,11 +11,10 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use tempfile::{Builder, NamedTempFile};
 
 use crate::config::process_variable;
-use crate::domain::Time;
 use crate::lane::KeptToken;
 use crate::run::TokenStore;
 
@@ -25,20 +24,12 @@ const PREFIX: &str = ".userpurge-";
 /// The most of a kept token's file that is read.
 const TOKEN_BYTES_MAX: u64 = 64 * 1024;
 
-/// What becomes of a file that is there already.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum There {
-    /// It is replaced; a link of the name is replaced as well, not followed.
-    Replaced,
-    /// It stays, and nothing is written.
-    Kept,
-}
-
-/// Writes the file at `path` with `write`, makes it durable and gives it its name. What fails is what
+/// Writes the file at `path` with `write`, makes it durable and gives it its name. One that is there
+/// already is replaced, a link too and not followed, if it `replaces`; else it stays. What fails is what
 /// `write` says, or what `failed` makes of the system's reason; nothing is left behind then.
 pub(super) fn write_whole<T, E>(
     path: &Path,
-    there: There,
+    replaces: bool,
     failed: impl Fn(io::Error) -> E,
     write: impl FnOnce(&NamedTempFile) -> Result<T, E>,
 ) -> Result<T, E> {
@@ -48,9 +39,10 @@ pub(super) fn write_whole<T, E>(
     let made = made.map_err(&failed)?;
     let written = write(&made)?;
     made.as_file().sync_all().map_err(&failed)?;
-    let named = match there {
-        There::Replaced => made.persist(path),
-        There::Kept => made.persist_noclobber(path),
+    let named = if replaces {
+        made.persist(path)
+    } else {
+        made.persist_noclobber(path)
     };
     named.map_err(|error| failed(error.error))?;
     let synced = File::open(folder).and_then(|folder| folder.sync_all());
@@ -82,16 +74,6 @@ pub(super) struct DiskTokenStore {
     folder: Option<PathBuf>,
 }
 
-#[derive(Serialize, Deserialize)]
-struct TokenFile {
-    token: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    api_base: Option<url::Url>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    expires_at: Option<Time>,
-    fetched: Vec<Time>,
-}
-
 impl DiskTokenStore {
     /// The store in the XDG cache folder.
     pub(super) fn in_cache() -> Self {
@@ -114,28 +96,29 @@ impl TokenStore for DiskTokenStore {
         if !about.is_file() || about.len() > TOKEN_BYTES_MAX {
             return None;
         }
-        let file: TokenFile = serde_json::from_slice(&fs::read(&path).ok()?).ok()?;
+        let mut file: Value = serde_json::from_slice(&fs::read(&path).ok()?).ok()?;
+        let mut take = |key: &str| file.get_mut(key).map(Value::take).unwrap_or_default();
         Some(KeptToken {
-            secret: SecretString::from(file.token),
-            api_base: file.api_base,
-            expires_at: file.expires_at,
-            fetched: file.fetched,
+            secret: SecretString::from(take("token").as_str()?),
+            api_base: serde_json::from_value(take("api_base")).ok()?,
+            expires_at: serde_json::from_value(take("expires_at")).ok()?,
+            fetched: serde_json::from_value(take("fetched")).ok()?,
         })
     }
 
     fn keep(&self, key: &str, token: &KeptToken) {
         let Some(path) = self.path(key) else { return };
-        let file = TokenFile {
-            token: token.secret.expose_secret().to_owned(),
-            api_base: token.api_base.clone(),
-            expires_at: token.expires_at,
-            fetched: token.fetched.clone(),
-        };
+        let file = json!({
+            "token": token.secret.expose_secret(),
+            "api_base": token.api_base,
+            "expires_at": token.expires_at,
+            "fetched": token.fetched,
+        });
         let kept = path.parent().map_or(Ok(()), make_private_folder);
         let kept = kept.and_then(|()| {
             let json = serde_json::to_vec(&file)?;
             let write = |file: &NamedTempFile| file.as_file().write_all(&json);
-            write_whole(&path, There::Replaced, |error| error, write)
+            write_whole(&path, true, |error| error, write)
         });
         if let Err(error) = kept {
             tracing::warn!(%error, "Could not keep the access token for the next run.");

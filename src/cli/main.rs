@@ -59,11 +59,11 @@ async fn dispatch(command: Command, disk: &dyn Disk) -> Result<ExitCode, Failure
         Command::Verify(args) => Box::pin(commands::verify::execute(&args)).await,
         Command::Audit(args) => commands::audit::execute(&args),
         Command::Check(args) => Box::pin(commands::check::execute(&args)).await,
-        Command::Init(args) => Box::pin(commands::init::execute(&args)).await,
+        Command::Init { config } => Box::pin(commands::init::execute(config)).await,
         Command::Sandbox(args) => Box::pin(commands::sandbox::execute(args)).await,
         Command::Demo => Box::pin(commands::demo::execute(disk)).await,
-        Command::Completions(args) => commands::completions::execute(args),
-        Command::Man(args) => commands::man::execute(&args),
+        Command::Completions { shell } => commands::man::print_completions(shell),
+        Command::Man { out } => commands::man::execute(out.as_deref()),
     }
 }
 

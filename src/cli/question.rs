@@ -4,6 +4,7 @@
 use std::io::{self, BufRead, Read, Write};
 
 use super::accounts::Line;
+use super::args::ConsentArgs;
 use super::{ExitCode, Failure};
 use crate::config::process_variable;
 use crate::domain::{Agreed, AgreedAccount, AgreedBy, RunOptions, WallClock};
@@ -19,21 +20,15 @@ const NUMBER_ROWS_MAX: u64 = 1_000;
 /// What stands behind a Zendesk subdomain; the subdomain alone is name enough.
 const ZENDESK_DOMAIN: &str = ".zendesk.com";
 
-/// What the command line says of the question.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Consent {
-    /// `--yes`.
-    pub(super) yes: bool,
-    /// `--confirm N`; `None`: not given.
-    pub(super) confirm: Option<u64>,
-    /// `--max-delete N`; `None`: any number may be deleted.
-    pub(super) max_delete: Option<u64>,
-}
-
-impl Consent {
+impl ConsentArgs {
     /// How a run that would send `rows` rows is agreed to; `None`: a person has to be asked. Of no rows
     /// there is nothing to ask.
-    pub(super) fn decide(self, rows: u64, can_ask: bool) -> Result<Option<AgreedBy>, Failure> {
+    pub(super) fn decide(
+        self,
+        rows: u64,
+        max_delete: Option<u64>,
+        can_ask: bool,
+    ) -> Result<Option<AgreedBy>, Failure> {
         let sent = if rows == 1 {
             "1 row".to_owned()
         } else {
@@ -43,7 +38,7 @@ impl Consent {
             let message = format!("{sent} would be sent and {why}; nothing was sent");
             Err(Failure::message(ExitCode::Refused, message, Some(help)))
         };
-        match (self.max_delete, self.confirm) {
+        match (max_delete, self.confirm) {
             (Some(max), _) if rows > max => refused(
                 format!("`--max-delete` allows {max}"),
                 "look at `userpurge plan`, then raise `--max-delete` or mend the input",
@@ -174,75 +169,49 @@ fn user() -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Consent, ask};
-    use crate::domain::AgreedBy;
+    use super::{ConsentArgs, ask};
+    use crate::domain::AgreedBy::{Confirm, Yes};
 
     #[test]
     fn what_the_command_line_decides() {
-        let consent = |yes, confirm, max_delete| Consent {
-            yes,
-            confirm,
-            max_delete,
-        };
-        let (nothing, yes) = (consent(false, None, None), consent(true, None, None));
-        let eight = consent(false, Some(8), None);
-        let cases = [
-            (nothing, 8, true, Ok(None)),
-            (nothing, 8, false, Err("no terminal")),
-            (nothing, 0, false, Ok(Some(AgreedBy::Yes))),
-            (yes, 8, false, Ok(Some(AgreedBy::Yes))),
-            (yes, 8, true, Ok(Some(AgreedBy::Yes))),
-            (eight, 8, false, Ok(Some(AgreedBy::Confirm))),
-            (eight, 9, true, Err("says 8")),
-            (eight, 0, false, Err("says 8")),
-            (consent(true, Some(8), None), 9, false, Err("says 8")),
-            (
-                consent(true, None, Some(7)),
-                7,
-                false,
-                Ok(Some(AgreedBy::Yes)),
-            ),
-            (consent(true, None, Some(7)), 8, false, Err("allows 7")),
-            (consent(false, Some(8), Some(7)), 8, false, Err("allows 7")),
-        ];
-        for (consent, rows, can_ask, expected) in cases {
-            let case = format!("{consent:?}, {rows} rows");
-            match (consent.decide(rows, can_ask), expected) {
-                (Ok(how), Ok(expected)) => assert_eq!(how, expected, "{case}"),
-                (Err(failure), Err(words)) => {
-                    assert!(format!("{failure:?}").contains(words), "{case}");
-                }
-                (decided, _) => panic!("{case}: {decided:?}"),
+        for (yes, confirm, max_delete, rows, can_ask, expected) in [
+            (false, None, None, 8, true, Ok(None)),
+            (false, None, None, 8, false, Err("no terminal")),
+            (false, None, None, 0, false, Ok(Some(Yes))),
+            (true, None, None, 8, true, Ok(Some(Yes))),
+            (false, Some(8), None, 8, false, Ok(Some(Confirm))),
+            (false, Some(8), None, 9, true, Err("says 8")),
+            (false, Some(8), None, 0, false, Err("says 8")),
+            (true, Some(8), None, 9, false, Err("says 8")),
+            (true, None, Some(7), 7, false, Ok(Some(Yes))),
+            (true, None, Some(7), 8, false, Err("allows 7")),
+            (false, Some(8), Some(7), 8, false, Err("allows 7")),
+        ] {
+            let consent = ConsentArgs { yes, confirm };
+            let decided = consent.decide(rows, max_delete, can_ask);
+            let told = format!("{decided:?}");
+            match expected {
+                Ok(how) => assert_eq!(decided.unwrap(), how, "{consent:?}, {rows} rows"),
+                Err(words) => assert!(told.contains(words), "{consent:?}, {rows} rows: {told}"),
             }
         }
     }
 
     #[test]
     fn only_the_number_goes_on_and_of_more_than_a_thousand_rows_each_tenants_name() {
-        let acme = ["acme.zendesk.com"];
         let both = ["acme.zendesk.com", "www.zohoapis.eu/5725767"];
-        let cases: [(u64, &[&str], &str, bool); 17] = [
-            (812, &acme, "812\n", true),
-            (812, &acme, " 812 \r\n", true),
-            (812, &acme, "8,12\n", true),
-            (812, &acme, "812", true),
-            (812, &acme, "811\n", false),
-            (812, &acme, "acme.zendesk.com\n", false),
-            (812, &acme, "y\n", false),
-            (812, &acme, "\n", false),
-            (812, &acme, "", false),
-            (812, &acme, "-812\n", false),
-            (812, &acme, "81200000000000000000000000000\n", false),
-            (1_001, &acme, "ACME\n", true),
-            (1_001, &acme, "1001\n", false),
-            (1_001, &acme, "\n", false),
-            (20_400, &both, "acme\nwww.zohoapis.eu/5725767\n", true),
-            (20_400, &both, "acme\nacme\n", false),
-            (20_400, &both, "crm\nwww.zohoapis.eu/5725767\n", false),
-        ];
-        for (rows, tenants, answers, goes) in cases {
-            let mut asked = Vec::new();
-            let agreed = ask(rows, tenants, &mut answers.as_bytes(), &mut asked);
+        for (rows, answers, goes) in [
+            (812, " 812 \r\n", true),
+            (812, "8,12", true),
+            (812, "acme.zendesk.com\n", false),
+            (812, "-812\n", false),
+            (812, "81200000000000000000000000000\n", false),
+            (20_400, "ACME\nwww.zohoapis.eu/5725767\n", true),
+            (20_400, "acme\nacme\n", false),
+            (20_400, "crm\nwww.zohoapis.eu/5725767\n", false),
+            (20_400, "20400\n20400\n", false),
+        ] {
+            let agreed = ask(rows, &both, &mut answers.as_bytes(), &mut Vec::new());
             assert_eq!(agreed.is_ok(), goes, "{rows}: {answers:?}");
         }
     }

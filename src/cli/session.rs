@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use roaring::RoaringTreemap;
 
 use super::accounts::Line;
-use super::args::PaceArgs;
+use super::args::{ConsentArgs, PaceArgs};
 use super::commands::live;
 use super::connect::{Connected, refuse_shared_users};
 use super::earlier::uptime;
@@ -18,7 +18,7 @@ use super::feed::{Queues, count_foreign};
 use super::ledgers::NewLedger;
 use super::outline_text;
 use super::planning::Planned;
-use super::question::{self, Consent};
+use super::question;
 use super::recorder::Recorder;
 use super::setup::Setup;
 use super::signals;
@@ -57,7 +57,7 @@ pub(super) struct Session<'a> {
     pub(super) wanted: RoaringTreemap,
     pub(super) setup: Setup,
     pub(super) pace: PaceArgs,
-    pub(super) consent: Consent,
+    pub(super) consent: ConsentArgs,
     /// Whether standard input is the rows', so that nobody can be asked.
     pub(super) is_piped: bool,
     pub(super) mode: Mode,
@@ -171,7 +171,7 @@ impl Session<'_> {
         tenants.sort_unstable();
         tenants.dedup();
         let can_ask = can_ask() && !self.is_piped;
-        if let Some(how) = self.consent.decide(count, can_ask)? {
+        if let Some(how) = self.consent.decide(count, self.pace.max_delete, can_ask)? {
             return Ok(how);
         }
         let (mut input, mut output) = (io::stdin().lock(), io::stderr());

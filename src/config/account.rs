@@ -28,7 +28,7 @@ const ZOHO_VERSIONS: [&str; 8] = ["v2", "v2.1", "v3", "v4", "v5", "v6", "v7", "v
 const SUNCO_AUTHS: [(&str, SuncoAuth); 2] = [("basic", SuncoAuth::Basic), ("jwt", SuncoAuth::Jwt)];
 
 /// The keys that hold secrets.
-pub(super) const SECRET_KEYS: [&str; 5] = [
+pub const SECRET_KEYS: [&str; 5] = [
     "api_token",
     "oauth_token",
     "client_secret",

@@ -21,10 +21,11 @@ mod secret;
 mod table;
 mod urls;
 
-pub use account::{AccountOutline, AccountSettings};
+pub use account::{AccountOutline, AccountSettings, SECRET_KEYS};
 pub use environment::{Lookup, VARIABLES, process_variable};
 pub use error::{ConfigError, MarkedLine};
 pub use limits::LimitSettings;
 pub use load::{Outline, load_outline};
 pub use locate::{ConfigSource, FILE_NAME};
 pub use secret::SecretSource;
+pub use urls::ZOHO_DATA_CENTERS;

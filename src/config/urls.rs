@@ -14,7 +14,7 @@ pub(super) const SUNCO_REGIONS: [(&str, &str); 2] = [
 
 /// Zoho's data centres and their accounts servers, see
 /// <https://www.zoho.com/accounts/protocol/oauth/multi-dc.html>.
-pub(super) const ZOHO_DATA_CENTERS: [(&str, &str); 11] = [
+pub const ZOHO_DATA_CENTERS: [(&str, &str); 11] = [
     ("us", "https://accounts.zoho.com"),
     ("eu", "https://accounts.zoho.eu"),
     ("in", "https://accounts.zoho.in"),

@@ -2,7 +2,9 @@
 
 use std::fs;
 
+use clap::{CommandFactory, Parser};
 use rstest::rstest;
+use userpurge::cli::args::Cli;
 
 use crate::support::World;
 
@@ -155,4 +157,87 @@ fn a_mistake_in_a_file_is_underlined_and_no_secret_beside_it_is_shown() {
       |                    ^ here
     "#);
     assert!(!key.contains("s3cret") && !syntax.contains("s3cret"));
+}
+
+fn parse(line: &str) -> Result<Cli, clap::Error> {
+    Cli::try_parse_from(std::iter::once("userpurge").chain(line.split_whitespace()))
+}
+
+#[test]
+fn the_definitions_fit_together() {
+    Cli::command().debug_assert();
+    let head = "00000000000000000000000000000000000000000000000000000000000000aF";
+    for line in [
+        "plan - --delimiter tab",
+        "plan - --delimiter |",
+        "plan - --format jsonl --delimiter ; --action Permanently_Delete --json",
+        "run users.csv --dry-run --live --yes -q --max-failures 2.5% --canary 5 --until 23:59",
+        &format!("resume l --head {head} --concurrency 1000 --progress plain"),
+        "retry --only refused --only TOO_MANY --include-role agent --confirm 3",
+        "verify latest --sample 100 --seed 7 --json --config c --progress none",
+        "-v sandbox --listen [::1]:9000 --latency 50ms --faults error500=2% --scale-limits 10",
+    ] {
+        if let Err(error) = parse(line) {
+            panic!("{line}: {error}");
+        }
+    }
+}
+
+#[test]
+fn anything_else_is_refused_with_2_and_with_what_to_write() {
+    let head = "00000000000000000000000000000000000000000000000000000000000000a";
+    for (line, words) in [
+        ("run users.csv --live", "--dry-run"),
+        ("run users.csv --yes --confirm 3", "--confirm"),
+        ("run users.csv --action erase", "the actions are"),
+        ("run users.csv --format xml", "possible values"),
+        ("run users.csv --delimiter ab", "write one character"),
+        ("run users.csv --delimiter a", "write one character"),
+        ("run users.csv --delimiter \"", "write one character"),
+        ("run users.csv --delimiter §", "write one character"),
+        ("run users.csv --until 7:05", "23:59"),
+        ("run users.csv --until 007:05", "23:59"),
+        ("run users.csv --until 07:00:00", "23:59"),
+        ("run users.csv --until +7:00", "23:59"),
+        ("run users.csv --until 7pm", "23:59"),
+        ("run users.csv --until ٠٧:00", "23:59"),
+        ("sandbox --scale-limits=-1", "write a factor"),
+        ("sandbox --scale-limits nan", "write a factor"),
+        ("run users.csv --attempts 101", "1..=100"),
+        (
+            "run users.csv --concurrency 0",
+            "write a number from 1 to 1000",
+        ),
+        (
+            "run users.csv --concurrency 1001",
+            "write a number from 1 to 1000",
+        ),
+        ("run users.csv --confirm 12,480", "in digits alone"),
+        ("run users.csv --max-delete 1k", "in digits alone"),
+        ("run users.csv -q -v", "--verbose"),
+        (
+            "run users.csv --canary 0",
+            "write a number of rows, 1 at least",
+        ),
+        ("run users.csv --canary 5%", "write a number of rows"),
+        ("run users.csv --until 24:00", "23:59"),
+        ("resume l --account acme", "--account"),
+        ("resume l --done-in m", "--done-in"),
+        ("resume l --include-role agent", "--include-role"),
+        ("retry l --protect staff.txt", "--protect"),
+        ("report l --format csv", "--out"),
+        ("verify l --sample 0", "write a number of rows, 1 at least"),
+        ("verify l --seed 7", "--sample"),
+        ("verify l --sample 9 --seed x", "write the number that"),
+        ("audit l --head 12ab", "64 hexadecimal digits"),
+        (&format!("audit l --head g{head}"), "64 hexadecimal digits"),
+        (&format!("audit l --head {head}FF"), "64 hexadecimal digits"),
+        ("sandbox --listen 0.0.0.0:80", "loopback only"),
+        ("sandbox --listen localhost", "write an address"),
+        ("sandbox --scale-limits 0", "write a factor"),
+    ] {
+        let error = parse(line).unwrap_err();
+        assert_eq!(error.exit_code(), 2, "{line}: {error}");
+        assert!(error.to_string().contains(words), "{line}: {error}");
+    }
 }

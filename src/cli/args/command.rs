@@ -6,17 +6,13 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use super::looking::{
-    AuditArgs, CheckArgs, CompletionsArgs, InitArgs, ManArgs, ReportArgs, SandboxArgs, StatusArgs,
-    VerifyArgs,
-};
-use super::options::{
-    ConfigArgs, ConsentArgs, DiagnosticsArgs, PaceArgs, ProgressArgs, RoleArgs, RowsArgs,
-};
-use super::values::parse_head;
+use super::looking::{AuditArgs, CheckArgs, ReportArgs, SandboxArgs, StatusArgs, VerifyArgs};
+use super::options::{ConsentArgs, DiagnosticsArgs, PaceArgs, RoleArgs, RowsArgs};
+use super::values::{modes, parse_head};
 use crate::cli::ExitCode;
 use crate::config::VARIABLES;
 use crate::ledger::Head;
+use crate::progress::Mode;
 
 /// Delete users at Zendesk Support, Sunshine Conversations and Zoho CRM, from a file, under each
 /// provider's rate limits, with a ledger that answers for every row
@@ -147,7 +143,11 @@ Examples:
   userpurge init --config prod.toml
   printf '%s\\n' zendesk acme client userpurge acme env ACME_SECRET | userpurge init"
     )]
-    Init(InitArgs),
+    Init {
+        /// The file to write [default: userpurge.toml]
+        #[arg(long, value_name = "PATH")]
+        config: Option<PathBuf>,
+    },
 
     /// Serve the three providers' behaviour on this machine, for trying things out
     #[command(after_help = "\
@@ -170,14 +170,23 @@ Examples:
   userpurge completions zsh > ~/.zfunc/_userpurge
   userpurge completions fish > ~/.config/fish/completions/userpurge.fish
   userpurge completions powershell >> $PROFILE")]
-    Completions(CompletionsArgs),
+    Completions {
+        /// The shell
+        #[arg(value_enum, value_name = "SHELL")]
+        shell: clap_complete::Shell,
+    },
 
     /// Print the man pages, one after the other, or write one for each command
     #[command(after_help = "\
 Examples:
   userpurge man | man -l -
   userpurge man --out ~/.local/share/man/man1")]
-    Man(ManArgs),
+    Man {
+        /// The folder that each page goes to as a file of its own, made if it is not there [default:
+        /// standard output]
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+    },
 }
 
 /// `plan`.
@@ -199,9 +208,10 @@ pub struct PlanArgs {
     #[arg(long, value_name = "PATH")]
     pub ledger: Option<PathBuf>,
 
-    /// Accounts.
-    #[command(flatten)]
-    pub config: ConfigArgs,
+    /// The configuration file [default: ./userpurge.toml, then the XDG configuration folder, then
+    /// environment variables]
+    #[arg(long, value_name = "PATH", help_heading = "Accounts")]
+    pub config: Option<PathBuf>,
     /// How rows are read and chosen.
     #[command(flatten)]
     pub rows: RowsArgs,
@@ -211,9 +221,10 @@ pub struct PlanArgs {
     /// Taken and not needed, so that a `run` line becomes a `plan` line by its first word.
     #[command(flatten)]
     pub consent: ConsentArgs,
-    /// Progress.
-    #[command(flatten)]
-    pub progress: ProgressArgs,
+    /// Progress on standard error: bars on a terminal, else a plain line now and then
+    #[arg(long, value_name = "HOW", default_value = "auto", value_parser = modes())]
+    #[arg(help_heading = "Output")]
+    pub progress: Mode,
 }
 
 /// `run`.
@@ -235,9 +246,10 @@ pub struct RunArgs {
     #[arg(long, requires = "dry_run")]
     pub live: bool,
 
-    /// Accounts.
-    #[command(flatten)]
-    pub config: ConfigArgs,
+    /// The configuration file [default: ./userpurge.toml, then the XDG configuration folder, then
+    /// environment variables]
+    #[arg(long, value_name = "PATH", help_heading = "Accounts")]
+    pub config: Option<PathBuf>,
     /// How rows are read and chosen.
     #[command(flatten)]
     pub rows: RowsArgs,
@@ -247,9 +259,10 @@ pub struct RunArgs {
     /// The question.
     #[command(flatten)]
     pub consent: ConsentArgs,
-    /// Progress.
-    #[command(flatten)]
-    pub progress: ProgressArgs,
+    /// Progress on standard error: bars on a terminal, else a plain line now and then
+    #[arg(long, value_name = "HOW", default_value = "auto", value_parser = modes())]
+    #[arg(help_heading = "Output")]
+    pub progress: Mode,
 }
 
 /// What `resume` and `retry` have in common.
@@ -263,18 +276,20 @@ pub struct GoOnArgs {
     #[arg(long, value_name = "HASH", value_parser = parse_head)]
     pub head: Option<Head>,
 
-    /// Accounts.
-    #[command(flatten)]
-    pub config: ConfigArgs,
+    /// The configuration file [default: ./userpurge.toml, then the XDG configuration folder, then
+    /// environment variables]
+    #[arg(long, value_name = "PATH", help_heading = "Accounts")]
+    pub config: Option<PathBuf>,
     /// How fast, and when to give up.
     #[command(flatten)]
     pub pace: PaceArgs,
     /// The question.
     #[command(flatten)]
     pub consent: ConsentArgs,
-    /// Progress.
-    #[command(flatten)]
-    pub progress: ProgressArgs,
+    /// Progress on standard error: bars on a terminal, else a plain line now and then
+    #[arg(long, value_name = "HOW", default_value = "auto", value_parser = modes())]
+    #[arg(help_heading = "Output")]
+    pub progress: Mode,
 }
 
 /// `retry`.
@@ -306,81 +321,4 @@ fn after_long_help() -> String {
     }
     text.push_str("\nBegin with `userpurge demo`, then `userpurge plan INPUT`.");
     text
-}
-
-#[cfg(test)]
-mod tests {
-    use clap::{CommandFactory, Parser};
-
-    use super::Cli;
-
-    fn parse(line: &str) -> Result<Cli, clap::Error> {
-        Cli::try_parse_from(std::iter::once("userpurge").chain(line.split_whitespace()))
-    }
-
-    #[test]
-    fn the_definitions_fit_together() {
-        Cli::command().debug_assert();
-        let head = "00000000000000000000000000000000000000000000000000000000000000aF";
-        for line in [
-            "plan - --format jsonl --delimiter ; --action Permanently_Delete --json",
-            "run users.csv --dry-run --live --yes -q --max-failures 2.5% --canary 5 --until 23:59",
-            &format!("resume l --head {head} --concurrency 1000 --progress plain"),
-            "retry --only refused --only TOO_MANY --include-role agent --confirm 3",
-            "verify latest --sample 100 --seed 7 --json --config c --progress none",
-            "-v sandbox --listen [::1]:9000 --latency 50ms --faults error500=2% --scale-limits 10",
-        ] {
-            if let Err(error) = parse(line) {
-                panic!("{line}: {error}");
-            }
-        }
-    }
-
-    #[test]
-    fn anything_else_is_refused_with_2_and_with_what_to_write() {
-        let head = "00000000000000000000000000000000000000000000000000000000000000a";
-        for (line, words) in [
-            ("run users.csv --live", "--dry-run"),
-            ("run users.csv --yes --confirm 3", "--confirm"),
-            ("run users.csv --action erase", "the actions are"),
-            ("run users.csv --format xml", "possible values"),
-            ("run users.csv --delimiter ab", "write one character"),
-            ("run users.csv --attempts 101", "1..=100"),
-            (
-                "run users.csv --concurrency 0",
-                "write a number from 1 to 1000",
-            ),
-            (
-                "run users.csv --concurrency 1001",
-                "write a number from 1 to 1000",
-            ),
-            ("run users.csv --confirm 12,480", "in digits alone"),
-            ("run users.csv --max-delete 1k", "in digits alone"),
-            ("run users.csv -q -v", "--verbose"),
-            (
-                "run users.csv --canary 0",
-                "write a number of rows, 1 at least",
-            ),
-            ("run users.csv --canary 5%", "write a number of rows"),
-            ("run users.csv --until 24:00", "23:59"),
-            ("resume l --account acme", "--account"),
-            ("resume l --done-in m", "--done-in"),
-            ("resume l --include-role agent", "--include-role"),
-            ("retry l --protect staff.txt", "--protect"),
-            ("report l --format csv", "--out"),
-            ("verify l --sample 0", "write a number of rows, 1 at least"),
-            ("verify l --seed 7", "--sample"),
-            ("verify l --sample 9 --seed x", "write the number that"),
-            ("audit l --head 12ab", "64 hexadecimal digits"),
-            (&format!("audit l --head g{head}"), "64 hexadecimal digits"),
-            (&format!("audit l --head {head}FF"), "64 hexadecimal digits"),
-            ("sandbox --listen 0.0.0.0:80", "loopback only"),
-            ("sandbox --listen localhost", "write an address"),
-            ("sandbox --scale-limits 0", "write a factor"),
-        ] {
-            let error = parse(line).unwrap_err();
-            assert_eq!(error.exit_code(), 2, "{line}: {error}");
-            assert!(error.to_string().contains(words), "{line}: {error}");
-        }
-    }
 }

@@ -6,12 +6,12 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::options::{ConfigArgs, ProgressArgs};
 use super::values::{
-    SANDBOX_LISTEN, parse_concurrency, parse_head, parse_listen, parse_scale, parse_seed,
+    SANDBOX_LISTEN, modes, parse_concurrency, parse_head, parse_listen, parse_scale, parse_seed,
     parse_some_rows,
 };
 use crate::ledger::Head;
+use crate::progress::Mode;
 use crate::sandbox::{Faults, Latency};
 
 /// `status`.
@@ -100,12 +100,14 @@ pub struct VerifyArgs {
     #[arg(long, value_name = "N", value_parser = parse_concurrency)]
     pub concurrency: Option<NonZeroU32>,
 
-    /// Accounts.
-    #[command(flatten)]
-    pub config: ConfigArgs,
-    /// Progress.
-    #[command(flatten)]
-    pub progress: ProgressArgs,
+    /// The configuration file [default: ./userpurge.toml, then the XDG configuration folder, then
+    /// environment variables]
+    #[arg(long, value_name = "PATH", help_heading = "Accounts")]
+    pub config: Option<PathBuf>,
+    /// Progress on standard error: bars on a terminal, else a plain line now and then
+    #[arg(long, value_name = "HOW", default_value = "auto", value_parser = modes())]
+    #[arg(help_heading = "Output")]
+    pub progress: Mode,
     /// Ask although a server asked for a wait that is not over
     #[arg(long, help_heading = "Pace and safety")]
     pub ignore_pauses: bool,
@@ -127,14 +129,6 @@ pub struct AuditArgs {
     pub json: bool,
 }
 
-/// `init`.
-#[derive(Debug, Args)]
-pub struct InitArgs {
-    /// The file to write [default: userpurge.toml]
-    #[arg(long, value_name = "PATH")]
-    pub config: Option<PathBuf>,
-}
-
 /// `check`.
 #[derive(Debug, Args)]
 pub struct CheckArgs {
@@ -142,9 +136,10 @@ pub struct CheckArgs {
     #[arg(long)]
     pub json: bool,
 
-    /// Accounts.
-    #[command(flatten)]
-    pub config: ConfigArgs,
+    /// The configuration file [default: ./userpurge.toml, then the XDG configuration folder, then
+    /// environment variables]
+    #[arg(long, value_name = "PATH", help_heading = "Accounts")]
+    pub config: Option<PathBuf>,
 }
 
 /// `sandbox`.
@@ -174,21 +169,4 @@ pub struct SandboxArgs {
     /// Write a configuration for the sandbox to this new file [default: standard output]
     #[arg(long, value_name = "FILE")]
     pub write_config: Option<PathBuf>,
-}
-
-/// `man`.
-#[derive(Debug, Args)]
-pub struct ManArgs {
-    /// The folder that each page goes to as a file of its own, made if it is not there [default:
-    /// standard output]
-    #[arg(long, value_name = "DIR")]
-    pub out: Option<PathBuf>,
-}
-
-/// `completions`.
-#[derive(Debug, Args)]
-pub struct CompletionsArgs {
-    /// The shell
-    #[arg(value_enum, value_name = "SHELL")]
-    pub shell: clap_complete::Shell,
 }

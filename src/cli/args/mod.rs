@@ -12,7 +12,6 @@ mod values;
 
 pub use command::{Cli, Command, GoOnArgs, PlanArgs, RetryArgs, RunArgs};
 pub use looking::{
-    AuditArgs, CheckArgs, CompletionsArgs, InitArgs, ManArgs, ReportArgs, ReportFormat,
-    SandboxArgs, StatusArgs, VerifyArgs,
+    AuditArgs, CheckArgs, ReportArgs, ReportFormat, SandboxArgs, StatusArgs, VerifyArgs,
 };
-pub use options::{ConfigArgs, DiagnosticsArgs, LogFormat, PaceArgs};
+pub use options::{ConsentArgs, DiagnosticsArgs, LogFormat, PaceArgs};

@@ -6,29 +6,17 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::values::{
-    TimeOfDay, formats, modes, parse_action, parse_concurrency, parse_delimiter, parse_rows,
+    TimeOfDay, formats, parse_action, parse_concurrency, parse_delimiter, parse_rows,
     parse_some_rows,
 };
 use crate::cli::Failure;
-use crate::cli::question::Consent;
 use crate::cli::setup::folder;
 use crate::domain::{Action, RunOptions};
 use crate::input::{Columns, ReadOptions};
 use crate::lane::FailureLimit;
-use crate::progress::Mode;
 
 /// The most tries for one request that can be asked for.
 const ATTEMPTS_MAX: i64 = 100;
-
-/// Where the accounts are.
-#[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "Accounts")]
-pub struct ConfigArgs {
-    /// The configuration file [default: ./userpurge.toml, then the XDG configuration folder, then
-    /// environment variables]
-    #[arg(long, value_name = "PATH")]
-    pub config: Option<PathBuf>,
-}
 
 /// How rows are read and chosen.
 #[derive(Debug, Clone, Default, Args)]
@@ -139,15 +127,6 @@ pub struct ConsentArgs {
     /// Ask nothing, and go only if exactly N rows would be sent
     #[arg(long, value_name = "N", value_parser = parse_rows)]
     pub confirm: Option<u64>,
-}
-
-/// Progress.
-#[derive(Debug, Clone, Copy, Default, Args)]
-#[command(next_help_heading = "Output")]
-pub struct ProgressArgs {
-    /// Progress on standard error: bars on a terminal, else a plain line now and then
-    #[arg(long, value_name = "HOW", default_value = "auto", value_parser = modes())]
-    pub progress: Mode,
 }
 
 /// Diagnostics, which every command has.
@@ -261,17 +240,6 @@ impl RowsArgs {
                 action: self.action_column.clone(),
                 reference: self.ref_column.clone(),
             },
-        }
-    }
-}
-
-impl ConsentArgs {
-    /// What the question goes by.
-    pub(in crate::cli) fn consent(self, pace: &PaceArgs) -> Consent {
-        Consent {
-            yes: self.yes,
-            confirm: self.confirm,
-            max_delete: pace.max_delete,
         }
     }
 }

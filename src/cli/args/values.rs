@@ -189,36 +189,8 @@ impl TimeOfDay {
 mod tests {
     use jiff::tz::TimeZone;
 
-    use super::{TimeOfDay, parse_delimiter, parse_scale};
+    use super::TimeOfDay;
     use crate::domain::Time;
-
-    #[test]
-    fn a_delimiter_is_one_byte_that_is_in_no_id_and_a_scale_is_a_positive_factor() {
-        for text in [";", "|", " "] {
-            assert_eq!(parse_delimiter(text).map(String::from).as_deref(), Ok(text));
-        }
-        assert_eq!(
-            (parse_delimiter("tab"), parse_delimiter("\\t")),
-            (Ok('\t'), Ok('\t'))
-        );
-        for text in ["", ";;", "a", "7", "\"", "\n", "§"] {
-            assert!(parse_delimiter(text).is_err(), "{text}");
-        }
-        let scales = ["10", "0.5", "0", "-1", "nan"].map(|text| parse_scale(text).is_ok());
-        assert_eq!(scales, [true, true, false, false, false]);
-    }
-
-    #[test]
-    fn a_time_of_day_is_two_digits_each() {
-        for text in ["00:00", "06:00", "23:59"] {
-            assert_eq!(text.parse::<TimeOfDay>().unwrap().to_string(), text);
-        }
-        let others = "24:00 23:60 7:5 7:05 07:5 007:05 0700 07:00:00 +7:00 -1:00 7pm ٠٧:00";
-        for text in others.split(' ').chain([" 7:00", ""]) {
-            let error = text.parse::<TimeOfDay>().unwrap_err();
-            assert!(error.contains("23:59"), "{text}");
-        }
-    }
 
     #[test]
     fn it_is_the_next_time_a_clock_shows_it() {

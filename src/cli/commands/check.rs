@@ -32,7 +32,7 @@ type Told = Result<(Identity, RateHints, Option<&'static str>), RequestError>;
 
 /// Tries the credentials of every account.
 pub(in crate::cli) async fn execute(args: &CheckArgs) -> Result<ExitCode, Failure> {
-    let source = setup::locate(args.config.config.as_deref())?;
+    let source = setup::locate(args.config.as_deref())?;
     let outline = setup::outline(&source)?;
     let (options, before) = (RunOptions::default(), Before::default());
     let recorder = (&Recorder::without_ledger(), &Stop::default());

@@ -7,7 +7,7 @@ use clap::Parser as _;
 
 use super::sandbox;
 use crate::cli::args::{Cli, Command, RunArgs};
-use crate::cli::files::{There, make_private_folder, write_whole};
+use crate::cli::files::{make_private_folder, write_whole};
 use crate::cli::terminal::{put, tell};
 use crate::cli::{ExitCode, Failure};
 use crate::domain::Outcome;
@@ -66,7 +66,7 @@ fn folder() -> Result<PathBuf, Failure> {
 }
 
 fn write(path: &Path, text: &str) -> Result<(), Failure> {
-    write_whole(path, There::Kept, Failure::from, |file| {
+    write_whole(path, false, Failure::from, |file| {
         Ok(file.as_file().write_all(text.as_bytes())?)
     })
 }

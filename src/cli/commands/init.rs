@@ -3,19 +3,19 @@
 //! Answers come from the terminal, or line by line from a pipe. No secret is ever asked for: the
 //! file says where each is kept.
 
+use std::collections::VecDeque;
 use std::fmt::Write as _;
 use std::io::{self, BufRead, IsTerminal as _, Read as _, Write};
 use std::path::{Path, PathBuf};
 
-use Question::{Place, Secret, Text};
-
 use super::check;
-use crate::cli::args::{CheckArgs, ConfigArgs, InitArgs};
-use crate::cli::files::{There, write_whole};
+use crate::cli::args::CheckArgs;
+use crate::cli::files::write_whole;
 use crate::cli::setup;
 use crate::cli::terminal::{shown, tell};
 use crate::cli::{ExitCode, Failure};
-use crate::config::{ConfigSource, FILE_NAME};
+use crate::config::{ConfigSource, FILE_NAME, SECRET_KEYS, ZOHO_DATA_CENTERS};
+use crate::domain::ProviderKind::{self, Sunco, Zendesk, Zoho};
 
 /// So many accounts one sitting makes.
 const ACCOUNTS_MAX: usize = 20;
@@ -37,123 +37,60 @@ const HEAD: &str = "\
 # deny_tenants = [\"prod\"]                    # nothing is deleted at a tenant whose name holds such a word
 ";
 
-/// A key and its value.
-type Key = (&'static str, String);
+/// A key, and the words that ask for its value, or that name the secret.
+type Question = (&'static str, &'static str);
 
-/// What is asked for.
-#[derive(Debug)]
-enum Question {
-    /// A key, and the words that ask for its value.
-    Text(&'static str, &'static str),
-    /// An address, or something shorter: the words, the default, and the key that an answer is for.
-    Place(
-        &'static str,
-        Option<&'static str>,
-        fn(&str) -> Result<Key, String>,
+const ZENDESK: [Question; 1] = [(
+    "subdomain",
+    "Subdomain, the acme of https://acme.zendesk.com, or the whole address",
+)];
+
+/// The ways to sign in at Zendesk: a word, what it is, and what is asked then.
+const WAYS: [(&str, &str, &[Question]); 3] = [
+    (
+        "client",
+        "an OAuth client (Admin Center > Apps and integrations > APIs > OAuth clients)",
+        &[
+            ("client_id", "Identifier of the OAuth client"),
+            ("client_secret", "the OAuth client's secret"),
+        ],
     ),
-    /// The key of a secret, and what it is. Where it is kept is asked last.
-    Secret(&'static str, &'static str),
-}
+    (
+        "token",
+        "a ready OAuth access token",
+        &[("oauth_token", "the access token")],
+    ),
+    (
+        "api-token",
+        "an API token, which Zendesk ends on 2027-04-30",
+        &[
+            ("email", "E-mail address of the admin"),
+            ("api_token", "the API token"),
+        ],
+    ),
+];
 
-/// A provider, and all that is asked about an account there.
-#[derive(Debug)]
-struct Provider {
-    word: &'static str,
-    title: &'static str,
-    questions: &'static [Question],
-    /// The ways to sign in, where there are several: a word, what it is, its questions.
-    ways: &'static [(&'static str, &'static str, &'static [Question])],
-    /// An action to begin with.
-    action: &'static str,
-    /// Limits that hold without a word, to be changed.
-    limits: &'static [(&'static str, &'static str)],
-}
+const SUNCO: [Question; 4] = [
+    ("app_id", "Id of the app"),
+    (
+        "region",
+        "Region (us or eu), or the Zendesk subdomain, or a whole address",
+    ),
+    ("key_id", "Id of the API key, app_…"),
+    ("key_secret", "the API key's secret"),
+];
 
-const PROVIDERS: [Provider; 3] = [
-    Provider {
-        word: "zendesk",
-        title: "Zendesk Support",
-        questions: &[Place(
-            "Subdomain, the acme of https://acme.zendesk.com, or the whole address",
-            None,
-            zendesk_place,
-        )],
-        ways: &[
-            (
-                "client",
-                "an OAuth client (Admin Center > Apps and integrations > APIs > OAuth clients)",
-                &[
-                    Text("client_id", "Identifier of the OAuth client"),
-                    Secret("client_secret", "the OAuth client's secret"),
-                ],
-            ),
-            (
-                "token",
-                "a ready OAuth access token",
-                &[Secret("oauth_token", "the access token")],
-            ),
-            (
-                "api-token",
-                "an API token, which Zendesk ends on 2027-04-30",
-                &[
-                    Text("email", "E-mail address of the admin"),
-                    Secret("api_token", "the API token"),
-                ],
-            ),
-        ],
-        action: "purge",
-        limits: &[
-            (
-                "requests = \"400/1m\"",
-                "every request; the Enterprise plan has 700/1m",
-            ),
-            ("permanently-delete = \"700/10m\"", "this endpoint as well"),
-        ],
-    },
-    Provider {
-        word: "sunco",
-        title: "Sunshine Conversations",
-        questions: &[
-            Text("app_id", "Id of the app"),
-            Place(
-                "Region (us or eu), or the Zendesk subdomain, or a whole address",
-                Some("us"),
-                |answer| {
-                    let key = match answer {
-                        "us" | "eu" => "region",
-                        address if address.contains("://") => "base_url",
-                        _ => "subdomain",
-                    };
-                    Ok((key, answer.to_owned()))
-                },
-            ),
-            Text("key_id", "Id of the API key, app_…"),
-            Secret("key_secret", "the API key's secret"),
-        ],
-        ways: &[],
-        action: "delete",
-        limits: &[("requests = \"600/1m\"", "every request")],
-    },
-    Provider {
-        word: "zoho",
-        title: "Zoho CRM",
-        questions: &[
-            Place(
-                "Data centre (us, eu, in, au, jp, cn, ca, sa, uk, ae or sg)",
-                None,
-                zoho_place,
-            ),
-            Text("client_id", "Id of the OAuth client, 1000.…"),
-            Secret("client_secret", "the OAuth client's secret"),
-            Secret(
-                "refresh_token",
-                "the refresh token, with the scopes ZohoCRM.users.DELETE, ZohoCRM.users.READ and ZohoCRM.org.READ",
-            ),
-        ],
-        ways: &[],
-        action: "delete",
-        limits: &[("requests = \"600/1m\"", "every request")],
-    },
+const ZOHO: [Question; 4] = [
+    (
+        "data_center",
+        "Data centre (us, eu, in, au, jp, cn, ca, sa, uk, ae or sg)",
+    ),
+    ("client_id", "Id of the OAuth client, 1000.…"),
+    ("client_secret", "the OAuth client's secret"),
+    (
+        "refresh_token",
+        "the refresh token, with the scopes ZohoCRM.users.DELETE, ZohoCRM.users.READ and ZohoCRM.org.READ",
+    ),
 ];
 
 /// Where a secret may be kept: a word, what it is, and the question that follows.
@@ -167,32 +104,19 @@ const KEPT: [(&str, &str, &str); 3] = [
     ),
 ];
 
-/// Zoho's data centres.
-const DATA_CENTERS: [&str; 11] = [
-    "us", "eu", "in", "au", "jp", "cn", "ca", "sa", "uk", "ae", "sg",
-];
-
 /// Asks, writes, checks.
-pub(in crate::cli) async fn execute(args: &InitArgs) -> Result<ExitCode, Failure> {
-    let path = args.config.clone();
-    let path = path.unwrap_or_else(|| PathBuf::from(FILE_NAME));
-    let accounts = ask(&path)?;
-    let tables = accounts.iter().map(Account::table);
-    write(
-        &path,
-        &std::iter::once(HEAD.to_owned())
-            .chain(tables)
-            .collect::<String>(),
-    )?;
+pub(in crate::cli) async fn execute(named: Option<PathBuf>) -> Result<ExitCode, Failure> {
+    let path = named.clone().unwrap_or_else(|| PathBuf::from(FILE_NAME));
+    let (text, variables) = ask(&path)?;
+    write(&path, &text)?;
     tell(&format!(
         "\nwrote `{}`, for your eyes only. It holds no secret.",
         path.display()
     ));
-    let variables = accounts.iter().flat_map(|account| &account.variables);
-    let unset = variables.filter(|name| std::env::var_os(name).is_none());
+    let unset = variables.iter();
+    let unset = unset.filter(|name| std::env::var_os(name).is_none());
     let unset: Vec<_> = unset.map(|name| format!("`{name}`")).collect();
     if !unset.is_empty() {
-        let named = args.config.as_ref();
         let named = named.map_or_else(String::new, |it| format!(" --config {}", it.display()));
         tell(&format!(
             "Next: set {}, then try the credentials with `userpurge check{named}`",
@@ -201,19 +125,22 @@ pub(in crate::cli) async fn execute(args: &InitArgs) -> Result<ExitCode, Failure
         return Ok(ExitCode::Success);
     }
     tell("");
-    let config = ConfigArgs { config: Some(path) };
-    let json = false;
+    let (config, json) = (Some(path), false);
     check::execute(&CheckArgs { json, config }).await
 }
 
-fn ask(path: &Path) -> Result<Vec<Account>, Failure> {
-    let mut asker = Asker {
+/// Returns the configuration, and the variables that have to be set.
+fn ask(path: &Path) -> Result<(String, Vec<String>), Failure> {
+    let mut interview = Interview {
         input: &mut io::stdin().lock(),
         output: &mut io::stderr().lock(),
+        names: Vec::new(),
+        text: HEAD.to_owned(),
+        variables: Vec::new(),
     };
     if path.exists() {
         let question = format!("`{}` is there already. Replace it", path.display());
-        if !asker.confirm(&question)? {
+        if !interview.confirm(&question)? {
             return Err(Failure::message(
                 ExitCode::Refused,
                 format!("`{}` was left as it is", path.display()),
@@ -221,19 +148,17 @@ fn ask(path: &Path) -> Result<Vec<Account>, Failure> {
             ));
         }
     }
-    let mut accounts: Vec<Account> = Vec::new();
-    while accounts.len() < ACCOUNTS_MAX {
-        let account = Account::ask(&mut asker, &accounts)?;
-        accounts.push(account);
+    while interview.names.len() < ACCOUNTS_MAX {
+        interview.ask_account()?;
         // Piped answers may end here: all was said.
-        match asker.confirm("Another account") {
+        match interview.confirm("Another account") {
             Ok(true) => {}
             Ok(false) => break,
             Err(_) if !io::stdin().is_terminal() => break,
             Err(failure) => return Err(failure),
         }
     }
-    Ok(accounts)
+    Ok((interview.text, interview.variables))
 }
 
 /// Writes the file beside its place, reads it as any configuration is read, and only then puts it
@@ -243,7 +168,7 @@ fn write(path: &Path, text: &str) -> Result<(), Failure> {
         let text = format!("cannot write `{}`: {error}", path.display());
         Failure::message(ExitCode::Refused, text, None)
     };
-    write_whole(path, There::Replaced, failed, |file| {
+    write_whole(path, true, failed, |file| {
         file.as_file().write_all(text.as_bytes()).map_err(failed)?;
         let beside = file.path();
         let read = setup::outline(&ConfigSource::File(beside.to_owned()));
@@ -253,73 +178,131 @@ fn write(path: &Path, text: &str) -> Result<(), Failure> {
     })
 }
 
-/// An account, as it was answered.
-struct Account {
-    name: String,
-    provider: &'static Provider,
-    /// Keys, their values as TOML, and comments.
-    lines: Vec<(&'static str, String, &'static str)>,
+/// Puts questions out, takes answers in, and keeps what comes of them.
+struct Interview<'a> {
+    input: &'a mut dyn BufRead,
+    output: &'a mut dyn Write,
+    /// The names of the accounts so far.
+    names: Vec<String>,
+    /// The configuration.
+    text: String,
     /// The variables that have to be set.
     variables: Vec<String>,
 }
 
-impl Account {
-    /// Asks about one account, beside those that there are already.
-    fn ask(asker: &mut Asker<'_>, others: &[Self]) -> Result<Self, Failure> {
-        let words = PROVIDERS.each_ref().map(|it| (it.word, it.title));
-        let provider = &PROVIDERS[asker.choose("Where are the users to be deleted", &words)?];
-        let mut questions: Vec<&Question> = provider.questions.iter().collect();
-        let (mut keys, mut secrets) = (Vec::new(), Vec::new());
-        let mut place = 0;
-        // Bounded by the questions of the table.
-        loop {
-            if place == provider.questions.len() && !provider.ways.is_empty() {
-                let words: Vec<_> = provider
-                    .ways
-                    .iter()
-                    .map(|(word, what, _)| (*word, *what))
-                    .collect();
-                let way = asker.choose("How does the program sign in", &words)?;
-                questions.extend(provider.ways[way].2);
-            }
-            match questions.get(place) {
-                Some(Text(key, asks)) => {
-                    keys.push(asker.ask(asks, None, |answer| Ok((*key, answer.to_owned())))?);
-                }
-                Some(Place(asks, default, take)) => keys.push(asker.ask(asks, *default, take)?),
-                Some(Secret(key, what)) => secrets.push((*key, *what)),
-                None => break,
-            }
-            place += 1;
-        }
-        let subdomain = keys.iter().find(|(key, _)| *key == "subdomain");
-        let name = subdomain.map_or(provider.word, |(_, value)| value);
-        let lines = keys.iter().map(|(key, value)| (*key, quoted(value), ""));
-        let mut account = Self {
-            name: ask_name(asker, name, others)?,
-            provider,
-            lines: lines.collect(),
-            variables: Vec::new(),
+impl Interview<'_> {
+    /// Asks about one account, and adds its table.
+    fn ask_account(&mut self) -> Result<(), Failure> {
+        let kinds = ProviderKind::ALL.map(|kind| (kind.name(), kind.title()));
+        let kind = ProviderKind::ALL[self.choose("Where are the users to be deleted", &kinds)?];
+        let own: &[Question] = match kind {
+            Zendesk => &ZENDESK,
+            Sunco => &SUNCO,
+            Zoho => &ZOHO,
         };
-        for (key, what) in secrets {
-            account.ask_secret(asker, key, what)?;
+        let mut questions: VecDeque<Question> = own.iter().copied().collect();
+        let (mut lines, mut secrets) = (Vec::new(), Vec::new());
+        let mut name = kind.name().to_owned();
+        while let Some((key, asks)) = questions.pop_front() {
+            if SECRET_KEYS.contains(&key) {
+                secrets.push((key, asks));
+                continue;
+            }
+            let default = (key == "region").then_some("us");
+            let (given, value) = self.ask(asks, default, |answer| take(key, answer))?;
+            lines.push((format!("{given} = {}", quoted(&value)), ""));
+            if given == "subdomain" {
+                name = value;
+            }
+            if key == "subdomain" {
+                let words = WAYS.map(|(word, what, _)| (word, what));
+                questions.extend(WAYS[self.choose("How does the program sign in", &words)?].2);
+            }
         }
-        Ok(account)
+        let name = self.ask_name(&name)?;
+        for (key, what) in secrets {
+            let place = self.ask_secret(&name, key, what)?;
+            let comment = match key {
+                "api_token" => "Zendesk ends API tokens on 2027-04-30; make an OAuth client before",
+                _ => what,
+            };
+            lines.push((format!("{key} = {place}"), comment));
+        }
+        self.add_account(kind, &name, lines);
+        self.names.push(name);
+        Ok(())
     }
 
-    /// Asks where a secret is kept.
-    fn ask_secret(
-        &mut self,
-        asker: &mut Asker<'_>,
-        key: &'static str,
-        what: &'static str,
-    ) -> Result<(), Failure> {
+    /// Adds an account's table, with comments for the next reader.
+    fn add_account(&mut self, kind: ProviderKind, name: &str, mut lines: Vec<(String, &str)>) {
+        let (action, limits): (_, &[_]) = match kind {
+            Zendesk => (
+                "purge",
+                &[
+                    (
+                        "requests = \"400/1m\"",
+                        "every request; the Enterprise plan has 700/1m",
+                    ),
+                    ("permanently-delete = \"700/10m\"", "this endpoint as well"),
+                ],
+            ),
+            Sunco | Zoho => ("delete", &[("requests = \"600/1m\"", "every request")]),
+        };
+        let key = match name {
+            name if name.contains('.') => quoted(name),
+            name => name.to_owned(),
+        };
+        lines.insert(0, (format!("provider = {}", quoted(kind.name())), ""));
+        let why = "for rows that name none; without it they are not sent";
+        lines.push((format!("# action = {}", quoted(action)), why));
+        lines.push((String::new(), ""));
+        let heading = format!("# [accounts.{key}.limits]");
+        lines.push((heading, "these hold unless told otherwise"));
+        lines.extend(
+            limits
+                .iter()
+                .map(|(limit, what)| (format!("# {limit}"), *what)),
+        );
+        let share = "the part of each limit that this program may use";
+        lines.push(("# share = 0.8".to_owned(), share));
+        // Writing to a string cannot fail.
+        let _ = writeln!(self.text, "\n[accounts.{key}]");
+        for (line, comment) in lines {
+            let _ = match comment {
+                "" => writeln!(self.text, "{line}"),
+                comment => writeln!(self.text, "{line:<44} # {comment}"),
+            };
+        }
+    }
+
+    /// Asks for an account's name. The default is one that no account has yet, `name` or a number
+    /// behind it.
+    fn ask_name(&mut self, name: &str) -> Result<String, Failure> {
+        let taken = self.names.clone();
+        let is_taken = |name: &str| taken.iter().any(|other| other == name);
+        let mut names = std::iter::once(name.to_owned()).chain((2..).map(|n| format!("{name}{n}")));
+        let free = names.find(|name| !is_taken(name));
+        let asks = "Name of this account, as rows will say it";
+        self.ask(asks, free.as_deref(), |name| {
+            let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+            if !name.chars().all(plain) {
+                Err("letters, digits, hyphens, underscores and dots".to_owned())
+            } else if is_taken(name) {
+                Err(format!("there is an account `{name}` already"))
+            } else {
+                Ok(name.to_owned())
+            }
+        })
+    }
+
+    /// Asks where the secret of `key` is kept. Returns the value of that key.
+    fn ask_secret(&mut self, account: &str, key: &str, what: &str) -> Result<String, Failure> {
         let words = KEPT.map(|(word, what, _)| (word, what));
-        let (kept, _, question) = KEPT[asker.choose(&format!("Where is {what} kept"), &words)?];
-        let variable = format!("{}_{key}", self.name);
-        let variable = variable.to_ascii_uppercase().replace(['-', '.'], "_");
+        let (kept, _, question) = KEPT[self.choose(&format!("Where is {what} kept"), &words)?];
+        let variable = format!("{account}_{key}").to_ascii_uppercase();
+        let variable = variable.replace(['-', '.'], "_");
         let default = (kept == "env").then_some(variable.as_str());
-        let place = asker.ask(question, default, |answer| {
+        let place = self.ask(question, default, |answer| {
             let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
             if kept == "env" && !answer.chars().all(plain) {
                 return Err("letters, digits and underscores; the name, not the secret".to_owned());
@@ -332,104 +315,12 @@ impl Account {
         } else {
             quoted(&place)
         };
-        let comment = match key {
-            "api_token" => "Zendesk ends API tokens on 2027-04-30; make an OAuth client before",
-            _ => what,
-        };
-        self.lines
-            .push((key, format!("{{ {kept} = {value} }}"), comment));
         if kept == "env" {
             self.variables.push(place);
         }
-        Ok(())
+        Ok(format!("{{ {kept} = {value} }}"))
     }
 
-    /// The account's table, with comments for the next reader.
-    fn table(&self) -> String {
-        let name = if self.name.contains('.') {
-            quoted(&self.name)
-        } else {
-            self.name.clone()
-        };
-        let mut text = format!("\n[accounts.{name}]\n");
-        // Writing to a string cannot fail.
-        let mut line = |line: String, comment: &str| {
-            let _ = match comment {
-                "" => writeln!(text, "{line}"),
-                comment => writeln!(text, "{line:<44} # {comment}"),
-            };
-        };
-        line(format!("provider = {}", quoted(self.provider.word)), "");
-        for (key, value, comment) in &self.lines {
-            line(format!("{key} = {value}"), comment);
-        }
-        let why = "for rows that name none; without it they are not sent";
-        line(format!("# action = {}", quoted(self.provider.action)), why);
-        line(String::new(), "");
-        let heading = format!("# [accounts.{name}.limits]");
-        line(heading, "these hold unless told otherwise");
-        for (limit, comment) in self.provider.limits {
-            line(format!("# {limit}"), comment);
-        }
-        let share = "the part of each limit that this program may use";
-        line("# share = 0.8".to_owned(), share);
-        text
-    }
-}
-
-/// Asks for an account's name. The default is one that no account has yet, `name` or a number behind it.
-fn ask_name(asker: &mut Asker<'_>, name: &str, others: &[Account]) -> Result<String, Failure> {
-    let is_taken = |name: &str| others.iter().any(|other| other.name == name);
-    let mut names = std::iter::once(name.to_owned()).chain((2..).map(|n| format!("{name}{n}")));
-    let free = names.find(|name| !is_taken(name));
-    let asks = "Name of this account, as rows will say it";
-    asker.ask(asks, free.as_deref(), |name| {
-        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-        if !name.chars().all(plain) {
-            Err("letters, digits, hyphens, underscores and dots".to_owned())
-        } else if is_taken(name) {
-            Err(format!("there is an account `{name}` already"))
-        } else {
-            Ok(name.to_owned())
-        }
-    })
-}
-
-fn zendesk_place(answer: &str) -> Result<Key, String> {
-    let host = answer.strip_prefix("https://");
-    let host = host.map(|rest| rest.trim_end_matches('/'));
-    let subdomain = host.and_then(|host| host.strip_suffix(".zendesk.com"));
-    let is_label = |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
-    match subdomain.unwrap_or(answer) {
-        text if is_label(text) => Ok(("subdomain", text.to_owned())),
-        _ if answer.contains("://") => Ok(("base_url", answer.to_owned())),
-        _ => Err("letters, digits and hyphens, or an address that begins with https://".to_owned()),
-    }
-}
-
-fn zoho_place(answer: &str) -> Result<Key, String> {
-    if answer.contains("://") {
-        return Ok(("accounts_url", answer.to_owned()));
-    }
-    let mut centers = DATA_CENTERS.iter();
-    match centers.find(|it| it.eq_ignore_ascii_case(answer)) {
-        Some(center) => Ok(("data_center", (*center).to_owned())),
-        None => Err(not_among(answer, &DATA_CENTERS)),
-    }
-}
-
-/// A TOML string.
-fn quoted(text: &str) -> String {
-    toml::Value::from(text).to_string()
-}
-
-/// Puts questions out and takes answers in.
-struct Asker<'a> {
-    input: &'a mut dyn BufRead,
-    output: &'a mut dyn Write,
-}
-
-impl Asker<'_> {
     /// Asks until `judge` takes the answer; what it does not take it explains. An empty answer is
     /// `default`; without one it is none.
     fn ask<T>(
@@ -466,7 +357,7 @@ impl Asker<'_> {
         ))
     }
 
-    /// Asks for the place of one of `choices`, by its number or its word, the first being the default.
+    /// Asks for the index of one of `choices`, by its number or its word, the first being the default.
     fn choose(&mut self, question: &str, choices: &[(&str, &str)]) -> Result<usize, Failure> {
         writeln!(self.output, "{question}:")?;
         for (number, (word, what)) in (1..).zip(choices) {
@@ -474,19 +365,12 @@ impl Asker<'_> {
         }
         let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
         self.ask("Number or word", words.first().copied(), |answer| {
-            let number = answer
-                .parse::<usize>()
-                .ok()
-                .and_then(|it| it.checked_sub(1));
-            let by_number = number.filter(|place| *place < words.len());
-            let by_word = || {
-                words
-                    .iter()
-                    .position(|word| word.eq_ignore_ascii_case(answer))
-            };
-            by_number
-                .or_else(by_word)
-                .ok_or_else(|| not_among(answer, &words))
+            let number = answer.parse::<usize>().ok();
+            let by_number = number.and_then(|it| it.checked_sub(1));
+            let is_word = |word: &&str| word.eq_ignore_ascii_case(answer);
+            let chosen = by_number.filter(|index| *index < words.len());
+            let chosen = chosen.or_else(|| words.iter().position(is_word));
+            chosen.ok_or_else(|| not_among(answer, &words))
         })
     }
 
@@ -500,6 +384,44 @@ impl Asker<'_> {
             }
         })
     }
+}
+
+/// The key and the value that the `answer` to the question of `asked` gives. For an address something
+/// shorter may stand, and the other way round.
+fn take(asked: &'static str, answer: &str) -> Result<(&'static str, String), String> {
+    let is_address = answer.contains("://");
+    let (key, value) = match asked {
+        "subdomain" => {
+            let host = answer.strip_prefix("https://");
+            let host = host.map(|rest| rest.trim_end_matches('/'));
+            let subdomain = host.and_then(|host| host.strip_suffix(".zendesk.com"));
+            let is_label = |c: char| c.is_ascii_alphanumeric() || c == '-';
+            match subdomain.unwrap_or(answer) {
+                text if text.chars().all(is_label) => ("subdomain", text),
+                _ if is_address => ("base_url", answer),
+                _ => {
+                    let why =
+                        "letters, digits and hyphens, or an address that begins with https://";
+                    return Err(why.to_owned());
+                }
+            }
+        }
+        "region" if is_address => ("base_url", answer),
+        "region" if !matches!(answer, "us" | "eu") => ("subdomain", answer),
+        "data_center" if is_address => ("accounts_url", answer),
+        "data_center" => {
+            let centers = ZOHO_DATA_CENTERS.map(|(center, _)| center);
+            let center = centers.iter().find(|it| it.eq_ignore_ascii_case(answer));
+            (asked, *center.ok_or_else(|| not_among(answer, &centers))?)
+        }
+        key => (key, answer),
+    };
+    Ok((key, value.to_owned()))
+}
+
+/// A TOML string.
+fn quoted(text: &str) -> String {
+    toml::Value::from(text).to_string()
 }
 
 /// What there is instead of `answer`, the nearest first if one is near.

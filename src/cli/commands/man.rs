@@ -1,22 +1,21 @@
-//! `userpurge man`: the man pages, the program's own first, then one for each command.
+//! `man` and `completions`: the man pages, the program's own first, then one for each command, and
+//! what a shell needs to complete the command line.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
+use std::path::Path;
 
 use clap::CommandFactory;
 
-use crate::cli::args::{Cli, ManArgs};
+use crate::cli::args::Cli;
+use crate::cli::terminal::put_with;
 use crate::cli::{ExitCode, Failure};
 
-/// Prints the pages, which `man -l -` shows as they are, or writes each to a file of its own.
-pub(in crate::cli) fn execute(args: &ManArgs) -> Result<ExitCode, Failure> {
+/// Prints the pages, which `man -l -` shows as they are, or writes each to a file in `folder`.
+pub(in crate::cli) fn execute(folder: Option<&Path>) -> Result<ExitCode, Failure> {
     let pages = pages()?;
-    let Some(folder) = &args.out else {
-        let mut stdout = io::stdout().lock();
-        for (_, page) in &pages {
-            stdout.write_all(page)?;
-        }
-        stdout.flush()?;
+    let Some(folder) = folder else {
+        put_with(|out| pages.iter().try_for_each(|(_, page)| out.write_all(page)))?;
         return Ok(ExitCode::Success);
     };
     for (name, page) in &pages {
@@ -43,10 +42,18 @@ fn pages() -> io::Result<Vec<(String, Vec<u8>)>> {
         let name = format!("userpurge-{}", command.get_name());
         let command = command.clone().display_name(&name);
         let mut page = Vec::new();
-        clap_mangen::Man::new(command)
-            .title(&name)
-            .render(&mut page)?;
+        let man = clap_mangen::Man::new(command).title(&name);
+        man.render(&mut page)?;
         pages.push((name, page));
     }
     Ok(pages)
+}
+
+/// Prints the completions of `shell`.
+pub(in crate::cli) fn print_completions(shell: clap_complete::Shell) -> Result<ExitCode, Failure> {
+    // In memory first: the generator panics where a write fails.
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "userpurge", &mut script);
+    put_with(|out| out.write_all(&script))?;
+    Ok(ExitCode::Success)
 }

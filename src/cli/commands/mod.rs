@@ -2,7 +2,6 @@
 
 pub(super) mod audit;
 pub(super) mod check;
-pub(super) mod completions;
 pub(super) mod demo;
 pub(super) mod init;
 pub(super) mod live;

@@ -16,7 +16,7 @@ use crate::words;
 /// Says what a run would do, and saves it if asked to.
 pub(in crate::cli) async fn execute(args: &PlanArgs, disk: &dyn Disk) -> Result<ExitCode, Failure> {
     let options = args.rows.run_options(&args.pace)?;
-    let setup = Setup::new(args.config.config.as_deref(), options)?;
+    let setup = Setup::new(args.config.as_deref(), options)?;
     let planning = |purpose| Planning::new(&args.input, args.rows.read_options(), setup, purpose);
     let (setup, planned) = match &args.output {
         None => planning(Purpose::Show)?.plan(None)?,

@@ -102,8 +102,8 @@ async fn go_on(
     mut options: RunOptions,
 ) -> Result<ExitCode, Failure> {
     args.pace.lay_over(&mut options);
-    let setup = Setup::again(&ledger, options, args.config.config.as_deref())?;
-    let mut consent = args.consent.consent(&args.pace);
+    let setup = Setup::again(&ledger, options, args.config.as_deref())?;
+    let mut consent = args.consent;
     // The run was agreed to when it began; only a number that does not fit stops it here.
     consent.yes |= matches!(command, Command::Resume);
     let session = Session {
@@ -116,7 +116,7 @@ async fn go_on(
         pace: args.pace.clone(),
         consent,
         is_piped: false,
-        mode: args.progress.progress,
+        mode: args.progress,
         new: None,
     };
     if session.wanted.is_empty() {

@@ -38,7 +38,7 @@ pub(in crate::cli) async fn execute(args: &RunArgs, disk: &dyn Disk) -> Result<E
 /// A plan that is made now; `None`: it was to be shown alone.
 fn fresh<'a>(args: &RunArgs, disk: &'a dyn Disk) -> Result<Option<Session<'a>>, Failure> {
     let options = args.rows.run_options(&args.pace)?;
-    let setup = Setup::new(args.config.config.as_deref(), options)?;
+    let setup = Setup::new(args.config.as_deref(), options)?;
     let read = args.rows.read_options();
     let planning = || Planning::new(&args.input, read, setup, Purpose::CarryOut);
     if args.dry_run && !args.live {
@@ -62,7 +62,7 @@ async fn saved<'a>(args: &RunArgs, disk: &'a dyn Disk) -> Result<Option<Session<
     let (writer, state) = open_plan(args, disk)?;
     let mut options = state.header.options.clone();
     args.pace.lay_over(&mut options);
-    let setup = Setup::again(&ledger, options, args.config.config.as_deref())?;
+    let setup = Setup::again(&ledger, options, args.config.as_deref())?;
     let planned = Planned::of_ledger(&state)?;
     if args.dry_run && !args.live {
         put_page(&outline_text::text(&setup, &planned, &[]))?;
@@ -93,9 +93,9 @@ fn session<'a>(
         state,
         setup,
         pace: args.pace.clone(),
-        consent: args.consent.consent(&args.pace),
+        consent: args.consent,
         is_piped: args.input == Path::new(DASH),
-        mode: args.progress.progress,
+        mode: args.progress,
         new,
     }
 }

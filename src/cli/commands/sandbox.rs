@@ -6,7 +6,7 @@ use std::io::Write as _;
 use std::path::Path;
 
 use crate::cli::args::SandboxArgs;
-use crate::cli::files::{There, write_whole};
+use crate::cli::files::write_whole;
 use crate::cli::signals;
 use crate::cli::terminal::{put, tell};
 use crate::cli::{ExitCode, Failure};
@@ -81,7 +81,7 @@ fn write_config(path: &Path, config: &str) -> Result<(), Failure> {
         let help = "name a file that does not exist yet";
         Failure::message(ExitCode::Refused, message, Some(help))
     };
-    write_whole(path, There::Kept, failed, |mut file| {
+    write_whole(path, false, failed, |mut file| {
         file.write_all(config.as_bytes()).map_err(failed)
     })
 }

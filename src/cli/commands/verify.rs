@@ -10,13 +10,12 @@ use roaring::RoaringTreemap;
 use serde_json::{Value, json};
 
 use crate::cli::accounts::Line;
-use crate::cli::args::{PaceArgs, VerifyArgs};
+use crate::cli::args::{ConsentArgs, PaceArgs, VerifyArgs};
 use crate::cli::connect::Connected;
 use crate::cli::earlier::uptime;
 use crate::cli::failure::mend;
 use crate::cli::feed::Feed;
 use crate::cli::ledgers;
-use crate::cli::question::Consent;
 use crate::cli::recorder::Recorder;
 use crate::cli::sample;
 use crate::cli::session::{Command, Session};
@@ -57,7 +56,7 @@ pub(in crate::cli) async fn execute(args: &VerifyArgs) -> Result<ExitCode, Failu
     let session = Session {
         command: Command::Verify,
         wanted: RoaringTreemap::new(),
-        setup: Setup::again(&ledger, options, args.config.config.as_deref())?,
+        setup: Setup::again(&ledger, options, args.config.as_deref())?,
         ledger,
         writer,
         state,
@@ -65,9 +64,9 @@ pub(in crate::cli) async fn execute(args: &VerifyArgs) -> Result<ExitCode, Failu
             ignore_pauses: args.ignore_pauses,
             ..PaceArgs::default()
         },
-        consent: Consent::default(),
+        consent: ConsentArgs::default(),
         is_piped: false,
-        mode: args.progress.progress,
+        mode: args.progress,
         new: None,
     };
     session.verify(args, &good).await

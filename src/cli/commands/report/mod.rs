@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
 use crate::cli::args::{ReportArgs, ReportFormat};
-use crate::cli::files::{There, write_whole};
+use crate::cli::files::write_whole;
 use crate::cli::ledgers::{self, LEDGER_SUFFIX, check_head};
 use crate::cli::terminal::{put, tell};
 use crate::cli::{ExitCode, Failure};
@@ -142,7 +142,7 @@ fn write_file<T>(
     write: impl FnOnce(&NamedTempFile) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
     let failed = |error| not_written(path, &error);
-    write_whole(path, There::Replaced, failed, write)
+    write_whole(path, true, failed, write)
 }
 
 /// `path` cannot be written.
