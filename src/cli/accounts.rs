@@ -1,4 +1,4 @@
-//! From the configuration's accounts to lines to their providers, and who we are at each.
+//! From the configuration's accounts to connections to their providers, and who we are at each.
 
 use std::num::NonZeroU32;
 use std::pin::pin;
@@ -18,6 +18,7 @@ use crate::domain::{
 };
 use crate::lane::AccountSpec;
 use crate::lane::limits::{LimitsSpec, TakenAtOnce};
+use crate::plan::CallerRule;
 use crate::provider::{self, Identity, Provider};
 use crate::run::{Client, Io, Stop};
 use crate::transport::{self, ReqwestTransport, TransportError};
@@ -30,7 +31,7 @@ const SILENCE_MAX: Duration = Duration::from_secs(4);
 
 /// An account, ready to be spoken to.
 #[derive(Debug)]
-pub(super) struct Line {
+pub(super) struct Connection {
     pub(super) name: AccountName,
     pub(super) kind: ProviderKind,
     /// The action of its rows that name none.
@@ -40,15 +41,15 @@ pub(super) struct Line {
     pub(super) identity: Option<Identity>,
 }
 
-/// Lines to those accounts of `outline` that `wanted` picks. Their secrets are read now, and no others.
+/// Connections to those accounts of `outline` that `wanted` picks. Their secrets are read now, and no others.
 /// What was sent `before` still counts towards their quotas.
-pub(super) fn open_lines(
+pub(super) fn open_connections(
     outline: &Outline,
     options: &RunOptions,
     wanted: impl Fn(&AccountName) -> bool,
     before: Before<'_>,
     (recorder, stop): (&Arc<Recorder>, &Stop),
-) -> Result<Vec<Line>, Failure> {
+) -> Result<Vec<Connection>, Failure> {
     let accounts = outline.read(wanted, &process_variable)?;
     let wall = WallClock::system();
     let transport = ReqwestTransport::new(wall.clone());
@@ -68,7 +69,7 @@ pub(super) fn open_lines(
     let attempts = options.attempts.and_then(NonZeroU32::new);
     let attempts = attempts.unwrap_or(ATTEMPTS);
     let at_once = at_once(options, &accounts)?;
-    let mut lines: Vec<Line> = Vec::new();
+    let mut connections: Vec<Connection> = Vec::new();
     for (account, at_once) in accounts.into_iter().zip(at_once) {
         // Whoever else is at a tenant may have sent there, and been asked to wait.
         let at = account.tenant().map(|tenant| (account.kind(), tenant));
@@ -78,24 +79,27 @@ pub(super) fn open_lines(
         };
         let there = outline.accounts.iter().filter(is_there);
         let there: Vec<_> = there.map(|it| &it.name).collect();
-        let mut line = open_line(account, (at_once, attempts), &there, before, &io)?;
+        let mut connection = open_connection(account, (at_once, attempts), &there, before, &io)?;
         // The tenant counts the requests of all its accounts together.
-        if let Some(other) = lines.iter().find(|other| there.contains(&&other.name)) {
-            line.client.join(&other.client);
+        if let Some(other) = connections
+            .iter()
+            .find(|other| there.contains(&&other.name))
+        {
+            connection.client.join(&other.client);
         }
-        lines.push(line);
+        connections.push(connection);
     }
-    Ok(lines)
+    Ok(connections)
 }
 
-/// A line to one account. `there`: the accounts at its tenant, also those that have nothing to send now.
-fn open_line(
+/// A connection to one account. `there`: the accounts at its tenant, also those that have nothing to send now.
+fn open_connection(
     account: AccountSettings,
     (concurrency, attempts): (NonZeroU32, NonZeroU32),
     there: &[&AccountName],
     before: Before<'_>,
     io: &Arc<Io>,
-) -> Result<Line, Failure> {
+) -> Result<Connection, Failure> {
     let resolved = limits_of(&account);
     let limits = LimitsSpec {
         concurrency,
@@ -122,7 +126,7 @@ fn open_line(
     for (pause, left) in pauses {
         client.pause(pause.step, left);
     }
-    Ok(Line {
+    Ok(Connection {
         name: account.name,
         kind: provider.kind(),
         action: account.action,
@@ -162,8 +166,11 @@ fn no_line(account: &AccountName, error: &TransportError) -> Failure {
     Failure::message(ExitCode::Refused, text, help)
 }
 
-/// Asks every line who we are. The first that cannot say ends the run before anything is sent.
-pub(super) async fn identify(lines: &mut [Line], recorder: &Recorder) -> Result<(), Failure> {
+/// Asks every connection who we are. The first that cannot say ends the run before anything is sent.
+pub(super) async fn identify(
+    connections: &mut [Connection],
+    recorder: &Recorder,
+) -> Result<(), Failure> {
     // There is no progress to be seen yet, and a provider may keep us waiting.
     let mut told = None;
     recorder.watch(Box::new(move |entry| {
@@ -179,42 +186,52 @@ pub(super) async fn identify(lines: &mut [Line], recorder: &Recorder) -> Result<
             ));
         }
     }));
-    for line in lines.iter_mut() {
-        match line.answers(line.client.identify()).await {
-            Ok(identity) => line.identity = Some(identity),
-            Err(error) => return Err(Failure::identity(&line.name, line.kind, &error)),
+    for connection in connections.iter_mut() {
+        match connection.answers(connection.client.identify()).await {
+            Ok(identity) => connection.identity = Some(identity),
+            Err(error) => return Err(Failure::identity(&connection.name, connection.kind, &error)),
         }
     }
-    join_tenants(lines);
+    join_tenants(connections);
     Ok(())
 }
 
 /// Puts accounts into one lane that turned out to be at one tenant.
-fn join_tenants(lines: &mut [Line]) {
-    for place in 1..lines.len() {
-        let (before, rest) = lines.split_at_mut(place);
-        let Some(line) = rest.first_mut() else { return };
-        let is_same = |other: &&Line| other.kind == line.kind && other.tenant() == line.tenant();
+fn join_tenants(connections: &mut [Connection]) {
+    for place in 1..connections.len() {
+        let (before, rest) = connections.split_at_mut(place);
+        let Some(connection) = rest.first_mut() else {
+            return;
+        };
+        let is_same = |other: &&Connection| {
+            other.kind == connection.kind && other.tenant() == connection.tenant()
+        };
         if let Some(other) = before.iter().find(is_same) {
-            line.client.join(&other.client);
+            connection.client.join(&other.client);
         }
     }
 }
 
-/// Asks every line who has a role that no list of users tells, but for the `included` ones, whose users
+/// Asks every connection who has a role that no list of users tells, but for the `included` ones, whose users
 /// may be deleted. Where a provider does not say, a person is told what that means.
-pub(super) async fn acquaint(lines: &[Line], included: &[String]) -> Result<(), Failure> {
-    for line in lines {
-        match line.answers(line.client.acquaint(included)).await {
+pub(super) async fn acquaint(
+    connections: &[Connection],
+    included: &[String],
+) -> Result<(), Failure> {
+    for connection in connections {
+        match connection
+            .answers(connection.client.acquaint(included))
+            .await
+        {
             Ok(None) => {}
-            Ok(Some(untold)) => tell(&format!("note: {}: {untold}", line.name)),
-            Err(error) => return Err(Failure::identity(&line.name, line.kind, &error)),
+            Ok(Some(untold)) => tell(&format!("note: {}: {untold}", connection.name)),
+            Err(error) => return Err(Failure::identity(&connection.name, connection.kind, &error)),
         }
     }
     Ok(())
 }
 
-impl Line {
+impl Connection {
     /// Waits for `answer` to who we are, or who others are, and says so if the provider takes its time.
     pub(super) async fn answers<T>(&self, answer: impl Future<Output = T>) -> T {
         let mut answer = pin!(answer);
@@ -232,6 +249,18 @@ impl Line {
     /// The tenant that the provider said it is; `None`: it was not asked.
     pub(super) fn tenant(&self) -> Option<&str> {
         self.identity.as_ref().map(|it| it.tenant.as_str())
+    }
+
+    /// What the identity decides about ids.
+    pub(super) fn rule(&self, options: &RunOptions) -> CallerRule {
+        let identity = self.identity.as_ref();
+        CallerRule {
+            account: self.name.clone(),
+            caller: identity.and_then(|it| it.caller.clone()),
+            id_prefix: identity.and_then(|it| it.id_prefix.clone()),
+            ids_alike: provider::ids_alike(self.kind),
+            takes_foreign: options.force_foreign_ids,
+        }
     }
 
     /// The account's entry in a ledger's header.
@@ -274,21 +303,24 @@ pub(super) fn limits_of<S>(account: &AccountSettings<S>) -> AccountLimits {
 
 /// What a provider showed of limits that the configuration does not know, and the line that would use
 /// it: a higher limit, or fewer requests at once.
-pub(super) fn limits_advice(accounts: &[AccountOutline], lines: &[Line]) -> Vec<String> {
+pub(super) fn limits_advice(
+    accounts: &[AccountOutline],
+    connections: &[Connection],
+) -> Vec<String> {
     let mut advice = Vec::new();
-    for line in lines {
-        let title = line.kind.title();
-        let account = accounts.iter().find(|it| it.name == line.name);
+    for connection in connections {
+        let title = connection.kind.title();
+        let account = accounts.iter().find(|it| it.name == connection.name);
         let used = account.and_then(|it| it.limits.requests);
-        let used = used.unwrap_or(provider::defaults(line.kind).requests);
-        let stated = line.client.stated_limit();
+        let used = used.unwrap_or(provider::defaults(connection.kind).requests);
+        let stated = connection.client.stated_limit();
         if let Some(stated) = stated.filter(|stated| stated.is_above(used)) {
             advice.push(format!(
                 "{title} states {stated} for {}; the configuration uses {used}: requests = \"{stated}\" would use it",
-                line.name
+                connection.name
             ));
         }
-        if let Some(TakenAtOnce { taken, refused }) = line.client.taken_at_once() {
+        if let Some(TakenAtOnce { taken, refused }) = connection.client.taken_at_once() {
             let most = if refused == taken + 1 {
                 format!("no more than {taken}")
             } else {
@@ -296,8 +328,8 @@ pub(super) fn limits_advice(accounts: &[AccountOutline], lines: &[Line]) -> Vec<
             };
             advice.push(format!(
                 "{title} took {most} requests of {} at once; the configuration has {}: set concurrency = {taken}",
-                line.name,
-                line.client.concurrency()
+                connection.name,
+                connection.client.concurrency()
             ));
         }
     }

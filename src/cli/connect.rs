@@ -2,43 +2,24 @@
 //! no wait that a server asked for, no tenant that is denied, and the tenants that were agreed to.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
-use std::sync::Arc;
 
-use super::accounts::{Line, acquaint, identify, open_lines};
+use super::accounts::{Connection, acquaint, identify, open_connections};
 use super::earlier::{Before, refusal, way_past};
-use super::feed::{Queues, shared_user};
-use super::recorder::Recorder;
-use super::session::{Command, Session};
-use super::setup::Setup;
-use super::tenants::{self, Tenants};
+use super::feed::shared_user;
+use super::session::{OpenRun, WorkKind};
+use super::tenants;
 use super::terminal::tell;
 use super::{ExitCode, Failure};
-use crate::domain::{AccountName, Counted, Counts, LaneStop, ProviderKind};
+use crate::domain::{AccountName, Counted, LaneStop, ProviderKind};
 use crate::ledger::LedgerState;
 use crate::report::text;
-use crate::run::Stop;
 
-/// The providers that a session speaks to.
-pub(super) struct Connected {
-    pub(super) lines: Vec<Line>,
-    /// The tenants' locks.
-    pub(super) tenants: Tenants,
-    /// Accounts that have to wait for longer than a process lives.
-    pub(super) held: BTreeMap<AccountName, LaneStop>,
-}
-
-impl Session<'_> {
-    /// Asks the providers of the accounts `names`, which have rows, who we are; `None`: all of them have
-    /// to wait.
-    pub(super) async fn connect(
-        &mut self,
-        names: &BTreeSet<AccountName>,
-        recorder: &Arc<Recorder>,
-        stop: &Stop,
-    ) -> Result<Option<Connected>, Failure> {
+impl OpenRun<'_> {
+    /// Asks the providers of the accounts `names`, which have rows, who we are; `false`: all of them
+    /// have to wait.
+    pub(super) async fn connect(&mut self, names: &BTreeSet<AccountName>) -> Result<bool, Failure> {
         self.check_accounts(names)?;
-        let is_run = matches!(self.command, Command::Run(_));
+        let is_run = matches!(self.kind, WorkKind::Run(_));
         // Rows that were done before were so at a tenant, which is to be that of this run.
         let counts = self.state.account_counts();
         let is_done =
@@ -54,41 +35,40 @@ impl Session<'_> {
         let held = self.hold(before, has_rows)?;
         let to_ask = |name: &AccountName| has_rows(name) && !held.contains_key(name);
         if !held.is_empty() && !names.iter().any(to_ask) {
-            return Ok(None);
+            return Ok(false);
         }
-        let deletes = !matches!(self.command, Command::Verify);
+        let deletes = !matches!(self.kind, WorkKind::Verify);
         let accounts = self.setup.outline.accounts.iter();
         for account in accounts.filter(|account| deletes && to_ask(&account.name)) {
             let urls = account.urls();
             let urls = urls.map(|url| format!("{}{}", url.authority(), url.path()));
             let names = std::iter::once(account.name.to_string()).chain(urls);
             for name in names.chain(account.places()) {
-                refuse_denied(&self.setup, &account.name, &name)?;
+                self.refuse_denied(&account.name, &name)?;
             }
         }
-        let Setup { outline, options } = &self.setup;
-        let mut lines = open_lines(outline, options, to_ask, before, (recorder, stop))?;
-        identify(&mut lines, recorder).await?;
+        let (outline, options) = (&self.setup.outline, &self.setup.options);
+        let sinks = (&self.recorder, &self.signals.run);
+        self.connections = open_connections(outline, options, to_ask, before, sinks)?;
+        identify(&mut self.connections, &self.recorder).await?;
         if deletes {
-            for line in &lines {
-                refuse_denied(&self.setup, &line.name, line.tenant().unwrap_or_default())?;
+            for connection in &self.connections {
+                let tenant = connection.tenant().unwrap_or_default();
+                self.refuse_denied(&connection.name, tenant)?;
             }
-            acquaint(&lines, &options.include_roles).await?;
+            acquaint(&self.connections, &options.include_roles).await?;
         }
         if is_run {
             let done_in = &ledgers[..options.done_in.len().min(ledgers.len())];
-            check_done_at(done_in, is_done, &lines)?;
+            self.check_done_at(done_in, is_done)?;
         } else {
-            check_tenants(&self.ledger, &self.state, &lines)?;
+            self.check_tenants()?;
         }
         drop(ledgers);
         self.state.forget_sent();
-        tenants.settle(&lines)?;
-        Ok(Some(Connected {
-            lines,
-            tenants,
-            held,
-        }))
+        tenants.settle(&self.connections)?;
+        (self.tenants, self.held) = (tenants, held);
+        Ok(true)
     }
 
     /// Refuses rows of accounts that the configuration does not have any more, or at another provider.
@@ -105,7 +85,7 @@ impl Session<'_> {
                     now.kind().title()
                 ),
                 (Some(_), Some(now), Some(then))
-                    if matches!(self.command, Command::Run(_)) && then.tenant != now =>
+                    if matches!(self.kind, WorkKind::Run(_)) && then.tenant != now =>
                 {
                     format!(
                         "account `{name}` led to `{}` when this plan was made, and the configuration \
@@ -136,10 +116,10 @@ impl Session<'_> {
         let mut held = before.held(&self.setup);
         held.retain(|name, _| has_rows(name));
         for stop in held.values() {
-            match self.command {
-                Command::Run(_) => return Err(refusal(stop, ", as an earlier ledger tells")),
-                Command::Verify => return Err(refusal(stop, "")),
-                Command::Resume | Command::Retry(_) => tell(&format!(
+            match self.kind {
+                WorkKind::Run(_) => return Err(refusal(stop, ", as an earlier ledger tells")),
+                WorkKind::Verify => return Err(refusal(stop, "")),
+                WorkKind::Resume | WorkKind::Retry(_) => tell(&format!(
                     "{}; nothing was sent to it; {}",
                     text::stop_told(stop),
                     way_past(None)
@@ -148,98 +128,95 @@ impl Session<'_> {
         }
         Ok(held)
     }
-}
 
-/// Refuses an account whose tenant is called by a `name` that holds a word of `deny_tenants`.
-fn refuse_denied(setup: &Setup, account: &AccountName, name: &str) -> Result<(), Failure> {
-    let lower = name.to_lowercase();
-    let mut words = setup.outline.deny_tenants.iter();
-    let Some(word) = words.find(|word| lower.contains(&word.to_lowercase())) else {
-        return Ok(());
-    };
-    let text = format!(
-        "account `{account}` is at a tenant that the configuration denies: `{name}` holds the word `{word}` of `deny_tenants`; nothing was sent that deletes"
-    );
-    let help = "take the account's rows out of the input, or mean another account; to delete there all the same, take the word out of the configuration";
-    Err(Failure::message(ExitCode::Refused, text, Some(help)))
-}
-
-/// Refuses users whom two accounts have that turned out to be at one tenant. Where the configuration
-/// shows it, the plan has seen to that.
-pub(super) fn refuse_shared_users(
-    state: &LedgerState,
-    lines: &[Line],
-    queues: &BTreeMap<AccountName, Queues>,
-) -> Result<(), Failure> {
-    for (at, line) in lines.iter().enumerate() {
-        let is_there = |it: &&Line| it.kind == ProviderKind::Zoho && it.tenant() == line.tenant();
-        let there = lines[at..].iter().filter(is_there);
-        let there = there.filter_map(|it| queues.get_key_value(&it.name));
-        let there: Vec<_> = there.collect();
-        if line.kind != ProviderKind::Zoho || there.len() < 2 {
-            continue;
-        }
-        if let Some(row) = shared_user(state, &there)? {
-            let text = format!(
-                "row {row} names a user whom another account at the same tenant has as well; nothing was \
-                 sent"
-            );
-            let help = "give all rows of a user to one account";
-            return Err(Failure::message(ExitCode::Refused, text, Some(help)));
-        }
+    /// Refuses an account whose tenant is called by a `name` that holds a word of `deny_tenants`.
+    fn refuse_denied(&self, account: &AccountName, name: &str) -> Result<(), Failure> {
+        let lower = name.to_lowercase();
+        let mut words = self.setup.outline.deny_tenants.iter();
+        let Some(word) = words.find(|word| lower.contains(&word.to_lowercase())) else {
+            return Ok(());
+        };
+        let text = format!(
+            "account `{account}` is at a tenant that the configuration denies: `{name}` holds the word `{word}` of `deny_tenants`; nothing was sent that deletes"
+        );
+        let help = "take the account's rows out of the input, or mean another account; to delete there all the same, take the word out of the configuration";
+        Err(Failure::message(ExitCode::Refused, text, Some(help)))
     }
-    Ok(())
-}
 
-/// Refuses accounts of which rows count as done, as `is_done` says, although they were done at another
-/// tenant than the account leads to now: nobody was deleted there.
-fn check_done_at(
-    done_in: &[LedgerState],
-    is_done: impl Fn(&AccountName) -> bool,
-    lines: &[Line],
-) -> Result<(), Failure> {
-    for state in done_in {
-        let counts = state.account_counts();
-        for (name, then) in state.accounts() {
-            let is_good = |it: &Counts| it.counted(Counted::Good) > 0;
-            let line = lines.iter().find(|line| line.name == name);
-            let now = line.and_then(Line::tenant);
-            let was_here = now == Some(then.tenant.as_str());
-            if was_here || !is_done(&name) || !counts.get(&name).is_some_and(is_good) {
+    /// Refuses users whom two accounts have that turned out to be at one tenant. Where the
+    /// configuration shows it, the plan has seen to that.
+    pub(super) fn refuse_shared_users(&self) -> Result<(), Failure> {
+        for (index, first) in self.connections.iter().enumerate() {
+            let zoho = self.connections[index..].iter();
+            let zoho = zoho.filter(|it| it.kind == ProviderKind::Zoho && first.kind == it.kind);
+            let there = zoho.filter(|it| it.tenant() == first.tenant());
+            let there = there.filter_map(|it| self.queues.get_key_value(&it.name));
+            let there: Vec<_> = there.collect();
+            if there.len() < 2 {
                 continue;
             }
-            let now = now.map_or_else(
-                || "a tenant that is not known".to_owned(),
-                |tenant| format!("tenant `{tenant}`"),
-            );
-            let text = format!(
-                "rows of account `{name}` were done at tenant `{}`, as ledger `{}` of `--done-in` \
-                 says, and the configuration leads to {now}; nothing was sent",
-                then.tenant,
-                state.source.path.display(),
-            );
-            let help = "leave that `--done-in` out to delete these users here, or name the \
-                        configuration of that tenant with `--config PATH`";
-            return Err(Failure::message(ExitCode::Refused, text, Some(help)));
+            if let Some(row) = shared_user(&self.state, &there)? {
+                let text = format!(
+                    "row {row} names a user whom another account at the same tenant has as well; nothing was sent"
+                );
+                let help = "give all rows of a user to one account";
+                return Err(Failure::message(ExitCode::Refused, text, Some(help)));
+            }
         }
+        Ok(())
     }
-    Ok(())
-}
 
-/// Refuses accounts that are at another tenant than was agreed to.
-fn check_tenants(ledger: &Path, state: &LedgerState, lines: &[Line]) -> Result<(), Failure> {
-    let agreed = state.agreed.as_ref().map(|agreed| &agreed.accounts);
-    for line in lines {
-        let now = line.tenant().unwrap_or_default();
-        if let Some(then) = agreed.and_then(|it| it.get(&line.name))
-            && then.tenant != now
-        {
-            let what = format!(
-                "account `{}` was at tenant `{}` when the run began, and the configuration now leads to `{now}`; nothing was sent",
-                line.name, then.tenant
-            );
-            return Err(Failure::foreign(ledger, &what, None));
+    /// Refuses accounts of which rows count as done, as `is_done` says, although they were done at
+    /// another tenant than the account leads to now: nobody was deleted there.
+    fn check_done_at(
+        &self,
+        done_in: &[LedgerState],
+        is_done: impl Fn(&AccountName) -> bool,
+    ) -> Result<(), Failure> {
+        for state in done_in {
+            let counts = state.account_counts();
+            for (name, then) in state.accounts() {
+                let good = counts.get(&name).map_or(0, |it| it.counted(Counted::Good));
+                let mut connections = self.connections.iter();
+                let now = connections.find(|it| it.name == name);
+                let now = now.and_then(Connection::tenant);
+                if now == Some(then.tenant.as_str()) || !is_done(&name) || good == 0 {
+                    continue;
+                }
+                let now = now.map_or_else(
+                    || "a tenant that is not known".to_owned(),
+                    |tenant| format!("tenant `{tenant}`"),
+                );
+                let text = format!(
+                    "rows of account `{name}` were done at tenant `{}`, as ledger `{}` of `--done-in` \
+                     says, and the configuration leads to {now}; nothing was sent",
+                    then.tenant,
+                    state.source.path.display(),
+                );
+                let help = "leave that `--done-in` out to delete these users here, or name the \
+                            configuration of that tenant with `--config PATH`";
+                return Err(Failure::message(ExitCode::Refused, text, Some(help)));
+            }
         }
+        Ok(())
     }
-    Ok(())
+
+    /// Refuses accounts that are at another tenant than was agreed to.
+    fn check_tenants(&self) -> Result<(), Failure> {
+        let Some(agreed) = &self.state.agreed else {
+            return Ok(());
+        };
+        for connection in &self.connections {
+            let (name, now) = (&connection.name, connection.tenant().unwrap_or_default());
+            let then = agreed.accounts.get(name);
+            if let Some(then) = then.filter(|then| then.tenant != now) {
+                let what = format!(
+                    "account `{name}` was at tenant `{}` when the run began, and the configuration now leads to `{now}`; nothing was sent",
+                    then.tenant
+                );
+                return Err(Failure::foreign(&self.ledger, &what, None));
+            }
+        }
+        Ok(())
+    }
 }

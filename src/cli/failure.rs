@@ -8,8 +8,10 @@ use super::terminal::{folded, shown};
 use super::underline;
 use crate::config::ConfigError;
 use crate::domain::{AccountName, ProviderKind, StopKind};
+use crate::input::InputError;
 use crate::lane::RequestError;
 use crate::ledger::{LedgerError, Loss};
+use crate::plan::PlanError;
 use crate::run::SinkFailed;
 use crate::words;
 
@@ -124,14 +126,6 @@ impl Failure {
         Self::plain(ExitCode::Refused, &error).at(underline::place_in_input(&error))
     }
 
-    /// The ledger failed in the middle of a run.
-    pub(super) fn sink(failed: &SinkFailed) -> Self {
-        match failed.0.downcast_ref::<LedgerError>() {
-            Some(error) => Self::from(error.clone()),
-            None => Self::input(failed.0.as_ref()),
-        }
-    }
-
     /// The input could not be read on in the middle of a run.
     pub(super) fn input(error: &(dyn Error + 'static)) -> Self {
         Self::message(ExitCode::Ledger, told(error), None)
@@ -211,6 +205,28 @@ impl Failure {
             writeln!(to, "{}", line("help", help))?;
         }
         to.flush()
+    }
+}
+
+/// The ledger failed in the middle of a run.
+impl From<SinkFailed> for Failure {
+    fn from(failed: SinkFailed) -> Self {
+        match failed.0.downcast_ref::<LedgerError>() {
+            Some(error) => Self::from(error.clone()),
+            None => Self::input(failed.0.as_ref()),
+        }
+    }
+}
+
+impl From<InputError> for Failure {
+    fn from(error: InputError) -> Self {
+        Self::refused(error)
+    }
+}
+
+impl From<PlanError> for Failure {
+    fn from(error: PlanError) -> Self {
+        Self::refused(error)
     }
 }
 
@@ -327,18 +343,4 @@ pub(super) fn told(error: &(dyn Error + 'static)) -> String {
             text => format!("{text}: {more}"),
         }
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{ExitCode, Failure};
-
-    #[test]
-    fn a_failure_is_plain_lines_that_give_the_terminal_no_orders() {
-        let failure = Failure::message(ExitCode::Refused, "no\n `\u{1b}[2J`", Some("\u{202e}"));
-        let mut out = Vec::new();
-        failure.print(&mut out, None).unwrap();
-        let printed = String::from_utf8(out).unwrap();
-        assert_eq!(printed, "error: no `\\u001b[2J`\nhelp: \\u202e\n");
-    }
 }

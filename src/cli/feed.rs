@@ -26,71 +26,51 @@ const TO_VERIFY_MAX: usize = 256;
 /// The rows of an account by their actions.
 pub(super) type Queues = BTreeMap<Action, RoaringTreemap>;
 
+/// Where the rows of each queue are read from.
+pub(super) type QueueSources = BTreeMap<(AccountName, Queue), QueueSource>;
+
 /// Gives lanes the rows of a ledger.
 pub(super) struct Feed {
-    state: Arc<LedgerState>,
+    state: LedgerState,
     recorder: Arc<Recorder>,
-    sources: Mutex<BTreeMap<(AccountName, Queue), Source>>,
+    sources: Mutex<QueueSources>,
 }
 
 /// Where the rows of a queue are read from.
-enum Source {
-    Plan(PlanRows, Arc<AccountRows>),
+pub(super) enum QueueSource {
+    /// The plan. The rule ends rows that the caller's identity spares. The users whom this run has
+    /// deleted before, softly at least, stand with the row.
+    Plan(PlanRows, Arc<(CallerRule, HashMap<UserId, u64>)>),
+    /// The rows that ended well.
     Good(Box<GoodRows>),
 }
 
-/// What is known of an account's rows before they are sent.
-struct AccountRows {
-    /// Ends rows that the caller's identity spares.
+/// Adds the rows of an account that are to be sent to `sources`. Returns their queues.
+pub(super) fn add_queues(
+    sources: &mut QueueSources,
+    state: &LedgerState,
     rule: CallerRule,
-    /// The users whom this run has deleted before, softly at least, each with the row.
-    deleted: HashMap<UserId, u64>,
+    queues: &Queues,
+) -> Result<Vec<Queue>, LedgerError> {
+    let account = rule.account.clone();
+    let deleted = deleted_before(state, &account, queues)?;
+    let before = Arc::new((rule, deleted));
+    for (action, rows) in queues {
+        let rows = PlanRows::open(state, account.clone(), *action, rows)?;
+        let source = QueueSource::Plan(rows, Arc::clone(&before));
+        sources.insert((account.clone(), Queue::Action(*action)), source);
+    }
+    Ok(queues.keys().copied().map(Queue::Action).collect())
 }
 
 impl Feed {
-    /// A source without queues.
-    pub(super) fn new(state: &Arc<LedgerState>, recorder: &Arc<Recorder>) -> Self {
+    /// The rows of the ledger of `state` that `sources` gives.
+    pub(super) fn new(state: LedgerState, recorder: &Arc<Recorder>, sources: QueueSources) -> Self {
         Self {
-            state: Arc::clone(state),
+            state,
             recorder: Arc::clone(recorder),
-            sources: Mutex::default(),
+            sources: Mutex::new(sources),
         }
-    }
-
-    /// Adds the rows of an account that are to be sent. Returns their queues.
-    pub(super) fn add(
-        &mut self,
-        rule: CallerRule,
-        queues: &Queues,
-    ) -> Result<Vec<Queue>, LedgerError> {
-        let account = rule.account.clone();
-        let deleted = deleted_before(&self.state, &account, queues)?;
-        let before = Arc::new(AccountRows { rule, deleted });
-        let sources = self
-            .sources
-            .get_mut()
-            .unwrap_or_else(PoisonError::into_inner);
-        for (action, rows) in queues {
-            let rows = PlanRows::open(&self.state, account.clone(), *action, rows)?;
-            let source = Source::Plan(rows, Arc::clone(&before));
-            sources.insert((account.clone(), Queue::Action(*action)), source);
-        }
-        Ok(queues.keys().copied().map(Queue::Action).collect())
-    }
-
-    /// Adds the rows of an account that are to be verified.
-    pub(super) fn add_good(
-        &mut self,
-        account: AccountName,
-        rows: RoaringTreemap,
-    ) -> Result<Vec<Queue>, LedgerError> {
-        let source = GoodRows::open(&self.state, account.clone(), rows)?;
-        let sources = self
-            .sources
-            .get_mut()
-            .unwrap_or_else(PoisonError::into_inner);
-        sources.insert((account, Queue::Verify), Source::Good(Box::new(source)));
-        Ok(vec![Queue::Verify])
     }
 
     /// Reads the next rows of a queue, and which of them end unsent.
@@ -101,20 +81,21 @@ impl Feed {
         let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
         match sources.get_mut(key) {
             None => Ok(None),
-            Some(Source::Good(rows)) => {
+            Some(QueueSource::Good(rows)) => {
                 let some = rows
                     .by_ref()
                     .take(TO_VERIFY_MAX)
                     .collect::<Result<Vec<ToVerify>, _>>()?;
                 Ok((!some.is_empty()).then_some((Rows::ToVerify(some), Vec::new())))
             }
-            Some(Source::Plan(rows, before)) => {
+            Some(QueueSource::Plan(rows, before)) => {
                 let mut tasks = rows.next_block(&self.state)?;
                 if tasks.is_empty() {
                     return Ok(None);
                 }
+                let (rule, deleted) = before.as_ref();
                 let mut spared = Vec::new();
-                tasks.retain(|task| match before.rule.end(&task.id) {
+                tasks.retain(|task| match rule.end(&task.id) {
                     None => true,
                     Some(end) => {
                         spared.push(spared_end(task, end));
@@ -122,7 +103,7 @@ impl Feed {
                     }
                 });
                 for task in &mut tasks {
-                    let deleted = before.deleted.get(&task.id);
+                    let deleted = deleted.get(&task.id);
                     task.soft_deleted |= deleted.is_some_and(|row| *row < task.position.row);
                 }
                 Ok(Some((Rows::Tasks(tasks), spared)))

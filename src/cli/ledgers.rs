@@ -5,12 +5,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
+use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::earlier::uptime;
 use super::planning::{Planned, Planning};
 use super::setup::{self, Setup};
-use super::signals::TakeAway;
+use super::signals::take_away;
 use super::terminal::tell;
 use super::{ExitCode, Failure};
 use crate::config::AccountOutline;
@@ -164,7 +165,7 @@ pub(super) struct NewLedger<'d> {
     disk: &'d dyn Disk,
     path: PathBuf,
     kept: bool,
-    _signals: TakeAway,
+    _signals: oneshot::Sender<()>,
 }
 
 impl<'d> NewLedger<'d> {
@@ -191,7 +192,7 @@ impl<'d> NewLedger<'d> {
             disk,
             path: path.to_owned(),
             kept: false,
-            _signals: TakeAway::of(path.to_owned()),
+            _signals: take_away(path.to_owned()),
         };
         let (setup, planned) = planning.plan(Some(&writer.handle()))?;
         Ok((new, writer, setup, planned))

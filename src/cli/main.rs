@@ -3,11 +3,12 @@
 use std::io::{self, Write as _};
 
 use clap::Parser;
+use console::Term;
 
 use super::args::{Cli, Command};
 use super::commands;
 use super::signals;
-use super::terminal::{self, Stream, folded};
+use super::terminal::{self, folded};
 use super::{ExitCode, Failure};
 use crate::ledger::{Disk, RealDisk};
 
@@ -40,7 +41,7 @@ pub fn main_on(disk: &dyn Disk) -> std::process::ExitCode {
     };
     let code = code.unwrap_or_else(|failure| {
         // If standard error is gone, the code alone has to tell.
-        let columns = terminal::columns(Stream::Err);
+        let columns = terminal::columns(&Term::stderr());
         let _ = failure.print(&mut io::stderr().lock(), columns);
         failure.code()
     });
@@ -69,7 +70,7 @@ async fn dispatch(command: Command, disk: &dyn Disk) -> Result<ExitCode, Failure
 
 /// Prints what clap says. Help and versions go to standard output and are a success.
 fn print_mistyped(error: &clap::Error) -> ExitCode {
-    let columns = terminal::columns(Stream::Err).filter(|_| error.use_stderr());
+    let columns = terminal::columns(&Term::stderr()).filter(|_| error.use_stderr());
     // A reader may have had enough of the help.
     let _ = match columns {
         Some(columns) => {

@@ -9,15 +9,15 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
-use super::accounts::{Line, consequence, limits_of};
-use super::planning::{Planned, fields};
+use super::accounts::{Connection, consequence, limits_of};
+use super::planning::{DoneAt, Planned, fields};
 use super::setup::{self, Setup};
 use super::terminal::{shown, width, wrapped};
 use super::underline;
 use crate::domain::{AccountName, Action, Time, UserId, WallClock};
 use crate::input::Field;
 use crate::lane::Until;
-use crate::plan::{Group, Plan, rows_within, time_at_limit};
+use crate::plan::{Group, Plan, rows_within};
 use crate::words::{clock, count, cut, duration, grouped};
 
 /// How many characters of an id are shown; two fit a line.
@@ -29,20 +29,21 @@ const HEADER: [&str; 4] = ["account", "action", "rows", "at the quota"];
 /// What stands before the lines of an example.
 const EXAMPLE_INDENT: &str = "    ";
 
-/// The plan for people. `lines`: the callers, as far as they are known.
-pub(super) fn text(setup: &Setup, planned: &Planned, lines: &[Line]) -> String {
+/// The plan for people. `connections`: the callers, as far as they are known.
+pub(super) fn text(setup: &Setup, planned: &Planned, connections: &[Connection]) -> String {
     let plan = &planned.plan;
-    let mut text = head(setup, planned);
+    let lines = head(setup, planned).into_iter();
+    let mut text: String = lines.map(|line| wrapped(&line, 2) + "\n").collect();
     if plan.to_delete() > 0 {
         let now = WallClock::system().now();
         let _ = write!(text, "\n{}", table(setup, planned, now));
     }
-    for line in lines {
-        let Some(identity) = &line.identity else {
+    for connection in connections {
+        let Some(identity) = &connection.identity else {
             continue;
         };
-        let title = line.kind.title();
-        let _ = write!(text, "{}: {title} at {}", line.name, identity.tenant);
+        let (name, title) = (&connection.name, connection.kind.title());
+        let _ = write!(text, "{name}: {title} at {}", identity.tenant);
         if let Some(name) = &identity.name {
             let _ = write!(text, ", as {name}");
         }
@@ -61,16 +62,11 @@ pub(super) fn text(setup: &Setup, planned: &Planned, lines: &[Line]) -> String {
     text
 }
 
-/// How many rows the input has, and what else was read.
-fn head(setup: &Setup, planned: &Planned) -> String {
+/// How many rows the input has, and what else was read, a line each.
+fn head(setup: &Setup, planned: &Planned) -> Vec<String> {
     let plan = &planned.plan;
-    let mut told = Vec::new();
-    let rows = count(plan.rows, "row");
-    let mut first = format!(
-        "{}: {rows}, {} to delete",
-        planned.name,
-        grouped(plan.to_delete())
-    );
+    let (rows, to_delete) = (count(plan.rows, "row"), grouped(plan.to_delete()));
+    let mut first = format!("{}: {rows}, {to_delete} to delete", planned.name);
     for (rows, what) in [
         (plan.outcomes.invalid, "invalid"),
         (plan.outcomes.duplicate, "duplicate"),
@@ -81,63 +77,52 @@ fn head(setup: &Setup, planned: &Planned) -> String {
             let _ = write!(first, ", {} {what}", grouped(rows));
         }
     }
-    told.push(first);
+    let mut head = vec![first];
     // The wrong column deletes the wrong users.
     let fields = fields(&planned.mapping);
     let columns = fields.map(|(field, column)| Some(format!("{field} from `{}`", column?)));
     let columns: Vec<String> = columns.into_iter().flatten().collect();
-    told.extend((!columns.is_empty()).then(|| columns.join(", ")));
+    head.extend((!columns.is_empty()).then(|| columns.join(", ")));
     let blanks = "blanks around, which were taken off";
-    told.extend(remark(plan.trimmed, "id has", "ids have", blanks));
+    head.extend(remark(plan.trimmed, ["id has", "ids have"], [blanks; 2]));
     let prefix = "an export's prefix `zcrm_`, which was taken off";
-    told.extend(remark(plan.unprefixed, "id has", "ids have", prefix));
-    for done in planned
-        .done_at
-        .iter()
-        .filter(|it| plan.done.contains(&it.account))
-    {
-        told.push(format!(
+    head.extend(remark(plan.unprefixed, ["id has", "ids have"], [prefix; 2]));
+    for done in done_at(planned) {
+        let tenant = done.tenant.as_deref();
+        head.push(format!(
             "{}: done before at {}, as {} says",
             done.account,
-            done.tenant
-                .as_deref()
-                .unwrap_or("a tenant that is not known"),
+            tenant.unwrap_or("a tenant that is not known"),
             done.ledger.display()
         ));
     }
-    let comments = plan.asides.comments;
-    let (one, many) = ("line begins with # and was", "lines begin with # and were");
-    let taken = if comments == 1 {
-        "taken for a comment"
-    } else {
-        "taken for comments"
-    };
-    told.extend(remark(comments, one, many, taken));
+    let begin = ["line begins with # and was", "lines begin with # and were"];
+    let taken = ["taken for a comment", "taken for comments"];
+    head.extend(remark(plan.asides.comments, begin, taken));
     let words = "other words behind the id, which are passed over";
-    told.extend(remark(
-        plan.asides.remarks,
-        "line holds",
-        "lines hold",
-        words,
-    ));
+    let hold = ["line holds", "lines hold"];
+    head.extend(remark(plan.asides.remarks, hold, [words; 2]));
     if let (Some(path), Some(ids)) = (&setup.options.protect, planned.protected) {
         let folder = setup::folder().unwrap_or_default();
         let path = Path::new(path);
         let name = path.strip_prefix(folder).unwrap_or(path).to_string_lossy();
-        told.push(format!(
-            "(protect list {}: {})",
-            shown(&name),
-            count(ids, "id")
-        ));
+        let ids = count(ids, "id");
+        head.push(format!("(protect list {}: {ids})", shown(&name)));
     }
-    let lines = told.iter().map(|told| wrapped(told, 2) + "\n");
-    lines.collect()
+    head
 }
 
-/// A remark about so many ids or lines; `None`: it is about none.
-fn remark(count: u64, one: &str, many: &str, what: &str) -> Option<String> {
-    let noun = if count == 1 { one } else { many };
-    (count > 0).then(|| format!("({} {noun} {what})", grouped(count)))
+/// Where rows that count as done were done.
+fn done_at(planned: &Planned) -> impl Iterator<Item = &DoneAt> {
+    let done = &planned.plan.done;
+    let all = planned.done_at.iter();
+    all.filter(|it| done.contains(&it.account))
+}
+
+/// A remark about so many ids or lines, in the words for one and for many; `None`: it is about none.
+fn remark(count: u64, nouns: [&str; 2], words: [&str; 2]) -> Option<String> {
+    let form = usize::from(count != 1);
+    (count > 0).then(|| format!("({} {} {})", grouped(count), nouns[form], words[form]))
 }
 
 /// What `--canary` does.
@@ -184,26 +169,25 @@ fn counted(actions: &BTreeMap<Action, Group>) -> Vec<(Action, u64)> {
     each.map(|(action, group)| (*action, group.rows)).collect()
 }
 
-/// The first `lines` of so many `rows`, and how many more there are.
-pub(super) fn listed(rows: u64, lines: &[u64]) -> String {
-    let more = match rows - lines.len() as u64 {
+/// The `first` numbers of `all` things called `noun`, and how many more there are.
+pub(super) fn listed(noun: &str, all: u64, first: &[u64]) -> String {
+    let more = match all - first.len() as u64 {
         0 => String::new(),
         more => format!(" and {} more", grouped(more)),
     };
-    let lines: Vec<String> = lines.iter().map(u64::to_string).collect();
-    let noun = if rows == 1 { "line" } else { "lines" };
-    format!("{noun} {}{more}", lines.join(", "))
+    let first: Vec<String> = first.iter().map(u64::to_string).collect();
+    let plural = if all == 1 { "" } else { "s" };
+    format!("{noun}{plural} {}{more}", first.join(", "))
 }
 
 /// What is about to be done where, a line for each account and action; the last thing to be read
 /// before the question.
-pub(super) fn orders(planned: &Planned, lines: &[Line]) -> String {
+pub(super) fn orders(planned: &Planned, connections: &[Connection]) -> String {
     let mut orders = Vec::new();
-    for line in lines {
-        let tenant = line.tenant().unwrap_or_default();
-        for (action, group) in planned.plan.accounts.get(&line.name).into_iter().flatten() {
-            let noun = if group.rows == 1 { "user" } else { "users" };
-            let (rows, name) = (group.rows, &line.name);
+    for connection in connections {
+        let (name, tenant) = (&connection.name, connection.tenant().unwrap_or_default());
+        for (action, group) in planned.plan.accounts.get(name).into_iter().flatten() {
+            let (rows, noun) = (group.rows, if group.rows == 1 { "user" } else { "users" });
             orders.push(format!(
                 "About to {action} {rows} {noun} at {tenant} ({name})."
             ));
@@ -223,20 +207,15 @@ fn table(setup: &Setup, planned: &Planned, now: Time) -> String {
             continue;
         };
         let mut add = |action: &str, rows: u64, time: Duration, ids: Option<String>| {
-            let cells = [
-                name.to_string(),
-                action.to_owned(),
-                grouped(rows),
-                wait(time),
-            ];
-            table.push((cells, ids));
+            let cells = [name.as_str(), action, &grouped(rows), &wait(time)];
+            table.push((cells.map(str::to_owned), ids));
         };
-        let kind = account.kind();
         for (action, group) in actions {
-            let time = time_at_limit(&[(*action, group.rows)], &limits_of(account));
+            let time = setup.time(name, &[(*action, group.rows)]);
             add(action.name(), group.rows, time, Some(between(group)));
-            let title = kind.title();
-            let told = format!("{action} at {title}: {}", consequence(kind, *action));
+            let kind = account.kind();
+            let what = consequence(kind, *action);
+            let told = format!("{action} at {}: {what}", kind.title());
             if !consequences.contains(&told) {
                 consequences.push(told);
             }
@@ -323,7 +302,7 @@ fn problems(text: &mut String, planned: &Planned) {
             Field::Row => String::new(),
             field => format!("{field}: "),
         };
-        let lines = listed(reason.rows, &reason.lines);
+        let lines = listed("line", reason.rows, &reason.lines);
         let told = format!("  {lines}: {field}{}", reason.why.reason);
         let _ = writeln!(text, "{}", wrapped(&told, 4));
         if let Some(excerpt) = planned.examples.get(&reason.example.position.row) {
@@ -341,31 +320,20 @@ pub(super) fn json(setup: &Setup, planned: &Planned) -> Value {
     let plan = &planned.plan;
     let mut accounts = serde_json::Map::new();
     for (name, actions) in &plan.accounts {
-        let Some(account) = setup.account(name) else {
-            continue;
-        };
-        let mut groups = serde_json::Map::new();
-        for (action, group) in actions {
-            let time = time_at_limit(&[(*action, group.rows)], &limits_of(account));
-            groups.insert(
-                action.name().to_owned(),
-                json!({
-                    "rows": group.rows,
-                    "seconds_at_limit": seconds(time),
-                    "first_id": group.first,
-                    "last_id": group.last,
-                }),
-            );
-        }
-        accounts.insert(name.to_string(), Value::Object(groups));
+        let groups = actions.iter().map(|(action, group)| {
+            let group = json!({
+                "rows": group.rows,
+                "seconds_at_limit": seconds(setup.time(name, &[(*action, group.rows)])),
+                "first_id": group.first,
+                "last_id": group.last,
+            });
+            (action.name().to_owned(), group)
+        });
+        accounts.insert(name.to_string(), Value::Object(groups.collect()));
     }
-    let times = times(setup, &planned.plan);
-    let done_at = planned
-        .done_at
-        .iter()
-        .filter(|it| plan.done.contains(&it.account));
-    let done_at =
-        done_at.map(|it| json!({"account": it.account, "tenant": it.tenant, "ledger": it.ledger}));
+    let time = times(setup, plan).into_values().max().unwrap_or_default();
+    let done_at = done_at(planned)
+        .map(|it| json!({"account": it.account, "tenant": it.tenant, "ledger": it.ledger}));
     json!({
         "input": planned.name,
         "rows": plan.rows,
@@ -381,7 +349,7 @@ pub(super) fn json(setup: &Setup, planned: &Planned) -> Value {
         "remarks": plan.asides.remarks,
         "protect_list": planned.protected,
         "accounts": accounts,
-        "seconds_at_limit": times.values().max().map_or(0.0, |time| seconds(*time)),
+        "seconds_at_limit": seconds(time),
         "reasons": plan.reasons(),
         "problems": plan.problems,
         "problems_left_out": plan.problems_left_out,

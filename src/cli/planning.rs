@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use futures::executor::block_on;
+use tempfile::TempPath;
 
 use super::accounts::policies;
 use super::ledgers::{LATEST, resolve};
@@ -29,25 +30,19 @@ pub(super) const DASH: &str = "-";
 /// An input, and all that decides what becomes of its rows.
 #[derive(Debug)]
 pub(super) struct Planning {
-    spool: Spool,
+    /// The input's file.
+    path: PathBuf,
+    /// That file is a copy of standard input, for as long as its plan is made.
+    copy: Option<TempPath>,
     read: ReadOptions,
     pub(super) setup: Setup,
     done_before: HashSet<TaskKey>,
     /// Where the rows of `done_before` were done.
     done_at: Vec<DoneAt>,
     done_in: Vec<DoneIn>,
-    purpose: Purpose,
-}
-
-/// What a plan is made for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Purpose {
-    /// To be read.
-    Show,
-    /// To be read, and carried out later.
-    Save,
-    /// To be carried out at once. No line of the file is shown: what a run says may be kept.
-    CarryOut,
+    /// Whether it is carried out at once. Then no line of the file is shown: what a run says may be
+    /// kept.
+    is_run: bool,
 }
 
 /// Where an earlier ledger says that rows of an account were done.
@@ -60,7 +55,7 @@ pub(super) struct DoneAt {
 }
 
 /// A plan, and what is shown beside it.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Planned {
     pub(super) plan: Plan,
     /// What people call the input.
@@ -85,7 +80,7 @@ impl Planning {
         input: &Path,
         read: ReadOptions,
         mut setup: Setup,
-        purpose: Purpose,
+        is_run: bool,
     ) -> Result<Self, Failure> {
         refuse_ledger(input)?;
         let mut done_before = HashSet::new();
@@ -110,82 +105,107 @@ impl Planning {
             *named = path.to_string_lossy().into_owned();
             done_in.push(DoneIn {
                 path: named.clone(),
-                sha256: fingerprint(&path).map_err(Failure::refused)?.sha256,
+                sha256: fingerprint(&path)?.sha256,
             });
         }
+        let copy = (input == Path::new(DASH)).then(copy_of_standard_input);
+        let copy = copy.transpose()?;
         Ok(Self {
-            spool: Spool::of(input)?,
+            path: copy.as_deref().unwrap_or(input).to_owned(),
+            copy,
             read,
             setup,
             done_before,
             done_at,
             done_in,
-            purpose,
+            is_run,
         })
     }
 
     /// Reads the whole input. Its rows go to `ledger`, if there is one, and the end of the plan too.
-    pub(super) fn plan(self, ledger: Option<&LedgerHandle>) -> Result<(Setup, Planned), Failure> {
-        let path = self.spool.path.clone();
-        let is_copy = self.spool.is_copy;
+    pub(super) fn plan(
+        mut self,
+        ledger: Option<&LedgerHandle>,
+    ) -> Result<(Setup, Planned), Failure> {
         let planned = self.read_through(ledger);
         // The copy is gone when they read it.
-        planned.map_err(|failure| {
-            if is_copy {
-                failure.calling(&path, STANDARD_INPUT)
-            } else {
-                failure
-            }
-        })
+        let planned = planned.map_err(|failure| match &self.copy {
+            Some(copy) => failure.calling(copy, STANDARD_INPUT),
+            None => failure,
+        });
+        Ok((self.setup, planned?))
     }
 
-    fn read_through(self, ledger: Option<&LedgerHandle>) -> Result<(Setup, Planned), Failure> {
-        let path = self.spool.path.clone();
+    fn read_through(&mut self, ledger: Option<&LedgerHandle>) -> Result<Planned, Failure> {
+        let path = self.path.as_path();
         let open = match ledger {
             Some(_) => Source::open_digested,
             None => Source::open,
         };
-        let mut source = open(&path, &self.read).map_err(Failure::refused)?;
+        let mut source = open(path, &self.read)?;
         refuse_entries(&source)?;
-        let decider = Planner::new(self.judge()?, self.done_before);
+        let decider = Planner::new(self.judge()?, std::mem::take(&mut self.done_before));
         let plan = read_rows(&decider, &mut source, ledger)?;
         let resolved = source.resolved().clone();
         let likely_column = match plan.misread() {
             Some(accounts) if resolved.mapping.id.is_some() => {
-                let mut table = Table::open(&path, &self.read).map_err(Failure::refused)?;
+                let mut table = Table::open(path, &self.read)?;
                 let policies = policies(&self.setup.outline.accounts);
-                likely_id_column(&mut table, &policies, accounts).map_err(Failure::refused)?
+                likely_id_column(&mut table, &policies, accounts)?
             }
             Some(_) | None => None,
         };
+        let name = match self.copy {
+            Some(_) => STANDARD_INPUT.to_owned(),
+            None => path.display().to_string(),
+        };
         let planned = Planned {
-            examples: match self.purpose {
-                Purpose::Show | Purpose::Save => examples(&plan, &path, &self.read),
-                Purpose::CarryOut => BTreeMap::new(),
+            examples: if self.is_run {
+                BTreeMap::new()
+            } else {
+                examples(&plan, path, &self.read)
             },
             plan,
-            name: self.spool.name(),
+            name,
             likely_column,
             protected: decider.protect().count().map(|ids| ids as u64),
-            done_at: self.done_at,
+            done_at: std::mem::take(&mut self.done_at),
             mapping: resolved.mapping.clone(),
         };
-        if self.purpose != Purpose::Show {
-            refuse_wrong_column(&planned, &path)?;
+        if self.is_run || ledger.is_some() {
+            refuse_wrong_column(&planned, path)?;
         }
         if let Some(ledger) = ledger {
-            let digest = source.fingerprint().map_err(Failure::refused)?;
+            let digest = source.fingerprint()?;
             let end = PlanEnd {
                 rows: planned.plan.rows,
                 outcomes: planned.plan.outcomes,
-                input: planned_input(&self.spool, &resolved, digest),
+                input: self.input(&resolved, digest),
                 protect: protect_of(&self.setup, decider.protect()),
-                done_in: self.done_in,
+                done_in: std::mem::take(&mut self.done_in),
             };
             let entry = Entry::Planned(Box::new(end));
             block_on(ledger.append(entry, Durability::Synced)).map_err(Failure::refused)?;
         }
-        Ok((self.setup, planned))
+        Ok(planned)
+    }
+
+    /// What the ledger keeps of the input.
+    fn input(&self, resolved: &Resolved, digest: input::Fingerprint) -> PlannedInput {
+        let columns = fields(&resolved.mapping).into_iter();
+        let named =
+            |(field, column): (&str, Option<&str>)| Some((field.to_owned(), column?.to_owned()));
+        PlannedInput {
+            path: match self.copy {
+                Some(_) => STANDARD_INPUT.to_owned(),
+                None => absolute(&self.path).to_string_lossy().into_owned(),
+            },
+            size: digest.size,
+            sha256: digest.sha256,
+            format: resolved.format.name().to_owned(),
+            delimiter: resolved.delimiter,
+            columns: columns.filter_map(named).collect(),
+        }
     }
 
     /// What the options and the configuration say of rows.
@@ -193,9 +213,7 @@ impl Planning {
         let policies = policies(&self.setup.outline.accounts);
         let options = &self.setup.options;
         let protect = match &options.protect {
-            Some(path) => {
-                ProtectList::read(Path::new(path), &policies).map_err(Failure::refused)?
-            }
+            Some(path) => ProtectList::read(Path::new(path), &policies)?,
             None => ProtectList::default(),
         };
         let defaults = Defaults {
@@ -203,7 +221,7 @@ impl Planning {
             action: options.action,
             takes_foreign: options.force_foreign_ids,
         };
-        Judge::try_new(policies, &defaults, protect).map_err(Failure::refused)
+        Ok(Judge::try_new(policies, &defaults, protect)?)
     }
 }
 
@@ -241,10 +259,8 @@ impl Planned {
                 action: column("action"),
                 reference: column("ref"),
             },
-            likely_column: None,
-            examples: BTreeMap::new(),
             protected: planned.and_then(|it| it.protect.as_ref()).map(|it| it.ids),
-            done_at: Vec::new(),
+            ..Self::default()
         })
     }
 }
@@ -256,7 +272,7 @@ fn read_rows(
     ledger: Option<&LedgerHandle>,
 ) -> Result<Plan, Failure> {
     let Some(ledger) = ledger else {
-        return decider.plan(source, None).map_err(Failure::refused);
+        return Ok(decider.plan(source, None)?);
     };
     let mut failed: Option<LedgerError> = None;
     let mut append = |entry: Entry| {
@@ -270,7 +286,7 @@ fn read_rows(
     // Nothing has been sent, whatever it is.
     match failed {
         Some(error) => Err(Failure::refused(error)),
-        None => plan.map_err(Failure::refused),
+        None => Ok(plan?),
     }
 }
 
@@ -307,24 +323,6 @@ pub(super) fn fields(mapping: &Columns) -> [(&'static str, Option<&str>); 4] {
         ("action", mapping.action.as_deref()),
         ("ref", mapping.reference.as_deref()),
     ]
-}
-
-fn planned_input(spool: &Spool, resolved: &Resolved, digest: input::Fingerprint) -> PlannedInput {
-    let columns = fields(&resolved.mapping).into_iter();
-    let named =
-        |(field, column): (&str, Option<&str>)| Some((field.to_owned(), column?.to_owned()));
-    PlannedInput {
-        path: if spool.is_copy {
-            STANDARD_INPUT.to_owned()
-        } else {
-            absolute(&spool.path).to_string_lossy().into_owned()
-        },
-        size: digest.size,
-        sha256: digest.sha256,
-        format: resolved.format.name().to_owned(),
-        delimiter: resolved.delimiter,
-        columns: columns.filter_map(named).collect(),
-    }
 }
 
 fn protect_of(setup: &Setup, list: &ProtectList) -> Option<AgreedProtect> {
@@ -368,44 +366,10 @@ pub(super) fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
-/// The input as a file: standard input is copied to one for as long as its plan is made.
-#[derive(Debug)]
-struct Spool {
-    path: PathBuf,
-    is_copy: bool,
-}
-
-impl Spool {
-    fn of(input: &Path) -> Result<Self, Failure> {
-        if input != Path::new(DASH) {
-            return Ok(Self {
-                path: input.to_owned(),
-                is_copy: false,
-            });
-        }
-        let name = format!("userpurge-{}.input", uuid::Uuid::now_v7());
-        let path = std::env::temp_dir().join(name);
-        input::spool(std::io::stdin().lock(), &path).map_err(Failure::refused)?;
-        Ok(Self {
-            path,
-            is_copy: true,
-        })
-    }
-
-    fn name(&self) -> String {
-        if self.is_copy {
-            STANDARD_INPUT.to_owned()
-        } else {
-            self.path.display().to_string()
-        }
-    }
-}
-
-impl Drop for Spool {
-    fn drop(&mut self) {
-        if self.is_copy {
-            // It was a help for this moment; the system clears its folder in time.
-            let _ = std::fs::remove_file(&self.path);
-        }
-    }
+/// Copies standard input to a file, which is taken away with what is returned.
+fn copy_of_standard_input() -> Result<TempPath, Failure> {
+    let name = format!("userpurge-{}.input", uuid::Uuid::now_v7());
+    let path = std::env::temp_dir().join(name);
+    input::spool(std::io::stdin().lock(), &path)?;
+    Ok(TempPath::try_from_path(path)?)
 }

@@ -3,7 +3,7 @@
 
 use std::io::{self, BufRead, Read, Write};
 
-use super::accounts::Line;
+use super::accounts::Connection;
 use super::args::ConsentArgs;
 use super::{ExitCode, Failure};
 use crate::config::process_variable;
@@ -131,11 +131,11 @@ fn answer(question: &str, input: &mut dyn BufRead, output: &mut dyn Write) -> io
 /// others.
 pub(super) fn agreed(
     state: &LedgerState,
-    lines: &[Line],
+    lines: &[Connection],
     how: AgreedBy,
     options: &RunOptions,
 ) -> Agreed {
-    let account = |line: &Line| {
+    let account = |line: &Connection| {
         let identity = line.identity.as_ref()?;
         let account = AgreedAccount {
             tenant: identity.tenant.clone(),

@@ -1,18 +1,20 @@
-//! A session up to its work: rows of a ledger's plan, the question, the record of it.
+//! A ledger at work: which of its rows, who is asked, and what is written down before any leaves.
 //!
-//! `run`, `resume` and `retry` hand in which rows, and how it is asked. What is carried out is what
-//! stands in the ledger; neither the input nor an option about it is needed.
+//! `run`, `resume` and `retry` hand in which rows. The way is one and straight: the providers are
+//! [asked](super::connect) who we are, a person agrees, the session begins, and
+//! [lanes](super::work) carry it out. Neither the input nor an option about it is needed.
 
 use std::collections::BTreeMap;
 use std::io;
+use std::num::NonZeroU64;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use roaring::RoaringTreemap;
 
-use super::accounts::Line;
+use super::accounts::Connection;
 use super::args::{ConsentArgs, PaceArgs};
 use super::commands::live;
-use super::connect::{Connected, refuse_shared_users};
 use super::earlier::uptime;
 use super::feed::{Queues, count_foreign};
 use super::ledgers::NewLedger;
@@ -21,22 +23,21 @@ use super::planning::Planned;
 use super::question;
 use super::recorder::Recorder;
 use super::setup::Setup;
-use super::signals;
+use super::signals::StopSignals;
+use super::tenants::Tenants;
 use super::terminal::{can_ask, put_page, put_standing, tell};
 use super::{ExitCode, Failure};
 use crate::domain::{
-    AccountName, AccountPlan, AgreedBy, Entry, Session as SessionEntry, WallClock,
+    AccountName, AccountPlan, AgreedBy, Entry, LaneStop, Session as SessionEntry, WallClock,
 };
 use crate::lane::{FailureLimit, WorkSpec};
-use crate::ledger::{self, LedgerState, LedgerWriter};
-use crate::plan::CallerRule;
+use crate::ledger::{LedgerState, LedgerWriter};
 use crate::progress::Mode;
-use crate::provider;
 use crate::run::{Durability, EventSink as _};
 
-/// What a session is begun by.
+/// What is done with rows of a ledger.
 #[derive(Debug)]
-pub(super) enum Command<'a> {
+pub(super) enum WorkKind<'a> {
     /// A plan is agreed to and carried out; it is shown before.
     Run(Box<Planned>),
     /// What is outstanding is gone on with.
@@ -47,14 +48,14 @@ pub(super) enum Command<'a> {
     Verify,
 }
 
-/// Everything a session is begun with.
-pub(super) struct Session<'a> {
-    pub(super) command: Command<'a>,
+/// A ledger that is open for work, and everything that its work needs.
+pub(super) struct OpenRun<'a> {
+    pub(super) kind: WorkKind<'a>,
     pub(super) ledger: PathBuf,
     pub(super) writer: LedgerWriter,
     pub(super) state: LedgerState,
     /// The rows to send.
-    pub(super) wanted: RoaringTreemap,
+    pub(super) queues: BTreeMap<AccountName, Queues>,
     pub(super) setup: Setup,
     pub(super) pace: PaceArgs,
     pub(super) consent: ConsentArgs,
@@ -63,95 +64,115 @@ pub(super) struct Session<'a> {
     pub(super) mode: Mode,
     /// Takes the ledger away again if nobody agrees.
     pub(super) new: Option<NewLedger<'a>>,
+    pub(super) signals: StopSignals,
+    pub(super) recorder: Arc<Recorder>,
+    /// Connections to the accounts that are spoken to.
+    pub(super) connections: Vec<Connection>,
+    pub(super) tenants: Tenants,
+    /// Accounts that have to wait for longer than a process lives.
+    pub(super) held: BTreeMap<AccountName, LaneStop>,
 }
 
-impl Session<'_> {
-    /// Asks who we are and whether to go on, carries out, and says how it ended.
-    pub(super) async fn carry_out(mut self) -> Result<ExitCode, Failure> {
-        let signals = signals::Stop::default();
-        let recorder = Recorder::new();
-        let mut queues = self.queues();
-        let names = queues.keys().cloned().collect();
-        let connected = self.connect(&names, &recorder, &signals.run).await?;
-        let Some(mut connected) = connected else {
-            self.writer.finish().await?;
-            put_standing(&self.state)?;
-            return Ok(ExitCode::Stopped);
-        };
-        queues.retain(|name, _| !connected.held.contains_key(name));
-        let specs = self.ask(&queues, &connected.lines).await?;
-
-        signals.listen()?;
-        connected.tenants.note(&self.ledger);
-        recorder.attach(self.writer.handle()).await?;
-        let rows = queues.values().flat_map(BTreeMap::values);
-        let rows = rows.map(RoaringTreemap::len).sum();
-        let ahead = self.ahead(&queues, &specs);
-        self.begin(&recorder, rows, &connected, &ahead).await?;
-        let ended = self.see_through(&recorder, (queues, ahead), connected, specs, &signals);
-        ended.await.map_err(Failure::once_begun)
-    }
-
-    /// Shows how the users of the plan stand, and carries nothing out.
-    pub(super) async fn show_live(mut self) -> Result<ExitCode, Failure> {
-        let stop = signals::Stop::default().run;
-        let queues = self.queues();
-        let names = queues.keys().cloned().collect();
-        let connected = self
-            .connect(&names, &Recorder::without_ledger(), &stop)
-            .await?;
-        if let Some(Connected { lines, .. }) = connected
-            && let Command::Run(planned) = &self.command
-        {
-            refuse_shared_users(&self.state, &lines, &queues)?;
-            put_page(&outline_text::text(&self.setup, planned, &lines))?;
-            let include = &self.setup.options.include_roles;
-            live::show(&self.state, &lines, &queues, include).await?;
-        }
-        self.writer.finish().await?;
-        Ok(ExitCode::Success)
-    }
-
-    /// The wanted rows by account and action.
-    fn queues(&self) -> BTreeMap<AccountName, Queues> {
+impl<'a> OpenRun<'a> {
+    /// Work on those rows of the ledger's plan that are `wanted`, to be agreed to by typing.
+    pub(super) fn new(
+        kind: WorkKind<'a>,
+        (ledger, writer, state): (PathBuf, LedgerWriter, LedgerState),
+        wanted: &RoaringTreemap,
+        setup: Setup,
+        pace: PaceArgs,
+    ) -> Self {
         let mut queues: BTreeMap<AccountName, Queues> = BTreeMap::new();
-        for (account, action, rows) in self.state.planned_rows() {
-            let rows = rows & &self.wanted;
+        for (account, action, rows) in state.planned_rows() {
+            let rows = rows & wanted;
             if !rows.is_empty() {
                 let queues = queues.entry(account.clone()).or_default();
                 queues.insert(action, rows);
             }
         }
-        queues
+        Self {
+            kind,
+            ledger,
+            writer,
+            state,
+            queues,
+            setup,
+            pace,
+            consent: ConsentArgs::default(),
+            is_piped: false,
+            mode: Mode::Auto,
+            new: None,
+            signals: StopSignals::default(),
+            recorder: Recorder::new(),
+            connections: Vec::new(),
+            tenants: Tenants::default(),
+            held: BTreeMap::new(),
+        }
+    }
+
+    /// Asks who we are and whether to go on, carries out, and says how it ended.
+    pub(super) async fn carry_out(mut self) -> Result<ExitCode, Failure> {
+        if !self.connect(&self.queues.keys().cloned().collect()).await? {
+            self.writer.finish().await?;
+            put_standing(&self.state)?;
+            return Ok(ExitCode::Stopped);
+        }
+        self.queues.retain(|name, _| !self.held.contains_key(name));
+        let specs = self.ask().await?;
+        self.attach().await?;
+        let ahead = self.ahead(&specs);
+        self.begin(&ahead).await?;
+        self.work(specs, ahead).await.map_err(Failure::once_begun)
+    }
+
+    /// Shows how the users of the plan stand, and carries nothing out.
+    pub(super) async fn show_live(mut self) -> Result<ExitCode, Failure> {
+        self.recorder = Recorder::without_ledger();
+        let is_connected = self.connect(&self.queues.keys().cloned().collect()).await?;
+        if is_connected && let WorkKind::Run(planned) = &self.kind {
+            self.refuse_shared_users()?;
+            put_page(&outline_text::text(&self.setup, planned, &self.connections))?;
+            live::show(&self).await?;
+        }
+        self.writer.finish().await?;
+        Ok(ExitCode::Success)
+    }
+
+    /// From here on signals are listened for, and what is recorded goes to the ledger.
+    pub(super) async fn attach(&mut self) -> Result<(), Failure> {
+        self.signals.listen()?;
+        self.tenants.note(&self.ledger);
+        Ok(self.recorder.attach(self.writer.handle()).await?)
+    }
+
+    /// How many rows are to be sent.
+    fn count(&self) -> u64 {
+        let rows = self.queues.values().flat_map(BTreeMap::values);
+        rows.map(RoaringTreemap::len).sum()
     }
 
     /// Shows what is about to be done, asks, and writes down who agreed.
-    async fn ask(
-        &mut self,
-        queues: &BTreeMap<AccountName, Queues>,
-        lines: &[Line],
-    ) -> Result<BTreeMap<AccountName, WorkSpec>, Failure> {
-        refuse_shared_users(&self.state, lines, queues)?;
-        let rows = queues.values().flat_map(BTreeMap::values);
-        let count = rows.map(RoaringTreemap::len).sum();
-        let Command::Run(planned) = &self.command else {
-            tell(&self.told(count));
-            let specs = self.specs(queues)?;
+    async fn ask(&mut self) -> Result<BTreeMap<AccountName, WorkSpec>, Failure> {
+        self.refuse_shared_users()?;
+        let count = self.count();
+        let WorkKind::Run(planned) = &self.kind else {
+            tell(&self.describe(count));
+            let specs = self.specs()?;
             if count > 0 {
-                self.obtain(count, queues, lines)?;
+                self.obtain(count)?;
             }
             return Ok(specs);
         };
-        tell(&outline_text::text(&self.setup, planned, lines));
-        self.tell_foreign(queues, lines)?;
-        let specs = self.specs(queues)?;
-        tell(&outline_text::orders(planned, lines));
-        let how = self.obtain(count, queues, lines)?;
-        let agreed = question::agreed(&self.state, lines, how, &self.setup.options);
+        tell(&outline_text::text(&self.setup, planned, &self.connections));
+        self.tell_foreign()?;
+        let specs = self.specs()?;
+        tell(&outline_text::orders(planned, &self.connections));
+        let how = self.obtain(count)?;
+        let options = &self.setup.options;
+        let agreed = question::agreed(&self.state, &self.connections, how, options);
         let entry = Entry::Agreed(Box::new(agreed));
-        let ledger = self.writer.handle();
+        let appended = self.writer.handle().append(entry, Durability::Synced).await;
         // Nothing has been sent, whatever it is.
-        let appended = ledger.append(entry, ledger::Durability::Synced).await;
         appended.map_err(Failure::refused)?;
         if let Some(new) = self.new.take() {
             new.keep();
@@ -160,14 +181,10 @@ impl Session<'_> {
     }
 
     /// Asks, unless it need not be asked, at the tenants of the accounts with rows.
-    fn obtain(
-        &self,
-        count: u64,
-        queues: &BTreeMap<AccountName, Queues>,
-        lines: &[Line],
-    ) -> Result<AgreedBy, Failure> {
-        let with_rows = lines.iter().filter(|line| queues.contains_key(&line.name));
-        let mut tenants: Vec<&str> = with_rows.filter_map(Line::tenant).collect();
+    fn obtain(&self, count: u64) -> Result<AgreedBy, Failure> {
+        let connections = self.connections.iter();
+        let with_rows = connections.filter(|it| self.queues.contains_key(&it.name));
+        let mut tenants: Vec<&str> = with_rows.filter_map(Connection::tenant).collect();
         tenants.sort_unstable();
         tenants.dedup();
         let can_ask = can_ask() && !self.is_piped;
@@ -180,8 +197,11 @@ impl Session<'_> {
     }
 
     /// How many of the rows are sent, of a run that is gone on with.
-    fn told(&self, count: u64) -> String {
-        let doubt = match (self.state.in_doubt() & &self.wanted).len() {
+    fn describe(&self, count: u64) -> String {
+        let wanted = self.queues.values().flat_map(BTreeMap::values);
+        let in_doubt = self.state.in_doubt();
+        let doubt: u64 = wanted.map(|rows| (&in_doubt & rows).len()).sum();
+        let doubt = match doubt {
             0 => String::new(),
             doubt => format!(", {doubt} of them in doubt"),
         };
@@ -191,16 +211,12 @@ impl Session<'_> {
     }
 
     /// Says how many rows are of another organisation, as far as the callers show it.
-    fn tell_foreign(
-        &self,
-        queues: &BTreeMap<AccountName, Queues>,
-        lines: &[Line],
-    ) -> Result<(), Failure> {
-        for line in lines {
-            let Some(queues) = queues.get(&line.name) else {
+    fn tell_foreign(&self) -> Result<(), Failure> {
+        for connection in &self.connections {
+            let Some(queues) = self.queues.get(&connection.name) else {
                 continue;
             };
-            let rule = rule(line, &self.setup);
+            let rule = connection.rule(&self.setup.options);
             let (noun, verb) = match count_foreign(&self.state, &rule, queues)? {
                 0 => continue,
                 1 => ("1 id".to_owned(), "is"),
@@ -217,16 +233,13 @@ impl Session<'_> {
     }
 
     /// What the lane of each account goes by, as far as it is to be said before the question.
-    fn specs(
-        &self,
-        queues: &BTreeMap<AccountName, Queues>,
-    ) -> Result<BTreeMap<AccountName, WorkSpec>, Failure> {
+    fn specs(&self) -> Result<BTreeMap<AccountName, WorkSpec>, Failure> {
         let options = &self.setup.options;
         let now = WallClock::system().now();
         let until = self.pace.until.map(|time| time.until(now));
         if let Some(until) = &until {
-            let plan = match &self.command {
-                Command::Run(planned) => Some(&planned.plan),
+            let plan = match &self.kind {
+                WorkKind::Run(planned) => Some(&planned.plan),
                 _ => None,
             };
             tell(outline_text::until(&self.setup, plan, until, now).trim_end());
@@ -237,22 +250,23 @@ impl Session<'_> {
         // A canary that is asked for now is sent in any case; one that the run was begun with is over for
         // an account of which so many rows were sent and ended well.
         let counts = self.state.account_counts();
-        let good = |name| {
-            counts
-                .get(name)
-                .map_or(0, |it| it.deleted + it.already_gone)
+        let good = |name: &AccountName| {
+            let counts = counts.get(name);
+            counts.map_or(0, |it| it.deleted + it.already_gone)
         };
         let is_typed = self.pace.canary.is_some();
-        let spec = |name| WorkSpec {
+        let canary = |name: &AccountName| {
+            let is_due = |canary: &NonZeroU64| is_typed || good(name) < canary.get();
+            options.canary.filter(is_due)
+        };
+        let spec = |name: &AccountName| WorkSpec {
             queues: Vec::new(),
             failure_limit: limit.unwrap_or(FailureLimit::Default),
             include_roles: options.include_roles.clone(),
-            canary: options
-                .canary
-                .filter(|canary| is_typed || good(name) < canary.get()),
+            canary: canary(name),
             until: until.clone(),
         };
-        let specs = queues.keys().map(|name| (name.clone(), spec(name)));
+        let specs = self.queues.keys().map(|name| (name.clone(), spec(name)));
         let specs: BTreeMap<_, _> = specs.collect();
         if let Some(first) = specs.values().find_map(|spec| spec.canary) {
             tell(&outline_text::canary(first));
@@ -261,11 +275,7 @@ impl Session<'_> {
     }
 
     /// What lies before each account.
-    fn ahead(
-        &self,
-        queues: &BTreeMap<AccountName, Queues>,
-        specs: &BTreeMap<AccountName, WorkSpec>,
-    ) -> Vec<AccountPlan> {
+    fn ahead(&self, specs: &BTreeMap<AccountName, WorkSpec>) -> Vec<AccountPlan> {
         let account = |(name, queues): (&AccountName, &Queues)| {
             let rows: Vec<_> = queues.iter().map(|(it, rows)| (*it, rows.len())).collect();
             AccountPlan {
@@ -275,46 +285,27 @@ impl Session<'_> {
                 canary: specs.get(name).and_then(|spec| spec.canary),
             }
         };
-        queues.iter().map(account).collect()
+        self.queues.iter().map(account).collect()
     }
 
-    /// Records that this session begins, which sends `rows`.
-    async fn begin(
-        &self,
-        recorder: &Recorder,
-        rows: u64,
-        connected: &Connected,
-        ahead: &[AccountPlan],
-    ) -> Result<(), Failure> {
-        let (command, only, rows) = match self.command {
-            Command::Run(_) => ("run", Vec::new(), self.state.counts().total()),
-            Command::Retry(only) => ("retry", only.to_vec(), rows),
-            Command::Resume | Command::Verify => ("resume", Vec::new(), rows),
+    /// Records that this session begins.
+    async fn begin(&self, ahead: &[AccountPlan]) -> Result<(), Failure> {
+        let (command, only, rows) = match self.kind {
+            WorkKind::Run(_) => ("run", Vec::new(), self.state.counts().total()),
+            WorkKind::Retry(only) => ("retry", only.to_vec(), self.count()),
+            WorkKind::Resume | WorkKind::Verify => ("resume", Vec::new(), self.count()),
         };
         let entry = Entry::Session(Box::new(SessionEntry {
             command: command.to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             only,
             rows,
-            accounts: connected.lines.iter().map(Line::header).collect(),
+            accounts: self.connections.iter().map(Connection::header).collect(),
             ahead: ahead.to_vec(),
             ignores_pauses: self.pace.ignore_pauses,
             at: WallClock::system().now(),
             uptime: uptime(),
         }));
-        let result = recorder.record(entry, Durability::Queued).await;
-        result.map_err(|failed| Failure::sink(&failed))
-    }
-}
-
-/// What the identity of `line` decides about ids.
-pub(super) fn rule(line: &Line, setup: &Setup) -> CallerRule {
-    let identity = line.identity.as_ref();
-    CallerRule {
-        account: line.name.clone(),
-        caller: identity.and_then(|it| it.caller.clone()),
-        id_prefix: identity.and_then(|it| it.id_prefix.clone()),
-        ids_alike: provider::ids_alike(line.kind),
-        takes_foreign: setup.options.force_foreign_ids,
+        Ok(self.recorder.record(entry, Durability::Queued).await?)
     }
 }

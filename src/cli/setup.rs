@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::accounts::limits_of;
 use super::terminal::tell;
 use super::{ExitCode, Failure};
-use crate::config::{self, AccountOutline, ConfigSource, Outline, process_variable};
+use crate::config::{self, AccountOutline, Outline, process_variable};
 use crate::domain::{AccountName, Action, RunOptions};
 use crate::plan::time_at_limit;
 use crate::words;
@@ -19,23 +19,20 @@ pub(super) struct Setup {
 }
 
 impl Setup {
-    /// For a new run; `config`: what `--config` names.
-    pub(super) fn new(config: Option<&Path>, mut options: RunOptions) -> Result<Self, Failure> {
-        let source = locate(config)?;
-        note(&mut options, &source, config);
-        let outline = outline(&source)?;
-        Ok(Self { outline, options })
-    }
-
-    /// For going on with `ledger`, which keeps these `options`.
-    pub(super) fn again(
-        ledger: &Path,
-        mut options: RunOptions,
+    /// With the `options` of a run; `config`: what `--config` names; `ledger`: the one that keeps the
+    /// options, unless the run is new.
+    pub(super) fn new(
         config: Option<&Path>,
+        mut options: RunOptions,
+        ledger: Option<&Path>,
     ) -> Result<Self, Failure> {
-        let source = locate_again(ledger, &options, config)?;
-        note(&mut options, &source, config);
-        let outline = outline(&source)?;
+        let file = match ledger {
+            Some(ledger) => locate_again(ledger, &options, config)?,
+            None => locate(config)?,
+        };
+        options.config = file.as_ref().map(|path| path.display().to_string());
+        options.config_named = config.is_some();
+        let outline = outline(file.as_deref())?;
         Ok(Self { outline, options })
     }
 
@@ -57,64 +54,49 @@ pub(super) fn folder() -> Result<PathBuf, Failure> {
     Ok(std::env::current_dir()?)
 }
 
-/// Where the configuration is; `config`: what `--config` names.
-pub(super) fn locate(config: Option<&Path>) -> Result<ConfigSource, Failure> {
-    Ok(ConfigSource::locate(config, &folder()?, &process_variable)?)
+/// The file of the configuration; `config`: what `--config` names; `None`: it is the environment's.
+pub(super) fn locate(config: Option<&Path>) -> Result<Option<PathBuf>, Failure> {
+    Ok(config::locate(config, &folder()?, &process_variable)?)
 }
 
-/// Where the configuration of a ledger or a saved plan is, which `named` is and which keeps `kept`: where
-/// `--config` says, or in a documented place. Never where the file says that it was: a file from
-/// elsewhere would bring commands of its own.
+/// Where the configuration of a ledger is, which `named` is and which keeps `kept`: where `--config` says,
+/// or in a documented place. Never where the file says that it was: a file from elsewhere would bring
+/// commands of its own.
 fn locate_again(
     named: &Path,
     kept: &RunOptions,
     config: Option<&Path>,
-) -> Result<ConfigSource, Failure> {
-    let located = ConfigSource::locate(config, &folder()?, &process_variable);
-    let then = kept.config.as_deref().map(Path::new);
+) -> Result<Option<PathBuf>, Failure> {
+    let located = config::locate(config, &folder()?, &process_variable);
     let named = named.display();
-    match (located, then) {
-        (Err(error), Some(then)) if error.is_absent => {
-            let text = format!(
-                "`{named}` was made with the configuration `{}`, and no configuration is found here",
-                then.display()
-            );
+    let Some(then) = kept.config.as_deref() else {
+        return Ok(located?);
+    };
+    let made = format!("`{named}` was made with the configuration `{then}`");
+    match located {
+        Err(error) if error.is_absent => {
+            let text = format!("{made}, and no configuration is found here");
             let help = format!(
                 "look at it, then name it: `--config {}`",
                 words::shell_path(then)
             );
             Err(Failure::message(ExitCode::Refused, text, Some(&help)))
         }
-        (Ok(source), Some(then)) if config.is_none() && file(&source) != Some(then) => {
-            let now = file(&source).map_or_else(
+        Ok(file) if config.is_none() && file.as_deref() != Some(Path::new(then)) => {
+            let now = file.as_ref().map_or_else(
                 || "the environment's variables".to_owned(),
                 |path| format!("`{}`", path.display()),
             );
             tell(&format!(
-                "note: `{named}` was made with the configuration `{}`; {now} is used now, since only `--config` names another",
-                then.display()
+                "note: {made}; {now} is used now, since only `--config` names another"
             ));
-            Ok(source)
+            Ok(file)
         }
-        (located, _) => Ok(located?),
+        located => Ok(located?),
     }
 }
 
-/// Notes in `options` which configuration is used; `config`: what `--config` names.
-fn note(options: &mut RunOptions, source: &ConfigSource, config: Option<&Path>) {
-    options.config = file(source).map(|path| path.display().to_string());
-    options.config_named = config.is_some();
-}
-
-/// Everything but the secrets.
-pub(super) fn outline(source: &ConfigSource) -> Result<Outline, Failure> {
-    Ok(config::load_outline(source, &process_variable)?)
-}
-
-/// The file of a configuration; `None`: it is the environment's.
-fn file(source: &ConfigSource) -> Option<&Path> {
-    match source {
-        ConfigSource::File(path) => Some(path),
-        ConfigSource::Environment => None,
-    }
+/// Everything but the secrets, of `file` or of the environment.
+pub(super) fn outline(file: Option<&Path>) -> Result<Outline, Failure> {
+    Ok(config::load_outline(file, &process_variable)?)
 }

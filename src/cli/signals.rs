@@ -7,6 +7,8 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
+use futures::FutureExt as _;
+use futures::future::select_all;
 use tokio::signal::unix::{self, SignalKind, signal};
 use tokio::sync::oneshot;
 
@@ -36,14 +38,14 @@ impl Signal {
 
 /// What signals have asked for so far. Cheap to clone; all clones are one.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Stop {
+pub(super) struct StopSignals {
     /// The same as lanes know it. The first signal lets no more rows in: what is under way is finished
     /// and recorded. The second ends the waiting: what was sent and not answered is in doubt.
     pub(super) run: run::Stop,
     first: Arc<OnceLock<Signal>>,
 }
 
-impl Stop {
+impl StopSignals {
     /// The first signal; `None`: none came.
     pub(super) fn signal(&self) -> Option<Signal> {
         self.first.get().copied()
@@ -66,12 +68,12 @@ impl Stop {
     /// the runtime has ended, a signal ends the process: at a question, say, where there is nothing
     /// to finish.
     pub(super) fn listen(&self) -> io::Result<()> {
-        let mut signals = Signals::new()?;
+        let mut signals = signals()?;
         let noting = self.clone();
         tokio::spawn(async move {
             // Ends with the second signal; a third changes nothing.
             while !noting.run.waiting.is_cancelled() {
-                match signals.next().await {
+                match next(&mut signals).await {
                     Some(signal) => noting.note(signal),
                     None => break,
                 }
@@ -81,48 +83,38 @@ impl Stop {
     }
 }
 
-/// Until it is dropped, a signal that ends the process takes a file away first.
-#[derive(Debug)]
-pub(super) struct TakeAway {
-    /// Nothing is ever sent: its end is what is waited for.
-    _over: oneshot::Sender<()>,
-}
-
-impl TakeAway {
-    /// Takes the file at `path` away when a signal comes, on a thread of its own: whoever waits for an
-    /// answer at a terminal takes no signal.
-    pub(super) fn of(path: PathBuf) -> Self {
-        let (over, ended) = oneshot::channel::<()>();
-        // What is listened with is open before this returns: no later count of descriptors misses it.
-        let listening = tokio::runtime::Builder::new_current_thread()
-            .enable_io()
-            .build()
-            .and_then(|runtime| {
-                let in_runtime = runtime.enter();
-                let signals = Signals::new()?;
-                drop(in_runtime);
-                Ok((runtime, signals))
-            });
-        // Without it, or without the thread, the file stays, and the next command says so.
-        if let Ok((runtime, mut signals)) = listening {
-            let wait = move || {
-                let signal = runtime.block_on(async {
-                    tokio::select! {
-                        _ = ended => None,
-                        signal = signals.next() => signal,
-                    }
-                });
-                if let Some(signal) = signal {
-                    let _ = std::fs::remove_file(&path);
-                    end(signal);
+/// Has a signal that ends the process take the file at `path` away first, until what is returned is
+/// dropped. On a thread of its own: whoever waits for an answer at a terminal takes no signal.
+pub(super) fn take_away(path: PathBuf) -> oneshot::Sender<()> {
+    let (over, ended) = oneshot::channel::<()>();
+    // What is listened with is open before this returns: no later count of descriptors misses it.
+    let listening = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .build()
+        .and_then(|runtime| {
+            let in_runtime = runtime.enter();
+            let signals = signals()?;
+            drop(in_runtime);
+            Ok((runtime, signals))
+        });
+    // Without it, or without the thread, the file stays, and the next command says so.
+    if let Ok((runtime, mut signals)) = listening {
+        let wait = move || {
+            let signal = runtime.block_on(async {
+                tokio::select! {
+                    _ = ended => None,
+                    signal = next(&mut signals) => signal,
                 }
-            };
-            let _ = std::thread::Builder::new()
-                .name("signals".to_owned())
-                .spawn(wait);
-        }
-        Self { _over: over }
+            });
+            if let Some(signal) = signal {
+                let _ = std::fs::remove_file(&path);
+                end(signal);
+            }
+        };
+        let thread = std::thread::Builder::new().name("signals".to_owned());
+        let _ = thread.spawn(wait);
     }
+    over
 }
 
 #[expect(clippy::exit, reason = "nothing is under way that has to end in order")]
@@ -138,36 +130,27 @@ pub(super) fn outlive_file_limit() {
     let _ = signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()));
 }
 
-struct Signals {
-    interrupt: unix::Signal,
-    terminate: unix::Signal,
-    /// `None`: whoever started us wants us to outlive the terminal, or there is no telling.
-    hang_up: Option<unix::Signal>,
+/// Listens for every signal that ends a run.
+fn signals() -> io::Result<Vec<(Signal, unix::Signal)>> {
+    let mut kinds = vec![
+        (Signal::Interrupt, SignalKind::interrupt()),
+        (Signal::Terminate, SignalKind::terminate()),
+    ];
+    // Else whoever started us wants us to outlive the terminal, or there is no telling.
+    if hang_up_counts() {
+        kinds.push((Signal::HangUp, SignalKind::hangup()));
+    }
+    let listen = |(it, kind)| Ok((it, signal(kind)?));
+    kinds.into_iter().map(listen).collect()
 }
 
-impl Signals {
-    fn new() -> io::Result<Self> {
-        let hang_up = hang_up_counts().then(|| signal(SignalKind::hangup()));
-        Ok(Self {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-            hang_up: hang_up.transpose()?,
-        })
-    }
-
-    async fn next(&mut self) -> Option<Signal> {
-        let hang_up = async {
-            match &mut self.hang_up {
-                Some(hang_up) => hang_up.recv().await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            come = self.interrupt.recv() => come.map(|()| Signal::Interrupt),
-            come = self.terminate.recv() => come.map(|()| Signal::Terminate),
-            come = hang_up => come.map(|()| Signal::HangUp),
-        }
-    }
+/// Waits for the next of `signals`.
+async fn next(signals: &mut [(Signal, unix::Signal)]) -> Option<Signal> {
+    let come = signals.iter_mut().map(|(it, signal)| {
+        let come = async move { signal.recv().await.map(|()| *it) };
+        come.boxed()
+    });
+    select_all(come).await.0
 }
 
 /// Whether SIGHUP is not ignored, as `nohup` has it: to listen for it would undo that. Where there is no
@@ -183,48 +166,24 @@ fn hang_up_counts() -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{ExitCode, Signal, Stop};
+    use super::Signal::{self, HangUp, Interrupt, Terminate};
+    use super::{ExitCode, StopSignals};
 
     #[test]
     fn the_first_signal_drains_and_gives_the_code_and_the_second_stops_the_waiting() {
-        let cases = [
-            (
-                Signal::Interrupt,
-                Signal::Terminate,
-                ExitCode::Interrupted,
-                true,
-            ),
-            (
-                Signal::Terminate,
-                Signal::Interrupt,
-                ExitCode::Terminated,
-                true,
-            ),
-            (
-                Signal::HangUp,
-                Signal::Interrupt,
-                ExitCode::Terminated,
-                true,
-            ),
-            (
-                Signal::Interrupt,
-                Signal::HangUp,
-                ExitCode::Interrupted,
-                false,
-            ),
-            (Signal::HangUp, Signal::HangUp, ExitCode::Terminated, false),
-        ];
-        for (first, second, code, stops) in cases {
-            let stop = Stop::default();
+        for (first, second, code, stops) in [
+            (Interrupt, Terminate, ExitCode::Interrupted, true),
+            (Terminate, Interrupt, ExitCode::Terminated, true),
+            (HangUp, Interrupt, ExitCode::Terminated, true),
+            (Interrupt, HangUp, ExitCode::Interrupted, false),
+            (HangUp, HangUp, ExitCode::Terminated, false),
+        ] {
+            let stop = StopSignals::default();
             stop.note(first);
-            assert!(stop.run.admitting.is_cancelled());
-            assert!(!stop.run.waiting.is_cancelled());
+            assert!(stop.run.admitting.is_cancelled() && !stop.run.waiting.is_cancelled());
             stop.note(second);
-            assert_eq!(
-                stop.run.waiting.is_cancelled(),
-                stops,
-                "{first:?}, {second:?}"
-            );
+            let stopped = stop.run.waiting.is_cancelled();
+            assert_eq!(stopped, stops, "{first:?}, {second:?}");
             assert_eq!(stop.signal().map(Signal::exit_code), Some(code));
         }
     }

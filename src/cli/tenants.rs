@@ -5,6 +5,7 @@
 //! ledgers, no secret and no id. Losing it costs a quota that seems free, no more; so a folder that
 //! cannot be used is told, and the work goes on.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -12,7 +13,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::accounts::Line;
+use super::accounts::Connection;
 use super::earlier::{is_at, read_if_whole, read_named};
 use super::files::{make_private_folder, xdg_folder};
 use super::ledgers::written_at;
@@ -55,20 +56,13 @@ struct Tenant {
     ledgers: Vec<PathBuf>,
 }
 
-/// A tenant at which this process alone works.
-#[derive(Debug)]
-struct Held {
-    path: PathBuf,
-    file: File,
-    says: Tenant,
-}
-
 /// The tenants at which this process works. Their locks go with this value.
 #[derive(Debug, Default)]
 pub(super) struct Tenants {
     /// `None`: there is no folder to use.
     folder: Option<PathBuf>,
-    held: Vec<Held>,
+    /// What the files say that this process has locked.
+    held: BTreeMap<PathBuf, (File, Tenant)>,
 }
 
 /// Locks the tenants that those accounts are known to be at which `has_rows` picks, by their addresses
@@ -81,7 +75,7 @@ pub(super) fn enter(
 ) -> Result<(Tenants, Vec<LedgerState>), Failure> {
     let mut tenants = Tenants {
         folder: xdg_folder("XDG_STATE_HOME", ".local/state", "tenants"),
-        held: Vec::new(),
+        held: BTreeMap::new(),
     };
     if tenants.folder.is_none() {
         tell(
@@ -111,7 +105,7 @@ impl Tenants {
     fn ledgers(&self, own: Option<&Path>, named: &[String]) -> Vec<LedgerState> {
         let same = |path: &Path, other: &Path| absolute(path) == absolute(other);
         let mut paths: Vec<&Path> = Vec::new();
-        for path in self.held.iter().flat_map(|held| &held.says.ledgers) {
+        for path in self.held.values().flat_map(|(_, says)| &says.ledgers) {
             let is_read = own.is_some_and(|own| same(own, path))
                 || named.iter().any(|named| same(Path::new(named), path))
                 || paths.contains(&path.as_path());
@@ -123,7 +117,7 @@ impl Tenants {
     }
 
     /// Locks the tenants that `lines` turned out to be at.
-    pub(super) fn settle(&mut self, lines: &[Line]) -> Result<(), Failure> {
+    pub(super) fn settle(&mut self, lines: &[Connection]) -> Result<(), Failure> {
         let Some(folder) = self.folder.clone() else {
             return Ok(());
         };
@@ -133,11 +127,11 @@ impl Tenants {
             };
             let path = folder.join(file_name(line.kind, tenant));
             self.hold(path.clone())?;
-            if let Some(held) = self.held.iter_mut().find(|held| held.path == path) {
-                held.says.provider = Some(line.kind);
-                tenant.clone_into(&mut held.says.name);
-                if !held.says.accounts.contains(&line.name) {
-                    held.says.accounts.push(line.name.clone());
+            if let Some((_, says)) = self.held.get_mut(&path) {
+                says.provider = Some(line.kind);
+                tenant.clone_into(&mut says.name);
+                if !says.accounts.contains(&line.name) {
+                    says.accounts.push(line.name.clone());
                 }
             }
         }
@@ -147,13 +141,13 @@ impl Tenants {
     /// Notes that `ledger` works at these tenants from now on.
     pub(super) fn note(&mut self, ledger: &Path) {
         let ledger = absolute(ledger);
-        for held in &mut self.held {
-            let ledgers = &mut held.says.ledgers;
+        for (path, (file, says)) in &mut self.held {
+            let ledgers = &mut says.ledgers;
             ledgers.retain(|path| *path != ledger && is_recent(path));
             ledgers.insert(0, ledger.clone());
             ledgers.truncate(LEDGERS_MAX);
-            if let Err(error) = held.write() {
-                warn(&held.path, &error);
+            if let Err(error) = write(file, says) {
+                warn(path, &error);
             }
         }
     }
@@ -172,7 +166,7 @@ impl Tenants {
 
     /// Locks the file at `path`, unless this process has it.
     fn hold(&mut self, path: PathBuf) -> Result<(), Failure> {
-        if self.folder.is_none() || self.held.iter().any(|held| held.path == path) {
+        if self.folder.is_none() || self.held.contains_key(&path) {
             return Ok(());
         }
         let file = match open(&path) {
@@ -195,20 +189,18 @@ impl Tenants {
             }
         }
         let says = read(&mut &file);
-        self.held.push(Held { path, file, says });
+        self.held.insert(path, (file, says));
         Ok(())
     }
 }
 
-impl Held {
-    /// Writes what it says in the place of what it said. The file stays the same one: it is the lock.
-    fn write(&mut self) -> io::Result<()> {
-        let json = serde_json::to_vec(&self.says)?;
-        self.file.rewind()?;
-        self.file.set_len(0)?;
-        self.file.write_all(&json)?;
-        self.file.sync_data()
-    }
+/// Writes what the file says in the place of what it said. The file stays the same one: it is the lock.
+fn write(file: &mut File, says: &Tenant) -> io::Result<()> {
+    let json = serde_json::to_vec(says)?;
+    file.rewind()?;
+    file.set_len(0)?;
+    file.write_all(&json)?;
+    file.sync_data()
 }
 
 /// What the file of a tenant is called: names of tenants may hold any character.

@@ -41,28 +41,15 @@ const UNBROKEN: &str = "\u{E000}";
 /// The bars that lines have to keep clear of; `None`: there are none.
 static BARS: Mutex<Option<MultiProgress>> = Mutex::new(None);
 
-/// Where something is shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stream {
-    /// Standard output.
-    Out,
-    /// Standard error.
-    Err,
-}
-
 /// How wide the terminal is that shows `stream`; `None`: it is none.
-pub(super) fn columns(stream: Stream) -> Option<usize> {
-    let terminal = match stream {
-        Stream::Out => Term::stdout(),
-        Stream::Err => Term::stderr(),
-    };
-    let (_, columns) = terminal.size_checked()?;
+pub(super) fn columns(stream: &Term) -> Option<usize> {
+    let (_, columns) = stream.size_checked()?;
     Some(usize::from(columns))
 }
 
 /// How wide a page is, in characters.
 pub(super) fn width() -> usize {
-    let seen = columns(Stream::Out).or_else(|| columns(Stream::Err));
+    let seen = columns(&Term::stdout()).or_else(|| columns(&Term::stderr()));
     seen.map_or(WIDTH_MAX, |columns| columns.clamp(WIDTH_MIN, WIDTH_MAX))
 }
 
@@ -116,7 +103,7 @@ pub(super) fn folded(text: &str, columns: usize) -> String {
 
 /// `text` as `stream` shows it: in lines that fit if that is a terminal, else as it is, for whoever
 /// reads it line by line.
-fn fitted(text: &str, stream: Stream) -> Cow<'_, str> {
+fn fitted<'t>(text: &'t str, stream: &Term) -> Cow<'t, str> {
     match columns(stream) {
         Some(columns) => folded(text, columns).into(),
         None => text.into(),
@@ -126,12 +113,12 @@ fn fitted(text: &str, stream: Stream) -> Cow<'_, str> {
 /// Says something to the person. A closed standard error is nobody's trouble.
 pub(super) fn tell(text: &str) {
     let text = shown(text);
-    let _ = writeln!(io::stderr().lock(), "{}", fitted(&text, Stream::Err));
+    let _ = writeln!(io::stderr().lock(), "{}", fitted(&text, &Term::stderr()));
 }
 
 /// Puts out what people read, in lines that fit their terminal.
 pub(super) fn put_page(text: &str) -> io::Result<()> {
-    put(&fitted(&shown(text), Stream::Out))
+    put(&fitted(&shown(text), &Term::stdout()))
 }
 
 /// Puts out where the run of a ledger stands, which nobody is writing.
@@ -141,7 +128,7 @@ pub(super) fn put_standing(state: &LedgerState) -> io::Result<()> {
 
 /// Puts out where a run stands.
 pub(super) fn put_summary(summary: &Summary) -> io::Result<()> {
-    put_page(&report::text::render(summary, columns(Stream::Out)))
+    put_page(&report::text::render(summary, columns(&Term::stdout())))
 }
 
 /// Puts data out. A reader that went away is an error.
@@ -215,7 +202,7 @@ impl Write for BesideBars {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let write = || match std::str::from_utf8(line) {
             Ok(text) if !text.starts_with('{') => {
-                io::stderr().write_all(fitted(text, Stream::Err).as_bytes())
+                io::stderr().write_all(fitted(text, &Term::stderr()).as_bytes())
             }
             Ok(_) | Err(_) => io::stderr().write_all(line),
         };
@@ -229,32 +216,5 @@ impl Write for BesideBars {
 
     fn flush(&mut self) -> io::Result<()> {
         io::stderr().flush()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::folded;
-
-    #[test]
-    fn a_long_line_goes_on_where_its_text_begins() {
-        let text = "run        019abcde, finished\n\
-                    time       2026-11-22 09:30:00 to 09:31:40 UTC (1 min 40 s), 3 requests\n\
-                    support: Zendesk Support at acme.zendesk.com, as Operations, role admin\n  \
-                    rights: an admin may delete users, also for good; a token needs more\n\
-                    standing: these users stand; `userpurge retry --only standing x.jsonl` sends\n\
-                    next       userpurge retry --only refused a/very/long/path/users.csv.ledger.jsonl\n";
-        insta::assert_snapshot!(folded(text, 50), @r"
-        run        019abcde, finished
-        time       2026-11-22 09:30:00 to 09:31:40 UTC (1
-                   min 40 s), 3 requests
-        support: Zendesk Support at acme.zendesk.com, as
-            Operations, role admin
-          rights: an admin may delete users, also for
-            good; a token needs more
-        standing: these users stand;
-          `userpurge retry --only standing x.jsonl` sends
-        next       userpurge retry --only refused a/very/long/path/users.csv.ledger.jsonl
-        ");
     }
 }

@@ -5,10 +5,11 @@ use std::error::Error;
 use std::ops::Range;
 use std::path::Path;
 
+use console::Term;
 use unicode_width::UnicodeWidthStr as _;
 
 use super::failure::causes;
-use super::terminal::{self, Stream, shown};
+use super::terminal::{self, shown};
 use crate::config::ConfigError;
 use crate::input::{Excerpt, InputError, ReadOptions};
 use crate::plan::PlanError;
@@ -64,7 +65,7 @@ pub(super) fn name_in_input(path: &Path, name: &str, label: &str) -> Option<Stri
 
 fn drawn(name: &str, excerpt: &Excerpt, label: &str) -> String {
     let margin = excerpt.line.to_string().len() + " | ".len();
-    let columns = terminal::columns(Stream::Err).unwrap_or(WIDTH_MAX + margin);
+    let columns = terminal::columns(&Term::stderr()).unwrap_or(WIDTH_MAX + margin);
     let width = columns.saturating_sub(margin).clamp(WIDTH_MIN, WIDTH_MAX);
     drawn_within(name, excerpt, label, width)
 }
@@ -123,30 +124,4 @@ fn piece(line: &str, marked: &Range<usize>, width: usize) -> (String, String, St
     let mark = fitting(&mut line[start..end].chars(), width);
     let after = fitting(&mut line[end..].chars(), width);
     (before.concat(), mark.concat(), after.concat())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{Excerpt, drawn_within};
-
-    #[test]
-    fn the_offending_text_is_underlined_on_its_line() {
-        let long = format!("{}wrong{}", "x".repeat(500), "y".repeat(500));
-        let piece = format!("1 | {}wrong{}\n", "x".repeat(30), "y".repeat(65));
-        for (text, marked, expected) in [
-            (
-                "12,\t5.54E+17,x",
-                4..12,
-                "1 | 12, 5.54E+17,x\n  |     ^^^^^^^^ here\n",
-            ),
-            ("", 0..1, "1 |\n  | ^ here\n"),
-            ("x", 1..2, "1 | x\n  |  ^ here\n"),
-            (&long, 500..505, &piece),
-        ] {
-            let (line, text) = (1, text.to_owned());
-            let excerpt = Excerpt { line, text, marked };
-            let drawn = drawn_within("users.csv", &excerpt, "here", 100);
-            assert!(drawn.contains(expected), "{drawn}");
-        }
-    }
 }

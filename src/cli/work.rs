@@ -10,14 +10,12 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 
 use super::accounts::limits_advice;
-use super::connect::Connected;
 use super::earlier::way_past_stop;
 use super::failure::mend;
-use super::feed::{Feed, Queues};
+use super::feed::{Feed, QueueSources, add_queues};
 use super::recorder::Recorder;
-use super::session::{Session, rule};
-use super::setup::Setup;
-use super::signals;
+use super::session::OpenRun;
+use super::signals::Signal;
 use super::terminal::{keep_clear_of, put_standing, tell};
 use super::{ExitCode, Failure};
 use crate::domain::{AccountName, AccountPlan, Counted, Entry, RunEnd, RunState, WallClock};
@@ -30,72 +28,58 @@ use crate::run::{Client, Durability, EventSink as _, run};
 /// How long progress rests between two looks.
 const TICK: Duration = Duration::from_millis(100);
 
-impl Session<'_> {
+impl OpenRun<'_> {
     /// Works, shows how far it is, and says how it ended. The ledger is closed either way.
-    pub(super) async fn see_through(
+    pub(super) async fn work(
         self,
-        recorder: &Arc<Recorder>,
-        (queues, ahead): (BTreeMap<AccountName, Queues>, Vec<AccountPlan>),
-        connected: Connected,
         specs: BTreeMap<AccountName, WorkSpec>,
-        signals: &signals::Stop,
+        ahead: Vec<AccountPlan>,
     ) -> Result<ExitCode, Failure> {
-        let shown = Shown::start(self.mode, ahead, recorder);
+        let shown = Shown::start(self.mode, ahead, &self.recorder);
         let rows = self.state.counts().total();
-        let mut feed = Feed::new(&Arc::new(self.state), recorder);
-        let work = begin(&mut feed, recorder, &self.setup, &queues, specs, &connected).await;
-        let ended = match work {
-            Ok(work) => run_lanes(work, feed).await,
+        let mut sources = QueueSources::new();
+        let state = match self.give_out(&mut sources, specs).await {
+            Ok(work) => run_lanes(work, Feed::new(self.state, &self.recorder, sources)).await,
             Err(failure) => Err(failure),
         };
-        let ended = match ended {
-            Ok(state) => {
-                let is_whole = connected.held.is_empty();
-                let state = if is_whole { state } else { RunState::Stopped };
-                end(self.writer, recorder, rows, state).await
-            }
-            Err(failure) => {
-                // The reason stands; that the ledger closes well or badly adds nothing to it.
-                let _ = self.writer.finish().await;
-                Err(failure)
-            }
+        let state = match state {
+            Ok(_) if !self.held.is_empty() => Ok(RunState::Stopped),
+            state => state,
         };
+        let ended = end(self.writer, &self.recorder, rows, state).await;
         shown.finish().await;
         let (state, ledger) = ended?;
         // Before the closing words, which end with what to do next.
-        for told in limits_advice(&self.setup.outline.accounts, &connected.lines) {
-            tell(&told);
+        for advice in limits_advice(&self.setup.outline.accounts, &self.connections) {
+            tell(&advice);
         }
         close(&ledger);
-        Ok(exit_code(state, &ledger, signals.signal()))
+        Ok(exit_code(state, &ledger, self.signals.signal()))
     }
-}
 
-/// Gives every account with rows its work. Those that are held have stopped.
-async fn begin(
-    feed: &mut Feed,
-    recorder: &Recorder,
-    setup: &Setup,
-    queues: &BTreeMap<AccountName, Queues>,
-    mut specs: BTreeMap<AccountName, WorkSpec>,
-    connected: &Connected,
-) -> Result<Vec<(Client, WorkSpec)>, Failure> {
-    for stop in connected.held.values() {
-        let entry = Entry::Stop(stop.clone());
-        let result = recorder.record(entry, Durability::Queued).await;
-        result.map_err(|failed| Failure::sink(&failed))?;
-    }
-    let mut work = Vec::new();
-    for line in &connected.lines {
-        let rows = queues.get(&line.name).zip(specs.remove(&line.name));
-        if let Some((queues, mut spec)) = rows {
-            let rows = queues.iter().map(|(action, rows)| (*action, rows.len()));
-            line.client.expect(rows);
-            spec.queues = feed.add(rule(line, setup), queues)?;
-            work.push((line.client.clone(), spec));
+    /// Gives every account with rows its work. Those that are held have stopped.
+    async fn give_out(
+        &self,
+        sources: &mut QueueSources,
+        mut specs: BTreeMap<AccountName, WorkSpec>,
+    ) -> Result<Vec<(Client, WorkSpec)>, Failure> {
+        for stop in self.held.values() {
+            let entry = Entry::Stop(stop.clone());
+            self.recorder.record(entry, Durability::Queued).await?;
         }
+        let mut work = Vec::new();
+        for connection in &self.connections {
+            let queues = self.queues.get(&connection.name);
+            if let Some((queues, mut spec)) = queues.zip(specs.remove(&connection.name)) {
+                let rows = queues.iter().map(|(action, rows)| (*action, rows.len()));
+                connection.client.expect(rows);
+                let rule = connection.rule(&self.setup.options);
+                spec.queues = add_queues(sources, &self.state, rule, queues)?;
+                work.push((connection.client.clone(), spec));
+            }
+        }
+        Ok(work)
     }
-    Ok(work)
 }
 
 /// Runs lanes to their end, and says how all of them together ended.
@@ -104,8 +88,8 @@ pub(super) async fn run_lanes(
     feed: Feed,
 ) -> Result<RunState, Failure> {
     let outcome = run(work, Arc::new(feed)).await;
-    if let Some(failed) = &outcome.failed {
-        return Err(Failure::sink(failed));
+    if let Some(failed) = outcome.failed {
+        return Err(failed.into());
     }
     let mut state = RunState::Finished;
     for (_, end) in outcome.ends {
@@ -121,44 +105,39 @@ pub(super) async fn run_lanes(
     Ok(state)
 }
 
-/// Writes the session's end. Returns what the ledger says then.
+/// Writes the session's end, if it came to one, and closes the ledger. Returns what that says then.
 async fn end(
     writer: LedgerWriter,
     recorder: &Recorder,
     rows: u64,
-    state: RunState,
+    state: Result<RunState, Failure>,
 ) -> Result<(RunState, LedgerState), Failure> {
-    let outcomes = match writer.handle().counts().await {
-        Ok(outcomes) => outcomes,
-        Err(failure) => {
-            // The failure stands; that the ledger closes well or badly adds nothing to it.
-            let _ = writer.finish().await;
-            return Err(Failure::from(failure));
+    let ended = async {
+        let state = state?;
+        let outcomes = writer.handle().counts().await?;
+        let counted = outcomes.total();
+        if counted != rows {
+            return Err(Failure::bug(&format!(
+                "the outcomes of {counted} rows were counted, the input has {rows}"
+            )));
         }
-    };
-    let counted = outcomes.total();
-    let mut result = Ok(());
-    if counted == rows {
         let at = WallClock::system().now();
         let entry = Entry::End(RunEnd {
             state,
             outcomes,
             at,
         });
-        result = recorder.record(entry, Durability::Synced).await;
-    }
-    let ledger = writer.finish().await.map_err(Failure::from)?;
-    result.map_err(|failed| Failure::sink(&failed))?;
-    if counted != rows {
-        return Err(Failure::bug(&format!(
-            "the outcomes of {counted} rows were counted, the input has {rows}"
-        )));
-    }
-    Ok((state, ledger))
+        recorder.record(entry, Durability::Synced).await?;
+        Ok(state)
+    };
+    let ended = ended.await;
+    // The first failure stands; that the ledger closes well or badly adds nothing to it.
+    let ledger = writer.finish().await;
+    Ok((ended?, ledger?))
 }
 
 /// How the program ends for how the session did.
-fn exit_code(state: RunState, ledger: &LedgerState, signal: Option<signals::Signal>) -> ExitCode {
+pub(super) fn exit_code(state: RunState, ledger: &LedgerState, signal: Option<Signal>) -> ExitCode {
     let counts = ledger.counts();
     let all_good = counts.counted(Counted::Bad) == 0 && counts.pending == 0;
     match (state, signal) {

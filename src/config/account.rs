@@ -10,7 +10,7 @@ use super::environment::Lookup;
 use super::error::Mistake;
 use super::limits::LimitSettings;
 use super::secret::SecretSource;
-use super::table::Table;
+use super::table::KeyTable;
 use super::urls::{SUNCO_REGIONS, ZOHO_DATA_CENTERS, base_url, zendesk};
 use crate::domain::{AccountName, Action, ProviderKind};
 use crate::provider::{
@@ -37,42 +37,17 @@ pub const SECRET_KEYS: [&str; 5] = [
 ];
 
 /// The keys of an account at `provider`, but for `provider` itself.
-pub(super) const fn keys(provider: ProviderKind) -> &'static [&'static str] {
-    match provider {
-        ProviderKind::Zendesk => &[
-            "subdomain",
-            "base_url",
-            "email",
-            "api_token",
-            "oauth_token",
-            "client_id",
-            "client_secret",
-            "action",
-            "limits",
-        ],
-        ProviderKind::Sunco => &[
-            "app_id",
-            "region",
-            "subdomain",
-            "base_url",
-            "key_id",
-            "key_secret",
-            "auth",
-            "action",
-            "limits",
-        ],
-        ProviderKind::Zoho => &[
-            "data_center",
-            "accounts_url",
-            "base_url",
-            "version",
-            "client_id",
-            "client_secret",
-            "refresh_token",
-            "action",
-            "limits",
-        ],
-    }
+pub(super) fn keys(provider: ProviderKind) -> impl Iterator<Item = &'static str> {
+    let own = match provider {
+        ProviderKind::Zendesk => {
+            "subdomain base_url email api_token oauth_token client_id client_secret"
+        }
+        ProviderKind::Sunco => "app_id region subdomain base_url key_id key_secret auth",
+        ProviderKind::Zoho => {
+            "data_center accounts_url base_url version client_id client_secret refresh_token"
+        }
+    };
+    own.split(' ').chain(["action", "limits"])
 }
 
 /// One account. `S` is [`SecretSource`] while its secrets are unread, then [`SecretString`]. Its
@@ -150,9 +125,9 @@ impl AccountSettings<SecretSource> {
     pub(super) fn check(
         name: AccountName,
         kind: ProviderKind,
-        table: Table<'_>,
+        table: KeyTable<'_>,
     ) -> Result<Self, Mistake> {
-        table.refuse_unknown(keys(kind))?;
+        table.refuse_unknown(&keys(kind).collect::<Vec<_>>())?;
         Ok(Self {
             name,
             provider: match kind {
@@ -241,7 +216,7 @@ pub(super) fn choices<T: Copy>(
 }
 
 /// The address that one of `keys` gives; `path` comes behind a subdomain's.
-fn address(table: Table<'_>, keys: &[&'static str], path: &str) -> Result<Url, Mistake> {
+fn address(table: KeyTable<'_>, keys: &[&'static str], path: &str) -> Result<Url, Mistake> {
     let key = table.one_of(keys)?;
     let text = table.text(key)?.unwrap_or_default();
     let url = match key {
@@ -253,7 +228,7 @@ fn address(table: Table<'_>, keys: &[&'static str], path: &str) -> Result<Url, M
     url.map_err(|why| table.mistake(key, why))
 }
 
-fn zendesk_credentials(table: Table<'_>) -> Result<ZendeskCredentials<SecretSource>, Mistake> {
+fn zendesk_credentials(table: KeyTable<'_>) -> Result<ZendeskCredentials<SecretSource>, Mistake> {
     let by_token = table.has("email") || table.has("api_token");
     let by_client = table.has("client_id") || table.has("client_secret");
     let [email, api_token, oauth_token, id, secret] = [
@@ -277,7 +252,7 @@ fn zendesk_credentials(table: Table<'_>) -> Result<ZendeskCredentials<SecretSour
             id: table.identifier("client_id")?,
             secret: table.secret("client_secret")?,
         }),
-        (false, false, false) => Err(Table::lacks(&format!("credentials, one of {kinds}"))),
+        (false, false, false) => Err(KeyTable::lacks(&format!("credentials, one of {kinds}"))),
         (_, by_oauth, _) => {
             let key = if by_oauth { "oauth_token" } else { "client_id" };
             Err(table.mistake(key, Mistake::conflict(&kinds)))
@@ -285,7 +260,7 @@ fn zendesk_credentials(table: Table<'_>) -> Result<ZendeskCredentials<SecretSour
     }
 }
 
-fn email_address(table: Table<'_>) -> Result<String, Mistake> {
+fn email_address(table: KeyTable<'_>) -> Result<String, Mistake> {
     let text = table.identifier("email")?;
     // Zendesk's user name is `address/token`, and the provider adds that ending.
     if text.contains('@') && !text.contains([':', '/']) {
@@ -295,7 +270,7 @@ fn email_address(table: Table<'_>) -> Result<String, Mistake> {
     Err(table.mistake("email", why))
 }
 
-fn app_id(table: Table<'_>) -> Result<String, Mistake> {
+fn app_id(table: KeyTable<'_>) -> Result<String, Mistake> {
     let text = table.identifier("app_id")?;
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     if text.bytes().all(plain) {
@@ -305,7 +280,7 @@ fn app_id(table: Table<'_>) -> Result<String, Mistake> {
     Err(table.mistake("app_id", why))
 }
 
-fn zoho_version(table: Table<'_>) -> Result<String, Mistake> {
+fn zoho_version(table: KeyTable<'_>) -> Result<String, Mistake> {
     let versions = choices(&ZOHO_VERSIONS, |version| version);
     let version = table.choice("version", &versions)?;
     Ok(version.unwrap_or("v8").to_owned())

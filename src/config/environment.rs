@@ -8,7 +8,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::account::{AccountOutline, SECRET_KEYS};
 use super::error::{ConfigError, Mistake};
-use super::table::{Table, written};
+use super::table::{KeyTable, written};
 use crate::domain::{AccountName, ProviderKind};
 
 /// The value of a variable; `None`: it is not set.
@@ -103,7 +103,7 @@ pub(super) fn error(provider: ProviderKind, mistake: Mistake) -> ConfigError {
 
 fn check(provider: ProviderKind, table: &DeTable<'_>) -> Result<AccountOutline, ConfigError> {
     let name = AccountName::new(provider.name());
-    let table = Table::new(table, Some(provider));
+    let table = KeyTable::new(table, Some(provider));
     AccountOutline::check(name, provider, table).map_err(|mistake| error(provider, mistake))
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 
 use super::error::Mistake;
-use super::table::Table;
+use super::table::KeyTable;
 use crate::domain::{AccountLimits, ProviderKind, Quota, QuotaError, Step};
 
 /// What the configuration says of an account's limits.
@@ -42,7 +42,7 @@ impl LimitSettings {
     }
 
     /// The limits that an account's `table` states.
-    pub(super) fn check(table: Table<'_>, provider: ProviderKind) -> Result<Self, Mistake> {
+    pub(super) fn check(table: KeyTable<'_>, provider: ProviderKind) -> Result<Self, Mistake> {
         let Some(table) = table.limits()? else {
             return Ok(Self::default());
         };
@@ -84,7 +84,7 @@ impl LimitSettings {
     }
 }
 
-fn concurrency(table: Table<'_>) -> Result<Option<NonZeroU32>, Mistake> {
+fn concurrency(table: KeyTable<'_>) -> Result<Option<NonZeroU32>, Mistake> {
     let Some(number) = table.integer("concurrency")? else {
         return Ok(None);
     };
@@ -97,7 +97,7 @@ fn concurrency(table: Table<'_>) -> Result<Option<NonZeroU32>, Mistake> {
     }
 }
 
-fn share(table: Table<'_>) -> Result<f64, Mistake> {
+fn share(table: KeyTable<'_>) -> Result<f64, Mistake> {
     let share = table.number("share")?.unwrap_or(1.0);
     // A NaN is in no range.
     if share > 0.0 && share <= 1.0 {

@@ -13,9 +13,8 @@ use toml::de::{DeTable, DeValue};
 use super::account::{AccountOutline, AccountSettings, check_name, keys};
 use super::environment::{self, Lookup};
 use super::error::{ConfigError, Mistake, is_like};
-use super::locate::ConfigSource;
 use super::secret::{SecretSource, open_file, warn_if_world_readable};
-use super::table::Table;
+use super::table::KeyTable;
 use crate::domain::{AccountName, ProviderKind};
 use crate::words::shell_path;
 
@@ -29,8 +28,6 @@ const DENY_TENANTS: &str = "deny_tenants";
 /// The accounts, their secrets unread: all that `plan` needs.
 #[derive(Debug, Clone)]
 pub struct Outline {
-    /// Where it was read.
-    pub source: ConfigSource,
     /// The accounts, sorted by name when they come from a file. Never empty.
     pub accounts: Vec<AccountOutline>,
     /// `deny_tenants`: nothing is deleted at a tenant whose name holds one of these words, in any
@@ -50,24 +47,23 @@ struct Document {
     metadata: Metadata,
 }
 
-/// Loads everything but the secrets, which are left where they are: no variable that holds a
-/// secret needs to be set, no secret's file is opened, no command started.
+/// Loads everything but the secrets, from `file` or else from the environment's variables: no variable
+/// that holds a secret needs to be set, no secret's file is opened, no command started.
 ///
 /// # Errors
 ///
 /// Whatever is wrong, with its place.
-pub fn load_outline(source: &ConfigSource, lookup: Lookup<'_>) -> Result<Outline, ConfigError> {
-    match source {
-        ConfigSource::File(path) => Document::read(path)?.outline(),
-        ConfigSource::Environment => Ok(Outline {
-            source: ConfigSource::Environment,
-            accounts: environment::providers(lookup)
-                .map(|provider| environment::account_without_credentials(provider, lookup))
-                .collect::<Result<_, _>>()?,
-            deny_tenants: Vec::new(),
-            document: None,
-        }),
+pub fn load_outline(file: Option<&Path>, lookup: Lookup<'_>) -> Result<Outline, ConfigError> {
+    if let Some(path) = file {
+        return Document::read(path)?.outline();
     }
+    let accounts = environment::providers(lookup)
+        .map(|provider| environment::account_without_credentials(provider, lookup));
+    Ok(Outline {
+        accounts: accounts.collect::<Result<_, _>>()?,
+        deny_tenants: Vec::new(),
+        document: None,
+    })
 }
 
 impl Outline {
@@ -169,7 +165,6 @@ impl Document {
             return Err(self.error(&[DENY_TENANTS], why));
         };
         Ok(Outline {
-            source: ConfigSource::File(self.path.clone()),
             accounts,
             deny_tenants,
             document: Some(self.clone()),
@@ -284,13 +279,13 @@ fn check_account(name: &str, value: &DeValue<'_>) -> Result<AccountOutline, Mist
         let why = format!("it must be a table: `[{ACCOUNTS}.{name}]`");
         return Err(Mistake::from(why));
     };
-    let table = Table::new(values, None);
+    let table = KeyTable::new(values, None);
     let providers = ProviderKind::ALL.map(|provider| (provider.name(), provider));
     let Some(provider) = table.choice("provider", &providers)? else {
         let mut keys = values.keys().map(Spanned::get_ref);
         let meant = keys.find(|key| is_like(key, "provider"));
         let meant = meant.map(|key| format!("; is `{key}` meant to be it?"));
-        return Err(Table::lacks(&format!(
+        return Err(KeyTable::lacks(&format!(
             "`provider`, one of `zendesk`, `sunco`, `zoho`{}",
             meant.unwrap_or_default()
         )));
@@ -314,7 +309,7 @@ fn deny_tenants(root: &DeTable<'_>) -> Option<Vec<String>> {
 /// Whether `word` is a key of some account.
 fn is_key(word: &str) -> bool {
     let mut all = ProviderKind::ALL.into_iter().flat_map(keys);
-    word == "provider" || all.any(|key| *key == word)
+    word == "provider" || all.any(|key| key == word)
 }
 
 fn count_lines(bytes: &[u8]) -> usize {

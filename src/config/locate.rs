@@ -13,41 +13,30 @@ pub const FILE_NAME: &str = "userpurge.toml";
 /// The XDG folder of this program.
 const XDG_FOLDER: &str = "userpurge";
 
-/// Where the configuration is; see [`ConfigSource::locate`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ConfigSource {
-    /// In this file.
-    File(PathBuf),
-    /// In the environment's variables.
-    Environment,
-}
-
-impl ConfigSource {
-    /// Where the configuration is: the file of `--config`; else `userpurge.toml` in `folder`; else
-    /// the same in the XDG configuration folder; else the environment's variables.
-    ///
-    /// # Errors
-    ///
-    /// A file that cannot be asked for, or nothing anywhere.
-    pub fn locate(
-        config: Option<&Path>,
-        folder: &Path,
-        lookup: Lookup<'_>,
-    ) -> Result<Self, ConfigError> {
-        if let Some(path) = config {
-            // Whether it is there shows when it is read: it was named, so nothing stands in for it.
-            return Ok(Self::File(folder.join(path)));
+/// The file that holds the configuration: that of `--config`; else `userpurge.toml` in `folder`; else
+/// the same in the XDG configuration folder. `None`: the environment's variables.
+///
+/// # Errors
+///
+/// A file that cannot be asked for, or nothing anywhere.
+pub fn locate(
+    config: Option<&Path>,
+    folder: &Path,
+    lookup: Lookup<'_>,
+) -> Result<Option<PathBuf>, ConfigError> {
+    if let Some(path) = config {
+        // Whether it is there shows when it is read: it was named, so nothing stands in for it.
+        return Ok(Some(folder.join(path)));
+    }
+    let xdg = xdg_file(lookup);
+    for path in std::iter::once(folder.join(FILE_NAME)).chain(xdg.clone()) {
+        if exists(&path)? {
+            return Ok(Some(path));
         }
-        let xdg = xdg_file(lookup);
-        for path in std::iter::once(folder.join(FILE_NAME)).chain(xdg.clone()) {
-            if exists(&path)? {
-                return Ok(Self::File(path));
-            }
-        }
-        if environment::providers(lookup).next().is_some() {
-            return Ok(Self::Environment);
-        }
-        Err(ConfigError::absent(folder, xdg.as_deref()))
+    }
+    match environment::providers(lookup).next() {
+        Some(_) => Ok(None),
+        None => Err(ConfigError::absent(folder, xdg.as_deref())),
     }
 }
 

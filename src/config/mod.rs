@@ -26,6 +26,6 @@ pub use environment::{Lookup, VARIABLES, process_variable};
 pub use error::{ConfigError, MarkedLine};
 pub use limits::LimitSettings;
 pub use load::{Outline, load_outline};
-pub use locate::{ConfigSource, FILE_NAME};
+pub use locate::{FILE_NAME, locate};
 pub use secret::SecretSource;
 pub use urls::ZOHO_DATA_CENTERS;

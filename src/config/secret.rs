@@ -9,7 +9,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use toml::Spanned;
 use toml::de::DeValue;
 
@@ -98,22 +98,25 @@ impl SecretSource {
         }
     }
 
-    /// Reads the secret, without the line break at its end.
+    /// Reads the secret, without the line break at its end. A relative path counts from `folder`.
     pub(super) fn read(&self, lookup: Lookup<'_>, folder: &Path) -> Result<SecretString, Mistake> {
-        use secrecy::ExposeSecret;
-
         let from = self.describe();
-        match self {
-            Self::Given(secret) => one_line(secret.expose_secret(), &from),
-            Self::Env(variable) => match lookup(variable) {
-                Some(value) => one_line(&value, &from),
-                None => Err(Mistake::from(format!(
-                    "{from} is not set, or is no UTF-8 text; set it and try again"
-                ))),
-            },
-            Self::File(path) => from_file(&folder.join(path), &from),
-            Self::Command(words) => from_bytes(&run(words, COMMAND_TIME_MAX)?, &from),
+        let bytes = match self {
+            Self::Given(secret) => return check(secret.expose_secret(), &from),
+            Self::Env(variable) => {
+                let value = lookup(variable);
+                let why =
+                    || format!("{from} is not set, or is no UTF-8 text; set it and try again");
+                return check(&value.ok_or_else(why)?, &from);
+            }
+            Self::File(path) => read_file(&folder.join(path))?,
+            Self::Command(words) => run(words, COMMAND_TIME_MAX)?,
+        };
+        if bytes.len() > SECRET_BYTES_MAX {
+            return Err(too_long(&from));
         }
+        let why = || format!("{from} is no UTF-8 text; check that it is the right one");
+        check(std::str::from_utf8(&bytes).map_err(|_| why())?, &from)
     }
 
     /// Where it comes from, in words that hold nothing of it.
@@ -141,7 +144,7 @@ impl fmt::Debug for SecretSource {
 }
 
 /// `text` without its line break, if it can be sent in a header.
-fn one_line(text: &str, from: &str) -> Result<SecretString, Mistake> {
+fn check(text: &str, from: &str) -> Result<SecretString, Mistake> {
     let text = text.trim_end_matches(['\r', '\n']);
     if text.len() > SECRET_BYTES_MAX {
         return Err(too_long(from));
@@ -158,32 +161,22 @@ fn one_line(text: &str, from: &str) -> Result<SecretString, Mistake> {
     Ok(SecretString::from(text))
 }
 
-/// The secret that `bytes` hold.
-fn from_bytes(bytes: &[u8], from: &str) -> Result<SecretString, Mistake> {
-    if bytes.len() > SECRET_BYTES_MAX {
-        return Err(too_long(from));
-    }
-    let not_text = |_| format!("{from} is no UTF-8 text; check that it is the right one");
-    let text = std::str::from_utf8(bytes).map_err(|error| Mistake::from(not_text(error)))?;
-    one_line(text, from)
-}
-
-fn from_file(path: &Path, from: &str) -> Result<SecretString, Mistake> {
-    let cannot = |source| {
+/// Reads the file at `path`, at most a byte too much.
+fn read_file(path: &Path) -> Result<Vec<u8>, Mistake> {
+    let read = || {
+        let file = open_file(path)?;
+        warn_if_world_readable(&file.metadata()?, path);
+        let mut bytes = Vec::new();
+        file.take(SECRET_BYTES_MAX as u64 + 1)
+            .read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    read().map_err(|source| {
         let file = describe_file(path);
         let why =
             format!("{file} cannot be read; check that it exists and that this user may read it");
         Mistake::of_system(why, source)
-    };
-    let file = open_file(path).map_err(cannot)?;
-    warn_if_world_readable(&file.metadata().map_err(cannot)?, path);
-    let mut bytes = Vec::new();
-    // One byte more, so that too long a secret shows.
-    let read = file
-        .take(SECRET_BYTES_MAX as u64 + 1)
-        .read_to_end(&mut bytes);
-    read.map_err(cannot)?;
-    from_bytes(&bytes, from)
+    })
 }
 
 /// Opens the regular file at `path`.

@@ -20,7 +20,7 @@ pub(super) fn written(provider: Option<ProviderKind>, key: &str) -> String {
 
 /// An account's table, or the table of its limits.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Table<'a> {
+pub(super) struct KeyTable<'a> {
     values: &'a DeTable<'a>,
     /// Whose variables it was made of; `None`: it stands in a file.
     provider: Option<ProviderKind>,
@@ -28,7 +28,7 @@ pub(super) struct Table<'a> {
     prefix: &'static str,
 }
 
-impl<'a> Table<'a> {
+impl<'a> KeyTable<'a> {
     /// The table of an account.
     pub(super) const fn new(values: &'a DeTable<'a>, provider: Option<ProviderKind>) -> Self {
         let prefix = "";

@@ -3,19 +3,19 @@
 use std::collections::BTreeMap;
 use std::error::Error as _;
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rstest::rstest;
 use secrecy::ExposeSecret;
 
 use userpurge::config::{
-    AccountSettings, ConfigError, ConfigSource, FILE_NAME, Lookup, VARIABLES, load_outline,
+    AccountSettings, ConfigError, FILE_NAME, Lookup, VARIABLES, load_outline, locate as locate_file,
 };
 use userpurge::domain::{Action, ProviderKind};
 use userpurge::provider::{ProviderSettings, SuncoAuth, ZendeskCredentials};
 
-fn full() -> ConfigSource {
-    ConfigSource::File(Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/config/full.toml"))
+fn full() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/config/full.toml")
 }
 
 fn full_lookup(name: &str) -> Option<String> {
@@ -29,8 +29,8 @@ fn full_lookup(name: &str) -> Option<String> {
 }
 
 /// Every account with its secrets.
-fn load(source: &ConfigSource, lookup: Lookup<'_>) -> Result<Vec<AccountSettings>, ConfigError> {
-    load_outline(source, lookup)?.read(|_| true, lookup)
+fn load(file: Option<&Path>, lookup: Lookup<'_>) -> Result<Vec<AccountSettings>, ConfigError> {
+    load_outline(file, lookup)?.read(|_| true, lookup)
 }
 
 fn account<'a>(settings: &'a [AccountSettings], name: &str) -> &'a AccountSettings {
@@ -43,11 +43,11 @@ fn account<'a>(settings: &'a [AccountSettings], name: &str) -> &'a AccountSettin
 #[cfg(unix)]
 #[test]
 fn every_key_of_a_file_arrives() {
-    let settings = load(&full(), &full_lookup).unwrap();
+    let settings = load(Some(&full()), &full_lookup).unwrap();
     assert_eq!(settings.len(), 7);
 
     let acme = account(&settings, "acme");
-    let outline = load_outline(&full(), &full_lookup).unwrap();
+    let outline = load_outline(Some(&full()), &full_lookup).unwrap();
     let known = outline.accounts.iter().find(|it| it.name == acme.name);
     assert_eq!(known.unwrap().action, Some(Action::Purge));
     assert_eq!(acme.limits.concurrency.unwrap().get(), 8);
@@ -90,7 +90,7 @@ fn every_key_of_a_file_arrives() {
 #[cfg(unix)]
 #[test]
 fn every_key_of_the_other_providers_arrives() {
-    let settings = load(&full(), &full_lookup).unwrap();
+    let settings = load(Some(&full()), &full_lookup).unwrap();
     let ProviderSettings::Sunco(chat) = &account(&settings, "chat").provider else {
         panic!("not Sunshine Conversations");
     };
@@ -122,7 +122,7 @@ fn every_key_of_the_other_providers_arrives() {
 #[cfg(unix)]
 #[test]
 fn no_debug_text_shows_a_secret() {
-    let settings = load(&full(), &full_lookup).unwrap();
+    let settings = load(Some(&full()), &full_lookup).unwrap();
     let text = format!("{settings:?}");
     for secret in [
         "sandbox-token",
@@ -138,10 +138,10 @@ fn no_debug_text_shows_a_secret() {
 #[cfg(unix)]
 #[test]
 fn the_accounts_are_the_same_with_and_without_secrets() {
-    let outline = load_outline(&full(), &|_: &str| None).unwrap();
+    let outline = load_outline(Some(&full()), &|_: &str| None).unwrap();
     let without = outline.accounts.iter();
     let without = without.map(|it| (&it.name, it.places().collect::<Vec<_>>(), &it.limits));
-    let settings = load(&full(), &full_lookup).unwrap();
+    let settings = load(Some(&full()), &full_lookup).unwrap();
     let with = settings.iter();
     let with = with.map(|it| (&it.name, it.places().collect::<Vec<_>>(), &it.limits));
     assert!(with.eq(without));
@@ -150,7 +150,7 @@ fn the_accounts_are_the_same_with_and_without_secrets() {
 type Vars = BTreeMap<&'static str, &'static str>;
 
 fn from_variables(vars: &Vars) -> Result<Vec<AccountSettings>, ConfigError> {
-    load(&ConfigSource::Environment, &|name: &str| {
+    load(None, &|name: &str| {
         vars.get(name).map(|value| (*value).to_owned())
     })
 }
@@ -230,7 +230,7 @@ fn an_outline_from_variables_needs_no_credentials() {
         ];
         places.contains(&name).then(|| sample(name).to_owned())
     };
-    let outline = load_outline(&ConfigSource::Environment, &lookup).unwrap();
+    let outline = load_outline(None, &lookup).unwrap();
     assert_eq!(outline.accounts.len(), 3);
 }
 
@@ -280,7 +280,7 @@ fn mistake(text: &str) -> String {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("userpurge.toml");
     put(&path, text);
-    let error = load(&ConfigSource::File(path), &lookup).unwrap_err();
+    let error = load(Some(&path), &lookup).unwrap_err();
     let mut chain = vec![error.to_string()];
     let mut cause = error.source();
     while let Some(error) = cause {
@@ -500,7 +500,7 @@ fn an_address_that_could_leak_or_mislead_is_refused() {
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join("userpurge.toml");
             put(&path, config);
-            let outline = load_outline(&ConfigSource::File(path), &lookup).unwrap();
+            let outline = load_outline(Some(&path), &lookup).unwrap();
             assert_eq!(
                 outline.accounts[0].urls().next().unwrap().as_str(),
                 expected
@@ -589,11 +589,7 @@ fn a_secret_that_cannot_be_had_is_told_with_its_line_and_never_shown() {
 fn a_file_that_cannot_be_read_is_told() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("latin.toml");
-    let told = || {
-        load_outline(&ConfigSource::File(path.clone()), &lookup)
-            .unwrap_err()
-            .to_string()
-    };
+    let told = || load_outline(Some(&path), &lookup).unwrap_err().to_string();
     assert!(told().starts_with("cannot read the configuration"));
     put(&path, b"# one\n# caf\xe9\n");
     assert!(told().ends_with("line 2, is no UTF-8 text; save it as UTF-8"));
@@ -617,27 +613,21 @@ fn the_named_file_comes_before_the_folder_before_xdg_before_the_environment() {
             "XDG_CONFIG_HOME" => Some(xdg_home.to_owned()),
             _ => None,
         };
-        ConfigSource::locate(config, &here, &lookup).unwrap()
+        locate_file(config, &here, &lookup).unwrap()
     };
     // A relative folder counts as unset.
-    assert_eq!(locate(None, "config"), ConfigSource::Environment);
+    assert_eq!(locate(None, "config"), None);
     for file in [&xdg, &other.join("userpurge")].map(|folder| folder.join(FILE_NAME)) {
         put(&file, "");
     }
-    assert_eq!(
-        locate(None, "config"),
-        ConfigSource::File(xdg.join(FILE_NAME))
-    );
+    assert_eq!(locate(None, "config"), Some(xdg.join(FILE_NAME)));
     let file = other.join("userpurge").join(FILE_NAME);
-    assert_eq!(locate(None, &texts[1]), ConfigSource::File(file));
+    assert_eq!(locate(None, &texts[1]), Some(file));
     put(&here.join(FILE_NAME), "");
-    assert_eq!(
-        locate(None, "config"),
-        ConfigSource::File(here.join(FILE_NAME))
-    );
+    assert_eq!(locate(None, "config"), Some(here.join(FILE_NAME)));
     let named = locate(Some(Path::new("other.toml")), "config");
-    assert_eq!(named, ConfigSource::File(here.join("other.toml")));
-    let error = ConfigSource::locate(None, folder.path(), &|_: &str| None).unwrap_err();
+    assert_eq!(named, Some(here.join("other.toml")));
+    let error = locate_file(None, folder.path(), &|_: &str| None).unwrap_err();
     assert!(error.is_absent);
 }
 
@@ -648,7 +638,7 @@ fn the_outline_leaves_secrets_unread() {
     let mut file = std::fs::File::create(&path).unwrap();
     let text = ZENDESK.replace("\"hunter2-hunter2\"", "{ command = [\"false\"] }");
     file.write_all(text.as_bytes()).unwrap();
-    let outline = load_outline(&ConfigSource::File(path), &lookup).unwrap();
+    let outline = load_outline(Some(&path), &lookup).unwrap();
     assert_eq!(outline.accounts.len(), 1);
 }
 
@@ -668,7 +658,7 @@ proptest::proptest! {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("userpurge.toml");
         put(&path, text);
-        if let Err(error) = load(&ConfigSource::File(path), &lookup) {
+        if let Err(error) = load(Some(&path), &lookup) {
             let shown = format!("{error} {error:?}");
             // Part of it, since the slip may have cut it.
             proptest::prop_assert!(!shown.contains("unter2"), "{}", shown);

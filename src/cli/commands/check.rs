@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use futures::future::join_all;
 use serde_json::{Value, json};
 
-use crate::cli::accounts::{Line, open_lines};
+use crate::cli::accounts::{Connection, open_connections};
 use crate::cli::args::CheckArgs;
 use crate::cli::earlier::Before;
 use crate::cli::failure::{mend, told as failed};
@@ -32,11 +32,11 @@ type Told = Result<(Identity, RateHints, Option<&'static str>), RequestError>;
 
 /// Tries the credentials of every account.
 pub(in crate::cli) async fn execute(args: &CheckArgs) -> Result<ExitCode, Failure> {
-    let source = setup::locate(args.config.as_deref())?;
-    let outline = setup::outline(&source)?;
+    let file = setup::locate(args.config.as_deref())?;
+    let outline = setup::outline(file.as_deref())?;
     let (options, before) = (RunOptions::default(), Before::default());
     let recorder = (&Recorder::without_ledger(), &Stop::default());
-    let lines = open_lines(&outline, &options, |_| true, before, recorder)?;
+    let lines = open_connections(&outline, &options, |_| true, before, recorder)?;
     let mut exit = ExitCode::Success;
     let mut text = String::new();
     let mut accounts = serde_json::Map::new();
@@ -70,7 +70,7 @@ pub(in crate::cli) async fn execute(args: &CheckArgs) -> Result<ExitCode, Failur
     Ok(exit)
 }
 
-async fn ask(line: &Line) -> Told {
+async fn ask(line: &Connection) -> Told {
     let (identity, seen) = line.answers(line.client.introduce()).await?;
     let untold = line.answers(line.client.acquaint(&[])).await?;
     Ok((identity, seen, untold))
@@ -114,7 +114,7 @@ fn rights(kind: ProviderKind, identity: &Identity) -> &'static str {
     }
 }
 
-fn say(text: &mut String, line: &Line, key: Option<&str>, told: &Told) {
+fn say(text: &mut String, line: &Connection, key: Option<&str>, told: &Told) {
     let _ = write!(text, "{}: {}", line.name, line.kind.title());
     match told {
         Ok((identity, seen, _)) => {
@@ -164,7 +164,7 @@ fn limits_told(seen: &RateHints) -> String {
     told.join("; ")
 }
 
-fn as_json(line: &Line, key: Option<&str>, told: &Told, warnings: &[String]) -> Value {
+fn as_json(line: &Connection, key: Option<&str>, told: &Told, warnings: &[String]) -> Value {
     let limit = |hint: RateHint| {
         json!({
             "limit": hint.limit.map(|limit| limit.to_string()),

@@ -14,7 +14,7 @@ use crate::cli::files::write_whole;
 use crate::cli::setup;
 use crate::cli::terminal::{shown, tell};
 use crate::cli::{ExitCode, Failure};
-use crate::config::{ConfigSource, FILE_NAME, SECRET_KEYS, ZOHO_DATA_CENTERS};
+use crate::config::{FILE_NAME, SECRET_KEYS, ZOHO_DATA_CENTERS};
 use crate::domain::ProviderKind::{self, Sunco, Zendesk, Zoho};
 
 /// So many accounts one sitting makes.
@@ -38,15 +38,15 @@ const HEAD: &str = "\
 ";
 
 /// A key, and the words that ask for its value, or that name the secret.
-type Question = (&'static str, &'static str);
+type KeyQuestion = (&'static str, &'static str);
 
-const ZENDESK: [Question; 1] = [(
+const ZENDESK: [KeyQuestion; 1] = [(
     "subdomain",
     "Subdomain, the acme of https://acme.zendesk.com, or the whole address",
 )];
 
 /// The ways to sign in at Zendesk: a word, what it is, and what is asked then.
-const WAYS: [(&str, &str, &[Question]); 3] = [
+const WAYS: [(&str, &str, &[KeyQuestion]); 3] = [
     (
         "client",
         "an OAuth client (Admin Center > Apps and integrations > APIs > OAuth clients)",
@@ -70,7 +70,7 @@ const WAYS: [(&str, &str, &[Question]); 3] = [
     ),
 ];
 
-const SUNCO: [Question; 4] = [
+const SUNCO: [KeyQuestion; 4] = [
     ("app_id", "Id of the app"),
     (
         "region",
@@ -80,7 +80,7 @@ const SUNCO: [Question; 4] = [
     ("key_secret", "the API key's secret"),
 ];
 
-const ZOHO: [Question; 4] = [
+const ZOHO: [KeyQuestion; 4] = [
     (
         "data_center",
         "Data centre (us, eu, in, au, jp, cn, ca, sa, uk, ae or sg)",
@@ -171,7 +171,7 @@ fn write(path: &Path, text: &str) -> Result<(), Failure> {
     write_whole(path, true, failed, |file| {
         file.as_file().write_all(text.as_bytes()).map_err(failed)?;
         let beside = file.path();
-        let read = setup::outline(&ConfigSource::File(beside.to_owned()));
+        let read = setup::outline(Some(beside));
         let name = format!("`{}`", path.display());
         read.map(drop)
             .map_err(|failure| failure.calling(beside, &name))
@@ -195,12 +195,12 @@ impl Interview<'_> {
     fn ask_account(&mut self) -> Result<(), Failure> {
         let kinds = ProviderKind::ALL.map(|kind| (kind.name(), kind.title()));
         let kind = ProviderKind::ALL[self.choose("Where are the users to be deleted", &kinds)?];
-        let own: &[Question] = match kind {
+        let own: &[KeyQuestion] = match kind {
             Zendesk => &ZENDESK,
             Sunco => &SUNCO,
             Zoho => &ZOHO,
         };
-        let mut questions: VecDeque<Question> = own.iter().copied().collect();
+        let mut questions: VecDeque<KeyQuestion> = own.iter().copied().collect();
         let (mut lines, mut secrets) = (Vec::new(), Vec::new());
         let mut name = kind.name().to_owned();
         while let Some((key, asks)) = questions.pop_front() {

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use crate::cli::Failure;
-use crate::cli::accounts::Line;
-use crate::cli::feed::Queues;
+use crate::cli::accounts::Connection;
 use crate::cli::outline_text::listed;
+use crate::cli::session::OpenRun;
 use crate::cli::terminal::put_page;
-use crate::domain::{AccountName, Action, Task, UserId, UserState};
-use crate::ledger::{LedgerState, PlanRows};
+use crate::domain::{Action, Task, UserId, UserState};
+use crate::ledger::PlanRows;
 use crate::words::grouped;
 
 /// How many users are asked about together.
@@ -30,15 +30,11 @@ const KINDS: [&str; 5] = [
 /// Rows by how their users stand, and the first of their lines.
 type Standing = BTreeMap<&'static str, (u64, Vec<u64>)>;
 
-/// Shows how the users of the rows in `queues` stand.
-pub(in crate::cli) async fn show(
-    state: &LedgerState,
-    lines: &[Line],
-    queues: &BTreeMap<AccountName, Queues>,
-    include: &[String],
-) -> Result<(), Failure> {
-    for line in lines {
-        let Some(queues) = queues.get(&line.name) else {
+/// Shows how the users of the rows to send stand.
+pub(in crate::cli) async fn show(run: &OpenRun<'_>) -> Result<(), Failure> {
+    let (state, include) = (&run.state, &run.setup.options.include_roles);
+    for line in &run.connections {
+        let Some(queues) = run.queues.get(&line.name) else {
             continue;
         };
         let mut standing = Standing::new();
@@ -97,7 +93,7 @@ fn count(standing: &mut Standing, task: &Task, kind: &'static str) {
     lines.truncate(LINES_MAX);
 }
 
-fn told(line: &Line, standing: &Standing) -> String {
+fn told(line: &Connection, standing: &Standing) -> String {
     let mut text = format!(
         "\n{}, as its users stand now (nobody was touched):\n",
         line.name
@@ -106,7 +102,7 @@ fn told(line: &Line, standing: &Standing) -> String {
         let (rows, lines) = standing.get(kind).cloned().unwrap_or_default();
         let _ = write!(text, "  {kind:<13}{:>10}", grouped(rows));
         if kind != "standing" && rows > 0 {
-            let _ = write!(text, "   {}", listed(rows, &lines));
+            let _ = write!(text, "   {}", listed("line", rows, &lines));
         }
         text.push('\n');
     }

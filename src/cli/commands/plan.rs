@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::cli::args::PlanArgs;
 use crate::cli::ledgers::{NewLedger, refuse_existing};
 use crate::cli::outline_text;
-use crate::cli::planning::{Planned, Planning, Purpose};
+use crate::cli::planning::{Planned, Planning};
 use crate::cli::setup::Setup;
 use crate::cli::terminal::{put, put_page, tell};
 use crate::cli::{ExitCode, Failure};
@@ -16,13 +16,13 @@ use crate::words;
 /// Says what a run would do, and saves it if asked to.
 pub(in crate::cli) async fn execute(args: &PlanArgs, disk: &dyn Disk) -> Result<ExitCode, Failure> {
     let options = args.rows.run_options(&args.pace)?;
-    let setup = Setup::new(args.config.as_deref(), options)?;
-    let planning = |purpose| Planning::new(&args.input, args.rows.read_options(), setup, purpose);
+    let setup = Setup::new(args.config.as_deref(), options, None)?;
+    let planning = || Planning::new(&args.input, args.rows.read_options(), setup, false);
     let (setup, planned) = match &args.output {
-        None => planning(Purpose::Show)?.plan(None)?,
+        None => planning()?.plan(None)?,
         Some(output) => {
             refuse_existing(output)?;
-            let begun = NewLedger::begin(disk, output, planning(Purpose::Save)?)?;
+            let begun = NewLedger::begin(disk, output, planning()?)?;
             let (new, writer, setup, planned) = begun;
             writer.finish().await.map_err(Failure::refused)?;
             new.keep();

@@ -6,11 +6,13 @@ use roaring::RoaringTreemap;
 
 use crate::cli::args::{GoOnArgs, RetryArgs};
 use crate::cli::ledgers;
-use crate::cli::session::{Command, Session};
+use crate::cli::outline_text::listed;
+use crate::cli::session::{OpenRun, WorkKind};
 use crate::cli::setup::Setup;
 use crate::cli::terminal::{put_standing, tell};
+use crate::cli::work::exit_code;
 use crate::cli::{ExitCode, Failure};
-use crate::domain::{Counted, Entry, Outcome, RunEnd, RunOptions, RunState, WallClock};
+use crate::domain::{Entry, Outcome, RunEnd, RunOptions, RunState, WallClock};
 use crate::ledger::{Disk, Durability, LedgerState, LedgerWriter, Only};
 use crate::words;
 
@@ -24,7 +26,7 @@ pub(in crate::cli) async fn resume(args: &GoOnArgs, disk: &dyn Disk) -> Result<E
     let wanted = state.outstanding() | state.rows_of(Outcome::InDoubt);
     let options = state.header.options.clone();
     let opened = (ledger, writer, state);
-    Box::pin(go_on(Command::Resume, args, opened, wanted, options)).await
+    Box::pin(go_on(WorkKind::Resume, args, opened, wanted, options)).await
 }
 
 /// Tries rows again that ended `failed` or `in_doubt`, or as `--only` says.
@@ -42,15 +44,8 @@ pub(in crate::cli) async fn retry(args: &RetryArgs, disk: &dyn Disk) -> Result<E
     let planned = planned.fold(RoaringTreemap::new(), |all, (_, _, rows)| all | rows);
     tell_of_unsent(&ledger, &(&picked - &planned));
     let opened = (ledger, writer, state);
-    let command = Command::Retry(&args.only);
-    Box::pin(go_on(
-        command,
-        &args.go_on,
-        opened,
-        picked & planned,
-        options,
-    ))
-    .await
+    let kind = WorkKind::Retry(&args.only);
+    Box::pin(go_on(kind, &args.go_on, opened, picked & planned, options)).await
 }
 
 /// Says that rows which the plan does not send cannot be sent from the ledger: it has no ids of them.
@@ -59,21 +54,13 @@ fn tell_of_unsent(ledger: &Path, unsent: &RoaringTreemap) {
     if count == 0 {
         return;
     }
-    let numbers: Vec<_> = unsent
-        .iter()
-        .take(ROWS_MAX)
-        .map(|row| row.to_string())
-        .collect();
-    let noun = if count == 1 { "row" } else { "rows" };
-    let more = match count - numbers.len() as u64 {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
+    let numbers: Vec<u64> = unsent.iter().take(ROWS_MAX).collect();
     tell(&format!(
-        "note: {count} {noun} of these cannot be sent as they stand in the input ({noun} {}{more}), and the \
-         ledger has no ids of them: mend them in the input, then plan and run the mended rows \
+        "note: {} of these cannot be sent as they stand in the input ({}), and the ledger has no ids of \
+         them: mend them in the input, then plan and run the mended rows \
          (`userpurge report {} --format csv --out report` gives them back)",
-        numbers.join(", "),
+        words::count(count, "row"),
+        listed("row", count, &numbers),
         words::shell_path(ledger)
     ));
 }
@@ -95,77 +82,69 @@ fn open(disk: &dyn Disk, args: &GoOnArgs) -> Result<(PathBuf, LedgerWriter, Ledg
 }
 
 async fn go_on(
-    command: Command<'_>,
+    kind: WorkKind<'_>,
     args: &GoOnArgs,
     (ledger, writer, state): (PathBuf, LedgerWriter, LedgerState),
     wanted: RoaringTreemap,
     mut options: RunOptions,
 ) -> Result<ExitCode, Failure> {
     args.pace.lay_over(&mut options);
-    let setup = Setup::again(&ledger, options, args.config.as_deref())?;
+    let setup = Setup::new(args.config.as_deref(), options, Some(&ledger))?;
+    if wanted.is_empty() {
+        // Nothing is asked or sent.
+        return close_done(&kind, &ledger, writer, state).await;
+    }
     let mut consent = args.consent;
     // The run was agreed to when it began; only a number that does not fit stops it here.
-    consent.yes |= matches!(command, Command::Resume);
-    let session = Session {
-        command,
-        setup,
-        ledger,
-        writer,
-        state,
-        wanted,
-        pace: args.pace.clone(),
+    consent.yes |= matches!(kind, WorkKind::Resume);
+    let opened = (ledger, writer, state);
+    let run = OpenRun {
         consent,
-        is_piped: false,
         mode: args.progress,
-        new: None,
+        ..OpenRun::new(kind, opened, &wanted, setup, args.pace.clone())
     };
-    if session.wanted.is_empty() {
-        // Nothing is asked or sent.
-        return session.close_done().await;
-    }
-    Box::pin(session.carry_out()).await
+    Box::pin(run.carry_out()).await
 }
 
-impl Session<'_> {
-    /// Closes a ledger in which no row is left to do, and says where its run stands. A process that died
-    /// between its last outcome and its end left the ledger open: then the end is written now, or the
-    /// run would seem interrupted for ever.
-    async fn close_done(mut self) -> Result<ExitCode, Failure> {
-        let end = self.state.end.as_ref();
-        let is_over = end.is_some_and(|end| end.state == RunState::Finished);
-        if matches!(self.command, Command::Resume) && !is_over {
-            let end = Entry::End(RunEnd {
-                state: RunState::Finished,
-                outcomes: self.state.counts(),
-                at: WallClock::system().now(),
-            });
-            self.writer.handle().append(end, Durability::Synced).await?;
-            self.state = self.writer.finish().await?;
-        } else {
-            self.writer.finish().await?;
-        }
-        let what = match self.command {
-            Command::Retry([only]) if only.eq_ignore_ascii_case("standing") => {
-                "no row that ended well was seen standing".to_owned()
-            }
-            Command::Retry([]) => "no row ended `failed` or `in_doubt`".to_owned(),
-            Command::Retry(only) => {
-                let only = only.join("`, `");
-                format!("no row that can be sent ended with outcome or code `{only}`")
-            }
-            _ => "no row is left to do".to_owned(),
-        };
-        let ledger = self.ledger.display();
-        tell(&format!("{ledger}: {what}; nothing was sent"));
-        put_standing(&self.state)?;
-        let counts = self.state.counts();
-        Ok(if counts.pending > 0 {
-            // The run has not reached its end; the words above name `resume`.
-            ExitCode::Stopped
-        } else if counts.counted(Counted::Bad) > 0 {
-            ExitCode::SomeRowsBad
-        } else {
-            ExitCode::Success
-        })
+/// Closes a ledger in which no row is left to do, and says where its run stands. A process that died
+/// between its last outcome and its end left the ledger open: then the end is written now, or the
+/// run would seem interrupted for ever.
+async fn close_done(
+    kind: &WorkKind<'_>,
+    ledger: &Path,
+    writer: LedgerWriter,
+    mut state: LedgerState,
+) -> Result<ExitCode, Failure> {
+    let end = state.end.as_ref();
+    let is_over = end.is_some_and(|end| end.state == RunState::Finished);
+    if matches!(kind, WorkKind::Resume) && !is_over {
+        let end = Entry::End(RunEnd {
+            state: RunState::Finished,
+            outcomes: state.counts(),
+            at: WallClock::system().now(),
+        });
+        writer.handle().append(end, Durability::Synced).await?;
+        state = writer.finish().await?;
+    } else {
+        writer.finish().await?;
     }
+    let what = match kind {
+        WorkKind::Retry([only]) if only.eq_ignore_ascii_case("standing") => {
+            "no row that ended well was seen standing".to_owned()
+        }
+        WorkKind::Retry([]) => "no row ended `failed` or `in_doubt`".to_owned(),
+        WorkKind::Retry(only) => {
+            let only = only.join("`, `");
+            format!("no row that can be sent ended with outcome or code `{only}`")
+        }
+        _ => "no row is left to do".to_owned(),
+    };
+    tell(&format!("{}: {what}; nothing was sent", ledger.display()));
+    put_standing(&state)?;
+    // A run that has not reached its end is told so by the words above, which name `resume`.
+    let ended = match state.counts().pending {
+        0 => RunState::Finished,
+        _ => RunState::Stopped,
+    };
+    Ok(exit_code(ended, &state, None))
 }

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use crate::cli::args::RunArgs;
 use crate::cli::ledgers::{self, LEDGER_SUFFIX, NewLedger, refuse_existing};
 use crate::cli::outline_text;
-use crate::cli::planning::{DASH, Planned, Planning, Purpose, absolute};
-use crate::cli::session::{Command, Session};
+use crate::cli::planning::{DASH, Planned, Planning, absolute};
+use crate::cli::session::{OpenRun, WorkKind};
 use crate::cli::setup::Setup;
 use crate::cli::terminal::put_page;
 use crate::cli::{ExitCode, Failure};
@@ -23,24 +23,24 @@ pub(in crate::cli) async fn execute(args: &RunArgs, disk: &dyn Disk) -> Result<E
             Err(_) => false,
         };
     }
-    let session = if is_ledger {
+    let run = if is_ledger {
         saved(args, disk).await?
     } else {
         fresh(args, disk)?
     };
-    match session {
+    match run {
         None => Ok(ExitCode::Success),
-        Some(session) if args.live => Box::pin(session.show_live()).await,
-        Some(session) => Box::pin(session.carry_out()).await,
+        Some(run) if args.live => Box::pin(run.show_live()).await,
+        Some(run) => Box::pin(run.carry_out()).await,
     }
 }
 
 /// A plan that is made now; `None`: it was to be shown alone.
-fn fresh<'a>(args: &RunArgs, disk: &'a dyn Disk) -> Result<Option<Session<'a>>, Failure> {
+fn fresh<'a>(args: &RunArgs, disk: &'a dyn Disk) -> Result<Option<OpenRun<'a>>, Failure> {
     let options = args.rows.run_options(&args.pace)?;
-    let setup = Setup::new(args.config.as_deref(), options)?;
+    let setup = Setup::new(args.config.as_deref(), options, None)?;
     let read = args.rows.read_options();
-    let planning = || Planning::new(&args.input, read, setup, Purpose::CarryOut);
+    let planning = || Planning::new(&args.input, read, setup, true);
     if args.dry_run && !args.live {
         let (setup, planned) = planning()?.plan(None)?;
         put_page(&outline_text::text(&setup, &planned, &[]))?;
@@ -53,50 +53,41 @@ fn fresh<'a>(args: &RunArgs, disk: &'a dyn Disk) -> Result<Option<Session<'a>>, 
     let (new, writer, setup, planned) = NewLedger::begin(disk, &ledger, planning()?)?;
     let state = LedgerState::read(&ledger)?;
     let opened = (ledger, writer, state);
-    Ok(Some(session(args, opened, setup, planned, Some(new))))
+    Ok(Some(open_run(args, opened, setup, planned, Some(new))))
 }
 
 /// A saved plan; `None`: it was to be shown alone.
-async fn saved<'a>(args: &RunArgs, disk: &'a dyn Disk) -> Result<Option<Session<'a>>, Failure> {
+async fn saved<'a>(args: &RunArgs, disk: &'a dyn Disk) -> Result<Option<OpenRun<'a>>, Failure> {
     let ledger = args.input.clone();
     let (writer, state) = open_plan(args, disk)?;
     let mut options = state.header.options.clone();
     args.pace.lay_over(&mut options);
-    let setup = Setup::again(&ledger, options, args.config.as_deref())?;
+    let setup = Setup::new(args.config.as_deref(), options, Some(&ledger))?;
     let planned = Planned::of_ledger(&state)?;
     if args.dry_run && !args.live {
         put_page(&outline_text::text(&setup, &planned, &[]))?;
         writer.finish().await?;
         return Ok(None);
     }
-    Ok(Some(session(
-        args,
-        (ledger, writer, state),
-        setup,
-        planned,
-        None,
-    )))
+    let opened = (ledger, writer, state);
+    Ok(Some(open_run(args, opened, setup, planned, None)))
 }
 
-fn session<'a>(
+fn open_run<'a>(
     args: &RunArgs,
-    (ledger, writer, state): (PathBuf, LedgerWriter, LedgerState),
+    opened: (PathBuf, LedgerWriter, LedgerState),
     setup: Setup,
     planned: Planned,
     new: Option<NewLedger<'a>>,
-) -> Session<'a> {
-    Session {
-        command: Command::Run(Box::new(planned)),
-        wanted: state.outstanding(),
-        ledger,
-        writer,
-        state,
-        setup,
-        pace: args.pace.clone(),
+) -> OpenRun<'a> {
+    let wanted = opened.2.outstanding();
+    let kind = WorkKind::Run(Box::new(planned));
+    OpenRun {
         consent: args.consent,
         is_piped: args.input == Path::new(DASH),
         mode: args.progress,
         new,
+        ..OpenRun::new(kind, opened, &wanted, setup, args.pace.clone())
     }
 }
 

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use crate::cli::args::SandboxArgs;
 use crate::cli::files::write_whole;
-use crate::cli::signals;
+use crate::cli::signals::{Signal, StopSignals};
 use crate::cli::terminal::{put, tell};
 use crate::cli::{ExitCode, Failure};
 use crate::domain::{Action, ProviderKind, Quota, Record};
@@ -66,13 +66,11 @@ pub(in crate::cli) async fn execute(args: SandboxArgs) -> Result<ExitCode, Failu
         put(&config)?;
     }
     tell("\nWhat arrives: /_sandbox/requests, who stands: /_sandbox/users. Ctrl-C ends it.");
-    let stop = signals::Stop::default();
+    let stop = StopSignals::default();
     stop.listen()?;
     stop.run.admitting.cancelled().await;
     sandbox.shutdown().await;
-    Ok(stop
-        .signal()
-        .map_or(ExitCode::Success, signals::Signal::exit_code))
+    Ok(stop.signal().map_or(ExitCode::Success, Signal::exit_code))
 }
 
 fn write_config(path: &Path, config: &str) -> Result<(), Failure> {
@@ -101,13 +99,12 @@ impl Stock {
     /// provider whose ids look like its own. Users to be permanently deleted are soft-deleted already.
     fn of_file(path: &Path) -> Result<Self, Failure> {
         let mut stock = Self::default();
-        let mut source = Source::open(path, &ReadOptions::default()).map_err(Failure::refused)?;
-        let read = source.each_row(|row| {
+        let mut source = Source::open(path, &ReadOptions::default())?;
+        source.each_row(|row| {
             let record = row.content.as_ref();
             let is_stocked = record.is_ok_and(|record| stock.add_row(record));
             stock.rows_without += u64::from(!is_stocked);
-        });
-        read.map_err(Failure::refused)?;
+        })?;
         Ok(stock)
     }
 
@@ -168,29 +165,23 @@ impl Stock {
     }
 
     fn describe(&self) -> String {
-        let Seed {
-            zendesk,
-            sunco,
-            zoho,
-            ..
-        } = &self.seed;
         let counts = [
-            (zendesk.len(), ProviderKind::Zendesk),
-            (sunco.len(), ProviderKind::Sunco),
-            (zoho.len(), ProviderKind::Zoho),
+            (self.seed.zendesk.len(), ProviderKind::Zendesk),
+            (self.seed.sunco.len(), ProviderKind::Sunco),
+            (self.seed.zoho.len(), ProviderKind::Zoho),
         ];
         let stocked = counts.iter().filter(|(count, _)| *count > 0);
         let stocked: Vec<String> = stocked
             .map(|(count, kind)| format!("{count} at {}", kind.title()))
             .collect();
-        let mut text = format!("users: {}", stocked.join(", "));
-        if stocked.is_empty() {
-            text.push_str("none");
+        let stocked = match stocked.join(", ") {
+            none if none.is_empty() => "none".to_owned(),
+            stocked => stocked,
+        };
+        match self.rows_without {
+            0 => format!("users: {stocked}"),
+            rows => format!("users: {stocked}; rows without an id: {rows}"),
         }
-        if self.rows_without > 0 {
-            let _ = write!(text, "; rows without an id: {}", self.rows_without);
-        }
-        text
     }
 }
 
@@ -223,51 +214,43 @@ pub(super) fn config(
     accounts: &[(String, ProviderKind)],
     scale: f64,
 ) -> String {
-    let Credentials {
-        zendesk_email,
-        zendesk_token,
-        sunco_app_id,
-        sunco_key_id,
-        sunco_key_secret,
-        zoho_client_id,
-        zoho_client_secret,
-        zoho_refresh_token,
-        ..
-    } = credentials;
     let mut text = String::new();
     for (name, kind) in accounts {
-        let keys = match kind {
-            ProviderKind::Zendesk => {
-                format!(
-                    "base_url = \"{base}\"\nemail = \"{zendesk_email}\"\napi_token = \"{zendesk_token}\"\n"
-                )
-            }
-            ProviderKind::Sunco => format!(
-                "base_url = \"{base}\"\napp_id = \"{sunco_app_id}\"\nkey_id = \"{sunco_key_id}\"\n\
-                 key_secret = \"{sunco_key_secret}\"\n"
-            ),
-            ProviderKind::Zoho => format!(
-                "accounts_url = \"{base}\"\nclient_id = \"{zoho_client_id}\"\n\
-                 client_secret = \"{zoho_client_secret}\"\nrefresh_token = \"{zoho_refresh_token}\"\n"
-            ),
+        let keys: &[(&str, &str)] = match kind {
+            ProviderKind::Zendesk => &[
+                ("base_url", base),
+                ("email", &credentials.zendesk_email),
+                ("api_token", &credentials.zendesk_token),
+            ],
+            ProviderKind::Sunco => &[
+                ("base_url", base),
+                ("app_id", &credentials.sunco_app_id),
+                ("key_id", &credentials.sunco_key_id),
+                ("key_secret", &credentials.sunco_key_secret),
+            ],
+            ProviderKind::Zoho => &[
+                ("accounts_url", base),
+                ("client_id", &credentials.zoho_client_id),
+                ("client_secret", &credentials.zoho_client_secret),
+                ("refresh_token", &credentials.zoho_refresh_token),
+            ],
         };
-        let key = toml::Value::String(name.clone());
         let is_bare = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
-        let header = if name.chars().all(is_bare) {
-            name.clone()
-        } else {
-            key.to_string()
+        let header = match name {
+            name if name.chars().all(is_bare) => name.clone(),
+            name => toml::Value::from(name.as_str()).to_string(),
         };
-        let _ = write!(text, "[accounts.{header}]\nprovider = \"{kind}\"\n{keys}");
+        // Writing to a string cannot fail; so below.
+        let _ = writeln!(text, "[accounts.{header}]\nprovider = \"{kind}\"");
+        for (key, value) in keys {
+            let _ = writeln!(text, "{key} = \"{value}\"");
+        }
         if (scale - 1.0).abs() > f64::EPSILON {
             let defaults = defaults(*kind);
             let _ = write!(text, "\n[accounts.{header}.limits]\n");
-            let limits = std::iter::once(("requests", defaults.requests));
-            let steps = defaults
-                .steps
-                .iter()
-                .map(|(step, quota)| (step.name(), *quota));
-            for (limit, quota) in limits.chain(steps) {
+            let steps = defaults.steps.iter();
+            let steps = steps.map(|(step, quota)| (step.name(), *quota));
+            for (limit, quota) in std::iter::once(("requests", defaults.requests)).chain(steps) {
                 let _ = writeln!(text, "{limit} = \"{}\"", quicker(quota, scale));
             }
         }

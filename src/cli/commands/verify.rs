@@ -3,24 +3,20 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use roaring::RoaringTreemap;
 use serde_json::{Value, json};
 
-use crate::cli::accounts::Line;
-use crate::cli::args::{ConsentArgs, PaceArgs, VerifyArgs};
-use crate::cli::connect::Connected;
+use crate::cli::accounts::Connection;
+use crate::cli::args::{PaceArgs, VerifyArgs};
 use crate::cli::earlier::uptime;
 use crate::cli::failure::mend;
-use crate::cli::feed::Feed;
+use crate::cli::feed::{Feed, QueueSource, QueueSources};
 use crate::cli::ledgers;
-use crate::cli::recorder::Recorder;
 use crate::cli::sample;
-use crate::cli::session::{Command, Session};
+use crate::cli::session::{OpenRun, WorkKind};
 use crate::cli::setup::Setup;
-use crate::cli::signals;
 use crate::cli::terminal::{put, put_page, put_with, tell};
 use crate::cli::work::{Shown, run_lanes};
 use crate::cli::{ExitCode, Failure};
@@ -28,11 +24,11 @@ use crate::domain::{
     AccountName, AccountPlan, Action, Entry, Finding, ProviderKind, RunState, Sample, Verification,
     Verified, WallClock,
 };
-use crate::lane::{FailureLimit, WorkSpec};
-use crate::ledger::{LedgerState, RealDisk, VerificationState, each_verified};
+use crate::lane::{FailureLimit, Queue, WorkSpec};
+use crate::ledger::{GoodRows, LedgerState, RealDisk, VerificationState, each_verified};
 use crate::report::text::again;
 use crate::report::{VerificationSummary, named_config};
-use crate::run::{Durability, EventSink};
+use crate::run::{Durability, EventSink as _};
 
 /// How many rows are listed for people; scripts get all of them.
 const LISTED_MAX: usize = 20;
@@ -53,26 +49,20 @@ pub(in crate::cli) async fn execute(args: &VerifyArgs) -> Result<ExitCode, Failu
     let mut options = state.header.options.clone();
     let concurrency = args.concurrency.map(NonZeroU32::get);
     options.concurrency = concurrency.or(options.concurrency);
-    let session = Session {
-        command: Command::Verify,
-        wanted: RoaringTreemap::new(),
-        setup: Setup::again(&ledger, options, args.config.as_deref())?,
-        ledger,
-        writer,
-        state,
-        pace: PaceArgs {
-            ignore_pauses: args.ignore_pauses,
-            ..PaceArgs::default()
-        },
-        consent: ConsentArgs::default(),
-        is_piped: false,
-        mode: args.progress,
-        new: None,
+    let setup = Setup::new(args.config.as_deref(), options, Some(&ledger))?;
+    let pace = PaceArgs {
+        ignore_pauses: args.ignore_pauses,
+        ..PaceArgs::default()
     };
-    session.verify(args, &good).await
+    let (opened, none) = ((ledger, writer, state), RoaringTreemap::new());
+    let run = OpenRun {
+        mode: args.progress,
+        ..OpenRun::new(WorkKind::Verify, opened, &none, setup, pace)
+    };
+    run.verify(args, &good).await
 }
 
-impl Session<'_> {
+impl OpenRun<'_> {
     /// Asks about the rows that ended well, `good`, or a sample of them.
     async fn verify(mut self, args: &VerifyArgs, good: &Rows) -> Result<ExitCode, Failure> {
         let sample = args.sample.map(|rows| Sample {
@@ -81,36 +71,27 @@ impl Session<'_> {
             seed: args.seed.unwrap_or_else(|| u64::from(fastrand::u32(..))),
         });
         let rows = sample.map_or_else(|| good.clone(), |it| sample::draw(good, it));
-        let signals = signals::Stop::default();
-        let recorder = Recorder::new();
-        let names = rows.keys().cloned().collect();
-        let connected = self.connect(&names, &recorder, &signals.run).await?;
-        let Some(Connected {
-            lines, mut tenants, ..
-        }) = connected
-        else {
+        if !self.connect(&rows.keys().cloned().collect()).await? {
             return Err(Failure::bug("no account can be asked"));
-        };
-        signals.listen()?;
-        tenants.note(&self.ledger);
-        recorder.attach(self.writer.handle()).await?;
+        }
+        self.attach().await?;
         let begun = Verification {
             command: "verify".to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             rows: sum(&rows),
             good_rows: sum(good),
             sample,
-            accounts: lines.iter().map(Line::header).collect(),
+            accounts: self.connections.iter().map(Connection::header).collect(),
             ahead: ahead(&rows),
             at: WallClock::system().now(),
             uptime: uptime(),
         };
         tell(&opening(&self.ledger, &begun));
-        let ledger = self.ledger.clone();
+        let (ledger, signals) = (self.ledger.clone(), self.signals.clone());
         // From here on the ledger holds more than it did, whatever goes wrong.
-        let asked = self.ask_about(rows, begun, &lines, &recorder).await;
+        let asked = self.ask_about(rows, begun).await;
         let (ended, state) = asked.map_err(Failure::once_begun)?;
-        let exit = close(args, &ledger, ended).map_err(Failure::once_begun)?;
+        let exit = close(args, &state, ended).map_err(Failure::once_begun)?;
         tell(&format!(
             "ledger {} head {}",
             ledger.display(),
@@ -129,28 +110,29 @@ impl Session<'_> {
         self,
         mut rows: Rows,
         begun: Verification,
-        lines: &[Line],
-        recorder: &Arc<Recorder>,
     ) -> Result<(RunState, LedgerState), Failure> {
         let ahead = begun.ahead.clone();
         let begun = Entry::Verification(Box::new(begun));
-        let begun = recorder.record(begun, Durability::Queued).await;
-        begun.map_err(|failed| Failure::sink(&failed))?;
-        let mut feed = Feed::new(&Arc::new(self.state), recorder);
-        let mut work = Vec::new();
-        for line in lines {
-            let rows = rows.remove(&line.name).unwrap_or_default();
-            line.client.expect_verified(rows.len());
+        self.recorder.record(begun, Durability::Queued).await?;
+        let (mut sources, mut work) = (QueueSources::new(), Vec::new());
+        for connection in &self.connections {
+            let (name, client) = (&connection.name, &connection.client);
+            let rows = rows.remove(name).unwrap_or_default();
+            client.expect_verified(rows.len());
+            let good = GoodRows::open(&self.state, name.clone(), rows)?;
+            let source = QueueSource::Good(Box::new(good));
+            sources.insert((name.clone(), Queue::Verify), source);
             let spec = WorkSpec {
-                queues: feed.add_good(line.name.clone(), rows)?,
+                queues: vec![Queue::Verify],
                 failure_limit: FailureLimit::Default,
                 include_roles: Vec::new(),
                 canary: None,
                 until: None,
             };
-            work.push((line.client.clone(), spec));
+            work.push((client.clone(), spec));
         }
-        let shown = Shown::start(self.mode, ahead, recorder);
+        let shown = Shown::start(self.mode, ahead, &self.recorder);
+        let feed = Feed::new(self.state, &self.recorder, sources);
         let asked = run_lanes(work, feed).await;
         shown.finish().await;
         let state = self.writer.finish().await;
@@ -159,17 +141,16 @@ impl Session<'_> {
 }
 
 /// Says what was found, as the ledger tells it.
-fn close(args: &VerifyArgs, ledger: &Path, ended: RunState) -> Result<ExitCode, Failure> {
-    let state = LedgerState::read(ledger)?;
+fn close(args: &VerifyArgs, state: &LedgerState, ended: RunState) -> Result<ExitCode, Failure> {
     let Some(verification) = &state.verification else {
         return Err(Failure::bug(
             "the ledger does not tell of this verification",
         ));
     };
     let summary = VerificationSummary::new(verification);
-    let (listed, in_background) = listed(&state, verification)?;
+    let (listed, in_background) = listed(state, verification)?;
     if args.json {
-        put_json(&state, verification, &summary)?;
+        put_json(state, verification, &summary)?;
     } else {
         put_page(&summary.render(&listed))?;
     }
@@ -181,7 +162,7 @@ fn close(args: &VerifyArgs, ledger: &Path, ended: RunState) -> Result<ExitCode, 
         tell("interrupted: what was seen so far is recorded; the next `verify` starts anew");
     }
     let found = &verification.findings;
-    let again = again(ledger, named_config(&state.header.options));
+    let again = again(&state.source.path, named_config(&state.header.options));
     if found.under_way > 0 {
         tell(
             "under way: the provider has taken the order and is at it, which can take days; verify again later",

@@ -1,14 +1,13 @@
 //! Files that people write or hand on: configurations.
 
 use super::scratch::Scratch;
-use userpurge::config::{ConfigSource, load_outline};
+use userpurge::config::load_outline;
 
 /// Any bytes as a configuration: accounts are told apart by name, their addresses are fit for
 /// credentials, and an error can be shown. Secrets are not read: one may be a command.
 pub fn configuration(data: &[u8]) {
     let file = Scratch::new(".toml", data);
-    let source = ConfigSource::File(file.path().to_owned());
-    let outline = match load_outline(&source, &|_: &str| None) {
+    let outline = match load_outline(Some(file.path()), &|_: &str| None) {
         Ok(outline) => outline,
         Err(error) => {
             assert!(!error.to_string().is_empty());

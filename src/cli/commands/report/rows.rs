@@ -37,8 +37,7 @@ type Cells = [Vec<u8>; LEDGER_COLUMNS.len()];
 type Sheets<'f> = Vec<Sheet<BufWriter<&'f File>>>;
 
 /// The rows of the input with what the ledger says of them.
-struct Rows<'a> {
-    ledger: &'a Path,
+struct RowsBack<'a> {
     folder: &'a Path,
     state: &'a LedgerState,
     /// The input; `None`: it is not what it was.
@@ -67,21 +66,9 @@ pub(super) fn write(
     let options = &state.header.options;
     let input = path_of(ledger, &planned.input);
     make_folder(folder, &[&input, ledger], options)?;
-    let table = if is_unchanged(&input, &planned.input) {
-        let read = read_options(&planned.input, options);
-        Some(Table::open(&input, &read).map_err(Failure::refused)?)
-    } else {
-        tell(&format!(
-            "note: the input `{}` is not there any more as it was planned, so the rows have the columns \
-             that the ledger has: {}",
-            input.display(),
-            LEDGER_COLUMNS.join(", ")
-        ));
-        None
-    };
+    let table = open_input(&input, &planned.input, options)?;
     let keys_left_out = table.as_ref().is_some_and(Table::keys_left_out);
-    let mut rows = Rows {
-        ledger,
+    let mut rows = RowsBack {
         folder,
         ids_are_digits: ids_are_digits(&state),
         state: &state,
@@ -99,20 +86,47 @@ pub(super) fn write(
             "note: the input has more keys than a table may have columns; the last ones are left out",
         );
     }
-    let odd: u64 = written
-        .iter()
-        .map(|finished| finished.ids_like_formulas)
-        .sum();
+    let odd: u64 = written.iter().map(|it| it.ids_like_formulas).sum();
     if odd > 0 {
         tell(&format!(
             "note: {odd} valid ids look like formulas and stand as they are, so that they can be read again; import the id column as text"
         ));
     }
-    put_page(&rows.told(&written))?;
+    put_page(&rows.describe(&written))?;
     if written[Kind::Failed as usize].rows > 0 {
         tell(&next(ledger, &rows.path(Kind::Failed), options));
     }
     Ok(())
+}
+
+/// Opens the input at `path` as it was `planned`, read by the columns that `options` name; `None`: it is
+/// not what it was, which is said.
+fn open_input(
+    path: &Path,
+    planned: &PlannedInput,
+    options: &RunOptions,
+) -> Result<Option<Table>, Failure> {
+    let found = fingerprint(path);
+    if found.is_ok_and(|found| (found.size, &found.sha256) == (planned.size, &planned.sha256)) {
+        let read = ReadOptions {
+            format: planned.format.parse().ok(),
+            delimiter: planned.delimiter,
+            columns: input::Columns {
+                id: options.id_column.clone(),
+                account: options.account_column.clone(),
+                action: options.action_column.clone(),
+                reference: options.ref_column.clone(),
+            },
+        };
+        return Ok(Some(Table::open(path, &read)?));
+    }
+    tell(&format!(
+        "note: the input `{}` is not there any more as it was planned, so the rows have the columns \
+         that the ledger has: {}",
+        path.display(),
+        LEDGER_COLUMNS.join(", ")
+    ));
+    Ok(None)
 }
 
 /// Makes the folder if it is not there. Refuses one where a file of the report would take the place of
@@ -142,35 +156,10 @@ fn path_of(ledger: &Path, input: &PlannedInput) -> PathBuf {
     }
 }
 
-fn is_unchanged(path: &Path, input: &PlannedInput) -> bool {
-    let found = fingerprint(path);
-    found.is_ok_and(|found| (found.size, &found.sha256) == (input.size, &input.sha256))
-}
-
-/// How the input is read, with the columns that `options` name.
-fn read_options(input: &PlannedInput, options: &RunOptions) -> ReadOptions {
-    ReadOptions {
-        format: input.format.parse().ok(),
-        delimiter: input.delimiter,
-        columns: input::Columns {
-            id: options.id_column.clone(),
-            account: options.account_column.clone(),
-            action: options.action_column.clone(),
-            reference: options.ref_column.clone(),
-        },
-    }
-}
-
 fn ids_are_digits(state: &LedgerState) -> bool {
     let counts = state.account_counts();
-    let accounts = state.accounts();
-    let mut with_rows = accounts
-        .iter()
-        .filter(|(name, _)| counts.contains_key(*name));
-    with_rows.all(|(_, account)| match account.provider {
-        ProviderKind::Zendesk | ProviderKind::Zoho => true,
-        ProviderKind::Sunco => false,
-    })
+    let mut accounts = state.accounts().into_iter();
+    accounts.all(|(name, it)| it.provider != ProviderKind::Sunco || !counts.contains_key(&name))
 }
 
 /// The command that tries the failed rows again, with what the run was told of its rows.
@@ -199,7 +188,7 @@ fn next(ledger: &Path, failed: &Path, options: &RunOptions) -> String {
     command
 }
 
-impl Rows<'_> {
+impl RowsBack<'_> {
     fn path(&self, kind: Kind) -> PathBuf {
         self.folder.join(kind.file_name())
     }
@@ -245,7 +234,7 @@ impl Rows<'_> {
         let rows = self.state.counts().total();
         if count != rows {
             let what = format!("its input had {rows} rows and now reads as {count}");
-            return Err(Failure::foreign(self.ledger, &what, None));
+            return Err(Failure::foreign(&self.state.source.path, &what, None));
         }
         let finish = |(kind, sheet): (Kind, Sheet<_>)| {
             let finished = sheet.finish();
@@ -258,13 +247,13 @@ impl Rows<'_> {
     fn fill(&mut self, sheets: &mut Sheets<'_>) -> Result<u64, Failure> {
         let mut count = 0;
         if let Some(mut table) = self.table.take() {
-            while let Some(position) = table.advance().map_err(Failure::refused)? {
+            while let Some(position) = table.advance()? {
                 count += 1;
                 self.put(position, &table.cells(), sheets)?;
             }
             return Ok(count);
         }
-        let mut reader = LedgerReader::open(self.ledger)?;
+        let mut reader = LedgerReader::open(&self.state.source.path)?;
         // Bounded by the lines of the plan.
         while let Some(entry) = reader.next_entry()? {
             if matches!(entry, Entry::Planned(_)) {
@@ -330,25 +319,31 @@ impl Rows<'_> {
 
     fn pending(&self, position: Position) -> End<'static> {
         let soft_deleted = self.soft_deleted.contains(position.row);
-        let told = match (self.state.is_in_doubt(position.row), soft_deleted) {
-            (false, false) => None,
-            (false, true) => Some((
-                "soft_deleted",
-                "soft-deleted so far; the permanent deletion is still to come: `userpurge resume`",
-            )),
-            (true, false) => Some((
-                "in_doubt",
-                "a request left and its answer is not recorded; `userpurge resume` settles it",
-            )),
-            (true, true) => Some((
-                "in_doubt",
-                "soft-deleted so far; the permanent deletion left and its answer is not recorded: `userpurge resume` settles it",
-            )),
+        let (code, message) = match (self.state.is_in_doubt(position.row), soft_deleted) {
+            (false, false) => (None, None),
+            (false, true) => (
+                Some("soft_deleted"),
+                Some(
+                    "soft-deleted so far; the permanent deletion is still to come: `userpurge resume`",
+                ),
+            ),
+            (true, false) => (
+                Some("in_doubt"),
+                Some(
+                    "a request left and its answer is not recorded; `userpurge resume` settles it",
+                ),
+            ),
+            (true, true) => (
+                Some("in_doubt"),
+                Some(
+                    "soft-deleted so far; the permanent deletion left and its answer is not recorded: `userpurge resume` settles it",
+                ),
+            ),
         };
         End {
             outcome: "pending",
-            code: told.map(|(code, _)| code),
-            message: told.map(|(_, message)| message),
+            code,
+            message,
             line: position.line,
         }
     }
@@ -364,25 +359,25 @@ impl Rows<'_> {
     }
 
     /// What was written.
-    fn told(&self, written: &[Finished]) -> String {
+    fn describe(&self, written: &[Finished]) -> String {
         let mut text = String::new();
         for (kind, finished) in Kind::ALL.into_iter().zip(written) {
+            let path = self.path(kind);
             let noun = if finished.rows == 1 { "row" } else { "rows" };
-            let mut also = String::new();
+            // Writing to a string cannot fail; so below.
+            let _ = write!(text, "{}: {} {noun}", path.display(), finished.rows);
             if kind == Kind::Unprocessed {
-                // Writing to a string cannot fail; so below.
                 let _ = match self.duplicates {
                     0 => Ok(()),
-                    1 => write!(also, " (1 of them a duplicate)"),
-                    all => write!(also, " ({all} of them duplicates)"),
+                    1 => write!(text, " (1 of them a duplicate)"),
+                    all => write!(text, " ({all} of them duplicates)"),
                 };
                 let begun = self.soft_deleted.len();
                 if begun > 0 {
-                    let _ = write!(also, " ({begun} soft-deleted so far)");
+                    let _ = write!(text, " ({begun} soft-deleted so far)");
                 }
             }
-            let path = self.path(kind);
-            let _ = writeln!(text, "{}: {} {noun}{also}", path.display(), finished.rows);
+            text.push('\n');
         }
         text
     }
