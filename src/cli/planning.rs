@@ -15,7 +15,7 @@ use crate::domain::{
     AccountName, AgreedProtect, DoneIn, Entry, Outcome, PlanEnd, PlannedInput, TaskKey,
 };
 use crate::input::{
-    self, Columns, Excerpt, Format, ReadOptions, Resolved, Source, Table, fingerprint,
+    self, Columns, Excerpt, Format, InputSource, InputTable, ReadOptions, Resolved, fingerprint,
 };
 use crate::ledger::{Durability, Good, LedgerError, LedgerHandle, LedgerReader, LedgerState};
 use crate::plan::{Defaults, Judge, Plan, Planner, ProtectList, likely_id_column};
@@ -139,8 +139,8 @@ impl Planning {
     fn read_through(&mut self, ledger: Option<&LedgerHandle>) -> Result<Planned, Failure> {
         let path = self.path.as_path();
         let open = match ledger {
-            Some(_) => Source::open_digested,
-            None => Source::open,
+            Some(_) => InputSource::open_digested,
+            None => InputSource::open,
         };
         let mut source = open(path, &self.read)?;
         refuse_entries(&source)?;
@@ -149,7 +149,7 @@ impl Planning {
         let resolved = source.resolved().clone();
         let likely_column = match plan.misread() {
             Some(accounts) if resolved.mapping.id.is_some() => {
-                let mut table = Table::open(path, &self.read)?;
+                let mut table = InputTable::open(path, &self.read)?;
                 let policies = policies(&self.setup.outline.accounts);
                 likely_id_column(&mut table, &policies, accounts)?
             }
@@ -268,7 +268,7 @@ impl Planned {
 /// Reads the rows of `source`, which go to `ledger`, if there is one.
 fn read_rows(
     decider: &Planner,
-    source: &mut Source,
+    source: &mut InputSource,
     ledger: Option<&LedgerHandle>,
 ) -> Result<Plan, Failure> {
     let Some(ledger) = ledger else {
@@ -342,7 +342,7 @@ fn refuse_ledger(path: &Path) -> Result<(), Failure> {
 }
 
 /// Refuses lines cut out of a ledger, or one that is compressed.
-fn refuse_entries(source: &Source) -> Result<(), Failure> {
+fn refuse_entries(source: &InputSource) -> Result<(), Failure> {
     let resolved = source.resolved();
     let has = |key: &str| resolved.columns.iter().any(|column| column == key);
     if resolved.format == Format::Jsonl && has("kind") && has("chain") {

@@ -7,15 +7,15 @@
 //! `\r\n` come before it.
 
 use std::borrow::Cow;
+use std::io;
 
 use csv_core::ReadRecordResult;
 
 use crate::domain::Record;
 
-use super::error::Fault;
 use super::lines::{LineCount, ROW_BYTES_MAX, Text, skip_line_ends, too_long};
-use super::mapping::Places;
-use super::row::{Field, Raw, RowProblem, Rows, text_of, trim_cell};
+use super::mapping::{FIELDS, Places};
+use super::row::{Field, Raw, RowProblem, RowReader, text_of, trim_cell};
 
 /// The most columns a record may have; the spreadsheets in use end at 16,384.
 pub(super) const COLUMNS_MAX: usize = 16 * 1024;
@@ -37,19 +37,11 @@ pub(super) struct CsvRows {
     lines: LineCount,
     /// The line the record begins on.
     line: u64,
-    shape: Shape,
+    /// Why the record is not whole.
+    problem: Option<RowProblem>,
     places: Places,
     /// How many columns the header has.
     columns: usize,
-}
-
-/// What became of a record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Shape {
-    Whole,
-    TooLong,
-    TooWide,
-    Unclosed,
 }
 
 impl CsvRows {
@@ -64,7 +56,7 @@ impl CsvRows {
             count: 0,
             lines: LineCount::starting_at(line),
             line,
-            shape: Shape::Whole,
+            problem: None,
             places: Places::default(),
             columns: COLUMNS_MAX,
         }
@@ -74,7 +66,7 @@ impl CsvRows {
     /// are shown as `�`; they matter only if such a column is wanted.
     ///
     /// The inner error says why the record is no header.
-    pub(super) fn header(&mut self) -> Result<Result<Vec<String>, RowProblem>, Fault> {
+    pub(super) fn header(&mut self) -> io::Result<Result<Vec<String>, RowProblem>> {
         // Bounded by the cap on the whole input.
         loop {
             if !self.advance_to_record()? {
@@ -85,11 +77,11 @@ impl CsvRows {
             }
         }
         self.columns = self.count;
-        Ok(self.whole().map(|()| {
-            (0..self.count)
-                .map(|place| trim_cell(&String::from_utf8_lossy(self.field(place))).to_owned())
-                .collect()
-        }))
+        if let Some(problem) = &self.problem {
+            return Ok(Err(problem.clone()));
+        }
+        let text = |place| trim_cell(&String::from_utf8_lossy(self.field(place))).to_owned();
+        Ok(Ok((0..self.count).map(text).collect()))
     }
 
     /// Says which columns the records to come are read from.
@@ -102,10 +94,11 @@ impl CsvRows {
         let is_blank = |place| {
             std::str::from_utf8(self.field(place)).is_ok_and(|cell| trim_cell(cell).is_empty())
         };
-        self.shape == Shape::Whole && self.count > 1 && (0..self.count).all(is_blank)
+        self.problem.is_none() && self.count > 1 && (0..self.count).all(is_blank)
     }
 
-    fn advance_to_record(&mut self) -> Result<bool, Fault> {
+    fn advance_to_record(&mut self) -> io::Result<bool> {
+        self.line = self.lines.line;
         // csv-core would skip them too, but without saying on which line the record then begins.
         if !skip_line_ends(&mut self.text, &mut self.lines)? {
             return Ok(false);
@@ -119,11 +112,22 @@ impl CsvRows {
     /// id may be a telephone number then.
     fn check_shift(&self) -> Result<(), RowProblem> {
         let (count, columns) = (self.count, self.columns);
+        if count == columns {
+            return Ok(());
+        }
         let has_more = || (columns..count).any(|place| !self.field(place).trim_ascii().is_empty());
-        let (code, how) = match self.places.may_shift(count, columns) {
-            true if count < columns => ("short_row", "fewer"),
-            true if has_more() => ("long_row", "more"),
-            true | false => return Ok(()),
+        // Before the first column there is no cell that could be missing. The reference decides about
+        // nobody, so that it may be missing at the end; in the middle it may be somebody's name.
+        let [deciding @ .., reference] = self.places;
+        let decides = deciding.into_iter().flatten().any(|place| place > 0);
+        let (code, how) = if count > columns && decides && has_more() {
+            ("long_row", "more")
+        } else if count < columns
+            && (decides || reference.is_some_and(|it| (1..count).contains(&it)))
+        {
+            ("short_row", "fewer")
+        } else {
+            return Ok(());
         };
         Err(RowProblem::new(
             Field::Row,
@@ -137,7 +141,7 @@ impl CsvRows {
     /// Whether `id` and the cell behind it are the two parts of a number with a decimal comma, such
     /// as `5,54E+17` or `361808351000,00`: the first part alone may be another user's id.
     fn is_torn(&self, id: &str) -> bool {
-        let behind = self.places.id + 1;
+        let behind = self.id_place() + 1;
         if behind >= self.count || !id.bytes().all(|byte| byte.is_ascii_digit()) {
             return false;
         }
@@ -153,12 +157,16 @@ impl CsvRows {
         }
     }
 
-    /// The text of an optional cell; `None`: no such column, or it is blank.
-    fn cell(&self, place: Option<usize>, field: Field) -> Result<Option<Cow<'_, str>>, RowProblem> {
-        let Some(place) = place.filter(|place| *place < self.count) else {
+    fn id_place(&self) -> usize {
+        self.places[0].unwrap_or_default()
+    }
+
+    /// The text of the cell of `FIELDS[field]`; `None`: no such column, or it is blank.
+    fn cell(&self, field: usize) -> Result<Option<Cow<'_, str>>, RowProblem> {
+        let Some(place) = self.places[field].filter(|place| *place < self.count) else {
             return Ok(None);
         };
-        let text = trim_cell(text_of(self.field(place), field)?);
+        let text = trim_cell(text_of(self.field(place), FIELDS[field])?);
         Ok((!text.is_empty()).then_some(Cow::Borrowed(text)))
     }
 
@@ -170,40 +178,16 @@ impl CsvRows {
         &self.fields[start..self.ends[place]]
     }
 
-    /// The problem of a record that is not whole.
-    fn whole(&self) -> Result<(), RowProblem> {
-        match self.shape {
-            Shape::Whole => Ok(()),
-            Shape::TooLong => Err(too_long()),
-            Shape::TooWide => Err(RowProblem::new(
-                Field::Row,
-                "too_many_columns",
-                format!("the row has more than {COLUMNS_MAX} columns; check the delimiter"),
-            )),
-            Shape::Unclosed => Err(RowProblem::new(
-                Field::Row,
-                "unclosed_quote",
-                format!(
-                    "a quote opened in this row is never closed, so everything to the end of the file (line {}) was taken as part of it; close the quote",
-                    self.lines.line
-                ),
-            )),
-        }
-    }
-
     /// Reads one record, of which at least one byte is there.
-    fn read_record(&mut self) -> Result<(), Fault> {
-        self.shape = Shape::Whole;
+    fn read_record(&mut self) -> io::Result<()> {
+        self.problem = None;
         self.count = 0;
         let mut written = 0;
         let mut line_end_given = false;
         // Bounded by the cap on the whole input: each turn consumes input, makes room up to a
         // limit, or discards what was written.
         loop {
-            let chunk = self.text.fill_buf().map_err(|source| Fault::Io {
-                line: self.line,
-                source,
-            })?;
+            let chunk = self.text.fill_buf()?;
             let at_end = chunk.is_empty();
             // At the end of the text csv-core takes an open quote for a closed one. A line end
             // given first ends every record but one inside a quote, which tells the two apart.
@@ -226,20 +210,22 @@ impl CsvRows {
             written += wrote;
             self.count += ended;
             match result {
-                ReadRecordResult::InputEmpty if line_end_given => self.shape = Shape::Unclosed,
+                ReadRecordResult::InputEmpty if line_end_given => {
+                    self.problem = Some(unclosed(self.lines.line));
+                }
                 ReadRecordResult::InputEmpty => {}
                 ReadRecordResult::OutputFull if self.fields.len() < ROW_BYTES_MAX => {
                     self.fields.resize(self.fields.len() * 2, 0);
                 }
                 ReadRecordResult::OutputFull => {
-                    self.shape = Shape::TooLong;
+                    self.problem = Some(too_long());
                     written = 0;
                 }
                 ReadRecordResult::OutputEndsFull if self.ends.len() < COLUMNS_MAX => {
                     self.ends.resize(self.ends.len() * 2, 0);
                 }
                 ReadRecordResult::OutputEndsFull => {
-                    self.shape = Shape::TooWide;
+                    self.problem = Some(too_wide());
                     self.count = 0;
                 }
                 ReadRecordResult::Record | ReadRecordResult::End => return Ok(()),
@@ -248,10 +234,23 @@ impl CsvRows {
     }
 }
 
-impl Rows for CsvRows {
+/// The problem of a quote that is still open on `line`, the last of the file.
+fn unclosed(line: u64) -> RowProblem {
+    let reason = format!(
+        "a quote opened in this row is never closed, so everything to the end of the file (line {line}) was taken as part of it; close the quote"
+    );
+    RowProblem::new(Field::Row, "unclosed_quote", reason)
+}
+
+fn too_wide() -> RowProblem {
+    let reason = format!("the row has more than {COLUMNS_MAX} columns; check the delimiter");
+    RowProblem::new(Field::Row, "too_many_columns", reason)
+}
+
+impl RowReader for CsvRows {
     /// Goes on to the next record; `false`: there is none. Blank lines are passed over, and rows of
     /// nothing but delimiters, which a spreadsheet leaves where rows were cleared.
-    fn advance(&mut self) -> Result<bool, Fault> {
+    fn advance(&mut self) -> io::Result<bool> {
         while self.advance_to_record()? {
             if !self.is_empty_row() {
                 return Ok(true);
@@ -267,8 +266,10 @@ impl Rows for CsvRows {
     /// The cells that mean something. More or fewer cells than the header has are no problem as
     /// long as none of these can have shifted for it; a cell that is not there is blank.
     fn content(&self) -> Result<Record<'_>, RowProblem> {
-        self.whole()?;
-        let id_place = self.places.id;
+        if let Some(problem) = &self.problem {
+            return Err(problem.clone());
+        }
+        let id_place = self.id_place();
         if id_place >= self.count {
             return Err(RowProblem::new(
                 Field::Id,
@@ -293,16 +294,20 @@ impl Rows for CsvRows {
         self.check_shift()?;
         Ok(Record {
             id: Cow::Borrowed(bare),
-            account: self.cell(self.places.account, Field::Account)?,
-            action: self.cell(self.places.action, Field::Action)?,
-            reference: self.cell(self.places.reference, Field::Reference)?,
+            account: self.cell(1)?,
+            action: self.cell(2)?,
+            reference: self.cell(3)?,
             trimmed: bare.len() < id.len(),
         })
     }
 
     /// Every cell of the record as it stands; none if it is not whole.
     fn raw(&self) -> Raw<'_> {
-        let count = self.whole().map_or(0, |()| self.count);
+        let count = if self.problem.is_none() {
+            self.count
+        } else {
+            0
+        };
         Raw::Cells((0..count).map(|place| self.field(place)).collect())
     }
 }

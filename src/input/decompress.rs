@@ -148,6 +148,8 @@ pub(super) enum Refused {
         /// How the file is compressed that is too small to hold so much; `None`: no file may.
         unfolded: Option<Compression>,
     },
+    /// The JSON array is broken at `line`.
+    Json { line: u64, reason: &'static str },
 }
 
 /// Lets a number of bytes through, and ends in [`Refused::Over`] if there are more.

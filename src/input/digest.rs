@@ -3,14 +3,14 @@
 use std::cell::RefCell;
 use std::fmt::Write as _;
 use std::fs::File;
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, BufReader, Read};
 use std::path::Path;
 use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::error::{Fault, InputError};
+use super::error::InputError;
 use super::open::open_file;
 
 /// Bytes that are read at a time.
@@ -32,73 +32,54 @@ pub struct Fingerprint {
 ///
 /// The file cannot be opened or read.
 pub fn fingerprint(path: &Path) -> Result<Fingerprint, InputError> {
-    let fault = |source| Fault::Io { line: 1, source }.at(path);
-    let mut digest = Digest::default();
-    drop(digest.of(open_file(path)?).map_err(fault)?);
-    digest.finish().map_err(fault)
-}
-
-/// The digest of a file, as far as the file was read.
-#[derive(Debug, Default)]
-pub(super) struct Digest {
-    taken: Rc<RefCell<Taken>>,
-    /// The same open file: what the reader left unread.
-    rest: Option<File>,
-}
-
-#[derive(Debug, Default)]
-struct Taken {
-    hasher: Sha256,
-    size: u64,
+    let digest = Digest::new(open_file(path)?);
+    digest
+        .finish()
+        .map_err(|source| InputError::of_reading(path, 1, source))
 }
 
 /// Reads a file, and takes the digest of what it reads.
-struct Digesting {
+pub(super) struct Digest {
     file: File,
-    taken: Rc<RefCell<Taken>>,
+    /// Of the bytes so far, and how many they are.
+    taken: Rc<RefCell<(Sha256, u64)>>,
 }
 
 impl Digest {
-    /// Reads `file` and takes its digest.
-    pub(super) fn of(&mut self, file: File) -> io::Result<impl Read + use<>> {
-        self.rest = Some(file.try_clone()?);
-        let taken = Rc::clone(&self.taken);
-        Ok(Digesting { file, taken })
+    /// Reads `file`.
+    pub(super) fn new(file: File) -> Self {
+        let taken = Rc::default();
+        Self { file, taken }
     }
 
-    /// Reads what the reader left, and gives the digest of the whole file.
+    /// A second reader of the same open file: each goes on where the other is.
+    pub(super) fn share(&self) -> io::Result<Self> {
+        let (file, taken) = (self.file.try_clone()?, Rc::clone(&self.taken));
+        Ok(Self { file, taken })
+    }
+
+    /// Reads what is left, and gives the digest of the whole file.
     pub(super) fn finish(self) -> io::Result<Fingerprint> {
-        if let Some(file) = self.rest {
-            let taken = Rc::clone(&self.taken);
-            let mut rest = Digesting { file, taken };
-            let mut chunk = vec![0; CHUNK_BYTES];
-            // Bounded by the size of the file.
-            loop {
-                match rest.read(&mut chunk) {
-                    Ok(0) => break,
-                    Ok(_) => {}
-                    Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                    Err(error) => return Err(error),
-                }
-            }
-        }
-        let taken = self.taken.borrow();
+        let taken = Rc::clone(&self.taken);
+        let mut rest = BufReader::with_capacity(CHUNK_BYTES, self);
+        io::copy(&mut rest, &mut io::sink())?;
+        let (hasher, size) = &*taken.borrow();
         let mut sha256 = String::with_capacity(64);
-        for byte in taken.hasher.clone().finalize() {
+        for byte in hasher.clone().finalize() {
             // Writing to a string cannot fail.
             let _ = write!(sha256, "{byte:02x}");
         }
-        let size = taken.size;
+        let size = *size;
         Ok(Fingerprint { size, sha256 })
     }
 }
 
-impl Read for Digesting {
+impl Read for Digest {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.file.read(buffer)?;
-        let mut taken = self.taken.borrow_mut();
-        taken.hasher.update(&buffer[..count]);
-        taken.size += count as u64;
+        let (hasher, size) = &mut *self.taken.borrow_mut();
+        hasher.update(&buffer[..count]);
+        *size += count as u64;
         Ok(count)
     }
 }

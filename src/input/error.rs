@@ -21,19 +21,13 @@ pub struct InputError {
     pub path: PathBuf,
     message: String,
     source: Option<io::Error>,
-    pub(super) marked: Option<Box<Marked>>,
-}
-
-/// What an error underlines in the file, with a word about it.
-#[derive(Debug)]
-pub(super) struct Marked {
-    pub(super) what: Mark,
-    pub(super) label: String,
+    /// What is underlined in the file, with a word about it.
+    pub(super) underlined: Option<Box<(Underlined, String)>>,
 }
 
 /// A part of a file that is underlined.
 #[derive(Debug)]
-pub(super) enum Mark {
+pub(super) enum Underlined {
     /// The line of that number.
     Line(u64),
     /// The first line that is not empty.
@@ -57,7 +51,7 @@ impl InputError {
             path: path.to_owned(),
             message,
             source: None,
-            marked: None,
+            underlined: None,
         }
     }
 
@@ -70,10 +64,9 @@ impl InputError {
     }
 
     /// The same error, with what is underlined in the file.
-    pub(super) fn marking(self, what: Mark, label: impl Into<String>) -> Self {
-        let label = label.into();
+    pub(super) fn marking(self, what: Underlined, label: impl Into<String>) -> Self {
         Self {
-            marked: Some(Box::new(Marked { what, label })),
+            underlined: Some(Box::new((what, label.into()))),
             ..self
         }
     }
@@ -84,24 +77,67 @@ impl InputError {
             "`{}` holds no user ids of account `{account}`: its column `{column}` names external ids, which {provider} does not delete by; export the users' own ids, or name the column that holds them with `--id-column`",
             path.display()
         );
-        Self::new(path, message).marking(Mark::Name(column), "these are another system's ids")
+        Self::new(path, message).marking(Underlined::Name(column), "these are another system's ids")
     }
 
     /// The columns of which any may hold the ids, if that is what is wrong.
     pub(crate) fn rivals(&self) -> Option<&[String]> {
-        match &self.marked.as_ref()?.what {
-            Mark::Rivals(names) => Some(names),
+        match &self.underlined.as_ref()?.0 {
+            Underlined::Rivals(names) => Some(names),
             _ => None,
         }
     }
 
-    /// More text than any list of users has.
-    pub(super) fn too_large(path: &Path) -> Self {
-        let message = format!(
-            "`{}` holds more than {INPUT_BYTES_MAX} bytes of text, the most that is read; split it, or check that it is the right file",
-            path.display()
-        );
-        Self::new(path, message)
+    /// What ended the reading of `path` on `line`.
+    pub(super) fn of_reading(path: &Path, line: u64, source: io::Error) -> Self {
+        let shown = path.display();
+        let (message, source) = match source.downcast::<Refused>() {
+            Ok(Refused::Json { line, reason }) => {
+                let message = format!(
+                    "`{shown}` is no whole JSON array: {reason} (line {line}); fetch it again, or mend it there"
+                );
+                return Self::new(path, message).marking(Underlined::Syntax(line), "here");
+            }
+            Ok(Refused::Over { unfolded: None, .. }) => (
+                format!(
+                    "`{shown}` holds more than {INPUT_BYTES_MAX} bytes of text, the most that is read; split it, or check that it is the right file"
+                ),
+                None,
+            ),
+            Ok(Refused::Over {
+                bytes_max,
+                unfolded: Some(compression),
+            }) => {
+                // It was there a moment ago.
+                let size = path.metadata().map_or(0, |metadata| metadata.len());
+                let message = format!(
+                    "`{shown}` unfolds from {size} bytes of {compression} to more than {bytes_max}, as no list of users does; if it is one, decompress it and give the plain file"
+                );
+                (message, None)
+            }
+            Ok(Refused::Window) => (
+                format!(
+                    "`{shown}` asks for a window of more than 8 MiB to be decompressed; compress it again with `zstd -19` or less and without `--long`, or give the plain file"
+                ),
+                None,
+            ),
+            Ok(Refused::Damaged { compression, cause }) => (
+                format!(
+                    "could not decompress `{shown}` as {compression} past line {line}: it is damaged, cut short or not {compression} at all; fetch it again"
+                ),
+                Some(cause),
+            ),
+            Err(source) => (
+                format!(
+                    "could not read `{shown}` past line {line}; check the disk or the network share it is on"
+                ),
+                Some(source),
+            ),
+        };
+        Self {
+            source,
+            ..Self::new(path, message)
+        }
     }
 }
 
@@ -114,60 +150,6 @@ impl fmt::Display for InputError {
 impl Error for InputError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         Some(self.source.as_ref()?)
-    }
-}
-
-/// What ends the reading of a text, before the path is known to it.
-#[derive(Debug)]
-pub(super) enum Fault {
-    /// The reader below failed while `line` was read.
-    Io { line: u64, source: io::Error },
-    /// The JSON array is broken at `line`.
-    Json { line: u64, reason: &'static str },
-}
-
-impl Fault {
-    /// The error of the file at `path`.
-    pub(super) fn at(self, path: &Path) -> InputError {
-        let shown = path.display();
-        let (line, source) = match self {
-            Self::Io { line, source } => (line, source),
-            Self::Json { line, reason } => {
-                let message = format!(
-                    "`{shown}` is no whole JSON array: {reason} (line {line}); fetch it again, or mend it there"
-                );
-                return InputError::new(path, message).marking(Mark::Syntax(line), "here");
-            }
-        };
-        let message = match source.downcast::<Refused>() {
-            Ok(Refused::Over { unfolded: None, .. }) => return InputError::too_large(path),
-            Ok(Refused::Over {
-                bytes_max,
-                unfolded: Some(compression),
-            }) => {
-                // It was there a moment ago.
-                let size = path.metadata().map_or(0, |metadata| metadata.len());
-                format!(
-                    "`{shown}` unfolds from {size} bytes of {compression} to more than {bytes_max}, as no list of users does; if it is one, decompress it and give the plain file"
-                )
-            }
-            Ok(Refused::Window) => format!(
-                "`{shown}` asks for a window of more than 8 MiB to be decompressed; compress it again with `zstd -19` or less and without `--long`, or give the plain file"
-            ),
-            Ok(Refused::Damaged { compression, cause }) => {
-                let message = format!(
-                    "could not decompress `{shown}` as {compression} past line {line}: it is damaged, cut short or not {compression} at all; fetch it again"
-                );
-                return InputError::of_system(path, message, cause);
-            }
-            Err(source) => {
-                let message = format!(
-                    "could not read `{shown}` past line {line}; check the disk or the network share it is on"
-                );
-                return InputError::of_system(path, message, source);
-            }
-        };
-        InputError::new(path, message)
     }
 }
 

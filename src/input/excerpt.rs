@@ -17,7 +17,7 @@ use serde::de::IgnoredAny;
 
 use crate::domain::Position;
 
-use super::error::{InputError, Mark, Marked};
+use super::error::{InputError, Underlined};
 use super::format::Format;
 use super::ids::only_id;
 use super::lines::{LineCount, LineReader};
@@ -25,7 +25,7 @@ use super::mapping::Columns;
 use super::object::place_of;
 use super::open::open_text;
 use super::row::Field;
-use super::source::{ReadOptions, Resolved, Source};
+use super::source::{InputSource, ReadOptions, Resolved};
 
 /// How many lines of one CSV record are looked through, which has more than one if a cell has.
 const RECORD_LINES_MAX: usize = 64;
@@ -67,7 +67,7 @@ impl Excerpt {
     ) -> BTreeMap<u64, Excerpt> {
         let mut wanted = wanted.to_vec();
         wanted.sort_by_key(|row| row.position.row);
-        match Source::open(path, options) {
+        match InputSource::open(path, options) {
             Ok(source) => match source.resolved().format {
                 Format::Json => in_array(path, source, &options.columns, &wanted),
                 Format::Csv | Format::Tsv | Format::Jsonl | Format::Ids => {
@@ -81,20 +81,20 @@ impl Excerpt {
     /// The place in the file that `error` speaks of, with a word about it; `None`: it speaks of none.
     pub fn of_error(error: &InputError) -> Option<(Excerpt, String)> {
         let path = &error.path;
-        let Marked { what, label } = &**error.marked.as_ref()?;
+        let (what, label) = &**error.underlined.as_ref()?;
         let excerpt = match what {
-            Mark::Line(line) => whole(path, *line)?,
-            Mark::FirstRow => lines_of(path)?.next()?,
-            Mark::Syntax(line) => {
+            Underlined::Line(line) => whole(path, *line)?,
+            Underlined::FirstRow => lines_of(path)?.next()?,
+            Underlined::Syntax(line) => {
                 let excerpt = whole(path, *line)?;
                 match syntax_error(path, &excerpt) {
                     Some(marked) => Excerpt { marked, ..excerpt },
                     None => excerpt,
                 }
             }
-            Mark::Name(name) => Self::of_name(path, name)?,
-            Mark::Names(names) | Mark::Rivals(names) => line_with(path, names)?,
-            Mark::Second(first, second) => {
+            Underlined::Name(name) => Self::of_name(path, name)?,
+            Underlined::Names(names) | Underlined::Rivals(names) => line_with(path, names)?,
+            Underlined::Second(first, second) => {
                 let excerpt = Self::of_name(path, first)?;
                 let marked = find_name(&excerpt.text, second, excerpt.marked.end)?;
                 Excerpt { marked, ..excerpt }
@@ -167,7 +167,7 @@ fn in_lines(
 /// The rows of a JSON array, of which one line may have many.
 fn in_array(
     path: &Path,
-    mut source: Source,
+    mut source: InputSource,
     columns: &Columns,
     wanted: &[Wanted],
 ) -> BTreeMap<u64, Excerpt> {
@@ -210,7 +210,13 @@ fn in_record(lines: &mut LineReader, resolved: &Resolved, row: &Wanted) -> Optio
     let wanted = name.and_then(|name| resolved.columns.iter().position(|it| it == name));
     let last = wanted.map(|place| place + usize::from(row.code == "decimal_comma"));
     let first = lines.content().ok()?.to_vec();
-    let mut cells = Cells::new(delimiter);
+    let mut cells = Cells {
+        delimiter,
+        place: 0,
+        is_quoted: false,
+        opened: (0, 0),
+        lines: 0,
+    };
     let mut marked: Option<Excerpt> = None;
     for _ in 0..RECORD_LINES_MAX {
         let text = lines.content().ok()?;
@@ -226,7 +232,7 @@ fn in_record(lines: &mut LineReader, resolved: &Resolved, row: &Wanted) -> Optio
                 before.marked.end = Excerpt::of_bytes(number, text, range).marked.end;
             }
         }
-        if !cells.is_quoted() {
+        if !cells.is_quoted {
             let whole = || Excerpt::of_bytes(row.position.line, &first, trimmed(&first));
             return Some(marked.unwrap_or_else(whole));
         }
@@ -248,40 +254,26 @@ struct Cells {
     delimiter: u8,
     /// The place of the cell that the next byte belongs to, from 0.
     place: usize,
-    quoted: bool,
+    /// Whether the record goes on behind the line's end, which stands within a cell.
+    is_quoted: bool,
     /// The line of the record, from 0, and the place on it of the last quote that opened a cell.
     opened: (usize, usize),
     lines: usize,
 }
 
 impl Cells {
-    const fn new(delimiter: u8) -> Self {
-        Self {
-            delimiter,
-            place: 0,
-            quoted: false,
-            opened: (0, 0),
-            lines: 0,
-        }
-    }
-
-    /// Whether the record goes on behind the line's end, which stands within a cell.
-    const fn is_quoted(&self) -> bool {
-        self.quoted
-    }
-
     /// The cells, or parts of cells, that the record's next line has, by their places.
     fn over(&mut self, line: &[u8]) -> Vec<(usize, Range<usize>)> {
         let mut cells = Vec::new();
         let mut start = 0;
         let mut bytes = line.iter().enumerate().peekable();
         while let Some((at, byte)) = bytes.next() {
-            if self.quoted {
+            if self.is_quoted {
                 // A doubled quote is one of the cell's own.
                 let ends = *byte == b'"' && bytes.next_if(|(_, next)| **next == b'"').is_none();
-                self.quoted = !ends;
+                self.is_quoted = !ends;
             } else if *byte == b'"' && at == start {
-                self.quoted = true;
+                self.is_quoted = true;
                 self.opened = (self.lines, at);
             } else if *byte == self.delimiter {
                 cells.push((self.place, start..at));
@@ -345,7 +337,7 @@ fn whole(path: &Path, number: u64) -> Option<Excerpt> {
 /// Where the JSON of the file is broken, if that is on the line of `excerpt`.
 fn syntax_error(path: &Path, excerpt: &Excerpt) -> Option<Range<usize>> {
     // A parser remembers each bracket that is open, and a file may have nothing else.
-    let text = open_text(path, None).ok()?.text.take(PARSED_BYTES_MAX);
+    let text = open_text(path, false).ok()?.text.take(PARSED_BYTES_MAX);
     let error = serde_json::from_reader::<_, IgnoredAny>(text).err()?;
     if error.line() as u64 != excerpt.line {
         return None;
@@ -388,5 +380,5 @@ fn lines_of(path: &Path) -> Option<impl Iterator<Item = Excerpt>> {
 }
 
 fn line_reader(path: &Path) -> Option<LineReader> {
-    Some(LineReader::new(open_text(path, None).ok()?.text))
+    Some(LineReader::new(open_text(path, false).ok()?.text))
 }

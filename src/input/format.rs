@@ -10,9 +10,10 @@ use serde::de::IgnoredAny;
 
 use super::csv::CsvRows;
 use super::decompress::Compression;
-use super::error::{InputError, Mark};
+use super::error::{InputError, Underlined};
 use super::ids::{is_list_line, is_surely_an_id};
 use super::mapping::{Columns, has_id};
+use super::open::is_whole;
 use super::row::{is_blank, trim_cell};
 use super::source::ReadOptions;
 
@@ -70,19 +71,10 @@ impl FromStr for Format {
     }
 }
 
-/// The beginning of a text, from which its format is told.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Head<'a> {
-    /// Its first bytes, as UTF-8.
-    pub(super) bytes: &'a [u8],
-    /// Whether that is the whole text.
-    pub(super) is_whole: bool,
-}
-
-/// The format of a text, and the delimiter if it is `csv` or `tsv`.
+/// The format of a text that begins with `head`, and the delimiter if it is `csv` or `tsv`.
 pub(super) fn detect(
     path: &Path,
-    head: Head<'_>,
+    head: &[u8],
     options: &ReadOptions,
 ) -> Result<(Format, Option<char>), InputError> {
     let format = match (options.format, options.delimiter) {
@@ -93,7 +85,7 @@ pub(super) fn detect(
             Some(Format::Csv) => csv_or_bare_ids(head, &options.columns),
             Some(Format::Json) => array_or_lines(path, head)?,
             // An array called `.jsonl` would be one broken row after another.
-            Some(Format::Jsonl) if first_byte(head.bytes) == Some(b'[') => Format::Json,
+            Some(Format::Jsonl) if first_byte(head) == Some(b'[') => Format::Json,
             Some(format) => format,
             None => of_content(path, head, &options.columns)?,
         },
@@ -101,15 +93,15 @@ pub(super) fn detect(
     let delimiter = match format {
         Format::Csv => Some(match options.delimiter {
             Some(delimiter) => delimiter,
-            None => match separator_line(head.bytes) {
+            None => match separator_line(head) {
                 Some((delimiter, _)) => delimiter,
-                None => guess_delimiter(head.bytes, &options.columns).0,
+                None => guess_delimiter(head, &options.columns).0,
             },
         }),
         Format::Tsv => Some(options.delimiter.unwrap_or('\t')),
         Format::Jsonl | Format::Json | Format::Ids => None,
     };
-    if format == Format::Json && first_byte(head.bytes) != Some(b'[') {
+    if format == Format::Json && first_byte(head) != Some(b'[') {
         return Err(not_an_array(path));
     }
     Ok((format, delimiter))
@@ -189,14 +181,14 @@ fn of_extension(path: &Path) -> Option<Format> {
 }
 
 /// The format of a text whose name says nothing.
-fn of_content(path: &Path, head: Head<'_>, columns: &Columns) -> Result<Format, InputError> {
-    if matches!(first_byte(head.bytes), Some(b'[' | b'{')) {
+fn of_content(path: &Path, head: &[u8], columns: &Columns) -> Result<Format, InputError> {
+    if matches!(first_byte(head), Some(b'[' | b'{')) {
         return array_or_lines(path, head);
     }
-    if separator_line(head.bytes).is_some() {
+    if separator_line(head).is_some() {
         return Ok(Format::Csv);
     }
-    let (delimiter, cells) = guess_delimiter(head.bytes, columns);
+    let (delimiter, cells) = guess_delimiter(head, columns);
     let table = if delimiter == '\t' {
         Format::Tsv
     } else {
@@ -205,7 +197,7 @@ fn of_content(path: &Path, head: Head<'_>, columns: &Columns) -> Result<Format, 
     if has_id(&cells, columns) || columns.id.is_some() {
         return Ok(table);
     }
-    let line = first_row_line(head.bytes);
+    let line = first_row_line(head);
     let begins_with_id = |first: &str| is_number(first) || is_surely_an_id(first);
     let is_list = match line.split_once([',', ';', '|', '\t']) {
         None => line.is_empty() || is_one_word_with_a_digit(&line),
@@ -219,8 +211,8 @@ fn of_content(path: &Path, head: Head<'_>, columns: &Columns) -> Result<Format, 
 }
 
 /// A file called `.csv` that has no header and one column of numbers is a list of ids.
-fn csv_or_bare_ids(head: Head<'_>, columns: &Columns) -> Format {
-    let (_, cells) = guess_delimiter(head.bytes, columns);
+fn csv_or_bare_ids(head: &[u8], columns: &Columns) -> Format {
+    let (_, cells) = guess_delimiter(head, columns);
     match cells.as_slice() {
         [only] if columns.id.is_none() && is_number(only) => Format::Ids,
         _ => Format::Csv,
@@ -228,11 +220,11 @@ fn csv_or_bare_ids(head: Head<'_>, columns: &Columns) -> Format {
 }
 
 /// A file called `.json` may be an array or, as many exports are, one object a line.
-fn array_or_lines(path: &Path, head: Head<'_>) -> Result<Format, InputError> {
-    if first_byte(head.bytes) == Some(b'[') {
+fn array_or_lines(path: &Path, head: &[u8]) -> Result<Format, InputError> {
+    if first_byte(head) == Some(b'[') {
         return Ok(Format::Json);
     }
-    let start = head.bytes.trim_ascii_start();
+    let start = head.trim_ascii_start();
     let line_end = start.iter().position(|b| matches!(b, b'\n' | b'\r'));
     let line = &start[..line_end.unwrap_or(start.len())];
     if line.starts_with(b"{'") {
@@ -244,7 +236,7 @@ fn array_or_lines(path: &Path, head: Head<'_>) -> Result<Format, InputError> {
             ),
         ));
     }
-    let cut_short = line_end.is_none() && !head.is_whole;
+    let cut_short = line_end.is_none() && !is_whole(head);
     if cut_short || serde_json::from_slice::<IgnoredAny>(line).is_ok() {
         return Ok(Format::Jsonl);
     }
@@ -256,7 +248,7 @@ fn not_an_array(path: &Path) -> InputError {
         "`{}` is not a JSON array; give an array of objects or of ids, or one object a line with `--format jsonl`",
         path.display()
     );
-    InputError::new(path, message).marking(Mark::Line(1), "this does not begin with `[`")
+    InputError::new(path, message).marking(Underlined::Line(1), "this does not begin with `[`")
 }
 
 /// The delimiter that the header has, and the header's cells: one that sets a column of ids apart,
@@ -315,15 +307,11 @@ mod tests {
 
     use super::super::mapping::Columns;
     use super::super::source::ReadOptions;
-    use super::{Format, Head, detect, separator_line};
+    use super::{Format, detect, separator_line};
 
     /// The format of a file, with its delimiter; nothing of one that is refused.
     fn detected(name: &str, text: &str, options: &ReadOptions) -> String {
-        let head = Head {
-            bytes: text.as_bytes(),
-            is_whole: true,
-        };
-        match detect(Path::new(name), head, options) {
+        match detect(Path::new(name), text.as_bytes(), options) {
             Ok((format, delimiter)) => format!("{format} {}", delimiter.unwrap_or('-')),
             Err(_) => String::new(),
         }

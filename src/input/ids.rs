@@ -5,14 +5,14 @@
 //! first word is the id, if it is surely one and no other word could be. Any other line of several
 //! words is a problem as a whole: a part of it may be another user's id.
 
+use std::io;
 use std::ops::Range;
 
 use crate::domain::Record;
 
-use super::error::Fault;
-use super::format::Head;
 use super::lines::{LineReader, Text};
-use super::row::{Field, Raw, RowProblem, Rows, text_of, trim_cell};
+use super::open::is_whole;
+use super::row::{Field, Raw, RowProblem, RowReader, text_of, trim_cell};
 
 /// The fewest digits of a number that is surely an id where other words stand beside it: shorter
 /// ones count lines, years or things.
@@ -87,16 +87,17 @@ impl IdRows {
         if self.lines.is_blank() {
             return false;
         }
-        match text_of(bytes, Field::Id)
-            .and_then(|line| taken(line, &mut self.ids).map(|it| (line, it)))
-        {
-            Ok((line, Taken { any, has_remark })) => {
-                self.has_remark = has_remark;
-                self.asides.remarks += u64::from(has_remark);
+        let taken = text_of(bytes, Field::Id).and_then(|line| {
+            self.has_remark = take_ids(line, &mut self.ids)?;
+            Ok(line)
+        });
+        match taken {
+            Ok(line) => {
+                self.asides.remarks += u64::from(self.has_remark);
                 if let [only] = self.ids.as_slice() {
                     self.trimmed = trim_cell(line).len() < line.len() || is_padded(line, only);
                 }
-                any
+                !self.ids.is_empty()
             }
             Err(problem) => {
                 self.ids.clear();
@@ -107,8 +108,8 @@ impl IdRows {
     }
 }
 
-impl Rows for IdRows {
-    fn advance(&mut self) -> Result<bool, Fault> {
+impl RowReader for IdRows {
+    fn advance(&mut self) -> io::Result<bool> {
         if self.place + 1 < self.ids.len() {
             self.place += 1;
             return Ok(true);
@@ -129,10 +130,10 @@ impl Rows for IdRows {
         if let Some(problem) = &self.problem {
             return Err(problem.clone());
         }
-        let line = text_of(self.lines.content()?, Field::Id)?;
+        let line = self.lines.content()?;
         let id = self.ids.get(self.place).cloned().unwrap_or_default();
         Ok(Record {
-            id: line[id].into(),
+            id: text_of(&line[id], Field::Id)?.into(),
             trimmed: self.trimmed,
             ..Record::default()
         })
@@ -151,29 +152,17 @@ impl Rows for IdRows {
     }
 }
 
-/// What was taken of a line.
-struct Taken {
-    /// Whether it holds a word at all.
-    any: bool,
-    has_remark: bool,
-}
-
-/// Puts the places of the ids of `line` into `ids`, or says why it cannot be taken whole.
-fn taken(line: &str, ids: &mut Vec<Range<usize>>) -> Result<Taken, RowProblem> {
-    for word in Words::of(line) {
-        ids.push(word.ok_or_else(unclosed)?);
-    }
+/// Puts the places of the ids of `line` into `ids`, or says why it cannot be taken whole. Returns
+/// whether something stands behind its id, which is passed over.
+fn take_ids(line: &str, ids: &mut Vec<Range<usize>>) -> Result<bool, RowProblem> {
+    find_words(line, ids).ok_or_else(unclosed)?;
     let word = |place: &Range<usize>| &line[place.clone()];
     let (first, rest) = match ids.as_slice() {
-        [] => ("", &[][..]),
+        [] | [_] => return Ok(false),
         [first, rest @ ..] => (word(first), rest),
     };
-    let mut taken = Taken {
-        any: !ids.is_empty(),
-        has_remark: false,
-    };
-    if rest.is_empty() || are_alike(ids.iter().map(word)) {
-        return Ok(taken);
+    if are_alike(ids.iter().map(word)) {
+        return Ok(false);
     }
     let bare = trim_cell(line);
     let behind = bare.strip_prefix(first).unwrap_or_default();
@@ -188,8 +177,7 @@ fn taken(line: &str, ids: &mut Vec<Range<usize>>) -> Result<Taken, RowProblem> {
     let may_be_id = |text: &str| is_number(text) || is_surely_an_id(text);
     if is_surely_an_id(first) && !rest.iter().map(word).any(may_be_id) {
         ids.truncate(1);
-        taken.has_remark = true;
-        return Ok(taken);
+        return Ok(true);
     }
     let is_counted = is_number(first) && rest.iter().map(word).any(is_surely_an_id);
     Err(if is_counted && !is_surely_an_id(first) {
@@ -224,58 +212,41 @@ fn is_padded(line: &str, place: &Range<usize>) -> bool {
     before.ends_with(|c: char| c.is_whitespace()) && before.contains('"')
 }
 
-/// Where the words of a line stand, without the quotes round them; `None`: a quote is not closed.
-struct Words<'a> {
-    line: &'a str,
-    from: usize,
-}
-
-impl<'a> Words<'a> {
-    const fn of(line: &'a str) -> Self {
-        Self { line, from: 0 }
-    }
-
-    /// The place of `text`, a part of the line, without blanks around it.
-    fn place(&self, from: usize, to: usize) -> Range<usize> {
-        let text = &self.line[from..to];
-        let bare = trim_cell(text);
-        let start = from + text.find(bare).unwrap_or(0);
+/// Puts the places of the words of `line` into `places`, without the quotes round them; `None`: a
+/// quote is not closed.
+fn find_words(line: &str, places: &mut Vec<Range<usize>>) -> Option<()> {
+    let bare = |from: usize, to: usize| {
+        let bare = trim_cell(&line[from..to]);
+        let start = from + line[from..to].find(bare).unwrap_or(0);
         start..start + bare.len()
-    }
-}
-
-impl Iterator for Words<'_> {
-    type Item = Option<Range<usize>>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        // Bounded by the line: each turn takes a part of it.
-        loop {
-            let rest = &self.line[self.from..];
-            let begin = self.from + rest.find(|c| !parts(c))?;
-            let rest = &self.line[begin..];
-            let quote = rest.chars().next().filter(|c| matches!(c, '"' | '\''));
-            let closed = quote.and_then(|quote| {
-                let end = rest[1..].find(quote)? + 1;
-                let behind = rest[end + 1..].chars().next();
-                behind.is_none_or(parts).then_some(begin + end)
-            });
-            if let Some(end) = closed {
-                self.from = end + 1;
-                return Some(Some(self.place(begin + 1, end)));
+    };
+    let mut from = 0;
+    while let Some(begin) = line[from..].find(|c| !parts(c)) {
+        let begin = from + begin;
+        let rest = &line[begin..];
+        let quote = rest.chars().next().filter(|c| matches!(c, '"' | '\''));
+        let closed = quote.and_then(|quote| {
+            let end = rest[1..].find(quote)? + 1;
+            let behind = rest[end + 1..].chars().next();
+            behind.is_none_or(parts).then_some(begin + end)
+        });
+        let place = match closed {
+            Some(end) => {
+                from = end + 1;
+                bare(begin + 1, end)
             }
-            if quote == Some('"') {
-                self.from = self.line.len();
-                return Some(None);
+            None if quote == Some('"') => return None,
+            None => {
+                from = begin + rest.find(parts).unwrap_or(rest.len());
+                bare(begin, from)
             }
-            let end = begin + rest.find(parts).unwrap_or(rest.len());
-            self.from = end;
-            let place = self.place(begin, end);
-            // What is made of invisible characters alone is no word.
-            if !place.is_empty() {
-                return Some(Some(place));
-            }
+        };
+        // What is made of invisible characters alone is no word.
+        if closed.is_some() || !place.is_empty() {
+            places.push(place);
         }
     }
+    Some(())
 }
 
 /// Whether `c` stands between two ids.
@@ -329,22 +300,23 @@ fn begins_with_id(text: &str) -> bool {
 /// Where the id of a line stands of which one is taken.
 pub(super) fn only_id(line: &str) -> Option<Range<usize>> {
     let mut ids = Vec::new();
-    taken(line, &mut ids).ok()?;
+    take_ids(line, &mut ids).ok()?;
     ids.pop().filter(|_| ids.is_empty())
 }
 
 /// Whether a line of a file whose name says nothing is one of a list.
 pub(super) fn is_list_line(line: &str) -> bool {
-    let mut ids = Vec::new();
-    let words = Words::of(line).collect::<Option<Vec<_>>>();
-    let words = words.unwrap_or_default();
+    let mut words = Vec::new();
+    if find_words(line, &mut words).is_none() {
+        return false;
+    }
     let word = |place: &Range<usize>| &line[place.clone()];
     match words.as_slice() {
         [first, second, ..] if !is_surely_an_id(word(first)) => {
             let is_number = word(first).bytes().all(|byte| byte.is_ascii_digit());
             is_number && is_surely_an_id(word(second))
         }
-        [_, _, ..] => taken(line, &mut ids).is_ok_and(|taken| !taken.has_remark),
+        [_, _, ..] => take_ids(line, &mut Vec::new()).is_ok_and(|has_remark| !has_remark),
         [] | [_] => false,
     }
 }
@@ -354,9 +326,9 @@ pub(super) fn is_list_line(line: &str) -> bool {
 ///
 /// Such a number may be an id as well, so it has to count up from 1 or from 0, or to stand before
 /// what is surely an id.
-pub(super) fn numbering(head: Head<'_>) -> Option<char> {
-    let mut text = head.bytes;
-    if !head.is_whole {
+pub(super) fn numbering(head: &[u8]) -> Option<char> {
+    let mut text = head;
+    if !is_whole(head) {
         let end = text.iter().rposition(|byte| matches!(byte, b'\n' | b'\r'));
         text = &text[..end.unwrap_or(0)];
     }
@@ -413,7 +385,6 @@ fn torn(id: &str, rest: &str) -> Option<(&'static str, &'static str)> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::format::Head;
     use super::{holds_several_ids, numbering};
 
     #[test]
@@ -430,11 +401,7 @@ mod tests {
             ("1\t36181\n", None),
             ("3 36181\n1 36182\n", None),
         ] {
-            let head = Head {
-                bytes: text.as_bytes(),
-                is_whole: true,
-            };
-            assert_eq!(numbering(head), sign, "{text:?}");
+            assert_eq!(numbering(text.as_bytes()), sign, "{text:?}");
         }
     }
 

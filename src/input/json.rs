@@ -1,12 +1,14 @@
 //! JSON values one by one: of JSON Lines, and of an array, which may be larger than memory, an element
 //! of it not larger than a row may be.
 
+use std::io;
+
 use crate::domain::Record;
 
-use super::error::Fault;
+use super::decompress::Refused;
 use super::lines::{LineCount, LineReader, ROW_BYTES_MAX, Text, too_long};
 use super::object::{RowKeys, record_of};
-use super::row::{Field, Raw, RowProblem, Rows, text_of};
+use super::row::{Field, Raw, RowProblem, RowReader, text_of};
 
 /// Reads JSON Lines: one object, or one bare id, a line. Blank lines are no rows.
 pub(super) struct JsonlRows {
@@ -28,8 +30,8 @@ impl JsonlRows {
     }
 }
 
-impl Rows for JsonlRows {
-    fn advance(&mut self) -> Result<bool, Fault> {
+impl RowReader for JsonlRows {
+    fn advance(&mut self) -> io::Result<bool> {
         while self.lines.advance_to_text()? {
             if !self.lines.is_blank() {
                 return Ok(true);
@@ -61,12 +63,12 @@ pub(super) struct JsonRows {
     too_long: bool,
     /// The line the element begins on.
     line: u64,
-    place: Place,
+    place: ArrayPlace,
 }
 
 /// Where in the array the next byte stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum ArrayPlace {
     BeforeArray,
     BeforeFirst,
     AfterComma,
@@ -83,7 +85,7 @@ impl JsonRows {
             element: Vec::new(),
             too_long: false,
             line: 1,
-            place: Place::BeforeArray,
+            place: ArrayPlace::BeforeArray,
         }
     }
 
@@ -96,16 +98,13 @@ impl JsonRows {
     }
 
     /// Reads one element and the comma or bracket behind it.
-    fn read_element(&mut self) -> Result<(), Fault> {
+    fn read_element(&mut self) -> io::Result<()> {
         self.element.clear();
         self.too_long = false;
         let mut scanner = Scanner::default();
         // Bounded by the cap on the whole input.
         loop {
-            let chunk = self.text.fill_buf().map_err(|source| Fault::Io {
-                line: self.line,
-                source,
-            })?;
+            let chunk = self.text.fill_buf()?;
             if chunk.is_empty() {
                 return Err(self.broken("it ends in the middle of an element"));
             }
@@ -127,7 +126,7 @@ impl JsonRows {
             self.text.consume(end + 1);
             return match closer {
                 b',' => {
-                    self.place = Place::AfterComma;
+                    self.place = ArrayPlace::AfterComma;
                     Ok(())
                 }
                 b']' => self.end(),
@@ -137,8 +136,8 @@ impl JsonRows {
     }
 
     /// Makes sure that nothing stands behind the array.
-    fn end(&mut self) -> Result<(), Fault> {
-        self.place = Place::AfterArray;
+    fn end(&mut self) -> io::Result<()> {
+        self.place = ArrayPlace::AfterArray;
         match self.next_byte()? {
             None => Ok(()),
             Some(_) => Err(self.broken("something stands behind its `]`")),
@@ -146,13 +145,10 @@ impl JsonRows {
     }
 
     /// The next byte that is no blank, left where it is; `None`: the text is at its end.
-    fn next_byte(&mut self) -> Result<Option<u8>, Fault> {
+    fn next_byte(&mut self) -> io::Result<Option<u8>> {
         // Bounded by the cap on the whole input.
         loop {
-            let chunk = self.text.fill_buf().map_err(|source| Fault::Io {
-                line: self.lines.line,
-                source,
-            })?;
+            let chunk = self.text.fill_buf()?;
             if chunk.is_empty() {
                 return Ok(None);
             }
@@ -175,29 +171,28 @@ impl JsonRows {
         self.text.consume(1);
     }
 
-    fn broken(&self, reason: &'static str) -> Fault {
-        Fault::Json {
-            line: self.lines.line,
-            reason,
-        }
+    fn broken(&self, reason: &'static str) -> io::Error {
+        let line = self.lines.line;
+        io::Error::other(Refused::Json { line, reason })
     }
 }
 
-impl Rows for JsonRows {
-    fn advance(&mut self) -> Result<bool, Fault> {
-        if self.place == Place::BeforeArray {
+impl RowReader for JsonRows {
+    fn advance(&mut self) -> io::Result<bool> {
+        self.line = self.lines.line;
+        if self.place == ArrayPlace::BeforeArray {
             match self.next_byte()? {
                 Some(b'[') => self.take_one(),
                 _ => return Err(self.broken("it does not begin with `[`")),
             }
-            self.place = Place::BeforeFirst;
+            self.place = ArrayPlace::BeforeFirst;
         }
-        if self.place == Place::AfterArray {
+        if self.place == ArrayPlace::AfterArray {
             return Ok(false);
         }
         match self.next_byte()? {
             None => return Err(self.broken("it ends before its `]`")),
-            Some(b']') if self.place == Place::BeforeFirst => {
+            Some(b']') if self.place == ArrayPlace::BeforeFirst => {
                 self.take_one();
                 self.end()?;
                 return Ok(false);

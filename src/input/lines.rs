@@ -4,11 +4,10 @@
 //! `\n`, `\r\n` and a `\r` alone all end a line: the last is what some spreadsheets write for
 //! "Macintosh".
 
-use std::io::BufRead;
+use std::io::{self, BufRead};
 
 use memchr::{memchr2, memchr2_iter};
 
-use super::error::Fault;
 use super::row::{Field, RowProblem};
 
 /// The longest row that is read, in bytes of UTF-8. A longer one is invalid; what follows it is
@@ -41,22 +40,20 @@ impl LineReader {
 
     /// Goes on to the next line that is not empty; `false`: there is none. A line of blanks is not
     /// empty.
-    pub(super) fn advance_to_text(&mut self) -> Result<bool, Fault> {
+    pub(super) fn advance_to_text(&mut self) -> io::Result<bool> {
+        self.line = self.count.line;
         Ok(skip_line_ends(&mut self.text, &mut self.count)? && self.advance()?)
     }
 
     /// Goes on to the next line; `false`: there is none.
-    fn advance(&mut self) -> Result<bool, Fault> {
+    fn advance(&mut self) -> io::Result<bool> {
         self.buffer.clear();
         self.too_long = false;
         self.line = self.count.line;
         let mut any = false;
         // Bounded by the cap on the whole input.
         loop {
-            let chunk = self.text.fill_buf().map_err(|source| Fault::Io {
-                line: self.line,
-                source,
-            })?;
+            let chunk = self.text.fill_buf()?;
             if chunk.is_empty() {
                 return Ok(any);
             }
@@ -108,13 +105,10 @@ impl LineReader {
 }
 
 /// Passes over line ends before a row; `false`: the text is at its end.
-pub(super) fn skip_line_ends(text: &mut Text, count: &mut LineCount) -> Result<bool, Fault> {
+pub(super) fn skip_line_ends(text: &mut Text, count: &mut LineCount) -> io::Result<bool> {
     // Bounded by the cap on the whole input.
     loop {
-        let chunk = text.fill_buf().map_err(|source| Fault::Io {
-            line: count.line,
-            source,
-        })?;
+        let chunk = text.fill_buf()?;
         if chunk.is_empty() {
             return Ok(false);
         }

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use super::error::{InputError, Mark, listed};
+use super::error::{InputError, Underlined, listed};
 use super::ids::is_surely_an_id;
-use super::row::{Field, Meant, closest};
+use super::row::{Field, closest, did_you_mean};
 
 /// The fields that may have a column.
 pub(super) const FIELDS: [Field; 4] = [Field::Id, Field::Account, Field::Action, Field::Reference];
@@ -27,6 +27,17 @@ pub struct Columns {
 }
 
 impl Columns {
+    /// The columns of [`FIELDS`].
+    pub(super) fn of_fields(names: [Option<String>; FIELDS.len()]) -> Self {
+        let [id, account, action, reference] = names;
+        Self {
+            id,
+            account,
+            action,
+            reference,
+        }
+    }
+
     /// The column of `field`.
     pub(super) fn of(&self, field: Field) -> Option<&str> {
         match field {
@@ -45,31 +56,8 @@ impl Columns {
     }
 }
 
-/// The place of each field's column, from 0.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Places {
-    pub(super) id: usize,
-    pub(super) account: Option<usize>,
-    pub(super) action: Option<usize>,
-    pub(super) reference: Option<usize>,
-}
-
-impl Places {
-    /// Whether a row of `count` cells below a header of `columns` may have one of these fields in
-    /// another's column. In the first column there is no cell that could be missing before it. The
-    /// reference decides about nobody, so that it may be missing at the end; in the middle it may be
-    /// somebody's name.
-    pub(super) fn may_shift(self, count: usize, columns: usize) -> bool {
-        let is_behind = |place: Option<usize>| place.is_some_and(|place| place > 0);
-        let decides = is_behind(Some(self.id)) || is_behind(self.account) || is_behind(self.action);
-        let in_middle = |place: usize| (1..count).contains(&place);
-        match count.cmp(&columns) {
-            std::cmp::Ordering::Equal => false,
-            std::cmp::Ordering::Greater => decides,
-            std::cmp::Ordering::Less => decides || self.reference.is_some_and(in_middle),
-        }
-    }
-}
+/// The place of each field's column, from 0, in the order of [`FIELDS`].
+pub(super) type Places = [Option<usize>; FIELDS.len()];
 
 /// The name of another system's ids, as [`same_name`] compares it: taken for the id only where no
 /// other column may hold one.
@@ -173,14 +161,14 @@ pub(super) fn id_names<'a>(
                 listed(&rivals)
             );
             let label = "more than one of these may hold the ids";
-            Err(InputError::new(path, message).marking(Mark::Rivals(rivals), label))
+            Err(InputError::new(path, message).marking(Underlined::Rivals(rivals), label))
         }
     }
 }
 
 /// What a key of a JSON row is called for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Known {
+pub(super) enum KnownKey {
     /// It is the name of that field with that number, from 0.
     Name(Field, usize),
     /// It [may hold ids](may_hold_ids).
@@ -188,17 +176,15 @@ pub(super) enum Known {
 }
 
 /// What `name` is known for; `None`: for nothing.
-pub(super) fn known_as(name: &str) -> Option<Known> {
-    let known = |is_it: &dyn Fn(&str) -> bool| {
-        FIELDS.into_iter().find_map(|field| {
-            let place = known_names(field).iter().position(|known| is_it(known))?;
-            Some(Known::Name(field, place))
-        })
-    };
-    // Most keys are written just so.
-    known(&|it| it == name)
-        .or_else(|| known(&|it| same_name(it, name)))
-        .or_else(|| may_hold_ids(name).then_some(Known::Likely))
+pub(super) fn known_as(name: &str) -> Option<KnownKey> {
+    let known = FIELDS.into_iter().find_map(|field| {
+        let mut names = known_names(field).iter();
+        Some(KnownKey::Name(
+            field,
+            names.position(|known| same_name(known, name))?,
+        ))
+    });
+    known.or_else(|| may_hold_ids(name).then_some(KnownKey::Likely))
 }
 
 /// Whether one of `names` holds the id, by `columns` or by being known.
@@ -222,20 +208,12 @@ pub(super) fn resolve(
         None => known(path, header, field),
     };
     let id = place(Field::Id)?.ok_or_else(|| no_id_column(path, header))?;
-    let places = Places {
-        id,
-        account: place(Field::Account)?,
-        action: place(Field::Action)?,
-        reference: place(Field::Reference)?,
-    };
-    let name = |place: Option<usize>| place.map(|place| header[place].clone());
-    let mapping = Columns {
-        id: name(Some(places.id)),
-        account: name(places.account),
-        action: name(places.action),
-        reference: name(places.reference),
-    };
-    Ok((places, mapping))
+    let mut places = [Some(id), None, None, None];
+    for (found, field) in places.iter_mut().zip(FIELDS).skip(1) {
+        *found = place(field)?;
+    }
+    let names = places.map(|place| Some(header[place?].clone()));
+    Ok((places, Columns::of_fields(names)))
 }
 
 /// The place of the column that an option names: as it is written if that is there, else as names
@@ -282,7 +260,7 @@ fn only(
             path.display(),
             field.option()
         );
-        let mark = Mark::Second(header[first].clone(), header[second].clone());
+        let mark = Underlined::Second(header[first].clone(), header[second].clone());
         let label = format!("it may be this one or column {one}");
         return Err(InputError::new(path, message).marking(mark, label));
     }
@@ -310,10 +288,10 @@ pub(super) fn no_id_column(path: &Path, columns: &[String]) -> InputError {
     let error = InputError::new(path, message);
     if let Some(near) = near {
         let label = "if this holds them, name it with `--id-column`";
-        return error.marking(Mark::Name(near.to_owned()), label);
+        return error.marking(Underlined::Name(near.to_owned()), label);
     }
     let label = "none of these is known to hold user ids";
-    error.marking(Mark::Names(columns.to_vec()), label)
+    error.marking(Underlined::Names(columns.to_vec()), label)
 }
 
 /// The error of a column that an option names and no one has.
@@ -328,13 +306,13 @@ pub(super) fn no_such_column(
         "`{}` has no column `{wanted}`, which `{}` names{} (columns seen: {})",
         path.display(),
         field.option(),
-        Meant(near),
+        did_you_mean(near),
         listed(seen)
     );
     let error = InputError::new(path, message);
     match near {
-        Some(near) => error.marking(Mark::Name(near.to_owned()), "this one is nearest"),
-        None => error.marking(Mark::Names(seen.to_vec()), "these are the columns"),
+        Some(near) => error.marking(Underlined::Name(near.to_owned()), "this one is nearest"),
+        None => error.marking(Underlined::Names(seen.to_vec()), "these are the columns"),
     }
 }
 
@@ -342,18 +320,18 @@ pub(super) fn no_such_column(
 mod tests {
     use std::path::Path;
 
-    use super::{Columns, EXTERNAL, Field, Known, known_as, resolve};
+    use super::{Columns, EXTERNAL, Field, KnownKey, known_as, resolve};
 
     #[test]
     fn a_name_is_known_for_one_thing() {
         for (name, known) in [
-            ("id", Some(Known::Name(Field::Id, 0))),
-            ("USER-\u{a0}id", Some(Known::Name(Field::Id, 1))),
-            ("user.id", Some(Known::Likely)),
-            ("External ID", Some(Known::Name(Field::Id, EXTERNAL))),
-            ("Request-Id", Some(Known::Name(Field::Reference, 3))),
-            ("requester_id", Some(Known::Likely)),
-            ("Zendesk User ID", Some(Known::Likely)),
+            ("id", Some(KnownKey::Name(Field::Id, 0))),
+            ("USER-\u{a0}id", Some(KnownKey::Name(Field::Id, 1))),
+            ("user.id", Some(KnownKey::Likely)),
+            ("External ID", Some(KnownKey::Name(Field::Id, EXTERNAL))),
+            ("Request-Id", Some(KnownKey::Name(Field::Reference, 3))),
+            ("requester_id", Some(KnownKey::Likely)),
+            ("Zendesk User ID", Some(KnownKey::Likely)),
             ("organization_id", None),
             ("external user id", None),
         ] {
@@ -371,7 +349,7 @@ mod tests {
         };
         let header: Vec<_> = names.split(',').map(str::to_owned).collect();
         resolve(Path::new("a"), &header, &columns)
-            .map(|(places, _)| (places.id, places.account))
+            .map(|(places, _)| (places[0].unwrap(), places[1]))
             .map_err(|error| error.to_string())
     }
 

@@ -1,12 +1,12 @@
 //! Bytes to [`Record`](crate::domain::Record)s with their positions, as a stream.
 //!
-//! [`Source`] is the main type: it opens a file of ids in any shape an export has (CSV, TSV, JSON
+//! [`InputSource`] is the main type: it opens a file of ids in any shape an export has (CSV, TSV, JSON
 //! Lines, a JSON array, a plain list; compressed or not; UTF-8 or UTF-16), finds out which columns
-//! mean something, and lends one [`Row`] after another. Memory does not grow with the file: one
+//! mean something, and lends one row after another. Memory does not grow with the file: one
 //! row is held at a time, and a row is at most [`ROW_BYTES_MAX`] long.
 //!
 //! ```text
-//! file ─▶ decompress ─▶ cap ─▶ encoding (to UTF-8) ─▶ csv │ jsonl │ json │ ids ─▶ Row
+//! file ─▶ decompress ─▶ cap ─▶ encoding (to UTF-8) ─▶ csv │ jsonl │ json │ ids ─▶ Record
 //! ```
 //!
 //! Two kinds of trouble are kept apart. A [`RowProblem`] belongs to one row, which will end as
@@ -47,8 +47,8 @@ pub use ids::Asides;
 pub(crate) use ids::holds_several_ids;
 pub use lines::ROW_BYTES_MAX;
 pub use mapping::Columns;
-pub use row::{Field, Row, RowProblem};
-pub(crate) use row::{Meant, closest, is_harmless, trim_cell};
-pub use source::{ReadOptions, Resolved, Source};
+pub use row::{Field, RowProblem};
+pub(crate) use row::{closest, did_you_mean, is_harmless, trim_cell};
+pub use source::{InputSource, ReadOptions, Resolved};
 pub use spool::spool;
-pub use table::Table;
+pub use table::InputTable;

@@ -4,6 +4,8 @@
 //! in the text: read as a float, an id of nineteen digits would become its neighbour's.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::fmt;
 use std::ops::Range;
 
@@ -14,22 +16,28 @@ use serde_json::value::RawValue;
 
 use crate::domain::Record;
 
-use super::mapping::{Columns, EXTERNAL, Known, known_as, known_id};
+use super::mapping::{Columns, EXTERNAL, KnownKey, known_as, known_id};
 use super::row::{Field, RowProblem, echo, trim_cell};
 
 /// The deepest nesting a dotted key reaches into.
 const KEY_DEPTH_MAX: usize = 16;
 
+/// How many keys are remembered with what they are known for, and how long each may be, in bytes.
+const KEYS_SEEN_MAX: usize = 1_000;
+const KEY_BYTES_SEEN_MAX: usize = 64;
+
 /// The key of a Sunshine Conversations user that holds the id of the same user at Zendesk.
 pub(super) const ZENDESK_LINK: &str = "zendeskId";
 
 /// By which keys the rows of an input are read: as a table by its header, all by the same.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub(super) struct RowKeys {
     /// Those that the options name.
     columns: Columns,
     /// Which of its known names the id has, from 0, where none is named; `None`: no row was seen yet.
     id: Option<usize>,
+    /// What keys are known for, so that each is looked at once and not in every row.
+    seen: RefCell<HashMap<Box<str>, Option<KnownKey>>>,
 }
 
 impl RowKeys {
@@ -38,7 +46,21 @@ impl RowKeys {
         Self {
             columns: columns.clone(),
             id: id.and_then(known_id),
+            seen: RefCell::default(),
         }
+    }
+
+    /// What `key` is known for.
+    fn known_as(&self, key: &str) -> Option<KnownKey> {
+        let mut seen = self.seen.borrow_mut();
+        if let Some(known) = seen.get(key) {
+            return *known;
+        }
+        let known = known_as(key);
+        if seen.len() < KEYS_SEEN_MAX && key.len() <= KEY_BYTES_SEEN_MAX {
+            seen.insert(key.into(), known);
+        }
+        known
     }
 }
 
@@ -50,7 +72,7 @@ pub(super) fn record_of<'a>(json: &'a str, keys: &RowKeys) -> Result<Record<'a>,
         return record_with_id(value);
     }
     let object = Object::parse(json).ok_or_else(|| not_json(json))?;
-    let known = object.known_values();
+    let known = object.known_values(keys);
     let value_of = |field| object.value_of(field, keys, &known);
     let id = value_of(Field::Id)?.ok_or_else(|| {
         RowProblem::new(
@@ -94,7 +116,7 @@ pub(super) fn place_of(json: &str, field: Field, columns: &Columns) -> Range<usi
         return all;
     };
     let keys = RowKeys::new(columns, None);
-    match object.value_of(field, &keys, &object.known_values()) {
+    match object.value_of(field, &keys, &object.known_values(&keys)) {
         // It lies within `json`, which it was borrowed from.
         Ok(Some(value)) => {
             let start = value.get().as_ptr().addr() - json.as_ptr().addr();
@@ -265,12 +287,12 @@ impl<'a> Object<'a> {
     }
 
     /// The values of its known keys.
-    fn known_values(&self) -> KnownValues<'a> {
+    fn known_values(&self, keys: &RowKeys) -> KnownValues<'a> {
         let mut known = KnownValues::default();
         for (key, value) in &self.0 {
-            match known_as(key) {
-                Some(Known::Name(field, name)) => known.add(field, name, value),
-                Some(Known::Likely) => known.others_may_hold_id |= key != ZENDESK_LINK,
+            match keys.known_as(key) {
+                Some(KnownKey::Name(field, name)) => known.add(field, name, value),
+                Some(KnownKey::Likely) => known.others_may_hold_id |= key != ZENDESK_LINK,
                 None => {}
             }
         }
@@ -398,7 +420,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut pairs = Vec::new();
+                let mut pairs = Vec::with_capacity(8);
                 while let Some((Unescaped(key), value)) = map.next_entry()? {
                     pairs.push((key, value));
                 }

@@ -7,8 +7,8 @@ use std::path::Path;
 use super::decompress::{Capped, Compression};
 use super::digest::Digest;
 use super::encoding::Encoding;
-use super::error::{Fault, InputError};
-use super::format::{Head, not_text};
+use super::error::InputError;
+use super::format::not_text;
 use super::lines::Text;
 
 /// How much of a text is looked at to find its format and its keys, in bytes.
@@ -21,23 +21,21 @@ const BUFFER_BYTES: usize = 64 * 1024;
 const MAGIC_BYTES: u64 = 4;
 
 /// A file as UTF-8 text.
-pub(super) struct Opened {
+pub(super) struct TextFile {
     pub(super) text: Text,
-    head: Vec<u8>,
+    /// The beginning of the text, which reading it yields too.
+    pub(super) head: Vec<u8>,
     /// How it is compressed; `None`: it is not.
     pub(super) compression: Option<Compression>,
     /// How it is encoded.
     pub(super) encoding: Encoding,
+    /// What takes the digest of the file's bytes, if it is to be taken.
+    pub(super) digest: Option<Digest>,
 }
 
-impl Opened {
-    /// The beginning of the text, which reading it yields too.
-    pub(super) fn head(&self) -> Head<'_> {
-        Head {
-            bytes: &self.head,
-            is_whole: (self.head.len() as u64) < HEAD_BYTES,
-        }
-    }
+/// Whether the beginning of a text is the whole text.
+pub(super) const fn is_whole(head: &[u8]) -> bool {
+    (head.len() as u64) < HEAD_BYTES
 }
 
 /// Opens the regular file at `path`.
@@ -69,19 +67,20 @@ pub(super) fn open_file(path: &Path) -> Result<File, InputError> {
     File::open(path).map_err(error)
 }
 
-/// Opens the file at `path`, decompresses and decodes it. `digest` takes its bytes, as they lie on
-/// disk.
-pub(super) fn open_text(path: &Path, digest: Option<&mut Digest>) -> Result<Opened, InputError> {
-    let fault = |source| Fault::Io { line: 1, source }.at(path);
+/// Opens the file at `path`, decompresses and decodes it. `is_digested`: whether the digest of its
+/// bytes is taken, as they lie on disk.
+pub(super) fn open_text(path: &Path, is_digested: bool) -> Result<TextFile, InputError> {
+    let failed = |source| InputError::of_reading(path, 1, source);
     let file = open_file(path)?;
-    let size = file.metadata().map_err(fault)?.len();
-    match digest {
-        None => read_text(path, file, size, BUFFER_BYTES),
-        Some(digest) => {
-            let file = digest.of(file).map_err(fault)?;
-            read_text(path, file, size, BUFFER_BYTES)
-        }
+    let size = file.metadata().map_err(failed)?.len();
+    if !is_digested {
+        return read_text(path, file, size, BUFFER_BYTES);
     }
+    let digest = Digest::new(file);
+    let file = digest.share().map_err(failed)?;
+    let text = read_text(path, file, size, BUFFER_BYTES)?;
+    let digest = Some(digest);
+    Ok(TextFile { digest, ..text })
 }
 
 /// Decompresses and decodes the `size` bytes of `file`, which errors name `path`, through buffers
@@ -91,30 +90,31 @@ pub(super) fn read_text(
     file: impl Read + 'static,
     size: u64,
     buffer_bytes: usize,
-) -> Result<Opened, InputError> {
-    let fault = |source| Fault::Io { line: 1, source }.at(path);
+) -> Result<TextFile, InputError> {
+    let failed = |source| InputError::of_reading(path, 1, source);
     let buffered = |reader| BufReader::with_capacity(buffer_bytes, reader);
     let (magic, file) =
-        peek(BufReader::with_capacity(buffer_bytes, file), MAGIC_BYTES).map_err(fault)?;
+        peek(BufReader::with_capacity(buffer_bytes, file), MAGIC_BYTES).map_err(failed)?;
     // Of an empty file nothing is decompressed.
     let compression = Compression::detect(path, &magic).filter(|_| !magic.is_empty());
     let plain: Box<dyn Read> = match compression {
         Some(compression) => {
-            let plain = compression.decode(file).map_err(fault)?;
+            let plain = compression.decode(file).map_err(failed)?;
             Box::new(Capped::new(plain, Some(compression), size))
         }
         None => Box::new(Capped::new(file, None, size)),
     };
-    let (mark, mut plain) = peek(buffered(plain), MAGIC_BYTES).map_err(fault)?;
+    let (mark, mut plain) = peek(buffered(plain), MAGIC_BYTES).map_err(failed)?;
     let (encoding, mark_bytes) = Encoding::detect(&mark);
-    io::copy(&mut (&mut plain).take(mark_bytes as u64), &mut io::sink()).map_err(fault)?;
-    let (head, text) = peek(buffered(encoding.decode(plain)), HEAD_BYTES).map_err(fault)?;
+    io::copy(&mut (&mut plain).take(mark_bytes as u64), &mut io::sink()).map_err(failed)?;
+    let (head, text) = peek(buffered(encoding.decode(plain)), HEAD_BYTES).map_err(failed)?;
     check_head(path, compression, &head)?;
-    Ok(Opened {
+    Ok(TextFile {
         text: Box::new(text),
         head,
         compression,
         encoding,
+        digest: None,
     })
 }
 
@@ -134,7 +134,7 @@ fn check_head(
     if let Some(kind) = not_text(head) {
         return wrong(format!("`{shown}` is {kind}; export it as CSV in UTF-8"));
     }
-    if head.trim_ascii().is_empty() && (head.len() as u64) < HEAD_BYTES {
+    if head.trim_ascii().is_empty() && is_whole(head) {
         return wrong(format!(
             "`{shown}` is empty; check that the export ran to its end"
         ));

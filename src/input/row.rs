@@ -1,26 +1,17 @@
-//! What a [`Source`](super::Source) yields, a row or why it is none, and small questions about the
+//! What a [`InputSource`](super::InputSource) yields, a row or why it is none, and small questions about the
 //! texts of its cells.
 
 use std::fmt;
+use std::io;
 
 use strsim::damerau_levenshtein;
 
-use crate::domain::{Position, Record};
+use crate::domain::Record;
 
-use super::error::Fault;
 use super::ids::Asides;
 
 /// The longest text of a number that a reason repeats, in characters.
 const ECHO_CHARS_MAX: usize = 32;
-
-/// A row of the input: where it stands and what it holds.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Row<'a> {
-    /// Where it stands.
-    pub position: Position,
-    /// Its cells, or why they cannot be read. A row with a problem still counts as a row.
-    pub content: Result<Record<'a>, RowProblem>,
-}
 
 /// Why a row cannot be read. The row is invalid; the rows after it are not touched by it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,11 +43,11 @@ impl fmt::Display for RowProblem {
 }
 
 /// The reader of a format.
-pub(super) trait Rows {
+pub(super) trait RowReader {
     /// Goes on to the next row; `false`: there is none.
-    fn advance(&mut self) -> Result<bool, Fault>;
+    fn advance(&mut self) -> io::Result<bool>;
 
-    /// The line the row begins on, from 1.
+    /// The line the row begins on, from 1; where a row cannot be read, the line of that.
     fn line(&self) -> u64;
 
     /// The row's cells that mean something, or why they cannot be read.
@@ -220,16 +211,8 @@ pub(crate) fn closest<'a>(
 }
 
 /// A near miss, as a message puts it; nothing if there is none.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Meant<'a>(pub(crate) Option<&'a str>);
-
-impl fmt::Display for Meant<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Some(name) => write!(f, "; did you mean `{name}`?"),
-            None => Ok(()),
-        }
-    }
+pub(crate) fn did_you_mean(name: Option<&str>) -> String {
+    name.map_or(String::new(), |name| format!("; did you mean `{name}`?"))
 }
 
 #[cfg(test)]

@@ -4,9 +4,11 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::error::InputError;
-use super::mapping::{Columns, id_names, known_names, no_id_column, no_such_column, same_name};
+use super::mapping::{
+    Columns, FIELDS, id_names, known_names, no_id_column, no_such_column, same_name,
+};
 use super::object::{Object, ZENDESK_LINK};
-use super::row::{Field, Rows};
+use super::row::{Field, RowReader};
 
 /// How many rows are looked at.
 const ROWS_MAX: usize = 1_000;
@@ -16,7 +18,7 @@ const KEYS_MAX: usize = 1_000;
 
 /// What the first rows say of the keys of an input.
 #[derive(Debug, Default)]
-pub(super) struct Sample {
+pub(super) struct KeySample {
     /// The rows that could be read.
     rows: usize,
     /// Those of them that are objects; the others are bare ids, if anything.
@@ -31,10 +33,10 @@ pub(super) struct Sample {
     ids_are_hexadecimal: bool,
 }
 
-impl Sample {
+impl KeySample {
     /// Looks at the first of `rows`, which may end in the middle of one: that is the sample's end,
     /// and no fault of the file.
-    pub(super) fn of(mut rows: Box<dyn Rows>, columns: &Columns) -> Self {
+    pub(super) fn of(mut rows: Box<dyn RowReader>, columns: &Columns) -> Self {
         let mut sample = Self {
             missing: columns.named(),
             ids_are_hexadecimal: true,
@@ -81,16 +83,10 @@ impl Sample {
             let named = columns.of(field).map(str::to_owned);
             named.or_else(|| known_names(field).iter().find_map(|known| key_of(known)))
         };
-        let id = match columns.of(Field::Id) {
-            Some(key) => Some(key.to_owned()),
-            None => self.id_key(path)?,
-        };
-        let mapping = Columns {
-            id,
-            account: found(Field::Account),
-            action: found(Field::Action),
-            reference: found(Field::Reference),
-        };
+        let mut mapping = Columns::of_fields(FIELDS.map(found));
+        if columns.id.is_none() {
+            mapping.id = self.id_key(path)?;
+        }
         if let (Some(field), true) = (self.missing.first(), self.rows > 0) {
             let wanted = columns.of(*field).unwrap_or_default();
             return Err(no_such_column(path, &self.seen(), *field, wanted));

@@ -10,16 +10,16 @@ use super::csv::CsvRows;
 use super::decompress::Compression;
 use super::digest::{Digest, Fingerprint, fingerprint};
 use super::encoding::Encoding;
-use super::error::{Fault, InputError, Mark};
+use super::error::{InputError, Underlined};
 use super::format::{Format, detect, header_below, is_header_in_one_cell, separator_line};
 use super::ids::{Asides, IdRows, numbering};
 use super::json::{JsonRows, JsonlRows};
 use super::lines::Text;
 use super::mapping::{Columns, has_id, is_external_id, no_such_column, resolve};
 use super::object::RowKeys;
-use super::open::{Opened, open_text};
-use super::row::{Raw, Row, RowProblem, Rows};
-use super::sample::Sample;
+use super::open::{TextFile, open_text, read_text};
+use super::row::{Raw, RowProblem, RowReader};
+use super::sample::KeySample;
 
 /// How an input is to be read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -50,19 +50,19 @@ pub struct Resolved {
     pub columns: Vec<String>,
 }
 
-/// An input opened for reading, row by row: [`Source::each_row`] lends row after row.
-/// [`Source::advance`] and [`Source::content`] do the two halves of that work apart.
-pub struct Source {
+/// An input opened for reading, row by row: [`InputSource::each_row`] lends row after row.
+/// [`InputSource::advance`] and [`InputSource::content`] do the two halves of that work apart.
+pub struct InputSource {
     path: PathBuf,
     digest: Option<Digest>,
     options: ReadOptions,
     resolved: Resolved,
-    rows: Box<dyn Rows>,
+    rows: Box<dyn RowReader>,
     position: Position,
     ended: bool,
 }
 
-impl Source {
+impl InputSource {
     /// Opens the file at `path` and finds out how it is to be read.
     ///
     /// # Errors
@@ -70,34 +70,28 @@ impl Source {
     /// There is no such file, it is none that can be read twice, it is empty or no text, or no
     /// column of it holds ids. See [`InputError`].
     pub fn open(path: &Path, options: &ReadOptions) -> Result<Self, InputError> {
-        Self::read(path, options, open_text(path, None)?)
+        Self::read(path, options, open_text(path, false)?)
     }
 
     /// Opens it likewise, and takes its digest while it is read.
     ///
     /// # Errors
     ///
-    /// As [`Source::open`].
+    /// As [`InputSource::open`].
     pub fn open_digested(path: &Path, options: &ReadOptions) -> Result<Self, InputError> {
-        let mut digest = Digest::default();
-        let opened = open_text(path, Some(&mut digest))?;
-        let source = Self::read(path, options, opened)?;
-        Ok(Self {
-            digest: Some(digest),
-            ..source
-        })
+        Self::read(path, options, open_text(path, true)?)
     }
 
     /// The digest of all bytes of the file, those that no row needed too. It was taken while the file
-    /// was read if it was [opened so](Source::open_digested).
+    /// was read if it was [opened so](InputSource::open_digested).
     ///
     /// # Errors
     ///
     /// The file cannot be read to its end.
     pub fn fingerprint(&mut self) -> Result<Fingerprint, InputError> {
-        let fault = |source| Fault::Io { line: 1, source }.at(&self.path);
+        let failed = |source| InputError::of_reading(&self.path, 1, source);
         match self.digest.take() {
-            Some(digest) => digest.finish().map_err(fault),
+            Some(digest) => digest.finish().map_err(failed),
             None => fingerprint(&self.path),
         }
     }
@@ -106,7 +100,7 @@ impl Source {
     ///
     /// # Errors
     ///
-    /// As [`Source::open`].
+    /// As [`InputSource::open`].
     pub fn again(&self) -> Result<Self, InputError> {
         Self::open(&self.path, &self.options)
     }
@@ -115,7 +109,7 @@ impl Source {
     ///
     /// # Errors
     ///
-    /// As [`Source::open`].
+    /// As [`InputSource::open`].
     pub fn of_bytes(
         path: &Path,
         bytes: Vec<u8>,
@@ -123,15 +117,15 @@ impl Source {
         options: &ReadOptions,
     ) -> Result<Self, InputError> {
         let size = bytes.len() as u64;
-        let opened = super::open::read_text(path, Cursor::new(bytes), size, buffer_bytes)?;
+        let opened = read_text(path, Cursor::new(bytes), size, buffer_bytes)?;
         Self::read(path, options, opened)
     }
 
-    fn read(path: &Path, options: &ReadOptions, opened: Opened) -> Result<Self, InputError> {
+    fn read(path: &Path, options: &ReadOptions, mut opened: TextFile) -> Result<Self, InputError> {
         if let Some(delimiter) = options.delimiter {
             check_delimiter(path, delimiter)?;
         }
-        let (format, delimiter) = detect(path, opened.head(), options)?;
+        let (format, delimiter) = detect(path, &opened.head, options)?;
         let mut resolved = Resolved {
             format,
             delimiter,
@@ -141,6 +135,7 @@ impl Source {
             columns: Vec::new(),
         };
         let columns = &options.columns;
+        let digest = opened.digest.take();
         let rows = match format {
             Format::Csv | Format::Tsv => open_csv(path, opened, columns, &mut resolved)?,
             Format::Jsonl | Format::Json => open_json(path, opened, columns, &mut resolved)?,
@@ -148,7 +143,7 @@ impl Source {
         };
         Ok(Self {
             path: path.to_owned(),
-            digest: None,
+            digest,
             options: options.clone(),
             resolved,
             rows,
@@ -189,9 +184,10 @@ impl Source {
                 self.ended = true;
                 Ok(None)
             }
-            Err(fault) => {
+            Err(source) => {
                 self.ended = true;
-                Err(fault.at(&self.path))
+                let line = self.rows.line();
+                Err(InputError::of_reading(&self.path, line, source))
             }
         }
     }
@@ -201,22 +197,22 @@ impl Source {
     /// # Errors
     ///
     /// The file cannot be read to its end. `take` has seen the rows before.
-    pub fn each_row(&mut self, mut take: impl FnMut(&Row<'_>)) -> Result<(), InputError> {
+    pub fn each_row(
+        &mut self,
+        mut take: impl FnMut(Position, &Result<Record<'_>, RowProblem>),
+    ) -> Result<(), InputError> {
         while let Some(position) = self.advance()? {
-            take(&Row {
-                position,
-                content: self.content(),
-            });
+            take(position, &self.content());
         }
         Ok(())
     }
 
-    /// The cells of the row that [`Source::advance`] went to, or why they cannot be read.
+    /// The cells of the row that [`InputSource::advance`] went to, or why they cannot be read.
     pub fn content(&self) -> Result<Record<'_>, RowProblem> {
         self.rows.content()
     }
 
-    /// Whether the row that [`Source::advance`] went to is a list's line with something behind its id,
+    /// Whether the row that [`InputSource::advance`] went to is a list's line with something behind its id,
     /// which is passed over.
     pub fn has_remark(&self) -> bool {
         self.rows.has_remark()
@@ -235,15 +231,15 @@ impl Source {
         column.filter(|column| is_guessed && is_external_id(column))
     }
 
-    /// The row that [`Source::advance`] went to, as the file has it.
+    /// The row that [`InputSource::advance`] went to, as the file has it.
     pub(super) fn raw(&self) -> Raw<'_> {
         self.rows.raw()
     }
 }
 
-impl fmt::Debug for Source {
+impl fmt::Debug for InputSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Source")
+        f.debug_struct("InputSource")
             .field("path", &self.path)
             .field("resolved", &self.resolved)
             .field("position", &self.position)
@@ -254,30 +250,31 @@ impl fmt::Debug for Source {
 /// The reader of CSV, behind its header.
 fn open_csv(
     path: &Path,
-    opened: Opened,
+    opened: TextFile,
     columns: &Columns,
     resolved: &mut Resolved,
-) -> Result<Box<dyn Rows>, InputError> {
-    let head = opened.head().bytes.to_vec();
+) -> Result<Box<dyn RowReader>, InputError> {
+    let head = opened.head;
     let separator_line = separator_line(&head);
     let mut text = opened.text;
     let mut first_line = 1;
     if let Some((_, length)) = separator_line {
         io::copy(&mut (&mut text).take(length as u64), &mut io::sink())
-            .map_err(|source| Fault::Io { line: 1, source }.at(path))?;
+            .map_err(|source| InputError::of_reading(path, 1, source))?;
         first_line = 2;
     }
     let delimiter = check_delimiter(path, resolved.delimiter.unwrap_or(','))?;
     let mut rows = CsvRows::new(text, delimiter, first_line);
-    let header = rows.header().map_err(|fault| fault.at(path))?;
+    let header = rows.header();
+    let line = rows.line();
+    let header = header.map_err(|source| InputError::of_reading(path, line, source))?;
     resolved.columns = header.map_err(|problem| {
-        let line = rows.line();
         let message = format!(
             "the header on line {line} of `{}` cannot be read: {}; check that it is a CSV file",
             path.display(),
             problem.reason
         );
-        InputError::new(path, message).marking(Mark::Line(line), "this is no header")
+        InputError::new(path, message).marking(Underlined::Line(line), "this is no header")
     })?;
     check_header(path, &resolved.columns, &head, columns)?;
     let (places, mapping) = resolve(path, &resolved.columns, columns)?;
@@ -303,13 +300,13 @@ fn check_header(
             "the header of `{shown}` must be its first line, and line {line} looks like it: remove the lines above it, or export again without a title"
         );
         let error = InputError::new(path, message);
-        return Err(error.marking(Mark::Line(line), "this looks like the header"));
+        return Err(error.marking(Underlined::Line(line), "this looks like the header"));
     }
     if columns.id.is_none() && is_header_in_one_cell(header, columns) {
         let message = format!(
             "each line of `{shown}` is quoted as a whole, so that it is one cell; save it again without the quotes round the lines"
         );
-        return Err(InputError::new(path, message).marking(Mark::Line(1), "this is one cell"));
+        return Err(InputError::new(path, message).marking(Underlined::Line(1), "this is one cell"));
     }
     Ok(())
 }
@@ -317,12 +314,12 @@ fn check_header(
 /// The reader of JSON, whose first rows have been looked at for their keys.
 fn open_json(
     path: &Path,
-    opened: Opened,
+    opened: TextFile,
     columns: &Columns,
     resolved: &mut Resolved,
-) -> Result<Box<dyn Rows>, InputError> {
+) -> Result<Box<dyn RowReader>, InputError> {
     let format = resolved.format;
-    let reader = |text: Text, id: Option<&str>| -> Box<dyn Rows> {
+    let reader = |text: Text, id: Option<&str>| -> Box<dyn RowReader> {
         let keys = RowKeys::new(columns, id);
         match format {
             Format::Json => Box::new(JsonRows::new(text, keys)),
@@ -331,20 +328,24 @@ fn open_json(
             }
         }
     };
-    let first = Cursor::new(opened.head().bytes.to_vec());
-    let sample = Sample::of(reader(Box::new(first), None), columns);
+    let first = Cursor::new(opened.head);
+    let sample = KeySample::of(reader(Box::new(first), None), columns);
     (resolved.mapping, resolved.columns) = sample.resolve(path, columns)?;
     Ok(reader(opened.text, resolved.mapping.id.as_deref()))
 }
 
 /// The reader of a list of ids, which has no column that an option could name.
-fn open_ids(path: &Path, opened: Opened, columns: &Columns) -> Result<Box<dyn Rows>, InputError> {
+fn open_ids(
+    path: &Path,
+    opened: TextFile,
+    columns: &Columns,
+) -> Result<Box<dyn RowReader>, InputError> {
     match columns.named().first() {
         Some(field) => {
             let wanted = columns.of(*field).unwrap_or_default();
             Err(no_such_column(path, &[], *field, wanted))
         }
-        None => match numbering(opened.head()) {
+        None => match numbering(&opened.head) {
             None => Ok(Box::new(IdRows::new(opened.text))),
             Some(sign) => Err(numbered(path, sign)),
         },
@@ -376,5 +377,6 @@ fn numbered(path: &Path, sign: char) -> InputError {
         "each line of `{}` begins with a running number, which may be another user's id; make the list without the numbers{cut}",
         path.display()
     );
-    InputError::new(path, message).marking(Mark::FirstRow, "this begins with a running number")
+    InputError::new(path, message)
+        .marking(Underlined::FirstRow, "this begins with a running number")
 }

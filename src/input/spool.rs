@@ -34,7 +34,7 @@ pub fn spool(reader: impl Read, path: &Path) -> Result<u64, InputError> {
         // The first error is the one to tell; a copy that stays is found by the next run.
         let _ = std::fs::remove_file(path);
         match source.downcast::<Refused>() {
-            Ok(_) => InputError::too_large(path),
+            Ok(refused) => InputError::of_reading(path, 1, io::Error::other(refused)),
             Err(source) => failed(source),
         }
     })

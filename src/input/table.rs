@@ -1,6 +1,6 @@
 //! An input as a table, for reports that give the admin's own rows back.
 //!
-//! What a [`Table`] gives out can be written as CSV and read again as an input, and then means the
+//! What a [`InputTable`] gives out can be written as CSV and read again as an input, and then means the
 //! same: the same rows are invalid, and the others have the same ids, accounts, actions and
 //! references. It writes nothing itself, and nothing of it belongs into a ledger.
 
@@ -13,10 +13,10 @@ use super::csv::COLUMNS_MAX;
 use super::error::InputError;
 use super::format::Format;
 use super::lines::ROW_BYTES_MAX;
-use super::mapping::{Columns, FIELDS, Known, known_as, known_id, known_names};
+use super::mapping::{Columns, FIELDS, KnownKey, known_as, known_id, known_names};
 use super::object::Object;
 use super::row::{Field, Raw, trim_cell};
-use super::source::{ReadOptions, Source};
+use super::source::{InputSource, ReadOptions};
 
 /// The most different keys of JSON rows that become columns: a table has to be readable again, with
 /// columns of the report's own beside these.
@@ -30,26 +30,26 @@ const ID: &str = "id";
 
 /// An input as a table: rows in the order of the file, cells in the order of its columns.
 #[derive(Debug)]
-pub struct Table {
-    source: Source,
+pub struct InputTable {
+    source: InputSource,
     columns: Vec<String>,
     /// The place of each field's column, in the order of [`FIELDS`].
     fields: [Option<usize>; FIELDS.len()],
     /// The column that each JSON key belongs to; empty of other formats.
     keys: HashMap<String, usize>,
     /// The column of each known name, however its keys are spelt; of fields that an option names none.
-    known: HashMap<Known, usize>,
+    known: HashMap<KnownKey, usize>,
     keys_left_out: bool,
 }
 
-impl Table {
+impl InputTable {
     /// Opens the file at `path`. Of JSON it is read once to its end, for its keys.
     ///
     /// # Errors
     ///
-    /// As [`Source::open`]; of JSON also if it cannot be read to its end.
+    /// As [`InputSource::open`]; of JSON also if it cannot be read to its end.
     pub fn open(path: &Path, options: &ReadOptions) -> Result<Self, InputError> {
-        let source = Source::open(path, options)?;
+        let source = InputSource::open(path, options)?;
         let resolved = source.resolved();
         let mut table = Self {
             columns: resolved.columns.clone(),
@@ -106,7 +106,7 @@ impl Table {
         self.source.advance()
     }
 
-    /// The cells of the row that [`Table::advance`] went to, byte for byte, text or not. Rows of
+    /// The cells of the row that [`InputTable::advance`] went to, byte for byte, text or not. Rows of
     /// CSV may have fewer than there are columns, or more; one that cannot be read has none.
     ///
     /// What makes a row invalid in JSON may be fine in a table: the number `1e5` would become a
@@ -164,7 +164,11 @@ impl Table {
 
     /// Makes every key of `rows` a column. Spellings of one known name share theirs: no row has two of
     /// them and is valid, and two such columns would make a reader refuse the whole table.
-    fn collect_keys(&mut self, rows: &mut Source, options: &Columns) -> Result<(), InputError> {
+    fn collect_keys(
+        &mut self,
+        rows: &mut InputSource,
+        options: &Columns,
+    ) -> Result<(), InputError> {
         let mut bytes = 0;
         while rows.advance()?.is_some() {
             let object = rows.raw().json().and_then(Object::parse);
@@ -174,7 +178,7 @@ impl Table {
                 }
                 let is_free = |field| options.of(field).is_none();
                 let known = known_as(key)
-                    .filter(|it| matches!(it, Known::Name(field, _) if is_free(*field)));
+                    .filter(|it| matches!(it, KnownKey::Name(field, _) if is_free(*field)));
                 if let Some(place) = known.and_then(|known| self.known.get(&known)) {
                     self.keys.insert(key.to_owned(), *place);
                     continue;
@@ -217,12 +221,14 @@ impl Table {
     fn known_column(&mut self, field: Field) -> Option<usize> {
         if field == Field::Id {
             let id = self.source.resolved().mapping.id.as_deref();
-            let known = id.and_then(known_id).map(|name| Known::Name(field, name));
+            let known = id
+                .and_then(known_id)
+                .map(|name| KnownKey::Name(field, name));
             let found = known.and_then(|known| self.known.get(&known).copied());
             return found.or_else(|| Some(self.column(ID)));
         }
         let mut names = 0..known_names(field).len();
-        names.find_map(|name| self.known.get(&Known::Name(field, name)).copied())
+        names.find_map(|name| self.known.get(&KnownKey::Name(field, name)).copied())
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::domain::{AccountName, AccountPolicy};
-use crate::input::{InputError, Table, trim_cell};
+use crate::input::{InputError, InputTable, trim_cell};
 
 /// How many rows are looked at.
 const ROWS_MAX: u64 = 1_000;
@@ -37,7 +37,7 @@ pub(super) fn is_another_thing(code: &str) -> bool {
 ///
 /// The file cannot be read.
 pub fn likely_id_column(
-    table: &mut Table,
+    table: &mut InputTable,
     policies: &[AccountPolicy],
     accounts: &BTreeSet<AccountName>,
 ) -> Result<Option<String>, InputError> {

@@ -3,7 +3,7 @@
 use crate::domain::{
     AccountName, AccountPolicy, Action, Outcome, OutcomeEntry, ProviderKind, Record,
 };
-use crate::input::{Field, Meant, Row, closest, holds_several_ids, is_harmless};
+use crate::input::{Field, RowProblem, closest, did_you_mean, holds_several_ids, is_harmless};
 
 use super::error::PlanError;
 use super::outline::Why;
@@ -130,10 +130,10 @@ impl Judge {
     /// What becomes of `row` if no other row and no earlier ledger speaks against it.
     pub(super) fn judge<'a>(
         &'a self,
-        row: &'a Row<'_>,
+        row: &'a Result<Record<'_>, RowProblem>,
     ) -> Result<ValidRow<'a>, Box<UnsentRow<'a>>> {
         let mut known = Known::default();
-        let why = match &row.content {
+        let why = match row {
             Ok(record) => match self.examine(record, &mut known) {
                 Ok(valid) => return Ok(valid),
                 Err(why) => why,
@@ -249,7 +249,7 @@ impl Judge {
                 "unknown_account",
                 format!(
                     "no account has the name in the row{} (accounts: {})",
-                    Meant(closest(text, self.names())),
+                    did_you_mean(closest(text, self.names())),
                     self.names().collect::<Vec<_>>().join(", ")
                 ),
             ),
@@ -303,7 +303,7 @@ impl Judge {
                     "unknown_action",
                     format!(
                         "no action has the name in the row{} ({} offers: {})",
-                        Meant(closest(text, names())),
+                        did_you_mean(closest(text, names())),
                         policy.provider,
                         names().collect::<Vec<_>>().join(", ")
                     ),
@@ -364,7 +364,7 @@ impl Judge {
         PlanError::Account(match why {
             NoAccount::Unknown => format!(
                 "the configuration has no account `{name}`, which `--account` names{} (accounts: {})",
-                Meant(closest(name, self.names())),
+                did_you_mean(closest(name, self.names())),
                 self.names().collect::<Vec<_>>().join(", ")
             ),
             NoAccount::Several(provider) => format!(

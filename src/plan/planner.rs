@@ -14,8 +14,10 @@ use super::judge::{Judge, UnsentRow, ValidRow};
 use super::outline::{Group, Plan, Why};
 use super::protect::ProtectList;
 use super::rows::Lines;
-use crate::domain::{AccountName, Action, Outcome, Position, ProviderKind, TaskKey, UserId};
-use crate::input::{Field, InputError, Row, Source};
+use crate::domain::{
+    AccountName, Action, Outcome, Position, ProviderKind, Record, TaskKey, UserId,
+};
+use crate::input::{Field, InputError, InputSource, RowProblem};
 
 /// Decides what becomes of the rows of a file.
 #[derive(Debug)]
@@ -23,6 +25,9 @@ pub struct Planner {
     judge: Judge,
     done_before: HashSet<TaskKey>,
 }
+
+/// A row of the input: its cells, or why they cannot be read.
+type ReadRow<'a> = Result<Record<'a>, RowProblem>;
 
 /// A reading under way.
 struct Reading<'p, 's> {
@@ -75,7 +80,11 @@ impl Planner {
     ///
     /// The source cannot be read to its end, it holds ids of another system than an account whose
     /// rows it has, or the sink failed.
-    pub fn plan(&self, source: &mut Source, sink: Option<Sink<'_>>) -> Result<Plan, PlanError> {
+    pub fn plan(
+        &self,
+        source: &mut InputSource,
+        sink: Option<Sink<'_>>,
+    ) -> Result<Plan, PlanError> {
         let accounts = self.judge.accounts();
         let external = source.external_ids().map(str::to_owned);
         let mut reading = Reading {
@@ -89,7 +98,7 @@ impl Planner {
             has_external_ids: external.is_some(),
             refusing: None,
         };
-        source.each_row(|row| reading.take(row))?;
+        source.each_row(|position, row| reading.take(position, row))?;
         if let (Some(column), Some((account, provider))) = (external, reading.refusing.take()) {
             let (name, title) = (account.as_str(), provider.title());
             let error = InputError::external_ids(source.path(), column, name, title);
@@ -101,36 +110,36 @@ impl Planner {
 }
 
 impl Reading<'_, '_> {
-    fn take(&mut self, row: &Row<'_>) {
+    fn take(&mut self, position: Position, row: &ReadRow<'_>) {
         if self.blocks.as_ref().is_some_and(Blocks::has_failed) {
             return;
         }
         self.plan.rows += 1;
-        self.lines.push(row.position);
+        self.lines.push(position);
         let judge = self.judge;
         match judge.judge(row) {
             Ok(valid) => {
                 self.look_at(row, valid.place, Some(valid.id));
-                self.take_valid(&valid, row.position);
+                self.take_valid(&valid, position);
             }
             Err(unsent) => {
                 if let Some((place, _)) = unsent.account {
                     self.look_at(row, place, unsent.id);
                 }
                 self.plan.trimmed += u64::from(unsent.account.is_none() && is_trimmed(row));
-                self.end(&unsent, row.position);
+                self.end(&unsent, position);
             }
         }
     }
 
     /// Counts what all ids of an account show together.
-    fn look_at(&mut self, row: &Row<'_>, place: usize, id: Option<&str>) {
+    fn look_at(&mut self, row: &ReadRow<'_>, place: usize, id: Option<&str>) {
         if self.has_external_ids && self.refusing.is_none() {
             self.refusing = self.judge.refuses_external_ids(place);
         }
         self.plan.trimmed += u64::from(is_trimmed(row));
         if let Some(id) = id {
-            let is_bare = row.content.as_ref().is_ok_and(|it| it.id.len() == id.len());
+            let is_bare = row.as_ref().is_ok_and(|it| it.id.len() == id.len());
             self.plan.unprefixed += u64::from(!is_bare);
             self.accounts[place].tally.add(Look::of(id));
         }
@@ -293,6 +302,6 @@ fn duplicate() -> Why {
     Why::new(Outcome::Duplicate, Field::Row, "duplicate", reason)
 }
 
-fn is_trimmed(row: &Row<'_>) -> bool {
-    row.content.as_ref().is_ok_and(|record| record.trimmed)
+fn is_trimmed(row: &ReadRow<'_>) -> bool {
+    row.as_ref().is_ok_and(|record| record.trimmed)
 }

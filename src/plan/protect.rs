@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use crate::domain::{AccountPolicy, IdProblem};
-use crate::input::{Field, InputError, ReadOptions, RowProblem, Source, Wanted};
+use crate::input::{Field, InputError, InputSource, ReadOptions, RowProblem, Wanted};
 
 use super::damage::is_broken;
 use super::error::PlanError;
@@ -57,7 +57,7 @@ impl ProtectList {
             },
         };
         let mut source =
-            Source::open_digested(path, &ReadOptions::default()).map_err(unreadable)?;
+            InputSource::open_digested(path, &ReadOptions::default()).map_err(unreadable)?;
         let own_ids = accounts.iter().any(|it| !it.provider.takes_external_ids());
         if let Some(column) = source.external_ids().filter(|_| own_ids) {
             return Err(wrong(format!(
@@ -105,7 +105,7 @@ impl ProtectList {
     }
 
     /// Takes the row that `source` is at.
-    fn take(&mut self, source: &Source, accounts: &[AccountPolicy]) -> Result<(), RowProblem> {
+    fn take(&mut self, source: &InputSource, accounts: &[AccountPolicy]) -> Result<(), RowProblem> {
         let of_id = |code, reason: &str| Err(RowProblem::new(Field::Id, code, reason));
         let record = source.content()?;
         if record.id.is_empty() {

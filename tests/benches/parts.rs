@@ -17,7 +17,7 @@ use userpurge::domain::{
     AccountName, AccountPolicy, Action, Entry, Intent, Position, ProviderKind, RunHeader, Step,
     Time, UserId,
 };
-use userpurge::input::{ReadOptions, Source};
+use userpurge::input::{InputSource, ReadOptions};
 use userpurge::lane::limits::Window;
 use userpurge::ledger::{Durability, LedgerWriter};
 use userpurge::plan::{Defaults, Judge, Planner, ProtectList};
@@ -63,8 +63,8 @@ fn jsonl(folder: &TempDir) -> (Arc<Path>, usize) {
     input(folder, "users.jsonl", "", row)
 }
 
-fn open(path: &Path) -> Source {
-    Source::open(path, &ReadOptions::default()).expect("an input")
+fn open(path: &Path) -> InputSource {
+    InputSource::open(path, &ReadOptions::default()).expect("an input")
 }
 
 mod parse {
@@ -91,7 +91,7 @@ mod parse {
             .bench_local(|| {
                 let mut source = open(&path);
                 source
-                    .each_row(|row| drop(black_box(row.clone())))
+                    .each_row(|_, row| drop(black_box(row.clone())))
                     .expect("rows");
             });
     }

@@ -11,7 +11,7 @@ use tempfile::NamedTempFile;
 use userpurge::domain::{
     AccountName, AccountPolicy, Action, Entry, IdProblem, Outcome, ProviderKind, TaskKey,
 };
-use userpurge::input::{Columns, ReadOptions, Source, Table};
+use userpurge::input::{Columns, InputSource, InputTable, ReadOptions};
 use userpurge::plan::{
     Defaults, Judge, PROBLEMS_MAX, Plan, PlanError, Planner, ProtectList, likely_id_column,
 };
@@ -62,7 +62,7 @@ fn plan_of(path: &Path, defaults: &Defaults, done: &[&str], protect: ProtectList
     let acme = AccountName::new("acme");
     let done = done.iter().map(|id| TaskKey::new(&acme, Action::Purge, id));
     let planner = Planner::new(judge, done.collect::<HashSet<_>>());
-    let open = || Source::open(path, &ReadOptions::default()).unwrap();
+    let open = || InputSource::open(path, &ReadOptions::default()).unwrap();
     let mut ends = Ends::new();
     let mut take = |entry: Entry| {
         match entry {
@@ -353,7 +353,7 @@ fn the_column_whose_cells_are_ids_is_found() {
         ("id,uid\nx,1\ny,2\n", "nobody", None),
         ("id,uid\n", "acme", None),
     ] {
-        let mut table = Table::open(file(text).path(), &ReadOptions::default()).unwrap();
+        let mut table = InputTable::open(file(text).path(), &ReadOptions::default()).unwrap();
         let accounts = BTreeSet::from([AccountName::new(account)]);
         let likely = likely_id_column(&mut table, &policies(), &accounts).unwrap();
         assert_eq!(likely.as_deref(), column);

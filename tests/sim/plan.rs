@@ -8,7 +8,7 @@ use userpurge::domain::{
     AccountHeader, AccountName, AccountPolicy, Agreed, AgreedBy, Entry, Outcome, PlanEnd,
     PlannedInput, ProviderKind, RunHeader, RunId, RunOptions, TaskKey, Uptime,
 };
-use userpurge::input::{ReadOptions, Source};
+use userpurge::input::{InputSource, ReadOptions};
 use userpurge::ledger::{Good, LedgerFile};
 use userpurge::plan::{Defaults, Judge, Plan, Planner, ProtectList};
 use userpurge::provider;
@@ -172,7 +172,7 @@ fn plan(world: &World, planner: &Planner, last: Option<u64>) -> Result<(), Strin
     let created = LedgerFile::create_on(&world.disk, &ledger_path(world), header);
     let mut file = created.map_err(|it| it.to_string())?;
     let path = input_path(world);
-    let opened = Source::open_digested(&path, &ReadOptions::default());
+    let opened = InputSource::open_digested(&path, &ReadOptions::default());
     let mut source = opened.map_err(|it| format!("the input: {it}"))?;
     let mut left = last.unwrap_or(u64::MAX);
     let mut append = |entry: Entry| {

@@ -11,7 +11,7 @@ use crate::cli::signals::{Signal, StopSignals};
 use crate::cli::terminal::{put, tell};
 use crate::cli::{ExitCode, Failure};
 use crate::domain::{Action, ProviderKind, Quota, Record};
-use crate::input::{ReadOptions, Source};
+use crate::input::{InputSource, ReadOptions};
 use crate::provider::{check_id, defaults};
 use crate::sandbox::{
     Credentials, Population, Sandbox, SandboxOptions, Seed, Settings, SuncoSeed, ZendeskSeed,
@@ -99,10 +99,9 @@ impl Stock {
     /// provider whose ids look like its own. Users to be permanently deleted are soft-deleted already.
     fn of_file(path: &Path) -> Result<Self, Failure> {
         let mut stock = Self::default();
-        let mut source = Source::open(path, &ReadOptions::default())?;
-        source.each_row(|row| {
-            let record = row.content.as_ref();
-            let is_stocked = record.is_ok_and(|record| stock.add_row(record));
+        let mut source = InputSource::open(path, &ReadOptions::default())?;
+        source.each_row(|_, row| {
+            let is_stocked = row.as_ref().is_ok_and(|record| stock.add_row(record));
             stock.rows_without += u64::from(!is_stocked);
         })?;
         Ok(stock)

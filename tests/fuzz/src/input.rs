@@ -8,7 +8,9 @@ use url::Url;
 
 use super::reply::providers;
 use userpurge::domain::{Position, ProviderKind, Record, UserId};
-use userpurge::input::{Columns, Format, InputError, ReadOptions, Resolved, RowProblem, Source};
+use userpurge::input::{
+    Columns, Format, InputError, InputSource, ReadOptions, Resolved, RowProblem,
+};
 use userpurge::provider::{Access, LookupFor, Request, check_id};
 
 /// The names that an input is read under, and the format it is read in; `None`: it is found out.
@@ -89,7 +91,7 @@ fn read(
     buffer: usize,
     options: &ReadOptions,
 ) -> Result<Reading, InputError> {
-    let mut source = Source::of_bytes(Path::new(name), bytes.to_vec(), buffer, options)?;
+    let mut source = InputSource::of_bytes(Path::new(name), bytes.to_vec(), buffer, options)?;
     let resolved = source.resolved().clone();
     let mut reading = Reading {
         resolved,
@@ -162,7 +164,7 @@ pub fn mapping(data: &[u8]) {
             ..ReadOptions::default()
         };
         let open = |options: &ReadOptions| {
-            Source::of_bytes(
+            InputSource::of_bytes(
                 Path::new(name),
                 rest.as_bytes().to_vec(),
                 BUFFER_BYTES,

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::file;
-use userpurge::input::{Columns, Excerpt, Field, Format, ReadOptions, Source, Wanted};
+use userpurge::input::{Columns, Excerpt, Field, Format, InputSource, ReadOptions, Wanted};
 
 const FIELDS: [Field; 5] = [
     Field::Row,
@@ -37,7 +37,7 @@ proptest! {
         let options = ReadOptions { format, columns, ..ReadOptions::default() };
         let told = |error: &_| Excerpt::of_error(error).is_none_or(|(it, _)| is_within(&it));
         let mut wanted = Vec::new();
-        match Source::open(file.path(), &options) {
+        match InputSource::open(file.path(), &options) {
             Err(error) => prop_assert!(told(&error), "{error:?}"),
             Ok(mut source) => loop {
                 match source.advance() {

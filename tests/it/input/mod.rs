@@ -9,9 +9,9 @@ use proptest::prelude::*;
 use rstest::rstest;
 use tempfile::NamedTempFile;
 
-use userpurge::domain::Record;
+use userpurge::domain::{Position, Record};
 use userpurge::input::{
-    Columns, Compression, Encoding, Format, ReadOptions, Row, RowProblem, Source, fingerprint,
+    Columns, Compression, Encoding, Format, InputSource, ReadOptions, RowProblem, fingerprint,
     spool,
 };
 
@@ -42,23 +42,23 @@ fn id_column(name: &str) -> ReadOptions {
     }
 }
 
+type OwnedRow = (Position, Result<Record<'static>, RowProblem>);
+
 /// Every row with texts of its own.
-fn all_rows(mut source: Source) -> Vec<Row<'static>> {
+fn all_rows(mut source: InputSource) -> Vec<OwnedRow> {
     let mut rows = Vec::new();
-    let take = |row: &Row<'_>| {
-        let Row { position, content } = row.clone();
-        let content = content.map(Record::into_owned);
-        rows.push(Row { position, content });
-    };
-    source.each_row(take).unwrap();
+    let read = source.each_row(|position, content| {
+        rows.push((position, content.clone().map(Record::into_owned)));
+    });
+    read.unwrap();
     rows
 }
 
 /// `line id`, or `line code`, of every row.
-fn ids_of(source: Source) -> Vec<String> {
+fn ids_of(source: InputSource) -> Vec<String> {
     (1..)
         .zip(all_rows(source))
-        .map(|(number, Row { position, content })| {
+        .map(|(number, (position, content))| {
             assert_eq!(position.row, number);
             let told = match &content {
                 Ok(record) => record.id.as_ref(),
@@ -99,7 +99,7 @@ fn every_fixture_yields_its_three_ids_with_their_lines(
     #[case] delimiter: Option<char>,
     #[case] lines: &[u64],
 ) {
-    let source = Source::open(&fixture(name), &id_column(id)).unwrap();
+    let source = InputSource::open(&fixture(name), &id_column(id)).unwrap();
     assert_eq!(source.resolved().format, format);
     assert_eq!(source.resolved().delimiter, delimiter);
     let expected: Vec<_> = lines
@@ -128,14 +128,14 @@ fn every_fixture_yields_its_three_ids_with_their_lines(
 #[case("bad_bytes.csv", &["2 35436", "3 invalid_utf8", "4 35438"])]
 #[case("unclosed_quote.csv", &["2 35436", "3 unclosed_quote"])]
 fn a_row_with_a_problem_does_not_stop_the_others(#[case] name: &str, #[case] expected: &[&str]) {
-    let source = Source::open(&fixture(name), &ReadOptions::default()).unwrap();
+    let source = InputSource::open(&fixture(name), &ReadOptions::default()).unwrap();
     assert_eq!(ids_of(source), expected);
 }
 
 #[test]
 fn what_was_found_out_can_be_asked_and_given_back() {
     let path = fixture("semicolon.csv");
-    let source = Source::open(&path, &ReadOptions::default()).unwrap();
+    let source = InputSource::open(&path, &ReadOptions::default()).unwrap();
     let resolved = source.resolved().clone();
     assert_eq!(resolved.columns, ["Name", "User ID", "System", "Ticket"]);
     assert_eq!(resolved.mapping.id.as_deref(), Some("User ID"));
@@ -148,14 +148,14 @@ fn what_was_found_out_can_be_asked_and_given_back() {
         columns: resolved.mapping.clone(),
     };
     let first = all_rows(source);
-    let source = Source::open(&path, &again).unwrap();
+    let source = InputSource::open(&path, &again).unwrap();
     assert_eq!(source.resolved(), &resolved);
     assert_eq!(all_rows(source), first);
-    let record = first[0].content.as_ref().unwrap();
+    let record = first[0].1.as_ref().unwrap();
     assert_eq!(record.account.as_deref(), Some("acme"));
     assert_eq!(record.reference.as_deref(), Some("T-1"));
     assert!(record.trimmed);
-    assert_eq!(first[1].content.as_ref().unwrap().reference, None);
+    assert_eq!(first[1].1.as_ref().unwrap().reference, None);
 }
 
 /// The error of a file called `name` that holds `bytes`, with its path cut down to the name.
@@ -164,8 +164,8 @@ fn refusal(name: &str, bytes: &[u8], options: &ReadOptions) -> String {
     let path = folder.path().join(name);
     let mut file = std::fs::File::create(&path).unwrap();
     file.write_all(bytes).unwrap();
-    let error = match Source::open(&path, options) {
-        Ok(mut source) => source.each_row(|_| ()).unwrap_err(),
+    let error = match InputSource::open(&path, options) {
+        Ok(mut source) => source.each_row(|_, _| ()).unwrap_err(),
         Err(error) => error,
     };
     let folder = format!("{}/", folder.path().display());
@@ -273,14 +273,14 @@ fn a_named_key_that_no_row_has_is_an_error_and_a_rare_one_is_not() {
     let message = refusal("a.jsonl", b"{\"id\":1}\n{\"id\":2}\n", &options);
     assert!(message.contains("`--action-column`"), "{message}");
     let file = file("", b"{\"id\":1}\n{\"id\":2,\"verb\":\"purge\"}\n");
-    assert!(Source::open(file.path(), &options).is_ok());
+    assert!(InputSource::open(file.path(), &options).is_ok());
 }
 
 #[test]
 fn paths_that_are_no_file_are_told_apart() {
     let folder = tempfile::tempdir().unwrap();
     let told = |path: &Path| {
-        let error = Source::open(path, &ReadOptions::default()).unwrap_err();
+        let error = InputSource::open(path, &ReadOptions::default()).unwrap_err();
         error.to_string()
     };
     assert!(told(folder.path()).contains("is a folder"));
@@ -296,7 +296,7 @@ fn a_delimiter_that_sets_nothing_apart_is_refused() {
             delimiter: Some(delimiter),
             ..ReadOptions::default()
         };
-        let error = Source::open(&fixture("comma.csv"), &options).unwrap_err();
+        let error = InputSource::open(&fixture("comma.csv"), &options).unwrap_err();
         assert!(error.to_string().contains("cannot be a delimiter"));
     }
 }
@@ -307,7 +307,7 @@ fn damage_in_the_middle_of_a_file_ends_the_reading_once() {
     let mut bytes = zstd::encode_all(text.as_bytes(), 1).unwrap();
     bytes.truncate(bytes.len() / 2);
     let file = file(".csv.zst", bytes);
-    let open = || Source::open(file.path(), &ReadOptions::default()).unwrap();
+    let open = || InputSource::open(file.path(), &ReadOptions::default()).unwrap();
     let mut source = open();
     let mut read = 0;
     while let Ok(Some(_)) = source.advance() {
@@ -315,7 +315,7 @@ fn damage_in_the_middle_of_a_file_ends_the_reading_once() {
     }
     assert!(read > 1 && matches!(source.advance(), Ok(None)));
     let mut seen = 0;
-    let error = open().each_row(|_| seen += 1).unwrap_err();
+    let error = open().each_row(|_, _| seen += 1).unwrap_err();
     assert!(
         error.to_string().contains("could not decompress"),
         "{error}"
@@ -361,8 +361,8 @@ fn a_file_has_the_same_digest_while_it_is_read_for_its_rows() {
     assert_eq!(fingerprint(file("", "abc").path()).unwrap().sha256, abc);
     for rows in [1, 300_000] {
         let file = file(".csv", format!("id\n{}", "12\n".repeat(rows)));
-        let mut source = Source::open_digested(file.path(), &ReadOptions::default()).unwrap();
-        source.each_row(|_| ()).unwrap();
+        let mut source = InputSource::open_digested(file.path(), &ReadOptions::default()).unwrap();
+        source.each_row(|_, _| ()).unwrap();
         let digest = source.fingerprint().unwrap();
         assert_eq!(digest, fingerprint(file.path()).unwrap());
     }
@@ -499,14 +499,14 @@ proptest! {
         let bytes = compress(encode(&text, written.encoding), written.compression);
         let suffix = format!(".{}", written.format);
         let file = file(&suffix, bytes);
-        let source = Source::open(file.path(), &ReadOptions::default()).unwrap();
+        let source = InputSource::open(file.path(), &ReadOptions::default()).unwrap();
         let resolved = source.resolved();
         prop_assert_eq!(resolved.format, written.format);
         prop_assert_eq!(resolved.compression, written.compression);
         prop_assert_eq!(resolved.encoding, written.encoding.unwrap_or(Encoding::Utf8));
         let read: Vec<(u64, String)> = all_rows(source)
             .into_iter()
-            .map(|row| (row.position.line, row.content.unwrap().id.into_owned()))
+            .map(|row| (row.0.line, row.1.unwrap().id.into_owned()))
             .collect();
         let ids = given.into_iter().map(|(id, _, _)| id);
         let expected: Vec<(u64, String)> = lines.into_iter().zip(ids).collect();
@@ -520,10 +520,10 @@ proptest! {
         name in prop::sample::select(vec![".csv", ".tsv", ".jsonl", ".json", ".ids", ".txt", ".gz"]),
     ) {
         let file = file(name, [head.as_bytes(), &bytes].concat());
-        if let Ok(mut source) = Source::open(file.path(), &ReadOptions::default()) {
+        if let Ok(mut source) = InputSource::open(file.path(), &ReadOptions::default()) {
             let mut rows = 0;
             // An error ends the reading.
-            let _ = source.each_row(|_| rows += 1);
+            let _ = source.each_row(|_, _| rows += 1);
             prop_assert!(rows <= head.len() + bytes.len() + 1);
         }
     }

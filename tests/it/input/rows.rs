@@ -1,19 +1,19 @@
 //! The rows of each format, with the lines they begin on.
 
 use super::file;
-use userpurge::input::{Asides, Encoding, ReadOptions, Source};
+use userpurge::input::{Asides, Encoding, InputSource, ReadOptions};
 
 /// The line and the id, or the problem's code, of every row of a file; at last the error.
 fn told(name: &str, content: impl AsRef<[u8]>) -> String {
     let file = file(name, content);
     let mut all = Vec::new();
-    let mut source = Source::open(file.path(), &ReadOptions::default()).unwrap();
-    let ended = source.each_row(|row| {
-        let told = match &row.content {
+    let mut source = InputSource::open(file.path(), &ReadOptions::default()).unwrap();
+    let ended = source.each_row(|position, row| {
+        let told = match row {
             Ok(record) => record.id.to_string(),
             Err(problem) => problem.code.to_owned(),
         };
-        all.push(format!("{} {told}", row.position.line));
+        all.push(format!("{} {told}", position.line));
     });
     if let Err(error) = ended {
         let error = error.to_string();
@@ -144,8 +144,8 @@ fn a_line_of_a_list_is_taken_whole_or_not_at_all() {
 fn what_a_list_passes_over_is_counted() {
     let text = "# a list\n#36181\n36182 left in May\n#5963c0d619a30a2e00de36b8\n";
     let file = file(".ids", text);
-    let mut source = Source::open(file.path(), &ReadOptions::default()).unwrap();
-    source.each_row(|_| ()).unwrap();
+    let mut source = InputSource::open(file.path(), &ReadOptions::default()).unwrap();
+    source.each_row(|_, _| ()).unwrap();
     let expected = Asides {
         comments: 3,
         id_in_comment: Some(2),
@@ -204,6 +204,6 @@ fn what_is_no_text_in_utf_16_spoils_only_its_own_row() {
         "1 1, 2 invalid_utf8, 3 3, 4 invalid_utf8"
     );
     let file = file(".ids", &bytes);
-    let source = Source::open(file.path(), &ReadOptions::default()).unwrap();
+    let source = InputSource::open(file.path(), &ReadOptions::default()).unwrap();
     assert_eq!(source.resolved().encoding, Encoding::Utf16Le);
 }

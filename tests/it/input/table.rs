@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use proptest::prelude::*;
 use rstest::rstest;
 
-use super::{all_rows, file};
-use userpurge::input::{Columns, ReadOptions, Row, Source, Table};
+use super::{OwnedRow, all_rows, file};
+use userpurge::input::{Columns, InputSource, InputTable, ReadOptions};
 
 fn options(id: &str) -> ReadOptions {
     ReadOptions {
@@ -21,7 +21,7 @@ fn options(id: &str) -> ReadOptions {
 /// Columns and rows, joined with `|`.
 fn table(name: &str, text: &str, id: &str) -> Vec<String> {
     let file = file(name, text.as_bytes());
-    let mut table = Table::open(file.path(), &options(id)).unwrap();
+    let mut table = InputTable::open(file.path(), &options(id)).unwrap();
     let mut all = vec![table.columns().join("|")];
     while table.advance().unwrap().is_some() {
         let cells = table.cells();
@@ -54,7 +54,7 @@ fn rows_are_given_as_the_file_has_them(
 #[test]
 fn bytes_that_are_no_text_stay_what_they_are() {
     let file = file(".csv", b"id,name\n\xFF1,Zo\xEB\n");
-    let mut table = Table::open(file.path(), &options("")).unwrap();
+    let mut table = InputTable::open(file.path(), &options("")).unwrap();
     table.advance().unwrap();
     assert_eq!(table.cells(), [b"\xFF1".to_vec(), b"Zo\xEB".to_vec()]);
 }
@@ -65,14 +65,14 @@ fn there_are_never_more_columns_than_can_be_read_again() {
         format!("{rows}{{\"id\":1,\"k{n}\":2}}\n")
     });
     let file = file(".jsonl", rows.as_bytes());
-    let table = Table::open(file.path(), &options("")).unwrap();
+    let table = InputTable::open(file.path(), &options("")).unwrap();
     assert_eq!(table.columns().len(), 8 * 1024);
     assert!(table.keys_left_out());
 }
 
 /// The rows of the table of `rows`, written as CSV and read again.
-fn again(path: &std::path::Path, options: &ReadOptions) -> Vec<Row<'static>> {
-    let mut table = Table::open(path, options).unwrap();
+fn again(path: &std::path::Path, options: &ReadOptions) -> Vec<OwnedRow> {
+    let mut table = InputTable::open(path, options).unwrap();
     let mut writer = csv::WriterBuilder::new()
         .flexible(true)
         .from_writer(Vec::new());
@@ -86,7 +86,7 @@ fn again(path: &std::path::Path, options: &ReadOptions) -> Vec<Row<'static>> {
         writer.write_record(cells).unwrap();
     }
     let file = file(".csv", writer.into_inner().unwrap());
-    let source = Source::open(file.path(), options).unwrap();
+    let source = InputSource::open(file.path(), options).unwrap();
     all_rows(source)
 }
 
@@ -105,11 +105,11 @@ proptest! {
             writeln!(text, "{{\"{id_key}\":{id},\"{other_key}\":{other}}}").unwrap();
         }
         let file = file(".jsonl", text.as_bytes());
-        let first = all_rows(Source::open(file.path(), &options("")).unwrap());
+        let first = all_rows(InputSource::open(file.path(), &options("")).unwrap());
         let second = again(file.path(), &options(""));
         prop_assert_eq!(first.len(), second.len());
         for (first, second) in first.iter().zip(&second) {
-            match (&first.content, &second.content) {
+            match (&first.1, &second.1) {
                 (Ok(first), Ok(second)) => prop_assert_eq!(first, second),
                 // Whatever was wrong: without an id it is invalid again.
                 (Err(_), Ok(second)) => prop_assert_eq!(second.id.as_ref(), ""),

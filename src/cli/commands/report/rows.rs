@@ -18,7 +18,7 @@ use crate::domain::{
     Action, Entry, Outcome, OutcomeEntry, PlannedInput, PlannedRow, Position, ProviderKind,
     RunOptions,
 };
-use crate::input::{self, ReadOptions, Table, fingerprint};
+use crate::input::{self, InputTable, ReadOptions, fingerprint};
 use crate::ledger::{LedgerReader, LedgerState, Outcomes};
 use crate::report::csv::{Columns, End, Finished, Id, Kind, Sheet};
 use crate::report::named_config;
@@ -41,7 +41,7 @@ struct RowsBack<'a> {
     folder: &'a Path,
     state: &'a LedgerState,
     /// The input; `None`: it is not what it was.
-    table: Option<Table>,
+    table: Option<InputTable>,
     outcomes: Outcomes,
     /// Whether every account has a provider whose ids are digits.
     ids_are_digits: bool,
@@ -67,7 +67,7 @@ pub(super) fn write(
     let input = path_of(ledger, &planned.input);
     make_folder(folder, &[&input, ledger], options)?;
     let table = open_input(&input, &planned.input, options)?;
-    let keys_left_out = table.as_ref().is_some_and(Table::keys_left_out);
+    let keys_left_out = table.as_ref().is_some_and(InputTable::keys_left_out);
     let mut rows = RowsBack {
         folder,
         ids_are_digits: ids_are_digits(&state),
@@ -105,7 +105,7 @@ fn open_input(
     path: &Path,
     planned: &PlannedInput,
     options: &RunOptions,
-) -> Result<Option<Table>, Failure> {
+) -> Result<Option<InputTable>, Failure> {
     let found = fingerprint(path);
     if found.is_ok_and(|found| (found.size, &found.sha256) == (planned.size, &planned.sha256)) {
         let read = ReadOptions {
@@ -118,7 +118,7 @@ fn open_input(
                 reference: options.ref_column.clone(),
             },
         };
-        return Ok(Some(Table::open(path, &read)?));
+        return Ok(Some(InputTable::open(path, &read)?));
     }
     tell(&format!(
         "note: the input `{}` is not there any more as it was planned, so the rows have the columns \
