@@ -63,26 +63,6 @@ impl Kind {
     }
 }
 
-/// The input's columns.
-#[derive(Debug, Clone, Copy)]
-pub struct Columns<'a> {
-    /// Their names.
-    pub names: &'a [String],
-    /// The place of the id's; `None`: there is none.
-    pub id: Option<usize>,
-    /// The places of the columns that rows are read by, which must keep their names.
-    pub read: &'a [usize],
-}
-
-/// What is known of a row's id.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Id {
-    /// It is, or may be, one that the provider can have: it must go back as it is.
-    Kept,
-    /// It is none.
-    Broken,
-}
-
 /// How a row ended.
 #[derive(Debug, Clone, Copy)]
 pub struct End<'a> {
@@ -118,29 +98,30 @@ pub struct Sheet<W: Write> {
 }
 
 impl<W: Write> Sheet<W> {
-    /// Begins a file with its header.
+    /// Begins a file with its header: the input's columns `names`, and ours. `id`: the place of the id's;
+    /// `read`: the places of the columns that rows are read by, which must keep their names.
     ///
     /// # Errors
     ///
     /// `to` takes no more; so below.
-    pub fn new(to: W, columns: Columns<'_>) -> io::Result<Self> {
+    pub fn new(to: W, names: &[String], id: Option<usize>, read: &[usize]) -> io::Result<Self> {
         // Rows may have more cells than the header; those stand behind the added ones.
         let mut writer = WriterBuilder::new().flexible(true).from_writer(to);
-        for (place, name) in columns.names.iter().enumerate() {
-            if columns.read.contains(&place) {
+        for (place, name) in names.iter().enumerate() {
+            if read.contains(&place) {
                 writer.write_field(name)?;
             } else {
                 writer.write_field(safe(name.as_bytes()))?;
             }
         }
-        for name in added(columns.names) {
+        for name in added(names) {
             writer.write_field(name)?;
         }
         writer.write_record(None::<&[u8]>)?;
         Ok(Self {
             writer,
-            columns: columns.names.len(),
-            id: columns.id,
+            columns: names.len(),
+            id,
             rows: 0,
             ids_like_formulas: 0,
         })
@@ -148,13 +129,14 @@ impl<W: Write> Sheet<W> {
 
     /// Adds a row. `cells`: the row's own; fewer than there are columns are filled up, and what is
     /// more is put behind the added columns. The id of a row that is invalid for having fewer gets a
-    /// question mark, so that nobody sends it unseen.
-    pub fn row(&mut self, cells: &[Vec<u8>], id: Id, end: End<'_>) -> io::Result<()> {
+    /// question mark, so that nobody sends it unseen. `keeps_id`: whether the id is, or may be, one that
+    /// the provider can have, so that it must go back as it is.
+    pub fn row(&mut self, cells: &[Vec<u8>], keeps_id: bool, end: End<'_>) -> io::Result<()> {
         let (own, more) = cells.split_at(cells.len().min(self.columns));
         for place in 0..self.columns {
             let cell = own.get(place).map_or(&[][..], Vec::as_slice);
             if self.id == Some(place) {
-                let mut cell = self.id_cell(cell, id);
+                let mut cell = self.id_cell(cell, keeps_id);
                 if end.code == Some(SHORT_ROW) {
                     // Filled up it would pass for whole, and another cell for the id.
                     cell.to_mut().insert(0, b'?');
@@ -181,24 +163,22 @@ impl<W: Write> Sheet<W> {
         Ok(())
     }
 
-    /// Ends the file, and hands back how many rows it has.
-    pub fn finish(mut self) -> io::Result<Finished> {
+    /// Ends the file. Returns how many rows it has, and of how many a spreadsheet would take the valid id
+    /// for a formula.
+    pub fn finish(mut self) -> io::Result<(u64, u64)> {
         self.writer.flush()?;
-        Ok(Finished {
-            rows: self.rows,
-            ids_like_formulas: self.ids_like_formulas,
-        })
+        Ok((self.rows, self.ids_like_formulas))
     }
 
     /// An id goes back as it is if it can be one. If it cannot, the sign that makes it safe stands
     /// right before what is dangerous, so that blanks in front, which may be what is wrong with it,
     /// stay in front.
-    fn id_cell<'c>(&mut self, cell: &'c [u8], id: Id) -> Cow<'c, [u8]> {
+    fn id_cell<'c>(&mut self, cell: &'c [u8], keeps_id: bool) -> Cow<'c, [u8]> {
         let clean = without_controls(cell);
         let Some(at) = formula(&clean) else {
             return clean;
         };
-        if id == Id::Kept {
+        if keeps_id {
             self.ids_like_formulas += 1;
             return clean;
         }
@@ -214,15 +194,6 @@ impl<W: Write> std::fmt::Debug for Sheet<W> {
             .field("rows", &self.rows)
             .finish_non_exhaustive()
     }
-}
-
-/// A file that is done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Finished {
-    /// How many rows it has.
-    pub rows: u64,
-    /// How many ids in it are valid, and yet a spreadsheet would take them for formulas.
-    pub ids_like_formulas: u64,
 }
 
 /// The names of the added columns. An input that is such a file itself has them already: then they
@@ -311,7 +282,7 @@ fn without_controls(cell: &[u8]) -> Cow<'_, [u8]> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Columns, End, Finished, Id, Sheet, added, safe};
+    use super::{End, Sheet, added, safe};
 
     fn names(names: &[&str]) -> Vec<String> {
         names.iter().map(|name| (*name).to_owned()).collect()
@@ -325,15 +296,9 @@ mod tests {
     };
 
     /// What a sheet of these rows is, and what it counted. The first column is the id's.
-    fn sheet(header: &[&str], rows: &[(&[&str], Id)]) -> (String, Finished) {
-        let names = names(header);
-        let columns = Columns {
-            names: &names,
-            id: Some(0),
-            read: &[0],
-        };
+    fn sheet(header: &[&str], rows: &[(&[&str], bool)]) -> (String, (u64, u64)) {
         let mut bytes = Vec::new();
-        let mut sheet = Sheet::new(&mut bytes, columns).unwrap();
+        let mut sheet = Sheet::new(&mut bytes, &names(header), Some(0), &[0]).unwrap();
         for (cells, id) in rows {
             let cells: Vec<Vec<u8>> = cells.iter().map(|cell| cell.as_bytes().to_vec()).collect();
             sheet.row(&cells, *id, END).unwrap();
@@ -344,11 +309,11 @@ mod tests {
 
     #[test]
     fn a_row_has_its_own_cells_then_ours_then_what_was_too_much() {
-        let rows: &[(&[&str], Id)] = &[
-            (&["1", "a"], Id::Kept),
-            (&["2"], Id::Kept),
-            (&["3", "b", "c", "=d"], Id::Kept),
-            (&[], Id::Broken),
+        let rows: &[(&[&str], bool)] = &[
+            (&["1", "a"], true),
+            (&["2"], true),
+            (&["3", "b", "c", "=d"], true),
+            (&[], false),
         ];
         let (text, finished) = sheet(&["id", "=name"], rows);
         insta::assert_snapshot!(text, @r#"
@@ -358,25 +323,24 @@ mod tests {
         3,b,refused,'=x,"has ""open"" tickets, two",7,c,'=d
         ,,refused,'=x,"has ""open"" tickets, two",7
         "#);
-        assert_eq!((finished.rows, finished.ids_like_formulas), (4, 0));
+        assert_eq!(finished, (4, 0));
     }
 
     #[test]
     fn an_id_that_may_be_one_goes_back_as_it_is() {
         for (cell, id, expected) in [
-            ("123", Id::Kept, "123"),
-            (" 123\u{85}", Id::Kept, " 123\u{85}"),
-            ("=cmd|x", Id::Kept, "=cmd|x"),
-            ("=cmd|x", Id::Broken, "'=cmd|x"),
-            (" =cmd|x", Id::Broken, " '=cmd|x"),
-            ("-5", Id::Broken, "-5"),
-            ("1\u{1b}[2J\0\u{9b}", Id::Broken, "1\u{1a}[2J\u{1a}\u{1a}"),
+            ("123", true, "123"),
+            (" 123\u{85}", true, " 123\u{85}"),
+            ("=cmd|x", true, "=cmd|x"),
+            ("=cmd|x", false, "'=cmd|x"),
+            (" =cmd|x", false, " '=cmd|x"),
+            ("-5", false, "-5"),
+            ("1\u{1b}[2J\0\u{9b}", false, "1\u{1a}[2J\u{1a}\u{1a}"),
         ] {
             let (text, finished) = sheet(&["id"], &[(&[cell], id)]);
             let line = text.lines().nth(1).unwrap();
             assert_eq!(line.split(',').next().unwrap(), expected);
-            let counted = u64::from(id == Id::Kept && cell.starts_with('='));
-            assert_eq!(finished.ids_like_formulas, counted);
+            assert_eq!(finished.1, u64::from(id && cell.starts_with('=')));
         }
     }
 

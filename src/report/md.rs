@@ -25,35 +25,23 @@ pub fn render(report: &Report) -> String {
     lines.join("\n")
 }
 
-/// An element of the page.
+/// An element of the page, or a text in one: that has no tag.
 #[derive(Debug, Default)]
 struct Element<'p> {
     tag: &'p str,
     class: &'p str,
-    children: Vec<Node<'p>>,
-}
-
-/// What stands in it.
-#[derive(Debug)]
-enum Node<'p> {
-    Text(String),
-    Element(Element<'p>),
+    text: String,
+    children: Vec<Self>,
 }
 
 impl Element<'_> {
     fn elements(&self) -> impl Iterator<Item = &Self> {
-        self.children.iter().filter_map(|child| match child {
-            Node::Element(element) => Some(element),
-            Node::Text(_) => None,
-        })
+        self.children.iter().filter(|child| !child.tag.is_empty())
     }
 
     fn text(&self) -> String {
-        let texts = self.children.iter().map(|child| match child {
-            Node::Text(text) => text.clone(),
-            Node::Element(element) => element.text(),
-        });
-        texts.collect()
+        let texts = self.children.iter().map(Self::text);
+        self.text.clone() + &texts.collect::<String>()
     }
 }
 
@@ -70,18 +58,20 @@ fn parse(page: &str) -> Element<'_> {
         } else if !name.is_empty() {
             let class = tag.split_once("class=\"").map_or("", |(_, rest)| rest);
             let class = class.split('"').next().unwrap_or("");
-            let children = Vec::new();
             open.push(Element {
                 tag: name,
                 class,
-                children,
+                ..Element::default()
             });
             if tag.ends_with('/') || matches!(name, "br" | "wbr") {
                 close(&mut open);
             }
         }
         if let Some(inner) = open.last_mut() {
-            inner.children.push(Node::Text(unescaped(text)));
+            inner.children.push(Element {
+                text: unescaped(text),
+                ..Element::default()
+            });
         }
     }
     while open.len() > 1 {
@@ -96,7 +86,7 @@ fn close(open: &mut Vec<Element<'_>>) {
         && let Some(inner) = open.pop()
         && let Some(outer) = open.last_mut()
     {
-        outer.children.push(Node::Element(inner));
+        outer.children.push(inner);
     }
 }
 
@@ -188,23 +178,21 @@ fn table(rows: impl Iterator<Item = Vec<String>>) -> String {
 /// What stands in an element, on one line.
 fn inline(element: &Element<'_>) -> String {
     let mut text = String::new();
-    for child in &element.children {
-        match child {
+    for it in &element.children {
+        match (it.tag, it.class) {
             // The template's line ends are no words.
-            Node::Text(words) => words.chars().for_each(|c| match c.is_whitespace() {
+            ("", _) => it.text.chars().for_each(|c| match c.is_whitespace() {
                 false => text.push(c),
                 true if text.ends_with(' ') => {}
                 true => text.push(' '),
             }),
-            Node::Element(it) => match (it.tag, it.class) {
-                (_, "sign" | "command") => {}
-                ("bdi" | "code", _) => text.push_str(&span(&it.text())),
-                ("b", _) | (_, "state good" | "state bad" | "state plain") => {
-                    text = format!("{text}**{}**", inline(it));
-                }
-                ("br", _) => text.push_str(", "),
-                _ => text.push_str(&inline(it)),
-            },
+            (_, "sign" | "command") => {}
+            ("bdi" | "code", _) => text.push_str(&span(&it.text())),
+            ("b", _) | (_, "state good" | "state bad" | "state plain") => {
+                text = format!("{text}**{}**", inline(it));
+            }
+            ("br", _) => text.push_str(", "),
+            _ => text.push_str(&inline(it)),
         }
     }
     text.trim().to_owned()

@@ -10,30 +10,12 @@ use crate::words::grouped;
 /// How many spans are kept, and so stand in the JSON.
 const SPANS_MAX: usize = 200;
 
-/// What is counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Unit {
-    /// Lines of the input, from 1, on which the rows begin.
-    Line,
-    /// Numbers of rows, from 1: where several rows share a line, lines tell nothing.
-    Row,
-}
-
-impl Unit {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Line => "line",
-            Self::Row => "row",
-        }
-    }
-}
-
 /// Where some rows stand.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Places {
-    /// What the numbers count.
-    pub unit: Unit,
+    /// What the numbers count: `line`, on which rows begin, or `row`, where several share a line. Both
+    /// from 1.
+    pub unit: &'static str,
     /// First and last of each unbroken span, ascending; at most 200.
     pub spans: Vec<(u64, u64)>,
     /// How many rows more there are behind them.
@@ -42,7 +24,7 @@ pub struct Places {
 
 impl Places {
     /// The spans of `numbers`.
-    pub(super) fn of(unit: Unit, numbers: &RoaringTreemap) -> Self {
+    pub(super) fn of(unit: &'static str, numbers: &RoaringTreemap) -> Self {
         let mut spans: Vec<(u64, u64)> = Vec::new();
         let mut told = 0;
         for number in numbers {
@@ -63,7 +45,7 @@ impl Places {
 
     /// In words, at most `max` spans, such as `lines 47, 52, 60–98 and 13 rows more`.
     pub fn told(&self, max: usize) -> String {
-        let mut text = self.unit.name().to_owned();
+        let mut text = self.unit.to_owned();
         if self.spans.len() > 1 || self.spans.iter().any(|(first, last)| first != last) {
             text.push('s');
         }
@@ -88,7 +70,7 @@ impl Places {
 
 #[cfg(test)]
 mod tests {
-    use super::{Places, SPANS_MAX, Unit};
+    use super::{Places, SPANS_MAX};
 
     #[test]
     fn spans_are_told_as_far_as_they_fit_and_none_is_uncounted() {
@@ -100,10 +82,10 @@ mod tests {
             (&[1, 3, 5, 7], "lines 1, 3, 5 and 1 row more"),
         ] {
             let numbers = numbers.iter().copied().collect();
-            assert_eq!(Places::of(Unit::Line, &numbers).told(3), told);
+            assert_eq!(Places::of("line", &numbers).told(3), told);
         }
         let numbers = (0..100_000).map(|n| n * 2 + 1).collect();
-        let places = Places::of(Unit::Row, &numbers);
+        let places = Places::of("row", &numbers);
         assert_eq!(places.spans.len(), SPANS_MAX);
         assert_eq!(places.told(1), "rows 1 and 99,999 rows more");
     }

@@ -1,13 +1,13 @@
 //! The rows that somebody has to look at, grouped by reason, in bounded memory: of each group the
 //! numbers of its rows and lines, and a few rows whole.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use roaring::RoaringTreemap;
 use serde::Serialize;
 
 use super::advice::{self, Advice};
-use super::places::{Places, Unit};
+use super::places::Places;
 use crate::domain::{AccountName, Action, Counted, Outcome, OutcomeEntry, UserId};
 
 /// How many reasons there are at most; rows of further ones go to one for each outcome.
@@ -71,21 +71,14 @@ impl BadRow {
     }
 }
 
-/// What makes two rows' reasons the same.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Key {
-    outcome: Outcome,
-    code: Option<String>,
-    /// The message with every number in it replaced: `has 2 tickets` and `has 17 tickets` are one
-    /// reason.
-    pattern: Option<String>,
-}
+/// What makes two rows' reasons the same: the outcome, whether these are further reasons, the code, and
+/// the message with every number in it replaced: `has 2 tickets` and `has 17 tickets` are one reason.
+type Key = (Outcome, bool, Option<String>, Option<String>);
 
-#[derive(Debug)]
+/// The rows of a reason.
+#[derive(Debug, Default)]
 struct Group {
-    key: Key,
     message: Option<String>,
-    further: bool,
     rows: RoaringTreemap,
     lines: RoaringTreemap,
     listed: BTreeMap<u64, BadRow>,
@@ -122,22 +115,23 @@ impl Group {
         self.rows.iter().take(LISTED_MAX).collect()
     }
 
-    fn finish(mut self, ledger: &str, again: &str) -> Reason {
+    fn finish(mut self, key: Key, ledger: &str, again: &str) -> Reason {
+        let (outcome, further, code, _) = key;
         let first = self.first();
         self.listed.retain(|row, _| first.contains(*row));
         // A line that several rows share is taken out with the first of them, so that there are as
         // many lines as rows only if each row has one of its own.
         let places = if self.lines.len() == self.rows.len() {
-            Places::of(Unit::Line, &self.lines)
+            Places::of("line", &self.lines)
         } else {
-            Places::of(Unit::Row, &self.rows)
+            Places::of("row", &self.rows)
         };
         Reason {
-            outcome: self.key.outcome,
-            advice: advice::about(self.key.outcome, self.key.code.as_deref(), ledger, again),
-            code: self.key.code,
+            outcome,
+            advice: advice::about(outcome, code.as_deref(), ledger, again),
+            code,
             message: self.message,
-            further: self.further,
+            further,
             rows: self.rows.len(),
             places,
             listed: self.listed.into_values().collect(),
@@ -147,10 +141,7 @@ impl Group {
 
 /// Collects the reasons.
 #[derive(Debug, Default)]
-pub(super) struct Reasons {
-    groups: Vec<Group>,
-    by_key: HashMap<Key, usize>,
-}
+pub(super) struct Reasons(BTreeMap<Key, Group>);
 
 impl Reasons {
     /// A row ended; `was`: how it had ended before, which counts no more.
@@ -158,7 +149,7 @@ impl Reasons {
         let row = entry.position.row;
         let of = |group: &&mut Group| group.rows.contains(row);
         if was == Some(Counted::Bad)
-            && let Some(group) = self.groups.iter_mut().find(of)
+            && let Some(group) = self.0.values_mut().find(of)
         {
             group.remove(entry);
         }
@@ -168,40 +159,23 @@ impl Reasons {
     }
 
     fn group_of(&mut self, entry: &OutcomeEntry) -> &mut Group {
-        let told = Key {
-            outcome: entry.outcome,
-            code: entry.code.clone(),
-            pattern: entry.message.as_deref().map(without_numbers),
-        };
-        let further = !self.by_key.contains_key(&told) && self.groups.len() >= REASONS_MAX;
-        let key = if further {
-            Key {
-                code: None,
-                pattern: Some("further".to_owned()),
-                ..told
-            }
-        } else {
-            told
-        };
-        let place = *self.by_key.entry(key.clone()).or_insert_with(|| {
-            self.groups.push(Group {
-                message: entry.message.clone().filter(|_| !further),
-                further,
-                key,
-                rows: RoaringTreemap::new(),
-                lines: RoaringTreemap::new(),
-                listed: BTreeMap::new(),
-            });
-            self.groups.len() - 1
-        });
-        &mut self.groups[place]
+        let pattern = entry.message.as_deref().map(without_numbers);
+        let key = (entry.outcome, false, entry.code.clone(), pattern);
+        let further = !self.0.contains_key(&key) && self.0.len() >= REASONS_MAX;
+        if further {
+            return self.0.entry((entry.outcome, true, None, None)).or_default();
+        }
+        self.0.entry(key).or_insert_with(|| Group {
+            message: entry.message.clone(),
+            ..Group::default()
+        })
     }
 
     /// The rows that are to be listed and of which nothing was kept: others were listed in their
     /// place, which ended well since.
     pub(super) fn missing(&self) -> RoaringTreemap {
         let mut missing = RoaringTreemap::new();
-        for group in &self.groups {
+        for group in self.0.values() {
             let first = group.first();
             missing.extend(first.iter().filter(|row| !group.listed.contains_key(row)));
         }
@@ -211,25 +185,26 @@ impl Reasons {
     /// The last outcome of a row that was [missing](Reasons::missing).
     pub(super) fn found(&mut self, entry: &OutcomeEntry) {
         let row = entry.position.row;
-        if let Some(group) = self.groups.iter_mut().find(|it| it.rows.contains(row)) {
+        if let Some(group) = self.0.values_mut().find(|it| it.rows.contains(row)) {
             // Not through `list`: it would be pushed out by what stands behind it.
             group.listed.insert(row, BadRow::of(entry));
         }
     }
 
-    /// The reasons: by outcome and what to do, those with the most rows first.
-    pub(super) fn finish(self, ledger: &str, again: &str) -> Vec<Reason> {
-        let groups = self.groups.into_iter();
+    /// The reasons: by outcome and what to do, those with the most rows first, of as many the one that
+    /// stands first in the file.
+    pub(super) fn finish(mut self, ledger: &str, again: &str) -> Vec<Reason> {
+        self.0.retain(|_, group| !group.rows.is_empty());
+        let groups = self.0.into_iter();
         let mut reasons: Vec<_> = groups
-            .filter(|group| !group.rows.is_empty())
-            .map(|group| group.finish(ledger, again))
+            .map(|(key, group)| (group.rows.min(), group.finish(key, ledger, again)))
             .collect();
-        // Stable, so that reasons with as many rows stand as they came.
-        reasons.sort_by_key(|it| {
+        reasons.sort_by_key(|(first, it)| {
             let to_do = it.advice.what_to_do;
-            (it.outcome, to_do, it.further, std::cmp::Reverse(it.rows))
+            let most = std::cmp::Reverse(it.rows);
+            (it.outcome, to_do, it.further, most, *first)
         });
-        reasons
+        reasons.into_iter().map(|(_, reason)| reason).collect()
     }
 }
 

@@ -23,8 +23,10 @@ pub struct Summary {
     pub rows: u64,
     /// Where they stand; they add up to [`Summary::rows`].
     pub outcomes: Counts,
-    /// How many of the pending rows have steps behind them.
-    pub steps_done: StepsDone,
+    /// How many of the pending rows have steps behind them: their user is soft-deleted, and not
+    /// permanently deleted yet.
+    #[serde(rename = "steps_done", serialize_with = "steps_done")]
+    pub soft_deleted: u64,
     /// The accounts with rows.
     pub accounts: BTreeMap<AccountName, AccountSummary>,
     /// How many requests were sent.
@@ -73,31 +75,24 @@ pub struct Summary {
     pub last_at: Time,
 }
 
-/// How many pending rows have done which step.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct StepsDone {
-    /// Their user is soft-deleted, and not permanently deleted yet.
-    pub soft_deleted: u64,
-}
-
 /// The rows of one account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AccountSummary {
     /// Its provider; `None`: the account never introduced itself, because none of its rows could
     /// be sent.
     pub provider: Option<ProviderKind>,
-    /// How its ended rows ended.
-    pub outcomes: Ended,
+    /// How its rows ended; the JSON has no pending ones.
+    #[serde(serialize_with = "ended")]
+    pub outcomes: Counts,
 }
 
-/// [`Counts`] without the pending rows, which a ledger does not tell by account.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Ended(pub Counts);
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn steps_done<S: Serializer>(soft_deleted: &u64, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map([("soft_deleted", soft_deleted)])
+}
 
-impl Serialize for Ended {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(Outcome::ALL.map(|outcome| (outcome.name(), self.0.of(outcome))))
-    }
+fn ended<S: Serializer>(counts: &Counts, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(Outcome::ALL.map(|outcome| (outcome.name(), counts.of(outcome))))
 }
 
 /// Whether a process holds a ledger's lock.
@@ -128,9 +123,7 @@ impl Summary {
             state: run_state,
             rows: state.counts().total(),
             outcomes: state.counts(),
-            steps_done: StepsDone {
-                soft_deleted: state.soft_deleted_so_far().len(),
-            },
+            soft_deleted: state.soft_deleted_so_far().len(),
             settled_unseen: state.settled_unseen.len(),
             accounts: accounts(state),
             requests: state.requests,
@@ -161,24 +154,17 @@ pub(crate) fn named_config(options: &RunOptions) -> Option<&str> {
 }
 
 fn accounts(state: &LedgerState) -> BTreeMap<AccountName, AccountSummary> {
-    let known = state.accounts().into_iter().map(|(name, account)| {
+    let counts = state.account_counts();
+    let known = state.accounts();
+    // The header of a plan names every account of the configuration.
+    let configured = known.keys().filter(|_| state.planned.is_none());
+    let names = configured.chain(counts.keys()).cloned();
+    let accounts = names.map(|name| {
         let summary = AccountSummary {
-            provider: Some(account.provider),
-            outcomes: Ended::default(),
+            provider: known.get(&name).map(|it| it.provider),
+            outcomes: counts.get(&name).copied().unwrap_or_default(),
         };
         (name, summary)
     });
-    let mut accounts: BTreeMap<_, _> = known.collect();
-    let counts = state.account_counts();
-    // The header of a plan names every account of the configuration.
-    let has_rows = |name: &AccountName| state.planned.is_none() || counts.contains_key(name);
-    accounts.retain(|name, _| has_rows(name));
-    for (name, counts) in counts {
-        let account = accounts.entry(name).or_insert(AccountSummary {
-            provider: None,
-            outcomes: Ended::default(),
-        });
-        account.outcomes = Ended(counts);
-    }
-    accounts
+    accounts.collect()
 }

@@ -23,8 +23,9 @@ const LABEL_CHARS: usize = 11;
 /// many `columns` the input's path is shortened if it is long; a wider line is the terminal's to
 /// fold.
 pub fn render(summary: &Summary, columns: Option<usize>) -> String {
-    let mut lines = Lines::default();
-    lines.add(
+    let mut page = String::new();
+    let mut add = |label: &str, text: &str| add_line(&mut page, label, text);
+    add(
         "run",
         &format!("{}, {}", summary.run_id, summary.state.name()),
     );
@@ -32,23 +33,24 @@ pub fn render(summary: &Summary, columns: Option<usize>) -> String {
     let room = columns.map(|it| it.saturating_sub(LABEL_CHARS + ", ".len() + rows.len()));
     let input = room.and_then(|room| shortened(&summary.input, room));
     let input = input.as_deref().unwrap_or(&summary.input);
-    lines.add("input", &format!("{input}, {rows}"));
-    lines.add("time", &format!("{}, {}", time(summary), requests(summary)));
-    outcomes(summary, &mut lines);
-    lines.add("pending", &pending(summary));
+    add("input", &format!("{input}, {rows}"));
+    add("time", &format!("{}, {}", time(summary), requests(summary)));
+    add("good", &outcomes(summary, Counted::Good));
+    add("bad", &outcomes(summary, Counted::Bad));
+    add("pending", &pending(summary));
     // What stopped matters more than how the accounts share the counts.
     let stops: Vec<_> = summary.stops.iter().map(stop_told).collect();
     if let Some((first, others)) = stops.split_first() {
-        lines.add("stopped", &format!("{first}{}", and_more(others.len())));
+        add("stopped", &format!("{first}{}", and_more(others.len())));
     } else if summary.accounts.len() > 1 {
-        lines.add("accounts", &accounts(summary));
+        add("accounts", &accounts(summary));
     }
     if let Some(verification) = &summary.verification {
-        lines.add("verified", &verification.line());
+        add("verified", &verification.line());
     }
-    lines.add("head", &summary.head.to_string());
-    lines.add("next", &next(summary));
-    lines.0
+    add("head", &summary.head.to_string());
+    add("next", &next(summary));
+    page
 }
 
 /// The command that goes on from here.
@@ -102,7 +104,7 @@ fn pending(summary: &Summary) -> String {
         (summary.in_jobs, "in a job that the provider goes on with"),
     ];
     let open = open.into_iter().filter(|_| !running);
-    let known = std::iter::once((summary.steps_done.soft_deleted, SOFT_DELETED)).chain(open);
+    let known = std::iter::once((summary.soft_deleted, SOFT_DELETED)).chain(open);
     let known: Vec<_> = known
         .filter(|(n, _)| *n > 0)
         .map(|(n, what)| format!("{} {what}", grouped(n)))
@@ -124,34 +126,30 @@ fn pending(summary: &Summary) -> String {
     text
 }
 
-fn outcomes(summary: &Summary, lines: &mut Lines) {
+/// The rows that count so, by outcome.
+fn outcomes(summary: &Summary, counted: Counted) -> String {
     let counts = &summary.outcomes;
-    for (label, counted) in [("good", Counted::Good), ("bad", Counted::Bad)] {
-        let parts = Outcome::ALL.into_iter().filter_map(|outcome| {
-            let n = counts.of_counted(outcome, counted);
-            (n > 0).then(|| format!("{} {}", grouped(n), outcome.name()))
-        });
-        let parts: Vec<_> = parts.collect();
-        let mut text = grouped(counts.counted(counted));
-        // Writing to a string cannot fail.
-        if !parts.is_empty() {
-            let _ = write!(text, " ({})", parts.join(", "));
-        }
-        if counted == Counted::Good && summary.settled_unseen > 0 {
-            let _ = write!(
-                text,
-                ", {} of them: {UNSEEN}",
-                grouped(summary.settled_unseen)
-            );
-        }
-        lines.add(label, &text);
+    let parts = Outcome::ALL.into_iter().filter_map(|outcome| {
+        let n = counts.of_counted(outcome, counted);
+        (n > 0).then(|| format!("{} {}", grouped(n), outcome.name()))
+    });
+    let parts: Vec<_> = parts.collect();
+    let mut text = grouped(counts.counted(counted));
+    // Writing to a string cannot fail.
+    if !parts.is_empty() {
+        let _ = write!(text, " ({})", parts.join(", "));
     }
+    if counted == Counted::Good && summary.settled_unseen > 0 {
+        let unseen = grouped(summary.settled_unseen);
+        let _ = write!(text, ", {unseen} of them: {UNSEEN}");
+    }
+    text
 }
 
 /// How each account's rows ended; with one account, other lines have said it.
 fn accounts(summary: &Summary) -> String {
     let told = summary.accounts.iter().map(|(name, account)| {
-        let counts = &account.outcomes.0;
+        let counts = &account.outcomes;
         let good = grouped(counts.counted(Counted::Good));
         let bad = grouped(counts.counted(Counted::Bad));
         format!("{name} {good} good, {bad} bad")
@@ -227,16 +225,10 @@ pub(super) fn answer(status: Option<u16>, code: Option<&str>, message: Option<&s
     parts.collect::<Vec<_>>().join(", ")
 }
 
-/// Labels in one column, texts in the next.
-#[derive(Default)]
-struct Lines(String);
-
-impl Lines {
-    fn add(&mut self, label: &str, text: &str) {
-        let text = one_line(text);
-        // Writing to a string cannot fail.
-        let _ = writeln!(self.0, "{label:<9}  {text}");
-    }
+/// Adds a line: labels stand in one column, texts in the next.
+pub(super) fn add_line(page: &mut String, label: &str, text: &str) {
+    // Writing to a string cannot fail.
+    let _ = writeln!(page, "{label:<9}  {}", one_line(text));
 }
 
 #[cfg(test)]

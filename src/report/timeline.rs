@@ -21,20 +21,13 @@ const PARTS_MAX: usize = 10_000;
 /// Collects what happened when.
 #[derive(Debug)]
 pub(super) struct Timeline {
-    parts: Vec<Part>,
+    /// When each process began, and the working time before it, in milliseconds.
+    parts: Vec<(Time, u64)>,
     /// The latest instant seen, in milliseconds of working time.
     worked_ms: u64,
     slice_ms: u64,
     /// How many rows had ended by the end of each slice, by how they count.
     slices: Vec<[u64; 3]>,
-}
-
-/// A process's share of the working time.
-#[derive(Debug, Clone, Copy)]
-struct Part {
-    began: Time,
-    /// The working time before it, in milliseconds.
-    before_ms: u64,
 }
 
 /// How far a run had come at an instant.
@@ -62,12 +55,8 @@ impl Point {
 impl Timeline {
     /// The timeline of a run whose first process began at `began`.
     pub(super) fn new(began: Time) -> Self {
-        let first = Part {
-            began,
-            before_ms: 0,
-        };
         Self {
-            parts: vec![first],
+            parts: vec![(began, 0)],
             worked_ms: 0,
             slice_ms: SLICE_MS,
             slices: Vec::new(),
@@ -77,20 +66,15 @@ impl Timeline {
     /// A later process takes the run up.
     pub(super) fn begin(&mut self, at: Time) {
         if self.parts.len() < PARTS_MAX {
-            self.parts.push(Part {
-                began: at,
-                before_ms: self.worked_ms,
-            });
+            self.parts.push((at, self.worked_ms));
         }
     }
 
     /// The working time at `at`, in milliseconds; the run was at work then.
     pub(super) fn seen(&mut self, at: Time) -> u64 {
-        let part = self.parts[self.parts.len() - 1];
-        let since = at.saturating_since(part.began).as_millis();
-        let worked = part
-            .before_ms
-            .saturating_add(u64::try_from(since).unwrap_or(u64::MAX));
+        let (began, before_ms) = self.parts[self.parts.len() - 1];
+        let since = at.saturating_since(began).as_millis();
+        let worked = before_ms.saturating_add(u64::try_from(since).unwrap_or(u64::MAX));
         self.worked_ms = self.worked_ms.max(worked);
         worked
     }
@@ -157,10 +141,12 @@ impl Timeline {
 
     /// When the run had been at work for `worked_ms`.
     fn time_of_day(&self, worked_ms: u64) -> Time {
-        let behind = self.parts.partition_point(|it| it.before_ms < worked_ms);
-        let part = self.parts[behind.max(1) - 1];
-        let since = worked_ms.saturating_sub(part.before_ms);
-        part.began.after(std::time::Duration::from_millis(since))
+        let behind = self
+            .parts
+            .partition_point(|(_, before)| *before < worked_ms);
+        let (began, before_ms) = self.parts[behind.max(1) - 1];
+        let since = worked_ms.saturating_sub(before_ms);
+        began.after(std::time::Duration::from_millis(since))
     }
 }
 

@@ -5,10 +5,10 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use super::text::{answer, stop_told};
+use super::text::{add_line, answer, stop_told};
 use crate::domain::{LaneStop, Sample, Time, UserState, Verified};
 use crate::ledger::VerificationState;
-use crate::words::{count, grouped, one_line, utc};
+use crate::words::{count, grouped, utc};
 
 /// The last verification in numbers, in the shape that scripts rely on.
 #[derive(Debug, Clone, Serialize)]
@@ -81,10 +81,7 @@ impl VerificationSummary {
     /// stand or are unknown.
     pub fn render(&self, listed: &[Verified]) -> String {
         let mut text = String::new();
-        let mut line = |label: &str, words: &str| {
-            // Writing to a string cannot fail.
-            let _ = writeln!(text, "{label:<9}  {}", one_line(words));
-        };
+        let mut line = |label: &str, words: &str| add_line(&mut text, label, words);
         let good = count(self.good_rows, "row");
         let asked = grouped(self.asked);
         line(
@@ -111,6 +108,7 @@ impl VerificationSummary {
             let mut words = format!("{} {}, {}: {seen}", row.account, row.id, row.action);
             let why = answer(row.status, row.code.as_deref(), row.message.as_deref());
             if !why.is_empty() {
+                // Writing to a string cannot fail.
                 let _ = write!(words, " ({why})");
             }
             line(&format!("line {}", row.line), &words);

@@ -155,7 +155,7 @@ fn a_page_reads_so() {
     crm Zoho CRM 0 0 0 1 0 0 0 1
     no account that exists 0 0 0 0 1 0 0 1
     sum 3 1 1 3 1 1 1 11
-    1 row still to do is not among these: a ledger does not say whose they are.
+    1 row still to do is not among these, which are the rows that ended.
     Over time
     Rows that had ended, over time How many rows had ended well or otherwise at each time, up to all 12, with 1 pause. Times between sessions are left out. The table beside has the same numbers. session 2 12 6 2026-11-22 09:30 2026-11-23 09:30
     ended well to look at skipped still to do

@@ -1,10 +1,8 @@
 //! Where the bars of the charts are, in hundredths of a percent of what they stand in, so that a
 //! chart is as wide as its page and its letters keep their size.
 
-use std::fmt;
-
 use crate::domain::{Counted, Counts};
-use crate::report::{Pause, Point, SessionTold};
+use crate::report::{Pause, Report};
 
 /// The whole, in hundredths of a percent.
 const WHOLE: u64 = 10_000;
@@ -19,33 +17,27 @@ const MARKS_MAX: usize = 12;
 /// all rows at its beginning.
 const NAME_WIDTH: u64 = 2_400;
 
-/// A length or a place, in hundredths of a percent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Percent(u64);
-
-impl Percent {
-    /// What `part` of `whole` is, at most all of it.
-    pub(super) fn of(part: u64, whole: u64) -> Self {
-        let share = u128::from(part) * u128::from(WHOLE) / u128::from(whole.max(1));
-        Self(u64::try_from(share).unwrap_or(WHOLE).min(WHOLE))
-    }
+/// What `part` of `whole` is in hundredths of a percent, at most all of it.
+pub(super) fn share(part: u64, whole: u64) -> u64 {
+    let share = u128::from(part) * u128::from(WHOLE) / u128::from(whole.max(1));
+    u64::try_from(share).unwrap_or(WHOLE).min(WHOLE)
 }
 
-impl fmt::Display for Percent {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{:02}%", self.0 / 100, self.0 % 100)
-    }
+/// Hundredths of a percent as text.
+pub(super) fn percent(hundredths: u64) -> String {
+    format!("{}.{:02}%", hundredths / 100, hundredths % 100)
 }
 
-/// A part of a bar that lies on its side, a column of the progress, or a stretch of a pause.
+/// A part of a bar that lies on its side, a column of the progress, or a stretch of a pause; places and
+/// lengths in hundredths of a percent.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Area {
     /// How it is drawn: the name of a class.
     pub(super) class: &'static str,
-    pub(super) x: Percent,
-    pub(super) width: Percent,
-    pub(super) y: Percent,
-    pub(super) height: Percent,
+    pub(super) x: u64,
+    pub(super) width: u64,
+    pub(super) y: u64,
+    pub(super) height: u64,
 }
 
 /// Lays `parts` end to end: each a class and how much it is of `whole`. What is little is drawn
@@ -53,7 +45,7 @@ pub(super) struct Area {
 pub(super) fn bar(parts: &[(&'static str, u64)], whole: u64) -> Vec<Area> {
     let parts = parts.iter().filter(|(_, part)| *part > 0);
     let mut widths: Vec<_> = parts
-        .map(|(class, part)| (*class, Percent::of(*part, whole).0.max(SEEN_MIN)))
+        .map(|(class, part)| (*class, share(*part, whole).max(SEEN_MIN)))
         .collect();
     let over = widths.iter().map(|(_, width)| width).sum::<u64>();
     if let Some((_, largest)) = widths.iter_mut().max_by_key(|(_, width)| *width) {
@@ -63,10 +55,10 @@ pub(super) fn bar(parts: &[(&'static str, u64)], whole: u64) -> Vec<Area> {
     let areas = widths.into_iter().map(|(class, width)| {
         let area = Area {
             class,
-            x: Percent(x),
-            width: Percent(width),
-            y: Percent(0),
-            height: Percent(WHOLE),
+            x,
+            width,
+            y: 0,
+            height: WHOLE,
         };
         x += width;
         area
@@ -84,108 +76,95 @@ pub(super) fn parts(counts: &Counts) -> [(&'static str, u64); 4] {
     ]
 }
 
-/// Where a session began.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Mark {
-    pub(super) x: Percent,
-    pub(super) number: u64,
-    /// Which part of its name stands at the mark, in SVG's words; `None`: there is no room for it.
-    pub(super) anchor: Option<&'static str>,
-}
+/// Where sessions began: the place, the number, and which part of the name stands there, in SVG's words
+/// (`None`: there is no room for it).
+pub(super) type Marks = Vec<(u64, u64, Option<&'static str>)>;
 
 /// The marks of sessions, by where each began of `end` and its number. A name that would run into what
 /// stands before it is left out.
-fn marks(began: impl Iterator<Item = (u64, u64)>, end: u64) -> Vec<Mark> {
+fn marks_of(began: impl Iterator<Item = (u64, u64)>, end: u64) -> Marks {
     let mut taken = NAME_WIDTH;
     let mark = |(at, number)| {
-        let x = Percent::of(at, end);
-        let (anchor, from) = if x.0 + NAME_WIDTH / 2 > WHOLE {
-            ("end", x.0.saturating_sub(NAME_WIDTH))
+        let x = share(at, end);
+        let (anchor, from) = if x + NAME_WIDTH / 2 > WHOLE {
+            ("end", x.saturating_sub(NAME_WIDTH))
         } else {
-            ("middle", x.0.saturating_sub(NAME_WIDTH / 2))
+            ("middle", x.saturating_sub(NAME_WIDTH / 2))
         };
         let has_room = from >= taken;
         if has_room {
             taken = from + NAME_WIDTH;
         }
-        Mark {
-            x,
-            number,
-            anchor: has_room.then_some(anchor),
-        }
+        (x, number, has_room.then_some(anchor))
     };
     began.map(mark).collect()
 }
 
-/// The progress of a run over its working time.
-#[derive(Debug)]
-pub(super) struct Progress {
-    pub(super) columns: Vec<Area>,
-    pub(super) pauses: Vec<Area>,
-    pub(super) marks: Vec<Mark>,
+/// How long the run had been at work at the end of its progress, in milliseconds.
+fn end_of(report: &Report) -> u64 {
+    report.progress.last().map_or(0, |last| last.worked_ms)
 }
 
-impl Progress {
-    pub(super) fn of(
-        points: &[Point],
-        pauses: &[Pause],
-        sessions: &[SessionTold],
-        rows: u64,
-    ) -> Self {
-        let end = points.last().map_or(0, |last| last.worked_ms);
-        let mut columns = Vec::new();
-        let mut from = 0;
-        for point in points {
-            let parts = [
-                ("good", point.good),
-                ("bad", point.bad),
-                ("duplicate", point.duplicate),
-            ];
-            let (x, width) = stretch(from, point.worked_ms, end);
-            columns.extend(stack(&parts, rows, x, width));
-            from = point.worked_ms;
+/// The sessions behind the first, on the chart of the progress.
+pub(super) fn marks(report: &Report) -> Marks {
+    let sessions = report.sessions.iter();
+    let began = sessions.filter(|it| !it.is_verification()).skip(1);
+    let began = began.map(|session| (session.worked_before_ms, session.number));
+    marks_of(began.take(MARKS_MAX), end_of(report))
+}
+
+/// The pauses on it.
+pub(super) fn pauses(report: &Report) -> Vec<Area> {
+    let area = |pause: &Pause| {
+        let (x, width) = stretch(pause.worked_ms.0, pause.worked_ms.1, end_of(report));
+        Area {
+            class: "pause",
+            x,
+            width: width.max(SEEN_MIN),
+            y: 0,
+            height: WHOLE,
         }
-        let pauses = pauses.iter().map(|pause| {
-            let (from, to) = pause.worked_ms;
-            let (x, width) = stretch(from, to, end);
-            Area {
-                class: "pause",
-                x,
-                width: Percent(width.0.max(SEEN_MIN)),
-                y: Percent(0),
-                height: Percent(WHOLE),
-            }
-        });
-        let began = sessions.iter().filter(|it| !it.is_verification()).skip(1);
-        let began = began.map(|session| (session.worked_before_ms, session.number));
-        Self {
-            columns,
-            pauses: pauses.collect(),
-            marks: marks(began.take(MARKS_MAX), end),
-        }
+    };
+    report.pauses.iter().map(area).collect()
+}
+
+/// Its columns: the progress of a run over its working time.
+pub(super) fn columns(report: &Report) -> Vec<Area> {
+    let mut columns = Vec::new();
+    let mut from = 0;
+    for point in &report.progress {
+        let parts = [
+            ("good", point.good),
+            ("bad", point.bad),
+            ("duplicate", point.duplicate),
+        ];
+        let (x, width) = stretch(from, point.worked_ms, end_of(report));
+        columns.extend(stack(&parts, report.summary.rows, x, width));
+        from = point.worked_ms;
     }
+    columns
 }
 
-fn stretch(from: u64, to: u64, end: u64) -> (Percent, Percent) {
-    let (from, to) = (Percent::of(from, end), Percent::of(to, end));
-    (from, Percent(to.0.saturating_sub(from.0)))
+fn stretch(from: u64, to: u64, end: u64) -> (u64, u64) {
+    let (from, to) = (share(from, end), share(to, end));
+    (from, to.saturating_sub(from))
 }
 
 /// One column: its parts on top of one another.
-fn stack(parts: &[(&'static str, u64)], rows: u64, x: Percent, width: Percent) -> Vec<Area> {
+fn stack(parts: &[(&'static str, u64)], rows: u64, x: u64, width: u64) -> Vec<Area> {
     let mut below = 0;
     let mut areas = Vec::new();
     for (class, part) in parts {
-        let bottom = Percent::of(below, rows);
+        let bottom = share(below, rows);
         below += part;
-        let top = Percent::of(below, rows);
+        let top = share(below, rows);
         if *part > 0 {
             areas.push(Area {
                 class,
                 x,
                 width,
-                y: Percent(WHOLE - top.0),
-                height: Percent(top.0 - bottom.0),
+                y: WHOLE - top,
+                height: top - bottom,
             });
         }
     }
@@ -194,7 +173,7 @@ fn stack(parts: &[(&'static str, u64)], rows: u64, x: Percent, width: Percent) -
 
 #[cfg(test)]
 mod tests {
-    use super::{Percent, WHOLE, bar, marks};
+    use super::{WHOLE, bar, marks_of, percent, share};
 
     #[test]
     fn a_share_is_at_most_the_whole() {
@@ -204,17 +183,14 @@ mod tests {
             (5, 5, "100.00%"),
             (u64::MAX, 2, "100.00%"),
         ] {
-            assert_eq!(Percent::of(part, whole).to_string(), told);
+            assert_eq!(percent(share(part, whole)), told);
         }
     }
 
     #[test]
     fn one_row_of_a_million_is_seen_and_no_bar_reaches_beyond_its_end() {
         let bar = bar(&[("good", 999_999), ("bad", 1), ("pending", 0)], 1_000_000);
-        let told: Vec<_> = bar
-            .iter()
-            .map(|it| (it.class, it.x.0, it.width.0))
-            .collect();
+        let told: Vec<_> = bar.iter().map(|it| (it.class, it.x, it.width)).collect();
         assert_eq!(told, [("good", 0, WHOLE - 40), ("bad", WHOLE - 40, 40)]);
     }
 
@@ -228,8 +204,8 @@ mod tests {
             (&[80, 99], &[Some("middle"), None]),
             (&[0, 10, 50], &[None, None, Some("middle")]),
         ] {
-            let marks = marks(began.iter().copied().zip(2..), 100);
-            let anchors: Vec<_> = marks.iter().map(|mark| mark.anchor).collect();
+            let marks = marks_of(began.iter().copied().zip(2..), 100);
+            let anchors: Vec<_> = marks.iter().map(|(.., anchor)| *anchor).collect();
             assert_eq!(anchors, named);
         }
     }

@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use sha2::{Digest as _, Sha256};
 
-use super::charts::{self, Area, Percent, Progress};
+use super::charts::{self, Area};
 use super::words::{axis, ticked, time};
 use crate::domain::{
     Counted, Counts, LaneStop, Outcome, RunState, Time, UserState, Verified, shown,
@@ -196,8 +196,8 @@ impl<'a> Page<'a> {
         let pending = summary.outcomes.pending;
         if pending > 0 {
             let mut means = "has not ended yet".to_owned();
-            if summary.steps_done.soft_deleted > 0 {
-                let soft_deleted = grouped(summary.steps_done.soft_deleted);
+            if summary.soft_deleted > 0 {
+                let soft_deleted = grouped(summary.soft_deleted);
                 let _ = write!(means, "; {soft_deleted} {SOFT_DELETED}");
             }
             told.push(("pending", "pending", means, pending));
@@ -215,10 +215,10 @@ impl<'a> Page<'a> {
     /// The accounts of the chart: name, its rows in words, its bar.
     fn accounts(&self) -> Vec<(String, String, Vec<Area>)> {
         let accounts = self.report.summary.accounts.iter().take(ACCOUNTS_MAX);
-        let most = accounts.clone().map(|(_, it)| it.outcomes.0.total()).max();
+        let most = accounts.clone().map(|(_, it)| it.outcomes.total()).max();
         accounts
             .map(|(name, account)| {
-                let parts = charts::parts(&account.outcomes.0);
+                let parts = charts::parts(&account.outcomes);
                 let told = parts.iter().zip(["well", "to look at", "skipped"]);
                 let told = told.filter(|((_, rows), _)| *rows > 0);
                 let told: Vec<_> = told
@@ -239,9 +239,20 @@ impl<'a> Page<'a> {
         account_rows(self.report)
     }
 
-    fn progress(&self) -> Progress {
-        let it = self.report;
-        Progress::of(&it.progress, &it.pauses, &it.sessions, it.summary.rows)
+    fn progress_columns(&self) -> Vec<Area> {
+        charts::columns(self.report)
+    }
+
+    fn progress_pauses(&self) -> Vec<Area> {
+        charts::pauses(self.report)
+    }
+
+    fn progress_marks(&self) -> charts::Marks {
+        charts::marks(self.report)
+    }
+
+    fn percent(&self, hundredths: impl Borrow<u64>) -> String {
+        charts::percent(*hundredths.borrow())
     }
 
     /// From when to when the chart of the progress is.
@@ -251,8 +262,8 @@ impl<'a> Page<'a> {
         axis(from, last.map_or(from, |point| point.at))
     }
 
-    fn share(&self, point: &Point) -> Percent {
-        Percent::of(point.ended(), self.report.summary.rows)
+    fn share(&self, point: &Point) -> String {
+        charts::percent(charts::share(point.ended(), self.report.summary.rows))
     }
 
     fn pauses(&self) -> Vec<Stretch<'a>> {
@@ -365,7 +376,7 @@ pub(in crate::report) fn verdict(report: &Report) -> String {
     if counts.pending > 0 {
         let _ = write!(text, ", {} still to do", grouped(counts.pending));
     }
-    let soft_deleted = report.summary.steps_done.soft_deleted;
+    let soft_deleted = report.summary.soft_deleted;
     if soft_deleted > 0 {
         let _ = write!(text, " ({} {SOFT_DELETED})", grouped(soft_deleted));
     }
@@ -429,13 +440,13 @@ fn account_rows(report: &Report) -> Vec<(String, &'static str, Counts)> {
     let mut rows: Vec<_> = told
         .map(|(name, account)| {
             let provider = account.provider.map_or("", |it| it.title());
-            (name.to_string(), provider, account.outcomes.0)
+            (name.to_string(), provider, account.outcomes)
         })
         .collect();
     let rest = |all: &mut dyn Iterator<Item = &AccountSummary>| {
         all.fold(Counts::default(), |mut sum, account| {
             for outcome in Outcome::ALL {
-                *sum.slot(outcome) += account.outcomes.0.of(outcome);
+                *sum.slot(outcome) += account.outcomes.of(outcome);
             }
             sum
         })

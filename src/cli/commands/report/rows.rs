@@ -20,7 +20,7 @@ use crate::domain::{
 };
 use crate::input::{self, InputTable, ReadOptions, fingerprint};
 use crate::ledger::{LedgerReader, LedgerState, Outcomes};
-use crate::report::csv::{Columns, End, Finished, Id, Kind, Sheet};
+use crate::report::csv::{End, Kind, Sheet};
 use crate::report::named_config;
 use crate::words;
 
@@ -86,14 +86,14 @@ pub(super) fn write(
             "note: the input has more keys than a table may have columns; the last ones are left out",
         );
     }
-    let odd: u64 = written.iter().map(|it| it.ids_like_formulas).sum();
+    let odd: u64 = written.iter().map(|(_, odd)| odd).sum();
     if odd > 0 {
         tell(&format!(
             "note: {odd} valid ids look like formulas and stand as they are, so that they can be read again; import the id column as text"
         ));
     }
     put_page(&rows.describe(&written))?;
-    if written[Kind::Failed as usize].rows > 0 {
+    if written[Kind::Failed as usize].0 > 0 {
         tell(&next(ledger, &rows.path(Kind::Failed), options));
     }
     Ok(())
@@ -193,8 +193,9 @@ impl RowsBack<'_> {
         self.folder.join(kind.file_name())
     }
 
-    /// Writes all files, each whole or not at all. None takes its place before all are written.
-    fn write(&mut self) -> Result<Vec<Finished>, Failure> {
+    /// Writes all files, each whole or not at all. None takes its place before all are written. Returns
+    /// what [`Sheet::finish`] does of each.
+    fn write(&mut self) -> Result<Vec<(u64, u64)>, Failure> {
         let paths = Kind::ALL.map(|kind| self.path(kind));
         write_file(&paths[0], |deleted| {
             write_file(&paths[1], |failed| {
@@ -207,7 +208,7 @@ impl RowsBack<'_> {
     }
 
     /// Puts every row into its file.
-    fn write_to(&mut self, files: [&File; Kind::ALL.len()]) -> Result<Vec<Finished>, Failure> {
+    fn write_to(&mut self, files: [&File; Kind::ALL.len()]) -> Result<Vec<(u64, u64)>, Failure> {
         let (names, id, read) = match &self.table {
             Some(table) => (
                 table.columns().to_vec(),
@@ -220,14 +221,9 @@ impl RowsBack<'_> {
                 (0..LEDGER_COLUMNS.len()).collect(),
             ),
         };
-        let columns = Columns {
-            names: &names,
-            id,
-            read: &read,
-        };
         let mut sheets = Sheets::new();
         for (kind, file) in Kind::ALL.into_iter().zip(files) {
-            let sheet = Sheet::new(BufWriter::new(file), columns);
+            let sheet = Sheet::new(BufWriter::new(file), &names, id, &read);
             sheets.push(sheet.map_err(|error| not_written(&self.path(kind), &error))?);
         }
         let count = self.fill(&mut sheets)?;
@@ -313,7 +309,7 @@ impl RowsBack<'_> {
             None => self.pending(position),
         };
         let kind = Kind::of(entry.as_ref().map(OutcomeEntry::counted));
-        let put = sheets[kind as usize].row(cells, self.id(entry.as_ref()), end);
+        let put = sheets[kind as usize].row(cells, self.keeps_id(entry.as_ref()), end);
         put.map_err(|error| not_written(&self.path(kind), &error))
     }
 
@@ -350,22 +346,21 @@ impl RowsBack<'_> {
 
     /// A row that is invalid has no id, unless the ledger has it. One that is pending may have any that
     /// its provider can have.
-    fn id(&self, entry: Option<&OutcomeEntry>) -> Id {
-        let is_one = match entry {
+    fn keeps_id(&self, entry: Option<&OutcomeEntry>) -> bool {
+        match entry {
             Some(entry) => entry.id.is_some() || entry.outcome != Outcome::Invalid,
             None => !self.ids_are_digits,
-        };
-        if is_one { Id::Kept } else { Id::Broken }
+        }
     }
 
     /// What was written.
-    fn describe(&self, written: &[Finished]) -> String {
+    fn describe(&self, written: &[(u64, u64)]) -> String {
         let mut text = String::new();
-        for (kind, finished) in Kind::ALL.into_iter().zip(written) {
+        for (kind, (rows, _)) in Kind::ALL.into_iter().zip(written) {
             let path = self.path(kind);
-            let noun = if finished.rows == 1 { "row" } else { "rows" };
+            let noun = if *rows == 1 { "row" } else { "rows" };
             // Writing to a string cannot fail; so below.
-            let _ = write!(text, "{}: {} {noun}", path.display(), finished.rows);
+            let _ = write!(text, "{}: {rows} {noun}", path.display());
             if kind == Kind::Unprocessed {
                 let _ = match self.duplicates {
                     0 => Ok(()),
