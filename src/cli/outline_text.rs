@@ -17,7 +17,7 @@ use super::underline;
 use crate::domain::{AccountName, Action, Time, UserId, WallClock};
 use crate::input::Field;
 use crate::lane::Until;
-use crate::plan::{Group, Plan, rows_within};
+use crate::plan::{Plan, PlanGroup, rows_within};
 use crate::words::{clock, count, cut, duration, grouped};
 
 /// How many characters of an id are shown; two fit a line.
@@ -164,7 +164,7 @@ pub(super) fn until(setup: &Setup, plan: Option<&Plan>, until: &Until, now: Time
 }
 
 /// How many rows of which action.
-fn counted(actions: &BTreeMap<Action, Group>) -> Vec<(Action, u64)> {
+fn counted(actions: &BTreeMap<Action, PlanGroup>) -> Vec<(Action, u64)> {
     let each = actions.iter();
     each.map(|(action, group)| (*action, group.rows)).collect()
 }
@@ -278,7 +278,7 @@ fn takes(time: Option<&Duration>, now: Time) -> String {
 }
 
 /// The first and the last id of a group.
-fn between(group: &Group) -> String {
+fn between(group: &PlanGroup) -> String {
     if group.rows == 1 {
         return id(&group.first);
     }
@@ -358,7 +358,7 @@ pub(super) fn json(setup: &Setup, planned: &Planned) -> Value {
 
 /// The least time each account's rows take under its limits.
 fn times(setup: &Setup, plan: &Plan) -> BTreeMap<AccountName, Duration> {
-    let time = |(name, actions): (&AccountName, &BTreeMap<Action, Group>)| {
+    let time = |(name, actions): (&AccountName, &BTreeMap<Action, PlanGroup>)| {
         (name.clone(), setup.time(name, &counted(actions)))
     };
     plan.accounts.iter().map(time).collect()

@@ -18,7 +18,7 @@ use crate::input::{
     self, Columns, Excerpt, Format, InputSource, InputTable, ReadOptions, Resolved, fingerprint,
 };
 use crate::ledger::{Durability, Good, LedgerError, LedgerHandle, LedgerReader, LedgerState};
-use crate::plan::{Defaults, Judge, Plan, Planner, ProtectList, likely_id_column};
+use crate::plan::{Plan, Planner, ProtectList, RowDefaults, likely_id_column};
 use crate::words;
 
 /// What people call an input that is no file.
@@ -137,19 +137,19 @@ impl Planning {
     }
 
     fn read_through(&mut self, ledger: Option<&LedgerHandle>) -> Result<Planned, Failure> {
-        let path = self.path.as_path();
+        let path = self.path.clone();
         let open = match ledger {
             Some(_) => InputSource::open_digested,
             None => InputSource::open,
         };
-        let mut source = open(path, &self.read)?;
+        let mut source = open(&path, &self.read)?;
         refuse_entries(&source)?;
-        let decider = Planner::new(self.judge()?, std::mem::take(&mut self.done_before));
+        let decider = self.planner()?;
         let plan = read_rows(&decider, &mut source, ledger)?;
         let resolved = source.resolved().clone();
         let likely_column = match plan.misread() {
             Some(accounts) if resolved.mapping.id.is_some() => {
-                let mut table = InputTable::open(path, &self.read)?;
+                let mut table = InputTable::open(&path, &self.read)?;
                 let policies = policies(&self.setup.outline.accounts);
                 likely_id_column(&mut table, &policies, accounts)?
             }
@@ -163,7 +163,7 @@ impl Planning {
             examples: if self.is_run {
                 BTreeMap::new()
             } else {
-                examples(&plan, path, &self.read)
+                examples(&plan, &path, &self.read)
             },
             plan,
             name,
@@ -173,7 +173,7 @@ impl Planning {
             mapping: resolved.mapping.clone(),
         };
         if self.is_run || ledger.is_some() {
-            refuse_wrong_column(&planned, path)?;
+            refuse_wrong_column(&planned, &path)?;
         }
         if let Some(ledger) = ledger {
             let digest = source.fingerprint()?;
@@ -209,19 +209,20 @@ impl Planning {
     }
 
     /// What the options and the configuration say of rows.
-    fn judge(&self) -> Result<Judge, Failure> {
+    fn planner(&mut self) -> Result<Planner, Failure> {
         let policies = policies(&self.setup.outline.accounts);
         let options = &self.setup.options;
         let protect = match &options.protect {
             Some(path) => ProtectList::read(Path::new(path), &policies)?,
             None => ProtectList::default(),
         };
-        let defaults = Defaults {
+        let defaults = RowDefaults {
             account: options.account.clone(),
             action: options.action,
             takes_foreign: options.force_foreign_ids,
         };
-        Ok(Judge::try_new(policies, &defaults, protect)?)
+        let done_before = std::mem::take(&mut self.done_before);
+        Ok(Planner::try_new(policies, &defaults, protect, done_before)?)
     }
 }
 

@@ -32,7 +32,8 @@ type Reason = (
 pub(super) struct Blocks<'s> {
     sink: Sink<'s>,
     failed: Option<SinkError>,
-    planned: BTreeMap<(AccountName, Action), Vec<PlannedRow>>,
+    /// By the place of the account, and the action.
+    planned: BTreeMap<(usize, Action), PlannedRows>,
     unsent: BTreeMap<Reason, Vec<Position>>,
 }
 
@@ -54,12 +55,17 @@ impl<'s> Blocks<'s> {
             reference: row.reference.map(str::to_owned),
             again,
         };
-        let key = (row.account.clone(), row.action);
-        let rows = self.planned.entry(key.clone()).or_default();
-        rows.push(planned);
-        if rows.len() == PlannedRows::MAX {
-            let rows = std::mem::take(rows);
-            self.put_planned(key, rows);
+        let block = self.planned.entry((row.place, row.action));
+        let block = block.or_insert_with(|| PlannedRows {
+            account: row.account.clone(),
+            action: row.action,
+            rows: Vec::new(),
+        });
+        block.rows.push(planned);
+        if block.rows.len() == PlannedRows::MAX
+            && let Some(block) = self.planned.remove(&(row.place, row.action))
+        {
+            self.put(Entry::Plan(block));
         }
     }
 
@@ -74,16 +80,17 @@ impl<'s> Blocks<'s> {
         }
         let rows = self.unsent.entry(key.clone()).or_default();
         rows.push(position);
-        if rows.len() == PlannedRows::MAX {
-            let rows = std::mem::take(rows);
+        if rows.len() == PlannedRows::MAX
+            && let Some(rows) = self.unsent.remove(&key)
+        {
             self.put_unsent(key, rows);
         }
     }
 
     /// Hands all rows over that were gathered so far: what follows replaces some of them.
     pub(super) fn put_all(&mut self) {
-        for (key, rows) in std::mem::take(&mut self.planned) {
-            self.put_planned(key, rows);
+        for block in std::mem::take(&mut self.planned).into_values() {
+            self.put(Entry::Plan(block));
         }
         for (key, rows) in std::mem::take(&mut self.unsent) {
             self.put_unsent(key, rows);
@@ -105,34 +112,20 @@ impl<'s> Blocks<'s> {
         self.failed.is_some()
     }
 
-    fn put_planned(&mut self, (account, action): (AccountName, Action), rows: Vec<PlannedRow>) {
-        self.put(
-            rows.is_empty(),
-            Entry::Plan(PlannedRows {
-                account,
-                action,
-                rows,
-            }),
-        );
-    }
-
     fn put_unsent(&mut self, reason: Reason, rows: Vec<Position>) {
         let (outcome, code, message, account, action) = reason;
-        self.put(
-            rows.is_empty(),
-            Entry::Unsent(UnsentRows {
-                outcome,
-                code: code.into_owned(),
-                message,
-                account,
-                action,
-                rows,
-            }),
-        );
+        self.put(Entry::Unsent(UnsentRows {
+            outcome,
+            code: code.into_owned(),
+            message,
+            account,
+            action,
+            rows,
+        }));
     }
 
-    fn put(&mut self, is_empty: bool, entry: Entry) {
-        if !is_empty && self.failed.is_none() {
+    fn put(&mut self, entry: Entry) {
+        if self.failed.is_none() {
             self.failed = (self.sink)(entry).err();
         }
     }

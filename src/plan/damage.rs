@@ -10,7 +10,7 @@
 //! a report counts the users, and another column numbers the rows. And among hexadecimal ids one that
 //! a spreadsheet took for a number stands as `3.6E+11`.
 //!
-//! The decision needs no more of an id than its [`Look`], so rows are kept by it and not by their ids.
+//! The decision needs no more of an id than its [`IdLook`], so rows are kept by it and not by their ids.
 
 use std::ops::RangeInclusive;
 
@@ -46,7 +46,7 @@ const HEXADECIMAL: usize = 24;
 
 /// What an id looks like, as far as damage shows in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Look {
+pub(super) enum IdLook {
     /// A whole number.
     Number {
         /// How many digits it has.
@@ -62,7 +62,7 @@ pub(super) enum Look {
     Text,
 }
 
-impl Look {
+impl IdLook {
     /// The look of the id `text`.
     pub(super) fn of(text: &str) -> Self {
         if text.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -84,8 +84,6 @@ impl Look {
 /// What the ids of one account look like together.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Tally {
-    /// How many ids there are of each length in [`DIGITS`].
-    lengths: [u64; DIGITS.end().abs_diff(*DIGITS.start()) + 1],
     /// How many end as a spreadsheet leaves them.
     rounded: u64,
     /// How many ids there are.
@@ -98,7 +96,7 @@ pub(super) struct Tally {
 
 /// What all ids of an account show together of what happened to them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Damage {
+pub(super) struct IdDamage {
     /// More of them end in zeros than true ids do: those were rounded.
     rounded: bool,
     /// So many digits nearly all of them have: the few with fewer lost their first. `None`: there
@@ -112,25 +110,25 @@ pub(super) struct Damage {
     broken: bool,
 }
 
-impl Damage {
+impl IdDamage {
     /// Why an id of this look cannot be sent; `None`: it can.
     pub(super) fn why(
         self,
-        look: Look,
+        look: IdLook,
         policy: &AccountPolicy,
         takes_foreign: bool,
     ) -> Option<Why> {
         let why = |code, reason| Some(Why::new(Outcome::Invalid, Field::Id, code, reason));
         let name = &policy.name;
         let (digits, rounded) = match look {
-            Look::Number { digits, rounded } => (digits, rounded),
-            Look::Broken if self.broken => {
+            IdLook::Number { digits, rounded } => (digits, rounded),
+            IdLook::Broken if self.broken => {
                 let reason = "a spreadsheet took the id for a number, so its digits are lost, as \
                               nearly all others are hexadecimal; format the column as text and \
                               export again";
                 return why("broken_number", reason.to_owned());
             }
-            Look::Hexadecimal | Look::Broken | Look::Text => return None,
+            IdLook::Hexadecimal | IdLook::Broken | IdLook::Text => return None,
         };
         if self.short.is_some_and(|short| digits <= short) {
             let reason = format!(
@@ -168,19 +166,16 @@ pub(super) fn fewer_digits(usual: usize, account: &str) -> String {
 
 impl Tally {
     /// Counts an id.
-    pub(super) fn add(&mut self, look: Look) {
+    pub(super) fn add(&mut self, look: IdLook) {
         self.all += 1;
         match look {
-            Look::Number { digits, rounded } => {
+            IdLook::Number { digits, rounded } => {
                 self.sizes[digits] += 1;
-                if DIGITS.contains(&digits) {
-                    self.lengths[digits - DIGITS.start()] += 1;
-                    self.rounded += u64::from(rounded);
-                }
+                self.rounded += u64::from(rounded && DIGITS.contains(&digits));
             }
-            Look::Hexadecimal => self.sizes[HEXADECIMAL] += 1,
-            Look::Broken => self.broken += 1,
-            Look::Text => {}
+            IdLook::Hexadecimal => self.sizes[HEXADECIMAL] += 1,
+            IdLook::Broken => self.broken += 1,
+            IdLook::Text => {}
         }
     }
 
@@ -189,7 +184,7 @@ impl Tally {
         count >= LONG_IDS_MIN && count * 3 >= self.all * 2
     }
 
-    /// See [`Damage`].
+    /// See [`IdDamage`].
     fn short(&self) -> Option<usize> {
         let longer = |size: &usize| self.sizes[(2 * size + 1).max(LONG_MIN)..].iter().sum();
         let mut sizes = (1..SIZE_MAX / 2).rev();
@@ -199,20 +194,18 @@ impl Tally {
     }
 
     /// The damage that they show.
-    pub(super) fn damage(&self) -> Damage {
-        let all: u64 = self.lengths.iter().sum();
-        let commonest = DIGITS.zip(self.lengths).max_by_key(|(_, count)| *count);
-        let shorter = |digits: usize| {
-            self.lengths
-                .iter()
-                .take(digits - DIGITS.start())
-                .sum::<u64>()
-        };
+    pub(super) fn damage(&self) -> IdDamage {
+        let of_lengths = |lengths: std::ops::Range<usize>| self.sizes[lengths].iter().sum::<u64>();
+        let all = of_lengths(*DIGITS.start()..DIGITS.end() + 1);
+        let commonest = DIGITS
+            .map(|digits| (digits, self.sizes[digits]))
+            .max_by_key(|(_, count)| *count);
+        let shorter = |digits: usize| of_lengths(*DIGITS.start()..digits);
         // Nearly all: four fifths.
         let digits = commonest.filter(|(digits, count)| {
             all >= LENGTHS_MIN && count * 5 >= all * 4 && shorter(*digits) > 0
         });
-        Damage {
+        IdDamage {
             rounded: self.rounded >= ROUNDED_MIN && self.rounded * ROUNDED_ONE_IN >= all,
             digits: digits.map(|(digits, _)| digits),
             short: self.short(),
@@ -231,7 +224,7 @@ pub(super) fn is_broken(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Look, Tally, is_broken};
+    use super::{IdLook, Tally, is_broken};
 
     const WHOLE: &str = "5725767000000411001";
     const ROUNDED: &str = "5725767000000410000";
@@ -266,7 +259,7 @@ mod tests {
         for (ids, expected) in table {
             let mut tally = Tally::default();
             for (id, count) in ids {
-                (0..*count).for_each(|_| tally.add(Look::of(id)));
+                (0..*count).for_each(|_| tally.add(IdLook::of(id)));
             }
             let damage = tally.damage();
             let told = [

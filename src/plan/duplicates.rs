@@ -24,7 +24,7 @@ const MAPS: usize = 64;
 /// other id it keeps a digest and the actions, some 35 bytes.
 #[derive(Debug)]
 pub(super) struct Duplicates {
-    accounts: Vec<OfAccount>,
+    accounts: Vec<SeenIds>,
     /// For each account, the places of the others at the same tenant.
     neighbours: Vec<Vec<usize>>,
 }
@@ -44,7 +44,7 @@ pub(super) enum Met {
 }
 
 #[derive(Debug)]
-struct OfAccount {
+struct SeenIds {
     name: AccountName,
     /// The actions of any of its rows, a bit each.
     used: u8,
@@ -62,7 +62,7 @@ impl Duplicates {
         accounts: impl Iterator<Item = &'a AccountName>,
         neighbours: Vec<Vec<usize>>,
     ) -> Self {
-        let of_account = |name: &AccountName| OfAccount {
+        let of_account = |name: &AccountName| SeenIds {
             name: name.clone(),
             used: 0,
             numbers: Default::default(),
@@ -104,7 +104,7 @@ const fn bit(action: Action) -> u8 {
     1 << action as u8
 }
 
-impl OfAccount {
+impl SeenIds {
     /// The actions of the rows that user `id` has here, a bit each.
     fn actions(&self, id: &str) -> u8 {
         let of_number = number(id).map_or(0, |number| {

@@ -1,12 +1,14 @@
 //! What the file and the configuration alone say of a row.
 
+use std::collections::HashSet;
+
 use crate::domain::{
-    AccountName, AccountPolicy, Action, Outcome, OutcomeEntry, ProviderKind, Record,
+    AccountName, AccountPolicy, Action, Outcome, OutcomeEntry, ProviderKind, Record, TaskKey,
 };
 use crate::input::{Field, RowProblem, closest, did_you_mean, holds_several_ids, is_harmless};
 
-use super::error::PlanError;
 use super::outline::Why;
+use super::planner::{PlanError, Planner};
 use super::protect::ProtectList;
 
 /// The longest reference that is carried along, in bytes: it stands in every line of the ledger
@@ -19,7 +21,7 @@ const CELL_BYTES_MIN: usize = 3;
 
 /// What the options say of all rows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Defaults {
+pub struct RowDefaults {
     /// `--account`: an account's name, or a provider's where just one account has it. `None`: the only
     /// account that is configured; of several none, and rows that name no account are invalid.
     pub account: Option<String>,
@@ -66,65 +68,42 @@ impl<'a> ValidRow<'a> {
     }
 }
 
-/// What is known of a row before it is known whether it can be sent.
-#[derive(Debug, Default)]
-struct Known<'a> {
-    account: Option<(usize, &'a AccountName)>,
-    action: Option<Action>,
-    id: Option<&'a str>,
-}
-
-/// Judges rows one by one, each alike wherever it stands.
-#[derive(Debug)]
-pub struct Judge {
-    accounts: Vec<AccountPolicy>,
-    /// The place in `accounts` of `--account`.
-    account: Option<usize>,
-    action: Option<Action>,
-    takes_foreign: bool,
-    protect: ProtectList,
-}
-
 /// Each action with what it does.
 fn described(actions: &[Action]) -> String {
     let described = actions.iter().map(|it| format!("{it}: {}", it.effect()));
     described.collect::<Vec<_>>().join("; ")
 }
 
-/// Why a text is no account's name.
-enum NoAccount {
-    Unknown,
-    Several(ProviderKind),
-}
-
-impl Judge {
-    /// Judges by the accounts of the configuration and the options of the command line.
+impl Planner {
+    /// Decides by the accounts of the configuration and the options of the command line, and ends rows
+    /// that `done_before` holds: what the ledgers of `--done-in` show as good.
     ///
     /// # Errors
     ///
     /// `--account` names no account, or several.
     pub fn try_new(
         accounts: Vec<AccountPolicy>,
-        defaults: &Defaults,
+        defaults: &RowDefaults,
         protect: ProtectList,
+        done_before: HashSet<TaskKey>,
     ) -> Result<Self, PlanError> {
-        let mut judge = Self {
-            accounts,
+        let mut planner = Self {
             account: None,
             action: defaults.action,
             takes_foreign: defaults.takes_foreign,
+            accounts,
             protect,
+            done_before,
         };
-        judge.account = match &defaults.account {
-            Some(name) => Some(
-                judge
-                    .find(name)
-                    .map_err(|why| judge.no_default(name, &why))?,
-            ),
+        planner.account = match &defaults.account {
+            Some(name) => {
+                let found = planner.find(name);
+                Some(found.map_err(|several| planner.no_default(name, several))?)
+            }
             // Where there is one account, no row can mean another.
-            None => (judge.accounts.len() == 1).then_some(0),
+            None => (planner.accounts.len() == 1).then_some(0),
         };
-        Ok(judge)
+        Ok(planner)
     }
 
     /// What becomes of `row` if no other row and no earlier ledger speaks against it.
@@ -132,67 +111,42 @@ impl Judge {
         &'a self,
         row: &'a Result<Record<'_>, RowProblem>,
     ) -> Result<ValidRow<'a>, Box<UnsentRow<'a>>> {
-        let mut known = Known::default();
-        let why = match row {
-            Ok(record) => match self.examine(record, &mut known) {
-                Ok(valid) => return Ok(valid),
-                Err(why) => why,
-            },
-            Err(problem) => invalid(problem.field, problem.code, problem.reason.clone()),
+        let unsent = |account, action| {
+            move |why| {
+                let id = None;
+                Box::new(UnsentRow {
+                    account,
+                    action,
+                    id,
+                    why,
+                })
+            }
         };
-        Err(Box::new(UnsentRow {
-            account: known.account,
-            action: known.action,
-            id: known.id,
-            why,
-        }))
-    }
-
-    /// Goes through the checks in order, noting in `known` what has passed.
-    fn examine<'a>(
-        &'a self,
-        record: &'a Record<'_>,
-        known: &mut Known<'a>,
-    ) -> Result<ValidRow<'a>, Why> {
-        if let Some(reference) = &record.reference {
-            check_reference(reference)?;
-        }
-        let place = self.account_of(record)?;
+        let unread = |it: &RowProblem| invalid(it.field, it.code, it.reason.clone());
+        let record = row.as_ref().map_err(unread).map_err(unsent(None, None))?;
+        let reference = record.reference.as_deref();
+        let place = reference.map_or(Ok(()), check_reference);
+        let place = place.and_then(|()| self.account_of(record));
+        let place = place.map_err(unsent(None, None))?;
         let policy = &self.accounts[place];
-        known.account = Some((place, &policy.name));
-        let action = self.action_of(record, policy)?;
-        known.action = Some(action);
-        let id = id_of(record, policy)?;
-        if record.trimmed && (policy.blanks_count)(id) {
-            return Err(invalid(
-                Field::Id,
-                "blanks_around",
-                format!(
-                    "there are blanks around the id, and an id of {} may have some: with and without \
-                     them are two users; take them out of the file, or use the user's own id",
-                    policy.provider
-                ),
-            ));
-        }
-        known.id = Some(id);
-        self.check_protected(id)?;
-        Ok(ValidRow {
+        let account = Some((place, &policy.name));
+        let action = self.action_of(record, policy);
+        let action = action.map_err(unsent(account, None))?;
+        let id = id_of(record, policy).map_err(unsent(account, Some(action)))?;
+        let valid = ValidRow {
             place,
             account: &policy.name,
             action,
             id,
-            reference: record.reference.as_deref(),
-        })
-    }
-
-    /// The accounts, by their places.
-    pub(super) fn accounts(&self) -> &[AccountPolicy] {
-        &self.accounts
-    }
-
-    /// Whether ids are sent that may be another org's.
-    pub(super) const fn takes_foreign(&self) -> bool {
-        self.takes_foreign
+            reference,
+        };
+        if self.protect.contains(id) {
+            let reason = "the id stands in the protect list";
+            let code = OutcomeEntry::PROTECT_LIST;
+            let why = Why::new(Outcome::Protected, Field::Id, code, reason);
+            return Err(Box::new(valid.unsent(why)));
+        }
+        Ok(valid)
     }
 
     /// For each account, the places of the others at the same tenant, as far as that is known.
@@ -207,18 +161,6 @@ impl Judge {
             there.map(|(place, _)| place).collect()
         };
         self.accounts.iter().map(neighbours).collect()
-    }
-
-    /// The account at `place` with its provider, if that takes its own ids alone.
-    pub(super) fn refuses_external_ids(&self, place: usize) -> Option<(AccountName, ProviderKind)> {
-        let policy = self.accounts.get(place)?;
-        let refuses = !policy.provider.takes_external_ids();
-        refuses.then(|| (policy.name.clone(), policy.provider))
-    }
-
-    /// The ids that must never be touched.
-    pub const fn protect(&self) -> &ProtectList {
-        &self.protect
     }
 
     /// The place of the account that the row names, or else of `--account`.
@@ -243,8 +185,8 @@ impl Judge {
                 invalid(Field::Account, "no_account", reason)
             });
         };
-        self.find(text).map_err(|why| match why {
-            NoAccount::Unknown => invalid(
+        self.find(text).map_err(|several| match several {
+            None => invalid(
                 Field::Account,
                 "unknown_account",
                 format!(
@@ -253,7 +195,7 @@ impl Judge {
                     self.names().collect::<Vec<_>>().join(", ")
                 ),
             ),
-            NoAccount::Several(provider) => invalid(
+            Some(provider) => invalid(
                 Field::Account,
                 "ambiguous_account",
                 format!(
@@ -265,8 +207,9 @@ impl Judge {
     }
 
     /// The place of the account called `text`: by its name as it is written, then without regard
-    /// to case, then by its provider's name.
-    fn find(&self, text: &str) -> Result<usize, NoAccount> {
+    /// to case, then by its provider's name. The error: the provider whose name it is, and that several
+    /// accounts have.
+    fn find(&self, text: &str) -> Result<usize, Option<ProviderKind>> {
         let exactly = |policy: &AccountPolicy| policy.name.as_str() == text;
         if let Some(place) = self.accounts.iter().position(exactly) {
             return Ok(place);
@@ -281,15 +224,10 @@ impl Judge {
         if let Some(place) = only(&nearly) {
             return Ok(place);
         }
-        let provider: ProviderKind = text.parse().map_err(|()| NoAccount::Unknown)?;
-        if !self
-            .accounts
-            .iter()
-            .any(|policy| policy.provider == provider)
-        {
-            return Err(NoAccount::Unknown);
-        }
-        only(&|policy| policy.provider == provider).ok_or(NoAccount::Several(provider))
+        let provider: ProviderKind = text.parse().map_err(|()| None)?;
+        let found = only(&|policy| policy.provider == provider);
+        let several = (!self.names_at(provider).is_empty()).then_some(provider);
+        found.ok_or(several)
     }
 
     /// The action that the row names, or else `--action`, or else the account's default.
@@ -335,19 +273,6 @@ impl Judge {
         ))
     }
 
-    fn check_protected(&self, id: &str) -> Result<(), Why> {
-        if !self.protect.contains(id) {
-            return Ok(());
-        }
-        let reason = "the id stands in the protect list";
-        Err(Why::new(
-            Outcome::Protected,
-            Field::Id,
-            OutcomeEntry::PROTECT_LIST,
-            reason,
-        ))
-    }
-
     fn names(&self) -> impl Iterator<Item = &str> {
         self.accounts.iter().map(|policy| policy.name.as_str())
     }
@@ -360,16 +285,16 @@ impl Judge {
             .collect()
     }
 
-    fn no_default(&self, name: &str, why: &NoAccount) -> PlanError {
-        PlanError::Account(match why {
-            NoAccount::Unknown => format!(
+    fn no_default(&self, name: &str, several: Option<ProviderKind>) -> PlanError {
+        PlanError::Account(match several {
+            None => format!(
                 "the configuration has no account `{name}`, which `--account` names{} (accounts: {})",
                 did_you_mean(closest(name, self.names())),
                 self.names().collect::<Vec<_>>().join(", ")
             ),
-            NoAccount::Several(provider) => format!(
+            Some(provider) => format!(
                 "`--account {provider}` may be any of {}; name the account itself",
-                self.names_at(*provider).join(", ")
+                self.names_at(provider).join(", ")
             ),
         })
     }
@@ -391,13 +316,19 @@ fn id_of<'a>(record: &'a Record<'_>, policy: &AccountPolicy) -> Result<&'a str, 
                 .to_owned(),
         ));
     }
-    checked.map_err(|problem| {
-        invalid(
-            Field::Id,
-            problem.code,
-            without_cell(problem.reason, &record.id),
-        )
-    })
+    let id = checked.map_err(|problem| {
+        let reason = without_cell(problem.reason, &record.id);
+        invalid(Field::Id, problem.code, reason)
+    })?;
+    if record.trimmed && (policy.blanks_count)(id) {
+        let reason = format!(
+            "there are blanks around the id, and an id of {} may have some: with and without them are \
+             two users; take them out of the file, or use the user's own id",
+            policy.provider
+        );
+        return Err(invalid(Field::Id, "blanks_around", reason));
+    }
+    Ok(id)
 }
 
 /// `reason` without the text of the cell, unless that is a number and can be nobody's name: a

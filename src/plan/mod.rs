@@ -2,12 +2,12 @@
 //!
 //! The main type is [`Planner`]: it reads an input once and gives every row to a sink, as entries of
 //! a ledger, and to a [`Plan`], which people read. The file and the configuration alone decide most
-//! rows ([`Judge`]). The other rows decide about duplicates, and an earlier ledger about rows of
+//! rows. The other rows decide about duplicates, and an earlier ledger about rows of
 //! `--done-in`. Damage shows only when all ids of an account were read: those rows go to the sink
 //! once more, and the later entry counts.
 //!
 //! ```text
-//! Row ─▶ Judge: account ▸ action ▸ id ▸ protected? ─▶ Planner: duplicate? ▸ done before? ─▶ sink, Plan
+//! Record ─▶ account ▸ action ▸ id ▸ protected? ▸ duplicate? ▸ done before? ─▶ sink, Plan
 //! end of the file ─▶ damage of the ids ─▶ sink, Plan
 //! ```
 //!
@@ -22,7 +22,6 @@ mod caller;
 mod column;
 mod damage;
 mod duplicates;
-mod error;
 mod estimate;
 mod judge;
 mod outline;
@@ -33,9 +32,8 @@ mod rows;
 pub use blocks::{Sink, SinkError};
 pub use caller::CallerRule;
 pub use column::likely_id_column;
-pub use error::PlanError;
 pub use estimate::{rows_within, time_at_limit};
-pub use judge::{Defaults, Judge};
-pub use outline::{Group, PROBLEMS_MAX, Plan, Problem, Reason, Why};
-pub use planner::Planner;
+pub use judge::RowDefaults;
+pub use outline::{PROBLEMS_MAX, Plan, PlanGroup, PlanProblem, PlanReason, Why};
+pub use planner::{PlanError, Planner};
 pub use protect::{PROTECTED_MAX, ProtectList};

@@ -39,16 +39,16 @@ pub struct Plan {
     /// What a list of ids holds beside them, which is passed over.
     pub asides: Asides,
     /// The rows to send, summed up per account and action.
-    pub accounts: BTreeMap<AccountName, BTreeMap<Action, Group>>,
+    pub accounts: BTreeMap<AccountName, BTreeMap<Action, PlanGroup>>,
     /// The accounts with rows that an earlier ledger shows as good.
     pub done: BTreeSet<AccountName>,
     /// The rows that are not sent, in the order of the file; at most [`PROBLEMS_MAX`] of each outcome.
     /// Rows that are done before are no problem.
-    pub problems: Vec<Problem>,
+    pub problems: Vec<PlanProblem>,
     /// How many rows more have problems.
     pub problems_left_out: u64,
     /// Why rows are not sent, by outcome and field, then by text.
-    reasons: BTreeMap<(Outcome, Field), BTreeMap<String, Reason>>,
+    reasons: BTreeMap<(Outcome, Field), BTreeMap<String, PlanReason>>,
     /// The rows whose cell for the id holds something else than an id.
     pub(super) other_things: u64,
     /// The accounts of those rows.
@@ -57,7 +57,7 @@ pub struct Plan {
 
 /// The rows of one account and action that would be sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Group {
+pub struct PlanGroup {
     /// How many they are; never 0.
     pub rows: u64,
     /// The id of the first.
@@ -103,7 +103,7 @@ fn field_name<S: Serializer>(field: &Field, serializer: S) -> Result<S::Ok, S::E
 
 /// A row that would not be sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Problem {
+pub struct PlanProblem {
     /// The line it begins on, from 1.
     pub line: u64,
     /// Its number, from 1.
@@ -115,7 +115,7 @@ pub struct Problem {
 
 /// A reason, and the rows it is of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Reason {
+pub struct PlanReason {
     /// Why they are not sent.
     #[serde(flatten)]
     pub why: Why,
@@ -151,7 +151,7 @@ impl Plan {
                     Cow::Borrowed(code) => code,
                     Cow::Owned(_) => "",
                 };
-                let reason = Reason {
+                let reason = PlanReason {
                     why: Why {
                         reason: text.to_owned().into(),
                         ..why.clone()
@@ -173,7 +173,7 @@ impl Plan {
                 }
             }
             if listed <= PROBLEMS_MAX as u64 {
-                self.problems.push(Problem {
+                self.problems.push(PlanProblem {
                     line: position.line,
                     row: position.row,
                     why: why.clone(),
@@ -191,7 +191,7 @@ impl Plan {
                 let rows = block.rows.iter();
                 for row in rows.filter(|row| stands(row.position.row, None)) {
                     let groups = self.accounts.entry(block.account.clone()).or_default();
-                    let group = groups.entry(block.action).or_insert_with(|| Group {
+                    let group = groups.entry(block.action).or_insert_with(|| PlanGroup {
                         rows: 0,
                         first: row.id.clone(),
                         last: row.id.clone(),
@@ -256,8 +256,8 @@ impl Plan {
     }
 
     /// Why rows are not sent, by outcome, in the order of their first lines.
-    pub fn reasons(&self) -> Vec<&Reason> {
-        let mut all: Vec<&Reason> = self.reasons.values().flat_map(BTreeMap::values).collect();
+    pub fn reasons(&self) -> Vec<&PlanReason> {
+        let mut all: Vec<&PlanReason> = self.reasons.values().flat_map(BTreeMap::values).collect();
         all.sort_by_key(|reason| (reason.why.outcome, reason.lines.first().copied()));
         all
     }

@@ -2,28 +2,98 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::iter::once;
+use std::path::{Path, PathBuf};
 
 use roaring::RoaringTreemap;
+use thiserror::Error;
 
-use super::blocks::{Blocks, Sink};
+use super::blocks::{Blocks, Sink, SinkError};
 use super::column;
-use super::damage::{Look, Tally};
+use super::damage::{IdLook, Tally};
 use super::duplicates::{ACTIONS, Duplicates, Met};
-use super::error::PlanError;
-use super::judge::{Judge, UnsentRow, ValidRow};
-use super::outline::{Group, Plan, Why};
+use super::judge::{UnsentRow, ValidRow};
+use super::outline::{Plan, PlanGroup, Why};
 use super::protect::ProtectList;
-use super::rows::Lines;
+use super::rows::RowLines;
 use crate::domain::{
-    AccountName, Action, Outcome, Position, ProviderKind, Record, TaskKey, UserId,
+    AccountName, AccountPolicy, Action, Outcome, Position, ProviderKind, Record, TaskKey, UserId,
 };
-use crate::input::{Field, InputError, InputSource, RowProblem};
+use crate::input::{Field, InputError, InputSource, RowProblem, Wanted};
 
-/// Decides what becomes of the rows of a file.
+/// Decides what becomes of the rows of a file. What the file and the configuration alone say of a row
+/// is said of each alike, wherever it stands.
 #[derive(Debug)]
 pub struct Planner {
-    judge: Judge,
-    done_before: HashSet<TaskKey>,
+    pub(super) accounts: Vec<AccountPolicy>,
+    /// The place in `accounts` of `--account`.
+    pub(super) account: Option<usize>,
+    pub(super) action: Option<Action>,
+    /// Whether ids are sent that may be another org's.
+    pub(super) takes_foreign: bool,
+    /// The ids that must never be touched.
+    pub(super) protect: ProtectList,
+    pub(super) done_before: HashSet<TaskKey>,
+}
+
+/// Why there is no plan.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum PlanError {
+    /// `--account` names no account, or a provider that several accounts have.
+    #[error("{0}")]
+    Account(String),
+    /// The protect list cannot be read, or would protect less than it says.
+    #[error("{message}")]
+    Protect {
+        /// Its path as given.
+        path: PathBuf,
+        /// What is wrong, and how to mend it.
+        message: String,
+        /// The row at fault; `None`: it is the whole list.
+        row: Option<Wanted>,
+        /// Why it cannot be read.
+        #[source]
+        source: Option<Box<InputError>>,
+    },
+    /// The input cannot be read to its end.
+    #[error(transparent)]
+    Input(#[from] InputError),
+    /// The plan cannot be written down.
+    #[error("write the plan down")]
+    Record(#[source] SinkError),
+}
+
+impl PlanError {
+    /// What `message` says of the protect list at `path`.
+    pub(super) fn protect(path: &Path, message: String) -> Self {
+        Self::Protect {
+            path: path.to_owned(),
+            message,
+            row: None,
+            source: None,
+        }
+    }
+
+    /// The protect list at `path` cannot be read.
+    pub(super) fn unread_list(path: &Path, source: InputError) -> Self {
+        let shown = path.display();
+        if let Some(names) = source.rivals() {
+            let names = names.join("`, `");
+            let message = format!(
+                "the protect list `{shown}` has several columns that may hold the ids: `{names}`; give \
+                 a file with one of them alone"
+            );
+            return Self::protect(path, message);
+        }
+        Self::Protect {
+            path: path.to_owned(),
+            message: format!(
+                "could not read the protect list `{shown}`; nothing is sent without it"
+            ),
+            row: None,
+            source: Some(Box::new(source)),
+        }
+    }
 }
 
 /// A row of the input: its cells, or why they cannot be read.
@@ -31,25 +101,24 @@ type ReadRow<'a> = Result<Record<'a>, RowProblem>;
 
 /// A reading under way.
 struct Reading<'p, 's> {
-    judge: &'p Judge,
-    done_before: &'p HashSet<TaskKey>,
+    planner: &'p Planner,
     /// Where rows go; `None`: nowhere, they are only counted.
     blocks: Option<Blocks<'s>>,
     plan: Plan,
     seen: Duplicates,
-    lines: Lines,
-    /// In the order of the judge's.
-    accounts: Vec<OfAccount>,
+    lines: RowLines,
+    /// In the order of the planner's.
+    accounts: Vec<AccountTally>,
     /// Whether ids come from a column of another system's.
     has_external_ids: bool,
     refusing: Option<(AccountName, ProviderKind)>,
 }
 
 #[derive(Debug, Default)]
-struct OfAccount {
+struct AccountTally {
     tally: Tally,
-    to_send: [BTreeMap<Look, ToSend>; ACTIONS],
-    duplicates: [BTreeMap<Look, RoaringTreemap>; ACTIONS],
+    to_send: [BTreeMap<IdLook, ToSend>; ACTIONS],
+    duplicates: [BTreeMap<IdLook, RoaringTreemap>; ACTIONS],
 }
 
 /// Rows to send that damage would strike alike.
@@ -61,15 +130,9 @@ struct ToSend {
 }
 
 impl Planner {
-    /// Decides by `judge`, and ends rows that `done_before` holds: what the ledgers of `--done-in`
-    /// show as good.
-    pub fn new(judge: Judge, done_before: HashSet<TaskKey>) -> Self {
-        Self { judge, done_before }
-    }
-
     /// The ids that must never be touched.
     pub const fn protect(&self) -> &ProtectList {
-        self.judge.protect()
+        &self.protect
     }
 
     /// Reads `source` to its end, gives its rows to `sink` as entries of a ledger, and sums them up.
@@ -85,16 +148,15 @@ impl Planner {
         source: &mut InputSource,
         sink: Option<Sink<'_>>,
     ) -> Result<Plan, PlanError> {
-        let accounts = self.judge.accounts();
+        let accounts = &self.accounts;
         let external = source.external_ids().map(str::to_owned);
         let mut reading = Reading {
-            judge: &self.judge,
-            done_before: &self.done_before,
+            planner: self,
             blocks: sink.map(Blocks::new),
             plan: Plan::default(),
-            seen: Duplicates::of(accounts.iter().map(|it| &it.name), self.judge.neighbours()),
-            lines: Lines::default(),
-            accounts: accounts.iter().map(|_| OfAccount::default()).collect(),
+            seen: Duplicates::of(accounts.iter().map(|it| &it.name), self.neighbours()),
+            lines: RowLines::default(),
+            accounts: accounts.iter().map(|_| AccountTally::default()).collect(),
             has_external_ids: external.is_some(),
             refusing: None,
         };
@@ -116,15 +178,16 @@ impl Reading<'_, '_> {
         }
         self.plan.rows += 1;
         self.lines.push(position);
-        let judge = self.judge;
-        match judge.judge(row) {
+        let planner = self.planner;
+        match planner.judge(row) {
             Ok(valid) => {
-                self.look_at(row, valid.place, Some(valid.id));
-                self.take_valid(&valid, position);
+                let look = IdLook::of(valid.id);
+                self.look_at(row, valid.place, Some((valid.id, look)));
+                self.take_valid(&valid, look, position);
             }
             Err(unsent) => {
                 if let Some((place, _)) = unsent.account {
-                    self.look_at(row, place, unsent.id);
+                    self.look_at(row, place, unsent.id.map(|id| (id, IdLook::of(id))));
                 }
                 self.plan.trimmed += u64::from(unsent.account.is_none() && is_trimmed(row));
                 self.end(&unsent, position);
@@ -133,23 +196,25 @@ impl Reading<'_, '_> {
     }
 
     /// Counts what all ids of an account show together.
-    fn look_at(&mut self, row: &ReadRow<'_>, place: usize, id: Option<&str>) {
+    fn look_at(&mut self, row: &ReadRow<'_>, place: usize, id: Option<(&str, IdLook)>) {
         if self.has_external_ids && self.refusing.is_none() {
-            self.refusing = self.judge.refuses_external_ids(place);
+            let policy = &self.planner.accounts[place];
+            let refuses = !policy.provider.takes_external_ids();
+            self.refusing = refuses.then(|| (policy.name.clone(), policy.provider));
         }
         self.plan.trimmed += u64::from(is_trimmed(row));
-        if let Some(id) = id {
+        if let Some((id, look)) = id {
             let is_bare = row.as_ref().is_ok_and(|it| it.id.len() == id.len());
             self.plan.unprefixed += u64::from(!is_bare);
-            self.accounts[place].tally.add(Look::of(id));
+            self.accounts[place].tally.add(look);
         }
     }
 
-    fn take_valid(&mut self, row: &ValidRow<'_>, position: Position) {
+    fn take_valid(&mut self, row: &ValidRow<'_>, look: IdLook, position: Position) {
         match self.seen.insert(row) {
             Met::Again => {
                 let account = &mut self.accounts[row.place];
-                let alike = account.duplicates[row.action as usize].entry(Look::of(row.id));
+                let alike = account.duplicates[row.action as usize].entry(look);
                 alike.or_default().insert(position.row);
                 if let Some(blocks) = &mut self.blocks {
                     blocks.end(&row.unsent(duplicate()), position);
@@ -175,7 +240,7 @@ impl Reading<'_, '_> {
             }
             Met::First { again } => {
                 self.plan.outcomes.pending += 1;
-                self.accounts[row.place].add(row, position.row);
+                self.accounts[row.place].add(row, look, position.row);
                 if let Some(blocks) = &mut self.blocks {
                     blocks.plan(row, position, again);
                 }
@@ -185,7 +250,8 @@ impl Reading<'_, '_> {
 
     fn is_done_before(&self, row: &ValidRow<'_>) -> bool {
         let key = || TaskKey::new(row.account, row.action, row.id);
-        !self.done_before.is_empty() && self.done_before.contains(&key())
+        let done_before = &self.planner.done_before;
+        !done_before.is_empty() && done_before.contains(&key())
     }
 
     /// Ends a row for what is known of it at once.
@@ -210,11 +276,11 @@ impl Reading<'_, '_> {
             blocks.put_all();
         }
         let mut duplicates = RoaringTreemap::new();
-        let judge = self.judge;
-        let accounts = judge.accounts().iter().enumerate();
+        let planner = self.planner;
+        let accounts = planner.accounts.iter().enumerate();
         for ((place, policy), account) in accounts.zip(std::mem::take(&mut self.accounts)) {
             let damage = account.tally.damage();
-            let why = |look| damage.why(look, policy, judge.takes_foreign());
+            let why = |look| damage.why(look, policy, planner.takes_foreign);
             let mut groups = BTreeMap::new();
             let of_actions = account.to_send.into_iter().zip(account.duplicates);
             for (action, (to_send, again)) in Action::ALL.into_iter().zip(of_actions) {
@@ -243,7 +309,7 @@ impl Reading<'_, '_> {
                 if !group.rows.is_empty() {
                     let (first, last) = (UserId::new(group.first), UserId::new(group.last));
                     let rows = group.rows.len();
-                    groups.insert(action, Group { rows, first, last });
+                    groups.insert(action, PlanGroup { rows, first, last });
                 }
             }
             if !groups.is_empty() {
@@ -270,9 +336,9 @@ impl Reading<'_, '_> {
     }
 }
 
-impl OfAccount {
-    fn add(&mut self, row: &ValidRow<'_>, number: u64) {
-        let alike = self.to_send[row.action as usize].entry(Look::of(row.id));
+impl AccountTally {
+    fn add(&mut self, row: &ValidRow<'_>, look: IdLook, number: u64) {
+        let alike = self.to_send[row.action as usize].entry(look);
         let alike = alike.or_insert_with(|| ToSend {
             first: row.id.to_owned(),
             ..ToSend::default()

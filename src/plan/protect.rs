@@ -4,10 +4,10 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use crate::domain::{AccountPolicy, IdProblem};
-use crate::input::{Field, InputError, InputSource, ReadOptions, RowProblem, Wanted};
+use crate::input::{Field, InputSource, ReadOptions, RowProblem, Wanted};
 
 use super::damage::is_broken;
-use super::error::PlanError;
+use super::planner::PlanError;
 
 /// The most ids a protect list may hold; they are kept in memory.
 pub const PROTECTED_MAX: usize = 5_000_000;
@@ -41,21 +41,7 @@ impl ProtectList {
     pub fn read(path: &Path, accounts: &[AccountPolicy]) -> Result<Self, PlanError> {
         let shown = path.display();
         let wrong = |message: String| PlanError::protect(path, message);
-        let unreadable = |source: InputError| match source.rivals() {
-            Some(names) => wrong(format!(
-                "the protect list `{shown}` has several columns that may hold the ids: `{}`; give a \
-                 file with one of them alone",
-                names.join("`, `")
-            )),
-            None => PlanError::Protect {
-                path: path.to_owned(),
-                message: format!(
-                    "could not read the protect list `{shown}`; nothing is sent without it"
-                ),
-                row: None,
-                source: Some(Box::new(source)),
-            },
-        };
+        let unreadable = |source| PlanError::unread_list(path, source);
         let mut source =
             InputSource::open_digested(path, &ReadOptions::default()).map_err(unreadable)?;
         let own_ids = accounts.iter().any(|it| !it.provider.takes_external_ids());

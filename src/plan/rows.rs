@@ -6,9 +6,9 @@ use crate::domain::Position;
 
 /// The line of every row of a file: lines never go back, so one bitmap of `row + line` holds them.
 #[derive(Debug, Default)]
-pub(super) struct Lines(RoaringTreemap);
+pub(super) struct RowLines(RoaringTreemap);
 
-impl Lines {
+impl RowLines {
     /// Notes the line of the next row.
     pub(super) fn push(&mut self, position: Position) {
         // It is above all before it.
@@ -45,13 +45,13 @@ mod tests {
 
     use roaring::RoaringTreemap;
 
-    use super::Lines;
+    use super::RowLines;
     use crate::domain::Position;
 
     proptest! {
         #[test]
         fn rows_have_their_lines(steps in prop::collection::vec((0_u64..3, any::<bool>()), 1..200)) {
-            let (mut lines, mut rows, mut line) = (Lines::default(), RoaringTreemap::new(), 1);
+            let (mut lines, mut rows, mut line) = (RowLines::default(), RoaringTreemap::new(), 1);
             let mut expected = Vec::new();
             for (row, (step, is_wanted)) in (1..).zip(steps) {
                 line += step;

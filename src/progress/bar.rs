@@ -10,7 +10,7 @@ use console::{Style, Term};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::tz::TimeZone;
 
-use super::line::Line;
+use super::line::AccountLine;
 use super::state::State;
 use super::terminal;
 use crate::domain::Time;
@@ -117,12 +117,12 @@ fn accounts(state: &State, now: Time, columns: usize) -> Vec<String> {
     } else {
         NARROW_NAME_COLUMNS_MAX
     };
-    let name = |line: &Line<'_>| cut(line.account, name_max);
+    let name = |line: &AccountLine<'_>| cut(line.account, name_max);
     let lines: Vec<_> = state.lines(now, false).collect();
     let widths = lines.iter().map(|line| name(line).chars().count());
     let widest = widths.max().unwrap_or(0);
     let taken = widest + 1 + if has_bar { BAR_COLUMNS + 3 } else { 0 };
-    let text = |line: &Line<'_>| {
+    let text = |line: &AccountLine<'_>| {
         let words = words(line, columns.saturating_sub(taken));
         let words = colour(line.state).apply_to(words);
         let name = name(line);
@@ -150,7 +150,7 @@ fn colour(state: &str) -> Style {
 }
 
 /// `=====>      `: what is done of all rows.
-fn bar(line: &Line<'_>) -> String {
+fn bar(line: &AccountLine<'_>) -> String {
     let all = BAR_COLUMNS as u128;
     let full = (u128::from(line.done) * all)
         .checked_div(u128::from(line.rows))
@@ -161,7 +161,7 @@ fn bar(line: &Line<'_>) -> String {
 }
 
 /// What stands behind a bar, in at most `columns`: what matters least is left out first.
-fn words(line: &Line<'_>, columns: usize) -> String {
+fn words(line: &AccountLine<'_>, columns: usize) -> String {
     let rows = grouped(line.rows);
     let done = grouped(line.done);
     // As wide as it will become, so that what follows stays where it is.

@@ -7,7 +7,7 @@ use indicatif::MultiProgress;
 use jiff::tz::TimeZone;
 
 use super::bar::Bars;
-use super::lines::{Last, Lines};
+use super::lines::Lines;
 use super::state::State;
 use super::terminal;
 use crate::domain::{AccountPlan, Entry, Time};
@@ -66,7 +66,8 @@ impl Progress {
             writer,
             is_json,
             zone: zone.clone(),
-            last: vec![Last::default(); state.accounts.len()],
+            said: vec![None; state.accounts.len()],
+            reasons: vec![None; state.accounts.len()],
         };
         let renderer = match mode {
             Mode::Bar => Renderer::Bars(Bars::on_stderr(&state, zone.clone())),

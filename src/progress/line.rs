@@ -12,7 +12,7 @@ use crate::words::{clock, grouped, one_line, short_duration};
 /// Where an account stands. Serialised it is a line of `--progress json`; fields are added, never
 /// renamed.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub(super) struct Line<'a> {
+pub(super) struct AccountLine<'a> {
     kind: &'static str,
     at: Time,
     pub(super) account: &'a str,
@@ -44,7 +44,7 @@ pub(super) struct Line<'a> {
     left: Option<Duration>,
 }
 
-impl<'a> Line<'a> {
+impl<'a> AccountLine<'a> {
     /// The line of `account` at `now`. `over`: the session has ended.
     pub(super) fn of(account: &'a AccountState, now: Time, over: bool) -> Self {
         let pause = account.paused(now);

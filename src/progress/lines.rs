@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
-use super::line::Line;
+use super::line::AccountLine;
 use super::state::State;
 use crate::domain::Time;
 
@@ -20,17 +20,10 @@ pub(super) struct Lines {
     pub(super) writer: Box<dyn Write + Send>,
     pub(super) is_json: bool,
     pub(super) zone: TimeZone,
-    /// For each account, its last line.
-    pub(super) last: Vec<Last>,
-}
-
-/// The last line of an account.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Last {
-    /// When it was written, and what makes another one worth writing.
-    said: Option<(Time, String)>,
-    /// Why the account waited when a line last said so.
-    reason: Option<String>,
+    /// For each account, when its last line was written and what makes another one worth writing.
+    pub(super) said: Vec<Option<(Time, String)>>,
+    /// For each account, why it waited when a line last said so.
+    pub(super) reasons: Vec<Option<String>>,
 }
 
 impl Lines {
@@ -42,19 +35,18 @@ impl Lines {
         };
         for (index, line) in state.lines(now, false).enumerate() {
             let says = self.says(&line);
-            let last = &mut self.last[index];
-            let is_due = match &last.said {
+            let is_due = match &self.said[index] {
                 // For people there is nothing to tell at the start.
                 None => is_json || line.done > 0 || line.state != "running",
                 Some((at, said)) => *said != says && now.saturating_since(*at) >= every,
             };
             // People are told at once why it waits: the wait may be over before the next line.
             let reason = line.pause_reason.filter(|_| !is_json);
-            if is_due || (reason.is_some() && reason != last.reason.as_deref()) {
+            if is_due || (reason.is_some() && reason != self.reasons[index].as_deref()) {
                 if let Some(reason) = reason {
-                    last.reason = Some(reason.to_owned());
+                    self.reasons[index] = Some(reason.to_owned());
                 }
-                last.said = Some((now, says));
+                self.said[index] = Some((now, says));
                 self.write(&line);
             }
         }
@@ -68,7 +60,7 @@ impl Lines {
 
     /// What makes a new line worth writing. To people a pause that is renewed for the same reason is
     /// no news.
-    fn says(&self, line: &Line<'_>) -> String {
+    fn says(&self, line: &AccountLine<'_>) -> String {
         let (done, bad, stop) = (line.done, line.bad, line.stop_reason);
         if self.is_json {
             format!(
@@ -81,7 +73,7 @@ impl Lines {
     }
 
     /// A line that cannot be written is lost, and the run goes on.
-    fn write(&mut self, line: &Line<'_>) {
+    fn write(&mut self, line: &AccountLine<'_>) {
         let text = if self.is_json {
             // Nothing in it cannot be JSON.
             serde_json::to_string(line).unwrap_or_default()

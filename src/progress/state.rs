@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::line::Line;
+use super::line::AccountLine;
 use crate::domain::{
     AccountName, AccountPlan, Counted, Entry, Finding, Outcome, OutcomeEntry, Paused, StopKind,
     Time,
@@ -78,9 +78,9 @@ impl State {
     }
 
     /// The line of each account at `now`. `over`: the session has ended.
-    pub(super) fn lines(&self, now: Time, over: bool) -> impl Iterator<Item = Line<'_>> {
+    pub(super) fn lines(&self, now: Time, over: bool) -> impl Iterator<Item = AccountLine<'_>> {
         let accounts = self.accounts.iter();
-        accounts.map(move |account| Line::of(account, now, over))
+        accounts.map(move |account| AccountLine::of(account, now, over))
     }
 
     /// Counts what `entry` says.

@@ -20,7 +20,7 @@ use userpurge::domain::{
 use userpurge::input::{InputSource, ReadOptions};
 use userpurge::lane::limits::Window;
 use userpurge::ledger::{Durability, LedgerWriter};
-use userpurge::plan::{Defaults, Judge, Planner, ProtectList};
+use userpurge::plan::{Planner, ProtectList, RowDefaults};
 use userpurge::provider::{
     Provider, ProviderSettings, Reply, SuncoAuth, SuncoSettings, ZendeskCredentials,
     ZendeskSettings, ZohoSettings, blanks_count, build, check_id, ids_alike,
@@ -110,9 +110,9 @@ fn plan(bencher: Bencher) {
         blanks_count: blanks_count(ProviderKind::Zendesk),
         ids_alike: ids_alike(ProviderKind::Zendesk),
     };
-    let (defaults, protect) = (Defaults::default(), ProtectList::default());
-    let judge = Judge::try_new(vec![policy], &defaults, protect);
-    let planner = Planner::new(judge.expect("a judge"), HashSet::new());
+    let (defaults, protect) = (RowDefaults::default(), ProtectList::default());
+    let planner = Planner::try_new(vec![policy], &defaults, protect, HashSet::new());
+    let planner = planner.expect("a planner");
     bencher.counter(ItemsCount::new(ROWS)).bench_local(|| {
         let plan = planner.plan(&mut open(&path), None).expect("a plan");
         assert_eq!(plan.to_delete(), ROWS);

@@ -13,7 +13,7 @@ use userpurge::domain::{
 };
 use userpurge::input::{Columns, InputSource, InputTable, ReadOptions};
 use userpurge::plan::{
-    Defaults, Judge, PROBLEMS_MAX, Plan, PlanError, Planner, ProtectList, likely_id_column,
+    PROBLEMS_MAX, Plan, PlanError, Planner, ProtectList, RowDefaults, likely_id_column,
 };
 
 /// Takes digits, with or without the prefix of an export.
@@ -57,11 +57,15 @@ fn file(text: &str) -> NamedTempFile {
 type Ends = BTreeMap<u64, String>;
 
 /// The plan of the file at `path`, and how its rows end.
-fn plan_of(path: &Path, defaults: &Defaults, done: &[&str], protect: ProtectList) -> (Plan, Ends) {
-    let judge = Judge::try_new(policies(), defaults, protect).unwrap();
+fn plan_of(
+    path: &Path,
+    defaults: &RowDefaults,
+    done: &[&str],
+    protect: ProtectList,
+) -> (Plan, Ends) {
     let acme = AccountName::new("acme");
     let done = done.iter().map(|id| TaskKey::new(&acme, Action::Purge, id));
-    let planner = Planner::new(judge, done.collect::<HashSet<_>>());
+    let planner = Planner::try_new(policies(), defaults, protect, done.collect()).unwrap();
     let open = || InputSource::open(path, &ReadOptions::default()).unwrap();
     let mut ends = Ends::new();
     let mut take = |entry: Entry| {
@@ -91,14 +95,14 @@ fn planned(done: &[&str], rows: &str) -> (Plan, Ends) {
     let file = file(&format!("id,account,action\n{rows}"));
     plan_of(
         file.path(),
-        &Defaults::default(),
+        &RowDefaults::default(),
         done,
         ProtectList::default(),
     )
 }
 
 /// Checks that each row of `table` ends as stands beside it.
-fn check(defaults: &Defaults, protect: &str, table: &[(&str, &str)]) -> Plan {
+fn check(defaults: &RowDefaults, protect: &str, table: &[(&str, &str)]) -> Plan {
     let list = match protect {
         "" => ProtectList::default(),
         text => ProtectList::read(file(text).path(), &policies()).unwrap(),
@@ -120,7 +124,7 @@ fn check(defaults: &Defaults, protect: &str, table: &[(&str, &str)]) -> Plan {
 fn a_row_is_sent_or_ends_for_its_first_reason() {
     let long = format!("81,acme,purge,{}", "x".repeat(2000));
     check(
-        &Defaults::default(),
+        &RowDefaults::default(),
         "",
         &[
             // Account: by name, by case, by provider, by default.
@@ -164,10 +168,10 @@ fn a_row_is_sent_or_ends_for_its_first_reason() {
 
 #[test]
 fn the_options_speak_for_rows_that_do_not() {
-    let defaults = Defaults {
+    let defaults = RowDefaults {
         account: Some("Beta".to_owned()),
         action: Some(Action::Purge),
-        ..Defaults::default()
+        ..RowDefaults::default()
     };
     let table = [
         ("12,,,", "send beta purge 12"),
@@ -194,12 +198,12 @@ fn the_options_speak_for_rows_that_do_not() {
     "`--account zendesk` may be any of acme, beta; name the account itself"
 )]
 fn an_account_option_that_fits_none_is_an_error(#[case] name: &str, #[case] message: &str) {
-    let defaults = Defaults {
+    let defaults = RowDefaults {
         account: Some(name.to_owned()),
-        ..Defaults::default()
+        ..RowDefaults::default()
     };
     let list = ProtectList::default();
-    let judge = Judge::try_new(policies(), &defaults, list);
+    let judge = Planner::try_new(policies(), &defaults, list, HashSet::new());
     assert_eq!(
         judge.map_or_else(|e| e.to_string(), |_| String::new()),
         message
@@ -216,7 +220,7 @@ fn a_protected_id_is_so_at_every_account_and_however_it_is_written() {
         ("012,acme,purge,", "send acme purge 012"),
         ("121,acme,purge,", "send acme purge 121"),
     ];
-    check(&Defaults::default(), "12\nzcrm_5542\n", &table);
+    check(&RowDefaults::default(), "12\nzcrm_5542\n", &table);
 }
 
 fn protect_list(text: &str) -> Result<ProtectList, PlanError> {

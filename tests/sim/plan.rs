@@ -10,7 +10,7 @@ use userpurge::domain::{
 };
 use userpurge::input::{InputSource, ReadOptions};
 use userpurge::ledger::{Good, LedgerFile};
-use userpurge::plan::{Defaults, Judge, Plan, Planner, ProtectList};
+use userpurge::plan::{Plan, Planner, ProtectList, RowDefaults};
 use userpurge::provider;
 
 use crate::case::{AccountCase, Key};
@@ -122,7 +122,6 @@ fn planner(world: &World, run: usize) -> Result<Planner, String> {
         let read = ProtectList::read(&world.folder.join("protect.txt"), &policies);
         read.map_err(|it| format!("the protect list: {it}"))?
     };
-    let judge = Judge::try_new(policies, &Defaults::default(), protect);
     let key = |(account, action, id): &Key| {
         let name = AccountName::new(world.case.accounts[*account].name.clone());
         TaskKey::new(&name, *action, id)
@@ -133,7 +132,8 @@ fn planner(world: &World, run: usize) -> Result<Planner, String> {
         let good = Good::of(&path).map_err(|it| it.to_string())?;
         done.extend(good.keys);
     }
-    Ok(Planner::new(judge.map_err(|it| it.to_string())?, done))
+    let planner = Planner::try_new(policies, &RowDefaults::default(), protect, done);
+    planner.map_err(|it| it.to_string())
 }
 
 fn policy(account: &AccountCase) -> AccountPolicy {
