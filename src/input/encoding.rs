@@ -3,10 +3,11 @@
 //! The result is *meant* to be UTF-8: bytes that are not stay in it (of broken UTF-16, a byte that
 //! no UTF-8 has is put in), so that the row they stand in is found invalid, and only that row.
 
-use std::fmt;
 use std::io::{self, Read};
 
 use encoding_rs::{Decoder, DecoderResult, UTF_16BE, UTF_16LE};
+
+use crate::domain::named;
 
 /// Bytes of UTF-16 that are decoded at a time.
 const CHUNK_BYTES: usize = 16 * 1024;
@@ -14,15 +15,16 @@ const CHUNK_BYTES: usize = 16 * 1024;
 /// A byte that stands in no UTF-8 text.
 const NOT_UTF8: u8 = 0xFF;
 
-/// How the text of an input is encoded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Encoding {
-    /// UTF-8, with or without a byte order mark.
-    Utf8,
-    /// UTF-16, little end first, told by its byte order mark.
-    Utf16Le,
-    /// UTF-16, big end first, told by its byte order mark.
-    Utf16Be,
+named! {
+    /// How the text of an input is encoded.
+    pub enum Encoding {
+        /// UTF-8, with or without a byte order mark.
+        Utf8 = "UTF-8",
+        /// UTF-16, little end first, told by its byte order mark.
+        Utf16Le = "UTF-16LE",
+        /// UTF-16, big end first, told by its byte order mark.
+        Utf16Be = "UTF-16BE",
+    }
 }
 
 impl Encoding {
@@ -33,15 +35,6 @@ impl Encoding {
             [0xFF, 0xFE, ..] => (Self::Utf16Le, 2),
             [0xFE, 0xFF, ..] => (Self::Utf16Be, 2),
             _ => (Self::Utf8, 0),
-        }
-    }
-
-    /// The name in messages.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Utf8 => "UTF-8",
-            Self::Utf16Le => "UTF-16LE",
-            Self::Utf16Be => "UTF-16BE",
         }
     }
 
@@ -60,12 +53,6 @@ impl Encoding {
             given: 0,
             ended: false,
         })
-    }
-}
-
-impl fmt::Display for Encoding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
     }
 }
 

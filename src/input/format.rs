@@ -1,12 +1,13 @@
 //! Which format a file has: by its extension, then by what stands in it.
 
 use std::borrow::Cow;
-use std::fmt;
 use std::io::Cursor;
 use std::path::Path;
 use std::str::FromStr;
 
 use serde::de::IgnoredAny;
+
+use crate::domain::named;
 
 use super::csv::CsvRows;
 use super::decompress::Compression;
@@ -23,40 +24,19 @@ const DELIMITERS: [char; 4] = [',', ';', '\t', '|'];
 /// How many lines are looked at for a header that is not the first.
 const HEADER_LINES_MAX: usize = 30;
 
-/// How rows stand in a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
-    /// Comma-separated values with a header, whatever the delimiter.
-    Csv,
-    /// The same with tabs.
-    Tsv,
-    /// One JSON object, or bare id, a line.
-    Jsonl,
-    /// A JSON array of objects, or of bare ids.
-    Json,
-    /// One id a line.
-    Ids,
-}
-
-impl Format {
-    /// Every format.
-    pub const ALL: [Self; 5] = [Self::Csv, Self::Tsv, Self::Jsonl, Self::Json, Self::Ids];
-
-    /// The name that `--format` and ledgers use.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Csv => "csv",
-            Self::Tsv => "tsv",
-            Self::Jsonl => "jsonl",
-            Self::Json => "json",
-            Self::Ids => "ids",
-        }
-    }
-}
-
-impl fmt::Display for Format {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
+named! {
+    /// How rows stand in a file.
+    pub enum Format {
+        /// Comma-separated values with a header, whatever the delimiter.
+        Csv = "csv",
+        /// The same with tabs.
+        Tsv = "tsv",
+        /// One JSON object, or bare id, a line.
+        Jsonl = "jsonl",
+        /// A JSON array of objects, or of bare ids.
+        Json = "json",
+        /// One id a line.
+        Ids = "ids",
     }
 }
 

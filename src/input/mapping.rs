@@ -191,9 +191,7 @@ pub(super) fn known_as(name: &str) -> Option<KnownKey> {
 pub(super) fn has_id(names: &[String], columns: &Columns) -> bool {
     match columns.of(Field::Id) {
         Some(wanted) => names.iter().any(|name| same_name(name, wanted)),
-        None => known_names(Field::Id)
-            .iter()
-            .any(|known| names.iter().any(|name| same_name(name, known))),
+        None => names.iter().any(|name| known_id(name).is_some()),
     }
 }
 

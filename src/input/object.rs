@@ -281,22 +281,19 @@ impl<'a> Object<'a> {
     ) -> Result<Option<&'a RawValue>, RowProblem> {
         match keys.columns.of(field) {
             Some(key) => self.lookup(key, field, KEY_DEPTH_MAX),
-            None if field == Field::Id => known.id(keys.id),
-            None => known.value_of(field),
+            None if field == Field::Id => id_of(known, keys.id),
+            None => first_of(known, field),
         }
     }
 
     /// The values of its known keys.
-    fn known_values(&self, keys: &RowKeys) -> KnownValues<'a> {
-        let mut known = KnownValues::default();
-        for (key, value) in &self.0 {
-            match keys.known_as(key) {
-                Some(KnownKey::Name(field, name)) => known.add(field, name, value),
-                Some(KnownKey::Likely) => known.others_may_hold_id |= key != ZENDESK_LINK,
-                None => {}
-            }
-        }
-        known
+    fn known_values(&self, keys: &RowKeys) -> Vec<(KnownKey, &'a RawValue)> {
+        let known = |(key, value): &(Cow<'_, str>, &'a RawValue)| {
+            let known = keys.known_as(key)?;
+            let is_link = known == KnownKey::Likely && key == ZENDESK_LINK;
+            (!is_link).then_some((known, *value))
+        };
+        self.0.iter().filter_map(known).collect()
     }
 
     /// The value at `key`. A key that holds the dot itself goes before one that leads inwards.
@@ -330,62 +327,51 @@ impl<'a> Object<'a> {
     }
 }
 
-/// The values of an object's known keys.
-#[derive(Default)]
-struct KnownValues<'a> {
-    /// Each with its field, and the place of its key's name among those of the field.
-    values: Vec<(Field, usize, &'a RawValue)>,
-    /// Whether there is another key that may hold the id.
-    others_may_hold_id: bool,
+/// The values of an object's known keys, each with what its key is known for.
+type KnownValues<'a> = [(KnownKey, &'a RawValue)];
+
+/// The value of the first name of `field` that is there.
+fn first_of<'a>(known: &KnownValues<'a>, field: Field) -> Result<Option<&'a RawValue>, RowProblem> {
+    let first = names_of(known, field).min();
+    first.map_or(Ok(None), |name| only_of(known, field, name))
 }
 
-impl<'a> KnownValues<'a> {
-    /// Takes a value, unless its key's name stands twice already: two are as wrong as many, and a
-    /// hostile row has a hundred thousand.
-    fn add(&mut self, field: Field, name: usize, value: &'a RawValue) {
-        let called = self
-            .values
-            .iter()
-            .filter(|it| (it.0, it.1) == (field, name));
-        if called.count() < 2 {
-            self.values.push((field, name, value));
+/// The value of the only key that may hold the id, which is the known name `wanted` where the other rows
+/// have theirs in that; `None`: there is none. Two that may are a problem: one of them is another
+/// object's.
+fn id_of<'a>(
+    known: &KnownValues<'a>,
+    wanted: Option<usize>,
+) -> Result<Option<&'a RawValue>, RowProblem> {
+    let own = || names_of(known, Field::Id).filter(|name| *name != EXTERNAL);
+    let others_may_hold_it = known.iter().any(|(key, _)| *key == KnownKey::Likely);
+    let found = match own().next() {
+        None if others_may_hold_it => return Ok(None),
+        None => EXTERNAL,
+        Some(name) if others_may_hold_it || own().any(|other| other != name) => {
+            return Err(ambiguous(Field::Id));
         }
-    }
+        Some(name) => name,
+    };
+    let value = only_of(known, Field::Id, found)?;
+    Ok(value.filter(|_| wanted.is_none_or(|wanted| wanted == found)))
+}
 
-    /// The value of the first name of `field` that is there.
-    fn value_of(&self, field: Field) -> Result<Option<&'a RawValue>, RowProblem> {
-        match self.names(field).min() {
-            Some(name) => self.only(field, name),
-            None => Ok(None),
-        }
-    }
+/// The known names of `field` that are there, from 0.
+fn names_of(known: &KnownValues<'_>, field: Field) -> impl Iterator<Item = usize> {
+    known.iter().filter_map(move |(key, _)| match key {
+        KnownKey::Name(of, name) if *of == field => Some(*name),
+        KnownKey::Name(..) | KnownKey::Likely => None,
+    })
+}
 
-    /// The value of the only key that may hold the id, which is the known name `wanted` where the
-    /// other rows have theirs in that; `None`: there is none. Two that may are a problem: one of
-    /// them is another object's.
-    fn id(&self, wanted: Option<usize>) -> Result<Option<&'a RawValue>, RowProblem> {
-        let own = || self.names(Field::Id).filter(|name| *name != EXTERNAL);
-        let found = match own().next() {
-            None if self.others_may_hold_id => return Ok(None),
-            None => EXTERNAL,
-            Some(name) if self.others_may_hold_id || own().any(|other| other != name) => {
-                return Err(ambiguous(Field::Id));
-            }
-            Some(name) => name,
-        };
-        let value = self.only(Field::Id, found)?;
-        Ok(value.filter(|_| wanted.is_none_or(|wanted| wanted == found)))
-    }
-
-    fn names(&self, field: Field) -> impl Iterator<Item = usize> {
-        let of_field = self.values.iter().filter(move |(it, ..)| *it == field);
-        of_field.map(|(_, name, _)| *name)
-    }
-
-    fn only(&self, field: Field, name: usize) -> Result<Option<&'a RawValue>, RowProblem> {
-        let called = |it: &&(Field, usize, &RawValue)| (it.0, it.1) == (field, name);
-        only(self.values.iter().filter(called).map(|it| it.2), field)
-    }
+fn only_of<'a>(
+    known: &KnownValues<'a>,
+    field: Field,
+    name: usize,
+) -> Result<Option<&'a RawValue>, RowProblem> {
+    let called = |it: &&(KnownKey, _)| it.0 == KnownKey::Name(field, name);
+    only(known.iter().filter(called).map(|(_, value)| *value), field)
 }
 
 /// The only one of `values`; two of them are a problem, as either may hold `field`.

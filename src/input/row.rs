@@ -6,7 +6,7 @@ use std::io;
 
 use strsim::damerau_levenshtein;
 
-use crate::domain::Record;
+use crate::domain::{Record, named};
 
 use super::ids::Asides;
 
@@ -89,33 +89,23 @@ impl<'a> Raw<'a> {
     }
 }
 
-/// A part of a row that means something here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Field {
-    /// The row as a whole.
-    Row,
-    /// The user id.
-    Id,
-    /// The account.
-    Account,
-    /// The action.
-    Action,
-    /// The admin's own reference.
-    Reference,
+named! {
+    /// A part of a row that means something here.
+    pub enum Field {
+        /// The row as a whole.
+        Row = "row",
+        /// The user id.
+        Id = "id",
+        /// The account.
+        Account = "account",
+        /// The action.
+        Action = "action",
+        /// The admin's own reference.
+        Reference = "ref",
+    }
 }
 
 impl Field {
-    /// The name in plans and reasons.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Row => "row",
-            Self::Id => "id",
-            Self::Account => "account",
-            Self::Action => "action",
-            Self::Reference => "ref",
-        }
-    }
-
     /// The option that says which column holds it; of the row as a whole, the one for ids.
     pub const fn option(self) -> &'static str {
         match self {
@@ -124,12 +114,6 @@ impl Field {
             Self::Action => "--action-column",
             Self::Reference => "--ref-column",
         }
-    }
-}
-
-impl fmt::Display for Field {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
     }
 }
 

@@ -154,8 +154,8 @@ impl SeenIds {
 /// The number that stands for `text` and for no other text; `None`: there is none. `007` and `7`
 /// are two ids, so leading zeros are no number's.
 pub(super) fn number(text: &str) -> Option<u64> {
-    let plain = text.bytes().all(|b| b.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
-    if plain { text.parse().ok() } else { None }
+    let is_plain = text == "0" || !text.starts_with(['0', '+']);
+    if is_plain { text.parse().ok() } else { None }
 }
 
 #[cfg(test)]

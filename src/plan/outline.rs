@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use crate::domain::{AccountName, Action, Counts, Entry, Outcome, Position, UserId};
 use crate::input::{Asides, Columns, Field, Wanted};
@@ -48,7 +48,7 @@ pub struct Plan {
     /// How many rows more have problems.
     pub problems_left_out: u64,
     /// Why rows are not sent, by outcome and field, then by text.
-    reasons: BTreeMap<(Outcome, Field), BTreeMap<String, PlanReason>>,
+    reasons: BTreeMap<(Outcome, Field), BTreeMap<Cow<'static, str>, PlanReason>>,
     /// The rows whose cell for the id holds something else than an id.
     pub(super) other_things: u64,
     /// The accounts of those rows.
@@ -72,7 +72,6 @@ pub struct Why {
     /// How the row ends.
     pub outcome: Outcome,
     /// The field that decided.
-    #[serde(serialize_with = "field_name")]
     pub field: Field,
     /// A stable word for the reason, e.g. `unknown_account`.
     pub code: Cow<'static, str>,
@@ -94,11 +93,6 @@ impl Why {
             reason: reason.into(),
         }
     }
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
-fn field_name<S: Serializer>(field: &Field, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(field.name())
 }
 
 /// A row that would not be sent.
@@ -136,43 +130,43 @@ impl Plan {
 
     /// Adds rows that are not sent.
     pub(super) fn end(&mut self, why: &Why, positions: impl Iterator<Item = Position>) {
+        let mut positions = positions.peekable();
+        let Some(first) = positions.peek().copied() else {
+            return;
+        };
         let reasons = self.reasons.entry((why.outcome, why.field)).or_default();
         let is_known = reasons.contains_key(why.reason.as_ref());
         let text = if is_known || reasons.len() < REASONS_MAX {
-            why.reason.as_ref()
+            why.reason.clone()
         } else {
-            OTHERS
+            Cow::Borrowed(OTHERS)
         };
-        let mut listed = self.outcomes.of(why.outcome);
+        let code = match why.code {
+            Cow::Borrowed(code) => code,
+            Cow::Owned(_) => "",
+        };
+        let reason = reasons.entry(text.clone());
+        let reason = reason.or_insert_with(|| PlanReason {
+            why: Why {
+                reason: text,
+                ..why.clone()
+            },
+            rows: 0,
+            lines: Vec::new(),
+            example: Wanted {
+                position: first,
+                field: why.field,
+                code,
+            },
+        });
+        let listed = self.outcomes.slot(why.outcome);
         for position in positions {
-            listed += 1;
-            if !reasons.contains_key(text) {
-                let code = match why.code {
-                    Cow::Borrowed(code) => code,
-                    Cow::Owned(_) => "",
-                };
-                let reason = PlanReason {
-                    why: Why {
-                        reason: text.to_owned().into(),
-                        ..why.clone()
-                    },
-                    rows: 0,
-                    lines: Vec::new(),
-                    example: Wanted {
-                        position,
-                        field: why.field,
-                        code,
-                    },
-                };
-                reasons.insert(text.to_owned(), reason);
+            *listed += 1;
+            reason.rows += 1;
+            if reason.lines.len() < LINES_MAX {
+                reason.lines.push(position.line);
             }
-            if let Some(reason) = reasons.get_mut(text) {
-                reason.rows += 1;
-                if reason.lines.len() < LINES_MAX {
-                    reason.lines.push(position.line);
-                }
-            }
-            if listed <= PROBLEMS_MAX as u64 {
+            if *listed <= PROBLEMS_MAX as u64 {
                 self.problems.push(PlanProblem {
                     line: position.line,
                     row: position.row,
@@ -180,7 +174,6 @@ impl Plan {
                 });
             }
         }
-        *self.outcomes.slot(why.outcome) = listed;
     }
 
     /// Takes an entry with which a ledger begins. `stands`: whether a row, by its number, ends with

@@ -11,8 +11,8 @@ pub(super) struct RowLines(RoaringTreemap);
 impl RowLines {
     /// Notes the line of the next row.
     pub(super) fn push(&mut self, position: Position) {
-        // It is above all before it.
-        let _ = self.0.try_push(position.row + position.line);
+        // Not `try_push`, which looks for the end of what is there.
+        self.0.insert(position.row + position.line);
     }
 
     /// The positions of `rows`.

@@ -12,7 +12,7 @@ use std::io::{self, Write};
 
 use csv::{Writer, WriterBuilder};
 
-use crate::domain::{Counted, OutcomeEntry};
+use crate::domain::{Counted, OutcomeEntry, named};
 
 /// The columns that are added, behind the input's own. None is a name that an input is read by.
 const ADDED: [&str; 4] = [
@@ -29,36 +29,25 @@ const SHORT_ROW: &str = "short_row";
 /// control character itself, it makes no id valid that was none.
 const SUBSTITUTE: u8 = 0x1A;
 
-/// The three files.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// Rows that ended well.
-    Deleted,
-    /// Rows that ended otherwise, and that somebody has to look at.
-    Failed,
-    /// Rows of which nothing became: pending ones, and duplicates.
-    Unprocessed,
+named! {
+    /// The three files, by their names.
+    pub enum Kind {
+        /// Rows that ended well.
+        Deleted = "deleted.csv",
+        /// Rows that ended otherwise, and that somebody has to look at.
+        Failed = "failed.csv",
+        /// Rows of which nothing became: pending ones, and duplicates.
+        Unprocessed = "unprocessed.csv",
+    }
 }
 
 impl Kind {
-    /// Every file.
-    pub const ALL: [Self; 3] = [Self::Deleted, Self::Failed, Self::Unprocessed];
-
     /// The file of a row that counts so; `None`: it is pending.
     pub const fn of(counted: Option<Counted>) -> Self {
         match counted {
             Some(Counted::Good) => Self::Deleted,
             Some(Counted::Bad) => Self::Failed,
             Some(Counted::Neither) | None => Self::Unprocessed,
-        }
-    }
-
-    /// The name of the file.
-    pub const fn file_name(self) -> &'static str {
-        match self {
-            Self::Deleted => "deleted.csv",
-            Self::Failed => "failed.csv",
-            Self::Unprocessed => "unprocessed.csv",
         }
     }
 }

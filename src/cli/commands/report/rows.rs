@@ -136,9 +136,7 @@ fn make_folder(folder: &Path, bound: &[&Path], options: &RunOptions) -> Result<(
         let text = format!("could not make the folder `{}`: {error}", folder.display());
         Failure::message(ExitCode::Refused, text, Some("name another with `--out`"))
     })?;
-    let mut paths = Kind::ALL
-        .into_iter()
-        .map(|kind| folder.join(kind.file_name()));
+    let mut paths = Kind::ALL.into_iter().map(|kind| folder.join(kind.name()));
     paths.try_for_each(|path| check_free(&path, bound, options, NAME_ANOTHER))
 }
 
@@ -190,7 +188,7 @@ fn next(ledger: &Path, failed: &Path, options: &RunOptions) -> String {
 
 impl RowsBack<'_> {
     fn path(&self, kind: Kind) -> PathBuf {
-        self.folder.join(kind.file_name())
+        self.folder.join(kind.name())
     }
 
     /// Writes all files, each whole or not at all. None takes its place before all are written. Returns
