@@ -96,15 +96,6 @@ impl InputSource {
         }
     }
 
-    /// Opens the same file once more, at its beginning.
-    ///
-    /// # Errors
-    ///
-    /// As [`InputSource::open`].
-    pub fn again(&self) -> Result<Self, InputError> {
-        Self::open(&self.path, &self.options)
-    }
-
     /// Reads `bytes` as if they lay at `path`, through buffers of `buffer_bytes`: for tests without a disk.
     ///
     /// # Errors

@@ -63,7 +63,7 @@ impl InputTable {
             Format::Csv | Format::Tsv => table.fields = table.places(),
             Format::Jsonl | Format::Json => {
                 table.columns.clear();
-                let mut once = table.source.again()?;
+                let mut once = InputSource::open(path, options)?;
                 table.collect_keys(&mut once, &options.columns)?;
                 table.give_fields_their_columns(&options.columns);
             }
