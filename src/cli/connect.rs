@@ -191,7 +191,7 @@ impl OpenRun<'_> {
                     "rows of account `{name}` were done at tenant `{}`, as ledger `{}` of `--done-in` \
                      says, and the configuration leads to {now}; nothing was sent",
                     then.tenant,
-                    state.source.path.display(),
+                    state.path.display(),
                 );
                 let help = "leave that `--done-in` out to delete these users here, or name the \
                             configuration of that tenant with `--config PATH`";

@@ -243,7 +243,7 @@ pub(super) fn way_past_stop(state: &LedgerState) -> Option<String> {
         return None;
     }
     let config = Summary::new(state, Lock::Free).config;
-    let resume = text::again(&state.source.path, config.as_deref());
+    let resume = text::again(&state.path, config.as_deref());
     Some(way_past(Some(format!("userpurge resume {resume}"))))
 }
 

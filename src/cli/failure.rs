@@ -10,7 +10,7 @@ use crate::config::ConfigError;
 use crate::domain::{AccountName, ProviderKind, StopKind};
 use crate::input::InputError;
 use crate::lane::RequestError;
-use crate::ledger::{LedgerError, Loss};
+use crate::ledger::{LedgerError, LedgerLoss};
 use crate::plan::PlanError;
 use crate::run::SinkFailed;
 use crate::words;
@@ -255,21 +255,21 @@ impl From<LedgerError> for Failure {
 }
 
 /// What is safe to do when something has happened to the ledger at `path`.
-fn after_loss(path: &Path, how: Loss) -> String {
+fn after_loss(path: &Path, how: LedgerLoss) -> String {
     let name = words::shell_path(path);
     let resume = format!("`userpurge resume {name}` goes on");
     let again =
         "users who are deleted already are asked for again, and end `already_gone` or `not_found`";
     match how {
-        Loss::Removed => format!(
+        LedgerLoss::Removed => format!(
             "put back a copy of the ledger, and {resume}; without one, run the input anew: {again}"
         ),
-        Loss::Moved => format!("move the ledger back to `{}`, and {resume}", path.display()),
-        Loss::Replaced => format!(
+        LedgerLoss::Moved => format!("move the ledger back to `{}`, and {resume}", path.display()),
+        LedgerLoss::Replaced => format!(
             "move the ledger back to `{}`, or put back a copy of it, and {resume}",
             path.display()
         ),
-        Loss::Resized { .. } => format!(
+        LedgerLoss::Resized { .. } => format!(
             "look with `userpurge audit {name}`; if what is left is whole, or once a copy is put back, {resume}: {again}"
         ),
     }

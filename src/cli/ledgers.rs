@@ -17,8 +17,8 @@ use super::{ExitCode, Failure};
 use crate::config::AccountOutline;
 use crate::domain::{AccountHeader, RunHeader, RunId, Time, WallClock};
 use crate::ledger::{
-    Damage, Disk, Head, LedgerError, LedgerReader, LedgerState, LedgerWriter, Opened, each_user,
-    is_locked,
+    Disk, LedgerDamage, LedgerError, LedgerHead, LedgerReader, LedgerState, LedgerWriter,
+    each_user, is_locked,
 };
 use crate::{provider, words};
 
@@ -93,17 +93,17 @@ pub(super) fn written_at(path: &Path) -> Option<Time> {
 pub(super) fn open(
     disk: &dyn Disk,
     ledger: &Path,
-    head: Option<Head>,
+    head: Option<LedgerHead>,
 ) -> Result<(LedgerWriter, LedgerState), Failure> {
-    let Opened { writer, state, cut } = LedgerWriter::open_on(disk, ledger)?;
-    if let Some(torn) = cut {
+    let (writer, state) = LedgerWriter::open_on(disk, ledger)?;
+    if let Some(torn) = state.torn {
         tell(&format!(
             "note: the last line of ledger `{}` was torn ({} bytes, from a crash while it was written) and has been cut off",
             ledger.display(),
             torn.bytes
         ));
     }
-    check_head(ledger, state.source.head, head)?;
+    check_head(ledger, state.head, head)?;
     if state.is_unfinished_plan() {
         return Err(unfinished(ledger));
     }
@@ -112,7 +112,11 @@ pub(super) fn open(
 }
 
 /// Refuses a ledger whose last line is `found`, if that is not the `noted` one.
-pub(super) fn check_head(ledger: &Path, found: Head, noted: Option<Head>) -> Result<(), Failure> {
+pub(super) fn check_head(
+    ledger: &Path,
+    found: LedgerHead,
+    noted: Option<LedgerHead>,
+) -> Result<(), Failure> {
     let Some(noted) = noted.filter(|noted| *noted != found) else {
         return Ok(());
     };
@@ -238,7 +242,7 @@ pub(super) fn refuse_existing(ledger: &Path) -> Result<(), Failure> {
         }
         // A folder; or a pipe or a device, which might never be read to its end.
         None => true,
-        Some(Err(LedgerError::Damaged { reason, .. })) => reason == Damage::NotAHeader,
+        Some(Err(LedgerError::Damaged { reason, .. })) => reason == LedgerDamage::NotAHeader,
         Some(Ok(_) | Err(_)) => false,
     };
     let shown = ledger.display();

@@ -234,7 +234,7 @@ impl Planned {
     /// The ledger cannot be read.
     pub(super) fn of_ledger(state: &LedgerState) -> Result<Self, Failure> {
         let mut plan = Plan::default();
-        let mut reader = LedgerReader::open(&state.source.path)?;
+        let mut reader = LedgerReader::open(&state.path)?;
         let stands = |row: u64, outcome: Option<Outcome>| match outcome {
             None => state.is_planned(row),
             Some(outcome) => state.outcome_of(row) == Some(outcome),

@@ -5,8 +5,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::chain::Head;
-use super::error::{Damage, LedgerError};
+use super::chain::LedgerHead;
+use super::error::{LedgerDamage, LedgerError};
 use super::reader::{LedgerReader, TornTail};
 use super::state::LedgerState;
 use crate::domain::{Entry, RunId};
@@ -23,7 +23,7 @@ pub struct Audit {
     /// How many bytes they have.
     pub bytes: u64,
     /// The chain of the last of them.
-    pub head: Head,
+    pub head: LedgerHead,
     /// What follows the last line without a line feed; `None`: nothing, or there is damage.
     pub torn: Option<TornTail>,
     /// The line whose chain is the head that was noted; `None`: none was, or no line's is.
@@ -42,13 +42,13 @@ impl Audit {
     ///
     /// When there is no telling: the file cannot be read, has not one whole line, or is of a newer
     /// format. Damage is no error here.
-    pub fn of(path: &Path, noted: Option<Head>) -> Result<Self, LedgerError> {
+    pub fn of(path: &Path, noted: Option<LedgerHead>) -> Result<Self, LedgerError> {
         let mut audit = Self {
             path: path.to_owned(),
             run_id: None,
             lines: 0,
             bytes: 0,
-            head: Head::GENESIS,
+            head: LedgerHead::GENESIS,
             torn: None,
             noted_at: None,
             damage: None,
@@ -69,7 +69,7 @@ impl Audit {
         self.noted_at.map(|line| self.lines - line)
     }
 
-    fn read(&mut self, noted: Option<Head>) -> Result<(), LedgerError> {
+    fn read(&mut self, noted: Option<LedgerHead>) -> Result<(), LedgerError> {
         let mut reader = LedgerReader::open(&self.path)?;
         self.run_id = Some(reader.header().run_id.clone());
         let mut state = LedgerState::new(reader.header().clone());
@@ -79,7 +79,7 @@ impl Audit {
             if let Entry::End(end) = entry
                 && end.outcomes != state.counts()
             {
-                return Err(self.damaged(link.byte, Damage::Counts));
+                return Err(self.damaged(link.byte, LedgerDamage::Counts));
             }
             self.passed(link.line, link.head, noted);
             Ok(())
@@ -88,14 +88,14 @@ impl Audit {
         self.torn = reader.torn();
         match noted {
             Some(head) if self.noted_at.is_none() => {
-                Err(self.damaged(self.bytes, Damage::CutOff { head }))
+                Err(self.damaged(self.bytes, LedgerDamage::CutOff { head }))
             }
             Some(_) | None => Ok(()),
         }
     }
 
     /// The line of that number fits, and `head` is its chain.
-    fn passed(&mut self, line: u64, head: Head, noted: Option<Head>) {
+    fn passed(&mut self, line: u64, head: LedgerHead, noted: Option<LedgerHead>) {
         self.lines = line;
         self.head = head;
         if noted == Some(head) {
@@ -104,7 +104,7 @@ impl Audit {
     }
 
     /// The line after the last that fits, which begins at `byte`, is damaged.
-    fn damaged(&self, byte: u64, reason: Damage) -> LedgerError {
+    fn damaged(&self, byte: u64, reason: LedgerDamage) -> LedgerError {
         LedgerError::Damaged {
             path: self.path.clone(),
             line: self.lines + 1,

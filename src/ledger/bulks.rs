@@ -12,18 +12,15 @@ use crate::domain::{JobId, LeftOpen};
 /// there are never more than were under way at once, whatever the length of the ledger.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Bulks {
-    all: BTreeMap<u64, Bulk>,
+    /// By request: the rows that stand in it.
+    rows: BTreeMap<u64, RoaringTreemap>,
+    /// By request: the job it began.
+    jobs: BTreeMap<u64, JobId>,
     /// By the number of its first row: the newest request known by it.
     by_first: BTreeMap<u64, u64>,
     /// By row: the request it stands in.
     of_row: BTreeMap<u64, u64>,
     begun: u64,
-}
-
-#[derive(Debug, Clone, Default)]
-struct Bulk {
-    rows: RoaringTreemap,
-    job: Option<JobId>,
 }
 
 impl Bulks {
@@ -39,7 +36,7 @@ impl Bulks {
             return;
         };
         self.of_row.insert(row, *number);
-        self.all.entry(*number).or_default().rows.insert(row);
+        self.rows.entry(*number).or_default().insert(row);
     }
 
     /// `row` stands in no request for many any more.
@@ -51,10 +48,11 @@ impl Bulks {
         let Some(number) = self.of_row.remove(&row) else {
             return;
         };
-        if let Some(bulk) = self.all.get_mut(&number) {
-            bulk.rows.remove(row);
-            if bulk.rows.is_empty() {
-                self.all.remove(&number);
+        if let Some(rows) = self.rows.get_mut(&number) {
+            rows.remove(row);
+            if rows.is_empty() {
+                self.rows.remove(&number);
+                self.jobs.remove(&number);
             }
         }
     }
@@ -62,34 +60,31 @@ impl Bulks {
     /// The request whose first row is `first` began `job`.
     pub(super) fn job(&mut self, first: u64, job: &JobId) {
         let number = self.by_first.remove(&first);
-        if let Some(bulk) = number.and_then(|number| self.all.get_mut(&number)) {
-            bulk.job = Some(job.clone());
+        if let Some(number) = number.filter(|number| self.rows.contains_key(number)) {
+            self.jobs.insert(number, job.clone());
         }
     }
 
     /// The rows of the request whose first row is `first`.
     pub(super) fn rows(&self, first: u64) -> RoaringTreemap {
         let number = self.by_first.get(&first);
-        number
-            .and_then(|number| self.all.get(number))
-            .map(|bulk| bulk.rows.clone())
-            .unwrap_or_default()
+        let rows = number.and_then(|number| self.rows.get(number));
+        rows.cloned().unwrap_or_default()
     }
 
     /// The kind of request that left `row` open: one for this row alone, unless it stands here.
     pub(super) fn left_open(&self, row: u64) -> LeftOpen {
-        let number = self.of_row.get(&row);
-        match number.and_then(|number| self.all.get(number)) {
-            Some(Bulk { job: Some(job), .. }) => LeftOpen::Job(job.clone()),
-            Some(Bulk { job: None, .. }) => LeftOpen::Bulk,
-            None => LeftOpen::Request,
-        }
+        let Some(number) = self.of_row.get(&row) else {
+            return LeftOpen::Request;
+        };
+        let job = self.jobs.get(number).cloned();
+        job.map_or(LeftOpen::Bulk, LeftOpen::Job)
     }
 
     /// How many rows stand in jobs.
     pub(super) fn in_jobs(&self) -> u64 {
-        let jobs = self.all.values().filter(|bulk| bulk.job.is_some());
-        jobs.map(|bulk| bulk.rows.len()).sum()
+        let jobs = self.jobs.keys().filter_map(|number| self.rows.get(number));
+        jobs.map(RoaringTreemap::len).sum()
     }
 }
 
@@ -122,6 +117,6 @@ mod tests {
         for row in 1..=5 {
             bulks.leave(row);
         }
-        assert!(bulks.all.is_empty() && bulks.of_row.is_empty());
+        assert!(bulks.rows.is_empty() && bulks.jobs.is_empty() && bulks.of_row.is_empty());
     }
 }

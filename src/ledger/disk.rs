@@ -7,9 +7,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::path::Path;
 use std::time::Duration;
 
-use thiserror::Error;
-
-use super::error::LedgerError;
+use super::error::{LedgerError, LedgerLoss};
 
 /// Where ledgers lie. The program uses [`RealDisk`]; the crash test has one of its own, which loses
 /// what was not synced when it dies.
@@ -41,47 +39,9 @@ pub trait DiskFile: Read + Write + Send + fmt::Debug {
     /// Cuts the file after `len` bytes.
     fn truncate(&mut self, len: u64) -> io::Result<()>;
 
-    /// How long the file is now, and whether `path` still leads to it.
-    fn look(&self, path: &Path) -> io::Result<Look>;
-}
-
-/// What an open file looks like from outside.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Look {
-    /// How many bytes it has, also those that are not synced.
-    pub bytes: u64,
-    /// Where it is.
-    pub place: Place,
-}
-
-/// Where an open file is, as far as the path it was opened at tells.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
-    /// At its path.
-    Here,
-    /// Nowhere: it has no name any more.
-    Removed,
-    /// Nothing is at its path, and it has a name elsewhere.
-    Moved,
-    /// Another file is at its path.
-    Replaced,
-}
-
-/// Where the file of `open` is, if it was opened at `path`.
-fn place(open: &Metadata, path: &Path) -> io::Result<Place> {
-    let gone = if is_nameless(open) {
-        Place::Removed
-    } else {
-        Place::Moved
-    };
-    match fs::metadata(path) {
-        Ok(there) if is_same(open, &there) => Ok(Place::Here),
-        Ok(_) => Ok(Place::Replaced),
-        Err(error) => match error.kind() {
-            ErrorKind::NotFound | ErrorKind::NotADirectory => Ok(gone),
-            _ => Err(error),
-        },
-    }
+    /// How many bytes the file has, also those that are not synced; or why `path`, at which it was
+    /// opened, leads to it no longer.
+    fn look(&self, path: &Path) -> io::Result<Result<u64, LedgerLoss>>;
 }
 
 #[cfg(unix)]
@@ -107,16 +67,11 @@ fn is_same(_: &Metadata, _: &Metadata) -> bool {
     true
 }
 
-/// There is something at a path that is no regular file: a pipe or a device, or a folder.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("it is a folder, a pipe or a device")]
-pub(super) struct NotAFile;
-
-/// Opens the regular file at `path`.
+/// Opens the regular file at `path`; a folder, a pipe or a device is [`ErrorKind::NotSeekable`].
 pub(super) fn open_file(path: &Path, options: &OpenOptions) -> io::Result<File> {
     // Asked before opening: to open a pipe that nobody writes to would wait for ever.
     if !fs::metadata(path)?.is_file() {
-        return Err(io::Error::new(ErrorKind::InvalidInput, NotAFile));
+        return Err(ErrorKind::NotSeekable.into());
     }
     options.open(path)
 }
@@ -175,11 +130,18 @@ impl DiskFile for File {
         self.set_len(len)
     }
 
-    fn look(&self, path: &Path) -> io::Result<Look> {
+    fn look(&self, path: &Path) -> io::Result<Result<u64, LedgerLoss>> {
         let open = self.metadata()?;
-        Ok(Look {
-            bytes: open.len(),
-            place: place(&open, path)?,
+        Ok(match fs::metadata(path) {
+            Ok(there) if is_same(&open, &there) => Ok(open.len()),
+            Ok(_) => Err(LedgerLoss::Replaced),
+            Err(error) => match error.kind() {
+                ErrorKind::NotFound | ErrorKind::NotADirectory if is_nameless(&open) => {
+                    Err(LedgerLoss::Removed)
+                }
+                ErrorKind::NotFound | ErrorKind::NotADirectory => Err(LedgerLoss::Moved),
+                _ => return Err(error),
+            },
         })
     }
 }

@@ -6,8 +6,7 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-use super::chain::Head;
-use super::disk::{Look, NotAFile, Place};
+use super::chain::LedgerHead;
 
 /// A ledger cannot be read, or not be written any further. Cheap to clone: the first failure of a
 /// writer is told to everyone who waits.
@@ -83,7 +82,7 @@ pub enum LedgerError {
         /// Where the line begins, in bytes from the start of the file.
         byte: u64,
         /// What is wrong with it.
-        reason: Damage,
+        reason: LedgerDamage,
     },
     /// The operating system refused; nothing was being appended.
     #[error("could not {doing} ledger `{path}`")]
@@ -113,7 +112,7 @@ pub enum LedgerError {
         /// The ledger.
         path: PathBuf,
         /// What has become of it.
-        how: Loss,
+        how: LedgerLoss,
     },
     /// An entry cannot stand in a ledger; it was not written.
     #[error("an entry for ledger `{path}` cannot be written: {reason}")]
@@ -141,7 +140,7 @@ pub enum LedgerError {
 
 /// What somebody else did to a ledger while it was written to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub enum Loss {
+pub enum LedgerLoss {
     /// It has no name any more.
     #[error("was removed")]
     Removed,
@@ -161,25 +160,9 @@ pub enum Loss {
     },
 }
 
-impl Loss {
-    /// What has become of a file of `written` bytes that looks like this; `None`: nothing.
-    pub(super) const fn of(look: Look, written: u64) -> Option<Self> {
-        match look.place {
-            Place::Removed => Some(Self::Removed),
-            Place::Moved => Some(Self::Moved),
-            Place::Replaced => Some(Self::Replaced),
-            Place::Here if look.bytes != written => Some(Self::Resized {
-                found: look.bytes,
-                written,
-            }),
-            Place::Here => None,
-        }
-    }
-}
-
 /// What is wrong with a line.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum Damage {
+pub enum LedgerDamage {
     /// Nothing in it says what it follows.
     #[error("it does not end in a chain")]
     NoChain,
@@ -200,6 +183,9 @@ pub enum Damage {
     /// A part of the plan stands behind the agreement to it.
     #[error("it adds to the plan after somebody agreed to that, so nobody agreed to these rows")]
     LatePlan,
+    /// The plan ends, or is agreed to, once more.
+    #[error("the plan ends there, or is agreed to, a second time")]
+    SecondPlan,
     /// It follows the line before it, but its counts are not those of the outcomes before it.
     #[error(
         "its counts are not those of the outcomes before it, so the ledger was rewritten, or the \
@@ -213,7 +199,7 @@ pub enum Damage {
     )]
     CutOff {
         /// The chain that was noted.
-        head: Head,
+        head: LedgerHead,
     },
     /// It follows the line before it, but holds nothing that this program knows.
     #[error("it is no entry that this version knows ({detail})")]
@@ -223,7 +209,7 @@ pub enum Damage {
     },
 }
 
-impl Damage {
+impl LedgerDamage {
     /// A stable word for it, for scripts.
     pub const fn name(&self) -> &'static str {
         match self {
@@ -232,6 +218,7 @@ impl Damage {
             Self::NotAHeader => "not_a_header",
             Self::SecondHeader => "second_header",
             Self::LatePlan => "late_plan",
+            Self::SecondPlan => "second_plan",
             Self::Counts => "counts",
             Self::CutOff { .. } => "cut_off",
             Self::NotAnEntry { .. } => "not_an_entry",
@@ -242,14 +229,13 @@ impl Damage {
 impl LedgerError {
     /// Wraps what the operating system said when `doing` was tried on `path`.
     pub(super) fn io(doing: &'static str, path: &Path, source: io::Error) -> Self {
-        let inner = source.get_ref();
-        if inner.is_some_and(<dyn std::error::Error + Send + Sync>::is::<NotAFile>) {
-            let path = path.to_owned();
+        let path = path.to_owned();
+        if source.kind() == io::ErrorKind::NotSeekable {
             return Self::NotAFile { path };
         }
         Self::Io {
             doing,
-            path: path.to_owned(),
+            path,
             source: Arc::new(source),
         }
     }

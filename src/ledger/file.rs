@@ -2,14 +2,14 @@
 //! one step at a time, and the state follows what was put in. The writer's thread drives it; so may
 //! a test, on any disk.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
-use super::chain::{self, Head};
+use super::chain::BODY_BYTES_MAX;
+use super::chain::{self, LedgerHead};
 use super::disk::{self, Disk, DiskFile};
-use super::error::{LedgerError, Loss};
-use super::format::{self, BODY_BYTES_MAX};
-use super::reader::{LedgerReader, Link, TornTail};
+use super::error::{LedgerError, LedgerLoss};
+use super::reader::{LedgerReader, Link};
 use super::state::LedgerState;
 use crate::domain::{Entry, RunHeader};
 
@@ -20,7 +20,6 @@ const BUFFER_BYTES_KEPT: usize = 1024 * 1024;
 /// asked of it.
 #[derive(Debug)]
 pub struct LedgerFile {
-    path: PathBuf,
     file: Box<dyn DiskFile>,
     /// What the ledger says, with what is not written yet.
     state: LedgerState,
@@ -57,44 +56,43 @@ impl LedgerFile {
         }
         let (file, head) = begun?;
         let mut state = LedgerState::new(header);
-        path.clone_into(&mut state.source.path);
-        state.source.head = head;
-        Self::new(path, file, state)
+        path.clone_into(&mut state.path);
+        state.head = head;
+        Self::new(file, state)
     }
 
-    /// Goes on with the ledger at `path`: takes its lock, reads and checks it, cuts a torn tail,
-    /// which is told.
+    /// Goes on with the ledger at `path`: takes its lock, reads and checks it, and cuts the torn tail
+    /// that [`LedgerState::torn`] tells of.
     ///
     /// # Errors
     ///
     /// When another process uses it, when it is damaged or of a newer format; it is then unchanged.
-    pub fn open_on(disk: &dyn Disk, path: &Path) -> Result<(Self, Option<TornTail>), LedgerError> {
+    pub fn open_on(disk: &dyn Disk, path: &Path) -> Result<Self, LedgerError> {
         let io = |doing| move |source| LedgerError::io(doing, path, source);
         let mut file = disk.open(path).map_err(io("open"))?;
         disk::lock(disk, &*file, path)?;
         let state = LedgerState::collect(path, LedgerReader::new(path, &mut *file)?)?;
-        let cut = state.source.torn;
-        if let Some(torn) = cut {
+        if let Some(torn) = state.torn {
             file.truncate(torn.byte)
                 .map_err(io("cut the torn end of"))?;
         }
         // What was read may be a dead process's that never synced it. From here on it is relied on.
         file.sync().map_err(io("sync"))?;
-        Ok((Self::new(path, file, state)?, cut))
+        Self::new(file, state)
     }
 
-    fn new(path: &Path, file: Box<dyn DiskFile>, state: LedgerState) -> Result<Self, LedgerError> {
+    fn new(file: Box<dyn DiskFile>, state: LedgerState) -> Result<Self, LedgerError> {
+        let path = &state.path;
         let look = file.look(path);
         let look = look.map_err(|source| LedgerError::io("check", path, source))?;
-        if let Some(how) = Loss::of(look, look.bytes) {
-            let path = path.to_owned();
-            return Err(LedgerError::Lost { path, how });
-        }
+        let bytes = look.map_err(|how| LedgerError::Lost {
+            path: path.clone(),
+            how,
+        })?;
         Ok(Self {
-            path: path.to_owned(),
             file,
             state,
-            bytes: look.bytes,
+            bytes,
             lines: Vec::new(),
             body: Vec::new(),
             unsynced: false,
@@ -116,7 +114,7 @@ impl LedgerFile {
         let sent = std::mem::take(&mut self.state.sent);
         let mut state = self.state.clone();
         state.sent = sent;
-        self.state.source.torn = None;
+        self.state.torn = None;
         state
     }
 
@@ -126,17 +124,16 @@ impl LedgerFile {
     ///
     /// No line holds the entry. The ledger is as it was.
     pub fn put(&mut self, entry: &Entry) -> Result<(), LedgerError> {
-        encode(&self.path, entry, &mut self.body)?;
+        encode(&self.state.path, entry, &mut self.body)?;
         let byte = self.bytes + self.lines.len() as u64;
-        let source = &mut self.state.source;
-        let previous = source.head;
-        source.head = chain::seal(previous, &self.body, &mut self.lines);
-        source.lines += 1;
+        let previous = self.state.head;
+        self.state.head = chain::seal(previous, &self.body, &mut self.lines);
+        self.state.lines += 1;
         let link = Link {
-            line: source.lines,
+            line: self.state.lines,
             byte,
             previous,
-            head: source.head,
+            head: self.state.head,
         };
         self.state.apply(&link, entry);
         Ok(())
@@ -180,21 +177,25 @@ impl LedgerFile {
 
     /// Looks whether the ledger is where it was, and as long as what was written to it.
     fn look(&self) -> Result<(), LedgerError> {
-        let look = self.file.look(&self.path);
+        let path = &self.state.path;
+        let look = self.file.look(path);
         let look = look.map_err(|source| self.failed("check", source))?;
-        match Loss::of(look, self.bytes) {
-            None => Ok(()),
-            Some(how) => Err(LedgerError::Lost {
-                path: self.path.clone(),
-                how,
-            }),
-        }
+        let written = self.bytes;
+        let how = match look {
+            Ok(found) if found == written => return Ok(()),
+            Ok(found) => LedgerLoss::Resized { found, written },
+            Err(how) => how,
+        };
+        Err(LedgerError::Lost {
+            path: path.clone(),
+            how,
+        })
     }
 
     fn failed(&self, doing: &'static str, source: std::io::Error) -> LedgerError {
         LedgerError::Failed {
             doing,
-            path: self.path.clone(),
+            path: self.state.path.clone(),
             source: Arc::new(source),
         }
     }
@@ -206,11 +207,11 @@ fn begin(
     mut file: Box<dyn DiskFile>,
     path: &Path,
     body: &[u8],
-) -> Result<(Box<dyn DiskFile>, Head), LedgerError> {
+) -> Result<(Box<dyn DiskFile>, LedgerHead), LedgerError> {
     let io = |doing| move |source| LedgerError::io(doing, path, source);
     disk::lock(disk, &*file, path)?;
     let mut line = Vec::new();
-    let head = chain::seal(Head::GENESIS, body, &mut line);
+    let head = chain::seal(LedgerHead::GENESIS, body, &mut line);
     file.write_all(&line).map_err(io("write to"))?;
     file.sync().map_err(io("sync"))?;
     disk.sync_folder_of(path)
@@ -226,7 +227,7 @@ fn encode(path: &Path, entry: &Entry, body: &mut Vec<u8>) -> Result<(), LedgerEr
     };
     body.clear();
     body.shrink_to(BUFFER_BYTES_KEPT);
-    format::encode_to(entry, body).map_err(|error| unwritable(error.to_string()))?;
+    serde_json::to_writer(&mut *body, entry).map_err(|error| unwritable(error.to_string()))?;
     let len = body.len();
     if len > BODY_BYTES_MAX {
         return Err(unwritable(format!(

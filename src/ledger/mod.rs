@@ -8,7 +8,7 @@
 //! - A ledger only ever grows. The one exception is a torn tail (below), cut at open.
 //! - The first line, and only the first, is the run's header. It names the format's version.
 //! - Every line fits the line before it (the chain), so none can be changed, dropped, added or
-//!   moved unseen. Cutting off whole lines at the end is seen by whoever knows the [`Head`].
+//!   moved unseen. Cutting off whole lines at the end is seen by whoever knows the [`LedgerHead`].
 //! - Who appends holds the exclusive lock, from before the first byte is read until the last one
 //!   is synced. Readers take no lock; the lock is advisory, so they can read all the while.
 //! - An append that asked for [`Durability::Synced`] is acknowledged after its bytes were synced,
@@ -60,7 +60,6 @@ mod disk;
 mod error;
 mod file;
 mod fold;
-mod format;
 mod outcomes;
 mod planned;
 mod reader;
@@ -73,17 +72,16 @@ mod state;
 mod writer;
 
 pub use self::audit::Audit;
-pub use self::chain::{Head, check, line, seal};
-pub use self::disk::{Disk, DiskFile, Look, Place, RealDisk, is_locked};
-pub use self::error::{Damage, LedgerError, Loss};
+pub use self::chain::{LINE_BYTES_MAX, LedgerHead, check, line, seal};
+pub use self::disk::{Disk, DiskFile, RealDisk, is_locked};
+pub use self::error::{LedgerDamage, LedgerError, LedgerLoss};
 pub use self::file::LedgerFile;
-pub use self::format::LINE_BYTES_MAX;
 pub use self::outcomes::Outcomes;
 pub use self::planned::PlanRows;
 pub use self::reader::{LedgerReader, Link, TornTail};
 pub use self::scribe::QUEUE_MAX;
 pub use self::select::{Good, GoodRows, Only, each_user, each_verified};
-pub use self::sent::{SENT_MAX, Sent};
-pub use self::state::{LedgerFollower, LedgerState, Source, VerificationState};
-pub use self::writer::{LedgerHandle, LedgerWriter, Opened};
+pub use self::sent::{SENT_MAX, SentRequest};
+pub use self::state::{LedgerFollower, LedgerState, VerificationState};
+pub use self::writer::{LedgerHandle, LedgerWriter};
 pub use crate::domain::Durability;

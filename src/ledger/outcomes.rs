@@ -9,9 +9,9 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::PathBuf;
 
+use super::chain::{self, LINE_BYTES_MAX};
 use super::disk::open_to_read;
 use super::error::LedgerError;
-use super::format::{self, LINE_BYTES_MAX};
 use super::state::LedgerState;
 use crate::domain::{Entry, OutcomeEntry, Time, UnsentRows};
 
@@ -43,7 +43,7 @@ impl Outcomes {
     ///
     /// It cannot be read, or has been damaged since.
     pub fn of(state: &LedgerState) -> Result<Self, LedgerError> {
-        let path = state.source.path.clone();
+        let path = state.path.clone();
         let file = open_to_read(&path).map_err(|source| LedgerError::io("open", &path, source))?;
         let mut outcomes = Self {
             file: BufReader::new(file),
@@ -83,7 +83,7 @@ impl Outcomes {
         }
         let entry = self.read_line(place).and_then(|()| {
             let changed = || io::Error::other("it has been changed meanwhile");
-            match format::decode(&mut self.line)? {
+            match chain::decode(&mut self.line)? {
                 Entry::Outcome(entry) if entry.position.row == row => Ok(entry),
                 Entry::Unsent(block) => {
                     self.block = Some((place, block));

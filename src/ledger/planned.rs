@@ -4,41 +4,32 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use roaring::RoaringTreemap;
 
+use super::chain::LINE_BYTES_MAX;
 use super::disk::open_to_read;
 use super::error::LedgerError;
-use super::format::LINE_BYTES_MAX;
 use super::reader::{Link, decode};
 use super::state::LedgerState;
 use crate::domain::{AccountName, Action, Entry, PlannedRow, PlannedRows, Task};
 
+/// Lines with rows of the plan, and from which to which row each goes.
+type Blocks = Vec<(Link, RangeInclusive<u64>)>;
+
 /// The plan's rows to send: bitmaps of their numbers, and where their blocks lie.
 #[derive(Debug, Clone, Default)]
 pub(super) struct PlanIndex {
-    queues: BTreeMap<(AccountName, Action), Queue>,
+    /// By account and action: the numbers of the rows.
+    rows: BTreeMap<(AccountName, Action), RoaringTreemap>,
+    /// By account and action: where they lie.
+    blocks: BTreeMap<(AccountName, Action), Blocks>,
     /// All rows that stand in any block, taken out since or not.
     seen: RoaringTreemap,
     /// Where the last block of each row begins that stands in more than one.
     moved: BTreeMap<u64, u64>,
-}
-
-/// The rows to send of one account and action.
-#[derive(Debug, Clone, Default)]
-struct Queue {
-    rows: RoaringTreemap,
-    blocks: Vec<Block>,
-}
-
-/// A line with rows of the plan.
-#[derive(Debug, Clone, Copy)]
-struct Block {
-    link: Link,
-    /// The least and the greatest row in it.
-    first: u64,
-    last: u64,
 }
 
 impl PlanIndex {
@@ -55,23 +46,23 @@ impl PlanIndex {
             }
         }
         let key = (block.account.clone(), block.action);
-        let queue = self.queues.entry(key).or_default();
-        queue.rows.extend(numbers());
-        let link = *link;
-        queue.blocks.push(Block { link, first, last });
+        let rows = self.rows.entry(key.clone()).or_default();
+        rows.extend(numbers());
+        let blocks = self.blocks.entry(key).or_default();
+        blocks.push((*link, first..=last));
     }
 
     /// Takes a row out of the plan: it will not be sent.
     pub(super) fn unplan(&mut self, row: u64) {
-        for queue in self.queues.values_mut() {
-            queue.rows.remove(row);
+        for rows in self.rows.values_mut() {
+            rows.remove(row);
         }
     }
 
     /// All rows to send.
     pub(super) fn all(&self) -> RoaringTreemap {
         let mut all = RoaringTreemap::new();
-        for (.., rows) in self.queues() {
+        for rows in self.rows.values() {
             all |= rows;
         }
         all
@@ -79,8 +70,8 @@ impl PlanIndex {
 
     /// The rows to send by account and action.
     pub(super) fn queues(&self) -> impl Iterator<Item = (&AccountName, Action, &RoaringTreemap)> {
-        let queues = self.queues.iter();
-        queues.map(|((account, action), queue)| (account, *action, &queue.rows))
+        let queues = self.rows.iter();
+        queues.map(|((account, action), rows)| (account, *action, rows))
     }
 }
 
@@ -92,7 +83,7 @@ pub struct PlanRows {
     action: Action,
     /// The rows that were not given yet.
     left: RoaringTreemap,
-    blocks: std::vec::IntoIter<Block>,
+    blocks: std::vec::IntoIter<(Link, RangeInclusive<u64>)>,
 }
 
 impl PlanRows {
@@ -108,20 +99,18 @@ impl PlanRows {
         action: Action,
         rows: &RoaringTreemap,
     ) -> Result<Self, LedgerError> {
-        let path = state.source.path.clone();
+        let path = state.path.clone();
         let file = open_to_read(&path).map_err(|source| LedgerError::io("open", &path, source))?;
         let key = (account, action);
-        let (left, blocks) = match state.plan.queues.get(&key) {
-            Some(queue) => (&queue.rows & rows, queue.blocks.clone()),
-            None => (RoaringTreemap::new(), Vec::new()),
-        };
+        let left = state.plan.rows.get(&key).map(|planned| planned & rows);
+        let blocks = state.plan.blocks.get(&key).cloned().unwrap_or_default();
         Ok(Self {
             path,
             // No larger than a block, so that a block at another place costs no more than itself.
             file: BufReader::new(file),
             account: key.0,
             action,
-            left,
+            left: left.unwrap_or_default(),
             blocks: blocks.into_iter(),
         })
     }
@@ -136,7 +125,7 @@ impl PlanRows {
     pub fn next_block(&mut self, state: &LedgerState) -> Result<Vec<Task>, LedgerError> {
         while !self.left.is_empty() {
             let tasks = match self.blocks.next() {
-                Some(block) => self.tasks(block, state),
+                Some((link, rows)) => self.tasks(&link, rows, state),
                 None => Err(changed()),
             };
             match tasks {
@@ -151,16 +140,21 @@ impl PlanRows {
         Ok(Vec::new())
     }
 
-    /// The rows of `block` that were not given yet.
-    fn tasks(&mut self, block: Block, state: &LedgerState) -> io::Result<Vec<Task>> {
-        if self.left.range_cardinality(block.first..=block.last) == 0 {
+    /// The rows of the block at `link` that were not given yet; all of its rows are among `within`.
+    fn tasks(
+        &mut self,
+        link: &Link,
+        within: RangeInclusive<u64>,
+        state: &LedgerState,
+    ) -> io::Result<Vec<Task>> {
+        if self.left.range_cardinality(within) == 0 {
             return Ok(Vec::new());
         }
         let Entry::Plan(PlannedRows {
             account,
             action,
             mut rows,
-        }) = self.entry_at(&block.link)?
+        }) = self.entry_at(link)?
         else {
             return Err(changed());
         };
@@ -170,10 +164,8 @@ impl PlanRows {
         let moved = &state.plan.moved;
         rows.retain(|row| {
             let number = row.position.row;
-            let is_here = moved
-                .get(&number)
-                .is_none_or(|byte| *byte == block.link.byte);
-            is_here && self.left.remove(number)
+            let last = moved.get(&number);
+            last.is_none_or(|byte| *byte == link.byte) && self.left.remove(number)
         });
         let task = |row| self.task(row, state);
         Ok(rows.into_iter().map(task).collect())

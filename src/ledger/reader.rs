@@ -6,15 +6,15 @@
 use std::fmt;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
+use std::mem;
 use std::path::{Path, PathBuf};
 use std::thread::{self, Builder};
 
 use serde::Deserialize;
 
-use super::chain::{self, Head};
+use super::chain::{self, LINE_BYTES_MAX, LedgerHead};
 use super::disk::open_to_read;
-use super::error::{Damage, LedgerError};
-use super::format::{self, LINE_BYTES_MAX};
+use super::error::{LedgerDamage, LedgerError};
 use crate::domain::{Entry, RunHeader};
 
 /// How much is read from the file at once, in bytes.
@@ -41,13 +41,13 @@ pub struct Link {
     /// Where it begins, in bytes from the start of the file.
     pub byte: u64,
     /// The chain of the line before it.
-    pub previous: Head,
+    pub previous: LedgerHead,
     /// Its own chain.
-    pub head: Head,
+    pub head: LedgerHead,
 }
 
 /// What a line was found to be, unless it is damaged.
-type Checked = Result<(Entry, Head), Damage>;
+type Checked = Result<(Entry, LedgerHead), LedgerDamage>;
 
 /// Reads the entries of a ledger in order.
 pub struct LedgerReader<R = File> {
@@ -59,12 +59,14 @@ pub struct LedgerReader<R = File> {
     /// Whether `line` is a whole line.
     whole: bool,
     /// The chain of the last good line.
-    head: Head,
+    head: LedgerHead,
     /// How many good lines there were.
     count: u64,
     /// How many bytes they have.
     bytes: u64,
-    /// Whether one of them is the agreement to the plan.
+    /// Whether one of them ends the plan.
+    planned: bool,
+    /// Whether one of them is the agreement to it.
     agreed: bool,
 }
 
@@ -107,7 +109,7 @@ impl<R: Read> LedgerReader<R> {
             reason,
         };
         if line.len() > LINE_BYTES_MAX {
-            return Err(damaged(Damage::TooLong));
+            return Err(damaged(LedgerDamage::TooLong));
         }
         let bytes = line.len() as u64;
         let Some(text) = line.strip_suffix(b"\n") else {
@@ -116,14 +118,15 @@ impl<R: Read> LedgerReader<R> {
                 let path = path.to_owned();
                 LedgerError::NoHeader { path }
             } else {
-                damaged(Damage::NotAHeader)
+                damaged(LedgerDamage::NotAHeader)
             });
         };
         // A newer format may chain its lines in another way: its number comes first.
-        let format = format_of(text).ok_or_else(|| damaged(Damage::NotAHeader))?;
+        let format = format_of(text).ok_or_else(|| damaged(LedgerDamage::NotAHeader))?;
         check_format(path, format)?;
-        let (Entry::Run(header), head) = decode(Head::GENESIS, &mut line).map_err(damaged)? else {
-            return Err(damaged(Damage::NotAHeader));
+        let (Entry::Run(header), head) = decode(LedgerHead::GENESIS, &mut line).map_err(damaged)?
+        else {
+            return Err(damaged(LedgerDamage::NotAHeader));
         };
         Ok(Self {
             header: *header,
@@ -134,6 +137,7 @@ impl<R: Read> LedgerReader<R> {
             head,
             count: 1,
             bytes,
+            planned: false,
             agreed: false,
         })
     }
@@ -150,7 +154,7 @@ impl<R: Read> LedgerReader<R> {
     ///
     /// After the first error there is nothing to be had any more.
     pub fn next_entry(&mut self) -> Result<Option<Entry>, LedgerError> {
-        if std::mem::take(&mut self.whole) {
+        if mem::take(&mut self.whole) {
             self.line.clear();
         }
         read_on(&mut self.source, &mut self.line)
@@ -160,7 +164,7 @@ impl<R: Read> LedgerReader<R> {
             return Ok(None);
         }
         let length = self.line.len() as u64;
-        let checked = entry_of(self.head, &mut self.line);
+        let checked = decode(self.head, &mut self.line);
         let (_, entry) = self.take(length, checked)?;
         Ok(Some(entry))
     }
@@ -177,7 +181,7 @@ impl<R: Read> LedgerReader<R> {
     ) -> Result<(), E> {
         let path = self.path.clone();
         let failed = |source| LedgerError::io("read", &path, source);
-        if std::mem::take(&mut self.whole) {
+        if mem::take(&mut self.whole) {
             self.line.clear();
         }
         let mut previous = self.head;
@@ -190,11 +194,11 @@ impl<R: Read> LedgerReader<R> {
             {
                 // A block is checked from the chain that the line before it says it has. Whether it has
                 // it shows in its own block, and behind a damaged line nothing is shown.
-                let begins = std::mem::replace(&mut previous, stated(&lines));
+                let begins = mem::replace(&mut previous, stated(&lines));
                 blocks.push((begins, lines));
             }
             let is_end = blocks.is_empty();
-            let shown = std::mem::take(&mut ready);
+            let shown = mem::take(&mut ready);
             ready = thread::scope(|scope| {
                 let mut threads = Vec::with_capacity(BLOCKS);
                 for (begins, lines) in blocks {
@@ -217,7 +221,7 @@ impl<R: Read> LedgerReader<R> {
     }
 
     /// The chain of the last line read.
-    pub const fn head(&self) -> Head {
+    pub const fn head(&self) -> LedgerHead {
         self.head
     }
 
@@ -242,15 +246,8 @@ impl<R: Read> LedgerReader<R> {
 
     /// Takes the next line, of `length` bytes, if it is good.
     fn take(&mut self, length: u64, checked: Checked) -> Result<(Link, Entry), LedgerError> {
-        let mut checked = checked;
-        match &checked {
-            Ok((Entry::Agreed(_), _)) => self.agreed = true,
-            // What was agreed to is what is done.
-            Ok((Entry::Plan(_) | Entry::Unsent(_), _)) if self.agreed => {
-                checked = Err(Damage::LatePlan);
-            }
-            _ => {}
-        }
+        let checked =
+            checked.and_then(|(entry, head)| self.misplaced(&entry).map_or(Ok((entry, head)), Err));
         let (entry, head) = checked.map_err(|reason| LedgerError::Damaged {
             path: self.path.clone(),
             line: self.count + 1,
@@ -267,6 +264,21 @@ impl<R: Read> LedgerReader<R> {
         self.bytes += length;
         self.head = head;
         Ok((link, entry))
+    }
+
+    /// What is wrong with `entry` being the next one; `None`: nothing.
+    fn misplaced(&mut self, entry: &Entry) -> Option<LedgerDamage> {
+        let is_second = match entry {
+            Entry::Run(_) => return Some(LedgerDamage::SecondHeader),
+            Entry::Planned(_) => mem::replace(&mut self.planned, true),
+            Entry::Agreed(_) => mem::replace(&mut self.agreed, true),
+            // What was agreed to is what is done.
+            Entry::Plan(_) | Entry::Unsent(_) if self.agreed => {
+                return Some(LedgerDamage::LatePlan);
+            }
+            _ => false,
+        };
+        is_second.then_some(LedgerDamage::SecondPlan)
     }
 }
 
@@ -312,34 +324,26 @@ fn check_format(path: &Path, found: u32) -> Result<(), LedgerError> {
 /// # Errors
 ///
 /// What is wrong with the line.
-pub(super) fn decode(previous: Head, line: &mut [u8]) -> Checked {
+pub(super) fn decode(previous: LedgerHead, line: &mut [u8]) -> Checked {
     if line.len() > LINE_BYTES_MAX {
-        return Err(Damage::TooLong);
+        return Err(LedgerDamage::TooLong);
     }
     let end = line.len() - usize::from(line.last() == Some(&b'\n'));
     let line = &mut line[..end];
     let head = chain::check(previous, line)?;
-    let entry = format::decode(line).map_err(|error| Damage::NotAnEntry {
+    let entry = chain::decode(line).map_err(|error| LedgerDamage::NotAnEntry {
         detail: error.to_string(),
     })?;
     Ok((entry, head))
 }
 
-/// [`decode`] of a line that is not the first.
-fn entry_of(previous: Head, line: &mut [u8]) -> Checked {
-    match decode(previous, line)? {
-        (Entry::Run(_), _) => Err(Damage::SecondHeader),
-        decoded => Ok(decoded),
-    }
-}
-
 /// The entries of whole lines that follow one whose chain is `previous`, each with the length of its
 /// line, up to one that is damaged.
-fn check_block(mut previous: Head, mut lines: Vec<u8>) -> Vec<(u64, Checked)> {
+fn check_block(mut previous: LedgerHead, mut lines: Vec<u8>) -> Vec<(u64, Checked)> {
     let mut all = Vec::new();
     for line in lines.split_inclusive_mut(|byte| *byte == b'\n') {
         let length = line.len() as u64;
-        let checked = entry_of(previous, line);
+        let checked = decode(previous, line);
         let head = checked.as_ref().ok().map(|(_, head)| *head);
         all.push((length, checked));
         match head {
@@ -351,16 +355,16 @@ fn check_block(mut previous: Head, mut lines: Vec<u8>) -> Vec<(u64, Checked)> {
 }
 
 /// The chain that the last of `lines` says it has. Where it says none, nothing behind it is looked at.
-fn stated(lines: &[u8]) -> Head {
+fn stated(lines: &[u8]) -> LedgerHead {
     let text = lines.strip_suffix(b"\n").unwrap_or(lines);
     let begin = memchr::memrchr(b'\n', text).map_or(0, |feed| feed + 1);
-    chain::stated(&text[begin..]).unwrap_or(Head::GENESIS)
+    chain::stated(&text[begin..]).unwrap_or(LedgerHead::GENESIS)
 }
 
 /// Reads about [`READ_BYTES`] up to the end of a line; what follows is left in `begun`, where the
 /// block's first line was begun. `None`: there is no more than `begun`.
 fn read_block(source: &mut impl Read, begun: &mut Vec<u8>) -> io::Result<Option<Vec<u8>>> {
-    let mut lines = std::mem::take(begun);
+    let mut lines = mem::take(begun);
     loop {
         let from = lines.len();
         source.take(READ_BYTES as u64).read_to_end(&mut lines)?;

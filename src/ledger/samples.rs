@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::chain::Head;
+use super::chain::LedgerHead;
 use super::{LedgerState, Link};
 use crate::domain::{AccountName, Entry, RunHeader, Time};
 
@@ -54,8 +54,8 @@ pub(crate) fn state(header: RunHeader, entries: &[Entry]) -> LedgerState {
         let link = Link {
             line: 0,
             byte: 0,
-            previous: Head::GENESIS,
-            head: Head::GENESIS,
+            previous: LedgerHead::GENESIS,
+            head: LedgerHead::GENESIS,
         };
         state.apply(&link, entry);
     }

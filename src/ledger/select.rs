@@ -197,10 +197,10 @@ impl GoodRows {
         rows: RoaringTreemap,
     ) -> Result<Self, LedgerError> {
         Ok(Self {
-            reader: LedgerReader::open(&state.source.path)?,
+            reader: LedgerReader::open(&state.path)?,
             account,
             left: rows,
-            lines: state.source.lines,
+            lines: state.lines,
         })
     }
 

@@ -12,7 +12,7 @@ pub const SENT_MAX: usize = 1 << 20;
 
 /// A request that counts towards a quota.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Sent {
+pub struct SentRequest {
     /// When it was sent, or its intent was written, which is a little earlier.
     pub sent_at: Time,
     /// The milliseconds to the answer, and one more; `None`: no answer came.
@@ -23,7 +23,7 @@ pub struct Sent {
     is_taken_back: bool,
 }
 
-impl Sent {
+impl SentRequest {
     const fn new(step: Option<Step>, sent_at: Time) -> Self {
         Self {
             sent_at,
@@ -57,7 +57,7 @@ impl Sent {
 /// The requests of one account, as entries tell them, for as long as any quota's span can reach.
 #[derive(Debug, Clone, Default)]
 pub(super) struct SentLog {
-    kept: VecDeque<Sent>,
+    kept: VecDeque<SentRequest>,
     /// How many have been dropped from the front.
     dropped: u64,
     /// By row: which request of it is unanswered, counted from the first ever.
@@ -67,14 +67,14 @@ pub(super) struct SentLog {
 impl SentLog {
     /// A request that changes nothing, sent at `sent_at` and answered at `at`.
     pub(super) fn request(&mut self, sent_at: Time, at: Time) {
-        let mut sent = Sent::new(None, sent_at);
+        let mut sent = SentRequest::new(None, sent_at);
         sent.answered(at);
         self.keep(sent);
     }
 
     /// An intent for `row`.
     pub(super) fn intent(&mut self, row: u64, step: Step, at: Time) {
-        self.keep(Sent::new(Some(step), at));
+        self.keep(SentRequest::new(Some(step), at));
         let number = self.dropped + self.kept.len() as u64 - 1;
         self.unanswered.insert(row, number);
     }
@@ -94,13 +94,13 @@ impl SentLog {
     }
 
     /// The requests that a window may have to count at `now`, oldest first.
-    pub(super) fn iter(&self, now: Time) -> impl Iterator<Item = Sent> {
+    pub(super) fn iter(&self, now: Time) -> impl Iterator<Item = SentRequest> {
         let kept = self.kept.iter().filter(move |sent| sent.counts(now));
         kept.copied()
     }
 
-    fn keep(&mut self, sent: Sent) {
-        let first_counts = |kept: &VecDeque<Sent>| {
+    fn keep(&mut self, sent: SentRequest) {
+        let first_counts = |kept: &VecDeque<SentRequest>| {
             let first = kept.front();
             first.is_none_or(|it| it.counts(sent.sent_at))
         };
@@ -112,7 +112,7 @@ impl SentLog {
     }
 
     /// The request under way for `row`, which is then no longer under way.
-    fn under_way(&mut self, row: u64) -> Option<&mut Sent> {
+    fn under_way(&mut self, row: u64) -> Option<&mut SentRequest> {
         let number = self.unanswered.remove(&row)?;
         let place = usize::try_from(number.checked_sub(self.dropped)?).ok()?;
         self.kept.get_mut(place)
@@ -121,7 +121,7 @@ impl SentLog {
 
 #[cfg(test)]
 mod tests {
-    use super::{SENT_MAX, Sent, SentLog};
+    use super::{SENT_MAX, SentLog, SentRequest};
     use crate::domain::{Quota, Step, Time};
 
     #[test]
@@ -151,11 +151,11 @@ mod tests {
         for at in (0..i64::try_from(SENT_MAX).unwrap() + 3).map(Time::from_millis) {
             log.request(at, at);
         }
-        let kept: Vec<Sent> = log.iter(Time::from_millis(0)).collect();
+        let kept: Vec<SentRequest> = log.iter(Time::from_millis(0)).collect();
         assert_eq!(
             (kept.len(), kept[0].sent_at),
             (SENT_MAX, Time::from_millis(3))
         );
-        assert_eq!(size_of::<Sent>(), 16);
+        assert_eq!(size_of::<SentRequest>(), 16);
     }
 }

@@ -8,11 +8,11 @@ use std::time::Duration;
 use roaring::RoaringTreemap;
 
 use super::bulks::Bulks;
-use super::chain::Head;
+use super::chain::LedgerHead;
 use super::error::LedgerError;
 use super::planned::PlanIndex;
 use super::reader::{LedgerReader, Link, TornTail};
-use super::sent::{Sent, SentLog};
+use super::sent::{SentLog, SentRequest};
 use crate::domain::{
     AccountHeader, AccountName, Action, Agreed, Counted, Counts, Entry, Findings, LaneStop,
     LeftOpen, Outcome, Paused, PlanEnd, RunEnd, RunHeader, Session, Step, Time, Uptime,
@@ -25,24 +25,17 @@ pub(super) const SESSIONS_MAX: usize = 1_000;
 /// Row numbers by outcome, in the order of [`Outcome::ALL`].
 pub(super) type Rows = [RoaringTreemap; Outcome::ALL.len()];
 
-/// Where a state comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Source {
-    /// The ledger.
+/// What a ledger says: what `status` shows, and what `resume` and `retry` go on from.
+#[derive(Debug, Clone)]
+pub struct LedgerState {
+    /// The ledger that this comes from.
     pub path: PathBuf,
     /// How many whole lines it had.
     pub lines: u64,
     /// The chain of the last of them.
-    pub head: Head,
+    pub head: LedgerHead,
     /// What followed it without a line feed; `None`: nothing.
     pub torn: Option<TornTail>,
-}
-
-/// What a ledger says: what `status` shows, and what `resume` and `retry` go on from.
-#[derive(Debug, Clone)]
-pub struct LedgerState {
-    /// Where this comes from.
-    pub source: Source,
     /// The run's header.
     pub header: RunHeader,
     /// The processes that took the run up again, the newest 1,000 of them, oldest first.
@@ -139,12 +132,10 @@ impl LedgerState {
             self.apply(link, entry);
             Ok::<_, LedgerError>(())
         })?;
-        self.source = Source {
-            path: path.to_owned(),
-            lines: reader.lines(),
-            head: reader.head(),
-            torn: reader.torn(),
-        };
+        path.clone_into(&mut self.path);
+        self.lines = reader.lines();
+        self.head = reader.head();
+        self.torn = reader.torn();
         Ok(())
     }
 
@@ -154,8 +145,8 @@ impl LedgerState {
     ///
     /// It cannot be read, or has been damaged since.
     pub fn read_again(&self, mut see: impl FnMut(&Link, &Entry)) -> Result<(), LedgerError> {
-        LedgerReader::open(&self.source.path)?.each_entry(|link, entry| {
-            if link.line <= self.source.lines {
+        LedgerReader::open(&self.path)?.each_entry(|link, entry| {
+            if link.line <= self.lines {
                 see(link, entry);
             }
             Ok(())
@@ -167,12 +158,10 @@ impl LedgerState {
         let uptime = header.uptime.clone();
         let accounts = header.accounts.clone();
         let mut state = Self {
-            source: Source {
-                path: PathBuf::new(),
-                lines: 1,
-                head: Head::GENESIS,
-                torn: None,
-            },
+            path: PathBuf::new(),
+            lines: 1,
+            head: LedgerHead::GENESIS,
+            torn: None,
             last_at: header.started_at,
             header,
             sessions: Vec::new(),
@@ -393,7 +382,7 @@ impl LedgerState {
 
     /// The account's requests, oldest first, as far back as a quota can reach (31 days before the
     /// newest entry), at most [`SENT_MAX`](super::SENT_MAX).
-    pub fn sent(&self, account: &AccountName) -> impl Iterator<Item = Sent> {
+    pub fn sent(&self, account: &AccountName) -> impl Iterator<Item = SentRequest> {
         let log = self.sent.get(account).into_iter();
         log.flat_map(|log| log.iter(self.last_at))
     }

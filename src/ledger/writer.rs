@@ -10,24 +10,12 @@ use futures::FutureExt;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 
-use super::disk::{Disk, RealDisk};
+use super::disk::Disk;
 use super::error::LedgerError;
 use super::file::LedgerFile;
-use super::reader::TornTail;
 use super::scribe::{Acknowledgement, Message, QUEUE_MAX, Scribe, Shared};
 use super::state::LedgerState;
 use crate::domain::{Counts, Durability, Entry, RunHeader};
-
-/// A ledger opened for going on with it.
-#[derive(Debug)]
-pub struct Opened {
-    /// Appends to it.
-    pub writer: LedgerWriter,
-    /// What it says, read under the lock that the writer holds.
-    pub state: LedgerState,
-    /// The torn last line that was cut off; `None`: there was none.
-    pub cut: Option<TornTail>,
-}
 
 /// The owner of a ledger: holds its lock and its thread. Append through [`LedgerWriter::handle`].
 ///
@@ -55,38 +43,20 @@ impl LedgerWriter {
     /// # Errors
     ///
     /// [`LedgerError::Exists`] when there is a file already.
-    pub fn create(path: &Path, header: RunHeader) -> Result<Self, LedgerError> {
-        Self::create_on(&RealDisk, path, header)
-    }
-
-    /// Goes on with the ledger at `path`: takes its lock, reads and checks it, cuts a torn tail.
-    ///
-    /// # Errors
-    ///
-    /// When another process uses it, when it is damaged or of a newer format; it is then unchanged.
-    pub fn open(path: &Path) -> Result<Opened, LedgerError> {
-        Self::open_on(&RealDisk, path)
-    }
-
-    /// [`LedgerWriter::create`] on any disk.
-    ///
-    /// # Errors
-    ///
-    /// As there.
     pub fn create_on(disk: &dyn Disk, path: &Path, header: RunHeader) -> Result<Self, LedgerError> {
         Self::start(path, LedgerFile::create_on(disk, path, header)?)
     }
 
-    /// [`LedgerWriter::open`] on any disk.
+    /// Goes on with the ledger at `path`: takes its lock, reads and checks it, and cuts the torn tail
+    /// that [`LedgerState::torn`] tells of. The state is what it says under that lock.
     ///
     /// # Errors
     ///
-    /// As there.
-    pub fn open_on(disk: &dyn Disk, path: &Path) -> Result<Opened, LedgerError> {
-        let (mut file, cut) = LedgerFile::open_on(disk, path)?;
+    /// When another process uses it, when it is damaged or of a newer format; it is then unchanged.
+    pub fn open_on(disk: &dyn Disk, path: &Path) -> Result<(Self, LedgerState), LedgerError> {
+        let mut file = LedgerFile::open_on(disk, path)?;
         let state = file.hand_over_state();
-        let writer = Self::start(path, file)?;
-        Ok(Opened { writer, state, cut })
+        Ok((Self::start(path, file)?, state))
     }
 
     fn start(path: &Path, file: LedgerFile) -> Result<Self, LedgerError> {

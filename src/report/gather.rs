@@ -10,7 +10,7 @@ use super::summary::{Lock, Summary};
 use super::text;
 use super::timeline::Timeline;
 use crate::domain::{Counted, Entry, Finding, OutcomeEntry, RunHeader, Time, Verified};
-use crate::ledger::{LedgerError, LedgerReader, LedgerState, Link, Source};
+use crate::ledger::{LedgerError, LedgerReader, LedgerState, Link};
 use crate::words;
 
 /// How many rows that a verification did not find as asked are listed.
@@ -42,12 +42,10 @@ impl Report {
             collector.apply(link, entry);
             Ok::<_, LedgerError>(())
         })?;
-        collector.state.source = Source {
-            path: path.to_owned(),
-            lines: reader.lines(),
-            head: reader.head(),
-            torn: reader.torn(),
-        };
+        let state = &mut collector.state;
+        path.clone_into(&mut state.path);
+        (state.lines, state.head) = (reader.lines(), reader.head());
+        state.torn = reader.torn();
         collector.look_again()?;
         Ok(collector.finish(lock, now))
     }
@@ -154,9 +152,8 @@ impl Collector {
         let summary = Summary::new(&self.state, lock);
         let planned = self.state.planned.as_ref();
         let input = planned.map(InputTold::of).unwrap_or_default();
-        let (source, options) = (self.state.source, self.state.header.options);
-        let ledger = words::shell_path(&source.path);
-        let again = text::again(&source.path, summary.config.as_deref());
+        let ledger = words::shell_path(&self.state.path);
+        let again = text::again(&self.state.path, summary.config.as_deref());
         let (sessions, sessions_count, callers) = self.sessions.finish();
         let (pauses, pauses_left_out) = self.pauses.finish();
         Report {
@@ -167,11 +164,11 @@ impl Collector {
             bad: summary.outcomes.counted(Counted::Bad),
             input,
             ledger: LedgerTold {
-                lines: source.lines,
-                torn_bytes: source.torn.map_or(0, |torn| torn.bytes),
-                path: source.path,
+                lines: self.state.lines,
+                torn_bytes: self.state.torn.map_or(0, |torn| torn.bytes),
+                path: self.state.path,
             },
-            options,
+            options: self.state.header.options,
             callers,
             sessions_left_out: sessions_count - sessions.len() as u64,
             sessions,

@@ -9,7 +9,7 @@ use super::verification::VerificationSummary;
 use crate::domain::{
     AccountName, Counts, LaneStop, Outcome, ProviderKind, RunId, RunOptions, RunState, Time,
 };
-use crate::ledger::{Head, LedgerState};
+use crate::ledger::{LedgerHead, LedgerState};
 
 /// Where a run stands. Serialised it is `status --json`, field by field in this order; what is
 /// marked as left out is for [`text`](super::text) alone.
@@ -41,7 +41,7 @@ pub struct Summary {
     /// When it ended in an orderly way; `None`: it is at work, or it did not.
     pub ended_at: Option<Time>,
     /// The chain of the ledger's last line, which stands for the whole ledger.
-    pub head: Head,
+    pub head: LedgerHead,
 
     /// The last verification; left out if there was none.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -131,8 +131,8 @@ impl Summary {
             started_at: state.header.started_at,
             ended_at,
             verification: state.verification.as_ref().map(VerificationSummary::new),
-            head: state.source.head,
-            ledger: state.source.path.clone(),
+            head: state.head,
+            ledger: state.path.clone(),
             config: named_config(&state.header.options).map(str::to_owned),
             input: state
                 .planned

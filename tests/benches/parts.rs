@@ -19,7 +19,7 @@ use userpurge::domain::{
 };
 use userpurge::input::{InputSource, ReadOptions};
 use userpurge::lane::limits::Window;
-use userpurge::ledger::{Durability, LedgerWriter};
+use userpurge::ledger::{Durability, LedgerWriter, RealDisk};
 use userpurge::plan::{Planner, ProtectList, RowDefaults};
 use userpurge::provider::{
     Provider, ProviderSettings, Reply, SuncoAuth, SuncoSettings, ZendeskCredentials,
@@ -227,7 +227,7 @@ fn window(bencher: Bencher, slots: u32) {
 fn ledger_commit(bencher: Bencher, entries: u64) {
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
     let path = folder.path().join("a.ledger.jsonl");
-    let writer = LedgerWriter::create(&path, header()).expect("a ledger");
+    let writer = LedgerWriter::create_on(&RealDisk, &path, header()).expect("a ledger");
     let handle = writer.handle();
     let intents: Vec<Entry> = (1..=entries).map(intent).collect();
     bencher.counter(ItemsCount::new(entries)).bench_local(|| {

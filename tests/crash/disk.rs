@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rustix::process::{Signal, getpid, kill_process};
-use userpurge::ledger::{Disk, DiskFile, Look};
+use userpurge::ledger::{Disk, DiskFile, LedgerLoss};
 
 use crate::points::Point;
 
@@ -268,12 +268,9 @@ impl DiskFile for CrashFile {
         Ok(())
     }
 
-    fn look(&self, path: &Path) -> io::Result<Look> {
-        let look = self.file.look(path)?;
-        Ok(Look {
-            bytes: look.bytes + self.pending.len() as u64,
-            ..look
-        })
+    fn look(&self, path: &Path) -> io::Result<Result<u64, LedgerLoss>> {
+        let bytes = self.file.look(path)?;
+        Ok(bytes.map(|bytes| bytes + self.pending.len() as u64))
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fs;
 
 use serde_json::{Value, json};
+use userpurge::ledger::{LedgerHead, seal};
 
 use crate::support::usual::{LEDGER, RUN};
 use crate::support::{Done, World, ids};
@@ -62,6 +63,18 @@ fn the_ledger_of_a_run_is_whole_and_its_head_is_the_one_that_was_printed() {
     assert_eq!(found, expected);
 }
 
+/// `lines` chained anew, as whoever knows the format can.
+fn chained(lines: &[String]) -> Vec<String> {
+    let mut head = LedgerHead::GENESIS;
+    let chain = |line: &String| {
+        let (open, _) = line.rsplit_once(",\"chain\":").unwrap();
+        let mut bytes = Vec::new();
+        head = seal(head, format!("{open}}}").as_bytes(), &mut bytes);
+        String::from_utf8(bytes).unwrap()
+    };
+    lines.iter().map(chain).collect()
+}
+
 #[test]
 fn what_was_done_to_a_line_is_told_with_the_line_the_byte_and_exit_code_4() {
     let world = after_a_run();
@@ -96,6 +109,12 @@ fn what_was_done_to_a_line_is_told_with_the_line_the_byte_and_exit_code_4() {
     });
     case("not_a_header", 0, &|lines| {
         lines.splice(.., ["id\n".to_owned()]).for_each(drop);
+    });
+    let agreed = whole.iter().position(|line| line.contains("\"agreed\""));
+    let agreed = agreed.unwrap();
+    case("second_plan", agreed + 1, &|lines| {
+        lines.insert(agreed, lines[agreed].clone());
+        *lines = chained(lines);
     });
     for (reason, line, lines) in cases {
         world.write(LEDGER, lines.concat());

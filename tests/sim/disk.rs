@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use userpurge::ledger::{Disk, DiskFile, Look, Place};
+use userpurge::ledger::{Disk, DiskFile, LedgerLoss};
 
 use crate::case::Draw;
 
@@ -16,32 +16,19 @@ use crate::case::Draw;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct SimDisk(Arc<Mutex<Inner>>);
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Inner {
     exists: bool,
     bytes: Vec<u8>,
     synced: usize,
-    place: Place,
+    /// What somebody else did to it.
+    loss: Option<LedgerLoss>,
     /// How much of the file is still there, where it was taken away.
     kept: Option<usize>,
     /// From how many bytes on writes fail.
     space: Option<usize>,
     /// Whether the next sync fails.
     is_broken: bool,
-}
-
-impl Default for Inner {
-    fn default() -> Self {
-        Self {
-            exists: false,
-            bytes: Vec::new(),
-            synced: 0,
-            place: Place::Here,
-            kept: None,
-            space: None,
-            is_broken: false,
-        }
-    }
 }
 
 impl SimDisk {
@@ -68,11 +55,11 @@ impl SimDisk {
             0 => inner.space = Some(inner.bytes.len() + draw.0.usize(..600)),
             1 => inner.is_broken = true,
             place => {
-                inner.place = match place {
-                    2 => Place::Removed,
-                    3 => Place::Moved,
-                    _ => Place::Replaced,
-                };
+                inner.loss = Some(match place {
+                    2 => LedgerLoss::Removed,
+                    3 => LedgerLoss::Moved,
+                    _ => LedgerLoss::Replaced,
+                });
                 inner.kept = inner.kept.or(Some(inner.bytes.len()));
             }
         }
@@ -97,7 +84,7 @@ impl SimDisk {
         let len = (inner.synced + kept).min(inner.kept.unwrap_or(usize::MAX));
         inner.bytes.truncate(len);
         inner.synced = inner.synced.min(len);
-        inner.place = Place::Here;
+        inner.loss = None;
         inner.kept = None;
         inner.space = None;
         inner.is_broken = false;
@@ -191,11 +178,8 @@ impl DiskFile for SimFile {
         Ok(())
     }
 
-    fn look(&self, _: &Path) -> io::Result<Look> {
+    fn look(&self, _: &Path) -> io::Result<Result<u64, LedgerLoss>> {
         let inner = self.0.inner();
-        Ok(Look {
-            bytes: inner.bytes.len() as u64,
-            place: inner.place,
-        })
+        Ok(inner.loss.map_or(Ok(inner.bytes.len() as u64), Err))
     }
 }

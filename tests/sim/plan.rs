@@ -57,7 +57,7 @@ pub(crate) fn begin(world: &mut World, run: usize) -> Result<(), String> {
             world.kill();
         }
         let opened = LedgerFile::open_on(&world.disk.clone(), &ledger_path(world));
-        let (mut file, _) = opened.map_err(|it| format!("the ledger of a plan: {it}"))?;
+        let mut file = opened.map_err(|it| format!("the ledger of a plan: {it}"))?;
         if !file.state().is_saved_plan() {
             if last.is_none() {
                 return Err("a plan is none".to_owned());

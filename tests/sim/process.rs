@@ -109,8 +109,8 @@ pub(crate) fn run(world: &mut World, command: Command) -> Result<End, String> {
     let path = ledger_path(world);
     std::fs::write(&path, world.disk.bytes()).map_err(|it| it.to_string())?;
     let opened = LedgerFile::open_on(&world.disk.clone(), &path);
-    let (file, cut) = match opened {
-        Ok(opened) => opened,
+    let file = match opened {
+        Ok(file) => file,
         Err(_) if world.disk.is_harmed() => {
             world.kill();
             return Ok(End::Killed);
@@ -118,7 +118,7 @@ pub(crate) fn run(world: &mut World, command: Command) -> Result<End, String> {
         Err(error) => return Err(format!("the ledger: {error}")),
     };
     let state = file.state().clone();
-    if cut.is_some() {
+    if state.torn.is_some() {
         // What reads blocks of the plan knows no torn line.
         std::fs::write(&path, world.disk.bytes()).map_err(|it| it.to_string())?;
     }

@@ -11,7 +11,7 @@ use super::options::{ConsentArgs, DiagnosticsArgs, PaceArgs, RoleArgs, RowsArgs}
 use super::values::{modes, parse_head};
 use crate::cli::ExitCode;
 use crate::config::VARIABLES;
-use crate::ledger::Head;
+use crate::ledger::LedgerHead;
 use crate::progress::Mode;
 
 /// Delete users at Zendesk Support, Sunshine Conversations and Zoho CRM, from a file, under each
@@ -274,7 +274,7 @@ pub struct GoOnArgs {
 
     /// Refuse a ledger whose last line has another head than this, as a run or status printed it
     #[arg(long, value_name = "HASH", value_parser = parse_head)]
-    pub head: Option<Head>,
+    pub head: Option<LedgerHead>,
 
     /// The configuration file [default: ./userpurge.toml, then the XDG configuration folder, then
     /// environment variables]

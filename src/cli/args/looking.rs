@@ -10,7 +10,7 @@ use super::values::{
     SANDBOX_LISTEN, modes, parse_concurrency, parse_head, parse_listen, parse_scale, parse_seed,
     parse_some_rows,
 };
-use crate::ledger::Head;
+use crate::ledger::LedgerHead;
 use crate::progress::Mode;
 use crate::sandbox::{Faults, Latency};
 
@@ -47,7 +47,7 @@ pub struct ReportArgs {
 
     /// Refuse a ledger whose last line has another head than this, as a run or status printed it
     #[arg(long, value_name = "HASH", value_parser = parse_head)]
-    pub head: Option<Head>,
+    pub head: Option<LedgerHead>,
 
     /// The folder that the files of csv go to, which is made if it is not there
     #[arg(
@@ -81,7 +81,7 @@ pub struct VerifyArgs {
 
     /// Refuse a ledger whose last line has another head than this, as a run or status printed it
     #[arg(long, value_name = "HASH", value_parser = parse_head)]
-    pub head: Option<Head>,
+    pub head: Option<LedgerHead>,
 
     /// Ask about so many rows only, drawn at random, spread over the accounts
     #[arg(long, value_name = "N", value_parser = parse_some_rows)]
@@ -122,7 +122,7 @@ pub struct AuditArgs {
 
     /// The head it had once, as a run or status printed it; it may have grown since
     #[arg(long, value_name = "HASH", value_parser = parse_head)]
-    pub head: Option<Head>,
+    pub head: Option<LedgerHead>,
 
     /// One JSON object on standard output
     #[arg(long)]

@@ -12,7 +12,7 @@ use jiff::tz::{Disambiguation, TimeZone};
 use crate::config::LimitSettings;
 use crate::domain::{Action, Time};
 use crate::lane::Until;
-use crate::ledger::Head;
+use crate::ledger::LedgerHead;
 use crate::progress::Mode;
 
 /// Where the sandbox listens unless told otherwise.
@@ -105,7 +105,7 @@ pub(super) fn parse_seed(text: &str) -> Result<u64, &'static str> {
     seed.map_err(|_| "write the number that `verify` said the sample was drawn with")
 }
 
-pub(super) fn parse_head(text: &str) -> Result<Head, &'static str> {
+pub(super) fn parse_head(text: &str) -> Result<LedgerHead, &'static str> {
     text.parse().map_err(|()| "a head is 64 hexadecimal digits")
 }
 

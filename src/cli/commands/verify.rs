@@ -92,11 +92,7 @@ impl OpenRun<'_> {
         let asked = self.ask_about(rows, begun).await;
         let (ended, state) = asked.map_err(Failure::once_begun)?;
         let exit = close(args, &state, ended).map_err(Failure::once_begun)?;
-        tell(&format!(
-            "ledger {} head {}",
-            ledger.display(),
-            state.source.head
-        ));
+        tell(&format!("ledger {} head {}", ledger.display(), state.head));
         Ok(match (ended, signals.signal()) {
             (RunState::Interrupted, Some(signal)) => signal.exit_code(),
             (RunState::Stopped | RunState::Interrupted, _) => ExitCode::Stopped,
@@ -162,7 +158,7 @@ fn close(args: &VerifyArgs, state: &LedgerState, ended: RunState) -> Result<Exit
         tell("interrupted: what was seen so far is recorded; the next `verify` starts anew");
     }
     let found = &verification.findings;
-    let again = again(&state.source.path, named_config(&state.header.options));
+    let again = again(&state.path, named_config(&state.header.options));
     if found.under_way > 0 {
         tell(
             "under way: the provider has taken the order and is at it, which can take days; verify again later",
@@ -203,7 +199,7 @@ fn listed(
     };
     let (mut standing, mut unknown) = (Vec::new(), Vec::new());
     let mut in_background = false;
-    each_verified(&state.source.path, verification.number, |row| {
+    each_verified(&state.path, verification.number, |row| {
         let rows = match row.finding {
             Finding::Standing => &mut standing,
             Finding::Unknown => &mut unknown,
@@ -247,7 +243,7 @@ fn put_json(
         ] {
             write!(out, ",\"{name}\":[")?;
             let mut comma = "";
-            each_verified(&state.source.path, verification.number, |row| {
+            each_verified(&state.path, verification.number, |row| {
                 if row.finding == finding {
                     write!(out, "{comma}{}", serde_json::to_string(row).map_err(bug)?)?;
                     comma = ",";

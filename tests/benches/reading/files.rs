@@ -12,7 +12,7 @@ use userpurge::domain::{
     RunHeader, RunId, RunOptions, Step, Time, UserId,
 };
 use userpurge::input::{Fingerprint, fingerprint};
-use userpurge::ledger::{Durability, LedgerWriter};
+use userpurge::ledger::{Durability, LedgerWriter, RealDisk};
 
 /// What a file holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -198,7 +198,7 @@ fn ledger(
     });
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     runtime.block_on(async {
-        let writer = LedgerWriter::create(path, header).map_err(io::Error::other)?;
+        let writer = LedgerWriter::create_on(&RealDisk, path, header).map_err(io::Error::other)?;
         let handle = writer.handle();
         for entry in blocks.chain([planned, agreed]).chain(work) {
             let queued = handle.append(entry, Durability::Queued).await;

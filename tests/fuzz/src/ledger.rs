@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::scratch::Scratch;
 use userpurge::domain::{Counts, Entry};
-use userpurge::ledger::{Head, LedgerError, LedgerReader, LedgerState, seal};
+use userpurge::ledger::{LedgerError, LedgerHead, LedgerReader, LedgerState, seal};
 
 /// A header of format 2.
 const HEADER: &[u8] = br#"{"kind":"run","run_id":"019abcde-0000-7000-8000-000000000001","format":2,"version":"0.1.0","options":{},"accounts":[],"started_at":"2026-11-22T09:30:00.000Z"}"#;
@@ -17,7 +17,7 @@ const ENTRIES_MAX: usize = 2_000;
 #[derive(Debug, PartialEq)]
 struct Reading {
     entries: Vec<Entry>,
-    head: Head,
+    head: LedgerHead,
     bytes: u64,
     error: Option<String>,
 }
@@ -75,7 +75,7 @@ pub fn ledger_file(data: &[u8]) {
 /// and read again, and the state they come to adds up.
 pub fn ledger_lines(data: &[u8]) {
     let mut bytes = Vec::new();
-    let mut head = seal(Head::GENESIS, HEADER, &mut bytes);
+    let mut head = seal(LedgerHead::GENESIS, HEADER, &mut bytes);
     let bodies = data.split(|byte| *byte == b'\n');
     for body in bodies.filter(|body| body.len() > 2 && body.ends_with(b"}")) {
         head = seal(head, body, &mut bytes);
@@ -91,7 +91,7 @@ pub fn ledger_lines(data: &[u8]) {
     let file = Scratch::new(".ledger.jsonl", &bytes);
     let state = LedgerState::read(file.path()).unwrap();
     assert_eq!(
-        (state.source.lines, state.source.head),
+        (state.lines, state.head),
         (ledger.entries.len() as u64, ledger.head)
     );
     assert_eq!(&state.header, &**header);
@@ -121,7 +121,7 @@ fn check_entry(entry: &Entry) {
     }
     // The short way, which the reader takes.
     let mut bytes = Vec::new();
-    let head = seal(Head::GENESIS, HEADER, &mut bytes);
+    let head = seal(LedgerHead::GENESIS, HEADER, &mut bytes);
     seal(head, &body, &mut bytes);
     let read = read(bytes.as_slice()).unwrap();
     assert_eq!(read.entries.get(1), Some(entry), "{:?}", read.error);

@@ -5,23 +5,25 @@ use std::fs;
 use rstest::rstest;
 
 use super::{
-    account, after_plan, agreed, bytes_of, end, fresh, header, lines_of, outcome, plan, put,
-    session, unsent, written,
+    account, after_plan, agreed, bytes_of, end, fresh, header, lines_of, outcome, plan, planned,
+    put, session, unsent, written,
 };
 use userpurge::domain::{Action, Entry, Outcome, RunState};
 use userpurge::ledger::{
-    self, Audit, Damage, Good, Head, LINE_BYTES_MAX, LedgerError, LedgerReader, LedgerState,
-    LedgerWriter, PlanRows,
+    self, Audit, Good, LINE_BYTES_MAX, LedgerDamage, LedgerError, LedgerHead, LedgerReader,
+    LedgerState, LedgerWriter, PlanRows, RealDisk,
 };
 
-const MISMATCH: Damage = Damage::Mismatch;
+const MISMATCH: LedgerDamage = LedgerDamage::Mismatch;
 
 /// Reads and opens a ledger of `bytes`, which must both find the same damage and leave the file as
 /// it is: the line, the byte and the reason.
-fn damage_of(bytes: &[u8]) -> (u64, u64, Damage) {
+fn damage_of(bytes: &[u8]) -> (u64, u64, LedgerDamage) {
     let (_folder, path) = fresh();
     put(&path, bytes);
-    let opened = LedgerWriter::open(&path).map(drop).unwrap_err();
+    let opened = LedgerWriter::open_on(&RealDisk, &path)
+        .map(drop)
+        .unwrap_err();
     assert_eq!(Good::of(&path).unwrap_err().to_string(), opened.to_string());
     let LedgerError::Damaged {
         path: named,
@@ -99,7 +101,10 @@ fn a_line_that_is_changed_dropped_moved_or_copied_is_named() {
             assert_eq!(damage_of(&hurt.concat()), expected);
         }
     }
-    assert_eq!(damage_of(&lines[1..].concat()), (1, 0, Damage::NotAHeader));
+    assert_eq!(
+        damage_of(&lines[1..].concat()),
+        (1, 0, LedgerDamage::NotAHeader)
+    );
 }
 
 #[test]
@@ -107,18 +112,20 @@ fn lines_cut_off_at_the_end_are_seen_by_who_knows_the_head() {
     let (_folder, path) = fresh();
     let lines = sample_lines();
     put(&path, &lines.concat());
-    let whole = LedgerState::read(&path).unwrap().source.head;
+    let whole = LedgerState::read(&path).unwrap().head;
     put(&path, &lines[..lines.len() - 1].concat());
-    assert_ne!(LedgerState::read(&path).unwrap().source.head, whole);
+    assert_ne!(LedgerState::read(&path).unwrap().head, whole);
 }
 
 #[rstest]
-#[case::second_header(vec![Entry::Run(Box::new(header()))], Damage::SecondHeader)]
-#[case::late_plan(after_plan(1, &[agreed(1), plan("acme", Action::Purge, &[2])]), Damage::LatePlan)]
-#[case::late_unsent(after_plan(2, &[agreed(1), unsent(None, Outcome::Invalid, &[2])]), Damage::LatePlan)]
+#[case::second_header(vec![Entry::Run(Box::new(header()))], LedgerDamage::SecondHeader)]
+#[case::late_plan(after_plan(1, &[agreed(1), plan("acme", Action::Purge, &[2])]), LedgerDamage::LatePlan)]
+#[case::second_end(after_plan(1, &[planned(1)]), LedgerDamage::SecondPlan)]
+#[case::second_agreement(after_plan(1, &[agreed(1), agreed(2)]), LedgerDamage::SecondPlan)]
+#[case::late_unsent(after_plan(2, &[agreed(1), unsent(None, Outcome::Invalid, &[2])]), LedgerDamage::LatePlan)]
 fn a_line_that_fits_and_stands_in_the_wrong_place_is_damage(
     #[case] entries: Vec<Entry>,
-    #[case] reason: Damage,
+    #[case] reason: LedgerDamage,
 ) {
     let found = damage_of(&bytes_of(&entries));
     assert_eq!(
@@ -146,7 +153,7 @@ fn an_end_that_counts_otherwise_than_the_outcomes_is_found_by_an_audit() {
     else {
         panic!("no damage");
     };
-    assert_eq!((line, byte, reason), (5, bytes, Damage::Counts));
+    assert_eq!((line, byte, reason), (5, bytes, LedgerDamage::Counts));
 }
 
 #[test]
@@ -191,7 +198,7 @@ fn a_block_of_the_plan_that_was_changed_after_it_was_read_is_not_believed() {
 #[case::blank(b"\n")]
 #[case::entry(b"{\"kind\":\"end\"}\n")]
 fn a_file_that_is_no_ledger_is_told_so(#[case] bytes: &[u8]) {
-    assert_eq!(damage_of(bytes), (1, 0, Damage::NotAHeader));
+    assert_eq!(damage_of(bytes), (1, 0, LedgerDamage::NotAHeader));
 }
 
 #[test]
@@ -200,14 +207,17 @@ fn a_line_beyond_the_cap_is_damage_before_it_is_read_whole() {
     let start = lines.concat().len() as u64;
     lines.push(vec![b' '; LINE_BYTES_MAX + 1]);
     let number = lines.len() as u64;
-    assert_eq!(damage_of(&lines.concat()), (number, start, Damage::TooLong));
+    assert_eq!(
+        damage_of(&lines.concat()),
+        (number, start, LedgerDamage::TooLong)
+    );
 }
 
 #[test]
 fn an_entry_of_an_unknown_kind_is_named_although_it_fits() {
     let mut bytes = bytes_of(&[]);
     let start = bytes.len() as u64;
-    let head = ledger::check(Head::GENESIS, &bytes[..bytes.len() - 1]).unwrap();
+    let head = ledger::check(LedgerHead::GENESIS, &bytes[..bytes.len() - 1]).unwrap();
     let open = r#"{"kind":"fired","row":1"#;
     let chain = blake3::Hasher::new()
         .update(blake3::Hash::from_hex(head.to_string()).unwrap().as_bytes())
@@ -216,7 +226,7 @@ fn an_entry_of_an_unknown_kind_is_named_although_it_fits() {
     bytes.extend(format!("{open},\"chain\":\"{chain}\"}}\n").bytes());
     let (line, byte, reason) = damage_of(&bytes);
     assert_eq!((line, byte), (2, start));
-    assert!(matches!(reason, Damage::NotAnEntry { detail } if detail.contains("fired")));
+    assert!(matches!(reason, LedgerDamage::NotAnEntry { detail } if detail.contains("fired")));
 }
 
 #[test]
@@ -228,7 +238,9 @@ fn a_ledger_of_a_newer_format_is_refused_readably_and_never_written_to() {
     let errors = [
         LedgerReader::open(&path).map(drop).unwrap_err(),
         LedgerState::read(&path).map(drop).unwrap_err(),
-        LedgerWriter::open(&path).map(drop).unwrap_err(),
+        LedgerWriter::open_on(&RealDisk, &path)
+            .map(drop)
+            .unwrap_err(),
     ];
     for error in errors {
         assert!(matches!(

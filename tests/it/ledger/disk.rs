@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
-use userpurge::ledger::{Disk, DiskFile, Look, RealDisk};
+use userpurge::ledger::{Disk, DiskFile, LedgerLoss, RealDisk};
 
 /// What goes wrong. By default nothing does.
 #[derive(Debug, Clone, Default)]
@@ -199,7 +199,7 @@ impl DiskFile for FaultyFile {
         self.0.truncate(len)
     }
 
-    fn look(&self, path: &Path) -> io::Result<Look> {
+    fn look(&self, path: &Path) -> io::Result<Result<u64, LedgerLoss>> {
         self.0.look(path)
     }
 }

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use super::disk::{Faults, FaultyDisk};
 use super::{bytes_of, fresh, header, intent, outcome, put, read_all};
 use userpurge::domain::{Outcome, Step};
-use userpurge::ledger::{Durability, LedgerError, LedgerWriter, Opened, QUEUE_MAX};
+use userpurge::ledger::{Durability, LedgerError, LedgerWriter, QUEUE_MAX, RealDisk};
 
 /// Appends to a disk with `faults` until it fails; checks that nothing is written after that
 /// and that everyone gets the same error.
@@ -90,9 +90,9 @@ fn a_ledger_that_cannot_be_opened_is_not_written_to_and_can_be_later(
     if untouched {
         assert_eq!(fs::read(&path).unwrap(), torn);
     }
-    let opened = LedgerWriter::open(&path).unwrap();
-    assert_eq!(opened.cut.is_some(), untouched);
-    block_on(opened.writer.finish()).unwrap();
+    let (writer, state) = LedgerWriter::open_on(&RealDisk, &path).unwrap();
+    assert_eq!(state.torn.is_some(), untouched);
+    block_on(writer.finish()).unwrap();
     assert_eq!(read_all(&path), entries[..1]);
 }
 
@@ -101,9 +101,9 @@ fn what_a_dead_process_wrote_is_synced_before_it_is_relied_on() {
     let (_folder, path) = fresh();
     put(&path, &bytes_of(&[]));
     let disk = FaultyDisk::default();
-    let opened = LedgerWriter::open_on(&disk, &path).unwrap();
+    let (writer, _) = LedgerWriter::open_on(&disk, &path).unwrap();
     assert_eq!((disk.writes(), disk.syncs()), (0, 1));
-    block_on(opened.writer.finish()).unwrap();
+    block_on(writer.finish()).unwrap();
 }
 
 #[test]
@@ -123,7 +123,7 @@ fn short_writes_are_gone_on_with() {
 #[test]
 fn a_full_disk_poisons_the_writer_and_leaves_a_torn_tail() {
     let (_folder, path) = fresh();
-    let writer = LedgerWriter::create(&path, header()).unwrap();
+    let writer = LedgerWriter::create_on(&RealDisk, &path, header()).unwrap();
     let entry = intent(1, Step::Delete, 1);
     block_on(writer.handle().append(entry.clone(), Durability::Synced)).unwrap();
     block_on(writer.finish()).unwrap();
@@ -144,9 +144,9 @@ fn a_full_disk_poisons_the_writer_and_leaves_a_torn_tail() {
     assert_eq!((doing, told), ("write to", path.clone()));
     assert_eq!(source.kind(), ErrorKind::StorageFull);
 
-    let Opened { writer, state, cut } = LedgerWriter::open(&path).unwrap();
-    assert_eq!(cut.unwrap().bytes, 40);
-    assert_eq!(state.source.lines, 2);
+    let (writer, state) = LedgerWriter::open_on(&RealDisk, &path).unwrap();
+    assert_eq!(state.torn.unwrap().bytes, 40);
+    assert_eq!(state.lines, 2);
     block_on(writer.finish()).unwrap();
 }
 

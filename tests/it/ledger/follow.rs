@@ -14,7 +14,8 @@ use super::{
 };
 use userpurge::domain::{Entry, Outcome};
 use userpurge::ledger::{
-    Damage, Durability, Head, LedgerError, LedgerFollower, LedgerReader, LedgerState, LedgerWriter,
+    Durability, LedgerDamage, LedgerError, LedgerFollower, LedgerHead, LedgerReader, LedgerState,
+    LedgerWriter, RealDisk,
 };
 
 fn append(path: &Path, bytes: &[u8]) {
@@ -46,14 +47,11 @@ fn each_look_sees_what_was_appended_since() {
     assert_eq!(follower.look().unwrap().counts().deleted, 1);
     append(&path, &bytes[begins[2]..begins[4]]);
     let seen = follower.look().unwrap();
-    assert_eq!((seen.counts().deleted, seen.source.lines), (3, 4));
+    assert_eq!((seen.counts().deleted, seen.lines), (3, 4));
     append(&path, &bytes[begins[4]..]);
     let seen = follower.look().unwrap();
     assert_eq!(seen.counts().deleted, 4);
-    assert_eq!(
-        seen.source.head,
-        LedgerState::read(&path).unwrap().source.head
-    );
+    assert_eq!(seen.head, LedgerState::read(&path).unwrap().head);
 }
 
 #[test]
@@ -80,27 +78,24 @@ fn half_a_line_is_no_damage_whether_it_is_finished_or_cut_off_by_who_takes_the_r
         put(&path, &bytes[..half]);
         let mut follower = LedgerFollower::open(&path).unwrap();
         let seen = follower.look().unwrap();
-        assert_eq!(
-            (seen.counts().deleted, seen.source.torn.is_some()),
-            (2, true)
-        );
+        assert_eq!((seen.counts().deleted, seen.torn.is_some()), (2, true));
         if finished {
             append(&path, &bytes[half..]);
             assert_eq!(follower.look().unwrap().counts().deleted, 4);
         } else {
-            let opened = LedgerWriter::open(&path).unwrap();
-            let handle = opened.writer.handle();
+            let (writer, _) = LedgerWriter::open_on(&RealDisk, &path).unwrap();
+            let handle = writer.handle();
             block_on(async {
                 for row in [4, 3] {
                     let entry = outcome(row, Outcome::Refused, 2);
                     let queued = handle.append(entry.clone(), Durability::Queued);
                     queued.await.unwrap();
                 }
-                opened.writer.finish().await.unwrap();
+                writer.finish().await.unwrap();
             });
             let seen = follower.look().unwrap();
             assert_eq!((seen.counts().deleted, seen.counts().refused), (2, 2));
-            assert_eq!(seen.source.torn, None);
+            assert_eq!(seen.torn, None);
         }
     }
 }
@@ -139,7 +134,7 @@ fn damage_that_comes_later_is_named_by_its_line() {
             error,
             LedgerError::Damaged {
                 line: 4,
-                reason: Damage::Mismatch,
+                reason: LedgerDamage::Mismatch,
                 ..
             }
         ),
@@ -158,7 +153,7 @@ fn lines_of_every_length_are_read_over_the_ends_of_blocks() {
         .collect();
     let (_folder, path) = written(&entries);
     let state = LedgerState::read(&path).unwrap();
-    assert_eq!((state.counts().deleted, state.source.lines), (40, 41));
+    assert_eq!((state.counts().deleted, state.lines), (40, 41));
     let mut bytes = fs::read(&path).unwrap();
     let last = bytes.len() - 200_000;
     bytes[last] ^= 1;
@@ -181,7 +176,7 @@ fn wrong(bytes: &[u8]) -> Option<String> {
     });
     let said = |error: LedgerError| error.to_string().replace(&path.display().to_string(), "a");
     let blocks = LedgerState::read(&path)
-        .map(|state| state.source.head)
+        .map(|state| state.head)
         .map_err(said);
     assert_eq!(blocks, one_by_one.map_err(said));
     blocks.err()
@@ -216,7 +211,7 @@ fn what_is_wrong_at_the_end_of_a_block_is_found_whoever_checks_the_next() {
             }
             // Sealed anew by somebody who knows how: then the next line does not follow.
             let before = String::from_utf8(bytes[line_at(line.start - 1)].to_vec()).unwrap();
-            let previous: Head = before[before.len() - 66..before.len() - 2].parse().unwrap();
+            let previous: LedgerHead = before[before.len() - 66..before.len() - 2].parse().unwrap();
             let forged = outcome(number as u64 - 1, Outcome::Refused, 1);
             let forged = userpurge::ledger::line(previous, &forged).unwrap().0;
             let forged = [&bytes[..line.start], &forged, &bytes[line.end + 1..]].concat();
@@ -228,8 +223,8 @@ fn what_is_wrong_at_the_end_of_a_block_is_found_whoever_checks_the_next() {
 
 /// All of a state but for where it comes from.
 fn told(mut state: LedgerState) -> String {
-    state.source.path = "a".into();
-    state.source.head = Head::GENESIS;
+    state.path = "a".into();
+    state.head = LedgerHead::GENESIS;
     format!("{state:?}")
 }
 
@@ -241,11 +236,11 @@ proptest! {
         entries in prop::collection::vec(arbitrary_entry(), 0..60),
     ) {
         let (_folder, path) = written(&entries);
-        let opened = LedgerWriter::open(&path).unwrap();
-        block_on(opened.writer.finish()).unwrap();
+        let (writer, state) = LedgerWriter::open_on(&RealDisk, &path).unwrap();
+        block_on(writer.finish()).unwrap();
         let mut expected = state_of(header(), &entries);
-        expected.source.lines = entries.len() as u64 + 1;
-        prop_assert_eq!(told(opened.state), told(expected.clone()));
+        expected.lines = entries.len() as u64 + 1;
+        prop_assert_eq!(told(state), told(expected.clone()));
         prop_assert_eq!(told(LedgerState::read(&path).unwrap()), told(expected));
     }
 }

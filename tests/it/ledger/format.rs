@@ -9,7 +9,8 @@ use futures::executor::block_on;
 use super::{after_plan, bytes_of, fresh, intent, outcome, put, read_all, session};
 use userpurge::domain::{Entry, Outcome, RunHeader, Step};
 use userpurge::ledger::{
-    self, Durability, Head, LedgerError, LedgerReader, LedgerState, LedgerWriter, TornTail,
+    self, Durability, LedgerError, LedgerHead, LedgerReader, LedgerState, LedgerWriter, RealDisk,
+    TornTail,
 };
 
 fn kept(format: &str) -> PathBuf {
@@ -25,7 +26,7 @@ fn format_2_is_read_as_it_was_meant_and_still_what_is_written() {
     let header = LedgerReader::open(&path).unwrap().header().clone();
     let entries = std::iter::once(Entry::Run(Box::new(header))).chain(read_all(&path));
     let mut written = String::new();
-    let mut head = Head::GENESIS;
+    let mut head = LedgerHead::GENESIS;
     for entry in entries {
         let (line, next) = ledger::line(head, &entry).unwrap();
         written.push_str(&String::from_utf8(line).unwrap());
@@ -34,7 +35,7 @@ fn format_2_is_read_as_it_was_meant_and_still_what_is_written() {
         assert_eq!(again, entry, "the short way of reading and the long one");
     }
     assert_eq!(written, fs::read_to_string(&path).unwrap());
-    assert_eq!(LedgerState::read(&path).unwrap().source.head, head);
+    assert_eq!(LedgerState::read(&path).unwrap().head, head);
 }
 
 #[test]
@@ -77,18 +78,19 @@ fn a_torn_tail_at_every_byte_is_cut_and_its_row_is_outstanding() {
         put(&path, &bytes[..cut]);
         let (lines, torn) = whole(&bytes[..cut]);
         if lines == 0 {
-            let error = LedgerWriter::open(&path).map(drop).unwrap_err();
+            let error = LedgerWriter::open_on(&RealDisk, &path)
+                .map(drop)
+                .unwrap_err();
             assert!(matches!(error, LedgerError::NoHeader { .. }), "{error}");
             assert_eq!(fs::metadata(&path).unwrap().len(), cut as u64, "left alone");
             continue;
         }
         let read = LedgerState::read(&path).unwrap();
-        assert_eq!(read.source.torn, torn, "a reader leaves it out");
+        assert_eq!(read.torn, torn, "a reader leaves it out");
 
-        let opened = LedgerWriter::open(&path).unwrap();
-        assert_eq!(opened.cut, torn);
-        let state = opened.state;
-        assert_eq!(state.source.head, read.source.head);
+        let (writer, state) = LedgerWriter::open_on(&RealDisk, &path).unwrap();
+        assert_eq!(state.torn, torn);
+        assert_eq!(state.head, read.head);
         let outstanding: Vec<_> = state.outstanding().iter().collect();
         let in_doubt: Vec<_> = state.in_doubt().iter().collect();
         let (expected, doubt): (&[u64], &[u64]) = match lines {
@@ -106,9 +108,9 @@ fn a_torn_tail_at_every_byte_is_cut_and_its_row_is_outstanding() {
         );
 
         // And it goes on: what is appended now follows the last whole line.
-        let handle = opened.writer.handle();
+        let handle = writer.handle();
         block_on(handle.append(session(9), Durability::Synced)).unwrap();
-        block_on(opened.writer.finish()).unwrap();
+        block_on(writer.finish()).unwrap();
         let mut expected = entries[..lines - 1].to_vec();
         expected.push(session(9));
         assert_eq!(read_all(&path), expected);

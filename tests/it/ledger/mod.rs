@@ -22,7 +22,7 @@ use tempfile::TempDir;
 use userpurge::domain::{
     AccountName, Action, Entry, Finding, Outcome, RunHeader, RunState, Step, StopKind, Time,
 };
-use userpurge::ledger::{self, Head, LedgerReader, LedgerState, Link};
+use userpurge::ledger::{self, LedgerHead, LedgerReader, LedgerState, Link};
 
 /// A time `seconds` after 2026-11-22T09:30:00Z.
 pub(crate) fn at(seconds: i64) -> Time {
@@ -204,8 +204,8 @@ fn state_of(header: RunHeader, entries: &[Entry]) -> LedgerState {
     let nowhere = Link {
         line: 0,
         byte: 0,
-        previous: Head::GENESIS,
-        head: Head::GENESIS,
+        previous: LedgerHead::GENESIS,
+        head: LedgerHead::GENESIS,
     };
     for entry in entries {
         state.apply(&nowhere, entry);
@@ -221,7 +221,7 @@ fn state(rows: u64, entries: &[Entry]) -> LedgerState {
 /// The bytes of a ledger that holds `entries` after a header.
 pub(crate) fn bytes_of(entries: &[Entry]) -> Vec<u8> {
     let mut bytes = Vec::new();
-    let mut head = Head::GENESIS;
+    let mut head = LedgerHead::GENESIS;
     for entry in std::iter::once(&Entry::Run(Box::new(header()))).chain(entries) {
         let (line, next) = ledger::line(head, entry).unwrap();
         bytes.extend_from_slice(&line);

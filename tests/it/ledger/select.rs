@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{account, bad, entry, outcome, verification, verified, written};
 use userpurge::domain::{Action, Finding, Outcome, TaskKey};
 use userpurge::ledger::{
-    Durability, Good, GoodRows, LedgerError, LedgerState, LedgerWriter, Only, Outcomes,
+    Durability, Good, GoodRows, LedgerError, LedgerState, LedgerWriter, Only, Outcomes, RealDisk,
     each_verified,
 };
 
@@ -47,9 +47,9 @@ fn rows_are_picked_by_their_last_outcome(#[case] only: &[&str], #[case] rows: &[
     ]);
     let state = LedgerState::read(&path).unwrap();
     // What was written after the state was read is not picked.
-    let opened = LedgerWriter::open(&path).unwrap();
+    let (writer, _) = LedgerWriter::open_on(&RealDisk, &path).unwrap();
     let later = bad(7, Outcome::Refused, "OpenTickets", "x", 9);
-    block_on(opened.writer.handle().append(later, Durability::Synced)).unwrap();
+    block_on(writer.handle().append(later, Durability::Synced)).unwrap();
     let only: Vec<Only> = only.iter().map(|text| text.parse().unwrap()).collect();
     let picked: Vec<_> = state.select(&only).unwrap().iter().collect();
     assert_eq!(picked, rows);

@@ -10,13 +10,13 @@ use super::{bad, fresh, header, intent, outcome, read_all as entries};
 use userpurge::domain::{Entry, Outcome, Step};
 use userpurge::ledger::{
     Durability, LINE_BYTES_MAX, LedgerError, LedgerReader, LedgerState, LedgerWriter, QUEUE_MAX,
-    is_locked,
+    RealDisk, is_locked,
 };
 
 #[test]
 fn what_was_appended_reads_back_in_order_and_finish_gives_the_head() {
     let (_folder, path) = fresh();
-    let writer = LedgerWriter::create(&path, header()).unwrap();
+    let writer = LedgerWriter::create_on(&RealDisk, &path, header()).unwrap();
     let handle = writer.handle();
     let written = [
         intent(1, Step::Delete, 1),
@@ -55,7 +55,7 @@ fn a_new_ledger_is_durable_and_so_is_its_name() {
 fn only_its_owner_may_read_a_ledger() {
     use std::os::unix::fs::PermissionsExt;
     let (_folder, path) = fresh();
-    let _writer = LedgerWriter::create(&path, header()).unwrap();
+    let _writer = LedgerWriter::create_on(&RealDisk, &path, header()).unwrap();
     let mode = fs::metadata(&path).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
 }
@@ -66,7 +66,7 @@ fn a_file_that_exists_is_refused_and_left_alone() {
     let other = folder.path().join("notes");
     fs::rename(tempfile::NamedTempFile::new_in(&folder).unwrap(), &other).unwrap();
     fs::hard_link(&other, &path).unwrap();
-    let error = LedgerWriter::create(&path, header()).unwrap_err();
+    let error = LedgerWriter::create_on(&RealDisk, &path, header()).unwrap_err();
     assert!(matches!(&error, LedgerError::Exists { path: it } if *it == path));
     assert!(error.to_string().contains("userpurge resume"));
     assert_eq!(fs::read(&path).unwrap(), b"");
@@ -75,7 +75,7 @@ fn a_file_that_exists_is_refused_and_left_alone() {
 #[test]
 fn a_second_writer_is_refused_and_told_where_to_look() {
     let (_folder, path) = fresh();
-    let writer = LedgerWriter::create(&path, header()).unwrap();
+    let writer = LedgerWriter::create_on(&RealDisk, &path, header()).unwrap();
     assert!(is_locked(&path).unwrap());
     let disk = FaultyDisk::default();
     let error = LedgerWriter::open_on(&disk, &path).unwrap_err();
@@ -85,9 +85,9 @@ fn a_second_writer_is_refused_and_told_where_to_look() {
 
     block_on(writer.finish()).unwrap();
     assert!(!is_locked(&path).unwrap());
-    let opened = LedgerWriter::open(&path).unwrap();
+    let (writer, _) = LedgerWriter::open_on(&RealDisk, &path).unwrap();
     assert!(is_locked(&path).unwrap());
-    block_on(opened.writer.finish()).unwrap();
+    block_on(writer.finish()).unwrap();
 }
 
 #[test]
@@ -169,7 +169,7 @@ fn who_appends_more_than_the_queue_holds_waits_for_room() {
 #[test]
 fn everyone_who_appends_at_once_keeps_an_own_order() {
     let (_folder, path) = fresh();
-    let writer = LedgerWriter::create(&path, header()).unwrap();
+    let writer = LedgerWriter::create_on(&RealDisk, &path, header()).unwrap();
     std::thread::scope(|scope| {
         for lane in 0..4 {
             let handle = writer.handle();
@@ -209,7 +209,7 @@ fn what_is_queued_is_synced_when_nothing_else_waits() {
 #[test]
 fn a_handle_that_outlives_its_writer_is_told_so() {
     let (_folder, path) = fresh();
-    let writer = LedgerWriter::create(&path, header()).unwrap();
+    let writer = LedgerWriter::create_on(&RealDisk, &path, header()).unwrap();
     let handle = writer.handle();
     block_on(writer.finish()).unwrap();
     let entry = intent(1, Step::Delete, 1);
@@ -222,7 +222,7 @@ fn a_handle_that_outlives_its_writer_is_told_so() {
 #[test]
 fn an_entry_that_no_line_holds_is_refused_and_the_writer_goes_on() {
     let (_folder, path) = fresh();
-    let writer = LedgerWriter::create(&path, header()).unwrap();
+    let writer = LedgerWriter::create_on(&RealDisk, &path, header()).unwrap();
     let handle = writer.handle();
     let long = bad(1, Outcome::Failed, "x", &"x".repeat(LINE_BYTES_MAX), 1);
     let good = outcome(1, Outcome::Failed, 1);
@@ -243,7 +243,7 @@ fn an_entry_that_no_line_holds_is_refused_and_the_writer_goes_on() {
 #[test]
 fn an_entry_that_no_line_holds_and_nobody_waits_for_is_the_last() {
     let (_folder, path) = fresh();
-    let writer = LedgerWriter::create(&path, header()).unwrap();
+    let writer = LedgerWriter::create_on(&RealDisk, &path, header()).unwrap();
     let handle = writer.handle();
     let long = bad(1, Outcome::Failed, "x", &"x".repeat(LINE_BYTES_MAX), 1);
     block_on(async {
@@ -266,9 +266,9 @@ fn an_entry_that_no_line_holds_and_nobody_waits_for_is_the_last() {
 #[test]
 fn the_longest_line_that_is_written_is_read() {
     let (_folder, path) = fresh();
-    let writer = LedgerWriter::create(&path, header()).unwrap();
+    let writer = LedgerWriter::create_on(&RealDisk, &path, header()).unwrap();
     let of = |length| bad(1, Outcome::Failed, "x", &"x".repeat(length), 1);
-    let line = userpurge::ledger::line(userpurge::ledger::Head::GENESIS, &of(0))
+    let line = userpurge::ledger::line(userpurge::ledger::LedgerHead::GENESIS, &of(0))
         .unwrap()
         .0;
     let long = of(LINE_BYTES_MAX - line.len());

@@ -58,7 +58,7 @@ pub(super) fn write(
     running: bool,
 ) -> Result<(), Failure> {
     let state = LedgerState::read(ledger)?;
-    check_head(ledger, state.source.head, args.head)?;
+    check_head(ledger, state.head, args.head)?;
     let outcomes = Outcomes::of(&state)?;
     let Some(planned) = &state.planned else {
         return Err(unfinished(ledger));
@@ -228,7 +228,7 @@ impl RowsBack<'_> {
         let rows = self.state.counts().total();
         if count != rows {
             let what = format!("its input had {rows} rows and now reads as {count}");
-            return Err(Failure::foreign(&self.state.source.path, &what, None));
+            return Err(Failure::foreign(&self.state.path, &what, None));
         }
         let finish = |(kind, sheet): (Kind, Sheet<_>)| {
             let finished = sheet.finish();
@@ -247,7 +247,7 @@ impl RowsBack<'_> {
             }
             return Ok(count);
         }
-        let mut reader = LedgerReader::open(&self.state.source.path)?;
+        let mut reader = LedgerReader::open(&self.state.path)?;
         // Bounded by the lines of the plan.
         while let Some(entry) = reader.next_entry()? {
             if matches!(entry, Entry::Planned(_)) {
