@@ -21,7 +21,7 @@ use super::hub::Sandbox;
 use super::options::SandboxError;
 use super::reply::{Reply, json, text};
 use super::request::Request;
-use super::seed::Seed;
+use super::user::Seed;
 use crate::domain::Time;
 
 /// Where it is reached, after the tenant's prefix.

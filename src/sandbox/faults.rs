@@ -5,8 +5,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
+use super::options::SandboxError;
 use crate::domain::named;
 
 named! {
@@ -59,27 +59,6 @@ pub struct Faults {
     reads: bool,
 }
 
-/// Why a text is not [`Faults`].
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum FaultsError {
-    /// A part that says nothing known.
-    #[error(
-        "`{part}` is no fault; write e.g. `error500=2%`, with one of error500, error503, throttle, \
-         html, reset, reset-after, cut, slow, wrong-id, unauthorized, forbidden, payment, wrong-path, \
-         long-wait, and perhaps `seed=7` or `reads=on`"
-    )]
-    Part {
-        /// The part.
-        part: String,
-    },
-    /// More would go wrong than is sent.
-    #[error("the faults of `{text}` add up to more than 100%")]
-    TooMany {
-        /// The text.
-        text: String,
-    },
-}
-
 impl Faults {
     /// Whether requests that change nothing are hit as well.
     pub(super) fn reads(&self) -> bool {
@@ -130,24 +109,25 @@ impl Faults {
 }
 
 impl FromStr for Faults {
-    type Err = FaultsError;
+    type Err = SandboxError;
 
-    fn from_str(text: &str) -> Result<Self, FaultsError> {
+    fn from_str(text: &str) -> Result<Self, SandboxError> {
         let mut faults = Self::default();
-        for part in text
-            .split(',')
-            .map(str::trim)
-            .filter(|part| !part.is_empty())
-        {
-            faults.part(part).ok_or_else(|| FaultsError::Part {
-                part: part.to_owned(),
+        let parts = text.split(',').map(str::trim);
+        for part in parts.filter(|part| !part.is_empty()) {
+            faults.part(part).ok_or_else(|| {
+                let known = Fault::ALL.map(Fault::name).join(", ");
+                SandboxError::Refused(format!(
+                    "`{part}` is no fault; write e.g. `error500=2%`, with one of {known}, and perhaps \
+                     `seed=7` or `reads=on`"
+                ))
             })?;
         }
         // The small addend forgives what floats make of 50% + 30% + 20%.
         if faults.rates.iter().sum::<f64>() > 1.0 + 1e-9 {
-            return Err(FaultsError::TooMany {
-                text: text.to_owned(),
-            });
+            return Err(SandboxError::Refused(format!(
+                "the faults of `{text}` add up to more than 100%"
+            )));
         }
         Ok(faults)
     }
@@ -228,8 +208,8 @@ mod tests {
         let faults: Faults = text.parse().unwrap();
         let written = "error500=0.02,reset-after=0.01,seed=7,reads=on";
         assert_eq!(faults.to_string(), written);
-        assert_eq!(written.parse(), Ok(faults));
-        assert_eq!("".parse(), Ok(Faults::default()));
+        assert_eq!(written.parse::<Faults>().unwrap(), faults);
+        assert_eq!("".parse::<Faults>().unwrap(), Faults::default());
         for text in [
             "error501=2%",
             "reset",

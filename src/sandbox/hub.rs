@@ -1,7 +1,7 @@
 //! The sandbox itself, without sockets and without a clock: all tenants and the log. A request and the
 //! time go in, and what becomes of the answer comes out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -9,14 +9,14 @@ use serde_json::Value;
 
 use super::control;
 use super::faults::{Fault, FaultPlan, PlannedFault};
-use super::log::{Log, LogEntry};
-use super::options::{Credentials, Population, SandboxError, SandboxOptions};
+use super::log::LogEntry;
+use super::options::{SandboxError, SandboxOptions};
 use super::population;
 use super::reply::{self, Reply, has_effect};
 use super::request::Request;
-use super::seed::{Seed, UserState};
 use super::settings::Settings;
 use super::sunco::Conversations;
+use super::user::{Seed, UserState};
 use super::zendesk::Support;
 use super::zoho::Crm;
 use crate::domain::{ProviderKind, Time};
@@ -27,7 +27,10 @@ use crate::domain::{ProviderKind, Time};
 pub struct Sandbox {
     options: SandboxOptions,
     tenants: BTreeMap<String, Tenant>,
-    log: Log,
+    /// The newest requests, oldest first.
+    log: VecDeque<LogEntry>,
+    /// How many requests were carried out.
+    carried_out: u64,
     random: fastrand::Rng,
 }
 
@@ -52,8 +55,6 @@ pub(super) struct Context<'a> {
     pub(super) tenant: &'a str,
     /// Its settings.
     pub(super) settings: &'a Settings,
-    /// What it accepts.
-    pub(super) credentials: &'a Credentials,
     /// The time.
     pub(super) now: Time,
 }
@@ -78,6 +79,8 @@ impl Sandbox {
     const TENANTS_MAX: usize = 1_000;
     /// How long a tenant's name may be, in bytes.
     const NAME_MAX: usize = 64;
+    /// How many requests are remembered; after that the oldest are forgotten.
+    const LOG_MAX: usize = 1_000_000;
     /// How many users may be put into a tenant, between two resets.
     const SEEDED_MAX: usize = 1_000_000;
 
@@ -86,7 +89,8 @@ impl Sandbox {
         let mut sandbox = Self {
             options,
             tenants: BTreeMap::new(),
-            log: Log::default(),
+            log: VecDeque::new(),
+            carried_out: 0,
             random: fastrand::Rng::with_seed(7),
         };
         sandbox.options.settings = sandbox.options.settings.checked()?;
@@ -127,7 +131,7 @@ impl Sandbox {
                 seeded: 0,
                 in_flight: 0,
             };
-            if name == Self::DEFAULT && self.options.population == Population::Demo {
+            if name == Self::DEFAULT && self.options.has_demo_users {
                 tenant.seed(&population::demo(), now)?;
             }
             self.tenants.insert(name.to_owned(), tenant);
@@ -168,9 +172,8 @@ impl Sandbox {
     pub(super) fn carry_out(&mut self, request: &Request, now: Time) -> Delivery {
         let name = request.tenant.as_deref().unwrap_or_default();
         let name = if name.is_empty() { Self::DEFAULT } else { name };
-        let credentials = self.options.credentials.clone();
         let (delivery, effect, fault) = match self.tenant(name, now) {
-            Ok(tenant) => tenant.carry_out(request, name, &credentials, now),
+            Ok(tenant) => tenant.carry_out(request, name, now),
             Err(error) => {
                 return Delivery::Whole(reply::text(404, "text/plain", error.to_string()));
             }
@@ -181,8 +184,12 @@ impl Sandbox {
             }
             Delivery::Closed => None,
         };
-        self.log.push(LogEntry {
-            seq: 0,
+        self.carried_out += 1;
+        if self.log.len() >= Self::LOG_MAX {
+            self.log.pop_front();
+        }
+        self.log.push_back(LogEntry {
+            seq: self.carried_out,
             at: now,
             tenant: name.to_owned(),
             provider: request.provider,
@@ -200,26 +207,26 @@ impl Sandbox {
 
     /// The requests of one tenant or (`None`) of all.
     pub fn log(&self, tenant: Option<&str>) -> Vec<LogEntry> {
-        self.log.entries(tenant).cloned().collect()
+        let is_its = |entry: &&LogEntry| tenant.is_none_or(|tenant| entry.tenant == tenant);
+        self.log.iter().filter(is_its).cloned().collect()
     }
 
     /// The request that was carried out last; `None`: none was.
     pub fn last(&self) -> Option<&LogEntry> {
-        self.log.newest()
+        self.log.back()
     }
 
     /// How many requests were carried out since the start, remembered or not.
     pub fn requests(&self) -> u64 {
-        self.log.last()
+        self.carried_out
     }
 
     /// The users of one tenant or (`None`) of all, as they stand.
     pub fn users(&mut self, tenant: Option<&str>, now: Time) -> Vec<UserState> {
-        let credentials = &self.options.credentials;
         self.tenants
             .iter_mut()
             .filter(|(name, _)| tenant.is_none_or(|tenant| tenant == *name))
-            .flat_map(|(name, tenant)| tenant.states(name, credentials, now))
+            .flat_map(|(name, tenant)| tenant.states(name, now))
             .collect()
     }
 
@@ -247,11 +254,13 @@ impl Sandbox {
         Ok(())
     }
 
-    /// Brings one tenant or (`None`) all back to the start: users, quotas, settings and log.
+    /// Brings one tenant or (`None`) all back to the start: users, quotas, settings and log, whose
+    /// numbers go on.
     pub fn reset(&mut self, name: Option<&str>, now: Time) -> Result<(), SandboxError> {
         self.tenants
             .retain(|tenant, _| name.is_some_and(|name| name != tenant));
-        self.log.clear(name);
+        self.log
+            .retain(|entry| name.is_some_and(|name| name != entry.tenant));
         self.tenant(Self::DEFAULT, now).map(|_| ())
     }
 }
@@ -279,11 +288,10 @@ impl Tenant {
     }
 
     /// All users as they stand at `now`.
-    fn states(&mut self, name: &str, credentials: &Credentials, now: Time) -> Vec<UserState> {
+    fn states(&mut self, name: &str, now: Time) -> Vec<UserState> {
         let context = Context {
             tenant: name,
             settings: &self.settings,
-            credentials,
             now,
         };
         let mut states = self.zendesk.states(&context);
@@ -298,14 +306,12 @@ impl Tenant {
         &mut self,
         request: &Request,
         name: &str,
-        credentials: &Credentials,
         now: Time,
     ) -> (Delivery, bool, Option<Fault>) {
         let fault = self.fault(request);
         let context = Context {
             tenant: name,
             settings: &self.settings,
-            credentials,
             now,
         };
         let (whole, provider) = (Delivery::Whole, request.provider);

@@ -1,7 +1,5 @@
 //! What arrived: one [`LogEntry`] per request, in the order in which they were carried out.
 
-use std::collections::VecDeque;
-
 use serde::{Deserialize, Serialize};
 
 use super::faults::Fault;
@@ -78,53 +76,5 @@ impl LogEntry {
     /// Whether it is about the user `id`, alone or among others.
     pub fn concerns(&self, id: &str) -> bool {
         self.user.as_deref() == Some(id) || self.users.iter().any(|user| user == id)
-    }
-}
-
-/// The log of a sandbox.
-#[derive(Debug, Default)]
-pub(super) struct Log {
-    entries: VecDeque<LogEntry>,
-    next: u64,
-}
-
-impl Log {
-    /// How many requests are remembered; after that the oldest are forgotten.
-    pub(super) const ENTRIES_MAX: usize = 1_000_000;
-
-    /// Adds `entry` and gives it its number.
-    pub(super) fn push(&mut self, mut entry: LogEntry) {
-        self.next += 1;
-        entry.seq = self.next;
-        if self.entries.len() >= Self::ENTRIES_MAX {
-            self.entries.pop_front();
-        }
-        self.entries.push_back(entry);
-    }
-
-    /// The number of the last request; 0: none came yet.
-    pub(super) fn last(&self) -> u64 {
-        self.next
-    }
-
-    /// The newest request that is remembered.
-    pub(super) fn newest(&self) -> Option<&LogEntry> {
-        self.entries.back()
-    }
-
-    /// The requests remembered, of one tenant or (`None`) of all.
-    pub(super) fn entries<'a>(
-        &'a self,
-        tenant: Option<&'a str>,
-    ) -> impl Iterator<Item = &'a LogEntry> {
-        self.entries
-            .iter()
-            .filter(move |entry| tenant.is_none_or(|tenant| entry.tenant == tenant))
-    }
-
-    /// Forgets one tenant's requests or (`None`) all. Numbers go on.
-    pub(super) fn clear(&mut self, tenant: Option<&str>) {
-        self.entries
-            .retain(|entry| tenant.is_some_and(|tenant| entry.tenant != tenant));
     }
 }

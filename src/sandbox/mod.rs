@@ -34,7 +34,6 @@ mod options;
 mod population;
 mod reply;
 mod request;
-mod seed;
 mod server;
 mod settings;
 mod sunco;
@@ -44,16 +43,16 @@ mod window;
 mod zendesk;
 mod zoho;
 
-pub use faults::{Fault, Faults, FaultsError, PlannedFault};
+pub use faults::{Fault, Faults, PlannedFault};
 pub use hub::{Delivery, Sandbox};
 pub use log::{Call, LogEntry};
-pub use options::{Credentials, Population, SandboxError, SandboxOptions};
+pub use options::{SandboxError, SandboxOptions};
 pub use population::DEMO_CSV;
 pub use reply::Reply;
-pub use seed::{Seed, SuncoSeed, UserState, ZendeskSeed, ZohoKind, ZohoSeed};
 pub use server::Running;
 pub use settings::{
     QuotaMode, Settings, SuncoSettings, ZendeskCaller, ZendeskSettings, ZohoOrg, ZohoRights,
     ZohoSettings,
 };
-pub use text::{Latency, LatencyError, Span};
+pub use text::Latency;
+pub use user::{Seed, UserSeed, UserState};

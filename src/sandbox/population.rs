@@ -18,7 +18,7 @@
 
 use std::ops::Range;
 
-use super::seed::{Seed, SuncoSeed, ZendeskSeed, ZohoKind, ZohoSeed};
+use super::user::{Seed, UserSeed};
 
 /// The demo's input file, `fixtures/input/demo.csv`.
 pub const DEMO_CSV: &str = include_str!("../../fixtures/input/demo.csv");
@@ -30,6 +30,9 @@ const ZOHO_BASE: u64 = 5_725_767_000_000_411_000;
 /// External ids that must be percent-encoded, of the users 80 and following.
 const EXTERNAL_IDS: [&str; 5] = ["shop/1001", "anna müller", "a+b@c?d#e", "100%", "ÄÖÜ-7"];
 
+/// Numbers of users, and the state and the role of each.
+type Group = (Range<u64>, &'static str, &'static str);
+
 /// The demo's users.
 pub(super) fn demo() -> Seed {
     Seed {
@@ -40,68 +43,64 @@ pub(super) fn demo() -> Seed {
     }
 }
 
-fn zendesk() -> Vec<ZendeskSeed> {
-    let groups: [(Range<u64>, &str, &str, u32); 7] = [
-        (0..90, "active", "end-user", 0),
-        (100..130, "soft-deleted", "end-user", 0),
-        (130..136, "active", "end-user", 2),
-        (140..143, "active", "agent", 0),
-        (143..145, "active", "light-agent", 0),
-        (145..146, "active", "admin", 0),
-        // Bystanders.
-        (200..220, "active", "end-user", 0),
-    ];
-    let users = |(numbers, state, role, open_tickets): (Range<u64>, &str, &str, u32)| {
-        let (state, role) = (state.to_owned(), role.to_owned());
-        numbers.map(move |number| ZendeskSeed {
-            id: (ZENDESK_BASE + number).to_string(),
-            state: state.clone(),
-            role: role.clone(),
-            open_tickets,
+/// Users whose ids count from `base`.
+fn users(base: u64, groups: impl IntoIterator<Item = Group>) -> impl Iterator<Item = UserSeed> {
+    let of_group = move |(numbers, state, role): Group| {
+        numbers.map(move |number| UserSeed {
+            id: (base + number).to_string(),
+            state: state.to_owned(),
+            role: role.to_owned(),
+            ..UserSeed::default()
         })
     };
-    groups.into_iter().flat_map(users).collect()
+    groups.into_iter().flat_map(of_group)
 }
 
-fn sunco() -> Vec<SuncoSeed> {
-    let user = |number: usize, external: Option<&str>, state: &str| SuncoSeed {
+fn zendesk() -> Vec<UserSeed> {
+    let groups = [
+        (0..90, "active", "end-user"),
+        (100..130, "soft-deleted", "end-user"),
+        (140..143, "active", "agent"),
+        (143..145, "active", "light-agent"),
+        (145..146, "active", "admin"),
+        // Bystanders.
+        (200..220, "active", "end-user"),
+    ];
+    let busy = users(ZENDESK_BASE, [(130..136, "active", "end-user")]);
+    let busy = busy.map(|user| UserSeed {
+        open_tickets: 2,
+        ..user
+    });
+    users(ZENDESK_BASE, groups).chain(busy).collect()
+}
+
+fn sunco() -> Vec<UserSeed> {
+    let user = |number: usize, external: Option<&str>, state: &str| UserSeed {
         id: format!("5fa1c0d619a30a2e{number:08x}"),
         external_id: external.map(str::to_owned),
-        brand_id: None,
         state: state.to_owned(),
+        ..UserSeed::default()
     };
-    let active = (0..80).map(|number| user(number, None, "active"));
-    let external = EXTERNAL_IDS
-        .iter()
-        .enumerate()
-        .map(|(index, id)| user(80 + index, Some(id), "active"));
+    // Those from 200 on are bystanders.
+    let active = (0..80)
+        .chain(200..210)
+        .map(|number| user(number, None, "active"));
+    let external = (80..).zip(EXTERNAL_IDS);
+    let external = external.map(|(number, id)| user(number, Some(id), "active"));
     let deleted = (90..94).map(|number| user(number, None, "deleted"));
-    let bystanders = (200..210).map(|number| user(number, None, "active"));
-    active
-        .chain(external)
-        .chain(deleted)
-        .chain(bystanders)
-        .collect()
+    active.chain(external).chain(deleted).collect()
 }
 
-fn zoho() -> Vec<ZohoSeed> {
-    let groups: [(Range<u64>, ZohoKind, &str); 7] = [
-        (100..154, ZohoKind::Regular, "active"),
-        (160..165, ZohoKind::Regular, "deleted"),
-        (170..171, ZohoKind::PrimaryContact, "active"),
-        (171..172, ZohoKind::Support, "active"),
-        (172..173, ZohoKind::System, "active"),
-        (173..174, ZohoKind::DigitalEmployee, "active"),
+fn zoho() -> Vec<UserSeed> {
+    let groups = [
+        (100..154, "active", "regular"),
+        (160..165, "deleted", "regular"),
+        (170..171, "active", "primary_contact"),
+        (171..172, "active", "support"),
+        (172..173, "active", "system"),
+        (173..174, "active", "digital_employee"),
         // Bystanders.
-        (200..210, ZohoKind::Regular, "active"),
+        (200..210, "active", "regular"),
     ];
-    let users = |(numbers, kind, state): (Range<u64>, ZohoKind, &str)| {
-        let state = state.to_owned();
-        numbers.map(move |number| ZohoSeed {
-            id: (ZOHO_BASE + number).to_string(),
-            kind,
-            state: state.clone(),
-        })
-    };
-    groups.into_iter().flat_map(users).collect()
+    users(ZOHO_BASE, groups).collect()
 }

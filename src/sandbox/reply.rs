@@ -1,15 +1,13 @@
 //! Replies: HTTP responses whose extensions say whether anything was changed.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode};
 use serde_json::Value;
 
 /// What is answered.
 pub type Reply = http::Response<Bytes>;
-
-/// In a reply's extensions: the request changed a user, or started a job that will. Never sent.
-#[derive(Debug, Clone)]
-struct Effect;
 
 /// `body` as JSON.
 pub(super) fn json(status: u16, body: &Value) -> Reply {
@@ -48,13 +46,19 @@ pub(super) fn with(mut reply: Reply, name: &'static str, value: impl AsRef<str>)
     reply
 }
 
-/// `reply` to a request that changed something.
+/// `reply` to a request that changed a user, or started a job that will: that stands in its extensions,
+/// which are never sent.
 pub(super) fn changed(mut reply: Reply) -> Reply {
-    reply.extensions_mut().insert(Effect);
+    reply.extensions_mut().insert(true);
     reply
 }
 
 /// Whether the request of `reply` changed something.
 pub(super) fn has_effect(reply: &Reply) -> bool {
-    reply.extensions().get::<Effect>().is_some()
+    reply.extensions().get() == Some(&true)
+}
+
+/// `span` in whole seconds, rounded up, as `Retry-After` has it.
+pub(super) fn seconds_up(span: Duration) -> u64 {
+    span.as_secs() + u64::from(span.subsec_nanos() > 0)
 }

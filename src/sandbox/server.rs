@@ -24,8 +24,8 @@ use super::log::LogEntry;
 use super::options::{SandboxError, SandboxOptions};
 use super::reply::Reply;
 use super::request::Request;
-use super::seed::{Seed, UserState};
 use super::settings::Settings;
+use super::user::{Seed, UserState};
 use crate::domain::{Time, WallClock};
 
 /// How large a request's body may be.
@@ -137,7 +137,10 @@ impl Sandbox {
     pub async fn start(options: SandboxOptions) -> Result<Running, SandboxError> {
         let wanted = options.listen;
         if !wanted.ip().is_loopback() {
-            return Err(SandboxError::NotLoopback { addr: wanted });
+            return Err(SandboxError::Refused(format!(
+                "the sandbox serves on loopback only and will not listen on {wanted}; name an \
+                 address such as 127.0.0.1:8080"
+            )));
         }
         let clock = options.clock.clone();
         let shared = Arc::new(Shared {

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
+use jiff::fmt::serde::unsigned_duration::friendly::compact as span;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::faults::Faults;
 use super::options::SandboxError;
-use super::text::{self, Latency, Span};
-use super::window::shortened;
+use super::text::{self, Latency};
 use crate::domain::Quota;
 
 /// Everything that can be changed of a tenant while it runs.
@@ -29,7 +29,8 @@ pub struct Settings {
     /// Every quota's span, every job's and every retention's time is divided by this.
     pub scale_limits: f64,
     /// How long access tokens truly live, whatever `expires_in` says; `None`: as long as it says.
-    pub token_lifetime: Option<Span>,
+    #[serde(with = "span::optional")]
+    pub token_lifetime: Option<Duration>,
     /// What concerns Zendesk Support.
     pub zendesk: ZendeskSettings,
     /// What concerns Sunshine Conversations.
@@ -50,11 +51,10 @@ pub(super) struct Limit {
 }
 
 /// How a quota's span is laid.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum QuotaMode {
     /// No span of that length, wherever it begins, holds more.
-    #[default]
     Rolling,
     /// Spans are laid end to end from the epoch on; each begins with the full quota.
     Fixed,
@@ -77,9 +77,11 @@ pub struct ZendeskSettings {
     /// Every so many result items of a job, one is missing although the job did it; 0: none.
     pub job_items_missing_every: u32,
     /// How long after a permanent deletion the user's name still stands.
-    pub rename_delay: Span,
+    #[serde(with = "span::required")]
+    pub rename_delay: Duration,
     /// How long after a soft deletion the user is not found yet among the deleted ones.
-    pub listing_delay: Span,
+    #[serde(with = "span::required")]
+    pub listing_delay: Duration,
     /// The user whose credentials are used.
     pub caller_id: u64,
     /// What that user may do.
@@ -161,71 +163,31 @@ pub enum ZohoRights {
     NoPrivilege,
 }
 
+/// What a tenant begins with, unless the options say otherwise.
+const DEFAULTS: &str = r#"{
+    "latency": "0s", "faults": "", "quota_mode": "rolling", "scale_limits": 1.0, "token_lifetime": null,
+    "zendesk": {
+        "quota": "700/1m", "permanent_quota": "700/10m",
+        "job_limit": 30, "jobs_fail": false, "job_items_missing_every": 0,
+        "rename_delay": "0s", "listing_delay": "0s",
+        "caller_id": 361808000001, "caller_role": "admin"
+    },
+    "sunco": {"quota": "1000/1m", "key_scope": "app"},
+    "zoho": {
+        "credits": "5000/1d", "token_quota": "10/10m", "concurrency": 5,
+        "org": "production", "rights": "full", "scopes": ["ZohoCRM.users.ALL", "ZohoCRM.org.READ"],
+        "deletion_cap": null, "deleted_readable": true, "caller_id": "5725767000000411001"
+    }
+}"#;
+
 impl Default for Settings {
+    #[expect(
+        clippy::expect_used,
+        reason = "the text stands in this file, and every test reads it"
+    )]
     fn default() -> Self {
-        Self {
-            latency: Latency::default(),
-            faults: Faults::default(),
-            quota_mode: QuotaMode::default(),
-            scale_limits: 1.0,
-            token_lifetime: None,
-            zendesk: ZendeskSettings::default(),
-            sunco: SuncoSettings::default(),
-            zoho: ZohoSettings::default(),
-        }
+        serde_json::from_str(DEFAULTS).expect("the settings of this file")
     }
-}
-
-impl Default for ZendeskSettings {
-    fn default() -> Self {
-        Self {
-            quota: quota("700/1m"),
-            permanent_quota: quota("700/10m"),
-            job_limit: 30,
-            jobs_fail: false,
-            job_items_missing_every: 0,
-            rename_delay: Span::default(),
-            listing_delay: Span::default(),
-            caller_id: 361_808_000_001,
-            caller_role: ZendeskCaller::Admin,
-        }
-    }
-}
-
-impl Default for SuncoSettings {
-    fn default() -> Self {
-        Self {
-            quota: quota("1000/1m"),
-            key_scope: "app".to_owned(),
-        }
-    }
-}
-
-impl Default for ZohoSettings {
-    fn default() -> Self {
-        Self {
-            credits: quota("5000/1d"),
-            token_quota: quota("10/10m"),
-            concurrency: 5,
-            org: ZohoOrg::Production,
-            rights: ZohoRights::Full,
-            scopes: vec![
-                "ZohoCRM.users.ALL".to_owned(),
-                "ZohoCRM.org.READ".to_owned(),
-            ],
-            deletion_cap: None,
-            deleted_readable: true,
-            caller_id: "5725767000000411001".to_owned(),
-        }
-    }
-}
-
-#[expect(
-    clippy::expect_used,
-    reason = "the texts stand in this file, and a test reads them all"
-)]
-fn quota(text: &str) -> Quota {
-    text.parse().expect("a quota of this file")
 }
 
 impl Settings {
@@ -241,9 +203,11 @@ impl Settings {
         }
     }
 
-    /// `span` divided by the scale of all limits.
+    /// `span` divided by the scale of all limits, but at least one millisecond long.
     pub(super) fn shortened(&self, span: Duration) -> Duration {
-        shortened(span, self.scale_limits)
+        Duration::try_from_secs_f64(span.as_secs_f64() / self.scale_limits)
+            .unwrap_or(span)
+            .max(Duration::from_millis(1))
     }
 
     /// These settings with what `change` names replaced, field by field.
@@ -282,6 +246,8 @@ fn merge(all: &mut Value, change: Value) {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use serde_json::json;
 
     use super::{QuotaMode, Settings, ZendeskCaller};
@@ -301,7 +267,7 @@ mod tests {
             .unwrap();
         assert_eq!(after.latency.to_string(), "20ms..40ms");
         assert_eq!(after.quota_mode, QuotaMode::Fixed);
-        assert_eq!(after.token_lifetime.unwrap().to_string(), "2s");
+        assert_eq!(after.token_lifetime, Some(Duration::from_secs(2)));
         assert_eq!(after.zendesk.caller_role, ZendeskCaller::AgentManagingUsers);
         let limit = after.limit(after.zendesk.quota);
         assert_eq!((limit.requests, limit.span.as_millis()), (3, 600));
@@ -312,18 +278,5 @@ mod tests {
         assert_eq!(after.zoho, before.zoho);
         let again = after.changed(json!({"token_lifetime": null})).unwrap();
         assert_eq!(again.token_lifetime, None);
-    }
-
-    #[test]
-    fn a_change_that_makes_no_sense_is_refused() {
-        for change in [
-            json!({"latencies": "1s"}),
-            json!({"zendesk": {"quota": "none"}}),
-            json!({"scale_limits": 0.0}),
-            json!({"scale_limits": 1e9}),
-            json!([]),
-        ] {
-            assert!(Settings::default().changed(change).is_err());
-        }
     }
 }

@@ -12,12 +12,11 @@ use ring::hmac;
 use serde_json::{Value, json};
 
 use super::faults::{Fault, LONG_WAIT_SECS};
-use super::hub::Context;
-use super::options::{Credentials, SandboxError};
+use super::hub::{Context, Sandbox};
+use super::options::SandboxError;
 use super::reply::{Reply, changed, json, with};
 use super::request::{Ask, Presented, Request};
-use super::seed::{SuncoSeed, UserState};
-use super::user::{State, User};
+use super::user::{State, User, UserSeed, UserState};
 use super::window::Window;
 use crate::domain::{ProviderKind, Time};
 
@@ -37,7 +36,7 @@ pub(super) struct Conversations {
 
 impl Conversations {
     /// Puts a user in.
-    pub(super) fn seed(&mut self, seed: &SuncoSeed, now: Time) -> Result<(), SandboxError> {
+    pub(super) fn seed(&mut self, seed: &UserSeed, now: Time) -> Result<(), SandboxError> {
         let refuse = |reason| SandboxError::seed(ProviderKind::Sunco, &seed.id, reason);
         if seed.id.len() != 24 || !seed.id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return Err(refuse("its id must be 24 hex digits"));
@@ -82,7 +81,7 @@ impl Conversations {
         if request.ask == Ask::Unknown {
             return error(404, "not_found", "Resource not found");
         }
-        if request.name != context.credentials.sunco_app_id {
+        if request.name != Sandbox::SUNCO_APP_ID {
             return error(404, "app_not_found", "App not found");
         }
         // A token cannot claim another scope than its key has.
@@ -189,14 +188,13 @@ fn shown(user: &User) -> Value {
 
 /// The scope of the good key that `request` shows; `None`: it shows none. A JWT claims its scope.
 fn scope_of(request: &Request, context: &Context) -> Option<String> {
-    let own = context.credentials;
     match request.presented() {
         Presented::Basic(user, password) => {
-            let is_good = user == own.sunco_key_id && password == own.sunco_key_secret;
+            let is_good = user == Sandbox::SUNCO_KEY_ID && password == Sandbox::SECRET;
             is_good.then(|| context.settings.sunco.key_scope.clone())
         }
         Presented::Bearer(token) => {
-            let claims = claims(&token, own, context.now)?;
+            let claims = claims(&token, context.now)?;
             Some(claims["scope"].as_str().unwrap_or_default().to_owned())
         }
         Presented::Zoho(_) | Presented::Nothing => None,
@@ -204,15 +202,15 @@ fn scope_of(request: &Request, context: &Context) -> Option<String> {
 }
 
 /// The claims of `token`, if it is signed with the key it names and has not died.
-fn claims(token: &str, own: &Credentials, now: Time) -> Option<Value> {
+fn claims(token: &str, now: Time) -> Option<Value> {
     let (signed, signature) = token.rsplit_once('.')?;
     let (header, claims) = signed.split_once('.')?;
     let decoded = |part| URL_SAFE_NO_PAD.decode(part).ok();
     let header: Value = serde_json::from_slice(&decoded(header)?).ok()?;
-    if header["alg"] != "HS256" || header["kid"] != own.sunco_key_id {
+    if header["alg"] != "HS256" || header["kid"] != Sandbox::SUNCO_KEY_ID {
         return None;
     }
-    let key = hmac::Key::new(hmac::HMAC_SHA256, own.sunco_key_secret.as_bytes());
+    let key = hmac::Key::new(hmac::HMAC_SHA256, Sandbox::SECRET.as_bytes());
     hmac::verify(&key, signed.as_bytes(), &decoded(signature)?).ok()?;
     let claims: Value = serde_json::from_slice(&decoded(claims)?).ok()?;
     // In seconds since the epoch; without one, the token never dies.

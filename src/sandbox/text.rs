@@ -1,44 +1,13 @@
-//! Values written as text in settings: spans of time, latencies, and whatever else has `FromStr`.
+//! Values written as text in settings: latencies, and whatever else has `FromStr`.
 
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use thiserror::Error;
+use serde::{Deserialize, Deserializer, Serializer};
 
-/// A span of time, written like `50ms`, `2s` or `10m`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub struct Span(pub Duration);
-
-impl fmt::Display for Span {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let span = SignedDuration::try_from(self.0).unwrap_or(SignedDuration::MAX);
-        write!(f, "{span:#}")
-    }
-}
-
-impl FromStr for Span {
-    type Err = jiff::Error;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let span: SignedDuration = text.trim().parse()?;
-        Duration::try_from(span).map(Self)
-    }
-}
-
-impl Serialize for Span {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serialize(self, serializer)
-    }
-}
-
-impl<'de> Deserialize<'de> for Span {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserialize(deserializer)
-    }
-}
+use super::options::SandboxError;
 
 /// For `#[serde(with = "text")]`: writes a value as it displays.
 pub(super) fn serialize<T: fmt::Display, S: Serializer>(
@@ -65,28 +34,9 @@ pub struct Latency {
     most: Duration,
 }
 
-/// Why a text is not a [`Latency`].
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error(
-    "`{text}` is not a latency; write a time such as \"50ms\" or a range such as \"20ms..200ms\", \
-     up to one minute"
-)]
-pub struct LatencyError {
-    /// The text.
-    text: String,
-}
-
 impl Latency {
     /// The longest latency taken.
     pub const MOST: Duration = Duration::from_mins(1);
-
-    /// Always `span`.
-    pub const fn fixed(span: Duration) -> Self {
-        Self {
-            least: span,
-            most: span,
-        }
-    }
 
     /// One value of the range, drawn from `random`.
     pub(super) fn draw(self, random: &mut fastrand::Rng) -> Duration {
@@ -96,28 +46,33 @@ impl Latency {
 
 impl fmt::Display for Latency {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.least == self.most {
-            return Span(self.least).fmt(f);
+        let [least, most] = [self.least, self.most]
+            .map(|span| SignedDuration::try_from(span).unwrap_or(SignedDuration::MAX));
+        if least == most {
+            return write!(f, "{least:#}");
         }
-        write!(f, "{}..{}", Span(self.least), Span(self.most))
+        write!(f, "{least:#}..{most:#}")
     }
 }
 
 impl FromStr for Latency {
-    type Err = LatencyError;
+    type Err = SandboxError;
 
-    fn from_str(text: &str) -> Result<Self, LatencyError> {
-        let span = |part: &str| part.parse::<Span>().ok().map(|span| span.0);
-        let latency = match text.split_once("..") {
-            None => span(text).map(Self::fixed),
-            Some((least, most)) => span(least)
-                .zip(span(most))
-                .map(|(least, most)| Self { least, most }),
+    fn from_str(text: &str) -> Result<Self, SandboxError> {
+        let span = |part: &str| {
+            let span: SignedDuration = part.trim().parse().ok()?;
+            Duration::try_from(span).ok()
         };
-        latency
+        let (least, most) = text.split_once("..").unwrap_or((text, text));
+        span(least)
+            .zip(span(most))
+            .map(|(least, most)| Self { least, most })
             .filter(|it| it.least <= it.most && it.most <= Self::MOST)
-            .ok_or_else(|| LatencyError {
-                text: text.to_owned(),
+            .ok_or_else(|| {
+                SandboxError::Refused(format!(
+                    "`{text}` is not a latency; write a time such as \"50ms\" or a range such as \
+                     \"20ms..200ms\", up to one minute"
+                ))
             })
     }
 }

@@ -1,10 +1,71 @@
-//! Users as they truly stand, whoever their provider is, and the access tokens that still live.
+//! Users to put into a tenant, users as they truly stand, whoever their provider is, and the access
+//! tokens that still live.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::seed::UserState;
+use serde::{Deserialize, Serialize};
+
 use crate::domain::{ProviderKind, Time};
+
+/// Users to put into a tenant. One that is there already is replaced.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Seed {
+    /// The tenant; empty: `default`.
+    pub tenant: String,
+    /// Users of Zendesk Support.
+    pub zendesk: Vec<UserSeed>,
+    /// Users of Sunshine Conversations.
+    pub sunco: Vec<UserSeed>,
+    /// Users of Zoho CRM.
+    pub zoho: Vec<UserSeed>,
+}
+
+/// A user to put in. Not every provider has all of these.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct UserSeed {
+    /// The id: digits, at Sunshine Conversations 24 hex digits.
+    pub id: String,
+    /// `active` (also if empty); at Zendesk also `soft-deleted` or `permanently-deleted`, at Sunshine
+    /// Conversations `deleted`, at Zoho `inactive` or `deleted`.
+    pub state: String,
+    /// At Zendesk the role: `end-user` (also if empty), `agent`, `light-agent` or `admin`. At Zoho the
+    /// kind: `regular` (also if empty), `primary_contact`, `support`, `system`, `digital_employee`,
+    /// `closed` or `administrator`.
+    #[serde(alias = "kind")]
+    pub role: String,
+    /// How many tickets that are not closed the user is requester of.
+    pub open_tickets: u32,
+    /// The external id; `None`: the user has none.
+    pub external_id: Option<String>,
+    /// The brand the user is kept apart for; `None`: for none. With one, the external id is found
+    /// only by requests that name the brand.
+    pub brand_id: Option<String>,
+}
+
+/// A user as it stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UserState {
+    /// The tenant.
+    pub tenant: String,
+    /// The provider.
+    pub provider: ProviderKind,
+    /// The provider's id.
+    pub id: String,
+    /// The external id; `None`: there is none, or the provider has no such thing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external_id: Option<String>,
+    /// `active`, `inactive`, `soft-deleted`, `permanently-deleted`, `cleared` or `deleted`.
+    pub state: String,
+    /// The role at Zendesk, the kind at Zoho; empty at Sunshine Conversations.
+    pub role: String,
+    /// When the state last changed; `None`: never since the user was seeded.
+    pub changed_at: Option<Time>,
+    /// How often requests changed the state: 2 after both deletions of Zendesk.
+    pub changes: u32,
+}
 
 /// How a user stands. No provider knows all of these.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use super::reply::seconds_up;
 use super::settings::{Limit, QuotaMode};
 use crate::domain::Time;
 
@@ -72,25 +73,13 @@ impl Limit {
     }
 }
 
-/// `span` divided by `scale`, but at least one millisecond long.
-pub(super) fn shortened(span: Duration, scale: f64) -> Duration {
-    Duration::try_from_secs_f64(span.as_secs_f64() / scale)
-        .unwrap_or(span)
-        .max(Duration::from_millis(1))
-}
-
-/// `span` in whole seconds, rounded up, as `Retry-After` has it.
-pub(super) fn seconds_up(span: Duration) -> u64 {
-    span.as_secs() + u64::from(span.subsec_nanos() > 0)
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
     use proptest::prelude::*;
 
-    use super::{Limit, Window, seconds_up};
+    use super::{Limit, Window};
     use crate::domain::Time;
     use crate::sandbox::settings::QuotaMode::{self, Fixed, Rolling};
 
@@ -142,13 +131,6 @@ mod tests {
             };
             let taken: Vec<u128> = takes.iter().map(|it| take(*it)).collect();
             assert_eq!(taken, waits);
-        }
-    }
-
-    #[test]
-    fn retry_after_rounds_up() {
-        for (millis, secs) in [(0, 0), (1, 1), (1_000, 1), (1_001, 2)] {
-            assert_eq!(seconds_up(Duration::from_millis(millis)), secs);
         }
     }
 

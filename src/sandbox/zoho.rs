@@ -9,29 +9,24 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::faults::{Fault, LONG_WAIT_SECS};
-use super::hub::Context;
+use super::hub::{Context, Sandbox};
 use super::options::SandboxError;
 use super::reply::{Reply, changed, empty, text, with};
 use super::request::{Ask, Presented, Request, is_number};
-use super::seed::{UserState, ZohoKind, ZohoSeed};
 use super::settings::{ZohoOrg, ZohoRights};
-use super::user::{State, Tokens, User};
+use super::user::{State, Tokens, User, UserSeed, UserState};
 use super::window::Window;
 use crate::domain::{ProviderKind, Time};
 
 /// Every kind of user: its name to a judge, and its type in answers.
-const KINDS: [(ZohoKind, &str, &str); 7] = [
-    (ZohoKind::Regular, "regular", "Regular User"),
-    (ZohoKind::PrimaryContact, "primary_contact", "Regular User"),
-    (ZohoKind::Support, "support", "Support User"),
-    (ZohoKind::System, "system", "System User"),
-    (
-        ZohoKind::DigitalEmployee,
-        "digital_employee",
-        "Digital Employee",
-    ),
-    (ZohoKind::Closed, "closed", "Regular User"),
-    (ZohoKind::Administrator, "administrator", "Regular User"),
+const KINDS: [(&str, &str); 7] = [
+    ("regular", "Regular User"),
+    ("primary_contact", "Regular User"),
+    ("support", "Support User"),
+    ("system", "System User"),
+    ("digital_employee", "Digital Employee"),
+    ("closed", "Regular User"),
+    ("administrator", "Regular User"),
 ];
 
 /// A Zoho CRM org, and its refresh token at the accounts server.
@@ -70,7 +65,7 @@ impl Crm {
     }
 
     /// Puts a user in.
-    pub(super) fn seed(&mut self, seed: &ZohoSeed, now: Time) -> Result<(), SandboxError> {
+    pub(super) fn seed(&mut self, seed: &UserSeed, now: Time) -> Result<(), SandboxError> {
         let refuse = |reason| SandboxError::seed(ProviderKind::Zoho, &seed.id, reason);
         if !is_number(&seed.id) || seed.id.len() > Self::ID_DIGITS_MAX {
             return Err(refuse("its id must be 1 to 19 digits"));
@@ -78,8 +73,13 @@ impl Crm {
         let states = [State::Active, State::Inactive, State::Deleted];
         let state = State::named(&seed.state, &states)
             .ok_or_else(|| refuse("its state must be active, inactive or deleted"))?;
-        let kind = KINDS.iter().find(|kind| kind.0 == seed.kind);
-        let role = kind.map_or("regular", |kind| kind.1);
+        let role = if seed.role.is_empty() {
+            KINDS[0].0
+        } else {
+            let kind = KINDS.iter().find(|(kind, _)| *kind == seed.role);
+            let (kind, _) = kind.ok_or_else(|| refuse("Zoho has no users of its kind"))?;
+            kind
+        };
         let user = User::new(&seed.id, role, state, now);
         self.users.insert(seed.id.clone(), user);
         Ok(())
@@ -333,16 +333,12 @@ impl Crm {
 
     /// `POST /oauth/v2/token`, its parameters in a form body or in the query.
     fn token(&mut self, request: &Request, context: &Context) -> Reply {
-        let (own, settings) = (context.credentials, context.settings);
+        let settings = context.settings;
         for (name, good, error) in [
-            ("client_id", own.zoho_client_id.as_str(), "invalid_client"),
-            (
-                "client_secret",
-                &own.zoho_client_secret,
-                "invalid_client_secret",
-            ),
+            ("client_id", Sandbox::ZOHO_CLIENT_ID, "invalid_client"),
+            ("client_secret", Sandbox::SECRET, "invalid_client_secret"),
             ("grant_type", "refresh_token", "unsupported_grant_type"),
-            ("refresh_token", &own.zoho_refresh_token, "invalid_code"),
+            ("refresh_token", Sandbox::ZOHO_REFRESH_TOKEN, "invalid_code"),
         ] {
             let given = request.form(name).or_else(|| request.query(name));
             if given.as_deref() != Some(good) {
@@ -361,9 +357,7 @@ impl Crm {
             );
         }
         let scope = settings.zoho.scopes.join(",");
-        let life = settings
-            .token_lifetime
-            .map_or(Self::TOKEN_LIFE, |span| span.0);
+        let life = settings.token_lifetime.unwrap_or(Self::TOKEN_LIFE);
         json_reply(
             200,
             &json!({
@@ -378,7 +372,7 @@ impl Crm {
 
 /// A user as answers show it.
 fn shown(user: &User) -> Value {
-    let kind = KINDS.iter().find(|kind| kind.1 == user.role);
+    let kind = KINDS.iter().find(|kind| kind.0 == user.role);
     let (profile, role) = match user.role {
         "administrator" => ("Administrator", "CEO"),
         _ => ("Standard", "Manager"),
@@ -395,7 +389,7 @@ fn shown(user: &User) -> Value {
         "email": email(user),
         "status": status,
         "confirm": true,
-        "type__s": kind.map(|kind| kind.2),
+        "type__s": kind.map(|kind| kind.1),
         "profile": {"name": profile, "id": "5725767000000026011"},
         "role": {"name": role, "id": "5725767000000026005"},
     })

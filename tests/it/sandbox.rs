@@ -158,6 +158,11 @@ fn zendesk_answers_as_documented() {
         DELETE /api/v2/users/1009 404 /error "RecordNotFound"
         DELETE /api/v2/users/361808000000 422 /error "RecordInvalid"
         DELETE /api/v2/users/361808000001 422 /error "RecordInvalid"
+        DELETE /api/v2/users/3.6E+11 400 /error/title "Invalid attribute"
+        DELETE /api/v2/users/+7 400 /error/title "Invalid attribute"
+        DELETE /api/v2/users/..%2Fx 400 /error/title "Invalid attribute"
+        PUT /api/v2/users/7 404 /error "InvalidEndpoint"
+        DELETE /api/v2/users/7/ 404 /error "InvalidEndpoint"
         DELETE /api/v2/users/ 404 /error "InvalidEndpoint"
         DELETE /api/v2/users/destroy_many?ids=, 400 /error "BadRequest"
         GET /api/v2/users/1001/compliance_deletion_statuses 200 - {"compliance_deletion_statuses": []}
@@ -198,6 +203,8 @@ fn sunshine_conversations_answers_as_specified() {
         DELETE {APP}/users/vip?brandId=b1 200 - {{}}
         DELETE {clear} 200 /user/profile {{}}
         DELETE {clear} 200 /user/externalId "shop/1001 ä?#%+"
+        DELETE {APP}/users/a/b 404 /errors/0/code "not_found"
+        PATCH {APP}/users/{GUEST} 404 /errors/0/code "not_found"
         DELETE {APP}/users/ 404 /errors/0/code "not_found"
         DELETE /v2/apps/0000/users/1 404 /errors/0/code "app_not_found"
         "#
@@ -242,6 +249,8 @@ fn zoho_answers_as_documented() {
         GET {USER}104 200 /users/0/type__s "Support User"
         GET /crm/v8/users?ids={ids} 400 /code "INVALID_DATA"
         PUT /crm/v8/users/1 400 /code "INVALID_REQUEST_METHOD"
+        DELETE /crm/v8/users/zcrm_17 404 /code "INVALID_URL_PATTERN"
+        DELETE /crm/v8/users/5.7E%2B18 404 /code "INVALID_URL_PATTERN"
         GET /crm/v9/users 404 /code "INVALID_URL_PATTERN"
         GET /crm/v8/org 200 /org/0/primary_zuid "600411103"
         "#

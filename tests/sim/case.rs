@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use userpurge::domain::{Action, ProviderKind};
-use userpurge::sandbox::{Seed, SuncoSeed, ZendeskSeed, ZohoKind, ZohoSeed};
+use userpurge::sandbox::{Seed, UserSeed};
 
 use crate::file::{Bad, RowCase, Shape, Written};
 
@@ -331,11 +331,12 @@ fn put_user(draw: &mut Draw, seed: &mut Seed, provider: ProviderKind, id: &str) 
                 "permanently-deleted",
             ]);
             let role = draw.one(&["agent", "light-agent", "admin"]);
-            seed.zendesk.push(ZendeskSeed {
+            seed.zendesk.push(UserSeed {
                 id,
                 state: state.to_owned(),
                 role: if is_special { role } else { "end-user" }.to_owned(),
                 open_tickets: u32::from(draw.is(5)),
+                ..UserSeed::default()
             });
             match state {
                 "soft-deleted" => vec![Action::Delete],
@@ -345,31 +346,29 @@ fn put_user(draw: &mut Draw, seed: &mut Seed, provider: ProviderKind, id: &str) 
         }
         ProviderKind::Sunco => {
             let state = draw.one(&["active", "active", "active", "deleted"]);
-            seed.sunco.push(SuncoSeed {
+            seed.sunco.push(UserSeed {
                 id,
                 state: state.to_owned(),
-                ..SuncoSeed::default()
+                ..UserSeed::default()
             });
             done_if(state == "deleted", ProviderKind::Sunco)
         }
         ProviderKind::Zoho => {
-            let has_primary = seed
-                .zoho
-                .iter()
-                .any(|it| it.kind == ZohoKind::PrimaryContact);
+            let has_primary = seed.zoho.iter().any(|it| it.role == "primary_contact");
             let kinds = [
-                ZohoKind::Support,
-                ZohoKind::System,
-                ZohoKind::DigitalEmployee,
-                ZohoKind::Administrator,
-                ZohoKind::PrimaryContact,
+                "support",
+                "system",
+                "digital_employee",
+                "administrator",
+                "primary_contact",
             ];
             let kind = draw.one(&kinds[..kinds.len() - usize::from(has_primary)]);
             let state = draw.one(&["active", "active", "inactive", "deleted"]);
-            seed.zoho.push(ZohoSeed {
+            seed.zoho.push(UserSeed {
                 id,
-                kind: if is_special { kind } else { ZohoKind::Regular },
+                role: if is_special { kind } else { "regular" }.to_owned(),
                 state: state.to_owned(),
+                ..UserSeed::default()
             });
             done_if(state == "deleted", ProviderKind::Zoho)
         }
@@ -391,14 +390,14 @@ pub(crate) fn roles_of(seed: &Seed) -> Vec<(String, &'static str)> {
         Some((it.id.clone(), role))
     });
     let zoho = seed.zoho.iter().filter_map(|it| {
-        let role = match it.kind {
-            ZohoKind::Administrator => "administrator",
-            ZohoKind::Support => "support-user",
-            ZohoKind::System => "system-user",
-            ZohoKind::DigitalEmployee => "digital-employee",
-            ZohoKind::PrimaryContact => "primary-contact",
+        let role = match it.role.as_str() {
+            "administrator" => "administrator",
+            "support" => "support-user",
+            "system" => "system-user",
+            "digital_employee" => "digital-employee",
+            "primary_contact" => "primary-contact",
             // Closed ones are shown as deleted.
-            ZohoKind::Regular | ZohoKind::Closed => return None,
+            _ => return None,
         };
         Some((it.id.clone(), role))
     });

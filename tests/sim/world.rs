@@ -10,9 +10,7 @@ use serde_json::Value;
 use userpurge::domain::{ProviderKind, Time};
 use userpurge::lane::{Event, Now, RequestId};
 use userpurge::provider::{self, Reply};
-use userpurge::sandbox::{
-    self, Call, Delivery, Sandbox, SandboxOptions, Seed, ZendeskSeed, ZohoKind, ZohoSeed,
-};
+use userpurge::sandbox::{self, Call, Delivery, Sandbox, SandboxOptions, Seed, UserSeed};
 use userpurge::transport::{Failure, REPLY_TIME_MAX, TransportError, put_date};
 
 use crate::case::{Case, Draw, Options, RunCase, roles_of};
@@ -308,17 +306,17 @@ impl World {
             ..Seed::default()
         };
         let role = if user.provider == ProviderKind::Zendesk {
-            seed.zendesk.push(ZendeskSeed {
+            seed.zendesk.push(UserSeed {
                 id: key.1.clone(),
                 role: "agent".to_owned(),
-                ..ZendeskSeed::default()
+                ..UserSeed::default()
             });
             "agent"
         } else {
-            seed.zoho.push(ZohoSeed {
+            seed.zoho.push(UserSeed {
                 id: key.1.clone(),
-                kind: ZohoKind::Administrator,
-                ..ZohoSeed::default()
+                role: "administrator".to_owned(),
+                ..UserSeed::default()
             });
             "administrator"
         };

@@ -4,7 +4,7 @@
 use std::io::{self, Write};
 
 use userpurge::domain::Outcome;
-use userpurge::sandbox::{Seed, SuncoSeed, UserState, ZendeskSeed, ZohoKind, ZohoSeed};
+use userpurge::sandbox::{Seed, UserSeed, UserState};
 
 /// Rows of one make-up.
 const BLOCK: usize = 1_000;
@@ -34,7 +34,7 @@ enum User {
     ZendeskTickets,
     ZendeskAgent,
     Sunco,
-    Zoho(&'static str, ZohoKind),
+    Zoho(&'static str, &'static str),
 }
 
 /// A row's sort, and the row whose user it names: its own, but for a duplicate.
@@ -53,7 +53,7 @@ pub(crate) struct Input {
 
 const ACTIVE: User = User::Zendesk("active");
 const SOFT: User = User::Zendesk("soft-deleted");
-const REGULAR: User = User::Zoho("active", ZohoKind::Regular);
+const REGULAR: User = User::Zoho("active", "regular");
 const SOFTLY: Option<(&str, u32)> = Some(("soft-deleted", 1));
 const GONE: Option<(&str, u32)> = Some(("permanently-deleted", 1));
 const UNTOUCHED: Option<(&str, u32)> = Some(("active", 0));
@@ -79,8 +79,8 @@ const fn sort(
 fn sorts() -> [(usize, Sort); 20] {
     use Outcome::{AlreadyGone, Deleted, Duplicate, Invalid as Bad, NotFound, Protected, Refused};
     let crm = "crm";
-    let support = User::Zoho("active", ZohoKind::Support);
-    let was_deleted = User::Zoho("deleted", ZohoKind::Regular);
+    let support = User::Zoho("active", "support");
+    let was_deleted = User::Zoho("deleted", "regular");
     [
         (380, sort("acme", "delete", Deleted, ACTIVE, SOFTLY)),
         (
@@ -254,25 +254,27 @@ impl Case {
 
     fn put(self, seed: &mut Seed) {
         let id = self.id();
-        let zendesk = |state: &str, role: &str, open_tickets| ZendeskSeed {
+        let zendesk = |state: &str, role: &str, open_tickets| UserSeed {
             id: self.id(),
             state: state.to_owned(),
             role: role.to_owned(),
             open_tickets,
+            ..UserSeed::default()
         };
         match self.sort.user {
             User::None => {}
             User::Zendesk(state) => seed.zendesk.push(zendesk(state, "", 0)),
             User::ZendeskTickets => seed.zendesk.push(zendesk("", "", 2)),
             User::ZendeskAgent => seed.zendesk.push(zendesk("", "agent", 0)),
-            User::Sunco => seed.sunco.push(SuncoSeed {
+            User::Sunco => seed.sunco.push(UserSeed {
                 id,
-                ..SuncoSeed::default()
+                ..UserSeed::default()
             }),
-            User::Zoho(state, kind) => seed.zoho.push(ZohoSeed {
+            User::Zoho(state, kind) => seed.zoho.push(UserSeed {
                 id,
-                kind,
+                role: kind.to_owned(),
                 state: state.to_owned(),
+                ..UserSeed::default()
             }),
         }
     }

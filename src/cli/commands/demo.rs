@@ -13,7 +13,7 @@ use crate::cli::{ExitCode, Failure};
 use crate::domain::Outcome;
 use crate::ledger::Disk;
 use crate::ledger::LedgerState;
-use crate::sandbox::{DEMO_CSV, Latency, Population, Running, Sandbox, SandboxOptions, Settings};
+use crate::sandbox::{DEMO_CSV, Latency, Running, Sandbox, SandboxOptions, Settings};
 
 /// The sandbox's quotas are this much quicker than the real ones: ten minutes pass in six seconds.
 const SCALE: f64 = 100.0;
@@ -22,7 +22,7 @@ const SCALE: f64 = 100.0;
 pub(in crate::cli) async fn execute(disk: &dyn Disk) -> Result<ExitCode, Failure> {
     let latency = "20ms..80ms".parse::<Latency>().map_err(Failure::refused)?;
     let options = SandboxOptions {
-        population: Population::Demo,
+        has_demo_users: true,
         settings: Settings {
             latency,
             scale_limits: SCALE,
@@ -30,11 +30,10 @@ pub(in crate::cli) async fn execute(disk: &dyn Disk) -> Result<ExitCode, Failure
         },
         ..SandboxOptions::default()
     };
-    let credentials = options.credentials.clone();
     let running = Sandbox::start(options).await.map_err(Failure::refused)?;
     let folder = folder()?;
     let accounts = sandbox::DEMO_ACCOUNTS.map(|(name, kind)| (name.to_owned(), kind));
-    let config = sandbox::config(&running.base_url(), &credentials, &accounts, SCALE);
+    let config = sandbox::config(&running.base_url(), &accounts, SCALE);
     write(&folder.join("userpurge.toml"), &config)?;
     write(&folder.join("demo.csv"), DEMO_CSV)?;
     tell(&format!(

@@ -13,10 +13,7 @@ use crate::cli::{ExitCode, Failure};
 use crate::domain::{Action, ProviderKind, Quota, Record};
 use crate::input::{InputSource, ReadOptions};
 use crate::provider::{check_id, defaults};
-use crate::sandbox::{
-    Credentials, Population, Sandbox, SandboxOptions, Seed, Settings, SuncoSeed, ZendeskSeed,
-    ZohoSeed,
-};
+use crate::sandbox::{Sandbox, SandboxOptions, Seed, Settings, UserSeed};
 
 /// Serves until a signal ends it.
 pub(in crate::cli) async fn execute(args: SandboxArgs) -> Result<ExitCode, Failure> {
@@ -25,11 +22,7 @@ pub(in crate::cli) async fn execute(args: SandboxArgs) -> Result<ExitCode, Failu
     let scale = args.scale_limits;
     let options = SandboxOptions {
         listen: args.listen,
-        population: if stock.is_some() {
-            Population::Empty
-        } else {
-            Population::Demo
-        },
+        has_demo_users: stock.is_none(),
         settings: Settings {
             latency: args.latency.unwrap_or(settings.latency),
             faults: args.faults.unwrap_or(settings.faults),
@@ -38,7 +31,6 @@ pub(in crate::cli) async fn execute(args: SandboxArgs) -> Result<ExitCode, Failu
         },
         ..SandboxOptions::default()
     };
-    let credentials = options.credentials.clone();
     let sandbox = Sandbox::start(options).await.map_err(Failure::refused)?;
     let mut accounts = DEMO_ACCOUNTS
         .map(|(name, kind)| (name.to_owned(), kind))
@@ -48,7 +40,7 @@ pub(in crate::cli) async fn execute(args: SandboxArgs) -> Result<ExitCode, Failu
         accounts.retain(|(_, kind)| !stock.accounts.values().any(|other| other == kind));
         accounts.extend(stock.accounts.clone());
     }
-    let config = config(&sandbox.base_url(), &credentials, &accounts, scale);
+    let config = config(&sandbox.base_url(), &accounts, scale);
     if let Some(path) = &args.write_config {
         write_config(path, &config)?;
     }
@@ -137,14 +129,14 @@ impl Stock {
     fn add(&mut self, kind: ProviderKind, id: &str, is_soft_deleted: bool) {
         let id = id.to_owned();
         match kind {
-            ProviderKind::Zendesk => self.seed.zendesk.push(ZendeskSeed {
+            ProviderKind::Zendesk => self.seed.zendesk.push(UserSeed {
                 id,
                 state: if is_soft_deleted { "soft-deleted" } else { "" }.to_owned(),
-                ..ZendeskSeed::default()
+                ..UserSeed::default()
             }),
-            ProviderKind::Zoho => self.seed.zoho.push(ZohoSeed {
+            ProviderKind::Zoho => self.seed.zoho.push(UserSeed {
                 id,
-                ..ZohoSeed::default()
+                ..UserSeed::default()
             }),
             ProviderKind::Sunco => {
                 let is_given = id.len() == 24 && id.bytes().all(|it| it.is_ascii_hexdigit());
@@ -154,10 +146,10 @@ impl Stock {
                 } else {
                     (made, Some(id))
                 };
-                self.seed.sunco.push(SuncoSeed {
+                self.seed.sunco.push(UserSeed {
                     id,
                     external_id,
-                    ..SuncoSeed::default()
+                    ..UserSeed::default()
                 });
             }
         }
@@ -207,31 +199,26 @@ pub(super) const DEMO_ACCOUNTS: [(&str, ProviderKind); 3] = [
 ];
 
 /// A configuration of `accounts` at `base`, with limits as much quicker as the sandbox's are.
-pub(super) fn config(
-    base: &str,
-    credentials: &Credentials,
-    accounts: &[(String, ProviderKind)],
-    scale: f64,
-) -> String {
+pub(super) fn config(base: &str, accounts: &[(String, ProviderKind)], scale: f64) -> String {
     let mut text = String::new();
     for (name, kind) in accounts {
         let keys: &[(&str, &str)] = match kind {
             ProviderKind::Zendesk => &[
                 ("base_url", base),
-                ("email", &credentials.zendesk_email),
-                ("api_token", &credentials.zendesk_token),
+                ("email", Sandbox::ZENDESK_EMAIL),
+                ("api_token", Sandbox::ZENDESK_TOKEN),
             ],
             ProviderKind::Sunco => &[
                 ("base_url", base),
-                ("app_id", &credentials.sunco_app_id),
-                ("key_id", &credentials.sunco_key_id),
-                ("key_secret", &credentials.sunco_key_secret),
+                ("app_id", Sandbox::SUNCO_APP_ID),
+                ("key_id", Sandbox::SUNCO_KEY_ID),
+                ("key_secret", Sandbox::SECRET),
             ],
             ProviderKind::Zoho => &[
                 ("accounts_url", base),
-                ("client_id", &credentials.zoho_client_id),
-                ("client_secret", &credentials.zoho_client_secret),
-                ("refresh_token", &credentials.zoho_refresh_token),
+                ("client_id", Sandbox::ZOHO_CLIENT_ID),
+                ("client_secret", Sandbox::SECRET),
+                ("refresh_token", Sandbox::ZOHO_REFRESH_TOKEN),
             ],
         };
         let is_bare = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);

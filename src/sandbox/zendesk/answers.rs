@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::sandbox::reply::{Reply, json, text, with};
-use crate::sandbox::window::seconds_up;
+use crate::sandbox::reply::{Reply, json, seconds_up, text, with};
 
 /// How many values a list may have.
 pub(super) const LIST_MAX: usize = 100;

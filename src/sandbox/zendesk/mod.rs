@@ -16,13 +16,12 @@ use serde_json::{Value, json};
 use self::answers::error;
 use self::jobs::Jobs;
 use super::faults::{Fault, LONG_WAIT_SECS};
-use super::hub::Context;
+use super::hub::{Context, Sandbox};
 use super::options::SandboxError;
 use super::reply::{Reply, json, with};
 use super::request::{Ask, Presented, Request};
-use super::seed::{UserState, ZendeskSeed};
 use super::settings::ZendeskCaller;
-use super::user::{State, Tokens, User};
+use super::user::{State, Tokens, User, UserSeed, UserState};
 use super::window::Window;
 use crate::domain::{ProviderKind, Time};
 
@@ -62,7 +61,7 @@ impl Support {
     }
 
     /// Puts a user in.
-    pub(super) fn seed(&mut self, seed: &ZendeskSeed, now: Time) -> Result<(), SandboxError> {
+    pub(super) fn seed(&mut self, seed: &UserSeed, now: Time) -> Result<(), SandboxError> {
         let refuse = |reason| SandboxError::seed(ProviderKind::Zendesk, &seed.id, reason);
         let id = seed.id.parse::<u64>();
         let id = id.map_err(|_| refuse("its id must be digits"))?;
@@ -183,15 +182,14 @@ impl Support {
 
     /// The answer to a caller whom nobody knows, or who may not do what is asked; `None`: go on.
     fn turned_away(&self, request: &Request, context: &Context) -> Option<Reply> {
-        let own = context.credentials;
         let scope = match request.presented() {
             Presented::Basic(user, password)
-                if user == format!("{}/token", own.zendesk_email)
-                    && password == own.zendesk_token =>
+                if user.strip_suffix("/token") == Some(Sandbox::ZENDESK_EMAIL)
+                    && password == Sandbox::ZENDESK_TOKEN =>
             {
                 None
             }
-            Presented::Bearer(token) if token == own.zendesk_oauth_token => None,
+            Presented::Bearer(token) if token == Sandbox::ZENDESK_OAUTH_TOKEN => None,
             Presented::Bearer(token) => match self.tokens.scope(&token, context.now) {
                 Some(scope) => Some(scope.to_owned()),
                 None => return Some(answers::bad_token()),
@@ -215,15 +213,14 @@ impl Support {
 
     /// `POST /oauth/tokens`: client credentials, as JSON.
     fn token(&mut self, request: &Request, context: &Context) -> Reply {
-        let own = context.credentials;
         let refused = |status, error: &str, what: &str| {
             json(status, &json!({"error": error, "error_description": what}))
         };
         let Ok(body) = serde_json::from_slice::<Value>(request.body()) else {
             return refused(400, "invalid_request", "The body must be JSON.");
         };
-        if body["client_id"] != own.zendesk_client_id
-            || body["client_secret"] != own.zendesk_client_secret
+        if body["client_id"] != Sandbox::ZENDESK_CLIENT_ID
+            || body["client_secret"] != Sandbox::SECRET
         {
             return refused(
                 401,
@@ -249,7 +246,7 @@ impl Support {
         };
         let scope = body["scope"].as_str().unwrap_or("read write");
         let life = context.settings.token_lifetime;
-        let life = life.map_or(Duration::from_secs(stated), |span| span.0);
+        let life = life.unwrap_or(Duration::from_secs(stated));
         json(
             200,
             &json!({

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::Support;
 use super::answers::{self, LIST_MAX};
 use crate::domain::Time;
-use crate::sandbox::hub::Context;
+use crate::sandbox::hub::{Context, Sandbox};
 use crate::sandbox::reply::{Reply, changed, json};
 use crate::sandbox::request::Request;
 use crate::sandbox::settings::ZendeskCaller;
@@ -109,7 +109,7 @@ impl Support {
         };
         let mut user = shown(&caller, request, context);
         user["name"] = json!("Operations");
-        user["email"] = json!(context.credentials.zendesk_email);
+        user["email"] = json!(Sandbox::ZENDESK_EMAIL);
         json(200, &json!({"user": user}))
     }
 
@@ -232,7 +232,7 @@ impl Support {
 /// Whether the aged `user` is softly deleted and listed so, which takes a while from the request
 /// that did it.
 fn is_listed(user: &User, context: &Context) -> bool {
-    let delay = context.settings.zendesk.listing_delay.0;
+    let delay = context.settings.zendesk.listing_delay;
     let listed = user
         .changed_at
         .is_none_or(|at| at.after(delay) <= context.now);
@@ -243,7 +243,7 @@ fn is_listed(user: &User, context: &Context) -> bool {
 fn shown(user: &User, request: &Request, context: &Context) -> Value {
     let id: u64 = user.id.parse().unwrap_or_default();
     let active = user.state == State::Active;
-    let renamed_at = user.since.after(context.settings.zendesk.rename_delay.0);
+    let renamed_at = user.since.after(context.settings.zendesk.rename_delay);
     let is_renamed = user.state == State::PermanentlyDeleted && renamed_at <= context.now;
     let name = if is_renamed {
         GONE_NAME.to_owned()
@@ -285,25 +285,34 @@ fn shown(user: &User, request: &Request, context: &Context) -> Value {
 
 /// The aged `user` as the deleted users endpoints show it: with less of them.
 fn shown_deleted(user: &User, request: &Request, context: &Context) -> Value {
-    let all = shown(user, request, context);
-    json!({
-        "id": all["id"],
-        "url": format!("{}/api/v2/deleted_users/{}.json", request.base_url, user.id),
-        "name": all["name"],
-        "email": null,
-        "created_at": all["created_at"],
-        "updated_at": all["updated_at"],
-        "time_zone": "Berlin",
-        "phone": null,
-        "shared_phone_number": null,
-        "photo": null,
-        "locale_id": 1,
-        "locale": "en-US",
-        "organization_id": null,
-        "role": all["role"],
-        "active": false,
-    })
+    let mut shown = shown(user, request, context);
+    if let Some(fields) = shown.as_object_mut() {
+        fields.retain(|field, _| !LEFT_OUT.contains(&field.as_str()));
+    }
+    shown["url"] = json!(format!(
+        "{}/api/v2/deleted_users/{}.json",
+        request.base_url, user.id
+    ));
+    shown["email"] = Value::Null;
+    shown["active"] = json!(false);
+    shown
 }
+
+/// What the deleted users endpoints do not show.
+const LEFT_OUT: [&str; 12] = [
+    "alias",
+    "custom_role_id",
+    "external_id",
+    "iana_time_zone",
+    "last_login_at",
+    "role_type",
+    "shared",
+    "shared_agent",
+    "suspended",
+    "tags",
+    "user_fields",
+    "verified",
+];
 
 /// A name made of the id. No test may find it in a ledger, nor the address.
 fn name(id: u64) -> String {
