@@ -14,7 +14,7 @@ use super::table::KeyTable;
 use super::urls::{SUNCO_REGIONS, ZOHO_DATA_CENTERS, base_url, zendesk};
 use crate::domain::{AccountName, Action, ProviderKind};
 use crate::provider::{
-    ProviderSettings, SuncoAuth, SuncoSettings, ZendeskCredentials, ZendeskSettings, ZohoSettings,
+    ProviderSettings, SuncoSettings, ZendeskCredentials, ZendeskSettings, ZohoSettings,
 };
 
 /// The longest name of an account, in characters; it stands in every line of a ledger.
@@ -24,8 +24,8 @@ const NAME_CHARS_MAX: usize = 64;
 /// <https://www.zoho.com/crm/developer/docs/api/v8/delete-user.html>. The last is the default.
 const ZOHO_VERSIONS: [&str; 8] = ["v2", "v2.1", "v3", "v4", "v5", "v6", "v7", "v8"];
 
-/// How a Sunshine Conversations key is used; the first is the default.
-const SUNCO_AUTHS: [(&str, SuncoAuth); 2] = [("basic", SuncoAuth::Basic), ("jwt", SuncoAuth::Jwt)];
+/// How a Sunshine Conversations key is used, and whether that is to sign a JWT; the first is the default.
+const SUNCO_AUTHS: [(&str, bool); 2] = [("basic", false), ("jwt", true)];
 
 /// The keys that hold secrets.
 pub const SECRET_KEYS: [&str; 5] = [
@@ -140,9 +140,7 @@ impl AccountSettings<SecretSource> {
                     app_id: app_id(table)?,
                     key_id: table.identifier("key_id")?,
                     key_secret: table.secret("key_secret")?,
-                    auth: table
-                        .choice("auth", &SUNCO_AUTHS)?
-                        .unwrap_or(SuncoAuth::Basic),
+                    is_jwt: table.choice("auth", &SUNCO_AUTHS)?.unwrap_or_default(),
                 }),
                 ProviderKind::Zoho => ProviderSettings::Zoho(ZohoSettings {
                     accounts_url: address(table, &["data_center", "accounts_url"], "")?,

@@ -4,7 +4,6 @@ use super::requests::{Leave, Purpose, RequestId, Sent, Stage};
 use super::rows::Said;
 use super::tokens::NoAccess;
 use super::{Lane, Now, Output, RequestError};
-use crate::domain::StopKind;
 use crate::provider::Reply;
 use crate::transport::TransportError;
 
@@ -65,18 +64,12 @@ impl Lane {
         };
         let place = request.account;
         self.accounts[place].tokens.is_fetching = false;
-        let condemned = |reason, detail| {
-            let status = None;
-            Err(RequestError::Account {
-                reason,
-                status,
-                detail,
-            })
-        };
         let waits = match none {
-            NoAccess::Rejected(detail) => condemned(StopKind::CredentialsRejected, detail),
-            NoAccess::Untrusted(detail) => condemned(StopKind::WrongTenant, detail),
-            NoAccess::Exhausted(detail) => condemned(StopKind::TokensExhausted, detail),
+            NoAccess::Condemned(reason, detail) => Err(RequestError::Account {
+                reason,
+                status: None,
+                detail,
+            }),
             NoAccess::Later(wait, detail) => {
                 let reason = format!("no token yet: {}", detail.message.unwrap_or_default());
                 self.hold(place, None, (wait, reason), &Said::default(), now)

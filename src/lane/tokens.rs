@@ -9,8 +9,8 @@ use std::time::Duration;
 use secrecy::SecretString;
 use url::Url;
 
-use crate::domain::{Quota, Time};
-use crate::provider::{Access, Authorize, Detail, Provider, Reply, Token, TokenRefused};
+use crate::domain::{Quota, StopKind, Time};
+use crate::provider::{Access, Authorize, Detail, Provider, Reply, Token, Verdict};
 use crate::transport::{Failure, TransportError};
 
 /// A token is renewed this long before it ends, or a tenth of its life if that is less.
@@ -59,16 +59,13 @@ pub(super) struct Granted {
 /// Why there is no access.
 #[derive(Debug)]
 pub(super) enum NoAccess {
-    /// The credentials are wrong.
-    Rejected(Detail),
+    /// There will be none: the credentials are wrong, the token server or a place it names is not to be
+    /// trusted, or it put us off too often.
+    Condemned(StopKind, Detail),
     /// Not yet: try again after this time.
     Later(Duration, Detail),
     /// The token server gave no answer.
     Unreached(Detail),
-    /// The token server, or a place it names, is not to be trusted; nothing was sent there.
-    Untrusted(Detail),
-    /// The token server put us off too often.
-    Exhausted(Detail),
 }
 
 /// The account's access to its provider.
@@ -206,19 +203,23 @@ impl Tokens {
             let detail = own(error.failure.name(), error.to_string());
             // No accident to wait for.
             if error.failure == Failure::Certificate {
-                NoAccess::Untrusted(detail)
+                NoAccess::Condemned(StopKind::WrongTenant, detail)
             } else {
                 NoAccess::Unreached(detail)
             }
         })?;
         match self.provider.minted(reply) {
             Ok(token) => self.put_minted(token, asked_at),
-            Err(TokenRefused::Rejected(detail)) => Err(NoAccess::Rejected(detail)),
-            Err(TokenRefused::Misplaced(detail)) => Err(NoAccess::Untrusted(detail)),
-            Err(TokenRefused::Later(detail)) => {
+            Err(Verdict::Account(reason, detail)) => Err(NoAccess::Condemned(reason, detail)),
+            Err(
+                Verdict::Moment(_, detail)
+                | Verdict::TokenRejected(detail)
+                | Verdict::Row(_, detail)
+                | Verdict::Look(_, detail),
+            ) => {
                 self.put_off += 1;
                 if self.put_off > PUT_OFF_MAX {
-                    return Err(NoAccess::Exhausted(detail));
+                    return Err(NoAccess::Condemned(StopKind::TokensExhausted, detail));
                 }
                 let ours = (LATER_STEP * self.put_off).min(LATER_MAX);
                 let asked = reply.retry_after().unwrap_or_default();
@@ -234,10 +235,13 @@ impl Tokens {
     ) -> Result<Option<(String, KeptToken)>, NoAccess> {
         let Some(access) = self.provider.access(&token) else {
             let message = "the token names a place that it must not be sent to";
-            return Err(NoAccess::Untrusted(own("foreign_place", message)));
+            return Err(NoAccess::Condemned(
+                StopKind::WrongTenant,
+                own("foreign_place", message),
+            ));
         };
         if let Some(other) = self.elsewhere(&access) {
-            return Err(NoAccess::Untrusted(other));
+            return Err(NoAccess::Condemned(StopKind::WrongTenant, other));
         }
         self.put_off = 0;
         let life = token.expires_in.map(|life| life.max(LIFE_MIN));

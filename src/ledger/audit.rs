@@ -36,12 +36,7 @@ pub struct Audit {
 impl Audit {
     /// Audits the ledger at `path`. `noted`: the head that someone noted when the ledger was as
     /// long as it is now, or shorter. A ledger that has grown since is whole; one in which no line
-    /// has that chain is not.
-    ///
-    /// # Errors
-    ///
-    /// When there is no telling: the file cannot be read, has not one whole line, or is of a newer
-    /// format. Damage is no error here.
+    /// has that chain is not. Damage is no error here.
     pub fn of(path: &Path, noted: Option<LedgerHead>) -> Result<Self, LedgerError> {
         let mut audit = Self {
             path: path.to_owned(),

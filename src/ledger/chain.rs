@@ -60,10 +60,6 @@ pub(super) const BODY_BYTES_MAX: usize = LINE_BYTES_MAX - TAIL_LEN;
 
 /// Checks that `line` (without its line feed) follows a line whose chain is `previous`, and gives
 /// its own chain.
-///
-/// # Errors
-///
-/// When it does not. A hex digit in upper case does not fit either: the bytes were changed.
 pub fn check(previous: LedgerHead, line: &[u8]) -> Result<LedgerHead, LedgerDamage> {
     let (open, stated) = split(line).ok_or(LedgerDamage::NoChain)?;
     let head = next(previous, open);
@@ -101,10 +97,6 @@ pub fn seal(previous: LedgerHead, body: &[u8], lines: &mut Vec<u8>) -> LedgerHea
 }
 
 /// The line of `entry` after a line whose chain is `previous`, with its line feed, and its chain.
-///
-/// # Errors
-///
-/// The entry cannot be written as JSON.
 pub fn line(
     previous: LedgerHead,
     entry: &Entry,

@@ -154,11 +154,8 @@ const LOCK_TRIES_MAX: u64 = 20;
 const LOCK_STEP: Duration = Duration::from_millis(25);
 
 /// Takes the exclusive lock on the ledger file itself: one writer at a time. It goes with the process
-/// that holds it, however that ends, so no stale lock is ever left.
-///
-/// # Errors
-///
-/// [`LedgerError::Locked`] when another process keeps it.
+/// that holds it, however that ends, so no stale lock is ever left. [`LedgerError::Locked`]: another
+/// process keeps it.
 pub(super) fn lock(disk: &dyn Disk, file: &dyn DiskFile, path: &Path) -> Result<(), LedgerError> {
     for attempt in 1..=LOCK_TRIES_MAX {
         match file.try_lock() {
@@ -175,10 +172,6 @@ pub(super) fn lock(disk: &dyn Disk, file: &dyn DiskFile, path: &Path) -> Result<
 
 /// Whether a process is writing to the ledger at `path` right now. The shared lock this takes to
 /// find out is released at once.
-///
-/// # Errors
-///
-/// When the file cannot be opened, or its file system knows no locks.
 pub fn is_locked(path: &Path) -> Result<bool, LedgerError> {
     let file = open_to_read(path).map_err(|source| LedgerError::io("open", path, source))?;
     match file.try_lock_shared() {

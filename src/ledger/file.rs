@@ -35,11 +35,7 @@ pub struct LedgerFile {
 
 impl LedgerFile {
     /// Begins a ledger at `path`: the file, its header, its lock, its name in the folder; all of it
-    /// durable. Nothing is left behind if that fails.
-    ///
-    /// # Errors
-    ///
-    /// [`LedgerError::Exists`] when there is a file already.
+    /// durable. Nothing is left behind if that fails. [`LedgerError::Exists`]: there is a file already.
     pub fn create_on(disk: &dyn Disk, path: &Path, header: RunHeader) -> Result<Self, LedgerError> {
         let mut body = Vec::new();
         encode(path, &Entry::Run(Box::new(header.clone())), &mut body)?;
@@ -62,11 +58,8 @@ impl LedgerFile {
     }
 
     /// Goes on with the ledger at `path`: takes its lock, reads and checks it, and cuts the torn tail
-    /// that [`LedgerState::torn`] tells of.
-    ///
-    /// # Errors
-    ///
-    /// When another process uses it, when it is damaged or of a newer format; it is then unchanged.
+    /// that [`LedgerState::torn`] tells of. A ledger that is in use, damaged or of another format is
+    /// left unchanged.
     pub fn open_on(disk: &dyn Disk, path: &Path) -> Result<Self, LedgerError> {
         let io = |doing| move |source| LedgerError::io(doing, path, source);
         let mut file = disk.open(path).map_err(io("open"))?;
@@ -118,11 +111,8 @@ impl LedgerFile {
         state
     }
 
-    /// Puts the line of `entry` behind those that wait to be written.
-    ///
-    /// # Errors
-    ///
-    /// No line holds the entry. The ledger is as it was.
+    /// Puts the line of `entry` behind those that wait to be written. An entry that no line holds
+    /// changes nothing.
     pub fn put(&mut self, entry: &Entry) -> Result<(), LedgerError> {
         encode(&self.state.path, entry, &mut self.body)?;
         let byte = self.bytes + self.lines.len() as u64;
@@ -140,10 +130,6 @@ impl LedgerFile {
     }
 
     /// Writes what waits, in one call.
-    ///
-    /// # Errors
-    ///
-    /// It cannot be written, or the file is no longer where it was and as long as it was.
     pub fn write(&mut self) -> Result<(), LedgerError> {
         if self.lines.is_empty() {
             return Ok(());
@@ -160,10 +146,6 @@ impl LedgerFile {
     }
 
     /// Makes what was written durable.
-    ///
-    /// # Errors
-    ///
-    /// It cannot be synced, or the file is no longer where it was and as long as it was.
     pub fn sync(&mut self) -> Result<(), LedgerError> {
         if self.unsynced {
             let synced = self.file.sync();

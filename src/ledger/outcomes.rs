@@ -38,10 +38,6 @@ pub struct Outcomes {
 
 impl Outcomes {
     /// Reads the ledger of `state` once more, as far as it was read then, checking every line.
-    ///
-    /// # Errors
-    ///
-    /// It cannot be read, or has been damaged since.
     pub fn of(state: &LedgerState) -> Result<Self, LedgerError> {
         let path = state.path.clone();
         let file = open_to_read(&path).map_err(|source| LedgerError::io("open", &path, source))?;
@@ -66,10 +62,6 @@ impl Outcomes {
     }
 
     /// The last outcome of `row`; `None`: it has none.
-    ///
-    /// # Errors
-    ///
-    /// The ledger cannot be read, or is no longer what it was.
     pub fn get(&mut self, row: u64) -> Result<Option<OutcomeEntry>, LedgerError> {
         let Some(page) = self.places.get(&(row / PAGE_ROWS as u64)) else {
             return Ok(None);

@@ -89,10 +89,6 @@ pub struct PlanRows {
 impl PlanRows {
     /// The rows of `account` and `action` that are among `rows`, in the order of their blocks, from
     /// the ledger that `state` was read from.
-    ///
-    /// # Errors
-    ///
-    /// When the ledger cannot be opened.
     pub fn open(
         state: &LedgerState,
         account: AccountName,
@@ -117,11 +113,6 @@ impl PlanRows {
 
     /// The rows of the next block that has any of them, with what `state` says that earlier
     /// processes did; none: all were given.
-    ///
-    /// # Errors
-    ///
-    /// When the ledger cannot be read, or is no longer what `state` was read from. Nothing is to be
-    /// had after that.
     pub fn next_block(&mut self, state: &LedgerState) -> Result<Vec<Task>, LedgerError> {
         while !self.left.is_empty() {
             let tasks = match self.blocks.next() {

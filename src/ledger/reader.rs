@@ -148,11 +148,7 @@ impl<R: Read> LedgerReader<R> {
     }
 
     /// The next entry; `None` at the end, torn or not. If the ledger has grown since, the next call
-    /// goes on with what is new.
-    ///
-    /// # Errors
-    ///
-    /// After the first error there is nothing to be had any more.
+    /// goes on with what is new. After an error there is nothing more.
     pub fn next_entry(&mut self) -> Result<Option<Entry>, LedgerError> {
         if mem::take(&mut self.whole) {
             self.line.clear();
@@ -171,10 +167,6 @@ impl<R: Read> LedgerReader<R> {
 
     /// Shows `see` all entries that there are, with the place of each, until `see` fails. It is faster
     /// than [`LedgerReader::next_entry`].
-    ///
-    /// # Errors
-    ///
-    /// What `see` fails with, or, made one of these, what reading fails with.
     pub fn each_entry<E: From<LedgerError>>(
         &mut self,
         mut see: impl FnMut(&Link, &Entry) -> Result<(), E>,
@@ -320,10 +312,6 @@ fn check_format(path: &Path, found: u32) -> Result<(), LedgerError> {
 }
 
 /// The entry of a line that follows one whose chain is `previous`, and the line's own chain.
-///
-/// # Errors
-///
-/// What is wrong with the line.
 pub(super) fn decode(previous: LedgerHead, line: &mut [u8]) -> Checked {
     if line.len() > LINE_BYTES_MAX {
         return Err(LedgerDamage::TooLong);

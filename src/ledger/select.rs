@@ -48,10 +48,6 @@ impl LedgerState {
     /// gives the reason for.
     ///
     /// Codes are not in the state: for them the ledger is read again, as far as it was then.
-    ///
-    /// # Errors
-    ///
-    /// When that second reading fails.
     pub fn select(&self, only: &[Only]) -> Result<RoaringTreemap, LedgerError> {
         if only.is_empty() {
             return Ok(self.rows_of(Outcome::Failed) | self.rows_of(Outcome::InDoubt));
@@ -114,10 +110,6 @@ pub struct Good {
 impl Good {
     /// The rows of the ledger at `path` whose last outcome is good, and whose users no verification has
     /// seen standing since.
-    ///
-    /// # Errors
-    ///
-    /// When the ledger cannot be read to its end, a torn tail aside.
     pub fn of(path: &Path) -> Result<Self, LedgerError> {
         let mut good = Self::default();
         let mut good_rows = RoaringTreemap::new();
@@ -187,10 +179,6 @@ pub struct GoodRows {
 impl GoodRows {
     /// The rows `rows` of `account`, of those that [`LedgerState::verifiable`] tells, from the
     /// ledger that `state` was read from.
-    ///
-    /// # Errors
-    ///
-    /// When the ledger cannot be opened.
     pub fn open(
         state: &LedgerState,
         account: AccountName,
@@ -247,10 +235,6 @@ impl Iterator for GoodRows {
 
 /// Hands every row that the ledger's verification `number` (from 1) saw to `see`, in the order in
 /// which they were seen, until `see` fails.
-///
-/// # Errors
-///
-/// What `see` fails with, or, made one of these, what reading the ledger fails with.
 pub fn each_verified<E: From<LedgerError>>(
     ledger: &Path,
     number: u64,
@@ -269,10 +253,6 @@ pub fn each_verified<E: From<LedgerError>>(
 
 /// Hands the account and the id of every entry of the ledger that names a user to `see`, with the
 /// number of its line, until `see` fails: a ledger may come from anywhere.
-///
-/// # Errors
-///
-/// What `see` fails with, or, made one of these, what reading the ledger fails with.
 pub fn each_user<E: From<LedgerError>>(
     ledger: &Path,
     mut see: impl FnMut(u64, &AccountName, &UserId) -> Result<(), E>,

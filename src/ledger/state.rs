@@ -104,10 +104,6 @@ impl LedgerState {
     }
 
     /// Reads the ledger at `path`, also while a process is writing it.
-    ///
-    /// # Errors
-    ///
-    /// It cannot be read, or is damaged.
     pub fn read(path: &Path) -> Result<Self, LedgerError> {
         Self::collect(path, LedgerReader::open(path)?)
     }
@@ -140,10 +136,6 @@ impl LedgerState {
     }
 
     /// Reads the ledger once more, as far as it was read for this state, checking every line.
-    ///
-    /// # Errors
-    ///
-    /// It cannot be read, or has been damaged since.
     pub fn read_again(&self, mut see: impl FnMut(&Link, &Entry)) -> Result<(), LedgerError> {
         LedgerReader::open(&self.path)?.each_entry(|link, entry| {
             if link.line <= self.lines {
@@ -449,10 +441,6 @@ pub struct LedgerFollower {
 
 impl LedgerFollower {
     /// Opens the ledger at `path` and reads its header.
-    ///
-    /// # Errors
-    ///
-    /// It cannot be read, or is no ledger.
     pub fn open(path: &Path) -> Result<Self, LedgerError> {
         let reader = LedgerReader::open(path)?;
         Ok(Self {
@@ -464,10 +452,6 @@ impl LedgerFollower {
 
     /// What the ledger says now. If what was added does not fit what was read, the ledger may be
     /// another one of that name, and is read from its beginning.
-    ///
-    /// # Errors
-    ///
-    /// It cannot be read, or is damaged.
     pub fn look(&mut self) -> Result<&LedgerState, LedgerError> {
         let goes_on = matches!(self.reader.reopen(), Ok(true));
         if !goes_on || self.state.read_on(&self.path, &mut self.reader).is_err() {

@@ -39,20 +39,14 @@ pub struct LedgerHandle {
 impl LedgerWriter {
     /// Begins a ledger at `path`: the file, for its owner's eyes only, its header, its lock, its
     /// name in the folder; all of it durable. Nothing is left behind if that fails.
-    ///
-    /// # Errors
-    ///
-    /// [`LedgerError::Exists`] when there is a file already.
+    /// [`LedgerError::Exists`]: there is a file already.
     pub fn create_on(disk: &dyn Disk, path: &Path, header: RunHeader) -> Result<Self, LedgerError> {
         Self::start(path, LedgerFile::create_on(disk, path, header)?)
     }
 
     /// Goes on with the ledger at `path`: takes its lock, reads and checks it, and cuts the torn tail
-    /// that [`LedgerState::torn`] tells of. The state is what it says under that lock.
-    ///
-    /// # Errors
-    ///
-    /// When another process uses it, when it is damaged or of a newer format; it is then unchanged.
+    /// that [`LedgerState::torn`] tells of. The state is what it says under that lock. A ledger that is
+    /// in use, damaged or of another format is left unchanged.
     pub fn open_on(disk: &dyn Disk, path: &Path) -> Result<(Self, LedgerState), LedgerError> {
         let mut file = LedgerFile::open_on(disk, path)?;
         let state = file.hand_over_state();
@@ -88,11 +82,8 @@ impl LedgerWriter {
     }
 
     /// Writes and syncs all that was appended so far, ends the thread, releases the lock and gives
-    /// what the ledger says. Handles that are left then get [`LedgerError::Closed`].
-    ///
-    /// # Errors
-    ///
-    /// The first failure of this writer, if there was one: some entries are not in the ledger.
+    /// what the ledger says. Handles that are left then get [`LedgerError::Closed`]. After a failure,
+    /// some entries are not in the ledger.
     pub async fn finish(self) -> Result<LedgerState, LedgerError> {
         // If either of the two fails the thread has ended already, and says below how.
         let _ = self.handle.queue.send(Message::Finish).await;
@@ -109,11 +100,8 @@ impl LedgerWriter {
 impl LedgerHandle {
     /// Appends `entry` after all that this handle has appended before. It stands in line from the
     /// call on, if there is room, and not only once the future is asked; dropping the future does not
-    /// take it back.
-    ///
-    /// # Errors
-    ///
-    /// When this entry or any before it could not be written. Nothing may be sent after that.
+    /// take it back. An error means that this entry, or one before it, is not written: nothing may be
+    /// sent after that.
     pub fn append(
         &self,
         entry: Entry,
@@ -141,10 +129,6 @@ impl LedgerHandle {
     }
 
     /// Where all rows stand after what this handle has appended.
-    ///
-    /// # Errors
-    ///
-    /// As of [`LedgerHandle::append`].
     pub async fn counts(&self) -> Result<Counts, LedgerError> {
         let (tell, told) = oneshot::channel();
         let asked = self.queue.send(Message::Counts(tell)).await;

@@ -9,8 +9,8 @@ use base64::engine::general_purpose::STANDARD;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::body::{Body, Object, text};
-use super::{BuildError, Detail, Reply, Token, TokenRefused};
-use crate::domain::Quota;
+use super::{BuildError, Detail, Moment, Reply, Token, Verdict};
+use crate::domain::{Quota, StopKind};
 
 /// Refuses a setting that would make a broken header or a broken request: an empty one, or one
 /// with blanks, line ends or other characters that no provider's credentials have.
@@ -94,14 +94,13 @@ fn refusal(answer: &Object) -> Option<Detail> {
 /// token. `refused`: what it makes of a refusal that its status alone does not call passing.
 pub(super) fn minted(
     reply: &Reply,
-    token: impl FnOnce(&Object, SecretString) -> Result<Token, TokenRefused>,
-    refused: impl FnOnce(Detail) -> TokenRefused,
-) -> Result<Token, TokenRefused> {
-    let redirects = "the token address redirects, which it never does; look at the address in the \
-                     settings";
+    token: impl FnOnce(&Object, SecretString) -> Result<Token, Verdict>,
+    refused: impl FnOnce(Detail) -> Verdict,
+) -> Result<Token, Verdict> {
     if matches!(reply.status, 300..=399) {
-        let detail = Detail::ours("redirect", redirects);
-        return Err(TokenRefused::Misplaced(detail));
+        let what =
+            "the token address redirects, which it never does; look at the address in the settings";
+        return Err(wrong_place(Detail::ours("redirect", what)));
     }
     let body = Body::of(reply);
     let Some(answer) = body.object() else {
@@ -110,40 +109,43 @@ pub(super) fn minted(
     if let (200..=299, Some(secret)) = (reply.status, access_token(answer)) {
         return token(answer, secret);
     }
+    let http = format!("HTTP {}", reply.status);
     Err(match refusal(answer) {
-        None => TokenRefused::Later(Detail::ours(
+        None => later(Detail::ours(
             "no_token",
-            format!(
-                "HTTP {} with JSON that holds neither a token nor an error",
-                reply.status
-            ),
+            format!("{http} with JSON that holds neither a token nor an error"),
         )),
-        Some(said) if matches!(reply.status, 408 | 429 | 500..=599) => TokenRefused::Later(said),
+        Some(said) if matches!(reply.status, 408 | 429 | 500..=599) => later(said),
         Some(said) => refused(said),
     })
 }
 
+/// The token server's address is wrong, or its answer names a place that the token must not be sent to.
+pub(super) fn wrong_place(detail: Detail) -> Verdict {
+    Verdict::Account(StopKind::WrongTenant, detail)
+}
+
+/// Too many tokens were asked for, or the server is unwell.
+pub(super) fn later(detail: Detail) -> Verdict {
+    Verdict::Moment(Moment::Unwell { wait: None }, detail)
+}
+
 /// What an answer means that is no JSON object: only addresses that do not exist stay as they
 /// are, everything else passes.
-fn no_object(reply: &Reply, body: &Body<'_>) -> TokenRefused {
+fn no_object(reply: &Reply, body: &Body<'_>) -> Verdict {
+    let http = format!("HTTP {} from the token address", reply.status);
     match reply.status {
-        404 | 405 | 410 => TokenRefused::Misplaced(Detail::ours(
+        404 | 405 | 410 => wrong_place(Detail::ours(
             "no_token_endpoint",
-            format!(
-                "HTTP {} from the token address; look at the address in the settings",
-                reply.status
-            ),
+            format!("{http}; look at the address in the settings"),
         )),
-        401 | 403 if !matches!(body, Body::Markup) => TokenRefused::Rejected(Detail::ours(
-            "token_refused",
-            format!(
-                "HTTP {} from the token address, without a word why",
-                reply.status
-            ),
-        )),
-        status => TokenRefused::Later(Detail::ours(
+        401 | 403 if !matches!(body, Body::Markup) => Verdict::Account(
+            StopKind::CredentialsRejected,
+            Detail::ours("token_refused", format!("{http}, without a word why")),
+        ),
+        _ => later(Detail::ours(
             "no_token",
-            format!("HTTP {status} from the token address, with something that is not its JSON"),
+            format!("{http}, with something that is not its JSON"),
         )),
     }
 }
@@ -160,10 +162,7 @@ mod tests {
     fn headers_are_built_and_never_shown() {
         let header = basic("ops@acme.example/token", &"s3cret".into());
         assert_eq!(header, "Basic b3BzQGFjbWUuZXhhbXBsZS90b2tlbjpzM2NyZXQ=");
-        assert!(header.is_sensitive());
-        let header = token("Bearer", &"s3cret".into());
-        assert_eq!(header, "Bearer s3cret");
-        assert_eq!(format!("{header:?}"), "Sensitive");
+        assert!(header.is_sensitive() && token("Bearer", &"s3cret".into()).is_sensitive());
         assert_eq!(token("Bearer", &"s3\ncret".into()), "");
     }
 

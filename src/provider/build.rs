@@ -58,17 +58,8 @@ pub struct SuncoSettings<S = SecretString> {
     pub key_id: String,
     /// The key's secret.
     pub key_secret: S,
-    /// How the key is used.
-    pub auth: SuncoAuth,
-}
-
-/// How a Sunshine Conversations key is used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SuncoAuth {
-    /// Basic authorization.
-    Basic,
-    /// A JWT signed with HS256.
-    Jwt,
+    /// Whether the key signs a JWT (HS256); else it goes as Basic authorization.
+    pub is_jwt: bool,
 }
 
 /// Zoho CRM.
@@ -137,7 +128,7 @@ impl<S> ProviderSettings<S> {
                 app_id: sunco.app_id.clone(),
                 key_id: sunco.key_id.clone(),
                 key_secret: read("key_secret", &sunco.key_secret)?,
-                auth: sunco.auth,
+                is_jwt: sunco.is_jwt,
             }),
             Self::Zoho(zoho) => ProviderSettings::Zoho(ZohoSettings {
                 accounts_url: zoho.accounts_url.clone(),

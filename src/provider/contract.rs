@@ -22,11 +22,8 @@ pub trait Provider: Send + Sync + fmt::Debug {
     /// Who are we: the read that tells the caller and the tenant.
     fn identify(&self, access: &Access) -> Request;
 
-    /// Reads the answer to [`Provider::identify`]. Never `Ok` for an anonymous caller.
-    ///
-    /// # Errors
-    ///
-    /// The verdict: [`Verdict::Account`], [`Verdict::Moment`] or [`Verdict::TokenRejected`].
+    /// Reads the answer to [`Provider::identify`]. Never `Ok` for an anonymous caller. An `Err` is
+    /// about the account, the moment or the token.
     fn identified(&self, access: &Access, reply: &Reply) -> Result<Identity, Verdict>;
 
     /// The deleting request of `step` for `id`.
@@ -57,13 +54,10 @@ pub trait Provider: Send + Sync + fmt::Debug {
     fn lookup(&self, access: &Access, purpose: LookupFor, ids: &[UserId]) -> Request;
 
     /// Reads the answer to [`Provider::lookup`]: how each of `ids` stands, in their order.
-    /// `primary_contact`: what [`PrimaryContact::found`] gave; `None`: nobody is known to be it.
-    ///
-    /// # Errors
-    ///
-    /// The verdict: [`Verdict::Account`], [`Verdict::Moment`] or [`Verdict::TokenRejected`]; also
-    /// for an answer that names a user who is not in `ids`, and for one that is only a part: the
-    /// users who are missing there would be taken for deleted.
+    /// `primary_contact`: what [`PrimaryContact::found`] gave; `None`: nobody is known to be it. An
+    /// `Err` is about the account, the moment or the token; also for an answer that names a user who is
+    /// not in `ids`, and for one that is only a part: the users who are missing there would be taken
+    /// for deleted.
     ///
     /// # Panics
     ///
@@ -97,12 +91,9 @@ pub trait Provider: Send + Sync + fmt::Debug {
     /// The request for a token; called only under [`Authorize::Token`].
     fn mint(&self) -> Request;
 
-    /// Reads the answer to [`Provider::mint`].
-    ///
-    /// # Errors
-    ///
-    /// Why there is no token, see [`TokenRefused`].
-    fn minted(&self, reply: &Reply) -> Result<Token, TokenRefused>;
+    /// Reads the answer to [`Provider::mint`]. [`Verdict::Account`]: asking again changes nothing;
+    /// [`Verdict::Moment`]: ask again later.
+    fn minted(&self, reply: &Reply) -> Result<Token, Verdict>;
 
     /// The access that `token` gives; `None`: it names a place that no token may be sent to. One
     /// that was kept between processes is held to that like a fresh one.
@@ -167,12 +158,9 @@ pub trait PrimaryContact: Send + Sync {
     /// The read that tells who has it.
     fn request(&self, access: &Access) -> Request;
 
-    /// Reads the answer: what [`Provider::looked_up`] knows that user by. `None`: it names nobody.
-    ///
-    /// # Errors
-    ///
-    /// The verdict: [`Verdict::Account`], [`Verdict::Moment`] or [`Verdict::TokenRejected`]. One
-    /// with [`StopKind::NotPermitted`](crate::domain::StopKind::NotPermitted) is of this read alone.
+    /// Reads the answer: what [`Provider::looked_up`] knows that user by. `None`: it names nobody. An
+    /// `Err` is about the account, the moment or the token. One with
+    /// [`StopKind::NotPermitted`](crate::domain::StopKind::NotPermitted) is of this read alone.
     fn found(&self, reply: &Reply) -> Result<Option<String>, Verdict>;
 
     /// What it means that nobody is known to have it, for a person.
@@ -200,12 +188,8 @@ pub trait Bulk: Send + Sync {
     /// The request that deletes `ids`.
     fn begin(&self, access: &Access, ids: &[UserId]) -> Request;
 
-    /// Reads the answer to [`Bulk::begin`].
-    ///
-    /// # Errors
-    ///
-    /// The verdict. [`Verdict::Row`] and [`Verdict::Look`] mean that this request is not taken,
-    /// and nothing was done.
+    /// Reads the answer to [`Bulk::begin`]. [`Verdict::Row`] and [`Verdict::Look`]: this request is not
+    /// taken, and nothing was done.
     fn begun(&self, reply: &Reply) -> Result<JobId, Verdict>;
 
     /// What the headers of an answer say of jobs; `None`: nothing.
@@ -217,11 +201,8 @@ pub trait Bulk: Send + Sync {
     /// The read that tells how `jobs` stand.
     fn ask(&self, access: &Access, jobs: &[JobId]) -> Request;
 
-    /// Reads the answer to [`Bulk::ask`]. A job that it does not name is not known (any more).
-    ///
-    /// # Errors
-    ///
-    /// The verdict: [`Verdict::Account`], [`Verdict::Moment`] or [`Verdict::TokenRejected`].
+    /// Reads the answer to [`Bulk::ask`]. A job that it does not name is not known (any more). An `Err`
+    /// is about the account, the moment or the token.
     fn asked(&self, reply: &Reply) -> Result<Vec<(JobId, JobState)>, Verdict>;
 }
 
@@ -295,18 +276,6 @@ pub struct Token {
     pub api_base: Option<Url>,
     /// How long it lives, from when it was asked for; `None`: until it is rejected.
     pub expires_in: Option<Duration>,
-}
-
-/// Why a token was not given.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TokenRefused {
-    /// The credentials are wrong; asking again changes nothing.
-    Rejected(Detail),
-    /// The token server's address is wrong, or its answer names a place that the token must not be
-    /// sent to.
-    Misplaced(Detail),
-    /// Too many tokens were asked for, or the server is unwell; ask again later.
-    Later(Detail),
 }
 
 /// Who the credentials belong to, and where.

@@ -43,12 +43,12 @@ mod zendesk;
 mod zoho;
 
 pub use build::{
-    BuildError, ProviderSettings, SuncoAuth, SuncoSettings, ZendeskCredentials, ZendeskSettings,
-    ZohoSettings, blanks_count, build, check_id, defaults, ids_alike,
+    BuildError, ProviderSettings, SuncoSettings, ZendeskCredentials, ZendeskSettings, ZohoSettings,
+    blanks_count, build, check_id, defaults, ids_alike,
 };
 pub use contract::{
     Access, Authorize, Bulk, Identity, ItemEnd, JobState, JobsHint, LookupFor, PrimaryContact,
-    Provider, RateHint, RateHints, Token, TokenRefused,
+    Provider, RateHint, RateHints, Token,
 };
 pub use detail::Detail;
 pub use http::{Reply, Request};

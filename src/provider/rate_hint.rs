@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use ::http::{HeaderMap, header};
 
+use super::RateHint;
+
 /// The longest wait read from a header; anything longer is taken as this, a hundred years. It is
 /// there so that times can be reckoned with, and shorter than nothing a server asks in earnest:
 /// nothing may be sent earlier than it says.
@@ -59,33 +61,24 @@ pub(super) fn number(headers: &HeaderMap, names: &[&str]) -> Option<u64> {
         .find_map(leading_number)
 }
 
-/// What one of Zendesk's composed headers says: `total=700; remaining=699; resets=41`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Composed {
-    /// Requests per span.
-    pub(super) total: Option<u64>,
-    /// Requests left.
-    pub(super) remaining: Option<u64>,
-    /// Until the span begins anew.
-    pub(super) resets: Option<Duration>,
-}
-
-/// Reads a composed header; `None`: it says nothing known.
-pub(super) fn composed(text: &str) -> Option<Composed> {
-    let mut said = Composed::default();
+/// Reads one of Zendesk's composed headers: `total=700; remaining=699; resets=41`. Of the total, how many
+/// requests per span it is, stands beside the hint, since the span is not said. `None`: it says nothing
+/// known.
+pub(super) fn composed(text: &str) -> Option<(Option<u64>, RateHint)> {
+    let (mut total, mut hint) = (None, RateHint::default());
     for part in bounded(text)?.split([';', ',']) {
         let Some((name, value)) = part.split_once('=') else {
             continue;
         };
         let value = value.trim();
         match name.trim().to_ascii_lowercase().as_str() {
-            "total" | "limit" => said.total = leading_number(value),
-            "remaining" => said.remaining = leading_number(value),
-            "resets" | "reset" => said.resets = seconds(value),
+            "total" | "limit" => total = leading_number(value),
+            "remaining" => hint.remaining = leading_number(value),
+            "resets" | "reset" => hint.resets_in = seconds(value),
             _ => {}
         }
     }
-    (said != Composed::default()).then_some(said)
+    (total.is_some() || hint != RateHint::default()).then_some((total, hint))
 }
 
 fn leading_number(text: &str) -> Option<u64> {
@@ -112,7 +105,8 @@ mod tests {
     use proptest::prelude::*;
     use rstest::rstest;
 
-    use super::{Composed, WAIT_MAX, composed, number, retry_after};
+    use super::{WAIT_MAX, composed, number, retry_after};
+    use crate::provider::RateHint;
 
     fn headers(pairs: &[(&str, &str)]) -> HeaderMap {
         pairs
@@ -199,10 +193,13 @@ mod tests {
         #[case] value: &str,
         #[case] said: Option<(Option<u64>, Option<u64>, Option<u64>)>,
     ) {
-        let said = said.map(|(total, remaining, resets)| Composed {
-            total,
-            remaining,
-            resets: resets.map(Duration::from_secs),
+        let said = said.map(|(total, remaining, resets)| {
+            let hint = RateHint {
+                remaining,
+                resets_in: resets.map(Duration::from_secs),
+                ..RateHint::default()
+            };
+            (total, hint)
         });
         assert_eq!(composed(value), said);
     }

@@ -22,8 +22,8 @@ use userpurge::lane::limits::Window;
 use userpurge::ledger::{Durability, LedgerWriter, RealDisk};
 use userpurge::plan::{Planner, ProtectList, RowDefaults};
 use userpurge::provider::{
-    Provider, ProviderSettings, Reply, SuncoAuth, SuncoSettings, ZendeskCredentials,
-    ZendeskSettings, ZohoSettings, blanks_count, build, check_id, ids_alike,
+    Provider, ProviderSettings, Reply, SuncoSettings, ZendeskCredentials, ZendeskSettings,
+    ZohoSettings, blanks_count, build, check_id, ids_alike,
 };
 
 /// Rows of the inputs that are read here.
@@ -121,8 +121,8 @@ fn plan(bencher: Bencher) {
 
 mod classify {
     use super::{
-        Bencher, HeaderMap, HeaderValue, Provider, ProviderSettings, Reply, Step, SuncoAuth,
-        SuncoSettings, UserId, ZendeskCredentials, ZendeskSettings, ZohoSettings, black_box, build,
+        Bencher, HeaderMap, HeaderValue, Provider, ProviderSettings, Reply, Step, SuncoSettings,
+        UserId, ZendeskCredentials, ZendeskSettings, ZohoSettings, black_box, build,
     };
 
     const ID: &str = "4876876000000225001";
@@ -156,7 +156,7 @@ mod classify {
             app_id: "5963c0d619a30a2e00de36b8".to_owned(),
             key_id: "app_1".to_owned(),
             key_secret: "secret".into(),
-            auth: SuncoAuth::Basic,
+            is_jwt: false,
         });
         judge(bencher, settings, "{}".to_owned(), &[]);
     }

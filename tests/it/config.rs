@@ -12,7 +12,7 @@ use userpurge::config::{
     AccountSettings, ConfigError, FILE_NAME, Lookup, VARIABLES, load_outline, locate as locate_file,
 };
 use userpurge::domain::{Action, ProviderKind};
-use userpurge::provider::{ProviderSettings, SuncoAuth, ZendeskCredentials};
+use userpurge::provider::{ProviderSettings, ZendeskCredentials};
 
 fn full() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/config/full.toml")
@@ -95,13 +95,13 @@ fn every_key_of_the_other_providers_arrives() {
         panic!("not Sunshine Conversations");
     };
     assert_eq!(chat.base_url.as_str(), "https://api.eu-1.smooch.io/");
-    assert_eq!(chat.auth, SuncoAuth::Jwt);
+    assert!(chat.is_jwt);
     assert_eq!(chat.key_secret.expose_secret(), "sandbox-key-secret");
     let ProviderSettings::Sunco(licensed) = &account(&settings, "chat-licensed").provider else {
         panic!("not Sunshine Conversations");
     };
     assert_eq!(licensed.base_url.as_str(), "https://acme.zendesk.com/sc");
-    assert_eq!(licensed.auth, SuncoAuth::Basic);
+    assert!(!licensed.is_jwt);
 
     let ProviderSettings::Zoho(crm) = &account(&settings, "crm").provider else {
         panic!("not Zoho");

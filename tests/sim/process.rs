@@ -19,8 +19,8 @@ use userpurge::lane::{
 use userpurge::ledger::{LedgerError, LedgerFile, LedgerState, Only, PlanRows};
 use userpurge::plan::CallerRule;
 use userpurge::provider::{
-    self, Identity, Provider, ProviderSettings, SuncoAuth, SuncoSettings, ZendeskCredentials,
-    ZendeskSettings, ZohoSettings,
+    self, Identity, Provider, ProviderSettings, SuncoSettings, ZendeskCredentials, ZendeskSettings,
+    ZohoSettings,
 };
 
 use crate::case::AccountCase;
@@ -920,7 +920,7 @@ fn provider_of(account: &AccountCase) -> Result<Arc<dyn Provider>, String> {
             app_id: "5963c0d619a30a2e00de36b8".to_owned(),
             key_id: "app_sandbox".to_owned(),
             key_secret: secret("sandbox-secret"),
-            auth: SuncoAuth::Basic,
+            is_jwt: false,
         }),
         ProviderKind::Zoho => ProviderSettings::Zoho(ZohoSettings {
             accounts_url: base.clone(),

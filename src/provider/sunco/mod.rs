@@ -21,9 +21,9 @@ use serde_json::json;
 use super::address::{check_base, endpoint};
 use super::{
     Access, Authorize, BuildError, Detail, Identity, LookupFor, Provider, RateHints, Reply,
-    Request, SuncoAuth, SuncoSettings, Token, TokenRefused, Verdict, auth, contract,
+    Request, SuncoSettings, Token, Verdict, auth, contract,
 };
-use crate::domain::{AccountLimits, IdProblem, ProviderKind, Step, UserId, UserState};
+use crate::domain::{AccountLimits, IdProblem, ProviderKind, Step, StopKind, UserId, UserState};
 
 /// Sunshine Conversations, as one account uses it.
 pub(in crate::provider) struct Sunco {
@@ -38,15 +38,16 @@ impl Sunco {
         check_app_id(&settings.app_id)?;
         auth::check_plain("key_id", &settings.key_id)?;
         auth::check_plain("key_secret", settings.key_secret.expose_secret())?;
-        let authorization = match settings.auth {
-            SuncoAuth::Basic if settings.key_id.contains(':') => {
-                return Err(BuildError {
-                    setting: "key_id",
-                    problem: "holds a colon, which no key's id does",
-                });
-            }
-            SuncoAuth::Basic => auth::basic(&settings.key_id, &settings.key_secret),
-            SuncoAuth::Jwt => jwt(&settings.key_id, &settings.key_secret),
+        let (key, secret) = (&settings.key_id, &settings.key_secret);
+        let authorization = if settings.is_jwt {
+            jwt(key, secret)
+        } else if key.contains(':') {
+            return Err(BuildError {
+                setting: "key_id",
+                problem: "holds a colon, which no key's id does",
+            });
+        } else {
+            auth::basic(key, secret)
         };
         Ok(Self {
             access: Access {
@@ -190,11 +191,10 @@ impl Provider for Sunco {
         unreachable!("a Sunshine Conversations key needs no token")
     }
 
-    fn minted(&self, _reply: &Reply) -> Result<Token, TokenRefused> {
-        Err(TokenRefused::Rejected(Detail::ours(
-            "no_tokens",
-            "a Sunshine Conversations key needs no token",
-        )))
+    fn minted(&self, _reply: &Reply) -> Result<Token, Verdict> {
+        let what = "a Sunshine Conversations key needs no token";
+        let detail = Detail::ours("no_tokens", what);
+        Err(Verdict::Account(StopKind::CredentialsRejected, detail))
     }
 
     fn access(&self, _token: &Token) -> Option<Access> {

@@ -32,17 +32,9 @@ use crate::provider::{Detail, Identity, Moment, Reply, RowEnd, Scope, Verdict, d
 use super::limits;
 use super::lookups::{named, unknown_state};
 
-/// Where the token or the key in the requests comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum KeySource {
-    /// The configuration: there is no other.
-    Configured,
-    /// The token endpoint: another can be had.
-    Minted,
-}
-
-/// What the answer to `step` for `id` means.
-pub(super) fn judge(keys: KeySource, step: Step, id: &UserId, reply: &Reply) -> Verdict {
+/// What the answer to `step` for `id` means. `is_minting`, here and below: the token in the request was
+/// fetched, so another can be had.
+pub(super) fn judge(is_minting: bool, step: Step, id: &UserId, reply: &Reply) -> Verdict {
     let body = Body::of(reply);
     if reply.status == 200 {
         return match &body {
@@ -52,7 +44,7 @@ pub(super) fn judge(keys: KeySource, step: Step, id: &UserId, reply: &Reply) -> 
             }
         };
     }
-    match (step, refusal(keys, reply, &body)) {
+    match (step, refusal(is_minting, reply, &body)) {
         (Step::PermanentlyDelete, Verdict::Look(RowEnd::NotFound, _)) => Verdict::Look(
             RowEnd::Refused,
             Detail::ours(
@@ -70,7 +62,7 @@ pub(super) fn judge(keys: KeySource, step: Step, id: &UserId, reply: &Reply) -> 
 
 /// What an answer means that confirms nothing. A [`Verdict::Look`] of [`RowEnd::NotFound`] is
 /// `RecordNotFound`.
-pub(super) fn refusal(keys: KeySource, reply: &Reply, body: &Body<'_>) -> Verdict {
+pub(super) fn refusal(is_minting: bool, reply: &Reply, body: &Body<'_>) -> Verdict {
     let said = said(body);
     match reply.status {
         300..=399 => verdict::redirected(reply),
@@ -78,7 +70,7 @@ pub(super) fn refusal(keys: KeySource, reply: &Reply, body: &Body<'_>) -> Verdic
         429 => throttled(reply, body, said),
         400..=499 if said.has_code("TooManyJobs") => too_many_jobs(reply, body, said),
         400..=499 if matches!(body, Body::Markup) => verdict::unrecognised(reply, body, said),
-        401 => unauthorized(keys, reply, said),
+        401 => unauthorized(is_minting, reply, said),
         402 => Verdict::Account(StopKind::PaymentRequired, said),
         403 => forbidden(body, said),
         404 if said.has_code("RecordNotFound") => Verdict::Look(RowEnd::NotFound, said),
@@ -138,18 +130,14 @@ fn too_many_jobs(reply: &Reply, body: &Body<'_>, said: Detail) -> Verdict {
     Verdict::Moment(Moment::Throttled { scope, wait }, said)
 }
 
-fn unauthorized(keys: KeySource, reply: &Reply, said: Detail) -> Verdict {
+fn unauthorized(is_minting: bool, reply: &Reply, said: Detail) -> Verdict {
     let by_header = reply
         .header("www-authenticate")
         .is_some_and(|challenge| challenge.contains("invalid_token"));
-    match keys {
-        KeySource::Minted if by_header || said.has_code("invalid_token") => {
-            Verdict::TokenRejected(said)
-        }
-        KeySource::Minted | KeySource::Configured => {
-            Verdict::Account(StopKind::CredentialsRejected, said)
-        }
+    if is_minting && (by_header || said.has_code("invalid_token")) {
+        return Verdict::TokenRejected(said);
     }
+    Verdict::Account(StopKind::CredentialsRejected, said)
 }
 
 /// The general refusal ends in "please contact the account owner", which is no word about the user.
@@ -293,10 +281,10 @@ const LIGHT_AGENT: u64 = 1;
 ///
 /// A 404 of any form condemns the address here: the first question of a run is where
 /// a wrong subdomain shows, and nothing is lost by stopping.
-pub(super) fn identified(keys: KeySource, base: &Url, reply: &Reply) -> Result<Identity, Verdict> {
+pub(super) fn identified(is_minting: bool, base: &Url, reply: &Reply) -> Result<Identity, Verdict> {
     let body = Body::of(reply);
     let Some(user) = named("user", reply, &body) else {
-        return Err(no_identity(keys, reply, &body));
+        return Err(no_identity(is_minting, reply, &body));
     };
     let name = text(user, "name");
     let anonymous = name.is_some_and(|name| name.eq_ignore_ascii_case("Anonymous user"));
@@ -336,8 +324,8 @@ pub(super) fn identified(keys: KeySource, base: &Url, reply: &Reply) -> Result<I
     })
 }
 
-fn no_identity(keys: KeySource, reply: &Reply, body: &Body<'_>) -> Verdict {
-    match verdict::of_read(refusal(keys, reply, body)) {
+fn no_identity(is_minting: bool, reply: &Reply, body: &Body<'_>) -> Verdict {
+    match verdict::of_read(refusal(is_minting, reply, body)) {
         Verdict::Moment(_, said) if reply.status == 404 => {
             Verdict::Account(StopKind::WrongTenant, said)
         }

@@ -101,7 +101,7 @@ impl Bulk for Zendesk {
     fn begun(&self, reply: &Reply) -> Result<JobId, Verdict> {
         let body = Body::of(reply);
         if reply.status != 200 {
-            return Err(refusal(self.source(), reply, &body));
+            return Err(refusal(self.is_minting(), reply, &body));
         }
         let job = body
             .object()
@@ -112,10 +112,10 @@ impl Bulk for Zendesk {
 
     fn jobs_hint(&self, headers: &HeaderMap) -> Option<JobsHint> {
         let value = JOBS_HEADERS.iter().find_map(|name| headers.get(*name))?;
-        let said = composed(value.to_str().ok()?)?;
+        let (total, said) = composed(value.to_str().ok()?)?;
         let count = |number: u64| usize::try_from(number).ok();
         Some(JobsHint {
-            total: count(said.total?)?,
+            total: count(total?)?,
             remaining: count(said.remaining?)?,
         })
     }
@@ -134,7 +134,7 @@ impl Bulk for Zendesk {
         let jobs = match body.object().and_then(|answer| answer.get("job_statuses")) {
             Some(Value::Array(jobs)) if reply.status == 200 => jobs,
             _ => {
-                return match refusal(self.source(), reply, &body) {
+                return match refusal(self.is_minting(), reply, &body) {
                     // None of them is known any more.
                     Verdict::Look(RowEnd::NotFound, _) => Ok(Vec::new()),
                     Verdict::Account(StopKind::WrongTenant, said) if reply.status == 404 => {

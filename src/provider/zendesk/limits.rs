@@ -8,7 +8,7 @@ use ::http::HeaderMap;
 
 use crate::domain::{Quota, Step};
 use crate::provider::body::Body;
-use crate::provider::rate_hint::{Composed, composed, number, retry_after};
+use crate::provider::rate_hint::{composed, number, retry_after};
 use crate::provider::{Moment, RateHint, RateHints, Reply, Scope};
 
 /// The account's limit is counted per minute.
@@ -28,10 +28,9 @@ const RESET: [&str; 2] = ["ratelimit-reset", "rate-limit-reset"];
 pub(super) fn hints(step: Option<Step>, headers: &HeaderMap) -> RateHints {
     RateHints {
         account: account(headers),
-        endpoint: endpoint(headers).map(|(name, said)| RateHint {
-            limit: span_of(step, &name).and_then(|span| quota(said.total?, span)),
-            remaining: said.remaining,
-            resets_in: said.resets,
+        endpoint: endpoint(headers).map(|(name, (total, hint))| RateHint {
+            limit: span_of(step, name).and_then(|span| quota(total?, span)),
+            ..hint
         }),
         day_left: None,
     }
@@ -42,7 +41,7 @@ pub(super) fn hints(step: Option<Step>, headers: &HeaderMap) -> RateHints {
 /// speaks of an endpoint as well, the account's limit is told in JSON.
 pub(super) fn throttled(reply: &Reply, body: &Body<'_>) -> Moment {
     let account = account(&reply.headers);
-    let endpoint = endpoint(&reply.headers).map(|(_, said)| said);
+    let endpoint = endpoint(&reply.headers).map(|(_, (_, hint))| hint);
     let left = account.and_then(|hint| hint.remaining);
     let endpoint_is_empty = endpoint.is_some_and(|said| said.remaining == Some(0));
     let scope = match left {
@@ -53,7 +52,7 @@ pub(super) fn throttled(reply: &Reply, body: &Body<'_>) -> Moment {
         None => Scope::Account,
     };
     let wait = retry_after(&reply.headers).or_else(|| match scope {
-        Scope::Endpoint if endpoint_is_empty => endpoint?.resets,
+        Scope::Endpoint if endpoint_is_empty => endpoint?.resets_in,
         Scope::Account if left == Some(0) => account?.resets_in,
         Scope::Endpoint | Scope::Account | Scope::AtOnce => None,
     });
@@ -74,7 +73,7 @@ fn account(headers: &HeaderMap) -> Option<RateHint> {
 
 /// The composed header of the endpoint called; of several, the one with the least left. The limit
 /// on jobs under way is none of an endpoint.
-fn endpoint(headers: &HeaderMap) -> Option<(String, Composed)> {
+fn endpoint(headers: &HeaderMap) -> Option<(&str, (Option<u64>, RateHint))> {
     headers
         .iter()
         .filter_map(|(name, value)| {
@@ -83,9 +82,9 @@ fn endpoint(headers: &HeaderMap) -> Option<(String, Composed)> {
                 .strip_prefix("zendesk-ratelimit-")
                 .or_else(|| name.strip_prefix("zendesk-rate-limit-"))?;
             let said = composed(value.to_str().ok()?)?;
-            (of != "inflight-jobs").then(|| (of.to_owned(), said))
+            (of != "inflight-jobs").then_some((of, said))
         })
-        .min_by_key(|(_, said)| said.remaining.unwrap_or(u64::MAX))
+        .min_by_key(|(_, (_, hint))| hint.remaining.unwrap_or(u64::MAX))
 }
 
 /// The span that an endpoint's total is for; `None`: it is not known.

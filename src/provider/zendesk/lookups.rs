@@ -28,7 +28,7 @@ use crate::domain::{UserId, UserState};
 use crate::provider::body::{Body, Object, child, id_text, text};
 use crate::provider::{Detail, LookupFor, Moment, Reply, RowEnd, Verdict, verdict};
 
-use super::answers::{KeySource, refusal, role};
+use super::answers::{refusal, role};
 
 /// The role that is not protected.
 const END_USER: &str = "end-user";
@@ -38,32 +38,34 @@ const PERMANENTLY_DELETED: &str = "permanently deleted user";
 
 /// Reads the answer to a lookup of `ids`.
 pub(super) fn looked_up(
-    keys: KeySource,
+    is_minting: bool,
     purpose: LookupFor,
     ids: &[UserId],
     reply: &Reply,
 ) -> Result<Vec<UserState>, Verdict> {
     let id = &ids[0];
     let state = match purpose {
-        LookupFor::Roles | LookupFor::Verification => return listed(keys, purpose, ids, reply),
-        LookupFor::UnclearAnswer => shown(keys, id, reply),
-        LookupFor::CloserVerification => erased(keys, id, reply),
+        LookupFor::Roles | LookupFor::Verification => {
+            return listed(is_minting, purpose, ids, reply);
+        }
+        LookupFor::UnclearAnswer => shown(is_minting, id, reply),
+        LookupFor::CloserVerification => erased(is_minting, id, reply),
         LookupFor::SoftDeletedRoles => {
-            soft_deleted(keys, id, reply).map(|state| state.unwrap_or(UserState::NotListed))
+            soft_deleted(is_minting, id, reply).map(|state| state.unwrap_or(UserState::NotListed))
         }
         // Neither active nor soft-deleted, and no record of an erasure.
         LookupFor::ClosestVerification => {
-            soft_deleted(keys, id, reply).map(|state| state.unwrap_or(UserState::Gone))
+            soft_deleted(is_minting, id, reply).map(|state| state.unwrap_or(UserState::Gone))
         }
     };
     state.map(|state| vec![state])
 }
 
 /// Reads the answer to `users/{id}`.
-fn shown(keys: KeySource, id: &UserId, reply: &Reply) -> Result<UserState, Verdict> {
+fn shown(is_minting: bool, id: &UserId, reply: &Reply) -> Result<UserState, Verdict> {
     let body = Body::of(reply);
     let Some(user) = named("user", reply, &body) else {
-        return match refusal(keys, reply, &body) {
+        return match refusal(is_minting, reply, &body) {
             Verdict::Look(RowEnd::NotFound, _) => Ok(UserState::Unknown),
             verdict => Err(verdict::of_read(verdict)),
         };
@@ -87,7 +89,7 @@ fn shown(keys: KeySource, id: &UserId, reply: &Reply) -> Result<UserState, Verdi
 /// purpose needs to know. Before a step that is the role: the user may be an agent. After the fact it
 /// is the state.
 fn listed(
-    keys: KeySource,
+    is_minting: bool,
     purpose: LookupFor,
     ids: &[UserId],
     reply: &Reply,
@@ -96,7 +98,7 @@ fn listed(
     let answer = body.object().filter(|_| reply.status == 200);
     let users = answer.and_then(|answer| Some((answer, answer.get("users")?.as_array()?)));
     let Some((answer, users)) = users else {
-        return Err(verdict::of_read(refusal(keys, reply, &body)));
+        return Err(verdict::of_read(refusal(is_minting, reply, &body)));
     };
     let count = answer.get("count").and_then(Value::as_u64);
     if is_part(answer) || count.is_some_and(|count| count > users.len() as u64) {
@@ -130,10 +132,14 @@ fn listed(
 }
 
 /// Reads the answer to `deleted_users/{id}`; `None`: no such user is there.
-fn soft_deleted(keys: KeySource, id: &UserId, reply: &Reply) -> Result<Option<UserState>, Verdict> {
+fn soft_deleted(
+    is_minting: bool,
+    id: &UserId,
+    reply: &Reply,
+) -> Result<Option<UserState>, Verdict> {
     let body = Body::of(reply);
     let Some(user) = named("deleted_user", reply, &body) else {
-        return match refusal(keys, reply, &body) {
+        return match refusal(is_minting, reply, &body) {
             Verdict::Look(RowEnd::NotFound, _) => Ok(None),
             verdict => Err(verdict::of_read(verdict)),
         };
@@ -150,7 +156,7 @@ fn soft_deleted(keys: KeySource, id: &UserId, reply: &Reply) -> Result<Option<Us
 }
 
 /// Reads the answer to `compliance_deletion_statuses` of a user who is not active.
-fn erased(keys: KeySource, id: &UserId, reply: &Reply) -> Result<UserState, Verdict> {
+fn erased(is_minting: bool, id: &UserId, reply: &Reply) -> Result<UserState, Verdict> {
     let body = Body::of(reply);
     let answer = body.object().filter(|_| reply.status == 200);
     let said = answer.and_then(|answer| {
@@ -160,12 +166,13 @@ fn erased(keys: KeySource, id: &UserId, reply: &Reply) -> Result<UserState, Verd
         ))
     });
     let Some((answer, statuses)) = said else {
-        return match refusal(keys, reply, &body) {
+        return match refusal(is_minting, reply, &body) {
             Verdict::Look(RowEnd::NotFound, _) => Ok(UserState::NotListed),
             verdict => Err(verdict::of_read(verdict)),
         };
     };
-    let mut areas = Areas::default();
+    let mut all_complete = false;
+    let mut begun: HashMap<&str, bool> = HashMap::new();
     for entry in statuses {
         let entry = entry.as_object();
         let named = entry.and_then(|entry| id_text(entry.get("user_id")));
@@ -175,49 +182,26 @@ fn erased(keys: KeySource, id: &UserId, reply: &Reply) -> Result<UserState, Verd
         let known =
             entry.and_then(|entry| Some((text(entry, "action")?, text(entry, "application")?)));
         let (action, area) = known.ok_or_else(unknown_state)?;
-        areas.count(action, area);
+        let is_complete = matches!(action, "complete" | "completed");
+        if area == ALL_AREAS {
+            all_complete |= is_complete;
+        } else {
+            *begun.entry(area).or_default() |= is_complete;
+        }
     }
-    // Of a list that goes on, the rest may tell of an area that is not complete.
-    Ok(match areas.state() {
-        UserState::Gone if is_part(answer) => UserState::Erasing,
-        state => state,
+    let every_begun = !begun.is_empty() && begun.values().all(|is_complete| *is_complete);
+    Ok(if statuses.is_empty() {
+        UserState::SoftDeleted { role: None }
+    } else if (all_complete || every_begun) && !is_part(answer) {
+        UserState::Gone
+    } else {
+        // Of a list that goes on, the rest may tell of an area that is not complete.
+        UserState::Erasing
     })
-}
-
-/// The areas of an erasure, by what was said of them.
-#[derive(Debug, Default)]
-struct Areas<'a> {
-    asked: bool,
-    all_complete: bool,
-    /// By area, whether it is complete.
-    begun: HashMap<&'a str, bool>,
 }
 
 /// The area that stands for all.
 const ALL_AREAS: &str = "all";
-
-impl<'a> Areas<'a> {
-    fn count(&mut self, action: &str, area: &'a str) {
-        self.asked = true;
-        let complete = matches!(action, "complete" | "completed");
-        if area == ALL_AREAS {
-            self.all_complete |= complete;
-        } else {
-            *self.begun.entry(area).or_default() |= complete;
-        }
-    }
-
-    fn state(&self) -> UserState {
-        let every_begun = !self.begun.is_empty() && self.begun.values().all(|complete| *complete);
-        if self.all_complete || every_begun {
-            UserState::Gone
-        } else if self.asked {
-            UserState::Erasing
-        } else {
-            UserState::SoftDeleted { role: None }
-        }
-    }
-}
 
 /// Whether there is more on another page, in either kind of pagination.
 fn is_part(answer: &Object) -> bool {

@@ -14,20 +14,17 @@ use std::fmt;
 use std::num::NonZeroU32;
 
 use ::http::{HeaderMap, HeaderValue, Method, header};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use serde_json::json;
-use url::Url;
 
 use super::address::{check_base, endpoint};
 use super::{
     Access, Authorize, BuildError, Bulk, Identity, LookupFor, Provider, RateHints, Reply, Request,
-    Token, TokenRefused, Verdict, ZendeskCredentials, ZendeskSettings, auth, contract, digits,
+    Token, Verdict, ZendeskCredentials, ZendeskSettings, auth, contract, digits,
 };
 use crate::domain::{
-    AccountLimits, IdProblem, ProviderKind, Step, UserId, UserState, looks_rounded,
+    AccountLimits, IdProblem, ProviderKind, Step, StopKind, UserId, UserState, looks_rounded,
 };
-
-use answers::KeySource;
 
 /// How long a token is asked to live. Zendesk takes more than 300 and less than 172,800 seconds;
 /// half an hour is what its new clients give anyway.
@@ -39,53 +36,32 @@ const SHOW_MANY_MAX: usize = 100;
 
 /// Zendesk Support, as one account uses it.
 pub(in crate::provider) struct Zendesk {
-    base: Url,
-    keys: Keys,
-}
-
-/// What requests are authorized with.
-enum Keys {
-    /// A header that stays the same.
-    Fixed(Access),
-    /// Tokens of this client.
-    Client { id: String, secret: SecretString },
+    settings: ZendeskSettings,
 }
 
 impl Zendesk {
     /// Checks the settings.
     pub(in crate::provider) fn try_new(settings: ZendeskSettings) -> Result<Self, BuildError> {
-        let base = settings.base_url;
-        check_base("base_url", &base)?;
-        let fixed = |authorization| {
-            Keys::Fixed(Access {
-                base: base.clone(),
-                authorization,
-            })
-        };
-        let keys = match settings.credentials {
+        check_base("base_url", &settings.base_url)?;
+        match &settings.credentials {
             ZendeskCredentials::ApiToken { email, token } => {
                 auth::check_plain("api_token", token.expose_secret())?;
-                check_email(&email)?;
-                fixed(auth::basic(&format!("{email}/token"), &token))
+                check_email(email)?;
             }
             ZendeskCredentials::OAuthToken { token } => {
                 auth::check_plain("oauth_token", token.expose_secret())?;
-                fixed(auth::token("Bearer", &token))
             }
             ZendeskCredentials::Client { id, secret } => {
-                auth::check_plain("client_id", &id)?;
+                auth::check_plain("client_id", id)?;
                 auth::check_plain("client_secret", secret.expose_secret())?;
-                Keys::Client { id, secret }
             }
-        };
-        Ok(Self { base, keys })
+        }
+        Ok(Self { settings })
     }
 
-    fn source(&self) -> KeySource {
-        match self.keys {
-            Keys::Fixed(_) => KeySource::Configured,
-            Keys::Client { .. } => KeySource::Minted,
-        }
+    /// Whether tokens are fetched, so that another can be had where one is not taken.
+    fn is_minting(&self) -> bool {
+        matches!(self.settings.credentials, ZendeskCredentials::Client { .. })
     }
 }
 
@@ -105,7 +81,7 @@ fn check_email(email: &str) -> Result<(), BuildError> {
 impl fmt::Debug for Zendesk {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Zendesk")
-            .field("base", &self.base.as_str())
+            .field("base", &self.settings.base_url.as_str())
             .finish_non_exhaustive()
     }
 }
@@ -132,13 +108,24 @@ impl Provider for Zendesk {
     }
 
     fn authorize(&self) -> Authorize {
-        match &self.keys {
-            Keys::Fixed(access) => Authorize::Fixed(access.clone()),
-            Keys::Client { id, secret } => Authorize::Token {
-                quota: None,
-                key: auth::digest(&["zendesk", self.base.as_str(), id, secret.expose_secret()]),
-            },
-        }
+        let base = &self.settings.base_url;
+        let authorization = match &self.settings.credentials {
+            ZendeskCredentials::ApiToken { email, token } => {
+                auth::basic(&format!("{email}/token"), token)
+            }
+            ZendeskCredentials::OAuthToken { token } => auth::token("Bearer", token),
+            ZendeskCredentials::Client { id, secret } => {
+                let secret = secret.expose_secret();
+                return Authorize::Token {
+                    quota: None,
+                    key: auth::digest(&["zendesk", base.as_str(), id, secret]),
+                };
+            }
+        };
+        Authorize::Fixed(Access {
+            base: base.clone(),
+            authorization,
+        })
     }
 
     fn identify(&self, access: &Access) -> Request {
@@ -146,7 +133,7 @@ impl Provider for Zendesk {
     }
 
     fn identified(&self, access: &Access, reply: &Reply) -> Result<Identity, Verdict> {
-        answers::identified(self.source(), &access.base, reply)
+        answers::identified(self.is_minting(), &access.base, reply)
     }
 
     fn step(&self, access: &Access, step: Step, id: &UserId) -> Request {
@@ -159,7 +146,7 @@ impl Provider for Zendesk {
     }
 
     fn judge(&self, step: Step, id: &UserId, reply: &Reply) -> Verdict {
-        answers::judge(self.source(), step, id, reply)
+        answers::judge(self.is_minting(), step, id, reply)
     }
 
     /// Who is soft-deleted is in no list that can be asked for certain users.
@@ -203,7 +190,7 @@ impl Provider for Zendesk {
         _primary_contact: Option<&str>,
         reply: &Reply,
     ) -> Result<Vec<UserState>, Verdict> {
-        lookups::looked_up(self.source(), purpose, ids, reply)
+        lookups::looked_up(self.is_minting(), purpose, ids, reply)
     }
 
     /// After a soft delete a user is still shown, as inactive. What is shown after the permanent
@@ -227,7 +214,7 @@ impl Provider for Zendesk {
     ///
     /// With credentials that need no token: called only under [`Authorize::Token`].
     fn mint(&self) -> Request {
-        let Keys::Client { id, secret } = &self.keys else {
+        let ZendeskCredentials::Client { id, secret } = &self.settings.credentials else {
             unreachable!("these credentials need no token")
         };
         let body = json!({
@@ -237,11 +224,11 @@ impl Provider for Zendesk {
             "scope": "users:read users:write",
             "expires_in": TOKEN_LIFE_SECS,
         });
-        Request::new(Method::POST, endpoint(&self.base, &["oauth", "tokens"]))
-            .with_body("application/json", body.to_string())
+        let url = endpoint(&self.settings.base_url, &["oauth", "tokens"]);
+        Request::new(Method::POST, url).with_body("application/json", body.to_string())
     }
 
-    fn minted(&self, reply: &Reply) -> Result<Token, TokenRefused> {
+    fn minted(&self, reply: &Reply) -> Result<Token, Verdict> {
         let token = |answer: &_, secret| {
             Ok(Token {
                 secret,
@@ -249,12 +236,13 @@ impl Provider for Zendesk {
                 expires_in: auth::life_secs(answer, "expires_in"),
             })
         };
-        auth::minted(reply, token, TokenRefused::Rejected)
+        let refused = |said| Verdict::Account(StopKind::CredentialsRejected, said);
+        auth::minted(reply, token, refused)
     }
 
     fn access(&self, token: &Token) -> Option<Access> {
         Some(Access {
-            base: self.base.clone(),
+            base: self.settings.base_url.clone(),
             authorization: auth::token("Bearer", &token.secret),
         })
     }

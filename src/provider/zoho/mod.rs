@@ -19,7 +19,7 @@ use super::address::{check_base, endpoint};
 use super::rate_hint::number;
 use super::{
     Access, Authorize, BuildError, Identity, LookupFor, PrimaryContact, Provider, RateHints, Reply,
-    Request, Token, TokenRefused, Verdict, ZohoSettings, auth, contract, digits,
+    Request, Token, Verdict, ZohoSettings, auth, contract, digits,
 };
 use crate::domain::{AccountLimits, IdProblem, ProviderKind, Step, UserId, UserState};
 
@@ -202,7 +202,7 @@ impl Provider for Zoho {
         )
     }
 
-    fn minted(&self, reply: &Reply) -> Result<Token, TokenRefused> {
+    fn minted(&self, reply: &Reply) -> Result<Token, Verdict> {
         let settings = &self.settings;
         token::minted(&settings.accounts_url, settings.base_url.as_ref(), reply)
     }

@@ -10,10 +10,10 @@ use ::http::Method;
 use secrecy::{ExposeSecret, SecretString};
 use url::{Url, form_urlencoded};
 
-use crate::domain::Quota;
+use crate::domain::{Quota, StopKind};
 use crate::provider::address::{endpoint, is_loopback};
 use crate::provider::body::{Object, text};
-use crate::provider::{Detail, Reply, Request, Token, TokenRefused, auth, contract};
+use crate::provider::{Detail, Reply, Request, Token, Verdict, auth, contract};
 
 /// Zoho gives ten tokens per refresh token in ten minutes,
 /// <https://www.zoho.com/crm/developer/docs/api/v8/token-validity.html>; two are left to others
@@ -47,11 +47,11 @@ pub(super) fn minted(
     accounts_url: &Url,
     configured: Option<&Url>,
     reply: &Reply,
-) -> Result<Token, TokenRefused> {
+) -> Result<Token, Verdict> {
     let token = |answer: &Object, secret| {
         let api_base = match configured {
             Some(_) => None,
-            None => Some(api_base(accounts_url, answer).map_err(TokenRefused::Misplaced)?),
+            None => Some(api_base(accounts_url, answer).map_err(auth::wrong_place)?),
         };
         Ok(Token {
             secret,
@@ -62,17 +62,17 @@ pub(super) fn minted(
     auth::minted(reply, token, refused)
 }
 
-fn refused(said: Detail) -> TokenRefused {
+fn refused(said: Detail) -> Verdict {
     let too_often = ["access denied", "too many requests"]
         .into_iter()
         .any(|words| said.mentions(words))
         || said.has_code("access_denied");
     if too_often {
-        return TokenRefused::Later(said);
+        return auth::later(said);
     }
-    TokenRefused::Rejected(said.with_hint(
-        "look at client, refresh token and data centre: each refresh token belongs to one of each",
-    ))
+    let hint =
+        "look at client, refresh token and data centre: each refresh token belongs to one of each";
+    Verdict::Account(StopKind::CredentialsRejected, said.with_hint(hint))
 }
 
 /// Where the answer says the API is, if a token may be sent there.

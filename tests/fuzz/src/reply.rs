@@ -8,8 +8,8 @@ use secrecy::ExposeSecret as _;
 use userpurge::domain::{ProviderKind, Quota, Step, StopKind, UserId, UserState};
 use userpurge::provider::{
     Access, Detail, LookupFor, Moment, Provider, ProviderSettings, RateHint, RateHints, Reply,
-    RowEnd, SuncoAuth, SuncoSettings, Token, TokenRefused, Verdict, ZendeskCredentials,
-    ZendeskSettings, ZohoSettings, build,
+    RowEnd, SuncoSettings, Token, Verdict, ZendeskCredentials, ZendeskSettings, ZohoSettings,
+    build,
 };
 
 /// The user that is asked for.
@@ -48,7 +48,7 @@ pub(super) fn providers() -> [Box<dyn Provider>; 3] {
             app_id: "5d8cff3cd55b040010928b5b".to_owned(),
             key_id: "app_1".to_owned(),
             key_secret: "hunter2".into(),
-            auth: SuncoAuth::Basic,
+            is_jwt: false,
         }),
         ProviderKind::Zoho => ProviderSettings::Zoho(ZohoSettings {
             accounts_url: "https://accounts.zoho.eu".parse().unwrap(),
@@ -138,11 +138,7 @@ pub fn replies(data: &[u8]) {
         }
         match provider.minted(&reply) {
             Ok(token) => check_token(kind, &reply, &token),
-            Err(
-                TokenRefused::Rejected(detail)
-                | TokenRefused::Later(detail)
-                | TokenRefused::Misplaced(detail),
-            ) => check_kept(&detail),
+            Err(verdict) => check_read(&verdict),
         }
     }
 }

@@ -9,7 +9,7 @@ use url::Url;
 use userpurge::domain::{ProviderKind, Quota, Step, StopKind, UserId, UserState};
 use userpurge::provider::{
     Access, Authorize, Bulk, Detail, Identity, LookupFor, Moment, Provider, RateHint, RateHints,
-    Reply, Request, RowEnd, Scope, Token, TokenRefused, Verdict,
+    Reply, Request, RowEnd, Scope, Token, Verdict,
 };
 
 /// The pure side.
@@ -165,9 +165,10 @@ impl Provider for FakeProvider {
         at(&base(), "token")
     }
 
-    fn minted(&self, reply: &Reply) -> Result<Token, TokenRefused> {
+    fn minted(&self, reply: &Reply) -> Result<Token, Verdict> {
         if reply.status != 200 {
-            return Err(TokenRefused::Later(Detail::default()));
+            let later = Moment::Unwell { wait: None };
+            return Err(Verdict::Moment(later, Detail::default()));
         }
         let secret = String::from_utf8(reply.body.to_vec()).unwrap();
         Ok(Token {

@@ -17,11 +17,11 @@ use self::replies::{
     every_status, headers, reply, spoilt,
 };
 use ProviderKind::{Sunco, Zendesk, Zoho};
-use userpurge::domain::{ProviderKind, Step, UserId, UserState};
+use userpurge::domain::{ProviderKind, Step, StopKind, UserId, UserState};
 use userpurge::provider::{
     Authorize, JobsHint, LookupFor, Provider, ProviderSettings, RateHint, Reply, Request, RowEnd,
-    SuncoAuth, SuncoSettings, Token, TokenRefused, Verdict, ZendeskCredentials, ZendeskSettings,
-    ZohoSettings, build, check_id, defaults,
+    SuncoSettings, Token, Verdict, ZendeskCredentials, ZendeskSettings, ZohoSettings, build,
+    check_id, defaults,
 };
 
 const BASE: &str = "https://acme.example";
@@ -43,13 +43,13 @@ fn api_token(email: &str, token: &str) -> ProviderSettings {
     })
 }
 
-fn sunco_settings(app_id: &str, key_id: &str, auth: SuncoAuth) -> SuncoSettings {
+fn sunco_settings(app_id: &str, key_id: &str, is_jwt: bool) -> SuncoSettings {
     SuncoSettings {
         base_url: BASE.parse().unwrap(),
         app_id: app_id.to_owned(),
         key_id: key_id.to_owned(),
         key_secret: "hunter2".into(),
-        auth,
+        is_jwt,
     }
 }
 
@@ -81,7 +81,7 @@ fn settings(kind: ProviderKind, base: &str) -> ProviderSettings {
         }),
         Sunco => ProviderSettings::Sunco(SuncoSettings {
             base_url,
-            ..sunco_settings(APP, "app_1", SuncoAuth::Basic)
+            ..sunco_settings(APP, "app_1", false)
         }),
         Zoho => ProviderSettings::Zoho(zoho_settings(base, None, "v8")),
     }
@@ -360,7 +360,7 @@ fn every_spelling_of_a_limit_is_read() {
 
 #[test]
 fn settings_make_their_own_provider_and_show_no_secret() {
-    let jwt = sunco_settings(APP, "app_1", SuncoAuth::Jwt);
+    let jwt = sunco_settings(APP, "app_1", true);
     let others = [
         ProviderSettings::Sunco(jwt),
         api_token("ops@acme.example", "hunter2"),
@@ -383,10 +383,9 @@ fn settings_make_their_own_provider_and_show_no_secret() {
 
 #[test]
 fn settings_that_cannot_be_used_are_refused_without_showing_them() {
-    let sunco =
-        |app_id: &str| ProviderSettings::Sunco(sunco_settings(app_id, "app_1", SuncoAuth::Jwt));
+    let sunco = |app_id: &str| ProviderSettings::Sunco(sunco_settings(app_id, "app_1", true));
     let zoho = |version: &str| ProviderSettings::Zoho(zoho_settings(BASE, None, version));
-    let colon = sunco_settings(APP, "app:1", SuncoAuth::Basic);
+    let colon = sunco_settings(APP, "app:1", false);
     let base = |kind| settings(kind, "http://acme.example");
     for (settings, names) in [
         (api_token("ops@acme.example", "a b"), "api_token"),
@@ -505,7 +504,7 @@ fn each_kind_of_credentials_makes_its_header() {
         "Zoho-oauthtoken 1000.tok"
     );
     for (key_id, scope) in [("app_1", "app"), ("act_1", "account"), ("svc_1", "account")] {
-        let settings = sunco_settings(APP, key_id, SuncoAuth::Jwt);
+        let settings = sunco_settings(APP, key_id, true);
         let header = authorization(build(ProviderSettings::Sunco(settings)).unwrap().as_ref());
         let token = header.strip_prefix("Bearer ").unwrap();
         let (signed, signature) = token.rsplit_once('.').unwrap();
@@ -607,7 +606,9 @@ fn a_token_goes_to_the_configured_base_or_its_data_centres_hosts() {
         let body = json!({"access_token": "t", "api_domain": api}).to_string();
         match zoho(accounts, None).minted(&reply(200, "", body)) {
             Ok(token) => assert!(fits && token.api_base.is_some()),
-            Err(refused) => assert!(!fits && matches!(refused, TokenRefused::Misplaced(_))),
+            Err(refused) => {
+                assert!(!fits && matches!(refused, Verdict::Account(StopKind::WrongTenant, _)));
+            }
         }
     }
     // A configured base wins, and what an answer says of it is not read.

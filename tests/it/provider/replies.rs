@@ -7,8 +7,7 @@ use secrecy::ExposeSecret;
 
 use userpurge::domain::{Step, StopKind, UserId, UserState};
 use userpurge::provider::{
-    Access, Detail, Identity, ItemEnd, JobState, LookupFor, Moment, Provider, Reply, Token,
-    TokenRefused, Verdict,
+    Access, Detail, Identity, ItemEnd, JobState, LookupFor, Moment, Provider, Reply, Token, Verdict,
 };
 
 /// Headers from `name: value` pairs with ` | ` between.
@@ -162,9 +161,14 @@ fn answer(
             }),
         "token" => match provider.minted(reply) {
             Ok(token) => fine(describe_token(&token)),
-            Err(TokenRefused::Rejected(detail)) => ("rejected".to_owned(), detail),
-            Err(TokenRefused::Misplaced(detail)) => ("misplaced".to_owned(), detail),
-            Err(TokenRefused::Later(detail)) => ("later".to_owned(), detail),
+            Err(Verdict::Account(StopKind::CredentialsRejected, detail)) => {
+                ("rejected".to_owned(), detail)
+            }
+            Err(Verdict::Account(StopKind::WrongTenant, detail)) => {
+                ("misplaced".to_owned(), detail)
+            }
+            Err(Verdict::Moment(_, detail)) => ("later".to_owned(), detail),
+            Err(verdict) => failed(verdict),
         },
         "begin" => provider
             .bulk()
