@@ -246,7 +246,7 @@ impl From<LedgerError> for Failure {
                 format!("make space or mend the disk, then `userpurge resume {resume}`")
             }
             LedgerError::Lost { path, how } => after_loss(path, *how),
-            LedgerError::NotAFile { .. } => return Self::plain(ExitCode::Refused, &error),
+            LedgerError::NotAFile(_) => return Self::plain(ExitCode::Refused, &error),
             _ if !error.path().exists() => return Self::plain(ExitCode::Refused, &error),
             _ => return Self::plain(ExitCode::Ledger, &error),
         };

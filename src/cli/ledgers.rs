@@ -237,7 +237,7 @@ pub(super) fn refuse_existing(ledger: &Path) -> Result<(), Failure> {
     }
     let is_none = match ledger.is_file().then(|| LedgerReader::open(ledger)) {
         // A crash while it was begun: neither `resume` nor `retry` would be of any use.
-        Some(Err(begun @ LedgerError::NoHeader { .. })) if !is_locked(ledger).unwrap_or(false) => {
+        Some(Err(begun @ LedgerError::NoHeader(_))) if !is_locked(ledger).unwrap_or(false) => {
             return Err(Failure::refused(begun));
         }
         // A folder; or a pipe or a device, which might never be read to its end.

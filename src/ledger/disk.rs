@@ -76,7 +76,6 @@ pub(super) fn open_file(path: &Path, options: &OpenOptions) -> io::Result<File> 
     options.open(path)
 }
 
-/// Opens the regular file at `path` for reading.
 pub(super) fn open_to_read(path: &Path) -> io::Result<File> {
     open_file(path, OpenOptions::new().read(true))
 }
@@ -165,9 +164,7 @@ pub(super) fn lock(disk: &dyn Disk, file: &dyn DiskFile, path: &Path) -> Result<
             Err(TryLockError::Error(source)) => return Err(LedgerError::io("lock", path, source)),
         }
     }
-    Err(LedgerError::Locked {
-        path: path.to_owned(),
-    })
+    Err(LedgerError::Locked(path.to_owned()))
 }
 
 /// Whether a process is writing to the ledger at `path` right now. The shared lock this takes to

@@ -14,37 +14,25 @@ use super::chain::LedgerHead;
 pub enum LedgerError {
     /// `run` was to begin a ledger where there is one.
     #[error(
-        "ledger `{path}` exists already; go on with it (`userpurge resume`), try its failed rows \
+        "ledger `{0}` exists already; go on with it (`userpurge resume`), try its failed rows \
          again (`userpurge retry`), or name another one with `--ledger`"
     )]
-    Exists {
-        /// The ledger.
-        path: PathBuf,
-    },
+    Exists(PathBuf),
     /// Another process holds the lock.
     #[error(
-        "ledger `{path}` is in use by another process; watch it with `userpurge status --follow`, \
+        "ledger `{0}` is in use by another process; watch it with `userpurge status --follow`, \
          or wait until it has ended"
     )]
-    Locked {
-        /// The ledger.
-        path: PathBuf,
-    },
+    Locked(PathBuf),
     /// What is at the path is no regular file.
-    #[error("`{path}` is a folder, a pipe or a device, and a ledger is a file")]
-    NotAFile {
-        /// The path.
-        path: PathBuf,
-    },
+    #[error("`{0}` is a folder, a pipe or a device, and a ledger is a file")]
+    NotAFile(PathBuf),
     /// There is not one whole line: the run ended while it began.
     #[error(
-        "ledger `{path}` has no header: its run ended before anything was sent; remove the file \
+        "ledger `{0}` has no header: its run ended before anything was sent; remove the file \
          and run again"
     )]
-    NoHeader {
-        /// The ledger.
-        path: PathBuf,
-    },
+    NoHeader(PathBuf),
     /// An older program wrote it.
     #[error(
         "ledger `{path}` has format {found}, which this program does not read; finish its run with \
@@ -123,11 +111,8 @@ pub enum LedgerError {
         reason: String,
     },
     /// Something was appended after the writer had finished.
-    #[error("ledger `{path}` is closed; its writer has finished")]
-    Closed {
-        /// The ledger.
-        path: PathBuf,
-    },
+    #[error("ledger `{0}` is closed; its writer has finished")]
+    Closed(PathBuf),
     /// The writer's thread panicked, which is a bug.
     #[error("the writer of ledger `{path}` panicked: {message}; `userpurge resume` goes on")]
     Panicked {
@@ -227,11 +212,10 @@ impl LedgerDamage {
 }
 
 impl LedgerError {
-    /// Wraps what the operating system said when `doing` was tried on `path`.
     pub(super) fn io(doing: &'static str, path: &Path, source: io::Error) -> Self {
         let path = path.to_owned();
         if source.kind() == io::ErrorKind::NotSeekable {
-            return Self::NotAFile { path };
+            return Self::NotAFile(path);
         }
         Self::Io {
             doing,
@@ -243,10 +227,10 @@ impl LedgerError {
     /// The ledger it is about.
     pub fn path(&self) -> &Path {
         match self {
-            Self::Exists { path }
-            | Self::Locked { path }
-            | Self::NotAFile { path }
-            | Self::NoHeader { path }
+            Self::Exists(path)
+            | Self::Locked(path)
+            | Self::NotAFile(path)
+            | Self::NoHeader(path)
             | Self::OldFormat { path, .. }
             | Self::NewerFormat { path, .. }
             | Self::Damaged { path, .. }
@@ -254,7 +238,7 @@ impl LedgerError {
             | Self::Failed { path, .. }
             | Self::Lost { path, .. }
             | Self::Unwritable { path, .. }
-            | Self::Closed { path }
+            | Self::Closed(path)
             | Self::Panicked { path, .. } => path,
         }
     }

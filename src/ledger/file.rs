@@ -40,9 +40,7 @@ impl LedgerFile {
         let mut body = Vec::new();
         encode(path, &Entry::Run(Box::new(header.clone())), &mut body)?;
         let file = disk.create(path).map_err(|source| match source.kind() {
-            std::io::ErrorKind::AlreadyExists => LedgerError::Exists {
-                path: path.to_owned(),
-            },
+            std::io::ErrorKind::AlreadyExists => LedgerError::Exists(path.to_owned()),
             _ => LedgerError::io("create", path, source),
         })?;
         let begun = begin(disk, file, path, &body);

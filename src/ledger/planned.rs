@@ -59,7 +59,6 @@ impl PlanIndex {
         }
     }
 
-    /// All rows to send.
     pub(super) fn all(&self) -> RoaringTreemap {
         let mut all = RoaringTreemap::new();
         for rows in self.rows.values() {

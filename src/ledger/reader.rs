@@ -115,8 +115,7 @@ impl<R: Read> LedgerReader<R> {
         let Some(text) = line.strip_suffix(b"\n") else {
             // Whoever is told to remove a file must be sure that nothing else is in it.
             return Err(if is_beginning_of_header(&line) {
-                let path = path.to_owned();
-                LedgerError::NoHeader { path }
+                LedgerError::NoHeader(path.to_owned())
             } else {
                 damaged(LedgerDamage::NotAHeader)
             });

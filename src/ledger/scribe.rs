@@ -121,7 +121,6 @@ impl Scribe {
 /// What the thread and the handles share.
 #[derive(Debug)]
 pub(super) struct Shared {
-    /// The ledger.
     pub(super) path: PathBuf,
     /// The first failure, which is the last.
     pub(super) failure: OnceLock<LedgerError>,

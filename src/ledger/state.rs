@@ -108,7 +108,6 @@ impl LedgerState {
         Self::collect(path, LedgerReader::open(path)?)
     }
 
-    /// Reads all that `reader` has.
     pub(super) fn collect<R: Read>(
         path: &Path,
         mut reader: LedgerReader<R>,
@@ -187,7 +186,6 @@ impl LedgerState {
         state
     }
 
-    /// A process began at `at`.
     pub(super) fn process(
         &mut self,
         at: Time,

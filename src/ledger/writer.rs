@@ -161,9 +161,7 @@ impl LedgerHandle {
     /// Why the thread takes nothing more.
     fn gone(&self) -> LedgerError {
         let failure = self.shared.failure.get().cloned();
-        failure.unwrap_or_else(|| LedgerError::Closed {
-            path: self.shared.path.clone(),
-        })
+        failure.unwrap_or_else(|| LedgerError::Closed(self.shared.path.clone()))
     }
 }
 

@@ -132,17 +132,6 @@ mod tests {
         endpoint(&"https://h/p".parse().unwrap(), &["users", segment]);
     }
 
-    #[test]
-    fn the_authority_names_an_unusual_port_only() {
-        for (url, text) in [
-            ("https://h.example/p", "h.example"),
-            ("https://h.example:443", "h.example"),
-            ("http://[::1]:8080", "[::1]:8080"),
-        ] {
-            assert_eq!(authority(&url.parse().unwrap()), text);
-        }
-    }
-
     proptest! {
         #[test]
         fn any_segment_stays_one_segment_at_the_same_host(segment in ".{1,60}") {

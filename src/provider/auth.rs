@@ -27,7 +27,6 @@ pub(super) fn check_plain(setting: &'static str, value: &str) -> Result<(), Buil
     Err(BuildError { setting, problem })
 }
 
-/// `Basic` with this name and password.
 pub(super) fn basic(name: &str, password: &SecretString) -> HeaderValue {
     let pair = format!("{name}:{}", password.expose_secret());
     // Base64 is always a header value, so this never is the empty one.

@@ -49,7 +49,6 @@ impl Detail {
         self.code.is_none() && self.message.is_none()
     }
 
-    /// Whether the code is `code`, however it is capitalised.
     pub(super) fn has_code(&self, code: &str) -> bool {
         self.code
             .as_deref()
@@ -204,27 +203,16 @@ mod tests {
     }
 
     #[test]
-    fn a_long_text_is_cut_at_a_character_and_marked() {
+    fn a_long_text_is_cut_and_leaves_no_half_of_an_address() {
         let kept = message(&"ä".repeat(500));
         assert_eq!(kept.chars().count(), Detail::MESSAGE_CHARS_MAX);
         assert!(kept.ends_with('…'));
         assert_eq!(message(&"b".repeat(200)).chars().count(), 200);
-    }
-
-    #[test]
-    fn a_cut_leaves_no_half_of_a_mask() {
-        let kept = message(&format!("{} jane@example.com and more", "x".repeat(194)));
-        assert_eq!(kept, format!("{} …", "x".repeat(194)));
-    }
-
-    #[test]
-    fn an_address_across_the_reading_limit_leaves_no_half() {
-        let text = format!(
-            "{} {}jane.doe@example.com",
-            "a@b".repeat(600),
-            "x".repeat(190)
-        );
-        assert!(!message(&text).contains("jane"), "{}", message(&text));
+        let (start, across) = ("x".repeat(194), "a@b".repeat(600));
+        let kept = message(&format!("{start} jane@example.com and more"));
+        assert_eq!(kept, format!("{start} …"));
+        let kept = message(&format!("{across} {start}jane.doe@example.com"));
+        assert!(!kept.contains("jane"), "{kept}");
     }
 
     #[test]

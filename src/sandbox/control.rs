@@ -27,7 +27,6 @@ use crate::domain::Time;
 /// Where it is reached, after the tenant's prefix.
 pub(super) const PREFIX: &str = "/_sandbox/";
 
-/// Answers a request for control.
 pub(super) fn handle(sandbox: &mut Sandbox, request: &Request, now: Time) -> Reply {
     let what = request.path.strip_prefix(PREFIX).unwrap_or_default();
     let tenant = request.query("tenant").or_else(|| request.tenant.clone());

@@ -169,7 +169,6 @@ impl FaultPlan {
     /// How many planned faults and how many different requests are remembered.
     const KEPT_MAX: usize = 1_000_000;
 
-    /// Adds a planned fault.
     pub(super) fn plan(&mut self, fault: PlannedFault) {
         if self.planned.len() < Self::KEPT_MAX {
             self.planned.push(fault);

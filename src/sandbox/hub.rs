@@ -51,11 +51,8 @@ struct Tenant {
 /// What a state machine goes by while it carries a request out.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Context<'a> {
-    /// The tenant's name.
     pub(super) tenant: &'a str,
-    /// Its settings.
     pub(super) settings: &'a Settings,
-    /// The time.
     pub(super) now: Time,
 }
 

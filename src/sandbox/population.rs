@@ -33,7 +33,6 @@ const EXTERNAL_IDS: [&str; 5] = ["shop/1001", "anna müller", "a+b@c?d#e", "100%
 /// Numbers of users, and the state and the role of each.
 type Group = (Range<u64>, &'static str, &'static str);
 
-/// The demo's users.
 pub(super) fn demo() -> Seed {
     Seed {
         tenant: String::new(),

@@ -9,7 +9,6 @@ use serde_json::Value;
 /// What is answered.
 pub type Reply = http::Response<Bytes>;
 
-/// `body` as JSON.
 pub(super) fn json(status: u16, body: &Value) -> Reply {
     text(status, "application/json; charset=utf-8", body.to_string())
 }

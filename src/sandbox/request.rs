@@ -112,7 +112,6 @@ pub(super) struct Request {
     pub(super) in_flight: u32,
     /// Whose path it is; `None`: no provider's.
     pub(super) provider: Option<ProviderKind>,
-    /// What it asks for.
     pub(super) ask: Ask,
     /// The one user it is about; `None`: none, or many.
     pub(super) user: Option<String>,
@@ -123,7 +122,6 @@ pub(super) struct Request {
 }
 
 impl Request {
-    /// Reads `sent`.
     pub(super) fn of(sent: http::Request<Bytes>) -> Self {
         let (tenant, path) = tenant_of(sent.uri().path());
         let (tenant, path) = (tenant.map(str::to_owned), path.to_owned());
@@ -213,12 +211,10 @@ impl Request {
         }
     }
 
-    /// The method, in capitals.
     pub(super) fn method(&self) -> &str {
         self.sent.method().as_str()
     }
 
-    /// The body.
     pub(super) fn body(&self) -> &[u8] {
         self.sent.body()
     }

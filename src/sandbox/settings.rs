@@ -44,7 +44,6 @@ pub struct Settings {
 pub(super) struct Limit {
     /// How many requests a span may hold.
     pub(super) requests: u32,
-    /// The span.
     pub(super) span: Duration,
     /// How it is laid.
     pub(super) mode: QuotaMode,
@@ -241,42 +240,5 @@ fn merge(all: &mut Value, change: Value) {
             }
         }
         (all, change) => *all = change,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use serde_json::json;
-
-    use super::{QuotaMode, Settings, ZendeskCaller};
-
-    #[test]
-    fn a_change_replaces_what_it_names_and_nothing_else() {
-        let before = Settings::default();
-        assert_eq!(before.changed(json!({})).unwrap(), before);
-        let after = before
-            .changed(json!({
-                "latency": "20ms..40ms",
-                "quota_mode": "fixed",
-                "token_lifetime": "2s",
-                "scale_limits": 100.0,
-                "zendesk": {"quota": "3/1m", "caller_role": "agent-managing-users"},
-            }))
-            .unwrap();
-        assert_eq!(after.latency.to_string(), "20ms..40ms");
-        assert_eq!(after.quota_mode, QuotaMode::Fixed);
-        assert_eq!(after.token_lifetime, Some(Duration::from_secs(2)));
-        assert_eq!(after.zendesk.caller_role, ZendeskCaller::AgentManagingUsers);
-        let limit = after.limit(after.zendesk.quota);
-        assert_eq!((limit.requests, limit.span.as_millis()), (3, 600));
-        assert_eq!(
-            after.zendesk.permanent_quota,
-            before.zendesk.permanent_quota
-        );
-        assert_eq!(after.zoho, before.zoho);
-        let again = after.changed(json!({"token_lifetime": null})).unwrap();
-        assert_eq!(again.token_lifetime, None);
     }
 }

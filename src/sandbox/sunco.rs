@@ -35,7 +35,6 @@ pub(super) struct Conversations {
 }
 
 impl Conversations {
-    /// Puts a user in.
     pub(super) fn seed(&mut self, seed: &UserSeed, now: Time) -> Result<(), SandboxError> {
         let refuse = |reason| SandboxError::seed(ProviderKind::Sunco, &seed.id, reason);
         if seed.id.len() != 24 || !seed.id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
@@ -60,7 +59,6 @@ impl Conversations {
         Ok(())
     }
 
-    /// All users as they stand.
     pub(super) fn states(&self, context: &Context) -> Vec<UserState> {
         let users = self.users.values();
         users
@@ -68,7 +66,6 @@ impl Conversations {
             .collect()
     }
 
-    /// Answers `request`.
     pub(super) fn handle(&mut self, request: &Request, context: &Context) -> Reply {
         let limit = context.settings.limit(context.settings.sunco.quota);
         if self.app.take(limit, context.now).is_err() {

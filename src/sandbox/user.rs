@@ -107,7 +107,6 @@ impl State {
 /// A user.
 #[derive(Debug, Clone)]
 pub(super) struct User {
-    /// The id.
     pub(super) id: String,
     /// The external id; `None`: the user has none.
     pub(super) external_id: Option<String>,
@@ -117,15 +116,11 @@ pub(super) struct User {
     pub(super) role: &'static str,
     /// How many tickets that are not closed it is requester of.
     pub(super) open_tickets: u32,
-    /// How it stands.
     pub(super) state: State,
-    /// Since when it stands so.
     pub(super) since: Time,
-    /// When it was made.
     pub(super) made_at: Time,
     /// When a request last changed its state; `None`: never.
     pub(super) changed_at: Option<Time>,
-    /// How often requests changed its state.
     pub(super) changes: u32,
 }
 
@@ -218,26 +213,5 @@ impl Tokens {
         let mut live = self.live.iter();
         let token = live.find(|token| token.text == text && now < token.dies)?;
         Some(&token.scope)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::Tokens;
-    use crate::domain::Time;
-
-    #[test]
-    fn a_token_dies_when_its_time_is_over_or_one_is_too_many() {
-        let (mut tokens, at) = (Tokens::new("default".to_owned(), 2), Time::from_millis);
-        let token = tokens.mint("1000.", "all", at(0), Duration::from_secs(2));
-        assert_eq!(tokens.scope(&token, at(1_999)), Some("all"));
-        assert_eq!(tokens.scope(&token, at(2_000)), None);
-        assert_eq!(tokens.scope("1000.x", at(0)), None);
-        for _ in 0..2 {
-            tokens.mint("", "all", at(0), Duration::from_secs(9));
-        }
-        assert_eq!(tokens.scope(&token, at(0)), None);
     }
 }

@@ -94,35 +94,19 @@ mod tests {
 
     #[test]
     fn a_slot_comes_free_one_span_later_or_at_the_full_span() {
-        let (one, two, three) = (
-            limit(1, 100, Rolling),
-            limit(2, 100, Rolling),
-            limit(3, 100, Rolling),
-        );
-        let fixed = limit(2, 100, Fixed);
+        let of = |requests, at| (limit(requests, 100, Rolling), at);
+        let fixed = |at| (limit(2, 100, Fixed), at);
+        let two = [10, 60, 70, 109, 110, 110].map(|at| of(2, at));
         for (takes, waits) in [
-            (
-                &[
-                    (two, 10),
-                    (two, 60),
-                    (two, 70),
-                    (two, 109),
-                    (two, 110),
-                    (two, 110),
-                ][..],
-                &[0, 0, 40, 1, 0, 50][..],
-            ),
-            (
-                &[(fixed, 80), (fixed, 90), (fixed, 95), (fixed, 100)],
-                &[0, 0, 5, 0],
-            ),
+            (&two[..], &[0, 0, 40, 1, 0, 50][..]),
+            (&[80, 90, 95, 100].map(fixed), &[0, 0, 5, 0]),
             // What was accepted before a quota was lowered counts.
             (
-                &[(three, 10), (three, 20), (three, 30), (one, 40)],
+                &[of(3, 10), of(3, 20), of(3, 30), of(1, 40)],
                 &[0, 0, 0, 90],
             ),
             // A clock that goes back frees nothing early.
-            (&[(one, 200), (one, 50)], &[0, 100]),
+            (&[of(1, 200), of(1, 50)], &[0, 100]),
         ] {
             let mut window = Window::default();
             let mut take = |(limit, at)| match window.take(limit, Time::from_millis(at)) {

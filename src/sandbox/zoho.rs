@@ -64,7 +64,6 @@ impl Crm {
         }
     }
 
-    /// Puts a user in.
     pub(super) fn seed(&mut self, seed: &UserSeed, now: Time) -> Result<(), SandboxError> {
         let refuse = |reason| SandboxError::seed(ProviderKind::Zoho, &seed.id, reason);
         if !is_number(&seed.id) || seed.id.len() > Self::ID_DIGITS_MAX {
@@ -94,7 +93,6 @@ impl Crm {
         }
     }
 
-    /// All users as they stand.
     pub(super) fn states(&mut self, context: &Context) -> Vec<UserState> {
         self.put_caller(context);
         let users = self.users.values();
@@ -103,7 +101,6 @@ impl Crm {
             .collect()
     }
 
-    /// Answers `request`.
     pub(super) fn handle(&mut self, request: &Request, context: &Context) -> Reply {
         self.put_caller(context);
         if request.ask == Ask::Token {

@@ -32,7 +32,6 @@ use crate::provider::body::{Body, Object, child, text};
 use crate::provider::detail::shown;
 use crate::provider::{Detail, Identity, Moment, Reply, RowEnd, Verdict, verdict};
 
-/// What the answer to `step` for `id` means.
 pub(super) fn judge(step: Step, id: &UserId, reply: &Reply) -> Verdict {
     let body = Body::of(reply);
     if reply.status != 200 {
@@ -76,7 +75,6 @@ pub(super) fn refusal(reply: &Reply, body: &Body<'_>) -> Verdict {
     }
 }
 
-/// The user in `answer`.
 pub(super) fn user(answer: &Object) -> Option<&Object> {
     child(answer, "user")
 }

@@ -36,7 +36,6 @@ const END_USER: &str = "end-user";
 /// What a user who is permanently deleted is renamed to, some time after; in lower case.
 const PERMANENTLY_DELETED: &str = "permanently deleted user";
 
-/// Reads the answer to a lookup of `ids`.
 pub(super) fn looked_up(
     is_minting: bool,
     purpose: LookupFor,

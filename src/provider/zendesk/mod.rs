@@ -40,7 +40,6 @@ pub(in crate::provider) struct Zendesk {
 }
 
 impl Zendesk {
-    /// Checks the settings.
     pub(in crate::provider) fn try_new(settings: ZendeskSettings) -> Result<Self, BuildError> {
         check_base("base_url", &settings.base_url)?;
         match &settings.credentials {

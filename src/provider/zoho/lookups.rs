@@ -47,7 +47,6 @@ const ADMIN_WORDS: [&str; 3] = ["admin", "amministra", "管理"];
 /// What `--include-role` calls the primary contact.
 pub(super) const PRIMARY_CONTACT: &str = "primary-contact";
 
-/// Reads the answer to a lookup of `ids`.
 pub(super) fn looked_up(
     purpose: LookupFor,
     ids: &[UserId],

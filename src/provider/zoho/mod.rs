@@ -33,7 +33,6 @@ pub(in crate::provider) struct Zoho {
 }
 
 impl Zoho {
-    /// Checks the settings.
     pub(in crate::provider) fn try_new(settings: ZohoSettings) -> Result<Self, BuildError> {
         check_base("accounts_url", &settings.accounts_url)?;
         if let Some(base) = &settings.base_url {
@@ -193,18 +192,11 @@ impl Provider for Zoho {
     }
 
     fn mint(&self) -> Request {
-        let settings = &self.settings;
-        token::mint(
-            &settings.accounts_url,
-            &settings.client_id,
-            &settings.client_secret,
-            &settings.refresh_token,
-        )
+        token::mint(&self.settings)
     }
 
     fn minted(&self, reply: &Reply) -> Result<Token, Verdict> {
-        let settings = &self.settings;
-        token::minted(&settings.accounts_url, settings.base_url.as_ref(), reply)
+        token::minted(&self.settings, reply)
     }
 
     /// The configured base, else where the token says, if it may go there.

@@ -7,13 +7,13 @@
 use std::time::Duration;
 
 use ::http::Method;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use url::{Url, form_urlencoded};
 
 use crate::domain::{Quota, StopKind};
 use crate::provider::address::{endpoint, is_loopback};
 use crate::provider::body::{Object, text};
-use crate::provider::{Detail, Reply, Request, Token, Verdict, auth, contract};
+use crate::provider::{Detail, Reply, Request, Token, Verdict, ZohoSettings, auth, contract};
 
 /// Zoho gives ten tokens per refresh token in ten minutes,
 /// <https://www.zoho.com/crm/developer/docs/api/v8/token-validity.html>; two are left to others
@@ -23,35 +23,23 @@ pub(super) fn quota() -> Quota {
 }
 
 /// The request for a token. The secrets go in a form, not in the URL, which is logged everywhere.
-pub(super) fn mint(
-    accounts_url: &Url,
-    client_id: &str,
-    client_secret: &SecretString,
-    refresh_token: &SecretString,
-) -> Request {
+pub(super) fn mint(settings: &ZohoSettings) -> Request {
     let form = form_urlencoded::Serializer::new(String::new())
         .append_pair("grant_type", "refresh_token")
-        .append_pair("client_id", client_id)
-        .append_pair("client_secret", client_secret.expose_secret())
-        .append_pair("refresh_token", refresh_token.expose_secret())
+        .append_pair("client_id", &settings.client_id)
+        .append_pair("client_secret", settings.client_secret.expose_secret())
+        .append_pair("refresh_token", settings.refresh_token.expose_secret())
         .finish();
-    Request::new(
-        Method::POST,
-        endpoint(accounts_url, &["oauth", "v2", "token"]),
-    )
-    .with_body("application/x-www-form-urlencoded", form)
+    let url = endpoint(&settings.accounts_url, &["oauth", "v2", "token"]);
+    Request::new(Method::POST, url).with_body("application/x-www-form-urlencoded", form)
 }
 
-/// Reads the answer to [`mint`]. With a `configured` base, what the answer says of it is not read.
-pub(super) fn minted(
-    accounts_url: &Url,
-    configured: Option<&Url>,
-    reply: &Reply,
-) -> Result<Token, Verdict> {
+/// Reads the answer to [`mint`]. With a configured base, what the answer says of it is not read.
+pub(super) fn minted(settings: &ZohoSettings, reply: &Reply) -> Result<Token, Verdict> {
     let token = |answer: &Object, secret| {
-        let api_base = match configured {
+        let api_base = match settings.base_url {
             Some(_) => None,
-            None => Some(api_base(accounts_url, answer).map_err(auth::wrong_place)?),
+            None => Some(api_base(&settings.accounts_url, answer).map_err(auth::wrong_place)?),
         };
         Ok(Token {
             secret,

@@ -6,7 +6,6 @@ use serde_json::json;
 
 use crate::sandbox::reply::{Reply, json, seconds_up, text, with};
 
-/// How many values a list may have.
 pub(super) const LIST_MAX: usize = 100;
 
 /// `{"error": error, "description": description}`.
@@ -14,12 +13,10 @@ pub(super) fn error(status: u16, error: &str, description: &str) -> Reply {
     json(status, &json!({"error": error, "description": description}))
 }
 
-/// No such record.
 pub(super) fn not_found() -> Reply {
     error(404, "RecordNotFound", "Not found")
 }
 
-/// No such path.
 pub(super) fn no_endpoint() -> Reply {
     error(404, "InvalidEndpoint", "Not found")
 }
@@ -37,7 +34,6 @@ pub(super) fn bad_id() -> Reply {
     titled(400, "Invalid attribute", what)
 }
 
-/// A caller without the right.
 pub(super) fn forbidden() -> Reply {
     titled(
         403,
@@ -59,7 +55,6 @@ pub(super) fn invalid(why: &str) -> Reply {
     )
 }
 
-/// A list longer than it may be.
 pub(super) fn too_many_values() -> Reply {
     json(
         400,
@@ -71,7 +66,6 @@ pub(super) fn too_many_values() -> Reply {
     )
 }
 
-/// More jobs than may run.
 pub(super) fn too_many_jobs(running: &[&str]) -> Reply {
     json(
         429,
@@ -91,13 +85,11 @@ pub(super) fn too_many_requests(wait: Duration, what: &str) -> Reply {
     with(reply, "retry-after", seconds_up(wait).max(1).to_string())
 }
 
-/// A caller nobody knows.
 pub(super) fn unauthenticated() -> Reply {
     let reply = json(401, &json!({"error": "Couldn't authenticate you"}));
     with(reply, "www-authenticate", "Basic realm=\"Web Password\"")
 }
 
-/// A Bearer token that is not good.
 pub(super) fn bad_token() -> Reply {
     let what =
         "The access token provided is expired, revoked, malformed or invalid for other reasons.";

@@ -121,7 +121,6 @@ impl Jobs {
         json(200, &json!({"job_statuses": statuses}))
     }
 
-    /// How many jobs are queued or running.
     pub(super) fn running(&self) -> u32 {
         let running = self.all.iter().filter(|job| job.is_running()).count();
         u32::try_from(running).unwrap_or(u32::MAX)

@@ -60,7 +60,6 @@ impl Support {
         }
     }
 
-    /// Puts a user in.
     pub(super) fn seed(&mut self, seed: &UserSeed, now: Time) -> Result<(), SandboxError> {
         let refuse = |reason| SandboxError::seed(ProviderKind::Zendesk, &seed.id, reason);
         let id = seed.id.parse::<u64>();
@@ -77,7 +76,6 @@ impl Support {
         Ok(())
     }
 
-    /// All users as they stand.
     pub(super) fn states(&mut self, context: &Context) -> Vec<UserState> {
         self.advance(context);
         let users = self.users.values();
@@ -86,7 +84,6 @@ impl Support {
             .collect()
     }
 
-    /// Answers `request`.
     pub(super) fn handle(&mut self, request: &Request, context: &Context) -> Reply {
         self.advance(context);
         let quota = context.settings.limit(context.settings.zendesk.quota);

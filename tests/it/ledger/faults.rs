@@ -198,7 +198,7 @@ fn a_panic_of_the_thread_becomes_an_error() {
     let writer = LedgerWriter::create_on(&disk, &path, header()).unwrap();
     let entry = intent(1, Step::Delete, 1);
     let error = block_on(writer.handle().append(entry.clone(), Durability::Synced)).unwrap_err();
-    assert!(matches!(error, LedgerError::Closed { .. }));
+    assert!(matches!(error, LedgerError::Closed(_)));
     let error = block_on(writer.finish()).unwrap_err();
     assert!(
         matches!(&error, LedgerError::Panicked { message, .. } if message == "the disk caught fire")

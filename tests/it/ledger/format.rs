@@ -81,7 +81,7 @@ fn a_torn_tail_at_every_byte_is_cut_and_its_row_is_outstanding() {
             let error = LedgerWriter::open_on(&RealDisk, &path)
                 .map(drop)
                 .unwrap_err();
-            assert!(matches!(error, LedgerError::NoHeader { .. }), "{error}");
+            assert!(matches!(error, LedgerError::NoHeader(_)), "{error}");
             assert_eq!(fs::metadata(&path).unwrap().len(), cut as u64, "left alone");
             continue;
         }

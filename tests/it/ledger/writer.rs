@@ -67,7 +67,7 @@ fn a_file_that_exists_is_refused_and_left_alone() {
     fs::rename(tempfile::NamedTempFile::new_in(&folder).unwrap(), &other).unwrap();
     fs::hard_link(&other, &path).unwrap();
     let error = LedgerWriter::create_on(&RealDisk, &path, header()).unwrap_err();
-    assert!(matches!(&error, LedgerError::Exists { path: it } if *it == path));
+    assert!(matches!(&error, LedgerError::Exists(it) if *it == path));
     assert!(error.to_string().contains("userpurge resume"));
     assert_eq!(fs::read(&path).unwrap(), b"");
 }
@@ -79,7 +79,7 @@ fn a_second_writer_is_refused_and_told_where_to_look() {
     assert!(is_locked(&path).unwrap());
     let disk = FaultyDisk::default();
     let error = LedgerWriter::open_on(&disk, &path).unwrap_err();
-    assert!(matches!(&error, LedgerError::Locked { path: it } if *it == path));
+    assert!(matches!(&error, LedgerError::Locked(it) if *it == path));
     assert!(error.to_string().contains("userpurge status --follow"));
     assert_eq!(disk.pauses(), 19, "it was tried for a while");
 
@@ -215,7 +215,7 @@ fn a_handle_that_outlives_its_writer_is_told_so() {
     let entry = intent(1, Step::Delete, 1);
     for durability in [Durability::Synced, Durability::Queued] {
         let error = block_on(handle.append(entry.clone(), durability)).unwrap_err();
-        assert!(matches!(error, LedgerError::Closed { .. }));
+        assert!(matches!(error, LedgerError::Closed(_)));
     }
 }
 
