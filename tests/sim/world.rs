@@ -593,12 +593,13 @@ impl World {
             let key = (tenant, user);
             let included = &self.case.runs[journey.run].options.include_roles;
             // Who was deleted softly by this run, which is judged by itself, goes on to be deleted for good.
-            // As long as the provider does not list somebody as deleted, nothing tells their role.
+            // As long as the provider does not list somebody as deleted, nothing tells their role; and that
+            // they are not listed is believed for a minute, as a role is.
             let mut effects = self.effects.get(&key).into_iter().flatten();
             let now = self.provider_time();
             let is_begun = call == Call::PermanentlyDelete
                 && effects.any(|it| {
-                    let is_unlisted = now.saturating_since(it.at) < Duration::from_mins(1);
+                    let is_unlisted = now.saturating_since(it.at) < Duration::from_mins(2);
                     it.call == Call::Delete && (it.run == journey.run || is_unlisted)
                 });
             if let Some((role, since)) = self.roles.get(&key)
