@@ -119,8 +119,9 @@ impl LedgerState {
 
     /// What a session before left open is taken up again: its end and its stops speak no more.
     fn session(&mut self, session: &Session) {
-        // The process that made the plan is over in order, or goes on with this very session.
-        if !self.sessions.is_empty() {
+        // The process that made the plan goes on with this very session, unless it was cut off before
+        // that, and had asked who we are.
+        if session.command != "run" || !self.sessions.is_empty() {
             self.another_process(session.at);
         }
         let uptime = session.uptime.as_ref();

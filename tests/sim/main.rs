@@ -36,7 +36,7 @@ const PROCESSES_MAX: u32 = 60;
 
 /// Seeds that once broke a rule, and the fault they found. They are played first. What earlier versions of
 /// the simulation found is kept in `mutants`.
-const FOUND: [(u64, &str); 9] = [
+const FOUND: [(u64, &str); 10] = [
     (
         2973,
         "an agent whom others had soft-deleted was permanently deleted, not being listed yet",
@@ -65,6 +65,10 @@ const FOUND: [(u64, &str); 9] = [
     (
         26661,
         "reads of a process that was killed came late, and a window was overrun",
+    ),
+    (
+        41144,
+        "nobody counted what a process had sent that was killed before its session",
     ),
     (
         21490,
