@@ -7,17 +7,17 @@ use std::time::Duration;
 
 use super::descriptors;
 use super::earlier::Before;
+use super::error::{describe, mend};
 use super::files::DiskTokenStore;
 use super::recorder::Recorder;
 use super::terminal::tell;
-use super::{ExitCode, Failure};
+use super::{CliError, ExitCode};
 use crate::config::{AccountOutline, AccountSettings, Outline, process_variable};
 use crate::domain::{
-    AccountHeader, AccountLimits, AccountName, AccountPolicy, Action, Entry, ProviderKind,
-    RunOptions, WallClock,
+    AccountHeader, AccountName, AccountPolicy, Action, Entry, ProviderKind, RunOptions, WallClock,
 };
-use crate::lane::AccountSpec;
 use crate::lane::limits::{LimitsSpec, TakenAtOnce};
+use crate::lane::{AccountSpec, RequestError};
 use crate::plan::CallerRule;
 use crate::provider::{self, Identity, Provider};
 use crate::run::{Client, Io, Stop};
@@ -49,14 +49,14 @@ pub(super) fn open_connections(
     wanted: impl Fn(&AccountName) -> bool,
     before: Before<'_>,
     (recorder, stop): (&Arc<Recorder>, &Stop),
-) -> Result<Vec<Connection>, Failure> {
-    let accounts = outline.read(wanted, &process_variable)?;
+) -> Result<Vec<Connection>, CliError> {
+    let mut accounts = outline.read(wanted, &process_variable)?;
     let wall = WallClock::system();
     let transport = ReqwestTransport::new(wall.clone());
     for account in &accounts {
         for url in account.urls().take(1) {
             let ready = transport.prepare(url);
-            ready.map_err(|error| no_line(&account.name, &error))?;
+            ready.map_err(|error| not_ready(&account.name, &error))?;
         }
     }
     let io = Arc::new(Io {
@@ -68,23 +68,20 @@ pub(super) fn open_connections(
     });
     let attempts = options.attempts.and_then(NonZeroU32::new);
     let attempts = attempts.unwrap_or(ATTEMPTS);
-    let at_once = at_once(options, &accounts)?;
+    fit_concurrency(options, &mut accounts)?;
     let mut connections: Vec<Connection> = Vec::new();
-    for (account, at_once) in accounts.into_iter().zip(at_once) {
+    for account in accounts {
         // Whoever else is at a tenant may have sent there, and been asked to wait.
-        let at = account.tenant().map(|tenant| (account.kind(), tenant));
         let is_there = |it: &&AccountOutline| {
-            let is_at = || it.tenant().map(|tenant| (it.kind(), tenant)) == at;
-            it.name == account.name || (at.is_some() && is_at())
+            let tenant = it.tenant().filter(|_| it.kind() == account.kind());
+            it.name == account.name || (tenant.is_some() && tenant == account.tenant())
         };
         let there = outline.accounts.iter().filter(is_there);
         let there: Vec<_> = there.map(|it| &it.name).collect();
-        let mut connection = open_connection(account, (at_once, attempts), &there, before, &io)?;
+        let mut connection = open_connection(account, attempts, &there, before, &io)?;
         // The tenant counts the requests of all its accounts together.
-        if let Some(other) = connections
-            .iter()
-            .find(|other| there.contains(&&other.name))
-        {
+        let mut others = connections.iter();
+        if let Some(other) = others.find(|other| there.contains(&&other.name)) {
             connection.client.join(&other.client);
         }
         connections.push(connection);
@@ -95,22 +92,22 @@ pub(super) fn open_connections(
 /// A connection to one account. `there`: the accounts at its tenant, also those that have nothing to send now.
 fn open_connection(
     account: AccountSettings,
-    (concurrency, attempts): (NonZeroU32, NonZeroU32),
+    attempts: NonZeroU32,
     there: &[&AccountName],
     before: Before<'_>,
     io: &Arc<Io>,
-) -> Result<Connection, Failure> {
-    let resolved = limits_of(&account);
+) -> Result<Connection, CliError> {
+    let shared = account.limits.clone().shared();
     let limits = LimitsSpec {
-        concurrency,
-        requests: resolved.requests,
-        steps: resolved.steps,
+        concurrency: shared.concurrency,
+        requests: shared.requests,
+        steps: shared.steps,
         share: account.limits.share,
     };
     let past = before.past(&account, there, &limits);
     let pauses = before.pauses(&account, there);
     let provider: Arc<dyn Provider> = provider::build(account.provider)
-        .map_err(Failure::refused)?
+        .map_err(CliError::refused)?
         .into();
     let spec = AccountSpec {
         name: account.name.clone(),
@@ -135,16 +132,17 @@ fn open_connection(
     })
 }
 
-/// How many requests of each account may be under way: as many as are wanted, if this process may have
-/// that many connections open.
-fn at_once(options: &RunOptions, accounts: &[AccountSettings]) -> Result<Vec<NonZeroU32>, Failure> {
+/// Sets how many requests of each account may be under way: as many as are wanted, if this process may
+/// have that many connections open.
+fn fit_concurrency(options: &RunOptions, accounts: &mut [AccountSettings]) -> Result<(), CliError> {
     let typed = options.concurrency.and_then(NonZeroU32::new);
     let wanted = accounts.iter();
-    let wanted = wanted.map(|account| typed.unwrap_or(limits_of(account).concurrency));
+    let wanted = wanted.map(|account| typed.unwrap_or(account.limits.concurrency));
     let wanted: Vec<NonZeroU32> = wanted.collect();
     let fitted = descriptors::fit(&wanted)?;
-    for (account, (wanted, fitted)) in accounts.iter().zip(wanted.iter().zip(&fitted)) {
-        if fitted < wanted {
+    for (account, (wanted, fitted)) in accounts.iter_mut().zip(wanted.iter().zip(fitted)) {
+        account.limits.concurrency = fitted;
+        if fitted < *wanted {
             tell(&format!(
                 "note: {}: {fitted} requests at once instead of {wanted}, since this process may \
                  not have more files and connections open (`ulimit -n`)",
@@ -152,25 +150,25 @@ fn at_once(options: &RunOptions, accounts: &[AccountSettings]) -> Result<Vec<Non
             ));
         }
     }
-    Ok(fitted)
+    Ok(())
 }
 
 /// No request can be made ready on this machine: what it trusts, or its proxy, is not in order.
-fn no_line(account: &AccountName, error: &TransportError) -> Failure {
+fn not_ready(account: &AccountName, error: &TransportError) -> CliError {
     let text = format!(
         "this machine is not ready for requests of account `{account}`: {}; nothing was sent",
         error.reason
     );
     let help = "install the certificates that the system trusts (the package `ca-certificates`), or name a file of them in the variable SSL_CERT_FILE";
     let help = (error.failure == transport::Failure::Certificate).then_some(help);
-    Failure::message(ExitCode::Refused, text, help)
+    CliError::message(ExitCode::Refused, text, help)
 }
 
 /// Asks every connection who we are. The first that cannot say ends the run before anything is sent.
 pub(super) async fn identify(
     connections: &mut [Connection],
     recorder: &Recorder,
-) -> Result<(), Failure> {
+) -> Result<(), CliError> {
     // There is no progress to be seen yet, and a provider may keep us waiting.
     let mut told = None;
     recorder.watch(Box::new(move |entry| {
@@ -186,11 +184,9 @@ pub(super) async fn identify(
             ));
         }
     }));
-    for connection in connections.iter_mut() {
-        match connection.answers(connection.client.identify()).await {
-            Ok(identity) => connection.identity = Some(identity),
-            Err(error) => return Err(Failure::identity(&connection.name, connection.kind, &error)),
-        }
+    for it in connections.iter_mut() {
+        let identity = it.answers(it.client.identify()).await;
+        it.identity = Some(identity.map_err(|error| it.refused(&error))?);
     }
     join_tenants(connections);
     Ok(())
@@ -198,16 +194,12 @@ pub(super) async fn identify(
 
 /// Puts accounts into one lane that turned out to be at one tenant.
 fn join_tenants(connections: &mut [Connection]) {
-    for place in 1..connections.len() {
-        let (before, rest) = connections.split_at_mut(place);
-        let Some(connection) = rest.first_mut() else {
-            return;
-        };
-        let is_same = |other: &&Connection| {
-            other.kind == connection.kind && other.tenant() == connection.tenant()
-        };
+    for index in 1..connections.len() {
+        let (before, rest) = connections.split_at_mut(index);
+        let Some(it) = rest.first_mut() else { return };
+        let is_same = |other: &&Connection| other.kind == it.kind && other.tenant() == it.tenant();
         if let Some(other) = before.iter().find(is_same) {
-            connection.client.join(&other.client);
+            it.client.join(&other.client);
         }
     }
 }
@@ -217,15 +209,11 @@ fn join_tenants(connections: &mut [Connection]) {
 pub(super) async fn acquaint(
     connections: &[Connection],
     included: &[String],
-) -> Result<(), Failure> {
-    for connection in connections {
-        match connection
-            .answers(connection.client.acquaint(included))
-            .await
-        {
-            Ok(None) => {}
-            Ok(Some(untold)) => tell(&format!("note: {}: {untold}", connection.name)),
-            Err(error) => return Err(Failure::identity(&connection.name, connection.kind, &error)),
+) -> Result<(), CliError> {
+    for it in connections {
+        let untold = it.answers(it.client.acquaint(included)).await;
+        if let Some(untold) = untold.map_err(|error| it.refused(&error))? {
+            tell(&format!("note: {}: {untold}", it.name));
         }
     }
     Ok(())
@@ -244,6 +232,20 @@ impl Connection {
             self.kind.title()
         ));
         answer.await
+    }
+
+    /// Who we are, or who others are, could not be found out.
+    pub(super) fn refused(&self, error: &RequestError) -> CliError {
+        let help = match error {
+            RequestError::Account { reason, .. } => Some(mend(*reason)),
+            RequestError::Passing { .. } => {
+                Some("check the address and the network, and try again")
+            }
+            RequestError::Stopping => None,
+        };
+        let (name, title, error) = (&self.name, self.kind.title(), describe(error));
+        let message = format!("account `{name}` ({title}): {error}; nothing was deleted");
+        CliError::message(ExitCode::Refused, message, help)
     }
 
     /// The tenant that the provider said it is; `None`: it was not asked.
@@ -295,12 +297,6 @@ pub(super) fn policies(accounts: &[AccountOutline]) -> Vec<AccountPolicy> {
     accounts.iter().map(policy).collect()
 }
 
-/// The limits that hold for an account.
-pub(super) fn limits_of<S>(account: &AccountSettings<S>) -> AccountLimits {
-    let defaults = provider::defaults(account.kind());
-    account.limits.resolve(defaults)
-}
-
 /// What a provider showed of limits that the configuration does not know, and the line that would use
 /// it: a higher limit, or fewer requests at once.
 pub(super) fn limits_advice(
@@ -310,9 +306,10 @@ pub(super) fn limits_advice(
     let mut advice = Vec::new();
     for connection in connections {
         let title = connection.kind.title();
-        let account = accounts.iter().find(|it| it.name == connection.name);
-        let used = account.and_then(|it| it.limits.requests);
-        let used = used.unwrap_or(provider::defaults(connection.kind).requests);
+        let Some(account) = accounts.iter().find(|it| it.name == connection.name) else {
+            continue;
+        };
+        let used = account.limits.requests;
         let stated = connection.client.stated_limit();
         if let Some(stated) = stated.filter(|stated| stated.is_above(used)) {
             advice.push(format!(

@@ -9,7 +9,7 @@ use super::feed::shared_user;
 use super::session::{OpenRun, WorkKind};
 use super::tenants;
 use super::terminal::tell;
-use super::{ExitCode, Failure};
+use super::{CliError, ExitCode};
 use crate::domain::{AccountName, Counted, LaneStop, ProviderKind};
 use crate::ledger::LedgerState;
 use crate::report::text;
@@ -17,7 +17,10 @@ use crate::report::text;
 impl OpenRun<'_> {
     /// Asks the providers of the accounts `names`, which have rows, who we are; `false`: all of them
     /// have to wait.
-    pub(super) async fn connect(&mut self, names: &BTreeSet<AccountName>) -> Result<bool, Failure> {
+    pub(super) async fn connect(
+        &mut self,
+        names: &BTreeSet<AccountName>,
+    ) -> Result<bool, CliError> {
         self.check_accounts(names)?;
         let is_run = matches!(self.kind, WorkKind::Run(_));
         // Rows that were done before were so at a tenant, which is to be that of this run.
@@ -72,7 +75,7 @@ impl OpenRun<'_> {
     }
 
     /// Refuses rows of accounts that the configuration does not have any more, or at another provider.
-    fn check_accounts(&self, names: &BTreeSet<AccountName>) -> Result<(), Failure> {
+    fn check_accounts(&self, names: &BTreeSet<AccountName>) -> Result<(), CliError> {
         let known = self.state.accounts();
         for name in names {
             let now = self.setup.account(name);
@@ -101,7 +104,7 @@ impl OpenRun<'_> {
                 ),
             };
             let help = "name the configuration of that plan with `--config PATH`";
-            return Err(Failure::message(ExitCode::Refused, what, Some(help)));
+            return Err(CliError::message(ExitCode::Refused, what, Some(help)));
         }
         Ok(())
     }
@@ -112,7 +115,7 @@ impl OpenRun<'_> {
         &self,
         before: Before<'_>,
         has_rows: impl Fn(&AccountName) -> bool,
-    ) -> Result<BTreeMap<AccountName, LaneStop>, Failure> {
+    ) -> Result<BTreeMap<AccountName, LaneStop>, CliError> {
         let mut held = before.held(&self.setup);
         held.retain(|name, _| has_rows(name));
         for stop in held.values() {
@@ -130,7 +133,7 @@ impl OpenRun<'_> {
     }
 
     /// Refuses an account whose tenant is called by a `name` that holds a word of `deny_tenants`.
-    fn refuse_denied(&self, account: &AccountName, name: &str) -> Result<(), Failure> {
+    fn refuse_denied(&self, account: &AccountName, name: &str) -> Result<(), CliError> {
         let lower = name.to_lowercase();
         let mut words = self.setup.outline.deny_tenants.iter();
         let Some(word) = words.find(|word| lower.contains(&word.to_lowercase())) else {
@@ -140,12 +143,12 @@ impl OpenRun<'_> {
             "account `{account}` is at a tenant that the configuration denies: `{name}` holds the word `{word}` of `deny_tenants`; nothing was sent that deletes"
         );
         let help = "take the account's rows out of the input, or mean another account; to delete there all the same, take the word out of the configuration";
-        Err(Failure::message(ExitCode::Refused, text, Some(help)))
+        Err(CliError::message(ExitCode::Refused, text, Some(help)))
     }
 
     /// Refuses users whom two accounts have that turned out to be at one tenant. Where the
     /// configuration shows it, the plan has seen to that.
-    pub(super) fn refuse_shared_users(&self) -> Result<(), Failure> {
+    pub(super) fn refuse_shared_users(&self) -> Result<(), CliError> {
         for (index, first) in self.connections.iter().enumerate() {
             let zoho = self.connections[index..].iter();
             let zoho = zoho.filter(|it| it.kind == ProviderKind::Zoho && first.kind == it.kind);
@@ -160,7 +163,7 @@ impl OpenRun<'_> {
                     "row {row} names a user whom another account at the same tenant has as well; nothing was sent"
                 );
                 let help = "give all rows of a user to one account";
-                return Err(Failure::message(ExitCode::Refused, text, Some(help)));
+                return Err(CliError::message(ExitCode::Refused, text, Some(help)));
             }
         }
         Ok(())
@@ -172,7 +175,7 @@ impl OpenRun<'_> {
         &self,
         done_in: &[LedgerState],
         is_done: impl Fn(&AccountName) -> bool,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), CliError> {
         for state in done_in {
             let counts = state.account_counts();
             for (name, then) in state.accounts() {
@@ -195,14 +198,14 @@ impl OpenRun<'_> {
                 );
                 let help = "leave that `--done-in` out to delete these users here, or name the \
                             configuration of that tenant with `--config PATH`";
-                return Err(Failure::message(ExitCode::Refused, text, Some(help)));
+                return Err(CliError::message(ExitCode::Refused, text, Some(help)));
             }
         }
         Ok(())
     }
 
     /// Refuses accounts that are at another tenant than was agreed to.
-    fn check_tenants(&self) -> Result<(), Failure> {
+    fn check_tenants(&self) -> Result<(), CliError> {
         let Some(agreed) = &self.state.agreed else {
             return Ok(());
         };
@@ -214,7 +217,7 @@ impl OpenRun<'_> {
                     "account `{name}` was at tenant `{}` when the run began, and the configuration now leads to `{now}`; nothing was sent",
                     then.tenant
                 );
-                return Err(Failure::foreign(&self.ledger, &what, None));
+                return Err(CliError::foreign(&self.ledger, &what, None));
             }
         }
         Ok(())

@@ -3,7 +3,7 @@
 use std::fs;
 use std::num::NonZeroU32;
 
-use super::{ExitCode, Failure};
+use super::{CliError, ExitCode};
 
 /// Descriptors that are still to come beside connections: the ledger's reader, one to spare and one that
 /// is open for a moment take the place of those that wait for a signal until somebody agreed. One more.
@@ -17,7 +17,7 @@ const OPEN_USUALLY: u64 = 12;
 
 /// How many requests of each account may be under way, of the `wanted` ones, so that none lacks a
 /// descriptor; at least one. The process's limit is raised first, as far as the system lets it.
-pub(super) fn fit(wanted: &[NonZeroU32]) -> Result<Vec<NonZeroU32>, Failure> {
+pub(super) fn fit(wanted: &[NonZeroU32]) -> Result<Vec<NonZeroU32>, CliError> {
     let accounts = wanted.len() as u64;
     let others = open() + RESERVE + RESERVE_PER_ACCOUNT * accounts;
     let all: u64 = wanted.iter().map(|wanted| u64::from(wanted.get())).sum();
@@ -31,7 +31,7 @@ pub(super) fn fit(wanted: &[NonZeroU32]) -> Result<Vec<NonZeroU32>, Failure> {
             others + accounts
         );
         let help = format!("raise the limit first: `ulimit -n {}`", others + all);
-        return Err(Failure::message(ExitCode::Refused, text, Some(&help)));
+        return Err(CliError::message(ExitCode::Refused, text, Some(&help)));
     }
     let part = |wanted: &NonZeroU32| {
         let part = u64::from(wanted.get()) * room / all;

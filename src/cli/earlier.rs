@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::setup::Setup;
 use super::terminal::tell;
-use super::{ExitCode, Failure};
+use super::{CliError, ExitCode};
 use crate::config::AccountSettings;
 use crate::domain::{
     AccountName, LaneStop, Paused, ProviderKind, StopKind, Time, Uptime, WallClock,
@@ -38,13 +38,13 @@ pub(super) struct Before<'a> {
 
 /// Reads the ledgers that `--done-in` names. `again`: a run is gone on with, which needs no other
 /// ledger; one that cannot be read is passed over, and said.
-pub(super) fn read_named(paths: &[String], again: bool) -> Result<Vec<LedgerState>, Failure> {
+pub(super) fn read_named(paths: &[String], again: bool) -> Result<Vec<LedgerState>, CliError> {
     let mut states = Vec::new();
     for path in paths.iter().map(Path::new) {
         if again {
             states.extend(read_if_whole(path));
         } else {
-            states.push(LedgerState::read(path).map_err(Failure::refused)?);
+            states.push(LedgerState::read(path).map_err(CliError::refused)?);
         }
     }
     Ok(states)
@@ -229,10 +229,10 @@ pub(super) fn way_past(command: Option<String>) -> String {
 }
 
 /// Says that nothing was sent, as an account has to wait; `who`: who tells of it.
-pub(super) fn refusal(stop: &LaneStop, who: &str) -> Failure {
+pub(super) fn refusal(stop: &LaneStop, who: &str) -> CliError {
     let text = format!("{}{who}; nothing was sent", text::stop_told(stop));
     let help = format!("wait until then; {}", way_past(None));
-    Failure::message(ExitCode::Refused, text, Some(&help))
+    CliError::message(ExitCode::Refused, text, Some(&help))
 }
 
 /// The words for a reader of a run that stopped for such a wait; `None`: it did not.

@@ -13,7 +13,7 @@ use super::planning::{Planned, Planning};
 use super::setup::{self, Setup};
 use super::signals::take_away;
 use super::terminal::tell;
-use super::{ExitCode, Failure};
+use super::{CliError, ExitCode};
 use crate::config::AccountOutline;
 use crate::domain::{AccountHeader, RunHeader, RunId, Time, WallClock};
 use crate::ledger::{
@@ -33,14 +33,14 @@ const FILES_MAX: usize = 100_000;
 
 /// The ledger that `given` names here, as short as a person would type it: see [`resolve`]. Left out, it
 /// is the newest one, whose name is said first.
-pub(super) fn named(given: Option<&Path>) -> Result<PathBuf, Failure> {
+pub(super) fn named(given: Option<&Path>) -> Result<PathBuf, CliError> {
     let folder = setup::folder()?;
     let path = resolve(given.unwrap_or(Path::new(LATEST)), &folder)?;
     if path.is_dir() {
         let given = given.unwrap_or(&path).display();
         let message = format!("`{given}` is a folder, not a ledger");
         let help = format!("name the file in it that ends in `{LEDGER_SUFFIX}`");
-        return Err(Failure::message(ExitCode::Refused, message, Some(&help)));
+        return Err(CliError::message(ExitCode::Refused, message, Some(&help)));
     }
     let short = path.strip_prefix(&folder).unwrap_or(&path);
     if given.is_none() {
@@ -51,7 +51,7 @@ pub(super) fn named(given: Option<&Path>) -> Result<PathBuf, Failure> {
 
 /// The ledger that `given` names: itself, or the newest in `folder` for [`LATEST`]. A file that is
 /// called so has to be written `./latest`.
-pub(super) fn resolve(given: &Path, folder: &Path) -> Result<PathBuf, Failure> {
+pub(super) fn resolve(given: &Path, folder: &Path) -> Result<PathBuf, CliError> {
     if given != Path::new(LATEST) {
         return Ok(folder.join(given));
     }
@@ -61,7 +61,7 @@ pub(super) fn resolve(given: &Path, folder: &Path) -> Result<PathBuf, Failure> {
         Err(error) => format!("cannot look for ledgers in `{}`: {error}", folder.display()),
     };
     let help = Some("name the ledger itself");
-    Err(Failure::message(ExitCode::Refused, message, help))
+    Err(CliError::message(ExitCode::Refused, message, help))
 }
 
 /// The ledger whose run began last; of two, the one whose name sorts last.
@@ -94,7 +94,7 @@ pub(super) fn open(
     disk: &dyn Disk,
     ledger: &Path,
     head: Option<LedgerHead>,
-) -> Result<(LedgerWriter, LedgerState), Failure> {
+) -> Result<(LedgerWriter, LedgerState), CliError> {
     let (writer, state) = LedgerWriter::open_on(disk, ledger)?;
     if let Some(torn) = state.torn {
         tell(&format!(
@@ -116,7 +116,7 @@ pub(super) fn check_head(
     ledger: &Path,
     found: LedgerHead,
     noted: Option<LedgerHead>,
-) -> Result<(), Failure> {
+) -> Result<(), CliError> {
     let Some(noted) = noted.filter(|noted| *noted != found) else {
         return Ok(());
     };
@@ -128,11 +128,11 @@ pub(super) fn check_head(
         "`userpurge audit {} --head {noted}` says which",
         words::shell_path(ledger)
     );
-    Err(Failure::foreign(ledger, &what, Some(&help)))
+    Err(CliError::foreign(ledger, &what, Some(&help)))
 }
 
 /// Refuses a ledger that names a user whom the account's provider cannot have.
-fn check_users(ledger: &Path, state: &LedgerState) -> Result<(), Failure> {
+fn check_users(ledger: &Path, state: &LedgerState) -> Result<(), CliError> {
     let accounts = state.accounts();
     each_user(ledger, |line, account, id| {
         let Some(header) = accounts.get(account) else {
@@ -148,19 +148,19 @@ fn check_users(ledger: &Path, state: &LedgerState) -> Result<(), Failure> {
             header.provider.title()
         );
         let help = "this program writes no such line: find out who changed the ledger";
-        Err(Failure::foreign(ledger, &what, Some(help)))
+        Err(CliError::foreign(ledger, &what, Some(help)))
     })
 }
 
 /// The process ended while it wrote the plan: what is missing, nobody knows.
-pub(super) fn unfinished(ledger: &Path) -> Failure {
+pub(super) fn unfinished(ledger: &Path) -> CliError {
     let text = format!(
         "ledger `{}` holds the beginning of a plan: it was killed while it read the input, and nothing \
          was sent",
         ledger.display()
     );
     let help = "remove the file, and run or plan the input again";
-    Failure::message(ExitCode::Refused, text, Some(help))
+    CliError::message(ExitCode::Refused, text, Some(help))
 }
 
 /// A ledger that this process began with a plan. Dropped, it is taken away; [`NewLedger::keep`] leaves
@@ -179,7 +179,7 @@ impl<'d> NewLedger<'d> {
         disk: &'d dyn Disk,
         path: &Path,
         planning: Planning,
-    ) -> Result<(Self, LedgerWriter, Setup, Planned), Failure> {
+    ) -> Result<(Self, LedgerWriter, Setup, Planned), CliError> {
         let setup = &planning.setup;
         let header = RunHeader {
             run_id: RunId::new(Uuid::now_v7().to_string()),
@@ -191,7 +191,7 @@ impl<'d> NewLedger<'d> {
             uptime: uptime(),
         };
         // Nothing has been sent, whatever it is.
-        let writer = LedgerWriter::create_on(disk, path, header).map_err(Failure::refused)?;
+        let writer = LedgerWriter::create_on(disk, path, header).map_err(CliError::refused)?;
         let new = Self {
             disk,
             path: path.to_owned(),
@@ -231,14 +231,14 @@ fn header(account: &AccountOutline) -> AccountHeader {
 }
 
 /// Said early, before anything is read; the creation itself is what makes sure.
-pub(super) fn refuse_existing(ledger: &Path) -> Result<(), Failure> {
+pub(super) fn refuse_existing(ledger: &Path) -> Result<(), CliError> {
     if !ledger.exists() {
         return Ok(());
     }
     let is_none = match ledger.is_file().then(|| LedgerReader::open(ledger)) {
         // A crash while it was begun: neither `resume` nor `retry` would be of any use.
         Some(Err(begun @ LedgerError::NoHeader(_))) if !is_locked(ledger).unwrap_or(false) => {
-            return Err(Failure::refused(begun));
+            return Err(CliError::refused(begun));
         }
         // A folder; or a pipe or a device, which might never be read to its end.
         None => true,
@@ -262,5 +262,5 @@ pub(super) fn refuse_existing(ledger: &Path) -> Result<(), Failure> {
             ),
         )
     };
-    Err(Failure::message(ExitCode::Refused, text, Some(&help)))
+    Err(CliError::message(ExitCode::Refused, text, Some(&help)))
 }

@@ -9,7 +9,7 @@ use super::args::{Cli, Command};
 use super::commands;
 use super::signals;
 use super::terminal::{self, folded};
-use super::{ExitCode, Failure};
+use super::{CliError, ExitCode};
 use crate::ledger::{Disk, RealDisk};
 
 /// Runs the program: parses the command line, does what it says, prints a failure if there is one.
@@ -32,11 +32,26 @@ pub fn main_on(disk: &dyn Disk) -> std::process::ExitCode {
     let code = match runtime {
         Ok(runtime) => runtime.block_on(async {
             signals::outlive_file_limit();
-            dispatch(cli.command, disk).await
+            match cli.command {
+                Command::Plan(args) => Box::pin(commands::plan::execute(&args, disk)).await,
+                Command::Run(args) => Box::pin(commands::run::execute(&args, disk)).await,
+                Command::Resume(args) => Box::pin(commands::resume::resume(&args, disk)).await,
+                Command::Retry(args) => Box::pin(commands::resume::retry(&args, disk)).await,
+                Command::Report(args) => commands::report::execute(&args),
+                Command::Status(args) => commands::status::execute(&args),
+                Command::Verify(args) => Box::pin(commands::verify::execute(&args)).await,
+                Command::Audit(args) => commands::audit::execute(&args),
+                Command::Check(args) => Box::pin(commands::check::execute(&args)).await,
+                Command::Init { config } => Box::pin(commands::init::execute(config)).await,
+                Command::Sandbox(args) => Box::pin(commands::sandbox::execute(args)).await,
+                Command::Demo => Box::pin(commands::demo::execute(disk)).await,
+                Command::Completions { shell } => commands::man::print_completions(shell),
+                Command::Man { out } => commands::man::execute(out.as_deref()),
+            }
         }),
         Err(error) => {
             let message = format!("cannot start the threads that send requests: {error}");
-            Err(Failure::message(ExitCode::Refused, message, None))
+            Err(CliError::message(ExitCode::Refused, message, None))
         }
     };
     let code = code.unwrap_or_else(|failure| {
@@ -46,26 +61,6 @@ pub fn main_on(disk: &dyn Disk) -> std::process::ExitCode {
         failure.code()
     });
     (code as u8).into()
-}
-
-/// Does what the command says.
-async fn dispatch(command: Command, disk: &dyn Disk) -> Result<ExitCode, Failure> {
-    match command {
-        Command::Plan(args) => Box::pin(commands::plan::execute(&args, disk)).await,
-        Command::Run(args) => Box::pin(commands::run::execute(&args, disk)).await,
-        Command::Resume(args) => Box::pin(commands::resume::resume(&args, disk)).await,
-        Command::Retry(args) => Box::pin(commands::resume::retry(&args, disk)).await,
-        Command::Report(args) => commands::report::execute(&args),
-        Command::Status(args) => commands::status::execute(&args),
-        Command::Verify(args) => Box::pin(commands::verify::execute(&args)).await,
-        Command::Audit(args) => commands::audit::execute(&args),
-        Command::Check(args) => Box::pin(commands::check::execute(&args)).await,
-        Command::Init { config } => Box::pin(commands::init::execute(config)).await,
-        Command::Sandbox(args) => Box::pin(commands::sandbox::execute(args)).await,
-        Command::Demo => Box::pin(commands::demo::execute(disk)).await,
-        Command::Completions { shell } => commands::man::print_completions(shell),
-        Command::Man { out } => commands::man::execute(out.as_deref()),
-    }
 }
 
 /// Prints what clap says. Help and versions go to standard output and are a success.

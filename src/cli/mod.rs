@@ -10,7 +10,7 @@ mod commands;
 mod connect;
 mod descriptors;
 mod earlier;
-mod failure;
+mod error;
 mod feed;
 mod files;
 mod ledgers;
@@ -28,5 +28,5 @@ mod terminal;
 mod underline;
 mod work;
 
-use failure::{ExitCode, Failure};
+use error::{CliError, ExitCode};
 pub use main::{main, main_on};

@@ -9,7 +9,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
-use super::accounts::{Connection, consequence, limits_of};
+use super::accounts::{Connection, consequence};
 use super::planning::{DoneAt, Planned, fields};
 use super::setup::{self, Setup};
 use super::terminal::{shown, width, wrapped};
@@ -150,7 +150,7 @@ pub(super) fn until(setup: &Setup, plan: Option<&Plan>, until: &Until, now: Time
         };
         let rows = counted(actions);
         let all: u64 = rows.iter().map(|(_, rows)| rows).sum();
-        let fit = rows_within(&rows, &limits_of(account), left);
+        let fit = rows_within(&rows, &account.limits.clone().shared(), left);
         let _ = if fit == all {
             writeln!(text, "  {name}: all {all} rows fit at the quota")
         } else {

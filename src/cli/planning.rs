@@ -10,7 +10,7 @@ use super::accounts::policies;
 use super::ledgers::{LATEST, resolve};
 use super::setup::Setup;
 use super::underline;
-use super::{ExitCode, Failure};
+use super::{CliError, ExitCode};
 use crate::domain::{
     AccountName, AgreedProtect, DoneIn, Entry, Outcome, PlanEnd, PlannedInput, TaskKey,
 };
@@ -81,7 +81,7 @@ impl Planning {
         read: ReadOptions,
         mut setup: Setup,
         is_run: bool,
-    ) -> Result<Self, Failure> {
+    ) -> Result<Self, CliError> {
         refuse_ledger(input)?;
         let mut done_before = HashSet::new();
         let (mut done_at, mut done_in) = (Vec::new(), Vec::new());
@@ -94,7 +94,7 @@ impl Planning {
                 }
                 _ => path.to_owned(),
             };
-            let Good { keys, tenants } = Good::of(&path).map_err(Failure::refused)?;
+            let Good { keys, tenants } = Good::of(&path).map_err(CliError::refused)?;
             done_before.extend(keys);
             done_at.extend(tenants.into_iter().map(|(account, tenant)| DoneAt {
                 ledger: path.clone(),
@@ -126,7 +126,7 @@ impl Planning {
     pub(super) fn plan(
         mut self,
         ledger: Option<&LedgerHandle>,
-    ) -> Result<(Setup, Planned), Failure> {
+    ) -> Result<(Setup, Planned), CliError> {
         let planned = self.read_through(ledger);
         // The copy is gone when they read it.
         let planned = planned.map_err(|failure| match &self.copy {
@@ -136,7 +136,7 @@ impl Planning {
         Ok((self.setup, planned?))
     }
 
-    fn read_through(&mut self, ledger: Option<&LedgerHandle>) -> Result<Planned, Failure> {
+    fn read_through(&mut self, ledger: Option<&LedgerHandle>) -> Result<Planned, CliError> {
         let path = self.path.clone();
         let open = match ledger {
             Some(_) => InputSource::open_digested,
@@ -185,7 +185,7 @@ impl Planning {
                 done_in: std::mem::take(&mut self.done_in),
             };
             let entry = Entry::Planned(Box::new(end));
-            block_on(ledger.append(entry, Durability::Synced)).map_err(Failure::refused)?;
+            block_on(ledger.append(entry, Durability::Synced)).map_err(CliError::refused)?;
         }
         Ok(planned)
     }
@@ -209,7 +209,7 @@ impl Planning {
     }
 
     /// What the options and the configuration say of rows.
-    fn planner(&mut self) -> Result<Planner, Failure> {
+    fn planner(&mut self) -> Result<Planner, CliError> {
         let policies = policies(&self.setup.outline.accounts);
         let options = &self.setup.options;
         let protect = match &options.protect {
@@ -232,7 +232,7 @@ impl Planned {
     /// # Errors
     ///
     /// The ledger cannot be read.
-    pub(super) fn of_ledger(state: &LedgerState) -> Result<Self, Failure> {
+    pub(super) fn of_ledger(state: &LedgerState) -> Result<Self, CliError> {
         let mut plan = Plan::default();
         let mut reader = LedgerReader::open(&state.path)?;
         let stands = |row: u64, outcome: Option<Outcome>| match outcome {
@@ -271,7 +271,7 @@ fn read_rows(
     decider: &Planner,
     source: &mut InputSource,
     ledger: Option<&LedgerHandle>,
-) -> Result<Plan, Failure> {
+) -> Result<Plan, CliError> {
     let Some(ledger) = ledger else {
         return Ok(decider.plan(source, None)?);
     };
@@ -286,7 +286,7 @@ fn read_rows(
     let plan = decider.plan(source, Some(&mut append));
     // Nothing has been sent, whatever it is.
     match failed {
-        Some(error) => Err(Failure::refused(error)),
+        Some(error) => Err(CliError::refused(error)),
         None => Ok(plan?),
     }
 }
@@ -304,7 +304,7 @@ fn examples(plan: &Plan, path: &Path, read: &ReadOptions) -> BTreeMap<u64, Excer
 }
 
 /// Refuses to go on with ids from a column that holds none, while another does.
-fn refuse_wrong_column(planned: &Planned, path: &Path) -> Result<(), Failure> {
+fn refuse_wrong_column(planned: &Planned, path: &Path) -> Result<(), CliError> {
     let likely = planned.likely_column.as_deref();
     let hint = planned.plan.column_hint(&planned.mapping, likely);
     let Some((likely, hint)) = likely.zip(hint) else {
@@ -313,7 +313,7 @@ fn refuse_wrong_column(planned: &Planned, path: &Path) -> Result<(), Failure> {
     let text = format!("`{}`: {hint}; nothing was sent", path.display());
     let help = format!("`--id-column {}`", words::shell_word(likely));
     let place = underline::name_in_input(path, likely, "these look like ids");
-    Err(Failure::message(ExitCode::Refused, text, Some(&help)).at(place))
+    Err(CliError::message(ExitCode::Refused, text, Some(&help)).at(place))
 }
 
 /// The columns that rows are read by, by the names of their fields.
@@ -335,7 +335,7 @@ fn protect_of(setup: &Setup, list: &ProtectList) -> Option<AgreedProtect> {
 }
 
 /// Refuses a ledger as an input: its rows have been sent, or were not to be.
-fn refuse_ledger(path: &Path) -> Result<(), Failure> {
+fn refuse_ledger(path: &Path) -> Result<(), CliError> {
     if path.is_file() && LedgerReader::open(path).is_ok() {
         return Err(is_ledger(path));
     }
@@ -343,7 +343,7 @@ fn refuse_ledger(path: &Path) -> Result<(), Failure> {
 }
 
 /// Refuses lines cut out of a ledger, or one that is compressed.
-fn refuse_entries(source: &InputSource) -> Result<(), Failure> {
+fn refuse_entries(source: &InputSource) -> Result<(), CliError> {
     let resolved = source.resolved();
     let has = |key: &str| resolved.columns.iter().any(|column| column == key);
     if resolved.format == Format::Jsonl && has("kind") && has("chain") {
@@ -352,14 +352,14 @@ fn refuse_entries(source: &InputSource) -> Result<(), Failure> {
     Ok(())
 }
 
-fn is_ledger(path: &Path) -> Failure {
+fn is_ledger(path: &Path) -> CliError {
     let text = format!("`{}` is a ledger and no list of users", path.display());
     let name = words::shell_path(path);
     let help = format!(
         "`userpurge run {name}` carries out a plan that it holds, `userpurge resume {name}` goes on \
          with its run, `userpurge retry {name}` tries failed rows again"
     );
-    Failure::message(ExitCode::Refused, text, Some(&help))
+    CliError::message(ExitCode::Refused, text, Some(&help))
 }
 
 /// `path` from the root; as it is if there is no telling.
@@ -368,7 +368,7 @@ pub(super) fn absolute(path: &Path) -> PathBuf {
 }
 
 /// Copies standard input to a file, which is taken away with what is returned.
-fn copy_of_standard_input() -> Result<TempPath, Failure> {
+fn copy_of_standard_input() -> Result<TempPath, CliError> {
     let name = format!("userpurge-{}.input", uuid::Uuid::now_v7());
     let path = std::env::temp_dir().join(name);
     input::spool(std::io::stdin().lock(), &path)?;

@@ -5,7 +5,7 @@ use std::io::{self, BufRead, Read, Write};
 
 use super::accounts::Connection;
 use super::args::ConsentArgs;
-use super::{ExitCode, Failure};
+use super::{CliError, ExitCode};
 use crate::config::process_variable;
 use crate::domain::{Agreed, AgreedAccount, AgreedBy, RunOptions, WallClock};
 use crate::ledger::LedgerState;
@@ -28,7 +28,7 @@ impl ConsentArgs {
         rows: u64,
         max_delete: Option<u64>,
         can_ask: bool,
-    ) -> Result<Option<AgreedBy>, Failure> {
+    ) -> Result<Option<AgreedBy>, CliError> {
         let sent = if rows == 1 {
             "1 row".to_owned()
         } else {
@@ -36,7 +36,7 @@ impl ConsentArgs {
         };
         let refused = |why: String, help| {
             let message = format!("{sent} would be sent and {why}; nothing was sent");
-            Err(Failure::message(ExitCode::Refused, message, Some(help)))
+            Err(CliError::message(ExitCode::Refused, message, Some(help)))
         };
         match (max_delete, self.confirm) {
             (Some(max), _) if rows > max => refused(
@@ -65,7 +65,7 @@ pub(super) fn ask(
     tenants: &[&str],
     input: &mut dyn BufRead,
     output: &mut dyn Write,
-) -> Result<(), Failure> {
+) -> Result<(), CliError> {
     let (noun, verb) = if rows == 1 {
         ("row", "is")
     } else {
@@ -95,7 +95,7 @@ pub(super) fn ask(
             "run it again and type the number, or look at `userpurge plan` first",
         )
     };
-    Err(Failure::message(ExitCode::Refused, message, Some(help)))
+    Err(CliError::message(ExitCode::Refused, message, Some(help)))
 }
 
 /// Asks for each tenant's name in turn, and for no more once one is not typed.

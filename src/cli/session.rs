@@ -26,7 +26,7 @@ use super::setup::Setup;
 use super::signals::StopSignals;
 use super::tenants::Tenants;
 use super::terminal::{can_ask, put_page, put_standing, tell};
-use super::{ExitCode, Failure};
+use super::{CliError, ExitCode};
 use crate::domain::{
     AccountName, AccountPlan, AgreedBy, Entry, LaneStop, Session as SessionEntry, WallClock,
 };
@@ -111,7 +111,7 @@ impl<'a> OpenRun<'a> {
     }
 
     /// Asks who we are and whether to go on, carries out, and says how it ended.
-    pub(super) async fn carry_out(mut self) -> Result<ExitCode, Failure> {
+    pub(super) async fn carry_out(mut self) -> Result<ExitCode, CliError> {
         if !self.connect(&self.queues.keys().cloned().collect()).await? {
             self.writer.finish().await?;
             put_standing(&self.state)?;
@@ -122,11 +122,11 @@ impl<'a> OpenRun<'a> {
         self.attach().await?;
         let ahead = self.ahead(&specs);
         self.begin(&ahead).await?;
-        self.work(specs, ahead).await.map_err(Failure::once_begun)
+        self.work(specs, ahead).await.map_err(CliError::once_begun)
     }
 
     /// Shows how the users of the plan stand, and carries nothing out.
-    pub(super) async fn show_live(mut self) -> Result<ExitCode, Failure> {
+    pub(super) async fn show_live(mut self) -> Result<ExitCode, CliError> {
         self.recorder = Recorder::without_ledger();
         let is_connected = self.connect(&self.queues.keys().cloned().collect()).await?;
         if is_connected && let WorkKind::Run(planned) = &self.kind {
@@ -139,7 +139,7 @@ impl<'a> OpenRun<'a> {
     }
 
     /// From here on signals are listened for, and what is recorded goes to the ledger.
-    pub(super) async fn attach(&mut self) -> Result<(), Failure> {
+    pub(super) async fn attach(&mut self) -> Result<(), CliError> {
         self.signals.listen()?;
         self.tenants.note(&self.ledger);
         Ok(self.recorder.attach(self.writer.handle()).await?)
@@ -152,7 +152,7 @@ impl<'a> OpenRun<'a> {
     }
 
     /// Shows what is about to be done, asks, and writes down who agreed.
-    async fn ask(&mut self) -> Result<BTreeMap<AccountName, WorkSpec>, Failure> {
+    async fn ask(&mut self) -> Result<BTreeMap<AccountName, WorkSpec>, CliError> {
         self.refuse_shared_users()?;
         let count = self.count();
         let WorkKind::Run(planned) = &self.kind else {
@@ -173,7 +173,7 @@ impl<'a> OpenRun<'a> {
         let entry = Entry::Agreed(Box::new(agreed));
         let appended = self.writer.handle().append(entry, Durability::Synced).await;
         // Nothing has been sent, whatever it is.
-        appended.map_err(Failure::refused)?;
+        appended.map_err(CliError::refused)?;
         if let Some(new) = self.new.take() {
             new.keep();
         }
@@ -181,7 +181,7 @@ impl<'a> OpenRun<'a> {
     }
 
     /// Asks, unless it need not be asked, at the tenants of the accounts with rows.
-    fn obtain(&self, count: u64) -> Result<AgreedBy, Failure> {
+    fn obtain(&self, count: u64) -> Result<AgreedBy, CliError> {
         let connections = self.connections.iter();
         let with_rows = connections.filter(|it| self.queues.contains_key(&it.name));
         let mut tenants: Vec<&str> = with_rows.filter_map(Connection::tenant).collect();
@@ -211,7 +211,7 @@ impl<'a> OpenRun<'a> {
     }
 
     /// Says how many rows are of another organisation, as far as the callers show it.
-    fn tell_foreign(&self) -> Result<(), Failure> {
+    fn tell_foreign(&self) -> Result<(), CliError> {
         for connection in &self.connections {
             let Some(queues) = self.queues.get(&connection.name) else {
                 continue;
@@ -233,7 +233,7 @@ impl<'a> OpenRun<'a> {
     }
 
     /// What the lane of each account goes by, as far as it is to be said before the question.
-    fn specs(&self) -> Result<BTreeMap<AccountName, WorkSpec>, Failure> {
+    fn specs(&self) -> Result<BTreeMap<AccountName, WorkSpec>, CliError> {
         let options = &self.setup.options;
         let now = WallClock::system().now();
         let until = self.pace.until.map(|time| time.until(now));
@@ -246,7 +246,7 @@ impl<'a> OpenRun<'a> {
         }
         let parse = |text: &String| text.parse::<FailureLimit>();
         let limit = options.max_failures.as_ref().map(parse).transpose();
-        let limit = limit.map_err(|why| Failure::message(ExitCode::Refused, why, None))?;
+        let limit = limit.map_err(|why| CliError::message(ExitCode::Refused, why, None))?;
         // A canary that is asked for now is sent in any case; one that the run was begun with is over for
         // an account of which so many rows were sent and ended well.
         let counts = self.state.account_counts();
@@ -289,7 +289,7 @@ impl<'a> OpenRun<'a> {
     }
 
     /// Records that this session begins.
-    async fn begin(&self, ahead: &[AccountPlan]) -> Result<(), Failure> {
+    async fn begin(&self, ahead: &[AccountPlan]) -> Result<(), CliError> {
         let (command, only, rows) = match self.kind {
             WorkKind::Run(_) => ("run", Vec::new(), self.state.counts().total()),
             WorkKind::Retry(only) => ("retry", only.to_vec(), self.count()),

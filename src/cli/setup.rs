@@ -3,9 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::accounts::limits_of;
 use super::terminal::tell;
-use super::{ExitCode, Failure};
+use super::{CliError, ExitCode};
 use crate::config::{self, AccountOutline, Outline, process_variable};
 use crate::domain::{AccountName, Action, RunOptions};
 use crate::plan::time_at_limit;
@@ -25,7 +24,7 @@ impl Setup {
         config: Option<&Path>,
         mut options: RunOptions,
         ledger: Option<&Path>,
-    ) -> Result<Self, Failure> {
+    ) -> Result<Self, CliError> {
         let file = match ledger {
             Some(ledger) => locate_again(ledger, &options, config)?,
             None => locate(config)?,
@@ -45,17 +44,19 @@ impl Setup {
     /// The least time that rows of an account, how many of which action, take under its limits.
     pub(super) fn time(&self, name: &AccountName, rows: &[(Action, u64)]) -> Duration {
         let account = self.account(name);
-        account.map_or(Duration::ZERO, |it| time_at_limit(rows, &limits_of(it)))
+        account.map_or(Duration::ZERO, |it| {
+            time_at_limit(rows, &it.limits.clone().shared())
+        })
     }
 }
 
 /// The folder the program was started in.
-pub(super) fn folder() -> Result<PathBuf, Failure> {
+pub(super) fn folder() -> Result<PathBuf, CliError> {
     Ok(std::env::current_dir()?)
 }
 
 /// The file of the configuration; `config`: what `--config` names; `None`: it is the environment's.
-pub(super) fn locate(config: Option<&Path>) -> Result<Option<PathBuf>, Failure> {
+pub(super) fn locate(config: Option<&Path>) -> Result<Option<PathBuf>, CliError> {
     Ok(config::locate(config, &folder()?, &process_variable)?)
 }
 
@@ -66,7 +67,7 @@ fn locate_again(
     named: &Path,
     kept: &RunOptions,
     config: Option<&Path>,
-) -> Result<Option<PathBuf>, Failure> {
+) -> Result<Option<PathBuf>, CliError> {
     let located = config::locate(config, &folder()?, &process_variable);
     let named = named.display();
     let Some(then) = kept.config.as_deref() else {
@@ -80,7 +81,7 @@ fn locate_again(
                 "look at it, then name it: `--config {}`",
                 words::shell_path(then)
             );
-            Err(Failure::message(ExitCode::Refused, text, Some(&help)))
+            Err(CliError::message(ExitCode::Refused, text, Some(&help)))
         }
         Ok(file) if config.is_none() && file.as_deref() != Some(Path::new(then)) => {
             let now = file.as_ref().map_or_else(
@@ -97,6 +98,6 @@ fn locate_again(
 }
 
 /// Everything but the secrets, of `file` or of the environment.
-pub(super) fn outline(file: Option<&Path>) -> Result<Outline, Failure> {
+pub(super) fn outline(file: Option<&Path>) -> Result<Outline, CliError> {
     Ok(config::load_outline(file, &process_variable)?)
 }

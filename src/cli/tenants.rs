@@ -20,7 +20,7 @@ use super::ledgers::written_at;
 use super::planning::absolute;
 use super::setup::Setup;
 use super::terminal::tell;
-use super::{ExitCode, Failure};
+use super::{CliError, ExitCode};
 use crate::domain::{AccountName, ProviderKind, WallClock};
 use crate::ledger::LedgerState;
 use crate::words;
@@ -72,7 +72,7 @@ pub(super) fn enter(
     setup: &Setup,
     has_rows: impl Fn(&AccountName) -> bool,
     own: Option<&Path>,
-) -> Result<(Tenants, Vec<LedgerState>), Failure> {
+) -> Result<(Tenants, Vec<LedgerState>), CliError> {
     let mut tenants = Tenants {
         folder: xdg_folder("XDG_STATE_HOME", ".local/state", "tenants"),
         held: BTreeMap::new(),
@@ -117,7 +117,7 @@ impl Tenants {
     }
 
     /// Locks the tenants that `lines` turned out to be at.
-    pub(super) fn settle(&mut self, lines: &[Connection]) -> Result<(), Failure> {
+    pub(super) fn settle(&mut self, lines: &[Connection]) -> Result<(), CliError> {
         let Some(folder) = self.folder.clone() else {
             return Ok(());
         };
@@ -165,7 +165,7 @@ impl Tenants {
     }
 
     /// Locks the file at `path`, unless this process has it.
-    fn hold(&mut self, path: PathBuf) -> Result<(), Failure> {
+    fn hold(&mut self, path: PathBuf) -> Result<(), CliError> {
         if self.folder.is_none() || self.held.contains_key(&path) {
             return Ok(());
         }
@@ -239,7 +239,7 @@ fn warn(path: &Path, error: &io::Error) {
     ));
 }
 
-fn busy(says: &Tenant) -> Failure {
+fn busy(says: &Tenant) -> CliError {
     let (text, help) = match says.ledgers.first() {
         Some(ledger) => {
             let (name, shown) = (&says.name, ledger.display());
@@ -256,5 +256,5 @@ fn busy(says: &Tenant) -> Failure {
             "wait until it is over".to_owned(),
         ),
     };
-    Failure::message(ExitCode::Ledger, text, Some(&help))
+    CliError::message(ExitCode::Ledger, text, Some(&help))
 }

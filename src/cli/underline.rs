@@ -8,7 +8,7 @@ use std::path::Path;
 use console::Term;
 use unicode_width::UnicodeWidthStr as _;
 
-use super::failure::causes;
+use super::error::causes;
 use super::terminal::{self, shown};
 use crate::config::ConfigError;
 use crate::input::{Excerpt, InputError, ReadOptions};

@@ -11,13 +11,13 @@ use tokio::task::JoinHandle;
 
 use super::accounts::limits_advice;
 use super::earlier::way_past_stop;
-use super::failure::mend;
+use super::error::mend;
 use super::feed::{Feed, QueueSources, add_queues};
 use super::recorder::Recorder;
 use super::session::OpenRun;
 use super::signals::Signal;
 use super::terminal::{keep_clear_of, put_standing, tell};
-use super::{ExitCode, Failure};
+use super::{CliError, ExitCode};
 use crate::domain::{AccountName, AccountPlan, Counted, Entry, RunEnd, RunState, WallClock};
 use crate::lane::{AccountEnd, WorkSpec};
 use crate::ledger::{LedgerState, LedgerWriter};
@@ -34,7 +34,7 @@ impl OpenRun<'_> {
         self,
         specs: BTreeMap<AccountName, WorkSpec>,
         ahead: Vec<AccountPlan>,
-    ) -> Result<ExitCode, Failure> {
+    ) -> Result<ExitCode, CliError> {
         let shown = Shown::start(self.mode, ahead, &self.recorder);
         let rows = self.state.counts().total();
         let mut sources = QueueSources::new();
@@ -54,7 +54,9 @@ impl OpenRun<'_> {
             tell(&advice);
         }
         close(&ledger);
-        Ok(exit_code(state, &ledger, self.signals.signal()))
+        let counts = ledger.counts();
+        let all_good = counts.counted(Counted::Bad) == 0 && counts.pending == 0;
+        Ok(exit_code(state, all_good, self.signals.signal()))
     }
 
     /// Gives every account with rows its work. Those that are held have stopped.
@@ -62,7 +64,7 @@ impl OpenRun<'_> {
         &self,
         sources: &mut QueueSources,
         mut specs: BTreeMap<AccountName, WorkSpec>,
-    ) -> Result<Vec<(Client, WorkSpec)>, Failure> {
+    ) -> Result<Vec<(Client, WorkSpec)>, CliError> {
         for stop in self.held.values() {
             let entry = Entry::Stop(stop.clone());
             self.recorder.record(entry, Durability::Queued).await?;
@@ -86,7 +88,7 @@ impl OpenRun<'_> {
 pub(super) async fn run_lanes(
     work: Vec<(Client, WorkSpec)>,
     feed: Feed,
-) -> Result<RunState, Failure> {
+) -> Result<RunState, CliError> {
     let outcome = run(work, Arc::new(feed)).await;
     if let Some(failed) = outcome.failed {
         return Err(failed.into());
@@ -99,7 +101,7 @@ pub(super) async fn run_lanes(
                 state = RunState::Interrupted;
             }
             AccountEnd::Done | AccountEnd::Interrupted => {}
-            AccountEnd::SourceFailed(error) => return Err(Failure::input(error.as_ref())),
+            AccountEnd::SourceFailed(error) => return Err(CliError::input(error.as_ref())),
         }
     }
     Ok(state)
@@ -110,14 +112,14 @@ async fn end(
     writer: LedgerWriter,
     recorder: &Recorder,
     rows: u64,
-    state: Result<RunState, Failure>,
-) -> Result<(RunState, LedgerState), Failure> {
+    state: Result<RunState, CliError>,
+) -> Result<(RunState, LedgerState), CliError> {
     let ended = async {
         let state = state?;
         let outcomes = writer.handle().counts().await?;
         let counted = outcomes.total();
         if counted != rows {
-            return Err(Failure::bug(&format!(
+            return Err(CliError::bug(&format!(
                 "the outcomes of {counted} rows were counted, the input has {rows}"
             )));
         }
@@ -136,10 +138,8 @@ async fn end(
     Ok((ended?, ledger?))
 }
 
-/// How the program ends for how the session did.
-pub(super) fn exit_code(state: RunState, ledger: &LedgerState, signal: Option<Signal>) -> ExitCode {
-    let counts = ledger.counts();
-    let all_good = counts.counted(Counted::Bad) == 0 && counts.pending == 0;
+/// How the program ends for how the session did. `all_good`: no row is left to be seen to.
+pub(super) fn exit_code(state: RunState, all_good: bool, signal: Option<Signal>) -> ExitCode {
     match (state, signal) {
         (RunState::Finished, _) if all_good => ExitCode::Success,
         (RunState::Finished, _) => ExitCode::SomeRowsBad,

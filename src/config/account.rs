@@ -8,11 +8,11 @@ use url::Url;
 
 use super::environment::Lookup;
 use super::error::Mistake;
-use super::limits::LimitSettings;
+use super::limits;
 use super::secret::SecretSource;
 use super::table::KeyTable;
 use super::urls::{SUNCO_REGIONS, ZOHO_DATA_CENTERS, base_url, zendesk};
-use crate::domain::{AccountName, Action, ProviderKind};
+use crate::domain::{AccountLimits, AccountName, Action, ProviderKind};
 use crate::provider::{
     ProviderSettings, SuncoSettings, ZendeskCredentials, ZendeskSettings, ZohoSettings,
 };
@@ -60,8 +60,8 @@ pub struct AccountSettings<S = SecretString> {
     pub provider: ProviderSettings<S>,
     /// The action of rows that do not say; `None`: such rows are invalid.
     pub action: Option<Action>,
-    /// Its limits, as configured; [`LimitSettings::resolve`] makes them complete.
-    pub limits: LimitSettings,
+    /// Its limits, the share not taken off.
+    pub limits: AccountLimits,
 }
 
 /// An account whose secrets are unread.
@@ -154,7 +154,7 @@ impl AccountSettings<SecretSource> {
                 }),
             },
             action: table.choice("action", &choices(kind.actions(), Action::name))?,
-            limits: LimitSettings::check(table, kind)?,
+            limits: limits::check(table, kind)?,
         })
     }
 

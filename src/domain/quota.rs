@@ -18,12 +18,14 @@ pub struct Quota {
 }
 
 /// The limits of an account.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct AccountLimits {
     /// Every request of the account.
     pub requests: Quota,
     /// Limits of single endpoints beside it, each step at most once.
     pub steps: Vec<(Step, Quota)>,
+    /// The part of each that this program may use, above 0 and at most 1.
+    pub share: f64,
     /// Requests under way at once.
     pub concurrency: NonZeroU32,
     /// The step that one request does for many users; `None`: each has a request of their own.
@@ -31,6 +33,19 @@ pub struct AccountLimits {
     /// The step before which each user is asked about alone, if it is the first; `None`: there is
     /// none.
     pub asked_alone: Option<Step>,
+}
+
+impl AccountLimits {
+    /// The limits that hold for this program: its share of each.
+    #[must_use]
+    pub fn shared(mut self) -> Self {
+        self.requests = self.requests.share(self.share);
+        for (_, quota) in &mut self.steps {
+            *quota = quota.share(self.share);
+        }
+        self.share = 1.0;
+        self
+    }
 }
 
 /// A step that one request does for many users, as a job of the provider's.

@@ -123,6 +123,7 @@ mod tests {
     fn limits(account: &str) -> AccountLimits {
         AccountLimits {
             requests: account.parse().unwrap(),
+            share: 1.0,
             concurrency: NonZeroU32::MIN,
             steps: vec![(Step::PermanentlyDelete, "700/10m".parse().unwrap())],
             many: None,

@@ -50,8 +50,8 @@ fn every_key_of_a_file_arrives() {
     let outline = load_outline(Some(&full()), &full_lookup).unwrap();
     let known = outline.accounts.iter().find(|it| it.name == acme.name);
     assert_eq!(known.unwrap().action, Some(Action::Purge));
-    assert_eq!(acme.limits.concurrency.unwrap().get(), 8);
-    assert_eq!(acme.limits.requests.unwrap().to_string(), "400/1m");
+    assert_eq!(acme.limits.concurrency.get(), 8);
+    assert_eq!(acme.limits.requests.to_string(), "400/1m");
     let steps: Vec<_> = acme
         .limits
         .steps

@@ -9,7 +9,7 @@ use super::values::{
     TimeOfDay, formats, parse_action, parse_concurrency, parse_delimiter, parse_rows,
     parse_some_rows,
 };
-use crate::cli::Failure;
+use crate::cli::CliError;
 use crate::cli::setup::folder;
 use crate::domain::{Action, RunOptions};
 use crate::input::{Columns, ReadOptions};
@@ -188,7 +188,7 @@ impl PaceArgs {
 
 impl RowsArgs {
     /// The options of a new run as its ledger keeps them, with absolute paths.
-    pub(in crate::cli) fn run_options(&self, pace: &PaceArgs) -> Result<RunOptions, Failure> {
+    pub(in crate::cli) fn run_options(&self, pace: &PaceArgs) -> Result<RunOptions, CliError> {
         let folder = folder()?;
         let absolute = |path: &PathBuf| folder.join(path).display().to_string();
         let mut options = RunOptions {
@@ -228,18 +228,23 @@ impl RowsArgs {
     }
 
     /// How the input is read.
-    pub(in crate::cli) fn read_options(&self) -> ReadOptions {
+    pub(in crate::cli) fn read_options(&self, options: &RunOptions) -> ReadOptions {
         let format = self.format.as_ref();
         ReadOptions {
             // `auto` is none of them.
             format: format.and_then(|name| name.parse().ok()),
             delimiter: self.delimiter,
-            columns: Columns {
-                id: self.id_column.clone(),
-                account: self.account_column.clone(),
-                action: self.action_column.clone(),
-                reference: self.ref_column.clone(),
-            },
+            columns: columns_of(options),
         }
+    }
+}
+
+/// The columns that rows are read by, as far as `options` name them.
+pub(in crate::cli) fn columns_of(options: &RunOptions) -> Columns {
+    Columns {
+        id: options.id_column.clone(),
+        account: options.account_column.clone(),
+        action: options.action_column.clone(),
+        reference: options.ref_column.clone(),
     }
 }

@@ -9,7 +9,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use jiff::civil;
 use jiff::tz::{Disambiguation, TimeZone};
 
-use crate::config::LimitSettings;
+use crate::config::CONCURRENCY_MAX;
 use crate::domain::{Action, Time};
 use crate::lane::Until;
 use crate::ledger::LedgerHead;
@@ -91,13 +91,8 @@ pub(super) fn parse_some_rows(text: &str) -> Result<NonZeroU64, &'static str> {
 pub(super) fn parse_concurrency(text: &str) -> Result<NonZeroU32, String> {
     let number = text.parse::<NonZeroU32>().ok();
     number
-        .filter(|number| number.get() <= LimitSettings::CONCURRENCY_MAX)
-        .ok_or_else(|| {
-            format!(
-                "write a number from 1 to {}",
-                LimitSettings::CONCURRENCY_MAX
-            )
-        })
+        .filter(|number| number.get() <= CONCURRENCY_MAX)
+        .ok_or_else(|| format!("write a number from 1 to {CONCURRENCY_MAX}"))
 }
 
 pub(super) fn parse_seed(text: &str) -> Result<u64, &'static str> {

@@ -7,11 +7,11 @@ use serde_json::{Value, json};
 use crate::cli::args::AuditArgs;
 use crate::cli::ledgers;
 use crate::cli::terminal::{put, put_page, tell};
-use crate::cli::{ExitCode, Failure};
+use crate::cli::{CliError, ExitCode};
 use crate::ledger::{Audit, LedgerError};
 
 /// Audits a ledger and names the first line that does not fit.
-pub(in crate::cli) fn execute(args: &AuditArgs) -> Result<ExitCode, Failure> {
+pub(in crate::cli) fn execute(args: &AuditArgs) -> Result<ExitCode, CliError> {
     let ledger = ledgers::named(args.ledger.as_deref())?;
     let audit = Audit::of(&ledger, args.head)?;
     if args.json {
@@ -22,7 +22,7 @@ pub(in crate::cli) fn execute(args: &AuditArgs) -> Result<ExitCode, Failure> {
         });
     }
     if let Some(damage) = audit.damage {
-        return Err(Failure::from(damage));
+        return Err(CliError::from(damage));
     }
     put_page(&told(&ledger, &audit))?;
     if let Some(torn) = audit.torn {

@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 use crate::cli::accounts::{Connection, open_connections};
 use crate::cli::args::CheckArgs;
 use crate::cli::earlier::Before;
-use crate::cli::failure::{mend, told as failed};
+use crate::cli::error::{describe, mend};
 use crate::cli::recorder::Recorder;
 use crate::cli::setup;
 use crate::cli::terminal::{put, put_page};
-use crate::cli::{ExitCode, Failure};
+use crate::cli::{CliError, ExitCode};
 use crate::domain::{ProviderKind, RunOptions};
 use crate::lane::RequestError;
 use crate::provider::{Identity, ProviderSettings, RateHint, RateHints, ZendeskCredentials};
@@ -31,7 +31,7 @@ const OAUTH_WAY: &str = "make an OAuth client with the grant `client_credentials
 type Told = Result<(Identity, RateHints, Option<&'static str>), RequestError>;
 
 /// Tries the credentials of every account.
-pub(in crate::cli) async fn execute(args: &CheckArgs) -> Result<ExitCode, Failure> {
+pub(in crate::cli) async fn execute(args: &CheckArgs) -> Result<ExitCode, CliError> {
     let file = setup::locate(args.config.as_deref())?;
     let outline = setup::outline(file.as_deref())?;
     let (options, before) = (RunOptions::default(), Before::default());
@@ -136,7 +136,7 @@ fn say(text: &mut String, line: &Connection, key: Option<&str>, told: &Told) {
             let _ = writeln!(text, "  limits: {}", limits_told(seen));
         }
         Err(error) => {
-            let _ = writeln!(text, "\n  refused: {}", failed(error));
+            let _ = writeln!(text, "\n  refused: {}", describe(error));
             if let RequestError::Account { reason, .. } = error {
                 let _ = writeln!(text, "  hint: {}", mend(*reason));
             }
@@ -188,7 +188,7 @@ fn as_json(line: &Connection, key: Option<&str>, told: &Told, warnings: &[String
         Err(error) => json!({
             "provider": line.kind,
             "ok": false,
-            "error": failed(error),
+            "error": describe(error),
             "warnings": warnings,
         }),
     }

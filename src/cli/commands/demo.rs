@@ -9,7 +9,7 @@ use super::sandbox;
 use crate::cli::args::{Cli, Command, RunArgs};
 use crate::cli::files::{make_private_folder, write_whole};
 use crate::cli::terminal::{put, tell};
-use crate::cli::{ExitCode, Failure};
+use crate::cli::{CliError, ExitCode};
 use crate::domain::Outcome;
 use crate::ledger::Disk;
 use crate::ledger::LedgerState;
@@ -19,8 +19,8 @@ use crate::sandbox::{DEMO_CSV, Latency, Running, Sandbox, SandboxOptions, Settin
 const SCALE: f64 = 100.0;
 
 /// Purges the sample.
-pub(in crate::cli) async fn execute(disk: &dyn Disk) -> Result<ExitCode, Failure> {
-    let latency = "20ms..80ms".parse::<Latency>().map_err(Failure::refused)?;
+pub(in crate::cli) async fn execute(disk: &dyn Disk) -> Result<ExitCode, CliError> {
+    let latency = "20ms..80ms".parse::<Latency>().map_err(CliError::refused)?;
     let options = SandboxOptions {
         has_demo_users: true,
         settings: Settings {
@@ -30,7 +30,7 @@ pub(in crate::cli) async fn execute(disk: &dyn Disk) -> Result<ExitCode, Failure
         },
         ..SandboxOptions::default()
     };
-    let running = Sandbox::start(options).await.map_err(Failure::refused)?;
+    let running = Sandbox::start(options).await.map_err(CliError::refused)?;
     let folder = folder()?;
     let accounts = sandbox::DEMO_ACCOUNTS.map(|(name, kind)| (name.to_owned(), kind));
     let config = sandbox::config(&running.base_url(), &accounts, SCALE);
@@ -58,20 +58,20 @@ pub(in crate::cli) async fn execute(disk: &dyn Disk) -> Result<ExitCode, Failure
 }
 
 /// A new folder for this demo, for its owner alone; it stays, so that its ledger can be looked at.
-fn folder() -> Result<PathBuf, Failure> {
+fn folder() -> Result<PathBuf, CliError> {
     let folder = std::env::temp_dir().join(format!("userpurge-demo-{}", uuid::Uuid::now_v7()));
     make_private_folder(&folder)?;
     Ok(folder)
 }
 
-fn write(path: &Path, text: &str) -> Result<(), Failure> {
-    write_whole(path, false, Failure::from, |file| {
+fn write(path: &Path, text: &str) -> Result<(), CliError> {
+    write_whole(path, false, CliError::from, |file| {
         Ok(file.as_file().write_all(text.as_bytes())?)
     })
 }
 
 /// The command line of the demo's run, as a person would have typed it.
-fn run_args(folder: &Path) -> Result<Box<RunArgs>, Failure> {
+fn run_args(folder: &Path) -> Result<Box<RunArgs>, CliError> {
     let (input, config) = (folder.join("demo.csv"), folder.join("userpurge.toml"));
     let words = [
         "userpurge".as_ref(),
@@ -84,14 +84,14 @@ fn run_args(folder: &Path) -> Result<Box<RunArgs>, Failure> {
         .chain(["--config".as_ref(), config.as_os_str()]);
     match Cli::try_parse_from(words).map(|cli| cli.command) {
         Ok(Command::Run(args)) => Ok(args),
-        Ok(_) => Err(Failure::bug("the demo is no run")),
-        Err(error) => Err(Failure::bug(&error.to_string())),
+        Ok(_) => Err(CliError::bug("the demo is no run")),
+        Err(error) => Err(CliError::bug(&error.to_string())),
     }
 }
 
 /// Holds the ledger against the sandbox's own books: every user that the ledger calls gone is gone
 /// there, and nobody else has been touched.
-fn judge(running: &Running, ledger: &Path) -> Result<String, Failure> {
+fn judge(running: &Running, ledger: &Path) -> Result<String, CliError> {
     let state = LedgerState::read(ledger)?;
     let counts = state.counts();
     let users = running.users(None);
@@ -99,7 +99,7 @@ fn judge(running: &Running, ledger: &Path) -> Result<String, Failure> {
     let deleted = counts.of(Outcome::Deleted);
     let planned = state.planned.as_ref().map(|planned| planned.rows);
     if touched as u64 != deleted || planned != Some(counts.total()) {
-        return Err(Failure::bug(&format!(
+        return Err(CliError::bug(&format!(
             "the ledger says that {deleted} users were deleted, the sandbox says {touched}"
         )));
     }

@@ -13,7 +13,7 @@ use crate::cli::args::CheckArgs;
 use crate::cli::files::write_whole;
 use crate::cli::setup;
 use crate::cli::terminal::{shown, tell};
-use crate::cli::{ExitCode, Failure};
+use crate::cli::{CliError, ExitCode};
 use crate::config::{FILE_NAME, SECRET_KEYS, ZOHO_DATA_CENTERS};
 use crate::domain::ProviderKind::{self, Sunco, Zendesk, Zoho};
 
@@ -105,7 +105,7 @@ const KEPT: [(&str, &str, &str); 3] = [
 ];
 
 /// Asks, writes, checks.
-pub(in crate::cli) async fn execute(named: Option<PathBuf>) -> Result<ExitCode, Failure> {
+pub(in crate::cli) async fn execute(named: Option<PathBuf>) -> Result<ExitCode, CliError> {
     let path = named.clone().unwrap_or_else(|| PathBuf::from(FILE_NAME));
     let (text, variables) = ask(&path)?;
     write(&path, &text)?;
@@ -130,7 +130,7 @@ pub(in crate::cli) async fn execute(named: Option<PathBuf>) -> Result<ExitCode, 
 }
 
 /// Returns the configuration, and the variables that have to be set.
-fn ask(path: &Path) -> Result<(String, Vec<String>), Failure> {
+fn ask(path: &Path) -> Result<(String, Vec<String>), CliError> {
     let mut interview = Interview {
         input: &mut io::stdin().lock(),
         output: &mut io::stderr().lock(),
@@ -141,7 +141,7 @@ fn ask(path: &Path) -> Result<(String, Vec<String>), Failure> {
     if path.exists() {
         let question = format!("`{}` is there already. Replace it", path.display());
         if !interview.confirm(&question)? {
-            return Err(Failure::message(
+            return Err(CliError::message(
                 ExitCode::Refused,
                 format!("`{}` was left as it is", path.display()),
                 Some("name another file with `--config PATH`"),
@@ -163,10 +163,10 @@ fn ask(path: &Path) -> Result<(String, Vec<String>), Failure> {
 
 /// Writes the file beside its place, reads it as any configuration is read, and only then puts it
 /// there: what is there holds no mistake.
-fn write(path: &Path, text: &str) -> Result<(), Failure> {
+fn write(path: &Path, text: &str) -> Result<(), CliError> {
     let failed = |error: io::Error| {
         let text = format!("cannot write `{}`: {error}", path.display());
-        Failure::message(ExitCode::Refused, text, None)
+        CliError::message(ExitCode::Refused, text, None)
     };
     write_whole(path, true, failed, |file| {
         file.as_file().write_all(text.as_bytes()).map_err(failed)?;
@@ -192,7 +192,7 @@ struct Interview<'a> {
 
 impl Interview<'_> {
     /// Asks about one account, and adds its table.
-    fn ask_account(&mut self) -> Result<(), Failure> {
+    fn ask_account(&mut self) -> Result<(), CliError> {
         let kinds = ProviderKind::ALL.map(|kind| (kind.name(), kind.title()));
         let kind = ProviderKind::ALL[self.choose("Where are the users to be deleted", &kinds)?];
         let own: &[KeyQuestion] = match kind {
@@ -277,7 +277,7 @@ impl Interview<'_> {
 
     /// Asks for an account's name. The default is one that no account has yet, `name` or a number
     /// behind it.
-    fn ask_name(&mut self, name: &str) -> Result<String, Failure> {
+    fn ask_name(&mut self, name: &str) -> Result<String, CliError> {
         let taken = self.names.clone();
         let is_taken = |name: &str| taken.iter().any(|other| other == name);
         let mut names = std::iter::once(name.to_owned()).chain((2..).map(|n| format!("{name}{n}")));
@@ -296,7 +296,7 @@ impl Interview<'_> {
     }
 
     /// Asks where the secret of `key` is kept. Returns the value of that key.
-    fn ask_secret(&mut self, account: &str, key: &str, what: &str) -> Result<String, Failure> {
+    fn ask_secret(&mut self, account: &str, key: &str, what: &str) -> Result<String, CliError> {
         let words = KEPT.map(|(word, what, _)| (word, what));
         let (kept, _, question) = KEPT[self.choose(&format!("Where is {what} kept"), &words)?];
         let variable = format!("{account}_{key}").to_ascii_uppercase();
@@ -328,7 +328,7 @@ impl Interview<'_> {
         question: &str,
         default: Option<&str>,
         judge: impl Fn(&str) -> Result<T, String>,
-    ) -> Result<T, Failure> {
+    ) -> Result<T, CliError> {
         let shown_default = default.map_or_else(String::new, |default| format!(" [{default}]"));
         for _ in 0..TRIES_MAX {
             write!(self.output, "{question}{shown_default}: ")?;
@@ -348,7 +348,7 @@ impl Interview<'_> {
                 Err(why) => writeln!(self.output, "  {}", shown(&why))?,
             }
         }
-        Err(Failure::message(
+        Err(CliError::message(
             ExitCode::Refused,
             "a question was not answered; nothing was written",
             Some(
@@ -358,7 +358,7 @@ impl Interview<'_> {
     }
 
     /// Asks for the index of one of `choices`, by its number or its word, the first being the default.
-    fn choose(&mut self, question: &str, choices: &[(&str, &str)]) -> Result<usize, Failure> {
+    fn choose(&mut self, question: &str, choices: &[(&str, &str)]) -> Result<usize, CliError> {
         writeln!(self.output, "{question}:")?;
         for (number, (word, what)) in (1..).zip(choices) {
             writeln!(self.output, "  {number}  {word:<9} {what}")?;
@@ -375,7 +375,7 @@ impl Interview<'_> {
     }
 
     /// Asks for yes or no; an empty answer is no.
-    fn confirm(&mut self, question: &str) -> Result<bool, Failure> {
+    fn confirm(&mut self, question: &str) -> Result<bool, CliError> {
         self.ask(question, Some("no"), |answer| {
             match answer.to_ascii_lowercase().as_str() {
                 "y" | "yes" => Ok(true),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use crate::cli::Failure;
+use crate::cli::CliError;
 use crate::cli::accounts::Connection;
 use crate::cli::outline_text::listed;
 use crate::cli::session::OpenRun;
@@ -31,7 +31,7 @@ const KINDS: [&str; 5] = [
 type Standing = BTreeMap<&'static str, (u64, Vec<u64>)>;
 
 /// Shows how the users of the rows to send stand.
-pub(in crate::cli) async fn show(run: &OpenRun<'_>) -> Result<(), Failure> {
+pub(in crate::cli) async fn show(run: &OpenRun<'_>) -> Result<(), CliError> {
     let (state, include) = (&run.state, &run.setup.options.include_roles);
     for line in &run.connections {
         let Some(queues) = run.queues.get(&line.name) else {
@@ -53,8 +53,7 @@ pub(in crate::cli) async fn show(run: &OpenRun<'_>) -> Result<(), Failure> {
                 let some: Vec<Task> = tasks.drain(..USERS_MAX.min(tasks.len())).collect();
                 let ids: Vec<UserId> = some.iter().map(|task| task.id.clone()).collect();
                 let states = line.client.looks(&ids).await;
-                let states =
-                    states.map_err(|error| Failure::identity(&line.name, line.kind, &error))?;
+                let states = states.map_err(|error| line.refused(&error))?;
                 for (task, state) in some.iter().zip(&states) {
                     count(&mut standing, task, kind(task, state, include));
                 }

@@ -1,5 +1,7 @@
-//! `man` and `completions`: the man pages, the program's own first, then one for each command, and
-//! what a shell needs to complete the command line.
+//! `man` and `completions`.
+//!
+//! The man pages are the program's own first, then one for each command. The completions are what a
+//! shell needs to complete the command line.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -9,10 +11,10 @@ use clap::CommandFactory;
 
 use crate::cli::args::Cli;
 use crate::cli::terminal::put_with;
-use crate::cli::{ExitCode, Failure};
+use crate::cli::{CliError, ExitCode};
 
 /// Prints the pages, which `man -l -` shows as they are, or writes each to a file in `folder`.
-pub(in crate::cli) fn execute(folder: Option<&Path>) -> Result<ExitCode, Failure> {
+pub(in crate::cli) fn execute(folder: Option<&Path>) -> Result<ExitCode, CliError> {
     let pages = pages()?;
     let Some(folder) = folder else {
         put_with(|out| pages.iter().try_for_each(|(_, page)| out.write_all(page)))?;
@@ -25,7 +27,7 @@ pub(in crate::cli) fn execute(folder: Option<&Path>) -> Result<ExitCode, Failure
             .and_then(|mut file| file.write_all(page));
         written.map_err(|error| {
             let message = format!("cannot write `{}`: {error}", path.display());
-            Failure::message(ExitCode::Refused, message, None)
+            CliError::message(ExitCode::Refused, message, None)
         })?;
     }
     Ok(ExitCode::Success)
@@ -50,7 +52,7 @@ fn pages() -> io::Result<Vec<(String, Vec<u8>)>> {
 }
 
 /// Prints the completions of `shell`.
-pub(in crate::cli) fn print_completions(shell: clap_complete::Shell) -> Result<ExitCode, Failure> {
+pub(in crate::cli) fn print_completions(shell: clap_complete::Shell) -> Result<ExitCode, CliError> {
     // In memory first: the generator panics where a write fails.
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "userpurge", &mut script);

@@ -8,23 +8,27 @@ use crate::cli::outline_text;
 use crate::cli::planning::{Planned, Planning};
 use crate::cli::setup::Setup;
 use crate::cli::terminal::{put, put_page, tell};
-use crate::cli::{ExitCode, Failure};
+use crate::cli::{CliError, ExitCode};
 use crate::domain::WallClock;
 use crate::ledger::Disk;
 use crate::words;
 
 /// Says what a run would do, and saves it if asked to.
-pub(in crate::cli) async fn execute(args: &PlanArgs, disk: &dyn Disk) -> Result<ExitCode, Failure> {
+pub(in crate::cli) async fn execute(
+    args: &PlanArgs,
+    disk: &dyn Disk,
+) -> Result<ExitCode, CliError> {
     let options = args.rows.run_options(&args.pace)?;
+    let read = args.rows.read_options(&options);
     let setup = Setup::new(args.config.as_deref(), options, None)?;
-    let planning = || Planning::new(&args.input, args.rows.read_options(), setup, false);
+    let planning = || Planning::new(&args.input, read, setup, false);
     let (setup, planned) = match &args.output {
         None => planning()?.plan(None)?,
         Some(output) => {
             refuse_existing(output)?;
             let begun = NewLedger::begin(disk, output, planning()?)?;
             let (new, writer, setup, planned) = begun;
-            writer.finish().await.map_err(Failure::refused)?;
+            writer.finish().await.map_err(CliError::refused)?;
             new.keep();
             (setup, planned)
         }
@@ -37,7 +41,7 @@ pub(in crate::cli) async fn execute(args: &PlanArgs, disk: &dyn Disk) -> Result<
     })
 }
 
-fn show(args: &PlanArgs, setup: &Setup, planned: &Planned) -> Result<(), Failure> {
+fn show(args: &PlanArgs, setup: &Setup, planned: &Planned) -> Result<(), CliError> {
     if args.json {
         put(&outline_text::json(setup, planned).to_string())?;
     } else {

@@ -11,8 +11,8 @@ use crate::cli::session::{OpenRun, WorkKind};
 use crate::cli::setup::Setup;
 use crate::cli::terminal::{put_standing, tell};
 use crate::cli::work::exit_code;
-use crate::cli::{ExitCode, Failure};
-use crate::domain::{Entry, Outcome, RunEnd, RunOptions, RunState, WallClock};
+use crate::cli::{CliError, ExitCode};
+use crate::domain::{Counted, Entry, Outcome, RunEnd, RunOptions, RunState, WallClock};
 use crate::ledger::{Disk, Durability, LedgerState, LedgerWriter, Only};
 use crate::words;
 
@@ -20,7 +20,7 @@ use crate::words;
 const ROWS_MAX: usize = 20;
 
 /// Goes on where an interrupted run stopped.
-pub(in crate::cli) async fn resume(args: &GoOnArgs, disk: &dyn Disk) -> Result<ExitCode, Failure> {
+pub(in crate::cli) async fn resume(args: &GoOnArgs, disk: &dyn Disk) -> Result<ExitCode, CliError> {
     let (ledger, writer, state) = open(disk, args)?;
     // What a second Ctrl-C left in doubt is not over.
     let wanted = state.outstanding() | state.rows_of(Outcome::InDoubt);
@@ -30,7 +30,7 @@ pub(in crate::cli) async fn resume(args: &GoOnArgs, disk: &dyn Disk) -> Result<E
 }
 
 /// Tries rows again that ended `failed` or `in_doubt`, or as `--only` says.
-pub(in crate::cli) async fn retry(args: &RetryArgs, disk: &dyn Disk) -> Result<ExitCode, Failure> {
+pub(in crate::cli) async fn retry(args: &RetryArgs, disk: &dyn Disk) -> Result<ExitCode, CliError> {
     let only = args.only.iter().map(|text| match text.parse() {
         Ok(only) => only,
         Err(never) => match never {},
@@ -66,7 +66,10 @@ fn tell_of_unsent(ledger: &Path, unsent: &RoaringTreemap) {
 }
 
 /// Opens the ledger of a run that was agreed to.
-fn open(disk: &dyn Disk, args: &GoOnArgs) -> Result<(PathBuf, LedgerWriter, LedgerState), Failure> {
+fn open(
+    disk: &dyn Disk,
+    args: &GoOnArgs,
+) -> Result<(PathBuf, LedgerWriter, LedgerState), CliError> {
     let ledger = ledgers::named(args.ledger.as_deref())?;
     let (writer, state) = ledgers::open(disk, &ledger, args.head)?;
     if state.is_saved_plan() {
@@ -76,7 +79,7 @@ fn open(disk: &dyn Disk, args: &GoOnArgs) -> Result<(PathBuf, LedgerWriter, Ledg
         );
         let name = words::shell_path(&ledger);
         let help = format!("`userpurge run {name}` asks, and carries it out");
-        return Err(Failure::message(ExitCode::Refused, text, Some(&help)));
+        return Err(CliError::message(ExitCode::Refused, text, Some(&help)));
     }
     Ok((ledger, writer, state))
 }
@@ -87,7 +90,7 @@ async fn go_on(
     (ledger, writer, state): (PathBuf, LedgerWriter, LedgerState),
     wanted: RoaringTreemap,
     mut options: RunOptions,
-) -> Result<ExitCode, Failure> {
+) -> Result<ExitCode, CliError> {
     args.pace.lay_over(&mut options);
     let setup = Setup::new(args.config.as_deref(), options, Some(&ledger))?;
     if wanted.is_empty() {
@@ -114,7 +117,7 @@ async fn close_done(
     ledger: &Path,
     writer: LedgerWriter,
     mut state: LedgerState,
-) -> Result<ExitCode, Failure> {
+) -> Result<ExitCode, CliError> {
     let end = state.end.as_ref();
     let is_over = end.is_some_and(|end| end.state == RunState::Finished);
     if matches!(kind, WorkKind::Resume) && !is_over {
@@ -141,10 +144,11 @@ async fn close_done(
     };
     tell(&format!("{}: {what}; nothing was sent", ledger.display()));
     put_standing(&state)?;
+    let counts = state.counts();
     // A run that has not reached its end is told so by the words above, which name `resume`.
-    let ended = match state.counts().pending {
+    let ended = match counts.pending {
         0 => RunState::Finished,
         _ => RunState::Stopped,
     };
-    Ok(exit_code(ended, &state, None))
+    Ok(exit_code(ended, counts.counted(Counted::Bad) == 0, None))
 }

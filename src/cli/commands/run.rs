@@ -9,12 +9,12 @@ use crate::cli::planning::{DASH, Planned, Planning, absolute};
 use crate::cli::session::{OpenRun, WorkKind};
 use crate::cli::setup::Setup;
 use crate::cli::terminal::put_page;
-use crate::cli::{ExitCode, Failure};
+use crate::cli::{CliError, ExitCode};
 use crate::ledger::{Disk, LedgerError, LedgerReader, LedgerState, LedgerWriter};
 use crate::words;
 
 /// Carries a plan out, after asking: one that is made now, or a saved one.
-pub(in crate::cli) async fn execute(args: &RunArgs, disk: &dyn Disk) -> Result<ExitCode, Failure> {
+pub(in crate::cli) async fn execute(args: &RunArgs, disk: &dyn Disk) -> Result<ExitCode, CliError> {
     let mut is_ledger = false;
     if args.input != Path::new(DASH) && args.input.is_file() {
         is_ledger = match LedgerReader::open(&args.input) {
@@ -36,10 +36,10 @@ pub(in crate::cli) async fn execute(args: &RunArgs, disk: &dyn Disk) -> Result<E
 }
 
 /// A plan that is made now; `None`: it was to be shown alone.
-fn fresh<'a>(args: &RunArgs, disk: &'a dyn Disk) -> Result<Option<OpenRun<'a>>, Failure> {
+fn fresh<'a>(args: &RunArgs, disk: &'a dyn Disk) -> Result<Option<OpenRun<'a>>, CliError> {
     let options = args.rows.run_options(&args.pace)?;
+    let read = args.rows.read_options(&options);
     let setup = Setup::new(args.config.as_deref(), options, None)?;
-    let read = args.rows.read_options();
     let planning = || Planning::new(&args.input, read, setup, true);
     if args.dry_run && !args.live {
         let (setup, planned) = planning()?.plan(None)?;
@@ -57,7 +57,7 @@ fn fresh<'a>(args: &RunArgs, disk: &'a dyn Disk) -> Result<Option<OpenRun<'a>>, 
 }
 
 /// A saved plan; `None`: it was to be shown alone.
-async fn saved<'a>(args: &RunArgs, disk: &'a dyn Disk) -> Result<Option<OpenRun<'a>>, Failure> {
+async fn saved<'a>(args: &RunArgs, disk: &'a dyn Disk) -> Result<Option<OpenRun<'a>>, CliError> {
     let ledger = args.input.clone();
     let (writer, state) = open_plan(args, disk)?;
     let mut options = state.header.options.clone();
@@ -92,7 +92,7 @@ fn open_run<'a>(
 }
 
 /// Opens a saved plan, of which nothing can be read otherwise than it was.
-fn open_plan(args: &RunArgs, disk: &dyn Disk) -> Result<(LedgerWriter, LedgerState), Failure> {
+fn open_plan(args: &RunArgs, disk: &dyn Disk) -> Result<(LedgerWriter, LedgerState), CliError> {
     let ledger = &args.input;
     let shown = ledger.display();
     let (writer, state) = ledgers::open(disk, ledger, None)?;
@@ -104,7 +104,7 @@ fn open_plan(args: &RunArgs, disk: &dyn Disk) -> Result<(LedgerWriter, LedgerSta
         let help = format!(
             "`userpurge resume {name}` goes on with its run, `userpurge retry {name}` tries failed rows again"
         );
-        return Err(Failure::message(ExitCode::Refused, text, Some(&help)));
+        return Err(CliError::message(ExitCode::Refused, text, Some(&help)));
     }
     let ledger = args.ledger.as_ref().map(|_| "--ledger");
     if let Some(option) = ledger.or_else(|| args.rows.first_typed()) {
@@ -112,7 +112,7 @@ fn open_plan(args: &RunArgs, disk: &dyn Disk) -> Result<(LedgerWriter, LedgerSta
             "`{option}` is about reading an input, and `{shown}` is a ledger: its rows are read already"
         );
         let help = "leave the option off, or plan the input again";
-        return Err(Failure::message(ExitCode::Refused, text, Some(help)));
+        return Err(CliError::message(ExitCode::Refused, text, Some(help)));
     }
     Ok((writer, state))
 }
@@ -130,11 +130,11 @@ fn default_ledger(input: &Path) -> PathBuf {
 
 /// A ledger is text, and so is the input's name in it: with another, `report` would not find the file
 /// again.
-fn refuse_unkeepable(path: &Path) -> Result<(), Failure> {
+fn refuse_unkeepable(path: &Path) -> Result<(), CliError> {
     if absolute(path).to_str().is_some() {
         return Ok(());
     }
-    Err(Failure::message(
+    Err(CliError::message(
         ExitCode::Refused,
         format!(
             "the path of `{}` is not UTF-8, so the ledger cannot name it and no `report` would find it",

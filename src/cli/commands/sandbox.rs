@@ -9,14 +9,14 @@ use crate::cli::args::SandboxArgs;
 use crate::cli::files::write_whole;
 use crate::cli::signals::{Signal, StopSignals};
 use crate::cli::terminal::{put, tell};
-use crate::cli::{ExitCode, Failure};
+use crate::cli::{CliError, ExitCode};
 use crate::domain::{Action, ProviderKind, Quota, Record};
 use crate::input::{InputSource, ReadOptions};
 use crate::provider::{check_id, defaults};
 use crate::sandbox::{Sandbox, SandboxOptions, Seed, Settings, UserSeed};
 
 /// Serves until a signal ends it.
-pub(in crate::cli) async fn execute(args: SandboxArgs) -> Result<ExitCode, Failure> {
+pub(in crate::cli) async fn execute(args: SandboxArgs) -> Result<ExitCode, CliError> {
     let stock = args.users.as_deref().map(Stock::of_file).transpose()?;
     let settings = Settings::default();
     let scale = args.scale_limits;
@@ -31,12 +31,12 @@ pub(in crate::cli) async fn execute(args: SandboxArgs) -> Result<ExitCode, Failu
         },
         ..SandboxOptions::default()
     };
-    let sandbox = Sandbox::start(options).await.map_err(Failure::refused)?;
+    let sandbox = Sandbox::start(options).await.map_err(CliError::refused)?;
     let mut accounts = DEMO_ACCOUNTS
         .map(|(name, kind)| (name.to_owned(), kind))
         .to_vec();
     if let Some(stock) = &stock {
-        sandbox.seed(&stock.seed).map_err(Failure::refused)?;
+        sandbox.seed(&stock.seed).map_err(CliError::refused)?;
         accounts.retain(|(_, kind)| !stock.accounts.values().any(|other| other == kind));
         accounts.extend(stock.accounts.clone());
     }
@@ -65,11 +65,11 @@ pub(in crate::cli) async fn execute(args: SandboxArgs) -> Result<ExitCode, Failu
     Ok(stop.signal().map_or(ExitCode::Success, Signal::exit_code))
 }
 
-fn write_config(path: &Path, config: &str) -> Result<(), Failure> {
+fn write_config(path: &Path, config: &str) -> Result<(), CliError> {
     let failed = |error: std::io::Error| {
         let message = format!("cannot write {}: {error}", path.display());
         let help = "name a file that does not exist yet";
-        Failure::message(ExitCode::Refused, message, Some(help))
+        CliError::message(ExitCode::Refused, message, Some(help))
     };
     write_whole(path, false, failed, |mut file| {
         file.write_all(config.as_bytes()).map_err(failed)
@@ -89,7 +89,7 @@ struct Stock {
 impl Stock {
     /// Reads the input at `path`. A row of an account is a user there; any other is a user of each
     /// provider whose ids look like its own. Users to be permanently deleted are soft-deleted already.
-    fn of_file(path: &Path) -> Result<Self, Failure> {
+    fn of_file(path: &Path) -> Result<Self, CliError> {
         let mut stock = Self::default();
         let mut source = InputSource::open(path, &ReadOptions::default())?;
         source.each_row(|_, row| {

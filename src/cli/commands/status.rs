@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::cli::args::StatusArgs;
 use crate::cli::ledgers;
 use crate::cli::terminal::{put, put_summary};
-use crate::cli::{ExitCode, Failure};
+use crate::cli::{CliError, ExitCode};
 use crate::domain::{AccountPlan, Entry, RunHeader, RunState, WallClock};
 use crate::ledger::{LedgerFollower, LedgerReader, is_locked};
 use crate::progress::{Mode, Progress};
@@ -21,7 +21,7 @@ const REST: Duration = Duration::from_millis(200);
 const LOOKS_PER_LOCK: u32 = 5;
 
 /// Says where a run stands.
-pub(in crate::cli) fn execute(args: &StatusArgs) -> Result<ExitCode, Failure> {
+pub(in crate::cli) fn execute(args: &StatusArgs) -> Result<ExitCode, CliError> {
     let ledger = &ledgers::named(args.ledger.as_deref())?;
     match (args.follow, args.json) {
         (false, _) => {}
@@ -35,7 +35,7 @@ pub(in crate::cli) fn execute(args: &StatusArgs) -> Result<ExitCode, Failure> {
 
 /// Shows what the process at work shows, until it ends: the same counts, pauses and times, from the
 /// entries that it writes.
-fn follow(ledger: &Path) -> Result<(), Failure> {
+fn follow(ledger: &Path) -> Result<(), CliError> {
     let mut reader = LedgerReader::open(ledger)?;
     let wall = WallClock::system();
     let mut progress = start(ahead(reader.header()));
@@ -86,7 +86,7 @@ fn ahead(header: &RunHeader) -> Vec<AccountPlan> {
 }
 
 /// One object whenever the rows that are done are more than before, until the run ends.
-fn follow_as_json(ledger: &Path) -> Result<(), Failure> {
+fn follow_as_json(ledger: &Path) -> Result<(), CliError> {
     let mut follower = LedgerFollower::open(ledger)?;
     let mut last = None;
     loop {
@@ -103,7 +103,7 @@ fn follow_as_json(ledger: &Path) -> Result<(), Failure> {
     }
 }
 
-fn look(ledger: &Path, follower: &mut LedgerFollower) -> Result<Summary, Failure> {
+fn look(ledger: &Path, follower: &mut LedgerFollower) -> Result<Summary, CliError> {
     // The lock first: a run that ends in between must not be called interrupted.
     let lock = if is_locked(ledger)? {
         Lock::Held
@@ -113,9 +113,9 @@ fn look(ledger: &Path, follower: &mut LedgerFollower) -> Result<Summary, Failure
     Ok(Summary::new(follower.look()?, lock))
 }
 
-fn show(summary: &Summary, json: bool) -> Result<(), Failure> {
+fn show(summary: &Summary, json: bool) -> Result<(), CliError> {
     if json {
-        put(&serde_json::to_string(summary).map_err(|error| Failure::bug(&error.to_string()))?)?;
+        put(&serde_json::to_string(summary).map_err(|error| CliError::bug(&error.to_string()))?)?;
     } else {
         put_summary(summary)?;
     }

@@ -11,15 +11,15 @@ use serde_json::{Value, json};
 use crate::cli::accounts::Connection;
 use crate::cli::args::{PaceArgs, VerifyArgs};
 use crate::cli::earlier::uptime;
-use crate::cli::failure::mend;
+use crate::cli::error::mend;
 use crate::cli::feed::{Feed, QueueSource, QueueSources};
 use crate::cli::ledgers;
 use crate::cli::sample;
 use crate::cli::session::{OpenRun, WorkKind};
 use crate::cli::setup::Setup;
 use crate::cli::terminal::{put, put_page, put_with, tell};
-use crate::cli::work::{Shown, run_lanes};
-use crate::cli::{ExitCode, Failure};
+use crate::cli::work::{Shown, exit_code, run_lanes};
+use crate::cli::{CliError, ExitCode};
 use crate::domain::{
     AccountName, AccountPlan, Action, Entry, Finding, ProviderKind, RunState, Sample, Verification,
     Verified, WallClock,
@@ -37,7 +37,7 @@ const LISTED_MAX: usize = 20;
 type Rows = BTreeMap<AccountName, RoaringTreemap>;
 
 /// Asks the provider about rows that ended `deleted` or `already_gone`.
-pub(in crate::cli) async fn execute(args: &VerifyArgs) -> Result<ExitCode, Failure> {
+pub(in crate::cli) async fn execute(args: &VerifyArgs) -> Result<ExitCode, CliError> {
     let ledger = ledgers::named(args.ledger.as_deref())?;
     let (writer, state) = ledgers::open(&RealDisk, &ledger, args.head)?;
     let good = state.verifiable();
@@ -64,7 +64,7 @@ pub(in crate::cli) async fn execute(args: &VerifyArgs) -> Result<ExitCode, Failu
 
 impl OpenRun<'_> {
     /// Asks about the rows that ended well, `good`, or a sample of them.
-    async fn verify(mut self, args: &VerifyArgs, good: &Rows) -> Result<ExitCode, Failure> {
+    async fn verify(mut self, args: &VerifyArgs, good: &Rows) -> Result<ExitCode, CliError> {
         let sample = args.sample.map(|rows| Sample {
             rows: rows.get(),
             // Of 32 bits, so that no reader of JSON rounds it.
@@ -72,7 +72,7 @@ impl OpenRun<'_> {
         });
         let rows = sample.map_or_else(|| good.clone(), |it| sample::draw(good, it));
         if !self.connect(&rows.keys().cloned().collect()).await? {
-            return Err(Failure::bug("no account can be asked"));
+            return Err(CliError::bug("no account can be asked"));
         }
         self.attach().await?;
         let begun = Verification {
@@ -90,14 +90,10 @@ impl OpenRun<'_> {
         let (ledger, signals) = (self.ledger.clone(), self.signals.clone());
         // From here on the ledger holds more than it did, whatever goes wrong.
         let asked = self.ask_about(rows, begun).await;
-        let (ended, state) = asked.map_err(Failure::once_begun)?;
-        let exit = close(args, &state, ended).map_err(Failure::once_begun)?;
+        let (ended, state) = asked.map_err(CliError::once_begun)?;
+        let all_good = close(args, &state, ended).map_err(CliError::once_begun)?;
         tell(&format!("ledger {} head {}", ledger.display(), state.head));
-        Ok(match (ended, signals.signal()) {
-            (RunState::Interrupted, Some(signal)) => signal.exit_code(),
-            (RunState::Stopped | RunState::Interrupted, _) => ExitCode::Stopped,
-            _ => exit,
-        })
+        Ok(exit_code(ended, all_good, signals.signal()))
     }
 
     /// Asks about `rows`, each account for itself, and records what was seen. The ledger is closed either
@@ -106,7 +102,7 @@ impl OpenRun<'_> {
         self,
         mut rows: Rows,
         begun: Verification,
-    ) -> Result<(RunState, LedgerState), Failure> {
+    ) -> Result<(RunState, LedgerState), CliError> {
         let ahead = begun.ahead.clone();
         let begun = Entry::Verification(Box::new(begun));
         self.recorder.record(begun, Durability::Queued).await?;
@@ -136,10 +132,10 @@ impl OpenRun<'_> {
     }
 }
 
-/// Says what was found, as the ledger tells it.
-fn close(args: &VerifyArgs, state: &LedgerState, ended: RunState) -> Result<ExitCode, Failure> {
+/// Says what was found, as the ledger tells it. Returns whether everybody is gone.
+fn close(args: &VerifyArgs, state: &LedgerState, ended: RunState) -> Result<bool, CliError> {
     let Some(verification) = &state.verification else {
-        return Err(Failure::bug(
+        return Err(CliError::bug(
             "the ledger does not tell of this verification",
         ));
     };
@@ -179,11 +175,7 @@ fn close(args: &VerifyArgs, state: &LedgerState, ended: RunState) -> Result<Exit
             "unknown: no clear answer came; `userpurge verify {again}` asks again"
         ));
     }
-    Ok(if found.standing == 0 && found.unknown == 0 {
-        ExitCode::Success
-    } else {
-        ExitCode::SomeRowsBad
-    })
+    Ok(found.standing == 0 && found.unknown == 0)
 }
 
 /// The first rows that somebody has to look at, those that stand before those that are unknown; and
@@ -191,7 +183,7 @@ fn close(args: &VerifyArgs, state: &LedgerState, ended: RunState) -> Result<Exit
 fn listed(
     state: &LedgerState,
     verification: &VerificationState,
-) -> Result<(Vec<Verified>, bool), Failure> {
+) -> Result<(Vec<Verified>, bool), CliError> {
     let accounts = state.accounts();
     let is_sunco = |row: &Verified| {
         let account = accounts.get(&row.account);
@@ -210,7 +202,7 @@ fn listed(
         if rows.len() < LISTED_MAX {
             rows.push(row.clone());
         }
-        Ok::<_, Failure>(())
+        Ok::<_, CliError>(())
     })?;
     for rows in [&mut standing, &mut unknown] {
         rows.sort_by_key(|row| row.row);
@@ -225,8 +217,8 @@ fn put_json(
     state: &LedgerState,
     verification: &VerificationState,
     summary: &VerificationSummary,
-) -> Result<(), Failure> {
-    let bug = |error: serde_json::Error| Failure::bug(&error.to_string());
+) -> Result<(), CliError> {
+    let bug = |error: serde_json::Error| CliError::bug(&error.to_string());
     let mut object = json!({"ok": summary.is_ok(), "run_id": state.header.run_id});
     if let (Value::Object(all), Value::Object(numbers)) =
         (&mut object, serde_json::to_value(summary).map_err(bug)?)
@@ -248,7 +240,7 @@ fn put_json(
                     write!(out, "{comma}{}", serde_json::to_string(row).map_err(bug)?)?;
                     comma = ",";
                 }
-                Ok::<_, Failure>(())
+                Ok::<_, CliError>(())
             })?;
             write!(out, "]")?;
         }
@@ -258,7 +250,7 @@ fn put_json(
 }
 
 /// Says that no row ended well, so that there is nobody to ask about.
-fn nothing_to_ask(args: &VerifyArgs, ledger: &Path) -> Result<ExitCode, Failure> {
+fn nothing_to_ask(args: &VerifyArgs, ledger: &Path) -> Result<ExitCode, CliError> {
     let ledger = ledger.display();
     tell(&format!(
         "{ledger}: no row ended deleted or already_gone; nothing was asked"

@@ -95,6 +95,7 @@ pub(in crate::provider) fn defaults() -> AccountLimits {
             Step::PermanentlyDelete,
             contract::quota(700, limits::PERMANENT_SPAN),
         )],
+        share: 1.0,
         concurrency: NonZeroU32::new(8).unwrap_or(NonZeroU32::MIN),
         many: Some(bulk::MANY),
         asked_alone: Some(Step::PermanentlyDelete),

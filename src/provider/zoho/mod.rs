@@ -93,6 +93,7 @@ pub(in crate::provider) fn defaults() -> AccountLimits {
     AccountLimits {
         requests: contract::quota(600, Duration::from_mins(1)),
         steps: Vec::new(),
+        share: 1.0,
         concurrency: NonZeroU32::new(4).unwrap_or(NonZeroU32::MIN),
         many: None,
         asked_alone: None,

@@ -14,7 +14,7 @@ use crate::cli::args::{ReportArgs, ReportFormat};
 use crate::cli::files::write_whole;
 use crate::cli::ledgers::{self, LEDGER_SUFFIX, check_head};
 use crate::cli::terminal::{put, tell};
-use crate::cli::{ExitCode, Failure};
+use crate::cli::{CliError, ExitCode};
 use crate::domain::{RunOptions, WallClock};
 use crate::ledger::is_locked;
 use crate::report::{Lock, Report, html, md};
@@ -26,8 +26,8 @@ const PAGE_SUFFIX: &str = ".report.html";
 const STANDARD_OUTPUT: &str = "-";
 
 /// Writes the report.
-pub(in crate::cli) fn execute(args: &ReportArgs) -> Result<ExitCode, Failure> {
-    let misfit = |what| Err(Failure::message(ExitCode::Refused, what, None));
+pub(in crate::cli) fn execute(args: &ReportArgs) -> Result<ExitCode, CliError> {
+    let misfit = |what| Err(CliError::message(ExitCode::Refused, what, None));
     match (args.format, &args.out) {
         (ReportFormat::Csv, None) => misfit("`--format csv` wants a folder: `--out DIR`"),
         (ReportFormat::Html | ReportFormat::Json | ReportFormat::Md, Some(_)) => misfit(
@@ -52,7 +52,7 @@ fn write_document(
     format: ReportFormat,
     ledger: &Path,
     running: bool,
-) -> Result<(), Failure> {
+) -> Result<(), CliError> {
     let lock = if running { Lock::Held } else { Lock::Free };
     let report = Report::read(ledger, lock, WallClock::system().now())?;
     check_head(ledger, report.summary.head, args.head)?;
@@ -61,7 +61,7 @@ fn write_document(
         ReportFormat::Md => md::render(&report),
         ReportFormat::Json | ReportFormat::Csv => report
             .to_json()
-            .map_err(|error| Failure::bug(&error.to_string()))?,
+            .map_err(|error| CliError::bug(&error.to_string()))?,
     };
     let target = match &args.output {
         Some(path) if path == Path::new(STANDARD_OUTPUT) => None,
@@ -76,7 +76,7 @@ fn write_document(
             if fs::symlink_metadata(&path).is_ok_and(|it| !it.is_file()) {
                 let text = format!("`{}` is no plain file; nothing was written", path.display());
                 let help = Some("name the file itself with `-o`, or standard output with `-o -`");
-                return Err(Failure::message(ExitCode::Refused, text, help));
+                return Err(CliError::message(ExitCode::Refused, text, help));
             }
             let bound = [Path::new(&report.input.path), ledger];
             check_free(
@@ -112,7 +112,7 @@ fn check_free(
     bound: &[&Path],
     options: &RunOptions,
     help: &str,
-) -> Result<(), Failure> {
+) -> Result<(), CliError> {
     let real = |path: &Path| fs::canonicalize(path).ok();
     let is_bound = |it: &Path| real(it).is_some_and(|it| Some(it) == real(path));
     let mut named = options.config.iter().chain(&options.protect);
@@ -133,23 +133,23 @@ fn check_free(
         "`{}` {what}, and would be replaced; nothing was written",
         path.display()
     );
-    Err(Failure::message(ExitCode::Refused, text, Some(help)))
+    Err(CliError::message(ExitCode::Refused, text, Some(help)))
 }
 
 /// Writes one file, which only its owner may read: it may hold more of people than their ids.
 fn write_file<T>(
     path: &Path,
-    write: impl FnOnce(&NamedTempFile) -> Result<T, Failure>,
-) -> Result<T, Failure> {
+    write: impl FnOnce(&NamedTempFile) -> Result<T, CliError>,
+) -> Result<T, CliError> {
     let failed = |error| not_written(path, &error);
     write_whole(path, true, failed, write)
 }
 
 /// `path` cannot be written.
-fn not_written(path: &Path, error: &io::Error) -> Failure {
+fn not_written(path: &Path, error: &io::Error) -> CliError {
     let text = format!("could not write `{}`: {error}", path.display());
     let help = Some("check the free space and your rights in that folder");
-    Failure::message(ExitCode::Refused, text, help)
+    CliError::message(ExitCode::Refused, text, help)
 }
 
 #[cfg(test)]

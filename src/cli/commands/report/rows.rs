@@ -10,15 +10,15 @@ use roaring::RoaringTreemap;
 use tempfile::NamedTempFile;
 
 use super::{check_free, not_written, write_file};
-use crate::cli::args::ReportArgs;
+use crate::cli::args::{ReportArgs, columns_of};
 use crate::cli::ledgers::{check_head, unfinished};
 use crate::cli::terminal::{put_page, tell};
-use crate::cli::{ExitCode, Failure};
+use crate::cli::{CliError, ExitCode};
 use crate::domain::{
     Action, Entry, Outcome, OutcomeEntry, PlannedInput, PlannedRow, Position, ProviderKind,
     RunOptions,
 };
-use crate::input::{self, InputTable, ReadOptions, fingerprint};
+use crate::input::{InputTable, ReadOptions, fingerprint};
 use crate::ledger::{LedgerReader, LedgerState, Outcomes};
 use crate::report::csv::{End, Kind, Sheet};
 use crate::report::named_config;
@@ -56,7 +56,7 @@ pub(super) fn write(
     ledger: &Path,
     folder: &Path,
     running: bool,
-) -> Result<(), Failure> {
+) -> Result<(), CliError> {
     let state = LedgerState::read(ledger)?;
     check_head(ledger, state.head, args.head)?;
     let outcomes = Outcomes::of(&state)?;
@@ -105,18 +105,13 @@ fn open_input(
     path: &Path,
     planned: &PlannedInput,
     options: &RunOptions,
-) -> Result<Option<InputTable>, Failure> {
+) -> Result<Option<InputTable>, CliError> {
     let found = fingerprint(path);
     if found.is_ok_and(|found| (found.size, &found.sha256) == (planned.size, &planned.sha256)) {
         let read = ReadOptions {
             format: planned.format.parse().ok(),
             delimiter: planned.delimiter,
-            columns: input::Columns {
-                id: options.id_column.clone(),
-                account: options.account_column.clone(),
-                action: options.action_column.clone(),
-                reference: options.ref_column.clone(),
-            },
+            columns: columns_of(options),
         };
         return Ok(Some(InputTable::open(path, &read)?));
     }
@@ -131,10 +126,10 @@ fn open_input(
 
 /// Makes the folder if it is not there. Refuses one where a file of the report would take the place of
 /// something that this run or another is bound to.
-fn make_folder(folder: &Path, bound: &[&Path], options: &RunOptions) -> Result<(), Failure> {
+fn make_folder(folder: &Path, bound: &[&Path], options: &RunOptions) -> Result<(), CliError> {
     fs::create_dir_all(folder).map_err(|error| {
         let text = format!("could not make the folder `{}`: {error}", folder.display());
-        Failure::message(ExitCode::Refused, text, Some("name another with `--out`"))
+        CliError::message(ExitCode::Refused, text, Some("name another with `--out`"))
     })?;
     let mut paths = Kind::ALL.into_iter().map(|kind| folder.join(kind.name()));
     paths.try_for_each(|path| check_free(&path, bound, options, NAME_ANOTHER))
@@ -193,7 +188,7 @@ impl RowsBack<'_> {
 
     /// Writes all files, each whole or not at all. None takes its place before all are written. Returns
     /// what [`Sheet::finish`] does of each.
-    fn write(&mut self) -> Result<Vec<(u64, u64)>, Failure> {
+    fn write(&mut self) -> Result<Vec<(u64, u64)>, CliError> {
         let paths = Kind::ALL.map(|kind| self.path(kind));
         write_file(&paths[0], |deleted| {
             write_file(&paths[1], |failed| {
@@ -206,7 +201,7 @@ impl RowsBack<'_> {
     }
 
     /// Puts every row into its file.
-    fn write_to(&mut self, files: [&File; Kind::ALL.len()]) -> Result<Vec<(u64, u64)>, Failure> {
+    fn write_to(&mut self, files: [&File; Kind::ALL.len()]) -> Result<Vec<(u64, u64)>, CliError> {
         let (names, id, read) = match &self.table {
             Some(table) => (
                 table.columns().to_vec(),
@@ -228,7 +223,7 @@ impl RowsBack<'_> {
         let rows = self.state.counts().total();
         if count != rows {
             let what = format!("its input had {rows} rows and now reads as {count}");
-            return Err(Failure::foreign(&self.state.path, &what, None));
+            return Err(CliError::foreign(&self.state.path, &what, None));
         }
         let finish = |(kind, sheet): (Kind, Sheet<_>)| {
             let finished = sheet.finish();
@@ -238,7 +233,7 @@ impl RowsBack<'_> {
     }
 
     /// Puts the rows of the input, or of the ledger, into their files. Returns how many there are.
-    fn fill(&mut self, sheets: &mut Sheets<'_>) -> Result<u64, Failure> {
+    fn fill(&mut self, sheets: &mut Sheets<'_>) -> Result<u64, CliError> {
         let mut count = 0;
         if let Some(mut table) = self.table.take() {
             while let Some(position) = table.advance()? {
@@ -298,7 +293,7 @@ impl RowsBack<'_> {
         position: Position,
         cells: &[Vec<u8>],
         sheets: &mut Sheets<'_>,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), CliError> {
         let entry = self.outcomes.get(position.row)?;
         let outcome = entry.as_ref().map(|entry| entry.outcome);
         self.duplicates += u64::from(outcome == Some(Outcome::Duplicate));
@@ -313,31 +308,25 @@ impl RowsBack<'_> {
 
     fn pending(&self, position: Position) -> End<'static> {
         let soft_deleted = self.soft_deleted.contains(position.row);
-        let (code, message) = match (self.state.is_in_doubt(position.row), soft_deleted) {
-            (false, false) => (None, None),
-            (false, true) => (
-                Some("soft_deleted"),
-                Some(
-                    "soft-deleted so far; the permanent deletion is still to come: `userpurge resume`",
-                ),
-            ),
-            (true, false) => (
-                Some("in_doubt"),
-                Some(
-                    "a request left and its answer is not recorded; `userpurge resume` settles it",
-                ),
-            ),
-            (true, true) => (
-                Some("in_doubt"),
-                Some(
-                    "soft-deleted so far; the permanent deletion left and its answer is not recorded: `userpurge resume` settles it",
-                ),
-            ),
+        let told = match (self.state.is_in_doubt(position.row), soft_deleted) {
+            (false, false) => None,
+            (false, true) => Some((
+                "soft_deleted",
+                "soft-deleted so far; the permanent deletion is still to come: `userpurge resume`",
+            )),
+            (true, false) => Some((
+                "in_doubt",
+                "a request left and its answer is not recorded; `userpurge resume` settles it",
+            )),
+            (true, true) => Some((
+                "in_doubt",
+                "soft-deleted so far; the permanent deletion left and its answer is not recorded: `userpurge resume` settles it",
+            )),
         };
         End {
             outcome: "pending",
-            code,
-            message,
+            code: told.map(|(code, _)| code),
+            message: told.map(|(_, message)| message),
             line: position.line,
         }
     }

@@ -7,9 +7,8 @@ use std::path::Path;
 use super::terminal::{folded, shown};
 use super::underline;
 use crate::config::ConfigError;
-use crate::domain::{AccountName, ProviderKind, StopKind};
+use crate::domain::StopKind;
 use crate::input::InputError;
-use crate::lane::RequestError;
 use crate::ledger::{LedgerError, LedgerLoss};
 use crate::plan::PlanError;
 use crate::run::SinkFailed;
@@ -68,7 +67,7 @@ impl ExitCode {
 
 /// Why a command could not do what was asked. Rows that ended badly are no failure.
 #[derive(Debug)]
-pub(super) struct Failure {
+pub(super) struct CliError {
     code: ExitCode,
     /// The error and its causes.
     message: String,
@@ -79,7 +78,7 @@ pub(super) struct Failure {
     enough: bool,
 }
 
-impl Failure {
+impl CliError {
     /// A failure told by `message` alone, with `help` on a line of its own.
     pub(super) fn message(code: ExitCode, message: impl Into<String>, help: Option<&str>) -> Self {
         Self {
@@ -99,7 +98,7 @@ impl Failure {
         };
         Self {
             enough: causes(error).any(is_broken),
-            ..Self::message(code, told(error), None)
+            ..Self::message(code, describe(error), None)
         }
     }
 
@@ -128,34 +127,13 @@ impl Failure {
 
     /// The input could not be read on in the middle of a run.
     pub(super) fn input(error: &(dyn Error + 'static)) -> Self {
-        Self::message(ExitCode::Ledger, told(error), None)
+        Self::message(ExitCode::Ledger, describe(error), None)
     }
 
     /// The ledger was written for another input, or another tenant.
     pub(super) fn foreign(ledger: &Path, what: &str, help: Option<&str>) -> Self {
         let message = format!("ledger `{}`: {what}", ledger.display());
         Self::message(ExitCode::Ledger, message, help)
-    }
-
-    /// Who we are could not be found out.
-    pub(super) fn identity(
-        account: &AccountName,
-        kind: ProviderKind,
-        error: &RequestError,
-    ) -> Self {
-        let help = match error {
-            RequestError::Account { reason, .. } => Some(mend(*reason)),
-            RequestError::Passing { .. } => {
-                Some("check the address and the network, and try again")
-            }
-            RequestError::Stopping => None,
-        };
-        let title = kind.title();
-        let message = format!(
-            "account `{account}` ({title}): {}; nothing was deleted",
-            told(error)
-        );
-        Self::message(ExitCode::Refused, message, help)
     }
 
     /// The same after work has begun: requests may have left, so the program does not end with the code
@@ -209,7 +187,7 @@ impl Failure {
 }
 
 /// The ledger failed in the middle of a run.
-impl From<SinkFailed> for Failure {
+impl From<SinkFailed> for CliError {
     fn from(failed: SinkFailed) -> Self {
         match failed.0.downcast_ref::<LedgerError>() {
             Some(error) => Self::from(error.clone()),
@@ -218,27 +196,27 @@ impl From<SinkFailed> for Failure {
     }
 }
 
-impl From<InputError> for Failure {
+impl From<InputError> for CliError {
     fn from(error: InputError) -> Self {
         Self::refused(error)
     }
 }
 
-impl From<PlanError> for Failure {
+impl From<PlanError> for CliError {
     fn from(error: PlanError) -> Self {
         Self::refused(error)
     }
 }
 
 /// Standard output or a terminal failed.
-impl From<io::Error> for Failure {
+impl From<io::Error> for CliError {
     fn from(error: io::Error) -> Self {
         Self::plain(ExitCode::Refused, &error)
     }
 }
 
 /// A ledger that is not there is a mistake of the command line; anything else is trouble with it.
-impl From<LedgerError> for Failure {
+impl From<LedgerError> for CliError {
     fn from(error: LedgerError) -> Self {
         let help = match &error {
             LedgerError::Failed { path, .. } => {
@@ -250,7 +228,7 @@ impl From<LedgerError> for Failure {
             _ if !error.path().exists() => return Self::plain(ExitCode::Refused, &error),
             _ => return Self::plain(ExitCode::Ledger, &error),
         };
-        Self::message(ExitCode::Ledger, told(&error), Some(&help))
+        Self::message(ExitCode::Ledger, describe(&error), Some(&help))
     }
 }
 
@@ -276,7 +254,7 @@ fn after_loss(path: &Path, how: LedgerLoss) -> String {
 }
 
 /// Without settings nothing is sent.
-impl From<ConfigError> for Failure {
+impl From<ConfigError> for CliError {
     fn from(error: ConfigError) -> Self {
         Self {
             help: error.help.clone(),
@@ -334,7 +312,7 @@ pub(super) fn causes<'e>(
 }
 
 /// An error and its causes in words, as far as each adds something.
-pub(super) fn told(error: &(dyn Error + 'static)) -> String {
+pub(super) fn describe(error: &(dyn Error + 'static)) -> String {
     causes(error).fold(String::new(), |text, cause| {
         let more = cause.to_string();
         match text.as_str() {
