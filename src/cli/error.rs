@@ -208,6 +208,13 @@ impl From<PlanError> for CliError {
     }
 }
 
+/// What this program makes can be written as JSON.
+impl From<serde_json::Error> for CliError {
+    fn from(error: serde_json::Error) -> Self {
+        Self::bug(&error.to_string())
+    }
+}
+
 /// Standard output or a terminal failed.
 impl From<io::Error> for CliError {
     fn from(error: io::Error) -> Self {

@@ -75,27 +75,25 @@ pub(super) fn ask(
         output,
         "{rows} {noun} {verb} about to be sent. This cannot be undone."
     )?;
-    let (message, help) = if rows > NUMBER_ROWS_MAX && !tenants.is_empty() {
-        if are_typed(tenants, input, output)? {
-            return Ok(());
-        }
+    let (is_typed, what, word) = if rows > NUMBER_ROWS_MAX && !tenants.is_empty() {
+        let is_typed = are_typed(tenants, input, output)?;
         (
-            "the tenant's name was not typed; nothing was sent".to_owned(),
-            "run it again and type the name as it is shown, or look at `userpurge plan` first",
+            is_typed,
+            "the tenant's name".to_owned(),
+            "name as it is shown",
         )
     } else {
         // A number is wanted and not a `y`, because fingers type that by themselves.
         let answer = answer(&format!("Type {rows} to go on: "), input, output)?;
         let digits = answer.replace([',', '_', '.', '\''], "");
-        if digits.parse() == Ok(rows) {
-            return Ok(());
-        }
-        (
-            format!("{rows} was not typed; nothing was sent"),
-            "run it again and type the number, or look at `userpurge plan` first",
-        )
+        (digits.parse() == Ok(rows), rows.to_string(), "number")
     };
-    Err(CliError::message(ExitCode::Refused, message, Some(help)))
+    if is_typed {
+        return Ok(());
+    }
+    let message = format!("{what} was not typed; nothing was sent");
+    let help = format!("run it again and type the {word}, or look at `userpurge plan` first");
+    Err(CliError::message(ExitCode::Refused, message, Some(&help)))
 }
 
 /// Asks for each tenant's name in turn, and for no more once one is not typed.

@@ -1,4 +1,7 @@
 //! The limits of an account: what the configuration states, else the provider's.
+//!
+//! The share of an account is kept beside its limits, and
+//! [`AccountLimits::shared`](crate::domain::AccountLimits::shared) takes it off.
 
 use std::collections::BTreeSet;
 use std::num::NonZeroU32;

@@ -115,7 +115,7 @@ fn look(ledger: &Path, follower: &mut LedgerFollower) -> Result<Summary, CliErro
 
 fn show(summary: &Summary, json: bool) -> Result<(), CliError> {
     if json {
-        put(&serde_json::to_string(summary).map_err(|error| CliError::bug(&error.to_string()))?)?;
+        put(&serde_json::to_string(summary)?)?;
     } else {
         put_summary(summary)?;
     }

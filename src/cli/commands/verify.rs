@@ -75,6 +75,14 @@ impl OpenRun<'_> {
             return Err(CliError::bug("no account can be asked"));
         }
         self.attach().await?;
+        let sum = |rows: &Rows| rows.values().map(RoaringTreemap::len).sum();
+        let ahead = rows.iter().map(|(name, rows)| AccountPlan {
+            name: name.clone(),
+            rows: rows.len(),
+            // It turns out as they are asked about.
+            at_limit: Duration::ZERO,
+            canary: None,
+        });
         let begun = Verification {
             command: "verify".to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -82,17 +90,23 @@ impl OpenRun<'_> {
             good_rows: sum(good),
             sample,
             accounts: self.connections.iter().map(Connection::header).collect(),
-            ahead: ahead(&rows),
+            ahead: ahead.collect(),
             at: WallClock::system().now(),
             uptime: uptime(),
         };
-        tell(&opening(&self.ledger, &begun));
         let (ledger, signals) = (self.ledger.clone(), self.signals.clone());
+        let (shown, asked, all) = (ledger.display(), begun.rows, begun.good_rows);
+        tell(&match sample {
+            Some(Sample { seed, .. }) => format!(
+                "{shown}: asking about a sample of {asked} of {all} rows that ended well, drawn with --seed {seed}"
+            ),
+            None => format!("{shown}: asking about {asked} rows that ended well"),
+        });
         // From here on the ledger holds more than it did, whatever goes wrong.
         let asked = self.ask_about(rows, begun).await;
         let (ended, state) = asked.map_err(CliError::once_begun)?;
         let all_good = close(args, &state, ended).map_err(CliError::once_begun)?;
-        tell(&format!("ledger {} head {}", ledger.display(), state.head));
+        tell(&format!("ledger {shown} head {}", state.head));
         Ok(exit_code(ended, all_good, signals.signal()))
     }
 
@@ -218,10 +232,9 @@ fn put_json(
     verification: &VerificationState,
     summary: &VerificationSummary,
 ) -> Result<(), CliError> {
-    let bug = |error: serde_json::Error| CliError::bug(&error.to_string());
     let mut object = json!({"ok": summary.is_ok(), "run_id": state.header.run_id});
     if let (Value::Object(all), Value::Object(numbers)) =
-        (&mut object, serde_json::to_value(summary).map_err(bug)?)
+        (&mut object, serde_json::to_value(summary)?)
     {
         all.extend(numbers);
     }
@@ -237,7 +250,7 @@ fn put_json(
             let mut comma = "";
             each_verified(&state.path, verification.number, |row| {
                 if row.finding == finding {
-                    write!(out, "{comma}{}", serde_json::to_string(row).map_err(bug)?)?;
+                    write!(out, "{comma}{}", serde_json::to_string(row)?)?;
                     comma = ",";
                 }
                 Ok::<_, CliError>(())
@@ -264,32 +277,4 @@ fn nothing_to_ask(args: &VerifyArgs, ledger: &Path) -> Result<ExitCode, CliError
         put(&none.to_string())?;
     }
     Ok(ExitCode::Success)
-}
-
-fn opening(ledger: &Path, begun: &Verification) -> String {
-    let Verification {
-        rows, good_rows, ..
-    } = begun;
-    let ledger = ledger.display();
-    match begun.sample {
-        Some(Sample { seed, .. }) => format!(
-            "{ledger}: asking about a sample of {rows} of {good_rows} rows that ended well, drawn with --seed {seed}"
-        ),
-        None => format!("{ledger}: asking about {rows} rows that ended well"),
-    }
-}
-
-/// What progress shows: the rows of each account, and the time they take as it turns out.
-fn ahead(rows: &Rows) -> Vec<AccountPlan> {
-    let plan = |(name, rows): (&AccountName, &RoaringTreemap)| AccountPlan {
-        name: name.clone(),
-        rows: rows.len(),
-        at_limit: Duration::ZERO,
-        canary: None,
-    };
-    rows.iter().map(plan).collect()
-}
-
-fn sum(rows: &Rows) -> u64 {
-    rows.values().map(RoaringTreemap::len).sum()
 }

@@ -59,9 +59,7 @@ fn write_document(
     let text = match format {
         ReportFormat::Html => html::render(&report),
         ReportFormat::Md => md::render(&report),
-        ReportFormat::Json | ReportFormat::Csv => report
-            .to_json()
-            .map_err(|error| CliError::bug(&error.to_string()))?,
+        ReportFormat::Json | ReportFormat::Csv => report.to_json()?,
     };
     let target = match &args.output {
         Some(path) if path == Path::new(STANDARD_OUTPUT) => None,
