@@ -62,7 +62,7 @@ impl LedgerFile {
         let io = |doing| move |source| LedgerError::io(doing, path, source);
         let mut file = disk.open(path).map_err(io("open"))?;
         disk::lock(disk, &*file, path)?;
-        let state = LedgerState::collect(path, LedgerReader::new(path, &mut *file)?)?;
+        let state = LedgerState::collect(LedgerReader::new(path, &mut *file)?)?;
         if let Some(torn) = state.torn {
             file.truncate(torn.byte)
                 .map_err(io("cut the torn end of"))?;

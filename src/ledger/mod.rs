@@ -1,8 +1,5 @@
 //! The ledger: one append-only file per run that says what happened to every row.
 //!
-//! It keeps [`Entry`](crate::domain::Entry) values and gives them back; it decides nothing about
-//! rows, sends nothing and renders nothing.
-//!
 //! # Invariants
 //!
 //! - A ledger only ever grows. The one exception is a torn tail (below), cut at open.
@@ -20,8 +17,7 @@
 //!   to it: one that was removed, moved, replaced or cut fails as a full disk does.
 //! - What is opened for going on with is synced first: a process that was killed may have written
 //!   lines that it never synced, and from here on they are relied on.
-//! - A line is at most [`LINE_BYTES_MAX`] long, a queue at most [`QUEUE_MAX`] entries. Reading
-//!   keeps a few blocks of lines and, for the state, some bits per row.
+//! - A line is at most [`LINE_BYTES_MAX`] long, a queue at most [`QUEUE_MAX`] entries.
 //! - Lines of a format newer than this program's are never written to.
 //!
 //! # On disk

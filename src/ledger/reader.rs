@@ -10,7 +10,7 @@ use std::mem;
 use std::path::{Path, PathBuf};
 use std::thread::{self, Builder};
 
-use serde::Deserialize;
+use serde_json::Value;
 
 use super::chain::{self, LINE_BYTES_MAX, LedgerHead};
 use super::disk::open_to_read;
@@ -52,7 +52,7 @@ type Checked = Result<(Entry, LedgerHead), LedgerDamage>;
 /// Reads the entries of a ledger in order.
 pub struct LedgerReader<R = File> {
     header: RunHeader,
-    path: PathBuf,
+    pub(super) path: PathBuf,
     source: BufReader<R>,
     /// The line read last, its line feed counted, or as much of the next one as there is yet.
     line: Vec<u8>,
@@ -291,13 +291,9 @@ fn is_beginning_of_header(bytes: &[u8]) -> bool {
 
 /// The format that a header of any format names; `None`: `line` is no header.
 fn format_of(line: &[u8]) -> Option<u32> {
-    #[derive(Deserialize)]
-    struct Preamble {
-        kind: String,
-        format: u32,
-    }
-    let preamble: Preamble = serde_json::from_slice(line).ok()?;
-    (preamble.kind == "run" && preamble.format >= 1).then_some(preamble.format)
+    let header: Value = serde_json::from_slice(line).ok()?;
+    let format = u32::try_from(header["format"].as_u64()?).ok()?;
+    (header["kind"] == "run" && format >= 1).then_some(format)
 }
 
 fn check_format(path: &Path, found: u32) -> Result<(), LedgerError> {

@@ -1,6 +1,5 @@
 //! The thread that writes: it appends what it is handed, in groups, and tells when it is safe.
 
-use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::Duration;
@@ -24,7 +23,8 @@ const GATHER_TIME: Duration = Duration::from_millis(1);
 pub(super) struct Scribe {
     file: LedgerFile,
     messages: mpsc::Receiver<Message>,
-    shared: Arc<Shared>,
+    /// The first failure, which is the last; the handles tell it.
+    failure: Arc<OnceLock<LedgerError>>,
     /// Whether entries come faster than one by one.
     thick: bool,
 }
@@ -34,12 +34,12 @@ impl Scribe {
     pub(super) const fn new(
         file: LedgerFile,
         messages: mpsc::Receiver<Message>,
-        shared: Arc<Shared>,
+        failure: Arc<OnceLock<LedgerError>>,
     ) -> Self {
         Self {
             file,
             messages,
-            shared,
+            failure,
             thick: false,
         }
     }
@@ -102,7 +102,7 @@ impl Scribe {
 
     /// Tells `failure` to everyone: who is in `group`, who stands in line, and who comes later.
     fn poison(mut self, failure: LedgerError, mut group: Vec<Message>) -> LedgerError {
-        let _ = self.shared.failure.set(failure.clone());
+        let _ = self.failure.set(failure.clone());
         self.messages.close();
         loop {
             for message in group.drain(..) {
@@ -116,14 +116,6 @@ impl Scribe {
             }
         }
     }
-}
-
-/// What the thread and the handles share.
-#[derive(Debug)]
-pub(super) struct Shared {
-    pub(super) path: PathBuf,
-    /// The first failure, which is the last.
-    pub(super) failure: OnceLock<LedgerError>,
 }
 
 /// Tells whoever waits whether an entry is synced.

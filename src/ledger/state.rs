@@ -105,29 +105,22 @@ impl LedgerState {
 
     /// Reads the ledger at `path`, also while a process is writing it.
     pub fn read(path: &Path) -> Result<Self, LedgerError> {
-        Self::collect(path, LedgerReader::open(path)?)
+        Self::collect(LedgerReader::open(path)?)
     }
 
-    pub(super) fn collect<R: Read>(
-        path: &Path,
-        mut reader: LedgerReader<R>,
-    ) -> Result<Self, LedgerError> {
+    pub(super) fn collect<R: Read>(mut reader: LedgerReader<R>) -> Result<Self, LedgerError> {
         let mut state = Self::new(reader.header().clone());
-        state.read_on(path, &mut reader)?;
+        state.read_on(&mut reader)?;
         Ok(state)
     }
 
     /// Takes what `reader` has beyond what was read of it.
-    fn read_on<R: Read>(
-        &mut self,
-        path: &Path,
-        reader: &mut LedgerReader<R>,
-    ) -> Result<(), LedgerError> {
+    fn read_on<R: Read>(&mut self, reader: &mut LedgerReader<R>) -> Result<(), LedgerError> {
         reader.each_entry(|link, entry| {
             self.apply(link, entry);
             Ok::<_, LedgerError>(())
         })?;
-        path.clone_into(&mut self.path);
+        reader.path.clone_into(&mut self.path);
         self.lines = reader.lines();
         self.head = reader.head();
         self.torn = reader.torn();
@@ -432,7 +425,6 @@ fn add(counts: &mut Counts, sets: &Rows) {
 /// reading goes on from there.
 #[derive(Debug)]
 pub struct LedgerFollower {
-    path: PathBuf,
     reader: LedgerReader,
     state: LedgerState,
 }
@@ -442,7 +434,6 @@ impl LedgerFollower {
     pub fn open(path: &Path) -> Result<Self, LedgerError> {
         let reader = LedgerReader::open(path)?;
         Ok(Self {
-            path: path.to_owned(),
             state: LedgerState::new(reader.header().clone()),
             reader,
         })
@@ -452,9 +443,9 @@ impl LedgerFollower {
     /// another one of that name, and is read from its beginning.
     pub fn look(&mut self) -> Result<&LedgerState, LedgerError> {
         let goes_on = matches!(self.reader.reopen(), Ok(true));
-        if !goes_on || self.state.read_on(&self.path, &mut self.reader).is_err() {
-            *self = Self::open(&self.path)?;
-            self.state.read_on(&self.path, &mut self.reader)?;
+        if !goes_on || self.state.read_on(&mut self.reader).is_err() {
+            *self = Self::open(&self.reader.path)?;
+            self.state.read_on(&mut self.reader)?;
         }
         Ok(&self.state)
     }

@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::disk::Disk;
 use super::error::LedgerError;
 use super::file::LedgerFile;
-use super::scribe::{Acknowledgement, Message, QUEUE_MAX, Scribe, Shared};
+use super::scribe::{Acknowledgement, Message, QUEUE_MAX, Scribe};
 use super::state::LedgerState;
 use crate::domain::{Counts, Durability, Entry, RunHeader};
 
@@ -33,7 +33,9 @@ pub struct LedgerWriter {
 #[derive(Debug, Clone)]
 pub struct LedgerHandle {
     queue: mpsc::Sender<Message>,
-    shared: Arc<Shared>,
+    path: Arc<Path>,
+    /// The writer's first failure, which is the last.
+    failure: Arc<OnceLock<LedgerError>>,
 }
 
 impl LedgerWriter {
@@ -56,11 +58,8 @@ impl LedgerWriter {
     fn start(path: &Path, file: LedgerFile) -> Result<Self, LedgerError> {
         let (queue, messages) = mpsc::channel(QUEUE_MAX);
         let (alive, ended) = oneshot::channel();
-        let shared = Arc::new(Shared {
-            path: path.to_owned(),
-            failure: OnceLock::new(),
-        });
-        let scribe = Scribe::new(file, messages, Arc::clone(&shared));
+        let failure = Arc::new(OnceLock::new());
+        let scribe = Scribe::new(file, messages, Arc::clone(&failure));
         let thread = Builder::new()
             .name("ledger".to_owned())
             .spawn(move || {
@@ -70,7 +69,11 @@ impl LedgerWriter {
             })
             .map_err(|source| LedgerError::io("start a thread for", path, source))?;
         Ok(Self {
-            handle: LedgerHandle { queue, shared },
+            handle: LedgerHandle {
+                queue,
+                path: path.into(),
+                failure,
+            },
             thread,
             ended,
         })
@@ -90,7 +93,7 @@ impl LedgerWriter {
         let _ = self.ended.await;
         self.thread.join().unwrap_or_else(|panic| {
             Err(LedgerError::Panicked {
-                path: self.handle.shared.path.clone(),
+                path: self.handle.path.to_path_buf(),
                 message: message_of(panic.as_ref()),
             })
         })
@@ -142,12 +145,12 @@ impl LedgerHandle {
         entry: Entry,
         ack: Option<Acknowledgement>,
     ) -> Result<Option<Message>, LedgerError> {
-        if let Some(failure) = self.shared.failure.get() {
+        if let Some(failure) = self.failure.get() {
             return Err(failure.clone());
         }
         if matches!(entry, Entry::Run(_)) {
             return Err(LedgerError::Unwritable {
-                path: self.shared.path.clone(),
+                path: self.path.to_path_buf(),
                 reason: "a ledger has one header".to_owned(),
             });
         }
@@ -160,8 +163,8 @@ impl LedgerHandle {
 
     /// Why the thread takes nothing more.
     fn gone(&self) -> LedgerError {
-        let failure = self.shared.failure.get().cloned();
-        failure.unwrap_or_else(|| LedgerError::Closed(self.shared.path.clone()))
+        let failure = self.failure.get().cloned();
+        failure.unwrap_or_else(|| LedgerError::Closed(self.path.to_path_buf()))
     }
 }
 

@@ -26,13 +26,8 @@ pub trait Provider: Send + Sync + fmt::Debug {
     /// about the account, the moment or the token.
     fn identified(&self, access: &Access, reply: &Reply) -> Result<Identity, Verdict>;
 
-    /// The deleting request of `step` for `id`.
-    ///
-    /// # Panics
-    ///
-    /// For a step that none of this provider's actions has, and for an id that
-    /// [`check_id`](super::check_id) would refuse and that would change the request's address: better no
-    /// request than a wrong one.
+    /// The deleting request of `step` for `id`. It panics for a step that none of this provider's actions
+    /// has, and for an id that would change the request's address: better no request than a wrong one.
     fn step(&self, access: &Access, step: Step, id: &UserId) -> Request;
 
     /// What the answer to [`Provider::step`] means.
@@ -47,10 +42,6 @@ pub trait Provider: Send + Sync + fmt::Debug {
 
     /// The read that tells how `ids` stand: at least one and at most
     /// [`lookup_max`](Provider::lookup_max) users, none of them twice.
-    ///
-    /// # Panics
-    ///
-    /// Without a user.
     fn lookup(&self, access: &Access, purpose: LookupFor, ids: &[UserId]) -> Request;
 
     /// Reads the answer to [`Provider::lookup`]: how each of `ids` stands, in their order.
@@ -58,10 +49,6 @@ pub trait Provider: Send + Sync + fmt::Debug {
     /// `Err` is about the account, the moment or the token; also for an answer that names a user who is
     /// not in `ids`, and for one that is only a part: the users who are missing there would be taken
     /// for deleted.
-    ///
-    /// # Panics
-    ///
-    /// Without a user.
     fn looked_up(
         &self,
         purpose: LookupFor,

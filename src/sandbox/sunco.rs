@@ -60,10 +60,8 @@ impl Conversations {
     }
 
     pub(super) fn states(&self, context: &Context) -> Vec<UserState> {
-        let users = self.users.values();
-        users
-            .map(|user| user.shown(context.tenant, ProviderKind::Sunco))
-            .collect()
+        let shown = |user: &User| user.shown(context.tenant, ProviderKind::Sunco);
+        self.users.values().map(shown).collect()
     }
 
     pub(super) fn handle(&mut self, request: &Request, context: &Context) -> Reply {

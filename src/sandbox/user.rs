@@ -167,18 +167,12 @@ impl User {
 /// Access tokens that were handed out, oldest first.
 #[derive(Debug)]
 pub(super) struct Tokens {
-    live: VecDeque<Token>,
+    /// The text and the scope of each, and when it dies.
+    live: VecDeque<(String, String, Time)>,
     live_max: usize,
     /// Mixed into every token, so that no tenant takes another's.
     salt: String,
     minted: u64,
-}
-
-#[derive(Debug)]
-struct Token {
-    text: String,
-    scope: String,
-    dies: Time,
 }
 
 impl Tokens {
@@ -200,18 +194,15 @@ impl Tokens {
         if self.live.len() >= self.live_max {
             self.live.pop_front();
         }
-        self.live.push_back(Token {
-            text: text.clone(),
-            scope: scope.to_owned(),
-            dies: now.after(life),
-        });
+        let token = (text.clone(), scope.to_owned(), now.after(life));
+        self.live.push_back(token);
         text
     }
 
     /// The scope of `text`, if that is a token that lives at `now`.
     pub(super) fn scope(&self, text: &str, now: Time) -> Option<&str> {
         let mut live = self.live.iter();
-        let token = live.find(|token| token.text == text && now < token.dies)?;
-        Some(&token.scope)
+        let (_, scope, _) = live.find(|(it, _, dies)| it == text && now < *dies)?;
+        Some(scope)
     }
 }

@@ -95,10 +95,8 @@ impl Crm {
 
     pub(super) fn states(&mut self, context: &Context) -> Vec<UserState> {
         self.put_caller(context);
-        let users = self.users.values();
-        users
-            .map(|user| user.shown(context.tenant, ProviderKind::Zoho))
-            .collect()
+        let shown = |user: &User| user.shown(context.tenant, ProviderKind::Zoho);
+        self.users.values().map(shown).collect()
     }
 
     pub(super) fn handle(&mut self, request: &Request, context: &Context) -> Reply {

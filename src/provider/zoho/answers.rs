@@ -21,7 +21,7 @@ use super::{check_id, org_prefix};
 
 /// What Zoho says in either envelope.
 #[derive(Debug)]
-pub(super) struct Answer {
+pub(super) struct ZohoAnswer {
     /// Its code and message, fit to be kept.
     pub(super) said: Detail,
     /// The user named in `details`; `None`: none is. What stands there and is no id is empty, and so
@@ -39,7 +39,7 @@ pub(super) fn judge(id: &UserId, reply: &Reply) -> Verdict {
         return verdict::redirected(reply);
     }
     let body = Body::of(reply);
-    match Answer::read(&body) {
+    match ZohoAnswer::read(&body) {
         Some(answer) if answer.names_other(id) => verdict::other_user(),
         Some(answer) if answer.said.has_code("SUCCESS") => {
             if reply.status == 200 && answer.in_users && !answer.is_error {
@@ -54,7 +54,7 @@ pub(super) fn judge(id: &UserId, reply: &Reply) -> Verdict {
 }
 
 /// What an answer in one of the envelopes means that is not a success.
-pub(super) fn refusal(reply: &Reply, body: &Body<'_>, answer: Answer) -> Verdict {
+pub(super) fn refusal(reply: &Reply, body: &Body<'_>, answer: ZohoAnswer) -> Verdict {
     by_code(reply, answer.said).unwrap_or_else(|said| unknown(reply, body, answer.is_error, said))
 }
 
@@ -157,7 +157,7 @@ fn unknown(reply: &Reply, body: &Body<'_>, is_error: bool, said: Detail) -> Verd
     }
 }
 
-impl Answer {
+impl ZohoAnswer {
     /// Reads either envelope; `None`: it is neither, or holds several users.
     pub(super) fn read(body: &Body<'_>) -> Option<Self> {
         let object = body.object()?;
@@ -286,7 +286,7 @@ pub(super) fn refused(reply: &Reply, body: &Body<'_>) -> Verdict {
     if matches!(reply.status, 300..=399) {
         return verdict::redirected(reply);
     }
-    match Answer::read(body) {
+    match ZohoAnswer::read(body) {
         Some(answer) if answer.said.has_code("SUCCESS") => {
             verdict::unrecognised(reply, body, answer.said)
         }

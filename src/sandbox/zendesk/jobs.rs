@@ -13,15 +13,6 @@ use crate::sandbox::reply::{Reply, changed, json};
 use crate::sandbox::request::Request;
 use crate::sandbox::user::User;
 
-/// Where a job stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stage {
-    Queued,
-    Working,
-    Completed,
-    Failed,
-}
-
 /// A job.
 #[derive(Debug)]
 struct Job {
@@ -32,7 +23,8 @@ struct Job {
     queued_at: Time,
     begins_at: Time,
     ends_at: Time,
-    stage: Stage,
+    /// Whether it failed; `None`: it has not ended.
+    failed: Option<bool>,
     /// One item for every user done, in the order they were done.
     results: Vec<Value>,
 }
@@ -91,7 +83,7 @@ impl Jobs {
             queued_at: now,
             begins_at,
             ends_at: begins_at.after(context.settings.shortened(Self::ITEM * items)),
-            stage: Stage::Queued,
+            failed: None,
             results: Vec::new(),
         };
         let status = job.status(request, context);
@@ -129,7 +121,7 @@ impl Jobs {
 
 impl Job {
     fn is_running(&self) -> bool {
-        matches!(self.stage, Stage::Queued | Stage::Working)
+        self.failed.is_none()
     }
 
     fn advance(&mut self, users: &mut BTreeMap<u64, User>, context: &Context) {
@@ -137,10 +129,7 @@ impl Job {
         if !self.is_running() || now < self.begins_at {
             return;
         }
-        self.stage = Stage::Working;
-        let mut end = Stage::Failed;
         if !zendesk.jobs_fail {
-            end = Stage::Completed;
             while self.results.len() < self.ids.len() && self.due(self.results.len()) <= now {
                 let index = self.results.len();
                 let (id, at) = (&self.ids[index], self.due(index));
@@ -149,7 +138,7 @@ impl Job {
             }
         }
         if now >= self.ends_at {
-            self.stage = end;
+            self.failed = Some(zendesk.jobs_fail);
         }
     }
 
@@ -165,20 +154,20 @@ impl Job {
 
     fn status(&self, request: &Request, context: &Context) -> Value {
         let (done, ended) = (self.results.len(), self.ends_at.timestamp());
-        let (status, progress, message) = match self.stage {
-            Stage::Queued => ("queued", None, None),
-            Stage::Working => (
+        let (status, progress, message) = match self.failed {
+            None if context.now < self.begins_at => ("queued", None, None),
+            None => (
                 "working",
                 Some(done),
                 Some(format!("Deleting User #{done}")),
             ),
-            Stage::Completed => {
+            Some(false) => {
                 let message = format!("Completed at {ended}");
                 ("completed", Some(self.ids.len()), Some(message))
             }
-            Stage::Failed => ("failed", None, Some(format!("Failed at {ended}"))),
+            Some(true) => ("failed", None, Some(format!("Failed at {ended}"))),
         };
-        let results = (self.stage == Stage::Completed).then(|| self.shuffled(context));
+        let results = (self.failed == Some(false)).then(|| self.shuffled(context));
         // It names the account's canonical host, which need not be the one called.
         let tenant = request.tenant.as_deref().unwrap_or("default");
         let host = format!("https://{tenant}-canonical.zendesk.example");
