@@ -20,7 +20,7 @@ use crate::lane::limits::{LimitsSpec, TakenAtOnce};
 use crate::lane::{AccountSpec, RequestError};
 use crate::plan::CallerRule;
 use crate::provider::{self, Identity, Provider};
-use crate::run::{Client, Io, Stop};
+use crate::run::{Client, Io, StopTokens};
 use crate::transport::{self, ReqwestTransport, TransportError};
 
 /// Tries for one request, unless `--attempts` says otherwise.
@@ -48,7 +48,7 @@ pub(super) fn open_connections(
     options: &RunOptions,
     wanted: impl Fn(&AccountName) -> bool,
     before: Before<'_>,
-    (recorder, stop): (&Arc<Recorder>, &Stop),
+    (recorder, stop): (&Arc<Recorder>, &StopTokens),
 ) -> Result<Vec<Connection>, CliError> {
     let mut accounts = outline.read(wanted, &process_variable)?;
     let wall = WallClock::system();
@@ -121,7 +121,8 @@ fn open_connection(
     let client = Client::new(spec, io);
     // What a server asked an earlier process to wait, this one waits too.
     for (pause, left) in pauses {
-        client.pause(pause.step, left);
+        let until = io.now().instant + left;
+        client.with(|lane| lane.pause(pause.step, until));
     }
     Ok(Connection {
         name: account.name,
@@ -186,7 +187,7 @@ pub(super) async fn identify(
     }));
     for it in connections.iter_mut() {
         let identity = it.answers(it.client.identify()).await;
-        it.identity = Some(identity.map_err(|error| it.refused(&error))?);
+        it.identity = Some(identity.map_err(|error| it.refused(&error))?.0);
     }
     join_tenants(connections);
     Ok(())
@@ -275,7 +276,7 @@ impl Connection {
             caller: identity.and_then(|it| it.caller.clone()),
             role: identity.and_then(|it| it.role.clone()),
             action: self.action,
-            concurrency: Some(self.client.concurrency()),
+            concurrency: self.client.with(|lane| lane.concurrency()),
         }
     }
 }
@@ -310,23 +311,24 @@ pub(super) fn limits_advice(
             continue;
         };
         let used = account.limits.requests;
-        let stated = connection.client.stated_limit();
+        let stated = connection.client.with(|lane| lane.stated_limit()).flatten();
         if let Some(stated) = stated.filter(|stated| stated.is_above(used)) {
             advice.push(format!(
                 "{title} states {stated} for {}; the configuration uses {used}: requests = \"{stated}\" would use it",
                 connection.name
             ));
         }
-        if let Some(TakenAtOnce { taken, refused }) = connection.client.taken_at_once() {
+        let client = &connection.client;
+        let seen = client.with(|lane| (lane.taken_at_once(), lane.concurrency()));
+        if let Some((Some(TakenAtOnce { taken, refused }), configured)) = seen {
             let most = if refused == taken + 1 {
                 format!("no more than {taken}")
             } else {
                 format!("fewer than {refused}")
             };
             advice.push(format!(
-                "{title} took {most} requests of {} at once; the configuration has {}: set concurrency = {taken}",
-                connection.name,
-                connection.client.concurrency()
+                "{title} took {most} requests of {} at once; the configuration has {configured}: set concurrency = {taken}",
+                connection.name
             ));
         }
     }

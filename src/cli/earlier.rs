@@ -14,7 +14,7 @@ use super::terminal::tell;
 use super::{CliError, ExitCode};
 use crate::config::AccountSettings;
 use crate::domain::{
-    AccountName, LaneStop, Paused, ProviderKind, StopKind, Time, Uptime, WallClock,
+    AccountName, LaneStop, Paused, ProviderKind, Said, StopKind, Time, Uptime, WallClock,
 };
 use crate::lane::limits::{Earlier, LimitsSpec, PAUSE_WAITED_MAX, Past};
 use crate::ledger::LedgerState;
@@ -261,12 +261,13 @@ fn stop(account: AccountName, pause: &Paused, at: Time) -> LaneStop {
     LaneStop {
         account,
         reason: StopKind::QuotaGone,
-        status: None,
-        code: Some("long_wait".to_owned()),
-        message: Some(format!(
-            "{}; nothing is sent until {}{far}",
-            pause.reason, pause.until
-        )),
+        said: Said::own(
+            "long_wait",
+            format!(
+                "{}; nothing is sent until {}{far}",
+                pause.reason, pause.until
+            ),
+        ),
         at,
     }
 }

@@ -13,9 +13,9 @@ use roaring::RoaringTreemap;
 
 use super::recorder::Recorder;
 use crate::domain::{
-    AccountName, Action, Entry, Outcome, OutcomeEntry, Task, ToVerify, UserId, WallClock,
+    AccountName, Action, Entry, Outcome, OutcomeEntry, Said, Task, UserId, WallClock,
 };
-use crate::lane::{Queue, Rows, SourceError};
+use crate::lane::SourceError;
 use crate::ledger::{GoodRows, LedgerError, LedgerState, PlanRows};
 use crate::plan::CallerRule;
 use crate::run::{Durability, EventSink as _, RowSource};
@@ -26,8 +26,11 @@ const TO_VERIFY_MAX: usize = 256;
 /// The rows of an account by their actions.
 pub(super) type Queues = BTreeMap<Action, RoaringTreemap>;
 
+/// The next rows of a queue, and the ends of those that are not sent.
+type Block = (Vec<Task>, Vec<OutcomeEntry>);
+
 /// Where the rows of each queue are read from.
-pub(super) type QueueSources = BTreeMap<(AccountName, Queue), QueueSource>;
+pub(super) type QueueSources = BTreeMap<(AccountName, Option<Action>), QueueSource>;
 
 /// Gives lanes the rows of a ledger.
 pub(super) struct Feed {
@@ -51,16 +54,16 @@ pub(super) fn add_queues(
     state: &LedgerState,
     rule: CallerRule,
     queues: &Queues,
-) -> Result<Vec<Queue>, LedgerError> {
+) -> Result<Vec<Option<Action>>, LedgerError> {
     let account = rule.account.clone();
     let deleted = deleted_before(state, &account, queues)?;
     let before = Arc::new((rule, deleted));
     for (action, rows) in queues {
         let rows = PlanRows::open(state, account.clone(), *action, rows)?;
         let source = QueueSource::Plan(rows, Arc::clone(&before));
-        sources.insert((account.clone(), Queue::Action(*action)), source);
+        sources.insert((account.clone(), Some(*action)), source);
     }
-    Ok(queues.keys().copied().map(Queue::Action).collect())
+    Ok(queues.keys().copied().map(Some).collect())
 }
 
 impl Feed {
@@ -74,19 +77,14 @@ impl Feed {
     }
 
     /// Reads the next rows of a queue, and which of them end unsent.
-    fn read(
-        &self,
-        key: &(AccountName, Queue),
-    ) -> Result<Option<(Rows, Vec<OutcomeEntry>)>, LedgerError> {
+    fn read(&self, key: &(AccountName, Option<Action>)) -> Result<Option<Block>, LedgerError> {
         let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
         match sources.get_mut(key) {
             None => Ok(None),
             Some(QueueSource::Good(rows)) => {
-                let some = rows
-                    .by_ref()
-                    .take(TO_VERIFY_MAX)
-                    .collect::<Result<Vec<ToVerify>, _>>()?;
-                Ok((!some.is_empty()).then_some((Rows::ToVerify(some), Vec::new())))
+                let some = rows.by_ref().take(TO_VERIFY_MAX);
+                let some = some.collect::<Result<Vec<Task>, _>>()?;
+                Ok((!some.is_empty()).then_some((some, Vec::new())))
             }
             Some(QueueSource::Plan(rows, before)) => {
                 let mut tasks = rows.next_block(&self.state)?;
@@ -106,7 +104,7 @@ impl Feed {
                     let deleted = deleted.get(&task.id);
                     task.soft_deleted |= deleted.is_some_and(|row| *row < task.position.row);
                 }
-                Ok(Some((Rows::Tasks(tasks), spared)))
+                Ok(Some((tasks, spared)))
             }
         }
     }
@@ -116,10 +114,10 @@ impl RowSource for Feed {
     fn next_rows(
         &self,
         account: AccountName,
-        queue: Queue,
-    ) -> BoxFuture<'_, Result<Option<Rows>, SourceError>> {
+        action: Option<Action>,
+    ) -> BoxFuture<'_, Result<Option<Vec<Task>>, SourceError>> {
         async move {
-            let Some((rows, spared)) = self.read(&(account, queue))? else {
+            let Some((rows, spared)) = self.read(&(account, action))? else {
                 return Ok(None);
             };
             for end in spared {
@@ -235,9 +233,7 @@ fn spared_end(task: &Task, (outcome, code, reason): (Outcome, &str, String)) -> 
         id: Some(task.id.clone()),
         reference: task.reference.clone(),
         outcome,
-        status: None,
-        code: Some(code.to_owned()),
-        message: Some(reason),
+        said: Said::own(code, reason),
         attempts: 0,
         settled: false,
         at: WallClock::system().now(),

@@ -11,9 +11,7 @@ use super::ledgers::{LATEST, resolve};
 use super::setup::Setup;
 use super::underline;
 use super::{CliError, ExitCode};
-use crate::domain::{
-    AccountName, AgreedProtect, DoneIn, Entry, Outcome, PlanEnd, PlannedInput, TaskKey,
-};
+use crate::domain::{AccountName, AgreedFile, Entry, Outcome, PlanEnd, PlannedInput, TaskKey};
 use crate::input::{
     self, Columns, Excerpt, Format, InputSource, InputTable, ReadOptions, Resolved, fingerprint,
 };
@@ -39,7 +37,7 @@ pub(super) struct Planning {
     done_before: HashSet<TaskKey>,
     /// Where the rows of `done_before` were done.
     done_at: Vec<DoneAt>,
-    done_in: Vec<DoneIn>,
+    done_in: Vec<AgreedFile>,
     /// Whether it is carried out at once. Then no line of the file is shown: what a run says may be
     /// kept.
     is_run: bool,
@@ -103,9 +101,10 @@ impl Planning {
             }));
             // Tomorrow's `latest` is another.
             *named = path.to_string_lossy().into_owned();
-            done_in.push(DoneIn {
+            done_in.push(AgreedFile {
                 path: named.clone(),
                 sha256: fingerprint(&path)?.sha256,
+                ids: None,
             });
         }
         let copy = (input == Path::new(DASH)).then(copy_of_standard_input);
@@ -260,7 +259,9 @@ impl Planned {
                 action: column("action"),
                 reference: column("ref"),
             },
-            protected: planned.and_then(|it| it.protect.as_ref()).map(|it| it.ids),
+            protected: planned
+                .and_then(|it| it.protect.as_ref())
+                .and_then(|it| it.ids),
             ..Self::default()
         })
     }
@@ -326,11 +327,11 @@ pub(super) fn fields(mapping: &Columns) -> [(&'static str, Option<&str>); 4] {
     ]
 }
 
-fn protect_of(setup: &Setup, list: &ProtectList) -> Option<AgreedProtect> {
-    Some(AgreedProtect {
+fn protect_of(setup: &Setup, list: &ProtectList) -> Option<AgreedFile> {
+    Some(AgreedFile {
         path: setup.options.protect.clone()?,
         sha256: list.sha256().to_owned(),
-        ids: list.count().unwrap_or(0) as u64,
+        ids: Some(list.count().unwrap_or(0) as u64),
     })
 }
 

@@ -5,14 +5,14 @@ use std::collections::{BTreeMap, HashSet};
 
 use roaring::RoaringTreemap;
 
-use crate::domain::{AccountName, Sample};
+use crate::domain::{AccountName, SampleDraw};
 
 /// Rows by account.
 type Rows = BTreeMap<AccountName, RoaringTreemap>;
 
 /// Draws `sample.rows` of `rows`, or all if there are no more. Each account gets its share of them,
 /// and at least one as far as they reach. The same rows and the same sample give the same draw.
-pub(super) fn draw(rows: &Rows, sample: Sample) -> Rows {
+pub(super) fn draw(rows: &Rows, sample: SampleDraw) -> Rows {
     let mut random = fastrand::Rng::with_seed(sample.seed);
     let sizes: Vec<u64> = rows.values().map(RoaringTreemap::len).collect();
     let drawn = rows
@@ -74,7 +74,7 @@ mod tests {
     use roaring::RoaringTreemap;
 
     use super::{Rows, draw, shares};
-    use crate::domain::{AccountName, Sample};
+    use crate::domain::{AccountName, SampleDraw};
 
     #[test]
     fn a_sample_is_spread_over_the_accounts() {
@@ -99,8 +99,8 @@ mod tests {
         let rows: Rows = [(AccountName::new("a"), (0..20).collect::<RoaringTreemap>())].into();
         let mut times = [0_u32; 20];
         for seed in 0..4_000 {
-            let drawn = draw(&rows, Sample { rows: 5, seed });
-            assert_eq!(drawn, draw(&rows, Sample { rows: 5, seed }));
+            let drawn = draw(&rows, SampleDraw { rows: 5, seed });
+            assert_eq!(drawn, draw(&rows, SampleDraw { rows: 5, seed }));
             for row in drawn.into_values().flatten() {
                 times[usize::try_from(row).unwrap()] += 1;
             }

@@ -27,9 +27,7 @@ use super::signals::StopSignals;
 use super::tenants::Tenants;
 use super::terminal::{can_ask, put_page, put_standing, tell};
 use super::{CliError, ExitCode};
-use crate::domain::{
-    AccountName, AccountPlan, AgreedBy, Entry, LaneStop, Session as SessionEntry, WallClock,
-};
+use crate::domain::{AccountName, AccountPlan, AgreedBy, Entry, LaneStop, SessionStart, WallClock};
 use crate::lane::{FailureLimit, WorkSpec};
 use crate::ledger::{LedgerState, LedgerWriter};
 use crate::progress::Mode;
@@ -295,11 +293,13 @@ impl<'a> OpenRun<'a> {
             WorkKind::Retry(only) => ("retry", only.to_vec(), self.count()),
             WorkKind::Resume | WorkKind::Verify => ("resume", Vec::new(), self.count()),
         };
-        let entry = Entry::Session(Box::new(SessionEntry {
+        let entry = Entry::Session(Box::new(SessionStart {
             command: command.to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             only,
             rows,
+            good_rows: None,
+            sample: None,
             accounts: self.connections.iter().map(Connection::header).collect(),
             ahead: ahead.to_vec(),
             ignores_pauses: self.pace.ignore_pauses,

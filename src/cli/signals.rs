@@ -41,7 +41,7 @@ impl Signal {
 pub(super) struct StopSignals {
     /// The same as lanes know it. The first signal lets no more rows in: what is under way is finished
     /// and recorded. The second ends the waiting: what was sent and not answered is in doubt.
-    pub(super) run: run::Stop,
+    pub(super) run: run::StopTokens,
     first: Arc<OnceLock<Signal>>,
 }
 

@@ -73,8 +73,10 @@ impl OpenRun<'_> {
         for connection in &self.connections {
             let queues = self.queues.get(&connection.name);
             if let Some((queues, mut spec)) = queues.zip(specs.remove(&connection.name)) {
-                let rows = queues.iter().map(|(action, rows)| (*action, rows.len()));
-                connection.client.expect(rows);
+                let rows = queues.iter();
+                let rows = rows.map(|(action, rows)| (Some(*action), rows.len()));
+                let client = &connection.client;
+                client.with(|lane| lane.expect(&connection.name, rows));
                 let rule = connection.rule(&self.setup.options);
                 spec.queues = add_queues(sources, &self.state, rule, queues)?;
                 work.push((connection.client.clone(), spec));
@@ -89,12 +91,9 @@ pub(super) async fn run_lanes(
     work: Vec<(Client, WorkSpec)>,
     feed: Feed,
 ) -> Result<RunState, CliError> {
-    let outcome = run(work, Arc::new(feed)).await;
-    if let Some(failed) = outcome.failed {
-        return Err(failed.into());
-    }
+    let ends = run(work, Arc::new(feed)).await?;
     let mut state = RunState::Finished;
-    for (_, end) in outcome.ends {
+    for (_, end) in ends {
         match end {
             AccountEnd::Stopped(_) => state = RunState::Stopped,
             AccountEnd::Interrupted if state == RunState::Finished => {

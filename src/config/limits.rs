@@ -8,7 +8,7 @@ use std::num::NonZeroU32;
 
 use super::error::Mistake;
 use super::table::KeyTable;
-use crate::domain::{AccountLimits, ProviderKind, Quota, QuotaError, Step};
+use crate::domain::{AccountLimits, ProviderKind, Quota, Step};
 use crate::provider::defaults;
 
 /// The most requests under way at once that can be asked for.
@@ -25,7 +25,7 @@ pub(super) fn check(table: KeyTable<'_>, provider: ProviderKind) -> Result<Accou
     table.refuse_unknown(&keys)?;
     let quota = |key| -> Result<Option<Quota>, Mistake> {
         let parsed = table.text(key)?.map(|text| text.parse());
-        let wrong = |why: QuotaError| table.mistake(key, why.to_string());
+        let wrong = |why: String| table.mistake(key, why);
         parsed.transpose().map_err(wrong)
     };
     let actions = provider.actions().iter();

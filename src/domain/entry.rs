@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::names::named;
 use super::{
     AccountName, AccountPlan, Action, Agreed, Counted, Counts, JobId, Outcome, PlanEnd,
-    PlannedRows, Position, ProviderKind, RunId, Step, Time, UnsentRows, UserId, Verification,
-    Verified,
+    PlannedRows, Position, ProviderKind, RunId, Step, Time, UnsentRows, UserId, Verified,
 };
 
 /// One line of a ledger.
@@ -31,7 +31,7 @@ pub enum Entry {
     /// Somebody agreed to the plan.
     Agreed(Box<Agreed>),
     /// A process began to carry the plan out, or took the run up.
-    Session(Box<Session>),
+    Session(Box<SessionStart>),
     /// A request that changes nothing (who are we, which roles, is this user still there) was
     /// answered or given up; it counts towards the quota.
     Request(Requested),
@@ -39,7 +39,7 @@ pub enum Entry {
     Intent(Intent),
     /// A request over many rows was answered, or given up.
     #[serde(rename = "job")]
-    Bulk(BulkAnswered),
+    Bulk(Attempted),
     /// An attempt ended without ending its step: it will be tried again, or the lane stops.
     Attempt(Attempted),
     /// A step ended well and another follows.
@@ -53,7 +53,7 @@ pub enum Entry {
     /// The process ended in an orderly way.
     End(RunEnd),
     /// The provider is asked about rows that ended well.
-    Verification(Box<Verification>),
+    Verification(Box<SessionStart>),
     /// What was seen of one of them. It changes no outcome.
     Verify(Verified),
 }
@@ -183,18 +183,24 @@ pub struct AccountHeader {
     pub concurrency: Option<u32>,
 }
 
-/// A process began to carry the plan out, or took the run up.
+/// A process began to carry the plan out, took the run up, or asks about rows that ended well.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Session {
-    /// `run`, `resume` or `retry`.
+pub struct SessionStart {
+    /// `run`, `resume`, `retry` or `verify`.
     pub command: String,
     /// The program's version.
     pub version: String,
-    /// What `retry --only` asked for; empty: the default, or a `resume`.
+    /// What `retry --only` asked for; empty: the default, or another command.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub only: Vec<String>,
-    /// Rows this process set out to do.
+    /// Rows this process set out to do, or to ask about.
     pub rows: u64,
+    /// Of a verification, how many rows had ended `deleted` or `already_gone`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub good_rows: Option<u64>,
+    /// What a verification's sample was drawn with; `None`: all rows are asked about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sample: Option<SampleDraw>,
     /// The accounts, as they introduced themselves this time.
     pub accounts: Vec<AccountHeader>,
     /// What lies before each account with rows; empty: not told, by a version before this field.
@@ -208,6 +214,40 @@ pub struct Session {
     /// See [`RunHeader::uptime`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uptime: Option<Uptime>,
+}
+
+/// What a sample was drawn with: the same rows, size and seed draw the same sample again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SampleDraw {
+    /// How many rows `--sample` asked for.
+    pub rows: u64,
+    /// The seed.
+    pub seed: u64,
+}
+
+/// What an answer said, or our own reason where there was none.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Said {
+    /// The HTTP status; `None`: nothing was sent, or no answer came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// The provider's code, or the stable word of our own reason.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// The provider's fixed text, cut and with e-mail addresses masked, or our own reason.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+}
+
+impl Said {
+    /// A reason of our own: its stable word, and what a person reads.
+    pub fn own(code: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            status: None,
+            code: Some(code.into()),
+            message: Some(message.into()),
+        }
+    }
 }
 
 /// A request that changes nothing was answered or given up.
@@ -261,62 +301,31 @@ impl Intent {
     }
 }
 
-/// A request over many rows was answered, or given up.
+/// An attempt ended without ending its step, or a request over many rows was answered or given up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BulkAnswered {
-    /// The number of the request's first row, see [`Intent::with`].
+pub struct Attempted {
+    /// The row's number; of a request over many rows the first row's, see [`Intent::with`].
     pub row: u64,
     /// The account.
     pub account: AccountName,
     /// The step.
     pub step: Step,
-    /// The job that works through the rows; `None`: none is known to have begun.
+    /// The job that works through many rows; `None`: none is known to have begun.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub job: Option<JobId>,
-    /// A stable word for what happened, as [`Attempted::class`]; `None`: a job was begun.
+    /// Which attempt; `None`: a request over many rows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempt: Option<u32>,
+    /// A stable word for what happened, e.g. `throttled`, `server_error`, `timed_out`; `None`: a job
+    /// was begun.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub class: Option<String>,
     /// Whether the request may have had its effect although no answer says so.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub in_doubt: bool,
-    /// The HTTP status; `None`: no answer came.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub status: Option<u16>,
-    /// The provider's code.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub code: Option<String>,
-    /// The provider's fixed text, cut and masked.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub message: Option<String>,
-    /// When the answer came, or waiting for it ended.
-    pub at: Time,
-}
-
-/// An attempt ended without ending its step.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Attempted {
-    /// The row's number.
-    pub row: u64,
-    /// The account.
-    pub account: AccountName,
-    /// The step.
-    pub step: Step,
-    /// Which attempt.
-    pub attempt: u32,
-    /// A stable word for what happened, e.g. `throttled`, `server_error`, `timed_out`.
-    pub class: String,
-    /// Whether the request may have had its effect although no answer says so.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub in_doubt: bool,
-    /// The HTTP status; `None`: no answer came.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub status: Option<u16>,
-    /// The provider's code.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub code: Option<String>,
-    /// The provider's fixed text, cut and masked.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub message: Option<String>,
+    /// What the answer said.
+    #[serde(flatten)]
+    pub said: Said,
     /// When the answer came, or waiting for it ended.
     pub at: Time,
 }
@@ -363,15 +372,9 @@ pub struct OutcomeEntry {
     pub reference: Option<String>,
     /// How it ended.
     pub outcome: Outcome,
-    /// The HTTP status of the answer that decided; `None`: nothing was sent, or nothing came back.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub status: Option<u16>,
-    /// The provider's code, or the stable word of our own reason.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub code: Option<String>,
-    /// The provider's fixed text, cut and with e-mail addresses masked, or our own reason.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub message: Option<String>,
+    /// What the answer said, or our own reason.
+    #[serde(flatten)]
+    pub said: Said,
     /// How many deleting requests this process sent for the row; 0: none.
     pub attempts: u32,
     /// Whether the provider's "already gone" (or "no such user") was taken as `deleted` because a
@@ -393,7 +396,7 @@ impl OutcomeEntry {
 
     /// How the row counts. One on the protect list is skipped, as a person said.
     pub fn counted(&self) -> Counted {
-        match (self.outcome, self.code.as_deref()) {
+        match (self.outcome, self.said.code.as_deref()) {
             (Outcome::Protected, Some(Self::PROTECT_LIST)) => Counted::Neither,
             (outcome, _) => outcome.counted(),
         }
@@ -470,7 +473,7 @@ pub enum StopKind {
 
 impl StopKind {
     /// What happened, as a lower-case fragment.
-    pub const fn told(self) -> &'static str {
+    pub const fn describe(self) -> &'static str {
         match self {
             Self::CredentialsRejected => "the credentials were rejected",
             Self::NotPermitted => "the caller may not delete users",
@@ -496,45 +499,26 @@ pub struct LaneStop {
     pub account: AccountName,
     /// Why.
     pub reason: StopKind,
-    /// The HTTP status that said so.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub status: Option<u16>,
-    /// The provider's code.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub code: Option<String>,
-    /// The provider's words, cut and masked, or our own.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub message: Option<String>,
+    /// What the answer said, or our own reason.
+    #[serde(flatten)]
+    pub said: Said,
     /// When.
     pub at: Time,
 }
 
-/// Where a run stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RunState {
-    /// Its plan is complete, and nobody has agreed to it yet.
-    Planned,
-    /// A process is at it.
-    Running,
-    /// Every row has an outcome.
-    Finished,
-    /// A signal, a crash or a full disk ended it before the end.
-    Interrupted,
-    /// A safety ended it before the end.
-    Stopped,
-}
-
-impl RunState {
-    /// The name in ledgers and `status`.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Planned => "planned",
-            Self::Running => "running",
-            Self::Finished => "finished",
-            Self::Interrupted => "interrupted",
-            Self::Stopped => "stopped",
-        }
+named! {
+    /// Where a run stands.
+    pub enum RunState {
+        /// Its plan is complete, and nobody has agreed to it yet.
+        Planned = "planned",
+        /// A process is at it.
+        Running = "running",
+        /// Every row has an outcome.
+        Finished = "finished",
+        /// A signal, a crash or a full disk ended it before the end.
+        Interrupted = "interrupted",
+        /// A safety ended it before the end.
+        Stopped = "stopped",
     }
 }
 

@@ -7,59 +7,64 @@
 //!
 //! | word | meaning |
 //! | --- | --- |
-//! | [`Record`] | a row as read, with its [`Position`] |
-//! | [`Task`] | a row that will be sent: account, action, user id, ref |
-//! | [`Step`] | one call of a task; a Zendesk `purge` has two |
-//! | Attempt | one sending of a step |
-//! | Verdict | what a reply means (`provider::Verdict`) |
-//! | [`Outcome`] | how a row ended |
-//! | Bulk | one request that deletes many users, as a job the provider works through |
-//! | Intent | the promise on disk that an attempt is about to leave ([`Entry::Intent`]) |
-//! | Lane | everything about the traffic of one tenant |
-//! | [`Quota`] | a limit as stated: 700 per 10 minutes |
-//! | Window | a quota's exact keeper (`lane::limits::Window`) |
-//! | Ledger, [`Entry`] | the file that says what happened to every row; one line of it |
-//! | Outstanding | the rows a run still has to do |
-//! | [`UserState`], [`Finding`] | how a user stands, and what that says of a row |
-//! | Fingerprint | the SHA-256 and size that bind a ledger to its input |
-//!
-//! The provider's own words stay the provider's: a Zendesk `job` is a job.
+//! | tenant | what one provider keeps apart from all others: an organisation, an app |
+//! | account | one entry of the configuration: credentials at a tenant, under a name |
+//! | caller | the user whose credentials an account has ([`AccountHeader::caller`]) |
+//! | role | what a user may do, in the provider's words; some roles protect their users |
+//! | row | one record of the input ([`Record`]), with its [`Position`] |
+//! | plan | what each row comes to, written before anybody agrees ([`PlannedRows`], [`UnsentRows`]) |
+//! | task | a row that will be sent ([`Task`]): account, action, user id, reference |
+//! | action | what a row asks for ([`Action`]) |
+//! | step | one call of an action ([`Step`]): a Zendesk `purge` has two |
+//! | ledger | the file that says what happened to every row |
+//! | entry | one line of a ledger ([`Entry`]) |
+//! | chain | the digests that bind each line of a ledger to the line before it |
+//! | session | the work of one process on a ledger ([`SessionStart`]) |
+//! | lane | everything about the traffic of one tenant (`lane::Lane`) |
+//! | canary | the first rows, which go alone; the others follow only if these end well |
+//! | quota | a limit as stated ([`Quota`]): 700 per 10 minutes |
+//! | window | the exact keeper of a quota (`lane::limits::Window`) |
+//! | permit | what a request takes of all limits until it is over (`lane::limits::Permit`) |
+//! | pause | a time until which a server wants no requests ([`Paused`]) |
+//! | intent | the durable promise that an attempt is about to leave ([`Intent`]) |
+//! | attempt | one sending of a step ([`Attempted`]: one that did not end its step) |
+//! | job | a request for many users, which the provider works through on its own time |
+//! | lookup | a read that tells how users stand (`provider::LookupFor`) |
+//! | user state | how a user stands at the provider ([`UserState`]) |
+//! | doubt | a request may have had its effect, and no answer says so |
+//! | outcome | how a row ended ([`Outcome`]) |
+//! | finding | what a later read says of a row that ended well ([`Finding`]) |
 
 mod action;
-mod ahead;
 mod clock;
 mod entry;
-mod ids;
 mod names;
 mod outcome;
 mod planned;
 mod policy;
 mod quota;
-mod record;
 mod shown;
 mod task;
 mod user_state;
 mod verify;
 
 pub use action::{Action, ProviderKind, Step};
-pub use ahead::AccountPlan;
 pub use clock::{Time, WallClock};
 pub use entry::{
-    AccountHeader, Attempted, BulkAnswered, Durability, Entry, Intent, LaneStop, OutcomeEntry,
-    Paused, Requested, RunEnd, RunHeader, RunOptions, RunState, Session, StepDone, StopKind,
+    AccountHeader, Attempted, Durability, Entry, Intent, LaneStop, OutcomeEntry, Paused, Requested,
+    RunEnd, RunHeader, RunOptions, RunState, Said, SampleDraw, SessionStart, StepDone, StopKind,
     Uptime,
 };
-pub use ids::{AccountName, JobId, RunId, UserId};
 pub(crate) use names::named;
+pub use names::{AccountName, JobId, RunId, UserId};
 pub use outcome::{Counted, Counts, Outcome};
 pub use planned::{
-    Agreed, AgreedAccount, AgreedBy, AgreedProtect, DoneIn, PlanEnd, PlannedInput, PlannedRow,
+    AccountPlan, Agreed, AgreedAccount, AgreedBy, AgreedFile, PlanEnd, PlannedInput, PlannedRow,
     PlannedRows, UnsentRows,
 };
 pub use policy::{AccountPolicy, IdProblem, looks_rounded};
-pub use quota::{AccountLimits, Many, Quota, QuotaError};
-pub use record::{Position, Record};
+pub use quota::{AccountLimits, Many, Quota};
 pub use shown::shown;
-pub use task::{LeftOpen, Task, TaskKey};
+pub use task::{LeftOpen, Position, Record, Task, TaskKey};
 pub use user_state::UserState;
-pub use verify::{Finding, Findings, Sample, ToVerify, Verification, Verified};
+pub use verify::{Finding, Findings, Verified};

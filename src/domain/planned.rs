@@ -4,12 +4,14 @@
 //! read is so written as [`UnsentRows`] about rows that stand in earlier [`PlannedRows`].
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU64;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::names::named;
 use super::{
-    AccountName, Action, Counts, Outcome, OutcomeEntry, Position, RunOptions, Time, UserId,
+    AccountName, Action, Counts, Outcome, OutcomeEntry, Position, RunOptions, Said, Time, UserId,
 };
 
 /// Rows to send, of one account and action, in the order of the file.
@@ -33,9 +35,7 @@ impl UnsentRows {
             id: None,
             reference: None,
             outcome: self.outcome,
-            status: None,
-            code: Some(self.code.clone()),
-            message: Some(self.message.clone()),
+            said: Said::own(self.code.as_str(), self.message.as_str()),
             attempts: 0,
             settled: false,
             at,
@@ -96,10 +96,10 @@ pub struct PlanEnd {
     pub input: PlannedInput,
     /// The protect list; `None`: there was none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub protect: Option<AgreedProtect>,
+    pub protect: Option<AgreedFile>,
     /// The ledgers that `--done-in` named.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub done_in: Vec<DoneIn>,
+    pub done_in: Vec<AgreedFile>,
 }
 
 /// The input that a plan was made from.
@@ -148,10 +148,10 @@ pub struct Agreed {
     pub accounts: BTreeMap<AccountName, AgreedAccount>,
     /// The protect list; `None`: there was none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub protect: Option<AgreedProtect>,
+    pub protect: Option<AgreedFile>,
     /// The ledgers that `--done-in` named.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub done_in: Vec<DoneIn>,
+    pub done_in: Vec<AgreedFile>,
     /// The options of the run, where others were typed than the plan keeps.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub options: Option<RunOptions>,
@@ -167,22 +167,51 @@ pub struct AgreedAccount {
     pub caller: Option<UserId>,
 }
 
-/// A protect list, as it was read.
+/// A file that a person named beside the input, as it was read: a protect list, or a ledger of an
+/// earlier run whose good rows are not sent again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AgreedProtect {
+pub struct AgreedFile {
     /// Its absolute path.
     pub path: String,
     /// The SHA-256 of its bytes, in lower-case hex.
     pub sha256: String,
-    /// How many ids it has.
-    pub ids: u64,
+    /// How many ids a protect list has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ids: Option<u64>,
 }
 
-/// A ledger of an earlier run whose good rows are not sent again.
+/// What lies before an account. Ledgers keep it, so that whoever looks on from another terminal
+/// knows of how many rows those that ended are, and how long the others take.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DoneIn {
-    /// Its absolute path.
-    pub path: String,
-    /// The SHA-256 of its bytes, in lower-case hex.
-    pub sha256: String,
+pub struct AccountPlan {
+    /// The account.
+    pub name: AccountName,
+    /// How many of its rows this process is to send, or to ask about.
+    pub rows: u64,
+    /// The least time they take under the account's limits.
+    #[serde(rename = "at_limit_ms", with = "millis")]
+    pub at_limit: Duration,
+    /// How many of its rows go first, as a canary; `None`: none does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub canary: Option<NonZeroU64>,
+}
+
+/// A duration as whole milliseconds.
+mod millis {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(
+        duration: &Duration,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u64(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Duration, D::Error> {
+        u64::deserialize(deserializer).map(Duration::from_millis)
+    }
 }

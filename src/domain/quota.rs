@@ -5,8 +5,6 @@ use std::num::NonZeroU32;
 use std::str::FromStr;
 use std::time::Duration;
 
-use thiserror::Error;
-
 use super::Step;
 
 /// A limit as stated, e.g. `700/10m`: at most [`requests`](Quota::requests) in any
@@ -63,23 +61,6 @@ pub struct Many {
     pub job_begins: Duration,
     /// How long it takes for each user.
     pub job_user: Duration,
-}
-
-/// Why a text is not a [`Quota`].
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum QuotaError {
-    /// The text has not the form number, slash, time.
-    #[error("`{text}` is not a limit; write requests per time, such as \"400/1m\" or \"700/10m\"")]
-    Form {
-        /// The text.
-        text: String,
-    },
-    /// Nothing could ever be sent.
-    #[error("`{text}` allows no request at all")]
-    Zero {
-        /// The text.
-        text: String,
-    },
 }
 
 impl Quota {
@@ -185,25 +166,23 @@ impl fmt::Display for Quota {
 }
 
 impl FromStr for Quota {
-    type Err = QuotaError;
+    type Err = String;
 
-    fn from_str(text: &str) -> Result<Self, QuotaError> {
-        let form = || QuotaError::Form {
-            text: text.to_owned(),
+    fn from_str(text: &str) -> Result<Self, String> {
+        let form = || {
+            format!(
+                "`{text}` is not a limit; write requests per time, such as \"400/1m\" or \"700/10m\""
+            )
         };
         let (requests, span) = text.split_once('/').ok_or_else(form)?;
-        let requests: u32 = requests
-            .trim()
-            .replace('_', "")
-            .parse()
-            .map_err(|_| form())?;
+        let requests = requests.trim().replace('_', "");
+        let requests: u32 = requests.parse().map_err(|_| form())?;
         let span = span.trim();
         let unit_at = span.find(|c: char| !c.is_ascii_digit()).ok_or_else(form)?;
         let (count, unit) = span.split_at(unit_at);
-        let count: u64 = if count.is_empty() {
-            1
-        } else {
-            count.parse().map_err(|_| form())?
+        let count: u64 = match count {
+            "" => 1,
+            count => count.parse().map_err(|_| form())?,
         };
         let unit_millis: u64 = match unit.trim() {
             "ms" => 1,
@@ -214,9 +193,8 @@ impl FromStr for Quota {
             _ => return Err(form()),
         };
         let span = Duration::from_millis(count.checked_mul(unit_millis).ok_or_else(form)?);
-        let requests = NonZeroU32::new(requests).ok_or_else(|| QuotaError::Zero {
-            text: text.to_owned(),
-        })?;
+        let requests = NonZeroU32::new(requests)
+            .ok_or_else(|| format!("`{text}` allows no request at all"))?;
         Self::try_new(requests, span).ok_or_else(form)
     }
 }
@@ -225,100 +203,84 @@ impl FromStr for Quota {
 mod tests {
     use std::time::Duration;
 
-    use rstest::rstest;
-
     use super::Quota;
 
-    #[rstest]
-    #[case("400/1m", 400, 60, "400/1m")]
-    #[case("700/10m", 700, 600, "700/10m")]
-    #[case("700/10min", 700, 600, "700/10m")]
-    #[case("70/6s", 70, 6, "70/6s")]
-    #[case("5_000 / 24h", 5000, 86_400, "5000/1d")]
-    #[case("10/s", 10, 1, "10/1s")]
-    fn a_quota_is_read_and_written(
-        #[case] text: &str,
-        #[case] requests: u32,
-        #[case] secs: u64,
-        #[case] written: &str,
-    ) {
-        let quota: Quota = text.parse().unwrap();
-        assert_eq!(quota.requests().get(), requests);
-        assert_eq!(quota.span(), Duration::from_secs(secs));
-        assert_eq!(quota.to_string(), written);
+    fn quota(text: &str) -> Quota {
+        text.parse().unwrap()
     }
 
-    #[rstest]
-    #[case("400")]
-    #[case("400/")]
-    #[case("/1m")]
-    #[case("0/1m")]
-    #[case("400/0m")]
-    #[case("400/1y")]
-    #[case("-4/1m")]
-    #[case("4.5/1m")]
-    #[case("400/99d")]
-    fn anything_else_is_refused(#[case] text: &str) {
-        assert!(text.parse::<Quota>().is_err());
+    #[test]
+    fn a_quota_is_read_and_written_and_anything_else_is_refused() {
+        for (text, requests, secs, written) in [
+            ("400/1m", 400, 60, "400/1m"),
+            ("700/10min", 700, 600, "700/10m"),
+            ("70/6s", 70, 6, "70/6s"),
+            ("5_000 / 24h", 5000, 86_400, "5000/1d"),
+            ("10/s", 10, 1, "10/1s"),
+        ] {
+            let quota = quota(text);
+            assert_eq!(quota.requests().get(), requests);
+            assert_eq!(quota.span(), Duration::from_secs(secs));
+            assert_eq!(quota.to_string(), written);
+        }
+        for text in [
+            "400", "400/", "/1m", "0/1m", "400/0m", "400/1y", "-4/1m", "4.5/1m", "400/99d",
+        ] {
+            assert!(text.parse::<Quota>().is_err(), "{text}");
+        }
     }
 
     #[test]
     fn the_time_for_n_requests_is_the_whole_spans_before_the_last() {
-        let quota: Quota = "70/6s".parse().unwrap();
-        for (n, secs) in [
-            (0, 0),
-            (1, 0),
-            (70, 0),
-            (71, 6),
-            (140, 6),
-            (141, 12),
-            (350, 24),
-        ] {
-            assert_eq!(quota.time_for(n), Duration::from_secs(secs), "{n} requests");
+        for (n, secs) in [(0, 0), (70, 0), (71, 6), (140, 6), (141, 12), (350, 24)] {
+            let time = quota("70/6s").time_for(n);
+            assert_eq!(time, Duration::from_secs(secs), "{n} requests");
         }
     }
 
-    #[rstest]
-    #[case::within_one_quota("400/1m", 400, 0)]
-    #[case::one_span("400/1m", 401, 300)]
-    #[case::four_spans("70/6s", 350, 120)]
-    #[case::the_last_that_is_not_even("400/1m", 199 * 400 + 1, 59_700)]
-    #[case::even("400/1m", 200 * 400 + 1, 60_000)]
-    #[case::no_more_than_even("400/1m", u64::MAX, 60_000)]
-    #[case::too_long_to_be_paced("5000/1d", 1_000_000, 0)]
-    fn the_spread_is_a_small_part_of_what_the_quota_takes(
-        #[case] quota: &str,
-        #[case] expected: u64,
-        #[case] millis: u64,
-    ) {
-        let quota: Quota = quota.parse().unwrap();
-        let spread = quota.spread(expected);
-        assert_eq!(spread, Duration::from_millis(millis));
-        let least = quota.time_for(expected).max(quota.span());
-        assert!(spread <= least / 200 || spread == quota.span());
+    #[test]
+    fn the_spread_is_a_small_part_of_what_the_quota_takes() {
+        for (text, expected, millis) in [
+            // Within one quota, one span of a minute, four of six seconds.
+            ("400/1m", 400, 0),
+            ("400/1m", 401, 300),
+            ("70/6s", 350, 120),
+            // The last that is not even, the first that is, and no more than even.
+            ("400/1m", 199 * 400 + 1, 59_700),
+            ("400/1m", 200 * 400 + 1, 60_000),
+            ("400/1m", u64::MAX, 60_000),
+            // Too long to be paced.
+            ("5000/1d", 1_000_000, 0),
+        ] {
+            let quota = quota(text);
+            let spread = quota.spread(expected);
+            assert_eq!(
+                spread,
+                Duration::from_millis(millis),
+                "{expected} of {text}"
+            );
+            let least = quota.time_for(expected).max(quota.span());
+            assert!(spread <= least / 200 || spread == quota.span());
+        }
     }
 
-    #[rstest]
-    #[case("700/1m", "400/1m", true)]
-    #[case("400/1m", "400/1m", false)]
-    #[case("700/1m", "700/10m", true)]
-    #[case("700/1m", "100/1s", false)]
-    #[case("4294967295/31d", "4294967295/1ms", false)]
-    fn of_two_quotas_the_one_that_lets_more_through_is_above(
-        #[case] one: &str,
-        #[case] other: &str,
-        #[case] above: bool,
-    ) {
-        let (one, other): (Quota, Quota) = (one.parse().unwrap(), other.parse().unwrap());
-        assert_eq!(one.is_above(other), above);
+    #[test]
+    fn of_two_quotas_the_one_that_lets_more_through_is_above() {
+        for (one, other, above) in [
+            ("700/1m", "400/1m", true),
+            ("400/1m", "400/1m", false),
+            ("700/1m", "700/10m", true),
+            ("700/1m", "100/1s", false),
+            ("4294967295/31d", "4294967295/1ms", false),
+        ] {
+            assert_eq!(quota(one).is_above(quota(other)), above, "{one} {other}");
+        }
     }
 
     #[test]
     fn a_share_rounds_down_and_leaves_at_least_one() {
-        let quota: Quota = "10/1s".parse().unwrap();
-        assert_eq!(quota.share(0.7).requests().get(), 7);
-        assert_eq!(quota.share(0.75).requests().get(), 7);
-        assert_eq!(quota.share(0.001).requests().get(), 1);
-        assert_eq!(quota.share(1.0).requests().get(), 10);
+        for (share, left) in [(0.7, 7), (0.75, 7), (0.001, 1), (1.0, 10)] {
+            assert_eq!(quota("10/1s").share(share).requests().get(), left);
+        }
     }
 }

@@ -3,22 +3,21 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    AccountHeader, AccountName, AccountPlan, Action, Position, Time, Uptime, UserId, UserState,
-};
+use super::names::named;
+use super::{AccountName, Action, Position, Said, Time, UserId, UserState};
 
-/// What verifying a row found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Finding {
-    /// The user is as the row's action promises.
-    AsAsked,
-    /// The user still stands, or stands again.
-    Standing,
-    /// The provider has taken the order and is still at it.
-    UnderWay,
-    /// No clear answer was to be had.
-    Unknown,
+named! {
+    /// What verifying a row found.
+    pub enum Finding {
+        /// The user is as the row's action promises.
+        AsAsked = "as_asked",
+        /// The user still stands, or stands again.
+        Standing = "standing",
+        /// The provider has taken the order and is still at it.
+        UnderWay = "under_way",
+        /// No clear answer was to be had.
+        Unknown = "unknown",
+    }
 }
 
 /// How many rows were found how.
@@ -52,59 +51,12 @@ impl Findings {
     }
 }
 
-/// A verification began: who asks, and about how many of the rows that had ended well.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Verification {
-    /// `verify`.
-    pub command: String,
-    /// The program's version.
-    pub version: String,
-    /// How many rows are asked about.
-    pub rows: u64,
-    /// How many rows had ended `deleted` or `already_gone`.
-    pub good_rows: u64,
-    /// What the sample was drawn with; `None`: all rows are asked about.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sample: Option<Sample>,
-    /// The accounts, as they introduced themselves this time.
-    pub accounts: Vec<AccountHeader>,
-    /// What lies before each account with rows; empty: not told, by a version before this field.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub ahead: Vec<AccountPlan>,
-    /// When.
-    pub at: Time,
-    /// See [`RunHeader::uptime`](super::RunHeader::uptime).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub uptime: Option<Uptime>,
-}
-
-/// What a sample was drawn with: the same rows, size and seed draw the same sample again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Sample {
-    /// How many rows `--sample` asked for.
-    pub rows: u64,
-    /// The seed.
-    pub seed: u64,
-}
-
-/// A row that ended well, about which the provider is to be asked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ToVerify {
-    /// Where the row stands.
-    pub position: Position,
-    /// What was done.
-    pub action: Action,
-    /// To whom.
-    pub id: UserId,
-}
-
 /// A row that had ended well was asked about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verified {
-    /// The row's number.
-    pub row: u64,
-    /// The line it begins on.
-    pub line: u64,
+    /// Where the row stands.
+    #[serde(flatten)]
+    pub position: Position,
     /// The account.
     pub account: AccountName,
     /// The row's action.
@@ -116,15 +68,9 @@ pub struct Verified {
     /// How the user was seen to stand; `None`: no clear answer came.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seen: Option<UserState>,
-    /// Of an unknown finding, the last HTTP status; `None`: no answer came.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub status: Option<u16>,
-    /// Of an unknown finding, the provider's code or the stable word of our own.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub code: Option<String>,
-    /// Of an unknown finding, the provider's fixed text, cut and masked, or our own.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub message: Option<String>,
+    /// Why a finding is unknown.
+    #[serde(flatten)]
+    pub said: Said,
     /// When the answer came, or was given up.
     pub at: Time,
 }
@@ -136,13 +82,7 @@ mod tests {
     #[test]
     fn every_finding_has_its_counter() {
         let mut findings = Findings::default();
-        let all = [
-            Finding::AsAsked,
-            Finding::Standing,
-            Finding::UnderWay,
-            Finding::Unknown,
-        ];
-        for (times, finding) in (1..).zip(all) {
+        for (times, finding) in (1..).zip(Finding::ALL) {
             for _ in 0..times {
                 findings.count(finding);
             }

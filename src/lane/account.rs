@@ -10,9 +10,8 @@ use super::breaker::{Breaker, Canary, FailureLimit};
 use super::jobs::Jobs;
 use super::queues::RowQueue;
 use super::tokens::Tokens;
-use super::verify::VerifyQueue;
-use super::{AccountEnd, AccountSpec, Lane, Now, Queue, SourceError, Until, WorkSpec};
-use crate::domain::{AccountName, Action, LaneStop, Step, StopKind, Time, UserId};
+use super::{AccountEnd, AccountSpec, Lane, Now, SourceError, Until, WorkSpec};
+use crate::domain::{AccountName, Action, LaneStop, Said, Step, StopKind, Time, UserId};
 use crate::provider::{Bulk, LookupFor, Provider};
 
 /// One account of a lane.
@@ -30,7 +29,7 @@ pub(super) struct Account {
     /// Protected roles that may be deleted all the same.
     pub(super) include_roles: Vec<String>,
     pub(super) queues: Vec<RowQueue>,
-    pub(super) verify: Option<VerifyQueue>,
+    pub(super) verify: Option<RowQueue>,
     /// The rows in hand of each user, by their numbers: the first goes first.
     pub(super) users: HashMap<UserId, BTreeSet<u64>>,
     /// Rows that wait for others: of their users, or that queues may still hold.
@@ -107,50 +106,59 @@ impl Account {
 }
 
 impl Lane {
-    /// The place of the account `name`.
-    pub(super) fn place(&self, name: &AccountName) -> Option<usize> {
+    /// The index of the account `name`.
+    pub(super) fn index_of(&self, name: &AccountName) -> Option<usize> {
         self.accounts.iter().position(|it| it.name == *name)
     }
 
     /// Gives an account its work. Rows are asked for from now on.
     pub fn work(&mut self, name: &AccountName, work: WorkSpec) {
-        let Some(place) = self.place(name) else {
+        let Some(index) = self.index_of(name) else {
             return;
         };
         self.reach.at_work = true;
-        let jobs_max = self.accounts[place]
+        let jobs_max = self.accounts[index]
             .provider
             .bulk()
             .map_or(0, Bulk::jobs_max);
         let jobs_max = self.limits.share_of(jobs_max);
         let size = self.rows_begun_max() as usize;
-        let account = &mut self.accounts[place];
+        let account = &mut self.accounts[index];
         account.jobs = Jobs::new(jobs_max);
         account.breaker = Breaker::new(work.failure_limit);
         account.canary = Canary::new(work.canary);
         account.include_roles = work.include_roles;
         account.until = work.until;
         account.is_working = true;
-        for queue in work.queues {
-            if queue == Queue::Verify {
-                account.verify = Some(VerifyQueue::default());
+        for action in work.queues {
+            let queue = RowQueue::new(action, size, account.provider.as_ref());
+            if action.is_some() {
+                account.queues.push(queue);
             } else {
-                let provider = account.provider.as_ref();
-                account.queues.push(RowQueue::new(queue, size, provider));
+                account.verify = Some(queue);
             }
         }
     }
 
-    /// Says that so many rows of each action are to be sent in this session, by which the pace is set:
-    /// at least the requests that they come to.
-    pub fn expect(&mut self, name: &AccountName, rows: impl IntoIterator<Item = (Action, u64)>) {
-        let Some(place) = self.place(name) else {
+    /// Says that so many rows of each action are to be sent in this session, or so many users verified
+    /// (`None`), by which the pace is set: at least the requests that they come to.
+    pub fn expect(
+        &mut self,
+        name: &AccountName,
+        rows: impl IntoIterator<Item = (Option<Action>, u64)>,
+    ) {
+        let Some(index) = self.index_of(name) else {
             return;
         };
-        let provider = Arc::clone(&self.accounts[place].provider);
+        let provider = Arc::clone(&self.accounts[index].provider);
         let mut requests = BTreeMap::<Option<Step>, u64>::new();
         let mut more = |step, count| *requests.entry(step).or_default() += count;
         for (action, rows) in rows {
+            let Some(action) = action else {
+                let users_max = provider.lookup_max(LookupFor::Verification).max(1);
+                more(None, rows.div_ceil(users_max as u64));
+                continue;
+            };
             for step in action.steps() {
                 let bulk = provider.bulk().filter(|bulk| bulk.takes(*step));
                 // Who stands is read, and the job begun, for as many at once.
@@ -169,51 +177,40 @@ impl Lane {
         self.limits.expect(requests);
     }
 
-    /// Says that so many users are to be verified in this session, as [`Lane::expect`] does.
-    pub fn expect_verified(&mut self, name: &AccountName, users: u64) {
-        if let Some(place) = self.place(name) {
-            let provider = &self.accounts[place].provider;
-            let users_max = provider.lookup_max(LookupFor::Verification).max(1) as u64;
-            self.limits.expect([(None, users.div_ceil(users_max))]);
-        }
-    }
-
     /// Ends accounts that have nothing left to do.
     pub(super) fn end_accounts(&mut self, now: Now) {
-        for place in 0..self.accounts.len() {
-            let account = &self.accounts[place];
+        for index in 0..self.accounts.len() {
+            let account = &self.accounts[index];
             if !account.is_working {
                 continue;
             }
             let is_read = account.is_read();
-            if !(account.is_stopping || is_read && self.is_through(place)) {
+            if !(account.is_stopping || is_read && self.is_through(index)) {
                 continue;
             }
-            let is_busy = self.requests.values().any(|it| it.account == place);
-            if !is_busy {
-                self.end_account(place, is_read, now);
+            if !self.has_requests(index) {
+                self.end_account(index, is_read, now);
             }
         }
     }
 
     /// Whether no row of the account is in hand.
-    fn is_through(&self, place: usize) -> bool {
-        let account = &self.accounts[place];
-        account.queues.iter().all(|queue| queue.in_hand == 0)
-            && account.jobs.is_empty()
-            && account.verify.as_ref().is_none_or(VerifyQueue::is_through)
+    fn is_through(&self, index: usize) -> bool {
+        let account = &self.accounts[index];
+        let mut queues = account.queues.iter().chain(&account.verify);
+        queues.all(|queue| queue.in_hand == 0) && account.jobs.is_empty()
     }
 
-    fn end_account(&mut self, place: usize, is_read: bool, now: Now) {
-        let is_left = !is_read || !self.is_through(place);
-        let account = &self.accounts[place];
+    fn end_account(&mut self, index: usize, is_read: bool, now: Now) {
+        let is_left = !is_read || !self.is_through(index);
+        let account = &self.accounts[index];
         let until = account.until.clone().filter(|_| account.is_out_of_time);
         if let Some(until) = until.filter(|_| is_left) {
             let words = format!("stopped at {} as --until asked", until.typed);
-            let detail = super::tokens::own("until", words);
-            self.stop_account(place, (StopKind::UntilReached, None), detail, now);
+            let said = Said::own("until", words);
+            self.stop_account(index, StopKind::UntilReached, said, now);
         }
-        let account = &mut self.accounts[place];
+        let account = &mut self.accounts[index];
         account.is_working = false;
         account.end = Some(match (account.broken.take(), account.stop.clone()) {
             (Some(error), _) => AccountEnd::SourceFailed(error),
@@ -222,14 +219,14 @@ impl Lane {
             (None, None) => AccountEnd::Done,
         });
         account.queues.clear();
-        self.rows.retain(|_, row| row.account != place);
+        self.rows.retain(|_, row| row.account != index);
     }
 }
 
 impl Account {
     /// Whether every row was taken from its queues.
     fn is_read(&self) -> bool {
-        self.queues.iter().all(RowQueue::is_empty)
-            && self.verify.as_ref().is_none_or(VerifyQueue::is_read)
+        let mut queues = self.queues.iter().chain(&self.verify);
+        queues.all(RowQueue::is_empty)
     }
 }

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use super::limits::{Counted, Permit};
-use super::requests::{Class, Purpose, RequestId, Sent, Stage, StepRequest};
-use super::rows::Said;
-use super::tokens::{Granted, own};
-use super::{Lane, Now, Output, RequestError};
-use crate::domain::{Entry, Requested, Step, StopKind};
+use super::limits::Permit;
+use super::requests::{Flight, Purpose, Request, RequestId, Stage};
+use super::rows::Heard;
+use super::tokens::Granted;
+use super::{Effect, Lane, Now, RequestError};
+use crate::domain::{Entry, Quota, Requested, Said, StopKind};
 use crate::provider::{Moment, Reply, Scope, Verdict};
 use crate::transport::{Failure, TransportError};
 
@@ -25,122 +25,109 @@ impl Lane {
         result: Result<Reply, TransportError>,
         now: Now,
     ) {
-        let Some(request) = self.requests.get_mut(&id) else {
+        let Some((request, stage)) = self.under_way.remove(&id) else {
             return;
         };
-        let sent = match std::mem::replace(&mut request.stage, Stage::Aside) {
-            Stage::Sent(sent) => sent,
-            other => {
-                request.stage = other;
-                return;
-            }
+        let Stage::Sent(flight) = stage else {
+            self.under_way.insert(id, (request, stage));
+            return;
         };
-        let given_up = matches!(&result, Err(error) if error.failure.given_up());
-        let counted = if given_up {
-            Counted::Later
-        } else {
-            Counted::Now
-        };
-        if let Some(permit) = &sent.leave.permit {
-            self.limits.count(permit, counted, now.instant);
+        if let Some(permit) = &flight.permit {
+            let given_up = matches!(&result, Err(error) if error.failure.given_up());
+            let later = if given_up {
+                Quota::GIVEN_UP_COUNTED
+            } else {
+                Duration::ZERO
+            };
+            self.limits.count(permit, Some(now.instant + later));
         }
-        self.note_reach(id, &sent, &result, now);
-        let Some(request) = self.requests.get_mut(&id) else {
-            return;
-        };
-        let account = &self.accounts[request.account];
+        self.note_reach(request.account, &flight, &result, now);
+        let tokens = &self.accounts[request.account].tokens;
         let is_token = matches!(request.purpose, Purpose::Token);
-        let is_read = request.purpose.class() == Class::Read;
-        if !is_read || (is_token && !account.tokens.is_counted()) {
-            return self.judge(id, &sent, result, now);
+        if !request.purpose.is_read() || (is_token && !tokens.is_counted()) {
+            return self.judge(request, &flight, result, now);
         }
         let status = result.as_ref().ok().map(|reply| reply.status);
-        let requested = Entry::Request(Requested {
-            account: account.name.clone(),
-            what: request.purpose.name().to_owned(),
-            sent_at: sent.wall,
-            at: now.wall,
-            status: status.filter(|status| !is_token || *status == OK),
-        });
-        if matches!(status, Some(429 | 503)) {
-            self.refused_reads.insert(id);
-        }
+        let status = status.filter(|status| !is_token || *status == OK);
+        let requested = self.requested(&request, &flight, status, now);
         // A read has no intent. It holds its place until it is on the disk, so that a process which is
         // killed leaves no more of them untold than it has places.
-        request.stage = Stage::Answered(sent, result);
+        let answered = Stage::Answered(flight, result);
+        self.under_way.insert(id, (request, answered));
         self.output
-            .push_back(Output::RecordFirst(id, vec![requested]));
+            .push_back(Effect::RecordFirst(id, vec![requested]));
+    }
+
+    /// The entry of a read.
+    pub(super) fn requested(
+        &self,
+        request: &Request,
+        flight: &Flight,
+        status: Option<u16>,
+        now: Now,
+    ) -> Entry {
+        Entry::Request(Requested {
+            account: self.accounts[request.account].name.clone(),
+            what: request.purpose.name().to_owned(),
+            sent_at: flight.at.wall,
+            at: now.wall,
+            status,
+        })
     }
 
     /// What an answer, or its missing, makes of a request.
     pub(super) fn judge(
         &mut self,
-        id: RequestId,
-        sent: &Sent,
+        request: Request,
+        flight: &Flight,
         result: Result<Reply, TransportError>,
         now: Now,
     ) {
-        let Some(request) = self.requests.get(&id) else {
-            return;
-        };
-        let place = request.account;
-        let Some(granted) = &sent.leave.granted else {
-            if sent.leave.permit.is_some() {
+        let Some(granted) = &flight.granted else {
+            if flight.permit.is_some() {
                 self.limits.over(result.is_ok(), now.instant);
             }
-            return self.token_answered(id, result.as_ref(), sent, now);
+            return self.token_answered(request.account, result.as_ref(), flight.at.wall, now);
         };
         let reply = match result {
             Ok(reply) => reply,
             Err(error) => {
                 self.limits.over(false, now.instant);
-                return self.unanswered(id, &error, now);
+                return self.unanswered(request, &error, now);
             }
         };
-        let account = &self.accounts[place];
-        let (provider, contact) = (
-            account.provider.as_ref(),
-            account.primary_contact.as_deref(),
-        );
-        let told = request
-            .purpose
-            .parse(provider, &granted.access, contact, &reply);
-        let step = request.purpose.class().step();
-        let mut said = Said::of(&reply);
-        self.heed(
-            place,
-            step,
-            sent.leave.permit.as_ref(),
-            &reply,
-            told.as_ref().err(),
-            now,
-        );
-        match told {
-            Ok((told, detail)) => {
-                self.accounts[place].tokens.accepted(granted);
-                said.detail = detail;
-                self.told(id, told, said, now);
+        let account = &self.accounts[request.account];
+        let contact = account.primary_contact.as_deref();
+        let provider = account.provider.as_ref();
+        let purpose = &request.purpose;
+        let meaning = purpose.parse(provider, &granted.access, contact, &reply);
+        let verdict = meaning.as_ref().err();
+        self.observe(&request, flight.permit.as_ref(), &reply, verdict, now);
+        match meaning {
+            Ok((meaning, detail)) => {
+                self.accounts[request.account].tokens.accepted(granted);
+                self.answered(request, meaning, Heard::of(&reply, detail), now);
             }
-            Err(verdict) => self.refused((id, place), &verdict, granted, said, now),
+            Err(verdict) => self.refused(request, &verdict, granted, &reply, now),
         }
     }
 
     /// An answer is not what was asked for.
     fn refused(
         &mut self,
-        (id, place): (RequestId, usize),
+        request: Request,
         verdict: &Verdict,
         granted: &Granted,
-        mut said: Said,
+        reply: &Reply,
         now: Now,
     ) {
-        let (class, in_doubt) = match verdict {
+        let class = match verdict {
             Verdict::TokenRejected(_) => ("token_rejected", false),
             Verdict::Account(..) => ("account_stopped", false),
             Verdict::Moment(moment, _) => (moment.name(), moment.in_doubt()),
             Verdict::Row(..) | Verdict::Look(..) => ("unrecognised", false),
         };
-        let tokens = &mut self.accounts[place].tokens;
+        let tokens = &mut self.accounts[request.account].tokens;
         let is_over = if let Verdict::TokenRejected(_) = verdict {
             tokens.reject(granted)
         } else {
@@ -152,78 +139,69 @@ impl Lane {
         | Verdict::Moment(_, detail)
         | Verdict::Row(_, detail)
         | Verdict::Look(_, detail)) = verdict;
-        said.detail = detail.clone();
-        self.note(id, (class, in_doubt), &said, now);
+        let heard = Heard::of(reply, detail.clone());
+        self.note(&request, class, &heard, now);
         match verdict {
-            Verdict::Moment(moment, _) => self.passed(id, Some(*moment), said, now),
+            Verdict::Moment(moment, _) => self.passed(request, Some(*moment), class, heard, now),
             // A read has no row to end; a provider that says so is not understood.
             Verdict::Row(..) | Verdict::Look(..) => {
-                self.passed(id, Some(Moment::Unrecognised), said, now);
+                self.passed(request, Some(Moment::Unrecognised), class, heard, now);
             }
             Verdict::Account(reason, _) => {
-                self.not_begun(id);
-                let error = RequestError::account(*reason, said.status, said.detail);
-                self.fail(id, error, now);
+                self.not_begun(&request);
+                let (reason, said) = (*reason, heard.said);
+                self.fail(request, RequestError::Account { reason, said }, now);
             }
             Verdict::TokenRejected(_) => {
-                self.not_begun(id);
-                self.token_rejected(id, is_over, said, now);
+                self.not_begun(&request);
+                self.token_rejected(request, is_over, heard.said, now);
             }
         }
     }
 
-    fn token_rejected(&mut self, id: RequestId, is_over: bool, said: Said, now: Now) {
-        let Some(request) = self.requests.get_mut(&id) else {
-            return;
-        };
+    fn token_rejected(&mut self, mut request: Request, is_over: bool, said: Said, now: Now) {
         request.tokens_rejected += 1;
         if is_over || request.tokens_rejected >= TOKENS_REJECTED_MAX {
             let reason = StopKind::CredentialsRejected;
-            let error = RequestError::account(reason, said.status, said.detail);
-            self.fail(id, error, now);
+            self.fail(request, RequestError::Account { reason, said }, now);
         } else {
-            self.line_up(id, now);
+            self.line_up(request, now);
         }
     }
 
-    /// Heeds what an answer says of limits. `verdict`: why it is not what was asked for.
+    /// Observes what an answer says of limits. `verdict`: why it is not what was asked for.
     ///
     /// Only an answer that is known to be the provider's teaches: a page of a proxy's may have limits
     /// of its own in its headers. One that turns the request away is known by its code.
-    fn heed(
+    fn observe(
         &mut self,
-        place: usize,
-        step: Option<Step>,
+        request: &Request,
         permit: Option<&Permit>,
         reply: &Reply,
         verdict: Option<&Verdict>,
         now: Now,
     ) {
-        let mut is_taken = false;
-        let (is_theirs, has_limits) = match verdict {
+        let (is_taken, is_theirs, has_limits) = match verdict {
             Some(Verdict::Moment(Moment::Unrecognised | Moment::Unwell { .. }, _)) => {
-                (false, false)
+                (false, false, false)
             }
-            Some(Verdict::Moment(Moment::Throttled { scope, .. }, said)) => {
+            Some(Verdict::Moment(Moment::Throttled { scope, .. }, detail)) => {
                 if let (Scope::AtOnce, Some(permit)) = (*scope, permit) {
                     self.limits.too_many_at_once(permit, now.instant);
                 }
-                (true, said.code.is_some())
+                (false, true, detail.code.is_some())
             }
-            _ => {
-                is_taken = true;
-                (true, true)
-            }
+            _ => (true, true, true),
         };
         if let (true, Some(permit)) = (has_limits, permit) {
-            self.learn(place, step, permit, reply, now);
+            self.learn(request, permit, reply, now);
         }
-        let account = &mut self.accounts[place];
+        let account = &mut self.accounts[request.account];
         if is_theirs
             && let Some(bulk) = account.provider.bulk()
             && let Some(hint) = bulk.jobs_hint(&reply.headers)
         {
-            account.jobs.heed(hint);
+            account.jobs.observe(hint);
         }
         if reply.status != 429 {
             self.throttled = None;
@@ -232,105 +210,85 @@ impl Lane {
     }
 
     /// No whole answer came.
-    fn unanswered(&mut self, id: RequestId, error: &TransportError, now: Now) {
+    fn unanswered(&mut self, request: Request, error: &TransportError, now: Now) {
         if error.failure == Failure::Abandoned {
-            return self.abandoned(id, now);
+            return self.abandoned(request, now);
         }
-        let (class, in_doubt) = (error.failure.name(), error.failure.in_doubt());
-        let said = Said {
-            detail: own(class, error.to_string()),
-            ..Said::default()
-        };
-        self.note(id, (class, in_doubt), &said, now);
-        let Some(request) = self.requests.get(&id) else {
-            return;
-        };
-        let (place, is_read) = (request.account, request.purpose.class() == Class::Read);
+        let class @ (name, _) = (error.failure.name(), error.failure.in_doubt());
+        let heard = Heard::own(name, error.to_string());
+        self.note(&request, class, &heard, now);
         match error.failure {
             // A certificate that does not fit is no accident to wait for.
             Failure::Certificate => {
-                self.not_begun(id);
-                let error = RequestError::account(StopKind::WrongTenant, None, said.detail);
-                self.fail(id, error, now);
+                self.not_begun(&request);
+                let (reason, said) = (StopKind::WrongTenant, heard.said);
+                self.fail(request, RequestError::Account { reason, said }, now);
             }
             // What cannot be reached is the account's trouble, and no attempt.
-            Failure::Connect if !is_read || self.reach.at_work => {
-                self.not_begun(id);
-                self.note_unsent(id);
-                match self.unreached(place, &said.detail, now) {
-                    Ok(rest) => self.rest(id, now.instant + rest, now),
-                    Err(error) => self.fail(id, error, now),
+            Failure::Connect if !request.purpose.is_read() || self.reach.at_work => {
+                self.not_begun(&request);
+                self.note_unsent(&request);
+                match self.unreached(request.account, &heard.said, now) {
+                    Ok(rest) => self.rest(request, rest, now),
+                    Err(error) => self.fail(request, error, now),
                 }
             }
-            _ => self.passed_as(id, None, (class, in_doubt), said, now),
+            _ => self.passed(request, None, class, heard, now),
         }
     }
 
-    /// A passing state of the provider: the request is tried again, or has no try left.
-    fn passed(&mut self, id: RequestId, moment: Option<Moment>, said: Said, now: Now) {
-        let class = moment.map_or(("unsettled", false), |it| (it.name(), it.in_doubt()));
-        self.passed_as(id, moment, class, said, now);
-    }
-
-    /// The same. `class`: the stable word for it, and whether the request may have had its effect.
-    pub(super) fn passed_as(
+    /// A passing state of the provider: the request is tried again, or has no try left. `class`: the stable
+    /// word for it, and whether the request may have had its effect.
+    pub(super) fn passed(
         &mut self,
-        id: RequestId,
+        mut request: Request,
         moment: Option<Moment>,
         (class, in_doubt): (&'static str, bool),
-        said: Said,
+        heard: Heard,
         now: Now,
     ) {
-        let Some(mut request) = self.requests.remove(&id) else {
-            return;
-        };
-        if let Purpose::Bulk(_) = request.purpose {
-            self.accounts[request.account].jobs.not_begun();
+        let account = &mut self.accounts[request.account];
+        let attempts = account.attempts.get();
+        let is_bulk = matches!(request.purpose, Purpose::Bulk(_));
+        if is_bulk {
+            account.jobs.not_begun();
             if matches!(moment, Some(Moment::Throttled { .. })) {
-                self.accounts[request.account].jobs.full(now.instant);
+                account.jobs.full(now.instant);
             }
         }
         let may_remove = self.may_remove(&request.purpose);
-        if let Purpose::Step(StepRequest { doubt, .. }) = &mut request.purpose {
-            doubt.effect |= in_doubt && may_remove;
-            doubt.unanswered |= in_doubt && may_remove && said.status.is_none();
+        if let Purpose::Step(step) = &mut request.purpose {
+            step.in_doubt |= in_doubt && may_remove;
+            step.unanswered |= in_doubt && may_remove && heard.said.status.is_none();
         }
-        let is_read = request.purpose.class() == Class::Read;
-        let attempts = self.accounts[request.account].attempts.get();
-        let is_step = matches!(request.purpose, Purpose::Step(_));
-        let is_doubtful_bulk = in_doubt && matches!(request.purpose, Purpose::Bulk(_));
+        let is_doubtful_bulk = in_doubt && is_bulk;
         let is_last = request.attempt >= attempts
             || is_doubtful_bulk
-            || (is_read && self.reach.is_over_at_first(now));
+            || (request.purpose.is_read() && self.reach.is_over_at_first(now));
         // What a server asks for holds also where this was the last try.
         let asks = moment.is_some_and(|moment| moment.asks_for().is_some());
         let rest = if is_last && !asks && !is_doubtful_bulk {
             Ok(Duration::ZERO)
         } else {
-            self.wait(&mut request, moment, &said, now)
+            self.wait(&mut request, moment, &heard.said, now)
         };
-        let attempt = request.attempt;
-        request.attempt += u32::from(!is_last);
-        self.requests.insert(id, request);
+        let is_step = request.step().is_some();
         match rest {
-            Err(error) => self.fail(id, error, now),
-            Ok(_) if is_doubtful_bulk => self.bulk_in_doubt(id, now),
-            Ok(_) if is_last && is_step => self.give_up(id, said, now),
+            Err(error) => self.fail(request, error, now),
+            Ok(_) if is_doubtful_bulk => self.bulk_in_doubt(request, now),
+            Ok(_) if is_last && is_step => self.give_up(request, heard, now),
             Ok(_) if is_last => {
                 let passing = RequestError::Passing {
-                    attempts: attempt,
+                    attempts: request.attempt,
                     class,
-                    status: said.status,
-                    detail: said.detail,
+                    said: heard.said,
                 };
-                self.fail(id, passing, now);
+                self.fail(request, passing, now);
             }
-            Ok(rest) => self.rest(id, now.instant + rest, now),
+            Ok(rest) => {
+                request.attempt += 1;
+                self.rest(request, rest, now);
+            }
         }
-    }
-
-    /// Tries a request again after `rest`.
-    pub(super) fn again_after(&mut self, id: RequestId, rest: Duration, now: Now) {
-        self.rest(id, now.instant + rest, now);
     }
 }

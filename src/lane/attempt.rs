@@ -1,122 +1,107 @@
 //! The way of every request until it leaves: limits, access, intent, sending. Which request goes first is
 //! decided here, and nowhere else. What its answer makes of it: `answers`.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use super::limits::{Counted, LEAVES_WITHIN, Permit, Wait};
-use super::requests::{Class, Leave, Purpose, Request, RequestId, Sent, Stage, host_of};
-use super::rows::Said;
-use super::{Lane, Now, Output, RequestError};
+use super::backoff::Backoff;
+use super::limits::{LEAVES_WITHIN, Permit, Wait};
+use super::requests::{Class, Flight, Purpose, Request, RequestId, Stage};
+use super::rows::Heard;
+use super::{Effect, Lane, Now, RequestError};
 use crate::domain::StopKind;
-
-/// Whether a request was let go, or failed.
-pub(super) enum Admitted {
-    Yes,
-    /// None was. When one may be; `None`: when something happened.
-    No(Option<Instant>),
-}
-
-/// Whether a request may leave.
-enum Ready {
-    Yes(Leave),
-    /// Something has to be asked first, or it has ended.
-    No,
-}
 
 impl Lane {
     /// Puts a new request in line.
-    pub(super) fn request(&mut self, account: usize, purpose: Purpose, now: Now) -> RequestId {
-        self.last_request += 1;
-        let id = RequestId(self.last_request);
-        let seed = self.accounts[account].seed ^ self.last_request;
-        self.requests
-            .insert(id, Request::new(account, purpose, seed));
-        self.line_up(id, now);
-        id
+    pub(super) fn request(&mut self, account: usize, purpose: Purpose, now: Now) {
+        let request = self.new_request(account, purpose);
+        self.line_up(request, now);
+    }
+
+    pub(super) fn new_request(&mut self, account: usize, purpose: Purpose) -> Request {
+        let id = self.new_id();
+        Request {
+            id,
+            account,
+            purpose,
+            attempt: 1,
+            tokens_rejected: 0,
+            roles_read: 0,
+            backoff: Backoff::new(self.accounts[account].seed ^ id.0),
+        }
+    }
+
+    pub(super) const fn new_id(&mut self) -> RequestId {
+        self.last_id += 1;
+        RequestId(self.last_id)
     }
 
     /// Puts a request in line, if its account begins anything yet.
-    pub(super) fn line_up(&mut self, id: RequestId, now: Now) {
-        let Some(request) = self.requests.get_mut(&id) else {
-            return;
-        };
-        request.stage = Stage::Waiting;
+    pub(super) fn line_up(&mut self, request: Request, now: Now) {
         if self.accounts[request.account].is_stopping {
-            self.fail(id, RequestError::Stopping, now);
-        } else {
-            let class = request.purpose.class();
-            self.waiting.entry(class).or_default().insert(id);
+            return self.fail(request, RequestError::Stopping, now);
         }
+        let waiting = self.waiting.entry(request.purpose.class()).or_default();
+        waiting.insert(request.id, request);
     }
 
-    /// Puts a request in line at `at`.
-    pub(super) fn rest(&mut self, id: RequestId, at: Instant, now: Now) {
-        if at <= now.instant {
-            return self.line_up(id, now);
+    /// Puts a request in line after `rest`.
+    pub(super) fn rest(&mut self, request: Request, rest: Duration, now: Now) {
+        if rest.is_zero() || self.accounts[request.account].is_stopping {
+            return self.line_up(request, now);
         }
-        let Some(request) = self.requests.get_mut(&id) else {
-            return;
-        };
-        request.stage = Stage::Resting;
-        if self.accounts[request.account].is_stopping {
-            self.fail(id, RequestError::Stopping, now);
-        } else {
-            self.resting.insert((at, id));
-        }
+        let at = now.instant + rest;
+        self.resting.insert((at, request.id), request);
     }
 
-    /// Takes a request out of whatever it waits in.
-    pub(super) fn take_out(&mut self, id: RequestId) -> Option<Request> {
-        let request = self.requests.remove(&id)?;
-        match &request.stage {
-            Stage::Waiting => {
-                if let Some(waiting) = self.waiting.get_mut(&request.purpose.class()) {
-                    waiting.remove(&id);
-                }
-            }
-            Stage::Resting => self.resting.retain(|(_, resting)| *resting != id),
-            Stage::Aside | Stage::Recording(_) | Stage::Sent(_) | Stage::Answered(..) => {}
-        }
-        Some(request)
+    /// Requests of an account that have not ended, but for those that wait for another.
+    pub(super) fn has_requests(&self, account: usize) -> bool {
+        let waiting = self.waiting.values().flat_map(|it| it.values());
+        let under_way = self.under_way.values().map(|(request, _)| request);
+        let mut all = waiting.chain(self.resting.values()).chain(under_way);
+        all.any(|it| it.account == account)
     }
 
     // --- Leaving ---
 
     /// Lets the next request go, if one may.
-    pub(super) fn admit(&mut self, now: Now) -> Admitted {
-        if !self.refused_reads.is_empty() {
-            return Admitted::No(None);
+    ///
+    /// # Errors
+    ///
+    /// None may. When one may; `None`: when something happened.
+    pub(super) fn admit(&mut self, now: Now) -> Result<(), Option<Instant>> {
+        if self.is_refused() {
+            return Err(None);
         }
         let bottleneck = self.limits.bottleneck(now.instant);
         let mut order: Vec<(bool, RequestId, Class)> = Vec::with_capacity(self.waiting.len());
-        for (class, ids) in &self.waiting {
-            if let Some(id) = ids.iter().find(|id| self.is_eligible(**id, *class)) {
+        for (class, waiting) in &self.waiting {
+            if let Some(request) = waiting.values().find(|it| self.is_eligible(it, *class)) {
                 let is_first = *class != Class::Read && class.step() == bottleneck;
-                order.push((!is_first, *id, *class));
+                order.push((!is_first, request.id, *class));
             }
         }
         order.sort_unstable();
         let mut soonest: Option<Instant> = None;
         for (is_other, id, class) in order {
-            if let Some(detail) = self.day_over.clone() {
+            if let Some(said) = self.day_over.clone() {
                 // What is left is theirs that are in flight.
                 if !self.limits.is_idle() {
-                    return Admitted::No(None);
+                    return Err(None);
                 }
-                let error = RequestError::account(StopKind::QuotaGone, None, detail);
-                self.fail(id, error, now);
-                return Admitted::Yes;
+                let reason = StopKind::QuotaGone;
+                self.fail_in_line((class, id), RequestError::Account { reason, said }, now);
+                return Ok(());
             }
             match self.limits.take(class.step(), now.instant) {
                 Ok(permit) => {
-                    self.leave(id, permit, now);
-                    return Admitted::Yes;
+                    self.leave((class, id), permit, now);
+                    return Ok(());
                 }
                 Err(Wait::TooLong(until)) => {
                     let wait = until.saturating_duration_since(now.instant);
                     let error = Self::too_long(wait, "the server asked to wait", now);
-                    self.fail(id, error, now);
-                    return Admitted::Yes;
+                    self.fail_in_line((class, id), error, now);
+                    return Ok(());
                 }
                 Err(Wait::Until(at)) => soonest = soonest.map_or(Some(at), |it| Some(it.min(at))),
                 Err(Wait::Answer) => {}
@@ -126,14 +111,22 @@ impl Lane {
                 break;
             }
         }
-        Admitted::No(soonest)
+        Err(soonest)
+    }
+
+    fn fail_in_line(&mut self, in_line: (Class, RequestId), error: RequestError, now: Now) {
+        if let Some(request) = self.take_out(in_line) {
+            self.fail(request, error, now);
+        }
+    }
+
+    /// Takes a request out of line.
+    pub(super) fn take_out(&mut self, (class, id): (Class, RequestId)) -> Option<Request> {
+        self.waiting.get_mut(&class)?.remove(&id)
     }
 
     /// Whether nothing but the limits keeps a request back.
-    fn is_eligible(&self, id: RequestId, class: Class) -> bool {
-        let Some(request) = self.requests.get(&id) else {
-            return false;
-        };
+    fn is_eligible(&self, request: &Request, class: Class) -> bool {
         let account = &self.accounts[request.account];
         if account.tokens.is_fetching && !matches!(request.purpose, Purpose::Token) {
             return false;
@@ -145,137 +138,125 @@ impl Lane {
         }
     }
 
-    /// Lets a request go that has its permit, or gives that back.
-    fn leave(&mut self, id: RequestId, permit: Permit, now: Now) {
-        let Ready::Yes(leave) = self.ready(id, permit, now) else {
-            self.limits.count(&permit, Counted::Never, now.instant);
-            self.limits.over(false, now.instant);
+    /// Lets a request go that has its permit, or gives that back where something has to be asked first: a
+    /// token that lives, and roles that are believed.
+    fn leave(&mut self, in_line: (Class, RequestId), permit: Permit, now: Now) {
+        let Some(mut request) = self.take_out(in_line) else {
             return;
         };
-        let Some(mut request) = self.take_out(id) else {
-            return;
+        let account = request.account;
+        let tokens = &mut self.accounts[account].tokens;
+        let granted = if matches!(request.purpose, Purpose::Token) {
+            if let Err(none) = tokens.ask(now.wall) {
+                self.give_back(&permit, now);
+                return self.no_token(account, none, now);
+            }
+            None
+        } else {
+            let Some(granted) = tokens.access(now.wall) else {
+                self.give_back(&permit, now);
+                self.line_up(request, now);
+                return self.fetch_token(account, now);
+            };
+            Some(granted)
+        };
+        if self.has_old_roles(&request, now) {
+            self.give_back(&permit, now);
+            return self.read_roles_again(request, now);
+        }
+        let flight = Flight {
+            permit: Some(permit),
+            granted,
+            host: String::new(),
+            at: now,
         };
         let intents = self.intents(&request, now);
         if intents.is_empty() {
-            self.requests.insert(id, request);
-            return self.send(id, leave, now);
+            return self.send(request, flight, now);
         }
         if let Purpose::Bulk(_) = request.purpose {
-            self.accounts[request.account].jobs.begin();
+            self.accounts[account].jobs.begin();
         }
         request.roles_read = 0;
-        request.stage = Stage::Recording(leave);
-        self.requests.insert(id, request);
-        self.output.push_back(Output::RecordFirst(id, intents));
+        let id = request.id;
+        self.under_way
+            .insert(id, (request, Stage::Recording(flight)));
+        self.output.push_back(Effect::RecordFirst(id, intents));
     }
 
-    /// Whether a request has all that it leaves with: a token that lives, and roles that are believed.
-    fn ready(&mut self, id: RequestId, permit: Permit, now: Now) -> Ready {
-        let Some(request) = self.requests.get(&id) else {
-            return Ready::No;
-        };
-        let place = request.account;
-        let permit = Some(permit);
-        if let Purpose::Token = request.purpose {
-            return match self.accounts[place].tokens.ask(now.wall) {
-                Ok(()) => Ready::Yes(Leave {
-                    permit,
-                    granted: None,
-                }),
-                Err(none) => {
-                    self.no_token(id, none, now);
-                    Ready::No
-                }
-            };
-        }
-        let Some(granted) = self.accounts[place].tokens.access(now.wall) else {
-            self.fetch_token(place, now);
-            return Ready::No;
-        };
-        if self.has_old_roles(id, now) {
-            self.read_roles_again(id, now);
-            return Ready::No;
-        }
-        Ready::Yes(Leave {
-            permit,
-            granted: Some(granted),
-        })
+    /// Gives back what a request took that does not leave.
+    fn give_back(&mut self, permit: &Permit, now: Now) {
+        self.limits.count(permit, None);
+        self.limits.over(false, now.instant);
     }
 
     /// The entries are durable that a request waited for.
     pub(super) fn recorded(&mut self, id: RequestId, now: Now) {
-        self.refused_reads.remove(&id);
-        let Some(request) = self.requests.get_mut(&id) else {
+        let Some((request, stage)) = self.under_way.remove(&id) else {
             return;
         };
-        match std::mem::replace(&mut request.stage, Stage::Aside) {
-            Stage::Recording(leave) => {
-                if self.is_still_open(id, &leave, now) {
-                    self.send(id, leave, now);
-                } else {
-                    self.hold_back(id, &leave, now);
-                }
+        match stage {
+            Stage::Recording(flight) if self.is_still_open(&request, &flight, now) => {
+                self.send(request, flight, now);
             }
-            Stage::Answered(sent, result) => self.judge(id, &sent, result, now),
-            other => request.stage = other,
+            Stage::Recording(flight) => {
+                // The intent is taken back.
+                if let Some(permit) = &flight.permit {
+                    self.give_back(permit, now);
+                }
+                self.note(&request, ("held_back", false), &Heard::default(), now);
+                self.not_begun(&request);
+                self.line_up(request, now);
+            }
+            Stage::Answered(flight, result) => self.judge(request, &flight, result, now),
+            Stage::Sent(_) => {
+                self.under_way.insert(id, (request, stage));
+            }
         }
+    }
+
+    /// Whether a read was refused for now whose entry is not durable yet. Until then nothing is made of the
+    /// refusal, and nothing leaves.
+    fn is_refused(&self) -> bool {
+        self.under_way.values().any(|(_, stage)| {
+            matches!(stage, Stage::Answered(_, Ok(reply)) if matches!(reply.status, 429 | 503))
+        })
     }
 
     /// Whether nothing came meanwhile that keeps a request from leaving.
-    fn is_still_open(&self, id: RequestId, leave: &Leave, now: Now) -> bool {
-        let Some(request) = self.requests.get(&id) else {
-            return false;
-        };
+    fn is_still_open(&self, request: &Request, flight: &Flight, now: Now) -> bool {
         let step = request.purpose.class().step();
-        let taken_at = leave.permit.map(|permit| permit.at());
         !self.accounts[request.account].is_stopping
-            && self.refused_reads.is_empty()
+            && !self.is_refused()
             && self.limits.paused_until(step, now.instant).is_none()
-            && taken_at.is_none_or(|at| now.instant - at <= LEAVES_WITHIN)
-    }
-
-    /// Takes the intent of a request back.
-    fn hold_back(&mut self, id: RequestId, leave: &Leave, now: Now) {
-        if let Some(permit) = &leave.permit {
-            self.limits.count(permit, Counted::Never, now.instant);
-            self.limits.over(false, now.instant);
-        }
-        self.note(id, ("held_back", false), &Said::default(), now);
-        self.not_begun(id);
-        self.line_up(id, now);
+            && now.instant - flight.at.instant <= LEAVES_WITHIN
     }
 
     /// A request for many is not under way any more, and began no job.
-    pub(super) fn not_begun(&mut self, id: RequestId) {
-        if let Some(request) = self.requests.get(&id)
-            && matches!(request.purpose, Purpose::Bulk(_))
-        {
+    pub(super) fn not_begun(&mut self, request: &Request) {
+        if let Purpose::Bulk(_) = request.purpose {
             self.accounts[request.account].jobs.not_begun();
         }
     }
 
-    pub(super) fn send(&mut self, id: RequestId, leave: Leave, now: Now) {
-        let Some(request) = self.requests.get_mut(&id) else {
-            return;
-        };
+    pub(super) fn send(&mut self, request: Request, mut flight: Flight, now: Now) {
         let account = &mut self.accounts[request.account];
         let provider = account.provider.as_ref();
-        let built = request.purpose.build(provider, leave.granted.as_ref());
-        let Some(http) = built else {
-            self.requests.remove(&id);
-            return;
-        };
-        if leave.granted.is_some() {
+        let built = request.purpose.build(provider, flight.granted.as_ref());
+        // It has none of the kind, and was not asked for one.
+        let Some(http) = built else { return };
+        if flight.granted.is_some() {
             account.tokens.used();
         }
-        let (host, at, wall) = (host_of(&http.url), now.instant, now.wall);
-        request.stage = Stage::Sent(Sent {
-            leave,
-            host,
-            at,
-            wall,
-        });
-        self.note_sent(id, now);
-        self.output.push_back(Output::Send(id, http));
+        let host = http.url.host_str().unwrap_or_default();
+        flight.host = match http.url.port() {
+            Some(port) => format!("{host}:{port}"),
+            None => host.to_owned(),
+        };
+        flight.at = now;
+        self.note_sent(&request.purpose, now);
+        let id = request.id;
+        self.under_way.insert(id, (request, Stage::Sent(flight)));
+        self.output.push_back(Effect::Send(id, http));
     }
 }

@@ -51,43 +51,23 @@ impl Backoff {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::{Backoff, WAIT_MAX, WAIT_MIN};
 
     #[test]
-    fn waits_stay_under_a_bound_that_doubles_up_to_a_minute() {
-        for seed in 0..200 {
-            let mut backoff = Backoff::new(seed);
+    fn waits_have_full_jitter_up_to_a_bound_that_doubles_or_from_there_on() {
+        let mut first = Vec::new();
+        for seed in 0..300 {
+            let (mut below, mut above) = (Backoff::new(seed), Backoff::new(seed));
             let mut bound = WAIT_MIN;
-            for _ in 0..12 {
-                assert!(backoff.next_wait() <= bound);
+            for turn in 0..12 {
+                let wait = below.next_wait();
+                assert!(wait <= bound);
+                assert!((bound..=bound * 2).contains(&above.next_wait_above()));
+                first.extend((turn == 0).then_some(wait));
                 bound = (bound * 2).min(WAIT_MAX);
             }
+            assert_eq!(Backoff::new(seed).next_wait(), first[first.len() - 1]);
         }
-    }
-
-    #[test]
-    fn waits_above_the_bound_are_never_short() {
-        for seed in 0..200 {
-            let mut backoff = Backoff::new(seed);
-            let mut bound = WAIT_MIN;
-            for _ in 0..12 {
-                let wait = backoff.next_wait_above();
-                assert!((bound..=bound * 2).contains(&wait));
-                bound = (bound * 2).min(WAIT_MAX);
-            }
-        }
-    }
-
-    #[test]
-    fn the_same_seed_gives_the_same_waits_and_the_jitter_is_full() {
-        let waits = |seed| {
-            let mut backoff = Backoff::new(seed);
-            (0..6).map(|_| backoff.next_wait()).collect::<Vec<_>>()
-        };
-        assert_eq!(waits(7), waits(7));
-        let first: Vec<Duration> = (0..300).map(|seed| waits(seed)[0]).collect();
         assert!(first.iter().any(|wait| *wait < WAIT_MIN / 10));
         assert!(first.iter().any(|wait| *wait > WAIT_MIN * 9 / 10));
     }

@@ -11,7 +11,7 @@ use std::fmt;
 use std::num::NonZeroU64;
 use std::str::FromStr;
 
-use crate::domain::{Counted, Outcome, Position, StopKind};
+use crate::domain::{Counted, Outcome, Position, Said, StopKind};
 
 /// How many rows may fail, be refused or be left in doubt before their account stops.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -80,16 +80,6 @@ pub(super) struct Breaker {
     unknown: Recent,
 }
 
-/// Why a breaker tripped.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Trip {
-    pub(super) kind: StopKind,
-    /// The stable word for it.
-    pub(super) code: &'static str,
-    /// What was counted, in words.
-    pub(super) words: String,
-}
-
 impl Breaker {
     pub(super) fn new(limit: FailureLimit) -> Self {
         Self {
@@ -101,7 +91,7 @@ impl Breaker {
     }
 
     /// Counts a row that was sent and ended; returns why the account must stop, if it must.
-    pub(super) fn count(&mut self, outcome: Outcome) -> Option<Trip> {
+    pub(super) fn count(&mut self, outcome: Outcome) -> Option<(StopKind, Said)> {
         let (is_bad, is_unknown) = match outcome {
             Outcome::Failed | Outcome::Refused | Outcome::InDoubt => (true, false),
             Outcome::NotFound => (false, true),
@@ -118,14 +108,12 @@ impl Breaker {
         if is_bad && self.too_many_bad() {
             return Some(self.trip_by_failures());
         }
-        (is_unknown && self.too_many_unknown()).then(|| Trip {
-            kind: StopKind::NotFoundRun,
-            code: "not_found_run",
-            words: format!(
-                "{} of the last {} rows name users whom this account does not know",
-                self.unknown.marked,
-                self.unknown.rows.len()
-            ),
+        (is_unknown && self.too_many_unknown()).then(|| {
+            let words = format!(
+                "{} rows name users whom this account does not know",
+                self.unknown
+            );
+            (StopKind::NotFoundRun, Said::own("not_found_run", words))
         })
     }
 
@@ -146,25 +134,16 @@ impl Breaker {
         unknown > UNKNOWN_MAX && unknown * 2 > rows
     }
 
-    fn trip_by_failures(&self) -> Trip {
+    fn trip_by_failures(&self) -> (StopKind, Said) {
         let counted = match self.limit {
-            FailureLimit::Rows(_) => format!("{} rows", self.bad),
-            FailureLimit::Default | FailureLimit::Percent(_) => {
-                format!(
-                    "{} of the last {} rows",
-                    self.recent.marked,
-                    self.recent.rows.len()
-                )
-            }
+            FailureLimit::Rows(_) => self.bad.to_string(),
+            FailureLimit::Default | FailureLimit::Percent(_) => self.recent.to_string(),
         };
-        Trip {
-            kind: StopKind::FailureLimit,
-            code: "failure_limit",
-            words: format!(
-                "{counted} failed, were refused or are in doubt; the limit is {}",
-                self.limit
-            ),
-        }
+        let words = format!(
+            "{counted} rows failed, were refused or are in doubt; the limit is {}",
+            self.limit
+        );
+        (StopKind::FailureLimit, Said::own("failure_limit", words))
     }
 }
 
@@ -174,6 +153,12 @@ struct Recent {
     rows: VecDeque<bool>,
     rows_max: usize,
     marked: usize,
+}
+
+impl fmt::Display for Recent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of the last {}", self.marked, self.rows.len())
+    }
 }
 
 impl Recent {
@@ -273,106 +258,76 @@ impl Canary {
 mod tests {
     use rstest::rstest;
 
-    use super::{Breaker, Canary, FailureLimit, Trip};
+    use super::{Breaker, Canary, FailureLimit};
     use crate::domain::{Outcome, Position, StopKind};
-
-    /// Feeds `rows` to a fuse; where it blew, counted from 1, and why.
-    fn blows(
-        limit: FailureLimit,
-        rows: impl IntoIterator<Item = Outcome>,
-    ) -> Option<(usize, Trip)> {
-        let mut fuse = Breaker::new(limit);
-        let mut rows = rows.into_iter().enumerate();
-        rows.find_map(|(place, row)| Some((place + 1, fuse.count(row)?)))
-    }
-
-    fn good(n: usize) -> Vec<Outcome> {
-        vec![Outcome::Deleted; n]
-    }
-
-    fn of(parts: &[(Outcome, usize)]) -> Vec<Outcome> {
-        let each = parts.iter();
-        each.flat_map(|(outcome, n)| vec![*outcome; *n]).collect()
-    }
 
     const BAD: Outcome = Outcome::Refused;
     const FINE: Outcome = Outcome::AlreadyGone;
+    const UNKNOWN: Outcome = Outcome::NotFound;
+    const DEFAULT: FailureLimit = FailureLimit::Default;
+    const TENTH: FailureLimit = FailureLimit::Percent(10.0);
+
+    /// Where a breaker trips, counted from 1, and why.
+    fn tripped(
+        limit: FailureLimit,
+        rows: impl IntoIterator<Item = Outcome>,
+    ) -> Option<(usize, StopKind)> {
+        let mut breaker = Breaker::new(limit);
+        let mut rows = rows.into_iter().zip(1..);
+        rows.find_map(|(row, number)| Some((number, breaker.count(row)?.0)))
+    }
 
     #[rstest]
-    #[case::forty_nine(FailureLimit::Default, &[(BAD, 49), (FINE, 5000)], None)]
-    #[case::fifty_at_the_start(FailureLimit::Default, &[(BAD, 60)], Some(50))]
-    #[case::fifty_within_the_window(FailureLimit::Default, &[(BAD, 25), (FINE, 950), (BAD, 30)], Some(1_000))]
-    #[case::fifty_over_more_than_it(FailureLimit::Default, &[(BAD, 25), (FINE, 976), (BAD, 25)], None)]
-    #[case::a_burst_after_a_long_good_time(FailureLimit::Default, &[(FINE, 10_000), (BAD, 50)], Some(10_050))]
+    #[case::forty_nine(DEFAULT, &[(BAD, 49), (FINE, 5000)], None)]
+    #[case::fifty_at_the_start(DEFAULT, &[(BAD, 60)], Some(50))]
+    #[case::fifty_within_the_window(DEFAULT, &[(BAD, 25), (FINE, 950), (BAD, 30)], Some(1_000))]
+    #[case::fifty_over_more_than_it(DEFAULT, &[(BAD, 25), (FINE, 976), (BAD, 25)], None)]
+    #[case::a_burst_after_a_long_good_time(DEFAULT, &[(FINE, 10_000), (BAD, 50)], Some(10_050))]
     #[case::a_typed_number_is_of_all_rows(FailureLimit::Rows(3), &[(BAD, 2), (FINE, 5_000), (BAD, 1)], Some(5_003))]
     #[case::one(FailureLimit::Rows(1), &[(FINE, 900), (BAD, 1)], Some(901))]
-    #[case::no_percentage_of_few(FailureLimit::Percent(10.0), &[(BAD, 49)], None)]
-    #[case::but_of_fifty(FailureLimit::Percent(10.0), &[(BAD, 50)], Some(50))]
-    #[case::a_tenth(FailureLimit::Percent(10.0), &[(FINE, 901), (BAD, 100)], Some(1_001))]
-    #[case::less_than_a_tenth(FailureLimit::Percent(10.0), &[(FINE, 901), (BAD, 99), (FINE, 100)], None)]
+    #[case::no_percentage_of_few(TENTH, &[(BAD, 49)], None)]
+    #[case::but_of_fifty(TENTH, &[(BAD, 50)], Some(50))]
+    #[case::a_tenth(TENTH, &[(FINE, 901), (BAD, 100)], Some(1_001))]
+    #[case::less_than_a_tenth(TENTH, &[(FINE, 901), (BAD, 99), (FINE, 100)], None)]
     #[case::a_good_row_never_stops(FailureLimit::Percent(1.0), &[(BAD, 1), (FINE, 60)], None)]
-    fn the_limit_holds(
+    #[case::twenty_unknown(DEFAULT, &[(UNKNOWN, 20)], None)]
+    #[case::twenty_one(DEFAULT, &[(UNKNOWN, 21)], Some(21))]
+    #[case::half_of_few(DEFAULT, &[(FINE, 21), (UNKNOWN, 21)], None)]
+    #[case::over_half_of_few(DEFAULT, &[(FINE, 20), (UNKNOWN, 21)], Some(41))]
+    #[case::half_of_fifty(DEFAULT, &[(FINE, 5_000), (UNKNOWN, 25), (FINE, 5_000)], None)]
+    #[case::over_half_of_fifty(DEFAULT, &[(FINE, 5_000), (UNKNOWN, 30)], Some(5_026))]
+    fn a_breaker_trips_at(
         #[case] limit: FailureLimit,
-        #[case] rows: &[(Outcome, usize)],
+        #[case] parts: &[(Outcome, usize)],
         #[case] at: Option<usize>,
     ) {
-        let blown = blows(limit, of(rows));
-        assert_eq!(blown.as_ref().map(|(place, _)| *place), at);
-        if let Some((_, blown)) = blown {
-            assert_eq!(blown.kind, StopKind::FailureLimit);
-        }
+        let rows = parts.iter().flat_map(|(outcome, n)| vec![*outcome; *n]);
+        let is_unknown = parts.iter().any(|(outcome, _)| *outcome == UNKNOWN);
+        let reason = if is_unknown {
+            StopKind::NotFoundRun
+        } else {
+            StopKind::FailureLimit
+        };
+        assert_eq!(tripped(limit, rows), at.map(|at| (at, reason)));
     }
 
     #[test]
-    fn what_is_bad_is_failed_refused_or_in_doubt() {
+    fn failed_refused_and_in_doubt_are_bad_and_an_even_part_of_them_never_stops() {
         for outcome in Outcome::ALL {
-            let bad = matches!(
-                outcome,
-                Outcome::Failed | Outcome::Refused | Outcome::InDoubt
-            );
-            let blown = blows(FailureLimit::Rows(1), [outcome]);
-            assert_eq!(blown.is_some(), bad, "{outcome}");
+            let is_bad = [Outcome::Failed, BAD, Outcome::InDoubt].contains(&outcome);
+            let tripped = tripped(FailureLimit::Rows(1), [outcome]);
+            assert_eq!(tripped.is_some(), is_bad, "{outcome}");
         }
-    }
-
-    #[test]
-    fn refusals_spread_evenly_never_stop_a_long_run() {
-        let rows = (0..20_000).map(|row| if row % 50 == 0 { BAD } else { FINE });
-        assert_eq!(blows(FailureLimit::Default, rows), None);
-    }
-
-    const UNKNOWN: Outcome = Outcome::NotFound;
-
-    #[rstest]
-    #[case::twenty(&[(UNKNOWN, 20)], None)]
-    #[case::twenty_one(&[(UNKNOWN, 21)], Some(21))]
-    #[case::half_of_few(&[(FINE, 21), (UNKNOWN, 21)], None)]
-    #[case::over_half_of_few(&[(FINE, 20), (UNKNOWN, 21)], Some(41))]
-    #[case::half_of_fifty(&[(FINE, 5_000), (UNKNOWN, 25), (FINE, 5_000)], None)]
-    #[case::over_half_of_fifty(&[(FINE, 5_000), (UNKNOWN, 30)], Some(5_026))]
-    fn a_run_of_unknown_users_stops(#[case] rows: &[(Outcome, usize)], #[case] at: Option<usize>) {
-        let blown = blows(FailureLimit::Default, of(rows));
-        assert_eq!(blown.as_ref().map(|(place, _)| *place), at);
-        if let Some((_, blown)) = blown {
-            assert_eq!(blown.kind, StopKind::NotFoundRun);
+        for (other, every) in [(BAD, 50), (UNKNOWN, 2)] {
+            let rows = (0..20_000).map(|row| {
+                if row % every == every - 1 {
+                    other
+                } else {
+                    FINE
+                }
+            });
+            assert_eq!(tripped(DEFAULT, rows), None);
         }
-    }
-
-    #[test]
-    fn unknown_users_in_every_other_row_are_an_old_file() {
-        let rows = (0..20_000).map(|row| if row % 2 == 0 { FINE } else { UNKNOWN });
-        assert_eq!(blows(FailureLimit::Default, rows), None);
-    }
-
-    #[test]
-    fn the_memory_of_a_breaker_is_bounded() {
-        let mut fuse = Breaker::new(FailureLimit::Rows(u64::MAX));
-        for row in good(100_000) {
-            fuse.count(row);
-        }
-        assert_eq!(fuse.recent.rows.len(), super::WINDOW_ROWS);
-        assert_eq!(fuse.unknown.rows.len(), super::UNKNOWN_WINDOW_ROWS);
-        assert!(fuse.recent.rows.capacity() < 2 * super::WINDOW_ROWS);
     }
 
     #[test]
@@ -380,16 +335,8 @@ mod tests {
         let at = |row| Position { row, line: row + 1 };
         assert!(Canary::new(None).is_over());
         for (outcomes, whole, over) in [
-            (
-                &[Outcome::Deleted, Outcome::AlreadyGone, Outcome::Deleted][..],
-                false,
-                true,
-            ),
-            (
-                &[Outcome::Deleted, Outcome::Refused, Outcome::NotFound],
-                false,
-                false,
-            ),
+            (&[Outcome::Deleted, FINE, Outcome::Deleted][..], false, true),
+            (&[Outcome::Deleted, BAD, UNKNOWN], false, false),
             (&[Outcome::Deleted], false, false),
             (&[Outcome::Deleted], true, true),
             (&[Outcome::Failed], true, false),
@@ -413,19 +360,17 @@ mod tests {
         }
     }
 
-    #[rstest]
-    #[case("50", Some(FailureLimit::Rows(50)))]
-    #[case("5%", Some(FailureLimit::Percent(5.0)))]
-    #[case("2.5 %", Some(FailureLimit::Percent(2.5)))]
-    #[case("0", None)]
-    #[case("0%", None)]
-    #[case("101%", None)]
-    #[case("nan%", None)]
-    #[case("-1", None)]
-    #[case("1.5", None)]
-    #[case("", None)]
-    #[case("many", None)]
-    fn a_limit_is_read(#[case] text: &str, #[case] limit: Option<FailureLimit>) {
-        assert_eq!(text.parse().ok(), limit);
+    #[test]
+    fn a_limit_is_a_number_or_a_percentage() {
+        for (text, limit) in [
+            ("50", FailureLimit::Rows(50)),
+            ("5%", FailureLimit::Percent(5.0)),
+            ("2.5 %", FailureLimit::Percent(2.5)),
+        ] {
+            assert_eq!(text.parse(), Ok(limit));
+        }
+        for text in ["0", "0%", "101%", "nan%", "-1", "1.5", "", "many"] {
+            assert!(text.parse::<FailureLimit>().is_err(), "{text}");
+        }
     }
 }

@@ -4,62 +4,67 @@
 use std::time::Instant;
 
 use super::account::Account;
-use super::jobs::EndedJob;
-use super::lookups::{Batch, For, Stood, protected_by};
-use super::requests::{BulkRequest, Class, Purpose, RequestId, Told};
-use super::rows::{Said, StepEnd, bulk_answered};
+use super::jobs::Job;
+use super::lookups::{Batch, For, protected_by};
+use super::requests::{BulkRequest, Class, Meaning, Purpose, Request};
+use super::rows::{Heard, Row, StepEnd, said};
 use super::{Lane, Now, RequestError};
-use crate::domain::{Entry, JobId, Outcome, StopKind};
+use crate::domain::{Attempted, Entry, JobId, Outcome, Said, StopKind};
 use crate::provider::{Bulk, Detail, ItemEnd, JobState, LookupFor};
 
 impl Lane {
     /// Sends `rows` in one request.
-    pub(super) fn send_many(&mut self, place: usize, rows: Vec<u64>, now: Now) {
+    pub(super) fn send_many(&mut self, account: usize, rows: Vec<u64>, now: Now) {
         let first = rows.first().and_then(|row| self.rows.get(row));
-        let Some(step) = first.and_then(super::rows::Row::step) else {
+        let Some(step) = first.and_then(Row::step) else {
             return;
         };
         let ids = rows.iter().filter_map(|row| self.rows.get(row));
         let ids = ids.map(|row| row.task.id.clone()).collect();
         let bulk = BulkRequest { rows, step, ids };
-        self.request(place, Purpose::Bulk(bulk), now);
+        self.request(account, Purpose::Bulk(bulk), now);
     }
 
     /// A request for many was answered.
-    pub(super) fn bulk_told(
+    pub(super) fn bulk_answered(
         &mut self,
-        place: usize,
+        account: usize,
         bulk: BulkRequest,
-        told: Told,
-        said: &Said,
+        meaning: Meaning,
+        said: Said,
         now: Now,
     ) {
-        let name = self.accounts[place].name.clone();
-        let jobs = &mut self.accounts[place].jobs;
-        if let Told::Job(job) = told {
-            let none = Said {
-                detail: Detail::default(),
-                ..said.clone()
-            };
-            let mut answered = bulk_answered(&bulk, name, (None, false), &none, now);
-            answered.job = Some(job.clone());
-            jobs.begun(job, bulk.rows.clone(), now.instant);
+        let job = match meaning {
+            Meaning::Job(job) => Some(job),
+            _ => None,
+        };
+        self.record(Entry::Bulk(Attempted {
+            row: bulk.rows.first().copied().unwrap_or_default(),
+            account: self.accounts[account].name.clone(),
+            step: bulk.step,
+            job: job.clone(),
+            attempt: None,
+            class: job.is_none().then(|| "refused".to_owned()),
+            in_doubt: false,
+            said,
+            at: now.wall,
+        }));
+        let jobs = &mut self.accounts[account].jobs;
+        jobs.not_begun();
+        if let Some(job) = job {
+            jobs.adopt(job, bulk.rows.iter().copied(), now.instant);
             self.mark_many(&bulk.rows);
-            self.record(Entry::Bulk(answered));
         } else {
             // This account has no such request, or its caller not the right to it.
-            jobs.not_begun();
-            let class = (Some("refused"), false);
-            self.record(Entry::Bulk(bulk_answered(&bulk, name, class, said, now)));
-            self.accounts[place].one_by_one = true;
-            self.send_alone(place, bulk.rows);
+            self.accounts[account].one_by_one = true;
+            self.send_alone(account, bulk.rows);
         }
     }
 
     /// A request for many brought nothing, and nothing was done.
     pub(super) fn bulk_failed(
         &mut self,
-        place: usize,
+        account: usize,
         bulk: BulkRequest,
         error: RequestError,
         now: Now,
@@ -69,22 +74,20 @@ impl Lane {
             // Deleting one by one may be allowed where this is not, and tells for itself.
             RequestError::Account {
                 reason: StopKind::NotPermitted | StopKind::WrongTenant,
-                status: Some(_),
-                ..
+                said: Said {
+                    status: Some(_), ..
+                },
             } => {
-                self.accounts[place].one_by_one = true;
-                self.send_alone(place, bulk.rows);
+                self.accounts[account].one_by_one = true;
+                self.send_alone(account, bulk.rows);
             }
-            RequestError::Passing { .. } => self.send_alone(place, bulk.rows),
-            error @ RequestError::Account { .. } => self.condemn(place, error, now),
+            RequestError::Passing { .. } => self.send_alone(account, bulk.rows),
+            error @ RequestError::Account { .. } => self.condemn(account, error, now),
         }
     }
 
     /// A request for many may have begun a job; no answer says so.
-    pub(super) fn bulk_in_doubt(&mut self, id: RequestId, now: Now) {
-        let Some(request) = self.requests.remove(&id) else {
-            return;
-        };
+    pub(super) fn bulk_in_doubt(&mut self, request: Request, now: Now) {
         if let Purpose::Bulk(bulk) = request.purpose {
             self.mark_many(&bulk.rows);
             let rows: Vec<_> = bulk.rows.into_iter().map(|row| (row, None)).collect();
@@ -104,11 +107,10 @@ impl Lane {
     }
 
     /// Rows go on one by one.
-    pub(super) fn send_alone(&mut self, place: usize, rows: Vec<u64>) {
+    pub(super) fn send_alone(&mut self, account: usize, rows: Vec<u64>) {
         for row in rows {
-            let step = self.rows.get(&row).and_then(super::rows::Row::step);
-            if let Some(step) = step {
-                let ready = &mut self.accounts[place].ready;
+            if let Some(step) = self.rows.get(&row).and_then(Row::step) {
+                let ready = &mut self.accounts[account].ready;
                 ready.entry(step).or_default().push_back(row);
             }
         }
@@ -116,11 +118,8 @@ impl Lane {
 
     /// The roles were read again of the users of a request for many. Leaves those who stand and are not
     /// protected. Those who do not stand any more go alone: no request for many may carry them.
-    pub(super) fn bulk_roles_read(&mut self, id: RequestId, batch: &Batch, now: Now) {
-        let Some(mut request) = self.requests.remove(&id) else {
-            return;
-        };
-        let place = request.account;
+    pub(super) fn bulk_roles_read(&mut self, mut request: Request, batch: &Batch, now: Now) {
+        let account = request.account;
         let Purpose::Bulk(bulk) = &mut request.purpose else {
             return;
         };
@@ -133,20 +132,19 @@ impl Lane {
             let Some(it) = self.rows.get(&row) else {
                 continue;
             };
-            if it.role.is_some_and(|role| role.stood == Stood::Active) {
+            if it.was_active() {
                 rows.push(row);
                 ids.push(it.task.id.clone());
             } else {
                 alone.push(row);
             }
         }
-        self.send_alone(place, alone);
-        if rows.is_empty() {
-            return;
-        }
         (bulk.rows, bulk.ids) = (rows, ids);
-        self.requests.insert(id, request);
-        self.line_up(id, now);
+        let is_empty = bulk.rows.is_empty();
+        self.send_alone(account, alone);
+        if !is_empty {
+            self.line_up(request, now);
+        }
     }
 
     // --- Jobs ---
@@ -156,70 +154,66 @@ impl Lane {
         if account.is_stopping {
             return None;
         }
-        let is_gathering = account
-            .queues
-            .iter()
-            .any(|queue| !queue.gathered.is_empty());
-        let mut bulk = self
-            .waiting
-            .iter()
-            .filter(|(class, _)| matches!(class, Class::Bulk(_)));
-        let is_feeding = is_gathering || bulk.any(|(_, ids)| !ids.is_empty());
+        let mut queues = account.queues.iter();
+        let is_gathering = queues.any(|queue| !queue.gathered.is_empty());
+        let mut waiting = self.waiting.iter();
+        let mut is_bulk = || {
+            waiting.any(|(class, waiting)| matches!(class, Class::Bulk(_)) && !waiting.is_empty())
+        };
+        let is_feeding = is_gathering || is_bulk();
         account
             .jobs
             .next_question(self.limits.interval(), is_feeding)
     }
 
     /// Asks about jobs whose time has come.
-    pub(super) fn ask_about_jobs(&mut self, place: usize, now: Now) {
-        let account = &self.accounts[place];
-        let due = self
-            .next_question(account)
-            .is_some_and(|at| at <= now.instant);
-        if !due {
-            return;
+    pub(super) fn ask_about_jobs(&mut self, index: usize, now: Now) {
+        let account = &self.accounts[index];
+        let next = self.next_question(account);
+        if next.is_some_and(|at| at <= now.instant) {
+            let most = account.provider.bulk().map_or(1, Bulk::jobs_asked_max);
+            let jobs = self.accounts[index].jobs.ask(most);
+            self.request(index, Purpose::Jobs(jobs), now);
         }
-        let most = account.provider.bulk().map_or(1, Bulk::jobs_asked_max);
-        let jobs = self.accounts[place].jobs.ask(most);
-        self.request(place, Purpose::Jobs(jobs), now);
     }
 
     /// How jobs stand was answered.
-    pub(super) fn jobs_told(
+    pub(super) fn jobs_answered(
         &mut self,
-        place: usize,
+        account: usize,
         asked: &[JobId],
         told: (Option<u16>, Vec<(JobId, JobState)>),
         now: Now,
     ) {
-        let ended = self.accounts[place].jobs.learn(asked, told, now.instant);
-        for job in ended {
-            self.job_ended(place, job, now);
+        let ended = self.accounts[account].jobs.learn(asked, told, now.instant);
+        for (id, job) in ended {
+            self.job_ended(account, &id, job, now);
         }
     }
 
     /// How jobs stand could not be asked.
     pub(super) fn jobs_failed(
         &mut self,
-        place: usize,
+        account: usize,
         asked: &[JobId],
         error: RequestError,
         now: Now,
     ) {
-        let lost = self.accounts[place].jobs.asking_failed(asked, now.instant);
+        let jobs = &mut self.accounts[account].jobs;
+        let lost = jobs.asking_failed(asked, now.instant);
         match error {
             RequestError::Stopping => {}
-            error @ RequestError::Account { .. } => self.condemn(place, error, now),
+            error @ RequestError::Account { .. } => self.condemn(account, error, now),
             RequestError::Passing { .. } => {
-                for job in lost {
-                    self.job_ended(place, job, now);
+                for (id, job) in lost {
+                    self.job_ended(account, &id, job, now);
                 }
             }
         }
     }
 
     /// A job ended, or is lost: each of its rows ends, or is looked up.
-    fn job_ended(&mut self, place: usize, job: EndedJob, now: Now) {
+    fn job_ended(&mut self, account: usize, id: &JobId, job: Job, now: Now) {
         let mut unclear = Vec::new();
         for row in job.rows {
             let Some(it) = self.rows.get_mut(&row) else {
@@ -227,38 +221,35 @@ impl Lane {
             };
             it.in_doubt = true;
             // What the provider's support would look for.
-            it.job = Some((job.id.clone(), job.status));
+            it.job = Some((id.clone(), job.status));
             match job.items.get(&it.task.id) {
                 Some(ItemEnd::Deleted) => {
-                    let said = self.job_said(row, Detail::default());
-                    self.end_step(row, StepEnd::new(Outcome::Deleted, said), now);
+                    let heard = self.job_heard(row, Detail::default());
+                    self.end_step(row, StepEnd::new(Outcome::Deleted, heard), now);
                 }
                 Some(ItemEnd::Refused(detail)) => unclear.push((row, Some(detail.clone()))),
                 None => unclear.push((row, None)),
             }
         }
-        self.look_up_unclear(place, &unclear, now);
+        self.look_up_unclear(account, &unclear, now);
     }
 
-    fn job_said(&self, row: u64, detail: Detail) -> Said {
+    fn job_heard(&self, row: u64, detail: Detail) -> Heard {
         let job = self.rows.get(&row).and_then(|row| row.job.as_ref());
-        Said {
-            status: job.and_then(|(_, status)| *status),
+        Heard {
+            said: said(job.and_then(|(_, status)| *status), detail),
             request_id: job.map(|(id, _)| id.as_str().to_owned()),
-            detail,
         }
     }
 
     /// Asks whether users still stand, of whom a job or a lost answer says nothing clear.
-    fn look_up_unclear(&mut self, place: usize, rows: &[(u64, Option<Detail>)], now: Now) {
-        let users_max = self.accounts[place]
-            .provider
-            .lookup_max(LookupFor::Roles)
-            .max(1);
+    fn look_up_unclear(&mut self, account: usize, rows: &[(u64, Option<Detail>)], now: Now) {
+        let provider = &self.accounts[account].provider;
+        let users_max = provider.lookup_max(LookupFor::Roles).max(1);
         for rows in rows.chunks(users_max) {
             let ids = rows.iter().filter_map(|(row, _)| self.rows.get(row));
             let ids = ids.map(|row| row.task.id.clone()).collect();
-            let batch = Batch::new(place, For::Unclear(rows.to_vec()), ids, Vec::new());
+            let batch = Batch::new(account, For::Unclear(rows.to_vec()), ids, Vec::new());
             self.look_up(batch, now);
         }
     }
@@ -275,19 +266,19 @@ impl Lane {
             let Some(it) = self.rows.get(&row) else {
                 continue;
             };
-            let place = it.account;
+            let account = it.account;
             let stands = batch.and_then(|batch| batch.is_active(&it.task.id));
             match (stands, refusal) {
                 (Some(false), _) => {
-                    let said = self.job_said(row, Detail::default());
-                    let end = self.settled(row, false, said);
+                    let heard = self.job_heard(row, Detail::default());
+                    let end = self.settled(row, false, heard);
                     self.end_step(row, end, now);
                 }
                 (Some(true), Some(detail)) => {
-                    let said = self.job_said(row, detail);
-                    self.end_step(row, StepEnd::new(Outcome::Refused, said), now);
+                    let heard = self.job_heard(row, detail);
+                    self.end_step(row, StepEnd::new(Outcome::Refused, heard), now);
                 }
-                (Some(true) | None, _) => self.send_alone(place, vec![row]),
+                (Some(true) | None, _) => self.send_alone(account, vec![row]),
             }
         }
     }

@@ -1,109 +1,76 @@
-//! Who is told what came of a request, by its purpose.
+//! Where the answer to a request goes, by its purpose.
 
-use super::requests::{Purpose, Request, RequestId, Stage, Told};
-use super::rows::{Said, StepEnd};
+use super::requests::{Meaning, Purpose, Request, Stage};
+use super::rows::{Heard, StepEnd};
 use super::{Lane, Now, RequestError};
-use crate::domain::{Entry, Outcome, Requested, UserState};
+use crate::domain::{Outcome, UserState};
 
 impl Lane {
     /// A request brought what it was sent for.
-    pub(super) fn told(&mut self, id: RequestId, told: Told, said: Said, now: Now) {
-        let Some(request) = self.requests.get(&id) else {
-            return;
-        };
-        let place = request.account;
+    pub(super) fn answered(&mut self, request: Request, meaning: Meaning, heard: Heard, now: Now) {
+        let account = request.account;
         // A step goes on, until it is known what its answer means.
-        if matches!(request.purpose, Purpose::Step(_)) {
-            return self.told_step(id, &told, said, now);
+        if request.step().is_some() {
+            return self.step_answered(request, &meaning, heard, now);
         }
-        let Some(request) = self.requests.remove(&id) else {
-            return;
-        };
-        match (request.purpose, told) {
-            (Purpose::Identify(question) | Purpose::PrimaryContact(question), told) => {
-                self.question_told(place, question, told);
+        match (request.purpose, meaning) {
+            (Purpose::Identify(question) | Purpose::PrimaryContact(question), meaning) => {
+                self.question_answered(account, question, meaning);
             }
-            (
-                ref purpose @ (Purpose::Roles(batch, _)
-                | Purpose::Role(batch, _)
-                | Purpose::User(batch, _)),
-                told,
-            ) => self.batch_told(batch, purpose, told, now),
-            (Purpose::Look(aside), Told::Users(states)) => {
+            (Purpose::Lookup(batch, purpose, ids), Meaning::Users(states)) => {
+                self.batch_answered(batch, purpose, (ids, states), now);
+            }
+            (Purpose::Look(aside), Meaning::Users(states)) => {
                 let state = states.first().unwrap_or(&UserState::Unknown);
                 self.looked(aside, state, now);
             }
-            (Purpose::Erasure(aside), Told::Users(states)) => {
-                self.erasure_told(aside, states.first(), now);
+            (Purpose::Erasure(aside), Meaning::Users(states)) => {
+                self.erasure_answered(aside, states.first(), now);
             }
-            (Purpose::Bulk(bulk), told) => self.bulk_told(place, bulk, told, &said, now),
-            (Purpose::Jobs(jobs), Told::Jobs(states)) => {
-                self.jobs_told(place, &jobs, (said.status, states), now);
+            (Purpose::Bulk(bulk), meaning) => {
+                self.bulk_answered(account, bulk, meaning, heard.said, now);
             }
-            (Purpose::Standing(rows, ids), Told::Users(states)) => {
-                self.verification_told(place, rows, (ids, states), now);
+            (Purpose::Jobs(jobs), Meaning::Jobs(states)) => {
+                self.jobs_answered(account, &jobs, (heard.said.status, states), now);
             }
-            (Purpose::Closer(row), Told::Users(states)) => {
-                self.closer_told(place, row, first(states), now);
-            }
-            (Purpose::Closest(row), Told::Users(states)) => {
-                self.record_verified(place, &row, first(states), now);
+            (Purpose::Verify(purpose, rows, ids), Meaning::Users(states)) => {
+                self.verification_answered(account, purpose, rows, (ids, states), now);
             }
             _ => {}
         }
     }
 
     /// A request brought nothing, and is not tried again.
-    pub(super) fn fail(&mut self, id: RequestId, error: RequestError, now: Now) {
-        let Some(request) = self.take_out(id) else {
-            return;
-        };
-        let Request {
-            account: place,
-            purpose,
-            ..
-        } = request;
-        match purpose {
-            Purpose::Identify(question) | Purpose::PrimaryContact(question) => {
-                self.question_failed(place, (question, &purpose), error);
+    pub(super) fn fail(&mut self, request: Request, error: RequestError, now: Now) {
+        let account = request.account;
+        match request.purpose {
+            ref purpose @ (Purpose::Identify(question) | Purpose::PrimaryContact(question)) => {
+                self.question_failed(account, (question, purpose), error);
             }
-            Purpose::Token => self.accounts[place].tokens.is_fetching = false,
-            Purpose::Roles(batch, _) | Purpose::Role(batch, _) | Purpose::User(batch, _) => {
-                self.batch_failed(batch, error, now);
-            }
-            Purpose::Look(aside) => self.look_failed(&aside, error, now),
+            Purpose::Token => self.accounts[account].tokens.is_fetching = false,
+            Purpose::Lookup(batch, ..) => self.batch_failed(batch, error, now),
+            Purpose::Look(aside) => self.look_failed(aside, error, now),
             Purpose::Erasure(aside) if matches!(error, RequestError::Stopping) => {
-                self.look_failed(&aside, error, now);
+                self.look_failed(aside, error, now);
             }
-            Purpose::Erasure(aside) => self.erasure_told(aside, None, now),
-            Purpose::Bulk(bulk) => self.bulk_failed(place, bulk, error, now),
-            Purpose::Jobs(jobs) => self.jobs_failed(place, &jobs, error, now),
-            Purpose::Standing(rows, _) => self.not_verified(place, rows, error, now),
-            Purpose::Closer(row) | Purpose::Closest(row) => {
-                self.not_verified(place, vec![row], error, now);
-            }
+            Purpose::Erasure(aside) => self.erasure_answered(aside, None, now),
+            Purpose::Bulk(bulk) => self.bulk_failed(account, bulk, error, now),
+            Purpose::Jobs(jobs) => self.jobs_failed(account, &jobs, error, now),
+            Purpose::Verify(_, rows, _) => self.not_verified(account, rows, error, now),
             // It stays pending.
-            Purpose::Step(_) => self.condemn(place, error, now),
+            Purpose::Step(_) => self.condemn(account, error, now),
         }
     }
 
     /// Stops an account for an error that is about all of it.
-    pub(super) fn condemn(&mut self, place: usize, error: RequestError, now: Now) {
-        if let RequestError::Account {
-            reason,
-            status,
-            detail,
-        } = error
-        {
-            self.stop_account(place, (reason, status), detail, now);
+    pub(super) fn condemn(&mut self, account: usize, error: RequestError, now: Now) {
+        if let RequestError::Account { reason, said } = error {
+            self.stop_account(account, reason, said, now);
         }
     }
 
     /// A person would not wait for the answer: what was asked to be done is in doubt.
-    pub(super) fn abandoned(&mut self, id: RequestId, now: Now) {
-        let Some(request) = self.requests.remove(&id) else {
-            return;
-        };
+    pub(super) fn abandoned(&mut self, request: Request, now: Now) {
         let rows = match request.purpose {
             Purpose::Step(step) => vec![step.row],
             Purpose::Bulk(bulk) => {
@@ -114,47 +81,28 @@ impl Lane {
         };
         for row in rows {
             // Cut off by the person: no failure of the row's.
-            self.record_end(row, StepEnd::new(Outcome::InDoubt, Said::default()), now);
+            let end = StepEnd::new(Outcome::InDoubt, Heard::default());
+            self.record_end(row, end, now);
         }
     }
 
     /// Waits for nothing any more.
     pub(super) fn abandon(&mut self, now: Now) {
-        let ids: Vec<RequestId> = self.requests.keys().copied().collect();
-        for id in ids {
-            let Some(request) = self.requests.get_mut(&id) else {
-                continue;
-            };
-            match std::mem::replace(&mut request.stage, Stage::Aside) {
-                Stage::Sent(sent) => {
-                    let is_read = request.purpose.class() == super::requests::Class::Read;
-                    if is_read {
-                        let requested = Entry::Request(Requested {
-                            account: self.accounts[request.account].name.clone(),
-                            what: request.purpose.name().to_owned(),
-                            sent_at: sent.wall,
-                            at: now.wall,
-                            status: None,
-                        });
-                        self.record(requested);
-                        self.requests.remove(&id);
-                    } else {
-                        self.abandoned(id, now);
-                    }
+        self.waiting.clear();
+        self.resting.clear();
+        self.batches.clear();
+        for (request, stage) in std::mem::take(&mut self.under_way).into_values() {
+            match stage {
+                Stage::Sent(flight) if request.purpose.is_read() => {
+                    let requested = self.requested(&request, &flight, None, now);
+                    self.record(requested);
                 }
+                Stage::Sent(_) => self.abandoned(request, now),
                 Stage::Recording(_) => {
-                    self.note(id, ("held_back", false), &Said::default(), now);
-                    self.requests.remove(&id);
+                    self.note(&request, ("held_back", false), &Heard::default(), now);
                 }
-                Stage::Answered(..) | Stage::Aside | Stage::Waiting | Stage::Resting => {
-                    self.requests.remove(&id);
-                }
+                Stage::Answered(..) => {}
             }
         }
     }
-}
-
-/// The state of the one user who was asked about.
-fn first(states: Vec<UserState>) -> UserState {
-    states.into_iter().next().unwrap_or(UserState::NotListed)
 }

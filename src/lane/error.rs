@@ -2,8 +2,7 @@
 
 use thiserror::Error;
 
-use crate::domain::StopKind;
-use crate::provider::Detail;
+use crate::domain::{Said, StopKind};
 
 /// Why a read brought nothing, or a lane cannot go on.
 #[derive(Debug, Clone, Error)]
@@ -12,55 +11,41 @@ pub enum RequestError {
     #[error("the run is stopping")]
     Stopping,
     /// The account is condemned.
-    #[error("{}", told(*.reason, detail))]
+    #[error("{}", describe(*.reason, said))]
     Account {
         /// Why.
         reason: StopKind,
-        /// The HTTP status that said so.
-        status: Option<u16>,
-        /// The provider's words.
-        detail: Detail,
+        /// What the provider said, or our own reason.
+        said: Said,
     },
     /// Every attempt at a read met a passing error.
-    #[error("{attempts} attempts failed, the last with {}", brief(.class, *.status, detail))]
+    #[error("{attempts} attempts failed, the last with {}", brief(.class, said))]
     Passing {
         /// How many attempts were made.
         attempts: u32,
         /// The stable word for the last error.
         class: &'static str,
-        /// The last HTTP status; `None`: no answer came.
-        status: Option<u16>,
-        /// The provider's words, or the network's.
-        detail: Detail,
+        /// What the provider said last, or the network.
+        said: Said,
     },
 }
 
-impl RequestError {
-    /// The account is condemned for `reason`, as an answer of `status` says.
-    pub(super) const fn account(reason: StopKind, status: Option<u16>, detail: Detail) -> Self {
-        Self::Account {
-            reason,
-            status,
-            detail,
-        }
-    }
+fn describe(reason: StopKind, said: &Said) -> String {
+    let parts = [
+        Some(reason.describe()),
+        said.code.as_deref(),
+        said.message.as_deref(),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(": ")
 }
 
-fn told(reason: StopKind, detail: &Detail) -> String {
-    let words = [detail.code.as_deref(), detail.message.as_deref()];
-    let words: Vec<&str> = words.into_iter().flatten().collect();
-    if words.is_empty() {
-        reason.told().to_owned()
-    } else {
-        format!("{}: {}", reason.told(), words.join(": "))
-    }
-}
-
-fn brief(class: &str, status: Option<u16>, detail: &Detail) -> String {
-    let mut text = status.map_or_else(|| class.to_owned(), |status| format!("{class} ({status})"));
-    if let Some(message) = &detail.message {
-        text.push_str(": ");
-        text.push_str(message);
-    }
-    text
+fn brief(class: &str, said: &Said) -> String {
+    let status = said.status.map(|status| format!(" ({status})"));
+    let message = said.message.as_ref().map(|message| format!(": {message}"));
+    [
+        class.to_owned(),
+        status.unwrap_or_default(),
+        message.unwrap_or_default(),
+    ]
+    .concat()
 }

@@ -39,7 +39,7 @@ const JOB_TIME_MAX: Duration = Duration::from_hours(1);
 /// The jobs of one account.
 #[derive(Debug, Default)]
 pub(super) struct Jobs {
-    open: BTreeMap<JobId, OpenJob>,
+    open: BTreeMap<JobId, Job>,
     /// Requests in flight that may begin a job.
     beginning: usize,
     /// How many jobs may be under way.
@@ -58,22 +58,16 @@ pub(super) struct Jobs {
     failed: u32,
 }
 
+/// A job that is under way, has ended, or is lost.
 #[derive(Debug)]
-struct OpenJob {
+pub(super) struct Job {
     since: Instant,
     missing: u32,
     /// The rows that it carries.
-    rows: Vec<u64>,
-}
-
-/// A job that ended, or is lost.
-#[derive(Debug)]
-pub(super) struct EndedJob {
-    pub(super) id: JobId,
     pub(super) rows: Vec<u64>,
-    /// What it says of its users.
+    /// What it says of its users, once it has ended.
     pub(super) items: HashMap<UserId, ItemEnd>,
-    /// The HTTP status of the answer that told; `None`: none did.
+    /// The HTTP status of the answer that told how it ended; `None`: none did.
     pub(super) status: Option<u16>,
 }
 
@@ -106,24 +100,20 @@ impl Jobs {
         self.beginning = self.beginning.saturating_sub(1);
     }
 
-    /// It began `job`, which carries `rows`.
-    pub(super) fn begun(&mut self, job: JobId, rows: Vec<u64>, now: Instant) {
-        self.not_begun();
-        self.adopt(job, rows, now);
-    }
-
     /// Takes `job` for one under way that carries `rows` too.
-    pub(super) fn adopt(&mut self, job: JobId, rows: Vec<u64>, now: Instant) {
-        let open = self.open.entry(job).or_insert_with(|| OpenJob {
+    pub(super) fn adopt(&mut self, job: JobId, rows: impl IntoIterator<Item = u64>, now: Instant) {
+        let open = self.open.entry(job).or_insert_with(|| Job {
             since: now,
             missing: 0,
             rows: Vec::new(),
+            items: HashMap::new(),
+            status: None,
         });
         open.rows.extend(rows);
     }
 
-    /// Heeds what a server says of its limit: others may have jobs under way there too.
-    pub(super) fn heed(&mut self, hint: JobsHint) {
+    /// Observes what a server says of its limit: others may have jobs under way there too.
+    pub(super) fn observe(&mut self, hint: JobsHint) {
         let room = self.under_way().saturating_add(hint.remaining);
         self.limit = room.min(hint.total).clamp(1, self.limit_max.max(1));
     }
@@ -182,7 +172,7 @@ impl Jobs {
         asked: &[JobId],
         (status, told): (Option<u16>, Vec<(JobId, JobState)>),
         now: Instant,
-    ) -> Vec<EndedJob> {
+    ) -> Vec<(JobId, Job)> {
         self.is_asking = false;
         self.asked_at = Some(now);
         self.failed = 0;
@@ -222,7 +212,7 @@ impl Jobs {
     }
 
     /// Asking failed; returns the jobs that are given up for it.
-    pub(super) fn asking_failed(&mut self, asked: &[JobId], now: Instant) -> Vec<EndedJob> {
+    pub(super) fn asking_failed(&mut self, asked: &[JobId], now: Instant) -> Vec<(JobId, Job)> {
         self.is_asking = false;
         self.asked_at = Some(now);
         self.failed += 1;
@@ -240,27 +230,22 @@ impl Jobs {
         items: Vec<(UserId, ItemEnd)>,
         status: Option<u16>,
         now: Instant,
-    ) -> Option<EndedJob> {
-        let open = self.open.remove(id)?;
+    ) -> Option<(JobId, Job)> {
+        let mut job = self.open.remove(id)?;
         // Until the server says again how many there may be. One that begins in vain costs a pause.
         let at = self.refused_at.map(|at| at + RETRIED_AFTER);
         if at.is_none_or(|at| at <= now) {
             self.limit = (self.limit + 1).min(self.limit_max);
         }
-        Some(EndedJob {
-            id: id.clone(),
-            rows: open.rows,
-            items: items.into_iter().collect(),
-            status,
-        })
+        job.items = items.into_iter().collect();
+        job.status = status;
+        Some((id.clone(), job))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
-    use rstest::rstest;
+    use std::time::{Duration, Instant};
 
     use super::{GAP_MAX, JOB_TIME_MAX, Jobs, RETRIED_AFTER};
     use crate::domain::JobId;
@@ -268,11 +253,27 @@ mod tests {
 
     const INTERVAL: Duration = Duration::from_millis(150);
 
+    fn now() -> Instant {
+        tokio::time::Instant::now().into_std()
+    }
+
+    /// Asks about all jobs, each of which ends after `job_time`; how many ended.
+    fn asked(jobs: &mut Jobs, job_time: Duration, now: Instant) -> u64 {
+        let asked = jobs.ask(100);
+        let state = |id: &JobId| {
+            let is_over = now - jobs.open[id].since >= job_time;
+            let ended = is_over.then(|| JobState::Ended(Vec::new()));
+            (id.clone(), ended.unwrap_or(JobState::UnderWay))
+        };
+        let told = asked.iter().map(state).collect();
+        jobs.learn(&asked, (Some(200), told), now).len() as u64
+    }
+
     /// Begins `count` jobs of `job_time`, one each `begin_gap` while there may be more, and asks
     /// about them. Returns how many reads that took, and how long.
     fn worked(count: u64, job_time: Duration, begin_gap: Duration) -> (u32, Duration) {
         let mut jobs = Jobs::new(30);
-        let start = tokio::time::Instant::now().into_std();
+        let start = now();
         let (mut now, mut begin_at) = (start, start);
         let (mut begun, mut ended, mut reads) = (0, 0, 0);
         while ended < count {
@@ -280,57 +281,38 @@ mod tests {
             if begun < count && jobs.has_room() && question.is_none_or(|at| begin_at <= at) {
                 now = now.max(begin_at);
                 begun += 1;
-                jobs.begin();
-                jobs.begun(JobId::new(begun.to_string()), vec![begun], now);
+                jobs.adopt(JobId::new(begun.to_string()), [begun], now);
                 begin_at = now + begin_gap;
                 continue;
             }
             now = now.max(question.unwrap());
             reads += 1;
-            let asked = jobs.ask(100);
-            let told = asked.iter().map(|id| {
-                let is_over = now - jobs.open[id].since >= job_time;
-                let state = if is_over {
-                    JobState::Ended(Vec::new())
-                } else {
-                    JobState::UnderWay
-                };
-                (id.clone(), state)
-            });
-            let told = told.collect();
-            ended += jobs.learn(&asked, (Some(200), told), now).len() as u64;
+            ended += asked(&mut jobs, job_time, now);
         }
         (reads, now - start)
     }
 
-    #[rstest]
-    #[case::as_recorded(13_000, 300)]
-    #[case::slow(40_000, 300)]
-    #[case::quick(2_000, 300)]
-    #[case::at_once(100, 300)]
-    #[case::a_slow_account(13_000, 2_000)]
-    fn a_thousand_jobs_take_some_hundred_reads_and_little_waiting(
-        #[case] job_time: u64,
-        #[case] begin_gap: u64,
-    ) {
-        let job_time = Duration::from_millis(job_time);
-        let begin_gap = Duration::from_millis(begin_gap);
-        let (reads, took) = worked(1_000, job_time, begin_gap);
-        assert!(reads < 200, "{reads} in {took:?}");
-        // Either the begins or the jobs, 30 at a time, take longest; the rest is what asking costs.
-        let least = (begin_gap * 999 + job_time).max(job_time * 1_000 / 30);
-        assert!(took < least.mul_f64(1.6), "{took:?} of {least:?}");
-    }
-
-    #[rstest]
-    #[case(1, 13_000)]
-    #[case(3, 13_000)]
-    #[case(1, 900)]
-    fn a_few_jobs_are_known_soon_after_they_ended(#[case] count: u64, #[case] job_time: u64) {
-        let job_time = Duration::from_millis(job_time);
-        let (reads, took) = worked(count, job_time, INTERVAL);
-        assert!(reads <= 8, "{reads}");
-        assert!(took <= job_time * 2, "{took:?}");
+    #[test]
+    fn a_thousand_jobs_take_some_hundred_reads_and_little_waiting() {
+        let ms = Duration::from_millis;
+        for (job_time, begin_gap) in [
+            (ms(13_000), ms(300)),
+            (ms(40_000), ms(300)),
+            (ms(2_000), ms(300)),
+            (ms(100), ms(300)),
+            (ms(13_000), ms(2_000)),
+        ] {
+            let (reads, took) = worked(1_000, job_time, begin_gap);
+            assert!(reads < 200, "{reads} in {took:?}");
+            // Either the begins or the jobs, 30 at a time, take longest; the rest is what asking costs.
+            let least = (begin_gap * 999 + job_time).max(job_time * 1_000 / 30);
+            assert!(took < least.mul_f64(1.6), "{took:?} of {least:?}");
+        }
+        for (count, job_time) in [(1, ms(13_000)), (3, ms(13_000)), (1, ms(900))] {
+            let (reads, took) = worked(count, job_time, INTERVAL);
+            assert!(reads <= 8, "{reads}");
+            assert!(took <= job_time * 2, "a few are known soon: {took:?}");
+        }
     }
 
     #[test]
@@ -340,9 +322,9 @@ mod tests {
             (None, 3, GAP_MAX),
         ] {
             let mut jobs = Jobs::new(30);
-            let start = tokio::time::Instant::now().into_std();
+            let start = now();
             let mut now = start;
-            jobs.adopt(JobId::new("1"), vec![1], now);
+            jobs.adopt(JobId::new("1"), [1], now);
             let mut reads = 0;
             while !jobs.is_empty() {
                 now = jobs.next_question(INTERVAL, false).unwrap();
@@ -355,53 +337,52 @@ mod tests {
             assert!(now - start <= time_max);
         }
         let mut jobs = Jobs::new(30);
-        let now = tokio::time::Instant::now().into_std();
-        jobs.adopt(JobId::new("1"), vec![1], now);
+        jobs.adopt(JobId::new("1"), [1], now());
         for ended in [0, 0, 1] {
             let asked = jobs.ask(100);
-            assert_eq!(jobs.asking_failed(&asked, now).len(), ended);
+            assert_eq!(jobs.asking_failed(&asked, now()).len(), ended);
         }
     }
 
     #[test]
     fn no_more_jobs_are_begun_than_the_server_says_there_is_room_for() {
-        let now = tokio::time::Instant::now().into_std();
-        let mut jobs = Jobs::new(24);
+        let (now, mut jobs) = (now(), Jobs::new(24));
         for job in 0..5 {
-            jobs.adopt(JobId::new(job.to_string()), vec![job], now);
+            jobs.adopt(JobId::new(job.to_string()), [job], now);
         }
-        for (total, remaining, limit) in
-            [(30, 25, 24), (30, 2, 7), (6, 4, 6), (30, 0, 5), (0, 0, 1)]
-        {
-            jobs.heed(JobsHint { total, remaining });
+        for (total, remaining, limit) in [
+            (30, 25, 24),
+            (30, 2, 7),
+            (6, 4, 6),
+            (30, 0, 5),
+            (0, 0, 1),
+            (30, 25, 24),
+        ] {
+            jobs.observe(JobsHint { total, remaining });
             assert_eq!(jobs.limit, limit, "{remaining} of {total}");
         }
         // Six are begun at most after a refusal, and one more a while later.
-        jobs.heed(JobsHint {
-            total: 30,
-            remaining: 25,
-        });
         jobs.begin();
         jobs.full(now);
         assert_eq!(jobs.limit, 6);
-        let end = |jobs: &mut Jobs, job: &str, at| {
+        for (job, at, limit) in [("0", now, 6), ("1", now + RETRIED_AFTER, 7)] {
             jobs.end(&JobId::new(job), Vec::new(), None, at);
-            jobs.limit
-        };
-        assert_eq!(end(&mut jobs, "0", now), 6);
-        assert_eq!(end(&mut jobs, "1", now + RETRIED_AFTER), 7);
+            assert_eq!(jobs.limit, limit);
+        }
     }
 
     #[test]
     fn reads_are_a_tenth_of_the_quota_at_most() {
-        let now = tokio::time::Instant::now().into_std();
-        let mut jobs = Jobs::new(30);
-        jobs.adopt(JobId::new("1"), vec![1], now);
+        let (now, mut jobs) = (now(), Jobs::new(30));
+        jobs.adopt(JobId::new("1"), [1], now);
         jobs.asked_at = Some(now);
         for (interval_ms, gap_ms) in [(1, 250), (150, 1_500), (3_000, 30_000), (17_280, 60_000)] {
             let next = jobs.next_question(Duration::from_millis(interval_ms), false);
-            let gap = next.unwrap() - now;
-            assert_eq!(gap, Duration::from_millis(gap_ms), "{interval_ms}");
+            assert_eq!(
+                next,
+                Some(now + Duration::from_millis(gap_ms)),
+                "{interval_ms}"
+            );
         }
     }
 }

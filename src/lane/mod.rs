@@ -47,28 +47,29 @@ mod tokens;
 mod verify;
 mod waits;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::error::Error;
 use std::num::{NonZeroU32, NonZeroU64};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use self::account::Account;
-use self::attempt::Admitted;
 use self::backoff::Backoff;
 use self::limits::{Limits, LimitsSpec, Past, TakenAtOnce};
-use self::lookups::{Batch, BatchId};
+use self::lookups::Batch;
 use self::reach::Reach;
-use self::requests::{Class, Request};
+use self::requests::{Class, Request, Stage};
 use self::rows::Row;
-use crate::domain::{AccountName, Action, Entry, LaneStop, Quota, StopKind, Task, Time, ToVerify};
-use crate::provider::{self, Detail, Provider, Reply};
+use crate::domain::{
+    AccountName, Action, Entry, LaneStop, Quota, Said, Step, StopKind, Task, Time,
+};
+use crate::provider::{self, Provider, Reply};
 use crate::transport::TransportError;
 
 pub use self::breaker::FailureLimit;
 pub use self::error::RequestError;
-pub use self::questions::{Answer, Question, QuestionId};
-pub use self::requests::RequestId;
+pub use self::questions::Inquiry;
+pub use self::requests::{Meaning, RequestId};
 pub use self::tokens::KeptToken;
 
 /// An error of whatever gives rows.
@@ -109,8 +110,8 @@ pub struct AccountSpec {
 /// What an account has to do in this session.
 #[derive(Debug, Clone)]
 pub struct WorkSpec {
-    /// The queues that its rows come from.
-    pub queues: Vec<Queue>,
+    /// The queues that its rows come from, one for each action; `None`: rows to be verified.
+    pub queues: Vec<Option<Action>>,
     /// How much may go wrong.
     pub failure_limit: FailureLimit,
     /// Protected roles that may be deleted all the same, in the provider's words.
@@ -130,24 +131,6 @@ pub struct Until {
     pub typed: String,
 }
 
-/// A queue of an account's rows, in the order of the file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Queue {
-    /// Rows of this action.
-    Action(Action),
-    /// Rows that ended well, to be verified.
-    Verify,
-}
-
-/// Rows for a queue.
-#[derive(Debug)]
-pub enum Rows {
-    /// To be sent.
-    Tasks(Vec<Task>),
-    /// To be verified.
-    ToVerify(Vec<ToVerify>),
-}
-
 /// What happened.
 #[derive(Debug)]
 pub enum Event {
@@ -155,12 +138,12 @@ pub enum Event {
     Rows {
         /// The account.
         account: AccountName,
-        /// Its queue.
-        queue: Queue,
+        /// Its queue, see [`WorkSpec::queues`].
+        action: Option<Action>,
         /// The rows.
-        rows: Result<Option<Rows>, SourceError>,
+        rows: Result<Option<Vec<Task>>, SourceError>,
     },
-    /// The entries of [`Output::RecordFirst`] are durable.
+    /// The entries of [`Effect::RecordFirst`] are durable.
     Recorded(RequestId),
     /// A request was answered, or no answer came.
     Reply {
@@ -169,36 +152,29 @@ pub enum Event {
         /// What came.
         result: Result<Reply, TransportError>,
     },
-    /// A person stops the run.
-    Stop(StopStage),
+    /// A person stops the run: nothing more is begun; what is in flight ends and is recorded.
+    Stop,
+    /// A person waits for nothing any more: what is in flight is in doubt.
+    Abandon,
     /// The ledger takes no more entries.
     LedgerFailed,
 }
 
-/// How far a run is stopped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StopStage {
-    /// Nothing more is begun; what is in flight ends and is recorded.
-    Begin,
-    /// Nothing is waited for any more; what is in flight is in doubt.
-    Wait,
-}
-
 /// What is to be done next.
 #[derive(Debug)]
-pub enum Output {
+pub enum Effect {
     /// Record this, in order.
     Record(Entry),
     /// Record these, and say [`Event::Recorded`] once they are durable.
     RecordFirst(RequestId, Vec<Entry>),
     /// Send this.
     Send(RequestId, provider::Request),
-    /// Read the next rows of this queue.
-    Rows(AccountName, Queue),
+    /// Read the next rows of this queue, see [`WorkSpec::queues`].
+    Rows(AccountName, Option<Action>),
     /// Keep this token for later processes, under this key.
     Keep(String, KeptToken),
     /// Tell this to whoever asked.
-    Answer(QuestionId, Result<Answer, RequestError>),
+    Answer(RequestId, Result<Meaning, RequestError>),
     /// Nothing until this instant (`None`: for now), or until something happens.
     Wait(Option<Instant>),
     /// Every account that was at work has ended.
@@ -224,28 +200,23 @@ pub struct Lane {
     accounts: Vec<Account>,
     limits: Limits,
     reach: Reach,
-    /// Requests from the first wish to their end.
-    requests: BTreeMap<RequestId, Request>,
-    /// Those that wait for the limits, oldest first.
-    waiting: BTreeMap<Class, BTreeSet<RequestId>>,
-    /// Those that rest after an error.
-    resting: BTreeSet<(Instant, RequestId)>,
-    last_request: u64,
-    /// Reads that were refused for now, while their entries become durable. Until then nothing is made of
-    /// the refusal, and nothing leaves.
-    refused_reads: BTreeSet<RequestId>,
+    /// Requests that wait for the limits, oldest first.
+    waiting: BTreeMap<Class, BTreeMap<RequestId, Request>>,
+    /// Requests that rest after an error.
+    resting: BTreeMap<(Instant, RequestId), Request>,
+    /// Requests that have what they leave with, until they are answered.
+    under_way: BTreeMap<RequestId, (Request, Stage)>,
+    last_id: u64,
     /// Rows in hand, by their numbers.
     rows: BTreeMap<u64, Row>,
-    batches: BTreeMap<BatchId, Batch>,
-    last_batch: u64,
-    last_question: u64,
+    batches: BTreeMap<RequestId, Batch>,
     /// Refused without a word of how long: since when, and the waits.
     throttled: Option<(Instant, Backoff)>,
-    /// The day's quota is as good as gone, in the words of the stop.
-    day_over: Option<Detail>,
+    /// The day's quota is as good as gone: what the stop says.
+    day_over: Option<Said>,
     /// The ledger failed: nothing may leave.
     failed: bool,
-    output: VecDeque<Output>,
+    output: VecDeque<Effect>,
 }
 
 impl Lane {
@@ -255,15 +226,12 @@ impl Lane {
             limits: Limits::new(&spec.limits, &spec.past, now.instant),
             accounts: vec![Account::new(spec, now)],
             reach: Reach::default(),
-            requests: BTreeMap::new(),
             waiting: BTreeMap::new(),
-            resting: BTreeSet::new(),
-            last_request: 0,
-            refused_reads: BTreeSet::new(),
+            resting: BTreeMap::new(),
+            under_way: BTreeMap::new(),
+            last_id: 0,
             rows: BTreeMap::new(),
             batches: BTreeMap::new(),
-            last_batch: 0,
-            last_question: 0,
             throttled: None,
             day_over: None,
             failed: false,
@@ -274,16 +242,16 @@ impl Lane {
     /// Joins `other`, a lane at the same tenant, while neither has anything in flight. From here on
     /// their accounts share one set of limits.
     pub fn absorb(&mut self, other: Self) {
-        debug_assert!(self.requests.is_empty() && other.requests.is_empty());
+        debug_assert!(self.under_way.is_empty() && other.under_way.is_empty());
         self.accounts.extend(other.accounts);
         self.limits.absorb(other.limits);
         self.output.extend(other.output);
         self.day_over = self.day_over.take().or(other.day_over);
-        self.last_question = self.last_question.max(other.last_question);
+        self.last_id = self.last_id.max(other.last_id);
     }
 
     /// Lets nothing of `step` leave before `until`, as a server asked an earlier process.
-    pub fn pause(&mut self, step: Option<crate::domain::Step>, until: Instant) {
+    pub fn pause(&mut self, step: Option<Step>, until: Instant) {
         self.limits.pause(step, until);
     }
 
@@ -292,21 +260,25 @@ impl Lane {
         match event {
             Event::Rows {
                 account,
-                queue,
+                action,
                 rows,
-            } => self.rows_read(&account, queue, rows, now),
+            } => self.rows_read(&account, action, rows, now),
             Event::Recorded(id) => self.recorded(id, now),
             Event::Reply { request, result } => self.replied(request, result, now),
-            Event::Stop(stage) => self.stopped(stage, now),
+            Event::Stop => self.stop(now),
+            Event::Abandon => {
+                self.stop(now);
+                self.abandon(now);
+            }
             Event::LedgerFailed => self.failed = true,
         }
     }
 
     /// The next thing to do.
-    pub fn next(&mut self, now: Now) -> Output {
+    pub fn next(&mut self, now: Now) -> Effect {
         loop {
             if self.failed {
-                return Output::Ended;
+                return Effect::Ended;
             }
             if let Some(output) = self.output.pop_front() {
                 return output;
@@ -314,16 +286,18 @@ impl Lane {
             self.wake(now);
             self.feed(now);
             let wait = match self.admit(now) {
-                Admitted::No(wait) if self.output.is_empty() => wait,
+                Err(wait) if self.output.is_empty() => wait,
                 _ => continue,
             };
             self.end_accounts(now);
             if self.output.is_empty() {
-                let all_ended = self.accounts.iter().all(|account| !account.is_working);
-                return if all_ended && self.requests.is_empty() {
-                    Output::Ended
+                let mut accounts = self.accounts.iter().enumerate();
+                let is_over =
+                    accounts.all(|(index, it)| !it.is_working && !self.has_requests(index));
+                return if is_over {
+                    Effect::Ended
                 } else {
-                    Output::Wait(self.until_next(wait, now))
+                    Effect::Wait(self.until_next(wait, now))
                 };
             }
         }
@@ -355,18 +329,18 @@ impl Lane {
 
     /// Puts requests that have rested back in line, and stops accounts whose time is up.
     fn wake(&mut self, now: Now) {
-        while let Some((at, id)) = self.resting.first().copied() {
-            if at > now.instant {
+        while let Some(resting) = self.resting.first_entry() {
+            if resting.key().0 > now.instant {
                 break;
             }
-            self.resting.pop_first();
-            self.line_up(id, now);
+            let request = resting.remove();
+            self.line_up(request, now);
         }
-        for place in 0..self.accounts.len() {
-            let account = &mut self.accounts[place];
+        for index in 0..self.accounts.len() {
+            let account = &mut self.accounts[index];
             if account.is_working && !account.is_stopping && account.is_time_up(now.wall) {
                 account.is_out_of_time = true;
-                self.halt(place, now);
+                self.halt(index, now);
             }
         }
     }
@@ -374,7 +348,7 @@ impl Lane {
     /// When there is something to do again, if nothing happens: a request may leave, has rested, or jobs
     /// are to be asked about.
     fn until_next(&self, wait: Option<Instant>, now: Now) -> Option<Instant> {
-        let rested = self.resting.first().map(|(at, _)| *at);
+        let rested = self.resting.first_key_value().map(|((at, _), _)| *at);
         let working = || self.accounts.iter().filter(|it| it.is_working);
         let jobs = working().filter_map(|account| self.next_question(account));
         let clock = working()
@@ -389,49 +363,38 @@ impl Lane {
     }
 
     /// Stops an account for `reason`, once, and records why.
-    fn stop_account(
-        &mut self,
-        place: usize,
-        (reason, status): (StopKind, Option<u16>),
-        detail: Detail,
-        now: Now,
-    ) {
-        let account = &mut self.accounts[place];
+    fn stop_account(&mut self, index: usize, reason: StopKind, said: Said, now: Now) {
+        let account = &mut self.accounts[index];
         if account.stop.is_some() {
             return;
         }
         let stop = LaneStop {
             account: account.name.clone(),
             reason,
-            status,
-            code: detail.code,
-            message: detail.message,
+            said,
             at: now.wall,
         };
         account.stop = Some(stop.clone());
         self.record(Entry::Stop(stop));
-        self.halt(place, now);
+        self.halt(index, now);
     }
 
     /// Begins nothing more of an account. What waits is given up, what is in flight goes on.
-    fn halt(&mut self, place: usize, now: Now) {
-        self.accounts[place].is_stopping = true;
-        self.fail_waiting(place, &RequestError::Stopping, now);
+    fn halt(&mut self, index: usize, now: Now) {
+        self.accounts[index].is_stopping = true;
+        self.fail_waiting(index, &RequestError::Stopping, now);
     }
 
     /// A person stops the run.
-    fn stopped(&mut self, stage: StopStage, now: Now) {
-        for place in 0..self.accounts.len() {
-            if !self.accounts[place].is_stopping {
-                self.halt(place, now);
+    fn stop(&mut self, now: Now) {
+        for index in 0..self.accounts.len() {
+            if !self.accounts[index].is_stopping {
+                self.halt(index, now);
             }
-        }
-        if stage == StopStage::Wait {
-            self.abandon(now);
         }
     }
 
     fn record(&mut self, entry: Entry) {
-        self.output.push_back(Output::Record(entry));
+        self.output.push_back(Effect::Record(entry));
     }
 }

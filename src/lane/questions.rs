@@ -2,18 +2,14 @@
 //! stand.
 
 use super::lookups::{Batch, For};
-use super::requests::{Purpose, Told};
-use super::{Lane, Now, Output, RequestError};
-use crate::domain::{AccountName, StopKind, UserId, UserState};
-use crate::provider::{Identity, PrimaryContact, RateHints};
+use super::requests::{Meaning, Purpose, RequestId};
+use super::{Effect, Lane, Now, RequestError};
+use crate::domain::{AccountName, StopKind, UserId};
+use crate::provider::PrimaryContact;
 
-/// Tells a question from all others of its lane.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct QuestionId(pub(super) u64);
-
-/// A question about an account.
+/// A question of a person's about an account.
 #[derive(Debug, Clone)]
-pub enum Question {
+pub enum Inquiry {
     /// Who are we.
     Identity,
     /// Who has the role that no list of users tells ([`PrimaryContact`]), so that lists show that user
@@ -23,70 +19,54 @@ pub enum Question {
     Users(Vec<UserId>),
 }
 
-/// What was answered.
-#[derive(Debug)]
-pub enum Answer {
-    /// Who we are, and what the answer's headers said of limits.
-    Identity(Box<(Identity, RateHints)>),
-    /// What to tell a person where the provider does not tell it to this caller, or in no attempt. That
-    /// user is one whom the provider itself keeps.
-    PrimaryContact(Option<&'static str>),
-    /// How users stand, in the order of the question.
-    Users(Vec<UserState>),
-}
-
 impl Lane {
-    /// Asks about an account; the answer comes as [`Output::Answer`].
-    pub fn ask(&mut self, name: &AccountName, question: Question, now: Now) -> QuestionId {
-        self.last_question += 1;
-        let id = QuestionId(self.last_question);
-        let Some(place) = self.place(name) else {
+    /// Asks about an account; the answer comes as [`Effect::Answer`].
+    pub fn ask(&mut self, name: &AccountName, inquiry: Inquiry, now: Now) -> RequestId {
+        let id = self.new_id();
+        let Some(account) = self.index_of(name) else {
             self.answer(id, Err(RequestError::Stopping));
             return id;
         };
-        match question {
-            Question::Identity => {
-                self.request(place, Purpose::Identify(id), now);
-            }
-            Question::PrimaryContact(included) => {
-                let contact = self.accounts[place].provider.primary_contact();
-                let asked = contact.filter(|contact| {
+        match inquiry {
+            Inquiry::Identity => self.request(account, Purpose::Identify(id), now),
+            Inquiry::PrimaryContact(included) => {
+                let contact = self.accounts[account].provider.primary_contact();
+                let is_included = |contact: &dyn PrimaryContact| {
                     let mut included = included.iter();
-                    !included.any(|role| role.eq_ignore_ascii_case(contact.role()))
-                });
-                if asked.is_some() {
-                    self.request(place, Purpose::PrimaryContact(id), now);
+                    included.any(|role| role.eq_ignore_ascii_case(contact.role()))
+                };
+                if contact.is_some_and(|contact| !is_included(contact)) {
+                    self.request(account, Purpose::PrimaryContact(id), now);
                 } else {
-                    self.answer(id, Ok(Answer::PrimaryContact(None)));
+                    self.answer(id, Ok(Meaning::PrimaryContact(None)));
                 }
             }
-            Question::Users(ids) => {
+            Inquiry::Users(ids) => {
                 let mut together = ids.clone();
                 together.sort_unstable();
                 together.dedup();
                 let alone = together.clone();
-                let batch = Batch::new(place, For::Question(id, ids), together, alone);
+                let batch = Batch::new(account, For::Question(id, ids), together, alone);
                 self.look_up(batch, now);
             }
         }
         id
     }
 
-    pub(super) fn answer(&mut self, id: QuestionId, answer: Result<Answer, RequestError>) {
-        self.output.push_back(Output::Answer(id, answer));
+    pub(super) fn answer(&mut self, id: RequestId, answer: Result<Meaning, RequestError>) {
+        self.output.push_back(Effect::Answer(id, answer));
     }
 
     /// A question of a person's was answered.
-    pub(super) fn question_told(&mut self, place: usize, id: QuestionId, told: Told) {
-        let answer = match told {
-            Told::Identity(it) => Answer::Identity(it),
-            Told::PrimaryContact(Some(contact)) => {
+    pub(super) fn question_answered(&mut self, account: usize, id: RequestId, meaning: Meaning) {
+        let answer = match meaning {
+            Meaning::PrimaryContact(None) => self.no_primary_contact(account),
+            Meaning::PrimaryContact(Some(contact)) => {
                 // The first answer stands.
-                let known = &mut self.accounts[place].primary_contact;
-                known.get_or_insert(contact);
-                Answer::PrimaryContact(None)
+                let known = &mut self.accounts[account].primary_contact;
+                Meaning::PrimaryContact(Some(known.get_or_insert(contact).clone()))
             }
-            _ => self.untold(place),
+            meaning => meaning,
         };
         self.answer(id, Ok(answer));
     }
@@ -94,8 +74,8 @@ impl Lane {
     /// A question of a person's brought nothing. That nobody tells the primary contact is an answer.
     pub(super) fn question_failed(
         &mut self,
-        place: usize,
-        (id, purpose): (QuestionId, &Purpose),
+        account: usize,
+        (id, purpose): (RequestId, &Purpose),
         error: RequestError,
     ) {
         let is_untold = matches!(
@@ -107,15 +87,15 @@ impl Lane {
                 }
         );
         let answer = if is_untold && matches!(purpose, Purpose::PrimaryContact(_)) {
-            Ok(self.untold(place))
+            Ok(self.no_primary_contact(account))
         } else {
             Err(error)
         };
         self.answer(id, answer);
     }
 
-    fn untold(&self, place: usize) -> Answer {
-        let contact = self.accounts[place].provider.primary_contact();
-        Answer::PrimaryContact(contact.map(PrimaryContact::unknown_note))
+    fn no_primary_contact(&self, account: usize) -> Meaning {
+        let contact = self.accounts[account].provider.primary_contact();
+        Meaning::NoPrimaryContact(contact.map_or("", PrimaryContact::unknown_note))
     }
 }

@@ -9,11 +9,11 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::account::Account;
-use super::lookups::{Batch, For, Stood, is_others, is_untouched, protected_by};
-use super::rows::{Row, Said, outcome_entry};
-use super::{Lane, Now, Output, Queue, Rows, SourceError};
-use crate::domain::{AccountName, Entry, LeftOpen, Outcome, OutcomeEntry, Task, UserId};
-use crate::provider::{Detail, LookupFor, Provider};
+use super::lookups::{Batch, For, is_others, is_untouched, protected_by};
+use super::rows::{Heard, Row, outcome_entry};
+use super::{Effect, Lane, Now, SourceError};
+use crate::domain::{AccountName, Action, Entry, LeftOpen, Outcome, Said, Task, UserId, UserState};
+use crate::provider::{LookupFor, Provider};
 
 /// How many rows of a queue may be in hand where they wait for different things. More than may be in
 /// flight, so that rows that wait for one endpoint's quota do not keep others from theirs; bounded, so
@@ -34,9 +34,10 @@ const TAKEN_MAX: usize = 64;
 /// A queue of an account's rows.
 #[derive(Debug)]
 pub(super) struct RowQueue {
-    queue: Queue,
+    /// What its rows ask for; `None`: they ended well, and are to be verified.
+    pub(super) action: Option<Action>,
     /// Rows that were read and not taken.
-    loaded: VecDeque<Task>,
+    pub(super) loaded: VecDeque<Task>,
     /// The number of the last row that was read.
     last_read: u64,
     /// Whether its next rows are being read.
@@ -55,20 +56,16 @@ pub(super) struct RowQueue {
 
 impl RowQueue {
     /// A queue of which nothing was read. `begun`: how many rows may be begun.
-    pub(super) fn new(queue: Queue, begun: usize, provider: &dyn Provider) -> Self {
-        let is_alike = match queue {
-            Queue::Action(action) => action.steps().len() == 1,
-            Queue::Verify => false,
-        };
+    pub(super) fn new(action: Option<Action>, begun: usize, provider: &dyn Provider) -> Self {
         // Rows that all have the same one step wait for the same: of those there are only as many as
         // may be begun, and two batches.
-        let size = if is_alike {
+        let size = if action.is_some_and(|action| action.steps().len() == 1) {
             begun + 2 * taken_max(provider)
         } else {
             ROWS_IN_HAND_MAX
         };
         Self {
-            queue,
+            action,
             loaded: VecDeque::new(),
             last_read: 0,
             is_asked: false,
@@ -83,6 +80,18 @@ impl RowQueue {
     /// Whether every row was taken from it.
     pub(super) fn is_empty(&self) -> bool {
         self.is_over && self.loaded.is_empty()
+    }
+
+    /// Whether it runs low, and its next rows are to be asked for; that is noted.
+    pub(super) fn runs_low(&mut self, least: usize) -> bool {
+        let runs_low = !self.is_over && !self.is_asked && self.loaded.len() < least;
+        self.is_asked |= runs_low;
+        runs_low
+    }
+
+    /// Whether so many rows can be taken together, or no more come.
+    pub(super) fn is_enough(&self, most: usize) -> bool {
+        !self.loaded.is_empty() && (self.is_over || self.loaded.len() >= most)
     }
 
     /// Whether every row before number `row` was read.
@@ -103,10 +112,10 @@ impl Account {
     /// Takes the row that stands first in the file, over all queues.
     fn take_first(&mut self) -> Option<(usize, Task)> {
         let heads = self.queues.iter().enumerate();
-        let heads = heads.filter_map(|(place, it)| Some((it.loaded.front()?.position.row, place)));
-        let (_, place) = heads.min()?;
-        let task = self.queues[place].loaded.pop_front()?;
-        Some((place, task))
+        let heads = heads.filter_map(|(index, it)| Some((it.loaded.front()?.position.row, index)));
+        let (_, index) = heads.min()?;
+        let task = self.queues[index].loaded.pop_front()?;
+        Some((index, task))
     }
 }
 
@@ -115,46 +124,30 @@ impl Lane {
     pub(super) fn rows_read(
         &mut self,
         name: &AccountName,
-        queue: Queue,
-        rows: Result<Option<Rows>, SourceError>,
+        action: Option<Action>,
+        rows: Result<Option<Vec<Task>>, SourceError>,
         now: Now,
     ) {
-        let Some(place) = self.place(name) else {
+        let Some(account) = self.index_of(name) else {
             return;
         };
-        let account = &mut self.accounts[place];
-        let (rows, error) = match rows {
-            Ok(rows) => (rows, None),
-            Err(error) => (None, Some(error)),
-        };
-        if account.broken.is_none() {
-            account.broken = error;
-        }
-        if queue == Queue::Verify {
-            if let Some(it) = &mut account.verify {
-                it.is_asked = false;
-                match rows {
-                    Some(Rows::ToVerify(rows)) => it.loaded.extend(rows),
-                    Some(Rows::Tasks(_)) | None => it.is_over = true,
-                }
-            }
-            return;
-        }
-        let Some(it) = account.queues.iter_mut().find(|it| it.queue == queue) else {
+        let account = &mut self.accounts[account];
+        let mut queues = account.queues.iter_mut().chain(&mut account.verify);
+        let Some(it) = queues.find(|it| it.action == action) else {
             return;
         };
         it.is_asked = false;
-        let tasks = match rows {
-            Some(Rows::Tasks(tasks)) => tasks,
-            Some(Rows::ToVerify(_)) | None => {
-                it.is_over = true;
-                Vec::new()
+        let rows = rows.unwrap_or_else(|error| {
+            account.broken.get_or_insert(error);
+            None
+        });
+        it.is_over |= rows.is_none();
+        for task in rows.into_iter().flatten() {
+            if action.is_some() {
+                it.last_read = it.last_read.max(task.position.row);
+                let rows = account.users.entry(task.id.clone()).or_default();
+                rows.insert(task.position.row);
             }
-        };
-        for task in tasks {
-            it.last_read = it.last_read.max(task.position.row);
-            let rows = account.users.entry(task.id.clone()).or_default();
-            rows.insert(task.position.row);
             it.loaded.push_back(task);
         }
         // Rows that waited until every queue was read past them.
@@ -167,43 +160,42 @@ impl Lane {
 
     /// Moves rows on, as far as there is room.
     pub(super) fn feed(&mut self, now: Now) {
-        for place in 0..self.accounts.len() {
-            let account = &self.accounts[place];
+        for index in 0..self.accounts.len() {
+            let account = &self.accounts[index];
             if !account.is_working || account.is_stopping {
                 continue;
             }
-            self.ask_for_rows(place);
-            self.feed_verify(place, now);
-            self.ask_about_jobs(place, now);
-            let account = &mut self.accounts[place];
+            self.ask_for_rows(index);
+            self.feed_verify(index, now);
+            self.ask_about_jobs(index, now);
+            let account = &mut self.accounts[index];
             if account.canary.left() > 0 {
-                self.take_canary(place, now);
+                self.take_canary(index, now);
             } else if account.canary.is_over() {
                 for queue in 0..account.queues.len() {
-                    self.take_rows(place, queue, now);
-                    self.send_gathered(place, queue, now);
+                    self.take_rows(index, queue, now);
+                    self.send_gathered(index, queue, now);
                 }
             }
-            self.begin_rows(place, now);
+            self.begin_rows(index, now);
         }
     }
 
     /// Asks for the next rows of queues that run low.
-    fn ask_for_rows(&mut self, place: usize) {
-        let account = &mut self.accounts[place];
+    fn ask_for_rows(&mut self, account: usize) {
+        let account = &mut self.accounts[account];
         let least = taken_max(account.provider.as_ref());
         for it in &mut account.queues {
-            if !it.is_over && !it.is_asked && it.loaded.len() < least {
-                it.is_asked = true;
-                let output = Output::Rows(account.name.clone(), it.queue);
-                self.output.push_back(output);
+            if it.runs_low(least) {
+                let rows = Effect::Rows(account.name.clone(), it.action);
+                self.output.push_back(rows);
             }
         }
     }
 
     /// Takes rows of the canary: the first of the file.
-    fn take_canary(&mut self, place: usize, now: Now) {
-        let account = &mut self.accounts[place];
+    fn take_canary(&mut self, index: usize, now: Now) {
+        let account = &mut self.accounts[index];
         let is_looking = account.queues.iter().any(|it| it.looking > 0);
         // Which row stands first is known only where a row of each queue is.
         let is_known = |it: &RowQueue| it.is_over || !it.loaded.is_empty();
@@ -217,11 +209,12 @@ impl Lane {
         let count = roles_max.max(1).min(left).min(room);
         let mut of_queues = vec![Vec::new(); account.queues.len()];
         for _ in 0..count {
-            let is_known = |it: &RowQueue| it.is_over || !it.loaded.is_empty();
-            if !account.queues.iter().all(is_known) {
-                break;
-            }
-            let Some((queue, task)) = account.take_first() else {
+            let first = account
+                .queues
+                .iter()
+                .all(is_known)
+                .then(|| account.take_first());
+            let Some((queue, task)) = first.flatten() else {
                 break;
             };
             account.queues[queue].in_hand += 1;
@@ -230,70 +223,69 @@ impl Lane {
         if of_queues.iter().all(Vec::is_empty) {
             if room > 0 && account.queues.iter().all(RowQueue::is_empty) {
                 account.canary.is_whole();
-                self.stop_for_canary(place, now);
+                self.stop_for_canary(index, now);
             }
             return;
         }
         for (queue, tasks) in of_queues.into_iter().enumerate() {
             if !tasks.is_empty() {
-                self.look_up_rows((place, queue), tasks, true, now);
+                self.look_up_rows((index, queue), tasks, true, now);
             }
         }
     }
 
     /// Takes rows of a queue, as far as there is room.
-    fn take_rows(&mut self, place: usize, queue: usize, now: Now) {
+    fn take_rows(&mut self, index: usize, queue: usize, now: Now) {
         loop {
-            let account = &mut self.accounts[place];
+            let account = &mut self.accounts[index];
             let most = taken_max(account.provider.as_ref());
             let has_roles = account.provider.lookup_max(LookupFor::Roles) > 0;
             let it = &mut account.queues[queue];
             // A lookup is waited for until it is of as many as can be.
-            let is_enough = !has_roles || it.is_over || it.loaded.len() >= most;
-            if it.loaded.is_empty() || !is_enough || it.in_hand + most > it.size.max(most) {
+            let is_enough = it.is_enough(if has_roles { most } else { 1 });
+            if !is_enough || it.in_hand + most > it.size.max(most) {
                 return;
             }
             let count = it.loaded.len().min(most);
             let tasks: Vec<Task> = it.loaded.drain(..count).collect();
             it.in_hand += tasks.len();
-            self.look_up_rows((place, queue), tasks, false, now);
+            self.look_up_rows((index, queue), tasks, false, now);
         }
     }
 
     /// Looks up the users of rows before anything is done for them.
     fn look_up_rows(
         &mut self,
-        (place, queue): (usize, usize),
+        (index, queue): (usize, usize),
         tasks: Vec<Task>,
         is_canary: bool,
         now: Now,
     ) {
-        let provider = Arc::clone(&self.accounts[place].provider);
-        self.accounts[place].queues[queue].looking += 1;
+        let provider = Arc::clone(&self.accounts[index].provider);
+        self.accounts[index].queues[queue].looking += 1;
         // Whom others deleted before the first step may not be there for the second.
         let is_asked = |task: &&Task| is_untouched(task) || is_others(task);
         let asked = tasks.iter().filter(is_asked);
-        let none = For::Leaving(Vec::new());
-        let mut batch = Batch::before_steps(place, none, provider.as_ref(), asked);
-        batch.set_reason(For::Entry(queue, tasks, is_canary));
+        let mut batch = Batch::before_steps(index, provider.as_ref(), asked);
+        batch.reason = For::Entry(queue, tasks, is_canary);
         self.look_up(batch, now);
     }
 
     /// The users of rows were looked up: the rows enter, but for those of protected users.
     pub(super) fn enter(
         &mut self,
-        (place, queue): (usize, usize),
+        (index, queue): (usize, usize),
         tasks: Vec<Task>,
         (batch, is_canary): (&Batch, bool),
         now: Now,
     ) {
-        if let Some(it) = self.accounts[place].queues.get_mut(queue) {
+        if let Some(it) = self.accounts[index].queues.get_mut(queue) {
             it.looking -= 1;
         }
         for task in tasks {
             let row = task.position.row;
-            let (_, role) = batch.of(&task.id);
-            let account = &mut self.accounts[place];
+            let role = batch.of(&task.id).and_then(UserState::role);
+            let account = &mut self.accounts[index];
             let is_kept = |role: &&str| is_untouched(&task) && !account.includes(role);
             let protected = role.filter(is_kept).map(str::to_owned);
             let role = batch.role_of(&task.id);
@@ -303,7 +295,7 @@ impl Lane {
             let is_doubtful = matches!(task.left_open, LeftOpen::Request | LeftOpen::Bulk);
             let is_canary = is_canary && protected.is_none();
             self.rows
-                .insert(row, Row::new((place, queue), task, role, is_canary));
+                .insert(row, Row::new((index, queue), task, role, is_canary));
             if let Some(role) = protected {
                 if is_doubtful {
                     self.step_protected(row, &role, true, now);
@@ -313,19 +305,15 @@ impl Lane {
             } else if self.may_begin(row) {
                 self.start(row, now);
             } else {
-                self.accounts[place].held.insert(row);
+                self.accounts[index].held.insert(row);
             }
         }
     }
 
     /// Ends a row whose user has a protected role, before anything was sent for it.
-    pub(super) fn end_protected(&mut self, row: u64, detail: Detail, now: Now) {
+    pub(super) fn end_protected(&mut self, row: u64, said: Said, now: Now) {
         if let Some(it) = self.drop_row(row, now) {
-            let entry = OutcomeEntry {
-                code: detail.code,
-                message: detail.message,
-                ..outcome_entry(&it.task, Outcome::Protected, now.wall)
-            };
+            let entry = outcome_entry(&it.task, Outcome::Protected, said, now.wall);
             self.record(Entry::Outcome(entry));
         }
     }
@@ -345,8 +333,8 @@ impl Lane {
     }
 
     /// A row of a user has ended: the next one may go.
-    pub(super) fn leave_user(&mut self, place: usize, id: &UserId, row: u64, now: Now) {
-        let account = &mut self.accounts[place];
+    pub(super) fn leave_user(&mut self, index: usize, id: &UserId, row: u64, now: Now) {
+        let account = &mut self.accounts[index];
         let Some(rows) = account.users.get_mut(id) else {
             return;
         };
@@ -357,7 +345,7 @@ impl Lane {
             account.users.remove(id);
             return;
         };
-        if was_first && self.may_begin(next) && !self.accounts[place].is_stopping {
+        if was_first && self.may_begin(next) && !self.accounts[index].is_stopping {
             self.start(next, now);
         }
     }
@@ -367,25 +355,25 @@ impl Lane {
         let Some(it) = self.rows.get(&row) else {
             return;
         };
-        let (place, queue) = (it.account, it.queue);
-        self.accounts[place].held.remove(&row);
+        let (index, queue) = (it.account, it.queue);
+        self.accounts[index].held.remove(&row);
         let Some(step) = it.step() else {
             return self.send_step(row, now);
         };
         match it.task.left_open.clone() {
-            LeftOpen::Job(job) if self.accounts[place].provider.bulk().is_some() => {
-                let jobs = &mut self.accounts[place].jobs;
-                return jobs.adopt(job, vec![row], now.instant);
+            LeftOpen::Job(job) if self.accounts[index].provider.bulk().is_some() => {
+                let jobs = &mut self.accounts[index].jobs;
+                return jobs.adopt(job, [row], now.instant);
             }
             // Only users who stood went into a request for many.
-            LeftOpen::Bulk if it.role.is_some_and(|role| role.stood != Stood::Active) => {
-                let end = self.settled(row, false, Said::default());
+            LeftOpen::Bulk if it.role.is_some() && !it.was_active() => {
+                let end = self.settled(row, false, Heard::default());
                 return self.end_step(row, end, now);
             }
             LeftOpen::Job(_) | LeftOpen::Bulk | LeftOpen::Nothing | LeftOpen::Request => {}
         }
-        let account = &mut self.accounts[place];
-        let is_active = it.role.is_some_and(|role| role.stood == Stood::Active);
+        let account = &mut self.accounts[index];
+        let is_active = it.was_active();
         let bulk = account.provider.bulk().filter(|bulk| bulk.takes(step));
         if bulk.is_some() && is_active && !it.is_canary && !account.one_by_one {
             let it = &mut account.queues[queue];
@@ -398,8 +386,8 @@ impl Lane {
     }
 
     /// Sends the gathered rows of a queue, as many requests as they fill; all of them if no more come.
-    fn send_gathered(&mut self, place: usize, queue: usize, now: Now) {
-        let account = &mut self.accounts[place];
+    fn send_gathered(&mut self, index: usize, queue: usize, now: Now) {
+        let account = &mut self.accounts[index];
         let Some(bulk) = account.provider.bulk() else {
             return;
         };
@@ -407,37 +395,30 @@ impl Lane {
         let one_by_one = account.one_by_one;
         let it = &mut account.queues[queue];
         let is_last = it.is_empty() && it.looking == 0;
-        let mut full = Vec::new();
+        let (mut full, mut alone) = (Vec::new(), Vec::new());
         while it.gathered.len() >= most && !one_by_one {
             full.push(it.gathered.drain(..most).collect::<Vec<_>>());
         }
-        let mut alone = Vec::new();
-        if one_by_one || is_last {
-            let rest = std::mem::take(&mut it.gathered);
-            if rest.len() >= least.max(1) && !one_by_one {
-                full.push(rest);
-            } else {
-                alone = rest;
-            }
+        if one_by_one || is_last && it.gathered.len() < least.max(1) {
+            alone = std::mem::take(&mut it.gathered);
+        } else if is_last {
+            full.push(std::mem::take(&mut it.gathered));
         }
         for rows in full {
-            self.send_many(place, rows, now);
+            self.send_many(index, rows, now);
         }
-        self.send_alone(place, alone);
+        self.send_alone(index, alone);
     }
 
     /// Begins rows that are ready, as many of each step as may be begun.
-    fn begin_rows(&mut self, place: usize, now: Now) {
+    fn begin_rows(&mut self, index: usize, now: Now) {
         let most = self.rows_begun_max();
-        let steps: Vec<_> = self.accounts[place].ready.keys().copied().collect();
+        let steps: Vec<_> = self.accounts[index].ready.keys().copied().collect();
         for step in steps {
             loop {
-                let account = &mut self.accounts[place];
+                let account = &mut self.accounts[index];
                 let begun = account.begun.entry(step).or_default();
-                let ready = account.ready.get_mut(&step);
-                if *begun >= most {
-                    break;
-                }
+                let ready = account.ready.get_mut(&step).filter(|_| *begun < most);
                 let Some(row) = ready.and_then(VecDeque::pop_front) else {
                     break;
                 };

@@ -47,15 +47,6 @@ struct Lost {
     tries: u32,
 }
 
-/// What is to be done about a host that is not reached.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Loss {
-    /// Wait for so long, and try again. What to say of it.
-    Again(Duration, String),
-    /// It was borne with for as long as may be. What to say, and after how many tries.
-    Over(String, u32),
-}
-
 impl Reach {
     /// `host` answered. Whether it had been lost.
     pub(super) fn heard(&mut self, host: &str) -> bool {
@@ -80,8 +71,9 @@ impl Reach {
         !self.at_work && self.lost.as_ref().is_some_and(is_over)
     }
 
-    /// What is to be done now that a host is lost; `None`: none is.
-    pub(super) fn loss(&mut self, now: Now) -> Option<Loss> {
+    /// What to say now that a host is lost, and for how long to wait before the next try; an error: it
+    /// was borne with for as long as may be, and so many tries. `None`: none is lost.
+    pub(super) fn loss(&mut self, now: Now) -> Option<(String, Result<Duration, u32>)> {
         let patience = if self.at_work {
             PATIENCE_AT_WORK
         } else {
@@ -92,16 +84,10 @@ impl Reach {
         let parts = 2_u32.saturating_pow(lost.tries - 1).min(WAIT_PARTS_MAX);
         let wait = (WAIT_MIN * parts).min(WAIT_MAX);
         let since = lost.at.timestamp().to_zoned(TimeZone::system());
-        let words = format!(
-            "cannot reach {} since {}",
-            lost.host,
-            since.strftime("%H:%M:%S")
-        );
-        Some(if now.instant - lost.since + wait > patience {
-            Loss::Over(words, lost.tries)
-        } else {
-            Loss::Again(wait, format!("{words}; trying again"))
-        })
+        let since = since.strftime("%H:%M:%S");
+        let words = format!("cannot reach {} since {since}", lost.host);
+        let is_over = now.instant - lost.since + wait > patience;
+        Some((words, if is_over { Err(lost.tries) } else { Ok(wait) }))
     }
 }
 
@@ -109,13 +95,30 @@ impl Reach {
 mod tests {
     use std::time::Duration;
 
-    use super::{Loss, Now, PATIENCE_AT_FIRST, PATIENCE_AT_WORK, Reach};
+    use super::{Now, PATIENCE_AT_FIRST, PATIENCE_AT_WORK, Reach};
     use crate::domain::Time;
 
-    fn now() -> Now {
-        Now {
-            instant: tokio::time::Instant::now().into_std(),
-            wall: Time::from_millis(1_795_340_600_000),
+    /// When a host is given up, which is tried anew after each wait, and how often it was tried.
+    fn given_up(at_work: bool) -> (Duration, u32) {
+        let mut reach = Reach {
+            at_work,
+            ..Reach::default()
+        };
+        let start = tokio::time::Instant::now().into_std();
+        let wall = Time::from_millis(1_795_340_600_000);
+        let mut instant = start;
+        loop {
+            let now = Now { instant, wall };
+            reach.missed("host", Duration::ZERO, now);
+            assert!(!reach.heard("another"));
+            match reach.loss(now).unwrap().1 {
+                Ok(wait) => instant += wait,
+                Err(tries) => {
+                    assert!(reach.heard("host"));
+                    assert_eq!(reach.loss(now), None);
+                    return (instant - start, tries);
+                }
+            }
         }
     }
 
@@ -125,36 +128,9 @@ mod tests {
             (false, PATIENCE_AT_FIRST / 3, PATIENCE_AT_FIRST, 6),
             (true, PATIENCE_AT_WORK * 9 / 10, PATIENCE_AT_WORK, 40),
         ] {
-            let mut reach = Reach {
-                at_work,
-                ..Reach::default()
-            };
-            let start = now();
-            let mut now = start;
-            let tries = loop {
-                reach.missed("host", Duration::ZERO, now);
-                match reach.loss(now).unwrap() {
-                    Loss::Again(wait, words) => {
-                        assert!(words.starts_with("cannot reach host since "), "{words}");
-                        now.instant += wait;
-                    }
-                    Loss::Over(_, tries) => break tries,
-                }
-            };
-            let time = now.instant - start.instant;
+            let (time, tries) = given_up(at_work);
             assert!((least..=most).contains(&time), "{time:?}");
             assert!(tries <= tries_max, "{tries}");
         }
-    }
-
-    #[test]
-    fn an_answer_ends_it_and_another_hosts_does_not() {
-        let mut reach = Reach::default();
-        assert!(!reach.heard("host"));
-        reach.missed("host", Duration::ZERO, now());
-        assert!(!reach.heard("another"));
-        assert!(reach.loss(now()).is_some());
-        assert!(reach.heard("host"));
-        assert_eq!(reach.loss(now()), None);
     }
 }

@@ -2,41 +2,35 @@
 //! read. This is the table; `attempt` is the path that all of them take.
 
 use std::slice::from_ref;
-use std::time::Instant;
 
+use super::Now;
 use super::backoff::Backoff;
 use super::limits::Permit;
-use super::lookups::BatchId;
-use super::questions::QuestionId;
-use super::rows::Doubt;
-use super::settle::After;
+use super::rows::Heard;
 use super::tokens::Granted;
-use crate::domain::{JobId, Step, Time, ToVerify, UserId, UserState};
+use crate::domain::{JobId, Step, Task, UserId, UserState};
 use crate::provider::{
-    self, Access, Identity, JobState, LookupFor, Moment, Provider, RateHints, Reply, RowEnd,
+    self, Detail, Identity, JobState, LookupFor, Moment, Provider, RateHints, Reply, RowEnd,
     Verdict,
 };
 use crate::transport::TransportError;
 
-/// Tells a request from all others of its lane. One that was made earlier goes first.
+/// Tells a request, a lookup or a question from all others of its lane. One that was made earlier goes
+/// first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RequestId(pub(super) u64);
 
-/// What a request is for.
-#[derive(Debug, Clone)]
+/// What a request is for. Each lookup of many users, and each question of a person's, has an id.
+#[derive(Debug)]
 pub(super) enum Purpose {
     /// Who are we.
-    Identify(QuestionId),
+    Identify(RequestId),
     /// Who has the role that no list of users tells.
-    PrimaryContact(QuestionId),
+    PrimaryContact(RequestId),
     /// A token.
     Token,
-    /// Which of many users stand, and of which role they are.
-    Roles(BatchId, Vec<UserId>),
-    /// Of which role a user is who does not stand.
-    Role(BatchId, UserId),
-    /// How a user stands, for a person who asks.
-    User(BatchId, UserId),
+    /// A part of a lookup of many users.
+    Lookup(RequestId, LookupFor, Vec<UserId>),
     /// How the user of a row stands, after a request about them.
     Look(Aside),
     /// Whether the user of a row is permanently deleted, as the provider's own record has it.
@@ -47,45 +41,47 @@ pub(super) enum Purpose {
     Bulk(BulkRequest),
     /// How jobs stand.
     Jobs(Vec<JobId>),
-    /// How users of rows that ended well stand.
-    Standing(Vec<ToVerify>, Vec<UserId>),
-    /// The same of one user, more closely.
-    Closer(ToVerify),
-    /// The same, as closely as can be.
-    Closest(ToVerify),
+    /// How users of rows that ended well stand; more closely, of one.
+    Verify(LookupFor, Vec<Task>, Vec<UserId>),
 }
 
 /// A question on the side of a row's step, which waits for it.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Aside {
     /// The step's request.
-    pub(super) of: RequestId,
-    /// Its user.
-    pub(super) id: UserId,
-    /// What the answer decides.
-    pub(super) after: Box<After>,
+    pub(super) request: Box<Request>,
+    /// The end if the user stands as they did, where an answer alone could not say; `None`: the attempts
+    /// are used up, and one of them may have had its effect.
+    pub(super) standing: Option<RowEnd>,
+    /// What was heard of the step last.
+    pub(super) heard: Heard,
 }
 
 /// A step of a row.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct StepRequest {
     pub(super) row: u64,
     pub(super) step: Step,
     pub(super) id: UserId,
-    pub(super) doubt: Doubt,
+    /// One of its requests may have had its effect although no answer said so: there was somebody whom
+    /// it could remove.
+    pub(super) in_doubt: bool,
+    /// One of those was never answered at all.
+    pub(super) unanswered: bool,
 }
 
 /// The same step of many rows.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct BulkRequest {
     pub(super) rows: Vec<u64>,
     pub(super) step: Step,
     pub(super) ids: Vec<UserId>,
 }
 
-/// A request, from the first wish to its end.
+/// A request, from the first wish to its end. Whatever it waits in owns it.
 #[derive(Debug)]
 pub(super) struct Request {
+    pub(super) id: RequestId,
     pub(super) account: usize,
     pub(super) purpose: Purpose,
     /// From 1.
@@ -95,43 +91,28 @@ pub(super) struct Request {
     /// How often in a row the roles of its users were read again.
     pub(super) roles_read: u32,
     pub(super) backoff: Backoff,
-    pub(super) stage: Stage,
 }
 
-/// How far a request is.
+/// How far a request is that has what it leaves with.
 #[derive(Debug)]
 pub(super) enum Stage {
-    /// It waits for the limits.
-    Waiting,
-    /// It rests after an error.
-    Resting,
-    /// It waits for the answer to another request: a question on its side, or roles that are read again.
-    Aside,
     /// Its intent is being recorded.
-    Recording(Leave),
+    Recording(Flight),
     /// It was sent.
-    Sent(Sent),
+    Sent(Flight),
     /// Its answer is being recorded.
-    Answered(Sent, Result<Reply, TransportError>),
+    Answered(Flight, Result<Reply, TransportError>),
 }
 
-/// What a request leaves with.
-#[derive(Debug, Clone)]
-pub(super) struct Leave {
+/// What a request leaves with, and when.
+#[derive(Debug)]
+pub(super) struct Flight {
     /// `None`: it takes nothing of the limits.
     pub(super) permit: Option<Permit>,
     /// `None`: it is a token's.
     pub(super) granted: Option<Granted>,
-}
-
-/// A request that was sent.
-#[derive(Debug, Clone)]
-pub(super) struct Sent {
-    pub(super) leave: Leave,
     pub(super) host: String,
-    pub(super) at: Instant,
-    /// The same on the wall.
-    pub(super) wall: Time,
+    pub(super) at: Now,
 }
 
 /// What requests queue for.
@@ -142,18 +123,26 @@ pub(super) enum Class {
     Bulk(Step),
 }
 
-/// What an answer says.
+/// What an answer means, by what was asked.
 #[derive(Debug)]
-pub(super) enum Told {
+pub enum Meaning {
+    /// Who we are, and what the answer's headers said of limits.
     Identity(Box<(Identity, RateHints)>),
+    /// The user of the role that no list tells, as lists know them; `None`: nobody was asked about, or
+    /// is named.
     PrimaryContact(Option<String>),
+    /// The provider does not tell that user to this caller, or in no attempt: what to tell a person. It
+    /// is one whom the provider itself keeps.
+    NoPrimaryContact(&'static str),
     /// How users stand, in the order in which they were asked about.
     Users(Vec<UserState>),
+    /// How jobs stand.
     Jobs(Vec<(JobId, JobState)>),
     /// The step ended.
     End(RowEnd),
     /// The answer alone cannot say: this is the end, if the user stands as they did.
     Look(RowEnd),
+    /// A job was begun.
     Job(JobId),
     /// No request for many is taken.
     NotTaken,
@@ -180,36 +169,42 @@ impl Purpose {
         }
     }
 
+    /// Whether it changes nothing.
+    pub(super) fn is_read(&self) -> bool {
+        self.class() == Class::Read
+    }
+
+    /// The rows that it deletes, and their step; `None`: it changes nothing.
+    pub(super) fn deletes(&self) -> Option<(&[u64], Step)> {
+        match self {
+            Self::Step(it) => Some((from_ref(&it.row), it.step)),
+            Self::Bulk(it) => Some((&it.rows, it.step)),
+            _ => None,
+        }
+    }
+
     /// What the ledger calls it.
-    pub(super) const fn name(&self) -> &'static str {
+    pub(super) fn name(&self) -> &'static str {
+        if let Some((purpose, _)) = self.lookup() {
+            return purpose.name();
+        }
         match self {
             Self::Identify(_) => "identity",
             Self::PrimaryContact(_) => "principal",
             Self::Token => "token",
-            Self::Roles(..) => "roles",
-            Self::Role(..) => "role",
-            Self::User(..) | Self::Look(_) => "user",
-            Self::Erasure(_) | Self::Closer(_) => "erasure",
             Self::Jobs(_) => "jobs",
-            Self::Standing(..) => "standing",
-            Self::Closest(_) => "deleted",
-            Self::Step(_) | Self::Bulk(_) => "deletion",
+            _ => "deletion",
         }
     }
 
     /// The lookup that it is, and of whom; `None`: it is none.
     pub(super) fn lookup(&self) -> Option<(LookupFor, &[UserId])> {
-        Some(match self {
-            Self::Roles(_, ids) => (LookupFor::Roles, ids),
-            Self::Role(_, id) => (LookupFor::SoftDeletedRoles, from_ref(id)),
-            Self::User(_, id) => (LookupFor::UnclearAnswer, from_ref(id)),
-            Self::Look(it) => (LookupFor::UnclearAnswer, from_ref(&it.id)),
-            Self::Erasure(it) => (LookupFor::CloserVerification, from_ref(&it.id)),
-            Self::Standing(_, ids) => (LookupFor::Verification, ids),
-            Self::Closer(row) => (LookupFor::CloserVerification, from_ref(&row.id)),
-            Self::Closest(row) => (LookupFor::ClosestVerification, from_ref(&row.id)),
-            _ => return None,
-        })
+        match self {
+            Self::Lookup(_, purpose, ids) | Self::Verify(purpose, _, ids) => Some((*purpose, ids)),
+            Self::Look(it) => Some((LookupFor::UnclearAnswer, it.ids()?)),
+            Self::Erasure(it) => Some((LookupFor::CloserVerification, it.ids()?)),
+            _ => None,
+        }
     }
 
     /// The request itself; `None`: the provider has none of the kind.
@@ -221,7 +216,7 @@ impl Purpose {
         let Some(granted) = granted else {
             return Some(provider.mint());
         };
-        let access: &Access = &granted.access;
+        let access = &granted.access;
         if let Some((purpose, ids)) = self.lookup() {
             return Some(provider.lookup(access, purpose, ids));
         }
@@ -239,70 +234,64 @@ impl Purpose {
     pub(super) fn parse(
         &self,
         provider: &dyn Provider,
-        access: &Access,
+        access: &provider::Access,
         primary_contact: Option<&str>,
         reply: &Reply,
-    ) -> Result<(Told, provider::Detail), Verdict> {
+    ) -> Result<(Meaning, Detail), Verdict> {
         if let Some((purpose, ids)) = self.lookup() {
             let states = provider.looked_up(purpose, ids, primary_contact, reply)?;
-            return Ok((Told::Users(states), provider::Detail::default()));
+            return Ok((Meaning::Users(states), Detail::default()));
         }
         // A provider has what it was asked for.
         let bulk = || provider.bulk().ok_or_else(unrecognised);
-        let told = match self {
+        let meaning = match self {
             Self::Identify(_) => {
                 let identity = provider.identified(access, reply)?;
                 let hints = provider.rate_hints(None, &reply.headers);
-                Told::Identity(Box::new((identity, hints)))
+                Meaning::Identity(Box::new((identity, hints)))
             }
             Self::PrimaryContact(_) => {
                 let contact = provider.primary_contact().ok_or_else(unrecognised)?;
-                Told::PrimaryContact(contact.found(reply)?)
+                Meaning::PrimaryContact(contact.found(reply)?)
             }
-            Self::Jobs(_) => Told::Jobs(bulk()?.asked(reply)?),
+            Self::Jobs(_) => Meaning::Jobs(bulk()?.asked(reply)?),
             Self::Step(it) => {
                 return match provider.judge(it.step, &it.id, reply) {
-                    Verdict::Row(end, detail) => Ok((Told::End(end), detail)),
-                    Verdict::Look(standing, detail) => Ok((Told::Look(standing), detail)),
+                    Verdict::Row(end, detail) => Ok((Meaning::End(end), detail)),
+                    Verdict::Look(standing, detail) => Ok((Meaning::Look(standing), detail)),
                     other => Err(other),
                 };
             }
             Self::Bulk(_) => match bulk()?.begun(reply) {
-                Ok(job) => Told::Job(job),
+                Ok(job) => Meaning::Job(job),
                 Err(Verdict::Row(_, detail) | Verdict::Look(_, detail)) => {
-                    return Ok((Told::NotTaken, detail));
+                    return Ok((Meaning::NotTaken, detail));
                 }
                 Err(other) => return Err(other),
             },
             _ => return Err(unrecognised()),
         };
-        Ok((told, provider::Detail::default()))
+        Ok((meaning, Detail::default()))
     }
 }
 
 fn unrecognised() -> Verdict {
-    Verdict::Moment(Moment::Unrecognised, provider::Detail::default())
+    Verdict::Moment(Moment::Unrecognised, Detail::default())
 }
 
-impl Request {
-    pub(super) fn new(account: usize, purpose: Purpose, seed: u64) -> Self {
-        Self {
-            account,
-            purpose,
-            attempt: 1,
-            tokens_rejected: 0,
-            roles_read: 0,
-            backoff: Backoff::new(seed),
-            stage: Stage::Waiting,
-        }
+impl Aside {
+    /// The user of the step.
+    fn ids(&self) -> Option<&[UserId]> {
+        self.request.step().map(|step| from_ref(&step.id))
     }
 }
 
-/// What people know a host by.
-pub(super) fn host_of(url: &url::Url) -> String {
-    let host = url.host_str().unwrap_or_default();
-    match url.port() {
-        Some(port) => format!("{host}:{port}"),
-        None => host.to_owned(),
+impl Request {
+    /// The step of a row that it is; `None`: it is another.
+    pub(super) const fn step(&self) -> Option<&StepRequest> {
+        match &self.purpose {
+            Purpose::Step(step) => Some(step),
+            _ => None,
+        }
     }
 }

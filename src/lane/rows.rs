@@ -2,13 +2,12 @@
 
 use std::time::Instant;
 
-use super::lookups::{RoleRead, Stood, protected_by};
-use super::requests::{BulkRequest, Purpose, Request, RequestId, StepRequest};
-use super::tokens::own;
+use super::lookups::{is_there, protected_by};
+use super::requests::{Purpose, Request, StepRequest};
 use super::{Lane, Now};
 use crate::domain::{
-    Attempted, BulkAnswered, Entry, Intent, JobId, LeftOpen, Outcome, OutcomeEntry, Step, StepDone,
-    StopKind, Task, Time,
+    Attempted, Entry, Intent, JobId, LeftOpen, Outcome, OutcomeEntry, Said, Step, StepDone,
+    StopKind, Task, Time, UserState,
 };
 use crate::provider::{Detail, Reply};
 
@@ -22,13 +21,13 @@ const ROWS_BEGUN_PER_REQUEST: u32 = 3;
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(super) struct Row {
     pub(super) account: usize,
-    /// Its queue, by its place among the account's.
+    /// Its queue, by its index among the account's.
     pub(super) queue: usize,
     pub(super) task: Task,
     /// The step that it is at.
     pub(super) at_step: usize,
-    /// The role that was read of the user last; `None`: none was.
-    pub(super) role: Option<RoleRead>,
+    /// How the user stood when their role was read last, and when that was; `None`: it was not.
+    pub(super) role: Option<(UserState, Now)>,
     /// Whether the provider was seen to know the user before anything was done to them.
     pub(super) seen: bool,
     /// Whether the run has soft-deleted the user: by this row, or by one before it.
@@ -48,22 +47,12 @@ pub(super) struct Row {
     pub(super) is_canary: bool,
 }
 
-/// What is not known of the requests for a step so far.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Doubt {
-    /// One of them may have had its effect although no answer said so: there was somebody whom it could
-    /// remove.
-    pub(super) effect: bool,
-    /// One of those was never answered at all.
-    pub(super) unanswered: bool,
-}
-
-/// What an answer said, beside what it means.
+/// What was heard of a request last.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Said {
-    pub(super) status: Option<u16>,
+pub(super) struct Heard {
+    pub(super) said: Said,
+    /// The provider's id of the request.
     pub(super) request_id: Option<String>,
-    pub(super) detail: Detail,
 }
 
 /// How a step ended.
@@ -71,26 +60,52 @@ pub(super) struct Said {
 pub(super) struct StepEnd {
     pub(super) outcome: Outcome,
     pub(super) settled: bool,
-    pub(super) said: Said,
+    pub(super) heard: Heard,
 }
 
-impl Said {
-    pub(super) fn of(reply: &Reply) -> Self {
+/// What an answer of `status` said, or none.
+pub(super) fn said(status: Option<u16>, detail: Detail) -> Said {
+    Said {
+        status,
+        code: detail.code,
+        message: detail.message,
+    }
+}
+
+impl Heard {
+    pub(super) fn of(reply: &Reply, detail: Detail) -> Self {
         Self {
-            status: Some(reply.status),
+            said: said(Some(reply.status), detail),
             request_id: reply.request_id(),
-            detail: Detail::default(),
         }
+    }
+
+    /// Nothing was heard; our own reason.
+    pub(super) fn own(code: &str, message: impl Into<String>) -> Self {
+        Self {
+            said: Said::own(code, message),
+            request_id: None,
+        }
+    }
+
+    /// The same answer with our own words.
+    pub(super) fn reworded(self, code: &str, message: &str) -> Self {
+        let status = self.said.status;
+        let said = Said {
+            status,
+            ..Said::own(code, message)
+        };
+        Self { said, ..self }
     }
 }
 
 impl StepEnd {
-    pub(super) const fn new(outcome: Outcome, said: Said) -> Self {
+    pub(super) const fn new(outcome: Outcome, heard: Heard) -> Self {
         let settled = false;
         Self {
             outcome,
             settled,
-            said,
+            heard,
         }
     }
 }
@@ -99,14 +114,14 @@ impl Row {
     pub(super) fn new(
         (account, queue): (usize, usize),
         task: Task,
-        role: Option<RoleRead>,
+        role: Option<(UserState, Now)>,
         is_canary: bool,
     ) -> Self {
         Self {
             account,
             queue,
             at_step: task.steps_done,
-            seen: role.is_some_and(|role| role.stood != Stood::Nowhere),
+            seen: role.as_ref().is_some_and(|(state, _)| is_there(state)),
             role,
             soft_deleted: task.soft_deleted,
             by_many: false,
@@ -124,10 +139,20 @@ impl Row {
     pub(super) fn step(&self) -> Option<Step> {
         self.task.action.steps().get(self.at_step).copied()
     }
+
+    /// How the user stood when their role was read last.
+    pub(super) fn stood(&self) -> Option<&UserState> {
+        self.role.as_ref().map(|(state, _)| state)
+    }
+
+    /// Whether the user was active then.
+    pub(super) fn was_active(&self) -> bool {
+        matches!(self.stood(), Some(UserState::Active { .. }))
+    }
 }
 
-/// The outcome of `task` as far as the task itself tells: nothing sent, nothing said.
-pub(super) fn outcome_entry(task: &Task, outcome: Outcome, at: Time) -> OutcomeEntry {
+/// The outcome of `task` as far as the task itself tells: nothing sent.
+pub(super) fn outcome_entry(task: &Task, outcome: Outcome, said: Said, at: Time) -> OutcomeEntry {
     OutcomeEntry {
         position: task.position,
         account: Some(task.account.clone()),
@@ -135,9 +160,7 @@ pub(super) fn outcome_entry(task: &Task, outcome: Outcome, at: Time) -> OutcomeE
         id: Some(task.id.clone()),
         reference: task.reference.clone(),
         outcome,
-        status: None,
-        code: None,
-        message: None,
+        said,
         attempts: 0,
         settled: false,
         at,
@@ -163,22 +186,19 @@ impl Lane {
             // Every step was done by an earlier process that never wrote the outcome.
             let end = StepEnd {
                 settled: true,
-                ..StepEnd::new(Outcome::Deleted, Said::default())
+                ..StepEnd::new(Outcome::Deleted, Heard::default())
             };
             return self.end_row(row, end, now);
         };
-        let (account, id, in_doubt) = (it.account, it.task.id.clone(), it.in_doubt);
-        let number = id.as_str().parse();
+        let account = it.account;
+        let number = it.task.id.as_str().parse();
         it.soft_deleted |= number.is_ok_and(|id| self.accounts[account].soft_deleted.contains(id));
-        let doubt = Doubt {
-            effect: in_doubt,
-            unanswered: in_doubt,
-        };
         let step = StepRequest {
             row,
             step,
-            id,
-            doubt,
+            id: it.task.id.clone(),
+            in_doubt: it.in_doubt,
+            unanswered: it.in_doubt,
         };
         self.request(account, Purpose::Step(step), now);
     }
@@ -193,11 +213,15 @@ impl Lane {
         let Some(step) = it.step() else { return };
         if step == Step::Delete && end.outcome == Outcome::Deleted {
             it.soft_deleted = true;
-            self.note_soft_deleted(row);
+            // For rows that follow, where that decides what it means that the user is not found for
+            // the permanent deletion.
+            let account = &mut self.accounts[it.account];
+            let lookup = account.provider.lookup_before(Step::PermanentlyDelete);
+            let has_others = account.queues.len() > 1;
+            if let (true, Some(_), Ok(id)) = (has_others, lookup, it.task.id.as_str().parse()) {
+                account.soft_deleted.insert(id);
+            }
         }
-        let Some(it) = self.rows.get_mut(&row) else {
-            return;
-        };
         let is_good = matches!(end.outcome, Outcome::Deleted | Outcome::AlreadyGone);
         if !is_good || it.at_step + 1 >= it.task.action.steps().len() {
             return self.end_row(row, end, now);
@@ -209,64 +233,44 @@ impl Lane {
             step,
             outcome: end.outcome,
             settled: end.settled,
-            status: end.said.status,
+            status: end.heard.said.status,
             at: now.wall,
         };
         self.record(Entry::Step(done));
         self.send_step(row, now);
     }
 
-    /// Notes a user whom the run has soft-deleted, for rows that follow, where that decides what it
-    /// means that the user is not found for the permanent deletion.
-    fn note_soft_deleted(&mut self, row: u64) {
-        let Some(it) = self.rows.get(&row) else {
-            return;
-        };
-        let account = &mut self.accounts[it.account];
-        let lookup = account.provider.lookup_before(Step::PermanentlyDelete);
-        let has_others = account.queues.len() > 1;
-        if let (true, Some(_), Ok(id)) = (has_others, lookup, it.task.id.as_str().parse()) {
-            account.soft_deleted.insert(id);
-        }
-    }
-
     /// The user of a row was found to have a protected role just before its request left. `is_doubtful`: a
     /// request for the step may have had its effect.
     pub(super) fn step_protected(&mut self, row: u64, role: &str, is_doubtful: bool, now: Now) {
-        let detail = protected_by(role);
-        let said = Said {
-            detail,
-            ..Said::default()
-        };
-        let is_soft_deleted = self.rows.get(&row).is_some_and(|it| {
-            let stood = it.role.map(|role| role.stood);
-            it.step() == Some(Step::Delete) && stood == Some(Stood::SoftDeleted)
-        });
-        if !(is_doubtful && is_soft_deleted) {
-            return self.end_step(row, StepEnd::new(Outcome::Protected, said), now);
-        }
-        // The role came too late: our request has soft-deleted the user. That is all that is done to them.
-        let end = self.settled(row, false, Said::default());
         let Some(it) = self.rows.get(&row) else {
             return;
         };
-        if it.task.action.steps().last() == Some(&Step::Delete) {
-            return self.end_step(row, end, now);
-        }
-        let half = own(
-            OutcomeEntry::PROTECTED_HALF,
-            format!("soft-deleted before this user's role was {role}; not permanently deleted"),
-        );
-        let said = Said {
-            detail: half,
-            ..Said::default()
+        let is_soft_deleted = matches!(it.stood(), Some(UserState::SoftDeleted { .. }));
+        let is_late = is_doubtful && is_soft_deleted && it.step() == Some(Step::Delete);
+        let is_all = it.task.action.steps().last() == Some(&Step::Delete);
+        let end = match (is_late, is_all) {
+            // The role came too late: our request has soft-deleted the user. That is all that is done.
+            (true, true) => self.settled(row, false, Heard::default()),
+            (true, false) => {
+                let words = format!(
+                    "soft-deleted before this user's role was {role}; not permanently deleted"
+                );
+                let heard = Heard::own(OutcomeEntry::PROTECTED_HALF, words);
+                StepEnd::new(Outcome::Protected, heard)
+            }
+            (false, _) => {
+                let said = protected_by(role);
+                let request_id = None;
+                StepEnd::new(Outcome::Protected, Heard { said, request_id })
+            }
         };
-        self.end_step(row, StepEnd::new(Outcome::Protected, said), now);
+        self.end_step(row, end, now);
     }
 
     /// A row ended: its outcome is recorded, and too many such outcomes stop the account.
     pub(super) fn end_row(&mut self, row: u64, end: StepEnd, now: Now) {
-        let code = end.said.detail.code.clone();
+        let code = end.heard.said.code.clone();
         let outcome = end.outcome;
         let Some(it) = self.record_end(row, end, now) else {
             return;
@@ -277,9 +281,8 @@ impl Lane {
             let position = it.task.position;
             account.canary.count(position, outcome, code.as_deref());
         }
-        if let Some(trip) = trip {
-            let detail = super::tokens::own(trip.code, trip.words);
-            self.stop_account(it.account, (trip.kind, None), detail, now);
+        if let Some((reason, said)) = trip {
+            self.stop_account(it.account, reason, said, now);
         }
         self.stop_for_canary(it.account, now);
     }
@@ -288,29 +291,21 @@ impl Lane {
     pub(super) fn record_end(&mut self, row: u64, end: StepEnd, now: Now) -> Option<Row> {
         let it = self.drop_row(row, now)?;
         let elapsed = it.started.map_or(0, |at| (now.instant - at).as_millis());
-        let Said {
-            status,
-            request_id,
-            detail,
-        } = end.said;
         self.record(Entry::Outcome(OutcomeEntry {
-            status,
-            code: detail.code,
-            message: detail.message,
             attempts: it.attempts,
             settled: end.settled,
             elapsed_ms: u64::try_from(elapsed).unwrap_or(u64::MAX),
-            request_id,
-            ..outcome_entry(&it.task, end.outcome, now.wall)
+            request_id: end.heard.request_id,
+            ..outcome_entry(&it.task, end.outcome, end.heard.said, now.wall)
         }));
         Some(it)
     }
 
     /// Stops an account whose canary has ended badly.
-    pub(super) fn stop_for_canary(&mut self, place: usize, now: Now) {
-        if let Some(words) = self.accounts[place].canary.failed() {
-            let detail = super::tokens::own("canary", words);
-            self.stop_account(place, (StopKind::CanaryFailed, None), detail, now);
+    pub(super) fn stop_for_canary(&mut self, account: usize, now: Now) {
+        if let Some(words) = self.accounts[account].canary.failed() {
+            let said = Said::own("canary", words);
+            self.stop_account(account, StopKind::CanaryFailed, said, now);
         }
     }
 
@@ -326,10 +321,8 @@ impl Lane {
     }
 
     fn give_back_begun(&mut self, row: u64) {
-        let Some(it) = self.rows.get_mut(&row) else {
-            return;
-        };
-        if let Some(step) = it.begun.take()
+        if let Some(it) = self.rows.get_mut(&row)
+            && let Some(step) = it.begun.take()
             && let Some(begun) = self.accounts[it.account].begun.get_mut(&step)
         {
             *begun = begun.saturating_sub(1);
@@ -340,11 +333,10 @@ impl Lane {
 
     /// The intents of a request, which are durable before it leaves. Empty: it changes nothing.
     pub(super) fn intents(&self, request: &Request, now: Now) -> Vec<Entry> {
-        let (rows, step, with) = match &request.purpose {
-            Purpose::Step(it) => (std::slice::from_ref(&it.row), it.step, None),
-            Purpose::Bulk(it) => (&it.rows[..], it.step, it.rows.first().copied()),
-            _ => return Vec::new(),
+        let Some((rows, step)) = request.purpose.deletes() else {
+            return Vec::new();
         };
+        let with = rows.first().copied().filter(|_| request.step().is_none());
         let nobody = with.is_none() && !self.may_remove(&request.purpose);
         let rows = rows.iter().filter_map(|row| self.rows.get(row));
         let intent = |row: &Row| {
@@ -364,33 +356,20 @@ impl Lane {
     }
 
     /// Notes that a request left, on its rows.
-    pub(super) fn note_sent(&mut self, id: RequestId, now: Now) {
-        let Some(request) = self.requests.get(&id) else {
-            return;
-        };
-        match &request.purpose {
-            Purpose::Step(it) => {
-                if let Some(row) = self.rows.get_mut(&it.row) {
-                    row.attempts += 1;
-                    row.started.get_or_insert(now.instant);
-                }
+    pub(super) fn note_sent(&mut self, purpose: &Purpose, now: Now) {
+        let is_alone = matches!(purpose, Purpose::Step(_));
+        for row in purpose.deletes().map_or(&[][..], |(rows, _)| rows) {
+            if let Some(row) = self.rows.get_mut(row) {
+                row.attempts += u32::from(is_alone);
+                row.started.get_or_insert(now.instant);
             }
-            Purpose::Bulk(it) => {
-                for row in &it.rows {
-                    if let Some(row) = self.rows.get_mut(row) {
-                        row.started.get_or_insert(now.instant);
-                    }
-                }
-            }
-            _ => {}
         }
     }
 
     /// A request was not sent, as its host was not reached: that is no attempt.
-    pub(super) fn note_unsent(&mut self, id: RequestId) {
-        if let Some(request) = self.requests.get(&id)
-            && let Purpose::Step(it) = &request.purpose
-            && let Some(row) = self.rows.get_mut(&it.row)
+    pub(super) fn note_unsent(&mut self, request: &Request) {
+        if let Some(step) = request.step()
+            && let Some(row) = self.rows.get_mut(&step.row)
         {
             row.attempts = row.attempts.saturating_sub(1);
         }
@@ -400,60 +379,28 @@ impl Lane {
     /// already. `class`: a stable word for what happened, and whether it may have had its effect.
     pub(super) fn note(
         &mut self,
-        id: RequestId,
+        request: &Request,
         (class, in_doubt): (&str, bool),
-        said: &Said,
+        heard: &Heard,
         now: Now,
     ) {
-        let Some(request) = self.requests.get(&id) else {
+        let Some((rows, step)) = request.purpose.deletes() else {
             return;
         };
-        let account = self.accounts[request.account].name.clone();
-        let detail = said.detail.clone();
-        let entry = match &request.purpose {
-            Purpose::Step(it) => Entry::Attempt(Attempted {
-                row: it.row,
-                account,
-                step: it.step,
-                attempt: request.attempt,
-                class: class.to_owned(),
-                in_doubt,
-                status: said.status,
-                code: detail.code,
-                message: detail.message,
-                at: now.wall,
-            }),
-            Purpose::Bulk(it) => Entry::Bulk(bulk_answered(
-                it,
-                account,
-                (Some(class), in_doubt),
-                said,
-                now,
-            )),
-            _ => return,
+        let entry = Attempted {
+            row: rows.first().copied().unwrap_or_default(),
+            account: self.accounts[request.account].name.clone(),
+            step,
+            job: None,
+            attempt: request.step().map(|_| request.attempt),
+            class: Some(class.to_owned()),
+            in_doubt,
+            said: heard.said.clone(),
+            at: now.wall,
         };
-        self.record(entry);
-    }
-}
-
-/// The entry of a request for many that was answered, or given up.
-pub(super) fn bulk_answered(
-    request: &BulkRequest,
-    account: crate::domain::AccountName,
-    (class, in_doubt): (Option<&str>, bool),
-    said: &Said,
-    now: Now,
-) -> BulkAnswered {
-    BulkAnswered {
-        row: request.rows.first().copied().unwrap_or_default(),
-        account,
-        step: request.step,
-        job: None,
-        class: class.map(str::to_owned),
-        in_doubt,
-        status: said.status,
-        code: said.detail.code.clone(),
-        message: said.detail.message.clone(),
-        at: now.wall,
+        self.record(match request.purpose {
+            Purpose::Bulk(_) => Entry::Bulk(entry),
+            _ => Entry::Attempt(entry),
+        });
     }
 }

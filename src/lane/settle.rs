@@ -4,91 +4,61 @@
 //! What an answer says is the provider's to tell ([`Verdict`](crate::provider::Verdict)). What it means
 //! in the light of a doubt is decided here.
 
-use super::lookups::{RoleRead, Stood};
-use super::requests::{Aside, Purpose, RequestId, StepRequest, Told};
-use super::rows::{Said, StepEnd};
-use super::tokens::own;
+use super::lookups::is_there;
+use super::requests::{Aside, Meaning, Purpose, Request, StepRequest};
+use super::rows::{Heard, StepEnd};
 use super::{Lane, Now, RequestError};
 use crate::domain::{LeftOpen, Outcome, OutcomeEntry, Step, UserState};
-use crate::provider::{Detail, RowEnd};
-
-/// What a question on the side of a step decides.
-#[derive(Debug, Clone)]
-pub(super) enum After {
-    /// An answer that alone could not say: the end, if the user stands as they did.
-    Answer(RowEnd, Said),
-    /// The attempts are used up, and one of them may have had its effect.
-    Attempts(Said),
-}
-
-impl After {
-    const fn said(&self) -> &Said {
-        match self {
-            Self::Answer(_, said) | Self::Attempts(said) => said,
-        }
-    }
-}
+use crate::provider::RowEnd;
 
 impl Lane {
-    /// The answer to a step ended it.
-    pub(super) fn step_told(&mut self, id: RequestId, end: RowEnd, said: Said, now: Now) {
-        let Some(request) = self.requests.remove(&id) else {
-            return;
-        };
-        if let Purpose::Step(step) = request.purpose {
-            let end = self.settle(&step, end, said);
-            self.end_step(step.row, end, now);
+    /// A request of a step was answered.
+    pub(super) fn step_answered(
+        &mut self,
+        request: Request,
+        meaning: &Meaning,
+        heard: Heard,
+        now: Now,
+    ) {
+        match meaning {
+            Meaning::End(end) => {
+                let Some(step) = request.step() else { return };
+                let end = self.settle(step, *end, heard);
+                self.end_step(step.row, end, now);
+            }
+            Meaning::Look(standing) => self.look(request, Some(*standing), heard, now),
+            _ => {}
         }
     }
 
     /// Asks how the user of a step stands, on the side of it.
-    pub(super) fn look(&mut self, of: RequestId, after: After, now: Now) {
-        let make = |aside| Purpose::Look(aside);
-        self.ask_aside(of, after, make, now);
-    }
-
-    fn ask_aside(
-        &mut self,
-        of: RequestId,
-        after: After,
-        make: impl Fn(Aside) -> Purpose,
-        now: Now,
-    ) {
-        let Some(request) = self.requests.get_mut(&of) else {
-            return;
-        };
-        request.stage = super::requests::Stage::Aside;
+    fn look(&mut self, request: Request, standing: Option<RowEnd>, heard: Heard, now: Now) {
         let account = request.account;
-        if let Purpose::Step(step) = &request.purpose {
-            let aside = Aside {
-                of,
-                id: step.id.clone(),
-                after: Box::new(after),
-            };
-            self.request(account, make(aside), now);
-        }
+        let aside = Aside {
+            request: Box::new(request),
+            standing,
+            heard,
+        };
+        self.request(account, Purpose::Look(aside), now);
     }
 
     /// How the user of a step stands was answered.
     pub(super) fn looked(&mut self, aside: Aside, seen: &UserState, now: Now) {
-        let Some(step) = self.step_of(aside.of) else {
+        let Some(step) = aside.request.step() else {
             return;
         };
-        if let Some(role) = self.protecting(&step, seen, now) {
-            self.requests.remove(&aside.of);
-            return self.step_protected(step.row, &role, step.doubt.effect, now);
+        if let Some(role) = self.protecting(step, seen, now) {
+            return self.step_protected(step.row, &role, step.in_doubt, now);
         }
         if step.step == Step::PermanentlyDelete && matches!(seen, UserState::SoftDeleted { .. }) {
-            let (was_there, effect) = (self.was_there(step.row), step.doubt.effect);
             // Their soft deletion is this run's, or was seen a moment ago: the provider has rather not
             // got round to it, unless a request of ours may have done it whose answer was lost.
-            if was_there && !effect {
+            if self.was_there(step.row) && !step.in_doubt {
                 return self.decide_erased(aside, false, now);
             }
-            let make = |aside| Purpose::Erasure(aside);
-            return self.ask_aside(aside.of, *aside.after, make, now);
+            return self.request(aside.request.account, Purpose::Erasure(aside), now);
         }
-        self.seen_after(aside, &step, seen, now);
+        self.seen_after(aside, seen, now);
     }
 
     /// The role that keeps a user from being permanently deleted whom others have soft-deleted: it could
@@ -99,17 +69,17 @@ impl Lane {
         };
         let row = self.rows.get_mut(&step.row)?;
         let is_last = row.task.action.steps().last() == Some(&Step::PermanentlyDelete);
-        let is_tried = step.step == Step::PermanentlyDelete && step.doubt.effect;
+        let is_tried = step.step == Step::PermanentlyDelete && step.in_doubt;
         if !is_last || is_tried || row.soft_deleted || self.accounts[row.account].includes(role) {
             return None;
         }
-        row.role = Some(RoleRead::new(Stood::SoftDeleted, now));
+        row.role = Some((seen.clone(), now));
         Some(role.to_owned())
     }
 
     /// Whether a user who is shown as soft-deleted is permanently deleted was answered.
-    pub(super) fn erasure_told(&mut self, aside: Aside, state: Option<&UserState>, now: Now) {
-        let Some(step) = self.step_of(aside.of) else {
+    pub(super) fn erasure_answered(&mut self, aside: Aside, state: Option<&UserState>, now: Now) {
+        let Some(step) = aside.request.step() else {
             return;
         };
         let is_erased = match state {
@@ -119,123 +89,107 @@ impl Lane {
             }
             // A caller who may not read the record deletes all the same.
             Some(UserState::NotListed | UserState::Unknown) | None => {
-                !self.was_there(step.row) && !step.doubt.effect
+                !self.was_there(step.row) && !step.in_doubt
             }
         };
         self.decide_erased(aside, is_erased, now);
     }
 
     fn decide_erased(&mut self, aside: Aside, is_erased: bool, now: Now) {
-        let Some(step) = self.step_of(aside.of) else {
-            return;
-        };
-        let soft_deleted = UserState::SoftDeleted { role: None };
-        match *aside.after {
-            After::Answer(_, ref said) if !is_erased => {
-                let detail = own(
+        match (aside.standing, is_erased) {
+            (Some(_), false) => {
+                let heard = aside.heard.reworded(
                     "not_listed_yet",
                     "the user is soft-deleted, but the provider does not find them for the \
                      permanent deletion yet",
                 );
-                let said = Said {
-                    detail,
-                    ..said.clone()
+                self.not_yet(*aside.request, heard, now);
+            }
+            (Some(_), true) => {
+                let soft_deleted = UserState::SoftDeleted { role: None };
+                self.seen_after(aside, &soft_deleted, now);
+            }
+            (None, _) => {
+                let Some(step) = aside.request.step() else {
+                    return;
                 };
-                self.not_yet(aside.of, said, now);
-            }
-            After::Answer(..) => self.seen_after(aside, &step, &soft_deleted, now),
-            After::Attempts(said) if is_erased => {
-                let end = self.settled(step.row, true, said);
-                self.end_after(aside.of, step.row, end, now);
-            }
-            After::Attempts(said) => {
-                let end = StepEnd::new(Outcome::Failed, said);
-                self.end_after(aside.of, step.row, end, now);
+                let end = if is_erased {
+                    self.settled(step.row, true, aside.heard)
+                } else {
+                    StepEnd::new(Outcome::Failed, aside.heard)
+                };
+                self.end_step(step.row, end, now);
             }
         }
     }
 
     /// How the user stands decides.
-    fn seen_after(&mut self, aside: Aside, step: &StepRequest, seen: &UserState, now: Now) {
-        let end = match *aside.after {
-            After::Answer(standing, said) => {
-                let detail = own_words(step.step, seen, said.detail);
-                let end = RowEnd::after_lookup(seen, standing);
-                self.settle(step, end, Said { detail, ..said })
-            }
-            After::Attempts(said) if self.is_effect(step, seen) => self.settled(
-                step.row,
-                may_be_old(step.step, *seen == UserState::Unknown),
-                said,
-            ),
-            After::Attempts(said) => StepEnd::new(Outcome::Failed, said),
+    fn seen_after(&mut self, aside: Aside, seen: &UserState, now: Now) {
+        let Some(step) = aside.request.step() else {
+            return;
         };
-        self.end_after(aside.of, step.row, end, now);
-    }
-
-    fn end_after(&mut self, of: RequestId, row: u64, end: StepEnd, now: Now) {
-        self.requests.remove(&of);
-        self.end_step(row, end, now);
+        let heard = aside.heard;
+        let end = match aside.standing {
+            Some(standing) => {
+                let heard = in_own_words(step.step, seen, heard);
+                self.settle(step, RowEnd::after_lookup(seen, standing), heard)
+            }
+            None if self.is_effect(step, seen) => {
+                let may_be_old = may_be_old(step.step, *seen == UserState::Unknown);
+                self.settled(step.row, may_be_old, heard)
+            }
+            None => StepEnd::new(Outcome::Failed, heard),
+        };
+        self.end_step(step.row, end, now);
     }
 
     /// How the user of a step stands could not be asked.
-    pub(super) fn look_failed(&mut self, aside: &Aside, error: RequestError, now: Now) {
-        let Some(step) = self.step_of(aside.of) else {
-            return;
-        };
-        let is_answer = matches!(*aside.after, After::Answer(..));
-        let said = aside.after.said().clone();
-        if is_answer {
-            self.note(aside.of, ("unsettled", false), &said, now);
+    pub(super) fn look_failed(&mut self, aside: Aside, error: RequestError, now: Now) {
+        let Aside {
+            request,
+            standing,
+            heard,
+        } = aside;
+        let class = ("unsettled", false);
+        if standing.is_some() {
+            self.note(&request, class, &heard, now);
         }
         match error {
-            RequestError::Passing { .. } if is_answer => {
-                self.passed_as(aside.of, None, ("unsettled", false), said, now);
+            RequestError::Passing { .. } if standing.is_some() => {
+                self.passed(*request, None, class, heard, now);
             }
             RequestError::Passing { .. } => {
+                let Some(step) = request.step() else { return };
                 // Nothing settles it: a request went out, and its answer never came.
-                let outcome = if step.doubt.unanswered {
+                let outcome = if step.unanswered {
                     Outcome::InDoubt
                 } else {
                     Outcome::Failed
                 };
-                self.end_after(aside.of, step.row, StepEnd::new(outcome, said), now);
+                self.end_step(step.row, StepEnd::new(outcome, heard), now);
             }
-            other => self.fail(aside.of, other, now),
+            other => self.fail(*request, other, now),
         }
     }
 
     /// The provider has not got round to what was done before: the step is tried again, and not at once.
-    fn not_yet(&mut self, id: RequestId, said: Said, now: Now) {
-        self.note(id, ("unsettled", false), &said, now);
-        let Some(request) = self.requests.get_mut(&id) else {
-            return;
-        };
-        let attempts = self.accounts[request.account].attempts.get();
-        if request.attempt >= attempts {
-            return self.give_up(id, said, now);
+    fn not_yet(&mut self, mut request: Request, heard: Heard, now: Now) {
+        self.note(&request, ("unsettled", false), &heard, now);
+        if request.attempt >= self.accounts[request.account].attempts.get() {
+            return self.give_up(request, heard, now);
         }
         request.attempt += 1;
         let rest = request.backoff.next_wait_above();
-        self.again_after(id, rest, now);
+        self.rest(request, rest, now);
     }
 
     /// The attempts at a step are used up. If one of them may have had its effect, a look may tell.
-    pub(super) fn give_up(&mut self, id: RequestId, said: Said, now: Now) {
-        let Some(step) = self.step_of(id) else {
-            return;
-        };
-        if step.doubt.effect {
-            self.look(id, After::Attempts(said), now);
+    pub(super) fn give_up(&mut self, request: Request, heard: Heard, now: Now) {
+        let Some(step) = request.step() else { return };
+        if step.in_doubt {
+            self.look(request, None, heard, now);
         } else {
-            self.end_after(id, step.row, StepEnd::new(Outcome::Failed, said), now);
-        }
-    }
-
-    fn step_of(&self, id: RequestId) -> Option<StepRequest> {
-        match &self.requests.get(&id)?.purpose {
-            Purpose::Step(step) => Some(step.clone()),
-            _ => None,
+            self.end_step(step.row, StepEnd::new(Outcome::Failed, heard), now);
         }
     }
 
@@ -245,13 +199,14 @@ impl Lane {
         let Purpose::Step(StepRequest { row, step, .. }) = purpose else {
             return true;
         };
-        let Some(row) = self.rows.get(row) else {
+        let row = self.rows.get(row);
+        let Some((row, stood)) = row.and_then(|row| Some((row, row.stood()?))) else {
             return true;
         };
-        match (step, row.role.map(|role| role.stood)) {
-            (Step::PermanentlyDelete, Some(Stood::Nowhere)) => row.soft_deleted || row.at_step > 0,
-            (Step::Delete, Some(stood)) => stood == Stood::Active,
-            (_, _) => true,
+        match step {
+            Step::PermanentlyDelete => is_there(stood) || row.soft_deleted || row.at_step > 0,
+            Step::Delete => row.was_active(),
+            Step::DeletePersonalInformation => true,
         }
     }
 
@@ -262,52 +217,47 @@ impl Lane {
 
     /// Whether the user was there before a request removed them, as far as anything tells.
     fn was_seen(&self, row: u64) -> bool {
-        self.rows.get(&row).is_some_and(|row| {
-            row.soft_deleted
-                || row.seen
-                || row.by_many
-                || matches!(row.task.left_open, LeftOpen::Bulk | LeftOpen::Job(_))
-        })
+        let by_many = self.rows.get(&row).is_some_and(|row| {
+            row.by_many || matches!(row.task.left_open, LeftOpen::Bulk | LeftOpen::Job(_))
+        });
+        by_many || self.was_there(row)
     }
 
     /// The user is gone, by a request of ours that was never answered. The words of the answer that
     /// shows it would mislead: it may be a refusal.
-    pub(super) fn settled(&self, row: u64, may_be_old: bool, said: Said) -> StepEnd {
-        let detail = if may_be_old && !self.was_seen(row) {
-            own(
+    pub(super) fn settled(&self, row: u64, may_be_old: bool, heard: Heard) -> StepEnd {
+        let (code, words) = if may_be_old && !self.was_seen(row) {
+            (
                 OutcomeEntry::SETTLED_UNSEEN,
                 "answer lost; not there afterwards, and nobody saw before whether the user was there",
             )
         } else {
-            own(
+            (
                 "settled",
                 "the user is gone after a request for this row whose answer never came",
             )
         };
         StepEnd {
             settled: true,
-            ..StepEnd::new(Outcome::Deleted, Said { detail, ..said })
+            ..StepEnd::new(Outcome::Deleted, heard.reworded(code, words))
         }
     }
 
     /// An end, seen in the light of a doubt: what is gone after a request of ours that was never
     /// answered, and that could remove somebody, is our doing. "No such user" shows that only with a
     /// code of the provider's: a 404 without one may be a gateway's.
-    fn settle(&self, step: &StepRequest, end: RowEnd, said: Said) -> StepEnd {
-        let is_ours = step.doubt.effect
+    fn settle(&self, step: &StepRequest, end: RowEnd, heard: Heard) -> StepEnd {
+        let is_ours = step.in_doubt
             && match end {
                 RowEnd::AlreadyGone => true,
-                RowEnd::NotFound => said.detail.code.is_some() && self.is_unknown_when_gone(step),
+                RowEnd::NotFound => heard.said.code.is_some() && self.is_unknown_when_gone(step),
                 RowEnd::Deleted | RowEnd::Refused => false,
             };
         if is_ours {
-            return self.settled(
-                step.row,
-                may_be_old(step.step, end == RowEnd::NotFound),
-                said,
-            );
+            let may_be_old = may_be_old(step.step, end == RowEnd::NotFound);
+            return self.settled(step.row, may_be_old, heard);
         }
-        StepEnd::new(end.outcome(), said)
+        StepEnd::new(end.outcome(), heard)
     }
 
     fn is_unknown_when_gone(&self, step: &StepRequest) -> bool {
@@ -329,15 +279,6 @@ impl Lane {
             _ => false,
         }
     }
-
-    /// A request of a step was answered.
-    pub(super) fn told_step(&mut self, id: RequestId, told: &Told, said: Said, now: Now) {
-        match told {
-            Told::End(end) => self.step_told(id, *end, said, now),
-            Told::Look(standing) => self.look(id, After::Answer(*standing, said), now),
-            _ => {}
-        }
-    }
 }
 
 /// Whether a user who is gone may be so since long ago, unless somebody saw them: one who is unknown, or
@@ -346,20 +287,22 @@ fn may_be_old(step: Step, is_unknown: bool) -> bool {
     is_unknown || step == Step::PermanentlyDelete
 }
 
-/// The words of a settled look: the provider's refusal would mislead where the user is gone.
-fn own_words(step: Step, seen: &UserState, detail: Detail) -> Detail {
-    match seen {
+/// What a settled look comes to: the provider's refusal would mislead where the user is gone.
+fn in_own_words(step: Step, seen: &UserState, heard: Heard) -> Heard {
+    let (code, words) = match seen {
         // The answer spoke of soft-deleted users only; the look spoke of all.
         UserState::Unknown if step == Step::PermanentlyDelete => {
-            own("no_such_user", "the provider knows no user of this id")
+            ("no_such_user", "the provider knows no user of this id")
         }
-        UserState::SoftDeleted { .. } | UserState::Erasing | UserState::Gone => match step {
-            Step::Delete => own("already_deleted", "the user had been deleted before"),
-            Step::PermanentlyDelete | Step::DeletePersonalInformation => own(
-                "already_deleted",
-                "the user had been permanently deleted before",
-            ),
-        },
-        _ => detail,
-    }
+        UserState::SoftDeleted { .. } | UserState::Erasing | UserState::Gone => (
+            "already_deleted",
+            if step == Step::Delete {
+                "the user had been deleted before"
+            } else {
+                "the user had been permanently deleted before"
+            },
+        ),
+        _ => return heard,
+    };
+    heard.reworded(code, words)
 }

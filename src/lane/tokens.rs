@@ -9,8 +9,9 @@ use std::time::Duration;
 use secrecy::SecretString;
 use url::Url;
 
-use crate::domain::{Quota, StopKind, Time};
-use crate::provider::{Access, Authorize, Detail, Provider, Reply, Token, Verdict};
+use super::rows::said;
+use crate::domain::{Said, StopKind, Time};
+use crate::provider::{Access, Authorize, Provider, Reply, Token, Verdict};
 use crate::transport::{Failure, TransportError};
 
 /// A token is renewed this long before it ends, or a tenth of its life if that is less.
@@ -59,21 +60,22 @@ pub(super) struct Granted {
 /// Why there is no access.
 #[derive(Debug)]
 pub(super) enum NoAccess {
-    /// There will be none: the credentials are wrong, the token server or a place it names is not to be
-    /// trusted, or it put us off too often.
-    Condemned(StopKind, Detail),
+    /// The account has to stop: its credentials are wrong, a place is not to be trusted, and nothing was
+    /// sent there, or the token server put us off too often.
+    Never(StopKind, Said),
     /// Not yet: try again after this time.
-    Later(Duration, Detail),
+    Later(Duration, Said),
     /// The token server gave no answer.
-    Unreached(Detail),
+    Unreached(Said),
 }
 
 /// The account's access to its provider.
 #[derive(Debug)]
 pub(super) struct Tokens {
     provider: Arc<dyn Provider>,
-    source: Source,
-    current: Option<Live>,
+    authorize: Authorize,
+    /// The access there is, and when its token is to be renewed.
+    current: Option<(Granted, Option<Time>)>,
     /// Where the first token led. No later one may lead elsewhere: who we are was asked there.
     base: Option<Url>,
     generation: u64,
@@ -89,33 +91,22 @@ pub(super) struct Tokens {
     pub(super) is_fetching: bool,
 }
 
-/// Where an access comes from: [`Authorize`], with the one that is always the same made once.
-#[derive(Debug)]
-enum Source {
-    Fixed(Granted),
-    Token { quota: Option<Quota>, key: String },
-}
-
-#[derive(Debug)]
-struct Live {
-    granted: Granted,
-    renew_at: Option<Time>,
-}
-
 impl Tokens {
     /// No token yet, unless an earlier process `kept` one.
     pub(super) fn new(provider: Arc<dyn Provider>, kept: Option<KeptToken>, now: Time) -> Self {
-        let source = match provider.authorize() {
-            Authorize::Fixed(access) => Source::Fixed(Granted {
-                access: Arc::new(access),
-                generation: 0,
-            }),
-            Authorize::Token { quota, key } => Source::Token { quota, key },
+        let authorize = provider.authorize();
+        let current = match &authorize {
+            Authorize::Fixed(access) => {
+                let access = Arc::new(access.clone());
+                let generation = 0;
+                Some((Granted { access, generation }, None))
+            }
+            Authorize::Token { .. } => None,
         };
         let mut tokens = Self {
             provider,
-            source,
-            current: None,
+            authorize,
+            current,
             base: None,
             generation: 0,
             fetched: Vec::new(),
@@ -133,18 +124,15 @@ impl Tokens {
 
     /// An access that lives as far as can be known; `None`: a token has to be fetched.
     pub(super) fn access(&self, now: Time) -> Option<Granted> {
-        if let Source::Fixed(granted) = &self.source {
-            return Some(granted.clone());
-        }
-        let live = self.current.as_ref()?;
-        let lives = live.renew_at.is_none_or(|at| now < at);
-        lives.then(|| live.granted.clone())
+        let (granted, renew_at) = self.current.as_ref()?;
+        let lives = renew_at.is_none_or(|at| now < at);
+        lives.then(|| granted.clone())
     }
 
     /// Whether the tenant counts a token among its requests: a server that has a quota of its own for
     /// tokens counts them there.
     pub(super) const fn is_counted(&self) -> bool {
-        matches!(self.source, Source::Token { quota: None, .. })
+        matches!(self.authorize, Authorize::Token { quota: None, .. })
     }
 
     /// Whether the next token takes a slot of its own under the limits.
@@ -163,9 +151,9 @@ impl Tokens {
     ///
     /// All that the provider gives out are used.
     pub(super) fn ask(&mut self, now: Time) -> Result<(), NoAccess> {
-        if let Source::Token {
+        if let Authorize::Token {
             quota: Some(quota), ..
-        } = &self.source
+        } = &self.authorize
         {
             // A time further ahead than the span is none: a clock was wrong, then or now.
             self.fetched.retain(|at| {
@@ -174,9 +162,9 @@ impl Tokens {
             });
             if self.fetched.len() >= quota.requests().get() as usize {
                 let used = now.saturating_since(self.fetched[0]);
-                let message = format!("the provider gives out {quota} tokens, and they are used");
-                let detail = own("tokens_used_up", message);
-                return Err(NoAccess::Later(quota.span().saturating_sub(used), detail));
+                let words = format!("the provider gives out {quota} tokens, and they are used");
+                let said = Said::own("tokens_used_up", words);
+                return Err(NoAccess::Later(quota.span().saturating_sub(used), said));
             }
         }
         self.fetched.push(now);
@@ -200,30 +188,33 @@ impl Tokens {
             if !error.failure.in_doubt() {
                 self.fetched.pop();
             }
-            let detail = own(error.failure.name(), error.to_string());
+            let said = Said::own(error.failure.name(), error.to_string());
             // No accident to wait for.
             if error.failure == Failure::Certificate {
-                NoAccess::Condemned(StopKind::WrongTenant, detail)
+                NoAccess::Never(StopKind::WrongTenant, said)
             } else {
-                NoAccess::Unreached(detail)
+                NoAccess::Unreached(said)
             }
         })?;
         match self.provider.minted(reply) {
             Ok(token) => self.put_minted(token, asked_at),
-            Err(Verdict::Account(reason, detail)) => Err(NoAccess::Condemned(reason, detail)),
+            Err(Verdict::Account(reason, detail)) => {
+                Err(NoAccess::Never(reason, said(None, detail)))
+            }
             Err(
                 Verdict::Moment(_, detail)
                 | Verdict::TokenRejected(detail)
                 | Verdict::Row(_, detail)
                 | Verdict::Look(_, detail),
             ) => {
+                let said = said(None, detail);
                 self.put_off += 1;
                 if self.put_off > PUT_OFF_MAX {
-                    return Err(NoAccess::Condemned(StopKind::TokensExhausted, detail));
+                    return Err(NoAccess::Never(StopKind::TokensExhausted, said));
                 }
                 let ours = (LATER_STEP * self.put_off).min(LATER_MAX);
                 let asked = reply.retry_after().unwrap_or_default();
-                Err(NoAccess::Later(ours.max(asked), detail))
+                Err(NoAccess::Later(ours.max(asked), said))
             }
         }
     }
@@ -233,15 +224,19 @@ impl Tokens {
         token: Token,
         asked_at: Time,
     ) -> Result<Option<(String, KeptToken)>, NoAccess> {
+        let untrusted = |said| Err(NoAccess::Never(StopKind::WrongTenant, said));
         let Some(access) = self.provider.access(&token) else {
-            let message = "the token names a place that it must not be sent to";
-            return Err(NoAccess::Condemned(
-                StopKind::WrongTenant,
-                own("foreign_place", message),
-            ));
+            let words = "the token names a place that it must not be sent to";
+            return untrusted(Said::own("foreign_place", words));
         };
-        if let Some(other) = self.elsewhere(&access) {
-            return Err(NoAccess::Condemned(StopKind::WrongTenant, other));
+        // Where the first token led, the run was agreed to.
+        if let Some(first) = self.base.as_ref().filter(|base| **base != access.base) {
+            let (then, now) = (first.authority(), access.base.authority());
+            let words = format!(
+                "a new token leads to `{now}`, while the run was agreed to at `{then}`; nothing was \
+                 sent with it"
+            );
+            return untrusted(Said::own("other_place", words));
         }
         self.put_off = 0;
         let life = token.expires_in.map(|life| life.max(LIFE_MIN));
@@ -254,12 +249,12 @@ impl Tokens {
             expires_at: life.map(|life| asked_at.after(life)),
             fetched: self.fetched.clone(),
         };
-        Ok(match &self.source {
-            Source::Token {
+        Ok(match &self.authorize {
+            Authorize::Token {
                 quota: Some(_),
                 key,
             } => Some((key.clone(), kept)),
-            Source::Token { quota: None, .. } | Source::Fixed(_) => None,
+            Authorize::Token { quota: None, .. } | Authorize::Fixed(_) => None,
         })
     }
 
@@ -275,7 +270,10 @@ impl Tokens {
     /// since. Returns whether tokens are rejected that were never taken, so that asking for more
     /// changes nothing (and uses up what a provider gives out).
     pub(super) fn reject(&mut self, granted: &Granted) -> bool {
-        let is_it = |live: &mut Live| live.granted.generation == granted.generation;
+        // The one that is always the same has no generation, and stays.
+        let is_it = |(it, _): &mut (Granted, Option<Time>)| {
+            it.generation > 0 && it.generation == granted.generation
+        };
         if self.current.take_if(is_it).is_some() && granted.generation > self.accepted {
             self.stillborn += 1;
         }
@@ -309,27 +307,6 @@ impl Tokens {
             access: Arc::new(access),
             generation: self.generation,
         };
-        self.current = Some(Live { granted, renew_at });
-    }
-
-    /// What is wrong with an access that leads elsewhere than the first; `None`: it does not.
-    fn elsewhere(&self, access: &Access) -> Option<Detail> {
-        let first = self.base.as_ref().filter(|base| **base != access.base)?;
-        let (then, now) = (first.authority(), access.base.authority());
-        Some(own(
-            "other_place",
-            format!(
-                "a new token leads to `{now}`, while the run was agreed to at `{then}`; nothing was \
-                 sent with it"
-            ),
-        ))
-    }
-}
-
-/// A detail in our own words.
-pub(super) fn own(code: &str, message: impl Into<String>) -> Detail {
-    Detail {
-        code: Some(code.to_owned()),
-        message: Some(message.into()),
+        self.current = Some((granted, renew_at));
     }
 }

@@ -4,14 +4,12 @@
 use std::time::Duration;
 
 use super::backoff::Backoff;
-use super::limits::{PAUSE_WAITED_MAX, Permit, Stated};
-use super::reach::{Loss, PATIENCE_AT_WORK};
-use super::requests::{Request, RequestId, Sent};
-use super::rows::Said;
-use super::tokens::own;
+use super::limits::{PAUSE_WAITED_MAX, Permit};
+use super::reach::PATIENCE_AT_WORK;
+use super::requests::{Flight, Request};
 use super::{Lane, Now, RequestError};
-use crate::domain::{Entry, Paused, Step, StopKind};
-use crate::provider::{Detail, Moment, Reply, Scope};
+use crate::domain::{Entry, Paused, Said, Step, StopKind};
+use crate::provider::{Moment, Reply, Scope};
 use crate::transport::{CONNECT_TIME_MAX, Failure, TransportError};
 
 /// An account that is throttled for so long without a word of how long, and without one answer that
@@ -41,7 +39,7 @@ impl Lane {
             let secs = wait.as_secs();
             format!("the server answered {status}and asks for {secs} seconds")
         };
-        let place = request.account;
+        let account = request.account;
         match moment {
             // Fewer may be in flight from now on, and this one rests alone; unless others are in the
             // way: then all wait.
@@ -61,16 +59,16 @@ impl Lane {
                         return Ok(Duration::ZERO);
                     }
                     None => {
-                        let wait = self.next_throttled(place, now)?;
+                        let wait = self.next_throttled(account, now)?;
                         (wait, "the server says: too many requests".to_owned())
                     }
                 };
-                self.hold(place, scope, (wait, reason), said, now)?;
+                self.hold(account, scope, (wait, reason), said, now)?;
                 Ok(Duration::ZERO)
             }
             Some(Moment::Unwell { wait: Some(wait) }) => {
                 let at_least = wait.max(TURNED_AWAY_WAIT_MIN);
-                self.hold(place, None, (at_least, asked(wait)), said, now)?;
+                self.hold(account, None, (at_least, asked(wait)), said, now)?;
                 Ok(Duration::ZERO)
             }
             Some(Moment::Unwell { wait: None } | Moment::Conflict | Moment::Unrecognised)
@@ -86,7 +84,7 @@ impl Lane {
     /// the account stops.
     pub(super) fn hold(
         &mut self,
-        place: usize,
+        account: usize,
         step: Option<Step>,
         (wait, reason): (Duration, String),
         said: &Said,
@@ -94,43 +92,34 @@ impl Lane {
     ) -> Result<(), RequestError> {
         let too_long = (wait > PAUSE_WAITED_MAX).then(|| Self::too_long(wait, &reason, now));
         if self.limits.pause(step, now.instant + wait) {
-            self.record_pause(place, step, (wait, reason), now);
+            self.record_pause(account, step, (wait, reason), now);
         }
-        let Some(RequestError::Account {
-            reason, mut detail, ..
-        }) = too_long
-        else {
+        let Some(RequestError::Account { reason, said: ours }) = too_long else {
             return Ok(());
         };
-        if let Some(words) = &said.detail.message {
-            let ours = detail.message.unwrap_or_default();
-            detail.message = Some(format!("{ours}; it says: {words}"));
-        }
-        detail.code = said.detail.code.clone().or(detail.code);
-        let status = said.status;
-        Err(RequestError::Account {
-            reason,
-            status,
-            detail,
-        })
+        let message = said.message.as_ref().zip(ours.message.as_ref());
+        let message = message.map(|(theirs, ours)| format!("{ours}; it says: {theirs}"));
+        let said = Said {
+            status: said.status,
+            code: said.code.clone().or(ours.code),
+            message: message.or(ours.message),
+        };
+        Err(RequestError::Account { reason, said })
     }
 
     /// A wait that nobody sits through.
     pub(super) fn too_long(wait: Duration, reason: &str, now: Now) -> RequestError {
         let until = now.wall.after(wait);
-        RequestError::account(
-            StopKind::QuotaGone,
-            None,
-            own(
-                "long_wait",
-                format!("{reason}; nothing is sent until {until}"),
-            ),
-        )
+        let words = format!("{reason}; nothing is sent until {until}");
+        RequestError::Account {
+            reason: StopKind::QuotaGone,
+            said: Said::own("long_wait", words),
+        }
     }
 
     /// The next wait of a tenant that throttles without a word of how long.
-    fn next_throttled(&mut self, place: usize, now: Now) -> Result<Duration, RequestError> {
-        let seed = self.accounts[place].seed;
+    fn next_throttled(&mut self, account: usize, now: Now) -> Result<Duration, RequestError> {
+        let seed = self.accounts[account].seed;
         let (since, backoff) = self
             .throttled
             .get_or_insert_with(|| (now.instant, Backoff::new(seed)));
@@ -138,38 +127,38 @@ impl Lane {
             return Ok(backoff.next_wait().max(TURNED_AWAY_WAIT_MIN));
         }
         let mins = THROTTLED_TIME_MAX.as_secs() / 60;
-        Err(RequestError::account(
-            StopKind::QuotaGone,
-            Some(429),
-            own(
-                "throttled",
-                format!("nothing but 429 for {mins} minutes; the window may be a rolling day"),
-            ),
-        ))
+        let words = format!("nothing but 429 for {mins} minutes; the window may be a rolling day");
+        Err(RequestError::Account {
+            reason: StopKind::QuotaGone,
+            said: Said {
+                status: Some(429),
+                ..Said::own("throttled", words)
+            },
+        })
     }
 
     /// No host was reached, and nothing was sent: all of the account waits before it is tried again.
-    /// `detail`: what the network said. Returns how long this request rests beside that.
+    /// `network`: what that said. Returns how long this request rests beside that.
     ///
     /// # Errors
     ///
     /// When that was borne with for as long as may be.
     pub(super) fn unreached(
         &mut self,
-        place: usize,
-        detail: &Detail,
+        account: usize,
+        network: &Said,
         now: Now,
     ) -> Result<Duration, RequestError> {
         // Those that failed together wait together.
         if self.limits.paused_until(None, now.instant).is_some() {
             return Ok(Duration::ZERO);
         }
-        let said = detail.message.as_deref().unwrap_or_default();
+        let network = network.message.as_deref().unwrap_or_default();
         let at_work = self.reach.at_work;
         match self.reach.loss(now) {
             // Another was answered since.
             None => Ok(TURNED_AWAY_WAIT_MIN),
-            Some(Loss::Again(wait, words)) => {
+            Some((words, Ok(wait))) => {
                 self.limits.pause(None, now.instant + wait);
                 // As long as the next try may take as well: it is one wait for whoever looks on.
                 let shown = if at_work {
@@ -177,23 +166,22 @@ impl Lane {
                 } else {
                     wait
                 };
-                self.record_pause(place, None, (shown, format!("{words} ({said})")), now);
+                let words = format!("{words}; trying again ({network})");
+                self.record_pause(account, None, (shown, words), now);
                 Ok(Duration::ZERO)
             }
-            Some(Loss::Over(words, _)) if at_work => {
+            Some((words, Err(_))) if at_work => {
                 let mins = PATIENCE_AT_WORK.as_secs() / 60;
-                let words = format!("{words}, for {mins} minutes ({said})");
-                Err(RequestError::account(
-                    StopKind::OutOfReach,
-                    None,
-                    own("out_of_reach", words),
-                ))
+                let words = format!("{words}, for {mins} minutes ({network})");
+                Err(RequestError::Account {
+                    reason: StopKind::OutOfReach,
+                    said: Said::own("out_of_reach", words),
+                })
             }
-            Some(Loss::Over(words, attempts)) => Err(RequestError::Passing {
+            Some((words, Err(attempts))) => Err(RequestError::Passing {
                 attempts,
                 class: "no_connection",
-                status: None,
-                detail: own("no_connection", format!("{words} ({said})")),
+                said: Said::own("no_connection", format!("{words} ({network})")),
             }),
         }
     }
@@ -201,16 +189,15 @@ impl Lane {
     /// Notes whether a host was reached.
     pub(super) fn note_reach(
         &mut self,
-        id: RequestId,
-        sent: &Sent,
+        account: usize,
+        flight: &Flight,
         result: &Result<Reply, TransportError>,
         now: Now,
     ) {
-        let place = self.requests.get(&id).map_or(0, |request| request.account);
         let Err(error) = result else {
-            if self.reach.heard(&sent.host) {
-                let told = format!("{} answers again", sent.host);
-                self.record_pause(place, None, (Duration::ZERO, told), now);
+            if self.reach.heard(&flight.host) {
+                let words = format!("{} answers again", flight.host);
+                self.record_pause(account, None, (Duration::ZERO, words), now);
             }
             return;
         };
@@ -218,27 +205,26 @@ impl Lane {
         // waited for.
         let is_missed = match error.failure {
             Failure::Connect => true,
-            Failure::TimedOut | Failure::Broken => {
-                !self.reach.at_work || sent.leave.granted.is_none()
-            }
-            Failure::TooLarge => sent.leave.granted.is_none(),
+            Failure::TimedOut | Failure::Broken => !self.reach.at_work || flight.granted.is_none(),
+            Failure::TooLarge => flight.granted.is_none(),
             Failure::Certificate | Failure::Abandoned => false,
         };
         if is_missed {
-            self.reach.missed(&sent.host, now.instant - sent.at, now);
+            let began = now.instant - flight.at.instant;
+            self.reach.missed(&flight.host, began, now);
         }
     }
 
     fn record_pause(
         &mut self,
-        place: usize,
+        account: usize,
         step: Option<Step>,
         (wait, reason): (Duration, String),
         now: Now,
     ) {
         let at = now.wall;
         self.record(Entry::Pause(Paused {
-            account: self.accounts[place].name.clone(),
+            account: self.accounts[account].name.clone(),
             step,
             until: at.after(wait),
             reason,
@@ -247,29 +233,14 @@ impl Lane {
     }
 
     /// Learns of limits from headers that are the provider's.
-    pub(super) fn learn(
-        &mut self,
-        place: usize,
-        step: Option<Step>,
-        permit: &Permit,
-        reply: &Reply,
-        now: Now,
-    ) {
-        let provider = &self.accounts[place].provider;
+    pub(super) fn learn(&mut self, request: &Request, permit: &Permit, reply: &Reply, now: Now) {
+        let provider = &self.accounts[request.account].provider;
+        let step = request.purpose.class().step();
         let hints = provider.rate_hints(step, &reply.headers);
-        for (step, hint) in [
-            (None, hints.account),
-            (step, hints.endpoint.filter(|_| step.is_some())),
-        ] {
-            let said = hint.and_then(|hint| {
-                Some(Stated {
-                    limit: hint.limit?,
-                    remaining: hint.remaining,
-                    resets_in: hint.resets_in,
-                })
-            });
-            if let Some(said) = said {
-                self.limits.learn(step, permit, said, now.instant);
+        let of_step = hints.endpoint.filter(|_| step.is_some());
+        for (step, hint) in [(None, hints.account), (step, of_step)] {
+            if let Some(hint) = hint {
+                self.limits.learn(step, permit, hint, now.instant);
             }
         }
         // Requests in flight may not be among those counted: what is left is theirs.
@@ -281,7 +252,7 @@ impl Lane {
                 "{} says that {left} requests are left of the day's quota, which comes back over 24 hours",
                 provider.kind().title()
             );
-            self.day_over = Some(own("day_over", words));
+            self.day_over = Some(Said::own("day_over", words));
         }
     }
 }

@@ -4,9 +4,8 @@ use super::reader::Link;
 use super::sent::SentLog;
 use super::state::{LedgerState, SESSIONS_MAX, VerificationState};
 use crate::domain::{
-    AccountName, Attempted, BulkAnswered, Entry, Finding, Intent, LaneStop, Outcome, OutcomeEntry,
-    Paused, PlannedRows, Quota, Requested, Session, Step, StepDone, Time, UnsentRows, Verification,
-    Verified,
+    AccountName, Attempted, Entry, Finding, Intent, LaneStop, Outcome, OutcomeEntry, Paused,
+    PlannedRows, Quota, Requested, SessionStart, Step, StepDone, Time, UnsentRows, Verified,
 };
 
 /// The class of an attempt that the server turned away because of its pace.
@@ -118,7 +117,7 @@ impl LedgerState {
     }
 
     /// What a session before left open is taken up again: its end and its stops speak no more.
-    fn session(&mut self, session: &Session) {
+    fn session(&mut self, session: &SessionStart) {
         // The process that made the plan goes on with this very session, unless it was cut off before
         // that, and had asked who we are.
         if session.command != "run" || !self.sessions.is_empty() {
@@ -175,7 +174,7 @@ impl LedgerState {
         }
     }
 
-    fn bulk(&mut self, bulk: &BulkAnswered) {
+    fn bulk(&mut self, bulk: &Attempted) {
         self.seen(bulk.at);
         let class = bulk.class.as_deref();
         if class == Some(HELD_BACK) {
@@ -207,15 +206,13 @@ impl LedgerState {
         if attempt.in_doubt {
             self.doubtful.insert(row);
         }
-        let class = attempt.class.as_str();
-        if class == THROTTLED {
-            self.throttled += 1;
-        }
-        if class == HELD_BACK && was_under_way {
+        let class = attempt.class.as_deref();
+        self.throttled += u64::from(class == Some(THROTTLED));
+        if class == Some(HELD_BACK) && was_under_way {
             self.requests = self.requests.saturating_sub(1);
             self.log(&attempt.account).held_back(row);
         } else {
-            let at = counted_by(attempt.at, class == TIMED_OUT);
+            let at = counted_by(attempt.at, class == Some(TIMED_OUT));
             self.log(&attempt.account).answered(row, at);
         }
     }
@@ -237,7 +234,7 @@ impl LedgerState {
         self.seen(entry.at);
         let row = entry.position.row;
         self.end_row(row, entry.account.as_ref(), entry.outcome);
-        let code = entry.code.as_deref();
+        let code = entry.said.code.as_deref();
         if code == Some(OutcomeEntry::SETTLED_UNSEEN) {
             self.settled_unseen.insert(row);
         } else {
@@ -267,7 +264,7 @@ impl LedgerState {
 
     /// Only the last verification is told of, but who was seen standing stays so until seen
     /// otherwise: the next sample may pass them over.
-    fn verification(&mut self, begun: &Verification) {
+    fn verification(&mut self, begun: &SessionStart) {
         self.another_process(begun.at);
         let uptime = begun.uptime.as_ref();
         self.process(begun.at, uptime, &begun.accounts);
@@ -286,10 +283,10 @@ impl LedgerState {
         }
         match verified.finding {
             Finding::Standing => {
-                self.standing.insert(verified.row);
+                self.standing.insert(verified.position.row);
             }
             Finding::AsAsked | Finding::UnderWay => {
-                self.standing.remove(verified.row);
+                self.standing.remove(verified.position.row);
             }
             // What was seen before has not been gainsaid.
             Finding::Unknown => {}

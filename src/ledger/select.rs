@@ -12,7 +12,7 @@ use super::error::LedgerError;
 use super::reader::LedgerReader;
 use super::state::LedgerState;
 use crate::domain::{
-    AccountName, Counted, Entry, Finding, Outcome, TaskKey, ToVerify, UserId, Verified,
+    AccountName, Counted, Entry, Finding, Outcome, Task, TaskKey, UserId, Verified,
 };
 
 /// One `--only` of `retry`.
@@ -80,7 +80,7 @@ impl LedgerState {
         let mut rows = RoaringTreemap::new();
         self.read_again(|_, entry| {
             let (code, numbers) = match &entry {
-                Entry::Outcome(entry) => (entry.code.as_deref(), vec![entry.position.row]),
+                Entry::Outcome(entry) => (entry.said.code.as_deref(), vec![entry.position.row]),
                 Entry::Unsent(block) => {
                     let numbers = block.rows.iter().map(|position| position.row);
                     (Some(block.code.as_str()), numbers.collect())
@@ -161,7 +161,7 @@ fn bearing(entry: &Entry) -> Option<(u64, &AccountName, TaskKey, bool)> {
         Finding::Unknown => return None,
     };
     let key = TaskKey::new(&seen.account, seen.action, seen.id.as_str());
-    Some((seen.row, &seen.account, key, good))
+    Some((seen.position.row, &seen.account, key, good))
 }
 
 /// The rows of one account to ask about, as their outcomes in the ledger tell them: each once, in
@@ -192,7 +192,7 @@ impl GoodRows {
         })
     }
 
-    fn take(&mut self, entry: Entry) -> Option<ToVerify> {
+    fn take(&mut self, entry: Entry) -> Option<Task> {
         let Entry::Outcome(entry) = entry else {
             return None;
         };
@@ -203,16 +203,12 @@ impl GoodRows {
             return None;
         };
         self.left.remove(entry.position.row);
-        Some(ToVerify {
-            position: entry.position,
-            action,
-            id,
-        })
+        Some(Task::new(entry.position, self.account.clone(), action, id))
     }
 }
 
 impl Iterator for GoodRows {
-    type Item = Result<ToVerify, LedgerError>;
+    type Item = Result<Task, LedgerError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         while !self.left.is_empty() && self.reader.lines() < self.lines {

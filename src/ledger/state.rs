@@ -15,8 +15,7 @@ use super::reader::{LedgerReader, Link, TornTail};
 use super::sent::{SentLog, SentRequest};
 use crate::domain::{
     AccountHeader, AccountName, Action, Agreed, Counted, Counts, Entry, Findings, LaneStop,
-    LeftOpen, Outcome, Paused, PlanEnd, RunEnd, RunHeader, Session, Step, Time, Uptime,
-    Verification,
+    LeftOpen, Outcome, Paused, PlanEnd, RunEnd, RunHeader, SessionStart, Step, Time, Uptime,
 };
 
 /// How many sessions are kept, the newest. Nobody resumes a run so often by hand; a script may.
@@ -39,7 +38,7 @@ pub struct LedgerState {
     /// The run's header.
     pub header: RunHeader,
     /// The processes that took the run up again, the newest 1,000 of them, oldest first.
-    pub sessions: Vec<Session>,
+    pub sessions: Vec<SessionStart>,
     /// When each process was over, at the latest, that ended in no orderly way and was followed by
     /// another one: the newest 1,000 of them, oldest first.
     pub cut_off: Vec<Time>,
@@ -386,7 +385,7 @@ impl LedgerState {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VerificationState {
     /// How it began.
-    pub begun: Verification,
+    pub begun: SessionStart,
     /// Which verification of the ledger it is, from 1.
     pub number: u64,
     /// What it found; fewer rows than it set out to ask about if it was stopped.
@@ -398,7 +397,7 @@ pub struct VerificationState {
 }
 
 impl VerificationState {
-    pub(super) fn new(begun: Verification, number: u64) -> Self {
+    pub(super) fn new(begun: SessionStart, number: u64) -> Self {
         let last_at = begun.at;
         Self {
             begun,

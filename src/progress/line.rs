@@ -81,7 +81,7 @@ impl<'a> AccountLine<'a> {
     /// `paused 1m 33s: 429 …`, `stopped: …`. Empty: all rows ended.
     pub(super) fn doing(&self) -> [String; 3] {
         if let Some(stop) = self.stop_reason {
-            return [(); 3].map(|()| format!("stopped: {}", stop.told()));
+            return [(); 3].map(|()| format!("stopped: {}", stop.describe()));
         }
         if let (Some(until), Some(reason)) = (self.paused_until, self.pause_reason) {
             let wait = short_duration(until.saturating_since(self.at));

@@ -97,7 +97,7 @@ impl State {
                 self.on(&intent.account, |it| it.requests += 1);
             }
             Entry::Request(request) => self.on(&request.account, |it| it.requests += 1),
-            Entry::Attempt(attempt) if attempt.status == Some(429) => {
+            Entry::Attempt(attempt) if attempt.said.status == Some(429) => {
                 self.on(&attempt.account, |it| it.throttled += 1);
             }
             Entry::Pause(paused) => self.on(&paused.account, |it| it.pause(paused)),
@@ -133,7 +133,7 @@ fn was_to_be_sent(row: &OutcomeEntry) -> bool {
     match row.outcome {
         Outcome::Invalid | Outcome::Duplicate | Outcome::DoneBefore => false,
         Outcome::Protected => matches!(
-            row.code.as_deref(),
+            row.said.code.as_deref(),
             Some(PROTECTED_ROLE | OutcomeEntry::PROTECTED_HALF)
         ),
         _ => true,

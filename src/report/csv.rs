@@ -70,8 +70,8 @@ impl<'a> End<'a> {
     pub fn of(entry: &'a OutcomeEntry) -> Self {
         Self {
             outcome: entry.outcome.name(),
-            code: entry.code.as_deref(),
-            message: entry.message.as_deref(),
+            code: entry.said.code.as_deref(),
+            message: entry.said.message.as_deref(),
             line: entry.position.line,
         }
     }

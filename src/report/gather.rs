@@ -78,8 +78,7 @@ impl Collector {
             }
             Entry::Request(it) => self.sessions.seen(it.at),
             Entry::Intent(it) => self.worked(it.at),
-            Entry::Bulk(it) => self.worked(it.at),
-            Entry::Attempt(it) => self.worked(it.at),
+            Entry::Bulk(it) | Entry::Attempt(it) => self.worked(it.at),
             Entry::Step(it) => self.worked(it.at),
             Entry::Outcome(it) => self.outcome(it),
             Entry::Pause(pause) => {

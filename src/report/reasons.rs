@@ -159,14 +159,14 @@ impl Reasons {
     }
 
     fn group_of(&mut self, entry: &OutcomeEntry) -> &mut Group {
-        let pattern = entry.message.as_deref().map(without_numbers);
-        let key = (entry.outcome, false, entry.code.clone(), pattern);
+        let pattern = entry.said.message.as_deref().map(without_numbers);
+        let key = (entry.outcome, false, entry.said.code.clone(), pattern);
         let further = !self.0.contains_key(&key) && self.0.len() >= REASONS_MAX;
         if further {
             return self.0.entry((entry.outcome, true, None, None)).or_default();
         }
         self.0.entry(key).or_insert_with(|| Group {
-            message: entry.message.clone(),
+            message: entry.said.message.clone(),
             ..Group::default()
         })
     }

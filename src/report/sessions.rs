@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::domain::{
-    AccountHeader, Counted, LaneStop, RunEnd, RunHeader, RunState, Session, Time, Verification,
+    AccountHeader, Counted, LaneStop, RunEnd, RunHeader, RunState, SessionStart, Time,
 };
 
 /// How many sessions are kept: the first, and the newest. Nobody takes a run up so often by hand.
@@ -100,7 +100,7 @@ impl Sessions {
     }
 
     /// A later process took the run up, which had been at work for so long.
-    pub(super) fn session(&mut self, session: &Session, worked_ms: u64) {
+    pub(super) fn session(&mut self, session: &SessionStart, worked_ms: u64) {
         let planned = (self.count == 1)
             .then(|| self.kept.pop_if(|only| only.command == PLAN))
             .flatten();
@@ -119,7 +119,7 @@ impl Sessions {
         });
     }
 
-    pub(super) fn verification(&mut self, verification: &Verification, worked_ms: u64) {
+    pub(super) fn verification(&mut self, verification: &SessionStart, worked_ms: u64) {
         self.add(SessionTold {
             worked_before_ms: worked_ms,
             version: verification.version.clone(),

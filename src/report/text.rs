@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use super::summary::Summary;
-use crate::domain::{Counted, LaneStop, Outcome, RunState, Time};
+use crate::domain::{Counted, LaneStop, Outcome, RunState, Said, Time};
 use crate::words::{count, duration, grouped, one_line, shell_path, utc};
 
 /// How many accounts are told of by name.
@@ -209,8 +209,8 @@ fn shortened(path: &str, room: usize) -> Option<String> {
 
 /// Why a lane stopped, with the provider's words, on one line.
 pub fn stop_told(stop: &LaneStop) -> String {
-    let mut text = format!("{}: {}", stop.account, stop.reason.told());
-    let answer = answer(stop.status, stop.code.as_deref(), stop.message.as_deref());
+    let mut text = format!("{}: {}", stop.account, stop.reason.describe());
+    let answer = answer(&stop.said);
     if !answer.is_empty() {
         // Writing to a string cannot fail.
         let _ = write!(text, " ({answer})");
@@ -219,9 +219,11 @@ pub fn stop_told(stop: &LaneStop) -> String {
 }
 
 /// What a provider answered, as far as it is known.
-pub(super) fn answer(status: Option<u16>, code: Option<&str>, message: Option<&str>) -> String {
-    let status = status.map(|status| format!("HTTP {status}"));
-    let parts = [status.as_deref(), code, message].into_iter().flatten();
+pub(super) fn answer(said: &Said) -> String {
+    let status = said.status.map(|status| format!("HTTP {status}"));
+    let parts = [status, said.code.clone(), said.message.clone()]
+        .into_iter()
+        .flatten();
     parts.collect::<Vec<_>>().join(", ")
 }
 

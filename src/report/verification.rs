@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::text::{add_line, answer, stop_told};
-use crate::domain::{LaneStop, Sample, Time, UserState, Verified};
+use crate::domain::{LaneStop, SampleDraw, Time, UserState, Verified};
 use crate::ledger::VerificationState;
 use crate::words::{count, grouped, utc};
 
@@ -32,7 +32,7 @@ pub struct VerificationSummary {
     /// How many of the answers were not clear.
     pub unknown: u64,
     /// What the sample was drawn with; `None`: there was none.
-    pub sample: Option<Sample>,
+    pub sample: Option<SampleDraw>,
     /// The accounts that were stopped in it. Left out of the JSON.
     #[serde(skip)]
     pub stops: Vec<LaneStop>,
@@ -45,7 +45,7 @@ impl VerificationSummary {
         Self {
             at: begun.at,
             complete: state.is_complete(),
-            good_rows: begun.good_rows,
+            good_rows: begun.good_rows.unwrap_or_default(),
             rows: begun.rows,
             asked: found.total(),
             as_asked: found.as_asked,
@@ -88,7 +88,7 @@ impl VerificationSummary {
             "verified",
             &format!("{asked} of {good} that ended deleted or already_gone"),
         );
-        if let Some(Sample { rows, seed }) = self.sample {
+        if let Some(SampleDraw { rows, seed }) = self.sample {
             let rows = grouped(rows);
             line("sample", &format!("{rows} drawn with --seed {seed}"));
         }
@@ -106,12 +106,12 @@ impl VerificationSummary {
         for row in listed {
             let seen = row.seen.as_ref().map_or("unknown", UserState::name);
             let mut words = format!("{} {}, {}: {seen}", row.account, row.id, row.action);
-            let why = answer(row.status, row.code.as_deref(), row.message.as_deref());
+            let why = answer(&row.said);
             if !why.is_empty() {
                 // Writing to a string cannot fail.
                 let _ = write!(words, " ({why})");
             }
-            line(&format!("line {}", row.line), &words);
+            line(&format!("line {}", row.position.line), &words);
         }
         let more = (self.standing + self.unknown).saturating_sub(listed.len() as u64);
         if more > 0 {

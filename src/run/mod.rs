@@ -7,54 +7,91 @@
 //! **Invariant:** nothing leaves after the ledger failed. That is one flag in the lane.
 
 mod client;
-mod ports;
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::pin::pin;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt as _};
 use futures::{FutureExt as _, TryFutureExt as _};
+use thiserror::Error;
 use tokio::task::JoinSet;
 use tokio::time::sleep_until;
 use tokio_util::sync::CancellationToken;
 
-use crate::domain::{AccountName, Entry};
+use crate::domain::{AccountName, Action, Entry, Task};
 use crate::lane::{
-    AccountEnd, Answer, Event, Lane, Output, QuestionId, RequestError, RequestId, StopStage,
+    AccountEnd, Effect, Event, KeptToken, Lane, Meaning, RequestError, RequestId, SourceError,
     WorkSpec,
 };
 
 pub use self::client::{Client, Io};
-pub use self::ports::{EventSink, RowSource, SinkFailed, TokenStore};
 pub use crate::domain::Durability;
+
+/// Takes entries in the order they are handed in: the ledger, or memory in tests.
+pub trait EventSink: Send + Sync + fmt::Debug {
+    /// Records `entry`.
+    ///
+    /// # Errors
+    ///
+    /// When this entry, or an earlier one, could not be written. Nothing may be sent after that.
+    fn record(&self, entry: Entry, durability: Durability)
+    -> BoxFuture<'_, Result<(), SinkFailed>>;
+}
+
+/// An entry could not be recorded; the run must stop.
+#[derive(Debug, Clone, Error)]
+#[error("record what happened")]
+pub struct SinkFailed(#[source] pub Arc<dyn std::error::Error + Send + Sync>);
+
+/// Keeps tokens between processes. What cannot be kept is fetched again: failing is no error here.
+pub trait TokenStore: Send + Sync + fmt::Debug {
+    /// The token kept under `key`.
+    fn load(&self, key: &str) -> Option<KeptToken>;
+    /// Keeps `token` under `key`.
+    fn keep(&self, key: &str, token: &KeptToken);
+}
+
+/// Gives rows of an account's queue, in the order of the file: those of an action, or those to be
+/// verified (`None`).
+pub trait RowSource: Send + Sync + fmt::Debug {
+    /// The next rows of a queue, which may be none for now; `None`: it has no more.
+    ///
+    /// # Errors
+    ///
+    /// When they cannot be read.
+    fn next_rows(
+        &self,
+        account: AccountName,
+        action: Option<Action>,
+    ) -> BoxFuture<'_, Result<Option<Vec<Task>>, SourceError>>;
+}
 
 /// Asks a run to end, in two stages.
 #[derive(Debug, Clone, Default)]
-pub struct Stop {
+pub struct StopTokens {
     /// Begin nothing more; what is in flight ends and is recorded.
     pub admitting: CancellationToken,
     /// Wait for nothing any more; what is in flight is in doubt.
     pub waiting: CancellationToken,
 }
 
-/// How a run's accounts ended.
-#[derive(Debug)]
-pub struct RunOutcome {
-    /// Each account's end, in no particular order.
-    pub ends: Vec<(AccountName, AccountEnd)>,
-    /// The ledger failed.
-    pub failed: Option<SinkFailed>,
-}
-
-/// Runs the work of all accounts to its end. An account that stops leaves the others alone, but a ledger
-/// that failed stops them all: what is not recorded must not be done.
+/// Runs the work of all accounts, and tells how each ended, in no particular order. An account that stops
+/// leaves the others alone.
+///
+/// # Errors
+///
+/// The ledger failed. That stops all of them: what is not recorded must not be done.
 ///
 /// # Panics
 ///
 /// When a lane does.
-pub async fn run(work: Vec<(Client, WorkSpec)>, rows: Arc<dyn RowSource>) -> RunOutcome {
+pub async fn run(
+    work: Vec<(Client, WorkSpec)>,
+    rows: Arc<dyn RowSource>,
+) -> Result<Vec<(AccountName, AccountEnd)>, SinkFailed> {
     let mut lanes: Vec<(Client, Lane)> = Vec::new();
     for (client, spec) in work {
         let shared = lanes
@@ -72,41 +109,20 @@ pub async fn run(work: Vec<(Client, WorkSpec)>, rows: Arc<dyn RowSource>) -> Run
         let rows = Arc::clone(&rows);
         running.spawn(async move {
             let mut driver = Driver::new(&mut lane, &client.io, Some(rows.as_ref()));
-            let failed = driver.run().await.err();
+            let result = driver.drive().await;
             drop(driver);
-            if failed.is_some() {
+            if result.is_err() {
                 lane.on(Event::LedgerFailed, client.io.now());
                 client.io.stop.admitting.cancel();
                 client.io.stop.waiting.cancel();
             }
             let ends = lane.take_ends();
             client.put(lane);
-            (ends, failed)
+            result.map(|()| ends)
         });
     }
-    let mut outcome = RunOutcome {
-        ends: Vec::new(),
-        failed: None,
-    };
-    while let Some(joined) = running.join_next().await {
-        match joined {
-            Ok((ends, failed)) => {
-                outcome.ends.extend(ends);
-                outcome.failed = outcome.failed.or(failed);
-            }
-            Err(error) => std::panic::resume_unwind(error.into_panic()),
-        }
-    }
-    outcome
-}
-
-/// What came of something that was begun.
-type Done = Result<Event, SinkFailed>;
-
-/// Something to be done in order.
-enum Todo {
-    Queue(Entry),
-    Sync(Entry, RequestId),
+    let ends: Result<Vec<_>, _> = running.join_all().await.into_iter().collect();
+    ends.map(|ends| ends.into_iter().flatten().collect())
 }
 
 /// The loop around a lane.
@@ -115,18 +131,21 @@ pub(super) struct Driver<'a> {
     io: &'a Io,
     rows: Option<&'a dyn RowSource>,
     /// What was begun and has not ended.
-    begun: FuturesUnordered<BoxFuture<'a, Done>>,
-    /// Entries that have not reached the ledger, in order.
-    todo: VecDeque<Todo>,
+    begun: FuturesUnordered<BoxFuture<'a, Result<Event, SinkFailed>>>,
+    /// Entries that have not reached the ledger, in order. Who waits until one is durable.
+    todo: VecDeque<(Entry, Option<RequestId>)>,
     /// One that waits for room there. Nothing overtakes it.
     blocked: Option<BoxFuture<'a, Result<(), SinkFailed>>>,
     /// How far the lane was told that the run is stopped.
-    told: Option<StopStage>,
-    answers: Vec<(QuestionId, Result<Answer, RequestError>)>,
+    is_stopped: bool,
+    is_abandoned: bool,
+    /// The question that it is driven for; `None`: rows.
+    question: Option<RequestId>,
+    answer: Option<Result<Meaning, RequestError>>,
 }
 
 impl<'a> Driver<'a> {
-    pub(super) fn new(lane: &'a mut Lane, io: &'a Io, rows: Option<&'a dyn RowSource>) -> Self {
+    fn new(lane: &'a mut Lane, io: &'a Io, rows: Option<&'a dyn RowSource>) -> Self {
         Self {
             lane,
             io,
@@ -134,121 +153,96 @@ impl<'a> Driver<'a> {
             begun: FuturesUnordered::new(),
             todo: VecDeque::new(),
             blocked: None,
-            told: None,
-            answers: Vec::new(),
+            is_stopped: false,
+            is_abandoned: false,
+            question: None,
+            answer: None,
         }
     }
 
-    /// Drives the lane until its accounts have ended.
+    /// Drives the lane until its accounts have ended, or the question is answered.
     ///
     /// # Errors
     ///
     /// When the ledger failed.
-    async fn run(&mut self) -> Result<(), SinkFailed> {
-        while !self.turn().await? {}
-        self.record_rest().await
-    }
-
-    /// Drives the lane until a question is answered.
-    pub(super) async fn until_answered(
-        &mut self,
-        question: QuestionId,
-    ) -> Result<Answer, RequestError> {
+    async fn drive(&mut self) -> Result<(), SinkFailed> {
         loop {
-            // A ledger is not there yet, or will tell of its failure when work begins.
-            let is_over = self.turn().await.unwrap_or(true);
-            let answered = self.answers.iter().position(|(id, _)| *id == question);
-            if let Some(place) = answered {
-                let _ = self.record_rest().await;
-                return self.answers.swap_remove(place).1;
+            let mut until = None;
+            while self.hand_over()? {
+                match self.lane.next(self.io.now()) {
+                    Effect::Wait(at) => {
+                        until = at.map(tokio::time::Instant::from_std);
+                        break;
+                    }
+                    Effect::Ended => return self.record_rest().await,
+                    effect => self.begin(effect),
+                }
             }
-            if is_over {
-                return Err(RequestError::Stopping);
+            if self.answer.is_some() {
+                return self.record_rest().await;
             }
+            let sleep = async {
+                match until {
+                    Some(until) => sleep_until(until).await,
+                    None => std::future::pending().await,
+                }
+            };
+            let stop = &self.io.stop;
+            let event = tokio::select! {
+                biased;
+                () = stop.waiting.cancelled(), if !self.is_abandoned => {
+                    (self.is_stopped, self.is_abandoned) = (true, true);
+                    Event::Abandon
+                }
+                () = stop.admitting.cancelled(), if !self.is_stopped => {
+                    self.is_stopped = true;
+                    Event::Stop
+                }
+                placed = wait_for(&mut self.blocked), if self.blocked.is_some() => {
+                    self.blocked = None;
+                    placed?;
+                    continue;
+                }
+                Some(done) = self.begun.next(), if !self.begun.is_empty() => done?,
+                () = pin!(sleep) => continue,
+            };
+            self.lane.on(event, self.io.now());
         }
-    }
-
-    /// Begins all that is to be done, and waits for the next thing that happens. Returns whether the lane
-    /// has ended.
-    async fn turn(&mut self) -> Result<bool, SinkFailed> {
-        let wait = loop {
-            if !self.hand_over()? {
-                break None;
-            }
-            match self.lane.next(self.io.now()) {
-                Output::Wait(until) => break until,
-                Output::Ended => return Ok(true),
-                output => self.begin(output),
-            }
-        };
-        if !self.answers.is_empty() {
-            return Ok(false);
-        }
-        let until = wait.map(tokio::time::Instant::from_std);
-        let sleep = async {
-            match until {
-                Some(until) => sleep_until(until).await,
-                None => std::future::pending().await,
-            }
-        };
-        let stop = &self.io.stop;
-        let (may_stop, may_break) = (self.told.is_none(), self.told != Some(StopStage::Wait));
-        let event = tokio::select! {
-            biased;
-            () = stop.waiting.cancelled(), if may_break => {
-                self.told = Some(StopStage::Wait);
-                Event::Stop(StopStage::Wait)
-            }
-            () = stop.admitting.cancelled(), if may_stop => {
-                self.told = Some(StopStage::Begin);
-                Event::Stop(StopStage::Begin)
-            }
-            placed = wait_for(&mut self.blocked), if self.blocked.is_some() => {
-                self.blocked = None;
-                placed?;
-                return Ok(false);
-            }
-            Some(done) = self.begun.next(), if !self.begun.is_empty() => done?,
-            () = pin!(sleep) => return Ok(false),
-        };
-        self.lane.on(event, self.io.now());
-        Ok(false)
     }
 
     /// Begins one thing.
-    fn begin(&mut self, output: Output) {
+    fn begin(&mut self, effect: Effect) {
         let io = self.io;
-        match output {
-            Output::Record(entry) => self.todo.push_back(Todo::Queue(entry)),
-            Output::RecordFirst(request, mut entries) => {
+        match effect {
+            Effect::Record(entry) => self.todo.push_back((entry, None)),
+            Effect::RecordFirst(request, mut entries) => {
                 // The ledger keeps their order: with the last all are durable.
                 let last = entries.pop();
-                self.todo.extend(entries.into_iter().map(Todo::Queue));
-                self.todo.extend(last.map(|last| Todo::Sync(last, request)));
+                self.todo.extend(entries.into_iter().map(|it| (it, None)));
+                self.todo.extend(last.map(|last| (last, Some(request))));
             }
-            Output::Send(request, http) => {
+            Effect::Send(request, http) => {
                 let reply = io.transport.send(http);
-                let reply = async move {
-                    let result = reply.await;
-                    Ok(Event::Reply { request, result })
-                };
+                let reply = reply.map(move |result| Ok(Event::Reply { request, result }));
                 self.begun.push(reply.boxed());
             }
-            Output::Rows(account, queue) => {
+            Effect::Rows(account, action) => {
                 let Some(source) = self.rows else { return };
                 let read = async move {
-                    let rows = source.next_rows(account.clone(), queue).await;
+                    let rows = source.next_rows(account.clone(), action).await;
                     Ok(Event::Rows {
                         account,
-                        queue,
+                        action,
                         rows,
                     })
                 };
                 self.begun.push(read.boxed());
             }
-            Output::Keep(key, token) => io.store.keep(&key, &token),
-            Output::Answer(question, answer) => self.answers.push((question, answer)),
-            Output::Wait(_) | Output::Ended => {}
+            Effect::Keep(key, token) => io.store.keep(&key, &token),
+            Effect::Answer(question, answer) if self.question == Some(question) => {
+                self.answer = Some(answer);
+            }
+            Effect::Answer(..) | Effect::Wait(_) | Effect::Ended => {}
         }
     }
 
@@ -257,22 +251,19 @@ impl<'a> Driver<'a> {
         if self.blocked.is_some() {
             return Ok(false);
         }
-        while let Some(next) = self.todo.pop_front() {
-            match next {
-                Todo::Queue(entry) => {
-                    let mut placed = self.io.sink.record(entry, Durability::Queued);
-                    let Some(placed) = placed.as_mut().now_or_never() else {
-                        self.blocked = Some(placed);
-                        return Ok(false);
-                    };
-                    placed?;
-                }
-                Todo::Sync(entry, request) => {
-                    let synced = self.io.sink.record(entry, Durability::Synced);
-                    let synced = synced.map_ok(move |()| Event::Recorded(request));
-                    self.begun.push(synced.boxed());
-                }
+        while let Some((entry, waiter)) = self.todo.pop_front() {
+            if let Some(request) = waiter {
+                let synced = self.io.sink.record(entry, Durability::Synced);
+                let synced = synced.map_ok(move |()| Event::Recorded(request));
+                self.begun.push(synced.boxed());
+                continue;
             }
+            let mut placed = self.io.sink.record(entry, Durability::Queued);
+            let Some(placed) = placed.as_mut().now_or_never() else {
+                self.blocked = Some(placed);
+                return Ok(false);
+            };
+            placed?;
         }
         Ok(true)
     }

@@ -9,11 +9,101 @@
 //! authorities, or those in `SSL_CERT_FILE`.
 
 mod reqwest;
-mod seam;
-#[cfg(test)]
-mod tests;
 
-pub use reqwest::{ReqwestTransport, put_date};
-pub use seam::{
-    BODY_BYTES_MAX, CONNECT_TIME_MAX, Failure, REPLY_TIME_MAX, Transport, TransportError,
-};
+use std::fmt;
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use thiserror::Error;
+
+use crate::provider::{Reply, Request};
+
+pub use self::reqwest::{ReqwestTransport, put_date};
+
+/// The most of a body that is read, decompressed: 4 MiB. The largest honest answer, a hundred full
+/// Zendesk users, is some 200 kB.
+pub const BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// The longest a whole exchange may take, from connecting to the last byte. Recorded deletions took
+/// under a second; one that takes longer than this is asked for again, which is safe.
+pub const REPLY_TIME_MAX: Duration = Duration::from_secs(30);
+
+/// The longest a connection, TLS included, may take to stand.
+pub const CONNECT_TIME_MAX: Duration = Duration::from_secs(15);
+
+/// Carries requests.
+pub trait Transport: Send + Sync + fmt::Debug {
+    /// Sends `request` and waits for the whole answer.
+    ///
+    /// # Errors
+    ///
+    /// When no whole answer came, see [`Failure`].
+    fn send(&self, request: Request) -> BoxFuture<'_, Result<Reply, TransportError>>;
+}
+
+/// No whole answer came.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{failure}: {reason}")]
+pub struct TransportError {
+    /// What went wrong.
+    pub failure: Failure,
+    /// The reason in the network's words, without addresses or secrets.
+    pub reason: String,
+}
+
+/// Where an exchange broke off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failure {
+    /// No connection; nothing was sent.
+    Connect,
+    /// The server's certificate is not to be trusted; nothing was sent.
+    Certificate,
+    /// No whole answer within [`REPLY_TIME_MAX`].
+    TimedOut,
+    /// The connection broke after the request had begun to leave.
+    Broken,
+    /// The answer is longer than [`BODY_BYTES_MAX`].
+    TooLarge,
+    /// The person at the keyboard would not wait for it.
+    Abandoned,
+}
+
+impl Failure {
+    /// The stable word that ledgers use.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Connect => "no_connection",
+            Self::Certificate => "bad_certificate",
+            Self::TimedOut => "timed_out",
+            Self::Broken => "broken_connection",
+            Self::TooLarge => "answer_too_large",
+            Self::Abandoned => "abandoned",
+        }
+    }
+
+    /// Whether it was ended here while the server may have the request still.
+    pub const fn given_up(self) -> bool {
+        matches!(self, Self::TimedOut | Self::Abandoned)
+    }
+
+    /// Whether the request may have had its effect all the same.
+    pub const fn in_doubt(self) -> bool {
+        match self {
+            Self::Connect | Self::Certificate => false,
+            Self::TimedOut | Self::Broken | Self::TooLarge | Self::Abandoned => true,
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Connect => "no connection could be made",
+            Self::Certificate => "the server's certificate cannot be trusted",
+            Self::TimedOut => "no answer came in time",
+            Self::Broken => "the connection broke",
+            Self::TooLarge => "the answer is too large",
+            Self::Abandoned => "the wait was broken off",
+        })
+    }
+}

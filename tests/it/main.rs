@@ -75,6 +75,7 @@ mod stopped_reads;
 mod stops;
 mod support;
 mod token_place;
+mod transport;
 mod trust;
 mod two_accounts;
 mod underlined;

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use serde_json::json;
 use std::fmt::Write as _;
 use userpurge::domain::{Time, WallClock};
-use userpurge::lane::limits::{Counted, Limits, LimitsSpec, Wait};
+use userpurge::lane::limits::{Limits, LimitsSpec, Wait};
 use userpurge::sandbox::Call;
 use wiremock::{Request, Respond, ResponseTemplate};
 
@@ -180,11 +180,7 @@ async fn somebody_else(base: String, quota: &str, done: &AtomicBool) -> (usize, 
         let reply = request.send().await.unwrap();
         answered += 1;
         refused += usize::from(reply.status().as_u16() == 429);
-        limits.count(
-            &permit,
-            Counted::Now,
-            tokio::time::Instant::now().into_std(),
-        );
+        limits.count(&permit, Some(tokio::time::Instant::now().into_std()));
         limits.over(true, tokio::time::Instant::now().into_std());
     }
     (answered, refused)

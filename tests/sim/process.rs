@@ -9,12 +9,12 @@ use roaring::RoaringTreemap;
 use secrecy::SecretString;
 use userpurge::domain::{
     AccountHeader, AccountName, Action, Entry, Outcome, OutcomeEntry, ProviderKind, RunEnd,
-    RunState, Session, Task, Time, ToVerify, Uptime, UserId, Verification,
+    RunState, Said, SessionStart, Task, Time, Uptime, UserId,
 };
 use userpurge::lane::limits::{Earlier, LimitsSpec, Past};
 use userpurge::lane::{
-    AccountEnd, AccountSpec, Answer, Event, FailureLimit, Lane, Output, Question, QuestionId,
-    Queue, RequestError, RequestId, Rows, StopStage, Until, WorkSpec,
+    AccountEnd, AccountSpec, Effect, Event, FailureLimit, Inquiry, Lane, Meaning, RequestError,
+    RequestId, Until, WorkSpec,
 };
 use userpurge::ledger::{LedgerError, LedgerFile, LedgerState, Only, PlanRows};
 use userpurge::plan::CallerRule;
@@ -53,7 +53,7 @@ pub(crate) enum End {
 /// A lane, and what its process knows of it.
 struct Driven {
     lane: Lane,
-    rows: BTreeMap<(AccountName, Queue), Source>,
+    rows: BTreeMap<(AccountName, Option<Action>), Source>,
     wakes: Option<Duration>,
     is_over: bool,
 }
@@ -62,7 +62,7 @@ struct Driven {
 enum Source {
     /// The plan, and the first row for which this run has deleted a user.
     Plan(PlanRows, HashMap<UserId, u64>),
-    ToVerify(VecDeque<ToVerify>),
+    ToVerify(VecDeque<Task>),
 }
 
 /// What writes the ledger: while it syncs, what comes waits, and is then written together.
@@ -78,7 +78,7 @@ type Waiter = (usize, RequestId);
 
 /// Rows of a queue.
 enum Given {
-    Rows(Rows),
+    Rows(Vec<Task>),
     /// It has no more.
     NoMore,
     /// The ledger failed.
@@ -92,10 +92,10 @@ struct Process<'w> {
     others: Vec<LedgerState>,
     scribe: Scribe,
     lanes: Vec<Driven>,
-    answers: Vec<(QuestionId, Result<Answer, RequestError>)>,
+    answers: Vec<(RequestId, Result<Meaning, RequestError>)>,
     identities: BTreeMap<AccountName, Identity>,
     may_be_killed: bool,
-    stopped: Option<StopStage>,
+    is_stopped: bool,
     is_at_work: bool,
 }
 
@@ -142,7 +142,7 @@ pub(crate) fn run(world: &mut World, command: Command) -> Result<End, String> {
         answers: Vec::new(),
         identities: BTreeMap::new(),
         may_be_killed,
-        stopped: None,
+        is_stopped: false,
         is_at_work: false,
     };
     let end = process.live(command)?;
@@ -301,10 +301,10 @@ impl Process<'_> {
         for account in self.world.case.accounts.clone() {
             let name = AccountName::new(account.name.clone());
             let included = self.included();
-            for question in [Question::Identity, Question::PrimaryContact(included)] {
+            for question in [Inquiry::Identity, Inquiry::PrimaryContact(included)] {
                 match self.ask(&name, question)? {
                     None => return Ok(Some(End::Killed)),
-                    Some(Ok(Answer::Identity(it))) => {
+                    Some(Ok(Meaning::Identity(it))) => {
                         self.identities.insert(name.clone(), it.0);
                     }
                     Some(Ok(_)) => {}
@@ -347,8 +347,8 @@ impl Process<'_> {
     fn ask(
         &mut self,
         name: &AccountName,
-        question: Question,
-    ) -> Result<Option<Result<Answer, RequestError>>, String> {
+        question: Inquiry,
+    ) -> Result<Option<Result<Meaning, RequestError>>, String> {
         let now = self.world.time();
         let place = self.place(name);
         let id = self.lanes[place].lane.ask(name, question, now);
@@ -376,19 +376,21 @@ impl Process<'_> {
         }
         let at = self.world.time().wall;
         let entry = if command == Command::Verify {
-            Entry::Verification(Box::new(Verification {
+            Entry::Verification(Box::new(SessionStart {
                 command: "verify".to_owned(),
                 version: "sim".to_owned(),
+                only: Vec::new(),
                 rows,
-                good_rows: rows,
+                good_rows: Some(rows),
                 sample: None,
                 accounts,
                 ahead: Vec::new(),
+                ignores_pauses: false,
                 at,
                 uptime: Some(self.uptime()),
             }))
         } else {
-            Entry::Session(Box::new(Session {
+            Entry::Session(Box::new(SessionStart {
                 command: match command {
                     Command::Run => "run",
                     Command::Resume | Command::Verify => "resume",
@@ -398,6 +400,8 @@ impl Process<'_> {
                 version: "sim".to_owned(),
                 only: Vec::new(),
                 rows,
+                good_rows: None,
+                sample: None,
                 accounts,
                 ahead: Vec::new(),
                 ignores_pauses: false,
@@ -490,8 +494,8 @@ impl Process<'_> {
         if command == Command::Verify {
             let to_verify = to_verify(&self.state, &name, rows)?;
             let driven = &mut self.lanes[place];
-            driven.lane.expect_verified(&name, to_verify.len() as u64);
-            sources.push((Queue::Verify, Source::ToVerify(to_verify)));
+            driven.lane.expect(&name, [(None, to_verify.len() as u64)]);
+            sources.push((None, Source::ToVerify(to_verify)));
         } else {
             let mut expected = Vec::new();
             for (_, action, planned) in self.state.planned_rows().filter(|it| *it.0 == name) {
@@ -501,6 +505,9 @@ impl Process<'_> {
                 }
             }
             sources = self.sources(&name, &expected, rows)?;
+            let expected = expected
+                .into_iter()
+                .map(|(action, rows)| (Some(action), rows));
             self.lanes[place].lane.expect(&name, expected);
         }
         let driven = &mut self.lanes[place];
@@ -518,7 +525,7 @@ impl Process<'_> {
         name: &AccountName,
         expected: &[(Action, u64)],
         rows: &RoaringTreemap,
-    ) -> Result<Vec<(Queue, Source)>, String> {
+    ) -> Result<Vec<(Option<Action>, Source)>, String> {
         let mut all = Vec::new();
         if expected.len() > 1 {
             for (_, action, planned) in self.state.planned_rows().filter(|it| it.0 == name) {
@@ -534,7 +541,7 @@ impl Process<'_> {
         for (action, _) in expected {
             let read = PlanRows::open(&self.state, name.clone(), *action, rows);
             let source = Source::Plan(read.map_err(|it| it.to_string())?, deleted.clone());
-            sources.push((Queue::Action(*action), source));
+            sources.push((Some(*action), source));
         }
         Ok(sources)
     }
@@ -639,15 +646,16 @@ impl Process<'_> {
             self.world.disk.harm(&mut self.world.draw);
         }
         if self.is_at_work && !self.world.is_fair && self.world.draw.0.u32(..1000) < halts {
-            let stage = match self.stopped {
-                None => StopStage::Begin,
-                Some(_) => StopStage::Wait,
-            };
             let now = self.world.time();
             for driven in self.lanes.iter_mut().filter(|it| !it.is_over) {
-                driven.lane.on(Event::Stop(stage), now);
+                let event = if self.is_stopped {
+                    Event::Abandon
+                } else {
+                    Event::Stop
+                };
+                driven.lane.on(event, now);
             }
-            self.stopped = Some(stage);
+            self.is_stopped = true;
         }
         Ok(())
     }
@@ -695,37 +703,37 @@ impl Process<'_> {
             }
             let now = self.world.time();
             match self.lanes[place].lane.next(now) {
-                Output::Record(entry) => {
+                Effect::Record(entry) => {
                     if !self.record(vec![entry], None)? {
                         return self.ledger_failed();
                     }
                 }
-                Output::RecordFirst(request, entries) => {
+                Effect::RecordFirst(request, entries) => {
                     if !self.record(entries, Some((place, request)))? {
                         return self.ledger_failed();
                     }
                 }
-                Output::Send(id, request) => self.world.send(place, id, &request)?,
-                Output::Rows(account, queue) => {
-                    let rows = match self.next_rows(place, &account, queue)? {
+                Effect::Send(id, request) => self.world.send(place, id, &request)?,
+                Effect::Rows(account, action) => {
+                    let rows = match self.next_rows(place, &account, action)? {
                         Given::Rows(rows) => Some(rows),
                         Given::NoMore => None,
                         Given::Failed => return self.ledger_failed(),
                     };
                     let event = Event::Rows {
                         account,
-                        queue,
+                        action,
                         rows: Ok(rows),
                     };
                     self.lanes[place].lane.on(event, now);
                 }
-                Output::Keep(..) => {}
-                Output::Answer(id, answer) => self.answers.push((id, answer)),
-                Output::Wait(until) => {
+                Effect::Keep(..) => {}
+                Effect::Answer(id, answer) => self.answers.push((id, answer)),
+                Effect::Wait(until) => {
                     self.lanes[place].wakes = until.map(|at| self.world.since_start(at));
                     return Ok(true);
                 }
-                Output::Ended => self.lanes[place].is_over = true,
+                Effect::Ended => self.lanes[place].is_over = true,
             }
             if self.is_killed() {
                 return Ok(false);
@@ -739,7 +747,7 @@ impl Process<'_> {
         let now = self.world.time();
         for driven in &mut self.lanes {
             driven.lane.on(Event::LedgerFailed, now);
-            if !matches!(driven.lane.next(now), Output::Ended) {
+            if !matches!(driven.lane.next(now), Effect::Ended) {
                 return Err("a lane goes on after its ledger failed".to_owned());
             }
         }
@@ -751,7 +759,7 @@ impl Process<'_> {
         &mut self,
         place: usize,
         account: &AccountName,
-        queue: Queue,
+        action: Option<Action>,
     ) -> Result<Given, String> {
         let identity = self.identities.get(account);
         let case = self.world.case.accounts.iter();
@@ -767,7 +775,7 @@ impl Process<'_> {
             takes_foreign: false,
         };
         loop {
-            let source = self.lanes[place].rows.get_mut(&(account.clone(), queue));
+            let source = self.lanes[place].rows.get_mut(&(account.clone(), action));
             let tasks = match source.ok_or("no such queue")? {
                 Source::ToVerify(rows) => {
                     let count = rows.len().min(100);
@@ -775,7 +783,7 @@ impl Process<'_> {
                     return Ok(if rows.is_empty() {
                         Given::NoMore
                     } else {
-                        Given::Rows(Rows::ToVerify(rows))
+                        Given::Rows(rows)
                     });
                 }
                 Source::Plan(read, deleted) => {
@@ -805,7 +813,7 @@ impl Process<'_> {
                 }
             }
             if !sent.is_empty() {
-                return Ok(Given::Rows(Rows::Tasks(sent)));
+                return Ok(Given::Rows(sent));
             }
         }
     }
@@ -828,9 +836,10 @@ fn spared(task: Task, (outcome, code): (Outcome, &str), at: Time) -> OutcomeEntr
         id: Some(task.id),
         reference: task.reference,
         outcome,
-        status: None,
-        code: Some(code.to_owned()),
-        message: None,
+        said: Said {
+            code: Some(code.to_owned()),
+            ..Said::default()
+        },
         attempts: 0,
         settled: false,
         at,
@@ -844,15 +853,11 @@ fn to_verify(
     state: &LedgerState,
     account: &AccountName,
     rows: &RoaringTreemap,
-) -> Result<VecDeque<ToVerify>, String> {
+) -> Result<VecDeque<Task>, String> {
     let mut found = VecDeque::new();
     for (_, action, planned) in state.planned_rows().filter(|it| it.0 == account) {
         let tasks = tasks_of(state, account, action, &(planned & rows))?;
-        found.extend(tasks.into_iter().map(|task| ToVerify {
-            position: task.position,
-            action: task.action,
-            id: task.id,
-        }));
+        found.extend(tasks);
     }
     Ok(found)
 }

@@ -16,7 +16,7 @@ use crate::cli::{CliError, ExitCode};
 use crate::domain::{ProviderKind, RunOptions};
 use crate::lane::RequestError;
 use crate::provider::{Identity, ProviderSettings, RateHint, RateHints, ZendeskCredentials};
-use crate::run::Stop;
+use crate::run::StopTokens;
 
 /// The day from which Zendesk takes no API token, see
 /// <https://developer.zendesk.com/documentation/api-basics/authentication/oauth-migration/>.
@@ -35,7 +35,7 @@ pub(in crate::cli) async fn execute(args: &CheckArgs) -> Result<ExitCode, CliErr
     let file = setup::locate(args.config.as_deref())?;
     let outline = setup::outline(file.as_deref())?;
     let (options, before) = (RunOptions::default(), Before::default());
-    let recorder = (&Recorder::without_ledger(), &Stop::default());
+    let recorder = (&Recorder::without_ledger(), &StopTokens::default());
     let lines = open_connections(&outline, &options, |_| true, before, recorder)?;
     let mut exit = ExitCode::Success;
     let mut text = String::new();
@@ -71,7 +71,7 @@ pub(in crate::cli) async fn execute(args: &CheckArgs) -> Result<ExitCode, CliErr
 }
 
 async fn ask(line: &Connection) -> Told {
-    let (identity, seen) = line.answers(line.client.introduce()).await?;
+    let (identity, seen) = line.answers(line.client.identify()).await?;
     let untold = line.answers(line.client.acquaint(&[])).await?;
     Ok((identity, seen, untold))
 }

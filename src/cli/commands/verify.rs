@@ -21,10 +21,10 @@ use crate::cli::terminal::{put, put_page, put_with, tell};
 use crate::cli::work::{Shown, exit_code, run_lanes};
 use crate::cli::{CliError, ExitCode};
 use crate::domain::{
-    AccountName, AccountPlan, Action, Entry, Finding, ProviderKind, RunState, Sample, Verification,
-    Verified, WallClock,
+    AccountName, AccountPlan, Action, Entry, Finding, ProviderKind, RunState, SampleDraw,
+    SessionStart, Verified, WallClock,
 };
-use crate::lane::{FailureLimit, Queue, WorkSpec};
+use crate::lane::{FailureLimit, WorkSpec};
 use crate::ledger::{GoodRows, LedgerState, RealDisk, VerificationState, each_verified};
 use crate::report::text::again;
 use crate::report::{VerificationSummary, named_config};
@@ -65,7 +65,7 @@ pub(in crate::cli) async fn execute(args: &VerifyArgs) -> Result<ExitCode, CliEr
 impl OpenRun<'_> {
     /// Asks about the rows that ended well, `good`, or a sample of them.
     async fn verify(mut self, args: &VerifyArgs, good: &Rows) -> Result<ExitCode, CliError> {
-        let sample = args.sample.map(|rows| Sample {
+        let sample = args.sample.map(|rows| SampleDraw {
             rows: rows.get(),
             // Of 32 bits, so that no reader of JSON rounds it.
             seed: args.seed.unwrap_or_else(|| u64::from(fastrand::u32(..))),
@@ -83,21 +83,23 @@ impl OpenRun<'_> {
             at_limit: Duration::ZERO,
             canary: None,
         });
-        let begun = Verification {
+        let begun = SessionStart {
             command: "verify".to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             rows: sum(&rows),
-            good_rows: sum(good),
+            only: Vec::new(),
+            good_rows: Some(sum(good)),
             sample,
             accounts: self.connections.iter().map(Connection::header).collect(),
             ahead: ahead.collect(),
+            ignores_pauses: false,
             at: WallClock::system().now(),
             uptime: uptime(),
         };
         let (ledger, signals) = (self.ledger.clone(), self.signals.clone());
-        let (shown, asked, all) = (ledger.display(), begun.rows, begun.good_rows);
+        let (shown, asked, all) = (ledger.display(), begun.rows, sum(good));
         tell(&match sample {
-            Some(Sample { seed, .. }) => format!(
+            Some(SampleDraw { seed, .. }) => format!(
                 "{shown}: asking about a sample of {asked} of {all} rows that ended well, drawn with --seed {seed}"
             ),
             None => format!("{shown}: asking about {asked} rows that ended well"),
@@ -115,7 +117,7 @@ impl OpenRun<'_> {
     async fn ask_about(
         self,
         mut rows: Rows,
-        begun: Verification,
+        begun: SessionStart,
     ) -> Result<(RunState, LedgerState), CliError> {
         let ahead = begun.ahead.clone();
         let begun = Entry::Verification(Box::new(begun));
@@ -124,12 +126,13 @@ impl OpenRun<'_> {
         for connection in &self.connections {
             let (name, client) = (&connection.name, &connection.client);
             let rows = rows.remove(name).unwrap_or_default();
-            client.expect_verified(rows.len());
+            let users = rows.len();
+            client.with(|lane| lane.expect(name, [(None, users)]));
             let good = GoodRows::open(&self.state, name.clone(), rows)?;
             let source = QueueSource::Good(Box::new(good));
-            sources.insert((name.clone(), Queue::Verify), source);
+            sources.insert((name.clone(), None), source);
             let spec = WorkSpec {
-                queues: vec![Queue::Verify],
+                queues: vec![None],
                 failure_limit: FailureLimit::Default,
                 include_roles: Vec::new(),
                 canary: None,
@@ -161,7 +164,7 @@ fn close(args: &VerifyArgs, state: &LedgerState, ended: RunState) -> Result<bool
         put_page(&summary.render(&listed))?;
     }
     for stop in &summary.stops {
-        let told = stop.reason.told();
+        let told = stop.reason.describe();
         tell(&format!("{}: {told}; {}", stop.account, mend(stop.reason)));
     }
     if ended == RunState::Interrupted {
@@ -219,7 +222,7 @@ fn listed(
         Ok::<_, CliError>(())
     })?;
     for rows in [&mut standing, &mut unknown] {
-        rows.sort_by_key(|row| row.row);
+        rows.sort_by_key(|row| row.position.row);
     }
     standing.extend(unknown);
     standing.truncate(LISTED_MAX);

@@ -38,15 +38,6 @@ pub(super) struct Concurrency {
     takes_none: bool,
 }
 
-/// How it was when a request left.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Left {
-    /// How often a refusal had lowered the number anew.
-    lowered: u64,
-    /// How many were in flight with it.
-    together: u32,
-}
-
 /// What a provider was seen to take at once, where that is less than configured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TakenAtOnce {
@@ -88,16 +79,16 @@ impl Concurrency {
         self.now = self.now.min(most);
     }
 
-    /// A request leaves, as one of `together`.
-    pub(super) const fn leaves(&self, together: u32) -> Left {
-        let lowered = self.lowered;
-        Left { lowered, together }
+    /// How it is when a request leaves, as one of `together`: how often a refusal has lowered the number
+    /// anew, and that.
+    pub(super) const fn leaves(&self, together: u32) -> (u64, u32) {
+        (self.lowered, together)
     }
 
     /// A request was refused that left so; with it, `in_flight` were in flight when its answer came.
-    pub(super) fn refused(&mut self, left: Left, in_flight: u32, at: Instant) {
-        if left.lowered == self.lowered {
-            let together = in_flight.max(left.together);
+    pub(super) fn refused(&mut self, (lowered, together): (u64, u32), in_flight: u32, at: Instant) {
+        if lowered == self.lowered {
+            let together = in_flight.max(together);
             if together > self.now {
                 return;
             }
@@ -153,7 +144,7 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::{Concurrency, Left, RETRIED_AFTER, TakenAtOnce};
+    use super::{Concurrency, RETRIED_AFTER, TakenAtOnce};
 
     fn rounds(limit: &mut Concurrency, count: u32, now: Instant) {
         for _ in 0..count {
@@ -167,7 +158,7 @@ mod tests {
     fn of_those_in_flight_together_each_that_is_refused_does_not_fit() {
         let now = tokio::time::Instant::now().into_std();
         let mut limit = Concurrency::new(32);
-        let left: Vec<Left> = (1..=32).map(|together| limit.leaves(together)).collect();
+        let left: Vec<_> = (1..=32).map(|together| limit.leaves(together)).collect();
         for refused in 1..=27 {
             limit.refused(left[refused as usize], 33 - refused, now);
             assert_eq!(limit.now(), 32 - refused);
@@ -220,7 +211,7 @@ mod tests {
                 let before = limit.now();
                 if what == 0 {
                     let lowered = limit.lowered.saturating_sub(ago);
-                    limit.refused(Left { lowered, together }, together / 2, now);
+                    limit.refused((lowered, together), together / 2, now);
                     prop_assert!(limit.now() <= before);
                 } else {
                     limit.taken(what == 1, now);

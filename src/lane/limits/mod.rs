@@ -20,15 +20,16 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
-use self::concurrency::{Concurrency, Left};
+use self::concurrency::Concurrency;
 use self::pace::Pace;
 use crate::domain::{Quota, Step};
+use crate::provider::RateHint;
 
 pub(super) use self::concurrency::RETRIED_AFTER;
 pub use self::concurrency::TakenAtOnce;
 pub(super) use self::past::LEAVES_WITHIN;
 pub use self::past::{Earlier, Past};
-pub use self::window::{Mark, Window};
+pub use self::window::Window;
 
 /// The limits of an account, with its share already taken off.
 #[derive(Debug, Clone)]
@@ -43,17 +44,6 @@ pub struct LimitsSpec {
     pub share: f64,
 }
 
-/// What a server says of a limit.
-#[derive(Debug, Clone, Copy)]
-pub struct Stated {
-    /// How many requests in which span, all of it.
-    pub limit: Quota,
-    /// How many are left; `None`: it does not say.
-    pub remaining: Option<u64>,
-    /// In how long all are back; `None`: it does not say.
-    pub resets_in: Option<Duration>,
-}
-
 /// A pause longer than this is not sat through: the account stops, and a later process goes on. What a
 /// server asks for over a minute's or an hour's limit is shorter; longer is a day's limit, or an
 /// evening of maintenance.
@@ -62,12 +52,10 @@ pub const PAUSE_WAITED_MAX: Duration = Duration::from_hours(1);
 /// All limits of one tenant.
 #[derive(Debug)]
 pub struct Limits {
-    account: Vec<Window>,
-    steps: BTreeMap<Step, Vec<Window>>,
-    /// Until when nothing at all may leave.
-    pause: Option<Instant>,
-    /// Until when an endpoint may not be called.
-    step_pauses: BTreeMap<Step, Instant>,
+    /// The windows of each endpoint; `None`: of the account, which count every request.
+    windows: BTreeMap<Option<Step>, Vec<Window>>,
+    /// Until when an endpoint may not be called; `None`: until when nothing at all may leave.
+    pauses: BTreeMap<Option<Step>, Instant>,
     /// Requests still expected in this session, by what they call (`None`: reads).
     expected: BTreeMap<Option<Step>, u64>,
     pace: Option<Pace>,
@@ -93,22 +81,12 @@ pub enum Wait {
 #[derive(Debug, Clone, Copy)]
 pub struct Permit {
     step: Option<Step>,
-    account: Option<Mark>,
-    own: Option<Mark>,
-    at: Instant,
-    /// How it was when it left.
-    left: Left,
-}
-
-/// Whether the server counts a request, and by when.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Counted {
-    /// It has: the answer came.
-    Now,
-    /// It may in a while: waiting for the answer was given up.
-    Later,
-    /// It does not: the request never left.
-    Never,
+    /// Its place in the account's first window, and in the step's, see [`Window::take`].
+    account: Option<u64>,
+    own: Option<u64>,
+    /// How often a refusal had lowered the number in flight when it left, and how many were in flight
+    /// with it.
+    left: (u64, u32),
 }
 
 // === impl LimitsSpec ===
@@ -122,13 +100,6 @@ impl LimitsSpec {
             .map(Window::reach)
             .max()
             .unwrap_or_default()
-    }
-}
-
-impl Permit {
-    /// When it was taken.
-    pub const fn at(&self) -> Instant {
-        self.at
     }
 }
 
@@ -146,16 +117,15 @@ impl Limits {
             }
             window
         };
-        let mut steps = BTreeMap::<_, Vec<_>>::new();
-        for (step, quota) in &spec.steps {
-            let windows = steps.entry(*step).or_default();
-            windows.push(window(*quota, Some(*step)));
+        let mut windows = BTreeMap::<_, Vec<_>>::new();
+        let steps = spec.steps.iter().map(|(step, quota)| (Some(*step), *quota));
+        for (step, quota) in steps.chain([(None, spec.requests)]) {
+            let of_step = windows.entry(step).or_default();
+            of_step.push(window(quota, step));
         }
         Self {
-            account: vec![window(spec.requests, None)],
-            steps,
-            pause: None,
-            step_pauses: BTreeMap::new(),
+            windows,
+            pauses: BTreeMap::new(),
             expected: BTreeMap::new(),
             pace: None,
             concurrency: Concurrency::new(spec.concurrency.get()),
@@ -168,31 +138,22 @@ impl Limits {
     /// Joins the limits of another account at the same tenant: the lower of any two holds, and what
     /// either holds is held.
     pub fn absorb(&mut self, other: Self) {
-        let join = |windows: &mut Vec<Window>, others: Vec<Window>| {
+        let span = |window: &Window| window.quota().span();
+        for (step, others) in other.windows {
+            let ours = self.windows.entry(step).or_default();
             for other in others {
-                let span = other.quota().map(Quota::span);
-                let same = windows
-                    .iter_mut()
-                    .find(|window| window.quota().map(Quota::span) == span);
-                match same {
+                match ours.iter_mut().find(|it| span(it) == span(&other)) {
                     Some(window) => window.absorb(other),
-                    None => windows.push(other),
+                    None => ours.push(other),
                 }
             }
-        };
-        join(&mut self.account, other.account);
-        for (step, windows) in other.steps {
-            join(self.steps.entry(step).or_default(), windows);
         }
-        for (step, until) in other.step_pauses {
-            self.pause(Some(step), until);
-        }
-        if let Some(until) = other.pause {
-            self.pause(None, until);
+        for (step, until) in other.pauses {
+            self.pause(step, until);
         }
         self.expect(other.expected);
         self.concurrency.cap(other.concurrency.most());
-        self.stated = self.stated.max_by_rate(other.stated);
+        self.stated = higher(self.stated, other.stated);
         self.share = self.share.min(other.share);
     }
 
@@ -233,8 +194,9 @@ impl Limits {
 
     /// How long the account's tightest limit allows one request after another.
     pub(super) fn interval(&self) -> Duration {
-        let quotas = self.account.iter().filter_map(Window::quota);
-        let intervals = quotas.map(|quota| quota.span() / quota.requests().get());
+        let intervals = self
+            .quotas()
+            .map(|quota| quota.span() / quota.requests().get());
         intervals.max().unwrap_or_default()
     }
 
@@ -282,28 +244,26 @@ impl Limits {
         if let Some(expected) = self.expected.get_mut(&step) {
             *expected = expected.saturating_sub(1);
         }
-        let mark = |windows: &mut Vec<Window>| {
-            let marks: Vec<Mark> = windows.iter_mut().map(Window::take).collect();
+        let mut mark = |of: Option<Step>| {
+            let windows = self.windows.get_mut(&of)?.iter_mut();
+            let marks: Vec<u64> = windows.map(Window::take).collect();
             marks.first().copied()
         };
         Ok(Permit {
             step,
-            account: mark(&mut self.account),
-            own: step
-                .and_then(|step| self.steps.get_mut(&step))
-                .and_then(mark),
-            at: now,
+            account: mark(None),
+            own: step.and_then(|_| mark(step)),
             left: self.concurrency.leaves(self.in_flight),
         })
     }
 
-    /// A request was answered, given up or taken back: its slots come free.
-    pub fn count(&mut self, permit: &Permit, counted: Counted, now: Instant) {
+    /// Slots of a request come free: its server has counted it by `by`, which may be yet to come where
+    /// waiting for the answer was given up; `None`: it never left.
+    pub fn count(&mut self, permit: &Permit, by: Option<Instant>) {
         for window in self.windows(permit.step) {
-            match counted {
-                Counted::Now => window.answered(now),
-                Counted::Later => window.answered(now + Quota::GIVEN_UP_COUNTED),
-                Counted::Never => window.unsent(),
+            match by {
+                Some(at) => window.answered(at),
+                None => window.unsent(),
             }
         }
     }
@@ -325,30 +285,19 @@ impl Limits {
     /// Lets nothing of `step` (`None`: of the whole account) leave before `until`. A later instant
     /// that was set before stays. Returns whether the wait became longer.
     pub fn pause(&mut self, step: Option<Step>, until: Instant) -> bool {
-        let before = match step {
-            Some(step) => self.step_pauses.get(&step).copied(),
-            None => self.pause,
-        };
-        let longer = before.is_none_or(|before| before < until);
-        if longer {
-            match step {
-                Some(step) => {
-                    self.step_pauses.insert(step, until);
-                }
-                None => self.pause = Some(until),
-            }
+        let before = self.pauses.get(&step);
+        let is_longer = before.is_none_or(|before| *before < until);
+        if is_longer {
+            self.pauses.insert(step, until);
         }
-        longer
+        is_longer
     }
 
     /// Until when `step` has to wait for a pause; `None`: there is none.
     pub fn paused_until(&self, step: Option<Step>, now: Instant) -> Option<Instant> {
-        let own = step.and_then(|step| self.step_pauses.get(&step).copied());
-        self.pause
-            .into_iter()
-            .chain(own)
-            .filter(|until| *until > now)
-            .max()
+        let pauses = [None, step].into_iter();
+        let pauses = pauses.filter_map(|of| self.pauses.get(&of).copied());
+        pauses.filter(|until| *until > now).max()
     }
 
     /// Learns what a server says of a limit, in the answer to the request of `permit`: a lower one
@@ -358,25 +307,18 @@ impl Limits {
     /// some account may have another. So the number is taken for the span of ours, unless
     /// `resets_in` (what is left of the server's span) shows that the server's is longer. Then the
     /// stated quota is kept beside ours, from here on.
-    pub fn learn(&mut self, step: Option<Step>, permit: &Permit, said: Stated, now: Instant) {
-        let Stated {
-            limit,
-            remaining,
-            resets_in,
-        } = said;
+    pub fn learn(&mut self, step: Option<Step>, permit: &Permit, hint: RateHint, now: Instant) {
+        let Some(limit) = hint.limit else { return };
+        let resets_in = hint.resets_in;
         let stated = limit.share(self.share);
         if step.is_none() {
-            self.stated = self.stated.max_by_rate(Some(limit));
+            self.stated = higher(self.stated, Some(limit));
         }
-        let (windows, mark) = match step {
-            Some(step) => (self.steps.entry(step).or_default(), permit.own),
-            None => (&mut self.account, permit.account),
-        };
-        let span = |window: &Window| window.quota().map(Quota::span);
-        let same = windows
-            .iter()
-            .position(|window| span(window) == Some(stated.span()));
-        let longest = windows.iter().filter_map(span).max();
+        let windows = self.windows.entry(step).or_default();
+        let mark = step.map_or(permit.account, |_| permit.own);
+        let mut spans = windows.iter().map(|window| window.quota().span());
+        let longest = spans.clone().max();
+        let same = spans.position(|span| span == stated.span());
         let is_longer = longest.is_none_or(|ours| resets_in.is_some_and(|left| left > ours));
         let kept = match (same, is_longer) {
             (Some(place), _) => place,
@@ -388,7 +330,7 @@ impl Limits {
         };
         let lowered = windows[kept].lower(stated.requests());
         // Only the first window knows where the request's slot was taken.
-        if let (0, Some(mark), Some(remaining)) = (kept, mark, remaining) {
+        if let (0, Some(mark), Some(remaining)) = (kept, mark, hint.remaining) {
             windows[kept].others_left(mark, remaining, resets_in, now);
         }
         if lowered && step.is_none() {
@@ -400,47 +342,49 @@ impl Limits {
     /// the account's takes for all, and it may be called now. What others take of the account's before
     /// it, it would lack at the end.
     pub(super) fn bottleneck(&mut self, now: Instant) -> Option<Step> {
-        let time = |windows: &[Window], requests: u64| {
-            let quotas = windows.iter().filter_map(Window::quota);
+        let time = |step: Option<Step>, requests: u64| {
+            let quotas = self.windows.get(&step)?.iter().map(Window::quota);
             quotas.map(|quota| quota.time_for(requests)).max()
         };
-        let own = self.steps.iter().filter_map(|(step, windows)| {
-            let expected = self.expected.get(&Some(*step))?;
-            Some((time(windows, *expected)?, *step))
+        let own = self.expected.iter().filter_map(|(step, expected)| {
+            step.and_then(|_| Some((time(*step, *expected)?, *step)))
         });
         let (longest, step) = own.max().filter(|(time, _)| !time.is_zero())?;
         let all = self.expected.values().copied().fold(0, u64::saturating_add);
-        let is_longest = time(&self.account, all).is_none_or(|all| longest >= all);
-        let open = is_longest && self.paused_until(Some(step), now).is_none();
-        let mut windows = self.steps.get_mut(&step)?.iter_mut();
-        (open && windows.all(|window| window.ready(now).is_ok())).then_some(step)
+        let is_longest = time(None, all).is_none_or(|all| longest >= all);
+        let open = is_longest && self.paused_until(step, now).is_none();
+        let mut windows = self.windows.get_mut(&step)?.iter_mut();
+        let is_ready = open && windows.all(|window| window.ready(now).is_ok());
+        step.filter(|_| is_ready)
     }
 
+    /// The windows that a request of `step` takes a slot of.
     fn windows(&mut self, step: Option<Step>) -> impl Iterator<Item = &mut Window> {
-        let own = step.and_then(|step| self.steps.get_mut(&step));
-        self.account.iter_mut().chain(own.into_iter().flatten())
+        let windows = self.windows.iter_mut();
+        let counting = windows.filter(move |(of, _)| of.is_none() || **of == step);
+        counting.flat_map(|(_, windows)| windows)
+    }
+
+    /// The account's quotas as they are kept now.
+    fn quotas(&self) -> impl Iterator<Item = Quota> {
+        let account = self.windows.get(&None).into_iter().flatten();
+        account.map(Window::quota)
     }
 
     /// Paces by the tightest of the account's limits, for the requests still expected.
     fn set_pace(&mut self) {
-        let quotas = self.account.iter().filter_map(Window::quota);
-        let slowest = quotas.max_by_key(|quota| quota.span() / quota.requests().get());
+        let slowest = self
+            .quotas()
+            .max_by_key(|quota| quota.span() / quota.requests().get());
         let expected = self.expected.values().copied().fold(0, u64::saturating_add);
         self.pace = slowest.and_then(|quota| Pace::of(quota, expected));
     }
 }
 
 /// The quota of two that has more requests.
-trait MaxByRate {
-    fn max_by_rate(self, other: Self) -> Self;
-}
-
-impl MaxByRate for Option<Quota> {
-    fn max_by_rate(self, other: Self) -> Self {
-        match (self, other) {
-            (Some(ours), Some(theirs)) if ours.requests() < theirs.requests() => Some(theirs),
-            (None, theirs) => theirs,
-            (ours, _) => ours,
-        }
+fn higher(ours: Option<Quota>, theirs: Option<Quota>) -> Option<Quota> {
+    match (ours, theirs) {
+        (Some(ours), Some(theirs)) if ours.requests() < theirs.requests() => Some(theirs),
+        (ours, theirs) => ours.or(theirs),
     }
 }

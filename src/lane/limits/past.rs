@@ -33,30 +33,39 @@ pub struct Earlier<S> {
     pub sent: S,
     /// Requests that process had in flight at most.
     pub permits: u32,
-    /// For how long the last process has left no line; `None`: it ended in order.
+    /// For how long the last process has left no line, or since the end of a pause that a server asked
+    /// for, if that is later; `None`: it ended in order.
     pub silent: Option<Duration>,
-    /// When processes before that one were cut off.
+    /// When processes before that one were cut off: the next began then.
     pub cut_off: Vec<Time>,
 }
 
 impl<S: Iterator<Item = (Option<Step>, Time, Option<Time>)>> Earlier<S> {
     /// The requests that may still hold a slot of `spec`. Of a million these are few.
+    ///
+    /// A process that is killed leaves reads without a line: one for each of its permits at most, as each
+    /// is held until the line of its read is on the disk. A read may have left when all that a process
+    /// waits for without a word was over: a slot of the account's limit, and the rest after a passing
+    /// error. What a process before that one had sent has been counted, or been given up, by the time that
+    /// an answer may take from when the next began.
     pub fn still_counted(self, spec: &LimitsSpec, now: Time) -> Vec<Past> {
         let ago = |at| now.saturating_since(at);
+        let span = spec.requests.span();
         let past = |(step, sent_at, counted_by): (_, _, Option<Time>)| match counted_by {
             Some(at) => Past::counted_by(step, at, now),
             None => Past::unanswered(step, ago(sent_at)),
         };
-        let permits = self.permits;
-        let unseen = self.silent.map(|it| Past::unseen_reads(spec, permits, it));
+        let read = |ago, latest| Past::within(None, ago, latest);
+        let latest = span + WAIT_MAX + UNANSWERED_MAX;
+        let unseen = self.silent.map(|silent| read(silent, latest));
         let cut_off = self.cut_off.iter();
+        let cut_off = cut_off.map(|at| read(ago(*at), REPLY_TIME_MAX));
+        let reads = unseen.into_iter().chain(cut_off.filter(|it| it.ago < span));
+        let permits = self.permits as usize;
+        let reads = reads.flat_map(|past| std::iter::repeat_n(past, permits));
         let reach = spec.reach();
-        self.sent
-            .map(past)
-            .chain(unseen.into_iter().flatten())
-            .chain(cut_off.flat_map(|at| Past::reads_before(spec, permits, ago(*at))))
-            .filter(|past| past.ago <= reach)
-            .collect()
+        let all = self.sent.map(past).chain(reads);
+        all.filter(|past| past.ago <= reach).collect()
     }
 }
 
@@ -84,78 +93,5 @@ impl Past {
             ago: ago.saturating_sub(latest),
             ahead: latest.saturating_sub(ago).min(REPLY_TIME_MAX),
         }
-    }
-
-    /// Reads of a process that was killed which left no line: one for each of its `permits`, as each is
-    /// held until the line of its read is on the disk. `silent`: since when there is no line, or since
-    /// the end of a pause that a server asked for, if that is later. A read may have left after that,
-    /// when all that a process waits for without a word was over: a slot of the account's limit, and
-    /// the rest after a passing error.
-    pub fn unseen_reads(
-        spec: &LimitsSpec,
-        permits: u32,
-        silent: Duration,
-    ) -> impl Iterator<Item = Self> + use<> {
-        let latest = spec.requests.span() + WAIT_MAX + UNANSWERED_MAX;
-        (0..permits).map(move |_| Self::within(None, silent, latest))
-    }
-
-    /// The same of a process before that one, which had `permits` and was over `ago`, when the next began: what it had
-    /// sent has been counted, or been given up, by the time that an answer may take from then. None,
-    /// if that is longer ago than the account's limit reaches.
-    pub fn reads_before(
-        spec: &LimitsSpec,
-        permits: u32,
-        ago: Duration,
-    ) -> impl Iterator<Item = Self> + use<> {
-        let past = Self::within(None, ago, REPLY_TIME_MAX);
-        let reads = if past.ago < spec.requests.span() {
-            permits
-        } else {
-            0
-        };
-        (0..reads).map(move |_| past)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::{LimitsSpec, Past};
-
-    fn three_at_once() -> LimitsSpec {
-        LimitsSpec {
-            concurrency: 3.try_into().unwrap(),
-            requests: "10/1m".parse().unwrap(),
-            steps: Vec::new(),
-            share: 1.0,
-        }
-    }
-
-    #[test]
-    fn unseen_reads_hold_a_slot_for_each_permit_as_long_as_they_may_have_been_counted() {
-        let spec = three_at_once();
-        let held = |silent| {
-            let past: Vec<Past> = Past::unseen_reads(&spec, 3, silent).collect();
-            assert_eq!(past.len(), 3);
-            past[0].ago
-        };
-        assert_eq!(held(Duration::ZERO), Duration::ZERO);
-        assert_eq!(held(Duration::from_mins(2)), Duration::ZERO);
-        assert!(held(Duration::from_hours(1)) > Duration::from_mins(2));
-    }
-
-    #[test]
-    fn unseen_reads_of_each_process_hold_slots_until_they_were_counted() {
-        let spec = three_at_once();
-        let held = |secs| {
-            let reads = Past::reads_before(&spec, 3, Duration::from_secs(secs));
-            reads.map(|past| past.ago.as_secs()).collect::<Vec<_>>()
-        };
-        assert_eq!(held(0), [0; 3]);
-        assert_eq!(held(30), [0; 3]);
-        assert_eq!(held(80), [50; 3]);
-        assert_eq!(held(90), [0; 0]);
     }
 }

@@ -340,7 +340,7 @@ impl<'a> Page<'a> {
     }
 
     fn why(&self, row: &Verified) -> String {
-        answer(row.status, row.code.as_deref(), row.message.as_deref())
+        answer(&row.said)
     }
 
     fn sha256sum(&self) -> String {

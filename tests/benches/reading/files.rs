@@ -9,7 +9,7 @@ use super::table::grouped;
 use userpurge::domain::{
     AccountHeader, AccountName, Action, Agreed, AgreedBy, Counts, Entry, Intent, Outcome,
     OutcomeEntry, PlanEnd, PlannedInput, PlannedRow, PlannedRows, Position, ProviderKind,
-    RunHeader, RunId, RunOptions, Step, Time, UserId,
+    RunHeader, RunId, RunOptions, Said, Step, Time, UserId,
 };
 use userpurge::input::{Fingerprint, fingerprint};
 use userpurge::ledger::{Durability, LedgerWriter, RealDisk};
@@ -293,9 +293,10 @@ fn outcome(row: u64, whom: &Whom) -> Entry {
         id: Some(UserId::new(whom.id.as_str())),
         reference: Some(format!("REQ-{row}")),
         outcome: Outcome::Deleted,
-        status: Some(200),
-        code: None,
-        message: None,
+        said: Said {
+            status: Some(200),
+            ..Said::default()
+        },
         attempts: 1,
         settled: false,
         at: at(row + 5),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Fault, Setup, Sim, done, stopped, task};
 use userpurge::domain::{Action, LeftOpen, Outcome, StopKind, UserId};
-use userpurge::lane::{AccountEnd, FailureLimit, StopStage};
+use userpurge::lane::{AccountEnd, Event, FailureLimit};
 
 fn sim() -> Sim {
     Sim::new((10, 30), 1)
@@ -243,7 +243,7 @@ fn a_stop_lets_requests_in_flight_end_and_leaves_the_rest_pending() {
         ..Setup::default()
     };
     sim.at(Duration::from_millis(200), |sim| {
-        sim.stop(0, StopStage::Begin);
+        sim.stop(0, Event::Stop);
     });
     let end = setup.run(&mut sim, Action::Delete, 500);
     assert!(matches!(end, AccountEnd::Interrupted), "{end:?}");
@@ -262,8 +262,8 @@ fn a_second_stop_waits_for_nothing_and_leaves_what_was_in_flight_in_doubt() {
         ..Setup::default()
     };
     sim.at(Duration::from_secs(1), |sim| {
-        sim.stop(0, StopStage::Begin);
-        sim.stop(0, StopStage::Wait);
+        sim.stop(0, Event::Stop);
+        sim.stop(0, Event::Abandon);
     });
     let end = setup.run(&mut sim, Action::Delete, 50);
     assert!(matches!(end, AccountEnd::Interrupted), "{end:?}");

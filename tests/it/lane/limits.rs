@@ -4,8 +4,9 @@ use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 
-use userpurge::domain::Step;
-use userpurge::lane::limits::{Counted, Limits, LimitsSpec, Past, Permit, Stated, Wait};
+use userpurge::domain::{Quota, Step, Time};
+use userpurge::lane::limits::{Earlier, Limits, LimitsSpec, Past, Permit, Wait};
+use userpurge::provider::RateHint;
 
 const DELETE: Option<Step> = Some(Step::Delete);
 const PERMANENT: Option<Step> = Some(Step::PermanentlyDelete);
@@ -55,7 +56,7 @@ impl Clocked {
     /// The same, answered at once.
     fn pass(&mut self, step: Option<Step>) -> u64 {
         let permit = self.take(step);
-        self.limits.count(&permit, Counted::Now, self.now);
+        self.limits.count(&permit, Some(self.now));
         self.limits.over(true, self.now);
         self.secs()
     }
@@ -139,8 +140,8 @@ fn a_lower_limit_of_the_servers_lowers_ours_and_a_longer_span_is_kept_beside_it(
         let mut it = Clocked::of("1000/1s", "5/10s", 8);
         let permit = it.take(DELETE);
         for (stated, resets_in) in learnt {
-            let said = Stated {
-                limit: stated.parse().unwrap(),
+            let said = RateHint {
+                limit: Some(stated.parse().unwrap()),
                 remaining: None,
                 resets_in: resets_in.map(Duration::from_secs),
             };
@@ -158,11 +159,11 @@ fn a_place_is_held_until_a_request_is_over_and_a_slot_until_a_span_after_the_ans
     let mut it = Clocked::of("2/10s", "700/10m", 1);
     let first = it.take(None);
     it.now += Duration::from_secs(3);
-    it.limits.count(&first, Counted::Now, it.now);
+    it.limits.count(&first, Some(it.now));
     assert_eq!(it.limits.take(None, it.now).unwrap_err(), Wait::Answer);
     it.limits.over(true, it.now);
     let unsent = it.take(None);
-    it.limits.count(&unsent, Counted::Never, it.now);
+    it.limits.count(&unsent, None);
     it.limits.over(false, it.now);
     assert_eq!(it.pass(None), 3, "what never left holds nothing");
     assert_eq!(it.pass(None), 13, "from the answer on");
@@ -172,14 +173,41 @@ fn a_place_is_held_until_a_request_is_over_and_a_slot_until_a_span_after_the_ans
 fn what_was_given_up_holds_its_slot_for_as_long_again_as_it_was_waited_for() {
     let mut it = Clocked::of("2/10s", "700/10m", 8);
     let (given_up, answered) = (it.take(None), it.take(None));
-    it.limits.count(&given_up, Counted::Later, it.now);
-    it.limits.count(&answered, Counted::Now, it.now);
+    it.limits
+        .count(&given_up, Some(it.now + Quota::GIVEN_UP_COUNTED));
+    it.limits.count(&answered, Some(it.now));
     it.limits.over(false, it.now);
     it.limits.over(true, it.now);
     assert_eq!(it.pass(None), 10, "the slot of the one that was answered");
     assert_eq!(it.pass(None), 20, "the same once more");
     it.pass(None);
     assert_eq!(it.pass(None), 40, "thirty seconds and a span");
+}
+
+/// Reads that a killed process may have left without a line hold a slot for each of its permits, for as
+/// long as they may have been counted.
+#[test]
+fn unseen_reads_hold_slots_until_they_were_counted() {
+    let now = Time::from_millis(1_795_340_600_000);
+    let held = |silent: Option<u64>, cut_off: Option<u64>| {
+        let earlier = Earlier {
+            sent: std::iter::empty(),
+            permits: 3,
+            silent: silent.map(Duration::from_secs),
+            cut_off: Vec::from_iter(cut_off.map(|ago| now.before(Duration::from_secs(ago)))),
+        };
+        let past = earlier.still_counted(&spec("10/1m", "700/10m", 3), now);
+        past.iter().map(|it| it.ago.as_secs()).collect::<Vec<_>>()
+    };
+    assert_eq!(held(None, None), [0; 0]);
+    for silent in [0, 120] {
+        assert_eq!(held(Some(silent), None), [0; 3]);
+    }
+    assert_eq!(held(Some(3_600), None), [0; 0], "longer ago than any limit");
+    for (cut_off, ago) in [(0, 0), (30, 0), (80, 50)] {
+        assert_eq!(held(None, Some(cut_off)), [ago; 3]);
+    }
+    assert_eq!(held(None, Some(90)), [0; 0]);
 }
 
 proptest! {
@@ -200,7 +228,7 @@ proptest! {
             }
             prop_assert!(!in_flight.is_empty(), "nothing goes on");
             let permit = in_flight.swap_remove(which % in_flight.len());
-            it.limits.count(&permit, Counted::Now, it.now);
+            it.limits.count(&permit, Some(it.now));
             if answer == 0 {
                 it.limits.too_many_at_once(&permit, it.now);
             }

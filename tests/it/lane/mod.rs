@@ -11,6 +11,7 @@ mod reach;
 mod server;
 mod stops;
 mod verify;
+mod window;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::num::NonZeroU32;
@@ -20,13 +21,12 @@ use std::time::{Duration, Instant};
 use self::provider::FakeProvider;
 use self::server::{Arrival, Fault, Keeps, Server};
 use userpurge::domain::{
-    AccountName, Action, Entry, LaneStop, LeftOpen, OutcomeEntry, Position, Quota, Step, StopKind,
-    Task, Time, ToVerify, UserId,
+    AccountName, Action, Entry, LaneStop, OutcomeEntry, Position, Quota, Step, StopKind, Task,
+    Time, UserId,
 };
 use userpurge::lane::limits::{LimitsSpec, Past, TakenAtOnce};
 use userpurge::lane::{
-    AccountEnd, AccountSpec, Event, FailureLimit, Lane, Now, Output, Queue, RequestId, Rows,
-    StopStage, Until, WorkSpec,
+    AccountEnd, AccountSpec, Effect, Event, FailureLimit, Lane, Now, RequestId, Until, WorkSpec,
 };
 use userpurge::provider::{Reply, Request};
 use userpurge::transport::TransportError;
@@ -61,8 +61,8 @@ struct Sim {
 /// A lane, and what it works on.
 struct Driven {
     lane: Lane,
-    rows: BTreeMap<(AccountName, Queue), VecDeque<Task>>,
-    to_verify: VecDeque<ToVerify>,
+    rows: BTreeMap<(AccountName, Option<Action>), VecDeque<Task>>,
+    to_verify: VecDeque<Task>,
     /// When it wants to be asked again.
     wakes: Option<Instant>,
     is_over: bool,
@@ -119,16 +119,14 @@ impl Sim {
         let name = setup.account.clone();
         let mut queues = BTreeMap::new();
         for task in rows {
-            let key = (name.clone(), Queue::Action(task.action));
+            let key = (name.clone(), Some(task.action));
             queues
                 .entry(key)
                 .or_insert_with(VecDeque::new)
                 .push_back(task);
         }
-        let counts = queues.iter().filter_map(|((_, queue), rows)| match queue {
-            Queue::Action(action) => Some((*action, rows.len() as u64)),
-            Queue::Verify => None,
-        });
+        let counts = queues.iter();
+        let counts = counts.map(|((_, action), rows)| (*action, rows.len() as u64));
         if setup.is_expected {
             lane.expect(&name, counts.collect::<Vec<_>>());
         }
@@ -159,8 +157,8 @@ impl Sim {
     fn add_lane(
         &mut self,
         lane: Lane,
-        rows: BTreeMap<(AccountName, Queue), VecDeque<Task>>,
-        to_verify: VecDeque<ToVerify>,
+        rows: BTreeMap<(AccountName, Option<Action>), VecDeque<Task>>,
+        to_verify: VecDeque<Task>,
     ) -> usize {
         self.lanes.push(Driven {
             lane,
@@ -172,9 +170,9 @@ impl Sim {
         self.lanes.len() - 1
     }
 
-    fn stop(&mut self, lane: usize, stage: StopStage) {
+    fn stop(&mut self, lane: usize, event: Event) {
         let now = self.time();
-        self.lanes[lane].lane.on(Event::Stop(stage), now);
+        self.lanes[lane].lane.on(event, now);
     }
 
     /// A process is killed: what it sent goes on, and nobody hears of it.
@@ -279,13 +277,13 @@ impl Sim {
         while !self.lanes[place].is_over {
             let now = self.time();
             match self.lanes[place].lane.next(now) {
-                Output::Record(entry) => self.entries.push(entry),
-                Output::RecordFirst(request, entries) => {
+                Effect::Record(entry) => self.entries.push(entry),
+                Effect::RecordFirst(request, entries) => {
                     self.entries.extend(entries);
                     let event = Event::Recorded(request);
                     self.lanes[place].lane.on(event, now);
                 }
-                Output::Send(id, request) => match self.server.way(self.now) {
+                Effect::Send(id, request) => match self.server.way(self.now) {
                     Ok(way) => {
                         let (at, error) = Server::given_up(self.now);
                         if way.back > at {
@@ -296,21 +294,21 @@ impl Sim {
                     }
                     Err(error) => self.tell(self.now, place, id, Err(error)),
                 },
-                Output::Rows(account, queue) => {
-                    let rows = self.lanes[place].next_rows(&account, queue);
+                Effect::Rows(account, action) => {
+                    let rows = self.lanes[place].next_rows(&account, action);
                     let event = Event::Rows {
                         account,
-                        queue,
+                        action,
                         rows: Ok(rows),
                     };
                     self.lanes[place].lane.on(event, now);
                 }
-                Output::Keep(..) | Output::Answer(..) => {}
-                Output::Wait(until) => {
+                Effect::Keep(..) | Effect::Answer(..) => {}
+                Effect::Wait(until) => {
                     self.lanes[place].wakes = until;
                     return;
                 }
-                Output::Ended => self.lanes[place].is_over = true,
+                Effect::Ended => self.lanes[place].is_over = true,
             }
         }
     }
@@ -353,16 +351,16 @@ impl Sim {
 }
 
 impl Driven {
-    fn next_rows(&mut self, account: &AccountName, queue: Queue) -> Option<Rows> {
-        if queue == Queue::Verify {
+    fn next_rows(&mut self, account: &AccountName, action: Option<Action>) -> Option<Vec<Task>> {
+        if action.is_none() {
             let count = self.to_verify.len().min(BLOCK_ROWS);
             let rows: Vec<_> = self.to_verify.drain(..count).collect();
-            return (!rows.is_empty()).then_some(Rows::ToVerify(rows));
+            return (!rows.is_empty()).then_some(rows);
         }
-        let rows = self.rows.get_mut(&(account.clone(), queue))?;
+        let rows = self.rows.get_mut(&(account.clone(), action))?;
         let count = rows.len().min(BLOCK_ROWS);
         let rows: Vec<_> = rows.drain(..count).collect();
-        (!rows.is_empty()).then_some(Rows::Tasks(rows))
+        (!rows.is_empty()).then_some(rows)
     }
 }
 
@@ -429,7 +427,7 @@ impl Setup {
         Lane::new(spec, now)
     }
 
-    fn work(&self, queues: Vec<Queue>) -> WorkSpec {
+    fn work(&self, queues: Vec<Option<Action>>) -> WorkSpec {
         WorkSpec {
             queues,
             failure_limit: self.failure_limit,
@@ -452,27 +450,19 @@ impl Setup {
     }
 
     /// Verifies `rows` to the end.
-    fn verify(self, sim: &mut Sim, rows: Vec<ToVerify>) -> AccountEnd {
+    fn verify(self, sim: &mut Sim, rows: Vec<Task>) -> AccountEnd {
         let mut lane = self.lane(sim.time());
-        lane.expect_verified(&self.account, rows.len() as u64);
-        lane.work(&self.account, self.work(vec![Queue::Verify]));
+        lane.expect(&self.account, [(None, rows.len() as u64)]);
+        lane.work(&self.account, self.work(vec![None]));
         sim.add_lane(lane, BTreeMap::new(), rows.into());
         sim.run().pop().unwrap()
     }
 }
 
 fn task(row: u64, action: Action) -> Task {
-    Task {
-        position: Position { row, line: row + 1 },
-        account: AccountName::new("acme"),
-        action,
-        id: UserId::new(row.to_string()),
-        reference: None,
-        steps_done: 0,
-        left_open: LeftOpen::Nothing,
-        again: false,
-        soft_deleted: false,
-    }
+    let position = Position { row, line: row + 1 };
+    let id = UserId::new(row.to_string());
+    Task::new(position, AccountName::new("acme"), action, id)
 }
 
 #[track_caller]

@@ -57,7 +57,7 @@ fn a_host_that_stays_out_of_reach_stops_the_lane_after_fifteen_minutes() {
     };
     let end = setup.run(&mut sim, Action::Delete, 200);
     let stop = stopped(end, StopKind::OutOfReach);
-    let words = stop.message.unwrap();
+    let words = stop.said.message.unwrap();
     assert!(words.contains("for 15 minutes"), "{words}");
     let mins = sim.elapsed().as_secs() / 60;
     assert!((14..=15).contains(&mins), "{mins}");

@@ -7,7 +7,7 @@ use rstest::rstest;
 use super::{EPOCH, Fault, Setup, Sim, done, stopped, task};
 use userpurge::domain::{Action, Entry, Outcome, Step, StopKind, UserId};
 use userpurge::lane::limits::PAUSE_WAITED_MAX;
-use userpurge::lane::{AccountEnd, StopStage, Until};
+use userpurge::lane::{AccountEnd, Event, Until};
 
 fn sim() -> Sim {
     Sim::new((10, 30), 1)
@@ -75,7 +75,7 @@ fn a_canary_that_ends_badly_stops_the_lane_and_names_the_row(
     };
     let end = setup.run(&mut sim, Action::Delete, 100);
     let stop = stopped(end, StopKind::CanaryFailed);
-    let words = stop.message.unwrap();
+    let words = stop.said.message.unwrap();
     assert!(
         words.starts_with(&format!(
             "2 of the first 5 rows ended badly, first line 3: {outcome}"
@@ -132,7 +132,7 @@ fn a_stop_in_the_middle_of_a_canary_is_an_interruption() {
         ..Setup::default()
     };
     sim.at(Duration::from_millis(5), |sim| {
-        sim.stop(0, StopStage::Begin);
+        sim.stop(0, Event::Stop);
     });
     let end = setup.run(&mut sim, Action::Delete, 9);
     assert!(matches!(end, AccountEnd::Interrupted), "{end:?}");
@@ -157,7 +157,7 @@ fn no_row_is_begun_after_the_time_and_those_under_way_end() {
     let end = setup.run(&mut sim, Action::Delete, 100);
     let stop = stopped(end, StopKind::UntilReached);
     assert_eq!(
-        stop.message.as_deref(),
+        stop.said.message.as_deref(),
         Some("stopped at 06:00 as --until asked")
     );
     let last = sim.server.arrived.last().unwrap().2 - sim.start;
@@ -237,7 +237,7 @@ fn a_wait_of_more_than_an_hour_stops_the_lane_at_once(#[case] secs: u64, #[case]
     }
     assert!(sim.elapsed() < Duration::from_secs(1));
     let stop = stopped(end, StopKind::QuotaGone);
-    let words = stop.message.unwrap();
+    let words = stop.said.message.unwrap();
     assert!(
         words.contains(&format!("until {}", pauses.until)),
         "{words}"

@@ -3,14 +3,12 @@
 use std::collections::BTreeSet;
 
 use super::{Keeps, Setup, Sim, done};
-use userpurge::domain::{Action, Entry, Finding, Position, ToVerify, UserId, Verified};
+use userpurge::domain::{AccountName, Action, Entry, Finding, Position, Task, UserId, Verified};
 
-fn row(row: u64, id: u64, action: Action) -> ToVerify {
-    ToVerify {
-        position: Position { row, line: row + 1 },
-        action,
-        id: UserId::new(id.to_string()),
-    }
+fn row(row: u64, id: u64, action: Action) -> Task {
+    let position = Position { row, line: row + 1 };
+    let id = UserId::new(id.to_string());
+    Task::new(position, AccountName::new("acme"), action, id)
 }
 
 fn sim() -> Sim {
@@ -36,10 +34,10 @@ fn rows_are_asked_in_the_largest_reads_and_each_is_told_of_once() {
     };
     done(&setup.verify(&mut sim, rows));
     let seen = verified(&sim);
-    let distinct: BTreeSet<u64> = seen.iter().map(|it| it.row).collect();
+    let distinct: BTreeSet<u64> = seen.iter().map(|it| it.position.row).collect();
     assert_eq!((seen.len(), distinct.len()), (1_000, 1_000));
     let standing = seen.iter().filter(|it| it.finding == Finding::Standing);
-    let standing: BTreeSet<u64> = standing.map(|it| it.row).collect();
+    let standing: BTreeSet<u64> = standing.map(|it| it.position.row).collect();
     assert_eq!(standing, (996..=1_000).collect());
     let state = &sim.server;
     assert_eq!(state.asked_for, vec![10; 100]);
@@ -57,14 +55,14 @@ fn a_user_with_two_rows_is_asked_for_once_and_each_row_is_judged_by_itself() {
     ];
     Setup::default().verify(&mut sim, rows);
     let mut seen = verified(&sim);
-    seen.sort_by_key(|it| it.row);
+    seen.sort_by_key(|it| it.position.row);
     let findings: Vec<Finding> = seen.iter().map(|it| it.finding).collect();
     // This provider's closer read is the same one again, so of the purge nothing is proved.
     assert_eq!(
         findings,
         [Finding::AsAsked, Finding::AsAsked, Finding::Unknown]
     );
-    assert_eq!(seen[2].code.as_deref(), Some("not_told"));
+    assert_eq!(seen[2].said.code.as_deref(), Some("not_told"));
     assert_eq!(sim.server.asked_for, [1, 1]);
 }
 
@@ -83,7 +81,7 @@ fn rows_without_a_clear_answer_are_unknown_and_say_why() {
     for row in seen {
         assert_eq!((row.finding, row.seen), (Finding::Unknown, None));
         assert_eq!(
-            (row.status, row.code.as_deref()),
+            (row.said.status, row.said.code.as_deref()),
             (Some(500), Some("server_error"))
         );
     }

@@ -5,7 +5,9 @@ use std::time::Duration;
 use super::{
     account, at, attempt, header, intent, outcome, pause, request, session, state, state_of,
 };
-use userpurge::domain::{Entry, Outcome, Quota, Requested, RunHeader, Session, Step, Time, Uptime};
+use userpurge::domain::{
+    Entry, Outcome, Quota, Requested, RunHeader, SessionStart, Step, Time, Uptime,
+};
 use userpurge::ledger::LedgerState;
 
 fn up(boot: &str, secs: u64) -> Uptime {
@@ -48,7 +50,7 @@ fn the_last_process_that_began_tells() {
     let Entry::Session(later) = session(100) else {
         panic!("a session");
     };
-    let later = Session {
+    let later = SessionStart {
         uptime: Some(up("b", 10)),
         ..*later
     };
@@ -66,7 +68,7 @@ fn a_person_who_ignores_pauses_is_not_asked_again() {
     let Entry::Session(later) = session(20) else {
         panic!("a session");
     };
-    let ignoring = Session {
+    let ignoring = SessionStart {
         ignores_pauses: true,
         ..*later
     };

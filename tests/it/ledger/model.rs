@@ -124,7 +124,7 @@ proptest! {
         let taken_back = (1..=ROWS).map(|row| {
             let of_row = since_settled(&entries, row, |_| false);
             let held = of_row.windows(2).filter(|pair| {
-                let class = |it: &Entry| matches!(it, Entry::Attempt(it) if it.class == "held_back");
+                let class = |it: &Entry| matches!(it, Entry::Attempt(it) if it.class.as_deref() == Some("held_back"));
                 matches!(pair[0], Entry::Intent(_)) && class(pair[1])
             });
             held.count()

@@ -121,7 +121,7 @@ fn each_good_row_is_asked_about_once_and_each_verification_has_its_own() {
     for (number, expected) in [(1, &[1, 2][..]), (2, &[2]), (3, &[])] {
         let mut rows = Vec::new();
         each_verified::<LedgerError>(&path, number, |verified| {
-            rows.push(verified.row);
+            rows.push(verified.position.row);
             Ok(())
         })
         .unwrap();

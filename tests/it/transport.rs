@@ -9,9 +9,9 @@ use rstest::rstest;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::{Failure, ReqwestTransport, Transport as _};
-use crate::domain::{Time, WallClock};
-use crate::provider::{Reply, Request};
+use userpurge::domain::{Time, WallClock};
+use userpurge::provider::{Reply, Request};
+use userpurge::transport::{Failure, ReqwestTransport, Transport as _};
 
 /// The bound of these tests; nothing is asserted of the time, only that there was an end.
 const BOUND: Duration = Duration::from_millis(300);
