@@ -101,14 +101,14 @@ impl JsonRows {
     fn read_element(&mut self) -> io::Result<()> {
         self.element.clear();
         self.too_long = false;
-        let mut scanner = Scanner::default();
+        let (mut depth, mut string) = (0, None);
         // Bounded by the cap on the whole input.
         loop {
             let chunk = self.text.fill_buf()?;
             if chunk.is_empty() {
                 return Err(self.broken("it ends in the middle of an element"));
             }
-            let end = scanner.feed(chunk);
+            let end = find_end(chunk, &mut depth, &mut string);
             let part = &chunk[..end.unwrap_or(chunk.len())];
             if self.element.len() + part.len() > ROW_BYTES_MAX {
                 self.too_long = true;
@@ -220,35 +220,20 @@ impl RowReader for JsonRows {
     }
 }
 
-/// Finds the end of an element without understanding it: strings and brackets are all it knows.
-#[derive(Debug, Default)]
-struct Scanner {
-    depth: u64,
-    in_string: bool,
-    escaped: bool,
-}
-
-impl Scanner {
-    /// Goes over `chunk`; the place of the comma or bracket that ends the element, if it is there.
-    fn feed(&mut self, chunk: &[u8]) -> Option<usize> {
-        for (place, byte) in chunk.iter().enumerate() {
-            if self.in_string {
-                match byte {
-                    _ if self.escaped => self.escaped = false,
-                    b'\\' => self.escaped = true,
-                    b'"' => self.in_string = false,
-                    _ => {}
-                }
-                continue;
-            }
-            match byte {
-                b'"' => self.in_string = true,
-                b'[' | b'{' => self.depth += 1,
-                b',' | b']' | b'}' if self.depth == 0 => return Some(place),
-                b']' | b'}' => self.depth -= 1,
-                _ => {}
-            }
+/// Goes over a part of an element without understanding it; the place of the comma or bracket that ends
+/// it, if it is there. `depth`: how many brackets are open. `string`: whether a string is open, and
+/// whether its next character is escaped.
+fn find_end(chunk: &[u8], depth: &mut u64, string: &mut Option<bool>) -> Option<usize> {
+    for (place, byte) in chunk.iter().enumerate() {
+        match (*string, byte) {
+            (Some(true), _) | (None, b'"') => *string = Some(false),
+            (Some(false), b'\\') => *string = Some(true),
+            (Some(false), b'"') => *string = None,
+            (None, b'[' | b'{') => *depth += 1,
+            (None, b',' | b']' | b'}') if *depth == 0 => return Some(place),
+            (None, b']' | b'}') => *depth -= 1,
+            (Some(false) | None, _) => {}
         }
-        None
     }
+    None
 }

@@ -1,28 +1,23 @@
 //! What somebody can do about rows that ended otherwise than well.
 
-use serde::Serialize;
-
 use crate::domain::{Outcome, OutcomeEntry};
 
-/// What to do, in words and as a command.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Advice {
-    /// In words.
-    pub what_to_do: &'static str,
-    /// The command that goes on from there; `None`: there is none.
-    pub command: Option<String>,
-}
-
-/// What to do about rows that ended as `outcome`, with `code`. `ledger`: as a shell takes it; `again`: the
-/// same, with the configuration where one has to be named.
-pub(super) fn about(outcome: Outcome, code: Option<&str>, ledger: &str, again: &str) -> Advice {
+/// What to do about rows that ended as `outcome`, with `code`: in words, and as a command if there is one
+/// that goes on from there. `ledger`: as a shell takes it; `again`: the same, with the configuration
+/// where one has to be named.
+pub(super) fn about(
+    outcome: Outcome,
+    code: Option<&str>,
+    ledger: &str,
+    again: &str,
+) -> (&'static str, Option<String>) {
     let rows = || {
         Some(format!(
             "userpurge report {ledger} --format csv --out report"
         ))
     };
     let retry = |more: &str| Some(format!("userpurge retry {again}{more}"));
-    let (what_to_do, command) = match (outcome, code) {
+    match (outcome, code) {
         (Outcome::NotFound, _) => (
             "The provider knows no such user. Hold the id and the account against where the list \
              came from, mend the row and run the mended rows; as it stands, trying it again changes \
@@ -71,9 +66,5 @@ pub(super) fn about(outcome: Outcome, code: Option<&str>, ledger: &str, again: &
         (Outcome::Deleted | Outcome::AlreadyGone | Outcome::DoneBefore | Outcome::Duplicate, _) => {
             ("Nothing.", None)
         }
-    };
-    Advice {
-        what_to_do,
-        command,
     }
 }

@@ -22,7 +22,6 @@ pub mod text;
 mod timeline;
 mod verification;
 
-pub use advice::Advice;
 pub use document::{InputTold, LedgerTold, Report};
 pub use pauses::Pause;
 pub use places::Places;

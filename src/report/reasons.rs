@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use roaring::RoaringTreemap;
 use serde::Serialize;
 
-use super::advice::{self, Advice};
+use super::advice;
 use super::places::Places;
 use crate::domain::{AccountName, Action, Counted, Outcome, OutcomeEntry, UserId};
 
@@ -33,9 +33,10 @@ pub struct Reason {
     pub rows: u64,
     /// Where they stand.
     pub places: Places,
-    /// What somebody can do about them.
-    #[serde(flatten)]
-    pub advice: Advice,
+    /// What somebody can do about them, in words.
+    pub what_to_do: &'static str,
+    /// The command that goes on from there; `None`: there is none.
+    pub command: Option<String>,
     /// The first of them, whole; at most 20.
     pub listed: Vec<BadRow>,
 }
@@ -126,9 +127,11 @@ impl Group {
         } else {
             Places::of("row", &self.rows)
         };
+        let (what_to_do, command) = advice::about(outcome, code.as_deref(), ledger, again);
         Reason {
             outcome,
-            advice: advice::about(outcome, code.as_deref(), ledger, again),
+            what_to_do,
+            command,
             code,
             message: self.message,
             further,
@@ -200,9 +203,8 @@ impl Reasons {
             .map(|(key, group)| (group.rows.min(), group.finish(key, ledger, again)))
             .collect();
         reasons.sort_by_key(|(first, it)| {
-            let to_do = it.advice.what_to_do;
             let most = std::cmp::Reverse(it.rows);
-            (it.outcome, to_do, it.further, most, *first)
+            (it.outcome, it.what_to_do, it.further, most, *first)
         });
         reasons.into_iter().map(|(_, reason)| reason).collect()
     }

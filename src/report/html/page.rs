@@ -283,8 +283,8 @@ impl<'a> Page<'a> {
 
     /// Reasons, those together about which the same is to be done.
     fn heaps(&self) -> Vec<&'a [Reason]> {
-        let alike =
-            |one: &Reason, next: &Reason| one.outcome == next.outcome && one.advice == next.advice;
+        let to_do = |it: &Reason| (it.outcome, it.what_to_do, it.command.clone());
+        let alike = |one: &Reason, next: &Reason| to_do(one) == to_do(next);
         self.reasons().chunk_by(alike).collect()
     }
 
