@@ -98,6 +98,13 @@ impl Lane {
     fn decide_erased(&mut self, aside: Aside, is_erased: bool, now: Now) {
         match (aside.standing, is_erased) {
             (Some(_), false) => {
+                if let Some(step) = aside.request.step()
+                    && let Some(row) = self.rows.get_mut(&step.row)
+                {
+                    // Known to be there by now, whatever becomes of the next attempt.
+                    row.seen = true;
+                    row.role = Some((UserState::SoftDeleted { role: None }, now));
+                }
                 let heard = aside.heard.reworded(
                     "not_listed_yet",
                     "the user is soft-deleted, but the provider does not find them for the \

@@ -36,7 +36,7 @@ const PROCESSES_MAX: u32 = 60;
 
 /// Seeds that once broke a rule, and the fault they found. They are played first. What earlier versions of
 /// the simulation found is kept in `mutants`.
-const FOUND: [(u64, &str); 10] = [
+const FOUND: [(u64, &str); 11] = [
     (
         2973,
         "an agent whom others had soft-deleted was permanently deleted, not being listed yet",
@@ -69,6 +69,10 @@ const FOUND: [(u64, &str); 10] = [
     (
         41144,
         "nobody counted what a process had sent that was killed before its session",
+    ),
+    (
+        70651,
+        "a user who was seen before a lost answer was called gone before",
     ),
     (
         21490,

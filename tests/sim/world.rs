@@ -397,7 +397,11 @@ impl World {
         }
         let (least, most) = self.case.air.latency_ms;
         let mut travel = || Duration::from_millis(self.draw.0.u64(least..=most) / 2);
-        let (there, back) = (travel(), travel());
+        let (mut there, back) = (travel(), travel());
+        if self.case.is_strict {
+            // Where windows are judged, a server counts no request whose connection is long gone.
+            there = there.min(REPLY_TIME_MAX);
+        }
         let arrives = self.now + there;
         let journey = Journey {
             run: self.run,
