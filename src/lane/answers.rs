@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::limits::Permit;
-use super::requests::{Flight, Purpose, Request, RequestId, Stage};
+use super::requests::{Flight, LaneRequest, Purpose, RequestId, Stage};
 use super::rows::Heard;
 use super::tokens::Granted;
 use super::{Effect, Lane, Now, RequestError};
@@ -61,7 +61,7 @@ impl Lane {
     /// The entry of a read.
     pub(super) fn requested(
         &self,
-        request: &Request,
+        request: &LaneRequest,
         flight: &Flight,
         status: Option<u16>,
         now: Now,
@@ -78,7 +78,7 @@ impl Lane {
     /// What an answer, or its missing, makes of a request.
     pub(super) fn judge(
         &mut self,
-        request: Request,
+        request: LaneRequest,
         flight: &Flight,
         result: Result<Reply, TransportError>,
         now: Now,
@@ -115,7 +115,7 @@ impl Lane {
     /// An answer is not what was asked for.
     fn refused(
         &mut self,
-        request: Request,
+        request: LaneRequest,
         verdict: &Verdict,
         granted: &Granted,
         reply: &Reply,
@@ -159,7 +159,7 @@ impl Lane {
         }
     }
 
-    fn token_rejected(&mut self, mut request: Request, is_over: bool, said: Said, now: Now) {
+    fn token_rejected(&mut self, mut request: LaneRequest, is_over: bool, said: Said, now: Now) {
         request.tokens_rejected += 1;
         if is_over || request.tokens_rejected >= TOKENS_REJECTED_MAX {
             let reason = StopKind::CredentialsRejected;
@@ -175,7 +175,7 @@ impl Lane {
     /// of its own in its headers. One that turns the request away is known by its code.
     fn observe(
         &mut self,
-        request: &Request,
+        request: &LaneRequest,
         permit: Option<&Permit>,
         reply: &Reply,
         verdict: Option<&Verdict>,
@@ -210,7 +210,7 @@ impl Lane {
     }
 
     /// No whole answer came.
-    fn unanswered(&mut self, request: Request, error: &TransportError, now: Now) {
+    fn unanswered(&mut self, request: LaneRequest, error: &TransportError, now: Now) {
         if error.failure == Failure::Abandoned {
             return self.abandoned(request, now);
         }
@@ -241,7 +241,7 @@ impl Lane {
     /// word for it, and whether the request may have had its effect.
     pub(super) fn passed(
         &mut self,
-        mut request: Request,
+        mut request: LaneRequest,
         moment: Option<Moment>,
         (class, in_doubt): (&'static str, bool),
         heard: Heard,

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::backoff::Backoff;
 use super::limits::{LEAVES_WITHIN, Permit, Wait};
-use super::requests::{Class, Flight, Purpose, Request, RequestId, Stage};
+use super::requests::{Class, Flight, LaneRequest, Purpose, RequestId, Stage};
 use super::rows::Heard;
 use super::{Effect, Lane, Now, RequestError};
 use crate::domain::StopKind;
@@ -17,9 +17,9 @@ impl Lane {
         self.line_up(request, now);
     }
 
-    pub(super) fn new_request(&mut self, account: usize, purpose: Purpose) -> Request {
+    pub(super) fn new_request(&mut self, account: usize, purpose: Purpose) -> LaneRequest {
         let id = self.new_id();
-        Request {
+        LaneRequest {
             id,
             account,
             purpose,
@@ -36,7 +36,7 @@ impl Lane {
     }
 
     /// Puts a request in line, if its account begins anything yet.
-    pub(super) fn line_up(&mut self, request: Request, now: Now) {
+    pub(super) fn line_up(&mut self, request: LaneRequest, now: Now) {
         if self.accounts[request.account].is_stopping {
             return self.fail(request, RequestError::Stopping, now);
         }
@@ -45,7 +45,7 @@ impl Lane {
     }
 
     /// Puts a request in line after `rest`.
-    pub(super) fn rest(&mut self, request: Request, rest: Duration, now: Now) {
+    pub(super) fn rest(&mut self, request: LaneRequest, rest: Duration, now: Now) {
         if rest.is_zero() || self.accounts[request.account].is_stopping {
             return self.line_up(request, now);
         }
@@ -121,12 +121,12 @@ impl Lane {
     }
 
     /// Takes a request out of line.
-    pub(super) fn take_out(&mut self, (class, id): (Class, RequestId)) -> Option<Request> {
+    pub(super) fn take_out(&mut self, (class, id): (Class, RequestId)) -> Option<LaneRequest> {
         self.waiting.get_mut(&class)?.remove(&id)
     }
 
     /// Whether nothing but the limits keeps a request back.
-    fn is_eligible(&self, request: &Request, class: Class) -> bool {
+    fn is_eligible(&self, request: &LaneRequest, class: Class) -> bool {
         let account = &self.accounts[request.account];
         if account.tokens.is_fetching && !matches!(request.purpose, Purpose::Token) {
             return false;
@@ -224,7 +224,7 @@ impl Lane {
     }
 
     /// Whether nothing came meanwhile that keeps a request from leaving.
-    fn is_still_open(&self, request: &Request, flight: &Flight, now: Now) -> bool {
+    fn is_still_open(&self, request: &LaneRequest, flight: &Flight, now: Now) -> bool {
         let step = request.purpose.class().step();
         !self.accounts[request.account].is_stopping
             && !self.is_refused()
@@ -233,13 +233,13 @@ impl Lane {
     }
 
     /// A request for many is not under way any more, and began no job.
-    pub(super) fn not_begun(&mut self, request: &Request) {
+    pub(super) fn not_begun(&mut self, request: &LaneRequest) {
         if let Purpose::Bulk(_) = request.purpose {
             self.accounts[request.account].jobs.not_begun();
         }
     }
 
-    pub(super) fn send(&mut self, request: Request, mut flight: Flight, now: Now) {
+    pub(super) fn send(&mut self, request: LaneRequest, mut flight: Flight, now: Now) {
         let account = &mut self.accounts[request.account];
         let provider = account.provider.as_ref();
         let built = request.purpose.build(provider, flight.granted.as_ref());

@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::account::Account;
 use super::jobs::Job;
 use super::lookups::{Batch, For, protected_by};
-use super::requests::{BulkRequest, Class, Meaning, Purpose, Request};
+use super::requests::{BulkRequest, Class, LaneRequest, Meaning, Purpose};
 use super::rows::{Heard, Row, StepEnd, said};
 use super::{Lane, Now, RequestError};
 use crate::domain::{Attempted, Entry, JobId, Outcome, Said, StopKind};
@@ -87,7 +87,7 @@ impl Lane {
     }
 
     /// A request for many may have begun a job; no answer says so.
-    pub(super) fn bulk_in_doubt(&mut self, request: Request, now: Now) {
+    pub(super) fn bulk_in_doubt(&mut self, request: LaneRequest, now: Now) {
         if let Purpose::Bulk(bulk) = request.purpose {
             self.mark_many(&bulk.rows);
             let rows: Vec<_> = bulk.rows.into_iter().map(|row| (row, None)).collect();
@@ -118,7 +118,7 @@ impl Lane {
 
     /// The roles were read again of the users of a request for many. Leaves those who stand and are not
     /// protected. Those who do not stand any more go alone: no request for many may carry them.
-    pub(super) fn bulk_roles_read(&mut self, mut request: Request, batch: &Batch, now: Now) {
+    pub(super) fn bulk_roles_read(&mut self, mut request: LaneRequest, batch: &Batch, now: Now) {
         let account = request.account;
         let Purpose::Bulk(bulk) = &mut request.purpose else {
             return;

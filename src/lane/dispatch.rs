@@ -1,13 +1,19 @@
 //! Where the answer to a request goes, by its purpose.
 
-use super::requests::{Meaning, Purpose, Request, Stage};
+use super::requests::{LaneRequest, Meaning, Purpose, Stage};
 use super::rows::{Heard, StepEnd};
 use super::{Lane, Now, RequestError};
 use crate::domain::{Outcome, UserState};
 
 impl Lane {
     /// A request brought what it was sent for.
-    pub(super) fn answered(&mut self, request: Request, meaning: Meaning, heard: Heard, now: Now) {
+    pub(super) fn answered(
+        &mut self,
+        request: LaneRequest,
+        meaning: Meaning,
+        heard: Heard,
+        now: Now,
+    ) {
         let account = request.account;
         // A step goes on, until it is known what its answer means.
         if request.step().is_some() {
@@ -41,7 +47,7 @@ impl Lane {
     }
 
     /// A request brought nothing, and is not tried again.
-    pub(super) fn fail(&mut self, request: Request, error: RequestError, now: Now) {
+    pub(super) fn fail(&mut self, request: LaneRequest, error: RequestError, now: Now) {
         let account = request.account;
         match request.purpose {
             ref purpose @ (Purpose::Identify(question) | Purpose::PrimaryContact(question)) => {
@@ -70,7 +76,7 @@ impl Lane {
     }
 
     /// A person would not wait for the answer: what was asked to be done is in doubt.
-    pub(super) fn abandoned(&mut self, request: Request, now: Now) {
+    pub(super) fn abandoned(&mut self, request: LaneRequest, now: Now) {
         let rows = match request.purpose {
             Purpose::Step(step) => vec![step.row],
             Purpose::Bulk(bulk) => {

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::requests::{Class, Meaning, Purpose, Request, RequestId};
+use super::requests::{Class, LaneRequest, Meaning, Purpose, RequestId};
 use super::{Lane, Now, RequestError};
 use crate::domain::{LeftOpen, Said, StopKind, Task, UserId, UserState};
 use crate::provider::{Detail, LookupFor, Provider};
@@ -26,7 +26,7 @@ pub(super) enum For {
     /// Rows of a queue, before anything is done for them. Whether they are the canary's.
     Entry(usize, Vec<Task>, bool),
     /// Requests that are about to leave.
-    Leaving(Vec<Request>),
+    Leaving(Vec<LaneRequest>),
     /// Rows that a request for many carried, and what a job says of each.
     Unclear(Vec<(u64, Option<Detail>)>),
     /// A person, about these users.
@@ -259,7 +259,7 @@ impl Lane {
 
     /// Whether a user of the request may have another role by now than was read. Behind the first step
     /// they are deleted, and are given none.
-    pub(super) fn has_old_roles(&self, request: &Request, now: Now) -> bool {
+    pub(super) fn has_old_roles(&self, request: &LaneRequest, now: Now) -> bool {
         let Some((rows, step)) = request.purpose.deletes() else {
             return false;
         };
@@ -281,7 +281,7 @@ impl Lane {
 
     /// Reads the roles again of a request that could leave now, and of those that follow it, as far as one
     /// read tells. No other of the step leaves meanwhile, or it would take their slots.
-    pub(super) fn read_roles_again(&mut self, first: Request, now: Now) {
+    pub(super) fn read_roles_again(&mut self, first: LaneRequest, now: Now) {
         if first.roles_read >= READ_AGAIN_MAX {
             return self.fail(first, roles_too_old(), now);
         }
@@ -320,14 +320,14 @@ impl Lane {
     }
 
     /// Requests of the same step may leave again.
-    fn roles_are_read(&mut self, request: &Request) {
+    fn roles_are_read(&mut self, request: &LaneRequest) {
         if let Some(step) = request.purpose.class().step() {
             self.accounts[request.account].reading_roles.remove(&step);
         }
     }
 
     /// The roles of a request's users were read again: it may leave, but for those who are protected.
-    fn may_leave(&mut self, request: Request, batch: &Batch, now: Now) {
+    fn may_leave(&mut self, request: LaneRequest, batch: &Batch, now: Now) {
         let Some(step) = request.step() else {
             return self.bulk_roles_read(request, batch, now);
         };

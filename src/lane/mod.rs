@@ -33,7 +33,6 @@ mod backoff;
 mod breaker;
 mod bulk;
 mod dispatch;
-mod error;
 mod jobs;
 pub mod limits;
 mod lookups;
@@ -58,7 +57,7 @@ use self::backoff::Backoff;
 use self::limits::{Limits, LimitsSpec, Past, TakenAtOnce};
 use self::lookups::Batch;
 use self::reach::Reach;
-use self::requests::{Class, Request, Stage};
+use self::requests::{Class, LaneRequest, Stage};
 use self::rows::Row;
 use crate::domain::{
     AccountName, Action, Entry, LaneStop, Quota, Said, Step, StopKind, Task, Time,
@@ -67,9 +66,8 @@ use crate::provider::{self, Provider, Reply};
 use crate::transport::TransportError;
 
 pub use self::breaker::FailureLimit;
-pub use self::error::RequestError;
 pub use self::questions::Inquiry;
-pub use self::requests::{Meaning, RequestId};
+pub use self::requests::{Meaning, RequestError, RequestId};
 pub use self::tokens::KeptToken;
 
 /// An error of whatever gives rows.
@@ -201,11 +199,11 @@ pub struct Lane {
     limits: Limits,
     reach: Reach,
     /// Requests that wait for the limits, oldest first.
-    waiting: BTreeMap<Class, BTreeMap<RequestId, Request>>,
+    waiting: BTreeMap<Class, BTreeMap<RequestId, LaneRequest>>,
     /// Requests that rest after an error.
-    resting: BTreeMap<(Instant, RequestId), Request>,
+    resting: BTreeMap<(Instant, RequestId), LaneRequest>,
     /// Requests that have what they leave with, until they are answered.
-    under_way: BTreeMap<RequestId, (Request, Stage)>,
+    under_way: BTreeMap<RequestId, (LaneRequest, Stage)>,
     last_id: u64,
     /// Rows in hand, by their numbers.
     rows: BTreeMap<u64, Row>,

@@ -8,7 +8,9 @@ use super::backoff::Backoff;
 use super::limits::Permit;
 use super::rows::Heard;
 use super::tokens::Granted;
-use crate::domain::{JobId, Step, Task, UserId, UserState};
+use thiserror::Error;
+
+use crate::domain::{JobId, Said, Step, StopKind, Task, UserId, UserState};
 use crate::provider::{
     self, Detail, Identity, JobState, LookupFor, Moment, Provider, RateHints, Reply, RowEnd,
     Verdict,
@@ -49,7 +51,7 @@ pub(super) enum Purpose {
 #[derive(Debug)]
 pub(super) struct Aside {
     /// The step's request.
-    pub(super) request: Box<Request>,
+    pub(super) request: Box<LaneRequest>,
     /// The end if the user stands as they did, where an answer alone could not say; `None`: the attempts
     /// are used up, and one of them may have had its effect.
     pub(super) standing: Option<RowEnd>,
@@ -80,7 +82,7 @@ pub(super) struct BulkRequest {
 
 /// A request, from the first wish to its end. Whatever it waits in owns it.
 #[derive(Debug)]
-pub(super) struct Request {
+pub(super) struct LaneRequest {
     pub(super) id: RequestId,
     pub(super) account: usize,
     pub(super) purpose: Purpose,
@@ -286,7 +288,7 @@ impl Aside {
     }
 }
 
-impl Request {
+impl LaneRequest {
     /// The step of a row that it is; `None`: it is another.
     pub(super) const fn step(&self) -> Option<&StepRequest> {
         match &self.purpose {
@@ -294,4 +296,50 @@ impl Request {
             _ => None,
         }
     }
+}
+
+/// Why a read brought nothing, or a lane cannot go on.
+#[derive(Debug, Clone, Error)]
+pub enum RequestError {
+    /// The run is stopping.
+    #[error("the run is stopping")]
+    Stopping,
+    /// The account is condemned.
+    #[error("{}", describe(*.reason, said))]
+    Account {
+        /// Why.
+        reason: StopKind,
+        /// What the provider said, or our own reason.
+        said: Said,
+    },
+    /// Every attempt at a read met a passing error.
+    #[error("{attempts} attempts failed, the last with {}", brief(.class, said))]
+    Passing {
+        /// How many attempts were made.
+        attempts: u32,
+        /// The stable word for the last error.
+        class: &'static str,
+        /// What the provider said last, or the network.
+        said: Said,
+    },
+}
+
+fn describe(reason: StopKind, said: &Said) -> String {
+    let parts = [
+        Some(reason.describe()),
+        said.code.as_deref(),
+        said.message.as_deref(),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(": ")
+}
+
+fn brief(class: &str, said: &Said) -> String {
+    let status = said.status.map(|status| format!(" ({status})"));
+    let message = said.message.as_ref().map(|message| format!(": {message}"));
+    [
+        class.to_owned(),
+        status.unwrap_or_default(),
+        message.unwrap_or_default(),
+    ]
+    .concat()
 }

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::lookups::{is_there, protected_by};
-use super::requests::{Purpose, Request, StepRequest};
+use super::requests::{LaneRequest, Purpose, StepRequest};
 use super::{Lane, Now};
 use crate::domain::{
     Attempted, Entry, Intent, JobId, LeftOpen, Outcome, OutcomeEntry, Said, Step, StepDone,
@@ -332,7 +332,7 @@ impl Lane {
     // --- What is recorded of requests ---
 
     /// The intents of a request, which are durable before it leaves. Empty: it changes nothing.
-    pub(super) fn intents(&self, request: &Request, now: Now) -> Vec<Entry> {
+    pub(super) fn intents(&self, request: &LaneRequest, now: Now) -> Vec<Entry> {
         let Some((rows, step)) = request.purpose.deletes() else {
             return Vec::new();
         };
@@ -367,7 +367,7 @@ impl Lane {
     }
 
     /// A request was not sent, as its host was not reached: that is no attempt.
-    pub(super) fn note_unsent(&mut self, request: &Request) {
+    pub(super) fn note_unsent(&mut self, request: &LaneRequest) {
         if let Some(step) = request.step()
             && let Some(row) = self.rows.get_mut(&step.row)
         {
@@ -379,7 +379,7 @@ impl Lane {
     /// already. `class`: a stable word for what happened, and whether it may have had its effect.
     pub(super) fn note(
         &mut self,
-        request: &Request,
+        request: &LaneRequest,
         (class, in_doubt): (&str, bool),
         heard: &Heard,
         now: Now,

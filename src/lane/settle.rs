@@ -5,7 +5,7 @@
 //! in the light of a doubt is decided here.
 
 use super::lookups::is_there;
-use super::requests::{Aside, Meaning, Purpose, Request, StepRequest};
+use super::requests::{Aside, LaneRequest, Meaning, Purpose, StepRequest};
 use super::rows::{Heard, StepEnd};
 use super::{Lane, Now, RequestError};
 use crate::domain::{LeftOpen, Outcome, OutcomeEntry, Step, UserState};
@@ -15,7 +15,7 @@ impl Lane {
     /// A request of a step was answered.
     pub(super) fn step_answered(
         &mut self,
-        request: Request,
+        request: LaneRequest,
         meaning: &Meaning,
         heard: Heard,
         now: Now,
@@ -32,7 +32,7 @@ impl Lane {
     }
 
     /// Asks how the user of a step stands, on the side of it.
-    fn look(&mut self, request: Request, standing: Option<RowEnd>, heard: Heard, now: Now) {
+    fn look(&mut self, request: LaneRequest, standing: Option<RowEnd>, heard: Heard, now: Now) {
         let account = request.account;
         let aside = Aside {
             request: Box::new(request),
@@ -180,7 +180,7 @@ impl Lane {
     }
 
     /// The provider has not got round to what was done before: the step is tried again, and not at once.
-    fn not_yet(&mut self, mut request: Request, heard: Heard, now: Now) {
+    fn not_yet(&mut self, mut request: LaneRequest, heard: Heard, now: Now) {
         self.note(&request, ("unsettled", false), &heard, now);
         if request.attempt >= self.accounts[request.account].attempts.get() {
             return self.give_up(request, heard, now);
@@ -191,7 +191,7 @@ impl Lane {
     }
 
     /// The attempts at a step are used up. If one of them may have had its effect, a look may tell.
-    pub(super) fn give_up(&mut self, request: Request, heard: Heard, now: Now) {
+    pub(super) fn give_up(&mut self, request: LaneRequest, heard: Heard, now: Now) {
         let Some(step) = request.step() else { return };
         if step.in_doubt {
             self.look(request, None, heard, now);

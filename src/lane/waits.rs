@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::backoff::Backoff;
 use super::limits::{PAUSE_WAITED_MAX, Permit};
 use super::reach::PATIENCE_AT_WORK;
-use super::requests::{Flight, Request};
+use super::requests::{Flight, LaneRequest};
 use super::{Lane, Now, RequestError};
 use crate::domain::{Entry, Paused, Said, Step, StopKind};
 use crate::provider::{Moment, Reply, Scope};
@@ -29,7 +29,7 @@ impl Lane {
     /// When its account must stop.
     pub(super) fn wait(
         &mut self,
-        request: &mut Request,
+        request: &mut LaneRequest,
         moment: Option<Moment>,
         said: &Said,
         now: Now,
@@ -233,7 +233,13 @@ impl Lane {
     }
 
     /// Learns of limits from headers that are the provider's.
-    pub(super) fn learn(&mut self, request: &Request, permit: &Permit, reply: &Reply, now: Now) {
+    pub(super) fn learn(
+        &mut self,
+        request: &LaneRequest,
+        permit: &Permit,
+        reply: &Reply,
+        now: Now,
+    ) {
         let provider = &self.accounts[request.account].provider;
         let step = request.purpose.class().step();
         let hints = provider.rate_hints(step, &reply.headers);

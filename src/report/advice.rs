@@ -11,11 +11,8 @@ pub(super) fn about(
     ledger: &str,
     again: &str,
 ) -> (&'static str, Option<String>) {
-    let rows = || {
-        Some(format!(
-            "userpurge report {ledger} --format csv --out report"
-        ))
-    };
+    let report = format!("userpurge report {ledger} --format csv --out report");
+    let rows = || Some(report.clone());
     let retry = |more: &str| Some(format!("userpurge retry {again}{more}"));
     match (outcome, code) {
         (Outcome::NotFound, _) => (
@@ -53,8 +50,8 @@ pub(super) fn about(
             retry(" --only protected --include-role ROLE"),
         ),
         (Outcome::Protected, Some(OutcomeEntry::PROTECTED_HALF)) => (
-            "The user was soft-deleted before the role was known, and not permanently. Ask whether \
-             they are to be restored. If they are to go, let the role be deleted.",
+            "The user was soft-deleted before the role was known, and no more. If this user is to go, \
+             let the role be deleted.",
             retry(" --only protected --include-role ROLE"),
         ),
         (Outcome::Protected, _) => (

@@ -1,4 +1,4 @@
-//! The module map of `src/lib.rs`, held against the sources: who may import whom.
+//! The module map of `src/lib.rs`, held against the sources: who may import whom. And the budgets.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -220,4 +220,229 @@ fn the_top_level_is_as_the_user_fixed_it() {
 fn an_import_list_is_taken_apart() {
     let code = "use crate::{domain::{Action, Step}, ledger};\nuse crate::plan::Plan;";
     assert_eq!(imported(code), ["domain", "ledger", "plan"]);
+}
+
+// === Budgets: what a reader has to keep in mind ===
+
+/// Lines of `src`, tests within it too.
+const SOURCE_LINES_MAX: usize = 45_000;
+/// Lines of a module.
+const MODULE_LINES_MAX: usize = 7_000;
+/// Modules that are still over it, and what they may have: they only shrink.
+const STILL_OVER: [(&str, usize); 1] = [("cli", 8_240)];
+/// Lines of a file; `mod.rs`, `lib.rs` and `main.rs` may be shorter.
+const FILE_LINES: std::ops::RangeInclusive<usize> = 60..=600;
+/// Lines of a function, from its `fn` to its closing brace.
+const FUNCTION_LINES_MAX: usize = 60;
+/// Types (struct, enum, trait), tests apart.
+const TYPES_MAX: usize = 380;
+/// The files that may name a lock, each for a thread or a task beside the lane: what writes, what draws,
+/// what reads standard input or a body, and what hands entries on.
+const LOCKED: [&str; 14] = [
+    "cli/feed.rs",
+    "cli/recorder.rs",
+    "cli/signals.rs",
+    "cli/terminal.rs",
+    "cli/work.rs",
+    "input/digest.rs",
+    "input/object.rs",
+    "ledger/scribe.rs",
+    "ledger/writer.rs",
+    "progress/driver.rs",
+    "progress/terminal.rs",
+    "run/client.rs",
+    "sandbox/server.rs",
+    "transport/reqwest.rs",
+];
+/// What counts as a lock.
+const LOCKS: [&str; 8] = [
+    "Mutex<",
+    "RwLock<",
+    "Notify",
+    "Semaphore",
+    "AtomicBool",
+    "AtomicU",
+    "OnceLock<",
+    "RefCell<",
+];
+
+/// Every source by its path below `src`.
+fn all_sources() -> Vec<(String, PathBuf)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    sources(&root, &mut files);
+    let below = |path: PathBuf| {
+        let name = path.strip_prefix(&root).unwrap().to_str().unwrap();
+        (name.to_owned(), path)
+    };
+    files.into_iter().map(below).collect()
+}
+
+/// Whether a file holds nothing but tests.
+fn is_tests(name: &str) -> bool {
+    name.split('/')
+        .any(|part| part == "tests" || part == "tests.rs" || part == "testing.rs")
+}
+
+/// Fails with the list of what is over a budget.
+fn within(budget: &str, over: &[String]) {
+    assert!(over.is_empty(), "{budget}:\n{}", over.join("\n"));
+}
+
+fn lines_of(path: &Path) -> usize {
+    fs::read_to_string(path).unwrap().lines().count()
+}
+
+#[test]
+fn the_sources_are_within_their_lines() {
+    let mut modules = std::collections::BTreeMap::<String, usize>::new();
+    for (name, path) in all_sources() {
+        let module = name.split('/').next().unwrap().to_owned();
+        *modules.entry(module).or_default() += lines_of(&path);
+    }
+    let all: usize = modules.values().sum();
+    let mut over: Vec<String> = modules
+        .iter()
+        .filter(|(module, lines)| {
+            let over = STILL_OVER.iter().find(|(name, _)| name == module);
+            **lines > over.map_or(MODULE_LINES_MAX, |(_, most)| *most)
+        })
+        .map(|(module, lines)| format!("{module}: {lines} lines"))
+        .collect();
+    if all > SOURCE_LINES_MAX {
+        over.push(format!("src: {all} lines"));
+    }
+    within("lines of src and of its modules", &over);
+}
+
+#[test]
+fn files_are_neither_short_nor_long() {
+    let exempt = |name: &str| {
+        ["mod.rs", "lib.rs", "main.rs"]
+            .iter()
+            .any(|it| name.ends_with(it))
+    };
+    let over: Vec<String> = all_sources()
+        .iter()
+        .map(|(name, path)| (name, lines_of(path)))
+        .filter(|(name, lines)| {
+            *lines > *FILE_LINES.end() || (*lines < *FILE_LINES.start() && !exempt(name))
+        })
+        .map(|(name, lines)| format!("{name}: {lines} lines"))
+        .collect();
+    within("lines of a file", &over);
+}
+
+#[test]
+fn a_module_is_a_file_or_a_folder() {
+    let sources = all_sources();
+    let over: Vec<String> = sources
+        .iter()
+        .filter_map(|(name, path)| {
+            let folder = path.with_extension("");
+            folder
+                .is_dir()
+                .then(|| format!("{name} beside a folder of that name"))
+        })
+        .collect();
+    within("one file convention, `x/mod.rs`", &over);
+}
+
+#[test]
+fn functions_are_short() {
+    let mut over = Vec::new();
+    for (name, path) in all_sources() {
+        let text = fs::read_to_string(path).unwrap();
+        let mut open: Option<(usize, String, String)> = None;
+        for (number, line) in text.lines().enumerate() {
+            let indent = line.len() - line.trim_start().len();
+            let is_fn = line
+                .trim_start()
+                .split(' ')
+                .take(6)
+                .any(|word| word == "fn");
+            match &open {
+                None if is_fn && !line.trim_start().starts_with("//") && !line.ends_with(';') => {
+                    let end = format!("{}}}", " ".repeat(indent));
+                    if !line.ends_with('}') {
+                        open = Some((number, end, line.trim().to_owned()));
+                    }
+                }
+                Some((from, end, head))
+                    if line == end || (line.len() == indent + 1 && line.ends_with(';')) =>
+                {
+                    let lines = number + 1 - from;
+                    if lines > FUNCTION_LINES_MAX {
+                        over.push(format!("{name}:{}: {lines} lines: {head}", from + 1));
+                    }
+                    open = None;
+                }
+                Some((_, end, _)) if line.ends_with(';') && indent + 1 == end.len() => open = None,
+                None | Some(_) => {}
+            }
+        }
+    }
+    within("lines of a function", &over);
+}
+
+/// The types that a file defines, its tests apart.
+fn types(path: &Path) -> Vec<String> {
+    let named = |line: &str| {
+        let mut words = line.split(|c: char| !c.is_alphanumeric() && c != '_');
+        let word = words.find(|word| ["struct", "enum", "trait"].contains(word));
+        word.and_then(|_| words.next()).map(str::to_owned)
+    };
+    let code = code(path);
+    let heads = code.lines().filter(|line| {
+        let head = line.trim_start().split('{').next().unwrap_or_default();
+        let head = head.strip_prefix("pub").map_or(head, |rest| {
+            rest.strip_prefix('(')
+                .map_or(rest, |rest| rest.split_once(") ").map_or("", |it| it.1))
+        });
+        ["struct ", "enum ", "trait "]
+            .iter()
+            .any(|it| head.trim_start().starts_with(it))
+    });
+    // A macro's has no name yet.
+    heads
+        .filter_map(named)
+        .filter(|name| !name.is_empty())
+        .collect()
+}
+
+#[test]
+fn types_are_few_and_each_name_is_used_once() {
+    let mut places = std::collections::BTreeMap::<String, Vec<String>>::new();
+    let mut count = 0;
+    for (name, path) in all_sources()
+        .into_iter()
+        .filter(|(name, _)| !is_tests(name))
+    {
+        for it in types(&path) {
+            count += 1;
+            if !name.starts_with("sandbox/") {
+                places.entry(it).or_default().push(name.clone());
+            }
+        }
+    }
+    let mut over: Vec<String> = places
+        .iter()
+        .filter(|(_, places)| places.len() > 1)
+        .map(|(it, places)| format!("{it}: {}", places.join(", ")))
+        .collect();
+    if count > TYPES_MAX {
+        over.push(format!("{count} types"));
+    }
+    within("types, and the names of types", &over);
+}
+
+#[test]
+fn locks_are_where_they_may_be() {
+    let over: Vec<String> = all_sources()
+        .into_iter()
+        .filter(|(name, _)| !is_tests(name) && !LOCKED.contains(&name.as_str()))
+        .filter(|(_, path)| LOCKS.iter().any(|lock| code(path).contains(lock)))
+        .map(|(name, _)| name)
+        .collect();
+    within("files that name a lock", &over);
 }
