@@ -10,15 +10,11 @@ use super::commands;
 use super::signals;
 use super::terminal::{self, folded};
 use super::{CliError, ExitCode};
-use crate::ledger::{Disk, RealDisk};
+use crate::ledger::Disk;
 
-/// Runs the program: parses the command line, does what it says, prints a failure if there is one.
-pub fn main() -> std::process::ExitCode {
-    main_on(&RealDisk)
-}
-
-/// [`main`] with its ledgers on `disk`: for tests of what is left when the power fails.
-pub fn main_on(disk: &dyn Disk) -> std::process::ExitCode {
+/// Runs the program, its ledgers on `disk`: parses the command line, does what it says, prints a failure
+/// if there is one.
+pub fn main(disk: &dyn Disk) -> std::process::ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return (print_mistyped(&error) as u8).into(),

@@ -29,4 +29,4 @@ mod underline;
 mod work;
 
 use error::{CliError, ExitCode};
-pub use main::{main, main_on};
+pub use main::main;

@@ -292,7 +292,8 @@ impl Lane {
             if is_canary && protected.is_none() {
                 account.canary.let_in();
             }
-            let is_doubtful = matches!(task.left_open, LeftOpen::Request | LeftOpen::Bulk);
+            let is_open = matches!(task.left_open, LeftOpen::Request | LeftOpen::Bulk);
+            let is_doubtful = is_open || task.soft_deleted;
             let is_canary = is_canary && protected.is_none();
             self.rows
                 .insert(row, Row::new((index, queue), task, role, is_canary));

@@ -235,6 +235,10 @@ impl LedgerState {
         let row = entry.position.row;
         self.end_row(row, entry.account.as_ref(), entry.outcome);
         let code = entry.said.code.as_deref();
+        if code == Some(OutcomeEntry::PROTECTED_HALF) {
+            // A retry is to know that it was this run.
+            self.soft_deleted.insert(row);
+        }
         if code == Some(OutcomeEntry::SETTLED_UNSEEN) {
             self.settled_unseen.insert(row);
         } else {

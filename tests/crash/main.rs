@@ -60,7 +60,7 @@ const LOOK: Duration = Duration::from_millis(1);
 
 fn main() -> ExitCode {
     if std::env::var_os(CHILD).is_some() {
-        return userpurge::cli::main_on(&CrashDisk::from_environment());
+        return userpurge::cli::main(&CrashDisk::from_environment());
     }
     // What the usual test harness is asked, this one answers too.
     let args: Vec<String> = std::env::args().skip(1).collect();

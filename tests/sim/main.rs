@@ -36,7 +36,7 @@ const PROCESSES_MAX: u32 = 60;
 
 /// Seeds that once broke a rule, and the fault they found. They are played first. What earlier versions of
 /// the simulation found is kept in `mutants`.
-const FOUND: [(u64, &str); 11] = [
+const FOUND: [(u64, &str); 12] = [
     (
         2973,
         "an agent whom others had soft-deleted was permanently deleted, not being listed yet",
@@ -73,6 +73,10 @@ const FOUND: [(u64, &str); 11] = [
     (
         70651,
         "a user who was seen before a lost answer was called gone before",
+    ),
+    (
+        110_391,
+        "a retry forgot that our lost request had soft-deleted a user of a protected role",
     ),
     (
         21490,
