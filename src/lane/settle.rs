@@ -138,8 +138,16 @@ impl Lane {
         let heard = aside.heard;
         let end = match aside.standing {
             Some(standing) => {
-                let heard = in_own_words(step.step, seen, heard);
-                self.settle(step, RowEnd::after_lookup(seen, standing), heard)
+                let end = RowEnd::after_lookup(seen, standing);
+                if end == RowEnd::NotFound && self.was_soft_deleted(step) {
+                    // Another has done the rest.
+                    let words =
+                        "permanently deleted by another since this run soft-deleted the user";
+                    let heard = heard.reworded("already_deleted", words);
+                    self.settle(step, RowEnd::AlreadyGone, heard)
+                } else {
+                    self.settle(step, end, in_own_words(step.step, seen, heard))
+                }
             }
             None if self.is_effect(step, seen) => {
                 let may_be_old = may_be_old(step.step, *seen == UserState::Unknown);
@@ -217,6 +225,12 @@ impl Lane {
         }
     }
 
+    /// Whether a user who is to be permanently deleted was soft-deleted by this run.
+    fn was_soft_deleted(&self, step: &StepRequest) -> bool {
+        let row = self.rows.get(&step.row);
+        step.step == Step::PermanentlyDelete && row.is_some_and(|row| row.soft_deleted)
+    }
+
     fn was_there(&self, row: u64) -> bool {
         let row = self.rows.get(&row);
         row.is_some_and(|row| row.soft_deleted || row.seen)
@@ -264,7 +278,14 @@ impl Lane {
             let may_be_old = may_be_old(step.step, end == RowEnd::NotFound);
             return self.settled(step.row, may_be_old, heard);
         }
-        StepEnd::new(end.outcome(), heard)
+        // An answer that may be a gateway's settles no doubt.
+        let is_open = step.in_doubt && end == RowEnd::NotFound && heard.said.code.is_none();
+        let outcome = if is_open {
+            Outcome::InDoubt
+        } else {
+            end.outcome()
+        };
+        StepEnd::new(outcome, heard)
     }
 
     fn is_unknown_when_gone(&self, step: &StepRequest) -> bool {

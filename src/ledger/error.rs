@@ -165,8 +165,8 @@ pub enum LedgerDamage {
     /// A later line is a header.
     #[error("a second header stands there")]
     SecondHeader,
-    /// A part of the plan stands behind the agreement to it.
-    #[error("it adds to the plan after somebody agreed to that, so nobody agreed to these rows")]
+    /// A part of the plan stands behind its end.
+    #[error("it adds to the plan after that had ended, so nobody agreed to these rows")]
     LatePlan,
     /// The plan ends, or is agreed to, once more.
     #[error("the plan ends there, or is agreed to, a second time")]

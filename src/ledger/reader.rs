@@ -263,8 +263,8 @@ impl<R: Read> LedgerReader<R> {
             Entry::Run(_) => return Some(LedgerDamage::SecondHeader),
             Entry::Planned(_) => mem::replace(&mut self.planned, true),
             Entry::Agreed(_) => mem::replace(&mut self.agreed, true),
-            // What was agreed to is what is done.
-            Entry::Plan(_) | Entry::Unsent(_) if self.agreed => {
+            // What was counted and agreed to is what is done.
+            Entry::Plan(_) | Entry::Unsent(_) if self.planned || self.agreed => {
                 return Some(LedgerDamage::LatePlan);
             }
             _ => false,

@@ -1,6 +1,6 @@
 //! How long a run takes when nothing but its limits slows it down.
 //!
-//! Pacing costs half a hundredth of that at most ([`Quota::spread`]) and is left out.
+//! Pacing costs half a hundredth of that at most ([`crate::domain::Quota::spread`]) and is left out.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -120,6 +120,7 @@ fn lines_cut_off_at_the_end_are_seen_by_who_knows_the_head() {
 #[rstest]
 #[case::second_header(vec![Entry::Run(Box::new(header()))], LedgerDamage::SecondHeader)]
 #[case::late_plan(after_plan(1, &[agreed(1), plan("acme", Action::Purge, &[2])]), LedgerDamage::LatePlan)]
+#[case::plan_behind_its_end(after_plan(1, &[plan("acme", Action::Purge, &[2])]), LedgerDamage::LatePlan)]
 #[case::second_end(after_plan(1, &[planned(1)]), LedgerDamage::SecondPlan)]
 #[case::second_agreement(after_plan(1, &[agreed(1), agreed(2)]), LedgerDamage::SecondPlan)]
 #[case::late_unsent(after_plan(2, &[agreed(1), unsent(None, Outcome::Invalid, &[2])]), LedgerDamage::LatePlan)]
