@@ -185,3 +185,29 @@ fn who_was_not_there_was_not_deleted_by_a_process_that_was_killed() {
     world.call(&["resume", LEDGER]).code(1);
     assert_eq!(ends(&world), ["not_found no_such_user"]);
 }
+
+/// A 404 that no provider's words are in may be a gateway's: it settles no doubt.
+#[test]
+fn an_empty_404_behind_a_lost_answer_leaves_the_row_in_doubt() {
+    let world = World::of_ids("sunco", (1..=3).map(|n| id("chat", n)));
+    let sandbox = world.sandbox().addr();
+    let times: Mutex<HashMap<String, u32>> = Mutex::default();
+    let front = Raw::start(move |heard, wire| {
+        if !heard.is_deletion() {
+            wire.send(heard.carry(sandbox));
+            return After::Keep;
+        }
+        let mut times = times.lock().unwrap();
+        let times = times.entry(heard.target.clone()).or_default();
+        *times += 1;
+        if *times == 1 {
+            heard.carry(sandbox);
+            return After::Reset;
+        }
+        wire.send(answer("404 Not Found", &[], ""));
+        After::Keep
+    });
+    world.ask_at(&front.base());
+    world.call(&run("users.csv", "chat", "delete")).code(1);
+    assert_eq!(ends(&world), ["in_doubt -"; 3]);
+}

@@ -206,3 +206,29 @@ fn a_lost_answer_to_the_permanent_deletion_is_settled_by_the_record_of_it(
     assert_eq!(ends(&world), [end; 3]);
     assert_eq!(states(&world, 3), ["permanently-deleted"; 3]);
 }
+
+/// Between the two steps somebody else permanently deletes the users, and the provider forgets them.
+#[test]
+fn who_is_gone_behind_our_soft_deletion_is_already_gone() {
+    let world = World::of_ids("zendesk", (1..=4).map(|n| n.to_string()));
+    let sandbox = world.sandbox().addr();
+    let gone = std::sync::Mutex::new(std::collections::HashSet::new());
+    let front = Raw::start(move |heard, wire| {
+        let id = heard.user().to_owned();
+        let is_permanent = heard.is_deletion() && heard.target.contains("/deleted_users/");
+        if is_permanent {
+            gone.lock().unwrap().insert(id.clone());
+        }
+        if gone.lock().unwrap().contains(&id) {
+            let json = ["content-type: application/json"];
+            wire.send(answer("404 Not Found", &json, NOBODY));
+        } else {
+            wire.send(heard.carry(sandbox));
+        }
+        After::Keep
+    });
+    world.ask_acme_at(&front.base());
+    world.call(&PURGE).code(0);
+    assert_eq!(ends(&world), ["already_gone already_deleted"; 4]);
+    assert_eq!(states(&world, 4), ["soft-deleted"; 4]);
+}
