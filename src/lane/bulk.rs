@@ -1,7 +1,7 @@
 //! Requests that delete many users, as jobs that the provider works through: what they bring to each of
 //! their rows.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::account::Account;
 use super::jobs::Job;
@@ -91,7 +91,9 @@ impl Lane {
         if let Purpose::Bulk(bulk) = request.purpose {
             self.mark_many(&bulk.rows);
             let rows: Vec<_> = bulk.rows.into_iter().map(|row| (row, None)).collect();
-            self.look_up_unclear(request.account, &rows, now);
+            // If it began a job, that is at work now: users who still stand would be deleted twice.
+            let rest = self.accounts[request.account].jobs.likely_time();
+            self.look_up_unclear(request.account, &rows, rest, now);
         }
     }
 
@@ -231,7 +233,7 @@ impl Lane {
                 None => unclear.push((row, None)),
             }
         }
-        self.look_up_unclear(account, &unclear, now);
+        self.look_up_unclear(account, &unclear, Duration::ZERO, now);
     }
 
     fn job_heard(&self, row: u64, detail: Detail) -> Heard {
@@ -243,13 +245,20 @@ impl Lane {
     }
 
     /// Asks whether users still stand, of whom a job or a lost answer says nothing clear.
-    fn look_up_unclear(&mut self, account: usize, rows: &[(u64, Option<Detail>)], now: Now) {
+    fn look_up_unclear(
+        &mut self,
+        account: usize,
+        rows: &[(u64, Option<Detail>)],
+        rest: Duration,
+        now: Now,
+    ) {
         let provider = &self.accounts[account].provider;
         let users_max = provider.lookup_max(LookupFor::Roles).max(1);
         for rows in rows.chunks(users_max) {
             let ids = rows.iter().filter_map(|(row, _)| self.rows.get(row));
             let ids = ids.map(|row| row.task.id.clone()).collect();
-            let batch = Batch::new(account, For::Unclear(rows.to_vec()), ids, Vec::new());
+            let mut batch = Batch::new(account, For::Unclear(rows.to_vec()), ids, Vec::new());
+            batch.rest = rest;
             self.look_up(batch, now);
         }
     }

@@ -27,6 +27,9 @@ const GAP_OF_QUOTA_MAX: Duration = Duration::from_mins(1);
 /// Of so many requests that the account's quota allows, one may ask about jobs.
 const QUOTA_PART: u32 = 10;
 
+/// How long a job is taken to take before one has ended: recorded ones took 5 to 15 seconds.
+const USUAL_TIME: Duration = Duration::from_secs(5);
+
 /// How often a job that has been begun may be missing from an answer before it counts as lost.
 const MISSING_MAX: u32 = 3;
 
@@ -122,6 +125,12 @@ impl Jobs {
     pub(super) fn full(&mut self, now: Instant) {
         self.limit = self.under_way().clamp(1, self.limit.max(1));
         self.refused_at = Some(now);
+    }
+
+    /// How long a job that began now is likely to take.
+    pub(super) fn likely_time(&self) -> Duration {
+        self.took
+            .map_or(USUAL_TIME, |took| took.clamp(GAP_MIN, GAP_MAX))
     }
 
     fn under_way(&self) -> usize {

@@ -42,6 +42,8 @@ pub(super) struct Batch {
     together: Vec<UserId>,
     /// Who is asked about alone where those do not list them.
     alone: Vec<UserId>,
+    /// Before it is asked.
+    pub(super) rest: Duration,
     /// Requests that are not answered.
     open: usize,
     /// How each user stood, and when that was answered: another answer of the lookup may come minutes
@@ -85,6 +87,7 @@ impl Batch {
             reason,
             together,
             alone,
+            rest: Duration::ZERO,
             open: 0,
             seen: HashMap::new(),
         }
@@ -137,12 +140,15 @@ impl Lane {
         // A provider that has no such lookup is asked about each alone.
         let together: Vec<Vec<UserId>> = together.filter(|_| users_max > 0).collect();
         batch.open = together.len();
+        let rest = batch.rest;
         self.batches.insert(id, batch);
         if together.is_empty() {
             return self.look_up_alone(id, now);
         }
         for ids in together {
-            self.request(account, Purpose::Lookup(id, LookupFor::Roles, ids), now);
+            let purpose = Purpose::Lookup(id, LookupFor::Roles, ids);
+            let request = self.new_request(account, purpose);
+            self.rest(request, rest, now);
         }
     }
 
