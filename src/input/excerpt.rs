@@ -342,11 +342,10 @@ fn syntax_error(path: &Path, excerpt: &Excerpt) -> Option<Range<usize>> {
     if error.line() as u64 != excerpt.line {
         return None;
     }
-    let before = excerpt
-        .text
-        .as_bytes()
-        .get(..error.column().checked_sub(1)?)?;
-    let at = String::from_utf8_lossy(before).chars().count();
+    // The column is a byte's, which may stand within a character.
+    let byte = error.column().checked_sub(1)?;
+    let mut chars = excerpt.text.char_indices();
+    let at = chars.position(|(from, it)| byte < from + it.len_utf8())?;
     Some(at..at + 1)
 }
 

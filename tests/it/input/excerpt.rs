@@ -62,3 +62,18 @@ proptest! {
         }
     }
 }
+
+/// A parser counts bytes, and what is broken may stand within a character of several.
+#[test]
+fn the_mark_of_a_broken_array_stands_on_a_character() {
+    let file = file("", "[\"é");
+    let options = ReadOptions {
+        format: Some(Format::Json),
+        ..ReadOptions::default()
+    };
+    let error = InputSource::open(file.path(), &options)
+        .and_then(|mut source| source.advance())
+        .unwrap_err();
+    let (excerpt, _) = Excerpt::of_error(&error).unwrap();
+    assert_eq!((excerpt.text.as_str(), excerpt.marked), ("[\"é", 2..3));
+}
