@@ -44,6 +44,8 @@ pub(super) struct Batch {
     alone: Vec<UserId>,
     /// Before it is asked.
     pub(super) rest: Duration,
+    /// Whether those were asked about by themselves whom no other answer lists.
+    is_close: bool,
     /// Requests that are not answered.
     open: usize,
     /// How each user stood, and when that was answered: another answer of the lookup may come minutes
@@ -88,20 +90,22 @@ impl Batch {
             together,
             alone,
             rest: Duration::ZERO,
+            is_close: false,
             open: 0,
             seen: HashMap::new(),
         }
     }
 
-    /// A lookup of the users of `tasks` before their steps; the caller says what it is for.
+    /// A lookup of the users of `tasks` before the steps that are left, by how many are done; the caller
+    /// says what it is for.
     pub(super) fn before_steps<'t>(
         account: usize,
         provider: &dyn Provider,
-        tasks: impl Iterator<Item = &'t Task>,
+        tasks: impl Iterator<Item = (&'t Task, usize)>,
     ) -> Self {
         let (mut together, mut alone) = (Vec::new(), Vec::new());
-        for task in tasks {
-            let steps = task.action.steps().iter();
+        for (task, done) in tasks {
+            let steps = task.action.steps().iter().skip(done);
             let mut lookups = steps.map(|it| provider.lookup_before(*it));
             if lookups.clone().next() == Some(Some(LookupFor::Roles)) {
                 together.push(task.id.clone());
@@ -162,7 +166,7 @@ impl Lane {
         alone.sort_unstable();
         alone.dedup();
         if alone.is_empty() {
-            return self.looked_up(id, now);
+            return self.look_closer(id, now);
         }
         batch.open = alone.len();
         batch.together.extend(alone.iter().cloned());
@@ -173,6 +177,29 @@ impl Lane {
         };
         for user in alone {
             self.request(account, Purpose::Lookup(id, purpose, vec![user]), now);
+        }
+    }
+
+    /// Asks about those users by themselves whom no answer listed: a list may leave out a user who stands,
+    /// and nobody is deleted whose role was never read.
+    fn look_closer(&mut self, id: RequestId, now: Now) {
+        let Some(batch) = self.batches.get_mut(&id) else {
+            return;
+        };
+        let is_asked = matches!(batch.reason, For::Entry(..) | For::Leaving(_));
+        let mut unlisted = std::mem::take(&mut batch.together);
+        unlisted.retain(|user| is_asked && !batch.of(user).is_some_and(is_there));
+        unlisted.sort_unstable();
+        unlisted.dedup();
+        if unlisted.is_empty() {
+            return self.looked_up(id, now);
+        }
+        batch.is_close = true;
+        batch.open = unlisted.len();
+        let account = batch.account;
+        for user in unlisted {
+            let purpose = Purpose::Lookup(id, LookupFor::UnclearAnswer, vec![user]);
+            self.request(account, purpose, now);
         }
     }
 
@@ -187,16 +214,29 @@ impl Lane {
         let Some(batch) = self.batches.get_mut(&id) else {
             return;
         };
-        let seen = states.into_iter().map(|state| (state, now));
-        batch.seen.extend(ids.into_iter().zip(seen));
+        // A user who is permanently deleted is shown as softly deleted: only a role that protects counts of
+        // those.
+        let is_close = batch.is_close;
+        let account = &self.accounts[batch.account];
+        let counts = |state: &UserState| {
+            let protects = || state.role().is_some_and(|role| !account.includes(role));
+            !is_close || matches!(state, UserState::Active { .. }) || protects()
+        };
+        let seen = ids.into_iter().zip(states);
+        let seen = seen.filter(|(_, state)| counts(state));
+        batch
+            .seen
+            .extend(seen.map(|(user, state)| (user, (state, now))));
         batch.open -= 1;
         if batch.open > 0 {
             return;
         }
         if purpose == LookupFor::Roles {
             self.look_up_alone(id, now);
-        } else {
+        } else if is_close {
             self.looked_up(id, now);
+        } else {
+            self.look_closer(id, now);
         }
     }
 
@@ -263,8 +303,8 @@ impl Lane {
 
     // --- Roles that were read too long ago ---
 
-    /// Whether a user of the request may have another role by now than was read. Behind the first step
-    /// they are deleted, and are given none.
+    /// Whether a user of the request may have another role by now than was read. A user who does not stand
+    /// is given none.
     pub(super) fn has_old_roles(&self, request: &LaneRequest, now: Now) -> bool {
         let Some((rows, step)) = request.purpose.deletes() else {
             return false;
@@ -274,15 +314,12 @@ impl Lane {
         let is_old = |(state, at): &(UserState, Now)| {
             let since = now.instant.saturating_duration_since(at.instant);
             // The wall clock goes on while a machine sleeps.
-            !matches!(state, UserState::SoftDeleted { .. })
+            matches!(state, UserState::Active { .. })
                 && (since > believed || now.wall.saturating_since(at.wall) > believed)
         };
         let mut rows = rows.iter().filter_map(|row| self.rows.get(row));
         provider.lookup_before(step).is_some()
-            && rows.any(|row| {
-                row.task.action.steps().first() == Some(&step)
-                    && row.role.as_ref().is_none_or(is_old)
-            })
+            && rows.any(|row| row.role.as_ref().is_none_or(is_old))
     }
 
     /// Reads the roles again of a request that could leave now, and of those that follow it, as far as one
@@ -295,17 +332,18 @@ impl Lane {
         let Some(step) = class.step() else { return };
         let provider = std::sync::Arc::clone(&self.accounts[account].provider);
         let is_together = provider.lookup_before(step) == Some(LookupFor::Roles);
-        let most = if is_together && matches!(class, Class::Step(_)) {
-            let users_max = provider.lookup_max(LookupFor::Roles);
-            users_max.min(self.rows_begun_max() as usize).max(1)
-        } else {
-            1
+        let begun_max = self.rows_begun_max() as usize;
+        let most = match class {
+            Class::Step(_) if is_together => provider.lookup_max(LookupFor::Roles).min(begun_max),
+            Class::Step(_) => begun_max,
+            _ => 1,
         };
         let waiting = self.waiting.get(&class);
         let following = waiting.into_iter().flat_map(|it| it.range(first.id..));
         let following = following
             .filter(|(_, request)| request.account == account && self.has_old_roles(request, now));
-        let following: Vec<RequestId> = following.map(|(id, _)| *id).take(most - 1).collect();
+        let following: Vec<RequestId> =
+            following.map(|(id, _)| *id).take(most.max(1) - 1).collect();
         let mut requests = vec![first];
         requests.extend(
             following
@@ -319,7 +357,7 @@ impl Lane {
         }
         self.accounts[account].reading_roles.insert(step);
         let rows = asked.iter().filter_map(|row| self.rows.get(row));
-        let tasks = rows.map(|row| &row.task);
+        let tasks = rows.map(|row| (&row.task, row.at_step));
         let mut batch = Batch::before_steps(account, provider.as_ref(), tasks);
         batch.reason = For::Leaving(requests);
         self.look_up(batch, now);

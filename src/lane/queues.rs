@@ -265,7 +265,7 @@ impl Lane {
         self.accounts[index].queues[queue].looking += 1;
         // Whom others deleted before the first step may not be there for the second.
         let is_asked = |task: &&Task| is_untouched(task) || is_others(task);
-        let asked = tasks.iter().filter(is_asked);
+        let asked = tasks.iter().filter(is_asked).map(|task| (task, 0));
         let mut batch = Batch::before_steps(index, provider.as_ref(), asked);
         batch.reason = For::Entry(queue, tasks, is_canary);
         self.look_up(batch, now);

@@ -247,7 +247,8 @@ impl Lane {
             return;
         };
         let is_soft_deleted = matches!(it.stood(), Some(UserState::SoftDeleted { .. }));
-        let is_late = is_doubtful && is_soft_deleted && it.step() == Some(Step::Delete);
+        let is_ours = it.soft_deleted || (is_doubtful && it.step() == Some(Step::Delete));
+        let is_late = is_ours && is_soft_deleted;
         let is_all = it.task.action.steps().last() == Some(&Step::Delete);
         let end = match (is_late, is_all) {
             // The role came too late: our request has soft-deleted the user. That is all that is done.

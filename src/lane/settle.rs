@@ -61,8 +61,8 @@ impl Lane {
         self.seen_after(aside, seen, now);
     }
 
-    /// The role that keeps a user from being permanently deleted whom others have soft-deleted: it could
-    /// not be read while the provider did not list them yet. `None`: nothing does.
+    /// The role that keeps a soft-deleted user from being permanently deleted: it could not be read while
+    /// the provider did not list them yet. `None`: nothing does.
     fn protecting(&mut self, step: &StepRequest, seen: &UserState, now: Now) -> Option<String> {
         let (UserState::SoftDeleted { .. }, Some(role)) = (seen, seen.role()) else {
             return None;
@@ -70,7 +70,7 @@ impl Lane {
         let row = self.rows.get_mut(&step.row)?;
         let is_last = row.task.action.steps().last() == Some(&Step::PermanentlyDelete);
         let is_tried = step.step == Step::PermanentlyDelete && step.in_doubt;
-        if !is_last || is_tried || row.soft_deleted || self.accounts[row.account].includes(role) {
+        if !is_last || is_tried || self.accounts[row.account].includes(role) {
             return None;
         }
         row.role = Some((seen.clone(), now));

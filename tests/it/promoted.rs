@@ -3,8 +3,10 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write as _;
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
+use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::support::World;
@@ -145,4 +147,98 @@ fn who_is_promoted_while_a_deletion_waits_is_protected() {
             );
         }
     }
+}
+
+/// A list that leaves users out says nothing of their roles: each of them is asked about alone.
+#[rstest]
+#[case::delete("acme", "delete", "{\"users\":[]}")]
+#[case::purge("acme", "purge", "{\"users\":[]}")]
+#[case::zoho("crm", "delete", "")]
+fn who_is_left_out_of_a_list_is_asked_about_alone(
+    #[case] account: &str,
+    #[case] action: &str,
+    #[case] list: &'static str,
+) {
+    let world = World::new();
+    world.wide();
+    let provider = if account == "crm" { "zoho" } else { "zendesk" };
+    let users = [("", "regular"), ("agent", "administrator")];
+    let users = users.into_iter().zip(1..).map(|((role, kind), n)| {
+        let role = if account == "crm" {
+            ("kind", kind)
+        } else {
+            ("role", role)
+        };
+        json!({"id": id(account, n), role.0: role.1})
+    });
+    world.seed(json!({provider: users.collect::<Vec<_>>()}));
+    world.write(
+        "users.csv",
+        format!("id\n{}\n{}\n", id(account, 1), id(account, 2)),
+    );
+    let sandbox = world.sandbox().addr();
+    let front = Raw::start(move |heard, wire| {
+        let status = if list.is_empty() {
+            "204 No Content"
+        } else {
+            "200 OK"
+        };
+        if heard.is_roles() {
+            wire.send(answer(status, &["content-type: application/json"], list));
+        } else {
+            wire.send(heard.carry(sandbox));
+        }
+        After::Keep
+    });
+    world.ask_at(&front.base());
+    world.call(&run("users.csv", account, action)).code(1);
+    let outcomes = world.outcomes(LEDGER);
+    assert_eq!(outcomes[&1]["outcome"], "deleted");
+    assert_eq!(outcomes[&2]["code"], "protected_role");
+    let sent: Vec<_> = world
+        .deletions()
+        .into_iter()
+        .filter_map(|it| it.user)
+        .collect();
+    assert!(!sent.contains(&id(account, 2)), "{sent:?}");
+}
+
+/// Between the steps of a purge the process ends, and the user turns out to be an agent: what is done is
+/// said, and no more is.
+#[test]
+fn who_is_promoted_between_the_steps_of_a_purge_is_not_permanently_deleted() {
+    let world = World::of_ids("zendesk", (1..=4).map(|n| n.to_string()));
+    let sandbox = world.sandbox().addr();
+    let is_well = Arc::new(AtomicBool::new(false));
+    let well = Arc::clone(&is_well);
+    let front = Raw::start(move |heard, wire| {
+        let is_permanent = heard.is_deletion() && heard.target.contains("/deleted_users/");
+        if is_permanent && !well.load(Ordering::SeqCst) {
+            wire.send(answer("500 Internal Server Error", &[], "{}"));
+        } else {
+            wire.send(heard.carry(sandbox));
+        }
+        After::Keep
+    });
+    world.ask_acme_at(&front.base());
+    let purge = run("users.csv", "acme", "purge");
+    world
+        .call(&[&purge[..], &["--attempts", "1"]].concat())
+        .code(1);
+    is_well.store(true, Ordering::SeqCst);
+    world.seed(json!({"zendesk": [{"id": "3", "state": "soft-deleted", "role": "agent"}]}));
+    world.call(&["retry", LEDGER, "--yes"]).code(1);
+    let outcomes = world.outcomes(LEDGER);
+    assert_eq!(outcomes[&1]["outcome"], "deleted");
+    assert_eq!(outcomes[&3]["outcome"], "protected");
+    assert_eq!(outcomes[&3]["code"], "protected_soft_deleted");
+    let users = world.users();
+    let state = |id: &str| {
+        users
+            .iter()
+            .find(|user| user.id == id)
+            .map(|user| user.state.as_str())
+    };
+    assert_eq!(state("3"), Some("soft-deleted"));
+    assert_eq!(state("1"), Some("permanently-deleted"));
 }

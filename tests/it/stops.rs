@@ -408,6 +408,11 @@ fn roles_that_cannot_be_asked_stop_the_lane_before_anybody_unknown_is_deleted() 
             .respond_with(ResponseTemplate::new(500))
             .mount(&server)
             .await;
+        let nobody = json!({"error": "RecordNotFound", "description": "Not found"});
+        Mock::given(method("GET"))
+            .respond_with(ResponseTemplate::new(404).set_body_json(nobody))
+            .mount(&server)
+            .await;
         Mock::given(method("DELETE"))
             .respond_with(|request: &Request| {
                 let id = request.url.path().rsplit('/').next().unwrap();

@@ -597,14 +597,13 @@ impl World {
             let key = (tenant, user);
             let included = &self.case.runs[journey.run].options.include_roles;
             // Who was deleted softly by this run, which is judged by itself, goes on to be deleted for good.
-            // As long as the provider does not list somebody as deleted, nothing tells their role; and that
-            // they are not listed is believed for a minute, as a role is.
+            // A role that was read is believed for a minute.
             let mut effects = self.effects.get(&key).into_iter().flatten();
             let now = self.provider_time();
             let is_begun = call == Call::PermanentlyDelete
                 && effects.any(|it| {
-                    let is_unlisted = now.saturating_since(it.at) < Duration::from_mins(2);
-                    it.call == Call::Delete && (it.run == journey.run || is_unlisted)
+                    let is_recent = now.saturating_since(it.at) < Duration::from_mins(5);
+                    it.call == Call::Delete && it.run == journey.run && is_recent
                 });
             if let Some((role, since)) = self.roles.get(&key)
                 && self.now > *since

@@ -10,7 +10,7 @@
 //! not believed: a version of the API that passes over `ids` would list a page of all users, on
 //! which those who stand may well be missing.
 //!
-//! The read of many also tells roles: users that Zoho made for itself by their type, and
+//! Both tell roles: users that Zoho made for itself by their type, and
 //! administrators by the name of their profile, such as `Administrator` or `Sales Admin`. Profiles can
 //! be made and named anew, and nothing else of a user tells what theirs allows.
 //!
@@ -55,13 +55,13 @@ pub(super) fn looked_up(
 ) -> Result<Vec<UserState>, Verdict> {
     match purpose {
         LookupFor::Roles | LookupFor::Verification => listed(ids, primary_zuid, reply),
-        _ => shown(&ids[0], reply).map(|state| vec![state]),
+        _ => shown(&ids[0], primary_zuid, reply).map(|state| vec![state]),
     }
 }
 
 /// Reads the answer to `users/{id}`. A user who is deleted is documented neither as 204 nor by
 /// their status, so both are taken.
-fn shown(id: &UserId, reply: &Reply) -> Result<UserState, Verdict> {
+fn shown(id: &UserId, primary_zuid: Option<&str>, reply: &Reply) -> Result<UserState, Verdict> {
     let body = Body::of(reply);
     if reply.status == 204 {
         return Ok(UserState::Unknown);
@@ -78,7 +78,9 @@ fn shown(id: &UserId, reply: &Reply) -> Result<UserState, Verdict> {
     }
     match text(user, "status") {
         Some(status) if is_deleted(status) => Ok(UserState::Gone),
-        Some(_) => Ok(UserState::Active { role: None }),
+        Some(_) => Ok(UserState::Active {
+            role: protected(user, primary_zuid),
+        }),
         None => Err(unknown_state()),
     }
 }

@@ -420,7 +420,7 @@ pub(crate) async fn zendesk_that(deletions: impl Respond + 'static) -> MockServe
     }
     let nobody = json!({"error": "RecordNotFound", "description": "Not found"});
     Mock::given(method("GET"))
-        .and(path_regex("^/api/v2/deleted_users/"))
+        .and(path_regex("^/api/v2/(deleted_)?users/"))
         .respond_with(ResponseTemplate::new(404).set_body_json(nobody))
         .mount(&server)
         .await;
