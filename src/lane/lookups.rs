@@ -214,13 +214,13 @@ impl Lane {
         let Some(batch) = self.batches.get_mut(&id) else {
             return;
         };
-        // A user who is permanently deleted is shown as softly deleted: only a role that protects counts of
-        // those.
+        // By themselves, also users who are permanently deleted are shown as softly deleted: only a role that
+        // protects counts of those.
         let is_close = batch.is_close;
         let account = &self.accounts[batch.account];
         let counts = |state: &UserState| {
             let protects = || state.role().is_some_and(|role| !account.includes(role));
-            !is_close || matches!(state, UserState::Active { .. }) || protects()
+            !is_close || !matches!(state, UserState::SoftDeleted { .. }) || protects()
         };
         let seen = ids.into_iter().zip(states);
         let seen = seen.filter(|(_, state)| counts(state));

@@ -4,7 +4,6 @@
 //! What an answer says is the provider's to tell ([`Verdict`](crate::provider::Verdict)). What it means
 //! in the light of a doubt is decided here.
 
-use super::lookups::is_there;
 use super::requests::{Aside, LaneRequest, Meaning, Purpose, StepRequest};
 use super::rows::{Heard, StepEnd};
 use super::{Lane, Now, RequestError};
@@ -219,7 +218,12 @@ impl Lane {
             return true;
         };
         match step {
-            Step::PermanentlyDelete => is_there(stood) || row.soft_deleted || row.at_step > 0,
+            // Who is not listed may have been soft-deleted a moment ago.
+            Step::PermanentlyDelete => {
+                !matches!(stood, UserState::Unknown | UserState::Gone)
+                    || row.soft_deleted
+                    || row.at_step > 0
+            }
             Step::Delete => row.was_active(),
             Step::DeletePersonalInformation => true,
         }
