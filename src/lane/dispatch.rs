@@ -55,11 +55,11 @@ impl Lane {
             }
             Purpose::Token => self.accounts[account].tokens.is_fetching = false,
             Purpose::Lookup(batch, ..) => self.batch_failed(batch, error, now),
-            Purpose::Look(aside) => self.look_failed(aside, error, now),
-            Purpose::Erasure(aside) if matches!(error, RequestError::Stopping) => {
-                self.look_failed(aside, error, now);
+            // Who may not read the record goes on without; that no answer came says nothing.
+            Purpose::Erasure(aside) if matches!(error, RequestError::Account { .. }) => {
+                self.erasure_answered(aside, None, now);
             }
-            Purpose::Erasure(aside) => self.erasure_answered(aside, None, now),
+            Purpose::Look(aside) | Purpose::Erasure(aside) => self.look_failed(aside, error, now),
             Purpose::Bulk(bulk) => self.bulk_failed(account, bulk, error, now),
             Purpose::Jobs(jobs) => self.jobs_failed(account, &jobs, error, now),
             Purpose::Verify(_, rows, _) => self.not_verified(account, rows, error, now),
