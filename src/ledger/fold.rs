@@ -44,6 +44,7 @@ impl LedgerState {
             Entry::Stop(stop) => self.stop(stop),
             Entry::End(end) => {
                 self.seen(end.at);
+                self.is_asking = false;
                 self.end = Some(end.clone());
             }
             Entry::Verification(begun) => self.verification(begun),
@@ -137,12 +138,13 @@ impl LedgerState {
 
     /// Another process is at work from `at` on; the one before it is over.
     fn another_process(&mut self, at: Time) {
-        if !self.ended_in_order() {
+        if !self.is_over() {
             keep_newest(&mut self.cut_off, at);
         }
     }
 
     fn request(&mut self, request: &Requested) {
+        self.is_asking |= self.is_over();
         self.seen(request.at);
         self.requests += 1;
         let by = counted_by(request.at, request.status.is_none());

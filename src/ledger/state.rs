@@ -85,6 +85,8 @@ pub struct LedgerState {
     /// The rows that were settled as deleted although nobody saw the user before.
     pub settled_unseen: RoaringTreemap,
     pub(super) sent: BTreeMap<AccountName, SentLog>,
+    /// Whether a process has asked something since the last one ended in order, and not begun to work.
+    pub(super) is_asking: bool,
     /// Whether the last process verifies, or did.
     pub verifying: bool,
     /// When the last process began, and how long the machine had been up then; `None`: not told.
@@ -94,8 +96,14 @@ pub struct LedgerState {
 }
 
 impl LedgerState {
-    /// Whether the last process ended in an orderly way: what it sent is all there.
+    /// Whether the last process ended in an orderly way, and none has asked anything since: what was sent is
+    /// all there.
     pub fn ended_in_order(&self) -> bool {
+        self.is_over() && !self.is_asking
+    }
+
+    /// Whether the last process that began to work ended in an orderly way.
+    pub(super) fn is_over(&self) -> bool {
         let verified = self.verification.as_ref();
         self.end.as_ref().is_some_and(|end| {
             verified.is_none_or(|verified| verified.is_complete() || verified.last_at <= end.at)
@@ -170,6 +178,7 @@ impl LedgerState {
             on_protect_list: RoaringTreemap::new(),
             settled_unseen: RoaringTreemap::new(),
             sent: BTreeMap::new(),
+            is_asking: false,
             verifying: false,
             began: None,
             concurrency: BTreeMap::new(),
@@ -184,6 +193,7 @@ impl LedgerState {
         uptime: Option<&Uptime>,
         accounts: &[AccountHeader],
     ) {
+        self.is_asking = false;
         self.began = uptime.map(|uptime| (at, uptime.clone()));
         for account in accounts {
             let most = account.concurrency.unwrap_or(0);

@@ -104,6 +104,18 @@ fn a_process_that_ended_in_no_orderly_way_was_over_when_the_next_began() {
 }
 
 #[test]
+fn who_has_asked_something_since_a_process_ended_in_order_may_be_asking_still() {
+    let mut entries = vec![session(1), end(RunState::Stopped, 2)];
+    assert!(state(1, &entries).ended_in_order());
+    entries.push(request(3));
+    assert!(!state(1, &entries).ended_in_order());
+    entries.extend([session(4), end(RunState::Stopped, 5)]);
+    let ended = state(1, &entries);
+    assert!(ended.ended_in_order());
+    assert_eq!(ended.cut_off, [at(1)], "not the session that asked");
+}
+
+#[test]
 fn the_newest_pause_of_each_limit_speaks_until_it_is_over() {
     let entries = [
         pause(None, 1, 100),
