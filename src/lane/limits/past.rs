@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::LimitsSpec;
-use crate::domain::{Step, Time};
+use crate::domain::{Quota, Step, Time};
 use crate::lane::backoff::WAIT_MAX;
 use crate::transport::REPLY_TIME_MAX;
 
@@ -76,7 +76,8 @@ impl Past {
         Self {
             step,
             ago: now.saturating_since(at),
-            ahead: at.saturating_since(now),
+            // A clock may have been set back since.
+            ahead: at.saturating_since(now).min(Quota::GIVEN_UP_COUNTED),
         }
     }
 

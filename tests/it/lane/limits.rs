@@ -210,6 +210,17 @@ fn unseen_reads_hold_slots_until_they_were_counted() {
     assert_eq!(held(None, Some(90)), [0; 0]);
 }
 
+/// Of a process that is over nothing is on its way for long, whatever the clock was when it wrote.
+#[test]
+fn a_request_of_a_clock_that_ran_ahead_holds_its_slot_for_no_hour() {
+    let now = Time::from_millis(1_795_340_600_000);
+    let past = Past::counted_by(None, now.after(Duration::from_hours(1)), now);
+    assert_eq!(
+        (past.ago, past.ahead),
+        (Duration::ZERO, Quota::GIVEN_UP_COUNTED)
+    );
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
