@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use serde_json::Value;
-use userpurge::domain::{Action, OutcomeEntry, Quota};
+use userpurge::domain::{Action, OutcomeEntry, Quota, Time};
 use userpurge::sandbox::{Call, Fault, LogEntry};
 
 use crate::case::Key;
@@ -404,7 +404,10 @@ fn counts(
     }
 }
 
-/// No window of the provider's clock is overrun: where it keeps the quota that we know, it refuses none.
+/// No window of the provider's clock is overrun: where it keeps the quota that we know, it refuses none. A
+/// process that is killed before its first line has asked who we are, and no ledger can tell of it: so many
+/// requests may be too many. Where our clock was set while a process was at work, what that had sent seems
+/// older or younger to the next than it is.
 fn quotas(world: &World, log: &[LogEntry]) -> Result<(), String> {
     if !world.case.is_strict {
         return Ok(());
@@ -412,10 +415,33 @@ fn quotas(world: &World, log: &[LogEntry]) -> Result<(), String> {
     // How many jobs a tenant takes at once is no rate, and two accounts of one learn of it by a refusal.
     let has_few_jobs = world.case.weather["zendesk"]["job_limit"] != 30;
     let is_for_jobs = |it: &&LogEntry| has_few_jobs && it.path.ends_with("destroy_many");
-    let refused = log
-        .iter()
-        .filter(|it| !is_for_jobs(it))
-        .find(|it| it.status == Some(429) && it.fault.is_none());
+    let reach = quotas_of(world).map(Quota::span).max().unwrap_or_default();
+    let reach = reach + Duration::from_mins(2);
+    let mut before: Vec<&LogEntry> = Vec::new();
+    let mut refused = None;
+    for it in log.iter().filter(|it| !is_for_jobs(it)) {
+        if it.status != Some(429) || it.fault.is_some() {
+            continue;
+        }
+        let counts = |at: Time, tenant: &str| {
+            tenant == it.tenant && at <= it.at && it.at.saturating_since(at) <= reach
+        };
+        let is_begun = |set: &Time| world.begun.iter().any(|at| set < at && *at <= it.at);
+        let mut clock_set = world.clock_set.iter();
+        if clock_set.any(|set| counts(*set, &it.tenant) && is_begun(set)) {
+            continue;
+        }
+        let untold = world.untold.iter();
+        let untold = untold.filter(|(at, tenant)| counts(*at, tenant)).count();
+        let others = before
+            .iter()
+            .filter(|other| counts(other.at, &other.tenant));
+        if others.count() >= untold {
+            refused = Some(it);
+            break;
+        }
+        before.push(it);
+    }
     let Some(it) = refused else { return Ok(()) };
     if std::env::var("SIM_VERBOSE").is_ok() {
         for line in log
@@ -434,18 +460,22 @@ fn quotas(world: &World, log: &[LogEntry]) -> Result<(), String> {
     ))
 }
 
+/// The quotas that accounts have.
+fn quotas_of(world: &World) -> impl Iterator<Item = Quota> {
+    let quotas = world
+        .case
+        .accounts
+        .iter()
+        .flat_map(|it| [Some(&it.requests), it.permanent.as_ref()]);
+    quotas.flatten().filter_map(|text| text.parse().ok())
+}
+
 /// How long a process may take at most that sent so many requests, and was asked for such waits: as if
 /// nothing had been done at once, and each request had filled a quota.
 pub(crate) fn time_max(world: &World, requests: u64, waits: Duration) -> Duration {
-    let quotas = world.case.accounts.iter().flat_map(|it| {
-        let of = |text: &String| text.parse::<Quota>().ok();
-        of(&it.requests)
-            .into_iter()
-            .chain(it.permanent.as_ref().and_then(of))
-    });
     // Windows are full of others' requests at first.
     let count = u32::try_from(requests).unwrap_or(u32::MAX);
-    let slow = quotas.map(|it| {
+    let slow = quotas_of(world).map(|it| {
         it.span()
             + it.span()
                 .mul_f64(f64::from(count) / f64::from(it.requests().get()))

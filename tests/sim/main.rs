@@ -36,7 +36,7 @@ const PROCESSES_MAX: u32 = 60;
 
 /// Seeds that once broke a rule, and the fault they found. They are played first. What earlier versions of
 /// the simulation found is kept in `mutants`.
-const FOUND: [(u64, &str); 12] = [
+const FOUND: [(u64, &str); 15] = [
     (
         2973,
         "an agent whom others had soft-deleted was permanently deleted, not being listed yet",
@@ -81,6 +81,18 @@ const FOUND: [(u64, &str); 12] = [
     (
         21490,
         "a row took a user for ours whom nobody knew to be, by the row before it",
+    ),
+    (
+        300_115,
+        "a lost answer about a user who had just been soft-deleted, and the user was called gone before",
+    ),
+    (
+        212_832,
+        "nobody counted what a process had sent whose session was lost, behind one that ended in order",
+    ),
+    (
+        522_348,
+        "the answer about an erasure was lost, and a user who stood was called gone",
     ),
 ];
 

@@ -100,6 +100,14 @@ pub(crate) struct World {
     sent: HashMap<Deletion, u64>,
     /// How much of the durable part of the ledger was read for its intents.
     read: usize,
+    /// How much of the ledger was whole when this process began, and what it has sent: when, and where to.
+    begun_at: usize,
+    sent_by_process: Vec<(Time, String)>,
+    /// What processes sent that were killed before their first line: no ledger tells of it.
+    pub(crate) untold: Vec<(Time, String)>,
+    /// When processes began, and when our clock was set while one was at work.
+    pub(crate) begun: Vec<Time>,
+    pub(crate) clock_set: Vec<Time>,
     /// Roles that protect users, and since when.
     roles: HashMap<User, (&'static str, Duration)>,
     pub(crate) effects: HashMap<User, Vec<Effect>>,
@@ -150,6 +158,11 @@ impl World {
             intents: HashMap::new(),
             sent: HashMap::new(),
             read: 0,
+            begun_at: 0,
+            sent_by_process: Vec::new(),
+            untold: Vec::new(),
+            begun: Vec::new(),
+            clock_set: Vec::new(),
             roles,
             effects: HashMap::new(),
             disturbed: HashSet::new(),
@@ -192,6 +205,9 @@ impl World {
     pub(crate) fn begin_process(&mut self) {
         self.process += 1;
         self.asked.clear();
+        self.begun_at = whole(&self.disk.bytes());
+        self.sent_by_process.clear();
+        self.begun.push(self.provider_time());
     }
 
     /// What a process is told when it asks for the time.
@@ -223,9 +239,13 @@ impl World {
 
     /// The wall clock of our machine is set.
     pub(crate) fn step_clock(&mut self) {
-        self.shift_ms = self
+        let shift_ms = self
             .draw
             .one(&[-3_600_000, -1_000, 0, 1_000, 90_000, 3_600_000]);
+        if shift_ms != self.shift_ms {
+            self.shift_ms = shift_ms;
+            self.clock_set.push(self.provider_time());
+        }
     }
 
     pub(crate) fn put(&mut self, at: Duration, thing: Thing) -> Result<(), String> {
@@ -331,16 +351,17 @@ impl World {
     pub(crate) fn kill(&mut self) {
         self.killed += 1;
         self.disk.lose_unsynced(&mut self.draw);
+        let sent = std::mem::take(&mut self.sent_by_process);
+        if whole(&self.disk.bytes()) == self.begun_at {
+            self.untold.extend(sent);
+        }
     }
 
     /// Reads what has become durable for its intents.
     pub(crate) fn read_intents(&mut self) {
         let part = self.disk.durable(self.read);
         // A line that is not whole yet is read later.
-        let whole = part
-            .iter()
-            .rposition(|byte| *byte == b'\n')
-            .map_or(0, |at| at + 1);
+        let whole = whole(&part);
         let intents = part[..whole]
             .split(|byte| *byte == b'\n')
             .filter(|line| line.starts_with(b"{\"kind\":\"intent\""));
@@ -380,6 +401,8 @@ impl World {
         let request = builder.body(body).map_err(|it| it.to_string())?;
         self.check_leaving(&request)?;
         let tenant = tenant_of(&request);
+        self.sent_by_process
+            .push((self.provider_time(), tenant.clone()));
         let is_out = |it: &crate::case::Gap| it.has(&tenant, self.now);
         let is_out = !self.is_fair && self.case.air.outages.iter().any(is_out);
         let is_lost = !self.is_fair && self.draw.0.u32(..1000) < self.case.air.lost_per_mille;
@@ -640,6 +663,12 @@ impl World {
         let event = Event::Reply { request, result };
         self.put(at, Thing::Told(journey.process, journey.lane, event, asked))
     }
+}
+
+/// How many of the bytes are whole lines.
+fn whole(bytes: &[u8]) -> usize {
+    let end = bytes.iter().rposition(|byte| *byte == b'\n');
+    end.map_or(0, |at| at + 1)
 }
 
 fn error(failure: Failure) -> TransportError {
