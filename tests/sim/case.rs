@@ -15,6 +15,9 @@ pub(crate) const ZENDESK_CALLER: &str = "361808000001";
 /// The same at Zoho.
 pub(crate) const ZOHO_CALLER: &str = "5725767000000411001";
 
+/// Tells what is drawn apart from the rest of a seed.
+const APART: u64 = 0xA093;
+
 /// Every role that protects, in the providers' words.
 const ROLES: [&str; 8] = [
     "agent",
@@ -55,6 +58,10 @@ pub(crate) struct Case {
     pub(crate) stops: u32,
     /// Somebody takes the ledger away, or its disk fails.
     pub(crate) disk_faults: u32,
+    /// Whether `--concurrency` is another in each process that goes on.
+    pub(crate) has_new_concurrency: bool,
+    /// Whether what surrounds a lane is late, early and out of order wherever it may be: timers, rows, syncs.
+    pub(crate) is_odd: bool,
     /// Whether our quotas are those that the provider keeps, so that none may be refused.
     pub(crate) is_strict: bool,
 }
@@ -198,6 +205,8 @@ impl Case {
             runs[1].done_before.clear();
         }
         let kills = draw.rate(60, &[1, 2, 3]);
+        // Drawn apart: each seed from before these were drawn is what it was, but for them.
+        let mut apart = Draw::new(seed ^ APART);
         Self {
             seed,
             air: air(&mut draw, &accounts),
@@ -212,6 +221,8 @@ impl Case {
             role_changes: draw.rate(15, &[5]),
             stops: draw.rate(10, &[1, 10]),
             disk_faults: draw.rate(10, &[1, 10]),
+            has_new_concurrency: apart.is(15),
+            is_odd: apart.is(15),
             is_strict,
         }
     }
@@ -268,16 +279,21 @@ fn accounts(draw: &mut Draw) -> Vec<AccountCase> {
             name: format!("a{number}"),
             provider,
             tenant: earlier.map_or_else(|| format!("t{number}"), |it| it.tenant),
-            concurrency: match provider {
-                Zoho => draw.one(&[1, 2]),
-                Zendesk | Sunco => draw.one(&[1, 2, 8]),
-            },
+            concurrency: concurrency(draw, provider),
             requests: String::new(),
             permanent: None,
             has_tokens: provider == Zoho || (provider == Zendesk && draw.is(30)),
         });
     }
     accounts
+}
+
+/// How many requests may be under way at once.
+pub(crate) fn concurrency(draw: &mut Draw, provider: ProviderKind) -> u32 {
+    match provider {
+        ProviderKind::Zoho => draw.one(&[1, 2]),
+        ProviderKind::Zendesk | ProviderKind::Sunco => draw.one(&[1, 2, 8]),
+    }
 }
 
 /// An id of a user of `provider`.

@@ -23,7 +23,7 @@ use userpurge::provider::{
     ZohoSettings,
 };
 
-use crate::case::AccountCase;
+use crate::case::{AccountCase, concurrency};
 use crate::plan::ledger_path;
 use crate::world::{Thing, World};
 
@@ -106,6 +106,11 @@ struct Process<'w> {
 /// A broken rule.
 pub(crate) fn run(world: &mut World, command: Command) -> Result<End, String> {
     world.begin_process();
+    if world.case.has_new_concurrency && command != Command::Run {
+        for account in &mut world.case.accounts {
+            account.concurrency = concurrency(&mut world.draw, account.provider);
+        }
+    }
     let path = ledger_path(world);
     std::fs::write(&path, world.disk.bytes()).map_err(|it| it.to_string())?;
     let opened = LedgerFile::open_on(&world.disk.clone(), &path);
@@ -285,7 +290,10 @@ impl Process<'_> {
 
     /// A sync is over: who waited for it is told, and what came meanwhile is written.
     fn synced(&mut self) -> Result<bool, String> {
-        let acks = self.scribe.syncing.take().unwrap_or_default();
+        let mut acks = self.scribe.syncing.take().unwrap_or_default();
+        if self.world.case.is_odd {
+            self.world.draw.0.shuffle(&mut acks);
+        }
         if !self.sync()? {
             return Ok(false);
         }
@@ -614,6 +622,9 @@ impl Process<'_> {
         if only.is_some() && !self.answers.is_empty() {
             return Ok(true);
         }
+        if self.world.case.is_odd {
+            wakes = wakes.map(|at| self.world.odd_wake(at));
+        }
         let next = self.world.next_at().into_iter().chain(wakes).min();
         let Some(next) = next else {
             return Err("it hangs: nothing is waited for".to_owned());
@@ -725,7 +736,13 @@ impl Process<'_> {
                         action,
                         rows: Ok(rows),
                     };
-                    self.lanes[place].lane.on(event, now);
+                    if self.world.case.is_odd {
+                        let late = self.world.lateness();
+                        let told = Thing::Told(self.world.process, place, event, None);
+                        self.world.put(self.world.now + late, told)?;
+                    } else {
+                        self.lanes[place].lane.on(event, now);
+                    }
                 }
                 Effect::Keep(..) => {}
                 Effect::Answer(id, answer) => self.answers.push((id, answer)),

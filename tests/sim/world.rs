@@ -262,6 +262,21 @@ impl World {
         self.things.first_key_value().map(|((at, _), _)| *at)
     }
 
+    /// How late something is where much is.
+    pub(crate) fn lateness(&mut self) -> Duration {
+        let most = self.draw.one(&[0, 0, 100, 30_000]);
+        Duration::from_millis(self.draw.0.u64(..=most))
+    }
+
+    /// When a timer for `at` goes off where it may be early or late.
+    pub(crate) fn odd_wake(&mut self, at: Duration) -> Duration {
+        if self.draw.is(20) {
+            let early = at.saturating_sub(self.now).mul_f64(self.draw.0.f64());
+            return at.saturating_sub(early);
+        }
+        at + self.lateness()
+    }
+
     /// Takes the next thing that happens by now.
     pub(crate) fn take(&mut self) -> Option<Thing> {
         let first = self.things.first_entry()?;
