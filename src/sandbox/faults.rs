@@ -46,11 +46,9 @@ named! {
 /// What [`Fault::LongWait`] asks for: 20 hours, most of a day, as a daily quota would.
 pub(super) const LONG_WAIT_SECS: &str = "72000";
 
-/// How often what goes wrong, e.g. `error500=2%,reset-after=1%,seed=7`.
-///
-/// Faults hit deleting requests only, unless `reads=on`. Whether one does is drawn from the seed,
-/// the request and how often it came before, not from the order of arrival: a run repeats, however
-/// its requests race each other.
+/// How often what goes wrong, e.g. `error500=2%,reset-after=1%,seed=7`; deleting requests only, unless
+/// `reads=on`. It is drawn from the seed, the request and how often it came, so that a run repeats,
+/// however its requests race each other.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Faults {
     /// How often each of [`Fault::ALL`] hits, from 0 to 1.

@@ -95,8 +95,7 @@ impl Sandbox {
         Ok(sandbox)
     }
 
-    /// Carries `request` out at `now`, a provider's or one of `/_sandbox/`, with its effects and its
-    /// line in the log.
+    /// Carries `request` out at `now`, a provider's or one of `/_sandbox/`, and logs it.
     pub fn handle(&mut self, request: &http::Request<Bytes>, now: Time) -> Delivery {
         let request = Request::of(request.clone());
         if request.path.starts_with(control::PREFIX) {
@@ -251,8 +250,7 @@ impl Sandbox {
         Ok(())
     }
 
-    /// Brings one tenant or (`None`) all back to the start: users, quotas, settings and log, whose
-    /// numbers go on.
+    /// Brings one tenant or (`None`) all back to the start. The log's numbers go on.
     pub fn reset(&mut self, name: Option<&str>, now: Time) -> Result<(), SandboxError> {
         self.tenants
             .retain(|tenant, _| name.is_some_and(|name| name != tenant));
@@ -297,8 +295,7 @@ impl Tenant {
         states
     }
 
-    /// Carries `request` out, or has a fault befall it. Says whether it changed anything, and which
-    /// fault it was.
+    /// Carries `request` out, or has a fault befall it; says whether it had an effect, and the fault.
     fn carry_out(
         &mut self,
         request: &Request,

@@ -51,8 +51,7 @@ pub use population::DEMO_CSV;
 pub use reply::Reply;
 pub use server::Running;
 pub use settings::{
-    QuotaMode, Settings, SuncoSettings, ZendeskCaller, ZendeskSettings, ZohoOrg, ZohoRights,
-    ZohoSettings,
+    QuotaMode, Settings, SuncoSettings, ZendeskCaller, ZendeskSettings, ZohoSettings,
 };
 pub use text::Latency;
 pub use user::{Seed, UserSeed, UserState};

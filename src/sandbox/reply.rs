@@ -45,8 +45,7 @@ pub(super) fn with(mut reply: Reply, name: &'static str, value: impl AsRef<str>)
     reply
 }
 
-/// `reply` to a request that changed a user, or started a job that will: that stands in its extensions,
-/// which are never sent.
+/// `reply` to a request that changed something, which stands in its extensions, never sent.
 pub(super) fn changed(mut reply: Reply) -> Reply {
     reply.extensions_mut().insert(true);
     reply

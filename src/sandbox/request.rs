@@ -20,16 +20,12 @@ pub(super) enum Ask {
     Org,
     /// One user.
     Read,
-    /// Many users, or a page of all.
+    /// Many users.
     ReadMany,
-    /// Zendesk: a page of the deleted users.
-    ListDeleted,
     /// Zendesk: one soft-deleted user.
     ReadDeleted,
     /// Zendesk: how far a user's erasure is.
     Compliance,
-    /// One job.
-    Job,
     /// Many jobs.
     Jobs,
     /// Delete a user, at Zendesk softly.
@@ -42,30 +38,25 @@ pub(super) enum Ask {
     Clear,
     /// Zendesk: a user whose id is no whole number.
     BadId,
-    /// Zoho: a path of the table with a method it does not take.
-    BadMethod,
     /// Anything else.
     Unknown,
 }
 
 use Ask::{
-    Clear, Compliance, Delete, DeleteMany, Identity, Job, Jobs, ListDeleted, Org,
-    PermanentlyDelete, Read, ReadDeleted, ReadMany, Token,
+    Clear, Compliance, Delete, DeleteMany, Identity, Jobs, Org, PermanentlyDelete, Read,
+    ReadDeleted, ReadMany, Token,
 };
 use ProviderKind::{Sunco, Zendesk, Zoho};
 
-/// Provider, method, path and what it asks. `{user}` and the like stand for one segment that is not
-/// empty. The first that fits counts.
-const TABLE: [(ProviderKind, &str, &str, Ask); 21] = [
+/// Provider, method, path (`{…}` is one segment that is not empty) and what it asks.
+const TABLE: [(ProviderKind, &str, &str, Ask); 19] = [
     (Zendesk, "POST", "oauth/tokens", Token),
     (Zendesk, "GET", "api/v2/users/me", Identity),
     (Zendesk, "GET", "api/v2/users/show_many", ReadMany),
     (Zendesk, "DELETE", "api/v2/users/destroy_many", DeleteMany),
     (Zendesk, "GET", "api/v2/job_statuses/show_many", Jobs),
-    (Zendesk, "GET", "api/v2/job_statuses/{job}", Job),
     (Zendesk, "GET", "api/v2/users/{user}", Read),
     (Zendesk, "DELETE", "api/v2/users/{user}", Delete),
-    (Zendesk, "GET", "api/v2/deleted_users", ListDeleted),
     (Zendesk, "GET", "api/v2/deleted_users/{user}", ReadDeleted),
     (
         Zendesk,
@@ -117,8 +108,8 @@ pub(super) struct Request {
     pub(super) user: Option<String>,
     /// The users or jobs it is about where it may name many.
     pub(super) ids: Vec<String>,
-    /// The app's id or the job's, decoded.
-    pub(super) name: String,
+    /// The app's id, decoded.
+    pub(super) app: String,
 }
 
 impl Request {
@@ -135,7 +126,7 @@ impl Request {
             ask: Ask::Unknown,
             user: None,
             ids: Vec::new(),
-            name: String::new(),
+            app: String::new(),
         };
         let host = request.header("host").unwrap_or("127.0.0.1");
         request.base_url = match &request.tenant {
@@ -166,24 +157,17 @@ impl Request {
             // Licensed customers of Zendesk reach Sunshine Conversations under it.
             path.remove(0);
         }
-        let mut rows = TABLE
-            .iter()
-            .filter(|(provider, _, pattern, _)| {
-                Some(*provider) == self.provider && fits(pattern, &path)
-            })
-            .peekable();
-        let is_known = rows.peek().is_some();
-        let Some((_, _, pattern, ask)) = rows.find(|row| row.1 == self.method()) else {
-            if is_known && self.provider == Some(Zoho) {
-                self.ask = Ask::BadMethod;
-            }
+        let is_it = |(provider, method, pattern, _): &&(ProviderKind, &str, &str, Ask)| {
+            Some(*provider) == self.provider && *method == self.method() && fits(pattern, &path)
+        };
+        let Some((_, _, pattern, ask)) = TABLE.iter().find(is_it) else {
             return;
         };
         self.ask = *ask;
         for (part, segment) in pattern.split('/').zip(path) {
             match part {
                 "{user}" => self.user = Some(decoded(segment)),
-                "{app}" | "{job}" => self.name = decoded(segment),
+                "{app}" => self.app = decoded(segment),
                 _ => {}
             }
         }
@@ -253,13 +237,13 @@ impl Request {
         match self.ask {
             Token => Call::Token,
             Identity | Org => Call::Identity,
-            Read | ReadMany | ListDeleted | ReadDeleted | Compliance => Call::Read,
-            Job | Jobs => Call::Job,
+            Read | ReadMany | ReadDeleted | Compliance => Call::Read,
+            Jobs => Call::Job,
             Delete => Call::Delete,
             DeleteMany => Call::DeleteMany,
             PermanentlyDelete => Call::PermanentlyDelete,
             Clear => Call::DeletePersonalInformation,
-            Ask::BadId | Ask::BadMethod | Ask::Unknown => Call::Unknown,
+            Ask::BadId | Ask::Unknown => Call::Unknown,
         }
     }
 

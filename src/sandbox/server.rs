@@ -12,20 +12,16 @@ use axum::extract::State;
 use axum::http::{Response, StatusCode, header};
 use axum::serve::ListenerExt as _;
 use futures::stream::{self, StreamExt as _};
-use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::control;
-use super::faults::PlannedFault;
 use super::hub::{Delivery, Sandbox};
 use super::log::LogEntry;
 use super::options::{SandboxError, SandboxOptions};
 use super::reply::Reply;
 use super::request::Request;
-use super::settings::Settings;
-use super::user::{Seed, UserState};
 use crate::domain::{Time, WallClock};
 
 /// How large a request's body may be.
@@ -99,8 +95,7 @@ async fn serve(
     match exchange.await {
         Ok(Delivery::Whole(reply) | Delivery::Late(reply)) => reply.map(Body::from),
         Ok(Delivery::Cut(reply)) => cut(reply),
-        // A body that fails before its first byte has the connection closed, with the status line
-        // still in the buffer.
+        // A body that fails before its first byte closes the connection, the status line unsent.
         Ok(Delivery::Closed) => Response::new(Body::from_stream(stream::once(async { broken() }))),
         Err(_) => failed(StatusCode::INTERNAL_SERVER_ERROR),
     }
@@ -132,8 +127,7 @@ fn cut(reply: Reply) -> Response<Body> {
 }
 
 impl Sandbox {
-    /// Serves the three providers on the current tokio runtime until the returned handle is shut
-    /// down or dropped.
+    /// Serves the three providers on this tokio runtime until the handle is shut down or dropped.
     pub async fn start(options: SandboxOptions) -> Result<Running, SandboxError> {
         let wanted = options.listen;
         if !wanted.ip().is_loopback() {
@@ -198,36 +192,15 @@ impl Running {
         self.shared.sandbox().log(tenant)
     }
 
-    /// How many requests were carried out since the start, at all tenants: also those that the log
-    /// has forgotten.
+    /// How many requests were carried out since the start, also those that the log has forgotten.
     pub fn requests(&self) -> u64 {
         self.shared.sandbox().requests()
     }
 
-    /// The users of one tenant or (`None`) of all, as they stand.
-    pub fn users(&self, tenant: Option<&str>) -> Vec<UserState> {
-        self.shared.sandbox().users(tenant, self.shared.now())
-    }
-
-    /// See [`Sandbox::settings`].
-    pub fn settings(&self, name: &str) -> Result<Settings, SandboxError> {
-        self.shared.sandbox().settings(name, self.shared.now())
-    }
-
-    /// See [`Sandbox::change`].
-    pub fn change_settings(&self, name: &str, change: Value) -> Result<(), SandboxError> {
+    /// Asks something of the sandbox, or changes it.
+    pub fn with<T>(&self, act: impl FnOnce(&mut Sandbox, Time) -> T) -> T {
         let now = self.shared.now();
-        self.shared.sandbox().change(name, change, now)
-    }
-
-    /// See [`Sandbox::seed`].
-    pub fn seed(&self, seed: &Seed) -> Result<(), SandboxError> {
-        self.shared.sandbox().seed(seed, self.shared.now())
-    }
-
-    /// See [`Sandbox::plan`].
-    pub fn plan_fault(&self, name: &str, fault: PlannedFault) -> Result<(), SandboxError> {
-        self.shared.sandbox().plan(name, fault, self.shared.now())
+        act(&mut self.shared.sandbox(), now)
     }
 
     /// Stops serving: answers under way are sent, for some seconds at most.

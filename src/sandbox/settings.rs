@@ -11,10 +11,8 @@ use super::options::SandboxError;
 use super::text::{self, Latency};
 use crate::domain::Quota;
 
-/// Everything that can be changed of a tenant while it runs.
-///
-/// In JSON every field may be left out, which leaves it as it is. Quotas are texts like `700/10m`,
-/// spans of time like `2s`.
+/// Everything that can be changed of a tenant while it runs. In JSON, a field that is left out stays as
+/// it is; quotas are texts like `700/10m`, spans of time like `2s`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
@@ -108,8 +106,6 @@ pub struct SuncoSettings {
     /// The app's limit. The vendor publishes no number; this one is made up.
     #[serde(with = "text")]
     pub quota: Quota,
-    /// The scope of the key: `app`, `account`, `integration`, or another that may do nothing here.
-    pub key_scope: String,
 }
 
 /// What concerns Zoho CRM.
@@ -124,10 +120,6 @@ pub struct ZohoSettings {
     pub token_quota: Quota,
     /// How many requests may be under way at once.
     pub concurrency: u32,
-    /// What kind of org it is.
-    pub org: ZohoOrg,
-    /// What the caller may do.
-    pub rights: ZohoRights,
     /// The scopes of the refresh token.
     pub scopes: Vec<String>,
     /// Once more users than this were deleted, the org lets no more be deleted; `None`: no cap.
@@ -136,30 +128,6 @@ pub struct ZohoSettings {
     pub deleted_readable: bool,
     /// The user whose refresh token it is.
     pub caller_id: String,
-}
-
-/// What kind of org a Zoho tenant is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ZohoOrg {
-    /// One in production.
-    Production,
-    /// A sandbox, where users cannot be deleted.
-    Sandbox,
-}
-
-/// What the caller may do at Zoho CRM.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ZohoRights {
-    /// Delete users.
-    Full,
-    /// The profile lacks `Crm_Implied_Manage_Users`: `NO_PERMISSION`.
-    NoManageUsers,
-    /// The profile lacks `Crm_Implied_Api_Access`: `NO_PERMISSION`, whatever is asked.
-    NoApiAccess,
-    /// The user's privilege does not suffice: `AUTHORIZATION_FAILED`.
-    NoPrivilege,
 }
 
 /// What a tenant begins with, unless the options say otherwise.
@@ -171,11 +139,10 @@ const DEFAULTS: &str = r#"{
         "rename_delay": "0s", "listing_delay": "0s",
         "caller_id": 361808000001, "caller_role": "admin"
     },
-    "sunco": {"quota": "1000/1m", "key_scope": "app"},
+    "sunco": {"quota": "1000/1m"},
     "zoho": {
         "credits": "5000/1d", "token_quota": "10/10m", "concurrency": 5,
-        "org": "production", "rights": "full", "scopes": ["ZohoCRM.users.ALL", "ZohoCRM.org.READ"],
-        "deletion_cap": null, "deleted_readable": true, "caller_id": "5725767000000411001"
+        "scopes": ["ZohoCRM.users.ALL", "ZohoCRM.org.READ"], "deletion_cap": null, "deleted_readable": true, "caller_id": "5725767000000411001"
     }
 }"#;
 

@@ -20,8 +20,8 @@ use super::user::{State, User, UserSeed, UserState};
 use super::window::Window;
 use crate::domain::{ProviderKind, Time};
 
-/// The key scopes that may use the users endpoints, by the specification.
-const SCOPES: [&str; 3] = ["app", "account", "integration"];
+/// The scope of the app's key, which a JWT has to claim.
+const SCOPE: &str = "app";
 /// How long an external id may be, in characters.
 const EXTERNAL_ID_MAX: usize = 1_024;
 
@@ -52,7 +52,6 @@ impl Conversations {
         }
         let user = User {
             external_id: seed.external_id.clone(),
-            brand_id: seed.brand_id.clone(),
             ..User::new(&seed.id, "", state, now)
         };
         self.users.insert(seed.id.clone(), user);
@@ -69,25 +68,23 @@ impl Conversations {
         if self.app.take(limit, context.now).is_err() {
             return throttled();
         }
-        let key_scope = &context.settings.sunco.key_scope;
-        let Some(scope) = scope_of(request, context) else {
+        let Some(scope) = scope_of(request) else {
             return error(401, "unauthorized", "Authorization is required");
         };
         if request.ask == Ask::Unknown {
             return error(404, "not_found", "Resource not found");
         }
-        if request.name != Sandbox::SUNCO_APP_ID {
+        if request.app != Sandbox::SUNCO_APP_ID {
             return error(404, "app_not_found", "App not found");
         }
-        // A token cannot claim another scope than its key has.
-        if scope != *key_scope || !SCOPES.contains(&scope.as_str()) {
+        if scope != SCOPE {
             return error(403, "forbidden", "Access denied");
         }
         let Some(target) = &request.user else {
             return json(
                 200,
                 &json!({"app": {
-                    "id": request.name,
+                    "id": request.app,
                     "displayName": "Sandbox",
                     "subdomain": "sandbox",
                     "settings": {"conversationRetentionSeconds": 0, "multiConvoEnabled": false},
@@ -95,8 +92,7 @@ impl Conversations {
                 }}),
             );
         };
-        let brand = request.query("brandId");
-        let Some(user) = self.user(target, brand.as_deref()) else {
+        let Some(user) = self.user(target) else {
             return error(404, "user_not_found", "User not found");
         };
         let becomes = match request.ask {
@@ -132,18 +128,13 @@ impl Conversations {
     }
 
     /// The user whom `target` names, who is not deleted.
-    fn user(&mut self, target: &str, brand: Option<&str>) -> Option<&mut User> {
-        let by_id = self.users.contains_key(target);
-        let id = if by_id {
-            target
-        } else {
-            self.by_external_id.get(target)?
+    fn user(&mut self, target: &str) -> Option<&mut User> {
+        let id = match self.by_external_id.get(target) {
+            Some(id) if !self.users.contains_key(target) => id,
+            _ => target,
         };
-        self.users
-            .get_mut(id)
-            .filter(|user| user.state != State::Deleted)
-            // A user of a brand is found by external id only where the brand is named.
-            .filter(|user| by_id || user.brand_id.is_none() || user.brand_id.as_deref() == brand)
+        let user = self.users.get_mut(id);
+        user.filter(|user| user.state != State::Deleted)
     }
 }
 
@@ -172,7 +163,6 @@ fn shown(user: &User) -> Value {
     json!({
         "id": user.id,
         "externalId": user.external_id,
-        "brandId": user.brand_id,
         "signedUpAt": user.made_at,
         "hasPaymentInfo": false,
         "profile": profile,
@@ -182,22 +172,22 @@ fn shown(user: &User) -> Value {
 }
 
 /// The scope of the good key that `request` shows; `None`: it shows none. A JWT claims its scope.
-fn scope_of(request: &Request, context: &Context) -> Option<String> {
+fn scope_of(request: &Request) -> Option<String> {
     match request.presented() {
         Presented::Basic(user, password) => {
             let is_good = user == Sandbox::SUNCO_KEY_ID && password == Sandbox::SECRET;
-            is_good.then(|| context.settings.sunco.key_scope.clone())
+            is_good.then(|| SCOPE.to_owned())
         }
         Presented::Bearer(token) => {
-            let claims = claims(&token, context.now)?;
+            let claims = claims(&token)?;
             Some(claims["scope"].as_str().unwrap_or_default().to_owned())
         }
         Presented::Zoho(_) | Presented::Nothing => None,
     }
 }
 
-/// The claims of `token`, if it is signed with the key it names and has not died.
-fn claims(token: &str, now: Time) -> Option<Value> {
+/// The claims of `token`, if it is signed with the key it names.
+fn claims(token: &str) -> Option<Value> {
     let (signed, signature) = token.rsplit_once('.')?;
     let (header, claims) = signed.split_once('.')?;
     let decoded = |part| URL_SAFE_NO_PAD.decode(part).ok();
@@ -207,11 +197,5 @@ fn claims(token: &str, now: Time) -> Option<Value> {
     }
     let key = hmac::Key::new(hmac::HMAC_SHA256, Sandbox::SECRET.as_bytes());
     hmac::verify(&key, signed.as_bytes(), &decoded(signature)?).ok()?;
-    let claims: Value = serde_json::from_slice(&decoded(claims)?).ok()?;
-    // In seconds since the epoch; without one, the token never dies.
-    let is_alive = match &claims["exp"] {
-        Value::Null => true,
-        exp => now.as_millis() < exp.as_i64()?.saturating_mul(1_000),
-    };
-    is_alive.then_some(claims)
+    serde_json::from_slice(&decoded(claims)?).ok()
 }

@@ -32,17 +32,13 @@ pub struct UserSeed {
     /// Conversations `deleted`, at Zoho `inactive` or `deleted`.
     pub state: String,
     /// At Zendesk the role: `end-user` (also if empty), `agent`, `light-agent` or `admin`. At Zoho the
-    /// kind: `regular` (also if empty), `primary_contact`, `support`, `system`, `digital_employee`,
-    /// `closed` or `administrator`.
+    /// kind, `regular` if empty, see `zoho::KINDS`.
     #[serde(alias = "kind")]
     pub role: String,
     /// How many tickets that are not closed the user is requester of.
     pub open_tickets: u32,
     /// The external id; `None`: the user has none.
     pub external_id: Option<String>,
-    /// The brand the user is kept apart for; `None`: for none. With one, the external id is found
-    /// only by requests that name the brand.
-    pub brand_id: Option<String>,
 }
 
 /// A user as it stands.
@@ -110,8 +106,6 @@ pub(super) struct User {
     pub(super) id: String,
     /// The external id; `None`: the user has none.
     pub(super) external_id: Option<String>,
-    /// The brand the user is kept apart for; `None`: for none.
-    pub(super) brand_id: Option<String>,
     /// The role at Zendesk, the kind at Zoho; empty at Sunshine Conversations.
     pub(super) role: &'static str,
     /// How many tickets that are not closed it is requester of.
@@ -130,7 +124,6 @@ impl User {
         Self {
             id: id.to_owned(),
             external_id: None,
-            brand_id: None,
             role,
             open_tickets: 0,
             state,

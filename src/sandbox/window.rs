@@ -7,10 +7,8 @@ use super::reply::seconds_up;
 use super::settings::{Limit, QuotaMode};
 use crate::domain::Time;
 
-/// Counts accepted requests against one quota, which may change from request to request.
-///
-/// **Invariant**: no span of a rolling window, and no period of a fixed one, ever accepts more than
-/// the limit it is asked with.
+/// Counts accepted requests against one quota, which may change from request to request. **Invariant**:
+/// no span ever accepts more than the limit it is asked with.
 #[derive(Debug, Default)]
 pub(super) struct Window {
     /// When the requests that still count were accepted, oldest first.
@@ -37,8 +35,7 @@ impl Window {
         limit.requests.saturating_sub(taken)
     }
 
-    /// How long until the oldest accepted request stops counting, in whole seconds, rounded up; the
-    /// whole span if none counts.
+    /// How long until the oldest request stops counting, in whole seconds; the span if none counts.
     pub(super) fn resets_in_secs(&mut self, limit: Limit, now: Time) -> u64 {
         let now = self.settle(limit, now);
         let oldest = self.taken.front();

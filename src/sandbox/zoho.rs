@@ -13,7 +13,6 @@ use super::hub::{Context, Sandbox};
 use super::options::SandboxError;
 use super::reply::{Reply, changed, empty, text, with};
 use super::request::{Ask, Presented, Request, is_number};
-use super::settings::{ZohoOrg, ZohoRights};
 use super::user::{State, Tokens, User, UserSeed, UserState};
 use super::window::Window;
 use crate::domain::{ProviderKind, Time};
@@ -43,8 +42,6 @@ pub(super) struct Crm {
 impl Crm {
     /// How many ids a request may name.
     const IDS_MAX: usize = 100;
-    /// How many users a page has at most.
-    const PAGE_MAX: usize = 200;
     /// How long an id may be, in digits.
     const ID_DIGITS_MAX: usize = 19;
     /// How many access tokens of a refresh token live at once; one more kills the oldest
@@ -127,7 +124,10 @@ impl Crm {
             }
             Fault::Throttle => too_many_requests(),
             Fault::Unauthorized => bad_token(),
-            Fault::Forbidden => no_permission("Crm_Implied_Manage_Users"),
+            Fault::Forbidden => {
+                let details = json!({"permissions": ["Crm_Implied_Manage_Users"]});
+                top(403, "NO_PERMISSION", "permission denied", &details)
+            }
             // Not documented: made up in the usual form.
             Fault::Payment => top(402, "PAYMENT_REQUIRED", "payment required", &json!({})),
             Fault::WrongPath => no_path(),
@@ -162,8 +162,6 @@ impl Crm {
             Some(too_many_requests())
         } else if self.credits.take(credits, now).is_err() {
             Some(no_credits())
-        } else if zoho.rights == ZohoRights::NoApiAccess {
-            Some(no_permission("Crm_Implied_Api_Access"))
         } else if !needed.is_empty() && !needed.iter().any(has) {
             let details = json!({"method": request.method(), "url": request.path});
             let what = "invalid oauth scope to access this URL";
@@ -179,33 +177,32 @@ impl Crm {
         let readable = |user: &&User| zoho.deleted_readable || user.state != State::Deleted;
         match request.ask {
             Ask::Org => self.org(context),
-            Ask::Identity => match self.users.get(&zoho.caller_id) {
-                Some(user) => page(&[shown(user)], 1, Self::PAGE_MAX, false),
-                None => empty(204),
-            },
-            Ask::ReadMany if request.ids.is_empty() => self.list(request),
-            Ask::ReadMany if request.ids.len() > Self::IDS_MAX => bad_parameter("ids"),
+            Ask::Identity => page(self.users.get(&zoho.caller_id).into_iter()),
+            Ask::ReadMany if !(1..=Self::IDS_MAX).contains(&request.ids.len()) => {
+                let details = json!({"param_name": "ids", "maximum_length": Self::IDS_MAX});
+                top(400, "INVALID_DATA", "invalid data", &details)
+            }
             Ask::ReadMany => {
                 let users = request.ids.iter().filter_map(|id| self.users.get(id));
-                let users: Vec<Value> = users.filter(readable).map(shown).collect();
-                page(&users, 1, Self::PAGE_MAX, false)
+                page(users.filter(readable))
             }
             Ask::Read => match self.users.get(id).filter(readable) {
                 Some(user) => json_reply(200, &json!({"users": [shown(user)]})),
                 None => empty(204),
             },
             Ask::Delete => self.delete(id, context),
-            Ask::BadMethod => {
-                let what = "The http request method type is not a valid one";
-                top(400, "INVALID_REQUEST_METHOD", what, &json!({}))
-            }
             _ => no_path(),
         }
     }
 
     fn delete(&mut self, id: &str, context: &Context) -> Reply {
-        if let Some(reply) = self.no_deletion(context) {
-            return reply;
+        let cap = context.settings.zoho.deletion_cap;
+        if let Some(cap) = cap.filter(|cap| self.deleted >= *cap) {
+            let what = format!(
+                "User deletion is not allowed for the org because of CrmKeyValue entry \
+                 RESTRICT_USER_DELETION_FOR_THE_ORG & deleted users count exceeded {cap}"
+            );
+            return top(403, "PERMISSION_DENIED", &what, &json!({}));
         }
         let Some(user) = self.users.get_mut(id) else {
             return unknown_user(id);
@@ -244,60 +241,6 @@ impl Crm {
                 changed(of_user(200, "SUCCESS", "User deleted", &details))
             }
         }
-    }
-
-    /// Why nobody of this org can be deleted by this caller; `None`: they can.
-    fn no_deletion(&self, context: &Context) -> Option<Reply> {
-        let zoho = &context.settings.zoho;
-        match zoho.rights {
-            ZohoRights::NoManageUsers => return Some(no_permission("Crm_Implied_Manage_Users")),
-            ZohoRights::NoPrivilege => {
-                // Spelt so.
-                let what = "User does not have sufficient previlege to delete users";
-                return Some(of_user(400, "AUTHORIZATION_FAILED", what, &json!({})));
-            }
-            ZohoRights::Full | ZohoRights::NoApiAccess => {}
-        }
-        if zoho.org == ZohoOrg::Sandbox {
-            let what = "You cannot delete user in a sandbox org";
-            return Some(of_user(400, "NOT_ALLOWED", what, &json!({})));
-        }
-        let cap = zoho.deletion_cap.filter(|cap| self.deleted >= *cap)?;
-        let what = format!(
-            "User deletion is not allowed for the org because of CrmKeyValue entry \
-             RESTRICT_USER_DELETION_FOR_THE_ORG & deleted users count exceeded {cap}"
-        );
-        Some(top(403, "PERMISSION_DENIED", &what, &json!({})))
-    }
-
-    /// A page of the users of one type.
-    fn list(&self, request: &Request) -> Reply {
-        let wanted = request.query("type");
-        let of_type: fn(&&User) -> bool = match wanted.as_deref().unwrap_or("AllUsers") {
-            "AllUsers" => |user| user.state != State::Deleted,
-            "ActiveUsers" | "ActiveConfirmedUsers" => |user| user.state == State::Active,
-            "DeactiveUsers" => |user| user.state == State::Inactive,
-            "DeletedUsers" => |user| user.state == State::Deleted,
-            "AdminUsers" | "ActiveConfirmedAdmins" => {
-                |user| user.role == "administrator" && user.state == State::Active
-            }
-            _ => return bad_parameter("type"),
-        };
-        let number = |name: &str, default: usize, most: usize| {
-            let given = request.query(name);
-            let number = given.map_or(Some(default), |text| text.parse().ok());
-            number.filter(|number| (1..=most).contains(number))
-        };
-        let Some(per_page) = number("per_page", Self::PAGE_MAX, Self::PAGE_MAX) else {
-            return bad_parameter("per_page");
-        };
-        let Some(page_number) = number("page", 1, usize::MAX) else {
-            return bad_parameter("page");
-        };
-        let users = self.users.values().filter(of_type);
-        let mut rest = users.skip((page_number - 1).saturating_mul(per_page));
-        let users: Vec<Value> = rest.by_ref().take(per_page).map(shown).collect();
-        page(&users, page_number, per_page, rest.next().is_some())
     }
 
     fn org(&self, context: &Context) -> Reply {
@@ -401,13 +344,13 @@ fn email(user: &User) -> String {
     format!("seller.{}@customers.example", user.id)
 }
 
-/// A page of users; of nobody, it is a 204 without a body.
-fn page(users: &[Value], number: usize, per_page: usize, more: bool) -> Reply {
+/// The page of all these users; of nobody, it is a 204 without a body.
+fn page<'a>(users: impl Iterator<Item = &'a User>) -> Reply {
+    let users: Vec<Value> = users.map(shown).collect();
     if users.is_empty() {
         return empty(204);
     }
-    let count = users.len();
-    let info = json!({"per_page": per_page, "count": count, "page": number, "more_records": more});
+    let info = json!({"per_page": 200, "count": users.len(), "page": 1, "more_records": false});
     json_reply(200, &json!({"users": users, "info": info}))
 }
 
@@ -455,11 +398,6 @@ fn bad_token() -> Reply {
     top(401, "INVALID_TOKEN", "invalid oauth token", &json!({}))
 }
 
-fn no_permission(permission: &str) -> Reply {
-    let details = json!({"permissions": [permission]});
-    top(403, "NO_PERMISSION", "permission denied", &details)
-}
-
 fn too_many_requests() -> Reply {
     let what = "too many requests. please try again after some time";
     top(429, "TOO_MANY_REQUESTS", what, &json!({}))
@@ -468,11 +406,6 @@ fn too_many_requests() -> Reply {
 fn no_credits() -> Reply {
     let what = "API rate limit exceeded. Please retry after some time";
     top(429, "RATE_LIMIT_EXCEEDED", what, &json!({}))
-}
-
-fn bad_parameter(name: &str) -> Reply {
-    let details = json!({"param_name": name, "maximum_length": 100});
-    top(400, "INVALID_DATA", "invalid data", &details)
 }
 
 fn digit_sum(id: &str) -> u32 {

@@ -88,7 +88,10 @@ impl Court<'_> {
 
     /// (a) Every user that should be gone is gone, and nobody else is.
     fn everyone_stands_as_they_must(&mut self) {
-        let users = self.world.sandbox().users(None);
+        let users = self
+            .world
+            .sandbox()
+            .with(|sandbox, now| sandbox.users(None, now));
         let users: BTreeMap<_, _> = users.iter().map(|user| (user.id.as_str(), user)).collect();
         for case in self.world.input.everybody() {
             let found = users.get(case.id.as_str());

@@ -108,9 +108,13 @@ impl World {
             "sunco": {"quota": "90/20s"},
             "zoho": {"credits": "90/20s", "concurrency": 1000, "token_quota": "20000/10m"},
         });
-        self.sandbox().change_settings("default", settings).unwrap();
+        self.sandbox()
+            .with(|sandbox, now| sandbox.change("", settings, now))
+            .unwrap();
         let seed: Seed = serde_json::from_value(self.input.seed()).unwrap();
-        self.sandbox().seed(&seed).unwrap();
+        self.sandbox()
+            .with(|sandbox, now| sandbox.seed(&seed, now))
+            .unwrap();
         // What chance may leave out: each of these befalls somebody for sure.
         let faults = [
             Fault::ResetAfter,
@@ -124,7 +128,9 @@ impl World {
         for (user, fault) in users.into_iter().zip(faults.into_iter().cycle()) {
             let times = 1 + u32::from(fault != Fault::Slow && random.bool());
             let planned = PlannedFault { user, fault, times };
-            self.sandbox().plan_fault("default", planned).unwrap();
+            self.sandbox()
+                .with(|sandbox, now| sandbox.plan("", planned, now))
+                .unwrap();
         }
     }
 

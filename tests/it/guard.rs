@@ -113,7 +113,7 @@ fn agents_and_the_caller_are_protected_unless_their_role_is_included() {
     world.seed(json!({"zendesk": [{"id": "3", "role": "agent"}, {"id": "4", "role": "admin"}]}));
     let caller = world
         .sandbox()
-        .settings("default")
+        .with(|sandbox, now| sandbox.settings("", now))
         .unwrap()
         .zendesk
         .caller_id;
@@ -410,7 +410,10 @@ fn who_we_are_is_shown_before_the_question_written_down_and_bound() {
     let ledger = world.ledger(LEDGER);
     let session = ledger.iter().find(|it| it["kind"] == "session").unwrap();
     let account = &session["accounts"][0];
-    let settings = world.sandbox().settings("default").unwrap();
+    let settings = world
+        .sandbox()
+        .with(|sandbox, now| sandbox.settings("", now))
+        .unwrap();
     assert_eq!(account["caller"], settings.zendesk.caller_id.to_string());
     assert_eq!(account["role"], "admin");
     assert_eq!(account["tenant"], world.base().replace("http://", ""));

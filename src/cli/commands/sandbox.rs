@@ -36,7 +36,9 @@ pub(in crate::cli) async fn execute(args: SandboxArgs) -> Result<ExitCode, CliEr
         .map(|(name, kind)| (name.to_owned(), kind))
         .to_vec();
     if let Some(stock) = &stock {
-        sandbox.seed(&stock.seed).map_err(CliError::refused)?;
+        sandbox
+            .with(|sandbox, now| sandbox.seed(&stock.seed, now))
+            .map_err(CliError::refused)?;
         accounts.retain(|(_, kind)| !stock.accounts.values().any(|other| other == kind));
         accounts.extend(stock.accounts.clone());
     }

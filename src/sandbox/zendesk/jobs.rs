@@ -94,16 +94,8 @@ impl Jobs {
         changed(json(200, &json!({"job_status": status})))
     }
 
-    /// The status of the job that `request` names.
-    pub(super) fn read(&self, request: &Request, context: &Context) -> Reply {
-        let job = self.all.iter().find(|job| job.id == request.name);
-        job.map_or_else(answers::not_found, |job| {
-            json(200, &json!({"job_status": job.status(request, context)}))
-        })
-    }
-
     /// The statuses of the jobs that `request` names and that are known.
-    pub(super) fn read_many(&self, request: &Request, context: &Context) -> Reply {
+    pub(super) fn read(&self, request: &Request, context: &Context) -> Reply {
         if request.ids.len() > LIST_MAX {
             return answers::too_many_values();
         }
@@ -197,8 +189,7 @@ impl Job {
     }
 }
 
-/// Deletes one user of a job and says how it went, in the two shapes that were recorded: a failed
-/// item has neither `success` nor `action`.
+/// Deletes one user of a job and says how, as recorded: a failed item has no `success`.
 fn delete_item(
     users: &mut BTreeMap<u64, User>,
     index: usize,

@@ -156,9 +156,7 @@ impl Support {
             Ask::ReadMany => self.read_many(request, context),
             Ask::Delete => self.delete(request, context),
             Ask::DeleteMany => self.jobs.start(request, context),
-            Ask::Job => self.jobs.read(request, context),
-            Ask::Jobs => self.jobs.read_many(request, context),
-            Ask::ListDeleted => self.list_deleted(request, context),
+            Ask::Jobs => self.jobs.read(request, context),
             Ask::ReadDeleted => self.read_deleted(request, context),
             Ask::PermanentlyDelete => {
                 let zendesk = &context.settings.zendesk;

@@ -149,32 +149,6 @@ impl Support {
         }
     }
 
-    /// Deleted users, softly or for good, by cursor: as many as a page has, after the last one seen.
-    pub(super) fn list_deleted(&self, request: &Request, context: &Context) -> Reply {
-        let after = request
-            .query("page[after]")
-            .unwrap_or_else(|| "0".to_owned());
-        let Ok(after) = after.parse::<u64>() else {
-            return answers::bad_id();
-        };
-        let size = request.query("page[size]");
-        let size = size.and_then(|size| size.parse().ok()).unwrap_or(LIST_MAX);
-        let mut rest = self
-            .users
-            .range(after.saturating_add(1)..)
-            .filter(|(_, user)| user.state != State::Active)
-            .map(|(_, user)| aged(user, context))
-            .filter(|user| user.state == State::PermanentlyDeleted || is_listed(user, context));
-        let page: Vec<User> = rest.by_ref().take(size.clamp(1, LIST_MAX)).collect();
-        let last = page.last().map(|user| user.id.as_str());
-        let users = page
-            .iter()
-            .map(|user| shown_deleted(user, request, context));
-        let users: Vec<Value> = users.collect();
-        let meta = json!({"has_more": rest.next().is_some(), "after_cursor": last});
-        json(200, &json!({"deleted_users": users, "meta": meta}))
-    }
-
     pub(super) fn read_deleted(&self, request: &Request, context: &Context) -> Reply {
         match self.user(request, context) {
             Some(user) if is_listed(&user, context) => {
@@ -229,8 +203,7 @@ impl Support {
     }
 }
 
-/// Whether the aged `user` is softly deleted and listed so, which takes a while from the request
-/// that did it.
+/// Whether the aged `user` is softly deleted, and for long enough to be listed so.
 fn is_listed(user: &User, context: &Context) -> bool {
     let delay = context.settings.zendesk.listing_delay;
     let listed = user

@@ -146,7 +146,9 @@ requests = "100000/1s"
 
     /// Changes the weather of the tenant `default`; quotas of the sandbox are wide by default here.
     pub(crate) fn settings(&self, change: Value) {
-        self.sandbox().change_settings("default", change).unwrap();
+        self.sandbox()
+            .with(|sandbox, now| sandbox.change("", change, now))
+            .unwrap();
     }
 
     /// Quotas that never refuse.
@@ -160,7 +162,9 @@ requests = "100000/1s"
 
     pub(crate) fn seed(&self, seed: Value) {
         let seed: Seed = serde_json::from_value(seed).unwrap();
-        self.sandbox().seed(&seed).unwrap();
+        self.sandbox()
+            .with(|sandbox, now| sandbox.seed(&seed, now))
+            .unwrap();
     }
 
     /// Active end users of Zendesk with these ids.
@@ -198,7 +202,7 @@ requests = "100000/1s"
     }
 
     pub(crate) fn users(&self) -> Vec<UserState> {
-        self.sandbox().users(None)
+        self.sandbox().with(|sandbox, now| sandbox.users(None, now))
     }
 
     /// The program, to be called in the world's folder and with nothing of this machine's
