@@ -140,7 +140,7 @@ fn check_users(ledger: &Path, state: &LedgerState) -> Result<(), CliError> {
         };
         let problem = match provider::check_id(header.provider)(id.as_str()) {
             Ok(checked) if checked == id.as_str() => return Ok(()),
-            Ok(_) => "it is not written as it would be sent".to_owned(),
+            Ok(_) => "it is not written as it would be sent",
             Err(problem) => problem.reason,
         };
         let what = format!(

@@ -11,10 +11,10 @@ use super::error::Mistake;
 use super::limits;
 use super::secret::SecretSource;
 use super::table::KeyTable;
-use super::urls::{SUNCO_REGIONS, ZOHO_DATA_CENTERS, base_url, zendesk};
 use crate::domain::{AccountLimits, AccountName, Action, ProviderKind};
 use crate::provider::{
-    ProviderSettings, SuncoSettings, ZendeskCredentials, ZendeskSettings, ZohoSettings,
+    ProviderSettings, SuncoSettings, ZOHO_DATA_CENTERS, ZendeskCredentials, ZendeskSettings,
+    ZohoSettings, base_url,
 };
 
 /// The longest name of an account, in characters; it stands in every line of a ledger.
@@ -50,8 +50,7 @@ pub(super) fn keys(provider: ProviderKind) -> impl Iterator<Item = &'static str>
     own.split(' ').chain(["action", "limits"])
 }
 
-/// One account. `S` is [`SecretSource`] while its secrets are unread, then [`SecretString`]. Its
-/// `Debug` text shows no secret.
+/// One account. `S` is [`SecretSource`] while its secrets are unread. No secret in its `Debug`.
 #[derive(Debug, Clone)]
 pub struct AccountSettings<S = SecretString> {
     /// Its name, which rows and reports use.
@@ -96,8 +95,7 @@ impl<S> AccountSettings<S> {
         })
     }
 
-    /// The tenant; `None`: the configuration does not show it (one Zoho accounts server serves many
-    /// organisations).
+    /// The tenant; `None`: one Zoho accounts server serves many, so the configuration does not show it.
     pub fn tenant(&self) -> Option<String> {
         self.places()
             .next()
@@ -219,7 +217,11 @@ fn address(table: KeyTable<'_>, keys: &[&'static str], path: &str) -> Result<Url
     let text = table.text(key)?.unwrap_or_default();
     let url = match key {
         "region" => base_url(table.choice(key, &SUNCO_REGIONS)?.unwrap_or_default()),
-        "data_center" => base_url(table.choice(key, &ZOHO_DATA_CENTERS)?.unwrap_or_default()),
+        "data_center" => {
+            let servers = ZOHO_DATA_CENTERS.map(|(name, accounts, _)| (name, accounts));
+            let server = table.choice(key, &servers)?.unwrap_or_default();
+            base_url(&format!("https://{server}"))
+        }
         "subdomain" => zendesk(&text, path),
         _ => base_url(&text),
     };
@@ -282,4 +284,28 @@ fn zoho_version(table: KeyTable<'_>) -> Result<String, Mistake> {
     let versions = choices(&ZOHO_VERSIONS, |version| version);
     let version = table.choice("version", &versions)?;
     Ok(version.unwrap_or("v8").to_owned())
+}
+
+/// Sunshine Conversations' regions and their addresses, see
+/// <https://developer.zendesk.com/api-reference/conversations/#regions>.
+const SUNCO_REGIONS: [(&str, &str); 2] = [
+    ("us", "https://api.smooch.io"),
+    ("eu", "https://api.eu-1.smooch.io"),
+];
+
+/// The longest DNS label, see RFC 1035, section 2.3.4.
+const LABEL_CHARS_MAX: usize = 63;
+
+/// `https://{subdomain}.zendesk.com` with `path` behind it.
+fn zendesk(subdomain: &str, path: &str) -> Result<Url, &'static str> {
+    // One label of a host name (RFC 1123, section 2.1).
+    let label = subdomain.trim().to_ascii_lowercase();
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    let is_label = (1..=LABEL_CHARS_MAX).contains(&label.len()) && label.bytes().all(is_part);
+    let url = Url::parse(&format!("https://{label}.zendesk.com{path}")).ok();
+    url.filter(|_| is_label && !label.starts_with('-') && !label.ends_with('-'))
+        .ok_or(
+            "it is no subdomain; of `https://acme.zendesk.com` write only `acme`: letters, digits and \
+             inner hyphens, at most 63",
+        )
 }

@@ -53,9 +53,8 @@ pub(super) fn run(words: &[String], limit: Duration) -> Result<Vec<u8>, Mistake>
     }
 }
 
-/// Reads the output of `child`, at most a byte too much, and awaits its end for `limit` at most. Its
-/// end is enough: what it leaves behind, an agent say, may hold the output open for as long as it
-/// likes.
+/// Reads the output of `child`, at most a byte too much, and awaits its end for `limit` at most. What
+/// it leaves behind, an agent say, may hold the output open for as long as it likes.
 fn follow(child: &mut Child, limit: Duration) -> io::Result<(Vec<u8>, Option<ExitStatus>)> {
     let Some(stdout) = child.stdout.take() else {
         return Err(io::Error::other("its output is not connected"));

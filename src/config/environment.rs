@@ -107,8 +107,7 @@ fn check(provider: ProviderKind, table: &DeTable<'_>) -> Result<AccountOutline, 
     AccountOutline::check(name, provider, table).map_err(|mistake| error(provider, mistake))
 }
 
-/// The variables of `provider` that are set, as the table of an account. CI systems set what is
-/// missing to nothing, so a blank one is not set.
+/// The variables of `provider` that are set, as an account's table. A blank one is not set.
 fn table(provider: ProviderKind, lookup: Lookup<'_>) -> DeTable<'static> {
     let prefix = written(Some(provider), "");
     let mut table = DeTable::new();

@@ -10,12 +10,10 @@ use thiserror::Error as ThisError;
 
 use super::locate::FILE_NAME;
 
-/// A file's path, the number of a line, that line with everything blanked out but the key, and which
-/// of its characters are meant.
+/// A file's path, a line's number, the line blanked out but the key, and which characters are meant.
 pub type MarkedLine = (String, u64, String, Range<usize>);
 
-/// Why there are no settings. Nothing here holds a secret, not even the line that an error points
-/// into.
+/// Why there are no settings. Nothing here holds a secret, not even the line that is shown.
 #[derive(Debug, ThisError)]
 #[error("{what}")]
 pub struct ConfigError {

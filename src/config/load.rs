@@ -30,8 +30,7 @@ const DENY_TENANTS: &str = "deny_tenants";
 pub struct Outline {
     /// The accounts, sorted by name when they come from a file. Never empty.
     pub accounts: Vec<AccountOutline>,
-    /// `deny_tenants`: nothing is deleted at a tenant whose name holds one of these words, in any
-    /// case.
+    /// `deny_tenants`: nothing is deleted at tenants whose names hold such a word, in any case.
     pub deny_tenants: Vec<String>,
     /// The file; `None`: the environment's variables.
     document: Option<Document>,
@@ -49,10 +48,6 @@ struct Document {
 
 /// Loads everything but the secrets, from `file` or else from the environment's variables: no variable
 /// that holds a secret needs to be set, no secret's file is opened, no command started.
-///
-/// # Errors
-///
-/// Whatever is wrong, with its place.
 pub fn load_outline(file: Option<&Path>, lookup: Lookup<'_>) -> Result<Outline, ConfigError> {
     if let Some(path) = file {
         return Document::read(path)?.outline();
@@ -69,11 +64,7 @@ pub fn load_outline(file: Option<&Path>, lookup: Lookup<'_>) -> Result<Outline, 
 impl Outline {
     /// The accounts that are `used`, their secrets read. Those of others are not: no command of
     /// theirs runs.
-    ///
-    /// # Errors
-    ///
-    /// A secret that is missing, empty or cannot be read; a file with commands that others may
-    /// write.
+    /// A file with commands that others may write is refused.
     pub fn read(
         &self,
         used: impl Fn(&AccountName) -> bool,
@@ -235,8 +226,7 @@ impl Document {
         self.at(error, &(start..start + key.len()), &(at..at + 1))
     }
 
-    /// `error` with its place: the line in which the bytes `marked` begin. As values may be secrets, it
-    /// is blanked out but for the bytes `shown`.
+    /// `error` with the line in which the bytes `marked` begin, blanked out but for the bytes `shown`.
     fn at(
         &self,
         mut error: ConfigError,
@@ -316,8 +306,7 @@ fn count_lines(bytes: &[u8]) -> usize {
     bytes.split(|byte| *byte == b'\n').count() - 1
 }
 
-/// Refuses the file at `path`, if anybody but this user and root owns it or may write it. As with
-/// ssh and git, such a file runs no command.
+/// Refuses a file that others own or may write: as with ssh and git, it runs no command.
 fn check_trusted(metadata: &Metadata, path: &Path) -> Result<(), ConfigError> {
     use std::os::unix::fs::MetadataExt as _;
 

@@ -15,10 +15,7 @@ const XDG_FOLDER: &str = "userpurge";
 
 /// The file that holds the configuration: that of `--config`; else `userpurge.toml` in `folder`; else
 /// the same in the XDG configuration folder. `None`: the environment's variables.
-///
-/// # Errors
-///
-/// A file that cannot be asked for, or nothing anywhere.
+/// Nothing anywhere is an error.
 pub fn locate(
     config: Option<&Path>,
     folder: &Path,

@@ -19,7 +19,6 @@ mod load;
 mod locate;
 mod secret;
 mod table;
-mod urls;
 
 pub use account::{AccountOutline, AccountSettings, SECRET_KEYS};
 pub use environment::{Lookup, VARIABLES, process_variable};
@@ -28,4 +27,3 @@ pub use limits::CONCURRENCY_MAX;
 pub use load::{Outline, load_outline};
 pub use locate::{FILE_NAME, locate};
 pub use secret::SecretSource;
-pub use urls::ZOHO_DATA_CENTERS;

@@ -10,21 +10,20 @@ pub struct IdProblem {
     /// A stable word for tables and tests, e.g. `scientific_notation`.
     pub code: &'static str,
     /// What is wrong and how to mend it, as a lower-case fragment.
-    pub reason: String,
+    pub reason: &'static str,
 }
 
 impl fmt::Display for IdProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.reason)
+        f.write_str(self.reason)
     }
 }
 
 /// The digits a float, and so a spreadsheet, keeps.
 const FLOAT_DIGITS: usize = 15;
 
-/// Whether the digits of `text` end as a spreadsheet leaves them that kept fifteen and put zeros
-/// for the rest: more than fifteen, and three zeros at the end. One in a thousand true ids ends so
-/// as well.
+/// Whether the digits of `text` end as a spreadsheet leaves them that kept fifteen: more than these,
+/// and three zeros at the end. One in a thousand true ids ends so as well.
 pub fn looks_rounded(text: &str) -> bool {
     text.len() > FLOAT_DIGITS && text.ends_with("000")
 }
@@ -46,8 +45,7 @@ pub struct AccountPolicy {
     /// Whether an id may begin or end with a blank. Then blanks that were taken off one are no
     /// matter of tidiness: with and without them are two users.
     pub blanks_count: fn(&str) -> bool,
-    /// Whether all ids of one org have as many digits, of which the last are seldom zeros. Then a
-    /// column of them shows damage that no single id does.
+    /// Whether all ids of one org have as many digits: then a column shows damage that no id does.
     pub ids_alike: bool,
 }
 

@@ -48,7 +48,7 @@ pub(crate) use ids::holds_several_ids;
 pub use lines::ROW_BYTES_MAX;
 pub use mapping::Columns;
 pub use row::{Field, RowProblem};
-pub(crate) use row::{closest, did_you_mean, is_harmless, trim_cell};
+pub(crate) use row::{closest, did_you_mean, trim_cell};
 pub use source::{InputSource, ReadOptions, Resolved};
 pub use spool::spool;
 pub use table::InputTable;

@@ -161,7 +161,7 @@ pub(super) fn is_blank(c: char) -> bool {
 
 /// Whether `text` can be repeated wherever a person may read it: it is made of digits and the
 /// signs of a number alone, such as `5.54E+17`, and so names nobody.
-pub(crate) fn is_harmless(text: &str) -> bool {
+fn is_harmless(text: &str) -> bool {
     !text.is_empty()
         && text
             .bytes()

@@ -117,10 +117,8 @@ impl Lane {
             return;
         };
         self.reach.at_work = true;
-        let jobs_max = self.accounts[index]
-            .provider
-            .bulk()
-            .map_or(0, Bulk::jobs_max);
+        let bulk = self.accounts[index].provider.bulk();
+        let jobs_max = bulk.map_or(0, |bulk| bulk.many().jobs_max);
         let jobs_max = self.limits.share_of(jobs_max);
         let size = self.rows_begun_max() as usize;
         let account = &mut self.accounts[index];
@@ -160,11 +158,12 @@ impl Lane {
                 continue;
             };
             for step in action.steps() {
-                let bulk = provider.bulk().filter(|bulk| bulk.takes(*step));
+                let many = provider.bulk().map(Bulk::many);
+                let many = many.filter(|many| many.step == *step);
                 // Who stands is read, and the job begun, for as many at once.
-                let users = bulk.map_or(1, |bulk| bulk.users_max().max(1) as u64);
+                let users = many.map_or(1, |many| many.users_max as u64);
                 more(Some(*step), rows.div_ceil(users));
-                if bulk.is_some() {
+                if many.is_some() {
                     more(None, rows.div_ceil(users));
                 }
             }

@@ -8,7 +8,7 @@ use super::rows::Heard;
 use super::tokens::Granted;
 use super::{Effect, Lane, Now, RequestError};
 use crate::domain::{Entry, Quota, Requested, Said, StopKind};
-use crate::provider::{Moment, Reply, Scope, Verdict};
+use crate::provider::{Reply, Scope, Transient, Verdict};
 use crate::transport::{Failure, TransportError};
 
 /// So many tokens in a row may be rejected for one request before its account stops.
@@ -124,7 +124,7 @@ impl Lane {
         let class = match verdict {
             Verdict::TokenRejected(_) => ("token_rejected", false),
             Verdict::Account(..) => ("account_stopped", false),
-            Verdict::Moment(moment, _) => (moment.name(), moment.in_doubt()),
+            Verdict::Transient(moment, _) => (moment.name(), moment.in_doubt()),
             Verdict::Row(..) | Verdict::Look(..) => ("unrecognised", false),
         };
         let tokens = &mut self.accounts[request.account].tokens;
@@ -136,16 +136,16 @@ impl Lane {
         };
         let (Verdict::TokenRejected(detail)
         | Verdict::Account(_, detail)
-        | Verdict::Moment(_, detail)
+        | Verdict::Transient(_, detail)
         | Verdict::Row(_, detail)
         | Verdict::Look(_, detail)) = verdict;
         let heard = Heard::of(reply, detail.clone());
         self.note(&request, class, &heard, now);
         match verdict {
-            Verdict::Moment(moment, _) => self.passed(request, Some(*moment), class, heard, now),
+            Verdict::Transient(moment, _) => self.passed(request, Some(*moment), class, heard, now),
             // A read has no row to end; a provider that says so is not understood.
             Verdict::Row(..) | Verdict::Look(..) => {
-                self.passed(request, Some(Moment::Unrecognised), class, heard, now);
+                self.passed(request, Some(Transient::Unrecognised), class, heard, now);
             }
             Verdict::Account(reason, _) => {
                 self.not_begun(&request);
@@ -182,11 +182,12 @@ impl Lane {
         now: Now,
     ) {
         let (is_taken, is_theirs, has_limits) = match verdict {
-            Some(Verdict::Moment(Moment::Unrecognised | Moment::Unwell { .. }, _)) => {
-                (false, false, false)
-            }
-            Some(Verdict::Moment(Moment::Throttled { scope, .. }, detail)) => {
-                if let (Scope::AtOnce, Some(permit)) = (*scope, permit) {
+            Some(Verdict::Transient(
+                Transient::Unrecognised | Transient::ServerError { .. },
+                _,
+            )) => (false, false, false),
+            Some(Verdict::Transient(Transient::Throttled { scope, .. }, detail)) => {
+                if let (Scope::Concurrency, Some(permit)) = (*scope, permit) {
                     self.limits.too_many_at_once(permit, now.instant);
                 }
                 (false, true, detail.code.is_some())
@@ -242,7 +243,7 @@ impl Lane {
     pub(super) fn passed(
         &mut self,
         mut request: LaneRequest,
-        moment: Option<Moment>,
+        moment: Option<Transient>,
         (class, in_doubt): (&'static str, bool),
         heard: Heard,
         now: Now,
@@ -252,7 +253,7 @@ impl Lane {
         let is_bulk = matches!(request.purpose, Purpose::Bulk(_));
         if is_bulk {
             account.jobs.not_begun();
-            if matches!(moment, Some(Moment::Throttled { .. })) {
+            if matches!(moment, Some(Transient::Throttled { .. })) {
                 account.jobs.full(now.instant);
             }
         }

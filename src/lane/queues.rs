@@ -375,8 +375,9 @@ impl Lane {
         }
         let account = &mut self.accounts[index];
         let is_active = it.was_active();
-        let bulk = account.provider.bulk().filter(|bulk| bulk.takes(step));
-        if bulk.is_some() && is_active && !it.is_canary && !account.one_by_one {
+        let bulk = account.provider.bulk();
+        let is_for_many = bulk.is_some_and(|bulk| bulk.many().step == step);
+        if is_for_many && is_active && !it.is_canary && !account.one_by_one {
             let it = &mut account.queues[queue];
             // Those who are gathered first make room for all that jobs can hold.
             it.size = BULK_ROWS_IN_HAND_MAX;
@@ -392,7 +393,7 @@ impl Lane {
         let Some(bulk) = account.provider.bulk() else {
             return;
         };
-        let (least, most) = (bulk.users_min(), bulk.users_max().max(1));
+        let (least, most) = (bulk.many().users_min, bulk.many().users_max);
         let one_by_one = account.one_by_one;
         let it = &mut account.queues[queue];
         let is_last = it.is_empty() && it.looking == 0;

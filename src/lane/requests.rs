@@ -12,7 +12,7 @@ use thiserror::Error;
 
 use crate::domain::{JobId, Said, Step, StopKind, Task, UserId, UserState};
 use crate::provider::{
-    self, Detail, Identity, JobState, LookupFor, Moment, Provider, RateHints, Reply, RowEnd,
+    self, Detail, Identity, JobState, LookupFor, Provider, RateHints, Reply, RowEnd, Transient,
     Verdict,
 };
 use crate::transport::TransportError;
@@ -278,7 +278,7 @@ impl Purpose {
 }
 
 fn unrecognised() -> Verdict {
-    Verdict::Moment(Moment::Unrecognised, Detail::default())
+    Verdict::Transient(Transient::Unrecognised, Detail::default())
 }
 
 impl Aside {

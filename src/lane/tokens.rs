@@ -202,7 +202,7 @@ impl Tokens {
                 Err(NoAccess::Never(reason, said(None, detail)))
             }
             Err(
-                Verdict::Moment(_, detail)
+                Verdict::Transient(_, detail)
                 | Verdict::TokenRejected(detail)
                 | Verdict::Row(_, detail)
                 | Verdict::Look(_, detail),

@@ -9,7 +9,7 @@ use super::reach::PATIENCE_AT_WORK;
 use super::requests::{Flight, LaneRequest};
 use super::{Lane, Now, RequestError};
 use crate::domain::{Entry, Paused, Said, Step, StopKind};
-use crate::provider::{Moment, Reply, Scope};
+use crate::provider::{Reply, Scope, Transient};
 use crate::transport::{CONNECT_TIME_MAX, Failure, TransportError};
 
 /// An account that is throttled for so long without a word of how long, and without one answer that
@@ -30,7 +30,7 @@ impl Lane {
     pub(super) fn wait(
         &mut self,
         request: &mut LaneRequest,
-        moment: Option<Moment>,
+        moment: Option<Transient>,
         said: &Said,
         now: Now,
     ) -> Result<Duration, RequestError> {
@@ -43,14 +43,14 @@ impl Lane {
         match moment {
             // Fewer may be in flight from now on, and this one rests alone; unless others are in the
             // way: then all wait.
-            Some(Moment::Throttled {
-                scope: Scope::AtOnce,
+            Some(Transient::Throttled {
+                scope: Scope::Concurrency,
                 wait: None,
             }) if !self.limits.takes_none() => Ok(request.backoff.next_wait()),
-            Some(Moment::Throttled { scope, wait }) => {
+            Some(Transient::Throttled { scope, wait }) => {
                 let scope = match scope {
                     Scope::Endpoint => request.purpose.class().step(),
-                    Scope::Account | Scope::AtOnce => None,
+                    Scope::Account | Scope::Concurrency => None,
                 };
                 let (wait, reason) = match wait {
                     Some(wait) => (wait.max(TURNED_AWAY_WAIT_MIN), asked(wait)),
@@ -66,12 +66,16 @@ impl Lane {
                 self.hold(account, scope, (wait, reason), said, now)?;
                 Ok(Duration::ZERO)
             }
-            Some(Moment::Unwell { wait: Some(wait) }) => {
+            Some(Transient::ServerError { wait: Some(wait) }) => {
                 let at_least = wait.max(TURNED_AWAY_WAIT_MIN);
                 self.hold(account, None, (at_least, asked(wait)), said, now)?;
                 Ok(Duration::ZERO)
             }
-            Some(Moment::Unwell { wait: None } | Moment::Conflict | Moment::Unrecognised)
+            Some(
+                Transient::ServerError { wait: None }
+                | Transient::Conflict
+                | Transient::Unrecognised,
+            )
             | None => Ok(request.backoff.next_wait()),
         }
     }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use crate::domain::{
     AccountName, AccountPolicy, Action, Outcome, OutcomeEntry, ProviderKind, Record, TaskKey,
 };
-use crate::input::{Field, RowProblem, closest, did_you_mean, holds_several_ids, is_harmless};
+use crate::input::{Field, RowProblem, closest, did_you_mean, holds_several_ids};
 
 use super::outline::Why;
 use super::planner::{PlanError, Planner};
@@ -14,10 +14,6 @@ use super::protect::ProtectList;
 /// The longest reference that is carried along, in bytes: it stands in every line of the ledger
 /// that speaks of its row.
 const REFERENCE_BYTES_MAX: usize = 1024;
-
-/// The shortest text of a cell that is looked for in a reason, in bytes: one or two letters stand
-/// in any sentence and name nobody.
-const CELL_BYTES_MIN: usize = 3;
 
 /// What the options say of all rows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -316,10 +312,7 @@ fn id_of<'a>(record: &'a Record<'_>, policy: &AccountPolicy) -> Result<&'a str, 
                 .to_owned(),
         ));
     }
-    let id = checked.map_err(|problem| {
-        let reason = without_cell(problem.reason, &record.id);
-        invalid(Field::Id, problem.code, reason)
-    })?;
+    let id = checked.map_err(|it| invalid(Field::Id, it.code, it.reason.to_owned()))?;
     if record.trimmed && (policy.blanks_count)(id) {
         let reason = format!(
             "there are blanks around the id, and an id of {} may have some: with and without them are \
@@ -329,17 +322,6 @@ fn id_of<'a>(record: &'a Record<'_>, policy: &AccountPolicy) -> Result<&'a str, 
         return Err(invalid(Field::Id, "blanks_around", reason));
     }
     Ok(id)
-}
-
-/// `reason` without the text of the cell, unless that is a number and can be nobody's name: a
-/// wrong column may hold names and addresses, and reasons go into the ledger.
-///
-/// A provider's rule is trusted to keep to this by itself; here it is made sure of.
-fn without_cell(reason: String, cell: &str) -> String {
-    if cell.len() < CELL_BYTES_MIN || is_harmless(cell) || !reason.contains(cell) {
-        return reason;
-    }
-    reason.replace(cell, "…")
 }
 
 fn check_reference(reference: &str) -> Result<(), Why> {
@@ -357,17 +339,4 @@ fn check_reference(reference: &str) -> Result<(), Why> {
 
 fn invalid(field: Field, code: &'static str, reason: String) -> Why {
     Why::new(Outcome::Invalid, field, code, reason)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::without_cell;
-
-    #[test]
-    fn a_reason_may_repeat_a_number_and_nothing_else() {
-        let kept = "`5.54E+17` has lost its digits";
-        assert_eq!(without_cell(kept.to_owned(), "5.54E+17"), kept);
-        let told = without_cell("`Bob` is no id".to_owned(), "Bob");
-        assert_eq!(told, "`…` is no id");
-    }
 }

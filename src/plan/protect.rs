@@ -147,7 +147,7 @@ impl ProtectList {
             Some(problem) if !fits_one || is_damaged => Err(problem),
             None if is_broken(text) && text.contains(['e', 'E', ',', '.']) => Err(IdProblem {
                 code: "broken_number",
-                reason: "a spreadsheet took the id for a number, so its digits are lost".to_owned(),
+                reason: "a spreadsheet took the id for a number, so its digits are lost",
             }),
             Some(_) | None => {
                 self.count += usize::from(self.ids.insert(text.into()));

@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::body::{Body, Object, text};
-use super::{BuildError, Detail, Moment, Reply, Token, Verdict};
+use super::{BuildError, Detail, Reply, Token, Transient, Verdict, verdict};
 use crate::domain::{Quota, StopKind};
 
 /// Refuses a setting that would make a broken header or a broken request: an empty one, or one
@@ -33,8 +33,7 @@ pub(super) fn basic(name: &str, password: &SecretString) -> HeaderValue {
     sensitive(&format!("Basic {}", STANDARD.encode(pair))).unwrap_or(EMPTY)
 }
 
-/// `scheme` with this token. A token that cannot stand in a header gives an empty header, which
-/// every server rejects like a wrong token.
+/// `scheme` with this token; an empty header, which servers reject, if it cannot stand in one.
 pub(super) fn token(scheme: &str, token: &SecretString) -> HeaderValue {
     sensitive(&format!("{scheme} {}", token.expose_secret())).unwrap_or(EMPTY)
 }
@@ -61,8 +60,7 @@ fn sensitive(text: &str) -> Option<HeaderValue> {
 /// The longest life of a token taken; one that claims more is asked for anew by then.
 const LIFE_MAX: Duration = Quota::SPAN_MAX;
 
-/// The longest token taken. It stands in a header of every request, and servers take some 8 kB of
-/// all headers together.
+/// The longest token taken: servers take some 8 kB of all headers together.
 const TOKEN_BYTES_MAX: usize = 4_096;
 
 /// The access token in `answer`; `None`: there is none, or none that can stand in a header.
@@ -99,7 +97,7 @@ pub(super) fn minted(
     if matches!(reply.status, 300..=399) {
         let what =
             "the token address redirects, which it never does; look at the address in the settings";
-        return Err(wrong_place(Detail::ours("redirect", what)));
+        return Err(verdict::condemned(StopKind::WrongTenant, "redirect", what));
     }
     let body = Body::of(reply);
     let Some(answer) = body.object() else {
@@ -119,33 +117,27 @@ pub(super) fn minted(
     })
 }
 
-/// The token server's address is wrong, or its answer names a place that the token must not be sent to.
-pub(super) fn wrong_place(detail: Detail) -> Verdict {
-    Verdict::Account(StopKind::WrongTenant, detail)
-}
-
-/// Too many tokens were asked for, or the server is unwell.
+/// Too many tokens were asked for, or the server has an error.
 pub(super) fn later(detail: Detail) -> Verdict {
-    Verdict::Moment(Moment::Unwell { wait: None }, detail)
+    Verdict::Transient(Transient::ServerError { wait: None }, detail)
 }
 
-/// What an answer means that is no JSON object: only addresses that do not exist stay as they
-/// are, everything else passes.
+/// What an answer means that is no JSON object: only a wrong address stays as it is.
 fn no_object(reply: &Reply, body: &Body<'_>) -> Verdict {
     let http = format!("HTTP {} from the token address", reply.status);
     match reply.status {
-        404 | 405 | 410 => wrong_place(Detail::ours(
-            "no_token_endpoint",
-            format!("{http}; look at the address in the settings"),
-        )),
-        401 | 403 if !matches!(body, Body::Markup) => Verdict::Account(
-            StopKind::CredentialsRejected,
-            Detail::ours("token_refused", format!("{http}, without a word why")),
-        ),
-        _ => later(Detail::ours(
-            "no_token",
-            format!("{http}, with something that is not its JSON"),
-        )),
+        404 | 405 | 410 => {
+            let what = format!("{http}; look at the address in the settings");
+            verdict::condemned(StopKind::WrongTenant, "no_token_endpoint", what)
+        }
+        401 | 403 if !matches!(body, Body::Markup) => {
+            let what = format!("{http}, without a word why");
+            verdict::condemned(StopKind::CredentialsRejected, "token_refused", what)
+        }
+        _ => {
+            let what = format!("{http}, with something that is not its JSON");
+            later(Detail::ours("no_token", what))
+        }
     }
 }
 

@@ -7,9 +7,8 @@ use serde_json::{Map, Value};
 
 use super::Reply;
 
-/// The most values a body may hold. A value takes up some twenty times the bytes it came in, so a
-/// body within its own bound could still fill the memory. The largest honest answer, a hundred full
-/// Zendesk users, has some 30,000.
+/// The most values a body may hold: each takes some twenty times its bytes. The largest honest answer,
+/// a hundred full Zendesk users, has some 30,000.
 const VALUES_MAX: usize = 100_000;
 
 pub(super) type Object = Map<String, Value>;

@@ -49,8 +49,7 @@ pub enum ZendeskCredentials<S = SecretString> {
 /// Sunshine Conversations.
 #[derive(Debug, Clone)]
 pub struct SuncoSettings<S = SecretString> {
-    /// `https://api.smooch.io`, `https://api.eu-1.smooch.io`, `https://{subdomain}.zendesk.com/sc`,
-    /// or what stands in for it.
+    /// `https://api.smooch.io`, `https://{subdomain}.zendesk.com/sc`, or what stands in for it.
     pub base_url: Url,
     /// The app whose users are meant.
     pub app_id: String,
@@ -100,8 +99,7 @@ impl<S> ProviderSettings<S> {
         }
     }
 
-    /// The same settings, with what `read` makes of each secret. It is also given the secret's key
-    /// in the configuration.
+    /// The same settings, with what `read` makes of each secret and its key in the configuration.
     pub fn try_map<T, E>(
         &self,
         mut read: impl FnMut(&'static str, &S) -> Result<T, E>,
@@ -142,8 +140,7 @@ impl<S> ProviderSettings<S> {
     }
 }
 
-/// Why no provider can be built of the settings. It repeats no value: that may be a secret, or hold
-/// one.
+/// Why no provider can be built of the settings. It repeats no value, which may be a secret.
 #[derive(Debug, Error)]
 #[error("`{setting}` {problem}")]
 pub struct BuildError {
@@ -162,8 +159,7 @@ pub fn build(settings: ProviderSettings) -> Result<Box<dyn Provider>, BuildError
     })
 }
 
-/// A provider's rule for user ids, for a whole kind of account: trimmed text of a cell → the
-/// part of it that is the id to send.
+/// A provider's rule for user ids: trimmed text of a cell → the part of it that is the id to send.
 pub fn check_id(kind: ProviderKind) -> fn(&str) -> Result<&str, IdProblem> {
     match kind {
         ProviderKind::Zendesk => zendesk::check_id,

@@ -8,8 +8,8 @@ use ::http::{HeaderMap, HeaderValue};
 use secrecy::SecretString;
 use url::Url;
 
-use super::{Detail, Reply, Request, Verdict};
-use crate::domain::{JobId, ProviderKind, Quota, Step, UserId, UserState};
+use super::{Detail, Reply, Request, Verdict, verdict};
+use crate::domain::{JobId, Many, ProviderKind, Quota, Step, StopKind, UserId, UserState, named};
 
 /// A provider, as one account uses it. Pure: see the [module](super) for what it must do.
 pub trait Provider: Send + Sync + fmt::Debug {
@@ -22,8 +22,7 @@ pub trait Provider: Send + Sync + fmt::Debug {
     /// Who are we: the read that tells the caller and the tenant.
     fn identify(&self, access: &Access) -> Request;
 
-    /// Reads the answer to [`Provider::identify`]. Never `Ok` for an anonymous caller. An `Err` is
-    /// about the account, the moment or the token.
+    /// Reads the answer to [`Provider::identify`]; never `Ok` for an anonymous caller.
     fn identified(&self, access: &Access, reply: &Reply) -> Result<Identity, Verdict>;
 
     /// The deleting request of `step` for `id`. It panics for a step that none of this provider's actions
@@ -33,22 +32,20 @@ pub trait Provider: Send + Sync + fmt::Debug {
     /// What the answer to [`Provider::step`] means.
     fn judge(&self, step: Step, id: &UserId, reply: &Reply) -> Verdict;
 
-    /// Which lookup tells, before `step`, who is of a protected role; `None`: the provider has none, or
-    /// there are no roles.
-    fn lookup_before(&self, step: Step) -> Option<LookupFor>;
+    /// Which lookup tells, before `step`, who is of a protected role; `None`: none does, or needs to.
+    fn lookup_before(&self, _step: Step) -> Option<LookupFor> {
+        None
+    }
 
     /// How many users one lookup takes; 0: the provider has none for `purpose`.
     fn lookup_max(&self, purpose: LookupFor) -> usize;
 
-    /// The read that tells how `ids` stand: at least one and at most
-    /// [`lookup_max`](Provider::lookup_max) users, none of them twice.
+    /// The read that tells how `ids` stand: one to [`lookup_max`](Provider::lookup_max) different users.
     fn lookup(&self, access: &Access, purpose: LookupFor, ids: &[UserId]) -> Request;
 
     /// Reads the answer to [`Provider::lookup`]: how each of `ids` stands, in their order.
-    /// `primary_contact`: what [`PrimaryContact::found`] gave; `None`: nobody is known to be it. An
-    /// `Err` is about the account, the moment or the token; also for an answer that names a user who is
-    /// not in `ids`, and for one that is only a part: the users who are missing there would be taken
-    /// for deleted.
+    /// `primary_contact`: what [`PrimaryContact::found`] gave. An `Err` is never about a row; also for
+    /// an answer that names others, or is only a part: who is missing there would be taken for deleted.
     fn looked_up(
         &self,
         purpose: LookupFor,
@@ -57,8 +54,7 @@ pub trait Provider: Send + Sync + fmt::Debug {
         reply: &Reply,
     ) -> Result<Vec<UserState>, Verdict>;
 
-    /// How to ask for the one user whose role no field of their own tells; `None`: there is no such
-    /// role.
+    /// How to ask for the one user whose role no field of their own tells; `None`: there is none.
     fn primary_contact(&self) -> Option<&dyn PrimaryContact> {
         None
     }
@@ -73,71 +69,59 @@ pub trait Provider: Send + Sync + fmt::Debug {
     }
 
     /// What the headers of any answer say of limits. `step`: of which request; `None`: a read.
-    fn rate_hints(&self, step: Option<Step>, headers: &HeaderMap) -> RateHints;
+    fn rate_hints(&self, _step: Option<Step>, _headers: &HeaderMap) -> RateHints {
+        RateHints::default()
+    }
 
-    /// The request for a token; called only under [`Authorize::Token`].
-    fn mint(&self) -> Request;
+    /// The request for a token. It panics for credentials that need none: this and what follows is
+    /// called only under [`Authorize::Token`].
+    fn mint(&self) -> Request {
+        unreachable!("these credentials need no token")
+    }
 
-    /// Reads the answer to [`Provider::mint`]. [`Verdict::Account`]: asking again changes nothing;
-    /// [`Verdict::Moment`]: ask again later.
-    fn minted(&self, reply: &Reply) -> Result<Token, Verdict>;
+    /// Reads the answer to [`Provider::mint`]; after [`Verdict::Account`], asking again changes nothing.
+    fn minted(&self, _reply: &Reply) -> Result<Token, Verdict> {
+        let (code, what) = ("no_tokens", "these credentials need no token");
+        Err(verdict::condemned(
+            StopKind::CredentialsRejected,
+            code,
+            what,
+        ))
+    }
 
     /// The access that `token` gives; `None`: it names a place that no token may be sent to. One
     /// that was kept between processes is held to that like a fresh one.
-    fn access(&self, token: &Token) -> Option<Access>;
-}
-
-/// Why users are looked up. It decides which read is sent, and how many users one read takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum LookupFor {
-    /// Before a step that deletes active users: who is [`Active`](UserState::Active), and of which
-    /// role. All others need no protection.
-    Roles,
-    /// Before a step that deletes soft-deleted users, about each of them who is not active: who is
-    /// [`SoftDeleted`](UserState::SoftDeleted), and of which role. All others need no protection.
-    SoftDeletedRoles,
-    /// After [`Verdict::Look`], or after requests without an answer: how one user stands.
-    /// [`RowEnd::after_lookup`](super::RowEnd::after_lookup) settles the step by it.
-    UnclearAnswer,
-    /// After the fact: how users stand who were deleted.
-    Verification,
-    /// More proof about one user of whom [`Verification`](LookupFor::Verification) did not tell enough
-    /// ([`UserState::finding`] is `None`).
-    CloserVerification,
-    /// The last proof, where even [`CloserVerification`](LookupFor::CloserVerification) did not tell
-    /// enough.
-    ClosestVerification,
-}
-
-impl LookupFor {
-    /// Every purpose.
-    pub const ALL: [Self; 6] = [
-        Self::Roles,
-        Self::SoftDeletedRoles,
-        Self::UnclearAnswer,
-        Self::Verification,
-        Self::CloserVerification,
-        Self::ClosestVerification,
-    ];
-
-    /// The word for such a request in ledgers.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Roles => "roles",
-            Self::SoftDeletedRoles => "role",
-            Self::UnclearAnswer => "user",
-            Self::Verification => "standing",
-            Self::CloserVerification => "erasure",
-            Self::ClosestVerification => "deleted",
-        }
+    fn access(&self, _token: &Token) -> Option<Access> {
+        None
     }
 }
 
-/// The one user who has a role by what the tenant says of itself, and by no field of their own: asked
-/// for once, before any user is looked up.
-///
-/// Not every caller may ask, and the run of one who may not goes on. So this is for a role whose user
-/// the provider itself refuses to delete.
+named! {
+    /// Why users are looked up. It decides which read is sent, and how many users one read takes. The
+    /// name is the word for such a request in ledgers.
+    pub enum LookupFor {
+        /// Before a step that deletes active users: who is [`Active`](UserState::Active), and of which
+        /// role. All others need no protection.
+        Roles = "roles",
+        /// Before a step that deletes soft-deleted users, about each of them who is not active: who is
+        /// [`SoftDeleted`](UserState::SoftDeleted), and of which role. All others need no protection.
+        SoftDeletedRoles = "role",
+        /// After [`Verdict::Look`], or after requests without an answer: how one user stands.
+        /// [`RowEnd::after_lookup`](super::RowEnd::after_lookup) settles the step by it.
+        UnclearAnswer = "user",
+        /// After the fact: how users stand who were deleted.
+        Verification = "standing",
+        /// More proof about one user of whom [`Verification`](LookupFor::Verification) did not tell enough
+        /// ([`UserState::finding`] is `None`).
+        CloserVerification = "erasure",
+        /// The last proof, where even [`CloserVerification`](LookupFor::CloserVerification) did not tell
+        /// enough.
+        ClosestVerification = "deleted",
+    }
+}
+
+/// The one user who has a role by what the tenant says of itself: asked for once, before any user is
+/// looked up. A caller who may not ask goes on, so the provider itself must refuse to delete that user.
 pub trait PrimaryContact: Send + Sync {
     /// What the role is called.
     fn role(&self) -> &'static str;
@@ -146,37 +130,24 @@ pub trait PrimaryContact: Send + Sync {
     fn request(&self, access: &Access) -> Request;
 
     /// Reads the answer: what [`Provider::looked_up`] knows that user by. `None`: it names nobody. An
-    /// `Err` is about the account, the moment or the token. One with
-    /// [`StopKind::NotPermitted`](crate::domain::StopKind::NotPermitted) is of this read alone.
+    /// `Err` with `StopKind::NotPermitted` is of this read alone.
     fn found(&self, reply: &Reply) -> Result<Option<String>, Verdict>;
 
     /// What it means that nobody is known to have it, for a person.
     fn unknown_note(&self) -> &'static str;
 }
 
-/// Deleting many users with one request: the provider answers with a job, which it works through
-/// on its own time, and which is asked about until it ends.
-///
-/// A provider that has this has [`LookupFor::Roles`] before the same steps: only users whom that
-/// lookup showed as active go into a job. So one whom it does not list after the job is gone by it.
+/// Deleting many users with one request: the provider answers with a job, which is asked about until it
+/// ends. Only users whom [`LookupFor::Roles`] showed as active go into a job, so one who is not listed
+/// after it is gone by it.
 pub trait Bulk: Send + Sync {
-    /// Whether `step` can be done so.
-    fn takes(&self, step: Step) -> bool;
-
-    /// How many users one request takes.
-    fn users_max(&self) -> usize;
-
-    /// With fewer users than these a job gains nothing over single requests.
-    fn users_min(&self) -> usize;
-
-    /// How many jobs may be under way at once.
-    fn jobs_max(&self) -> usize;
+    /// The step that is done so, and for how many users in how many jobs.
+    fn many(&self) -> Many;
 
     /// The request that deletes `ids`.
     fn begin(&self, access: &Access, ids: &[UserId]) -> Request;
 
-    /// Reads the answer to [`Bulk::begin`]. [`Verdict::Row`] and [`Verdict::Look`]: this request is not
-    /// taken, and nothing was done.
+    /// Reads the answer to [`Bulk::begin`]. A verdict on a row means that nothing was done.
     fn begun(&self, reply: &Reply) -> Result<JobId, Verdict>;
 
     /// What the headers of an answer say of jobs; `None`: nothing.
@@ -207,8 +178,7 @@ pub struct JobsHint {
 pub enum JobState {
     /// It waits, or is worked through.
     UnderWay,
-    /// It ended, well or not; what it says of its users. Whoever it does not speak of, or not in a
-    /// way that is understood, is not here.
+    /// It ended; what it says of its users. Whoever it does not speak of clearly is not here.
     Ended(Vec<(UserId, ItemEnd)>),
 }
 
@@ -217,8 +187,7 @@ pub enum JobState {
 pub enum ItemEnd {
     /// Deleted.
     Deleted,
-    /// The provider would not, and says why; the user has to be looked at, as after
-    /// [`Verdict::Look`].
+    /// The provider would not, and says why; the user is looked at, as after [`Verdict::Look`].
     Refused(Detail),
 }
 
@@ -238,20 +207,12 @@ pub enum Authorize {
 }
 
 /// Where requests go, and with what authorization.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct Access {
     /// The base of every URL: scheme, host, port, and a path prefix if there is one.
     pub base: Url,
     /// The authorization header's value, marked sensitive.
     pub authorization: HeaderValue,
-}
-
-impl fmt::Debug for Access {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Access")
-            .field("base", &self.base.as_str())
-            .finish_non_exhaustive()
-    }
 }
 
 /// A token that was fetched.
@@ -278,8 +239,7 @@ pub struct Identity {
     pub role: Option<String>,
     /// Leading digits that every id of this org has; `None`: any id may pass.
     pub id_prefix: Option<String>,
-    /// What the caller lacks for the actions of this provider, each a sentence; empty: nothing
-    /// that could be seen.
+    /// What the caller lacks for this provider's actions, each a sentence; empty: nothing seen.
     pub lacks: Vec<String>,
 }
 

@@ -26,8 +26,7 @@ impl Detail {
     /// The longest message kept, in characters, the mark of a cut included.
     pub const MESSAGE_CHARS_MAX: usize = 200;
 
-    /// What a provider said. A `code` that is no plain word is no code; it is taken as the message
-    /// where there is none.
+    /// What a provider said. A `code` that is no plain word is the message where there is none.
     pub fn said(code: Option<&str>, message: Option<&str>) -> Self {
         let word = code.filter(|code| is_code(code));
         let text = message
@@ -76,8 +75,7 @@ impl Detail {
     }
 }
 
-/// A name or a role as it may be shown: on one line, without what moves a terminal's cursor, cut.
-/// It may name a person, so it is never kept.
+/// A name or a role as it may be shown: one line, cut. It may name a person, and is never kept.
 pub(super) fn shown(text: &str) -> String {
     let visible: String = text
         .chars()
@@ -142,8 +140,7 @@ fn cut(text: &str) -> String {
 
 /// `text` with every word that holds an at sign, also an encoded one, masked.
 fn masked(text: &str) -> String {
-    // Signs that cannot stand in an unquoted address, RFC 5322 `specials` and blanks. An
-    // apostrophe and a stroke can.
+    // Signs that cannot stand in an unquoted address, RFC 5322 `specials` and blanks.
     let is_border = |c: char| {
         c.is_whitespace() || matches!(c, '<' | '>' | '(' | ')' | '[' | ']' | ',' | ';' | ':' | '"')
     };

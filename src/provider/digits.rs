@@ -79,24 +79,20 @@ const MISTAKES: [Mistake; 15] = [
     ),
 ];
 
-/// Passes `text` if it is written as a whole number without a leading zero; else says which
-/// mistake it is.
+/// Passes `text` if it is a whole number without a leading zero; else says which mistake it is.
 pub(super) fn plain(text: &str) -> Result<(), IdProblem> {
     if is_digits(text) && !text.starts_with('0') {
         return Ok(());
     }
-    let known = MISTAKES.iter().find(|(fits, _, _)| fits(text));
-    let (code, reason) = known.map_or(
+    let mut fitting = MISTAKES.iter().filter(|(fits, _, _)| fits(text));
+    let (code, reason) = fitting.next().map_or(
         (
             "not_digits",
             "an id of this provider is digits only; name the column of the ids with --id-column",
         ),
         |(_, code, reason)| (*code, *reason),
     );
-    Err(IdProblem {
-        code,
-        reason: reason.to_owned(),
-    })
+    Err(IdProblem { code, reason })
 }
 
 fn is_digits(text: &str) -> bool {
@@ -142,9 +138,8 @@ fn is_scientific(text: &str) -> bool {
             .all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b','))
 }
 
-/// `6,164,068`, `6.164.068`, `6 164 068`, `6'164'068`: groups of three after the first, with one
-/// and the same sign between. A single point or comma before three digits is a decimal point as
-/// easily, and is told as that.
+/// `6,164,068`, `6 164 068`, `6'164'068`: groups of three after the first, with the same sign between.
+/// A single point or comma before three digits is told as a decimal point.
 fn is_grouped(text: &str) -> bool {
     let Some(separator) = text.chars().find(|c| !c.is_ascii_digit()) else {
         return false;

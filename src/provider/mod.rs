@@ -7,7 +7,7 @@
 //!
 //! - [`Provider::judge`] is total. Success needs the provider's own JSON, naming the same user
 //!   where the API gives it; an answer that is not recognisably the provider's is
-//!   [`Verdict::Moment`] with [`Moment::Unrecognised`], never a success and never "no such user".
+//!   [`Verdict::Transient`] with [`Transient::Unrecognised`], never a success and never "no such user".
 //! - It classifies by code and message, not by status. A 404 that speaks of a path or an app is
 //!   about the account ([`Verdict::Account`]), not about the row.
 //! - Where an answer alone cannot say (a refusal that may mean "deleted already"), it returns
@@ -42,6 +42,7 @@ mod verdict;
 mod zendesk;
 mod zoho;
 
+pub use address::{base_url, is_loopback};
 pub use build::{
     BuildError, ProviderSettings, SuncoSettings, ZendeskCredentials, ZendeskSettings, ZohoSettings,
     blanks_count, build, check_id, defaults, ids_alike,
@@ -52,4 +53,5 @@ pub use contract::{
 };
 pub use detail::Detail;
 pub use http::{Reply, Request};
-pub use verdict::{Moment, RowEnd, Scope, Verdict};
+pub use verdict::{RowEnd, Scope, Transient, Verdict};
+pub use zoho::ZOHO_DATA_CENTERS;

@@ -8,19 +8,16 @@ use ::http::{HeaderMap, header};
 
 use super::RateHint;
 
-/// The longest wait read from a header; anything longer is taken as this, a hundred years. It is
-/// there so that times can be reckoned with, and shorter than nothing a server asks in earnest:
-/// nothing may be sent earlier than it says.
+/// The longest wait read from a header, a hundred years: times can be reckoned with, and no server asks
+/// for more in earnest.
 pub(super) const WAIT_MAX: Duration = Duration::from_hours(24 * 365 * 100);
 
 /// The longest header value looked at, in bytes.
 const VALUE_BYTES_MAX: usize = 256;
 
 /// What `Retry-After` asks for, of several the longest: seconds, or an HTTP date less the answer's
-/// `Date`. A date in the past is zero. `None`: there is none, it cannot be read, or it is a date
-/// and the answer has no `Date` that can be; the transport sees to it that each answer has one.
-///
-/// See <https://www.rfc-editor.org/rfc/rfc9110#field.retry-after>.
+/// `Date`, which the transport puts there. A date in the past is zero. See
+/// <https://www.rfc-editor.org/rfc/rfc9110#field.retry-after>.
 pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     headers
         .get_all(header::RETRY_AFTER)
@@ -52,8 +49,7 @@ fn until(text: &str, headers: &HeaderMap) -> Option<Duration> {
     Some(wait.min(WAIT_MAX))
 }
 
-/// The number in the first of `names` that holds one. Anything after the number (a window, as the
-/// IETF's drafts have it) is left.
+/// The number in the first of `names` that holds one. A window behind the number is left.
 pub(super) fn number(headers: &HeaderMap, names: &[&str]) -> Option<u64> {
     names
         .iter()
@@ -61,9 +57,8 @@ pub(super) fn number(headers: &HeaderMap, names: &[&str]) -> Option<u64> {
         .find_map(leading_number)
 }
 
-/// Reads one of Zendesk's composed headers: `total=700; remaining=699; resets=41`. Of the total, how many
-/// requests per span it is, stands beside the hint, since the span is not said. `None`: it says nothing
-/// known.
+/// Reads one of Zendesk's composed headers: `total=700; remaining=699; resets=41`. The total stands
+/// beside the hint, since its span is not said. `None`: it says nothing known.
 pub(super) fn composed(text: &str) -> Option<(Option<u64>, RateHint)> {
     let (mut total, mut hint) = (None, RateHint::default());
     for part in bounded(text)?.split([';', ',']) {

@@ -1,6 +1,7 @@
 //! What a reply means, and the verdicts that a status alone decides, the same at every provider. Who
 //! calls these and when is each provider's rule; nothing here looks into a provider's JSON.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use url::Url;
@@ -8,7 +9,7 @@ use url::Url;
 use super::body::Body;
 use super::rate_hint::retry_after;
 use super::{Detail, Reply};
-use crate::domain::{Outcome, StopKind, UserState};
+use crate::domain::{Outcome, StopKind, UserId, UserState};
 
 /// What a reply means: about this row, about the account, or about the moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,11 +19,10 @@ pub enum Verdict {
     /// The whole account is condemned: stop the lane, leave its rows pending.
     Account(StopKind, Detail),
     /// It may go better later.
-    Moment(Moment, Detail),
+    Transient(Transient, Detail),
     /// The token is not taken (any more): get another and repeat, which costs no attempt.
     TokenRejected(Detail),
-    /// The answer alone cannot say. Look at the user; if they still stand as they did, this is
-    /// the end of the step.
+    /// The answer alone cannot say. If the user still stands as they did, this is the step's end.
     Look(RowEnd, Detail),
 }
 
@@ -50,15 +50,13 @@ impl RowEnd {
         }
     }
 
-    /// The end of a step that was answered with [`Verdict::Look`], by the lookup for
-    /// [`LookupFor::UnclearAnswer`](super::LookupFor::UnclearAnswer). `standing`: the end if the user
-    /// stands as they did.
+    /// The end of a step that was answered with [`Verdict::Look`], by the lookup for an unclear answer.
+    /// `standing`: the end if the user stands as they did.
     pub const fn after_lookup(state: &UserState, standing: Self) -> Self {
         match state {
             UserState::Active { .. } | UserState::Cleared | UserState::NotListed => standing,
             UserState::Unknown => Self::NotFound,
-            // A permanent delete that was answered "no such deleted user" of a user who is not
-            // active either: they were permanently deleted before.
+            // A permanent delete of a user who is neither soft-deleted nor active: it was done before.
             UserState::SoftDeleted { .. } | UserState::Erasing | UserState::Gone => {
                 Self::AlreadyGone
             }
@@ -68,33 +66,31 @@ impl RowEnd {
 
 /// A passing state of the provider, the network between, or a limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Moment {
-    /// Too many requests. Nothing was done. `wait`: as long as the server asks, from now; `None`:
-    /// it does not say.
+pub enum Transient {
+    /// Too many requests. Nothing was done.
     Throttled {
         /// What has to wait.
         scope: Scope,
         /// How long; `None`: the server does not say.
         wait: Option<Duration>,
     },
-    /// The provider is unwell (5xx). Whether the step had its effect is not known.
-    Unwell {
+    /// The provider has an error (5xx). Whether the step had its effect is not known.
+    ServerError {
         /// How long the server asks to wait; `None`: it does not say.
         wait: Option<Duration>,
     },
     /// Another request to the same user was under way (409). Nothing was done.
     Conflict,
-    /// The answer is not the provider's: HTML, cut short, another user's id. Whether the step had
-    /// its effect is not known.
+    /// The answer is not the provider's: HTML, another user's id. What was done is not known.
     Unrecognised,
 }
 
-impl Moment {
+impl Transient {
     /// The stable word that ledgers use.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Throttled { .. } => "throttled",
-            Self::Unwell { .. } => "server_error",
+            Self::ServerError { .. } => "server_error",
             Self::Conflict => "conflict",
             Self::Unrecognised => "unrecognised",
         }
@@ -103,7 +99,7 @@ impl Moment {
     /// The wait that the server asks for; `None`: it asks for none, or does not say how long.
     pub const fn asks_for(self) -> Option<Duration> {
         match self {
-            Self::Throttled { wait, .. } | Self::Unwell { wait } => wait,
+            Self::Throttled { wait, .. } | Self::ServerError { wait } => wait,
             Self::Conflict | Self::Unrecognised => None,
         }
     }
@@ -112,7 +108,7 @@ impl Moment {
     pub const fn in_doubt(self) -> bool {
         match self {
             Self::Throttled { .. } | Self::Conflict => false,
-            Self::Unwell { .. } | Self::Unrecognised => true,
+            Self::ServerError { .. } | Self::Unrecognised => true,
         }
     }
 }
@@ -125,41 +121,65 @@ pub enum Scope {
     /// The whole account's.
     Account,
     /// How many of the account's requests may be under way at once.
-    AtOnce,
+    Concurrency,
 }
 
-/// Any 3xx. None of the APIs redirects, so the address is not the API's; and a deletion is never
-/// sent on to where an answer points.
+/// Any 3xx: the address is not the API's, and a deletion is never sent on.
 pub(super) fn redirected(reply: &Reply) -> Verdict {
     let target = reply
         .header("location")
         .and_then(|location| Url::parse(location).ok())
         .and_then(|url| url.host_str().map(str::to_owned));
     let to = target.map_or_else(String::new, |host| format!(" to {host}"));
-    Verdict::Account(
-        StopKind::WrongTenant,
-        Detail::ours(
-            "redirect",
-            format!(
-                "HTTP {} redirects{to}, which the API never does; set the address that answers itself",
-                reply.status
-            ),
-        ),
-    )
+    let status = reply.status;
+    let what = format!(
+        "HTTP {status} redirects{to}, which the API never does; set the address that answers itself"
+    );
+    condemned(StopKind::WrongTenant, "redirect", what)
 }
 
-/// 5xx, and 408. A 503 that names a time to wait is a database that gave up, or a gateway: neither
-/// says that nothing was done.
+/// 5xx, and 408. None of them says that nothing was done, not even a 503 with a time to wait.
 pub(super) fn server_error(reply: &Reply, detail: Detail) -> Verdict {
     let wait = reply.retry_after();
-    Verdict::Moment(Moment::Unwell { wait }, detail)
+    Verdict::Transient(Transient::ServerError { wait }, detail)
+}
+
+/// What an answer means that no provider has words of its own for, by its status alone, in order:
+///
+/// | answer | verdict |
+/// | --- | --- |
+/// | 3xx | account: wrong address; no API redirects |
+/// | 5xx, 408 | transient: server error; whether anything was done is not known |
+/// | 429 | transient: throttled, the account |
+/// | a page | transient: not the API's; a proxy's error says nothing of rows or credentials |
+/// | 401, 402, 403 | account: credentials, payment, rights |
+/// | 404, 405, 406, 410, 415 | account: what answers there does not speak this API |
+/// | 409 | transient: conflict |
+/// | other 4xx that says why in JSON | row refused |
+/// | anything else | transient: unrecognised |
+pub(super) fn by_status(reply: &Reply, body: &Body<'_>, said: Detail) -> Verdict {
+    match reply.status {
+        300..=399 => redirected(reply),
+        500..=599 | 408 => server_error(reply, said),
+        429 => throttled_account(reply, said),
+        400..=499 if matches!(body, Body::Markup) => unrecognised(reply, body, said),
+        401 => Verdict::Account(StopKind::CredentialsRejected, said),
+        402 => Verdict::Account(StopKind::PaymentRequired, said),
+        403 => Verdict::Account(StopKind::NotPermitted, said),
+        404 | 405 | 406 | 410 | 415 => Verdict::Account(StopKind::WrongTenant, said),
+        409 => Verdict::Transient(Transient::Conflict, said),
+        400..=499 if body.object().is_some() && !said.is_empty() => {
+            Verdict::Row(RowEnd::Refused, said)
+        }
+        _ => unrecognised(reply, body, said),
+    }
 }
 
 /// Too many requests, for the whole account.
 pub(super) fn throttled_account(reply: &Reply, detail: Detail) -> Verdict {
     let wait = retry_after(&reply.headers);
     let scope = Scope::Account;
-    Verdict::Moment(Moment::Throttled { scope, wait }, detail)
+    Verdict::Transient(Transient::Throttled { scope, wait }, detail)
 }
 
 /// Whether a refusal for too many requests says that it was a day's limit, and nothing else: Zoho
@@ -171,47 +191,68 @@ pub(super) fn speaks_of_a_day(said: &Detail) -> bool {
         && !said.mentions("concurren")
 }
 
-/// An answer that is not recognisably the provider's. `detail`: what it says in the provider's
-/// form, if anything.
+/// An answer that is not recognisably the provider's. `detail`: what it says, if anything.
 pub(super) fn unrecognised(reply: &Reply, body: &Body<'_>, detail: Detail) -> Verdict {
     let detail = if detail.is_empty() || matches!(body, Body::Markup | Body::Other) {
         not_the_providers(reply, body)
     } else {
         detail
     };
-    Verdict::Moment(Moment::Unrecognised, detail)
+    Verdict::Transient(Transient::Unrecognised, detail)
+}
+
+/// An answer in the provider's form that does not say what it must; `what`: in our own words.
+pub(super) fn unclear(code: &'static str, what: &str) -> Verdict {
+    Verdict::Transient(Transient::Unrecognised, Detail::ours(code, what))
+}
+
+/// The account is condemned for a reason of our own.
+pub(super) fn condemned(kind: StopKind, code: &'static str, what: impl AsRef<str>) -> Verdict {
+    Verdict::Account(kind, Detail::ours(code, what))
 }
 
 /// An answer that names another user than the one asked for.
 pub(super) fn other_user() -> Verdict {
-    Verdict::Moment(
-        Moment::Unrecognised,
-        Detail::ours(
-            "other_user",
-            "the answer does not name the user it was asked for; something in between mixes answers up",
-        ),
+    unclear(
+        "other_user",
+        "the answer does not name the user it was asked for; something in between mixes answers up",
     )
 }
 
 /// An answer about many users that is only a part: who is missing in it may stand on the rest.
 pub(super) fn part_of_answer() -> Verdict {
-    Verdict::Moment(
-        Moment::Unrecognised,
-        Detail::ours(
-            "part_of_answer",
-            "the answer is one page of several, though all of the users asked for fit on one",
-        ),
+    unclear(
+        "part_of_answer",
+        "the answer is one page of several, though all of the users asked for fit on one",
     )
 }
 
-/// A verdict on a deletion, turned into one on a read: what would be about the row is not
-/// recognisable there.
+/// How each of `ids` stands: as `seen` says, or as `missing` if it names no such user. Of a user who
+/// is named twice, a protected role counts.
+pub(super) fn in_order(
+    ids: &[UserId],
+    missing: &UserState,
+    seen: impl Iterator<Item = Result<(String, UserState), Verdict>>,
+) -> Result<Vec<UserState>, Verdict> {
+    let unseen = ids.iter().map(|id| (id.as_str(), missing.clone()));
+    let mut states: HashMap<&str, UserState> = unseen.collect();
+    for user in seen {
+        let (id, state) = user?;
+        let known = states.get_mut(id.as_str()).ok_or_else(other_user)?;
+        if state != *missing && known.role().is_none() {
+            *known = state;
+        }
+    }
+    Ok(ids.iter().map(|id| states[id.as_str()].clone()).collect())
+}
+
+/// A verdict on a deletion, turned into one on a read, which is never about a row.
 pub(super) fn of_read(verdict: Verdict) -> Verdict {
     match verdict {
         Verdict::Row(_, detail) | Verdict::Look(_, detail) => {
-            Verdict::Moment(Moment::Unrecognised, detail)
+            Verdict::Transient(Transient::Unrecognised, detail)
         }
-        Verdict::Account(..) | Verdict::Moment(..) | Verdict::TokenRejected(_) => verdict,
+        Verdict::Account(..) | Verdict::Transient(..) | Verdict::TokenRejected(_) => verdict,
     }
 }
 

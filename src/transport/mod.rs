@@ -16,12 +16,12 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use thiserror::Error;
 
+use crate::domain::named;
 use crate::provider::{Reply, Request};
 
 pub use self::reqwest::{ReqwestTransport, put_date};
 
-/// The most of a body that is read, decompressed: 4 MiB. The largest honest answer, a hundred full
-/// Zendesk users, is some 200 kB.
+/// The most of a body that is read, decompressed: 4 MiB. A hundred Zendesk users are some 200 kB.
 pub const BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// The longest a whole exchange may take, from connecting to the last byte. Recorded deletions took
@@ -34,16 +34,12 @@ pub const CONNECT_TIME_MAX: Duration = Duration::from_secs(15);
 /// Carries requests.
 pub trait Transport: Send + Sync + fmt::Debug {
     /// Sends `request` and waits for the whole answer.
-    ///
-    /// # Errors
-    ///
-    /// When no whole answer came, see [`Failure`].
     fn send(&self, request: Request) -> BoxFuture<'_, Result<Reply, TransportError>>;
 }
 
 /// No whole answer came.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("{failure}: {reason}")]
+#[error("{}: {reason}", .failure.describe())]
 pub struct TransportError {
     /// What went wrong.
     pub failure: Failure,
@@ -51,36 +47,25 @@ pub struct TransportError {
     pub reason: String,
 }
 
-/// Where an exchange broke off.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Failure {
-    /// No connection; nothing was sent.
-    Connect,
-    /// The server's certificate is not to be trusted; nothing was sent.
-    Certificate,
-    /// No whole answer within [`REPLY_TIME_MAX`].
-    TimedOut,
-    /// The connection broke after the request had begun to leave.
-    Broken,
-    /// The answer is longer than [`BODY_BYTES_MAX`].
-    TooLarge,
-    /// The person at the keyboard would not wait for it.
-    Abandoned,
+named! {
+    /// Where an exchange broke off. The name is the stable word that ledgers use.
+    pub enum Failure {
+        /// No connection; nothing was sent.
+        Connect = "no_connection",
+        /// The server's certificate is not to be trusted; nothing was sent.
+        Certificate = "bad_certificate",
+        /// No whole answer within [`REPLY_TIME_MAX`].
+        TimedOut = "timed_out",
+        /// The connection broke after the request had begun to leave.
+        Broken = "broken_connection",
+        /// The answer is longer than [`BODY_BYTES_MAX`].
+        TooLarge = "answer_too_large",
+        /// The person at the keyboard would not wait for it.
+        Abandoned = "abandoned",
+    }
 }
 
 impl Failure {
-    /// The stable word that ledgers use.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Connect => "no_connection",
-            Self::Certificate => "bad_certificate",
-            Self::TimedOut => "timed_out",
-            Self::Broken => "broken_connection",
-            Self::TooLarge => "answer_too_large",
-            Self::Abandoned => "abandoned",
-        }
-    }
-
     /// Whether it was ended here while the server may have the request still.
     pub const fn given_up(self) -> bool {
         matches!(self, Self::TimedOut | Self::Abandoned)
@@ -93,17 +78,16 @@ impl Failure {
             Self::TimedOut | Self::Broken | Self::TooLarge | Self::Abandoned => true,
         }
     }
-}
 
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+    /// What happened, as a lower-case fragment.
+    pub const fn describe(self) -> &'static str {
+        match self {
             Self::Connect => "no connection could be made",
             Self::Certificate => "the server's certificate cannot be trusted",
             Self::TimedOut => "no answer came in time",
             Self::Broken => "the connection broke",
             Self::TooLarge => "the answer is too large",
             Self::Abandoned => "the wait was broken off",
-        })
+        }
     }
 }

@@ -13,15 +13,14 @@ use bytes::{Bytes, BytesMut};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use tokio::time::{Instant, sleep};
-use url::{Host, Url};
+use url::Url;
 
 use super::{BODY_BYTES_MAX, CONNECT_TIME_MAX, Failure, REPLY_TIME_MAX, Transport, TransportError};
 use crate::domain::{Time, WallClock};
-use crate::provider::{Reply, Request};
+use crate::provider::{Reply, Request, is_loopback};
 
-/// Idle connections are closed after this time: shorter than what load balancers grant (often 60
-/// seconds), so that a request rarely leaves on a connection the server is just closing, which
-/// would leave it in doubt.
+/// Idle connections are closed sooner than load balancers do (often after 60 seconds): a request that
+/// leaves on a connection which the server is closing is in doubt.
 const IDLE_TIME_MAX: Duration = Duration::from_secs(30);
 
 /// The one name of this machine that plain HTTP goes to.
@@ -43,17 +42,14 @@ const ENFILE: i32 = 23;
 /// How many causes of an error are looked at; a chain that is longer goes round in circles.
 const CAUSES_MAX: usize = 16;
 
-/// Carries requests over the network.
-///
-/// It has two clients, each built when a request first needs it: a client reads all certificates that
-/// the system trusts, which takes longer than all else a start does.
+/// Carries requests over the network, with two clients that are built when first needed: each reads all
+/// certificates that the system trusts.
 #[derive(Debug, Clone)]
 pub struct ReqwestTransport {
     /// For the providers: HTTPS only, through the system's proxy if there is one. A proxy learns the
     /// host's name and carries TLS that it cannot read, so it may be anyone's.
     outward: OnceLock<reqwest::Client>,
-    /// For loopback: plain HTTP allowed, and never through a proxy, which would be handed the
-    /// credentials to read.
+    /// For loopback: plain HTTP allowed, and no proxy, which could read the credentials.
     loopback: OnceLock<reqwest::Client>,
     reply_time_max: Duration,
     wall: WallClock,
@@ -77,10 +73,6 @@ impl ReqwestTransport {
 
     /// Makes ready for requests to `url`, so that what is wrong with this machine is known before any
     /// is sent.
-    ///
-    /// # Errors
-    ///
-    /// When the TLS backend or the system's proxy settings cannot be used.
     pub fn prepare(&self, url: &Url) -> Result<(), TransportError> {
         self.client(url).map(|_| ())
     }
@@ -183,8 +175,7 @@ async fn execute(
     }
 }
 
-/// Whether `error` is about a certificate before anything was sent: the server's, or that this machine
-/// trusts none.
+/// Whether `error` is about a certificate: the server's, or that this machine trusts none.
 fn is_certificate(error: &reqwest::Error) -> bool {
     let is_servers = |tls: &rustls::Error| {
         use rustls::Error::{InvalidCertificate, NoCertificatesPresented};
@@ -228,30 +219,14 @@ impl Transport for ReqwestTransport {
     }
 }
 
-/// Puts the date `now` into an answer's headers that have none that can be read: a Retry-After that is a
-/// date counts from the answer's own.
+/// Puts the date `now` into headers without a readable one: a Retry-After may count from it.
 pub fn put_date(headers: &mut HeaderMap, now: Time) {
-    if !has_date(headers) {
+    let date = headers.get(DATE).and_then(|date| date.to_str().ok());
+    if date.is_none_or(|date| httpdate::parse_http_date(date.trim()).is_err()) {
         let now = UNIX_EPOCH + Duration::from_millis(now.as_millis().unsigned_abs());
         if let Ok(date) = HeaderValue::from_str(&httpdate::fmt_http_date(now)) {
             headers.insert(DATE, date);
         }
-    }
-}
-
-/// Whether `headers` have a date that can be read.
-fn has_date(headers: &HeaderMap) -> bool {
-    let date = headers.get(DATE).and_then(|date| date.to_str().ok());
-    date.is_some_and(|date| httpdate::parse_http_date(date.trim()).is_ok())
-}
-
-/// Whether `url` names this machine.
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(Host::Ipv6(ip)) => ip.is_loopback(),
-        Some(Host::Domain(name)) => name == LOCALHOST,
-        None => false,
     }
 }
 

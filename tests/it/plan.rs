@@ -24,7 +24,7 @@ fn check_id(text: &str) -> Result<&str, IdProblem> {
     }
     Err(IdProblem {
         code: "not_digits",
-        reason: format!("`{text}` has other characters than digits"),
+        reason: "it has other characters than digits",
     })
 }
 

@@ -14,8 +14,9 @@ use crate::cli::files::write_whole;
 use crate::cli::setup;
 use crate::cli::terminal::{shown, tell};
 use crate::cli::{CliError, ExitCode};
-use crate::config::{FILE_NAME, SECRET_KEYS, ZOHO_DATA_CENTERS};
+use crate::config::{FILE_NAME, SECRET_KEYS};
 use crate::domain::ProviderKind::{self, Sunco, Zendesk, Zoho};
+use crate::provider::ZOHO_DATA_CENTERS;
 
 /// So many accounts one sitting makes.
 const ACCOUNTS_MAX: usize = 20;
@@ -410,7 +411,7 @@ fn take(asked: &'static str, answer: &str) -> Result<(&'static str, String), Str
         "region" if !matches!(answer, "us" | "eu") => ("subdomain", answer),
         "data_center" if is_address => ("accounts_url", answer),
         "data_center" => {
-            let centers = ZOHO_DATA_CENTERS.map(|(center, _)| center);
+            let centers = ZOHO_DATA_CENTERS.map(|(center, ..)| center);
             let center = centers.iter().find(|it| it.eq_ignore_ascii_case(answer));
             (asked, *center.ok_or_else(|| not_among(answer, &centers))?)
         }

@@ -1,7 +1,7 @@
 //! The concurrency limit: how many requests may be in flight, as many as configured or fewer where the
 //! provider takes fewer.
 //!
-//! It follows refusals that say so ([`Scope::AtOnce`](crate::provider::Scope::AtOnce)), and nothing
+//! It follows refusals that say so ([`Scope::Concurrency`](crate::provider::Scope::Concurrency)), and nothing
 //! else: a rate that is used up says nothing of how many fit at once.
 //!
 //! - **Down to what evidently fits.** Of requests in flight together with one that is refused, each that

@@ -1,23 +1,8 @@
 //! What Sunshine Conversations' answers to a deletion and to "which app is this" mean.
 //!
-//! A deletion's success is told by the body alone; every other answer goes through [`refusal`], whose rules are
-//! these, in order:
-//!
-//! | answer | verdict |
-//! | --- | --- |
-//! | 3xx | account: wrong address; the API never redirects |
-//! | 5xx, 408 | moment: unwell; whether anything was done is not known |
-//! | 429 | moment: throttled, the account |
-//! | a page | moment: not the API's |
-//! | 401 | account: the key is wrong |
-//! | 402 | account: in the specification it is the plan that does not allow something |
-//! | 403 | account: the key's scope does not reach |
-//! | 404 `user_not_found`, or empty, or the plain words | row not found |
-//! | 404 `app_not_found`, or another code | account: wrong app or address |
-//! | 405, 406, 410, 415 | account: what answers there does not speak this API |
-//! | 409 | moment: conflict |
-//! | other 4xx that says why, 423 `locked` among them | row refused |
-//! | anything else | moment: unrecognised |
+//! A deletion's success is told by the body alone; every other answer goes through [`refusal`]: by its status
+//! ([`by_status`](verdict::by_status)), but for 404. One that says `user_not_found`, is empty, or is the
+//! plain words means that the row is not found; with another code, the app or the address is wrong.
 //!
 //! An empty 404 is the older specification's "no such user". It is believed because the app was
 //! identified at the start of the run, through the same address; but since a gateway may say so
@@ -30,7 +15,7 @@ use crate::domain::{Step, StopKind, UserId};
 use crate::provider::address::authority;
 use crate::provider::body::{Body, Object, child, text};
 use crate::provider::detail::shown;
-use crate::provider::{Detail, Identity, Moment, Reply, RowEnd, Verdict, verdict};
+use crate::provider::{Detail, Identity, Reply, RowEnd, Verdict, verdict};
 
 pub(super) fn judge(step: Step, id: &UserId, reply: &Reply) -> Verdict {
     let body = Body::of(reply);
@@ -38,8 +23,7 @@ pub(super) fn judge(step: Step, id: &UserId, reply: &Reply) -> Verdict {
         return refusal(reply, &body);
     }
     match (step, body.object()) {
-        // The documented answer is exactly `{}`. Any other object without the user could be
-        // anyone's, such as a portal's that asks to sign in.
+        // The documented answer is exactly `{}`. Any other without the user could be anyone's.
         (Step::Delete, Some(answer)) if answer.is_empty() && !is_called_html(reply) => {
             Verdict::Row(RowEnd::Deleted, Detail::default())
         }
@@ -54,24 +38,12 @@ pub(super) fn judge(step: Step, id: &UserId, reply: &Reply) -> Verdict {
     }
 }
 
-/// What an answer means that confirms nothing. [`RowEnd::NotFound`] is the only way it says that
-/// there is no such user.
+/// What an answer means that confirms nothing. [`RowEnd::NotFound`]: there is no such user.
 pub(super) fn refusal(reply: &Reply, body: &Body<'_>) -> Verdict {
     let said = said(body);
-    let has_reason = !said.is_empty() && body.object().is_some();
     match reply.status {
-        300..=399 => verdict::redirected(reply),
-        500..=599 | 408 => verdict::server_error(reply, said),
-        429 => verdict::throttled_account(reply, said),
-        400..=499 if matches!(body, Body::Markup) => verdict::unrecognised(reply, body, said),
-        401 => Verdict::Account(StopKind::CredentialsRejected, said),
-        402 => Verdict::Account(StopKind::PaymentRequired, said),
-        403 => Verdict::Account(StopKind::NotPermitted, said),
-        404 => not_found(reply, body, said),
-        405 | 406 | 410 | 415 => Verdict::Account(StopKind::WrongTenant, said),
-        409 => Verdict::Moment(Moment::Conflict, said),
-        400..=499 if has_reason => Verdict::Row(RowEnd::Refused, said),
-        _ => verdict::unrecognised(reply, body, said),
+        404 if !matches!(body, Body::Markup) => not_found(reply, body, said),
+        _ => verdict::by_status(reply, body, said),
     }
 }
 
@@ -129,10 +101,8 @@ fn said(body: &Body<'_>) -> Detail {
     }
 }
 
-/// Reads the answer to "which app". A key belongs to an app or an account, so there is no caller.
-///
-/// A 404 of any form condemns the app or the address here, since no user was asked
-/// for yet.
+/// Reads the answer to "which app". A key has no caller. A 404 of any form condemns the app or the
+/// address here, since no user was asked for.
 pub(super) fn identified(base: &Url, app_id: &str, reply: &Reply) -> Result<Identity, Verdict> {
     let body = Body::of(reply);
     let app = body
@@ -142,19 +112,14 @@ pub(super) fn identified(base: &Url, app_id: &str, reply: &Reply) -> Result<Iden
     let Some(app) = app else {
         return Err(
             match (reply.status, verdict::of_read(refusal(reply, &body))) {
-                (404, Verdict::Moment(_, said)) => Verdict::Account(StopKind::WrongTenant, said),
+                (404, Verdict::Transient(_, said)) => Verdict::Account(StopKind::WrongTenant, said),
                 (_, verdict) => verdict,
             },
         );
     };
     if text(app, "id") != Some(app_id) {
-        return Err(Verdict::Moment(
-            Moment::Unrecognised,
-            Detail::ours(
-                "other_app",
-                "the answer does not name the app it was asked for",
-            ),
-        ));
+        let what = "the answer does not name the app it was asked for";
+        return Err(verdict::unclear("other_app", what));
     }
     Ok(Identity {
         tenant: format!("{}/{app_id}", place(base)),
@@ -166,8 +131,7 @@ pub(super) fn identified(base: &Url, app_id: &str, reply: &Reply) -> Result<Iden
     })
 }
 
-/// Where the app is. Behind a gateway two tenants may differ in the path alone; the API's own, `/sc`,
-/// tells none from another.
+/// Where the app is. Two tenants may differ in the path alone; the API's own, `/sc`, tells nothing.
 fn place(base: &Url) -> String {
     let path = base.path().trim_end_matches('/');
     let path = path.strip_suffix("/sc").unwrap_or(path);

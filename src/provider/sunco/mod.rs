@@ -6,11 +6,10 @@
 mod answers;
 mod lookups;
 
-use std::fmt;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use ::http::{HeaderMap, HeaderValue, Method};
+use ::http::{HeaderValue, Method};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use percent_encoding::percent_decode_str;
@@ -18,14 +17,15 @@ use ring::hmac;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
-use super::address::{check_base, endpoint};
+use super::address::endpoint;
 use super::{
-    Access, Authorize, BuildError, Detail, Identity, LookupFor, Provider, RateHints, Reply,
-    Request, SuncoSettings, Token, Verdict, auth, contract,
+    Access, Authorize, BuildError, Identity, LookupFor, Provider, Reply, Request, SuncoSettings,
+    Verdict, auth, contract,
 };
-use crate::domain::{AccountLimits, IdProblem, ProviderKind, Step, StopKind, UserId, UserState};
+use crate::domain::{AccountLimits, IdProblem, ProviderKind, Step, UserId, UserState};
 
 /// Sunshine Conversations, as one account uses it.
+#[derive(Debug)]
 pub(in crate::provider) struct Sunco {
     access: Access,
     app_id: String,
@@ -34,8 +34,6 @@ pub(in crate::provider) struct Sunco {
 impl Sunco {
     /// Checks the settings and, for a JWT, signs it.
     pub(in crate::provider) fn try_new(settings: SuncoSettings) -> Result<Self, BuildError> {
-        check_base("base_url", &settings.base_url)?;
-        check_app_id(&settings.app_id)?;
         auth::check_plain("key_id", &settings.key_id)?;
         auth::check_plain("key_secret", settings.key_secret.expose_secret())?;
         let (key, secret) = (&settings.key_id, &settings.key_secret);
@@ -65,21 +63,6 @@ impl Sunco {
     }
 }
 
-/// An app id stands in the path of every request, so it is held to what app ids are made of.
-fn check_app_id(app_id: &str) -> Result<(), BuildError> {
-    let plain = (1..=64).contains(&app_id.len())
-        && app_id
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
-    if plain {
-        return Ok(());
-    }
-    Err(BuildError {
-        setting: "app_id",
-        problem: "is no app id; it is the 24 letters and digits shown in the app's settings",
-    })
-}
-
 /// A JWT without an end, as the documentation has it: scope `app` for an app's key, `account` for
 /// an account's (`act_…`) or a service account's (`svc_…`).
 fn jwt(key_id: &str, secret: &SecretString) -> HeaderValue {
@@ -93,17 +76,7 @@ fn jwt(key_id: &str, secret: &SecretString) -> HeaderValue {
     auth::token("Bearer", &format!("{signed}.{signature}").into())
 }
 
-impl fmt::Debug for Sunco {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sunco")
-            .field("base", &self.access.base.as_str())
-            .field("app_id", &self.app_id)
-            .finish_non_exhaustive()
-    }
-}
-
-/// The provider publishes no limit, but disables applications that exceed it often; ten a
-/// second is this program's own courtesy.
+/// No limit is published, but who exceeds it is disabled; ten a second is our own courtesy.
 pub(in crate::provider) fn defaults() -> AccountLimits {
     AccountLimits {
         requests: contract::quota(600, Duration::from_mins(1)),
@@ -147,11 +120,6 @@ impl Provider for Sunco {
         answers::judge(step, id, reply)
     }
 
-    /// Messaging users have no roles.
-    fn lookup_before(&self, _step: Step) -> Option<LookupFor> {
-        None
-    }
-
     /// There is no read for many, and one read proves all that there is to prove.
     fn lookup_max(&self, purpose: LookupFor) -> usize {
         match purpose {
@@ -174,44 +142,19 @@ impl Provider for Sunco {
         lookups::looked_up(purpose, &ids[0], reply).map(|state| vec![state])
     }
 
-    /// A deleted user is `user_not_found`, like one who never was; clearing a profile removes
-    /// nobody.
+    /// A deleted user is answered like one who never was; clearing a profile removes nobody.
     fn unknown_when_gone(&self, step: Step) -> bool {
         step == Step::Delete
     }
-
-    /// The provider documents no header.
-    fn rate_hints(&self, _step: Option<Step>, _headers: &HeaderMap) -> RateHints {
-        RateHints::default()
-    }
-
-    /// # Panics
-    ///
-    /// Always: called only under [`Authorize::Token`], which this provider never asks for.
-    fn mint(&self) -> Request {
-        unreachable!("a Sunshine Conversations key needs no token")
-    }
-
-    fn minted(&self, _reply: &Reply) -> Result<Token, Verdict> {
-        let what = "a Sunshine Conversations key needs no token";
-        let detail = Detail::ours("no_tokens", what);
-        Err(Verdict::Account(StopKind::CredentialsRejected, detail))
-    }
-
-    fn access(&self, _token: &Token) -> Option<Access> {
-        Some(self.access.clone())
-    }
 }
 
-/// How often an id is decoded to see what it may become: once for each server that an address
-/// passes, and more than there ever are.
+/// How often an id is decoded to see what it may become: more often than servers on a way do.
 const DECODINGS_MAX: usize = 8;
 
 /// The longest external id, in characters.
 const CHARS_MAX: usize = 1_024;
 
-/// The rule for user ids. Nothing is mended: an external id may be anything, so what looks like a
-/// slip may be the id.
+/// The rule for user ids. Nothing is mended: what looks like a slip may be an external id.
 pub(in crate::provider) fn check_id(text: &str) -> Result<&str, IdProblem> {
     if is_given(text) {
         return Ok(text);
@@ -235,16 +178,12 @@ pub(in crate::provider) fn check_id(text: &str) -> Result<&str, IdProblem> {
     } else {
         return Ok(text);
     };
-    Err(IdProblem {
-        code,
-        reason: reason.to_owned(),
-    })
+    Err(IdProblem { code, reason })
 }
 
-/// Whether a server on the way could take the id for steps in a path: one that decodes an address
-/// before it follows it would make of `../x`, or of `%2e%2e`, a request about another user, or
-/// about the whole app; of `x/` or `/x` one about `x`. Encoding alone does not help there. What
-/// stands behind a `;` is no part of a step for some servers.
+/// Whether a server on the way could take the id for steps in a path: one that decodes an address would
+/// make of `../x`, `%2e%2e` or `x/` a request about another user, or the whole app. What stands behind
+/// a `;` is no part of a step for some servers.
 fn leads_elsewhere(text: &str) -> bool {
     // Nearly all ids: one step, which is no dots and not empty.
     if !text.contains(['.', '/', '\\', ';', '%']) && !text.trim().is_empty() {
@@ -273,8 +212,7 @@ fn is_request(step: &str) -> bool {
     step.eq_ignore_ascii_case("personalinformation")
 }
 
-/// Whether an id could be another with blanks around it: an external id may be any text, one that
-/// the provider gave is 24 hex digits.
+/// Whether an id could be another with blanks around it, as an external id may be any text.
 pub(in crate::provider) fn blanks_count(id: &str) -> bool {
     !is_given(id)
 }

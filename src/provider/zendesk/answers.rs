@@ -1,24 +1,17 @@
 //! What Zendesk's answers to a deletion and to "who are we" mean.
 //!
-//! A deletion's success is told by the body alone; every other answer goes through [`refusal`], whose rules are
-//! these, in order:
+//! A deletion's success is told by the body alone; every other answer goes through [`refusal`]: by its status
+//! ([`by_status`](verdict::by_status)), but for these:
 //!
 //! | answer | verdict |
 //! | --- | --- |
-//! | 3xx | account: wrong address; the API never redirects |
-//! | 5xx, 408 | moment: unwell; whether anything was done is not known |
-//! | 429, or `TooManyJobs` at any 4xx | moment: throttled; a 429 of a day's limit that names no time: account |
-//! | a page | moment: not Zendesk's; a proxy's error says nothing of rows or credentials |
+//! | 429, or `TooManyJobs` at any 4xx | transient: throttled; a 429 of a day's limit that names no time: account |
 //! | 401 | token rejected, if it says `invalid_token` of one we fetched; else account |
 //! | 403 | row refused, if it speaks of this user in JSON; else account |
 //! | 404 `RecordNotFound` | look: never there, or soft-deleted long ago |
 //! | 404 otherwise | account: `InvalidEndpoint` is a wrong path; an empty one a wrong subdomain |
-//! | 402 | account: the subscription is not paid |
-//! | 405, 406, 410, 415 | account: what answers there does not speak this API |
-//! | 409, 423 | moment: conflict |
-//! | 413, 422 that says why | look: refused, or deleted already, both are `RecordInvalid` |
-//! | the same of a permanent deletion, other 4xx that says why | row refused |
-//! | anything else | moment: unrecognised |
+//! | 423 | transient: conflict |
+//! | 413, 422 that says why | look: refused, or deleted already, both are `RecordInvalid`; of a permanent deletion: row refused |
 
 use serde_json::Value;
 use url::Url;
@@ -27,13 +20,14 @@ use crate::domain::{Step, StopKind, UserId};
 use crate::provider::address::authority;
 use crate::provider::body::{Body, Object, child, id_text, text};
 use crate::provider::detail::shown;
-use crate::provider::{Detail, Identity, Moment, Reply, RowEnd, Scope, Verdict, digits, verdict};
+use crate::provider::{
+    Detail, Identity, Reply, RowEnd, Scope, Transient, Verdict, digits, verdict,
+};
 
 use super::limits;
 use super::lookups::{named, unknown_state};
 
-/// What the answer to `step` for `id` means. `is_minting`, here and below: the token in the request was
-/// fetched, so another can be had.
+/// What the answer to `step` for `id` means. `is_minting`: another token can be had.
 pub(super) fn judge(is_minting: bool, step: Step, id: &UserId, reply: &Reply) -> Verdict {
     let body = Body::of(reply);
     if reply.status == 200 {
@@ -53,34 +47,30 @@ pub(super) fn judge(is_minting: bool, step: Step, id: &UserId, reply: &Reply) ->
                  permanently; soft-delete the user first, or use the action purge",
             ),
         ),
-        // A look would find the user soft-deleted, which is what they were to begin with, and take
-        // a refusal for a success.
+        // A look would find the user soft-deleted, as before, and take a refusal for a success.
         (Step::PermanentlyDelete, Verdict::Look(end, said)) => Verdict::Row(end, said),
         (_, verdict) => verdict,
     }
 }
 
-/// What an answer means that confirms nothing. A [`Verdict::Look`] of [`RowEnd::NotFound`] is
-/// `RecordNotFound`.
+/// What an answer means that confirms nothing. `Look` at `NotFound` is `RecordNotFound`.
 pub(super) fn refusal(is_minting: bool, reply: &Reply, body: &Body<'_>) -> Verdict {
     let said = said(body);
     match reply.status {
-        300..=399 => verdict::redirected(reply),
-        500..=599 | 408 => verdict::server_error(reply, said),
         429 => throttled(reply, body, said),
         400..=499 if said.has_code("TooManyJobs") => too_many_jobs(reply, body, said),
-        400..=499 if matches!(body, Body::Markup) => verdict::unrecognised(reply, body, said),
+        400..=499 if matches!(body, Body::Markup) => verdict::by_status(reply, body, said),
         401 => unauthorized(is_minting, reply, said),
-        402 => Verdict::Account(StopKind::PaymentRequired, said),
         403 => forbidden(body, said),
         404 if said.has_code("RecordNotFound") => Verdict::Look(RowEnd::NotFound, said),
         404 | 405 | 406 | 410 | 415 => {
             Verdict::Account(StopKind::WrongTenant, wrong_address(reply, said))
         }
-        409 | 423 => Verdict::Moment(Moment::Conflict, said),
-        413 | 422 if is_json_with_reason(body, &said) => Verdict::Look(RowEnd::Refused, said),
-        400..=499 if is_json_with_reason(body, &said) => Verdict::Row(RowEnd::Refused, said),
-        _ => verdict::unrecognised(reply, body, said),
+        423 => Verdict::Transient(Transient::Conflict, said),
+        413 | 422 if body.object().is_some() && !said.is_empty() => {
+            Verdict::Look(RowEnd::Refused, said)
+        }
+        _ => verdict::by_status(reply, body, said),
     }
 }
 
@@ -100,34 +90,29 @@ fn confirmed(step: Step, id: &UserId, answer: &Object, reply: &Reply, body: &Bod
     let active = user.get("active").and_then(Value::as_bool);
     // The permanent deletion is told by the list the user is in; the soft one only by their state.
     if active == Some(true) || (step == Step::Delete && active.is_none()) {
-        return Verdict::Moment(
-            Moment::Unrecognised,
-            Detail::ours(
-                "still_active",
-                "the answer is a success, but does not say that the user is inactive now",
-            ),
-        );
+        let what = "the answer is a success, but does not say that the user is inactive now";
+        return verdict::unclear("still_active", what);
     }
     Verdict::Row(RowEnd::Deleted, Detail::default())
 }
 
-/// No limit of a day is documented; one that is said to be one, without a time to wait, is nothing
-/// to wait for.
+/// One that is said to be a day's limit, without a time to wait, is nothing to wait for.
 fn throttled(reply: &Reply, body: &Body<'_>, said: Detail) -> Verdict {
     let moment = limits::throttled(reply, body);
-    if matches!(moment, Moment::Throttled { wait: None, .. }) && verdict::speaks_of_a_day(&said) {
+    if matches!(moment, Transient::Throttled { wait: None, .. }) && verdict::speaks_of_a_day(&said)
+    {
         return Verdict::Account(StopKind::QuotaGone, said);
     }
-    Verdict::Moment(moment, said)
+    Verdict::Transient(moment, said)
 }
 
 fn too_many_jobs(reply: &Reply, body: &Body<'_>, said: Detail) -> Verdict {
     let wait = match limits::throttled(reply, body) {
-        Moment::Throttled { wait, .. } => wait,
-        Moment::Unwell { .. } | Moment::Conflict | Moment::Unrecognised => None,
+        Transient::Throttled { wait, .. } => wait,
+        Transient::ServerError { .. } | Transient::Conflict | Transient::Unrecognised => None,
     };
     let scope = Scope::Endpoint;
-    Verdict::Moment(Moment::Throttled { scope, wait }, said)
+    Verdict::Transient(Transient::Throttled { scope, wait }, said)
 }
 
 fn unauthorized(is_minting: bool, reply: &Reply, said: Detail) -> Verdict {
@@ -140,10 +125,8 @@ fn unauthorized(is_minting: bool, reply: &Reply, said: Detail) -> Verdict {
     Verdict::Account(StopKind::CredentialsRejected, said)
 }
 
-/// The general refusal ends in "please contact the account owner", which is no word about the user.
-/// Nor is anything that is not Zendesk's JSON: a gateway may speak of an account's owner too.
-/// The whole message decides: what is kept of it begins behind a name, and "The account owner" may
-/// stand in a name's place.
+/// The general refusal ends in "please contact the account owner", which is no word about the user; nor
+/// is what is not Zendesk's JSON. The whole message decides, since what is kept begins behind a name.
 fn forbidden(body: &Body<'_>, said: Detail) -> Verdict {
     let about_this_user = body.object().and_then(message).is_some_and(|message| {
         let about = message
@@ -162,20 +145,10 @@ fn forbidden(body: &Body<'_>, said: Detail) -> Verdict {
 
 fn wrong_address(reply: &Reply, said: Detail) -> Detail {
     if said.is_empty() {
-        return Detail::ours(
-            "wrong_address",
-            format!(
-                "HTTP {} without Zendesk's words: the subdomain or the address is wrong, or the \
-                 account is closed",
-                reply.status
-            ),
-        );
+        let what = "without Zendesk's words: the subdomain or the address is wrong, or the account is closed";
+        return Detail::ours("wrong_address", format!("HTTP {} {what}", reply.status));
     }
     said
-}
-
-fn is_json_with_reason(body: &Body<'_>, said: &Detail) -> bool {
-    matches!(body, Body::Object(_)) && !said.is_empty()
 }
 
 /// What a body says in one of Zendesk's forms, without the parts that name persons.
@@ -206,9 +179,8 @@ fn message(answer: &Object) -> Option<&str> {
     }
 }
 
-/// The reason in `details`: of the first field that has one, `base` (the user as a whole) before
-/// all. Descriptions begin with the user's name or hold the value, so only a known phrase is taken
-/// of them, else the field and its error code.
+/// The reason in `details`, that of `base` before all. Descriptions begin with the user's name or hold
+/// the value, so only a known phrase is taken of them, else the field and its error code.
 fn reason(details: &Object) -> Option<String> {
     let of = |field: &str, entries: &Value| {
         entries.as_array()?.iter().find_map(|entry| {
@@ -260,8 +232,7 @@ fn fixed_part(text: &str) -> &str {
         .unwrap_or(text)
 }
 
-/// The part of a plain text before it comes to particulars, such as
-/// `… a single unique user. user email: …`.
+/// The part of a plain text before it comes to particulars, such as `user email: …`.
 fn first_sentence(text: &str) -> &str {
     let end = [". ", ":", "\n"]
         .into_iter()
@@ -277,10 +248,7 @@ const CUSTOM_AGENT: u64 = 0;
 /// `role_type` of an agent who may only comment in private.
 const LIGHT_AGENT: u64 = 1;
 
-/// Reads the answer to "who are we".
-///
-/// A 404 of any form condemns the address here: the first question of a run is where
-/// a wrong subdomain shows, and nothing is lost by stopping.
+/// Reads the answer to "who are we". A 404 of any form condemns the address here.
 pub(super) fn identified(is_minting: bool, base: &Url, reply: &Reply) -> Result<Identity, Verdict> {
     let body = Body::of(reply);
     let Some(user) = named("user", reply, &body) else {
@@ -291,13 +259,12 @@ pub(super) fn identified(is_minting: bool, base: &Url, reply: &Reply) -> Result<
     let Some(caller) =
         id_text(user.get("id")).filter(|id| id != "0" && !id.is_empty() && !anonymous)
     else {
-        return Err(Verdict::Account(
+        let what = "Zendesk takes these credentials for an anonymous visitor's, which it answers with \
+                    200 instead of 401: the e-mail address or the token is wrong, or token access is off";
+        return Err(verdict::condemned(
             StopKind::CredentialsRejected,
-            Detail::ours(
-                "anonymous",
-                "Zendesk takes these credentials for an anonymous visitor's, which it answers with \
-                 200 instead of 401: the e-mail address or the token is wrong, or token access is off",
-            ),
+            "anonymous",
+            what,
         ));
     };
     if digits::plain(&caller).is_err() {
@@ -306,12 +273,11 @@ pub(super) fn identified(is_minting: bool, base: &Url, reply: &Reply) -> Result<
     let off = user.get("active") == Some(&Value::Bool(false))
         || user.get("suspended") == Some(&Value::Bool(true));
     if off {
-        return Err(Verdict::Account(
+        let what = "the user these credentials belong to is suspended or deleted";
+        return Err(verdict::condemned(
             StopKind::CredentialsRejected,
-            Detail::ours(
-                "caller_inactive",
-                "the user these credentials belong to is suspended or deleted",
-            ),
+            "caller_inactive",
+            what,
         ));
     }
     Ok(Identity {
@@ -326,7 +292,7 @@ pub(super) fn identified(is_minting: bool, base: &Url, reply: &Reply) -> Result<
 
 fn no_identity(is_minting: bool, reply: &Reply, body: &Body<'_>) -> Verdict {
     match verdict::of_read(refusal(is_minting, reply, body)) {
-        Verdict::Moment(_, said) if reply.status == 404 => {
+        Verdict::Transient(_, said) if reply.status == 404 => {
             Verdict::Account(StopKind::WrongTenant, said)
         }
         verdict => verdict,

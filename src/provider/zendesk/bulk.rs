@@ -48,13 +48,11 @@ const JOBS_HEADERS: [&str; 2] = [
     "zendesk-rate-limit-inflight-jobs",
 ];
 
-/// Error codes of an item that say that Zendesk will not delete the user. No failing item of a
-/// deletion was ever recorded; this is what a single deletion is refused with. Any other code says
-/// nothing clear, unless the details do.
+/// Error codes of an item that say that Zendesk will not delete the user, as of single deletions: no
+/// failing item was ever recorded. Any other code says nothing clear, unless the details do.
 const REFUSING: [&str; 1] = ["recordinvalid"];
 
-/// Parts of error codes that say nothing of the user, whatever the details say: another try may go
-/// better.
+/// Parts of error codes that say nothing of the user: another try may go better.
 const PASSING: [&str; 9] = [
     "conflict",
     "timeout",
@@ -68,21 +66,8 @@ const PASSING: [&str; 9] = [
 ];
 
 impl Bulk for Zendesk {
-    /// There is none for the permanent deletion.
-    fn takes(&self, step: Step) -> bool {
-        step == MANY.step
-    }
-
-    fn users_max(&self) -> usize {
-        MANY.users_max
-    }
-
-    fn users_min(&self) -> usize {
-        MANY.users_min
-    }
-
-    fn jobs_max(&self) -> usize {
-        MANY.jobs_max
+    fn many(&self) -> Many {
+        MANY
     }
 
     /// # Panics
@@ -152,8 +137,7 @@ impl Bulk for Zendesk {
     }
 }
 
-/// A job of a state that is not known is still under way: it is asked about again, and given up
-/// after a time.
+/// A job of an unknown state is under way: it is asked about again, and given up after a time.
 fn state(job: &Object) -> JobState {
     match text(job, "status") {
         Some("completed" | "failed" | "killed") => JobState::Ended(items(job.get("results"))),

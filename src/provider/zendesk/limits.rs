@@ -9,7 +9,7 @@ use ::http::HeaderMap;
 use crate::domain::{Quota, Step};
 use crate::provider::body::Body;
 use crate::provider::rate_hint::{composed, number, retry_after};
-use crate::provider::{Moment, RateHint, RateHints, Reply, Scope};
+use crate::provider::{RateHint, RateHints, Reply, Scope, Transient};
 
 /// The account's limit is counted per minute.
 pub(super) const ACCOUNT_SPAN: Duration = Duration::from_mins(1);
@@ -39,7 +39,7 @@ pub(super) fn hints(step: Option<Step>, headers: &HeaderMap) -> RateHints {
 /// What a 429 (or a refusal of a job) asks for. The endpoint's limit is meant if its own header
 /// says that nothing is left, or if the account's says that something is; a text for an answer
 /// speaks of an endpoint as well, the account's limit is told in JSON.
-pub(super) fn throttled(reply: &Reply, body: &Body<'_>) -> Moment {
+pub(super) fn throttled(reply: &Reply, body: &Body<'_>) -> Transient {
     let account = account(&reply.headers);
     let endpoint = endpoint(&reply.headers).map(|(_, (_, hint))| hint);
     let left = account.and_then(|hint| hint.remaining);
@@ -54,9 +54,9 @@ pub(super) fn throttled(reply: &Reply, body: &Body<'_>) -> Moment {
     let wait = retry_after(&reply.headers).or_else(|| match scope {
         Scope::Endpoint if endpoint_is_empty => endpoint?.resets_in,
         Scope::Account if left == Some(0) => account?.resets_in,
-        Scope::Endpoint | Scope::Account | Scope::AtOnce => None,
+        Scope::Endpoint | Scope::Account | Scope::Concurrency => None,
     });
-    Moment::Throttled { scope, wait }
+    Transient::Throttled { scope, wait }
 }
 
 fn account(headers: &HeaderMap) -> Option<RateHint> {
@@ -71,8 +71,7 @@ fn account(headers: &HeaderMap) -> Option<RateHint> {
     (hint != RateHint::default()).then_some(hint)
 }
 
-/// The composed header of the endpoint called; of several, the one with the least left. The limit
-/// on jobs under way is none of an endpoint.
+/// The composed header of the endpoint called, of several the one with the least left.
 fn endpoint(headers: &HeaderMap) -> Option<(&str, (Option<u64>, RateHint))> {
     headers
         .iter()

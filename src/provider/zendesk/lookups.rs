@@ -26,7 +26,7 @@ use serde_json::Value;
 
 use crate::domain::{UserId, UserState};
 use crate::provider::body::{Body, Object, child, id_text, text};
-use crate::provider::{Detail, LookupFor, Moment, Reply, RowEnd, Verdict, verdict};
+use crate::provider::{LookupFor, Reply, RowEnd, Verdict, verdict};
 
 use super::answers::{refusal, role};
 
@@ -80,13 +80,11 @@ fn shown(is_minting: bool, id: &UserId, reply: &Reply) -> Result<UserState, Verd
     }
 }
 
-/// Reads the answer to `show_many`. It leaves deleted users out; one that is there all the same, as
-/// inactive, does not stand.
+/// Reads the answer to `show_many`. It leaves deleted users out; one that is there as inactive does not
+/// stand.
 ///
-/// One answer is none: one that names a user who was not asked for, since the users asked for may then
-/// be agents as well; one that is only a part; and one with a user without an id, or without what the
-/// purpose needs to know. Before a step that is the role: the user may be an agent. After the fact it
-/// is the state.
+/// It is no answer if it names a user who was not asked for, is only a part, or lacks an id or what the
+/// purpose needs to know: before a step the role, after the fact the state.
 fn listed(
     is_minting: bool,
     purpose: LookupFor,
@@ -103,11 +101,7 @@ fn listed(
     if is_part(answer) || count.is_some_and(|count| count > users.len() as u64) {
         return Err(verdict::part_of_answer());
     }
-    let mut states: HashMap<&str, UserState> = ids
-        .iter()
-        .map(|id| (id.as_str(), UserState::NotListed))
-        .collect();
-    for user in users {
+    let seen = users.iter().map(|user| {
         let user = user.as_object().ok_or_else(unknown_state)?;
         let id = id_text(user.get("id")).ok_or_else(unknown_state)?;
         let active = user.get("active").and_then(Value::as_bool);
@@ -119,15 +113,14 @@ fn listed(
         if !is_known {
             return Err(unknown_state());
         }
-        let state = states
-            .get_mut(id.as_str())
-            .ok_or_else(verdict::other_user)?;
-        if active != Some(false) && state.role().is_none() {
-            let role = role.filter(|role| role != END_USER);
-            *state = UserState::Active { role };
-        }
-    }
-    Ok(ids.iter().map(|id| states[id.as_str()].clone()).collect())
+        let role = role.filter(|role| role != END_USER);
+        let state = match active {
+            Some(false) => UserState::NotListed,
+            _ => UserState::Active { role },
+        };
+        Ok((id, state))
+    });
+    verdict::in_order(ids, &UserState::NotListed, seen)
 }
 
 /// Reads the answer to `deleted_users/{id}`; `None`: no such user is there.
@@ -228,11 +221,6 @@ fn is_renamed(user: &Object) -> bool {
 }
 
 pub(super) fn unknown_state() -> Verdict {
-    Verdict::Moment(
-        Moment::Unrecognised,
-        Detail::ours(
-            "unknown_answer",
-            "the answer names a user without their state or role",
-        ),
-    )
+    let what = "the answer names a user without their state or role";
+    verdict::unclear("unknown_answer", what)
 }

@@ -10,14 +10,13 @@ mod bulk;
 mod limits;
 mod lookups;
 
-use std::fmt;
 use std::num::NonZeroU32;
 
 use ::http::{HeaderMap, HeaderValue, Method, header};
 use secrecy::ExposeSecret;
 use serde_json::json;
 
-use super::address::{check_base, endpoint};
+use super::address::endpoint;
 use super::{
     Access, Authorize, BuildError, Bulk, Identity, LookupFor, Provider, RateHints, Reply, Request,
     Token, Verdict, ZendeskCredentials, ZendeskSettings, auth, contract, digits,
@@ -26,8 +25,7 @@ use crate::domain::{
     AccountLimits, IdProblem, ProviderKind, Step, StopKind, UserId, UserState, looks_rounded,
 };
 
-/// How long a token is asked to live. Zendesk takes more than 300 and less than 172,800 seconds;
-/// half an hour is what its new clients give anyway.
+/// How long a token is asked to live; Zendesk takes more than 300 and less than 172,800 seconds.
 const TOKEN_LIFE_SECS: u32 = 1_800;
 
 /// How many users `show_many` takes,
@@ -35,17 +33,16 @@ const TOKEN_LIFE_SECS: u32 = 1_800;
 const SHOW_MANY_MAX: usize = 100;
 
 /// Zendesk Support, as one account uses it.
+#[derive(Debug)]
 pub(in crate::provider) struct Zendesk {
     settings: ZendeskSettings,
 }
 
 impl Zendesk {
     pub(in crate::provider) fn try_new(settings: ZendeskSettings) -> Result<Self, BuildError> {
-        check_base("base_url", &settings.base_url)?;
         match &settings.credentials {
-            ZendeskCredentials::ApiToken { email, token } => {
+            ZendeskCredentials::ApiToken { token, .. } => {
                 auth::check_plain("api_token", token.expose_secret())?;
-                check_email(email)?;
             }
             ZendeskCredentials::OAuthToken { token } => {
                 auth::check_plain("oauth_token", token.expose_secret())?;
@@ -61,27 +58,6 @@ impl Zendesk {
     /// Whether tokens are fetched, so that another can be had where one is not taken.
     fn is_minting(&self) -> bool {
         matches!(self.settings.credentials, ZendeskCredentials::Client { .. })
-    }
-}
-
-/// An address is not ASCII always, but has no blanks and no colon, which would end the name.
-fn check_email(email: &str) -> Result<(), BuildError> {
-    if email.contains('@')
-        && !email.contains(|c: char| c.is_whitespace() || c.is_control() || c == ':')
-    {
-        return Ok(());
-    }
-    Err(BuildError {
-        setting: "email",
-        problem: "is no e-mail address; write the agent's, without /token",
-    })
-}
-
-impl fmt::Debug for Zendesk {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Zendesk")
-            .field("base", &self.settings.base_url.as_str())
-            .finish_non_exhaustive()
     }
 }
 
@@ -280,18 +256,14 @@ pub(in crate::provider) fn check_id(text: &str) -> Result<&str, IdProblem> {
     if text.parse::<u64>().is_err() {
         return Err(IdProblem {
             code: "too_long",
-            reason:
-                "the id has more digits than a Zendesk id can have; look at how the file was made"
-                    .to_owned(),
+            reason: "the id has more digits than a Zendesk id can have; look at how the file was made",
         });
     }
     if looks_rounded(text) {
         return Err(IdProblem {
             code: "rounded",
-            reason:
-                "the id is longer than a spreadsheet's fifteen digits and ends in zeros, so its \
-                     last digits are lost; format the column as text and export again"
-                    .to_owned(),
+            reason: "the id is longer than a spreadsheet's fifteen digits and ends in zeros, so its \
+                     last digits are lost; format the column as text and export again",
         });
     }
     Ok(text)

@@ -15,7 +15,7 @@ use crate::provider::address::authority;
 use crate::provider::body::{Body, Object, child, id_text, text};
 use crate::provider::detail::shown;
 use crate::provider::rate_hint::retry_after;
-use crate::provider::{Detail, Identity, Moment, Reply, RowEnd, Scope, Verdict, verdict};
+use crate::provider::{Detail, Identity, Reply, RowEnd, Scope, Transient, Verdict, verdict};
 
 use super::{check_id, org_prefix};
 
@@ -24,8 +24,7 @@ use super::{check_id, org_prefix};
 pub(super) struct ZohoAnswer {
     /// Its code and message, fit to be kept.
     pub(super) said: Detail,
-    /// The user named in `details`; `None`: none is. What stands there and is no id is empty, and so
-    /// is nobody's.
+    /// The user named in `details`; empty, and nobody's: no id stands there; `None`: none is named.
     id: Option<String>,
     /// Whether it stands in `users[0]`.
     in_users: bool,
@@ -97,10 +96,9 @@ fn by_code(reply: &Reply, said: Detail) -> Result<Verdict, Detail> {
     })
 }
 
-/// Too many requests. Zoho has two limits, the day's credits and the number at once, and says of a
-/// refusal that it is one of them: which, the headers tell, once half of the credits are gone
-/// (<https://www.zoho.com/crm/developer/docs/api/v8/api-limits.html>). A day that is used up is
-/// nothing to wait for, unless a time is named; and a time is of a rate.
+/// Too many requests: for the day's credits, or at once. The headers tell which, once half of the
+/// credits are gone (<https://www.zoho.com/crm/developer/docs/api/v8/api-limits.html>). A day that is
+/// used up is nothing to wait for, unless a time is named; and a time is of a rate.
 fn throttled(reply: &Reply, said: Detail) -> Verdict {
     let wait = retry_after(&reply.headers);
     let is_at_once = said.has_code("TOO_MANY_REQUESTS") || said.mentions("concurren");
@@ -108,10 +106,10 @@ fn throttled(reply: &Reply, said: Detail) -> Verdict {
         None if has_none_left(reply, &DAY_LEFT) || verdict::speaks_of_a_day(&said) => {
             return Verdict::Account(StopKind::QuotaGone, said);
         }
-        None if is_at_once && !has_none_left(reply, &RATE_LEFT) => Scope::AtOnce,
+        None if is_at_once && !has_none_left(reply, &RATE_LEFT) => Scope::Concurrency,
         None | Some(_) => Scope::Account,
     };
-    Verdict::Moment(Moment::Throttled { scope, wait }, said)
+    Verdict::Transient(Transient::Throttled { scope, wait }, said)
 }
 
 /// What is left of the day's credits, in today's spelling and the older one.
@@ -125,8 +123,7 @@ fn has_none_left(reply: &Reply, names: &[&str]) -> bool {
     left.any(|left| left.trim() == "0")
 }
 
-/// One code, three meanings: a cap of the whole org, this user being closed or deleted, or else
-/// no right to do it.
+/// One code, three meanings: the org's cap, this user closed or deleted, or no right to do it.
 fn permission_denied(said: Detail) -> Verdict {
     let cap = [
         "restrict_user_deletion",
@@ -145,15 +142,10 @@ fn permission_denied(said: Detail) -> Verdict {
 /// A code that is not known: by the status, and about the row only where nothing else can be meant.
 fn unknown(reply: &Reply, body: &Body<'_>, is_error: bool, said: Detail) -> Verdict {
     match reply.status {
-        401 => Verdict::Account(StopKind::CredentialsRejected, said),
-        402 => Verdict::Account(StopKind::PaymentRequired, said),
-        403 => Verdict::Account(StopKind::NotPermitted, said),
         429 => throttled(reply, said),
-        409 => Verdict::Moment(Moment::Conflict, said),
-        500..=599 | 408 => verdict::server_error(reply, said),
-        400..=499 => Verdict::Row(RowEnd::Refused, said),
+        404 | 405 | 406 | 410 | 415 => Verdict::Row(RowEnd::Refused, said),
         200 if is_error => Verdict::Row(RowEnd::Refused, said),
-        _ => verdict::unrecognised(reply, body, said),
+        _ => verdict::by_status(reply, body, said),
     }
 }
 
@@ -208,18 +200,16 @@ fn with_permissions(message: Option<&str>, details: Option<&Object>) -> Option<S
 /// How many missing permissions are named.
 const PERMISSIONS_MAX: usize = 4;
 
-/// Reads the answer to "who are we". Who may delete users is Zoho's to say: its documents differ
-/// on it, so nothing is told lacking.
+/// Reads the answer to "who are we". Zoho's documents differ on who may delete users.
 pub(super) fn identified(base: &Url, reply: &Reply) -> Result<Identity, Verdict> {
     let body = Body::of(reply);
     let Some(user) = user(reply, &body) else {
         if reply.status == 204 {
-            return Err(Verdict::Account(
+            let what = "the token belongs to no user of this CRM organisation";
+            return Err(verdict::condemned(
                 StopKind::WrongTenant,
-                Detail::ours(
-                    "no_current_user",
-                    "the token belongs to no user of this CRM organisation",
-                ),
+                "no_current_user",
+                what,
             ));
         }
         return Err(verdict::of_read(refused(reply, &body)));
@@ -229,12 +219,11 @@ pub(super) fn identified(base: &Url, reply: &Reply) -> Result<Identity, Verdict>
         return Err(unknown_state());
     };
     if text(user, "status").is_some_and(|status| !status.eq_ignore_ascii_case("active")) {
-        return Err(Verdict::Account(
+        let what = "the user this token belongs to is not active";
+        return Err(verdict::condemned(
             StopKind::CredentialsRejected,
-            Detail::ours(
-                "caller_inactive",
-                "the user this token belongs to is not active",
-            ),
+            "caller_inactive",
+            what,
         ));
     }
     let prefix = org_prefix(&caller);
@@ -296,11 +285,6 @@ pub(super) fn refused(reply: &Reply, body: &Body<'_>) -> Verdict {
 }
 
 pub(super) fn unknown_state() -> Verdict {
-    Verdict::Moment(
-        Moment::Unrecognised,
-        Detail::ours(
-            "unknown_answer",
-            "the answer names a user without an id or a state that Zoho has",
-        ),
-    )
+    let what = "the answer names a user without an id or a state that Zoho has";
+    verdict::unclear("unknown_answer", what)
 }

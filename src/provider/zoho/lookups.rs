@@ -19,8 +19,6 @@
 //! `ZohoCRM.org.READ`. Without it nobody is known to be the primary contact, and nobody is deleted
 //! for that: Zoho refuses to delete them.
 
-use std::collections::HashMap;
-
 use serde_json::Value;
 
 use crate::domain::{UserId, UserState};
@@ -40,8 +38,7 @@ const PROTECTED: [(&str, &str); 3] = [
 /// What `--include-role` calls administrators.
 const ADMINISTRATOR: &str = "administrator";
 
-/// What the name of an administrators' profile holds, in lower case: Zoho's own, in the languages in
-/// which it is told apart from others by that.
+/// What the name of an administrators' profile holds, in lower case, in the languages it differs in.
 const ADMIN_WORDS: [&str; 3] = ["admin", "amministra", "管理"];
 
 /// What `--include-role` calls the primary contact.
@@ -59,8 +56,7 @@ pub(super) fn looked_up(
     }
 }
 
-/// Reads the answer to `users/{id}`. A user who is deleted is documented neither as 204 nor by
-/// their status, so both are taken.
+/// Reads the answer to `users/{id}`. How a deleted user is told is not documented: 204, or the status.
 fn shown(id: &UserId, primary_zuid: Option<&str>, reply: &Reply) -> Result<UserState, Verdict> {
     let body = Body::of(reply);
     if reply.status == 204 {
@@ -96,24 +92,20 @@ fn listed(
         return Ok(vec![UserState::Gone; ids.len()]);
     }
     let body = Body::of(reply);
-    let mut states: HashMap<&str, UserState> = ids
-        .iter()
-        .map(|id| (id.as_str(), UserState::Gone))
-        .collect();
-    for user in users(reply, &body)? {
+    let seen = users(reply, &body)?.iter().map(|user| {
         let user = user.as_object();
         let known =
             user.and_then(|user| Some((user, id_text(user.get("id"))?, text(user, "status")?)));
         let (user, id, said) = known.ok_or_else(unknown_state)?;
-        let state = states
-            .get_mut(id.as_str())
-            .ok_or_else(verdict::other_user)?;
-        if !is_deleted(said) && state.role().is_none() {
-            let role = protected(user, primary_zuid);
-            *state = UserState::Active { role };
-        }
-    }
-    Ok(ids.iter().map(|id| states[id.as_str()].clone()).collect())
+        let role = protected(user, primary_zuid);
+        let state = if is_deleted(said) {
+            UserState::Gone
+        } else {
+            UserState::Active { role }
+        };
+        Ok((id, state))
+    });
+    verdict::in_order(ids, &UserState::Gone, seen)
 }
 
 /// The users in the answer to a read of many: all that there are, and none of them an error.

@@ -8,14 +8,15 @@ mod answers;
 mod lookups;
 mod token;
 
-use std::fmt;
+pub use token::ZOHO_DATA_CENTERS;
+
 use std::num::NonZeroU32;
 use std::time::Duration;
 
 use ::http::{HeaderMap, Method};
 use secrecy::ExposeSecret;
 
-use super::address::{check_base, endpoint};
+use super::address::endpoint;
 use super::rate_hint::number;
 use super::{
     Access, Authorize, BuildError, Identity, LookupFor, PrimaryContact, Provider, RateHints, Reply,
@@ -28,17 +29,13 @@ use crate::domain::{AccountLimits, IdProblem, ProviderKind, Step, UserId, UserSt
 const IDS_MAX: usize = 100;
 
 /// Zoho CRM, as one account uses it.
+#[derive(Debug)]
 pub(in crate::provider) struct Zoho {
     settings: ZohoSettings,
 }
 
 impl Zoho {
     pub(in crate::provider) fn try_new(settings: ZohoSettings) -> Result<Self, BuildError> {
-        check_base("accounts_url", &settings.accounts_url)?;
-        if let Some(base) = &settings.base_url {
-            check_base("base_url", base)?;
-        }
-        check_version(&settings.version)?;
         for (setting, value) in [
             ("client_id", settings.client_id.as_str()),
             ("client_secret", settings.client_secret.expose_secret()),
@@ -59,31 +56,6 @@ impl Zoho {
         let mut request = self.crm(Method::GET, access, &["users"]);
         request.url.set_query(Some(query));
         request
-    }
-}
-
-/// `v2` to `v9`, or one with a minor number (`v2.1`).
-fn check_version(version: &str) -> Result<(), BuildError> {
-    let known = match version.as_bytes() {
-        [b'v', major] => (b'2'..=b'9').contains(major),
-        [b'v', major, b'.', minor] => (b'2'..=b'9').contains(major) && minor.is_ascii_digit(),
-        _ => false,
-    };
-    if known {
-        return Ok(());
-    }
-    Err(BuildError {
-        setting: "version",
-        problem: "is no version of Zoho's API; write v2 to v8",
-    })
-}
-
-impl fmt::Debug for Zoho {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Zoho")
-            .field("accounts_url", &self.settings.accounts_url.as_str())
-            .field("version", &self.settings.version)
-            .finish_non_exhaustive()
     }
 }
 
@@ -270,10 +242,7 @@ pub(in crate::provider) fn check_id(text: &str) -> Result<&str, IdProblem> {
             "a Zoho CRM user id has 15 to 19 digits; this has more",
         ),
     };
-    Err(IdProblem {
-        code,
-        reason: reason.to_owned(),
-    })
+    Err(IdProblem { code, reason })
 }
 
 /// The digits that every id of the org of `caller` begins with.

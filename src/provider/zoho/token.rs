@@ -13,7 +13,9 @@ use url::{Url, form_urlencoded};
 use crate::domain::{Quota, StopKind};
 use crate::provider::address::{endpoint, is_loopback};
 use crate::provider::body::{Object, text};
-use crate::provider::{Detail, Reply, Request, Token, Verdict, ZohoSettings, auth, contract};
+use crate::provider::{
+    Detail, Reply, Request, Token, Verdict, ZohoSettings, auth, contract, verdict,
+};
 
 /// Zoho gives ten tokens per refresh token in ten minutes,
 /// <https://www.zoho.com/crm/developer/docs/api/v8/token-validity.html>; two are left to others
@@ -39,7 +41,7 @@ pub(super) fn minted(settings: &ZohoSettings, reply: &Reply) -> Result<Token, Ve
     let token = |answer: &Object, secret| {
         let api_base = match settings.base_url {
             Some(_) => None,
-            None => Some(api_base(&settings.accounts_url, answer).map_err(auth::wrong_place)?),
+            None => Some(api_base(&settings.accounts_url, answer)?),
         };
         Ok(Token {
             secret,
@@ -64,22 +66,18 @@ fn refused(said: Detail) -> Verdict {
 }
 
 /// Where the answer says the API is, if a token may be sent there.
-fn api_base(accounts_url: &Url, answer: &Object) -> Result<Url, Detail> {
+fn api_base(accounts_url: &Url, answer: &Object) -> Result<Url, Verdict> {
+    let wrong = |code, what| verdict::condemned(StopKind::WrongTenant, code, what);
     let Some(domain) = text(answer, "api_domain") else {
-        return Err(Detail::ours(
-            "no_api_domain",
-            "the token's answer does not say where the API is; set base_url",
-        ));
+        let what = "the token's answer does not say where the API is; set base_url";
+        return Err(wrong("no_api_domain", what));
     };
-    Url::parse(domain)
-        .ok()
-        .and_then(|url| trusted_base(accounts_url, &url))
+    let url = Url::parse(domain).ok();
+    url.and_then(|url| trusted_base(accounts_url, &url))
         .ok_or_else(|| {
-            Detail::ours(
-                "foreign_api_domain",
-                "the token's answer names an API address that is none of this data centre's, and the \
-                 token is not sent there; if it is yours, set base_url",
-            )
+            let what = "the token's answer names an API address that is none of this data centre's, and the \
+                        token is not sent there; if it is yours, set base_url";
+            wrong("foreign_api_domain", what)
         })
 }
 
@@ -88,26 +86,26 @@ fn life(answer: &Object) -> Option<Duration> {
     auth::life_secs(answer, "expires_in_sec").or_else(|| auth::life_secs(answer, "expires_in"))
 }
 
-/// Each data centre's accounts server, and what its API hosts end in, after `www.`, `sandbox.` or
-/// `developer.`: <https://www.zoho.com/crm/developer/docs/api/v8/multi-dc.html>.
-const DATA_CENTRES: [(&str, &str); 11] = [
-    ("accounts.zoho.com", "zohoapis.com"),
-    ("accounts.zoho.eu", "zohoapis.eu"),
-    ("accounts.zoho.in", "zohoapis.in"),
-    ("accounts.zoho.com.au", "zohoapis.com.au"),
-    ("accounts.zoho.jp", "zohoapis.jp"),
-    ("accounts.zoho.com.cn", "zohoapis.com.cn"),
-    ("accounts.zohocloud.ca", "zohoapis.ca"),
-    ("accounts.zoho.sa", "zohoapis.sa"),
-    ("accounts.zoho.uk", "zohoapis.uk"),
-    ("accounts.zoho.ae", "zohoapis.ae"),
-    ("accounts.zoho.sg", "zohoapis.sg"),
+/// Zoho's data centres: the name of each, its accounts server
+/// (<https://www.zoho.com/accounts/protocol/oauth/multi-dc.html>), and what its API hosts end in, after
+/// `www.`, `sandbox.` or `developer.` (<https://www.zoho.com/crm/developer/docs/api/v8/multi-dc.html>).
+pub const ZOHO_DATA_CENTERS: [(&str, &str, &str); 11] = [
+    ("us", "accounts.zoho.com", "zohoapis.com"),
+    ("eu", "accounts.zoho.eu", "zohoapis.eu"),
+    ("in", "accounts.zoho.in", "zohoapis.in"),
+    ("au", "accounts.zoho.com.au", "zohoapis.com.au"),
+    ("jp", "accounts.zoho.jp", "zohoapis.jp"),
+    ("cn", "accounts.zoho.com.cn", "zohoapis.com.cn"),
+    ("ca", "accounts.zohocloud.ca", "zohoapis.ca"),
+    ("sa", "accounts.zoho.sa", "zohoapis.sa"),
+    ("uk", "accounts.zoho.uk", "zohoapis.uk"),
+    ("ae", "accounts.zoho.ae", "zohoapis.ae"),
+    ("sg", "accounts.zoho.sg", "zohoapis.sg"),
 ];
 
-/// The base of `api_domain`, if a token may be sent there: an API host of the accounts server's own
-/// data centre, by https. An accounts server that is none of Zoho's (a gateway of the company's) may
-/// name those of any; one on this machine may also name another address on it. The host alone is
-/// taken of one of Zoho's; anything else in it makes it none.
+/// The base of `api_domain`, if a token may be sent there: the bare host of an API of the accounts
+/// server's own data centre, by https. An accounts server that is none of Zoho's (a gateway) may name
+/// any; one on this machine may also name another address on it.
 pub(super) fn trusted_base(accounts_url: &Url, api_domain: &Url) -> Option<Url> {
     let extra = !api_domain.username().is_empty()
         || api_domain.password().is_some()
@@ -123,12 +121,11 @@ pub(super) fn trusted_base(accounts_url: &Url, api_domain: &Url) -> Option<Url> 
 }
 
 fn is_zohos(accounts_url: &Url, api_domain: &Url) -> bool {
-    let own = DATA_CENTRES
-        .iter()
-        .find(|(accounts, _)| accounts_url.host_str() == Some(*accounts));
+    let centers = ZOHO_DATA_CENTERS.iter();
+    let own = (centers.clone()).find(|(_, accounts, _)| accounts_url.host_str() == Some(*accounts));
     let known = |domain: &str| match own {
-        Some((_, api)) => domain == *api,
-        None => DATA_CENTRES.iter().any(|(_, api)| domain == *api),
+        Some((.., api)) => domain == *api,
+        None => centers.clone().any(|(.., api)| domain == *api),
     };
     let named = api_domain.host_str().and_then(|host| host.split_once('.'));
     named.is_some_and(|(kind, domain)| {

@@ -7,8 +7,8 @@ use secrecy::ExposeSecret as _;
 
 use userpurge::domain::{ProviderKind, Quota, Step, StopKind, UserId, UserState};
 use userpurge::provider::{
-    Access, Detail, LookupFor, Moment, Provider, ProviderSettings, RateHint, RateHints, Reply,
-    RowEnd, SuncoSettings, Token, Verdict, ZendeskCredentials, ZendeskSettings, ZohoSettings,
+    Access, Detail, LookupFor, Provider, ProviderSettings, RateHint, RateHints, Reply, RowEnd,
+    SuncoSettings, Token, Transient, Verdict, ZendeskCredentials, ZendeskSettings, ZohoSettings,
     build,
 };
 
@@ -173,7 +173,7 @@ pub fn limits(data: &[u8]) {
             let verdict = provider.judge(Step::Delete, &UserId::new(ID), &reply);
             let goes_by = matches!(
                 verdict,
-                Verdict::Moment(..) | Verdict::Account(StopKind::QuotaGone, _)
+                Verdict::Transient(..) | Verdict::Account(StopKind::QuotaGone, _)
             );
             assert!(goes_by, "{verdict:?}");
             check_kept_of(&verdict);
@@ -252,10 +252,12 @@ fn check_read(verdict: &Verdict) {
 
 fn check_kept_of(verdict: &Verdict) {
     let detail = match verdict {
-        Verdict::Moment(moment, detail) => {
+        Verdict::Transient(moment, detail) => {
             match moment {
-                Moment::Throttled { wait, .. } | Moment::Unwell { wait } => check_wait(*wait),
-                Moment::Conflict | Moment::Unrecognised => {}
+                Transient::Throttled { wait, .. } | Transient::ServerError { wait } => {
+                    check_wait(*wait);
+                }
+                Transient::Conflict | Transient::Unrecognised => {}
             }
             detail
         }

@@ -51,7 +51,7 @@ fn when_every_attempt_fails_a_look_settles_what_was_in_doubt() {
     let mut sim = sim();
     for _ in 0..2 {
         sim.server.fault(1, Fault::LostAnswer);
-        sim.server.fault(2, Fault::Unwell);
+        sim.server.fault(2, Fault::ServerError);
     }
     Setup {
         attempts: 2,
@@ -73,7 +73,7 @@ fn what_was_never_answered_and_cannot_be_looked_at_ends_in_doubt() {
     sim.server.blind = true;
     for _ in 0..2 {
         sim.server.fault(1, Fault::LostAnswer);
-        sim.server.fault(2, Fault::Unwell);
+        sim.server.fault(2, Fault::ServerError);
     }
     Setup {
         attempts: 2,
@@ -107,7 +107,7 @@ fn a_provider_that_fails_every_request_is_found_out_after_some_rows_not_after_al
     let mut sim = sim();
     for id in 1..=2_000 {
         for _ in 0..6 {
-            sim.server.fault(id, Fault::Unwell);
+            sim.server.fault(id, Fault::ServerError);
         }
     }
     let end = Setup::default().run(&mut sim, Action::Delete, 2_000);

@@ -8,8 +8,8 @@ use url::Url;
 
 use userpurge::domain::{ProviderKind, Quota, Step, StopKind, UserId, UserState};
 use userpurge::provider::{
-    Access, Authorize, Bulk, Detail, Identity, LookupFor, Moment, Provider, RateHint, RateHints,
-    Reply, Request, RowEnd, Scope, Token, Verdict,
+    Access, Authorize, Bulk, Detail, Identity, LookupFor, Provider, RateHint, RateHints, Reply,
+    Request, RowEnd, Scope, Token, Transient, Verdict,
 };
 
 /// The pure side.
@@ -70,23 +70,23 @@ impl Provider for FakeProvider {
         };
         match reply.status {
             200 => Verdict::Row(RowEnd::Deleted, none),
-            203 => Verdict::Moment(Moment::Unrecognised, none),
+            203 => Verdict::Transient(Transient::Unrecognised, none),
             401 => Verdict::TokenRejected(none),
             403 => Verdict::Account(StopKind::NotPermitted, none),
             404 => Verdict::Row(RowEnd::NotFound, none),
             410 => Verdict::Row(RowEnd::AlreadyGone, none),
             422 => Verdict::Look(RowEnd::Refused, none),
-            429 => Verdict::Moment(
-                Moment::Throttled {
+            429 => Verdict::Transient(
+                Transient::Throttled {
                     scope: match reply.header("x-at-once") {
-                        Some(_) => Scope::AtOnce,
+                        Some(_) => Scope::Concurrency,
                         None => Scope::Account,
                     },
                     wait: wait(),
                 },
                 none,
             ),
-            _ => Verdict::Moment(Moment::Unwell { wait: None }, none),
+            _ => Verdict::Transient(Transient::ServerError { wait: None }, none),
         }
     }
 
@@ -128,8 +128,18 @@ impl Provider for FakeProvider {
             (200, _) => {}
             (401, _) => return Err(Verdict::TokenRejected(detail)),
             (403, _) => return Err(Verdict::Account(StopKind::NotPermitted, detail)),
-            (429, _) => return Err(Verdict::Moment(Moment::Throttled { scope, wait }, detail)),
-            _ => return Err(Verdict::Moment(Moment::Unwell { wait: None }, detail)),
+            (429, _) => {
+                return Err(Verdict::Transient(
+                    Transient::Throttled { scope, wait },
+                    detail,
+                ));
+            }
+            _ => {
+                return Err(Verdict::Transient(
+                    Transient::ServerError { wait: None },
+                    detail,
+                ));
+            }
         }
         let here = String::from_utf8(reply.body.to_vec()).unwrap();
         let state = |id: &UserId| {
@@ -167,8 +177,8 @@ impl Provider for FakeProvider {
 
     fn minted(&self, reply: &Reply) -> Result<Token, Verdict> {
         if reply.status != 200 {
-            let later = Moment::Unwell { wait: None };
-            return Err(Verdict::Moment(later, Detail::default()));
+            let later = Transient::ServerError { wait: None };
+            return Err(Verdict::Transient(later, Detail::default()));
         }
         let secret = String::from_utf8(reply.body.to_vec()).unwrap();
         Ok(Token {

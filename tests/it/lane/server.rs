@@ -25,7 +25,7 @@ pub(super) enum Fault {
     /// 429 with Retry-After in seconds; no effect.
     Throttle(Option<u64>),
     /// 500; no effect.
-    Unwell,
+    ServerError,
     /// A page that is not the provider's, with a limit in its header; no effect.
     Page(&'static str),
     /// The effect happens, and the answer states a limit.
@@ -269,7 +269,7 @@ impl Server {
                     return Err(error(Failure::Broken, "reset"));
                 }
                 Some(Fault::Throttle(wait)) => throttled(wait),
-                Some(Fault::Unwell) => reply(500, ""),
+                Some(Fault::ServerError) => reply(500, ""),
                 Some(Fault::Page(limit)) => stating(reply(203, ""), limit),
                 Some(Fault::Stated(limit)) => {
                     self.gone.insert(id.to_owned());

@@ -383,26 +383,11 @@ fn settings_make_their_own_provider_and_show_no_secret() {
 
 #[test]
 fn settings_that_cannot_be_used_are_refused_without_showing_them() {
-    let sunco = |app_id: &str| ProviderSettings::Sunco(sunco_settings(app_id, "app_1", true));
-    let zoho = |version: &str| ProviderSettings::Zoho(zoho_settings(BASE, None, version));
     let colon = sunco_settings(APP, "app:1", false);
-    let base = |kind| settings(kind, "http://acme.example");
     for (settings, names) in [
         (api_token("ops@acme.example", "a b"), "api_token"),
         (api_token("ops@acme.example", ""), "api_token"),
-        (api_token("ops", "hunter2"), "email"),
-        (api_token("ops@acme.example:x", "hunter2"), "email"),
-        (sunco(""), "app_id"),
-        (sunco(".."), "app_id"),
-        (sunco("a/b"), "app_id"),
         (ProviderSettings::Sunco(colon), "key_id"),
-        (zoho("v1"), "version"),
-        (zoho("8"), "version"),
-        (zoho("v8/.."), "version"),
-        (zoho(""), "version"),
-        (base(Zendesk), "base_url"),
-        (base(Sunco), "base_url"),
-        (base(Zoho), "accounts_url"),
     ] {
         let error = build(settings).unwrap_err();
         let text = format!("{error} {error:?}");
@@ -411,9 +396,6 @@ fn settings_that_cannot_be_used_are_refused_without_showing_them() {
             !text.contains("hunter2") && !text.contains("ops@"),
             "{text}"
         );
-    }
-    for version in ["v2", "v2.1", "v8"] {
-        assert!(build(zoho(version)).is_ok());
     }
     for kind in ProviderKind::ALL {
         assert!(build(settings(kind, "http://127.0.0.1:8080/t")).is_ok());
@@ -713,7 +695,7 @@ fn looked_up(
 
 fn is_of_a_read(verdict: &Verdict) -> bool {
     match verdict {
-        Verdict::Account(..) | Verdict::Moment(..) | Verdict::TokenRejected(_) => true,
+        Verdict::Account(..) | Verdict::Transient(..) | Verdict::TokenRejected(_) => true,
         Verdict::Row(..) | Verdict::Look(..) => false,
     }
 }

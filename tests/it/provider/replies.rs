@@ -7,7 +7,8 @@ use secrecy::ExposeSecret;
 
 use userpurge::domain::{Step, StopKind, UserId, UserState};
 use userpurge::provider::{
-    Access, Detail, Identity, ItemEnd, JobState, LookupFor, Moment, Provider, Reply, Token, Verdict,
+    Access, Detail, Identity, ItemEnd, JobState, LookupFor, Provider, Reply, Token, Transient,
+    Verdict,
 };
 
 /// Headers from `name: value` pairs with ` | ` between.
@@ -38,11 +39,13 @@ pub(super) fn describe(verdict: &Verdict) -> String {
         Verdict::Look(end, _) => format!("look {}", end.outcome().name()),
         Verdict::Account(kind, _) => format!("account {}", stop_word(*kind)),
         Verdict::TokenRejected(_) => "token rejected".to_owned(),
-        Verdict::Moment(moment, _) => {
+        Verdict::Transient(moment, _) => {
             let (scope, wait) = match moment {
-                Moment::Throttled { scope, wait } => (format!(" {scope:?}").to_lowercase(), *wait),
-                Moment::Unwell { wait } => (String::new(), *wait),
-                Moment::Conflict | Moment::Unrecognised => (String::new(), None),
+                Transient::Throttled { scope, wait } => {
+                    (format!(" {scope:?}").to_lowercase(), *wait)
+                }
+                Transient::ServerError { wait } => (String::new(), *wait),
+                Transient::Conflict | Transient::Unrecognised => (String::new(), None),
             };
             let wait = wait.map_or_else(String::new, |wait| format!(" {}s", wait.as_secs()));
             format!("moment {}{scope}{wait}", moment.name())
@@ -56,7 +59,7 @@ pub(super) fn detail(verdict: &Verdict) -> &Detail {
         Verdict::Row(_, detail)
         | Verdict::Look(_, detail)
         | Verdict::Account(_, detail)
-        | Verdict::Moment(_, detail)
+        | Verdict::Transient(_, detail)
         | Verdict::TokenRejected(detail) => detail,
     }
 }
@@ -167,7 +170,7 @@ fn answer(
             Err(Verdict::Account(StopKind::WrongTenant, detail)) => {
                 ("misplaced".to_owned(), detail)
             }
-            Err(Verdict::Moment(_, detail)) => ("later".to_owned(), detail),
+            Err(Verdict::Transient(_, detail)) => ("later".to_owned(), detail),
             Err(verdict) => failed(verdict),
         },
         "begin" => provider
