@@ -72,7 +72,7 @@ fn newest(folder: &Path) -> io::Result<Option<PathBuf>> {
         if path.to_string_lossy().ends_with(LEDGER_SUFFIX) && path.is_file() {
             // A damaged one is not passed over in silence.
             let began = match LedgerReader::open(&path) {
-                Ok(reader) => Some(reader.header().started_at),
+                Ok(reader) => Some(reader.header.started_at),
                 Err(_) => written_at(&path),
             };
             ledgers.push((began, path));

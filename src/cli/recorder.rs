@@ -3,12 +3,11 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use futures::future::BoxFuture;
 use futures::{FutureExt, TryFutureExt};
 
 use crate::domain::{Durability, Entry};
 use crate::ledger::{LedgerError, LedgerHandle};
-use crate::run::{EventSink, SinkFailed};
+use crate::run::{EventSink, Recorded, SinkFailed};
 
 /// Who is shown every entry as it is recorded.
 pub(super) type Watcher = Box<dyn FnMut(&Entry) + Send>;
@@ -68,11 +67,7 @@ fn locked<T>(it: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl EventSink for Recorder {
-    fn record(
-        &self,
-        entry: Entry,
-        durability: Durability,
-    ) -> BoxFuture<'_, Result<(), SinkFailed>> {
+    fn record(&self, entry: Entry, durability: Durability) -> Recorded<'_> {
         if let Some(watcher) = &mut *locked(&self.watcher) {
             watcher(&entry);
         }

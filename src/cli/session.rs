@@ -279,7 +279,8 @@ impl<'a> OpenRun<'a> {
             AccountPlan {
                 name: name.clone(),
                 rows: rows.iter().map(|(_, rows)| rows).sum(),
-                at_limit: self.setup.time(name, &rows),
+                at_limit_ms: u64::try_from(self.setup.time(name, &rows).as_millis())
+                    .unwrap_or(u64::MAX),
                 canary: specs.get(name).and_then(|spec| spec.canary),
             }
         };

@@ -23,7 +23,7 @@ use crate::lane::{AccountEnd, WorkSpec};
 use crate::ledger::{LedgerState, LedgerWriter};
 use crate::progress::{Mode, Progress};
 use crate::report;
-use crate::run::{Client, Durability, EventSink as _, run};
+use crate::run::{Client, Durability, EventSink as _, SinkFailed, run};
 
 /// How long progress rests between two looks.
 const TICK: Duration = Duration::from_millis(100);
@@ -39,7 +39,10 @@ impl OpenRun<'_> {
         let rows = self.state.counts().total();
         let mut sources = QueueSources::new();
         let state = match self.give_out(&mut sources, specs).await {
-            Ok(work) => run_lanes(work, Feed::new(self.state, &self.recorder, sources)).await,
+            Ok(work) => {
+                let feed = Feed::new(self.state, &self.recorder, sources);
+                ended_as(run(work, Arc::new(feed)).await)
+            }
             Err(failure) => Err(failure),
         };
         let state = match state {
@@ -86,14 +89,12 @@ impl OpenRun<'_> {
     }
 }
 
-/// Runs lanes to their end, and says how all of them together ended.
-pub(super) async fn run_lanes(
-    work: Vec<(Client, WorkSpec)>,
-    feed: Feed,
+/// How all accounts together ended.
+pub(super) fn ended_as(
+    ends: Result<Vec<(AccountName, AccountEnd)>, SinkFailed>,
 ) -> Result<RunState, CliError> {
-    let ends = run(work, Arc::new(feed)).await?;
     let mut state = RunState::Finished;
-    for (_, end) in ends {
+    for (_, end) in ends? {
         match end {
             AccountEnd::Stopped(_) => state = RunState::Stopped,
             AccountEnd::Interrupted if state == RunState::Finished => {

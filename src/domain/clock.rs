@@ -8,9 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// An instant of wall-clock time, in milliseconds since the Unix epoch.
-///
-/// Written as RFC 3339 in UTC with exactly three decimals: `2026-11-22T09:30:00.125Z`.
+/// An instant of wall-clock time in milliseconds, written as in `2026-11-22T09:30:00.125Z`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Time(i64);
 

@@ -32,8 +32,7 @@ pub enum Entry {
     Agreed(Box<Agreed>),
     /// A process began to carry the plan out, or took the run up.
     Session(Box<SessionStart>),
-    /// A request that changes nothing (who are we, which roles, is this user still there) was
-    /// answered or given up; it counts towards the quota.
+    /// A request that changes nothing was answered or given up; it counts towards the quota.
     Request(Requested),
     /// An attempt is about to leave. Durable before it does.
     Intent(Intent),
@@ -83,14 +82,12 @@ pub struct RunHeader {
     pub accounts: Vec<AccountHeader>,
     /// When the run began.
     pub started_at: Time,
-    /// How long the machine had been up then; `None`: it does not tell, or a version before this
-    /// field.
+    /// How long the machine had been up then; `None`: not told, or a version before this field.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uptime: Option<Uptime>,
 }
 
-/// How long a machine has been up. By it a later process knows how much time has passed, whatever was
-/// done to the clock meanwhile.
+/// How long a machine has been up, which tells how much time has passed whatever the clock says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Uptime {
     /// What tells this start of the machine from any other.
@@ -108,8 +105,7 @@ impl RunHeader {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct RunOptions {
-    /// Absolute path of the configuration file; `None`: the environment's variables. It is told, and
-    /// never opened because a ledger names it.
+    /// Absolute path of the configuration, told and never opened; `None`: the environment's variables.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub config: Option<String>,
     /// Whether `--config` named it; otherwise it lay in one of the documented places.
@@ -174,8 +170,7 @@ pub struct AccountHeader {
     /// That user's role in the provider's words; `None`: the provider does not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<String>,
-    /// The action of its rows that name none; compared at `resume`. `None`: there was none, or a
-    /// version before this field.
+    /// The action of rows that name none; compared at `resume`. `None`: none, or an older version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub action: Option<Action>,
     /// How many requests may be under way at once; `None`: a version before this field.
@@ -282,12 +277,10 @@ pub struct Intent {
     pub step: Step,
     /// Which attempt at this step, from 1, in this process.
     pub attempt: u32,
-    /// The number of the first row of the request, if it carries many; `None`: it is for this row
-    /// alone.
+    /// The number of the first row of a request for many; `None`: it is for this row alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub with: Option<u64>,
-    /// Whether the provider had just said that there is nobody whom this could delete: then it leaves
-    /// nothing in doubt about them.
+    /// Whether there was nobody whom this could delete: then it leaves nothing in doubt.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub nobody: bool,
     /// When it was written.
@@ -316,8 +309,7 @@ pub struct Attempted {
     /// Which attempt; `None`: a request over many rows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempt: Option<u32>,
-    /// A stable word for what happened, e.g. `throttled`, `server_error`, `timed_out`; `None`: a job
-    /// was begun.
+    /// A stable word for what happened, e.g. `throttled`; `None`: a job was begun.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub class: Option<String>,
     /// Whether the request may have had its effect although no answer says so.
@@ -363,8 +355,7 @@ pub struct OutcomeEntry {
     /// The action; `None`: the row names none that exists.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub action: Option<Action>,
-    /// The user; `None`: the cell holds no id of the provider's, so it may hold anything, and is
-    /// not repeated.
+    /// The user; `None`: the cell holds no id of the provider's, and is not repeated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<UserId>,
     /// The admin's own reference.
@@ -406,8 +397,7 @@ impl OutcomeEntry {
     /// was lost, and they are not there afterwards; whether they ever were is not known.
     pub const SETTLED_UNSEEN: &str = "settled_unseen";
 
-    /// The code of a purge that ended as `protected` behind its first step: the user was soft-deleted before
-    /// their role was known.
+    /// The code of a purge that ended `protected` behind its soft deletion: the role was read too late.
     pub const PROTECTED_HALF: &str = "protected_soft_deleted";
 }
 

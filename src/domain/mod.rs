@@ -46,7 +46,6 @@ mod quota;
 mod shown;
 mod task;
 mod user_state;
-mod verify;
 
 pub use action::{Action, ProviderKind, Step};
 pub use clock::{Time, WallClock};
@@ -66,5 +65,4 @@ pub use policy::{AccountPolicy, IdProblem, looks_rounded};
 pub use quota::{AccountLimits, Many, Quota};
 pub use shown::shown;
 pub use task::{LeftOpen, Position, Record, Task, TaskKey};
-pub use user_state::UserState;
-pub use verify::{Finding, Findings, Verified};
+pub use user_state::{Finding, Findings, UserState, Verified};

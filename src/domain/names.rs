@@ -50,8 +50,7 @@ text_id! {
     UserId
 }
 text_id! {
-    /// A job's id at its provider, as text. Cheap to clone. It has passed the provider's check: it
-    /// may stand in a URL.
+    /// A job's id at its provider, as text, checked: it may stand in a URL. Cheap to clone.
     JobId
 }
 text_id! {
@@ -59,8 +58,7 @@ text_id! {
     RunId
 }
 
-/// Defines an enum from a table of variants and names. It gets `ALL`, `name()`, `index()`,
-/// `Display`, and serde by the same names.
+/// Defines an enum by names: `ALL`, `name()`, `index()`, `Display`, and serde by the same names.
 macro_rules! named {
     (
         $(#[$about:meta])*

@@ -17,13 +17,11 @@ pub enum Counted {
     Neither,
 }
 
-/// Defines [`Outcome`] and [`Counts`] from one table: the variant, its name and counter, and how it
-/// counts.
+/// Defines [`Outcome`] and [`Counts`]: variant, counter, name, and how it counts.
 macro_rules! outcomes {
     ($($(#[$doc:meta])* $Variant:ident $name:ident $literal:literal $counted:ident,)+) => {
         named! {
-            /// How a row of the input ended. Until one of these stands in the ledger the row is
-            /// *pending*.
+            /// How a row of the input ended. A row without one is *pending*.
             pub enum Outcome {
                 $($(#[$doc])* $Variant = $literal,)+
             }
@@ -45,18 +43,15 @@ macro_rules! outcomes {
             $($(#[$doc])* pub $name: u64,)+
             /// Rows with no outcome yet.
             pub pending: u64,
-            /// Of the protected rows, those on the protect list: they are skipped. No JSON has it, where
-            /// each row is counted once.
+            /// Of the protected rows, those on the protect list, which are skipped. Not in JSON.
             #[serde(skip)]
             pub on_protect_list: u64,
         }
 
         impl Counts {
             /// How many rows ended as `outcome`.
-            pub const fn of(&self, outcome: Outcome) -> u64 {
-                match outcome {
-                    $(Outcome::$Variant => self.$name,)+
-                }
+            pub const fn of(mut self, outcome: Outcome) -> u64 {
+                *self.slot(outcome)
             }
 
             /// The counter of `outcome`.

@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU64;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -167,8 +166,7 @@ pub struct AgreedAccount {
     pub caller: Option<UserId>,
 }
 
-/// A file that a person named beside the input, as it was read: a protect list, or a ledger of an
-/// earlier run whose good rows are not sent again.
+/// A file named beside the input, as it was read: a protect list, or an earlier run's ledger.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AgreedFile {
     /// Its absolute path.
@@ -188,30 +186,9 @@ pub struct AccountPlan {
     pub name: AccountName,
     /// How many of its rows this process is to send, or to ask about.
     pub rows: u64,
-    /// The least time they take under the account's limits.
-    #[serde(rename = "at_limit_ms", with = "millis")]
-    pub at_limit: Duration,
+    /// The least time they take under the account's limits, in milliseconds.
+    pub at_limit_ms: u64,
     /// How many of its rows go first, as a canary; `None`: none does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub canary: Option<NonZeroU64>,
-}
-
-/// A duration as whole milliseconds.
-mod millis {
-    use std::time::Duration;
-
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    pub(super) fn serialize<S: Serializer>(
-        duration: &Duration,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        serializer.serialize_u64(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Duration, D::Error> {
-        u64::deserialize(deserializer).map(Duration::from_millis)
-    }
 }

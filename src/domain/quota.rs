@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use super::Step;
 
-/// A limit as stated, e.g. `700/10m`: at most [`requests`](Quota::requests) in any
-/// [`span`](Quota::span).
+/// A limit as stated, e.g. `700/10m`: at most so many requests in any such span.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Quota {
     requests: NonZeroU32,
@@ -28,8 +27,7 @@ pub struct AccountLimits {
     pub concurrency: NonZeroU32,
     /// The step that one request does for many users; `None`: each has a request of their own.
     pub many: Option<Many>,
-    /// The step before which each user is asked about alone, if it is the first; `None`: there is
-    /// none.
+    /// The first step before which each user is asked about alone; `None`: there is none.
     pub asked_alone: Option<Step>,
 }
 
@@ -67,9 +65,8 @@ impl Quota {
     /// The longest span taken: 31 days.
     pub const SPAN_MAX: Duration = Duration::from_hours(744);
 
-    /// For how much longer than it was waited for a request holds its slots that was given up, where
-    /// the server may have it still: as long again as an answer is waited for. A server that stands
-    /// still counts what lies before it when it goes on, after the request was given up here.
+    /// For how much longer than it was waited for a request holds its slots that was given up: a server
+    /// that stood still counts what lies before it when it goes on.
     pub const GIVEN_UP_COUNTED: Duration = Duration::from_secs(30);
 
     /// `requests` in any `span`; `None` if the span is zero or above [`Quota::SPAN_MAX`].
@@ -96,17 +93,10 @@ impl Quota {
 
     /// Over how long the requests of each span are spread when `expected` of them are to be sent.
     ///
-    /// An even pace, over the whole span, is the kindest to others who work under the same limit;
-    /// but a run of few spans pays for it with most of another: 350 requests under 70 per 6 s have
-    /// to take 24 s, and would take 30. A spread costs a run itself, once: each request waits for
-    /// the slot of the one a quota before it, a span, or for its place behind the one just before,
-    /// the spread divided by the quota; and on the longest way from the first request to the last
-    /// there are no more waits of the first kind than spans that must pass, and fewer of the second
-    /// than the quota has slots.
-    ///
-    /// So the spread is half a hundredth of the time that the quota itself takes, and no more than
-    /// the span: a short run is fast, one of 200 spans is even. Zero: a run within one quota, which waits
-    /// for nothing, or a span too long to be paced.
+    /// An even pace is the kindest to others under the same limit, but costs a run the spread, once:
+    /// a request waits for the slot of the one a quota before it, or for its place behind the one just
+    /// before. So the spread is half a hundredth of the time that the quota itself takes, and no more
+    /// than the span. Zero: a run within one quota, or a span too long to be paced.
     pub fn spread(self, expected: u64) -> Duration {
         if self.span > Self::PACED_SPAN_MAX {
             return Duration::ZERO;
@@ -123,8 +113,7 @@ impl Quota {
         ours > other.requests.get() as u128 * self.span.as_nanos()
     }
 
-    /// The part of this quota that `share` (above 0, at most 1) leaves, rounded down, but never
-    /// less than one request.
+    /// The part of this quota that `share` leaves, rounded down, but never less than one request.
     #[must_use]
     #[allow(
         clippy::cast_possible_truncation,
@@ -140,8 +129,7 @@ impl Quota {
         }
     }
 
-    /// The least time in which `n` requests can leave: whole spans that must pass before the last
-    /// one may go. Zero for `n` within the quota.
+    /// The least time in which `n` requests can leave: the whole spans before the last one.
     pub fn time_for(self, n: u64) -> Duration {
         let spans = n.saturating_sub(1) / u64::from(self.requests.get());
         self.span

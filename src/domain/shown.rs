@@ -4,9 +4,8 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-/// `text` with every character written out that acts on a terminal or hides from the reader, such
-/// as `\u001b`. Line feeds and tabs stay. Written so, JSON remains the same JSON: outside its
-/// strings it has no such characters.
+/// `text` with every character written out that acts on a terminal or hides from the reader, such as
+/// `\u001b`. Line feeds and tabs stay, and JSON remains the same JSON.
 pub fn shown(text: &str) -> Cow<'_, str> {
     if !text.contains(acts) {
         return Cow::Borrowed(text);

@@ -15,9 +15,8 @@ pub struct Position {
     pub line: u64,
 }
 
-/// A row as read: its position and the four cells that mean something here. Everything else in the
-/// file is passed over and never stored. Texts are borrowed from the reader wherever they stand in
-/// the file as they are.
+/// A row as read: the four cells that mean something here. All else is passed over and never stored.
+/// Texts are borrowed from the reader where they stand in the file as they are.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Record<'a> {
     /// The text of the id cell, blanks around it taken off; empty if the row has none.
@@ -87,8 +86,7 @@ impl Task {
     }
 }
 
-/// What an earlier process left open of a row's next step: a request that left, and of which
-/// nothing that was recorded says what it did.
+/// What an earlier process left open of a row's next step: a request whose effect is not known.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum LeftOpen {
     /// Nothing.
@@ -102,11 +100,8 @@ pub enum LeftOpen {
     Job(JobId),
 }
 
-/// Account, action and id as 128 bits: what makes two rows duplicates, and what `--done-in` looks
-/// rows up by.
-///
-/// It is a digest, so that a set of ten million costs sixteen bytes each; with 128 bits, the odds
-/// that any two of ten million rows meet are below 10⁻²⁴.
+/// Account, action and id as 128 bits: what makes two rows duplicates, and what `--done-in` looks rows
+/// up by. The odds that any two of ten million rows meet are below 10⁻²⁴.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TaskKey(u128);
 

@@ -1,19 +1,18 @@
-//! How a user stands at their provider, in one vocabulary for every read that tells it.
+//! How a user stands at their provider, in one vocabulary for every read that tells it; and what asking
+//! afterwards says of a row. That is evidence only: no outcome follows from it.
 
 use serde::{Deserialize, Serialize};
 
-use super::{Action, Finding};
+use super::names::named;
+use super::{AccountName, Action, Position, Said, Time, UserId};
 
-/// How a user stands, as one lookup told.
-///
-/// A ledger holds its [name](UserState::name) and no role.
+/// How a user stands, as one lookup told. A ledger holds its [name](UserState::name) and no role.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub enum UserState {
     /// There, and not deleted.
     Active {
-        /// The role, in the provider's words, if it is one that is protected by default; `None`: an
-        /// ordinary user, or the lookup does not tell.
+        /// The role, in the provider's words, if it is protected by default; `None`: ordinary, or not told.
         role: Option<String>,
     },
     /// There, without personal information.
@@ -66,10 +65,8 @@ impl UserState {
         }
     }
 
-    /// What the state says of a row that ended well under `action`; `None`: not enough, look closer.
-    ///
-    /// A state at least as strong as the promise keeps it: a user who is gone was cleared as well.
-    /// So a row is as asked also where another row of the same user did more.
+    /// What the state says of a row that ended well under `action`; `None`: not enough, look closer. A
+    /// stronger state keeps a promise as well: a user who is gone was cleared.
     pub const fn finding(&self, action: Action) -> Option<Finding> {
         let is_permanent = matches!(action, Action::PermanentlyDelete | Action::Purge);
         let clears = matches!(action, Action::DeletePersonalInformation);
@@ -100,6 +97,47 @@ impl TryFrom<String> for UserState {
         all.find(|state| state.name() == name)
             .ok_or_else(|| format!("no state of a user is called {name:?}"))
     }
+}
+
+named! {
+    /// What verifying a row found.
+    pub enum Finding {
+        /// The user is as the row's action promises.
+        AsAsked = "as_asked",
+        /// The user still stands, or stands again.
+        Standing = "standing",
+        /// The provider has taken the order and is still at it.
+        UnderWay = "under_way",
+        /// No clear answer was to be had.
+        Unknown = "unknown",
+    }
+}
+
+/// How many rows were found how, in the order of [`Finding::ALL`].
+pub type Findings = [u64; Finding::ALL.len()];
+
+/// A row that had ended well was asked about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verified {
+    /// Where the row stands.
+    #[serde(flatten)]
+    pub position: Position,
+    /// The account.
+    pub account: AccountName,
+    /// The row's action.
+    pub action: Action,
+    /// The user.
+    pub id: UserId,
+    /// What that says of the row.
+    pub finding: Finding,
+    /// How the user was seen to stand; `None`: no clear answer came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen: Option<UserState>,
+    /// Why a finding is unknown.
+    #[serde(flatten)]
+    pub said: Said,
+    /// When the answer came, or was given up.
+    pub at: Time,
 }
 
 #[cfg(test)]

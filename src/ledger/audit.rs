@@ -28,15 +28,13 @@ pub struct Audit {
     pub torn: Option<TornTail>,
     /// The line whose chain is the head that was noted; `None`: none was, or no line's is.
     pub noted_at: Option<u64>,
-    /// What is wrong with the first line that does not fit, or with the place after the last one if
-    /// lines are missing there; `None`: all fit.
+    /// What is wrong with the first line that does not fit, or that is missing; `None`: all fit.
     pub damage: Option<LedgerError>,
 }
 
 impl Audit {
-    /// Audits the ledger at `path`. `noted`: the head that someone noted when the ledger was as
-    /// long as it is now, or shorter. A ledger that has grown since is whole; one in which no line
-    /// has that chain is not. Damage is no error here.
+    /// Audits the ledger at `path`. `noted`: a head that was noted before; the ledger may have grown
+    /// since, but a line must have it. Damage is no error here.
     pub fn of(path: &Path, noted: Option<LedgerHead>) -> Result<Self, LedgerError> {
         let mut audit = Self {
             path: path.to_owned(),
@@ -66,9 +64,9 @@ impl Audit {
 
     fn read(&mut self, noted: Option<LedgerHead>) -> Result<(), LedgerError> {
         let mut reader = LedgerReader::open(&self.path)?;
-        self.run_id = Some(reader.header().run_id.clone());
-        let mut state = LedgerState::new(reader.header().clone());
-        self.passed(reader.lines(), reader.head(), noted);
+        self.run_id = Some(reader.header.run_id.clone());
+        let mut state = LedgerState::new(reader.header.clone());
+        self.passed(reader.lines, reader.head, noted);
         reader.each_entry(|link, entry| {
             state.apply(link, entry);
             if let Entry::End(end) = entry
@@ -79,7 +77,7 @@ impl Audit {
             self.passed(link.line, link.head, noted);
             Ok(())
         })?;
-        self.bytes = reader.bytes();
+        self.bytes = reader.bytes;
         self.torn = reader.torn();
         match noted {
             Some(head) if self.noted_at.is_none() => {

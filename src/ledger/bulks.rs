@@ -6,10 +6,8 @@ use roaring::RoaringTreemap;
 
 use crate::domain::{JobId, LeftOpen};
 
-/// The rows that stand in a request for many and that nothing has ended yet.
-///
-/// A row is in one of them at most, the last it was sent in; one that is sent alone leaves it. So
-/// there are never more than were under way at once, whatever the length of the ledger.
+/// The rows that stand in a request for many and that nothing has ended yet: each in the last it was
+/// sent in, if it was not sent alone since.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Bulks {
     /// By request: the rows that stand in it.

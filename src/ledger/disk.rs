@@ -2,15 +2,15 @@
 //! nothing of lines.
 
 use std::fmt;
-use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read, Write};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 use std::time::Duration;
 
 use super::error::{LedgerError, LedgerLoss};
 
-/// Where ledgers lie. The program uses [`RealDisk`]; the crash test has one of its own, which loses
-/// what was not synced when it dies.
+/// Where ledgers lie: [`RealDisk`], or in tests one that loses what was not synced.
 pub trait Disk: fmt::Debug {
     /// Makes a new file that only its owner may read; there must be none.
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
@@ -39,32 +39,8 @@ pub trait DiskFile: Read + Write + Send + fmt::Debug {
     /// Cuts the file after `len` bytes.
     fn truncate(&mut self, len: u64) -> io::Result<()>;
 
-    /// How many bytes the file has, also those that are not synced; or why `path`, at which it was
-    /// opened, leads to it no longer.
+    /// How many bytes the file has, synced or not; or why `path` leads to it no longer.
     fn look(&self, path: &Path) -> io::Result<Result<u64, LedgerLoss>>;
-}
-
-#[cfg(unix)]
-fn is_nameless(open: &Metadata) -> bool {
-    use std::os::unix::fs::MetadataExt as _;
-    open.nlink() == 0
-}
-
-#[cfg(unix)]
-fn is_same(open: &Metadata, there: &Metadata) -> bool {
-    use std::os::unix::fs::MetadataExt as _;
-    (open.dev(), open.ino()) == (there.dev(), there.ino())
-}
-
-/// Elsewhere an open file cannot be removed or renamed.
-#[cfg(not(unix))]
-fn is_nameless(_: &Metadata) -> bool {
-    false
-}
-
-#[cfg(not(unix))]
-fn is_same(_: &Metadata, _: &Metadata) -> bool {
-    true
 }
 
 /// Opens the regular file at `path`; a folder, a pipe or a device is [`ErrorKind::NotSeekable`].
@@ -88,8 +64,7 @@ impl Disk for RealDisk {
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
         let mut options = OpenOptions::new();
         options.read(true).append(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        options.mode(0o600);
         Ok(Box::new(options.open(path)?))
     }
 
@@ -99,12 +74,8 @@ impl Disk for RealDisk {
     }
 
     fn sync_folder_of(&self, path: &Path) -> io::Result<()> {
-        // Only Unix has folders that can be opened and synced.
-        if cfg!(unix) {
-            let folder = path.parent().filter(|it| !it.as_os_str().is_empty());
-            File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
-        }
-        Ok(())
+        let folder = path.parent().filter(|it| !it.as_os_str().is_empty());
+        File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
@@ -132,10 +103,10 @@ impl DiskFile for File {
     fn look(&self, path: &Path) -> io::Result<Result<u64, LedgerLoss>> {
         let open = self.metadata()?;
         Ok(match fs::metadata(path) {
-            Ok(there) if is_same(&open, &there) => Ok(open.len()),
+            Ok(there) if (open.dev(), open.ino()) == (there.dev(), there.ino()) => Ok(open.len()),
             Ok(_) => Err(LedgerLoss::Replaced),
             Err(error) => match error.kind() {
-                ErrorKind::NotFound | ErrorKind::NotADirectory if is_nameless(&open) => {
+                ErrorKind::NotFound | ErrorKind::NotADirectory if open.nlink() == 0 => {
                     Err(LedgerLoss::Removed)
                 }
                 ErrorKind::NotFound | ErrorKind::NotADirectory => Err(LedgerLoss::Moved),
@@ -152,9 +123,8 @@ const LOCK_TRIES_MAX: u64 = 20;
 /// just ending, or a `status` that is looking (see [`is_locked`]).
 const LOCK_STEP: Duration = Duration::from_millis(25);
 
-/// Takes the exclusive lock on the ledger file itself: one writer at a time. It goes with the process
-/// that holds it, however that ends, so no stale lock is ever left. [`LedgerError::Locked`]: another
-/// process keeps it.
+/// Takes the exclusive lock on the ledger file itself, which goes with the process that holds it.
+/// [`LedgerError::Locked`]: another process keeps it.
 pub(super) fn lock(disk: &dyn Disk, file: &dyn DiskFile, path: &Path) -> Result<(), LedgerError> {
     for attempt in 1..=LOCK_TRIES_MAX {
         match file.try_lock() {
@@ -167,8 +137,7 @@ pub(super) fn lock(disk: &dyn Disk, file: &dyn DiskFile, path: &Path) -> Result<
     Err(LedgerError::Locked(path.to_owned()))
 }
 
-/// Whether a process is writing to the ledger at `path` right now. The shared lock this takes to
-/// find out is released at once.
+/// Whether a process is writing to the ledger at `path`. The shared lock for this is released at once.
 pub fn is_locked(path: &Path) -> Result<bool, LedgerError> {
     let file = open_to_read(path).map_err(|source| LedgerError::io("open", path, source))?;
     match file.try_lock_shared() {

@@ -8,8 +8,7 @@ use thiserror::Error;
 
 use super::chain::LedgerHead;
 
-/// A ledger cannot be read, or not be written any further. Cheap to clone: the first failure of a
-/// writer is told to everyone who waits.
+/// A ledger cannot be read, or not be written any further. Cheap to clone: all who wait are told.
 #[derive(Debug, Clone, Error)]
 pub enum LedgerError {
     /// `run` was to begin a ledger where there is one.

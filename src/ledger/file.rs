@@ -16,13 +16,12 @@ use crate::domain::{Entry, RunHeader};
 /// How many bytes the buffers keep from one group of lines to the next.
 const BUFFER_BYTES_KEPT: usize = 1024 * 1024;
 
-/// A ledger that is open for writing; it holds the lock. After the first error nothing more may be
-/// asked of it.
+/// A ledger open for writing; it holds the lock. After the first error nothing more may be asked.
 #[derive(Debug)]
 pub struct LedgerFile {
     file: Box<dyn DiskFile>,
     /// What the ledger says, with what is not written yet.
-    state: LedgerState,
+    pub state: LedgerState,
     /// How long the file is, if nobody else has touched it.
     bytes: u64,
     /// The lines that are not written yet.
@@ -90,16 +89,6 @@ impl LedgerFile {
         })
     }
 
-    /// What the ledger says, with all that was put in.
-    pub const fn state(&self) -> &LedgerState {
-        &self.state
-    }
-
-    /// The same, for whoever needs the ledger no longer.
-    pub fn into_state(self) -> LedgerState {
-        self.state
-    }
-
     /// What the ledger says; from here on [`LedgerState::sent`] tells only later requests.
     pub(super) fn hand_over_state(&mut self) -> LedgerState {
         let sent = std::mem::take(&mut self.state.sent);
@@ -109,8 +98,7 @@ impl LedgerFile {
         state
     }
 
-    /// Puts the line of `entry` behind those that wait to be written. An entry that no line holds
-    /// changes nothing.
+    /// Puts the line of `entry` in line to be written. An entry that no line holds changes nothing.
     pub fn put(&mut self, entry: &Entry) -> Result<(), LedgerError> {
         encode(&self.state.path, entry, &mut self.body)?;
         let byte = self.bytes + self.lines.len() as u64;

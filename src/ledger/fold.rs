@@ -18,8 +18,7 @@ const TIMED_OUT: &str = "timed_out";
 const HELD_BACK: &str = "held_back";
 
 impl LedgerState {
-    /// Takes the next entry, whose line is at `link`. A header is passed over: it came with
-    /// [`LedgerState::new`].
+    /// Takes the next entry, whose line is at `link`. A header came with [`LedgerState::new`].
     pub fn apply(&mut self, link: &Link, entry: &Entry) {
         match entry {
             Entry::Run(_) => {}
@@ -119,8 +118,7 @@ impl LedgerState {
 
     /// What a session before left open is taken up again: its end and its stops speak no more.
     fn session(&mut self, session: &SessionStart) {
-        // The process that made the plan goes on with this very session, unless it was cut off before
-        // that, and had asked who we are.
+        // The process that made the plan goes on in this session, unless it was cut off before.
         if session.command != "run" || !self.sessions.is_empty() {
             self.another_process(session.at);
         }
@@ -268,8 +266,7 @@ impl LedgerState {
         stops.push(stop.clone());
     }
 
-    /// Only the last verification is told of, but who was seen standing stays so until seen
-    /// otherwise: the next sample may pass them over.
+    /// Only the last verification is told of, but who was seen standing stays so until seen otherwise.
     fn verification(&mut self, begun: &SessionStart) {
         self.another_process(begun.at);
         let uptime = begun.uptime.as_ref();
@@ -284,7 +281,7 @@ impl LedgerState {
     fn verified(&mut self, verified: &Verified) {
         self.seen(verified.at);
         if let Some(verification) = &mut self.verification {
-            verification.findings.count(verified.finding);
+            verification.findings[verified.finding.index()] += 1;
             verification.last_at = verified.at;
         }
         match verified.finding {

@@ -4,7 +4,6 @@
 //! where each row's last one begins: eight bytes a row.
 
 use std::collections::HashMap;
-use std::fmt;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::PathBuf;
@@ -15,14 +14,14 @@ use super::error::LedgerError;
 use super::state::LedgerState;
 use crate::domain::{Entry, OutcomeEntry, Time, UnsentRows};
 
-/// How many rows share a page of places. Small, so that a ledger with few and scattered rows does
-/// not take more memory than it has bytes.
+/// How many rows share a page of places; small, as rows may be few and scattered.
 const PAGE_ROWS: usize = 64;
 
 /// No line of an outcome begins here: the header does.
 const NOWHERE: u64 = 0;
 
 /// The last outcome of each row of a ledger.
+#[derive(Debug)]
 pub struct Outcomes {
     path: PathBuf,
     file: BufReader<File>,
@@ -112,14 +111,6 @@ impl Outcomes {
             .read_until(b'\n', &mut self.line)?;
         self.at = place + read as u64;
         Ok(())
-    }
-}
-
-impl fmt::Debug for Outcomes {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Outcomes")
-            .field("path", &self.path)
-            .finish_non_exhaustive()
     }
 }
 

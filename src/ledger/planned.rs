@@ -1,7 +1,6 @@
 //! The rows that a ledger's plan holds: their numbers in memory, the rest of them on disk.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::ops::RangeInclusive;
@@ -75,6 +74,7 @@ impl PlanIndex {
 }
 
 /// Reads rows of one account and action from a ledger's plan, block by block.
+#[derive(Debug)]
 pub struct PlanRows {
     path: PathBuf,
     file: BufReader<File>,
@@ -86,8 +86,7 @@ pub struct PlanRows {
 }
 
 impl PlanRows {
-    /// The rows of `account` and `action` that are among `rows`, in the order of their blocks, from
-    /// the ledger that `state` was read from.
+    /// The rows of `account` and `action` among `rows`, in the order of their blocks in `state`'s ledger.
     pub fn open(
         state: &LedgerState,
         account: AccountName,
@@ -110,8 +109,7 @@ impl PlanRows {
         })
     }
 
-    /// The rows of the next block that has any of them, with what `state` says that earlier
-    /// processes did; none: all were given.
+    /// The rows of the next block with any, and what earlier processes did; none: all were given.
     pub fn next_block(&mut self, state: &LedgerState) -> Result<Vec<Task>, LedgerError> {
         while !self.left.is_empty() {
             let tasks = match self.blocks.next() {
@@ -161,8 +159,7 @@ impl PlanRows {
         Ok(rows.into_iter().map(task).collect())
     }
 
-    /// The last step of a row counts as still to be done until the row has an outcome: a request too
-    /// many is safe, one too few is not.
+    /// The last step counts as open until the row has an outcome: a request too few is not safe.
     fn task(&self, row: PlannedRow, state: &LedgerState) -> Task {
         let number = row.position.row;
         let last_step = self.action.steps().len() - 1;
@@ -195,14 +192,4 @@ impl PlanRows {
 
 fn changed() -> io::Error {
     io::Error::other("it has been changed meanwhile")
-}
-
-impl fmt::Debug for PlanRows {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PlanRows")
-            .field("path", &self.path)
-            .field("account", &self.account)
-            .field("action", &self.action)
-            .finish_non_exhaustive()
-    }
 }

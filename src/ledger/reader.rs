@@ -3,7 +3,6 @@
 //! It takes no lock: a ledger that is being written can be read, and what is not there yet is a torn
 //! tail or nothing.
 
-use std::fmt;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::mem;
@@ -20,8 +19,7 @@ use crate::domain::{Entry, RunHeader};
 /// How much is read from the file at once, in bytes.
 const READ_BYTES: usize = 256 * 1024;
 
-/// How many blocks of lines are checked and decoded at once, a thread for each. Without them, `status`
-/// of a million rows takes more than 1.5 seconds.
+/// How many blocks of lines are decoded at once: `status` of a million rows has 1.5 seconds.
 const BLOCKS: usize = 2;
 
 /// A last line that a crash left without its end.
@@ -50,20 +48,22 @@ pub struct Link {
 type Checked = Result<(Entry, LedgerHead), LedgerDamage>;
 
 /// Reads the entries of a ledger in order.
+#[derive(Debug)]
 pub struct LedgerReader<R = File> {
-    header: RunHeader,
+    /// The run's header, which [`LedgerReader::next_entry`] does not give again.
+    pub header: RunHeader,
     pub(super) path: PathBuf,
     source: BufReader<R>,
     /// The line read last, its line feed counted, or as much of the next one as there is yet.
     line: Vec<u8>,
     /// Whether `line` is a whole line.
     whole: bool,
-    /// The chain of the last good line.
-    head: LedgerHead,
-    /// How many good lines there were.
-    count: u64,
-    /// How many bytes they have.
-    bytes: u64,
+    /// The chain of the last line read.
+    pub head: LedgerHead,
+    /// How many lines have been read, the header's counted.
+    pub lines: u64,
+    /// How many bytes those lines have: where the next line begins.
+    pub bytes: u64,
     /// Whether one of them ends the plan.
     planned: bool,
     /// Whether one of them is the agreement to it.
@@ -77,9 +77,8 @@ impl LedgerReader {
         Self::new(path, file)
     }
 
-    /// Goes on with what has been appended since. The file is opened again and an unfinished line
-    /// read from its beginning: a process that took the run up may have cut it off meanwhile.
-    /// `false`: the file is shorter than what was read of it.
+    /// Goes on with what has been appended since. The file is opened again: an unfinished line may have
+    /// been cut off meanwhile. `false`: the file is shorter than what was read of it.
     pub fn reopen(&mut self) -> Result<bool, LedgerError> {
         let path = &self.path;
         let io = |doing| move |source| LedgerError::io(doing, path, source);
@@ -134,16 +133,11 @@ impl<R: Read> LedgerReader<R> {
             line,
             whole: true,
             head,
-            count: 1,
+            lines: 1,
             bytes,
             planned: false,
             agreed: false,
         })
-    }
-
-    /// The run's header, which [`LedgerReader::next_entry`] does not give again.
-    pub const fn header(&self) -> &RunHeader {
-        &self.header
     }
 
     /// The next entry; `None` at the end, torn or not. If the ledger has grown since, the next call
@@ -164,8 +158,7 @@ impl<R: Read> LedgerReader<R> {
         Ok(Some(entry))
     }
 
-    /// Shows `see` all entries that there are, with the place of each, until `see` fails. It is faster
-    /// than [`LedgerReader::next_entry`].
+    /// Shows `see` all entries there are, until `see` fails. Faster than [`LedgerReader::next_entry`].
     pub fn each_entry<E: From<LedgerError>>(
         &mut self,
         mut see: impl FnMut(&Link, &Entry) -> Result<(), E>,
@@ -211,23 +204,7 @@ impl<R: Read> LedgerReader<R> {
         }
     }
 
-    /// The chain of the last line read.
-    pub const fn head(&self) -> LedgerHead {
-        self.head
-    }
-
-    /// How many lines have been read, the header's counted.
-    pub const fn lines(&self) -> u64 {
-        self.count
-    }
-
-    /// How many bytes those lines have: where the next line begins.
-    pub const fn bytes(&self) -> u64 {
-        self.bytes
-    }
-
-    /// The unfinished line at which [`LedgerReader::next_entry`] stopped; `None` before that, or if
-    /// the last line is whole.
+    /// The unfinished line at which reading stopped; `None`: none, or nothing was read yet.
     pub fn torn(&self) -> Option<TornTail> {
         (!self.whole && !self.line.is_empty()).then_some(TornTail {
             byte: self.bytes,
@@ -241,13 +218,13 @@ impl<R: Read> LedgerReader<R> {
             checked.and_then(|(entry, head)| self.misplaced(&entry).map_or(Ok((entry, head)), Err));
         let (entry, head) = checked.map_err(|reason| LedgerError::Damaged {
             path: self.path.clone(),
-            line: self.count + 1,
+            line: self.lines + 1,
             byte: self.bytes,
             reason,
         })?;
-        self.count += 1;
+        self.lines += 1;
         let link = Link {
-            line: self.count,
+            line: self.lines,
             byte: self.bytes,
             previous: self.head,
             head,
@@ -270,15 +247,6 @@ impl<R: Read> LedgerReader<R> {
             _ => false,
         };
         is_second.then_some(LedgerDamage::SecondPlan)
-    }
-}
-
-impl<R> fmt::Debug for LedgerReader<R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LedgerReader")
-            .field("path", &self.path)
-            .field("lines", &self.count)
-            .finish_non_exhaustive()
     }
 }
 
@@ -320,8 +288,7 @@ pub(super) fn decode(previous: LedgerHead, line: &mut [u8]) -> Checked {
     Ok((entry, head))
 }
 
-/// The entries of whole lines that follow one whose chain is `previous`, each with the length of its
-/// line, up to one that is damaged.
+/// The entries of lines that follow `previous`, with each line's length, up to a damaged one.
 fn check_block(mut previous: LedgerHead, mut lines: Vec<u8>) -> Vec<(u64, Checked)> {
     let mut all = Vec::new();
     for line in lines.split_inclusive_mut(|byte| *byte == b'\n') {

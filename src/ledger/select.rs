@@ -42,12 +42,11 @@ impl FromStr for Only {
 }
 
 impl LedgerState {
-    /// The rows whose last outcome any of `only` picks; of an empty list, what a plain `retry`
-    /// means: `failed` and `in_doubt`. Pending rows are never among them, nor are duplicates and rows
-    /// that ended well, whatever is asked for; but for [`Only::Standing`], which the provider itself
-    /// gives the reason for.
+    /// The rows whose last outcome any of `only` picks; of an empty list, `failed` and `in_doubt`.
+    /// Pending rows, duplicates and rows that ended well are never among them, but for
+    /// [`Only::Standing`].
     ///
-    /// Codes are not in the state: for them the ledger is read again, as far as it was then.
+    /// Codes are not in the state: for them the ledger is read again.
     pub fn select(&self, only: &[Only]) -> Result<RoaringTreemap, LedgerError> {
         if only.is_empty() {
             return Ok(self.rows_of(Outcome::Failed) | self.rows_of(Outcome::InDoubt));
@@ -97,8 +96,7 @@ impl LedgerState {
     }
 }
 
-/// What a ledger shows as good: `--done-in` skips it. It takes 16 bytes a row, and their share of a hash
-/// table.
+/// What a ledger shows as good, which `--done-in` skips: some 16 bytes a row.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Good {
     /// What the rows were about.
@@ -108,13 +106,12 @@ pub struct Good {
 }
 
 impl Good {
-    /// The rows of the ledger at `path` whose last outcome is good, and whose users no verification has
-    /// seen standing since.
+    /// The rows whose last outcome is good, and whose users no verification has seen standing since.
     pub fn of(path: &Path) -> Result<Self, LedgerError> {
         let mut good = Self::default();
         let mut good_rows = RoaringTreemap::new();
         let mut reader = LedgerReader::open(path)?;
-        let mut introduced = reader.header().accounts.clone();
+        let mut introduced = reader.header.accounts.clone();
         reader.each_entry(|_, entry| {
             if let Entry::Session(session) = entry {
                 introduced.extend_from_slice(&session.accounts);
@@ -127,8 +124,7 @@ impl Good {
                 good.keys.insert(key);
                 good.tenants.entry(account.clone()).or_default();
             } else if good_rows.remove(row) {
-                // Only then: a duplicate is never good itself, and must not take away the row it
-                // repeats.
+                // A duplicate is never good itself, and must not take away the row it repeats.
                 good.keys.remove(&key);
             }
             Ok(())
@@ -142,8 +138,7 @@ impl Good {
     }
 }
 
-/// What `entry` says of whether a row is good: its number, its account, what it was about, and the
-/// answer; `None`: nothing.
+/// Of which row, account and task `entry` says whether it is good; `None`: of none.
 fn bearing(entry: &Entry) -> Option<(u64, &AccountName, TaskKey, bool)> {
     if let Entry::Outcome(entry) = entry {
         let account = entry.account.as_ref()?;
@@ -164,8 +159,7 @@ fn bearing(entry: &Entry) -> Option<(u64, &AccountName, TaskKey, bool)> {
     Some((seen.position.row, &seen.account, key, good))
 }
 
-/// The rows of one account to ask about, as their outcomes in the ledger tell them: each once, in
-/// the order in which they ended. No input is needed.
+/// The rows of one account to ask about, each once, in the order in which they ended.
 #[derive(Debug)]
 pub struct GoodRows {
     reader: LedgerReader,
@@ -177,8 +171,7 @@ pub struct GoodRows {
 }
 
 impl GoodRows {
-    /// The rows `rows` of `account`, of those that [`LedgerState::verifiable`] tells, from the
-    /// ledger that `state` was read from.
+    /// The `rows` of `account`, from the ledger that `state` was read from.
     pub fn open(
         state: &LedgerState,
         account: AccountName,
@@ -211,7 +204,7 @@ impl Iterator for GoodRows {
     type Item = Result<Task, LedgerError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        while !self.left.is_empty() && self.reader.lines() < self.lines {
+        while !self.left.is_empty() && self.reader.lines < self.lines {
             match self.reader.next_entry() {
                 Ok(Some(entry)) => {
                     if let Some(row) = self.take(entry) {
@@ -229,8 +222,7 @@ impl Iterator for GoodRows {
     }
 }
 
-/// Hands every row that the ledger's verification `number` (from 1) saw to `see`, in the order in
-/// which they were seen, until `see` fails.
+/// Hands what verification `number` (from 1) saw to `see`, in order, until `see` fails.
 pub fn each_verified<E: From<LedgerError>>(
     ledger: &Path,
     number: u64,

@@ -33,8 +33,7 @@ impl SentRequest {
         }
     }
 
-    /// When its answer came, or waiting for it ended; `None`: the process ended first, so it may have
-    /// arrived at any time after it was sent.
+    /// When its answer came, or was given up; `None`: the process ended first.
     pub fn replied_at(&self) -> Option<Time> {
         let waited = u64::from(self.waited?.get() - 1);
         Some(self.sent_at.after(Duration::from_millis(waited)))

@@ -77,8 +77,7 @@ pub struct LedgerState {
     /// Those of them whose requests can have deleted nobody.
     pub(super) harmless: RoaringTreemap,
     pub(super) bulks: Bulks,
-    /// The rows whose users were seen standing when they were last seen clearly, after the rows had
-    /// ended well.
+    /// The rows that ended well and whose users were seen standing when last seen clearly.
     pub standing: RoaringTreemap,
     /// Protected rows whose users are on the protect list: they are skipped.
     pub(super) on_protect_list: RoaringTreemap,
@@ -116,7 +115,7 @@ impl LedgerState {
     }
 
     pub(super) fn collect<R: Read>(mut reader: LedgerReader<R>) -> Result<Self, LedgerError> {
-        let mut state = Self::new(reader.header().clone());
+        let mut state = Self::new(reader.header.clone());
         state.read_on(&mut reader)?;
         Ok(state)
     }
@@ -128,8 +127,8 @@ impl LedgerState {
             Ok::<_, LedgerError>(())
         })?;
         reader.path.clone_into(&mut self.path);
-        self.lines = reader.lines();
-        self.head = reader.head();
+        self.lines = reader.lines;
+        self.head = reader.head;
         self.torn = reader.torn();
         Ok(())
     }
@@ -202,9 +201,8 @@ impl LedgerState {
         }
     }
 
-    /// How late it is for what this ledger tells, where the clock says `clock` and the machine has been
-    /// up for `uptime`: no later than either says. A clock that jumped ahead since the last process
-    /// began makes no request older than it is, and no pause shorter.
+    /// How late it is for what this ledger tells: no later than the clock or the uptime says. A clock
+    /// that jumped ahead makes no request older than it is, and no pause shorter.
     pub fn now(&self, clock: Time, uptime: Option<&Uptime>) -> Time {
         let of_this_boot =
             |(_, then): &&(Time, Uptime)| uptime.is_some_and(|it| it.boot == then.boot);
@@ -322,8 +320,7 @@ impl LedgerState {
         self.plan.all() - &self.ended
     }
 
-    /// How many of the row's steps ended well without the row having ended since. A row that ended
-    /// `in_doubt` or `failed` keeps them: it is not over.
+    /// How many of the row's steps ended well, if it has not ended, or ended `in_doubt` or `failed`.
     pub fn steps_done(&self, row: u64) -> usize {
         let sets = self.steps.values();
         sets.filter(|rows| rows.contains(row)).count()
@@ -359,8 +356,7 @@ impl LedgerState {
         self.bulks.left_open(row)
     }
 
-    /// The rows of each account that ended `deleted` or `already_gone`: what a verification asks
-    /// about. No account without such rows is among them.
+    /// The rows of each account that ended `deleted` or `already_gone`; accounts without are left out.
     pub fn verifiable(&self) -> BTreeMap<AccountName, RoaringTreemap> {
         let named = self.rows.iter();
         named
@@ -419,8 +415,8 @@ impl VerificationState {
     }
 
     /// Whether every row it set out to ask about was asked about.
-    pub const fn is_complete(&self) -> bool {
-        self.findings.total() >= self.begun.rows
+    pub fn is_complete(&self) -> bool {
+        self.findings.iter().sum::<u64>() >= self.begun.rows
     }
 }
 
@@ -430,8 +426,7 @@ fn add(counts: &mut Counts, sets: &Rows) {
     }
 }
 
-/// A ledger that is looked at again and again while a process is writing it: what it said is kept, and
-/// reading goes on from there.
+/// A ledger that is looked at while a process writes it: each look reads what is new.
 #[derive(Debug)]
 pub struct LedgerFollower {
     reader: LedgerReader,
@@ -443,7 +438,7 @@ impl LedgerFollower {
     pub fn open(path: &Path) -> Result<Self, LedgerError> {
         let reader = LedgerReader::open(path)?;
         Ok(Self {
-            state: LedgerState::new(reader.header().clone()),
+            state: LedgerState::new(reader.header.clone()),
             reader,
         })
     }

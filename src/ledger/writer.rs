@@ -13,14 +13,12 @@ use tokio::sync::{mpsc, oneshot};
 use super::disk::Disk;
 use super::error::LedgerError;
 use super::file::LedgerFile;
-use super::scribe::{Acknowledgement, Message, QUEUE_MAX, Scribe};
+use super::scribe::{self, Acknowledgement, Message, QUEUE_MAX};
 use super::state::LedgerState;
 use crate::domain::{Counts, Durability, Entry, RunHeader};
 
-/// The owner of a ledger: holds its lock and its thread. Append through [`LedgerWriter::handle`].
-///
-/// Dropped without [`LedgerWriter::finish`], the thread still writes and syncs what it was handed
-/// until the last handle is gone, but nobody learns whether it could.
+/// The owner of a ledger: holds its lock and its thread. Dropped without [`LedgerWriter::finish`], the
+/// thread still writes what it was handed, but nobody learns whether it could.
 #[derive(Debug)]
 pub struct LedgerWriter {
     handle: LedgerHandle,
@@ -39,16 +37,12 @@ pub struct LedgerHandle {
 }
 
 impl LedgerWriter {
-    /// Begins a ledger at `path`: the file, for its owner's eyes only, its header, its lock, its
-    /// name in the folder; all of it durable. Nothing is left behind if that fails.
-    /// [`LedgerError::Exists`]: there is a file already.
+    /// See [`LedgerFile::create_on`].
     pub fn create_on(disk: &dyn Disk, path: &Path, header: RunHeader) -> Result<Self, LedgerError> {
         Self::start(path, LedgerFile::create_on(disk, path, header)?)
     }
 
-    /// Goes on with the ledger at `path`: takes its lock, reads and checks it, and cuts the torn tail
-    /// that [`LedgerState::torn`] tells of. The state is what it says under that lock. A ledger that is
-    /// in use, damaged or of another format is left unchanged.
+    /// See [`LedgerFile::open_on`]. The state is what the ledger says under its lock.
     pub fn open_on(disk: &dyn Disk, path: &Path) -> Result<(Self, LedgerState), LedgerError> {
         let mut file = LedgerFile::open_on(disk, path)?;
         let state = file.hand_over_state();
@@ -59,13 +53,13 @@ impl LedgerWriter {
         let (queue, messages) = mpsc::channel(QUEUE_MAX);
         let (alive, ended) = oneshot::channel();
         let failure = Arc::new(OnceLock::new());
-        let scribe = Scribe::new(file, messages, Arc::clone(&failure));
+        let told = Arc::clone(&failure);
         let thread = Builder::new()
             .name("ledger".to_owned())
             .spawn(move || {
                 // Dropped at the end of the thread, also when it panics.
                 let _alive: oneshot::Sender<()> = alive;
-                scribe.run()
+                scribe::run(file, messages, &told)
             })
             .map_err(|source| LedgerError::io("start a thread for", path, source))?;
         Ok(Self {
@@ -84,9 +78,8 @@ impl LedgerWriter {
         self.handle.clone()
     }
 
-    /// Writes and syncs all that was appended so far, ends the thread, releases the lock and gives
-    /// what the ledger says. Handles that are left then get [`LedgerError::Closed`]. After a failure,
-    /// some entries are not in the ledger.
+    /// Writes and syncs all that was appended so far, ends the thread, releases the lock and gives what
+    /// the ledger says. Handles that are left then get [`LedgerError::Closed`].
     pub async fn finish(self) -> Result<LedgerState, LedgerError> {
         // If either of the two fails the thread has ended already, and says below how.
         let _ = self.handle.queue.send(Message::Finish).await;
@@ -101,10 +94,9 @@ impl LedgerWriter {
 }
 
 impl LedgerHandle {
-    /// Appends `entry` after all that this handle has appended before. It stands in line from the
-    /// call on, if there is room, and not only once the future is asked; dropping the future does not
-    /// take it back. An error means that this entry, or one before it, is not written: nothing may be
-    /// sent after that.
+    /// Appends `entry` after all that this handle has appended before. It stands in line from the call
+    /// on, whatever becomes of the future. After an error nothing may be sent: this entry, or one
+    /// before it, is not written.
     pub fn append(
         &self,
         entry: Entry,

@@ -224,7 +224,7 @@ impl AccountState {
             return None;
         }
         let part = left as f64 / self.plan.rows.max(1) as f64;
-        let under_limits = self.plan.at_limit.mul_f64(part.min(1.0));
+        let under_limits = Duration::from_millis(self.plan.at_limit_ms).mul_f64(part.min(1.0));
         let at_pace = self
             .per_minute(now)
             .filter(|pace| *pace > 0.0)
@@ -240,8 +240,6 @@ impl AccountState {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use std::time::Duration;
-
     use serde_json::json;
 
     use super::{PROTECTED_ROLE, State};
@@ -257,7 +255,7 @@ pub(super) mod tests {
         AccountPlan {
             name: AccountName::new(name),
             rows,
-            at_limit: Duration::from_secs(seconds),
+            at_limit_ms: seconds * 1_000,
             canary: None,
         }
     }

@@ -37,14 +37,14 @@ impl Report {
     /// The ledger cannot be read, or is damaged.
     pub fn read(path: &Path, lock: Lock, now: Time) -> Result<Self, LedgerError> {
         let mut reader = LedgerReader::open(path)?;
-        let mut collector = Collector::new(reader.header().clone());
+        let mut collector = Collector::new(reader.header.clone());
         reader.each_entry(|link, entry| {
             collector.apply(link, entry);
             Ok::<_, LedgerError>(())
         })?;
         let state = &mut collector.state;
         path.clone_into(&mut state.path);
-        (state.lines, state.head) = (reader.lines(), reader.head());
+        (state.lines, state.head) = (reader.lines, reader.head);
         state.torn = reader.torn();
         collector.look_again()?;
         Ok(collector.finish(lock, now))

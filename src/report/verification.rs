@@ -41,17 +41,18 @@ pub struct VerificationSummary {
 impl VerificationSummary {
     /// Sums up what a ledger says of its last verification.
     pub fn new(state: &VerificationState) -> Self {
-        let (begun, found) = (&state.begun, &state.findings);
+        let begun = &state.begun;
+        let [as_asked, standing, under_way, unknown] = state.findings;
         Self {
             at: begun.at,
             complete: state.is_complete(),
             good_rows: begun.good_rows.unwrap_or_default(),
             rows: begun.rows,
-            asked: found.total(),
-            as_asked: found.as_asked,
-            standing: found.standing,
-            under_way: found.under_way,
-            unknown: found.unknown,
+            asked: state.findings.iter().sum(),
+            as_asked,
+            standing,
+            under_way,
+            unknown,
             sample: begun.sample,
             stops: state.stops.clone(),
         }

@@ -60,8 +60,7 @@ impl Client {
         }
     }
 
-    /// Goes on in the lane of `other`, an account at the same tenant. Whatever has been sent counts
-    /// there.
+    /// Goes on in the lane of `other`, an account at the same tenant. What was sent counts there.
     pub fn join(&mut self, other: &Self) {
         if Arc::ptr_eq(&self.lane, &other.lane) {
             return;
@@ -74,10 +73,6 @@ impl Client {
     }
 
     /// Asks who we are; with what the answer's headers said of limits.
-    ///
-    /// # Errors
-    ///
-    /// See [`RequestError`].
     pub async fn identify(&self) -> Result<(Identity, RateHints), RequestError> {
         match self.ask(Inquiry::Identity).await? {
             Meaning::Identity(told) => Ok(*told),
@@ -87,10 +82,6 @@ impl Client {
 
     /// Asks who has the role that no list of users tells, see [`Inquiry::PrimaryContact`]. Returns what
     /// to tell a person where the provider does not tell it.
-    ///
-    /// # Errors
-    ///
-    /// See [`RequestError`].
     pub async fn acquaint(
         &self,
         included: &[String],
@@ -102,10 +93,6 @@ impl Client {
     }
 
     /// Asks how each of `ids` stands.
-    ///
-    /// # Errors
-    ///
-    /// See [`RequestError`].
     pub async fn looks(&self, ids: &[UserId]) -> Result<Vec<UserState>, RequestError> {
         match self.ask(Inquiry::Users(ids.to_vec())).await? {
             Meaning::Users(seen) => Ok(seen),

@@ -33,13 +33,12 @@ pub use crate::domain::Durability;
 /// Takes entries in the order they are handed in: the ledger, or memory in tests.
 pub trait EventSink: Send + Sync + fmt::Debug {
     /// Records `entry`.
-    ///
-    /// # Errors
-    ///
-    /// When this entry, or an earlier one, could not be written. Nothing may be sent after that.
-    fn record(&self, entry: Entry, durability: Durability)
-    -> BoxFuture<'_, Result<(), SinkFailed>>;
+    /// After an error, which may be an earlier entry's, nothing may be sent.
+    fn record(&self, entry: Entry, durability: Durability) -> Recorded<'_>;
 }
+
+/// An entry on its way to where it is recorded.
+pub type Recorded<'a> = BoxFuture<'a, Result<(), SinkFailed>>;
 
 /// An entry could not be recorded; the run must stop.
 #[derive(Debug, Clone, Error)]
@@ -54,14 +53,9 @@ pub trait TokenStore: Send + Sync + fmt::Debug {
     fn keep(&self, key: &str, token: &KeptToken);
 }
 
-/// Gives rows of an account's queue, in the order of the file: those of an action, or those to be
-/// verified (`None`).
+/// Gives rows of a queue in the file's order: those of an action, or those to verify (`None`).
 pub trait RowSource: Send + Sync + fmt::Debug {
     /// The next rows of a queue, which may be none for now; `None`: it has no more.
-    ///
-    /// # Errors
-    ///
-    /// When they cannot be read.
     fn next_rows(
         &self,
         account: AccountName,
@@ -80,10 +74,7 @@ pub struct StopTokens {
 
 /// Runs the work of all accounts, and tells how each ended, in no particular order. An account that stops
 /// leaves the others alone.
-///
-/// # Errors
-///
-/// The ledger failed. That stops all of them: what is not recorded must not be done.
+/// If the ledger fails, all of them stop: what is not recorded must not be done.
 ///
 /// # Panics
 ///
@@ -135,7 +126,7 @@ pub(super) struct Driver<'a> {
     /// Entries that have not reached the ledger, in order. Who waits until one is durable.
     todo: VecDeque<(Entry, Option<RequestId>)>,
     /// One that waits for room there. Nothing overtakes it.
-    blocked: Option<BoxFuture<'a, Result<(), SinkFailed>>>,
+    blocked: Option<Recorded<'a>>,
     /// How far the lane was told that the run is stopped.
     is_stopped: bool,
     is_abandoned: bool,
@@ -161,10 +152,6 @@ impl<'a> Driver<'a> {
     }
 
     /// Drives the lane until its accounts have ended, or the question is answered.
-    ///
-    /// # Errors
-    ///
-    /// When the ledger failed.
     async fn drive(&mut self) -> Result<(), SinkFailed> {
         loop {
             let mut until = None;
@@ -279,9 +266,7 @@ impl<'a> Driver<'a> {
     }
 }
 
-async fn wait_for(
-    blocked: &mut Option<BoxFuture<'_, Result<(), SinkFailed>>>,
-) -> Result<(), SinkFailed> {
+async fn wait_for(blocked: &mut Option<Recorded<'_>>) -> Result<(), SinkFailed> {
     match blocked {
         Some(placed) => placed.await,
         None => std::future::pending().await,

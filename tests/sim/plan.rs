@@ -58,7 +58,7 @@ pub(crate) fn begin(world: &mut World, run: usize) -> Result<(), String> {
         }
         let opened = LedgerFile::open_on(&world.disk.clone(), &ledger_path(world));
         let mut file = opened.map_err(|it| format!("the ledger of a plan: {it}"))?;
-        if !file.state().is_saved_plan() {
+        if !file.state.is_saved_plan() {
             if last.is_none() {
                 return Err("a plan is none".to_owned());
             }
@@ -213,7 +213,7 @@ fn plan(world: &World, planner: &Planner, last: Option<u64>) -> Result<(), Strin
 
 /// The plan that people agree to is what the file asks for, row by row.
 fn check_plan(world: &World, file: &LedgerFile) -> Result<(), String> {
-    let state = file.state();
+    let state = &file.state;
     let counts = state.counts();
     for (row, meant) in (1..).zip(&world.meant) {
         let is_planned = state.is_planned(row);

@@ -122,7 +122,7 @@ pub(crate) fn run(world: &mut World, command: Command) -> Result<End, String> {
         }
         Err(error) => return Err(format!("the ledger: {error}")),
     };
-    let state = file.state().clone();
+    let state = file.state.clone();
     if state.torn.is_some() {
         // What reads blocks of the plan knows no torn line.
         std::fs::write(&path, world.disk.bytes()).map_err(|it| it.to_string())?;
@@ -586,7 +586,7 @@ impl Process<'_> {
                     (false, true) => RunState::Stopped,
                     (false, false) => RunState::Interrupted,
                 },
-                outcomes: self.scribe.file.state().counts(),
+                outcomes: self.scribe.file.state.counts(),
                 at: self.world.time().wall,
             });
             if !self.record(vec![entry], None)? {

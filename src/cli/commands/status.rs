@@ -38,7 +38,7 @@ pub(in crate::cli) fn execute(args: &StatusArgs) -> Result<ExitCode, CliError> {
 fn follow(ledger: &Path) -> Result<(), CliError> {
     let mut reader = LedgerReader::open(ledger)?;
     let wall = WallClock::system();
-    let mut progress = start(ahead(reader.header()));
+    let mut progress = start(ahead(&reader.header));
     let mut shown = false;
     // Ends with the run, or with the person's patience.
     loop {
@@ -79,7 +79,7 @@ fn ahead(header: &RunHeader) -> Vec<AccountPlan> {
     let plan = accounts.map(|account| AccountPlan {
         name: account.name.clone(),
         rows: 0,
-        at_limit: Duration::ZERO,
+        at_limit_ms: 0,
         canary: None,
     });
     plan.collect()

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::path::Path;
-use std::time::Duration;
+use std::sync::Arc;
 
 use roaring::RoaringTreemap;
 use serde_json::{Value, json};
@@ -18,7 +18,7 @@ use crate::cli::sample;
 use crate::cli::session::{OpenRun, WorkKind};
 use crate::cli::setup::Setup;
 use crate::cli::terminal::{put, put_page, put_with, tell};
-use crate::cli::work::{Shown, exit_code, run_lanes};
+use crate::cli::work::{Shown, ended_as, exit_code};
 use crate::cli::{CliError, ExitCode};
 use crate::domain::{
     AccountName, AccountPlan, Action, Entry, Finding, ProviderKind, RunState, SampleDraw,
@@ -28,7 +28,7 @@ use crate::lane::{FailureLimit, WorkSpec};
 use crate::ledger::{GoodRows, LedgerState, RealDisk, VerificationState, each_verified};
 use crate::report::text::again;
 use crate::report::{VerificationSummary, named_config};
-use crate::run::{Durability, EventSink as _};
+use crate::run::{Durability, EventSink as _, run};
 
 /// How many rows are listed for people; scripts get all of them.
 const LISTED_MAX: usize = 20;
@@ -80,7 +80,7 @@ impl OpenRun<'_> {
             name: name.clone(),
             rows: rows.len(),
             // It turns out as they are asked about.
-            at_limit: Duration::ZERO,
+            at_limit_ms: 0,
             canary: None,
         });
         let begun = SessionStart {
@@ -142,7 +142,7 @@ impl OpenRun<'_> {
         }
         let shown = Shown::start(self.mode, ahead, &self.recorder);
         let feed = Feed::new(self.state, &self.recorder, sources);
-        let asked = run_lanes(work, feed).await;
+        let asked = ended_as(run(work, Arc::new(feed)).await);
         shown.finish().await;
         let state = self.writer.finish().await;
         Ok((asked?, state?))
@@ -170,9 +170,8 @@ fn close(args: &VerifyArgs, state: &LedgerState, ended: RunState) -> Result<bool
     if ended == RunState::Interrupted {
         tell("interrupted: what was seen so far is recorded; the next `verify` starts anew");
     }
-    let found = &verification.findings;
     let again = again(&state.path, named_config(&state.header.options));
-    if found.under_way > 0 {
+    if summary.under_way > 0 {
         tell(
             "under way: the provider has taken the order and is at it, which can take days; verify again later",
         );
@@ -182,17 +181,17 @@ fn close(args: &VerifyArgs, state: &LedgerState, ended: RunState) -> Result<bool
             "standing: Sunshine Conversations deletes in the background; verify again in a few minutes before you try again",
         );
     }
-    if found.standing > 0 {
+    if summary.standing > 0 {
         tell(&format!(
             "standing: these users stand although their rows ended well; `userpurge retry --only standing {again}` sends them again"
         ));
     }
-    if found.unknown > 0 {
+    if summary.unknown > 0 {
         tell(&format!(
             "unknown: no clear answer came; `userpurge verify {again}` asks again"
         ));
     }
-    Ok(found.standing == 0 && found.unknown == 0)
+    Ok(summary.standing == 0 && summary.unknown == 0)
 }
 
 /// The first rows that somebody has to look at, those that stand before those that are unknown; and

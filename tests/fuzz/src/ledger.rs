@@ -34,7 +34,7 @@ impl Read for Drip<'_> {
 
 fn read(source: impl Read) -> Result<Reading, LedgerError> {
     let mut reader = LedgerReader::new(Path::new("a.ledger.jsonl"), source)?;
-    let mut entries = vec![Entry::Run(Box::new(reader.header().clone()))];
+    let mut entries = vec![Entry::Run(Box::new(reader.header.clone()))];
     let mut error = None;
     while entries.len() < ENTRIES_MAX {
         match reader.next_entry() {
@@ -46,11 +46,11 @@ fn read(source: impl Read) -> Result<Reading, LedgerError> {
             }
         }
     }
-    assert_eq!(reader.lines(), entries.len() as u64);
+    assert_eq!(reader.lines, entries.len() as u64);
     Ok(Reading {
         entries,
-        head: reader.head(),
-        bytes: reader.bytes(),
+        head: reader.head,
+        bytes: reader.bytes,
         error,
     })
 }

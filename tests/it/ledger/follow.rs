@@ -172,7 +172,7 @@ fn wrong(bytes: &[u8]) -> Option<String> {
     put(&path, bytes);
     let one_by_one = LedgerReader::open(&path).and_then(|mut reader| {
         while reader.next_entry()?.is_some() {}
-        Ok(reader.head())
+        Ok(reader.head)
     });
     let said = |error: LedgerError| error.to_string().replace(&path.display().to_string(), "a");
     let blocks = LedgerState::read(&path)

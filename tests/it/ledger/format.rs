@@ -23,7 +23,7 @@ fn kept(format: &str) -> PathBuf {
 fn format_2_is_read_as_it_was_meant_and_still_what_is_written() {
     assert_eq!(RunHeader::FORMAT, 2);
     let path = kept("v2");
-    let header = LedgerReader::open(&path).unwrap().header().clone();
+    let header = LedgerReader::open(&path).unwrap().header;
     let entries = std::iter::once(Entry::Run(Box::new(header))).chain(read_all(&path));
     let mut written = String::new();
     let mut head = LedgerHead::GENESIS;

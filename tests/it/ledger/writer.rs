@@ -46,7 +46,7 @@ fn a_new_ledger_is_durable_and_so_is_its_name() {
         (disk.writes(), disk.syncs(), disk.folder_syncs()),
         (1, 1, 1)
     );
-    assert_eq!(LedgerReader::open(&path).unwrap().header(), &header());
+    assert_eq!(LedgerReader::open(&path).unwrap().header, header());
     block_on(writer.finish()).unwrap();
 }
 
