@@ -34,15 +34,13 @@ pub(super) struct Account {
     pub(super) users: HashMap<UserId, BTreeSet<u64>>,
     /// Rows that wait for others: of their users, or that queues may still hold.
     pub(super) held: BTreeSet<u64>,
-    /// Rows that are ready to begin with a step, in the order in which they became so: no queue waits
-    /// for the end of another.
+    /// Rows that are ready to begin with a step, in order: no queue waits for the end of another.
     pub(super) ready: BTreeMap<Step, VecDeque<u64>>,
     /// How many rows have begun with a step and not ended it.
     pub(super) begun: BTreeMap<Step, u32>,
     /// Steps whose next request waits until roles were read again.
     pub(super) reading_roles: BTreeSet<Step>,
-    /// Users whom this process has soft-deleted, where later rows may be about them as well. Only a
-    /// provider whose ids are numbers knows a soft deletion.
+    /// Users whom this process has soft-deleted, where later rows may be about them as well.
     pub(super) soft_deleted: RoaringTreemap,
     /// The user of the role that no list of users tells, as lists know them; `None`: not known.
     pub(super) primary_contact: Option<String>,
@@ -138,8 +136,7 @@ impl Lane {
         }
     }
 
-    /// Says that so many rows of each action are to be sent in this session, or so many users verified
-    /// (`None`), by which the pace is set: at least the requests that they come to.
+    /// Says how many rows of each action are to be sent, or users verified (`None`), which sets the pace.
     pub fn expect(
         &mut self,
         name: &AccountName,

@@ -50,8 +50,7 @@ impl Lane {
         let status = result.as_ref().ok().map(|reply| reply.status);
         let status = status.filter(|status| !is_token || *status == OK);
         let requested = self.requested(&request, &flight, status, now);
-        // A read has no intent. It holds its place until it is on the disk, so that a process which is
-        // killed leaves no more of them untold than it has places.
+        // A read has no intent: it holds its place until its entry is on the disk.
         let answered = Stage::Answered(flight, result);
         self.under_way.insert(id, (request, answered));
         self.output
@@ -238,8 +237,7 @@ impl Lane {
         }
     }
 
-    /// A passing state of the provider: the request is tried again, or has no try left. `class`: the stable
-    /// word for it, and whether the request may have had its effect.
+    /// The request is tried again, or has no try left. `class`: its word, and whether it is in doubt.
     pub(super) fn passed(
         &mut self,
         mut request: LaneRequest,

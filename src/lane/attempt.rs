@@ -64,10 +64,7 @@ impl Lane {
     // --- Leaving ---
 
     /// Lets the next request go, if one may.
-    ///
-    /// # Errors
-    ///
-    /// None may. When one may; `None`: when something happened.
+    /// An error: when one may; `None`: when something happened.
     pub(super) fn admit(&mut self, now: Now) -> Result<(), Option<Instant>> {
         if self.is_refused() {
             return Err(None);
@@ -138,8 +135,7 @@ impl Lane {
         }
     }
 
-    /// Lets a request go that has its permit, or gives that back where something has to be asked first: a
-    /// token that lives, and roles that are believed.
+    /// Lets a request go that has its permit, or gives that back to ask for a token or roles first.
     fn leave(&mut self, in_line: (Class, RequestId), permit: Permit, now: Now) {
         let Some(mut request) = self.take_out(in_line) else {
             return;
@@ -215,8 +211,7 @@ impl Lane {
         }
     }
 
-    /// Whether a read was refused for now whose entry is not durable yet. Until then nothing is made of the
-    /// refusal, and nothing leaves.
+    /// Whether a read was refused whose entry is not durable yet. Until then nothing leaves.
     fn is_refused(&self) -> bool {
         self.under_way.values().any(|(_, stage)| {
             matches!(stage, Stage::Answered(_, Ok(reply)) if matches!(reply.status, 429 | 503))

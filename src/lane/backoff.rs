@@ -41,8 +41,7 @@ impl Backoff {
         bound.mul_f64(self.random.f64())
     }
 
-    /// The next wait, from the exponential bound up to twice as much: for what needs time, and not
-    /// only a crowd that spreads.
+    /// The next wait, from the exponential bound up to twice as much: for what needs time.
     pub(super) fn next_wait_above(&mut self) -> Duration {
         let bound = self.bounds.next().unwrap_or(WAIT_MAX);
         bound + bound.mul_f64(self.random.f64())

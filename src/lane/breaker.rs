@@ -179,8 +179,7 @@ impl Recent {
     }
 }
 
-/// The first rows of an account, which go alone. The others go only if all of these end well
-/// (`--canary N`).
+/// The first rows of an account; the others go only if these end well (`--canary N`).
 #[derive(Debug, Default)]
 pub(super) struct Canary {
     /// Rows that are still to be let in.

@@ -118,8 +118,7 @@ impl Lane {
         }
     }
 
-    /// The roles were read again of the users of a request for many. Leaves those who stand and are not
-    /// protected. Those who do not stand any more go alone: no request for many may carry them.
+    /// The roles of a request for many were read again: those who do not stand any more go alone.
     pub(super) fn bulk_roles_read(&mut self, mut request: LaneRequest, batch: &Batch, now: Now) {
         let account = request.account;
         let Purpose::Bulk(bulk) = &mut request.purpose else {
@@ -263,8 +262,7 @@ impl Lane {
         }
     }
 
-    /// Only users who stood went into a request for many: one who does not any more is gone by it.
-    /// `batch`: who stands; `None`: that could not be asked.
+    /// Who does not stand any more is gone by the request. `batch`: who stands; `None`: not to be asked.
     pub(super) fn settle_unclear(
         &mut self,
         rows: Vec<(u64, Option<Detail>)>,

@@ -137,8 +137,7 @@ impl Jobs {
         self.open.len() + self.beginning
     }
 
-    /// When they are to be asked about, where the account may send one request an `interval`; `None`:
-    /// there are none, or they are being asked about. `is_feeding`: more jobs are about to begin.
+    /// When they are to be asked about next, if at all. `is_feeding`: more jobs are about to begin.
     pub(super) fn next_question(&self, interval: Duration, is_feeding: bool) -> Option<Instant> {
         let oldest = self.open.values().map(|job| job.since).min()?;
         if self.is_asking {

@@ -12,12 +12,10 @@ use super::{Lane, Now, RequestError};
 use crate::domain::{LeftOpen, Said, StopKind, Task, UserId, UserState};
 use crate::provider::{Detail, LookupFor, Provider};
 
-/// How long a role is believed; longer where the account's quota lets no two requests leave in that
-/// time.
+/// How long a role is believed; longer where the quota lets no two requests leave in that time.
 const BELIEVED: Duration = Duration::from_mins(1);
 
-/// So often in a row a role is read again for a request that then waits for longer than it is
-/// believed. After that the account stops.
+/// How often a role is read again for a request that waits for too long, before the account stops.
 const READ_AGAIN_MAX: u32 = 10;
 
 /// What a lookup is for.
@@ -48,8 +46,7 @@ pub(super) struct Batch {
     is_close: bool,
     /// Requests that are not answered.
     open: usize,
-    /// How each user stood, and when that was answered: another answer of the lookup may come minutes
-    /// later.
+    /// How each user stood, and when that was answered: other answers may come minutes later.
     seen: HashMap<UserId, (UserState, Now)>,
 }
 
@@ -66,8 +63,7 @@ pub(super) fn protected_by(role: &str) -> Said {
     Said::own("protected_role", format!("this user's role is {role}"))
 }
 
-/// Whether nothing was done for the row yet. Of one whose first step is done, or in a job that an
-/// earlier process began, the role was asked before.
+/// Whether nothing was done for the row yet; otherwise the role was asked before.
 pub(super) fn is_untouched(task: &Task) -> bool {
     task.steps_done == 0 && !matches!(task.left_open, LeftOpen::Job(_))
 }
@@ -96,8 +92,7 @@ impl Batch {
         }
     }
 
-    /// A lookup of the users of `tasks` before the steps that are left, by how many are done; the caller
-    /// says what it is for.
+    /// A lookup of the users of `tasks`, by how many steps are done; the caller says for what.
     pub(super) fn before_steps<'t>(
         account: usize,
         provider: &dyn Provider,
@@ -180,8 +175,7 @@ impl Lane {
         }
     }
 
-    /// Asks about those users by themselves whom no answer listed: a list may leave out a user who stands,
-    /// and nobody is deleted whose role was never read.
+    /// Asks about users alone whom no list named: nobody is deleted whose role was never read.
     fn look_closer(&mut self, id: RequestId, now: Now) {
         let Some(batch) = self.batches.get_mut(&id) else {
             return;
@@ -303,8 +297,7 @@ impl Lane {
 
     // --- Roles that were read too long ago ---
 
-    /// Whether a user of the request may have another role by now than was read. A user who does not stand
-    /// is given none.
+    /// Whether a user of the request may have another role by now than was read.
     pub(super) fn has_old_roles(&self, request: &LaneRequest, now: Now) -> bool {
         let Some((rows, step)) = request.purpose.deletes() else {
             return false;

@@ -237,8 +237,7 @@ impl Lane {
         }
     }
 
-    /// Joins `other`, a lane at the same tenant, while neither has anything in flight. From here on
-    /// their accounts share one set of limits.
+    /// Joins `other`, a lane at the same tenant with nothing in flight: they share one set of limits.
     pub fn absorb(&mut self, other: Self) {
         debug_assert!(self.under_way.is_empty() && other.under_way.is_empty());
         self.accounts.extend(other.accounts);
@@ -343,8 +342,7 @@ impl Lane {
         }
     }
 
-    /// When there is something to do again, if nothing happens: a request may leave, has rested, or jobs
-    /// are to be asked about.
+    /// When a request may leave, has rested, or jobs are to be asked about, if nothing happens before.
     fn until_next(&self, wait: Option<Instant>, now: Now) -> Option<Instant> {
         let rested = self.resting.first_key_value().map(|((at, _), _)| *at);
         let working = || self.accounts.iter().filter(|it| it.is_working);

@@ -57,8 +57,7 @@ pub(super) struct RowQueue {
 impl RowQueue {
     /// A queue of which nothing was read. `begun`: how many rows may be begun.
     pub(super) fn new(action: Option<Action>, begun: usize, provider: &dyn Provider) -> Self {
-        // Rows that all have the same one step wait for the same: of those there are only as many as
-        // may be begun, and two batches.
+        // Rows of one and the same step: of those there are as many as may be begun, and two batches.
         let size = if action.is_some_and(|action| action.steps().len() == 1) {
             begun + 2 * taken_max(provider)
         } else {

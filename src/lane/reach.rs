@@ -10,12 +10,10 @@ use jiff::tz::TimeZone;
 use super::Now;
 use crate::domain::Time;
 
-/// For so long a host may be out of reach before there is anything to go on with: somebody waits for
-/// the first word.
+/// For so long a host may be out of reach before any work: somebody waits for the first word.
 pub(super) const PATIENCE_AT_FIRST: Duration = Duration::from_secs(30);
 
-/// The same of an account that is at work: as long as a router takes to start anew, or an evening's
-/// change of addresses; then its lane stops.
+/// The same of an account at work: as long as a router takes to start anew.
 pub(super) const PATIENCE_AT_WORK: Duration = Duration::from_mins(15);
 
 /// The wait before the first try again; each further one is twice as long.

@@ -17,8 +17,7 @@ use crate::provider::{
 };
 use crate::transport::TransportError;
 
-/// Tells a request, a lookup or a question from all others of its lane. One that was made earlier goes
-/// first.
+/// Tells a request, a lookup or a question from others of its lane. An earlier one goes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RequestId(pub(super) u64);
 
@@ -65,8 +64,7 @@ pub(super) struct StepRequest {
     pub(super) row: u64,
     pub(super) step: Step,
     pub(super) id: UserId,
-    /// One of its requests may have had its effect although no answer said so: there was somebody whom
-    /// it could remove.
+    /// One of its requests may have had its effect: there was somebody whom it could remove.
     pub(super) in_doubt: bool,
     /// One of those was never answered at all.
     pub(super) unanswered: bool,
@@ -130,8 +128,7 @@ pub(super) enum Class {
 pub enum Meaning {
     /// Who we are, and what the answer's headers said of limits.
     Identity(Box<(Identity, RateHints)>),
-    /// The user of the role that no list tells, as lists know them; `None`: nobody was asked about, or
-    /// is named.
+    /// The user of the role that no list tells; `None`: nobody was asked about, or is named.
     PrimaryContact(Option<String>),
     /// The provider does not tell that user to this caller, or in no attempt: what to tell a person. It
     /// is one whom the provider itself keeps.

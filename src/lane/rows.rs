@@ -36,8 +36,7 @@ pub(super) struct Row {
     pub(super) by_many: bool,
     /// The job that carried it, and the HTTP status of the answer that told how that ended.
     pub(super) job: Option<(JobId, Option<u16>)>,
-    /// Whether a request for the step it is at may have had its effect, before this process or by a
-    /// request for many.
+    /// Whether a request for its step may have had its effect, by an earlier process or for many.
     pub(super) in_doubt: bool,
     /// Deleting requests sent for it by this process.
     pub(super) attempts: u32,
@@ -213,8 +212,7 @@ impl Lane {
         let Some(step) = it.step() else { return };
         if step == Step::Delete && end.outcome == Outcome::Deleted {
             it.soft_deleted = true;
-            // For rows that follow, where that decides what it means that the user is not found for
-            // the permanent deletion.
+            // For rows that follow, whose user is then not found for the permanent deletion.
             let account = &mut self.accounts[it.account];
             let lookup = account.provider.lookup_before(Step::PermanentlyDelete);
             let has_others = account.queues.len() > 1;
@@ -240,8 +238,7 @@ impl Lane {
         self.send_step(row, now);
     }
 
-    /// The user of a row was found to have a protected role just before its request left. `is_doubtful`: a
-    /// request for the step may have had its effect.
+    /// The user of a row was found to be protected just before its request left.
     pub(super) fn step_protected(&mut self, row: u64, role: &str, is_doubtful: bool, now: Now) {
         let Some(it) = self.rows.get(&row) else {
             return;
@@ -376,8 +373,7 @@ impl Lane {
         }
     }
 
-    /// Records that a request ended without ending its step; nothing of a read, which is recorded
-    /// already. `class`: a stable word for what happened, and whether it may have had its effect.
+    /// Records that a request ended without ending its step; nothing of a read. `class`: see `passed`.
     pub(super) fn note(
         &mut self,
         request: &LaneRequest,

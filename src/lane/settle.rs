@@ -207,8 +207,7 @@ impl Lane {
         }
     }
 
-    /// Whether a request can remove the user: not if the provider has just said that there is nobody whom
-    /// it could.
+    /// Whether a request can remove the user: not if the provider has just said that nobody is there.
     pub(super) fn may_remove(&self, purpose: &Purpose) -> bool {
         let Purpose::Step(StepRequest { row, step, .. }) = purpose else {
             return true;
@@ -248,8 +247,7 @@ impl Lane {
         by_many || self.was_there(row)
     }
 
-    /// The user is gone, by a request of ours that was never answered. The words of the answer that
-    /// shows it would mislead: it may be a refusal.
+    /// The user is gone, by a request of ours that was never answered. The last answer's words mislead.
     pub(super) fn settled(&self, row: u64, may_be_old: bool, heard: Heard) -> StepEnd {
         let (code, words) = if may_be_old && !self.was_seen(row) {
             (
@@ -313,8 +311,7 @@ impl Lane {
     }
 }
 
-/// Whether a user who is gone may be so since long ago, unless somebody saw them: one who is unknown, or
-/// permanently deleted.
+/// Whether a user who is gone may be so since long ago, unless somebody saw them.
 fn may_be_old(step: Step, is_unknown: bool) -> bool {
     is_unknown || step == Step::PermanentlyDelete
 }

@@ -29,12 +29,10 @@ const LIFE_MIN: Duration = Duration::from_secs(30);
 /// which is as long as Zoho shuts out callers that asked too often.
 const PUT_OFF_MAX: u32 = 16;
 
-/// After so many tokens in a row that were rejected without ever having been taken, it is the
-/// credentials that are rejected.
+/// After so many tokens that were rejected without ever having been taken, it is the credentials.
 const STILLBORN_MAX: u32 = 2;
 
-/// So many tokens are fetched under the limits for one request that waits for its slot, where each ends
-/// before that comes; then one is fetched in the slot's time.
+/// So many tokens are fetched for one request that waits for its slot; then one in the slot's time.
 const IN_VAIN_MAX: u32 = 3;
 
 /// A token as it is kept between processes, for a provider that gives out few.
@@ -60,8 +58,7 @@ pub(super) struct Granted {
 /// Why there is no access.
 #[derive(Debug)]
 pub(super) enum NoAccess {
-    /// The account has to stop: its credentials are wrong, a place is not to be trusted, and nothing was
-    /// sent there, or the token server put us off too often.
+    /// The account has to stop: wrong credentials, a place not to be trusted, or put off too often.
     Never(StopKind, Said),
     /// Not yet: try again after this time.
     Later(Duration, Said),
@@ -129,8 +126,7 @@ impl Tokens {
         lives.then(|| granted.clone())
     }
 
-    /// Whether the tenant counts a token among its requests: a server that has a quota of its own for
-    /// tokens counts them there.
+    /// Whether a token counts among the requests; a quota for tokens is another server's.
     pub(super) const fn is_counted(&self) -> bool {
         matches!(self.authorize, Authorize::Token { quota: None, .. })
     }
@@ -146,10 +142,6 @@ impl Tokens {
     }
 
     /// Counts a token that is about to be asked for.
-    ///
-    /// # Errors
-    ///
-    /// All that the provider gives out are used.
     pub(super) fn ask(&mut self, now: Time) -> Result<(), NoAccess> {
         if let Authorize::Token {
             quota: Some(quota), ..
@@ -174,10 +166,6 @@ impl Tokens {
 
     /// Takes the answer to a request for a token that left at `asked_at`. Returns the token, if it is to
     /// be kept between processes.
-    ///
-    /// # Errors
-    ///
-    /// There is none.
     pub(super) fn answered(
         &mut self,
         reply: Result<&Reply, &TransportError>,
@@ -280,8 +268,7 @@ impl Tokens {
         self.stillborn >= STILLBORN_MAX
     }
 
-    /// Takes up a token that an earlier process left, unless it is about to end or names a place
-    /// that it must not be sent to: a file is believed no more than an answer.
+    /// Takes up a kept token, unless it ends soon or names a place that it must not be sent to.
     fn take_up(&mut self, kept: KeptToken, now: Time) {
         self.fetched = kept.fetched;
         let renew_at = kept.expires_at.map(|at| {

@@ -10,8 +10,7 @@ use super::{Effect, Lane, Now, RequestError};
 use crate::domain::{Entry, Finding, Said, Task, UserId, UserState, Verified};
 use crate::provider::LookupFor;
 
-/// How many rows may be asked about at once, in reads: more than may be in flight, so that none of those
-/// waits for a row; bounded, so that memory is.
+/// How many rows may be asked about at once, in reads: more than may be in flight.
 const READS_MAX: usize = 64;
 
 impl Lane {
@@ -41,8 +40,7 @@ impl Lane {
         self.feed_verify(index, now);
     }
 
-    /// How users stand was answered. Where that does not tell enough, a closer look follows, if the provider
-    /// has one.
+    /// How users stand was answered. Where that is not enough, a closer look follows, if there is one.
     pub(super) fn verification_answered(
         &mut self,
         account: usize,

@@ -12,21 +12,15 @@ use crate::domain::{Entry, Paused, Said, Step, StopKind};
 use crate::provider::{Reply, Scope, Transient};
 use crate::transport::{CONNECT_TIME_MAX, Failure, TransportError};
 
-/// An account that is throttled for so long without a word of how long, and without one answer that
-/// is anything else, has used up its day.
+/// An account that is throttled for so long without any other answer has used up its day.
 const THROTTLED_TIME_MAX: Duration = Duration::from_mins(10);
 
-/// The shortest rest after a request that was turned away: a server that asks for 0 seconds has
-/// rounded a part of one down, and all attempts would be used up within it.
+/// The shortest rest after a refusal: a server that asks for 0 seconds has rounded down.
 const TURNED_AWAY_WAIT_MIN: Duration = Duration::from_secs(1);
 
 impl Lane {
     /// How long a request rests before it is tried again, as `moment` asks (`None`: the network's
     /// fault). Where all of its endpoint or account has to wait, they are paused instead.
-    ///
-    /// # Errors
-    ///
-    /// When its account must stop.
     pub(super) fn wait(
         &mut self,
         request: &mut LaneRequest,
@@ -41,8 +35,7 @@ impl Lane {
         };
         let account = request.account;
         match moment {
-            // Fewer may be in flight from now on, and this one rests alone; unless others are in the
-            // way: then all wait.
+            // Fewer may be in flight, and this one rests alone; if others are in the way, all wait.
             Some(Transient::Throttled {
                 scope: Scope::Concurrency,
                 wait: None,
@@ -81,11 +74,7 @@ impl Lane {
     }
 
     /// Lets nothing of `step` (`None`: of the tenant) leave for a while, and says why.
-    ///
-    /// # Errors
-    ///
-    /// When that is more than [`PAUSE_WAITED_MAX`]: the pause is recorded for the next process, and
-    /// the account stops.
+    /// An error: that is more than [`PAUSE_WAITED_MAX`], so the account stops; the pause is recorded.
     pub(super) fn hold(
         &mut self,
         account: usize,
@@ -143,10 +132,7 @@ impl Lane {
 
     /// No host was reached, and nothing was sent: all of the account waits before it is tried again.
     /// `network`: what that said. Returns how long this request rests beside that.
-    ///
-    /// # Errors
-    ///
-    /// When that was borne with for as long as may be.
+    /// An error: that was borne with for as long as may be.
     pub(super) fn unreached(
         &mut self,
         account: usize,
@@ -205,8 +191,7 @@ impl Lane {
             }
             return;
         };
-        // That it did not answer shows it only where nothing has been heard of it yet, or a token is
-        // waited for.
+        // No answer shows it only where nothing has been heard yet, or a token is waited for.
         let is_missed = match error.failure {
             Failure::Connect => true,
             Failure::TimedOut | Failure::Broken => !self.reach.at_work || flight.granted.is_none(),

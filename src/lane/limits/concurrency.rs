@@ -13,8 +13,7 @@
 
 use std::time::{Duration, Instant};
 
-/// How long after a refusal the refused number is tried again. A provider's limit is a plan's, and
-/// others who share it come and go.
+/// How long after a refusal the refused number is tried again: others who share it come and go.
 pub(in crate::lane) const RETRIED_AFTER: Duration = Duration::from_mins(1);
 
 /// How many requests may be in flight.
@@ -79,8 +78,7 @@ impl Concurrency {
         self.now = self.now.min(most);
     }
 
-    /// How it is when a request leaves, as one of `together`: how often a refusal has lowered the number
-    /// anew, and that.
+    /// How often a refusal has lowered the number, and `together`, when a request leaves.
     pub(super) const fn leaves(&self, together: u32) -> (u64, u32) {
         (self.lowered, together)
     }

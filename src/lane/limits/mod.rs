@@ -84,8 +84,7 @@ pub struct Permit {
     /// Its place in the account's first window, and in the step's, see [`Window::take`].
     account: Option<u64>,
     own: Option<u64>,
-    /// How often a refusal had lowered the number in flight when it left, and how many were in flight
-    /// with it.
+    /// How often a refusal had lowered the number in flight, and that number, when it left.
     left: (u64, u32),
 }
 
@@ -135,8 +134,7 @@ impl Limits {
         }
     }
 
-    /// Joins the limits of another account at the same tenant: the lower of any two holds, and what
-    /// either holds is held.
+    /// Joins the limits of another account at the same tenant: the lower of any two holds.
     pub fn absorb(&mut self, other: Self) {
         let span = |window: &Window| window.quota().span();
         for (step, others) in other.windows {
@@ -212,10 +210,6 @@ impl Limits {
     }
 
     /// Takes all that a request of `step` (`None`: a read) needs, or nothing.
-    ///
-    /// # Errors
-    ///
-    /// When it may leave.
     pub fn take(&mut self, step: Option<Step>, now: Instant) -> Result<Permit, Wait> {
         match self.paused_until(step, now) {
             Some(until) if until - now > PAUSE_WAITED_MAX => return Err(Wait::TooLong(until)),
@@ -282,8 +276,7 @@ impl Limits {
         self.concurrency.refused(permit.left, self.in_flight, now);
     }
 
-    /// Lets nothing of `step` (`None`: of the whole account) leave before `until`. A later instant
-    /// that was set before stays. Returns whether the wait became longer.
+    /// Lets nothing of `step` (`None`: of all) leave before `until`. Returns whether the wait grew.
     pub fn pause(&mut self, step: Option<Step>, until: Instant) -> bool {
         let before = self.pauses.get(&step);
         let is_longer = before.is_none_or(|before| *before < until);

@@ -54,10 +54,7 @@ impl Pace {
     }
 
     /// Takes the next place.
-    ///
-    /// # Errors
-    ///
-    /// When the next place is.
+    /// An error: when the next one is.
     pub(super) fn take(&mut self, now: Instant) -> Result<(), Instant> {
         let before = *self.at.get_or_insert(now);
         self.clock.advance(now.saturating_duration_since(before));

@@ -21,15 +21,13 @@ pub struct Past {
 /// The longest from noting a request to its leaving: a sync. One that takes longer is taken back.
 pub(in crate::lane) const LEAVES_WITHIN: Duration = REPLY_TIME_MAX;
 
-/// The longest from noting a request to the end of waiting for its answer: that, and what a
-/// connection gets for it. No server can have counted it later.
+/// The longest from noting a request to the end of waiting: no server counted it later.
 const UNANSWERED_MAX: Duration = LEAVES_WITHIN.saturating_add(REPLY_TIME_MAX);
 
 /// What a ledger tells of the requests of earlier processes at one tenant.
 #[derive(Debug)]
 pub struct Earlier<S> {
-    /// Each request: its step, when it was sent, and by when its server had counted it; `None`: not
-    /// known.
+    /// Each request's step, when it was sent, and by when it was counted; `None`: not known.
     pub sent: S,
     /// Requests that process had in flight at most.
     pub permits: u32,
@@ -70,8 +68,7 @@ impl<S: Iterator<Item = (Option<Step>, Time, Option<Time>)>> Earlier<S> {
 }
 
 impl Past {
-    /// A request that its server has counted by the instant `at`, which may be yet to come: one that
-    /// was given up a moment ago.
+    /// A request that its server has counted by the instant `at`, which may be yet to come.
     pub fn counted_by(step: Option<Step>, at: Time, now: Time) -> Self {
         Self {
             step,

@@ -6,8 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::domain::Quota;
 
-/// Added to every span: what a server or an earlier process may have cut off in noting times to the
-/// millisecond.
+/// Added to every span: what was cut off in noting times to the millisecond.
 const EDGE: Duration = Duration::from_millis(2);
 
 /// One part in so many of a span is added to it as well: two clocks that are both being set right,
@@ -33,8 +32,7 @@ pub struct Window {
     under_way: u32,
     /// When each slot whose answer came is free again, soonest first.
     free_at: VecDeque<Instant>,
-    /// Slots that others were seen to use, by when they are taken to be free again, soonest first,
-    /// and how many of them.
+    /// Slots that others use: when they are taken to be free again, soonest first, and how many.
     others: VecDeque<(Instant, u32)>,
     /// How many slots were ever taken.
     taken: u64,
@@ -72,10 +70,7 @@ impl Window {
     }
 
     /// Whether a slot is free at `now`.
-    ///
-    /// # Errors
-    ///
-    /// When the next one comes free; `None` if that depends on an answer that is still out.
+    /// An error: when the next one is; `None`: an answer decides.
     pub fn ready(&mut self, now: Instant) -> Result<(), Option<Instant>> {
         while self.free_at.front().is_some_and(|at| *at <= now) {
             self.free_at.pop_front();
@@ -109,8 +104,7 @@ impl Window {
         self.taken - self.ours() as u64
     }
 
-    /// The server has counted the request by `at`: its answer came then, or what was given up is
-    /// taken to have been counted by then.
+    /// The server has counted the request by `at`: it was answered, or given up before.
     pub fn answered(&mut self, at: Instant) {
         match self.under_way.checked_sub(1) {
             Some(under_way) => self.under_way = under_way,
@@ -160,8 +154,7 @@ impl Window {
         self.under_way = self.under_way.saturating_sub(1);
     }
 
-    /// Counts a request of an earlier process whose answer came `ago` before `now`. Call it for
-    /// the oldest first, before anything is taken.
+    /// Counts a request of an earlier process, answered `ago` before `now`; the oldest first.
     pub fn remember(&mut self, now: Instant, ago: Duration) {
         if let Some(left) = Self::reach(self.quota).checked_sub(ago) {
             self.free_at.push_back(now + left);
