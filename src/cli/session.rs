@@ -307,6 +307,6 @@ impl<'a> OpenRun<'a> {
             at: WallClock::system().now(),
             uptime: uptime(),
         }));
-        Ok(self.recorder.record(entry, Durability::Queued).await?)
+        Ok(self.recorder.record(entry, Durability::Synced).await?)
     }
 }

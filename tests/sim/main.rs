@@ -36,7 +36,7 @@ const PROCESSES_MAX: u32 = 60;
 
 /// Seeds that once broke a rule, and the fault they found. They are played first. What earlier versions of
 /// the simulation found is kept in `mutants`.
-const FOUND: [(u64, &str); 15] = [
+const FOUND: [(u64, &str); 16] = [
     (
         2973,
         "an agent whom others had soft-deleted was permanently deleted, not being listed yet",
@@ -93,6 +93,10 @@ const FOUND: [(u64, &str); 15] = [
     (
         522_348,
         "the answer about an erasure was lost, and a user who stood was called gone",
+    ),
+    (
+        574_750,
+        "a session was lost that had more requests in flight than the one before, and all of them came late",
     ),
 ];
 

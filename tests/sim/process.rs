@@ -417,7 +417,7 @@ impl Process<'_> {
                 uptime: Some(self.uptime()),
             }))
         };
-        if !self.record(vec![entry], None)? {
+        if !(self.record(vec![entry], None)? && self.sync()?) {
             return Ok(false);
         }
         let until = self

@@ -121,7 +121,7 @@ impl OpenRun<'_> {
     ) -> Result<(RunState, LedgerState), CliError> {
         let ahead = begun.ahead.clone();
         let begun = Entry::Verification(Box::new(begun));
-        self.recorder.record(begun, Durability::Queued).await?;
+        self.recorder.record(begun, Durability::Synced).await?;
         let (mut sources, mut work) = (QueueSources::new(), Vec::new());
         for connection in &self.connections {
             let (name, client) = (&connection.name, &connection.client);
