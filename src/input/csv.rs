@@ -13,9 +13,9 @@ use csv_core::ReadRecordResult;
 
 use crate::domain::Record;
 
-use super::lines::{LineCount, ROW_BYTES_MAX, Text, skip_line_ends, too_long};
+use super::lines::{LineCount, ROW_BYTES_MAX, Text, is_line_end, skip, too_long};
 use super::mapping::{FIELDS, Places};
-use super::row::{Field, Raw, RowProblem, RowReader, text_of, trim_cell};
+use super::row::{Field, Raw, RowProblem, RowReader, is_digits, is_exponent, text_of, trim_cell};
 
 /// The most columns a record may have; the spreadsheets in use end at 16,384.
 pub(super) const COLUMNS_MAX: usize = 16 * 1024;
@@ -100,7 +100,7 @@ impl CsvRows {
     fn advance_to_record(&mut self) -> io::Result<bool> {
         self.line = self.lines.line;
         // csv-core would skip them too, but without saying on which line the record then begins.
-        if !skip_line_ends(&mut self.text, &mut self.lines)? {
+        if skip(&mut self.text, &mut self.lines, is_line_end)?.is_none() {
             return Ok(false);
         }
         self.line = self.lines.line;
@@ -145,16 +145,8 @@ impl CsvRows {
         if behind >= self.count || !id.bytes().all(|byte| byte.is_ascii_digit()) {
             return false;
         }
-        let part = self.field(behind).trim_ascii();
-        let digits = |text: &[u8]| !text.is_empty() && text.iter().all(u8::is_ascii_digit);
-        match part.iter().position(|byte| matches!(byte, b'e' | b'E')) {
-            Some(at) => {
-                let exponent = &part[at + 1..];
-                let exponent = exponent.strip_prefix(b"+").unwrap_or(exponent);
-                digits(&part[..at]) && digits(exponent)
-            }
-            None => digits(part),
-        }
+        let part = std::str::from_utf8(self.field(behind).trim_ascii());
+        part.is_ok_and(|part| is_digits(part) || is_exponent(part))
     }
 
     fn id_place(&self) -> usize {

@@ -18,13 +18,12 @@ use serde::de::IgnoredAny;
 use crate::domain::Position;
 
 use super::error::{InputError, Underlined};
-use super::format::Format;
 use super::ids::only_id;
 use super::lines::{LineCount, LineReader};
 use super::mapping::Columns;
 use super::object::place_of;
 use super::open::open_text;
-use super::row::Field;
+use super::row::{Field, Raw};
 use super::source::{InputSource, ReadOptions, Resolved};
 
 /// How many lines of one CSV record are looked through, which has more than one if a cell has.
@@ -67,15 +66,31 @@ impl Excerpt {
     ) -> BTreeMap<u64, Excerpt> {
         let mut wanted = wanted.to_vec();
         wanted.sort_by_key(|row| row.position.row);
-        match InputSource::open(path, options) {
-            Ok(source) => match source.resolved().format {
-                Format::Json => in_array(path, source, &options.columns, &wanted),
-                Format::Csv | Format::Tsv | Format::Jsonl | Format::Ids => {
-                    in_lines(path, source.resolved(), &options.columns, &wanted)
+        let mut found = BTreeMap::new();
+        let source = InputSource::open(path, options);
+        let (Ok(mut source), Some(mut lines)) = (source, line_reader(path)) else {
+            return found;
+        };
+        let mut at = Position { row: 0, line: 0 };
+        for row in &wanted {
+            while at.row < row.position.row {
+                match source.advance() {
+                    Ok(Some(position)) => at = position,
+                    // What was found before is shown all the same.
+                    Ok(None) | Err(_) => return found,
                 }
-            },
-            Err(_) => BTreeMap::new(),
+            }
+            let excerpt = match source.raw() {
+                Raw::Cells(_) => in_record(&mut lines, source.resolved(), row),
+                Raw::Json(json) => in_json(&mut lines, at.line, json, &options.columns, row),
+                Raw::Line(text) => Some(in_list(at.line, text)),
+            };
+            // A row of another place is one of a file that changed.
+            if let Some(excerpt) = excerpt.filter(|_| at == row.position) {
+                found.insert(at.row, excerpt);
+            }
         }
+        found
     }
 
     /// The place in the file that `error` speaks of, with a word about it; `None`: it speaks of none.
@@ -127,84 +142,17 @@ impl Excerpt {
     }
 }
 
-/// The rows of a format that sets them apart by lines.
-fn in_lines(
-    path: &Path,
-    resolved: &Resolved,
-    columns: &Columns,
-    wanted: &[Wanted],
-) -> BTreeMap<u64, Excerpt> {
-    let mut found = BTreeMap::new();
-    let Some(mut lines) = line_reader(path) else {
-        return found;
-    };
-    for row in wanted {
-        let line = row.position.line;
-        while lines.line() < line {
-            if !matches!(lines.advance_to_text(), Ok(true)) {
-                return found;
-            }
-        }
-        // A record of several lines may have gone over it, or this is another line: the file changed.
-        if lines.line() != line {
-            continue;
-        }
-        let excerpt = match resolved.format {
-            Format::Csv | Format::Tsv => in_record(&mut lines, resolved, row),
-            Format::Jsonl | Format::Json => {
-                let json = lines.content().ok();
-                json.map(|json| in_json(line, json, columns, row))
-            }
-            Format::Ids => lines.content().ok().map(|text| in_list(line, text)),
-        };
-        if let Some(excerpt) = excerpt {
-            found.insert(row.position.row, excerpt);
-        }
-    }
-    found
+/// Goes on to the line called `number`; `false`: there is none, or `lines` is behind it.
+fn advance_to(lines: &mut LineReader, number: u64) -> bool {
+    while lines.line() < number && matches!(lines.advance_to_text(), Ok(true)) {}
+    lines.line() == number
 }
 
-/// The rows of a JSON array, of which one line may have many.
-fn in_array(
-    path: &Path,
-    mut source: InputSource,
-    columns: &Columns,
-    wanted: &[Wanted],
-) -> BTreeMap<u64, Excerpt> {
-    let mut found = BTreeMap::new();
-    let mut at = Position { row: 0, line: 0 };
-    for row in wanted {
-        while at.row < row.position.row {
-            match source.advance() {
-                Ok(Some(position)) => at = position,
-                // What was found before is shown all the same.
-                Ok(None) | Err(_) => break,
-            }
-        }
-        if at.row == row.position.row
-            && let Some(json) = source.raw().json()
-        {
-            found.insert(at.row, in_json(at.line, json.as_bytes(), columns, row));
-        }
-    }
-    // An element is known without what stands before it on its line.
-    let Some(mut lines) = lines_of(path).map(Iterator::peekable) else {
-        return found;
-    };
-    for excerpt in found.values_mut() {
-        while lines.next_if(|line| line.line < excerpt.line).is_some() {}
-        let line = lines.peek().filter(|it| it.line == excerpt.line);
-        if let Some((line, at)) = line.and_then(|it| Some((it, it.text.find(&excerpt.text)?))) {
-            let before = line.text[..at].chars().count();
-            excerpt.text.clone_from(&line.text);
-            excerpt.marked = before + excerpt.marked.start..before + excerpt.marked.end;
-        }
-    }
-    found
-}
-
-/// The cell at fault of the record that begins on the line that `lines` is at.
+/// The cell at fault of a record.
 fn in_record(lines: &mut LineReader, resolved: &Resolved, row: &Wanted) -> Option<Excerpt> {
+    if !advance_to(lines, row.position.line) {
+        return None;
+    }
     let delimiter = u8::try_from(resolved.delimiter.unwrap_or(',')).ok()?;
     let name = resolved.mapping.of(row.field);
     let wanted = name.and_then(|name| resolved.columns.iter().position(|it| it == name));
@@ -287,10 +235,17 @@ impl Cells {
     }
 }
 
-/// The value at fault of the JSON text that begins on `line`.
-fn in_json(line: u64, json: &[u8], columns: &Columns, row: &Wanted) -> Excerpt {
+/// The value at fault of the JSON text that begins on `line`, which may be one element of many there.
+fn in_json(
+    lines: &mut LineReader,
+    line: u64,
+    json: &[u8],
+    columns: &Columns,
+    row: &Wanted,
+) -> Option<Excerpt> {
     let bare = trimmed(json);
     let marked = match std::str::from_utf8(&json[bare.clone()]) {
+        Ok("") => return None,
         Ok(text) => {
             let marked = place_of(text, row.field, columns);
             bare.start + marked.start..bare.start + marked.end
@@ -302,11 +257,22 @@ fn in_json(line: u64, json: &[u8], columns: &Columns, row: &Wanted) -> Excerpt {
     let start = memrchr2(b'\n', b'\r', &json[..marked.start]).map_or(0, |end| end + 1);
     let rest = &json[start..];
     let end = memchr::memchr2(b'\n', b'\r', rest).unwrap_or(rest.len());
-    Excerpt::of_bytes(
-        count.line,
-        &rest[..end],
-        marked.start - start..(marked.end - start).min(end),
-    )
+    let marked = marked.start - start..(marked.end - start).min(end);
+    let excerpt = Excerpt::of_bytes(count.line, &rest[..end], marked);
+    // An element is known without what stands before it on its line.
+    let whole = advance_to(lines, excerpt.line).then(|| lines.content().unwrap_or_default());
+    let whole = String::from_utf8_lossy(whole.unwrap_or_default()).into_owned();
+    Some(match whole.find(&excerpt.text) {
+        Some(at) => {
+            let before = whole[..at].chars().count();
+            Excerpt {
+                line: excerpt.line,
+                marked: before + excerpt.marked.start..before + excerpt.marked.end,
+                text: whole,
+            }
+        }
+        None => excerpt,
+    })
 }
 
 /// The id at fault of a plain list; the whole line if it is not taken, or holds several.

@@ -15,7 +15,7 @@ use super::error::{InputError, Underlined};
 use super::ids::{is_list_line, is_surely_an_id};
 use super::mapping::{Columns, has_id};
 use super::open::is_whole;
-use super::row::{is_blank, trim_cell};
+use super::row::{is_blank, is_digits, trim_cell};
 use super::source::ReadOptions;
 
 /// The delimiters that are looked for, the likeliest first.
@@ -178,7 +178,7 @@ fn of_content(path: &Path, head: &[u8], columns: &Columns) -> Result<Format, Inp
         return Ok(table);
     }
     let line = first_row_line(head);
-    let begins_with_id = |first: &str| is_number(first) || is_surely_an_id(first);
+    let begins_with_id = |first: &str| is_digits(first) || is_surely_an_id(first);
     let is_list = match line.split_once([',', ';', '|', '\t']) {
         None => line.is_empty() || is_one_word_with_a_digit(&line),
         Some((first, _)) => begins_with_id(trim_cell(first)),
@@ -194,7 +194,7 @@ fn of_content(path: &Path, head: &[u8], columns: &Columns) -> Result<Format, Inp
 fn csv_or_bare_ids(head: &[u8], columns: &Columns) -> Format {
     let (_, cells) = guess_delimiter(head, columns);
     match cells.as_slice() {
-        [only] if columns.id.is_none() && is_number(only) => Format::Ids,
+        [only] if columns.id.is_none() && is_digits(only) => Format::Ids,
         _ => Format::Csv,
     }
 }
@@ -270,10 +270,6 @@ fn first_row_line(head: &[u8]) -> Cow<'_, str> {
         .map(<[u8]>::trim_ascii)
         .find(|line| !line.is_empty() && !line.starts_with(b"#"))
         .map_or(Cow::Borrowed(""), String::from_utf8_lossy)
-}
-
-fn is_number(cell: &str) -> bool {
-    !cell.is_empty() && cell.bytes().all(|b| b.is_ascii_digit())
 }
 
 /// Whether a line of one cell looks more like an id than like the header of a column.

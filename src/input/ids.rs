@@ -12,7 +12,7 @@ use crate::domain::Record;
 
 use super::lines::{LineReader, Text};
 use super::open::is_whole;
-use super::row::{Field, Raw, RowProblem, RowReader, text_of, trim_cell};
+use super::row::{Field, Raw, RowProblem, RowReader, is_digits, is_exponent, text_of, trim_cell};
 
 /// The fewest digits of a number that is surely an id where other words stand beside it: shorter
 /// ones count lines, years or things.
@@ -32,8 +32,6 @@ pub(super) struct IdRows {
     problem: Option<RowProblem>,
     /// Whether blanks were taken off its only id.
     trimmed: bool,
-    /// Whether something stands behind its id.
-    has_remark: bool,
     asides: Asides,
 }
 
@@ -57,7 +55,6 @@ impl IdRows {
             place: 0,
             problem: None,
             trimmed: false,
-            has_remark: false,
             asides: Asides::default(),
         }
     }
@@ -68,7 +65,6 @@ impl IdRows {
         self.place = 0;
         self.problem = None;
         self.trimmed = false;
-        self.has_remark = false;
         let bytes = match self.lines.content() {
             Ok(bytes) => bytes,
             Err(problem) => {
@@ -87,13 +83,11 @@ impl IdRows {
         if self.lines.is_blank() {
             return false;
         }
-        let taken = text_of(bytes, Field::Id).and_then(|line| {
-            self.has_remark = take_ids(line, &mut self.ids)?;
-            Ok(line)
-        });
+        let taken =
+            text_of(bytes, Field::Id).and_then(|line| Ok((line, take_ids(line, &mut self.ids)?)));
         match taken {
-            Ok(line) => {
-                self.asides.remarks += u64::from(self.has_remark);
+            Ok((line, has_remark)) => {
+                self.asides.remarks += u64::from(has_remark);
                 if let [only] = self.ids.as_slice() {
                     self.trimmed = trim_cell(line).len() < line.len() || is_padded(line, only);
                 }
@@ -141,10 +135,6 @@ impl RowReader for IdRows {
 
     fn raw(&self) -> Raw<'_> {
         Raw::Line(self.lines.content().unwrap_or_default())
-    }
-
-    fn has_remark(&self) -> bool {
-        self.has_remark
     }
 
     fn asides(&self) -> Asides {
@@ -365,20 +355,14 @@ fn numbered(line: &str) -> Option<(u64, char, &str)> {
 /// What tears a number apart of which `id` is the first part and `rest` what follows, if they are
 /// one: a decimal comma, or signs between thousands. The first part may be another user's id.
 fn torn(id: &str, rest: &str) -> Option<(&'static str, &'static str)> {
-    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let mut signs = rest.chars();
-    let sign = signs.next().filter(|_| digits(id))?;
+    let sign = signs.next().filter(|_| is_digits(id))?;
     let part = signs.as_str();
-    if sign == ',' {
-        let is_exponent = |(whole, exponent): (&str, &str)| {
-            digits(whole) && digits(exponent.strip_prefix('+').unwrap_or(exponent))
-        };
-        let in_cents = digits(part) && part.len() <= 2;
-        if in_cents || part.split_once(['e', 'E']).is_some_and(is_exponent) {
-            return Some(("decimal_comma", "with a decimal comma"));
-        }
+    let in_cents = is_digits(part) && part.len() <= 2;
+    if sign == ',' && (in_cents || is_exponent(part)) {
+        return Some(("decimal_comma", "with a decimal comma"));
     }
-    let is_group = |group: &str| group.len() == 3 && digits(group);
+    let is_group = |group: &str| group.len() == 3 && is_digits(group);
     (id.len() <= 3 && part.split(sign).all(is_group))
         .then_some(("thousands_separators", "with thousands separators"))
 }

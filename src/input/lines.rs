@@ -31,7 +31,7 @@ impl LineReader {
     pub(super) fn new(text: Text) -> Self {
         Self {
             text,
-            count: LineCount::default(),
+            count: LineCount::starting_at(1),
             buffer: Vec::new(),
             line: 0,
             too_long: false,
@@ -42,42 +42,53 @@ impl LineReader {
     /// empty.
     pub(super) fn advance_to_text(&mut self) -> io::Result<bool> {
         self.line = self.count.line;
-        Ok(skip_line_ends(&mut self.text, &mut self.count)? && self.advance()?)
+        if self.peek(is_line_end)?.is_none() {
+            return Ok(false);
+        }
+        self.take(|chunk| memchr2(b'\n', b'\r', chunk))?;
+        Ok(true)
     }
 
-    /// Goes on to the next line; `false`: there is none.
-    fn advance(&mut self) -> io::Result<bool> {
+    /// The next byte that is not passed over, left where it is; `None`: the text is at its end.
+    pub(super) fn peek(&mut self, is_passed: fn(u8) -> bool) -> io::Result<Option<u8>> {
+        skip(&mut self.text, &mut self.count, is_passed)
+    }
+
+    /// Takes all bytes before the one whose place `find` finds, as if they were a line. Returns that
+    /// byte, which is passed over; `None`: the text ended before.
+    pub(super) fn take(
+        &mut self,
+        mut find: impl FnMut(&[u8]) -> Option<usize>,
+    ) -> io::Result<Option<u8>> {
         self.buffer.clear();
         self.too_long = false;
         self.line = self.count.line;
-        let mut any = false;
         // Bounded by the cap on the whole input.
         loop {
             let chunk = self.text.fill_buf()?;
             if chunk.is_empty() {
-                return Ok(any);
+                return Ok(None);
             }
-            if !any && self.count.after_cr && chunk[0] == b'\n' {
-                // The second half of the line end before.
-                self.count.over(&chunk[..1]);
-                self.text.consume(1);
-                continue;
-            }
-            any = true;
-            let end = memchr2(b'\n', b'\r', chunk);
+            let end = find(chunk);
             let part = &chunk[..end.unwrap_or(chunk.len())];
             if self.buffer.len() + part.len() > ROW_BYTES_MAX {
                 self.too_long = true;
             } else if !self.too_long {
                 self.buffer.extend_from_slice(part);
             }
-            let taken = end.map_or(chunk.len(), |end| end + 1);
+            let found = end.map(|end| chunk[end]);
+            let taken = part.len() + usize::from(end.is_some());
             self.count.over(&chunk[..taken]);
             self.text.consume(taken);
-            if end.is_some() {
-                return Ok(true);
+            if found.is_some() {
+                return Ok(found);
             }
         }
+    }
+
+    /// The number of the line that the next byte stands on.
+    pub(super) fn next_line(&self) -> u64 {
+        self.count.line
     }
 
     /// The number of the line, from 1.
@@ -104,23 +115,29 @@ impl LineReader {
     }
 }
 
-/// Passes over line ends before a row; `false`: the text is at its end.
-pub(super) fn skip_line_ends(text: &mut Text, count: &mut LineCount) -> io::Result<bool> {
+/// Whether `byte` ends a line.
+pub(super) fn is_line_end(byte: u8) -> bool {
+    matches!(byte, b'\n' | b'\r')
+}
+
+/// Passes bytes over. Returns the first that is not, and leaves it; `None`: the text is at its end.
+pub(super) fn skip(
+    text: &mut Text,
+    count: &mut LineCount,
+    is_passed: fn(u8) -> bool,
+) -> io::Result<Option<u8>> {
     // Bounded by the cap on the whole input.
     loop {
         let chunk = text.fill_buf()?;
         if chunk.is_empty() {
-            return Ok(false);
+            return Ok(None);
         }
-        let empty = chunk
-            .iter()
-            .take_while(|b| matches!(b, b'\n' | b'\r'))
-            .count();
-        let more = empty < chunk.len();
-        count.over(&chunk[..empty]);
-        text.consume(empty);
-        if more {
-            return Ok(true);
+        let passed = chunk.iter().take_while(|byte| is_passed(**byte)).count();
+        let found = chunk.get(passed).copied();
+        count.over(&chunk[..passed]);
+        text.consume(passed);
+        if found.is_some() {
+            return Ok(found);
         }
     }
 }
@@ -137,7 +154,6 @@ pub(super) fn too_long() -> RowProblem {
 }
 
 /// Counts lines as bytes go by.
-#[derive(Debug, Clone)]
 pub(super) struct LineCount {
     /// The line that the next byte stands on, from 1.
     pub(super) line: u64,
@@ -168,11 +184,5 @@ impl LineCount {
         if !bytes.is_empty() {
             self.after_cr = bytes.last() == Some(&b'\r');
         }
-    }
-}
-
-impl Default for LineCount {
-    fn default() -> Self {
-        Self::starting_at(1)
     }
 }

@@ -63,9 +63,6 @@ pub(super) type Places = [Option<usize>; FIELDS.len()];
 /// other column may hold one.
 pub(super) const EXTERNAL_ID: &str = "externalid";
 
-/// Its place among the known names of the id: the last.
-pub(super) const EXTERNAL: usize = known_names(Field::Id).len() - 1;
-
 /// Words for a person, before an `id`: such a column holds users' ids as likely as one called `id`.
 const PERSONS: [&str; 15] = [
     "user",
@@ -110,11 +107,6 @@ pub(super) fn same_name(one: &str, other: &str) -> bool {
     letters(one).eq(letters(other))
 }
 
-/// Whether `name` is that of another system's ids.
-pub(super) fn is_external_id(name: &str) -> bool {
-    same_name(name, EXTERNAL_ID)
-}
-
 /// Whether a column called `name` may hold users' ids although nobody would take it for that without
 /// being told: `requester_id`, `Zendesk User ID`.
 pub(super) fn may_hold_ids(name: &str) -> bool {
@@ -129,62 +121,56 @@ pub(super) fn may_hold_ids(name: &str) -> bool {
     !is_external && (names_person || names_provider)
 }
 
-/// Which of the known names of the id `name` is, from 0; `None`: none.
-pub(super) fn known_id(name: &str) -> Option<usize> {
-    let mut names = known_names(Field::Id).iter();
-    names.position(|known| same_name(name, known))
+/// Which of the known names of the id `name` is, however it is spelt; `None`: none.
+pub(super) fn known_id(name: &str) -> Option<&'static str> {
+    let mut names = known_names(Field::Id).iter().copied();
+    names.find(|known| same_name(name, known))
 }
 
-/// The names, of all `names`, of the columns that hold the id: those of one known name, however
-/// they are spelt. None: no column is known to. Several columns that may hold it are an error.
-pub(super) fn id_names<'a>(
-    path: &Path,
-    names: impl Iterator<Item = &'a str> + Clone,
-) -> Result<Vec<&'a str>, InputError> {
-    let is_known = |name: &&str| known_id(name).is_some_and(|known| known != EXTERNAL);
-    let known: Vec<&str> = names.clone().filter(is_known).collect();
-    let likely: Vec<&str> = names
-        .clone()
-        .filter(|name| known_id(name).is_none() && may_hold_ids(name))
-        .collect();
-    match known.first() {
-        None if likely.is_empty() => Ok(names.filter(|name| is_external_id(name)).collect()),
-        None => Ok(Vec::new()),
-        Some(first) if likely.is_empty() && known.iter().all(|name| same_name(name, first)) => {
-            Ok(known)
-        }
-        Some(_) => {
-            let rivals: Vec<_> = known.into_iter().chain(likely).map(str::to_owned).collect();
-            let message = format!(
-                "`{}` has several columns that may hold the user ids: {}; name the right one with `--id-column`",
-                path.display(),
-                listed(&rivals)
-            );
-            let label = "more than one of these may hold the ids";
-            Err(InputError::new(path, message).marking(Underlined::Rivals(rivals), label))
-        }
+/// The place of the only one of `names` that is known to hold `field`; `None`: none is. Of the first
+/// known name that is there, or of the id in any way, there may be only one.
+///
+/// # Errors
+///
+/// Several may hold it: their places.
+pub(super) fn known_place(names: &[&str], field: Field) -> Result<Option<usize>, Vec<usize>> {
+    if field != Field::Id {
+        return first_place(names, known_names(field), same_name);
+    }
+    let places = |is_meant: &dyn Fn(&str) -> bool| -> Vec<usize> {
+        (0..names.len())
+            .filter(|place| is_meant(names[*place]))
+            .collect()
+    };
+    let known = places(&|name| known_id(name).is_some_and(|known| known != EXTERNAL_ID));
+    let likely = places(&|name| known_id(name).is_none() && may_hold_ids(name));
+    match (known.is_empty(), likely.is_empty()) {
+        (true, true) => first_place(names, &[EXTERNAL_ID], same_name),
+        (true, false) => Ok(None),
+        (false, _) => only([known, likely].concat()),
     }
 }
 
-/// What a key of a JSON row is called for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum KnownKey {
-    /// It is the name of that field with that number, from 0.
-    Name(Field, usize),
-    /// It [may hold ids](may_hold_ids).
-    Likely,
+/// The place of the only one of `names` that is the first of `wanted` which is there.
+fn first_place(
+    names: &[&str],
+    wanted: &[&str],
+    is_same: fn(&str, &str) -> bool,
+) -> Result<Option<usize>, Vec<usize>> {
+    let all = |wanted: &&str| -> Vec<usize> {
+        (0..names.len())
+            .filter(|place| is_same(names[*place], wanted))
+            .collect()
+    };
+    let mut found = wanted.iter().map(all);
+    only(found.find(|places| !places.is_empty()).unwrap_or_default())
 }
 
-/// What `name` is known for; `None`: for nothing.
-pub(super) fn known_as(name: &str) -> Option<KnownKey> {
-    let known = FIELDS.into_iter().find_map(|field| {
-        let mut names = known_names(field).iter();
-        Some(KnownKey::Name(
-            field,
-            names.position(|known| same_name(known, name))?,
-        ))
-    });
-    known.or_else(|| may_hold_ids(name).then_some(KnownKey::Likely))
+fn only(places: Vec<usize>) -> Result<Option<usize>, Vec<usize>> {
+    if places.len() > 1 {
+        return Err(places);
+    }
+    Ok(places.first().copied())
 }
 
 /// Whether one of `names` holds the id, by `columns` or by being known.
@@ -195,74 +181,67 @@ pub(super) fn has_id(names: &[String], columns: &Columns) -> bool {
     }
 }
 
-/// Finds each field in the header of the file at `path`.
+/// Finds each field in the header of the file at `path`: in the column that an option names, as it is
+/// written if that is there, else as names are compared.
 pub(super) fn resolve(
     path: &Path,
     header: &[String],
     columns: &Columns,
 ) -> Result<(Places, Columns), InputError> {
-    let place = |field| match columns.of(field) {
-        Some(wanted) => named(path, header, field, wanted).map(Some),
-        None => known(path, header, field),
-    };
-    let id = place(Field::Id)?.ok_or_else(|| no_id_column(path, header))?;
-    let mut places = [Some(id), None, None, None];
-    for (found, field) in places.iter_mut().zip(FIELDS).skip(1) {
-        *found = place(field)?;
-    }
-    let names = places.map(|place| Some(header[place?].clone()));
-    Ok((places, Columns::of_fields(names)))
-}
-
-/// The place of the column that an option names: as it is written if that is there, else as names
-/// are compared.
-fn named(path: &Path, header: &[String], field: Field, wanted: &str) -> Result<usize, InputError> {
-    let exactly = only(path, header, field, |name| name == wanted)?;
-    let nearly = match exactly {
-        Some(place) => Some(place),
-        None => only(path, header, field, |name| same_name(name, wanted))?,
-    };
-    nearly.ok_or_else(|| no_such_column(path, header, field, wanted))
-}
-
-/// The place of the first known name of `field` that is there; of the id, of the only one.
-fn known(path: &Path, header: &[String], field: Field) -> Result<Option<usize>, InputError> {
-    if field == Field::Id {
-        let names = id_names(path, header.iter().map(String::as_str))?;
-        return only(path, header, field, |column| names.contains(&column));
-    }
-    for name in known_names(field) {
-        let place = only(path, header, field, |column| same_name(column, name))?;
-        if place.is_some() {
-            return Ok(place);
+    let names: Vec<&str> = header.iter().map(String::as_str).collect();
+    let mut places = Places::default();
+    for (place, field) in places.iter_mut().zip(FIELDS) {
+        let found = match columns.of(field) {
+            Some(wanted) => match first_place(&names, &[wanted], |name, wanted| name == wanted) {
+                Ok(None) => first_place(&names, &[wanted], same_name),
+                found => found,
+            },
+            None => known_place(&names, field),
+        };
+        *place = found.map_err(|several| clash(path, &names, field, &several))?;
+        match columns.of(field) {
+            Some(wanted) if place.is_none() => {
+                return Err(no_such_column(path, header, field, wanted));
+            }
+            None if place.is_none() && field == Field::Id => {
+                return Err(no_id_column(path, header));
+            }
+            Some(_) | None => {}
         }
     }
-    Ok(None)
+    let found = places.map(|place| Some(header[place?].clone()));
+    Ok((places, Columns::of_fields(found)))
 }
 
-/// The place of the one column that `is_meant`; two of them are an error, as either may be it.
-fn only(
-    path: &Path,
-    header: &[String],
-    field: Field,
-    is_meant: impl Fn(&str) -> bool,
-) -> Result<Option<usize>, InputError> {
-    let mut meant = (0..header.len()).filter(|place| is_meant(&header[*place]));
-    let found = meant.next();
-    if let (Some(first), Some(second)) = (found, meant.next()) {
-        let (one, other) = (first + 1, second + 1);
-        let message = format!(
-            "columns {one} (`{}`) and {other} (`{}`) of `{}` both match the {field}; name the right one, as it is written, with `{}`, or rename the other",
-            header[first],
-            header[second],
-            path.display(),
-            field.option()
-        );
-        let mark = Underlined::Second(header[first].clone(), header[second].clone());
-        let label = format!("it may be this one or column {one}");
-        return Err(InputError::new(path, message).marking(mark, label));
+/// The error of `several` places in `names` of which any may hold `field`.
+pub(super) fn clash(path: &Path, names: &[&str], field: Field, several: &[usize]) -> InputError {
+    let shown = path.display();
+    let several: Vec<_> = several
+        .iter()
+        .map(|place| (place + 1, names[*place]))
+        .collect();
+    match several.as_slice() {
+        [(one, first), (other, second), ..]
+            if several.iter().all(|(_, name)| same_name(name, first)) =>
+        {
+            let message = format!(
+                "columns {one} (`{first}`) and {other} (`{second}`) of `{shown}` both match the {field}; name the right one, as it is written, with `{}`, or rename the other",
+                field.option()
+            );
+            let mark = Underlined::Second((*first).to_owned(), (*second).to_owned());
+            let label = format!("it may be this one or column {one}");
+            InputError::new(path, message).marking(mark, label)
+        }
+        _ => {
+            let rivals: Vec<_> = several.iter().map(|(_, name)| (*name).to_owned()).collect();
+            let message = format!(
+                "`{shown}` has several columns that may hold the user ids: {}; name the right one with `--id-column`",
+                listed(&rivals)
+            );
+            let label = "more than one of these may hold the ids";
+            InputError::new(path, message).marking(Underlined::Rivals(rivals), label)
+        }
     }
-    Ok(found)
 }
 
 /// The error of a file none of whose columns, or JSON keys, is known to hold ids.
@@ -318,24 +297,7 @@ pub(super) fn no_such_column(
 mod tests {
     use std::path::Path;
 
-    use super::{Columns, EXTERNAL, Field, KnownKey, known_as, resolve};
-
-    #[test]
-    fn a_name_is_known_for_one_thing() {
-        for (name, known) in [
-            ("id", Some(KnownKey::Name(Field::Id, 0))),
-            ("USER-\u{a0}id", Some(KnownKey::Name(Field::Id, 1))),
-            ("user.id", Some(KnownKey::Likely)),
-            ("External ID", Some(KnownKey::Name(Field::Id, EXTERNAL))),
-            ("Request-Id", Some(KnownKey::Name(Field::Reference, 3))),
-            ("requester_id", Some(KnownKey::Likely)),
-            ("Zendesk User ID", Some(KnownKey::Likely)),
-            ("organization_id", None),
-            ("external user id", None),
-        ] {
-            assert_eq!(known_as(name), known, "{name}");
-        }
-    }
+    use super::{Columns, resolve};
 
     /// The places of id and account, or the error.
     fn resolved(names: &str, id: &str, account: &str) -> Result<(usize, Option<usize>), String> {
@@ -359,6 +321,8 @@ mod tests {
             ("Name,User ID,System", "", "", (1, Some(2))),
             ("external_id,record_id,x", "", "", (1, None)),
             ("external_id,email", "", "", (0, None)),
+            ("External ID,external user id", "", "", (0, None)),
+            ("USER-\u{a0}id,Request-Id", "", "", (0, None)),
             ("id,provider,Account", "", "", (0, Some(2))),
             (
                 "id,organization_id,User external ID,valid",

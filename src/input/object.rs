@@ -5,7 +5,6 @@
 
 use std::borrow::Cow;
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::fmt;
 use std::ops::Range;
 
@@ -16,28 +15,34 @@ use serde_json::value::RawValue;
 
 use crate::domain::Record;
 
-use super::mapping::{Columns, EXTERNAL, KnownKey, known_as, known_id};
+use super::mapping::{Columns, FIELDS, known_id, known_place};
 use super::row::{Field, RowProblem, echo, trim_cell};
 
 /// The deepest nesting a dotted key reaches into.
 const KEY_DEPTH_MAX: usize = 16;
 
-/// How many keys are remembered with what they are known for, and how long each may be, in bytes.
+/// How many rows with keys of their own are remembered, with how many keys, and how long each may be, in
+/// bytes.
+const LAYOUTS_MAX: usize = 64;
 const KEYS_SEEN_MAX: usize = 1_000;
 const KEY_BYTES_SEEN_MAX: usize = 64;
 
 /// The key of a Sunshine Conversations user that holds the id of the same user at Zendesk.
 pub(super) const ZENDESK_LINK: &str = "zendeskId";
 
+/// The keys of a row in their order, and the place of each field among them; an error: several may hold
+/// it.
+type Layout = (Vec<Box<str>>, [Result<Option<usize>, ()>; FIELDS.len()]);
+
 /// By which keys the rows of an input are read: as a table by its header, all by the same.
 #[derive(Debug, Default)]
 pub(super) struct RowKeys {
     /// Those that the options name.
     columns: Columns,
-    /// Which of its known names the id has, from 0, where none is named; `None`: no row was seen yet.
-    id: Option<usize>,
-    /// What keys are known for, so that each is looked at once and not in every row.
-    seen: RefCell<HashMap<Box<str>, Option<KnownKey>>>,
+    /// Which of its known names the id has where none is named; `None`: no row was seen yet.
+    id: Option<&'static str>,
+    /// Nearly all rows have the keys of one before them, the last one first.
+    layouts: RefCell<Vec<Layout>>,
 }
 
 impl RowKeys {
@@ -46,21 +51,35 @@ impl RowKeys {
         Self {
             columns: columns.clone(),
             id: id.and_then(known_id),
-            seen: RefCell::default(),
+            layouts: RefCell::default(),
         }
     }
 
-    /// What `key` is known for.
-    fn known_as(&self, key: &str) -> Option<KnownKey> {
-        let mut seen = self.seen.borrow_mut();
-        if let Some(known) = seen.get(key) {
-            return *known;
+    /// The place of each field among the keys of `object`.
+    fn places(&self, object: &Object<'_>) -> [Result<Option<usize>, ()>; FIELDS.len()] {
+        let mut layouts = self.layouts.borrow_mut();
+        let is_known = |(keys, _): &Layout| {
+            keys.len() == object.0.len() && keys.iter().map(AsRef::as_ref).eq(object.keys())
+        };
+        if let Some(known) = layouts.iter().position(is_known) {
+            layouts.swap(0, known);
+            return layouts[0].1;
         }
-        let known = known_as(key);
-        if seen.len() < KEYS_SEEN_MAX && key.len() <= KEY_BYTES_SEEN_MAX {
-            seen.insert(key.into(), known);
+        // The link is no key of an id, although its name is like one.
+        let keys = object.keys();
+        let names: Vec<&str> = keys
+            .map(|key| if key == ZENDESK_LINK { "" } else { key })
+            .collect();
+        let mut places = FIELDS.map(|field| known_place(&names, field).map_err(|_| ()));
+        if let (Ok(Some(place)), Some(id)) = (places[0], self.id) {
+            places[0] = Ok((known_id(names[place]) == Some(id)).then_some(place));
         }
-        known
+        let is_short = |name: &&str| name.len() <= KEY_BYTES_SEEN_MAX;
+        if names.len() <= KEYS_SEEN_MAX && names.iter().all(is_short) {
+            layouts.truncate(LAYOUTS_MAX - 1);
+            layouts.push((object.keys().map(Box::from).collect(), places));
+        }
+        places
     }
 }
 
@@ -72,23 +91,18 @@ pub(super) fn record_of<'a>(json: &'a str, keys: &RowKeys) -> Result<Record<'a>,
         return record_with_id(value);
     }
     let object = Object::parse(json).ok_or_else(|| not_json(json))?;
-    let known = object.known_values(keys);
-    let value_of = |field| object.value_of(field, keys, &known);
-    let id = value_of(Field::Id)?.ok_or_else(|| {
+    let [id, account, action, reference] = object.values(keys);
+    let id = id?.ok_or_else(|| {
         RowProblem::new(
             Field::Id,
             "no_id",
             "the row has no key that is known to hold the id",
         )
     })?;
-    let cell = |field| match value_of(field)? {
-        Some(value) => optional_cell(value, field),
-        None => Ok(None),
-    };
     Ok(Record {
-        account: cell(Field::Account)?,
-        action: cell(Field::Action)?,
-        reference: cell(Field::Reference)?,
+        account: optional_cell(account?, Field::Account)?,
+        action: optional_cell(action?, Field::Action)?,
+        reference: optional_cell(reference?, Field::Reference)?,
         ..record_with_id(id)?
     })
 }
@@ -112,17 +126,18 @@ pub(super) fn place_of(json: &str, field: Field, columns: &Columns) -> Range<usi
     if let Err(error) = serde_json::from_str::<&RawValue>(json) {
         return place_of_error(json, &error);
     }
-    let Some(object) = Object::parse(json).filter(|_| field != Field::Row) else {
-        return all;
-    };
-    let keys = RowKeys::new(columns, None);
-    match object.value_of(field, &keys, &object.known_values(&keys)) {
+    let values = Object::parse(json).map(|object| object.values(&RowKeys::new(columns, None)));
+    let place = FIELDS.iter().position(|it| *it == field);
+    match values
+        .zip(place)
+        .map(|(values, place)| values[place].clone())
+    {
         // It lies within `json`, which it was borrowed from.
-        Ok(Some(value)) => {
+        Some(Ok(Some(value))) => {
             let start = value.get().as_ptr().addr() - json.as_ptr().addr();
             start..start + value.get().len()
         }
-        Ok(None) | Err(_) => all,
+        Some(Ok(None) | Err(_)) | None => all,
     }
 }
 
@@ -184,8 +199,14 @@ fn record_with_id(value: &RawValue) -> Result<Record<'_>, RowProblem> {
     }
 }
 
-/// The text of an optional field; `None`: it is null or blank.
-fn optional_cell(value: &RawValue, field: Field) -> Result<Option<Cow<'_, str>>, RowProblem> {
+/// The text of an optional field; `None`: it is not there, null or blank.
+fn optional_cell(
+    value: Option<&RawValue>,
+    field: Field,
+) -> Result<Option<Cow<'_, str>>, RowProblem> {
+    let Some(value) = value else {
+        return Ok(None);
+    };
     let text = match value.get().as_bytes().first() {
         Some(b'n') => return Ok(None),
         Some(b'"') => string_of(value, field)?,
@@ -271,29 +292,15 @@ impl<'a> Object<'a> {
         })
     }
 
-    /// The value of `field`: of the key its option names, or else of the first known name that is
-    /// there; of the id, of the only one.
-    fn value_of(
-        &self,
-        field: Field,
-        keys: &RowKeys,
-        known: &KnownValues<'a>,
-    ) -> Result<Option<&'a RawValue>, RowProblem> {
-        match keys.columns.of(field) {
-            Some(key) => self.lookup(key, field, KEY_DEPTH_MAX),
-            None if field == Field::Id => id_of(known, keys.id),
-            None => first_of(known, field),
-        }
-    }
-
-    /// The values of its known keys.
-    fn known_values(&self, keys: &RowKeys) -> Vec<(KnownKey, &'a RawValue)> {
-        let known = |(key, value): &(Cow<'_, str>, &'a RawValue)| {
-            let known = keys.known_as(key)?;
-            let is_link = known == KnownKey::Likely && key == ZENDESK_LINK;
-            (!is_link).then_some((known, *value))
-        };
-        self.0.iter().filter_map(known).collect()
+    /// The value of each of [`FIELDS`]: of the key its option names, or else of the one that is known for
+    /// it.
+    fn values(&self, keys: &RowKeys) -> [Result<Option<&'a RawValue>, RowProblem>; FIELDS.len()] {
+        let mut places = keys.places(self).into_iter();
+        FIELDS.map(|field| match (keys.columns.of(field), places.next()) {
+            (Some(key), _) => self.lookup(key, field, KEY_DEPTH_MAX),
+            (None, Some(Ok(place))) => Ok(place.map(|place| self.0[place].1)),
+            (None, _) => Err(ambiguous(field)),
+        })
     }
 
     /// The value at `key`. A key that holds the dot itself goes before one that leads inwards.
@@ -320,68 +327,13 @@ impl<'a> Object<'a> {
         Ok(None)
     }
 
-    /// The value of the one key called `name`.
+    /// The value of the one key called `name`; two of them are a problem, as either may hold `field`.
     fn only(&self, name: &str, field: Field) -> Result<Option<&'a RawValue>, RowProblem> {
-        let called = self.0.iter().filter(|(key, _)| key == name);
-        only(called.map(|(_, value)| *value), field)
-    }
-}
-
-/// The values of an object's known keys, each with what its key is known for.
-type KnownValues<'a> = [(KnownKey, &'a RawValue)];
-
-/// The value of the first name of `field` that is there.
-fn first_of<'a>(known: &KnownValues<'a>, field: Field) -> Result<Option<&'a RawValue>, RowProblem> {
-    let first = names_of(known, field).min();
-    first.map_or(Ok(None), |name| only_of(known, field, name))
-}
-
-/// The value of the only key that may hold the id, which is the known name `wanted` where the other rows
-/// have theirs in that; `None`: there is none. Two that may are a problem: one of them is another
-/// object's.
-fn id_of<'a>(
-    known: &KnownValues<'a>,
-    wanted: Option<usize>,
-) -> Result<Option<&'a RawValue>, RowProblem> {
-    let own = || names_of(known, Field::Id).filter(|name| *name != EXTERNAL);
-    let others_may_hold_it = known.iter().any(|(key, _)| *key == KnownKey::Likely);
-    let found = match own().next() {
-        None if others_may_hold_it => return Ok(None),
-        None => EXTERNAL,
-        Some(name) if others_may_hold_it || own().any(|other| other != name) => {
-            return Err(ambiguous(Field::Id));
+        let mut called = self.0.iter().filter(|(key, _)| key == name);
+        match (called.next(), called.next()) {
+            (Some(_), Some(_)) => Err(ambiguous(field)),
+            (found, _) => Ok(found.map(|(_, value)| *value)),
         }
-        Some(name) => name,
-    };
-    let value = only_of(known, Field::Id, found)?;
-    Ok(value.filter(|_| wanted.is_none_or(|wanted| wanted == found)))
-}
-
-/// The known names of `field` that are there, from 0.
-fn names_of(known: &KnownValues<'_>, field: Field) -> impl Iterator<Item = usize> {
-    known.iter().filter_map(move |(key, _)| match key {
-        KnownKey::Name(of, name) if *of == field => Some(*name),
-        KnownKey::Name(..) | KnownKey::Likely => None,
-    })
-}
-
-fn only_of<'a>(
-    known: &KnownValues<'a>,
-    field: Field,
-    name: usize,
-) -> Result<Option<&'a RawValue>, RowProblem> {
-    let called = |it: &&(KnownKey, _)| it.0 == KnownKey::Name(field, name);
-    only(known.iter().filter(called).map(|(_, value)| *value), field)
-}
-
-/// The only one of `values`; two of them are a problem, as either may hold `field`.
-fn only<'a>(
-    mut values: impl Iterator<Item = &'a RawValue>,
-    field: Field,
-) -> Result<Option<&'a RawValue>, RowProblem> {
-    match (values.next(), values.next()) {
-        (Some(_), Some(_)) => Err(ambiguous(field)),
-        (found, _) => Ok(found),
     }
 }
 

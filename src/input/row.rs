@@ -56,11 +56,6 @@ pub(super) trait RowReader {
     /// The row as the file has it, as far as its format sets cells apart.
     fn raw(&self) -> Raw<'_>;
 
-    /// Whether a list's line holds something behind its id, which is passed over.
-    fn has_remark(&self) -> bool {
-        false
-    }
-
     /// What a list holds beside its ids, as far as it was read.
     fn asides(&self) -> Asides {
         Asides::default()
@@ -73,18 +68,16 @@ pub(super) enum Raw<'a> {
     Cells(Vec<&'a [u8]>),
     /// The line of a list of ids; empty if it cannot be read.
     Line(&'a [u8]),
-    /// The text of a JSON value.
-    Json(&'a str),
-    /// A JSON row that is too long or no text.
-    Unreadable,
+    /// The text of a JSON value; empty if it cannot be read.
+    Json(&'a [u8]),
 }
 
 impl<'a> Raw<'a> {
     /// The row's JSON text; `None`: it has none that can be read.
     pub(super) fn json(&self) -> Option<&'a str> {
         match self {
-            Self::Json(json) => Some(json),
-            Self::Cells(_) | Self::Line(_) | Self::Unreadable => None,
+            Self::Json(json) if !json.is_empty() => std::str::from_utf8(json).ok(),
+            Self::Json(_) | Self::Cells(_) | Self::Line(_) => None,
         }
     }
 }
@@ -115,6 +108,19 @@ impl Field {
             Self::Reference => "--ref-column",
         }
     }
+}
+
+/// Whether `text` is a number without a sign.
+pub(super) fn is_digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Whether `text` is what stands behind the decimal comma of a number such as `5,54E+17`.
+pub(super) fn is_exponent(text: &str) -> bool {
+    text.split_once(['e', 'E'])
+        .is_some_and(|(digits, exponent)| {
+            is_digits(digits) && is_digits(exponent.strip_prefix('+').unwrap_or(exponent))
+        })
 }
 
 /// `text` in backticks and a blank before it, where it is short and made of nothing but digits and

@@ -13,13 +13,13 @@ use super::encoding::Encoding;
 use super::error::{InputError, Underlined};
 use super::format::{Format, detect, header_below, is_header_in_one_cell, separator_line};
 use super::ids::{Asides, IdRows, numbering};
-use super::json::{JsonRows, JsonlRows};
+use super::json::JsonRows;
 use super::lines::Text;
-use super::mapping::{Columns, has_id, is_external_id, no_such_column, resolve};
+use super::mapping::{Columns, EXTERNAL_ID, has_id, no_such_column, resolve, same_name};
 use super::object::RowKeys;
 use super::open::{TextFile, open_text, read_text};
 use super::row::{Raw, RowProblem, RowReader};
-use super::sample::KeySample;
+use super::sample::resolve_keys;
 
 /// How an input is to be read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -203,12 +203,6 @@ impl InputSource {
         self.rows.content()
     }
 
-    /// Whether the row that [`InputSource::advance`] went to is a list's line with something behind its id,
-    /// which is passed over.
-    pub fn has_remark(&self) -> bool {
-        self.rows.has_remark()
-    }
-
     /// What a list holds beside its ids, as far as it was read; of another format nothing.
     pub fn asides(&self) -> Asides {
         self.rows.asides()
@@ -219,7 +213,7 @@ impl InputSource {
     pub fn external_ids(&self) -> Option<&str> {
         let column = self.resolved.mapping.id.as_deref();
         let is_guessed = self.options.columns.id.is_none();
-        column.filter(|column| is_guessed && is_external_id(column))
+        column.filter(|column| is_guessed && same_name(column, EXTERNAL_ID))
     }
 
     /// The row that [`InputSource::advance`] went to, as the file has it.
@@ -309,20 +303,12 @@ fn open_json(
     columns: &Columns,
     resolved: &mut Resolved,
 ) -> Result<Box<dyn RowReader>, InputError> {
-    let format = resolved.format;
-    let reader = |text: Text, id: Option<&str>| -> Box<dyn RowReader> {
-        let keys = RowKeys::new(columns, id);
-        match format {
-            Format::Json => Box::new(JsonRows::new(text, keys)),
-            Format::Csv | Format::Tsv | Format::Jsonl | Format::Ids => {
-                Box::new(JsonlRows::new(text, keys))
-            }
-        }
-    };
-    let first = Cursor::new(opened.head);
-    let sample = KeySample::of(reader(Box::new(first), None), columns);
-    (resolved.mapping, resolved.columns) = sample.resolve(path, columns)?;
-    Ok(reader(opened.text, resolved.mapping.id.as_deref()))
+    let is_array = resolved.format == Format::Json;
+    let reader = |text: Text, id| JsonRows::new(text, RowKeys::new(columns, id), is_array);
+    let first = reader(Box::new(Cursor::new(opened.head)), None);
+    (resolved.mapping, resolved.columns) = resolve_keys(path, first, columns)?;
+    let id = resolved.mapping.id.as_deref();
+    Ok(Box::new(reader(opened.text, id)))
 }
 
 /// The reader of a list of ids, which has no column that an option could name.

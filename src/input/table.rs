@@ -13,7 +13,7 @@ use super::csv::COLUMNS_MAX;
 use super::error::InputError;
 use super::format::Format;
 use super::lines::ROW_BYTES_MAX;
-use super::mapping::{Columns, FIELDS, KnownKey, known_as, known_id, known_names};
+use super::mapping::{Columns, FIELDS, known_id, known_names, same_name};
 use super::object::Object;
 use super::row::{Field, Raw, trim_cell};
 use super::source::{InputSource, ReadOptions};
@@ -38,7 +38,7 @@ pub struct InputTable {
     /// The column that each JSON key belongs to; empty of other formats.
     keys: HashMap<String, usize>,
     /// The column of each known name, however its keys are spelt; of fields that an option names none.
-    known: HashMap<KnownKey, usize>,
+    known: HashMap<&'static str, usize>,
     keys_left_out: bool,
 }
 
@@ -125,8 +125,10 @@ impl InputTable {
                 Err(_) if std::str::from_utf8(line).is_ok() => vec![Vec::new()],
                 Err(_) => vec![line.to_vec()],
             },
-            Raw::Json(json) => self.json_cells(json),
-            Raw::Unreadable => Vec::new(),
+            Raw::Json(_) => {
+                let json = self.source.raw().json();
+                json.map_or_else(Vec::new, |json| self.json_cells(json))
+            }
         }
     }
 
@@ -176,10 +178,10 @@ impl InputTable {
                 if self.keys.contains_key(key) {
                     continue;
                 }
-                let is_free = |field| options.of(field).is_none();
-                let known = known_as(key)
-                    .filter(|it| matches!(it, KnownKey::Name(field, _) if is_free(*field)));
-                if let Some(place) = known.and_then(|known| self.known.get(&known)) {
+                let free = FIELDS.into_iter().filter(|it| options.of(*it).is_none());
+                let mut names = free.flat_map(known_names);
+                let known = names.find(|known| same_name(key, known)).copied();
+                if let Some(place) = known.and_then(|known| self.known.get(known)) {
                     self.keys.insert(key.to_owned(), *place);
                     continue;
                 }
@@ -221,14 +223,12 @@ impl InputTable {
     fn known_column(&mut self, field: Field) -> Option<usize> {
         if field == Field::Id {
             let id = self.source.resolved().mapping.id.as_deref();
-            let known = id
-                .and_then(known_id)
-                .map(|name| KnownKey::Name(field, name));
-            let found = known.and_then(|known| self.known.get(&known).copied());
+            let known = id.and_then(known_id);
+            let found = known.and_then(|known| self.known.get(known).copied());
             return found.or_else(|| Some(self.column(ID)));
         }
-        let mut names = 0..known_names(field).len();
-        names.find_map(|name| self.known.get(&KnownKey::Name(field, name)).copied())
+        let mut names = known_names(field).iter();
+        names.find_map(|name| self.known.get(name).copied())
     }
 }
 

@@ -97,7 +97,8 @@ impl ProtectList {
         if record.id.is_empty() {
             return of_id("no_id", "the id is blank");
         }
-        if source.has_remark() || hides_an_id(&record.id) {
+        // The first remark ends the reading.
+        if source.asides().remarks > 0 || hides_an_id(&record.id) {
             let reason = "other text stands beside the id; leave nothing but the id";
             return of_id("text_around_id", reason);
         }
