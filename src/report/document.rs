@@ -135,10 +135,6 @@ impl Report {
     }
 
     /// As one JSON object over several lines, the last with its line feed.
-    ///
-    /// # Errors
-    ///
-    /// Never: nothing in it cannot be JSON.
     pub fn to_json(&self) -> serde_json::Result<String> {
         let mut text = serde_json::to_string_pretty(self)?;
         text.push('\n');

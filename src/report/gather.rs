@@ -31,10 +31,6 @@ pub(super) struct Collector {
 impl Report {
     /// Reads the ledger at `path`, also while a process is writing it, checking every line. Find out
     /// about `lock` *before*, as with [`Summary::new`]. `now`: when this is.
-    ///
-    /// # Errors
-    ///
-    /// The ledger cannot be read, or is damaged.
     pub fn read(path: &Path, lock: Lock, now: Time) -> Result<Self, LedgerError> {
         let mut reader = LedgerReader::open(path)?;
         let mut collector = Collector::new(reader.header.clone());
@@ -64,66 +60,77 @@ impl Collector {
     }
 
     fn apply(&mut self, link: &Link, entry: &Entry) {
-        match entry {
-            Entry::Run(_) | Entry::Plan(_) | Entry::Agreed(_) => {}
+        let mut worked = |at| {
+            self.timeline.seen(at);
+            Some(at)
+        };
+        let seen = match entry {
+            Entry::Run(_) | Entry::Plan(_) | Entry::Agreed(_) => None,
             Entry::Unsent(block) => {
                 let began = self.state.header.started_at;
                 block.outcomes(began).for_each(|it| self.outcome(&it));
+                None
             }
-            Entry::Planned(planned) => self.sessions.planned(planned.rows),
+            Entry::Planned(planned) => {
+                self.sessions.planned(planned.rows);
+                None
+            }
             Entry::Session(session) => {
                 self.pauses.cut(&self.timeline);
                 self.timeline.begin(session.at);
-                self.sessions.session(session, self.timeline.worked_ms());
+                self.sessions.begin(session, self.timeline.worked_ms());
+                None
             }
-            Entry::Request(it) => self.sessions.seen(it.at),
-            Entry::Intent(it) => self.worked(it.at),
-            Entry::Bulk(it) | Entry::Attempt(it) => self.worked(it.at),
-            Entry::Step(it) => self.worked(it.at),
-            Entry::Outcome(it) => self.outcome(it),
+            Entry::Request(it) => Some(it.at),
+            Entry::Intent(it) => worked(it.at),
+            Entry::Bulk(it) | Entry::Attempt(it) => worked(it.at),
+            Entry::Step(it) => worked(it.at),
+            Entry::Outcome(it) => {
+                self.outcome(it);
+                Some(it.at)
+            }
+            // A verification is no part of the run's progress.
+            Entry::Pause(pause) if self.state.verifying => Some(pause.at),
             Entry::Pause(pause) => {
-                self.sessions.seen(pause.at);
-                // A verification is no part of the run's progress.
-                if !self.state.verifying {
-                    self.pauses.apply(pause, &mut self.timeline);
-                }
+                self.pauses.apply(pause, &mut self.timeline);
+                Some(pause.at)
             }
             Entry::Stop(stop) => {
-                self.sessions.seen(stop.at);
                 self.sessions.stop(stop);
+                Some(stop.at)
             }
             Entry::End(end) => {
-                self.worked(end.at);
                 self.sessions.end(end);
+                worked(end.at)
             }
             Entry::Verification(begun) => {
                 self.not_as_asked.clear();
-                self.sessions.verification(begun, self.timeline.worked_ms());
+                self.sessions.begin(begun, self.timeline.worked_ms());
+                None
             }
-            Entry::Verify(verified) => self.verified(verified),
+            Entry::Verify(verified) => {
+                self.verified(verified);
+                Some(verified.at)
+            }
+        };
+        if let Some(at) = seen {
+            self.sessions.seen(at);
         }
         self.state.apply(link, entry);
     }
 
-    fn worked(&mut self, at: Time) {
-        self.sessions.seen(at);
-        self.timeline.seen(at);
+    fn verified(&mut self, verified: &Verified) {
+        let is_listed = matches!(verified.finding, Finding::Standing | Finding::Unknown);
+        if is_listed && self.not_as_asked.len() < VERIFIED_MAX {
+            self.not_as_asked.push(verified.clone());
+        }
     }
 
     fn outcome(&mut self, entry: &OutcomeEntry) {
         let was = self.state.counted(entry.position.row);
         self.timeline.row(entry.at, was, entry.counted());
         self.reasons.apply(was, entry);
-        self.sessions.seen(entry.at);
         self.sessions.row(entry.counted());
-    }
-
-    fn verified(&mut self, verified: &Verified) {
-        self.sessions.seen(verified.at);
-        let is_listed = matches!(verified.finding, Finding::Standing | Finding::Unknown);
-        if is_listed && self.not_as_asked.len() < VERIFIED_MAX {
-            self.not_as_asked.push(verified.clone());
-        }
     }
 
     /// Reads the ledger once more for rows that are to be listed and were not kept. Seldom needed:

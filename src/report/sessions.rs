@@ -44,9 +44,6 @@ pub struct SessionTold {
     pub stops: Vec<LaneStop>,
     /// How long the run had been at work before, in milliseconds.
     pub worked_before_ms: u64,
-    /// The accounts, as they introduced themselves. Left out of the JSON, which has the callers.
-    #[serde(skip)]
-    pub accounts: Vec<AccountHeader>,
 }
 
 impl SessionTold {
@@ -82,16 +79,11 @@ pub(super) struct Sessions {
 impl Sessions {
     /// The process that began the run.
     pub(super) fn new(header: &RunHeader) -> Self {
-        let mut sessions = Self {
-            kept: Vec::new(),
+        Self {
+            kept: vec![begun(PLAN, &header.version, header.started_at)],
             callers: Vec::new(),
-            count: 0,
-        };
-        sessions.add(SessionTold {
-            version: header.version.clone(),
-            ..begun(PLAN, 0, header.started_at)
-        });
-        sessions
+            count: 1,
+        }
     }
 
     /// The plan with which the ledger begins has so many rows.
@@ -99,32 +91,39 @@ impl Sessions {
         self.last().rows = rows;
     }
 
-    /// A later process took the run up, which had been at work for so long.
-    pub(super) fn session(&mut self, session: &SessionStart, worked_ms: u64) {
+    /// A later process took the run up, or verified it, which had been at work for so long.
+    pub(super) fn begin(&mut self, session: &SessionStart, worked_ms: u64) {
         let planned = (self.count == 1)
             .then(|| self.kept.pop_if(|only| only.command == PLAN))
             .flatten();
-        self.count -= u64::from(planned.is_some());
+        self.count += u64::from(planned.is_none());
         let (good, bad, duplicate) =
             planned.map_or((0, 0, 0), |plan| (plan.good, plan.bad, plan.duplicate));
-        self.add(SessionTold {
+        for account in &session.accounts {
+            let full = self.callers.len() == CALLERS_MAX;
+            let known = self.callers.iter_mut().find(|it| it.account == *account);
+            match known {
+                Some(caller) => caller.last_session = self.count,
+                None if !full => self.callers.push(Caller {
+                    account: account.clone(),
+                    first_session: self.count,
+                    last_session: self.count,
+                }),
+                None => {}
+            }
+        }
+        if self.kept.len() == SESSIONS_MAX {
+            self.kept.remove(1);
+        }
+        self.kept.push(SessionTold {
+            number: self.count,
+            only: session.only.clone(),
+            rows: session.rows,
             good,
             bad,
             duplicate,
             worked_before_ms: worked_ms,
-            only: session.only.clone(),
-            version: session.version.clone(),
-            accounts: session.accounts.clone(),
-            ..begun(&session.command, session.rows, session.at)
-        });
-    }
-
-    pub(super) fn verification(&mut self, verification: &SessionStart, worked_ms: u64) {
-        self.add(SessionTold {
-            worked_before_ms: worked_ms,
-            version: verification.version.clone(),
-            accounts: verification.accounts.clone(),
-            ..begun(&verification.command, verification.rows, verification.at)
+            ..begun(&session.command, &session.version, session.at)
         });
     }
 
@@ -160,41 +159,20 @@ impl Sessions {
         (self.kept, self.count, self.callers)
     }
 
-    fn add(&mut self, mut session: SessionTold) {
-        self.count += 1;
-        session.number = self.count;
-        for account in &session.accounts {
-            let full = self.callers.len() == CALLERS_MAX;
-            let known = self.callers.iter_mut().find(|it| it.account == *account);
-            match known {
-                Some(caller) => caller.last_session = self.count,
-                None if !full => self.callers.push(Caller {
-                    account: account.clone(),
-                    first_session: self.count,
-                    last_session: self.count,
-                }),
-                None => {}
-            }
-        }
-        if self.kept.len() == SESSIONS_MAX {
-            self.kept.remove(1);
-        }
-        self.kept.push(session);
-    }
-
     fn last(&mut self) -> &mut SessionTold {
         let last = self.kept.len() - 1;
         &mut self.kept[last]
     }
 }
 
-fn begun(command: &str, rows: u64, at: Time) -> SessionTold {
+/// The first session, as it begins.
+fn begun(command: &str, version: &str, at: Time) -> SessionTold {
     SessionTold {
-        number: 0,
+        number: 1,
         command: command.to_owned(),
         only: Vec::new(),
-        version: String::new(),
-        rows,
+        version: version.to_owned(),
+        rows: 0,
         started_at: at,
         ended: None,
         ended_at: None,
@@ -204,38 +182,5 @@ fn begun(command: &str, rows: u64, at: Time) -> SessionTold {
         duplicate: 0,
         stops: Vec::new(),
         worked_before_ms: 0,
-        accounts: Vec::new(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{SESSIONS_MAX, Sessions};
-    use crate::domain::Entry;
-    use crate::ledger::samples::{entry, header};
-
-    #[test]
-    fn the_first_session_and_the_newest_are_kept_and_all_are_counted() {
-        let mut sessions = Sessions::new(&header());
-        let Entry::Session(resume) = entry("session", 10, serde_json::json!({})) else {
-            panic!("no session");
-        };
-        for _ in 0..SESSIONS_MAX + 5 {
-            sessions.session(&resume, 0);
-        }
-        let (kept, count, callers) = sessions.finish();
-        assert_eq!(count, SESSIONS_MAX as u64 + 5);
-        assert_eq!(kept.len(), SESSIONS_MAX);
-        let ends = [
-            kept[0].number,
-            kept[1].number,
-            kept[SESSIONS_MAX - 1].number,
-        ];
-        assert_eq!(ends, [1, 7, count]);
-        let told: Vec<_> = callers
-            .iter()
-            .map(|it| (it.account.name.as_str(), it.first_session, it.last_session))
-            .collect();
-        assert_eq!(told, [("acme", 1, count)]);
     }
 }

@@ -152,9 +152,8 @@ impl Timeline {
 
 #[cfg(test)]
 mod tests {
-    use super::{SLICES_MAX, Timeline};
+    use super::Timeline;
     use crate::domain::Counted::{Bad, Good, Neither};
-    use crate::domain::Time;
     use crate::ledger::samples::at;
 
     #[test]
@@ -177,26 +176,5 @@ mod tests {
             (at(40_002), 5_000, 1, 0, 1),
         ];
         assert_eq!(told, expected);
-    }
-
-    #[test]
-    fn however_long_it_takes_the_slices_are_few_and_their_last_is_the_sum() {
-        let mut timeline = Timeline::new(at(0));
-        for row in 0..200 {
-            timeline.row(
-                at(row * row * 250),
-                None,
-                if row % 7 == 0 { Bad } else { Good },
-            );
-        }
-        // Times that go back or lie ages ahead do no harm.
-        timeline.row(at(-500), None, Good);
-        timeline.row(Time::from_millis(i64::MAX), None, Good);
-        let points = timeline.points();
-        assert!(points.len() <= SLICES_MAX + 1);
-        let last = points.last().unwrap();
-        assert_eq!((last.bad, last.ended()), (29, 202));
-        let rises = |it: &[super::Point]| it[0].at <= it[1].at && it[0].ended() <= it[1].ended();
-        assert!(points.windows(2).all(rises));
     }
 }

@@ -2,8 +2,7 @@
 //! printed and kept.
 //!
 //! - `page.html` is the page and `style.css` its looks; both are part of the program.
-//! - `page` says what stands in it beside the report's own fields; `words` cuts and splits them as there is room;
-//!   `charts` says where the bars are.
+//! - `page` says what stands in it beside the report's own fields; `charts` says where the bars are.
 //!
 //! # Invariants
 //!
@@ -16,6 +15,5 @@
 
 mod charts;
 pub(super) mod page;
-mod words;
 
 pub use page::render;

@@ -10,7 +10,6 @@ use base64::prelude::BASE64_STANDARD;
 use sha2::{Digest as _, Sha256};
 
 use super::charts::{self, Area};
-use super::words::{axis, ticked, time};
 use crate::domain::{
     Counted, Counts, LaneStop, Outcome, RunState, Time, UserState, Verified, shown,
 };
@@ -239,22 +238,6 @@ impl<'a> Page<'a> {
         account_rows(self.report)
     }
 
-    fn progress_columns(&self) -> Vec<Area> {
-        charts::columns(self.report)
-    }
-
-    fn progress_pauses(&self) -> Vec<Area> {
-        charts::pauses(self.report)
-    }
-
-    fn progress_marks(&self) -> charts::Marks {
-        charts::marks(self.report)
-    }
-
-    fn percent(&self, hundredths: impl Borrow<u64>) -> String {
-        charts::percent(*hundredths.borrow())
-    }
-
     /// From when to when the chart of the progress is.
     fn span(&self) -> (String, String) {
         let from = self.report.summary.started_at;
@@ -471,4 +454,72 @@ fn account_rows(report: &Report) -> Vec<(String, &'static str, Counts)> {
 
 pub(in crate::report) fn file_name(path: &str) -> &str {
     path.rsplit(['/', '\\']).next().unwrap_or(path)
+}
+
+/// The ends of the axis of time, short enough to stand below a narrow chart.
+fn axis(from: Time, to: Time) -> (String, String) {
+    let (from, to) = (time(from), time(to));
+    match (from.split_once(' '), to.split_once(' ')) {
+        (Some((day, _)), Some((same, clock))) if day == same => {
+            (format!("{from} UTC"), clock.to_owned())
+        }
+        (_, _) => {
+            let minute = |at: &str| at.rsplit_once(':').map_or(at, |(it, _)| it).to_owned();
+            (minute(&from), minute(&to))
+        }
+    }
+}
+
+/// A time in a column whose head says that it is UTC.
+fn time(at: Time) -> String {
+    utc(at).trim_end_matches(" UTC").to_owned()
+}
+
+/// `text` in pieces, with whether each stood between backticks; whole if those do not pair up round
+/// words.
+fn ticked(text: &str) -> Vec<(bool, &str)> {
+    let pieces = [false, true].into_iter().cycle().zip(text.split('`'));
+    let pieces: Vec<_> = pieces.collect();
+    let is_word = |piece: &str| !piece.is_empty() && piece.trim() == piece;
+    let mut ticked = pieces.iter().filter(|(is_ticked, _)| *is_ticked);
+    if pieces.len().is_multiple_of(2) || !ticked.all(|(_, piece)| is_word(piece)) {
+        return vec![(false, text)];
+    }
+    pieces
+        .into_iter()
+        .filter(|(_, piece)| !piece.is_empty())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{axis, ticked};
+    use crate::ledger::samples::at;
+
+    #[test]
+    fn what_stands_between_backticks_is_to_be_typed() {
+        let table: [(&str, &[(bool, &str)]); 5] = [
+            (
+                "give `-a`!",
+                &[(false, "give "), (true, "-a"), (false, "!")],
+            ),
+            ("`a``b`", &[(true, "a"), (true, "b")]),
+            ("x`y a | b ``z", &[(false, "x`y a | b ``z")]),
+            ("x``y", &[(false, "x``y")]),
+            ("", &[]),
+        ];
+        for (text, pieces) in table {
+            assert_eq!(ticked(text), pieces);
+        }
+    }
+
+    #[test]
+    fn both_ends_of_the_axis_have_room_below_a_narrow_chart() {
+        for (seconds, from, to) in [
+            (90, "2026-11-22 09:30:00 UTC", "09:31:30"),
+            (90_000, "2026-11-22 09:30", "2026-11-23 10:30"),
+        ] {
+            assert_eq!(axis(at(0), at(seconds)), (from.to_owned(), to.to_owned()));
+        }
+    }
 }
