@@ -2,17 +2,17 @@
 //!
 //! A line is as wide as the terminal, 80 columns at most, and never wraps; where there is no room for
 //! a bar, the words stay. Colours (none with `NO_COLOR`) repeat what the words say. Lines are written
-//! over, never cleared first, so nothing flickers.
+//! over, never cleared first, so nothing flickers, and what is echoed (`^C`) does not push them about.
 
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use console::{Style, Term};
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use jiff::tz::TimeZone;
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike};
 
-use super::line::AccountLine;
+use super::lines::AccountLine;
 use super::state::State;
-use super::terminal;
 use crate::domain::Time;
 use crate::words::{clock, cut, grouped, short_duration};
 
@@ -40,13 +40,12 @@ pub(super) struct Bars {
     /// A line for each account, and one that says when all are done.
     lines: Vec<ProgressBar>,
     drawn: Option<Time>,
-    zone: TimeZone,
 }
 
 impl Bars {
-    /// Bars on standard error. `zone`: whose time of day is shown.
-    pub(super) fn on_stderr(state: &State, zone: TimeZone) -> Self {
-        let screen = MultiProgress::with_draw_target(terminal::target());
+    /// Bars on standard error.
+    pub(super) fn on_stderr(state: &State) -> Self {
+        let screen = MultiProgress::with_draw_target(target());
         screen.set_move_cursor(true);
         // Hidden until it is among the others: alone a line would draw itself, and that first, empty
         // one would stay above the others.
@@ -64,7 +63,6 @@ impl Bars {
             lines: lines.into_iter().map(add).collect(),
             screen,
             drawn: None,
-            zone,
         }
     }
 
@@ -88,12 +86,13 @@ impl Bars {
                 line.abandon();
             }
         }
+        leave();
     }
 
     fn draw(&self, state: &State, now: Time) {
         let columns = columns().min(COLUMNS_MAX);
         let mut texts = accounts(state, now, columns);
-        texts.push(foot(state, now, &self.zone, columns));
+        texts.push(foot(state, now, columns));
         for (line, text) in self.lines.iter().zip(texts) {
             // Setting what has not changed would draw all the same.
             if line.message() != text {
@@ -179,13 +178,106 @@ fn words(line: &AccountLine<'_>, columns: usize) -> String {
 }
 
 /// When all accounts are done.
-fn foot(state: &State, now: Time, zone: &TimeZone, columns: usize) -> String {
+fn foot(state: &State, now: Time, columns: usize) -> String {
     let Some(end) = state.ends(now) else {
         let goes_on = state.goes_on();
         return if goes_on { "going on" } else { "finishing" }.to_owned();
     };
-    let at = format!("ends about {}", clock(end, now, zone));
+    let at = format!("ends about {}", clock(end, now, &state.zone));
     let all = format!("{at}, in {}", short_duration(end.saturating_since(now)));
     let is_short = all.chars().count() > columns;
     cut(if is_short { &at } else { &all }, columns)
+}
+
+/// A terminal that leaves the cursor at the beginning of the last line. At its end, a `^C` that the
+/// terminal echoes would begin a new line, and every line drawn after would stand one too low.
+///
+/// Once it takes nothing more (its window was closed, the connection to it broke) it is drawn on no
+/// more: the run goes on, where indicatif would panic, and what cannot be written is not kept.
+#[derive(Debug)]
+struct Steady {
+    term: Term,
+    is_gone: AtomicBool,
+}
+
+impl Steady {
+    /// Does `write`, unless the terminal is gone.
+    #[expect(clippy::unnecessary_wraps, reason = "what `TermLike` wants of each")]
+    fn unless_gone(&self, write: impl FnOnce(&Term) -> io::Result<()>) -> io::Result<()> {
+        if !self.is_gone.load(Ordering::Relaxed) && write(&self.term).is_err() {
+            self.is_gone.store(true, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+}
+
+/// How often single lines may be drawn, a second: more than there are to draw, for indicatif drops
+/// what is over, and the last line would lag behind.
+const LINES_PER_SECOND: u8 = u8::MAX;
+
+/// Where bars are drawn: standard error, if it is a terminal.
+fn target() -> ProgressDrawTarget {
+    let term = Term::buffered_stderr();
+    if !term.is_term() {
+        return ProgressDrawTarget::hidden();
+    }
+    let steady = Steady {
+        term,
+        is_gone: AtomicBool::new(false),
+    };
+    ProgressDrawTarget::term_like_with_hz(Box::new(steady), LINES_PER_SECOND)
+}
+
+/// Leaves the lines where they are: what is written next begins below them.
+fn leave() {
+    let term = Term::stderr();
+    if term.is_term() {
+        // A closed standard error is nobody's trouble.
+        let _ = term.write_line("");
+    }
+}
+
+impl TermLike for Steady {
+    fn width(&self) -> u16 {
+        self.term.size().1
+    }
+
+    fn height(&self) -> u16 {
+        self.term.size().0
+    }
+
+    fn move_cursor_up(&self, n: usize) -> io::Result<()> {
+        self.unless_gone(|term| term.move_cursor_up(n))
+    }
+
+    fn move_cursor_down(&self, n: usize) -> io::Result<()> {
+        self.unless_gone(|term| term.move_cursor_down(n))
+    }
+
+    fn move_cursor_right(&self, n: usize) -> io::Result<()> {
+        self.unless_gone(|term| term.move_cursor_right(n))
+    }
+
+    fn move_cursor_left(&self, n: usize) -> io::Result<()> {
+        self.unless_gone(|term| term.move_cursor_left(n))
+    }
+
+    fn write_line(&self, text: &str) -> io::Result<()> {
+        self.unless_gone(|term| term.write_line(text))
+    }
+
+    fn write_str(&self, text: &str) -> io::Result<()> {
+        self.unless_gone(|term| term.write_str(text))
+    }
+
+    fn clear_line(&self) -> io::Result<()> {
+        self.unless_gone(Term::clear_line)
+    }
+
+    fn flush(&self) -> io::Result<()> {
+        self.unless_gone(|term| {
+            term.write_str("\r")?;
+            term.flush()
+        })
+    }
 }

@@ -9,7 +9,6 @@ use jiff::tz::TimeZone;
 use super::bar::Bars;
 use super::lines::Lines;
 use super::state::State;
-use super::terminal;
 use crate::domain::{AccountPlan, Entry, Time};
 
 /// How progress is shown.
@@ -32,15 +31,9 @@ pub enum Mode {
 /// [`tick`](Self::tick) a few times a second, and [`finish`](Self::finish) at the end.
 pub struct Progress {
     state: State,
-    renderer: Renderer,
-    zone: TimeZone,
-}
-
-/// How it is shown.
-enum Renderer {
-    Bars(Bars),
-    Lines(Lines),
-    None,
+    // One of both, or nothing is shown.
+    bars: Option<Bars>,
+    lines: Option<Lines>,
 }
 
 impl Progress {
@@ -50,35 +43,22 @@ impl Progress {
             Mode::Auto if terminal => Mode::Bar,
             mode => mode,
         };
-        Self::start_on(mode, accounts, Box::new(io::stderr()), TimeZone::system())
+        let state = State::new(accounts, TimeZone::system());
+        Self::start_on(mode, state, Box::new(io::stderr()))
     }
 
-    /// The same with lines written to `writer`; bars go to standard error all the same. Times of day
-    /// are those of `zone`.
-    fn start_on(
-        mode: Mode,
-        accounts: Vec<AccountPlan>,
-        writer: Box<dyn Write + Send>,
-        zone: TimeZone,
-    ) -> Self {
-        let state = State::new(accounts);
-        let lines = |is_json| Lines {
+    /// The same with lines written to `writer`; bars go to standard error all the same.
+    fn start_on(mode: Mode, state: State, writer: Box<dyn Write + Send>) -> Self {
+        let lines = || Lines {
             writer,
-            is_json,
-            zone: zone.clone(),
+            is_json: mode == Mode::Json,
             said: vec![None; state.accounts.len()],
             reasons: vec![None; state.accounts.len()],
         };
-        let renderer = match mode {
-            Mode::Bar => Renderer::Bars(Bars::on_stderr(&state, zone.clone())),
-            Mode::Auto | Mode::Plain => Renderer::Lines(lines(false)),
-            Mode::Json => Renderer::Lines(lines(true)),
-            Mode::None => Renderer::None,
-        };
         Self {
+            bars: (mode == Mode::Bar).then(|| Bars::on_stderr(&state)),
+            lines: (!matches!(mode, Mode::Bar | Mode::None)).then(lines),
             state,
-            renderer,
-            zone,
         }
     }
 
@@ -90,10 +70,11 @@ impl Progress {
     /// Shows where the run stands at `now`, if it is time to.
     pub fn tick(&mut self, now: Time) {
         self.state.tick(now);
-        match &mut self.renderer {
-            Renderer::Bars(bars) => bars.tick(&self.state, now),
-            Renderer::Lines(lines) => lines.tick(&self.state, now),
-            Renderer::None => {}
+        if let Some(bars) = &mut self.bars {
+            bars.tick(&self.state, now);
+        }
+        if let Some(lines) = &mut self.lines {
+            lines.tick(&self.state, now);
         }
     }
 
@@ -101,28 +82,23 @@ impl Progress {
     pub fn told(&mut self, now: Time) -> Vec<String> {
         self.state.tick(now);
         let lines = self.state.lines(now, false);
-        lines.map(|line| line.text(&self.zone)).collect()
+        lines.map(|line| line.text(&self.state.zone)).collect()
     }
 
     /// Shows where the run ended.
     pub fn finish(&mut self, now: Time) {
         self.state.tick(now);
-        match &mut self.renderer {
-            Renderer::Bars(bars) => {
-                bars.finish(&self.state, now);
-                terminal::leave();
-            }
-            Renderer::Lines(lines) => lines.finish(&self.state, now),
-            Renderer::None => {}
+        if let Some(bars) = &mut self.bars {
+            bars.finish(&self.state, now);
+        }
+        if let Some(lines) = &mut self.lines {
+            lines.finish(&self.state, now);
         }
     }
 
     /// The bars, which other lines on standard error have to keep clear of; `None`: there are none.
     pub fn bars(&self) -> Option<MultiProgress> {
-        match &self.renderer {
-            Renderer::Bars(bars) => Some(bars.screen.clone()),
-            Renderer::Lines(_) | Renderer::None => None,
-        }
+        self.bars.as_ref().map(|bars| bars.screen.clone())
     }
 }
 
@@ -141,6 +117,7 @@ mod tests {
 
     use jiff::tz::TimeZone;
 
+    use super::super::state::State;
     use super::super::state::tests::{at, outcome, pause, plan, stop};
     use super::{Mode, Progress};
     use crate::domain::Outcome;
@@ -163,8 +140,8 @@ mod tests {
     fn shown(mode: Mode) -> String {
         let lines = Lines::default();
         let accounts = vec![plan("acme", 1200, 240), plan("crm", 40, 20)];
-        let mut progress =
-            Progress::start_on(mode, accounts, Box::new(lines.clone()), TimeZone::UTC);
+        let state = State::new(accounts, TimeZone::UTC);
+        let mut progress = Progress::start_on(mode, state, Box::new(lines.clone()));
         progress.tick(at(0));
         for second in 1..=40 {
             for row in 0..5 {

@@ -7,9 +7,7 @@
 
 mod bar;
 mod driver;
-mod line;
 mod lines;
 mod state;
-mod terminal;
 
 pub use driver::{Mode, Progress};

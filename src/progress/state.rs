@@ -3,7 +3,9 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::line::AccountLine;
+use jiff::tz::TimeZone;
+
+use super::lines::AccountLine;
 use crate::domain::{
     AccountName, AccountPlan, Counted, Entry, Finding, Outcome, OutcomeEntry, Paused, StopKind,
     Time,
@@ -25,6 +27,8 @@ const SAMPLE_EVERY: Duration = Duration::from_secs(1);
 #[derive(Debug, Clone)]
 pub(super) struct State {
     pub(super) accounts: Vec<AccountState>,
+    /// Whose times of day are shown.
+    pub(super) zone: TimeZone,
 }
 
 /// Where one account stands since the session began.
@@ -48,7 +52,7 @@ pub(super) struct AccountState {
 }
 
 impl State {
-    pub(super) fn new(accounts: Vec<AccountPlan>) -> Self {
+    pub(super) fn new(accounts: Vec<AccountPlan>, zone: TimeZone) -> Self {
         let new = |plan| AccountState {
             plan,
             good: 0,
@@ -61,6 +65,7 @@ impl State {
         };
         Self {
             accounts: accounts.into_iter().map(new).collect(),
+            zone,
         }
     }
 
@@ -240,6 +245,7 @@ impl AccountState {
 
 #[cfg(test)]
 pub(super) mod tests {
+    use jiff::tz::TimeZone;
     use serde_json::json;
 
     use super::{PROTECTED_ROLE, State};
@@ -278,7 +284,8 @@ pub(super) mod tests {
 
     #[test]
     fn rows_set_aside_by_the_plan_are_not_counted() {
-        let mut state = State::new(vec![plan("acme", 10, 60), plan("crm", 1, 1000)]);
+        let plans = vec![plan("acme", 10, 60), plan("crm", 1, 1000)];
+        let mut state = State::new(plans, TimeZone::UTC);
         for end in Outcome::ALL {
             state.see(&outcome("acme", end));
             state.see(&outcome("nobody", end));
@@ -297,7 +304,7 @@ pub(super) mod tests {
 
     #[test]
     fn the_time_left_is_the_longest_of_limits_pace_and_pause() {
-        let mut state = State::new(vec![plan("acme", 100, 1000)]);
+        let mut state = State::new(vec![plan("acme", 100, 1000)], TimeZone::UTC);
         let left = |state: &State, at_second| {
             let left = state.accounts[0].left(at(at_second));
             left.map(|left| left.as_secs())

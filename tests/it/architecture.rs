@@ -249,7 +249,7 @@ const LOCKED: [&str; 14] = [
     "ledger/scribe.rs",
     "ledger/writer.rs",
     "progress/driver.rs",
-    "progress/terminal.rs",
+    "progress/bar.rs",
     "run/client.rs",
     "sandbox/server.rs",
     "transport/reqwest.rs",
