@@ -5,12 +5,10 @@
 
 use std::io::{self, Read};
 
-use encoding_rs::{Decoder, DecoderResult, UTF_16BE, UTF_16LE};
-
 use crate::domain::named;
 
 /// Bytes of UTF-16 that are decoded at a time.
-const CHUNK_BYTES: usize = 16 * 1024;
+const CHUNK_BYTES: usize = 8 * 1024;
 
 /// A byte that stands in no UTF-8 text.
 const NOT_UTF8: u8 = 0xFF;
@@ -40,15 +38,15 @@ impl Encoding {
 
     /// `reader`, which stands behind the mark, as UTF-8.
     pub(super) fn decode(self, reader: impl Read + 'static) -> Box<dyn Read> {
-        let encoding = match self {
+        let unit = match self {
             Self::Utf8 => return Box::new(reader),
-            Self::Utf16Le => UTF_16LE,
-            Self::Utf16Be => UTF_16BE,
+            Self::Utf16Le => u16::from_le_bytes,
+            Self::Utf16Be => u16::from_be_bytes,
         };
         Box::new(Transcoded {
             inner: reader,
-            decoder: encoding.new_decoder_without_bom_handling(),
-            input: vec![0; CHUNK_BYTES].into_boxed_slice(),
+            unit,
+            input: Vec::new(),
             output: Vec::new(),
             given: 0,
             ended: false,
@@ -59,8 +57,9 @@ impl Encoding {
 /// UTF-16 read as UTF-8.
 struct Transcoded<R> {
     inner: R,
-    decoder: Decoder,
-    input: Box<[u8]>,
+    unit: fn([u8; 2]) -> u16,
+    /// Bytes that are not decoded yet.
+    input: Vec<u8>,
     /// Decoded text, of which the first `given` bytes have been handed out.
     output: Vec<u8>,
     given: usize,
@@ -70,32 +69,27 @@ struct Transcoded<R> {
 impl<R: Read> Transcoded<R> {
     /// Decodes one chunk into the empty output.
     fn refill(&mut self) -> io::Result<()> {
-        let count = self.inner.read(&mut self.input)?;
+        let mut chunk = [0; CHUNK_BYTES];
+        let count = self.inner.read(&mut chunk)?;
         self.ended = count == 0;
-        let mut rest = &self.input[..count];
+        self.input.extend_from_slice(&chunk[..count]);
+        let (pairs, odd) = self.input.as_chunks();
+        let mut units: Vec<u16> = pairs.iter().map(|pair| (self.unit)(*pair)).collect();
+        // The first half of a character waits for the second.
+        let waits = |last: &mut u16| !self.ended && (0xD800..0xDC00).contains(last);
+        units.pop_if(waits);
+        let has_odd = self.ended && !odd.is_empty();
+        self.input.drain(..units.len() * 2);
         self.output.clear();
         self.given = 0;
-        // Each turn consumes input or ends.
-        loop {
-            let written_before = self.output.len();
-            let room = self
-                .decoder
-                .max_utf8_buffer_length_without_replacement(rest.len())
-                .unwrap_or(CHUNK_BYTES);
-            self.output.resize(written_before + room, 0);
-            let (result, read, written) = self.decoder.decode_to_utf8_without_replacement(
-                rest,
-                &mut self.output[written_before..],
-                self.ended,
-            );
-            self.output.truncate(written_before + written);
-            rest = &rest[read..];
-            match result {
-                DecoderResult::InputEmpty => return Ok(()),
-                DecoderResult::Malformed(..) => self.output.push(NOT_UTF8),
-                DecoderResult::OutputFull => {}
+        for decoded in char::decode_utf16(units) {
+            match decoded {
+                Ok(c) => self.output.extend(c.encode_utf8(&mut [0; 4]).as_bytes()),
+                Err(_) => self.output.push(NOT_UTF8),
             }
         }
+        self.output.extend(has_odd.then_some(NOT_UTF8));
+        Ok(())
     }
 }
 

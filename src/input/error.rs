@@ -1,9 +1,9 @@
 //! What can be wrong with an input as a whole.
 
-use std::error::Error;
-use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
+
+use thiserror::Error;
 
 use super::decompress::{INPUT_BYTES_MAX, Refused};
 
@@ -15,7 +15,8 @@ const COLUMNS_LISTED_MAX: usize = 20;
 const COLUMN_CHARS_MAX: usize = 40;
 
 /// Why an input cannot be read, or not to its end. Nothing of it is sent.
-#[derive(Debug)]
+#[derive(Debug, Error)]
+#[error("{message}")]
 pub struct InputError {
     /// The path as given; of a copy of standard input, where it goes.
     pub path: PathBuf,
@@ -138,18 +139,6 @@ impl InputError {
             source,
             ..Self::new(path, message)
         }
-    }
-}
-
-impl fmt::Display for InputError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
-    }
-}
-
-impl Error for InputError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        Some(self.source.as_ref()?)
     }
 }
 

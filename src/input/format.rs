@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::io::Cursor;
 use std::path::Path;
-use std::str::FromStr;
 
 use serde::de::IgnoredAny;
 
@@ -40,14 +39,10 @@ named! {
     }
 }
 
-impl FromStr for Format {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        Self::ALL
-            .into_iter()
-            .find(|format| format.name() == text)
-            .ok_or(())
+impl Format {
+    /// The format called `name`.
+    pub fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|format| format.name() == name)
     }
 }
 

@@ -50,7 +50,7 @@ impl LineReader {
     }
 
     /// The next byte that is not passed over, left where it is; `None`: the text is at its end.
-    pub(super) fn peek(&mut self, is_passed: fn(u8) -> bool) -> io::Result<Option<u8>> {
+    pub(super) fn peek(&mut self, is_passed: impl Fn(u8) -> bool) -> io::Result<Option<u8>> {
         skip(&mut self.text, &mut self.count, is_passed)
     }
 
@@ -124,7 +124,7 @@ pub(super) fn is_line_end(byte: u8) -> bool {
 pub(super) fn skip(
     text: &mut Text,
     count: &mut LineCount,
-    is_passed: fn(u8) -> bool,
+    is_passed: impl Fn(u8) -> bool,
 ) -> io::Result<Option<u8>> {
     // Bounded by the cap on the whole input.
     loop {

@@ -20,7 +20,6 @@
 
 mod csv;
 mod decompress;
-mod digest;
 mod encoding;
 mod error;
 mod excerpt;
@@ -34,11 +33,9 @@ mod open;
 mod row;
 mod sample;
 mod source;
-mod spool;
 mod table;
 
 pub use decompress::{Compression, INPUT_BYTES_MAX};
-pub use digest::{Fingerprint, fingerprint};
 pub use encoding::Encoding;
 pub use error::InputError;
 pub use excerpt::{Excerpt, Wanted};
@@ -47,8 +44,8 @@ pub use ids::Asides;
 pub(crate) use ids::holds_several_ids;
 pub use lines::ROW_BYTES_MAX;
 pub use mapping::Columns;
+pub use open::{Fingerprint, fingerprint, spool};
 pub use row::{Field, RowProblem};
-pub(crate) use row::{closest, did_you_mean, trim_cell};
+pub(crate) use row::{closest, did_you_mean, is_digits, trim_cell};
 pub use source::{InputSource, ReadOptions, Resolved};
-pub use spool::spool;
 pub use table::InputTable;

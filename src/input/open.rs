@@ -1,11 +1,17 @@
-//! A file as UTF-8 text: found, decompressed, held to a size, decoded.
+//! A file as UTF-8 text: found, decompressed, held to a size, decoded. Its digest is taken while it is read.
+//! Standard input is kept as a file, so that a resume can read it again.
 
-use std::fs::File;
+use std::cell::RefCell;
+use std::fmt::Write as _;
+use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Cursor, ErrorKind, Read};
 use std::path::Path;
+use std::rc::Rc;
 
-use super::decompress::{Capped, Compression};
-use super::digest::Digest;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use super::decompress::{Capped, Compression, Refused};
 use super::encoding::Encoding;
 use super::error::InputError;
 use super::format::not_text;
@@ -147,4 +153,125 @@ fn peek<R: BufRead>(mut reader: R, count: u64) -> io::Result<(Vec<u8>, impl BufR
     let mut head = Vec::new();
     (&mut reader).take(count).read_to_end(&mut head)?;
     Ok((head.clone(), Cursor::new(head).chain(reader)))
+}
+
+/// What tells one input from any other: its bytes as they lie on disk, still compressed if they
+/// are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fingerprint {
+    /// The size in bytes.
+    pub size: u64,
+    /// The SHA-256 in lower-case hex.
+    pub sha256: String,
+}
+
+/// The fingerprint of the file at `path`, of which it reads every byte.
+pub fn fingerprint(path: &Path) -> Result<Fingerprint, InputError> {
+    let digest = Digest::new(open_file(path)?);
+    digest
+        .finish()
+        .map_err(|source| InputError::of_reading(path, 1, source))
+}
+
+/// Reads a file, and takes the digest of what it reads.
+pub(super) struct Digest {
+    file: File,
+    /// Of the bytes so far, and how many they are.
+    taken: Rc<RefCell<(Sha256, u64)>>,
+}
+
+impl Digest {
+    /// Reads `file`.
+    pub(super) fn new(file: File) -> Self {
+        let taken = Rc::default();
+        Self { file, taken }
+    }
+
+    /// A second reader of the same open file: each goes on where the other is.
+    pub(super) fn share(&self) -> io::Result<Self> {
+        let (file, taken) = (self.file.try_clone()?, Rc::clone(&self.taken));
+        Ok(Self { file, taken })
+    }
+
+    /// Reads what is left, and gives the digest of the whole file.
+    pub(super) fn finish(self) -> io::Result<Fingerprint> {
+        let taken = Rc::clone(&self.taken);
+        let mut rest = BufReader::with_capacity(BUFFER_BYTES, self);
+        io::copy(&mut rest, &mut io::sink())?;
+        let (hasher, size) = &*taken.borrow();
+        let mut sha256 = String::with_capacity(64);
+        for byte in hasher.clone().finalize() {
+            // Writing to a string cannot fail.
+            let _ = write!(sha256, "{byte:02x}");
+        }
+        let size = *size;
+        Ok(Fingerprint { size, sha256 })
+    }
+}
+
+impl Read for Digest {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.file.read(buffer)?;
+        let (hasher, size) = &mut *self.taken.borrow_mut();
+        hasher.update(&buffer[..count]);
+        *size += count as u64;
+        Ok(count)
+    }
+}
+
+/// Copies all of `reader` to a new file at `path`, which only its owner may read, and returns its
+/// size in bytes once it is safe on disk. At most [`INPUT_BYTES_MAX`](super::INPUT_BYTES_MAX) bytes are taken.
+///
+/// # Errors
+///
+/// The file exists already, or cannot be written to its end; half a copy is taken away again.
+pub fn spool(reader: impl Read, path: &Path) -> Result<u64, InputError> {
+    let shown = path.display();
+    let failed = |source| {
+        let message = format!(
+            "could not copy standard input to `{shown}`; check the free space and your rights in that folder"
+        );
+        InputError::of_system(path, message, source)
+    };
+    let mut file = create(path).map_err(|source| match source.kind() {
+        ErrorKind::AlreadyExists => InputError::new(
+            path,
+            format!(
+                "`{shown}` exists already, and standard input would be kept there; move it away, or name another ledger with `--ledger`"
+            ),
+        ),
+        _ => failed(source),
+    })?;
+    copy(reader, &mut file, path).map_err(|source| {
+        // The first error is the one to tell; a copy that stays is found by the next run.
+        let _ = std::fs::remove_file(path);
+        match source.downcast::<Refused>() {
+            Ok(refused) => InputError::of_reading(path, 1, io::Error::other(refused)),
+            Err(source) => failed(source),
+        }
+    })
+}
+
+/// A new file that nobody else may read: it may hold more of people than their ids.
+fn create(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+fn copy(reader: impl Read, file: &mut File, path: &Path) -> io::Result<u64> {
+    let size = io::copy(&mut Capped::new(reader, None, 0), file)?;
+    file.sync_all()?;
+    #[cfg(unix)]
+    {
+        // The name of the file must outlive a crash too.
+        let folder = match path.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder,
+            _ => Path::new("."),
+        };
+        File::open(folder)?.sync_all()?;
+    }
+    Ok(size)
 }

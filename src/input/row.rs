@@ -1,7 +1,6 @@
 //! What a [`InputSource`](super::InputSource) yields, a row or why it is none, and small questions about the
 //! texts of its cells.
 
-use std::fmt;
 use std::io;
 
 use strsim::damerau_levenshtein;
@@ -33,12 +32,6 @@ impl RowProblem {
             code,
             reason: reason.into(),
         }
-    }
-}
-
-impl fmt::Display for RowProblem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.reason)
     }
 }
 
@@ -111,7 +104,7 @@ impl Field {
 }
 
 /// Whether `text` is a number without a sign.
-pub(super) fn is_digits(text: &str) -> bool {
+pub(crate) fn is_digits(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 

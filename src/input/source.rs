@@ -8,7 +8,6 @@ use crate::domain::{Position, Record};
 
 use super::csv::CsvRows;
 use super::decompress::Compression;
-use super::digest::{Digest, Fingerprint, fingerprint};
 use super::encoding::Encoding;
 use super::error::{InputError, Underlined};
 use super::format::{Format, detect, header_below, is_header_in_one_cell, separator_line};
@@ -17,7 +16,7 @@ use super::json::JsonRows;
 use super::lines::Text;
 use super::mapping::{Columns, EXTERNAL_ID, has_id, no_such_column, resolve, same_name};
 use super::object::RowKeys;
-use super::open::{TextFile, open_text, read_text};
+use super::open::{Digest, Fingerprint, TextFile, fingerprint, open_text, read_text};
 use super::row::{Raw, RowProblem, RowReader};
 use super::sample::resolve_keys;
 
@@ -55,7 +54,8 @@ pub struct Resolved {
 pub struct InputSource {
     path: PathBuf,
     digest: Option<Digest>,
-    options: ReadOptions,
+    /// Whether an option names the column of the ids.
+    names_id: bool,
     resolved: Resolved,
     rows: Box<dyn RowReader>,
     position: Position,
@@ -74,20 +74,12 @@ impl InputSource {
     }
 
     /// Opens it likewise, and takes its digest while it is read.
-    ///
-    /// # Errors
-    ///
-    /// As [`InputSource::open`].
     pub fn open_digested(path: &Path, options: &ReadOptions) -> Result<Self, InputError> {
         Self::read(path, options, open_text(path, true)?)
     }
 
     /// The digest of all bytes of the file, those that no row needed too. It was taken while the file
     /// was read if it was [opened so](InputSource::open_digested).
-    ///
-    /// # Errors
-    ///
-    /// The file cannot be read to its end.
     pub fn fingerprint(&mut self) -> Result<Fingerprint, InputError> {
         let failed = |source| InputError::of_reading(&self.path, 1, source);
         match self.digest.take() {
@@ -97,10 +89,6 @@ impl InputSource {
     }
 
     /// Reads `bytes` as if they lay at `path`, through buffers of `buffer_bytes`: for tests without a disk.
-    ///
-    /// # Errors
-    ///
-    /// As [`InputSource::open`].
     pub fn of_bytes(
         path: &Path,
         bytes: Vec<u8>,
@@ -135,7 +123,7 @@ impl InputSource {
         Ok(Self {
             path: path.to_owned(),
             digest,
-            options: options.clone(),
+            names_id: columns.id.is_some(),
             resolved,
             rows,
             position: Position { row: 0, line: 0 },
@@ -212,8 +200,7 @@ impl InputSource {
     /// option that names it. `None`: they are the users' own.
     pub fn external_ids(&self) -> Option<&str> {
         let column = self.resolved.mapping.id.as_deref();
-        let is_guessed = self.options.columns.id.is_none();
-        column.filter(|column| is_guessed && same_name(column, EXTERNAL_ID))
+        column.filter(|column| !self.names_id && same_name(column, EXTERNAL_ID))
     }
 
     /// The row that [`InputSource::advance`] went to, as the file has it.

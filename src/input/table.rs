@@ -98,10 +98,6 @@ impl InputTable {
     }
 
     /// Goes on to the next row; `None`: there is none.
-    ///
-    /// # Errors
-    ///
-    /// The file cannot be read further.
     pub fn advance(&mut self) -> Result<Option<Position>, InputError> {
         self.source.advance()
     }

@@ -4,10 +4,12 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::error::Error;
 
+use super::damage::is_broken;
 use super::judge::{UnsentRow, ValidRow};
 use crate::domain::{
     AccountName, Action, Entry, Outcome, PlannedRow, PlannedRows, Position, UnsentRows, UserId,
 };
+use crate::input::is_digits;
 
 /// The most blocks that are gathered at once. There are few, unless reasons differ from row to row.
 const OPEN_MAX: usize = 4_096;
@@ -30,7 +32,8 @@ type Reason = (
 /// Gathers rows to blocks of [`PlannedRows::MAX`]. Blocks of one account and action are in the order
 /// of the file.
 pub(super) struct Blocks<'s> {
-    sink: Sink<'s>,
+    /// Where entries go; `None`: nowhere, and nothing is gathered.
+    sink: Option<Sink<'s>>,
     failed: Option<SinkError>,
     /// By the place of the account, and the action.
     planned: BTreeMap<(usize, Action), PlannedRows>,
@@ -38,7 +41,7 @@ pub(super) struct Blocks<'s> {
 }
 
 impl<'s> Blocks<'s> {
-    pub(super) fn new(sink: Sink<'s>) -> Self {
+    pub(super) fn new(sink: Option<Sink<'s>>) -> Self {
         Self {
             sink,
             failed: None,
@@ -49,6 +52,9 @@ impl<'s> Blocks<'s> {
 
     /// Adds a row to send.
     pub(super) fn plan(&mut self, row: &ValidRow<'_>, position: Position, again: bool) {
+        if self.sink.is_none() {
+            return;
+        }
         let planned = PlannedRow {
             position,
             id: UserId::new(row.id),
@@ -71,6 +77,9 @@ impl<'s> Blocks<'s> {
 
     /// Adds a row that is not sent.
     pub(super) fn end(&mut self, row: &UnsentRow<'_>, position: Position) {
+        if self.sink.is_none() {
+            return;
+        }
         let account = row.account.map(|(_, name)| name.clone());
         let why = &row.why;
         let message = without_numbers(&why.reason);
@@ -98,10 +107,6 @@ impl<'s> Blocks<'s> {
     }
 
     /// Hands the rest over.
-    ///
-    /// # Errors
-    ///
-    /// The first error of the sink.
     pub(super) fn finish(mut self) -> Result<(), SinkError> {
         self.put_all();
         self.failed.map_or(Ok(()), Err)
@@ -125,8 +130,8 @@ impl<'s> Blocks<'s> {
     }
 
     fn put(&mut self, entry: Entry) {
-        if self.failed.is_none() {
-            self.failed = (self.sink)(entry).err();
+        if let (None, Some(sink)) = (&self.failed, &mut self.sink) {
+            self.failed = sink(entry).err();
         }
     }
 }
@@ -137,7 +142,7 @@ fn without_numbers(reason: &str) -> String {
     let mut words = String::with_capacity(reason.len());
     for (place, part) in reason.split('`').enumerate() {
         let is_quoted = place % 2 == 1;
-        if is_quoted && is_number(part) {
+        if is_quoted && (is_digits(part) || is_broken(part)) {
             let kept = words.trim_end().len();
             words.truncate(kept);
         } else if is_quoted {
@@ -147,11 +152,6 @@ fn without_numbers(reason: &str) -> String {
         }
     }
     words
-}
-
-fn is_number(text: &str) -> bool {
-    let is_part = |byte: u8| byte.is_ascii_digit() || b"eE+-., '".contains(&byte);
-    text.bytes().any(|byte| byte.is_ascii_digit()) && text.bytes().all(is_part)
 }
 
 #[cfg(test)]

@@ -32,10 +32,6 @@ pub(super) fn is_another_thing(code: &str) -> bool {
 
 /// The column of `table` that looks most like ids of `accounts`: nine in ten of its cells are some.
 /// `None`: none does, or any text may be an id there.
-///
-/// # Errors
-///
-/// The file cannot be read.
 pub fn likely_id_column(
     table: &mut InputTable,
     policies: &[AccountPolicy],

@@ -13,9 +13,10 @@
 //! The decision needs no more of an id than its [`IdLook`], so rows are kept by it and not by their ids.
 
 use std::ops::RangeInclusive;
+use std::slice::SliceIndex;
 
 use crate::domain::{AccountPolicy, Outcome, looks_rounded};
-use crate::input::Field;
+use crate::input::{Field, is_digits};
 
 use super::outline::Why;
 
@@ -65,7 +66,7 @@ pub(super) enum IdLook {
 impl IdLook {
     /// The look of the id `text`.
     pub(super) fn of(text: &str) -> Self {
-        if text.bytes().all(|byte| byte.is_ascii_digit()) {
+        if is_digits(text) {
             return Self::Number {
                 digits: text.len().min(SIZE_MAX),
                 rounded: looks_rounded(text),
@@ -94,68 +95,6 @@ pub(super) struct Tally {
     broken: u64,
 }
 
-/// What all ids of an account show together of what happened to them.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct IdDamage {
-    /// More of them end in zeros than true ids do: those were rounded.
-    rounded: bool,
-    /// So many digits nearly all of them have: the few with fewer lost their first. `None`: there
-    /// are none with fewer, or they are too few, or too different, to tell.
-    digits: Option<usize>,
-    /// Ids of so many digits or fewer are not half as long as nearly all others: a total or a row's
-    /// number. `None`: there are none, or too few others to tell.
-    short: Option<usize>,
-    /// Nearly all of them are 24 hexadecimal digits, and some are written as no whole number is:
-    /// those went through a spreadsheet.
-    broken: bool,
-}
-
-impl IdDamage {
-    /// Why an id of this look cannot be sent; `None`: it can.
-    pub(super) fn why(
-        self,
-        look: IdLook,
-        policy: &AccountPolicy,
-        takes_foreign: bool,
-    ) -> Option<Why> {
-        let why = |code, reason| Some(Why::new(Outcome::Invalid, Field::Id, code, reason));
-        let name = &policy.name;
-        let (digits, rounded) = match look {
-            IdLook::Number { digits, rounded } => (digits, rounded),
-            IdLook::Broken if self.broken => {
-                let reason = "a spreadsheet took the id for a number, so its digits are lost, as \
-                              nearly all others are hexadecimal; format the column as text and \
-                              export again";
-                return why("broken_number", reason.to_owned());
-            }
-            IdLook::Hexadecimal | IdLook::Broken | IdLook::Text => return None,
-        };
-        if self.short.is_some_and(|short| digits <= short) {
-            let reason = format!(
-                "the id has not half the digits of nearly all others of `{name}`: it is a total, a \
-                 row's number or a part of an id (if it is right, delete it from a file of its own)"
-            );
-            return why("far_too_short", reason);
-        }
-        if !policy.ids_alike {
-            return None;
-        }
-        if self.rounded && rounded {
-            let reason = "the id ends in zeros, as more ids of this file do than true ones would: it \
-                          was rounded to a spreadsheet's fifteen digits, and may be another user's \
-                          now; format the column as text and export again (if it is right, delete it \
-                          from a file of its own)";
-            return why("rounded", reason.to_owned());
-        }
-        // Who forces ids of several orgs through has ids of several lengths.
-        let usual = self.digits.filter(|_| !takes_foreign)?;
-        if digits >= usual {
-            return None;
-        }
-        why("lost_leading_digits", fewer_digits(usual, name.as_str()))
-    }
-}
-
 /// The reason of an id with fewer digits than the `usual` ones of `account`.
 pub(super) fn fewer_digits(usual: usize, account: &str) -> String {
     format!(
@@ -179,47 +118,96 @@ impl Tally {
         }
     }
 
+    /// Why an id of this look cannot be sent, as all of them show together; `None`: it can.
+    pub(super) fn why(
+        &self,
+        look: IdLook,
+        policy: &AccountPolicy,
+        takes_foreign: bool,
+    ) -> Option<Why> {
+        let why = |code, reason| Some(Why::new(Outcome::Invalid, Field::Id, code, reason));
+        let name = &policy.name;
+        let (digits, rounded) = match look {
+            IdLook::Number { digits, rounded } => (digits, rounded),
+            IdLook::Broken if self.has_broken() => {
+                let reason = "a spreadsheet took the id for a number, so its digits are lost, as \
+                              nearly all others are hexadecimal; format the column as text and \
+                              export again";
+                return why("broken_number", reason.to_owned());
+            }
+            IdLook::Hexadecimal | IdLook::Broken | IdLook::Text => return None,
+        };
+        if self.short().is_some_and(|short| digits <= short) {
+            let reason = format!(
+                "the id has not half the digits of nearly all others of `{name}`: it is a total, a \
+                 row's number or a part of an id (if it is right, delete it from a file of its own)"
+            );
+            return why("far_too_short", reason);
+        }
+        if !policy.ids_alike {
+            return None;
+        }
+        if rounded && self.are_rounded() {
+            let reason = "the id ends in zeros, as more ids of this file do than true ones would: it \
+                          was rounded to a spreadsheet's fifteen digits, and may be another user's \
+                          now; format the column as text and export again (if it is right, delete it \
+                          from a file of its own)";
+            return why("rounded", reason.to_owned());
+        }
+        // Who forces ids of several orgs through has ids of several lengths.
+        let usual = self.usual().filter(|_| !takes_foreign)?;
+        if digits >= usual {
+            return None;
+        }
+        why("lost_leading_digits", fewer_digits(usual, name.as_str()))
+    }
+
+    /// How many ids have so many digits.
+    fn of_sizes(&self, sizes: impl SliceIndex<[u64], Output = [u64]>) -> u64 {
+        self.sizes[sizes].iter().sum()
+    }
+
     /// Whether `count` ids are nearly all others.
     const fn are_nearly_all(&self, count: u64) -> bool {
         count >= LONG_IDS_MIN && count * 3 >= self.all * 2
     }
 
-    /// See [`IdDamage`].
-    fn short(&self) -> Option<usize> {
-        let longer = |size: &usize| self.sizes[(2 * size + 1).max(LONG_MIN)..].iter().sum();
-        let mut sizes = (1..SIZE_MAX / 2).rev();
-        let short = sizes.find(|size| self.are_nearly_all(longer(size)))?;
-        let any = self.sizes[..=short].iter().any(|count| *count > 0);
-        any.then_some(short)
+    /// Whether more of them end in zeros than true ids do: those were rounded.
+    fn are_rounded(&self) -> bool {
+        self.rounded >= ROUNDED_MIN && self.rounded * ROUNDED_ONE_IN >= self.of_sizes(DIGITS)
     }
 
-    /// The damage that they show.
-    pub(super) fn damage(&self) -> IdDamage {
-        let of_lengths = |lengths: std::ops::Range<usize>| self.sizes[lengths].iter().sum::<u64>();
-        let all = of_lengths(*DIGITS.start()..DIGITS.end() + 1);
-        let commonest = DIGITS
-            .map(|digits| (digits, self.sizes[digits]))
-            .max_by_key(|(_, count)| *count);
-        let shorter = |digits: usize| of_lengths(*DIGITS.start()..digits);
+    /// How many digits nearly all of them have: the few with fewer lost their first. `None`: there
+    /// are none with fewer, or they are too few, or too different, to tell.
+    fn usual(&self) -> Option<usize> {
+        let all = self.of_sizes(DIGITS);
+        let digits = DIGITS.max_by_key(|digits| self.sizes[*digits])?;
+        let shorter = self.of_sizes(*DIGITS.start()..digits);
         // Nearly all: four fifths.
-        let digits = commonest.filter(|(digits, count)| {
-            all >= LENGTHS_MIN && count * 5 >= all * 4 && shorter(*digits) > 0
-        });
-        IdDamage {
-            rounded: self.rounded >= ROUNDED_MIN && self.rounded * ROUNDED_ONE_IN >= all,
-            digits: digits.map(|(digits, _)| digits),
-            short: self.short(),
-            broken: self.broken > 0 && self.are_nearly_all(self.sizes[HEXADECIMAL]),
-        }
+        let is_usual = all >= LENGTHS_MIN && self.sizes[digits] * 5 >= all * 4 && shorter > 0;
+        is_usual.then_some(digits)
+    }
+
+    /// Ids of so many digits or fewer are not half as long as nearly all others: a total or a row's
+    /// number. `None`: there are none, or too few others to tell.
+    fn short(&self) -> Option<usize> {
+        let longer = |size: usize| self.of_sizes((2 * size + 1).max(LONG_MIN)..);
+        let mut sizes = (1..SIZE_MAX / 2).rev();
+        let short = sizes.find(|size| self.are_nearly_all(longer(*size)))?;
+        (self.of_sizes(..=short) > 0).then_some(short)
+    }
+
+    /// Whether nearly all of them are 24 hexadecimal digits, and some are written as no whole number
+    /// is: those went through a spreadsheet.
+    const fn has_broken(&self) -> bool {
+        self.broken > 0 && self.are_nearly_all(self.sizes[HEXADECIMAL])
     }
 }
 
 /// Whether `text` is a number that is not written as a whole one: `3.6E+11`, `361808351000.00`.
 pub(super) fn is_broken(text: &str) -> bool {
     let is_part = |byte: u8| byte.is_ascii_digit() || b"eE+-., '".contains(&byte);
-    text.bytes().any(|byte| byte.is_ascii_digit())
-        && text.bytes().any(|byte| !byte.is_ascii_digit())
-        && text.bytes().all(is_part)
+    text.bytes().any(|byte| byte.is_ascii_digit()) && !is_digits(text) && text.bytes().all(is_part)
 }
 
 #[cfg(test)]
@@ -261,12 +249,11 @@ mod tests {
             for (id, count) in ids {
                 (0..*count).for_each(|_| tally.add(IdLook::of(id)));
             }
-            let damage = tally.damage();
             let told = [
-                damage.rounded.then(|| "rounded".to_owned()),
-                damage.digits.map(|digits| format!("digits {digits}")),
-                damage.short.map(|short| format!("short {short}")),
-                damage.broken.then(|| "broken".to_owned()),
+                tally.are_rounded().then(|| "rounded".to_owned()),
+                tally.usual().map(|digits| format!("digits {digits}")),
+                tally.short().map(|short| format!("short {short}")),
+                tally.has_broken().then(|| "broken".to_owned()),
             ];
             let told: Vec<_> = told.into_iter().flatten().collect();
             assert_eq!(told.join(" "), expected, "{ids:?}");

@@ -160,13 +160,7 @@ pub(super) fn number(text: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::{BTreeMap, BTreeSet};
-
-    use proptest::prelude::*;
-
-    use super::super::judge::ValidRow;
-    use super::{Duplicates, Met, UPPER_HALVES_MAX, number};
-    use crate::domain::{AccountName, Action};
+    use super::number;
 
     #[test]
     fn only_a_plain_number_stands_for_its_text() {
@@ -182,40 +176,6 @@ mod tests {
             "5963c0d619a3",
         ] {
             assert_eq!(number(text), None, "{text}");
-        }
-    }
-
-    fn insert(seen: &mut Duplicates, account: &AccountName, action: Action, id: &str) -> Met {
-        seen.insert(&ValidRow {
-            place: 0,
-            account,
-            action,
-            id,
-            reference: None,
-        })
-    }
-
-    proptest! {
-        #[test]
-        fn a_duplicate_is_what_a_plain_search_finds(
-            rows in prop::collection::vec(("[1-4]|0[12]|[ab]|1844674407370955161[0-9]", 0..4_usize), 0..60),
-            is_scattered in any::<bool>(),
-        ) {
-            let acme = AccountName::new("acme");
-            let mut seen = Duplicates::of([&acme].into_iter(), vec![Vec::new()]);
-            // Numbers scattered over all bits are told apart too.
-            let scattered = if is_scattered { UPPER_HALVES_MAX as u64 } else { 0 };
-            for n in 1..=scattered {
-                insert(&mut seen, &acme, Action::Purge, &(n << 33).to_string());
-            }
-            let mut plain: BTreeMap<String, BTreeSet<usize>> = BTreeMap::new();
-            for (id, action) in rows {
-                let met = insert(&mut seen, &acme, Action::ALL[action], &id);
-                let actions = plain.entry(id).or_default();
-                let again = !actions.is_empty();
-                let expected = if actions.insert(action) { Met::First { again } } else { Met::Again };
-                prop_assert_eq!(met, expected);
-            }
         }
     }
 }

@@ -131,29 +131,35 @@ mod tests {
         }
     }
 
-    /// Rows, the account's limit, and the seconds they take.
-    type Case = (&'static [(Action, u64)], &'static str, u64);
-
-    fn check(table: &[Case], change: impl Fn(AccountLimits) -> AccountLimits) {
-        for (rows, account, secs) in table {
-            let took = time_at_limit(rows, &change(limits(account)));
-            assert_eq!(took.as_secs(), *secs, "{rows:?} at {account}");
-        }
-    }
+    type Rows = &'static [(Action, u64)];
 
     #[test]
-    fn one_request_for_many_users_is_counted_as_one() {
-        let table: [Case; 7] = [
+    fn the_slowest_limit_decides() {
+        // Rows, the account's limit, which endpoint is another, and the seconds they take.
+        let table: [(Rows, &str, &str, u64); 16] = [
+            // Within every limit.
+            (&[], "400/1m", "", 0),
+            (&[(Delete, 400)], "400/1m", "", 0),
+            (&[(PermanentlyDelete, 700)], "9999/1s", "", 0),
+            // The endpoint's window decides.
+            (&[(PermanentlyDelete, 701)], "9999/1s", "", 600),
+            (&[(PermanentlyDelete, 5000)], "400/1m", "", 4200),
+            // The account's window decides: two requests a purge.
+            (&[(Delete, 401)], "400/1m", "", 60),
+            (&[(Delete, 301), (Purge, 150)], "60/1m", "", 600),
+            // Who is asked about alone takes two requests, but by the endpoint, or before a purge.
+            (&[(PermanentlyDelete, 600)], "400/1m", "alone", 120),
+            (&[(PermanentlyDelete, 1_400)], "400/1m", "alone", 600),
+            (&[(Purge, 400)], "400/1m", "alone", 60),
             // Too few for a job: each a request, and one read.
-            (&[(Delete, 24)], "25/1m", 0),
-            (&[(Delete, 25)], "25/1m", 5),
+            (&[(Delete, 24)], "25/1m", "many", 0),
+            (&[(Delete, 25)], "25/1m", "many", 5),
             // 1,000 jobs, 30 at once, each of 13 seconds and some waiting; and 2,104 requests.
-            (&[(Delete, 100_000)], "400/1m", 656),
-            (&[(Delete, 100_000)], "100/1m", 1_260),
+            (&[(Delete, 100_000)], "400/1m", "many", 656),
+            (&[(Delete, 100_000)], "100/1m", "many", 1_260),
             // The permanent steps follow the first job.
-            (&[(Purge, 700)], "1000/1m", 13),
-            (&[(Purge, 7_000)], "1000/1m", 5_413),
-            (&[(PermanentlyDelete, 701)], "1000/1m", 600),
+            (&[(Purge, 700)], "1000/1m", "many", 13),
+            (&[(Purge, 7_000)], "1000/1m", "many", 5_413),
         ];
         // As Zendesk has it.
         let many = Many {
@@ -164,64 +170,31 @@ mod tests {
             job_begins: Duration::from_secs(3),
             job_user: Duration::from_millis(100),
         };
-        check(&table, |limits| AccountLimits {
-            many: Some(many),
-            ..limits
-        });
-    }
-
-    #[test]
-    fn the_slowest_limit_decides() {
-        let table: [Case; 10] = [
-            // Within every limit.
-            (&[], "400/1m", 0),
-            (&[(Delete, 400)], "400/1m", 0),
-            (&[(PermanentlyDelete, 700)], "9999/1s", 0),
-            (&[(Delete, 1000)], "9999/1s", 0),
-            // The endpoint's window decides.
-            (&[(PermanentlyDelete, 701)], "9999/1s", 600),
-            (&[(PermanentlyDelete, 5000)], "400/1m", 4200),
-            // The account's window decides: two requests a purge.
-            (&[(Delete, 401)], "400/1m", 60),
-            (&[(Purge, 301)], "60/1m", 600),
-            (&[(Delete, 301), (Purge, 150)], "60/1m", 600),
-            // Of no number of requests it overflows.
-            (&[], "1/31d", 0),
-        ];
-        check(&table, |limits| limits);
+        for (rows, account, other, secs) in table {
+            let limits = AccountLimits {
+                many: (other == "many").then_some(many),
+                asked_alone: (other == "alone").then_some(Step::PermanentlyDelete),
+                ..limits(account)
+            };
+            assert_eq!(time_at_limit(rows, &limits).as_secs(), secs, "{rows:?}");
+        }
+        // Of no number of requests it overflows.
         let rows = [(Purge, u64::MAX), (Delete, u64::MAX)];
         time_at_limit(&rows, &limits("1/31d"));
         rows_within(&rows, &limits("1/31d"), Duration::MAX);
     }
 
     #[test]
-    fn who_is_asked_about_alone_takes_two_requests_of_the_account() {
-        let table: [Case; 3] = [
-            (&[(PermanentlyDelete, 600)], "400/1m", 120),
-            // By the endpoint.
-            (&[(PermanentlyDelete, 1_400)], "400/1m", 600),
-            // Before a purge they are asked about together.
-            (&[(Purge, 400)], "400/1m", 60),
-        ];
-        check(&table, |limits| AccountLimits {
-            asked_alone: Some(Step::PermanentlyDelete),
-            ..limits
-        });
-    }
-
-    #[test]
     fn so_many_rows_fit() {
-        let table: [(Case, u64); 8] = [
-            ((&[], "400/1m", 60), 0),
-            ((&[(Delete, 12_000)], "60/1m", 0), 60),
-            ((&[(Delete, 12_000)], "60/1m", 600), 660),
-            ((&[(Delete, 500)], "60/1m", 600), 500),
-            ((&[(PermanentlyDelete, 5_000)], "100000/1m", 599), 700),
-            ((&[(PermanentlyDelete, 5_000)], "100000/1m", 600), 1_400),
-            ((&[(Purge, 5_000)], "60/1m", 600), 330),
-            ((&[(Delete, 1_000), (Purge, 1_000)], "60/1m", 600), 441),
+        let table: [(Rows, &str, u64, u64); 6] = [
+            (&[], "400/1m", 60, 0),
+            (&[(Delete, 12_000)], "60/1m", 600, 660),
+            (&[(Delete, 500)], "60/1m", 600, 500),
+            (&[(PermanentlyDelete, 5_000)], "100000/1m", 599, 700),
+            (&[(PermanentlyDelete, 5_000)], "100000/1m", 600, 1_400),
+            (&[(Delete, 1_000), (Purge, 1_000)], "60/1m", 600, 441),
         ];
-        for ((rows, account, secs), fit) in table {
+        for (rows, account, secs, fit) in table {
             let within = rows_within(rows, &limits(account), Duration::from_secs(secs));
             assert_eq!(within, fit, "{rows:?}");
         }

@@ -163,7 +163,7 @@ impl Planner {
     fn account_of(&self, record: &Record<'_>) -> Result<usize, Why> {
         let Some(text) = &record.account else {
             return self.account.ok_or_else(|| {
-                let names = self.names().collect::<Vec<_>>().join(", ");
+                let names = self.all_names();
                 // All that is missing is told at once.
                 let lacks_action = record.action.is_none() && self.action.is_none();
                 let reason = if lacks_action && self.accounts.iter().all(|it| it.action.is_none()) {
@@ -188,7 +188,7 @@ impl Planner {
                 format!(
                     "no account has the name in the row{} (accounts: {})",
                     did_you_mean(closest(text, self.names())),
-                    self.names().collect::<Vec<_>>().join(", ")
+                    self.all_names()
                 ),
             ),
             Some(provider) => invalid(
@@ -273,6 +273,10 @@ impl Planner {
         self.accounts.iter().map(|policy| policy.name.as_str())
     }
 
+    fn all_names(&self) -> String {
+        self.names().collect::<Vec<_>>().join(", ")
+    }
+
     fn names_at(&self, provider: ProviderKind) -> Vec<&str> {
         self.accounts
             .iter()
@@ -286,7 +290,7 @@ impl Planner {
             None => format!(
                 "the configuration has no account `{name}`, which `--account` names{} (accounts: {})",
                 did_you_mean(closest(name, self.names())),
-                self.names().collect::<Vec<_>>().join(", ")
+                self.all_names()
             ),
             Some(provider) => format!(
                 "`--account {provider}` may be any of {}; name the account itself",

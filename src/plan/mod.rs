@@ -18,7 +18,6 @@
 //! ledger (an earlier one comes in as plain sets).
 
 mod blocks;
-mod caller;
 mod column;
 mod damage;
 mod duplicates;
@@ -27,13 +26,11 @@ mod judge;
 mod outline;
 mod planner;
 mod protect;
-mod rows;
 
 pub use blocks::{Sink, SinkError};
-pub use caller::CallerRule;
 pub use column::likely_id_column;
 pub use estimate::{rows_within, time_at_limit};
 pub use judge::RowDefaults;
 pub use outline::{PROBLEMS_MAX, Plan, PlanGroup, PlanProblem, PlanReason, Why};
 pub use planner::{PlanError, Planner};
-pub use protect::{PROTECTED_MAX, ProtectList};
+pub use protect::{CallerRule, PROTECTED_MAX, ProtectList};

@@ -14,7 +14,6 @@ use super::duplicates::{ACTIONS, Duplicates, Met};
 use super::judge::{UnsentRow, ValidRow};
 use super::outline::{Plan, PlanGroup, Why};
 use super::protect::ProtectList;
-use super::rows::RowLines;
 use crate::domain::{
     AccountName, AccountPolicy, Action, Outcome, Position, ProviderKind, Record, TaskKey, UserId,
 };
@@ -102,8 +101,7 @@ type ReadRow<'a> = Result<Record<'a>, RowProblem>;
 /// A reading under way.
 struct Reading<'p, 's> {
     planner: &'p Planner,
-    /// Where rows go; `None`: nowhere, they are only counted.
-    blocks: Option<Blocks<'s>>,
+    blocks: Blocks<'s>,
     plan: Plan,
     seen: Duplicates,
     lines: RowLines,
@@ -117,17 +115,22 @@ struct Reading<'p, 's> {
 #[derive(Debug, Default)]
 struct AccountTally {
     tally: Tally,
-    to_send: [BTreeMap<IdLook, ToSend>; ACTIONS],
-    duplicates: [BTreeMap<IdLook, RoaringTreemap>; ACTIONS],
+    rows: [BTreeMap<IdLook, RowsAlike>; ACTIONS],
 }
 
-/// Rows to send that damage would strike alike.
+/// Rows that damage would strike alike.
 #[derive(Debug, Default)]
-struct ToSend {
-    rows: RoaringTreemap,
+struct RowsAlike {
+    /// Those to send, and the ids of the first and the last.
+    to_send: RoaringTreemap,
     first: String,
     last: String,
+    duplicates: RoaringTreemap,
 }
+
+/// The line of every row of a file: lines never go back, so one bitmap of `row + line` holds them.
+#[derive(Debug, Default)]
+struct RowLines(RoaringTreemap);
 
 impl Planner {
     /// The ids that must never be touched.
@@ -152,7 +155,7 @@ impl Planner {
         let external = source.external_ids().map(str::to_owned);
         let mut reading = Reading {
             planner: self,
-            blocks: sink.map(Blocks::new),
+            blocks: Blocks::new(sink),
             plan: Plan::default(),
             seen: Duplicates::of(accounts.iter().map(|it| &it.name), self.neighbours()),
             lines: RowLines::default(),
@@ -173,7 +176,7 @@ impl Planner {
 
 impl Reading<'_, '_> {
     fn take(&mut self, position: Position, row: &ReadRow<'_>) {
-        if self.blocks.as_ref().is_some_and(Blocks::has_failed) {
+        if self.blocks.has_failed() {
             return;
         }
         self.plan.rows += 1;
@@ -213,12 +216,9 @@ impl Reading<'_, '_> {
     fn take_valid(&mut self, row: &ValidRow<'_>, look: IdLook, position: Position) {
         match self.seen.insert(row) {
             Met::Again => {
-                let account = &mut self.accounts[row.place];
-                let alike = account.duplicates[row.action as usize].entry(look);
-                alike.or_default().insert(position.row);
-                if let Some(blocks) = &mut self.blocks {
-                    blocks.end(&row.unsent(duplicate()), position);
-                }
+                let alike = self.accounts[row.place].alike(row.action, look);
+                alike.duplicates.insert(position.row);
+                self.blocks.end(&row.unsent(duplicate()), position);
             }
             Met::Elsewhere => {
                 let reason = "another account at the same tenant has a row of this user further up, \
@@ -232,18 +232,18 @@ impl Reading<'_, '_> {
                 if !self.plan.done.contains(row.account) {
                     self.plan.done.insert(row.account.clone());
                 }
-                if let Some(blocks) = &mut self.blocks {
-                    let why = Why::new(Outcome::DoneBefore, Field::Row, "done_before", reason);
-                    let unsent = row.unsent(why);
-                    blocks.end(&unsent, position);
-                }
+                let why = Why::new(Outcome::DoneBefore, Field::Row, "done_before", reason);
+                self.blocks.end(&row.unsent(why), position);
             }
             Met::First { again } => {
                 self.plan.outcomes.pending += 1;
-                self.accounts[row.place].add(row, look, position.row);
-                if let Some(blocks) = &mut self.blocks {
-                    blocks.plan(row, position, again);
+                let alike = self.accounts[row.place].alike(row.action, look);
+                if alike.to_send.is_empty() {
+                    row.id.clone_into(&mut alike.first);
                 }
+                row.id.clone_into(&mut alike.last);
+                alike.to_send.insert(position.row);
+                self.blocks.plan(row, position, again);
             }
         }
     }
@@ -265,50 +265,38 @@ impl Reading<'_, '_> {
             }
         }
         self.plan.end(&row.why, once(position));
-        if let Some(blocks) = &mut self.blocks {
-            blocks.end(row, position);
-        }
+        self.blocks.end(row, position);
     }
 
     /// Decides what only the whole file shows, and hands the rest over.
     fn finish(mut self) -> Result<Plan, PlanError> {
-        if let Some(blocks) = &mut self.blocks {
-            blocks.put_all();
-        }
+        self.blocks.put_all();
         let mut duplicates = RoaringTreemap::new();
         let planner = self.planner;
         let accounts = planner.accounts.iter().enumerate();
         for ((place, policy), account) in accounts.zip(std::mem::take(&mut self.accounts)) {
-            let damage = account.tally.damage();
-            let why = |look| damage.why(look, policy, planner.takes_foreign);
             let mut groups = BTreeMap::new();
-            let of_actions = account.to_send.into_iter().zip(account.duplicates);
-            for (action, (to_send, again)) in Action::ALL.into_iter().zip(of_actions) {
-                let unsent = |why| UnsentRow {
-                    account: Some((place, &policy.name)),
-                    action: Some(action),
-                    id: None,
-                    why,
-                };
-                let mut group = ToSend::default();
-                for (look, alike) in to_send {
-                    match why(look) {
-                        Some(why) => {
-                            self.plan.outcomes.pending -= alike.rows.len();
-                            self.take_out(&unsent(why), &alike.rows);
-                        }
-                        None => group.join(alike),
-                    }
+            let AccountTally { tally, rows } = account;
+            for (action, of_looks) in Action::ALL.into_iter().zip(rows) {
+                let mut group = RowsAlike::default();
+                for (look, alike) in of_looks {
+                    let Some(why) = tally.why(look, policy, planner.takes_foreign) else {
+                        group.join(alike);
+                        continue;
+                    };
+                    let unsent = UnsentRow {
+                        account: Some((place, &policy.name)),
+                        action: Some(action),
+                        id: None,
+                        why,
+                    };
+                    self.plan.outcomes.pending -= alike.to_send.len();
+                    self.take_out(&unsent, &(alike.to_send | alike.duplicates));
                 }
-                for (look, rows) in again {
-                    match why(look) {
-                        Some(why) => self.take_out(&unsent(why), &rows),
-                        None => duplicates |= rows,
-                    }
-                }
-                if !group.rows.is_empty() {
+                duplicates |= group.duplicates;
+                if !group.to_send.is_empty() {
                     let (first, last) = (UserId::new(group.first), UserId::new(group.last));
-                    let rows = group.rows.len();
+                    let rows = group.to_send.len();
                     groups.insert(action, PlanGroup { rows, first, last });
                 }
             }
@@ -319,46 +307,61 @@ impl Reading<'_, '_> {
         self.plan
             .end(&duplicate(), self.lines.positions(&duplicates));
         self.plan.close();
-        self.blocks
-            .map_or(Ok(()), Blocks::finish)
-            .map_err(PlanError::Record)?;
+        self.blocks.finish().map_err(PlanError::Record)?;
         Ok(self.plan)
     }
 
     /// Ends `rows` that were to be sent, or were duplicates.
     fn take_out(&mut self, row: &UnsentRow<'_>, rows: &RoaringTreemap) {
         self.plan.end(&row.why, self.lines.positions(rows));
-        if let Some(blocks) = &mut self.blocks {
-            for position in self.lines.positions(rows) {
-                blocks.end(row, position);
-            }
+        for position in self.lines.positions(rows) {
+            self.blocks.end(row, position);
         }
     }
 }
 
 impl AccountTally {
-    fn add(&mut self, row: &ValidRow<'_>, look: IdLook, number: u64) {
-        let alike = self.to_send[row.action as usize].entry(look);
-        let alike = alike.or_insert_with(|| ToSend {
-            first: row.id.to_owned(),
-            ..ToSend::default()
-        });
-        alike.rows.insert(number);
-        alike.last.clear();
-        alike.last.push_str(row.id);
+    fn alike(&mut self, action: Action, look: IdLook) -> &mut RowsAlike {
+        self.rows[action as usize].entry(look).or_default()
     }
 }
 
-impl ToSend {
+impl RowsAlike {
     /// Takes the rows of `other`, and its first and last ids where they stand outside.
     fn join(&mut self, other: Self) {
-        if self.rows.is_empty() || other.rows.min() < self.rows.min() {
+        self.duplicates |= other.duplicates;
+        if other.to_send.is_empty() {
+            return;
+        }
+        if self.to_send.is_empty() || other.to_send.min() < self.to_send.min() {
             self.first = other.first;
         }
-        if other.rows.max() > self.rows.max() {
+        if other.to_send.max() > self.to_send.max() {
             self.last = other.last;
         }
-        self.rows |= other.rows;
+        self.to_send |= other.to_send;
+    }
+}
+
+impl RowLines {
+    /// Notes the line of the next row.
+    fn push(&mut self, position: Position) {
+        // Not `try_push`, which looks for the end of what is there.
+        self.0.insert(position.row + position.line);
+    }
+
+    /// The positions of `rows`.
+    fn positions<'a>(&'a self, rows: &'a RoaringTreemap) -> impl Iterator<Item = Position> + 'a {
+        let mut wanted = rows.iter().peekable();
+        let all = (1..).zip(&self.0).map_while(move |(row, sum)| {
+            // Bounded by the rows of the file.
+            let line = sum - row;
+            Some((wanted.peek()? == &row).then(|| {
+                wanted.next();
+                Position { row, line }
+            }))
+        });
+        all.flatten()
     }
 }
 

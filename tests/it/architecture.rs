@@ -244,7 +244,7 @@ const LOCKED: [&str; 14] = [
     "cli/signals.rs",
     "cli/terminal.rs",
     "cli/work.rs",
-    "input/digest.rs",
+    "input/open.rs",
     "input/object.rs",
     "ledger/scribe.rs",
     "ledger/writer.rs",

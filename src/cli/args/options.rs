@@ -12,7 +12,7 @@ use super::values::{
 use crate::cli::CliError;
 use crate::cli::setup::folder;
 use crate::domain::{Action, RunOptions};
-use crate::input::{Columns, ReadOptions};
+use crate::input::{Columns, Format, ReadOptions};
 use crate::lane::FailureLimit;
 
 /// The most tries for one request that can be asked for.
@@ -232,7 +232,7 @@ impl RowsArgs {
         let format = self.format.as_ref();
         ReadOptions {
             // `auto` is none of them.
-            format: format.and_then(|name| name.parse().ok()),
+            format: format.and_then(|name| Format::of_name(name)),
             delimiter: self.delimiter,
             columns: columns_of(options),
         }

@@ -113,7 +113,7 @@ proptest! {
                 (Ok(first), Ok(second)) => prop_assert_eq!(first, second),
                 // Whatever was wrong: without an id it is invalid again.
                 (Err(_), Ok(second)) => prop_assert_eq!(second.id.as_ref(), ""),
-                (_, Err(problem)) => prop_assert!(false, "{}", problem),
+                (_, Err(problem)) => prop_assert!(false, "{}", problem.reason),
             }
         }
     }

@@ -18,7 +18,7 @@ use crate::domain::{
     Action, Entry, Outcome, OutcomeEntry, PlannedInput, PlannedRow, Position, ProviderKind,
     RunOptions,
 };
-use crate::input::{InputTable, ReadOptions, fingerprint};
+use crate::input::{Format, InputTable, ReadOptions, fingerprint};
 use crate::ledger::{LedgerReader, LedgerState, Outcomes};
 use crate::report::csv::{End, Kind, Sheet};
 use crate::report::named_config;
@@ -109,7 +109,7 @@ fn open_input(
     let found = fingerprint(path);
     if found.is_ok_and(|found| (found.size, &found.sha256) == (planned.size, &planned.sha256)) {
         let read = ReadOptions {
-            format: planned.format.parse().ok(),
+            format: Format::of_name(&planned.format),
             delimiter: planned.delimiter,
             columns: columns_of(options),
         };
