@@ -72,43 +72,15 @@ impl Compression {
             .clamp(UNFOLDED_BYTES_MIN, INPUT_BYTES_MAX)
     }
 
-    /// The bytes of `reader`, decompressed. Damage comes out as an error that holds [`Refused::Damaged`].
+    /// The bytes of `reader`, decompressed.
     pub(super) fn decode(self, reader: impl BufRead + 'static) -> io::Result<Box<dyn Read>> {
-        let inner: Box<dyn Read> = match self {
+        Ok(match self {
             Self::Gzip => Box::new(MultiGzDecoder::new(reader)),
             Self::Zstd => {
                 let mut decoder = zstd::stream::read::Decoder::with_buffer(reader)?;
                 decoder.window_log_max(ZSTD_WINDOW_LOG_MAX)?;
                 Box::new(decoder)
             }
-        };
-        Ok(Box::new(Decompressed {
-            compression: self,
-            inner,
-        }))
-    }
-}
-
-/// Tells errors of the data from errors of the disk.
-struct Decompressed {
-    compression: Compression,
-    inner: Box<dyn Read>,
-}
-
-impl Read for Decompressed {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.inner.read(buffer).map_err(|cause| {
-            // What the system itself reports has a number, and is no damage of the data.
-            if cause.raw_os_error().is_some() || cause.kind() == io::ErrorKind::Interrupted {
-                return cause;
-            }
-            if is_window(&cause) {
-                return io::Error::other(Refused::Window);
-            }
-            io::Error::other(Refused::Damaged {
-                compression: self.compression,
-                cause,
-            })
         })
     }
 }
@@ -140,12 +112,13 @@ pub(super) enum Refused {
     Json { line: u64, reason: &'static str },
 }
 
-/// Lets a number of bytes through, and ends in [`Refused::Over`] if there are more.
+/// Lets a number of bytes through, and ends in [`Refused`] if there are more or the compressed data are
+/// damaged.
 pub(super) struct Capped<R> {
     inner: R,
     left: u64,
     bytes_max: u64,
-    unfolded: Option<Compression>,
+    compression: Option<Compression>,
 }
 
 impl<R: Read> Capped<R> {
@@ -156,7 +129,19 @@ impl<R: Read> Capped<R> {
             inner,
             left: bytes_max,
             bytes_max,
-            unfolded: compression.filter(|_| bytes_max < INPUT_BYTES_MAX),
+            compression,
+        }
+    }
+
+    /// Tells an error of the data from one of the disk.
+    fn refused(&self, cause: io::Error) -> io::Error {
+        match self.compression {
+            Some(_) if is_window(&cause) => io::Error::other(Refused::Window),
+            // What the system itself reports has a number, and is no damage of the data.
+            Some(compression) if cause.raw_os_error().is_none() => {
+                io::Error::other(Refused::Damaged { compression, cause })
+            }
+            Some(_) | None => cause,
         }
     }
 }
@@ -167,14 +152,16 @@ impl<R: Read> Read for Capped<R> {
         let count = loop {
             match self.inner.read(buffer) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                other => break other?,
+                Err(error) => return Err(self.refused(error)),
+                Ok(count) => break count,
             }
         };
         let left = self.left.checked_sub(count as u64);
         self.left = left.ok_or_else(|| {
+            let is_small = self.bytes_max < INPUT_BYTES_MAX;
             io::Error::other(Refused::Over {
                 bytes_max: self.bytes_max,
-                unfolded: self.unfolded,
+                unfolded: self.compression.filter(|_| is_small),
             })
         })?;
         Ok(count)

@@ -104,12 +104,10 @@ pub(super) fn read_text(
     // Of an empty file nothing is decompressed.
     let compression = Compression::detect(path, &magic).filter(|_| !magic.is_empty());
     let plain: Box<dyn Read> = match compression {
-        Some(compression) => {
-            let plain = compression.decode(file).map_err(failed)?;
-            Box::new(Capped::new(plain, Some(compression), size))
-        }
-        None => Box::new(Capped::new(file, None, size)),
+        Some(compression) => compression.decode(file).map_err(failed)?,
+        None => Box::new(file),
     };
+    let plain: Box<dyn Read> = Box::new(Capped::new(plain, compression, size));
     let (mark, mut plain) = peek(buffered(plain), MAGIC_BYTES).map_err(failed)?;
     let (encoding, mark_bytes) = Encoding::detect(&mark);
     io::copy(&mut (&mut plain).take(mark_bytes as u64), &mut io::sink()).map_err(failed)?;

@@ -105,41 +105,42 @@ fn pending(summary: &Summary) -> String {
     ];
     let open = open.into_iter().filter(|_| !running);
     let known = std::iter::once((summary.soft_deleted, SOFT_DELETED)).chain(open);
-    let known: Vec<_> = known
-        .filter(|(n, _)| *n > 0)
-        .map(|(n, what)| format!("{} {what}", grouped(n)))
-        .collect();
+    let known = counted(known, ", ");
     if !known.is_empty() {
-        let _ = write!(text, " ({})", known.join(", "));
+        let _ = write!(text, " ({known})");
     }
     let skipped = [
         (summary.outcomes.duplicate, "duplicate"),
         (summary.outcomes.on_protect_list, "on the protect list"),
     ];
-    let skipped = skipped.into_iter().filter(|(rows, _)| *rows > 0);
-    let skipped: Vec<String> = skipped
-        .map(|(rows, why)| format!("{} {why}", grouped(rows)))
-        .collect();
+    let skipped = counted(skipped, " and ");
     if !skipped.is_empty() {
-        let _ = write!(text, ", besides {}", skipped.join(" and "));
+        let _ = write!(text, ", besides {skipped}");
     }
     text
 }
 
+/// How many there are of what, as far as there are any, with `between` them.
+pub(super) fn counted<'w>(
+    parts: impl IntoIterator<Item = (u64, &'w str)>,
+    between: &str,
+) -> String {
+    let parts = parts.into_iter().filter(|(n, _)| *n > 0);
+    let parts = parts.map(|(n, what)| format!("{} {what}", grouped(n)));
+    parts.collect::<Vec<_>>().join(between)
+}
+
 /// The rows that count so, by outcome.
-fn outcomes(summary: &Summary, counted: Counted) -> String {
+fn outcomes(summary: &Summary, class: Counted) -> String {
     let counts = &summary.outcomes;
-    let parts = Outcome::ALL.into_iter().filter_map(|outcome| {
-        let n = counts.of_counted(outcome, counted);
-        (n > 0).then(|| format!("{} {}", grouped(n), outcome.name()))
-    });
-    let parts: Vec<_> = parts.collect();
-    let mut text = grouped(counts.counted(counted));
+    let parts = Outcome::ALL.map(|it| (counts.of_counted(it, class), it.name()));
+    let parts = counted(parts, ", ");
+    let mut text = grouped(counts.counted(class));
     // Writing to a string cannot fail.
     if !parts.is_empty() {
-        let _ = write!(text, " ({})", parts.join(", "));
+        let _ = write!(text, " ({parts})");
     }
-    if counted == Counted::Good && summary.settled_unseen > 0 {
+    if class == Counted::Good && summary.settled_unseen > 0 {
         let unseen = grouped(summary.settled_unseen);
         let _ = write!(text, ", {unseen} of them: {UNSEEN}");
     }

@@ -14,7 +14,7 @@ use crate::domain::{
     Counted, Counts, LaneStop, Outcome, RunState, Time, UserState, Verified, shown,
 };
 use crate::report::pauses::Stretch;
-use crate::report::text::{SOFT_DELETED, UNSEEN, again, answer, stop_told};
+use crate::report::text::{SOFT_DELETED, UNSEEN, again, answer, counted, stop_told};
 use crate::report::{AccountSummary, BadRow, Caller, Point, Reason, Report, SessionTold};
 use crate::words::{count, cut_middle, duration, grouped, shell_path, utc};
 
@@ -218,16 +218,11 @@ impl<'a> Page<'a> {
         accounts
             .map(|(name, account)| {
                 let parts = charts::parts(&account.outcomes);
-                let told = parts.iter().zip(["well", "to look at", "skipped"]);
-                let told = told.filter(|((_, rows), _)| *rows > 0);
-                let told: Vec<_> = told
-                    .map(|((_, rows), name)| format!("{} {name}", grouped(*rows)))
-                    .collect();
-                let told = if told.is_empty() {
-                    "no row ended".to_owned()
-                } else {
-                    told.join(", ")
-                };
+                let rows = parts.iter().map(|(_, rows)| *rows);
+                let mut told = counted(rows.zip(["well", "to look at", "skipped"]), ", ");
+                if told.is_empty() {
+                    "no row ended".clone_into(&mut told);
+                }
                 let bar = charts::bar(&parts, most.unwrap_or(0));
                 (cut_middle(name.as_str(), NAME_CHARS_MAX), told, bar)
             })
