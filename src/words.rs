@@ -1,11 +1,19 @@
-//! Numbers, times and names as people read them, and words as a shell takes them.
+//! Numbers, times and names as people read them, words as a shell takes them, and lines that fit a page.
 
 use std::path::Path;
 use std::time::Duration;
 
+use console::measure_text_width;
 use jiff::tz::TimeZone;
+use textwrap::{Options, WordSeparator, WordSplitter, WrapAlgorithm, fill};
 
 use crate::domain::Time;
+
+/// How wide a label may be that a text stands beside, with the blanks behind it.
+const LABEL_MAX: usize = 24;
+
+/// Stands for a blank at which no line is broken.
+const UNBROKEN: &str = "\u{E000}";
 
 /// A number with its thousands set apart: `1,234,567`.
 pub fn grouped(n: u64) -> String {
@@ -116,6 +124,49 @@ pub fn cut_middle(text: &str, columns: usize) -> String {
         .chain(['…'])
         .chain(text.chars().skip(length - end))
         .collect()
+}
+
+/// `line` in lines of so many columns, as far as its words fit; those after the first begin with `indent`
+/// blanks. What stands between backticks stays whole.
+pub fn fold(line: &str, indent: usize, columns: usize) -> String {
+    let parts: Vec<&str> = line.split('`').collect();
+    let is_closed = |number: usize| number % 2 == 1 && number + 1 < parts.len();
+    let parts = parts.iter().enumerate().map(|(number, part)| {
+        if is_closed(number) {
+            part.replace(' ', UNBROKEN)
+        } else {
+            (*part).to_owned()
+        }
+    });
+    let indent = " ".repeat(indent);
+    let options = Options::new(columns)
+        .subsequent_indent(&indent)
+        .break_words(false)
+        .word_separator(WordSeparator::AsciiSpace)
+        .word_splitter(WordSplitter::NoHyphenation)
+        .wrap_algorithm(WrapAlgorithm::FirstFit);
+    fill(&parts.collect::<Vec<_>>().join("`"), options).replace(UNBROKEN, " ")
+}
+
+/// `text` for a terminal of so many `columns`: each line that is longer goes on below, deeper than
+/// itself and than what follows, or beside its label. A command stays whole, so that it is copied as
+/// it is typed.
+pub fn folded(text: &str, columns: usize) -> String {
+    let blanks = |line: &str| line.len() - line.trim_start_matches(' ').len();
+    let lines: Vec<&str> = text.split('\n').collect();
+    let fitted = lines.iter().enumerate().map(|(number, line)| {
+        let is_command = line.contains("  userpurge ") || line.contains("Next: userpurge ");
+        if measure_text_width(line) <= columns || is_command {
+            return (*line).to_owned();
+        }
+        let next = lines.get(number + 1).map_or(0, |next| blanks(next));
+        let begins = blanks(line);
+        let gap = line[begins..].find("  ").map(|gap| begins + gap);
+        let beside = gap.map(|gap| gap + blanks(&line[gap..]));
+        let beside = beside.filter(|text| *text < line.len() && *text <= LABEL_MAX);
+        fold(line, beside.unwrap_or(begins.max(next) + 2), columns)
+    });
+    fitted.collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]

@@ -5,9 +5,8 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::descriptors;
 use super::earlier::Before;
-use super::error::{describe, mend};
+use super::error::describe;
 use super::files::DiskTokenStore;
 use super::recorder::Recorder;
 use super::terminal::tell;
@@ -20,6 +19,7 @@ use crate::lane::limits::{LimitsSpec, TakenAtOnce};
 use crate::lane::{AccountSpec, RequestError};
 use crate::plan::CallerRule;
 use crate::provider::{self, Identity, Provider};
+use crate::report::mend;
 use crate::run::{Client, Io, StopTokens};
 use crate::transport::{self, ReqwestTransport, TransportError};
 
@@ -133,14 +133,18 @@ fn open_connection(
     })
 }
 
-/// Sets how many requests of each account may be under way: as many as are wanted, if this process may
-/// have that many connections open.
+/// Sets how many requests of each account may be under way: as many as this process may have open.
 fn fit_concurrency(options: &RunOptions, accounts: &mut [AccountSettings]) -> Result<(), CliError> {
     let typed = options.concurrency.and_then(NonZeroU32::new);
     let wanted = accounts.iter();
     let wanted = wanted.map(|account| typed.unwrap_or(account.limits.concurrency));
     let wanted: Vec<NonZeroU32> = wanted.collect();
-    let fitted = descriptors::fit(&wanted)?;
+    let fitted = transport::fit_descriptors(&wanted).map_err(|[limit, least, all]| {
+        let text = format!(
+            "this process may have {limit} files and connections open, and needs {least}; nothing was sent"
+        );
+        CliError::refuse(text, format!("raise the limit first: `ulimit -n {all}`"))
+    })?;
     for (account, (wanted, fitted)) in accounts.iter_mut().zip(wanted.iter().zip(fitted)) {
         account.limits.concurrency = fitted;
         if fitted < *wanted {
@@ -174,15 +178,16 @@ pub(super) async fn identify(
     let mut told = None;
     recorder.watch(Box::new(move |entry| {
         // What is waited for again for the same reason is said once.
-        if let Entry::Pause(pause) = entry
-            && told.replace((pause.account.clone(), pause.reason.clone()))
-                != Some((pause.account.clone(), pause.reason.clone()))
-        {
-            let secs = pause.lasts().as_secs();
-            tell(&format!(
-                "{}: waiting {secs} s: {}",
-                pause.account, pause.reason
-            ));
+        if let Entry::Pause(pause) = entry {
+            let (account, why) = (&pause.account, &pause.reason);
+            let now = Some((account.clone(), why.clone()));
+            if told != now {
+                tell(&format!(
+                    "{account}: waiting {} s: {why}",
+                    pause.lasts().as_secs()
+                ));
+            }
+            told = now;
         }
     }));
     for it in connections.iter_mut() {
@@ -283,19 +288,7 @@ impl Connection {
 
 /// How rows of these accounts are judged.
 pub(super) fn policies(accounts: &[AccountOutline]) -> Vec<AccountPolicy> {
-    let policy = |account: &AccountOutline| {
-        let kind = account.kind();
-        AccountPolicy {
-            name: account.name.clone(),
-            provider: kind,
-            tenant: account.tenant(),
-            action: account.action,
-            check_id: provider::check_id(kind),
-            blanks_count: provider::blanks_count(kind),
-            ids_alike: provider::ids_alike(kind),
-        }
-    };
-    accounts.iter().map(policy).collect()
+    accounts.iter().map(AccountOutline::policy).collect()
 }
 
 /// What a provider showed of limits that the configuration does not know, and the line that would use
@@ -305,20 +298,21 @@ pub(super) fn limits_advice(
     connections: &[Connection],
 ) -> Vec<String> {
     let mut advice = Vec::new();
-    for connection in connections {
-        let title = connection.kind.title();
-        let Some(account) = accounts.iter().find(|it| it.name == connection.name) else {
+    for Connection {
+        name, kind, client, ..
+    } in connections
+    {
+        let title = kind.title();
+        let Some(account) = accounts.iter().find(|it| it.name == *name) else {
             continue;
         };
         let used = account.limits.requests;
-        let stated = connection.client.with(|lane| lane.stated_limit()).flatten();
+        let stated = client.with(|lane| lane.stated_limit()).flatten();
         if let Some(stated) = stated.filter(|stated| stated.is_above(used)) {
             advice.push(format!(
-                "{title} states {stated} for {}; the configuration uses {used}: requests = \"{stated}\" would use it",
-                connection.name
+                "{title} states {stated} for {name}; the configuration uses {used}: requests = \"{stated}\" would use it"
             ));
         }
-        let client = &connection.client;
         let seen = client.with(|lane| (lane.taken_at_once(), lane.concurrency()));
         if let Some((Some(TakenAtOnce { taken, refused }), configured)) = seen {
             let most = if refused == taken + 1 {
@@ -327,32 +321,9 @@ pub(super) fn limits_advice(
                 format!("fewer than {refused}")
             };
             advice.push(format!(
-                "{title} took {most} requests of {} at once; the configuration has {configured}: set concurrency = {taken}",
-                connection.name
+                "{title} took {most} requests of {name} at once; the configuration has {configured}: set concurrency = {taken}"
             ));
         }
     }
     advice
-}
-
-/// What an action does to a user, and whether that can be undone. Zendesk's documents know no way
-/// back from a soft delete: "Deleted users are not recoverable".
-pub(super) const fn consequence(provider: ProviderKind, action: Action) -> &'static str {
-    match (provider, action) {
-        (ProviderKind::Zendesk, Action::Delete) => {
-            "soft delete, which no call undoes; Zendesk keeps the user for 30 days, then deletes for \
-             good"
-        }
-        (ProviderKind::Zendesk, Action::PermanentlyDelete) => {
-            "for good, of users soft-deleted before; cannot be undone"
-        }
-        (ProviderKind::Zendesk, Action::Purge) => {
-            "soft delete, then at once for good; cannot be undone"
-        }
-        (_, Action::DeletePersonalInformation) => {
-            "clears the profile, keeps the conversations; cannot be undone"
-        }
-        (ProviderKind::Sunco, _) => "for good, with the conversations; cannot be undone",
-        (ProviderKind::Zoho, _) => "for good, the user's records stay; cannot be undone",
-    }
 }

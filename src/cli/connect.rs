@@ -3,13 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::CliError;
 use super::accounts::{Connection, acquaint, identify, open_connections};
 use super::earlier::{Before, refusal, way_past};
-use super::feed::shared_user;
 use super::session::{OpenRun, WorkKind};
 use super::tenants;
 use super::terminal::tell;
-use super::{CliError, ExitCode};
 use crate::domain::{AccountName, Counted, LaneStop, ProviderKind};
 use crate::ledger::LedgerState;
 use crate::report::text;
@@ -28,12 +27,12 @@ impl OpenRun<'_> {
         let is_done =
             |name: &AccountName| is_run && counts.get(name).is_some_and(|it| it.done_before > 0);
         let has_rows = |name: &AccountName| names.contains(name) || is_done(name);
-        let own = (!is_run).then_some(self.ledger.as_path());
+        let own = (!is_run).then_some(self.state.path.as_path());
         let (mut tenants, ledgers) = tenants::enter(&self.setup, has_rows, own)?;
         let before = Before {
             own: (!is_run).then_some(&self.state),
             named: &ledgers,
-            ignores_pauses: self.pace.ignore_pauses,
+            ignores_pauses: self.args.pace.ignore_pauses,
         };
         let held = self.hold(before, has_rows)?;
         let to_ask = |name: &AccountName| has_rows(name) && !held.contains_key(name);
@@ -100,17 +99,16 @@ impl OpenRun<'_> {
                 (None, ..) => format!(
                     "account `{name}` has rows in ledger `{}`, but is not in the configuration; \
                      nothing was sent",
-                    self.ledger.display()
+                    self.state.path.display()
                 ),
             };
             let help = "name the configuration of that plan with `--config PATH`";
-            return Err(CliError::message(ExitCode::Refused, what, Some(help)));
+            return Err(CliError::refuse(what, help));
         }
         Ok(())
     }
 
-    /// The accounts with rows that have to wait, which is said at once. What is only begun, or only
-    /// looked at, is refused.
+    /// The accounts with rows that have to wait, which is said. A run or a verification is refused.
     fn hold(
         &self,
         before: Before<'_>,
@@ -143,7 +141,7 @@ impl OpenRun<'_> {
             "account `{account}` is at a tenant that the configuration denies: `{name}` holds the word `{word}` of `deny_tenants`; nothing was sent that deletes"
         );
         let help = "take the account's rows out of the input, or mean another account; to delete there all the same, take the word out of the configuration";
-        Err(CliError::message(ExitCode::Refused, text, Some(help)))
+        Err(CliError::refuse(text, help))
     }
 
     /// Refuses users whom two accounts have that turned out to be at one tenant. Where the
@@ -158,12 +156,12 @@ impl OpenRun<'_> {
             if there.len() < 2 {
                 continue;
             }
-            if let Some(row) = shared_user(&self.state, &there)? {
+            if let Some(row) = self.state.shared_user(&there)? {
                 let text = format!(
                     "row {row} names a user whom another account at the same tenant has as well; nothing was sent"
                 );
                 let help = "give all rows of a user to one account";
-                return Err(CliError::message(ExitCode::Refused, text, Some(help)));
+                return Err(CliError::refuse(text, help));
             }
         }
         Ok(())
@@ -198,7 +196,7 @@ impl OpenRun<'_> {
                 );
                 let help = "leave that `--done-in` out to delete these users here, or name the \
                             configuration of that tenant with `--config PATH`";
-                return Err(CliError::message(ExitCode::Refused, text, Some(help)));
+                return Err(CliError::refuse(text, help));
             }
         }
         Ok(())
@@ -217,7 +215,7 @@ impl OpenRun<'_> {
                     "account `{name}` was at tenant `{}` when the run began, and the configuration now leads to `{now}`; nothing was sent",
                     then.tenant
                 );
-                return Err(CliError::foreign(&self.ledger, &what, None));
+                return Err(CliError::foreign(&self.state.path, &what, None));
             }
         }
         Ok(())

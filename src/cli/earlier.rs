@@ -1,17 +1,14 @@
 //! What earlier processes left that this one heeds: the requests that still count towards a quota, and
-//! the waits that servers asked for. They are told by the ledger that is gone on with, by those that
-//! `--done-in` names, and by those that worked at the same tenants lately.
-//!
-//! While a wait lasts that nobody sits through, nothing at all is sent to its accounts, not even the
-//! question who we are.
+//! the waits that servers asked for. While a wait lasts that nobody sits through, nothing at all is sent to
+//! its accounts, not even the question who we are.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
+use super::CliError;
 use super::setup::Setup;
 use super::terminal::tell;
-use super::{CliError, ExitCode};
 use crate::config::AccountSettings;
 use crate::domain::{
     AccountName, LaneStop, Paused, ProviderKind, Said, StopKind, Time, Uptime, WallClock,
@@ -21,8 +18,7 @@ use crate::ledger::LedgerState;
 use crate::report::{Lock, Summary, text};
 use crate::words;
 
-/// A wait that ends later than this may be a mistake: a time where a number of seconds is meant, or
-/// a proxy's.
+/// A wait that ends later than this may be a mistake: a time where a number of seconds is meant.
 const BELIEVED_MAX: Duration = Duration::from_hours(24);
 
 /// What is known of earlier processes.
@@ -39,15 +35,12 @@ pub(super) struct Before<'a> {
 /// Reads the ledgers that `--done-in` names. `again`: a run is gone on with, which needs no other
 /// ledger; one that cannot be read is passed over, and said.
 pub(super) fn read_named(paths: &[String], again: bool) -> Result<Vec<LedgerState>, CliError> {
-    let mut states = Vec::new();
-    for path in paths.iter().map(Path::new) {
-        if again {
-            states.extend(read_if_whole(path));
-        } else {
-            states.push(LedgerState::read(path).map_err(CliError::refused)?);
-        }
+    let paths = paths.iter().map(Path::new);
+    if again {
+        return Ok(paths.filter_map(read_if_whole).collect());
     }
-    Ok(states)
+    let states = paths.map(LedgerState::read).collect::<Result<_, _>>();
+    states.map_err(CliError::refused)
 }
 
 /// Reads the ledger at `path`; `None`: it cannot be read, which is said.
@@ -63,18 +56,7 @@ pub(super) fn read_if_whole(path: &Path) -> Option<LedgerState> {
 
 /// How late it is for what `state` tells.
 fn now_of(state: &LedgerState) -> Time {
-    state.now(WallClock::system().now(), uptime().as_ref())
-}
-
-/// How long this machine has been up, which no change of the clock changes; `None`: it does not tell.
-pub(super) fn uptime() -> Option<Uptime> {
-    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
-    let told = std::fs::read_to_string("/proc/uptime").ok()?;
-    let secs: f64 = told.split_whitespace().next()?.parse().ok()?;
-    Some(Uptime {
-        boot: boot.trim().to_owned(),
-        ms: u64::try_from(Duration::try_from_secs_f64(secs).ok()?.as_millis()).ok()?,
-    })
+    state.now(WallClock::system().now(), Uptime::read().as_ref())
 }
 
 impl<'a> Before<'a> {
@@ -90,17 +72,14 @@ impl<'a> Before<'a> {
             (state, names.collect())
         });
         let named = self.named.iter().map(|state| {
-            let accounts = state.accounts().into_iter();
-            let names = accounts
-                .filter(|(name, it)| is_at(account, there, it.provider, &it.tenant, name))
-                .map(|(name, _)| name);
-            (state, names.collect())
+            let mut accounts = state.accounts();
+            accounts.retain(|name, it| is_at(account, there, it.provider, &it.tenant, name));
+            (state, accounts.into_keys().collect())
         });
         own.into_iter().chain(named).collect()
     }
 
-    /// The requests of earlier processes that may still hold a slot of `spec` at the tenant of
-    /// `account`, oldest first.
+    /// The requests that may still hold a slot of `spec` at the tenant of `account`, oldest first.
     pub(super) fn past<S>(
         self,
         account: &AccountSettings<S>,
@@ -127,33 +106,29 @@ impl<'a> Before<'a> {
         }
         for (state, names) in self.ledgers(account, there) {
             let now = now_of(state);
-            let here = state
-                .pauses_at(now)
-                .filter(|it| names.contains(&it.account));
+            let here = state.pauses_at(now);
+            let here = here.filter(|it| names.contains(&it.account));
             pauses.extend(here.map(|pause| (pause, pause.left(now))));
         }
         pauses
     }
 
     /// The accounts of the configuration that have to wait, each with the stop that says until when.
+    /// Accounts at one tenant wait together: the tenant counts their requests together.
     pub(super) fn held(self, setup: &Setup) -> BTreeMap<AccountName, LaneStop> {
-        let mut all = BTreeMap::new();
-        if self.ignores_pauses {
-            return all;
-        }
-        if let Some(own) = self.own {
-            all = held(own, now_of(own));
-        }
-        let named = Self { own: None, ..self };
-        for account in &setup.outline.accounts {
-            for (pause, left) in named.pauses(account, &[&account.name]) {
-                if is_long(pause) && !left.is_zero() {
-                    let stop = stop(account.name.clone(), pause, pause.until);
-                    all.entry(account.name.clone()).or_insert(stop);
-                }
-            }
-        }
-        all
+        let now = self.own.map_or_else(|| WallClock::system().now(), now_of);
+        let known = self.own.map(LedgerState::accounts).unwrap_or_default();
+        let tenant = |name: &AccountName| known.get(name).map(|it| (it.provider, &it.tenant));
+        let accounts = setup.outline.accounts.iter();
+        let held = accounts.filter_map(|account| {
+            let name = &account.name;
+            let same = known.keys().filter(|it| tenant(it) == tenant(name));
+            let there: Vec<_> = same.chain([name]).collect();
+            let mut pauses = self.pauses(account, &there).into_iter();
+            let (pause, _) = pauses.find(|(pause, left)| is_long(pause) && !left.is_zero())?;
+            Some((name.clone(), stop(name.clone(), pause, now)))
+        });
+        held.collect()
     }
 }
 
@@ -170,8 +145,7 @@ pub(super) fn is_at<S>(
     is_there.unwrap_or_else(|| there.contains(&name))
 }
 
-/// The requests of `state` that may still hold a slot of `spec`, of the `accounts` that share it. Of a
-/// million requests these are few.
+/// The requests of `state` that may still hold a slot of `spec`, of the `accounts` that share it.
 fn still_counted(state: &LedgerState, spec: &LimitsSpec, accounts: &[AccountName]) -> Vec<Past> {
     if accounts.is_empty() {
         return Vec::new();
@@ -196,25 +170,6 @@ fn silent(state: &LedgerState, now: Time) -> Option<Duration> {
     (!state.ended_in_order()).then(|| now.saturating_since(last_at))
 }
 
-/// The accounts of a ledger that have to wait at `now`. Accounts at one tenant wait together: the tenant
-/// counts their requests together.
-fn held(state: &LedgerState, now: Time) -> BTreeMap<AccountName, LaneStop> {
-    let accounts = state.accounts();
-    let mut held = BTreeMap::new();
-    for pause in state.pauses_at(now).filter(|pause| is_long(pause)) {
-        let own = accounts.get(&pause.account);
-        let same_tenant = accounts.iter().filter(|(_, other)| {
-            own.is_some_and(|own| (own.provider, &own.tenant) == (other.provider, &other.tenant))
-        });
-        let names = same_tenant.map(|(name, _)| name.clone());
-        for name in names.chain([pause.account.clone()]) {
-            let stop = stop(name.clone(), pause, now);
-            held.entry(name).or_insert(stop);
-        }
-    }
-    held
-}
-
 /// What to do where the time that a server named is none to wait for; left out, `command` is the one
 /// that was typed.
 pub(super) fn way_past(command: Option<String>) -> String {
@@ -232,7 +187,7 @@ pub(super) fn way_past(command: Option<String>) -> String {
 pub(super) fn refusal(stop: &LaneStop, who: &str) -> CliError {
     let text = format!("{}{who}; nothing was sent", text::stop_told(stop));
     let help = format!("wait until then; {}", way_past(None));
-    CliError::message(ExitCode::Refused, text, Some(&help))
+    CliError::refuse(text, help)
 }
 
 /// The words for a reader of a run that stopped for such a wait; `None`: it did not.
@@ -253,53 +208,14 @@ fn is_long(pause: &Paused) -> bool {
 }
 
 fn stop(account: AccountName, pause: &Paused, at: Time) -> LaneStop {
-    let far = if pause.lasts() > BELIEVED_MAX {
-        ", more than a day after it was asked"
-    } else {
-        ""
-    };
+    let mut why = format!("{}; nothing is sent until {}", pause.reason, pause.until);
+    if pause.lasts() > BELIEVED_MAX {
+        why.push_str(", more than a day after it was asked");
+    }
     LaneStop {
         account,
         reason: StopKind::QuotaGone,
-        said: Said::own(
-            "long_wait",
-            format!(
-                "{}; nothing is sent until {}{far}",
-                pause.reason, pause.until
-            ),
-        ),
+        said: Said::own("long_wait", why),
         at,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::held;
-    use crate::domain::Step;
-    use crate::ledger::samples::{account, at, header, pause, state};
-
-    #[test]
-    fn all_accounts_of_a_tenant_are_held_until_a_wait_of_more_than_an_hour_is_over() {
-        let mut header = header();
-        let mut twin = header.accounts[0].clone();
-        twin.name = account("twin");
-        header.accounts.push(twin);
-        let step = Some(Step::PermanentlyDelete);
-        let cases: [(Option<Step>, i64, i64, &[&str]); 5] = [
-            (None, 7_200, 30, &["acme", "twin"]),
-            (None, 7_200, 7_209, &["acme", "twin"]),
-            (None, 7_200, 7_210, &[]),
-            (step, 7_200, 30, &["acme", "twin"]),
-            (None, 3_600, 30, &[]),
-        ];
-        for (step, secs, now, names) in cases {
-            let state = state(
-                header.clone(),
-                &[pause(step.map(Step::name), 10, 10 + secs)],
-            );
-            let held = held(&state, at(now));
-            let held: Vec<_> = held.keys().map(ToString::to_string).collect();
-            assert_eq!(held, names, "{secs} s, at {now}");
-        }
     }
 }

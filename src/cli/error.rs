@@ -4,20 +4,26 @@ use std::error::Error;
 use std::io::{self, Write};
 use std::path::Path;
 
-use super::terminal::{folded, shown};
-use super::underline;
+use console::Term;
+
+use super::terminal::{self, shown};
 use crate::config::ConfigError;
-use crate::domain::StopKind;
-use crate::input::InputError;
-use crate::ledger::{LedgerError, LedgerLoss};
+use crate::input::{Excerpt, InputError, ReadOptions};
+use crate::ledger::LedgerError;
 use crate::plan::PlanError;
 use crate::run::SinkFailed;
-use crate::words;
+use crate::words::folded;
 
 /// How many causes are printed; a chain that is longer goes round in circles.
 const CAUSES_MAX: usize = 16;
 
-/// How the program ended, as a script may rely on it.
+/// The widest piece of a file's line that is shown where nobody looks at a terminal, in columns.
+const EXCERPT_WIDTH_MAX: usize = 100;
+
+/// The least that is shown of it, however narrow the terminal.
+const EXCERPT_WIDTH_MIN: usize = 20;
+
+/// How the program ended, as a script may rely on it. Help says what each code means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum ExitCode {
@@ -32,37 +38,6 @@ pub(super) enum ExitCode {
     /// Requests under way were finished and recorded.
     Interrupted = 130,
     Terminated = 143,
-}
-
-impl ExitCode {
-    /// Every code with what it means, in the words and the order of help.
-    pub(super) const ALL: [(Self, &'static str); 7] = [
-        (
-            Self::Success,
-            "every row ended well; of plan: there is something to send",
-        ),
-        (
-            Self::SomeRowsBad,
-            "some rows ended otherwise; of plan: nothing can be sent",
-        ),
-        (
-            Self::Refused,
-            "refused before anything was changed: command line, configuration, input",
-        ),
-        (
-            Self::Stopped,
-            "stopped before the end by a safety; resume goes on",
-        ),
-        (
-            Self::Ledger,
-            "the ledger is damaged, locked, or not of this input",
-        ),
-        (Self::Interrupted, "interrupted (SIGINT); resume goes on"),
-        (
-            Self::Terminated,
-            "terminated (SIGTERM, SIGHUP); resume goes on",
-        ),
-    ];
 }
 
 /// Why a command could not do what was asked. Rows that ended badly are no failure.
@@ -87,6 +62,14 @@ impl CliError {
             help: help.map(str::to_owned),
             place: None,
             enough: false,
+        }
+    }
+
+    /// The command line, or what it names, is refused; `help`: a way out.
+    pub(super) fn refuse(message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self {
+            help: Some(help.into()),
+            ..Self::message(ExitCode::Refused, message, None)
         }
     }
 
@@ -122,7 +105,7 @@ impl CliError {
 
     /// The command line, the configuration or the input is refused.
     pub(super) fn refused(error: impl Error + 'static) -> Self {
-        Self::plain(ExitCode::Refused, &error).at(underline::place_in_input(&error))
+        Self::plain(ExitCode::Refused, &error).at(place_in_input(&error))
     }
 
     /// The input could not be read on in the middle of a run.
@@ -136,8 +119,7 @@ impl CliError {
         Self::message(ExitCode::Ledger, message, help)
     }
 
-    /// The same after work has begun: requests may have left, so the program does not end with the code
-    /// that says that nothing was sent.
+    /// The same after work has begun: requests may have left, and no code may say that none did.
     pub(super) fn once_begun(self) -> Self {
         let code = match self.code {
             ExitCode::Refused => ExitCode::Ledger,
@@ -162,9 +144,8 @@ impl CliError {
         }
     }
 
-    /// Prints the whole chain on one line, the place with the offending text underlined if the error
-    /// has one, and the help, if there is any, on a last line. On a terminal of so many `columns`
-    /// lines are folded.
+    /// Prints the whole chain on one line, the place where it lies, and the help on a last line, folded for
+    /// a terminal of so many `columns`.
     pub(super) fn print(&self, to: &mut dyn Write, columns: Option<usize>) -> io::Result<()> {
         if self.enough {
             return Ok(());
@@ -225,38 +206,16 @@ impl From<io::Error> for CliError {
 /// A ledger that is not there is a mistake of the command line; anything else is trouble with it.
 impl From<LedgerError> for CliError {
     fn from(error: LedgerError) -> Self {
-        let help = match &error {
-            LedgerError::Failed { path, .. } => {
-                let resume = words::shell_path(path);
-                format!("make space or mend the disk, then `userpurge resume {resume}`")
-            }
-            LedgerError::Lost { path, how } => after_loss(path, *how),
-            LedgerError::NotAFile(_) => return Self::plain(ExitCode::Refused, &error),
-            _ if !error.path().exists() => return Self::plain(ExitCode::Refused, &error),
-            _ => return Self::plain(ExitCode::Ledger, &error),
+        let help = error.help();
+        let code = match &error {
+            LedgerError::NotAFile(_) => ExitCode::Refused,
+            _ if help.is_some() || error.path().exists() => ExitCode::Ledger,
+            _ => ExitCode::Refused,
         };
-        Self::message(ExitCode::Ledger, describe(&error), Some(&help))
-    }
-}
-
-/// What is safe to do when something has happened to the ledger at `path`.
-fn after_loss(path: &Path, how: LedgerLoss) -> String {
-    let name = words::shell_path(path);
-    let resume = format!("`userpurge resume {name}` goes on");
-    let again =
-        "users who are deleted already are asked for again, and end `already_gone` or `not_found`";
-    match how {
-        LedgerLoss::Removed => format!(
-            "put back a copy of the ledger, and {resume}; without one, run the input anew: {again}"
-        ),
-        LedgerLoss::Moved => format!("move the ledger back to `{}`, and {resume}", path.display()),
-        LedgerLoss::Replaced => format!(
-            "move the ledger back to `{}`, or put back a copy of it, and {resume}",
-            path.display()
-        ),
-        LedgerLoss::Resized { .. } => format!(
-            "look with `userpurge audit {name}`; if what is left is whole, or once a copy is put back, {resume}: {again}"
-        ),
+        Self {
+            help,
+            ..Self::message(code, describe(&error), None)
+        }
     }
 }
 
@@ -265,48 +224,9 @@ impl From<ConfigError> for CliError {
     fn from(error: ConfigError) -> Self {
         Self {
             help: error.help.clone(),
-            place: underline::in_configuration(&error),
+            place: place_in_configuration(&error),
             ..Self::plain(ExitCode::Refused, &error)
         }
-    }
-}
-
-/// What a person can do about a stop.
-pub(super) const fn mend(reason: StopKind) -> &'static str {
-    match reason {
-        StopKind::CredentialsRejected => "check this account's credentials in the configuration",
-        StopKind::NotPermitted => {
-            "give the caller the right to delete users, or use another caller"
-        }
-        StopKind::WrongTenant => {
-            "check this account's address and identifiers in the configuration"
-        }
-        StopKind::OrgCap => "ask the provider's support to lift the cap, then resume",
-        StopKind::QuotaGone => {
-            "resume once the provider grants requests again; before a time it named, resume sends nothing"
-        }
-        StopKind::FailureLimit => {
-            "look at the failed rows first; resume counts anew, and `--max-failures` sets the limit"
-        }
-        StopKind::RolesUnknown => {
-            "see that the provider can be reached and the caller may read users, then resume"
-        }
-        StopKind::OutOfReach => {
-            "see that the network and the provider's address are in order, then resume"
-        }
-        StopKind::TokensExhausted => {
-            "wait ten minutes, then resume; look whether something else asks for tokens"
-        }
-        StopKind::PaymentRequired => {
-            "see this account's plan and invoices at the provider, then resume"
-        }
-        StopKind::NotFoundRun => {
-            "compare the rows that ended `not_found` with this account, its tenant and the age of the file; if all are right, resume goes on and counts anew"
-        }
-        StopKind::CanaryFailed => {
-            "look at that row first; resume sends the next rows as a canary again"
-        }
-        StopKind::UntilReached => "resume goes on where it stopped",
     }
 }
 
@@ -328,4 +248,45 @@ pub(super) fn describe(error: &(dyn Error + 'static)) -> String {
             text => format!("{text}: {more}"),
         }
     })
+}
+
+/// The place in the configuration that `error` points to; `None`: it points nowhere.
+fn place_in_configuration(error: &ConfigError) -> Option<String> {
+    let (name, line, text, marked) = *error.place.clone()?;
+    Some(draw(&name, &Excerpt { line, text, marked }, "here"))
+}
+
+/// The place in an input, or in a protect list, that `error` is about; `None`: it is about another
+/// thing, or the file cannot be shown.
+fn place_in_input(error: &(dyn Error + 'static)) -> Option<String> {
+    causes(error).find_map(|cause| {
+        let input = match cause.downcast_ref::<PlanError>() {
+            Some(PlanError::Protect {
+                path,
+                row: Some(row),
+                ..
+            }) => {
+                let rows = Excerpt::of_rows(path, &ReadOptions::default(), &[*row]);
+                let excerpt = rows.get(&row.position.row)?;
+                return Some(draw(&path.display().to_string(), excerpt, ""));
+            }
+            // It is transparent: its source is the cause's own.
+            Some(PlanError::Input(error)) => error,
+            Some(_) | None => cause.downcast_ref::<InputError>()?,
+        };
+        let (excerpt, label) = Excerpt::of_error(input)?;
+        Some(draw(&input.path.display().to_string(), &excerpt, &label))
+    })
+}
+
+/// `excerpt` of the file called `name`, as wide as the terminal has room for it.
+pub(super) fn draw(name: &str, excerpt: &Excerpt, label: &str) -> String {
+    let margin = excerpt.line.to_string().len() + " | ".len();
+    let columns = terminal::columns(&Term::stderr()).unwrap_or(EXCERPT_WIDTH_MAX + margin);
+    let width = columns.saturating_sub(margin);
+    excerpt.draw(
+        name,
+        label,
+        width.clamp(EXCERPT_WIDTH_MIN, EXCERPT_WIDTH_MAX),
+    )
 }

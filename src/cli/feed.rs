@@ -1,7 +1,5 @@
-//! The rows of a ledger for the lanes, read block by block when a lane asks for some.
-//!
-//! Each action of an account has a queue of its own, so that rows which wait for one endpoint's quota
-//! keep no others from theirs. A row that the caller's identity spares ends here.
+//! The rows of a ledger for the lanes, read block by block when a lane asks for some. Each action of an
+//! account has a queue of its own. A row that the caller's identity spares ends here.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -9,22 +7,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
-use roaring::RoaringTreemap;
 
 use super::recorder::Recorder;
 use crate::domain::{
     AccountName, Action, Entry, Outcome, OutcomeEntry, Said, Task, UserId, WallClock,
 };
-use crate::lane::SourceError;
-use crate::ledger::{GoodRows, LedgerError, LedgerState, PlanRows};
+use crate::lane::{SourceError, outcome_entry};
+use crate::ledger::{GoodRows, LedgerError, LedgerState, PlanRows, Queues};
 use crate::plan::CallerRule;
 use crate::run::{Durability, EventSink as _, RowSource};
 
 /// How many rows to be verified are handed over at once.
 const TO_VERIFY_MAX: usize = 256;
-
-/// The rows of an account by their actions.
-pub(super) type Queues = BTreeMap<Action, RoaringTreemap>;
 
 /// The next rows of a queue, and the ends of those that are not sent.
 type Block = (Vec<Task>, Vec<OutcomeEntry>);
@@ -56,7 +50,7 @@ pub(super) fn add_queues(
     queues: &Queues,
 ) -> Result<Vec<Option<Action>>, LedgerError> {
     let account = rule.account.clone();
-    let deleted = deleted_before(state, &account, queues)?;
+    let deleted = state.deleted_before(&account, queues)?;
     let before = Arc::new((rule, deleted));
     for (action, rows) in queues {
         let rows = PlanRows::open(state, account.clone(), *action, rows)?;
@@ -95,8 +89,9 @@ impl Feed {
                 let mut spared = Vec::new();
                 tasks.retain(|task| match rule.end(&task.id) {
                     None => true,
-                    Some(end) => {
-                        spared.push(spared_end(task, end));
+                    Some((outcome, code, reason)) => {
+                        let (said, now) = (Said::own(code, reason), WallClock::system().now());
+                        spared.push(outcome_entry(task, outcome, said, now));
                         false
                     }
                 });
@@ -137,59 +132,6 @@ impl fmt::Debug for Feed {
     }
 }
 
-/// Shows the rows of `queues` to `see`, read block by block.
-pub(super) fn each_task(
-    state: &LedgerState,
-    account: &AccountName,
-    queues: &Queues,
-    mut see: impl FnMut(Task),
-) -> Result<(), LedgerError> {
-    for (action, rows) in queues {
-        let mut rows = PlanRows::open(state, account.clone(), *action, rows)?;
-        // Bounded by the rows of the queue.
-        loop {
-            let tasks = rows.next_block(state)?;
-            if tasks.is_empty() {
-                break;
-            }
-            tasks.into_iter().for_each(&mut see);
-        }
-    }
-    Ok(())
-}
-
-/// The users with a row in `queues` behind one of another action for which this run has deleted them,
-/// softly at least. There are hardly ever any.
-fn deleted_before(
-    state: &LedgerState,
-    account: &AccountName,
-    queues: &Queues,
-) -> Result<HashMap<UserId, u64>, LedgerError> {
-    let planned = state.planned_rows().filter(|(name, ..)| *name == account);
-    let planned: Queues = planned
-        .map(|(_, action, rows)| (action, rows.clone()))
-        .collect();
-    let mut deleted = HashMap::new();
-    if planned.len() < 2 || state.sessions.is_empty() {
-        return Ok(deleted);
-    }
-    each_task(state, account, queues, |task| {
-        if task.again {
-            deleted.insert(task.id, u64::MAX);
-        }
-    })?;
-    if !deleted.is_empty() {
-        each_task(state, account, &planned, |task| {
-            if task.soft_deleted
-                && let Some(row) = deleted.get_mut(&task.id)
-            {
-                *row = task.position.row.min(*row);
-            }
-        })?;
-    }
-    Ok(deleted)
-}
-
 /// Counts the rows of `queues` that are of another organisation by what `rule` says.
 pub(super) fn count_foreign(
     state: &LedgerState,
@@ -198,46 +140,10 @@ pub(super) fn count_foreign(
 ) -> Result<u64, LedgerError> {
     let mut count = 0;
     if rule.id_prefix.is_some() && !rule.takes_foreign {
-        each_task(state, &rule.account, queues, |task| {
+        state.each_task(&rule.account, queues, |task| {
             let end = rule.end(&task.id);
             count += u64::from(end.is_some_and(|end| end.0 == Outcome::Invalid));
         })?;
     }
     Ok(count)
-}
-
-/// The number of a row about a user whom another of these accounts has as well, which turned out to be
-/// at one tenant: no order is kept between them.
-pub(super) fn shared_user(
-    state: &LedgerState,
-    accounts: &[(&AccountName, &Queues)],
-) -> Result<Option<u64>, LedgerError> {
-    let mut owners: HashMap<UserId, &AccountName> = HashMap::new();
-    let mut shared = None;
-    for (account, queues) in accounts {
-        each_task(state, account, queues, |task| {
-            if *owners.entry(task.id).or_insert(account) != *account {
-                shared.get_or_insert(task.position.row);
-            }
-        })?;
-    }
-    Ok(shared)
-}
-
-/// The end of a row that the caller's identity spares.
-fn spared_end(task: &Task, (outcome, code, reason): (Outcome, &str, String)) -> OutcomeEntry {
-    OutcomeEntry {
-        position: task.position,
-        account: Some(task.account.clone()),
-        action: Some(task.action),
-        id: Some(task.id.clone()),
-        reference: task.reference.clone(),
-        outcome,
-        said: Said::own(code, reason),
-        attempts: 0,
-        settled: false,
-        at: WallClock::system().now(),
-        elapsed_ms: 0,
-        request_id: None,
-    }
 }

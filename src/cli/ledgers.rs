@@ -1,38 +1,28 @@
 //! Ledgers as commands name, open and begin them.
 
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
 
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-use super::earlier::uptime;
+use super::CliError;
 use super::planning::{Planned, Planning};
 use super::setup::{self, Setup};
 use super::signals::take_away;
 use super::terminal::tell;
-use super::{CliError, ExitCode};
 use crate::config::AccountOutline;
-use crate::domain::{AccountHeader, RunHeader, RunId, Time, WallClock};
+use crate::domain::{RunHeader, RunId, Uptime, WallClock};
 use crate::ledger::{
-    Disk, LedgerDamage, LedgerError, LedgerHead, LedgerReader, LedgerState, LedgerWriter,
-    each_user, is_locked,
+    Disk, LEDGER_SUFFIX, LedgerDamage, LedgerError, LedgerHead, LedgerReader, LedgerState,
+    LedgerWriter, each_user, is_locked,
 };
+use crate::report::text;
 use crate::{provider, words};
-
-/// What ledgers' names end in.
-pub(super) const LEDGER_SUFFIX: &str = ".ledger.jsonl";
 
 /// The word that stands for the newest ledger.
 pub(super) const LATEST: &str = "latest";
 
-/// The most files of a folder looked at.
-const FILES_MAX: usize = 100_000;
-
-/// The ledger that `given` names here, as short as a person would type it: see [`resolve`]. Left out, it
-/// is the newest one, whose name is said first.
+/// The ledger that [`resolve`] finds here, in short. Left out, it is the newest, and its name is said.
 pub(super) fn named(given: Option<&Path>) -> Result<PathBuf, CliError> {
     let folder = setup::folder()?;
     let path = resolve(given.unwrap_or(Path::new(LATEST)), &folder)?;
@@ -40,7 +30,7 @@ pub(super) fn named(given: Option<&Path>) -> Result<PathBuf, CliError> {
         let given = given.unwrap_or(&path).display();
         let message = format!("`{given}` is a folder, not a ledger");
         let help = format!("name the file in it that ends in `{LEDGER_SUFFIX}`");
-        return Err(CliError::message(ExitCode::Refused, message, Some(&help)));
+        return Err(CliError::refuse(message, help));
     }
     let short = path.strip_prefix(&folder).unwrap_or(&path);
     if given.is_none() {
@@ -55,37 +45,12 @@ pub(super) fn resolve(given: &Path, folder: &Path) -> Result<PathBuf, CliError> 
     if given != Path::new(LATEST) {
         return Ok(folder.join(given));
     }
-    let message = match newest(folder) {
+    let message = match LedgerReader::newest_in(folder) {
         Ok(Some(path)) => return Ok(path),
         Ok(None) => format!("there is no `*{LEDGER_SUFFIX}` in `{}`", folder.display()),
         Err(error) => format!("cannot look for ledgers in `{}`: {error}", folder.display()),
     };
-    let help = Some("name the ledger itself");
-    Err(CliError::message(ExitCode::Refused, message, help))
-}
-
-/// The ledger whose run began last; of two, the one whose name sorts last.
-fn newest(folder: &Path) -> io::Result<Option<PathBuf>> {
-    let mut ledgers = Vec::new();
-    for entry in fs::read_dir(folder)?.take(FILES_MAX) {
-        let path = entry?.path();
-        if path.to_string_lossy().ends_with(LEDGER_SUFFIX) && path.is_file() {
-            // A damaged one is not passed over in silence.
-            let began = match LedgerReader::open(&path) {
-                Ok(reader) => Some(reader.header.started_at),
-                Err(_) => written_at(&path),
-            };
-            ledgers.push((began, path));
-        }
-    }
-    Ok(ledgers.into_iter().max().map(|(_, path)| path))
-}
-
-/// When the file at `path` was last written; `None`: there is no telling.
-pub(super) fn written_at(path: &Path) -> Option<Time> {
-    let written = fs::metadata(path).and_then(|about| about.modified()).ok()?;
-    let since = written.duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).ok().map(Time::from_millis)
+    Err(CliError::refuse(message, "name the ledger itself"))
 }
 
 /// Opens `ledger` to be gone on with, if its last line has the `head` that was noted. Its ids are held
@@ -159,12 +124,10 @@ pub(super) fn unfinished(ledger: &Path) -> CliError {
          was sent",
         ledger.display()
     );
-    let help = "remove the file, and run or plan the input again";
-    CliError::message(ExitCode::Refused, text, Some(help))
+    CliError::refuse(text, "remove the file, and run or plan the input again")
 }
 
-/// A ledger that this process began with a plan. Dropped, it is taken away; [`NewLedger::keep`] leaves
-/// it.
+/// A ledger that this process began with a plan. Dropped, it is taken away, unless it was kept.
 pub(super) struct NewLedger<'d> {
     disk: &'d dyn Disk,
     path: PathBuf,
@@ -173,22 +136,22 @@ pub(super) struct NewLedger<'d> {
 }
 
 impl<'d> NewLedger<'d> {
-    /// Begins the ledger at `path` with the plan of `planning`. If there is a file already, or the plan
-    /// cannot be made, no ledger is left.
+    /// Begins the ledger at `path` with the plan of `planning`. If that cannot be made, none is left.
     pub(super) fn begin(
         disk: &'d dyn Disk,
         path: &Path,
         planning: Planning,
     ) -> Result<(Self, LedgerWriter, Setup, Planned), CliError> {
         let setup = &planning.setup;
+        let accounts = setup.outline.accounts.iter();
         let header = RunHeader {
             run_id: RunId::new(Uuid::now_v7().to_string()),
             format: RunHeader::FORMAT,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             options: setup.options.clone(),
-            accounts: setup.outline.accounts.iter().map(header).collect(),
+            accounts: accounts.map(AccountOutline::header).collect(),
             started_at: WallClock::system().now(),
-            uptime: uptime(),
+            uptime: Uptime::read(),
         };
         // Nothing has been sent, whatever it is.
         let writer = LedgerWriter::create_on(disk, path, header).map_err(CliError::refused)?;
@@ -217,21 +180,13 @@ impl Drop for NewLedger<'_> {
     }
 }
 
-/// An account before it was asked who we are.
-fn header(account: &AccountOutline) -> AccountHeader {
-    AccountHeader {
-        name: account.name.clone(),
-        provider: account.kind(),
-        tenant: account.places().next().unwrap_or_default(),
-        caller: None,
-        role: None,
-        action: account.action,
-        concurrency: None,
-    }
+/// `ledger` as commands take it that ask a provider, with the `config` that was typed.
+pub(super) fn again(ledger: &Path, config: Option<&Path>) -> String {
+    text::again(ledger, config.map(Path::to_string_lossy).as_deref())
 }
 
-/// Said early, before anything is read; the creation itself is what makes sure.
-pub(super) fn refuse_existing(ledger: &Path) -> Result<(), CliError> {
+/// Said early; the creation itself is what makes sure. `config`: what `--config` names.
+pub(super) fn refuse_existing(ledger: &Path, config: Option<&Path>) -> Result<(), CliError> {
     if !ledger.exists() {
         return Ok(());
     }
@@ -245,22 +200,19 @@ pub(super) fn refuse_existing(ledger: &Path) -> Result<(), CliError> {
         Some(Err(LedgerError::Damaged { reason, .. })) => reason == LedgerDamage::NotAHeader,
         Some(Ok(_) | Err(_)) => false,
     };
-    let shown = ledger.display();
-    let name = words::shell_path(ledger);
-    let (text, help) = if is_none {
-        (
-            format!("`{shown}` exists already and is no ledger"),
-            "name another file with `--ledger PATH`".to_owned(),
-        )
-    } else {
-        (
-            format!(
-                "ledger `{shown}` exists already: a run of this input has been made, begun or planned"
-            ),
-            format!(
-                "`userpurge resume {name}` goes on with it, `userpurge retry {name}` tries failed rows again, `userpurge run {name}` carries out a plan that nobody agreed to yet, `--ledger PATH` begins another; if nothing was ever sent, the file may be removed"
-            ),
-        )
-    };
-    Err(CliError::message(ExitCode::Refused, text, Some(&help)))
+    let (shown, again) = (ledger.display(), again(ledger, config));
+    if is_none {
+        let text = format!("`{shown}` exists already and is no ledger");
+        return Err(CliError::refuse(
+            text,
+            "name another file with `--ledger PATH`",
+        ));
+    }
+    let text = format!(
+        "ledger `{shown}` exists already: a run of this input has been made, begun or planned"
+    );
+    let help = format!(
+        "`userpurge resume {again}` goes on with it, `userpurge retry {again}` tries failed rows again, `userpurge run {again}` carries out a plan that nobody agreed to yet, `--ledger PATH` begins another; if nothing was ever sent, the file may be removed"
+    );
+    Err(CliError::refuse(text, help))
 }

@@ -8,9 +8,10 @@ use console::Term;
 use super::args::{Cli, Command};
 use super::commands;
 use super::signals;
-use super::terminal::{self, folded};
+use super::terminal;
 use super::{CliError, ExitCode};
 use crate::ledger::Disk;
+use crate::words::folded;
 
 /// Runs the program, its ledgers on `disk`: parses the command line, does what it says, prints a failure
 /// if there is one.
@@ -20,8 +21,7 @@ pub fn main(disk: &dyn Disk) -> std::process::ExitCode {
         Err(error) => return (print_mistyped(&error) as u8).into(),
     };
     terminal::start_log(cli.diagnostics);
-    // One thread: a lane and its connections are one thing after another. The ledger's writer has a
-    // thread of its own.
+    // One thread: a lane does one thing after another, and the ledger's writer has a thread of its own.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
@@ -65,12 +65,10 @@ fn print_mistyped(error: &clap::Error) -> ExitCode {
     // A reader may have had enough of the help.
     let _ = match columns {
         Some(columns) => {
-            let text = error.render();
-            let text = if console::colors_enabled_stderr() {
-                text.ansi().to_string()
-            } else {
-                text.to_string()
-            };
+            let mut text = error.to_string();
+            if console::colors_enabled_stderr() {
+                text = error.render().ansi().to_string();
+            }
             write!(io::stderr(), "{}", folded(&text, columns))
         }
         None => error.print(),

@@ -1,14 +1,12 @@
 //! The composition root: arguments, diagnostics, exit codes, and a file for each command.
 //!
-//! This is the one module that sees all others. Only here do errors become text and exit codes,
-//! only here are standard streams and the environment touched, and only here does an async runtime
-//! begin. Data goes to standard output, everything else to standard error.
+//! Only here do errors become text and exit codes, and only here does an async runtime begin. Data goes to
+//! standard output, everything else to standard error.
 
 mod accounts;
 pub mod args;
 mod commands;
 mod connect;
-mod descriptors;
 mod earlier;
 mod error;
 mod feed;
@@ -19,13 +17,11 @@ mod outline_text;
 mod planning;
 mod question;
 mod recorder;
-mod sample;
 mod session;
 mod setup;
 mod signals;
 mod tenants;
 mod terminal;
-mod underline;
 mod work;
 
 use error::{CliError, ExitCode};

@@ -9,15 +9,15 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
-use super::accounts::{Connection, consequence};
+use super::accounts::Connection;
 use super::planning::{DoneAt, Planned, fields};
 use super::setup::{self, Setup};
 use super::terminal::{shown, width, wrapped};
-use super::underline;
 use crate::domain::{AccountName, Action, Time, UserId, WallClock};
 use crate::input::Field;
 use crate::lane::Until;
 use crate::plan::{Plan, PlanGroup, rows_within};
+use crate::provider::consequence;
 use crate::words::{clock, count, cut, duration, grouped};
 
 /// How many characters of an id are shown; two fit a line.
@@ -43,14 +43,10 @@ pub(super) fn text(setup: &Setup, planned: &Planned, connections: &[Connection])
             continue;
         };
         let (name, title) = (&connection.name, connection.kind.title());
-        let _ = write!(text, "{name}: {title} at {}", identity.tenant);
-        if let Some(name) = &identity.name {
-            let _ = write!(text, ", as {name}");
-        }
-        if let Some(role) = &identity.role {
-            let _ = write!(text, " ({role})");
-        }
-        text.push('\n');
+        let caller = identity.name.iter().map(|name| format!(", as {name}"));
+        let role = identity.role.iter().map(|role| format!(" ({role})"));
+        let more: String = caller.chain(role).collect();
+        let _ = writeln!(text, "{name}: {title} at {}{more}", identity.tenant);
         for lack in &identity.lacks {
             let _ = writeln!(text, "  warning: {lack}");
         }
@@ -87,13 +83,11 @@ fn head(setup: &Setup, planned: &Planned) -> Vec<String> {
     head.extend(remark(plan.trimmed, ["id has", "ids have"], [blanks; 2]));
     let prefix = "an export's prefix `zcrm_`, which was taken off";
     head.extend(remark(plan.unprefixed, ["id has", "ids have"], [prefix; 2]));
-    for done in done_at(planned) {
-        let tenant = done.tenant.as_deref();
+    for (ledger, account, tenant) in done_at(planned) {
+        let tenant = tenant.as_deref().unwrap_or("a tenant that is not known");
+        let ledger = ledger.display();
         head.push(format!(
-            "{}: done before at {}, as {} says",
-            done.account,
-            tenant.unwrap_or("a tenant that is not known"),
-            done.ledger.display()
+            "{account}: done before at {tenant}, as {ledger} says"
         ));
     }
     let begin = ["line begins with # and was", "lines begin with # and were"];
@@ -114,9 +108,8 @@ fn head(setup: &Setup, planned: &Planned) -> Vec<String> {
 
 /// Where rows that count as done were done.
 fn done_at(planned: &Planned) -> impl Iterator<Item = &DoneAt> {
-    let done = &planned.plan.done;
     let all = planned.done_at.iter();
-    all.filter(|it| done.contains(&it.account))
+    all.filter(|(_, account, _)| planned.plan.done.contains(account))
 }
 
 /// A remark about so many ids or lines, in the words for one and for many; `None`: it is about none.
@@ -151,14 +144,14 @@ pub(super) fn until(setup: &Setup, plan: Option<&Plan>, until: &Until, now: Time
         let rows = counted(actions);
         let all: u64 = rows.iter().map(|(_, rows)| rows).sum();
         let fit = rows_within(&rows, &account.limits.clone().shared(), left);
-        let _ = if fit == all {
-            writeln!(text, "  {name}: all {all} rows fit at the quota")
+        let fit = if fit == all {
+            format!("all {all} rows fit at the quota")
         } else {
-            writeln!(
-                text,
-                "  {name}: about {fit} of {all} rows fit at the quota; `userpurge resume` goes on with the rest"
+            format!(
+                "about {fit} of {all} rows fit at the quota; `userpurge resume` goes on with the rest"
             )
         };
+        let _ = writeln!(text, "  {name}: {fit}");
     }
     text
 }
@@ -180,8 +173,7 @@ pub(super) fn listed(noun: &str, all: u64, first: &[u64]) -> String {
     format!("{noun}{plural} {}{more}", first.join(", "))
 }
 
-/// What is about to be done where, a line for each account and action; the last thing to be read
-/// before the question.
+/// What is about to be done where, a line for each account and action; read last before the question.
 pub(super) fn orders(planned: &Planned, connections: &[Connection]) -> String {
     let mut orders = Vec::new();
     for connection in connections {
@@ -196,8 +188,7 @@ pub(super) fn orders(planned: &Planned, connections: &[Connection]) -> String {
     orders.join("\n")
 }
 
-/// The rows of each account and action with the ids between which they lie, what each action does,
-/// and when it all ends.
+/// The rows of each account and action with their first and last ids, what is done, and when it all ends.
 fn table(setup: &Setup, planned: &Planned, now: Time) -> String {
     let times = times(setup, &planned.plan);
     let mut consequences = Vec::new();
@@ -265,29 +256,22 @@ fn aligned(table: &[([String; 4], Option<String>)]) -> String {
 
 /// How long all of it takes, and when it ends if it begins `now`.
 fn takes(time: Option<&Duration>, now: Time) -> String {
-    match time {
-        Some(time) if !time.is_zero() => {
-            let ends = clock(now.after(*time), now, &TimeZone::system());
-            let takes = wait(*time);
-            let told =
-                format!("At the quota this takes {takes} and ends about {ends} if started now.");
-            wrapped(&told, 2)
-        }
-        Some(_) | None => "No quota makes this wait.".to_owned(),
-    }
+    let Some(time) = time.filter(|time| !time.is_zero()) else {
+        return "No quota makes this wait.".to_owned();
+    };
+    let ends = clock(now.after(*time), now, &TimeZone::system());
+    let takes = wait(*time);
+    let told = format!("At the quota this takes {takes} and ends about {ends} if started now.");
+    wrapped(&told, 2)
 }
 
-/// The first and the last id of a group.
+/// The first and the last id of a group, as the table has room for them: an external id may be long.
 fn between(group: &PlanGroup) -> String {
-    if group.rows == 1 {
-        return id(&group.first);
+    let id = |id: &UserId| cut(&shown(id.as_str()), ID_CHARS_MAX);
+    match group.rows {
+        1 => id(&group.first),
+        _ => format!("{} to {}", id(&group.first), id(&group.last)),
     }
-    format!("{} to {}", id(&group.first), id(&group.last))
-}
-
-/// An id as the table has room for it: an external id may be anything, and long.
-fn id(id: &UserId) -> String {
-    cut(&shown(id.as_str()), ID_CHARS_MAX)
 }
 
 /// Bad rows by reason, in the order of their first lines.
@@ -308,7 +292,7 @@ fn problems(text: &mut String, planned: &Planned) {
         if let Some(excerpt) = planned.examples.get(&reason.example.position.row) {
             let margin = EXAMPLE_INDENT.len() + excerpt.line.to_string().len() + " | ".len();
             let width = width().saturating_sub(margin);
-            for line in underline::drawn_within(&planned.name, excerpt, "", width).lines() {
+            for line in excerpt.draw(&planned.name, "", width).lines() {
                 let _ = writeln!(text, "{EXAMPLE_INDENT}{line}");
             }
         }
@@ -332,8 +316,9 @@ pub(super) fn json(setup: &Setup, planned: &Planned) -> Value {
         accounts.insert(name.to_string(), Value::Object(groups.collect()));
     }
     let time = times(setup, plan).into_values().max().unwrap_or_default();
-    let done_at = done_at(planned)
-        .map(|it| json!({"account": it.account, "tenant": it.tenant, "ledger": it.ledger}));
+    let done_at = done_at(planned).map(
+        |(ledger, account, tenant)| json!({"account": account, "tenant": tenant, "ledger": ledger}),
+    );
     json!({
         "input": planned.name,
         "rows": plan.rows,

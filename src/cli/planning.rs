@@ -6,17 +6,22 @@ use std::path::{Path, PathBuf};
 use futures::executor::block_on;
 use tempfile::TempPath;
 
+use super::CliError;
 use super::accounts::policies;
+use super::args::{PaceArgs, RowsArgs};
+use super::error::draw;
 use super::ledgers::{LATEST, resolve};
 use super::setup::Setup;
-use super::underline;
-use super::{CliError, ExitCode};
-use crate::domain::{AccountName, AgreedFile, Entry, Outcome, PlanEnd, PlannedInput, TaskKey};
+use crate::domain::{
+    AccountName, AgreedFile, Entry, Outcome, PlanEnd, PlannedInput, RunOptions, TaskKey,
+};
 use crate::input::{
     self, Columns, Excerpt, Format, InputSource, InputTable, ReadOptions, Resolved, fingerprint,
 };
 use crate::ledger::{Durability, Good, LedgerError, LedgerHandle, LedgerReader, LedgerState};
 use crate::plan::{Plan, Planner, ProtectList, RowDefaults, likely_id_column};
+use crate::report::named_config;
+use crate::report::text::again;
 use crate::words;
 
 /// What people call an input that is no file.
@@ -38,19 +43,12 @@ pub(super) struct Planning {
     /// Where the rows of `done_before` were done.
     done_at: Vec<DoneAt>,
     done_in: Vec<AgreedFile>,
-    /// Whether it is carried out at once. Then no line of the file is shown: what a run says may be
-    /// kept.
+    /// Whether it is carried out at once. Then no line of the file is shown: what a run says may be kept.
     is_run: bool,
 }
 
-/// Where an earlier ledger says that rows of an account were done.
-#[derive(Debug)]
-pub(super) struct DoneAt {
-    pub(super) ledger: PathBuf,
-    pub(super) account: AccountName,
-    /// `None`: the ledger does not say.
-    pub(super) tenant: Option<String>,
-}
+/// A ledger, an account of which it has rows that are done, and their tenant, if it says.
+pub(super) type DoneAt = (PathBuf, AccountName, Option<String>);
 
 /// A plan, and what is shown beside it.
 #[derive(Debug, Default)]
@@ -73,14 +71,22 @@ pub(super) struct Planned {
 const EXAMPLES_MAX: usize = 20;
 
 impl Planning {
-    /// Looks that everything is there that the options name.
-    pub(super) fn new(
+    /// What was typed, once everything is there that it names.
+    pub(super) fn typed(
         input: &Path,
-        read: ReadOptions,
-        mut setup: Setup,
+        rows: &RowsArgs,
+        pace: &PaceArgs,
+        config: Option<&Path>,
         is_run: bool,
     ) -> Result<Self, CliError> {
-        refuse_ledger(input)?;
+        rows.roles.warn_of_unknown();
+        let options = rows.run_options(pace)?;
+        let read = rows.read_options(&options);
+        let mut setup = Setup::new(config, options, None)?;
+        // A ledger is no input: its rows have been sent, or were not to be.
+        if input.is_file() && LedgerReader::open(input).is_ok() {
+            return Err(is_ledger(input, &setup.options));
+        }
         let mut done_before = HashSet::new();
         let (mut done_at, mut done_in) = (Vec::new(), Vec::new());
         for named in &mut setup.options.done_in {
@@ -94,11 +100,8 @@ impl Planning {
             };
             let Good { keys, tenants } = Good::of(&path).map_err(CliError::refused)?;
             done_before.extend(keys);
-            done_at.extend(tenants.into_iter().map(|(account, tenant)| DoneAt {
-                ledger: path.clone(),
-                account,
-                tenant,
-            }));
+            let tenants = tenants.into_iter();
+            done_at.extend(tenants.map(|(account, tenant)| (path.clone(), account, tenant)));
             // Tomorrow's `latest` is another.
             *named = path.to_string_lossy().into_owned();
             done_in.push(AgreedFile {
@@ -142,7 +145,7 @@ impl Planning {
             None => InputSource::open,
         };
         let mut source = open(&path, &self.read)?;
-        refuse_entries(&source)?;
+        refuse_entries(&source, &self.setup.options)?;
         let decider = self.planner()?;
         let plan = read_rows(&decider, &mut source, ledger)?;
         let resolved = source.resolved().clone();
@@ -180,7 +183,11 @@ impl Planning {
                 rows: planned.plan.rows,
                 outcomes: planned.plan.outcomes,
                 input: self.input(&resolved, digest),
-                protect: protect_of(&self.setup, decider.protect()),
+                protect: self.setup.options.protect.clone().map(|path| AgreedFile {
+                    path,
+                    sha256: decider.protect().sha256().to_owned(),
+                    ids: Some(decider.protect().count().unwrap_or(0) as u64),
+                }),
                 done_in: std::mem::take(&mut self.done_in),
             };
             let entry = Entry::Planned(Box::new(end));
@@ -227,10 +234,6 @@ impl Planning {
 
 impl Planned {
     /// The plan that the ledger of `state` holds.
-    ///
-    /// # Errors
-    ///
-    /// The ledger cannot be read.
     pub(super) fn of_ledger(state: &LedgerState) -> Result<Self, CliError> {
         let mut plan = Plan::default();
         let mut reader = LedgerReader::open(&state.path)?;
@@ -313,8 +316,10 @@ fn refuse_wrong_column(planned: &Planned, path: &Path) -> Result<(), CliError> {
     };
     let text = format!("`{}`: {hint}; nothing was sent", path.display());
     let help = format!("`--id-column {}`", words::shell_word(likely));
-    let place = underline::name_in_input(path, likely, "these look like ids");
-    Err(CliError::message(ExitCode::Refused, text, Some(&help)).at(place))
+    let place = Excerpt::of_name(path, likely);
+    let name = path.display().to_string();
+    let place = place.map(|it| draw(&name, &it, "these look like ids"));
+    Err(CliError::refuse(text, help).at(place))
 }
 
 /// The columns that rows are read by, by the names of their fields.
@@ -327,40 +332,24 @@ pub(super) fn fields(mapping: &Columns) -> [(&'static str, Option<&str>); 4] {
     ]
 }
 
-fn protect_of(setup: &Setup, list: &ProtectList) -> Option<AgreedFile> {
-    Some(AgreedFile {
-        path: setup.options.protect.clone()?,
-        sha256: list.sha256().to_owned(),
-        ids: Some(list.count().unwrap_or(0) as u64),
-    })
-}
-
-/// Refuses a ledger as an input: its rows have been sent, or were not to be.
-fn refuse_ledger(path: &Path) -> Result<(), CliError> {
-    if path.is_file() && LedgerReader::open(path).is_ok() {
-        return Err(is_ledger(path));
-    }
-    Ok(())
-}
-
 /// Refuses lines cut out of a ledger, or one that is compressed.
-fn refuse_entries(source: &InputSource) -> Result<(), CliError> {
+fn refuse_entries(source: &InputSource, options: &RunOptions) -> Result<(), CliError> {
     let resolved = source.resolved();
     let has = |key: &str| resolved.columns.iter().any(|column| column == key);
     if resolved.format == Format::Jsonl && has("kind") && has("chain") {
-        return Err(is_ledger(source.path()));
+        return Err(is_ledger(source.path(), options));
     }
     Ok(())
 }
 
-fn is_ledger(path: &Path) -> CliError {
+fn is_ledger(path: &Path, options: &RunOptions) -> CliError {
     let text = format!("`{}` is a ledger and no list of users", path.display());
-    let name = words::shell_path(path);
+    let again = again(path, named_config(options));
     let help = format!(
-        "`userpurge run {name}` carries out a plan that it holds, `userpurge resume {name}` goes on \
-         with its run, `userpurge retry {name}` tries failed rows again"
+        "`userpurge run {again}` carries out a plan that it holds, `userpurge resume {again}` goes on \
+         with its run, `userpurge retry {again}` tries failed rows again"
     );
-    CliError::message(ExitCode::Refused, text, Some(&help))
+    CliError::refuse(text, help)
 }
 
 /// `path` from the root; as it is if there is no telling.

@@ -12,12 +12,10 @@ use crate::run::{EventSink, Recorded, SinkFailed};
 /// Who is shown every entry as it is recorded.
 pub(super) type Watcher = Box<dyn FnMut(&Entry) + Send>;
 
-/// Takes every entry of a run. Before a ledger is attached (who we are is asked before the question,
-/// which may be declined) entries wait in memory.
+/// Takes every entry of a run. Before a ledger is attached entries wait in memory.
 pub(super) struct Recorder {
     ledger: OnceLock<LedgerHandle>,
-    /// Entries from before there was a ledger. A handful: identities and pauses. `None`: there never
-    /// will be a ledger, and what is recorded is of use to the watcher alone.
+    /// Entries from before there was a ledger, a handful; `None`: there never will be one.
     before: Mutex<Option<Vec<Entry>>>,
     watcher: Mutex<Option<Watcher>>,
 }
@@ -42,16 +40,11 @@ impl Recorder {
     }
 
     /// Attaches the ledger and writes what waited for it.
-    ///
-    /// # Errors
-    ///
-    /// When that cannot be written.
     pub(super) async fn attach(&self, ledger: LedgerHandle) -> Result<(), LedgerError> {
         let before = std::mem::take(&mut *locked(&self.before));
         for entry in before.into_iter().flatten() {
             ledger.append(entry, Durability::Queued).await?;
         }
-        // A second ledger is no use anybody makes of this.
         let _ = self.ledger.set(ledger);
         Ok(())
     }

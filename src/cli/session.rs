@@ -1,22 +1,18 @@
-//! A ledger at work: which of its rows, who is asked, and what is written down before any leaves.
-//!
-//! `run`, `resume` and `retry` hand in which rows. The way is one and straight: the providers are
-//! [asked](super::connect) who we are, a person agrees, the session begins, and
-//! [lanes](super::work) carry it out. Neither the input nor an option about it is needed.
+//! A ledger at work. `run`, `resume` and `retry` hand in which rows. The providers are
+//! [asked](super::connect) who we are, a person agrees, the session begins, and [lanes](super::work) carry
+//! it out.
 
 use std::collections::BTreeMap;
 use std::io;
 use std::num::NonZeroU64;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use roaring::RoaringTreemap;
 
 use super::accounts::Connection;
-use super::args::{ConsentArgs, PaceArgs};
+use super::args::WorkArgs;
 use super::commands::live;
-use super::earlier::uptime;
-use super::feed::{Queues, count_foreign};
+use super::feed::count_foreign;
 use super::ledgers::NewLedger;
 use super::outline_text;
 use super::planning::Planned;
@@ -27,10 +23,11 @@ use super::signals::StopSignals;
 use super::tenants::Tenants;
 use super::terminal::{can_ask, put_page, put_standing, tell};
 use super::{CliError, ExitCode};
-use crate::domain::{AccountName, AccountPlan, AgreedBy, Entry, LaneStop, SessionStart, WallClock};
+use crate::domain::{
+    AccountName, AccountPlan, AgreedBy, Entry, LaneStop, SessionStart, Uptime, WallClock,
+};
 use crate::lane::{FailureLimit, WorkSpec};
-use crate::ledger::{LedgerState, LedgerWriter};
-use crate::progress::Mode;
+use crate::ledger::{LedgerState, LedgerWriter, Queues};
 use crate::run::{Durability, EventSink as _};
 
 /// What is done with rows of a ledger.
@@ -49,17 +46,14 @@ pub(super) enum WorkKind<'a> {
 /// A ledger that is open for work, and everything that its work needs.
 pub(super) struct OpenRun<'a> {
     pub(super) kind: WorkKind<'a>,
-    pub(super) ledger: PathBuf,
     pub(super) writer: LedgerWriter,
     pub(super) state: LedgerState,
     /// The rows to send.
     pub(super) queues: BTreeMap<AccountName, Queues>,
     pub(super) setup: Setup,
-    pub(super) pace: PaceArgs,
-    pub(super) consent: ConsentArgs,
+    pub(super) args: WorkArgs,
     /// Whether standard input is the rows', so that nobody can be asked.
     pub(super) is_piped: bool,
-    pub(super) mode: Mode,
     /// Takes the ledger away again if nobody agrees.
     pub(super) new: Option<NewLedger<'a>>,
     pub(super) signals: StopSignals,
@@ -75,10 +69,10 @@ impl<'a> OpenRun<'a> {
     /// Work on those rows of the ledger's plan that are `wanted`, to be agreed to by typing.
     pub(super) fn new(
         kind: WorkKind<'a>,
-        (ledger, writer, state): (PathBuf, LedgerWriter, LedgerState),
+        (writer, state): (LedgerWriter, LedgerState),
         wanted: &RoaringTreemap,
         setup: Setup,
-        pace: PaceArgs,
+        args: WorkArgs,
     ) -> Self {
         let mut queues: BTreeMap<AccountName, Queues> = BTreeMap::new();
         for (account, action, rows) in state.planned_rows() {
@@ -90,15 +84,12 @@ impl<'a> OpenRun<'a> {
         }
         Self {
             kind,
-            ledger,
             writer,
             state,
             queues,
             setup,
-            pace,
-            consent: ConsentArgs::default(),
+            args,
             is_piped: false,
-            mode: Mode::Auto,
             new: None,
             signals: StopSignals::default(),
             recorder: Recorder::new(),
@@ -139,7 +130,7 @@ impl<'a> OpenRun<'a> {
     /// From here on signals are listened for, and what is recorded goes to the ledger.
     pub(super) async fn attach(&mut self) -> Result<(), CliError> {
         self.signals.listen()?;
-        self.tenants.note(&self.ledger);
+        self.tenants.note(&self.state.path);
         Ok(self.recorder.attach(self.writer.handle()).await?)
     }
 
@@ -186,7 +177,11 @@ impl<'a> OpenRun<'a> {
         tenants.sort_unstable();
         tenants.dedup();
         let can_ask = can_ask() && !self.is_piped;
-        if let Some(how) = self.consent.decide(count, self.pace.max_delete, can_ask)? {
+        if let Some(how) = self
+            .args
+            .consent
+            .decide(count, self.args.pace.max_delete, can_ask)?
+        {
             return Ok(how);
         }
         let (mut input, mut output) = (io::stdin().lock(), io::stderr());
@@ -204,7 +199,7 @@ impl<'a> OpenRun<'a> {
             doubt => format!(", {doubt} of them in doubt"),
         };
         let rows = self.state.counts().total();
-        let ledger = self.ledger.display();
+        let ledger = self.state.path.display();
         format!("{ledger}: {count} of {rows} rows to send{doubt}")
     }
 
@@ -234,7 +229,7 @@ impl<'a> OpenRun<'a> {
     fn specs(&self) -> Result<BTreeMap<AccountName, WorkSpec>, CliError> {
         let options = &self.setup.options;
         let now = WallClock::system().now();
-        let until = self.pace.until.map(|time| time.until(now));
+        let until = self.args.pace.until(now);
         if let Some(until) = &until {
             let plan = match &self.kind {
                 WorkKind::Run(planned) => Some(&planned.plan),
@@ -252,7 +247,7 @@ impl<'a> OpenRun<'a> {
             let counts = counts.get(name);
             counts.map_or(0, |it| it.deleted + it.already_gone)
         };
-        let is_typed = self.pace.canary.is_some();
+        let is_typed = self.args.pace.canary.is_some();
         let canary = |name: &AccountName| {
             let is_due = |canary: &NonZeroU64| is_typed || good(name) < canary.get();
             options.canary.filter(is_due)
@@ -295,18 +290,27 @@ impl<'a> OpenRun<'a> {
             WorkKind::Resume | WorkKind::Verify => ("resume", Vec::new(), self.count()),
         };
         let entry = Entry::Session(Box::new(SessionStart {
+            only,
+            ignores_pauses: self.args.pace.ignore_pauses,
+            ..self.start(command, rows, ahead.to_vec())
+        }));
+        Ok(self.recorder.record(entry, Durability::Queued).await?)
+    }
+
+    /// What the ledger keeps of how a `command` begins that sets out to do so many `rows`.
+    pub(super) fn start(&self, command: &str, rows: u64, ahead: Vec<AccountPlan>) -> SessionStart {
+        SessionStart {
             command: command.to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            only,
+            only: Vec::new(),
             rows,
             good_rows: None,
             sample: None,
             accounts: self.connections.iter().map(Connection::header).collect(),
-            ahead: ahead.to_vec(),
-            ignores_pauses: self.pace.ignore_pauses,
+            ahead,
+            ignores_pauses: false,
             at: WallClock::system().now(),
-            uptime: uptime(),
-        }));
-        Ok(self.recorder.record(entry, Durability::Synced).await?)
+            uptime: Uptime::read(),
+        }
     }
 }

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::CliError;
 use super::terminal::tell;
-use super::{CliError, ExitCode};
 use crate::config::{self, AccountOutline, Outline, process_variable};
 use crate::domain::{AccountName, Action, RunOptions};
 use crate::plan::time_at_limit;
@@ -27,11 +27,11 @@ impl Setup {
     ) -> Result<Self, CliError> {
         let file = match ledger {
             Some(ledger) => locate_again(ledger, &options, config)?,
-            None => locate(config)?,
+            None => config::locate(config, &folder()?, &process_variable)?,
         };
         options.config = file.as_ref().map(|path| path.display().to_string());
         options.config_named = config.is_some();
-        let outline = outline(file.as_deref())?;
+        let outline = config::load_outline(file.as_deref(), &process_variable)?;
         Ok(Self { outline, options })
     }
 
@@ -55,14 +55,8 @@ pub(super) fn folder() -> Result<PathBuf, CliError> {
     Ok(std::env::current_dir()?)
 }
 
-/// The file of the configuration; `config`: what `--config` names; `None`: it is the environment's.
-pub(super) fn locate(config: Option<&Path>) -> Result<Option<PathBuf>, CliError> {
-    Ok(config::locate(config, &folder()?, &process_variable)?)
-}
-
-/// Where the configuration of a ledger is, which `named` is and which keeps `kept`: where `--config` says,
-/// or in a documented place. Never where the file says that it was: a file from elsewhere would bring
-/// commands of its own.
+/// Where the configuration of the ledger `named` is: where `--config` says, or in a documented place. Never
+/// where the ledger says that it was: one from elsewhere would bring commands of its own.
 fn locate_again(
     named: &Path,
     kept: &RunOptions,
@@ -81,7 +75,7 @@ fn locate_again(
                 "look at it, then name it: `--config {}`",
                 words::shell_path(then)
             );
-            Err(CliError::message(ExitCode::Refused, text, Some(&help)))
+            Err(CliError::refuse(text, help))
         }
         Ok(file) if config.is_none() && file.as_deref() != Some(Path::new(then)) => {
             let now = file.as_ref().map_or_else(
@@ -95,9 +89,4 @@ fn locate_again(
         }
         located => Ok(located?),
     }
-}
-
-/// Everything but the secrets, of `file` or of the environment.
-pub(super) fn outline(file: Option<&Path>) -> Result<Outline, CliError> {
-    Ok(config::load_outline(file, &process_variable)?)
 }

@@ -1,7 +1,7 @@
 //! SIGINT and SIGTERM in two stages: the first stops admitting rows, the second stops waiting.
 //!
-//! A terminal that goes away (SIGHUP: a window is closed, a connection over ssh breaks) is the first
-//! stage too, and never the second: the system and the shell may both say so of one and the same.
+//! A terminal that goes away (SIGHUP) is the first stage too, and never the second: the system and the
+//! shell may both say so.
 
 use std::io;
 use std::path::PathBuf;
@@ -9,32 +9,11 @@ use std::sync::{Arc, OnceLock};
 
 use futures::FutureExt as _;
 use futures::future::select_all;
-use tokio::signal::unix::{self, SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 
 use super::ExitCode;
 use crate::run;
-
-/// A signal that ends a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Signal {
-    /// SIGINT: Ctrl-C.
-    Interrupt,
-    /// SIGTERM.
-    Terminate,
-    /// SIGHUP: the terminal is gone.
-    HangUp,
-}
-
-impl Signal {
-    /// The code of a run that this signal ended.
-    pub(super) const fn exit_code(self) -> ExitCode {
-        match self {
-            Self::Interrupt => ExitCode::Interrupted,
-            Self::Terminate | Self::HangUp => ExitCode::Terminated,
-        }
-    }
-}
 
 /// What signals have asked for so far. Cheap to clone; all clones are one.
 #[derive(Debug, Clone, Default)]
@@ -42,31 +21,29 @@ pub(super) struct StopSignals {
     /// The same as lanes know it. The first signal lets no more rows in: what is under way is finished
     /// and recorded. The second ends the waiting: what was sent and not answered is in doubt.
     pub(super) run: run::StopTokens,
-    first: Arc<OnceLock<Signal>>,
+    first: Arc<OnceLock<SignalKind>>,
 }
 
 impl StopSignals {
-    /// The first signal; `None`: none came.
-    pub(super) fn signal(&self) -> Option<Signal> {
-        self.first.get().copied()
+    /// The code that the first signal ends a run with; `None`: none came.
+    pub(super) fn code(&self) -> Option<ExitCode> {
+        self.first.get().copied().map(code)
     }
 
     /// Takes note of `signal`.
-    pub(super) fn note(&self, signal: Signal) {
+    fn note(&self, signal: SignalKind) {
         if self.first.set(signal).is_ok() {
             tracing::warn!(
                 "stopping: requests under way are being finished and recorded; once more stops now"
             );
             self.run.admitting.cancel();
-        } else if signal != Signal::HangUp {
+        } else if signal != SignalKind::hangup() {
             tracing::warn!("stopping now: what was sent and not answered is in doubt");
             self.run.waiting.cancel();
         }
     }
 
-    /// Listens for signals from here on, on a task of the current runtime. Before, and again after
-    /// the runtime has ended, a signal ends the process: at a question, say, where there is nothing
-    /// to finish.
+    /// Listens for signals from here on, on a task of the current runtime. Before, a signal ends the process.
     pub(super) fn listen(&self) -> io::Result<()> {
         let mut signals = signals()?;
         let noting = self.clone();
@@ -84,7 +61,7 @@ impl StopSignals {
 }
 
 /// Has a signal that ends the process take the file at `path` away first, until what is returned is
-/// dropped. On a thread of its own: whoever waits for an answer at a terminal takes no signal.
+/// dropped. A thread does it: whoever waits for an answer at a terminal takes no signal.
 pub(super) fn take_away(path: PathBuf) -> oneshot::Sender<()> {
     let (over, ended) = oneshot::channel::<()>();
     // What is listened with is open before this returns: no later count of descriptors misses it.
@@ -108,7 +85,7 @@ pub(super) fn take_away(path: PathBuf) -> oneshot::Sender<()> {
             });
             if let Some(signal) = signal {
                 let _ = std::fs::remove_file(&path);
-                end(signal);
+                end(code(signal));
             }
         };
         let thread = std::thread::Builder::new().name("signals".to_owned());
@@ -118,34 +95,39 @@ pub(super) fn take_away(path: PathBuf) -> oneshot::Sender<()> {
 }
 
 #[expect(clippy::exit, reason = "nothing is under way that has to end in order")]
-fn end(signal: Signal) {
-    std::process::exit(signal.exit_code() as i32);
+fn end(code: ExitCode) {
+    std::process::exit(code as i32);
+}
+
+/// The code of a run that `signal` ended.
+fn code(signal: SignalKind) -> ExitCode {
+    if signal == SignalKind::interrupt() {
+        ExitCode::Interrupted
+    } else {
+        ExitCode::Terminated
+    }
 }
 
 /// Lets a write beyond the limit on the size of files fail, which is told as a full disk is: by default a
 /// signal ends the process without a word.
 pub(super) fn outlive_file_limit() {
-    // Whoever listens has taken the default away for good, also when nobody does any more. A system that
-    // does not let us is one where the process may end so.
+    // Whoever listens has taken the default away for good.
     let _ = signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()));
 }
 
 /// Listens for every signal that ends a run.
-fn signals() -> io::Result<Vec<(Signal, unix::Signal)>> {
-    let mut kinds = vec![
-        (Signal::Interrupt, SignalKind::interrupt()),
-        (Signal::Terminate, SignalKind::terminate()),
-    ];
+fn signals() -> io::Result<Vec<(SignalKind, Signal)>> {
+    let mut kinds = vec![SignalKind::interrupt(), SignalKind::terminate()];
     // Else whoever started us wants us to outlive the terminal, or there is no telling.
     if hang_up_counts() {
-        kinds.push((Signal::HangUp, SignalKind::hangup()));
+        kinds.push(SignalKind::hangup());
     }
-    let listen = |(it, kind)| Ok((it, signal(kind)?));
+    let listen = |kind| Ok((kind, signal(kind)?));
     kinds.into_iter().map(listen).collect()
 }
 
 /// Waits for the next of `signals`.
-async fn next(signals: &mut [(Signal, unix::Signal)]) -> Option<Signal> {
+async fn next(signals: &mut [(SignalKind, Signal)]) -> Option<SignalKind> {
     let come = signals.iter_mut().map(|(it, signal)| {
         let come = async move { signal.recv().await.map(|()| *it) };
         come.boxed()
@@ -153,8 +135,7 @@ async fn next(signals: &mut [(Signal, unix::Signal)]) -> Option<Signal> {
     select_all(come).await.0
 }
 
-/// Whether SIGHUP is not ignored, as `nohup` has it: to listen for it would undo that. Where there is no
-/// asking, SIGHUP does what it always did.
+/// Whether SIGHUP is not ignored, as `nohup` has it: to listen for it would undo that.
 fn hang_up_counts() -> bool {
     // proc(5): a mask in hexadecimal, the lowest bit of which is signal 1.
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
@@ -162,29 +143,4 @@ fn hang_up_counts() -> bool {
     ignored
         .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
         .is_some_and(|mask| mask & 1 == 0)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Signal::{self, HangUp, Interrupt, Terminate};
-    use super::{ExitCode, StopSignals};
-
-    #[test]
-    fn the_first_signal_drains_and_gives_the_code_and_the_second_stops_the_waiting() {
-        for (first, second, code, stops) in [
-            (Interrupt, Terminate, ExitCode::Interrupted, true),
-            (Terminate, Interrupt, ExitCode::Terminated, true),
-            (HangUp, Interrupt, ExitCode::Terminated, true),
-            (Interrupt, HangUp, ExitCode::Interrupted, false),
-            (HangUp, HangUp, ExitCode::Terminated, false),
-        ] {
-            let stop = StopSignals::default();
-            stop.note(first);
-            assert!(stop.run.admitting.is_cancelled() && !stop.run.waiting.is_cancelled());
-            stop.note(second);
-            let stopped = stop.run.waiting.is_cancelled();
-            assert_eq!(stopped, stops, "{first:?}, {second:?}");
-            assert_eq!(stop.signal().map(Signal::exit_code), Some(code));
-        }
-    }
 }

@@ -1,9 +1,8 @@
 //! Which ledgers worked at each tenant, in the XDG state folder: one process works at a tenant at a
 //! time, and the next counts what the last ones sent.
 //!
-//! There is a small file for each tenant, locked while a process works there. It holds the paths of
-//! ledgers, no secret and no id. Losing it costs a quota that seems free, no more; so a folder that
-//! cannot be used is told, and the work goes on.
+//! Each tenant has a small file, locked while a process works there, with the paths of ledgers. A folder
+//! that cannot be used is told, and the work goes on: it costs a quota that seems free, no more.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -16,13 +15,12 @@ use serde::{Deserialize, Serialize};
 use super::accounts::Connection;
 use super::earlier::{is_at, read_if_whole, read_named};
 use super::files::{make_private_folder, xdg_folder};
-use super::ledgers::written_at;
 use super::planning::absolute;
 use super::setup::Setup;
 use super::terminal::tell;
 use super::{CliError, ExitCode};
 use crate::domain::{AccountName, ProviderKind, WallClock};
-use crate::ledger::LedgerState;
+use crate::ledger::{LedgerState, written_at};
 use crate::words;
 
 /// The most of a tenant's file that is read, in bytes.
@@ -34,8 +32,7 @@ const FILES_MAX: usize = 10_000;
 /// The most ledgers that are kept of a tenant, the newest first.
 const LEDGERS_MAX: usize = 32;
 
-/// How long ago a ledger may have been written to count: an hour longer than the longest span of a
-/// documented quota, Zoho's credits of 24 hours.
+/// How long ago a ledger may have been written to count: an hour more than the longest quota, Zoho's.
 const COUNTS_FOR: Duration = Duration::from_hours(25);
 
 /// How often a lock is tried, and how long between two tries: a process that is just ending is waited
@@ -65,9 +62,8 @@ pub(super) struct Tenants {
     held: BTreeMap<PathBuf, (File, Tenant)>,
 }
 
-/// Locks the tenants that those accounts are known to be at which `has_rows` picks, by their addresses
-/// or, where these do not tell, by their names. Reads the ledgers that tell what was sent there: those
-/// of `--done-in`, and those that worked there lately. `own`: a ledger that is gone on with.
+/// Locks the tenants that the accounts are known to be at which `has_rows` picks. Reads the ledgers that
+/// tell what was sent there, `own` apart: those of `--done-in`, and those that worked there lately.
 pub(super) fn enter(
     setup: &Setup,
     has_rows: impl Fn(&AccountName) -> bool,
@@ -86,9 +82,10 @@ pub(super) fn enter(
     let accounts = setup.outline.accounts.iter();
     for account in accounts.filter(|account| has_rows(&account.name)) {
         let is_here = |says: &Tenant| {
-            let of_name = |kind, name| is_at(account, &[&account.name], kind, &says.name, name);
-            says.provider
-                .is_some_and(|kind| says.accounts.iter().any(|name| of_name(kind, name)))
+            let mut names = says.accounts.iter();
+            says.provider.is_some_and(|kind| {
+                names.any(|name| is_at(account, &[&account.name], kind, &says.name, name))
+            })
         };
         for (path, _) in known.iter().filter(|(_, says)| is_here(says)) {
             tenants.hold(path.clone())?;
@@ -121,10 +118,7 @@ impl Tenants {
         let Some(folder) = self.folder.clone() else {
             return Ok(());
         };
-        for line in lines {
-            let Some(tenant) = line.tenant() else {
-                continue;
-            };
+        for (line, tenant) in lines.iter().filter_map(|it| Some((it, it.tenant()?))) {
             let path = folder.join(file_name(line.kind, tenant));
             self.hold(path.clone())?;
             if let Some((_, says)) = self.held.get_mut(&path) {
@@ -156,12 +150,9 @@ impl Tenants {
     fn known(&self) -> Vec<(PathBuf, Tenant)> {
         let entries = self.folder.as_ref().and_then(|it| fs::read_dir(it).ok());
         let entries = entries.into_iter().flatten().take(FILES_MAX);
-        let known = entries.filter_map(|entry| {
-            let path = entry.ok()?.path();
-            let says = read(&mut File::open(&path).ok()?);
-            Some((path, says))
-        });
-        known.collect()
+        let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+        let known = paths.filter_map(|path| Some((read(&mut File::open(&path).ok()?), path)));
+        known.map(|(says, path)| (path, says)).collect()
     }
 
     /// Locks the file at `path`, unless this process has it.
@@ -196,10 +187,9 @@ impl Tenants {
 
 /// Writes what the file says in the place of what it said. The file stays the same one: it is the lock.
 fn write(file: &mut File, says: &Tenant) -> io::Result<()> {
-    let json = serde_json::to_vec(says)?;
     file.rewind()?;
     file.set_len(0)?;
-    file.write_all(&json)?;
+    file.write_all(&serde_json::to_vec(says)?)?;
     file.sync_data()
 }
 
@@ -220,10 +210,9 @@ fn open(path: &Path) -> io::Result<File> {
 /// What a file says; nothing, if it is empty or was cut by a crash.
 fn read(file: &mut impl io::Read) -> Tenant {
     let mut text = String::new();
-    match file.take(FILE_BYTES_MAX).read_to_string(&mut text) {
-        Ok(_) => serde_json::from_str(&text).unwrap_or_default(),
-        Err(_) => Tenant::default(),
-    }
+    let read = file.take(FILE_BYTES_MAX).read_to_string(&mut text).ok();
+    read.and_then(|_| serde_json::from_str(&text).ok())
+        .unwrap_or_default()
 }
 
 /// Whether the ledger at `path` was written lately enough to count.
@@ -241,16 +230,17 @@ fn warn(path: &Path, error: &io::Error) {
 
 fn busy(says: &Tenant) -> CliError {
     let (text, help) = match says.ledgers.first() {
-        Some(ledger) => {
-            let (name, shown) = (&says.name, ledger.display());
-            let follow = words::shell_path(ledger);
-            (
-                format!(
-                    "another process works at tenant `{name}`, with ledger `{shown}`; nothing was sent"
-                ),
-                format!("wait until it is over: `userpurge status --follow {follow}`"),
-            )
-        }
+        Some(ledger) => (
+            format!(
+                "another process works at tenant `{}`, with ledger `{}`; nothing was sent",
+                says.name,
+                ledger.display()
+            ),
+            format!(
+                "wait until it is over: `userpurge status --follow {}`",
+                words::shell_path(ledger)
+            ),
+        ),
         None => (
             "another process begins to work at this tenant; nothing was sent".to_owned(),
             "wait until it is over".to_owned(),

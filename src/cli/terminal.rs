@@ -11,9 +11,8 @@ use std::fmt;
 use std::io::{self, IsTerminal as _, Write};
 use std::sync::{Mutex, PoisonError};
 
-use console::{Term, measure_text_width};
+use console::Term;
 use indicatif::MultiProgress;
-use textwrap::{Options, WordSeparator, WordSplitter, WrapAlgorithm, fill};
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::format::Writer;
@@ -25,18 +24,13 @@ use crate::domain::WallClock;
 pub(super) use crate::domain::shown;
 use crate::ledger::LedgerState;
 use crate::report::{self, Lock, Summary};
+use crate::words::{fold, folded};
 
 /// How wide a page is at most, and where nobody looks at a terminal, in characters.
 const WIDTH_MAX: usize = 80;
 
 /// A narrower terminal breaks lines itself.
 const WIDTH_MIN: usize = 40;
-
-/// How wide a label may be that a text stands beside, with the blanks behind it.
-const LABEL_MAX: usize = 24;
-
-/// Stands for a blank at which no line is broken.
-const UNBROKEN: &str = "\u{E000}";
 
 /// The bars that lines have to keep clear of; `None`: there are none.
 static BARS: Mutex<Option<MultiProgress>> = Mutex::new(None);
@@ -57,48 +51,6 @@ pub(super) fn width() -> usize {
 /// `indent` blanks.
 pub(super) fn wrapped(text: &str, indent: usize) -> String {
     fold(text, indent, width())
-}
-
-/// `line` in lines that fit. What stands between backticks stays whole.
-fn fold(line: &str, indent: usize, columns: usize) -> String {
-    let parts: Vec<&str> = line.split('`').collect();
-    let is_closed = |number: usize| number % 2 == 1 && number + 1 < parts.len();
-    let parts = parts.iter().enumerate().map(|(number, part)| {
-        if is_closed(number) {
-            part.replace(' ', UNBROKEN)
-        } else {
-            (*part).to_owned()
-        }
-    });
-    let indent = " ".repeat(indent);
-    let options = Options::new(columns)
-        .subsequent_indent(&indent)
-        .break_words(false)
-        .word_separator(WordSeparator::AsciiSpace)
-        .word_splitter(WordSplitter::NoHyphenation)
-        .wrap_algorithm(WrapAlgorithm::FirstFit);
-    fill(&parts.collect::<Vec<_>>().join("`"), options).replace(UNBROKEN, " ")
-}
-
-/// `text` for a terminal of so many `columns`: each line that is longer goes on below, deeper than
-/// itself and than what follows, or beside its label. A command stays whole, so that it is copied as
-/// it is typed.
-pub(super) fn folded(text: &str, columns: usize) -> String {
-    let blanks = |line: &str| line.len() - line.trim_start_matches(' ').len();
-    let lines: Vec<&str> = text.split('\n').collect();
-    let fitted = lines.iter().enumerate().map(|(number, line)| {
-        let is_command = line.contains("  userpurge ") || line.contains("Next: userpurge ");
-        if measure_text_width(line) <= columns || is_command {
-            return (*line).to_owned();
-        }
-        let next = lines.get(number + 1).map_or(0, |next| blanks(next));
-        let begins = blanks(line);
-        let gap = line[begins..].find("  ").map(|gap| begins + gap);
-        let beside = gap.map(|gap| gap + blanks(&line[gap..]));
-        let beside = beside.filter(|text| *text < line.len() && *text <= LABEL_MAX);
-        fold(line, beside.unwrap_or(begins.max(next) + 2), columns)
-    });
-    fitted.collect::<Vec<_>>().join("\n")
 }
 
 /// `text` as `stream` shows it: in lines that fit if that is a terminal, else as it is, for whoever
@@ -194,8 +146,7 @@ fn write_time(writer: &mut Writer<'_>) -> fmt::Result {
     write!(writer, "{}", WallClock::system().now())
 }
 
-/// Standard error, with the bars taken away for the time of a line, which is folded on a terminal if it
-/// is for people.
+/// Standard error, with the bars taken away for the time of a line, which is folded if people read it.
 struct BesideBars;
 
 impl Write for BesideBars {

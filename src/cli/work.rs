@@ -1,6 +1,4 @@
 //! A session at work: lanes take the rows that were agreed to, the end is recorded and told.
-//!
-//! What is sent, and how it was asked, is decided before, in [`session`](super::session).
 
 use std::collections::BTreeMap;
 use std::io::IsTerminal as _;
@@ -11,11 +9,9 @@ use tokio::task::JoinHandle;
 
 use super::accounts::limits_advice;
 use super::earlier::way_past_stop;
-use super::error::mend;
 use super::feed::{Feed, QueueSources, add_queues};
 use super::recorder::Recorder;
 use super::session::OpenRun;
-use super::signals::Signal;
 use super::terminal::{keep_clear_of, put_standing, tell};
 use super::{CliError, ExitCode};
 use crate::domain::{AccountName, AccountPlan, Counted, Entry, RunEnd, RunState, WallClock};
@@ -35,7 +31,7 @@ impl OpenRun<'_> {
         specs: BTreeMap<AccountName, WorkSpec>,
         ahead: Vec<AccountPlan>,
     ) -> Result<ExitCode, CliError> {
-        let shown = Shown::start(self.mode, ahead, &self.recorder);
+        let shown = Shown::start(self.args.progress, ahead, &self.recorder);
         let rows = self.state.counts().total();
         let mut sources = QueueSources::new();
         let state = match self.give_out(&mut sources, specs).await {
@@ -59,7 +55,7 @@ impl OpenRun<'_> {
         close(&ledger);
         let counts = ledger.counts();
         let all_good = counts.counted(Counted::Bad) == 0 && counts.pending == 0;
-        Ok(exit_code(state, all_good, self.signals.signal()))
+        Ok(exit_code(state, all_good, self.signals.code()))
     }
 
     /// Gives every account with rows its work. Those that are held have stopped.
@@ -139,11 +135,11 @@ async fn end(
 }
 
 /// How the program ends for how the session did. `all_good`: no row is left to be seen to.
-pub(super) fn exit_code(state: RunState, all_good: bool, signal: Option<Signal>) -> ExitCode {
+pub(super) fn exit_code(state: RunState, all_good: bool, signal: Option<ExitCode>) -> ExitCode {
     match (state, signal) {
         (RunState::Finished, _) if all_good => ExitCode::Success,
         (RunState::Finished, _) => ExitCode::SomeRowsBad,
-        (RunState::Interrupted, Some(signal)) => signal.exit_code(),
+        (RunState::Interrupted, Some(code)) => code,
         _ => ExitCode::Stopped,
     }
 }
@@ -155,7 +151,7 @@ fn close(ledger: &LedgerState) {
         tell(&format!(
             "{}; {}",
             report::text::stop_told(stop),
-            mend(stop.reason)
+            report::mend(stop.reason)
         ));
     }
     if let Some(words) = way_past_stop(ledger) {

@@ -11,9 +11,11 @@ use super::error::Mistake;
 use super::limits;
 use super::secret::SecretSource;
 use super::table::KeyTable;
-use crate::domain::{AccountLimits, AccountName, Action, ProviderKind};
+use crate::domain::{
+    AccountHeader, AccountLimits, AccountName, AccountPolicy, Action, ProviderKind,
+};
 use crate::provider::{
-    ProviderSettings, SuncoSettings, ZOHO_DATA_CENTERS, ZendeskCredentials, ZendeskSettings,
+    self, ProviderSettings, SuncoSettings, ZOHO_DATA_CENTERS, ZendeskCredentials, ZendeskSettings,
     ZohoSettings, base_url,
 };
 
@@ -119,6 +121,33 @@ impl<S> AccountSettings<S> {
 }
 
 impl AccountSettings<SecretSource> {
+    /// How its rows are judged.
+    pub fn policy(&self) -> AccountPolicy {
+        let kind = self.kind();
+        AccountPolicy {
+            name: self.name.clone(),
+            provider: kind,
+            tenant: self.tenant(),
+            action: self.action,
+            check_id: provider::check_id(kind),
+            blanks_count: provider::blanks_count(kind),
+            ids_alike: provider::ids_alike(kind),
+        }
+    }
+
+    /// What a ledger keeps of it before it was asked who we are.
+    pub fn header(&self) -> AccountHeader {
+        AccountHeader {
+            name: self.name.clone(),
+            provider: self.kind(),
+            tenant: self.places().next().unwrap_or_default(),
+            caller: None,
+            role: None,
+            action: self.action,
+            concurrency: None,
+        }
+    }
+
     /// The account called `name` that `table` describes.
     pub(super) fn check(
         name: AccountName,

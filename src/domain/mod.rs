@@ -45,6 +45,7 @@ mod policy;
 mod quota;
 mod shown;
 mod task;
+mod time_of_day;
 mod user_state;
 
 pub use action::{Action, ProviderKind, Step};
@@ -65,4 +66,5 @@ pub use policy::{AccountPolicy, IdProblem, looks_rounded};
 pub use quota::{AccountLimits, Many, Quota};
 pub use shown::shown;
 pub use task::{LeftOpen, Position, Record, Task, TaskKey};
+pub use time_of_day::TimeOfDay;
 pub use user_state::{Finding, Findings, UserState, Verified};

@@ -14,8 +14,9 @@ use std::path::Path;
 
 use memchr::memrchr2;
 use serde::de::IgnoredAny;
+use unicode_width::UnicodeWidthStr as _;
 
-use crate::domain::Position;
+use crate::domain::{Position, shown};
 
 use super::error::{InputError, Underlined};
 use super::ids::only_id;
@@ -34,6 +35,9 @@ const NAME_LINES_MAX: usize = 1_000;
 
 /// How much of a JSON array is parsed to see where it is broken, in bytes.
 const PARSED_BYTES_MAX: u64 = 8 * 1024 * 1024;
+
+/// So much is drawn before the offending text at least, if there is so much.
+const BEFORE_MIN: usize = 30;
 
 /// A line of a file, with a part of it marked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,6 +131,25 @@ impl Excerpt {
         })
     }
 
+    /// The line in so many columns and the number before them, with what is marked underlined by
+    /// characters and a `label` behind it. `name`: what people call the file.
+    pub fn draw(&self, name: &str, label: &str, width: usize) -> String {
+        let number = self.line.to_string();
+        let margin = " ".repeat(number.len());
+        let (before, mark, after) = piece(&self.text, &self.marked, width);
+        let blank = " ".repeat(before.width());
+        // What is missing, or cannot be seen, is marked where it would stand.
+        let carets = "^".repeat(mark.width().max(1));
+        let line = format!("{number} | {before}{mark}{after}");
+        let marks = format!("{margin} | {blank}{carets} {label}");
+        format!(
+            "{margin}--> {name}:{number}:{}\n{}\n{}\n",
+            self.marked.start + 1,
+            line.trim_end(),
+            marks.trim_end()
+        )
+    }
+
     /// `line` of which the bytes at `marked` are marked.
     fn of_bytes(number: u64, line: &[u8], marked: Range<usize>) -> Excerpt {
         let text = String::from_utf8_lossy(line).into_owned();
@@ -140,6 +163,44 @@ impl Excerpt {
             text,
         }
     }
+}
+
+/// What is shown of `line`: a piece before the characters `marked`, these, and a piece behind them.
+fn piece(line: &str, marked: &Range<usize>, width: usize) -> (String, String, String) {
+    // A tab is as wide as the terminal likes, and the mark would stand beside its text. What acts on
+    // a terminal is written out here, where it can still be counted.
+    let told = |c: char| shown(c.to_string().replace('\t', " ").as_str()).into_owned();
+    // A line may be as long as a file: it is looked at, and not kept, character by character.
+    let byte = |place: usize| {
+        line.char_indices()
+            .nth(place)
+            .map_or(line.len(), |(at, _)| at)
+    };
+    let (start, end) = (byte(marked.start), byte(marked.end));
+    let upto: usize = line[..end].chars().map(|c| told(c).width()).sum();
+    let before_max = if upto > width {
+        BEFORE_MIN.min(width / 2)
+    } else {
+        width
+    };
+    let mut used = 0;
+    let mut fitting = |chars: &mut dyn Iterator<Item = char>, most: usize| {
+        let mut cells = Vec::new();
+        for cell in chars.map(told) {
+            used += cell.width();
+            if used > most {
+                used = most;
+                break;
+            }
+            cells.push(cell);
+        }
+        cells
+    };
+    let mut before = fitting(&mut line[..start].chars().rev(), before_max);
+    before.reverse();
+    let mark = fitting(&mut line[start..end].chars(), width);
+    let after = fitting(&mut line[end..].chars(), width);
+    (before.concat(), mark.concat(), after.concat())
 }
 
 /// Goes on to the line called `number`; `false`: there is none, or `lines` is behind it.

@@ -68,6 +68,7 @@ use crate::transport::TransportError;
 pub use self::breaker::FailureLimit;
 pub use self::questions::Inquiry;
 pub use self::requests::{Meaning, RequestError, RequestId};
+pub use self::rows::outcome_entry;
 pub use self::tokens::KeptToken;
 
 /// An error of whatever gives rows.

@@ -151,7 +151,7 @@ impl Row {
 }
 
 /// The outcome of `task` as far as the task itself tells: nothing sent.
-pub(super) fn outcome_entry(task: &Task, outcome: Outcome, said: Said, at: Time) -> OutcomeEntry {
+pub fn outcome_entry(task: &Task, outcome: Outcome, said: Said, at: Time) -> OutcomeEntry {
     OutcomeEntry {
         position: task.position,
         account: Some(task.account.clone()),

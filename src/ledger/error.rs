@@ -7,6 +7,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use super::chain::LedgerHead;
+use crate::words;
 
 /// A ledger cannot be read, or not be written any further. Cheap to clone: all who wait are told.
 #[derive(Debug, Clone, Error)]
@@ -221,6 +222,34 @@ impl LedgerError {
             path,
             source: Arc::new(source),
         }
+    }
+
+    /// What is safe to do when the ledger failed in the middle of a run; `None`: the error itself says.
+    pub fn help(&self) -> Option<String> {
+        let (path, how) = match self {
+            Self::Failed { path, .. } => {
+                let resume = words::shell_path(path);
+                let help = format!("make space or mend the disk, then `userpurge resume {resume}`");
+                return Some(help);
+            }
+            Self::Lost { path, how } => (path, how),
+            _ => return None,
+        };
+        let (name, shown) = (words::shell_path(path), path.display());
+        let resume = format!("`userpurge resume {name}` goes on");
+        let again = "users who are deleted already are asked for again, and end `already_gone` or `not_found`";
+        Some(match how {
+            LedgerLoss::Removed => format!(
+                "put back a copy of the ledger, and {resume}; without one, run the input anew: {again}"
+            ),
+            LedgerLoss::Moved => format!("move the ledger back to `{shown}`, and {resume}"),
+            LedgerLoss::Replaced => {
+                format!("move the ledger back to `{shown}`, or put back a copy of it, and {resume}")
+            }
+            LedgerLoss::Resized { .. } => format!(
+                "look with `userpurge audit {name}`; if what is left is whole, or once a copy is put back, {resume}: {again}"
+            ),
+        })
     }
 
     /// The ledger it is about.

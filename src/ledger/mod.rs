@@ -59,8 +59,7 @@ mod fold;
 mod outcomes;
 mod planned;
 mod reader;
-#[cfg(test)]
-pub(crate) mod samples;
+mod sample;
 mod scribe;
 mod select;
 mod sent;
@@ -73,11 +72,57 @@ pub use self::disk::{Disk, DiskFile, RealDisk, is_locked};
 pub use self::error::{LedgerDamage, LedgerError, LedgerLoss};
 pub use self::file::LedgerFile;
 pub use self::outcomes::Outcomes;
-pub use self::planned::PlanRows;
-pub use self::reader::{LedgerReader, Link, TornTail};
+pub use self::planned::{PlanRows, Queues};
+pub use self::reader::{LEDGER_SUFFIX, LedgerReader, Link, TornTail, written_at};
+pub use self::sample::draw_sample;
 pub use self::scribe::QUEUE_MAX;
 pub use self::select::{Good, GoodRows, Only, each_user, each_verified};
 pub use self::sent::{SENT_MAX, SentRequest};
 pub use self::state::{LedgerFollower, LedgerState, VerificationState};
 pub use self::writer::{LedgerHandle, LedgerWriter};
 pub use crate::domain::Durability;
+
+/// Entries for unit tests, from the fields that a test is about; all others are filled up.
+#[cfg(test)]
+pub(crate) mod samples {
+    use serde_json::{Value, json};
+
+    use crate::domain::{Entry, RunHeader, Time};
+
+    /// A time `seconds` after 2026-11-22T09:30:00Z.
+    pub(crate) fn at(seconds: i64) -> Time {
+        Time::from_millis(1_795_339_800_000 + seconds * 1_000)
+    }
+
+    /// The header of a run at `acme`.
+    pub(crate) fn header() -> RunHeader {
+        let header = json!({
+            "run_id": "019abcde-0000-7000-8000-000000000001", "format": RunHeader::FORMAT, "version": "0.1.0",
+            "options": {}, "started_at": at(0),
+            "accounts": [{"name": "acme", "provider": "zendesk", "tenant": "acme.example", "caller": "4711"}],
+        });
+        serde_json::from_value(header).unwrap()
+    }
+
+    /// An entry of `kind`, made so many `seconds` after the run began.
+    pub(crate) fn entry(kind: &str, seconds: i64, fields: Value) -> Entry {
+        let row = fields["row"].as_u64().unwrap_or(0);
+        let mut all = json!({
+            "kind": kind, "at": at(seconds), "line": row + 1, "account": "acme", "action": "purge",
+            "id": format!("90{row}"), "ref": "GDPR-7", "outcome": "deleted", "attempts": 1, "elapsed_ms": 230,
+            "command": "resume", "version": "0.1.0", "rows": 3, "accounts": header().accounts,
+        });
+        let Value::Object(fields) = fields else {
+            panic!("no object");
+        };
+        all.as_object_mut().unwrap().extend(fields);
+        serde_json::from_value(all).unwrap()
+    }
+
+    /// A pause of the whole account, or of a step's limit.
+    pub(crate) fn pause(step: Option<&str>, seconds: i64, until: i64) -> Entry {
+        let reason = "429 with Retry-After: 93";
+        let fields = json!({"step": step, "until": at(until), "reason": reason});
+        entry("pause", seconds, fields)
+    }
+}

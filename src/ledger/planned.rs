@@ -1,6 +1,6 @@
 //! The rows that a ledger's plan holds: their numbers in memory, the rest of them on disk.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::ops::RangeInclusive;
@@ -13,7 +13,10 @@ use super::disk::open_to_read;
 use super::error::LedgerError;
 use super::reader::{Link, decode};
 use super::state::LedgerState;
-use crate::domain::{AccountName, Action, Entry, PlannedRow, PlannedRows, Task};
+use crate::domain::{AccountName, Action, Entry, PlannedRow, PlannedRows, Task, UserId};
+
+/// Rows of an account by their actions.
+pub type Queues = BTreeMap<Action, RoaringTreemap>;
 
 /// Lines with rows of the plan, and from which to which row each goes.
 type Blocks = Vec<(Link, RangeInclusive<u64>)>;
@@ -70,6 +73,79 @@ impl PlanIndex {
     pub(super) fn queues(&self) -> impl Iterator<Item = (&AccountName, Action, &RoaringTreemap)> {
         let queues = self.rows.iter();
         queues.map(|((account, action), rows)| (account, *action, rows))
+    }
+}
+
+impl LedgerState {
+    /// Shows the rows of `queues` to `see`, read block by block.
+    pub fn each_task(
+        &self,
+        account: &AccountName,
+        queues: &Queues,
+        mut see: impl FnMut(Task),
+    ) -> Result<(), LedgerError> {
+        for (action, rows) in queues {
+            let mut rows = PlanRows::open(self, account.clone(), *action, rows)?;
+            // Bounded by the rows of the queue.
+            loop {
+                let tasks = rows.next_block(self)?;
+                if tasks.is_empty() {
+                    break;
+                }
+                tasks.into_iter().for_each(&mut see);
+            }
+        }
+        Ok(())
+    }
+
+    /// The users with a row in `queues` behind one of another action for which this run has deleted them,
+    /// softly at least. There are hardly ever any.
+    pub fn deleted_before(
+        &self,
+        account: &AccountName,
+        queues: &Queues,
+    ) -> Result<HashMap<UserId, u64>, LedgerError> {
+        let planned = self.planned_rows().filter(|(name, ..)| *name == account);
+        let planned: Queues = planned
+            .map(|(_, action, rows)| (action, rows.clone()))
+            .collect();
+        let mut deleted = HashMap::new();
+        if planned.len() < 2 || self.sessions.is_empty() {
+            return Ok(deleted);
+        }
+        self.each_task(account, queues, |task| {
+            if task.again {
+                deleted.insert(task.id, u64::MAX);
+            }
+        })?;
+        if !deleted.is_empty() {
+            self.each_task(account, &planned, |task| {
+                if task.soft_deleted
+                    && let Some(row) = deleted.get_mut(&task.id)
+                {
+                    *row = task.position.row.min(*row);
+                }
+            })?;
+        }
+        Ok(deleted)
+    }
+
+    /// The number of a row about a user whom another of these accounts has as well, which turned out to
+    /// be at one tenant: no order is kept between them.
+    pub fn shared_user(
+        &self,
+        accounts: &[(&AccountName, &Queues)],
+    ) -> Result<Option<u64>, LedgerError> {
+        let mut owners: HashMap<UserId, &AccountName> = HashMap::new();
+        let mut shared = None;
+        for (account, queues) in accounts {
+            self.each_task(account, queues, |task| {
+                if *owners.entry(task.id).or_insert(account) != *account {
+                    shared.get_or_insert(task.position.row);
+                }
+            })?;
+        }
+        Ok(shared)
     }
 }
 

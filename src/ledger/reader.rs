@@ -3,18 +3,25 @@
 //! It takes no lock: a ledger that is being written can be read, and what is not there yet is a torn
 //! tail or nothing.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::mem;
 use std::path::{Path, PathBuf};
 use std::thread::{self, Builder};
+use std::time::UNIX_EPOCH;
 
 use serde_json::Value;
 
 use super::chain::{self, LINE_BYTES_MAX, LedgerHead};
 use super::disk::open_to_read;
 use super::error::{LedgerDamage, LedgerError};
-use crate::domain::{Entry, RunHeader};
+use crate::domain::{Entry, RunHeader, Time};
+
+/// What ledgers' names end in.
+pub const LEDGER_SUFFIX: &str = ".ledger.jsonl";
+
+/// The most files of a folder looked at.
+const FILES_MAX: usize = 100_000;
 
 /// How much is read from the file at once, in bytes.
 const READ_BYTES: usize = 256 * 1024;
@@ -44,6 +51,13 @@ pub struct Link {
     pub head: LedgerHead,
 }
 
+/// When the file at `path` was last written; `None`: there is no telling.
+pub fn written_at(path: &Path) -> Option<Time> {
+    let written = fs::metadata(path).and_then(|about| about.modified()).ok()?;
+    let since = written.duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).ok().map(Time::from_millis)
+}
+
 /// What a line was found to be, unless it is damaged.
 type Checked = Result<(Entry, LedgerHead), LedgerDamage>;
 
@@ -71,6 +85,23 @@ pub struct LedgerReader<R = File> {
 }
 
 impl LedgerReader {
+    /// The ledger in `folder` whose run began last; of two, the one whose name sorts last.
+    pub fn newest_in(folder: &Path) -> io::Result<Option<PathBuf>> {
+        let mut ledgers = Vec::new();
+        for entry in fs::read_dir(folder)?.take(FILES_MAX) {
+            let path = entry?.path();
+            if path.to_string_lossy().ends_with(LEDGER_SUFFIX) && path.is_file() {
+                // A damaged one is not passed over in silence.
+                let began = match Self::open(&path) {
+                    Ok(reader) => Some(reader.header.started_at),
+                    Err(_) => written_at(&path),
+                };
+                ledgers.push((began, path));
+            }
+        }
+        Ok(ledgers.into_iter().max().map(|(_, path)| path))
+    }
+
     /// Opens the ledger at `path` and reads its header.
     pub fn open(path: &Path) -> Result<Self, LedgerError> {
         let file = open_to_read(path).map_err(|source| LedgerError::io("open", path, source))?;

@@ -1,7 +1,7 @@
 //! What is picked out of a ledger: the rows that `retry --only` asks for, those that `--done-in` passes
 //! over, those that `verify` asks about and what it saw, and the users that are named.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::convert::Infallible;
 use std::path::Path;
 use std::str::FromStr;
@@ -73,6 +73,20 @@ impl LedgerState {
             rows |= &self.standing;
         }
         Ok(rows)
+    }
+
+    /// Every code that the ledger has of a row, its attempts included.
+    pub fn codes(&self) -> Result<BTreeSet<String>, LedgerError> {
+        let mut codes = BTreeSet::new();
+        self.read_again(|_, entry| {
+            codes.extend(match entry {
+                Entry::Outcome(entry) => entry.said.code.clone(),
+                Entry::Attempt(entry) => entry.said.code.clone(),
+                Entry::Unsent(block) => Some(block.code.clone()),
+                _ => None,
+            });
+        })?;
+        Ok(codes)
     }
 
     fn rows_with_code(&self, codes: &[&str]) -> Result<RoaringTreemap, LedgerError> {

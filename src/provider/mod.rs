@@ -24,11 +24,13 @@
 //! provider itself with its settings, requests and the rule for user ids, `answers` what an answer to a
 //! deletion means and who the caller is, `lookups` how a user stands. Where a provider has it, `bulk`
 //! is one request for many users, `limits` what its headers say, `token` how tokens are had.
+//! `advice` is what people are told of them.
 //! What they share lies beside them: `address` (URLs that stay what they are), `auth` (headers and
 //! tokens), `body` (what kind of thing came back), `detail` (what may be kept of it), `digits` (ids that
 //! are numbers), `rate_hint` (headers), `verdict` (also of a status that no JSON is needed for).
 
 mod address;
+mod advice;
 mod auth;
 mod body;
 mod build;
@@ -43,6 +45,7 @@ mod zendesk;
 mod zoho;
 
 pub use address::{base_url, is_loopback};
+pub use advice::{consequence, key_owner, rights, token_warning};
 pub use build::{
     BuildError, ProviderSettings, SuncoSettings, ZendeskCredentials, ZendeskSettings, ZohoSettings,
     blanks_count, build, check_id, defaults, ids_alike,
@@ -55,3 +58,16 @@ pub use detail::Detail;
 pub use http::{Reply, Request};
 pub use verdict::{RowEnd, Scope, Transient, Verdict};
 pub use zoho::ZOHO_DATA_CENTERS;
+
+/// The roles whose users are known to be protected, as `--include-role` calls them. The set is open: whoever
+/// is no end user at Zendesk is protected, whatever the answer calls their role.
+pub const KNOWN_ROLES: [&str; 8] = [
+    "agent",
+    "light-agent",
+    "admin",
+    "administrator",
+    "support-user",
+    "system-user",
+    "digital-employee",
+    "primary-contact",
+];

@@ -1,6 +1,6 @@
-//! What somebody can do about rows that ended otherwise than well.
+//! What somebody can do about rows that ended otherwise than well, and about accounts that stopped.
 
-use crate::domain::{Outcome, OutcomeEntry};
+use crate::domain::{Outcome, OutcomeEntry, StopKind};
 
 /// What to do about rows that ended as `outcome`, with `code`: in words, and as a command if there is one
 /// that goes on from there. `ledger`: as a shell takes it; `again`: the same, with the configuration
@@ -63,5 +63,44 @@ pub(super) fn about(
         (Outcome::Deleted | Outcome::AlreadyGone | Outcome::DoneBefore | Outcome::Duplicate, _) => {
             ("Nothing.", None)
         }
+    }
+}
+
+/// What a person can do about a stop.
+pub const fn mend(reason: StopKind) -> &'static str {
+    match reason {
+        StopKind::CredentialsRejected => "check this account's credentials in the configuration",
+        StopKind::NotPermitted => {
+            "give the caller the right to delete users, or use another caller"
+        }
+        StopKind::WrongTenant => {
+            "check this account's address and identifiers in the configuration"
+        }
+        StopKind::OrgCap => "ask the provider's support to lift the cap, then resume",
+        StopKind::QuotaGone => {
+            "resume once the provider grants requests again; before a time it named, resume sends nothing"
+        }
+        StopKind::FailureLimit => {
+            "look at the failed rows first; resume counts anew, and `--max-failures` sets the limit"
+        }
+        StopKind::RolesUnknown => {
+            "see that the provider can be reached and the caller may read users, then resume"
+        }
+        StopKind::OutOfReach => {
+            "see that the network and the provider's address are in order, then resume"
+        }
+        StopKind::TokensExhausted => {
+            "wait ten minutes, then resume; look whether something else asks for tokens"
+        }
+        StopKind::PaymentRequired => {
+            "see this account's plan and invoices at the provider, then resume"
+        }
+        StopKind::NotFoundRun => {
+            "compare the rows that ended `not_found` with this account, its tenant and the age of the file; if all are right, resume goes on and counts anew"
+        }
+        StopKind::CanaryFailed => {
+            "look at that row first; resume sends the next rows as a canary again"
+        }
+        StopKind::UntilReached => "resume goes on where it stopped",
     }
 }

@@ -75,6 +75,37 @@ impl<'a> End<'a> {
             line: entry.position.line,
         }
     }
+
+    /// The row on `line` has no outcome yet.
+    pub const fn pending(line: u64, is_in_doubt: bool, is_soft_deleted: bool) -> Self {
+        let (code, message) = match (is_in_doubt, is_soft_deleted) {
+            (false, false) => (None, None),
+            (false, true) => (
+                Some("soft_deleted"),
+                Some(
+                    "soft-deleted so far; the permanent deletion is still to come: `userpurge resume`",
+                ),
+            ),
+            (true, false) => (
+                Some("in_doubt"),
+                Some(
+                    "a request left and its answer is not recorded; `userpurge resume` settles it",
+                ),
+            ),
+            (true, true) => (
+                Some("in_doubt"),
+                Some(
+                    "soft-deleted so far; the permanent deletion left and its answer is not recorded: `userpurge resume` settles it",
+                ),
+            ),
+        };
+        Self {
+            outcome: "pending",
+            code,
+            message,
+            line,
+        }
+    }
 }
 
 /// One file.

@@ -22,6 +22,7 @@ pub mod text;
 mod timeline;
 mod verification;
 
+pub use advice::mend;
 pub use document::{InputTold, LedgerTold, Report};
 pub use pauses::Pause;
 pub use places::Places;

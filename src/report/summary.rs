@@ -1,7 +1,7 @@
 //! The numbers of a run, in the shape that scripts rely on.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Serialize, Serializer};
 
@@ -9,7 +9,7 @@ use super::verification::VerificationSummary;
 use crate::domain::{
     AccountName, Counts, LaneStop, Outcome, ProviderKind, RunId, RunOptions, RunState, Time,
 };
-use crate::ledger::{LedgerHead, LedgerState};
+use crate::ledger::{LedgerError, LedgerHead, LedgerState, is_locked};
 
 /// Where a run stands. Serialised it is `status --json`, field by field in this order; what is
 /// marked as left out is for [`text`](super::text) alone.
@@ -102,6 +102,14 @@ pub enum Lock {
     Held,
     /// None does.
     Free,
+}
+
+impl Lock {
+    /// That of `ledger`.
+    pub fn of(ledger: &Path) -> Result<Self, LedgerError> {
+        let is_held = is_locked(ledger)?;
+        Ok(if is_held { Self::Held } else { Self::Free })
+    }
 }
 
 impl Summary {

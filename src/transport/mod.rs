@@ -8,6 +8,7 @@
 //! carry what they cannot read, and never for loopback. Certificates are held against the system's
 //! authorities, or those in `SSL_CERT_FILE`.
 
+mod descriptors;
 mod reqwest;
 
 use std::fmt;
@@ -19,6 +20,7 @@ use thiserror::Error;
 use crate::domain::named;
 use crate::provider::{Reply, Request};
 
+pub use self::descriptors::fit_descriptors;
 pub use self::reqwest::{ReqwestTransport, put_date};
 
 /// The most of a body that is read, decompressed: 4 MiB. A hundred Zendesk users are some 200 kB.

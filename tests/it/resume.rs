@@ -94,6 +94,43 @@ fn rows_that_ended_well_are_never_tried_again() {
 }
 
 #[test]
+fn a_word_of_only_that_picks_nothing_is_refused_and_a_role_that_nobody_has_is_warned_of() {
+    let world = World::of_users(3);
+    world.seed(json!({"zendesk": [{"id": "2", "open_tickets": 1}]}));
+    world.call(&RUN).code(1);
+    let code = world.outcomes(LEDGER)[&2]["code"].clone();
+    let code = code.as_str().unwrap();
+    let before = world.sandbox().log(None).len();
+    for (only, meant) in [
+        ("bogus", None),
+        ("refusd", Some("refused")),
+        ("standin", Some("standing")),
+        (&code[1..], Some(code)),
+    ] {
+        let retry = ["retry", LEDGER, "--only", "failed", "--only", only, "--yes"];
+        let told = format!("`--only {only}` is no outcome");
+        let done = world.call(&retry).code(2).says(&told);
+        let meant = meant.map(|meant| format!("did you mean `{meant}`?"));
+        assert_eq!(
+            done.err.contains("did you mean"),
+            meant.is_some(),
+            "{done:?}"
+        );
+        done.says(&meant.unwrap_or_default());
+    }
+    assert_eq!(world.sandbox().log(None).len(), before);
+
+    let role = ["--include-role", "agnt", "--include-role", "Admin"];
+    for command in [&["retry", LEDGER, "--yes"][..], &["plan", "users.csv"]] {
+        let done = world
+            .call(&[command, &role].concat())
+            .says("warning: `--include-role agnt` names no role")
+            .says("did you mean `agent`?");
+        assert!(!done.err.contains("`--include-role Admin`"), "{done:?}");
+    }
+}
+
+#[test]
 fn another_tenant_is_refused() {
     let world = World::of_users(3);
     world.settings(json!({"faults": "error500=100%,seed=1"}));

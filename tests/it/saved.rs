@@ -257,3 +257,23 @@ fn a_plan_that_was_killed_while_it_was_made_is_named_and_refused() {
     world.call(&["run", SAVED, "--yes"]).code(0);
     assert_eq!(asked(&world).len(), 600);
 }
+
+#[test]
+fn the_commands_for_a_ledger_that_is_there_name_the_configuration_that_was_typed() {
+    let world = saved(3, &[]);
+    std::fs::rename(world.path("userpurge.toml"), world.path("my own.toml")).unwrap();
+    let config = ["--config", "my own.toml"];
+    let again = format!("{SAVED} --config 'my own.toml'");
+    let there = [&PLAN[..], &["-o", SAVED], &config].concat();
+    for command in ["run", "resume", "retry"] {
+        let told = format!("`userpurge {command} {again}`");
+        world.call(&there).code(2).says(&told);
+    }
+    let as_input = [&["run", SAVED, "--account", "acme"][..], &config].concat();
+    world.call(&as_input).code(2).says("`--account`");
+    let run = [&["run", SAVED, "--yes"][..], &config].concat();
+    world.call(&run).code(0);
+    let told = format!("`userpurge resume {again}`");
+    world.call(&run).code(2).says(&told);
+    world.call(&there).code(2).says(&told);
+}

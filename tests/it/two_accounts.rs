@@ -1,6 +1,8 @@
 //! Two accounts at one tenant: a user belongs to one of them, so that no two requests about a user are
 //! ever under way at once.
 
+use serde_json::json;
+
 use crate::support::World;
 use crate::support::usual::LEDGER;
 
@@ -61,4 +63,31 @@ fn different_users_go_side_by_side() {
     );
     world.call(&["run", "users.csv", "--yes"]).code(0);
     assert_eq!(world.status(LEDGER)["outcomes"]["deleted"], 200);
+}
+
+#[test]
+fn both_are_held_while_their_tenant_asks_for_a_long_wait() {
+    let world = twins();
+    world.write(
+        "users.csv",
+        "id,account,action\n1,acme,delete\n2,twin,delete\n",
+    );
+    for user in ["1", "2"] {
+        let fault = json!({"user": user, "fault": "long-wait", "times": 1});
+        let fault = serde_json::from_value(fault).unwrap();
+        let planned = world
+            .sandbox()
+            .with(|sandbox, now| sandbox.plan("", fault, now));
+        planned.unwrap();
+    }
+    world
+        .call(&["run", "users.csv", "--yes", "--concurrency", "1"])
+        .code(3);
+    let before = world.sandbox().log(None).len();
+    world
+        .call(&["resume", LEDGER])
+        .code(3)
+        .says("acme: the provider takes no more requests")
+        .says("twin: the provider takes no more requests");
+    assert_eq!(world.sandbox().log(None).len(), before, "nobody was asked");
 }

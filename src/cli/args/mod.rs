@@ -1,9 +1,7 @@
 //! What can be typed: every command, every option, and the types their values are parsed into.
 //!
-//! These types hold exactly what was typed, each value judged by itself only; paths are as given
-//! and `None` means that an option was not given. What several options mean together, and with the
-//! configuration and the ledger, is the commands' matter. Help, completions and man pages come
-//! from these definitions.
+//! These types hold exactly what was typed, each value judged by itself only. Help, completions and man
+//! pages come from them, and the longer texts from `help.txt`.
 
 mod command;
 mod looking;
@@ -15,4 +13,4 @@ pub use looking::{
     AuditArgs, CheckArgs, ReportArgs, ReportFormat, SandboxArgs, StatusArgs, VerifyArgs,
 };
 pub(super) use options::columns_of;
-pub use options::{ConsentArgs, DiagnosticsArgs, LogFormat, PaceArgs};
+pub use options::{ConsentArgs, DiagnosticsArgs, LogFormat, PaceArgs, RowsArgs, WorkArgs};

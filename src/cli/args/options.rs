@@ -6,14 +6,16 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::values::{
-    TimeOfDay, formats, parse_action, parse_concurrency, parse_delimiter, parse_rows,
-    parse_some_rows,
+    formats, modes, parse_action, parse_concurrency, parse_delimiter, parse_rows, parse_some_rows,
 };
 use crate::cli::CliError;
 use crate::cli::setup::folder;
-use crate::domain::{Action, RunOptions};
-use crate::input::{Columns, Format, ReadOptions};
-use crate::lane::FailureLimit;
+use crate::cli::terminal::tell;
+use crate::domain::{Action, RunOptions, Time, TimeOfDay};
+use crate::input::{Columns, Format, ReadOptions, closest, did_you_mean};
+use crate::lane::{FailureLimit, Until};
+use crate::progress::Mode;
+use crate::provider::KNOWN_ROLES;
 
 /// The most tries for one request that can be asked for.
 const ATTEMPTS_MAX: i64 = 100;
@@ -129,18 +131,28 @@ pub struct ConsentArgs {
     pub confirm: Option<u64>,
 }
 
+/// How rows are carried out.
+#[derive(Debug, Clone, Default, Args)]
+pub struct WorkArgs {
+    /// How fast, and when to give up.
+    #[command(flatten)]
+    pub pace: PaceArgs,
+    /// The question.
+    #[command(flatten)]
+    pub consent: ConsentArgs,
+    /// Progress on standard error: bars on a terminal, else a plain line now and then
+    #[arg(long, value_name = "HOW", default_value = "auto", value_parser = modes())]
+    #[arg(help_heading = "Output")]
+    pub progress: Mode,
+}
+
 /// Diagnostics, which every command has.
 #[derive(Debug, Clone, Copy, Default, Args)]
 #[command(next_help_heading = "Diagnostics (on standard error)")]
 pub struct DiagnosticsArgs {
     /// How diagnostics are written
-    #[arg(
-        long,
-        global = true,
-        value_enum,
-        value_name = "FORMAT",
-        default_value_t
-    )]
+    #[arg(long, global = true, value_name = "FORMAT")]
+    #[arg(value_enum, default_value_t)]
     pub log_format: LogFormat,
 
     /// Say more; -vv and -vvv say more still
@@ -163,6 +175,19 @@ pub enum LogFormat {
 }
 
 impl RoleArgs {
+    /// Warns of roles that nobody is known to have: mistyped, they would let nobody through in silence.
+    pub(in crate::cli) fn warn_of_unknown(&self) {
+        for role in &self.include_role {
+            let is_known = KNOWN_ROLES.iter().any(|it| it.eq_ignore_ascii_case(role));
+            if !is_known {
+                let meant = did_you_mean(closest(role, KNOWN_ROLES));
+                tell(&format!(
+                    "warning: `--include-role {role}` names no role that is known to be protected{meant}"
+                ));
+            }
+        }
+    }
+
     /// Adds what was typed to what a ledger keeps.
     pub(in crate::cli) fn lay_over(&self, options: &mut RunOptions) {
         for role in &self.include_role {
@@ -175,6 +200,14 @@ impl RoleArgs {
 }
 
 impl PaceArgs {
+    /// When lanes begin no more rows.
+    pub(in crate::cli) fn until(&self, now: Time) -> Option<Until> {
+        self.until.map(|time| Until {
+            at: time.next(now),
+            typed: time.to_string(),
+        })
+    }
+
     /// Lays what was typed over what a ledger keeps.
     pub(in crate::cli) fn lay_over(&self, options: &mut RunOptions) {
         let max_failures = self.max_failures.map(|limit| limit.to_string());

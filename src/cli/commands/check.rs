@@ -8,35 +8,27 @@ use serde_json::{Value, json};
 use crate::cli::accounts::{Connection, open_connections};
 use crate::cli::args::CheckArgs;
 use crate::cli::earlier::Before;
-use crate::cli::error::{describe, mend};
+use crate::cli::error::describe;
 use crate::cli::recorder::Recorder;
-use crate::cli::setup;
+use crate::cli::setup::Setup;
 use crate::cli::terminal::{put, put_page};
 use crate::cli::{CliError, ExitCode};
-use crate::domain::{ProviderKind, RunOptions};
+use crate::domain::{RunOptions, UserId};
 use crate::lane::RequestError;
-use crate::provider::{Identity, ProviderSettings, RateHint, RateHints, ZendeskCredentials};
+use crate::provider::{Identity, RateHint, RateHints, key_owner, rights, token_warning};
+use crate::report::mend;
 use crate::run::StopTokens;
-
-/// The day from which Zendesk takes no API token, see
-/// <https://developer.zendesk.com/documentation/api-basics/authentication/oauth-migration/>.
-const API_TOKENS_END: &str = "2027-04-30";
-
-/// The OAuth way, for who signs in with an API token.
-const OAUTH_WAY: &str = "make an OAuth client with the grant `client_credentials` in Admin Center > \
-    Apps and integrations > APIs > OAuth clients, and write `client_id` and `client_secret` instead \
-    of `email` and `api_token`";
 
 /// What an account said of itself; and what to say where it does not tell whom nobody should delete.
 type Told = Result<(Identity, RateHints, Option<&'static str>), RequestError>;
 
 /// Tries the credentials of every account.
 pub(in crate::cli) async fn execute(args: &CheckArgs) -> Result<ExitCode, CliError> {
-    let file = setup::locate(args.config.as_deref())?;
-    let outline = setup::outline(file.as_deref())?;
-    let (options, before) = (RunOptions::default(), Before::default());
+    let setup = Setup::new(args.config.as_deref(), RunOptions::default(), None)?;
+    let Setup { outline, options } = &setup;
+    let before = Before::default();
     let recorder = (&Recorder::without_ledger(), &StopTokens::default());
-    let lines = open_connections(&outline, &options, |_| true, before, recorder)?;
+    let lines = open_connections(outline, options, |_| true, before, recorder)?;
     let mut exit = ExitCode::Success;
     let mut text = String::new();
     let mut accounts = serde_json::Map::new();
@@ -76,60 +68,20 @@ async fn ask(line: &Connection) -> Told {
     Ok((identity, seen, untold))
 }
 
-/// What is to be seen to in time.
-fn token_warning<S>(settings: &ProviderSettings<S>) -> Option<String> {
-    let ProviderSettings::Zendesk(settings) = settings else {
-        return None;
-    };
-    let is_token = matches!(settings.credentials, ZendeskCredentials::ApiToken { .. });
-    let text = format!("Zendesk takes no API tokens from {API_TOKENS_END} on; {OAUTH_WAY}");
-    is_token.then_some(text)
-}
-
-/// Whose key it is; `None`: the provider has no such keys.
-fn key_owner<S>(settings: &ProviderSettings<S>) -> Option<&'static str> {
-    match settings {
-        ProviderSettings::Sunco(settings) if settings.key_id.starts_with("app_") => {
-            Some("key of this app")
-        }
-        ProviderSettings::Sunco(_) => Some("key of the whole account"),
-        ProviderSettings::Zendesk(_) | ProviderSettings::Zoho(_) => None,
-    }
-}
-
-/// What the caller may do, as far as the provider tells before a deletion is tried.
-fn rights(kind: ProviderKind, identity: &Identity) -> &'static str {
-    match kind {
-        _ if !identity.lacks.is_empty() => "not enough",
-        ProviderKind::Zendesk if identity.role.as_deref() == Some("admin") => {
-            "an admin may delete users, also for good; an OAuth token needs the scopes users:read and users:write as well"
-        }
-        ProviderKind::Zendesk => {
-            "a custom role, which does not say; it needs to manage end users, and for the permanent deletion as well"
-        }
-        ProviderKind::Sunco => "a key that is taken may delete users of its app",
-        ProviderKind::Zoho => {
-            "not told beforehand; needed are the scopes ZohoCRM.users.DELETE and ZohoCRM.users.READ, and a profile that may manage users"
-        }
-    }
-}
-
 fn say(text: &mut String, line: &Connection, key: Option<&str>, told: &Told) {
     let _ = write!(text, "{}: {}", line.name, line.kind.title());
     match told {
         Ok((identity, seen, _)) => {
-            let _ = write!(text, " at {}", identity.tenant);
-            if let Some(name) = &identity.name {
-                let _ = write!(text, ", as {name}");
+            let said = [
+                (" at ", Some(identity.tenant.as_str())),
+                (", as ", identity.name.as_deref()),
+                (", user ", identity.caller.as_ref().map(UserId::as_str)),
+                (", role ", identity.role.as_deref().or(key)),
+            ];
+            for (what, value) in said {
+                let _ = value.map(|value| write!(text, "{what}{value}"));
             }
-            if let Some(caller) = &identity.caller {
-                let _ = write!(text, ", user {caller}");
-            }
-            if let Some(role) = identity.role.as_deref().or(key) {
-                let _ = write!(text, ", role {role}");
-            }
-            text.push('\n');
-            let _ = writeln!(text, "  rights: {}", rights(line.kind, identity));
+            let _ = writeln!(text, "\n  rights: {}", rights(line.kind, identity));
             for lack in &identity.lacks {
                 let _ = writeln!(text, "  missing: {lack}");
             }

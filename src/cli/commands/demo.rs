@@ -1,18 +1,17 @@
 //! `demo`: a sample file purged against a sandbox of its own, end to end, on this machine only.
 
-use std::io::Write as _;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use clap::Parser as _;
 
 use super::sandbox;
 use crate::cli::args::{Cli, Command, RunArgs};
-use crate::cli::files::{make_private_folder, write_whole};
+use crate::cli::files::{make_private_folder, write_text};
 use crate::cli::terminal::{put, tell};
 use crate::cli::{CliError, ExitCode};
 use crate::domain::Outcome;
-use crate::ledger::Disk;
-use crate::ledger::LedgerState;
+use crate::ledger::{Disk, LedgerState};
 use crate::sandbox::{DEMO_CSV, Latency, Running, Sandbox, SandboxOptions, Settings};
 
 /// The sandbox's quotas are this much quicker than the real ones: ten minutes pass in six seconds.
@@ -34,8 +33,9 @@ pub(in crate::cli) async fn execute(disk: &dyn Disk) -> Result<ExitCode, CliErro
     let folder = folder()?;
     let accounts = sandbox::DEMO_ACCOUNTS.map(|(name, kind)| (name.to_owned(), kind));
     let config = sandbox::config(&running.base_url(), &accounts, SCALE);
-    write(&folder.join("userpurge.toml"), &config)?;
-    write(&folder.join("demo.csv"), DEMO_CSV)?;
+    for (name, text) in [("userpurge.toml", config.as_str()), ("demo.csv", DEMO_CSV)] {
+        write_text(&folder.join(name), false, text, CliError::from)?;
+    }
     tell(&format!(
         "A sandbox of the three providers runs at {}, its quotas {SCALE} times quicker than theirs.\n\
          Nothing leaves this machine. The file, its configuration and its ledger are in {}\n",
@@ -64,24 +64,13 @@ fn folder() -> Result<PathBuf, CliError> {
     Ok(folder)
 }
 
-fn write(path: &Path, text: &str) -> Result<(), CliError> {
-    write_whole(path, false, CliError::from, |file| {
-        Ok(file.as_file().write_all(text.as_bytes())?)
-    })
-}
-
 /// The command line of the demo's run, as a person would have typed it.
 fn run_args(folder: &Path) -> Result<Box<RunArgs>, CliError> {
     let (input, config) = (folder.join("demo.csv"), folder.join("userpurge.toml"));
-    let words = [
-        "userpurge".as_ref(),
-        "run".as_ref(),
-        input.as_os_str(),
-        "--yes".as_ref(),
-    ];
+    let words = ["userpurge", "run", "--yes", "--config"].map(OsStr::new);
     let words = words
         .into_iter()
-        .chain(["--config".as_ref(), config.as_os_str()]);
+        .chain([config.as_os_str(), input.as_os_str()]);
     match Cli::try_parse_from(words).map(|cli| cli.command) {
         Ok(Command::Run(args)) => Ok(args),
         Ok(_) => Err(CliError::bug("the demo is no run")),
@@ -89,8 +78,7 @@ fn run_args(folder: &Path) -> Result<Box<RunArgs>, CliError> {
     }
 }
 
-/// Holds the ledger against the sandbox's own books: every user that the ledger calls gone is gone
-/// there, and nobody else has been touched.
+/// Holds the ledger against the sandbox's own books: as many users were touched as the ledger says.
 fn judge(running: &Running, ledger: &Path) -> Result<String, CliError> {
     let state = LedgerState::read(ledger)?;
     let counts = state.counts();

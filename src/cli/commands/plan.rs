@@ -18,14 +18,12 @@ pub(in crate::cli) async fn execute(
     args: &PlanArgs,
     disk: &dyn Disk,
 ) -> Result<ExitCode, CliError> {
-    let options = args.rows.run_options(&args.pace)?;
-    let read = args.rows.read_options(&options);
-    let setup = Setup::new(args.config.as_deref(), options, None)?;
-    let planning = || Planning::new(&args.input, read, setup, false);
+    let (pace, config) = (&args.work.pace, args.config.as_deref());
+    let planning = || Planning::typed(&args.input, &args.rows, pace, config, false);
     let (setup, planned) = match &args.output {
         None => planning()?.plan(None)?,
         Some(output) => {
-            refuse_existing(output)?;
+            refuse_existing(output, config)?;
             let begun = NewLedger::begin(disk, output, planning()?)?;
             let (new, writer, setup, planned) = begun;
             writer.finish().await.map_err(CliError::refused)?;
@@ -46,15 +44,10 @@ fn show(args: &PlanArgs, setup: &Setup, planned: &Planned) -> Result<(), CliErro
         put(&outline_text::json(setup, planned).to_string())?;
     } else {
         put_page(&outline_text::text(setup, planned, &[]))?;
-        if let Some(time) = args.pace.until {
-            let now = WallClock::system().now();
-            let until = time.until(now);
-            put_page(&outline_text::until(
-                setup,
-                Some(&planned.plan),
-                &until,
-                now,
-            ))?;
+        let now = WallClock::system().now();
+        if let Some(until) = args.work.pace.until(now) {
+            let plan = Some(&planned.plan);
+            put_page(&outline_text::until(setup, plan, &until, now))?;
         }
         if let Some(canary) = setup.options.canary {
             put_page(&outline_text::canary(canary))?;
@@ -62,7 +55,7 @@ fn show(args: &PlanArgs, setup: &Setup, planned: &Planned) -> Result<(), CliErro
         put_page(&next(args, planned))?;
     }
     let rows = planned.plan.to_delete();
-    if args.pace.max_delete.is_some_and(|max| rows > max) {
+    if args.work.pace.max_delete.is_some_and(|max| rows > max) {
         tell("note: `run` with this `--max-delete` would be refused");
     }
     Ok(())
@@ -76,10 +69,10 @@ fn next(args: &PlanArgs, planned: &Planned) -> String {
     if let Some(output) = &args.output {
         let mut command = format!("\nSaved. Next: userpurge run {}", words::shell_path(output));
         // The plan keeps the others.
-        if let Some(max) = args.pace.max_delete {
+        if let Some(max) = args.work.pace.max_delete {
             let _ = write!(command, " --max-delete {max}");
         }
-        if let Some(until) = args.pace.until {
+        if let Some(until) = args.work.pace.until {
             let _ = write!(command, " --until {until}");
         }
         return command;
@@ -91,12 +84,8 @@ fn next(args: &PlanArgs, planned: &Planned) -> String {
             format!("{line} {}", words::shell_word(&word))
         })
     };
-    match &planned.likely_column {
-        Some(column) => format!(
-            "{} --id-column {}",
-            again("plan"),
-            words::shell_word(column)
-        ),
+    match planned.likely_column.as_deref().map(words::shell_word) {
+        Some(column) => format!("{} --id-column {column}", again("plan")),
         None => again("run"),
     }
 }

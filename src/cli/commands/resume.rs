@@ -1,6 +1,6 @@
 //! `resume` and `retry`: going on with a ledger.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use roaring::RoaringTreemap;
 
@@ -13,39 +13,74 @@ use crate::cli::terminal::{put_standing, tell};
 use crate::cli::work::exit_code;
 use crate::cli::{CliError, ExitCode};
 use crate::domain::{Counted, Entry, Outcome, RunEnd, RunOptions, RunState, WallClock};
+use crate::input::{closest, did_you_mean};
 use crate::ledger::{Disk, Durability, LedgerState, LedgerWriter, Only};
 use crate::words;
 
 /// How many rows are named that cannot be sent.
 const ROWS_MAX: usize = 20;
 
+/// What `--only` calls rows that ended well and whose users were seen standing.
+const STANDING: &str = "standing";
+
 /// Goes on where an interrupted run stopped.
 pub(in crate::cli) async fn resume(args: &GoOnArgs, disk: &dyn Disk) -> Result<ExitCode, CliError> {
-    let (ledger, writer, state) = open(disk, args)?;
+    let (writer, state) = open(disk, args)?;
     // What a second Ctrl-C left in doubt is not over.
     let wanted = state.outstanding() | state.rows_of(Outcome::InDoubt);
     let options = state.header.options.clone();
-    let opened = (ledger, writer, state);
+    let opened = (writer, state);
     Box::pin(go_on(WorkKind::Resume, args, opened, wanted, options)).await
 }
 
 /// Tries rows again that ended `failed` or `in_doubt`, or as `--only` says.
 pub(in crate::cli) async fn retry(args: &RetryArgs, disk: &dyn Disk) -> Result<ExitCode, CliError> {
-    let only = args.only.iter().map(|text| match text.parse() {
-        Ok(only) => only,
-        Err(never) => match never {},
-    });
+    let only = args.only.iter();
+    let only = only.map(|text| text.parse().unwrap_or_else(|never| match never {}));
     let only: Vec<Only> = only.collect();
-    let (ledger, writer, state) = open(disk, &args.go_on)?;
+    let (writer, state) = open(disk, &args.go_on)?;
+    refuse_unknown(&only, &state)?;
+    args.roles.warn_of_unknown();
     let mut options = state.header.options.clone();
     args.roles.lay_over(&mut options);
     let picked = state.select(&only)?;
     let planned = state.planned_rows();
     let planned = planned.fold(RoaringTreemap::new(), |all, (_, _, rows)| all | rows);
-    tell_of_unsent(&ledger, &(&picked - &planned));
-    let opened = (ledger, writer, state);
+    tell_of_unsent(&state.path, &(&picked - &planned));
+    let opened = (writer, state);
     let kind = WorkKind::Retry(&args.only);
     Box::pin(go_on(kind, &args.go_on, opened, picked & planned, options)).await
+}
+
+/// Refuses a word of `--only` that is neither an outcome nor a code of the ledger: mistyped, it would pick
+/// nothing in silence.
+fn refuse_unknown(only: &[Only], state: &LedgerState) -> Result<(), CliError> {
+    let codes = only.iter().filter_map(|only| match only {
+        Only::Code(code) => Some(code),
+        Only::Outcome(_) | Only::Standing => None,
+    });
+    let codes: Vec<&String> = codes.collect();
+    let known = match codes[..] {
+        [] => return Ok(()),
+        _ => state.codes()?,
+    };
+    let Some(code) = codes.into_iter().find(|code| !known.contains(*code)) else {
+        return Ok(());
+    };
+    let outcomes = Outcome::ALL.map(Outcome::name);
+    let words = outcomes.into_iter().chain([STANDING]);
+    let meant = closest(code, words.chain(known.iter().map(String::as_str)));
+    let text = format!(
+        "`--only {code}` is no outcome, and no row of ledger `{}` has such a code{}",
+        state.path.display(),
+        did_you_mean(meant)
+    );
+    let help = format!(
+        "the outcomes are {} and {STANDING}; `userpurge report {} --format json` has the codes",
+        outcomes.join(", "),
+        words::shell_path(&state.path)
+    );
+    Err(CliError::refuse(text, help))
 }
 
 /// Says that rows which the plan does not send cannot be sent from the ledger: it has no ids of them.
@@ -66,10 +101,7 @@ fn tell_of_unsent(ledger: &Path, unsent: &RoaringTreemap) {
 }
 
 /// Opens the ledger of a run that was agreed to.
-fn open(
-    disk: &dyn Disk,
-    args: &GoOnArgs,
-) -> Result<(PathBuf, LedgerWriter, LedgerState), CliError> {
+fn open(disk: &dyn Disk, args: &GoOnArgs) -> Result<(LedgerWriter, LedgerState), CliError> {
     let ledger = ledgers::named(args.ledger.as_deref())?;
     let (writer, state) = ledgers::open(disk, &ledger, args.head)?;
     if state.is_saved_plan() {
@@ -79,42 +111,35 @@ fn open(
         );
         let name = words::shell_path(&ledger);
         let help = format!("`userpurge run {name}` asks, and carries it out");
-        return Err(CliError::message(ExitCode::Refused, text, Some(&help)));
+        return Err(CliError::refuse(text, help));
     }
-    Ok((ledger, writer, state))
+    Ok((writer, state))
 }
 
 async fn go_on(
     kind: WorkKind<'_>,
     args: &GoOnArgs,
-    (ledger, writer, state): (PathBuf, LedgerWriter, LedgerState),
+    (writer, state): (LedgerWriter, LedgerState),
     wanted: RoaringTreemap,
     mut options: RunOptions,
 ) -> Result<ExitCode, CliError> {
-    args.pace.lay_over(&mut options);
-    let setup = Setup::new(args.config.as_deref(), options, Some(&ledger))?;
+    let mut work = args.work.clone();
+    work.pace.lay_over(&mut options);
+    let setup = Setup::new(args.config.as_deref(), options, Some(&state.path))?;
     if wanted.is_empty() {
         // Nothing is asked or sent.
-        return close_done(&kind, &ledger, writer, state).await;
+        return close_done(&kind, writer, state).await;
     }
-    let mut consent = args.consent;
     // The run was agreed to when it began; only a number that does not fit stops it here.
-    consent.yes |= matches!(kind, WorkKind::Resume);
-    let opened = (ledger, writer, state);
-    let run = OpenRun {
-        consent,
-        mode: args.progress,
-        ..OpenRun::new(kind, opened, &wanted, setup, args.pace.clone())
-    };
+    work.consent.yes |= matches!(kind, WorkKind::Resume);
+    let run = OpenRun::new(kind, (writer, state), &wanted, setup, work);
     Box::pin(run.carry_out()).await
 }
 
-/// Closes a ledger in which no row is left to do, and says where its run stands. A process that died
-/// between its last outcome and its end left the ledger open: then the end is written now, or the
-/// run would seem interrupted for ever.
+/// Closes a ledger in which no row is left to do, and says where its run stands. The end is written that a
+/// process left out which died behind its last outcome.
 async fn close_done(
     kind: &WorkKind<'_>,
-    ledger: &Path,
     writer: LedgerWriter,
     mut state: LedgerState,
 ) -> Result<ExitCode, CliError> {
@@ -132,7 +157,7 @@ async fn close_done(
         writer.finish().await?;
     }
     let what = match kind {
-        WorkKind::Retry([only]) if only.eq_ignore_ascii_case("standing") => {
+        WorkKind::Retry([only]) if only.eq_ignore_ascii_case(STANDING) => {
             "no row that ended well was seen standing".to_owned()
         }
         WorkKind::Retry([]) => "no row ended `failed` or `in_doubt`".to_owned(),
@@ -142,7 +167,10 @@ async fn close_done(
         }
         _ => "no row is left to do".to_owned(),
     };
-    tell(&format!("{}: {what}; nothing was sent", ledger.display()));
+    tell(&format!(
+        "{}: {what}; nothing was sent",
+        state.path.display()
+    ));
     put_standing(&state)?;
     let counts = state.counts();
     // A run that has not reached its end is told so by the words above, which name `resume`.

@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::path::Path;
 
 use crate::cli::args::SandboxArgs;
-use crate::cli::files::write_whole;
-use crate::cli::signals::{Signal, StopSignals};
+use crate::cli::files::write_text;
+use crate::cli::signals::StopSignals;
 use crate::cli::terminal::{put, tell};
 use crate::cli::{CliError, ExitCode};
 use crate::domain::{Action, ProviderKind, Quota, Record};
@@ -32,9 +31,7 @@ pub(in crate::cli) async fn execute(args: SandboxArgs) -> Result<ExitCode, CliEr
         ..SandboxOptions::default()
     };
     let sandbox = Sandbox::start(options).await.map_err(CliError::refused)?;
-    let mut accounts = DEMO_ACCOUNTS
-        .map(|(name, kind)| (name.to_owned(), kind))
-        .to_vec();
+    let mut accounts = Vec::from(DEMO_ACCOUNTS.map(|(name, kind)| (name.to_owned(), kind)));
     if let Some(stock) = &stock {
         sandbox
             .with(|sandbox, now| sandbox.seed(&stock.seed, now))
@@ -64,18 +61,16 @@ pub(in crate::cli) async fn execute(args: SandboxArgs) -> Result<ExitCode, CliEr
     stop.listen()?;
     stop.run.admitting.cancelled().await;
     sandbox.shutdown().await;
-    Ok(stop.signal().map_or(ExitCode::Success, Signal::exit_code))
+    Ok(stop.code().unwrap_or(ExitCode::Success))
 }
 
 fn write_config(path: &Path, config: &str) -> Result<(), CliError> {
     let failed = |error: std::io::Error| {
         let message = format!("cannot write {}: {error}", path.display());
         let help = "name a file that does not exist yet";
-        CliError::message(ExitCode::Refused, message, Some(help))
+        CliError::refuse(message, help)
     };
-    write_whole(path, false, failed, |mut file| {
-        file.write_all(config.as_bytes()).map_err(failed)
-    })
+    write_text(path, false, config, failed)
 }
 
 /// The users of an input, as the sandbox takes them.
@@ -129,47 +124,43 @@ impl Stock {
     }
 
     fn add(&mut self, kind: ProviderKind, id: &str, is_soft_deleted: bool) {
-        let id = id.to_owned();
+        let mut user = UserSeed {
+            id: id.to_owned(),
+            ..UserSeed::default()
+        };
+        let users = match kind {
+            ProviderKind::Zendesk => &mut self.seed.zendesk,
+            ProviderKind::Sunco => &mut self.seed.sunco,
+            ProviderKind::Zoho => &mut self.seed.zoho,
+        };
+        let is_hex = id.len() == 24 && id.bytes().all(|it| it.is_ascii_hexdigit());
         match kind {
-            ProviderKind::Zendesk => self.seed.zendesk.push(UserSeed {
-                id,
-                state: if is_soft_deleted { "soft-deleted" } else { "" }.to_owned(),
-                ..UserSeed::default()
-            }),
-            ProviderKind::Zoho => self.seed.zoho.push(UserSeed {
-                id,
-                ..UserSeed::default()
-            }),
-            ProviderKind::Sunco => {
-                let is_given = id.len() == 24 && id.bytes().all(|it| it.is_ascii_hexdigit());
-                let made = format!("{:024x}", self.seed.sunco.len());
-                let (id, external_id) = if is_given {
-                    (id, None)
-                } else {
-                    (made, Some(id))
-                };
-                self.seed.sunco.push(UserSeed {
-                    id,
-                    external_id,
-                    ..UserSeed::default()
-                });
+            ProviderKind::Zendesk if is_soft_deleted => "soft-deleted".clone_into(&mut user.state),
+            ProviderKind::Sunco if !is_hex => {
+                let made = format!("{:024x}", users.len());
+                user.external_id = Some(std::mem::replace(&mut user.id, made));
             }
+            _ => {}
         }
+        users.push(user);
     }
 
     fn describe(&self) -> String {
-        let counts = [
-            (self.seed.zendesk.len(), ProviderKind::Zendesk),
-            (self.seed.sunco.len(), ProviderKind::Sunco),
-            (self.seed.zoho.len(), ProviderKind::Zoho),
+        let seed = &self.seed;
+        let counts = [&seed.zendesk, &seed.sunco, &seed.zoho].map(Vec::len);
+        let kinds = [
+            ProviderKind::Zendesk,
+            ProviderKind::Sunco,
+            ProviderKind::Zoho,
         ];
-        let stocked = counts.iter().filter(|(count, _)| *count > 0);
-        let stocked: Vec<String> = stocked
-            .map(|(count, kind)| format!("{count} at {}", kind.title()))
-            .collect();
-        let stocked = match stocked.join(", ") {
+        let stocked = counts
+            .into_iter()
+            .zip(kinds)
+            .filter(|(count, _)| *count > 0);
+        let stocked = stocked.map(|(count, kind)| format!("{count} at {}", kind.title()));
+        let stocked = match stocked.collect::<Vec<_>>() {
             none if none.is_empty() => "none".to_owned(),
-            stocked => stocked,
+            stocked => stocked.join(", "),
         };
         match self.rows_without {
             0 => format!("users: {stocked}"),

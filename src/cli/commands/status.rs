@@ -9,7 +9,7 @@ use crate::cli::args::StatusArgs;
 use crate::cli::ledgers;
 use crate::cli::terminal::{put, put_summary};
 use crate::cli::{CliError, ExitCode};
-use crate::domain::{AccountPlan, Entry, RunHeader, RunState, WallClock};
+use crate::domain::{AccountPlan, Entry, RunState, WallClock};
 use crate::ledger::{LedgerFollower, LedgerReader, is_locked};
 use crate::progress::{Mode, Progress};
 use crate::report::{Lock, Summary};
@@ -38,7 +38,10 @@ pub(in crate::cli) fn execute(args: &StatusArgs) -> Result<ExitCode, CliError> {
 fn follow(ledger: &Path) -> Result<(), CliError> {
     let mut reader = LedgerReader::open(ledger)?;
     let wall = WallClock::system();
-    let mut progress = start(ahead(&reader.header));
+    // Before a session says what lies before it.
+    let accounts = reader.header.accounts.iter();
+    let accounts = accounts.map(|it| AccountPlan::untimed(it.name.clone(), 0));
+    let mut progress = start(accounts.collect());
     let mut shown = false;
     // Ends with the run, or with the person's patience.
     loop {
@@ -73,18 +76,6 @@ fn start(ahead: Vec<AccountPlan>) -> Progress {
     Progress::start(Mode::Auto, std::io::stderr().is_terminal(), ahead)
 }
 
-/// What is shown before a session says what lies before it.
-fn ahead(header: &RunHeader) -> Vec<AccountPlan> {
-    let accounts = header.accounts.iter();
-    let plan = accounts.map(|account| AccountPlan {
-        name: account.name.clone(),
-        rows: 0,
-        at_limit_ms: 0,
-        canary: None,
-    });
-    plan.collect()
-}
-
 /// One object whenever the rows that are done are more than before, until the run ends.
 fn follow_as_json(ledger: &Path) -> Result<(), CliError> {
     let mut follower = LedgerFollower::open(ledger)?;
@@ -105,11 +96,7 @@ fn follow_as_json(ledger: &Path) -> Result<(), CliError> {
 
 fn look(ledger: &Path, follower: &mut LedgerFollower) -> Result<Summary, CliError> {
     // The lock first: a run that ends in between must not be called interrupted.
-    let lock = if is_locked(ledger)? {
-        Lock::Held
-    } else {
-        Lock::Free
-    };
+    let lock = Lock::of(ledger)?;
     Ok(Summary::new(follower.look()?, lock))
 }
 

@@ -6,15 +6,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use roaring::RoaringTreemap;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::cli::accounts::Connection;
-use crate::cli::args::{PaceArgs, VerifyArgs};
-use crate::cli::earlier::uptime;
-use crate::cli::error::mend;
+use crate::cli::args::{PaceArgs, VerifyArgs, WorkArgs};
 use crate::cli::feed::{Feed, QueueSource, QueueSources};
 use crate::cli::ledgers;
-use crate::cli::sample;
 use crate::cli::session::{OpenRun, WorkKind};
 use crate::cli::setup::Setup;
 use crate::cli::terminal::{put, put_page, put_with, tell};
@@ -22,12 +18,14 @@ use crate::cli::work::{Shown, ended_as, exit_code};
 use crate::cli::{CliError, ExitCode};
 use crate::domain::{
     AccountName, AccountPlan, Action, Entry, Finding, ProviderKind, RunState, SampleDraw,
-    SessionStart, Verified, WallClock,
+    SessionStart, Verified,
 };
 use crate::lane::{FailureLimit, WorkSpec};
-use crate::ledger::{GoodRows, LedgerState, RealDisk, VerificationState, each_verified};
+use crate::ledger::{
+    GoodRows, LedgerState, RealDisk, VerificationState, draw_sample, each_verified,
+};
 use crate::report::text::again;
-use crate::report::{VerificationSummary, named_config};
+use crate::report::{VerificationSummary, mend, named_config};
 use crate::run::{Durability, EventSink as _, run};
 
 /// How many rows are listed for people; scripts get all of them.
@@ -54,11 +52,13 @@ pub(in crate::cli) async fn execute(args: &VerifyArgs) -> Result<ExitCode, CliEr
         ignore_pauses: args.ignore_pauses,
         ..PaceArgs::default()
     };
-    let (opened, none) = ((ledger, writer, state), RoaringTreemap::new());
-    let run = OpenRun {
-        mode: args.progress,
-        ..OpenRun::new(WorkKind::Verify, opened, &none, setup, pace)
+    let work = WorkArgs {
+        pace,
+        progress: args.progress,
+        ..WorkArgs::default()
     };
+    let (opened, none) = ((writer, state), RoaringTreemap::new());
+    let run = OpenRun::new(WorkKind::Verify, opened, &none, setup, work);
     run.verify(args, &good).await
 }
 
@@ -70,34 +70,22 @@ impl OpenRun<'_> {
             // Of 32 bits, so that no reader of JSON rounds it.
             seed: args.seed.unwrap_or_else(|| u64::from(fastrand::u32(..))),
         });
-        let rows = sample.map_or_else(|| good.clone(), |it| sample::draw(good, it));
+        let rows = sample.map_or_else(|| good.clone(), |it| draw_sample(good, it));
         if !self.connect(&rows.keys().cloned().collect()).await? {
             return Err(CliError::bug("no account can be asked"));
         }
         self.attach().await?;
         let sum = |rows: &Rows| rows.values().map(RoaringTreemap::len).sum();
-        let ahead = rows.iter().map(|(name, rows)| AccountPlan {
-            name: name.clone(),
-            rows: rows.len(),
-            // It turns out as they are asked about.
-            at_limit_ms: 0,
-            canary: None,
-        });
+        let ahead = rows.iter();
+        let ahead = ahead.map(|(name, rows)| AccountPlan::untimed(name.clone(), rows.len()));
+        let (asked, all): (u64, u64) = (sum(&rows), sum(good));
         let begun = SessionStart {
-            command: "verify".to_owned(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            rows: sum(&rows),
-            only: Vec::new(),
-            good_rows: Some(sum(good)),
+            good_rows: Some(all),
             sample,
-            accounts: self.connections.iter().map(Connection::header).collect(),
-            ahead: ahead.collect(),
-            ignores_pauses: false,
-            at: WallClock::system().now(),
-            uptime: uptime(),
+            ..self.start("verify", asked, ahead.collect())
         };
-        let (ledger, signals) = (self.ledger.clone(), self.signals.clone());
-        let (shown, asked, all) = (ledger.display(), begun.rows, sum(good));
+        let (ledger, signals) = (self.state.path.clone(), self.signals.clone());
+        let shown = ledger.display();
         tell(&match sample {
             Some(SampleDraw { seed, .. }) => format!(
                 "{shown}: asking about a sample of {asked} of {all} rows that ended well, drawn with --seed {seed}"
@@ -109,11 +97,10 @@ impl OpenRun<'_> {
         let (ended, state) = asked.map_err(CliError::once_begun)?;
         let all_good = close(args, &state, ended).map_err(CliError::once_begun)?;
         tell(&format!("ledger {shown} head {}", state.head));
-        Ok(exit_code(ended, all_good, signals.signal()))
+        Ok(exit_code(ended, all_good, signals.code()))
     }
 
-    /// Asks about `rows`, each account for itself, and records what was seen. The ledger is closed either
-    /// way.
+    /// Asks about `rows`, and records what was seen. The ledger is closed either way.
     async fn ask_about(
         self,
         mut rows: Rows,
@@ -140,7 +127,7 @@ impl OpenRun<'_> {
             };
             work.push((client.clone(), spec));
         }
-        let shown = Shown::start(self.mode, ahead, &self.recorder);
+        let shown = Shown::start(self.args.progress, ahead, &self.recorder);
         let feed = Feed::new(self.state, &self.recorder, sources);
         let asked = ended_as(run(work, Arc::new(feed)).await);
         shown.finish().await;
@@ -171,25 +158,21 @@ fn close(args: &VerifyArgs, state: &LedgerState, ended: RunState) -> Result<bool
         tell("interrupted: what was seen so far is recorded; the next `verify` starts anew");
     }
     let again = again(&state.path, named_config(&state.header.options));
-    if summary.under_way > 0 {
-        tell(
-            "under way: the provider has taken the order and is at it, which can take days; verify again later",
-        );
-    }
-    if in_background {
-        tell(
-            "standing: Sunshine Conversations deletes in the background; verify again in a few minutes before you try again",
-        );
-    }
-    if summary.standing > 0 {
-        tell(&format!(
-            "standing: these users stand although their rows ended well; `userpurge retry --only standing {again}` sends them again"
-        ));
-    }
-    if summary.unknown > 0 {
-        tell(&format!(
-            "unknown: no clear answer came; `userpurge verify {again}` asks again"
-        ));
+    let again_later = "under way: the provider has taken the order and is at it, which can take days; verify again later";
+    let soon = "standing: Sunshine Conversations deletes in the background; verify again in a few minutes before you try again";
+    let standing = format!(
+        "standing: these users stand although their rows ended well; `userpurge retry --only standing {again}` sends them again"
+    );
+    let unknown = format!("unknown: no clear answer came; `userpurge verify {again}` asks again");
+    for (is_so, words) in [
+        (summary.under_way > 0, again_later),
+        (in_background, soon),
+        (summary.standing > 0, &standing),
+        (summary.unknown > 0, &unknown),
+    ] {
+        if is_so {
+            tell(words);
+        }
     }
     Ok(summary.standing == 0 && summary.unknown == 0)
 }
@@ -234,12 +217,9 @@ fn put_json(
     verification: &VerificationState,
     summary: &VerificationSummary,
 ) -> Result<(), CliError> {
-    let mut object = json!({"ok": summary.is_ok(), "run_id": state.header.run_id});
-    if let (Value::Object(all), Value::Object(numbers)) =
-        (&mut object, serde_json::to_value(summary)?)
-    {
-        all.extend(numbers);
-    }
+    let mut object = serde_json::to_value(summary)?;
+    object["ok"] = json!(summary.is_ok());
+    object["run_id"] = json!(state.header.run_id);
     let text = object.to_string();
     let open = text.strip_suffix('}').unwrap_or(&text);
     put_with(|out| {
@@ -266,9 +246,9 @@ fn put_json(
 
 /// Says that no row ended well, so that there is nobody to ask about.
 fn nothing_to_ask(args: &VerifyArgs, ledger: &Path) -> Result<ExitCode, CliError> {
-    let ledger = ledger.display();
     tell(&format!(
-        "{ledger}: no row ended deleted or already_gone; nothing was asked"
+        "{}: no row ended deleted or already_gone; nothing was asked",
+        ledger.display()
     ));
     if args.json {
         let none = json!({

@@ -1,6 +1,5 @@
-//! `report`: the account of a run for people who were not there, as one document, or the admin's own
-//! rows back ([`rows`]). What is written is there whole or not at all, and never in the place of what a
-//! run is bound to.
+//! `report`: the account of a run for people who were not there, or the admin's own rows back ([`rows`]).
+//! What is written is there whole or not at all, and never in the place of what a run is bound to.
 
 mod rows;
 
@@ -12,18 +11,13 @@ use tempfile::NamedTempFile;
 
 use crate::cli::args::{ReportArgs, ReportFormat};
 use crate::cli::files::write_whole;
-use crate::cli::ledgers::{self, LEDGER_SUFFIX, check_head};
+use crate::cli::ledgers::{self, check_head};
+use crate::cli::planning::DASH;
 use crate::cli::terminal::{put, tell};
 use crate::cli::{CliError, ExitCode};
 use crate::domain::{RunOptions, WallClock};
-use crate::ledger::is_locked;
+use crate::ledger::LEDGER_SUFFIX;
 use crate::report::{Lock, Report, html, md};
-
-/// What a page's name ends in.
-const PAGE_SUFFIX: &str = ".report.html";
-
-/// What stands for standard output.
-const STANDARD_OUTPUT: &str = "-";
 
 /// Writes the report.
 pub(in crate::cli) fn execute(args: &ReportArgs) -> Result<ExitCode, CliError> {
@@ -36,10 +30,10 @@ pub(in crate::cli) fn execute(args: &ReportArgs) -> Result<ExitCode, CliError> {
         (format, out) => {
             let ledger = ledgers::named(args.ledger.as_deref())?;
             // Found out before it is read, so that a run which ends in between is not called interrupted.
-            let running = is_locked(&ledger)?;
+            let lock = Lock::of(&ledger)?;
             match out {
-                Some(folder) => rows::write(args, &ledger, folder, running)?,
-                None => write_document(args, format, &ledger, running)?,
+                Some(folder) => rows::write(args, &ledger, folder, lock)?,
+                None => write_document(args, format, &ledger, lock)?,
             }
             Ok(ExitCode::Success)
         }
@@ -51,9 +45,8 @@ fn write_document(
     args: &ReportArgs,
     format: ReportFormat,
     ledger: &Path,
-    running: bool,
+    lock: Lock,
 ) -> Result<(), CliError> {
-    let lock = if running { Lock::Held } else { Lock::Free };
     let report = Report::read(ledger, lock, WallClock::system().now())?;
     check_head(ledger, report.summary.head, args.head)?;
     let text = match format {
@@ -62,7 +55,7 @@ fn write_document(
         ReportFormat::Json | ReportFormat::Csv => report.to_json()?,
     };
     let target = match &args.output {
-        Some(path) if path == Path::new(STANDARD_OUTPUT) => None,
+        Some(path) if path == Path::new(DASH) => None,
         // Nobody reads a page on a terminal.
         None => (format == ReportFormat::Html).then(|| page_of(ledger)),
         named => named.clone(),
@@ -73,16 +66,12 @@ fn write_document(
             // A device or a pipe would be replaced by a file, and a link would not be followed.
             if fs::symlink_metadata(&path).is_ok_and(|it| !it.is_file()) {
                 let text = format!("`{}` is no plain file; nothing was written", path.display());
-                let help = Some("name the file itself with `-o`, or standard output with `-o -`");
-                return Err(CliError::message(ExitCode::Refused, text, help));
+                let help = "name the file itself with `-o`, or standard output with `-o -`";
+                return Err(CliError::refuse(text, help));
             }
             let bound = [Path::new(&report.input.path), ledger];
-            check_free(
-                &path,
-                &bound,
-                &report.options,
-                "name another file with `-o`",
-            )?;
+            let help = "name another file with `-o`";
+            check_free(&path, &bound, &report.options, help)?;
             write_file(&path, |file| {
                 let written = file.as_file().write_all(text.as_bytes());
                 written.map_err(|error| not_written(&path, &error))
@@ -90,7 +79,7 @@ fn write_document(
             put(&path.display().to_string())?;
         }
     }
-    if running {
+    if lock == Lock::Held {
         tell("note: the run is at work; what it has not recorded yet is not in the report");
     }
     Ok(())
@@ -100,7 +89,7 @@ fn write_document(
 fn page_of(ledger: &Path) -> PathBuf {
     let name = ledger.file_name().unwrap_or_default().to_string_lossy();
     let stem = name.strip_suffix(LEDGER_SUFFIX).unwrap_or(&name);
-    ledger.with_file_name(format!("{stem}{PAGE_SUFFIX}"))
+    ledger.with_file_name(format!("{stem}.report.html"))
 }
 
 /// Refuses a `path` where a report would take the place of something that this run (`bound` and what
@@ -131,7 +120,7 @@ fn check_free(
         "`{}` {what}, and would be replaced; nothing was written",
         path.display()
     );
-    Err(CliError::message(ExitCode::Refused, text, Some(help)))
+    Err(CliError::refuse(text, help))
 }
 
 /// Writes one file, which only its owner may read: it may hold more of people than their ids.
@@ -146,24 +135,5 @@ fn write_file<T>(
 /// `path` cannot be written.
 fn not_written(path: &Path, error: &io::Error) -> CliError {
     let text = format!("could not write `{}`: {error}", path.display());
-    let help = Some("check the free space and your rights in that folder");
-    CliError::message(ExitCode::Refused, text, help)
-}
-
-#[cfg(test)]
-mod tests {
-    use std::path::Path;
-
-    use super::page_of;
-
-    #[test]
-    fn a_page_lies_beside_its_ledger() {
-        for (ledger, page) in [
-            ("users.csv.ledger.jsonl", "users.csv.report.html"),
-            ("runs/a.ledger.jsonl", "runs/a.report.html"),
-            ("/x/ledger", "/x/ledger.report.html"),
-        ] {
-            assert_eq!(page_of(Path::new(ledger)), Path::new(page));
-        }
-    }
+    CliError::refuse(text, "check the free space and your rights in that folder")
 }

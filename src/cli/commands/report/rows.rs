@@ -10,10 +10,10 @@ use roaring::RoaringTreemap;
 use tempfile::NamedTempFile;
 
 use super::{check_free, not_written, write_file};
+use crate::cli::CliError;
 use crate::cli::args::{ReportArgs, columns_of};
 use crate::cli::ledgers::{check_head, unfinished};
 use crate::cli::terminal::{put_page, tell};
-use crate::cli::{CliError, ExitCode};
 use crate::domain::{
     Action, Entry, Outcome, OutcomeEntry, PlannedInput, PlannedRow, Position, ProviderKind,
     RunOptions,
@@ -21,16 +21,12 @@ use crate::domain::{
 use crate::input::{Format, InputTable, ReadOptions, fingerprint};
 use crate::ledger::{LedgerReader, LedgerState, Outcomes};
 use crate::report::csv::{End, Kind, Sheet};
-use crate::report::named_config;
+use crate::report::{Lock, named_config};
 use crate::words;
 
 /// The columns of rows that a ledger gives back by itself.
 const LEDGER_COLUMNS: [&str; 4] = ["id", "account", "action", "ref"];
 
-/// What to do about a folder that cannot be used.
-const NAME_ANOTHER: &str = "name another folder with `--out`";
-
-/// What a ledger has of a row.
 type Cells = [Vec<u8>; LEDGER_COLUMNS.len()];
 
 /// The files that rows go to, in the order of [`Kind::ALL`].
@@ -55,7 +51,7 @@ pub(super) fn write(
     args: &ReportArgs,
     ledger: &Path,
     folder: &Path,
-    running: bool,
+    lock: Lock,
 ) -> Result<(), CliError> {
     let state = LedgerState::read(ledger)?;
     check_head(ledger, state.head, args.head)?;
@@ -78,7 +74,7 @@ pub(super) fn write(
         duplicates: 0,
     };
     let written = rows.write()?;
-    if running {
+    if lock == Lock::Held {
         tell("note: the run is at work; what it has not recorded yet stands in `unprocessed.csv`");
     }
     if keys_left_out {
@@ -129,24 +125,20 @@ fn open_input(
 fn make_folder(folder: &Path, bound: &[&Path], options: &RunOptions) -> Result<(), CliError> {
     fs::create_dir_all(folder).map_err(|error| {
         let text = format!("could not make the folder `{}`: {error}", folder.display());
-        CliError::message(ExitCode::Refused, text, Some("name another with `--out`"))
+        CliError::refuse(text, "name another with `--out`")
     })?;
     let mut paths = Kind::ALL.into_iter().map(|kind| folder.join(kind.name()));
-    paths.try_for_each(|path| check_free(&path, bound, options, NAME_ANOTHER))
+    paths.try_for_each(|path| check_free(&path, bound, options, "name another folder with `--out`"))
 }
 
-/// Where the input of a ledger lies.
+/// Where the input of a ledger lies: beside it, if its folder was moved as a whole.
 fn path_of(ledger: &Path, input: &PlannedInput) -> PathBuf {
     let kept = PathBuf::from(&input.path);
-    // A folder may have been moved as a whole: then the input lies beside its ledger.
-    let beside = ledger
-        .parent()
-        .zip(kept.file_name())
-        .map(|(folder, name)| folder.join(name));
-    match beside {
-        Some(beside) if !kept.exists() && beside.exists() => beside,
-        _ => kept,
+    let beside = ledger.with_file_name(kept.file_name().unwrap_or_default());
+    if !kept.exists() && beside.is_file() {
+        return beside;
     }
+    kept
 }
 
 fn ids_are_digits(state: &LedgerState) -> bool {
@@ -186,8 +178,7 @@ impl RowsBack<'_> {
         self.folder.join(kind.name())
     }
 
-    /// Writes all files, each whole or not at all. None takes its place before all are written. Returns
-    /// what [`Sheet::finish`] does of each.
+    /// Writes all files. None takes its place before all are written. Returns what [`Sheet::finish`] does.
     fn write(&mut self) -> Result<Vec<(u64, u64)>, CliError> {
         let paths = Kind::ALL.map(|kind| self.path(kind));
         write_file(&paths[0], |deleted| {
@@ -203,11 +194,7 @@ impl RowsBack<'_> {
     /// Puts every row into its file.
     fn write_to(&mut self, files: [&File; Kind::ALL.len()]) -> Result<Vec<(u64, u64)>, CliError> {
         let (names, id, read) = match &self.table {
-            Some(table) => (
-                table.columns().to_vec(),
-                table.id_place(),
-                table.field_places(),
-            ),
+            Some(it) => (it.columns().to_vec(), it.id_place(), it.field_places()),
             None => (
                 LEDGER_COLUMNS.map(str::to_owned).to_vec(),
                 Some(0),
@@ -297,38 +284,14 @@ impl RowsBack<'_> {
         let entry = self.outcomes.get(position.row)?;
         let outcome = entry.as_ref().map(|entry| entry.outcome);
         self.duplicates += u64::from(outcome == Some(Outcome::Duplicate));
-        let end = match &entry {
-            Some(entry) => End::of(entry),
-            None => self.pending(position),
-        };
+        let (line, row) = (position.line, position.row);
+        let (is_in_doubt, is_begun) =
+            (self.state.is_in_doubt(row), self.soft_deleted.contains(row));
+        let pending = || End::pending(line, is_in_doubt, is_begun);
+        let end = entry.as_ref().map_or_else(pending, End::of);
         let kind = Kind::of(entry.as_ref().map(OutcomeEntry::counted));
         let put = sheets[kind as usize].row(cells, self.keeps_id(entry.as_ref()), end);
         put.map_err(|error| not_written(&self.path(kind), &error))
-    }
-
-    fn pending(&self, position: Position) -> End<'static> {
-        let soft_deleted = self.soft_deleted.contains(position.row);
-        let told = match (self.state.is_in_doubt(position.row), soft_deleted) {
-            (false, false) => None,
-            (false, true) => Some((
-                "soft_deleted",
-                "soft-deleted so far; the permanent deletion is still to come: `userpurge resume`",
-            )),
-            (true, false) => Some((
-                "in_doubt",
-                "a request left and its answer is not recorded; `userpurge resume` settles it",
-            )),
-            (true, true) => Some((
-                "in_doubt",
-                "soft-deleted so far; the permanent deletion left and its answer is not recorded: `userpurge resume` settles it",
-            )),
-        };
-        End {
-            outcome: "pending",
-            code: told.map(|(code, _)| code),
-            message: told.map(|(_, message)| message),
-            line: position.line,
-        }
     }
 
     /// A row that is invalid has no id, unless the ledger has it. One that is pending may have any that

@@ -3,8 +3,6 @@
 use std::fs;
 use std::num::NonZeroU32;
 
-use super::{CliError, ExitCode};
-
 /// Descriptors that are still to come beside connections: the ledger's reader, one to spare and one that
 /// is open for a moment take the place of those that wait for a signal until somebody agreed. One more.
 const RESERVE: u64 = 1;
@@ -17,7 +15,11 @@ const OPEN_USUALLY: u64 = 12;
 
 /// How many requests of each account may be under way, of the `wanted` ones, so that none lacks a
 /// descriptor; at least one. The process's limit is raised first, as far as the system lets it.
-pub(super) fn fit(wanted: &[NonZeroU32]) -> Result<Vec<NonZeroU32>, CliError> {
+///
+/// # Errors
+///
+/// Not even one each: the limit, how many are needed, and how many all that is wanted would take.
+pub fn fit_descriptors(wanted: &[NonZeroU32]) -> Result<Vec<NonZeroU32>, [u64; 3]> {
     let accounts = wanted.len() as u64;
     let others = open() + RESERVE + RESERVE_PER_ACCOUNT * accounts;
     let all: u64 = wanted.iter().map(|wanted| u64::from(wanted.get())).sum();
@@ -26,12 +28,7 @@ pub(super) fn fit(wanted: &[NonZeroU32]) -> Result<Vec<NonZeroU32>, CliError> {
     };
     let room = limit.saturating_sub(others).min(all);
     if room < accounts {
-        let text = format!(
-            "this process may have {limit} files and connections open, and needs {}; nothing was sent",
-            others + accounts
-        );
-        let help = format!("raise the limit first: `ulimit -n {}`", others + all);
-        return Err(CliError::message(ExitCode::Refused, text, Some(&help)));
+        return Err([limit, others + accounts, others + all]);
     }
     let part = |wanted: &NonZeroU32| {
         let part = u64::from(wanted.get()) * room / all;

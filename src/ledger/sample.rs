@@ -1,4 +1,4 @@
-//! `--sample`: rows drawn evenly at random, spread over the accounts. Pure.
+//! `verify --sample`: rows drawn evenly at random, spread over the accounts.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashSet};
@@ -12,7 +12,7 @@ type Rows = BTreeMap<AccountName, RoaringTreemap>;
 
 /// Draws `sample.rows` of `rows`, or all if there are no more. Each account gets its share of them,
 /// and at least one as far as they reach. The same rows and the same sample give the same draw.
-pub(super) fn draw(rows: &Rows, sample: SampleDraw) -> Rows {
+pub fn draw_sample(rows: &Rows, sample: SampleDraw) -> Rows {
     let mut random = fastrand::Rng::with_seed(sample.seed);
     let sizes: Vec<u64> = rows.values().map(RoaringTreemap::len).collect();
     let drawn = rows
@@ -73,7 +73,7 @@ fn draw_of(rows: &RoaringTreemap, n: u64, random: &mut fastrand::Rng) -> Roaring
 mod tests {
     use roaring::RoaringTreemap;
 
-    use super::{Rows, draw, shares};
+    use super::{Rows, draw_sample, shares};
     use crate::domain::{AccountName, SampleDraw};
 
     #[test]
@@ -99,8 +99,8 @@ mod tests {
         let rows: Rows = [(AccountName::new("a"), (0..20).collect::<RoaringTreemap>())].into();
         let mut times = [0_u32; 20];
         for seed in 0..4_000 {
-            let drawn = draw(&rows, SampleDraw { rows: 5, seed });
-            assert_eq!(drawn, draw(&rows, SampleDraw { rows: 5, seed }));
+            let drawn = draw_sample(&rows, SampleDraw { rows: 5, seed });
+            assert_eq!(drawn, draw_sample(&rows, SampleDraw { rows: 5, seed }));
             for row in drawn.into_values().flatten() {
                 times[usize::try_from(row).unwrap()] += 1;
             }
