@@ -294,7 +294,7 @@ impl<'a> OpenRun<'a> {
             ignores_pauses: self.args.pace.ignore_pauses,
             ..self.start(command, rows, ahead.to_vec())
         }));
-        Ok(self.recorder.record(entry, Durability::Queued).await?)
+        Ok(self.recorder.record(entry, Durability::Synced).await?)
     }
 
     /// What the ledger keeps of how a `command` begins that sets out to do so many `rows`.
