@@ -6,13 +6,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 
 use super::lines::AccountLine;
-use crate::domain::{
-    AccountName, AccountPlan, Counted, Entry, Finding, Outcome, OutcomeEntry, Paused, StopKind,
-    Time,
-};
-
-/// The code of a row whose user turned out to have a protected role when the provider was asked.
-const PROTECTED_ROLE: &str = "protected_role";
+use crate::domain::{AccountName, AccountPlan, Counted, Entry, Finding, Paused, StopKind, Time};
 
 /// Limits under which rows take less than this say little of the time they will take.
 const KNOWN_MIN: Duration = Duration::from_secs(2);
@@ -91,7 +85,8 @@ impl State {
     /// Counts what `entry` says.
     pub(super) fn see(&mut self, entry: &Entry) {
         match entry {
-            Entry::Outcome(row) if was_to_be_sent(row) => {
+            // What the plan sets aside stands in its own entries.
+            Entry::Outcome(row) => {
                 if let Some(account) = &row.account {
                     self.on(account, |it| {
                         it.ended(row.outcome.counted() == Counted::Good);
@@ -129,19 +124,6 @@ impl State {
         if let Some(account) = accounts.find(|account| account.plan.name == *name) {
             change(account);
         }
-    }
-}
-
-/// Whether a row that ended so was among the rows to send, and not set aside by the plan. Of the
-/// protected, only those were whose role was asked.
-fn was_to_be_sent(row: &OutcomeEntry) -> bool {
-    match row.outcome {
-        Outcome::Invalid | Outcome::Duplicate | Outcome::DoneBefore => false,
-        Outcome::Protected => matches!(
-            row.said.code.as_deref(),
-            Some(PROTECTED_ROLE | OutcomeEntry::PROTECTED_HALF)
-        ),
-        _ => true,
     }
 }
 
@@ -248,7 +230,7 @@ pub(super) mod tests {
     use jiff::tz::TimeZone;
     use serde_json::json;
 
-    use super::{PROTECTED_ROLE, State};
+    use super::State;
     use crate::domain::{AccountName, AccountPlan, Entry, Outcome, Time};
     use crate::ledger::samples;
 
@@ -283,22 +265,20 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn rows_set_aside_by_the_plan_are_not_counted() {
+    fn every_row_that_ends_in_its_account_is_counted() {
         let plans = vec![plan("acme", 10, 60), plan("crm", 1, 1000)];
         let mut state = State::new(plans, TimeZone::UTC);
         for end in Outcome::ALL {
             state.see(&outcome("acme", end));
             state.see(&outcome("nobody", end));
         }
-        let role = json!({"row": 9, "outcome": "protected", "code": PROTECTED_ROLE});
-        state.see(&samples::entry("outcome", 800, role));
         for finding in ["as_asked", "under_way", "standing", "unknown"] {
             let fields = json!({"row": 9, "account": "crm", "finding": finding});
             state.see(&samples::entry("verify", 800, fields));
         }
         let counts = |account: &super::AccountState| (account.good, account.bad, account.rows());
         let counts: Vec<_> = state.accounts.iter().map(counts).collect();
-        assert_eq!(counts, [(2, 5, 10), (2, 2, 4)]);
+        assert_eq!(counts, [(3, 7, 10), (2, 2, 4)]);
         assert_eq!(state.accounts[1].left(at(0)), None);
     }
 
