@@ -36,9 +36,10 @@ browser: ## Install Chromium, which a test opens the report's page in, if there 
 			apt-get install -y -qq --no-install-recommends chromium fonts-liberation >/dev/null; \
 	else echo "the tests need Chromium: install it, or name it with CHROMIUM=/path/to/chromium"; exit 1; fi
 
+# Tests wait most of their time, for pauses and quotas that are real: four at once keep two cores busy.
 .PHONY: test
 test: tools browser ## Run every test
-	$(CARGO) test --locked
+	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-4} $(CARGO) test --locked
 
 .PHONY: simulate
 simulate: ## Play whole runs in simulation, each from a seed (SIM_SEEDS, SIM_FROM, SIM_MINUTES)
