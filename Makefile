@@ -36,10 +36,10 @@ browser: ## Install Chromium, which a test opens the report's page in, if there 
 			apt-get install -y -qq --no-install-recommends chromium fonts-liberation >/dev/null; \
 	else echo "the tests need Chromium: install it, or name it with CHROMIUM=/path/to/chromium"; exit 1; fi
 
-# Tests wait most of their time, for pauses and quotas that are real: four at once keep two cores busy.
+# Tests wait most of their time, for pauses and quotas that are real: eight at once keep two cores busy.
 .PHONY: test
 test: tools browser ## Run every test
-	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-4} $(CARGO) test --locked
+	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-8} $(CARGO) test --locked
 
 .PHONY: simulate
 simulate: ## Play whole runs in simulation, each from a seed (SIM_SEEDS, SIM_FROM, SIM_MINUTES)
@@ -79,6 +79,15 @@ lint: ## Check format, clippy (pedantic) and the documentation
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items --quiet
+	@if $(CARGO) deny --version >/dev/null 2>&1; then $(DENY); fi
+
+# Licences, versions and sources of all packages; `make deny` fetches what is known of their faults as well.
+DENY = $(CARGO) deny --log-level error --config .dist/deny.toml check --hide-inclusion-graph licenses bans sources
+
+.PHONY: deny
+deny: ## Check what the program is built from: licences, sources, known faults (installs cargo-deny)
+	@$(CARGO) deny --version >/dev/null 2>&1 || $(CARGO) install cargo-deny --locked
+	$(DENY) advisories
 
 # How long each target is fuzzed, in seconds, and which ones.
 FUZZ_SECONDS ?= 600
@@ -102,9 +111,14 @@ fuzz: ## Fuzz every parser for FUZZ_SECONDS (600) each; needs the nightly tool c
 picture: tools ## Draw the README's picture of a run anew, from a real one
 	DRAW=1 $(CARGO) test --locked --test it -- picture::
 
+.PHONY: dist
+dist: ## Build the release archive in target/dist: program, manual, licences, checksums (TWICE=1 compares two)
+	CARGO="$(CARGO)" .dist/dist.sh
+
 .PHONY: install
 install: ## Install the program, its completions and its manual under PREFIX (~/.local)
-	$(CARGO) install --locked --path . --root "$(PREFIX)"
+	RUSTFLAGS="--remap-path-prefix=$(CURDIR)=userpurge --remap-path-prefix=$${CARGO_HOME:-$$HOME/.cargo}=cargo" \
+		$(CARGO) install --locked --path . --root "$(PREFIX)"
 	mkdir -p "$(PREFIX)/share/bash-completion/completions" "$(PREFIX)/share/zsh/site-functions" \
 		"$(PREFIX)/share/fish/vendor_completions.d" "$(PREFIX)/share/man/man1"
 	"$(PREFIX)/bin/userpurge" completions bash > "$(PREFIX)/share/bash-completion/completions/userpurge"

@@ -46,6 +46,7 @@ mod mixed;
 mod next_run;
 mod noted_head;
 mod order;
+mod packages;
 mod page;
 mod pauses;
 mod picture;
