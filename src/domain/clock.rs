@@ -105,21 +105,3 @@ impl fmt::Debug for WallClock {
         f.write_str("WallClock")
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::Time;
-
-    #[test]
-    fn a_time_is_written_in_utc_with_three_decimals_and_reads_back() {
-        for (millis, text) in [
-            (0, "1970-01-01T00:00:00.000Z"),
-            (1_795_340_600_125, "2026-11-22T09:43:20.125Z"),
-            (1_795_340_600_000, "2026-11-22T09:43:20.000Z"),
-        ] {
-            let time = Time::from_millis(millis);
-            assert_eq!(time.to_string(), text);
-            assert_eq!(text.parse::<Time>().unwrap(), time);
-        }
-    }
-}

@@ -43,7 +43,6 @@ mod outcome;
 mod planned;
 mod policy;
 mod quota;
-mod shown;
 mod task;
 mod time_of_day;
 mod user_state;
@@ -56,7 +55,7 @@ pub use entry::{
     Uptime,
 };
 pub(crate) use names::named;
-pub use names::{AccountName, JobId, RunId, UserId};
+pub use names::{AccountName, JobId, RunId, UserId, shown};
 pub use outcome::{Counted, Counts, Outcome};
 pub use planned::{
     AccountPlan, Agreed, AgreedAccount, AgreedBy, AgreedFile, PlanEnd, PlannedInput, PlannedRow,
@@ -64,7 +63,6 @@ pub use planned::{
 };
 pub use policy::{AccountPolicy, IdProblem, looks_rounded};
 pub use quota::{AccountLimits, Many, Quota};
-pub use shown::shown;
 pub use task::{LeftOpen, Position, Record, Task, TaskKey};
 pub use time_of_day::TimeOfDay;
 pub use user_state::{Finding, Findings, UserState, Verified};

@@ -1,8 +1,9 @@
 //! Names: enums whose variants have one name each, in ledgers, options and reports, and the ids of
-//! everything else.
+//! everything else. And how text that came from outside (an id, a reference, a file's name, a provider's
+//! words) is shown to people: nothing in it acts on what shows it.
 
-use std::borrow::Borrow;
-use std::fmt;
+use std::borrow::{Borrow, Cow};
+use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -102,22 +103,39 @@ macro_rules! named {
 
 pub(crate) use named;
 
-#[cfg(test)]
-mod tests {
-    use crate::domain::{Action, Outcome, ProviderKind, Step};
-
-    #[test]
-    fn names_are_those_in_json_too() {
-        macro_rules! check {
-            ($($Enum:ty),+) => {$(
-                for (index, it) in <$Enum>::ALL.into_iter().enumerate() {
-                    assert_eq!(it.index(), index);
-                    let json = serde_json::to_string(&it).unwrap();
-                    assert_eq!(json, format!("\"{it}\""));
-                    assert_eq!(serde_json::from_str::<$Enum>(&json).unwrap(), it);
-                }
-            )+};
-        }
-        check!(ProviderKind, Action, Step, Outcome);
+/// `text` with every character written out that acts on a terminal or hides from the reader, such as
+/// `\u001b`. Line feeds and tabs stay, and JSON remains the same JSON.
+pub fn shown(text: &str) -> Cow<'_, str> {
+    if !text.contains(acts) {
+        return Cow::Borrowed(text);
     }
+    let mut shown = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        if acts(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                // Writing to a string cannot fail.
+                let _ = write!(shown, "\\u{unit:04x}");
+            }
+        } else {
+            shown.push(c);
+        }
+    }
+    Cow::Owned(shown)
+}
+
+/// Whether `c` moves the cursor, changes colours or the direction of writing, or cannot be seen.
+fn acts(c: char) -> bool {
+    (c.is_control() && !matches!(c, '\n' | '\t'))
+        || matches!(
+            c,
+            '\u{ad}'
+                | '\u{61c}'
+                | '\u{180e}'
+                | '\u{200b}'..='\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}'
+                | '\u{feff}'
+                | '\u{fff9}'..='\u{fffb}'
+                | '\u{e0000}'..='\u{e007f}'
+        )
 }

@@ -157,33 +157,3 @@ impl TaskKey {
         Self(u128::from_le_bytes(bytes))
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::{AccountName, Action, SHORT_BYTES, TaskKey};
-
-    #[test]
-    fn a_key_is_the_beginning_of_the_blake3_of_the_parts_with_their_lengths_however_long() {
-        for length in [
-            0,
-            1,
-            24,
-            SHORT_BYTES - 40,
-            SHORT_BYTES - 28,
-            SHORT_BYTES,
-            1_000,
-        ] {
-            let id = "x".repeat(length);
-            let mut bytes = Vec::new();
-            for part in ["chat", "delete", &id] {
-                bytes.extend((part.len() as u64).to_le_bytes());
-                bytes.extend(part.as_bytes());
-            }
-            let digest = blake3::hash(&bytes);
-            let expected = u128::from_le_bytes(digest.as_bytes()[..16].try_into().unwrap());
-            let key = TaskKey::new(&AccountName::new("chat"), Action::Delete, &id);
-            assert_eq!(key.0, expected, "{length}");
-            assert_eq!(TaskKey::from_bytes(key.bytes()), key);
-        }
-    }
-}

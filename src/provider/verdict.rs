@@ -268,20 +268,3 @@ fn not_the_providers(reply: &Reply, body: &Body<'_>) -> Detail {
     };
     Detail::ours(code, format!("HTTP {} with {what}", reply.status))
 }
-
-#[cfg(test)]
-mod tests {
-    use super::RowEnd;
-    use crate::domain::UserState;
-
-    /// In the order of [`UserState::ALL`].
-    #[test]
-    fn a_lookup_settles_what_the_answer_left_open() {
-        for standing in [RowEnd::Refused, RowEnd::NotFound] {
-            let ends = UserState::ALL.map(|state| RowEnd::after_lookup(&state, standing));
-            let (gone, unknown) = (RowEnd::AlreadyGone, RowEnd::NotFound);
-            let expected = [standing, standing, gone, standing, gone, gone, unknown];
-            assert_eq!(ends, expected);
-        }
-    }
-}

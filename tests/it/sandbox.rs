@@ -9,7 +9,7 @@ use bytes::Bytes;
 use ring::hmac;
 use serde_json::{Value, json};
 use userpurge::domain::Time;
-use userpurge::sandbox::{Delivery, Reply, Sandbox, SandboxOptions};
+use userpurge::sandbox::{Delivery, Fault, Faults, Latency, Reply, Sandbox, SandboxOptions};
 
 use super::support::World;
 
@@ -540,6 +540,71 @@ fn limits_are_strict_and_told_in_headers() {
         (429, &json!("TOO_MANY_REQUESTS"))
     );
     assert_eq!(refused.header("x-api-credits-remaining"), None);
+}
+
+#[test]
+fn a_text_of_faults_names_rates_seed_and_reads() {
+    let text = "error500=2%, reset-after=0.01,seed=7,reads=on";
+    let faults: Faults = text.parse().unwrap();
+    let written = "error500=0.02,reset-after=0.01,seed=7,reads=on";
+    assert_eq!(faults.to_string(), written);
+    assert_eq!(written.parse::<Faults>().unwrap(), faults);
+    assert_eq!("".parse::<Faults>().unwrap(), Faults::default());
+    for text in [
+        "error501=2%",
+        "reset",
+        "reset=120%",
+        "reset=-1%",
+        "reset=60%,cut=60%",
+        "seed=x",
+        "reads=maybe",
+    ] {
+        assert!(text.parse::<Faults>().is_err(), "{text}");
+    }
+}
+
+#[test]
+fn a_latency_is_read_and_written() {
+    for text in ["50ms", "20ms..200ms", "1m", "0s"] {
+        assert_eq!(text.parse::<Latency>().unwrap().to_string(), text);
+    }
+    for text in ["200ms..20ms", "2h", "50", "..", "", "-5s", "soon"] {
+        assert!(text.parse::<Latency>().is_err(), "{text}");
+    }
+}
+
+#[test]
+fn faults_come_about_as_often_as_told_and_the_same_each_time() {
+    let drawn = || {
+        let mut bench = Bench::new(json!({"faults": "error500=20%,cut=10%,seed=7"}));
+        let users: Vec<_> = (1..=1_000)
+            .map(|n| json!({"id": format!("20{n}")}))
+            .collect();
+        let seed = serde_json::from_value(json!({"zendesk": users})).unwrap();
+        bench.sandbox.seed(&seed, START).unwrap();
+        // Each twice: a request that comes again is drawn for anew.
+        for n in (1..=1_000).flat_map(|n| [n, n]) {
+            let request = http::Request::delete(format!("/api/v2/users/20{n}"));
+            let request = request.header("authorization", "Bearer sandbox-oauth");
+            bench
+                .sandbox
+                .handle(&request.body(Bytes::new()).unwrap(), bench.now);
+            bench.pass(1_000);
+        }
+        let log = bench.sandbox.log(None);
+        log.iter().map(|entry| entry.fault).collect::<Vec<_>>()
+    };
+    let faults = drawn();
+    assert_eq!(faults, drawn());
+    let share = |fault| faults.iter().filter(|hit| **hit == Some(fault)).count();
+    assert!((300..500).contains(&share(Fault::Error500)));
+    assert!((130..270).contains(&share(Fault::Cut)));
+    assert_eq!(share(Fault::Reset), 0);
+    assert!(
+        faults
+            .chunks(2)
+            .any(|pair| pair[0].is_some() != pair[1].is_some())
+    );
 }
 
 #[test]

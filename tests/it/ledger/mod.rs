@@ -1,6 +1,7 @@
 //! The ledger by its public doors: its format, what its entries come to, and what a crash, a hand or a
 //! bad disk does to it.
 
+mod chain;
 mod damage;
 mod disk;
 mod faults;

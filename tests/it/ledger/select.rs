@@ -1,15 +1,21 @@
 //! What is picked out of a ledger: rows to try again, rows that are done, rows to verify.
 
+use std::collections::BTreeMap;
+
 use futures::executor::block_on;
+use roaring::RoaringTreemap;
 use rstest::rstest;
 use serde_json::json;
 
 use super::{account, bad, entry, outcome, verification, verified, written};
-use userpurge::domain::{Action, Finding, Outcome, TaskKey};
+use userpurge::domain::{AccountName, Action, Finding, Outcome, SampleDraw, TaskKey};
 use userpurge::ledger::{
     Durability, Good, GoodRows, LedgerError, LedgerState, LedgerWriter, Only, Outcomes, RealDisk,
-    each_verified,
+    draw_sample, each_verified,
 };
+
+/// Rows by account.
+type Rows = BTreeMap<AccountName, RoaringTreemap>;
 
 #[rstest]
 #[case("failed", Only::Outcome(Outcome::Failed))]
@@ -152,4 +158,43 @@ fn each_row_has_its_last_outcome_and_a_ledger_changed_in_between_is_an_error() {
     let mut outcomes = Outcomes::of(&state).unwrap();
     std::fs::File::create(&path).unwrap();
     assert!(outcomes.get(70).is_err());
+}
+
+#[test]
+fn a_sample_is_spread_over_the_accounts() {
+    let cases: [(&[u64], u64, &[u64]); 9] = [
+        (&[10], 4, &[4]),
+        (&[10, 10], 4, &[2, 2]),
+        (&[90, 10], 20, &[18, 2]),
+        (&[97, 2, 1], 10, &[8, 1, 1]),
+        (&[97, 2, 1], 3, &[1, 1, 1]),
+        (&[1, 97, 2], 1, &[0, 1, 0]),
+        (&[5, 5], 10, &[5, 5]),
+        (&[5, 5], 99, &[5, 5]),
+        (&[3, 0, 3], 4, &[2, 0, 2]),
+    ];
+    let name = |place: usize| AccountName::new(place.to_string());
+    for (sizes, rows, expected) in cases {
+        let all = sizes.iter().map(|size| (0..*size).collect());
+        let all: Rows = all.enumerate().map(|(n, rows)| (name(n), rows)).collect();
+        let drawn = draw_sample(&all, SampleDraw { rows, seed: 7 });
+        let shares = (0..sizes.len()).map(|n| drawn.get(&name(n)).map_or(0, RoaringTreemap::len));
+        assert_eq!(shares.collect::<Vec<_>>(), expected, "{rows} of {sizes:?}");
+    }
+}
+
+#[test]
+fn every_row_is_drawn_about_as_often_as_any_other_and_again_by_its_seed() {
+    let rows: Rows = [(AccountName::new("a"), (0..20).collect::<RoaringTreemap>())].into();
+    let mut times = [0_u32; 20];
+    for seed in 0..4_000 {
+        let drawn = draw_sample(&rows, SampleDraw { rows: 5, seed });
+        assert_eq!(drawn, draw_sample(&rows, SampleDraw { rows: 5, seed }));
+        for row in drawn.into_values().flatten() {
+            times[usize::try_from(row).unwrap()] += 1;
+        }
+    }
+    assert_eq!(times.iter().sum::<u32>(), 5 * 4_000);
+    // 1,000 each, with a deviation of 27.
+    assert!(times.iter().all(|n| (860..=1_140).contains(n)), "{times:?}");
 }

@@ -1,5 +1,6 @@
 //! The rules of all three providers, as tables through the one contract.
 
+mod ids_and_texts;
 mod replies;
 
 use std::time::Duration;
@@ -139,6 +140,17 @@ fn every_reply_of_the_tables_means_what_it_says() {
         ),
     ] {
         check_replies(provider.as_ref(), base, id, table);
+    }
+}
+
+/// In the order of [`UserState::ALL`].
+#[test]
+fn a_lookup_settles_what_the_answer_left_open() {
+    for standing in [RowEnd::Refused, RowEnd::NotFound] {
+        let ends = UserState::ALL.map(|state| RowEnd::after_lookup(&state, standing));
+        let (gone, unknown) = (RowEnd::AlreadyGone, RowEnd::NotFound);
+        let expected = [standing, standing, gone, standing, gone, gone, unknown];
+        assert_eq!(ends, expected);
     }
 }
 
