@@ -2,15 +2,17 @@
 //! no wait that a server asked for, no tenant that is denied, and the tenants that were agreed to.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use super::CliError;
 use super::accounts::{Connection, acquaint, identify, open_connections};
-use super::earlier::{Before, refusal, way_past};
+use super::earlier::{Before, is_at, read_if_whole, read_named, refusal, way_past};
+use super::files::xdg_folder;
+use super::planning::absolute;
 use super::session::{OpenRun, WorkKind};
-use super::tenants;
 use super::terminal::tell;
 use crate::domain::{AccountName, Counted, LaneStop, ProviderKind};
-use crate::ledger::LedgerState;
+use crate::ledger::{LedgerState, Tenants};
 use crate::report::text;
 
 impl OpenRun<'_> {
@@ -28,7 +30,7 @@ impl OpenRun<'_> {
             |name: &AccountName| is_run && counts.get(name).is_some_and(|it| it.done_before > 0);
         let has_rows = |name: &AccountName| names.contains(name) || is_done(name);
         let own = (!is_run).then_some(self.state.path.as_path());
-        let (mut tenants, ledgers) = tenants::enter(&self.setup, has_rows, own)?;
+        let (mut tenants, ledgers) = self.lock_tenants(has_rows, own)?;
         let before = Before {
             own: (!is_run).then_some(&self.state),
             named: &ledgers,
@@ -68,9 +70,42 @@ impl OpenRun<'_> {
         }
         drop(ledgers);
         self.state.forget_sent();
-        tenants.settle(&self.connections)?;
+        for it in &self.connections {
+            if let Some(tenant) = it.tenant() {
+                tenants.settle(it.kind, tenant, &it.name)?;
+            }
+        }
         (self.tenants, self.held) = (tenants, held);
         Ok(true)
+    }
+
+    /// Locks the tenants that the accounts are known to be at which `has_rows` picks. Reads the ledgers that
+    /// tell what was sent there, `own` apart: those of `--done-in`, and those that worked there lately.
+    fn lock_tenants(
+        &self,
+        has_rows: impl Fn(&AccountName) -> bool,
+        own: Option<&Path>,
+    ) -> Result<(Tenants, Vec<LedgerState>), CliError> {
+        let folder = xdg_folder("XDG_STATE_HOME", ".local/state", "tenants");
+        if folder.is_none() {
+            tell(
+                "note: neither XDG_STATE_HOME nor HOME is set, so other runs at the same tenants are not seen",
+            );
+        }
+        let mut tenants = Tenants::new(folder, tell);
+        let accounts = self.setup.outline.accounts.iter();
+        for account in accounts.filter(|account| has_rows(&account.name)) {
+            tenants
+                .lock(|kind, tenant, name| is_at(account, &[&account.name], kind, tenant, name))?;
+        }
+        let done_in = &self.setup.options.done_in;
+        let mut ledgers = read_named(done_in, own.is_some())?;
+        let recent = tenants.ledgers(|path| {
+            let named = done_in.iter().map(Path::new);
+            own.into_iter().chain(named).any(|it| absolute(it) == path)
+        });
+        ledgers.extend(recent.iter().filter_map(|path| read_if_whole(path)));
+        Ok((tenants, ledgers))
     }
 
     /// Refuses rows of accounts that the configuration does not have any more, or at another provider.

@@ -5,7 +5,7 @@
 //! lock itself out if each process asked for its own. What a file says is believed no more than an answer
 //! is, see [`Provider::access`](crate::provider::Provider::access).
 
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -15,6 +15,7 @@ use tempfile::{Builder, NamedTempFile};
 
 use crate::config::process_variable;
 use crate::lane::KeptToken;
+use crate::ledger::make_private_folder;
 use crate::run::TokenStore;
 
 /// What the file that is being written is called until it is whole.
@@ -66,14 +67,6 @@ pub(super) fn xdg_folder(variable: &str, default: &str, below: &str) -> Option<P
     let named = named.map(PathBuf::from);
     let at_home = || Some(PathBuf::from(process_variable("HOME")?).join(default));
     Some(named.or_else(at_home)?.join("userpurge").join(below))
-}
-
-/// Makes the folder at `path` for its owner alone, and those above it.
-pub(super) fn make_private_folder(path: &Path) -> io::Result<()> {
-    let mut builder = DirBuilder::new();
-    builder.recursive(true);
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path)
 }
 
 /// Keeps tokens as files in the user's cache folder.

@@ -8,7 +8,6 @@ use uuid::Uuid;
 use super::CliError;
 use super::planning::{Planned, Planning};
 use super::setup::{self, Setup};
-use super::signals::take_away;
 use super::terminal::tell;
 use crate::config::AccountOutline;
 use crate::domain::{RunHeader, RunId, Uptime, WallClock};
@@ -17,6 +16,7 @@ use crate::ledger::{
     LedgerWriter, each_user, is_locked,
 };
 use crate::report::text;
+use crate::run::take_away;
 use crate::{provider, words};
 
 /// The word that stands for the newest ledger.

@@ -7,10 +7,10 @@ use console::Term;
 
 use super::args::{Cli, Command};
 use super::commands;
-use super::signals;
 use super::terminal;
 use super::{CliError, ExitCode};
 use crate::ledger::Disk;
+use crate::run::outlive_file_limit;
 use crate::words::folded;
 
 /// Runs the program, its ledgers on `disk`: parses the command line, does what it says, prints a failure
@@ -27,7 +27,7 @@ pub fn main(disk: &dyn Disk) -> std::process::ExitCode {
         .build();
     let code = match runtime {
         Ok(runtime) => runtime.block_on(async {
-            signals::outlive_file_limit();
+            outlive_file_limit();
             match cli.command {
                 Command::Plan(args) => Box::pin(commands::plan::execute(&args, disk)).await,
                 Command::Run(args) => Box::pin(commands::run::execute(&args, disk)).await,

@@ -19,8 +19,6 @@ mod question;
 mod recorder;
 mod session;
 mod setup;
-mod signals;
-mod tenants;
 mod terminal;
 mod work;
 

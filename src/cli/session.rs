@@ -15,20 +15,18 @@ use super::commands::live;
 use super::feed::count_foreign;
 use super::ledgers::NewLedger;
 use super::outline_text;
-use super::planning::Planned;
+use super::planning::{Planned, absolute};
 use super::question;
 use super::recorder::Recorder;
 use super::setup::Setup;
-use super::signals::StopSignals;
-use super::tenants::Tenants;
 use super::terminal::{can_ask, put_page, put_standing, tell};
 use super::{CliError, ExitCode};
 use crate::domain::{
     AccountName, AccountPlan, AgreedBy, Entry, LaneStop, SessionStart, Uptime, WallClock,
 };
 use crate::lane::{FailureLimit, WorkSpec};
-use crate::ledger::{LedgerState, LedgerWriter, Queues};
-use crate::run::{Durability, EventSink as _};
+use crate::ledger::{LedgerState, LedgerWriter, Queues, Tenants};
+use crate::run::{Durability, EventSink as _, StopSignals};
 
 /// What is done with rows of a ledger.
 #[derive(Debug)]
@@ -94,7 +92,7 @@ impl<'a> OpenRun<'a> {
             signals: StopSignals::default(),
             recorder: Recorder::new(),
             connections: Vec::new(),
-            tenants: Tenants::default(),
+            tenants: Tenants::new(None, tell),
             held: BTreeMap::new(),
         }
     }
@@ -130,7 +128,7 @@ impl<'a> OpenRun<'a> {
     /// From here on signals are listened for, and what is recorded goes to the ledger.
     pub(super) async fn attach(&mut self) -> Result<(), CliError> {
         self.signals.listen()?;
-        self.tenants.note(&self.state.path);
+        self.tenants.note(&absolute(&self.state.path));
         Ok(self.recorder.attach(self.writer.handle()).await?)
     }
 

@@ -55,7 +55,11 @@ impl OpenRun<'_> {
         close(&ledger);
         let counts = ledger.counts();
         let all_good = counts.counted(Counted::Bad) == 0 && counts.pending == 0;
-        Ok(exit_code(state, all_good, self.signals.code()))
+        Ok(exit_code(
+            state,
+            all_good,
+            self.signals.code().map(ExitCode::after_signal),
+        ))
     }
 
     /// Gives every account with rows its work. Those that are held have stopped.

@@ -146,3 +146,11 @@ pub fn is_locked(path: &Path) -> Result<bool, LedgerError> {
         Err(TryLockError::Error(source)) => Err(LedgerError::io("lock", path, source)),
     }
 }
+
+/// Makes the folder at `path` for its owner alone, and those above it.
+pub fn make_private_folder(path: &Path) -> io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
+}

@@ -113,6 +113,16 @@ pub enum LedgerError {
     /// Something was appended after the writer had finished.
     #[error("ledger `{0}` is closed; its writer has finished")]
     Closed(PathBuf),
+    /// Another process works at the tenant.
+    #[error("{}; nothing was sent", busy_told(tenant, ledger.as_deref()))]
+    TenantBusy {
+        /// The tenant's file.
+        path: PathBuf,
+        /// The tenant, as the provider names it.
+        tenant: String,
+        /// The ledger it works with; `None`: it has only begun.
+        ledger: Option<PathBuf>,
+    },
     /// The writer's thread panicked, which is a bug.
     #[error("the writer of ledger `{path}` panicked: {message}; `userpurge resume` goes on")]
     Panicked {
@@ -194,6 +204,17 @@ pub enum LedgerDamage {
     },
 }
 
+/// Who is busy at a tenant.
+fn busy_told(tenant: &str, ledger: Option<&Path>) -> String {
+    match ledger {
+        Some(ledger) => format!(
+            "another process works at tenant `{tenant}`, with ledger `{}`",
+            ledger.display()
+        ),
+        None => "another process begins to work at this tenant".to_owned(),
+    }
+}
+
 impl LedgerDamage {
     /// A stable word for it, for scripts.
     pub const fn name(&self) -> &'static str {
@@ -232,6 +253,16 @@ impl LedgerError {
                 let help = format!("make space or mend the disk, then `userpurge resume {resume}`");
                 return Some(help);
             }
+            Self::TenantBusy { ledger, .. } => {
+                let watch = ledger.as_ref().map(|ledger| {
+                    let ledger = words::shell_path(ledger);
+                    format!(": `userpurge status --follow {ledger}`")
+                });
+                return Some(format!(
+                    "wait until it is over{}",
+                    watch.unwrap_or_default()
+                ));
+            }
             Self::Lost { path, how } => (path, how),
             _ => return None,
         };
@@ -267,6 +298,7 @@ impl LedgerError {
             | Self::Lost { path, .. }
             | Self::Unwritable { path, .. }
             | Self::Closed(path)
+            | Self::TenantBusy { path, .. }
             | Self::Panicked { path, .. } => path,
         }
     }

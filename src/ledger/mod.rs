@@ -64,11 +64,12 @@ mod scribe;
 mod select;
 mod sent;
 mod state;
+mod tenants;
 mod writer;
 
 pub use self::audit::Audit;
 pub use self::chain::{LINE_BYTES_MAX, LedgerHead, check, line, seal};
-pub use self::disk::{Disk, DiskFile, RealDisk, is_locked};
+pub use self::disk::{Disk, DiskFile, RealDisk, is_locked, make_private_folder};
 pub use self::error::{LedgerDamage, LedgerError, LedgerLoss};
 pub use self::file::LedgerFile;
 pub use self::outcomes::Outcomes;
@@ -79,6 +80,7 @@ pub use self::scribe::QUEUE_MAX;
 pub use self::select::{Good, GoodRows, Only, each_user, each_verified};
 pub use self::sent::{SENT_MAX, SentRequest};
 pub use self::state::{LedgerFollower, LedgerState, VerificationState};
+pub use self::tenants::Tenants;
 pub use self::writer::{LedgerHandle, LedgerWriter};
 pub use crate::domain::Durability;
 

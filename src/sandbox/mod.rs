@@ -36,6 +36,7 @@ mod reply;
 mod request;
 mod server;
 mod settings;
+mod stock;
 mod sunco;
 mod text;
 mod user;
@@ -53,5 +54,6 @@ pub use server::Running;
 pub use settings::{
     QuotaMode, Settings, SuncoSettings, ZendeskCaller, ZendeskSettings, ZohoSettings,
 };
+pub use stock::{DEMO_ACCOUNTS, IdCheck, Stock, config};
 pub use text::Latency;
 pub use user::{Seed, UserSeed, UserState};

@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 
 use clap::Parser as _;
 
-use super::sandbox;
+use super::sandbox::limits;
 use crate::cli::args::{Cli, Command, RunArgs};
-use crate::cli::files::{make_private_folder, write_text};
+use crate::cli::files::write_text;
 use crate::cli::terminal::{put, tell};
 use crate::cli::{CliError, ExitCode};
 use crate::domain::Outcome;
-use crate::ledger::{Disk, LedgerState};
-use crate::sandbox::{DEMO_CSV, Latency, Running, Sandbox, SandboxOptions, Settings};
+use crate::ledger::{Disk, LedgerState, make_private_folder};
+use crate::sandbox::{self, DEMO_CSV, Latency, Running, Sandbox, SandboxOptions, Settings};
 
 /// The sandbox's quotas are this much quicker than the real ones: ten minutes pass in six seconds.
 const SCALE: f64 = 100.0;
@@ -32,7 +32,7 @@ pub(in crate::cli) async fn execute(disk: &dyn Disk) -> Result<ExitCode, CliErro
     let running = Sandbox::start(options).await.map_err(CliError::refused)?;
     let folder = folder()?;
     let accounts = sandbox::DEMO_ACCOUNTS.map(|(name, kind)| (name.to_owned(), kind));
-    let config = sandbox::config(&running.base_url(), &accounts, SCALE);
+    let config = sandbox::config(&running.base_url(), &accounts, SCALE, limits);
     for (name, text) in [("userpurge.toml", config.as_str()), ("demo.csv", DEMO_CSV)] {
         write_text(&folder.join(name), false, text, CliError::from)?;
     }

@@ -97,7 +97,11 @@ impl OpenRun<'_> {
         let (ended, state) = asked.map_err(CliError::once_begun)?;
         let all_good = close(args, &state, ended).map_err(CliError::once_begun)?;
         tell(&format!("ledger {shown} head {}", state.head));
-        Ok(exit_code(ended, all_good, signals.code()))
+        Ok(exit_code(
+            ended,
+            all_good,
+            signals.code().map(ExitCode::after_signal),
+        ))
     }
 
     /// Asks about `rows`, and records what was seen. The ledger is closed either way.

@@ -12,21 +12,20 @@ use futures::future::select_all;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 
-use super::ExitCode;
-use crate::run;
+use super::StopTokens;
 
 /// What signals have asked for so far. Cheap to clone; all clones are one.
 #[derive(Debug, Clone, Default)]
-pub(super) struct StopSignals {
+pub struct StopSignals {
     /// The same as lanes know it. The first signal lets no more rows in: what is under way is finished
     /// and recorded. The second ends the waiting: what was sent and not answered is in doubt.
-    pub(super) run: run::StopTokens,
+    pub run: StopTokens,
     first: Arc<OnceLock<SignalKind>>,
 }
 
 impl StopSignals {
     /// The code that the first signal ends a run with; `None`: none came.
-    pub(super) fn code(&self) -> Option<ExitCode> {
+    pub fn code(&self) -> Option<u8> {
         self.first.get().copied().map(code)
     }
 
@@ -44,7 +43,7 @@ impl StopSignals {
     }
 
     /// Listens for signals from here on, on a task of the current runtime. Before, a signal ends the process.
-    pub(super) fn listen(&self) -> io::Result<()> {
+    pub fn listen(&self) -> io::Result<()> {
         let mut signals = signals()?;
         let noting = self.clone();
         tokio::spawn(async move {
@@ -62,7 +61,7 @@ impl StopSignals {
 
 /// Has a signal that ends the process take the file at `path` away first, until what is returned is
 /// dropped. A thread does it: whoever waits for an answer at a terminal takes no signal.
-pub(super) fn take_away(path: PathBuf) -> oneshot::Sender<()> {
+pub fn take_away(path: PathBuf) -> oneshot::Sender<()> {
     let (over, ended) = oneshot::channel::<()>();
     // What is listened with is open before this returns: no later count of descriptors misses it.
     let listening = tokio::runtime::Builder::new_current_thread()
@@ -95,22 +94,23 @@ pub(super) fn take_away(path: PathBuf) -> oneshot::Sender<()> {
 }
 
 #[expect(clippy::exit, reason = "nothing is under way that has to end in order")]
-fn end(code: ExitCode) {
-    std::process::exit(code as i32);
+fn end(code: u8) {
+    std::process::exit(i32::from(code));
 }
 
-/// The code of a run that `signal` ended.
-fn code(signal: SignalKind) -> ExitCode {
+/// The code that a process ends with which `signal` ended: shells expect 128 and the number. A terminal
+/// that goes away is told as SIGTERM.
+fn code(signal: SignalKind) -> u8 {
     if signal == SignalKind::interrupt() {
-        ExitCode::Interrupted
+        130
     } else {
-        ExitCode::Terminated
+        143
     }
 }
 
 /// Lets a write beyond the limit on the size of files fail, which is told as a full disk is: by default a
 /// signal ends the process without a word.
-pub(super) fn outlive_file_limit() {
+pub fn outlive_file_limit() {
     // Whoever listens has taken the default away for good.
     let _ = signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()));
 }

@@ -1,4 +1,4 @@
-//! Which ledgers worked at each tenant, in the XDG state folder: one process works at a tenant at a
+//! Which ledgers worked at each tenant, in a folder of the user's: one process works at a tenant at a
 //! time, and the next counts what the last ones sent.
 //!
 //! Each tenant has a small file, locked while a process works there, with the paths of ledgers. A folder
@@ -12,16 +12,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::accounts::Connection;
-use super::earlier::{is_at, read_if_whole, read_named};
-use super::files::{make_private_folder, xdg_folder};
-use super::planning::absolute;
-use super::setup::Setup;
-use super::terminal::tell;
-use super::{CliError, ExitCode};
+use super::disk::make_private_folder;
+use super::error::LedgerError;
+use super::reader::written_at;
 use crate::domain::{AccountName, ProviderKind, WallClock};
-use crate::ledger::{LedgerState, written_at};
-use crate::words;
 
 /// The most of a tenant's file that is read, in bytes.
 const FILE_BYTES_MAX: u64 = 256 * 1024;
@@ -54,94 +48,85 @@ struct Tenant {
 }
 
 /// The tenants at which this process works. Their locks go with this value.
-#[derive(Debug, Default)]
-pub(super) struct Tenants {
+#[derive(Debug)]
+pub struct Tenants {
     /// `None`: there is no folder to use.
     folder: Option<PathBuf>,
     /// What the files say that this process has locked.
     held: BTreeMap<PathBuf, (File, Tenant)>,
-}
-
-/// Locks the tenants that the accounts are known to be at which `has_rows` picks. Reads the ledgers that
-/// tell what was sent there, `own` apart: those of `--done-in`, and those that worked there lately.
-pub(super) fn enter(
-    setup: &Setup,
-    has_rows: impl Fn(&AccountName) -> bool,
-    own: Option<&Path>,
-) -> Result<(Tenants, Vec<LedgerState>), CliError> {
-    let mut tenants = Tenants {
-        folder: xdg_folder("XDG_STATE_HOME", ".local/state", "tenants"),
-        held: BTreeMap::new(),
-    };
-    if tenants.folder.is_none() {
-        tell(
-            "note: neither XDG_STATE_HOME nor HOME is set, so other runs at the same tenants are not seen",
-        );
-    }
-    let known = tenants.known();
-    let accounts = setup.outline.accounts.iter();
-    for account in accounts.filter(|account| has_rows(&account.name)) {
-        let is_here = |says: &Tenant| {
-            let mut names = says.accounts.iter();
-            says.provider.is_some_and(|kind| {
-                names.any(|name| is_at(account, &[&account.name], kind, &says.name, name))
-            })
-        };
-        for (path, _) in known.iter().filter(|(_, says)| is_here(says)) {
-            tenants.hold(path.clone())?;
-        }
-    }
-    let done_in = &setup.options.done_in;
-    let mut ledgers = read_named(done_in, own.is_some())?;
-    ledgers.extend(tenants.ledgers(own, done_in));
-    Ok((tenants, ledgers))
+    /// Says that a file cannot be used.
+    warn: fn(&str),
 }
 
 impl Tenants {
-    /// What the ledgers say that worked there lately, but for `own` and those at the paths `named`.
-    fn ledgers(&self, own: Option<&Path>, named: &[String]) -> Vec<LedgerState> {
-        let same = |path: &Path, other: &Path| absolute(path) == absolute(other);
-        let mut paths: Vec<&Path> = Vec::new();
-        for path in self.held.values().flat_map(|(_, says)| &says.ledgers) {
-            let is_read = own.is_some_and(|own| same(own, path))
-                || named.iter().any(|named| same(Path::new(named), path))
-                || paths.contains(&path.as_path());
-            if !is_read && is_recent(path) {
-                paths.push(path);
-            }
+    /// No tenants yet; their files are in `folder`, if there is one. `warn` tells of one that cannot be used.
+    pub const fn new(folder: Option<PathBuf>, warn: fn(&str)) -> Self {
+        Self {
+            folder,
+            held: BTreeMap::new(),
+            warn,
         }
-        paths.into_iter().filter_map(read_if_whole).collect()
     }
 
-    /// Locks the tenants that `lines` turned out to be at.
-    pub(super) fn settle(&mut self, lines: &[Connection]) -> Result<(), CliError> {
-        let Some(folder) = self.folder.clone() else {
-            return Ok(());
-        };
-        for (line, tenant) in lines.iter().filter_map(|it| Some((it, it.tenant()?))) {
-            let path = folder.join(file_name(line.kind, tenant));
-            self.hold(path.clone())?;
-            if let Some((_, says)) = self.held.get_mut(&path) {
-                says.provider = Some(line.kind);
-                tenant.clone_into(&mut says.name);
-                if !says.accounts.contains(&line.name) {
-                    says.accounts.push(line.name.clone());
-                }
+    /// Locks the known tenants that `is_here` picks by provider, tenant and the name of an account.
+    pub fn lock(
+        &mut self,
+        is_here: impl Fn(ProviderKind, &str, &AccountName) -> bool,
+    ) -> Result<(), LedgerError> {
+        for (path, says) in self.known() {
+            let mut names = says.accounts.iter();
+            let is_here = says
+                .provider
+                .is_some_and(|kind| names.any(|name| is_here(kind, &says.name, name)));
+            if is_here {
+                self.hold(path)?;
             }
         }
         Ok(())
     }
 
-    /// Notes that `ledger` works at these tenants from now on.
-    pub(super) fn note(&mut self, ledger: &Path) {
-        let ledger = absolute(ledger);
+    /// The ledgers that worked there lately, but for those that `is_read` picks.
+    pub fn ledgers(&self, is_read: impl Fn(&Path) -> bool) -> Vec<PathBuf> {
+        let mut paths: Vec<PathBuf> = Vec::new();
+        for path in self.held.values().flat_map(|(_, says)| &says.ledgers) {
+            if !is_read(path) && !paths.contains(path) && is_recent(path) {
+                paths.push(path.clone());
+            }
+        }
+        paths
+    }
+
+    /// Locks the `tenant` of `provider` that `account` turned out to be at.
+    pub fn settle(
+        &mut self,
+        provider: ProviderKind,
+        tenant: &str,
+        account: &AccountName,
+    ) -> Result<(), LedgerError> {
+        let Some(folder) = &self.folder else {
+            return Ok(());
+        };
+        let path = folder.join(file_name(provider, tenant));
+        self.hold(path.clone())?;
+        if let Some((_, says)) = self.held.get_mut(&path) {
+            says.provider = Some(provider);
+            tenant.clone_into(&mut says.name);
+            if !says.accounts.contains(account) {
+                says.accounts.push(account.clone());
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes that `ledger`, an absolute path, works at these tenants from now on.
+    pub fn note(&mut self, ledger: &Path) {
         for (path, (file, says)) in &mut self.held {
             let ledgers = &mut says.ledgers;
-            ledgers.retain(|path| *path != ledger && is_recent(path));
-            ledgers.insert(0, ledger.clone());
+            ledgers.retain(|path| path != ledger && is_recent(path));
+            ledgers.insert(0, ledger.to_owned());
             ledgers.truncate(LEDGERS_MAX);
             if let Err(error) = write(file, says) {
-                warn(path, &error);
+                warn(self.warn, path, &error);
             }
         }
     }
@@ -156,14 +141,14 @@ impl Tenants {
     }
 
     /// Locks the file at `path`, unless this process has it.
-    fn hold(&mut self, path: PathBuf) -> Result<(), CliError> {
+    fn hold(&mut self, path: PathBuf) -> Result<(), LedgerError> {
         if self.folder.is_none() || self.held.contains_key(&path) {
             return Ok(());
         }
         let file = match open(&path) {
             Ok(file) => file,
             Err(error) => {
-                warn(&path, &error);
+                warn(self.warn, &path, &error);
                 self.folder = None;
                 return Ok(());
             }
@@ -172,9 +157,11 @@ impl Tenants {
             match file.try_lock() {
                 Ok(()) => break,
                 Err(TryLockError::WouldBlock) if attempt < TRIES_MAX => std::thread::sleep(STEP),
-                Err(TryLockError::WouldBlock) => return Err(busy(&read(&mut &file))),
+                Err(TryLockError::WouldBlock) => {
+                    return Err(busy(path, read(&mut &file)));
+                }
                 Err(TryLockError::Error(error)) => {
-                    warn(&path, &error);
+                    warn(self.warn, &path, &error);
                     return Ok(());
                 }
             }
@@ -221,30 +208,17 @@ fn is_recent(path: &Path) -> bool {
     written_at(path).is_some_and(|at| now.saturating_since(at) <= COUNTS_FOR)
 }
 
-fn warn(path: &Path, error: &io::Error) {
-    tell(&format!(
+fn warn(warn: fn(&str), path: &Path, error: &io::Error) {
+    warn(&format!(
         "warning: `{}` cannot be used ({error}), so other runs at the same tenant are not seen",
         path.display()
     ));
 }
 
-fn busy(says: &Tenant) -> CliError {
-    let (text, help) = match says.ledgers.first() {
-        Some(ledger) => (
-            format!(
-                "another process works at tenant `{}`, with ledger `{}`; nothing was sent",
-                says.name,
-                ledger.display()
-            ),
-            format!(
-                "wait until it is over: `userpurge status --follow {}`",
-                words::shell_path(ledger)
-            ),
-        ),
-        None => (
-            "another process begins to work at this tenant; nothing was sent".to_owned(),
-            "wait until it is over".to_owned(),
-        ),
-    };
-    CliError::message(ExitCode::Ledger, text, Some(&help))
+fn busy(path: PathBuf, says: Tenant) -> LedgerError {
+    LedgerError::TenantBusy {
+        path,
+        tenant: says.name,
+        ledger: says.ledgers.into_iter().next(),
+    }
 }

@@ -1,0 +1,192 @@
+//! What a sandbox is stocked with: the users of an input file, and a configuration that leads there.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use super::hub::Sandbox;
+use super::user::{Seed, UserSeed};
+use crate::domain::{Action, ProviderKind, Quota, Record};
+
+/// The users of an input, as the sandbox takes them.
+#[derive(Debug)]
+pub struct Stock {
+    /// What to put in.
+    pub seed: Seed,
+    /// The accounts that the file names. Each has the provider that its first id looks like.
+    pub accounts: BTreeMap<String, ProviderKind>,
+    /// Rows that hold no id of their provider's.
+    pub rows_without: u64,
+    check: IdCheck,
+}
+
+/// The id as a provider knows it; `None`: it is none of that provider's.
+pub type IdCheck = for<'a> fn(ProviderKind, &'a str) -> Option<&'a str>;
+
+impl Stock {
+    /// No users yet. `check` is the rule for ids.
+    pub fn new(check: IdCheck) -> Self {
+        Self {
+            seed: Seed::default(),
+            accounts: BTreeMap::new(),
+            rows_without: 0,
+            check,
+        }
+    }
+
+    /// Adds the user of a row; `None`: the row cannot be read. A row of an account is a user there; any other
+    /// is a user of each provider whose ids look like its own. Users to be permanently deleted are
+    /// soft-deleted already.
+    pub fn add_row(&mut self, record: Option<&Record<'_>>) {
+        let is_stocked = record.is_some_and(|record| self.has_added(record));
+        self.rows_without += u64::from(!is_stocked);
+    }
+
+    fn has_added(&mut self, record: &Record<'_>) -> bool {
+        let mut alike = self.kinds_of(&record.id);
+        if let Some(account) = record.account.as_deref() {
+            let mut known = DEMO_ACCOUNTS.iter().filter(|(name, _)| *name == account);
+            let known = account.parse().ok().or(known.next().map(|(_, kind)| *kind));
+            let own = self.accounts.get(account).copied();
+            let Some(kind) = known.or(own).or(alike.first().copied()) else {
+                return false;
+            };
+            if known.is_none() {
+                self.accounts.entry(account.to_owned()).or_insert(kind);
+            }
+            alike = vec![kind];
+        }
+        let to_clear = Action::PermanentlyDelete.name();
+        let is_soft_deleted = record.action.as_deref() == Some(to_clear);
+        let mut is_stocked = false;
+        for kind in alike {
+            if let Some(id) = (self.check)(kind, &record.id) {
+                self.add(kind, id, is_soft_deleted);
+                is_stocked = true;
+            }
+        }
+        is_stocked
+    }
+
+    fn add(&mut self, kind: ProviderKind, id: &str, is_soft_deleted: bool) {
+        let mut user = UserSeed {
+            id: id.to_owned(),
+            ..UserSeed::default()
+        };
+        let users = match kind {
+            ProviderKind::Zendesk => &mut self.seed.zendesk,
+            ProviderKind::Sunco => &mut self.seed.sunco,
+            ProviderKind::Zoho => &mut self.seed.zoho,
+        };
+        let is_hex = id.len() == 24 && id.bytes().all(|it| it.is_ascii_hexdigit());
+        match kind {
+            ProviderKind::Zendesk if is_soft_deleted => "soft-deleted".clone_into(&mut user.state),
+            ProviderKind::Sunco if !is_hex => {
+                let made = format!("{:024x}", users.len());
+                user.external_id = Some(std::mem::replace(&mut user.id, made));
+            }
+            _ => {}
+        }
+        users.push(user);
+    }
+
+    /// How many users there are.
+    pub fn describe(&self) -> String {
+        let seed = &self.seed;
+        let counts = [&seed.zendesk, &seed.sunco, &seed.zoho].map(Vec::len);
+        let kinds = [
+            ProviderKind::Zendesk,
+            ProviderKind::Sunco,
+            ProviderKind::Zoho,
+        ];
+        let stocked = counts
+            .into_iter()
+            .zip(kinds)
+            .filter(|(count, _)| *count > 0);
+        let stocked = stocked.map(|(count, kind)| format!("{count} at {}", kind.title()));
+        let stocked = match stocked.collect::<Vec<_>>() {
+            none if none.is_empty() => "none".to_owned(),
+            stocked => stocked.join(", "),
+        };
+        match self.rows_without {
+            0 => format!("users: {stocked}"),
+            rows => format!("users: {stocked}; rows without an id: {rows}"),
+        }
+    }
+
+    /// The providers whose ids look like `id`, the likeliest first: what is no number is an id of Sunshine
+    /// Conversations, and only Zoho's numbers are so long.
+    fn kinds_of(&self, id: &str) -> Vec<ProviderKind> {
+        const ZOHO_DIGITS: usize = 16;
+        let mut kinds = vec![ProviderKind::Zendesk, ProviderKind::Zoho];
+        if id.len() >= ZOHO_DIGITS {
+            kinds.reverse();
+        }
+        kinds.retain(|kind| (self.check)(*kind, id).is_some());
+        if kinds.is_empty() && (self.check)(ProviderKind::Sunco, id).is_some() {
+            kinds.push(ProviderKind::Sunco);
+        }
+        kinds
+    }
+}
+
+/// The accounts of the demo's file.
+pub const DEMO_ACCOUNTS: [(&str, ProviderKind); 3] = [
+    ("support", ProviderKind::Zendesk),
+    ("chat", ProviderKind::Sunco),
+    ("crm", ProviderKind::Zoho),
+];
+
+/// A configuration of `accounts` at `base`, whose `limits` are as much quicker as the sandbox's are.
+pub fn config(
+    base: &str,
+    accounts: &[(String, ProviderKind)],
+    scale: f64,
+    limits: impl Fn(ProviderKind) -> Vec<(&'static str, Quota)>,
+) -> String {
+    let mut text = String::new();
+    for (name, kind) in accounts {
+        let keys: &[(&str, &str)] = match kind {
+            ProviderKind::Zendesk => &[
+                ("base_url", base),
+                ("email", Sandbox::ZENDESK_EMAIL),
+                ("api_token", Sandbox::ZENDESK_TOKEN),
+            ],
+            ProviderKind::Sunco => &[
+                ("base_url", base),
+                ("app_id", Sandbox::SUNCO_APP_ID),
+                ("key_id", Sandbox::SUNCO_KEY_ID),
+                ("key_secret", Sandbox::SECRET),
+            ],
+            ProviderKind::Zoho => &[
+                ("accounts_url", base),
+                ("client_id", Sandbox::ZOHO_CLIENT_ID),
+                ("client_secret", Sandbox::SECRET),
+                ("refresh_token", Sandbox::ZOHO_REFRESH_TOKEN),
+            ],
+        };
+        let is_bare = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
+        let header = match name {
+            name if name.chars().all(is_bare) => name.clone(),
+            name => toml::Value::from(name.as_str()).to_string(),
+        };
+        // Writing to a string cannot fail; so below.
+        let _ = writeln!(text, "[accounts.{header}]\nprovider = \"{kind}\"");
+        for (key, value) in keys {
+            let _ = writeln!(text, "{key} = \"{value}\"");
+        }
+        if (scale - 1.0).abs() > f64::EPSILON {
+            let _ = write!(text, "\n[accounts.{header}.limits]\n");
+            for (limit, quota) in limits(*kind) {
+                let _ = writeln!(text, "{limit} = \"{}\"", quicker(quota, scale));
+            }
+        }
+        text.push('\n');
+    }
+    text.truncate(text.trim_end().len() + 1);
+    text
+}
+
+/// A quota whose span is so many times shorter.
+fn quicker(quota: Quota, scale: f64) -> Quota {
+    Quota::try_new(quota.requests(), quota.span().div_f64(scale)).unwrap_or(quota)
+}
