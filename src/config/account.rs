@@ -22,8 +22,8 @@ use crate::provider::{
 /// The longest name of an account, in characters; it stands in every line of a ledger.
 const NAME_CHARS_MAX: usize = 64;
 
-/// The API versions that Zoho's users endpoint has, see
-/// <https://www.zoho.com/crm/developer/docs/api/v8/delete-user.html>. The last is the default.
+/// The versions that Zoho's API has (<https://www.zoho.com/crm/developer/docs/api/v8/delete-user.html>; each
+/// has such a page of its own). The last is the default.
 const ZOHO_VERSIONS: [&str; 8] = ["v2", "v2.1", "v3", "v4", "v5", "v6", "v7", "v8"];
 
 /// How a Sunshine Conversations key is used, and whether that is to sign a JWT; the first is the default.
@@ -155,33 +155,39 @@ impl AccountSettings<SecretSource> {
         table: KeyTable<'_>,
     ) -> Result<Self, Mistake> {
         table.refuse_unknown(&keys(kind).collect::<Vec<_>>())?;
+        let provider = match kind {
+            ProviderKind::Zendesk => ProviderSettings::Zendesk(ZendeskSettings {
+                base_url: address(table, &["subdomain", "base_url"], "")?,
+                credentials: zendesk_credentials(table)?,
+            }),
+            ProviderKind::Sunco => ProviderSettings::Sunco(SuncoSettings {
+                base_url: address(table, &["region", "subdomain", "base_url"], "/sc")?,
+                app_id: app_id(table)?,
+                key_id: table.identifier("key_id")?,
+                key_secret: table.secret("key_secret")?,
+                is_jwt: table.choice("auth", &SUNCO_AUTHS)?.unwrap_or_default(),
+            }),
+            ProviderKind::Zoho => ProviderSettings::Zoho(ZohoSettings {
+                accounts_url: address(table, &["data_center", "accounts_url"], "")?,
+                base_url: (table.has("base_url"))
+                    .then(|| address(table, &["base_url"], ""))
+                    .transpose()?,
+                version: zoho_version(table)?,
+                client_id: table.identifier("client_id")?,
+                client_secret: table.secret("client_secret")?,
+                refresh_token: table.secret("refresh_token")?,
+            }),
+        };
+        let action = table.choice("action", &choices(kind.actions(), Action::name))?;
+        let limits = limits::check(table, kind)?;
         Ok(Self {
             name,
-            provider: match kind {
-                ProviderKind::Zendesk => ProviderSettings::Zendesk(ZendeskSettings {
-                    base_url: address(table, &["subdomain", "base_url"], "")?,
-                    credentials: zendesk_credentials(table)?,
-                }),
-                ProviderKind::Sunco => ProviderSettings::Sunco(SuncoSettings {
-                    base_url: address(table, &["region", "subdomain", "base_url"], "/sc")?,
-                    app_id: app_id(table)?,
-                    key_id: table.identifier("key_id")?,
-                    key_secret: table.secret("key_secret")?,
-                    is_jwt: table.choice("auth", &SUNCO_AUTHS)?.unwrap_or_default(),
-                }),
-                ProviderKind::Zoho => ProviderSettings::Zoho(ZohoSettings {
-                    accounts_url: address(table, &["data_center", "accounts_url"], "")?,
-                    base_url: (table.has("base_url"))
-                        .then(|| address(table, &["base_url"], ""))
-                        .transpose()?,
-                    version: zoho_version(table)?,
-                    client_id: table.identifier("client_id")?,
-                    client_secret: table.secret("client_secret")?,
-                    refresh_token: table.secret("refresh_token")?,
-                }),
+            action,
+            limits: AccountLimits {
+                asked_alone: provider.asked_alone().or(limits.asked_alone),
+                ..limits
             },
-            action: table.choice("action", &choices(kind.actions(), Action::name))?,
-            limits: limits::check(table, kind)?,
+            provider,
         })
     }
 

@@ -10,7 +10,7 @@ use super::sunco::Sunco;
 use super::zendesk::Zendesk;
 use super::zoho::Zoho;
 use super::{Provider, sunco, zendesk, zoho};
-use crate::domain::{AccountLimits, IdProblem, ProviderKind};
+use crate::domain::{AccountLimits, IdProblem, ProviderKind, Step};
 
 /// Zendesk Support.
 #[derive(Debug, Clone)]
@@ -96,6 +96,14 @@ impl<S> ProviderSettings<S> {
             Self::Zendesk(_) => ProviderKind::Zendesk,
             Self::Sunco(_) => ProviderKind::Sunco,
             Self::Zoho(_) => ProviderKind::Zoho,
+        }
+    }
+
+    /// The first step before which these settings have each user asked about alone; `None`: as [`defaults`] say.
+    pub fn asked_alone(&self) -> Option<Step> {
+        match self {
+            Self::Zoho(it) if zoho::read_at_once(&it.version) == 1 => Some(Step::Delete),
+            Self::Zendesk(_) | Self::Sunco(_) | Self::Zoho(_) => None,
         }
     }
 

@@ -28,6 +28,9 @@ const KINDS: [(&str, &str); 7] = [
     ("administrator", "Regular User"),
 ];
 
+/// The paths of the versions that read users one at a time.
+const ONE_AT_A_TIME: [&str; 3] = ["/crm/v2/", "/crm/v2.1/", "/crm/v3/"];
+
 /// A Zoho CRM org, and its refresh token at the accounts server.
 #[derive(Debug)]
 pub(super) struct Crm {
@@ -178,6 +181,10 @@ impl Crm {
         match request.ask {
             Ask::Org => self.org(context),
             Ask::Identity => page(self.users.get(&zoho.caller_id).into_iter()),
+            // Before v4 nothing shows that `ids` is heeded: all users are listed.
+            Ask::ReadMany if ONE_AT_A_TIME.iter().any(|it| request.path.starts_with(it)) => {
+                page(self.users.values().filter(readable))
+            }
             Ask::ReadMany if !(1..=Self::IDS_MAX).contains(&request.ids.len()) => {
                 let details = json!({"param_name": "ids", "maximum_length": Self::IDS_MAX});
                 top(400, "INVALID_DATA", "invalid data", &details)
@@ -344,13 +351,19 @@ fn email(user: &User) -> String {
     format!("seller.{}@customers.example", user.id)
 }
 
-/// The page of all these users; of nobody, it is a 204 without a body.
+/// How many users a page has.
+const PER_PAGE: usize = 200;
+
+/// The first page of these users; of nobody, it is a 204 without a body.
 fn page<'a>(users: impl Iterator<Item = &'a User>) -> Reply {
-    let users: Vec<Value> = users.map(shown).collect();
+    let mut users: Vec<Value> = users.map(shown).collect();
     if users.is_empty() {
         return empty(204);
     }
-    let info = json!({"per_page": 200, "count": users.len(), "page": 1, "more_records": false});
+    let has_more = users.len() > PER_PAGE;
+    users.truncate(PER_PAGE);
+    let info =
+        json!({"per_page": PER_PAGE, "count": users.len(), "page": 1, "more_records": has_more});
     json_reply(200, &json!({"users": users, "info": info}))
 }
 

@@ -25,6 +25,7 @@ mod done_elsewhere;
 mod doubt;
 mod errors;
 mod evidence;
+mod facts;
 mod for_its_owner;
 mod foreign_configuration;
 #[cfg(debug_assertions)]

@@ -82,12 +82,15 @@ fn by_code(reply: &Reply, said: Detail) -> Result<Verdict, Detail> {
         "AUTHORIZATION_FAILED" | "NO_PERMISSION" => Verdict::Account(StopKind::NotPermitted, said),
         "OAUTH_SCOPE_MISMATCH" => Verdict::Account(
             StopKind::NotPermitted,
-            said.with_hint("the refresh token needs the scope ZohoCRM.users.ALL"),
+            said.with_hint(
+                "the refresh token needs ZohoCRM.users.DELETE and ZohoCRM.users.READ, and \
+                 ZohoCRM.org.READ to tell the primary contact",
+            ),
         ),
         "INVALID_TOKEN" | "INVALID_OAUTHTOKEN" | "AUTHENTICATION_FAILURE" => {
             Verdict::TokenRejected(said)
         }
-        "INVALID_URL_PATTERN" | "INVALID_REQUEST_METHOD" => {
+        "INVALID_URL_PATTERN" | "INVALID_REQUEST_METHOD" | "METHOD_NOT_ALLOWED" => {
             Verdict::Account(StopKind::WrongTenant, said)
         }
         "RATE_LIMIT_EXCEEDED" | "TOO_MANY_REQUESTS" => throttled(reply, said),
@@ -139,11 +142,12 @@ fn permission_denied(said: Detail) -> Verdict {
     }
 }
 
-/// A code that is not known: by the status, and about the row only where nothing else can be meant.
+/// A code that is not known: by the status, and about the row only where nothing else can be meant. A
+/// status about the address or the form of requests would be the same for every row.
 fn unknown(reply: &Reply, body: &Body<'_>, is_error: bool, said: Detail) -> Verdict {
     match reply.status {
         429 => throttled(reply, said),
-        404 | 405 | 406 | 410 | 415 => Verdict::Row(RowEnd::Refused, said),
+        413 => Verdict::Account(StopKind::WrongTenant, said),
         200 if is_error => Verdict::Row(RowEnd::Refused, said),
         _ => verdict::by_status(reply, body, said),
     }

@@ -2,13 +2,13 @@
 //!
 //! | read | users | proves | how certain |
 //! | --- | --- | --- | --- |
-//! | `users?ids=` | 100 | who is listed with a status other than `deleted` and `closed`: they stand | documented |
+//! | `users?ids=`, from v4 on | 100 | who is listed with a status other than `deleted` and `closed`: they stand | documented |
 //! | | | who is listed as `deleted` or `closed`, or not listed at all (204: nobody is): deleted | which of the two Zoho does is not documented, so both are taken |
 //! | `users/{id}` | 1 | the same of one user; 204: no such user | documented |
 //!
-//! It needs the scope `ZohoCRM.users.READ`. An answer that lists anybody who was not asked for is
-//! not believed: a version of the API that passes over `ids` would list a page of all users, on
-//! which those who stand may well be missing.
+//! It needs the scope `ZohoCRM.users.READ`. Nothing shows that v2 to v3 heed `ids`, so they are asked for
+//! one user at a time. An answer that lists anybody who was not asked for is not believed: who passes
+//! over `ids` lists a page of all users, on which those who stand may well be missing.
 //!
 //! Both tell roles: users that Zoho made for itself by their type, and
 //! administrators by the name of their profile, such as `Administrator` or `Sales Admin`. Profiles can
@@ -23,7 +23,7 @@ use serde_json::Value;
 
 use crate::domain::{UserId, UserState};
 use crate::provider::body::{Body, Object, child, id_text, text};
-use crate::provider::{LookupFor, Reply, RowEnd, Verdict, verdict};
+use crate::provider::{Reply, RowEnd, Verdict, verdict};
 
 use super::answers::{refused, unknown_state, user};
 
@@ -44,16 +44,17 @@ const ADMIN_WORDS: [&str; 3] = ["admin", "amministra", "管理"];
 /// What `--include-role` calls the primary contact.
 pub(super) const PRIMARY_CONTACT: &str = "primary-contact";
 
+/// Reads the answer to a lookup: of `is_list`, the answer to `users?ids=`, else to `users/{id}`.
 pub(super) fn looked_up(
-    purpose: LookupFor,
+    is_list: bool,
     ids: &[UserId],
     primary_zuid: Option<&str>,
     reply: &Reply,
 ) -> Result<Vec<UserState>, Verdict> {
-    match purpose {
-        LookupFor::Roles | LookupFor::Verification => listed(ids, primary_zuid, reply),
-        _ => shown(&ids[0], primary_zuid, reply).map(|state| vec![state]),
+    if is_list {
+        return listed(ids, primary_zuid, reply);
     }
+    shown(&ids[0], primary_zuid, reply).map(|state| vec![state])
 }
 
 /// Reads the answer to `users/{id}`. How a deleted user is told is not documented: 204, or the status.
@@ -130,7 +131,7 @@ fn is_deleted(state: &str) -> bool {
         .any(|deleted| state.eq_ignore_ascii_case(deleted))
 }
 
-/// The role of `user` if it is protected; versions of the API before the eighth tell no type.
+/// The role of `user` if it is protected; versions of the API before the seventh tell no type.
 fn protected(user: &Object, primary_zuid: Option<&str>) -> Option<String> {
     let kind = user.get("type__s").and_then(Value::as_str);
     let named =

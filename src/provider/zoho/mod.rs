@@ -28,6 +28,17 @@ use crate::domain::{AccountLimits, IdProblem, ProviderKind, Step, UserId, UserSt
 /// <https://www.zoho.com/crm/developer/docs/api/v8/get-users.html>.
 const IDS_MAX: usize = 100;
 
+/// The versions of the API of which no document says that they heed `ids`.
+const ONE_AT_A_TIME: [&str; 3] = ["v2", "v2.1", "v3"];
+
+/// How many users one read of the API's `version` takes.
+pub(in crate::provider) fn read_at_once(version: &str) -> usize {
+    if ONE_AT_A_TIME.contains(&version) {
+        return 1;
+    }
+    IDS_MAX
+}
+
 /// Zoho CRM, as one account uses it.
 #[derive(Debug)]
 pub(in crate::provider) struct Zoho {
@@ -56,6 +67,11 @@ impl Zoho {
         let mut request = self.crm(Method::GET, access, &["users"]);
         request.url.set_query(Some(query));
         request
+    }
+
+    /// Whether a lookup for `purpose` reads a list of users.
+    fn is_list(&self, purpose: LookupFor) -> bool {
+        self.lookup_max(purpose) > 1
     }
 }
 
@@ -120,20 +136,18 @@ impl Provider for Zoho {
 
     fn lookup_max(&self, purpose: LookupFor) -> usize {
         match purpose {
-            LookupFor::Roles | LookupFor::Verification => IDS_MAX,
+            LookupFor::Roles | LookupFor::Verification => read_at_once(&self.settings.version),
             LookupFor::UnclearAnswer => 1,
             _ => 0,
         }
     }
 
     fn lookup(&self, access: &Access, purpose: LookupFor, ids: &[UserId]) -> Request {
-        match purpose {
-            LookupFor::Roles | LookupFor::Verification => {
-                let ids: Vec<&str> = ids.iter().map(UserId::as_str).collect();
-                self.users(access, &format!("ids={}", ids.join(",")))
-            }
-            _ => self.crm(Method::GET, access, &["users", ids[0].as_str()]),
+        if self.is_list(purpose) {
+            let ids: Vec<&str> = ids.iter().map(UserId::as_str).collect();
+            return self.users(access, &format!("ids={}", ids.join(",")));
         }
+        self.crm(Method::GET, access, &["users", ids[0].as_str()])
     }
 
     fn looked_up(
@@ -143,7 +157,7 @@ impl Provider for Zoho {
         primary_contact: Option<&str>,
         reply: &Reply,
     ) -> Result<Vec<UserState>, Verdict> {
-        lookups::looked_up(purpose, ids, primary_contact, reply)
+        lookups::looked_up(self.is_list(purpose), ids, primary_contact, reply)
     }
 
     fn primary_contact(&self) -> Option<&dyn PrimaryContact> {

@@ -87,8 +87,8 @@ fn life(answer: &Object) -> Option<Duration> {
 }
 
 /// Zoho's data centres: the name of each, its accounts server
-/// (<https://www.zoho.com/accounts/protocol/oauth/multi-dc.html>), and what its API hosts end in, after
-/// `www.`, `sandbox.` or `developer.` (<https://www.zoho.com/crm/developer/docs/api/v8/multi-dc.html>).
+/// (<https://www.zoho.com/accounts/protocol/oauth/multi-dc.html>), and its API host, which stands alone or
+/// after `www.`, `sandbox.` or `developer.` (<https://www.zoho.com/crm/developer/docs/api/v8/multi-dc.html>).
 pub const ZOHO_DATA_CENTERS: [(&str, &str, &str); 11] = [
     ("us", "accounts.zoho.com", "zohoapis.com"),
     ("eu", "accounts.zoho.eu", "zohoapis.eu"),
@@ -127,10 +127,12 @@ fn is_zohos(accounts_url: &Url, api_domain: &Url) -> bool {
         Some((.., api)) => domain == *api,
         None => centers.clone().any(|(.., api)| domain == *api),
     };
-    let named = api_domain.host_str().and_then(|host| host.split_once('.'));
-    named.is_some_and(|(kind, domain)| {
+    let host = api_domain.host_str().unwrap_or_default();
+    let is_kind = |(kind, domain): (&str, &str)| {
         matches!(kind, "www" | "sandbox" | "developer") && known(domain)
-    }) && api_domain.scheme() == "https"
+    };
+    (known(host) || host.split_once('.').is_some_and(is_kind))
+        && api_domain.scheme() == "https"
         && api_domain.port().is_none()
         && api_domain.path() == "/"
 }

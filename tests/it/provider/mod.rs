@@ -179,7 +179,7 @@ fn rules_of_statuses() -> String {
 
 #[test]
 fn every_status_has_a_rule_without_the_providers_words() {
-    insta::assert_snapshot!(rules_of_statuses(), @"
+    insta::assert_snapshot!(rules_of_statuses(), @r#"
     zendesk empty, zendesk json, zendesk code
     100-299 moment unrecognised
     300-399 account wrong_tenant
@@ -260,14 +260,20 @@ fn every_status_has_a_rule_without_the_providers_words() {
     401     account credentials_rejected
     402     account payment_required
     403     account not_permitted
-    404-407 row refused
+    404-406 account wrong_tenant
+    407     row refused
     408     moment server_error
     409     moment conflict
-    410-428 row refused
+    410     account wrong_tenant
+    411-412 row refused
+    413     account wrong_tenant
+    414     row refused
+    415     account wrong_tenant
+    416-428 row refused
     429     moment throttled account
     430-499 row refused
     500-599 moment server_error
-    ");
+    "#);
 }
 
 #[test]
@@ -562,7 +568,10 @@ fn a_token_goes_to_the_configured_base_or_its_data_centres_hosts() {
         (eu, "http://www.zohoapis.eu", false),
         (eu, "https://www.zohoapis.eu.example.com", false),
         (eu, "https://evil.zohoapis.eu", false),
-        (eu, "https://zohoapis.eu", false),
+        (eu, "https://zohoapis.eu", true),
+        (eu, "https://zohoapis.com", false),
+        (eu, "https://eu", false),
+        (eu, "https://notzohoapis.eu", false),
         (eu, "https://www.zohoapis.eu./", false),
         (eu, "https://www.zohoapis.eu@evil.example", false),
         (eu, "https://x@www.zohoapis.eu", false),
