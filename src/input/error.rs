@@ -156,19 +156,3 @@ pub(super) fn listed(names: &[String]) -> String {
         more => format!("{} and {more} more", told.join(", ")),
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::listed;
-
-    #[test]
-    fn a_message_lists_no_more_columns_than_can_be_read() {
-        assert_eq!(listed(&[]), "none");
-        let names: Vec<_> = (0..23).map(|n| format!("{n}{}", "x".repeat(60))).collect();
-        let told = listed(&names);
-        assert!(
-            told.ends_with("…` and 3 more") && told.len() < 1_000,
-            "{told}"
-        );
-    }
-}

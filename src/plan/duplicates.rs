@@ -157,25 +157,3 @@ pub(super) fn number(text: &str) -> Option<u64> {
     let is_plain = text == "0" || !text.starts_with(['0', '+']);
     if is_plain { text.parse().ok() } else { None }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::number;
-
-    #[test]
-    fn only_a_plain_number_stands_for_its_text() {
-        for plain in [0, 7, u64::MAX] {
-            assert_eq!(number(&plain.to_string()), Some(plain));
-        }
-        for text in [
-            "18446744073709551616",
-            "007",
-            "00",
-            "+7",
-            "",
-            "5963c0d619a3",
-        ] {
-            assert_eq!(number(text), None, "{text}");
-        }
-    }
-}

@@ -67,26 +67,3 @@ impl Places {
         text
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::{Places, SPANS_MAX};
-
-    #[test]
-    fn spans_are_told_as_far_as_they_fit_and_none_is_uncounted() {
-        for (numbers, told) in [
-            (&[7][..], "line 7"),
-            (&[7, 8], "lines 7, 8"),
-            (&[7, 8, 9, 11], "lines 7–9, 11"),
-            (&[1, 3, 5, 7, 8, 9], "lines 1, 3, 5 and 3 rows more"),
-            (&[1, 3, 5, 7], "lines 1, 3, 5 and 1 row more"),
-        ] {
-            let numbers = numbers.iter().copied().collect();
-            assert_eq!(Places::of("line", &numbers).told(3), told);
-        }
-        let numbers = (0..100_000).map(|n| n * 2 + 1).collect();
-        let places = Places::of("row", &numbers);
-        assert_eq!(places.spans.len(), SPANS_MAX);
-        assert_eq!(places.told(1), "rows 1 and 99,999 rows more");
-    }
-}

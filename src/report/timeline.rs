@@ -149,32 +149,3 @@ impl Timeline {
         began.after(std::time::Duration::from_millis(since))
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::Timeline;
-    use crate::domain::Counted::{Bad, Good, Neither};
-    use crate::ledger::samples::at;
-
-    #[test]
-    fn a_night_between_two_sessions_takes_no_room_and_points_know_their_time_of_day() {
-        let mut timeline = Timeline::new(at(0));
-        timeline.row(at(0), None, Neither);
-        timeline.row(at(3), None, Bad);
-        timeline.begin(at(40_000));
-        timeline.row(at(40_002), Some(Bad), Good);
-        let points = timeline.points();
-        let told: Vec<_> = points
-            .iter()
-            .map(|it| (it.at, it.worked_ms, it.good, it.bad, it.duplicate))
-            .collect();
-        let expected = [
-            (at(1), 1_000, 0, 0, 1),
-            (at(2), 2_000, 0, 0, 1),
-            (at(3), 3_000, 0, 0, 1),
-            (at(40_001), 4_000, 0, 1, 1),
-            (at(40_002), 5_000, 1, 0, 1),
-        ];
-        assert_eq!(told, expected);
-    }
-}

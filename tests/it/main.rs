@@ -56,6 +56,7 @@ mod pipes;
 mod plan;
 mod plan_rules;
 mod primary_contact;
+mod progress;
 mod promoted;
 mod protect_list;
 mod provider;

@@ -58,6 +58,7 @@ type Ends = BTreeMap<u64, String>;
 
 /// The plan of the file at `path`, and how its rows end.
 fn plan_of(
+    accounts: Vec<AccountPolicy>,
     path: &Path,
     defaults: &RowDefaults,
     done: &[&str],
@@ -65,7 +66,7 @@ fn plan_of(
 ) -> (Plan, Ends) {
     let acme = AccountName::new("acme");
     let done = done.iter().map(|id| TaskKey::new(&acme, Action::Purge, id));
-    let planner = Planner::try_new(policies(), defaults, protect, done.collect()).unwrap();
+    let planner = Planner::try_new(accounts, defaults, protect, done.collect()).unwrap();
     let open = || InputSource::open(path, &ReadOptions::default()).unwrap();
     let mut ends = Ends::new();
     let mut take = |entry: Entry| {
@@ -94,6 +95,7 @@ fn plan_of(
 fn planned(done: &[&str], rows: &str) -> (Plan, Ends) {
     let file = file(&format!("id,account,action\n{rows}"));
     plan_of(
+        policies(),
         file.path(),
         &RowDefaults::default(),
         done,
@@ -109,7 +111,7 @@ fn check(defaults: &RowDefaults, protect: &str, table: &[(&str, &str)]) -> Plan 
     };
     let rows: Vec<_> = table.iter().map(|(cells, _)| *cells).collect();
     let file = file(&format!("id,account,action,ref\n{}\n", rows.join("\n")));
-    let (plan, ends) = plan_of(file.path(), defaults, &["99"], list);
+    let (plan, ends) = plan_of(policies(), file.path(), defaults, &["99"], list);
     for (number, (cells, expected)) in (1..).zip(table) {
         assert!(
             ends[&number].ends_with(expected),
@@ -158,6 +160,17 @@ fn a_row_is_sent_or_ends_for_its_first_reason() {
             ("12,beta,purge,", "send beta purge 12"),
             ("012,acme,purge,", "send acme purge 012"),
             ("012,acme,purge,", "duplicate duplicate"),
+            (
+                "18446744073709551615,acme,purge,",
+                "purge 18446744073709551615",
+            ),
+            (
+                "18446744073709551616,acme,purge,",
+                "purge 18446744073709551616",
+            ),
+            ("18446744073709551616,acme,purge,", "duplicate duplicate"),
+            ("00,acme,purge,", "send acme purge 00"),
+            ("0,acme,purge,", "send acme purge 0"),
             ("99,acme,purge,", "done_before done_before"),
             ("99,acme,purge,", "duplicate duplicate"),
             ("99,acme,delete,", "again acme delete 99"),
@@ -314,6 +327,61 @@ fn damage_takes_rows_and_their_duplicates_out_at_the_end() {
         (rounded.rows, rounded.lines.as_slice()),
         (3, &[2, 3, 4][..])
     );
+}
+
+const WHOLE: &str = "5725767000000411001";
+const ROUNDED: &str = "5725767000000410000";
+const SHORT: &str = "25767000000411001";
+const HEX: &str = "5963c0d619a30a2e00de36b8";
+
+/// What many ids show and few do not: the codes of those that are not sent, duplicates apart.
+#[rstest]
+// One that ends in zeros may be true, two in a hundred are not.
+#[case("crm", &[(WHOLE, 4), (ROUNDED, 1)], "")]
+#[case("crm", &[(ROUNDED, 1)], "")]
+#[case("crm", &[(ROUNDED, 2)], "rounded")]
+#[case("crm", &[(WHOLE, 98), (ROUNDED, 2)], "rounded")]
+#[case("crm", &[(WHOLE, 99), (ROUNDED, 2)], "")]
+// Lengths tell only where nearly all are alike.
+#[case("crm", &[(WHOLE, 4)], "")]
+#[case("crm", &[(WHOLE, 4), (SHORT, 1)], "lost_leading_digits")]
+#[case("crm", &[(WHOLE, 4), (SHORT, 2)], "")]
+// A total below ids of twelve digits.
+#[case("acme", &[("361808351050", 6), ("6", 1)], "far_too_short")]
+#[case("acme", &[("361808351050", 2), ("12345", 1)], "far_too_short")]
+#[case("acme", &[("361808351050", 2), ("123456", 1)], "")]
+#[case("acme", &[("361808351050", 1), ("6", 1)], "")]
+#[case("acme", &[("361808351050", 6), ("6", 4)], "")]
+// Short ids alone say nothing.
+#[case("acme", &[("3618083", 50), ("1", 1)], "")]
+#[case("chat", &[(HEX, 4), ("6", 1), ("jane", 1)], "far_too_short")]
+#[case("chat", &[(HEX, 4), ("3.6E+11", 1)], "broken_number")]
+#[case("chat", &[(HEX, 4), ("361808351000.00", 1)], "broken_number")]
+#[case("chat", &[("jane", 4), ("3.6E+11", 1)], "")]
+#[case("chat", &[(HEX, 4), ("361808351000", 1), ("e", 1)], "")]
+fn damage_shows_in_all_ids_together(
+    #[case] account: &str,
+    #[case] ids: &[(&str, usize)],
+    #[case] expected: &str,
+) {
+    let rows = ids
+        .iter()
+        .map(|(id, count)| format!("{id},{account},delete\n").repeat(*count));
+    let text: String = rows.collect();
+    let file = file(&format!("id,account,action\n{text}"));
+    let mut accounts = policies();
+    // Takes any text, as Sunshine Conversations does.
+    accounts.push(AccountPolicy {
+        name: AccountName::new("chat"),
+        provider: ProviderKind::Sunco,
+        check_id: |text| Ok(text),
+        ..accounts[1].clone()
+    });
+    let list = ProtectList::default();
+    let (_, ends) = plan_of(accounts, file.path(), &RowDefaults::default(), &[], list);
+    let codes = ends.values().filter_map(|end| end.strip_prefix("invalid "));
+    let codes: BTreeSet<_> = codes.collect();
+    assert_eq!(codes.into_iter().collect::<Vec<_>>().join(" "), expected);
 }
 
 #[test]

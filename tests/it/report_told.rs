@@ -577,6 +577,156 @@ fn rows_listed_are_the_first_ones_also_after_others_ended_well() {
 }
 
 #[test]
+fn rows_are_grouped_by_reason_and_only_the_last_end_of_a_row_counts() {
+    use Outcome::{Deleted, Failed, NotFound, Refused};
+    let ends = [
+        (1, 2, Refused, "has 2 tickets"),
+        (2, 3, NotFound, "Not found"),
+        // Numbers in messages make no difference.
+        (3, 4, Refused, "has 17 tickets"),
+        (4, 5, Failed, "no answer"),
+        (5, 6, Failed, "no answer"),
+        // Rows that share a line are told by their numbers.
+        (6, 3, NotFound, "Not found"),
+        (4, 5, Deleted, ""),
+        (3, 4, Refused, "System user"),
+    ];
+    let ends = ends.map(|(row, line, outcome, message)| {
+        let fields =
+            json!({"row": row, "line": line, "outcome": outcome, "code": "x", "message": message});
+        entry("outcome", 1, fields)
+    });
+    let (_folder, _, report) = report_of(6, &ends);
+    let told = report.reasons.iter().map(|it| {
+        let message = it.message.as_deref().unwrap_or("-");
+        format!("{} {message}: {}", it.outcome, it.places.told(9))
+    });
+    let expected = [
+        "not_found Not found: rows 2, 6",
+        "refused has 2 tickets: line 2",
+        "refused System user: line 4",
+        "failed no answer: line 6",
+    ];
+    assert_eq!(told.collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn further_reasons_are_counted_together_and_no_row_is_lost() {
+    let letters = ('\u{4e00}'..).map(String::from).take(250);
+    let refused = |(row, letter): (u64, String)| bad(row, Outcome::Refused, "x", &letter, 1);
+    let ends: Vec<_> = (1..).zip(letters).map(refused).collect();
+    let (_folder, _, report) = report_of(250, &ends);
+    let (further, told) = report.reasons.split_last().unwrap();
+    assert_eq!((told.len(), further.rows), (200, 50));
+    assert!(further.further && further.code.is_none() && further.message.is_none());
+}
+
+/// Spans are told as far as they fit, and no row is uncounted.
+#[test]
+fn places_are_short_and_whole() {
+    let places = |rows: &[u64]| {
+        let failed = |row: &u64| bad(*row - 1, Outcome::Failed, "x", "no answer", 1);
+        let ends: Vec<_> = rows.iter().map(failed).collect();
+        let (_folder, _, report) = report_of(rows.last().unwrap() - 1, &ends);
+        report.reasons[0].places.clone()
+    };
+    for (lines, told) in [
+        (&[7][..], "line 7"),
+        (&[7, 8], "lines 7, 8"),
+        (&[7, 8, 9, 11], "lines 7–9, 11"),
+        (&[2, 4, 6, 8, 9, 10], "lines 2, 4, 6 and 3 rows more"),
+        (&[2, 4, 6, 8], "lines 2, 4, 6 and 1 row more"),
+    ] {
+        assert_eq!(places(lines).told(3), told);
+    }
+    let places = places(&(1..=2_000).map(|n| n * 2).collect::<Vec<_>>());
+    assert_eq!(places.spans.len(), 200);
+    assert_eq!(
+        places.told(1),
+        "line 2 and 1,999 rows more".replace("line ", "lines ")
+    );
+}
+
+/// The report of a run that was paused from and to these seconds for these reasons, and at work until
+/// `last`.
+fn paused(all: &[(i64, i64, &str)], last: i64) -> Report {
+    let pause = |(from, until, reason): &(i64, i64, &str)| {
+        entry(
+            "pause",
+            *from,
+            json!({"step": null, "until": at(*until), "reason": reason}),
+        )
+    };
+    let mut entries: Vec<_> = all.iter().map(pause).collect();
+    entries.push(end(RunState::Interrupted, last));
+    report_of(1, &entries).2
+}
+
+#[test]
+fn pauses_that_touch_are_one_and_none_outlasts_its_session() {
+    let all = [(1, 10, "x"), (2, 12, "x"), (12, 14, "x"), (20, 500, "x")];
+    let report = paused(&all, 30);
+    let all: Vec<_> = report
+        .pauses
+        .iter()
+        .map(|it| (it.worked_ms, it.until))
+        .collect();
+    let expected = [((1_000, 14_000), at(14)), ((20_000, 30_000), at(500))];
+    assert_eq!((all.as_slice(), report.pauses_left_out), (&expected[..], 0));
+    let all: Vec<_> = (0..107).map(|n| (n * 10, n * 10 + 1, "x")).collect();
+    assert_eq!(paused(&all, 9_999).pauses_left_out, 7);
+}
+
+#[test]
+fn pauses_that_follow_one_another_for_one_reason_are_told_as_one() {
+    let report = paused(
+        &[
+            (0, 30, "asks for 30 s"),
+            (40, 68, "asks for 28 s"),
+            (80, 90, "no connection"),
+            (100, 130, "asks for 30 s"),
+            // Much later: another stretch.
+            (3_600, 3_630, "asks for 30 s"),
+        ],
+        9_999,
+    );
+    let page = read_aloud(&html::render(&report));
+    let told: Vec<_> = page
+        .lines()
+        .filter(|line| line.contains("asks for") || line.contains("no connection"))
+        .collect();
+    insta::assert_snapshot!(told.join("\n"), @r#"
+    2026-11-22 09:30:00 2026-11-22 09:32:10 3 1 min 28 s acme, every request asks for 30 s
+    2026-11-22 09:31:20 2026-11-22 09:31:30 1 10 s acme, every request no connection
+    2026-11-22 10:30:00 2026-11-22 10:30:30 1 30 s acme, every request asks for 30 s
+    "#);
+}
+
+#[test]
+fn a_night_between_two_sessions_takes_no_room_and_points_know_their_time_of_day() {
+    let entries = [
+        outcome(1, Outcome::Duplicate, 0),
+        bad(2, Outcome::Failed, "x", "no answer", 3),
+        entry("session", 40_000, json!({})),
+        outcome(2, Outcome::Deleted, 40_002),
+    ];
+    let (_folder, _, report) = report_of(2, &entries);
+    let told: Vec<_> = report
+        .progress
+        .iter()
+        .map(|it| (it.at, it.worked_ms, it.good, it.bad, it.duplicate))
+        .collect();
+    let expected = [
+        (at(1), 1_000, 0, 0, 1),
+        (at(2), 2_000, 0, 0, 1),
+        (at(3), 3_000, 0, 0, 1),
+        (at(40_001), 4_000, 0, 1, 1),
+        (at(40_002), 5_000, 1, 0, 1),
+    ];
+    assert_eq!(told, expected);
+}
+
+#[test]
 fn markdown_keeps_what_came_from_outside_in_code_and_ends_no_cell() {
     let text = md::render(&report());
     for line in text.lines() {

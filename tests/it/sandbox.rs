@@ -6,6 +6,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use bytes::Bytes;
+use proptest::prelude::*;
 use ring::hmac;
 use serde_json::{Value, json};
 use userpurge::domain::Time;
@@ -540,6 +541,31 @@ fn limits_are_strict_and_told_in_headers() {
         (429, &json!("TOO_MANY_REQUESTS"))
     );
     assert_eq!(refused.header("x-api-credits-remaining"), None);
+}
+
+proptest! {
+    /// A request is taken exactly if those taken in the span before it leave a slot; a fixed span is
+    /// laid from the epoch on.
+    #[test]
+    fn no_span_ever_holds_more_than_the_quota(
+        requests in 1_usize..6,
+        span in 1_i64..50,
+        is_fixed: bool,
+        gaps in prop::collection::vec(0_u32..20, 1..200),
+    ) {
+        let mode = if is_fixed { "fixed" } else { "rolling" };
+        let quota = format!("{requests}/{span}ms");
+        let mut bench = Bench::new(json!({"quota_mode": mode, "sunco": {"quota": quota}}));
+        let mut taken: Vec<i64> = Vec::new();
+        for gap in gaps {
+            bench.pass(gap.into());
+            let now = bench.now.as_millis();
+            let from = if is_fixed { now - now % span } else { now - span + 1 };
+            let has_slot = taken.iter().filter(|at| **at >= from).count() < requests;
+            prop_assert_eq!(bench.send("GET", APP, "").0 == 200, has_slot);
+            taken.extend(has_slot.then_some(now));
+        }
+    }
 }
 
 #[test]

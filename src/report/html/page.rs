@@ -489,7 +489,7 @@ fn ticked(text: &str) -> Vec<(bool, &str)> {
 #[cfg(test)]
 mod tests {
     use super::{axis, ticked};
-    use crate::ledger::samples::at;
+    use crate::domain::Time;
 
     #[test]
     fn what_stands_between_backticks_is_to_be_typed() {
@@ -514,6 +514,7 @@ mod tests {
             (90, "2026-11-22 09:30:00 UTC", "09:31:30"),
             (90_000, "2026-11-22 09:30", "2026-11-23 10:30"),
         ] {
+            let at = |seconds: i64| Time::from_millis(1_795_339_800_000 + seconds * 1_000);
             assert_eq!(axis(at(0), at(seconds)), (from.to_owned(), to.to_owned()));
         }
     }

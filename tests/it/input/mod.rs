@@ -16,6 +16,7 @@ use userpurge::input::{
 };
 
 mod excerpt;
+mod first_lines;
 mod rows;
 mod table;
 

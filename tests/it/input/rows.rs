@@ -77,6 +77,11 @@ fn a_row_of_csv_is_read_from_its_own_columns_or_not_at_all() {
             "id,name,ref\n361\n362,Ada\n363,Ada,R,x\n",
             "2 361, 3 362, 4 363",
         ),
+        // Blanks of every kind are taken off.
+        (
+            "id\n  1\t\n\u{a0}2\u{a0}\n\u{feff}3\u{200b}\n\u{200e}4\u{200f}\na b\n",
+            "2 1, 3 2, 4 3, 5 4, 6 a b",
+        ),
         // What was cleared in a spreadsheet is no row.
         ("id;name;\n361;Ada;\n;;\n ;\u{a0};\"\"\n;;x\n", "2 361, 5 "),
         (";;\nid;name;\n361;Ada;\n", "3 361"),

@@ -221,6 +221,57 @@ fn a_request_of_a_clock_that_ran_ahead_holds_its_slot_for_no_hour() {
     );
 }
 
+/// When each of `requests` leaves, with a timer that ticks once in a millisecond.
+fn paced(quota: &str, expected: u64, requests: usize) -> Vec<Duration> {
+    let mut it = Clocked::of(quota, "1/1s", 8);
+    it.limits.expect([(DELETE, expected)]);
+    let mut left = Vec::with_capacity(requests);
+    while left.len() < requests {
+        match it.limits.take(DELETE, it.now) {
+            Ok(permit) => {
+                it.limits.count(&permit, Some(it.now));
+                it.limits.over(true, it.now);
+                left.push(it.now - it.start);
+            }
+            Err(Wait::Until(at)) => {
+                let millis = (at - it.start).as_nanos().div_ceil(1_000_000);
+                it.now = it.start + Duration::from_millis(u64::try_from(millis).unwrap());
+            }
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+    left
+}
+
+#[test]
+fn an_hour_of_pacing_is_even() {
+    let left = paced("600/1m", u64::MAX, 36_000);
+    // Two at once after a rest, so that a late timer costs nothing; then one in 100 ms.
+    for eleven in left.windows(12) {
+        let least = eleven[0] + Duration::from_millis(999);
+        assert!(eleven[11] >= least, "{eleven:?}");
+    }
+    let took = left[35_999];
+    assert!(took >= Duration::from_millis(3_599_700), "{took:?}");
+    assert!(took <= Duration::from_secs(3_604), "{took:?}");
+}
+
+#[test]
+fn a_late_timer_does_not_slow_the_pace_and_a_short_run_is_hardly_paced() {
+    for (quota, expected, requests, least, most) in [
+        ("2490/1m", u64::MAX, 24_900, 599_000, 601_000),
+        ("70/6s", 350, 70, 100, 120),
+        ("400/1m", 401, 400, 280, 300),
+        // Within one quota, or over a day, nothing is paced.
+        ("400/1m", 400, 400, 0, 0),
+        ("5000/24h", 1_000_000, 5_000, 0, 0),
+    ] {
+        let took = paced(quota, expected, requests)[requests - 1];
+        let range = Duration::from_millis(least)..=Duration::from_millis(most);
+        assert!(range.contains(&took), "{expected} at {quota}: {took:?}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 

@@ -18,7 +18,7 @@ pub(super) enum Keeps {
 }
 
 /// What happens to one request, by user id, each time it is asked for.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Fault {
     /// The effect happens and the answer never comes.
     LostAnswer,

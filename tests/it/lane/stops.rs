@@ -7,7 +7,7 @@ use rstest::rstest;
 use super::{EPOCH, Fault, Setup, Sim, done, stopped, task};
 use userpurge::domain::{Action, Entry, Outcome, Step, StopKind, UserId};
 use userpurge::lane::limits::PAUSE_WAITED_MAX;
-use userpurge::lane::{AccountEnd, Event, Until};
+use userpurge::lane::{AccountEnd, Event, FailureLimit, Until};
 
 fn sim() -> Sim {
     Sim::new((10, 30), 1)
@@ -260,24 +260,97 @@ fn a_lane_that_stops_for_a_day_leaves_another_alone() {
     assert!(sim.elapsed() < Duration::from_mins(5));
 }
 
-#[test]
-fn unknown_users_one_after_the_other_stop_the_lane() {
-    let mut sim = sim();
-    for id in 101..=400 {
-        sim.server.fault(id, Fault::Unknown);
+const DEFAULT: FailureLimit = FailureLimit::Default;
+const TENTH: FailureLimit = FailureLimit::Percent(10.0);
+
+/// A fault, or none: the row is deleted.
+const BAD: Option<Fault> = Some(Fault::Refused);
+const UNKNOWN: Option<Fault> = Some(Fault::Unknown);
+const FINE: Option<Fault> = None;
+
+/// After how many rows the account stops, and why; rows are under way one at a time.
+fn tripped(limit: FailureLimit, rows: &[&Option<Fault>]) -> Option<(usize, StopKind)> {
+    let mut sim = Sim::new((1, 2), 1);
+    for (id, fault) in (1..).zip(rows) {
+        if let Some(fault) = fault {
+            sim.server.fault(id, fault.clone());
+        }
     }
     let setup = Setup {
+        failure_limit: limit,
         concurrency: 1,
+        attempts: 1,
         ..Setup::default()
     };
-    let end = setup.run(&mut sim, Action::Delete, 400);
-    stopped(end, StopKind::NotFoundRun);
-    let unknown = sim.outcomes();
-    let unknown = unknown
-        .iter()
-        .filter(|it| it.outcome == Outcome::NotFound)
-        .count();
-    assert!((26..=29).contains(&unknown), "{unknown}");
+    match setup.run(&mut sim, Action::Delete, rows.len() as u64) {
+        AccountEnd::Stopped(stop) => Some((sim.outcomes().len(), stop.reason)),
+        _ => None,
+    }
+}
+
+#[rstest]
+#[case::forty_nine(DEFAULT, &[(BAD, 49), (FINE, 5000)], None)]
+#[case::fifty_at_the_start(DEFAULT, &[(BAD, 60)], Some(50))]
+#[case::fifty_within_the_window(DEFAULT, &[(BAD, 25), (FINE, 950), (BAD, 30)], Some(1_000))]
+#[case::fifty_over_more_than_it(DEFAULT, &[(BAD, 25), (FINE, 976), (BAD, 25)], None)]
+#[case::a_burst_after_a_long_good_time(DEFAULT, &[(FINE, 10_000), (BAD, 60)], Some(10_050))]
+#[case::a_typed_number_is_of_all_rows(FailureLimit::Rows(3), &[(BAD, 2), (FINE, 5_000), (BAD, 9)], Some(5_003))]
+#[case::one(FailureLimit::Rows(1), &[(FINE, 900), (BAD, 9)], Some(901))]
+#[case::failed_is_bad(FailureLimit::Rows(1), &[(Some(Fault::ServerError), 9)], Some(1))]
+#[case::no_percentage_of_few(TENTH, &[(BAD, 49)], None)]
+#[case::but_of_fifty(TENTH, &[(BAD, 60)], Some(50))]
+#[case::a_tenth(TENTH, &[(FINE, 901), (BAD, 110)], Some(1_001))]
+#[case::less_than_a_tenth(TENTH, &[(FINE, 901), (BAD, 99), (FINE, 100)], None)]
+#[case::a_good_row_never_stops(FailureLimit::Percent(1.0), &[(BAD, 1), (FINE, 60)], None)]
+#[case::twenty_unknown(DEFAULT, &[(UNKNOWN, 20)], None)]
+#[case::twenty_one(DEFAULT, &[(UNKNOWN, 30)], Some(21))]
+#[case::half_of_few(DEFAULT, &[(FINE, 21), (UNKNOWN, 21)], None)]
+#[case::over_half_of_few(DEFAULT, &[(FINE, 20), (UNKNOWN, 30)], Some(41))]
+#[case::half_of_fifty(DEFAULT, &[(FINE, 5_000), (UNKNOWN, 25), (FINE, 5_000)], None)]
+#[case::over_half_of_fifty(DEFAULT, &[(FINE, 5_000), (UNKNOWN, 35)], Some(5_026))]
+fn too_many_bad_or_unknown_rows_stop_an_account(
+    #[case] limit: FailureLimit,
+    #[case] parts: &[(Option<Fault>, usize)],
+    #[case] at: Option<usize>,
+) {
+    let rows = parts.iter().flat_map(|(fault, n)| vec![fault; *n]);
+    let is_unknown = parts.iter().any(|(fault, _)| *fault == UNKNOWN);
+    let reason = if is_unknown {
+        StopKind::NotFoundRun
+    } else {
+        StopKind::FailureLimit
+    };
+    let tripped = tripped(limit, &rows.collect::<Vec<_>>());
+    assert_eq!(tripped, at.map(|at| (at, reason)));
+}
+
+#[test]
+fn an_even_part_of_bad_or_unknown_rows_never_stops() {
+    for (other, every) in [(BAD, 50), (UNKNOWN, 2)] {
+        let of = |row: usize| {
+            if row % every == every - 1 {
+                &other
+            } else {
+                &FINE
+            }
+        };
+        let rows: Vec<_> = (0..5_000).map(of).collect();
+        assert_eq!(tripped(DEFAULT, &rows), None);
+    }
+}
+
+#[test]
+fn a_failure_limit_is_a_number_or_a_percentage() {
+    for (text, limit) in [
+        ("50", FailureLimit::Rows(50)),
+        ("5%", FailureLimit::Percent(5.0)),
+        ("2.5 %", FailureLimit::Percent(2.5)),
+    ] {
+        assert_eq!(text.parse(), Ok(limit));
+    }
+    for text in ["0", "0%", "101%", "nan%", "-1", "1.5", "", "many"] {
+        assert!(text.parse::<FailureLimit>().is_err(), "{text}");
+    }
 }
 
 #[test]

@@ -320,6 +320,11 @@ fn every_spelling_of_a_limit_is_read() {
             "rate-limit: 700 | rate-limit-remaining: 0 | rate-limit-reset: 48",
             hint("700/1m", 0, Some(48)),
         ),
+        (
+            // The first name that holds a number.
+            "x-rate-limit: many | ratelimit-limit: 700, 700;w=60 | rate-limit: 1 | rate-limit-remaining: 9",
+            hint("700/1m", 9, None),
+        ),
         (&reset("3"), hint("400/1m", 0, Some(3))),
         (&reset("1795339800"), hint("400/1m", 0, None)),
         (&reset("18446744073709551615"), hint("400/1m", 0, None)),
@@ -336,6 +341,10 @@ fn every_spelling_of_a_limit_is_read() {
             format!("zendesk-rate-limit-deleted-users-destroy: {said}"),
             hint("700/10m", 3, Some(41)),
         ),
+        (
+            "zendesk-ratelimit-deleted-users-destroy: Total = 30 ;REMAINING=29;x=1".to_owned(),
+            hint("30/10m", 29, None),
+        ),
         // Which span it is for is not guessed; the tightest counts, and jobs are no endpoint's.
         (
             format!(
@@ -346,6 +355,10 @@ fn every_spelling_of_a_limit_is_read() {
         ),
     ] {
         assert_eq!(of_zendesk(&lines), (None, Some(endpoint)));
+    }
+    for said in ["remaining=-1; total=a", "700", ""] {
+        let header = format!("zendesk-ratelimit-deleted-users-destroy: {said}");
+        assert_eq!(of_zendesk(&header), (None, None), "{said}");
     }
     assert_eq!(of_zendesk("content-type: text/plain"), (None, None));
     let hints = provider(Zoho).rate_hints(None, &headers("x-api-credits-remaining: 2417"));
@@ -372,6 +385,41 @@ fn every_spelling_of_a_limit_is_read() {
     let limits =
         defaults.map(|it| format!("{} {} {}", it.requests, it.concurrency, it.steps.len()));
     assert_eq!(limits, ["400/1m 8 1", "600/1m 8 0", "600/1m 4 0"]);
+}
+
+#[test]
+fn retry_after_is_seconds_or_a_date_against_the_servers_own() {
+    const HUNDRED_YEARS: u64 = 24 * 365 * 100 * 3_600;
+    let asked = |lines: &str| reply(429, lines, "").retry_after().map(|it| it.as_secs());
+    for (value, secs) in [
+        ("93", Some(93)),
+        ("0", Some(0)),
+        ("1.2", Some(2)),
+        ("99999999999999999999999999", Some(HUNDRED_YEARS)),
+        ("Sun, 22 Nov 2026 09:01:33 GMT", Some(93)),
+        ("Wed, 22 Nov 2028 09:00:00 GMT", Some(731 * 86_400)),
+        ("Sunday, 22-Nov-26 09:01:33 GMT", Some(93)),
+        ("Sun Nov 22 09:01:33 2026", Some(93)),
+        ("Sun, 22 Nov 2026 08:00:00 GMT", Some(0)),
+        ("-5", None),
+        ("+5", None),
+        ("", None),
+        ("soon", None),
+        ("1e3", None),
+        ("1 2", None),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", Some(HUNDRED_YEARS)),
+        ("Sun, 06 Nov 1994 08:49:37 GMT", Some(0)),
+        ("Sun, 32 Foo 99999 08:49:37 GMT", None),
+        // Of several the longest.
+        ("5 | retry-after: x | retry-after: 7", Some(7)),
+    ] {
+        let lines = format!("date: Sun, 22 Nov 2026 09:00:00 GMT | retry-after: {value}");
+        assert_eq!(asked(&lines), secs, "{value}");
+    }
+    for date in ["", "date: yesterday | "] {
+        let lines = format!("{date}retry-after: Sun, 22 Nov 2026 09:01:33 GMT");
+        assert_eq!(asked(&lines), None, "{date}");
+    }
 }
 
 // ---- Settings and requests ----------------------------------------------------------------------
@@ -405,6 +453,8 @@ fn settings_that_cannot_be_used_are_refused_without_showing_them() {
     for (settings, names) in [
         (api_token("ops@acme.example", "a b"), "api_token"),
         (api_token("ops@acme.example", ""), "api_token"),
+        (api_token("ops@acme.example", "a\n"), "api_token"),
+        (api_token("ops@acme.example", "ä"), "api_token"),
         (ProviderSettings::Sunco(colon), "key_id"),
     ] {
         let error = build(settings).unwrap_err();
@@ -483,6 +533,33 @@ fn requests_go_to_the_base_with_its_prefix() {
 }
 
 #[test]
+fn an_id_is_one_segment_in_which_all_but_the_unreserved_is_encoded() {
+    let access = access("http://127.0.0.1:8080/t/acme/");
+    let step = |id: &str| {
+        let url = provider(Zendesk)
+            .step(&access, Step::Delete, &UserId::new(id))
+            .url;
+        url.as_str().to_owned()
+    };
+    for (id, encoded) in [
+        ("%2e%2e", "%252e%252e"),
+        ("a/b?c#d", "a%2Fb%3Fc%23d"),
+        ("a\\b", "a%5Cb"),
+        ("+ x", "%2B%20x"),
+        ("ü", "%C3%BC"),
+        ("...", "..."),
+        ("a:b@c;d=e,f", "a%3Ab%40c%3Bd%3De%2Cf"),
+    ] {
+        let url = format!("http://127.0.0.1:8080/t/acme/api/v2/users/{encoded}");
+        assert_eq!(step(id), url);
+    }
+    // Such a segment would collapse, and the request be one about all: there is none.
+    for id in ["", ".", ".."] {
+        assert!(std::panic::catch_unwind(|| step(id)).is_err(), "{id}");
+    }
+}
+
+#[test]
 fn each_kind_of_credentials_makes_its_header() {
     let fixed = zendesk_settings(ZendeskCredentials::OAuthToken {
         token: "hunter2".into(),
@@ -549,6 +626,23 @@ fn tokens_are_asked_for_in_the_body_and_kept_apart() {
     assert_eq!(one, key(zoho("https://accounts.zoho.eu", None).as_ref()).0);
     assert_ne!(one, key(zoho("https://accounts.zoho.com", None).as_ref()).0);
     assert_ne!(one, key(provider(Zendesk).as_ref()).0);
+}
+
+#[test]
+fn a_token_is_what_can_stand_in_a_header() {
+    for (secret, fits) in [
+        ("1000.abc-DEF_~+/=", true),
+        (&"a".repeat(4_096), true),
+        (&"a".repeat(4_097), false),
+        ("", false),
+        ("a b", false),
+        ("a\r\nx: y", false),
+        ("ä", false),
+    ] {
+        let body = json!({"access_token": secret}).to_string();
+        let minted = provider(Zendesk).minted(&reply(200, "", body));
+        assert_eq!(minted.is_ok(), fits, "{secret}");
+    }
 }
 
 #[test]
