@@ -30,6 +30,7 @@
 //! | [`progress`] | entries → bars, plain lines, JSON lines | domain |
 //! | [`config`] | TOML, environment and secrets → settings | domain, provider |
 //! | [`sandbox`] | the providers' behaviour as state machines, and a loopback server | domain |
+//! | [`help`] | the topics of help, for the screen, the manual and this documentation | nothing |
 //! | [`cli`] | the composition root: arguments, a file per command, exit codes | all |
 //! | [`words`] | numbers, times and names as text; every module may import it | domain |
 //!
@@ -92,6 +93,7 @@
 pub mod cli;
 pub mod config;
 pub mod domain;
+pub mod help;
 pub mod input;
 pub mod lane;
 pub mod ledger;

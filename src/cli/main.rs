@@ -43,6 +43,8 @@ pub fn main(disk: &dyn Disk) -> std::process::ExitCode {
                 Command::Demo => Box::pin(commands::demo::execute(disk)).await,
                 Command::Completions { shell } => commands::man::print_completions(shell),
                 Command::Man { out } => commands::man::execute(out.as_deref()),
+                Command::Schema => commands::man::print_schema(),
+                Command::Help { about } => commands::help::execute(about.as_deref()),
             }
         }),
         Err(error) => {

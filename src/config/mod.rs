@@ -20,6 +20,9 @@ mod locate;
 mod secret;
 mod table;
 
+/// The JSON schema of a configuration file.
+pub const SCHEMA: &str = include_str!("schema.json");
+
 pub use account::{AccountOutline, AccountSettings, SECRET_KEYS};
 pub use environment::{Lookup, VARIABLES, process_variable};
 pub use error::{ConfigError, MarkedLine};

@@ -5,10 +5,11 @@ use std::fs;
 use clap::{CommandFactory, Parser};
 use rstest::rstest;
 use userpurge::cli::args::Cli;
+use userpurge::help::TOPICS;
 
 use crate::support::World;
 
-const COMMANDS: [&str; 15] = [
+const COMMANDS: [&str; 16] = [
     "plan",
     "run",
     "resume",
@@ -23,13 +24,14 @@ const COMMANDS: [&str; 15] = [
     "demo",
     "completions",
     "man",
+    "schema",
     "help",
 ];
 
 #[test]
 fn every_command_has_examples_and_a_short_and_a_long_help() {
     let world = World::new();
-    for command in &COMMANDS[..14] {
+    for command in COMMANDS {
         let long = world.call(&[command, "--help"]).code(0).out;
         let short = world.call(&[command, "-h"]).code(0).out;
         assert!(
@@ -47,16 +49,18 @@ fn every_command_has_examples_and_a_short_and_a_long_help() {
 #[test]
 fn there_is_a_man_page_for_every_command_and_completions_for_four_shells() {
     let world = World::new();
-    world.call(&["man", "--out", "man1"]).code(0);
-    let mut pages: Vec<_> = fs::read_dir(world.path("man1"))
+    world.call(&["man", "--out", "pages"]).code(0);
+    let mut pages: Vec<_> = fs::read_dir(world.path("pages"))
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
     pages.sort();
-    let mut expected: Vec<_> = COMMANDS[..14]
+    let topics = TOPICS.map(|(name, section, _)| format!("userpurge-{name}.{section}"));
+    let mut expected: Vec<_> = COMMANDS
         .iter()
         .map(|command| format!("userpurge-{command}.1"))
         .chain(["userpurge.1".to_owned()])
+        .chain(topics)
         .collect();
     expected.sort();
     assert_eq!(pages, expected);

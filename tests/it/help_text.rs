@@ -33,84 +33,87 @@ fn own(command: &str) -> String {
 fn help_of_the_program() {
     let help = World::new().call(&["--help"]).code(0).out;
     insta::assert_snapshot!(help, @r#"
-        Delete users at Zendesk Support, Sunshine Conversations and Zoho CRM, from a file, under each
-        provider's rate limits, with a ledger that answers for every row
+    Delete users at Zendesk Support, Sunshine Conversations and Zoho CRM, from a file, under each
+    provider's rate limits, with a ledger that answers for every row
 
-        Usage: userpurge [OPTIONS] <COMMAND>
+    Usage: userpurge [OPTIONS] <COMMAND>
 
-        Commands:
-          plan         Read the whole file and say what a run would do; needs neither credentials nor a
-                       network
-          run          Delete the users of a file, or carry a saved plan out, after asking
-          resume       Go on where an interrupted run stopped
-          retry        Try rows again that ended failed or in doubt
-          status       Say where a run stands, also while another process is at it
-          report       Give an account of a run to people who were not there, or its rows back
-          verify       Ask the provider about the rows that ended well, and keep what it says; reads only
-          audit        Prove that no line of a ledger was changed, dropped, moved or added; needs no network
-          check        Try the credentials of every account and say who they belong to and what they lack
-          init         Ask a few questions, write a commented configuration, and check it
-          sandbox      Serve the three providers' behaviour on this machine, for trying things out
-          demo         Purge a sample file against a sandbox inside this program, end to end
-          completions  Print the completions of a shell
-          man          Print the man pages, one after the other, or write one for each command
-          help         Print this message or the help of the given subcommand(s)
+    Commands:
+      plan         Read the whole file and say what a run would do; needs neither credentials nor a
+                   network
+      run          Delete the users of a file, or carry a saved plan out, after asking
+      resume       Go on where an interrupted run stopped
+      retry        Try rows again that ended failed or in doubt
+      status       Say where a run stands, also while another process is at it
+      report       Give an account of a run to people who were not there, or its rows back
+      verify       Ask the provider about the rows that ended well, and keep what it says; reads only
+      audit        Prove that no line of a ledger was changed, dropped, moved or added; needs no network
+      check        Try the credentials of every account and say who they belong to and what they lack
+      init         Ask a few questions, write a commented configuration, and check it
+      sandbox      Serve the three providers' behaviour on this machine, for trying things out
+      demo         Purge a sample file against a sandbox inside this program, end to end
+      completions  Print the completions of a shell
+      man          Print the man pages, one after the other, or write one for each command
+      schema       Print the JSON schema of the configuration, for editors
+      help         Print the help of a command, or a topic
 
-        Options:
-          -h, --help
-                  Print help (see a summary with '-h')
+    Options:
+      -h, --help
+              Print help (see a summary with '-h')
 
-          -V, --version
-                  Print version
+      -V, --version
+              Print version
 
-        Diagnostics (on standard error):
-              --log-format <FORMAT>
-                  How diagnostics are written
+    Diagnostics (on standard error):
+          --log-format <FORMAT>
+              How diagnostics are written
 
-                  Possible values:
-                  - text: A line for people
-                  - json: One JSON object a line
-                  
-                  [default: text]
+              Possible values:
+              - text: A line for people
+              - json: One JSON object a line
+              
+              [default: text]
 
-          -v, --verbose...
-                  Say more; -vv and -vvv say more still
+      -v, --verbose...
+              Say more; -vv and -vvv say more still
 
-          -q, --quiet
-                  Say errors only
+      -q, --quiet
+              Say errors only
 
-        Exit codes:
-          0    every row ended well; of plan: there is something to send
-          1    some rows ended otherwise; of plan: nothing can be sent
-          2    refused before anything was changed: command line, configuration, input
-          3    stopped before the end by a safety; resume goes on
-          4    the ledger is damaged, locked, or not of this input
-          130  interrupted (SIGINT); resume goes on
-          143  terminated (SIGTERM, SIGHUP); resume goes on
+    Exit codes:
+      0    every row is done or skipped; of plan: there is something to send
+      1    the run reached the end, some rows are not done; of plan: nothing can be sent
+      2    refused before anything was changed: command line, configuration, credentials, input
+      3    stopped before the end by a safety limit; resume goes on
+      4    the ledger is damaged, locked, or not of this tenant
+      130  interrupted (SIGINT); resume goes on
+      143  terminated (SIGTERM, SIGHUP); resume goes on
 
-        Without a configuration file, these variables make the accounts zendesk, sunco and zoho:
-          ZENDESK_SUBDOMAIN      the `acme` of https://acme.zendesk.com
-          ZENDESK_BASE_URL       the whole address instead
-          ZENDESK_EMAIL          the agent's e-mail address, with an API token
-          ZENDESK_API_TOKEN      the API token; secret
-          ZENDESK_OAUTH_TOKEN    an OAuth access token; secret
-          ZENDESK_CLIENT_ID      an OAuth client's identifier
-          ZENDESK_CLIENT_SECRET  that client's secret; secret
-          SUNCO_APP_ID           the app whose users are meant
-          SUNCO_KEY_ID           the API key's id, app_…
-          SUNCO_KEY_SECRET       the API key's secret; secret
-          SUNCO_REGION           us or eu
-          SUNCO_SUBDOMAIN        the Zendesk subdomain instead
-          SUNCO_BASE_URL         the whole address instead
-          ZOHO_DATA_CENTER       us, eu, in, au, jp, cn, ca, sa, uk, ae or sg
-          ZOHO_ACCOUNTS_URL      the accounts server's address instead
-          ZOHO_BASE_URL          the API's address; else the token answer says it
-          ZOHO_CLIENT_ID         the OAuth client's id
-          ZOHO_CLIENT_SECRET     that client's secret; secret
-          ZOHO_REFRESH_TOKEN     the refresh token; secret
+    Without a configuration file, these variables make the accounts zendesk, sunco and zoho:
+      ZENDESK_SUBDOMAIN      the `acme` of https://acme.zendesk.com
+      ZENDESK_BASE_URL       the whole address instead
+      ZENDESK_EMAIL          the agent's e-mail address, with an API token
+      ZENDESK_API_TOKEN      the API token; secret
+      ZENDESK_OAUTH_TOKEN    an OAuth access token; secret
+      ZENDESK_CLIENT_ID      an OAuth client's identifier
+      ZENDESK_CLIENT_SECRET  that client's secret; secret
+      SUNCO_APP_ID           the app whose users are meant
+      SUNCO_KEY_ID           the API key's id, app_…
+      SUNCO_KEY_SECRET       the API key's secret; secret
+      SUNCO_REGION           us or eu
+      SUNCO_SUBDOMAIN        the Zendesk subdomain instead
+      SUNCO_BASE_URL         the whole address instead
+      ZOHO_DATA_CENTER       us, eu, in, au, jp, cn, ca, sa, uk, ae or sg
+      ZOHO_ACCOUNTS_URL      the accounts server's address instead
+      ZOHO_BASE_URL          the API's address; else the token answer says it
+      ZOHO_CLIENT_ID         the OAuth client's id
+      ZOHO_CLIENT_SECRET     that client's secret; secret
+      ZOHO_REFRESH_TOKEN     the refresh token; secret
 
-        Begin with `userpurge demo`, then `userpurge plan INPUT`.
-        "#);
+    Topics: config, input, outcomes, limits, ledger, safety, providers, reports,
+      wrong-file, cron, systemd, secrets, transcend
+    Begin with `userpurge demo`, then `userpurge plan INPUT`. Read a topic with `userpurge help TOPIC`.
+    "#);
 }
 
 #[test]

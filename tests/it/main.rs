@@ -81,6 +81,7 @@ mod stopped_reads;
 mod stops;
 mod support;
 mod token_place;
+mod topics;
 mod transport;
 mod trust;
 mod two_accounts;

@@ -9,17 +9,23 @@ use super::looking::{AuditArgs, CheckArgs, ReportArgs, SandboxArgs, StatusArgs, 
 use super::options::{DiagnosticsArgs, RoleArgs, RowsArgs, WorkArgs};
 use super::values::parse_head;
 use crate::config::VARIABLES;
+use crate::help::TOPICS;
 use crate::ledger::LedgerHead;
+use crate::words::fold;
 
 /// The longer texts of help, each below a line `=== NAME`.
 const HELP: &str = include_str!("help.txt");
+
+/// How wide the list of topics is.
+const HELP_COLUMNS: usize = 80;
 
 /// Delete users at Zendesk Support, Sunshine Conversations and Zoho CRM, from a file, under each
 /// provider's rate limits, with a ledger that answers for every row
 #[derive(Debug, Parser)]
 #[command(name = "userpurge", version, max_term_width = 100)]
 #[command(arg_required_else_help = true, subcommand_required = true)]
-#[command(after_help = text("begin"))]
+#[command(disable_help_subcommand = true)]
+#[command(after_help = after_help())]
 #[command(after_long_help = after_long_help())]
 pub struct Cli {
     /// What to do.
@@ -101,6 +107,18 @@ pub enum Command {
         /// standard output]
         #[arg(long, value_name = "DIR")]
         out: Option<PathBuf>,
+    },
+
+    /// Print the JSON schema of the configuration, for editors
+    #[command(after_help = text("schema"))]
+    Schema,
+
+    /// Print the help of a command, or a topic
+    #[command(after_help = text("help"))]
+    Help {
+        /// The command or the topic [default: what there is]
+        #[arg(value_name = "COMMAND|TOPIC")]
+        about: Option<String>,
     },
 }
 
@@ -209,10 +227,17 @@ fn text(name: &str) -> &'static str {
     found.map_or("", |(_, text)| text.trim_end())
 }
 
+/// Where to begin, and the topics of help.
+fn after_help() -> String {
+    let names = TOPICS.map(|(name, ..)| name).join(", ");
+    let topics = format!("Topics: {names}");
+    format!("{}\n{}", fold(&topics, 2, HELP_COLUMNS), text("begin"))
+}
+
 /// Exit codes, and the variables that the program itself goes by.
 fn after_long_help() -> String {
     let variable = |(name, holds): &(&str, &str)| format!("  {name:<22} {holds}\n");
     let variables: String = VARIABLES.iter().map(variable).collect();
-    let (before, after) = (text("userpurge"), text("begin"));
+    let (before, after) = (text("userpurge"), after_help());
     format!("{before}\n{variables}\n{after}")
 }

@@ -1,6 +1,6 @@
-//! `man` and `completions`.
+//! `man`, `completions` and `schema`: what goes with the program.
 //!
-//! The man pages are the program's own first, then one for each command. The completions are what a
+//! The man pages are the program's own first, then one for each command and each topic of help. The completions are what a
 //! shell needs to complete the command line.
 
 use std::fs::{self, File};
@@ -10,8 +10,10 @@ use std::path::Path;
 use clap::CommandFactory;
 
 use crate::cli::args::Cli;
-use crate::cli::terminal::put_with;
+use crate::cli::terminal::{put, put_with};
 use crate::cli::{CliError, ExitCode};
+use crate::config::SCHEMA;
+use crate::help::{self, TOPICS};
 
 /// Prints the pages, which `man -l -` shows as they are, or writes each to a file in `folder`.
 pub(in crate::cli) fn execute(folder: Option<&Path>) -> Result<ExitCode, CliError> {
@@ -21,8 +23,15 @@ pub(in crate::cli) fn execute(folder: Option<&Path>) -> Result<ExitCode, CliErro
         return Ok(ExitCode::Success);
     };
     for (name, page) in &pages {
-        let path = folder.join(format!("{name}.1"));
-        let written = fs::create_dir_all(folder)
+        let section = &name[name.len() - 1..];
+        // Where manuals are kept, each section has a folder of its own.
+        let is_kept = folder.file_name().is_some_and(|name| name == "man1");
+        let folder = match folder.parent().filter(|_| is_kept) {
+            Some(manual) => manual.join(format!("man{section}")),
+            None => folder.to_owned(),
+        };
+        let path = folder.join(name);
+        let written = fs::create_dir_all(&folder)
             .and_then(|()| File::create(&path))
             .and_then(|mut file| file.write_all(page));
         written.map_err(|error| {
@@ -33,20 +42,24 @@ pub(in crate::cli) fn execute(folder: Option<&Path>) -> Result<ExitCode, CliErro
     Ok(ExitCode::Success)
 }
 
-/// Every page with its name, the program's first.
+/// Every page with the name of its file, the program's first.
 fn pages() -> io::Result<Vec<(String, Vec<u8>)>> {
-    let mut program = Cli::command().disable_help_subcommand(true);
+    let mut program = Cli::command();
     program.build();
     let mut page = Vec::new();
     clap_mangen::Man::new(program.clone()).render(&mut page)?;
-    let mut pages = vec![("userpurge".to_owned(), page)];
+    let mut pages = vec![("userpurge.1".to_owned(), page)];
     for command in program.get_subcommands() {
         let name = format!("userpurge-{}", command.get_name());
         let command = command.clone().display_name(&name);
         let mut page = Vec::new();
         let man = clap_mangen::Man::new(command).title(&name);
         man.render(&mut page)?;
-        pages.push((name, page));
+        pages.push((format!("{name}.1"), page));
+    }
+    for (name, section, text) in TOPICS {
+        let page = help::roff(name, section, text).into_bytes();
+        pages.push((format!("userpurge-{name}.{section}"), page));
     }
     Ok(pages)
 }
@@ -57,5 +70,11 @@ pub(in crate::cli) fn print_completions(shell: clap_complete::Shell) -> Result<E
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "userpurge", &mut script);
     put_with(|out| out.write_all(&script))?;
+    Ok(ExitCode::Success)
+}
+
+/// Prints the JSON schema of the configuration.
+pub(in crate::cli) fn print_schema() -> Result<ExitCode, CliError> {
+    put(SCHEMA)?;
     Ok(ExitCode::Success)
 }

@@ -3,6 +3,7 @@
 pub(super) mod audit;
 pub(super) mod check;
 pub(super) mod demo;
+pub(super) mod help;
 pub(super) mod init;
 pub(super) mod live;
 pub(super) mod man;

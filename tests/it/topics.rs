@@ -1,0 +1,119 @@
+//! The topics of help: each is shown and is a man page, and their tables say what the program knows.
+
+use std::fs;
+
+use userpurge::config::VARIABLES;
+use userpurge::domain::{Counted, Outcome, ProviderKind};
+use userpurge::help::TOPICS;
+use userpurge::provider::{KNOWN_ROLES, defaults};
+
+use crate::support::World;
+
+fn topic(name: &str) -> &'static str {
+    TOPICS.iter().find(|(it, ..)| *it == name).unwrap().2
+}
+
+/// The rows of a topic's tables whose first cells are these.
+fn has_row(text: &str, cells: &[&str]) -> bool {
+    let begin = format!("| {} |", cells.join(" | "));
+    text.lines().any(|line| line.starts_with(&begin))
+}
+
+#[test]
+fn every_topic_is_shown_listed_and_a_man_page() {
+    let world = World::new();
+    let list = world.call(&["help"]).code(0).out;
+    let short = world.call(&["-h"]).code(0).out;
+    world.call(&["man", "--out", "share/man1"]).code(0);
+    for (name, section, text) in TOPICS {
+        let title = text.lines().next().unwrap().strip_prefix("# ").unwrap();
+        assert!(title.starts_with(&format!("{name}: ")), "{title}");
+        assert!(list.contains(&format!("  {name}")) && short.contains(name));
+        let shown = world.call(&["help", name]).code(0).out;
+        assert!(shown.starts_with(title), "{shown}");
+        let long = shown.lines().find(|line| line.chars().count() > 80);
+        let is_code = long.is_none_or(|line| line.starts_with("  "));
+        assert!(is_code, "{name}: {long:?}");
+        let page = format!("share/man{section}/userpurge-{name}.{section}");
+        let page = fs::read_to_string(world.path(&page)).unwrap();
+        assert!(page.starts_with(".TH userpurge-"), "{page}");
+    }
+}
+
+#[test]
+fn help_helps_with_commands_and_itself_and_names_the_nearest() {
+    let world = World::new();
+    let run = world.call(&["help", "run"]).code(0).out;
+    assert!(run.contains("Usage: userpurge run"), "{run}");
+    let help = world.call(&["help", "help"]).code(0).out;
+    assert!(help.contains("userpurge help outcomes"), "{help}");
+    world.call(&["help", "outcoms"]).code(2).says("`outcomes`");
+}
+
+#[test]
+fn outcomes_and_exit_codes_are_those_of_the_program() {
+    let text = topic("outcomes");
+    for outcome in Outcome::ALL {
+        let row = format!("| `{outcome}` |");
+        let row = text.lines().find(|line| line.starts_with(&row));
+        let counted = match outcome.counted() {
+            Counted::Good => "| done |",
+            Counted::Bad => "| not done |",
+            Counted::Neither => "| skipped |",
+        };
+        assert!(row.is_some_and(|row| row.ends_with(counted)), "{outcome}");
+    }
+    let help = World::new().call(&["--help"]).code(0).out;
+    let (_, codes) = help.split_once("Exit codes:\n").unwrap();
+    for line in codes.lines().take_while(|line| !line.is_empty()) {
+        let (code, means) = line.trim().split_once(' ').unwrap();
+        let row = format!("| {code} | {} |", means.trim());
+        assert!(text.replace('`', "").contains(&row), "{row}");
+    }
+}
+
+#[test]
+fn actions_limits_roles_and_variables_are_those_of_the_program() {
+    for kind in ProviderKind::ALL {
+        let kind_cell = format!("`{kind}`");
+        for action in kind.actions() {
+            let action = format!("`{action}`");
+            assert!(
+                has_row(topic("providers"), &[&kind_cell, &action]),
+                "{kind} {action}"
+            );
+        }
+        let limits = defaults(kind);
+        let requests = limits.requests.to_string();
+        let steps = limits.steps.iter();
+        let steps: Vec<_> = steps
+            .map(|(step, quota)| format!("`{step}` {quota} "))
+            .collect();
+        let row = format!(
+            "| {kind_cell} | {requests} | {}| {} |",
+            steps.concat(),
+            limits.concurrency
+        );
+        assert!(topic("limits").contains(&row), "{row}");
+    }
+    for role in KNOWN_ROLES {
+        let plain = role.replace('-', " ");
+        let safety = topic("safety").to_lowercase();
+        assert!(safety.contains(role) || safety.contains(&plain), "{role}");
+    }
+    for (name, _) in VARIABLES {
+        assert!(topic("config").contains(&format!("`{name}`")), "{name}");
+    }
+}
+
+#[test]
+fn the_configuration_of_the_topic_is_read_and_the_schema_is_json() {
+    let world = World::new();
+    let (_, rest) = topic("config").split_once("```toml\n").unwrap();
+    world.configure(rest.split_once("```").unwrap().0);
+    world.write("users.csv", "id,account\n361808351050,acme\n");
+    world.call(&["plan", "users.csv"]).code(0);
+    let schema = world.call(&["schema"]).code(0).out;
+    let schema: serde_json::Value = serde_json::from_str(&schema).unwrap();
+    assert_eq!(schema["title"], "userpurge.toml");
+}
