@@ -31,8 +31,8 @@ impl UnsentRows {
             position: *position,
             account: self.account.clone(),
             action: self.action,
-            id: None,
-            reference: None,
+            id: of_row(&self.ids, position.row),
+            reference: of_row(&self.refs, position.row),
             outcome: self.outcome,
             said: Said::own(self.code.as_str(), self.message.as_str()),
             attempts: 0,
@@ -42,6 +42,12 @@ impl UnsentRows {
             request_id: None,
         })
     }
+}
+
+/// What `pairs`, ascending by row, has of `row`.
+fn of_row<T: Clone>(pairs: &[(u64, T)], row: u64) -> Option<T> {
+    let place = pairs.binary_search_by_key(&row, |(row, _)| *row).ok()?;
+    Some(pairs[place].1.clone())
 }
 
 impl PlannedRows {
@@ -65,7 +71,7 @@ pub struct PlannedRow {
     pub again: bool,
 }
 
-/// Rows that are not sent, all for one reason. No cell of theirs is repeated.
+/// Rows that are not sent, all for one reason. No cell of an invalid row is repeated but its reference.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UnsentRows {
     /// The outcome of these rows.
@@ -82,6 +88,12 @@ pub struct UnsentRows {
     pub action: Option<Action>,
     /// The rows: at most [`PlannedRows::MAX`].
     pub rows: Vec<Position>,
+    /// The references of those that have one, by row, ascending.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refs: Vec<(u64, String)>,
+    /// The users of rows that another row or an earlier ledger answers for, by row, ascending.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ids: Vec<(u64, UserId)>,
 }
 
 /// The plan is complete: every row of the input stands in it.

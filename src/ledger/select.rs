@@ -89,6 +89,19 @@ impl LedgerState {
         Ok(codes)
     }
 
+    /// Hands each row with a reference to `see`: its number and its reference.
+    pub fn each_ref(&self, mut see: impl FnMut(u64, &str)) -> Result<(), LedgerError> {
+        self.read_again(|_, entry| match entry {
+            Entry::Plan(block) => block.rows.iter().for_each(|row| {
+                if let Some(reference) = &row.reference {
+                    see(row.position.row, reference);
+                }
+            }),
+            Entry::Unsent(block) => block.refs.iter().for_each(|(row, it)| see(*row, it)),
+            _ => {}
+        })
+    }
+
     fn rows_with_code(&self, codes: &[&str]) -> Result<RoaringTreemap, LedgerError> {
         let mut rows = RoaringTreemap::new();
         self.read_again(|_, entry| {

@@ -293,6 +293,29 @@ impl LedgerState {
         self.plan.queues()
     }
 
+    /// Whether the user of `row` is gone, as far as is known: it ended well here or in an earlier ledger,
+    /// and no verification has seen them standing since.
+    pub fn is_gone(&self, row: u64) -> bool {
+        let outcome = self.outcome_of(row);
+        let is_gone = |it: Outcome| it == Outcome::DoneBefore || it.counted() == Counted::Good;
+        outcome.is_some_and(is_gone) && !self.standing.contains(row)
+    }
+
+    /// The account of `row`; `None`: it names none that exists.
+    pub fn account_of(&self, row: u64) -> Option<&AccountName> {
+        let planned = self.plan.queues().find(|(_, _, rows)| rows.contains(row));
+        let is_its = |sets: &&Rows| sets.iter().any(|set| set.contains(row));
+        let ended = || self.rows.iter().find(|(_, sets)| is_its(sets));
+        planned
+            .map(|(name, ..)| name)
+            .or_else(|| ended()?.0.as_ref())
+    }
+
+    /// Whether a deletion of the user of `row` was begun, and may have had an effect.
+    pub fn is_begun(&self, row: u64) -> bool {
+        self.steps_done(row) > 0 || self.soft_deleted.contains(row) || self.is_in_doubt(row)
+    }
+
     /// Whether this run deleted the row's user, softly at least, as far as is known.
     pub(super) fn has_deleted(&self, row: u64) -> bool {
         let is_deleted = self.outcome_of(row) == Some(Outcome::Deleted);

@@ -37,7 +37,7 @@ pub(super) struct Blocks<'s> {
     failed: Option<SinkError>,
     /// By the place of the account, and the action.
     planned: BTreeMap<(usize, Action), PlannedRows>,
-    unsent: BTreeMap<Reason, Vec<Position>>,
+    unsent: BTreeMap<Reason, UnsentRows>,
 }
 
 impl<'s> Blocks<'s> {
@@ -87,12 +87,30 @@ impl<'s> Blocks<'s> {
         if self.unsent.len() >= OPEN_MAX && !self.unsent.contains_key(&key) {
             self.put_all();
         }
-        let rows = self.unsent.entry(key.clone()).or_default();
-        rows.push(position);
-        if rows.len() == PlannedRows::MAX
-            && let Some(rows) = self.unsent.remove(&key)
+        let block = self.unsent.entry(key.clone());
+        let block =
+            block.or_insert_with_key(|(outcome, code, message, account, action)| UnsentRows {
+                outcome: *outcome,
+                code: code.clone().into_owned(),
+                message: message.clone(),
+                account: account.clone(),
+                action: *action,
+                rows: Vec::new(),
+                refs: Vec::new(),
+                ids: Vec::new(),
+            });
+        block.rows.push(position);
+        let reference = row.reference.map(|it| (position.row, it.to_owned()));
+        block.refs.extend(reference);
+        // What is said of these users stands elsewhere, so that they have to be known.
+        if matches!(why.outcome, Outcome::Duplicate | Outcome::DoneBefore) {
+            let id = row.id.map(|id| (position.row, UserId::new(id)));
+            block.ids.extend(id);
+        }
+        if block.rows.len() == PlannedRows::MAX
+            && let Some(block) = self.unsent.remove(&key)
         {
-            self.put_unsent(key, rows);
+            self.put(Entry::Unsent(block));
         }
     }
 
@@ -101,8 +119,8 @@ impl<'s> Blocks<'s> {
         for block in std::mem::take(&mut self.planned).into_values() {
             self.put(Entry::Plan(block));
         }
-        for (key, rows) in std::mem::take(&mut self.unsent) {
-            self.put_unsent(key, rows);
+        for block in std::mem::take(&mut self.unsent).into_values() {
+            self.put(Entry::Unsent(block));
         }
     }
 
@@ -115,18 +133,6 @@ impl<'s> Blocks<'s> {
     /// Whether the sink takes no more, so that reading on is of no use.
     pub(super) const fn has_failed(&self) -> bool {
         self.failed.is_some()
-    }
-
-    fn put_unsent(&mut self, reason: Reason, rows: Vec<Position>) {
-        let (outcome, code, message, account, action) = reason;
-        self.put(Entry::Unsent(UnsentRows {
-            outcome,
-            code: code.into_owned(),
-            message,
-            account,
-            action,
-            rows,
-        }));
     }
 
     fn put(&mut self, entry: Entry) {

@@ -49,6 +49,8 @@ pub(super) struct UnsentRow<'a> {
     pub(super) action: Option<Action>,
     /// Its user; `None`: the cell holds no id of the provider's, or was not looked at.
     pub(super) id: Option<&'a str>,
+    /// Its reference; `None`: it has none, or its cells may stand in the wrong columns.
+    pub(super) reference: Option<&'a str>,
     pub(super) why: Why,
 }
 
@@ -59,6 +61,7 @@ impl<'a> ValidRow<'a> {
             account: Some((self.place, self.account)),
             action: Some(self.action),
             id: Some(self.id),
+            reference: self.reference,
             why,
         }
     }
@@ -107,20 +110,20 @@ impl Planner {
         &'a self,
         row: &'a Result<Record<'_>, RowProblem>,
     ) -> Result<ValidRow<'a>, Box<UnsentRow<'a>>> {
+        let reference = row.as_ref().ok().and_then(|it| it.reference.as_deref());
         let unsent = |account, action| {
-            move |why| {
-                let id = None;
+            move |why: Why| {
                 Box::new(UnsentRow {
                     account,
                     action,
-                    id,
+                    id: None,
+                    reference: reference.filter(|_| why.field != Field::Reference),
                     why,
                 })
             }
         };
         let unread = |it: &RowProblem| invalid(it.field, it.code, it.reason.clone());
         let record = row.as_ref().map_err(unread).map_err(unsent(None, None))?;
-        let reference = record.reference.as_deref();
         let place = reference.map_or(Ok(()), check_reference);
         let place = place.and_then(|()| self.account_of(record));
         let place = place.map_err(unsent(None, None))?;

@@ -288,6 +288,7 @@ impl Reading<'_, '_> {
                         account: Some((place, &policy.name)),
                         action: Some(action),
                         id: None,
+                        reference: None,
                         why,
                     };
                     self.plan.outcomes.pending -= alike.to_send.len();

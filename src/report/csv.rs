@@ -227,7 +227,7 @@ fn added(names: &[String]) -> [String; ADDED.len()] {
 }
 
 /// A cell that neither a spreadsheet nor a terminal takes for an order.
-fn safe(cell: &[u8]) -> Cow<'_, [u8]> {
+pub(super) fn safe(cell: &[u8]) -> Cow<'_, [u8]> {
     let clean = without_controls(cell);
     if formula(&clean).is_none() {
         return clean;

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::pauses::Pause;
 use super::reasons::Reason;
+use super::refs::Refs;
 use super::sessions::{Caller, SessionTold};
 use super::summary::Summary;
 use super::timeline::Point;
@@ -50,6 +51,9 @@ pub struct Report {
     /// Why rows ended otherwise than well, at most 200 reasons and a further one for each outcome;
     /// their rows add up to `bad`.
     pub reasons: Vec<Reason>,
+    /// What became of the rows that share a reference; left out if no row has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refs: Option<Refs>,
     /// Of the last verification, the rows that stand or are unknown; at most 100.
     pub not_as_asked: Vec<Verified>,
     /// The command that proves the ledger to be the one that this report is of.

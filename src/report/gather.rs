@@ -5,6 +5,7 @@ use std::path::Path;
 use super::document::{InputTold, LedgerTold, Report};
 use super::pauses::Pauses;
 use super::reasons::Reasons;
+use super::refs::{Refs, stand_ins};
 use super::sessions::Sessions;
 use super::summary::{Lock, Summary};
 use super::text;
@@ -43,7 +44,9 @@ impl Report {
         (state.lines, state.head) = (reader.lines, reader.head);
         state.torn = reader.torn();
         collector.look_again()?;
-        Ok(collector.finish(lock, now))
+        let ledgers = std::slice::from_ref(&collector.state);
+        let refs = Refs::of(ledgers, &stand_ins(ledgers)?)?;
+        Ok(collector.finish(lock, now, refs))
     }
 }
 
@@ -153,7 +156,7 @@ impl Collector {
         })
     }
 
-    fn finish(mut self, lock: Lock, now: Time) -> Report {
+    fn finish(mut self, lock: Lock, now: Time, refs: Option<Refs>) -> Report {
         self.pauses.cut(&self.timeline);
         let summary = Summary::new(&self.state, lock);
         let planned = self.state.planned.as_ref();
@@ -182,6 +185,7 @@ impl Collector {
             pauses,
             pauses_left_out,
             reasons: self.reasons.finish(&ledger, &again),
+            refs,
             not_as_asked: self.not_as_asked,
             audit: format!("userpurge audit {ledger} --head {}", summary.head),
             next: text::next(&summary),

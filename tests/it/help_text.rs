@@ -205,29 +205,33 @@ fn help_of_resume() {
 #[test]
 fn help_of_retry() {
     insta::assert_snapshot!(own("retry"), @r#"
-        Try rows again that ended failed or in doubt
+    Try rows again that ended failed or in doubt
 
-        Usage: userpurge retry [OPTIONS] [LEDGER]
+    Usage: userpurge retry [OPTIONS] [LEDGER]
 
-        Arguments:
-          [LEDGER]
-                  The ledger; left out, it is the newest in this folder
+    Arguments:
+      [LEDGER]
+              The ledger; left out, it is the newest in this folder
 
-        Options:
-              --only <CODE_OR_OUTCOME>
-                  Rows that ended so, or with this code, instead of failed and `in_doubt`; standing: rows
-                  that ended well and whose users `verify` saw standing (may be repeated)
+    Options:
+          --only <CODE_OR_OUTCOME>
+              Rows that ended so, or with this code, instead of failed and `in_doubt`; standing: rows
+              that ended well and whose users `verify` saw standing (may be repeated)
 
-              --head <HASH>
-                  Refuse a ledger whose last line has another head than this, as a run or status printed it
+          --ref <REF>
+              Of these, only rows with this reference (may be repeated)
 
-          -h, --help
-                  Print help (see a summary with '-h')
+          --head <HASH>
+              Refuse a ledger whose last line has another head than this, as a run or status printed it
 
-        Examples:
-          userpurge retry
-          userpurge retry users.csv.ledger.jsonl --only refused --only TOO_MANY_REQUESTS
-        "#);
+      -h, --help
+              Print help (see a summary with '-h')
+
+    Examples:
+      userpurge retry
+      userpurge retry users.csv.ledger.jsonl --only refused --only TOO_MANY_REQUESTS
+      userpurge retry users.csv.ledger.jsonl --ref REQ-1007
+    "#);
 }
 
 #[test]
@@ -290,61 +294,71 @@ fn help_of_audit() {
 #[test]
 fn help_of_report() {
     insta::assert_snapshot!(own("report"), @r#"
-        Give an account of a run to people who were not there, or its rows back
+    Give an account of a run to people who were not there, or its rows back
 
-        html, json and md tell who ran what, where and when, how every row ended and why, and how to prove
-        it. An html page goes to INPUT.report.html beside the ledger unless -o names another file; json and
-        md go to standard output. json has everything that `status --json` has, and more.
+    html, json and md tell who ran what, where and when, how every row ended and why, and how to prove
+    it. An html page goes to INPUT.report.html beside the ledger unless -o names another file; json and
+    md go to standard output. json has everything that `status --json` has, and more.
 
-        csv gives the rows back, in three files in DIR, each with all columns of the input and four more
-        (userpurge_outcome, userpurge_code, userpurge_message, userpurge_line):
+    csv gives the rows back, in three files in DIR, each with all columns of the input and four more
+    (userpurge_outcome, userpurge_code, userpurge_message, userpurge_line):
 
-          deleted.csv      deleted, already_gone, done_before
-          failed.csv       not_found, refused, failed, in_doubt, invalid, protected
-          unprocessed.csv  pending, and duplicate: another row stands for it
+      deleted.csv      deleted, already_gone, done_before
+      failed.csv       not_found, refused, failed, in_doubt, invalid, protected
+      unprocessed.csv  pending, and duplicate: another row stands for it
 
-        Every row of the input is in exactly one of them. Any of them can be an INPUT again; with
-        --done-in LEDGER, rows that ended well are passed over.
+    Every row of the input is in exactly one of them. Any of them can be an INPUT again; with
+    --done-in LEDGER, rows that ended well are passed over.
 
-        Files of these names are replaced, but never an input or a ledger.
+    With --by ref there is one file instead, refs.csv: for each reference whether the users of all its
+    rows are gone (all gone), of some (partly) or of none (untouched), and how many are left where.
 
-        Usage: userpurge report [OPTIONS] [LEDGER]
+    Files of these names are replaced, but never an input or a ledger.
 
-        Arguments:
-          [LEDGER]
-                  The ledger; left out, it is the newest in this folder
+    Usage: userpurge report [OPTIONS] [LEDGER]
 
-        Options:
-              --format <FORMAT>
-                  What is written
+    Arguments:
+      [LEDGER]
+              The ledger; left out, it is the newest in this folder
 
-                  Possible values:
-                  - html: A page for people who were not there: one file, which needs no network
-                  - json: One JSON object
-                  - md:   Markdown, for tickets
-                  - csv:  The rows of the input, in three files
-                  
-                  [default: html]
+    Options:
+          --format <FORMAT>
+              What is written
 
-          -o, --output <FILE>
-                  The file that html, json or md goes to; - is standard output
+              Possible values:
+              - html: A page for people who were not there: one file, which needs no network
+              - json: One JSON object
+              - md:   Markdown, for tickets
+              - csv:  The rows of the input, in three files
+              
+              [default: html]
 
-              --head <HASH>
-                  Refuse a ledger whose last line has another head than this, as a run or status printed it
+      -o, --output <FILE>
+              The file that html, json or md goes to; - is standard output
 
-              --out <DIR>
-                  The folder that the files of csv go to, which is made if it is not there
+          --head <HASH>
+              Refuse a ledger whose last line has another head than this, as a run or status printed it
 
-          -h, --help
-                  Print help (see a summary with '-h')
+          --by <ref>
+              With --format csv: one row for each reference, in refs.csv, instead of the rows of the
+              input
+              
+              [possible values: ref]
 
-        Examples:
-          userpurge report latest --format html
-          userpurge report users.csv.ledger.jsonl --format md -o ticket.md
-          userpurge report latest --format json | jq .reasons
-          userpurge report latest --format csv --out report
-          userpurge run report/failed.csv --done-in users.csv.ledger.jsonl
-        "#);
+          --out <DIR>
+              The folder that the files of csv go to, which is made if it is not there
+
+      -h, --help
+              Print help (see a summary with '-h')
+
+    Examples:
+      userpurge report latest --format html
+      userpurge report users.csv.ledger.jsonl --format md -o ticket.md
+      userpurge report latest --format json | jq .reasons
+      userpurge report latest --format csv --out report
+      userpurge report latest --format csv --by ref --out report
+      userpurge run report/failed.csv --done-in users.csv.ledger.jsonl
+    "#);
 }
 
 #[test]

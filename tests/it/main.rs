@@ -65,6 +65,7 @@ mod question;
 mod quota;
 mod reach;
 mod redirect;
+mod refs;
 mod report;
 mod report_document;
 mod report_page;

@@ -212,6 +212,10 @@ pub struct RetryArgs {
     #[arg(long, value_name = "CODE_OR_OUTCOME")]
     pub only: Vec<String>,
 
+    /// Of these, only rows with this reference (may be repeated)
+    #[arg(long = "ref", value_name = "REF")]
+    pub refs: Vec<String>,
+
     /// What `resume` has too.
     #[command(flatten)]
     pub go_on: GoOnArgs,

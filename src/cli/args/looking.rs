@@ -49,6 +49,10 @@ pub struct ReportArgs {
     #[arg(long, value_name = "HASH", value_parser = parse_head)]
     pub head: Option<LedgerHead>,
 
+    /// With --format csv: one row for each reference, in refs.csv, instead of the rows of the input
+    #[arg(long, value_name = "ref", value_parser = ["ref"])]
+    pub by: Option<String>,
+
     /// The folder that the files of csv go to, which is made if it is not there
     #[arg(
         long,

@@ -43,7 +43,10 @@ pub(in crate::cli) async fn retry(args: &RetryArgs, disk: &dyn Disk) -> Result<E
     args.roles.warn_of_unknown();
     let mut options = state.header.options.clone();
     args.roles.lay_over(&mut options);
-    let picked = state.select(&only)?;
+    let mut picked = state.select(&only)?;
+    if !args.refs.is_empty() {
+        picked &= with_refs(&args.refs, &state)?;
+    }
     let planned = state.planned_rows();
     let planned = planned.fold(RoaringTreemap::new(), |all, (_, _, rows)| all | rows);
     tell_of_unsent(&state.path, &(&picked - &planned));
@@ -80,6 +83,36 @@ fn refuse_unknown(only: &[Only], state: &LedgerState) -> Result<(), CliError> {
         outcomes.join(", "),
         words::shell_path(&state.path)
     );
+    Err(CliError::refuse(text, help))
+}
+
+/// The rows that have one of `refs`, each of which must be in the ledger: mistyped, it would pick nothing
+/// in silence.
+fn with_refs(refs: &[String], state: &LedgerState) -> Result<RoaringTreemap, CliError> {
+    let mut rows = RoaringTreemap::new();
+    let mut unknown: Vec<&String> = refs.iter().collect();
+    state.each_ref(|row, reference| {
+        if refs.iter().any(|it| it == reference) {
+            rows.insert(row);
+            unknown.retain(|it| *it != reference);
+        }
+    })?;
+    let Some(unknown) = unknown.first() else {
+        return Ok(rows);
+    };
+    let mut nearest: Option<String> = None;
+    state.each_ref(|_, reference| {
+        let nearer = closest(unknown, nearest.as_deref().into_iter().chain([reference]));
+        if let Some(nearer) = nearer.filter(|it| nearest.as_deref() != Some(it)) {
+            nearest = Some(nearer.to_owned());
+        }
+    })?;
+    let ledger = state.path.display();
+    let meant = did_you_mean(nearest.as_deref());
+    let text = format!("no row of ledger `{ledger}` has the reference `{unknown}`{meant}");
+    let name = words::shell_path(&state.path);
+    let help =
+        format!("`userpurge report {name} --format csv --by ref --out report` lists them all");
     Err(CliError::refuse(text, help))
 }
 

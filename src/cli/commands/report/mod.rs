@@ -24,6 +24,11 @@ pub(in crate::cli) fn execute(args: &ReportArgs) -> Result<ExitCode, CliError> {
     let misfit = |what| Err(CliError::message(ExitCode::Refused, what, None));
     match (args.format, &args.out) {
         (ReportFormat::Csv, None) => misfit("`--format csv` wants a folder: `--out DIR`"),
+        (ReportFormat::Html | ReportFormat::Json | ReportFormat::Md, _) if args.by.is_some() => {
+            misfit(
+                "`--by ref` is for `--format csv --out DIR`; the other formats tell of references as they are",
+            )
+        }
         (ReportFormat::Html | ReportFormat::Json | ReportFormat::Md, Some(_)) => misfit(
             "`--out` is for `--format csv`, which writes several files; name the file with `-o`",
         ),
@@ -32,6 +37,7 @@ pub(in crate::cli) fn execute(args: &ReportArgs) -> Result<ExitCode, CliError> {
             // Found out before it is read, so that a run which ends in between is not called interrupted.
             let lock = Lock::of(&ledger)?;
             match out {
+                Some(folder) if args.by.is_some() => rows::write_by_ref(args, &ledger, folder)?,
                 Some(folder) => rows::write(args, &ledger, folder, lock)?,
                 None => write_document(args, format, &ledger, lock)?,
             }

@@ -21,11 +21,14 @@ use crate::domain::{
 use crate::input::{Format, InputTable, ReadOptions, fingerprint};
 use crate::ledger::{LedgerReader, LedgerState, Outcomes};
 use crate::report::csv::{End, Kind, Sheet};
-use crate::report::{Lock, named_config};
+use crate::report::{Lock, named_config, write_refs};
 use crate::words;
 
 /// The columns of rows that a ledger gives back by itself.
 const LEDGER_COLUMNS: [&str; 4] = ["id", "account", "action", "ref"];
+
+/// The file that has a row for each reference.
+const REFS: &str = "refs.csv";
 
 type Cells = [Vec<u8>; LEDGER_COLUMNS.len()];
 
@@ -61,7 +64,12 @@ pub(super) fn write(
     };
     let options = &state.header.options;
     let input = path_of(ledger, &planned.input);
-    make_folder(folder, &[&input, ledger], options)?;
+    make_folder(
+        folder,
+        &Kind::ALL.map(Kind::name),
+        &[&input, ledger],
+        options,
+    )?;
     let table = open_input(&input, &planned.input, options)?;
     let keys_left_out = table.as_ref().is_some_and(InputTable::keys_left_out);
     let mut rows = RowsBack {
@@ -95,6 +103,28 @@ pub(super) fn write(
     Ok(())
 }
 
+/// Writes what became of each reference to [`REFS`] in `folder`.
+pub(super) fn write_by_ref(
+    args: &ReportArgs,
+    ledger: &Path,
+    folder: &Path,
+) -> Result<(), CliError> {
+    let state = LedgerState::read(ledger)?;
+    check_head(ledger, state.head, args.head)?;
+    make_folder(folder, &[REFS], &[ledger], &state.header.options)?;
+    let path = folder.join(REFS);
+    let refs = write_file(&path, |file| {
+        let written = write_refs(BufWriter::new(file.as_file()), &[state])?;
+        written.map_err(|error| not_written(&path, &error))
+    })?;
+    put_page(&format!(
+        "{}: {}\n",
+        path.display(),
+        words::count(refs, "reference")
+    ))?;
+    Ok(())
+}
+
 /// Opens the input at `path` as it was `planned`, read by the columns that `options` name; `None`: it is
 /// not what it was, which is said.
 fn open_input(
@@ -122,12 +152,17 @@ fn open_input(
 
 /// Makes the folder if it is not there. Refuses one where a file of the report would take the place of
 /// something that this run or another is bound to.
-fn make_folder(folder: &Path, bound: &[&Path], options: &RunOptions) -> Result<(), CliError> {
+fn make_folder(
+    folder: &Path,
+    files: &[&str],
+    bound: &[&Path],
+    options: &RunOptions,
+) -> Result<(), CliError> {
     fs::create_dir_all(folder).map_err(|error| {
         let text = format!("could not make the folder `{}`: {error}", folder.display());
         CliError::refuse(text, "name another with `--out`")
     })?;
-    let mut paths = Kind::ALL.into_iter().map(|kind| folder.join(kind.name()));
+    let mut paths = files.iter().map(|name| folder.join(name));
     paths.try_for_each(|path| check_free(&path, bound, options, "name another folder with `--out`"))
 }
 
@@ -265,10 +300,16 @@ impl RowsBack<'_> {
             Entry::Unsent(block) => {
                 let account = block.account.as_ref().map_or("", |it| it.as_str());
                 let action = block.action.map_or("", Action::name);
-                let rows = block.rows.iter();
-                let rows = rows.filter(|it| self.state.outcome_of(it.row) == Some(block.outcome));
-                let cells = [Vec::new(), bytes(account), bytes(action), Vec::new()];
-                rows.map(|position| (*position, cells.clone())).collect()
+                let ends = block.outcomes(self.state.header.started_at);
+                let stands = |it: &OutcomeEntry| {
+                    self.state.outcome_of(it.position.row) == Some(block.outcome)
+                };
+                let cells = |end: OutcomeEntry| {
+                    let id = end.id.map_or_else(Vec::new, |id| bytes(id.as_str()));
+                    let reference = bytes(end.reference.as_deref().unwrap_or_default());
+                    (end.position, [id, bytes(account), bytes(action), reference])
+                };
+                ends.filter(stands).map(cells).collect()
             }
             _ => Vec::new(),
         }
