@@ -26,6 +26,7 @@ use crate::domain::{
 };
 use crate::lane::{FailureLimit, WorkSpec};
 use crate::ledger::{LedgerState, LedgerWriter, Queues, Tenants};
+use crate::plan::requests_of;
 use crate::run::{Durability, EventSink as _, StopSignals};
 
 /// What is done with rows of a ledger.
@@ -269,13 +270,19 @@ impl<'a> OpenRun<'a> {
     fn ahead(&self, specs: &BTreeMap<AccountName, WorkSpec>) -> Vec<AccountPlan> {
         let account = |(name, queues): (&AccountName, &Queues)| {
             let rows: Vec<_> = queues.iter().map(|(it, rows)| (*it, rows.len())).collect();
-            AccountPlan {
-                name: name.clone(),
-                rows: rows.iter().map(|(_, rows)| rows).sum(),
-                at_limit_ms: u64::try_from(self.setup.time(name, &rows).as_millis())
-                    .unwrap_or(u64::MAX),
-                canary: specs.get(name).and_then(|spec| spec.canary),
+            let mut ahead = AccountPlan::untimed(name.clone(), rows.iter().map(|it| it.1).sum());
+            let planned = self.state.planned_rows().filter(|(of, ..)| *of == name);
+            let planned: u64 = planned.map(|(_, _, rows)| rows.len()).sum();
+            ahead.ended = planned.saturating_sub(ahead.rows);
+            let time = self.setup.time(name, &rows).as_millis();
+            ahead.at_limit_ms = u64::try_from(time).unwrap_or(u64::MAX);
+            ahead.canary = specs.get(name).and_then(|spec| spec.canary);
+            let connection = self.connections.iter().find(|it| it.name == *name);
+            if let (Some(connection), Some(account)) = (connection, self.setup.account(name)) {
+                let requests = requests_of(&rows, &account.limits.clone().shared());
+                ahead.limits = connection.client.limits_ahead(&requests);
             }
+            ahead
         };
         self.queues.iter().map(account).collect()
     }

@@ -179,7 +179,12 @@ pub(super) struct Shown {
 impl Shown {
     /// Shows what `recorder` is given from now on.
     pub(super) fn start(mode: Mode, accounts: Vec<AccountPlan>, recorder: &Recorder) -> Self {
-        let progress = Progress::start(mode, std::io::stderr().is_terminal(), accounts);
+        let progress = Progress::start(
+            mode,
+            std::io::stderr().is_terminal(),
+            accounts,
+            WallClock::system().now(),
+        );
         keep_clear_of(progress.bars());
         let progress = Arc::new(Mutex::new(progress));
         let seeing = Arc::clone(&progress);

@@ -58,8 +58,8 @@ pub(crate) use names::named;
 pub use names::{AccountName, JobId, RunId, UserId, shown};
 pub use outcome::{Counted, Counts, Outcome};
 pub use planned::{
-    AccountPlan, Agreed, AgreedAccount, AgreedBy, AgreedFile, PlanEnd, PlannedInput, PlannedRow,
-    PlannedRows, UnsentRows,
+    AccountPlan, Agreed, AgreedAccount, AgreedBy, AgreedFile, LimitAhead, PlanEnd, PlannedInput,
+    PlannedRow, PlannedRows, UnsentRows,
 };
 pub use policy::{AccountPolicy, IdProblem, looks_rounded};
 pub use quota::{AccountLimits, Many, Quota};

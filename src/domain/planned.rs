@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use super::names::named;
 use super::{
-    AccountName, Action, Counts, Outcome, OutcomeEntry, Position, RunOptions, Said, Time, UserId,
+    AccountName, Action, Counts, Outcome, OutcomeEntry, Position, Quota, RunOptions, Said, Step,
+    Time, UserId,
 };
 
 /// Rows to send, of one account and action, in the order of the file.
@@ -203,6 +204,29 @@ pub struct AccountPlan {
     /// How many of its rows go first, as a canary; `None`: none does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub canary: Option<NonZeroU64>,
+    /// How many of its rows ended before this process, and are left as they are.
+    #[serde(default)]
+    pub ended: u64,
+    /// The limits that `at_limit_ms` comes from; empty: not told.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub limits: Vec<LimitAhead>,
+}
+
+/// A limit as it stands when a process begins: who looks on can tell from it, and from the requests
+/// that follow, how long the quota itself makes a run wait.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LimitAhead {
+    /// The step whose endpoint it is of; `None`: it counts every request of the account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<Step>,
+    /// What it allows this program.
+    pub quota: Quota,
+    /// How many requests that it counts the rows ahead take.
+    pub requests: u64,
+    /// How many slots are taken already, by requests of before.
+    pub taken: u32,
+    /// When the first of these is free again.
+    pub frees_at: Time,
 }
 
 impl AccountPlan {
@@ -213,6 +237,8 @@ impl AccountPlan {
             rows,
             at_limit_ms: 0,
             canary: None,
+            ended: 0,
+            limits: Vec::new(),
         }
     }
 }

@@ -5,10 +5,13 @@ use std::num::NonZeroU32;
 use std::str::FromStr;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::Step;
 
-/// A limit as stated, e.g. `700/10m`: at most so many requests in any such span.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A limit as stated, e.g. `700/10m`: at most so many requests in any such span. Ledgers keep that text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Quota {
     requests: NonZeroU32,
     span: Duration,
@@ -150,6 +153,20 @@ impl fmt::Display for Quota {
         .find(|(size, _)| millis.is_multiple_of(*size))
         .map_or((millis, "ms"), |(size, unit)| (millis / size, unit));
         write!(f, "{}/{count}{unit}", self.requests)
+    }
+}
+
+impl From<Quota> for String {
+    fn from(quota: Quota) -> Self {
+        quota.to_string()
+    }
+}
+
+impl TryFrom<String> for Quota {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
     }
 }
 

@@ -69,7 +69,7 @@ impl Account {
             seed: spec.seed,
             tokens,
             jobs: Jobs::default(),
-            breaker: Breaker::new(FailureLimit::Default),
+            breaker: Breaker::new(FailureLimit::Default, 0),
             canary: Canary::default(),
             include_roles: Vec::new(),
             queues: Vec::new(),
@@ -121,7 +121,8 @@ impl Lane {
         let size = self.rows_begun_max() as usize;
         let account = &mut self.accounts[index];
         account.jobs = Jobs::new(jobs_max);
-        account.breaker = Breaker::new(work.failure_limit);
+        let looked_up = account.provider.lookup_max(LookupFor::Roles);
+        account.breaker = Breaker::new(work.failure_limit, looked_up);
         account.canary = Canary::new(work.canary);
         account.include_roles = work.include_roles;
         account.until = work.until;

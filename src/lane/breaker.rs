@@ -81,17 +81,25 @@ pub(super) struct Breaker {
 }
 
 impl Breaker {
-    pub(super) fn new(limit: FailureLimit) -> Self {
+    /// `looked_up`: of how many rows at once it is asked before they are sent whether the user is there.
+    pub(super) fn new(limit: FailureLimit, looked_up: usize) -> Self {
         Self {
             limit,
             bad: 0,
             recent: Recent::new(WINDOW_ROWS),
-            unknown: Recent::new(UNKNOWN_WINDOW_ROWS),
+            unknown: Recent::new(UNKNOWN_WINDOW_ROWS.max(2 * looked_up)),
         }
     }
 
-    /// Counts a row that was sent and ended; returns why the account must stop, if it must.
-    pub(super) fn count(&mut self, outcome: Outcome) -> Option<(StopKind, Said)> {
+    /// The user of a row is there. Said when that is seen: where a job deletes many, or a quota is waited
+    /// for, the rows of unknown users end long before the others.
+    pub(super) fn is_there(&mut self) {
+        self.unknown.push(false);
+    }
+
+    /// Counts a row that was sent and ended, whose user was seen before or not; returns why the account
+    /// must stop, if it must.
+    pub(super) fn count(&mut self, outcome: Outcome, seen: bool) -> Option<(StopKind, Said)> {
         let (is_bad, is_unknown) = match outcome {
             Outcome::Failed | Outcome::Refused | Outcome::InDoubt => (true, false),
             Outcome::NotFound => (false, true),
@@ -104,7 +112,9 @@ impl Breaker {
         };
         self.bad += u64::from(is_bad);
         self.recent.push(is_bad);
-        self.unknown.push(is_unknown);
+        if is_unknown || !seen {
+            self.unknown.push(is_unknown);
+        }
         if is_bad && self.too_many_bad() {
             return Some(self.trip_by_failures());
         }

@@ -60,7 +60,7 @@ use self::reach::Reach;
 use self::requests::{Class, LaneRequest, Stage};
 use self::rows::Row;
 use crate::domain::{
-    AccountName, Action, Entry, LaneStop, Quota, Said, Step, StopKind, Task, Time,
+    AccountName, Action, Entry, LaneStop, LimitAhead, Quota, Said, Step, StopKind, Task, Time,
 };
 use crate::provider::{self, Provider, Reply};
 use crate::transport::TransportError;
@@ -313,6 +313,22 @@ impl Lane {
     /// Requests that may be in flight at once, as configured.
     pub const fn concurrency(&self) -> u32 {
         self.limits.concurrency()
+    }
+
+    /// How each limit stands before rows are sent that take so many requests of each step, and in all.
+    pub fn limits_ahead(
+        &mut self,
+        requests: &BTreeMap<Option<Step>, u64>,
+        now: Now,
+    ) -> Vec<LimitAhead> {
+        let ahead = |(step, quota, taken, frees_in)| LimitAhead {
+            step,
+            quota,
+            requests: requests.get(&step).copied().unwrap_or(0),
+            taken,
+            frees_at: now.wall.after(frees_in),
+        };
+        self.limits.held(now.instant).map(ahead).collect()
     }
 
     /// What the provider was seen to take at once, where that is less than configured.

@@ -294,8 +294,11 @@ impl Lane {
             let is_open = matches!(task.left_open, LeftOpen::Request | LeftOpen::Bulk);
             let is_doubtful = is_open || task.soft_deleted;
             let is_canary = is_canary && protected.is_none();
-            self.rows
-                .insert(row, Row::new((index, queue), task, role, is_canary));
+            let entered = Row::new((index, queue), task, role, is_canary);
+            if entered.seen {
+                self.accounts[index].breaker.is_there();
+            }
+            self.rows.insert(row, entered);
             if let Some(role) = protected {
                 if is_doubtful {
                     self.step_protected(row, &role, true, now);

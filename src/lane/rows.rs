@@ -224,6 +224,9 @@ impl Lane {
         if !is_good || it.at_step + 1 >= it.task.action.steps().len() {
             return self.end_row(row, end, now);
         }
+        if !it.seen && it.at_step == 0 {
+            self.accounts[it.account].breaker.is_there();
+        }
         it.at_step += 1;
         let done = StepDone {
             row,
@@ -274,7 +277,7 @@ impl Lane {
             return;
         };
         let account = &mut self.accounts[it.account];
-        let trip = account.breaker.count(outcome);
+        let trip = account.breaker.count(outcome, it.seen || it.at_step > 0);
         if it.is_canary {
             let position = it.task.position;
             account.canary.count(position, outcome, code.as_deref());

@@ -23,25 +23,8 @@ struct Requests {
 ///
 /// It says nothing of the server's own slowness, nor of retries.
 pub fn time_at_limit(rows: &[(Action, u64)], limits: &AccountLimits) -> Duration {
-    let mut requests = Requests::default();
-    let mut first_job = Duration::ZERO;
-    for (action, count) in rows {
-        if limits.asked_alone.is_some() && limits.asked_alone == action.steps().first().copied() {
-            requests.reads = requests.reads.saturating_add(*count);
-        }
-        for (place, step) in action.steps().iter().enumerate() {
-            let many = limits.many.filter(|many| many.step == *step);
-            let took = requests.add(*step, *count, many);
-            if place + 1 < action.steps().len() {
-                first_job = first_job.max(took);
-            }
-        }
-    }
-    let all = requests
-        .steps
-        .values()
-        .fold(requests.reads, |sum, n| sum.saturating_add(*n));
-    let of_account = limits.requests.time_for(all);
+    let (requests, first_job) = Requests::of(rows, limits);
+    let of_account = limits.requests.time_for(requests.all());
     let of_steps = limits
         .steps
         .iter()
@@ -52,7 +35,40 @@ pub fn time_at_limit(rows: &[(Action, u64)], limits: &AccountLimits) -> Duration
     of_steps.max(of_account).max(requests.jobs)
 }
 
+/// How many requests `rows` take of each endpoint, and in all (`None`).
+pub fn requests_of(rows: &[(Action, u64)], limits: &AccountLimits) -> BTreeMap<Option<Step>, u64> {
+    let (requests, _) = Requests::of(rows, limits);
+    let steps = requests.steps.iter().map(|(step, n)| (Some(*step), *n));
+    steps.chain([(None, requests.all())]).collect()
+}
+
 impl Requests {
+    /// Those of `rows`, and how long the first job takes that second steps wait for.
+    fn of(rows: &[(Action, u64)], limits: &AccountLimits) -> (Self, Duration) {
+        let mut requests = Self::default();
+        let mut first_job = Duration::ZERO;
+        for (action, count) in rows {
+            if limits.asked_alone.is_some() && limits.asked_alone == action.steps().first().copied()
+            {
+                requests.reads = requests.reads.saturating_add(*count);
+            }
+            for (place, step) in action.steps().iter().enumerate() {
+                let many = limits.many.filter(|many| many.step == *step);
+                let took = requests.add(*step, *count, many);
+                if place + 1 < action.steps().len() {
+                    first_job = first_job.max(took);
+                }
+            }
+        }
+        (requests, first_job)
+    }
+
+    /// All of them, reads too.
+    fn all(&self) -> u64 {
+        let steps = self.steps.values();
+        steps.fold(self.reads, |sum, n| sum.saturating_add(*n))
+    }
+
     /// Adds `step` of `users`. Returns how long the first job takes; zero: there is none.
     fn add(&mut self, step: Step, users: u64, many: Option<Many>) -> Duration {
         let sum = self.steps.entry(step).or_default();

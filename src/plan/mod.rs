@@ -29,7 +29,7 @@ mod protect;
 
 pub use blocks::{Sink, SinkError};
 pub use column::likely_id_column;
-pub use estimate::{rows_within, time_at_limit};
+pub use estimate::{requests_of, rows_within, time_at_limit};
 pub use judge::RowDefaults;
 pub use outline::{PROBLEMS_MAX, Plan, PlanGroup, PlanProblem, PlanReason, Why};
 pub use planner::{PlanError, Planner};

@@ -1,7 +1,7 @@
-//! A bar for each account and a line that says when all are done; redrawn at most ten times a second.
+//! A bar for each account and a line for all together; redrawn at most ten times a second.
 //!
-//! A line is as wide as the terminal, 80 columns at most, and never wraps; where there is no room for
-//! a bar, the words stay. Colours (none with `NO_COLOR`) repeat what the words say. Lines are written
+//! A line is as wide as the terminal, 120 columns at most, and never wraps; where there is no room for
+//! a bar, the words stay. The terminal itself is told the percentage where it can show one. Colours (none with `NO_COLOR`) repeat what the words say. Lines are written
 //! over, never cleared first, so nothing flickers, and what is echoed (`^C`) does not push them about.
 
 use std::io;
@@ -17,7 +17,7 @@ use crate::domain::Time;
 use crate::words::{clock, cut, grouped, short_duration};
 
 /// The widest line, in columns.
-const COLUMNS_MAX: usize = 80;
+const COLUMNS_MAX: usize = 120;
 
 /// A narrower terminal shows no bars.
 const BAR_COLUMNS_MIN: usize = 64;
@@ -28,8 +28,9 @@ const NAME_COLUMNS_MAX: usize = 16;
 /// The same where there is no bar.
 const NARROW_NAME_COLUMNS_MAX: usize = 8;
 
-/// The bar itself.
-const BAR_COLUMNS: usize = 12;
+/// The bar itself: as long as what is left beside words of this width, between these two.
+const WORDS_COLUMNS: usize = 64;
+const BAR_COLUMNS: (usize, usize) = (12, 30);
 
 /// The least time between two redraws.
 const EVERY: Duration = Duration::from_millis(100);
@@ -40,6 +41,10 @@ pub(super) struct Bars {
     /// A line for each account, and one that says when all are done.
     lines: Vec<ProgressBar>,
     drawn: Option<Time>,
+    /// What the terminal itself was told last.
+    told: Option<u64>,
+    /// How wide the terminal was when it was drawn last.
+    columns: usize,
 }
 
 impl Bars {
@@ -63,6 +68,8 @@ impl Bars {
             lines: lines.into_iter().map(add).collect(),
             screen,
             drawn: None,
+            told: None,
+            columns: columns(),
         }
     }
 
@@ -72,12 +79,17 @@ impl Bars {
             return;
         }
         self.drawn = Some(now);
+        let all = percent(state.total());
+        if self.told.replace(all) != Some(all) {
+            tell_terminal(self.told);
+        }
         self.draw(state, now);
     }
 
     /// Draws the end, and leaves it standing.
     pub(super) fn finish(&mut self, state: &State, now: Time) {
         self.draw(state, now);
+        tell_terminal(None);
         // The last line goes, and what is left out is not written over.
         self.screen.set_move_cursor(false);
         if let Some((foot, lines)) = self.lines.split_last() {
@@ -89,8 +101,13 @@ impl Bars {
         leave();
     }
 
-    fn draw(&self, state: &State, now: Time) {
-        let columns = columns().min(COLUMNS_MAX);
+    fn draw(&mut self, state: &State, now: Time) {
+        let wide = columns();
+        if std::mem::replace(&mut self.columns, wide) > wide {
+            // Lines that no longer fit have been wrapped, and would be counted as one each.
+            let _ = self.screen.clear();
+        }
+        let columns = wide.min(COLUMNS_MAX);
         let mut texts = accounts(state, now, columns);
         texts.push(foot(state, now, columns));
         for (line, text) in self.lines.iter().zip(texts) {
@@ -120,13 +137,15 @@ fn accounts(state: &State, now: Time, columns: usize) -> Vec<String> {
     let lines: Vec<_> = state.lines(now, false).collect();
     let widths = lines.iter().map(|line| name(line).chars().count());
     let widest = widths.max().unwrap_or(0);
-    let taken = widest + 1 + if has_bar { BAR_COLUMNS + 3 } else { 0 };
+    let length = columns.saturating_sub(widest + 4 + WORDS_COLUMNS);
+    let length = length.clamp(BAR_COLUMNS.0, BAR_COLUMNS.1);
+    let taken = widest + 1 + if has_bar { length + 3 } else { 0 };
     let text = |line: &AccountLine<'_>| {
         let words = words(line, columns.saturating_sub(taken));
         let words = colour(line.state).apply_to(words);
         let name = name(line);
         if has_bar {
-            let bar = style().cyan().apply_to(bar(line));
+            let bar = style().cyan().apply_to(bar(line, length));
             format!("{name:widest$} [{bar}] {words}")
         } else {
             format!("{name:widest$} {words}")
@@ -148,15 +167,20 @@ fn colour(state: &str) -> Style {
     }
 }
 
-/// `=====>      `: what is done of all rows.
-fn bar(line: &AccountLine<'_>) -> String {
-    let all = BAR_COLUMNS as u128;
+/// `=====>      `: what is done of all rows, in so many columns.
+fn bar(line: &AccountLine<'_>, columns: usize) -> String {
+    let all = columns as u128;
     let full = (u128::from(line.done) * all)
         .checked_div(u128::from(line.rows))
         .unwrap_or(all);
-    let head = if line.done > 0 && full < all { ">" } else { "" };
-    let full = "=".repeat(usize::try_from(full).unwrap_or(BAR_COLUMNS));
-    format!("{:BAR_COLUMNS$}", full + head)
+    let tip = if line.done > 0 && full < all { ">" } else { "" };
+    let full = "=".repeat(usize::try_from(full).unwrap_or(columns));
+    format!("{:columns$}", full + tip)
+}
+
+/// How much of all rows is done, in percent; all, where there are none.
+fn percent((done, rows): (u64, u64)) -> u64 {
+    (done * 100).checked_div(rows).unwrap_or(100)
 }
 
 /// What stands behind a bar, in at most `columns`: what matters least is left out first.
@@ -177,16 +201,45 @@ fn words(line: &AccountLine<'_>, columns: usize) -> String {
     cut(text.map_or("", String::as_str), columns)
 }
 
-/// When all accounts are done.
+/// All accounts together: how much is done, how long it has taken, and when they are done.
 fn foot(state: &State, now: Time, columns: usize) -> String {
+    let percent = format!("{}%", percent(state.total()));
+    let elapsed = format!("{percent}, {} so far", short_duration(state.elapsed(now)));
     let Some(end) = state.ends(now) else {
         let goes_on = state.goes_on();
-        return if goes_on { "going on" } else { "finishing" }.to_owned();
+        return if goes_on {
+            elapsed
+        } else {
+            "finishing".to_owned()
+        };
     };
     let at = format!("ends about {}", clock(end, now, &state.zone));
-    let all = format!("{at}, in {}", short_duration(end.saturating_since(now)));
-    let is_short = all.chars().count() > columns;
-    cut(if is_short { &at } else { &all }, columns)
+    let left = short_duration(end.saturating_since(now));
+    let texts = [
+        format!("{elapsed}, {at}, in {left}"),
+        format!("{percent}, {at}"),
+        at,
+    ];
+    let fits = |text: &&String| text.chars().count() <= columns;
+    let text = texts.iter().find(fits).or(texts.last());
+    cut(text.map_or("", String::as_str), columns)
+}
+
+/// Tells the terminal itself how far it is, `None` that it is over: OSC 9;4, which shows on its tab or in
+/// the task bar. Only those that are known to take it are told; others would beep or show it as text.
+fn tell_terminal(percent: Option<u64>) {
+    let names = |name: &str, values: &[&str]| {
+        let value = std::env::var(name).unwrap_or_default();
+        values.is_empty() && !value.is_empty() || values.contains(&value.as_str())
+    };
+    let takes_it = names("WT_SESSION", &[])
+        || names("ConEmuANSI", &["ON"])
+        || names("TERM_PROGRAM", &["WezTerm", "ghostty", "iTerm.app"]);
+    let term = Term::stderr();
+    if takes_it && term.is_term() {
+        let (state, percent) = percent.map_or((0, 0), |percent| (1, percent));
+        let _ = term.write_str(&format!("\x1b]9;4;{state};{percent}\x1b\\"));
+    }
 }
 
 /// A terminal that leaves the cursor at the beginning of the last line. At its end, a `^C` that the

@@ -37,13 +37,17 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Progress on standard error. `terminal`: whether that is one, for [`Mode::Auto`].
-    pub fn start(mode: Mode, terminal: bool, accounts: Vec<AccountPlan>) -> Self {
+    /// Progress on standard error of a session that began at `since`. `terminal`: whether that is one, for
+    /// [`Mode::Auto`].
+    pub fn start(mode: Mode, terminal: bool, accounts: Vec<AccountPlan>, since: Time) -> Self {
         let mode = match mode {
             Mode::Auto if terminal => Mode::Bar,
             mode => mode,
         };
-        Self::start_on(mode, accounts, TimeZone::system(), Box::new(io::stderr()))
+        let mut progress =
+            Self::start_on(mode, accounts, TimeZone::system(), Box::new(io::stderr()));
+        progress.state.since = Some(since);
+        progress
     }
 
     /// The same with times of day in `zone`, and lines written to `writer`; bars go to standard error all

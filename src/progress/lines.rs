@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use super::state::{AccountState, State};
-use crate::domain::{StopKind, Time};
+use crate::domain::{Quota, StopKind, Time};
 use crate::words::{clock, grouped, one_line, short_duration};
 
 /// The least time between two lines of one account for people.
@@ -110,6 +110,11 @@ pub(super) struct AccountLine<'a> {
     pub(super) paused_until: Option<Time>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) pause_reason: Option<&'a str>,
+    /// Until when the quota itself is waited for, and which one that is, e.g. `700/10m`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waits_until: Option<Time>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waits_for: Option<Quota>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) stop_reason: Option<StopKind>,
     /// How many rows of the canary ended, and of how many. Left out of the JSON; so below.
@@ -124,8 +129,9 @@ impl<'a> AccountLine<'a> {
     /// The line of `account` at `now`. `over`: the session has ended.
     pub(super) fn of(account: &'a AccountState, now: Time, over: bool) -> Self {
         let pause = account.paused(now);
-        let left = account.left(now);
+        let left = account.time_left(now);
         let pace = account.per_minute(now);
+        let waits = account.waits(now);
         Self {
             kind: "progress",
             at: now,
@@ -136,8 +142,8 @@ impl<'a> AccountLine<'a> {
                 (None, false, Some(_)) => "paused",
                 (None, false, None) => "running",
             },
-            rows: account.rows(),
-            done: account.done(),
+            rows: account.plan.ended + account.rows(),
+            done: account.plan.ended + account.done(),
             good: account.good,
             bad: account.bad,
             requests: account.requests,
@@ -147,6 +153,8 @@ impl<'a> AccountLine<'a> {
             ends_at: left.map(|left| now.after(left)),
             paused_until: pause.map(|pause| pause.until),
             pause_reason: pause.map(|pause| pause.reason.as_str()),
+            waits_until: waits.map(|(_, until)| until),
+            waits_for: waits.map(|(limit, _)| limit.quota),
             stop_reason: account.stopped,
             canary: account.canary(),
             left,
@@ -154,7 +162,8 @@ impl<'a> AccountLine<'a> {
     }
 
     /// What the account is doing, in full, then shorter and shorter: `62/min, 1h 12m left`,
-    /// `paused 1m 33s: 429 …`, `stopped: …`. Empty: all rows ended.
+    /// `waits 7m 12s: quota 700/10m, 41m left`, `paused 1m 33s: 429 …`, `stopped: …`. Empty: all rows
+    /// ended.
     pub(super) fn doing(&self) -> [String; 3] {
         if let Some(stop) = self.stop_reason {
             return [(); 3].map(|()| format!("stopped: {}", stop.describe()));
@@ -171,10 +180,15 @@ impl<'a> AccountLine<'a> {
         let left = self
             .left
             .map(|left| format!("{} left", short_duration(left)));
+        let waits = self.waits_until.zip(self.waits_for).map(|(until, quota)| {
+            let wait = short_duration(until.saturating_since(self.at));
+            format!("waits {wait}: quota {quota}")
+        });
+        let pace = waits.clone().or(pace);
         let full = [&canary, &pace, &left].into_iter().flatten();
         [
             full.cloned().collect::<Vec<_>>().join(", "),
-            canary.clone().or(left).unwrap_or_default(),
+            canary.clone().or(waits).or(left).unwrap_or_default(),
             canary.unwrap_or_default(),
         ]
     }

@@ -1,9 +1,10 @@
 //! A handle to an account's lane, for commands: questions before the work, and what was seen after it.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{Driver, EventSink, StopTokens, TokenStore};
-use crate::domain::{AccountName, UserId, UserState, WallClock};
+use crate::domain::{AccountName, LimitAhead, Step, UserId, UserState, WallClock};
 use crate::lane::{AccountSpec, Inquiry, Lane, Meaning, Now, RequestError};
 use crate::provider::{Authorize, Identity, RateHints};
 use crate::transport::Transport;
@@ -111,6 +112,12 @@ impl Client {
         drop(driver);
         self.put(lane);
         answer.unwrap_or(Err(RequestError::Stopping))
+    }
+
+    /// How the limits stand before rows are sent that take so many `requests`; empty: it is being driven.
+    pub fn limits_ahead(&self, requests: &BTreeMap<Option<Step>, u64>) -> Vec<LimitAhead> {
+        let ahead = self.with(|lane| lane.limits_ahead(requests, self.io.now()));
+        ahead.unwrap_or_default()
     }
 
     /// Looks at the lane, or changes it; `None`: it is being driven.

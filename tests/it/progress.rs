@@ -16,12 +16,9 @@ fn at(seconds: i64) -> Time {
 }
 
 fn plan(name: &str, rows: u64, seconds: u64) -> AccountPlan {
-    AccountPlan {
-        name: AccountName::new(name),
-        rows,
-        at_limit_ms: seconds * 1_000,
-        canary: None,
-    }
+    let mut plan = AccountPlan::untimed(AccountName::new(name), rows);
+    plan.at_limit_ms = seconds * 1_000;
+    plan
 }
 
 fn outcome(name: &str, outcome: Outcome) -> Entry {

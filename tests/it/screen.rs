@@ -171,11 +171,12 @@ fn a_pause_counts_down_with_its_reason_on_both_terminals_and_colour_is_never_the
     let shown: Vec<_> = screen.lines().rev().take(2).collect();
     insta::with_settings!({filters => [
         (r"paused \d+s", "paused [n]s"),
+        (r"\d+s so far", "[n]s so far"),
         (r"about \d\d:\d\d, in .*", "about [time], in [span]"),
     ]}, {
         insta::assert_snapshot!(format!("{}\n{}", shown[1], shown[0]), @r"
         acme [=>          ]  40/300, paused [n]s: the server answered 429 and asks for 3…
-        ends about [time], in [span]
+        13%, [n]s so far, ends about [time], in [span]
         ");
     });
 

@@ -9,7 +9,7 @@ use crate::cli::args::StatusArgs;
 use crate::cli::ledgers;
 use crate::cli::terminal::{put, put_summary};
 use crate::cli::{CliError, ExitCode};
-use crate::domain::{AccountPlan, Entry, RunState, WallClock};
+use crate::domain::{AccountPlan, Entry, RunState, Time, WallClock};
 use crate::ledger::{LedgerFollower, LedgerReader, is_locked};
 use crate::progress::{Mode, Progress};
 use crate::report::{Lock, Summary};
@@ -41,7 +41,7 @@ fn follow(ledger: &Path) -> Result<(), CliError> {
     // Before a session says what lies before it.
     let accounts = reader.header.accounts.iter();
     let accounts = accounts.map(|it| AccountPlan::untimed(it.name.clone(), 0));
-    let mut progress = start(accounts.collect());
+    let mut progress = start(accounts.collect(), wall.now());
     let mut shown = false;
     // Ends with the run, or with the person's patience.
     loop {
@@ -54,8 +54,8 @@ fn follow(ledger: &Path) -> Result<(), CliError> {
             }
             while let Some(entry) = reader.next_entry()? {
                 match &entry {
-                    Entry::Session(session) => progress = start(session.ahead.clone()),
-                    Entry::Verification(begun) => progress = start(begun.ahead.clone()),
+                    Entry::Session(session) => progress = start(session.ahead.clone(), session.at),
+                    Entry::Verification(begun) => progress = start(begun.ahead.clone(), begun.at),
                     other => progress.see(other),
                 }
             }
@@ -72,8 +72,8 @@ fn follow(ledger: &Path) -> Result<(), CliError> {
     }
 }
 
-fn start(ahead: Vec<AccountPlan>) -> Progress {
-    Progress::start(Mode::Auto, std::io::stderr().is_terminal(), ahead)
+fn start(ahead: Vec<AccountPlan>, since: Time) -> Progress {
+    Progress::start(Mode::Auto, std::io::stderr().is_terminal(), ahead, since)
 }
 
 /// One object whenever the rows that are done are more than before, until the run ends.

@@ -155,6 +155,25 @@ impl Limits {
         self.share = self.share.min(other.share);
     }
 
+    /// How each quota stands at `now`: of which step (`None`: of the account), how many slots are taken,
+    /// and in how long the first of them is free again.
+    pub(super) fn held(
+        &mut self,
+        now: Instant,
+    ) -> impl Iterator<Item = (Option<Step>, Quota, u32, Duration)> {
+        let windows = self.windows.iter_mut();
+        let windows = windows.flat_map(|(step, windows)| windows.iter_mut().map(|it| (*step, it)));
+        windows.map(move |(step, window)| {
+            let (taken, free_at) = window.held(now);
+            (
+                step,
+                window.quota(),
+                taken,
+                free_at.saturating_duration_since(now),
+            )
+        })
+    }
+
     /// Requests that may be in flight at once, as configured.
     pub const fn concurrency(&self) -> u32 {
         self.concurrency.most()

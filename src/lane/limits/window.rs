@@ -96,6 +96,19 @@ impl Window {
         Err(enough.map(|(at, _)| at))
     }
 
+    /// How many slots are taken at `now`, and when the first of ours is free again: by then, if none is.
+    pub(super) fn held(&mut self, now: Instant) -> (u32, Instant) {
+        while self.free_at.front().is_some_and(|at| *at <= now) {
+            self.free_at.pop_front();
+        }
+        let taken = self.ours() + self.others_held(now);
+        let first = self.free_at.front().copied();
+        (
+            u32::try_from(taken).unwrap_or(u32::MAX),
+            first.unwrap_or(now),
+        )
+    }
+
     /// Takes a slot. Call it only after [`Window::ready`] said there is one. It returns how many slots
     /// had come free before, which tells [`Window::others_left`] to which request an answer is.
     pub fn take(&mut self) -> u64 {

@@ -10,6 +10,7 @@ mod quota;
 mod reach;
 mod server;
 mod stops;
+mod time_left;
 mod verify;
 mod window;
 
