@@ -45,6 +45,9 @@
 //! 5. `lane/answers.rs` reads the verdict on the reply.
 //! 6. `lane/rows.rs` records the row's outcome.
 //!
+//! A new provider is a variant of `domain::ProviderKind` with its actions, a folder under `provider` that
+//! implements `Provider`, its keys in `config`, and a state machine under `sandbox`.
+//!
 //! # Invariants
 //!
 //! - A deleting request leaves only after its intent is durable.

@@ -53,7 +53,15 @@ fn help_helps_with_commands_and_itself_and_names_the_nearest() {
 #[test]
 fn outcomes_and_exit_codes_are_those_of_the_program() {
     let text = topic("outcomes");
-    for outcome in Outcome::ALL {
+    let readme = include_str!("../../README.md");
+    assert!(
+        readme.lines().count() <= 250,
+        "README is longer than 250 lines"
+    );
+    for (outcome, text) in Outcome::ALL
+        .into_iter()
+        .flat_map(|it| [(it, text), (it, readme)])
+    {
         let row = format!("| `{outcome}` |");
         let row = text.lines().find(|line| line.starts_with(&row));
         let counted = match outcome.counted() {
@@ -69,6 +77,8 @@ fn outcomes_and_exit_codes_are_those_of_the_program() {
         let (code, means) = line.trim().split_once(' ').unwrap();
         let row = format!("| {code} | {} |", means.trim());
         assert!(text.replace('`', "").contains(&row), "{row}");
+        let is_signal = code.len() > 1;
+        assert!(is_signal || readme.replace('`', "").contains(&row), "{row}");
     }
 }
 

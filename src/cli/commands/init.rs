@@ -246,7 +246,7 @@ fn ask<T>(
         }
     }
     let text = "a question was not answered; nothing was written";
-    let help = "answer at a terminal, or pipe the answers in, one a line; the README has a configuration to begin with";
+    let help = "answer at a terminal, or pipe the answers in, one a line; `userpurge help config` has a configuration to begin with";
     Err(CliError::refuse(text, help))
 }
 
