@@ -20,7 +20,7 @@ use crate::lane::{AccountSpec, RequestError};
 use crate::plan::CallerRule;
 use crate::provider::{self, Identity, Provider};
 use crate::report::mend;
-use crate::run::{Client, Io, StopTokens};
+use crate::run::{Client, Io, StopSignals};
 use crate::transport::{self, ReqwestTransport, TransportError};
 
 /// Tries for one request, unless `--attempts` says otherwise.
@@ -48,7 +48,7 @@ pub(super) fn open_connections(
     options: &RunOptions,
     wanted: impl Fn(&AccountName) -> bool,
     before: Before<'_>,
-    (recorder, stop): (&Arc<Recorder>, &StopTokens),
+    (recorder, stop): (&Arc<Recorder>, &StopSignals),
 ) -> Result<Vec<Connection>, CliError> {
     let mut accounts = outline.read(wanted, &process_variable)?;
     let wall = WallClock::system();

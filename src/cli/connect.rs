@@ -52,7 +52,7 @@ impl OpenRun<'_> {
             }
         }
         let (outline, options) = (&self.setup.outline, &self.setup.options);
-        let sinks = (&self.recorder, &self.signals.run);
+        let sinks = (&self.recorder, &self.signals);
         self.connections = open_connections(outline, options, to_ask, before, sinks)?;
         identify(&mut self.connections, &self.recorder).await?;
         if deletes {

@@ -15,7 +15,7 @@ use crate::domain::{
 };
 use crate::lane::limits::{Earlier, LimitsSpec, PAUSE_WAITED_MAX, Past};
 use crate::ledger::LedgerState;
-use crate::report::{Lock, Summary, text};
+use crate::report::{Summary, text};
 use crate::words;
 
 /// A wait that ends later than this may be a mistake: a time where a number of seconds is meant.
@@ -197,7 +197,7 @@ pub(super) fn way_past_stop(state: &LedgerState) -> Option<String> {
     if !state.stops.iter().any(is_its) || !pauses.any(is_long) {
         return None;
     }
-    let config = Summary::new(state, Lock::Free).config;
+    let config = Summary::new(state, false).config;
     let resume = text::again(&state.path, config.as_deref());
     Some(way_past(Some(format!("userpurge resume {resume}"))))
 }

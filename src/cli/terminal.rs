@@ -23,7 +23,7 @@ use super::args::{DiagnosticsArgs, LogFormat};
 use crate::domain::WallClock;
 pub(super) use crate::domain::shown;
 use crate::ledger::LedgerState;
-use crate::report::{self, Lock, Summary};
+use crate::report::{self, Summary};
 use crate::words::{fold, folded};
 
 /// How wide a page is at most, and where nobody looks at a terminal, in characters.
@@ -75,7 +75,7 @@ pub(super) fn put_page(text: &str) -> io::Result<()> {
 
 /// Puts out where the run of a ledger stands, which nobody is writing.
 pub(super) fn put_standing(state: &LedgerState) -> io::Result<()> {
-    put_summary(&Summary::new(state, Lock::Free))
+    put_summary(&Summary::new(state, false))
 }
 
 /// Puts out where a run stands.

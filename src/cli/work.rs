@@ -164,7 +164,7 @@ fn close(ledger: &LedgerState) {
     // The run is over whether or not its closing words can be put out; the code must say how.
     if put_standing(ledger).is_err() {
         tell(&report::text::render(
-            &report::Summary::new(ledger, report::Lock::Free),
+            &report::Summary::new(ledger, false),
             None,
         ));
     }

@@ -85,36 +85,3 @@ impl Bulks {
         jobs.map(RoaringTreemap::len).sum()
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::Bulks;
-    use crate::domain::{JobId, LeftOpen};
-
-    #[test]
-    fn rows_stand_in_the_request_they_were_sent_in_last() {
-        let mut bulks = Bulks::default();
-        for row in 1..=3 {
-            bulks.join(row, 1);
-        }
-        bulks.job(1, &JobId::new("a"));
-        for row in [4, 5] {
-            bulks.join(row, 4);
-        }
-        bulks.leave(2);
-        // A later process takes the number of the first row again, for other rows.
-        bulks.join(1, 1);
-        bulks.join(5, 1);
-        assert_eq!(bulks.rows(1).iter().collect::<Vec<_>>(), [1, 5]);
-        let (bulk, job) = (LeftOpen::Bulk, LeftOpen::Job(JobId::new("a")));
-        let expected = [&bulk, &LeftOpen::Request, &job, &bulk, &bulk];
-        for (row, expected) in (1..).zip(expected) {
-            assert_eq!(&bulks.left_open(row), expected, "{row}");
-        }
-        assert_eq!(bulks.in_jobs(), 1);
-        for row in 1..=5 {
-            bulks.leave(row);
-        }
-        assert!(bulks.rows.is_empty() && bulks.jobs.is_empty() && bulks.of_row.is_empty());
-    }
-}

@@ -104,7 +104,8 @@ struct Reading<'p, 's> {
     blocks: Blocks<'s>,
     plan: Plan,
     seen: Duplicates,
-    lines: RowLines,
+    /// The line of every row: lines never go back, so one bitmap of `row + line` holds them.
+    lines: RoaringTreemap,
     /// In the order of the planner's.
     accounts: Vec<AccountTally>,
     /// Whether ids come from a column of another system's.
@@ -127,10 +128,6 @@ struct RowsAlike {
     last: String,
     duplicates: RoaringTreemap,
 }
-
-/// The line of every row of a file: lines never go back, so one bitmap of `row + line` holds them.
-#[derive(Debug, Default)]
-struct RowLines(RoaringTreemap);
 
 impl Planner {
     /// The ids that must never be touched.
@@ -158,7 +155,7 @@ impl Planner {
             blocks: Blocks::new(sink),
             plan: Plan::default(),
             seen: Duplicates::of(accounts.iter().map(|it| &it.name), self.neighbours()),
-            lines: RowLines::default(),
+            lines: RoaringTreemap::new(),
             accounts: accounts.iter().map(|_| AccountTally::default()).collect(),
             has_external_ids: external.is_some(),
             refusing: None,
@@ -180,7 +177,8 @@ impl Reading<'_, '_> {
             return;
         }
         self.plan.rows += 1;
-        self.lines.push(position);
+        // Not `try_push`, which looks for the end of what is there.
+        self.lines.insert(position.row + position.line);
         let planner = self.planner;
         match planner.judge(row) {
             Ok(valid) => {
@@ -306,7 +304,7 @@ impl Reading<'_, '_> {
             }
         }
         self.plan
-            .end(&duplicate(), self.lines.positions(&duplicates));
+            .end(&duplicate(), positions(&self.lines, &duplicates));
         self.plan.close();
         self.blocks.finish().map_err(PlanError::Record)?;
         Ok(self.plan)
@@ -314,8 +312,8 @@ impl Reading<'_, '_> {
 
     /// Ends `rows` that were to be sent, or were duplicates.
     fn take_out(&mut self, row: &UnsentRow<'_>, rows: &RoaringTreemap) {
-        self.plan.end(&row.why, self.lines.positions(rows));
-        for position in self.lines.positions(rows) {
+        self.plan.end(&row.why, positions(&self.lines, rows));
+        for position in positions(&self.lines, rows) {
             self.blocks.end(row, position);
         }
     }
@@ -344,26 +342,21 @@ impl RowsAlike {
     }
 }
 
-impl RowLines {
-    /// Notes the line of the next row.
-    fn push(&mut self, position: Position) {
-        // Not `try_push`, which looks for the end of what is there.
-        self.0.insert(position.row + position.line);
-    }
-
-    /// The positions of `rows`.
-    fn positions<'a>(&'a self, rows: &'a RoaringTreemap) -> impl Iterator<Item = Position> + 'a {
-        let mut wanted = rows.iter().peekable();
-        let all = (1..).zip(&self.0).map_while(move |(row, sum)| {
-            // Bounded by the rows of the file.
-            let line = sum - row;
-            Some((wanted.peek()? == &row).then(|| {
-                wanted.next();
-                Position { row, line }
-            }))
-        });
-        all.flatten()
-    }
+/// The positions of `rows`, by the [`lines`](Reading::lines) of all rows.
+fn positions<'a>(
+    lines: &'a RoaringTreemap,
+    rows: &'a RoaringTreemap,
+) -> impl Iterator<Item = Position> + 'a {
+    let mut wanted = rows.iter().peekable();
+    let all = (1..).zip(lines).map_while(move |(row, sum)| {
+        // Bounded by the rows of the file.
+        let line = sum - row;
+        Some((wanted.peek()? == &row).then(|| {
+            wanted.next();
+            Position { row, line }
+        }))
+    });
+    all.flatten()
 }
 
 /// Why a row is not sent that is the same as one above it.

@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use super::document::{InputTold, LedgerTold, Report};
-use super::pauses::Pauses;
+use super::pauses::{self, Pause};
 use super::reasons::Reasons;
 use super::refs::{Refs, stand_ins};
 use super::sessions::Sessions;
-use super::summary::{Lock, Summary};
+use super::summary::Summary;
 use super::text;
 use super::timeline::Timeline;
 use crate::domain::{Counted, Entry, Finding, OutcomeEntry, RunHeader, Time, Verified};
@@ -24,15 +24,16 @@ pub(super) struct Collector {
     state: LedgerState,
     sessions: Sessions,
     timeline: Timeline,
-    pauses: Pauses,
+    pauses: Vec<Pause>,
+    pauses_left_out: u64,
     reasons: Reasons,
     not_as_asked: Vec<Verified>,
 }
 
 impl Report {
     /// Reads the ledger at `path`, also while a process is writing it, checking every line. Find out
-    /// about `lock` *before*, as with [`Summary::new`]. `now`: when this is.
-    pub fn read(path: &Path, lock: Lock, now: Time) -> Result<Self, LedgerError> {
+    /// about `is_locked` *before*, as with [`Summary::new`]. `now`: when this is.
+    pub fn read(path: &Path, is_locked: bool, now: Time) -> Result<Self, LedgerError> {
         let mut reader = LedgerReader::open(path)?;
         let mut collector = Collector::new(reader.header.clone());
         reader.each_entry(|link, entry| {
@@ -46,7 +47,7 @@ impl Report {
         collector.look_again()?;
         let ledgers = std::slice::from_ref(&collector.state);
         let refs = Refs::of(ledgers, &stand_ins(ledgers)?)?;
-        Ok(collector.finish(lock, now, refs))
+        Ok(collector.finish(is_locked, now, refs))
     }
 }
 
@@ -55,7 +56,8 @@ impl Collector {
         Self {
             sessions: Sessions::new(&header),
             timeline: Timeline::new(header.started_at),
-            pauses: Pauses::default(),
+            pauses: Vec::new(),
+            pauses_left_out: 0,
             reasons: Reasons::default(),
             not_as_asked: Vec::new(),
             state: LedgerState::new(header),
@@ -79,7 +81,7 @@ impl Collector {
                 None
             }
             Entry::Session(session) => {
-                self.pauses.cut(&self.timeline);
+                pauses::cut(&mut self.pauses, &self.timeline);
                 self.timeline.begin(session.at);
                 self.sessions.begin(session, self.timeline.worked_ms());
                 None
@@ -95,7 +97,8 @@ impl Collector {
             // A verification is no part of the run's progress.
             Entry::Pause(pause) if self.state.verifying => Some(pause.at),
             Entry::Pause(pause) => {
-                self.pauses.apply(pause, &mut self.timeline);
+                let is_kept = pauses::add(&mut self.pauses, pause, &mut self.timeline);
+                self.pauses_left_out += u64::from(!is_kept);
                 Some(pause.at)
             }
             Entry::Stop(stop) => {
@@ -156,15 +159,14 @@ impl Collector {
         })
     }
 
-    fn finish(mut self, lock: Lock, now: Time, refs: Option<Refs>) -> Report {
-        self.pauses.cut(&self.timeline);
-        let summary = Summary::new(&self.state, lock);
+    fn finish(mut self, is_locked: bool, now: Time, refs: Option<Refs>) -> Report {
+        pauses::cut(&mut self.pauses, &self.timeline);
+        let summary = Summary::new(&self.state, is_locked);
         let planned = self.state.planned.as_ref();
         let input = planned.map(InputTold::of).unwrap_or_default();
         let ledger = words::shell_path(&self.state.path);
         let again = text::again(&self.state.path, summary.config.as_deref());
         let (sessions, sessions_count, callers) = self.sessions.finish();
-        let (pauses, pauses_left_out) = self.pauses.finish();
         Report {
             report: Report::KEYS,
             made_at: now,
@@ -182,8 +184,8 @@ impl Collector {
             sessions_left_out: sessions_count - sessions.len() as u64,
             sessions,
             progress: self.timeline.points(),
-            pauses,
-            pauses_left_out,
+            pauses: self.pauses,
+            pauses_left_out: self.pauses_left_out,
             reasons: self.reasons.finish(&ledger, &again),
             refs,
             not_as_asked: self.not_as_asked,

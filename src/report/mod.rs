@@ -31,6 +31,6 @@ pub use reasons::{BadRow, Reason};
 pub use refs::{RefTold, Refs, write_csv as write_refs};
 pub use sessions::{Caller, SessionTold};
 pub(crate) use summary::named_config;
-pub use summary::{AccountSummary, Lock, Summary};
+pub use summary::{AccountSummary, Summary};
 pub use timeline::Point;
 pub use verification::VerificationSummary;

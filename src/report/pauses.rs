@@ -79,50 +79,38 @@ fn words(reason: &str) -> impl Iterator<Item = char> {
     reason.chars().filter(|c| !c.is_ascii_digit())
 }
 
-/// Collects the pauses.
-#[derive(Debug, Default)]
-pub(super) struct Pauses {
-    listed: Vec<Pause>,
-    left_out: u64,
+/// Adds `pause` to `listed`, or to the one that it touches. Returns whether there was room for it.
+pub(super) fn add(listed: &mut Vec<Pause>, pause: &Paused, timeline: &mut Timeline) -> bool {
+    let began = timeline.seen(pause.at);
+    let lasts = pause.until.saturating_since(pause.at).as_millis();
+    let ends = began.saturating_add(u64::try_from(lasts).unwrap_or(u64::MAX));
+    let touches = |it: &&mut Pause| {
+        it.account == pause.account
+            && it.step == pause.step
+            && it.until >= pause.at
+            && it.worked_ms.1 >= began
+    };
+    if let Some(earlier) = listed.iter_mut().rev().find(touches) {
+        earlier.until = earlier.until.max(pause.until);
+        earlier.worked_ms.1 = earlier.worked_ms.1.max(ends);
+    } else if listed.len() < PAUSES_MAX {
+        listed.push(Pause {
+            account: pause.account.clone(),
+            step: pause.step,
+            from: pause.at,
+            until: pause.until,
+            reason: pause.reason.clone(),
+            worked_ms: (began, ends),
+        });
+    } else {
+        return false;
+    }
+    true
 }
 
-impl Pauses {
-    pub(super) fn apply(&mut self, pause: &Paused, timeline: &mut Timeline) {
-        let began = timeline.seen(pause.at);
-        let lasts = pause.until.saturating_since(pause.at).as_millis();
-        let ends = began.saturating_add(u64::try_from(lasts).unwrap_or(u64::MAX));
-        let touches = |it: &&mut Pause| {
-            it.account == pause.account
-                && it.step == pause.step
-                && it.until >= pause.at
-                && it.worked_ms.1 >= began
-        };
-        if let Some(earlier) = self.listed.iter_mut().rev().find(touches) {
-            earlier.until = earlier.until.max(pause.until);
-            earlier.worked_ms.1 = earlier.worked_ms.1.max(ends);
-        } else if self.listed.len() < PAUSES_MAX {
-            self.listed.push(Pause {
-                account: pause.account.clone(),
-                step: pause.step,
-                from: pause.at,
-                until: pause.until,
-                reason: pause.reason.clone(),
-                worked_ms: (began, ends),
-            });
-        } else {
-            self.left_out += 1;
-        }
-    }
-
-    /// A session ended when `timeline` was where it is: no pause of it went on for longer.
-    pub(super) fn cut(&mut self, timeline: &Timeline) {
-        for pause in &mut self.listed {
-            pause.worked_ms.1 = pause.worked_ms.1.min(timeline.worked_ms());
-        }
-    }
-
-    /// The pauses, and how many more there were.
-    pub(super) fn finish(self) -> (Vec<Pause>, u64) {
-        (self.listed, self.left_out)
+/// A session ended when `timeline` was where it is: none of its pauses went on for longer.
+pub(super) fn cut(listed: &mut [Pause], timeline: &Timeline) {
+    for pause in listed {
+        pause.worked_ms.1 = pause.worked_ms.1.min(timeline.worked_ms());
     }
 }

@@ -1,7 +1,7 @@
 //! The numbers of a run, in the shape that scripts rely on.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::{Serialize, Serializer};
 
@@ -9,7 +9,7 @@ use super::verification::VerificationSummary;
 use crate::domain::{
     AccountName, Counts, LaneStop, Outcome, ProviderKind, RunId, RunOptions, RunState, Time,
 };
-use crate::ledger::{LedgerError, LedgerHead, LedgerState, is_locked};
+use crate::ledger::{LedgerHead, LedgerState};
 
 /// Where a run stands. Serialised it is `status --json`, field by field in this order; what is
 /// marked as left out is for [`text`](super::text) alone.
@@ -95,36 +95,16 @@ fn ended<S: Serializer>(counts: &Counts, serializer: S) -> Result<S::Ok, S::Erro
     serializer.collect_map(Outcome::ALL.map(|outcome| (outcome.name(), counts.of(outcome))))
 }
 
-/// Whether a process holds a ledger's lock.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Lock {
-    /// One does: the run is running.
-    Held,
-    /// None does.
-    Free,
-}
-
-impl Lock {
-    /// That of `ledger`.
-    pub fn of(ledger: &Path) -> Result<Self, LedgerError> {
-        let is_held = is_locked(ledger)?;
-        Ok(if is_held { Self::Held } else { Self::Free })
-    }
-}
-
 impl Summary {
-    /// Sums up what a ledger says. Find out about `lock` *before* the ledger is read, so that a run
-    /// which ends in between is not called interrupted.
-    pub fn new(state: &LedgerState, lock: Lock) -> Self {
-        let run_state = match (lock, &state.end) {
+    /// Sums up what a ledger says. `is_locked`: whether a process is at work on it. Find that out
+    /// *before* the ledger is read, so that a run which ends in between is not called interrupted.
+    pub fn new(state: &LedgerState, is_locked: bool) -> Self {
+        let end = state.end.as_ref().filter(|_| !is_locked);
+        let run_state = match end {
             _ if state.is_saved_plan() => RunState::Planned,
-            (Lock::Held, _) => RunState::Running,
-            (Lock::Free, Some(end)) => end.state,
-            (Lock::Free, None) => RunState::Interrupted,
-        };
-        let ended_at = match lock {
-            Lock::Held => None,
-            Lock::Free => state.end.as_ref().map(|end| end.at),
+            _ if is_locked => RunState::Running,
+            Some(end) => end.state,
+            None => RunState::Interrupted,
         };
         Self {
             run_id: state.header.run_id.clone(),
@@ -137,7 +117,7 @@ impl Summary {
             requests: state.requests,
             throttled: state.throttled,
             started_at: state.header.started_at,
-            ended_at,
+            ended_at: end.map(|end| end.at),
             verification: state.verification.as_ref().map(VerificationSummary::new),
             head: state.head,
             ledger: state.path.clone(),

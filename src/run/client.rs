@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::{Driver, EventSink, StopTokens, TokenStore};
+use super::{Driver, EventSink, StopSignals, TokenStore};
 use crate::domain::{AccountName, LimitAhead, Step, UserId, UserState, WallClock};
 use crate::lane::{AccountSpec, Inquiry, Lane, Meaning, Now, RequestError};
 use crate::provider::{Authorize, Identity, RateHints};
@@ -21,7 +21,7 @@ pub struct Io {
     /// Wall-clock time.
     pub wall: WallClock,
     /// How the run is stopped.
-    pub stop: StopTokens,
+    pub stop: StopSignals,
 }
 
 /// An account's place in its lane. Accounts at one tenant share a lane.

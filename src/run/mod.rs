@@ -20,7 +20,6 @@ use futures::{FutureExt as _, TryFutureExt as _};
 use thiserror::Error;
 use tokio::task::JoinSet;
 use tokio::time::sleep_until;
-use tokio_util::sync::CancellationToken;
 
 use crate::domain::{AccountName, Action, Entry, Task};
 use crate::lane::{
@@ -63,15 +62,6 @@ pub trait RowSource: Send + Sync + fmt::Debug {
         account: AccountName,
         action: Option<Action>,
     ) -> BoxFuture<'_, Result<Option<Vec<Task>>, SourceError>>;
-}
-
-/// Asks a run to end, in two stages.
-#[derive(Debug, Clone, Default)]
-pub struct StopTokens {
-    /// Begin nothing more; what is in flight ends and is recorded.
-    pub admitting: CancellationToken,
-    /// Wait for nothing any more; what is in flight is in doubt.
-    pub waiting: CancellationToken,
 }
 
 /// Runs the work of all accounts, and tells how each ended, in no particular order. An account that stops

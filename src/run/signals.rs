@@ -11,15 +11,15 @@ use futures::FutureExt as _;
 use futures::future::select_all;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
 
-use super::StopTokens;
-
-/// What signals have asked for so far. Cheap to clone; all clones are one.
+/// Asks a run to end, in two stages, as signals do. Cheap to clone; all clones are one.
 #[derive(Debug, Clone, Default)]
 pub struct StopSignals {
-    /// The same as lanes know it. The first signal lets no more rows in: what is under way is finished
-    /// and recorded. The second ends the waiting: what was sent and not answered is in doubt.
-    pub run: StopTokens,
+    /// The first: begin nothing more; what is in flight ends and is recorded.
+    pub admitting: CancellationToken,
+    /// The second: wait for nothing any more; what is in flight is in doubt.
+    pub waiting: CancellationToken,
     first: Arc<OnceLock<SignalKind>>,
 }
 
@@ -35,10 +35,10 @@ impl StopSignals {
             tracing::warn!(
                 "stopping: requests under way are being finished and recorded; once more stops now"
             );
-            self.run.admitting.cancel();
+            self.admitting.cancel();
         } else if signal != SignalKind::hangup() {
             tracing::warn!("stopping now: what was sent and not answered is in doubt");
-            self.run.waiting.cancel();
+            self.waiting.cancel();
         }
     }
 
@@ -48,7 +48,7 @@ impl StopSignals {
         let noting = self.clone();
         tokio::spawn(async move {
             // Ends with the second signal; a third changes nothing.
-            while !noting.run.waiting.is_cancelled() {
+            while !noting.waiting.is_cancelled() {
                 match next(&mut signals).await {
                     Some(signal) => noting.note(signal),
                     None => break,

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use userpurge::domain::{Entry, Finding, Outcome, RunState, Step, StopKind};
 use userpurge::ledger::LedgerState;
-use userpurge::report::{Lock, Report, Summary, html, md, text};
+use userpurge::report::{Report, Summary, html, md, text};
 
 use crate::ledger::{
     after_plan, agreed, at, bad, bytes_of, end, entry, intent, outcome, pause, put, request, stop,
@@ -70,7 +70,7 @@ fn report_of(rows: u64, entries: &[Entry]) -> (TempDir, PathBuf, Report) {
     let path = folder.path().join("users.csv.ledger.jsonl");
     let entries = [&[agreed(0)], entries].concat();
     put(&path, &bytes_of(&after_plan(rows, &entries)));
-    let report = Report::read(&path, Lock::Free, at(100_000)).unwrap();
+    let report = Report::read(&path, false, at(100_000)).unwrap();
     (folder, path, report)
 }
 
@@ -745,9 +745,9 @@ fn markdown_keeps_what_came_from_outside_in_code_and_ends_no_cell() {
 }
 
 /// What `status` says of a ledger of a plan of so many rows and `entries`.
-fn status(rows: u64, entries: &[Entry], lock: Lock) -> (Summary, String) {
+fn status(rows: u64, entries: &[Entry], is_locked: bool) -> (Summary, String) {
     let (_folder, path, report) = report_of(rows, entries);
-    let summary = Summary::new(&LedgerState::read(&path).unwrap(), lock);
+    let summary = Summary::new(&LedgerState::read(&path).unwrap(), is_locked);
     let text = text::render(&summary, None);
     (summary, plain(&report, &text))
 }
@@ -755,7 +755,7 @@ fn status(rows: u64, entries: &[Entry], lock: Lock) -> (Summary, String) {
 #[test]
 fn a_stopped_run_says_why_and_how_to_go_on() {
     let all = entries();
-    insta::assert_snapshot!(status(12, &all[..13], Lock::Free).1, @r"
+    insta::assert_snapshot!(status(12, &all[..13], false).1, @r"
     run        019abcde-0000-7000-8000-000000000001, stopped
     input      /data/users.csv, 12 rows
     time       2026-11-22 09:30:00 to 09:30:45 UTC (45 s), 3 requests
@@ -781,7 +781,7 @@ fn a_running_run_is_to_be_followed_and_an_interrupted_one_says_what_is_in_doubt(
         ),
         entry("job", 4002, job),
     ];
-    let [held, free] = [Lock::Held, Lock::Free].map(|lock| status(12_000, &entries, lock).1);
+    let [held, free] = [true, false].map(|lock| status(12_000, &entries, lock).1);
     insta::assert_snapshot!(held, @r"
     run        019abcde-0000-7000-8000-000000000001, running
     input      /data/users.csv, 12,000 rows
@@ -814,7 +814,7 @@ fn the_next_command_follows_from_the_outcomes(#[case] outcomes: &[Outcome], #[ca
     let ends = outcomes.iter().zip(1..);
     let mut entries: Vec<_> = ends.map(|(it, row)| outcome(row, *it, 1)).collect();
     entries.push(end(RunState::Finished, 2));
-    let said = status(outcomes.len() as u64, &entries, Lock::Free).1;
+    let said = status(outcomes.len() as u64, &entries, false).1;
     let last = said
         .lines()
         .last()
@@ -833,7 +833,7 @@ fn who_was_seen_standing_is_to_be_tried_again() {
         verification(2, 3),
         verified(1, Finding::Standing, 4),
     ];
-    let said = status(2, &entries, Lock::Free).1;
+    let said = status(2, &entries, false).1;
     assert!(said.ends_with("next       userpurge retry --only standing users.csv.ledger.jsonl\n"));
     let verified = "verified   1 of 3 good rows asked, 0 as asked, 1 standing";
     assert!(said.contains(verified), "{said}");
@@ -854,7 +854,7 @@ fn the_fullest_summary_has_ten_lines_and_no_control_character() {
     }
     entries.push(end(RunState::Stopped, 3));
     entries.push(verification(2, 4));
-    let said = status(60, &entries, Lock::Free).1;
+    let said = status(60, &entries, false).1;
     assert_eq!(said.lines().count(), 10, "{said}");
     assert!(!said.contains('\u{1b}') && said.contains("cap [31m reached"));
 }
@@ -871,17 +871,17 @@ fn the_state_is_the_locks_then_the_last_ends() {
     let ended = |state| [outcome(1, Outcome::Deleted, 1), end(state, 2)];
     let (finished, stopped) = (ended(RunState::Finished), ended(RunState::Stopped));
     let resumed = [&stopped[..], &[entry("session", 3, json!({}))]].concat();
-    for (entries, lock, expected) in [
-        (&finished[..1], Lock::Held, RunState::Running),
-        (&finished[..1], Lock::Free, RunState::Interrupted),
-        (&finished[..], Lock::Free, RunState::Finished),
-        (&stopped[..], Lock::Free, RunState::Stopped),
-        (&resumed[..], Lock::Held, RunState::Running),
-        (&resumed[..], Lock::Free, RunState::Interrupted),
+    for (entries, is_locked, expected) in [
+        (&finished[..1], true, RunState::Running),
+        (&finished[..1], false, RunState::Interrupted),
+        (&finished[..], false, RunState::Finished),
+        (&stopped[..], false, RunState::Stopped),
+        (&resumed[..], true, RunState::Running),
+        (&resumed[..], false, RunState::Interrupted),
     ] {
-        let summary = status(1, entries, lock).0;
-        assert_eq!(summary.state, expected, "{entries:?} {lock:?}");
-        let over = lock == Lock::Free && expected != RunState::Interrupted;
+        let summary = status(1, entries, is_locked).0;
+        assert_eq!(summary.state, expected, "{entries:?} {is_locked}");
+        let over = !is_locked && expected != RunState::Interrupted;
         assert_eq!(summary.ended_at, over.then(|| at(2)));
     }
 }
@@ -900,7 +900,7 @@ fn who_is_under_way_is_no_trouble_and_who_was_not_asked_is(
     let entries: Vec<_> = std::iter::once(verification(rows, 10))
         .chain(seen)
         .collect();
-    let summary = status(3, &entries, Lock::Free).0.verification.unwrap();
+    let summary = status(3, &entries, false).0.verification.unwrap();
     assert_eq!(summary.is_ok(), is_ok);
     if let [Finding::Standing, _] = found {
         let listed: Vec<_> = entries

@@ -17,7 +17,7 @@ use crate::domain::{RunOptions, UserId};
 use crate::lane::RequestError;
 use crate::provider::{Identity, RateHint, RateHints, key_owner, rights, token_warning};
 use crate::report::mend;
-use crate::run::StopTokens;
+use crate::run::StopSignals;
 
 /// What an account said of itself; and what to say where it does not tell whom nobody should delete.
 type Told = Result<(Identity, RateHints, Option<&'static str>), RequestError>;
@@ -27,7 +27,7 @@ pub(in crate::cli) async fn execute(args: &CheckArgs) -> Result<ExitCode, CliErr
     let setup = Setup::new(args.config.as_deref(), RunOptions::default(), None)?;
     let Setup { outline, options } = &setup;
     let before = Before::default();
-    let recorder = (&Recorder::without_ledger(), &StopTokens::default());
+    let recorder = (&Recorder::without_ledger(), &StopSignals::default());
     let lines = open_connections(outline, options, |_| true, before, recorder)?;
     let mut exit = ExitCode::Success;
     let mut text = String::new();

@@ -57,7 +57,7 @@ pub(in crate::cli) async fn execute(args: SandboxArgs) -> Result<ExitCode, CliEr
     tell("\nWhat arrives: /_sandbox/requests, who stands: /_sandbox/users. Ctrl-C ends it.");
     let stop = StopSignals::default();
     stop.listen()?;
-    stop.run.admitting.cancelled().await;
+    stop.admitting.cancelled().await;
     running.shutdown().await;
     Ok(stop
         .code()

@@ -12,7 +12,7 @@ use crate::cli::{CliError, ExitCode};
 use crate::domain::{AccountPlan, Entry, RunState, Time, WallClock};
 use crate::ledger::{LedgerFollower, LedgerReader, is_locked};
 use crate::progress::{Mode, Progress};
-use crate::report::{Lock, Summary};
+use crate::report::Summary;
 
 /// How long `--follow` rests between two looks at what is new.
 const REST: Duration = Duration::from_millis(200);
@@ -96,8 +96,8 @@ fn follow_as_json(ledger: &Path) -> Result<(), CliError> {
 
 fn look(ledger: &Path, follower: &mut LedgerFollower) -> Result<Summary, CliError> {
     // The lock first: a run that ends in between must not be called interrupted.
-    let lock = Lock::of(ledger)?;
-    Ok(Summary::new(follower.look()?, lock))
+    let is_locked = is_locked(ledger)?;
+    Ok(Summary::new(follower.look()?, is_locked))
 }
 
 fn show(summary: &Summary, json: bool) -> Result<(), CliError> {

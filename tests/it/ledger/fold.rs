@@ -4,8 +4,10 @@ use super::{
     account, at, attempt, bulk, bulk_intent, end, intent, outcome, pause, request, session, state,
     step, stop, verification, verified,
 };
-use userpurge::domain::{Entry, Finding, JobId, LeftOpen, Outcome, RunState, Step, StopKind};
-use userpurge::ledger::LedgerState;
+use userpurge::domain::{
+    Entry, Finding, JobId, LeftOpen, Outcome, Quota, RunState, Step, StopKind, Time,
+};
+use userpurge::ledger::{LedgerHead, LedgerState, Link, SENT_MAX, SentRequest};
 
 fn in_doubt(entries: &[Entry]) -> bool {
     state(1, entries).in_doubt().contains(1)
@@ -213,6 +215,79 @@ fn a_doubt_about_many_rows_outlives_the_giving_up_of_one() {
         "it was sent alone since"
     );
     assert_eq!(state.requests, 2);
+}
+
+#[test]
+fn rows_stand_in_the_request_they_were_sent_in_last() {
+    let mut entries: Vec<Entry> = (1..=3).map(|row| bulk_intent(row, 1, 1)).collect();
+    entries.push(bulk(1, Ok("a"), false, 2));
+    entries.extend([4, 5].map(|row| bulk_intent(row, 4, 3)));
+    entries.push(outcome(2, Outcome::Deleted, 4));
+    // A later process takes the number of the first row again, for other rows.
+    entries.push(session(5));
+    entries.extend([1, 5].map(|row| bulk_intent(row, 1, 6)));
+    let open = |state: &LedgerState| (1..=5).map(|row| state.left_open(row)).collect::<Vec<_>>();
+    let (bulk, none) = (LeftOpen::Bulk, LeftOpen::Nothing);
+    let job = LeftOpen::Job(JobId::new("a"));
+    let left = state(5, &entries);
+    assert_eq!(open(&left), [bulk.clone(), none, job, bulk.clone(), bulk]);
+    assert_eq!(left.in_jobs(), 1);
+    entries.extend((1..=5).map(|row| outcome(row, Outcome::Deleted, 7)));
+    let left = state(5, &entries);
+    assert_eq!(
+        (open(&left), left.in_jobs()),
+        (vec![LeftOpen::Nothing; 5], 0)
+    );
+}
+
+#[test]
+fn a_request_that_no_span_can_reach_is_dropped_and_later_answers_find_theirs() {
+    let span = i64::try_from(Quota::SPAN_MAX.as_secs()).unwrap();
+    let edge = [
+        request(0),
+        intent(7, Step::Delete, 1),
+        intent(8, Step::Delete, span + 1),
+    ];
+    let sent = |entries: &[Entry]| {
+        let (state, acme) = (state(9, entries), account("acme"));
+        let sent = state.sent(&acme);
+        sent.map(|it| (it.sent_at, it.replied_at()))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(sent(&edge).len(), 3, "the edge of the span still counts");
+    let later = [
+        request(span + 2),
+        attempt(7, "throttled", false, span + 3),
+        attempt(8, "throttled", false, span + 3),
+    ];
+    let expected = [
+        (at(span + 1), Some(at(span + 3))),
+        (at(span + 2), Some(at(span + 3))),
+    ];
+    assert_eq!(sent(&[&edge[..], &later].concat()), expected);
+}
+
+#[test]
+fn the_newest_requests_are_kept_and_each_takes_sixteen_bytes() {
+    let mut state = state(1, &[]);
+    let Entry::Request(mut request) = request(0) else {
+        panic!("a request");
+    };
+    let nowhere = Link {
+        line: 0,
+        byte: 0,
+        previous: LedgerHead::GENESIS,
+        head: LedgerHead::GENESIS,
+    };
+    for millis in 0..i64::try_from(SENT_MAX).unwrap() + 3 {
+        request.sent_at = Time::from_millis(at(0).as_millis() + millis);
+        request.at = request.sent_at;
+        state.apply(&nowhere, &Entry::Request(request.clone()));
+    }
+    let first = state.sent(&account("acme")).next().unwrap().sent_at;
+    assert_eq!(first.saturating_since(at(0)).as_millis(), 3);
+    assert_eq!(state.sent(&account("acme")).count(), SENT_MAX);
+    assert_eq!(size_of::<SentRequest>(), 16);
 }
 
 #[test]

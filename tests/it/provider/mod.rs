@@ -143,6 +143,27 @@ fn every_reply_of_the_tables_means_what_it_says() {
     }
 }
 
+#[test]
+fn an_id_never_passes_through_a_float_and_a_body_of_too_many_values_is_no_answer() {
+    let access = access(BASE);
+    let caller = |id: &str, more: usize| {
+        let zeros = ",0".repeat(more);
+        // A byte order mark in front changes nothing.
+        let body =
+            format!("\u{feff}{{\"user\":{{\"id\":{id},\"role\":\"admin\",\"x\":[0{zeros}]}}}}");
+        let identity = provider(Zendesk).identified(&access, &reply(200, "", body));
+        identity.ok()?.caller.map(|it| it.as_str().to_owned())
+    };
+    for id in ["18446744073709551615", "123"] {
+        assert_eq!(caller(id, 0).as_deref(), Some(id));
+        assert_eq!(caller(&format!("\"{id}\""), 0).as_deref(), Some(id));
+    }
+    for other in ["1.0", "1e3", "-1", "18446744073709551616", "null", "true"] {
+        assert_eq!(caller(other, 0), None, "{other}");
+    }
+    assert!(caller("77", 99_994).is_some() && caller("77", 99_995).is_none());
+}
+
 /// In the order of [`UserState::ALL`].
 #[test]
 fn a_lookup_settles_what_the_answer_left_open() {

@@ -16,8 +16,8 @@ use crate::cli::planning::DASH;
 use crate::cli::terminal::{put, tell};
 use crate::cli::{CliError, ExitCode};
 use crate::domain::{RunOptions, WallClock};
-use crate::ledger::LEDGER_SUFFIX;
-use crate::report::{Lock, Report, html, md};
+use crate::ledger::{LEDGER_SUFFIX, is_locked};
+use crate::report::{Report, html, md};
 
 /// Writes the report.
 pub(in crate::cli) fn execute(args: &ReportArgs) -> Result<ExitCode, CliError> {
@@ -35,11 +35,11 @@ pub(in crate::cli) fn execute(args: &ReportArgs) -> Result<ExitCode, CliError> {
         (format, out) => {
             let ledger = ledgers::named(args.ledger.as_deref())?;
             // Found out before it is read, so that a run which ends in between is not called interrupted.
-            let lock = Lock::of(&ledger)?;
+            let is_locked = is_locked(&ledger)?;
             match out {
                 Some(folder) if args.by.is_some() => rows::write_by_ref(args, &ledger, folder)?,
-                Some(folder) => rows::write(args, &ledger, folder, lock)?,
-                None => write_document(args, format, &ledger, lock)?,
+                Some(folder) => rows::write(args, &ledger, folder, is_locked)?,
+                None => write_document(args, format, &ledger, is_locked)?,
             }
             Ok(ExitCode::Success)
         }
@@ -51,9 +51,9 @@ fn write_document(
     args: &ReportArgs,
     format: ReportFormat,
     ledger: &Path,
-    lock: Lock,
+    is_locked: bool,
 ) -> Result<(), CliError> {
-    let report = Report::read(ledger, lock, WallClock::system().now())?;
+    let report = Report::read(ledger, is_locked, WallClock::system().now())?;
     check_head(ledger, report.summary.head, args.head)?;
     let text = match format {
         ReportFormat::Html => html::render(&report),
@@ -85,7 +85,7 @@ fn write_document(
             put(&path.display().to_string())?;
         }
     }
-    if lock == Lock::Held {
+    if is_locked {
         tell("note: the run is at work; what it has not recorded yet is not in the report");
     }
     Ok(())

@@ -21,7 +21,7 @@ use crate::domain::{
 use crate::input::{Format, InputTable, ReadOptions, fingerprint};
 use crate::ledger::{LedgerReader, LedgerState, Outcomes};
 use crate::report::csv::{End, Kind, Sheet};
-use crate::report::{Lock, named_config, write_refs};
+use crate::report::{named_config, write_refs};
 use crate::words;
 
 /// The columns of rows that a ledger gives back by itself.
@@ -54,7 +54,7 @@ pub(super) fn write(
     args: &ReportArgs,
     ledger: &Path,
     folder: &Path,
-    lock: Lock,
+    is_locked: bool,
 ) -> Result<(), CliError> {
     let state = LedgerState::read(ledger)?;
     check_head(ledger, state.head, args.head)?;
@@ -82,7 +82,7 @@ pub(super) fn write(
         duplicates: 0,
     };
     let written = rows.write()?;
-    if lock == Lock::Held {
+    if is_locked {
         tell("note: the run is at work; what it has not recorded yet stands in `unprocessed.csv`");
     }
     if keys_left_out {
