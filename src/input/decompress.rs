@@ -172,20 +172,7 @@ impl<R: Read> Read for Capped<R> {
 mod tests {
     use std::io::{self, Read};
 
-    use super::{Capped, Compression, INPUT_BYTES_MAX, UNFOLDED_BYTES_MIN};
-
-    #[test]
-    fn a_text_is_read_no_further_than_its_file_can_mean() {
-        for (size, bytes_max) in [
-            (0, UNFOLDED_BYTES_MIN),
-            (100_000, UNFOLDED_BYTES_MIN),
-            (1_000_000, 1_032_000_000),
-            (100_000_000, INPUT_BYTES_MAX),
-            (u64::MAX, INPUT_BYTES_MAX),
-        ] {
-            assert_eq!(Compression::bytes_max(size), bytes_max);
-        }
-    }
+    use super::Capped;
 
     /// Is interrupted before every other read.
     struct Interrupted(&'static [u8], bool);

@@ -494,11 +494,8 @@ mod tests {
     #[test]
     fn what_stands_between_backticks_is_to_be_typed() {
         let table: [(&str, &[(bool, &str)]); 5] = [
-            (
-                "give `-a`!",
-                &[(false, "give "), (true, "-a"), (false, "!")],
-            ),
-            ("`a``b`", &[(true, "a"), (true, "b")]),
+            ("give `-a`", &[(false, "give "), (true, "-a")]),
+            ("`a``b`!", &[(true, "a"), (true, "b"), (false, "!")]),
             ("x`y a | b ``z", &[(false, "x`y a | b ``z")]),
             ("x``y", &[(false, "x``y")]),
             ("", &[]),
