@@ -261,6 +261,7 @@ impl Planned {
                 account: column("account"),
                 action: column("action"),
                 reference: column("ref"),
+                brand: column("brand"),
             },
             protected: planned
                 .and_then(|it| it.protect.as_ref())
@@ -323,12 +324,13 @@ fn refuse_wrong_column(planned: &Planned, path: &Path) -> Result<(), CliError> {
 }
 
 /// The columns that rows are read by, by the names of their fields.
-pub(super) fn fields(mapping: &Columns) -> [(&'static str, Option<&str>); 4] {
+pub(super) fn fields(mapping: &Columns) -> [(&'static str, Option<&str>); 5] {
     [
         ("id", mapping.id.as_deref()),
         ("account", mapping.account.as_deref()),
         ("action", mapping.action.as_deref()),
         ("ref", mapping.reference.as_deref()),
+        ("brand", mapping.brand.as_deref()),
     ]
 }
 

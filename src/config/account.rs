@@ -12,7 +12,7 @@ use super::limits;
 use super::secret::SecretSource;
 use super::table::KeyTable;
 use crate::domain::{
-    AccountHeader, AccountLimits, AccountName, AccountPolicy, Action, ProviderKind,
+    AccountHeader, AccountLimits, AccountName, AccountPolicy, Action, ProviderKind, is_brand,
 };
 use crate::provider::{
     self, ProviderSettings, SuncoSettings, ZOHO_DATA_CENTERS, ZendeskCredentials, ZendeskSettings,
@@ -44,7 +44,7 @@ pub(super) fn keys(provider: ProviderKind) -> impl Iterator<Item = &'static str>
         ProviderKind::Zendesk => {
             "subdomain base_url email api_token oauth_token client_id client_secret"
         }
-        ProviderKind::Sunco => "app_id region subdomain base_url key_id key_secret auth",
+        ProviderKind::Sunco => "app_id subdomain region base_url brand_id key_id key_secret auth",
         ProviderKind::Zoho => {
             "data_center accounts_url base_url version client_id client_secret refresh_token"
         }
@@ -161,8 +161,9 @@ impl AccountSettings<SecretSource> {
                 credentials: zendesk_credentials(table)?,
             }),
             ProviderKind::Sunco => ProviderSettings::Sunco(SuncoSettings {
-                base_url: address(table, &["region", "subdomain", "base_url"], "/sc")?,
+                base_url: address(table, &["subdomain", "region", "base_url"], "/sc")?,
                 app_id: app_id(table)?,
+                brand_id: brand_id(table)?,
                 key_id: table.identifier("key_id")?,
                 key_secret: table.secret("key_secret")?,
                 is_jwt: table.choice("auth", &SUNCO_AUTHS)?.unwrap_or_default(),
@@ -315,14 +316,25 @@ fn app_id(table: KeyTable<'_>) -> Result<String, Mistake> {
     Err(table.mistake("app_id", why))
 }
 
+fn brand_id(table: KeyTable<'_>) -> Result<Option<String>, Mistake> {
+    let text = table.has("brand_id").then(|| table.identifier("brand_id"));
+    let text = text.transpose()?;
+    if text.as_deref().is_none_or(is_brand) {
+        return Ok(text);
+    }
+    let why =
+        "a brand's id is letters and digits only, at most 24; copy it from the brand's settings";
+    Err(table.mistake("brand_id", why))
+}
+
 fn zoho_version(table: KeyTable<'_>) -> Result<String, Mistake> {
     let versions = choices(&ZOHO_VERSIONS, |version| version);
     let version = table.choice("version", &versions)?;
     Ok(version.unwrap_or("v8").to_owned())
 }
 
-/// Sunshine Conversations' regions and their addresses, see
-/// <https://developer.zendesk.com/api-reference/conversations/#regions>.
+/// Sunshine Conversations' regions and their addresses, for legacy customers, see
+/// <https://docs.smooch.io/guide/regions/>.
 const SUNCO_REGIONS: [(&str, &str); 2] = [
     ("us", "https://api.smooch.io"),
     ("eu", "https://api.eu-1.smooch.io"),

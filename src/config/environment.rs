@@ -36,10 +36,10 @@ pub const VARIABLES: [(&str, &str); 19] = [
     ("ZENDESK_CLIENT_ID", "an OAuth client's identifier"),
     ("ZENDESK_CLIENT_SECRET", "that client's secret; secret"),
     ("SUNCO_APP_ID", "the app whose users are meant"),
-    ("SUNCO_KEY_ID", "the API key's id, app_…"),
+    ("SUNCO_KEY_ID", "the API key's id, app_…, act_… or int_…"),
     ("SUNCO_KEY_SECRET", "the API key's secret; secret"),
-    ("SUNCO_REGION", "us or eu"),
-    ("SUNCO_SUBDOMAIN", "the Zendesk subdomain instead"),
+    ("SUNCO_SUBDOMAIN", "the Zendesk subdomain"),
+    ("SUNCO_REGION", "us or eu, of a legacy host, instead"),
     ("SUNCO_BASE_URL", "the whole address instead"),
     (
         "ZOHO_DATA_CENTER",

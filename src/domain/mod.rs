@@ -63,6 +63,6 @@ pub use planned::{
 };
 pub use policy::{AccountPolicy, IdProblem, looks_rounded};
 pub use quota::{AccountLimits, Many, Quota};
-pub use task::{LeftOpen, Position, Record, Task, TaskKey};
+pub use task::{LeftOpen, Position, Record, Task, TaskKey, is_brand, split_brand, with_brand};
 pub use time_of_day::TimeOfDay;
 pub use user_state::{Finding, Findings, UserState, Verified};

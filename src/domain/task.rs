@@ -27,6 +27,8 @@ pub struct Record<'a> {
     pub action: Option<Cow<'a, str>>,
     /// The text of the ref cell, likewise.
     pub reference: Option<Cow<'a, str>>,
+    /// The text of the brand cell, likewise; it means something at Sunshine Conversations alone.
+    pub brand: Option<Cow<'a, str>>,
     /// Whether blanks had to be taken off the id.
     pub trimmed: bool,
 }
@@ -41,9 +43,34 @@ impl Record<'_> {
             account: owned(self.account),
             action: owned(self.action),
             reference: owned(self.reference),
+            brand: owned(self.brand),
             trimmed: self.trimmed,
         }
     }
+}
+
+/// What stands between a user's own id and their brand in an id that holds both.
+const BRAND: &str = "?brandId=";
+
+/// The longest id of a brand, in characters.
+const BRAND_CHARS_MAX: usize = 24;
+
+/// The user's own id in `id`, and their brand; `None`: it names none.
+pub fn split_brand(id: &str) -> (&str, Option<&str>) {
+    match id.rsplit_once(BRAND) {
+        Some((own, brand)) if !own.is_empty() && is_brand(brand) => (own, Some(brand)),
+        _ => (id, None),
+    }
+}
+
+/// The id that names the user `id` of `brand`; `None`: that is no brand's id.
+pub fn with_brand(id: &str, brand: &str) -> Option<String> {
+    is_brand(brand).then(|| format!("{id}{BRAND}{brand}"))
+}
+
+/// Whether `text` may be a brand's id.
+pub fn is_brand(text: &str) -> bool {
+    (1..=BRAND_CHARS_MAX).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric())
 }
 
 /// A row that will be sent: its account, action and id have passed every check.

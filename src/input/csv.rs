@@ -118,7 +118,7 @@ impl CsvRows {
         let has_more = || (columns..count).any(|place| !self.field(place).trim_ascii().is_empty());
         // Before the first column there is no cell that could be missing. The reference decides about
         // nobody, so that it may be missing at the end; in the middle it may be somebody's name.
-        let [deciding @ .., reference] = self.places;
+        let [deciding @ .., reference, _] = self.places;
         let decides = deciding.into_iter().flatten().any(|place| place > 0);
         let (code, how) = if count > columns && decides && has_more() {
             ("long_row", "more")
@@ -136,6 +136,15 @@ impl CsvRows {
                 "the row has {count} cells, {how} than the {columns} of the header, so its cells may stand in the wrong columns; quote cells that hold the delimiter, and leave none out"
             ),
         ))
+    }
+
+    /// The brand's cell. It means something at one provider alone, so that it makes no row invalid here: of
+    /// one whose cells may have shifted it is empty, which is no brand.
+    fn brand(&self) -> Result<Option<Cow<'_, str>>, RowProblem> {
+        if self.count == self.columns {
+            return self.cell(4);
+        }
+        Ok(self.places[4].map(|_| Cow::Borrowed("")))
     }
 
     /// Whether `id` and the cell behind it are the two parts of a number with a decimal comma, such
@@ -289,6 +298,7 @@ impl RowReader for CsvRows {
             account: self.cell(1)?,
             action: self.cell(2)?,
             reference: self.cell(3)?,
+            brand: self.brand()?,
             trimmed: bare.len() < id.len(),
         })
     }

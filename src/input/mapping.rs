@@ -7,7 +7,13 @@ use super::ids::is_surely_an_id;
 use super::row::{Field, closest, did_you_mean};
 
 /// The fields that may have a column.
-pub(super) const FIELDS: [Field; 4] = [Field::Id, Field::Account, Field::Action, Field::Reference];
+pub(super) const FIELDS: [Field; 5] = [
+    Field::Id,
+    Field::Account,
+    Field::Action,
+    Field::Reference,
+    Field::Brand,
+];
 
 /// A column, or JSON key, for each field: those that the options name, or those that the fields were
 /// found in, as the file writes them. A JSON key may be dotted to reach into objects.
@@ -24,17 +30,20 @@ pub struct Columns {
     pub action: Option<String>,
     /// `--ref-column`.
     pub reference: Option<String>,
+    /// No option names it.
+    pub brand: Option<String>,
 }
 
 impl Columns {
     /// The columns of [`FIELDS`].
     pub(super) fn of_fields(names: [Option<String>; FIELDS.len()]) -> Self {
-        let [id, account, action, reference] = names;
+        let [id, account, action, reference, brand] = names;
         Self {
             id,
             account,
             action,
             reference,
+            brand,
         }
     }
 
@@ -46,6 +55,7 @@ impl Columns {
             Field::Account => self.account.as_deref(),
             Field::Action => self.action.as_deref(),
             Field::Reference => self.reference.as_deref(),
+            Field::Brand => self.brand.as_deref(),
         }
     }
 
@@ -94,6 +104,7 @@ pub(super) const fn known_names(field: Field) -> &'static [&'static str] {
         Field::Account => &["account", "provider", "system"],
         Field::Action => &["action", "operation"],
         Field::Reference => &["ref", "reference", "ticket", "requestid"],
+        Field::Brand => &["brandid", "brand"],
     }
 }
 
@@ -224,9 +235,15 @@ pub(super) fn clash(path: &Path, names: &[&str], field: Field, several: &[usize]
         [(one, first), (other, second), ..]
             if several.iter().all(|(_, name)| same_name(name, first)) =>
         {
+            let option = field.option();
+            let mend = match field {
+                Field::Brand => "rename one".to_owned(),
+                _ => format!(
+                    "name the right one, as it is written, with `{option}`, or rename the other"
+                ),
+            };
             let message = format!(
-                "columns {one} (`{first}`) and {other} (`{second}`) of `{shown}` both match the {field}; name the right one, as it is written, with `{}`, or rename the other",
-                field.option()
+                "columns {one} (`{first}`) and {other} (`{second}`) of `{shown}` both match the {field}; {mend}"
             );
             let mark = Underlined::Second((*first).to_owned(), (*second).to_owned());
             let label = format!("it may be this one or column {one}");

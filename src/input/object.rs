@@ -91,7 +91,7 @@ pub(super) fn record_of<'a>(json: &'a str, keys: &RowKeys) -> Result<Record<'a>,
         return record_with_id(value);
     }
     let object = Object::parse(json).ok_or_else(|| not_json(json))?;
-    let [id, account, action, reference] = object.values(keys);
+    let [id, account, action, reference, brand] = object.values(keys);
     let id = id?.ok_or_else(|| {
         RowProblem::new(
             Field::Id,
@@ -103,6 +103,7 @@ pub(super) fn record_of<'a>(json: &'a str, keys: &RowKeys) -> Result<Record<'a>,
         account: optional_cell(account?, Field::Account)?,
         action: optional_cell(action?, Field::Action)?,
         reference: optional_cell(reference?, Field::Reference)?,
+        brand: optional_cell(brand?, Field::Brand)?,
         ..record_with_id(id)?
     })
 }

@@ -88,14 +88,16 @@ named! {
         Action = "action",
         /// The admin's own reference.
         Reference = "ref",
+        /// The brand, at Sunshine Conversations.
+        Brand = "brand",
     }
 }
 
 impl Field {
-    /// The option that says which column holds it; of the row as a whole, the one for ids.
+    /// The option that says which column holds it; of the row as a whole, the one for ids. A brand has none.
     pub const fn option(self) -> &'static str {
         match self {
-            Self::Row | Self::Id => "--id-column",
+            Self::Row | Self::Id | Self::Brand => "--id-column",
             Self::Account => "--account-column",
             Self::Action => "--action-column",
             Self::Reference => "--ref-column",

@@ -238,5 +238,6 @@ fn of_field(record: &Record<'_>, field: Field) -> Option<String> {
         Field::Account => record.account.as_deref().map(str::to_owned),
         Field::Action => record.action.as_deref().map(str::to_owned),
         Field::Reference => record.reference.as_deref().map(str::to_owned),
+        Field::Brand => record.brand.as_deref().map(str::to_owned),
     }
 }

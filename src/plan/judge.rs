@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use crate::domain::{
     AccountName, AccountPolicy, Action, Outcome, OutcomeEntry, ProviderKind, Record, TaskKey,
+    with_brand,
 };
 use crate::input::{Field, RowProblem, closest, did_you_mean, holds_several_ids};
 
@@ -146,6 +147,26 @@ impl Planner {
             return Err(Box::new(valid.unsent(why)));
         }
         Ok(valid)
+    }
+
+    /// The row with its brand as part of the id, where its account has brands and it names one.
+    pub(super) fn with_brand<'a>(
+        &self,
+        row: &'a Result<Record<'_>, RowProblem>,
+    ) -> Option<Result<Record<'a>, RowProblem>> {
+        let record = row.as_ref().ok()?;
+        let brand = record.brand.as_deref()?;
+        let place = self.account_of(record).ok()?;
+        if !self.accounts[place].provider.takes_external_ids() || record.id.is_empty() {
+            return None;
+        }
+        let reason = "the brand is no brand's id, which is at most 24 letters and digits; if the column \
+                      holds something else, rename it";
+        let branded = with_brand(&record.id, brand).map(|id| Record {
+            id: id.into(),
+            ..record.clone()
+        });
+        Some(branded.ok_or_else(|| RowProblem::new(Field::Brand, "bad_brand", reason)))
     }
 
     /// For each account, the places of the others at the same tenant, as far as that is known.

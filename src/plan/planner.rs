@@ -180,6 +180,8 @@ impl Reading<'_, '_> {
         // Not `try_push`, which looks for the end of what is there.
         self.lines.insert(position.row + position.line);
         let planner = self.planner;
+        let branded = planner.with_brand(row);
+        let row = branded.as_ref().unwrap_or(row);
         match planner.judge(row) {
             Ok(valid) => {
                 let look = IdLook::of(valid.id);

@@ -26,10 +26,11 @@ pub fn token_warning<S>(settings: &ProviderSettings<S>) -> Option<String> {
 /// Whose key it is; `None`: the provider has no such keys.
 pub fn key_owner<S>(settings: &ProviderSettings<S>) -> Option<&'static str> {
     match settings {
-        ProviderSettings::Sunco(settings) if settings.key_id.starts_with("app_") => {
-            Some("key of this app")
-        }
-        ProviderSettings::Sunco(_) => Some("key of the whole account"),
+        ProviderSettings::Sunco(settings) => Some(match settings.key_id.get(..4) {
+            Some("app_") => "key of this app",
+            Some("int_") => "key of an integration",
+            _ => "key of the whole account",
+        }),
         ProviderSettings::Zendesk(_) | ProviderSettings::Zoho(_) => None,
     }
 }

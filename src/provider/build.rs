@@ -49,11 +49,13 @@ pub enum ZendeskCredentials<S = SecretString> {
 /// Sunshine Conversations.
 #[derive(Debug, Clone)]
 pub struct SuncoSettings<S = SecretString> {
-    /// `https://api.smooch.io`, `https://{subdomain}.zendesk.com/sc`, or what stands in for it.
+    /// `https://{subdomain}.zendesk.com/sc`, a legacy host, or what stands in for it.
     pub base_url: Url,
     /// The app whose users are meant.
     pub app_id: String,
-    /// The key's id, `app_…`, `act_…` or `svc_…`.
+    /// The brand whose users are meant, where the app keeps users of brands apart; `None`: none.
+    pub brand_id: Option<String>,
+    /// The key's id, `app_…`, `act_…`, `svc_…` or `int_…`.
     pub key_id: String,
     /// The key's secret.
     pub key_secret: S,
@@ -132,6 +134,7 @@ impl<S> ProviderSettings<S> {
             Self::Sunco(sunco) => ProviderSettings::Sunco(SuncoSettings {
                 base_url: sunco.base_url.clone(),
                 app_id: sunco.app_id.clone(),
+                brand_id: sunco.brand_id.clone(),
                 key_id: sunco.key_id.clone(),
                 key_secret: read("key_secret", &sunco.key_secret)?,
                 is_jwt: sunco.is_jwt,

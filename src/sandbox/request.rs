@@ -18,6 +18,8 @@ pub(super) enum Ask {
     Identity,
     /// Zoho: the organisation.
     Org,
+    /// Sunshine Conversations: an integration's webhooks, by which it tells the app.
+    Webhooks,
     /// One user.
     Read,
     /// Many users.
@@ -44,12 +46,12 @@ pub(super) enum Ask {
 
 use Ask::{
     Clear, Compliance, Delete, DeleteMany, Identity, Jobs, Org, PermanentlyDelete, Read,
-    ReadDeleted, ReadMany, Token,
+    ReadDeleted, ReadMany, Token, Webhooks,
 };
 use ProviderKind::{Sunco, Zendesk, Zoho};
 
 /// Provider, method, path (`{…}` is one segment that is not empty) and what it asks.
-const TABLE: [(ProviderKind, &str, &str, Ask); 19] = [
+const TABLE: [(ProviderKind, &str, &str, Ask); 20] = [
     (Zendesk, "POST", "oauth/tokens", Token),
     (Zendesk, "GET", "api/v2/users/me", Identity),
     (Zendesk, "GET", "api/v2/users/show_many", ReadMany),
@@ -71,6 +73,12 @@ const TABLE: [(ProviderKind, &str, &str, Ask); 19] = [
         Compliance,
     ),
     (Sunco, "GET", "v2/apps/{app}", Identity),
+    (
+        Sunco,
+        "GET",
+        "v2/apps/{app}/integrations/me/webhooks",
+        Webhooks,
+    ),
     (Sunco, "GET", "v2/apps/{app}/users/{user}", Read),
     (Sunco, "DELETE", "v2/apps/{app}/users/{user}", Delete),
     (
@@ -236,7 +244,7 @@ impl Request {
     pub(super) fn call(&self) -> Call {
         match self.ask {
             Token => Call::Token,
-            Identity | Org => Call::Identity,
+            Identity | Org | Webhooks => Call::Identity,
             Read | ReadMany | ReadDeleted | Compliance => Call::Read,
             Jobs => Call::Job,
             Delete => Call::Delete,

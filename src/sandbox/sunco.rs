@@ -1,7 +1,8 @@
 //! Sunshine Conversations' behaviour: the users of one app, their deletion and clearing, keys as
 //! Basic credentials or signing a JWT.
 //!
-//! Source: the official specification, 17.12 (<https://docs.smooch.io/rest/>). The vendor publishes
+//! Source: the official specification, 17.12
+//! (<https://developer.zendesk.com/api-reference/conversations/>). The vendor publishes
 //! neither limits nor the headers of a 429.
 
 use std::collections::BTreeMap;
@@ -20,8 +21,12 @@ use super::user::{State, User, UserSeed, UserState};
 use super::window::Window;
 use crate::domain::{ProviderKind, Time};
 
-/// The scope of the app's key, which a JWT has to claim.
-const SCOPE: &str = "app";
+/// The scope of each key, by what its id begins with, which a JWT has to claim.
+const SCOPES: [(&str, &str); 3] = [
+    ("app_", "app"),
+    ("act_", "account"),
+    ("int_", "integration"),
+];
 /// How long an external id may be, in characters.
 const EXTERNAL_ID_MAX: usize = 1_024;
 
@@ -29,8 +34,8 @@ const EXTERNAL_ID_MAX: usize = 1_024;
 #[derive(Debug, Default)]
 pub(super) struct Conversations {
     users: BTreeMap<String, User>,
-    /// The ids of the users with an external id, by it.
-    by_external_id: BTreeMap<String, String>,
+    /// The ids of the users with an external id, by it and the brand.
+    by_external_id: BTreeMap<(String, String), String>,
     app: Window,
 }
 
@@ -47,7 +52,7 @@ impl Conversations {
         let state = State::named(&seed.state, &[State::Active, State::Deleted])
             .ok_or_else(|| refuse("its state must be active or deleted"))?;
         if let Some(external) = &seed.external_id {
-            let external = external.clone();
+            let external = (external.clone(), seed.brand.clone());
             self.by_external_id.insert(external, seed.id.clone());
         }
         let user = User {
@@ -77,8 +82,12 @@ impl Conversations {
         if request.app != Sandbox::SUNCO_APP_ID {
             return error(404, "app_not_found", "App not found");
         }
-        if scope != SCOPE {
+        let may_read_app = scope != "integration";
+        if scope.is_empty() || (!may_read_app && request.ask == Ask::Identity) {
             return error(403, "forbidden", "Access denied");
+        }
+        if request.ask == Ask::Webhooks {
+            return json(200, &json!({"webhooks": []}));
         }
         let Some(target) = &request.user else {
             return json(
@@ -92,7 +101,8 @@ impl Conversations {
                 }}),
             );
         };
-        let Some(user) = self.user(target) else {
+        let brand = request.query("brandId").unwrap_or_default();
+        let Some(user) = self.user(target, brand) else {
             return error(404, "user_not_found", "User not found");
         };
         let becomes = match request.ask {
@@ -127,9 +137,10 @@ impl Conversations {
         })
     }
 
-    /// The user whom `target` names, who is not deleted.
-    fn user(&mut self, target: &str) -> Option<&mut User> {
-        let id = match self.by_external_id.get(target) {
+    /// The user whom `target` names, who is not deleted. By external id one of a brand is found only with it.
+    fn user(&mut self, target: &str, brand: String) -> Option<&mut User> {
+        let of_brand = |brand| self.by_external_id.get(&(target.to_owned(), brand));
+        let id = match of_brand(brand).or_else(|| of_brand(String::new())) {
             Some(id) if !self.users.contains_key(target) => id,
             _ => target,
         };
@@ -175,27 +186,36 @@ fn shown(user: &User) -> Value {
 fn scope_of(request: &Request) -> Option<String> {
     match request.presented() {
         Presented::Basic(user, password) => {
-            let is_good = user == Sandbox::SUNCO_KEY_ID && password == Sandbox::SECRET;
-            is_good.then(|| SCOPE.to_owned())
+            let scope = scope_of_key(&user).filter(|_| password == Sandbox::SECRET)?;
+            Some(scope.to_owned())
         }
         Presented::Bearer(token) => {
-            let claims = claims(&token)?;
-            Some(claims["scope"].as_str().unwrap_or_default().to_owned())
+            let (claims, own) = claims(&token)?;
+            let claimed = claims["scope"].as_str().filter(|scope| *scope == own);
+            Some(claimed.unwrap_or_default().to_owned())
         }
         Presented::Zoho(_) | Presented::Nothing => None,
     }
 }
 
-/// The claims of `token`, if it is signed with the key it names.
-fn claims(token: &str) -> Option<Value> {
+/// The scope of the key called `id`; `None`: there is no such key.
+fn scope_of_key(id: &str) -> Option<&'static str> {
+    let (_, own) = Sandbox::SUNCO_KEY_ID.split_once('_')?;
+    let of = SCOPES
+        .iter()
+        .find(|(kind, _)| id.strip_prefix(kind) == Some(own));
+    of.map(|(_, scope)| *scope)
+}
+
+/// The claims of `token`, if it is signed with the key it names, and that key's scope.
+fn claims(token: &str) -> Option<(Value, &'static str)> {
     let (signed, signature) = token.rsplit_once('.')?;
     let (header, claims) = signed.split_once('.')?;
     let decoded = |part| URL_SAFE_NO_PAD.decode(part).ok();
     let header: Value = serde_json::from_slice(&decoded(header)?).ok()?;
-    if header["alg"] != "HS256" || header["kid"] != Sandbox::SUNCO_KEY_ID {
-        return None;
-    }
+    let scope = scope_of_key(header["kid"].as_str()?).filter(|_| header["alg"] == "HS256")?;
     let key = hmac::Key::new(hmac::HMAC_SHA256, Sandbox::SECRET.as_bytes());
     hmac::verify(&key, signed.as_bytes(), &decoded(signature)?).ok()?;
-    serde_json::from_slice(&decoded(claims)?).ok()
+    let claims = serde_json::from_slice(&decoded(claims)?).ok()?;
+    Some((claims, scope))
 }

@@ -39,6 +39,8 @@ pub struct UserSeed {
     pub open_tickets: u32,
     /// The external id; `None`: the user has none.
     pub external_id: Option<String>,
+    /// At Sunshine Conversations the brand, without which the external id leads to nobody.
+    pub brand: String,
 }
 
 /// A user as it stands.

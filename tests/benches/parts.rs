@@ -152,6 +152,7 @@ mod classify {
     #[divan::bench]
     fn sunco(bencher: Bencher) {
         let settings = ProviderSettings::Sunco(SuncoSettings {
+            brand_id: None,
             base_url: "https://api.smooch.io".parse().expect("a URL"),
             app_id: "5963c0d619a30a2e00de36b8".to_owned(),
             key_id: "app_1".to_owned(),

@@ -251,17 +251,17 @@ fn mistakes_in_variables_are_told_by_the_variables_names() {
         told(&[("SUNCO_APP_ID", "5963c0d6"), ("SUNCO_REGION", "mars")]),
         told(&[("ZOHO_DATA_CENTER", "eu"), ("ZOHO_CLIENT_ID", "1000.A")]),
         told(&[("ZENDESK_SUBDOMAIN", "acme"), ("ZENDESK_OAUTH_TOKEN", "a\nb")]),
-    ].join("\n"), @r"
+    ].join("\n"), @r#"
     the environment variables `ZENDESK_…` make no account: it lacks `ZENDESK_SUBDOMAIN` or `ZENDESK_BASE_URL`
     the environment variables `ZENDESK_…` make no account: it lacks credentials, one of `ZENDESK_EMAIL` with `ZENDESK_API_TOKEN`, `ZENDESK_OAUTH_TOKEN`, `ZENDESK_CLIENT_ID` with `ZENDESK_CLIENT_SECRET`
     the environment variables `ZENDESK_…` make no account: it lacks `ZENDESK_API_TOKEN`
     environment variable `ZENDESK_BASE_URL` cannot be used: `ZENDESK_SUBDOMAIN`, `ZENDESK_BASE_URL` exclude each other; keep one
     environment variable `ZENDESK_BASE_URL` cannot be used: plain http would show the credentials on the wire; write `https://`
-    the environment variables `SUNCO_…` make no account: it lacks `SUNCO_REGION`, `SUNCO_SUBDOMAIN` or `SUNCO_BASE_URL`
+    the environment variables `SUNCO_…` make no account: it lacks `SUNCO_SUBDOMAIN`, `SUNCO_REGION` or `SUNCO_BASE_URL`
     environment variable `SUNCO_REGION` cannot be used: `mars` is not one of `us`, `eu`
     the environment variables `ZOHO_…` make no account: it lacks `ZOHO_CLIENT_SECRET`
     environment variable `ZENDESK_OAUTH_TOKEN` cannot be used: environment variable `ZENDESK_OAUTH_TOKEN` holds several lines or control characters; it must be the secret alone, on one line
-    ");
+    "#);
 }
 
 const HIDDEN: &str = "hunter2-hunter2";
@@ -365,7 +365,7 @@ fn a_key_that_is_unknown_missing_or_double_is_told_with_its_line() {
             CHAT.replace("app_id = \"5963c0d619a30a2e00de36b8\"\n", ""),
             format!("{CRM}accounts_url = \"https://accounts.zoho.eu\"\n"),
             CRM.replace("refresh_token = \"hunter2-hunter2\"\n", ""),
-        ]), @r"
+        ]), @r#"
         `accounts.acme.subdomian` in `userpurge.toml`, line 3, cannot be used: there is no such key; did you mean `subdomain`?
         `accounts.acme.app_id` in `userpurge.toml`, line 5, cannot be used: there is no such key; the keys are `subdomain`, `base_url`, `email`, `api_token`, `oauth_token`, `client_id`, `client_secret`, `action`, `limits`
         `accounts.acme.limits.request` in `userpurge.toml`, line 6, cannot be used: there is no such key; did you mean `requests`?
@@ -376,11 +376,11 @@ fn a_key_that_is_unknown_missing_or_double_is_told_with_its_line() {
         `accounts.acme` in `userpurge.toml`, line 1, cannot be used: it lacks `client_id`
         `accounts.acme.base_url` in `userpurge.toml`, line 5, cannot be used: `subdomain`, `base_url` exclude each other; keep one
         `accounts.acme.oauth_token` in `userpurge.toml`, line 4, cannot be used: `email` with `api_token`, `oauth_token`, `client_id` with `client_secret` exclude each other; keep one
-        `accounts.chat.subdomain` in `userpurge.toml`, line 7, cannot be used: `region`, `subdomain` exclude each other; keep one
+        `accounts.chat.region` in `userpurge.toml`, line 4, cannot be used: `subdomain`, `region` exclude each other; keep one
         `accounts.chat` in `userpurge.toml`, line 1, cannot be used: it lacks `app_id`
         `accounts.crm.accounts_url` in `userpurge.toml`, line 7, cannot be used: `data_center`, `accounts_url` exclude each other; keep one
         `accounts.crm` in `userpurge.toml`, line 1, cannot be used: it lacks `refresh_token`
-        ");
+        "#);
 }
 
 #[test]

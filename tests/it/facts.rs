@@ -143,3 +143,98 @@ fn every_data_centre_of_zoho_is_known_and_a_version_that_it_does_not_have_is_ref
     }
     planned("ae", "v9").code(2).says("`v9` is not one of `v2`");
 }
+
+/// Each kind of key, used in both ways; an integration's may not read the app.
+#[rstest]
+#[case("app_sandbox", "basic", "key of this app")]
+#[case("act_sandbox", "basic", "key of the whole account")]
+#[case("act_sandbox", "jwt", "key of the whole account")]
+#[case("int_sandbox", "basic", "key of an integration")]
+#[case("int_sandbox", "jwt", "key of an integration")]
+fn every_kind_of_key_deletes(#[case] key: &str, #[case] auth: &str, #[case] told: &str) {
+    let world = World::of_ids("sunco", (1..=3).map(|n| id("chat", n)));
+    let line = format!("key_id = \"{key}\"\nauth = \"{auth}\"");
+    world.configure(&world.config().replace("key_id = \"app_sandbox\"", &line));
+    world.call(&["check"]).code(0).says(told);
+    world.call(&run("users.csv", "chat", "delete")).code(0);
+    assert_eq!(world.deletions().len(), 3);
+    world.call(&["verify", LEDGER]).code(0);
+}
+
+/// Three users of one external id, of two brands and of none; and the states of theirs that changed.
+fn brands() -> World {
+    let world = World::new();
+    world.wide();
+    let user =
+        |n, brand: &str| json!({"id": id("chat", n), "external_id": "shop/4 2", "brand": brand});
+    world.seed(json!({"sunco": [user(1, ""), user(2, "9477922990333"), user(3, "94779229B")]}));
+    world
+}
+
+fn gone(world: &World) -> Vec<String> {
+    let users = world.users().into_iter();
+    let gone = users.filter(|user| user.state == "deleted" || user.state == "cleared");
+    gone.map(|user| user.id).collect()
+}
+
+#[rstest]
+#[case("delete")]
+#[case("delete-personal-information")]
+fn a_brand_of_the_row_decides_which_user_is_meant(#[case] action: &str) {
+    let world = brands();
+    world.write("users.csv", "user_id,Brand\nshop/4 2,9477922990333\n");
+    world.call(&run("users.csv", "chat", action)).code(0);
+    assert_eq!(gone(&world), [id("chat", 2)]);
+    world.call(&["verify", LEDGER]).code(0);
+    // Of the same external id, but another user: neither a duplicate nor done before.
+    let rows = "user_id,brand_id\nshop/4 2,94779229B\nshop/4 2,94779229B\nshop/4 2,9477922990333\n";
+    world.write("more.csv", rows);
+    let run = run("more.csv", "chat", action);
+    world
+        .call(&[&run[..], &["--done-in", LEDGER]].concat())
+        .code(0);
+    assert_eq!(gone(&world), [id("chat", 2), id("chat", 3)]);
+    let outcomes = world.outcomes("more.csv.ledger.jsonl");
+    let ends = |row| outcomes[&row]["outcome"].as_str().unwrap();
+    assert_eq!([1, 2, 3].map(ends), ["deleted", "duplicate", "done_before"]);
+}
+
+#[test]
+fn the_accounts_brand_is_for_rows_that_name_none() {
+    let world = brands();
+    let app = "app_id = \"5963c0d619a30a2e00de36b8\"\n";
+    let config = world.config();
+    world.configure(&config.replace(app, &format!("{app}brand_id = \"94779229B\"\n")));
+    let rows =
+        "{\"user_id\": \"shop/4 2\"}\n{\"user_id\": \"shop/4 2\", \"brand\": \"9477922990333\"}\n";
+    world.write("users.jsonl", rows);
+    world.call(&run("users.jsonl", "chat", "delete")).code(0);
+    assert_eq!(gone(&world), [id("chat", 2), id("chat", 3)]);
+    // A run that was interrupted finds them again by the ledger alone.
+    world.call(&["verify", "latest"]).code(0);
+    world.configure(&config.replace(app, &format!("{app}brand_id = \"no brand\"\n")));
+    world
+        .call(&["check"])
+        .code(2)
+        .says("`accounts.chat.brand_id`");
+}
+
+#[test]
+fn what_is_no_brand_is_no_row_and_elsewhere_the_column_means_nothing() {
+    let world = brands();
+    // A cell too few may have put another into the column.
+    world.write(
+        "users.csv",
+        "user_id,x,brand\nshop/4 2,,Our Shop\nshop/4 2,94779229B\n",
+    );
+    world
+        .call(&run("users.csv", "chat", "delete"))
+        .code(1)
+        .says("rename it");
+    assert!(world.deletions().is_empty());
+    assert_eq!(world.outcomes(LEDGER).len(), 2);
+    world.zendesk_users(1..=2);
+    world.write("zendesk.csv", "id,brand,x\n1,Our Shop\n2\n");
+    world.call(&run("zendesk.csv", "acme", "delete")).code(0);
+    assert_eq!(world.deletions().len(), 2);
+}

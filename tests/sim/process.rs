@@ -940,6 +940,7 @@ fn provider_of(account: &AccountCase) -> Result<Arc<dyn Provider>, String> {
         ProviderKind::Sunco => ProviderSettings::Sunco(SuncoSettings {
             base_url: base,
             app_id: "5963c0d619a30a2e00de36b8".to_owned(),
+            brand_id: None,
             key_id: "app_sandbox".to_owned(),
             key_secret: secret("sandbox-secret"),
             is_jwt: false,

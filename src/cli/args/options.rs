@@ -279,5 +279,6 @@ pub(in crate::cli) fn columns_of(options: &RunOptions) -> Columns {
         account: options.account_column.clone(),
         action: options.action_column.clone(),
         reference: options.ref_column.clone(),
+        brand: None,
     }
 }

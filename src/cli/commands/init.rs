@@ -135,8 +135,7 @@ impl Interview {
                 secrets.push((key, asks));
                 continue;
             }
-            let default = (key == "region").then_some("us");
-            let (given, value) = ask(asks, default, |answer| take(key, answer))?;
+            let (given, value) = ask(asks, None, |answer| take(key, answer))?;
             lines.push((format!("{given} = {}", quoted(&value)), ""));
             if given == "subdomain" {
                 name = value;
@@ -283,7 +282,8 @@ fn confirm(question: &str) -> Result<bool, CliError> {
 fn take(asked: &'static str, answer: &str) -> Result<(&'static str, String), String> {
     let is_address = answer.contains("://");
     let (key, value) = match asked {
-        "subdomain" => {
+        "region" if matches!(answer, "us" | "eu") => (asked, answer),
+        "subdomain" | "region" => {
             let host = answer.strip_prefix("https://");
             let host = host.map(|rest| rest.trim_end_matches('/'));
             let subdomain = host.and_then(|host| host.strip_suffix(".zendesk.com"));
@@ -294,8 +294,6 @@ fn take(asked: &'static str, answer: &str) -> Result<(&'static str, String), Str
                 _ => return Err(NO_SUBDOMAIN.to_owned()),
             }
         }
-        "region" if is_address => ("base_url", answer),
-        "region" if !matches!(answer, "us" | "eu") => ("subdomain", answer),
         "data_center" if is_address => ("accounts_url", answer),
         "data_center" => {
             let centers = ZOHO_DATA_CENTERS.map(|(center, ..)| center);

@@ -9,9 +9,10 @@
 //! too, it settles no doubt: that takes `user_not_found`, and a look (see `lookups`) as well.
 
 use ::http::header;
+use serde_json::Value;
 use url::Url;
 
-use crate::domain::{Step, StopKind, UserId};
+use crate::domain::{Step, StopKind, UserId, split_brand};
 use crate::provider::address::authority;
 use crate::provider::body::{Body, Object, child, text};
 use crate::provider::detail::shown;
@@ -53,9 +54,10 @@ pub(super) fn user(answer: &Object) -> Option<&Object> {
 
 /// Whether `user` is who `id` names, by id or by external id.
 pub(super) fn is_named(user: &Object, id: &UserId) -> bool {
+    let (own, _) = split_brand(id.as_str());
     ["id", "externalId"]
         .into_iter()
-        .any(|name| text(user, name) == Some(id.as_str()))
+        .any(|name| text(user, name) == Some(own))
 }
 
 fn not_found(reply: &Reply, body: &Body<'_>, said: Detail) -> Verdict {
@@ -101,30 +103,38 @@ fn said(body: &Body<'_>) -> Detail {
     }
 }
 
-/// Reads the answer to "which app". A key has no caller. A 404 of any form condemns the app or the
-/// address here, since no user was asked for.
-pub(super) fn identified(base: &Url, app_id: &str, reply: &Reply) -> Result<Identity, Verdict> {
+/// Reads the answer to "which app", or to which webhooks an integration has there, by the name of what it
+/// holds. A key has no caller. A 404 of any form condemns the app or the address here, since no user was
+/// asked for.
+pub(super) fn identified(
+    base: &Url,
+    app_id: &str,
+    holds: &str,
+    reply: &Reply,
+) -> Result<Identity, Verdict> {
     let body = Body::of(reply);
-    let app = body
-        .object()
-        .filter(|_| reply.status == 200)
-        .and_then(|answer| child(answer, "app"));
-    let Some(app) = app else {
+    let answer = body.object().filter(|_| reply.status == 200);
+    let app = answer.and_then(|answer| child(answer, "app"));
+    let is_held = answer.is_some_and(|answer| match holds {
+        "app" => app.is_some(),
+        list => answer.get(list).is_some_and(Value::is_array),
+    });
+    if !is_held {
         return Err(
             match (reply.status, verdict::of_read(refusal(reply, &body))) {
                 (404, Verdict::Transient(_, said)) => Verdict::Account(StopKind::WrongTenant, said),
                 (_, verdict) => verdict,
             },
         );
-    };
-    if text(app, "id") != Some(app_id) {
+    }
+    if app.is_some_and(|app| text(app, "id") != Some(app_id)) {
         let what = "the answer does not name the app it was asked for";
         return Err(verdict::unclear("other_app", what));
     }
     Ok(Identity {
         tenant: format!("{}/{app_id}", place(base)),
         caller: None,
-        name: text(app, "displayName").map(shown),
+        name: app.and_then(|app| text(app, "displayName")).map(shown),
         role: None,
         id_prefix: None,
         lacks: Vec::new(),

@@ -1,6 +1,7 @@
 //! Sunshine Conversations, v2: deleting a user with their conversations, or only the profile.
 //!
 //! Facts: the vendor's specification, <https://developer.zendesk.com/api-reference/conversations/>.
+//! Users of brands may be kept apart: one who is named by external id is found only with the brand.
 //! A deletion is asynchronous there: the answer says that it was taken, a webhook when it is done.
 
 mod answers;
@@ -22,13 +23,16 @@ use super::{
     Access, Authorize, BuildError, Identity, LookupFor, Provider, Reply, Request, SuncoSettings,
     Verdict, auth, contract,
 };
-use crate::domain::{AccountLimits, IdProblem, ProviderKind, Step, UserId, UserState};
+use crate::domain::{AccountLimits, IdProblem, ProviderKind, Step, UserId, UserState, split_brand};
 
 /// Sunshine Conversations, as one account uses it.
 #[derive(Debug)]
 pub(in crate::provider) struct Sunco {
     access: Access,
     app_id: String,
+    brand_id: Option<String>,
+    /// Whether the key is an integration's, which may not read the app.
+    is_integration: bool,
 }
 
 impl Sunco {
@@ -53,6 +57,8 @@ impl Sunco {
                 authorization,
             },
             app_id: settings.app_id,
+            brand_id: settings.brand_id,
+            is_integration: settings.key_id.starts_with(INTEGRATION),
         })
     }
 
@@ -61,13 +67,31 @@ impl Sunco {
         let url = endpoint(&access.base, &segments);
         Request::new(method, url).authorized(access.authorization.clone())
     }
+
+    /// A request about the user whom `id` names, with their brand or else the account's.
+    fn of_user(&self, method: Method, access: &Access, id: &UserId, more: &[&str]) -> Request {
+        let (own, brand) = split_brand(id.as_str());
+        let path = [&["users", own], more].concat();
+        let mut request = self.request(method, access, &path);
+        if let Some(brand) = brand.or(self.brand_id.as_deref()) {
+            request.url.query_pairs_mut().append_pair("brandId", brand);
+        }
+        request
+    }
 }
 
+/// What the id of an integration's key begins with.
+const INTEGRATION: &str = "int_";
+
 /// A JWT without an end, as the documentation has it: scope `app` for an app's key, `account` for
-/// an account's (`act_…`) or a service account's (`svc_…`).
+/// an account's (`act_…`) or a service account's (`svc_…`), `integration` for an integration's (`int_…`).
 fn jwt(key_id: &str, secret: &SecretString) -> HeaderValue {
-    let account = key_id.starts_with("act_") || key_id.starts_with("svc_");
-    let claims = json!({ "scope": if account { "account" } else { "app" } });
+    let scope = match key_id.get(..4) {
+        Some("act_" | "svc_") => "account",
+        Some(INTEGRATION) => "integration",
+        _ => "app",
+    };
+    let claims = json!({ "scope": scope });
     let header = json!({ "typ": "JWT", "alg": "HS256", "kid": key_id });
     let [header, claims] = [header, claims].map(|part| URL_SAFE_NO_PAD.encode(part.to_string()));
     let signed = format!("{header}.{claims}");
@@ -98,22 +122,30 @@ impl Provider for Sunco {
     }
 
     fn identify(&self, access: &Access) -> Request {
+        if self.is_integration {
+            // The one read that such a key may make of the app itself.
+            let own = ["integrations", "me", "webhooks"];
+            return self.request(Method::GET, access, &own);
+        }
         self.request(Method::GET, access, &[])
     }
 
     fn identified(&self, access: &Access, reply: &Reply) -> Result<Identity, Verdict> {
-        answers::identified(&access.base, &self.app_id, reply)
+        let body = if self.is_integration {
+            "webhooks"
+        } else {
+            "app"
+        };
+        answers::identified(&access.base, &self.app_id, body, reply)
     }
 
     fn step(&self, access: &Access, step: Step, id: &UserId) -> Request {
-        let user = ["users", id.as_str()];
-        let profile = ["users", id.as_str(), "personalinformation"];
-        let path: &[&str] = match step {
-            Step::Delete => &user,
-            Step::DeletePersonalInformation => &profile,
+        let more: &[&str] = match step {
+            Step::Delete => &[],
+            Step::DeletePersonalInformation => &["personalinformation"],
             Step::PermanentlyDelete => unreachable!("Sunshine Conversations has no step {step}"),
         };
-        self.request(Method::DELETE, access, path)
+        self.of_user(Method::DELETE, access, id, more)
     }
 
     fn judge(&self, step: Step, id: &UserId, reply: &Reply) -> Verdict {
@@ -129,7 +161,7 @@ impl Provider for Sunco {
     }
 
     fn lookup(&self, access: &Access, _purpose: LookupFor, ids: &[UserId]) -> Request {
-        self.request(Method::GET, access, &["users", ids[0].as_str()])
+        self.of_user(Method::GET, access, &ids[0], &[])
     }
 
     fn looked_up(
@@ -154,8 +186,13 @@ const DECODINGS_MAX: usize = 8;
 /// The longest external id, in characters.
 const CHARS_MAX: usize = 1_024;
 
-/// The rule for user ids. Nothing is mended: what looks like a slip may be an external id.
-pub(in crate::provider) fn check_id(text: &str) -> Result<&str, IdProblem> {
+/// The rule for user ids, with a brand or without. Nothing is mended: what looks like a slip may be an
+/// external id.
+pub(in crate::provider) fn check_id(id: &str) -> Result<&str, IdProblem> {
+    check_own(split_brand(id).0).map(|_| id)
+}
+
+fn check_own(text: &str) -> Result<&str, IdProblem> {
     if is_given(text) {
         return Ok(text);
     }
@@ -214,7 +251,7 @@ fn is_request(step: &str) -> bool {
 
 /// Whether an id could be another with blanks around it, as an external id may be any text.
 pub(in crate::provider) fn blanks_count(id: &str) -> bool {
-    !is_given(id)
+    !is_given(split_brand(id).0)
 }
 
 /// Whether `text` is an id as the provider gives them out.

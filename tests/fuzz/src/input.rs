@@ -156,6 +156,7 @@ pub fn mapping(data: &[u8]) {
         account: option(),
         action: option(),
         reference: option(),
+        brand: None,
     };
     let rest = parts.next().unwrap_or_default();
     for name in ["a.csv", "a.jsonl"] {

@@ -44,6 +44,7 @@ pub(super) fn providers() -> [Box<dyn Provider>; 3] {
             },
         }),
         ProviderKind::Sunco => ProviderSettings::Sunco(SuncoSettings {
+            brand_id: None,
             base_url: base.clone(),
             app_id: "5d8cff3cd55b040010928b5b".to_owned(),
             key_id: "app_1".to_owned(),

@@ -46,6 +46,7 @@ fn api_token(email: &str, token: &str) -> ProviderSettings {
 
 fn sunco_settings(app_id: &str, key_id: &str, is_jwt: bool) -> SuncoSettings {
     SuncoSettings {
+        brand_id: None,
         base_url: BASE.parse().unwrap(),
         app_id: app_id.to_owned(),
         key_id: key_id.to_owned(),
