@@ -26,9 +26,9 @@ impl OpenRun<'_> {
         let is_run = matches!(self.kind, WorkKind::Run(_));
         // Rows that were done before were so at a tenant, which is to be that of this run.
         let counts = self.state.account_counts();
-        let is_done =
-            |name: &AccountName| is_run && counts.get(name).is_some_and(|it| it.done_before > 0);
-        let has_rows = |name: &AccountName| names.contains(name) || is_done(name);
+        let was_done = |it: &AccountName| counts.get(it).is_some_and(|it| it.done_before > 0);
+        let is_done = |it: &AccountName| is_run && was_done(it);
+        let has_rows = |it: &AccountName| names.contains(it) || is_done(it);
         let own = (!is_run).then_some(self.state.path.as_path());
         let (mut tenants, ledgers) = self.lock_tenants(has_rows, own)?;
         let before = Before {
@@ -37,7 +37,7 @@ impl OpenRun<'_> {
             ignores_pauses: self.args.pace.ignore_pauses,
         };
         let held = self.hold(before, has_rows)?;
-        let to_ask = |name: &AccountName| has_rows(name) && !held.contains_key(name);
+        let to_ask = |it: &AccountName| has_rows(it) && !held.contains_key(it);
         if !held.is_empty() && !names.iter().any(to_ask) {
             return Ok(false);
         }
@@ -63,8 +63,10 @@ impl OpenRun<'_> {
             acquaint(&self.connections, &options.include_roles).await?;
         }
         if is_run {
-            let done_in = &ledgers[..options.done_in.len().min(ledgers.len())];
-            self.check_done_at(done_in, is_done)?;
+            let count = options.done_in.len() + options.again.len();
+            let is_again = |it: &AccountName| !options.again.is_empty() && names.contains(it);
+            let earlier = &ledgers[..count.min(ledgers.len())];
+            self.check_done_at(earlier, |it| is_done(it) || is_again(it))?;
         } else {
             self.check_tenants()?;
         }
@@ -98,7 +100,8 @@ impl OpenRun<'_> {
             tenants
                 .lock(|kind, tenant, name| is_at(account, &[&account.name], kind, tenant, name))?;
         }
-        let done_in = &self.setup.options.done_in;
+        let options = &self.setup.options;
+        let done_in = &[&options.done_in[..], &options.again].concat();
         let mut ledgers = read_named(done_in, own.is_some())?;
         let recent = tenants.ledgers(|path| {
             let named = done_in.iter().map(Path::new);
@@ -223,14 +226,19 @@ impl OpenRun<'_> {
                     || "a tenant that is not known".to_owned(),
                     |tenant| format!("tenant `{tenant}`"),
                 );
+                let path = state.path.to_string_lossy();
+                let is_again = self.setup.options.again.iter().any(|it| *it == path);
+                let option = if is_again { "--again" } else { "--done-in" };
                 let text = format!(
-                    "rows of account `{name}` were done at tenant `{}`, as ledger `{}` of `--done-in` \
+                    "rows of account `{name}` were done at tenant `{}`, as ledger `{}` of `{option}` \
                      says, and the configuration leads to {now}; nothing was sent",
                     then.tenant,
                     state.path.display(),
                 );
-                let help = "leave that `--done-in` out to delete these users here, or name the \
-                            configuration of that tenant with `--config PATH`";
+                let help = format!(
+                    "leave that `{option}` out to delete these users here, or name the configuration of \
+                     that tenant with `--config PATH`"
+                );
                 return Err(CliError::refuse(text, help));
             }
         }

@@ -1,6 +1,7 @@
 //! What a run would do: the input read once, through the options and the configuration.
 
 use std::collections::{BTreeMap, HashSet};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use futures::executor::block_on;
@@ -10,7 +11,7 @@ use super::CliError;
 use super::accounts::policies;
 use super::args::{PaceArgs, RowsArgs};
 use super::error::draw;
-use super::ledgers::{LATEST, resolve};
+use super::ledgers::{LATEST, named, resolve};
 use super::setup::Setup;
 use crate::domain::{
     AccountName, AgreedFile, Entry, Outcome, PlanEnd, PlannedInput, RunOptions, TaskKey,
@@ -35,8 +36,10 @@ pub(super) const DASH: &str = "-";
 pub(super) struct Planning {
     /// The input's file.
     path: PathBuf,
-    /// That file is a copy of standard input, for as long as its plan is made.
+    /// That file is a copy of standard input, or holds rows of ledgers, for as long as its plan is made.
     copy: Option<TempPath>,
+    /// What people call that copy.
+    called: String,
     read: ReadOptions,
     pub(super) setup: Setup,
     done_before: HashSet<TaskKey>,
@@ -115,6 +118,7 @@ impl Planning {
         Ok(Self {
             path: copy.as_deref().unwrap_or(input).to_owned(),
             copy,
+            called: STANDARD_INPUT.to_owned(),
             read,
             setup,
             done_before,
@@ -122,6 +126,41 @@ impl Planning {
             done_in,
             is_run,
         })
+    }
+
+    /// The rows that ended well in `ledgers`, to be done once more.
+    pub(super) fn again(
+        ledgers: &[PathBuf],
+        rows: &RowsArgs,
+        pace: &PaceArgs,
+        config: Option<&Path>,
+    ) -> Result<Self, CliError> {
+        let mut file = tempfile::Builder::new().suffix(".csv").tempfile()?;
+        let mut names = Vec::new();
+        let mut table = csv::Writer::from_writer(file.as_file_mut());
+        table
+            .write_record(["id", "account", "action", "ref"])
+            .map_err(io::Error::from)?;
+        for ledger in ledgers {
+            let ledger = named(Some(ledger))?;
+            let state = LedgerState::read(&ledger).map_err(CliError::refused)?;
+            let mut written = Ok(());
+            state.each_good(|row| {
+                if written.is_ok() {
+                    written = table.write_record(row);
+                }
+            })?;
+            written.map_err(io::Error::from)?;
+            names.push(absolute(&ledger).to_string_lossy().into_owned());
+        }
+        table.flush()?;
+        drop(table);
+        let copy = file.into_temp_path();
+        let mut planning = Self::typed(&copy, rows, pace, config, true)?;
+        planning.called = format!("the rows that ended well in {}", names.join(", "));
+        planning.copy = Some(copy);
+        planning.setup.options.again = names;
+        Ok(planning)
     }
 
     /// Reads the whole input. Its rows go to `ledger`, if there is one, and the end of the plan too.
@@ -132,7 +171,7 @@ impl Planning {
         let planned = self.read_through(ledger);
         // The copy is gone when they read it.
         let planned = planned.map_err(|failure| match &self.copy {
-            Some(copy) => failure.calling(copy, STANDARD_INPUT),
+            Some(copy) => failure.calling(copy, &self.called),
             None => failure,
         });
         Ok((self.setup, planned?))
@@ -158,7 +197,7 @@ impl Planning {
             Some(_) | None => None,
         };
         let name = match self.copy {
-            Some(_) => STANDARD_INPUT.to_owned(),
+            Some(_) => self.called.clone(),
             None => path.display().to_string(),
         };
         let planned = Planned {
@@ -203,7 +242,7 @@ impl Planning {
             |(field, column): (&str, Option<&str>)| Some((field.to_owned(), column?.to_owned()));
         PlannedInput {
             path: match self.copy {
-                Some(_) => STANDARD_INPUT.to_owned(),
+                Some(_) => self.called.clone(),
                 None => absolute(&self.path).to_string_lossy().into_owned(),
             },
             size: digest.size,

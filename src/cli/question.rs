@@ -36,7 +36,7 @@ impl ConsentArgs {
         match (max_delete, self.confirm) {
             (Some(max), _) if rows > max => refused(
                 format!("`--max-delete` allows {max}"),
-                "look at `userpurge plan`, then raise `--max-delete` or mend the input",
+                "look at the plan, then raise `--max-delete` or fix the input",
             ),
             (_, Some(confirmed)) if confirmed != rows => refused(
                 format!("`--confirm` says {confirmed}"),
@@ -83,7 +83,7 @@ pub(super) fn ask(
         return Ok(());
     }
     let message = format!("{what} was not typed; nothing was sent");
-    let help = format!("run it again and type the {word}, or look at `userpurge plan` first");
+    let help = format!("run it again and type the {word}, if the plan above is what you want");
     Err(CliError::refuse(message, help))
 }
 

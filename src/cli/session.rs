@@ -20,6 +20,7 @@ use super::question;
 use super::recorder::Recorder;
 use super::setup::Setup;
 use super::terminal::{can_ask, put_page, put_standing, tell};
+use super::work::notify;
 use super::{CliError, ExitCode};
 use crate::domain::{
     AccountName, AccountPlan, AgreedBy, Entry, LaneStop, SessionStart, Uptime, WallClock,
@@ -100,9 +101,12 @@ impl<'a> OpenRun<'a> {
 
     /// Asks who we are and whether to go on, carries out, and says how it ended.
     pub(super) async fn carry_out(mut self) -> Result<ExitCode, CliError> {
+        let (ledger, command) = (self.state.path.clone(), self.args.notify.take());
+        let notify = || command.iter().for_each(|command| notify(command, &ledger));
         if !self.connect(&self.queues.keys().cloned().collect()).await? {
             self.writer.finish().await?;
             put_standing(&self.state)?;
+            notify();
             return Ok(ExitCode::Stopped);
         }
         self.queues.retain(|name, _| !self.held.contains_key(name));
@@ -110,7 +114,9 @@ impl<'a> OpenRun<'a> {
         self.attach().await?;
         let ahead = self.ahead(&specs);
         self.begin(&ahead).await?;
-        self.work(specs, ahead).await.map_err(CliError::once_begun)
+        let ended = self.work(specs, ahead).await.map_err(CliError::once_begun);
+        notify();
+        ended
     }
 
     /// Shows how the users of the plan stand, and carries nothing out.

@@ -1,10 +1,14 @@
 //! A session at work: lanes take the rows that were agreed to, the end is recorded and told.
 
 use std::collections::BTreeMap;
-use std::io::IsTerminal as _;
+use std::io::{self, IsTerminal as _, Seek as _, Write as _};
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::Command;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::task::JoinHandle;
 
 use super::accounts::limits_advice;
@@ -20,6 +24,9 @@ use crate::ledger::{LedgerState, LedgerWriter};
 use crate::progress::{Mode, Progress};
 use crate::report;
 use crate::run::{Client, Durability, EventSink as _, SinkFailed, run};
+
+/// How long the command of `--notify` may take.
+const NOTIFY_TIME_MAX: Duration = Duration::from_mins(1);
 
 /// How long progress rests between two looks.
 const TICK: Duration = Duration::from_millis(100);
@@ -166,6 +173,45 @@ fn close(ledger: &LedgerState) {
         tell(&report::text::render(
             &report::Summary::new(ledger, false),
             None,
+        ));
+    }
+}
+
+/// Runs the `command` of `--notify` in a shell, with `status --json` of `ledger` on its standard input. What
+/// goes wrong is said, and changes nothing.
+pub(super) fn notify(command: &str, ledger: &Path) {
+    let notified = || -> io::Result<String> {
+        let state = LedgerState::read(ledger).map_err(io::Error::other)?;
+        let summary = report::Summary::new(&state, false);
+        // From a file, so that nobody waits for a command that does not read.
+        let mut told = tempfile::tempfile()?;
+        writeln!(told, "{}", serde_json::to_string(&summary)?)?;
+        told.rewind()?;
+        let mut shell = Command::new("sh");
+        let mut child = shell
+            .arg("-c")
+            .arg(command)
+            .stdin(told)
+            .process_group(0)
+            .spawn()?;
+        for _ in 0..NOTIFY_TIME_MAX.as_millis() / TICK.as_millis() {
+            match child.try_wait()? {
+                Some(status) if status.success() => return Ok(String::new()),
+                Some(status) => return Ok(format!("failed ({status})")),
+                None => std::thread::sleep(TICK),
+            }
+        }
+        if let Some(group) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
+            // It may have ended meanwhile.
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+        child.wait()?;
+        Ok(format!("was stopped after {} s", NOTIFY_TIME_MAX.as_secs()))
+    };
+    let failure = notified().unwrap_or_else(|error| format!("cannot be run: {error}"));
+    if !failure.is_empty() {
+        tell(&format!(
+            "warning: `--notify {command}` {failure}; the run and its ledger are as told above"
         ));
     }
 }

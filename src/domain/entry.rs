@@ -148,6 +148,9 @@ pub struct RunOptions {
     /// Absolute paths of `--done-in`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub done_in: Vec<String>,
+    /// Absolute paths of `--again`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub again: Vec<String>,
     /// `--include-role`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub include_roles: Vec<String>,

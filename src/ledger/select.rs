@@ -102,6 +102,21 @@ impl LedgerState {
         })
     }
 
+    /// Hands the id, account, action and reference of each row that ended well here to `see`, once.
+    pub fn each_good(&self, mut see: impl FnMut([&str; 4])) -> Result<(), LedgerError> {
+        let mut seen = RoaringTreemap::new();
+        self.read_again(|_, entry| {
+            if let Entry::Outcome(it) = entry
+                && let (Some(id), Some(account), Some(action)) = (&it.id, &it.account, it.action)
+                && self.counted(it.position.row) == Some(Counted::Good)
+                && seen.insert(it.position.row)
+            {
+                let reference = it.reference.as_deref().unwrap_or_default();
+                see([id.as_str(), account.as_str(), action.name(), reference]);
+            }
+        })
+    }
+
     fn rows_with_code(&self, codes: &[&str]) -> Result<RoaringTreemap, LedgerError> {
         let mut rows = RoaringTreemap::new();
         self.read_again(|_, entry| {

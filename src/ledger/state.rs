@@ -252,6 +252,22 @@ impl LedgerState {
         all
     }
 
+    /// The counts of the rows to send, by account and action.
+    pub fn action_counts(&self) -> Vec<(AccountName, Action, Counts)> {
+        let counts = |(name, action, rows): (&AccountName, Action, &RoaringTreemap)| {
+            let mut counts = Counts::default();
+            for outcome in Outcome::ALL {
+                let sets = self.rows.values().map(|sets| &sets[outcome.index()]);
+                *counts.slot(outcome) = sets.map(|it| it.intersection_len(rows)).sum();
+            }
+            counts.on_protect_list = self.on_protect_list.intersection_len(rows);
+            counts.pending = rows.difference_len(&self.ended);
+            (name.clone(), action, counts)
+        };
+        let planned = self.plan.queues().filter(|(.., rows)| !rows.is_empty());
+        planned.map(counts).collect()
+    }
+
     /// Whether the plan is complete and nobody has agreed to it yet.
     pub const fn is_saved_plan(&self) -> bool {
         self.planned.is_some() && self.agreed.is_none()

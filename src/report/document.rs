@@ -11,7 +11,9 @@ use super::refs::Refs;
 use super::sessions::{Caller, SessionTold};
 use super::summary::Summary;
 use super::timeline::Point;
-use crate::domain::{PlanEnd, RunOptions, Time, Verified, shown};
+use crate::domain::{
+    AccountName, Action, Agreed, Counts, PlanEnd, RunOptions, Time, Verified, shown,
+};
 
 /// A report. Serialised it is `report --format json`: these fields, by these names. Keys may be
 /// added; one whose meaning changes raises [`Report::KEYS`].
@@ -36,6 +38,11 @@ pub struct Report {
     pub ledger: LedgerTold,
     /// The options of the run that a resume needs again.
     pub options: RunOptions,
+    /// Who agreed to the plan, how, where and of which lists; left out as long as nobody has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub agreed: Option<Agreed>,
+    /// What was done: the rows that were to be sent by account and action, and how they stand.
+    pub done: Vec<(AccountName, Action, Counts)>,
     /// Who the program was at each account.
     pub callers: Vec<Caller>,
     /// The processes that worked on the run: the first, and the newest 99.

@@ -166,6 +166,7 @@ impl Collector {
         let input = planned.map(InputTold::of).unwrap_or_default();
         let ledger = words::shell_path(&self.state.path);
         let again = text::again(&self.state.path, summary.config.as_deref());
+        let done = self.state.action_counts();
         let (sessions, sessions_count, callers) = self.sessions.finish();
         Report {
             report: Report::KEYS,
@@ -179,6 +180,8 @@ impl Collector {
                 torn_bytes: self.state.torn.map_or(0, |torn| torn.bytes),
                 path: self.state.path,
             },
+            done,
+            agreed: self.state.agreed,
             options: self.state.header.options,
             callers,
             sessions_left_out: sessions_count - sessions.len() as u64,

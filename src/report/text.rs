@@ -69,7 +69,7 @@ pub(super) fn next(summary: &Summary) -> String {
         _ if summary.standing > 0 => format!("userpurge retry --only standing {again}"),
         _ if counts.refused > 0 => format!("userpurge retry --only refused {again}"),
         _ if counts.counted(Counted::Bad) > 0 => {
-            format!("userpurge report --format csv --out DIR {ledger}, and mend DIR/failed.csv")
+            format!("userpurge report {ledger} --format csv --out report")
         }
         _ if counts.deleted + counts.already_gone > 0 && summary.verification.is_none() => {
             format!("userpurge verify {again}")

@@ -149,33 +149,37 @@ fn help_of_plan() {
 
 #[test]
 fn help_of_run() {
-    insta::assert_snapshot!(own("run"), @r"
-        Delete the users of a file, or carry a saved plan out, after asking
+    insta::assert_snapshot!(own("run"), @r#"
+    Delete the users of a file, or carry a saved plan out, after asking
 
-        Usage: userpurge run [OPTIONS] <INPUT>
+    Usage: userpurge run [OPTIONS] [INPUT]
 
-        Arguments:
-          <INPUT>
-                  The file with the users' ids, or a saved plan; - is standard input
+    Arguments:
+      [INPUT]
+              The file with the users' ids, or a saved plan; - is standard input
 
-        Options:
-              --ledger <PATH>
-                  The ledger, which must not exist yet [default: INPUT with .ledger.jsonl appended]
+    Options:
+          --again <LEDGER>
+              Instead of an INPUT, after a restore from a backup: the rows that ended well in this
+              ledger, as a new run with a new ledger beside it (may be repeated)
 
-              --dry-run
-                  Go up to the question, then stop
+          --ledger <PATH>
+              The ledger, which must not exist yet [default: INPUT with .ledger.jsonl appended]
 
-              --live
-                  With --dry-run: read each user's state at the provider
+          --dry-run
+              Go up to the question, then stop
 
-          -h, --help
-                  Print help (see a summary with '-h')
+          --live
+              With --dry-run: read each user's state at the provider
 
-        Examples:
-          userpurge run users.csv --dry-run --live
-          userpurge run users.csv --account acme --action delete --protect staff.txt
-          userpurge run users.ledger.jsonl --confirm 4812 --progress plain
-        ");
+      -h, --help
+              Print help (see a summary with '-h')
+
+    Examples:
+      userpurge run users.csv --dry-run --live
+      userpurge run users.csv --account acme --action delete --protect staff.txt
+      userpurge run users.ledger.jsonl --confirm 4812 --progress plain
+    "#);
 }
 
 #[test]
@@ -533,101 +537,105 @@ fn the_two_that_read_an_input_share_their_options() {
         assert!(!help.contains("Reading the input") && help.contains("Pace and safety"));
         assert_eq!(help.contains("--include-role"), command == "retry");
     }
-    insta::assert_snapshot!(shared("plan"), @r"
-              --config <PATH>
-                  The configuration file [default: ./userpurge.toml, then the XDG configuration folder, then
-                  environment variables]
+    insta::assert_snapshot!(shared("plan"), @r#"
+          --config <PATH>
+              The configuration file [default: ./userpurge.toml, then the XDG configuration folder, then
+              environment variables]
 
-        Reading the input:
-              --account <NAME>
-                  The account of rows that name none
+    Reading the input:
+          --account <NAME>
+              The account of rows that name none
 
-              --action <NAME>
-                  The action of rows that name none: delete, permanently-delete, purge or
-                  delete-personal-information
+          --action <NAME>
+              The action of rows that name none: delete, permanently-delete, purge or
+              delete-personal-information
 
-              --id-column <NAME>
-                  The header or JSON key of the user's id, dotted for nested keys [default: id, `user_id`,
-                  …]
+          --id-column <NAME>
+              The header or JSON key of the user's id, dotted for nested keys [default: id, `user_id`,
+              …]
 
-              --account-column <NAME>
-                  The same of the account [default: account, provider or system]
+          --account-column <NAME>
+              The same of the account [default: account, provider or system]
 
-              --action-column <NAME>
-                  The same of the action [default: action or operation]
+          --action-column <NAME>
+              The same of the action [default: action or operation]
 
-              --ref-column <NAME>
-                  The same of your own reference [default: ref, reference, ticket or `request_id`]
+          --ref-column <NAME>
+              The same of your own reference [default: ref, reference, ticket or `request_id`]
 
-              --format <FORMAT>
-                  How rows stand in the input; .gz and .zst are read as they are [default: auto]
+          --format <FORMAT>
+              How rows stand in the input; .gz and .zst are read as they are [default: auto]
 
-                  Possible values:
-                  - auto:  By the extension, then by what stands in it
-                  - csv:   Comma-separated values with a header
-                  - tsv:   The same with tabs
-                  - jsonl: One JSON object, or bare id, a line
-                  - json:  A JSON array of objects, or of bare ids
-                  - ids:   One id a line
+              Possible values:
+              - auto:  By the extension, then by what stands in it
+              - csv:   Comma-separated values with a header
+              - tsv:   The same with tabs
+              - jsonl: One JSON object, or bare id, a line
+              - json:  A JSON array of objects, or of bare ids
+              - ids:   One id a line
 
-              --delimiter <C>
-                  What stands between two cells of csv; tab for a tab [default: what the header shows]
+          --delimiter <C>
+              What stands between two cells of csv; tab for a tab [default: what the header shows]
 
-        Protection:
-              --protect <FILE>
-                  Ids that must never be touched, in any format that INPUT has
+    Protection:
+          --protect <FILE>
+              Ids that must never be touched, in any format that INPUT has
 
-              --done-in <LEDGER>
-                  Skip rows that an earlier ledger shows as good (may be repeated)
+          --done-in <LEDGER>
+              Skip rows that an earlier ledger shows as good (may be repeated)
 
-              --include-role <ROLE>
-                  Let users of this role be deleted too, such as agent or admin (may be repeated)
+          --include-role <ROLE>
+              Let users of this role be deleted too, such as agent or admin (may be repeated)
 
-              --force-foreign-ids
-                  Let ids through whose leading digits say that they are another org's (Zoho)
+          --force-foreign-ids
+              Let ids through whose leading digits say that they are another org's (Zoho)
 
-        Pace and safety:
-              --canary <N>
-                  Send N rows of each account first; go on only if all of them end well, else exit 3
+    Pace and safety:
+          --canary <N>
+              Send N rows of each account first; go on only if all of them end well, else exit 3
 
-              --until <HH:MM>
-                  Begin no more rows after this local time, finish those under way, exit 3; `resume` goes on
+          --until <HH:MM>
+              Begin no more rows after this local time, finish those under way, exit 3; `resume` goes on
 
-              --max-failures <N|P%>
-                  Stop an account once this many of its rows failed, were refused or are in doubt; a
-                  percentage is of its last 1,000 rows [default: 50 of the last 1,000]
+          --max-failures <N|P%>
+              Stop an account once this many of its rows failed, were refused or are in doubt; a
+              percentage is of its last 1,000 rows [default: 50 of the last 1,000]
 
-              --attempts <N>
-                  Tries for one request [default: 6]
+          --attempts <N>
+              Tries for one request [default: 6]
 
-              --concurrency <N>
-                  Requests under way for one account, 1 to 1000 [default: the configuration's, then the
-                  provider's]
+          --concurrency <N>
+              Requests under way for one account, 1 to 1000 [default: the configuration's, then the
+              provider's]
 
-              --max-delete <N>
-                  With more rows than this to delete, exit 2 and send nothing
+          --max-delete <N>
+              With more rows than this to delete, exit 2 and send nothing
 
-              --ignore-pauses
-                  Send although a server asked for a wait that is not over
+          --ignore-pauses
+              Send although a server asked for a wait that is not over
 
-        Consent (run and retry need one without a terminal):
-              --yes
-                  Ask nothing
+    Consent (run and retry need one without a terminal):
+          --yes
+              Ask nothing
 
-              --confirm <N>
-                  Ask nothing, and go only if exactly N rows would be sent
+          --confirm <N>
+              Ask nothing, and go only if exactly N rows would be sent
 
-        Output:
-              --progress <HOW>
-                  Progress on standard error: bars on a terminal, else a plain line now and then
+    Output:
+          --progress <HOW>
+              Progress on standard error: bars on a terminal, else a plain line now and then
 
-                  Possible values:
-                  - auto:  Bars on a terminal, else plain lines
-                  - bar:   Bars
-                  - plain: A plain line now and then
-                  - json:  One JSON object a line
-                  - none:  Nothing
-                  
-                  [default: auto]
-        ");
+              Possible values:
+              - auto:  Bars on a terminal, else plain lines
+              - bar:   Bars
+              - plain: A plain line now and then
+              - json:  One JSON object a line
+              - none:  Nothing
+              
+              [default: auto]
+
+          --notify <COMMAND>
+              Run this in a shell when the run ends or stops, for at most 60 seconds, with `status
+              --json` on its standard input; if it fails, that is said and changes nothing
+    "#);
 }

@@ -5,6 +5,7 @@
     reason = "a test that cannot go on says so by panicking"
 )]
 
+mod again;
 mod agent;
 mod agreed;
 mod architecture;
@@ -47,6 +48,7 @@ mod lists;
 mod mixed;
 mod next_run;
 mod noted_head;
+mod notify;
 mod order;
 mod packages;
 mod page;
@@ -56,6 +58,7 @@ mod pipes;
 mod plan;
 mod plan_rules;
 mod primary_contact;
+mod printed;
 mod progress;
 mod promoted;
 mod protect_list;

@@ -146,6 +146,10 @@ fn a_page_reads_so() {
     duplicate stands earlier in the file; nothing was sent 1
     pending has not ended yet 1
     sum as many as the input has 12
+    What was done
+    The rows that were to be sent, by what was asked for
+    Account Action Means Rows done not done still to do
+    acme purge soft delete, then for good 12 4 6 1
     By account
     Outcomes by account One bar for each account. The table below has the same numbers. acme 4 well, 4 to look at, 1 skipped crm 1 to look at
     ended well to look at skipped still to do
@@ -157,9 +161,10 @@ fn a_page_reads_so() {
     sum 3 1 1 3 1 1 1 11
     1 row still to do is not among these, which are the rows that ended.
     Over time
-    Rows that had ended, over time How many rows had ended well or otherwise at each time, up to all 12, with 1 pause. Times between sessions are left out. The table beside has the same numbers. session 2 12 6 2026-11-22 09:30 2026-11-23 09:30
+    Rows that had ended, over time How many rows had ended well or otherwise at each time, up to all 12, with 1 pause. Times between sessions are left out. The table beside has the same numbers. session 2 12 6 2026-11-22 09:30 2026-11-23 09:30 2026-11-23 09:30
     ended well to look at skipped still to do
     a server asked to wait
+    The time between sessions is left out at each dashed line; below it stands when the session began.
     Rows that had ended
     By (UTC) well to look at skipped of all
     2026-11-22 09:30:02 0 1 1 16.66%
@@ -230,6 +235,8 @@ fn a_page_reads_so() {
     Line Account Action Id Ref
     10 acme purge 909 GDPR-7
     Who, where, when
+    Agreed to by the operating-system user ada at the machine desk , 2026-11-22 09:30:00 UTC, by typing the number of rows or the tenant at the question
+    Protect list none
     Whose credentials were used, as the provider said
     Account Provider Tenant Caller Role Sessions
     acme Zendesk Support acme.example 4711 admin 1–3
@@ -265,7 +272,14 @@ fn a_page_reads_so() {
     That the ledger is the one this page is of, and that no line of it was changed, dropped, moved or added. It needs no network, and ends with exit code 0: userpurge audit users.csv.ledger.jsonl --head HEAD
     That the input is the one the run was given. It must print the SHA-256 above: sha256sum /data/users.csv
     That the users are gone. It asks the provider, and changes nobody: userpurge verify users.csv.ledger.jsonl
-    If the ledger has grown since, the first command says by how many lines. A row of this page stands in the ledger as its line with "kind":"outcome" and that "line" ; the last of them counts. Made by userpurge 0.2.0 on 2026-11-23 13:16:40 UTC. All times are UTC. This page holds ids and references as the ledger has them, runs nothing and asks no network for anything.
+    If the ledger has grown since, the first command says by how many lines. A row of this page stands in the ledger as its line with "kind":"outcome" and that "line" ; the last of them counts.
+    Signed
+    Carried out by
+    Place and date
+    Signature
+    Checked by
+    Place and date
+    Signature Made by userpurge 0.2.0 on 2026-11-23 13:16:40 UTC. All times are UTC. This page holds ids and references as the ledger has them, runs nothing and asks no network for anything.
     "#);
 }
 
@@ -384,6 +398,13 @@ fn the_json_has_these_keys() {
           "provider": "zoho"
         }
       },
+      "agreed": {
+        "accounts": {},
+        "at": "2026-11-22T09:30:00.000Z",
+        "host": "desk",
+        "how": "typed",
+        "user": "ada"
+      },
       "audit": "userpurge audit users.csv.ledger.jsonl --head HEAD",
       "bad": 6,
       "callers": [
@@ -396,6 +417,11 @@ fn the_json_has_these_keys() {
           "role": "admin",
           "tenant": "acme.example"
         }
+      ],
+      "done": [
+        [
+          "acme"
+        ]
       ],
       "ended_at": "2026-11-23T09:30:11.000Z",
       "good": 4,
@@ -807,7 +833,7 @@ fn a_running_run_is_to_be_followed_and_an_interrupted_one_says_what_is_in_doubt(
 #[rstest]
 #[case(&[Outcome::Deleted], "userpurge verify")]
 #[case(&[Outcome::DoneBefore, Outcome::Duplicate], "nothing to do")]
-#[case(&[Outcome::NotFound], "userpurge report --format csv --out DIR")]
+#[case(&[Outcome::NotFound], "userpurge report")]
 #[case(&[Outcome::Refused], "userpurge retry --only refused")]
 #[case(&[Outcome::Refused, Outcome::InDoubt], "userpurge retry")]
 fn the_next_command_follows_from_the_outcomes(#[case] outcomes: &[Outcome], #[case] next: &str) {
@@ -820,7 +846,7 @@ fn the_next_command_follows_from_the_outcomes(#[case] outcomes: &[Outcome], #[ca
         .last()
         .unwrap()
         .replace(" users.csv.ledger.jsonl", "");
-    let last = last.replace(", and mend DIR/failed.csv", "");
+    let last = last.replace(" --format csv --out report", "");
     assert_eq!(last, format!("next       {next}"));
 }
 

@@ -157,8 +157,18 @@ pub struct PlanArgs {
 #[derive(Debug, Args)]
 pub struct RunArgs {
     /// The file with the users' ids, or a saved plan; - is standard input
-    #[arg(value_name = "INPUT")]
+    #[arg(
+        value_name = "INPUT",
+        required = false,
+        required_unless_present = "again"
+    )]
+    #[arg(default_value_if("again", clap::builder::ArgPredicate::IsPresent, "again"))]
     pub input: PathBuf,
+
+    /// Instead of an INPUT, after a restore from a backup: the rows that ended well in this ledger, as a
+    /// new run with a new ledger beside it (may be repeated)
+    #[arg(long, value_name = "LEDGER", conflicts_with = "input")]
+    pub again: Vec<PathBuf>,
 
     /// The ledger, which must not exist yet [default: INPUT with .ledger.jsonl appended]
     #[arg(long, value_name = "PATH")]

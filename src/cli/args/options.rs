@@ -144,6 +144,11 @@ pub struct WorkArgs {
     #[arg(long, value_name = "HOW", default_value = "auto", value_parser = modes())]
     #[arg(help_heading = "Output")]
     pub progress: Mode,
+
+    /// Run this in a shell when the run ends or stops, for at most 60 seconds, with `status --json` on
+    /// its standard input; if it fails, that is said and changes nothing
+    #[arg(long, value_name = "COMMAND", help_heading = "Output")]
+    pub notify: Option<String>,
 }
 
 /// Diagnostics, which every command has.

@@ -20,6 +20,9 @@ use crate::words;
 /// How many rows are named that cannot be sent.
 const ROWS_MAX: usize = 20;
 
+/// How many codes are named, the nearest ones.
+const CODES_MAX: usize = 8;
+
 /// What `--only` calls rows that ended well and whose users were seen standing.
 const STANDING: &str = "standing";
 
@@ -78,10 +81,18 @@ fn refuse_unknown(only: &[Only], state: &LedgerState) -> Result<(), CliError> {
         state.path.display(),
         did_you_mean(meant)
     );
+    let mut nearest: Vec<&String> = known.iter().collect();
+    nearest.sort_by_cached_key(|it| strsim::damerau_levenshtein(code, it));
+    let more = if nearest.len() > CODES_MAX {
+        " and others"
+    } else {
+        ""
+    };
+    let nearest = nearest.iter().take(CODES_MAX).map(|it| it.as_str());
     let help = format!(
-        "the outcomes are {} and {STANDING}; `userpurge report {} --format json` has the codes",
+        "the outcomes are {} and {STANDING}; the codes in this ledger are {}{more}",
         outcomes.join(", "),
-        words::shell_path(&state.path)
+        nearest.collect::<Vec<_>>().join(", ")
     );
     Err(CliError::refuse(text, help))
 }

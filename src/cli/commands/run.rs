@@ -14,7 +14,7 @@ use crate::ledger::{Disk, LEDGER_SUFFIX, LedgerError, LedgerReader, LedgerState,
 
 /// Carries a plan out, after asking: one that is made now, or a saved one.
 pub(in crate::cli) async fn execute(args: &RunArgs, disk: &dyn Disk) -> Result<ExitCode, CliError> {
-    let is_file = args.input != Path::new(DASH) && args.input.is_file();
+    let is_file = args.again.is_empty() && args.input != Path::new(DASH) && args.input.is_file();
     let is_ledger = match is_file.then(|| LedgerReader::open(&args.input)) {
         Some(Err(error @ LedgerError::OldFormat { .. })) => return Err(error.into()),
         opened => opened.is_some_and(|opened| opened.is_ok()),
@@ -34,7 +34,10 @@ pub(in crate::cli) async fn execute(args: &RunArgs, disk: &dyn Disk) -> Result<E
 /// A plan that is made now; `None`: it was to be shown alone.
 fn fresh<'a>(args: &RunArgs, disk: &'a dyn Disk) -> Result<Option<OpenRun<'a>>, CliError> {
     let config = args.config.as_deref();
-    let planning = || Planning::typed(&args.input, &args.rows, &args.work.pace, config, true);
+    let planning = || match args.again[..] {
+        [] => Planning::typed(&args.input, &args.rows, &args.work.pace, config, true),
+        _ => Planning::again(&args.again, &args.rows, &args.work.pace, config),
+    };
     if args.dry_run && !args.live {
         let (setup, planned) = planning()?.plan(None)?;
         put_page(&outline_text::text(&setup, &planned, &[]))?;
@@ -42,7 +45,14 @@ fn fresh<'a>(args: &RunArgs, disk: &'a dyn Disk) -> Result<Option<OpenRun<'a>>, 
     }
     refuse_unkeepable(&args.input)?;
     let ledger = args.ledger.clone();
-    let ledger = ledger.unwrap_or_else(|| default_ledger(&args.input));
+    let again = args.again.first().map(|first| {
+        let name = first.to_string_lossy();
+        PathBuf::from(format!(
+            "{}.again",
+            name.strip_suffix(LEDGER_SUFFIX).unwrap_or(&name)
+        ))
+    });
+    let ledger = ledger.unwrap_or_else(|| default_ledger(again.as_ref().unwrap_or(&args.input)));
     refuse_existing(&ledger, config)?;
     let (new, writer, setup, planned) = NewLedger::begin(disk, &ledger, planning()?)?;
     let run = open_run(args, (writer, LedgerState::read(&ledger)?), setup, planned);

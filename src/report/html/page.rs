@@ -11,7 +11,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::charts::{self, Area};
 use crate::domain::{
-    Counted, Counts, LaneStop, Outcome, RunState, Time, UserState, Verified, shown,
+    AccountName, Action, Agreed, AgreedBy, Counted, Counts, LaneStop, Outcome, ProviderKind,
+    RunState, Time, UserState, Verified, shown,
 };
 use crate::report::pauses::Stretch;
 use crate::report::text::{SOFT_DELETED, UNSEEN, again, answer, counted, stop_told};
@@ -65,7 +66,11 @@ struct Page<'a> {
 /// and the word.
 type State = (&'static str, &'static str, String);
 
-#[expect(clippy::unused_self, reason = "a template calls nothing but methods")]
+#[expect(
+    clippy::unused_self,
+    clippy::trivially_copy_pass_by_ref,
+    reason = "a template calls nothing but methods"
+)]
 impl<'a> Page<'a> {
     /// The first items of a list: as many as a page has, or as a ticket has.
     fn first<'l, T>(&self, all: &'l [T], page: usize, brief: usize) -> &'l [T] {
@@ -81,7 +86,6 @@ impl<'a> Page<'a> {
         count(*n.borrow(), noun)
     }
 
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "so a template passes it")]
     fn of(&self, counts: &Counts, outcome: &Outcome) -> String {
         grouped(counts.of(*outcome))
     }
@@ -102,9 +106,53 @@ impl<'a> Page<'a> {
         ticked(text)
     }
 
-    /// The hash of the style sheet, as a content security policy wants it.
+    /// The style sheet, with the run in the foot of each printed page.
+    fn style(&self) -> String {
+        let run = self.report.summary.run_id.as_str();
+        let run: String = run
+            .chars()
+            .filter(|c| c.is_ascii_alphanumeric() || "- ".contains(*c))
+            .collect();
+        format!("{STYLE}@page {{ @bottom-left {{ content: \"userpurge run {run}\"; }} }}\n")
+    }
+
+    /// Its hash, as a content security policy wants it.
     fn style_hash(&self) -> String {
-        BASE64_STANDARD.encode(Sha256::digest(STYLE))
+        BASE64_STANDARD.encode(Sha256::digest(self.style()))
+    }
+
+    /// What `action` does at the provider of `account`.
+    fn effect(&self, account: &AccountName, action: &Action) -> &'static str {
+        let provider = self.report.summary.accounts.get(account);
+        match (provider.and_then(|it| it.provider), action) {
+            (Some(ProviderKind::Zendesk), Action::Delete) => {
+                "soft delete; Zendesk deletes for good 30 days later"
+            }
+            (Some(_), Action::Delete) => "deleted for good",
+            _ => action.effect(),
+        }
+    }
+
+    /// How somebody agreed.
+    fn how(&self, agreed: &Agreed) -> &'static str {
+        match agreed.how {
+            AgreedBy::Typed => "by typing the number of rows or the tenant at the question",
+            AgreedBy::Yes => "by --yes, without a question",
+            AgreedBy::Confirm => "by --confirm with the number of rows, without a question",
+        }
+    }
+
+    /// The time of day when session `number` began, with its day if the run began on another.
+    fn clock(&self, number: &u64) -> String {
+        let mut sessions = self.report.sessions.iter();
+        let began = sessions
+            .find(|it| it.number == *number)
+            .map(|it| it.started_at);
+        let (_, clock) = axis(
+            self.report.summary.started_at,
+            began.unwrap_or(self.ended()),
+        );
+        clock
     }
 
     fn file(&self) -> &'a str {

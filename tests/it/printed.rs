@@ -1,0 +1,190 @@
+//! What the program prints as a command is one: each runs as it stands, whatever state the run is in, and
+//! the closing words are short.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde_json::json;
+
+use crate::signals::send;
+use crate::support::usual::{LEDGER, PERMANENTLY, RUN};
+use crate::support::{Done, World, ids};
+
+/// The commands in `text`: what stands between backticks, and behind `next`.
+fn commands(text: &str) -> BTreeSet<String> {
+    // A line that was folded goes on.
+    let ticked = text
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .map(|it| it.replace('\n', " "));
+    let next = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("next ").or(line.strip_prefix("Next: ")));
+    let all = ticked.chain(next.map(|it| it.trim().to_owned()));
+    all.filter(|it| it.starts_with("userpurge ")).collect()
+}
+
+/// Runs every command of `done` in a shell, as it stands; what asks is answered by `--yes`.
+fn all_run(world: &World, done: &Done) {
+    let printed = commands(&format!("{}\n{}", done.out, done.err));
+    assert!(!printed.is_empty(), "{done:?}");
+    for command in printed {
+        let asks = ["run", "retry"]
+            .iter()
+            .any(|it| command.starts_with(&format!("userpurge {it} ")));
+        let yes = if asks { " --yes" } else { "" };
+        let program = Path::new(env!("CARGO_BIN_EXE_userpurge"));
+        let path = format!("{}:/usr/bin:/bin", program.parent().unwrap().display());
+        let model = world.command(&[]);
+        let variables = model
+            .get_envs()
+            .filter_map(|(name, value)| Some((name, value?)));
+        let child = Command::new("sh")
+            .args(["-c", &format!("{command}{yes}")])
+            .current_dir(world.folder.path())
+            .env_clear()
+            .envs(variables)
+            .env("PATH", path)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let ran = world.finish(child);
+        assert!(
+            [0, 1, 3].contains(&ran.code),
+            "`{command}` of {done:?}: {ran:?}"
+        );
+    }
+}
+
+fn closing_words_are_short(done: &Done) {
+    let lines = done.out.lines().count();
+    assert!((1..=10).contains(&lines), "{lines} lines: {}", done.out);
+}
+
+/// Nine users with open tickets, who cannot be deleted, then ones who can.
+fn busy() -> World {
+    let world = World::new();
+    let users = (1..=9).map(|id| json!({"id": id.to_string(), "open_tickets": 1}));
+    world.seed(json!({"zendesk": users.collect::<Vec<_>>()}));
+    world.zendesk_users(10..=20);
+    world.write("users.csv", ids(1..=20));
+    world
+}
+
+#[test]
+fn of_a_run_that_is_finished() {
+    let world = World::of_users(3);
+    let done = world.call(&RUN).code(0);
+    closing_words_are_short(&done);
+    all_run(&world, &done);
+    let world = busy();
+    let done = world.call(&RUN).code(1);
+    closing_words_are_short(&done);
+    all_run(&world, &done);
+    world.write("wrong.csv", "id\n1\nx9\n");
+    world.zendesk_users([1]);
+    let wrong = [
+        "run",
+        "wrong.csv",
+        "--account",
+        "acme",
+        "--action",
+        "delete",
+        "--yes",
+    ];
+    let done = world.call(&wrong).code(1);
+    closing_words_are_short(&done);
+    all_run(&world, &done);
+    let done = world.call(&[
+        "report",
+        "wrong.csv.ledger.jsonl",
+        "--format",
+        "csv",
+        "--out",
+        "out",
+    ]);
+    let mended = done
+        .err
+        .split("Once they are mended: ")
+        .nth(1)
+        .unwrap_or_else(|| panic!("{done:?}"));
+    assert!(
+        mended.starts_with("userpurge run out/failed.csv "),
+        "{mended}"
+    );
+}
+
+#[test]
+fn of_a_run_that_was_interrupted() {
+    let world = World::of_soft_deleted(400);
+    world.settings(json!({"latency": "30ms"}));
+    let child = world.start(&[&PERMANENTLY[..], &["--concurrency", "4"]].concat());
+    world.until("some are gone", || world.deletions().len() >= 20);
+    send("-INT", &child);
+    let done = world.finish(child).code(130);
+    closing_words_are_short(&done);
+    world.settings(json!({"latency": "0ms"}));
+    all_run(&world, &done);
+}
+
+#[test]
+fn of_a_run_that_the_failure_limit_or_a_canary_stopped() {
+    for safety in [["--max-failures", "3"], ["--canary", "2"]] {
+        let world = busy();
+        let done = world
+            .call(&[&RUN[..], &safety, &["--concurrency", "1"]].concat())
+            .code(3);
+        closing_words_are_short(&done);
+        all_run(&world, &done);
+    }
+}
+
+#[test]
+fn of_a_plan_that_is_saved_and_of_one_that_nobody_agreed_to() {
+    let world = World::of_users(3);
+    let plan = [
+        "plan",
+        "users.csv",
+        "--account",
+        "acme",
+        "--action",
+        "delete",
+    ];
+    all_run(&world, &world.call(&plan).code(0));
+    let world = World::of_users(3);
+    all_run(
+        &world,
+        &world.call(&[&plan[..], &["-o", LEDGER]].concat()).code(0),
+    );
+    let world = World::of_users(3);
+    world.call(&[&plan[..], &["-o", LEDGER]].concat()).code(0);
+    let done = world.call(&["resume", LEDGER]).code(2);
+    all_run(&world, &done);
+    let done = world
+        .call(&[
+            "run",
+            "users.csv",
+            "--account",
+            "acme",
+            "--action",
+            "delete",
+        ])
+        .code(2);
+    all_run(&world, &done);
+}
+
+#[test]
+fn a_code_that_no_row_has_is_told_with_those_that_rows_have() {
+    let world = busy();
+    world.call(&RUN).code(1);
+    let retry = ["retry", LEDGER, "--only", "RecordInvalids", "--yes"];
+    world
+        .call(&retry)
+        .code(2)
+        .says("did you mean `RecordInvalid`?")
+        .says("the codes in this ledger are RecordInvalid");
+}
