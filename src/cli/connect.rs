@@ -63,10 +63,7 @@ impl OpenRun<'_> {
             acquaint(&self.connections, &options.include_roles).await?;
         }
         if is_run {
-            let count = options.done_in.len() + options.again.len();
-            let is_again = |it: &AccountName| !options.again.is_empty() && names.contains(it);
-            let earlier = &ledgers[..count.min(ledgers.len())];
-            self.check_done_at(earlier, |it| is_done(it) || is_again(it))?;
+            self.check_done_at(&ledgers, names, is_done)?;
         } else {
             self.check_tenants()?;
         }
@@ -205,21 +202,31 @@ impl OpenRun<'_> {
         Ok(())
     }
 
-    /// Refuses accounts of which rows count as done, as `is_done` says, although they were done at
-    /// another tenant than the account leads to now: nobody was deleted there.
+    /// Refuses accounts of which rows count as done, as `is_done` says, or are done again (`names`), although
+    /// they were done at another tenant than the account leads to now: nobody was deleted there.
     fn check_done_at(
         &self,
-        done_in: &[LedgerState],
+        ledgers: &[LedgerState],
+        names: &BTreeSet<AccountName>,
         is_done: impl Fn(&AccountName) -> bool,
     ) -> Result<(), CliError> {
-        for state in done_in {
+        let options = &self.setup.options;
+        let is_again = |it: &AccountName| !options.again.is_empty() && names.contains(it);
+        // Those that were named come first.
+        for state in ledgers
+            .iter()
+            .take(options.done_in.len() + options.again.len())
+        {
             let counts = state.account_counts();
             for (name, then) in state.accounts() {
                 let good = counts.get(&name).map_or(0, |it| it.counted(Counted::Good));
                 let mut connections = self.connections.iter();
                 let now = connections.find(|it| it.name == name);
                 let now = now.and_then(Connection::tenant);
-                if now == Some(then.tenant.as_str()) || !is_done(&name) || good == 0 {
+                if now == Some(then.tenant.as_str())
+                    || !(is_done(&name) || is_again(&name))
+                    || good == 0
+                {
                     continue;
                 }
                 let now = now.map_or_else(
@@ -227,8 +234,11 @@ impl OpenRun<'_> {
                     |tenant| format!("tenant `{tenant}`"),
                 );
                 let path = state.path.to_string_lossy();
-                let is_again = self.setup.options.again.iter().any(|it| *it == path);
-                let option = if is_again { "--again" } else { "--done-in" };
+                let option = if options.again.iter().any(|it| *it == path) {
+                    "--again"
+                } else {
+                    "--done-in"
+                };
                 let text = format!(
                     "rows of account `{name}` were done at tenant `{}`, as ledger `{}` of `{option}` \
                      says, and the configuration leads to {now}; nothing was sent",

@@ -97,6 +97,15 @@ impl FromStr for Outcome {
 }
 
 impl Counts {
+    /// Adds those of `other`.
+    pub fn add(&mut self, other: &Self) {
+        for outcome in Outcome::ALL {
+            *self.slot(outcome) += other.of(outcome);
+        }
+        self.on_protect_list += other.on_protect_list;
+        self.pending += other.pending;
+    }
+
     /// All rows counted, pending ones too.
     pub fn total(&self) -> u64 {
         Outcome::ALL

@@ -77,6 +77,8 @@ pub struct LedgerState {
     /// Those of them whose requests can have deleted nobody.
     pub(super) harmless: RoaringTreemap,
     pub(super) bulks: Bulks,
+    /// How many rows count in another ledger, see [`LedgerState::leave_out`].
+    left_out: u64,
     /// The rows that ended well and whose users were seen standing when last seen clearly.
     pub standing: RoaringTreemap,
     /// Protected rows whose users are on the protect list: they are skipped.
@@ -173,6 +175,7 @@ impl LedgerState {
             doubtful: RoaringTreemap::new(),
             harmless: RoaringTreemap::new(),
             bulks: Bulks::default(),
+            left_out: 0,
             standing: RoaringTreemap::new(),
             on_protect_list: RoaringTreemap::new(),
             settled_unseen: RoaringTreemap::new(),
@@ -230,8 +233,32 @@ impl LedgerState {
             Some(plan) => plan.rows,
             None => (self.plan.all() | &self.ended).len(),
         };
-        counts.pending = rows.saturating_sub(self.ended.len());
+        counts.pending = rows.saturating_sub(self.ended.len() + self.left_out);
         counts
+    }
+
+    /// Takes `rows` out of all that is counted, as another ledger has a later word on them.
+    pub fn leave_out(&mut self, rows: &RoaringTreemap) {
+        self.left_out += rows.len();
+        let sets = self
+            .rows
+            .values_mut()
+            .flatten()
+            .chain(self.steps.values_mut());
+        let more = [
+            &mut self.ended,
+            &mut self.soft_deleted,
+            &mut self.unanswered,
+            &mut self.doubtful,
+            &mut self.standing,
+            &mut self.on_protect_list,
+            &mut self.settled_unseen,
+        ];
+        sets.chain(more).for_each(|set| *set -= rows);
+        for row in rows {
+            self.plan.unplan(row);
+            self.bulks.leave(row);
+        }
     }
 
     /// The counts of each account. Rows that name no account are left out.

@@ -42,7 +42,7 @@ pub struct Report {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub agreed: Option<Agreed>,
     /// What was done: the rows that were to be sent by account and action, and how they stand.
-    pub done: Vec<(AccountName, Action, Counts)>,
+    pub done: Vec<ActionDone>,
     /// Who the program was at each account.
     pub callers: Vec<Caller>,
     /// The processes that worked on the run: the first, and the newest 99.
@@ -61,12 +61,27 @@ pub struct Report {
     /// What became of the rows that share a reference; left out if no row has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refs: Option<Refs>,
+    /// Of a report over several ledgers, that of each, without the rows that count in another one; what
+    /// is not a sum above is the first one's.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub runs: Vec<Self>,
     /// Of the last verification, the rows that stand or are unknown; at most 100.
     pub not_as_asked: Vec<Verified>,
     /// The command that proves the ledger to be the one that this report is of.
     pub audit: String,
     /// The command that goes on from here, or the words that there is nothing to do.
     pub next: String,
+}
+
+/// What was done to the rows of one account and action.
+#[derive(Debug, Clone, Serialize)]
+pub struct ActionDone {
+    /// The account.
+    pub account: AccountName,
+    /// The action.
+    pub action: Action,
+    /// How its rows stand.
+    pub outcomes: Counts,
 }
 
 /// The ledger that a report is of.

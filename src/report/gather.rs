@@ -1,11 +1,11 @@
 //! One pass over a ledger for a [`Report`], beside the state that it comes to.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::document::{InputTold, LedgerTold, Report};
+use super::document::{ActionDone, InputTold, LedgerTold, Report};
 use super::pauses::{self, Pause};
 use super::reasons::Reasons;
-use super::refs::{Refs, stand_ins};
+use super::refs::{Refs, counted_elsewhere, stand_ins};
 use super::sessions::Sessions;
 use super::summary::Summary;
 use super::text;
@@ -34,8 +34,54 @@ impl Report {
     /// Reads the ledger at `path`, also while a process is writing it, checking every line. Find out
     /// about `is_locked` *before*, as with [`Summary::new`]. `now`: when this is.
     pub fn read(path: &Path, is_locked: bool, now: Time) -> Result<Self, LedgerError> {
+        Self::read_all(&[(path.to_owned(), is_locked)], now)
+    }
+
+    /// The same of several ledgers, with a sum over them: of rows about one user and action, the one that
+    /// ended last counts, and no other.
+    pub fn read_all(ledgers: &[(PathBuf, bool)], now: Time) -> Result<Self, LedgerError> {
+        let collectors = ledgers.iter().map(|(path, _)| Collector::read(path));
+        let mut collectors = collectors.collect::<Result<Vec<_>, _>>()?;
+        let states: Vec<_> = collectors.iter().map(|it| &it.state).collect();
+        let stand_ins = stand_ins(&states)?;
+        let refs = Refs::of(&states, &stand_ins)?;
+        let elsewhere = counted_elsewhere(&stand_ins, ledgers.len());
+        for (collector, rows) in collectors.iter_mut().zip(&elsewhere) {
+            collector.state.leave_out(rows);
+            collector.reasons.leave_out(rows);
+        }
+        let mut runs = Vec::new();
+        for (mut collector, (_, is_locked)) in collectors.into_iter().zip(ledgers) {
+            collector.look_again()?;
+            runs.push(collector.finish(*is_locked, now));
+        }
+        let mut report = runs[0].clone();
+        if runs.len() > 1 {
+            for run in &runs[1..] {
+                report.add(run);
+            }
+            report.runs = runs;
+        }
+        report.refs = refs;
+        Ok(report)
+    }
+
+    /// Adds what `run` counts; what cannot be added stands with each run alone.
+    fn add(&mut self, run: &Self) {
+        self.summary.add(&run.summary);
+        self.good += run.good;
+        self.bad += run.bad;
+        self.input.rows += run.input.rows;
+        self.done.extend(run.done.iter().cloned());
+        self.callers.extend(run.callers.iter().cloned());
+        self.reasons.extend(run.reasons.iter().cloned());
+    }
+}
+
+impl Collector {
+    fn read(path: &Path) -> Result<Self, LedgerError> {
         let mut reader = LedgerReader::open(path)?;
-        let mut collector = Collector::new(reader.header.clone());
+        let mut collector = Self::new(reader.header.clone());
         reader.each_entry(|link, entry| {
             collector.apply(link, entry);
             Ok::<_, LedgerError>(())
@@ -44,14 +90,9 @@ impl Report {
         path.clone_into(&mut state.path);
         (state.lines, state.head) = (reader.lines, reader.head);
         state.torn = reader.torn();
-        collector.look_again()?;
-        let ledgers = std::slice::from_ref(&collector.state);
-        let refs = Refs::of(ledgers, &stand_ins(ledgers)?)?;
-        Ok(collector.finish(is_locked, now, refs))
+        Ok(collector)
     }
-}
 
-impl Collector {
     fn new(header: RunHeader) -> Self {
         Self {
             sessions: Sessions::new(&header),
@@ -159,14 +200,20 @@ impl Collector {
         })
     }
 
-    fn finish(mut self, is_locked: bool, now: Time, refs: Option<Refs>) -> Report {
+    fn finish(mut self, is_locked: bool, now: Time) -> Report {
         pauses::cut(&mut self.pauses, &self.timeline);
         let summary = Summary::new(&self.state, is_locked);
         let planned = self.state.planned.as_ref();
         let input = planned.map(InputTold::of).unwrap_or_default();
         let ledger = words::shell_path(&self.state.path);
         let again = text::again(&self.state.path, summary.config.as_deref());
-        let done = self.state.action_counts();
+        let done = self.state.action_counts().into_iter();
+        let done = done.map(|(account, action, outcomes)| ActionDone {
+            account,
+            action,
+            outcomes,
+        });
+        let done = done.collect();
         let (sessions, sessions_count, callers) = self.sessions.finish();
         Report {
             report: Report::KEYS,
@@ -190,7 +237,8 @@ impl Collector {
             pauses: self.pauses,
             pauses_left_out: self.pauses_left_out,
             reasons: self.reasons.finish(&ledger, &again),
-            refs,
+            refs: None,
+            runs: Vec::new(),
             not_as_asked: self.not_as_asked,
             audit: format!("userpurge audit {ledger} --head {}", summary.head),
             next: text::next(&summary),

@@ -24,11 +24,11 @@ mod timeline;
 mod verification;
 
 pub use advice::mend;
-pub use document::{InputTold, LedgerTold, Report};
+pub use document::{ActionDone, InputTold, LedgerTold, Report};
 pub use pauses::Pause;
 pub use places::Places;
 pub use reasons::{BadRow, Reason};
-pub use refs::{RefTold, Refs, write_csv as write_refs};
+pub use refs::{RefTold, Refs, counted_elsewhere, stand_ins, write_csv as write_refs};
 pub use sessions::{Caller, SessionTold};
 pub(crate) use summary::named_config;
 pub use summary::{AccountSummary, Summary};

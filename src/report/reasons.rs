@@ -161,6 +161,14 @@ impl Reasons {
         }
     }
 
+    /// Takes `rows` out, as another ledger has a later word on them.
+    pub(super) fn leave_out(&mut self, rows: &RoaringTreemap) {
+        for group in self.0.values_mut() {
+            group.rows -= rows;
+            group.listed.retain(|row, _| !rows.contains(*row));
+        }
+    }
+
     fn group_of(&mut self, entry: &OutcomeEntry) -> &mut Group {
         let pattern = entry.said.message.as_deref().map(without_numbers);
         let key = (entry.outcome, false, entry.said.code.clone(), pattern);

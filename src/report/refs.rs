@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::io::{self, Write};
 
 use csv::Writer;
+use roaring::RoaringTreemap;
 use serde::Serialize;
 
 use super::csv::safe;
@@ -65,7 +66,7 @@ impl Refs {
 
     /// Those of `ledgers`, which are one report's; `None`: no row has one.
     pub(super) fn of(
-        ledgers: &[LedgerState],
+        ledgers: &[&LedgerState],
         stand_ins: &[(Place, Place)],
     ) -> Result<Option<Self>, LedgerError> {
         let mut lists: [Vec<RefTold>; VERDICTS.len()] = Default::default();
@@ -94,8 +95,8 @@ impl Refs {
 
 /// Writes the references of `ledgers` as CSV: a row for each, what is left in a column for each account.
 /// Returns how many there are, or why they could not be written.
-pub fn write_csv(to: impl Write, ledgers: &[LedgerState]) -> Result<io::Result<u64>, LedgerError> {
-    let counts = ledgers.iter().map(LedgerState::account_counts);
+pub fn write_csv(to: impl Write, ledgers: &[&LedgerState]) -> Result<io::Result<u64>, LedgerError> {
+    let counts = ledgers.iter().map(|it| it.account_counts());
     let mut names: BTreeSet<AccountName> = counts.flat_map(BTreeMap::into_keys).collect();
     names.insert(nowhere());
     let mut writer = Writer::from_writer(to);
@@ -132,7 +133,7 @@ pub fn write_csv(to: impl Write, ledgers: &[LedgerState]) -> Result<io::Result<u
 /// Judges every reference, in the order in which they first stand in the ledgers. Returns how many rows
 /// have none.
 fn each(
-    ledgers: &[LedgerState],
+    ledgers: &[&LedgerState],
     stand_ins: &[(Place, Place)],
     mut see: impl FnMut(RefTold),
 ) -> Result<u64, LedgerError> {
@@ -164,7 +165,7 @@ fn each(
 fn judge(
     reference: &str,
     rows: &[([u8; 16], Place)],
-    ledgers: &[LedgerState],
+    ledgers: &[&LedgerState],
     stand_ins: &[(Place, Place)],
 ) -> RefTold {
     let mut told = RefTold {
@@ -204,7 +205,7 @@ fn judge(
 
 /// Which row answers for which: of the rows about one user and action, the one that ended last; one that
 /// was skipped answers for none, and a pending one for those. Ascending by the row answered for.
-pub(super) fn stand_ins(ledgers: &[LedgerState]) -> Result<Vec<(Place, Place)>, LedgerError> {
+pub fn stand_ins(ledgers: &[&LedgerState]) -> Result<Vec<(Place, Place)>, LedgerError> {
     // In one ledger only duplicates have their answer elsewhere.
     let mut wanted = HashSet::new();
     let mut ends = Vec::new();
@@ -232,6 +233,20 @@ pub(super) fn stand_ins(ledgers: &[LedgerState]) -> Result<Vec<(Place, Place)>, 
     found.sort_unstable();
     found.dedup();
     Ok(found)
+}
+
+/// The rows of each ledger whose user and action ended later in another one of them.
+pub fn counted_elsewhere(stand_ins: &[(Place, Place)], ledgers: usize) -> Vec<RoaringTreemap> {
+    let mut rows = vec![RoaringTreemap::new(); ledgers];
+    for (place, by) in stand_ins {
+        let ledger = place >> ROW_BITS;
+        if ledger != by >> ROW_BITS
+            && let Some(rows) = usize::try_from(ledger).ok().and_then(|it| rows.get_mut(it))
+        {
+            rows.insert(place & ((1 << ROW_BITS) - 1));
+        }
+    }
+    rows
 }
 
 /// Hands each row that names a user to `see`: the key of tenant, action and user, how much its end says
@@ -272,9 +287,9 @@ const fn place(ledger: u64, row: u64) -> Place {
 }
 
 /// The ledger and the row at `place`, which is one of theirs.
-fn found(ledgers: &[LedgerState], place: Place) -> (&LedgerState, u64) {
+fn found<'l>(ledgers: &[&'l LedgerState], place: Place) -> (&'l LedgerState, u64) {
     let number = usize::try_from(place >> ROW_BITS).unwrap_or(0);
-    (&ledgers[number], place & ((1 << ROW_BITS) - 1))
+    (ledgers[number], place & ((1 << ROW_BITS) - 1))
 }
 
 fn hash(reference: &str) -> [u8; 16] {

@@ -136,6 +136,47 @@ impl Summary {
     }
 }
 
+impl Summary {
+    /// Adds the counts of another run. The state is the one that needs a person most.
+    pub(super) fn add(&mut self, other: &Self) {
+        let urgency = |state| match state {
+            RunState::Finished => 0,
+            RunState::Planned => 1,
+            RunState::Interrupted => 2,
+            RunState::Stopped => 3,
+            RunState::Running => 4,
+        };
+        if urgency(other.state) > urgency(self.state) {
+            self.state = other.state;
+        }
+        self.rows += other.rows;
+        self.outcomes.add(&other.outcomes);
+        for (name, account) in &other.accounts {
+            let own = self.accounts.entry(name.clone()).or_insert(AccountSummary {
+                provider: account.provider,
+                outcomes: Counts::default(),
+            });
+            own.outcomes.add(&account.outcomes);
+        }
+        self.soft_deleted += other.soft_deleted;
+        self.requests += other.requests;
+        self.throttled += other.throttled;
+        self.settled_unseen += other.settled_unseen;
+        self.unanswered += other.unanswered;
+        self.in_jobs += other.in_jobs;
+        self.standing += other.standing;
+        self.started_at = self.started_at.min(other.started_at);
+        self.ended_at = self
+            .ended_at
+            .zip(other.ended_at)
+            .map(|(own, it)| own.max(it));
+        self.last_at = self.last_at.max(other.last_at);
+        self.stops.extend(other.stops.iter().cloned());
+        // Each run has its own.
+        self.verification = None;
+    }
+}
+
 /// The configuration that `--config` named when the run began; `None`: none was named.
 pub(crate) fn named_config(options: &RunOptions) -> Option<&str> {
     options.config.as_deref().filter(|_| options.config_named)

@@ -319,11 +319,11 @@ fn help_of_report() {
 
     Files of these names are replaced, but never an input or a ledger.
 
-    Usage: userpurge report [OPTIONS] [LEDGER]
+    Usage: userpurge report [OPTIONS] [LEDGER]...
 
     Arguments:
-      [LEDGER]
-              The ledger; left out, it is the newest in this folder
+      [LEDGER]...
+              The ledgers, which make one report; left out, it is the newest in this folder
 
     Options:
           --format <FORMAT>

@@ -78,6 +78,7 @@ mod sandbox;
 mod saved;
 mod screen;
 mod secrets;
+mod several;
 mod sheet;
 mod signals;
 mod stopped_purge;

@@ -419,9 +419,23 @@ fn the_json_has_these_keys() {
         }
       ],
       "done": [
-        [
-          "acme"
-        ]
+        {
+          "account": "acme",
+          "action": "purge",
+          "outcomes": {
+            "already_gone": 1,
+            "deleted": 3,
+            "done_before": 0,
+            "duplicate": 1,
+            "failed": 0,
+            "in_doubt": 0,
+            "invalid": 1,
+            "not_found": 1,
+            "pending": 1,
+            "protected": 1,
+            "refused": 3
+          }
+        }
       ],
       "ended_at": "2026-11-23T09:30:11.000Z",
       "good": 4,

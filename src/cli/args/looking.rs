@@ -33,9 +33,9 @@ pub struct StatusArgs {
 /// `report`.
 #[derive(Debug, Args)]
 pub struct ReportArgs {
-    /// The ledger; left out, it is the newest in this folder
+    /// The ledgers, which make one report; left out, it is the newest in this folder
     #[arg(value_name = "LEDGER")]
-    pub ledger: Option<PathBuf>,
+    pub ledgers: Vec<PathBuf>,
 
     /// What is written
     #[arg(long, value_enum, value_name = "FORMAT", default_value = "html")]

@@ -142,7 +142,7 @@ pub(super) fn columns(report: &Report) -> Vec<Area> {
             ("duplicate", point.duplicate),
         ];
         let (x, width) = stretch(from, point.worked_ms, end_of(report));
-        columns.extend(stack(&parts, report.summary.rows, x, width));
+        columns.extend(stack(&parts, report.input.rows, x, width));
         from = point.worked_ms;
     }
     columns

@@ -52,7 +52,15 @@ pub fn render(report: &Report) -> String {
 /// yet.
 pub(in crate::report) fn render_for(report: &Report, is_brief: bool) -> String {
     // Writing to a string cannot fail, and nothing else in the template can.
-    Page { report, is_brief }.render().unwrap_or_default()
+    page(report, is_brief, 0).render().unwrap_or_default()
+}
+
+const fn page(report: &Report, is_brief: bool, number: usize) -> Page<'_> {
+    Page {
+        report,
+        is_brief,
+        number,
+    }
 }
 
 #[derive(Template)]
@@ -60,6 +68,8 @@ pub(in crate::report) fn render_for(report: &Report, is_brief: bool) -> String {
 struct Page<'a> {
     report: &'a Report,
     is_brief: bool,
+    /// The number of the run that this is a part about, on a page of several; 0: it is a whole page.
+    number: usize,
 }
 
 /// A word with how it is meant: a class (`good`, `bad`, `plain`), what says the same without colour,
@@ -76,6 +86,23 @@ impl<'a> Page<'a> {
     fn first<'l, T>(&self, all: &'l [T], page: usize, brief: usize) -> &'l [T] {
         let most = if self.is_brief { brief } else { page };
         &all[..all.len().min(most)]
+    }
+
+    /// What each run alone has to tell, on a page of several.
+    fn run_parts(&self) -> Vec<String> {
+        let parts = (1..).zip(&self.report.runs);
+        let parts = parts.map(|(number, run)| page(run, self.is_brief, number));
+        parts
+            .map(|part| part.render().unwrap_or_default())
+            .collect()
+    }
+
+    /// What tells the ids of a part from those of the others.
+    fn tail(&self) -> String {
+        match self.number {
+            0 => String::new(),
+            number => format!("-{number}"),
+        }
     }
 
     fn number(&self, n: impl Borrow<u64>) -> String {
@@ -164,7 +191,7 @@ impl<'a> Page<'a> {
     }
 
     /// How the run stands, and its verification.
-    fn states(&self) -> [State; 2] {
+    fn states(&self) -> Vec<State> {
         let (class, sign, text) = match self.report.summary.state {
             RunState::Planned => ("plain", "…", "plan that nobody agreed to yet"),
             RunState::Finished => ("good", "✓", "run finished"),
@@ -172,7 +199,11 @@ impl<'a> Page<'a> {
             RunState::Interrupted => ("bad", "!", "run interrupted"),
             RunState::Stopped => ("bad", "!", "run stopped by a safety"),
         };
-        [(class, sign, text.to_owned()), proof(self.report)]
+        // Of several runs each has its own verification.
+        let proof = self.report.runs.is_empty().then(|| proof(self.report));
+        std::iter::once((class, sign, text.to_owned()))
+            .chain(proof)
+            .collect()
     }
 
     fn ended(&self) -> Time {
@@ -289,7 +320,7 @@ impl<'a> Page<'a> {
     }
 
     fn share(&self, point: &Point) -> String {
-        charts::percent(charts::share(point.ended(), self.report.summary.rows))
+        charts::percent(charts::share(point.ended(), self.report.input.rows))
     }
 
     fn pauses(&self) -> Vec<Stretch<'a>> {
@@ -471,9 +502,7 @@ fn account_rows(report: &Report) -> Vec<(String, &'static str, Counts)> {
         .collect();
     let rest = |all: &mut dyn Iterator<Item = &AccountSummary>| {
         all.fold(Counts::default(), |mut sum, account| {
-            for outcome in Outcome::ALL {
-                *sum.slot(outcome) += account.outcomes.of(outcome);
-            }
+            sum.add(&account.outcomes);
             sum
         })
     };

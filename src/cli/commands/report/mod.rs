@@ -19,6 +19,9 @@ use crate::domain::{RunOptions, WallClock};
 use crate::ledger::{LEDGER_SUFFIX, is_locked};
 use crate::report::{Report, html, md};
 
+/// How many ledgers make one report at most.
+const LEDGERS_MAX: usize = 200;
+
 /// Writes the report.
 pub(in crate::cli) fn execute(args: &ReportArgs) -> Result<ExitCode, CliError> {
     let misfit = |what| Err(CliError::message(ExitCode::Refused, what, None));
@@ -33,28 +36,57 @@ pub(in crate::cli) fn execute(args: &ReportArgs) -> Result<ExitCode, CliError> {
             "`--out` is for `--format csv`, which writes several files; name the file with `-o`",
         ),
         (format, out) => {
-            let ledger = ledgers::named(args.ledger.as_deref())?;
+            let ledgers = match &args.ledgers[..] {
+                [] => vec![ledgers::named(None)?],
+                named => distinct(named)?,
+            };
             // Found out before it is read, so that a run which ends in between is not called interrupted.
-            let is_locked = is_locked(&ledger)?;
+            let locked = |ledger: PathBuf| is_locked(&ledger).map(|locked| (ledger, locked));
+            let ledgers = ledgers
+                .into_iter()
+                .map(locked)
+                .collect::<Result<Vec<_>, _>>()?;
             match out {
-                Some(folder) if args.by.is_some() => rows::write_by_ref(args, &ledger, folder)?,
-                Some(folder) => rows::write(args, &ledger, folder, is_locked)?,
-                None => write_document(args, format, &ledger, is_locked)?,
+                Some(folder) if args.by.is_some() => rows::write_by_ref(args, &ledgers, folder)?,
+                Some(folder) => rows::write_all(args, &ledgers, folder)?,
+                None => write_document(args, format, &ledgers)?,
             }
             Ok(ExitCode::Success)
         }
     }
 }
 
+/// The ledgers that were named, each once.
+fn distinct(named: &[PathBuf]) -> Result<Vec<PathBuf>, CliError> {
+    let mut ledgers: Vec<PathBuf> = Vec::new();
+    for name in named {
+        let ledger = ledgers::named(Some(name))?;
+        let real = |path: &PathBuf| fs::canonicalize(path).unwrap_or_else(|_| path.clone());
+        if ledgers.iter().all(|it| real(it) != real(&ledger)) {
+            ledgers.push(ledger);
+        }
+    }
+    if ledgers.len() > LEDGERS_MAX {
+        let text = format!("a report is of at most {LEDGERS_MAX} ledgers");
+        return Err(CliError::refuse(text, "make several reports"));
+    }
+    Ok(ledgers)
+}
+
 /// Writes one document, to a file or to standard output.
 fn write_document(
     args: &ReportArgs,
     format: ReportFormat,
-    ledger: &Path,
-    is_locked: bool,
+    ledgers: &[(PathBuf, bool)],
 ) -> Result<(), CliError> {
-    let report = Report::read(ledger, is_locked, WallClock::system().now())?;
-    check_head(ledger, report.summary.head, args.head)?;
+    let report = Report::read_all(ledgers, WallClock::system().now())?;
+    let runs = match &report.runs[..] {
+        [] => std::slice::from_ref(&report),
+        runs => runs,
+    };
+    for (run, (ledger, _)) in runs.iter().zip(ledgers) {
+        check_head(ledger, run.summary.head, args.head)?;
+    }
     let text = match format {
         ReportFormat::Html => html::render(&report),
         ReportFormat::Md => md::render(&report),
@@ -63,7 +95,7 @@ fn write_document(
     let target = match &args.output {
         Some(path) if path == Path::new(DASH) => None,
         // Nobody reads a page on a terminal.
-        None => (format == ReportFormat::Html).then(|| page_of(ledger)),
+        None => (format == ReportFormat::Html).then(|| page_of(ledgers)),
         named => named.clone(),
     };
     match target {
@@ -75,9 +107,11 @@ fn write_document(
                 let help = "name the file itself with `-o`, or standard output with `-o -`";
                 return Err(CliError::refuse(text, help));
             }
-            let bound = [Path::new(&report.input.path), ledger];
             let help = "name another file with `-o`";
-            check_free(&path, &bound, &report.options, help)?;
+            for (run, (ledger, _)) in runs.iter().zip(ledgers) {
+                let bound = [Path::new(&run.input.path), ledger];
+                check_free(&path, &bound, &run.options, help)?;
+            }
             write_file(&path, |file| {
                 let written = file.as_file().write_all(text.as_bytes());
                 written.map_err(|error| not_written(&path, &error))
@@ -85,17 +119,22 @@ fn write_document(
             put(&path.display().to_string())?;
         }
     }
-    if is_locked {
+    if ledgers.iter().any(|(_, is_locked)| *is_locked) {
         tell("note: the run is at work; what it has not recorded yet is not in the report");
     }
     Ok(())
 }
 
-/// `users.csv.report.html` for `users.csv.ledger.jsonl`.
-fn page_of(ledger: &Path) -> PathBuf {
+/// `users.csv.report.html` for `users.csv.ledger.jsonl`; of several ledgers beside the first.
+fn page_of(ledgers: &[(PathBuf, bool)]) -> PathBuf {
+    let (ledger, _) = &ledgers[0];
+    let more = match ledgers.len() - 1 {
+        0 => String::new(),
+        more => format!(".and-{more}-more"),
+    };
     let name = ledger.file_name().unwrap_or_default().to_string_lossy();
     let stem = name.strip_suffix(LEDGER_SUFFIX).unwrap_or(&name);
-    ledger.with_file_name(format!("{stem}.report.html"))
+    ledger.with_file_name(format!("{stem}{more}.report.html"))
 }
 
 /// Refuses a `path` where a report would take the place of something that this run (`bound` and what

@@ -19,9 +19,9 @@ use crate::domain::{
     RunOptions,
 };
 use crate::input::{Format, InputTable, ReadOptions, fingerprint};
-use crate::ledger::{LedgerReader, LedgerState, Outcomes};
+use crate::ledger::{LEDGER_SUFFIX, LedgerReader, LedgerState, Outcomes};
 use crate::report::csv::{End, Kind, Sheet};
-use crate::report::{named_config, write_refs};
+use crate::report::{counted_elsewhere, named_config, stand_ins, write_refs};
 use crate::words;
 
 /// The columns of rows that a ledger gives back by itself.
@@ -44,21 +44,55 @@ struct RowsBack<'a> {
     outcomes: Outcomes,
     /// Whether every account has a provider whose ids are digits.
     ids_are_digits: bool,
+    /// Rows that are in another ledger's files.
+    elsewhere: RoaringTreemap,
     /// The pending rows whose user is soft-deleted.
     soft_deleted: RoaringTreemap,
     duplicates: u64,
 }
 
-/// Writes the rows to three files in `folder`.
-pub(super) fn write(
+/// Reads the ledgers that a report is of.
+fn read(args: &ReportArgs, ledgers: &[(PathBuf, bool)]) -> Result<Vec<LedgerState>, CliError> {
+    let read = |(ledger, _): &(PathBuf, bool)| {
+        let state = LedgerState::read(ledger)?;
+        check_head(ledger, state.head, args.head)?;
+        Ok(state)
+    };
+    ledgers.iter().map(read).collect()
+}
+
+/// Writes the rows to three files in `folder`; of several ledgers to a folder in it for each, without the
+/// rows that another ledger has a later word on.
+pub(super) fn write_all(
     args: &ReportArgs,
-    ledger: &Path,
+    ledgers: &[(PathBuf, bool)],
+    folder: &Path,
+) -> Result<(), CliError> {
+    let states = read(args, ledgers)?;
+    let all: Vec<_> = states.iter().collect();
+    let elsewhere = counted_elsewhere(&stand_ins(&all)?, all.len());
+    let rows = states.iter().zip(elsewhere);
+    for (number, ((ledger, is_locked), (state, elsewhere))) in (1..).zip(ledgers.iter().zip(rows)) {
+        let name = ledger.file_name().unwrap_or_default().to_string_lossy();
+        let stem = name.strip_suffix(LEDGER_SUFFIX).unwrap_or(&name);
+        let own = match ledgers.len() {
+            1 => folder.to_owned(),
+            _ => folder.join(format!("{number}-{stem}")),
+        };
+        write(state, elsewhere, &own, *is_locked)?;
+    }
+    Ok(())
+}
+
+/// Writes the rows of one ledger but those that count `elsewhere` to three files in `folder`.
+fn write(
+    state: &LedgerState,
+    elsewhere: RoaringTreemap,
     folder: &Path,
     is_locked: bool,
 ) -> Result<(), CliError> {
-    let state = LedgerState::read(ledger)?;
-    check_head(ledger, state.head, args.head)?;
-    let outcomes = Outcomes::of(&state)?;
+    let ledger = &*state.path;
+    let outcomes = Outcomes::of(state)?;
     let Some(planned) = &state.planned else {
         return Err(unfinished(ledger));
     };
@@ -74,8 +108,9 @@ pub(super) fn write(
     let keys_left_out = table.as_ref().is_some_and(InputTable::keys_left_out);
     let mut rows = RowsBack {
         folder,
-        ids_are_digits: ids_are_digits(&state),
-        state: &state,
+        ids_are_digits: ids_are_digits(state),
+        state,
+        elsewhere,
         table,
         outcomes,
         soft_deleted: state.soft_deleted_so_far(),
@@ -106,15 +141,17 @@ pub(super) fn write(
 /// Writes what became of each reference to [`REFS`] in `folder`.
 pub(super) fn write_by_ref(
     args: &ReportArgs,
-    ledger: &Path,
+    ledgers: &[(PathBuf, bool)],
     folder: &Path,
 ) -> Result<(), CliError> {
-    let state = LedgerState::read(ledger)?;
-    check_head(ledger, state.head, args.head)?;
-    make_folder(folder, &[REFS], &[ledger], &state.header.options)?;
+    let states = read(args, ledgers)?;
+    for state in &states {
+        make_folder(folder, &[REFS], &[&state.path], &state.header.options)?;
+    }
+    let states: Vec<_> = states.iter().collect();
     let path = folder.join(REFS);
     let refs = write_file(&path, |file| {
-        let written = write_refs(BufWriter::new(file.as_file()), &[state])?;
+        let written = write_refs(BufWriter::new(file.as_file()), &states)?;
         written.map_err(|error| not_written(&path, &error))
     })?;
     put_page(&format!(
@@ -322,6 +359,9 @@ impl RowsBack<'_> {
         cells: &[Vec<u8>],
         sheets: &mut Sheets<'_>,
     ) -> Result<(), CliError> {
+        if self.elsewhere.contains(position.row) {
+            return Ok(());
+        }
         let entry = self.outcomes.get(position.row)?;
         let outcome = entry.as_ref().map(|entry| entry.outcome);
         self.duplicates += u64::from(outcome == Some(Outcome::Duplicate));

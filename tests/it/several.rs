@@ -1,0 +1,148 @@
+//! One report of several ledgers: sums in which each user and action counts once, by its latest outcome,
+//! every run by its fingerprint, and references judged over all of them.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::support::World;
+use crate::support::usual::{LEDGER, RUN, run};
+
+const MORE: &str = "more.csv.ledger.jsonl";
+
+/// Two refused in the first run, one of whom the second run deletes, and one more; a third is in no run's
+/// file but the second's. The second file has no references.
+fn world() -> World {
+    let world = World::new();
+    let busy = |id: &str| json!({"id": id, "open_tickets": 1});
+    world.seed(json!({"zendesk": [{"id": "1"}, busy("2"), busy("3"), {"id": "4"}]}));
+    world.write(
+        "users.csv",
+        "id,ref\n1,REQ-1\n2,REQ-1\n3,REQ-3\n5.5E+5,REQ-5\n",
+    );
+    world.call(&RUN).code(1);
+    world.seed(json!({"zendesk": [{"id": "2"}]}));
+    world.write("more.csv", "id\n2\n4\n");
+    world.call(&run("more.csv", "acme", "delete")).code(0);
+    world
+}
+
+fn as_json(world: &World, ledgers: &[&str]) -> Value {
+    let args = [&["report"], ledgers, &["--format", "json"]].concat();
+    serde_json::from_str(&world.call(&args).code(0).out).unwrap()
+}
+
+#[test]
+fn sums_count_each_user_once_by_the_latest_outcome() {
+    let world = world();
+    // Whatever their order, and if one is named twice.
+    for ledgers in [
+        &[LEDGER, MORE][..],
+        &[MORE, LEDGER],
+        &[LEDGER, MORE, "./users.csv.ledger.jsonl"],
+    ] {
+        let report = as_json(&world, ledgers);
+        assert_eq!(report["rows"], 5, "{ledgers:?}");
+        let outcomes = &report["outcomes"];
+        let counted =
+            ["deleted", "refused", "invalid", "pending"].map(|it| outcomes[it].as_u64().unwrap());
+        assert_eq!(counted, [3, 1, 1, 0]);
+        assert_eq!((&report["good"], &report["bad"]), (&json!(3), &json!(2)));
+        assert_eq!(report["accounts"]["acme"]["outcomes"]["deleted"], 3);
+        assert_eq!(report["input"]["rows"], 6);
+        let of_reasons: u64 = report["reasons"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|it| it["rows"].as_u64().unwrap())
+            .sum();
+        assert_eq!(of_reasons, 2);
+        let refs = report["refs"]["listed"].as_array().unwrap();
+        let verdicts: Vec<_> = refs
+            .iter()
+            .map(|it| (it["ref"].as_str().unwrap(), it["verdict"].as_str().unwrap()))
+            .collect();
+        let expected = [
+            ("REQ-3", "untouched"),
+            ("REQ-5", "untouched"),
+            ("REQ-1", "all gone"),
+        ];
+        assert_eq!(
+            verdicts.iter().collect::<BTreeSet<_>>(),
+            expected.iter().collect()
+        );
+        let runs = report["runs"].as_array().unwrap();
+        let heads: BTreeSet<_> = runs
+            .iter()
+            .map(|it| it["head"].as_str().unwrap().to_owned())
+            .collect();
+        let expected =
+            [LEDGER, MORE].map(|it| world.status(it)["head"].as_str().unwrap().to_owned());
+        assert_eq!(heads, expected.into());
+    }
+    // One alone is told as ever.
+    let alone = as_json(&world, &[LEDGER]);
+    assert_eq!((&alone["rows"], &alone["runs"]), (&json!(4), &Value::Null));
+}
+
+#[test]
+fn the_page_and_the_ticket_name_every_run() {
+    let world = world();
+    let page = world.call(&["report", LEDGER, MORE]).code(0);
+    assert_eq!(page.out, "users.csv.and-1-more.report.html\n");
+    let page = world.read("users.csv.and-1-more.report.html");
+    let md = world
+        .call(&["report", LEDGER, MORE, "--format", "md"])
+        .code(0)
+        .out;
+    for text in [&page, &md] {
+        for ledger in [LEDGER, MORE] {
+            assert!(
+                text.contains(world.status(ledger)["head"].as_str().unwrap()),
+                "{text}"
+            );
+            assert!(
+                text.contains(world.status(ledger)["run_id"].as_str().unwrap()),
+                "{text}"
+            );
+        }
+        assert!(text.contains("3 of 5 rows"), "{text}");
+    }
+    // Every name of an element is used once.
+    let ids: Vec<&str> = page
+        .split(" id=\"")
+        .skip(1)
+        .map(|it| it.split('"').next().unwrap())
+        .collect();
+    assert_eq!(
+        ids.iter().collect::<BTreeSet<_>>().len(),
+        ids.len(),
+        "{ids:?}"
+    );
+    assert_eq!(page.matches("<main>").count(), 1);
+}
+
+#[test]
+fn the_rows_of_all_inputs_come_back_each_once() {
+    let world = world();
+    world
+        .call(&["report", LEDGER, MORE, "--format", "csv", "--out", "out"])
+        .code(0);
+    let rows = |name: &str| world.read(&format!("out/{name}")).lines().count() - 1;
+    let files = ["deleted.csv", "failed.csv", "unprocessed.csv"];
+    assert_eq!(
+        files.map(|it| rows(&format!("1-users.csv/{it}"))),
+        [1, 2, 0]
+    );
+    assert_eq!(files.map(|it| rows(&format!("2-more.csv/{it}"))), [2, 0, 0]);
+    world
+        .call(&[
+            "report", LEDGER, MORE, "--format", "csv", "--by", "ref", "--out", "out",
+        ])
+        .code(0);
+    assert!(world.read("out/refs.csv").contains("REQ-1,all gone,2,2,0,"));
+    world.write("damaged.ledger.jsonl", "{\"kind\":\"run\"}\n");
+    world
+        .call(&["report", LEDGER, "damaged.ledger.jsonl"])
+        .code(4);
+}
