@@ -211,8 +211,16 @@ pub(super) fn refuse_existing(ledger: &Path, config: Option<&Path>) -> Result<()
     let text = format!(
         "ledger `{shown}` exists already: a run of this input has been made, begun or planned"
     );
+    let is_plan = LedgerState::read(ledger).is_ok_and(|it| it.is_saved_plan());
+    let goes_on = if is_plan {
+        format!("`userpurge run {again}` carries out its plan, which nobody agreed to yet")
+    } else {
+        format!(
+            "`userpurge resume {again}` goes on with it, `userpurge retry {again}` tries failed rows again"
+        )
+    };
     let help = format!(
-        "`userpurge resume {again}` goes on with it, `userpurge retry {again}` tries failed rows again, `userpurge run {again}` carries out a plan that nobody agreed to yet, `--ledger PATH` begins another; if nothing was ever sent, the file may be removed"
+        "{goes_on}, `--ledger PATH` begins another; if nothing was ever sent, the file may be removed"
     );
     Err(CliError::refuse(text, help))
 }

@@ -72,7 +72,13 @@ impl Report {
         self.good += run.good;
         self.bad += run.bad;
         self.input.rows += run.input.rows;
-        self.done.extend(run.done.iter().cloned());
+        for done in &run.done {
+            let mut own = self.done.iter_mut();
+            match own.find(|it| (&it.account, it.action) == (&done.account, done.action)) {
+                Some(own) => own.outcomes.add(&done.outcomes),
+                None => self.done.push(done.clone()),
+            }
+        }
         self.callers.extend(run.callers.iter().cloned());
         self.reasons.extend(run.reasons.iter().cloned());
     }

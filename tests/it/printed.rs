@@ -165,6 +165,13 @@ fn of_a_plan_that_is_saved_and_of_one_that_nobody_agreed_to() {
     world.call(&[&plan[..], &["-o", LEDGER]].concat()).code(0);
     let done = world.call(&["resume", LEDGER]).code(2);
     all_run(&world, &done);
+    let world = World::of_users(3);
+    world.call(&[&plan[..], &["-o", LEDGER]].concat()).code(0);
+    // Once as a plan, and once as the run that it became.
+    for _ in 0..2 {
+        let done = world.call(&RUN).code(2);
+        all_run(&world, &done);
+    }
 }
 
 #[test]
