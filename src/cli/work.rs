@@ -1,14 +1,11 @@
 //! A session at work: lanes take the rows that were agreed to, the end is recorded and told.
 
 use std::collections::BTreeMap;
-use std::io::{self, IsTerminal as _, Seek as _, Write as _};
-use std::os::unix::process::CommandExt as _;
+use std::io::{self, IsTerminal as _};
 use std::path::Path;
-use std::process::Command;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::task::JoinHandle;
 
 use super::accounts::limits_advice;
@@ -23,10 +20,7 @@ use crate::lane::{AccountEnd, WorkSpec};
 use crate::ledger::{LedgerState, LedgerWriter};
 use crate::progress::{Mode, Progress};
 use crate::report;
-use crate::run::{Client, Durability, EventSink as _, SinkFailed, run};
-
-/// How long the command of `--notify` may take.
-const NOTIFY_TIME_MAX: Duration = Duration::from_mins(1);
+use crate::run::{Client, Durability, EventSink as _, SinkFailed, run, run_notified};
 
 /// How long progress rests between two looks.
 const TICK: Duration = Duration::from_millis(100);
@@ -177,41 +171,15 @@ fn close(ledger: &LedgerState) {
     }
 }
 
-/// Runs the `command` of `--notify` in a shell, with `status --json` of `ledger` on its standard input. What
-/// goes wrong is said, and changes nothing.
+/// Runs the `command` of `--notify` with `status --json` of `ledger` on its standard input. What goes wrong is
+/// said, and changes nothing.
 pub(super) fn notify(command: &str, ledger: &Path) {
-    let notified = || -> io::Result<String> {
-        let state = LedgerState::read(ledger).map_err(io::Error::other)?;
-        let summary = report::Summary::new(&state, false);
-        // From a file, so that nobody waits for a command that does not read.
-        let mut told = tempfile::tempfile()?;
-        writeln!(told, "{}", serde_json::to_string(&summary)?)?;
-        told.rewind()?;
-        let mut shell = Command::new("sh");
-        let mut child = shell
-            .arg("-c")
-            .arg(command)
-            .stdin(told)
-            .process_group(0)
-            .spawn()?;
-        for _ in 0..NOTIFY_TIME_MAX.as_millis() / TICK.as_millis() {
-            match child.try_wait()? {
-                Some(status) if status.success() => return Ok(String::new()),
-                Some(status) => return Ok(format!("failed ({status})")),
-                None => std::thread::sleep(TICK),
-            }
-        }
-        if let Some(group) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
-            // It may have ended meanwhile.
-            let _ = kill_process_group(group, Signal::KILL);
-        }
-        child.wait()?;
-        Ok(format!("was stopped after {} s", NOTIFY_TIME_MAX.as_secs()))
-    };
-    let failure = notified().unwrap_or_else(|error| format!("cannot be run: {error}"));
-    if !failure.is_empty() {
+    let told = LedgerState::read(ledger).map_err(io::Error::other);
+    let told = told.map(|state| serde_json::to_string(&report::Summary::new(&state, false)));
+    let failure = told.and_then(|told| run_notified(command, &told?));
+    if let Some(why) = failure.unwrap_or_else(|error| Some(format!("cannot be run: {error}"))) {
         tell(&format!(
-            "warning: `--notify {command}` {failure}; the run and its ledger are as told above"
+            "warning: `--notify {command}` {why}; the run and its ledger are as told above"
         ));
     }
 }

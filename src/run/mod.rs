@@ -7,6 +7,7 @@
 //! **Invariant:** nothing leaves after the ledger failed. That is one flag in the lane.
 
 mod client;
+mod notified;
 mod signals;
 
 use std::collections::VecDeque;
@@ -28,6 +29,7 @@ use crate::lane::{
 };
 
 pub use self::client::{Client, Io};
+pub use self::notified::run_notified;
 pub use self::signals::{StopSignals, outlive_file_limit, take_away};
 pub use crate::domain::Durability;
 
