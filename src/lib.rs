@@ -29,7 +29,7 @@
 //! | [`report`] | ledger → summary and report, as text, JSON, Markdown, HTML and CSV | domain, ledger |
 //! | [`progress`] | entries → bars, plain lines, JSON lines | domain |
 //! | [`config`] | TOML, environment and secrets → settings | domain, provider |
-//! | [`sandbox`] | the providers' behaviour as state machines, and a loopback server | domain |
+//! | [`sandbox`] | the providers' behaviour as state machines, and a loopback server | domain, provider |
 //! | [`help`] | the topics of help, for the screen, the manual and this documentation | nothing |
 //! | [`cli`] | the composition root: arguments, a file per command, exit codes | all |
 //! | [`words`] | numbers, times and names as text; every module may import it | domain |

@@ -36,6 +36,8 @@ pub(super) struct Connection {
     pub(super) kind: ProviderKind,
     /// The action of its rows that name none.
     pub(super) action: Option<Action>,
+    /// See [`AccountHeader::rules`].
+    pub(super) rules: Option<String>,
     pub(super) client: Client,
     /// Who we are there; `None`: it was not asked.
     pub(super) identity: Option<Identity>,
@@ -106,6 +108,7 @@ fn open_connection(
     };
     let past = before.past(&account, there, &limits);
     let pauses = before.pauses(&account, there);
+    let rules = account.provider.rules();
     let provider: Arc<dyn Provider> = provider::build(account.provider)
         .map_err(CliError::refused)?
         .into();
@@ -128,6 +131,7 @@ fn open_connection(
         name: account.name,
         kind: provider.kind(),
         action: account.action,
+        rules,
         client,
         identity: None,
     })
@@ -281,6 +285,7 @@ impl Connection {
             caller: identity.and_then(|it| it.caller.clone()),
             role: identity.and_then(|it| it.role.clone()),
             action: self.action,
+            rules: self.rules.clone(),
             concurrency: self.client.with(|lane| lane.concurrency()),
         }
     }

@@ -130,6 +130,12 @@ impl OpenRun<'_> {
                         then.tenant
                     )
                 }
+                (Some(now), _, Some(then))
+                    if matches!(self.kind, WorkKind::Run(_))
+                        && then.rules != now.provider.rules() =>
+                {
+                    rules_changed(name, now.kind().title())
+                }
                 (Some(_), ..) => continue,
                 (None, ..) => format!(
                     "account `{name}` has rows in ledger `{}`, but is not in the configuration; \
@@ -184,7 +190,8 @@ impl OpenRun<'_> {
     pub(super) fn refuse_shared_users(&self) -> Result<(), CliError> {
         for (index, first) in self.connections.iter().enumerate() {
             let zoho = self.connections[index..].iter();
-            let zoho = zoho.filter(|it| it.kind == ProviderKind::Zoho && first.kind == it.kind);
+            let is_told = |kind| matches!(kind, ProviderKind::Zoho | ProviderKind::Own(_));
+            let zoho = zoho.filter(|it| is_told(it.kind) && first.kind == it.kind);
             let there = zoho.filter(|it| it.tenant() == first.tenant());
             let there = there.filter_map(|it| self.queues.get_key_value(&it.name));
             let there: Vec<_> = there.collect();
@@ -263,6 +270,10 @@ impl OpenRun<'_> {
         for connection in &self.connections {
             let (name, now) = (&connection.name, connection.tenant().unwrap_or_default());
             let then = agreed.accounts.get(name);
+            if then.is_some_and(|then| then.rules != connection.rules) {
+                let what = rules_changed(name, connection.kind.title());
+                return Err(CliError::foreign(&self.state.path, &what, None));
+            }
             if let Some(then) = then.filter(|then| then.tenant != now) {
                 let what = format!(
                     "account `{name}` was at tenant `{}` when the run began, and the configuration now leads to `{now}`; nothing was sent",
@@ -273,4 +284,11 @@ impl OpenRun<'_> {
         }
         Ok(())
     }
+}
+
+/// The file that describes the provider of account `name` is not the one that was agreed to.
+fn rules_changed(name: &AccountName, title: &str) -> String {
+    format!(
+        "the provider file of account `{name}` ({title}) says other things than when this run was planned; nothing was sent"
+    )
 }

@@ -128,6 +128,7 @@ pub(super) fn agreed(
         let account = AgreedAccount {
             tenant: identity.tenant.clone(),
             caller: identity.caller.clone(),
+            rules: line.rules.clone(),
         };
         Some((line.name.clone(), account))
     };

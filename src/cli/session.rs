@@ -250,7 +250,7 @@ impl<'a> OpenRun<'a> {
         let counts = self.state.account_counts();
         let good = |name: &AccountName| {
             let counts = counts.get(name);
-            counts.map_or(0, |it| it.deleted + it.already_gone)
+            counts.map_or(0, |it| it.deleted + it.already_gone + it.ordered)
         };
         let is_typed = self.args.pace.canary.is_some();
         let canary = |name: &AccountName| {

@@ -1,7 +1,9 @@
 //! An account, complete: its secrets unread, or read.
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::path::Path;
+use std::sync::Arc;
 
 use secrecy::SecretString;
 use url::Url;
@@ -15,8 +17,8 @@ use crate::domain::{
     AccountHeader, AccountLimits, AccountName, AccountPolicy, Action, ProviderKind, is_brand,
 };
 use crate::provider::{
-    self, ProviderSettings, SuncoSettings, ZOHO_DATA_CENTERS, ZendeskCredentials, ZendeskSettings,
-    ZohoSettings, base_url,
+    self, FileSettings, ProviderFile, ProviderSettings, SuncoSettings, ZOHO_DATA_CENTERS,
+    ZendeskCredentials, ZendeskSettings, ZohoSettings, base_url,
 };
 
 /// The longest name of an account, in characters; it stands in every line of a ledger.
@@ -48,6 +50,8 @@ pub(super) fn keys(provider: ProviderKind) -> impl Iterator<Item = &'static str>
         ProviderKind::Zoho => {
             "data_center accounts_url base_url version client_id client_secret refresh_token"
         }
+        // A provider file brings its own.
+        ProviderKind::Own(_) => "base_url",
     };
     own.split(' ').chain(["action", "limits"])
 }
@@ -70,7 +74,7 @@ pub type AccountOutline = AccountSettings<SecretSource>;
 
 impl<S> AccountSettings<S> {
     /// Its provider.
-    pub const fn kind(&self) -> ProviderKind {
+    pub fn kind(&self) -> ProviderKind {
         self.provider.kind()
     }
 
@@ -80,6 +84,7 @@ impl<S> AccountSettings<S> {
             ProviderSettings::Zendesk(zendesk) => (&zendesk.base_url, None),
             ProviderSettings::Sunco(sunco) => (&sunco.base_url, None),
             ProviderSettings::Zoho(zoho) => (&zoho.accounts_url, zoho.base_url.as_ref()),
+            ProviderSettings::File(file) => (&file.base_url, None),
         };
         std::iter::once(first).chain(other)
     }
@@ -89,7 +94,7 @@ impl<S> AccountSettings<S> {
     pub fn places(&self) -> impl Iterator<Item = String> {
         let app = match &self.provider {
             ProviderSettings::Sunco(sunco) => format!("/{}", sunco.app_id),
-            ProviderSettings::Zendesk(_) | ProviderSettings::Zoho(_) => String::new(),
+            _ => String::new(),
         };
         self.urls().map(move |url| {
             let path = url.path().trim_end_matches('/');
@@ -97,11 +102,14 @@ impl<S> AccountSettings<S> {
         })
     }
 
-    /// The tenant; `None`: one Zoho accounts server serves many, so the configuration does not show it.
+    /// The tenant; `None`: one server serves many, as Zoho's do, so the configuration does not show it.
     pub fn tenant(&self) -> Option<String> {
-        self.places()
-            .next()
-            .filter(|_| self.kind() != ProviderKind::Zoho)
+        let is_shown = match &self.provider {
+            ProviderSettings::Zoho(_) => false,
+            ProviderSettings::File(file) => !file.file.asks_for_tenant(),
+            ProviderSettings::Zendesk(_) | ProviderSettings::Sunco(_) => true,
+        };
+        self.places().next().filter(|_| is_shown)
     }
 
     /// Whether it is at the `tenant` of `provider`; `None`: the configuration does not show it.
@@ -110,7 +118,9 @@ impl<S> AccountSettings<S> {
             return Some(false);
         }
         match &self.provider {
-            ProviderSettings::Zendesk(_) => Some(self.tenant().as_deref() == Some(tenant)),
+            ProviderSettings::Zendesk(_) | ProviderSettings::File(_) => {
+                Some(self.tenant()? == tenant)
+            }
             ProviderSettings::Sunco(sunco) => {
                 let is_host = tenant.starts_with(sunco.base_url.authority());
                 Some(is_host && tenant.ends_with(&format!("/{}", sunco.app_id)))
@@ -131,6 +141,10 @@ impl AccountSettings<SecretSource> {
             action: self.action,
             check_id: provider::check_id(kind),
             blanks_count: provider::blanks_count(kind),
+            id_pattern: match &self.provider {
+                ProviderSettings::File(settings) => settings.file.id_pattern(),
+                _ => None,
+            },
             ids_alike: provider::ids_alike(kind),
         }
     }
@@ -144,18 +158,28 @@ impl AccountSettings<SecretSource> {
             caller: None,
             role: None,
             action: self.action,
+            rules: self.provider.rules(),
             concurrency: None,
         }
     }
 
-    /// The account called `name` that `table` describes.
+    /// The account called `name` that `table` describes. `file`: what describes its provider, if that is none
+    /// of this program's own.
     pub(super) fn check(
         name: AccountName,
         kind: ProviderKind,
+        file: Option<Arc<ProviderFile>>,
         table: KeyTable<'_>,
     ) -> Result<Self, Mistake> {
-        table.refuse_unknown(&keys(kind).collect::<Vec<_>>())?;
+        let mut known: Vec<&str> = keys(kind).collect();
+        if let Some(file) = &file {
+            known.extend(file.keys().0.into_iter().chain(file.keys().1));
+        }
+        table.refuse_unknown(&known)?;
+        let defaults = file.as_ref().and_then(|file| file.defaults());
+        let defaults = defaults.unwrap_or_else(|| provider::defaults(kind));
         let provider = match kind {
+            _ if let Some(file) = file => ProviderSettings::File(file_settings(&file, table)?),
             ProviderKind::Zendesk => ProviderSettings::Zendesk(ZendeskSettings {
                 base_url: address(table, &["subdomain", "base_url"], "")?,
                 credentials: zendesk_credentials(table)?,
@@ -168,7 +192,7 @@ impl AccountSettings<SecretSource> {
                 key_secret: table.secret("key_secret")?,
                 is_jwt: table.choice("auth", &SUNCO_AUTHS)?.unwrap_or_default(),
             }),
-            ProviderKind::Zoho => ProviderSettings::Zoho(ZohoSettings {
+            ProviderKind::Zoho | ProviderKind::Own(_) => ProviderSettings::Zoho(ZohoSettings {
                 accounts_url: address(table, &["data_center", "accounts_url"], "")?,
                 base_url: (table.has("base_url"))
                     .then(|| address(table, &["base_url"], ""))
@@ -180,7 +204,7 @@ impl AccountSettings<SecretSource> {
             }),
         };
         let action = table.choice("action", &choices(kind.actions(), Action::name))?;
-        let limits = limits::check(table, kind)?;
+        let limits = limits::check(table, kind, defaults)?;
         Ok(Self {
             name,
             action,
@@ -230,12 +254,14 @@ pub(super) fn check_name(name: &str, provider: ProviderKind) -> Result<AccountNa
              dots; name it otherwise"
         )));
     }
-    match name.parse::<ProviderKind>() {
-        Ok(other) if other != provider => Err(Mistake::from(format!(
+    let shipped = ProviderFile::shipped_names().find(|it| it.eq_ignore_ascii_case(name));
+    let known = name.parse().ok().or(shipped.and_then(ProviderKind::named));
+    match known {
+        Some(other) if other != provider => Err(Mistake::from(format!(
             "rows that say `{other}` would be deleted at {}; name this account otherwise",
             provider.title()
         ))),
-        Ok(_) | Err(()) => Ok(AccountName::new(name)),
+        Some(_) | None => Ok(AccountName::new(name)),
     }
 }
 
@@ -262,6 +288,43 @@ fn address(table: KeyTable<'_>, keys: &[&'static str], path: &str) -> Result<Url
         _ => base_url(&text),
     };
     url.map_err(|why| table.mistake(key, why))
+}
+
+/// What `file` wants of an account.
+fn file_settings(
+    file: &Arc<ProviderFile>,
+    table: KeyTable<'_>,
+) -> Result<FileSettings<SecretSource>, Mistake> {
+    let (plain, secret) = file.keys();
+    let has_base = table.has("base_url");
+    let (mut values, mut filled) = (BTreeMap::new(), file.base_url.clone());
+    for key in plain.iter().filter(|key| !has_base || table.has(key)) {
+        let value = table.identifier(key)?;
+        // Any other sign could lead to another host.
+        let is_part = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.');
+        if !value.bytes().all(is_part) {
+            let why = format!(
+                "it is a part of `{}`: letters, digits, hyphens and dots",
+                file.base_url
+            );
+            return Err(table.mistake(key, why));
+        }
+        filled = filled.replace(&format!("{{{key}}}"), &value);
+        values.insert((*key).to_owned(), value);
+    }
+    let secrets = secret
+        .iter()
+        .map(|key| Ok(((*key).to_owned(), table.secret(key)?)));
+    Ok(FileSettings {
+        base_url: if has_base {
+            address(table, &["base_url"], "")?
+        } else {
+            base_url(&filled).map_err(Mistake::from)?
+        },
+        plain: values,
+        secrets: secrets.collect::<Result<_, Mistake>>()?,
+        file: Arc::clone(file),
+    })
 }
 
 fn zendesk_credentials(table: KeyTable<'_>) -> Result<ZendeskCredentials<SecretSource>, Mistake> {

@@ -83,6 +83,7 @@ pub(super) fn account_without_credentials(
             ProviderKind::Zendesk => &["oauth_token"],
             ProviderKind::Sunco => &["key_id", "key_secret"],
             ProviderKind::Zoho => &["client_id", "client_secret", "refresh_token"],
+            ProviderKind::Own(_) => &[],
         };
         for key in stand_ins {
             table.insert(unplaced(Cow::Borrowed(*key)), text("unset"));
@@ -104,7 +105,7 @@ pub(super) fn error(provider: ProviderKind, mistake: Mistake) -> ConfigError {
 fn check(provider: ProviderKind, table: &DeTable<'_>) -> Result<AccountOutline, ConfigError> {
     let name = AccountName::new(provider.name());
     let table = KeyTable::new(table, Some(provider));
-    AccountOutline::check(name, provider, table).map_err(|mistake| error(provider, mistake))
+    AccountOutline::check(name, provider, None, table).map_err(|mistake| error(provider, mistake))
 }
 
 /// The variables of `provider` that are set, as an account's table. A blank one is not set.

@@ -9,28 +9,32 @@ use std::num::NonZeroU32;
 use super::error::Mistake;
 use super::table::KeyTable;
 use crate::domain::{AccountLimits, ProviderKind, Quota, Step};
-use crate::provider::defaults;
 
 /// The most requests under way at once that can be asked for.
 pub const CONCURRENCY_MAX: u32 = 1000;
 
 /// The limits of an account at `provider` that its `table` states, the share not taken off.
-pub(super) fn check(table: KeyTable<'_>, provider: ProviderKind) -> Result<AccountLimits, Mistake> {
-    let mut limits = defaults(provider);
+/// `limits`: what holds where it states none.
+pub(super) fn check(
+    table: KeyTable<'_>,
+    provider: ProviderKind,
+    mut limits: AccountLimits,
+) -> Result<AccountLimits, Mistake> {
     let Some(table) = table.limits()? else {
         return Ok(limits);
     };
     let keys = ["concurrency", "requests", "share"].into_iter();
-    let keys: Vec<_> = keys.chain(Step::ALL.map(Step::name)).collect();
+    let actions = provider.actions().iter();
+    let known: BTreeSet<Step> = actions.flat_map(|it| it.steps()).copied().collect();
+    let steps: BTreeSet<Step> = known.iter().copied().chain(Step::ALL).collect();
+    let keys: Vec<_> = keys.chain(steps.iter().map(|step| step.name())).collect();
     table.refuse_unknown(&keys)?;
     let quota = |key| -> Result<Option<Quota>, Mistake> {
         let parsed = table.text(key)?.map(|text| text.parse());
         let wrong = |why: String| table.mistake(key, why);
         parsed.transpose().map_err(wrong)
     };
-    let actions = provider.actions().iter();
-    let known: BTreeSet<Step> = actions.flat_map(|it| it.steps()).copied().collect();
-    for step in Step::ALL {
+    for step in steps {
         let name = step.name();
         let Some(quota) = quota(name)? else {
             continue;

@@ -5,6 +5,7 @@ use std::fs::Metadata;
 use std::io::Read as _;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use secrecy::{ExposeSecret as _, SecretString};
 use toml::Spanned;
@@ -16,6 +17,7 @@ use super::error::{ConfigError, Mistake, is_like};
 use super::secret::{SecretSource, open_file, warn_if_world_readable};
 use super::table::KeyTable;
 use crate::domain::{AccountName, ProviderKind};
+use crate::provider::{FileProblem, ProviderFile};
 use crate::words::shell_path;
 
 /// The longest configuration read, in bytes: thousands of accounts.
@@ -144,7 +146,8 @@ impl Document {
                 let why = "another account's name differs from it in case only; name one otherwise";
                 return Err(self.error(&[ACCOUNTS, name], why));
             }
-            let account = check_account(name, value.get_ref());
+            let folder = self.path.parent().unwrap_or(Path::new(""));
+            let account = check_account(name, value.get_ref(), folder);
             accounts.push(account.map_err(|mistake| self.mistake(name, mistake))?);
         }
         if accounts.is_empty() {
@@ -263,25 +266,77 @@ impl Document {
     }
 }
 
-/// The account called `name`, whose table is `value`.
-fn check_account(name: &str, value: &DeValue<'_>) -> Result<AccountOutline, Mistake> {
+/// The account called `name`, whose table is `value`. A provider's file is looked for from `folder`.
+fn check_account(
+    name: &str,
+    value: &DeValue<'_>,
+    folder: &Path,
+) -> Result<AccountOutline, Mistake> {
     let Some(values) = value.as_table() else {
         let why = format!("it must be a table: `[{ACCOUNTS}.{name}]`");
         return Err(Mistake::from(why));
     };
     let table = KeyTable::new(values, None);
-    let providers = ProviderKind::ALL.map(|provider| (provider.name(), provider));
+    let own = match table.text("provider")? {
+        Some(text) => own_provider(&text, folder).map_err(|why| table.mistake("provider", why))?,
+        None => None,
+    };
+    if let Some((kind, file)) = own {
+        return AccountOutline::check(check_name(name, kind)?, kind, Some(file), table);
+    }
+    let mut providers = Vec::from(ProviderKind::ALL.map(|it| (it.name(), it)));
+    let shipped = ProviderFile::shipped_names();
+    providers.extend(shipped.filter_map(|name| Some((name, ProviderKind::named(name)?))));
     let Some(provider) = table.choice("provider", &providers)? else {
         let mut keys = values.keys().map(Spanned::get_ref);
         let meant = keys.find(|key| is_like(key, "provider"));
         let meant = meant.map(|key| format!("; is `{key}` meant to be it?"));
         return Err(KeyTable::lacks(&format!(
-            "`provider`, one of `zendesk`, `sunco`, `zoho`{}",
+            "`provider`, one of `zendesk`, `sunco`, `zoho`, the name of a provider file that is shipped, or a file{}",
             meant.unwrap_or_default()
         )));
     };
     let name = check_name(name, provider)?;
-    AccountOutline::check(name, provider, table)
+    AccountOutline::check(name, provider, None, table)
+}
+
+/// The provider that the file at `path` describes, or why it is refused, with the line if one is to blame.
+pub fn read_provider(path: &Path) -> Result<ProviderFile, (Option<usize>, String)> {
+    let shown = path.display();
+    let cannot = |error: std::io::Error| {
+        let why = format!("the provider file `{shown}` cannot be read: {error}");
+        (None, why)
+    };
+    let file = open_file(path).map_err(cannot)?;
+    let mut text = String::new();
+    let read = file.take(FILE_BYTES_MAX as u64).read_to_string(&mut text);
+    read.map_err(cannot)?;
+    ProviderFile::parse(&text).map_err(|FileProblem { line, why }| {
+        let why = format!("the provider file `{shown}`, line {line}, cannot be used: {why}");
+        (Some(line), why)
+    })
+}
+
+/// The provider that the file at `text`, from `folder`, describes, or the one of that name that this program
+/// brings; `None`: `text` is neither.
+fn own_provider(
+    text: &str,
+    folder: &Path,
+) -> Result<Option<(ProviderKind, Arc<ProviderFile>)>, Mistake> {
+    let is_path = text.contains(['/', '.']);
+    let file = if is_path {
+        let file = read_provider(&folder.join(text)).map_err(|(_, why)| Mistake::from(why))?;
+        Some(Arc::new(file))
+    } else {
+        ProviderFile::shipped(&text.trim().to_ascii_lowercase())
+    };
+    let Some(file) = file else {
+        return Ok(None);
+    };
+    let kind = file.kind().filter(|_| file.register());
+    let why = "another provider file has its name, or other steps under the name of one of its actions; name one otherwise";
+    let kind = kind.ok_or_else(|| Mistake::from(why))?;
+    Ok(Some((kind, file)))
 }
 
 /// The words that name the tenants which nothing may be deleted at; `None`: they are no list of words.

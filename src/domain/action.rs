@@ -2,9 +2,9 @@
 
 use std::str::FromStr;
 
-use super::names::named;
+use super::names::open_named;
 
-named! {
+open_named! {
     /// A provider this program can purge users at.
     pub enum ProviderKind {
         /// Zendesk Support.
@@ -18,11 +18,12 @@ named! {
 
 impl ProviderKind {
     /// The name people know it by.
-    pub const fn title(self) -> &'static str {
+    pub fn title(self) -> &'static str {
         match self {
             Self::Zendesk => "Zendesk Support",
             Self::Sunco => "Sunshine Conversations",
             Self::Zoho => "Zoho CRM",
+            Self::Own(name) => name.provider().map_or(name.as_str(), |it| &it.title),
         }
     }
 
@@ -30,16 +31,17 @@ impl ProviderKind {
     pub const fn takes_external_ids(self) -> bool {
         match self {
             Self::Sunco => true,
-            Self::Zendesk | Self::Zoho => false,
+            Self::Zendesk | Self::Zoho | Self::Own(_) => false,
         }
     }
 
     /// The actions a row may ask of this provider.
-    pub const fn actions(self) -> &'static [Action] {
+    pub fn actions(self) -> &'static [Action] {
         match self {
             Self::Zendesk => &[Action::Delete, Action::PermanentlyDelete, Action::Purge],
             Self::Sunco => &[Action::DeletePersonalInformation, Action::Delete],
             Self::Zoho => &[Action::Delete],
+            Self::Own(name) => name.provider().map_or(&[], |it| &it.actions),
         }
     }
 }
@@ -47,7 +49,7 @@ impl ProviderKind {
 impl FromStr for ProviderKind {
     type Err = ();
 
-    /// Case makes no difference.
+    /// Of those that this program brings itself. Case makes no difference.
     fn from_str(text: &str) -> Result<Self, ()> {
         let mut all = Self::ALL.into_iter();
         all.find(|kind| kind.name().eq_ignore_ascii_case(text))
@@ -55,7 +57,7 @@ impl FromStr for ProviderKind {
     }
 }
 
-named! {
+open_named! {
     /// What a row asks to be done to its user.
     pub enum Action {
         /// Zendesk: soft delete. Sunshine Conversations and Zoho: delete.
@@ -77,42 +79,39 @@ impl Action {
             Self::PermanentlyDelete => "soft-deleted users for good",
             Self::Purge => "soft delete, then for good",
             Self::DeletePersonalInformation => "clears the profile, keeps the user",
+            Self::Own(_) => "as its provider file says",
         }
     }
 
-    /// The calls this action is made of, in order. Never empty.
-    pub const fn steps(self) -> &'static [Step] {
+    /// The calls this action is made of, in order. Empty: it is of a provider file that was not read.
+    pub fn steps(self) -> &'static [Step] {
         match self {
             Self::Delete => &[Step::Delete],
             Self::PermanentlyDelete => &[Step::PermanentlyDelete],
             Self::Purge => &[Step::Delete, Step::PermanentlyDelete],
             Self::DeletePersonalInformation => &[Step::DeletePersonalInformation],
+            Self::Own(name) => name.steps(),
         }
     }
-}
 
-impl FromStr for Action {
-    type Err = ();
-
-    /// Case, blanks, `_` and `-` make no difference, as with header names.
-    fn from_str(text: &str) -> Result<Self, ()> {
+    /// The one of `offered` called `text`. Case, blanks, `_` and `-` make no difference, as with header
+    /// names.
+    pub fn among(offered: &[Self], text: &str) -> Option<Self> {
         fn letters(text: &str) -> impl Iterator<Item = char> {
             text.chars()
                 .filter(|c| !matches!(c, ' ' | '_' | '-'))
                 .flat_map(char::to_lowercase)
         }
         let find = |is_it: &dyn Fn(&str) -> bool| {
-            let mut all = Self::ALL.into_iter();
-            all.find(|action| is_it(action.name()))
+            let mut offered = offered.iter();
+            offered.find(|action| is_it(action.name())).copied()
         };
         // Most are written just so.
-        find(&|name| name == text)
-            .or_else(|| find(&|name| letters(name).eq(letters(text))))
-            .ok_or(())
+        find(&|name| name == text).or_else(|| find(&|name| letters(name).eq(letters(text))))
     }
 }
 
-named! {
+open_named! {
     /// One call of a task. The name is a key under `limits` in the configuration, too.
     pub enum Step {
         /// The provider's plain delete (Zendesk: soft delete).

@@ -189,6 +189,10 @@ pub struct AccountHeader {
     /// The action of rows that name none; compared at `resume`. `None`: none, or an older version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub action: Option<Action>,
+    /// The digest of what a provider file says of requests and answers; compared from plan to resume.
+    /// `None`: the program says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rules: Option<String>,
     /// How many requests may be under way at once; `None`: a version before this field.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub concurrency: Option<u32>,

@@ -55,7 +55,7 @@ pub use entry::{
     Uptime,
 };
 pub(crate) use names::named;
-pub use names::{AccountName, JobId, RunId, UserId, shown};
+pub use names::{AccountName, JobId, Name, ProviderFacts, RunId, UserId, shown};
 pub use outcome::{Counted, Counts, Outcome};
 pub use planned::{
     AccountPlan, Agreed, AgreedAccount, AgreedBy, AgreedFile, LimitAhead, PlanEnd, PlannedInput,

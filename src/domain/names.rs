@@ -1,12 +1,14 @@
-//! Names: enums whose variants have one name each, in ledgers, options and reports, and the ids of
-//! everything else. And how text that came from outside (an id, a reference, a file's name, a provider's
-//! words) is shown to people: nothing in it acts on what shows it.
+//! Names: enums whose variants have one name each, in ledgers, options and reports, the names that
+//! provider files bring, and the ids of everything else. And how text that came from outside (an id, a
+//! reference, a file's name, a provider's words) is shown to people: nothing in it acts on what shows it.
 
 use std::borrow::{Borrow, Cow};
 use std::fmt::{self, Write as _};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use serde::{Deserialize, Serialize};
+
+use super::{Action, Step};
 
 macro_rules! text_id {
     ($(#[$doc:meta])* $name:ident) => {
@@ -101,7 +103,138 @@ macro_rules! named {
     };
 }
 
-pub(crate) use named;
+/// Defines an enum by names, like [`named!`], that takes names of provider files as well.
+macro_rules! open_named {
+    (
+        $(#[$about:meta])*
+        pub enum $Enum:ident {
+            $($(#[$doc:meta])* $Variant:ident = $name:literal,)+
+        }
+    ) => {
+        $(#[$about])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Deserialize)]
+        #[serde(try_from = "String")]
+        pub enum $Enum {
+            $($(#[$doc])* $Variant,)+
+            /// Of a provider file.
+            Own(crate::domain::names::Name),
+        }
+
+        impl $Enum {
+            /// Every variant that this program brings itself, in the order reports list them.
+            pub const ALL: [Self; [$($name),+].len()] = [$(Self::$Variant),+];
+
+            /// The name in ledgers, options and reports.
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$Variant => $name,)+
+                    Self::Own(name) => name.as_str(),
+                }
+            }
+
+            /// The one of this name, written just so. It need not exist in any provider file. `None`: it
+            /// can be no name, or there are too many.
+            pub fn named(name: &str) -> Option<Self> {
+                match name {
+                    $($name => Some(Self::$Variant),)+
+                    _ => crate::domain::names::Name::new(name).map(Self::Own),
+                }
+            }
+        }
+
+        impl std::fmt::Display for $Enum {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.pad(self.name())
+            }
+        }
+
+        impl serde::Serialize for $Enum {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.name())
+            }
+        }
+
+        impl TryFrom<String> for $Enum {
+            type Error = String;
+
+            fn try_from(name: String) -> Result<Self, String> {
+                Self::named(&name).ok_or_else(|| format!("{name:?} can be no name here"))
+            }
+        }
+    };
+}
+
+pub(crate) use {named, open_named};
+
+/// How many different names of provider files one process can tell apart.
+const NAMES_MAX: usize = 128;
+
+/// The names, each in the first place that was free. Whoever reads a ledger needs no provider file for them.
+static NAMES: [OnceLock<Box<str>>; NAMES_MAX] = [const { OnceLock::new() }; NAMES_MAX];
+/// The steps of the action that has the name in the same place.
+static STEPS: [OnceLock<Vec<Step>>; NAMES_MAX] = [const { OnceLock::new() }; NAMES_MAX];
+/// The provider that has the name in the same place.
+static PROVIDERS: [OnceLock<ProviderFacts>; NAMES_MAX] = [const { OnceLock::new() }; NAMES_MAX];
+
+/// What a provider file says of its provider to people.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ProviderFacts {
+    /// The name people know it by.
+    pub title: String,
+    /// The actions it offers.
+    pub actions: Vec<Action>,
+    /// What each of them does to a user, and whether it can be undone.
+    pub consequences: Vec<String>,
+}
+
+/// A name that a provider file brought, of a provider, an action or a step. One byte, so that it can
+/// stand wherever a name of this program's own can; its text is kept once, for as long as the process lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Name(u8);
+
+impl Name {
+    /// The longest name, in characters; it stands in every line of a ledger.
+    pub const CHARS_MAX: usize = 64;
+
+    /// The name `text`; `None`: it is no word of lower-case letters, digits and inner hyphens, or there
+    /// are too many names.
+    pub fn new(text: &str) -> Option<Self> {
+        let is_part = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        let is_name = (1..=Self::CHARS_MAX).contains(&text.len()) && text.bytes().all(is_part);
+        if !is_name || text.starts_with('-') || text.ends_with('-') {
+            return None;
+        }
+        let is_it = |slot: &OnceLock<Box<str>>| **slot.get_or_init(|| text.into()) == *text;
+        let place = NAMES.iter().position(is_it)?;
+        u8::try_from(place).ok().map(Self)
+    }
+
+    /// The text.
+    pub fn as_str(self) -> &'static str {
+        NAMES[usize::from(self.0)].get().map_or("", |text| text)
+    }
+
+    /// The steps of the action of this name; none: no provider file that was read has it.
+    pub fn steps(self) -> &'static [Step] {
+        STEPS[usize::from(self.0)].get().map_or(&[], Vec::as_slice)
+    }
+
+    /// Says what the steps of the action of this name are; `false`: they are others.
+    pub fn set_steps(self, steps: &[Step]) -> bool {
+        STEPS[usize::from(self.0)].get_or_init(|| steps.to_vec()) == steps
+    }
+
+    /// The provider of this name; `None`: no provider file that was read has it.
+    pub fn provider(self) -> Option<&'static ProviderFacts> {
+        PROVIDERS[usize::from(self.0)].get()
+    }
+
+    /// Says what the provider of this name is; `false`: it is another.
+    pub fn set_provider(self, facts: ProviderFacts) -> bool {
+        let place = &PROVIDERS[usize::from(self.0)];
+        place.get() == Some(&facts) || place.set(facts).is_ok()
+    }
+}
 
 /// `text` with every character written out that acts on a terminal or hides from the reader, such as
 /// `\u001b`. Line feeds and tabs stay, and JSON remains the same JSON.

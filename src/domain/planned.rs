@@ -177,6 +177,9 @@ pub struct AgreedAccount {
     /// See [`AccountHeader::caller`](super::AccountHeader::caller).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub caller: Option<UserId>,
+    /// See [`AccountHeader::rules`](super::AccountHeader::rules).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rules: Option<String>,
 }
 
 /// A file named beside the input, as it was read: a protect list, or an earlier run's ledger.

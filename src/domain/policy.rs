@@ -42,6 +42,8 @@ pub struct AccountPolicy {
     /// The provider's rule for user ids. It gets the trimmed text of the cell and returns the part
     /// of it that is the id to send (all of it, or what stands behind an export's prefix).
     pub check_id: fn(&str) -> Result<&str, IdProblem>,
+    /// What an id looks like, by a provider file; `None`: `check_id` says all.
+    pub id_pattern: Option<regex_lite::Regex>,
     /// Whether an id may begin or end with a blank. Then blanks that were taken off one are no
     /// matter of tidiness: with and without them are two users.
     pub blanks_count: fn(&str) -> bool,

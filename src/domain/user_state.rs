@@ -68,7 +68,10 @@ impl UserState {
     /// What the state says of a row that ended well under `action`; `None`: not enough, look closer. A
     /// stronger state keeps a promise as well: a user who is gone was cleared.
     pub const fn finding(&self, action: Action) -> Option<Finding> {
-        let is_permanent = matches!(action, Action::PermanentlyDelete | Action::Purge);
+        let is_permanent = matches!(
+            action,
+            Action::PermanentlyDelete | Action::Purge | Action::Own(_)
+        );
         let clears = matches!(action, Action::DeletePersonalInformation);
         Some(match self {
             Self::Cleared if clears => Finding::AsAsked,

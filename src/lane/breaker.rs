@@ -105,6 +105,7 @@ impl Breaker {
             Outcome::NotFound => (false, true),
             Outcome::Deleted
             | Outcome::AlreadyGone
+            | Outcome::Ordered
             | Outcome::Invalid
             | Outcome::Protected
             | Outcome::DoneBefore

@@ -371,7 +371,10 @@ impl Lane {
         let (row, is_doubtful) = (step.row, step.in_doubt);
         match self.new_role(row, batch) {
             Some(role) => self.step_protected(row, &role, is_doubtful, now),
-            None => self.line_up(request, now),
+            None => match self.absent(row) {
+                Some(end) => self.end_step(row, end, now),
+                None => self.line_up(request, now),
+            },
         }
     }
 

@@ -6,8 +6,8 @@ use super::lookups::{is_there, protected_by};
 use super::requests::{LaneRequest, Purpose, StepRequest};
 use super::{Lane, Now};
 use crate::domain::{
-    Attempted, Entry, Intent, JobId, LeftOpen, Outcome, OutcomeEntry, Said, Step, StepDone,
-    StopKind, Task, Time, UserState,
+    Attempted, Counted, Entry, Intent, JobId, LeftOpen, Outcome, OutcomeEntry, Said, Step,
+    StepDone, StopKind, Task, Time, UserState,
 };
 use crate::provider::{Detail, Reply};
 
@@ -190,6 +190,12 @@ impl Lane {
             return self.end_row(row, end, now);
         };
         let account = it.account;
+        if let Some(end) = self.absent(row) {
+            return self.end_step(row, end, now);
+        }
+        let Some(it) = self.rows.get_mut(&row) else {
+            return;
+        };
         let number = it.task.id.as_str().parse();
         it.soft_deleted |= number.is_ok_and(|id| self.accounts[account].soft_deleted.contains(id));
         let step = StepRequest {
@@ -220,7 +226,7 @@ impl Lane {
                 account.soft_deleted.insert(id);
             }
         }
-        let is_good = matches!(end.outcome, Outcome::Deleted | Outcome::AlreadyGone);
+        let is_good = end.outcome.counted() == Counted::Good;
         if !is_good || it.at_step + 1 >= it.task.action.steps().len() {
             return self.end_row(row, end, now);
         }

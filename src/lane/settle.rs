@@ -7,7 +7,7 @@
 use super::requests::{Aside, LaneRequest, Meaning, Purpose, StepRequest};
 use super::rows::{Heard, StepEnd};
 use super::{Lane, Now, RequestError};
-use crate::domain::{LeftOpen, Outcome, OutcomeEntry, Step, UserState};
+use crate::domain::{LeftOpen, Outcome, OutcomeEntry, ProviderKind, Step, UserState};
 use crate::provider::RowEnd;
 
 impl Lane {
@@ -223,7 +223,7 @@ impl Lane {
                     || row.soft_deleted
                     || row.at_step > 0
             }
-            Step::Delete => row.was_active(),
+            Step::Delete | Step::Own(_) => row.was_active(),
             Step::DeletePersonalInformation => true,
         }
     }
@@ -274,11 +274,20 @@ impl Lane {
             && match end {
                 RowEnd::AlreadyGone => true,
                 RowEnd::NotFound => heard.said.code.is_some() && self.is_unknown_when_gone(step),
-                RowEnd::Deleted | RowEnd::Refused => false,
+                RowEnd::Deleted | RowEnd::Ordered | RowEnd::Refused => false,
             };
         if is_ours {
             let may_be_old = may_be_old(step.step, end == RowEnd::NotFound);
             return self.settled(step.row, may_be_old, heard);
+        }
+        // A first step may delete for good whom another had prepared.
+        let is_later = self.rows.get(&step.row).is_some_and(|it| {
+            let kind = self.accounts[it.account].provider.kind();
+            it.at_step > 0 && matches!(kind, ProviderKind::Own(_))
+        });
+        if end == RowEnd::NotFound && is_later && heard.said.code.is_some() {
+            let words = "the user is gone since the step before, which was confirmed for this row";
+            return StepEnd::new(Outcome::Deleted, heard.reworded("gone_before", words));
         }
         // An answer that may be a gateway's settles no doubt.
         let is_open = step.in_doubt && end == RowEnd::NotFound && heard.said.code.is_none();
@@ -288,6 +297,24 @@ impl Lane {
             end.outcome()
         };
         StepEnd::new(outcome, heard)
+    }
+
+    /// How a row ends whose step is not sent, since its user was looked for and is not there; `None`: it
+    /// is sent.
+    pub(super) fn absent(&self, row: u64) -> Option<StepEnd> {
+        let it = self.rows.get(&row)?;
+        let provider = &self.accounts[it.account].provider;
+        let is_absent = matches!(it.stood(), Some(UserState::Unknown | UserState::Gone));
+        if !is_absent || !provider.looks_first(it.step()?) {
+            return None;
+        }
+        let words = "the provider knows no user of this id; nothing was sent";
+        let heard = Heard::own("no_such_user", words);
+        Some(if it.in_doubt {
+            self.settled(row, true, heard)
+        } else {
+            StepEnd::new(Outcome::NotFound, heard)
+        })
     }
 
     fn is_unknown_when_gone(&self, step: &StepRequest) -> bool {
@@ -303,7 +330,10 @@ impl Lane {
         match (step.step, seen) {
             (_, UserState::Unknown) => self.is_unknown_when_gone(step),
             (Step::Delete, UserState::SoftDeleted { .. })
-            | (Step::Delete | Step::PermanentlyDelete, UserState::Erasing | UserState::Gone)
+            | (
+                Step::Delete | Step::PermanentlyDelete | Step::Own(_),
+                UserState::Erasing | UserState::Gone,
+            )
             | (Step::DeletePersonalInformation, UserState::Cleared) => true,
             // A soft-deleted user's permanent deletion is asked about first.
             _ => false,

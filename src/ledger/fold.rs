@@ -100,6 +100,7 @@ impl LedgerState {
             Outcome::Failed => {}
             Outcome::Deleted
             | Outcome::AlreadyGone
+            | Outcome::Ordered
             | Outcome::NotFound
             | Outcome::Refused
             | Outcome::Invalid

@@ -238,7 +238,7 @@ impl PlanRows {
     /// The last step counts as open until the row has an outcome: a request too few is not safe.
     fn task(&self, row: PlannedRow, state: &LedgerState) -> Task {
         let number = row.position.row;
-        let last_step = self.action.steps().len() - 1;
+        let last_step = self.action.steps().len().saturating_sub(1);
         Task {
             position: row.position,
             account: self.account.clone(),

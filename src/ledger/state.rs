@@ -422,12 +422,14 @@ impl LedgerState {
         self.bulks.left_open(row)
     }
 
-    /// The rows of each account that ended `deleted` or `already_gone`; accounts without are left out.
+    /// The rows of each account that ended `deleted`, `already_gone` or `ordered`; accounts without are
+    /// left out.
     pub fn verifiable(&self) -> BTreeMap<AccountName, RoaringTreemap> {
         let named = self.rows.iter();
         named
             .filter_map(|(account, sets)| {
-                let rows = &sets[Outcome::Deleted.index()] | &sets[Outcome::AlreadyGone.index()];
+                let gone = &sets[Outcome::Deleted.index()] | &sets[Outcome::AlreadyGone.index()];
+                let rows = gone | &sets[Outcome::Ordered.index()];
                 let account = account.clone().filter(|_| !rows.is_empty())?;
                 Some((account, rows))
             })

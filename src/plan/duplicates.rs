@@ -5,10 +5,10 @@ use std::collections::{HashMap, HashSet};
 use roaring::RoaringTreemap;
 
 use super::judge::ValidRow;
-use crate::domain::{AccountName, Action, TaskKey};
+use crate::domain::{AccountName, AccountPolicy, Action, TaskKey};
 
-/// How many actions there are.
-pub(super) const ACTIONS: usize = Action::ALL.len();
+/// How many actions a provider may have: each is a bit of a byte.
+const ACTIONS_MAX: usize = 8;
 
 /// How many different upper halves the numbers of an account may have. A provider's own ids share a
 /// few; numbers scattered over all of 64 bits would take a bitmap each, and go among the other ids.
@@ -46,10 +46,12 @@ pub(super) enum Met {
 #[derive(Debug)]
 struct SeenIds {
     name: AccountName,
+    /// What its provider offers. An action is known by its place here.
+    offered: &'static [Action],
     /// The actions of any of its rows, a bit each.
     used: u8,
     /// The numbers of each action.
-    numbers: [RoaringTreemap; ACTIONS],
+    numbers: [RoaringTreemap; ACTIONS_MAX],
     upper_halves: HashSet<u64>,
     last_upper: Option<u64>,
     /// The actions of all other ids, a bit each, by the bytes of the user's key.
@@ -59,11 +61,12 @@ struct SeenIds {
 impl Duplicates {
     /// Remembers rows of `accounts`, of which each has these `neighbours` at its tenant.
     pub(super) fn of<'a>(
-        accounts: impl Iterator<Item = &'a AccountName>,
+        accounts: impl Iterator<Item = &'a AccountPolicy>,
         neighbours: Vec<Vec<usize>>,
     ) -> Self {
-        let of_account = |name: &AccountName| SeenIds {
-            name: name.clone(),
+        let of_account = |policy: &AccountPolicy| SeenIds {
+            name: policy.name.clone(),
+            offered: policy.provider.actions(),
             used: 0,
             numbers: Default::default(),
             upper_halves: HashSet::new(),
@@ -79,8 +82,9 @@ impl Duplicates {
     /// Remembers a row, unless it is the user's first under this account and another has the user.
     pub(super) fn insert(&mut self, row: &ValidRow<'_>) -> Met {
         for place in &self.neighbours[row.place] {
-            let actions = self.accounts[*place].actions(row.id);
-            if actions & bit(row.action) != 0 {
+            let other = &self.accounts[*place];
+            let actions = other.actions(row.id);
+            if actions & other.bit(row.action) != 0 {
                 return Met::Again;
             }
             if actions != 0 {
@@ -89,28 +93,34 @@ impl Duplicates {
         }
         let account = &mut self.accounts[row.place];
         let is_first = account.insert(row);
-        account.used |= bit(row.action);
+        let bit = account.bit(row.action);
+        account.used |= bit;
         if !is_first {
             return Met::Again;
         }
-        let has_others = account.used != bit(row.action);
+        let has_others = account.used != bit;
         Met::First {
-            again: has_others && account.actions(row.id) != bit(row.action),
+            again: has_others && account.actions(row.id) != bit,
         }
     }
 }
 
-const fn bit(action: Action) -> u8 {
-    1 << action as u8
-}
-
 impl SeenIds {
+    fn place(&self, action: Action) -> usize {
+        let place = self.offered.iter().position(|it| *it == action);
+        place.unwrap_or(0).min(ACTIONS_MAX - 1)
+    }
+
+    fn bit(&self, action: Action) -> u8 {
+        1 << self.place(action)
+    }
+
     /// The actions of the rows that user `id` has here, a bit each.
     fn actions(&self, id: &str) -> u8 {
         let of_number = number(id).map_or(0, |number| {
-            let has = |action: &Action| self.numbers[*action as usize].contains(number);
-            let actions = Action::ALL.into_iter().filter(has);
-            actions.fold(0, |all, action| all | bit(action))
+            let has = |place: &usize| self.numbers[*place].contains(number);
+            let places = (0..ACTIONS_MAX).filter(has);
+            places.fold(0, |all, place| all | 1 << place)
         });
         let key = TaskKey::of_user(&self.name, id).bytes();
         let of_other = self.others[usize::from(key[0]) % MAPS].get(&key);
@@ -119,17 +129,16 @@ impl SeenIds {
 
     /// Remembers a row; `false`: it is a duplicate.
     fn insert(&mut self, row: &ValidRow<'_>) -> bool {
+        let place = self.place(row.action);
         match number(row.id) {
-            Some(number) if self.has_room(number) => {
-                self.numbers[row.action as usize].insert(number)
-            }
+            Some(number) if self.has_room(number) => self.numbers[place].insert(number),
             Some(_) | None => {
                 let key = TaskKey::of_user(&self.name, row.id).bytes();
                 let actions = self.others[usize::from(key[0]) % MAPS]
                     .entry(key)
                     .or_default();
                 let before = *actions;
-                *actions |= bit(row.action);
+                *actions |= 1 << place;
                 *actions != before
             }
         }

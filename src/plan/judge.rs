@@ -1,6 +1,6 @@
 //! What the file and the configuration alone say of a row.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use crate::domain::{
     AccountName, AccountPolicy, Action, Outcome, OutcomeEntry, ProviderKind, Record, TaskKey,
@@ -80,7 +80,7 @@ impl Planner {
     ///
     /// # Errors
     ///
-    /// `--account` names no account, or several.
+    /// `--account` names no account, or several, or no account offers the action that `--action` names.
     pub fn try_new(
         accounts: Vec<AccountPolicy>,
         defaults: &RowDefaults,
@@ -103,6 +103,9 @@ impl Planner {
             // Where there is one account, no row can mean another.
             None => (planner.accounts.len() == 1).then_some(0),
         };
+        if let Some(action) = defaults.action {
+            planner.check_offered(action)?;
+        }
         Ok(planner)
     }
 
@@ -244,7 +247,9 @@ impl Planner {
         if let Some(place) = only(&nearly) {
             return Ok(place);
         }
-        let provider: ProviderKind = text.parse().map_err(|()| None)?;
+        let mut kinds = self.accounts.iter().map(|policy| policy.provider);
+        let provider = kinds.find(|kind| kind.name().eq_ignore_ascii_case(text));
+        let provider = provider.ok_or(None)?;
         let found = only(&|policy| policy.provider == provider);
         let several = (!self.names_at(provider).is_empty()).then_some(provider);
         found.ok_or(several)
@@ -254,8 +259,10 @@ impl Planner {
     fn action_of(&self, record: &Record<'_>, policy: &AccountPolicy) -> Result<Action, Why> {
         let offered = policy.provider.actions();
         let names = || offered.iter().map(|action| action.name());
+        let known =
+            |text| Action::among(offered, text).or_else(|| Action::among(&Action::ALL, text));
         let action = match &record.action {
-            Some(text) => text.parse().map_err(|()| {
+            Some(text) => known(text).ok_or_else(|| {
                 invalid(
                     Field::Action,
                     "unknown_action",
@@ -291,6 +298,20 @@ impl Planner {
                 names().collect::<Vec<_>>().join(", ")
             ),
         ))
+    }
+
+    /// Refuses an action that no account offers.
+    fn check_offered(&self, action: Action) -> Result<(), PlanError> {
+        let offered = self.accounts.iter().flat_map(|it| it.provider.actions());
+        let offered: BTreeSet<&str> = offered.map(|it| it.name()).collect();
+        if offered.contains(action.name()) {
+            return Ok(());
+        }
+        Err(PlanError::Account(format!(
+            "no account offers the action `{action}`, which `--action` names{} (the accounts offer: {})",
+            did_you_mean(closest(action.name(), offered.iter().copied())),
+            offered.iter().copied().collect::<Vec<_>>().join(", ")
+        )))
     }
 
     fn names(&self) -> impl Iterator<Item = &str> {
@@ -341,6 +362,17 @@ fn id_of<'a>(record: &'a Record<'_>, policy: &AccountPolicy) -> Result<&'a str, 
         ));
     }
     let id = checked.map_err(|it| invalid(Field::Id, it.code, it.reason.to_owned()))?;
+    if policy
+        .id_pattern
+        .as_ref()
+        .is_some_and(|it| !it.is_match(id))
+    {
+        let reason = format!(
+            "an id of {} looks otherwise; name the column of the ids with `--id-column`",
+            policy.provider
+        );
+        return Err(invalid(Field::Id, "pattern", reason));
+    }
     if record.trimmed && (policy.blanks_count)(id) {
         let reason = format!(
             "there are blanks around the id, and an id of {} may have some: with and without them are \

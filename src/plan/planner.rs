@@ -10,7 +10,7 @@ use thiserror::Error;
 use super::blocks::{Blocks, Sink, SinkError};
 use super::column;
 use super::damage::{IdLook, Tally};
-use super::duplicates::{ACTIONS, Duplicates, Met};
+use super::duplicates::{Duplicates, Met};
 use super::judge::{UnsentRow, ValidRow};
 use super::outline::{Plan, PlanGroup, Why};
 use super::protect::ProtectList;
@@ -116,7 +116,7 @@ struct Reading<'p, 's> {
 #[derive(Debug, Default)]
 struct AccountTally {
     tally: Tally,
-    rows: [BTreeMap<IdLook, RowsAlike>; ACTIONS],
+    rows: BTreeMap<Action, BTreeMap<IdLook, RowsAlike>>,
 }
 
 /// Rows that damage would strike alike.
@@ -154,7 +154,7 @@ impl Planner {
             planner: self,
             blocks: Blocks::new(sink),
             plan: Plan::default(),
-            seen: Duplicates::of(accounts.iter().map(|it| &it.name), self.neighbours()),
+            seen: Duplicates::of(accounts.iter(), self.neighbours()),
             lines: RoaringTreemap::new(),
             accounts: accounts.iter().map(|_| AccountTally::default()).collect(),
             has_external_ids: external.is_some(),
@@ -277,7 +277,7 @@ impl Reading<'_, '_> {
         for ((place, policy), account) in accounts.zip(std::mem::take(&mut self.accounts)) {
             let mut groups = BTreeMap::new();
             let AccountTally { tally, rows } = account;
-            for (action, of_looks) in Action::ALL.into_iter().zip(rows) {
+            for (action, of_looks) in rows {
                 let mut group = RowsAlike::default();
                 for (look, alike) in of_looks {
                     let Some(why) = tally.why(look, policy, planner.takes_foreign) else {
@@ -323,7 +323,8 @@ impl Reading<'_, '_> {
 
 impl AccountTally {
     fn alike(&mut self, action: Action, look: IdLook) -> &mut RowsAlike {
-        self.rows[action as usize].entry(look).or_default()
+        let of_looks = self.rows.entry(action).or_default();
+        of_looks.entry(look).or_default()
     }
 }
 

@@ -74,6 +74,15 @@ pub(super) fn endpoint(base: &Url, segments: &[&str]) -> Url {
     url
 }
 
+/// Adds `key=value` to the query of `url`, all but the unreserved characters encoded.
+pub(super) fn push_query(url: &mut Url, key: &str, value: &str) {
+    let [key, value] = [key, value].map(|text| utf8_percent_encode(text, SEGMENT));
+    let before = url
+        .query()
+        .map_or_else(String::new, |query| format!("{query}&"));
+    url.set_query(Some(&format!("{before}{key}={value}")));
+}
+
 /// Host and, if it is not the scheme's own, port.
 pub(super) fn authority(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();

@@ -31,7 +31,7 @@ pub fn key_owner<S>(settings: &ProviderSettings<S>) -> Option<&'static str> {
             Some("int_") => "key of an integration",
             _ => "key of the whole account",
         }),
-        ProviderSettings::Zendesk(_) | ProviderSettings::Zoho(_) => None,
+        _ => None,
     }
 }
 
@@ -46,6 +46,7 @@ pub fn rights(kind: ProviderKind, identity: &Identity) -> &'static str {
             "a custom role, which does not say; it needs to manage end users, and for the permanent deletion as well"
         }
         ProviderKind::Sunco => "a key that is taken may delete users of its app",
+        ProviderKind::Own(_) => "not told beforehand",
         ProviderKind::Zoho => {
             "not told beforehand; needed are the scopes ZohoCRM.users.DELETE and ZohoCRM.users.READ, and a profile that may manage users"
         }
@@ -54,8 +55,16 @@ pub fn rights(kind: ProviderKind, identity: &Identity) -> &'static str {
 
 /// What an action does to a user, and whether that can be undone. Zendesk's documents know no way
 /// back from a soft delete: "Deleted users are not recoverable".
-pub const fn consequence(kind: ProviderKind, action: Action) -> &'static str {
+pub fn consequence(kind: ProviderKind, action: Action) -> &'static str {
     match (kind, action) {
+        (ProviderKind::Own(name), _) => {
+            let facts = name.provider();
+            let told = facts.and_then(|it| {
+                let place = it.actions.iter().position(|other| *other == action)?;
+                it.consequences.get(place)
+            });
+            told.map_or("as its provider file says", String::as_str)
+        }
         (ProviderKind::Zendesk, Action::Delete) => {
             "soft delete, which no call undoes; Zendesk keeps the user for 30 days, then deletes for \
              good"
@@ -66,6 +75,7 @@ pub const fn consequence(kind: ProviderKind, action: Action) -> &'static str {
         (ProviderKind::Zendesk, Action::Purge) => {
             "soft delete, then at once for good; cannot be undone"
         }
+        (ProviderKind::Zendesk, _) => "not offered",
         (_, Action::DeletePersonalInformation) => {
             "clears the profile, keeps the conversations; cannot be undone"
         }

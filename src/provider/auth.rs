@@ -14,7 +14,7 @@ use crate::domain::{Quota, StopKind};
 
 /// Refuses a setting that would make a broken header or a broken request: an empty one, or one
 /// with blanks, line ends or other characters that no provider's credentials have.
-pub(super) fn check_plain(setting: &'static str, value: &str) -> Result<(), BuildError> {
+pub(super) fn check_plain(setting: &str, value: &str) -> Result<(), BuildError> {
     let problem = if value.is_empty() {
         "is empty"
     } else if value.chars().any(char::is_whitespace) {
@@ -24,6 +24,7 @@ pub(super) fn check_plain(setting: &'static str, value: &str) -> Result<(), Buil
     } else {
         return Ok(());
     };
+    let setting = setting.to_owned();
     Err(BuildError { setting, problem })
 }
 
@@ -49,9 +50,10 @@ pub(super) fn digest(parts: &[&str]) -> String {
     hasher.finalize().to_hex().to_string()
 }
 
-const EMPTY: HeaderValue = HeaderValue::from_static("");
+pub(super) const EMPTY: HeaderValue = HeaderValue::from_static("");
 
-fn sensitive(text: &str) -> Option<HeaderValue> {
+/// `text` as a header that is never shown; `None`: it cannot stand in one.
+pub(super) fn sensitive(text: &str) -> Option<HeaderValue> {
     let mut value = HeaderValue::from_str(text).ok()?;
     value.set_sensitive(true);
     Some(value)

@@ -2,10 +2,13 @@
 //!
 //! `S` is a secret; in a configuration whose secrets are unread, where it is to be had.
 
+use std::sync::Arc;
+
 use secrecy::SecretString;
 use thiserror::Error;
 use url::Url;
 
+use super::file::{self, FileSettings};
 use super::sunco::Sunco;
 use super::zendesk::Zendesk;
 use super::zoho::Zoho;
@@ -89,12 +92,16 @@ pub enum ProviderSettings<S = SecretString> {
     Sunco(SuncoSettings<S>),
     /// Zoho CRM.
     Zoho(ZohoSettings<S>),
+    /// A provider from a file.
+    File(FileSettings<S>),
 }
 
 impl<S> ProviderSettings<S> {
     /// The provider.
-    pub const fn kind(&self) -> ProviderKind {
+    pub fn kind(&self) -> ProviderKind {
         match self {
+            // A file without a name is refused.
+            Self::File(file) => file.file.kind().unwrap_or(ProviderKind::Zendesk),
             Self::Zendesk(_) => ProviderKind::Zendesk,
             Self::Sunco(_) => ProviderKind::Sunco,
             Self::Zoho(_) => ProviderKind::Zoho,
@@ -105,14 +112,22 @@ impl<S> ProviderSettings<S> {
     pub fn asked_alone(&self) -> Option<Step> {
         match self {
             Self::Zoho(it) if zoho::read_at_once(&it.version) == 1 => Some(Step::Delete),
-            Self::Zendesk(_) | Self::Sunco(_) | Self::Zoho(_) => None,
+            _ => None,
+        }
+    }
+
+    /// A digest of what a provider file says of requests and answers; `None`: this program says it.
+    pub fn rules(&self) -> Option<String> {
+        match self {
+            Self::File(settings) => Some(settings.file.digest()),
+            _ => None,
         }
     }
 
     /// The same settings, with what `read` makes of each secret and its key in the configuration.
     pub fn try_map<T, E>(
         &self,
-        mut read: impl FnMut(&'static str, &S) -> Result<T, E>,
+        mut read: impl FnMut(&str, &S) -> Result<T, E>,
     ) -> Result<ProviderSettings<T>, E> {
         Ok(match self {
             Self::Zendesk(zendesk) => ProviderSettings::Zendesk(ZendeskSettings {
@@ -147,6 +162,15 @@ impl<S> ProviderSettings<S> {
                 client_secret: read("client_secret", &zoho.client_secret)?,
                 refresh_token: read("refresh_token", &zoho.refresh_token)?,
             }),
+            Self::File(file) => {
+                let read = |(key, secret): (&String, &S)| Ok((key.clone(), read(key, secret)?));
+                ProviderSettings::File(FileSettings {
+                    file: Arc::clone(&file.file),
+                    base_url: file.base_url.clone(),
+                    plain: file.plain.clone(),
+                    secrets: file.secrets.iter().map(read).collect::<Result<_, _>>()?,
+                })
+            }
         })
     }
 }
@@ -156,7 +180,7 @@ impl<S> ProviderSettings<S> {
 #[error("`{setting}` {problem}")]
 pub struct BuildError {
     /// The setting's name in the configuration.
-    pub setting: &'static str,
+    pub setting: String,
     /// What is wrong with it and how to mend it.
     pub problem: &'static str,
 }
@@ -167,6 +191,7 @@ pub fn build(settings: ProviderSettings) -> Result<Box<dyn Provider>, BuildError
         ProviderSettings::Zendesk(settings) => Box::new(Zendesk::try_new(settings)?),
         ProviderSettings::Sunco(settings) => Box::new(Sunco::try_new(settings)?),
         ProviderSettings::Zoho(settings) => Box::new(Zoho::try_new(settings)?),
+        ProviderSettings::File(settings) => Box::new(settings.checked()?),
     })
 }
 
@@ -176,13 +201,14 @@ pub fn check_id(kind: ProviderKind) -> fn(&str) -> Result<&str, IdProblem> {
         ProviderKind::Zendesk => zendesk::check_id,
         ProviderKind::Sunco => sunco::check_id,
         ProviderKind::Zoho => zoho::check_id,
+        ProviderKind::Own(_) => file::check_id,
     }
 }
 
 /// Whether an id of this kind of account may begin or end with a blank.
 pub fn blanks_count(kind: ProviderKind) -> fn(&str) -> bool {
     match kind {
-        ProviderKind::Zendesk | ProviderKind::Zoho => |_| false,
+        ProviderKind::Zendesk | ProviderKind::Zoho | ProviderKind::Own(_) => |_| false,
         ProviderKind::Sunco => sunco::blanks_count,
     }
 }
@@ -192,16 +218,17 @@ pub const fn ids_alike(kind: ProviderKind) -> bool {
     match kind {
         // Zendesk's lengths differ by age, and zeros at the end are refused one by one; those of
         // Sunshine Conversations are hexadecimal, or any text.
-        ProviderKind::Zendesk | ProviderKind::Sunco => false,
+        ProviderKind::Zendesk | ProviderKind::Sunco | ProviderKind::Own(_) => false,
         ProviderKind::Zoho => true,
     }
 }
 
-/// The limits of an account whose configuration states none.
+/// The limits of an account at a provider of this program's own whose configuration states none.
 pub fn defaults(kind: ProviderKind) -> AccountLimits {
     match kind {
         ProviderKind::Zendesk => zendesk::defaults(),
-        ProviderKind::Sunco => sunco::defaults(),
+        // A provider file states its own.
+        ProviderKind::Sunco | ProviderKind::Own(_) => sunco::defaults(),
         ProviderKind::Zoho => zoho::defaults(),
     }
 }

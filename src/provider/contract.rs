@@ -37,6 +37,12 @@ pub trait Provider: Send + Sync + fmt::Debug {
         None
     }
 
+    /// Whether a user whom the provider does not know is answered like one whom `step` removed. Then the
+    /// step is sent only for users whom the [lookup before it](Provider::lookup_before) showed.
+    fn looks_first(&self, _step: Step) -> bool {
+        false
+    }
+
     /// How many users one lookup takes; 0: the provider has none for `purpose`.
     fn lookup_max(&self, purpose: LookupFor) -> usize;
 

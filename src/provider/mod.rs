@@ -24,7 +24,7 @@
 //! provider itself with its settings, requests and the rule for user ids, `answers` what an answer to a
 //! deletion means and who the caller is, `lookups` how a user stands. Where a provider has it, `bulk`
 //! is one request for many users, `limits` what its headers say, `token` how tokens are had.
-//! `advice` is what people are told of them.
+//! `advice` is what people are told of them. `file` is every provider that a file describes.
 //! What they share lies beside them: `address` (URLs that stay what they are), `auth` (headers and
 //! tokens), `body` (what kind of thing came back), `detail` (what may be kept of it), `digits` (ids that
 //! are numbers), `rate_hint` (headers), `verdict` (also of a status that no JSON is needed for).
@@ -37,6 +37,7 @@ mod build;
 mod contract;
 mod detail;
 mod digits;
+mod file;
 mod http;
 mod rate_hint;
 mod sunco;
@@ -55,6 +56,7 @@ pub use contract::{
     Provider, RateHint, RateHints, Token,
 };
 pub use detail::Detail;
+pub use file::{FileProblem, FileSettings, ProviderFile};
 pub use http::{Reply, Request};
 pub use verdict::{RowEnd, Scope, Transient, Verdict};
 pub use zoho::ZOHO_DATA_CENTERS;

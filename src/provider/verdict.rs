@@ -33,6 +33,8 @@ pub enum RowEnd {
     Deleted,
     /// The provider says it had been done before.
     AlreadyGone,
+    /// The provider took the order and does it later.
+    Ordered,
     /// The provider knows no such user.
     NotFound,
     /// The provider will not.
@@ -45,6 +47,7 @@ impl RowEnd {
         match self {
             Self::Deleted => Outcome::Deleted,
             Self::AlreadyGone => Outcome::AlreadyGone,
+            Self::Ordered => Outcome::Ordered,
             Self::NotFound => Outcome::NotFound,
             Self::Refused => Outcome::Refused,
         }

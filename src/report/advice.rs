@@ -59,7 +59,7 @@ pub(super) fn about(
              off the list and run the row in a new file.",
             rows(),
         ),
-        // These are no trouble.
+        (Outcome::Ordered, _) => ("Verify later: the provider deletes on its own time.", None),
         (Outcome::Deleted | Outcome::AlreadyGone | Outcome::DoneBefore | Outcome::Duplicate, _) => {
             ("Nothing.", None)
         }

@@ -71,7 +71,9 @@ pub(super) fn next(summary: &Summary) -> String {
         _ if counts.counted(Counted::Bad) > 0 => {
             format!("userpurge report {ledger} --format csv --out report")
         }
-        _ if counts.deleted + counts.already_gone > 0 && summary.verification.is_none() => {
+        _ if counts.deleted + counts.already_gone + counts.ordered > 0
+            && summary.verification.is_none() =>
+        {
             format!("userpurge verify {again}")
         }
         _ => "nothing to do".to_owned(),

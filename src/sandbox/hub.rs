@@ -2,6 +2,7 @@
 //! time go in, and what becomes of the answer comes out.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -9,6 +10,7 @@ use serde_json::Value;
 
 use super::control;
 use super::faults::{Fault, FaultPlan, PlannedFault};
+use super::file::Desk;
 use super::log::LogEntry;
 use super::options::{SandboxError, SandboxOptions};
 use super::population;
@@ -20,6 +22,7 @@ use super::user::{Seed, UserState};
 use super::zendesk::Support;
 use super::zoho::Crm;
 use crate::domain::{ProviderKind, Time};
+use crate::provider::ProviderFile;
 
 /// The three providers at all tenants, and the log of what arrived. Serve it with
 /// [`Sandbox::start`], or [handle](Sandbox::handle) requests without a socket at any time you say.
@@ -41,6 +44,10 @@ struct Tenant {
     zendesk: Support,
     sunco: Conversations,
     zoho: Crm,
+    /// Those providers from files that were asked for, by name.
+    desks: BTreeMap<String, Desk>,
+    /// See [`SandboxOptions::files`].
+    files: Vec<Arc<ProviderFile>>,
     faults: FaultPlan,
     /// How many users were put in since it was made.
     seeded: usize,
@@ -123,6 +130,8 @@ impl Sandbox {
                 zendesk: Support::new(name, now),
                 sunco: Conversations::default(),
                 zoho: Crm::new(name),
+                desks: BTreeMap::new(),
+                files: self.options.files.clone(),
                 faults: FaultPlan::default(),
                 seeded: 0,
                 in_flight: 0,
@@ -168,8 +177,19 @@ impl Sandbox {
     pub(super) fn carry_out(&mut self, request: &Request, now: Time) -> Delivery {
         let name = request.tenant.as_deref().unwrap_or_default();
         let name = if name.is_empty() { Self::DEFAULT } else { name };
-        let (delivery, effect, fault) = match self.tenant(name, now) {
-            Ok(tenant) => tenant.carry_out(request, name, now),
+        let mut told = None;
+        let carried_out = self.tenant(name, now).map(|tenant| {
+            let desk = tenant.desk(request.provider);
+            told = desk.map(|desk| {
+                let mut request = request.clone();
+                desk.tell(&mut request);
+                request
+            });
+            tenant.carry_out(told.as_ref().unwrap_or(request), name, now)
+        });
+        let request = told.as_ref().unwrap_or(request);
+        let (delivery, effect, fault) = match carried_out {
+            Ok(carried_out) => carried_out,
             Err(error) => {
                 return Delivery::Whole(reply::text(404, "text/plain", error.to_string()));
             }
@@ -263,7 +283,8 @@ impl Sandbox {
 impl Tenant {
     /// Puts users in.
     fn seed(&mut self, seed: &Seed, now: Time) -> Result<(), SandboxError> {
-        self.seeded += seed.zendesk.len() + seed.sunco.len() + seed.zoho.len();
+        let of_files: usize = seed.files.values().map(Vec::len).sum();
+        self.seeded += seed.zendesk.len() + seed.sunco.len() + seed.zoho.len() + of_files;
         if self.seeded > Sandbox::SEEDED_MAX {
             return Err(SandboxError::Refused(format!(
                 "the tenant takes no more than {} users; reset it to begin anew",
@@ -279,7 +300,30 @@ impl Tenant {
         for user in &seed.zoho {
             self.zoho.seed(user, now)?;
         }
+        for (name, users) in &seed.files {
+            let Some(desk) = self.desk(ProviderKind::named(name)) else {
+                let text = format!("no provider file is called `{name}` here");
+                return Err(SandboxError::Refused(text));
+            };
+            for user in users {
+                desk.seed(user, now);
+            }
+        }
         Ok(())
+    }
+
+    /// The provider from a file that `kind` is; `None`: it is none that is served.
+    fn desk(&mut self, kind: Option<ProviderKind>) -> Option<&mut Desk> {
+        let Some(ProviderKind::Own(name)) = kind else {
+            return None;
+        };
+        let name = name.as_str();
+        if !self.desks.contains_key(name) {
+            let given = self.files.iter().find(|file| file.name == name);
+            let file = given.cloned().or_else(|| ProviderFile::shipped(name))?;
+            self.desks.insert(name.to_owned(), Desk::new(file));
+        }
+        self.desks.get_mut(name)
     }
 
     /// All users as they stand at `now`.
@@ -292,6 +336,7 @@ impl Tenant {
         let mut states = self.zendesk.states(&context);
         states.extend(self.sunco.states(&context));
         states.extend(self.zoho.states(&context));
+        states.extend(self.desks.values().flat_map(|desk| desk.states(&context)));
         states
     }
 
@@ -317,6 +362,10 @@ impl Tenant {
             }
             (Some(fault), Some(ProviderKind::Sunco)) => Conversations::refusal(fault),
             (Some(fault), Some(ProviderKind::Zoho)) => Crm::refusal(fault),
+            (Some(fault), Some(ProviderKind::Own(name))) => {
+                let desk = self.desks.get(name.as_str());
+                desk.and_then(|desk| desk.refusal(fault))
+            }
             _ => None,
         };
         if let Some(reply) = refusal {
@@ -326,7 +375,10 @@ impl Tenant {
             Some(ProviderKind::Zendesk) => self.zendesk.handle(request, &context),
             Some(ProviderKind::Sunco) => self.sunco.handle(request, &context),
             Some(ProviderKind::Zoho) => self.zoho.handle(request, &context),
-            None => reply::text(
+            Some(ProviderKind::Own(name)) if let Some(desk) = self.desks.get_mut(name.as_str()) => {
+                desk.handle(request, &context)
+            }
+            Some(ProviderKind::Own(_)) | None => reply::text(
                 404,
                 "text/plain; charset=utf-8",
                 "no provider has this path\n",

@@ -2,7 +2,7 @@
 //! loopback server over them.
 //!
 //! It is an independent second reading of the providers' documentation, so it imports nothing of
-//! the program but [`domain`](crate::domain). It judges the program: it keeps true state per user,
+//! the program but [`domain`](crate::domain); a provider file alone is read by what the program reads it with. It judges the program: it keeps true state per user,
 //! enforces quotas strictly, breaks connections on purpose, and tells afterwards what arrived.
 //!
 //! ```text
@@ -28,6 +28,7 @@
 
 mod control;
 mod faults;
+mod file;
 mod hub;
 mod log;
 mod options;

@@ -2,12 +2,14 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 
 use thiserror::Error;
 
 use super::hub::Sandbox;
 use super::settings::Settings;
 use crate::domain::{ProviderKind, WallClock};
+use crate::provider::ProviderFile;
 
 /// Why a sandbox could not start or be changed.
 #[derive(Debug, Error)]
@@ -51,6 +53,8 @@ pub struct SandboxOptions {
     pub has_demo_users: bool,
     /// What every tenant begins with.
     pub settings: Settings,
+    /// Provider files that are served under `/file/NAME`, beside those that this program brings.
+    pub files: Vec<Arc<ProviderFile>>,
     /// Where the time comes from.
     pub clock: WallClock,
 }
@@ -61,6 +65,7 @@ impl Default for SandboxOptions {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             has_demo_users: false,
             settings: Settings::default(),
+            files: Vec::new(),
             clock: WallClock::system(),
         }
     }

@@ -16,6 +16,8 @@
 //! one. Zoho would refuse its own four itself.
 //! Bystanders, whom no row names, must still stand at the end.
 
+use std::collections::BTreeMap;
+
 use std::ops::Range;
 
 use super::user::{Seed, UserSeed};
@@ -36,6 +38,7 @@ type Group = (Range<u64>, &'static str, &'static str);
 pub(super) fn demo() -> Seed {
     Seed {
         tenant: String::new(),
+        files: BTreeMap::new(),
         zendesk: zendesk(),
         sunco: sunco(),
         zoho: zoho(),

@@ -98,9 +98,9 @@ const TABLE: [(ProviderKind, &str, &str, Ask); 20] = [
 const VERSIONS: [&str; 8] = ["v2", "v2.1", "v3", "v4", "v5", "v6", "v7", "v8"];
 
 /// A request as it arrived, and what it asks.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Request {
-    sent: http::Request<Bytes>,
+    pub(super) sent: http::Request<Bytes>,
     /// The tenant its path names with `/t/{name}`; `None`: it has no such prefix.
     pub(super) tenant: Option<String>,
     /// The path as sent, still percent-encoded, without tenant and query.
@@ -155,6 +155,11 @@ impl Request {
             .split('/')
             .collect();
         self.provider = provider_of(&path);
+        if let ["file", name, ..] = path[..] {
+            // What it asks stands in the file.
+            self.provider = ProviderKind::named(name);
+            return;
+        }
         if self.provider == Some(Zendesk)
             && let Some(last) = path.last_mut()
         {
@@ -201,6 +206,12 @@ impl Request {
                 _ => self.ask = Ask::BadId,
             }
         }
+    }
+
+    /// The path below that of a provider file; `None`: it is for none.
+    pub(super) fn file_path(&self) -> Option<&str> {
+        let rest = self.path.strip_prefix("/file/")?;
+        rest.find('/').map(|end| &rest[end..])
     }
 
     pub(super) fn method(&self) -> &str {

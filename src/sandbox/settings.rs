@@ -29,6 +29,9 @@ pub struct Settings {
     /// How long access tokens truly live, whatever `expires_in` says; `None`: as long as it says.
     #[serde(with = "span::optional")]
     pub token_lifetime: Option<Duration>,
+    /// How long a user of a provider file still stands whose deletion was only ordered.
+    #[serde(with = "span::required")]
+    pub order_delay: Duration,
     /// What concerns Zendesk Support.
     pub zendesk: ZendeskSettings,
     /// What concerns Sunshine Conversations.
@@ -132,7 +135,7 @@ pub struct ZohoSettings {
 
 /// What a tenant begins with, unless the options say otherwise.
 const DEFAULTS: &str = r#"{
-    "latency": "0s", "faults": "", "quota_mode": "rolling", "scale_limits": 1.0, "token_lifetime": null,
+    "latency": "0s", "faults": "", "quota_mode": "rolling", "scale_limits": 1.0, "token_lifetime": null, "order_delay": "0s",
     "zendesk": {
         "quota": "700/1m", "permanent_quota": "700/10m",
         "job_limit": 30, "jobs_fail": false, "job_items_missing_every": 0,

@@ -76,6 +76,10 @@ impl Stock {
             ProviderKind::Zendesk => &mut self.seed.zendesk,
             ProviderKind::Sunco => &mut self.seed.sunco,
             ProviderKind::Zoho => &mut self.seed.zoho,
+            ProviderKind::Own(name) => {
+                let files = &mut self.seed.files;
+                files.entry(name.as_str().to_owned()).or_default()
+            }
         };
         let is_hex = id.len() == 24 && id.bytes().all(|it| it.is_ascii_hexdigit());
         match kind {
@@ -146,6 +150,8 @@ pub fn config(
     let mut text = String::new();
     for (name, kind) in accounts {
         let keys: &[(&str, &str)] = match kind {
+            // Its file says how its account is written.
+            ProviderKind::Own(_) => continue,
             ProviderKind::Zendesk => &[
                 ("base_url", base),
                 ("email", Sandbox::ZENDESK_EMAIL),

@@ -1,7 +1,7 @@
 //! Users to put into a tenant, users as they truly stand, whoever their provider is, and the access
 //! tokens that still live.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -20,6 +20,8 @@ pub struct Seed {
     pub sunco: Vec<UserSeed>,
     /// Users of Zoho CRM.
     pub zoho: Vec<UserSeed>,
+    /// Users of providers from files, by the file's name.
+    pub files: BTreeMap<String, Vec<UserSeed>>,
 }
 
 /// A user to put in. Not every provider has all of these.

@@ -108,6 +108,7 @@ fn plan(bencher: Bencher) {
         action: None,
         check_id: check_id(ProviderKind::Zendesk),
         blanks_count: blanks_count(ProviderKind::Zendesk),
+        id_pattern: None,
         ids_alike: ids_alike(ProviderKind::Zendesk),
     };
     let (defaults, protect) = (RowDefaults::default(), ProtectList::default());

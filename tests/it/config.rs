@@ -369,7 +369,7 @@ fn a_key_that_is_unknown_missing_or_double_is_told_with_its_line() {
         `accounts.acme.subdomian` in `userpurge.toml`, line 3, cannot be used: there is no such key; did you mean `subdomain`?
         `accounts.acme.app_id` in `userpurge.toml`, line 5, cannot be used: there is no such key; the keys are `subdomain`, `base_url`, `email`, `api_token`, `oauth_token`, `client_id`, `client_secret`, `action`, `limits`
         `accounts.acme.limits.request` in `userpurge.toml`, line 6, cannot be used: there is no such key; did you mean `requests`?
-        `accounts.acme` in `userpurge.toml`, line 1, cannot be used: it lacks `provider`, one of `zendesk`, `sunco`, `zoho`; is `provder` meant to be it?
+        `accounts.acme` in `userpurge.toml`, line 1, cannot be used: it lacks `provider`, one of `zendesk`, `sunco`, `zoho`, the name of a provider file that is shipped, or a file; is `provder` meant to be it?
         `accounts.acme` in `userpurge.toml`, line 1, cannot be used: it lacks `subdomain` or `base_url`
         `accounts.acme` in `userpurge.toml`, line 1, cannot be used: it lacks credentials, one of `email` with `api_token`, `oauth_token`, `client_id` with `client_secret`
         `accounts.acme` in `userpurge.toml`, line 1, cannot be used: it lacks `api_token`
@@ -403,8 +403,8 @@ fn a_value_out_of_range_is_told_with_its_line() {
             ZENDESK.replace("acme]", "\"ac me\"]"),
             ZENDESK.replace("acme]", "zoho]"),
             format!("{ZENDESK}{}", ZENDESK.replace("acme]", "Acme]")),
-        ]), @r"
-        `accounts.acme.provider` in `userpurge.toml`, line 2, cannot be used: `zendisk` is not one of `zendesk`, `sunco`, `zoho`
+        ]), @r#"
+        `accounts.acme.provider` in `userpurge.toml`, line 2, cannot be used: `zendisk` is not one of `zendesk`, `sunco`, `zoho`, `intercom`, `freshdesk`, `gorgias`, `jira`, `helpscout`, `okta`, `auth0`, `hubspot`
         `accounts.acme.provider` in `userpurge.toml`, line 2, cannot be used: it must be a string
         `accounts.acme.subdomain` in `userpurge.toml`, line 3, cannot be used: it is no subdomain; of `https://acme.zendesk.com` write only `acme`: letters, digits and inner hyphens, at most 63
         `accounts.acme.subdomain` in `userpurge.toml`, line 3, cannot be used: it must be a string
@@ -421,7 +421,7 @@ fn a_value_out_of_range_is_told_with_its_line() {
         `accounts.ac me` in `userpurge.toml`, line 1, cannot be used: an account's name is 1 to 64 letters, digits, hyphens, underscores or dots; name it otherwise
         `accounts.zoho` in `userpurge.toml`, line 1, cannot be used: rows that say `zoho` would be deleted at Zendesk Support; name this account otherwise
         `accounts.acme` in `userpurge.toml`, line 1, cannot be used: another account's name differs from it in case only; name one otherwise
-        ");
+        "#);
 }
 
 #[test]

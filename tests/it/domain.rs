@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use rstest::rstest;
 use serde_json::{Value, json};
 use userpurge::domain::{
-    AccountName, Action, Counts, Finding, Outcome, ProviderKind, Quota, Step, TaskKey, Time,
+    AccountName, Action, Counts, Finding, Name, Outcome, ProviderKind, Quota, Step, TaskKey, Time,
     TimeOfDay, UserState, shown,
 };
 
@@ -98,8 +98,7 @@ fn a_share_rounds_down_and_leaves_at_least_one() {
 fn names_are_those_in_json_too() {
     macro_rules! check {
         ($($Enum:ty),+) => {$(
-            for (index, it) in <$Enum>::ALL.into_iter().enumerate() {
-                assert_eq!(it.index(), index);
+            for it in <$Enum>::ALL {
                 let json = serde_json::to_string(&it).unwrap();
                 assert_eq!(json, format!("\"{it}\""));
                 assert_eq!(serde_json::from_str::<$Enum>(&json).unwrap(), it);
@@ -118,7 +117,7 @@ fn every_outcome_has_its_own_counter() {
     for (n, outcome) in Outcome::ALL.into_iter().enumerate() {
         assert_eq!(counts.of(outcome), n as u64 + 1);
     }
-    assert_eq!(counts.total(), 55);
+    assert_eq!(counts.total(), 66);
 }
 
 /// Each action's promise held against every state, in the order of [`UserState::ALL`]:
@@ -237,5 +236,20 @@ proptest! {
         let value = json!({ text.as_str(): [text.as_str()] });
         let read: Value = serde_json::from_str(&shown(&value.to_string())).unwrap();
         prop_assert_eq!(read, value);
+    }
+}
+
+#[test]
+fn a_name_of_a_provider_file_is_one_byte_and_always_the_same() {
+    let erase = Action::named("erase-all").unwrap();
+    assert_eq!(Action::named("erase-all"), Some(erase));
+    assert_eq!(serde_json::to_string(&erase).unwrap(), "\"erase-all\"");
+    assert_eq!(Action::named("delete"), Some(Action::Delete));
+    assert_eq!((size_of::<Name>(), size_of::<Option<Step>>()), (1, 2));
+    let (name, steps) = (Name::new("erase-all").unwrap(), [Step::Delete]);
+    assert!(name.set_steps(&steps) && name.set_steps(&steps) && !name.set_steps(&[]));
+    assert_eq!(erase.steps(), steps);
+    for text in ["", "Erase", "a b", "-a", "a-", "a@b", &"a".repeat(65)] {
+        assert_eq!(Name::new(text), None, "{text}");
     }
 }

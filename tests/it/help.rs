@@ -193,7 +193,7 @@ fn anything_else_is_refused_with_2_and_with_what_to_write() {
     for (line, words) in [
         ("run users.csv --live", "--dry-run"),
         ("run users.csv --yes --confirm 3", "--confirm"),
-        ("run users.csv --action erase", "the actions are"),
+        ("run users.csv --action eräse", "an action's name"),
         ("run users.csv --format xml", "possible values"),
         ("run users.csv --delimiter ab", "write one character"),
         ("run users.csv --delimiter a", "write one character"),

@@ -63,6 +63,7 @@ mod progress;
 mod promoted;
 mod protect_list;
 mod provider;
+mod provider_files;
 mod purged;
 mod question;
 mod quota;

@@ -37,6 +37,7 @@ fn policies() -> Vec<AccountPolicy> {
         action,
         check_id,
         blanks_count: |id| id.starts_with('7'),
+        id_pattern: None,
         ids_alike: provider == ProviderKind::Zoho,
     };
     vec![

@@ -123,6 +123,7 @@ fn an_id_among_other_things_in_a_protect_list_is_seen() {
         action: None,
         check_id: check_id(ProviderKind::Sunco),
         blanks_count: |_| true,
+        id_pattern: None,
         ids_alike: false,
     };
     for (text, is_taken) in [

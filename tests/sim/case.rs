@@ -245,7 +245,7 @@ impl AccountCase {
         self.requests = match self.provider {
             ProviderKind::Zendesk => text(&weather["zendesk"]["quota"]),
             ProviderKind::Sunco => text(&weather["sunco"]["quota"]),
-            ProviderKind::Zoho => text(&weather["zoho"]["credits"]),
+            ProviderKind::Zoho | ProviderKind::Own(_) => text(&weather["zoho"]["credits"]),
         };
         if self.provider == ProviderKind::Zendesk {
             self.permanent = Some(text(&weather["zendesk"]["permanent_quota"]));
@@ -259,7 +259,7 @@ impl AccountCase {
     pub(crate) const fn caller(&self) -> Option<&'static str> {
         match self.provider {
             ProviderKind::Zendesk => Some(ZENDESK_CALLER),
-            ProviderKind::Zoho => Some(ZOHO_CALLER),
+            ProviderKind::Zoho | ProviderKind::Own(_) => Some(ZOHO_CALLER),
             ProviderKind::Sunco => None,
         }
     }
@@ -291,7 +291,7 @@ fn accounts(draw: &mut Draw) -> Vec<AccountCase> {
 /// How many requests may be under way at once.
 pub(crate) fn concurrency(draw: &mut Draw, provider: ProviderKind) -> u32 {
     match provider {
-        ProviderKind::Zoho => draw.one(&[1, 2]),
+        ProviderKind::Zoho | ProviderKind::Own(_) => draw.one(&[1, 2]),
         ProviderKind::Zendesk | ProviderKind::Sunco => draw.one(&[1, 2, 8]),
     }
 }
@@ -301,7 +301,9 @@ fn id(provider: ProviderKind, number: u64) -> String {
     match provider {
         ProviderKind::Zendesk => (361_808_100_000 + number).to_string(),
         ProviderKind::Sunco => format!("{:024x}", 0x5963_c0d6_0000_u64 * 1_000 + number),
-        ProviderKind::Zoho => (5_725_767_000_000_500_000 + number).to_string(),
+        ProviderKind::Zoho | ProviderKind::Own(_) => {
+            (5_725_767_000_000_500_000 + number).to_string()
+        }
     }
 }
 
@@ -369,7 +371,7 @@ fn put_user(draw: &mut Draw, seed: &mut Seed, provider: ProviderKind, id: &str) 
             });
             done_if(state == "deleted", ProviderKind::Sunco)
         }
-        ProviderKind::Zoho => {
+        ProviderKind::Zoho | ProviderKind::Own(_) => {
             let has_primary = seed.zoho.iter().any(|it| it.role == "primary_contact");
             let kinds = [
                 "support",
@@ -573,7 +575,7 @@ fn bad(
             Elsewhere,
             Elsewhere,
         ],
-        ProviderKind::Zendesk | ProviderKind::Zoho => &[
+        ProviderKind::Zendesk | ProviderKind::Zoho | ProviderKind::Own(_) => &[
             NoId,
             Letters,
             UnknownAccount,

@@ -145,6 +145,7 @@ fn policy(account: &AccountCase) -> AccountPolicy {
         action: None,
         check_id: provider::check_id(kind),
         blanks_count: provider::blanks_count(kind),
+        id_pattern: None,
         ids_alike: provider::ids_alike(kind),
     }
 }
@@ -152,6 +153,7 @@ fn policy(account: &AccountCase) -> AccountPolicy {
 /// Reads the file into a new ledger. `last`: the process is killed behind so many entries.
 fn plan(world: &World, planner: &Planner, last: Option<u64>) -> Result<(), String> {
     let header = |it: &AccountCase| AccountHeader {
+        rules: None,
         name: AccountName::new(it.name.clone()),
         provider: it.provider,
         tenant: it.tenant.clone(),

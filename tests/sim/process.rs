@@ -436,6 +436,7 @@ impl Process<'_> {
             let name = AccountName::new(it.name.clone());
             let identity = self.identities.get(&name);
             AccountHeader {
+                rules: None,
                 provider: it.provider,
                 tenant: identity.map_or_else(String::new, |it| it.tenant.clone()),
                 caller: identity.and_then(|it| it.caller.clone()),
@@ -945,7 +946,7 @@ fn provider_of(account: &AccountCase) -> Result<Arc<dyn Provider>, String> {
             key_secret: secret("sandbox-secret"),
             is_jwt: false,
         }),
-        ProviderKind::Zoho => ProviderSettings::Zoho(ZohoSettings {
+        ProviderKind::Zoho | ProviderKind::Own(_) => ProviderSettings::Zoho(ZohoSettings {
             accounts_url: base.clone(),
             base_url: Some(base),
             version: "v8".to_owned(),

@@ -50,9 +50,8 @@ pub(super) fn modes() -> impl TypedValueParser<Value = Mode> {
 }
 
 pub(super) fn parse_action(text: &str) -> Result<Action, String> {
-    let all = || Action::ALL.map(Action::name).join(", ");
-    text.parse()
-        .map_err(|()| format!("the actions are {}", all()))
+    let known = Action::among(&Action::ALL, text).or_else(|| Action::named(text));
+    known.ok_or_else(|| "write an action's name, such as delete".to_owned())
 }
 
 /// What stands between two cells.

@@ -33,7 +33,7 @@ pub(super) fn judge(step: Step, id: &UserId, reply: &Reply) -> Verdict {
             Some(_) => verdict::other_user(),
             None => verdict::unrecognised(reply, &body, said(&body)),
         },
-        (Step::PermanentlyDelete, _) | (_, None) => {
+        (Step::PermanentlyDelete | Step::Own(_), _) | (_, None) => {
             verdict::unrecognised(reply, &body, Detail::default())
         }
     }

@@ -45,7 +45,7 @@ impl Sunco {
             jwt(key, secret)
         } else if key.contains(':') {
             return Err(BuildError {
-                setting: "key_id",
+                setting: "key_id".to_owned(),
                 problem: "holds a colon, which no key's id does",
             });
         } else {
@@ -143,7 +143,9 @@ impl Provider for Sunco {
         let more: &[&str] = match step {
             Step::Delete => &[],
             Step::DeletePersonalInformation => &["personalinformation"],
-            Step::PermanentlyDelete => unreachable!("Sunshine Conversations has no step {step}"),
+            Step::PermanentlyDelete | Step::Own(_) => {
+                unreachable!("Sunshine Conversations has no step {step}")
+            }
         };
         self.of_user(Method::DELETE, access, id, more)
     }

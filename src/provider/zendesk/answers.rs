@@ -79,7 +79,7 @@ fn confirmed(step: Step, id: &UserId, answer: &Object, reply: &Reply, body: &Bod
     let user = match step {
         Step::Delete => child(answer, "user"),
         Step::PermanentlyDelete => child(answer, "deleted_user"),
-        Step::DeletePersonalInformation => None,
+        Step::DeletePersonalInformation | Step::Own(_) => None,
     };
     let Some(user) = user else {
         return verdict::unrecognised(reply, body, Detail::default());

@@ -90,7 +90,7 @@ fn endpoint(headers: &HeaderMap) -> Option<(&str, (Option<u64>, RateHint))> {
 fn span_of(step: Option<Step>, name: &str) -> Option<Duration> {
     match step? {
         Step::PermanentlyDelete if name.contains("deleted-user") => Some(PERMANENT_SPAN),
-        Step::PermanentlyDelete | Step::Delete | Step::DeletePersonalInformation => None,
+        _ => None,
     }
 }
 

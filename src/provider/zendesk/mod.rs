@@ -116,7 +116,9 @@ impl Provider for Zendesk {
         let list = match step {
             Step::Delete => "users",
             Step::PermanentlyDelete => "deleted_users",
-            Step::DeletePersonalInformation => unreachable!("Zendesk has no step {step}"),
+            Step::DeletePersonalInformation | Step::Own(_) => {
+                unreachable!("Zendesk has no step {step}")
+            }
         };
         delete(access, &[list, id.as_str()])
     }
@@ -130,7 +132,7 @@ impl Provider for Zendesk {
         match step {
             Step::Delete => Some(LookupFor::Roles),
             Step::PermanentlyDelete => Some(LookupFor::SoftDeletedRoles),
-            Step::DeletePersonalInformation => None,
+            Step::DeletePersonalInformation | Step::Own(_) => None,
         }
     }
 

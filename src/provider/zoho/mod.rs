@@ -118,7 +118,7 @@ impl Provider for Zoho {
     fn step(&self, access: &Access, step: Step, id: &UserId) -> Request {
         match step {
             Step::Delete => self.crm(Method::DELETE, access, &["users", id.as_str()]),
-            Step::PermanentlyDelete | Step::DeletePersonalInformation => {
+            Step::PermanentlyDelete | Step::DeletePersonalInformation | Step::Own(_) => {
                 unreachable!("Zoho CRM has no step {step}")
             }
         }

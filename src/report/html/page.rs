@@ -478,6 +478,7 @@ const fn means(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Deleted => "the provider confirmed the deletion",
         Outcome::AlreadyGone => "the provider says that the user had been deleted before",
+        Outcome::Ordered => "the provider took the order, and deletes on its own time",
         Outcome::NotFound => "the provider knows no such user",
         Outcome::Refused => "the provider will not delete this user until somebody acts",
         Outcome::Failed => "every attempt met an error that passes",

@@ -245,6 +245,7 @@ fn begun(
         version: env!("CARGO_PKG_VERSION").to_owned(),
         options: RunOptions::default(),
         accounts: vec![AccountHeader {
+            rules: None,
             name: AccountName::new(account),
             provider,
             tenant: tenant.to_owned(),

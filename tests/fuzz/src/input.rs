@@ -253,7 +253,7 @@ const fn usual_id(kind: ProviderKind) -> &'static str {
     match kind {
         ProviderKind::Zendesk => "35436",
         ProviderKind::Sunco => "5963c0d619a30a2e00de36b8",
-        ProviderKind::Zoho => "4876876000000225001",
+        ProviderKind::Zoho | ProviderKind::Own(_) => "4876876000000225001",
     }
 }
 

@@ -85,7 +85,7 @@ fn settings(kind: ProviderKind, base: &str) -> ProviderSettings {
             base_url,
             ..sunco_settings(APP, "app_1", false)
         }),
-        Zoho => ProviderSettings::Zoho(zoho_settings(base, None, "v8")),
+        Zoho | ProviderKind::Own(_) => ProviderSettings::Zoho(zoho_settings(base, None, "v8")),
     }
 }
 
@@ -902,6 +902,7 @@ fn confirms(kind: ProviderKind, step: Step, reply: &Reply) -> bool {
         (ProviderKind::Zendesk, _) => named(&json["deleted_user"]["id"]),
         (ProviderKind::Sunco, Step::Delete) => json == json!({}) || by_either,
         (ProviderKind::Sunco, _) => by_either,
+        (ProviderKind::Own(_), _) => false,
         (ProviderKind::Zoho, _) => {
             let entry = &json["users"][0];
             let id = &entry["details"]["id"];

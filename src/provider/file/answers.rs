@@ -1,0 +1,279 @@
+//! What answers mean by a provider file: the rule of the request first, then `answers`, then the rules of
+//! the status that hold at every provider.
+
+use std::time::Duration;
+
+use ::http::HeaderMap;
+use serde_json::Value;
+use url::Url;
+
+use super::format::{FileCall, FileRule, ProviderFile};
+use crate::domain::{Quota, StopKind, UserId, UserState};
+use crate::provider::address::authority;
+use crate::provider::body::{Body, id_text};
+use crate::provider::rate_hint::{number, retry_after, seconds};
+use crate::provider::{
+    Detail, Identity, RateHint, RateHints, Reply, RowEnd, Scope, Transient, Verdict, verdict,
+};
+
+/// What an answer to a step or a look may mean, as files write it, but for the account's.
+const MEANINGS: [(&str, Verdict); 9] = {
+    const NONE: Detail = Detail {
+        code: None,
+        message: None,
+    };
+    const THROTTLED: Transient = Transient::Throttled {
+        scope: Scope::Account,
+        wait: None,
+    };
+    [
+        ("row.deleted", Verdict::Row(RowEnd::Deleted, NONE)),
+        ("row.already_gone", Verdict::Row(RowEnd::AlreadyGone, NONE)),
+        ("row.ordered", Verdict::Row(RowEnd::Ordered, NONE)),
+        ("row.not_found", Verdict::Row(RowEnd::NotFound, NONE)),
+        ("row.refused", Verdict::Row(RowEnd::Refused, NONE)),
+        ("transient.throttled", Verdict::Transient(THROTTLED, NONE)),
+        (
+            "transient.server_error",
+            Verdict::Transient(Transient::ServerError { wait: None }, NONE),
+        ),
+        (
+            "transient.conflict",
+            Verdict::Transient(Transient::Conflict, NONE),
+        ),
+        (
+            "transient.unrecognised",
+            Verdict::Transient(Transient::Unrecognised, NONE),
+        ),
+    ]
+};
+
+/// The reasons for which an answer may stop an account.
+const STOPS: [StopKind; 6] = [
+    StopKind::CredentialsRejected,
+    StopKind::NotPermitted,
+    StopKind::WrongTenant,
+    StopKind::PaymentRequired,
+    StopKind::OrgCap,
+    StopKind::QuotaGone,
+];
+
+/// The word for stopping an account, as files write it.
+fn stop_word(kind: StopKind) -> String {
+    let name = serde_json::to_value(kind).unwrap_or_default();
+    format!("account.{}", name.as_str().unwrap_or_default())
+}
+
+/// What `word` means; `None`: it is none of the words.
+pub(super) fn meaning(word: &str) -> Option<Verdict> {
+    let known = MEANINGS.into_iter().find(|(name, _)| *name == word);
+    let stop = || STOPS.into_iter().find(|kind| stop_word(*kind) == word);
+    let stops = || Some(Verdict::Account(stop()?, Detail::default()));
+    known.map(|(_, verdict)| verdict).or_else(stops)
+}
+
+/// All words that [`meaning`] knows.
+pub(super) fn words() -> impl Iterator<Item = String> {
+    let plain = MEANINGS.into_iter().map(|(name, _)| name.to_owned());
+    plain.chain(STOPS.map(stop_word))
+}
+
+/// The word for `verdict`.
+pub(super) fn word(verdict: &Verdict) -> String {
+    let same = |other: &Verdict| match (other, verdict) {
+        (Verdict::Row(one, _), Verdict::Row(other, _)) => one == other,
+        (Verdict::Transient(one, _), Verdict::Transient(other, _)) => one.name() == other.name(),
+        _ => false,
+    };
+    match verdict {
+        Verdict::Account(kind, _) => stop_word(*kind),
+        Verdict::TokenRejected(_) => stop_word(StopKind::CredentialsRejected),
+        _ => {
+            let known = MEANINGS.into_iter().find(|(_, other)| same(other));
+            known.map_or("row.unclear", |(name, _)| name).to_owned()
+        }
+    }
+}
+
+impl FileRule {
+    /// Whether an answer is what this rule says. A page is nobody's answer.
+    fn fits(&self, id: &str, body: &Body<'_>, status: u16) -> bool {
+        if status != self.status || matches!(body, Body::Markup) {
+            return false;
+        }
+        if self.empty {
+            return matches!(body, Body::Empty);
+        }
+        let Some(equals) = &self.equals else {
+            return true;
+        };
+        let pointer = equals["pointer"].as_str().unwrap_or_default();
+        let Some(found) = at(body, pointer) else {
+            return false;
+        };
+        if equals["id"] == true {
+            return id_text(Some(&found)).as_deref() == Some(id);
+        }
+        equals["any"] == true && !found.is_null()
+            || [&equals["text"], &equals["number"]].contains(&&found)
+    }
+}
+
+/// What stands at `pointer` in a body that is an object.
+fn at(body: &Body<'_>, pointer: &str) -> Option<Value> {
+    let mut keys = pointer.strip_prefix('/')?.split('/');
+    let first = body.object()?.get(keys.next()?)?;
+    let rest = keys.fold(String::new(), |path, key| path + "/" + key);
+    first.pointer(&rest).cloned()
+}
+
+impl ProviderFile {
+    /// The place in `answers` of the first rule that fits.
+    pub(super) fn answer(&self, id: &str, reply: &Reply) -> Option<usize> {
+        let body = Body::of(reply);
+        let mut rules = self.answers.iter();
+        rules.position(|rule| rule.fits(id, &body, reply.status))
+    }
+
+    /// What an answer says, for the ledger: a plain word where `answers` look for one, and no more.
+    fn said(&self, body: &Body<'_>) -> Detail {
+        let equals = self.answers.iter().filter_map(|rule| rule.equals.as_ref());
+        let pointers = equals.filter(|equals| equals.get("text").is_some());
+        let pointers = pointers.filter_map(|equals| equals["pointer"].as_str());
+        let mut texts = pointers.filter_map(|pointer| at(body, pointer));
+        let text = texts.find_map(|text| text.as_str().map(str::to_owned));
+        Detail::said(text.as_deref(), None)
+    }
+
+    /// What an answer means that its request has no rule for.
+    fn refusal(&self, id: &str, reply: &Reply) -> Verdict {
+        let body = Body::of(reply);
+        let said = self.said(&body);
+        let rule = self.answer(id, reply).map(|place| &self.answers[place]);
+        let known = rule.and_then(|rule| meaning(rule.means.as_deref()?));
+        let said = match rule {
+            // Known by its form alone, which is the provider's own.
+            Some(rule) if said.is_empty() && rule.equals.is_some() => Detail::ours(
+                "known_answer",
+                format!("HTTP {} in the provider's form", reply.status),
+            ),
+            _ => said,
+        };
+        match known.unwrap_or_else(|| verdict::by_status(reply, &body, said.clone())) {
+            Verdict::Row(end, _) => Verdict::Row(end, said),
+            Verdict::Account(kind, known) if known.is_empty() => Verdict::Account(kind, said),
+            Verdict::Transient(Transient::Throttled { scope, .. }, _) => {
+                let wait = self.wait(&reply.headers);
+                Verdict::Transient(Transient::Throttled { scope, wait }, said)
+            }
+            Verdict::Transient(moment, known) if known.is_empty() => {
+                Verdict::Transient(moment, said)
+            }
+            other => other,
+        }
+    }
+
+    /// What the answer to a step means.
+    pub(super) fn judge(&self, call: &FileCall, id: &UserId, reply: &Reply) -> Verdict {
+        let body = Body::of(reply);
+        match &call.success {
+            Some(rule) if rule.fits(id.as_str(), &body, reply.status) => {
+                let end = if rule.accepted {
+                    RowEnd::Ordered
+                } else {
+                    RowEnd::Deleted
+                };
+                Verdict::Row(end, Detail::default())
+            }
+            // It is of the right kind, and about somebody else.
+            Some(rule)
+                if rule.names_user() && rule.status == reply.status && body.object().is_some() =>
+            {
+                verdict::other_user()
+            }
+            _ => self.refusal(id.as_str(), reply),
+        }
+    }
+
+    /// How a user stands by the answer to the look: active or unknown.
+    pub(super) fn stands(&self, id: &UserId, reply: &Reply) -> Result<UserState, Verdict> {
+        let body = Body::of(reply);
+        let is = |rule: &Option<FileRule>| {
+            let rule = rule.as_ref();
+            rule.is_some_and(|rule| rule.fits(id.as_str(), &body, reply.status))
+        };
+        if is(&self.look.standing) {
+            return Ok(UserState::Active { role: None });
+        }
+        if is(&self.look.unknown) {
+            return Ok(UserState::Unknown);
+        }
+        Err(verdict::of_read(self.refusal(id.as_str(), reply)))
+    }
+
+    /// Who we are by the answer to `identify`. The caller is an id, and never an address.
+    pub(super) fn who(&self, base: &Url, reply: &Reply) -> Result<Identity, Verdict> {
+        let body = Body::of(reply);
+        let text = |pointer: &Option<String>| id_text(at(&body, pointer.as_deref()?).as_ref());
+        let named = text(&self.identify.tenant).filter(|name| !name.is_empty());
+        let is_whole = self.identify.tenant.is_none() || named.is_some();
+        if reply.status != 200 || body.object().is_none() || !is_whole {
+            return Err(verdict::of_read(self.refusal("", reply)));
+        }
+        let place = format!("{}{}", authority(base), base.path().trim_end_matches('/'));
+        let caller = text(&self.identify.caller).filter(|caller| !caller.contains('@'));
+        Ok(Identity {
+            tenant: named.map_or_else(|| place.clone(), |name| format!("{place}/{name}")),
+            caller: caller.map(UserId::new),
+            name: None,
+            role: None,
+            id_prefix: None,
+            lacks: Vec::new(),
+        })
+    }
+
+    fn header<'h>(&self, what: &str, headers: &'h HeaderMap) -> Option<&'h str> {
+        let name = self.limits.headers.get(what)?;
+        headers.get(name.as_str())?.to_str().ok()
+    }
+
+    /// Until the limit begins anew, as its header says, seconds or an epoch less the answer's `Date`.
+    fn resets_in(&self, headers: &HeaderMap) -> Option<Duration> {
+        let text = self.header("reset", headers)?;
+        if self.limits.headers.get("reset_is").map(String::as_str) != Some("epoch") {
+            return seconds(text);
+        }
+        let date = headers.get(::http::header::DATE)?.to_str().ok()?;
+        let now = httpdate::parse_http_date(date).ok()?;
+        let now = now.duration_since(std::time::UNIX_EPOCH).ok()?;
+        Some(seconds(text)?.saturating_sub(now))
+    }
+
+    /// How long a refusal for too many requests asks to wait.
+    fn wait(&self, headers: &HeaderMap) -> Option<Duration> {
+        let own = || self.header("retry_after", headers).and_then(seconds);
+        let own = || own().or_else(|| self.resets_in(headers));
+        retry_after(headers).or_else(own)
+    }
+
+    /// What the headers of an answer say of the account's limit.
+    pub(super) fn hints(&self, headers: &HeaderMap) -> RateHints {
+        let read = |what| {
+            let name = self.limits.headers.get(what)?;
+            Some(number(headers, &[name.as_str()])? / u64::from(self.weight()))
+        };
+        let span = self.limits.requests.parse::<Quota>().ok().map(Quota::span);
+        let limit = read("limit").and_then(|limit| u32::try_from(limit).ok()?.try_into().ok());
+        let hint = RateHint {
+            limit: limit
+                .zip(span)
+                .and_then(|(limit, span)| Quota::try_new(limit, span)),
+            remaining: read("remaining"),
+            resets_in: self.resets_in(headers),
+        };
+        RateHints {
+            account: (hint != RateHint::default()).then_some(hint),
+            ..RateHints::default()
+        }
+    }
+}

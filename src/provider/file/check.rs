@@ -1,0 +1,479 @@
+//! What is refused of a provider file: what could send an id astray, what could be taken for a success, and
+//! what its examples do not show. Each with its line, and a reason of `reasons.txt` that says what to do.
+
+use std::collections::BTreeSet;
+
+use ::http::{HeaderName, HeaderValue};
+use serde_json::Value;
+use thiserror::Error;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+use url::Url;
+
+use super::answers::{meaning, word, words};
+use super::format::{FileCall, FileExample, FileRule, ID, ProviderFile, keys_in, strings};
+use crate::domain::{Action, Name, ProviderKind, Quota, Step, UserId, UserState};
+use crate::provider::{Reply, Verdict, base_url};
+
+/// The reasons, each behind its word.
+const REASONS: &str = include_str!("reasons.txt");
+
+/// The most actions a provider may have.
+const ACTIONS_MAX: usize = 8;
+
+/// The keys of every account, which no file may bring again.
+const TAKEN_KEYS: [&str; 4] = ["provider", "action", "limits", "base_url"];
+
+/// What headers of limits may tell.
+const LIMIT_HEADERS: [&str; 5] = ["remaining", "limit", "reset", "reset_is", "retry_after"];
+
+/// Why a provider file is refused.
+#[derive(Debug, Error)]
+#[error("line {line}: {why}")]
+pub struct FileProblem {
+    /// The line, from 1.
+    pub line: usize,
+    /// The reason, and what to do.
+    pub why: String,
+}
+
+/// A place in a file, by its keys parted by dots, and why that cannot be.
+type Refusal = (String, String);
+
+/// Refuses what stands at `place` for a reason.
+fn refuse<T>(place: &str, why: impl Into<String>) -> Result<T, Refusal> {
+    Err((place.to_owned(), why.into()))
+}
+
+/// Refuses what stands at `place`, unless it is fit. `reason`: a word of [`REASONS`].
+fn fit(is_fit: bool, place: &str, reason: &str) -> Result<(), Refusal> {
+    if is_fit {
+        return Ok(());
+    }
+    let mut all = REASONS.lines().filter_map(|line| line.split_once(": "));
+    let why = all.find(|(word, _)| *word == reason);
+    refuse(place, why.map_or(reason, |(_, why)| why))
+}
+
+impl ProviderFile {
+    /// The provider that `text` describes.
+    pub fn parse(text: &str) -> Result<Self, FileProblem> {
+        let problem = |at: usize, why| {
+            let before = text.get(..at).unwrap_or(text);
+            let line = 1 + before.bytes().filter(|it| *it == b'\n').count();
+            FileProblem { line, why }
+        };
+        let syntax = |error: &toml::de::Error| {
+            let at = error.span().map_or(0, |span| span.start);
+            let words: Vec<&str> = error.message().lines().collect();
+            problem(at, words.join(", "))
+        };
+        let root = DeTable::parse(text).map_err(|error| syntax(&error))?;
+        let file: Self = toml::from_str(text).map_err(|error| syntax(&error))?;
+        match file.check() {
+            Ok(()) => Ok(file),
+            Err((place, why)) => Err(problem(start_of(root.get_ref(), &place), why)),
+        }
+    }
+
+    fn check(&self) -> Result<(), Refusal> {
+        self.check_names()?;
+        self.check_actions()?;
+        self.check_address()?;
+        self.check_auth()?;
+        self.check_calls()?;
+        for (place, rule) in self.answers.iter().enumerate() {
+            let place = format!("answers.{place}");
+            rule.check(&place)?;
+            if meaning(rule.means.as_deref().unwrap_or_default()).is_none() {
+                let known: Vec<String> = words().collect();
+                let why = format!("`means` must be one of {}", known.join(", "));
+                return refuse(&place, why);
+            }
+        }
+        self.check_limits()?;
+        self.check_examples()?;
+        self.check_shown()
+    }
+
+    fn check_names(&self) -> Result<(), Refusal> {
+        let mut own = ProviderKind::ALL.iter();
+        let is_taken = own.any(|kind| kind.name() == self.name);
+        let is_said = |text: &String| !text.trim().is_empty();
+        let (count, sources) = (self.actions.len(), &self.source);
+        fit(!is_taken && Name::new(&self.name).is_some(), "name", "name")?;
+        fit(is_said(&self.title), "title", "title")?;
+        fit(sources.iter().any(is_said), "source", "source")?;
+        fit((1..=ACTIONS_MAX).contains(&count), "actions", "actions")
+    }
+
+    fn check_actions(&self) -> Result<(), Refusal> {
+        let mut steps = BTreeSet::new();
+        for (name, action) in &self.actions {
+            let place = format!("actions.{name}");
+            for (key, text) in [("says", &action.says), ("undo", &action.undo)] {
+                fit(!text.trim().is_empty(), &format!("{place}.{key}"), "blank")?;
+            }
+            let (known, count) = (Action::named(name), action.steps.len());
+            let is_delete = known == Some(Action::Delete);
+            let is_own = is_delete || matches!(known, Some(Action::Own(_)));
+            let is_later = action.steps.iter().any(FileCall::is_later);
+            fit(is_own, &place, "action")?;
+            fit(count > 0, &place, "no-steps")?;
+            fit(!is_delete || count == 1, &place, "one-request")?;
+            fit(!is_delete || !is_later, &place, "later")?;
+            for (step, call) in self.steps(name) {
+                let is_named = count == 1 || call.name.is_some();
+                let is_fit = matches!(Step::named(step), Some(Step::Delete | Step::Own(_)));
+                let is_new = steps.insert(step);
+                fit(
+                    is_named && is_fit && is_new,
+                    &format!("{place}.steps"),
+                    "steps",
+                )?;
+            }
+        }
+        Ok(())
+    }
+
+    fn check_address(&self) -> Result<(), Refusal> {
+        let (plain, secret) = self.keys();
+        let is_key = |key: &&str| {
+            let fits = |byte: u8| byte.is_ascii_lowercase() || byte == b'_';
+            !key.is_empty() && key.bytes().all(fits) && !TAKEN_KEYS.contains(key)
+        };
+        fit(plain.iter().all(is_key), "base_url", "key")?;
+        fit(secret.iter().all(is_key), "auth", "key")?;
+        let braced = plain.iter().map(|key| format!("{{{key}}}"));
+        let filled = braced.fold(self.base_url.clone(), |text, key| text.replace(&key, "key"));
+        base_url(&filled).or_else(|why| refuse("base_url", why))?;
+        for (name, value) in &self.headers {
+            let is_header = name.parse::<HeaderName>().is_ok() && keys_in(value).is_empty();
+            let is_fit = is_header && value.parse::<HeaderValue>().is_ok();
+            fit(is_fit, &format!("headers.{name}"), "header")?;
+        }
+        Ok(())
+    }
+
+    fn check_auth(&self) -> Result<(), Refusal> {
+        let auth = &self.auth;
+        let pairs = [auth.basic.is_some(), auth.header.is_some()];
+        let others = [auth.bearer.is_some(), auth.client_credentials.is_some()];
+        let ways = pairs.into_iter().chain(others);
+        fit(
+            ways.filter(|is_there| *is_there).count() == 1,
+            "auth",
+            "auth",
+        )?;
+        fit(!self.keys().1.is_empty(), "auth", "secret")?;
+        let name = auth
+            .header
+            .as_ref()
+            .map(|[name, _]| name.parse::<HeaderName>());
+        fit(!matches!(name, Some(Err(_))), "auth.header", "header-name")?;
+        let Some(call) = &auth.client_credentials else {
+            return Ok(());
+        };
+        let place = "auth.client_credentials";
+        call.only(place, &["json", "form"])?;
+        let is_one = call.json.is_some() != call.form.is_some();
+        fit(is_one && call.request.starts_with("POST "), place, "token")?;
+        // Its values are the account's.
+        call.bare().check_request(place, 0)
+    }
+
+    fn check_calls(&self) -> Result<(), Refusal> {
+        let (identify, look) = (&self.identify, &self.look);
+        identify.only("identify", &["tenant", "caller"])?;
+        identify.check_request("identify", 0)?;
+        look.only("look", &["standing", "unknown"])?;
+        look.check_request("look", 1)?;
+        for (place, call) in [("identify", identify), ("look", look)] {
+            let place = format!("{place}.request");
+            fit(call.request.starts_with("GET "), &place, "get")?;
+        }
+        let mut pointers = [&identify.tenant, &identify.caller].into_iter().flatten();
+        let is_fit = pointers.all(|pointer| pointer.starts_with('/'));
+        fit(is_fit, "identify", "pointer")?;
+        let (Some(standing), Some(unknown)) = (&look.standing, &look.unknown) else {
+            return fit(false, "look", "look");
+        };
+        let is_other = unknown.equals.is_some() && !unknown.names_user() || unknown.empty;
+        for (place, rule, is_proof) in [
+            ("look.standing", standing, standing.names_user()),
+            ("look.unknown", unknown, is_other),
+        ] {
+            rule.check(place)?;
+            fit(
+                is_proof && !rule.accepted && rule.means.is_none(),
+                place,
+                "proof",
+            )?;
+        }
+        for (name, action) in &self.actions {
+            for (place, call) in action.steps.iter().enumerate() {
+                let place = format!("actions.{name}.steps.{place}");
+                call.only(&place, &["name", "json", "success"])?;
+                call.check_request(&place, 1)?;
+                fit(
+                    !call.request.starts_with("GET "),
+                    &format!("{place}.request"),
+                    "changes",
+                )?;
+                match &call.success {
+                    Some(success) => success.check_success(&format!("{place}.success"))?,
+                    None => fit(false, &place, "success")?,
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn check_limits(&self) -> Result<(), Refusal> {
+        let (limits, ids) = (&self.limits, &self.ids);
+        if let Err(why) = limits.requests.parse::<Quota>() {
+            return refuse("limits.requests", why);
+        }
+        for key in limits.headers.keys() {
+            let is_known = LIMIT_HEADERS.contains(&key.as_str());
+            fit(is_known, &format!("limits.headers.{key}"), "limit-header")?;
+        }
+        let reset = limits.headers.get("reset_is").map(String::as_str);
+        let is_reset = matches!(reset, None | Some("seconds" | "epoch"));
+        fit(is_reset, "limits.headers.reset_is", "reset")?;
+        let is_write = limits.weight.keys().all(|key| key == "write");
+        fit(
+            is_write && self.defaults().is_some(),
+            "limits.weight",
+            "weight",
+        )?;
+        if let Err(error) = regex_lite::Regex::new(&ids.pattern) {
+            return refuse("ids.pattern", format!("it is no pattern: {error}"));
+        }
+        let is_whole = ids.pattern.starts_with('^') && ids.pattern.ends_with('$');
+        fit(is_whole, "ids.pattern", "pattern")?;
+        let is_column = ids.columns.iter().all(|column| !column.trim().is_empty());
+        fit(is_column, "ids.columns", "column")
+    }
+
+    /// Judges every example, and looks for answers that none of them reaches.
+    fn check_examples(&self) -> Result<(), Refusal> {
+        let pattern = self.id_pattern();
+        let mut reached = BTreeSet::new();
+        for (place, example) in self.replies.iter().enumerate() {
+            let place = format!("replies.{place}");
+            let is_like = pattern.as_ref().is_some_and(|it| it.is_match(&example.id));
+            let is_id = is_like && super::check_id(&example.id).is_ok();
+            fit(is_id || example.to == "identify", &place, "example-id")?;
+            let meant = self.meant(example).or_else(|why| refuse(&place, why))?;
+            let is_lost = example.means == "row.not_found"
+                && matches!(meant.as_str(), "row.deleted" | "row.ordered");
+            fit(!is_lost, &place, "look-first")?;
+            if meant != example.means {
+                let said = &example.means;
+                let why = format!(
+                    "the file says that this means `{said}`, and by its rules it means `{meant}`; mend the rules or the example"
+                );
+                return refuse(&place, why);
+            }
+            let own = [
+                "standing",
+                "unknown",
+                "identified",
+                "row.deleted",
+                "row.ordered",
+            ];
+            if !own.contains(&meant.as_str()) {
+                reached.extend(self.answer(&example.id, &example.reply()));
+            }
+        }
+        for rule in 0..self.answers.len() {
+            fit(
+                reached.contains(&rule),
+                &format!("answers.{rule}"),
+                "unreached",
+            )?;
+        }
+        Ok(())
+    }
+
+    /// Refuses a request that lacks one of the examples that show it.
+    fn check_shown(&self) -> Result<(), Refusal> {
+        let shows = |place: &str, to: &str, means: &str| match self.example(to, means) {
+            Some(_) => Ok(()),
+            None if means == "row.not_found" => refuse(
+                place,
+                format!(
+                    "there is no example of `{means}`; add it: `[[replies]]` with to = \"{to}\", or `look_first = true` if an unknown user is answered like a deleted one"
+                ),
+            ),
+            None => refuse(
+                place,
+                format!(
+                    "there is no example of `{means}`; add it: `[[replies]]` with to = \"{to}\""
+                ),
+            ),
+        };
+        shows("identify", "identify", "identified")?;
+        shows("look", "look", "standing")?;
+        shows("look", "look", "unknown")?;
+        for (name, action) in &self.actions {
+            let place = format!("actions.{name}");
+            let first = self.steps(name).next().map_or("", |(step, _)| step);
+            for (step, call) in self.steps(name) {
+                shows(&place, step, call.confirms())?;
+            }
+            if !action.look_first {
+                shows(&place, first, "row.not_found")?;
+            }
+            shows(&place, first, "account.credentials_rejected")?;
+        }
+        Ok(())
+    }
+
+    /// The word for what an example means by the rules.
+    fn meant(&self, example: &FileExample) -> Result<String, String> {
+        let (id, reply) = (UserId::new(example.id.as_str()), example.reply());
+        let base = Url::parse("https://example.invalid").map_err(|error| error.to_string())?;
+        let told = |found: Result<&str, Verdict>| match found {
+            Ok(found) => found.to_owned(),
+            Err(verdict) => word(&verdict),
+        };
+        let mut steps = self.all_steps();
+        match example.to.as_str() {
+            "identify" => Ok(told(self.who(&base, &reply).map(|_| "identified"))),
+            "look" => Ok(told(self.stands(&id, &reply).map(|state| match state {
+                UserState::Unknown => "unknown",
+                _ => "standing",
+            }))),
+            to => match steps.find(|(step, ..)| *step == to) {
+                Some((_, call, ..)) => Ok(word(&self.judge(call, &id, &reply))),
+                None => Err("`to` must be identify, look or a step".to_owned()),
+            },
+        }
+    }
+
+    /// The first example of what `means` in answer to `to`.
+    pub(super) fn example(&self, to: &str, means: &str) -> Option<&FileExample> {
+        let mut all = self.replies.iter();
+        all.find(|example| example.to == to && example.means == means)
+    }
+}
+
+impl FileExample {
+    fn reply(&self) -> Reply {
+        Reply {
+            status: self.status,
+            body: self.body.clone().into(),
+            ..Reply::default()
+        }
+    }
+}
+
+impl FileCall {
+    /// Refuses keys that say nothing here, beside `request` and those `known`.
+    fn only(&self, place: &str, known: &[&str]) -> Result<(), Refusal> {
+        let all = serde_json::to_value(self).unwrap_or_default();
+        let given = all.as_object().into_iter().flatten();
+        let given = given
+            .filter(|(_, value)| !value.is_null())
+            .map(|(key, _)| key);
+        let mut unknown = given.filter(|key| *key != "request" && !known.contains(&key.as_str()));
+        unknown.next().map_or(Ok(()), |key| {
+            let known = known.join("`, `");
+            let why = format!("unknown key `{key}`, expected `request`, `{known}`");
+            refuse(&format!("{place}.{key}"), why)
+        })
+    }
+
+    /// Refuses a request that does not hold the id in `ids` places, each a whole segment, value or string.
+    fn check_request(&self, place: &str, ids: usize) -> Result<(), Refusal> {
+        let place = format!("{place}.request");
+        let Some((_, segments, query)) = self.parts() else {
+            return fit(false, &place, "request");
+        };
+        let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~:".contains(&byte);
+        let plain = |text: &str| text == ID || text.bytes().all(is_part);
+        let is_segment = |it: &&str| plain(it) && !matches!(*it, "" | "." | "..");
+        let is_pair = |(key, value): &(&str, &str)| *key != ID && plain(key) && plain(value);
+        let mut texts = Vec::new();
+        strings(self.json.as_ref(), &mut texts);
+        let is_text = |text: &&str| *text == ID || !text.contains(['{', '}']);
+        let is_fit = segments.iter().all(is_segment) && query.iter().all(is_pair);
+        fit(is_fit && texts.iter().all(is_text), &place, "one-place")?;
+        let values = query.iter().map(|(_, value)| value);
+        let found = segments.iter().chain(values).chain(&texts);
+        match found.filter(|text| **text == ID).count() {
+            found if found == ids => Ok(()),
+            found => refuse(
+                &place,
+                format!("`{{id}}` stands {found} times in it, and must {ids} times"),
+            ),
+        }
+    }
+}
+
+impl FileRule {
+    fn check(&self, place: &str) -> Result<(), Refusal> {
+        let kinds = [self.equals.is_some(), self.empty, self.accepted];
+        let kinds = kinds.into_iter().filter(|is_there| *is_there);
+        fit(kinds.count() <= 1, place, "one-kind")?;
+        let Some(equals) = &self.equals else {
+            return Ok(());
+        };
+        let others = equals.as_object().into_iter().flatten();
+        let others = others.filter(|(key, _)| *key != "pointer");
+        let others: Vec<_> = others.map(|(key, value)| (key.as_str(), value)).collect();
+        let is_fit = match others[..] {
+            [("id" | "any", value)] => *value == true,
+            [("text", Value::String(_)) | ("number", Value::Number(_))] => true,
+            _ => false,
+        };
+        let pointer = equals["pointer"].as_str().unwrap_or_default();
+        fit(is_fit && pointer.starts_with('/'), place, "equals")
+    }
+
+    fn check_success(&self, place: &str) -> Result<(), Refusal> {
+        self.check(place)?;
+        let equals = self.equals.as_ref();
+        let is_any = equals.is_some_and(|equals| equals.get("any").is_some());
+        let is_status = match (equals, self.empty) {
+            (Some(_), _) => (200..=299).contains(&self.status),
+            (None, true) => self.status == 204,
+            (None, false) => self.status == 202 || !self.accepted,
+        };
+        fit(self.means.is_none(), place, "means")?;
+        fit(!is_any, place, "any")?;
+        fit(is_status, place, "status")?;
+        fit(
+            equals.is_some() || self.empty || self.accepted,
+            place,
+            "alone",
+        )
+    }
+}
+
+/// Where what stands at `place` begins, or the nearest thing around it.
+fn start_of(root: &DeTable<'_>, place: &str) -> usize {
+    let (mut start, mut table) = (0, Some(root));
+    let mut list: Option<&[Spanned<DeValue<'_>>]> = None;
+    for key in place.split('.') {
+        let found = match (table, list) {
+            (Some(table), _) => {
+                let found = table.get_key_value(key);
+                found.map(|(key, value)| (key.span().start, value))
+            }
+            (None, list) => {
+                let value = key.parse().ok().and_then(|place: usize| list?.get(place));
+                value.map(|value| (value.span().start, value))
+            }
+        };
+        let Some((at, value)) = found else {
+            break;
+        };
+        start = at;
+        table = value.get_ref().as_table();
+        list = value.get_ref().as_array().map(|list| &list[..]);
+    }
+    start
+}

@@ -1,0 +1,357 @@
+//! Providers from files: one user a request, known by id, answered at once or found out by a look.
+//!
+//! A file says which requests there are and what their answers mean, and proves itself: its examples are
+//! judged whenever it is read. `format` is what stands in it, `check` what is refused of it, `answers`
+//! what an answer means, `served` how the sandbox serves it. Here is what requests are made of it.
+
+mod answers;
+mod check;
+mod format;
+mod served;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use ::http::{HeaderMap, HeaderName, HeaderValue, header};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::Value;
+use url::{Url, form_urlencoded};
+
+use super::address::{endpoint, push_query};
+use super::{
+    Access, Authorize, BuildError, Identity, LookupFor, Provider, RateHints, Reply, Request, Token,
+    Verdict, auth,
+};
+use crate::domain::{IdProblem, ProviderKind, Step, StopKind, UserId, UserState};
+
+pub use check::FileProblem;
+pub use format::ProviderFile;
+
+use format::{FileCall, ID};
+
+/// The provider files that this program brings, by name.
+const SHIPPED: [(&str, &str); 8] = [
+    ("intercom", include_str!("../files/intercom.toml")),
+    ("freshdesk", include_str!("../files/freshdesk.toml")),
+    ("gorgias", include_str!("../files/gorgias.toml")),
+    ("jira", include_str!("../files/jira.toml")),
+    ("helpscout", include_str!("../files/helpscout.toml")),
+    ("okta", include_str!("../files/okta.toml")),
+    ("auth0", include_str!("../files/auth0.toml")),
+    ("hubspot", include_str!("../files/hubspot.toml")),
+];
+
+impl ProviderFile {
+    /// The names of all that this program brings.
+    pub fn shipped_names() -> impl Iterator<Item = &'static str> {
+        SHIPPED.into_iter().map(|(name, _)| name)
+    }
+
+    /// The text of the one called `name` that this program brings; `None`: there is none.
+    pub fn shipped_text(name: &str) -> Option<&'static str> {
+        let mut all = SHIPPED.into_iter();
+        all.find(|(known, _)| *known == name).map(|(_, text)| text)
+    }
+
+    /// The provider called `name` that this program brings; `None`: there is none.
+    pub fn shipped(name: &str) -> Option<Arc<Self>> {
+        Self::parse(Self::shipped_text(name)?).ok().map(Arc::new)
+    }
+}
+
+/// A provider file as one account uses it.
+#[derive(Debug, Clone)]
+pub struct FileSettings<S = SecretString> {
+    /// The file.
+    pub file: Arc<ProviderFile>,
+    /// The file's, its keys filled in, or what stands in for it.
+    pub base_url: Url,
+    /// The values of the keys that are no secrets.
+    pub plain: BTreeMap<String, String>,
+    /// The values of those that are.
+    pub secrets: BTreeMap<String, S>,
+}
+
+impl FileSettings {
+    /// Refuses values that would make a broken header.
+    pub(super) fn checked(self) -> Result<Self, BuildError> {
+        for (key, secret) in &self.secrets {
+            auth::check_plain(key, secret.expose_secret())?;
+        }
+        Ok(self)
+    }
+
+    /// `template` with the account's values in place of its keys.
+    fn fill(&self, template: &str) -> String {
+        let mut text = template.to_owned();
+        for (key, value) in &self.plain {
+            text = text.replace(&format!("{{{key}}}"), value);
+        }
+        for (key, secret) in &self.secrets {
+            text = text.replace(&format!("{{{key}}}"), secret.expose_secret());
+        }
+        text
+    }
+
+    fn is_minting(&self) -> bool {
+        self.file.auth.client_credentials.is_some()
+    }
+
+    /// `json` with each string filled in.
+    fn filled(&self, json: &Value) -> Value {
+        match json {
+            Value::String(text) => self.fill(text).into(),
+            Value::Object(fields) => {
+                let filled = fields
+                    .iter()
+                    .map(|(key, it)| (key.clone(), self.filled(it)));
+                Value::Object(filled.collect())
+            }
+            other => other.clone(),
+        }
+    }
+
+    /// The request that `call` describes, about the user `id`.
+    fn request(&self, access: &Access, call: &FileCall, id: &str) -> Request {
+        let mut request = call.about(&access.base, id);
+        let own = self.file.headers.iter();
+        let own = own.filter_map(|(name, value)| Some((name.parse().ok()?, value.parse().ok()?)));
+        request.headers.extend::<HeaderMap>(own.collect());
+        let name = self.file.auth.header.as_ref().map(|[name, _]| name.parse());
+        let name: HeaderName = name.and_then(Result::ok).unwrap_or(header::AUTHORIZATION);
+        request.headers.insert(name, access.authorization.clone());
+        request
+    }
+
+    fn authorization(&self) -> HeaderValue {
+        let auth = &self.file.auth;
+        match (&auth.bearer, &auth.basic, &auth.header) {
+            (Some(token), ..) => auth::token("Bearer", &self.fill(token).into()),
+            (_, Some([user, password]), _) => {
+                auth::basic(&self.fill(user), &self.fill(password).into())
+            }
+            (.., Some([_, value])) => auth::sensitive(&self.fill(value)).unwrap_or(auth::EMPTY),
+            _ => auth::EMPTY,
+        }
+    }
+}
+
+impl FileCall {
+    /// The request about the user `id` below `base`, without headers of its own. The id is one segment, one
+    /// value of the query or one string of the JSON, and encoded.
+    ///
+    /// # Panics
+    ///
+    /// For an id that would change the address: better no request than that one.
+    fn about(&self, base: &Url, id: &str) -> Request {
+        let Some((method, segments, query)) = self.parts() else {
+            unreachable!("a file with another request is refused");
+        };
+        let put = |text| if text == ID { id } else { text };
+        let segments: Vec<&str> = segments.into_iter().map(put).collect();
+        let mut url = endpoint(base, &segments);
+        for (key, value) in query {
+            push_query(&mut url, key, put(value));
+        }
+        let request = Request::new(method, url);
+        match &self.json {
+            Some(json) => request.with_body("application/json", with_id(json, id).to_string()),
+            None => request,
+        }
+    }
+}
+
+/// `json` with the string that stands for the user's id replaced.
+fn with_id(json: &Value, id: &str) -> Value {
+    match json {
+        Value::String(text) if text == ID => id.into(),
+        Value::Array(values) => values.iter().map(|it| with_id(it, id)).collect(),
+        Value::Object(fields) => {
+            let fields = fields
+                .iter()
+                .map(|(key, it)| (key.clone(), with_id(it, id)));
+            Value::Object(fields.collect())
+        }
+        other => other.clone(),
+    }
+}
+
+impl Provider for FileSettings {
+    fn kind(&self) -> ProviderKind {
+        // A file without a name is refused.
+        self.file.kind().unwrap_or(ProviderKind::Zendesk)
+    }
+
+    fn authorize(&self) -> Authorize {
+        if self.is_minting() {
+            let secrets = self.secrets.values().map(SecretString::expose_secret);
+            let parts = [self.file.name.as_str(), self.base_url.as_str()].into_iter();
+            let parts: Vec<&str> = parts.chain(secrets).collect();
+            let key = auth::digest(&parts);
+            return Authorize::Token { quota: None, key };
+        }
+        Authorize::Fixed(Access {
+            base: self.base_url.clone(),
+            authorization: self.authorization(),
+        })
+    }
+
+    fn identify(&self, access: &Access) -> Request {
+        self.request(access, &self.file.identify, "")
+    }
+
+    fn identified(&self, access: &Access, reply: &Reply) -> Result<Identity, Verdict> {
+        let who = self.file.who(&access.base, reply);
+        who.map_err(|verdict| self.of_token(verdict))
+    }
+
+    fn step(&self, access: &Access, step: Step, id: &UserId) -> Request {
+        let Some((_, call, ..)) = self.file.step(step) else {
+            unreachable!("{} has no step {step}", self.file.name);
+        };
+        self.request(access, call, id.as_str())
+    }
+
+    fn judge(&self, step: Step, id: &UserId, reply: &Reply) -> Verdict {
+        let Some((_, call, ..)) = self.file.step(step) else {
+            unreachable!("{} has no step {step}", self.file.name);
+        };
+        self.of_token(self.file.judge(call, id, reply))
+    }
+
+    fn lookup_before(&self, step: Step) -> Option<LookupFor> {
+        self.looks_first(step).then_some(LookupFor::Roles)
+    }
+
+    fn looks_first(&self, step: Step) -> bool {
+        let step = self.file.step(step);
+        step.is_some_and(|(.., action, _)| action.look_first)
+    }
+
+    fn lookup_max(&self, purpose: LookupFor) -> usize {
+        match purpose {
+            LookupFor::Roles => self
+                .file
+                .all_steps()
+                .any(|(.., it, _)| it.look_first)
+                .into(),
+            LookupFor::UnclearAnswer | LookupFor::Verification => 1,
+            _ => 0,
+        }
+    }
+
+    fn lookup(&self, access: &Access, _purpose: LookupFor, ids: &[UserId]) -> Request {
+        self.request(access, &self.file.look, ids[0].as_str())
+    }
+
+    /// Where orders are only taken, who stands after one is being deleted.
+    fn looked_up(
+        &self,
+        purpose: LookupFor,
+        ids: &[UserId],
+        _primary_contact: Option<&str>,
+        reply: &Reply,
+    ) -> Result<Vec<UserState>, Verdict> {
+        let state = self.file.stands(&ids[0], reply);
+        let state = state.map_err(|verdict| self.of_token(verdict))?;
+        let mut successes = self
+            .file
+            .all_steps()
+            .filter_map(|(_, call, ..)| call.success.as_ref());
+        let is_later = successes.all(|success| success.accepted);
+        Ok(vec![match (purpose, state) {
+            (LookupFor::Verification, UserState::Unknown) => UserState::Gone,
+            (LookupFor::Verification, UserState::Active { .. }) if is_later => UserState::Erasing,
+            (_, state) => state,
+        }])
+    }
+
+    fn unknown_when_gone(&self, step: Step) -> bool {
+        self.file.step(step).is_some_and(|(.., is_last)| is_last)
+    }
+
+    fn rate_hints(&self, _step: Option<Step>, headers: &HeaderMap) -> RateHints {
+        self.file.hints(headers)
+    }
+
+    fn mint(&self) -> Request {
+        let Some(call) = &self.file.auth.client_credentials else {
+            unreachable!("these credentials need no token");
+        };
+        let request = call.about(&self.base_url, "");
+        match (&call.json, &call.form) {
+            (Some(json), _) => request.with_body("application/json", self.filled(json).to_string()),
+            (None, form) => {
+                let pairs = form.iter().flatten();
+                let pairs = pairs.map(|(key, value)| (key, self.fill(value)));
+                let mut form = form_urlencoded::Serializer::new(String::new());
+                let form = form.extend_pairs(pairs).finish();
+                request.with_body("application/x-www-form-urlencoded", form)
+            }
+        }
+    }
+
+    fn minted(&self, reply: &Reply) -> Result<Token, Verdict> {
+        let token = |answer: &_, secret| {
+            Ok(Token {
+                secret,
+                api_base: None,
+                expires_in: auth::life_secs(answer, "expires_in"),
+            })
+        };
+        let refused = |said| Verdict::Account(StopKind::CredentialsRejected, said);
+        auth::minted(reply, token, refused)
+    }
+
+    fn access(&self, token: &Token) -> Option<Access> {
+        Some(Access {
+            base: self.base_url.clone(),
+            authorization: auth::token("Bearer", &token.secret),
+        })
+    }
+}
+
+impl FileSettings {
+    /// Where tokens are fetched, another may be taken.
+    fn of_token(&self, verdict: Verdict) -> Verdict {
+        match verdict {
+            Verdict::Account(StopKind::CredentialsRejected, said) if self.is_minting() => {
+                Verdict::TokenRejected(said)
+            }
+            other => other,
+        }
+    }
+}
+
+/// The longest id of a provider file, in bytes.
+const ID_BYTES_MAX: usize = 255;
+
+/// What every id of every provider file must be, whatever its pattern: one that no server on the way can
+/// take for several steps of a path.
+pub(super) fn check_id(text: &str) -> Result<&str, IdProblem> {
+    let (code, reason) = if text.is_empty() {
+        ("empty", "the id is missing")
+    } else if text.len() > ID_BYTES_MAX {
+        ("too_long", "the id has more than 255 bytes")
+    } else if text.contains('@') {
+        (
+            "email",
+            "this is an e-mail address, not an id; name the column of the ids with --id-column",
+        )
+    } else if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        (
+            "not_plain",
+            "the id holds a blank or a character that no id has; look at how the file was made",
+        )
+    } else if text.contains(['/', '\\', '%', ';', '?', '#', '{', '}'])
+        || text.bytes().all(|it| it == b'.')
+    {
+        (
+            "not_one_word",
+            "the id holds a sign that parts addresses; name the column of the ids with --id-column",
+        )
+    } else {
+        return Ok(text);
+    };
+    Err(IdProblem { code, reason })
+}

@@ -1,0 +1,149 @@
+//! The other side of a provider file: which request one is that arrives, and what is answered, by the
+//! file's own examples. The sandbox serves files by this.
+
+use std::collections::BTreeMap;
+
+use ::http::{HeaderMap, Method};
+use percent_encoding::percent_decode_str;
+use secrecy::SecretString;
+use serde_json::Value;
+use url::{Url, form_urlencoded};
+
+use super::FileSettings;
+use super::format::{FileCall, ID, ProviderFile};
+use crate::domain::Quota;
+
+impl FileCall {
+    /// The user whom a request is about that is this one; `None`: it is another. Empty: it is about nobody.
+    fn asked(&self, method: &Method, path: &str, query: &str, body: &[u8]) -> Option<String> {
+        let (own_method, segments, pairs) = self.parts()?;
+        let given: Vec<&str> = path.strip_prefix('/')?.split('/').collect();
+        if own_method != *method || given.len() != segments.len() {
+            return None;
+        }
+        let mut user = String::new();
+        let mut fits = |own: &str, given: &str| {
+            if own == ID {
+                given.clone_into(&mut user);
+            }
+            own == ID || own == given
+        };
+        for (own, given) in segments.into_iter().zip(given) {
+            if !fits(own, &percent_decode_str(given).decode_utf8_lossy()) {
+                return None;
+            }
+        }
+        let mut given = form_urlencoded::parse(query.as_bytes());
+        for (key, own) in pairs {
+            let (given_key, value) = given.next()?;
+            if given_key != key || !fits(own, &value) {
+                return None;
+            }
+        }
+        match &self.json {
+            Some(own) if self.form.is_none() => {
+                let body: Value = serde_json::from_slice(body).unwrap_or_default();
+                for (key, own) in own.as_object()? {
+                    if !fits(own.as_str().unwrap_or_default(), body[key].as_str()?) {
+                        return None;
+                    }
+                }
+                Some(user)
+            }
+            _ => Some(user),
+        }
+    }
+}
+
+impl ProviderFile {
+    /// What a request may be that arrives, `token`, `identify`, `look` or a step, and the user it is about.
+    pub fn asked(
+        &self,
+        (method, path, query): (&Method, &str, &str),
+        body: &[u8],
+    ) -> Vec<(&str, String)> {
+        let token = self.auth.client_credentials.as_ref().map(FileCall::bare);
+        if token.is_some_and(|call| call.asked(method, path, query, body).is_some()) {
+            return vec![("token", String::new())];
+        }
+        let reads = [("identify", &self.identify), ("look", &self.look)];
+        let steps = self.all_steps().map(|(name, call, ..)| (name, call));
+        let all = reads.into_iter().chain(steps);
+        all.filter_map(|(name, call)| Some((name, call.asked(method, path, query, body)?)))
+            .collect()
+    }
+
+    /// The step called `name`: its place in its action, whether it is the last, and whether its success is
+    /// that the order was taken. `None`: it is none.
+    pub fn place_of(&self, name: &str) -> Option<(usize, bool, bool)> {
+        let (_, call, action, is_last) = self.all_steps().find(|(step, ..)| *step == name)?;
+        let place = action
+            .steps
+            .iter()
+            .position(|step| std::ptr::eq(step, call))?;
+        Some((place, is_last, call.is_later()))
+    }
+
+    /// Status and body of the example that `means` so in answer to `to`, or to any step, about the user `id`.
+    pub fn shown(&self, to: &str, means: &str, id: &str) -> Option<(u16, String)> {
+        let any = || self.replies.iter().find(|it| it.means == means);
+        let own = self.example(to, means);
+        let example = match means {
+            "row.not_found" | "unknown" => own?,
+            _ => own.or_else(any)?,
+        };
+        let body = match example.id.as_str() {
+            "" => example.body.clone(),
+            shown => example.body.replace(shown, id),
+        };
+        Some((example.status, body))
+    }
+
+    /// The account of this file with `secret` as each key's value.
+    fn with_secret(&self, base_url: Url, secret: &str) -> FileSettings {
+        let (plain, secrets) = self.keys();
+        let given = |key: &str| (key.to_owned(), SecretString::from(secret));
+        FileSettings {
+            file: self.clone().into(),
+            base_url,
+            plain: plain
+                .into_iter()
+                .map(|key| (key.to_owned(), secret.to_owned()))
+                .collect(),
+            secrets: secrets.into_iter().map(given).collect::<BTreeMap<_, _>>(),
+        }
+    }
+
+    /// Whether `headers` show credentials that are `secret` throughout, or such a token.
+    pub fn opens(&self, headers: &HeaderMap, secret: &str) -> bool {
+        let Ok(base) = Url::parse("https://example.invalid") else {
+            return false;
+        };
+        let name = self
+            .auth
+            .header
+            .as_ref()
+            .map_or("authorization", |[name, _]| name);
+        let wanted = match self.auth.client_credentials {
+            Some(_) => crate::provider::auth::token("Bearer", &secret.into()),
+            None => self.with_secret(base, secret).authorization(),
+        };
+        headers.get(name) == Some(&wanted)
+    }
+
+    /// The account's limit, and as how many requests a deletion counts.
+    pub fn stated_limit(&self) -> Option<(Quota, u32)> {
+        Some((self.limits.requests.parse().ok()?, self.weight()))
+    }
+
+    /// An account in a configuration, at `base_url` and with `secret` as each key's value.
+    pub fn account_text(&self, provider: &str, base_url: &str, secret: &str) -> String {
+        let (plain, secrets) = self.keys();
+        let keys = plain.iter().chain(&secrets);
+        let keys = keys.map(|key| format!("{key} = \"{secret}\"\n"));
+        let provider = toml::Value::from(provider);
+        let keys: String = keys.collect();
+        let name = &self.name;
+        format!("[accounts.{name}]\nprovider = {provider}\nbase_url = \"{base_url}\"\n{keys}")
+    }
+}

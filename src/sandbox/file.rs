@@ -1,0 +1,209 @@
+//! What a provider file describes, served from the file itself: its examples are the answers, and a user
+//! goes from one step of an action to the next. Nothing but the file says how its provider behaves, so here
+//! alone the sandbox is no second reading of anything.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::json;
+
+use super::faults::{Fault, LONG_WAIT_SECS};
+use super::hub::{Context, Sandbox};
+use super::reply::{Reply, changed, json, seconds_up, text, with};
+use super::request::{Ask, Request};
+use super::user::{State, User, UserSeed, UserState};
+use super::window::Window;
+use crate::domain::{ProviderKind, Time};
+use crate::provider::ProviderFile;
+
+/// One provider from a file, at one tenant.
+#[derive(Debug)]
+pub(super) struct Desk {
+    file: Arc<ProviderFile>,
+    users: BTreeMap<String, User>,
+    account: Window,
+}
+
+impl Desk {
+    pub(super) fn new(file: Arc<ProviderFile>) -> Self {
+        Self {
+            file,
+            users: BTreeMap::new(),
+            account: Window::default(),
+        }
+    }
+
+    fn kind(&self) -> ProviderKind {
+        self.file.kind().unwrap_or(ProviderKind::Zendesk)
+    }
+
+    pub(super) fn seed(&mut self, seed: &UserSeed, now: Time) {
+        let state = State::named(
+            &seed.state,
+            &[State::Active, State::Inactive, State::Deleted],
+        );
+        let state = state.unwrap_or(State::Active);
+        let mut user = User::new(&seed.id, "", state, now);
+        // One who is inactive has the first step behind them.
+        user.changes = (state == State::Inactive).into();
+        self.users.insert(seed.id.clone(), user);
+    }
+
+    pub(super) fn states(&self, context: &Context) -> Vec<UserState> {
+        let shown = |user: &User| user.shown(context.tenant, self.kind());
+        self.users.values().map(shown).collect()
+    }
+
+    /// What `request` may be, and whom it is about.
+    fn asked(&self, request: &Request) -> Vec<(&str, String)> {
+        let path = request.file_path().unwrap_or_default();
+        let query = request.sent.uri().query().unwrap_or_default();
+        self.file
+            .asked((request.sent.method(), path, query), request.body())
+    }
+
+    /// Says in `request` what it asks for and of whom.
+    pub(super) fn tell(&self, request: &mut Request) {
+        let asked = self.asked(request);
+        let Some((name, user)) = asked.first() else {
+            return;
+        };
+        request.ask = match *name {
+            "token" => Ask::Token,
+            "identify" => Ask::Identity,
+            "look" => Ask::Read,
+            _ => Ask::Delete,
+        };
+        request.user = Some(user.clone()).filter(|user| !user.is_empty());
+    }
+
+    pub(super) fn handle(&mut self, request: &Request, context: &Context) -> Reply {
+        let asked: Vec<(String, String)> = self
+            .asked(request)
+            .into_iter()
+            .map(|(name, user)| (name.to_owned(), user))
+            .collect();
+        let Some((first, user)) = asked.first() else {
+            return json(
+                404,
+                &json!({"message": "this provider file has no such request"}),
+            );
+        };
+        if first == "token" {
+            let body = String::from_utf8_lossy(request.body());
+            return if body.contains(Sandbox::SECRET) {
+                json(
+                    200,
+                    &json!({"access_token": Sandbox::SECRET, "expires_in": 3600}),
+                )
+            } else {
+                json(401, &json!({"error": "invalid_client"}))
+            };
+        }
+        if let Some((quota, weight)) = self.file.stated_limit() {
+            let limit = context.settings.limit(quota);
+            let counts = if request.ask == Ask::Delete {
+                weight
+            } else {
+                1
+            };
+            for _ in 0..counts {
+                if let Err(wait) = self.account.take(limit, context.now) {
+                    let reply = self.shown(first, "transient.throttled", user, 429);
+                    return with(reply, "retry-after", seconds_up(wait).to_string());
+                }
+            }
+        }
+        if !self.file.opens(request.sent.headers(), Sandbox::SECRET) {
+            return self.shown(first, "account.credentials_rejected", user, 401);
+        }
+        match first.as_str() {
+            "identify" => self.shown(first, "identified", user, 200),
+            "look" => {
+                let means = if self.stands(user, context) {
+                    "standing"
+                } else {
+                    "unknown"
+                };
+                self.shown(first, means, user, 404)
+            }
+            _ => self.step(&asked, user, context),
+        }
+    }
+
+    /// Whether a user can be read. What was only ordered is done some time later.
+    fn stands(&self, user: &str, context: &Context) -> bool {
+        self.users.get(user).is_some_and(|user| match user.state {
+            State::Deleted => context.now < user.since.after(context.settings.order_delay),
+            _ => true,
+        })
+    }
+
+    /// A step, of those that the request may be, on a user: the one that is next for them.
+    fn step(&mut self, asked: &[(String, String)], id: &str, context: &Context) -> Reply {
+        let user = self
+            .users
+            .get(id)
+            .filter(|user| user.state != State::Deleted);
+        let done = user.map_or(0, |user| user.changes as usize);
+        let steps = asked
+            .iter()
+            .filter_map(|(name, _)| Some((name, self.file.place_of(name)?)));
+        let steps: Vec<_> = steps.collect();
+        let next = steps.iter().find(|(_, (place, ..))| *place == done);
+        let Some((name, (_, is_last, is_later))) = next.or(steps.last()) else {
+            return json(404, &json!({"message": "no such step"}));
+        };
+        let means = if *is_later {
+            "row.ordered"
+        } else {
+            "row.deleted"
+        };
+        let done = self.shown(name, means, id, 204);
+        if user.is_none() {
+            // Where nobody is told from success, an unknown user is answered so, too.
+            let unknown = self.file.shown(name, "row.not_found", id);
+            return unknown.map_or(done, |(status, body)| text(status, JSON, body));
+        }
+        let (is_last, is_later) = (*is_last, *is_later);
+        if let Some(user) = self.users.get_mut(id) {
+            let state = if is_last {
+                State::Deleted
+            } else {
+                State::Inactive
+            };
+            user.change(state, context.now);
+            if !is_later {
+                // No delay is left of it.
+                user.since = Time::from_millis(0);
+            }
+        }
+        changed(done)
+    }
+
+    fn shown(&self, to: &str, means: &str, id: &str, status: u16) -> Reply {
+        match self.file.shown(to, means, id) {
+            Some((status, body)) => text(status, JSON, body),
+            None => json(status, &json!({})),
+        }
+    }
+
+    /// The provider's words where `fault` has it refuse a request; `None`: it is none of its own.
+    pub(super) fn refusal(&self, fault: Fault) -> Option<Reply> {
+        let none = json!({});
+        let throttled = || self.shown("", "transient.throttled", "", 429);
+        Some(match fault {
+            Fault::Error500 => json(500, &none),
+            Fault::Error503 => json(503, &none),
+            Fault::Throttle => throttled(),
+            Fault::Unauthorized => self.shown("", "account.credentials_rejected", "", 401),
+            Fault::Forbidden => json(403, &none),
+            Fault::Payment => json(402, &none),
+            Fault::WrongPath => json(404, &none),
+            Fault::LongWait => with(throttled(), "retry-after", LONG_WAIT_SECS),
+            _ => return None,
+        })
+    }
+}
+
+const JSON: &str = "application/json; charset=utf-8";

@@ -1,0 +1,500 @@
+//! Providers from files: each file that is shipped purges at the sandbox, which serves it from the file
+//! itself; what a file must not say is refused with its line; and what was agreed to is what is done.
+
+use proptest::prelude::*;
+use rstest::rstest;
+use serde_json::{Value, json};
+use userpurge::domain::{AccountName, UserId};
+use userpurge::provider::{LookupFor, Provider, ProviderFile, Request, build};
+use userpurge::sandbox::{Call, Sandbox, SandboxOptions};
+
+use crate::support::World;
+use crate::support::usual::{LEDGER, run};
+
+/// Each file that is shipped: its action, an id without its last character, and how its rows end.
+const SHIPPED: [(&str, &str, &str, &str); 8] = [
+    ("intercom", "delete", "64f0a1b2c3d4e5f6a7b8c9d", "deleted"),
+    ("freshdesk", "hard-delete", "4300000004", "deleted"),
+    ("gorgias", "delete", "8123456", "deleted"),
+    ("jira", "delete", "5f00000000000000000000b", "deleted"),
+    ("helpscout", "delete-later", "50060070", "ordered"),
+    (
+        "okta",
+        "deactivate-and-delete",
+        "00ubbbbbbbbbbbbbbbb",
+        "deleted",
+    ),
+    (
+        "auth0",
+        "delete",
+        "auth0|6500000000000000000000a",
+        "deleted",
+    ),
+    ("hubspot", "gdpr-delete", "15100000", "deleted"),
+];
+
+/// A world with an account of the provider file `name`, three of its users and a file with a fourth.
+fn world(name: &str, stem: &str) -> World {
+    let world = World::new();
+    let ids = (1..=4).map(|n| format!("{stem}{n}"));
+    // Okta's have as many letters as they have.
+    let ids: Vec<String> = ids.map(|id| fit(name, &id)).collect();
+    let users: Vec<Value> = ids[..3].iter().map(|id| json!({"id": id})).collect();
+    world.seed(json!({"files": {name: users}}));
+    world.settings(json!({"scale_limits": 1_000_000.0}));
+    world.write("users.csv", format!("user_id\n{}\n", ids.join("\n")));
+    configure(&world, name, name, Sandbox::SECRET);
+    world
+}
+
+fn fit(name: &str, id: &str) -> String {
+    let (start, end) = id.split_at(id.len() - 1);
+    let length = if name == "okta" { 20 } else { id.len() };
+    format!("{start:b<width$}{end}", width = length - 1)
+}
+
+/// One account, called as the file, at `provider`.
+fn configure(world: &World, name: &str, provider: &str, secret: &str) {
+    let text = world.read_provider(name);
+    let file = ProviderFile::parse(&text).unwrap();
+    let base = format!("{}/file/{name}", world.base());
+    let account = file.account_text(provider, &base, secret);
+    world.configure(&format!(
+        "{account}limits = {{ requests = \"100000/1s\" }}\n"
+    ));
+}
+
+impl World {
+    /// The text of a provider file: of this folder, or shipped.
+    fn read_provider(&self, name: &str) -> String {
+        let own = std::fs::read_to_string(self.path(&format!("{name}.toml"))).ok();
+        own.unwrap_or_else(|| ProviderFile::shipped_text(name).unwrap().to_owned())
+    }
+
+    /// How each row ended, in the order of the file.
+    fn ends(&self) -> Vec<String> {
+        let text = |entry: &Value| entry["outcome"].as_str().unwrap().to_owned();
+        self.outcomes(LEDGER).values().map(text).collect()
+    }
+
+    /// What arrived of each call, by user.
+    fn arrived(&self) -> Vec<(Call, String)> {
+        let log = self.sandbox().log(None).into_iter();
+        log.filter_map(|entry| Some((entry.step, entry.user?)))
+            .collect()
+    }
+}
+
+#[test]
+fn each_file_that_is_shipped_proves_itself_and_is_told_by_its_own_name() {
+    for name in ProviderFile::shipped_names() {
+        let text = ProviderFile::shipped_text(name).unwrap();
+        let file = ProviderFile::parse(text).unwrap_or_else(|why| panic!("{name}.toml, {why}"));
+        assert_eq!(file.name, name);
+        assert!(file.register(), "{name}");
+    }
+}
+
+fn each_shipped(test: impl Fn(&str, &str, &str, &str)) {
+    for (name, action, stem, end) in SHIPPED {
+        test(name, action, stem, end);
+    }
+}
+
+#[test]
+fn each_shipped_file_purges_and_tells_who_is_not_known() {
+    each_shipped(|name, action, stem, end| {
+        let world = world(name, stem);
+        world.call(&run("users.csv", name, action)).code(1);
+        assert_eq!(world.ends(), [end, end, end, "not_found"], "{name}");
+        let users = world.users();
+        let gone = users
+            .iter()
+            .filter(|user| user.state == "deleted" && user.provider.name() == name);
+        assert_eq!(gone.count(), 3, "{name}");
+        let status = world.status(LEDGER);
+        assert_eq!(status["accounts"][name]["provider"], name);
+        // Looked for first, the fourth is not sent at all.
+        let steps = if name == "okta" { 2 } else { 1 };
+        let unknown = usize::from(!matches!(name, "auth0" | "hubspot"));
+        let sent = world.deletions().into_iter();
+        // What was throttled was sent again.
+        let sent = sent.filter(|entry| entry.status != Some(429)).count();
+        assert_eq!(sent, 3 * steps + unknown, "{name}");
+    });
+}
+
+#[test]
+fn what_passes_is_tried_again_and_what_does_not_stops_the_account() {
+    each_shipped(|name, action, stem, end| {
+        let world = world(name, stem);
+        let id = fit(name, &format!("{stem}2"));
+        for fault in ["throttle", "error500", "reset-after", "html"] {
+            let planned = json!({"user": id, "fault": fault, "times": 1});
+            let planned = serde_json::from_value(planned).unwrap();
+            world
+                .sandbox()
+                .with(|sandbox, now| sandbox.plan("", planned, now))
+                .unwrap();
+        }
+        world.call(&run("users.csv", name, action)).code(1);
+        let second = &world.ends()[1];
+        // What a lost answer had deleted is gone by us; Freshdesk's empty 404 might be anybody's.
+        let expected = if name == "freshdesk" {
+            "in_doubt"
+        } else {
+            "deleted"
+        };
+        assert!(second == end || second == expected, "{name}: {second}");
+
+        let world = self::world(name, stem);
+        configure(&world, name, name, "another");
+        let done = world.call(&run("users.csv", name, action)).code(2);
+        assert!(world.deletions().is_empty(), "{name}: {done:?}");
+
+        let world = self::world(name, stem);
+        let refused = json!({"user": id, "fault": "unauthorized", "times": 9});
+        let refused = serde_json::from_value(refused).unwrap();
+        world
+            .sandbox()
+            .with(|sandbox, now| sandbox.plan("", refused, now))
+            .unwrap();
+        world
+            .call(&run("users.csv", name, action))
+            .code(3)
+            .says("credentials were rejected");
+    });
+}
+
+#[test]
+fn where_an_unknown_user_is_answered_like_a_deleted_one_each_is_looked_for_first() {
+    for (name, action, stem, _) in SHIPPED {
+        let world = world(name, stem);
+        world.call(&run("users.csv", name, action)).code(1);
+        let arrived = world.arrived();
+        for n in 1..=3 {
+            let id = fit(name, &format!("{stem}{n}"));
+            let calls = arrived.iter().filter(|(_, user)| *user == id);
+            let calls: Vec<Call> = calls.map(|(call, _)| *call).collect();
+            let looks_first = matches!(name, "auth0" | "hubspot");
+            let first = if looks_first {
+                Call::Read
+            } else {
+                Call::Delete
+            };
+            assert_eq!(calls[0], first, "{name}");
+        }
+    }
+}
+
+#[test]
+fn each_step_is_recorded_and_who_was_prepared_by_others_ends_as_deleted() {
+    let world = world("okta", "00ub");
+    let prepared = fit("okta", "00ub2");
+    world.seed(json!({"files": {"okta": [{"id": prepared, "state": "inactive"}]}}));
+    world
+        .call(&run("users.csv", "okta", "deactivate-and-delete"))
+        .code(1);
+    assert_eq!(world.ends(), ["deleted", "deleted", "deleted", "not_found"]);
+    let ledger = world.ledger(LEDGER);
+    let steps = ledger.iter().filter(|entry| entry["kind"] == "step");
+    let steps: Vec<&str> = steps.map(|entry| entry["step"].as_str().unwrap()).collect();
+    assert_eq!(steps, ["deactivate"; 3]);
+    assert_eq!(world.outcomes(LEDGER)[&2]["code"], "gone_before");
+}
+
+#[test]
+fn an_order_is_no_deletion_until_it_was_seen_to_be_done() {
+    let world = world("helpscout", "50060070");
+    world.settings(json!({"order_delay": "1h"}));
+    world
+        .call(&run("users.csv", "helpscout", "delete-later"))
+        .code(1);
+    assert_eq!(world.status(LEDGER)["outcomes"]["ordered"], 3);
+    let verify = |code| {
+        let done = world.call(&["verify", LEDGER, "--json"]).code(code);
+        let found: Value = serde_json::from_str(&done.out).unwrap();
+        (found["under_way"].clone(), found["as_asked"].clone())
+    };
+    assert_eq!(verify(0), (json!(3), json!(0)));
+    world.settings(json!({"order_delay": "0s"}));
+    assert_eq!(verify(0), (json!(0), json!(3)));
+}
+
+/// A world with the provider file `ours.toml`, which is Intercom's under another name.
+fn ours() -> World {
+    let text = ProviderFile::shipped_text("intercom").unwrap();
+    let text = text.replace("name   = \"intercom\"", "name   = \"ours\"");
+    let options = SandboxOptions {
+        files: vec![ProviderFile::parse(&text).unwrap().into()],
+        ..SandboxOptions::default()
+    };
+    let world = World::with(options);
+    world.settings(json!({"scale_limits": 1_000_000.0}));
+    let ids: Vec<String> = (1..=3)
+        .map(|n| format!("64f0a1b2c3d4e5f6a7b8c9d{n}"))
+        .collect();
+    let users: Vec<Value> = ids.iter().map(|id| json!({"id": id})).collect();
+    world.seed(json!({"files": {"ours": users}}));
+    world.write("users.csv", format!("user_id\n{}\n", ids.join("\n")));
+    world.write("ours.toml", text);
+    configure(&world, "ours", "./ours.toml", Sandbox::SECRET);
+    world
+}
+
+#[test]
+fn a_file_that_was_changed_since_it_was_agreed_to_is_refused() {
+    let world = ours();
+    let refuse = |times: u32| {
+        let refused =
+            json!({"user": "64f0a1b2c3d4e5f6a7b8c9d1", "fault": "unauthorized", "times": times});
+        let refused = serde_json::from_value(refused).unwrap();
+        world
+            .sandbox()
+            .with(|sandbox, now| sandbox.plan("", refused, now))
+            .unwrap();
+    };
+    refuse(1);
+    world
+        .call(&[
+            "plan",
+            "users.csv",
+            "--action",
+            "delete",
+            "-o",
+            "plan.jsonl",
+        ])
+        .code(0);
+    world.call(&run("users.csv", "ours", "delete")).code(3);
+    let before = world.deletions().len();
+    let text = world.read("ours.toml");
+    let changed = text.replacen("DELETE /contacts/{id}", "POST /contacts/{id}/archive", 1);
+    world.write("ours.toml", changed);
+    world
+        .call(&["resume", LEDGER])
+        .code(4)
+        .says("says other things");
+    world
+        .call(&["run", "plan.jsonl", "--yes"])
+        .code(2)
+        .says("says other things");
+    assert_eq!(world.deletions().len(), before);
+    // Words that are only shown bind nothing.
+    world.write(
+        "ours.toml",
+        text.replace("title  = \"Intercom\"", "title  = \"Ours\""),
+    );
+    world.call(&["resume", LEDGER]).code(0);
+    assert_eq!(world.ends(), ["deleted"; 3]);
+}
+
+#[test]
+fn an_action_that_no_account_offers_is_refused_with_the_nearest_name() {
+    let world = ours();
+    let done = world
+        .call(&["plan", "users.csv", "--action", "delet"])
+        .code(2);
+    done.says("did you mean `delete`?");
+    world
+        .call(&["plan", "users.csv", "--action", "purge"])
+        .code(2);
+}
+
+/// Intercom's file with `from` replaced by `to`.
+fn broken(from: &str, to: &str) -> String {
+    let text = ProviderFile::shipped_text("intercom").unwrap();
+    assert!(text.contains(from), "{from}");
+    text.replacen(from, to, 1)
+}
+
+#[rstest]
+#[case("name   = \"intercom\"", "name   = \"zendesk\"", "name it otherwise")]
+#[case("title  = \"Intercom\"\n", "", "missing field `title`")]
+#[case(
+    "title  = \"Intercom\"",
+    "titel  = \"Intercom\"",
+    "unknown field `titel`"
+)]
+#[case("says  = \"deletes", "# says  = \"deletes", "missing field `says`")]
+#[case("undo  = \"never\"", "undo  = \" \"", "it is blank")]
+#[case("undo  = \"never\"\n", "", "missing field `undo`")]
+#[case("https://api.intercom.io", "http://api.intercom.io", "plain http")]
+#[case(
+    "https://api.intercom.io",
+    "https://{Sub}.intercom.io",
+    "can be no key"
+)]
+#[case("bearer = \"{token}\"", "bearer = \"t\"", "holds no `{key}`")]
+#[case(
+    "bearer = \"{token}\"",
+    "bearer = \"{token}\"\nbasic = [\"a\", \"{b}\"]",
+    "write one of"
+)]
+#[case("GET /contacts/{id}", "GET /contacts/x-{id}", "one whole segment")]
+#[case("GET /contacts/{id}", "GET /contacts?q={id}&r={id}", "stands 2 times")]
+#[case("DELETE /contacts/{id}", "DELETE /contacts", "stands 0 times")]
+#[case(
+    "DELETE /contacts/{id}",
+    "DELETE https://evil.example/{id}",
+    "a method and a path"
+)]
+#[case(
+    "DELETE /contacts/{id}",
+    "DELETE /contacts/../{id}",
+    "one whole segment"
+)]
+#[case("DELETE /contacts/{id}", "GET /contacts/{id}", "a GET changes nothing")]
+#[case(
+    "success = { status = 200, equals = { pointer = \"/id\", id = true } }",
+    "success = { status = 200 }",
+    "a status alone"
+)]
+#[case(
+    "success = { status = 200, equals = { pointer = \"/id\", id = true } }",
+    "success = { status = 200, empty = true }",
+    "needs status 204"
+)]
+#[case(
+    "unknown  = { status = 404, equals = { pointer = \"/errors/0/code\", text = \"not_found\" } }",
+    "unknown  = { status = 404 }",
+    "a status alone"
+)]
+#[case(
+    "means  = \"row.not_found\"",
+    "means  = \"row.gone\"",
+    "must be one of"
+)]
+#[case(
+    "to = \"delete\"\nstatus = 404",
+    "to = \"look\"\nstatus = 404",
+    "by its rules it means"
+)]
+#[case(
+    "to = \"delete\"\nstatus = 401",
+    "to = \"look\"\nstatus = 401",
+    "no example of `account.credentials_rejected`"
+)]
+#[case(
+    "[[answers]]",
+    "[[answers]]\nstatus = 409\nmeans = \"transient.conflict\"\n\n[[answers]]",
+    "no example reaches"
+)]
+#[case(
+    "[limits]\nrequests = \"1600/10s\"",
+    "[limits]\nrequests = \"1600\"",
+    "1600"
+)]
+#[case(
+    "pattern = \"^[0-9a-f]{24}$\"",
+    "pattern = \"[0-9a-f]{24}\"",
+    "the whole id"
+)]
+#[case(
+    "id = \"64f0a1b2c3d4e5f6a7b8c9d0\"",
+    "id = \"x\"",
+    "does not look like"
+)]
+#[case(
+    "[look]\nrequest",
+    "[look]\nsuccess = { status = 200 }\nrequest",
+    "unknown key `success`"
+)]
+fn a_broken_file_is_refused_with_its_line(
+    #[case] from: &str,
+    #[case] to: &str,
+    #[case] reason: &str,
+) {
+    let text = broken(from, to);
+    let problem = ProviderFile::parse(&text).unwrap_err();
+    assert!(problem.why.contains(reason), "{problem}");
+    let lines = text.lines().count();
+    assert!((1..=lines).contains(&problem.line), "{problem}");
+    let world = World::new();
+    world.write("ours.toml", &text);
+    world.write("users.csv", "id\n1\n");
+    world.configure("[accounts.ours]\nprovider = \"./ours.toml\"\ntoken = \"t\"\n");
+    let done = world
+        .call(&["plan", "users.csv", "--action", "delete"])
+        .code(2);
+    done.says(&format!("line {}", problem.line));
+}
+
+#[test]
+fn an_unknown_user_who_is_answered_like_a_deleted_one_needs_the_look() {
+    let text = ProviderFile::shipped_text("auth0").unwrap();
+    let problem = ProviderFile::parse(&text.replace("look_first = true\n", "")).unwrap_err();
+    assert!(problem.why.contains("`look_first = true`"), "{problem}");
+    let example =
+        "[[replies]]\nto = \"delete\"\nstatus = 204\nid = \"auth0|1\"\nmeans = \"row.not_found\"\n";
+    let problem = ProviderFile::parse(&format!("{text}\n{example}")).unwrap_err();
+    assert!(
+        problem.why.contains("answered like a deleted one"),
+        "{problem}"
+    );
+}
+
+/// The provider of a shipped file, as an account has it.
+fn provider(name: &str) -> Box<dyn Provider> {
+    use userpurge::config::load_outline;
+
+    let file = ProviderFile::parse(ProviderFile::shipped_text(name).unwrap()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("userpurge.toml");
+    let text = file.account_text(name, "https://h.example:8443/p", "secret");
+    #[expect(clippy::disallowed_methods, reason = "a test's own file")]
+    std::fs::write(&path, text).unwrap();
+    let outline = load_outline(Some(&path), &|_| None).unwrap();
+    let mut accounts = outline.read(|_: &AccountName| true, &|_| None).unwrap();
+    build(accounts.remove(0).provider).unwrap()
+}
+
+/// Path, query and body of a request, decoded where they are encoded.
+fn places(request: &Request) -> Vec<String> {
+    let decoded = |text: &str| {
+        percent_encoding::percent_decode_str(text)
+            .decode_utf8_lossy()
+            .into_owned()
+    };
+    let path = request.url.path_segments().unwrap().map(decoded);
+    let query = request
+        .url
+        .query_pairs()
+        .map(|(_, value)| value.into_owned());
+    let body: Value =
+        serde_json::from_slice(request.body.as_deref().unwrap_or_default()).unwrap_or_default();
+    let body = body
+        .as_object()
+        .into_iter()
+        .flat_map(|it| it.values())
+        .filter_map(Value::as_str);
+    path.chain(query).chain(body.map(str::to_owned)).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn an_id_stands_in_one_place_alone_and_at_no_other_host(id in "[!-~]{1,40}") {
+        let fits = userpurge::provider::check_id(provider("intercom").kind())(&id).is_ok();
+        prop_assume!(fits);
+        for (name, action, ..) in SHIPPED {
+            let provider = provider(name);
+            let access = match provider.authorize() {
+                userpurge::provider::Authorize::Fixed(access) => access,
+                userpurge::provider::Authorize::Token { .. } => userpurge::provider::Access {
+                    base: "https://h.example:8443/p".parse().unwrap(),
+                    authorization: "Bearer t".parse().unwrap(),
+                },
+            };
+            let action = userpurge::domain::Action::named(action).unwrap();
+            let user = UserId::new(id.as_str());
+            let mut requests = vec![provider.lookup(&access, LookupFor::UnclearAnswer, std::slice::from_ref(&user))];
+            requests.extend(action.steps().iter().map(|step| provider.step(&access, *step, &user)));
+            for request in requests {
+                prop_assert_eq!(request.url.authority(), "h.example:8443");
+                prop_assert!(request.url.path().starts_with("/p/"), "{}", request.url);
+                let known = |place: &&String| place.as_str() == id;
+                prop_assert_eq!(places(&request).iter().filter(known).count(), 1, "{} {}", name, request.url);
+            }
+        }
+    }
+}
