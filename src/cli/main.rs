@@ -38,6 +38,9 @@ pub fn main(disk: &dyn Disk) -> std::process::ExitCode {
                 Command::Verify(args) => Box::pin(commands::verify::execute(&args)).await,
                 Command::Audit(args) => commands::audit::execute(&args),
                 Command::Check(args) => Box::pin(commands::check::execute(&args)).await,
+                Command::Providers { about, json } => {
+                    commands::providers::execute(about.as_deref(), json)
+                }
                 Command::Init { config } => Box::pin(commands::init::execute(config)).await,
                 Command::Sandbox(args) => Box::pin(commands::sandbox::execute(args)).await,
                 Command::Demo => Box::pin(commands::demo::execute(disk)).await,

@@ -9,7 +9,7 @@ use userpurge::help::TOPICS;
 
 use crate::support::World;
 
-const COMMANDS: [&str; 16] = [
+const COMMANDS: [&str; 17] = [
     "plan",
     "run",
     "resume",
@@ -20,6 +20,7 @@ const COMMANDS: [&str; 16] = [
     "audit",
     "check",
     "init",
+    "providers",
     "sandbox",
     "demo",
     "completions",

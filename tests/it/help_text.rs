@@ -50,6 +50,7 @@ fn help_of_the_program() {
       audit        Prove that no line of a ledger was changed, dropped, moved or added; needs no network
       check        Try the credentials of every account and say who they belong to and what they lack
       init         Ask a few questions, write a commented configuration, and check it
+      providers    List the providers, print the file of one, or judge the examples of a file
       sandbox      Serve the three providers' behaviour on this machine, for trying things out
       demo         Purge a sample file against a sandbox inside this program, end to end
       completions  Print the completions of a shell

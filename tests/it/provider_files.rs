@@ -498,3 +498,31 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn providers_lists_all_prints_one_and_judges_a_file() {
+    let world = World::new();
+    let all = world.call(&["providers", "--json"]).code(0).out;
+    let all: Value = serde_json::from_str(&all).unwrap();
+    assert_eq!(
+        all["providers"].as_array().unwrap().len(),
+        3 + SHIPPED.len()
+    );
+    world.call(&["providers"]).code(0).says("okta (Okta)");
+    let printed = world.call(&["providers", "okta"]).code(0).out;
+    assert_eq!(
+        printed.trim_end(),
+        ProviderFile::shipped_text("okta").unwrap().trim_end()
+    );
+    world.call(&["providers", "oktta"]).code(2).says("`okta`");
+    world.write("ours.toml", &printed);
+    world
+        .call(&["providers", "./ours.toml"])
+        .code(0)
+        .says("cannot be undone");
+    world.write("ours.toml", printed.replace("status = 204", "status = 205"));
+    world
+        .call(&["providers", "./ours.toml"])
+        .code(2)
+        .says("line ");
+}

@@ -84,6 +84,18 @@ pub enum Command {
         config: Option<PathBuf>,
     },
 
+    /// List the providers, print the file of one, or judge the examples of a file
+    #[command(after_help = text("providers"))]
+    Providers {
+        /// A provider's name, or a provider file [default: all]
+        #[arg(value_name = "NAME|FILE")]
+        about: Option<String>,
+
+        /// One JSON object on standard output
+        #[arg(long)]
+        json: bool,
+    },
+
     /// Serve the three providers' behaviour on this machine, for trying things out
     #[command(after_help = text("sandbox"))]
     Sandbox(SandboxArgs),

@@ -8,6 +8,7 @@ pub(super) mod init;
 pub(super) mod live;
 pub(super) mod man;
 pub(super) mod plan;
+pub(super) mod providers;
 pub(super) mod report;
 pub(super) mod resume;
 pub(super) mod run;

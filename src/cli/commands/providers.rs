@@ -1,0 +1,73 @@
+//! `providers`: lists the providers that are known, prints the file of one, and judges the examples of a
+//! file.
+
+use std::path::Path;
+
+use serde_json::json;
+
+use crate::cli::terminal::{put, put_page};
+use crate::cli::{CliError, ExitCode};
+use crate::config::read_provider;
+use crate::domain::{Action, ProviderKind};
+use crate::input::{closest, did_you_mean};
+use crate::provider::{ProviderFile, consequence};
+
+/// Lists all, or tells of the one that `about` names or describes.
+pub(in crate::cli) fn execute(about: Option<&str>, is_json: bool) -> Result<ExitCode, CliError> {
+    let shipped = ProviderFile::shipped_names().filter_map(ProviderFile::shipped);
+    let own = |file: &ProviderFile| file.kind().filter(|_| file.register());
+    let kinds = match about {
+        None => {
+            let files: Vec<_> = shipped.filter_map(|file| own(&file)).collect();
+            Vec::from(ProviderKind::ALL)
+                .into_iter()
+                .chain(files)
+                .collect()
+        }
+        Some(name) => match (name.parse(), ProviderFile::shipped_text(name)) {
+            (Ok(kind), _) => vec![kind],
+            (Err(()), Some(text)) if !is_json => {
+                return put_page(text)
+                    .map(|()| ExitCode::Success)
+                    .map_err(CliError::from);
+            }
+            (Err(()), Some(_)) => shipped
+                .filter(|file| file.name == name)
+                .filter_map(|file| own(&file))
+                .collect(),
+            (Err(()), None) if name.contains(['/', '.']) => {
+                let file = read_provider(Path::new(name))
+                    .map_err(|(_, why)| CliError::refuse(why, "mend the file and try again"))?;
+                own(&file).into_iter().collect::<Vec<_>>()
+            }
+            (Err(()), None) => {
+                let known = ProviderKind::ALL.map(ProviderKind::name).into_iter();
+                let meant = did_you_mean(closest(name, known.chain(ProviderFile::shipped_names())));
+                return Err(CliError::refuse(
+                    format!("no provider is called `{name}`{meant}"),
+                    "`userpurge providers` lists them; a file is named by its path, such as ./ours.toml",
+                ));
+            }
+        },
+    };
+    let told = |kind: &ProviderKind, action: &Action| json!({"action": action, "does": consequence(*kind, *action)});
+    if is_json {
+        let all = kinds.iter().map(|kind| {
+            let actions: Vec<_> = kind
+                .actions()
+                .iter()
+                .map(|action| told(kind, action))
+                .collect();
+            json!({"name": kind, "title": kind.title(), "actions": actions})
+        });
+        put(&json!({"providers": all.collect::<Vec<_>>()}).to_string())?;
+        return Ok(ExitCode::Success);
+    }
+    for kind in kinds {
+        put_page(&format!("{kind} ({})", kind.title()))?;
+        for action in kind.actions() {
+            put_page(&format!("  {action}: {}", consequence(kind, *action)))?;
+        }
+    }
+    Ok(ExitCode::Success)
+}
