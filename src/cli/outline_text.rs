@@ -10,7 +10,7 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use super::accounts::Connection;
-use super::planning::{DoneAt, Planned, fields};
+use super::planning::{DoneAt, Planned};
 use super::setup::{self, Setup};
 use super::terminal::{shown, width, wrapped};
 use crate::domain::{AccountName, Action, Time, UserId, WallClock};
@@ -66,6 +66,7 @@ fn head(setup: &Setup, planned: &Planned) -> Vec<String> {
     for (rows, what) in [
         (plan.outcomes.invalid, "invalid"),
         (plan.outcomes.duplicate, "duplicate"),
+        (plan.outcomes.filtered, "filtered"),
         (plan.outcomes.protected, "protected"),
         (plan.outcomes.done_before, "done before"),
     ] {
@@ -75,10 +76,12 @@ fn head(setup: &Setup, planned: &Planned) -> Vec<String> {
     }
     let mut head = vec![first];
     // The wrong column deletes the wrong users.
-    let fields = fields(&planned.mapping);
-    let columns = fields.map(|(field, column)| Some(format!("{field} from `{}`", column?)));
-    let columns: Vec<String> = columns.into_iter().flatten().collect();
+    let fields = planned.mapping.fields();
+    let columns = fields.filter_map(|(field, column)| Some(format!("{field} from `{}`", column?)));
+    let columns: Vec<String> = columns.collect();
     head.extend((!columns.is_empty()).then(|| columns.join(", ")));
+    let passed = |it| format!("(column `{it}` was passed over: it names no account or action)");
+    head.extend(planned.passed_over.iter().map(passed));
     let blanks = "blanks around, which were taken off";
     head.extend(remark(plan.trimmed, ["id has", "ids have"], [blanks; 2]));
     let prefix = "an export's prefix `zcrm_`, which was taken off";
@@ -325,6 +328,7 @@ pub(super) fn json(setup: &Setup, planned: &Planned) -> Value {
         "to_delete": plan.to_delete(),
         "invalid": plan.outcomes.invalid,
         "duplicate": plan.outcomes.duplicate,
+        "filtered": plan.outcomes.filtered,
         "protected": plan.outcomes.protected,
         "done_before": plan.outcomes.done_before,
         "done_at": done_at.collect::<Vec<_>>(),
@@ -332,6 +336,7 @@ pub(super) fn json(setup: &Setup, planned: &Planned) -> Value {
         "unprefixed": plan.unprefixed,
         "comments": plan.asides.comments,
         "remarks": plan.asides.remarks,
+        "passed_over": planned.passed_over,
         "protect_list": planned.protected,
         "accounts": accounts,
         "seconds_at_limit": seconds(time),

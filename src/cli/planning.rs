@@ -41,6 +41,7 @@ pub(super) struct Planning {
     /// What people call that copy.
     called: String,
     read: ReadOptions,
+    rows_max: Option<u64>,
     pub(super) setup: Setup,
     done_before: HashSet<TaskKey>,
     /// Where the rows of `done_before` were done.
@@ -61,6 +62,7 @@ pub(super) struct Planned {
     pub(super) name: String,
     /// The columns that rows were read by.
     pub(super) mapping: Columns,
+    pub(super) passed_over: Vec<String>,
     /// The column that looks like ids, where most ids were none.
     pub(super) likely_column: Option<String>,
     /// The rows of the file to be shown beside the reasons why they are invalid, by their numbers.
@@ -69,9 +71,6 @@ pub(super) struct Planned {
     pub(super) protected: Option<u64>,
     pub(super) done_at: Vec<DoneAt>,
 }
-
-/// How many reasons are shown with an example.
-const EXAMPLES_MAX: usize = 20;
 
 impl Planning {
     /// What was typed, once everything is there that it names.
@@ -120,6 +119,7 @@ impl Planning {
             copy,
             called: STANDARD_INPUT.to_owned(),
             read,
+            rows_max: rows.max_rows,
             setup,
             done_before,
             done_at,
@@ -186,28 +186,22 @@ impl Planning {
         let mut source = open(&path, &self.read)?;
         refuse_entries(&source, &self.setup.options)?;
         let decider = self.planner()?;
+        let passed_over = decider.pass_over(&source, &mut self.read)?;
+        if !passed_over.is_empty() {
+            source = open(&path, &self.read)?;
+        }
         let plan = read_rows(&decider, &mut source, ledger)?;
         let resolved = source.resolved().clone();
-        let likely_column = match plan.misread() {
-            Some(accounts) if resolved.mapping.id.is_some() => {
-                let mut table = InputTable::open(&path, &self.read)?;
-                let policies = policies(&self.setup.outline.accounts);
-                likely_id_column(&mut table, &policies, accounts)?
-            }
-            Some(_) | None => None,
-        };
-        let name = match self.copy {
-            Some(_) => self.called.clone(),
-            None => path.display().to_string(),
-        };
+        let likely_column = self.likely_column(&plan, &resolved)?;
+        let examples = (!self.is_run).then(|| plan.examples(&path, &self.read));
         let planned = Planned {
-            examples: if self.is_run {
-                BTreeMap::new()
-            } else {
-                examples(&plan, &path, &self.read)
-            },
+            examples: examples.unwrap_or_default(),
             plan,
-            name,
+            passed_over,
+            name: match self.copy {
+                Some(_) => self.called.clone(),
+                None => path.display().to_string(),
+            },
             likely_column,
             protected: decider.protect().count().map(|ids| ids as u64),
             done_at: std::mem::take(&mut self.done_at),
@@ -235,9 +229,21 @@ impl Planning {
         Ok(planned)
     }
 
+    /// The column that looks like ids, if most ids were none.
+    fn likely_column(&self, plan: &Plan, resolved: &Resolved) -> Result<Option<String>, CliError> {
+        match plan.misread().filter(|_| resolved.mapping.id.is_some()) {
+            None => Ok(None),
+            Some(accounts) => {
+                let mut table = InputTable::open(&self.path, &self.read)?;
+                let policies = policies(&self.setup.outline.accounts);
+                Ok(likely_id_column(&mut table, &policies, accounts)?)
+            }
+        }
+    }
+
     /// What the ledger keeps of the input.
     fn input(&self, resolved: &Resolved, digest: input::Fingerprint) -> PlannedInput {
-        let columns = fields(&resolved.mapping).into_iter();
+        let columns = resolved.mapping.fields();
         let named =
             |(field, column): (&str, Option<&str>)| Some((field.to_owned(), column?.to_owned()));
         PlannedInput {
@@ -265,6 +271,7 @@ impl Planning {
             account: options.account.clone(),
             action: options.action,
             takes_foreign: options.force_foreign_ids,
+            rows_max: self.rows_max,
         };
         let done_before = std::mem::take(&mut self.done_before);
         Ok(Planner::try_new(policies, &defaults, protect, done_before)?)
@@ -288,20 +295,12 @@ impl Planned {
             }
         }
         let planned = state.planned.as_ref();
-        let column = |field: &str| {
-            let columns = planned.map(|planned| &planned.input.columns);
-            columns.and_then(|it| it.get(field)).cloned()
-        };
         Ok(Self {
             plan,
             name: planned.map_or_else(String::new, |planned| planned.input.path.clone()),
-            mapping: Columns {
-                id: column("id"),
-                account: column("account"),
-                action: column("action"),
-                reference: column("ref"),
-                brand: column("brand"),
-            },
+            mapping: planned
+                .map(|it| Columns::of_names(&it.input.columns))
+                .unwrap_or_default(),
             protected: planned
                 .and_then(|it| it.protect.as_ref())
                 .and_then(|it| it.ids),
@@ -335,18 +334,6 @@ fn read_rows(
     }
 }
 
-/// The first row of each reason why rows are invalid, as the file has it: for a person who reads
-/// the plan, and for nothing that is kept, since a line of the file may name anybody.
-fn examples(plan: &Plan, path: &Path, read: &ReadOptions) -> BTreeMap<u64, Excerpt> {
-    let reasons = plan.reasons().into_iter();
-    let invalid = reasons.filter(|it| it.why.outcome == Outcome::Invalid);
-    let wanted = invalid.map(|it| it.example).take(EXAMPLES_MAX);
-    match wanted.collect::<Vec<_>>() {
-        wanted if wanted.is_empty() => BTreeMap::new(),
-        wanted => Excerpt::of_rows(path, read, &wanted),
-    }
-}
-
 /// Refuses to go on with ids from a column that holds none, while another does.
 fn refuse_wrong_column(planned: &Planned, path: &Path) -> Result<(), CliError> {
     let likely = planned.likely_column.as_deref();
@@ -360,17 +347,6 @@ fn refuse_wrong_column(planned: &Planned, path: &Path) -> Result<(), CliError> {
     let name = path.display().to_string();
     let place = place.map(|it| draw(&name, &it, "these look like ids"));
     Err(CliError::refuse(text, help).at(place))
-}
-
-/// The columns that rows are read by, by the names of their fields.
-pub(super) fn fields(mapping: &Columns) -> [(&'static str, Option<&str>); 5] {
-    [
-        ("id", mapping.id.as_deref()),
-        ("account", mapping.account.as_deref()),
-        ("action", mapping.action.as_deref()),
-        ("ref", mapping.reference.as_deref()),
-        ("brand", mapping.brand.as_deref()),
-    ]
 }
 
 /// Refuses lines cut out of a ledger, or one that is compressed.

@@ -142,6 +142,9 @@ pub struct RunOptions {
     /// `--ref-column`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ref_column: Option<String>,
+    /// `--header-line`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub header_line: Option<u64>,
     /// Absolute path of `--protect`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub protect: Option<String>,

@@ -93,6 +93,8 @@ outcomes! {
     DoneBefore done_before "done_before" Good,
     /// The same account, action and id stands earlier in the file; nothing was sent.
     Duplicate duplicate "duplicate" Neither,
+    /// `--where`, `--where-not` or `--max-rows` left it out; nothing was sent.
+    Filtered filtered "filtered" Neither,
 }
 
 impl FromStr for Outcome {

@@ -110,16 +110,15 @@ impl CsvRows {
 
     /// The problem of a row whose cells may stand one column beside their own: what is taken for the
     /// id may be a telephone number then.
-    fn check_shift(&self) -> Result<(), RowProblem> {
+    ///
+    /// Before the first column there is no cell that could be missing. The reference decides about
+    /// nobody, so that it may be missing at the end; in the middle it may be somebody's name.
+    fn check_shift(&self, decides: bool, reference: Option<usize>) -> Result<(), RowProblem> {
         let (count, columns) = (self.count, self.columns);
         if count == columns {
             return Ok(());
         }
         let has_more = || (columns..count).any(|place| !self.field(place).trim_ascii().is_empty());
-        // Before the first column there is no cell that could be missing. The reference decides about
-        // nobody, so that it may be missing at the end; in the middle it may be somebody's name.
-        let [deciding @ .., reference, _] = self.places;
-        let decides = deciding.into_iter().flatten().any(|place| place > 0);
         let (code, how) = if count > columns && decides && has_more() {
             ("long_row", "more")
         } else if count < columns
@@ -142,7 +141,7 @@ impl CsvRows {
     /// one whose cells may have shifted it is empty, which is no brand.
     fn brand(&self) -> Result<Option<Cow<'_, str>>, RowProblem> {
         if self.count == self.columns {
-            return self.cell(4);
+            return self.field_text(4);
         }
         Ok(self.places[4].map(|_| Cow::Borrowed("")))
     }
@@ -163,7 +162,7 @@ impl CsvRows {
     }
 
     /// The text of the cell of `FIELDS[field]`; `None`: no such column, or it is blank.
-    fn cell(&self, field: usize) -> Result<Option<Cow<'_, str>>, RowProblem> {
+    fn field_text(&self, field: usize) -> Result<Option<Cow<'_, str>>, RowProblem> {
         let Some(place) = self.places[field].filter(|place| *place < self.count) else {
             return Ok(None);
         };
@@ -292,15 +291,30 @@ impl RowReader for CsvRows {
                  its decimal comma; format the column as text and export again",
             ));
         }
-        self.check_shift()?;
+        let [deciding @ .., reference, _] = self.places;
+        let decides = deciding.into_iter().flatten().any(|place| place > 0);
+        self.check_shift(decides, reference)?;
         Ok(Record {
             id: Cow::Borrowed(bare),
-            account: self.cell(1)?,
-            action: self.cell(2)?,
-            reference: self.cell(3)?,
+            account: self.field_text(1)?,
+            action: self.field_text(2)?,
+            reference: self.field_text(3)?,
             brand: self.brand()?,
             trimmed: bare.len() < id.len(),
         })
+    }
+
+    fn cell(&self, place: usize, _: &str) -> Result<Cow<'_, str>, RowProblem> {
+        if let Some(problem) = &self.problem {
+            return Err(problem.clone());
+        }
+        self.check_shift(place > 0, None)?;
+        let bytes = if place < self.count {
+            self.field(place)
+        } else {
+            b""
+        };
+        text_of(bytes, Field::Row).map(Cow::Borrowed)
     }
 
     /// Every cell of the record as it stands; none if it is not whole.

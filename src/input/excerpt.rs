@@ -86,7 +86,7 @@ impl Excerpt {
             }
             let excerpt = match source.raw() {
                 Raw::Cells(_) => in_record(&mut lines, source.resolved(), row),
-                Raw::Json(json) => in_json(&mut lines, at.line, json, &options.columns, row),
+                Raw::Json(json) => in_json(&mut lines, at.line, json, source.columns(), row),
                 Raw::Line(text) => Some(in_list(at.line, text)),
             };
             // A row of another place is one of a file that changed.
@@ -365,7 +365,8 @@ fn whole(path: &Path, number: u64) -> Option<Excerpt> {
 fn syntax_error(path: &Path, excerpt: &Excerpt) -> Option<Range<usize>> {
     // A parser remembers each bracket that is open, and a file may have nothing else.
     let text = open_text(path, false).ok()?.text.take(PARSED_BYTES_MAX);
-    let error = serde_json::from_reader::<_, IgnoredAny>(text).err()?;
+    let mut values = serde_json::Deserializer::from_reader(text).into_iter::<IgnoredAny>();
+    let error = values.find_map(Result::err)?;
     if error.line() as u64 != excerpt.line {
         return None;
     }

@@ -12,6 +12,7 @@ use super::csv::CsvRows;
 use super::decompress::Compression;
 use super::error::{InputError, Underlined};
 use super::ids::{is_list_line, is_surely_an_id};
+use super::json::page_key;
 use super::mapping::{Columns, has_id};
 use super::open::is_whole;
 use super::row::{is_blank, is_digits, trim_cell};
@@ -32,7 +33,7 @@ named! {
         Tsv = "tsv",
         /// One JSON object, or bare id, a line.
         Jsonl = "jsonl",
-        /// A JSON array of objects, or of bare ids.
+        /// JSON values over many lines: arrays of objects or of bare ids, objects, or pages of users.
         Json = "json",
         /// One id a line.
         Ids = "ids",
@@ -58,9 +59,11 @@ pub(super) fn detect(
         (None, Some(_)) => Format::Csv,
         (None, None) => match of_extension(path) {
             Some(Format::Csv) => csv_or_bare_ids(head, &options.columns),
-            Some(Format::Json) => array_or_lines(path, head)?,
-            // An array called `.jsonl` would be one broken row after another.
-            Some(Format::Jsonl) if first_byte(head) == Some(b'[') => Format::Json,
+            Some(Format::Json) => values_or_lines(path, head, &options.columns)?,
+            // Values over many lines would be one broken row after another.
+            Some(Format::Jsonl) => {
+                values_or_lines(path, head, &options.columns).unwrap_or(Format::Jsonl)
+            }
             Some(format) => format,
             None => of_content(path, head, &options.columns)?,
         },
@@ -76,7 +79,7 @@ pub(super) fn detect(
         Format::Tsv => Some(options.delimiter.unwrap_or('\t')),
         Format::Jsonl | Format::Json | Format::Ids => None,
     };
-    if format == Format::Json && first_byte(head) != Some(b'[') {
+    if format == Format::Json && !matches!(first_byte(head), Some(b'[' | b'{')) {
         return Err(not_an_array(path));
     }
     Ok((format, delimiter))
@@ -120,20 +123,73 @@ pub(super) fn is_header_in_one_cell(names: &[String], columns: &Columns) -> bool
     DELIMITERS.into_iter().any(holds_id)
 }
 
-/// What a file is that is no text, with its article; `None`: it may well be one. `text` is how it
-/// begins decompressed and decoded.
+/// How files begin that hold no rows as text, what they are, and what to do.
+const NO_TEXT: [(&[u8], &str); 11] = [
+    (
+        b"PK\x03\x04",
+        "a spreadsheet or another ZIP archive; export it as CSV in UTF-8",
+    ),
+    (
+        b"\xD0\xCF\x11\xE0",
+        "an old spreadsheet or another Office document; save it as CSV in UTF-8",
+    ),
+    (b"%PDF", "a PDF document; ask for the list as CSV in UTF-8"),
+    (
+        b"PAR1",
+        "a Parquet file; write its column of ids as CSV in UTF-8",
+    ),
+    (
+        b"SQLite format 3",
+        "a database; write its column of ids as CSV in UTF-8",
+    ),
+    (
+        b"BZh",
+        "compressed with bzip2; unpack it with `bunzip2`, and give the file in it",
+    ),
+    (
+        b"\xFD7zXZ",
+        "compressed with xz; unpack it with `unxz`, and give the file in it",
+    ),
+    (
+        b"7z\xBC\xAF",
+        "a 7-Zip archive; unpack it, and give the file in it",
+    ),
+    (
+        b"<?xml",
+        "XML, which is not read; export it as CSV or JSON in UTF-8",
+    ),
+    (
+        b"<!doctype html",
+        "an HTML page, as of a sign-in, and no export; sign in and fetch it again",
+    ),
+    (
+        b"<html",
+        "an HTML page, as of a sign-in, and no export; sign in and fetch it again",
+    ),
+];
+
+/// Where a tar archive says that it is one, and how.
+const TAR: (usize, &[u8]) = (257, b"ustar");
+
+/// What a file is that holds no rows as text, with its article, and what to do; `None`: it may well be
+/// text. `text` is how it begins decompressed and decoded.
 pub(super) fn not_text(text: &[u8]) -> Option<&'static str> {
-    if text.starts_with(b"PK\x03\x04") {
-        return Some("a spreadsheet or another ZIP archive");
+    let begin = text.trim_ascii_start();
+    let begins_so = |(magic, _): &&(&[u8], &str)| {
+        let found = begin.get(..magic.len());
+        found.is_some_and(|found| found.eq_ignore_ascii_case(magic))
+    };
+    if let Some((_, what)) = NO_TEXT.iter().find(begins_so) {
+        return Some(what);
     }
-    if text.starts_with(&[0xD0, 0xCF, 0x11, 0xE0]) {
-        return Some("an old spreadsheet or another Office document");
-    }
-    if text.starts_with(b"%PDF") {
-        return Some("a PDF document");
+    if text
+        .get(TAR.0..)
+        .is_some_and(|rest| rest.starts_with(TAR.1))
+    {
+        return Some("a tar archive; unpack it with `tar -xf`, and give the file in it");
     }
     text.contains(&0).then_some(
-        "no text in UTF-8 (it holds NUL bytes, as UTF-16 without its byte order mark does)",
+        "no text in UTF-8 (it holds NUL bytes, as UTF-16 without its byte order mark does); export it as CSV in UTF-8",
     )
 }
 
@@ -158,7 +214,7 @@ fn of_extension(path: &Path) -> Option<Format> {
 /// The format of a text whose name says nothing.
 fn of_content(path: &Path, head: &[u8], columns: &Columns) -> Result<Format, InputError> {
     if matches!(first_byte(head), Some(b'[' | b'{')) {
-        return array_or_lines(path, head);
+        return values_or_lines(path, head, columns);
     }
     if separator_line(head).is_some() {
         return Ok(Format::Csv);
@@ -194,9 +250,10 @@ fn csv_or_bare_ids(head: &[u8], columns: &Columns) -> Format {
     }
 }
 
-/// A file called `.json` may be an array or, as many exports are, one object a line.
-fn array_or_lines(path: &Path, head: &[u8]) -> Result<Format, InputError> {
-    if first_byte(head) == Some(b'[') {
+/// A file called `.json` may be an array, pages or objects over many lines or, as many exports are, one
+/// object a line.
+fn values_or_lines(path: &Path, head: &[u8], columns: &Columns) -> Result<Format, InputError> {
+    if first_byte(head) == Some(b'[') || page_key(head, columns.id.as_deref()).is_some() {
         return Ok(Format::Json);
     }
     let start = head.trim_ascii_start();
@@ -212,18 +269,26 @@ fn array_or_lines(path: &Path, head: &[u8]) -> Result<Format, InputError> {
         ));
     }
     let cut_short = line_end.is_none() && !is_whole(head);
-    if cut_short || serde_json::from_slice::<IgnoredAny>(line).is_ok() {
-        return Ok(Format::Jsonl);
+    let parsed = |text| {
+        let mut values = serde_json::Deserializer::from_slice(text).into_iter::<IgnoredAny>();
+        values.next().map_or(Ok(IgnoredAny), |first| first)
+    };
+    match serde_json::from_slice::<IgnoredAny>(line) {
+        _ if cut_short => Ok(Format::Jsonl),
+        Ok(_) => Ok(Format::Jsonl),
+        Err(error) if error.is_eof() && parsed(head).map_or_else(|it| it.is_eof(), |_| true) => {
+            Ok(Format::Json)
+        }
+        Err(_) => Err(not_an_array(path)),
     }
-    Err(not_an_array(path))
 }
 
 fn not_an_array(path: &Path) -> InputError {
     let message = format!(
-        "`{}` is not a JSON array; give an array of objects or of ids, or one object a line with `--format jsonl`",
+        "`{}` does not begin with whole JSON; give an array of objects or of ids, or one object a line with `--format jsonl`",
         path.display()
     );
-    InputError::new(path, message).marking(Underlined::Line(1), "this does not begin with `[`")
+    InputError::new(path, message).marking(Underlined::Line(1), "this is no array and no object")
 }
 
 /// The delimiter that the header has, and the header's cells: one that sets a column of ids apart,

@@ -1,31 +1,48 @@
-//! JSON values one by one: of JSON Lines, and of an array, which may be larger than memory, an element
-//! of it not larger than a row may be.
+//! JSON values one by one: of JSON Lines, of arrays and of pages, which may be larger than memory, an
+//! element of them not larger than a row may be.
 
-use std::io;
+use std::borrow::Cow;
+use std::io::{self, Cursor};
 
 use crate::domain::Record;
 
 use super::decompress::Refused;
 use super::lines::{LineReader, Text};
-use super::object::{RowKeys, record_of};
+use super::mapping::known_id;
+use super::object::{RowKeys, cell_of, record_of};
 use super::row::{Field, Raw, RowProblem, RowReader, text_of};
 
-/// Reads JSON Lines, one object or one bare id a line, or the elements of an array.
+/// The keys under which the providers' own answers have their users.
+const USERS: [&str; 2] = ["users", "deleted_users"];
+
+/// Reads JSON Lines, one object or one bare id a line; or the elements of arrays, and objects that stand
+/// one after the other over many lines; or the users of pages, as the providers' APIs answer them.
 pub(super) struct JsonRows {
-    /// The line, or the element.
+    /// The line, the element, or the object.
     lines: LineReader,
     keys: RowKeys,
-    /// The sign of the array that was read last: `[`, `,` or `]`; 0: none. `None`: there is no array.
-    sign: Option<u8>,
+    are_lines: bool,
+    /// The key of the pages under which their rows stand; `None`: there are no pages.
+    page: Option<String>,
+    /// The brackets around what comes next, of a page and of arrays: three at most.
+    open: Vec<u8>,
+    /// The sign of an array that was read last: `[` or `,`; 0: an element.
+    last: u8,
+    /// Whether the page has had its rows.
+    has_rows: bool,
 }
 
 impl JsonRows {
     /// Reads `text`, taking fields from `keys`.
-    pub(super) fn new(text: Text, keys: RowKeys, is_array: bool) -> Self {
+    pub(super) fn new(text: Text, keys: RowKeys, are_lines: bool, page: Option<&str>) -> Self {
         Self {
             lines: LineReader::new(text),
             keys,
-            sign: is_array.then_some(0),
+            are_lines,
+            page: page.map(str::to_owned),
+            open: Vec::new(),
+            last: 0,
+            has_rows: false,
         }
     }
 
@@ -39,53 +56,93 @@ impl JsonRows {
         Ok(false)
     }
 
-    /// Goes on to the next element, behind the sign that was read `last`.
-    fn advance_element(&mut self, last: u8) -> io::Result<bool> {
-        match (last, self.peek()?) {
-            (b']', _) => Ok(false),
-            (0, Some(b'[')) => {
-                self.take_sign(b'[')?;
-                self.advance_element(b'[')
+    /// Goes on to the next row, through the brackets of pages and arrays.
+    fn advance_value(&mut self) -> io::Result<bool> {
+        // Bounded by the cap on the whole input: each turn takes a sign or a value.
+        loop {
+            let sign = self.peek()?;
+            let is_page = self.page.is_some() && !self.open.contains(&b'{');
+            match (self.open.last(), sign) {
+                (None, None) => return Ok(false),
+                (None, Some(b'[')) => self.enter(b'[')?,
+                (None, Some(b'{')) if is_page => self.enter(b'{')?,
+                (None, Some(b'{')) => return self.take_value().map(|()| true),
+                (None, Some(_)) => {
+                    return Err(self.broken("an object or an array should begin here"));
+                }
+                (Some(_), None) => return Err(self.broken("it ends before its last bracket")),
+                (Some(b'['), Some(b']')) if self.last != b',' => self.leave()?,
+                (Some(b'['), Some(b',')) if self.last == 0 => self.last = self.take_sign(b',')?,
+                (Some(b'['), Some(b'}')) => return Err(self.broken("a `}` closes nothing")),
+                (Some(b'['), Some(b',' | b']')) => {
+                    return Err(self.broken("an element is missing between its commas"));
+                }
+                (Some(b'['), Some(_)) if self.last == 0 => {
+                    return Err(self.broken("a comma is missing between two elements"));
+                }
+                (Some(b'['), Some(b'{')) if is_page => self.enter(b'{')?,
+                (Some(b'['), Some(_)) => {
+                    self.take_value()?;
+                    self.last = 0;
+                    return Ok(true);
+                }
+                (Some(_), Some(b'}')) if self.has_rows => self.leave()?,
+                (Some(_), Some(b'}')) => {
+                    return Err(self.broken("this page holds no list of users"));
+                }
+                (Some(_), Some(b',')) => self.last = self.take_sign(b',')?,
+                (Some(_), Some(_)) => {
+                    let is_list = self.take_key()? == self.page && self.peek()? == Some(b'[');
+                    if is_list {
+                        self.has_rows = true;
+                        self.enter(b'[')?;
+                    } else {
+                        self.take_value()?;
+                    }
+                }
             }
-            (0, _) => Err(self.broken("it does not begin with `[`")),
-            (_, None) => Err(self.broken("it ends before its `]`")),
-            (b'[', Some(b']')) => {
-                self.take_sign(b']')?;
-                self.check_end()?;
-                Ok(false)
-            }
-            (_, Some(b',' | b']' | b'}')) => {
-                Err(self.broken("an element is missing between its commas"))
-            }
-            (_, Some(_)) => self.take_element().map(|()| true),
         }
     }
 
-    /// Takes one element and the comma or bracket behind it.
-    fn take_element(&mut self) -> io::Result<()> {
-        let (mut depth, mut string) = (0, None);
-        let find = |chunk: &[u8]| find_end(chunk, &mut depth, &mut string);
-        self.sign = self.lines.take(find)?;
-        match self.sign {
-            Some(b',') => Ok(()),
-            Some(b']') => self.check_end(),
-            Some(_) => Err(self.broken("a `}` closes nothing")),
-            None => Err(self.broken("it ends in the middle of an element")),
-        }
-    }
-
-    fn take_sign(&mut self, sign: u8) -> io::Result<()> {
-        self.lines.take(|_| Some(0))?;
-        self.sign = Some(sign);
+    fn enter(&mut self, bracket: u8) -> io::Result<()> {
+        self.last = self.take_sign(bracket)?;
+        self.has_rows &= bracket == b'[';
+        self.open.push(bracket);
         Ok(())
     }
 
-    /// Makes sure that nothing stands behind the array.
-    fn check_end(&mut self) -> io::Result<()> {
-        match self.peek()? {
-            None => Ok(()),
-            Some(_) => Err(self.broken("something stands behind its `]`")),
+    fn leave(&mut self) -> io::Result<()> {
+        self.take_sign(0)?;
+        self.open.pop();
+        self.last = 0;
+        Ok(())
+    }
+
+    /// Takes one byte. Returns `sign`.
+    fn take_sign(&mut self, sign: u8) -> io::Result<u8> {
+        self.lines.take(|_| Some(1)).map(|_| sign)
+    }
+
+    /// Takes the next value, whatever it is.
+    fn take_value(&mut self) -> io::Result<()> {
+        let (mut depth, mut string) = (0, None);
+        let find = |chunk: &[u8]| find_end(chunk, &mut depth, &mut string);
+        if self.lines.take(find)? {
+            return Ok(());
         }
+        Err(self.broken("it ends in the middle of an element"))
+    }
+
+    /// Takes a key and the colon behind it; `None`: it is none.
+    fn take_key(&mut self) -> io::Result<Option<String>> {
+        self.take_value()?;
+        let key = self.lines.content().ok();
+        let key = key.and_then(|key| serde_json::from_slice(key).ok());
+        if key.is_none() || self.peek()? != Some(b':') {
+            return Err(self.broken("a key should stand here"));
+        }
+        self.take_sign(b':')?;
+        Ok(key)
     }
 
     /// The next byte that is no blank.
@@ -100,11 +157,51 @@ impl JsonRows {
     }
 }
 
+/// The key under which the first page of a text that begins with `head` has its rows: the one that `id`
+/// leads through, or one that the providers use, if the object has no id of its own. `None`: it begins
+/// with no page.
+pub(super) fn page_key(head: &[u8], id: Option<&str>) -> Option<String> {
+    if !matches!(head.trim_ascii_start().first(), Some(b'[' | b'{')) {
+        return None;
+    }
+    let text = Box::new(Cursor::new(head.to_vec()));
+    let mut rows = JsonRows::new(text, RowKeys::default(), false, None);
+    let (mut found, mut has_id) = (None, false);
+    // Bounded by the head: each turn takes a sign or a value. It may end in the middle of one.
+    loop {
+        match rows.peek().ok()? {
+            Some(b'[') if rows.open.is_empty() => rows.enter(b'[').ok()?,
+            Some(b'{') if !rows.open.contains(&b'{') => rows.enter(b'{').ok()?,
+            Some(b',') if rows.open.contains(&b'{') => rows.last = rows.take_sign(b',').ok()?,
+            Some(b'"') if rows.open.contains(&b'{') => {
+                let Ok(Some(key)) = rows.take_key() else {
+                    break;
+                };
+                let is_list = rows.peek().is_ok_and(|sign| sign == Some(b'['));
+                let inner = id.and_then(|id| id.strip_prefix(key.as_str()));
+                if is_list && inner.is_some_and(|inner| inner.starts_with('.')) {
+                    return Some(key);
+                }
+                has_id |= known_id(&key).is_some();
+                if is_list && USERS.contains(&key.as_str()) {
+                    found = Some(key);
+                }
+                if rows.take_value().is_err() {
+                    break;
+                }
+            }
+            _ => break,
+        }
+    }
+    found.filter(|_| !has_id)
+}
+
 impl RowReader for JsonRows {
     fn advance(&mut self) -> io::Result<bool> {
-        match self.sign {
-            None => self.advance_line(),
-            Some(last) => self.advance_element(last),
+        if self.are_lines {
+            self.advance_line()
+        } else {
+            self.advance_value()
         }
     }
 
@@ -117,23 +214,37 @@ impl RowReader for JsonRows {
         record_of(json, &self.keys)
     }
 
+    fn cell(&self, _: usize, name: &str) -> Result<Cow<'_, str>, RowProblem> {
+        cell_of(text_of(self.lines.content()?, Field::Row)?, name)
+    }
+
     fn raw(&self) -> Raw<'_> {
         Raw::Json(self.lines.content().unwrap_or_default())
     }
 }
 
-/// Goes over a part of an element without understanding it; the place of the comma or bracket that ends
-/// it, if it is there. `depth`: how many brackets are open. `string`: whether a string is open, and
-/// whether its next character is escaped.
+/// Goes over a part of a value without understanding it; the place behind its end, if it is there: behind
+/// its closing quote or bracket, else before the comma or bracket that follows. `depth`: how many brackets
+/// are open. `string`: whether a string is open, and whether its next character is escaped.
 fn find_end(chunk: &[u8], depth: &mut u64, string: &mut Option<bool>) -> Option<usize> {
     for (place, byte) in chunk.iter().enumerate() {
         match (*string, byte) {
             (Some(true), _) | (None, b'"') => *string = Some(false),
             (Some(false), b'\\') => *string = Some(true),
-            (Some(false), b'"') => *string = None,
+            (Some(false), b'"') => {
+                *string = None;
+                if *depth == 0 {
+                    return Some(place + 1);
+                }
+            }
             (None, b'[' | b'{') => *depth += 1,
             (None, b',' | b']' | b'}') if *depth == 0 => return Some(place),
-            (None, b']' | b'}') => *depth -= 1,
+            (None, b']' | b'}') => {
+                *depth -= 1;
+                if *depth == 0 {
+                    return Some(place + 1);
+                }
+            }
             (Some(false) | None, _) => {}
         }
     }

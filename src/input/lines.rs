@@ -54,12 +54,12 @@ impl LineReader {
         skip(&mut self.text, &mut self.count, is_passed)
     }
 
-    /// Takes all bytes before the one whose place `find` finds, as if they were a line. Returns that
-    /// byte, which is passed over; `None`: the text ended before.
+    /// Takes the bytes of which `find` finds the end, as if they were a line; `false`: the text ended
+    /// before.
     pub(super) fn take(
         &mut self,
         mut find: impl FnMut(&[u8]) -> Option<usize>,
-    ) -> io::Result<Option<u8>> {
+    ) -> io::Result<bool> {
         self.buffer.clear();
         self.too_long = false;
         self.line = self.count.line;
@@ -67,7 +67,7 @@ impl LineReader {
         loop {
             let chunk = self.text.fill_buf()?;
             if chunk.is_empty() {
-                return Ok(None);
+                return Ok(false);
             }
             let end = find(chunk);
             let part = &chunk[..end.unwrap_or(chunk.len())];
@@ -76,12 +76,11 @@ impl LineReader {
             } else if !self.too_long {
                 self.buffer.extend_from_slice(part);
             }
-            let found = end.map(|end| chunk[end]);
-            let taken = part.len() + usize::from(end.is_some());
-            self.count.over(&chunk[..taken]);
+            let taken = part.len();
+            self.count.over(part);
             self.text.consume(taken);
-            if found.is_some() {
-                return Ok(found);
+            if end.is_some() {
+                return Ok(true);
             }
         }
     }

@@ -1,5 +1,6 @@
 //! Which column, or JSON key, holds which field.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::error::{InputError, Underlined, listed};
@@ -14,6 +15,9 @@ pub(super) const FIELDS: [Field; 5] = [
     Field::Reference,
     Field::Brand,
 ];
+
+/// What an option names to say that no column holds its field, whatever the columns are called.
+pub const NO_COLUMN: &str = "none";
 
 /// A column, or JSON key, for each field: those that the options name, or those that the fields were
 /// found in, as the file writes them. A JSON key may be dotted to reach into objects.
@@ -35,6 +39,16 @@ pub struct Columns {
 }
 
 impl Columns {
+    /// Each field's name with its column.
+    pub fn fields(&self) -> impl Iterator<Item = (&'static str, Option<&str>)> {
+        FIELDS.into_iter().map(|it| (it.name(), self.of(it)))
+    }
+
+    /// Those that `names` has by their fields' names.
+    pub fn of_names(names: &BTreeMap<String, String>) -> Self {
+        Self::of_fields(FIELDS.map(|field| names.get(field.name()).cloned()))
+    }
+
     /// The columns of [`FIELDS`].
     pub(super) fn of_fields(names: [Option<String>; FIELDS.len()]) -> Self {
         let [id, account, action, reference, brand] = names;
@@ -58,13 +72,10 @@ impl Columns {
             Field::Brand => self.brand.as_deref(),
         }
     }
-
-    /// The fields for which a column was named.
-    pub(super) fn named(&self) -> Vec<Field> {
-        let is_named = |field: &Field| self.of(*field).is_some();
-        FIELDS.into_iter().filter(is_named).collect()
-    }
 }
+
+/// How many places of which any may hold a field are remembered: two are too many already.
+const RIVALS_MAX: usize = 64;
 
 /// The place of each field's column, from 0, in the order of [`FIELDS`].
 pub(super) type Places = [Option<usize>; FIELDS.len()];
@@ -149,9 +160,8 @@ pub(super) fn known_place(names: &[&str], field: Field) -> Result<Option<usize>,
         return first_place(names, known_names(field), same_name);
     }
     let places = |is_meant: &dyn Fn(&str) -> bool| -> Vec<usize> {
-        (0..names.len())
-            .filter(|place| is_meant(names[*place]))
-            .collect()
+        let all = (0..names.len()).filter(|place| is_meant(names[*place]));
+        all.take(RIVALS_MAX).collect()
     };
     let known = places(&|name| known_id(name).is_some_and(|known| known != EXTERNAL_ID));
     let likely = places(&|name| known_id(name).is_none() && may_hold_ids(name));
@@ -169,9 +179,8 @@ fn first_place(
     is_same: fn(&str, &str) -> bool,
 ) -> Result<Option<usize>, Vec<usize>> {
     let all = |wanted: &&str| -> Vec<usize> {
-        (0..names.len())
-            .filter(|place| is_same(names[*place], wanted))
-            .collect()
+        let all = (0..names.len()).filter(|place| is_same(names[*place], wanted));
+        all.take(RIVALS_MAX).collect()
     };
     let mut found = wanted.iter().map(all);
     only(found.find(|places| !places.is_empty()).unwrap_or_default())
@@ -192,8 +201,7 @@ pub(super) fn has_id(names: &[String], columns: &Columns) -> bool {
     }
 }
 
-/// Finds each field in the header of the file at `path`: in the column that an option names, as it is
-/// written if that is there, else as names are compared.
+/// Finds each field in the header of the file at `path`.
 pub(super) fn resolve(
     path: &Path,
     header: &[String],
@@ -203,25 +211,35 @@ pub(super) fn resolve(
     let mut places = Places::default();
     for (place, field) in places.iter_mut().zip(FIELDS) {
         let found = match columns.of(field) {
-            Some(wanted) => match first_place(&names, &[wanted], |name, wanted| name == wanted) {
-                Ok(None) => first_place(&names, &[wanted], same_name),
-                found => found,
-            },
-            None => known_place(&names, field),
+            Some(NO_COLUMN) => None,
+            Some(wanted) => Some(place_of(path, header, field, wanted)?),
+            None => known_place(&names, field)
+                .map_err(|several| clash(path, &names, field, &several))?,
         };
-        *place = found.map_err(|several| clash(path, &names, field, &several))?;
-        match columns.of(field) {
-            Some(wanted) if place.is_none() => {
-                return Err(no_such_column(path, header, field, wanted));
-            }
-            None if place.is_none() && field == Field::Id => {
-                return Err(no_id_column(path, header));
-            }
-            Some(_) | None => {}
+        *place = found;
+        if found.is_none() && field == Field::Id {
+            return Err(no_id_column(path, header));
         }
     }
     let found = places.map(|place| Some(header[place?].clone()));
     Ok((places, Columns::of_fields(found)))
+}
+
+/// The place in `header` of the column `wanted` that the option of `field` names: as it is written if that
+/// is there, else as names are compared.
+pub(super) fn place_of(
+    path: &Path,
+    header: &[String],
+    field: Field,
+    wanted: &str,
+) -> Result<usize, InputError> {
+    let names: Vec<&str> = header.iter().map(String::as_str).collect();
+    let found = match first_place(&names, &[wanted], |name, wanted| name == wanted) {
+        Ok(None) => first_place(&names, &[wanted], same_name),
+        found => found,
+    };
+    let place = found.map_err(|several| clash(path, &names, field, &several))?;
+    place.ok_or_else(|| no_such_column(path, header, field, wanted))
 }
 
 /// The error of `several` places in `names` of which any may hold `field`.
@@ -271,6 +289,16 @@ pub(super) fn no_id_column(path: &Path, columns: &[String]) -> InputError {
         ""
     } else {
         ", or give `--format ids` if each line begins with an id"
+    };
+    // A key within an object or an array, such as `user.id`.
+    let is_inner = |name: &&String| {
+        let inner = name.rsplit_once('.');
+        inner.is_some_and(|(_, key)| known_id(key).is_some_and(|known| known != EXTERNAL_ID))
+    };
+    let inner: Vec<&String> = columns.iter().filter(is_inner).collect();
+    let or_list = match inner.as_slice() {
+        [only] => &format!(", such as `--id-column {only}`"),
+        _ => or_list,
     };
     let message = format!(
         "no column of `{}` is known to hold user ids; name one with `--id-column`{or_list} (columns seen: {})",

@@ -15,7 +15,7 @@ use serde_json::value::RawValue;
 
 use crate::domain::Record;
 
-use super::mapping::{Columns, FIELDS, known_id, known_place};
+use super::mapping::{Columns, FIELDS, NO_COLUMN, known_id, known_place};
 use super::row::{Field, RowProblem, echo, trim_cell};
 
 /// The deepest nesting a dotted key reaches into.
@@ -106,6 +106,17 @@ pub(super) fn record_of<'a>(json: &'a str, keys: &RowKeys) -> Result<Record<'a>,
         brand: optional_cell(brand?, Field::Brand)?,
         ..record_with_id(id)?
     })
+}
+
+/// The text of what the object `json` has at `key`, dotted or not; blank if it is no object, or has none.
+pub(super) fn cell_of<'a>(json: &'a str, key: &str) -> Result<Cow<'a, str>, RowProblem> {
+    let json = trim_cell(json);
+    if !json.starts_with('{') {
+        return Ok(Cow::Borrowed(""));
+    }
+    let object = Object::parse(json).ok_or_else(|| not_json(json))?;
+    let value = object.lookup(key, Field::Row, KEY_DEPTH_MAX)?;
+    Ok(value.map_or_else(String::new, text_of_value).into())
 }
 
 fn not_json(json: &str) -> RowProblem {
@@ -257,10 +268,12 @@ impl<'a> Object<'a> {
         self.0.iter().map(|(key, _)| key.as_ref())
     }
 
-    /// The keys of the objects it holds, written with a dot.
+    /// The keys of the objects it holds, and of the first of each of its arrays, written with a dot.
     pub(super) fn keys_within(&self) -> impl Iterator<Item = String> {
         let within = |(key, value): &(Cow<'_, str>, &'a RawValue)| {
-            let inner = Object::parse(value.get())?;
+            let first =
+                || Object::parse(Vec::<&RawValue>::deserialize(*value).ok()?.first()?.get());
+            let inner = Object::parse(value.get()).or_else(first)?;
             let dotted = inner.keys().map(|name| format!("{key}.{name}"));
             Some(dotted.collect::<Vec<_>>())
         };
@@ -281,16 +294,11 @@ impl<'a> Object<'a> {
         })
     }
 
-    /// Its keys with their values as a table's cells give them: a string without its quotes, null as
-    /// nothing, anything else as it is written.
+    /// Its keys with their values as a table's cells give them.
     pub(super) fn cells(&self) -> impl Iterator<Item = (&str, impl FnOnce() -> String)> {
-        self.0.iter().map(|(key, value)| {
-            let text = move || match value.get() {
-                "null" => String::new(),
-                raw => serde_json::from_str(raw).unwrap_or_else(|_| raw.to_owned()),
-            };
-            (key.as_ref(), text)
-        })
+        self.0
+            .iter()
+            .map(|(key, value)| (key.as_ref(), move || text_of_value(value)))
     }
 
     /// The value of each of [`FIELDS`]: of the key its option names, or else of the one that is known for
@@ -298,6 +306,7 @@ impl<'a> Object<'a> {
     fn values(&self, keys: &RowKeys) -> [Result<Option<&'a RawValue>, RowProblem>; FIELDS.len()] {
         let mut places = keys.places(self).into_iter();
         FIELDS.map(|field| match (keys.columns.of(field), places.next()) {
+            (Some(NO_COLUMN), _) => Ok(None),
             (Some(key), _) => self.lookup(key, field, KEY_DEPTH_MAX),
             (None, Some(Ok(place))) => Ok(place.map(|place| self.0[place].1)),
             (None, _) => Err(ambiguous(field)),
@@ -335,6 +344,15 @@ impl<'a> Object<'a> {
             (Some(_), Some(_)) => Err(ambiguous(field)),
             (found, _) => Ok(found.map(|(_, value)| *value)),
         }
+    }
+}
+
+/// A value as a table's cell gives it: a string without its quotes, null as nothing, anything else as it is
+/// written.
+fn text_of_value(value: &RawValue) -> String {
+    match value.get() {
+        "null" => String::new(),
+        raw => serde_json::from_str(raw).unwrap_or_else(|_| raw.to_owned()),
     }
 }
 

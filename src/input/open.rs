@@ -136,7 +136,7 @@ fn check_head(
         ));
     }
     if let Some(kind) = not_text(head) {
-        return wrong(format!("`{shown}` is {kind}; export it as CSV in UTF-8"));
+        return wrong(format!("`{shown}` is {kind}"));
     }
     if head.trim_ascii().is_empty() && is_whole(head) {
         return wrong(format!(

@@ -1,6 +1,7 @@
 //! What a [`InputSource`](super::InputSource) yields, a row or why it is none, and small questions about the
 //! texts of its cells.
 
+use std::borrow::Cow;
 use std::io;
 
 use strsim::damerau_levenshtein;
@@ -49,6 +50,9 @@ pub(super) trait RowReader {
     /// The row as the file has it, as far as its format sets cells apart.
     fn raw(&self) -> Raw<'_>;
 
+    /// The text of any cell of the row: of the column at `place`, or of the key `name`. Blank: there is none.
+    fn cell(&self, place: usize, name: &str) -> Result<Cow<'_, str>, RowProblem>;
+
     /// What a list holds beside its ids, as far as it was read.
     fn asides(&self) -> Asides {
         Asides::default()
@@ -94,10 +98,12 @@ named! {
 }
 
 impl Field {
-    /// The option that says which column holds it; of the row as a whole, the one for ids. A brand has none.
+    /// The option that says which column holds it; of the row as a whole, which column is tested. A brand
+    /// has none.
     pub const fn option(self) -> &'static str {
         match self {
-            Self::Row | Self::Id | Self::Brand => "--id-column",
+            Self::Row => "--where",
+            Self::Id | Self::Brand => "--id-column",
             Self::Account => "--account-column",
             Self::Action => "--action-column",
             Self::Reference => "--ref-column",

@@ -3,13 +3,15 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::error::InputError;
+use super::error::{InputError, Underlined};
 use super::json::JsonRows;
 use super::mapping::{
-    Columns, FIELDS, clash, known_names, known_place, no_id_column, no_such_column, same_name,
+    Columns, FIELDS, NO_COLUMN, clash, known_names, known_place, no_id_column, no_such_column,
+    same_name,
 };
 use super::object::{Object, ZENDESK_LINK};
 use super::row::{Field, RowReader as _};
+use super::source::ReadOptions;
 
 /// How many rows are looked at.
 const ROWS_MAX: usize = 1_000;
@@ -25,12 +27,13 @@ const KEYS_MAX: usize = 1_000;
 pub(super) fn resolve_keys(
     path: &Path,
     mut rows: JsonRows,
-    columns: &Columns,
+    options: &ReadOptions,
 ) -> Result<(Columns, Vec<String>), InputError> {
     // The objects' own keys, and those of objects within them, written with a dot.
     let (mut own, mut within) = (BTreeSet::<String>::new(), BTreeSet::new());
     let (mut has_row, mut has_object, mut ids_are_hexadecimal) = (false, false, true);
-    let mut missing = columns.named();
+    let columns = &options.columns;
+    let mut missing = options.named();
     for _ in 0..ROWS_MAX {
         if !matches!(rows.advance(), Ok(true)) {
             break;
@@ -48,12 +51,14 @@ pub(super) fn resolve_keys(
         let (of_own, of_within) = (room(&own), room(&within));
         own.extend(object.keys().map(str::to_owned).take(of_own));
         within.extend(object.keys_within().take(of_within));
-        missing.retain(|field| !columns.of(*field).is_some_and(|key| object.has(key)));
+        missing.retain(|(_, key)| !object.has(key));
     }
     let found = |field| {
         let key_of = |known: &&str| own.iter().find(|key| same_name(key, known)).cloned();
-        let named = columns.of(field).map(str::to_owned);
-        named.or_else(|| known_names(field).iter().find_map(key_of))
+        match columns.of(field) {
+            Some(name) => Some(name.to_owned()).filter(|name| name != NO_COLUMN),
+            None => known_names(field).iter().find_map(key_of),
+        }
     };
     let mut mapping = Columns::of_fields(FIELDS.map(found));
     if columns.id.is_none() {
@@ -63,14 +68,27 @@ pub(super) fn resolve_keys(
         mapping.id = id_key(path, &keys.filter(|key| !is_link(key)).collect::<Vec<_>>())?;
     }
     let seen = || own.iter().chain(&within).cloned().collect::<Vec<_>>();
-    if let (Some(field), true) = (missing.first(), has_row) {
-        let wanted = columns.of(*field).unwrap_or_default();
+    if let (Some((field, wanted)), true) = (missing.first(), has_row) {
         return Err(no_such_column(path, &seen(), *field, wanted));
     }
     if has_object && mapping.id.is_none() {
+        check_error(path, &own)?;
         return Err(no_id_column(path, &seen()));
     }
     Ok((mapping, own.into_iter().collect()))
+}
+
+/// Refuses an API's error answer, which has keys such as these and no id.
+fn check_error(path: &Path, keys: &BTreeSet<String>) -> Result<(), InputError> {
+    let has = |key: &str| keys.contains(key);
+    if !(has("error") || has("errors") || (has("code") && has("message"))) {
+        return Ok(());
+    }
+    let message = format!(
+        "`{}` is an API's error answer, with no users in it; read what it says, and fetch the users again",
+        path.display()
+    );
+    Err(InputError::new(path, message).marking(Underlined::FirstRow, "this is an error"))
 }
 
 /// The one of `keys` that holds the id, by its name. All rows are read by that name, however they spell

@@ -4,31 +4,91 @@ use std::fmt;
 use std::io::{self, Cursor, Read};
 use std::path::{Path, PathBuf};
 
-use crate::domain::{Position, Record};
+use memchr::memchr2;
+
+use crate::domain::{Position, Record, RunOptions};
 
 use super::csv::CsvRows;
 use super::decompress::Compression;
 use super::encoding::Encoding;
 use super::error::{InputError, Underlined};
+use super::filter::{FILTERED, Test};
 use super::format::{Format, detect, header_below, is_header_in_one_cell, separator_line};
 use super::ids::{Asides, IdRows, numbering};
-use super::json::JsonRows;
+use super::json::{JsonRows, page_key};
 use super::lines::Text;
-use super::mapping::{Columns, EXTERNAL_ID, has_id, no_such_column, resolve, same_name};
+use super::mapping::{
+    Columns, EXTERNAL_ID, FIELDS, NO_COLUMN, has_id, no_such_column, place_of, resolve, same_name,
+};
 use super::object::RowKeys;
 use super::open::{Digest, Fingerprint, TextFile, fingerprint, open_text, read_text};
-use super::row::{Raw, RowProblem, RowReader};
+use super::row::{Field, Raw, RowProblem, RowReader};
 use super::sample::resolve_keys;
 
 /// How an input is to be read.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct ReadOptions {
     /// Its format; `None`: it is found out.
     pub format: Option<Format>,
     /// Its delimiter, for `csv` and `tsv`; `None`: it is found out.
     pub delimiter: Option<char>,
+    /// The line of a table's header; what stands above it is passed over. `None`: the first.
+    pub header_line: Option<u64>,
     /// The columns that hold the fields, where they are named.
     pub columns: Columns,
+    /// What a row has to pass to be taken.
+    pub tests: Vec<Test>,
+}
+
+impl ReadOptions {
+    /// What `options` say of reading.
+    pub fn of(options: &RunOptions) -> Self {
+        Self {
+            header_line: options.header_line,
+            columns: Columns {
+                id: options.id_column.clone(),
+                account: options.account_column.clone(),
+                action: options.action_column.clone(),
+                reference: options.ref_column.clone(),
+                brand: None,
+            },
+            ..Self::default()
+        }
+    }
+
+    /// The same for the rows that stand under the key `page`: `users.id` is their `id`.
+    fn within(&self, page: Option<&str>) -> Self {
+        let within = |name: &mut String| {
+            let inner = page.and_then(|page| name.strip_prefix(page)?.strip_prefix('.'));
+            if let Some(inner) = inner {
+                *name = inner.to_owned();
+            }
+        };
+        let mut options = self.clone();
+        let columns = &mut options.columns;
+        let fields = [
+            &mut columns.id,
+            &mut columns.account,
+            &mut columns.action,
+            &mut columns.reference,
+        ];
+        fields.into_iter().flatten().for_each(within);
+        options
+            .tests
+            .iter_mut()
+            .map(|test| &mut test.column)
+            .for_each(within);
+        options
+    }
+
+    /// The columns that are named, each with the field whose option does; of a test the row's.
+    pub(super) fn named(&self) -> Vec<(Field, &str)> {
+        let fields = FIELDS.into_iter();
+        let fields = fields.filter_map(|field| Some((field, self.columns.of(field)?)));
+        let fields = fields.filter(|(_, name)| *name != NO_COLUMN);
+        let tests = self.tests.iter().map(|test| (Field::Row, &*test.column));
+        fields.chain(tests).collect()
+    }
 }
 
 /// How an input is read: what was given, and what was found out.
@@ -54,10 +114,12 @@ pub struct Resolved {
 pub struct InputSource {
     path: PathBuf,
     digest: Option<Digest>,
-    /// Whether an option names the column of the ids.
-    names_id: bool,
+    /// The columns that options name, below the key of a page if there are pages.
+    columns: Columns,
     resolved: Resolved,
     rows: Box<dyn RowReader>,
+    /// With the places of their columns, if it is a table.
+    tests: Vec<(usize, Test)>,
     position: Position,
     ended: bool,
 }
@@ -104,6 +166,13 @@ impl InputSource {
         if let Some(delimiter) = options.delimiter {
             check_delimiter(path, delimiter)?;
         }
+        if options.columns.of(Field::Id) == Some(NO_COLUMN) {
+            let message = "`--id-column none` would leave no ids; name the column that holds them";
+            return Err(InputError::new(path, message.to_owned()));
+        }
+        if let Some(line) = options.header_line {
+            begin_at(path, &mut opened, line)?;
+        }
         let (format, delimiter) = detect(path, &opened.head, options)?;
         let mut resolved = Resolved {
             format,
@@ -113,19 +182,32 @@ impl InputSource {
             mapping: Columns::default(),
             columns: Vec::new(),
         };
-        let columns = &options.columns;
+        let page = page_of(&opened.head, format, &options.columns);
+        let options = &options.within(page.as_deref());
         let digest = opened.digest.take();
         let rows = match format {
-            Format::Csv | Format::Tsv => open_csv(path, opened, columns, &mut resolved)?,
-            Format::Jsonl | Format::Json => open_json(path, opened, columns, &mut resolved)?,
-            Format::Ids => open_ids(path, opened, columns)?,
+            Format::Csv | Format::Tsv => open_csv(path, opened, options, &mut resolved)?,
+            Format::Jsonl | Format::Json => {
+                open_json(path, opened, options, page.as_deref(), &mut resolved)?
+            }
+            Format::Ids => open_ids(path, opened, options)?,
         };
+        let place = |test: &Test| match format {
+            Format::Csv | Format::Tsv => {
+                place_of(path, &resolved.columns, Field::Row, &test.column)
+            }
+            Format::Jsonl | Format::Json | Format::Ids => Ok(0),
+        };
+        let tests = options.tests.iter();
+        let tests = tests.map(|test| Ok((place(test)?, test.clone())));
+        let tests = tests.collect::<Result<_, InputError>>()?;
         Ok(Self {
             path: path.to_owned(),
             digest,
-            names_id: columns.id.is_some(),
+            columns: options.columns.clone(),
             resolved,
             rows,
+            tests,
             position: Position { row: 0, line: 0 },
             ended: false,
         })
@@ -186,8 +268,14 @@ impl InputSource {
         Ok(())
     }
 
-    /// The cells of the row that [`InputSource::advance`] went to, or why they cannot be read.
+    /// The cells of the row that [`InputSource::advance`] went to, or why they cannot be read. A row that a
+    /// test leaves out has the code `filtered`.
     pub fn content(&self) -> Result<Record<'_>, RowProblem> {
+        for (place, test) in &self.tests {
+            if !test.takes(&self.rows.cell(*place, &test.column)?)? {
+                return Err(RowProblem::new(Field::Row, FILTERED, ""));
+            }
+        }
         self.rows.content()
     }
 
@@ -200,7 +288,12 @@ impl InputSource {
     /// option that names it. `None`: they are the users' own.
     pub fn external_ids(&self) -> Option<&str> {
         let column = self.resolved.mapping.id.as_deref();
-        column.filter(|column| !self.names_id && same_name(column, EXTERNAL_ID))
+        column.filter(|column| self.columns.id.is_none() && same_name(column, EXTERNAL_ID))
+    }
+
+    /// The columns that options name, as the rows have them.
+    pub(super) fn columns(&self) -> &Columns {
+        &self.columns
     }
 
     /// The row that [`InputSource::advance`] went to, as the file has it.
@@ -219,21 +312,49 @@ impl fmt::Debug for InputSource {
     }
 }
 
+/// The key of the pages of a text that begins with `head`.
+fn page_of(head: &[u8], format: Format, columns: &Columns) -> Option<String> {
+    let is_json = format == Format::Json;
+    is_json.then(|| page_key(head, columns.id.as_deref()))?
+}
+
+/// Passes over what stands above `line`.
+fn begin_at(path: &Path, opened: &mut TextFile, line: u64) -> Result<(), InputError> {
+    let mut start = 0;
+    // Bounded by the head: each turn passes over a line of it.
+    for _ in 1..line {
+        let rest = &opened.head[start..];
+        let end = memchr2(b'\n', b'\r', rest).unwrap_or(rest.len());
+        start += end + 1 + usize::from(rest[end..].starts_with(b"\r\n"));
+        if start >= opened.head.len() {
+            let message = format!(
+                "`{}` has no line {line} near its beginning, which `--header-line` names",
+                path.display()
+            );
+            return Err(InputError::new(path, message));
+        }
+    }
+    opened.head.drain(..start);
+    io::copy(&mut (&mut opened.text).take(start as u64), &mut io::sink())
+        .map_err(|source| InputError::of_reading(path, 1, source))?;
+    Ok(())
+}
+
 /// The reader of CSV, behind its header.
 fn open_csv(
     path: &Path,
     opened: TextFile,
-    columns: &Columns,
+    options: &ReadOptions,
     resolved: &mut Resolved,
 ) -> Result<Box<dyn RowReader>, InputError> {
-    let head = opened.head;
+    let (head, columns) = (opened.head, &options.columns);
     let separator_line = separator_line(&head);
     let mut text = opened.text;
-    let mut first_line = 1;
+    let mut first_line = options.header_line.unwrap_or(1);
     if let Some((_, length)) = separator_line {
         io::copy(&mut (&mut text).take(length as u64), &mut io::sink())
             .map_err(|source| InputError::of_reading(path, 1, source))?;
-        first_line = 2;
+        first_line += 1;
     }
     let delimiter = check_delimiter(path, resolved.delimiter.unwrap_or(','))?;
     let mut rows = CsvRows::new(text, delimiter, first_line);
@@ -248,7 +369,12 @@ fn open_csv(
         );
         InputError::new(path, message).marking(Underlined::Line(line), "this is no header")
     })?;
-    check_header(path, &resolved.columns, &head, columns)?;
+    check_header(
+        path,
+        &resolved.columns,
+        (&head, options.header_line.unwrap_or(1)),
+        columns,
+    )?;
     let (places, mapping) = resolve(path, &resolved.columns, columns)?;
     rows.read_from(places);
     resolved.mapping = mapping;
@@ -260,7 +386,7 @@ fn open_csv(
 fn check_header(
     path: &Path,
     header: &[String],
-    head: &[u8],
+    (head, first_line): (&[u8], u64),
     columns: &Columns,
 ) -> Result<(), InputError> {
     let shown = path.display();
@@ -268,8 +394,9 @@ fn check_header(
         return Ok(());
     }
     if let Some(line) = header_below(head, columns) {
+        let line = line + first_line - 1;
         let message = format!(
-            "the header of `{shown}` must be its first line, and line {line} looks like it: remove the lines above it, or export again without a title"
+            "line {first_line} of `{shown}` is no header, and line {line} looks like it; `--header-line {line}` reads on from there"
         );
         let error = InputError::new(path, message);
         return Err(error.marking(Underlined::Line(line), "this looks like the header"));
@@ -287,13 +414,15 @@ fn check_header(
 fn open_json(
     path: &Path,
     opened: TextFile,
-    columns: &Columns,
+    options: &ReadOptions,
+    page: Option<&str>,
     resolved: &mut Resolved,
 ) -> Result<Box<dyn RowReader>, InputError> {
-    let is_array = resolved.format == Format::Json;
-    let reader = |text: Text, id| JsonRows::new(text, RowKeys::new(columns, id), is_array);
+    let are_lines = resolved.format == Format::Jsonl;
+    let columns = &options.columns;
+    let reader = |text: Text, id| JsonRows::new(text, RowKeys::new(columns, id), are_lines, page);
     let first = reader(Box::new(Cursor::new(opened.head)), None);
-    (resolved.mapping, resolved.columns) = resolve_keys(path, first, columns)?;
+    (resolved.mapping, resolved.columns) = resolve_keys(path, first, options)?;
     let id = resolved.mapping.id.as_deref();
     Ok(Box::new(reader(opened.text, id)))
 }
@@ -302,13 +431,10 @@ fn open_json(
 fn open_ids(
     path: &Path,
     opened: TextFile,
-    columns: &Columns,
+    options: &ReadOptions,
 ) -> Result<Box<dyn RowReader>, InputError> {
-    match columns.named().first() {
-        Some(field) => {
-            let wanted = columns.of(*field).unwrap_or_default();
-            Err(no_such_column(path, &[], *field, wanted))
-        }
+    match options.named().first() {
+        Some((field, wanted)) => Err(no_such_column(path, &[], *field, wanted)),
         None => match numbering(&opened.head) {
             None => Ok(Box::new(IdRows::new(opened.text))),
             Some(sign) => Err(numbered(path, sign)),

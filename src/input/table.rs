@@ -13,7 +13,7 @@ use super::csv::COLUMNS_MAX;
 use super::error::InputError;
 use super::format::Format;
 use super::lines::ROW_BYTES_MAX;
-use super::mapping::{Columns, FIELDS, known_id, known_names, same_name};
+use super::mapping::{Columns, FIELDS, NO_COLUMN, known_id, known_names, same_name};
 use super::object::Object;
 use super::row::{Field, Raw, trim_cell};
 use super::source::{InputSource, ReadOptions};
@@ -64,8 +64,9 @@ impl InputTable {
             Format::Jsonl | Format::Json => {
                 table.columns.clear();
                 let mut once = InputSource::open(path, options)?;
-                table.collect_keys(&mut once, &options.columns)?;
-                table.give_fields_their_columns(&options.columns);
+                let named = once.columns().clone();
+                table.collect_keys(&mut once, &named)?;
+                table.give_fields_their_columns(&named);
             }
             Format::Ids => {
                 table.columns = vec![ID.to_owned()];
@@ -199,6 +200,7 @@ impl InputTable {
     fn give_fields_their_columns(&mut self, options: &Columns) {
         for (place, field) in FIELDS.into_iter().enumerate() {
             self.fields[place] = match options.of(field) {
+                Some(NO_COLUMN) => None,
                 Some(name) => Some(self.column(trim_cell(name))),
                 None => self.known_column(field),
             };

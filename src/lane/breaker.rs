@@ -109,7 +109,8 @@ impl Breaker {
             | Outcome::Invalid
             | Outcome::Protected
             | Outcome::DoneBefore
-            | Outcome::Duplicate => (false, false),
+            | Outcome::Duplicate
+            | Outcome::Filtered => (false, false),
         };
         self.bad += u64::from(is_bad);
         self.recent.push(is_bad);

@@ -106,7 +106,8 @@ impl LedgerState {
             | Outcome::Invalid
             | Outcome::Protected
             | Outcome::DoneBefore
-            | Outcome::Duplicate => {
+            | Outcome::Duplicate
+            | Outcome::Filtered => {
                 self.doubtful.remove(row);
                 self.harmless.remove(row);
                 for rows in self.steps.values_mut() {

@@ -2,8 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use crate::domain::{AccountName, AccountPolicy};
-use crate::input::{InputError, InputTable, trim_cell};
+use crate::domain::{AccountName, AccountPolicy, Action};
+use crate::input::{
+    InputError, InputSource, InputTable, NO_COLUMN, ReadOptions, closest, trim_cell,
+};
+
+use super::planner::Planner;
 
 /// How many rows are looked at.
 const ROWS_MAX: u64 = 1_000;
@@ -24,6 +28,66 @@ const REPORTED: &str = "userpurge_";
 
 /// A text that only a provider lets pass whose ids may be anything.
 const NO_ID: &str = "no id";
+
+impl Planner {
+    /// Lets `read` pass over the columns of accounts and of actions in which no row has one: they mean
+    /// something else, as `provider` does of a sign-in. Only columns that no option names, and only if
+    /// rows without one have a default. Returns their names; `source` is to be opened again then.
+    ///
+    /// # Errors
+    ///
+    /// As long as no row has one, the file is read once more, and that may fail.
+    pub fn pass_over(
+        &self,
+        source: &InputSource,
+        read: &mut ReadOptions,
+    ) -> Result<Vec<String>, InputError> {
+        let found = source.resolved().mapping.clone();
+        let has_action =
+            self.action.is_some() || self.accounts.iter().any(|it| it.action.is_some());
+        let offered = self.accounts.iter().flat_map(|it| it.provider.actions());
+        let actions: Vec<Action> = offered.copied().chain(Action::ALL).collect();
+        let is_auto = |named: &Option<String>, has_default| named.is_none() && has_default;
+        let (account, action) = (&mut read.columns.account, &mut read.columns.action);
+        let mut columns = [
+            found
+                .account
+                .filter(|_| is_auto(account, self.account.is_some())),
+            found.action.filter(|_| is_auto(action, has_action)),
+        ];
+        let mut has_other = [false; 2];
+        if columns.iter().any(Option::is_some) {
+            let mut once = InputSource::open(source.path(), read)?;
+            while columns.iter().any(Option::is_some) && once.advance()?.is_some() {
+                let Ok(record) = once.content() else {
+                    continue;
+                };
+                // A name that is misspelt is meant as one.
+                let is_near =
+                    |it: &str, names: &[&str]| closest(it, names.iter().copied()).is_some();
+                let account = record.account.map(|it| {
+                    self.find(&it) != Err(None) || is_near(&it, &self.names().collect::<Vec<_>>())
+                });
+                let action = record.action.map(|it| {
+                    Action::among(&actions, &it).is_some()
+                        || is_near(&it, &actions.iter().map(|it| it.name()).collect::<Vec<_>>())
+                });
+                for (place, fits) in [account, action].into_iter().enumerate() {
+                    has_other[place] |= fits == Some(false);
+                    columns[place].take_if(|_| fits == Some(true));
+                }
+            }
+        }
+        let named = [&mut read.columns.account, &mut read.columns.action];
+        let all = columns.into_iter().zip(has_other).zip(named);
+        let passed = all.filter_map(|((column, has_other), named)| {
+            let column = column.filter(|_| has_other)?;
+            *named = Some(NO_COLUMN.to_owned());
+            Some(column)
+        });
+        Ok(passed.collect())
+    }
+}
 
 /// Whether an id that fails with `code` may be something else than an id.
 pub(super) fn is_another_thing(code: &str) -> bool {

@@ -6,7 +6,7 @@ use crate::domain::{
     AccountName, AccountPolicy, Action, Outcome, OutcomeEntry, ProviderKind, Record, TaskKey,
     with_brand,
 };
-use crate::input::{Field, RowProblem, closest, did_you_mean, holds_several_ids};
+use crate::input::{FILTERED, Field, RowProblem, closest, did_you_mean, holds_several_ids};
 
 use super::outline::Why;
 use super::planner::{PlanError, Planner};
@@ -27,6 +27,8 @@ pub struct RowDefaults {
     /// `--force-foreign-ids`: whether ids are sent whose leading digits say that they are another
     /// org's.
     pub takes_foreign: bool,
+    /// `--max-rows`: how many rows are sent at most. `None`: all.
+    pub rows_max: Option<u64>,
 }
 
 /// A row that can be sent, as it stands in the file: nothing of it has been copied.
@@ -68,6 +70,19 @@ impl<'a> ValidRow<'a> {
     }
 }
 
+impl UnsentRow<'_> {
+    /// A row that an option leaves out, of which nothing is kept but its number.
+    pub(super) fn left_out(reason: &'static str) -> Self {
+        Self {
+            account: None,
+            action: None,
+            id: None,
+            reference: None,
+            why: Why::new(Outcome::Filtered, Field::Row, FILTERED, reason),
+        }
+    }
+}
+
 /// Each action with what it does.
 fn described(actions: &[Action]) -> String {
     let described = actions.iter().map(|it| format!("{it}: {}", it.effect()));
@@ -91,6 +106,7 @@ impl Planner {
             account: None,
             action: defaults.action,
             takes_foreign: defaults.takes_foreign,
+            rows_max: defaults.rows_max,
             accounts,
             protect,
             done_before,
@@ -126,8 +142,11 @@ impl Planner {
                 })
             }
         };
-        let unread = |it: &RowProblem| invalid(it.field, it.code, it.reason.clone());
-        let record = row.as_ref().map_err(unread).map_err(unsent(None, None))?;
+        let unread = |it: &RowProblem| match it.code {
+            FILTERED => Box::new(UnsentRow::left_out("`--where` leaves the row out")),
+            code => unsent(None, None)(invalid(it.field, code, it.reason.clone())),
+        };
+        let record = row.as_ref().map_err(unread)?;
         let place = reference.map_or(Ok(()), check_reference);
         let place = place.and_then(|()| self.account_of(record));
         let place = place.map_err(unsent(None, None))?;
@@ -232,7 +251,7 @@ impl Planner {
     /// The place of the account called `text`: by its name as it is written, then without regard
     /// to case, then by its provider's name. The error: the provider whose name it is, and that several
     /// accounts have.
-    fn find(&self, text: &str) -> Result<usize, Option<ProviderKind>> {
+    pub(super) fn find(&self, text: &str) -> Result<usize, Option<ProviderKind>> {
         let exactly = |policy: &AccountPolicy| policy.name.as_str() == text;
         if let Some(place) = self.accounts.iter().position(exactly) {
             return Ok(place);
@@ -314,7 +333,7 @@ impl Planner {
         )))
     }
 
-    fn names(&self) -> impl Iterator<Item = &str> {
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         self.accounts.iter().map(|policy| policy.name.as_str())
     }
 

@@ -2,11 +2,12 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use serde::Serialize;
 
 use crate::domain::{AccountName, Action, Counts, Entry, Outcome, Position, UserId};
-use crate::input::{Asides, Columns, Field, Wanted};
+use crate::input::{Asides, Columns, Excerpt, Field, ReadOptions, Wanted};
 
 /// How many problems of one outcome a plan keeps word for word; of the others it keeps the count.
 /// The limit is per outcome, so that ten thousand duplicates do not hide one invalid row.
@@ -21,6 +22,9 @@ const LINES_MAX: usize = 8;
 /// How many reasons are kept of one outcome and field. There are few, unless each row has a
 /// misspelt account of its own.
 const REASONS_MAX: usize = 100;
+
+/// How many reasons are shown with an example.
+const EXAMPLES_MAX: usize = 20;
 
 /// The text of the reasons over that.
 const OTHERS: &str = "other reasons of the same kind";
@@ -43,7 +47,7 @@ pub struct Plan {
     /// The accounts with rows that an earlier ledger shows as good.
     pub done: BTreeSet<AccountName>,
     /// The rows that are not sent, in the order of the file; at most [`PROBLEMS_MAX`] of each outcome.
-    /// Rows that are done before are no problem.
+    /// Rows that are done before, and those that a filter left out, are no problem.
     pub problems: Vec<PlanProblem>,
     /// How many rows more have problems.
     pub problems_left_out: u64,
@@ -197,8 +201,8 @@ impl Plan {
             Entry::Unsent(block) => {
                 let rows = block.rows.iter().copied();
                 let rows = rows.filter(|it| stands(it.row, Some(block.outcome)));
-                if block.outcome == Outcome::DoneBefore {
-                    self.outcomes.done_before += rows.count() as u64;
+                if [Outcome::DoneBefore, Outcome::Filtered].contains(&block.outcome) {
+                    *self.outcomes.slot(block.outcome) += rows.count() as u64;
                     self.done.extend(block.account.clone());
                 } else {
                     let why = Why {
@@ -221,8 +225,9 @@ impl Plan {
     /// Puts the problems in the order of the file, and counts those that are left out.
     pub(super) fn close(&mut self) {
         self.problems.sort_by_key(|problem| problem.row);
-        let done = self.outcomes.done_before + self.outcomes.pending;
-        self.problems_left_out = self.rows - done - self.problems.len() as u64;
+        let outcomes = &self.outcomes;
+        let fine = outcomes.done_before + outcomes.filtered + outcomes.pending;
+        self.problems_left_out = self.rows - fine - self.problems.len() as u64;
     }
 
     /// A word of warning if most ids fail their check, so that another column was meant; `None`:
@@ -246,6 +251,18 @@ impl Plan {
                 "{what}, so this may be no list of ids; check the file, or name its format with `--format`"
             ),
         })
+    }
+
+    /// The first row of each reason why rows are invalid, as the file at `path` has it, by its number: for a
+    /// person who reads the plan, and for nothing that is kept, since a line of the file may name anybody.
+    pub fn examples(&self, path: &Path, read: &ReadOptions) -> BTreeMap<u64, Excerpt> {
+        let reasons = self.reasons().into_iter();
+        let invalid = reasons.filter(|it| it.why.outcome == Outcome::Invalid);
+        let wanted: Vec<Wanted> = invalid.map(|it| it.example).take(EXAMPLES_MAX).collect();
+        if wanted.is_empty() {
+            return BTreeMap::new();
+        }
+        Excerpt::of_rows(path, read, &wanted)
     }
 
     /// Why rows are not sent, by outcome, in the order of their first lines.

@@ -29,6 +29,8 @@ pub struct Planner {
     pub(super) action: Option<Action>,
     /// Whether ids are sent that may be another org's.
     pub(super) takes_foreign: bool,
+    /// How many rows are sent at most; those behind them are left out.
+    pub(super) rows_max: Option<u64>,
     /// The ids that must never be touched.
     pub(super) protect: ProtectList,
     pub(super) done_before: HashSet<TaskKey>,
@@ -182,20 +184,30 @@ impl Reading<'_, '_> {
         let planner = self.planner;
         let branded = planner.with_brand(row);
         let row = branded.as_ref().unwrap_or(row);
+        let sent = self.plan.outcomes.pending;
+        let is_left_out = planner.rows_max.is_some_and(|most| sent >= most);
         match planner.judge(row) {
             Ok(valid) => {
                 let look = IdLook::of(valid.id);
                 self.look_at(row, valid.place, Some((valid.id, look)));
-                self.take_valid(&valid, look, position);
+                if !is_left_out {
+                    return self.take_valid(&valid, look, position);
+                }
             }
             Err(unsent) => {
                 if let Some((place, _)) = unsent.account {
                     self.look_at(row, place, unsent.id.map(|id| (id, IdLook::of(id))));
                 }
                 self.plan.trimmed += u64::from(unsent.account.is_none() && is_trimmed(row));
-                self.end(&unsent, position);
+                if !is_left_out {
+                    return self.end(&unsent, position);
+                }
             }
         }
+        self.end(
+            &UnsentRow::left_out("`--max-rows` leaves the row out"),
+            position,
+        );
     }
 
     /// Counts what all ids of an account show together.
@@ -264,7 +276,11 @@ impl Reading<'_, '_> {
                 self.plan.misread.insert(account.clone());
             }
         }
-        self.plan.end(&row.why, once(position));
+        if row.why.outcome == Outcome::Filtered {
+            self.plan.outcomes.filtered += 1;
+        } else {
+            self.plan.end(&row.why, once(position));
+        }
         self.blocks.end(row, position);
     }
 

@@ -60,9 +60,8 @@ pub(super) fn about(
             rows(),
         ),
         (Outcome::Ordered, _) => ("Verify later: the provider deletes on its own time.", None),
-        (Outcome::Deleted | Outcome::AlreadyGone | Outcome::DoneBefore | Outcome::Duplicate, _) => {
-            ("Nothing.", None)
-        }
+        // The others are no trouble.
+        _ => ("Nothing.", None),
     }
 }
 

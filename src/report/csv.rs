@@ -36,7 +36,7 @@ named! {
         Deleted = "deleted.csv",
         /// Rows that ended otherwise, and that somebody has to look at.
         Failed = "failed.csv",
-        /// Rows of which nothing became: pending ones, and duplicates.
+        /// Rows of which nothing became: pending ones, duplicates, and those that a filter left out.
         Unprocessed = "unprocessed.csv",
     }
 }

@@ -113,6 +113,7 @@ fn pending(summary: &Summary) -> String {
     }
     let skipped = [
         (summary.outcomes.duplicate, "duplicate"),
+        (summary.outcomes.filtered, "filtered"),
         (summary.outcomes.on_protect_list, "on the protect list"),
     ];
     let skipped = counted(skipped, " and ");

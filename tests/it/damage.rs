@@ -203,12 +203,12 @@ fn a_header_below_a_title_is_found_and_named() {
     let text =
         "Users to delete,,\nexported on 2026-11-22,,\n\nName,User ID,Ticket\nBo,361808351000,T-1\n";
     let done = plan(&world, "users.csv", text, &ACME).code(2);
-    insta::assert_snapshot!(done.err, @r"
-    error: the header of `users.csv` must be its first line, and line 4 looks like it: remove the lines above it, or export again without a title
+    insta::assert_snapshot!(done.err, @r#"
+    error: line 1 of `users.csv` is no header, and line 4 looks like it; `--header-line 4` reads on from there
      --> users.csv:4:1
     4 | Name,User ID,Ticket
       | ^^^^^^^^^^^^^^^^^^^ this looks like the header
-    ");
+    "#);
     let done = plan(
         &world,
         "users.csv",

@@ -117,7 +117,7 @@ fn every_outcome_has_its_own_counter() {
     for (n, outcome) in Outcome::ALL.into_iter().enumerate() {
         assert_eq!(counts.of(outcome), n as u64 + 1);
     }
-    assert_eq!(counts.total(), 66);
+    assert_eq!(counts.total(), 78);
 }
 
 /// Each action's promise held against every state, in the order of [`UserState::ALL`]:

@@ -310,7 +310,7 @@ fn help_of_report() {
 
       deleted.csv      deleted, already_gone, done_before
       failed.csv       not_found, refused, failed, in_doubt, invalid, protected
-      unprocessed.csv  pending, and duplicate: another row stands for it
+      unprocessed.csv  pending, duplicate (another row stands for it), filtered
 
     Every row of the input is in exactly one of them. Any of them can be an INPUT again; with
     --done-in LEDGER, rows that ended well are passed over.
@@ -556,7 +556,7 @@ fn the_two_that_read_an_input_share_their_options() {
               …]
 
           --account-column <NAME>
-              The same of the account [default: account, provider or system]
+              The same of the account; none: no column [default: account, provider or system]
 
           --action-column <NAME>
               The same of the action [default: action or operation]
@@ -577,6 +577,19 @@ fn the_two_that_read_an_input_share_their_options() {
 
           --delimiter <C>
               What stands between two cells of csv; tab for a tab [default: what the header shows]
+
+          --header-line <N>
+              The line of the header of a table that has a title above it
+
+          --where <TEST>
+              Take rows that pass: COLUMN OP VALUE with =, !=, ~, <, >, or COLUMN empty (may be
+              repeated)
+
+          --where-not <TEST>
+              Leave out rows that pass (may be repeated)
+
+          --max-rows <N>
+              Send the first N rows at most; those behind them are counted as filtered
 
     Protection:
           --protect <FILE>

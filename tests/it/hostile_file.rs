@@ -113,7 +113,7 @@ fn what_means_nothing_is_passed_over_however_much_there_is(
 #[case::wide("a.csv", &[Once(b"id"), Fill(b",x", 2_000_000), Once(b"\n1\n")], "the header on line 1 of `a.csv` cannot be read")]
 #[case::open("a.json", &[Fill(b"[", HUGE)], "it ends in the middle of an element (line 1)")]
 #[case::zeros("a.csv", &[Once(b"id\n1\n"), Fill(b"\0", HUGE)], "it holds NUL bytes")]
-#[case::tail("a.json", &[Once(b"[1]\n"), Fill(b"\n", HUGE), Once(b"[2]")], "something stands behind its `]` (line 41943042)")]
+#[case::tail("a.json", &[Once(b"[1]\n"), Fill(b"\n", HUGE), Once(b"2")], "an object or an array should begin here (line 41943042)")]
 fn a_file_that_cannot_be_read_as_a_whole_is_refused_with_its_line(
     #[case] name: &str,
     #[case] parts: &[Part],

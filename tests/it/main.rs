@@ -27,6 +27,7 @@ mod doubt;
 mod errors;
 mod evidence;
 mod facts;
+mod filters;
 mod for_its_owner;
 mod foreign_configuration;
 #[cfg(debug_assertions)]
@@ -39,6 +40,7 @@ mod hostile_file;
 mod init;
 mod input;
 mod job_items;
+mod kinds;
 mod lane;
 mod ledger;
 mod ledger_ids;

@@ -242,12 +242,12 @@ fn a_file_that_cannot_be_read_is_shown_at_its_place_with_the_nearest_column() {
     1 | User ID,userid
       |         ^^^^^^ it may be this one or column 1
     ");
-    insta::assert_snapshot!(refused("users.csv", "Title\n\nUser ID,mail\n1,x\n", &ACME), @r"
-    error: the header of `users.csv` must be its first line, and line 3 looks like it: remove the lines above it, or export again without a title
+    insta::assert_snapshot!(refused("users.csv", "Title\n\nUser ID,mail\n1,x\n", &ACME), @r#"
+    error: line 1 of `users.csv` is no header, and line 3 looks like it; `--header-line 3` reads on from there
      --> users.csv:3:1
     3 | User ID,mail
       | ^^^^^^^^^^^^ this looks like the header
-    ");
+    "#);
     insta::assert_snapshot!(refused("users.json", "[\n  {\"uid\":1,\"name\":\"x\"}]\n", &ACME), @r#"
     error: no column of `users.json` is known to hold user ids; name one with `--id-column`, or give `--format ids` if each line begins with an id (columns seen: `name`, `uid`)
      --> users.json:2:5
@@ -255,22 +255,22 @@ fn a_file_that_cannot_be_read_is_shown_at_its_place_with_the_nearest_column() {
       |     ^^^ if this holds them, name it with `--id-column`
     "#);
     insta::assert_snapshot!(refused("users.json", "[{\"id\":1},\n  {\"id\":12}},3]", &ACME), @r#"
-    error: `users.json` is no whole JSON array: a `}` closes nothing (line 2); fetch it again, or mend it there
+    error: `users.json` is no whole JSON: a `}` closes nothing (line 2); fetch it again, or mend it there
      --> users.json:2:12
     2 |   {"id":12}},3]
       |            ^ here
     "#);
     insta::assert_snapshot!(refused("users.json", "[{\"id\":1},\n  {\"id\":12}", &ACME), @r#"
-    error: `users.json` is no whole JSON array: it ends in the middle of an element (line 2); fetch it again, or mend it there
+    error: `users.json` is no whole JSON: it ends before its last bracket (line 2); fetch it again, or mend it there
      --> users.json:2:11
     2 |   {"id":12}
       |           ^ here
     "#);
     insta::assert_snapshot!(refused("users.json", "{\"a\":\n 1}", &ACME), @r#"
-    error: `users.json` is not a JSON array; give an array of objects or of ids, or one object a line with `--format jsonl`
+    error: no column of `users.json` is known to hold user ids; name one with `--id-column`, or give `--format ids` if each line begins with an id (columns seen: `a`)
      --> users.json:1:1
     1 | {"a":
-      | ^^^^^ this does not begin with `[`
+      | ^^^^^ none of these is known to hold user ids
     "#);
 }
 

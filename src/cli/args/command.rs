@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 
 use super::looking::{AuditArgs, CheckArgs, ReportArgs, SandboxArgs, StatusArgs, VerifyArgs};
 use super::options::{DiagnosticsArgs, RoleArgs, RowsArgs, WorkArgs};
-use super::values::parse_head;
+use super::values::{inputs, parse_head};
 use crate::config::VARIABLES;
 use crate::help::TOPICS;
 use crate::ledger::LedgerHead;
@@ -138,7 +138,7 @@ pub enum Command {
 #[derive(Debug, Args)]
 pub struct PlanArgs {
     /// The file with the users' ids; - is standard input
-    #[arg(value_name = "INPUT")]
+    #[arg(value_name = "INPUT", value_parser = inputs())]
     pub input: PathBuf,
 
     /// Save the plan as a ledger, which `run` carries out
@@ -171,6 +171,7 @@ pub struct RunArgs {
     /// The file with the users' ids, or a saved plan; - is standard input
     #[arg(
         value_name = "INPUT",
+        value_parser = inputs(),
         required = false,
         required_unless_present = "again"
     )]

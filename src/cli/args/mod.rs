@@ -12,5 +12,4 @@ pub use command::{Cli, Command, GoOnArgs, PlanArgs, RetryArgs, RunArgs};
 pub use looking::{
     AuditArgs, CheckArgs, ReportArgs, ReportFormat, SandboxArgs, StatusArgs, VerifyArgs,
 };
-pub(super) use options::columns_of;
 pub use options::{ConsentArgs, DiagnosticsArgs, LogFormat, PaceArgs, RowsArgs, WorkArgs};

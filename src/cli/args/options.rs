@@ -12,7 +12,7 @@ use crate::cli::CliError;
 use crate::cli::setup::folder;
 use crate::cli::terminal::tell;
 use crate::domain::{Action, RunOptions, Time, TimeOfDay};
-use crate::input::{Columns, Format, ReadOptions, closest, did_you_mean};
+use crate::input::{Format, ReadOptions, Test, closest, did_you_mean};
 use crate::lane::{FailureLimit, Until};
 use crate::progress::Mode;
 use crate::provider::KNOWN_ROLES;
@@ -37,7 +37,7 @@ pub struct RowsArgs {
     #[arg(long, value_name = "NAME")]
     pub id_column: Option<String>,
 
-    /// The same of the account [default: account, provider or system]
+    /// The same of the account; none: no column [default: account, provider or system]
     #[arg(long, value_name = "NAME")]
     pub account_column: Option<String>,
 
@@ -56,6 +56,22 @@ pub struct RowsArgs {
     /// What stands between two cells of csv; tab for a tab [default: what the header shows]
     #[arg(long, value_name = "C", value_parser = parse_delimiter)]
     pub delimiter: Option<char>,
+
+    /// The line of the header of a table that has a title above it
+    #[arg(long, value_name = "N", value_parser = parse_some_rows)]
+    pub header_line: Option<NonZeroU64>,
+
+    /// Take rows that pass: COLUMN OP VALUE with =, !=, ~, <, >, or COLUMN empty (may be repeated)
+    #[arg(long = "where", value_name = "TEST")]
+    pub wheres: Vec<Test>,
+
+    /// Leave out rows that pass (may be repeated)
+    #[arg(long, value_name = "TEST")]
+    pub where_not: Vec<Test>,
+
+    /// Send the first N rows at most; those behind them are counted as filtered
+    #[arg(long, value_name = "N", value_parser = parse_rows)]
+    pub max_rows: Option<u64>,
 
     /// Ids that must never be touched, in any format that INPUT has
     #[arg(long, value_name = "FILE", help_heading = "Protection")]
@@ -236,6 +252,7 @@ impl RowsArgs {
             account_column: self.account_column.clone(),
             action_column: self.action_column.clone(),
             ref_column: self.ref_column.clone(),
+            header_line: self.header_line.map(NonZeroU64::get),
             protect: self.protect.as_ref().map(absolute),
             done_in: self.done_in.iter().map(absolute).collect(),
             ..RunOptions::default()
@@ -256,6 +273,9 @@ impl RowsArgs {
             ("--ref-column", self.ref_column.is_some()),
             ("--format", self.format.is_some()),
             ("--delimiter", self.delimiter.is_some()),
+            ("--header-line", self.header_line.is_some()),
+            ("--where", self.wheres.len() + self.where_not.len() > 0),
+            ("--max-rows", self.max_rows.is_some()),
             ("--protect", self.protect.is_some()),
             ("--done-in", !self.done_in.is_empty()),
             ("--include-role", !self.roles.include_role.is_empty()),
@@ -268,22 +288,13 @@ impl RowsArgs {
     /// How the input is read.
     pub(in crate::cli) fn read_options(&self, options: &RunOptions) -> ReadOptions {
         let format = self.format.as_ref();
+        let not = self.where_not.iter().cloned().map(Test::negated);
         ReadOptions {
             // `auto` is none of them.
             format: format.and_then(|name| Format::of_name(name)),
             delimiter: self.delimiter,
-            columns: columns_of(options),
+            tests: self.wheres.iter().cloned().chain(not).collect(),
+            ..ReadOptions::of(options)
         }
-    }
-}
-
-/// The columns that rows are read by, as far as `options` name them.
-pub(in crate::cli) fn columns_of(options: &RunOptions) -> Columns {
-    Columns {
-        id: options.id_column.clone(),
-        account: options.account_column.clone(),
-        action: options.action_column.clone(),
-        reference: options.ref_column.clone(),
-        brand: None,
     }
 }

@@ -2,9 +2,11 @@
 
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroU64};
+use std::path::PathBuf;
 
-use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use clap::builder::{PathBufValueParser, PossibleValue, PossibleValuesParser, TypedValueParser};
 
+use crate::cli::planning::DASH;
 use crate::config::CONCURRENCY_MAX;
 use crate::domain::Action;
 use crate::ledger::LedgerHead;
@@ -52,6 +54,14 @@ pub(super) fn modes() -> impl TypedValueParser<Value = Mode> {
 pub(super) fn parse_action(text: &str) -> Result<Action, String> {
     let known = Action::among(&Action::ALL, text).or_else(|| Action::named(text));
     known.ok_or_else(|| "write an action's name, such as delete".to_owned())
+}
+
+/// The path of an input; that of standard input is `-`.
+pub(super) fn inputs() -> impl TypedValueParser<Value = PathBuf> {
+    PathBufValueParser::new().map(|path| match path.to_str() {
+        Some("/dev/stdin" | "/dev/fd/0") => PathBuf::from(DASH),
+        _ => path,
+    })
 }
 
 /// What stands between two cells.

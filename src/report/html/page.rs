@@ -487,6 +487,7 @@ const fn means(outcome: Outcome) -> &'static str {
         Outcome::Protected => "not sent: the caller, or of a protected role",
         Outcome::DoneBefore => "ended well in an earlier run; nothing was sent",
         Outcome::Duplicate => "stands earlier in the file; nothing was sent",
+        Outcome::Filtered => "left out by `--where` or `--max-rows`; nothing was sent",
     }
 }
 

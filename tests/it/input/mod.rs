@@ -147,6 +147,7 @@ fn what_was_found_out_can_be_asked_and_given_back() {
         format: Some(resolved.format),
         delimiter: resolved.delimiter,
         columns: resolved.mapping.clone(),
+        ..ReadOptions::default()
     };
     let first = all_rows(source);
     let source = InputSource::open(&path, &again).unwrap();
@@ -188,7 +189,7 @@ fn refusal(name: &str, bytes: &[u8], options: &ReadOptions) -> String {
 #[case(
     "a.csv",
     b"Users to delete\n\nname;User ID\nBo;1\n",
-    "the header of `a.csv` must be its first line, and line 3 looks like it: remove the lines above it, or export again without a title"
+    "line 1 of `a.csv` is no header, and line 3 looks like it; `--header-line 3` reads on from there"
 )]
 #[case(
     "a.jsonl",
@@ -197,13 +198,13 @@ fn refusal(name: &str, bytes: &[u8], options: &ReadOptions) -> String {
 )]
 #[case(
     "a.json",
-    b"{\n\"users\":[1]\n}\n",
-    "`a.json` is not a JSON array; give an array of objects or of ids, or one object a line with `--format jsonl`"
+    b"nonsense\n",
+    "`a.json` does not begin with whole JSON; give an array of objects or of ids, or one object a line with `--format jsonl`"
 )]
 #[case(
     "a.json",
     b"[1,\n2",
-    "`a.json` is no whole JSON array: it ends in the middle of an element (line 2); fetch it again, or mend it there"
+    "`a.json` is no whole JSON: it ends in the middle of an element (line 2); fetch it again, or mend it there"
 )]
 #[case(
     "a.csv",

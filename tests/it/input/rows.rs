@@ -17,7 +17,7 @@ fn told(name: &str, content: impl AsRef<[u8]>) -> String {
     });
     if let Err(error) = ended {
         let error = error.to_string();
-        let (_, why) = error.split_once("JSON array: ").unwrap();
+        let (_, why) = error.split_once("whole JSON: ").unwrap();
         all.push(why.split(';').next().unwrap().to_owned());
     }
     all.join(", ")
@@ -172,8 +172,8 @@ fn elements_are_read_with_their_lines_until_the_array_is_broken() {
         ),
         ("[nonsense,2]", "1 not_json, 1 2"),
         ("[{\"id\":1],2]", "1 not_json, 1 2"),
-        ("[", "it ends before its `]` (line 1)"),
-        ("[1,\n", "1 1, it ends before its `]` (line 2)"),
+        ("[", "it ends before its last bracket (line 1)"),
+        ("[1,\n", "1 1, it ends before its last bracket (line 2)"),
         (
             "[1,\n{\"id\":",
             "1 1, it ends in the middle of an element (line 2)",
@@ -186,13 +186,17 @@ fn elements_are_read_with_their_lines_until_the_array_is_broken() {
             "[1,,2]",
             "1 1, an element is missing between its commas (line 1)",
         ),
-        ("[1}", "a `}` closes nothing (line 1)"),
-        ("[{\"id\":1]},2]", "a `}` closes nothing (line 1)"),
+        ("[1}", "1 1, a `}` closes nothing (line 1)"),
+        (
+            "[{\"id\":1]},2]",
+            "1 not_json, a `}` closes nothing (line 1)",
+        ),
         (
             "[{\"id\":\"1},\n{\"id\":\"2\"}]",
             "it ends in the middle of an element (line 2)",
         ),
-        ("[1]\n[2]", "something stands behind its `]` (line 2)"),
+        ("[1]\n[2]", "1 1, 2 2"),
+        ("[1 2]", "1 not_json"),
     ] {
         assert_eq!(told(".json", text), expected, "{text:?}");
     }

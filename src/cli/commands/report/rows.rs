@@ -11,7 +11,7 @@ use tempfile::NamedTempFile;
 
 use super::{check_free, not_written, write_file};
 use crate::cli::CliError;
-use crate::cli::args::{ReportArgs, columns_of};
+use crate::cli::args::ReportArgs;
 use crate::cli::ledgers::{check_head, unfinished};
 use crate::cli::terminal::{put_page, tell};
 use crate::domain::{
@@ -174,7 +174,7 @@ fn open_input(
         let read = ReadOptions {
             format: Format::of_name(&planned.format),
             delimiter: planned.delimiter,
-            columns: columns_of(options),
+            ..ReadOptions::of(options)
         };
         return Ok(Some(InputTable::open(path, &read)?));
     }
