@@ -12,6 +12,7 @@
 
 mod account;
 mod command;
+pub mod draft;
 mod environment;
 mod error;
 mod limits;

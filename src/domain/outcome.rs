@@ -17,15 +17,9 @@ pub enum Counted {
     Neither,
 }
 
-/// Whether a counter is left out of a ledger: one that older versions do not know.
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
-const fn is_zero(count: &u64) -> bool {
-    *count == 0
-}
-
 /// Defines [`Outcome`] and [`Counts`]: variant, counter, name, and how it counts.
 macro_rules! outcomes {
-    ($($(#[$doc:meta])* $Variant:ident $name:ident $literal:literal $counted:ident $($skip:literal)?,)+) => {
+    ($($(#[$doc:meta])* $Variant:ident $name:ident $literal:literal $counted:ident,)+) => {
         named! {
             /// How a row of the input ended. A row without one is *pending*.
             pub enum Outcome {
@@ -46,7 +40,7 @@ macro_rules! outcomes {
         #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
         #[serde(default)]
         pub struct Counts {
-            $($(#[$doc])* $(#[serde(skip_serializing_if = $skip)])? pub $name: u64,)+
+            $($(#[$doc])* pub $name: u64,)+
             /// Rows with no outcome yet.
             pub pending: u64,
             /// Of the protected rows, those on the protect list, which are skipped. Not in JSON.
@@ -76,7 +70,7 @@ outcomes! {
     /// The provider says that this user had been deleted before.
     AlreadyGone already_gone "already_gone" Good,
     /// The provider took the order and does it later; a verification tells when it is done.
-    Ordered ordered "ordered" Good "is_zero",
+    Ordered ordered "ordered" Good,
     /// The provider knows no such user: a wrong id, or a wrong account.
     NotFound not_found "not_found" Bad,
     /// The provider will not delete this user; trying again changes nothing until someone acts.

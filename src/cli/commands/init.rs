@@ -2,7 +2,6 @@
 //! file says where each is kept.
 
 use std::collections::VecDeque;
-use std::fmt::Write as _;
 use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -11,10 +10,10 @@ use crate::cli::args::CheckArgs;
 use crate::cli::files::write_whole;
 use crate::cli::terminal::{shown, tell};
 use crate::cli::{CliError, ExitCode};
+use crate::config::draft::{HEAD, account_table, quoted, take, texts};
 use crate::config::{self, FILE_NAME, SECRET_KEYS, process_variable};
 use crate::domain::ProviderKind;
 use crate::input::{closest, did_you_mean};
-use crate::provider::ZOHO_DATA_CENTERS;
 
 /// So many accounts one sitting makes.
 const ACCOUNTS_MAX: usize = 20;
@@ -22,22 +21,8 @@ const ACCOUNTS_MAX: usize = 20;
 /// The longest answer taken, in bytes.
 const ANSWER_BYTES_MAX: u64 = 2048;
 
-const NO_SUBDOMAIN: &str = "letters, digits and hyphens, or an address that begins with https://";
-
 /// So often one question is asked; then nobody is answering it.
 const TRIES_MAX: usize = 5;
-
-/// What the file begins with.
-const HEAD: &str = "\
-# userpurge: the accounts whose users may be deleted. `userpurge check` tries them; it only reads.
-# No secret stands here: each key below says where its secret is kept.
-
-# deny_tenants = [\"prod\"]                    # nothing is deleted at a tenant whose name holds such a word
-";
-
-/// The words of the interview and the ends of the accounts' tables, a line each: what it belongs to, a
-/// word, and what is asked or said of it.
-const TEXTS: &str = include_str!("init.txt");
 
 /// Asks, writes, checks.
 pub(in crate::cli) async fn execute(named: Option<PathBuf>) -> Result<ExitCode, CliError> {
@@ -135,7 +120,7 @@ impl Interview {
                 secrets.push((key, asks));
                 continue;
             }
-            let (given, value) = ask(asks, None, |answer| take(key, answer))?;
+            let (given, value) = ask(asks, None, |answer| take(key, answer, not_among))?;
             lines.push((format!("{given} = {}", quoted(&value)), ""));
             if given == "subdomain" {
                 name = value;
@@ -153,24 +138,7 @@ impl Interview {
             let comment = comments.iter().find(|(of, _)| *of == key);
             lines.push((format!("{key} = {place}"), comment.map_or(what, |it| it.1)));
         }
-        let table = match name.as_str() {
-            name if name.contains('.') => quoted(name),
-            name => name.to_owned(),
-        };
-        for (line, comment) in texts(&format!("{kind} file")) {
-            if line.starts_with("# [") {
-                lines.push((String::new(), ""));
-            }
-            lines.push((line.replace("NAME", &table), comment));
-        }
-        // Writing to a string cannot fail.
-        let _ = writeln!(self.text, "\n[accounts.{table}]");
-        for (line, comment) in lines {
-            let _ = match comment {
-                "" => writeln!(self.text, "{line}"),
-                comment => writeln!(self.text, "{line:<44} # {comment}"),
-            };
-        }
+        self.text.push_str(&account_table(kind, &name, lines));
         self.names.push(name);
         Ok(())
     }
@@ -277,52 +245,10 @@ fn confirm(question: &str) -> Result<bool, CliError> {
     })
 }
 
-/// The key and the value that the `answer` to the question of `asked` gives. For an address something
-/// shorter may stand, and the other way round.
-fn take(asked: &'static str, answer: &str) -> Result<(&'static str, String), String> {
-    let is_address = answer.contains("://");
-    let (key, value) = match asked {
-        "region" if matches!(answer, "us" | "eu") => (asked, answer),
-        "subdomain" | "region" => {
-            let host = answer.strip_prefix("https://");
-            let host = host.map(|rest| rest.trim_end_matches('/'));
-            let subdomain = host.and_then(|host| host.strip_suffix(".zendesk.com"));
-            let is_label = |c: char| c.is_ascii_alphanumeric() || c == '-';
-            match subdomain.unwrap_or(answer) {
-                text if text.chars().all(is_label) => ("subdomain", text),
-                _ if is_address => ("base_url", answer),
-                _ => return Err(NO_SUBDOMAIN.to_owned()),
-            }
-        }
-        "data_center" if is_address => ("accounts_url", answer),
-        "data_center" => {
-            let centers = ZOHO_DATA_CENTERS.map(|(center, ..)| center);
-            let center = centers.iter().find(|it| it.eq_ignore_ascii_case(answer));
-            (asked, *center.ok_or_else(|| not_among(answer, &centers))?)
-        }
-        key => (key, answer),
-    };
-    Ok((key, value.to_owned()))
-}
-
-/// A TOML string.
-fn quoted(text: &str) -> String {
-    toml::Value::from(text).to_string()
-}
-
 /// What there is instead of `answer`.
 fn not_among(answer: &str, words: &[&str]) -> String {
     let near = closest(answer, words.iter().copied());
     let all = || format!("; it is one of `{}`", words.join("`, `"));
     let instead = near.map_or_else(all, |near| did_you_mean(Some(near)));
     format!("there is no `{answer}`{instead}")
-}
-
-/// The lines of [`TEXTS`] that belong to `part`: a word, and what is said of it.
-fn texts(part: &str) -> Vec<(&'static str, &'static str)> {
-    let said = |line: &'static str| {
-        let (of, rest) = line.split_once(" | ")?;
-        rest.split_once(" | ").filter(|_| of == part)
-    };
-    TEXTS.lines().filter_map(said).collect()
 }
