@@ -17,7 +17,7 @@ use crate::domain::{AccountName, Action, Time, UserId, WallClock};
 use crate::input::Field;
 use crate::lane::Until;
 use crate::plan::{Plan, PlanGroup, rows_within};
-use crate::provider::consequence;
+use crate::provider::{consequences, outlived};
 use crate::words::{clock, count, cut, duration, grouped};
 
 /// How many characters of an id are shown; two fit a line.
@@ -194,7 +194,7 @@ pub(super) fn orders(planned: &Planned, connections: &[Connection]) -> String {
 /// The rows of each account and action with their first and last ids, what is done, and when it all ends.
 fn table(setup: &Setup, planned: &Planned, now: Time) -> String {
     let times = times(setup, &planned.plan);
-    let mut consequences = Vec::new();
+    let mut warned = Vec::new();
     let mut table = vec![(HEADER.map(str::to_owned), None)];
     for (name, actions) in &planned.plan.accounts {
         let Some(account) = setup.account(name) else {
@@ -207,13 +207,15 @@ fn table(setup: &Setup, planned: &Planned, now: Time) -> String {
         for (action, group) in actions {
             let time = setup.time(name, &[(*action, group.rows)]);
             add(action.name(), group.rows, time, Some(between(group)));
-            let kind = account.kind();
-            let what = consequence(kind, *action);
-            let told = format!("{action} at {}: {what}", kind.title());
-            if !consequences.contains(&told) {
-                consequences.push(told);
+            for told in consequences(account.kind(), *action, &setup.options.include_roles) {
+                if !warned.contains(&told) {
+                    warned.push(told);
+                }
             }
         }
+        let time = times.get(name).copied().unwrap_or_default();
+        let short = outlived(&account.provider, time);
+        warned.extend(short.map(|short| format!("warning: {name}: {short}")));
         if let Some(time) = times.get(name).filter(|_| actions.len() > 1) {
             let rows = actions.values().map(|group| group.rows).sum();
             add("all", rows, *time, None);
@@ -221,7 +223,7 @@ fn table(setup: &Setup, planned: &Planned, now: Time) -> String {
     }
     let mut text = aligned(&table);
     text.push('\n');
-    for told in consequences {
+    for told in warned {
         let _ = writeln!(text, "{}", wrapped(&told, 2));
     }
     let _ = writeln!(text, "\n{}", takes(times.values().max(), now));

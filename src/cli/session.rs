@@ -260,7 +260,7 @@ impl<'a> OpenRun<'a> {
         let spec = |name: &AccountName| WorkSpec {
             queues: Vec::new(),
             failure_limit: limit.unwrap_or(FailureLimit::Default),
-            include_roles: options.include_roles.clone(),
+            include_roles: options.included_roles(),
             canary: canary(name),
             until: until.clone(),
         };

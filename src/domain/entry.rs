@@ -157,6 +157,9 @@ pub struct RunOptions {
     /// `--include-role`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub include_roles: Vec<String>,
+    /// `--protect-suspended`.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub protect_suspended: bool,
     /// `--force-foreign-ids`.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub force_foreign_ids: bool,
@@ -172,6 +175,18 @@ pub struct RunOptions {
     /// `--canary`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub canary: Option<NonZeroU64>,
+}
+
+impl RunOptions {
+    /// The role of suspended users. Whoever is deleted may come back without being suspended.
+    pub const SUSPENDED: &str = "suspended";
+
+    /// The roles whose users are deleted: those of `--include-role`, and suspended users by default.
+    pub fn included_roles(&self) -> Vec<String> {
+        let mut roles = self.include_roles.clone();
+        roles.extend((!self.protect_suspended).then(|| Self::SUSPENDED.to_owned()));
+        roles
+    }
 }
 
 /// An account as it introduced itself before the first deletion.

@@ -20,7 +20,12 @@ impl Lane {
             return self.step_answered(request, &meaning, heard, now);
         }
         match (request.purpose, meaning) {
-            (Purpose::Identify(question) | Purpose::PrimaryContact(question), meaning) => {
+            (
+                Purpose::Identify(question)
+                | Purpose::PrimaryContact(question)
+                | Purpose::Rights(question, _),
+                meaning,
+            ) => {
                 self.question_answered(account, question, meaning);
             }
             (Purpose::Lookup(batch, purpose, ids), Meaning::Users(states)) => {
@@ -50,7 +55,9 @@ impl Lane {
     pub(super) fn fail(&mut self, request: LaneRequest, error: RequestError, now: Now) {
         let account = request.account;
         match request.purpose {
-            ref purpose @ (Purpose::Identify(question) | Purpose::PrimaryContact(question)) => {
+            ref purpose @ (Purpose::Identify(question)
+            | Purpose::PrimaryContact(question)
+            | Purpose::Rights(question, _)) => {
                 self.question_failed(account, (question, purpose), error);
             }
             Purpose::Token => self.accounts[account].tokens.is_fetching = false,

@@ -12,6 +12,8 @@ use crate::provider::PrimaryContact;
 pub enum Inquiry {
     /// Who are we.
     Identity,
+    /// What the caller lacks who has this role, see [`Provider::rights`](crate::provider::Provider::rights).
+    Rights(String),
     /// Who has the role that no list of users tells ([`PrimaryContact`]), so that lists show that user
     /// from then on; not, if it is one of these roles, which protect nobody.
     PrimaryContact(Vec<String>),
@@ -29,6 +31,7 @@ impl Lane {
         };
         match inquiry {
             Inquiry::Identity => self.request(account, Purpose::Identify(id), now),
+            Inquiry::Rights(role) => self.request(account, Purpose::Rights(id, role), now),
             Inquiry::PrimaryContact(included) => {
                 let contact = self.accounts[account].provider.primary_contact();
                 let is_included = |contact: &dyn PrimaryContact| {

@@ -26,6 +26,8 @@ pub struct RequestId(pub(super) u64);
 pub(super) enum Purpose {
     /// Who are we.
     Identify(RequestId),
+    /// What this role of the caller's lacks.
+    Rights(RequestId, String),
     /// Who has the role that no list of users tells.
     PrimaryContact(RequestId),
     /// A token.
@@ -128,6 +130,8 @@ pub(super) enum Class {
 pub enum Meaning {
     /// Who we are, and what the answer's headers said of limits.
     Identity(Box<(Identity, RateHints)>),
+    /// What the caller lacks.
+    Lacks(Vec<String>),
     /// The user of the role that no list tells; `None`: nobody was asked about, or is named.
     PrimaryContact(Option<String>),
     /// The provider does not tell that user to this caller, or in no attempt: what to tell a person. It
@@ -189,6 +193,7 @@ impl Purpose {
         }
         match self {
             Self::Identify(_) => "identity",
+            Self::Rights(..) => "rights",
             Self::PrimaryContact(_) => "principal",
             Self::Token => "token",
             Self::Jobs(_) => "jobs",
@@ -221,6 +226,7 @@ impl Purpose {
         }
         Some(match self {
             Self::Identify(_) => provider.identify(access),
+            Self::Rights(_, role) => provider.rights(access, role)?,
             Self::PrimaryContact(_) => provider.primary_contact()?.request(access),
             Self::Step(it) => provider.step(access, it.step, &it.id),
             Self::Bulk(it) => provider.bulk()?.begin(access, &it.ids),
@@ -249,6 +255,7 @@ impl Purpose {
                 let hints = provider.rate_hints(None, &reply.headers);
                 Meaning::Identity(Box::new((identity, hints)))
             }
+            Self::Rights(..) => Meaning::Lacks(provider.lacks(reply)?),
             Self::PrimaryContact(_) => {
                 let contact = provider.primary_contact().ok_or_else(unrecognised)?;
                 Meaning::PrimaryContact(contact.found(reply)?)

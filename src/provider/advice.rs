@@ -1,6 +1,8 @@
 //! What a person is told of an account: what is to be seen to, whose key it is, what the caller may do, and
 //! what an action does.
 
+use std::time::Duration;
+
 use super::{Identity, ProviderSettings, ZendeskCredentials};
 use crate::domain::{Action, ProviderKind};
 
@@ -13,13 +15,31 @@ const OAUTH_WAY: &str = "make an OAuth client with the grant `client_credentials
     Apps and integrations > APIs > OAuth clients, and write `client_id` and `client_secret` instead \
     of `email` and `api_token`";
 
+/// How long an access token of a newer OAuth client lives, unless it was asked for with another life.
+const READY_TOKEN_LIVES: Duration = Duration::from_mins(30);
+
+/// What is to be said of a plan that takes `time`: a ready access token may die before it is over.
+pub fn outlived<S>(settings: &ProviderSettings<S>, time: Duration) -> Option<&'static str> {
+    let ProviderSettings::Zendesk(settings) = settings else {
+        return None;
+    };
+    let is_ready = matches!(settings.credentials, ZendeskCredentials::OAuthToken { .. });
+    (is_ready && time > READY_TOKEN_LIVES).then_some(
+        "an access token of a newer OAuth client lives 30 minutes, which is less than this takes; write \
+         `client_id` and `client_secret` instead",
+    )
+}
+
 /// What is to be seen to in time.
 pub fn token_warning<S>(settings: &ProviderSettings<S>) -> Option<String> {
     let ProviderSettings::Zendesk(settings) = settings else {
         return None;
     };
     let is_token = matches!(settings.credentials, ZendeskCredentials::ApiToken { .. });
-    let text = format!("Zendesk takes no API tokens from {API_TOKENS_END} on; {OAUTH_WAY}");
+    let text = format!(
+        "Zendesk turns an API token off that nobody used for 30 days, makes none any more, and takes none \
+         from {API_TOKENS_END} on; {OAUTH_WAY}"
+    );
     is_token.then_some(text)
 }
 
@@ -42,8 +62,11 @@ pub fn rights(kind: ProviderKind, identity: &Identity) -> &'static str {
         ProviderKind::Zendesk if identity.role.as_deref() == Some("admin") => {
             "an admin may delete users, also for good; an OAuth token needs the scopes users:read and users:write as well"
         }
+        ProviderKind::Zendesk if identity.custom_role.is_none() => {
+            "a custom role that may add, edit and delete end users"
+        }
         ProviderKind::Zendesk => {
-            "a custom role, which does not say; it needs to manage end users, and for the permanent deletion as well"
+            "a custom role, which may not be read here; it needs to add, edit and delete end users"
         }
         ProviderKind::Sunco => "a key that is taken may delete users of its app",
         ProviderKind::Own(_) => "not told beforehand",
@@ -51,6 +74,39 @@ pub fn rights(kind: ProviderKind, identity: &Identity) -> &'static str {
             "not told beforehand; needed are the scopes ZohoCRM.users.DELETE and ZohoCRM.users.READ, and a profile that may manage users"
         }
     }
+}
+
+/// What is to be known before users are deleted, each a sentence: what `action` does to them, what stays
+/// elsewhere, and what comes of those whose roles are `included`.
+pub fn consequences(kind: ProviderKind, action: Action, included: &[String]) -> Vec<String> {
+    let title = kind.title();
+    let mut told = vec![format!(
+        "{action} at {title}: {}",
+        consequence(kind, action)
+    )];
+    told.extend(left(kind).map(|left| format!("left after it: {left}")));
+    let is_agent = |role: &String| role.to_ascii_lowercase().ends_with("agent") || role == "admin";
+    if kind == ProviderKind::Zendesk && included.iter().any(is_agent) {
+        told.push(
+            "agents: their open tickets go to whoever deletes them, or to the group's oldest agent"
+                .to_owned(),
+        );
+    }
+    told
+}
+
+/// What no deletion there takes away; `None`: a provider file's `says` has it.
+fn left(kind: ProviderKind) -> Option<&'static str> {
+    let left = match kind {
+        ProviderKind::Zendesk => {
+            "the text in closed tickets (redact or delete those first), and the user at Sunshine \
+             Conversations, who is deleted there"
+        }
+        ProviderKind::Sunco => "the user at Zendesk Support, who is deleted there",
+        ProviderKind::Zoho => "the records, which stay the deleted user's, and the licence",
+        ProviderKind::Own(_) => return None,
+    };
+    Some(left)
 }
 
 /// What an action does to a user, and whether that can be undone. Zendesk's documents know no way
@@ -66,7 +122,7 @@ pub fn consequence(kind: ProviderKind, action: Action) -> &'static str {
             told.map_or("as its provider file says", String::as_str)
         }
         (ProviderKind::Zendesk, Action::Delete) => {
-            "soft delete, which no call undoes; Zendesk keeps the user for 30 days, then deletes for \
+            "soft delete, which no call undoes; after 30 days Zendesk queues the user to be deleted for \
              good"
         }
         (ProviderKind::Zendesk, Action::PermanentlyDelete) => {

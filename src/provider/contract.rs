@@ -25,6 +25,16 @@ pub trait Provider: Send + Sync + fmt::Debug {
     /// Reads the answer to [`Provider::identify`]; never `Ok` for an anonymous caller.
     fn identified(&self, access: &Access, reply: &Reply) -> Result<Identity, Verdict>;
 
+    /// The read that tells the rights of the role [`Identity::custom_role`]; `None`: there is none.
+    fn rights(&self, _access: &Access, _role: &str) -> Option<Request> {
+        None
+    }
+
+    /// Reads the answer to [`Provider::rights`]: what is lacking, as in [`Identity::lacks`].
+    fn lacks(&self, _reply: &Reply) -> Result<Vec<String>, Verdict> {
+        Ok(Vec::new())
+    }
+
     /// The deleting request of `step` for `id`. It panics for a step that none of this provider's actions
     /// has, and for an id that would change the request's address: better no request than a wrong one.
     fn step(&self, access: &Access, step: Step, id: &UserId) -> Request;
@@ -247,6 +257,8 @@ pub struct Identity {
     pub id_prefix: Option<String>,
     /// What the caller lacks for this provider's actions, each a sentence; empty: nothing seen.
     pub lacks: Vec<String>,
+    /// The caller's role, if only another read tells its rights ([`Provider::rights`]).
+    pub custom_role: Option<String>,
 }
 
 /// What the headers of an answer say of limits.

@@ -46,7 +46,7 @@ mod zendesk;
 mod zoho;
 
 pub use address::{base_url, is_loopback};
-pub use advice::{consequence, key_owner, rights, token_warning};
+pub use advice::{consequence, consequences, key_owner, outlived, rights, token_warning};
 pub use build::{
     BuildError, ProviderSettings, SuncoSettings, ZendeskCredentials, ZendeskSettings, ZohoSettings,
     blanks_count, build, check_id, defaults, ids_alike,
@@ -63,7 +63,8 @@ pub use zoho::ZOHO_DATA_CENTERS;
 
 /// The roles whose users are known to be protected, as `--include-role` calls them. The set is open: whoever
 /// is no end user at Zendesk is protected, whatever the answer calls their role.
-pub const KNOWN_ROLES: [&str; 8] = [
+pub const KNOWN_ROLES: [&str; 9] = [
+    "suspended",
     "agent",
     "light-agent",
     "admin",

@@ -75,10 +75,22 @@ impl Client {
 
     /// Asks who we are; with what the answer's headers said of limits.
     pub async fn identify(&self) -> Result<(Identity, RateHints), RequestError> {
-        match self.ask(Inquiry::Identity).await? {
-            Meaning::Identity(told) => Ok(*told),
-            _ => Err(RequestError::Stopping),
+        let Meaning::Identity(told) = self.ask(Inquiry::Identity).await? else {
+            return Err(RequestError::Stopping);
+        };
+        let (mut identity, hints) = *told;
+        if let Some(role) = identity.custom_role.clone() {
+            // Who may not read the role goes on without.
+            match self.ask(Inquiry::Rights(role)).await {
+                Ok(Meaning::Lacks(lacks)) => {
+                    identity.lacks.extend(lacks);
+                    identity.custom_role = None;
+                }
+                Err(RequestError::Stopping) => return Err(RequestError::Stopping),
+                _ => {}
+            }
         }
+        Ok((identity, hints))
     }
 
     /// Asks who has the role that no list of users tells, see [`Inquiry::PrimaryContact`]. Returns what

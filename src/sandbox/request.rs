@@ -24,6 +24,8 @@ pub(super) enum Ask {
     Read,
     /// Many users.
     ReadMany,
+    /// Zendesk: what a custom role allows.
+    CustomRole,
     /// Zendesk: one soft-deleted user.
     ReadDeleted,
     /// Zendesk: how far a user's erasure is.
@@ -45,15 +47,16 @@ pub(super) enum Ask {
 }
 
 use Ask::{
-    Clear, Compliance, Delete, DeleteMany, Identity, Jobs, Org, PermanentlyDelete, Read,
-    ReadDeleted, ReadMany, Token, Webhooks,
+    Clear, Compliance, CustomRole, Delete, DeleteMany, Identity, Jobs, Org, PermanentlyDelete,
+    Read, ReadDeleted, ReadMany, Token, Webhooks,
 };
 use ProviderKind::{Sunco, Zendesk, Zoho};
 
 /// Provider, method, path (`{…}` is one segment that is not empty) and what it asks.
-const TABLE: [(ProviderKind, &str, &str, Ask); 20] = [
+const TABLE: [(ProviderKind, &str, &str, Ask); 21] = [
     (Zendesk, "POST", "oauth/tokens", Token),
     (Zendesk, "GET", "api/v2/users/me", Identity),
+    (Zendesk, "GET", "api/v2/custom_roles/{role}", CustomRole),
     (Zendesk, "GET", "api/v2/users/show_many", ReadMany),
     (Zendesk, "DELETE", "api/v2/users/destroy_many", DeleteMany),
     (Zendesk, "GET", "api/v2/job_statuses/show_many", Jobs),
@@ -255,7 +258,7 @@ impl Request {
     pub(super) fn call(&self) -> Call {
         match self.ask {
             Token => Call::Token,
-            Identity | Org | Webhooks => Call::Identity,
+            Identity | Org | Webhooks | CustomRole => Call::Identity,
             Read | ReadMany | ReadDeleted | Compliance => Call::Read,
             Jobs => Call::Job,
             Delete => Call::Delete,

@@ -39,6 +39,8 @@ pub struct UserSeed {
     pub role: String,
     /// How many tickets that are not closed the user is requester of.
     pub open_tickets: u32,
+    /// At Zendesk: whether the user is suspended.
+    pub suspended: bool,
     /// The external id; `None`: the user has none.
     pub external_id: Option<String>,
     /// At Sunshine Conversations the brand, without which the external id leads to nobody.
@@ -114,6 +116,7 @@ pub(super) struct User {
     pub(super) role: &'static str,
     /// How many tickets that are not closed it is requester of.
     pub(super) open_tickets: u32,
+    pub(super) suspended: bool,
     pub(super) state: State,
     pub(super) since: Time,
     pub(super) made_at: Time,
@@ -130,6 +133,7 @@ impl User {
             external_id: None,
             role,
             open_tickets: 0,
+            suspended: false,
             state,
             since: now,
             made_at: now,

@@ -227,7 +227,7 @@ fn a_wrong_id_column_is_named_with_the_right_one_and_a_run_refuses_it() {
     }
     text.push_str("7,Kim,361808351006\n");
     let done = plan(&world, "users.csv", &text, &ACME).code(0);
-    insta::assert_snapshot!(done.out, @r"
+    insta::assert_snapshot!(done.out, @r#"
     users.csv: 7 rows, 1 to delete, 6 invalid
     id from `id`
 
@@ -235,8 +235,10 @@ fn a_wrong_id_column_is_named_with_the_right_one_and_a_run_refuses_it() {
      acme     delete     1       at once
        7
 
-    delete at Zendesk Support: soft delete, which no call undoes; Zendesk keeps the
-      user for 30 days, then deletes for good
+    delete at Zendesk Support: soft delete, which no call undoes; after 30 days
+      Zendesk queues the user to be deleted for good
+    left after it: the text in closed tickets (redact or delete those first), and
+      the user at Sunshine Conversations, who is deleted there
 
     No quota makes this wait.
 
@@ -251,7 +253,7 @@ fn a_wrong_id_column_is_named_with_the_right_one_and_a_run_refuses_it() {
       look like ids; name it with `--id-column`
 
     Next: userpurge plan users.csv --account acme --action delete --id-column uid
-    ");
+    "#);
     let run = [&["run", "users.csv", "--yes"][..], &ACME].concat();
     let done = world.call(&run).code(2);
     insta::assert_snapshot!(done.err, @r"

@@ -3,9 +3,9 @@
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::support::World;
 use crate::support::raw::{After, Heard, Raw, answer};
-use crate::support::usual::{LEDGER, id, run};
+use crate::support::usual::{LEDGER, PERMANENTLY, RUN, id, run};
+use crate::support::{World, ids};
 
 /// Zoho users 1 to `count`, all in `users.csv`, at an account with this line.
 fn crm(count: u64, line: &str) -> World {
@@ -237,4 +237,193 @@ fn what_is_no_brand_is_no_row_and_elsewhere_the_column_means_nothing() {
     world.write("zendesk.csv", "id,brand,x\n1,Our Shop\n2\n");
     world.call(&run("zendesk.csv", "acme", "delete")).code(0);
     assert_eq!(world.deletions().len(), 2);
+}
+
+/// The Zendesk account with these credentials.
+fn acme(world: &World, credentials: &str) {
+    let config = world.config();
+    let token = "email = \"ops@acme.example\"\napi_token = \"sandbox-token\"\n";
+    assert!(config.contains(token));
+    world.configure(&config.replace(token, credentials));
+}
+
+#[test]
+fn what_becomes_of_zendesks_tokens_is_told_in_time() {
+    let world = World::of_users(1);
+    world
+        .call(&["check"])
+        .code(0)
+        .says("that nobody used for 30 days");
+    // It answers 200 to those that are off.
+    let config = world.config();
+    world.configure(&config.replace("sandbox-token", "unused"));
+    world
+        .call(&RUN)
+        .code(2)
+        .says("or off, as it is after 30 days unused");
+    // 3,000 at 700 in ten minutes take forty.
+    world.write("users.csv", ids(1..=3_000));
+    let plan = |credentials: &str| {
+        acme(&world, credentials);
+        let config = world.read("userpurge.toml");
+        let limit = "permanently-delete = \"100000/1s\"\n";
+        world.configure(&config.replace(limit, ""));
+        let plan = "plan users.csv --account acme --action permanently-delete";
+        world.call(&plan.split(' ').collect::<Vec<_>>()).code(0)
+    };
+    let warning = "an access token of a newer OAuth client lives 30 minutes";
+    plan("oauth_token = \"sandbox-oauth\"\n").says(warning);
+    let renewed = "client_id = \"sandbox-client\"\nclient_secret = \"sandbox-secret\"\n";
+    assert!(!plan(renewed).out.contains("30 minutes"));
+    world.write("users.csv", ids(1..=3));
+    let short = plan("oauth_token = \"sandbox-oauth\"\n");
+    assert!(!short.out.contains("30 minutes"));
+}
+
+/// Since the right to delete end users stands apart, who may edit them need not have it.
+#[test]
+fn a_custom_role_without_the_right_to_delete_is_told_before() {
+    let world = World::of_users(3);
+    let caller = |role: &str| world.settings(json!({"zendesk": {"caller_role": role}}));
+    let lacks = "The caller's custom role does not let it delete end users (it says `edit`)";
+    caller("agent");
+    world.call(&["check"]).code(1).says(lacks);
+    world.call(&RUN).code(3).says(lacks);
+    assert!(world.users().iter().all(|user| user.state == "active"));
+    caller("agent-managing-users");
+    world
+        .call(&["check"])
+        .code(0)
+        .says("a custom role that may add, edit and delete end users");
+    // Not every role may be read by those who have it.
+    let sandbox = world.sandbox().addr();
+    let front = Raw::start(move |heard, wire| {
+        if heard.target.contains("custom_roles") {
+            wire.send(answer(
+                "403 Forbidden",
+                &["content-type: application/json"],
+                "{}",
+            ));
+        } else {
+            wire.send(heard.carry(sandbox));
+        }
+        After::Keep
+    });
+    world.ask_acme_at(&front.base());
+    world
+        .call(&["check"])
+        .code(0)
+        .says("a custom role, which may not be read here");
+    let asked = |target: &str| {
+        front
+            .heard()
+            .iter()
+            .filter(|it| it.target == target)
+            .count()
+    };
+    assert_eq!(asked("/api/v2/custom_roles/360001000001"), 1);
+    caller("admin");
+    world.call(&["check"]).code(0);
+    assert_eq!(
+        asked("/api/v2/custom_roles/360001000001"),
+        1,
+        "admins lack nothing"
+    );
+}
+
+/// Few rows go one by one, many with jobs.
+#[rstest]
+#[case(4)]
+#[case(60)]
+fn suspended_users_are_protected_by_choice(#[case] rows: u64) {
+    let world = World::of_users(rows);
+    world.seed(json!({"zendesk": [{"id": "2", "suspended": true}]}));
+    let protecting = [&RUN[..], &["--protect-suspended"]].concat();
+    let live = [
+        &protecting[..6],
+        &["--protect-suspended", "--dry-run", "--live"],
+    ]
+    .concat();
+    world.call(&live).code(0).says("protected 1 line 3");
+    world.call(&protecting).code(1);
+    let state = |id: &str| {
+        let users = world.users();
+        users
+            .iter()
+            .find(|user| user.id == id)
+            .unwrap()
+            .state
+            .clone()
+    };
+    assert_eq!(state("2"), "active");
+    assert!(!world.deletions().iter().any(|call| call.concerns("2")));
+    let told = world.status(LEDGER);
+    assert_eq!(told["outcomes"]["deleted"], rows - 1);
+    assert_eq!(told["outcomes"]["protected"], 1);
+    // Of the ledger's own choice, until a person lets them through.
+    let retry = ["retry", LEDGER, "--yes", "--only", "protected"];
+    world.call(&retry).code(1);
+    assert_eq!(state("2"), "active");
+    world
+        .call(&[&retry[..], &["--include-role", "suspended"]].concat())
+        .code(0);
+    assert_eq!(state("2"), "soft-deleted");
+}
+
+#[test]
+fn suspended_users_are_deleted_like_any_other_without_the_choice() {
+    let world = World::of_users(3);
+    world.seed(json!({"zendesk": [{"id": "2", "suspended": true}]}));
+    world.call(&RUN).code(0);
+    assert_eq!(world.status(LEDGER)["outcomes"]["deleted"], 3);
+}
+
+#[test]
+fn a_plan_says_what_stays_behind_once_for_each_provider() {
+    let world = World::new();
+    world.write(
+        "all.csv",
+        "id,account,action\n1,acme,purge\n2,acme,delete\n5fe0a0f0b5e2a4001c8d0001,chat,delete\n\
+         5725767000000000001,crm,delete\n",
+    );
+    let plan = world.call(&["plan", "all.csv"]).code(0).out;
+    let flat = plan.split_whitespace().collect::<Vec<_>>().join(" ");
+    for left in [
+        "left after it: the text in closed tickets (redact or delete those first), and the user at Sunshine Conversations",
+        "left after it: the user at Zendesk Support",
+        "left after it: the records, which stay the deleted user's",
+    ] {
+        assert_eq!(flat.matches(left).count(), 1, "{left}\n{plan}");
+    }
+    let oldest = "their open tickets go to whoever deletes them, or to the group's oldest agent";
+    assert!(!flat.contains(oldest));
+    let agents = ["plan", "all.csv", "--include-role", "agent"];
+    world.call(&agents).code(0).says(oldest);
+}
+
+/// That there is no record of an erasure is believed of one who is not among the soft-deleted either.
+#[test]
+fn a_record_that_is_not_there_proves_no_erasure() {
+    let world = World::of_soft_deleted(2);
+    let sandbox = world.sandbox().addr();
+    let front = Raw::start(move |heard, wire| {
+        if heard.target.contains("compliance_deletion_statuses") {
+            let body = "{\"error\":\"RecordNotFound\",\"description\":\"Not found\"}";
+            wire.send(answer("404 No", &["content-type: application/json"], body));
+        } else {
+            wire.send(heard.carry(sandbox));
+        }
+        After::Keep
+    });
+    world.ask_acme_at(&front.base());
+    world.call(&PERMANENTLY).code(0);
+    world.soft_deleted_users([2]);
+    let before = front.heard().len();
+    let verify = world.call(&["verify", LEDGER, "--json"]);
+    let asked = front.heard();
+    let looks = asked[before..]
+        .iter()
+        .filter(|it| it.target.contains("/deleted_users/"));
+    assert_eq!(looks.count(), 2);
+    assert_eq!(verify.code, 1, "the second still stands: {verify:?}");
 }

@@ -601,6 +601,9 @@ fn the_two_that_read_an_input_share_their_options() {
           --include-role <ROLE>
               Let users of this role be deleted too, such as agent or admin (may be repeated)
 
+          --protect-suspended
+              Leave suspended users of Zendesk alone: deleted, they may come back unsuspended
+
           --force-foreign-ids
               Let ids through whose leading digits say that they are another org's (Zoho)
 

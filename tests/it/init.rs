@@ -245,18 +245,18 @@ fn check_names_rights_limits_and_what_ends_and_the_same_as_json() {
         .out
         .replace(world.base().strip_prefix("http://").unwrap(), "sandbox");
     insta::with_settings!({filters => [(r"anew in \d+ s", "anew in [n] s")]}, {
-        insta::assert_snapshot!(told, @r"
+        insta::assert_snapshot!(told, @r#"
         acme: Zendesk Support at sandbox, as Operations, user 361808000001, role admin
           rights: an admin may delete users, also for good; an OAuth token needs the scopes users:read and users:write as well
           limits: 700/1m, 699 requests left, anew in [n] s
-          warning: Zendesk takes no API tokens from 2027-04-30 on; make an OAuth client with the grant `client_credentials` in Admin Center > Apps and integrations > APIs > OAuth clients, and write `client_id` and `client_secret` instead of `email` and `api_token`
+          warning: Zendesk turns an API token off that nobody used for 30 days, makes none any more, and takes none from 2027-04-30 on; make an OAuth client with the grant `client_credentials` in Admin Center > Apps and integrations > APIs > OAuth clients, and write `client_id` and `client_secret` instead of `email` and `api_token`
         chat: Sunshine Conversations at sandbox/5963c0d619a30a2e00de36b8, as Sandbox, role key of this app
           rights: a key that is taken may delete users of its app
           limits: the answer does not tell any
         crm: Zoho CRM at sandbox/5725767, as Seller 5725767000000411001, user 5725767000000411001, role Administrator
           rights: not told beforehand; needed are the scopes ZohoCRM.users.DELETE and ZohoCRM.users.READ, and a profile that may manage users
           limits: the answer does not tell any
-        ");
+        "#);
     });
     let done = world.call(&["check", "--json"]).code(0);
     let told: Value = serde_json::from_str(&done.out).unwrap();

@@ -56,7 +56,7 @@ fn a_plan_says_what_will_be_done_to_whom_what_will_not_and_what_to_type_next() {
         "5",
     ];
     let done = world.call(&args).code(0);
-    insta::assert_snapshot!(page(&done.out), @r"
+    insta::assert_snapshot!(page(&done.out), @r#"
     my users.csv: 6,461 rows, 5,244 to delete, 1,214 invalid, 2 duplicate, 1
       protected
     id from `User ID`, account from `Account`, action from `Operation`, ref from
@@ -79,14 +79,18 @@ fn a_plan_says_what_will_be_done_to_whom_what_will_not_and_what_to_type_next() {
      crm      delete                          41       at once
        5725767000000400001 to 5725767000000499001
 
-    delete at Zendesk Support: soft delete, which no call undoes; Zendesk keeps the
-      user for 30 days, then deletes for good
+    delete at Zendesk Support: soft delete, which no call undoes; after 30 days
+      Zendesk queues the user to be deleted for good
+    left after it: the text in closed tickets (redact or delete those first), and
+      the user at Sunshine Conversations, who is deleted there
     purge at Zendesk Support: soft delete, then at once for good; cannot be undone
     delete at Sunshine Conversations: for good, with the conversations; cannot be
       undone
+    left after it: the user at Zendesk Support, who is deleted there
     delete-personal-information at Sunshine Conversations: clears the profile, keeps
       the conversations; cannot be undone
     delete at Zoho CRM: for good, the user's records stay; cannot be undone
+    left after it: the records, which stay the deleted user's, and the licence
 
     At the quota this takes 1 h 10 min and ends about HH:MM …
 
@@ -119,7 +123,7 @@ fn a_plan_says_what_will_be_done_to_whom_what_will_not_and_what_to_type_next() {
     of them end well.
 
     Next: userpurge run 'my users.csv' --protect vips.txt --canary 5
-    ");
+    "#);
     assert!(world.sandbox().log(None).is_empty());
 
     let done = world.call(&[&args[..], &["--json"]].concat()).code(0);

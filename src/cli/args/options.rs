@@ -94,6 +94,10 @@ pub struct RoleArgs {
     #[arg(long, value_name = "ROLE")]
     pub include_role: Vec<String>,
 
+    /// Leave suspended users of Zendesk alone: deleted, they may come back unsuspended
+    #[arg(long)]
+    pub protect_suspended: bool,
+
     /// Let ids through whose leading digits say that they are another org's (Zoho)
     #[arg(long)]
     pub force_foreign_ids: bool,
@@ -216,6 +220,7 @@ impl RoleArgs {
                 options.include_roles.push(role.clone());
             }
         }
+        options.protect_suspended |= self.protect_suspended;
         options.force_foreign_ids |= self.force_foreign_ids;
     }
 }
@@ -279,6 +284,7 @@ impl RowsArgs {
             ("--protect", self.protect.is_some()),
             ("--done-in", !self.done_in.is_empty()),
             ("--include-role", !self.roles.include_role.is_empty()),
+            ("--protect-suspended", self.roles.protect_suspended),
             ("--force-foreign-ids", self.roles.force_foreign_ids),
         ];
         let typed = options.into_iter().find(|(_, is_typed)| *is_typed);

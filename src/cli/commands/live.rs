@@ -32,7 +32,7 @@ type Standing = BTreeMap<&'static str, (u64, Vec<u64>)>;
 
 /// Shows how the users of the rows to send stand.
 pub(in crate::cli) async fn show(run: &OpenRun<'_>) -> Result<(), CliError> {
-    let (state, include) = (&run.state, &run.setup.options.include_roles);
+    let (state, include) = (&run.state, &run.setup.options.included_roles());
     for line in &run.connections {
         let Some(queues) = run.queues.get(&line.name) else {
             continue;

@@ -228,6 +228,7 @@ impl ProviderFile {
             name: None,
             role: None,
             id_prefix: None,
+            custom_role: None,
             lacks: Vec::new(),
         })
     }

@@ -138,6 +138,7 @@ pub(super) fn identified(
         role: None,
         id_prefix: None,
         lacks: Vec::new(),
+        custom_role: None,
     })
 }
 

@@ -259,8 +259,8 @@ pub(super) fn identified(is_minting: bool, base: &Url, reply: &Reply) -> Result<
     let Some(caller) =
         id_text(user.get("id")).filter(|id| id != "0" && !id.is_empty() && !anonymous)
     else {
-        let what = "Zendesk takes these credentials for an anonymous visitor's, which it answers with \
-                    200 instead of 401: the e-mail address or the token is wrong, or token access is off";
+        let what = "Zendesk takes these credentials for an anonymous visitor's: the e-mail address or the \
+                    API token is wrong, or off, as it is after 30 days unused; none is made any more";
         return Err(verdict::condemned(
             StopKind::CredentialsRejected,
             "anonymous",
@@ -287,6 +287,7 @@ pub(super) fn identified(is_minting: bool, base: &Url, reply: &Reply) -> Result<
         role: Some(role(user).unwrap_or_else(|| "unknown".to_owned())),
         id_prefix: None,
         lacks: lacks(user),
+        custom_role: custom_role(user),
     })
 }
 
@@ -312,10 +313,35 @@ fn role_type(user: &Object) -> Option<u64> {
     user.get("role_type")?.as_u64()
 }
 
-/// Admins lack nothing, and what an agent's custom role allows cannot be seen from here.
+/// The custom role that says what an agent may do; `None`: they have none.
+fn custom_role(user: &Object) -> Option<String> {
+    let is_agent = text(user, "role") == Some("agent") && role_type(user) == Some(CUSTOM_AGENT);
+    let role = id_text(user.get("custom_role_id")).filter(|_| is_agent)?;
+    digits::plain(&role).is_ok().then_some(role)
+}
+
+/// Reads the answer about a custom role: what it lacks. Since 2025-09 the right to delete end users stands
+/// apart from those to add and edit them, and of its words only `full` has it.
+pub(super) fn role_lacks(is_minting: bool, reply: &Reply) -> Result<Vec<String>, Verdict> {
+    let body = Body::of(reply);
+    let Some(role) = named("custom_role", reply, &body) else {
+        return Err(verdict::of_read(refusal(is_minting, reply, &body)));
+    };
+    let allows = child(role, "configuration");
+    let profiles = allows.and_then(|it| text(it, "end_user_profile_access"));
+    let lacking = profiles.filter(|access| *access != "full").map(|access| {
+        format!(
+            "The caller's custom role does not let it delete end users (it says `{}`); let it add, edit \
+             and delete all of them, or use an admin's credentials.",
+            shown(access)
+        )
+    });
+    Ok(lacking.into_iter().collect())
+}
+
+/// Admins lack nothing, and what an agent's custom role allows another read tells.
 fn lacks(user: &Object) -> Vec<String> {
-    let custom = role_type(user) == Some(CUSTOM_AGENT)
-        && user.get("custom_role_id").is_some_and(Value::is_number);
+    let custom = custom_role(user).is_some();
     match text(user, "role") {
         Some("admin") => Vec::new(),
         Some("agent") if custom => Vec::new(),

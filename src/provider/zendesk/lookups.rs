@@ -24,7 +24,7 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use crate::domain::{UserId, UserState};
+use crate::domain::{RunOptions, UserId, UserState};
 use crate::provider::body::{Body, Object, child, id_text, text};
 use crate::provider::{LookupFor, Reply, RowEnd, Verdict, verdict};
 
@@ -32,6 +32,19 @@ use super::answers::{refusal, role};
 
 /// The role that is not protected.
 const END_USER: &str = "end-user";
+
+/// The role of an end user who is suspended: protected by choice, see
+/// [`RunOptions::included_roles`](crate::domain::RunOptions::included_roles).
+const SUSPENDED: &str = RunOptions::SUSPENDED;
+
+/// The role of `user` if it may protect them, `role` being what the answer says.
+fn protected(user: &Object, role: Option<String>) -> Option<String> {
+    let is_suspended = user.get("suspended") == Some(&Value::Bool(true));
+    match role {
+        Some(role) if role != END_USER => Some(role),
+        _ => is_suspended.then(|| SUSPENDED.to_owned()),
+    }
+}
 
 /// What a user who is permanently deleted is renamed to, some time after; in lower case.
 const PERMANENTLY_DELETED: &str = "permanently deleted user";
@@ -70,7 +83,7 @@ fn shown(is_minting: bool, id: &UserId, reply: &Reply) -> Result<UserState, Verd
         };
     };
     check_named(user, id)?;
-    let role = role(user).filter(|role| role != END_USER);
+    let role = protected(user, role(user));
     match user.get("active") {
         // A user may call themselves anything; only an inactive one's name is Zendesk's word.
         Some(Value::Bool(true)) => Ok(UserState::Active { role }),
@@ -113,7 +126,7 @@ fn listed(
         if !is_known {
             return Err(unknown_state());
         }
-        let role = role.filter(|role| role != END_USER);
+        let role = protected(user, role);
         let state = match active {
             Some(false) => UserState::NotListed,
             _ => UserState::Active { role },

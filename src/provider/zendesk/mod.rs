@@ -1,8 +1,7 @@
 //! Zendesk Support: soft deletion, permanent deletion, and the reads around them.
 //!
-//! Facts and where they come from: <https://developer.zendesk.com/api-reference/ticketing/users/users/>,
-//! <https://developer.zendesk.com/api-reference/ticketing/users/deleted_users/> and, for limits,
-//! <https://developer.zendesk.com/api-reference/introduction/rate-limits/>. Many soft
+//! Facts and where they come from: <https://developer.zendesk.com/api-reference/ticketing/users/users/>
+//! and, for limits, <https://developer.zendesk.com/api-reference/introduction/rate-limits/>. Many soft
 //! deletions go out in one request, `bulk`; permanent ones each in their own, as the API has it.
 
 mod answers;
@@ -63,7 +62,7 @@ impl Zendesk {
 
 /// 400 a minute is what the Professional plan has; 700 in ten minutes is stated beside the
 /// permanent deletion,
-/// <https://developer.zendesk.com/api-reference/ticketing/users/deleted_users/#permanently-delete-user>.
+/// <https://developer.zendesk.com/api-reference/ticketing/users/users/#permanently-delete-user>.
 pub(in crate::provider) fn defaults() -> AccountLimits {
     AccountLimits {
         requests: contract::quota(400, limits::ACCOUNT_SPAN),
@@ -110,6 +109,15 @@ impl Provider for Zendesk {
 
     fn identified(&self, access: &Access, reply: &Reply) -> Result<Identity, Verdict> {
         answers::identified(self.is_minting(), &access.base, reply)
+    }
+
+    /// <https://developer.zendesk.com/api-reference/ticketing/account-configuration/custom_roles/>.
+    fn rights(&self, access: &Access, role: &str) -> Option<Request> {
+        Some(read(access, &["custom_roles", role]))
+    }
+
+    fn lacks(&self, reply: &Reply) -> Result<Vec<String>, Verdict> {
+        answers::role_lacks(self.is_minting(), reply)
     }
 
     fn step(&self, access: &Access, step: Step, id: &UserId) -> Request {

@@ -243,6 +243,7 @@ pub(super) fn identified(base: &Url, reply: &Reply) -> Result<Identity, Verdict>
         role: named("profile").or_else(|| named("role")).map(shown),
         id_prefix: Some(prefix),
         lacks: Vec::new(),
+        custom_role: None,
     })
 }
 

@@ -72,6 +72,7 @@ impl Support {
         })?;
         let mut user = User::new(&id.to_string(), role, state, now);
         user.open_tickets = seed.open_tickets;
+        user.suspended = seed.suspended;
         self.users.insert(id, user);
         Ok(())
     }
@@ -169,6 +170,7 @@ impl Support {
                     }
                 }
             }
+            Ask::CustomRole => users::custom_role(context),
             Ask::Compliance => self.compliance(request, context),
             Ask::BadId => answers::bad_id(),
             _ => answers::no_endpoint(),

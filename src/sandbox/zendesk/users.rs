@@ -51,6 +51,22 @@ pub(super) fn role_named(name: &str) -> Option<&'static str> {
     ROLES.iter().map(|role| role.0).find(|role| *role == name)
 }
 
+/// The caller's custom role.
+pub(super) fn custom_role(context: &Context) -> Reply {
+    let profiles = match context.settings.zendesk.caller_role {
+        ZendeskCaller::Admin | ZendeskCaller::AgentManagingUsers => "full",
+        ZendeskCaller::Agent | ZendeskCaller::EndUser => "edit",
+    };
+    let allows = json!({"end_user_profile_access": profiles, "end_user_list_access": "full"});
+    let (_, _, role_type, id) = ROLES[1];
+    json(
+        200,
+        &json!({"custom_role": {
+            "id": id, "name": "Operations", "role_type": role_type, "configuration": allows,
+        }}),
+    )
+}
+
 /// `user` as it stands at the time: one that was softly deleted for long is deleted for good.
 pub(super) fn aged(user: &User, context: &Context) -> User {
     let mut user = user.clone();
@@ -251,7 +267,7 @@ fn shown(user: &User, request: &Request, context: &Context) -> Value {
         "shared": false,
         "shared_agent": false,
         "last_login_at": null,
-        "suspended": false,
+        "suspended": user.suspended,
         "user_fields": {},
     })
 }

@@ -136,7 +136,7 @@ fn a_token_goes_to_the_data_centres_own_api() {
 #[case(json!("https://www.zohoapis.eu:8443"))]
 #[case(json!("https://www.zohoapis.eu/evil"))]
 #[case(json!("https://www.zohoapis.com"))]
-#[case(json!("https://zohoapis.eu"))]
+#[case(json!("https://zohoapis.com"))]
 #[case(json!("https://10.1.2.3"))]
 #[case(json!("https://127.0.0.1"))]
 #[case(json!("http://127.0.0.1:9"))]
