@@ -188,7 +188,8 @@ impl State {
             // What the plan sets aside stands in its own entries.
             Entry::Outcome(row) => {
                 if let Some(account) = &row.account {
-                    let is_good = row.outcome.counted() == Counted::Good;
+                    // A row that is skipped is not one that somebody has to look at.
+                    let is_good = row.outcome.counted() != Counted::Bad;
                     let had_half = is_good && row.action.is_some_and(|it| it.steps().len() > 1);
                     self.on(account, |it| {
                         it.halves = it.halves.saturating_sub(u64::from(had_half));
