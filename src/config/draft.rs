@@ -80,7 +80,7 @@ pub fn account_table(kind: &str, name: &str, mut lines: Vec<(String, &str)>) -> 
     text
 }
 
-/// The lines of [`TEXTS`] that belong to `part`: a word, and what is said of it.
+/// The lines of the interview that belong to `part`: a word, and what is said of it.
 pub fn texts(part: &str) -> Vec<(&'static str, &'static str)> {
     let said = |line: &'static str| {
         let (of, rest) = line.split_once(" | ")?;
