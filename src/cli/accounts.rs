@@ -153,7 +153,7 @@ fn fit_concurrency(options: &RunOptions, accounts: &mut [AccountSettings]) -> Re
         account.limits.concurrency = fitted;
         if fitted < *wanted {
             tell(&format!(
-                "note: {}: {fitted} requests at once instead of {wanted}, since this process may \
+                "note: {}: {fitted} requests in parallel instead of {wanted}, since this process may \
                  not have more files and connections open (`ulimit -n`)",
                 account.name
             ));
@@ -326,7 +326,7 @@ pub(super) fn limits_advice(
                 format!("fewer than {refused}")
             };
             advice.push(format!(
-                "{title} took {most} requests of {name} at once; the configuration has {configured}: set concurrency = {taken}"
+                "{title} took {most} requests of {name} in parallel; the configuration has {configured}: set concurrency = {taken}"
             ));
         }
     }

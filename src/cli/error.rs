@@ -6,7 +6,7 @@ use std::path::Path;
 
 use console::Term;
 
-use super::terminal::{self, shown};
+use super::terminal::{self, shown, weighted_for_stderr};
 use crate::config::ConfigError;
 use crate::input::{Excerpt, InputError, ReadOptions};
 use crate::ledger::LedgerError;
@@ -167,7 +167,7 @@ impl CliError {
             let line = format!("{label}: {}", shown(&words.join(" ")));
             columns.map_or_else(|| line.clone(), |columns| folded(&line, columns))
         };
-        writeln!(to, "{}", line("error", &self.message))?;
+        writeln!(to, "{}", weighted_for_stderr(&line("error", &self.message)))?;
         if let Some(place) = &self.place {
             write!(to, "{}", shown(place))?;
         }

@@ -86,7 +86,7 @@ pub(super) fn check_head(
         return Ok(());
     };
     let what = format!(
-        "its last line has the head {found}, and `--head` says {noted}: it has grown, was cut or was \
+        "its fingerprint is {found}, and `--head` says {noted}: it has grown, was cut or was \
          rewritten; nothing was sent"
     );
     let help = format!(

@@ -2,7 +2,8 @@
 
 use std::io::{self, Write as _};
 
-use clap::Parser;
+use clap::builder::Resettable;
+use clap::{CommandFactory as _, Parser};
 use console::Term;
 
 use super::args::{Cli, Command};
@@ -64,8 +65,62 @@ pub fn main(disk: &dyn Disk) -> std::process::ExitCode {
     (code as u8).into()
 }
 
+/// The options that `-h` shows; `--help` shows all.
+const USUAL: [&str; 30] = [
+    "help",
+    "version",
+    "ledger",
+    "dry_run",
+    "config",
+    "account",
+    "action",
+    "id_column",
+    "protect",
+    "canary",
+    "max_delete",
+    "yes",
+    "confirm",
+    "only",
+    "follow",
+    "json",
+    "format",
+    "output",
+    "out",
+    "sample",
+    "listen",
+    "latency",
+    "faults",
+    "scale_limits",
+    "users",
+    "write_config",
+    "shell",
+    "about",
+    "input",
+    "include_role",
+];
+
+/// What `-h` prints: the usual options of the command, in one list.
+fn short_help() -> Option<clap::Error> {
+    let mut words = std::env::args_os();
+    if !words.any(|word| word == "-h") {
+        return None;
+    }
+    let usual = |it: clap::Arg| {
+        let is_usual = USUAL.contains(&it.get_id().as_str());
+        it.hide(!is_usual).help_heading(Resettable::Reset)
+    };
+    let of_command = |it: clap::Command| {
+        let positional = |it: clap::Arg| if it.is_positional() { it } else { usual(it) };
+        it.mut_args(positional)
+    };
+    let command = of_command(Cli::command()).mut_subcommands(of_command);
+    command.try_get_matches().err()
+}
+
 /// Prints what clap says. Help and versions go to standard output and are a success.
 fn print_mistyped(error: &clap::Error) -> ExitCode {
+    let short = (error.kind() == clap::error::ErrorKind::DisplayHelp).then(short_help);
+    let error = short.as_ref().and_then(Option::as_ref).unwrap_or(error);
     let columns = terminal::columns(&Term::stderr()).filter(|_| error.use_stderr());
     // A reader may have had enough of the help.
     let _ = match columns {

@@ -12,50 +12,97 @@ use serde_json::{Value, json};
 use super::accounts::Connection;
 use super::planning::{DoneAt, Planned};
 use super::setup::{self, Setup};
-use super::terminal::{shown, width, wrapped};
+use super::terminal::{is_shown, shown, width, wrapped};
+use crate::config::AccountOutline;
 use crate::domain::{AccountName, Action, Time, UserId, WallClock};
-use crate::input::Field;
 use crate::lane::Until;
-use crate::plan::{Plan, PlanGroup, rows_within};
-use crate::provider::{consequences, outlived};
+use crate::plan::{Plan, PlanGroup, counted, deciding_limit, rows_within};
+use crate::provider::{consequence, outlived, remains};
 use crate::words::{clock, count, cut, duration, grouped};
 
 /// How many characters of an id are shown; two fit a line.
-const ID_CHARS_MAX: usize = 36;
-
-/// The heads of the table's columns.
-const HEADER: [&str; 4] = ["account", "action", "rows", "at the quota"];
-
-/// What stands before the lines of an example.
-const EXAMPLE_INDENT: &str = "    ";
+const ID_CHARS_MAX: usize = 30;
 
 /// The plan for people. `connections`: the callers, as far as they are known.
 pub(super) fn text(setup: &Setup, planned: &Planned, connections: &[Connection]) -> String {
     let plan = &planned.plan;
     let lines = head(setup, planned).into_iter();
     let mut text: String = lines.map(|line| wrapped(&line, 2) + "\n").collect();
-    if plan.to_delete() > 0 {
-        let now = WallClock::system().now();
-        let _ = write!(text, "\n{}", table(setup, planned, now));
-    }
-    for connection in connections {
-        let Some(identity) = &connection.identity else {
+    text.push('\n');
+    for account in &setup.outline.accounts {
+        let actions = plan.accounts.get(&account.name);
+        let connection = connections.iter().find(|it| it.name == account.name);
+        if actions.is_none() && connection.is_none() {
             continue;
-        };
-        let (name, title) = (&connection.name, connection.kind.title());
-        let caller = identity.name.iter().map(|name| format!(", as {name}"));
-        let role = identity.role.iter().map(|role| format!(" ({role})"));
-        let more: String = caller.chain(role).collect();
-        let _ = writeln!(text, "{name}: {title} at {}{more}", identity.tenant);
-        for lack in &identity.lacks {
-            let _ = writeln!(text, "  warning: {lack}");
+        }
+        let _ = writeln!(text, "{}", wrapped(&place(account, connection), 2));
+        for (action, group) in actions.into_iter().flatten() {
+            text.push_str(&order(setup, account, *action, group));
+        }
+        if let Some(actions) = actions {
+            notes(
+                &mut text,
+                setup,
+                account,
+                setup.time(&account.name, &counted(actions)),
+            );
+        }
+        let identity = connection.and_then(|it| it.identity.as_ref());
+        for lack in identity.iter().flat_map(|it| &it.lacks) {
+            let _ = writeln!(text, "  {}", wrapped(&format!("warning: {lack}"), 4));
         }
     }
-    problems(&mut text, planned);
+    if plan.to_delete() > 0 {
+        let now = WallClock::system().now();
+        let _ = writeln!(text, "{}", takes(setup, plan, now));
+    }
+    if tracing::enabled!(tracing::Level::INFO) {
+        text.push_str(&plan.all_reasons_told(&planned.name, &planned.examples, width()));
+    } else {
+        text.push_str(&plan.reasons_told(is_shown().then(width)));
+    }
     if let Some(hint) = plan.column_hint(&planned.mapping, planned.likely_column.as_deref()) {
         let _ = writeln!(text, "\n{}", wrapped(&format!("warning: {hint}"), 2));
     }
     text
+}
+
+/// Where an account leads, and as whom, once that is known.
+fn place(account: &AccountOutline, connection: Option<&Connection>) -> String {
+    let title = account.kind().title();
+    let mut place = format!("{}: {title}", account.name);
+    let Some(identity) = connection.and_then(|it| it.identity.as_ref()) else {
+        let leads_to = account.places().next();
+        return leads_to.map_or(place.clone(), |to| format!("{place} at {to}"));
+    };
+    let caller = identity.name.iter().map(|name| format!(", as {name}"));
+    let role = identity.role.iter().map(|role| format!(" ({role})"));
+    let _ = write!(place, " at {}", identity.tenant);
+    place.extend(caller.chain(role));
+    place
+}
+
+/// What is done to the users of one account and action: how many, for good or not, how long, and the
+/// first and the last of them.
+fn order(setup: &Setup, account: &AccountOutline, action: Action, group: &PlanGroup) -> String {
+    let time = setup.time(&account.name, &[(action, group.rows)]);
+    let users = count(group.rows, "user");
+    let what = consequence(account.kind(), action);
+    let line = format!("  {action} {users}: {what}; {}", wait(time));
+    let ids = between(group);
+    if line.chars().count() + ids.chars().count() + 2 <= width() {
+        return format!("{line}; {ids}\n");
+    }
+    format!("{}\n    {ids}\n", wrapped(&line, 4))
+}
+
+/// What stays after the deletions at `account`, and what may end before they do: they take `time`.
+fn notes(text: &mut String, setup: &Setup, account: &AccountOutline, time: Duration) {
+    let remains = remains(account.kind(), &setup.options.include_roles);
+    let short = outlived(&account.provider, time).map(|short| format!("warning: {short}"));
+    for note in remains.into_iter().chain(short) {
+        let _ = writeln!(text, "  {}", wrapped(&note, 4));
+    }
 }
 
 /// How many rows the input has, and what else was read, a line each.
@@ -125,7 +172,7 @@ fn remark(count: u64, nouns: [&str; 2], words: [&str; 2]) -> Option<String> {
 pub(super) fn canary(rows: NonZeroU64) -> String {
     let told = format!(
         "The first {rows} of each account go alone, as a canary; the others follow only if all of \
-         them end well."
+         them are done."
     );
     wrapped(&told, 0)
 }
@@ -148,204 +195,56 @@ pub(super) fn until(setup: &Setup, plan: Option<&Plan>, until: &Until, now: Time
         let all: u64 = rows.iter().map(|(_, rows)| rows).sum();
         let fit = rows_within(&rows, &account.limits.clone().shared(), left);
         let fit = if fit == all {
-            format!("all {all} rows fit at the quota")
+            format!("all {all} rows fit")
         } else {
-            format!(
-                "about {fit} of {all} rows fit at the quota; `userpurge resume` goes on with the rest"
-            )
+            format!("about {fit} of {all} rows fit; `userpurge resume` goes on with the rest")
         };
         let _ = writeln!(text, "  {name}: {fit}");
     }
     text
 }
 
-/// How many rows of which action.
-fn counted(actions: &BTreeMap<Action, PlanGroup>) -> Vec<(Action, u64)> {
-    let each = actions.iter();
-    each.map(|(action, group)| (*action, group.rows)).collect()
-}
-
-/// The `first` numbers of `all` things called `noun`, and how many more there are.
-pub(super) fn listed(noun: &str, all: u64, first: &[u64]) -> String {
-    let more = match all - first.len() as u64 {
-        0 => String::new(),
-        more => format!(" and {} more", grouped(more)),
+/// How long all of it takes at least, which limit decides that, and when it ends if it begins `now`.
+fn takes(setup: &Setup, plan: &Plan, now: Time) -> String {
+    let longest = times(setup, plan).into_iter().max_by_key(|(_, time)| *time);
+    let longest = longest.filter(|(_, time)| !is_none(*time));
+    let Some((name, time)) = longest else {
+        return "No limit makes this wait.".to_owned();
     };
-    let first: Vec<String> = first.iter().map(u64::to_string).collect();
-    let plural = if all == 1 { "" } else { "s" };
-    format!("{noun}{plural} {}{more}", first.join(", "))
-}
-
-/// What is about to be done where, a line for each account and action; read last before the question.
-pub(super) fn orders(planned: &Planned, connections: &[Connection]) -> String {
-    let mut orders = Vec::new();
-    for connection in connections {
-        let (name, tenant) = (&connection.name, connection.tenant().unwrap_or_default());
-        for (action, group) in planned.plan.accounts.get(name).into_iter().flatten() {
-            let (rows, noun) = (group.rows, if group.rows == 1 { "user" } else { "users" });
-            orders.push(format!(
-                "About to {action} {rows} {noun} at {tenant} ({name})."
-            ));
-        }
-    }
-    orders.join("\n")
-}
-
-/// The rows of each account and action with their first and last ids, what is done, and when it all ends.
-fn table(setup: &Setup, planned: &Planned, now: Time) -> String {
-    let times = times(setup, &planned.plan);
-    let mut warned = Vec::new();
-    let mut table = vec![(HEADER.map(str::to_owned), None)];
-    for (name, actions) in &planned.plan.accounts {
-        let Some(account) = setup.account(name) else {
-            continue;
-        };
-        let mut add = |action: &str, rows: u64, time: Duration, ids: Option<String>| {
-            let cells = [name.as_str(), action, &grouped(rows), &wait(time)];
-            table.push((cells.map(str::to_owned), ids));
-        };
-        for (action, group) in actions {
-            let time = setup.time(name, &[(*action, group.rows)]);
-            add(action.name(), group.rows, time, Some(between(group)));
-            for told in consequences(account.kind(), *action, &setup.options.include_roles) {
-                if !warned.contains(&told) {
-                    warned.push(told);
-                }
-            }
-        }
-        let time = times.get(name).copied().unwrap_or_default();
-        let short = outlived(&account.provider, time);
-        warned.extend(short.map(|short| format!("warning: {name}: {short}")));
-        if let Some(time) = times.get(name).filter(|_| actions.len() > 1) {
-            let rows = actions.values().map(|group| group.rows).sum();
-            add("all", rows, *time, None);
-        }
-    }
-    let mut text = aligned(&table);
-    text.push('\n');
-    for told in warned {
-        let _ = writeln!(text, "{}", wrapped(&told, 2));
-    }
-    let _ = writeln!(text, "\n{}", takes(times.values().max(), now));
-    text
-}
-
-/// Rows of cells in columns, each with its ids below: beside it there is no room for two of 24
-/// characters. A name that would make the table wider than the page stands above its row.
-fn aligned(table: &[([String; 4], Option<String>)]) -> String {
-    let widest = |column: usize, most: usize| {
-        let cells = table.iter().map(|(cells, _)| cells[column].chars().count());
-        cells.filter(|width| *width <= most).max().unwrap_or(0)
-    };
-    let [second, third, fourth] = [1, 2, 3].map(|column| widest(column, usize::MAX));
-    // A blank on each side of a column.
-    let room = width().saturating_sub(second + third + fourth + 8);
-    let first = widest(0, room.max(HEADER[0].len()));
-    let mut text = String::new();
-    for ([name, action, rows, time], ids) in table {
-        let mut name = name.as_str();
-        if name.chars().count() > first {
-            let _ = writeln!(text, " {name}");
-            name = "";
-        }
-        let _ = writeln!(
-            text,
-            " {name:<first$}  {action:<second$}  {rows:>third$}  {time:>fourth$}"
-        );
-        if let Some(ids) = ids {
-            let _ = writeln!(text, "   {ids}");
-        }
-    }
-    text
-}
-
-/// How long all of it takes, and when it ends if it begins `now`.
-fn takes(time: Option<&Duration>, now: Time) -> String {
-    let Some(time) = time.filter(|time| !time.is_zero()) else {
-        return "No quota makes this wait.".to_owned();
-    };
-    let ends = clock(now.after(*time), now, &TimeZone::system());
-    let takes = wait(*time);
-    let told = format!("At the quota this takes {takes} and ends about {ends} if started now.");
+    let actions = plan.accounts.get(&name);
+    let rows = actions.map_or_else(Vec::new, counted);
+    let limits = setup
+        .account(&name)
+        .map(|it| (it, it.limits.clone().shared()));
+    let why = limits.and_then(|(it, limits)| Some(it.limit_told(deciding_limit(&rows, &limits)?)));
+    let why = why.map_or_else(String::new, |why| format!(" ({why})"));
+    let ends = clock(now.after(time), now, &TimeZone::system());
+    let takes = duration(time);
+    let told = format!("Takes at least {takes}{why} and ends about {ends} if started now.");
     wrapped(&told, 2)
 }
 
-/// The first and the last id of a group, as the table has room for them: an external id may be long.
+/// The first and the last id of a group, as far as there is room for them: an external id may be long.
 fn between(group: &PlanGroup) -> String {
     let id = |id: &UserId| cut(&shown(id.as_str()), ID_CHARS_MAX);
     match group.rows {
         1 => id(&group.first),
-        _ => format!("{} to {}", id(&group.first), id(&group.last)),
-    }
-}
-
-/// Bad rows by reason, in the order of their first lines.
-fn problems(text: &mut String, planned: &Planned) {
-    let mut heading = None;
-    for reason in planned.plan.reasons() {
-        if heading != Some(reason.why.outcome) {
-            let _ = writeln!(text, "\n{}, not sent:", reason.why.outcome);
-            heading = Some(reason.why.outcome);
-        }
-        let field = match reason.why.field {
-            Field::Row => String::new(),
-            field => format!("{field}: "),
-        };
-        let lines = listed("line", reason.rows, &reason.lines);
-        let told = format!("  {lines}: {field}{}", reason.why.reason);
-        let _ = writeln!(text, "{}", wrapped(&told, 4));
-        if let Some(excerpt) = planned.examples.get(&reason.example.position.row) {
-            let margin = EXAMPLE_INDENT.len() + excerpt.line.to_string().len() + " | ".len();
-            let width = width().saturating_sub(margin);
-            for line in excerpt.draw(&planned.name, "", width).lines() {
-                let _ = writeln!(text, "{EXAMPLE_INDENT}{line}");
-            }
-        }
+        _ => format!("first {}, last {}", id(&group.first), id(&group.last)),
     }
 }
 
 /// `plan --json`.
 pub(super) fn json(setup: &Setup, planned: &Planned) -> Value {
     let plan = &planned.plan;
-    let mut accounts = serde_json::Map::new();
-    for (name, actions) in &plan.accounts {
-        let groups = actions.iter().map(|(action, group)| {
-            let group = json!({
-                "rows": group.rows,
-                "seconds_at_limit": seconds(setup.time(name, &[(*action, group.rows)])),
-                "first_id": group.first,
-                "last_id": group.last,
-            });
-            (action.name().to_owned(), group)
-        });
-        accounts.insert(name.to_string(), Value::Object(groups.collect()));
-    }
-    let time = times(setup, plan).into_values().max().unwrap_or_default();
     let done_at = done_at(planned).map(
         |(ledger, account, tenant)| json!({"account": account, "tenant": tenant, "ledger": ledger}),
     );
-    json!({
-        "input": planned.name,
-        "rows": plan.rows,
-        "to_delete": plan.to_delete(),
-        "invalid": plan.outcomes.invalid,
-        "duplicate": plan.outcomes.duplicate,
-        "filtered": plan.outcomes.filtered,
-        "protected": plan.outcomes.protected,
-        "done_before": plan.outcomes.done_before,
-        "done_at": done_at.collect::<Vec<_>>(),
-        "trimmed": plan.trimmed,
-        "unprefixed": plan.unprefixed,
-        "comments": plan.asides.comments,
-        "remarks": plan.asides.remarks,
-        "passed_over": planned.passed_over,
-        "protect_list": planned.protected,
-        "accounts": accounts,
-        "seconds_at_limit": seconds(time),
-        "reasons": plan.reasons(),
-        "problems": plan.problems,
-        "problems_left_out": plan.problems_left_out,
-    })
+    let mut value = plan.json(|name, rows| setup.time(name, rows));
+    value["input"] = json!(planned.name);
+    value["done_at"] = json!(done_at.collect::<Vec<_>>());
+    value["passed_over"] = json!(planned.passed_over);
+    value["protect_list"] = json!(planned.protected);
+    value
 }
 
 /// The least time each account's rows take under its limits.
@@ -356,15 +255,15 @@ fn times(setup: &Setup, plan: &Plan) -> BTreeMap<AccountName, Duration> {
     plan.accounts.iter().map(time).collect()
 }
 
-/// Seconds, to the millisecond.
-fn seconds(time: Duration) -> f64 {
-    (time.as_secs_f64() * 1_000.0).round() / 1_000.0
+/// How long a limit makes rows wait.
+fn wait(time: Duration) -> String {
+    if is_none(time) {
+        return "no wait".to_owned();
+    }
+    format!("at least {}", duration(time))
 }
 
-/// How long the quota makes rows wait.
-fn wait(time: Duration) -> String {
-    if time < Duration::from_millis(500) {
-        return "at once".to_owned();
-    }
-    duration(time)
+/// Whether a wait is none to speak of.
+fn is_none(time: Duration) -> bool {
+    time < Duration::from_millis(500)
 }

@@ -157,7 +157,7 @@ impl Planning {
         drop(table);
         let copy = file.into_temp_path();
         let mut planning = Self::typed(&copy, rows, pace, config, true)?;
-        planning.called = format!("the rows that ended well in {}", names.join(", "));
+        planning.called = format!("the rows that are done in {}", names.join(", "));
         planning.copy = Some(copy);
         planning.setup.options.again = names;
         Ok(planning)

@@ -6,6 +6,7 @@ use std::io::{self, BufRead, Read, Write};
 use super::CliError;
 use super::accounts::Connection;
 use super::args::ConsentArgs;
+use super::terminal::weighted_for_stderr;
 use crate::config::process_variable;
 use crate::domain::{Agreed, AgreedAccount, AgreedBy, RunOptions, WallClock};
 use crate::ledger::LedgerState;
@@ -15,6 +16,9 @@ const ANSWER_BYTES_MAX: u64 = 512;
 
 /// With more rows than this the tenant's name is typed: a large number is copied without being read.
 const NUMBER_ROWS_MAX: u64 = 1_000;
+
+/// How often an answer is read before nothing is sent.
+const ANSWERS_MAX: u32 = 3;
 
 /// What stands behind a Zendesk subdomain; the subdomain alone is name enough.
 const ZENDESK_DOMAIN: &str = ".zendesk.com";
@@ -53,67 +57,90 @@ impl ConsentArgs {
     }
 }
 
-/// Asks on `output` for an answer on `input`, and refuses what was not agreed to. `tenants`: where the
-/// rows would be sent, each once.
+/// Asks on `output`, in the words `asks`, for an answer on `input`, and refuses what was not agreed to.
+/// `tenants`: where the rows would be sent, each once.
 pub(super) fn ask(
     rows: u64,
+    asks: &str,
     tenants: &[&str],
     input: &mut dyn BufRead,
     output: &mut dyn Write,
 ) -> Result<(), CliError> {
-    let be = if rows == 1 { "row is" } else { "rows are" };
-    writeln!(
-        output,
-        "{rows} {be} about to be sent. This cannot be undone."
-    )?;
-    let (is_typed, what, word) = if rows > NUMBER_ROWS_MAX && !tenants.is_empty() {
-        let what = "the tenant's name".to_owned();
+    writeln!(output, "{}", weighted_for_stderr(asks))?;
+    let number = [rows.to_string()];
+    let (wanted, what, word) = if rows > NUMBER_ROWS_MAX && !tenants.is_empty() {
+        let tenants: Vec<String> = tenants.iter().map(|it| (*it).to_owned()).collect();
         (
-            are_typed(tenants, input, output)?,
-            what,
+            tenants,
+            "the tenant's name".to_owned(),
             "name as it is shown",
         )
     } else {
         // A number is wanted and not a `y`, because fingers type that by themselves.
-        let answer = answer(&format!("Type {rows} to go on: "), input, output)?;
-        let digits = answer.replace([',', '_', '.', '\''], "");
-        (digits.parse() == Ok(rows), rows.to_string(), "number")
+        (Vec::from(number), rows.to_string(), "number")
     };
-    if is_typed {
-        return Ok(());
-    }
-    let message = format!("{what} was not typed; nothing was sent");
-    let help = format!("run it again and type the {word}, if the plan above is what you want");
-    Err(CliError::refuse(message, help))
-}
-
-/// Asks for each tenant's name in turn, and for no more once one is not typed.
-fn are_typed(
-    tenants: &[&str],
-    input: &mut dyn BufRead,
-    output: &mut dyn Write,
-) -> io::Result<bool> {
-    for (place, tenant) in (1..).zip(tenants) {
-        let of_all = match tenants.len() {
+    for (place, name) in (1..).zip(&wanted) {
+        let of_all = match wanted.len() {
             1 => String::new(),
             all => format!(" ({place} of {all})"),
         };
-        let answer = answer(&format!("Type {tenant} to go on{of_all}: "), input, output)?;
-        let subdomain = tenant.strip_suffix(ZENDESK_DOMAIN).unwrap_or(tenant);
-        if !answer.eq_ignore_ascii_case(tenant) && !answer.eq_ignore_ascii_case(subdomain) {
-            return Ok(false);
+        let prompt = format!("Type {name} to go on{of_all}: ");
+        if !is_typed(name, &prompt, input, output)? {
+            let message = format!("{what} was not typed; nothing was sent");
+            let help =
+                format!("run it again and type the {word}, if the plan above is what you want");
+            return Err(CliError::refuse(message, help));
         }
     }
-    Ok(true)
+    Ok(())
 }
 
-/// Shows `question` and reads a line.
-fn answer(question: &str, input: &mut dyn BufRead, output: &mut dyn Write) -> io::Result<String> {
+/// Asks for `wanted` until it is typed; `false`: it was not, or there is nobody who types.
+fn is_typed(
+    wanted: &str,
+    prompt: &str,
+    input: &mut dyn BufRead,
+    output: &mut dyn Write,
+) -> io::Result<bool> {
+    for attempt in 1..=ANSWERS_MAX {
+        let Some(answer) = answer(prompt, input, output)? else {
+            return Ok(false);
+        };
+        let subdomain = wanted.strip_suffix(ZENDESK_DOMAIN).unwrap_or(wanted);
+        let digits = answer.replace([',', '_', '.', '\''], "");
+        let is_number = wanted.parse::<u64>().is_ok() && digits.parse() == wanted.parse::<u64>();
+        if is_number
+            || [wanted, subdomain]
+                .iter()
+                .any(|it| answer.eq_ignore_ascii_case(it))
+        {
+            return Ok(true);
+        }
+        if attempt < ANSWERS_MAX {
+            writeln!(
+                output,
+                "That is not {wanted}; nothing was sent. Ctrl-C gives up."
+            )?;
+        }
+    }
+    Ok(false)
+}
+
+/// Shows `question` and reads a line; `None`: there is no more.
+fn answer(
+    question: &str,
+    input: &mut dyn BufRead,
+    output: &mut dyn Write,
+) -> io::Result<Option<String>> {
     write!(output, "{question}")?;
     output.flush()?;
     let mut answer = String::new();
-    input.take(ANSWER_BYTES_MAX).read_line(&mut answer)?;
-    Ok(answer.trim().to_owned())
+    let read = input.take(ANSWER_BYTES_MAX).read_line(&mut answer)?;
+    if read == 0 {
+        // The next line is to begin on its own.
+        writeln!(output)?;
+    }
+    Ok((read > 0).then(|| answer.trim().to_owned()))
 }
 
 /// The agreement to the plan that `state` holds, with the `options` of this run.

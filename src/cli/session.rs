@@ -23,12 +23,14 @@ use super::terminal::{can_ask, put_page, put_standing, tell};
 use super::work::notify;
 use super::{CliError, ExitCode};
 use crate::domain::{
-    AccountName, AccountPlan, AgreedBy, Entry, LaneStop, SessionStart, Uptime, WallClock,
+    AccountName, AccountPlan, Action, AgreedBy, Entry, LaneStop, ProviderKind, SessionStart,
+    Uptime, WallClock,
 };
 use crate::lane::{FailureLimit, WorkSpec};
 use crate::ledger::{LedgerState, LedgerWriter, Queues, Tenants};
 use crate::plan::requests_of;
 use crate::run::{Durability, EventSink as _, StopSignals};
+use crate::words;
 
 /// What is done with rows of a ledger.
 #[derive(Debug)]
@@ -160,7 +162,6 @@ impl<'a> OpenRun<'a> {
         tell(&outline_text::text(&self.setup, planned, &self.connections));
         self.tell_foreign()?;
         let specs = self.specs()?;
-        tell(&outline_text::orders(planned, &self.connections));
         let how = self.obtain(count)?;
         let options = &self.setup.options;
         let agreed = question::agreed(&self.state, &self.connections, how, options);
@@ -190,8 +191,36 @@ impl<'a> OpenRun<'a> {
             return Ok(how);
         }
         let (mut input, mut output) = (io::stdin().lock(), io::stderr());
-        question::ask(count, &tenants, &mut input, &mut output)?;
+        question::ask(
+            count,
+            &self.question(count),
+            &tenants,
+            &mut input,
+            &mut output,
+        )?;
         Ok(AgreedBy::Typed)
+    }
+
+    /// What a person is asked, in the words of what is done.
+    fn question(&self, count: u64) -> String {
+        let users = words::count(count, "user");
+        let kinds = self.connections.iter().map(|it| (&it.name, it.kind));
+        let orders = kinds.flat_map(|(name, kind)| {
+            let queues = self.queues.get(name).into_iter().flatten();
+            queues.map(move |(action, _)| (kind, *action))
+        });
+        let orders: Vec<_> = orders.collect();
+        let is_soft = |it: &_| *it == (ProviderKind::Zendesk, Action::Delete);
+        let is_profile = |it: &(_, Action)| it.1 == Action::DeletePersonalInformation;
+        if orders.iter().all(is_soft) {
+            return format!(
+                "Soft-delete {users}? Zendesk deletes for good after 30 days. This cannot be undone."
+            );
+        }
+        if orders.iter().all(is_profile) {
+            return format!("Clear the profile of {users} for good? This cannot be undone.");
+        }
+        format!("Delete {users} for good? This cannot be undone.")
     }
 
     /// How many of the rows are sent, of a run that is gone on with.
@@ -201,7 +230,8 @@ impl<'a> OpenRun<'a> {
         let doubt: u64 = wanted.map(|rows| (&in_doubt & rows).len()).sum();
         let doubt = match doubt {
             0 => String::new(),
-            doubt => format!(", {doubt} of them in doubt"),
+            1 => "; the answer for 1 is missing, it is checked first".to_owned(),
+            doubt => format!("; the answers for {doubt} are missing, they are checked first"),
         };
         let rows = self.state.counts().total();
         let ledger = self.state.path.display();

@@ -11,7 +11,8 @@ use std::fmt;
 use std::io::{self, IsTerminal as _, Write};
 use std::sync::{Mutex, PoisonError};
 
-use console::Term;
+use clap::ColorChoice;
+use console::{Term, style};
 use indicatif::MultiProgress;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
@@ -32,6 +33,12 @@ const WIDTH_MAX: usize = 80;
 /// A narrower terminal breaks lines itself.
 const WIDTH_MIN: usize = 40;
 
+/// What a person has to see before all else.
+const FINAL: &str = "cannot be undone";
+
+/// What a failure begins with.
+const ERROR: &str = "error:";
+
 /// The bars that lines have to keep clear of; `None`: there are none.
 static BARS: Mutex<Option<MultiProgress>> = Mutex::new(None);
 
@@ -45,6 +52,32 @@ pub(super) fn columns(stream: &Term) -> Option<usize> {
 pub(super) fn width() -> usize {
     let seen = columns(&Term::stdout()).or_else(|| columns(&Term::stderr()));
     seen.map_or(WIDTH_MAX, |columns| columns.clamp(WIDTH_MIN, WIDTH_MAX))
+}
+
+/// Whether a terminal shows standard output or standard error.
+pub(super) fn is_shown() -> bool {
+    columns(&Term::stdout())
+        .or_else(|| columns(&Term::stderr()))
+        .is_some()
+}
+
+/// `text` with weight on what matters most, where `colours` are shown.
+fn weighted(text: &str, colours: bool) -> Cow<'_, str> {
+    if !colours {
+        return text.into();
+    }
+    let heavy = |words: &str| {
+        style(words.to_owned())
+            .bold()
+            .red()
+            .force_styling(true)
+            .to_string()
+    };
+    let text = text.replace(FINAL, &heavy(FINAL));
+    match text.strip_prefix(ERROR) {
+        Some(rest) => (heavy(ERROR) + rest).into(),
+        None => text.into(),
+    }
 }
 
 /// `text` in lines that fit a page, as far as its words do; the lines after the first begin with
@@ -65,12 +98,21 @@ fn fitted<'t>(text: &'t str, stream: &Term) -> Cow<'t, str> {
 /// Says something to the person. A closed standard error is nobody's trouble.
 pub(super) fn tell(text: &str) {
     let text = shown(text);
-    let _ = writeln!(io::stderr().lock(), "{}", fitted(&text, &Term::stderr()));
+    let text = fitted(&text, &Term::stderr());
+    let _ = writeln!(io::stderr().lock(), "{}", weighted_for_stderr(&text));
+}
+
+/// `text` with weight on what matters most, as far as standard error shows colours.
+pub(super) fn weighted_for_stderr(text: &str) -> Cow<'_, str> {
+    weighted(text, console::colors_enabled_stderr())
 }
 
 /// Puts out what people read, in lines that fit their terminal.
 pub(super) fn put_page(text: &str) -> io::Result<()> {
-    put(&fitted(&shown(text), &Term::stdout()))
+    let text = shown(text);
+    let text = fitted(&text, &Term::stdout());
+    let text = weighted(&text, console::colors_enabled());
+    put_with(|out| writeln!(out, "{}", text.trim_end_matches('\n')))
 }
 
 /// Puts out where the run of a ledger stands, which nobody is writing.
@@ -116,6 +158,14 @@ pub(super) fn keep_clear_of(bars: Option<MultiProgress>) {
 
 /// Starts diagnostics for the whole process.
 pub(super) fn start_log(args: DiagnosticsArgs) {
+    let colours = match args.color {
+        ColorChoice::Auto => None,
+        choice => Some(choice == ColorChoice::Always),
+    };
+    if let Some(colours) = colours {
+        console::set_colors_enabled(colours);
+        console::set_colors_enabled_stderr(colours);
+    }
     let level = match (args.quiet, args.verbose) {
         (true, _) => LevelFilter::ERROR,
         (false, 0) => LevelFilter::WARN,

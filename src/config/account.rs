@@ -14,12 +14,14 @@ use super::limits;
 use super::secret::SecretSource;
 use super::table::KeyTable;
 use crate::domain::{
-    AccountHeader, AccountLimits, AccountName, AccountPolicy, Action, ProviderKind, is_brand,
+    AccountHeader, AccountLimits, AccountName, AccountPolicy, Action, ProviderKind, Quota, Step,
+    is_brand,
 };
 use crate::provider::{
     self, FileSettings, ProviderFile, ProviderSettings, SuncoSettings, ZOHO_DATA_CENTERS,
     ZendeskCredentials, ZendeskSettings, ZohoSettings, base_url,
 };
+use crate::words::{duration, grouped};
 
 /// The longest name of an account, in characters; it stands in every line of a ledger.
 const NAME_CHARS_MAX: usize = 64;
@@ -127,6 +129,38 @@ impl<S> AccountSettings<S> {
             }
             ProviderSettings::Zoho(_) => None,
         }
+    }
+
+    /// In words, how much of what one of its limits allows, that of a step or of all requests, and who says
+    /// so.
+    pub fn limit_told(&self, (step, quota): (Option<Step>, Quota)) -> String {
+        let usual = provider::defaults(self.kind());
+        let (what, usual) = match step {
+            None => ("requests", Some(usual.requests)),
+            Some(step) => {
+                let mut steps = usual.steps.iter();
+                let usual = steps.find(|(other, _)| *other == step);
+                let what = match step {
+                    Step::Delete => "deletions",
+                    Step::PermanentlyDelete => "permanent deletions",
+                    Step::DeletePersonalInformation => "clearings of profiles",
+                    Step::Own(_) => "such requests",
+                };
+                (what, usual.map(|(_, quota)| *quota))
+            }
+        };
+        let who = if usual == Some(quota) {
+            self.kind().title()
+        } else {
+            "the configuration"
+        };
+        let span = duration(quota.span());
+        let mut zeros = [" 0 s", " 0 min", " 0 h"].iter();
+        let span = zeros
+            .find_map(|zero| span.strip_suffix(zero))
+            .unwrap_or(&span);
+        let requests = grouped(u64::from(quota.requests().get()));
+        format!("{who} allows {requests} {what} in {span}")
     }
 }
 

@@ -514,7 +514,7 @@ impl StopKind {
             Self::TokensExhausted => "no token that lives could be had",
             Self::PaymentRequired => "the provider asks for payment or another plan first",
             Self::NotFoundRun => "user after user is not known here: wrong account or stale file?",
-            Self::CanaryFailed => "the canary did not end well",
+            Self::CanaryFailed => "the canary's rows are not all done",
             Self::UntilReached => "the time of --until is reached",
         }
     }

@@ -95,7 +95,7 @@ impl InputError {
         let (message, source) = match source.downcast::<Refused>() {
             Ok(Refused::Json { line, reason }) => {
                 let message = format!(
-                    "`{shown}` is no whole JSON: {reason} (line {line}); fetch it again, or mend it there"
+                    "`{shown}` is no whole JSON: {reason} (line {line}); fetch it again, or fix it there"
                 );
                 return Self::new(path, message).marking(Underlined::Syntax(line), "here");
             }

@@ -111,7 +111,7 @@ impl Test {
             Check::Compared(order, value) => {
                 let compared = compare(cell, value).ok_or_else(|| {
                     let reason = format!(
-                        "column `{}` holds neither a number nor a date (such as 2026-01-31) that `--where` could compare; mend the cell",
+                        "column `{}` holds neither a number nor a date (such as 2026-01-31) that `--where` could compare; fix the cell",
                         self.column
                     );
                     RowProblem::new(Field::Row, "not_comparable", reason)

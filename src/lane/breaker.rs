@@ -152,7 +152,7 @@ impl Breaker {
             FailureLimit::Default | FailureLimit::Percent(_) => self.recent.to_string(),
         };
         let words = format!(
-            "{counted} rows failed, were refused or are in doubt; the limit is {}",
+            "{counted} rows failed, were refused or have no answer; the limit is {}",
             self.limit
         );
         (StopKind::FailureLimit, Said::own("failure_limit", words))

@@ -190,7 +190,7 @@ pub enum LedgerDamage {
     /// No line has the chain that was noted as the last one's.
     #[error(
         "the lines that stood here were cut off, or the ledger was rewritten, or it is another \
-         one: no line has the head {head}"
+         one: no line has the fingerprint {head}"
     )]
     CutOff {
         /// The chain that was noted.
@@ -250,7 +250,8 @@ impl LedgerError {
         let (path, how) = match self {
             Self::Failed { path, .. } => {
                 let resume = words::shell_path(path);
-                let help = format!("make space or mend the disk, then `userpurge resume {resume}`");
+                let help =
+                    format!("make space or repair the disk, then `userpurge resume {resume}`");
                 return Some(help);
             }
             Self::TenantBusy { ledger, .. } => {

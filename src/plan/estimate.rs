@@ -3,9 +3,10 @@
 //! Pacing costs half a hundredth of that at most ([`crate::domain::Quota::spread`]) and is left out.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
-use crate::domain::{AccountLimits, Action, Many, Step};
+use crate::domain::{AccountLimits, Action, Many, Quota, Step};
 
 /// The requests of some rows.
 #[derive(Debug, Default)]
@@ -33,6 +34,27 @@ pub fn time_at_limit(rows: &[(Action, u64)], limits: &AccountLimits) -> Duration
         .unwrap_or_default();
     let of_steps = of_steps.saturating_add(first_job);
     of_steps.max(of_account).max(requests.jobs)
+}
+
+/// The limit without which `rows` would take less time: that of a step, or of all requests (`None`). `None`
+/// in all: no limit alone decides, or jobs take that long.
+pub fn deciding_limit(
+    rows: &[(Action, u64)],
+    limits: &AccountLimits,
+) -> Option<(Option<Step>, Quota)> {
+    let time = time_at_limit(rows, limits);
+    let mut steps = limits.steps.iter();
+    let step = steps.find(|(step, _)| {
+        let mut others = limits.clone();
+        others.steps.retain(|(other, _)| other != step);
+        time_at_limit(rows, &others) < time
+    });
+    if let Some((step, quota)) = step {
+        return Some((Some(*step), *quota));
+    }
+    let mut others = limits.clone();
+    others.requests = Quota::try_new(NonZeroU32::MAX, Duration::from_secs(1))?;
+    (time_at_limit(rows, &others) < time).then_some((None, limits.requests))
 }
 
 /// How many requests `rows` take of each endpoint, and in all (`None`).

@@ -58,7 +58,7 @@ impl ProtectList {
             list.take(&source, accounts).map_err(|problem| PlanError::Protect {
                 path: path.to_owned(),
                 message: format!(
-                    "line {} of the protect list `{shown}` protects nobody: {}; mend or remove it",
+                    "line {} of the protect list `{shown}` protects nobody: {}; fix or remove it",
                     position.line, problem.reason
                 ),
                 row: Some(Wanted {

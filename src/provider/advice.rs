@@ -76,15 +76,11 @@ pub fn rights(kind: ProviderKind, identity: &Identity) -> &'static str {
     }
 }
 
-/// What is to be known before users are deleted, each a sentence: what `action` does to them, what stays
-/// elsewhere, and what comes of those whose roles are `included`.
-pub fn consequences(kind: ProviderKind, action: Action, included: &[String]) -> Vec<String> {
-    let title = kind.title();
-    let mut told = vec![format!(
-        "{action} at {title}: {}",
-        consequence(kind, action)
-    )];
-    told.extend(left(kind).map(|left| format!("left after it: {left}")));
+/// What is to be known before users are deleted there, each a sentence: what stays elsewhere, and what
+/// comes of those whose roles are `included`.
+pub fn remains(kind: ProviderKind, included: &[String]) -> Vec<String> {
+    let left = left(kind).map(|left| format!("left after it: {left}"));
+    let mut told: Vec<String> = left.into_iter().collect();
     let is_agent = |role: &String| role.to_ascii_lowercase().ends_with("agent") || role == "admin";
     if kind == ProviderKind::Zendesk && included.iter().any(is_agent) {
         told.push(
@@ -122,15 +118,12 @@ pub fn consequence(kind: ProviderKind, action: Action) -> &'static str {
             told.map_or("as its provider file says", String::as_str)
         }
         (ProviderKind::Zendesk, Action::Delete) => {
-            "soft delete, which no call undoes; after 30 days Zendesk queues the user to be deleted for \
-             good"
+            "soft delete, queued for good after 30 days; no call undoes it"
         }
         (ProviderKind::Zendesk, Action::PermanentlyDelete) => {
             "for good, of users soft-deleted before; cannot be undone"
         }
-        (ProviderKind::Zendesk, Action::Purge) => {
-            "soft delete, then at once for good; cannot be undone"
-        }
+        (ProviderKind::Zendesk, Action::Purge) => "soft delete, then for good; cannot be undone",
         (ProviderKind::Zendesk, _) => "not offered",
         (_, Action::DeletePersonalInformation) => {
             "clears the profile, keeps the conversations; cannot be undone"

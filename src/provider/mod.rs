@@ -46,7 +46,7 @@ mod zendesk;
 mod zoho;
 
 pub use address::{base_url, is_loopback};
-pub use advice::{consequence, consequences, key_owner, outlived, rights, token_warning};
+pub use advice::{consequence, key_owner, outlived, remains, rights, token_warning};
 pub use build::{
     BuildError, ProviderSettings, SuncoSettings, ZendeskCredentials, ZendeskSettings, ZohoSettings,
     blanks_count, build, check_id, defaults, ids_alike,

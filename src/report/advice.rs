@@ -17,7 +17,7 @@ pub(super) fn about(
     match (outcome, code) {
         (Outcome::NotFound, _) => (
             "The provider knows no such user. Hold the id and the account against where the list \
-             came from, mend the row and run the mended rows; as it stands, trying it again changes \
+             came from, fix the row and run the fixed rows; as it stands, trying it again changes \
              nothing.",
             rows(),
         ),
@@ -36,7 +36,7 @@ pub(super) fn about(
             retry(""),
         ),
         (Outcome::Invalid, _) => (
-            "Nothing was sent. Mend the row as the reason says, and run the mended rows.",
+            "Nothing was sent. Fix the row as the reason says, and run the fixed rows.",
             rows(),
         ),
         (Outcome::Protected, Some("caller")) => (

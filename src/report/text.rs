@@ -17,9 +17,9 @@ pub(super) const SOFT_DELETED: &str = "soft-deleted so far";
 pub(super) const UNSEEN: &str = "answer lost; not there afterwards";
 
 /// What stands before each text.
-const LABEL_CHARS: usize = 11;
+const LABEL_CHARS: usize = 13;
 
-/// Tells where the run stands, in at most ten lines, each with its line feed. For a terminal of so
+/// Tells where the run stands, in at most eleven lines, each with its line feed. For a terminal of so
 /// many `columns` the input's path is shortened if it is long; a wider line is the terminal's to
 /// fold.
 pub fn render(summary: &Summary, columns: Option<usize>) -> String {
@@ -35,9 +35,13 @@ pub fn render(summary: &Summary, columns: Option<usize>) -> String {
     let input = input.as_deref().unwrap_or(&summary.input);
     add("input", &format!("{input}, {rows}"));
     add("time", &format!("{}, {}", time(summary), requests(summary)));
-    add("good", &outcomes(summary, Counted::Good));
-    add("bad", &outcomes(summary, Counted::Bad));
+    add("done", &outcomes(summary, Counted::Good));
+    add("not done", &outcomes(summary, Counted::Bad));
     add("pending", &pending(summary));
+    let skipped = skipped(summary);
+    if !skipped.is_empty() {
+        add("skipped", &skipped);
+    }
     // What stopped matters more than how the accounts share the counts.
     let stops: Vec<_> = summary.stops.iter().map(stop_told).collect();
     if let Some((first, others)) = stops.split_first() {
@@ -48,7 +52,7 @@ pub fn render(summary: &Summary, columns: Option<usize>) -> String {
     if let Some(verification) = &summary.verification {
         add("verified", &verification.line());
     }
-    add("head", &summary.head.to_string());
+    add("fingerprint", &summary.head.to_string());
     add("next", &next(summary));
     page
 }
@@ -97,13 +101,13 @@ fn requests(summary: &Summary) -> String {
     }
 }
 
-/// The rows that have no outcome, what is known of some of them, and those that need none.
+/// The rows that have no outcome, and what is known of some of them.
 fn pending(summary: &Summary) -> String {
     let mut text = grouped(summary.outcomes.pending);
     let running = summary.state == RunState::Running;
     let open = [
-        (summary.unanswered, "sent and not answered: in doubt"),
-        (summary.in_jobs, "in a job that the provider goes on with"),
+        (summary.unanswered, "sent, answer missing: checked first"),
+        (summary.in_jobs, "in a job that the provider still works on"),
     ];
     let open = open.into_iter().filter(|_| !running);
     let known = std::iter::once((summary.soft_deleted, SOFT_DELETED)).chain(open);
@@ -111,16 +115,17 @@ fn pending(summary: &Summary) -> String {
     if !known.is_empty() {
         let _ = write!(text, " ({known})");
     }
-    let skipped = [
+    text
+}
+
+/// The rows that need no outcome.
+fn skipped(summary: &Summary) -> String {
+    let parts = [
         (summary.outcomes.duplicate, "duplicate"),
         (summary.outcomes.filtered, "filtered"),
         (summary.outcomes.on_protect_list, "on the protect list"),
     ];
-    let skipped = counted(skipped, " and ");
-    if !skipped.is_empty() {
-        let _ = write!(text, ", besides {skipped}");
-    }
-    text
+    counted(parts, ", ")
 }
 
 /// How many there are of what, as far as there are any, with `between` them.
@@ -156,7 +161,7 @@ fn accounts(summary: &Summary) -> String {
         let counts = &account.outcomes;
         let good = grouped(counts.counted(Counted::Good));
         let bad = grouped(counts.counted(Counted::Bad));
-        format!("{name} {good} good, {bad} bad")
+        format!("{name} {good} done, {bad} not done")
     });
     let told: Vec<_> = told.take(ACCOUNTS_MAX).collect();
     let more = summary.accounts.len() - told.len();
@@ -234,7 +239,7 @@ pub(super) fn answer(said: &Said) -> String {
 /// Adds a line: labels stand in one column, texts in the next.
 pub(super) fn add_line(page: &mut String, label: &str, text: &str) {
     // Writing to a string cannot fail.
-    let _ = writeln!(page, "{label:<9}  {}", one_line(text));
+    let _ = writeln!(page, "{label:<11}  {}", one_line(text));
 }
 
 #[cfg(test)]

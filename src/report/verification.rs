@@ -67,12 +67,12 @@ impl VerificationSummary {
     /// In one line.
     pub fn line(&self) -> String {
         format!(
-            "{} of {} asked, {} as asked, {} standing, {} under way, {} unknown ({})",
+            "asked about {} of {}: {} gone, {} being erased, {} still there, {} unknown ({})",
             grouped(self.asked),
-            count(self.good_rows, "good row"),
+            count(self.good_rows, "row"),
             grouped(self.as_asked),
-            grouped(self.standing),
             grouped(self.under_way),
+            grouped(self.standing),
             grouped(self.unknown),
             utc(self.at)
         )
@@ -87,7 +87,7 @@ impl VerificationSummary {
         let asked = grouped(self.asked);
         line(
             "verified",
-            &format!("{asked} of {good} that ended deleted or already_gone"),
+            &format!("asked about {asked} of {good} that ended deleted or already_gone"),
         );
         if let Some(SampleDraw { rows, seed }) = self.sample {
             let rows = grouped(rows);
@@ -100,9 +100,9 @@ impl VerificationSummary {
                 &format!("{left} not asked about; the next `verify` starts anew"),
             );
         }
-        line("as asked", &grouped(self.as_asked));
-        line("standing", &grouped(self.standing));
-        line("under way", &grouped(self.under_way));
+        line("gone", &grouped(self.as_asked));
+        line("erasing", &grouped(self.under_way));
+        line("still there", &grouped(self.standing));
         line("unknown", &grouped(self.unknown));
         for row in listed {
             let seen = row.seen.as_ref().map_or("unknown", UserState::name);

@@ -37,7 +37,9 @@ impl StopSignals {
             );
             self.admitting.cancel();
         } else if signal != SignalKind::hangup() {
-            tracing::warn!("stopping now: what was sent and not answered is in doubt");
+            tracing::warn!(
+                "stopping now: requests without an answer are checked first by `resume`"
+            );
             self.waiting.cancel();
         }
     }

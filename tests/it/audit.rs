@@ -43,13 +43,13 @@ fn the_ledger_of_a_run_is_whole_and_its_head_is_the_one_that_was_printed() {
     let head = head(&world);
     let status = world.call(&["status", "latest"]).code(0);
     for printed in [run, status] {
-        printed.says(&format!("head {head}"));
+        printed.says(&format!("fingerprint {head}"));
     }
 
     let length = lines(&world).len();
     let done = world.call(&["audit", "latest"]).code(0);
     done.says(&format!("`{LEDGER}` is whole: {length} lines"))
-        .says(&format!("head {head}"))
+        .says(&format!("fingerprint {head}"))
         .says("--head");
     audit(&world, &["--head", &head])
         .code(0)

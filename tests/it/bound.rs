@@ -116,7 +116,7 @@ fn a_row_that_was_invalid_is_mended_in_the_input_and_not_tried_again() {
             .code(1)
             .says("1 row of these cannot be sent as they stand in the input (row 2)")
             .says("the ledger has no ids of them")
-            .says("then plan and run the mended rows");
+            .says("then plan and run the fixed rows");
     }
     assert_eq!(world.deletions().len(), sent);
 }

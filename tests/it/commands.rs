@@ -67,7 +67,7 @@ fn demo_purges_a_sample_against_a_sandbox_of_its_own() {
     let done = done.says("The sandbox agrees: 253 users were deleted there");
     // README shows the counts; they are these.
     let readme = include_str!("../../README.md");
-    for label in ["good  ", "bad  ", "pending  "] {
+    for label in ["done  ", "not done  ", "pending  ", "skipped  "] {
         let line = readme.lines().find(|line| line.starts_with(label)).unwrap();
         assert!(done.out.contains(line), "{line}\n{}", done.out);
     }

@@ -47,7 +47,7 @@ fn a_run_with_twenty_descriptors_ends_as_any_other() {
     world
         .finish(run)
         .code(0)
-        .says("requests at once instead of")
+        .says("requests in parallel instead of")
         .says("`ulimit -n`");
     assert_done_at_once(&world);
 }
@@ -61,7 +61,7 @@ fn more_requests_at_once_than_descriptors_are_fewer_and_none_is_lost() {
     world
         .finish(run)
         .code(0)
-        .says("requests at once instead of 128");
+        .says("requests in parallel instead of 128");
     assert_done_at_once(&world);
 }
 

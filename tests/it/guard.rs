@@ -260,28 +260,28 @@ fn a_dry_run_sends_nothing_and_a_live_one_says_how_each_user_stands() {
     assert!(world.sandbox().log(None).is_empty());
     let done = world.call(&[&run[..], &["--live"]].concat()).code(0);
     let from = done.out.find("\nacme, as its users").unwrap();
-    insta::assert_snapshot!(done.out[from..].trim(), @r"
+    insta::assert_snapshot!(done.out[from..].trim(), @r#"
     acme, as its users stand now (nobody was touched):
-      standing              2
+      still there           2
       soft-deleted          1   line 4
       already gone          1   line 5
       protected             1   line 6
       unknown               1   line 7
 
     chat, as its users stand now (nobody was touched):
-      standing              1
+      still there           1
       soft-deleted          0
       already gone          0
       protected             0
       unknown               1   line 9
 
     crm, as its users stand now (nobody was touched):
-      standing              2
+      still there           2
       soft-deleted          0
       already gone          1   line 12
       protected             1   line 13
       unknown               1   line 14
-    ");
+    "#);
     assert_eq!(world.deletions().len(), 0);
     assert!(!world.path(LEDGER).exists());
 }
@@ -293,7 +293,7 @@ fn a_live_dry_run_asks_in_the_largest_reads() {
     world
         .call(&[RUN, &["--dry-run", "--live"]].concat())
         .code(0)
-        .says("standing 1,000");
+        .says("still there 1,000");
     assert_eq!(world.sandbox().log(None).len(), 11);
     assert_eq!(world.deletions().len(), 0);
 }

@@ -43,10 +43,10 @@ fn help_of_the_program() {
                    network
       run          Delete the users of a file, or carry a saved plan out, after asking
       resume       Go on where an interrupted run stopped
-      retry        Try rows again that ended failed or in doubt
+      retry        Try rows again that failed, or whose answer is missing
       status       Say where a run stands, also while another process is at it
       report       Give an account of a run to people who were not there, or its rows back
-      verify       Ask the provider about the rows that ended well, and keep what it says; reads only
+      verify       Ask the provider about the rows that are done, and keep what it says; reads only
       audit        Prove that no line of a ledger was changed, dropped, moved or added; needs no network
       check        Try the credentials of every account and say who they belong to and what they lack
       init         Ask a few questions, write a commented configuration, and check it
@@ -67,19 +67,20 @@ fn help_of_the_program() {
 
     Diagnostics (on standard error):
           --log-format <FORMAT>
-              How diagnostics are written
-
-              Possible values:
-              - text: A line for people
-              - json: One JSON object a line
+              How diagnostics are written: text or json
               
               [default: text]
 
+          --color <WHEN>
+              Colours: auto, always or never; `NO_COLOR` is heeded
+              
+              [default: auto]
+
       -v, --verbose...
-              Say more; -vv and -vvv say more still
+              More detail
 
       -q, --quiet
-              Say errors only
+              Errors only
 
     Exit codes:
       0    every row is done or skipped; of plan: there is something to send
@@ -119,33 +120,26 @@ fn help_of_the_program() {
 
 #[test]
 fn help_of_plan() {
-    insta::assert_snapshot!(own("plan"), @r"
-        Read the whole file and say what a run would do; needs neither credentials nor a network
+    insta::assert_snapshot!(own("plan"), @r#"
+    Read the whole file and say what a run would do; needs neither credentials nor a network
 
-        Usage: userpurge plan [OPTIONS] <INPUT>
+    Usage: userpurge plan [OPTIONS] <INPUT>
 
-        Arguments:
-          <INPUT>
-                  The file with the users' ids; - is standard input
+    Arguments:
+      <INPUT>  The file with the users' ids; - is standard input
 
-        Options:
-          -o, --output <LEDGER>
-                  Save the plan as a ledger, which `run` carries out
+    Options:
+      -o, --output <LEDGER>  Save the plan as a ledger, which `run` carries out
+          --json             One JSON object on standard output
+          --ledger <PATH>    The ledger that `run` would write [default: INPUT with .ledger.jsonl
+                             appended]
+      -h, --help             Print help
 
-              --json
-                  One JSON object on standard output
-
-              --ledger <PATH>
-                  The ledger that `run` would write [default: INPUT with .ledger.jsonl appended]
-
-          -h, --help
-                  Print help (see a summary with '-h')
-
-        Examples:
-          userpurge plan users.csv
-          userpurge plan users.csv --account acme --action purge -o users.ledger.jsonl
-          zcat export.jsonl.gz | userpurge plan - --format jsonl --json
-        ");
+    Examples:
+      userpurge plan users.csv
+      userpurge plan users.csv --account acme --action purge -o users.ledger.jsonl
+      zcat export.jsonl.gz | userpurge plan - --format jsonl --json
+    "#);
 }
 
 #[test]
@@ -156,25 +150,16 @@ fn help_of_run() {
     Usage: userpurge run [OPTIONS] [INPUT]
 
     Arguments:
-      [INPUT]
-              The file with the users' ids, or a saved plan; - is standard input
+      [INPUT]  The file with the users' ids, or a saved plan; - is standard input
 
     Options:
-          --again <LEDGER>
-              Instead of an INPUT, after a restore from a backup: the rows that ended well in this
-              ledger, as a new run with a new ledger beside it (may be repeated)
-
-          --ledger <PATH>
-              The ledger, which must not exist yet [default: INPUT with .ledger.jsonl appended]
-
-          --dry-run
-              Go up to the question, then stop
-
-          --live
-              With --dry-run: read each user's state at the provider
-
-      -h, --help
-              Print help (see a summary with '-h')
+          --again <LEDGER>  Instead of an INPUT, after a restore from a backup: the rows that are done
+                            in this ledger, as a new run with a new ledger beside it (may be repeated)
+          --ledger <PATH>   The ledger, which must not exist yet [default: INPUT with .ledger.jsonl
+                            appended]
+          --dry-run         Go up to the question, then stop
+          --live            With --dry-run: read each user's state at the provider
+      -h, --help            Print help
 
     Examples:
       userpurge run users.csv --dry-run --live
@@ -186,51 +171,42 @@ fn help_of_run() {
 #[test]
 fn help_of_resume() {
     insta::assert_snapshot!(own("resume"), @r#"
-        Go on where an interrupted run stopped
+    Go on where an interrupted run stopped
 
-        Usage: userpurge resume [OPTIONS] [LEDGER]
+    Usage: userpurge resume [OPTIONS] [LEDGER]
 
-        Arguments:
-          [LEDGER]
-                  The ledger; left out, it is the newest in this folder
+    Arguments:
+      [LEDGER]  The ledger; left out, it is the newest in this folder
 
-        Options:
-              --head <HASH>
-                  Refuse a ledger whose last line has another head than this, as a run or status printed it
+    Options:
+          --head <HASH>  Refuse a ledger with another fingerprint than this, which a run or status
+                         printed
+      -h, --help         Print help
 
-          -h, --help
-                  Print help (see a summary with '-h')
-
-        Examples:
-          userpurge resume
-          userpurge resume users.csv.ledger.jsonl --yes
-        "#);
+    Examples:
+      userpurge resume
+      userpurge resume users.csv.ledger.jsonl --yes
+    "#);
 }
 
 #[test]
 fn help_of_retry() {
     insta::assert_snapshot!(own("retry"), @r#"
-    Try rows again that ended failed or in doubt
+    Try rows again that failed, or whose answer is missing
 
     Usage: userpurge retry [OPTIONS] [LEDGER]
 
     Arguments:
-      [LEDGER]
-              The ledger; left out, it is the newest in this folder
+      [LEDGER]  The ledger; left out, it is the newest in this folder
 
     Options:
-          --only <CODE_OR_OUTCOME>
-              Rows that ended so, or with this code, instead of failed and `in_doubt`; standing: rows
-              that ended well and whose users `verify` saw standing (may be repeated)
-
-          --ref <REF>
-              Of these, only rows with this reference (may be repeated)
-
-          --head <HASH>
-              Refuse a ledger whose last line has another head than this, as a run or status printed it
-
-      -h, --help
-              Print help (see a summary with '-h')
+          --only <CODE_OR_OUTCOME>  Rows that ended so, or with this code, instead of failed and
+                                    `in_doubt`; standing: rows that are done and whose users `verify`
+                                    saw still there (may be repeated)
+          --ref <REF>               Of these, only rows with this reference (may be repeated)
+          --head <HASH>             Refuse a ledger with another fingerprint than this, which a run or
+                                    status printed
+      -h, --help                    Print help
 
     Examples:
       userpurge retry
@@ -241,59 +217,47 @@ fn help_of_retry() {
 
 #[test]
 fn help_of_status() {
-    insta::assert_snapshot!(own("status"), @r"
-        Say where a run stands, also while another process is at it
+    insta::assert_snapshot!(own("status"), @r#"
+    Say where a run stands, also while another process is at it
 
-        Usage: userpurge status [OPTIONS] [LEDGER]
+    Usage: userpurge status [OPTIONS] [LEDGER]
 
-        Arguments:
-          [LEDGER]
-                  The ledger; left out, it is the newest in this folder
+    Arguments:
+      [LEDGER]  The ledger; left out, it is the newest in this folder
 
-        Options:
-              --follow
-                  Go on saying it until the run ends
+    Options:
+          --follow  Go on saying it until the run ends
+          --json    One JSON object on standard output
+      -h, --help    Print help
 
-              --json
-                  One JSON object on standard output
-
-          -h, --help
-                  Print help (see a summary with '-h')
-
-        Examples:
-          userpurge status --follow
-          userpurge status users.csv.ledger.jsonl --json
-        ");
+    Examples:
+      userpurge status --follow
+      userpurge status users.csv.ledger.jsonl --json
+    "#);
 }
 
 #[test]
 fn help_of_audit() {
-    insta::assert_snapshot!(own("audit"), @r"
-        Prove that no line of a ledger was changed, dropped, moved or added; needs no network
+    insta::assert_snapshot!(own("audit"), @r#"
+    Prove that no line of a ledger was changed, dropped, moved or added; needs no network
 
-        Usage: userpurge audit [OPTIONS] [LEDGER]
+    Usage: userpurge audit [OPTIONS] [LEDGER]
 
-        Arguments:
-          [LEDGER]
-                  The ledger; left out, it is the newest in this folder
+    Arguments:
+      [LEDGER]  The ledger; left out, it is the newest in this folder
 
-        Options:
-              --head <HASH>
-                  The head it had once, as a run or status printed it; it may have grown since
+    Options:
+          --head <HASH>  The fingerprint that a run or status printed; the ledger may have grown since
+          --json         One JSON object on standard output
+      -h, --help         Print help
 
-              --json
-                  One JSON object on standard output
+    Examples:
+      userpurge audit
+      userpurge audit users.csv.ledger.jsonl --head 5f0c… --json
 
-          -h, --help
-                  Print help (see a summary with '-h')
-
-        Examples:
-          userpurge audit
-          userpurge audit users.csv.ledger.jsonl --head 5f0c… --json
-
-        Without --head, lines cut off at the end do not show, nor does a ledger that was rewritten whole:
-        note the head that a run prints at its end, somewhere else.
-        ");
+    Without --head, lines cut off at the end do not show, nor does a ledger that was rewritten whole:
+    note the fingerprint that a run prints at its end, somewhere else.
+    "#);
 }
 
 #[test]
@@ -301,60 +265,20 @@ fn help_of_report() {
     insta::assert_snapshot!(own("report"), @r#"
     Give an account of a run to people who were not there, or its rows back
 
-    html, json and md tell who ran what, where and when, how every row ended and why, and how to prove
-    it. An html page goes to INPUT.report.html beside the ledger unless -o names another file; json and
-    md go to standard output. json has everything that `status --json` has, and more.
-
-    csv gives the rows back, in three files in DIR, each with all columns of the input and four more
-    (userpurge_outcome, userpurge_code, userpurge_message, userpurge_line):
-
-      deleted.csv      deleted, already_gone, done_before
-      failed.csv       not_found, refused, failed, in_doubt, invalid, protected
-      unprocessed.csv  pending, duplicate (another row stands for it), filtered
-
-    Every row of the input is in exactly one of them. Any of them can be an INPUT again; with
-    --done-in LEDGER, rows that ended well are passed over.
-
-    With --by ref there is one file instead, refs.csv: for each reference whether the users of all its
-    rows are gone (all gone), of some (partly) or of none (untouched), and how many are left where.
-
-    Files of these names are replaced, but never an input or a ledger.
-
     Usage: userpurge report [OPTIONS] [LEDGER]...
 
     Arguments:
-      [LEDGER]...
-              The ledgers, which make one report; left out, it is the newest in this folder
+      [LEDGER]...  The ledgers, which make one report; left out, it is the newest in this folder
 
     Options:
-          --format <FORMAT>
-              What is written
-
-              Possible values:
-              - html: A page for people who were not there: one file, which needs no network
-              - json: One JSON object
-              - md:   Markdown, for tickets
-              - csv:  The rows of the input, in three files
-              
-              [default: html]
-
-      -o, --output <FILE>
-              The file that html, json or md goes to; - is standard output
-
-          --head <HASH>
-              Refuse a ledger whose last line has another head than this, as a run or status printed it
-
-          --by <ref>
-              With --format csv: one row for each reference, in refs.csv, instead of the rows of the
-              input
-              
-              [possible values: ref]
-
-          --out <DIR>
-              The folder that the files of csv go to, which is made if it is not there
-
-      -h, --help
-              Print help (see a summary with '-h')
+          --format <FORMAT>  What is written: html, json, md or csv [default: html]
+      -o, --output <FILE>    The file that html, json or md goes to; - is standard output
+          --head <HASH>      Refuse a ledger with another fingerprint than this, which a run or status
+                             printed
+          --by <ref>         With --format csv: one row for each reference, in refs.csv, instead of the
+                             rows of the input [possible values: ref]
+          --out <DIR>        The folder that the files of csv go to, which is made if it is not there
+      -h, --help             Print help
 
     Examples:
       userpurge report latest --format html
@@ -363,171 +287,138 @@ fn help_of_report() {
       userpurge report latest --format csv --out report
       userpurge report latest --format csv --by ref --out report
       userpurge run report/failed.csv --done-in users.csv.ledger.jsonl
+
+    More: `userpurge help reports`.
     "#);
 }
 
 #[test]
 fn help_of_verify() {
-    insta::assert_snapshot!(own("verify"), @r"
-        Ask the provider about the rows that ended well, and keep what it says; reads only
+    insta::assert_snapshot!(own("verify"), @r#"
+    Ask the provider about the rows that are done, and keep what it says; reads only
 
-        Usage: userpurge verify [OPTIONS] [LEDGER]
+    Usage: userpurge verify [OPTIONS] [LEDGER]
 
-        Arguments:
-          [LEDGER]
-                  The ledger; left out, it is the newest in this folder
+    Arguments:
+      [LEDGER]  The ledger; left out, it is the newest in this folder
 
-        Options:
-              --head <HASH>
-                  Refuse a ledger whose last line has another head than this, as a run or status printed it
+    Options:
+          --head <HASH>      Refuse a ledger with another fingerprint than this, which a run or status
+                             printed
+          --sample <N>       Ask about so many rows only, drawn at random, spread over the accounts
+          --seed <SEED>      Draw the sample that was drawn with this seed before
+          --json             One JSON object on standard output
+          --concurrency <N>  Requests under way for one account, 1 to 1000 [default: the run's, then the
+                             configuration's, then the provider's]
+      -h, --help             Print help
 
-              --sample <N>
-                  Ask about so many rows only, drawn at random, spread over the accounts
+    Examples:
+      userpurge verify
+      userpurge verify users.csv.ledger.jsonl --sample 500
+      userpurge verify users.csv.ledger.jsonl --json
 
-              --seed <SEED>
-                  Draw the sample that was drawn with this seed before
-
-              --json
-                  One JSON object on standard output
-
-              --concurrency <N>
-                  Requests under way for one account, 1 to 1000 [default: the run's, then the
-                  configuration's, then the provider's]
-
-          -h, --help
-                  Print help (see a summary with '-h')
-
-        Examples:
-          userpurge verify
-          userpurge verify users.csv.ledger.jsonl --sample 500
-          userpurge verify users.csv.ledger.jsonl --json
-
-        Exit code 1: somebody still stands, or no clear answer came. A deletion that the provider has taken
-        and is still at is counted apart, and is no trouble.
-        ");
+    Exit code 1: somebody is still there, or no clear answer came. A deletion that the provider has
+    taken
+    and still works on is counted apart, and is no trouble.
+    "#);
 }
 
 #[test]
 fn help_of_check() {
-    insta::assert_snapshot!(own("check"), @r"
-        Try the credentials of every account and say who they belong to and what they lack
+    insta::assert_snapshot!(own("check"), @r#"
+    Try the credentials of every account and say who they belong to and what they lack
 
-        Usage: userpurge check [OPTIONS]
+    Usage: userpurge check [OPTIONS]
 
-        Options:
-              --json
-                  One JSON object on standard output
+    Options:
+          --json  One JSON object on standard output
+      -h, --help  Print help
 
-          -h, --help
-                  Print help (see a summary with '-h')
-
-        Examples:
-          userpurge check
-          userpurge check --config prod.toml --json
-        ");
+    Examples:
+      userpurge check
+      userpurge check --config prod.toml --json
+    "#);
 }
 
 #[test]
 fn help_of_sandbox() {
-    insta::assert_snapshot!(own("sandbox"), @r"
-        Serve the three providers' behaviour on this machine, for trying things out
+    insta::assert_snapshot!(own("sandbox"), @r#"
+    Serve the three providers' behaviour on this machine, for trying things out
 
-        Usage: userpurge sandbox [OPTIONS]
+    Usage: userpurge sandbox [OPTIONS]
 
-        Options:
-              --listen <ADDRESS>
-                  Where it listens, on this machine only; port 0 is any free one
-                  
-                  [default: 127.0.0.1:8787]
+    Options:
+          --listen <ADDRESS>       Where it listens, on this machine only; port 0 is any free one
+                                   [default: 127.0.0.1:8787]
+          --latency <TIME>         How long answers take, such as 50ms [default: no time]
+          --faults <FAULTS>        What goes wrong how often, such as error500=2%,reset-after=1%,seed=7
+                                   [default: nothing]
+          --scale-limits <FACTOR>  Multiply the providers' limits by this [default: 1]
+          --users <FILE>           The users that are there: those of this input, in any format that
+                                   `run` reads [default: the demo's]
+          --write-config <FILE>    Write a configuration for the sandbox to this new file [default:
+                                   standard output]
+      -h, --help                   Print help
 
-              --latency <TIME>
-                  How long answers take, such as 50ms [default: no time]
-
-              --faults <FAULTS>
-                  What goes wrong how often, such as error500=2%,reset-after=1%,seed=7 [default: nothing]
-
-              --scale-limits <FACTOR>
-                  Multiply the providers' limits by this
-                  
-                  [default: 1]
-
-              --users <FILE>
-                  The users that are there: those of this input, in any format that `run` reads [default:
-                  the demo's]
-
-              --write-config <FILE>
-                  Write a configuration for the sandbox to this new file [default: standard output]
-
-          -h, --help
-                  Print help (see a summary with '-h')
-
-        Examples:
-          userpurge sandbox
-          userpurge sandbox --users users.csv --write-config userpurge.toml
-          userpurge sandbox --listen 127.0.0.1:9000 --latency 50ms --faults error500=2% --scale-limits 10
-        ");
+    Examples:
+      userpurge sandbox
+      userpurge sandbox --users users.csv --write-config userpurge.toml
+      userpurge sandbox --listen 127.0.0.1:9000 --latency 50ms --faults error500=2% --scale-limits 10
+    "#);
 }
 
 #[test]
 fn help_of_demo() {
-    insta::assert_snapshot!(own("demo"), @r"
-        Purge a sample file against a sandbox inside this program, end to end
+    insta::assert_snapshot!(own("demo"), @r#"
+    Purge a sample file against a sandbox inside this program, end to end
 
-        Usage: userpurge demo [OPTIONS]
+    Usage: userpurge demo [OPTIONS]
 
-        Options:
-          -h, --help
-                  Print help (see a summary with '-h')
+    Options:
+      -h, --help  Print help
 
-        Examples:
-          userpurge demo
-        ");
+    Examples:
+      userpurge demo
+    "#);
 }
 
 #[test]
 fn help_of_completions() {
-    insta::assert_snapshot!(own("completions"), @r"
-        Print the completions of a shell
+    insta::assert_snapshot!(own("completions"), @r#"
+    Print the completions of a shell
 
-        Usage: userpurge completions [OPTIONS] <SHELL>
+    Usage: userpurge completions [OPTIONS] <SHELL>
 
-        Arguments:
-          <SHELL>
-                  The shell
-                  
-                  [possible values: bash, elvish, fish, powershell, zsh]
+    Arguments:
+      <SHELL>  The shell [possible values: bash, elvish, fish, powershell, zsh]
 
-        Options:
-          -h, --help
-                  Print help (see a summary with '-h')
+    Options:
+      -h, --help  Print help
 
-        Examples:
-          userpurge completions bash > ~/.local/share/bash-completion/completions/userpurge
-          userpurge completions zsh > ~/.zfunc/_userpurge
-          userpurge completions fish > ~/.config/fish/completions/userpurge.fish
-          userpurge completions powershell >> $PROFILE
-        ");
+    Examples:
+      userpurge completions bash > ~/.local/share/bash-completion/completions/userpurge
+      userpurge completions zsh > ~/.zfunc/_userpurge
+      userpurge completions fish > ~/.config/fish/completions/userpurge.fish
+      userpurge completions powershell >> $PROFILE
+    "#);
 }
 
 #[test]
 fn help_of_man() {
-    insta::assert_snapshot!(own("man"), @r"
+    insta::assert_snapshot!(own("man"), @r#"
     Print the man pages, one after the other, or write one for each command
 
     Usage: userpurge man [OPTIONS]
 
     Options:
-          --out <DIR>
-              The folder that each page goes to as a file of its own, made if it is not there [default:
-              standard output]
-
-      -h, --help
-              Print help (see a summary with '-h')
+          --out <DIR>  The folder that each page goes to as a file of its own, made if it is not there
+                       [default: standard output]
+      -h, --help       Print help
 
     Examples:
       userpurge man | man -l -
       userpurge man --out ~/.local/share/man/man1
-    ");
+    "#);
 }
 
 #[test]
@@ -539,120 +430,63 @@ fn the_two_that_read_an_input_share_their_options() {
         assert_eq!(help.contains("--include-role"), command == "retry");
     }
     insta::assert_snapshot!(shared("plan"), @r#"
-          --config <PATH>
-              The configuration file [default: ./userpurge.toml, then the XDG configuration folder, then
-              environment variables]
+          --config <PATH>  The configuration file [default: ./userpurge.toml, the XDG folder,
+                           environment variables]
 
     Reading the input:
-          --account <NAME>
-              The account of rows that name none
-
-          --action <NAME>
-              The action of rows that name none: delete, permanently-delete, purge or
-              delete-personal-information
-
-          --id-column <NAME>
-              The header or JSON key of the user's id, dotted for nested keys [default: id, `user_id`,
-              …]
-
-          --account-column <NAME>
-              The same of the account; none: no column [default: account, provider or system]
-
-          --action-column <NAME>
-              The same of the action [default: action or operation]
-
-          --ref-column <NAME>
-              The same of your own reference [default: ref, reference, ticket or `request_id`]
-
-          --format <FORMAT>
-              How rows stand in the input; .gz and .zst are read as they are [default: auto]
-
-              Possible values:
-              - auto:  By the extension, then by what stands in it
-              - csv:   Comma-separated values with a header
-              - tsv:   The same with tabs
-              - jsonl: One JSON object, or bare id, a line
-              - json:  A JSON array of objects, or of bare ids
-              - ids:   One id a line
-
-          --delimiter <C>
-              What stands between two cells of csv; tab for a tab [default: what the header shows]
-
-          --header-line <N>
-              The line of the header of a table that has a title above it
-
-          --where <TEST>
-              Take rows that pass: COLUMN OP VALUE with =, !=, ~, <, >, or COLUMN empty (may be
-              repeated)
-
-          --where-not <TEST>
-              Leave out rows that pass (may be repeated)
-
-          --max-rows <N>
-              Send the first N rows at most; those behind them are counted as filtered
+          --account <NAME>         The account of rows that name none
+          --action <NAME>          The action of rows that name none: delete, permanently-delete, purge
+                                   or delete-personal-information
+          --id-column <NAME>       Column of the user's id: a header or JSON key, dotted for nested keys
+                                   [default: id, `user_id`, …]
+          --account-column <NAME>  Column of the account; none: no column [default: account, provider or
+                                   system]
+          --action-column <NAME>   Column of the action [default: action or operation]
+          --ref-column <NAME>      Column of your own reference [default: ref, reference, ticket or
+                                   `request_id`]
+          --format <FORMAT>        auto, csv, tsv, jsonl, json or ids; .gz and .zst are read as they are
+                                   [default: auto]
+          --delimiter <C>          What stands between two cells of csv; tab for a tab [default: what
+                                   the header shows]
+          --header-line <N>        The line of the header of a table that has a title above it
+          --where <TEST>           Take rows that pass: COLUMN OP VALUE with =, !=, ~, <, >, or COLUMN
+                                   empty (may be repeated)
+          --where-not <TEST>       Leave out rows that pass (may be repeated)
+          --max-rows <N>           Send the first N rows at most; those behind them are counted as
+                                   filtered
 
     Protection:
-          --protect <FILE>
-              Ids that must never be touched, in any format that INPUT has
-
-          --done-in <LEDGER>
-              Skip rows that an earlier ledger shows as good (may be repeated)
-
-          --include-role <ROLE>
-              Let users of this role be deleted too, such as agent or admin (may be repeated)
-
-          --protect-suspended
-              Leave suspended users of Zendesk alone: deleted, they may come back unsuspended
-
-          --force-foreign-ids
-              Let ids through whose leading digits say that they are another org's (Zoho)
+          --protect <FILE>       Ids that must never be touched, in any format that INPUT has
+          --done-in <LEDGER>     Skip rows that an earlier ledger shows as good (may be repeated)
+          --include-role <ROLE>  Let users of this role be deleted too, such as agent or admin (may be
+                                 repeated)
+          --protect-suspended    Leave suspended users of Zendesk alone: deleted, they may come back
+                                 unsuspended
+          --force-foreign-ids    Let ids through whose leading digits say that they are another org's
+                                 (Zoho)
 
     Pace and safety:
-          --canary <N>
-              Send N rows of each account first; go on only if all of them end well, else exit 3
-
-          --until <HH:MM>
-              Begin no more rows after this local time, finish those under way, exit 3; `resume` goes on
-
-          --max-failures <N|P%>
-              Stop an account once this many of its rows failed, were refused or are in doubt; a
-              percentage is of its last 1,000 rows [default: 50 of the last 1,000]
-
-          --attempts <N>
-              Tries for one request [default: 6]
-
-          --concurrency <N>
-              Requests under way for one account, 1 to 1000 [default: the configuration's, then the
-              provider's]
-
-          --max-delete <N>
-              With more rows than this to delete, exit 2 and send nothing
-
-          --ignore-pauses
-              Send although a server asked for a wait that is not over
+          --canary <N>           Send N rows of each account first; go on only if all of them are done,
+                                 else exit 3
+          --until <HH:MM>        Begin no more rows after this local time, finish those under way, exit
+                                 3; `resume` goes on
+          --max-failures <N|P%>  Stop an account once this many of its rows failed, were refused or have
+                                 no answer; a percentage is of its last 1,000 rows [default: 50 of the
+                                 last 1,000]
+          --attempts <N>         Tries for one request [default: 6]
+          --concurrency <N>      Requests under way for one account, 1 to 1000 [default: the
+                                 configuration's, then the provider's]
+          --max-delete <N>       With more rows than this to delete, exit 2 and send nothing
+          --ignore-pauses        Send although a server asked for a wait that is not over
 
     Consent (run and retry need one without a terminal):
-          --yes
-              Ask nothing
-
-          --confirm <N>
-              Ask nothing, and go only if exactly N rows would be sent
+          --yes          Ask nothing
+          --confirm <N>  Ask nothing, and go only if exactly N rows would be sent
 
     Output:
-          --progress <HOW>
-              Progress on standard error: bars on a terminal, else a plain line now and then
-
-              Possible values:
-              - auto:  Bars on a terminal, else plain lines
-              - bar:   Bars
-              - plain: A plain line now and then
-              - json:  One JSON object a line
-              - none:  Nothing
-              
-              [default: auto]
-
-          --notify <COMMAND>
-              Run this in a shell when the run ends or stops, for at most 60 seconds, with `status
-              --json` on its standard input; if it fails, that is said and changes nothing
+          --progress <HOW>    Progress on standard error: auto, bar, plain, json or none [default: auto]
+          --notify <COMMAND>  Run this in a shell when the run ends or stops, for at most 60 seconds,
+                              with `status --json` on its standard input; if it fails, that is said and
+                              changes nothing
     "#);
 }

@@ -67,7 +67,7 @@ fn the_picture_is_of_a_real_run_and_has_all_that_stood_on_the_terminal() {
     let screen = terminal.coloured();
     terminal.key("C-c");
     terminal.until("it has said how it ended", |screen| {
-        screen.contains("next       userpurge resume")
+        screen.contains("next         userpurge resume")
     });
     let picture = svg(&screen);
     for line in terminal

@@ -186,7 +186,7 @@ fn a_resume_asks_anew(#[case] has_it: bool, #[case] ended: (String, String), #[c
 
 #[rstest]
 #[case(true, "protected 1 line 3")]
-#[case(false, "standing 5")]
+#[case(false, "still there 5")]
 fn a_live_dry_run_knows_them_as_a_run_does(#[case] has_it: bool, #[case] said: &str) {
     let world = world();
     scope(&world, has_it);
@@ -197,7 +197,7 @@ fn a_live_dry_run_knows_them_as_a_run_does(#[case] has_it: bool, #[case] said: &
     let said = if has_it {
         "protected 1 line 1"
     } else {
-        "standing 1"
+        "still there 1"
     };
     world.call(&live).code(0).says(said);
     assert_eq!(world.deletions().len(), 0);

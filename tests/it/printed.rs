@@ -110,7 +110,7 @@ fn of_a_run_that_is_finished() {
     ]);
     let mended = done
         .err
-        .split("Once they are mended: ")
+        .split("Once they are fixed: ")
         .nth(1)
         .unwrap_or_else(|| panic!("{done:?}"));
     assert!(

@@ -55,7 +55,7 @@ fn whoever_is_on_the_list_is_spared(
         .call(&args)
         .code(0)
         .says(&format!("protect list {name}: 2 ids"))
-        .says("besides 2 on the protect list");
+        .says("2 on the protect list");
     assert_eq!(
         touched(&world).into_iter().collect::<Vec<_>>(),
         ["361808351072"]

@@ -21,7 +21,12 @@ fn up_to_a_thousand_rows_want_their_number_typed_and_no_other_word() {
     for wrong in ["y", "yes", "4", ""] {
         terminal.types(RUN);
         terminal.until("it asks", |screen| screen.ends_with("Type 3 to go on:"));
-        terminal.types(wrong);
+        for again in 1..=3 {
+            terminal.types(wrong);
+            terminal.until("it asks twice more", |screen| {
+                screen.contains("code 2") || screen.matches("That is not 3").count() == again
+            });
+        }
         let screen = terminal.until("it is refused", |screen| screen.contains("code 2"));
         assert!(
             screen.contains("3 was not typed; nothing was sent"),
@@ -31,6 +36,8 @@ fn up_to_a_thousand_rows_want_their_number_typed_and_no_other_word() {
     }
     terminal.types(RUN);
     terminal.until("it asks", |screen| screen.ends_with("Type 3 to go on:"));
+    terminal.types("4");
+    terminal.until("it asks again", |screen| screen.contains("That is not 3"));
     terminal.types("3");
     terminal.until("it has run", |screen| screen.contains("code 0"));
     assert_eq!(world.deletions().len(), 3);
@@ -61,7 +68,12 @@ fn more_than_a_thousand_rows_want_the_tenant_s_name_and_not_their_number() {
     for wrong in ["1001", "acme", "y", "127.0.0.1"] {
         terminal.types(RUN);
         terminal.until("it asks", |screen| screen.ends_with(&asks));
-        terminal.types(wrong);
+        for again in 1..=3 {
+            terminal.types(wrong);
+            terminal.until("it asks twice more", |screen| {
+                screen.contains("code 2") || screen.matches("That is not 127").count() == again
+            });
+        }
         let screen = terminal.until("it is refused", |screen| screen.contains("code 2"));
         assert!(
             screen.contains("the tenant's name was not typed; nothing was sent"),
@@ -102,8 +114,12 @@ fn of_several_accounts_each_tenant_s_name_is_typed_before_anything_leaves_for_on
     terminal.until("it asks for the second", |screen| {
         screen.ends_with(&asks(2))
     });
-    terminal.types(&tenants[0]);
-    terminal.until("it is refused", |screen| screen.contains("code 2"));
+    for again in 1..=3 {
+        terminal.types(&tenants[0]);
+        terminal.until("it asks twice more", |screen| {
+            screen.contains("code 2") || screen.matches("That is not").count() == again
+        });
+    }
     nothing_was_sent(&world);
 
     terminal.types(run);
@@ -117,4 +133,61 @@ fn of_several_accounts_each_tenant_s_name_is_typed_before_anything_leaves_for_on
     terminal.types(&tenants[1]);
     terminal.until("it has run", |screen| screen.contains("code 0"));
     assert_eq!(world.status(LEDGER)["outcomes"]["deleted"], 1_100);
+}
+
+/// An ordinary file: fifty rows of two accounts, some of them bad.
+fn ordinary() -> World {
+    let world = World::new();
+    let acme = (1..=28).map(|n| (id("acme", n), "acme", "purge"));
+    let again = (1..=2).map(|n| (id("acme", n), "acme", "purge"));
+    let chat = (1..=15).map(|n| (id("chat", n), "chat", "delete"));
+    world.file_of(acme.chain(again).chain(chat));
+    let bad = [
+        "5.5E+17,acme,purge",
+        "x,acme,purge",
+        "7,acmee,purge",
+        "8,acme,",
+        "9,acme,undo",
+    ];
+    let rows = world.read("users.csv") + &bad.join("\n") + "\n";
+    world.write("users.csv", rows);
+    world
+}
+
+#[test]
+fn the_plan_of_an_ordinary_file_and_its_question_fit_one_screen() {
+    let world = ordinary();
+    let terminal = world.terminal(80);
+    terminal.types("clear; userpurge run users.csv; echo code $?");
+    let screen = terminal.until("it asks", |screen| screen.ends_with("Type 43 to go on:"));
+    for part in [
+        "users.csv: 50 rows, 43 to delete, 5 invalid, 2 duplicate",
+        "acme: Zendesk Support",
+        "purge 28 users",
+        "chat: Sunshine Conversations",
+        "delete 15 users",
+        "and 2 more reasons",
+        "cannot be undone",
+    ] {
+        assert!(screen.contains(part), "no `{part}`:\n{screen}");
+    }
+    assert!(terminal.coloured().contains('\u{1b}'), "weight is shown");
+    assert_eq!(world.deletions().len(), 0);
+}
+
+#[test]
+fn without_colours_a_plan_has_no_escape() {
+    let world = ordinary();
+    for (variables, option) in [("", " --color never"), ("NO_COLOR=1", "")] {
+        let terminal = world.terminal_with(80, variables);
+        terminal.record("stream");
+        terminal.types(&format!("userpurge plan users.csv{option}; echo code $?"));
+        terminal.until("it is over", |screen| screen.contains("code 0"));
+        world.until("all is recorded", || {
+            world.read("stream").contains("code 0")
+        });
+        let stream = world.read("stream");
+        assert!(stream.contains("cannot be undone"), "{stream}");
+        assert!(!stream.contains('\u{1b}'), "{stream:?}");
+    }
 }

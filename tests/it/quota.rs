@@ -417,7 +417,7 @@ fn where_a_provider_takes_fewer_at_once_the_lane_does_with_as_many() {
     let status = world.status(LEDGER);
     assert_eq!(status["outcomes"]["deleted"], 400);
     assert_eq!(status["throttled"], refused);
-    let words = "Zoho CRM took no more than 5 requests of crm at once; the configuration has 32: \
+    let words = "Zoho CRM took no more than 5 requests of crm in parallel; the configuration has 32: \
                  set concurrency = 5";
     assert_eq!(done.err.matches(words).count(), 1, "{}", done.err);
     let pauses = world.ledger(LEDGER);

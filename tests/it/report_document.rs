@@ -63,7 +63,7 @@ fn json_has_what_status_has_and_the_reasons_of_all_bad_rows() {
     world
         .call(&args)
         .code(0)
-        .says("this is the head that was noted");
+        .says("this is the fingerprint that was noted");
 }
 
 #[test]

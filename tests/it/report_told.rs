@@ -201,7 +201,7 @@ fn a_page_reads_so() {
     To look at
     6 rows ended otherwise than well. userpurge report … --format csv --out DIR gives them back in failed.csv , with all their columns, fit to be run again.
     1 not_found
-    The provider knows no such user. Hold the id and the account against where the list came from, mend the row and run the mended rows; as it stands, trying it again changes nothing. userpurge report users.csv.ledger.jsonl --format csv --out report
+    The provider knows no such user. Hold the id and the account against where the list came from, fix the row and run the fixed rows; as it stands, trying it again changes nothing. userpurge report users.csv.ledger.jsonl --format csv --out report
     RecordNotFound Not found
     1 row: line 11
     All of them
@@ -221,7 +221,7 @@ fn a_page_reads_so() {
     Line Account Action Id Ref
     5 crm purge shop|`1001` &#60;script&#62;alert(1)&#60;/script&#62; @all #1\u001b[31m \u202e
     1 invalid
-    Nothing was sent. Mend the row as the reason says, and run the mended rows. userpurge report users.csv.ledger.jsonl --format csv --out report
+    Nothing was sent. Fix the row as the reason says, and run the fixed rows. userpurge report users.csv.ledger.jsonl --format csv --out report
     unknown_account no account has the name in the row
     1 row: line 3
     All of them
@@ -257,7 +257,7 @@ fn a_page_reads_so() {
     being deleted by the provider 0
     no clear answer 1
     asked 3
-    3 of 3 good rows asked, 1 as asked, 1 standing, 0 under way, 1 unknown (2026-11-23 10:30:00 UTC).
+    asked about 3 of 3 rows: 1 gone, 0 being erased, 1 still there, 1 unknown (2026-11-23 10:30:00 UTC).
     Rows that are not as asked
     Line Account Action Id Seen Why
     6 acme purge 905 present
@@ -544,7 +544,7 @@ fn the_json_has_these_keys() {
             "unit": "line"
           },
           "rows": 1,
-          "what_to_do": "The provider knows no such user. Hold the id and the account against where the list came from, mend the row and run the mended rows; as it stands, trying it again changes nothing."
+          "what_to_do": "The provider knows no such user. Hold the id and the account against where the list came from, fix the row and run the fixed rows; as it stands, trying it again changes nothing."
         }
       ],
       "report": 1,
@@ -803,17 +803,18 @@ fn status(rows: u64, entries: &[Entry], is_locked: bool) -> (Summary, String) {
 #[test]
 fn a_stopped_run_says_why_and_how_to_go_on() {
     let all = entries();
-    insta::assert_snapshot!(status(12, &all[..13], false).1, @r"
-    run        019abcde-0000-7000-8000-000000000001, stopped
-    input      /data/users.csv, 12 rows
-    time       2026-11-22 09:30:00 to 09:30:45 UTC (45 s), 3 requests
-    good       2 (1 deleted, 1 already_gone)
-    bad        3 (1 refused, 1 failed, 1 invalid)
-    pending    6, besides 1 duplicate
-    stopped    acme: the credentials were rejected (HTTP 401, Couldn't authenticate you)
-    head       HEAD
-    next       userpurge resume users.csv.ledger.jsonl
-    ");
+    insta::assert_snapshot!(status(12, &all[..13], false).1, @r#"
+    run          019abcde-0000-7000-8000-000000000001, stopped
+    input        /data/users.csv, 12 rows
+    time         2026-11-22 09:30:00 to 09:30:45 UTC (45 s), 3 requests
+    done         2 (1 deleted, 1 already_gone)
+    not done     3 (1 refused, 1 failed, 1 invalid)
+    pending      6
+    skipped      1 duplicate
+    stopped      acme: the credentials were rejected (HTTP 401, Couldn't authenticate you)
+    fingerprint  HEAD
+    next         userpurge resume users.csv.ledger.jsonl
+    "#);
 }
 
 #[test]
@@ -830,26 +831,26 @@ fn a_running_run_is_to_be_followed_and_an_interrupted_one_says_what_is_in_doubt(
         entry("job", 4002, job),
     ];
     let [held, free] = [true, false].map(|lock| status(12_000, &entries, lock).1);
-    insta::assert_snapshot!(held, @r"
-    run        019abcde-0000-7000-8000-000000000001, running
-    input      /data/users.csv, 12,000 rows
-    time       since 2026-11-22 09:30:00 UTC, 2 requests
-    good       1 (1 deleted)
-    bad        0
-    pending    11,999
-    head       HEAD
-    next       userpurge status --follow users.csv.ledger.jsonl
-    ");
-    insta::assert_snapshot!(free, @r"
-    run        019abcde-0000-7000-8000-000000000001, interrupted
-    input      /data/users.csv, 12,000 rows
-    time       2026-11-22 09:30:00, last entry 10:36:42 UTC, 2 requests
-    good       1 (1 deleted)
-    bad        0
-    pending    11,999 (1 sent and not answered: in doubt, 1 in a job that the provider goes on with)
-    head       HEAD
-    next       userpurge resume users.csv.ledger.jsonl
-    ");
+    insta::assert_snapshot!(held, @r#"
+    run          019abcde-0000-7000-8000-000000000001, running
+    input        /data/users.csv, 12,000 rows
+    time         since 2026-11-22 09:30:00 UTC, 2 requests
+    done         1 (1 deleted)
+    not done     0
+    pending      11,999
+    fingerprint  HEAD
+    next         userpurge status --follow users.csv.ledger.jsonl
+    "#);
+    insta::assert_snapshot!(free, @r#"
+    run          019abcde-0000-7000-8000-000000000001, interrupted
+    input        /data/users.csv, 12,000 rows
+    time         2026-11-22 09:30:00, last entry 10:36:42 UTC, 2 requests
+    done         1 (1 deleted)
+    not done     0
+    pending      11,999 (1 sent, answer missing: checked first, 1 in a job that the provider still works on)
+    fingerprint  HEAD
+    next         userpurge resume users.csv.ledger.jsonl
+    "#);
 }
 
 #[rstest]
@@ -869,7 +870,7 @@ fn the_next_command_follows_from_the_outcomes(#[case] outcomes: &[Outcome], #[ca
         .unwrap()
         .replace(" users.csv.ledger.jsonl", "");
     let last = last.replace(" --format csv --out report", "");
-    assert_eq!(last, format!("next       {next}"));
+    assert_eq!(last, format!("next         {next}"));
 }
 
 #[test]
@@ -882,13 +883,15 @@ fn who_was_seen_standing_is_to_be_tried_again() {
         verified(1, Finding::Standing, 4),
     ];
     let said = status(2, &entries, false).1;
-    assert!(said.ends_with("next       userpurge retry --only standing users.csv.ledger.jsonl\n"));
-    let verified = "verified   1 of 3 good rows asked, 0 as asked, 1 standing";
+    assert!(
+        said.ends_with("next         userpurge retry --only standing users.csv.ledger.jsonl\n")
+    );
+    let verified = "verified     asked about 1 of 3 rows: 0 gone, 0 being erased, 1 still there";
     assert!(said.contains(verified), "{said}");
 }
 
 #[test]
-fn the_fullest_summary_has_ten_lines_and_no_control_character() {
+fn the_fullest_summary_has_eleven_lines_and_no_control_character() {
     let mut entries = vec![
         outcome(50, Outcome::Duplicate, 1),
         intent(51, Step::Delete, 1),
@@ -903,7 +906,7 @@ fn the_fullest_summary_has_ten_lines_and_no_control_character() {
     entries.push(end(RunState::Stopped, 3));
     entries.push(verification(2, 4));
     let said = status(60, &entries, false).1;
-    assert_eq!(said.lines().count(), 10, "{said}");
+    assert_eq!(said.lines().count(), 11, "{said}");
     assert!(!said.contains('\u{1b}') && said.contains("cap [31m reached"));
 }
 
@@ -958,13 +961,13 @@ fn who_is_under_way_is_no_trouble_and_who_was_not_asked_is(
                 _ => None,
             })
             .collect();
-        insta::assert_snapshot!(summary.render(&listed), @r"
-        verified   2 of 3 rows that ended deleted or already_gone
-        as asked   0
-        standing   1
-        under way  1
-        unknown    0
-        line 2     acme 901, purge: present
-        ");
+        insta::assert_snapshot!(summary.render(&listed), @r#"
+        verified     asked about 2 of 3 rows that ended deleted or already_gone
+        gone         0
+        erasing      1
+        still there  1
+        unknown      0
+        line 2       acme 901, purge: present
+        "#);
     }
 }

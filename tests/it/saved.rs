@@ -120,7 +120,7 @@ fn a_second_person_reads_it_and_runs_it_whatever_became_of_the_input() {
     world
         .call(&["run", SAVED, "--confirm", "5"])
         .code(0)
-        .says("About to delete 5 users at");
+        .says("delete 5 users");
     assert_eq!(asked(&world), (1..=5).map(|id| id.to_string()).collect());
     let lines = world.ledger(SAVED);
     let agreed = lines.iter().find(|it| it["kind"] == "agreed").unwrap();

@@ -48,7 +48,7 @@ fn a_terminal_of_80_columns_shows_one_line_an_account_that_stays_where_it_is() {
     );
     terminal.key("C-c");
     let screen = terminal.until("it has said how it ended", |screen| {
-        screen.contains("next       userpurge resume")
+        screen.contains("next         userpurge resume")
     });
     assert_eq!(lines_of(&screen, "acme [").len(), 1, "{screen}");
     assert!(
@@ -110,7 +110,7 @@ fn no_screen_is_broken_by_its_terminal_where_words_end() {
             for line in lines.filter(|line| !line.starts_with('$')) {
                 let longest = line.split(' ').map(|word| word.chars().count()).max();
                 let is_broken_in_a_word =
-                    longest.is_some_and(|it| it + "verified   ".len() > columns);
+                    longest.is_some_and(|it| it + "fingerprint  ".len() > columns);
                 assert!(
                     line.chars().count() <= columns
                         || line.contains("userpurge ")
@@ -131,7 +131,7 @@ fn no_screen_is_broken_by_its_terminal_where_words_end() {
         }
     }
     let plain = world.call(&["status", &ledger]).out;
-    let whole = format!("input      {}, 4 rows", world.path(&input).display());
+    let whole = format!("input        {}, 4 rows", world.path(&input).display());
     assert!(plain.lines().any(|line| line == whole), "{plain}");
 }
 
@@ -207,7 +207,10 @@ fn a_pause_counts_down_with_its_reason_on_both_terminals_and_colour_is_never_the
         paused.contains("429") && paused.contains(", ends "),
         "{paused}"
     );
-    assert!(told.out.contains("next       userpurge resume"), "{told:?}");
+    assert!(
+        told.out.contains("next         userpurge resume"),
+        "{told:?}"
+    );
 
     let plain = world.terminal_with(80, "NO_COLOR=1");
     plain.types(&format!("userpurge resume {LEDGER}"));
@@ -245,6 +248,6 @@ fn a_log_gets_plain_lines_and_a_summary_of_ten_lines_with_the_next_command() {
     let last = done.out.lines().last();
     assert_eq!(
         last,
-        Some(&*format!("next       userpurge resume {LEDGER}"))
+        Some(&*format!("next         userpurge resume {LEDGER}"))
     );
 }

@@ -453,7 +453,7 @@ fn too_many_refusals_stop_the_lane_and_a_resume_counts_anew() {
     world.seed(json!({"zendesk": users}));
     run(&world, &[])
         .code(3)
-        .says("50 of the last 50 rows failed, were refused or are in doubt; the limit is 50 of the last 1000")
+        .says("50 of the last 50 rows failed, were refused or have no answer; the limit is 50 of the last 1000")
         .says("look at the failed rows first");
     let refused = |world: &World| {
         world.status(LEDGER)["outcomes"]["refused"]
@@ -632,6 +632,6 @@ fn a_plan_says_how_much_fits_until_then() {
         .call(&["plan", "users.csv", "--until", "00:00", "--canary", "3"])
         .code(0)
         .says("As --until asks, no row is begun after")
-        .says("acme: all 120 rows fit at the quota")
+        .says("acme: all 120 rows fit")
         .says("The first 3 of each account go alone");
 }

@@ -173,14 +173,14 @@ fn comparable(lines: &[String], world: &World, port: &str, is_cut: bool) -> Vec<
             .collect();
         let mut line = words.join(" ");
         for (before, after) in [
-            ("run        ", ", "),
-            ("time       ", ""),
+            ("run          ", ", "),
+            ("time         ", ""),
             ("ends about ", " "),
             ("input had ", " rows"),
         ] {
             blank(&mut line, before, after);
         }
-        let numbers = ["limits: ", "whole: ", "as asked", "under way", "(byte "];
+        let numbers = ["limits: ", "whole: ", "gone  ", "erasing", "(byte "];
         if is_cut || numbers.iter().any(|it| line.contains(it)) {
             line = without_numbers(&line);
         }

@@ -1,5 +1,8 @@
-//! Numbers, times and texts as people read them.
+//! Numbers, times and texts as people read them, and words that nobody has to look up: private phrases are
+//! in no help and in no message.
 
+use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
@@ -78,4 +81,71 @@ fn a_text_is_cut(
         ),
         (end, middle)
     );
+}
+
+/// Phrases that are banned, each with what to say instead.
+const BANNED: [(&str, &str); 12] = [
+    ("at the quota", "at least"),
+    ("ended well", "done"),
+    ("end well", "done"),
+    (" as asked", "gone"),
+    ("mend the", "fix the"),
+    ("mended", "fixed"),
+    ("and mend", "and fix"),
+    ("say more still", "more detail"),
+    ("good rows", "rows that are done"),
+    ("besides 1", "skipped 1"),
+    ("about to be sent", "delete N users?"),
+    ("not answered: in doubt", "answer missing"),
+];
+
+/// The string literals of the code, its comments and tests left out, and the texts of help.
+fn texts(folder: &Path, found: &mut Vec<(String, String)>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.display().to_string();
+        // The page for people who were not there has its own words.
+        if name.ends_with("report/html") {
+            continue;
+        }
+        if path.is_dir() {
+            texts(&path, found);
+            continue;
+        }
+        let text = fs::read_to_string(&path).unwrap_or_default();
+        let text = match path.extension().and_then(|it| it.to_str()) {
+            Some("md" | "txt") => text,
+            Some("rs") => {
+                let code = text.split("#[cfg(test)]\nmod ").next().unwrap();
+                let is_code = |line: &&str| !line.trim_start().starts_with("//");
+                let quoted = code.lines().filter(is_code).collect::<Vec<_>>().join("\n");
+                quoted
+                    .split('"')
+                    .skip(1)
+                    .step_by(2)
+                    .collect::<Vec<_>>()
+                    .join("\n")
+            }
+            _ => continue,
+        };
+        found.push((name, text));
+    }
+}
+
+#[test]
+fn no_message_and_no_help_has_a_banned_phrase() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let readme = fs::read_to_string(root.join("README.md")).unwrap();
+    let mut all = vec![("README.md".to_owned(), readme)];
+    texts(&root.join("src"), &mut all);
+    let mut found = Vec::new();
+    for (name, text) in &all {
+        let text = text.to_lowercase().replace('\n', " ");
+        for (phrase, instead) in BANNED {
+            if text.contains(phrase) {
+                found.push(format!("{name}: `{phrase}`; say `{instead}`"));
+            }
+        }
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
 }

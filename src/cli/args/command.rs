@@ -52,7 +52,7 @@ pub enum Command {
     #[command(after_help = text("resume"))]
     Resume(Box<GoOnArgs>),
 
-    /// Try rows again that ended failed or in doubt
+    /// Try rows again that failed, or whose answer is missing
     #[command(after_help = text("retry"))]
     Retry(Box<RetryArgs>),
 
@@ -61,10 +61,10 @@ pub enum Command {
     Status(StatusArgs),
 
     /// Give an account of a run to people who were not there, or its rows back
-    #[command(long_about = text("report in full"), after_help = text("report"))]
+    #[command(after_help = text("report"))]
     Report(ReportArgs),
 
-    /// Ask the provider about the rows that ended well, and keep what it says; reads only
+    /// Ask the provider about the rows that are done, and keep what it says; reads only
     #[command(after_help = text("verify"))]
     Verify(VerifyArgs),
 
@@ -77,7 +77,7 @@ pub enum Command {
     Check(CheckArgs),
 
     /// Ask a few questions, write a commented configuration, and check it
-    #[command(long_about = text("init in full"), after_help = text("init"))]
+    #[command(after_help = text("init"))]
     Init {
         /// The file to write [default: userpurge.toml]
         #[arg(long, value_name = "PATH")]
@@ -153,8 +153,7 @@ pub struct PlanArgs {
     #[arg(long, value_name = "PATH")]
     pub ledger: Option<PathBuf>,
 
-    /// The configuration file [default: ./userpurge.toml, then the XDG configuration folder, then
-    /// environment variables]
+    /// The configuration file [default: ./userpurge.toml, the XDG folder, environment variables]
     #[arg(long, value_name = "PATH", help_heading = "Accounts")]
     pub config: Option<PathBuf>,
     /// How rows are read and chosen.
@@ -178,7 +177,7 @@ pub struct RunArgs {
     #[arg(default_value_if("again", clap::builder::ArgPredicate::IsPresent, "again"))]
     pub input: PathBuf,
 
-    /// Instead of an INPUT, after a restore from a backup: the rows that ended well in this ledger, as a
+    /// Instead of an INPUT, after a restore from a backup: the rows that are done in this ledger, as a
     /// new run with a new ledger beside it (may be repeated)
     #[arg(long, value_name = "LEDGER", conflicts_with = "input")]
     pub again: Vec<PathBuf>,
@@ -195,8 +194,7 @@ pub struct RunArgs {
     #[arg(long, requires = "dry_run")]
     pub live: bool,
 
-    /// The configuration file [default: ./userpurge.toml, then the XDG configuration folder, then
-    /// environment variables]
+    /// The configuration file [default: ./userpurge.toml, the XDG folder, environment variables]
     #[arg(long, value_name = "PATH", help_heading = "Accounts")]
     pub config: Option<PathBuf>,
     /// How rows are read and chosen.
@@ -214,12 +212,11 @@ pub struct GoOnArgs {
     #[arg(value_name = "LEDGER")]
     pub ledger: Option<PathBuf>,
 
-    /// Refuse a ledger whose last line has another head than this, as a run or status printed it
+    /// Refuse a ledger with another fingerprint than this, which a run or status printed
     #[arg(long, value_name = "HASH", value_parser = parse_head)]
     pub head: Option<LedgerHead>,
 
-    /// The configuration file [default: ./userpurge.toml, then the XDG configuration folder, then
-    /// environment variables]
+    /// The configuration file [default: ./userpurge.toml, the XDG folder, environment variables]
     #[arg(long, value_name = "PATH", help_heading = "Accounts")]
     pub config: Option<PathBuf>,
     /// How rows are carried out.
@@ -231,7 +228,7 @@ pub struct GoOnArgs {
 #[derive(Debug, Args)]
 pub struct RetryArgs {
     /// Rows that ended so, or with this code, instead of failed and `in_doubt`; standing: rows that
-    /// ended well and whose users `verify` saw standing (may be repeated)
+    /// are done and whose users `verify` saw still there (may be repeated)
     #[arg(long, value_name = "CODE_OR_OUTCOME")]
     pub only: Vec<String>,
 

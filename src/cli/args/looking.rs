@@ -37,15 +37,21 @@ pub struct ReportArgs {
     #[arg(value_name = "LEDGER")]
     pub ledgers: Vec<PathBuf>,
 
-    /// What is written
-    #[arg(long, value_enum, value_name = "FORMAT", default_value = "html")]
+    /// What is written: html, json, md or csv
+    #[arg(
+        long,
+        hide_possible_values = true,
+        value_enum,
+        value_name = "FORMAT",
+        default_value = "html"
+    )]
     pub format: ReportFormat,
 
     /// The file that html, json or md goes to; - is standard output
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
 
-    /// Refuse a ledger whose last line has another head than this, as a run or status printed it
+    /// Refuse a ledger with another fingerprint than this, which a run or status printed
     #[arg(long, value_name = "HASH", value_parser = parse_head)]
     pub head: Option<LedgerHead>,
 
@@ -83,7 +89,7 @@ pub struct VerifyArgs {
     #[arg(value_name = "LEDGER")]
     pub ledger: Option<PathBuf>,
 
-    /// Refuse a ledger whose last line has another head than this, as a run or status printed it
+    /// Refuse a ledger with another fingerprint than this, which a run or status printed
     #[arg(long, value_name = "HASH", value_parser = parse_head)]
     pub head: Option<LedgerHead>,
 
@@ -104,12 +110,11 @@ pub struct VerifyArgs {
     #[arg(long, value_name = "N", value_parser = parse_concurrency)]
     pub concurrency: Option<NonZeroU32>,
 
-    /// The configuration file [default: ./userpurge.toml, then the XDG configuration folder, then
-    /// environment variables]
+    /// The configuration file [default: ./userpurge.toml, the XDG folder, environment variables]
     #[arg(long, value_name = "PATH", help_heading = "Accounts")]
     pub config: Option<PathBuf>,
-    /// Progress on standard error: bars on a terminal, else a plain line now and then
-    #[arg(long, value_name = "HOW", default_value = "auto", value_parser = modes())]
+    /// Progress on standard error: auto, bar, plain, json or none
+    #[arg(long, hide_possible_values = true, value_name = "HOW", default_value = "auto", value_parser = modes())]
     #[arg(help_heading = "Output")]
     pub progress: Mode,
     /// Ask although a server asked for a wait that is not over
@@ -124,7 +129,7 @@ pub struct AuditArgs {
     #[arg(value_name = "LEDGER")]
     pub ledger: Option<PathBuf>,
 
-    /// The head it had once, as a run or status printed it; it may have grown since
+    /// The fingerprint that a run or status printed; the ledger may have grown since
     #[arg(long, value_name = "HASH", value_parser = parse_head)]
     pub head: Option<LedgerHead>,
 
@@ -140,8 +145,7 @@ pub struct CheckArgs {
     #[arg(long)]
     pub json: bool,
 
-    /// The configuration file [default: ./userpurge.toml, then the XDG configuration folder, then
-    /// environment variables]
+    /// The configuration file [default: ./userpurge.toml, the XDG folder, environment variables]
     #[arg(long, value_name = "PATH", help_heading = "Accounts")]
     pub config: Option<PathBuf>,
 }

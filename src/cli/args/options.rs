@@ -3,7 +3,7 @@
 use std::num::{NonZeroU32, NonZeroU64};
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::{Args, ColorChoice, ValueEnum};
 
 use super::values::{
     formats, modes, parse_action, parse_concurrency, parse_delimiter, parse_rows, parse_some_rows,
@@ -33,24 +33,24 @@ pub struct RowsArgs {
     #[arg(long, value_name = "NAME", value_parser = parse_action)]
     pub action: Option<Action>,
 
-    /// The header or JSON key of the user's id, dotted for nested keys [default: id, `user_id`, …]
+    /// Column of the user's id: a header or JSON key, dotted for nested keys [default: id, `user_id`, …]
     #[arg(long, value_name = "NAME")]
     pub id_column: Option<String>,
 
-    /// The same of the account; none: no column [default: account, provider or system]
+    /// Column of the account; none: no column [default: account, provider or system]
     #[arg(long, value_name = "NAME")]
     pub account_column: Option<String>,
 
-    /// The same of the action [default: action or operation]
+    /// Column of the action [default: action or operation]
     #[arg(long, value_name = "NAME")]
     pub action_column: Option<String>,
 
-    /// The same of your own reference [default: ref, reference, ticket or `request_id`]
+    /// Column of your own reference [default: ref, reference, ticket or `request_id`]
     #[arg(long, value_name = "NAME")]
     pub ref_column: Option<String>,
 
-    /// How rows stand in the input; .gz and .zst are read as they are [default: auto]
-    #[arg(long, value_name = "FORMAT", value_parser = formats())]
+    /// auto, csv, tsv, jsonl, json or ids; .gz and .zst are read as they are [default: auto]
+    #[arg(long, hide_possible_values = true, value_name = "FORMAT", value_parser = formats())]
     pub format: Option<String>,
 
     /// What stands between two cells of csv; tab for a tab [default: what the header shows]
@@ -107,7 +107,7 @@ pub struct RoleArgs {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Pace and safety")]
 pub struct PaceArgs {
-    /// Send N rows of each account first; go on only if all of them end well, else exit 3
+    /// Send N rows of each account first; go on only if all of them are done, else exit 3
     #[arg(long, value_name = "N", value_parser = parse_some_rows)]
     pub canary: Option<NonZeroU64>,
 
@@ -115,7 +115,7 @@ pub struct PaceArgs {
     #[arg(long, value_name = "HH:MM")]
     pub until: Option<TimeOfDay>,
 
-    /// Stop an account once this many of its rows failed, were refused or are in doubt; a percentage
+    /// Stop an account once this many of its rows failed, were refused or have no answer; a percentage
     /// is of its last 1,000 rows [default: 50 of the last 1,000]
     #[arg(long, value_name = "N|P%")]
     pub max_failures: Option<FailureLimit>,
@@ -160,8 +160,8 @@ pub struct WorkArgs {
     /// The question.
     #[command(flatten)]
     pub consent: ConsentArgs,
-    /// Progress on standard error: bars on a terminal, else a plain line now and then
-    #[arg(long, value_name = "HOW", default_value = "auto", value_parser = modes())]
+    /// Progress on standard error: auto, bar, plain, json or none
+    #[arg(long, hide_possible_values = true, value_name = "HOW", default_value = "auto", value_parser = modes())]
     #[arg(help_heading = "Output")]
     pub progress: Mode,
 
@@ -175,16 +175,31 @@ pub struct WorkArgs {
 #[derive(Debug, Clone, Copy, Default, Args)]
 #[command(next_help_heading = "Diagnostics (on standard error)")]
 pub struct DiagnosticsArgs {
-    /// How diagnostics are written
-    #[arg(long, global = true, value_name = "FORMAT")]
+    /// How diagnostics are written: text or json
+    #[arg(
+        long,
+        hide_possible_values = true,
+        global = true,
+        value_name = "FORMAT"
+    )]
     #[arg(value_enum, default_value_t)]
     pub log_format: LogFormat,
 
-    /// Say more; -vv and -vvv say more still
+    /// Colours: auto, always or never; `NO_COLOR` is heeded
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        default_value_t,
+        hide_possible_values = true
+    )]
+    pub color: ColorChoice,
+
+    /// More detail
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
 
-    /// Say errors only
+    /// Errors only
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub quiet: bool,
 }

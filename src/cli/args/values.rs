@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroU64};
 use std::path::PathBuf;
 
-use clap::builder::{PathBufValueParser, PossibleValue, PossibleValuesParser, TypedValueParser};
+use clap::builder::{PathBufValueParser, PossibleValuesParser, TypedValueParser};
 
 use crate::cli::planning::DASH;
 use crate::config::CONCURRENCY_MAX;
@@ -17,37 +17,19 @@ pub(super) const SANDBOX_LISTEN: &str = "127.0.0.1:8787";
 
 /// How rows stand in the input.
 pub(super) fn formats() -> PossibleValuesParser {
-    let formats = [
-        ("auto", "By the extension, then by what stands in it"),
-        ("csv", "Comma-separated values with a header"),
-        ("tsv", "The same with tabs"),
-        ("jsonl", "One JSON object, or bare id, a line"),
-        ("json", "A JSON array of objects, or of bare ids"),
-        ("ids", "One id a line"),
-    ];
-    possible(formats)
-}
-
-fn possible<const N: usize>(values: [(&'static str, &'static str); N]) -> PossibleValuesParser {
-    let value = |(name, help)| PossibleValue::new(name).help(help);
-    values.map(value).into()
+    PossibleValuesParser::new(["auto", "csv", "tsv", "jsonl", "json", "ids"])
 }
 
 /// How progress is shown.
 pub(super) fn modes() -> impl TypedValueParser<Value = Mode> {
-    let modes = [
-        ("auto", "Bars on a terminal, else plain lines"),
-        ("bar", "Bars"),
-        ("plain", "A plain line now and then"),
-        ("json", "One JSON object a line"),
-        ("none", "Nothing"),
-    ];
-    possible(modes).map(|name| match name.as_str() {
-        "bar" => Mode::Bar,
-        "plain" => Mode::Plain,
-        "json" => Mode::Json,
-        "none" => Mode::None,
-        _ => Mode::Auto,
+    PossibleValuesParser::new(["auto", "bar", "plain", "json", "none"]).map(|name| {
+        match name.as_str() {
+            "bar" => Mode::Bar,
+            "plain" => Mode::Plain,
+            "json" => Mode::Json,
+            "none" => Mode::None,
+            _ => Mode::Auto,
+        }
     })
 }
 
@@ -103,7 +85,8 @@ pub(super) fn parse_seed(text: &str) -> Result<u64, &'static str> {
 }
 
 pub(super) fn parse_head(text: &str) -> Result<LedgerHead, &'static str> {
-    text.parse().map_err(|()| "a head is 64 hexadecimal digits")
+    text.parse()
+        .map_err(|()| "a fingerprint is 64 hexadecimal digits")
 }
 
 pub(super) fn parse_listen(text: &str) -> Result<SocketAddr, String> {

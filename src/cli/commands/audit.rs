@@ -37,19 +37,23 @@ pub(in crate::cli) fn execute(args: &AuditArgs) -> Result<ExitCode, CliError> {
 
 fn told(ledger: &Path, audit: &Audit) -> String {
     let told = format!(
-        "ledger `{}` is whole: {} lines, {} bytes; none was changed, dropped, moved or added\nhead {}",
+        "ledger `{}` is whole: {} lines, {} bytes; none was changed, dropped, moved or added\nfingerprint {}",
         ledger.display(),
         audit.lines,
         audit.bytes,
         audit.head
     );
     let noted = match (audit.noted_at, audit.grown()) {
-        (Some(_), Some(0)) => "this is the head that was noted: nothing was cut off".to_owned(),
+        (Some(_), Some(0)) => {
+            "this is the fingerprint that was noted: nothing was cut off".to_owned()
+        }
         (Some(line), Some(more)) => format!(
-            "the head that was noted is that of line {line}: the ledger has grown since, by {more} lines"
+            "the fingerprint that was noted is that of line {line}: the ledger has grown since, by {more} lines"
         ),
-        (_, _) => "lines cut off at the end show only against a head that was noted: `--head HASH`"
-            .to_owned(),
+        (_, _) => {
+            "lines cut off at the end show only against a fingerprint that was noted: `--head HASH`"
+                .to_owned()
+        }
     };
     format!("{told}\n{noted}")
 }

@@ -5,11 +5,11 @@ use std::fmt::Write as _;
 
 use crate::cli::CliError;
 use crate::cli::accounts::Connection;
-use crate::cli::outline_text::listed;
 use crate::cli::session::OpenRun;
 use crate::cli::terminal::put_page;
 use crate::domain::{Action, Task, UserId, UserState};
 use crate::ledger::PlanRows;
+use crate::plan::listed;
 use crate::words::grouped;
 
 /// How many users are asked about together.
@@ -20,7 +20,7 @@ const LINES_MAX: usize = 8;
 
 /// How users may stand, in the order in which they are shown.
 const KINDS: [&str; 5] = [
-    "standing",
+    "still there",
     "soft-deleted",
     "already gone",
     "protected",
@@ -71,7 +71,7 @@ fn kind(task: &Task, state: &UserState, include: &[String]) -> &'static str {
     };
     match state {
         UserState::Active { role } if is_protected(role) => "protected",
-        UserState::Active { .. } | UserState::Cleared | UserState::NotListed => "standing",
+        UserState::Active { .. } | UserState::Cleared | UserState::NotListed => "still there",
         // A soft deletion of one who is soft-deleted does nothing.
         UserState::SoftDeleted { role } if task.action != Action::Delete && is_protected(role) => {
             "protected"
@@ -100,7 +100,7 @@ fn told(line: &Connection, standing: &Standing) -> String {
     for kind in KINDS {
         let (rows, lines) = standing.get(kind).cloned().unwrap_or_default();
         let _ = write!(text, "  {kind:<13}{:>10}", grouped(rows));
-        if kind != "standing" && rows > 0 {
+        if kind != "still there" && rows > 0 {
             let _ = write!(text, "   {}", listed("line", rows, &lines));
         }
         text.push('\n');

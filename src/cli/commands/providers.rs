@@ -37,7 +37,7 @@ pub(in crate::cli) fn execute(about: Option<&str>, is_json: bool) -> Result<Exit
                 .collect(),
             (Err(()), None) if name.contains(['/', '.']) => {
                 let file = read_provider(Path::new(name))
-                    .map_err(|(_, why)| CliError::refuse(why, "mend the file and try again"))?;
+                    .map_err(|(_, why)| CliError::refuse(why, "fix the file and try again"))?;
                 own(&file).into_iter().collect::<Vec<_>>()
             }
             (Err(()), None) => {

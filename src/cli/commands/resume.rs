@@ -6,7 +6,6 @@ use roaring::RoaringTreemap;
 
 use crate::cli::args::{GoOnArgs, RetryArgs};
 use crate::cli::ledgers;
-use crate::cli::outline_text::listed;
 use crate::cli::session::{OpenRun, WorkKind};
 use crate::cli::setup::Setup;
 use crate::cli::terminal::{put_standing, tell};
@@ -15,6 +14,7 @@ use crate::cli::{CliError, ExitCode};
 use crate::domain::{Counted, Entry, Outcome, RunEnd, RunOptions, RunState, WallClock};
 use crate::input::{closest, did_you_mean};
 use crate::ledger::{Disk, Durability, LedgerState, LedgerWriter, Only};
+use crate::plan::listed;
 use crate::words;
 
 /// How many rows are named that cannot be sent.
@@ -136,7 +136,7 @@ fn tell_of_unsent(ledger: &Path, unsent: &RoaringTreemap) {
     let numbers: Vec<u64> = unsent.iter().take(ROWS_MAX).collect();
     tell(&format!(
         "note: {} of these cannot be sent as they stand in the input ({}), and the ledger has no ids of \
-         them: mend them in the input, then plan and run the mended rows \
+         them: fix them in the input, then plan and run the fixed rows \
          (`userpurge report {} --format csv --out report` gives them back)",
         words::count(count, "row"),
         listed("row", count, &numbers),
@@ -202,7 +202,7 @@ async fn close_done(
     }
     let what = match kind {
         WorkKind::Retry([only]) if only.eq_ignore_ascii_case(STANDING) => {
-            "no row that ended well was seen standing".to_owned()
+            "no user of a row that is done was still there".to_owned()
         }
         WorkKind::Retry([]) => "no row ended `failed` or `in_doubt`".to_owned(),
         WorkKind::Retry(only) => {

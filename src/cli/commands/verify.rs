@@ -88,15 +88,15 @@ impl OpenRun<'_> {
         let shown = ledger.display();
         tell(&match sample {
             Some(SampleDraw { seed, .. }) => format!(
-                "{shown}: asking about a sample of {asked} of {all} rows that ended well, drawn with --seed {seed}"
+                "{shown}: asking about a sample of {asked} of {all} rows that are done, drawn with --seed {seed}"
             ),
-            None => format!("{shown}: asking about {asked} rows that ended well"),
+            None => format!("{shown}: asking about {asked} rows that are done"),
         });
         // From here on the ledger holds more than it did, whatever goes wrong.
         let asked = self.ask_about(rows, begun).await;
         let (ended, state) = asked.map_err(CliError::once_begun)?;
         let all_good = close(args, &state, ended).map_err(CliError::once_begun)?;
-        tell(&format!("ledger {shown} head {}", state.head));
+        tell(&format!("ledger {shown} fingerprint {}", state.head));
         Ok(exit_code(
             ended,
             all_good,
@@ -162,10 +162,10 @@ fn close(args: &VerifyArgs, state: &LedgerState, ended: RunState) -> Result<bool
         tell("interrupted: what was seen so far is recorded; the next `verify` starts anew");
     }
     let again = again(&state.path, named_config(&state.header.options));
-    let again_later = "under way: the provider has taken the order and is at it, which can take days; verify again later";
-    let soon = "standing: Sunshine Conversations deletes in the background; verify again in a few minutes before you try again";
+    let again_later = "erasing: the provider has taken the order and works on it, which can take days; verify again later";
+    let soon = "still there: Sunshine Conversations deletes in the background; verify again in a few minutes before you try again";
     let standing = format!(
-        "standing: these users stand although their rows ended well; `userpurge retry --only standing {again}` sends them again"
+        "still there: their rows are done, and these users are not gone; `userpurge retry --only standing {again}` sends them again"
     );
     let unknown = format!("unknown: no clear answer came; `userpurge verify {again}` asks again");
     for (is_so, words) in [

@@ -272,7 +272,7 @@ impl ProviderFile {
             if meant != example.means {
                 let said = &example.means;
                 let why = format!(
-                    "the file says that this means `{said}`, and by its rules it means `{meant}`; mend the rules or the example"
+                    "the file says that this means `{said}`, and by its rules it means `{meant}`; fix the rules or the example"
                 );
                 return refuse(&place, why);
             }

@@ -204,7 +204,7 @@ fn refusal(name: &str, bytes: &[u8], options: &ReadOptions) -> String {
 #[case(
     "a.json",
     b"[1,\n2",
-    "`a.json` is no whole JSON: it ends in the middle of an element (line 2); fetch it again, or mend it there"
+    "`a.json` is no whole JSON: it ends in the middle of an element (line 2); fetch it again, or fix it there"
 )]
 #[case(
     "a.csv",

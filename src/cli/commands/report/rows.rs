@@ -222,7 +222,7 @@ fn ids_are_digits(state: &LedgerState) -> bool {
 /// The command that tries the failed rows again, with what the run was told of its rows.
 fn next(ledger: &Path, failed: &Path, options: &RunOptions) -> String {
     let mut command = format!(
-        "\nOnce they are mended: userpurge run {} --done-in {}",
+        "\nOnce they are fixed: userpurge run {} --done-in {}",
         words::shell_path(failed),
         words::shell_path(ledger)
     );

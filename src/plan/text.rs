@@ -1,0 +1,146 @@
+//! A plan in words and as JSON, as far as it needs no configuration: why rows are not sent, and how many
+//! are.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::{Plan, PlanGroup, PlanReason};
+use crate::domain::{AccountName, Action};
+use crate::input::{Excerpt, Field};
+use crate::words::{cut, fold, grouped};
+
+/// How many lines tell of reasons, unless more detail is asked for: with them a plan of two accounts fits a
+/// terminal of 24 lines.
+const SHOWN_MAX: usize = 5;
+
+/// How many lines of a reason are shown then.
+const LINES_SHOWN_MAX: usize = 3;
+
+/// What stands before the lines of an example.
+const EXAMPLE_INDENT: &str = "    ";
+
+impl Plan {
+    /// Why rows are not sent, a line for each reason, cut at `width` if there is one.
+    pub fn reasons_told(&self, width: Option<usize>) -> String {
+        let all = self.reasons();
+        let shown = if all.len() > SHOWN_MAX {
+            SHOWN_MAX - 1
+        } else {
+            all.len()
+        };
+        let mut text = String::new();
+        for (number, reason) in all.iter().take(shown).enumerate() {
+            if number == 0 {
+                text.push_str("\nNot sent (more with `-v` and `--json`):\n");
+            }
+            let told = format!("  {}, {}", reason.why.outcome, reason.told(LINES_SHOWN_MAX));
+            let told = width.map_or(told.clone(), |width| cut(&told, width));
+            let _ = writeln!(text, "{told}");
+        }
+        if all.len() > shown {
+            let _ = writeln!(text, "  and {} more reasons", all.len() - shown);
+        }
+        text
+    }
+
+    /// Why rows are not sent, in the order of their first lines, in lines of `width`, with the `examples` of
+    /// the input `name`.
+    pub fn all_reasons_told(
+        &self,
+        name: &str,
+        examples: &BTreeMap<u64, Excerpt>,
+        width: usize,
+    ) -> String {
+        let (mut text, mut heading) = (String::new(), None);
+        for reason in self.reasons() {
+            if heading != Some(reason.why.outcome) {
+                let _ = writeln!(text, "\n{}, not sent:", reason.why.outcome);
+                heading = Some(reason.why.outcome);
+            }
+            let told = format!("  {}", reason.told(usize::MAX));
+            let _ = writeln!(text, "{}", fold(&told, 4, width));
+            if let Some(excerpt) = examples.get(&reason.example.position.row) {
+                let margin = EXAMPLE_INDENT.len() + excerpt.line.to_string().len() + " | ".len();
+                for line in excerpt.draw(name, "", width.saturating_sub(margin)).lines() {
+                    let _ = writeln!(text, "{EXAMPLE_INDENT}{line}");
+                }
+            }
+        }
+        text
+    }
+
+    /// The plan for scripts. `time`: the least that rows of an account, how many of which action, take.
+    pub fn json(&self, time: impl Fn(&AccountName, &[(Action, u64)]) -> Duration) -> Value {
+        let mut accounts = serde_json::Map::new();
+        for (name, actions) in &self.accounts {
+            let groups = actions.iter().map(|(action, group)| {
+                let group = json!({
+                    "rows": group.rows,
+                    "seconds_at_limit": seconds(time(name, &[(*action, group.rows)])),
+                    "first_id": group.first,
+                    "last_id": group.last,
+                });
+                (action.name().to_owned(), group)
+            });
+            accounts.insert(name.to_string(), Value::Object(groups.collect()));
+        }
+        let times = self.accounts.iter();
+        let times = times.map(|(name, actions)| time(name, &counted(actions)));
+        let longest = times.max().unwrap_or_default();
+        json!({
+            "rows": self.rows,
+            "to_delete": self.to_delete(),
+            "invalid": self.outcomes.invalid,
+            "duplicate": self.outcomes.duplicate,
+            "filtered": self.outcomes.filtered,
+            "protected": self.outcomes.protected,
+            "done_before": self.outcomes.done_before,
+            "trimmed": self.trimmed,
+            "unprefixed": self.unprefixed,
+            "comments": self.asides.comments,
+            "remarks": self.asides.remarks,
+            "accounts": accounts,
+            "seconds_at_limit": seconds(longest),
+            "reasons": self.reasons(),
+            "problems": self.problems,
+            "problems_left_out": self.problems_left_out,
+        })
+    }
+}
+
+impl PlanReason {
+    /// The first `most` of its lines, the field and the reason.
+    fn told(&self, most: usize) -> String {
+        let lines = &self.lines[..self.lines.len().min(most)];
+        let lines = listed("line", self.rows, lines);
+        match self.why.field {
+            Field::Row => format!("{lines}: {}", self.why.reason),
+            field => format!("{lines}: {field}: {}", self.why.reason),
+        }
+    }
+}
+
+/// How many rows of which action.
+pub fn counted(actions: &BTreeMap<Action, PlanGroup>) -> Vec<(Action, u64)> {
+    let each = actions.iter();
+    each.map(|(action, group)| (*action, group.rows)).collect()
+}
+
+/// The `first` numbers of `all` things called `noun`, and how many more there are.
+pub fn listed(noun: &str, all: u64, first: &[u64]) -> String {
+    let more = match all - first.len() as u64 {
+        0 => String::new(),
+        more => format!(" and {} more", grouped(more)),
+    };
+    let first: Vec<String> = first.iter().map(u64::to_string).collect();
+    let plural = if all == 1 { "" } else { "s" };
+    format!("{noun}{plural} {}{more}", first.join(", "))
+}
+
+/// Seconds, to the millisecond.
+fn seconds(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1_000.0).round() / 1_000.0
+}
