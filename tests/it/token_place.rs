@@ -51,7 +51,8 @@ fn a_later_token_that_leads_elsewhere_stops_the_account() {
     let status = world.status(LEDGER);
     assert_eq!(status["stops"][0]["reason"], "wrong_tenant");
     let deleted = status["outcomes"]["deleted"].as_u64().unwrap();
-    assert!((1..ROWS).contains(&deleted), "{deleted}");
+    // None, where a slow machine takes half a second for what is asked before the first row.
+    assert!((0..ROWS).contains(&deleted), "{deleted}");
     assert_eq!(status["outcomes"]["pending"], ROWS - deleted);
 
     // The next process has no token left and is led there by its first: that is not where the run
