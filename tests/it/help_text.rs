@@ -157,7 +157,7 @@ fn help_of_run() {
                             in this ledger, as a new run with a new ledger beside it (may be repeated)
           --ledger <PATH>   The ledger, which must not exist yet [default: INPUT with .ledger.jsonl
                             appended]
-          --dry-run         Go up to the question, then stop
+      -n, --dry-run         Go up to the question, then stop
           --live            With --dry-run: read each user's state at the provider
       -h, --help            Print help
 
@@ -480,7 +480,7 @@ fn the_two_that_read_an_input_share_their_options() {
           --ignore-pauses        Send although a server asked for a wait that is not over
 
     Consent (run and retry need one without a terminal):
-          --yes          Ask nothing
+      -y, --yes          Ask nothing
           --confirm <N>  Ask nothing, and go only if exactly N rows would be sent
 
     Output:

@@ -191,3 +191,20 @@ fn without_colours_a_plan_has_no_escape() {
         assert!(!stream.contains('\u{1b}'), "{stream:?}");
     }
 }
+
+#[test]
+fn the_short_options_do_what_the_long_ones_do() {
+    let world = World::of_users(3);
+    let run = [
+        "run",
+        "users.csv",
+        "--account",
+        "acme",
+        "--action",
+        "delete",
+    ];
+    world.call(&[&run[..], &["-n"]].concat()).code(0);
+    nothing_was_sent(&world);
+    world.call(&[&run[..], &["-y"]].concat()).code(0);
+    assert_eq!(world.deletions().len(), 3);
+}

@@ -157,7 +157,7 @@ fn a_page_reads_so() {
     Account deleted already_gone not_found refused invalid protected duplicate ended
     acme Zendesk Support 3 1 1 2 0 1 1 9
     crm Zoho CRM 0 0 0 1 0 0 0 1
-    no account that exists 0 0 0 0 1 0 0 1
+    no account 0 0 0 0 1 0 0 1
     sum 3 1 1 3 1 1 1 11
     1 row still to do is not among these, which are the rows that ended.
     Over time

@@ -187,7 +187,7 @@ pub struct RunArgs {
     pub ledger: Option<PathBuf>,
 
     /// Go up to the question, then stop
-    #[arg(long)]
+    #[arg(short = 'n', long)]
     pub dry_run: bool,
 
     /// With --dry-run: read each user's state at the provider

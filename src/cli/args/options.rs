@@ -143,7 +143,7 @@ pub struct PaceArgs {
 #[command(next_help_heading = "Consent (run and retry need one without a terminal)")]
 pub struct ConsentArgs {
     /// Ask nothing
-    #[arg(long, conflicts_with = "confirm")]
+    #[arg(short = 'y', long, conflicts_with = "confirm")]
     pub yes: bool,
 
     /// Ask nothing, and go only if exactly N rows would be sent

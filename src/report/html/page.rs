@@ -515,10 +515,7 @@ fn account_rows(report: &Report) -> Vec<(String, &'static str, Counts)> {
         *nowhere.slot(outcome) -= named.of(outcome);
     }
     nowhere.pending = 0;
-    for (name, counts) in [
-        ("further accounts", further),
-        ("no account that exists", nowhere),
-    ] {
+    for (name, counts) in [("further accounts", further), ("no account", nowhere)] {
         if counts.total() > 0 {
             rows.push((name.to_owned(), "", counts));
         }
