@@ -167,34 +167,3 @@ impl<R: Read> Read for Capped<R> {
         Ok(count)
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use std::io::{self, Read};
-
-    use super::Capped;
-
-    /// Is interrupted before every other read.
-    struct Interrupted(&'static [u8], bool);
-
-    impl Read for Interrupted {
-        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-            self.1 = !self.1;
-            if self.1 {
-                return Err(io::ErrorKind::Interrupted.into());
-            }
-            let end = buffer.len().min(3);
-            self.0.read(&mut buffer[..end])
-        }
-    }
-
-    #[test]
-    fn a_signal_does_not_end_the_reading() {
-        let mut capped = Capped::new(Interrupted(b"id\n1\n2\n", false), None, 7);
-        for expected in [&b"id\n"[..], b"1\n2", b"\n", b""] {
-            let mut buffer = [0; 4];
-            let count = capped.read(&mut buffer).unwrap();
-            assert_eq!(&buffer[..count], expected);
-        }
-    }
-}

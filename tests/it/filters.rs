@@ -2,9 +2,12 @@
 //! and a row of which it cannot be told is never guessed at.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use rstest::rstest;
 use serde_json::{Value, json};
+use userpurge::domain::Record;
+use userpurge::input::{InputSource, ReadOptions, RowProblem, Test};
 
 use crate::lists::{plan, touched};
 use crate::support::World;
@@ -97,6 +100,72 @@ fn who_passes_is_deleted_and_nobody_else(
     let rest = world.read("rows/unprocessed.csv");
     assert_eq!(rest.matches(",filtered,filtered,").count(), left, "{rest}");
     world.call(&["audit", &ledger]).code(0);
+}
+
+#[rstest]
+#[case("role = end-user", " end-user", "End-User")]
+#[case("role!=agent", "", "agent")]
+#[case("role = \"end user\"", "end user", "'end user'")]
+#[case("Last login empty", "\u{a0}", "0")]
+#[case("mail ~ (?i)@EXAMPLE\\.org$", "a@example.org", "a@example.org.uk")]
+#[case("n < 10", "9", "10")]
+#[case("n > 9007199254740992", "9007199254740993", "9007199254740992")]
+#[case("n > -1.5", "-1.25", "")]
+#[case("seen < 2026-01-05", "2026-01-04T23:59:59Z", "2026-01-05")]
+#[case("seen < 2026-01-05", "2026-01-05T01:00:00+02:00", "")]
+#[case("seen > 2026-01-05", "2026-01-05 00:00:01 UTC", "2026-01-04 10:00")]
+fn a_test_takes_the_cells_it_says(#[case] text: &str, #[case] taken: &str, #[case] left: &str) {
+    let test: Test = text.parse().unwrap();
+    let column = text.split(['=', '!', '~', '<', '>']).next().unwrap();
+    let column = column.trim().trim_end_matches(" empty");
+    let table = format!("{column};id\n{taken};1\n{left};2\n");
+    for (test, kept) in [(test.clone(), "1"), (test.negated(), "2")] {
+        let options = ReadOptions {
+            tests: vec![test],
+            ..ReadOptions::default()
+        };
+        let (path, table) = (Path::new("a.csv"), table.clone().into_bytes());
+        let mut rows = InputSource::of_bytes(path, table, 64, &options).unwrap();
+        let mut ids = Vec::new();
+        let take = |_, row: &Result<Record<'_>, RowProblem>| match row {
+            Ok(row) => ids.push(row.id.to_string()),
+            Err(problem) => assert_eq!(problem.code, "filtered"),
+        };
+        rows.each_row(take).unwrap();
+        assert_eq!(ids, [kept], "{text}");
+    }
+}
+
+#[rstest]
+fn what_cannot_be_compared_is_no_guess(#[values("1,5", "ten", "nan", "2026-01-05")] cell: &str) {
+    let tests = vec!["n < 10".parse().unwrap()];
+    let options = ReadOptions {
+        tests,
+        ..ReadOptions::default()
+    };
+    let table = format!("id;n\n1;{cell}\n").into_bytes();
+    let mut rows = InputSource::of_bytes(Path::new("a.csv"), table, 64, &options).unwrap();
+    rows.advance().unwrap();
+    assert_eq!(rows.content().unwrap_err().code, "not_comparable");
+}
+
+#[rstest]
+fn what_is_no_test_is_refused(
+    #[values(
+        "",
+        "role",
+        "empty",
+        "= x",
+        "role =",
+        "n < x",
+        "n <= 1",
+        "n == 1",
+        "n ~ (",
+        "n ~ .{9999}{999}"
+    )]
+    text: &str,
+) {
+    assert!(text.parse::<Test>().is_err(), "{text}");
 }
 
 #[test]

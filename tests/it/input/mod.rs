@@ -325,6 +325,31 @@ fn damage_in_the_middle_of_a_file_ends_the_reading_once() {
     assert_eq!(seen, read);
 }
 
+/// Is interrupted before every other read.
+struct Interrupted(&'static [u8], bool);
+
+impl Read for Interrupted {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.1 = !self.1;
+        if self.1 {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
+        let end = buffer.len().min(3);
+        self.0.read(&mut buffer[..end])
+    }
+}
+
+#[test]
+fn a_signal_does_not_end_the_reading() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("kept");
+    let size = spool(Interrupted(b"id\n1\n2\n", false), &path).unwrap();
+    assert_eq!(
+        (size, &*std::fs::read(&path).unwrap()),
+        (7, &b"id\n1\n2\n"[..])
+    );
+}
+
 /// Yields a byte, then fails.
 struct Breaking(bool);
 
