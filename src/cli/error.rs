@@ -264,7 +264,17 @@ pub(super) fn describe(error: &(dyn Error + 'static)) -> String {
 /// The place in the configuration that `error` points to; `None`: it points nowhere.
 fn place_in_configuration(error: &ConfigError) -> Option<String> {
     let (name, line, text, marked) = *error.place.clone()?;
-    Some(draw(&name, &Excerpt { line, text, marked }, "here"))
+    let place = None;
+    Some(draw(
+        &name,
+        &Excerpt {
+            line,
+            text,
+            marked,
+            place,
+        },
+        "here",
+    ))
 }
 
 /// The place in an input, or in a protect list, that `error` is about; `None`: it is about another

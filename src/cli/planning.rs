@@ -112,7 +112,7 @@ impl Planning {
                 ids: None,
             });
         }
-        let copy = (input == Path::new(DASH)).then(copy_of_standard_input);
+        let copy = (input == Path::new(DASH)).then(|| input::spool(std::io::stdin().lock()));
         let copy = copy.transpose()?;
         Ok(Self {
             path: copy.as_deref().unwrap_or(input).to_owned(),
@@ -200,7 +200,7 @@ impl Planning {
             passed_over,
             name: match self.copy {
                 Some(_) => self.called.clone(),
-                None => path.display().to_string(),
+                None => source.called(),
             },
             likely_column,
             protected: decider.protect().count().map(|ids| ids as u64),
@@ -208,7 +208,7 @@ impl Planning {
             mapping: resolved.mapping.clone(),
         };
         if self.is_run || ledger.is_some() {
-            refuse_wrong_column(&planned, &path)?;
+            refuse_wrong_column(&planned, &source)?;
         }
         if let Some(ledger) = ledger {
             let digest = source.fingerprint()?;
@@ -231,21 +231,16 @@ impl Planning {
 
     /// The column that looks like ids, if most ids were none.
     fn likely_column(&self, plan: &Plan, resolved: &Resolved) -> Result<Option<String>, CliError> {
-        match plan.misread().filter(|_| resolved.mapping.id.is_some()) {
-            None => Ok(None),
-            Some(accounts) => {
-                let mut table = InputTable::open(&self.path, &self.read)?;
-                let policies = policies(&self.setup.outline.accounts);
-                Ok(likely_id_column(&mut table, &policies, accounts)?)
-            }
-        }
+        let Some(accounts) = plan.misread().filter(|_| resolved.mapping.id.is_some()) else {
+            return Ok(None);
+        };
+        let mut table = InputTable::open(&self.path, &self.read)?;
+        let policies = policies(&self.setup.outline.accounts);
+        Ok(likely_id_column(&mut table, &policies, accounts)?)
     }
 
     /// What the ledger keeps of the input.
     fn input(&self, resolved: &Resolved, digest: input::Fingerprint) -> PlannedInput {
-        let columns = resolved.mapping.fields();
-        let named =
-            |(field, column): (&str, Option<&str>)| Some((field.to_owned(), column?.to_owned()));
         PlannedInput {
             path: match self.copy {
                 Some(_) => self.called.clone(),
@@ -255,7 +250,7 @@ impl Planning {
             sha256: digest.sha256,
             format: resolved.format.name().to_owned(),
             delimiter: resolved.delimiter,
-            columns: columns.filter_map(named).collect(),
+            columns: resolved.mapping.names(),
         }
     }
 
@@ -335,17 +330,16 @@ fn read_rows(
 }
 
 /// Refuses to go on with ids from a column that holds none, while another does.
-fn refuse_wrong_column(planned: &Planned, path: &Path) -> Result<(), CliError> {
+fn refuse_wrong_column(planned: &Planned, source: &InputSource) -> Result<(), CliError> {
     let likely = planned.likely_column.as_deref();
     let hint = planned.plan.column_hint(&planned.mapping, likely);
     let Some((likely, hint)) = likely.zip(hint) else {
         return Ok(());
     };
-    let text = format!("`{}`: {hint}; nothing was sent", path.display());
+    let text = format!("`{}`: {hint}; nothing was sent", source.path().display());
     let help = format!("`--id-column {}`", words::shell_word(likely));
-    let place = Excerpt::of_name(path, likely);
-    let name = path.display().to_string();
-    let place = place.map(|it| draw(&name, &it, "these look like ids"));
+    let place = Excerpt::of_name(source, likely);
+    let place = place.map(|it| draw(&source.called(), &it, "these look like ids"));
     Err(CliError::refuse(text, help).at(place))
 }
 
@@ -372,12 +366,4 @@ fn is_ledger(path: &Path, options: &RunOptions) -> CliError {
 /// `path` from the root; as it is if there is no telling.
 pub(super) fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
-}
-
-/// Copies standard input to a file, which is taken away with what is returned.
-fn copy_of_standard_input() -> Result<TempPath, CliError> {
-    let name = format!("userpurge-{}.input", uuid::Uuid::now_v7());
-    let path = std::env::temp_dir().join(name);
-    input::spool(std::io::stdin().lock(), &path)?;
-    Ok(TempPath::try_from_path(path)?)
 }

@@ -145,6 +145,9 @@ pub struct RunOptions {
     /// `--header-line`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub header_line: Option<u64>,
+    /// `--sheet`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sheet: Option<String>,
     /// Absolute path of `--protect`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub protect: Option<String>,

@@ -1,10 +1,10 @@
-//! gzip and Zstandard, found by their first bytes or by the file's name, and a cap on what comes
-//! out of them.
+//! Compressed files, found by their first bytes, and a cap on what comes out of them.
 
 use std::io::{self, BufRead, Read};
-use std::path::Path;
 
+use bzip2::bufread::MultiBzDecoder;
 use flate2::bufread::MultiGzDecoder;
+use lzma_rust2::XzReader;
 use thiserror::Error;
 
 use crate::domain::named;
@@ -26,6 +26,9 @@ const UNFOLDED_BYTES_MIN: u64 = 256 * 1024 * 1024;
 /// own; the 2 GiB that a file may ask for would be taken as often as there are accounts.
 const ZSTD_WINDOW_LOG_MAX: u32 = 23;
 
+/// The most memory of xz, in KiB: what `xz -9` needs, and no preset more.
+const XZ_KIB_MAX: u32 = 80 * 1024;
+
 named! {
     /// How an input is compressed.
     pub enum Compression {
@@ -33,36 +36,39 @@ named! {
         Gzip = "gzip",
         /// Zstandard, one frame or several.
         Zstd = "zstd",
+        /// bzip2, one stream or several.
+        Bzip2 = "bzip2",
+        /// xz, one stream or several.
+        Xz = "xz",
+        /// A ZIP archive. What is read of it has been taken out before.
+        Zip = "ZIP",
     }
 }
 
 impl Compression {
-    /// Goes by the first bytes of the file, and where they say nothing by its name.
-    pub(super) fn detect(path: &Path, head: &[u8]) -> Option<Self> {
-        Self::of_magic(head).or_else(|| {
-            path.extension()
-                .and_then(|extension| Self::of_extension(extension.to_str()?))
-        })
-    }
-
     /// The compression that files with this extension have.
     pub(super) fn of_extension(extension: &str) -> Option<Self> {
         match extension.to_ascii_lowercase().as_str() {
             "gz" | "gzip" => Some(Self::Gzip),
             "zst" | "zstd" => Some(Self::Zstd),
+            "bz2" => Some(Self::Bzip2),
+            "xz" => Some(Self::Xz),
+            "zip" => Some(Self::Zip),
             _ => None,
         }
     }
 
-    /// Goes by the first bytes alone.
+    /// Goes by the first bytes of a file.
     pub(super) fn of_magic(text: &[u8]) -> Option<Self> {
-        // RFC 1952, 2.3.1, and RFC 8878, 3.1.1.
-        if text.starts_with(&[0x1f, 0x8b]) {
-            Some(Self::Gzip)
-        } else if text.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
-            Some(Self::Zstd)
-        } else {
-            None
+        match text {
+            // RFC 1952, 2.3.1, and RFC 8878, 3.1.1.
+            [0x1f, 0x8b, ..] => Some(Self::Gzip),
+            [0x28, 0xb5, 0x2f, 0xfd, ..] => Some(Self::Zstd),
+            [b'B', b'Z', b'h', b'1'..=b'9', ..] => Some(Self::Bzip2),
+            [0xfd, b'7', b'z', b'X', ..] => Some(Self::Xz),
+            // The second is an archive of no files.
+            [b'P', b'K', 3, 4, ..] | [b'P', b'K', 5, 6, ..] => Some(Self::Zip),
+            _ => None,
         }
     }
 
@@ -75,6 +81,10 @@ impl Compression {
     /// The bytes of `reader`, decompressed.
     pub(super) fn decode(self, reader: impl BufRead + 'static) -> io::Result<Box<dyn Read>> {
         Ok(match self {
+            // Within another one, which is refused.
+            Self::Zip => Box::new(reader),
+            Self::Bzip2 => Box::new(MultiBzDecoder::new(reader)),
+            Self::Xz => Box::new(XzReader::new_mem_limit(reader, true, XZ_KIB_MAX)),
             Self::Gzip => Box::new(MultiGzDecoder::new(reader)),
             Self::Zstd => {
                 let mut decoder = zstd::stream::read::Decoder::with_buffer(reader)?;
@@ -85,10 +95,11 @@ impl Compression {
     }
 }
 
-/// Whether Zstandard refused a frame because of its window. It has no code for that which the
-/// crate lets through, only its words.
+/// Whether xz or Zstandard refused a file because of its window. The latter has no code for that which
+/// the crate lets through, only its words.
 fn is_window(cause: &io::Error) -> bool {
-    cause.to_string() == "Frame requires too much memory for decoding"
+    cause.kind() == io::ErrorKind::OutOfMemory
+        || cause.to_string() == "Frame requires too much memory for decoding"
 }
 
 /// Why a text cannot be read on, although the disk is in order.
@@ -100,7 +111,7 @@ pub(super) enum Refused {
         compression: Compression,
         cause: io::Error,
     },
-    /// They ask for a window of more than 8 MiB.
+    /// They ask for a larger window than any preset needs.
     Window,
     /// There are more bytes than these.
     Over {

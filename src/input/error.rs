@@ -1,5 +1,6 @@
 //! What can be wrong with an input as a whole.
 
+use std::fmt::Write as _;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -22,6 +23,8 @@ pub struct InputError {
     pub path: PathBuf,
     message: String,
     source: Option<io::Error>,
+    /// The sheet of a workbook that was read.
+    pub(super) sheet: Option<String>,
     /// What is underlined in the file, with a word about it.
     pub(super) underlined: Option<Box<(Underlined, String)>>,
 }
@@ -52,8 +55,23 @@ impl InputError {
             path: path.to_owned(),
             message,
             source: None,
+            sheet: None,
             underlined: None,
         }
+    }
+
+    /// The error of the file at `path`, of which `what` follows its name.
+    pub(super) fn about(path: &Path, what: &str) -> Self {
+        Self::new(path, format!("`{}` {what}", path.display()))
+    }
+
+    /// The same error, of `sheet`.
+    pub(super) fn on_sheet(mut self, sheet: Option<&str>) -> Self {
+        if let Some(sheet) = sheet {
+            let _ = write!(self.message, " (sheet `{sheet}`)");
+            self.sheet = Some(sheet.to_owned());
+        }
+        self
     }
 
     /// The same with what the system says.
@@ -118,7 +136,7 @@ impl InputError {
             }
             Ok(Refused::Window) => (
                 format!(
-                    "`{shown}` asks for a window of more than 8 MiB to be decompressed; compress it again with `zstd -19` or less and without `--long`, or give the plain file"
+                    "`{shown}` asks for a window that takes too much memory; compress it again with `zstd -19` or less and without `--long`, or give the plain file"
                 ),
                 None,
             ),

@@ -12,6 +12,7 @@ use std::io::Read as _;
 use std::ops::Range;
 use std::path::Path;
 
+use csv_core::{ReadFieldResult, ReaderBuilder};
 use memchr::memrchr2;
 use serde::de::IgnoredAny;
 use unicode_width::UnicodeWidthStr as _;
@@ -26,6 +27,7 @@ use super::object::place_of;
 use super::open::open_text;
 use super::row::{Field, Raw};
 use super::source::{InputSource, ReadOptions, Resolved};
+use super::workbook::column_letters;
 
 /// How many lines of one CSV record are looked through, which has more than one if a cell has.
 const RECORD_LINES_MAX: usize = 64;
@@ -39,6 +41,9 @@ const PARSED_BYTES_MAX: u64 = 8 * 1024 * 1024;
 /// So much is drawn before the offending text at least, if there is so much.
 const BEFORE_MIN: usize = 30;
 
+/// A file, and the sheet that is meant of a workbook.
+type Source<'a> = (&'a Path, Option<&'a str>);
+
 /// A line of a file, with a part of it marked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Excerpt {
@@ -48,6 +53,8 @@ pub struct Excerpt {
     pub text: String,
     /// What is marked of it, in characters; empty where something is missing.
     pub marked: Range<usize>,
+    /// What people call the place in a spreadsheet; `None`: it is none.
+    pub place: Option<String>,
 }
 
 /// A row that is to be shown, and what is wrong with it.
@@ -72,7 +79,8 @@ impl Excerpt {
         wanted.sort_by_key(|row| row.position.row);
         let mut found = BTreeMap::new();
         let source = InputSource::open(path, options);
-        let (Ok(mut source), Some(mut lines)) = (source, line_reader(path)) else {
+        let lines = line_reader((path, options.sheet.as_deref()));
+        let (Ok(mut source), Some(mut lines)) = (source, lines) else {
             return found;
         };
         let mut at = Position { row: 0, line: 0 };
@@ -90,7 +98,12 @@ impl Excerpt {
                 Raw::Line(text) => Some(in_list(at.line, text)),
             };
             // A row of another place is one of a file that changed.
-            if let Some(excerpt) = excerpt.filter(|_| at == row.position) {
+            if let Some(mut excerpt) = excerpt.filter(|_| at == row.position) {
+                let resolved = source.resolved();
+                excerpt.place = resolved.sheet.as_ref().map(|_| {
+                    let column = resolved.place_of(row.field).map(column_letters);
+                    format!("cell {}{}", column.unwrap_or_default(), at.line)
+                });
                 found.insert(at.row, excerpt);
             }
         }
@@ -99,7 +112,7 @@ impl Excerpt {
 
     /// The place in the file that `error` speaks of, with a word about it; `None`: it speaks of none.
     pub fn of_error(error: &InputError) -> Option<(Excerpt, String)> {
-        let path = &error.path;
+        let path = (&*error.path, error.sheet.as_deref());
         let (what, label) = &**error.underlined.as_ref()?;
         let excerpt = match what {
             Underlined::Line(line) => whole(path, *line)?,
@@ -111,19 +124,27 @@ impl Excerpt {
                     None => excerpt,
                 }
             }
-            Underlined::Name(name) => Self::of_name(path, name)?,
+            Underlined::Name(name) => Self::find(path, name)?,
             Underlined::Names(names) | Underlined::Rivals(names) => line_with(path, names)?,
             Underlined::Second(first, second) => {
-                let excerpt = Self::of_name(path, first)?;
+                let excerpt = Self::find(path, first)?;
                 let marked = find_name(&excerpt.text, second, excerpt.marked.end)?;
                 Excerpt { marked, ..excerpt }
             }
         };
-        Some((excerpt, label.clone()))
+        let place = error
+            .sheet
+            .is_some()
+            .then(|| format!("row {}", excerpt.line));
+        Some((Excerpt { place, ..excerpt }, label.clone()))
     }
 
-    /// Where `name` first stands in the file at `path`: in the header, or as a key.
-    pub fn of_name(path: &Path, name: &str) -> Option<Excerpt> {
+    /// Where `name` first stands in the file of `source`: in the header, or as a key.
+    pub fn of_name(source: &InputSource, name: &str) -> Option<Excerpt> {
+        Self::find((source.path(), source.resolved().sheet.as_deref()), name)
+    }
+
+    fn find(path: Source<'_>, name: &str) -> Option<Excerpt> {
         let mut lines = lines_of(path)?.take(NAME_LINES_MAX);
         lines.find_map(|excerpt| {
             let marked = find_name(&excerpt.text, name, 0)?;
@@ -142,9 +163,12 @@ impl Excerpt {
         let carets = "^".repeat(mark.width().max(1));
         let line = format!("{number} | {before}{mark}{after}");
         let marks = format!("{margin} | {blank}{carets} {label}");
+        let place = match &self.place {
+            Some(place) => format!(", {place}"),
+            None => format!(":{number}:{}", self.marked.start + 1),
+        };
         format!(
-            "{margin}--> {name}:{number}:{}\n{}\n{}\n",
-            self.marked.start + 1,
+            "{margin}--> {name}{place}\n{}\n{}\n",
             line.trim_end(),
             marks.trim_end()
         )
@@ -161,6 +185,7 @@ impl Excerpt {
             line: number,
             marked: chars(marked.start)..chars(marked.end),
             text,
+            place: None,
         }
     }
 }
@@ -215,85 +240,48 @@ fn in_record(lines: &mut LineReader, resolved: &Resolved, row: &Wanted) -> Optio
         return None;
     }
     let delimiter = u8::try_from(resolved.delimiter.unwrap_or(',')).ok()?;
-    let name = resolved.mapping.of(row.field);
-    let wanted = name.and_then(|name| resolved.columns.iter().position(|it| it == name));
-    let last = wanted.map(|place| place + usize::from(row.code == "decimal_comma"));
-    let first = lines.content().ok()?.to_vec();
-    let mut cells = Cells {
-        delimiter,
-        place: 0,
-        is_quoted: false,
-        opened: (0, 0),
-        lines: 0,
-    };
-    let mut marked: Option<Excerpt> = None;
+    let mut parser = ReaderBuilder::new().delimiter(delimiter).build();
+    let wanted = resolved.place_of(row.field);
+    let torn = wanted.filter(|_| row.code == "decimal_comma");
+    let (mut cell, mut marked): (usize, Option<Excerpt>) = (0, None);
+    // The whole first line, and what follows a quote on it that may never be closed, or not soon.
+    let (mut first, mut quoted) = (None, None);
     for _ in 0..RECORD_LINES_MAX {
-        let text = lines.content().ok()?;
-        let number = lines.line();
-        let found = cells.over(text);
-        for (place, range) in found {
-            if Some(place) == wanted {
-                marked = Some(Excerpt::of_bytes(number, text, range));
-            } else if Some(place) == last
-                && let Some(before) = &mut marked
-                && before.line == number
-            {
-                before.marked.end = Excerpt::of_bytes(number, text, range).marked.end;
+        let mut text = lines.content().ok()?.to_vec();
+        text.push(b'\n');
+        let end = text.len() - 1;
+        let excerpt = |range| Excerpt::of_bytes(lines.line(), &text[..end], range);
+        let mut output = vec![0; text.len()];
+        let mut start = 0;
+        let is_open = loop {
+            let (result, read, _) = parser.read_field(&text[start..], &mut output);
+            let found = excerpt(start..start + read - 1);
+            let before = marked.as_mut().filter(|it| it.line == found.line);
+            if Some(cell) == wanted {
+                marked = Some(found);
+            } else if let (Some(before), true) = (before, torn.is_some_and(|it| it + 1 == cell)) {
+                before.marked.end = found.marked.end;
             }
+            match result {
+                ReadFieldResult::Field { record_end: false } => start += read,
+                result => break matches!(result, ReadFieldResult::InputEmpty),
+            }
+            cell += 1;
+        };
+        if first.is_none() {
+            quoted = Some(excerpt(start..end));
+        } else if start > 0 {
+            quoted = None;
         }
-        if !cells.is_quoted {
-            let whole = || Excerpt::of_bytes(row.position.line, &first, trimmed(&first));
-            return Some(marked.unwrap_or_else(whole));
+        let first = first.get_or_insert_with(|| excerpt(trimmed(&text)));
+        if !is_open {
+            return marked.or(Some(first.clone()));
         }
         if !matches!(lines.advance_to_text(), Ok(true)) {
             break;
         }
     }
-    // The quote that is open is never closed, or not soon.
-    let (place, at) = cells.opened;
-    Some(match marked {
-        Some(cell) => cell,
-        None if place == 0 => Excerpt::of_bytes(row.position.line, &first, at..first.len()),
-        None => Excerpt::of_bytes(row.position.line, &first, trimmed(&first)),
-    })
-}
-
-/// Goes over the cells of a record line by line.
-struct Cells {
-    delimiter: u8,
-    /// The place of the cell that the next byte belongs to, from 0.
-    place: usize,
-    /// Whether the record goes on behind the line's end, which stands within a cell.
-    is_quoted: bool,
-    /// The line of the record, from 0, and the place on it of the last quote that opened a cell.
-    opened: (usize, usize),
-    lines: usize,
-}
-
-impl Cells {
-    /// The cells, or parts of cells, that the record's next line has, by their places.
-    fn over(&mut self, line: &[u8]) -> Vec<(usize, Range<usize>)> {
-        let mut cells = Vec::new();
-        let mut start = 0;
-        let mut bytes = line.iter().enumerate().peekable();
-        while let Some((at, byte)) = bytes.next() {
-            if self.is_quoted {
-                // A doubled quote is one of the cell's own.
-                let ends = *byte == b'"' && bytes.next_if(|(_, next)| **next == b'"').is_none();
-                self.is_quoted = !ends;
-            } else if *byte == b'"' && at == start {
-                self.is_quoted = true;
-                self.opened = (self.lines, at);
-            } else if *byte == self.delimiter {
-                cells.push((self.place, start..at));
-                self.place += 1;
-                start = at + 1;
-            }
-        }
-        cells.push((self.place, start..line.len()));
-        self.lines += 1;
-        cells
-    }
+    marked.or(quoted).or(first)
 }
 
 /// The value at fault of the JSON text that begins on `line`, which may be one element of many there.
@@ -330,6 +318,7 @@ fn in_json(
                 line: excerpt.line,
                 marked: before + excerpt.marked.start..before + excerpt.marked.end,
                 text: whole,
+                place: None,
             }
         }
         None => excerpt,
@@ -350,21 +339,24 @@ fn trimmed(line: &[u8]) -> Range<usize> {
 }
 
 /// The first line that has one of `names`, whole.
-fn line_with(path: &Path, names: &[String]) -> Option<Excerpt> {
+fn line_with(path: Source<'_>, names: &[String]) -> Option<Excerpt> {
     let first = names.iter().find(|name| !name.is_empty())?;
-    whole(path, Excerpt::of_name(path, first)?.line)
+    whole(path, Excerpt::find(path, first)?.line)
 }
 
 /// The line called `number`, whole.
-fn whole(path: &Path, number: u64) -> Option<Excerpt> {
+fn whole(path: Source<'_>, number: u64) -> Option<Excerpt> {
     let excerpt = lines_of(path)?.find(|excerpt| excerpt.line >= number)?;
     (excerpt.line == number).then_some(excerpt)
 }
 
 /// Where the JSON of the file is broken, if that is on the line of `excerpt`.
-fn syntax_error(path: &Path, excerpt: &Excerpt) -> Option<Range<usize>> {
+fn syntax_error((path, sheet): Source<'_>, excerpt: &Excerpt) -> Option<Range<usize>> {
     // A parser remembers each bracket that is open, and a file may have nothing else.
-    let text = open_text(path, false).ok()?.text.take(PARSED_BYTES_MAX);
+    let text = open_text(path, sheet, false)
+        .ok()?
+        .text
+        .take(PARSED_BYTES_MAX);
     let mut values = serde_json::Deserializer::from_reader(text).into_iter::<IgnoredAny>();
     let error = values.find_map(Result::err)?;
     if error.line() as u64 != excerpt.line {
@@ -393,9 +385,9 @@ fn find_name(line: &str, name: &str, from: usize) -> Option<Range<usize>> {
     Some(start..start + name.chars().count())
 }
 
-/// The lines of the file at `path` that are not empty, each marked from end to end; `None`: it
+/// The lines of `path` that are not empty, each marked from end to end; `None`: it
 /// cannot be read.
-fn lines_of(path: &Path) -> Option<impl Iterator<Item = Excerpt>> {
+fn lines_of(path: Source<'_>) -> Option<impl Iterator<Item = Excerpt>> {
     let mut lines = line_reader(path)?;
     Some(std::iter::from_fn(move || {
         if !matches!(lines.advance_to_text(), Ok(true)) {
@@ -406,6 +398,6 @@ fn lines_of(path: &Path) -> Option<impl Iterator<Item = Excerpt>> {
     }))
 }
 
-fn line_reader(path: &Path) -> Option<LineReader> {
-    Some(LineReader::new(open_text(path, false).ok()?.text))
+fn line_reader((path, sheet): Source<'_>) -> Option<LineReader> {
+    Some(LineReader::new(open_text(path, sheet, false).ok()?.text))
 }

@@ -14,7 +14,7 @@ use super::error::{InputError, Underlined};
 use super::ids::{is_list_line, is_surely_an_id};
 use super::json::page_key;
 use super::mapping::{Columns, has_id};
-use super::open::is_whole;
+use super::open::{TextFile, is_whole};
 use super::row::{is_blank, is_digits, trim_cell};
 use super::source::ReadOptions;
 
@@ -37,6 +37,10 @@ named! {
         Json = "json",
         /// One id a line.
         Ids = "ids",
+        /// A sheet of an Excel workbook, read as CSV.
+        Xlsx = "xlsx",
+        /// A sheet of an `OpenDocument` spreadsheet, likewise.
+        Ods = "ods",
     }
 }
 
@@ -45,19 +49,38 @@ impl Format {
     pub fn of_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|format| format.name() == name)
     }
+
+    /// Whether rows stand under a header, as cells in columns.
+    pub(super) fn is_table(self) -> bool {
+        matches!(self, Self::Csv | Self::Tsv | Self::Xlsx | Self::Ods)
+    }
 }
 
-/// The format of a text that begins with `head`, and the delimiter if it is `csv` or `tsv`.
+/// The format of what was `opened` at `path`, and the delimiter if it is `csv` or `tsv`.
 pub(super) fn detect(
     path: &Path,
-    head: &[u8],
+    opened: &TextFile,
     options: &ReadOptions,
 ) -> Result<(Format, Option<char>), InputError> {
+    let head = &opened.head[..];
+    if let Some((format, _)) = opened.sheet {
+        if options.delimiter.is_some() || options.format.is_some_and(|it| it != format) {
+            let what = format!(
+                "is a spreadsheet; give no `--delimiter`, and no `--format` but `{format}`"
+            );
+            return Err(InputError::about(path, &what));
+        }
+        return Ok((format, None));
+    }
+    if options.sheet.is_some() || matches!(options.format, Some(Format::Xlsx | Format::Ods)) {
+        let what = "is no xlsx or ods spreadsheet; leave out `--sheet` and `--format`";
+        return Err(InputError::about(path, what));
+    }
     let format = match (options.format, options.delimiter) {
         (Some(format), _) => format,
         (None, Some('\t')) => Format::Tsv,
         (None, Some(_)) => Format::Csv,
-        (None, None) => match of_extension(path) {
+        (None, None) => match of_extension(&opened.name) {
             Some(Format::Csv) => csv_or_bare_ids(head, &options.columns),
             Some(Format::Json) => values_or_lines(path, head, &options.columns)?,
             // Values over many lines would be one broken row after another.
@@ -77,7 +100,7 @@ pub(super) fn detect(
             },
         }),
         Format::Tsv => Some(options.delimiter.unwrap_or('\t')),
-        Format::Jsonl | Format::Json | Format::Ids => None,
+        _ => None,
     };
     if format == Format::Json && !matches!(first_byte(head), Some(b'[' | b'{')) {
         return Err(not_an_array(path));
@@ -124,14 +147,10 @@ pub(super) fn is_header_in_one_cell(names: &[String], columns: &Columns) -> bool
 }
 
 /// How files begin that hold no rows as text, what they are, and what to do.
-const NO_TEXT: [(&[u8], &str); 11] = [
-    (
-        b"PK\x03\x04",
-        "a spreadsheet or another ZIP archive; export it as CSV in UTF-8",
-    ),
+const NO_TEXT: [(&[u8], &str); 8] = [
     (
         b"\xD0\xCF\x11\xE0",
-        "an old spreadsheet or another Office document; save it as CSV in UTF-8",
+        "an old spreadsheet, one with a password, or another Office document; save it as xlsx or CSV",
     ),
     (b"%PDF", "a PDF document; ask for the list as CSV in UTF-8"),
     (
@@ -141,14 +160,6 @@ const NO_TEXT: [(&[u8], &str); 11] = [
     (
         b"SQLite format 3",
         "a database; write its column of ids as CSV in UTF-8",
-    ),
-    (
-        b"BZh",
-        "compressed with bzip2; unpack it with `bunzip2`, and give the file in it",
-    ),
-    (
-        b"\xFD7zXZ",
-        "compressed with xz; unpack it with `unxz`, and give the file in it",
     ),
     (
         b"7z\xBC\xAF",

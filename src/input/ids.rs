@@ -286,6 +286,15 @@ pub(crate) fn holds_several_ids(text: &str) -> bool {
     words.clone().count() > 1 && words.all(is_surely_an_id)
 }
 
+/// Whether an id may stand anywhere in `text`, damaged or not.
+pub(super) fn holds_an_id(text: &str) -> bool {
+    let is_digit = |byte: &u8| byte.is_ascii_digit();
+    let mut runs = text
+        .as_bytes()
+        .chunk_by(|one, next| is_digit(one) && is_digit(next));
+    runs.any(|run| run.len() >= DIGITS_MIN) || is_hexadecimal(trim_cell(text))
+}
+
 /// Whether `text` begins with an id, without a blank before it.
 fn begins_with_id(text: &str) -> bool {
     let end = text.find(parts).unwrap_or(text.len());

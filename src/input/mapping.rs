@@ -44,6 +44,13 @@ impl Columns {
         FIELDS.into_iter().map(|it| (it.name(), self.of(it)))
     }
 
+    /// Those that are there, by their fields' names.
+    pub fn names(&self) -> BTreeMap<String, String> {
+        let names = self.fields();
+        let names = names.filter_map(|(field, name)| Some((field.to_owned(), name?.to_owned())));
+        names.collect()
+    }
+
     /// Those that `names` has by their fields' names.
     pub fn of_names(names: &BTreeMap<String, String>) -> Self {
         Self::of_fields(FIELDS.map(|field| names.get(field.name()).cloned()))

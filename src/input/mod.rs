@@ -1,9 +1,9 @@
 //! Bytes to [`Record`](crate::domain::Record)s with their positions, as a stream.
 //!
 //! [`InputSource`] is the main type: it opens a file of ids in any shape an export has (CSV, TSV, JSON
-//! Lines, a JSON array, a plain list; compressed or not; UTF-8 or UTF-16), finds out which columns
-//! mean something, and lends one row after another. Memory does not grow with the file: one
-//! row is held at a time, and a row is at most [`ROW_BYTES_MAX`] long.
+//! Lines, a JSON array, a plain list, a sheet of a workbook; compressed or not; UTF-8 or UTF-16), finds
+//! out which columns mean something, and lends one row after another. Memory does not grow with the
+//! file, a workbook apart: one row is held at a time, and a row is at most [`ROW_BYTES_MAX`] long.
 //!
 //! ```text
 //! file ─▶ decompress ─▶ cap ─▶ encoding (to UTF-8) ─▶ csv │ jsonl │ json │ ids ─▶ Record
@@ -18,6 +18,7 @@
 //! knows no provider; that is `plan`'s. An id is text from the cell to the request and is never a
 //! number on the way.
 
+mod archive;
 mod csv;
 mod decompress;
 mod encoding;
@@ -35,6 +36,7 @@ mod row;
 mod sample;
 mod source;
 mod table;
+mod workbook;
 
 pub use decompress::{Compression, INPUT_BYTES_MAX};
 pub use encoding::Encoding;

@@ -1,20 +1,22 @@
 //! A file as UTF-8 text: found, decompressed, held to a size, decoded. Its digest is taken while it is read.
-//! Standard input is kept as a file, so that a resume can read it again.
+//! Standard input is copied to a file, since a plan may read its input more than once.
 
 use std::cell::RefCell;
 use std::fmt::Write as _;
-use std::fs::{File, OpenOptions};
-use std::io::{self, BufRead, BufReader, Cursor, ErrorKind, Read};
-use std::path::Path;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Cursor, ErrorKind, Read, Seek as _};
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+use tempfile::TempPath;
 
+use super::archive::{is_archive, open_archive};
 use super::decompress::{Capped, Compression, Refused};
 use super::encoding::Encoding;
 use super::error::InputError;
-use super::format::not_text;
+use super::format::{Format, not_text};
 use super::lines::Text;
 
 /// How much of a text is looked at to find its format and its keys, in bytes.
@@ -29,6 +31,10 @@ const MAGIC_BYTES: u64 = 4;
 /// A file as UTF-8 text.
 pub(super) struct TextFile {
     pub(super) text: Text,
+    /// Its path, or its name in an archive.
+    pub(super) name: PathBuf,
+    /// The sheet that it is of a workbook, and whose format.
+    pub(super) sheet: Option<(Format, String)>,
     /// The beginning of the text, which reading it yields too.
     pub(super) head: Vec<u8>,
     /// How it is compressed; `None`: it is not.
@@ -73,11 +79,22 @@ pub(super) fn open_file(path: &Path) -> Result<File, InputError> {
     File::open(path).map_err(error)
 }
 
-/// Opens the file at `path`, decompresses and decodes it. `is_digested`: whether the digest of its
-/// bytes is taken, as they lie on disk.
-pub(super) fn open_text(path: &Path, is_digested: bool) -> Result<TextFile, InputError> {
+/// Opens the file at `path`, unpacks and decodes it. `sheet`: which one of a workbook. `is_digested`: whether
+/// the digest of its bytes is taken, as they lie on disk.
+pub(super) fn open_text(
+    path: &Path,
+    sheet: Option<&str>,
+    is_digested: bool,
+) -> Result<TextFile, InputError> {
     let failed = |source| InputError::of_reading(path, 1, source);
-    let file = open_file(path)?;
+    let mut file = open_file(path)?;
+    if is_archive(&file).map_err(failed)? {
+        let archive = file.try_clone().map_err(failed)?;
+        let opened = open_archive(path, archive, sheet, false)?;
+        file.rewind().map_err(failed)?;
+        let digest = is_digested.then(|| Digest::new(file));
+        return Ok(TextFile { digest, ..opened });
+    }
     let size = file.metadata().map_err(failed)?.len();
     if !is_digested {
         return read_text(path, file, size, BUFFER_BYTES);
@@ -87,6 +104,12 @@ pub(super) fn open_text(path: &Path, is_digested: bool) -> Result<TextFile, Inpu
     let text = read_text(path, file, size, BUFFER_BYTES)?;
     let digest = Some(digest);
     Ok(TextFile { digest, ..text })
+}
+
+/// Decodes a temporary file that was copied out of the archive at `path`.
+pub(super) fn read_copy(path: &Path, copy: File) -> Result<TextFile, InputError> {
+    let size = copy.metadata().map_or(0, |metadata| metadata.len());
+    read_text(path, copy, size, BUFFER_BYTES)
 }
 
 /// Decompresses and decodes the `size` bytes of `file`, which errors name `path`, through buffers
@@ -101,8 +124,7 @@ pub(super) fn read_text(
     let buffered = |reader| BufReader::with_capacity(buffer_bytes, reader);
     let (magic, file) =
         peek(BufReader::with_capacity(buffer_bytes, file), MAGIC_BYTES).map_err(failed)?;
-    // Of an empty file nothing is decompressed.
-    let compression = Compression::detect(path, &magic).filter(|_| !magic.is_empty());
+    let compression = Compression::of_magic(&magic);
     let plain: Box<dyn Read> = match compression {
         Some(compression) => compression.decode(file).map_err(failed)?,
         None => Box::new(file),
@@ -115,6 +137,8 @@ pub(super) fn read_text(
     check_head(path, compression, &head)?;
     Ok(TextFile {
         text: Box::new(text),
+        name: path.to_owned(),
+        sheet: None,
         head,
         compression,
         encoding,
@@ -128,22 +152,16 @@ fn check_head(
     compression: Option<Compression>,
     head: &[u8],
 ) -> Result<(), InputError> {
-    let shown = path.display();
-    let wrong = |message: String| Err(InputError::new(path, message));
-    if compression.is_some() && Compression::of_magic(head).is_some() {
-        return wrong(format!(
-            "`{shown}` is compressed more than once; decompress it, and give the plain file"
-        ));
-    }
-    if let Some(kind) = not_text(head) {
-        return wrong(format!("`{shown}` is {kind}"));
-    }
-    if head.trim_ascii().is_empty() && is_whole(head) {
-        return wrong(format!(
-            "`{shown}` is empty; check that the export ran to its end"
-        ));
-    }
-    Ok(())
+    let is_empty = head.trim_ascii().is_empty() && is_whole(head);
+    let what = match not_text(head) {
+        _ if compression.is_some() && Compression::of_magic(head).is_some() => {
+            "compressed more than once; decompress it, and give the plain file"
+        }
+        Some(kind) => kind,
+        None if is_empty => "empty; check that the export ran to its end",
+        None => return Ok(()),
+    };
+    Err(InputError::about(path, &format!("is {what}")))
 }
 
 /// The first `count` bytes of `reader`, or all if it has fewer, and a reader that yields them too.
@@ -217,59 +235,24 @@ impl Read for Digest {
     }
 }
 
-/// Copies all of `reader` to a new file at `path`, which only its owner may read, and returns its
-/// size in bytes once it is safe on disk. At most [`INPUT_BYTES_MAX`](super::INPUT_BYTES_MAX) bytes are taken.
-///
-/// # Errors
-///
-/// The file exists already, or cannot be written to its end; half a copy is taken away again.
-pub fn spool(reader: impl Read, path: &Path) -> Result<u64, InputError> {
-    let shown = path.display();
+/// Copies all of `reader` to a temporary file that only its owner may read, and that is gone with the path
+/// that is returned. At most [`INPUT_BYTES_MAX`](super::INPUT_BYTES_MAX) bytes are taken.
+pub fn spool(reader: impl Read) -> Result<TempPath, InputError> {
+    let folder = std::env::temp_dir();
     let failed = |source| {
+        let shown = folder.display();
         let message = format!(
             "could not copy standard input to `{shown}`; check the free space and your rights in that folder"
         );
-        InputError::of_system(path, message, source)
+        InputError::of_system(&folder, message, source)
     };
-    let mut file = create(path).map_err(|source| match source.kind() {
-        ErrorKind::AlreadyExists => InputError::new(
-            path,
-            format!(
-                "`{shown}` exists already, and standard input would be kept there; move it away, or name another ledger with `--ledger`"
-            ),
-        ),
-        _ => failed(source),
+    let mut copy = tempfile::Builder::new();
+    let copy = copy.prefix("userpurge-").suffix(".input").tempfile();
+    let mut copy = copy.map_err(failed)?;
+    let copied = io::copy(&mut Capped::new(reader, None, 0), &mut copy);
+    copied.map_err(|source| match source.downcast::<Refused>() {
+        Ok(refused) => InputError::of_reading(copy.path(), 1, io::Error::other(refused)),
+        Err(source) => failed(source),
     })?;
-    copy(reader, &mut file, path).map_err(|source| {
-        // The first error is the one to tell; a copy that stays is found by the next run.
-        let _ = std::fs::remove_file(path);
-        match source.downcast::<Refused>() {
-            Ok(refused) => InputError::of_reading(path, 1, io::Error::other(refused)),
-            Err(source) => failed(source),
-        }
-    })
-}
-
-/// A new file that nobody else may read: it may hold more of people than their ids.
-fn create(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
-}
-
-fn copy(reader: impl Read, file: &mut File, path: &Path) -> io::Result<u64> {
-    let size = io::copy(&mut Capped::new(reader, None, 0), file)?;
-    file.sync_all()?;
-    #[cfg(unix)]
-    {
-        // The name of the file must outlive a crash too.
-        let folder = match path.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        };
-        File::open(folder)?.sync_all()?;
-    }
-    Ok(size)
+    Ok(copy.into_temp_path())
 }

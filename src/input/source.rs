@@ -34,6 +34,8 @@ pub struct ReadOptions {
     pub delimiter: Option<char>,
     /// The line of a table's header; what stands above it is passed over. `None`: the first.
     pub header_line: Option<u64>,
+    /// The sheet of a workbook; `None`: the only one that holds ids.
+    pub sheet: Option<String>,
     /// The columns that hold the fields, where they are named.
     pub columns: Columns,
     /// What a row has to pass to be taken.
@@ -45,6 +47,7 @@ impl ReadOptions {
     pub fn of(options: &RunOptions) -> Self {
         Self {
             header_line: options.header_line,
+            sheet: options.sheet.clone(),
             columns: Columns {
                 id: options.id_column.clone(),
                 account: options.account_column.clone(),
@@ -98,6 +101,8 @@ pub struct Resolved {
     pub format: Format,
     /// Its delimiter; `None`: the format has none.
     pub delimiter: Option<char>,
+    /// The sheet that was read of a workbook.
+    pub sheet: Option<String>,
     /// How it is compressed; `None`: it is not.
     pub compression: Option<Compression>,
     /// How its text is encoded.
@@ -107,6 +112,14 @@ pub struct Resolved {
     /// All columns in the order of the header; of JSON the top-level keys seen in the first rows,
     /// sorted; of a list of ids none.
     pub columns: Vec<String>,
+}
+
+impl Resolved {
+    /// The place of the column of `field` in a table.
+    pub(super) fn place_of(&self, field: Field) -> Option<usize> {
+        let name = self.mapping.of(field)?;
+        self.columns.iter().position(|column| column == name)
+    }
 }
 
 /// An input opened for reading, row by row: [`InputSource::each_row`] lends row after row.
@@ -132,12 +145,20 @@ impl InputSource {
     /// There is no such file, it is none that can be read twice, it is empty or no text, or no
     /// column of it holds ids. See [`InputError`].
     pub fn open(path: &Path, options: &ReadOptions) -> Result<Self, InputError> {
-        Self::read(path, options, open_text(path, false)?)
+        Self::read(
+            path,
+            options,
+            open_text(path, options.sheet.as_deref(), false)?,
+        )
     }
 
     /// Opens it likewise, and takes its digest while it is read.
     pub fn open_digested(path: &Path, options: &ReadOptions) -> Result<Self, InputError> {
-        Self::read(path, options, open_text(path, true)?)
+        Self::read(
+            path,
+            options,
+            open_text(path, options.sheet.as_deref(), true)?,
+        )
     }
 
     /// The digest of all bytes of the file, those that no row needed too. It was taken while the file
@@ -162,7 +183,16 @@ impl InputSource {
         Self::read(path, options, opened)
     }
 
-    fn read(path: &Path, options: &ReadOptions, mut opened: TextFile) -> Result<Self, InputError> {
+    fn read(path: &Path, options: &ReadOptions, opened: TextFile) -> Result<Self, InputError> {
+        let sheet = opened.sheet.as_ref().map(|(_, sheet)| sheet.clone());
+        Self::read_rows(path, options, opened).map_err(|error| error.on_sheet(sheet.as_deref()))
+    }
+
+    fn read_rows(
+        path: &Path,
+        options: &ReadOptions,
+        mut opened: TextFile,
+    ) -> Result<Self, InputError> {
         if let Some(delimiter) = options.delimiter {
             check_delimiter(path, delimiter)?;
         }
@@ -173,10 +203,11 @@ impl InputSource {
         if let Some(line) = options.header_line {
             begin_at(path, &mut opened, line)?;
         }
-        let (format, delimiter) = detect(path, &opened.head, options)?;
+        let (format, delimiter) = detect(path, &opened, options)?;
         let mut resolved = Resolved {
             format,
             delimiter,
+            sheet: opened.sheet.take().map(|(_, sheet)| sheet),
             compression: opened.compression,
             encoding: opened.encoding,
             mapping: Columns::default(),
@@ -186,17 +217,15 @@ impl InputSource {
         let options = &options.within(page.as_deref());
         let digest = opened.digest.take();
         let rows = match format {
-            Format::Csv | Format::Tsv => open_csv(path, opened, options, &mut resolved)?,
+            _ if format.is_table() => open_csv(path, opened, options, &mut resolved)?,
             Format::Jsonl | Format::Json => {
                 open_json(path, opened, options, page.as_deref(), &mut resolved)?
             }
-            Format::Ids => open_ids(path, opened, options)?,
+            _ => open_ids(path, opened, options)?,
         };
-        let place = |test: &Test| match format {
-            Format::Csv | Format::Tsv => {
-                place_of(path, &resolved.columns, Field::Row, &test.column)
-            }
-            Format::Jsonl | Format::Json | Format::Ids => Ok(0),
+        let place = |test: &Test| {
+            let place = || place_of(path, &resolved.columns, Field::Row, &test.column);
+            if format.is_table() { place() } else { Ok(0) }
         };
         let tests = options.tests.iter();
         let tests = tests.map(|test| Ok((place(test)?, test.clone())));
@@ -216,6 +245,13 @@ impl InputSource {
     /// The path as given.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// What people call it: its path, and the sheet that was read.
+    pub fn called(&self) -> String {
+        let sheet = self.resolved.sheet.as_ref();
+        let sheet = sheet.map_or(String::new(), |sheet| format!(", sheet `{sheet}`"));
+        format!("{}{sheet}", self.path.display())
     }
 
     /// How it is read.

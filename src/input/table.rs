@@ -60,7 +60,9 @@ impl InputTable {
             source,
         };
         match table.source.resolved().format {
-            Format::Csv | Format::Tsv => table.fields = table.places(),
+            format if format.is_table() => {
+                table.fields = FIELDS.map(|field| table.source.resolved().place_of(field));
+            }
             Format::Jsonl | Format::Json => {
                 table.columns.clear();
                 let mut once = InputSource::open(path, options)?;
@@ -68,7 +70,7 @@ impl InputTable {
                 table.collect_keys(&mut once, &named)?;
                 table.give_fields_their_columns(&named);
             }
-            Format::Ids => {
+            _ => {
                 table.columns = vec![ID.to_owned()];
                 table.fields[0] = Some(0);
             }
@@ -150,15 +152,6 @@ impl InputTable {
         }
         let bytes = |cell: Option<String>| cell.unwrap_or_default().into_bytes();
         cells.into_iter().map(bytes).collect()
-    }
-
-    /// The places of the columns that the source reads its fields from.
-    fn places(&self) -> [Option<usize>; FIELDS.len()] {
-        let mapping = &self.source.resolved().mapping;
-        FIELDS.map(|field| {
-            let name = mapping.of(field)?;
-            self.columns.iter().position(|column| column == name)
-        })
     }
 
     /// Makes every key of `rows` a column. Spellings of one known name share theirs: no row has two of

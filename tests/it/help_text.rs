@@ -444,11 +444,11 @@ fn the_two_that_read_an_input_share_their_options() {
           --action-column <NAME>   Column of the action [default: action or operation]
           --ref-column <NAME>      Column of your own reference [default: ref, reference, ticket or
                                    `request_id`]
-          --format <FORMAT>        auto, csv, tsv, jsonl, json or ids; .gz and .zst are read as they are
-                                   [default: auto]
+          --format <FORMAT>        auto, csv, tsv, jsonl, json, ids, xlsx or ods [default: auto]
           --delimiter <C>          What stands between two cells of csv; tab for a tab [default: what
                                    the header shows]
           --header-line <N>        The line of the header of a table that has a title above it
+          --sheet <NAME>           The sheet of a spreadsheet [default: the only one with ids]
           --where <TEST>           Take rows that pass: COLUMN OP VALUE with =, !=, ~, <, >, or COLUMN
                                    empty (may be repeated)
           --where-not <TEST>       Leave out rows that pass (may be repeated)

@@ -53,6 +53,7 @@ mod noted_head;
 mod notify;
 mod order;
 mod packages;
+mod packed;
 mod page;
 mod pauses;
 mod picture;

@@ -10,7 +10,7 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Licences that let anyone build, use and pass on a program. `.dist/deny.toml` has the same list.
-const ALLOWED: [&str; 13] = [
+const ALLOWED: [&str; 14] = [
     "0BSD",
     "Apache-2.0",
     "Apache-2.0 WITH LLVM-exception",
@@ -24,10 +24,11 @@ const ALLOWED: [&str; 13] = [
     "Unicode-3.0",
     "Unlicense",
     "Zlib",
+    "bzip2-1.0.6",
 ];
 
-/// Packages of which the program holds two versions, as ring, governor and tracing ask for an older one.
-const TWICE: [&str; 3] = ["getrandom", "hashbrown", "syn"];
+/// Packages of which the program holds two versions, as ring, governor, tracing and blake3 ask for an older one.
+const TWICE: [&str; 4] = ["constant_time_eq", "getrandom", "hashbrown", "syn"];
 
 /// The host's target, as `rustc` names it.
 fn host() -> String {

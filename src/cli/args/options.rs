@@ -49,7 +49,7 @@ pub struct RowsArgs {
     #[arg(long, value_name = "NAME")]
     pub ref_column: Option<String>,
 
-    /// auto, csv, tsv, jsonl, json or ids; .gz and .zst are read as they are [default: auto]
+    /// auto, csv, tsv, jsonl, json, ids, xlsx or ods [default: auto]
     #[arg(long, hide_possible_values = true, value_name = "FORMAT", value_parser = formats())]
     pub format: Option<String>,
 
@@ -60,6 +60,10 @@ pub struct RowsArgs {
     /// The line of the header of a table that has a title above it
     #[arg(long, value_name = "N", value_parser = parse_some_rows)]
     pub header_line: Option<NonZeroU64>,
+
+    /// The sheet of a spreadsheet [default: the only one with ids]
+    #[arg(long, value_name = "NAME")]
+    pub sheet: Option<String>,
 
     /// Take rows that pass: COLUMN OP VALUE with =, !=, ~, <, >, or COLUMN empty (may be repeated)
     #[arg(long = "where", value_name = "TEST")]
@@ -272,6 +276,7 @@ impl RowsArgs {
             account_column: self.account_column.clone(),
             action_column: self.action_column.clone(),
             ref_column: self.ref_column.clone(),
+            sheet: self.sheet.clone(),
             header_line: self.header_line.map(NonZeroU64::get),
             protect: self.protect.as_ref().map(absolute),
             done_in: self.done_in.iter().map(absolute).collect(),
@@ -294,6 +299,7 @@ impl RowsArgs {
             ("--format", self.format.is_some()),
             ("--delimiter", self.delimiter.is_some()),
             ("--header-line", self.header_line.is_some()),
+            ("--sheet", self.sheet.is_some()),
             ("--where", self.wheres.len() + self.where_not.len() > 0),
             ("--max-rows", self.max_rows.is_some()),
             ("--protect", self.protect.is_some()),

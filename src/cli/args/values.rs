@@ -17,7 +17,7 @@ pub(super) const SANDBOX_LISTEN: &str = "127.0.0.1:8787";
 
 /// How rows stand in the input.
 pub(super) fn formats() -> PossibleValuesParser {
-    PossibleValuesParser::new(["auto", "csv", "tsv", "jsonl", "json", "ids"])
+    PossibleValuesParser::new(["auto", "csv", "tsv", "jsonl", "json", "ids", "xlsx", "ods"])
 }
 
 /// How progress is shown.

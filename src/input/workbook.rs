@@ -1,0 +1,198 @@
+//! Spreadsheets: one sheet of a workbook, as CSV with each row on the line of its number.
+//!
+//! A number in a cell is a float, which is exact up to 15 digits. One with more digits is written with an
+//! exponent where any may be lost, so that it is found damaged as it is in CSV.
+
+use std::fs::File;
+use std::io::{self, BufReader, BufWriter, Seek as _, Write};
+use std::path::Path;
+
+use calamine::{Data, Ods, Reader as _, SheetType, SheetVisible, Sheets, Xlsx};
+
+use super::archive::unreadable;
+use super::csv::COLUMNS_MAX;
+use super::error::{InputError, listed};
+use super::format::Format;
+use super::ids::holds_an_id;
+use super::row::{closest, did_you_mean, trim_cell};
+
+/// The most that a workbook may unfold to, and a sheet of it hold as text, in bytes.
+pub(super) const WORKBOOK_BYTES_MAX: u64 = 512 * 1024 * 1024;
+
+/// From here on Excel writes zeros for the last digits of a number.
+const ROUNDED_FROM: f64 = 1e15;
+
+/// From here on a float stands for several integers: 2^53.
+const EXACT_BELOW: f64 = 9_007_199_254_740_992.0;
+
+type Book = Sheets<BufReader<File>>;
+
+/// Copies the sheet that is `wanted` of the workbook `file` as CSV. Returns the copy and the sheet's name.
+pub(super) fn copy_sheet(
+    path: &Path,
+    mut file: File,
+    format: Format,
+    wanted: Option<&str>,
+) -> Result<(File, String), InputError> {
+    let failed = |source| unreadable(path, source);
+    file.rewind().map_err(failed)?;
+    let file = BufReader::new(file);
+    let book = match format {
+        Format::Ods => Ods::new(file).map(Sheets::Ods).map_err(io::Error::other),
+        _ => Xlsx::new(file).map(Sheets::Xlsx).map_err(io::Error::other),
+    };
+    let mut book = book.map_err(failed)?;
+    let sheet = choose(path, &mut book, wanted)?;
+    let mut copy = tempfile::tempfile().map_err(failed)?;
+    let mut to = BufWriter::new(&copy);
+    let (mut lines, mut width, mut left) = (0, 0, WORKBOOK_BYTES_MAX);
+    let write = |number: u32, row: &[String]| {
+        width = row.len().max(width);
+        let cells: Vec<String> = row.iter().map(|cell| quoted(cell)).collect();
+        let above = "\n".repeat((number - lines) as usize);
+        let missing = ",".repeat(width - row.len());
+        let line = format!("{above}{}{missing}\n", cells.join(","));
+        lines = number + 1;
+        let rest = left.checked_sub(line.len() as u64);
+        left = rest.ok_or_else(|| io::Error::other("the sheet holds too many cells"))?;
+        to.write_all(line.as_bytes())?;
+        Ok(true)
+    };
+    each_row(&mut book, &sheet, write)
+        .and_then(|()| to.flush())
+        .map_err(failed)?;
+    drop(to);
+    copy.rewind().map_err(failed)?;
+    Ok((copy, sheet))
+}
+
+/// The sheet that is `wanted`, or the only one that may be meant: that people see, and that holds an id.
+fn choose(path: &Path, book: &mut Book, wanted: Option<&str>) -> Result<String, InputError> {
+    if let Some(wanted) = wanted {
+        let names = book.sheet_names();
+        if names.iter().any(|name| name == wanted) {
+            return Ok(wanted.to_owned());
+        }
+        let near = did_you_mean(closest(wanted, names.iter().map(String::as_str)));
+        let names = listed(&names);
+        let what =
+            format!("has no sheet `{wanted}`, which `--sheet` names{near} (sheets: {names})");
+        return Err(InputError::about(path, &what));
+    }
+    let is_seen = |sheet: &&calamine::Sheet| {
+        sheet.typ == SheetType::WorkSheet && sheet.visible == SheetVisible::Visible
+    };
+    let seen = book.sheets_metadata().iter().filter(is_seen);
+    let seen: Vec<String> = seen.map(|sheet| sheet.name.clone()).collect();
+    if let [only] = seen.as_slice() {
+        return Ok(only.clone());
+    }
+    let mut with_ids = Vec::new();
+    for name in &seen {
+        let mut holds_id = false;
+        let look = |_, row: &[String]| {
+            holds_id = row.iter().any(|cell| holds_an_id(cell));
+            Ok(!holds_id)
+        };
+        each_row(book, name, look).map_err(|source| unreadable(path, source))?;
+        with_ids.extend(holds_id.then_some(name));
+    }
+    if let [only] = with_ids.as_slice() {
+        return Ok((*only).clone());
+    }
+    let what = format!(
+        "has several sheets: {}; name the right one with `--sheet`",
+        listed(&seen)
+    );
+    Err(InputError::about(path, &what))
+}
+
+/// Shows `take` each row of a sheet that holds anything, with its number from 0, until it returns `false`.
+fn each_row(
+    book: &mut Book,
+    sheet: &str,
+    mut take: impl FnMut(u32, &[String]) -> io::Result<bool>,
+) -> io::Result<()> {
+    let Sheets::Xlsx(book) = book else {
+        let range = book.worksheet_range(sheet).map_err(io::Error::other)?;
+        let (above, before) = range.start().unwrap_or_default();
+        for (row, number) in range.rows().zip(above..) {
+            let mut cells = vec![String::new(); before as usize];
+            cells.extend(row.iter().map(text_of));
+            cells.truncate(
+                cells
+                    .iter()
+                    .rposition(|it| !it.is_empty())
+                    .map_or(0, |it| it + 1),
+            );
+            if !cells.is_empty() && !take(number, &cells)? {
+                break;
+            }
+        }
+        return Ok(());
+    };
+    let reader = book.worksheet_cells_reader(sheet);
+    let mut reader = reader.map_err(io::Error::other)?;
+    let (mut row, mut at, mut last) = (Vec::new(), 0, None);
+    // Bounded by what a workbook may unfold to.
+    while let Some(cell) = reader.next_cell().map_err(io::Error::other)? {
+        let place = cell.get_position();
+        // A row that stands twice would hide another.
+        if last.is_some_and(|last| place <= last) || place.1 as usize >= COLUMNS_MAX {
+            return Err(io::Error::other("the cells are not in their order"));
+        }
+        last = Some(place);
+        if place.0 != at {
+            if !row.is_empty() && !take(at, &row)? {
+                return Ok(());
+            }
+            row.clear();
+            at = place.0;
+        }
+        let text = text_of(&cell.get_value().clone().into());
+        if !text.is_empty() {
+            row.resize(place.1 as usize, String::new());
+            row.push(text);
+        }
+    }
+    if !row.is_empty() {
+        take(at, &row)?;
+    }
+    Ok(())
+}
+
+/// The text of a cell, on one line; empty if it is blank.
+fn text_of(cell: &Data) -> String {
+    let text = match cell {
+        Data::Float(number) if is_rounded(*number) => format!("{number:E}"),
+        Data::DateTime(at) if at.is_datetime() => {
+            let (year, month, day, hour, minute, second, _) = at.to_ymd_hms_milli();
+            format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}")
+        }
+        other => other.to_string(),
+    };
+    if trim_cell(&text).is_empty() {
+        return String::new();
+    }
+    text.replace(['\n', '\r'], " ")
+}
+
+/// Whether digits of a number in a cell may be lost.
+fn is_rounded(number: f64) -> bool {
+    let number = number.abs();
+    number >= EXACT_BELOW || (number >= ROUNDED_FROM && number % 10.0 == 0.0)
+}
+
+fn quoted(cell: &str) -> String {
+    if cell.contains([',', '"']) {
+        return format!("\"{}\"", cell.replace('"', "\"\""));
+    }
+    cell.to_owned()
+}
+
+/// What people call the column at `place`.
+pub(super) fn column_letters(place: usize) -> String {
+    let before = (place / 26).checked_sub(1).map(column_letters);
+    let letter = ('A'..='Z').nth(place % 26).unwrap_or_default();
+    format!("{}{letter}", before.unwrap_or_default())
+}
