@@ -41,14 +41,12 @@ mod entry;
 mod names;
 mod outcome;
 mod planned;
-mod policy;
 mod quota;
 mod task;
-mod time_of_day;
 mod user_state;
 
 pub use action::{Action, ProviderKind, Step};
-pub use clock::{Time, WallClock};
+pub use clock::{Time, TimeOfDay, WallClock};
 pub use entry::{
     AccountHeader, Attempted, Durability, Entry, Intent, LaneStop, OutcomeEntry, Paused, Requested,
     RunEnd, RunHeader, RunOptions, RunState, Said, SampleDraw, SessionStart, StepDone, StopKind,
@@ -61,8 +59,9 @@ pub use planned::{
     AccountPlan, Agreed, AgreedAccount, AgreedBy, AgreedFile, LimitAhead, PlanEnd, PlannedInput,
     PlannedRow, PlannedRows, UnsentRows,
 };
-pub use policy::{AccountPolicy, IdProblem, looks_rounded};
 pub use quota::{AccountLimits, Many, Quota};
-pub use task::{LeftOpen, Position, Record, Task, TaskKey, is_brand, split_brand, with_brand};
-pub use time_of_day::TimeOfDay;
+pub use task::{
+    AccountPolicy, IdProblem, LeftOpen, Position, Record, Task, TaskKey, is_brand, looks_rounded,
+    split_brand, with_brand,
+};
 pub use user_state::{Finding, Findings, UserState, Verified};

@@ -2,7 +2,7 @@
 //! provider files bring, and the ids of everything else. And how text that came from outside (an id, a
 //! reference, a file's name, a provider's words) is shown to people: nothing in it acts on what shows it.
 
-use std::borrow::{Borrow, Cow};
+use std::borrow::Cow;
 use std::fmt::{self, Write as _};
 use std::sync::{Arc, OnceLock};
 
@@ -25,12 +25,6 @@ macro_rules! text_id {
 
             /// The text.
             pub fn as_str(&self) -> &str {
-                &self.0
-            }
-        }
-
-        impl Borrow<str> for $name {
-            fn borrow(&self) -> &str {
                 &self.0
             }
         }

@@ -3,10 +3,10 @@
 
 use std::time::{Duration, Instant};
 
-use super::backoff::Backoff;
 use super::limits::{LEAVES_WITHIN, Permit, Wait};
 use super::requests::{Class, Flight, LaneRequest, Purpose, RequestId, Stage};
 use super::rows::Heard;
+use super::waits::Backoff;
 use super::{Effect, Lane, Now, RequestError};
 use crate::domain::StopKind;
 

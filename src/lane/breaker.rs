@@ -194,8 +194,8 @@ impl Recent {
 /// The first rows of an account; the others go only if these end well (`--canary N`).
 #[derive(Debug, Default)]
 pub(super) struct Canary {
-    /// Rows that are still to be let in.
-    left: u64,
+    /// Rows that are still to be let in; none, once the account has no more.
+    pub(super) left: u64,
     /// Rows that were let in and have not ended.
     open: u64,
     ended: u64,
@@ -213,20 +213,10 @@ impl Canary {
         }
     }
 
-    /// How many more rows are let in.
-    pub(super) const fn left(&self) -> u64 {
-        self.left
-    }
-
     /// Lets a row in.
     pub(super) const fn let_in(&mut self) {
         self.left = self.left.saturating_sub(1);
         self.open += 1;
-    }
-
-    /// The account has no more rows: those that were let in are all there are.
-    pub(super) const fn is_whole(&mut self) {
-        self.left = 0;
     }
 
     /// Whether the other rows may go.

@@ -69,20 +69,15 @@ impl Lane {
         error: RequestError,
         now: Now,
     ) {
-        match error {
-            RequestError::Stopping => {}
-            // Deleting one by one may be allowed where this is not, and tells for itself.
-            RequestError::Account {
-                reason: StopKind::NotPermitted | StopKind::WrongTenant,
-                said: Said {
-                    status: Some(_), ..
-                },
-            } => {
-                self.accounts[account].one_by_one = true;
-                self.send_alone(account, bulk.rows);
-            }
-            RequestError::Passing { .. } => self.send_alone(account, bulk.rows),
-            error @ RequestError::Account { .. } => self.condemn(account, error, now),
+        // Deleting one by one may be allowed where this is not, and tells for itself.
+        let is_unlike_one = matches!(
+            &error,
+            RequestError::Account { reason: StopKind::NotPermitted | StopKind::WrongTenant, said }
+                if said.status.is_some()
+        );
+        self.accounts[account].one_by_one |= is_unlike_one;
+        if is_unlike_one || self.condemn(account, error, now).is_some() {
+            self.send_alone(account, bulk.rows);
         }
     }
 
@@ -202,13 +197,9 @@ impl Lane {
     ) {
         let jobs = &mut self.accounts[account].jobs;
         let lost = jobs.asking_failed(asked, now.instant);
-        match error {
-            RequestError::Stopping => {}
-            error @ RequestError::Account { .. } => self.condemn(account, error, now),
-            RequestError::Passing { .. } => {
-                for (id, job) in lost {
-                    self.job_ended(account, &id, job, now);
-                }
+        if self.condemn(account, error, now).is_some() {
+            for (id, job) in lost {
+                self.job_ended(account, &id, job, now);
             }
         }
     }

@@ -3,7 +3,7 @@
 use super::requests::{LaneRequest, Meaning, Purpose, Stage};
 use super::rows::{Heard, StepEnd};
 use super::{Lane, Now, RequestError};
-use crate::domain::{Outcome, UserState};
+use crate::domain::{Outcome, Said, UserState};
 
 impl Lane {
     /// A request brought what it was sent for.
@@ -71,14 +71,25 @@ impl Lane {
             Purpose::Jobs(jobs) => self.jobs_failed(account, &jobs, error, now),
             Purpose::Verify(_, rows, _) => self.not_verified(account, rows, error, now),
             // It stays pending.
-            Purpose::Step(_) => self.condemn(account, error, now),
+            Purpose::Step(_) => drop(self.condemn(account, error, now)),
         }
     }
 
-    /// Stops an account for an error that is about all of it.
-    pub(super) fn condemn(&mut self, account: usize, error: RequestError, now: Now) {
-        if let RequestError::Account { reason, said } = error {
-            self.stop_account(account, reason, said, now);
+    /// Stops an account for an error that is about all of it. Returns the class of a passing one, and what
+    /// was said.
+    pub(super) fn condemn(
+        &mut self,
+        account: usize,
+        error: RequestError,
+        now: Now,
+    ) -> Option<(&'static str, Said)> {
+        match error {
+            RequestError::Stopping => None,
+            RequestError::Account { reason, said } => {
+                self.stop_account(account, reason, said, now);
+                None
+            }
+            RequestError::Passing { class, said, .. } => Some((class, said)),
         }
     }
 

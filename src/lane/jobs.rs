@@ -41,7 +41,7 @@ const JOB_TIME_MAX: Duration = Duration::from_hours(1);
 
 /// The jobs of one account.
 #[derive(Debug, Default)]
-pub(super) struct Jobs {
+pub struct Jobs {
     open: BTreeMap<JobId, Job>,
     /// Requests in flight that may begin a job.
     beginning: usize,
@@ -63,20 +63,20 @@ pub(super) struct Jobs {
 
 /// A job that is under way, has ended, or is lost.
 #[derive(Debug)]
-pub(super) struct Job {
+pub struct Job {
     since: Instant,
     missing: u32,
     /// The rows that it carries.
-    pub(super) rows: Vec<u64>,
+    pub rows: Vec<u64>,
     /// What it says of its users, once it has ended.
-    pub(super) items: HashMap<UserId, ItemEnd>,
+    pub items: HashMap<UserId, ItemEnd>,
     /// The HTTP status of the answer that told how it ended; `None`: none did.
-    pub(super) status: Option<u16>,
+    pub status: Option<u16>,
 }
 
 impl Jobs {
     /// No jobs, and at most `limit` at once.
-    pub(super) fn new(limit: usize) -> Self {
+    pub fn new(limit: usize) -> Self {
         Self {
             limit,
             limit_max: limit,
@@ -84,27 +84,28 @@ impl Jobs {
         }
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    /// Whether none is under way.
+    pub fn is_empty(&self) -> bool {
         self.open.is_empty()
     }
 
     /// Whether another job may begin.
-    pub(super) fn has_room(&self) -> bool {
+    pub fn has_room(&self) -> bool {
         self.under_way() < self.limit
     }
 
     /// A request leaves that may begin a job.
-    pub(super) const fn begin(&mut self) {
+    pub const fn begin(&mut self) {
         self.beginning += 1;
     }
 
     /// It began none.
-    pub(super) const fn not_begun(&mut self) {
+    pub const fn not_begun(&mut self) {
         self.beginning = self.beginning.saturating_sub(1);
     }
 
     /// Takes `job` for one under way that carries `rows` too.
-    pub(super) fn adopt(&mut self, job: JobId, rows: impl IntoIterator<Item = u64>, now: Instant) {
+    pub fn adopt(&mut self, job: JobId, rows: impl IntoIterator<Item = u64>, now: Instant) {
         let open = self.open.entry(job).or_insert_with(|| Job {
             since: now,
             missing: 0,
@@ -116,19 +117,19 @@ impl Jobs {
     }
 
     /// Observes what a server says of its limit: others may have jobs under way there too.
-    pub(super) fn observe(&mut self, hint: JobsHint) {
+    pub fn observe(&mut self, hint: JobsHint) {
         let room = self.under_way().saturating_add(hint.remaining);
         self.limit = room.min(hint.total).clamp(1, self.limit_max.max(1));
     }
 
     /// The server took no more jobs: no more than are open or about to be, for a while.
-    pub(super) fn full(&mut self, now: Instant) {
+    pub fn full(&mut self, now: Instant) {
         self.limit = self.under_way().clamp(1, self.limit.max(1));
         self.refused_at = Some(now);
     }
 
     /// How long a job that began now is likely to take.
-    pub(super) fn likely_time(&self) -> Duration {
+    pub fn likely_time(&self) -> Duration {
         self.took
             .map_or(USUAL_TIME, |took| took.clamp(GAP_MIN, GAP_MAX))
     }
@@ -138,7 +139,7 @@ impl Jobs {
     }
 
     /// When they are to be asked about next, if at all. `is_feeding`: more jobs are about to begin.
-    pub(super) fn next_question(&self, interval: Duration, is_feeding: bool) -> Option<Instant> {
+    pub fn next_question(&self, interval: Duration, is_feeding: bool) -> Option<Instant> {
         let oldest = self.open.values().map(|job| job.since).min()?;
         if self.is_asking {
             return None;
@@ -164,7 +165,7 @@ impl Jobs {
     }
 
     /// Those to ask about with one read of `most`, the oldest first.
-    pub(super) fn ask(&mut self, most: usize) -> Vec<JobId> {
+    pub fn ask(&mut self, most: usize) -> Vec<JobId> {
         self.is_asking = true;
         let mut open: Vec<_> = self.open.iter().map(|(id, job)| (job.since, id)).collect();
         open.sort_unstable();
@@ -175,7 +176,7 @@ impl Jobs {
     }
 
     /// Takes in what an answer says of the jobs `asked` about; returns those that ended.
-    pub(super) fn learn(
+    pub fn learn(
         &mut self,
         asked: &[JobId],
         (status, told): (Option<u16>, Vec<(JobId, JobState)>),
@@ -220,7 +221,7 @@ impl Jobs {
     }
 
     /// Asking failed; returns the jobs that are given up for it.
-    pub(super) fn asking_failed(&mut self, asked: &[JobId], now: Instant) -> Vec<(JobId, Job)> {
+    pub fn asking_failed(&mut self, asked: &[JobId], now: Instant) -> Vec<(JobId, Job)> {
         self.is_asking = false;
         self.asked_at = Some(now);
         self.failed += 1;
@@ -248,143 +249,5 @@ impl Jobs {
         job.items = items.into_iter().collect();
         job.status = status;
         Some((id.clone(), job))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::{Duration, Instant};
-
-    use super::{GAP_MAX, JOB_TIME_MAX, Jobs, RETRIED_AFTER};
-    use crate::domain::JobId;
-    use crate::provider::{JobState, JobsHint};
-
-    const INTERVAL: Duration = Duration::from_millis(150);
-
-    fn now() -> Instant {
-        tokio::time::Instant::now().into_std()
-    }
-
-    /// Asks about all jobs, each of which ends after `job_time`; how many ended.
-    fn asked(jobs: &mut Jobs, job_time: Duration, now: Instant) -> u64 {
-        let asked = jobs.ask(100);
-        let state = |id: &JobId| {
-            let is_over = now - jobs.open[id].since >= job_time;
-            let ended = is_over.then(|| JobState::Ended(Vec::new()));
-            (id.clone(), ended.unwrap_or(JobState::UnderWay))
-        };
-        let told = asked.iter().map(state).collect();
-        jobs.learn(&asked, (Some(200), told), now).len() as u64
-    }
-
-    /// Begins `count` jobs of `job_time`, one each `begin_gap` while there may be more, and asks
-    /// about them. Returns how many reads that took, and how long.
-    fn worked(count: u64, job_time: Duration, begin_gap: Duration) -> (u32, Duration) {
-        let mut jobs = Jobs::new(30);
-        let start = now();
-        let (mut now, mut begin_at) = (start, start);
-        let (mut begun, mut ended, mut reads) = (0, 0, 0);
-        while ended < count {
-            let question = jobs.next_question(INTERVAL, begun < count);
-            if begun < count && jobs.has_room() && question.is_none_or(|at| begin_at <= at) {
-                now = now.max(begin_at);
-                begun += 1;
-                jobs.adopt(JobId::new(begun.to_string()), [begun], now);
-                begin_at = now + begin_gap;
-                continue;
-            }
-            now = now.max(question.unwrap());
-            reads += 1;
-            ended += asked(&mut jobs, job_time, now);
-        }
-        (reads, now - start)
-    }
-
-    #[test]
-    fn many_jobs_take_some_hundred_reads_and_a_few_are_known_soon() {
-        let ms = Duration::from_millis;
-        for (count, job_time, begin_gap, reads_max) in [
-            (1_000, ms(13_000), ms(300), 199),
-            (1_000, ms(40_000), ms(300), 199),
-            (1_000, ms(100), ms(300), 199),
-            (1_000, ms(13_000), ms(2_000), 199),
-            (1, ms(13_000), INTERVAL, 8),
-            (3, ms(13_000), INTERVAL, 8),
-            (1, ms(900), INTERVAL, 8),
-        ] {
-            let (reads, took) = worked(count, job_time, begin_gap);
-            assert!(reads <= reads_max, "{reads} in {took:?}");
-            // Either the begins or the jobs, 30 at a time, take longest; the rest is what asking costs.
-            let begins = begin_gap * u32::try_from(count - 1).unwrap();
-            let least = (begins + job_time).max(job_time * u32::try_from(count).unwrap() / 30);
-            assert!(
-                took < least.mul_f64(1.6).max(job_time * 2),
-                "{took:?} of {least:?}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_job_that_hangs_or_is_missing_or_cannot_be_asked_about_is_given_up() {
-        let under_way = (JobId::new("1"), JobState::UnderWay);
-        for (told, reads_max, time_max) in [
-            (vec![under_way], 135, JOB_TIME_MAX + GAP_MAX),
-            (Vec::new(), 3, GAP_MAX),
-        ] {
-            let (mut jobs, start) = (Jobs::new(30), now());
-            let (mut now, mut reads) = (start, 0);
-            jobs.adopt(JobId::new("1"), [1], now);
-            while !jobs.is_empty() {
-                now = jobs.next_question(INTERVAL, false).unwrap();
-                let asked = jobs.ask(100);
-                jobs.learn(&asked, (Some(200), told.clone()), now);
-                reads += 1;
-            }
-            assert!(reads <= reads_max && now - start <= time_max, "{reads}");
-        }
-        let mut jobs = Jobs::new(30);
-        jobs.adopt(JobId::new("1"), [1], now());
-        for ended in [0, 0, 1] {
-            let asked = jobs.ask(100);
-            assert_eq!(jobs.asking_failed(&asked, now()).len(), ended);
-        }
-    }
-
-    #[test]
-    fn no_more_jobs_are_begun_than_the_server_says_there_is_room_for() {
-        let (now, mut jobs) = (now(), Jobs::new(24));
-        for job in 0..5 {
-            jobs.adopt(JobId::new(job.to_string()), [job], now);
-        }
-        for (total, remaining, limit) in [
-            (30, 25, 24),
-            (30, 2, 7),
-            (6, 4, 6),
-            (30, 0, 5),
-            (0, 0, 1),
-            (30, 25, 24),
-        ] {
-            jobs.observe(JobsHint { total, remaining });
-            assert_eq!(jobs.limit, limit, "{remaining} of {total}");
-        }
-        // Six are begun at most after a refusal, and one more a while later.
-        jobs.begin();
-        jobs.full(now);
-        assert_eq!(jobs.limit, 6);
-        for (job, at, limit) in [("0", now, 6), ("1", now + RETRIED_AFTER, 7)] {
-            jobs.end(&JobId::new(job), Vec::new(), None, at);
-            assert_eq!(jobs.limit, limit);
-        }
-    }
-
-    #[test]
-    fn reads_are_a_tenth_of_the_quota_at_most() {
-        let (now, mut jobs) = (now(), Jobs::new(30));
-        jobs.adopt(JobId::new("1"), [1], now);
-        jobs.asked_at = Some(now);
-        for (interval_ms, gap_ms) in [(1, 250), (150, 1_500), (3_000, 30_000), (17_280, 60_000)] {
-            let next = jobs.next_question(Duration::from_millis(interval_ms), false);
-            assert_eq!(next, Some(now + Duration::from_millis(gap_ms)));
-        }
     }
 }

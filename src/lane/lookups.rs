@@ -4,7 +4,7 @@
 //! Whoever has a protected role is not deleted, and a role is believed for a minute. How a user stood
 //! says later what a request can have done whose answer never came: nobody is deleted who was not there.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use super::requests::{Class, LaneRequest, Meaning, Purpose, RequestId};
@@ -158,20 +158,13 @@ impl Lane {
         };
         let mut alone = std::mem::take(&mut batch.alone);
         alone.retain(|user| batch.is_active(user) != Some(true));
-        alone.sort_unstable();
-        alone.dedup();
-        if alone.is_empty() {
-            return self.look_closer(id, now);
-        }
-        batch.open = alone.len();
         batch.together.extend(alone.iter().cloned());
-        let account = batch.account;
         let purpose = match batch.reason {
             For::Question(..) => LookupFor::UnclearAnswer,
             _ => LookupFor::SoftDeletedRoles,
         };
-        for user in alone {
-            self.request(account, Purpose::Lookup(id, purpose, vec![user]), now);
+        if !self.look_up_each(id, purpose, alone, now) {
+            self.look_closer(id, now);
         }
     }
 
@@ -183,18 +176,30 @@ impl Lane {
         let is_asked = matches!(batch.reason, For::Entry(..) | For::Leaving(_));
         let mut unlisted = std::mem::take(&mut batch.together);
         unlisted.retain(|user| is_asked && !batch.of(user).is_some_and(is_there));
-        unlisted.sort_unstable();
-        unlisted.dedup();
-        if unlisted.is_empty() {
-            return self.looked_up(id, now);
-        }
         batch.is_close = true;
-        batch.open = unlisted.len();
-        let account = batch.account;
-        for user in unlisted {
-            let purpose = Purpose::Lookup(id, LookupFor::UnclearAnswer, vec![user]);
-            self.request(account, purpose, now);
+        if !self.look_up_each(id, LookupFor::UnclearAnswer, unlisted, now) {
+            self.looked_up(id, now);
         }
+    }
+
+    /// Asks about each of `users` by themselves, once. Returns whether there are any.
+    fn look_up_each(
+        &mut self,
+        id: RequestId,
+        purpose: LookupFor,
+        users: Vec<UserId>,
+        now: Now,
+    ) -> bool {
+        let users: BTreeSet<UserId> = users.into_iter().collect();
+        let Some(batch) = self.batches.get_mut(&id) else {
+            return false;
+        };
+        let (account, open) = (batch.account, users.len());
+        batch.open = open;
+        for user in users {
+            self.request(account, Purpose::Lookup(id, purpose, vec![user]), now);
+        }
+        open > 0
     }
 
     /// A request of a lookup was answered.
@@ -259,14 +264,8 @@ impl Lane {
 
     /// Deleting an administrator cannot be mended; not asking is no way out.
     fn roles_unknown(&mut self, account: usize, error: RequestError, now: Now) {
-        match error {
-            RequestError::Stopping => {}
-            RequestError::Account { reason, said } => {
-                self.stop_account(account, reason, said, now);
-            }
-            RequestError::Passing { said, .. } => {
-                self.stop_account(account, StopKind::RolesUnknown, said, now);
-            }
+        if let Some((_, said)) = self.condemn(account, error, now) {
+            self.stop_account(account, StopKind::RolesUnknown, said, now);
         }
     }
 

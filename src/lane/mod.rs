@@ -29,7 +29,6 @@ mod access;
 mod account;
 mod answers;
 mod attempt;
-mod backoff;
 mod breaker;
 mod bulk;
 mod dispatch;
@@ -53,10 +52,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use self::account::Account;
-use self::backoff::Backoff;
 use self::limits::{Limits, LimitsSpec, Past, TakenAtOnce};
 use self::lookups::Batch;
-use self::reach::Reach;
 use self::requests::{Class, LaneRequest, Stage};
 use self::rows::Row;
 use crate::domain::{
@@ -66,10 +63,13 @@ use crate::provider::{self, Provider, Reply};
 use crate::transport::TransportError;
 
 pub use self::breaker::FailureLimit;
+pub use self::jobs::{Job, Jobs};
 pub use self::questions::Inquiry;
+pub use self::reach::Reach;
 pub use self::requests::{Meaning, RequestError, RequestId};
 pub use self::rows::outcome_entry;
 pub use self::tokens::KeptToken;
+pub use self::waits::Backoff;
 
 /// An error of whatever gives rows.
 pub type SourceError = Box<dyn Error + Send + Sync>;

@@ -168,7 +168,7 @@ impl Lane {
             self.feed_verify(index, now);
             self.ask_about_jobs(index, now);
             let account = &mut self.accounts[index];
-            if account.canary.left() > 0 {
+            if account.canary.left > 0 {
                 self.take_canary(index, now);
             } else if account.canary.is_over() {
                 for queue in 0..account.queues.len() {
@@ -203,7 +203,7 @@ impl Lane {
         }
         let in_hand: usize = account.queues.iter().map(|it| it.in_hand).sum();
         let room = ROWS_IN_HAND_MAX.saturating_sub(in_hand);
-        let left = usize::try_from(account.canary.left()).unwrap_or(usize::MAX);
+        let left = usize::try_from(account.canary.left).unwrap_or(usize::MAX);
         let roles_max = account.provider.lookup_max(LookupFor::Roles);
         let count = roles_max.max(1).min(left).min(room);
         let mut of_queues = vec![Vec::new(); account.queues.len()];
@@ -221,7 +221,7 @@ impl Lane {
         }
         if of_queues.iter().all(Vec::is_empty) {
             if room > 0 && account.queues.iter().all(RowQueue::is_empty) {
-                account.canary.is_whole();
+                account.canary.left = 0;
                 self.stop_for_canary(index, now);
             }
             return;

@@ -27,9 +27,9 @@ const WAIT_PARTS_MAX: u32 = 64;
 
 /// Whether the hosts of a tenant are reached.
 #[derive(Debug, Default)]
-pub(super) struct Reach {
+pub struct Reach {
     /// Whether rows are being sent, or looked at.
-    pub(super) at_work: bool,
+    pub at_work: bool,
     lost: Option<Lost>,
 }
 
@@ -47,12 +47,12 @@ struct Lost {
 
 impl Reach {
     /// `host` answered. Whether it had been lost.
-    pub(super) fn heard(&mut self, host: &str) -> bool {
+    pub fn heard(&mut self, host: &str) -> bool {
         self.lost.take_if(|lost| lost.host == host).is_some()
     }
 
     /// A request to `host` that began `began` ago brought no answer.
-    pub(super) fn missed(&mut self, host: &str, began: Duration, now: Now) {
+    pub fn missed(&mut self, host: &str, began: Duration, now: Now) {
         if self.lost.as_ref().is_none_or(|lost| lost.host != host) {
             self.lost = Some(Lost {
                 host: host.to_owned(),
@@ -71,7 +71,7 @@ impl Reach {
 
     /// What to say now that a host is lost, and for how long to wait before the next try; an error: it
     /// was borne with for as long as may be, and so many tries. `None`: none is lost.
-    pub(super) fn loss(&mut self, now: Now) -> Option<(String, Result<Duration, u32>)> {
+    pub fn loss(&mut self, now: Now) -> Option<(String, Result<Duration, u32>)> {
         let patience = if self.at_work {
             PATIENCE_AT_WORK
         } else {
@@ -86,38 +86,5 @@ impl Reach {
         let words = format!("cannot reach {} since {since}", lost.host);
         let is_over = now.instant - lost.since + wait > patience;
         Some((words, if is_over { Err(lost.tries) } else { Ok(wait) }))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::{Now, PATIENCE_AT_FIRST, PATIENCE_AT_WORK, Reach};
-    use crate::domain::Time;
-
-    #[test]
-    fn a_host_is_borne_with_for_as_long_as_may_be_and_tried_seldom() {
-        let start = tokio::time::Instant::now().into_std();
-        let wall = Time::from_millis(1_795_340_600_000);
-        for (at_work, least, most, tries_max) in [
-            (false, PATIENCE_AT_FIRST / 3, PATIENCE_AT_FIRST, 6),
-            (true, PATIENCE_AT_WORK * 9 / 10, PATIENCE_AT_WORK, 40),
-        ] {
-            let (lost, mut instant) = (None, start);
-            let mut reach = Reach { at_work, lost };
-            let tries = loop {
-                let now = Now { instant, wall };
-                reach.missed("host", Duration::ZERO, now);
-                assert!(!reach.heard("another"));
-                match reach.loss(now).unwrap().1 {
-                    Ok(wait) => instant += wait,
-                    Err(tries) => break tries,
-                }
-            };
-            assert!((least..=most).contains(&(instant - start)) && tries <= tries_max);
-            assert!(reach.heard("host"));
-            assert_eq!(reach.loss(Now { instant, wall }), None);
-        }
     }
 }

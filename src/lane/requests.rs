@@ -4,10 +4,10 @@
 use std::slice::from_ref;
 
 use super::Now;
-use super::backoff::Backoff;
 use super::limits::Permit;
 use super::rows::Heard;
 use super::tokens::Granted;
+use super::waits::Backoff;
 use thiserror::Error;
 
 use crate::domain::{JobId, Said, Step, StopKind, Task, UserId, UserState};

@@ -77,16 +77,12 @@ impl Lane {
         error: RequestError,
         now: Now,
     ) {
-        match error {
-            RequestError::Stopping => {}
-            error @ RequestError::Account { .. } => self.condemn(account, error, now),
-            RequestError::Passing { class, said, .. } => {
-                let code = said.code.or_else(|| Some(class.to_owned()));
-                let said = Said { code, ..said };
-                for row in rows {
-                    let unknown = (Finding::Unknown, None);
-                    self.record_finding(account, &row, unknown, said.clone(), now);
-                }
+        if let Some((class, said)) = self.condemn(account, error, now) {
+            let code = said.code.or_else(|| Some(class.to_owned()));
+            let said = Said { code, ..said };
+            for row in rows {
+                let unknown = (Finding::Unknown, None);
+                self.record_finding(account, &row, unknown, said.clone(), now);
             }
         }
     }

@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use super::backoff::Backoff;
+use backon::{BackoffBuilder, ExponentialBuilder};
+
 use super::limits::{PAUSE_WAITED_MAX, Permit};
 use super::reach::PATIENCE_AT_WORK;
 use super::requests::{Flight, LaneRequest};
@@ -17,6 +18,51 @@ const THROTTLED_TIME_MAX: Duration = Duration::from_mins(10);
 
 /// The shortest rest after a refusal: a server that asks for 0 seconds has rounded down.
 const TURNED_AWAY_WAIT_MIN: Duration = Duration::from_secs(1);
+
+/// The shortest wait that the exponential growth runs from.
+const WAIT_MIN: Duration = Duration::from_millis(500);
+/// The longest that it runs to.
+pub(super) const WAIT_MAX: Duration = Duration::from_mins(1);
+
+/// The waits between the attempts at one request where the server does not say: exponential, with full
+/// jitter.
+///
+/// Full jitter (a wait anywhere between zero and the exponential bound) spreads a crowd that
+/// failed together best; see
+/// <https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/>.
+#[derive(Debug)]
+pub struct Backoff {
+    bounds: backon::ExponentialBackoff,
+    random: fastrand::Rng,
+}
+
+impl Backoff {
+    /// Waits whose jitter comes from `seed`.
+    pub fn new(seed: u64) -> Self {
+        let bounds = ExponentialBuilder::new()
+            .with_min_delay(WAIT_MIN)
+            .with_max_delay(WAIT_MAX)
+            .with_factor(2.0)
+            .without_max_times()
+            .build();
+        Self {
+            bounds,
+            random: fastrand::Rng::with_seed(seed),
+        }
+    }
+
+    /// The next wait.
+    pub fn next_wait(&mut self) -> Duration {
+        let bound = self.bounds.next().unwrap_or(WAIT_MAX);
+        bound.mul_f64(self.random.f64())
+    }
+
+    /// The next wait, from the exponential bound up to twice as much: for what needs time.
+    pub fn next_wait_above(&mut self) -> Duration {
+        let bound = self.bounds.next().unwrap_or(WAIT_MAX);
+        bound + bound.mul_f64(self.random.f64())
+    }
+}
 
 impl Lane {
     /// How long a request rests before it is tried again, as `moment` asks (`None`: the network's

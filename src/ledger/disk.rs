@@ -116,7 +116,7 @@ impl DiskFile for File {
     }
 }
 
-/// How often the lock is tried before another process counts as using the ledger.
+/// How often a lock is tried before another process counts as using what it locks.
 const LOCK_TRIES_MAX: u64 = 20;
 
 /// How long between two tries. All of them together bridge half a second: another process that is
@@ -126,15 +126,25 @@ const LOCK_STEP: Duration = Duration::from_millis(25);
 /// Takes the exclusive lock on the ledger file itself, which goes with the process that holds it.
 /// [`LedgerError::Locked`]: another process keeps it.
 pub(super) fn lock(disk: &dyn Disk, file: &dyn DiskFile, path: &Path) -> Result<(), LedgerError> {
-    for attempt in 1..=LOCK_TRIES_MAX {
-        match file.try_lock() {
-            Ok(()) => return Ok(()),
-            Err(TryLockError::WouldBlock) if attempt < LOCK_TRIES_MAX => disk.pause(LOCK_STEP),
-            Err(TryLockError::WouldBlock) => break,
-            Err(TryLockError::Error(source)) => return Err(LedgerError::io("lock", path, source)),
+    let locked = lock_soon(|| file.try_lock(), |step| disk.pause(step));
+    locked.map_err(|error| match error {
+        TryLockError::WouldBlock => LedgerError::Locked(path.to_owned()),
+        TryLockError::Error(source) => LedgerError::io("lock", path, source),
+    })
+}
+
+/// Takes a lock that another process may be about to release.
+pub(super) fn lock_soon(
+    try_lock: impl Fn() -> Result<(), TryLockError>,
+    pause: impl Fn(Duration),
+) -> Result<(), TryLockError> {
+    for _ in 1..LOCK_TRIES_MAX {
+        match try_lock() {
+            Err(TryLockError::WouldBlock) => pause(LOCK_STEP),
+            done => return done,
         }
     }
-    Err(LedgerError::Locked(path.to_owned()))
+    try_lock()
 }
 
 /// Whether a process is writing to the ledger at `path`. The shared lock for this is released at once.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use super::chain::LedgerHead;
+use crate::domain::RunHeader;
 use crate::words;
 
 /// A ledger cannot be read, or not be written any further. Cheap to clone: all who wait are told.
@@ -33,29 +34,13 @@ pub enum LedgerError {
          and run again"
     )]
     NoHeader(PathBuf),
-    /// An older program wrote it.
-    #[error(
-        "ledger `{path}` has format {found}, which this program does not read; finish its run with \
-         userpurge 0.1, or plan the input again"
-    )]
-    OldFormat {
+    /// An older or a newer program wrote it.
+    #[error("ledger `{path}` has format {found}, {}", format_told(*found))]
+    Format {
         /// The ledger.
         path: PathBuf,
         /// Its format.
         found: u32,
-    },
-    /// A newer program wrote it.
-    #[error(
-        "ledger `{path}` has format {found}, and this program knows formats up to {known}; use the \
-         newer version that wrote it"
-    )]
-    NewerFormat {
-        /// The ledger.
-        path: PathBuf,
-        /// Its format.
-        found: u32,
-        /// The newest format this program reads.
-        known: u32,
     },
     /// A line is not what was written.
     #[error(
@@ -204,6 +189,17 @@ pub enum LedgerDamage {
     },
 }
 
+/// What to do about a ledger of another format.
+fn format_told(found: u32) -> String {
+    let known = RunHeader::FORMAT;
+    if found < known {
+        "which this program does not read; finish its run with userpurge 0.1, or plan the input again"
+            .to_owned()
+    } else {
+        format!("and this program knows formats up to {known}; use the newer version that wrote it")
+    }
+}
+
 /// Who is busy at a tenant.
 fn busy_told(tenant: &str, ledger: Option<&Path>) -> String {
     match ledger {
@@ -291,8 +287,7 @@ impl LedgerError {
             | Self::Locked(path)
             | Self::NotAFile(path)
             | Self::NoHeader(path)
-            | Self::OldFormat { path, .. }
-            | Self::NewerFormat { path, .. }
+            | Self::Format { path, .. }
             | Self::Damaged { path, .. }
             | Self::Io { path, .. }
             | Self::Failed { path, .. }

@@ -152,7 +152,10 @@ impl<R: Read> LedgerReader<R> {
         };
         // A newer format may chain its lines in another way: its number comes first.
         let format = format_of(text).ok_or_else(|| damaged(LedgerDamage::NotAHeader))?;
-        check_format(path, format)?;
+        if format != RunHeader::FORMAT {
+            let (path, found) = (path.to_owned(), format);
+            return Err(LedgerError::Format { path, found });
+        }
         let (Entry::Run(header), head) = decode(LedgerHead::GENESIS, &mut line).map_err(damaged)?
         else {
             return Err(damaged(LedgerDamage::NotAHeader));
@@ -293,16 +296,6 @@ fn format_of(line: &[u8]) -> Option<u32> {
     let header: Value = serde_json::from_slice(line).ok()?;
     let format = u32::try_from(header["format"].as_u64()?).ok()?;
     (header["kind"] == "run" && format >= 1).then_some(format)
-}
-
-fn check_format(path: &Path, found: u32) -> Result<(), LedgerError> {
-    let path = path.to_owned();
-    let known = RunHeader::FORMAT;
-    match found.cmp(&known) {
-        std::cmp::Ordering::Equal => Ok(()),
-        std::cmp::Ordering::Less => Err(LedgerError::OldFormat { path, found }),
-        std::cmp::Ordering::Greater => Err(LedgerError::NewerFormat { path, found, known }),
-    }
 }
 
 /// The entry of a line that follows one whose chain is `previous`, and the line's own chain.

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::disk::make_private_folder;
+use super::disk::{lock_soon, make_private_folder};
 use super::error::LedgerError;
 use super::reader::written_at;
 use crate::domain::{AccountName, ProviderKind, WallClock};
@@ -28,11 +28,6 @@ const LEDGERS_MAX: usize = 32;
 
 /// How long ago a ledger may have been written to count: an hour more than the longest quota, Zoho's.
 const COUNTS_FOR: Duration = Duration::from_hours(25);
-
-/// How often a lock is tried, and how long between two tries: a process that is just ending is waited
-/// for half a second.
-const TRIES_MAX: u32 = 20;
-const STEP: Duration = Duration::from_millis(25);
 
 /// What the file of a tenant says.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -153,21 +148,13 @@ impl Tenants {
                 return Ok(());
             }
         };
-        for attempt in 1..=TRIES_MAX {
-            match file.try_lock() {
-                Ok(()) => break,
-                Err(TryLockError::WouldBlock) if attempt < TRIES_MAX => std::thread::sleep(STEP),
-                Err(TryLockError::WouldBlock) => {
-                    return Err(busy(path, read(&mut &file)));
-                }
-                Err(TryLockError::Error(error)) => {
-                    warn(self.warn, &path, &error);
-                    return Ok(());
-                }
-            }
-        }
+        let locked = lock_soon(|| file.try_lock(), std::thread::sleep);
         let says = read(&mut &file);
-        self.held.insert(path, (file, says));
+        match locked {
+            Ok(()) => drop(self.held.insert(path, (file, says))),
+            Err(TryLockError::WouldBlock) => return Err(busy(path, says)),
+            Err(TryLockError::Error(error)) => warn(self.warn, &path, &error),
+        }
         Ok(())
     }
 }

@@ -8,7 +8,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 use userpurge::domain::{
     AccountName, Action, Counts, Finding, Name, Outcome, ProviderKind, Quota, Step, TaskKey, Time,
-    TimeOfDay, UserState, shown,
+    TimeOfDay, UserState, looks_rounded, shown,
 };
 
 // ---- Quotas -------------------------------------------------------------------------------------
@@ -251,5 +251,19 @@ fn a_name_of_a_provider_file_is_one_byte_and_always_the_same() {
     assert_eq!(erase.steps(), steps);
     for text in ["", "Erase", "a b", "-a", "a-", "a@b", &"a".repeat(65)] {
         assert_eq!(Name::new(text), None, "{text}");
+    }
+}
+
+// ---- Ids ----------------------------------------------------------------------------------------
+
+#[test]
+fn zeros_are_suspicious_only_beyond_what_a_float_keeps() {
+    for (text, rounded) in [
+        ("6164068886000", false),
+        ("616406888604000", false),
+        ("6164068886040000", true),
+        ("6164068886040010", false),
+    ] {
+        assert_eq!(looks_rounded(text), rounded, "{text}");
     }
 }

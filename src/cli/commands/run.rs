@@ -16,7 +16,7 @@ use crate::ledger::{Disk, LEDGER_SUFFIX, LedgerError, LedgerReader, LedgerState,
 pub(in crate::cli) async fn execute(args: &RunArgs, disk: &dyn Disk) -> Result<ExitCode, CliError> {
     let is_file = args.again.is_empty() && args.input != Path::new(DASH) && args.input.is_file();
     let is_ledger = match is_file.then(|| LedgerReader::open(&args.input)) {
-        Some(Err(error @ LedgerError::OldFormat { .. })) => return Err(error.into()),
+        Some(Err(error @ LedgerError::Format { found: 1, .. })) => return Err(error.into()),
         opened => opened.is_some_and(|opened| opened.is_ok()),
     };
     let run = if is_ledger {

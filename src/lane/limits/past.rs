@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::LimitsSpec;
 use crate::domain::{Quota, Step, Time};
-use crate::lane::backoff::WAIT_MAX;
+use crate::lane::waits::WAIT_MAX;
 use crate::transport::REPLY_TIME_MAX;
 
 /// A request an earlier process sent, for filling the windows at `resume`.

@@ -3,6 +3,7 @@
 
 mod at_once;
 mod behaviour;
+mod jobs;
 mod limits;
 mod makespan;
 mod provider;

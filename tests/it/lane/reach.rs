@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use super::{Keeps, Setup, Sim, done, stopped};
+use super::{EPOCH, Keeps, Setup, Sim, done, stopped};
 use userpurge::domain::{Action, Entry, Outcome, OutcomeEntry, StopKind};
+use userpurge::lane::{Backoff, Now, Reach};
 
 /// A server that no connection is made to from `from` until `until`, in seconds from the start.
 fn out_of_reach(from: u64, until: u64) -> Sim {
@@ -63,6 +64,51 @@ fn a_host_that_stays_out_of_reach_stops_the_lane_after_fifteen_minutes() {
     assert!((14..=15).contains(&mins), "{mins}");
     let outcomes = sim.outcomes();
     assert!(outcomes.iter().all(|it| it.outcome == Outcome::Deleted));
+}
+
+#[test]
+fn a_host_is_borne_with_for_as_long_as_may_be_and_tried_seldom() {
+    let start = tokio::time::Instant::now().into_std();
+    for (at_work, least, most, tries_max) in [
+        (false, Duration::from_secs(10), Duration::from_secs(30), 6),
+        (true, Duration::from_secs(810), Duration::from_mins(15), 40),
+    ] {
+        let (mut instant, wall) = (start, EPOCH);
+        let mut reach = Reach::default();
+        reach.at_work = at_work;
+        let tries = loop {
+            let now = Now { instant, wall };
+            reach.missed("host", Duration::ZERO, now);
+            assert!(!reach.heard("another"));
+            match reach.loss(now).unwrap().1 {
+                Ok(wait) => instant += wait,
+                Err(tries) => break tries,
+            }
+        };
+        assert!((least..=most).contains(&(instant - start)) && tries <= tries_max);
+        assert!(reach.heard("host"));
+        assert_eq!(reach.loss(Now { instant, wall }), None);
+    }
+}
+
+#[test]
+fn waits_have_full_jitter_up_to_a_bound_that_doubles_or_from_there_on() {
+    let least = Duration::from_millis(500);
+    let mut first = Vec::new();
+    for seed in 0..300 {
+        let (mut below, mut above) = (Backoff::new(seed), Backoff::new(seed));
+        let mut bound = least;
+        for turn in 0..12 {
+            let wait = below.next_wait();
+            assert!(wait <= bound);
+            assert!((bound..=bound * 2).contains(&above.next_wait_above()));
+            first.extend((turn == 0).then_some(wait));
+            bound = (bound * 2).min(Duration::from_mins(1));
+        }
+        assert_eq!(Backoff::new(seed).next_wait(), first[first.len() - 1]);
+    }
+    assert!(first.iter().any(|wait| *wait < least / 10));
+    assert!(first.iter().any(|wait| *wait > least * 9 / 10));
 }
 
 /// What was refused was not asked for: only tokens that may have been given out count.

@@ -42,7 +42,7 @@ fn format_2_is_read_as_it_was_meant_and_still_what_is_written() {
 fn format_1_is_named_and_refused() {
     let error = LedgerState::read(&kept("v1")).unwrap_err();
     assert!(
-        matches!(error, LedgerError::OldFormat { found: 1, .. }),
+        matches!(error, LedgerError::Format { found: 1, .. }),
         "{error}"
     );
 }
