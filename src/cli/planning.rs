@@ -14,7 +14,7 @@ use super::error::draw;
 use super::ledgers::{LATEST, named, resolve};
 use super::setup::Setup;
 use crate::domain::{
-    AccountName, AgreedFile, Entry, Outcome, PlanEnd, PlannedInput, RunOptions, TaskKey,
+    AccountName, AgreedFile, Counted, Entry, Outcome, PlanEnd, PlannedInput, RunOptions, TaskKey,
 };
 use crate::input::{
     self, Columns, Excerpt, Format, InputSource, InputTable, ReadOptions, Resolved, fingerprint,
@@ -144,13 +144,14 @@ impl Planning {
         for ledger in ledgers {
             let ledger = named(Some(ledger))?;
             let state = LedgerState::read(&ledger).map_err(CliError::refused)?;
-            let mut written = Ok(());
-            state.each_good(|row| {
-                if written.is_ok() {
-                    written = table.write_record(row);
+            state.each_planned(|position, cells| {
+                let row = position.row;
+                let is_good = state.counted(row) == Some(Counted::Good);
+                if is_good && state.is_planned(row) {
+                    table.write_record(cells).map_err(io::Error::from)?;
                 }
+                Ok::<_, CliError>(())
             })?;
-            written.map_err(io::Error::from)?;
             names.push(absolute(&ledger).to_string_lossy().into_owned());
         }
         table.flush()?;

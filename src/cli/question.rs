@@ -182,34 +182,3 @@ fn user() -> String {
     let number = || rustix::process::getuid().as_raw().to_string();
     name.filter(|name| !name.is_empty()).unwrap_or_else(number)
 }
-
-#[cfg(test)]
-mod tests {
-    use super::ConsentArgs;
-    use crate::domain::AgreedBy::{Confirm, Yes};
-
-    #[test]
-    fn what_the_command_line_decides() {
-        for (yes, confirm, max_delete, rows, can_ask, expected) in [
-            (false, None, None, 8, true, Ok(None)),
-            (false, None, None, 8, false, Err("no terminal")),
-            (false, None, None, 0, false, Ok(Some(Yes))),
-            (true, None, None, 8, true, Ok(Some(Yes))),
-            (false, Some(8), None, 8, false, Ok(Some(Confirm))),
-            (false, Some(8), None, 9, true, Err("says 8")),
-            (false, Some(8), None, 0, false, Err("says 8")),
-            (true, Some(8), None, 9, false, Err("says 8")),
-            (true, None, Some(7), 7, false, Ok(Some(Yes))),
-            (true, None, Some(7), 8, false, Err("allows 7")),
-            (false, Some(8), Some(7), 8, false, Err("allows 7")),
-        ] {
-            let consent = ConsentArgs { yes, confirm };
-            let decided = consent.decide(rows, max_delete, can_ask);
-            let told = format!("{decided:?}");
-            match expected {
-                Ok(how) => assert_eq!(decided.unwrap(), how, "{consent:?}, {rows} rows"),
-                Err(words) => assert!(told.contains(words), "{consent:?}, {rows} rows: {told}"),
-            }
-        }
-    }
-}

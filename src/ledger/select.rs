@@ -12,7 +12,8 @@ use super::error::LedgerError;
 use super::reader::LedgerReader;
 use super::state::LedgerState;
 use crate::domain::{
-    AccountName, Counted, Entry, Finding, Outcome, Task, TaskKey, UserId, Verified,
+    AccountName, Action, Counted, Entry, Finding, Outcome, Position, Task, TaskKey, UserId,
+    Verified,
 };
 
 /// One `--only` of `retry`.
@@ -102,19 +103,40 @@ impl LedgerState {
         })
     }
 
-    /// Hands the id, account, action and reference of each row that ended well here to `see`, once.
-    pub fn each_good(&self, mut see: impl FnMut([&str; 4])) -> Result<(), LedgerError> {
-        let mut seen = RoaringTreemap::new();
-        self.read_again(|_, entry| {
-            if let Entry::Outcome(it) = entry
-                && let (Some(id), Some(account), Some(action)) = (&it.id, &it.account, it.action)
-                && self.counted(it.position.row) == Some(Counted::Good)
-                && seen.insert(it.position.row)
-            {
-                let reference = it.reference.as_deref().unwrap_or_default();
-                see([id.as_str(), account.as_str(), action.name(), reference]);
+    /// Hands each row of the plan as it stands now to `see`, in the order of the plan, until `see` fails:
+    /// its id, account, action and reference, of which a row that was not to be sent may have none.
+    pub fn each_planned<E: From<LedgerError>>(
+        &self,
+        mut see: impl FnMut(Position, [&str; 4]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut reader = LedgerReader::open(&self.path)?;
+        // Bounded by the lines of the plan.
+        while let Some(entry) = reader.next_entry()? {
+            match &entry {
+                Entry::Planned(_) => break,
+                Entry::Plan(block) => {
+                    let (account, action) = (block.account.as_str(), block.action.name());
+                    let rows = block.rows.iter();
+                    for row in rows.filter(|row| self.is_planned(row.position.row)) {
+                        let reference = row.reference.as_deref().unwrap_or_default();
+                        see(row.position, [row.id.as_str(), account, action, reference])?;
+                    }
+                }
+                Entry::Unsent(block) => {
+                    let account = block.account.as_ref().map_or("", AccountName::as_str);
+                    let action = block.action.map_or("", Action::name);
+                    let ends = block.outcomes(self.header.started_at);
+                    let stands = |row: u64| self.outcome_of(row) == Some(block.outcome);
+                    for end in ends.filter(|it| stands(it.position.row)) {
+                        let id = end.id.as_ref().map_or("", UserId::as_str);
+                        let reference = end.reference.as_deref().unwrap_or_default();
+                        see(end.position, [id, account, action, reference])?;
+                    }
+                }
+                _ => {}
             }
-        })
+        }
+        Ok(())
     }
 
     fn rows_with_code(&self, codes: &[&str]) -> Result<RoaringTreemap, LedgerError> {

@@ -2,13 +2,20 @@
 //! somebody has to look at.
 
 use std::fmt::Write as _;
+use std::io::{self, Write};
 
 use serde::Serialize;
+use serde_json::json;
 
 use super::text::{add_line, answer, stop_told};
-use crate::domain::{LaneStop, SampleDraw, Time, UserState, Verified};
-use crate::ledger::VerificationState;
+use crate::domain::{
+    Action, Finding, LaneStop, ProviderKind, SampleDraw, Time, UserState, Verified,
+};
+use crate::ledger::{LedgerError, LedgerState, VerificationState, each_verified};
 use crate::words::{count, grouped, utc};
+
+/// How many rows are listed for people; scripts get all of them.
+const LISTED_MAX: usize = 20;
 
 /// The last verification in numbers, in the shape that scripts rely on.
 #[derive(Debug, Clone, Serialize)]
@@ -62,6 +69,72 @@ impl VerificationSummary {
     /// unknown.
     pub const fn is_ok(&self) -> bool {
         self.complete && self.standing == 0 && self.unknown == 0
+    }
+
+    /// The first rows that somebody has to look at, those that stand before those that are unknown; and
+    /// whether one of those who stand may just not be deleted yet. `number`: the verification's.
+    pub fn listed(
+        &self,
+        state: &LedgerState,
+        number: u64,
+    ) -> Result<(Vec<Verified>, bool), LedgerError> {
+        let accounts = state.accounts();
+        let is_sunco = |row: &Verified| {
+            let account = accounts.get(&row.account);
+            account.is_some_and(|account| account.provider == ProviderKind::Sunco)
+        };
+        let mut lists = [
+            (Finding::Standing, Vec::new()),
+            (Finding::Unknown, Vec::new()),
+        ];
+        let mut in_background = false;
+        each_verified(&state.path, number, |row| {
+            let is_deletion = row.finding == Finding::Standing && row.action == Action::Delete;
+            in_background |= is_deletion && is_sunco(row);
+            let list = lists.iter_mut().find(|(of, _)| *of == row.finding);
+            if let Some((_, rows)) = list.filter(|(_, rows)| rows.len() < LISTED_MAX) {
+                rows.push(row.clone());
+            }
+            Ok::<_, LedgerError>(())
+        })?;
+        let mut rows = lists.into_iter().flat_map(|(_, mut rows)| {
+            rows.sort_by_key(|row| row.position.row);
+            rows
+        });
+        Ok((rows.by_ref().take(LISTED_MAX).collect(), in_background))
+    }
+
+    /// One JSON object, written as the ledger is read: its lists may be as long as the ledger.
+    pub fn write_json<E>(
+        &self,
+        state: &LedgerState,
+        number: u64,
+        out: &mut dyn Write,
+    ) -> Result<(), E>
+    where
+        E: From<LedgerError> + From<io::Error> + From<serde_json::Error>,
+    {
+        let mut object = serde_json::to_value(self)?;
+        object["ok"] = json!(self.is_ok());
+        object["run_id"] = json!(state.header.run_id);
+        let text = object.to_string();
+        write!(out, "{}", text.strip_suffix('}').unwrap_or(&text))?;
+        for (name, finding) in [
+            ("standing_rows", Finding::Standing),
+            ("unknown_rows", Finding::Unknown),
+        ] {
+            write!(out, ",\"{name}\":[")?;
+            let mut comma = "";
+            each_verified(&state.path, number, |row| {
+                if row.finding == finding {
+                    write!(out, "{comma}{}", serde_json::to_string(row)?)?;
+                    comma = ",";
+                }
+                Ok::<_, E>(())
+            })?;
+            write!(out, "]")?;
+        }
+        Ok(writeln!(out, "}}")?)
     }
 
     /// In one line.

@@ -35,6 +35,20 @@ fn more_rows_than_max_delete_send_nothing() {
         .call(&[RUN, &["--yes", "--max-delete", "4"]].concat())
         .code(2)
         .says("--max-delete");
+    // Neither number stands for the other.
+    for (confirm, says) in [("5", "allows 4"), ("4", "allows 4"), ("6", "allows 4")] {
+        let both = ["--confirm", confirm, "--max-delete", "4"];
+        world.call(&[RUN, &both].concat()).code(2).says(says);
+    }
+    let other = ["--confirm", "4", "--max-delete", "5"];
+    world.call(&[RUN, &other].concat()).code(2).says("says 4");
+    // Of no rows there is nothing to ask, but a number is held against them.
+    world.write("none.csv", "user_id\n");
+    let none = ["run", "none.csv", "--account", "acme", "--action", "delete"];
+    world
+        .call(&[&none[..], &["--confirm", "5"]].concat())
+        .code(2)
+        .says("says 5");
     assert_eq!(world.deletions().len(), 0);
     world
         .call(&[RUN, &["--yes", "--max-delete", "5"]].concat())

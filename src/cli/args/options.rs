@@ -3,8 +3,10 @@
 use std::num::{NonZeroU32, NonZeroU64};
 use std::path::PathBuf;
 
-use clap::{Args, ColorChoice, ValueEnum};
+use clap::parser::ValueSource;
+use clap::{Arg, Args, ColorChoice, CommandFactory as _, ValueEnum};
 
+use super::command::Cli;
 use super::values::{
     formats, modes, parse_action, parse_concurrency, parse_delimiter, parse_rows, parse_some_rows,
 };
@@ -287,29 +289,16 @@ impl RowsArgs {
         Ok(options)
     }
 
-    /// The first of these options that was typed; `None`: none was.
-    pub(in crate::cli) fn first_typed(&self) -> Option<&'static str> {
-        let options = [
-            ("--account", self.account.is_some()),
-            ("--action", self.action.is_some()),
-            ("--id-column", self.id_column.is_some()),
-            ("--account-column", self.account_column.is_some()),
-            ("--action-column", self.action_column.is_some()),
-            ("--ref-column", self.ref_column.is_some()),
-            ("--format", self.format.is_some()),
-            ("--delimiter", self.delimiter.is_some()),
-            ("--header-line", self.header_line.is_some()),
-            ("--sheet", self.sheet.is_some()),
-            ("--where", self.wheres.len() + self.where_not.len() > 0),
-            ("--max-rows", self.max_rows.is_some()),
-            ("--protect", self.protect.is_some()),
-            ("--done-in", !self.done_in.is_empty()),
-            ("--include-role", !self.roles.include_role.is_empty()),
-            ("--protect-suspended", self.roles.protect_suspended),
-            ("--force-foreign-ids", self.roles.force_foreign_ids),
-        ];
-        let typed = options.into_iter().find(|(_, is_typed)| *is_typed);
-        typed.map(|(option, _)| option)
+    /// The first of these options that was typed for this process; `None`: none was.
+    pub(in crate::cli) fn first_typed() -> Option<String> {
+        let matches = Cli::command().try_get_matches().ok()?;
+        let (_, matches) = matches.subcommand()?;
+        let rows = Self::augment_args(clap::Command::default());
+        let is_typed = |it: &&Arg| {
+            matches.value_source(it.get_id().as_str()) == Some(ValueSource::CommandLine)
+        };
+        let typed = rows.get_arguments().find(is_typed)?.get_long()?;
+        Some(format!("--{typed}"))
     }
 
     /// How the input is read.

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::cli::args::RunArgs;
+use crate::cli::args::{RowsArgs, RunArgs};
 use crate::cli::ledgers::{self, NewLedger, again, refuse_existing};
 use crate::cli::outline_text;
 use crate::cli::planning::{DASH, Planned, Planning, absolute};
@@ -77,8 +77,8 @@ async fn saved<'a>(args: &RunArgs, disk: &dyn Disk) -> Result<Option<OpenRun<'a>
         );
         return Err(CliError::refuse(text, help));
     }
-    let typed = args.ledger.as_ref().map(|_| "--ledger");
-    if let Some(option) = typed.or_else(|| args.rows.first_typed()) {
+    let typed = args.ledger.as_ref().map(|_| "--ledger".to_owned());
+    if let Some(option) = typed.or_else(RowsArgs::first_typed) {
         let text = format!(
             "`{option}` is about reading an input, and `{shown}` is a ledger: its rows are read already"
         );

@@ -16,20 +16,12 @@ use crate::cli::setup::Setup;
 use crate::cli::terminal::{put, put_page, put_with, tell};
 use crate::cli::work::{Shown, ended_as, exit_code};
 use crate::cli::{CliError, ExitCode};
-use crate::domain::{
-    AccountName, AccountPlan, Action, Entry, Finding, ProviderKind, RunState, SampleDraw,
-    SessionStart, Verified,
-};
+use crate::domain::{AccountName, AccountPlan, Entry, RunState, SampleDraw, SessionStart};
 use crate::lane::{FailureLimit, WorkSpec};
-use crate::ledger::{
-    GoodRows, LedgerState, RealDisk, VerificationState, draw_sample, each_verified,
-};
+use crate::ledger::{GoodRows, LedgerState, RealDisk, draw_sample};
 use crate::report::text::again;
 use crate::report::{VerificationSummary, mend, named_config};
 use crate::run::{Durability, EventSink as _, run};
-
-/// How many rows are listed for people; scripts get all of them.
-const LISTED_MAX: usize = 20;
 
 /// Rows by account.
 type Rows = BTreeMap<AccountName, RoaringTreemap>;
@@ -148,9 +140,9 @@ fn close(args: &VerifyArgs, state: &LedgerState, ended: RunState) -> Result<bool
         ));
     };
     let summary = VerificationSummary::new(verification);
-    let (listed, in_background) = listed(state, verification)?;
+    let (listed, in_background) = summary.listed(state, verification.number)?;
     if args.json {
-        put_json(state, verification, &summary)?;
+        put_with(|out| summary.write_json::<CliError>(state, verification.number, out))?;
     } else {
         put_page(&summary.render(&listed))?;
     }
@@ -179,73 +171,6 @@ fn close(args: &VerifyArgs, state: &LedgerState, ended: RunState) -> Result<bool
         }
     }
     Ok(summary.standing == 0 && summary.unknown == 0)
-}
-
-/// The first rows that somebody has to look at, those that stand before those that are unknown; and
-/// whether one of those who stand may just not be deleted yet.
-fn listed(
-    state: &LedgerState,
-    verification: &VerificationState,
-) -> Result<(Vec<Verified>, bool), CliError> {
-    let accounts = state.accounts();
-    let is_sunco = |row: &Verified| {
-        let account = accounts.get(&row.account);
-        account.is_some_and(|account| account.provider == ProviderKind::Sunco)
-    };
-    let (mut standing, mut unknown) = (Vec::new(), Vec::new());
-    let mut in_background = false;
-    each_verified(&state.path, verification.number, |row| {
-        let rows = match row.finding {
-            Finding::Standing => &mut standing,
-            Finding::Unknown => &mut unknown,
-            Finding::AsAsked | Finding::UnderWay => return Ok(()),
-        };
-        let is_deletion = row.finding == Finding::Standing && row.action == Action::Delete;
-        in_background |= is_deletion && is_sunco(row);
-        if rows.len() < LISTED_MAX {
-            rows.push(row.clone());
-        }
-        Ok::<_, CliError>(())
-    })?;
-    for rows in [&mut standing, &mut unknown] {
-        rows.sort_by_key(|row| row.position.row);
-    }
-    standing.extend(unknown);
-    standing.truncate(LISTED_MAX);
-    Ok((standing, in_background))
-}
-
-/// One JSON object, written as the ledger is read: its lists may be as long as the ledger.
-fn put_json(
-    state: &LedgerState,
-    verification: &VerificationState,
-    summary: &VerificationSummary,
-) -> Result<(), CliError> {
-    let mut object = serde_json::to_value(summary)?;
-    object["ok"] = json!(summary.is_ok());
-    object["run_id"] = json!(state.header.run_id);
-    let text = object.to_string();
-    let open = text.strip_suffix('}').unwrap_or(&text);
-    put_with(|out| {
-        write!(out, "{open}")?;
-        for (name, finding) in [
-            ("standing_rows", Finding::Standing),
-            ("unknown_rows", Finding::Unknown),
-        ] {
-            write!(out, ",\"{name}\":[")?;
-            let mut comma = "";
-            each_verified(&state.path, verification.number, |row| {
-                if row.finding == finding {
-                    write!(out, "{comma}{}", serde_json::to_string(row)?)?;
-                    comma = ",";
-                }
-                Ok::<_, CliError>(())
-            })?;
-            write!(out, "]")?;
-        }
-        writeln!(out, "}}")?;
-        Ok(())
-    })
 }
 
 /// Says that no row ended well, so that there is nobody to ask about.

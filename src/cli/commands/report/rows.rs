@@ -14,12 +14,9 @@ use crate::cli::CliError;
 use crate::cli::args::ReportArgs;
 use crate::cli::ledgers::{check_head, unfinished};
 use crate::cli::terminal::{put_page, tell};
-use crate::domain::{
-    Action, Entry, Outcome, OutcomeEntry, PlannedInput, PlannedRow, Position, ProviderKind,
-    RunOptions,
-};
+use crate::domain::{Outcome, OutcomeEntry, PlannedInput, Position, ProviderKind, RunOptions};
 use crate::input::{Format, InputTable, ReadOptions, fingerprint};
-use crate::ledger::{LEDGER_SUFFIX, LedgerReader, LedgerState, Outcomes};
+use crate::ledger::{LEDGER_SUFFIX, LedgerState, Outcomes};
 use crate::report::csv::{End, Kind, Sheet};
 use crate::report::{counted_elsewhere, named_config, stand_ins, write_refs};
 use crate::words;
@@ -29,8 +26,6 @@ const LEDGER_COLUMNS: [&str; 4] = ["id", "account", "action", "ref"];
 
 /// The file that has a row for each reference.
 const REFS: &str = "refs.csv";
-
-type Cells = [Vec<u8>; LEDGER_COLUMNS.len()];
 
 /// The files that rows go to, in the order of [`Kind::ALL`].
 type Sheets<'f> = Vec<Sheet<BufWriter<&'f File>>>;
@@ -301,55 +296,16 @@ impl RowsBack<'_> {
             }
             return Ok(count);
         }
-        let mut reader = LedgerReader::open(&self.state.path)?;
-        // Bounded by the lines of the plan.
-        while let Some(entry) = reader.next_entry()? {
-            if matches!(entry, Entry::Planned(_)) {
-                break;
-            }
-            for (position, cells) in self.kept(&entry) {
-                count += 1;
-                self.put(position, &cells, sheets)?;
-            }
-        }
+        let state = self.state;
+        state.each_planned(|position, cells| {
+            count += 1;
+            self.put(
+                position,
+                &cells.map(|cell| cell.as_bytes().to_vec()),
+                sheets,
+            )
+        })?;
         Ok(count)
-    }
-
-    /// The rows of an entry of the plan, unless a later one replaces it, with the cells of
-    /// [`LEDGER_COLUMNS`].
-    fn kept(&self, entry: &Entry) -> Vec<(Position, Cells)> {
-        let bytes = |text: &str| text.as_bytes().to_vec();
-        match entry {
-            Entry::Plan(block) => {
-                let cells = |row: &PlannedRow| {
-                    let cells = [
-                        bytes(row.id.as_str()),
-                        bytes(block.account.as_str()),
-                        bytes(block.action.name()),
-                        bytes(row.reference.as_deref().unwrap_or_default()),
-                    ];
-                    (row.position, cells)
-                };
-                let rows = block.rows.iter();
-                let rows = rows.filter(|row| self.state.is_planned(row.position.row));
-                rows.map(cells).collect()
-            }
-            Entry::Unsent(block) => {
-                let account = block.account.as_ref().map_or("", |it| it.as_str());
-                let action = block.action.map_or("", Action::name);
-                let ends = block.outcomes(self.state.header.started_at);
-                let stands = |it: &OutcomeEntry| {
-                    self.state.outcome_of(it.position.row) == Some(block.outcome)
-                };
-                let cells = |end: OutcomeEntry| {
-                    let id = end.id.map_or_else(Vec::new, |id| bytes(id.as_str()));
-                    let reference = bytes(end.reference.as_deref().unwrap_or_default());
-                    (end.position, [id, bytes(account), bytes(action), reference])
-                };
-                ends.filter(stands).map(cells).collect()
-            }
-            _ => Vec::new(),
-        }
     }
 
     /// Puts a row into its file.
