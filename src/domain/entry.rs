@@ -429,7 +429,7 @@ impl OutcomeEntry {
     /// How the row counts. One on the protect list is skipped, as a person said.
     pub fn counted(&self) -> Counted {
         match (self.outcome, self.said.code.as_deref()) {
-            (Outcome::Protected, Some(Self::PROTECT_LIST)) => Counted::Neither,
+            (Outcome::Protected, Some(Self::PROTECT_LIST)) => Counted::Skipped,
             (outcome, _) => outcome.counted(),
         }
     }

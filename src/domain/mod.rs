@@ -54,7 +54,7 @@ pub use entry::{
 };
 pub(crate) use names::named;
 pub use names::{AccountName, JobId, Name, ProviderFacts, RunId, UserId, shown};
-pub use outcome::{Counted, Counts, Outcome};
+pub use outcome::{Counted, Counts, Outcome, Sums};
 pub use planned::{
     AccountPlan, Agreed, AgreedAccount, AgreedBy, AgreedFile, LimitAhead, PlanEnd, PlannedInput,
     PlannedRow, PlannedRows, UnsentRows,

@@ -13,8 +13,8 @@ pub enum Counted {
     Good,
     /// Somebody has to look at this row.
     Bad,
-    /// Neither: another row stands for this one, or a person said to skip it.
-    Neither,
+    /// Nothing is to be done: another row stands for this one, or a person said to skip it.
+    Skipped,
 }
 
 /// Defines [`Outcome`] and [`Counts`]: variant, counter, name, and how it counts.
@@ -84,11 +84,11 @@ outcomes! {
     /// The caller itself, or of a protected role; skipped where the protect list has the user.
     Protected protected "protected" Bad,
     /// Good in an earlier ledger that `--done-in` names; nothing was sent.
-    DoneBefore done_before "done_before" Good,
+    DoneBefore done_before "done_before" Skipped,
     /// The same account, action and id stands earlier in the file; nothing was sent.
-    Duplicate duplicate "duplicate" Neither,
+    Duplicate duplicate "duplicate" Skipped,
     /// `--where`, `--where-not` or `--max-rows` left it out; nothing was sent.
-    Filtered filtered "filtered" Neither,
+    Filtered filtered "filtered" Skipped,
 }
 
 impl FromStr for Outcome {
@@ -100,7 +100,50 @@ impl FromStr for Outcome {
     }
 }
 
+impl Outcome {
+    /// Whether it says that the user is gone, by this ledger or by an earlier one.
+    pub fn is_gone(self) -> bool {
+        self == Self::DoneBefore || self.counted() == Counted::Good
+    }
+}
+
+/// How many rows count as what. Every count that is shown is made here.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Sums {
+    /// How many are done.
+    pub good: u64,
+    /// How many ended otherwise: somebody has to look at them.
+    pub bad: u64,
+    /// How many were skipped.
+    pub skipped: u64,
+}
+
+impl Sums {
+    /// The counter of rows that count as `counted`.
+    pub const fn slot(&mut self, counted: Counted) -> &mut u64 {
+        match counted {
+            Counted::Good => &mut self.good,
+            Counted::Bad => &mut self.bad,
+            Counted::Skipped => &mut self.skipped,
+        }
+    }
+
+    /// How many ended.
+    pub const fn total(&self) -> u64 {
+        self.good + self.bad + self.skipped
+    }
+}
+
 impl Counts {
+    /// How the rows that ended count.
+    pub fn sums(&self) -> Sums {
+        Sums {
+            good: self.counted(Counted::Good),
+            bad: self.counted(Counted::Bad),
+            skipped: self.counted(Counted::Skipped),
+        }
+    }
+
     /// Adds those of `other`.
     pub fn add(&mut self, other: &Self) {
         for outcome in Outcome::ALL {
@@ -131,7 +174,7 @@ impl Counts {
             Outcome::Protected => self.on_protect_list,
             _ => 0,
         };
-        let skipped = if counted == Counted::Neither {
+        let skipped = if counted == Counted::Skipped {
             listed
         } else {
             0

@@ -207,7 +207,7 @@ fn bearing(entry: &Entry) -> Option<(u64, &AccountName, TaskKey, bool)> {
     if let Entry::Outcome(entry) = entry {
         let account = entry.account.as_ref()?;
         let key = TaskKey::new(account, entry.action?, entry.id.as_ref()?.as_str());
-        let good = entry.outcome.counted() == Counted::Good;
+        let good = entry.outcome.is_gone();
         return Some((entry.position.row, account, key, good));
     }
     let Entry::Verify(seen) = entry else {

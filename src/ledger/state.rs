@@ -326,7 +326,7 @@ impl LedgerState {
     /// How `row` counts by what it ended with last; `None`: it has not ended.
     pub fn counted(&self, row: u64) -> Option<Counted> {
         if self.on_protect_list.contains(row) {
-            return Some(Counted::Neither);
+            return Some(Counted::Skipped);
         }
         self.outcome_of(row).map(Outcome::counted)
     }
@@ -340,8 +340,7 @@ impl LedgerState {
     /// and no verification has seen them standing since.
     pub fn is_gone(&self, row: u64) -> bool {
         let outcome = self.outcome_of(row);
-        let is_gone = |it: Outcome| it == Outcome::DoneBefore || it.counted() == Counted::Good;
-        outcome.is_some_and(is_gone) && !self.standing.contains(row)
+        outcome.is_some_and(Outcome::is_gone) && !self.standing.contains(row)
     }
 
     /// The account of `row`; `None`: it names none that exists.

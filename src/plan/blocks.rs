@@ -159,19 +159,3 @@ fn without_numbers(reason: &str) -> String {
     }
     words
 }
-
-#[cfg(test)]
-mod tests {
-    use super::without_numbers;
-
-    #[test]
-    fn a_reason_of_a_ledger_repeats_no_number_of_the_file() {
-        for (reason, kept) in [
-            ("the id `3.6E+11` is rounded", "the id is rounded"),
-            ("name it with `--id-column`", "name it with `--id-column`"),
-            ("the ids of `crm` begin so", "the ids of `crm` begin so"),
-        ] {
-            assert_eq!(without_numbers(reason), kept);
-        }
-    }
-}

@@ -114,7 +114,10 @@ impl Planner {
         planner.account = match &defaults.account {
             Some(name) => {
                 let found = planner.find(name);
-                Some(found.map_err(|several| planner.no_default(name, several))?)
+                Some(found.map_err(|several| {
+                    let told = format!("the name `{name}` of `--account`");
+                    PlanError::Account(planner.no_account(name, several, &told))
+                })?)
             }
             // Where there is one account, no row can mean another.
             None => (planner.accounts.len() == 1).then_some(0),
@@ -227,24 +230,13 @@ impl Planner {
                 invalid(Field::Account, "no_account", reason)
             });
         };
-        self.find(text).map_err(|several| match several {
-            None => invalid(
-                Field::Account,
-                "unknown_account",
-                format!(
-                    "no account has the name in the row{} (accounts: {})",
-                    did_you_mean(closest(text, self.names())),
-                    self.all_names()
-                ),
-            ),
-            Some(provider) => invalid(
-                Field::Account,
-                "ambiguous_account",
-                format!(
-                    "the row names {provider}, which several accounts have: {}; name the account itself",
-                    self.names_at(provider).join(", ")
-                ),
-            ),
+        self.find(text).map_err(|several| {
+            let code = match several {
+                None => "unknown_account",
+                Some(_) => "ambiguous_account",
+            };
+            let reason = self.no_account(text, several, "the name in the row");
+            invalid(Field::Account, code, reason)
         })
     }
 
@@ -349,18 +341,19 @@ impl Planner {
             .collect()
     }
 
-    fn no_default(&self, name: &str, several: Option<ProviderKind>) -> PlanError {
-        PlanError::Account(match several {
+    /// Why `name`, which is told as `told`, is no account's, or that of `several`.
+    fn no_account(&self, name: &str, several: Option<ProviderKind>, told: &str) -> String {
+        match several {
             None => format!(
-                "the configuration has no account `{name}`, which `--account` names{} (accounts: {})",
+                "no account has {told}{} (accounts: {})",
                 did_you_mean(closest(name, self.names())),
                 self.all_names()
             ),
             Some(provider) => format!(
-                "`--account {provider}` may be any of {}; name the account itself",
+                "{told} is {provider}, which several accounts have: {}; name the account itself",
                 self.names_at(provider).join(", ")
             ),
-        })
+        }
     }
 }
 

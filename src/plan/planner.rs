@@ -199,7 +199,8 @@ impl Reading<'_, '_> {
                     self.look_at(row, place, unsent.id.map(|id| (id, IdLook::of(id))));
                 }
                 self.plan.trimmed += u64::from(unsent.account.is_none() && is_trimmed(row));
-                if !is_left_out {
+                // What `--where` leaves out never counted towards `--max-rows`.
+                if !is_left_out || unsent.why.outcome == Outcome::Filtered {
                     return self.end(&unsent, position);
                 }
             }

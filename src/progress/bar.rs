@@ -189,13 +189,17 @@ fn words(line: &AccountLine<'_>, columns: usize) -> String {
     let done = grouped(line.done);
     // As wide as it will become, so that what follows stays where it is.
     let counts = format!("{done:>width$}/{rows}", width = rows.len());
-    let bad = (line.bad > 0).then(|| format!("{} bad", grouped(line.bad)));
+    let bad = (line.ended.bad > 0).then(|| format!("{} not done", grouped(line.ended.bad)));
     let with = |doing: String| {
         let parts = [Some(counts.clone()), bad.clone(), Some(doing)];
         let parts = parts.into_iter().flatten().filter(|part| !part.is_empty());
         parts.collect::<Vec<_>>().join(", ")
     };
-    let texts = line.doing().map(with);
+    fitting(&line.doing().map(with), columns)
+}
+
+/// The first of `texts` that fits in `columns`, or what fits of the last.
+fn fitting(texts: &[String], columns: usize) -> String {
     let fits = |text: &&String| text.chars().count() <= columns;
     let text = texts.iter().find(fits).or(texts.last());
     cut(text.map_or("", String::as_str), columns)
@@ -206,12 +210,8 @@ fn foot(state: &State, now: Time, columns: usize) -> String {
     let percent = format!("{}%", percent(state.total()));
     let elapsed = format!("{percent}, {} so far", short_duration(state.elapsed(now)));
     let Some(end) = state.ends(now) else {
-        let goes_on = state.goes_on();
-        return if goes_on {
-            elapsed
-        } else {
-            "finishing".to_owned()
-        };
+        let finishing = "finishing".to_owned();
+        return if state.goes_on() { elapsed } else { finishing };
     };
     let at = format!("ends about {}", clock(end, now, &state.zone));
     let left = short_duration(end.saturating_since(now));
@@ -220,9 +220,7 @@ fn foot(state: &State, now: Time, columns: usize) -> String {
         format!("{percent}, {at}"),
         at,
     ];
-    let fits = |text: &&String| text.chars().count() <= columns;
-    let text = texts.iter().find(fits).or(texts.last());
-    cut(text.map_or("", String::as_str), columns)
+    fitting(&texts, columns)
 }
 
 /// Tells the terminal itself how far it is, `None` that it is over: OSC 9;4, which shows on its tab or in

@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use super::state::{AccountState, State};
-use crate::domain::{Quota, StopKind, Time};
+use crate::domain::{Quota, StopKind, Sums, Time};
 use crate::words::{clock, grouped, one_line, short_duration};
 
 /// The least time between two lines of one account for people.
@@ -62,7 +62,7 @@ impl Lines {
     /// What makes a new line worth writing. To people a pause that is renewed for the same reason is
     /// no news.
     fn says(&self, line: &AccountLine<'_>) -> String {
-        let (done, bad, stop) = (line.done, line.bad, line.stop_reason);
+        let (done, bad, stop) = (line.done, line.ended.bad, line.stop_reason);
         if self.is_json {
             format!(
                 "{done} {bad} {stop:?} {:?} {}",
@@ -96,8 +96,9 @@ pub(super) struct AccountLine<'a> {
     pub(super) state: &'static str,
     pub(super) rows: u64,
     pub(super) done: u64,
-    good: u64,
-    pub(super) bad: u64,
+    /// What the rows that ended in this session count as.
+    #[serde(flatten)]
+    pub(super) ended: Sums,
     requests: u64,
     pub(super) throttled: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -144,8 +145,7 @@ impl<'a> AccountLine<'a> {
             },
             rows: account.plan.ended + account.rows(),
             done: account.plan.ended + account.done(),
-            good: account.good,
-            bad: account.bad,
+            ended: account.ended,
             requests: account.requests,
             throttled: account.throttled,
             rows_per_minute: pace.map(|pace| (pace * 10.0).round() / 10.0),
@@ -193,7 +193,7 @@ impl<'a> AccountLine<'a> {
         ]
     }
 
-    /// The line for a log: `acme: 55 of 1,200 rows, 0 bad, 300/min, 3m 49s left, ends 09:47`.
+    /// The line for a log: `acme: 55 of 1,200 rows, 0 not done, 300/min, 3m 49s left, ends 09:47`.
     pub(super) fn text(&self, zone: &TimeZone) -> String {
         let [mut rest, ..] = self.doing();
         if !rest.is_empty() {
@@ -203,11 +203,11 @@ impl<'a> AccountLine<'a> {
             rest = format!("{rest}, ends {}", clock(end, self.at, zone));
         }
         format!(
-            "{}: {} of {} rows, {} bad{rest}",
+            "{}: {} of {} rows, {} not done{rest}",
             self.account,
             grouped(self.done),
             grouped(self.rows),
-            grouped(self.bad),
+            grouped(self.ended.bad),
         )
     }
 }

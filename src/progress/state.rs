@@ -11,7 +11,8 @@ use jiff::tz::TimeZone;
 
 use super::lines::AccountLine;
 use crate::domain::{
-    AccountName, AccountPlan, Counted, Entry, Finding, LimitAhead, Paused, Step, StopKind, Time,
+    AccountName, AccountPlan, Counted, Entry, Finding, LimitAhead, Paused, Step, StopKind, Sums,
+    Time,
 };
 
 /// Limits under which rows take less than this say little of the time they will take.
@@ -40,10 +41,8 @@ pub(super) struct State {
 #[derive(Debug, Clone)]
 pub(super) struct AccountState {
     pub(super) plan: AccountPlan,
-    /// Rows about which nothing is to be done any more.
-    pub(super) good: u64,
-    /// Rows that somebody has to look at.
-    pub(super) bad: u64,
+    /// Rows that ended, or were verified.
+    pub(super) ended: Sums,
     /// Requests that left, whatever they asked for.
     pub(super) requests: u64,
     /// How many of them the provider turned away as too many.
@@ -130,8 +129,7 @@ impl State {
             halves: 0,
             waited_at: None,
             plan,
-            good: 0,
-            bad: 0,
+            ended: Sums::default(),
             requests: 0,
             throttled: 0,
             stopped: None,
@@ -188,12 +186,12 @@ impl State {
             // What the plan sets aside stands in its own entries.
             Entry::Outcome(row) => {
                 if let Some(account) = &row.account {
-                    // A row that is skipped is not one that somebody has to look at.
-                    let is_good = row.outcome.counted() != Counted::Bad;
-                    let had_half = is_good && row.action.is_some_and(|it| it.steps().len() > 1);
+                    let counted = row.counted();
+                    let had_half = counted != Counted::Bad
+                        && row.action.is_some_and(|it| it.steps().len() > 1);
                     self.on(account, |it| {
                         it.halves = it.halves.saturating_sub(u64::from(had_half));
-                        it.ended(is_good);
+                        *it.ended.slot(counted) += 1;
                     });
                 }
             }
@@ -210,8 +208,11 @@ impl State {
             Entry::Pause(paused) => self.on(&paused.account, |it| it.pause(paused)),
             Entry::Stop(stop) => self.on(&stop.account, |it| it.stopped = Some(stop.reason)),
             Entry::Verify(row) => {
-                let is_good = matches!(row.finding, Finding::AsAsked | Finding::UnderWay);
-                self.on(&row.account, |it| it.ended(is_good));
+                let counted = match row.finding {
+                    Finding::AsAsked | Finding::UnderWay => Counted::Good,
+                    Finding::Standing | Finding::Unknown => Counted::Bad,
+                };
+                self.on(&row.account, |it| *it.ended.slot(counted) += 1);
             }
             _ => {}
         }
@@ -238,14 +239,6 @@ impl State {
 }
 
 impl AccountState {
-    const fn ended(&mut self, is_good: bool) {
-        if is_good {
-            self.good += 1;
-        } else {
-            self.bad += 1;
-        }
-    }
-
     /// A request of `step` (`None`: one that changes nothing) left.
     fn sent(&mut self, step: Option<Step>, at: Time) {
         self.requests += 1;
@@ -272,7 +265,7 @@ impl AccountState {
 
     /// Rows that ended, or were verified.
     pub(super) const fn done(&self) -> u64 {
-        self.good + self.bad
+        self.ended.total()
     }
 
     /// How many rows of the canary ended, and of how many; `None`: there is none, or it is over.

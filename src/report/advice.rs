@@ -16,7 +16,7 @@ pub(super) fn about(
     let retry = |more: &str| Some(format!("userpurge retry {again}{more}"));
     match (outcome, code) {
         (Outcome::NotFound, _) => (
-            "The provider knows no such user. Hold the id and the account against where the list \
+            "The provider knows no such user. Compare the id and the account with where the list \
              came from, fix the row and run the fixed rows; as it stands, trying it again changes \
              nothing.",
             rows(),

@@ -47,7 +47,7 @@ impl Kind {
         match counted {
             Some(Counted::Good) => Self::Deleted,
             Some(Counted::Bad) => Self::Failed,
-            Some(Counted::Neither) | None => Self::Unprocessed,
+            Some(Counted::Skipped) | None => Self::Unprocessed,
         }
     }
 }
@@ -109,6 +109,7 @@ impl<'a> End<'a> {
 }
 
 /// One file.
+#[derive(Debug)]
 pub struct Sheet<W: Write> {
     writer: Writer<W>,
     columns: usize,
@@ -124,11 +125,9 @@ impl<W: Write> Sheet<W> {
         // Rows may have more cells than the header; those stand behind the added ones.
         let mut writer = WriterBuilder::new().flexible(true).from_writer(to);
         for (place, name) in names.iter().enumerate() {
-            if read.contains(&place) {
-                writer.write_field(name)?;
-            } else {
-                writer.write_field(safe(name.as_bytes()))?;
-            }
+            let is_read = read.contains(&place);
+            let name = name.as_bytes();
+            writer.write_field(if is_read { name.into() } else { safe(name) })?;
         }
         for name in added(names) {
             writer.write_field(name)?;
@@ -162,16 +161,10 @@ impl<W: Write> Sheet<W> {
                 self.writer.write_field(safe(cell))?;
             }
         }
-        let texts = [
-            end.outcome,
-            end.code.unwrap_or_default(),
-            end.message.unwrap_or_default(),
-        ];
-        for text in texts {
-            self.writer.write_field(safe(text.as_bytes()))?;
-        }
-        self.writer.write_field(end.line.to_string())?;
-        for cell in more {
+        let [code, message] = [end.code, end.message].map(Option::unwrap_or_default);
+        let line = end.line.to_string();
+        let added = [end.outcome, code, message, &line].map(str::as_bytes);
+        for cell in added.into_iter().chain(more.iter().map(Vec::as_slice)) {
             self.writer.write_field(safe(cell))?;
         }
         self.writer.write_record(None::<&[u8]>)?;
@@ -190,25 +183,13 @@ impl<W: Write> Sheet<W> {
     /// right before what is dangerous, so that blanks in front, which may be what is wrong with it,
     /// stay in front.
     fn id_cell<'c>(&mut self, cell: &'c [u8], keeps_id: bool) -> Cow<'c, [u8]> {
-        let clean = without_controls(cell);
-        let Some(at) = formula(&clean) else {
-            return clean;
-        };
-        if keeps_id {
-            self.ids_like_formulas += 1;
-            return clean;
+        let mut clean = without_controls(cell);
+        match formula(&clean) {
+            Some(_) if keeps_id => self.ids_like_formulas += 1,
+            Some(at) => clean.to_mut().insert(at, b'\''),
+            None => {}
         }
-        let mut safe = clean.into_owned();
-        safe.insert(at, b'\'');
-        Cow::Owned(safe)
-    }
-}
-
-impl<W: Write> std::fmt::Debug for Sheet<W> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Sheet")
-            .field("rows", &self.rows)
-            .finish_non_exhaustive()
+        clean
     }
 }
 
@@ -228,14 +209,11 @@ fn added(names: &[String]) -> [String; ADDED.len()] {
 
 /// A cell that neither a spreadsheet nor a terminal takes for an order.
 pub(super) fn safe(cell: &[u8]) -> Cow<'_, [u8]> {
-    let clean = without_controls(cell);
-    if formula(&clean).is_none() {
-        return clean;
+    let mut clean = without_controls(cell);
+    if formula(&clean).is_some() {
+        clean.to_mut().insert(0, b'\'');
     }
-    let mut safe = Vec::with_capacity(clean.len() + 1);
-    safe.push(b'\'');
-    safe.extend_from_slice(&clean);
-    Cow::Owned(safe)
+    clean
 }
 
 /// Where a spreadsheet would take `cell` for the beginning of a formula: at a sign that begins one,

@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 
 use serde::Serialize;
+use serde_json::json;
 
 use super::pauses::Pause;
 use super::reasons::Reason;
@@ -12,8 +13,26 @@ use super::sessions::{Caller, SessionTold};
 use super::summary::Summary;
 use super::timeline::Point;
 use crate::domain::{
-    AccountName, Action, Agreed, Counts, PlanEnd, RunOptions, Time, Verified, shown,
+    AccountName, Action, Agreed, Counts, PlanEnd, RunOptions, Sums, Time, Verified, shown,
 };
+
+/// The keys of a report that are true of one run alone: a report over several has them in its `runs`.
+const OF_ONE_RUN: [&str; 14] = [
+    "run_id",
+    "head",
+    "ledger",
+    "options",
+    "agreed",
+    "callers",
+    "sessions",
+    "sessions_left_out",
+    "progress",
+    "pauses",
+    "pauses_left_out",
+    "not_as_asked",
+    "audit",
+    "next",
+];
 
 /// A report. Serialised it is `report --format json`: these fields, by these names. Keys may be
 /// added; one whose meaning changes raises [`Report::KEYS`].
@@ -28,10 +47,9 @@ pub struct Report {
     /// Everything that `status --json` has.
     #[serde(flatten)]
     pub summary: Summary,
-    /// How many rows ended well.
-    pub good: u64,
-    /// How many ended otherwise.
-    pub bad: u64,
+    /// How many rows are done, not done and skipped.
+    #[serde(flatten)]
+    pub sums: Sums,
     /// The input, as it was when it was planned.
     pub input: InputTold,
     /// The ledger, as it was when the report was made.
@@ -61,8 +79,8 @@ pub struct Report {
     /// What became of the rows that share a reference; left out if no row has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refs: Option<Refs>,
-    /// Of a report over several ledgers, that of each, without the rows that count in another one; what
-    /// is not a sum above is the first one's.
+    /// Of a report over several ledgers, that of each, without the rows that count in another one. What
+    /// is no sum above is the first one's, and left out of the JSON.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub runs: Vec<Self>,
     /// Of the last verification, the rows that stand or are unknown; at most 100.
@@ -130,7 +148,7 @@ impl InputTold {
 
 impl Report {
     /// The version of the keys.
-    pub const KEYS: u32 = 1;
+    pub const KEYS: u32 = 2;
 
     /// The options of the run as they were typed, each with its value.
     pub fn options_told(&self) -> Vec<(String, String)> {
@@ -162,7 +180,12 @@ impl Report {
 
     /// As one JSON object over several lines, the last with its line feed.
     pub fn to_json(&self) -> serde_json::Result<String> {
-        let mut text = serde_json::to_string_pretty(self)?;
+        let mut json = serde_json::to_value(self)?;
+        if let (Some(json), false) = (json.as_object_mut(), self.runs.is_empty()) {
+            json.retain(|key, _| !OF_ONE_RUN.contains(&key.as_str()));
+            json.insert("input".to_owned(), json!({"rows": self.input.rows}));
+        }
+        let mut text = serde_json::to_string_pretty(&json)?;
         text.push('\n');
         // Written out, JSON stays the same JSON.
         Ok(shown(&text).into_owned())

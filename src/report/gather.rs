@@ -10,7 +10,7 @@ use super::sessions::Sessions;
 use super::summary::Summary;
 use super::text;
 use super::timeline::Timeline;
-use crate::domain::{Counted, Entry, Finding, OutcomeEntry, RunHeader, Time, Verified};
+use crate::domain::{Entry, Finding, OutcomeEntry, RunHeader, Time, Verified};
 use crate::ledger::{LedgerError, LedgerReader, LedgerState, Link};
 use crate::words;
 
@@ -69,8 +69,7 @@ impl Report {
     /// Adds what `run` counts; what cannot be added stands with each run alone.
     fn add(&mut self, run: &Self) {
         self.summary.add(&run.summary);
-        self.good += run.good;
-        self.bad += run.bad;
+        self.sums = self.summary.outcomes.sums();
         self.input.rows += run.input.rows;
         for done in &run.done {
             let mut own = self.done.iter_mut();
@@ -225,8 +224,7 @@ impl Collector {
             report: Report::KEYS,
             made_at: now,
             made_by: env!("CARGO_PKG_VERSION"),
-            good: summary.outcomes.counted(Counted::Good),
-            bad: summary.outcomes.counted(Counted::Bad),
+            sums: summary.outcomes.sums(),
             input,
             ledger: LedgerTold {
                 lines: self.state.lines,

@@ -7,7 +7,7 @@
 use super::Report;
 use super::html::page;
 use crate::domain::shown;
-use crate::words::cut;
+use crate::words::{count, cut};
 
 /// How many rows of a table are told.
 const ROWS_MAX: usize = 60;
@@ -19,7 +19,14 @@ const CHARS_MAX: usize = 160;
 pub fn render(report: &Report) -> String {
     let page = page::render_for(report, true);
     let file = span(page::file_name(&report.input.path));
-    let mut lines = vec![format!("# Purge of {file}: {}", page::verdict(report))];
+    let more = match report.runs.len() {
+        0 => String::new(),
+        runs => format!(" and {}", count(runs as u64 - 1, "more input")),
+    };
+    let mut lines = vec![format!(
+        "# Report of {file}{more}: {}",
+        page::verdict(report)
+    )];
     block(&mut lines, &parse(&page));
     lines.push(String::new());
     lines.join("\n")
@@ -212,34 +219,4 @@ fn span(text: &str) -> String {
     let ends = text.starts_with('`') || text.ends_with('`');
     let pad = if ends { " " } else { "" };
     format!("{fence}{pad}{text}{pad}{fence}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{CHARS_MAX, span, table};
-
-    #[test]
-    fn a_code_span_is_closed_by_nothing_within_and_cut_if_it_is_long() {
-        for (text, expected) in [
-            ("plain", "`plain`"),
-            ("a\nb\tc", "`a b c`"),
-            ("x`y", "``x`y``"),
-            ("`x``", "``` `x`` ```"),
-            ("\u{1b}[31m", "`\\u001b[31m`"),
-            ("", ""),
-        ] {
-            assert_eq!(span(text), expected);
-        }
-        assert_eq!(span(&"é".repeat(5_000)).chars().count(), CHARS_MAX + 2);
-    }
-
-    #[test]
-    fn a_bar_stays_in_its_cell() {
-        for (text, expected) in [
-            ("a|b", "| a\\|b |\n| --- |"),
-            ("a\\|b", "| a\\ \\|b |\n| --- |"),
-        ] {
-            assert_eq!(table([vec![text.to_owned()]].into_iter()), expected);
-        }
-    }
 }

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::reasons::without_numbers;
 use super::timeline::Timeline;
 use crate::domain::{AccountName, Paused, Step, Time};
 
@@ -54,7 +55,7 @@ impl<'a> Stretch<'a> {
                 let apart = pause.from.saturating_since(it.until).as_millis();
                 it.first.account == pause.account
                     && it.first.step == pause.step
-                    && words(&it.first.reason).eq(words(&pause.reason))
+                    && without_numbers(&it.first.reason) == without_numbers(&pause.reason)
                     && apart <= u128::from(APART_MS_MAX)
             };
             if let Some(stretch) = all.iter_mut().rev().find(goes_on) {
@@ -72,11 +73,6 @@ impl<'a> Stretch<'a> {
         }
         all
     }
-}
-
-/// A reason without its numbers.
-fn words(reason: &str) -> impl Iterator<Item = char> {
-    reason.chars().filter(|c| !c.is_ascii_digit())
 }
 
 /// Adds `pause` to `listed`, or to the one that it touches. Returns whether there was room for it.

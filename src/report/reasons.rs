@@ -73,7 +73,7 @@ impl BadRow {
 }
 
 /// What makes two rows' reasons the same: the outcome, whether these are further reasons, the code, and
-/// the message with every number in it replaced: `has 2 tickets` and `has 17 tickets` are one reason.
+/// the message without the numbers in it: `has 2 tickets` and `has 17 tickets` are one reason.
 type Key = (Outcome, bool, Option<String>, Option<String>);
 
 /// The rows of a reason.
@@ -218,18 +218,7 @@ impl Reasons {
     }
 }
 
-/// `message` with one `0` for every number in it.
-fn without_numbers(message: &str) -> String {
-    let mut pattern = String::with_capacity(message.len());
-    let mut in_number = false;
-    for c in message.chars() {
-        let digit = c.is_ascii_digit();
-        if !digit {
-            pattern.push(c);
-        } else if !in_number {
-            pattern.push('0');
-        }
-        in_number = digit;
-    }
-    pattern
+/// `message` without the numbers in it, which make no reason another.
+pub(super) fn without_numbers(message: &str) -> String {
+    message.chars().filter(|c| !c.is_ascii_digit()).collect()
 }

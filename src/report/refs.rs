@@ -1,7 +1,7 @@
 //! What became of the rows that share a reference, over one ledger or several: one verdict for a person
 //! whose accounts are many.
 //!
-//! References are hashed and sorted, 24 bytes a row, and their texts are read from the ledgers again, so
+//! References are hashed and sorted, 32 bytes a row, and their texts are read from the ledgers again, so
 //! that a million of them take no more memory than the rows do.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -21,11 +21,8 @@ const LISTED_MAX: usize = 1_000;
 /// The verdicts on a reference: every row is gone; some are, or a deletion was begun; nothing was done.
 const VERDICTS: [&str; 3] = ["all gone", "partly", "untouched"];
 
-/// The bits of a row's number in a [`Place`].
-const ROW_BITS: u32 = 40;
-
 /// A row of one of several ledgers: the ledger's number, then the row's.
-type Place = u64;
+type Place = (usize, u64);
 
 /// The references of a report.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -139,7 +136,7 @@ fn each(
 ) -> Result<u64, LedgerError> {
     let mut all: Vec<([u8; 16], Place)> = Vec::new();
     for (number, state) in (0..).zip(ledgers) {
-        state.each_ref(|row, reference| all.push((hash(reference), place(number, row))))?;
+        state.each_ref(|row, reference| all.push((hash(reference), (number, row))))?;
     }
     all.sort_unstable();
     all.dedup();
@@ -151,7 +148,7 @@ fn each(
             // It is told where it first stands.
             if rows
                 .first()
-                .is_some_and(|(_, first)| *first == place(number, row))
+                .is_some_and(|(_, first)| *first == (number, row))
             {
                 see(judge(reference, rows, ledgers, stand_ins));
             }
@@ -177,16 +174,15 @@ fn judge(
     };
     let mut is_begun = false;
     // The ledger in which each answer was met first: of several ledgers a row counts once.
-    let mut met: BTreeMap<Place, u64> = BTreeMap::new();
+    let mut met: BTreeMap<Place, usize> = BTreeMap::new();
     for (_, place) in rows {
         let answer = stand_ins.binary_search_by_key(place, |(it, _)| *it);
         let answer = answer.map_or(*place, |at| stand_ins[at].1);
-        let ledger = place >> ROW_BITS;
-        if ledgers.len() > 1 && *met.entry(answer).or_insert(ledger) != ledger {
+        if ledgers.len() > 1 && *met.entry(answer).or_insert(place.0) != place.0 {
             continue;
         }
         told.rows += 1;
-        let (state, row) = found(ledgers, answer);
+        let (state, row) = (ledgers[answer.0], answer.1);
         if state.is_gone(row) {
             told.gone += 1;
         } else {
@@ -216,7 +212,7 @@ pub fn stand_ins(ledgers: &[&LedgerState]) -> Result<Vec<(Place, Place)>, Ledger
         })?;
         each_end(state, |key, rank, at, row| {
             if ledgers.len() > 1 || wanted.contains(&key) {
-                ends.push((key.bytes(), rank, at, place(number, row)));
+                ends.push((key.bytes(), rank, at, (number, row)));
             }
         })?;
     }
@@ -224,11 +220,8 @@ pub fn stand_ins(ledgers: &[&LedgerState]) -> Result<Vec<(Place, Place)>, Ledger
     let mut found = Vec::new();
     for rows in ends.chunk_by(|one, next| one.0 == next.0) {
         let last = rows[rows.len() - 1].3;
-        found.extend(
-            rows.iter()
-                .map(|it| (it.3, last))
-                .filter(|(it, last)| it != last),
-        );
+        let others = rows.iter().map(|it| it.3).filter(|it| *it != last);
+        found.extend(others.map(|it| (it, last)));
     }
     found.sort_unstable();
     found.dedup();
@@ -238,13 +231,8 @@ pub fn stand_ins(ledgers: &[&LedgerState]) -> Result<Vec<(Place, Place)>, Ledger
 /// The rows of each ledger whose user and action ended later in another one of them.
 pub fn counted_elsewhere(stand_ins: &[(Place, Place)], ledgers: usize) -> Vec<RoaringTreemap> {
     let mut rows = vec![RoaringTreemap::new(); ledgers];
-    for (place, by) in stand_ins {
-        let ledger = place >> ROW_BITS;
-        if ledger != by >> ROW_BITS
-            && let Some(rows) = usize::try_from(ledger).ok().and_then(|it| rows.get_mut(it))
-        {
-            rows.insert(place & ((1 << ROW_BITS) - 1));
-        }
+    for ((ledger, row), _) in stand_ins.iter().filter(|(it, by)| it.0 != by.0) {
+        rows[*ledger].insert(*row);
     }
     rows
 }
@@ -280,16 +268,6 @@ fn each_end(
         }
         _ => {}
     })
-}
-
-const fn place(ledger: u64, row: u64) -> Place {
-    ledger << ROW_BITS | row
-}
-
-/// The ledger and the row at `place`, which is one of theirs.
-fn found<'l>(ledgers: &[&'l LedgerState], place: Place) -> (&'l LedgerState, u64) {
-    let number = usize::try_from(place >> ROW_BITS).unwrap_or(0);
-    (ledgers[number], place & ((1 << ROW_BITS) - 1))
 }
 
 fn hash(reference: &str) -> [u8; 16] {

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::domain::{
-    AccountHeader, Counted, LaneStop, RunEnd, RunHeader, RunState, SessionStart, Time,
+    AccountHeader, Counted, LaneStop, RunEnd, RunHeader, RunState, SessionStart, Sums, Time,
 };
 
 /// How many sessions are kept: the first, and the newest. Nobody takes a run up so often by hand.
@@ -34,12 +34,9 @@ pub struct SessionTold {
     pub ended_at: Option<Time>,
     /// When its newest entry was written.
     pub last_at: Time,
-    /// How many rows ended well in it. A verification ends none; so below.
-    pub good: u64,
-    /// How many ended otherwise.
-    pub bad: u64,
-    /// How many were known to be duplicates.
-    pub duplicate: u64,
+    /// How many rows ended in it. A verification ends none.
+    #[serde(flatten)]
+    pub sums: Sums,
     /// The accounts that were stopped in it, and why.
     pub stops: Vec<LaneStop>,
     /// How long the run had been at work before, in milliseconds.
@@ -97,8 +94,7 @@ impl Sessions {
             .then(|| self.kept.pop_if(|only| only.command == PLAN))
             .flatten();
         self.count += u64::from(planned.is_none());
-        let (good, bad, duplicate) =
-            planned.map_or((0, 0, 0), |plan| (plan.good, plan.bad, plan.duplicate));
+        let sums = planned.map(|plan| plan.sums).unwrap_or_default();
         for account in &session.accounts {
             let full = self.callers.len() == CALLERS_MAX;
             let known = self.callers.iter_mut().find(|it| it.account == *account);
@@ -119,9 +115,7 @@ impl Sessions {
             number: self.count,
             only: session.only.clone(),
             rows: session.rows,
-            good,
-            bad,
-            duplicate,
+            sums,
             worked_before_ms: worked_ms,
             ..begun(&session.command, &session.version, session.at)
         });
@@ -133,13 +127,7 @@ impl Sessions {
     }
 
     pub(super) fn row(&mut self, counted: Counted) {
-        let last = self.last();
-        let slot = match counted {
-            Counted::Good => &mut last.good,
-            Counted::Bad => &mut last.bad,
-            Counted::Neither => &mut last.duplicate,
-        };
-        *slot += 1;
+        *self.last().sums.slot(counted) += 1;
     }
 
     pub(super) fn stop(&mut self, stop: &LaneStop) {
@@ -177,9 +165,7 @@ fn begun(command: &str, version: &str, at: Time) -> SessionTold {
         ended: None,
         ended_at: None,
         last_at: at,
-        good: 0,
-        bad: 0,
-        duplicate: 0,
+        sums: Sums::default(),
         stops: Vec::new(),
         worked_before_ms: 0,
     }

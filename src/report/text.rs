@@ -16,6 +16,9 @@ pub(super) const SOFT_DELETED: &str = "soft-deleted so far";
 /// What is said of deleted rows of which nobody knows whether there was a user.
 pub(super) const UNSEEN: &str = "answer lost; not there afterwards";
 
+/// What is said of protected rows that are skipped.
+pub(super) const ON_LIST: &str = "on the protect list";
+
 /// What stands before each text.
 const LABEL_CHARS: usize = 13;
 
@@ -38,9 +41,8 @@ pub fn render(summary: &Summary, columns: Option<usize>) -> String {
     add("done", &outcomes(summary, Counted::Good));
     add("not done", &outcomes(summary, Counted::Bad));
     add("pending", &pending(summary));
-    let skipped = skipped(summary);
-    if !skipped.is_empty() {
-        add("skipped", &skipped);
+    if summary.outcomes.sums().skipped > 0 {
+        add("skipped", &outcomes(summary, Counted::Skipped));
     }
     // What stopped matters more than how the accounts share the counts.
     let stops: Vec<_> = summary.stops.iter().map(stop_told).collect();
@@ -118,16 +120,6 @@ fn pending(summary: &Summary) -> String {
     text
 }
 
-/// The rows that need no outcome.
-fn skipped(summary: &Summary) -> String {
-    let parts = [
-        (summary.outcomes.duplicate, "duplicate"),
-        (summary.outcomes.filtered, "filtered"),
-        (summary.outcomes.on_protect_list, "on the protect list"),
-    ];
-    counted(parts, ", ")
-}
-
 /// How many there are of what, as far as there are any, with `between` them.
 pub(super) fn counted<'w>(
     parts: impl IntoIterator<Item = (u64, &'w str)>,
@@ -141,7 +133,11 @@ pub(super) fn counted<'w>(
 /// The rows that count so, by outcome.
 fn outcomes(summary: &Summary, class: Counted) -> String {
     let counts = &summary.outcomes;
-    let parts = Outcome::ALL.map(|it| (counts.of_counted(it, class), it.name()));
+    let parts = Outcome::ALL.map(|it| {
+        let is_listed = (it, class) == (Outcome::Protected, Counted::Skipped);
+        let name = if is_listed { ON_LIST } else { it.name() };
+        (counts.of_counted(it, class), name)
+    });
     let parts = counted(parts, ", ");
     let mut text = grouped(counts.counted(class));
     // Writing to a string cannot fail.
@@ -158,9 +154,8 @@ fn outcomes(summary: &Summary, class: Counted) -> String {
 /// How each account's rows ended; with one account, other lines have said it.
 fn accounts(summary: &Summary) -> String {
     let told = summary.accounts.iter().map(|(name, account)| {
-        let counts = &account.outcomes;
-        let good = grouped(counts.counted(Counted::Good));
-        let bad = grouped(counts.counted(Counted::Bad));
+        let sums = account.outcomes.sums();
+        let (good, bad) = (grouped(sums.good), grouped(sums.bad));
         format!("{name} {good} done, {bad} not done")
     });
     let told: Vec<_> = told.take(ACCOUNTS_MAX).collect();
@@ -176,25 +171,25 @@ fn and_more(accounts: usize) -> String {
 }
 
 fn time(summary: &Summary) -> String {
-    let from = summary.started_at;
+    let began = utc(summary.started_at);
+    let from = began.trim_end_matches(" UTC");
+    let clock = |to| clock_after(summary.started_at, to);
     match (summary.state, summary.ended_at) {
-        (RunState::Running, _) => format!("since {}", utc(from)),
-        (_, Some(to)) => format!(
-            "{} ({})",
-            from_to(from, " to ", to),
-            duration(to.saturating_since(from))
-        ),
-        (_, None) => from_to(from, ", last entry ", summary.last_at),
+        (RunState::Running, _) => format!("since {began}"),
+        (_, Some(to)) => {
+            let took = duration(to.saturating_since(summary.started_at));
+            format!("{from} to {} ({took})", clock(to))
+        }
+        (_, None) => format!("{from}, last entry {}", clock(summary.last_at)),
     }
 }
 
-/// Two times, the day said once if it is the same.
-fn from_to(from: Time, between: &str, to: Time) -> String {
+/// `to` without its day, if that is the day of `from`.
+pub(super) fn clock_after(from: Time, to: Time) -> String {
     let (from, to) = (utc(from), utc(to));
-    let from = from.trim_end_matches(" UTC");
     match (from.split_once(' '), to.split_once(' ')) {
-        (Some((day, _)), Some((same, clock))) if day == same => format!("{from}{between}{clock}"),
-        (_, _) => format!("{from}{between}{to}"),
+        (Some((day, _)), Some((same, clock))) if day == same => clock.to_owned(),
+        (_, _) => to,
     }
 }
 
@@ -240,24 +235,4 @@ pub(super) fn answer(said: &Said) -> String {
 pub(super) fn add_line(page: &mut String, label: &str, text: &str) {
     // Writing to a string cannot fail.
     let _ = writeln!(page, "{label:<11}  {}", one_line(text));
-}
-
-#[cfg(test)]
-mod tests {
-    use super::shortened;
-
-    #[test]
-    fn a_path_loses_its_middle_first() {
-        let long = "/data/exports/2026-11/users.csv";
-        for (path, room, told) in [
-            ("/data/users.csv", 15, None),
-            (long, 30, Some("/data/…/2026-11/users.csv")),
-            (long, 24, Some("/data/…/users.csv")),
-            (long, 16, None),
-            ("exports/2026-11/users.csv", 20, Some("…/users.csv")),
-            ("/users-of-last-year.csv", 20, None),
-        ] {
-            assert_eq!(shortened(path, room).as_deref(), told);
-        }
-    }
 }

@@ -7,7 +7,7 @@
 
 use serde::Serialize;
 
-use crate::domain::{Counted, Time};
+use crate::domain::{Counted, Sums, Time};
 
 /// How many slices there are at most; as soon as there are more, each two become one.
 const SLICES_MAX: usize = 48;
@@ -26,8 +26,8 @@ pub(super) struct Timeline {
     /// The latest instant seen, in milliseconds of working time.
     worked_ms: u64,
     slice_ms: u64,
-    /// How many rows had ended by the end of each slice, by how they count.
-    slices: Vec<[u64; 3]>,
+    /// How many rows had ended by the end of each slice.
+    slices: Vec<Sums>,
 }
 
 /// How far a run had come at an instant.
@@ -37,19 +37,9 @@ pub struct Point {
     pub at: Time,
     /// How long the run had been at work, in milliseconds, times between sessions left out.
     pub worked_ms: u64,
-    /// How many rows had ended well.
-    pub good: u64,
-    /// How many had ended otherwise.
-    pub bad: u64,
-    /// How many were known to be duplicates.
-    pub duplicate: u64,
-}
-
-impl Point {
     /// How many rows had ended.
-    pub const fn ended(&self) -> u64 {
-        self.good + self.bad + self.duplicate
-    }
+    #[serde(flatten)]
+    pub sums: Sums,
 }
 
 impl Timeline {
@@ -96,10 +86,11 @@ impl Timeline {
             self.slices.resize(place + 1, so_far);
         }
         for slice in &mut self.slices[place..] {
-            slice[is as usize] += 1;
+            *slice.slot(is) += 1;
             // A row that ends anew takes its earlier end back.
             if let Some(was) = was {
-                slice[was as usize] = slice[was as usize].saturating_sub(1);
+                let slot = slice.slot(was);
+                *slot = slot.saturating_sub(1);
             }
         }
     }
@@ -114,16 +105,14 @@ impl Timeline {
     /// The points at the ends of the slices, ascending; the last is where the run stands.
     pub(super) fn points(&self) -> Vec<Point> {
         let mut points: Vec<Point> = Vec::with_capacity(self.slices.len() + 1);
-        for ([good, bad, duplicate], number) in self.slices.iter().copied().zip(1..) {
+        for (sums, number) in self.slices.iter().copied().zip(1..) {
             let worked_ms = self.slice_ms.saturating_mul(number).min(self.worked_ms);
             // What ended at the very end of the working time has a slice, but no time, of its own.
             points.pop_if(|last| last.worked_ms == worked_ms);
             points.push(Point {
                 at: self.time_of_day(worked_ms),
                 worked_ms,
-                good,
-                bad,
-                duplicate,
+                sums,
             });
         }
         // Nothing ended any more in the last of the working time.

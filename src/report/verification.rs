@@ -160,7 +160,7 @@ impl VerificationSummary {
         let asked = grouped(self.asked);
         line(
             "verified",
-            &format!("asked about {asked} of {good} that ended deleted or already_gone"),
+            &format!("asked about {asked} of {good} that are done"),
         );
         if let Some(SampleDraw { rows, seed }) = self.sample {
             let rows = grouped(rows);

@@ -427,3 +427,23 @@ fn a_record_that_is_not_there_proves_no_erasure() {
     assert_eq!(looks.count(), 2);
     assert_eq!(verify.code, 1, "the second still stands: {verify:?}");
 }
+
+/// Rows of one reason share a line of the ledger, which repeats no number of the file.
+#[test]
+fn a_reason_in_the_ledger_repeats_no_number_of_the_file() {
+    let world = World::new();
+    world.write("users.jsonl", "{\"id\":3.6E+11}\n{\"id\":5.5E+12}\n");
+    let plan = [
+        "plan",
+        "users.jsonl",
+        "--account",
+        "acme",
+        "--action",
+        "delete",
+    ];
+    world.call(&[&plan[..], &["-v"]].concat()).says("`3.6E+11`");
+    world.call(&[&plan[..], &["-o", "saved.jsonl"]].concat());
+    let text = world.read("saved.jsonl");
+    assert!(!text.contains("E+1"), "{text}");
+    assert_eq!(text.matches("\"kind\":\"unsent\"").count(), 1, "{text}");
+}

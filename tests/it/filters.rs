@@ -229,6 +229,24 @@ fn a_daily_share_goes_on_behind_what_was_done() {
         ],
         [&json!(2), &json!(2), &json!(1)]
     );
+    // Done before is skipped, wherever it is counted.
+    let status = world.call(&["status", "second.jsonl"]).code(0);
+    assert!(
+        status.out.contains("done         2 (2 deleted)\n"),
+        "{status:?}"
+    );
+    let skipped = "skipped      3 (2 done_before, 1 filtered)\n";
+    assert!(status.out.contains(skipped), "{status:?}");
+    let report = ["report", "second.jsonl", "--format"];
+    let json = world.call(&[&report[..], &["json"]].concat()).code(0).out;
+    let json: Value = serde_json::from_str(&json).unwrap();
+    let counts = ["good", "bad", "skipped"].map(|it| json[it].as_u64().unwrap());
+    assert_eq!(counts, [2, 0, 3]);
+    let md = world.call(&[&report[..], &["md"]].concat()).code(0).out;
+    assert!(md.contains("2 of 5 rows done, 3 skipped"), "{md}");
+    let csv = [&report[..], &["csv", "--out", "again"]].concat();
+    world.call(&csv).code(0);
+    assert_eq!(world.read("again/deleted.csv").lines().count(), 3);
 }
 
 #[rstest]
@@ -299,4 +317,25 @@ fn a_test_that_cannot_be_meant_is_refused(
         assert!(is_known || done.err.contains(says), "{done:?}");
     }
     assert!(world.deletions().is_empty());
+}
+
+/// A row that `--where` leaves out never counts towards `--max-rows`, and each is told its own reason.
+#[test]
+fn a_row_is_left_out_for_its_own_reason() {
+    let world = world();
+    let both = ["--where", "role_name = end-user", "--max-rows", "1"];
+    let args = [&run("users.csv", "acme", "delete"), &both[..]].concat();
+    world.call(&args).code(0);
+    assert_eq!(touched(&world), users(&[1]));
+    let ledger = "users.csv.ledger.jsonl";
+    world
+        .call(&["report", ledger, "--format", "csv", "--out", "rows"])
+        .code(0);
+    let rest = world.read("rows/unprocessed.csv");
+    let reasons: Vec<&str> = rest
+        .lines()
+        .skip(1)
+        .map(|row| row.split('`').nth(1).unwrap())
+        .collect();
+    assert_eq!(reasons, ["--where", "--max-rows", "--max-rows", "--where"]);
 }

@@ -75,6 +75,7 @@ mod redirect;
 mod refs;
 mod report;
 mod report_document;
+mod report_drawn;
 mod report_page;
 mod report_told;
 mod resume;

@@ -201,15 +201,15 @@ fn the_options_speak_for_rows_that_do_not() {
 #[case("zoho", "")]
 #[case(
     "acne",
-    "the configuration has no account `acne`, which `--account` names; did you mean `acme`? (accounts: acme, beta, crm)"
+    "no account has the name `acne` of `--account`; did you mean `acme`? (accounts: acme, beta, crm)"
 )]
 #[case(
     "sunco",
-    "the configuration has no account `sunco`, which `--account` names (accounts: acme, beta, crm)"
+    "no account has the name `sunco` of `--account` (accounts: acme, beta, crm)"
 )]
 #[case(
     "zendesk",
-    "`--account zendesk` may be any of acme, beta; name the account itself"
+    "the name `zendesk` of `--account` is zendesk, which several accounts have: acme, beta; name the account itself"
 )]
 fn an_account_option_that_fits_none_is_an_error(#[case] name: &str, #[case] message: &str) {
     let defaults = RowDefaults {

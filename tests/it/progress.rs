@@ -83,17 +83,17 @@ fn shown(mode: Mode) -> String {
 
 #[test]
 fn plain_lines_come_when_something_changed_and_at_most_every_ten_seconds() {
-    insta::assert_snapshot!(shown(Mode::Plain), @r"
-    acme: 5 of 1,200 rows, 0 bad, 3m 59s left, ends 09:47
-    acme: 55 of 1,200 rows, 0 bad, 300/min, 3m 49s left, ends 09:47
-    crm: 0 of 40 rows, 0 bad, paused 18s: 429 with Retry-After: 93, ends 09:43
-    acme: 105 of 1,200 rows, 1 bad, 300/min, 3m 39s left, ends 09:47
-    crm: 0 of 40 rows, 0 bad, 20s left, ends 09:44
-    acme: 155 of 1,200 rows, 1 bad, 300/min, 3m 29s left, ends 09:47
-    crm: 1 of 40 rows, 1 bad, stopped: too many rows failed or were refused
-    acme: 200 of 1,200 rows, 2 bad, 293/min, 3m 25s left, ends 09:47
-    crm: 1 of 40 rows, 1 bad, stopped: too many rows failed or were refused
-    ");
+    insta::assert_snapshot!(shown(Mode::Plain), @r#"
+    acme: 5 of 1,200 rows, 0 not done, 3m 59s left, ends 09:47
+    acme: 55 of 1,200 rows, 0 not done, 300/min, 3m 49s left, ends 09:47
+    crm: 0 of 40 rows, 0 not done, paused 18s: 429 with Retry-After: 93, ends 09:43
+    acme: 105 of 1,200 rows, 1 not done, 300/min, 3m 39s left, ends 09:47
+    crm: 0 of 40 rows, 0 not done, 20s left, ends 09:44
+    acme: 155 of 1,200 rows, 1 not done, 300/min, 3m 29s left, ends 09:47
+    crm: 1 of 40 rows, 1 not done, stopped: too many rows failed or were refused
+    acme: 200 of 1,200 rows, 2 not done, 293/min, 3m 25s left, ends 09:47
+    crm: 1 of 40 rows, 1 not done, stopped: too many rows failed or were refused
+    "#);
 }
 
 #[test]
@@ -105,8 +105,8 @@ fn json_lines_come_at_most_every_second_and_each_is_an_object() {
         .collect();
     assert_eq!((crm.len(), shown.lines().count()), (5, 47));
     insta::assert_snapshot!([crm[1], crm[4]].join("\n"), @r#"
-    {"kind":"progress","at":"2026-11-22T09:43:32.000Z","account":"crm","state":"paused","rows":40,"done":0,"good":0,"bad":0,"requests":0,"throttled":0,"rows_per_minute":0.0,"seconds_left":20,"ends_at":"2026-11-22T09:43:52.000Z","paused_until":"2026-11-22T09:43:50.000Z","pause_reason":"429 with Retry-After: 93"}
-    {"kind":"progress","at":"2026-11-22T09:44:01.000Z","account":"crm","state":"stopped","rows":40,"done":1,"good":0,"bad":1,"requests":0,"throttled":0,"rows_per_minute":1.5,"stop_reason":"failure_limit"}
+    {"kind":"progress","at":"2026-11-22T09:43:32.000Z","account":"crm","state":"paused","rows":40,"done":0,"good":0,"bad":0,"skipped":0,"requests":0,"throttled":0,"rows_per_minute":0.0,"seconds_left":20,"ends_at":"2026-11-22T09:43:52.000Z","paused_until":"2026-11-22T09:43:50.000Z","pause_reason":"429 with Retry-After: 93"}
+    {"kind":"progress","at":"2026-11-22T09:44:01.000Z","account":"crm","state":"stopped","rows":40,"done":1,"good":0,"bad":1,"skipped":0,"requests":0,"throttled":0,"rows_per_minute":1.5,"stop_reason":"failure_limit"}
     "#);
 }
 
@@ -125,7 +125,10 @@ fn every_row_that_ends_in_its_account_is_counted() {
         let fields = json!({"row": 9, "account": "crm", "finding": finding});
         progress.see(&entry("verify", 800, fields));
     }
-    let expected = ["acme: 12 of 12 rows, 6 bad", "crm: 4 of 4 rows, 2 bad"];
+    let expected = [
+        "acme: 12 of 12 rows, 6 not done",
+        "crm: 4 of 4 rows, 2 not done",
+    ];
     assert_eq!(progress.told(at(0)), expected);
 }
 
@@ -150,10 +153,10 @@ fn the_time_left_is_the_longest_of_limits_pace_and_pause() {
     progress.see(&stop("acme"));
     told.extend(progress.told(at(101)));
     insta::assert_snapshot!(told.join("\n"), @r#"
-    acme: 0 of 100 rows, 0 bad, 16m 40s left, ends 10:00
-    acme: 50 of 100 rows, 0 bad, 300/min, 8m 20s left, ends 09:51
-    acme: 51 of 100 rows, 0 bad, 1/min, 49m 00s left, ends 10:34
-    acme: 51 of 100 rows, 0 bad, paused 1d 03h: 429 with Retry-After: 93, ends Mon 13:30
-    acme: 51 of 100 rows, 0 bad, stopped: too many rows failed or were refused
+    acme: 0 of 100 rows, 0 not done, 16m 40s left, ends 10:00
+    acme: 50 of 100 rows, 0 not done, 300/min, 8m 20s left, ends 09:51
+    acme: 51 of 100 rows, 0 not done, 1/min, 49m 00s left, ends 10:34
+    acme: 51 of 100 rows, 0 not done, paused 1d 03h: 429 with Retry-After: 93, ends Mon 13:30
+    acme: 51 of 100 rows, 0 not done, stopped: too many rows failed or were refused
     "#);
 }

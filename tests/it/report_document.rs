@@ -35,7 +35,7 @@ fn json_has_what_status_has_and_the_reasons_of_all_bad_rows() {
     for (key, value) in status.as_object().unwrap() {
         assert_eq!(&report[key], value, "{key}");
     }
-    assert_eq!(report["report"], 1);
+    assert_eq!(report["report"], 2);
     let reasons = report["reasons"].as_array().unwrap();
     let told: Vec<_> = reasons
         .iter()
@@ -102,7 +102,7 @@ fn a_document_goes_where_it_is_told_to_whole_and_for_its_owner_only() {
     );
     for (format, begins) in [
         ("html", "<!doctype html>"),
-        ("md", "# Purge of"),
+        ("md", "# Report of"),
         ("json", "{\n"),
     ] {
         let report = ["report", LEDGER, "--format", format];

@@ -20,7 +20,7 @@ use crate::ledger::{
 const SCRIPT: &str = "<script>alert(1)</script>";
 
 /// A run of 12 rows.
-fn entries() -> Vec<Entry> {
+pub(crate) fn entries() -> Vec<Entry> {
     let hostile = json!({
         "row": 4, "id": "shop|`1001`", "account": "crm", "ref": format!("{SCRIPT} @all #1\u{1b}[31m\n\u{202e}"),
         "outcome": "refused", "code": "x`y", "message": format!("a | b ``{SCRIPT}\u{7}"),
@@ -65,7 +65,7 @@ fn entries() -> Vec<Entry> {
 }
 
 /// A ledger of a plan of rows 1 to `rows` that somebody agreed to and of `entries`, and the report of it.
-fn report_of(rows: u64, entries: &[Entry]) -> (TempDir, PathBuf, Report) {
+pub(crate) fn report_of(rows: u64, entries: &[Entry]) -> (TempDir, PathBuf, Report) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("users.csv.ledger.jsonl");
     let entries = [&[agreed(0)], entries].concat();
@@ -123,11 +123,11 @@ fn a_page_reads_so() {
     let report = report();
     insta::assert_snapshot!(read_aloud(&plain(&report, &html::render(&report))), @r#"
     userpurge · report of a run
-    4 of 12 rows ended well, 6 to look at, 1 still to do
+    4 of 12 rows done, 6 not done, 1 skipped, 1 still to do
     users.csv
-    ! run interrupted ! verification found 1 user standing
-    All rows by how they ended 4 ended well, 6 to look at, 1 skipped, 1 still to do. The table below has the same numbers.
-    4 ended well + 6 to look at + 1 skipped + 1 still to do = 12 rows in the input
+    ! run interrupted ! verification found 1 user still there
+    All rows by how they ended 4 done, 6 not done, 1 skipped, 1 still to do. The table below has the same numbers.
+    4 done + 6 not done + 1 skipped + 1 still to do = 12 rows in the input
     Began 2026-11-22 09:30:00 UTC
     Ended 2026-11-23 09:30:11 UTC
     From first to last 1 d 0 h
@@ -151,8 +151,8 @@ fn a_page_reads_so() {
     Account Action Means Rows done not done still to do
     acme purge soft delete, then for good 12 4 6 1
     By account
-    Outcomes by account One bar for each account. The table below has the same numbers. acme 4 well, 4 to look at, 1 skipped crm 1 to look at
-    ended well to look at skipped still to do
+    Outcomes by account One bar for each account. The table below has the same numbers. acme 4 done, 4 not done, 1 skipped crm 1 not done
+    done not done skipped still to do
     Outcomes by account
     Account deleted already_gone not_found refused invalid protected duplicate ended
     acme Zendesk Support 3 1 1 2 0 1 1 9
@@ -161,12 +161,12 @@ fn a_page_reads_so() {
     sum 3 1 1 3 1 1 1 11
     1 row still to do is not among these, which are the rows that ended.
     Over time
-    Rows that had ended, over time How many rows had ended well or otherwise at each time, up to all 12, with 1 pause. Times between sessions are left out. The table beside has the same numbers. session 2 12 6 2026-11-22 09:30 2026-11-23 09:30 2026-11-23 09:30
-    ended well to look at skipped still to do
+    Rows that had ended, over time How many rows were done, not done or skipped at each time, up to all 12, with 1 pause. The time between sessions is left out, and marked. The table beside has the same numbers. break 23 h 59 min 12 6 2026-11-22 09:30 2026-11-23 09:30 2026-11-23 09:30
+    done not done skipped still to do
     a server asked to wait
-    The time between sessions is left out at each dashed line; below it stands when the session began.
+    At each dashed line the run rested. The break above it takes no room; below it stands when the run went on.
     Rows that had ended
-    By (UTC) well to look at skipped of all
+    By (UTC) done not done skipped of all
     2026-11-22 09:30:02 0 1 1 16.66%
     2026-11-22 09:30:04 1 1 1 25.00%
     2026-11-22 09:30:06 1 2 1 33.33%
@@ -198,10 +198,10 @@ fn a_page_reads_so() {
     When a server asked to wait
     From (UTC) Until (UTC) Pauses Waited What waited Why
     2026-11-22 09:30:05 2026-11-22 09:30:40 1 35 s acme, delete 429 with Retry-After: 93
-    To look at
-    6 rows ended otherwise than well. userpurge report … --format csv --out DIR gives them back in failed.csv , with all their columns, fit to be run again.
+    Not done
+    6 rows in all. userpurge report … --format csv --out DIR gives them back in failed.csv , with all their columns, to be fixed and run again.
     1 not_found
-    The provider knows no such user. Hold the id and the account against where the list came from, fix the row and run the fixed rows; as it stands, trying it again changes nothing. userpurge report users.csv.ledger.jsonl --format csv --out report
+    The provider knows no such user. Compare the id and the account with where the list came from, fix the row and run the fixed rows; as it stands, trying it again changes nothing. userpurge report users.csv.ledger.jsonl --format csv --out report
     RecordNotFound Not found
     1 row: line 11
     All of them
@@ -241,7 +241,7 @@ fn a_page_reads_so() {
     Account Provider Tenant Caller Role Sessions
     acme Zendesk Support acme.example 4711 admin 1–3
     Sessions
-    No. Command From (UTC) Until (UTC) Ended Set out for well to look at Version
+    No. Command From (UTC) Until (UTC) Ended Set out for done not done Version
     1 run 2026-11-22 09:30:00 2026-11-22 09:30:45 stopped 12 2 3 0.1.0
     acme: the credentials were rejected (HTTP 401, Couldn&#39;t authenticate you)
     2 resume 2026-11-23 09:30:00 2026-11-23 09:30:11 interrupted 3 2 4 0.1.0
@@ -250,15 +250,15 @@ fn a_page_reads_so() {
     --account acme
     --include-role agent
     Verification
-    What the provider said when it was asked about rows that had ended well
+    What the provider said when it was asked about rows that are done
     Seen Rows
-    as asked 1
-    still standing 1
-    being deleted by the provider 0
+    gone 1
+    still there 1
+    being erased by the provider 0
     no clear answer 1
     asked 3
     asked about 3 of 3 rows: 1 gone, 0 being erased, 1 still there, 1 unknown (2026-11-23 10:30:00 UTC).
-    Rows that are not as asked
+    Rows still there, or with no clear answer
     Line Account Action Id Seen Why
     6 acme purge 905 present
     7 acme purge 906 unknown HTTP 500, server_error, Something went wrong
@@ -267,7 +267,7 @@ fn a_page_reads_so() {
     Input /data/users.csv 312 bytes, 12 rows, csv
     SHA-256 of the input abababababababababababababababababababababababababababababababab
     Ledger users.csv.ledger.jsonl 30 lines, each checked against the one before it when this page was made
-    Head of the ledger HEAD
+    Fingerprint of the ledger HEAD
     How to audit this
     That the ledger is the one this page is of, and that no line of it was changed, dropped, moved or added. It needs no network, and ends with exit code 0: userpurge audit users.csv.ledger.jsonl --head HEAD
     That the input is the one the run was given. It must print the SHA-256 above: sha256sum /data/users.csv
@@ -336,9 +336,9 @@ fn a_page_stays_small_however_long_and_hostile_the_run_was() {
 fn a_run_in_which_nothing_happened_is_a_page_too() {
     let page = read_aloud(&html::render(&report_of(0, &[]).2));
     for words in [
-        "0 of 0 rows ended well, none to look at",
+        "0 of 0 rows done",
         "No row has ended.",
-        "No row ended otherwise",
+        "There are no such rows.",
     ] {
         assert!(page.contains(words), "{page}");
     }
@@ -512,8 +512,8 @@ fn the_json_has_these_keys() {
         {
           "at": "2026-11-22T09:30:02.000Z",
           "bad": 1,
-          "duplicate": 1,
           "good": 0,
+          "skipped": 1,
           "worked_ms": 2000
         }
       ],
@@ -544,10 +544,10 @@ fn the_json_has_these_keys() {
             "unit": "line"
           },
           "rows": 1,
-          "what_to_do": "The provider knows no such user. Hold the id and the account against where the list came from, fix the row and run the fixed rows; as it stands, trying it again changes nothing."
+          "what_to_do": "The provider knows no such user. Compare the id and the account with where the list came from, fix the row and run the fixed rows; as it stands, trying it again changes nothing."
         }
       ],
-      "report": 1,
+      "report": 2,
       "requests": 4,
       "rows": 12,
       "run_id": "019abcde-0000-7000-8000-000000000001",
@@ -555,13 +555,13 @@ fn the_json_has_these_keys() {
         {
           "bad": 3,
           "command": "run",
-          "duplicate": 1,
           "ended": "stopped",
           "ended_at": "2026-11-22T09:30:45.000Z",
           "good": 2,
           "last_at": "2026-11-22T09:30:45.000Z",
           "number": 1,
           "rows": 12,
+          "skipped": 1,
           "started_at": "2026-11-22T09:30:00.000Z",
           "stops": [
             {
@@ -578,6 +578,7 @@ fn the_json_has_these_keys() {
       ],
       "sessions_left_out": 0,
       "settled_unseen": 0,
+      "skipped": 1,
       "started_at": "2026-11-22T09:30:00.000Z",
       "state": "interrupted",
       "steps_done": {
@@ -605,11 +606,11 @@ fn the_json_has_these_keys() {
 fn the_rows_of_the_reasons_and_the_last_point_are_the_counts() {
     let report = report();
     let rows: u64 = report.reasons.iter().map(|it| it.rows).sum();
-    assert_eq!(rows, report.bad);
+    assert_eq!(rows, report.sums.bad);
     let last = report.progress.last().unwrap();
     let counts = &report.summary.outcomes;
-    let told = (last.good, last.bad, last.duplicate);
-    assert_eq!(told, (report.good, report.bad, counts.duplicate));
+    assert_eq!(last.sums, report.sums);
+    assert_eq!(report.sums, counts.sums());
     assert_eq!(counts.total(), report.summary.rows);
 }
 
@@ -762,7 +763,15 @@ fn a_night_between_two_sessions_takes_no_room_and_points_know_their_time_of_day(
     let told: Vec<_> = report
         .progress
         .iter()
-        .map(|it| (it.at, it.worked_ms, it.good, it.bad, it.duplicate))
+        .map(|it| {
+            (
+                it.at,
+                it.worked_ms,
+                it.sums.good,
+                it.sums.bad,
+                it.sums.skipped,
+            )
+        })
         .collect();
     let expected = [
         (at(1), 1_000, 0, 0, 1),
@@ -810,7 +819,7 @@ fn a_stopped_run_says_why_and_how_to_go_on() {
     done         2 (1 deleted, 1 already_gone)
     not done     3 (1 refused, 1 failed, 1 invalid)
     pending      6
-    skipped      1 duplicate
+    skipped      1 (1 duplicate)
     stopped      acme: the credentials were rejected (HTTP 401, Couldn't authenticate you)
     fingerprint  HEAD
     next         userpurge resume users.csv.ledger.jsonl
@@ -962,7 +971,7 @@ fn who_is_under_way_is_no_trouble_and_who_was_not_asked_is(
             })
             .collect();
         insta::assert_snapshot!(summary.render(&listed), @r#"
-        verified     asked about 2 of 3 rows that ended deleted or already_gone
+        verified     asked about 2 of 3 rows that are done
         gone         0
         erasing      1
         still there  1

@@ -200,7 +200,7 @@ fn a_pause_counts_down_with_its_reason_on_both_terminals_and_colour_is_never_the
     let paused = told.err.lines().find(|line| line.contains("paused "));
     let paused = paused.unwrap_or_else(|| panic!("{told:?}"));
     assert!(
-        paused.starts_with("acme: 40 of 300 rows, 0 bad, paused "),
+        paused.starts_with("acme: 40 of 300 rows, 0 not done, paused "),
         "{paused}"
     );
     assert!(

@@ -72,6 +72,11 @@ fn sums_count_each_user_once_by_the_latest_outcome() {
             expected.iter().collect()
         );
         let runs = report["runs"].as_array().unwrap();
+        // What is true of one run alone stands with each run alone.
+        for key in ["run_id", "head", "next", "ledger", "agreed", "audit"] {
+            assert_eq!(report[key], Value::Null, "{key}");
+            assert!(runs.iter().all(|it| it[key] != Value::Null), "{key}");
+        }
         let heads: BTreeSet<_> = runs
             .iter()
             .map(|it| it["head"].as_str().unwrap().to_owned())

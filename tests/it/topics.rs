@@ -67,7 +67,7 @@ fn outcomes_and_exit_codes_are_those_of_the_program() {
         let counted = match outcome.counted() {
             Counted::Good => "| done |",
             Counted::Bad => "| not done |",
-            Counted::Neither => "| skipped |",
+            Counted::Skipped => "| skipped |",
         };
         assert!(row.is_some_and(|row| row.ends_with(counted)), "{outcome}");
     }

@@ -173,10 +173,10 @@ fn close(args: &VerifyArgs, state: &LedgerState, ended: RunState) -> Result<bool
     Ok(summary.standing == 0 && summary.unknown == 0)
 }
 
-/// Says that no row ended well, so that there is nobody to ask about.
+/// Says that no row is done, so that there is nobody to ask about.
 fn nothing_to_ask(args: &VerifyArgs, ledger: &Path) -> Result<ExitCode, CliError> {
     tell(&format!(
-        "{}: no row ended deleted or already_gone; nothing was asked",
+        "{}: no row is done; nothing was asked",
         ledger.display()
     ));
     if args.json {

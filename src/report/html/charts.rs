@@ -3,8 +3,8 @@
 
 use std::borrow::Borrow;
 
-use crate::domain::{Counted, Counts};
-use crate::report::{Pause, Report};
+use crate::domain::{Sums, Time};
+use crate::report::{Pause, Report, SessionTold};
 
 /// The whole, in hundredths of a percent.
 const WHOLE: u64 = 10_000;
@@ -12,12 +12,12 @@ const WHOLE: u64 = 10_000;
 /// The least that a bar takes which is not nothing: it must be seen.
 const SEEN_MIN: u64 = 40;
 
-/// How many sessions are marked; more would be a fence.
-const MARKS_MAX: usize = 12;
+/// How many breaks are marked; more would be a fence.
+const BREAKS_MAX: usize = 12;
 
-/// How much of the chart the name of a session takes where the chart is narrowest, and the number of
-/// all rows at its beginning.
-const NAME_WIDTH: u64 = 2_400;
+/// How much of the chart the words of a break take where the chart is narrowest, and the number of all
+/// rows at its beginning.
+const WORDS_WIDTH: u64 = 2_400;
 
 /// What `part` of `whole` is in hundredths of a percent, at most all of it.
 pub(super) fn share(part: u64, whole: u64) -> u64 {
@@ -43,12 +43,28 @@ pub(super) struct Area {
     pub(super) height: u64,
 }
 
-/// Lays `parts` end to end: each a class and how much it is of `whole`. What is little is drawn
-/// larger than it is, at the cost of what is most.
-pub(super) fn bar(parts: &[(&'static str, u64)], whole: u64) -> Vec<Area> {
-    let parts = parts.iter().filter(|(_, part)| *part > 0);
+impl Area {
+    /// As high as the chart, or the bar.
+    const fn high(class: &'static str, x: u64, width: u64) -> Self {
+        Self {
+            class,
+            x,
+            width,
+            y: 0,
+            height: WHOLE,
+        }
+    }
+}
+
+/// A part of all rows: the class that it is drawn with, what it is called, and how many rows it has.
+pub(super) type Part = (&'static str, &'static str, u64);
+
+/// Lays `parts` end to end, each as long as it is of `whole`. What is little is drawn larger than it is,
+/// at the cost of what is most.
+pub(super) fn bar(parts: &[Part], whole: u64) -> Vec<Area> {
+    let parts = parts.iter().filter(|(.., part)| *part > 0);
     let mut widths: Vec<_> = parts
-        .map(|(class, part)| (*class, share(*part, whole).max(SEEN_MIN)))
+        .map(|(class, _, part)| (*class, share(*part, whole).max(SEEN_MIN)))
         .collect();
     let over = widths.iter().map(|(_, width)| width).sum::<u64>();
     if let Some((_, largest)) = widths.iter_mut().max_by_key(|(_, width)| *width) {
@@ -56,51 +72,21 @@ pub(super) fn bar(parts: &[(&'static str, u64)], whole: u64) -> Vec<Area> {
     }
     let mut x = 0;
     let areas = widths.into_iter().map(|(class, width)| {
-        let area = Area {
-            class,
-            x,
-            width,
-            y: 0,
-            height: WHOLE,
-        };
+        let area = Area::high(class, x, width);
         x += width;
         area
     });
     areas.collect()
 }
 
-/// The parts of a bar of `counts`, in the order in which they lie.
-pub(super) fn parts(counts: &Counts) -> [(&'static str, u64); 4] {
+/// The parts of all rows, in the order in which they lie.
+pub(super) const fn parts(sums: &Sums, pending: u64) -> [Part; 4] {
     [
-        ("good", counts.counted(Counted::Good)),
-        ("bad", counts.counted(Counted::Bad)),
-        ("duplicate", counts.counted(Counted::Neither)),
-        ("pending", counts.pending),
+        ("good", "done", sums.good),
+        ("bad", "not done", sums.bad),
+        ("skipped", "skipped", sums.skipped),
+        ("pending", "still to do", pending),
     ]
-}
-
-/// Where sessions began: the place, the number, and which part of the name stands there, in SVG's words
-/// (`None`: there is no room for it).
-pub(super) type Marks = Vec<(u64, u64, Option<&'static str>)>;
-
-/// The marks of sessions, by where each began of `end` and its number. A name that would run into what
-/// stands before it is left out.
-fn marks_of(began: impl Iterator<Item = (u64, u64)>, end: u64) -> Marks {
-    let mut taken = NAME_WIDTH;
-    let mark = |(at, number)| {
-        let x = share(at, end);
-        let (anchor, from) = if x + NAME_WIDTH / 2 > WHOLE {
-            ("end", x.saturating_sub(NAME_WIDTH))
-        } else {
-            ("middle", x.saturating_sub(NAME_WIDTH / 2))
-        };
-        let has_room = from >= taken;
-        if has_room {
-            taken = from + NAME_WIDTH;
-        }
-        (x, number, has_room.then_some(anchor))
-    };
-    began.map(mark).collect()
 }
 
 /// How long the run had been at work at the end of its progress, in milliseconds.
@@ -108,25 +94,56 @@ fn end_of(report: &Report) -> u64 {
     report.progress.last().map_or(0, |last| last.worked_ms)
 }
 
-/// The sessions behind the first, on the chart of the progress.
-pub(super) fn marks(report: &Report) -> Marks {
-    let sessions = report.sessions.iter();
-    let began = sessions.filter(|it| !it.is_verification()).skip(1);
-    let began = began.map(|session| (session.worked_before_ms, session.number));
-    marks_of(began.take(MARKS_MAX), end_of(report))
+/// Time between two sessions, which takes no room on the chart of the progress.
+pub(super) struct Break {
+    /// Where it is.
+    pub(super) x: u64,
+    /// How long it was, in milliseconds.
+    pub(super) lasted_ms: u64,
+    /// When the session behind it began.
+    pub(super) until: Time,
+    /// Which part of its words stands at `x`, in SVG's words; `None`: there is no room for them.
+    pub(super) anchor: Option<&'static str>,
+}
+
+/// The breaks of a run. Words that would run into what stands before them are left out.
+pub(super) fn breaks(report: &Report) -> Vec<Break> {
+    let sessions = report.sessions.iter().filter(|it| !it.is_verification());
+    let sessions: Vec<_> = sessions.collect();
+    let mut taken = WORDS_WIDTH;
+    let of_pair = |pair: &[&SessionTold]| {
+        let (before, behind) = (pair[0], pair[1]);
+        let x = share(behind.worked_before_ms, end_of(report));
+        let (anchor, from) = if x + WORDS_WIDTH / 2 > WHOLE {
+            ("end", x.saturating_sub(WORDS_WIDTH))
+        } else {
+            ("middle", x.saturating_sub(WORDS_WIDTH / 2))
+        };
+        let has_room = from >= taken;
+        if has_room {
+            taken = from + WORDS_WIDTH;
+        }
+        let until = behind.started_at;
+        let rested = until.saturating_since(before.ended_at.unwrap_or(before.last_at));
+        Break {
+            x,
+            lasted_ms: u64::try_from(rested.as_millis()).unwrap_or(u64::MAX),
+            until,
+            anchor: has_room.then_some(anchor),
+        }
+    };
+    // Those left out stood behind the first.
+    let pairs = sessions
+        .windows(2)
+        .skip(usize::from(report.sessions_left_out > 0));
+    pairs.take(BREAKS_MAX).map(of_pair).collect()
 }
 
 /// The pauses on it.
 pub(super) fn pauses(report: &Report) -> Vec<Area> {
     let area = |pause: &Pause| {
         let (x, width) = stretch(pause.worked_ms.0, pause.worked_ms.1, end_of(report));
-        Area {
-            class: "pause",
-            x,
-            width: width.max(SEEN_MIN),
-            y: 0,
-            height: WHOLE,
-        }
+        Area::high("pause", x, width.max(SEEN_MIN))
     };
     report.pauses.iter().map(area).collect()
 }
@@ -136,13 +153,8 @@ pub(super) fn columns(report: &Report) -> Vec<Area> {
     let mut columns = Vec::new();
     let mut from = 0;
     for point in &report.progress {
-        let parts = [
-            ("good", point.good),
-            ("bad", point.bad),
-            ("duplicate", point.duplicate),
-        ];
         let (x, width) = stretch(from, point.worked_ms, end_of(report));
-        columns.extend(stack(&parts, report.input.rows, x, width));
+        columns.extend(stack(&parts(&point.sums, 0), report.input.rows, x, width));
         from = point.worked_ms;
     }
     columns
@@ -154,10 +166,10 @@ fn stretch(from: u64, to: u64, end: u64) -> (u64, u64) {
 }
 
 /// One column: its parts on top of one another.
-fn stack(parts: &[(&'static str, u64)], rows: u64, x: u64, width: u64) -> Vec<Area> {
+fn stack(parts: &[Part], rows: u64, x: u64, width: u64) -> Vec<Area> {
     let mut below = 0;
     let mut areas = Vec::new();
-    for (class, part) in parts {
+    for (class, _, part) in parts {
         let bottom = share(below, rows);
         below += part;
         let top = share(below, rows);
@@ -172,32 +184,4 @@ fn stack(parts: &[(&'static str, u64)], rows: u64, x: u64, width: u64) -> Vec<Ar
         }
     }
     areas
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{WHOLE, bar, marks_of};
-
-    #[test]
-    fn one_row_of_a_million_is_seen_and_no_bar_reaches_beyond_its_end() {
-        let bar = bar(&[("good", 999_999), ("bad", 1), ("pending", 0)], 1_000_000);
-        let told: Vec<_> = bar.iter().map(|it| (it.class, it.x, it.width)).collect();
-        assert_eq!(told, [("good", 0, WHOLE - 40), ("bad", WHOLE - 40, 40)]);
-    }
-
-    #[test]
-    fn a_session_is_named_where_there_is_room() {
-        for (began, named) in [
-            (&[50][..], &[Some("middle")][..]),
-            (&[50, 60], &[Some("middle"), None]),
-            (&[40, 70], &[Some("middle"), Some("middle")]),
-            (&[60, 100], &[Some("middle"), Some("end")]),
-            (&[80, 99], &[Some("middle"), None]),
-            (&[0, 10, 50], &[None, None, Some("middle")]),
-        ] {
-            let marks = marks_of(began.iter().copied().zip(2..), 100);
-            let anchors: Vec<_> = marks.iter().map(|(.., anchor)| *anchor).collect();
-            assert_eq!(anchors, named);
-        }
-    }
 }

@@ -9,13 +9,13 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use sha2::{Digest as _, Sha256};
 
-use super::charts::{self, Area};
+use super::charts::{self, Area, Part};
 use crate::domain::{
-    AccountName, Action, Agreed, AgreedBy, Counted, Counts, LaneStop, Outcome, ProviderKind,
-    RunState, Time, UserState, Verified, shown,
+    AccountName, Action, AgreedBy, Counted, Counts, Outcome, ProviderKind, RunState, Time,
+    UserState, Verified, shown,
 };
 use crate::report::pauses::Stretch;
-use crate::report::text::{SOFT_DELETED, UNSEEN, again, answer, counted, stop_told};
+use crate::report::text::{self, ON_LIST, SOFT_DELETED, UNSEEN, again, counted};
 use crate::report::{AccountSummary, BadRow, Caller, Point, Reason, Report, SessionTold};
 use crate::words::{count, cut_middle, duration, grouped, shell_path, utc};
 
@@ -72,10 +72,6 @@ struct Page<'a> {
     number: usize,
 }
 
-/// A word with how it is meant: a class (`good`, `bad`, `plain`), what says the same without colour,
-/// and the word.
-type State = (&'static str, &'static str, String);
-
 #[expect(
     clippy::unused_self,
     clippy::trivially_copy_pass_by_ref,
@@ -113,10 +109,6 @@ impl<'a> Page<'a> {
         count(*n.borrow(), noun)
     }
 
-    fn of(&self, counts: &Counts, outcome: &Outcome) -> String {
-        grouped(counts.of(*outcome))
-    }
-
     fn utc(&self, at: impl Borrow<Time>) -> String {
         utc(*at.borrow())
     }
@@ -125,22 +117,21 @@ impl<'a> Page<'a> {
         time(*at.borrow())
     }
 
-    fn stop_told(&self, stop: &LaneStop) -> String {
-        stop_told(stop)
-    }
-
     fn ticked<'t>(&self, text: &'t str) -> Vec<(bool, &'t str)> {
         ticked(text)
     }
 
     /// The style sheet, with the run in the foot of each printed page.
     fn style(&self) -> String {
-        let run = self.report.summary.run_id.as_str();
+        let run = match self.report.runs.len() {
+            0 => format!("run {}", self.report.summary.run_id),
+            runs => format!("{runs} runs"),
+        };
         let run: String = run
             .chars()
             .filter(|c| c.is_ascii_alphanumeric() || "- ".contains(*c))
             .collect();
-        format!("{STYLE}@page {{ @bottom-left {{ content: \"userpurge run {run}\"; }} }}\n")
+        format!("{STYLE}@page {{ @bottom-left {{ content: \"userpurge {run}\"; }} }}\n")
     }
 
     /// Its hash, as a content security policy wants it.
@@ -160,26 +151,13 @@ impl<'a> Page<'a> {
         }
     }
 
-    /// How somebody agreed.
-    fn how(&self, agreed: &Agreed) -> &'static str {
-        match agreed.how {
-            AgreedBy::Typed => "by typing the number of rows or the tenant at the question",
-            AgreedBy::Yes => "by --yes, without a question",
-            AgreedBy::Confirm => "by --confirm with the number of rows, without a question",
-        }
+    /// The time of day, with its day if the run began on another.
+    fn clock(&self, at: &Time) -> String {
+        axis(self.report.summary.started_at, *at).1
     }
 
-    /// The time of day when session `number` began, with its day if the run began on another.
-    fn clock(&self, number: &u64) -> String {
-        let mut sessions = self.report.sessions.iter();
-        let began = sessions
-            .find(|it| it.number == *number)
-            .map(|it| it.started_at);
-        let (_, clock) = axis(
-            self.report.summary.started_at,
-            began.unwrap_or(self.ended()),
-        );
-        clock
+    fn lasts(&self, millis: impl Borrow<u64>) -> String {
+        duration(Duration::from_millis(*millis.borrow()))
     }
 
     fn file(&self) -> &'a str {
@@ -188,22 +166,6 @@ impl<'a> Page<'a> {
 
     fn verdict(&self) -> String {
         verdict(self.report)
-    }
-
-    /// How the run stands, and its verification.
-    fn states(&self) -> Vec<State> {
-        let (class, sign, text) = match self.report.summary.state {
-            RunState::Planned => ("plain", "…", "plan that nobody agreed to yet"),
-            RunState::Finished => ("good", "✓", "run finished"),
-            RunState::Running => ("plain", "…", "run at work: these numbers still change"),
-            RunState::Interrupted => ("bad", "!", "run interrupted"),
-            RunState::Stopped => ("bad", "!", "run stopped by a safety"),
-        };
-        // Of several runs each has its own verification.
-        let proof = self.report.runs.is_empty().then(|| proof(self.report));
-        std::iter::once((class, sign, text.to_owned()))
-            .chain(proof)
-            .collect()
     }
 
     fn ended(&self) -> Time {
@@ -218,20 +180,13 @@ impl<'a> Page<'a> {
         )
     }
 
-    /// The parts of the sum of all rows: class, words, rows.
-    fn parts(&self) -> [(&'static str, &'static str, u64); 4] {
-        let [good, bad, duplicate, pending] = charts::parts(&self.report.summary.outcomes);
-        [
-            (good.0, "ended well", good.1),
-            (bad.0, "to look at", bad.1),
-            (duplicate.0, "skipped", duplicate.1),
-            (pending.0, "still to do", pending.1),
-        ]
+    /// The parts of the sum of all rows.
+    fn parts(&self) -> [Part; 4] {
+        charts::parts(&self.report.sums, self.report.summary.outcomes.pending)
     }
 
     fn bar(&self) -> Vec<Area> {
-        let summary = &self.report.summary;
-        charts::bar(&charts::parts(&summary.outcomes), summary.rows)
+        charts::bar(&self.parts(), self.report.summary.rows)
     }
 
     /// Who did it where, each tenant, caller and role once.
@@ -264,8 +219,8 @@ impl<'a> Page<'a> {
             for (counted, class) in CLASSES {
                 let rows = summary.outcomes.of_counted(outcome, counted);
                 if rows > 0 {
-                    if (outcome, counted) == (Outcome::Protected, Counted::Neither) {
-                        "skipped: on the protect list".clone_into(&mut means);
+                    if (outcome, counted) == (Outcome::Protected, Counted::Skipped) {
+                        means = format!("skipped: {ON_LIST}");
                     }
                     told.push((class, outcome.name(), means.clone(), rows));
                 }
@@ -296,9 +251,9 @@ impl<'a> Page<'a> {
         let most = accounts.clone().map(|(_, it)| it.outcomes.total()).max();
         accounts
             .map(|(name, account)| {
-                let parts = charts::parts(&account.outcomes);
-                let rows = parts.iter().map(|(_, rows)| *rows);
-                let mut told = counted(rows.zip(["well", "to look at", "skipped"]), ", ");
+                let parts = charts::parts(&account.outcomes.sums(), account.outcomes.pending);
+                let ended = parts[..3].iter().map(|(_, name, rows)| (*rows, *name));
+                let mut told = counted(ended, ", ");
                 if told.is_empty() {
                     "no row ended".clone_into(&mut told);
                 }
@@ -308,8 +263,36 @@ impl<'a> Page<'a> {
             .collect()
     }
 
+    /// The accounts of the table, then the rows that name none, so that the columns add up: name,
+    /// provider, rows.
     fn account_rows(&self) -> Vec<(String, &'static str, Counts)> {
-        account_rows(self.report)
+        let summary = &self.report.summary;
+        let told = summary.accounts.iter().take(ACCOUNTS_MAX);
+        let mut rows: Vec<_> = told
+            .map(|(name, account)| {
+                let provider = account.provider.map_or("", |it| it.title());
+                (name.to_string(), provider, account.outcomes)
+            })
+            .collect();
+        let rest = |all: &mut dyn Iterator<Item = &AccountSummary>| {
+            all.fold(Counts::default(), |mut sum, account| {
+                sum.add(&account.outcomes);
+                sum
+            })
+        };
+        let further = rest(&mut summary.accounts.values().skip(ACCOUNTS_MAX));
+        let named = rest(&mut summary.accounts.values());
+        let mut nowhere = summary.outcomes;
+        for outcome in Outcome::ALL {
+            *nowhere.slot(outcome) -= named.of(outcome);
+        }
+        nowhere.pending = 0;
+        for (name, counts) in [("further accounts", further), ("no account", nowhere)] {
+            if counts.total() > 0 {
+                rows.push((name.to_owned(), "", counts));
+            }
+        }
+        rows
     }
 
     /// From when to when the chart of the progress is.
@@ -320,15 +303,11 @@ impl<'a> Page<'a> {
     }
 
     fn share(&self, point: &Point) -> String {
-        charts::percent(charts::share(point.ended(), self.report.input.rows))
+        charts::percent(charts::share(point.sums.total(), self.report.input.rows))
     }
 
     fn pauses(&self) -> Vec<Stretch<'a>> {
         Stretch::all(&self.report.pauses)
-    }
-
-    fn waited(&self, stretch: &Stretch<'_>) -> String {
-        duration(Duration::from_millis(stretch.waited_ms))
     }
 
     /// How many pauses are left out of the table.
@@ -396,10 +375,6 @@ impl<'a> Page<'a> {
         row.seen.as_ref().map_or("unknown", UserState::name)
     }
 
-    fn why(&self, row: &Verified) -> String {
-        answer(&row.said)
-    }
-
     fn sha256sum(&self) -> String {
         format!("sha256sum {}", shell_path(&self.report.input.path))
     }
@@ -415,23 +390,19 @@ impl<'a> Page<'a> {
 
 /// The run in one sentence.
 pub(in crate::report) fn verdict(report: &Report) -> String {
-    let counts = &report.summary.outcomes;
-    let (rows, good) = (report.summary.rows, report.good);
-    let all = count(rows, "row");
+    let [(_, done, good), others @ ..] =
+        charts::parts(&report.sums, report.summary.outcomes.pending);
+    let mut text = format!(
+        "{} of {} {done}",
+        grouped(good),
+        count(report.summary.rows, "row")
+    );
     if report.summary.state == RunState::Running {
-        let done = grouped(rows - counts.pending);
-        return format!("At work: {done} of {all} done so far");
+        text.insert_str(0, "At work: ");
     }
-    if report.bad == 0 && counts.pending == 0 {
-        return format!("{} of {all} ended well, none to look at", grouped(good));
-    }
-    let mut text = format!("{} of {all} ended well", grouped(good));
-    if report.bad > 0 {
+    for (_, name, rows) in others.into_iter().filter(|(.., rows)| *rows > 0) {
         // Writing to a string cannot fail; so below.
-        let _ = write!(text, ", {} to look at", grouped(report.bad));
-    }
-    if counts.pending > 0 {
-        let _ = write!(text, ", {} still to do", grouped(counts.pending));
+        let _ = write!(text, ", {} {name}", grouped(rows));
     }
     let soft_deleted = report.summary.soft_deleted;
     if soft_deleted > 0 {
@@ -440,38 +411,11 @@ pub(in crate::report) fn verdict(report: &Report) -> String {
     text
 }
 
-/// What the provider said when it was asked afterwards.
-fn proof(report: &Report) -> State {
-    match &report.summary.verification {
-        None => ("plain", "–", "not verified with the provider".to_owned()),
-        Some(it) if it.is_ok() && it.under_way > 0 => {
-            let users = count(it.under_way, "user");
-            let text = format!("verified; {users} still being deleted by the provider");
-            ("plain", "…", text)
-        }
-        Some(it) if it.is_ok() && it.sample.is_some() => (
-            "good",
-            "✓",
-            "a sample verified with the provider".to_owned(),
-        ),
-        Some(it) if it.is_ok() => ("good", "✓", "verified with the provider".to_owned()),
-        Some(it) if it.standing > 0 => {
-            let standing = count(it.standing, "user");
-            (
-                "bad",
-                "!",
-                format!("verification found {standing} standing"),
-            )
-        }
-        Some(_) => ("bad", "!", "verification has open ends".to_owned()),
-    }
-}
-
 /// How rows are counted, and the name of its class.
 const CLASSES: [(Counted, &str); 3] = [
     (Counted::Good, "good"),
     (Counted::Bad, "bad"),
-    (Counted::Neither, "duplicate"),
+    (Counted::Skipped, "skipped"),
 ];
 
 const fn means(outcome: Outcome) -> &'static str {
@@ -485,42 +429,12 @@ const fn means(outcome: Outcome) -> &'static str {
         Outcome::InDoubt => "a request left, and its answer never came",
         Outcome::Invalid => "the row could not be sent",
         Outcome::Protected => "not sent: the caller, or of a protected role",
-        Outcome::DoneBefore => "ended well in an earlier run; nothing was sent",
+        Outcome::DoneBefore => "done in an earlier run; nothing was sent",
         Outcome::Duplicate => "stands earlier in the file; nothing was sent",
-        Outcome::Filtered => "left out by `--where` or `--max-rows`; nothing was sent",
-    }
-}
-
-/// The accounts of the table, then the rows that name none, so that the columns add up: name,
-/// provider, rows.
-fn account_rows(report: &Report) -> Vec<(String, &'static str, Counts)> {
-    let summary = &report.summary;
-    let told = summary.accounts.iter().take(ACCOUNTS_MAX);
-    let mut rows: Vec<_> = told
-        .map(|(name, account)| {
-            let provider = account.provider.map_or("", |it| it.title());
-            (name.to_string(), provider, account.outcomes)
-        })
-        .collect();
-    let rest = |all: &mut dyn Iterator<Item = &AccountSummary>| {
-        all.fold(Counts::default(), |mut sum, account| {
-            sum.add(&account.outcomes);
-            sum
-        })
-    };
-    let further = rest(&mut summary.accounts.values().skip(ACCOUNTS_MAX));
-    let named = rest(&mut summary.accounts.values());
-    let mut nowhere = summary.outcomes;
-    for outcome in Outcome::ALL {
-        *nowhere.slot(outcome) -= named.of(outcome);
-    }
-    nowhere.pending = 0;
-    for (name, counts) in [("further accounts", further), ("no account", nowhere)] {
-        if counts.total() > 0 {
-            rows.push((name.to_owned(), "", counts));
+        Outcome::Filtered => {
+            "left out by `--where`, `--where-not` or `--max-rows`; nothing was sent"
         }
     }
-    rows
 }
 
 pub(in crate::report) fn file_name(path: &str) -> &str {
@@ -529,16 +443,14 @@ pub(in crate::report) fn file_name(path: &str) -> &str {
 
 /// The ends of the axis of time, short enough to stand below a narrow chart.
 fn axis(from: Time, to: Time) -> (String, String) {
-    let (from, to) = (time(from), time(to));
-    match (from.split_once(' '), to.split_once(' ')) {
-        (Some((day, _)), Some((same, clock))) if day == same => {
-            (format!("{from} UTC"), clock.to_owned())
-        }
-        (_, _) => {
-            let minute = |at: &str| at.rsplit_once(':').map_or(at, |(it, _)| it).to_owned();
-            (minute(&from), minute(&to))
-        }
+    let began = time(from);
+    let to = text::clock_after(from, to);
+    let to = to.trim_end_matches(" UTC");
+    let minute = |at: &str| at.rsplit_once(':').map_or(at, |(it, _)| it).to_owned();
+    if to.contains(' ') {
+        return (minute(&began), minute(to));
     }
+    (format!("{began} UTC"), to.to_owned())
 }
 
 /// A time in a column whose head says that it is UTC.
@@ -560,35 +472,4 @@ fn ticked(text: &str) -> Vec<(bool, &str)> {
         .into_iter()
         .filter(|(_, piece)| !piece.is_empty())
         .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{axis, ticked};
-    use crate::domain::Time;
-
-    #[test]
-    fn what_stands_between_backticks_is_to_be_typed() {
-        let table: [(&str, &[(bool, &str)]); 5] = [
-            ("give `-a`", &[(false, "give "), (true, "-a")]),
-            ("`a``b`!", &[(true, "a"), (true, "b"), (false, "!")]),
-            ("x`y a | b ``z", &[(false, "x`y a | b ``z")]),
-            ("x``y", &[(false, "x``y")]),
-            ("", &[]),
-        ];
-        for (text, pieces) in table {
-            assert_eq!(ticked(text), pieces);
-        }
-    }
-
-    #[test]
-    fn both_ends_of_the_axis_have_room_below_a_narrow_chart() {
-        for (seconds, from, to) in [
-            (90, "2026-11-22 09:30:00 UTC", "09:31:30"),
-            (90_000, "2026-11-22 09:30", "2026-11-23 10:30"),
-        ] {
-            let at = |seconds: i64| Time::from_millis(1_795_339_800_000 + seconds * 1_000);
-            assert_eq!(axis(at(0), at(seconds)), (from.to_owned(), to.to_owned()));
-        }
-    }
 }
