@@ -6,7 +6,7 @@ use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::CliError;
-use super::planning::{Planned, Planning};
+use super::planning::{DASH, Planned, Planning};
 use super::setup::{self, Setup};
 use super::terminal::tell;
 use crate::config::AccountOutline;
@@ -185,8 +185,20 @@ pub(super) fn again(ledger: &Path, config: Option<&Path>) -> String {
     text::again(ledger, config.map(Path::to_string_lossy).as_deref())
 }
 
-/// Said early; the creation itself is what makes sure. `config`: what `--config` names.
-pub(super) fn refuse_existing(ledger: &Path, config: Option<&Path>) -> Result<(), CliError> {
+/// Said early; the creation itself is what makes sure. `option`: the one that names another ledger;
+/// `config`: what `--config` names.
+pub(super) fn refuse_existing(
+    ledger: &Path,
+    option: &str,
+    config: Option<&Path>,
+) -> Result<(), CliError> {
+    if ledger == Path::new(DASH) {
+        let text = "a ledger is a file, and `-` is standard output; nothing was written";
+        return Err(CliError::refuse(
+            text,
+            format!("name a file with `{option}`"),
+        ));
+    }
     if !ledger.exists() {
         return Ok(());
     }
@@ -205,7 +217,7 @@ pub(super) fn refuse_existing(ledger: &Path, config: Option<&Path>) -> Result<()
         let text = format!("`{shown}` exists already and is no ledger");
         return Err(CliError::refuse(
             text,
-            "name another file with `--ledger PATH`",
+            format!("name another file with `{option}`"),
         ));
     }
     let text = format!(
@@ -220,7 +232,7 @@ pub(super) fn refuse_existing(ledger: &Path, config: Option<&Path>) -> Result<()
         )
     };
     let help = format!(
-        "{goes_on}, `--ledger PATH` begins another; if nothing was ever sent, the file may be removed"
+        "{goes_on}, `{option}` begins another; if nothing was ever sent, the file may be removed"
     );
     Err(CliError::refuse(text, help))
 }

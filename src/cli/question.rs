@@ -11,8 +11,8 @@ use crate::config::process_variable;
 use crate::domain::{Agreed, AgreedAccount, AgreedBy, RunOptions, WallClock};
 use crate::ledger::LedgerState;
 
-/// The longest answer read, in bytes: a tenant's name may be as long as a host's.
-const ANSWER_BYTES_MAX: u64 = 512;
+/// The longest answer read, in bytes: a path may be long.
+const ANSWER_BYTES_MAX: u64 = 2048;
 
 /// With more rows than this the tenant's name is typed: a large number is copied without being read.
 const NUMBER_ROWS_MAX: u64 = 1_000;
@@ -127,20 +127,23 @@ fn is_typed(
 }
 
 /// Shows `question` and reads a line; `None`: there is no more.
-fn answer(
+pub(super) fn answer(
     question: &str,
     input: &mut dyn BufRead,
     output: &mut dyn Write,
 ) -> io::Result<Option<String>> {
     write!(output, "{question}")?;
     output.flush()?;
-    let mut answer = String::new();
-    let read = input.take(ANSWER_BYTES_MAX).read_line(&mut answer)?;
+    let mut answer = Vec::new();
+    let read = input
+        .take(ANSWER_BYTES_MAX)
+        .read_until(b'\n', &mut answer)?;
     if read == 0 {
         // The next line is to begin on its own.
         writeln!(output)?;
     }
-    Ok((read > 0).then(|| answer.trim().to_owned()))
+    // What is no text is no answer that is wanted.
+    Ok((read > 0).then(|| String::from_utf8_lossy(&answer).trim().to_owned()))
 }
 
 /// The agreement to the plan that `state` holds, with the `options` of this run.

@@ -31,6 +31,8 @@ pub fn run_notified(command: &str, told: &str) -> io::Result<Option<String>> {
     let mut shell = Command::new("sh");
     // A group of its own, so that all of it can be stopped.
     shell.arg("-c").arg(command).stdin(input).process_group(0);
+    // What it says is no data of this program, and whoever reads that must not wait for what it leaves behind.
+    shell.stdout(io::stderr());
     let mut child = shell.spawn()?;
     for _ in 0..TIME_MAX.as_millis() / POLL.as_millis() {
         match child.try_wait()? {

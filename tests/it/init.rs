@@ -57,6 +57,8 @@ fn piped_answers_make_a_commented_file_for_its_owner_alone_and_check_tries_it() 
         "echo 1000.sandbox-refresh",
         "no",
     ]);
+    // What is no text is no answer, and is asked for again.
+    let lines = [b"\xff\xfe\n", &lines[..]].concat();
     let done = world.call_with(&["init"], &lines).code(0);
     assert_eq!(mode(&world, "userpurge.toml"), 0o600);
     let file = world

@@ -43,6 +43,7 @@ fn asked(world: &World) -> BTreeSet<String> {
 #[case("/dev/stdout", "exists already and is no ledger")]
 #[case("link.jsonl", "exists already and is no ledger")]
 #[case("folder.jsonl", "exists already and is no ledger")]
+#[case("-", "`-` is standard output")]
 #[case(
     SAVED,
     "exists already: a run of this input has been made, begun or planned"
@@ -56,7 +57,9 @@ fn a_plan_takes_the_place_of_no_file(#[case] output: &str, #[case] why: &str) {
     world
         .call(&[&PLAN[..], &["-o", output]].concat())
         .code(2)
-        .says(why);
+        .says(why)
+        .says("-o PATH");
+    assert!(!world.path("-").exists());
     assert_eq!(kept.map(|file| world.read(file)), before);
 }
 

@@ -72,6 +72,11 @@ pub(super) fn parse_some_rows(text: &str) -> Result<NonZeroU64, &'static str> {
     NonZeroU64::new(rows).ok_or("write a number of rows, 1 at least")
 }
 
+pub(super) fn parse_line(text: &str) -> Result<NonZeroU64, &'static str> {
+    let line = text.parse();
+    line.map_err(|_| "write the number of a line; the first is 1")
+}
+
 pub(super) fn parse_concurrency(text: &str) -> Result<NonZeroU32, String> {
     let number = text.parse::<NonZeroU32>().ok();
     number

@@ -2,12 +2,13 @@
 //! file says where each is kept.
 
 use std::collections::VecDeque;
-use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::check;
 use crate::cli::args::CheckArgs;
 use crate::cli::files::write_whole;
+use crate::cli::question::answer;
 use crate::cli::terminal::{shown, tell};
 use crate::cli::{CliError, ExitCode};
 use crate::config::draft::{HEAD, account_table, quoted, take, texts};
@@ -17,9 +18,6 @@ use crate::input::{closest, did_you_mean};
 
 /// So many accounts one sitting makes.
 const ACCOUNTS_MAX: usize = 20;
-
-/// The longest answer taken, in bytes.
-const ANSWER_BYTES_MAX: u64 = 2048;
 
 /// So often one question is asked; then nobody is answering it.
 const TRIES_MAX: usize = 5;
@@ -197,12 +195,11 @@ fn ask<T>(
 ) -> Result<T, CliError> {
     let shown_default = default.map_or_else(String::new, |default| format!(" [{default}]"));
     for _ in 0..TRIES_MAX {
-        write!(io::stderr(), "{question}{shown_default}: ")?;
-        let (mut typed, input) = (String::new(), io::stdin().lock());
-        if input.take(ANSWER_BYTES_MAX).read_line(&mut typed)? == 0 {
+        let asks = format!("{question}{shown_default}: ");
+        let Some(typed) = answer(&asks, &mut io::stdin().lock(), &mut io::stderr())? else {
             break;
-        }
-        let judged = match (typed.trim(), default) {
+        };
+        let judged = match (&*typed, default) {
             ("", None) => Err("an answer is needed".to_owned()),
             ("", Some(default)) => judge(default),
             (answer, _) => judge(answer),

@@ -23,7 +23,7 @@ pub(in crate::cli) async fn execute(
     let (setup, planned) = match &args.output {
         None => planning()?.plan(None)?,
         Some(output) => {
-            refuse_existing(output, config)?;
+            refuse_existing(output, "-o PATH", config)?;
             let begun = NewLedger::begin(disk, output, planning()?)?;
             let (new, writer, setup, planned) = begun;
             writer.finish().await.map_err(CliError::refused)?;

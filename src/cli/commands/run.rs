@@ -53,7 +53,7 @@ fn fresh<'a>(args: &RunArgs, disk: &'a dyn Disk) -> Result<Option<OpenRun<'a>>, 
         ))
     });
     let ledger = ledger.unwrap_or_else(|| default_ledger(again.as_ref().unwrap_or(&args.input)));
-    refuse_existing(&ledger, config)?;
+    refuse_existing(&ledger, "--ledger PATH", config)?;
     let (new, writer, setup, planned) = NewLedger::begin(disk, &ledger, planning()?)?;
     let run = open_run(args, (writer, LedgerState::read(&ledger)?), setup, planned);
     Ok(Some(OpenRun {
