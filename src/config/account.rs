@@ -453,37 +453,3 @@ fn zendesk(subdomain: &str, path: &str) -> Result<Url, &'static str> {
              inner hyphens, at most 63",
         )
 }
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use serde_json::Value;
-
-    use super::{ProviderKind, ZOHO_DATA_CENTERS, ZOHO_VERSIONS, keys};
-    use crate::config::SCHEMA;
-
-    #[test]
-    fn the_schema_has_the_keys_that_are_read() {
-        let schema: Value = serde_json::from_str(SCHEMA).unwrap();
-        for kind in ProviderKind::ALL {
-            let properties = &schema["$defs"][kind.name()]["properties"];
-            let own = |value: &Value| -> BTreeSet<String> {
-                value.as_object().unwrap().keys().cloned().collect()
-            };
-            let known = keys(kind).chain(["provider"]).map(str::to_owned);
-            assert_eq!(own(properties), known.collect(), "{kind}");
-            let steps = kind.actions().iter().flat_map(|action| action.steps());
-            let limits = steps.map(|step| step.name());
-            let limits = limits.chain(["concurrency", "requests", "share"]);
-            let limits: BTreeSet<String> = limits.map(str::to_owned).collect();
-            assert_eq!(own(&properties["limits"]["properties"]), limits, "{kind}");
-            let actions: Vec<_> = kind.actions().iter().map(|it| it.name()).collect();
-            assert_eq!(properties["action"]["enum"], Value::from(actions));
-        }
-        let zoho = &schema["$defs"]["zoho"]["properties"];
-        assert_eq!(zoho["version"]["enum"], Value::from(ZOHO_VERSIONS.to_vec()));
-        let centers: Vec<_> = ZOHO_DATA_CENTERS.iter().map(|it| it.0).collect();
-        assert_eq!(zoho["data_center"]["enum"], Value::from(centers));
-    }
-}

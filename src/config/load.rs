@@ -300,33 +300,29 @@ fn check_account(
     AccountOutline::check(name, provider, None, table)
 }
 
-/// The provider that the file at `path` describes, or why it is refused, with the line if one is to blame.
-pub fn read_provider(path: &Path) -> Result<ProviderFile, (Option<usize>, String)> {
+/// The provider that the file at `path` describes, or why it is refused.
+fn read_provider(path: &Path) -> Result<ProviderFile, String> {
     let shown = path.display();
-    let cannot = |error: std::io::Error| {
-        let why = format!("the provider file `{shown}` cannot be read: {error}");
-        (None, why)
-    };
+    let cannot =
+        |error: std::io::Error| format!("the provider file `{shown}` cannot be read: {error}");
     let file = open_file(path).map_err(cannot)?;
     let mut text = String::new();
     let read = file.take(FILE_BYTES_MAX as u64).read_to_string(&mut text);
     read.map_err(cannot)?;
     ProviderFile::parse(&text).map_err(|FileProblem { line, why }| {
-        let why = format!("the provider file `{shown}`, line {line}, cannot be used: {why}");
-        (Some(line), why)
+        format!("the provider file `{shown}`, line {line}, cannot be used: {why}")
     })
 }
 
 /// The provider that the file at `text`, from `folder`, describes, or the one of that name that this program
-/// brings; `None`: `text` is neither.
-fn own_provider(
+/// brings; `None`: `text` is neither. Its names are known to the whole process from then on.
+pub fn own_provider(
     text: &str,
     folder: &Path,
-) -> Result<Option<(ProviderKind, Arc<ProviderFile>)>, Mistake> {
+) -> Result<Option<(ProviderKind, Arc<ProviderFile>)>, String> {
     let is_path = text.contains(['/', '.']);
     let file = if is_path {
-        let file = read_provider(&folder.join(text)).map_err(|(_, why)| Mistake::from(why))?;
-        Some(Arc::new(file))
+        Some(read_provider(&folder.join(text))?.into())
     } else {
         ProviderFile::shipped(&text.trim().to_ascii_lowercase())
     };
@@ -335,8 +331,7 @@ fn own_provider(
     };
     let kind = file.kind().filter(|_| file.register());
     let why = "another provider file has its name, or other steps under the name of one of its actions; name one otherwise";
-    let kind = kind.ok_or_else(|| Mistake::from(why))?;
-    Ok(Some((kind, file)))
+    Ok(Some((kind.ok_or(why)?, file)))
 }
 
 /// The words that name the tenants which nothing may be deleted at; `None`: they are no list of words.

@@ -28,6 +28,6 @@ pub use account::{AccountOutline, AccountSettings, SECRET_KEYS};
 pub use environment::{Lookup, VARIABLES, process_variable};
 pub use error::{ConfigError, MarkedLine};
 pub use limits::CONCURRENCY_MAX;
-pub use load::{Outline, load_outline, read_provider};
+pub use load::{Outline, load_outline, own_provider};
 pub use locate::{FILE_NAME, locate};
 pub use secret::SecretSource;

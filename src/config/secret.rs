@@ -264,50 +264,18 @@ fn may_be_secret(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
     use std::time::Duration;
 
     use rstest::rstest;
 
-    use super::{describe_file, describe_program, is_shown_variable, run};
-
-    const TOKEN: &str = "Jq7vXb2LmN4pRs8tUw1yZa3cDe5fGh6iKo9lMn0Q";
+    use super::run;
 
     #[rstest]
-    // It is over when it ends, whatever it leaves behind.
-    #[case("sleep 20 2>/dev/null & echo x", "x\n")]
-    #[case("printf x; exit 3", "`sh` failed (exit status: 3)")]
-    #[case("exec yes", "holds more than 65536 bytes")]
     #[case("exec sleep 600", "was stopped after 2 s")]
     #[case("echo x; exec >&-; exec sleep 600", "was stopped after 2 s")]
-    fn a_command_is_followed_to_its_end_and_no_further(#[case] does: &str, #[case] ends: &str) {
+    fn a_command_that_does_not_end_is_stopped(#[case] does: &str, #[case] ends: &str) {
         let words = ["sh", "-c", does].map(str::to_owned);
-        let told = match run(&words, Duration::from_secs(2)) {
-            Ok(bytes) => String::from_utf8(bytes).unwrap(),
-            Err(mistake) => mistake.to_string(),
-        };
+        let told = run(&words, Duration::from_secs(2)).unwrap_err().to_string();
         assert!(told.contains(ends), "{told}");
-    }
-
-    #[test]
-    fn a_name_that_may_be_the_secret_is_not_shown() {
-        let names = "TOKEN ACME_CLIENT_SECRET OAUTH2_TOKEN X509_KEY _S3";
-        assert!(names.split(' ').all(is_shown_variable));
-        let others = "acme_secret A1B2C3D4E5F60718293A4B5C6D7E8F90 JBSWY3DPEHPK3PXP \
-                      ABCDEFGHIJKLMNOPQRSTUVWXYZ";
-        let mut others = others.split(' ').chain([TOKEN]);
-        assert!(!others.any(is_shown_variable));
-        let words = |program: &str| [program.to_owned(), TOKEN.to_owned()];
-        for told in [
-            describe_file(Path::new(TOKEN)),
-            describe_file(&Path::new("folder").join(TOKEN)),
-            describe_program(&words(TOKEN)),
-            describe_program(&words("op")),
-        ] {
-            assert!(!told.contains(TOKEN), "{told}");
-        }
-        let file = describe_file(Path::new("keys/zendesk-2026.txt"));
-        assert_eq!(file, "file `keys/zendesk-2026.txt`");
-        assert_eq!(describe_program(&words("op")), "command `op`");
     }
 }

@@ -243,7 +243,7 @@ pub struct Token {
 }
 
 /// Who the credentials belong to, and where.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Identity {
     /// What tells this tenant from any other, e.g. `acme.zendesk.com`.
     pub tenant: String,

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::faults::{Fault, LONG_WAIT_SECS};
-use super::hub::{Context, Sandbox};
+use super::hub::{Context, Machine, Sandbox};
+use super::options::SandboxError;
 use super::reply::{Reply, changed, json, seconds_up, text, with};
 use super::request::{Ask, Request};
 use super::user::{State, User, UserSeed, UserState};
@@ -24,20 +25,8 @@ pub(super) struct Desk {
     account: Window,
 }
 
-impl Desk {
-    pub(super) fn new(file: Arc<ProviderFile>) -> Self {
-        Self {
-            file,
-            users: BTreeMap::new(),
-            account: Window::default(),
-        }
-    }
-
-    fn kind(&self) -> ProviderKind {
-        self.file.kind().unwrap_or(ProviderKind::Zendesk)
-    }
-
-    pub(super) fn seed(&mut self, seed: &UserSeed, now: Time) {
+impl Machine for Desk {
+    fn seed(&mut self, seed: &UserSeed, now: Time) -> Result<(), SandboxError> {
         let state = State::named(
             &seed.state,
             &[State::Active, State::Inactive, State::Deleted],
@@ -47,23 +36,15 @@ impl Desk {
         // One who is inactive has the first step behind them.
         user.changes = (state == State::Inactive).into();
         self.users.insert(seed.id.clone(), user);
+        Ok(())
     }
 
-    pub(super) fn states(&self, context: &Context) -> Vec<UserState> {
+    fn states(&mut self, context: &Context) -> Vec<UserState> {
         let shown = |user: &User| user.shown(context.tenant, self.kind());
         self.users.values().map(shown).collect()
     }
 
-    /// What `request` may be, and whom it is about.
-    fn asked(&self, request: &Request) -> Vec<(&str, String)> {
-        let path = request.file_path().unwrap_or_default();
-        let query = request.sent.uri().query().unwrap_or_default();
-        self.file
-            .asked((request.sent.method(), path, query), request.body())
-    }
-
-    /// Says in `request` what it asks for and of whom.
-    pub(super) fn tell(&self, request: &mut Request) {
+    fn tell(&self, request: &mut Request) {
         let asked = self.asked(request);
         let Some((name, user)) = asked.first() else {
             return;
@@ -77,7 +58,7 @@ impl Desk {
         request.user = Some(user.clone()).filter(|user| !user.is_empty());
     }
 
-    pub(super) fn handle(&mut self, request: &Request, context: &Context) -> Reply {
+    fn handle(&mut self, request: &Request, context: &Context) -> Reply {
         let asked: Vec<(String, String)> = self
             .asked(request)
             .into_iter()
@@ -129,6 +110,44 @@ impl Desk {
             }
             _ => self.step(&asked, user, context),
         }
+    }
+
+    fn refusal(&mut self, fault: Fault, _request: &Request, _context: &Context) -> Option<Reply> {
+        let none = json!({});
+        let throttled = || self.shown("", "transient.throttled", "", 429);
+        Some(match fault {
+            Fault::Error500 => json(500, &none),
+            Fault::Error503 => json(503, &none),
+            Fault::Throttle => throttled(),
+            Fault::Unauthorized => self.shown("", "account.credentials_rejected", "", 401),
+            Fault::Forbidden => json(403, &none),
+            Fault::Payment => json(402, &none),
+            Fault::WrongPath => json(404, &none),
+            Fault::LongWait => with(throttled(), "retry-after", LONG_WAIT_SECS),
+            _ => return None,
+        })
+    }
+}
+
+impl Desk {
+    pub(super) fn new(file: Arc<ProviderFile>) -> Self {
+        Self {
+            file,
+            users: BTreeMap::new(),
+            account: Window::default(),
+        }
+    }
+
+    fn kind(&self) -> ProviderKind {
+        self.file.kind().unwrap_or(ProviderKind::Zendesk)
+    }
+
+    /// What `request` may be, and whom it is about.
+    fn asked(&self, request: &Request) -> Vec<(&str, String)> {
+        let path = request.file_path().unwrap_or_default();
+        let query = request.sent.uri().query().unwrap_or_default();
+        self.file
+            .asked((request.sent.method(), path, query), request.body())
     }
 
     /// Whether a user can be read. What was only ordered is done some time later.
@@ -186,23 +205,6 @@ impl Desk {
             Some((status, body)) => text(status, JSON, body),
             None => json(status, &json!({})),
         }
-    }
-
-    /// The provider's words where `fault` has it refuse a request; `None`: it is none of its own.
-    pub(super) fn refusal(&self, fault: Fault) -> Option<Reply> {
-        let none = json!({});
-        let throttled = || self.shown("", "transient.throttled", "", 429);
-        Some(match fault {
-            Fault::Error500 => json(500, &none),
-            Fault::Error503 => json(503, &none),
-            Fault::Throttle => throttled(),
-            Fault::Unauthorized => self.shown("", "account.credentials_rejected", "", 401),
-            Fault::Forbidden => json(403, &none),
-            Fault::Payment => json(402, &none),
-            Fault::WrongPath => json(404, &none),
-            Fault::LongWait => with(throttled(), "retry-after", LONG_WAIT_SECS),
-            _ => return None,
-        })
     }
 }
 

@@ -2,6 +2,7 @@
 //! time go in, and what becomes of the answer comes out.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use super::reply::{self, Reply, has_effect};
 use super::request::Request;
 use super::settings::Settings;
 use super::sunco::Conversations;
-use super::user::{Seed, UserState};
+use super::user::{Seed, UserSeed, UserState};
 use super::zendesk::Support;
 use super::zoho::Crm;
 use crate::domain::{ProviderKind, Time};
@@ -41,11 +42,8 @@ pub struct Sandbox {
 #[derive(Debug)]
 struct Tenant {
     settings: Settings,
-    zendesk: Support,
-    sunco: Conversations,
-    zoho: Crm,
-    /// Those providers from files that were asked for, by name.
-    desks: BTreeMap<String, Desk>,
+    /// Of the providers from files, those that were asked for.
+    machines: BTreeMap<ProviderKind, Box<dyn Machine>>,
     /// See [`SandboxOptions::files`].
     files: Vec<Arc<ProviderFile>>,
     faults: FaultPlan,
@@ -53,6 +51,24 @@ struct Tenant {
     seeded: usize,
     /// How many of Zoho's requests are under way.
     in_flight: u32,
+}
+
+/// A provider's behaviour at one tenant, without IO and clock.
+pub(super) trait Machine: fmt::Debug + Send {
+    /// Puts a user in.
+    fn seed(&mut self, seed: &UserSeed, now: Time) -> Result<(), SandboxError>;
+
+    /// All users as they stand.
+    fn states(&mut self, context: &Context) -> Vec<UserState>;
+
+    /// Says in `request` what it asks for and of whom, where the table of paths does not.
+    fn tell(&self, _request: &mut Request) {}
+
+    /// Carries `request` out.
+    fn handle(&mut self, request: &Request, context: &Context) -> Reply;
+
+    /// The provider's own words where `fault` has it refuse `request`; `None`: it is none of its own.
+    fn refusal(&mut self, fault: Fault, request: &Request, context: &Context) -> Option<Reply>;
 }
 
 /// What a state machine goes by while it carries a request out.
@@ -125,12 +141,14 @@ impl Sandbox {
                     Self::TENANTS_MAX
                 )));
             }
+            let own: [(_, Box<dyn Machine>); 3] = [
+                (ProviderKind::Zendesk, Box::new(Support::new(name, now))),
+                (ProviderKind::Sunco, Box::new(Conversations::default())),
+                (ProviderKind::Zoho, Box::new(Crm::new(name))),
+            ];
             let mut tenant = Tenant {
                 settings: self.options.settings.clone(),
-                zendesk: Support::new(name, now),
-                sunco: Conversations::default(),
-                zoho: Crm::new(name),
-                desks: BTreeMap::new(),
+                machines: own.into(),
                 files: self.options.files.clone(),
                 faults: FaultPlan::default(),
                 seeded: 0,
@@ -177,17 +195,13 @@ impl Sandbox {
     pub(super) fn carry_out(&mut self, request: &Request, now: Time) -> Delivery {
         let name = request.tenant.as_deref().unwrap_or_default();
         let name = if name.is_empty() { Self::DEFAULT } else { name };
-        let mut told = None;
+        let mut request = request.clone();
         let carried_out = self.tenant(name, now).map(|tenant| {
-            let desk = tenant.desk(request.provider);
-            told = desk.map(|desk| {
-                let mut request = request.clone();
-                desk.tell(&mut request);
-                request
-            });
-            tenant.carry_out(told.as_ref().unwrap_or(request), name, now)
+            if let Some(machine) = tenant.machine(request.provider) {
+                machine.tell(&mut request);
+            }
+            tenant.carry_out(&request, name, now)
         });
-        let request = told.as_ref().unwrap_or(request);
         let (delivery, effect, fault) = match carried_out {
             Ok(carried_out) => carried_out,
             Err(error) => {
@@ -283,47 +297,34 @@ impl Sandbox {
 impl Tenant {
     /// Puts users in.
     fn seed(&mut self, seed: &Seed, now: Time) -> Result<(), SandboxError> {
-        let of_files: usize = seed.files.values().map(Vec::len).sum();
-        self.seeded += seed.zendesk.len() + seed.sunco.len() + seed.zoho.len() + of_files;
+        self.seeded += seed.users().iter().map(|(_, it)| it.len()).sum::<usize>();
         if self.seeded > Sandbox::SEEDED_MAX {
             return Err(SandboxError::Refused(format!(
                 "the tenant takes no more than {} users; reset it to begin anew",
                 Sandbox::SEEDED_MAX
             )));
         }
-        for user in &seed.zendesk {
-            self.zendesk.seed(user, now)?;
-        }
-        for user in &seed.sunco {
-            self.sunco.seed(user, now)?;
-        }
-        for user in &seed.zoho {
-            self.zoho.seed(user, now)?;
-        }
-        for (name, users) in &seed.files {
-            let Some(desk) = self.desk(ProviderKind::named(name)) else {
+        for (name, users) in seed.users() {
+            let Some(machine) = self.machine(ProviderKind::named(name)) else {
                 let text = format!("no provider file is called `{name}` here");
                 return Err(SandboxError::Refused(text));
             };
-            for user in users {
-                desk.seed(user, now);
-            }
+            users.iter().try_for_each(|user| machine.seed(user, now))?;
         }
         Ok(())
     }
 
-    /// The provider from a file that `kind` is; `None`: it is none that is served.
-    fn desk(&mut self, kind: Option<ProviderKind>) -> Option<&mut Desk> {
-        let Some(ProviderKind::Own(name)) = kind else {
-            return None;
-        };
-        let name = name.as_str();
-        if !self.desks.contains_key(name) {
-            let given = self.files.iter().find(|file| file.name == name);
-            let file = given.cloned().or_else(|| ProviderFile::shipped(name))?;
-            self.desks.insert(name.to_owned(), Desk::new(file));
+    /// The behaviour of `kind`; `None`: it is none that is served.
+    fn machine(&mut self, kind: Option<ProviderKind>) -> Option<&mut Box<dyn Machine>> {
+        let kind = kind?;
+        if !self.machines.contains_key(&kind) {
+            let given = self.files.iter().find(|file| file.name == kind.name());
+            let file = given
+                .cloned()
+                .or_else(|| ProviderFile::shipped(kind.name()))?;
+            self.machines.insert(kind, Box::new(Desk::new(file)));
         }
-        self.desks.get_mut(name)
+        self.machines.get_mut(&kind)
     }
 
     /// All users as they stand at `now`.
@@ -333,11 +334,8 @@ impl Tenant {
             settings: &self.settings,
             now,
         };
-        let mut states = self.zendesk.states(&context);
-        states.extend(self.sunco.states(&context));
-        states.extend(self.zoho.states(&context));
-        states.extend(self.desks.values().flat_map(|desk| desk.states(&context)));
-        states
+        let machines = self.machines.values_mut();
+        machines.flat_map(|it| it.states(&context)).collect()
     }
 
     /// Carries `request` out, or has a fault befall it; says whether it had an effect, and the fault.
@@ -353,32 +351,21 @@ impl Tenant {
             settings: &self.settings,
             now,
         };
-        let (whole, provider) = (Delivery::Whole, request.provider);
-        let refusal = match (fault, provider) {
+        let whole = Delivery::Whole;
+        let provider = request.provider.as_ref();
+        let mut machine = provider.and_then(|kind| self.machines.get_mut(kind));
+        let refusal = match (fault, &mut machine) {
             (Some(Fault::Reset), _) => return (Delivery::Closed, false, fault),
             (Some(Fault::Html), _) => Some(reply::html()),
-            (Some(fault), Some(ProviderKind::Zendesk)) => {
-                self.zendesk.refusal(fault, request, &context)
-            }
-            (Some(fault), Some(ProviderKind::Sunco)) => Conversations::refusal(fault),
-            (Some(fault), Some(ProviderKind::Zoho)) => Crm::refusal(fault),
-            (Some(fault), Some(ProviderKind::Own(name))) => {
-                let desk = self.desks.get(name.as_str());
-                desk.and_then(|desk| desk.refusal(fault))
-            }
+            (Some(fault), Some(machine)) => machine.refusal(fault, request, &context),
             _ => None,
         };
         if let Some(reply) = refusal {
             return (whole(reply), false, fault);
         }
-        let mut reply = match provider {
-            Some(ProviderKind::Zendesk) => self.zendesk.handle(request, &context),
-            Some(ProviderKind::Sunco) => self.sunco.handle(request, &context),
-            Some(ProviderKind::Zoho) => self.zoho.handle(request, &context),
-            Some(ProviderKind::Own(name)) if let Some(desk) = self.desks.get_mut(name.as_str()) => {
-                desk.handle(request, &context)
-            }
-            Some(ProviderKind::Own(_)) | None => reply::text(
+        let mut reply = match machine {
+            Some(machine) => machine.handle(request, &context),
+            None => reply::text(
                 404,
                 "text/plain; charset=utf-8",
                 "no provider has this path\n",

@@ -11,6 +11,7 @@
 //!
 //! * `zendesk`, `sunco` and `zoho` are plain state machines: a request and the time go in, a reply
 //!   comes out. No IO and no clock of their own. `request` tells what is asked of whom.
+//! * `file` serves a provider file by its own examples. `stock` is what an input file puts in.
 //! * `user` is a user as it truly stands, `window` keeps quotas, `faults` breaks what goes right,
 //!   `log` remembers all.
 //! * `hub` is [`Sandbox`]: it takes a request to its tenant and provider. [`Sandbox::handle`] is the

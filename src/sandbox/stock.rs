@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use super::hub::Sandbox;
 use super::user::{Seed, UserSeed};
 use crate::domain::{Action, ProviderKind, Quota, Record};
+use crate::provider::ProviderFile;
 
 /// The users of an input, as the sandbox takes them.
 #[derive(Debug)]
@@ -17,19 +18,22 @@ pub struct Stock {
     /// Rows that hold no id of their provider's.
     pub rows_without: u64,
     check: IdCheck,
+    /// A provider from a file, and what its ids look like; they go before those of others.
+    own: Option<(ProviderKind, regex_lite::Regex)>,
 }
 
 /// The id as a provider knows it; `None`: it is none of that provider's.
 pub type IdCheck = for<'a> fn(ProviderKind, &'a str) -> Option<&'a str>;
 
 impl Stock {
-    /// No users yet. `check` is the rule for ids.
-    pub fn new(check: IdCheck) -> Self {
+    /// No users yet. `check` is the rule for ids, `file` the provider from a file that may have some.
+    pub fn new(check: IdCheck, file: Option<&ProviderFile>) -> Self {
         Self {
             seed: Seed::default(),
             accounts: BTreeMap::new(),
             rows_without: 0,
             check,
+            own: file.and_then(|file| Some((file.kind()?, file.id_pattern()?))),
         }
     }
 
@@ -46,6 +50,8 @@ impl Stock {
         if let Some(account) = record.account.as_deref() {
             let mut known = DEMO_ACCOUNTS.iter().filter(|(name, _)| *name == account);
             let known = account.parse().ok().or(known.next().map(|(_, kind)| *kind));
+            let mut file = self.own.iter().map(|(kind, _)| *kind);
+            let known = known.or(file.find(|kind| kind.name() == account));
             let own = self.accounts.get(account).copied();
             let Some(kind) = known.or(own).or(alike.first().copied()) else {
                 return false;
@@ -59,12 +65,19 @@ impl Stock {
         let is_soft_deleted = record.action.as_deref() == Some(to_clear);
         let mut is_stocked = false;
         for kind in alike {
-            if let Some(id) = (self.check)(kind, &record.id) {
+            if let Some(id) = self.id_at(kind, &record.id) {
                 self.add(kind, id, is_soft_deleted);
                 is_stocked = true;
             }
         }
         is_stocked
+    }
+
+    /// The id as `kind` knows it; `None`: it is none of its own.
+    fn id_at<'a>(&self, kind: ProviderKind, id: &'a str) -> Option<&'a str> {
+        let mut own = self.own.iter().filter(|(own, _)| *own == kind);
+        let is_fit = own.all(|(_, pattern)| pattern.is_match(id));
+        (self.check)(kind, id).filter(|_| is_fit)
     }
 
     fn add(&mut self, kind: ProviderKind, id: &str, is_soft_deleted: bool) {
@@ -95,18 +108,12 @@ impl Stock {
 
     /// How many users there are.
     pub fn describe(&self) -> String {
-        let seed = &self.seed;
-        let counts = [&seed.zendesk, &seed.sunco, &seed.zoho].map(Vec::len);
-        let kinds = [
-            ProviderKind::Zendesk,
-            ProviderKind::Sunco,
-            ProviderKind::Zoho,
-        ];
-        let stocked = counts
-            .into_iter()
-            .zip(kinds)
-            .filter(|(count, _)| *count > 0);
-        let stocked = stocked.map(|(count, kind)| format!("{count} at {}", kind.title()));
+        let all = self.seed.users().into_iter();
+        let stocked = all.filter(|(_, users)| !users.is_empty());
+        let stocked = stocked.filter_map(|(name, users)| {
+            let title = ProviderKind::named(name)?.title();
+            Some(format!("{} at {title}", users.len()))
+        });
         let stocked = match stocked.collect::<Vec<_>>() {
             none if none.is_empty() => "none".to_owned(),
             stocked => stocked.join(", "),
@@ -121,6 +128,11 @@ impl Stock {
     /// Conversations, and only Zoho's numbers are so long.
     fn kinds_of(&self, id: &str) -> Vec<ProviderKind> {
         const ZOHO_DIGITS: usize = 16;
+        let own = self.own.iter().map(|(kind, _)| *kind);
+        let own: Vec<_> = own.filter(|kind| self.id_at(*kind, id).is_some()).collect();
+        if !own.is_empty() {
+            return own;
+        }
         let mut kinds = vec![ProviderKind::Zendesk, ProviderKind::Zoho];
         if id.len() >= ZOHO_DIGITS {
             kinds.reverse();
@@ -140,35 +152,21 @@ pub const DEMO_ACCOUNTS: [(&str, ProviderKind); 3] = [
     ("crm", ProviderKind::Zoho),
 ];
 
-/// A configuration of `accounts` at `base`, whose `limits` are as much quicker as the sandbox's are.
+/// A configuration of `accounts` at `base`, whose `limits` are as much quicker as the sandbox's are. `file`:
+/// the provider from a file that some are at, and what a configuration calls it.
 pub fn config(
     base: &str,
     accounts: &[(String, ProviderKind)],
+    file: Option<(&ProviderFile, &str)>,
     scale: f64,
     limits: impl Fn(ProviderKind) -> Vec<(&'static str, Quota)>,
 ) -> String {
     let mut text = String::new();
     for (name, kind) in accounts {
-        let keys: &[(&str, &str)] = match kind {
-            // Its file says how its account is written.
-            ProviderKind::Own(_) => continue,
-            ProviderKind::Zendesk => &[
-                ("base_url", base),
-                ("email", Sandbox::ZENDESK_EMAIL),
-                ("api_token", Sandbox::ZENDESK_TOKEN),
-            ],
-            ProviderKind::Sunco => &[
-                ("base_url", base),
-                ("app_id", Sandbox::SUNCO_APP_ID),
-                ("key_id", Sandbox::SUNCO_KEY_ID),
-                ("key_secret", Sandbox::SECRET),
-            ],
-            ProviderKind::Zoho => &[
-                ("accounts_url", base),
-                ("client_id", Sandbox::ZOHO_CLIENT_ID),
-                ("client_secret", Sandbox::SECRET),
-                ("refresh_token", Sandbox::ZOHO_REFRESH_TOKEN),
-            ],
+        let own = file.filter(|(file, _)| file.kind() == Some(*kind));
+        let own_base = format!("{base}/file/{kind}");
+        let Some(keys) = keys(*kind, own.map(|(file, _)| file), (base, &own_base)) else {
+            continue;
         };
         let is_bare = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
         let header = match name {
@@ -176,13 +174,16 @@ pub fn config(
             name => toml::Value::from(name.as_str()).to_string(),
         };
         // Writing to a string cannot fail; so below.
-        let _ = writeln!(text, "[accounts.{header}]\nprovider = \"{kind}\"");
+        let provider = toml::Value::from(own.map_or(kind.name(), |(_, named)| named));
+        let _ = writeln!(text, "[accounts.{header}]\nprovider = {provider}");
         for (key, value) in keys {
             let _ = writeln!(text, "{key} = \"{value}\"");
         }
         if (scale - 1.0).abs() > f64::EPSILON {
             let _ = write!(text, "\n[accounts.{header}.limits]\n");
-            for (limit, quota) in limits(*kind) {
+            let stated = own.and_then(|(file, _)| file.defaults());
+            let stated = stated.map(|limits| vec![("requests", limits.requests)]);
+            for (limit, quota) in stated.unwrap_or_else(|| limits(*kind)) {
                 let _ = writeln!(text, "{limit} = \"{}\"", quicker(quota, scale));
             }
         }
@@ -190,6 +191,39 @@ pub fn config(
     }
     text.truncate(text.trim_end().len() + 1);
     text
+}
+
+/// The keys of an account of `kind` at `base`, or of the file `own` at `own_base`; `None`: nothing tells them.
+fn keys<'a>(
+    kind: ProviderKind,
+    own: Option<&'a ProviderFile>,
+    (base, own_base): (&'a str, &'a str),
+) -> Option<Vec<(&'a str, &'a str)>> {
+    Some(match kind {
+        ProviderKind::Own(_) => {
+            let (plain, secret) = own?.keys();
+            let keys = plain.into_iter().chain(secret);
+            let keys = keys.map(|key| (key, Sandbox::SECRET));
+            keys.chain([("base_url", own_base)]).collect()
+        }
+        ProviderKind::Zendesk => vec![
+            ("base_url", base),
+            ("email", Sandbox::ZENDESK_EMAIL),
+            ("api_token", Sandbox::ZENDESK_TOKEN),
+        ],
+        ProviderKind::Sunco => vec![
+            ("base_url", base),
+            ("app_id", Sandbox::SUNCO_APP_ID),
+            ("key_id", Sandbox::SUNCO_KEY_ID),
+            ("key_secret", Sandbox::SECRET),
+        ],
+        ProviderKind::Zoho => vec![
+            ("accounts_url", base),
+            ("client_id", Sandbox::ZOHO_CLIENT_ID),
+            ("client_secret", Sandbox::SECRET),
+            ("refresh_token", Sandbox::ZOHO_REFRESH_TOKEN),
+        ],
+    })
 }
 
 /// A quota whose span is so many times shorter.

@@ -13,7 +13,7 @@ use ring::hmac;
 use serde_json::{Value, json};
 
 use super::faults::{Fault, LONG_WAIT_SECS};
-use super::hub::{Context, Sandbox};
+use super::hub::{Context, Machine, Sandbox};
 use super::options::SandboxError;
 use super::reply::{Reply, changed, json, with};
 use super::request::{Ask, Presented, Request};
@@ -39,8 +39,8 @@ pub(super) struct Conversations {
     app: Window,
 }
 
-impl Conversations {
-    pub(super) fn seed(&mut self, seed: &UserSeed, now: Time) -> Result<(), SandboxError> {
+impl Machine for Conversations {
+    fn seed(&mut self, seed: &UserSeed, now: Time) -> Result<(), SandboxError> {
         let refuse = |reason| SandboxError::seed(ProviderKind::Sunco, &seed.id, reason);
         if seed.id.len() != 24 || !seed.id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return Err(refuse("its id must be 24 hex digits"));
@@ -63,12 +63,12 @@ impl Conversations {
         Ok(())
     }
 
-    pub(super) fn states(&self, context: &Context) -> Vec<UserState> {
+    fn states(&mut self, context: &Context) -> Vec<UserState> {
         let shown = |user: &User| user.shown(context.tenant, ProviderKind::Sunco);
         self.users.values().map(shown).collect()
     }
 
-    pub(super) fn handle(&mut self, request: &Request, context: &Context) -> Reply {
+    fn handle(&mut self, request: &Request, context: &Context) -> Reply {
         let limit = context.settings.limit(context.settings.sunco.quota);
         if self.app.take(limit, context.now).is_err() {
             return throttled();
@@ -121,8 +121,7 @@ impl Conversations {
         if is_changed { changed(reply) } else { reply }
     }
 
-    /// The service's own words where `fault` has it refuse a request; `None`: it is none of its own.
-    pub(super) fn refusal(fault: Fault) -> Option<Reply> {
+    fn refusal(&mut self, fault: Fault, _request: &Request, _context: &Context) -> Option<Reply> {
         let failed = "Something went wrong";
         Some(match fault {
             Fault::Error500 => error(500, "internal_error", failed),
@@ -136,7 +135,9 @@ impl Conversations {
             _ => return None,
         })
     }
+}
 
+impl Conversations {
     /// The user whom `target` names, who is not deleted. By external id one of a brand is found only with it.
     fn user(&mut self, target: &str, brand: String) -> Option<&mut User> {
         let of_brand = |brand| self.by_external_id.get(&(target.to_owned(), brand));

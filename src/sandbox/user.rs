@@ -24,6 +24,17 @@ pub struct Seed {
     pub files: BTreeMap<String, Vec<UserSeed>>,
 }
 
+impl Seed {
+    /// The users of each provider, by its name.
+    pub(super) fn users(&self) -> Vec<(&str, &Vec<UserSeed>)> {
+        let own = [&self.zendesk, &self.sunco, &self.zoho];
+        let own = ProviderKind::ALL.into_iter().zip(own);
+        let mut all: Vec<_> = own.map(|(kind, it)| (kind.name(), it)).collect();
+        all.extend(self.files.iter().map(|(name, it)| (name.as_str(), it)));
+        all
+    }
+}
+
 /// A user to put in. Not every provider has all of these.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

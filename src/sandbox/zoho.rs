@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::faults::{Fault, LONG_WAIT_SECS};
-use super::hub::{Context, Sandbox};
+use super::hub::{Context, Machine, Sandbox};
 use super::options::SandboxError;
 use super::reply::{Reply, changed, empty, text, with};
 use super::request::{Ask, Presented, Request, is_number};
@@ -42,6 +42,73 @@ pub(super) struct Crm {
     deleted: u32,
 }
 
+impl Machine for Crm {
+    fn seed(&mut self, seed: &UserSeed, now: Time) -> Result<(), SandboxError> {
+        let refuse = |reason| SandboxError::seed(ProviderKind::Zoho, &seed.id, reason);
+        if !is_number(&seed.id) || seed.id.len() > Self::ID_DIGITS_MAX {
+            return Err(refuse("its id must be 1 to 19 digits"));
+        }
+        let states = [State::Active, State::Inactive, State::Deleted];
+        let state = State::named(&seed.state, &states)
+            .ok_or_else(|| refuse("its state must be active, inactive or deleted"))?;
+        let role = if seed.role.is_empty() {
+            KINDS[0].0
+        } else {
+            let kind = KINDS.iter().find(|(kind, _)| *kind == seed.role);
+            let (kind, _) = kind.ok_or_else(|| refuse("Zoho has no users of its kind"))?;
+            kind
+        };
+        let user = User::new(&seed.id, role, state, now);
+        self.users.insert(seed.id.clone(), user);
+        Ok(())
+    }
+
+    fn states(&mut self, context: &Context) -> Vec<UserState> {
+        self.put_caller(context);
+        let shown = |user: &User| user.shown(context.tenant, ProviderKind::Zoho);
+        self.users.values().map(shown).collect()
+    }
+
+    fn handle(&mut self, request: &Request, context: &Context) -> Reply {
+        self.put_caller(context);
+        if request.ask == Ask::Token {
+            // Another server, and no call of the org's.
+            return self.token(request, context);
+        }
+        let reply = self
+            .turned_away(request, context)
+            .unwrap_or_else(|| self.answer(request, context));
+        let limit = context.settings.limit(context.settings.zoho.credits);
+        let left = self.credits.remaining(limit, context.now);
+        if left <= limit.requests / 2 {
+            // From half of the day's credits on, and not before.
+            return with(reply, "x-api-credits-remaining", left.to_string());
+        }
+        reply
+    }
+
+    fn refusal(&mut self, fault: Fault, _request: &Request, _context: &Context) -> Option<Reply> {
+        Some(match fault {
+            Fault::Error500 => top(500, "INTERNAL_ERROR", "Internal Server Error", &json!({})),
+            Fault::Error503 => {
+                let what = "Service temporarily unavailable for maintenance";
+                top(503, "SERVICE_UNAVAILABLE", what, &json!({}))
+            }
+            Fault::Throttle => too_many_requests(),
+            Fault::Unauthorized => bad_token(),
+            Fault::Forbidden => {
+                let details = json!({"permissions": ["Crm_Implied_Manage_Users"]});
+                top(403, "NO_PERMISSION", "permission denied", &details)
+            }
+            // Not documented: made up in the usual form.
+            Fault::Payment => top(402, "PAYMENT_REQUIRED", "payment required", &json!({})),
+            Fault::WrongPath => no_path(),
+            Fault::LongWait => with(no_credits(), "retry-after", LONG_WAIT_SECS),
+            _ => return None,
+        })
+    }
+}
+
 impl Crm {
     /// How many ids a request may name.
     const IDS_MAX: usize = 100;
@@ -64,26 +131,6 @@ impl Crm {
         }
     }
 
-    pub(super) fn seed(&mut self, seed: &UserSeed, now: Time) -> Result<(), SandboxError> {
-        let refuse = |reason| SandboxError::seed(ProviderKind::Zoho, &seed.id, reason);
-        if !is_number(&seed.id) || seed.id.len() > Self::ID_DIGITS_MAX {
-            return Err(refuse("its id must be 1 to 19 digits"));
-        }
-        let states = [State::Active, State::Inactive, State::Deleted];
-        let state = State::named(&seed.state, &states)
-            .ok_or_else(|| refuse("its state must be active, inactive or deleted"))?;
-        let role = if seed.role.is_empty() {
-            KINDS[0].0
-        } else {
-            let kind = KINDS.iter().find(|(kind, _)| *kind == seed.role);
-            let (kind, _) = kind.ok_or_else(|| refuse("Zoho has no users of its kind"))?;
-            kind
-        };
-        let user = User::new(&seed.id, role, state, now);
-        self.users.insert(seed.id.clone(), user);
-        Ok(())
-    }
-
     /// Makes sure that the caller is a user: an administrator, but not the primary contact.
     fn put_caller(&mut self, context: &Context) {
         let id = &context.settings.zoho.caller_id;
@@ -91,52 +138,6 @@ impl Crm {
             let caller = User::new(id, "administrator", State::Active, context.now);
             self.users.insert(id.clone(), caller);
         }
-    }
-
-    pub(super) fn states(&mut self, context: &Context) -> Vec<UserState> {
-        self.put_caller(context);
-        let shown = |user: &User| user.shown(context.tenant, ProviderKind::Zoho);
-        self.users.values().map(shown).collect()
-    }
-
-    pub(super) fn handle(&mut self, request: &Request, context: &Context) -> Reply {
-        self.put_caller(context);
-        if request.ask == Ask::Token {
-            // Another server, and no call of the org's.
-            return self.token(request, context);
-        }
-        let reply = self
-            .turned_away(request, context)
-            .unwrap_or_else(|| self.answer(request, context));
-        let limit = context.settings.limit(context.settings.zoho.credits);
-        let left = self.credits.remaining(limit, context.now);
-        if left <= limit.requests / 2 {
-            // From half of the day's credits on, and not before.
-            return with(reply, "x-api-credits-remaining", left.to_string());
-        }
-        reply
-    }
-
-    /// Zoho's own words where `fault` has it refuse a request; `None`: it is none of Zoho's.
-    pub(super) fn refusal(fault: Fault) -> Option<Reply> {
-        Some(match fault {
-            Fault::Error500 => top(500, "INTERNAL_ERROR", "Internal Server Error", &json!({})),
-            Fault::Error503 => {
-                let what = "Service temporarily unavailable for maintenance";
-                top(503, "SERVICE_UNAVAILABLE", what, &json!({}))
-            }
-            Fault::Throttle => too_many_requests(),
-            Fault::Unauthorized => bad_token(),
-            Fault::Forbidden => {
-                let details = json!({"permissions": ["Crm_Implied_Manage_Users"]});
-                top(403, "NO_PERMISSION", "permission denied", &details)
-            }
-            // Not documented: made up in the usual form.
-            Fault::Payment => top(402, "PAYMENT_REQUIRED", "payment required", &json!({})),
-            Fault::WrongPath => no_path(),
-            Fault::LongWait => with(no_credits(), "retry-after", LONG_WAIT_SECS),
-            _ => return None,
-        })
     }
 
     /// What stops a request before anybody looks at what it asks; `None`: nothing.

@@ -1,17 +1,19 @@
 //! Whole configurations: what arrives of them, and what is said of mistakes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use rstest::rstest;
 use secrecy::ExposeSecret;
+use serde_json::Value;
 
 use userpurge::config::{
-    AccountSettings, ConfigError, FILE_NAME, Lookup, VARIABLES, load_outline, locate as locate_file,
+    AccountSettings, ConfigError, FILE_NAME, Lookup, SCHEMA, VARIABLES, load_outline,
+    locate as locate_file,
 };
-use userpurge::domain::{Action, ProviderKind};
+use userpurge::domain::{Action, ProviderKind, Step};
 use userpurge::provider::{ProviderSettings, ZendeskCredentials};
 
 fn full() -> PathBuf {
@@ -640,6 +642,106 @@ fn the_outline_leaves_secrets_unread() {
     file.write_all(text.as_bytes()).unwrap();
     let outline = load_outline(Some(&path), &lookup).unwrap();
     assert_eq!(outline.accounts.len(), 1);
+}
+
+/// The words between backticks in what is told behind `mark`.
+fn words(told: &str, mark: &str) -> BTreeSet<String> {
+    let (_, told) = told.split_once(mark).unwrap_or_else(|| panic!("{told}"));
+    let words = told.split('`').skip(1).step_by(2);
+    words.map(str::to_owned).collect()
+}
+
+#[test]
+fn the_schema_has_the_keys_that_are_read() {
+    let schema: Value = serde_json::from_str(SCHEMA).unwrap();
+    let keys = |value: &Value| -> BTreeSet<String> {
+        value.as_object().unwrap().keys().cloned().collect()
+    };
+    let choices = |value: &Value| -> BTreeSet<String> {
+        let choices = value["enum"].as_array().unwrap().iter();
+        choices.map(|it| it.as_str().unwrap().to_owned()).collect()
+    };
+    for (kind, text) in [
+        (ProviderKind::Zendesk, ZENDESK),
+        (ProviderKind::Sunco, CHAT),
+        (ProviderKind::Zoho, CRM),
+    ] {
+        let properties = &schema["$defs"][kind.name()]["properties"];
+        let mut known = words(&mistake(&format!("{text}qqqq = 1\n")), "the keys are");
+        known.insert("provider".to_owned());
+        assert_eq!(keys(properties), known, "{kind}");
+        let other = Step::ALL.into_iter().find(|step| {
+            let mut actions = kind.actions().iter();
+            actions.all(|action| !action.steps().contains(step))
+        });
+        let limits = &properties["limits"];
+        let stated = format!("{text}limits = {{ {} = \"1/1m\" }}\n", other.unwrap());
+        let mut known = words(&mistake(&stated), "is not one of");
+        known.extend(["concurrency", "requests", "share"].map(str::to_owned));
+        assert_eq!(keys(&limits["properties"]), known, "{kind}");
+        for key in ["action", "version", "data_center"] {
+            if !properties[key]["enum"].is_array() {
+                continue;
+            }
+            let data_center = "data_center = \"eu\"\n";
+            let text = match key {
+                "data_center" => text.replace(data_center, ""),
+                _ => text.to_owned(),
+            };
+            let told = mistake(&format!("{text}{key} = \"qqqq\"\n"));
+            let known = words(&told, "is not one of");
+            assert_eq!(choices(&properties[key]), known, "{kind} {key}");
+        }
+    }
+}
+
+#[test]
+fn a_name_that_may_be_the_secret_is_not_shown() {
+    const TOKEN: &str = "Jq7vXb2LmN4pRs8tUw1yZa3cDe5fGh6iKo9lMn0Q";
+    let told = |value: &str| mistake(&ZENDESK.replace("\"hunter2-hunter2\"", value));
+    for name in [
+        "TOKEN",
+        "ACME_CLIENT_SECRET",
+        "OAUTH2_TOKEN",
+        "X509_KEY",
+        "_S3",
+    ] {
+        let told = told(&format!("{{ env = \"{name}\" }}"));
+        assert!(told.contains(&format!("`{name}`")), "{told}");
+    }
+    for name in [
+        "acme_secret",
+        "A1B2C3D4E5F60718293A4B5C6D7E8F90",
+        "JBSWY3DPEHPK3PXP",
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZ",
+        TOKEN,
+    ] {
+        let told = told(&format!("{{ env = \"{name}\" }}"));
+        assert!(!told.contains(name), "{told}");
+    }
+    for value in [
+        format!("{{ file = \"{TOKEN}\" }}"),
+        format!("{{ file = \"folder/{TOKEN}\" }}"),
+        format!("{{ command = [\"{TOKEN}\", \"{TOKEN}\"] }}"),
+        format!("{{ command = [\"false\", \"{TOKEN}\"] }}"),
+    ] {
+        let told = told(&value);
+        assert!(!told.contains(TOKEN), "{told}");
+    }
+    let file = told("{ file = \"keys/zendesk-2026.txt\" }");
+    assert!(file.contains("file `keys/zendesk-2026.txt`"), "{file}");
+}
+
+#[test]
+fn a_command_is_followed_to_its_end() {
+    for (does, told) in [
+        ("printf x; exit 3", "`sh` failed (exit status: 3)"),
+        ("exec yes", "holds more than 65536 bytes"),
+    ] {
+        let command = format!("{{ command = [\"sh\", \"-c\", \"{does}\"] }}");
+        let found = mistake(&ZENDESK.replace("\"hunter2-hunter2\"", &command));
+        assert!(found.contains(told), "{found}");
+    }
 }
 
 proptest::proptest! {

@@ -356,6 +356,8 @@ fn help_of_sandbox() {
           --scale-limits <FACTOR>  Multiply the providers' limits by this [default: 1]
           --users <FILE>           The users that are there: those of this input, in any format that
                                    `run` reads [default: the demo's]
+          --provider <FILE>        A provider file that is served beside them, as a path or by its name
+                                   if it is shipped
           --write-config <FILE>    Write a configuration for the sandbox to this new file [default:
                                    standard output]
       -h, --help                   Print help

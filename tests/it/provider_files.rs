@@ -1,6 +1,8 @@
 //! Providers from files: each file that is shipped purges at the sandbox, which serves it from the file
 //! itself; what a file must not say is refused with its line; and what was agreed to is what is done.
 
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+
 use proptest::prelude::*;
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -53,12 +55,22 @@ fn fit(name: &str, id: &str) -> String {
     format!("{start:b<width$}{end}", width = length - 1)
 }
 
+/// An account of `file` in a configuration, with `secret` as each key's value.
+fn account(file: &ProviderFile, provider: &str, base_url: &str, secret: &str) -> String {
+    let (plain, secrets) = file.keys();
+    let keys = plain.iter().chain(&secrets);
+    let keys: Vec<String> = keys.map(|key| format!("{key} = \"{secret}\"")).collect();
+    let keys = keys.join("\n");
+    let name = &file.name;
+    format!("[accounts.{name}]\nprovider = \"{provider}\"\nbase_url = \"{base_url}\"\n{keys}\n")
+}
+
 /// One account, called as the file, at `provider`.
 fn configure(world: &World, name: &str, provider: &str, secret: &str) {
     let text = world.read_provider(name);
     let file = ProviderFile::parse(&text).unwrap();
     let base = format!("{}/file/{name}", world.base());
-    let account = file.account_text(provider, &base, secret);
+    let account = account(&file, provider, &base, secret);
     world.configure(&format!(
         "{account}limits = {{ requests = \"100000/1s\" }}\n"
     ));
@@ -440,7 +452,7 @@ fn provider(name: &str) -> Box<dyn Provider> {
     let file = ProviderFile::parse(ProviderFile::shipped_text(name).unwrap()).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("userpurge.toml");
-    let text = file.account_text(name, "https://h.example:8443/p", "secret");
+    let text = account(&file, name, "https://h.example:8443/p", "secret");
     #[expect(clippy::disallowed_methods, reason = "a test's own file")]
     std::fs::write(&path, text).unwrap();
     let outline = load_outline(Some(&path), &|_| None).unwrap();
@@ -525,4 +537,76 @@ fn providers_lists_all_prints_one_and_judges_a_file() {
         .call(&["providers", "./ours.toml"])
         .code(2)
         .says("line ");
+}
+
+#[test]
+fn the_sandbox_serves_a_file_of_ones_own() {
+    let world = World::new();
+    let text = ProviderFile::shipped_text("gorgias").unwrap();
+    world.write("ours.toml", text.replace("\"gorgias\"", "\"ours\""));
+    // The last is no id of this provider's.
+    world.write("there.csv", "id\n81\n82\n83\n0\n");
+    world.write("users.csv", "id\n81\n82\n84\n");
+    let mut child = world.start(&[
+        "sandbox",
+        "--listen",
+        "127.0.0.1:0",
+        "--provider",
+        "ours.toml",
+        "--users",
+        "there.csv",
+        "--scale-limits",
+        "100",
+        "--write-config",
+        "its.toml",
+    ]);
+    let mut said = String::new();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    out.read_line(&mut said).unwrap();
+    let base = said.trim().strip_prefix("sandbox at ").unwrap().to_owned();
+    let config = world.read("its.toml");
+    assert!(config.contains("requests = \"40/200ms\""), "{config}");
+    let its = |command: &[&str]| {
+        let mut args = command.to_vec();
+        args.extend(["--config", "its.toml"]);
+        world.call(&args)
+    };
+    its(&["plan", "users.csv", "--action", "delete"])
+        .code(0)
+        .says("3");
+    its(&["run", "users.csv", "--action", "delete", "--yes"]).code(1);
+    assert_eq!(world.ends(), ["deleted", "deleted", "not_found"]);
+    its(&["verify", LEDGER]).code(0);
+    let log: Value = serde_json::from_str(&get(&base, "/_sandbox/requests")).unwrap();
+    let users: Value = serde_json::from_str(&get(&base, "/_sandbox/users?provider=ours")).unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    for (id, state, reads) in [("81", "deleted", 1), ("82", "deleted", 1), ("84", "", 0)] {
+        let arrived = log.as_array().unwrap().iter();
+        let arrived: Vec<&str> = arrived
+            .filter(|entry| entry["user"] == id)
+            .map(|entry| entry["step"].as_str().unwrap())
+            .collect();
+        let count = |step: &str| arrived.iter().filter(|it| **it == step).count();
+        assert_eq!((count("delete"), count("read")), (1, reads), "{id}: {log}");
+        let mut stands = users.as_array().unwrap().iter();
+        let stands = stands.find(|user| user["id"] == id);
+        assert_eq!(stands.map_or("", |it| it["state"].as_str().unwrap()), state);
+    }
+    // Whom no row names still stands, and what is no id of theirs was not taken for one.
+    let others = users.as_array().unwrap().iter();
+    let others: Vec<&Value> = others.filter(|user| user["state"] == "active").collect();
+    assert_eq!(others.len(), 1, "{users}");
+    assert_eq!(others[0]["id"], "83");
+}
+
+/// What is answered to a read at `base`.
+fn get(base: &str, path: &str) -> String {
+    let host = base.strip_prefix("http://").unwrap();
+    let mut stream = std::net::TcpStream::connect(host).unwrap();
+    let request = format!("GET {path} HTTP/1.0\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer.split_once("\r\n\r\n").unwrap().1.to_owned()
 }

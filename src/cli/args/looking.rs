@@ -174,6 +174,10 @@ pub struct SandboxArgs {
     #[arg(long, value_name = "FILE")]
     pub users: Option<PathBuf>,
 
+    /// A provider file that is served beside them, as a path or by its name if it is shipped
+    #[arg(long, value_name = "FILE")]
+    pub provider: Option<String>,
+
     /// Write a configuration for the sandbox to this new file [default: standard output]
     #[arg(long, value_name = "FILE")]
     pub write_config: Option<PathBuf>,

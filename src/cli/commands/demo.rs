@@ -32,7 +32,7 @@ pub(in crate::cli) async fn execute(disk: &dyn Disk) -> Result<ExitCode, CliErro
     let running = Sandbox::start(options).await.map_err(CliError::refused)?;
     let folder = folder()?;
     let accounts = sandbox::DEMO_ACCOUNTS.map(|(name, kind)| (name.to_owned(), kind));
-    let config = sandbox::config(&running.base_url(), &accounts, SCALE, limits);
+    let config = sandbox::config(&running.base_url(), &accounts, None, SCALE, limits);
     for (name, text) in [("userpurge.toml", config.as_str()), ("demo.csv", DEMO_CSV)] {
         write_text(&folder.join(name), false, text, CliError::from)?;
     }

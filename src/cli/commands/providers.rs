@@ -2,12 +2,13 @@
 //! file.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use serde_json::json;
 
 use crate::cli::terminal::{put, put_page};
 use crate::cli::{CliError, ExitCode};
-use crate::config::read_provider;
+use crate::config::own_provider;
 use crate::domain::{Action, ProviderKind};
 use crate::input::{closest, did_you_mean};
 use crate::provider::{ProviderFile, consequence};
@@ -31,23 +32,7 @@ pub(in crate::cli) fn execute(about: Option<&str>, is_json: bool) -> Result<Exit
                     .map(|()| ExitCode::Success)
                     .map_err(CliError::from);
             }
-            (Err(()), Some(_)) => shipped
-                .filter(|file| file.name == name)
-                .filter_map(|file| own(&file))
-                .collect(),
-            (Err(()), None) if name.contains(['/', '.']) => {
-                let file = read_provider(Path::new(name))
-                    .map_err(|(_, why)| CliError::refuse(why, "fix the file and try again"))?;
-                own(&file).into_iter().collect::<Vec<_>>()
-            }
-            (Err(()), None) => {
-                let known = ProviderKind::ALL.map(ProviderKind::name).into_iter();
-                let meant = did_you_mean(closest(name, known.chain(ProviderFile::shipped_names())));
-                return Err(CliError::refuse(
-                    format!("no provider is called `{name}`{meant}"),
-                    "`userpurge providers` lists them; a file is named by its path, such as ./ours.toml",
-                ));
-            }
+            (Err(()), _) => vec![provider_file(name)?.0],
         },
     };
     let told = |kind: &ProviderKind, action: &Action| json!({"action": action, "does": consequence(*kind, *action)});
@@ -70,4 +55,18 @@ pub(in crate::cli) fn execute(about: Option<&str>, is_json: bool) -> Result<Exit
         }
     }
     Ok(ExitCode::Success)
+}
+
+/// The provider from a file that is shipped as `name`, or stands there.
+pub(super) fn provider_file(name: &str) -> Result<(ProviderKind, Arc<ProviderFile>), CliError> {
+    let found = own_provider(name, Path::new(""));
+    let found = found.map_err(|why| CliError::refuse(why, "fix the file and try again"))?;
+    found.ok_or_else(|| {
+        let known = ProviderKind::ALL.map(ProviderKind::name).into_iter();
+        let meant = did_you_mean(closest(name, known.chain(ProviderFile::shipped_names())));
+        CliError::refuse(
+            format!("no provider is called `{name}`{meant}"),
+            "`userpurge providers` lists them; a file is named by its path, such as ./ours.toml",
+        )
+    })
 }

@@ -1,20 +1,25 @@
-//! `sandbox`: the three providers on this machine, with the demo's users or those of a file.
+//! `sandbox`: the providers on this machine, with the demo's users or those of a file.
 
 use std::path::Path;
+use std::sync::Arc;
 
+use super::providers::provider_file;
 use crate::cli::args::SandboxArgs;
 use crate::cli::files::write_text;
 use crate::cli::terminal::{put, tell};
 use crate::cli::{CliError, ExitCode};
 use crate::domain::{ProviderKind, Quota};
 use crate::input::{InputSource, ReadOptions};
-use crate::provider::{check_id, defaults};
+use crate::provider::{ProviderFile, check_id, defaults};
 use crate::run::StopSignals;
 use crate::sandbox::{self, DEMO_ACCOUNTS, Sandbox, SandboxOptions, Settings, Stock};
 
 /// Serves until a signal ends it.
 pub(in crate::cli) async fn execute(args: SandboxArgs) -> Result<ExitCode, CliError> {
-    let stock = args.users.as_deref().map(stock_of).transpose()?;
+    let file = args.provider.as_deref().map(provider_file).transpose()?;
+    let own = file.as_ref().map(|(_, file)| &**file);
+    let stock = args.users.as_deref().map(|path| stock_of(path, own));
+    let stock = stock.transpose()?;
     let settings = Settings::default();
     let scale = args.scale_limits;
     let options = SandboxOptions {
@@ -26,10 +31,15 @@ pub(in crate::cli) async fn execute(args: SandboxArgs) -> Result<ExitCode, CliEr
             scale_limits: scale,
             ..settings
         },
+        files: file.iter().map(|(_, file)| Arc::clone(file)).collect(),
         ..SandboxOptions::default()
     };
     let running = Sandbox::start(options).await.map_err(CliError::refused)?;
     let mut accounts = Vec::from(DEMO_ACCOUNTS.map(|(name, kind)| (name.to_owned(), kind)));
+    if let Some((kind, file)) = &file {
+        // What is tried out is this one.
+        accounts = vec![(file.name.clone(), *kind)];
+    }
     if let Some(stock) = &stock {
         running
             .with(|sandbox, now| sandbox.seed(&stock.seed, now))
@@ -37,7 +47,9 @@ pub(in crate::cli) async fn execute(args: SandboxArgs) -> Result<ExitCode, CliEr
         accounts.retain(|(_, kind)| !stock.accounts.values().any(|other| other == kind));
         accounts.extend(stock.accounts.clone());
     }
-    let config = sandbox::config(&running.base_url(), &accounts, scale, limits);
+    let named = named(args.provider.unwrap_or_default());
+    let own = own.map(|file| (file, named.as_str()));
+    let config = sandbox::config(&running.base_url(), &accounts, own, scale, limits);
     if let Some(path) = &args.write_config {
         write_config(path, &config)?;
     }
@@ -64,6 +76,14 @@ pub(in crate::cli) async fn execute(args: SandboxArgs) -> Result<ExitCode, CliEr
         .map_or(ExitCode::Success, ExitCode::after_signal))
 }
 
+/// A provider file as a configuration in any folder names it.
+fn named(file: String) -> String {
+    match std::path::absolute(&file) {
+        Ok(path) if file.contains(['/', '.']) => path.display().to_string(),
+        _ => file,
+    }
+}
+
 fn write_config(path: &Path, config: &str) -> Result<(), CliError> {
     let failed = |error: std::io::Error| {
         let message = format!("cannot write {}: {error}", path.display());
@@ -74,8 +94,8 @@ fn write_config(path: &Path, config: &str) -> Result<(), CliError> {
 }
 
 /// The users of the input at `path`.
-fn stock_of(path: &Path) -> Result<Stock, CliError> {
-    let mut stock = Stock::new(|kind, id| check_id(kind)(id).ok());
+fn stock_of(path: &Path, file: Option<&ProviderFile>) -> Result<Stock, CliError> {
+    let mut stock = Stock::new(|kind, id| check_id(kind)(id).ok(), file);
     let mut source = InputSource::open(path, &ReadOptions::default())?;
     source.each_row(|_, row| stock.add_row(row.as_ref().ok()))?;
     Ok(stock)

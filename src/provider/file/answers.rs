@@ -9,7 +9,7 @@ use url::Url;
 
 use super::format::{FileCall, FileRule, ProviderFile};
 use crate::domain::{Quota, StopKind, UserId, UserState};
-use crate::provider::address::authority;
+use crate::provider::address::place;
 use crate::provider::body::{Body, id_text};
 use crate::provider::rate_hint::{number, retry_after, seconds};
 use crate::provider::{
@@ -220,16 +220,12 @@ impl ProviderFile {
         if reply.status != 200 || body.object().is_none() || !is_whole {
             return Err(verdict::of_read(self.refusal("", reply)));
         }
-        let place = format!("{}{}", authority(base), base.path().trim_end_matches('/'));
+        let place = place(base);
         let caller = text(&self.identify.caller).filter(|caller| !caller.contains('@'));
         Ok(Identity {
             tenant: named.map_or_else(|| place.clone(), |name| format!("{place}/{name}")),
             caller: caller.map(UserId::new),
-            name: None,
-            role: None,
-            id_prefix: None,
-            custom_role: None,
-            lacks: Vec::new(),
+            ..Identity::default()
         })
     }
 

@@ -299,20 +299,18 @@ impl ProviderFile {
 
     /// Refuses a request that lacks one of the examples that show it.
     fn check_shown(&self) -> Result<(), Refusal> {
-        let shows = |place: &str, to: &str, means: &str| match self.example(to, means) {
-            Some(_) => Ok(()),
-            None if means == "row.not_found" => refuse(
-                place,
-                format!(
-                    "there is no example of `{means}`; add it: `[[replies]]` with to = \"{to}\", or `look_first = true` if an unknown user is answered like a deleted one"
-                ),
-            ),
-            None => refuse(
-                place,
-                format!(
-                    "there is no example of `{means}`; add it: `[[replies]]` with to = \"{to}\""
-                ),
-            ),
+        let shows = |place: &str, to: &str, means: &str| {
+            let look = match means {
+                "row.not_found" => {
+                    ", or `look_first = true` if an unknown user is answered like a deleted one"
+                }
+                _ => "",
+            };
+            let why = format!(
+                "there is no example of `{means}`; add it: `[[replies]]` with to = \"{to}\"{look}"
+            );
+            let example = self.example(to, means);
+            example.map_or_else(|| refuse(place, why), |_| Ok(()))
         };
         shows("identify", "identify", "identified")?;
         shows("look", "look", "standing")?;
@@ -339,14 +337,13 @@ impl ProviderFile {
             Ok(found) => found.to_owned(),
             Err(verdict) => word(&verdict),
         };
-        let mut steps = self.all_steps();
         match example.to.as_str() {
             "identify" => Ok(told(self.who(&base, &reply).map(|_| "identified"))),
             "look" => Ok(told(self.stands(&id, &reply).map(|state| match state {
                 UserState::Unknown => "unknown",
                 _ => "standing",
             }))),
-            to => match steps.find(|(step, ..)| *step == to) {
+            to => match self.step_named(to) {
                 Some((_, call, ..)) => Ok(word(&self.judge(call, &id, &reply))),
                 None => Err("`to` must be identify, look or a step".to_owned()),
             },

@@ -238,7 +238,12 @@ impl ProviderFile {
 
     /// What `step` is here.
     pub(super) fn step(&self, step: Step) -> Option<(&str, &FileCall, &FileAction, bool)> {
-        self.all_steps().find(|(name, ..)| *name == step.name())
+        self.step_named(step.name())
+    }
+
+    /// The step called `wanted`.
+    pub(super) fn step_named(&self, wanted: &str) -> Option<(&str, &FileCall, &FileAction, bool)> {
+        self.all_steps().find(|(name, ..)| *name == wanted)
     }
 
     /// Makes its names known to the whole process; `false`: another file has other things under one of them.

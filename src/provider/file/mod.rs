@@ -97,20 +97,6 @@ impl FileSettings {
         self.file.auth.client_credentials.is_some()
     }
 
-    /// `json` with each string filled in.
-    fn filled(&self, json: &Value) -> Value {
-        match json {
-            Value::String(text) => self.fill(text).into(),
-            Value::Object(fields) => {
-                let filled = fields
-                    .iter()
-                    .map(|(key, it)| (key.clone(), self.filled(it)));
-                Value::Object(filled.collect())
-            }
-            other => other.clone(),
-        }
-    }
-
     /// The request that `call` describes, about the user `id`.
     fn request(&self, access: &Access, call: &FileCall, id: &str) -> Request {
         let mut request = call.about(&access.base, id);
@@ -154,23 +140,24 @@ impl FileCall {
             push_query(&mut url, key, put(value));
         }
         let request = Request::new(method, url);
+        let whole = |text: &str| if text == ID { id } else { text }.to_owned();
         match &self.json {
-            Some(json) => request.with_body("application/json", with_id(json, id).to_string()),
+            Some(json) => {
+                request.with_body("application/json", with_strings(json, &whole).to_string())
+            }
             None => request,
         }
     }
 }
 
-/// `json` with the string that stands for the user's id replaced.
-fn with_id(json: &Value, id: &str) -> Value {
+/// `json` with what `put` makes of each string in it.
+fn with_strings(json: &Value, put: &impl Fn(&str) -> String) -> Value {
     match json {
-        Value::String(text) if text == ID => id.into(),
-        Value::Array(values) => values.iter().map(|it| with_id(it, id)).collect(),
+        Value::String(text) => put(text).into(),
+        Value::Array(values) => values.iter().map(|it| with_strings(it, put)).collect(),
         Value::Object(fields) => {
-            let fields = fields
-                .iter()
-                .map(|(key, it)| (key.clone(), with_id(it, id)));
-            Value::Object(fields.collect())
+            let put = |(key, it): (&String, &Value)| (key.clone(), with_strings(it, put));
+            Value::Object(fields.iter().map(put).collect())
         }
         other => other.clone(),
     }
@@ -184,9 +171,8 @@ impl Provider for FileSettings {
 
     fn authorize(&self) -> Authorize {
         if self.is_minting() {
-            let secrets = self.secrets.values().map(SecretString::expose_secret);
-            let parts = [self.file.name.as_str(), self.base_url.as_str()].into_iter();
-            let parts: Vec<&str> = parts.chain(secrets).collect();
+            let mut parts = vec![self.file.name.as_str(), self.base_url.as_str()];
+            parts.extend(self.secrets.values().map(SecretString::expose_secret));
             let key = auth::digest(&parts);
             return Authorize::Token { quota: None, key };
         }
@@ -206,17 +192,11 @@ impl Provider for FileSettings {
     }
 
     fn step(&self, access: &Access, step: Step, id: &UserId) -> Request {
-        let Some((_, call, ..)) = self.file.step(step) else {
-            unreachable!("{} has no step {step}", self.file.name);
-        };
-        self.request(access, call, id.as_str())
+        self.request(access, self.call(step), id.as_str())
     }
 
     fn judge(&self, step: Step, id: &UserId, reply: &Reply) -> Verdict {
-        let Some((_, call, ..)) = self.file.step(step) else {
-            unreachable!("{} has no step {step}", self.file.name);
-        };
-        self.of_token(self.file.judge(call, id, reply))
+        self.of_token(self.file.judge(self.call(step), id, reply))
     }
 
     fn lookup_before(&self, step: Step) -> Option<LookupFor> {
@@ -230,11 +210,10 @@ impl Provider for FileSettings {
 
     fn lookup_max(&self, purpose: LookupFor) -> usize {
         match purpose {
-            LookupFor::Roles => self
-                .file
-                .all_steps()
-                .any(|(.., it, _)| it.look_first)
-                .into(),
+            LookupFor::Roles => {
+                let mut actions = self.file.actions.values();
+                actions.any(|action| action.look_first).into()
+            }
             LookupFor::UnclearAnswer | LookupFor::Verification => 1,
             _ => 0,
         }
@@ -254,11 +233,7 @@ impl Provider for FileSettings {
     ) -> Result<Vec<UserState>, Verdict> {
         let state = self.file.stands(&ids[0], reply);
         let state = state.map_err(|verdict| self.of_token(verdict))?;
-        let mut successes = self
-            .file
-            .all_steps()
-            .filter_map(|(_, call, ..)| call.success.as_ref());
-        let is_later = successes.all(|success| success.accepted);
+        let is_later = self.file.all_steps().all(|(_, call, ..)| call.is_later());
         Ok(vec![match (purpose, state) {
             (LookupFor::Verification, UserState::Unknown) => UserState::Gone,
             (LookupFor::Verification, UserState::Active { .. }) if is_later => UserState::Erasing,
@@ -280,7 +255,10 @@ impl Provider for FileSettings {
         };
         let request = call.about(&self.base_url, "");
         match (&call.json, &call.form) {
-            (Some(json), _) => request.with_body("application/json", self.filled(json).to_string()),
+            (Some(json), _) => request.with_body(
+                "application/json",
+                with_strings(json, &|text| self.fill(text)).to_string(),
+            ),
             (None, form) => {
                 let pairs = form.iter().flatten();
                 let pairs = pairs.map(|(key, value)| (key, self.fill(value)));
@@ -293,10 +271,11 @@ impl Provider for FileSettings {
 
     fn minted(&self, reply: &Reply) -> Result<Token, Verdict> {
         let token = |answer: &_, secret| {
+            let expires_in = auth::life_secs(answer, "expires_in");
             Ok(Token {
                 secret,
                 api_base: None,
-                expires_in: auth::life_secs(answer, "expires_in"),
+                expires_in,
             })
         };
         let refused = |said| Verdict::Account(StopKind::CredentialsRejected, said);
@@ -312,6 +291,14 @@ impl Provider for FileSettings {
 }
 
 impl FileSettings {
+    /// The request of `step`.
+    fn call(&self, step: Step) -> &FileCall {
+        let Some((_, call, ..)) = self.file.step(step) else {
+            unreachable!("{} has no step {step}", self.file.name);
+        };
+        call
+    }
+
     /// Where tokens are fetched, another may be taken.
     fn of_token(&self, verdict: Verdict) -> Verdict {
         match verdict {

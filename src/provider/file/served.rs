@@ -76,11 +76,9 @@ impl ProviderFile {
     /// The step called `name`: its place in its action, whether it is the last, and whether its success is
     /// that the order was taken. `None`: it is none.
     pub fn place_of(&self, name: &str) -> Option<(usize, bool, bool)> {
-        let (_, call, action, is_last) = self.all_steps().find(|(step, ..)| *step == name)?;
-        let place = action
-            .steps
-            .iter()
-            .position(|step| std::ptr::eq(step, call))?;
+        let (_, call, action, is_last) = self.step_named(name)?;
+        let mut steps = action.steps.iter();
+        let place = steps.position(|step| std::ptr::eq(step, call))?;
         Some((place, is_last, call.is_later()))
     }
 
@@ -134,16 +132,5 @@ impl ProviderFile {
     /// The account's limit, and as how many requests a deletion counts.
     pub fn stated_limit(&self) -> Option<(Quota, u32)> {
         Some((self.limits.requests.parse().ok()?, self.weight()))
-    }
-
-    /// An account in a configuration, at `base_url` and with `secret` as each key's value.
-    pub fn account_text(&self, provider: &str, base_url: &str, secret: &str) -> String {
-        let (plain, secrets) = self.keys();
-        let keys = plain.iter().chain(&secrets);
-        let keys = keys.map(|key| format!("{key} = \"{secret}\"\n"));
-        let provider = toml::Value::from(provider);
-        let keys: String = keys.collect();
-        let name = &self.name;
-        format!("[accounts.{name}]\nprovider = {provider}\nbase_url = \"{base_url}\"\n{keys}")
     }
 }

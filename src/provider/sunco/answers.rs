@@ -13,7 +13,7 @@ use serde_json::Value;
 use url::Url;
 
 use crate::domain::{Step, StopKind, UserId, split_brand};
-use crate::provider::address::authority;
+use crate::provider::address::place;
 use crate::provider::body::{Body, Object, child, text};
 use crate::provider::detail::shown;
 use crate::provider::{Detail, Identity, Reply, RowEnd, Verdict, verdict};
@@ -131,20 +131,11 @@ pub(super) fn identified(
         let what = "the answer does not name the app it was asked for";
         return Err(verdict::unclear("other_app", what));
     }
+    let place = place(base);
     Ok(Identity {
-        tenant: format!("{}/{app_id}", place(base)),
-        caller: None,
+        // Two tenants may differ in the path alone; the API's own, `/sc`, tells nothing.
+        tenant: format!("{}/{app_id}", place.strip_suffix("/sc").unwrap_or(&place)),
         name: app.and_then(|app| text(app, "displayName")).map(shown),
-        role: None,
-        id_prefix: None,
-        lacks: Vec::new(),
-        custom_role: None,
+        ..Identity::default()
     })
-}
-
-/// Where the app is. Two tenants may differ in the path alone; the API's own, `/sc`, tells nothing.
-fn place(base: &Url) -> String {
-    let path = base.path().trim_end_matches('/');
-    let path = path.strip_suffix("/sc").unwrap_or(path);
-    format!("{}{path}", authority(base))
 }

@@ -17,7 +17,7 @@ use serde_json::Value;
 use url::Url;
 
 use crate::domain::{Step, StopKind, UserId};
-use crate::provider::address::authority;
+use crate::provider::address::place;
 use crate::provider::body::{Body, Object, child, id_text, text};
 use crate::provider::detail::shown;
 use crate::provider::{
@@ -281,13 +281,13 @@ pub(super) fn identified(is_minting: bool, base: &Url, reply: &Reply) -> Result<
         ));
     }
     Ok(Identity {
-        tenant: format!("{}{}", authority(base), base.path().trim_end_matches('/')),
+        tenant: place(base),
         caller: Some(UserId::new(caller)),
         name: name.map(shown),
         role: Some(role(user).unwrap_or_else(|| "unknown".to_owned())),
-        id_prefix: None,
         lacks: lacks(user),
         custom_role: custom_role(user),
+        ..Identity::default()
     })
 }
 

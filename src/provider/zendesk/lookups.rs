@@ -62,13 +62,9 @@ pub(super) fn looked_up(
         }
         LookupFor::UnclearAnswer => shown(is_minting, id, reply),
         LookupFor::CloserVerification => erased(is_minting, id, reply),
-        LookupFor::SoftDeletedRoles => {
-            soft_deleted(is_minting, id, reply).map(|state| state.unwrap_or(UserState::NotListed))
-        }
+        LookupFor::SoftDeletedRoles => soft_deleted(is_minting, id, reply, UserState::NotListed),
         // Neither active nor soft-deleted, and no record of an erasure.
-        LookupFor::ClosestVerification => {
-            soft_deleted(is_minting, id, reply).map(|state| state.unwrap_or(UserState::Gone))
-        }
+        LookupFor::ClosestVerification => soft_deleted(is_minting, id, reply, UserState::Gone),
     };
     state.map(|state| vec![state])
 }
@@ -77,10 +73,7 @@ pub(super) fn looked_up(
 fn shown(is_minting: bool, id: &UserId, reply: &Reply) -> Result<UserState, Verdict> {
     let body = Body::of(reply);
     let Some(user) = named("user", reply, &body) else {
-        return match refusal(is_minting, reply, &body) {
-            Verdict::Look(RowEnd::NotFound, _) => Ok(UserState::Unknown),
-            verdict => Err(verdict::of_read(verdict)),
-        };
+        return not_found(is_minting, reply, &body, UserState::Unknown);
     };
     check_named(user, id)?;
     let role = protected(user, role(user));
@@ -136,26 +129,37 @@ fn listed(
     verdict::in_order(ids, &UserState::NotListed, seen)
 }
 
-/// Reads the answer to `deleted_users/{id}`; `None`: no such user is there.
+/// What an answer to a read means that shows nobody: how a user stands of whom Zendesk has no record.
+fn not_found(
+    is_minting: bool,
+    reply: &Reply,
+    body: &Body<'_>,
+    state: UserState,
+) -> Result<UserState, Verdict> {
+    match refusal(is_minting, reply, body) {
+        Verdict::Look(RowEnd::NotFound, _) => Ok(state),
+        verdict => Err(verdict::of_read(verdict)),
+    }
+}
+
+/// Reads the answer to `deleted_users/{id}`. `missing`: how a user stands who is not there.
 fn soft_deleted(
     is_minting: bool,
     id: &UserId,
     reply: &Reply,
-) -> Result<Option<UserState>, Verdict> {
+    missing: UserState,
+) -> Result<UserState, Verdict> {
     let body = Body::of(reply);
     let Some(user) = named("deleted_user", reply, &body) else {
-        return match refusal(is_minting, reply, &body) {
-            Verdict::Look(RowEnd::NotFound, _) => Ok(None),
-            verdict => Err(verdict::of_read(verdict)),
-        };
+        return not_found(is_minting, reply, &body, missing);
     };
     check_named(user, id)?;
     match role(user) {
-        Some(role) => Ok(Some(UserState::SoftDeleted {
+        Some(role) => Ok(UserState::SoftDeleted {
             role: Some(role).filter(|role| role != END_USER),
-        })),
+        }),
         // What it was is erased with the rest.
-        None if is_renamed(user) => Ok(Some(UserState::Gone)),
+        None if is_renamed(user) => Ok(UserState::Gone),
         None => Err(unknown_state()),
     }
 }
@@ -171,10 +175,7 @@ fn erased(is_minting: bool, id: &UserId, reply: &Reply) -> Result<UserState, Ver
         ))
     });
     let Some((answer, statuses)) = said else {
-        return match refusal(is_minting, reply, &body) {
-            Verdict::Look(RowEnd::NotFound, _) => Ok(UserState::NotListed),
-            verdict => Err(verdict::of_read(verdict)),
-        };
+        return not_found(is_minting, reply, &body, UserState::NotListed);
     };
     let mut all_complete = false;
     let mut begun: HashMap<&str, bool> = HashMap::new();

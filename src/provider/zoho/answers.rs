@@ -11,7 +11,7 @@ use serde_json::Value;
 use url::Url;
 
 use crate::domain::{StopKind, UserId};
-use crate::provider::address::authority;
+use crate::provider::address::place;
 use crate::provider::body::{Body, Object, child, id_text, text};
 use crate::provider::detail::shown;
 use crate::provider::rate_hint::retry_after;
@@ -233,17 +233,12 @@ pub(super) fn identified(base: &Url, reply: &Reply) -> Result<Identity, Verdict>
     let prefix = org_prefix(&caller);
     let named = |field| child(user, field).and_then(|of| text(of, "name"));
     Ok(Identity {
-        tenant: format!(
-            "{}{}/{prefix}",
-            authority(base),
-            base.path().trim_end_matches('/')
-        ),
+        tenant: format!("{}/{prefix}", place(base)),
         caller: Some(caller),
         name: text(user, "full_name").map(shown),
         role: named("profile").or_else(|| named("role")).map(shown),
         id_prefix: Some(prefix),
-        lacks: Vec::new(),
-        custom_role: None,
+        ..Identity::default()
     })
 }
 

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use self::answers::error;
 use self::jobs::Jobs;
 use super::faults::{Fault, LONG_WAIT_SECS};
-use super::hub::{Context, Sandbox};
+use super::hub::{Context, Machine, Sandbox};
 use super::options::SandboxError;
 use super::reply::{Reply, json, with};
 use super::request::{Ask, Presented, Request};
@@ -36,31 +36,8 @@ pub(super) struct Support {
     answered: u64,
 }
 
-impl Support {
-    /// How many access tokens live at once.
-    const TOKENS_MAX: usize = 1_000;
-    /// How long an access token lives if the request does not say.
-    const TOKEN_LIFE: Duration = Duration::from_mins(30);
-    /// The user who owns the account.
-    const OWNER_ID: u64 = 361_808_000_000;
-    /// What `Retry-After` says where no window does.
-    const RETRY_AFTER: Duration = Duration::from_secs(1);
-
-    /// An account with nobody but its owner.
-    pub(super) fn new(tenant: &str, now: Time) -> Self {
-        let id = Self::OWNER_ID;
-        let owner = User::new(&id.to_string(), "admin", State::Active, now);
-        Self {
-            users: BTreeMap::from([(id, owner)]),
-            jobs: Jobs::default(),
-            tokens: Tokens::new(format!("zendesk {tenant}"), Self::TOKENS_MAX),
-            account: Window::default(),
-            permanent: Window::default(),
-            answered: 0,
-        }
-    }
-
-    pub(super) fn seed(&mut self, seed: &UserSeed, now: Time) -> Result<(), SandboxError> {
+impl Machine for Support {
+    fn seed(&mut self, seed: &UserSeed, now: Time) -> Result<(), SandboxError> {
         let refuse = |reason| SandboxError::seed(ProviderKind::Zendesk, &seed.id, reason);
         let id = seed.id.parse::<u64>();
         let id = id.map_err(|_| refuse("its id must be digits"))?;
@@ -77,7 +54,7 @@ impl Support {
         Ok(())
     }
 
-    pub(super) fn states(&mut self, context: &Context) -> Vec<UserState> {
+    fn states(&mut self, context: &Context) -> Vec<UserState> {
         self.advance(context);
         let users = self.users.values();
         let aged = users.map(|user| users::aged(user, context));
@@ -85,7 +62,7 @@ impl Support {
             .collect()
     }
 
-    pub(super) fn handle(&mut self, request: &Request, context: &Context) -> Reply {
+    fn handle(&mut self, request: &Request, context: &Context) -> Reply {
         self.advance(context);
         let quota = context.settings.limit(context.settings.zendesk.quota);
         let reply = if request.ask == Ask::Token {
@@ -100,13 +77,7 @@ impl Support {
         self.signed(reply, request.ask, context)
     }
 
-    /// Zendesk's own words where `fault` has it refuse `request`; `None`: it is none of Zendesk's.
-    pub(super) fn refusal(
-        &mut self,
-        fault: Fault,
-        request: &Request,
-        context: &Context,
-    ) -> Option<Reply> {
+    fn refusal(&mut self, fault: Fault, request: &Request, context: &Context) -> Option<Reply> {
         let wait = Self::RETRY_AFTER;
         let reply = match fault {
             Fault::Error500 => error(500, "InternalError", "Something went wrong"),
@@ -137,6 +108,31 @@ impl Support {
         } else {
             reply
         })
+    }
+}
+
+impl Support {
+    /// How many access tokens live at once.
+    const TOKENS_MAX: usize = 1_000;
+    /// How long an access token lives if the request does not say.
+    const TOKEN_LIFE: Duration = Duration::from_mins(30);
+    /// The user who owns the account.
+    const OWNER_ID: u64 = 361_808_000_000;
+    /// What `Retry-After` says where no window does.
+    const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+    /// An account with nobody but its owner.
+    pub(super) fn new(tenant: &str, now: Time) -> Self {
+        let id = Self::OWNER_ID;
+        let owner = User::new(&id.to_string(), "admin", State::Active, now);
+        Self {
+            users: BTreeMap::from([(id, owner)]),
+            jobs: Jobs::default(),
+            tokens: Tokens::new(format!("zendesk {tenant}"), Self::TOKENS_MAX),
+            account: Window::default(),
+            permanent: Window::default(),
+            answered: 0,
+        }
     }
 
     /// Does what the jobs have had time for, and makes sure that the caller is a user.
