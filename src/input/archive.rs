@@ -3,6 +3,7 @@
 //! An archive says at its end what it holds, so it cannot be read as a stream. What is read of it is first
 //! copied to a temporary file without a name, which is gone once it is closed.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, BufReader, Read as _, Seek as _};
 use std::path::{Path, PathBuf};
@@ -38,8 +39,9 @@ pub(super) fn open_archive(
     let size = file.metadata().map_err(failed)?.len();
     let book = file.try_clone().map_err(failed)?;
     let archive = ZipArchive::new(BufReader::new(file));
-    let mut archive = archive.map_err(|error| failed(io::Error::other(error)))?;
-    let names: Vec<String> = archive.file_names_raw().map(shown_name).collect();
+    let mut archive = archive.map_err(|error| failed(error.into()))?;
+    let names = archive.file_names_raw().map(String::from_utf8_lossy);
+    let names: Vec<String> = names.map(Cow::into_owned).collect();
     let has = |part| names.iter().any(|name| name == part);
     let format = match () {
         () if has("[Content_Types].xml") && names.iter().any(|name| name.starts_with("xl/")) => {
@@ -55,19 +57,21 @@ pub(super) fn open_archive(
         let sheet = Some((format, sheet));
         return Ok(TextFile { sheet, ..opened });
     }
+    let has_twins = archive.has_duplicate_names();
     let is_file = |name: &&String| !name.ends_with('/') && !name.starts_with(MACOS);
     let files: Vec<String> = names.iter().filter(is_file).cloned().collect();
-    let [only] = files.as_slice() else {
+    let place = names.iter().position(|name| is_file(&name));
+    let (Some(place), [only], false) = (place, files.as_slice(), has_twins) else {
+        let (count, names) = (files.len(), listed(&files));
+        let more = if has_twins { ", one of them twice" } else { "" };
         let what = format!(
-            "is a ZIP archive of {} files; unpack it, and give the one with the ids (files: {})",
-            files.len(),
-            listed(&files)
+            "is a ZIP archive of {count} files{more}; unpack it, and give the one with the ids (files: {names})"
         );
         return Err(InputError::about(path, &what));
     };
-    let place = names.iter().position(|name| name == only).unwrap_or(0);
-    let entry = archive.by_index(place);
-    let entry = entry.map_err(|error| failed(io::Error::other(error)))?;
+    let entry = archive
+        .by_index(place)
+        .map_err(|error| failed(error.into()))?;
     let mut copy = tempfile::tempfile().map_err(failed)?;
     let mut entry = Capped::new(entry, Some(Compression::Zip), size);
     io::copy(&mut entry, &mut copy)
@@ -84,18 +88,15 @@ pub(super) fn open_archive(
     })
 }
 
-fn shown_name(name: &[u8]) -> String {
-    String::from_utf8_lossy(name).into_owned()
-}
-
 /// Unpacks a whole workbook and keeps nothing of it: what its directory says of sizes may be false. Its
 /// check sums are compared on the way.
 fn check_size(path: &Path, archive: &mut ZipArchive<BufReader<File>>) -> Result<(), InputError> {
     let failed = |source| unreadable(path, source);
     let mut left = WORKBOOK_BYTES_MAX;
     for place in 0..archive.len() {
-        let part = archive.by_index(place);
-        let part = part.map_err(|error| failed(io::Error::other(error)))?;
+        let part = archive
+            .by_index(place)
+            .map_err(|error| failed(error.into()))?;
         let size = io::copy(&mut part.take(left + 1), &mut io::sink()).map_err(failed)?;
         left = left.checked_sub(size).ok_or_else(|| {
             let what = format!(

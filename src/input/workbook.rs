@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Seek as _, Write};
 use std::path::Path;
 
-use calamine::{Data, Ods, Reader as _, SheetType, SheetVisible, Sheets, Xlsx};
+use calamine::{Data, DataRef, Ods, Reader as _, SheetType, SheetVisible, Sheets, Xlsx};
 
 use super::archive::unreadable;
 use super::csv::COLUMNS_MAX;
@@ -119,12 +119,8 @@ fn each_row(
         for (row, number) in range.rows().zip(above..) {
             let mut cells = vec![String::new(); before as usize];
             cells.extend(row.iter().map(text_of));
-            cells.truncate(
-                cells
-                    .iter()
-                    .rposition(|it| !it.is_empty())
-                    .map_or(0, |it| it + 1),
-            );
+            // Bounded: each turn takes a cell away.
+            while cells.pop_if(|cell| cell.is_empty()).is_some() {}
             if !cells.is_empty() && !take(number, &cells)? {
                 break;
             }
@@ -135,8 +131,12 @@ fn each_row(
     let mut reader = reader.map_err(io::Error::other)?;
     let (mut row, mut at, mut last) = (Vec::new(), 0, None);
     // Bounded by what a workbook may unfold to.
-    while let Some(cell) = reader.next_cell().map_err(io::Error::other)? {
-        let place = cell.get_position();
+    loop {
+        let cell = reader.next_cell_with_formula_metadata();
+        let Some(cell) = cell.map_err(io::Error::other)? else {
+            break;
+        };
+        let place = cell.pos;
         // A row that stands twice would hide another.
         if last.is_some_and(|last| place <= last) || place.1 as usize >= COLUMNS_MAX {
             return Err(io::Error::other("the cells are not in their order"));
@@ -149,7 +149,11 @@ fn each_row(
             row.clear();
             at = place.0;
         }
-        let text = text_of(&cell.get_value().clone().into());
+        let text = match cell.value {
+            // A program wrote it that computes nothing.
+            DataRef::Empty if cell.formula.is_some() => "=formula".to_owned(),
+            value => text_of(&value.into()),
+        };
         if !text.is_empty() {
             row.resize(place.1 as usize, String::new());
             row.push(text);

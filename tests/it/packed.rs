@@ -70,6 +70,7 @@ fn xlsx(sheets: &[(&str, &[Row])]) -> Vec<u8> {
                 let at = format!("r=\"{column}{row}\"");
                 match (*cell, cell.strip_prefix('#')) {
                     ("", _) => {}
+                    (_, Some("")) => write!(data, "<c {at}><f>1+1</f></c>").unwrap(),
                     (_, Some(number)) => {
                         write!(data, "<c {at}><f>1+1</f><v>{number}</v></c>").unwrap();
                     }
@@ -306,6 +307,26 @@ fn a_number_that_lost_digits_is_invalid_in_its_cell() {
         .says("scientific notation");
 }
 
+/// A formula that no spreadsheet has computed yet holds somebody all the same.
+#[test]
+fn a_formula_without_a_value_is_no_empty_row() {
+    let world = world();
+    let rows: [Row; 3] = [(1, &["id"]), (2, &["#"]), (3, &["#361808353001"])];
+    world.write("users.xlsx", xlsx(&[("Users", &rows)]));
+    let planned = plan(&world, "users.xlsx", &[]);
+    assert_eq!(
+        [&planned["to_delete"], &planned["invalid"]],
+        [1, 1],
+        "{planned}"
+    );
+    assert!(
+        planned["problems"][0]["reason"]
+            .to_string()
+            .contains("formula"),
+        "{planned}"
+    );
+}
+
 #[test]
 fn what_is_said_of_a_sheet_names_it() {
     let world = world();
@@ -432,6 +453,15 @@ fn an_archive_that_may_mean_several_files_is_refused() {
         compress(inner.clone(), Some(Compression::Gzip)),
     );
     refused(&world, "users.tsv.gz", &[], "compressed more than once");
+    // Two files of one name: which of them a reader takes, it does not say.
+    let mut twins = zip(&[("a.csv", text), ("b.csv", text)]);
+    for at in (0..twins.len() - 5).rev() {
+        if twins[at..].starts_with(b"b.csv") {
+            twins[at] = b'a';
+        }
+    }
+    world.write("twins.zip", twins);
+    refused(&world, "twins.zip", &[], "one of them twice");
     // A digit that changed on the way shows in the check sum.
     let digest = inner.windows(4).position(|it| it == b"PK\x01\x02").unwrap() + 16;
     let mut damaged = inner.clone();
