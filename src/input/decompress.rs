@@ -46,18 +46,6 @@ named! {
 }
 
 impl Compression {
-    /// The compression that files with this extension have.
-    pub(super) fn of_extension(extension: &str) -> Option<Self> {
-        match extension.to_ascii_lowercase().as_str() {
-            "gz" | "gzip" => Some(Self::Gzip),
-            "zst" | "zstd" => Some(Self::Zstd),
-            "bz2" => Some(Self::Bzip2),
-            "xz" => Some(Self::Xz),
-            "zip" => Some(Self::Zip),
-            _ => None,
-        }
-    }
-
     /// Goes by the first bytes of a file.
     pub(super) fn of_magic(text: &[u8]) -> Option<Self> {
         match text {

@@ -92,11 +92,10 @@ impl InputError {
 
     /// The ids of `column` are another system's, and `account` takes none of those.
     pub(crate) fn external_ids(path: &Path, column: String, account: &str, provider: &str) -> Self {
-        let message = format!(
-            "`{}` holds no user ids of account `{account}`: its column `{column}` names external ids, which {provider} does not delete by; export the users' own ids, or name the column that holds them with `--id-column`",
-            path.display()
+        let what = format!(
+            "holds no user ids of account `{account}`: its column `{column}` names external ids, which {provider} does not delete by; export the users' own ids, or name the column that holds them with `--id-column`"
         );
-        Self::new(path, message).marking(Underlined::Name(column), "these are another system's ids")
+        Self::about(path, &what).marking(Underlined::Name(column), "these are another system's ids")
     }
 
     /// The columns of which any may hold the ids, if that is what is wrong.
@@ -110,53 +109,44 @@ impl InputError {
     /// What ended the reading of `path` on `line`.
     pub(super) fn of_reading(path: &Path, line: u64, source: io::Error) -> Self {
         let shown = path.display();
-        let (message, source) = match source.downcast::<Refused>() {
-            Ok(Refused::Json { line, reason }) => {
+        let refused = match source.downcast::<Refused>() {
+            Ok(refused) => refused,
+            Err(source) => {
                 let message = format!(
-                    "`{shown}` is no whole JSON: {reason} (line {line}); fetch it again, or fix it there"
+                    "could not read `{shown}` past line {line}; check the disk or the network share it is on"
                 );
-                return Self::new(path, message).marking(Underlined::Syntax(line), "here");
+                return Self::of_system(path, message, source);
             }
-            Ok(Refused::Over { unfolded: None, .. }) => (
-                format!(
-                    "`{shown}` holds more than {INPUT_BYTES_MAX} bytes of text, the most that is read; split it, or check that it is the right file"
-                ),
-                None,
+        };
+        let what = match refused {
+            Refused::Json { line, reason } => {
+                let what = format!(
+                    "is no whole JSON: {reason} (line {line}); fetch it again, or fix it there"
+                );
+                return Self::about(path, &what).marking(Underlined::Syntax(line), "here");
+            }
+            Refused::Over { unfolded: None, .. } => format!(
+                "holds more than {INPUT_BYTES_MAX} bytes of text, the most that is read; split it, or check that it is the right file"
             ),
-            Ok(Refused::Over {
+            Refused::Over {
                 bytes_max,
                 unfolded: Some(compression),
-            }) => {
+            } => {
                 // It was there a moment ago.
                 let size = path.metadata().map_or(0, |metadata| metadata.len());
-                let message = format!(
-                    "`{shown}` unfolds from {size} bytes of {compression} to more than {bytes_max}, as no list of users does; if it is one, decompress it and give the plain file"
-                );
-                (message, None)
+                format!(
+                    "unfolds from {size} bytes of {compression} to more than {bytes_max}, as no list of users does; if it is one, decompress it and give the plain file"
+                )
             }
-            Ok(Refused::Window) => (
-                format!(
-                    "`{shown}` asks for a window that takes too much memory; compress it again with `zstd -19` or less and without `--long`, or give the plain file"
-                ),
-                None,
-            ),
-            Ok(Refused::Damaged { compression, cause }) => (
-                format!(
+            Refused::Window => "asks for a window that takes too much memory; compress it again with `zstd -19` or less and without `--long`, or give the plain file".to_owned(),
+            Refused::Damaged { compression, cause } => {
+                let message = format!(
                     "could not decompress `{shown}` as {compression} past line {line}: it is damaged, cut short or not {compression} at all; fetch it again"
-                ),
-                Some(cause),
-            ),
-            Err(source) => (
-                format!(
-                    "could not read `{shown}` past line {line}; check the disk or the network share it is on"
-                ),
-                Some(source),
-            ),
+                );
+                return Self::of_system(path, message, cause);
+            }
         };
-        Self {
-            source,
-            ..Self::new(path, message)
-        }
+        Self::about(path, &what)
     }
 }
 

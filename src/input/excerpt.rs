@@ -306,22 +306,20 @@ fn in_json(
     let start = memrchr2(b'\n', b'\r', &json[..marked.start]).map_or(0, |end| end + 1);
     let rest = &json[start..];
     let end = memchr::memchr2(b'\n', b'\r', rest).unwrap_or(rest.len());
-    let marked = marked.start - start..(marked.end - start).min(end);
-    let excerpt = Excerpt::of_bytes(count.line, &rest[..end], marked);
+    let (piece, marked) = (
+        &rest[..end],
+        marked.start - start..(marked.end - start).min(end),
+    );
     // An element is known without what stands before it on its line.
-    let whole = advance_to(lines, excerpt.line).then(|| lines.content().unwrap_or_default());
-    let whole = String::from_utf8_lossy(whole.unwrap_or_default()).into_owned();
-    Some(match whole.find(&excerpt.text) {
-        Some(at) => {
-            let before = whole[..at].chars().count();
-            Excerpt {
-                line: excerpt.line,
-                marked: before + excerpt.marked.start..before + excerpt.marked.end,
-                text: whole,
-                place: None,
-            }
-        }
-        None => excerpt,
+    let has_line = advance_to(lines, count.line);
+    let whole = lines
+        .content()
+        .ok()
+        .filter(|_| has_line)
+        .unwrap_or_default();
+    Some(match memchr::memmem::find(whole, piece) {
+        Some(at) => Excerpt::of_bytes(count.line, whole, at + marked.start..at + marked.end),
+        None => Excerpt::of_bytes(count.line, piece, marked),
     })
 }
 

@@ -9,7 +9,6 @@ use serde::de::IgnoredAny;
 use crate::domain::named;
 
 use super::csv::CsvRows;
-use super::decompress::Compression;
 use super::error::{InputError, Underlined};
 use super::ids::{is_list_line, is_surely_an_id};
 use super::json::page_key;
@@ -20,6 +19,9 @@ use super::source::ReadOptions;
 
 /// The delimiters that are looked for, the likeliest first.
 const DELIMITERS: [char; 4] = [',', ';', '\t', '|'];
+
+/// The extensions of compressed files.
+const PACKED: [&str; 7] = ["gz", "gzip", "zst", "zstd", "bz2", "xz", "zip"];
 
 /// How many lines are looked at for a header that is not the first.
 const HEADER_LINES_MAX: usize = 30;
@@ -207,7 +209,7 @@ pub(super) fn not_text(text: &[u8]) -> Option<&'static str> {
 /// The format that the file's extension stands for, one of compression left aside.
 fn of_extension(path: &Path) -> Option<Format> {
     let outer = path.extension()?.to_str()?;
-    let extension = if Compression::of_extension(outer).is_some() {
+    let extension = if PACKED.contains(&&*outer.to_ascii_lowercase()) {
         Path::new(path.file_stem()?).extension()?.to_str()?
     } else {
         outer
@@ -271,13 +273,8 @@ fn values_or_lines(path: &Path, head: &[u8], columns: &Columns) -> Result<Format
     let line_end = start.iter().position(|b| matches!(b, b'\n' | b'\r'));
     let line = &start[..line_end.unwrap_or(start.len())];
     if line.starts_with(b"{'") {
-        return Err(InputError::new(
-            path,
-            format!(
-                "`{}` is a list of objects as a script prints them, with `'` for quotes, and no JSON; export it as CSV in UTF-8",
-                path.display()
-            ),
-        ));
+        let what = "is a list of objects as a script prints them, with `'` for quotes, and no JSON; export it as CSV in UTF-8";
+        return Err(InputError::about(path, what));
     }
     let cut_short = line_end.is_none() && !is_whole(head);
     let parsed = |text| {
@@ -295,11 +292,8 @@ fn values_or_lines(path: &Path, head: &[u8], columns: &Columns) -> Result<Format
 }
 
 fn not_an_array(path: &Path) -> InputError {
-    let message = format!(
-        "`{}` does not begin with whole JSON; give an array of objects or of ids, or one object a line with `--format jsonl`",
-        path.display()
-    );
-    InputError::new(path, message).marking(Underlined::Line(1), "this is no array and no object")
+    let what = "does not begin with whole JSON; give an array of objects or of ids, or one object a line with `--format jsonl`";
+    InputError::about(path, what).marking(Underlined::Line(1), "this is no array and no object")
 }
 
 /// The delimiter that the header has, and the header's cells: one that sets a column of ids apart,

@@ -166,12 +166,9 @@ pub(super) fn known_place(names: &[&str], field: Field) -> Result<Option<usize>,
     if field != Field::Id {
         return first_place(names, known_names(field), same_name);
     }
-    let places = |is_meant: &dyn Fn(&str) -> bool| -> Vec<usize> {
-        let all = (0..names.len()).filter(|place| is_meant(names[*place]));
-        all.take(RIVALS_MAX).collect()
-    };
-    let known = places(&|name| known_id(name).is_some_and(|known| known != EXTERNAL_ID));
-    let likely = places(&|name| known_id(name).is_none() && may_hold_ids(name));
+    let is_known = |name: &str| known_id(name).is_some_and(|known| known != EXTERNAL_ID);
+    let known = places(names, is_known);
+    let likely = places(names, |name| known_id(name).is_none() && may_hold_ids(name));
     match (known.is_empty(), likely.is_empty()) {
         (true, true) => first_place(names, &[EXTERNAL_ID], same_name),
         (true, false) => Ok(None),
@@ -185,12 +182,16 @@ fn first_place(
     wanted: &[&str],
     is_same: fn(&str, &str) -> bool,
 ) -> Result<Option<usize>, Vec<usize>> {
-    let all = |wanted: &&str| -> Vec<usize> {
-        let all = (0..names.len()).filter(|place| is_same(names[*place], wanted));
-        all.take(RIVALS_MAX).collect()
-    };
-    let mut found = wanted.iter().map(all);
+    let mut found = wanted
+        .iter()
+        .map(|wanted| places(names, |name| is_same(name, wanted)));
     only(found.find(|places| !places.is_empty()).unwrap_or_default())
+}
+
+/// The places of the `names` that are meant.
+fn places(names: &[&str], is_meant: impl Fn(&str) -> bool) -> Vec<usize> {
+    let all = (0..names.len()).filter(|place| is_meant(names[*place]));
+    all.take(RIVALS_MAX).collect()
 }
 
 fn only(places: Vec<usize>) -> Result<Option<usize>, Vec<usize>> {
@@ -307,10 +308,9 @@ pub(super) fn no_id_column(path: &Path, columns: &[String]) -> InputError {
         [only] => &format!(", such as `--id-column {only}`"),
         _ => or_list,
     };
+    let (shown, seen) = (path.display(), listed(columns));
     let message = format!(
-        "no column of `{}` is known to hold user ids; name one with `--id-column`{or_list} (columns seen: {})",
-        path.display(),
-        listed(columns)
+        "no column of `{shown}` is known to hold user ids; name one with `--id-column`{or_list} (columns seen: {seen})"
     );
     let mut known = known_names(Field::Id).iter();
     let near = known.find_map(|known| closest(known, columns.iter().map(String::as_str)));
@@ -331,14 +331,10 @@ pub(super) fn no_such_column(
     wanted: &str,
 ) -> InputError {
     let near = closest(wanted, seen.iter().map(String::as_str));
-    let message = format!(
-        "`{}` has no column `{wanted}`, which `{}` names{} (columns seen: {})",
-        path.display(),
-        field.option(),
-        did_you_mean(near),
-        listed(seen)
-    );
-    let error = InputError::new(path, message);
+    let (option, meant, names) = (field.option(), did_you_mean(near), listed(seen));
+    let what =
+        format!("has no column `{wanted}`, which `{option}` names{meant} (columns seen: {names})");
+    let error = InputError::about(path, &what);
     match near {
         Some(near) => error.marking(Underlined::Name(near.to_owned()), "this one is nearest"),
         None => error.marking(Underlined::Names(seen.to_vec()), "these are the columns"),

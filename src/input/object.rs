@@ -16,7 +16,7 @@ use serde_json::value::RawValue;
 use crate::domain::Record;
 
 use super::mapping::{Columns, FIELDS, NO_COLUMN, known_id, known_place};
-use super::row::{Field, RowProblem, echo, trim_cell};
+use super::row::{Field, RowProblem, echo, is_digits, trim_cell};
 
 /// The deepest nesting a dotted key reaches into.
 const KEY_DEPTH_MAX: usize = 16;
@@ -167,48 +167,45 @@ fn place_of_error(json: &str, error: &serde_json::Error) -> Range<usize> {
 
 /// A record with nothing but the id that `value` is.
 fn record_with_id(value: &RawValue) -> Result<Record<'_>, RowProblem> {
-    let problem = |code, reason: String| Err(RowProblem::new(Field::Id, code, reason));
     let raw = value.get();
-    match raw.as_bytes().first() {
+    let told = echo(raw);
+    let (code, reason) = match raw.as_bytes().first() {
         Some(b'"') => {
             let text = string_of(value, Field::Id)?;
             let bare = trimmed(text.clone());
-            Ok(Record {
+            return Ok(Record {
                 trimmed: bare.len() < text.len(),
                 id: bare,
                 ..Record::default()
-            })
+            });
         }
-        Some(b'-') => problem(
-            "negative",
-            format!("the id{} is a negative number", echo(raw)),
-        ),
-        Some(_) if raw.bytes().all(|b| b.is_ascii_digit()) => Ok(Record {
-            id: Cow::Borrowed(raw),
-            ..Record::default()
-        }),
-        Some(b'0'..=b'9') if raw.contains(['e', 'E']) => problem(
+        Some(_) if is_digits(raw) => {
+            let id = Cow::Borrowed(raw);
+            return Ok(Record {
+                id,
+                ..Record::default()
+            });
+        }
+        Some(b'-') => ("negative", format!("the id{told} is a negative number")),
+        Some(b'0'..=b'9') if raw.contains(['e', 'E']) => (
             "scientific_notation",
             format!(
-                "the id{} is in scientific notation, so its last digits are lost; export ids as text",
-                echo(raw)
+                "the id{told} is in scientific notation, so its last digits are lost; export ids as text"
             ),
         ),
-        Some(b'0'..=b'9') => problem(
+        Some(b'0'..=b'9') => (
             "decimal_point",
-            format!(
-                "the id{} has a decimal point; export ids as text",
-                echo(raw)
-            ),
+            format!("the id{told} has a decimal point; export ids as text"),
         ),
-        Some(b'n') => problem("no_id", "the id is null".to_owned()),
-        Some(b't' | b'f') => problem("not_an_id", "the id is true or false".to_owned()),
-        _ => problem(
+        Some(b'n') => ("no_id", "the id is null".to_owned()),
+        Some(b't' | b'f') => ("not_an_id", "the id is true or false".to_owned()),
+        _ => (
             "not_an_id",
             "the id is an object or an array; name the key within with a dotted `--id-column`"
                 .to_owned(),
         ),
-    }
+    };
+    Err(RowProblem::new(Field::Id, code, reason))
 }
 
 /// The text of an optional field; `None`: it is not there, null or blank.

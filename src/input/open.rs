@@ -66,17 +66,14 @@ pub(super) fn open_file(path: &Path) -> Result<File, InputError> {
     };
     // Asked before opening: to open a pipe that nobody writes to would wait for ever.
     let metadata = path.metadata().map_err(error)?;
-    if metadata.is_dir() {
-        let message = format!("`{shown}` is a folder; name a file in it");
-        return Err(InputError::new(path, message));
-    }
-    if !metadata.is_file() {
-        let message = format!(
-            "`{shown}` is a pipe or a device, which cannot be read again after an interruption; pipe it in and give `-` instead"
-        );
-        return Err(InputError::new(path, message));
-    }
-    File::open(path).map_err(error)
+    let what = if metadata.is_file() {
+        return File::open(path).map_err(error);
+    } else if metadata.is_dir() {
+        "is a folder; name a file in it"
+    } else {
+        "is a pipe or a device, which cannot be read again after an interruption; pipe it in and give `-` instead"
+    };
+    Err(InputError::about(path, what))
 }
 
 /// Opens the file at `path`, unpacks and decodes it. `sheet`: which one of a workbook. `is_digested`: whether

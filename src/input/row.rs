@@ -125,13 +125,13 @@ pub(super) fn is_exponent(text: &str) -> bool {
 }
 
 /// `text` in backticks and a blank before it, where it is short and made of nothing but digits and
-/// the signs of a number, so that it can be nobody's name; else nothing.
+/// the signs of a number, such as `5.54E+17`, so that it can be nobody's name; else nothing.
 pub(super) fn echo(text: &str) -> String {
-    if text.len() <= ECHO_CHARS_MAX && is_harmless(text) {
-        format!(" `{text}`")
-    } else {
-        String::new()
+    let is_part = |byte: u8| byte.is_ascii_digit() || b"eE+-.".contains(&byte);
+    if text.is_empty() || text.len() > ECHO_CHARS_MAX || !text.bytes().all(is_part) {
+        return String::new();
     }
+    format!(" `{text}`")
 }
 
 /// `bytes` as text, or that they are none.
@@ -164,15 +164,6 @@ pub(crate) fn trim_cell(text: &str) -> &str {
 pub(super) fn is_blank(c: char) -> bool {
     c.is_whitespace()
         || matches!(c, '\u{FEFF}' | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{2069}')
-}
-
-/// Whether `text` can be repeated wherever a person may read it: it is made of digits and the
-/// signs of a number alone, such as `5.54E+17`, and so names nobody.
-fn is_harmless(text: &str) -> bool {
-    !text.is_empty()
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_digit() || matches!(b, b'e' | b'E' | b'+' | b'-' | b'.'))
 }
 
 /// The one of `candidates` that `wanted` most likely meant: at most a third of its letters differ,

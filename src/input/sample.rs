@@ -84,11 +84,8 @@ fn check_error(path: &Path, keys: &BTreeSet<String>) -> Result<(), InputError> {
     if !(has("error") || has("errors") || (has("code") && has("message"))) {
         return Ok(());
     }
-    let message = format!(
-        "`{}` is an API's error answer, with no users in it; read what it says, and fetch the users again",
-        path.display()
-    );
-    Err(InputError::new(path, message).marking(Underlined::FirstRow, "this is an error"))
+    let what = "is an API's error answer, with no users in it; read what it says, and fetch the users again";
+    Err(InputError::about(path, what).marking(Underlined::FirstRow, "this is an error"))
 }
 
 /// The one of `keys` that holds the id, by its name. All rows are read by that name, however they spell

@@ -61,26 +61,15 @@ impl ReadOptions {
 
     /// The same for the rows that stand under the key `page`: `users.id` is their `id`.
     fn within(&self, page: Option<&str>) -> Self {
-        let within = |name: &mut String| {
+        let within = |name: &str| {
             let inner = page.and_then(|page| name.strip_prefix(page)?.strip_prefix('.'));
-            if let Some(inner) = inner {
-                *name = inner.to_owned();
-            }
+            inner.unwrap_or(name).to_owned()
         };
         let mut options = self.clone();
-        let columns = &mut options.columns;
-        let fields = [
-            &mut columns.id,
-            &mut columns.account,
-            &mut columns.action,
-            &mut columns.reference,
-        ];
-        fields.into_iter().flatten().for_each(within);
-        options
-            .tests
-            .iter_mut()
-            .map(|test| &mut test.column)
-            .for_each(within);
+        options.columns = Columns::of_fields(FIELDS.map(|it| self.columns.of(it).map(within)));
+        for test in &mut options.tests {
+            test.column = within(&test.column);
+        }
         options
     }
 
@@ -363,11 +352,11 @@ fn begin_at(path: &Path, opened: &mut TextFile, line: u64) -> Result<(), InputEr
         let end = memchr2(b'\n', b'\r', rest).unwrap_or(rest.len());
         start += end + 1 + usize::from(rest[end..].starts_with(b"\r\n"));
         if start >= opened.head.len() {
-            let message = format!(
-                "`{}` has no line {line} near its beginning, which `--header-line` names",
-                path.display()
-            );
-            return Err(InputError::new(path, message));
+            let what = "near its beginning, which `--header-line` names";
+            return Err(InputError::about(
+                path,
+                &format!("has no line {line} {what}"),
+            ));
         }
     }
     opened.head.drain(..start);
@@ -499,10 +488,9 @@ fn numbered(path: &Path, sign: char) -> InputError {
         ',' | ';' | ':' | '.' | ')' => format!(" (`cut -d'{sign}' -f2-` takes them off)"),
         _ => String::new(),
     };
-    let message = format!(
-        "each line of `{}` begins with a running number, which may be another user's id; make the list without the numbers{cut}",
-        path.display()
+    let what = format!(
+        "begins each line with a running number, which may be another user's id; make the list without the numbers{cut}"
     );
-    InputError::new(path, message)
+    InputError::about(path, &what)
         .marking(Underlined::FirstRow, "this begins with a running number")
 }
