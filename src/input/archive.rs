@@ -14,7 +14,7 @@ use super::decompress::{Capped, Compression, Refused};
 use super::error::{InputError, listed};
 use super::format::Format;
 use super::open::{TextFile, read_copy};
-use super::workbook::{WORKBOOK_BYTES_MAX, copy_sheet};
+use super::workbook::{WORKBOOK_BYTES_MAX, check_span, copy_sheet};
 
 /// The beginning of the names that macOS adds to an archive.
 const MACOS: &str = "__MACOSX/";
@@ -104,6 +104,10 @@ fn check_size(path: &Path, archive: &mut ZipArchive<BufReader<File>>) -> Result<
             );
             InputError::about(path, &what)
         })?;
+    }
+    // A workbook of Excel's has no such part.
+    if let Ok(content) = archive.by_name("content.xml") {
+        check_span(BufReader::new(content)).map_err(failed)?;
     }
     Ok(())
 }

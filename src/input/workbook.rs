@@ -4,7 +4,7 @@
 //! exponent where any may be lost, so that it is found damaged as it is in CSV.
 
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter, Seek as _, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Seek as _, Write};
 use std::path::Path;
 
 use calamine::{Data, DataRef, Ods, Reader as _, SheetType, SheetVisible, Sheets, Xlsx};
@@ -24,6 +24,9 @@ const ROUNDED_FROM: f64 = 1e15;
 
 /// From here on a float stands for several integers: 2^53.
 const EXACT_BELOW: f64 = 9_007_199_254_740_992.0;
+
+/// The most cells that lie between the corners of an `OpenDocument` table: all of them take memory.
+const CELLS_MAX: u64 = 10_000_000;
 
 type Book = Sheets<BufReader<File>>;
 
@@ -64,6 +67,41 @@ pub(super) fn copy_sheet(
     drop(to);
     copy.rewind().map_err(failed)?;
     Ok((copy, sheet))
+}
+
+/// Refuses an `OpenDocument` file, whose `content` is read, if one of its tables spans too many cells: a cell or
+/// a row that is repeated is written once.
+pub(super) fn check_span(content: impl BufRead) -> io::Result<()> {
+    let (mut row, mut column, mut width) = (0_u64, 0_u64, 0);
+    // Bounded by what a workbook may unfold to. What stands between two tags can only make it more.
+    for tag in content.split(b'<') {
+        let tag = tag?;
+        let tag = String::from_utf8_lossy(&tag);
+        let times = |attribute| {
+            let value = tag.split_once(attribute).map_or("", |(_, value)| value);
+            let value = value.trim_start_matches(|c: char| !c.is_ascii_digit());
+            let end = value.find(|c: char| !c.is_ascii_digit());
+            value[..end.unwrap_or(value.len())].parse().unwrap_or(1)
+        };
+        let name = tag.split(|c: char| c.is_whitespace() || matches!(c, '/' | '>'));
+        match name.take(1).collect::<String>().rsplit(':').next() {
+            Some("table") => (row, width) = (0, 0),
+            Some("table-row") => {
+                row = row.saturating_add(times("number-rows-repeated"));
+                column = 0;
+            }
+            Some("table-cell" | "covered-table-cell") => {
+                column = column.saturating_add(times("number-columns-repeated"));
+                let is_empty = tag.trim_end().ends_with("/>") && !tag.contains("value");
+                width = if is_empty { width } else { column.max(width) };
+                if !is_empty && row.saturating_mul(width) > CELLS_MAX {
+                    return Err(io::Error::other("a table of it spans too many cells"));
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// The sheet that is `wanted`, or the only one that may be meant: that people see, and that holds an id.

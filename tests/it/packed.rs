@@ -13,8 +13,8 @@ use zip::{ZipArchive, ZipWriter};
 use crate::input::compress;
 use crate::kinds::{USERS, means, page, users, world};
 use crate::lists::{plan, touched};
-use crate::support::World;
 use crate::support::usual::run;
+use crate::support::{PEAK_KIB_MAX, World};
 
 /// The kinds of workbooks that are read.
 type Workbook = fn(&[(&str, &[Row])]) -> Vec<u8>;
@@ -104,10 +104,8 @@ fn xlsx(sheets: &[(&str, &[Row])]) -> Vec<u8> {
         .collect::<Vec<_>>())
 }
 
-/// An `OpenDocument` spreadsheet.
+/// An `OpenDocument` spreadsheet of these sheets.
 fn ods(sheets: &[(&str, &[Row])]) -> Vec<u8> {
-    const OFFICE: &str = "urn:oasis:names:tc:opendocument:xmlns";
-    const MIME: &str = "application/vnd.oasis.opendocument.spreadsheet";
     let mut tables = String::new();
     for (name, rows) in sheets {
         write!(tables, "<table:table table:name=\"{name}\">").unwrap();
@@ -129,6 +127,13 @@ fn ods(sheets: &[(&str, &[Row])]) -> Vec<u8> {
         }
         tables.push_str("<table:table-row table:number-rows-repeated=\"1040000\"><table:table-cell table:number-columns-repeated=\"16384\"/></table:table-row></table:table>");
     }
+    ods_of(&tables)
+}
+
+/// An `OpenDocument` spreadsheet of these tables.
+fn ods_of(tables: &str) -> Vec<u8> {
+    const OFFICE: &str = "urn:oasis:names:tc:opendocument:xmlns";
+    const MIME: &str = "application/vnd.oasis.opendocument.spreadsheet";
     let content = format!(
         "<?xml version=\"1.0\"?><office:document-content xmlns:office=\"{OFFICE}:office:1.0\" xmlns:table=\"{OFFICE}:table:1.0\" xmlns:text=\"{OFFICE}:text:1.0\"><office:body><office:spreadsheet>{tables}</office:spreadsheet></office:body></office:document-content>"
     );
@@ -399,6 +404,35 @@ fn a_workbook_that_is_not_whole_sends_nobody() {
         &[],
         "unfolds to more than 536870912 bytes",
     );
+}
+
+/// A few bytes that would take gigabytes.
+#[test]
+fn a_table_that_spans_too_many_cells_is_refused_before_it_is_read() {
+    let world = world();
+    // A sheet as long and as wide as they are, of one cell in each corner.
+    let cells = |count| "<table:table-cell table:number-columns-repeated=\"16000\"/>".repeat(count);
+    let far = format!(
+        "<table:table-row table:number-rows-repeated='6000'>{}<table:table-cell office:value-type=\"float\" office:value=\"1\"/></table:table-row>",
+        cells(1)
+    );
+    let same = "<table:table-row table:number-rows-repeated=\"9000\"><table:table-cell office:value-type=\"float\" office:value=\"1\" table:number-columns-repeated=\"9000\"/></table:table-row>";
+    for rows in [&far, same] {
+        let table = format!("<table:table table:name=\"U\">{rows}</table:table>");
+        let text = ods_of(&table);
+        world.write("users.ods", text);
+        let args = [
+            "plan",
+            "users.ods",
+            "--account",
+            "acme",
+            "--action",
+            "delete",
+        ];
+        let (done, peak) = world.measured(&args);
+        done.code(2).says("spans too many cells");
+        assert!(peak < PEAK_KIB_MAX, "{peak} KiB");
+    }
 }
 
 #[rstest]

@@ -32,8 +32,9 @@ pub(crate) mod usual;
 /// it only bounds a test that fails.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(4);
 
-/// The most memory, in KiB, that the program may ever have held in a test of its memory.
-pub(crate) const PEAK_KIB_MAX: u64 = 36 * 1024;
+/// The most memory, in KiB, that the program may ever have held in a test of its memory. Some 25 MiB are its
+/// own pages, as it is built for tests.
+pub(crate) const PEAK_KIB_MAX: u64 = 38 * 1024;
 
 pub(crate) struct World {
     runtime: Runtime,
