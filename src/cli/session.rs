@@ -11,7 +11,6 @@ use roaring::RoaringTreemap;
 
 use super::accounts::Connection;
 use super::args::WorkArgs;
-use super::commands::live;
 use super::feed::count_foreign;
 use super::ledgers::NewLedger;
 use super::outline_text;
@@ -23,14 +22,17 @@ use super::terminal::{can_ask, put_page, put_standing, tell};
 use super::work::notify;
 use super::{CliError, ExitCode};
 use crate::domain::{
-    AccountName, AccountPlan, Action, AgreedBy, Entry, LaneStop, ProviderKind, SessionStart,
-    Uptime, WallClock,
+    AccountName, AccountPlan, Action, AgreedBy, Entry, LaneStop, ProviderKind, SessionStart, Task,
+    Uptime, UserId, WallClock,
 };
 use crate::lane::{FailureLimit, WorkSpec};
-use crate::ledger::{LedgerState, LedgerWriter, Queues, Tenants};
-use crate::plan::requests_of;
+use crate::ledger::{LedgerState, LedgerWriter, PlanRows, Queues, Tenants};
+use crate::plan::{Standing, count_standing, requests_of, standing_told};
 use crate::run::{Durability, EventSink as _, StopSignals};
 use crate::words;
+
+/// How many users are asked about together.
+const USERS_MAX: usize = 1_024;
 
 /// What is done with rows of a ledger.
 #[derive(Debug)]
@@ -76,19 +78,11 @@ impl<'a> OpenRun<'a> {
         setup: Setup,
         args: WorkArgs,
     ) -> Self {
-        let mut queues: BTreeMap<AccountName, Queues> = BTreeMap::new();
-        for (account, action, rows) in state.planned_rows() {
-            let rows = rows & wanted;
-            if !rows.is_empty() {
-                let queues = queues.entry(account.clone()).or_default();
-                queues.insert(action, rows);
-            }
-        }
         Self {
             kind,
             writer,
+            queues: state.queues_of(wanted),
             state,
-            queues,
             setup,
             args,
             is_piped: false,
@@ -128,10 +122,44 @@ impl<'a> OpenRun<'a> {
         if is_connected && let WorkKind::Run(planned) = &self.kind {
             self.refuse_shared_users()?;
             put_page(&outline_text::text(&self.setup, planned, &self.connections))?;
-            live::show(&self).await?;
+            self.show_standing().await?;
         }
         self.writer.finish().await?;
         Ok(ExitCode::Success)
+    }
+
+    /// Shows how the users of the rows to send stand.
+    async fn show_standing(&self) -> Result<(), CliError> {
+        let (state, include) = (&self.state, &self.setup.options.included_roles());
+        for line in &self.connections {
+            let Some(queues) = self.queues.get(&line.name) else {
+                continue;
+            };
+            let mut standing = Standing::new();
+            for (action, rows) in queues {
+                let mut rows = PlanRows::open(state, line.name.clone(), *action, rows)?;
+                let mut tasks = Vec::new();
+                // Bounded by the rows of the queue.
+                let mut is_read = false;
+                while !is_read || !tasks.is_empty() {
+                    if !is_read && tasks.len() < USERS_MAX {
+                        let block = rows.next_block(state)?;
+                        is_read = block.is_empty();
+                        tasks.extend(block);
+                        continue;
+                    }
+                    let some: Vec<Task> = tasks.drain(..USERS_MAX.min(tasks.len())).collect();
+                    let ids: Vec<UserId> = some.iter().map(|task| task.id.clone()).collect();
+                    let states = line.client.looks(&ids).await;
+                    let states = states.map_err(|error| line.refused(&error))?;
+                    for (task, state) in some.iter().zip(&states) {
+                        count_standing(&mut standing, task, state, include);
+                    }
+                }
+            }
+            put_page(&standing_told(&line.name, &standing))?;
+        }
+        Ok(())
     }
 
     /// From here on signals are listened for, and what is recorded goes to the ledger.

@@ -77,6 +77,21 @@ impl PlanIndex {
 }
 
 impl LedgerState {
+    /// The rows of the plan that are `wanted`, by account and action.
+    pub fn queues_of(&self, wanted: &RoaringTreemap) -> BTreeMap<AccountName, Queues> {
+        let mut queues: BTreeMap<AccountName, Queues> = BTreeMap::new();
+        for (account, action, rows) in self.plan.queues() {
+            let rows = rows & wanted;
+            if !rows.is_empty() {
+                queues
+                    .entry(account.clone())
+                    .or_default()
+                    .insert(action, rows);
+            }
+        }
+        queues
+    }
+
     /// Shows the rows of `queues` to `see`, read block by block.
     pub fn each_task(
         &self,

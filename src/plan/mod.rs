@@ -26,6 +26,7 @@ mod judge;
 mod outline;
 mod planner;
 mod protect;
+mod standing;
 mod text;
 
 pub use blocks::{Sink, SinkError};
@@ -35,4 +36,5 @@ pub use judge::RowDefaults;
 pub use outline::{PROBLEMS_MAX, Plan, PlanGroup, PlanProblem, PlanReason, Why};
 pub use planner::{PlanError, Planner};
 pub use protect::{CallerRule, PROTECTED_MAX, ProtectList};
+pub use standing::{Standing, count_standing, standing_told};
 pub use text::{counted, listed};

@@ -151,6 +151,26 @@ impl VerificationSummary {
         )
     }
 
+    /// What to do about what was found, as far as there is anything. `in_background`: what [`Self::listed`] says;
+    /// `again`: the ledger as a shell takes it, with the configuration where one has to be named.
+    pub fn advice(&self, in_background: bool, again: &str) -> Vec<String> {
+        let again_later = "erasing: the provider has taken the order and works on it, which can take days; verify again later";
+        let soon = "still there: Sunshine Conversations deletes in the background; verify again in a few minutes before you try again";
+        let standing = format!(
+            "still there: their rows are done, and these users are not gone; `userpurge retry --only standing {again}` sends them again"
+        );
+        let unknown =
+            format!("unknown: no clear answer came; `userpurge verify {again}` asks again");
+        let told = [
+            (self.under_way > 0, again_later),
+            (in_background, soon),
+            (self.standing > 0, &standing),
+            (self.unknown > 0, &unknown),
+        ];
+        let told = told.into_iter().filter(|(is_so, _)| *is_so);
+        told.map(|(_, words)| words.to_owned()).collect()
+    }
+
     /// For people: the numbers, then the rows of `listed`, which are some or all of those that
     /// stand or are unknown.
     pub fn render(&self, listed: &[Verified]) -> String {

@@ -5,7 +5,6 @@ pub(super) mod check;
 pub(super) mod demo;
 pub(super) mod help;
 pub(super) mod init;
-pub(super) mod live;
 pub(super) mod man;
 pub(super) mod plan;
 pub(super) mod providers;

@@ -154,21 +154,8 @@ fn close(args: &VerifyArgs, state: &LedgerState, ended: RunState) -> Result<bool
         tell("interrupted: what was seen so far is recorded; the next `verify` starts anew");
     }
     let again = again(&state.path, named_config(&state.header.options));
-    let again_later = "erasing: the provider has taken the order and works on it, which can take days; verify again later";
-    let soon = "still there: Sunshine Conversations deletes in the background; verify again in a few minutes before you try again";
-    let standing = format!(
-        "still there: their rows are done, and these users are not gone; `userpurge retry --only standing {again}` sends them again"
-    );
-    let unknown = format!("unknown: no clear answer came; `userpurge verify {again}` asks again");
-    for (is_so, words) in [
-        (summary.under_way > 0, again_later),
-        (in_background, soon),
-        (summary.standing > 0, &standing),
-        (summary.unknown > 0, &unknown),
-    ] {
-        if is_so {
-            tell(words);
-        }
+    for words in summary.advice(in_background, &again) {
+        tell(&words);
     }
     Ok(summary.standing == 0 && summary.unknown == 0)
 }

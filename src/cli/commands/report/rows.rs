@@ -7,44 +7,23 @@ use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 
 use roaring::RoaringTreemap;
-use tempfile::NamedTempFile;
 
 use super::{check_free, not_written, write_file};
 use crate::cli::CliError;
 use crate::cli::args::ReportArgs;
 use crate::cli::ledgers::{check_head, unfinished};
 use crate::cli::terminal::{put_page, tell};
-use crate::domain::{Outcome, OutcomeEntry, PlannedInput, Position, ProviderKind, RunOptions};
+use crate::domain::{PlannedInput, RunOptions};
 use crate::input::{Format, InputTable, ReadOptions, fingerprint};
-use crate::ledger::{LEDGER_SUFFIX, LedgerState, Outcomes};
-use crate::report::csv::{End, Kind, Sheet};
-use crate::report::{counted_elsewhere, named_config, stand_ins, write_refs};
+use crate::ledger::{LEDGER_SUFFIX, LedgerState};
+use crate::report::csv::Kind;
+use crate::report::{
+    LEDGER_COLUMNS, RowsBack, counted_elsewhere, named_config, stand_ins, write_refs,
+};
 use crate::words;
-
-/// The columns of rows that a ledger gives back by itself.
-const LEDGER_COLUMNS: [&str; 4] = ["id", "account", "action", "ref"];
 
 /// The file that has a row for each reference.
 const REFS: &str = "refs.csv";
-
-/// The files that rows go to, in the order of [`Kind::ALL`].
-type Sheets<'f> = Vec<Sheet<BufWriter<&'f File>>>;
-
-/// The rows of the input with what the ledger says of them.
-struct RowsBack<'a> {
-    folder: &'a Path,
-    state: &'a LedgerState,
-    /// The input; `None`: it is not what it was.
-    table: Option<InputTable>,
-    outcomes: Outcomes,
-    /// Whether every account has a provider whose ids are digits.
-    ids_are_digits: bool,
-    /// Rows that are in another ledger's files.
-    elsewhere: RoaringTreemap,
-    /// The pending rows whose user is soft-deleted.
-    soft_deleted: RoaringTreemap,
-    duplicates: u64,
-}
 
 /// Reads the ledgers that a report is of.
 fn read(args: &ReportArgs, ledgers: &[(PathBuf, bool)]) -> Result<Vec<LedgerState>, CliError> {
@@ -87,7 +66,6 @@ fn write(
     is_locked: bool,
 ) -> Result<(), CliError> {
     let ledger = &*state.path;
-    let outcomes = Outcomes::of(state)?;
     let Some(planned) = &state.planned else {
         return Err(unfinished(ledger));
     };
@@ -101,17 +79,16 @@ fn write(
     )?;
     let table = open_input(&input, &planned.input, options)?;
     let keys_left_out = table.as_ref().is_some_and(InputTable::keys_left_out);
-    let mut rows = RowsBack {
-        folder,
-        ids_are_digits: ids_are_digits(state),
-        state,
-        elsewhere,
-        table,
-        outcomes,
-        soft_deleted: state.soft_deleted_so_far(),
-        duplicates: 0,
-    };
-    let written = rows.write()?;
+    let paths = Kind::ALL.map(|kind| folder.join(kind.name()));
+    // None takes its place before all are written.
+    let (written, told) = write_file(&paths[0], |deleted| {
+        write_file(&paths[1], |failed| {
+            write_file(&paths[2], |unprocessed| {
+                let files = [deleted, failed, unprocessed].map(|it| BufWriter::new(it.as_file()));
+                put_rows(state, elsewhere, table, files, folder)
+            })
+        })
+    })?;
     if is_locked {
         tell("note: the run is at work; what it has not recorded yet stands in `unprocessed.csv`");
     }
@@ -126,11 +103,42 @@ fn write(
             "note: {odd} valid ids look like formulas and stand as they are, so that they can be read again; import the id column as text"
         ));
     }
-    put_page(&rows.describe(&written))?;
+    put_page(&told)?;
     if written[Kind::Failed as usize].0 > 0 {
-        tell(&next(ledger, &rows.path(Kind::Failed), options));
+        tell(&next(ledger, &paths[Kind::Failed as usize], options));
     }
     Ok(())
+}
+
+/// Puts every row into its file. Returns what [`RowsBack::finish`] does.
+fn put_rows(
+    state: &LedgerState,
+    elsewhere: RoaringTreemap,
+    table: Option<InputTable>,
+    files: [BufWriter<&File>; Kind::ALL.len()],
+    folder: &Path,
+) -> Result<(Vec<(u64, u64)>, String), CliError> {
+    let failed = |(kind, error): (Kind, _)| not_written(&folder.join(kind.name()), &error);
+    let read = table.as_ref().map(InputTable::field_places);
+    let columns = table.as_ref().zip(read.as_deref());
+    let columns = columns.map(|(it, read)| (it.columns(), it.id_place(), read));
+    let mut rows = RowsBack::new(state, elsewhere, files, columns)?.map_err(failed)?;
+    if let Some(mut table) = table {
+        while let Some(position) = table.advance()? {
+            rows.put(position, &table.cells())?.map_err(failed)?;
+        }
+    } else {
+        state.each_planned(|position, cells| {
+            let cells = cells.map(|cell| cell.as_bytes().to_vec());
+            rows.put(position, &cells)?.map_err(failed)
+        })?;
+    }
+    let (count, all) = (rows.count(), state.counts().total());
+    if count != all {
+        let what = format!("its input had {all} rows and now reads as {count}");
+        return Err(CliError::foreign(&state.path, &what, None));
+    }
+    rows.finish(folder).map_err(failed)
 }
 
 /// Writes what became of each reference to [`REFS`] in `folder`.
@@ -208,12 +216,6 @@ fn path_of(ledger: &Path, input: &PlannedInput) -> PathBuf {
     kept
 }
 
-fn ids_are_digits(state: &LedgerState) -> bool {
-    let counts = state.account_counts();
-    let mut accounts = state.accounts().into_iter();
-    accounts.all(|(name, it)| it.provider != ProviderKind::Sunco || !counts.contains_key(&name))
-}
-
 /// The command that tries the failed rows again, with what the run was told of its rows.
 fn next(ledger: &Path, failed: &Path, options: &RunOptions) -> String {
     let mut command = format!(
@@ -238,129 +240,4 @@ fn next(ledger: &Path, failed: &Path, options: &RunOptions) -> String {
         }
     }
     command
-}
-
-impl RowsBack<'_> {
-    fn path(&self, kind: Kind) -> PathBuf {
-        self.folder.join(kind.name())
-    }
-
-    /// Writes all files. None takes its place before all are written. Returns what [`Sheet::finish`] does.
-    fn write(&mut self) -> Result<Vec<(u64, u64)>, CliError> {
-        let paths = Kind::ALL.map(|kind| self.path(kind));
-        write_file(&paths[0], |deleted| {
-            write_file(&paths[1], |failed| {
-                write_file(&paths[2], |unprocessed| {
-                    let files = [deleted, failed, unprocessed];
-                    self.write_to(files.map(NamedTempFile::as_file))
-                })
-            })
-        })
-    }
-
-    /// Puts every row into its file.
-    fn write_to(&mut self, files: [&File; Kind::ALL.len()]) -> Result<Vec<(u64, u64)>, CliError> {
-        let (names, id, read) = match &self.table {
-            Some(it) => (it.columns().to_vec(), it.id_place(), it.field_places()),
-            None => (
-                LEDGER_COLUMNS.map(str::to_owned).to_vec(),
-                Some(0),
-                (0..LEDGER_COLUMNS.len()).collect(),
-            ),
-        };
-        let mut sheets = Sheets::new();
-        for (kind, file) in Kind::ALL.into_iter().zip(files) {
-            let sheet = Sheet::new(BufWriter::new(file), &names, id, &read);
-            sheets.push(sheet.map_err(|error| not_written(&self.path(kind), &error))?);
-        }
-        let count = self.fill(&mut sheets)?;
-        let rows = self.state.counts().total();
-        if count != rows {
-            let what = format!("its input had {rows} rows and now reads as {count}");
-            return Err(CliError::foreign(&self.state.path, &what, None));
-        }
-        let finish = |(kind, sheet): (Kind, Sheet<_>)| {
-            let finished = sheet.finish();
-            finished.map_err(|error| not_written(&self.path(kind), &error))
-        };
-        Kind::ALL.into_iter().zip(sheets).map(finish).collect()
-    }
-
-    /// Puts the rows of the input, or of the ledger, into their files. Returns how many there are.
-    fn fill(&mut self, sheets: &mut Sheets<'_>) -> Result<u64, CliError> {
-        let mut count = 0;
-        if let Some(mut table) = self.table.take() {
-            while let Some(position) = table.advance()? {
-                count += 1;
-                self.put(position, &table.cells(), sheets)?;
-            }
-            return Ok(count);
-        }
-        let state = self.state;
-        state.each_planned(|position, cells| {
-            count += 1;
-            self.put(
-                position,
-                &cells.map(|cell| cell.as_bytes().to_vec()),
-                sheets,
-            )
-        })?;
-        Ok(count)
-    }
-
-    /// Puts a row into its file.
-    fn put(
-        &mut self,
-        position: Position,
-        cells: &[Vec<u8>],
-        sheets: &mut Sheets<'_>,
-    ) -> Result<(), CliError> {
-        if self.elsewhere.contains(position.row) {
-            return Ok(());
-        }
-        let entry = self.outcomes.get(position.row)?;
-        let outcome = entry.as_ref().map(|entry| entry.outcome);
-        self.duplicates += u64::from(outcome == Some(Outcome::Duplicate));
-        let (line, row) = (position.line, position.row);
-        let (is_in_doubt, is_begun) =
-            (self.state.is_in_doubt(row), self.soft_deleted.contains(row));
-        let pending = || End::pending(line, is_in_doubt, is_begun);
-        let end = entry.as_ref().map_or_else(pending, End::of);
-        let kind = Kind::of(entry.as_ref().map(OutcomeEntry::counted));
-        let put = sheets[kind as usize].row(cells, self.keeps_id(entry.as_ref()), end);
-        put.map_err(|error| not_written(&self.path(kind), &error))
-    }
-
-    /// A row that is invalid has no id, unless the ledger has it. One that is pending may have any that
-    /// its provider can have.
-    fn keeps_id(&self, entry: Option<&OutcomeEntry>) -> bool {
-        match entry {
-            Some(entry) => entry.id.is_some() || entry.outcome != Outcome::Invalid,
-            None => !self.ids_are_digits,
-        }
-    }
-
-    /// What was written.
-    fn describe(&self, written: &[(u64, u64)]) -> String {
-        let mut text = String::new();
-        for (kind, (rows, _)) in Kind::ALL.into_iter().zip(written) {
-            let path = self.path(kind);
-            let noun = if *rows == 1 { "row" } else { "rows" };
-            // Writing to a string cannot fail; so below.
-            let _ = write!(text, "{}: {rows} {noun}", path.display());
-            if kind == Kind::Unprocessed {
-                let _ = match self.duplicates {
-                    0 => Ok(()),
-                    1 => write!(text, " (1 of them a duplicate)"),
-                    all => write!(text, " ({all} of them duplicates)"),
-                };
-                let begun = self.soft_deleted.len();
-                if begun > 0 {
-                    let _ = write!(text, " ({begun} soft-deleted so far)");
-                }
-            }
-            text.push('\n');
-        }
-        text
-    }
 }

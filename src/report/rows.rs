@@ -1,0 +1,145 @@
+//! The rows of a run, each with the ledger's last outcome of it, put into the three files of [`csv`](super::csv).
+//!
+//! It knows no input: rows come as cells in the order of the columns.
+
+use std::fmt::Write as _;
+use std::io::{self, Write};
+use std::path::Path;
+
+use roaring::RoaringTreemap;
+
+use super::csv::{End, Kind, Sheet};
+use crate::domain::{Outcome, OutcomeEntry, Position, ProviderKind};
+use crate::ledger::{LedgerError, LedgerState, Outcomes};
+
+/// The columns of rows that a ledger gives back by itself.
+pub const LEDGER_COLUMNS: [&str; 4] = ["id", "account", "action", "ref"];
+
+/// What became of writing: the file that could not be written, and why.
+type Written<T> = Result<T, (Kind, io::Error)>;
+
+/// Puts rows into their files.
+pub struct RowsBack<'a, W: Write> {
+    state: &'a LedgerState,
+    /// The files, in the order of [`Kind::ALL`].
+    sheets: Vec<Sheet<W>>,
+    outcomes: Outcomes,
+    /// Whether every account has a provider whose ids are digits.
+    ids_are_digits: bool,
+    /// Rows that are in another ledger's files.
+    elsewhere: RoaringTreemap,
+    /// The pending rows whose user is soft-deleted.
+    soft_deleted: RoaringTreemap,
+    duplicates: u64,
+    count: u64,
+}
+
+impl<'a, W: Write> RowsBack<'a, W> {
+    /// The rows of `state` but those that count `elsewhere`, to be put into `files`. `names`, `id` and `read`:
+    /// the columns, as [`Sheet::new`] takes them; `None`: they are [`LEDGER_COLUMNS`].
+    pub fn new(
+        state: &'a LedgerState,
+        elsewhere: RoaringTreemap,
+        files: [W; Kind::ALL.len()],
+        columns: Option<(&[String], Option<usize>, &[usize])>,
+    ) -> Result<Written<Self>, LedgerError> {
+        let own = LEDGER_COLUMNS.map(str::to_owned);
+        let (names, id, read) = columns.unwrap_or((&own, Some(0), &[0, 1, 2, 3]));
+        let sheet = |(kind, file)| Sheet::new(file, names, id, read).map_err(|why| (kind, why));
+        let sheets = Kind::ALL.into_iter().zip(files).map(sheet);
+        let sheets: Written<Vec<_>> = sheets.collect();
+        let outcomes = Outcomes::of(state)?;
+        Ok(sheets.map(|sheets| Self {
+            state,
+            sheets,
+            outcomes,
+            ids_are_digits: ids_are_digits(state),
+            elsewhere,
+            soft_deleted: state.soft_deleted_so_far(),
+            duplicates: 0,
+            count: 0,
+        }))
+    }
+
+    /// Puts a row into its file.
+    pub fn put(
+        &mut self,
+        position: Position,
+        cells: &[Vec<u8>],
+    ) -> Result<Written<()>, LedgerError> {
+        let Position { line, row, .. } = position;
+        self.count += 1;
+        if self.elsewhere.contains(row) {
+            return Ok(Ok(()));
+        }
+        let entry = self.outcomes.get(row)?;
+        let outcome = entry.as_ref().map(|entry| entry.outcome);
+        self.duplicates += u64::from(outcome == Some(Outcome::Duplicate));
+        let (in_doubt, begun) = (self.state.is_in_doubt(row), self.soft_deleted.contains(row));
+        let pending = || End::pending(line, in_doubt, begun);
+        let end = entry.as_ref().map_or_else(pending, End::of);
+        let kind = Kind::of(entry.as_ref().map(OutcomeEntry::counted));
+        let keeps_id = self.keeps_id(entry.as_ref());
+        let put = self.sheets[kind as usize].row(cells, keeps_id, end);
+        Ok(put.map_err(|error| (kind, error)))
+    }
+
+    /// How many rows were put.
+    pub const fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Ends the files, which stand in `folder`. Returns what [`Sheet::finish`] does, and what was written.
+    pub fn finish(mut self, folder: &Path) -> Written<(Vec<(u64, u64)>, String)> {
+        let sheets = Kind::ALL.into_iter().zip(std::mem::take(&mut self.sheets));
+        let finish = |(kind, sheet): (_, Sheet<W>)| sheet.finish().map_err(|why| (kind, why));
+        let written = sheets.map(finish).collect::<Written<Vec<_>>>()?;
+        let told = self.describe(folder, &written);
+        Ok((written, told))
+    }
+
+    /// A row that is invalid has no id, unless the ledger has it. One that is pending may have any that
+    /// its provider can have.
+    fn keeps_id(&self, entry: Option<&OutcomeEntry>) -> bool {
+        match entry {
+            Some(entry) => entry.id.is_some() || entry.outcome != Outcome::Invalid,
+            None => !self.ids_are_digits,
+        }
+    }
+
+    /// What was written to `folder`.
+    fn describe(&self, folder: &Path, written: &[(u64, u64)]) -> String {
+        let mut text = String::new();
+        for (kind, (rows, _)) in Kind::ALL.into_iter().zip(written) {
+            let path = folder.join(kind.name());
+            let noun = if *rows == 1 { "row" } else { "rows" };
+            // Writing to a string cannot fail; so below.
+            let _ = write!(text, "{}: {rows} {noun}", path.display());
+            if kind == Kind::Unprocessed {
+                let _ = match self.duplicates {
+                    0 => Ok(()),
+                    1 => write!(text, " (1 of them a duplicate)"),
+                    all => write!(text, " ({all} of them duplicates)"),
+                };
+                let begun = self.soft_deleted.len();
+                if begun > 0 {
+                    let _ = write!(text, " ({begun} soft-deleted so far)");
+                }
+            }
+            text.push('\n');
+        }
+        text
+    }
+}
+
+impl<W: Write> std::fmt::Debug for RowsBack<'_, W> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("RowsBack")
+    }
+}
+
+fn ids_are_digits(state: &LedgerState) -> bool {
+    let counts = state.account_counts();
+    let mut accounts = state.accounts().into_iter();
+    accounts.all(|(name, it)| it.provider != ProviderKind::Sunco || !counts.contains_key(&name))
+}
