@@ -111,6 +111,7 @@ impl OpenRun<'_> {
     /// Refuses rows of accounts that the configuration does not have any more, or at another provider.
     fn check_accounts(&self, names: &BTreeSet<AccountName>) -> Result<(), CliError> {
         let known = self.state.accounts();
+        let is_run = matches!(self.kind, WorkKind::Run(_));
         for name in names {
             let now = self.setup.account(name);
             let leads_to = now.and_then(|now| now.places().next());
@@ -121,19 +122,12 @@ impl OpenRun<'_> {
                     then.provider.title(),
                     now.kind().title()
                 ),
-                (Some(_), Some(now), Some(then))
-                    if matches!(self.kind, WorkKind::Run(_)) && then.tenant != now =>
-                {
-                    format!(
-                        "account `{name}` led to `{}` when this plan was made, and the configuration \
-                         now leads to `{now}`; nothing was sent",
-                        then.tenant
-                    )
-                }
-                (Some(now), _, Some(then))
-                    if matches!(self.kind, WorkKind::Run(_))
-                        && then.rules != now.provider.rules() =>
-                {
+                (Some(_), Some(now), Some(then)) if is_run && then.tenant != now => format!(
+                    "account `{name}` led to `{}` when this plan was made, and the configuration \
+                     now leads to `{now}`; nothing was sent",
+                    then.tenant
+                ),
+                (Some(now), _, Some(then)) if is_run && then.rules != now.provider.rules() => {
                     rules_changed(name, now.kind().title())
                 }
                 (Some(_), ..) => continue,
@@ -269,18 +263,20 @@ impl OpenRun<'_> {
         };
         for connection in &self.connections {
             let (name, now) = (&connection.name, connection.tenant().unwrap_or_default());
-            let then = agreed.accounts.get(name);
-            if then.is_some_and(|then| then.rules != connection.rules) {
-                let what = rules_changed(name, connection.kind.title());
-                return Err(CliError::foreign(&self.state.path, &what, None));
-            }
-            if let Some(then) = then.filter(|then| then.tenant != now) {
-                let what = format!(
+            let Some(then) = agreed.accounts.get(name) else {
+                continue;
+            };
+            let what = if then.rules != connection.rules {
+                rules_changed(name, connection.kind.title())
+            } else if then.tenant != now {
+                format!(
                     "account `{name}` was at tenant `{}` when the run began, and the configuration now leads to `{now}`; nothing was sent",
                     then.tenant
-                );
-                return Err(CliError::foreign(&self.state.path, &what, None));
-            }
+                )
+            } else {
+                continue;
+            };
+            return Err(CliError::foreign(&self.state.path, &what, None));
         }
         Ok(())
     }

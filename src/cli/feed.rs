@@ -3,12 +3,12 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 
-use super::recorder::Recorder;
+use super::recorder::{Recorder, locked};
 use crate::domain::{
     AccountName, Action, Entry, Outcome, OutcomeEntry, Said, Task, UserId, WallClock,
 };
@@ -72,7 +72,7 @@ impl Feed {
 
     /// Reads the next rows of a queue, and which of them end unsent.
     fn read(&self, key: &(AccountName, Option<Action>)) -> Result<Option<Block>, LedgerError> {
-        let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sources = locked(&self.sources);
         match sources.get_mut(key) {
             None => Ok(None),
             Some(QueueSource::Good(rows)) => {

@@ -1,6 +1,5 @@
 //! A plan as people read it, and as scripts do.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::num::NonZeroU64;
 use std::path::Path;
@@ -14,7 +13,7 @@ use super::planning::{DoneAt, Planned};
 use super::setup::{self, Setup};
 use super::terminal::{is_shown, shown, width, wrapped};
 use crate::config::AccountOutline;
-use crate::domain::{AccountName, Action, Time, UserId, WallClock};
+use crate::domain::{Action, Time, UserId, WallClock};
 use crate::lane::Until;
 use crate::plan::{Plan, PlanGroup, counted, deciding_limit, rows_within};
 use crate::provider::{consequence, outlived, remains};
@@ -206,15 +205,16 @@ pub(super) fn until(setup: &Setup, plan: Option<&Plan>, until: &Until, now: Time
 
 /// How long all of it takes at least, which limit decides that, and when it ends if it begins `now`.
 fn takes(setup: &Setup, plan: &Plan, now: Time) -> String {
-    let longest = times(setup, plan).into_iter().max_by_key(|(_, time)| *time);
-    let longest = longest.filter(|(_, time)| !is_none(*time));
-    let Some((name, time)) = longest else {
+    let times = plan.accounts.iter().map(|(name, actions)| {
+        let rows = counted(actions);
+        (setup.time(name, &rows), name, rows)
+    });
+    let longest = times.max_by_key(|(time, ..)| *time);
+    let Some((time, name, rows)) = longest.filter(|(time, ..)| !is_none(*time)) else {
         return "No limit makes this wait.".to_owned();
     };
-    let actions = plan.accounts.get(&name);
-    let rows = actions.map_or_else(Vec::new, counted);
     let limits = setup
-        .account(&name)
+        .account(name)
         .map(|it| (it, it.limits.clone().shared()));
     let why = limits.and_then(|(it, limits)| Some(it.limit_told(deciding_limit(&rows, &limits)?)));
     let why = why.map_or_else(String::new, |why| format!(" ({why})"));
@@ -245,14 +245,6 @@ pub(super) fn json(setup: &Setup, planned: &Planned) -> Value {
     value["passed_over"] = json!(planned.passed_over);
     value["protect_list"] = json!(planned.protected);
     value
-}
-
-/// The least time each account's rows take under its limits.
-fn times(setup: &Setup, plan: &Plan) -> BTreeMap<AccountName, Duration> {
-    let time = |(name, actions): (&AccountName, &BTreeMap<Action, PlanGroup>)| {
-        (name.clone(), setup.time(name, &counted(actions)))
-    };
-    plan.accounts.iter().map(time).collect()
 }
 
 /// How long a limit makes rows wait.

@@ -55,7 +55,8 @@ impl Recorder {
     }
 }
 
-fn locked<T>(it: &Mutex<T>) -> MutexGuard<'_, T> {
+/// What a lock holds, also if a thread panicked with it: each change of it is whole.
+pub(super) fn locked<T>(it: &Mutex<T>) -> MutexGuard<'_, T> {
     it.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -9,7 +9,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::io::{self, IsTerminal as _, Write};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use clap::ColorChoice;
 use console::{Term, style};
@@ -21,6 +21,7 @@ use tracing_subscriber::layer::{Layer, SubscriberExt as _};
 use tracing_subscriber::registry::Registry;
 
 use super::args::{DiagnosticsArgs, LogFormat};
+use super::recorder::locked;
 use crate::domain::WallClock;
 pub(super) use crate::domain::shown;
 use crate::ledger::LedgerState;
@@ -153,7 +154,7 @@ pub(super) fn can_ask() -> bool {
 
 /// Has diagnostics written above `bars` from now on, or anywhere again with `None`.
 pub(super) fn keep_clear_of(bars: Option<MultiProgress>) {
-    *BARS.lock().unwrap_or_else(PoisonError::into_inner) = bars;
+    *locked(&BARS) = bars;
 }
 
 /// Starts diagnostics for the whole process.
@@ -207,7 +208,7 @@ impl Write for BesideBars {
             }
             Ok(_) | Err(_) => io::stderr().write_all(line),
         };
-        let bars = BARS.lock().unwrap_or_else(PoisonError::into_inner);
+        let bars = locked(&BARS);
         match bars.as_ref() {
             Some(bars) => bars.suspend(write)?,
             None => write()?,

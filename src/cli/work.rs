@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal as _};
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use super::accounts::limits_advice;
 use super::earlier::way_past_stop;
 use super::feed::{Feed, QueueSources, add_queues};
-use super::recorder::Recorder;
+use super::recorder::{Recorder, locked};
 use super::session::OpenRun;
 use super::terminal::{keep_clear_of, put_standing, tell};
 use super::{CliError, ExitCode};
@@ -222,8 +222,4 @@ impl Shown {
         locked(&self.progress).finish(WallClock::system().now());
         keep_clear_of(None);
     }
-}
-
-fn locked(progress: &Mutex<Progress>) -> MutexGuard<'_, Progress> {
-    progress.lock().unwrap_or_else(PoisonError::into_inner)
 }
