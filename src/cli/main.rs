@@ -65,38 +65,17 @@ pub fn main(disk: &dyn Disk) -> std::process::ExitCode {
     (code as u8).into()
 }
 
-/// The options that `-h` shows; `--help` shows all.
-const USUAL: [&str; 30] = [
-    "help",
-    "version",
-    "ledger",
-    "dry_run",
-    "config",
+/// The options below a heading that `-h` shows, beside all that have none; `--help` shows all.
+const USUAL: [&str; 9] = [
     "account",
     "action",
     "id_column",
     "protect",
+    "include_role",
     "canary",
     "max_delete",
     "yes",
     "confirm",
-    "only",
-    "follow",
-    "json",
-    "format",
-    "output",
-    "out",
-    "sample",
-    "listen",
-    "latency",
-    "faults",
-    "scale_limits",
-    "users",
-    "write_config",
-    "shell",
-    "about",
-    "input",
-    "include_role",
 ];
 
 /// What `-h` prints: the usual options of the command, in one list.
@@ -106,7 +85,7 @@ fn short_help() -> Option<clap::Error> {
         return None;
     }
     let usual = |it: clap::Arg| {
-        let is_usual = USUAL.contains(&it.get_id().as_str());
+        let is_usual = it.get_help_heading().is_none() || USUAL.contains(&it.get_id().as_str());
         it.hide(!is_usual).help_heading(Resettable::Reset)
     };
     let of_command = |it: clap::Command| {

@@ -2,29 +2,31 @@
 
 use crate::support::World;
 
-/// Where the section begins that is the same for every command.
-const DIAGNOSTICS: &str = "Diagnostics (on standard error):";
+/// Where the section begins that every command has.
+const OUTPUT: &str = "Output (on standard error):";
 
-/// Where the sections begin that are the same for the four commands that read an input.
-const SHARED: &str = "Accounts:";
+/// Where the sections may begin that several commands share.
+const SHARED: [&str; 2] = ["Reading the input:", "Safety and pace:"];
 
 /// The long help of a command, whole.
 fn whole(command: &str) -> String {
     World::new().call(&[command, "--help"]).code(0).out
 }
 
-/// The sections from [`SHARED`] up to [`DIAGNOSTICS`].
+/// The sections from the first of [`SHARED`] up to the examples.
 fn shared(command: &str) -> String {
     let help = whole(command);
-    let (_, from) = help.split_once(SHARED).unwrap();
-    from.split_once(DIAGNOSTICS).unwrap().0.to_owned()
+    let from = SHARED.iter().filter_map(|it| help.find(it)).min().unwrap();
+    help[from..].split_once("Examples:").unwrap().0.to_owned()
 }
 
 /// The long help of a command without the sections that others have too.
 fn own(command: &str) -> String {
     let help = whole(command);
-    let (before, after) = help.split_once(DIAGNOSTICS).unwrap();
-    let before = before.split_once(SHARED).map_or(before, |(own, _)| own);
+    let (mut before, after) = help.split_once(OUTPUT).unwrap();
+    for heading in SHARED {
+        before = before.split_once(heading).map_or(before, |(own, _)| own);
+    }
     let examples = after.find("Examples:").map_or("", |at| &after[at..]);
     format!("{before}{examples}")
 }
@@ -65,9 +67,9 @@ fn help_of_the_program() {
       -V, --version
               Print version
 
-    Diagnostics (on standard error):
+    Output (on standard error):
           --log-format <FORMAT>
-              How diagnostics are written: text or json
+              Diagnostics: text or json
               
               [default: text]
 
@@ -129,11 +131,12 @@ fn help_of_plan() {
       <INPUT>  The file with the users' ids; - is standard input
 
     Options:
-      -o, --output <LEDGER>  Save the plan as a ledger, which `run` carries out
-          --json             One JSON object on standard output
-          --ledger <PATH>    The ledger that `run` would write [default: INPUT with .ledger.jsonl
-                             appended]
-      -h, --help             Print help
+      -o, --output <LEDGER>   Save the plan as a ledger, which `run` carries out
+          --json              One JSON object on standard output
+          --ledger <PATH>     The ledger that `run` would write [default: INPUT and .ledger.jsonl]
+          --config <PATH>     The configuration [default: ./userpurge.toml, XDG folder, environment]
+          --notify <COMMAND>  Run this in a shell at the end, with `status --json` on its input
+      -h, --help              Print help
 
     Examples:
       userpurge plan users.csv
@@ -153,13 +156,13 @@ fn help_of_run() {
       [INPUT]  The file with the users' ids, or a saved plan; - is standard input
 
     Options:
-          --again <LEDGER>  Instead of an INPUT, after a restore from a backup: the rows that are done
-                            in this ledger, as a new run with a new ledger beside it (may be repeated)
-          --ledger <PATH>   The ledger, which must not exist yet [default: INPUT with .ledger.jsonl
-                            appended]
-      -n, --dry-run         Go up to the question, then stop
-          --live            With --dry-run: read each user's state at the provider
-      -h, --help            Print help
+          --again <LEDGER>    Instead of INPUT: once more the rows that are done in this ledger
+          --ledger <PATH>     The ledger, a new file [default: INPUT with .ledger.jsonl appended]
+      -n, --dry-run           Go up to the question, then stop
+          --live              With --dry-run: read each user's state at the provider
+          --config <PATH>     The configuration [default: ./userpurge.toml, XDG folder, environment]
+          --notify <COMMAND>  Run this in a shell at the end, with `status --json` on its input
+      -h, --help              Print help
 
     Examples:
       userpurge run users.csv --dry-run --live
@@ -179,9 +182,10 @@ fn help_of_resume() {
       [LEDGER]  The ledger; left out, it is the newest in this folder
 
     Options:
-          --head <HASH>  Refuse a ledger with another fingerprint than this, which a run or status
-                         printed
-      -h, --help         Print help
+          --head <HASH>       Refuse a ledger with another fingerprint than this
+          --config <PATH>     The configuration [default: ./userpurge.toml, XDG folder, environment]
+          --notify <COMMAND>  Run this in a shell at the end, with `status --json` on its input
+      -h, --help              Print help
 
     Examples:
       userpurge resume
@@ -200,12 +204,13 @@ fn help_of_retry() {
       [LEDGER]  The ledger; left out, it is the newest in this folder
 
     Options:
-          --only <CODE_OR_OUTCOME>  Rows that ended so, or with this code, instead of failed and
-                                    `in_doubt`; standing: rows that are done and whose users `verify`
-                                    saw still there (may be repeated)
+          --only <CODE_OR_OUTCOME>  Rows with this outcome or code, or standing [default: failed,
+                                    `in_doubt`]
           --ref <REF>               Of these, only rows with this reference (may be repeated)
-          --head <HASH>             Refuse a ledger with another fingerprint than this, which a run or
-                                    status printed
+          --head <HASH>             Refuse a ledger with another fingerprint than this
+          --config <PATH>           The configuration [default: ./userpurge.toml, XDG folder,
+                                    environment]
+          --notify <COMMAND>        Run this in a shell at the end, with `status --json` on its input
       -h, --help                    Print help
 
     Examples:
@@ -273,11 +278,10 @@ fn help_of_report() {
     Options:
           --format <FORMAT>  What is written: html, json, md or csv [default: html]
       -o, --output <FILE>    The file that html, json or md goes to; - is standard output
-          --head <HASH>      Refuse a ledger with another fingerprint than this, which a run or status
-                             printed
-          --by <ref>         With --format csv: one row for each reference, in refs.csv, instead of the
-                             rows of the input [possible values: ref]
-          --out <DIR>        The folder that the files of csv go to, which is made if it is not there
+          --head <HASH>      Refuse a ledger with another fingerprint than this
+          --by <ref>         With --format csv: refs.csv with a row for each reference, and no other
+                             [possible values: ref]
+          --out <DIR>        The folder that the files of csv go to, made if it is not there
       -h, --help             Print help
 
     Examples:
@@ -303,13 +307,12 @@ fn help_of_verify() {
       [LEDGER]  The ledger; left out, it is the newest in this folder
 
     Options:
-          --head <HASH>      Refuse a ledger with another fingerprint than this, which a run or status
-                             printed
+          --head <HASH>      Refuse a ledger with another fingerprint than this
           --sample <N>       Ask about so many rows only, drawn at random, spread over the accounts
           --seed <SEED>      Draw the sample that was drawn with this seed before
           --json             One JSON object on standard output
-          --concurrency <N>  Requests under way for one account, 1 to 1000 [default: the run's, then the
-                             configuration's, then the provider's]
+          --concurrency <N>  Requests under way for one account, 1 to 1000 [default: the run's]
+          --config <PATH>    The configuration [default: ./userpurge.toml, XDG folder, environment]
       -h, --help             Print help
 
     Examples:
@@ -331,8 +334,9 @@ fn help_of_check() {
     Usage: userpurge check [OPTIONS]
 
     Options:
-          --json  One JSON object on standard output
-      -h, --help  Print help
+          --json           One JSON object on standard output
+          --config <PATH>  The configuration [default: ./userpurge.toml, XDG folder, environment]
+      -h, --help           Print help
 
     Examples:
       userpurge check
@@ -428,67 +432,46 @@ fn the_two_that_read_an_input_share_their_options() {
     assert_eq!(shared("run"), shared("plan"));
     for command in ["resume", "retry"] {
         let help = whole(command);
-        assert!(!help.contains("Reading the input") && help.contains("Pace and safety"));
+        assert!(!help.contains("Reading the input") && help.contains("Safety and pace:"));
         assert_eq!(help.contains("--include-role"), command == "retry");
     }
     insta::assert_snapshot!(shared("plan"), @r#"
-          --config <PATH>  The configuration file [default: ./userpurge.toml, the XDG folder,
-                           environment variables]
-
     Reading the input:
           --account <NAME>         The account of rows that name none
-          --action <NAME>          The action of rows that name none: delete, permanently-delete, purge
-                                   or delete-personal-information
-          --id-column <NAME>       Column of the user's id: a header or JSON key, dotted for nested keys
-                                   [default: id, `user_id`, …]
-          --account-column <NAME>  Column of the account; none: no column [default: account, provider or
-                                   system]
-          --action-column <NAME>   Column of the action [default: action or operation]
-          --ref-column <NAME>      Column of your own reference [default: ref, reference, ticket or
-                                   `request_id`]
+          --action <NAME>          The action of rows that name none; `userpurge providers` lists all
+          --id-column <NAME>       Column of the user's id, dotted if nested [default: id, `user_id`, …]
+          --account-column <NAME>  Column of the account, or none [default: account, provider, system]
+          --action-column <NAME>   Column of the action [default: action, operation]
+          --ref-column <NAME>      Column of your reference [default: ref, ticket, `request_id`, …]
           --format <FORMAT>        auto, csv, tsv, jsonl, json, ids, xlsx or ods [default: auto]
-          --delimiter <C>          What stands between two cells of csv; tab for a tab [default: what
-                                   the header shows]
+          --delimiter <C>          What parts cells of csv; tab for a tab [default: as the header shows]
           --header-line <N>        The line of the header of a table that has a title above it
           --sheet <NAME>           The sheet of a spreadsheet [default: the only one with ids]
-          --where <TEST>           Take rows that pass: COLUMN OP VALUE with =, !=, ~, <, >, or COLUMN
-                                   empty (may be repeated)
+          --where <TEST>           Take rows that pass, such as plan=free (see `userpurge help input`)
           --where-not <TEST>       Leave out rows that pass (may be repeated)
-          --max-rows <N>           Send the first N rows at most; those behind them are counted as
-                                   filtered
+          --max-rows <N>           Send the first N rows at most; the others are filtered
 
-    Protection:
+    Safety and pace:
           --protect <FILE>       Ids that must never be touched, in any format that INPUT has
           --done-in <LEDGER>     Skip rows that an earlier ledger shows as good (may be repeated)
-          --include-role <ROLE>  Let users of this role be deleted too, such as agent or admin (may be
-                                 repeated)
-          --protect-suspended    Leave suspended users of Zendesk alone: deleted, they may come back
-                                 unsuspended
-          --force-foreign-ids    Let ids through whose leading digits say that they are another org's
-                                 (Zoho)
-
-    Pace and safety:
-          --canary <N>           Send N rows of each account first; go on only if all of them are done,
-                                 else exit 3
-          --until <HH:MM>        Begin no more rows after this local time, finish those under way, exit
-                                 3; `resume` goes on
-          --max-failures <N|P%>  Stop an account once this many of its rows failed, were refused or have
-                                 no answer; a percentage is of its last 1,000 rows [default: 50 of the
-                                 last 1,000]
+          --include-role <ROLE>  Let users of this role be deleted too, such as admin (may be repeated)
+          --protect-suspended    Leave suspended users of Zendesk alone (see `userpurge help safety`)
+          --force-foreign-ids    Let ids through whose first digits are another org's (Zoho)
+          --canary <N>           Send N rows of each account first; exit 3 unless all of them are done
+          --until <HH:MM>        Begin no more rows after this local time; exit 3, `resume` goes on
+          --max-failures <N|P%>  Stop an account after so many failures [default: 50 of 1,000 rows]
           --attempts <N>         Tries for one request [default: 6]
-          --concurrency <N>      Requests under way for one account, 1 to 1000 [default: the
-                                 configuration's, then the provider's]
+          --concurrency <N>      Requests under way for one account, 1 to 1000 [default: as configured]
           --max-delete <N>       With more rows than this to delete, exit 2 and send nothing
           --ignore-pauses        Send although a server asked for a wait that is not over
+      -y, --yes                  Ask nothing (without a terminal, run and retry need this or --confirm)
+          --confirm <N>          Ask nothing, and go only if exactly N rows would be sent
 
-    Consent (run and retry need one without a terminal):
-      -y, --yes          Ask nothing
-          --confirm <N>  Ask nothing, and go only if exactly N rows would be sent
-
-    Output:
-          --progress <HOW>    Progress on standard error: auto, bar, plain, json or none [default: auto]
-          --notify <COMMAND>  Run this in a shell when the run ends or stops, for at most 60 seconds,
-                              with `status --json` on its standard input; if it fails, that is said and
-                              changes nothing
+    Output (on standard error):
+          --log-format <FORMAT>  Diagnostics: text or json [default: text]
+          --color <WHEN>         Colours: auto, always or never; `NO_COLOR` is heeded [default: auto]
+      -v, --verbose...           More detail
+      -q, --quiet                Errors only
+          --progress <HOW>       Progress: auto, bar, plain, json or none [default: auto]
     "#);
 }

@@ -149,13 +149,10 @@ pub struct PlanArgs {
     #[arg(long)]
     pub json: bool,
 
-    /// The ledger that `run` would write [default: INPUT with .ledger.jsonl appended]
+    /// The ledger that `run` would write [default: INPUT and .ledger.jsonl]
     #[arg(long, value_name = "PATH")]
     pub ledger: Option<PathBuf>,
 
-    /// The configuration file [default: ./userpurge.toml, the XDG folder, environment variables]
-    #[arg(long, value_name = "PATH", help_heading = "Accounts")]
-    pub config: Option<PathBuf>,
     /// How rows are read and chosen.
     #[command(flatten)]
     pub rows: RowsArgs,
@@ -177,12 +174,11 @@ pub struct RunArgs {
     #[arg(default_value_if("again", clap::builder::ArgPredicate::IsPresent, "again"))]
     pub input: PathBuf,
 
-    /// Instead of an INPUT, after a restore from a backup: the rows that are done in this ledger, as a
-    /// new run with a new ledger beside it (may be repeated)
+    /// Instead of INPUT: once more the rows that are done in this ledger
     #[arg(long, value_name = "LEDGER", conflicts_with = "input")]
     pub again: Vec<PathBuf>,
 
-    /// The ledger, which must not exist yet [default: INPUT with .ledger.jsonl appended]
+    /// The ledger, a new file [default: INPUT with .ledger.jsonl appended]
     #[arg(long, value_name = "PATH")]
     pub ledger: Option<PathBuf>,
 
@@ -194,9 +190,6 @@ pub struct RunArgs {
     #[arg(long, requires = "dry_run")]
     pub live: bool,
 
-    /// The configuration file [default: ./userpurge.toml, the XDG folder, environment variables]
-    #[arg(long, value_name = "PATH", help_heading = "Accounts")]
-    pub config: Option<PathBuf>,
     /// How rows are read and chosen.
     #[command(flatten)]
     pub rows: RowsArgs,
@@ -212,13 +205,10 @@ pub struct GoOnArgs {
     #[arg(value_name = "LEDGER")]
     pub ledger: Option<PathBuf>,
 
-    /// Refuse a ledger with another fingerprint than this, which a run or status printed
+    /// Refuse a ledger with another fingerprint than this
     #[arg(long, value_name = "HASH", value_parser = parse_head)]
     pub head: Option<LedgerHead>,
 
-    /// The configuration file [default: ./userpurge.toml, the XDG folder, environment variables]
-    #[arg(long, value_name = "PATH", help_heading = "Accounts")]
-    pub config: Option<PathBuf>,
     /// How rows are carried out.
     #[command(flatten)]
     pub work: WorkArgs,
@@ -227,8 +217,7 @@ pub struct GoOnArgs {
 /// `retry`.
 #[derive(Debug, Args)]
 pub struct RetryArgs {
-    /// Rows that ended so, or with this code, instead of failed and `in_doubt`; standing: rows that
-    /// are done and whose users `verify` saw still there (may be repeated)
+    /// Rows with this outcome or code, or standing [default: failed, `in_doubt`]
     #[arg(long, value_name = "CODE_OR_OUTCOME")]
     pub only: Vec<String>,
 

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use super::options::{OUTPUT, SAFETY};
 use super::values::{
     SANDBOX_LISTEN, modes, parse_concurrency, parse_head, parse_listen, parse_scale, parse_seed,
     parse_some_rows,
@@ -51,15 +52,15 @@ pub struct ReportArgs {
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
 
-    /// Refuse a ledger with another fingerprint than this, which a run or status printed
+    /// Refuse a ledger with another fingerprint than this
     #[arg(long, value_name = "HASH", value_parser = parse_head)]
     pub head: Option<LedgerHead>,
 
-    /// With --format csv: one row for each reference, in refs.csv, instead of the rows of the input
+    /// With --format csv: refs.csv with a row for each reference, and no other
     #[arg(long, value_name = "ref", value_parser = ["ref"])]
     pub by: Option<String>,
 
-    /// The folder that the files of csv go to, which is made if it is not there
+    /// The folder that the files of csv go to, made if it is not there
     #[arg(
         long,
         value_name = "DIR",
@@ -89,7 +90,7 @@ pub struct VerifyArgs {
     #[arg(value_name = "LEDGER")]
     pub ledger: Option<PathBuf>,
 
-    /// Refuse a ledger with another fingerprint than this, which a run or status printed
+    /// Refuse a ledger with another fingerprint than this
     #[arg(long, value_name = "HASH", value_parser = parse_head)]
     pub head: Option<LedgerHead>,
 
@@ -105,20 +106,19 @@ pub struct VerifyArgs {
     #[arg(long)]
     pub json: bool,
 
-    /// Requests under way for one account, 1 to 1000 [default: the run's, then the configuration's,
-    /// then the provider's]
+    /// Requests under way for one account, 1 to 1000 [default: the run's]
     #[arg(long, value_name = "N", value_parser = parse_concurrency)]
     pub concurrency: Option<NonZeroU32>,
 
-    /// The configuration file [default: ./userpurge.toml, the XDG folder, environment variables]
-    #[arg(long, value_name = "PATH", help_heading = "Accounts")]
+    /// The configuration [default: ./userpurge.toml, XDG folder, environment]
+    #[arg(long, value_name = "PATH")]
     pub config: Option<PathBuf>,
-    /// Progress on standard error: auto, bar, plain, json or none
+    /// Progress: auto, bar, plain, json or none
     #[arg(long, hide_possible_values = true, value_name = "HOW", default_value = "auto", value_parser = modes())]
-    #[arg(help_heading = "Output")]
+    #[arg(help_heading = OUTPUT)]
     pub progress: Mode,
     /// Ask although a server asked for a wait that is not over
-    #[arg(long, help_heading = "Pace and safety")]
+    #[arg(long, help_heading = SAFETY)]
     pub ignore_pauses: bool,
 }
 
@@ -145,8 +145,8 @@ pub struct CheckArgs {
     #[arg(long)]
     pub json: bool,
 
-    /// The configuration file [default: ./userpurge.toml, the XDG folder, environment variables]
-    #[arg(long, value_name = "PATH", help_heading = "Accounts")]
+    /// The configuration [default: ./userpurge.toml, XDG folder, environment]
+    #[arg(long, value_name = "PATH")]
     pub config: Option<PathBuf>,
 }
 

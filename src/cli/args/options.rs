@@ -20,6 +20,12 @@ use crate::lane::{FailureLimit, Until};
 use crate::progress::Mode;
 use crate::provider::KNOWN_ROLES;
 
+/// The heading of options that keep users, and providers, from harm.
+pub(super) const SAFETY: &str = "Safety and pace";
+
+/// The heading of what is said beside the data.
+pub(super) const OUTPUT: &str = "Output (on standard error)";
+
 /// The most tries for one request that can be asked for.
 const ATTEMPTS_MAX: i64 = 100;
 
@@ -31,24 +37,23 @@ pub struct RowsArgs {
     #[arg(long, value_name = "NAME")]
     pub account: Option<String>,
 
-    /// The action of rows that name none: delete, permanently-delete, purge or
-    /// delete-personal-information
+    /// The action of rows that name none; `userpurge providers` lists all
     #[arg(long, value_name = "NAME", value_parser = parse_action)]
     pub action: Option<Action>,
 
-    /// Column of the user's id: a header or JSON key, dotted for nested keys [default: id, `user_id`, …]
+    /// Column of the user's id, dotted if nested [default: id, `user_id`, …]
     #[arg(long, value_name = "NAME")]
     pub id_column: Option<String>,
 
-    /// Column of the account; none: no column [default: account, provider or system]
+    /// Column of the account, or none [default: account, provider, system]
     #[arg(long, value_name = "NAME")]
     pub account_column: Option<String>,
 
-    /// Column of the action [default: action or operation]
+    /// Column of the action [default: action, operation]
     #[arg(long, value_name = "NAME")]
     pub action_column: Option<String>,
 
-    /// Column of your own reference [default: ref, reference, ticket or `request_id`]
+    /// Column of your reference [default: ref, ticket, `request_id`, …]
     #[arg(long, value_name = "NAME")]
     pub ref_column: Option<String>,
 
@@ -56,7 +61,7 @@ pub struct RowsArgs {
     #[arg(long, hide_possible_values = true, value_name = "FORMAT", value_parser = formats())]
     pub format: Option<String>,
 
-    /// What stands between two cells of csv; tab for a tab [default: what the header shows]
+    /// What parts cells of csv; tab for a tab [default: as the header shows]
     #[arg(long, value_name = "C", value_parser = parse_delimiter)]
     pub delimiter: Option<char>,
 
@@ -68,7 +73,7 @@ pub struct RowsArgs {
     #[arg(long, value_name = "NAME")]
     pub sheet: Option<String>,
 
-    /// Take rows that pass: COLUMN OP VALUE with =, !=, ~, <, >, or COLUMN empty (may be repeated)
+    /// Take rows that pass, such as plan=free (see `userpurge help input`)
     #[arg(long = "where", value_name = "TEST")]
     pub wheres: Vec<Test>,
 
@@ -76,16 +81,16 @@ pub struct RowsArgs {
     #[arg(long, value_name = "TEST")]
     pub where_not: Vec<Test>,
 
-    /// Send the first N rows at most; those behind them are counted as filtered
+    /// Send the first N rows at most; the others are filtered
     #[arg(long, value_name = "N", value_parser = parse_rows)]
     pub max_rows: Option<u64>,
 
     /// Ids that must never be touched, in any format that INPUT has
-    #[arg(long, value_name = "FILE", help_heading = "Protection")]
+    #[arg(long, value_name = "FILE", help_heading = SAFETY)]
     pub protect: Option<PathBuf>,
 
     /// Skip rows that an earlier ledger shows as good (may be repeated)
-    #[arg(long, value_name = "LEDGER", help_heading = "Protection")]
+    #[arg(long, value_name = "LEDGER", help_heading = SAFETY)]
     pub done_in: Vec<PathBuf>,
 
     /// Who is let through all the same.
@@ -95,35 +100,34 @@ pub struct RowsArgs {
 
 /// Whom the usual protection spares, and who is let through all the same.
 #[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "Protection")]
+#[command(next_help_heading = SAFETY)]
 pub struct RoleArgs {
-    /// Let users of this role be deleted too, such as agent or admin (may be repeated)
+    /// Let users of this role be deleted too, such as admin (may be repeated)
     #[arg(long, value_name = "ROLE")]
     pub include_role: Vec<String>,
 
-    /// Leave suspended users of Zendesk alone: deleted, they may come back unsuspended
+    /// Leave suspended users of Zendesk alone (see `userpurge help safety`)
     #[arg(long)]
     pub protect_suspended: bool,
 
-    /// Let ids through whose leading digits say that they are another org's (Zoho)
+    /// Let ids through whose first digits are another org's (Zoho)
     #[arg(long)]
     pub force_foreign_ids: bool,
 }
 
 /// How fast, and when to give up.
 #[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "Pace and safety")]
+#[command(next_help_heading = SAFETY)]
 pub struct PaceArgs {
-    /// Send N rows of each account first; go on only if all of them are done, else exit 3
+    /// Send N rows of each account first; exit 3 unless all of them are done
     #[arg(long, value_name = "N", value_parser = parse_some_rows)]
     pub canary: Option<NonZeroU64>,
 
-    /// Begin no more rows after this local time, finish those under way, exit 3; `resume` goes on
+    /// Begin no more rows after this local time; exit 3, `resume` goes on
     #[arg(long, value_name = "HH:MM")]
     pub until: Option<TimeOfDay>,
 
-    /// Stop an account once this many of its rows failed, were refused or have no answer; a percentage
-    /// is of its last 1,000 rows [default: 50 of the last 1,000]
+    /// Stop an account after so many failures [default: 50 of 1,000 rows]
     #[arg(long, value_name = "N|P%")]
     pub max_failures: Option<FailureLimit>,
 
@@ -131,8 +135,7 @@ pub struct PaceArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=ATTEMPTS_MAX))]
     pub attempts: Option<u32>,
 
-    /// Requests under way for one account, 1 to 1000 [default: the configuration's, then the
-    /// provider's]
+    /// Requests under way for one account, 1 to 1000 [default: as configured]
     #[arg(long, value_name = "N", value_parser = parse_concurrency)]
     pub concurrency: Option<NonZeroU32>,
 
@@ -147,9 +150,9 @@ pub struct PaceArgs {
 
 /// The question before anything is sent.
 #[derive(Debug, Clone, Copy, Default, Args)]
-#[command(next_help_heading = "Consent (run and retry need one without a terminal)")]
+#[command(next_help_heading = SAFETY)]
 pub struct ConsentArgs {
-    /// Ask nothing
+    /// Ask nothing (without a terminal, run and retry need this or --confirm)
     #[arg(short = 'y', long, conflicts_with = "confirm")]
     pub yes: bool,
 
@@ -167,22 +170,25 @@ pub struct WorkArgs {
     /// The question.
     #[command(flatten)]
     pub consent: ConsentArgs,
-    /// Progress on standard error: auto, bar, plain, json or none
+    /// The configuration [default: ./userpurge.toml, XDG folder, environment]
+    #[arg(long, value_name = "PATH", help_heading = None)]
+    pub config: Option<PathBuf>,
+
+    /// Progress: auto, bar, plain, json or none
     #[arg(long, hide_possible_values = true, value_name = "HOW", default_value = "auto", value_parser = modes())]
-    #[arg(help_heading = "Output")]
+    #[arg(help_heading = OUTPUT)]
     pub progress: Mode,
 
-    /// Run this in a shell when the run ends or stops, for at most 60 seconds, with `status --json` on
-    /// its standard input; if it fails, that is said and changes nothing
-    #[arg(long, value_name = "COMMAND", help_heading = "Output")]
+    /// Run this in a shell at the end, with `status --json` on its input
+    #[arg(long, value_name = "COMMAND", help_heading = None)]
     pub notify: Option<String>,
 }
 
 /// Diagnostics, which every command has.
 #[derive(Debug, Clone, Copy, Default, Args)]
-#[command(next_help_heading = "Diagnostics (on standard error)")]
+#[command(next_help_heading = OUTPUT)]
 pub struct DiagnosticsArgs {
-    /// How diagnostics are written: text or json
+    /// Diagnostics: text or json
     #[arg(
         long,
         hide_possible_values = true,

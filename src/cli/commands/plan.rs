@@ -18,7 +18,7 @@ pub(in crate::cli) async fn execute(
     args: &PlanArgs,
     disk: &dyn Disk,
 ) -> Result<ExitCode, CliError> {
-    let (pace, config) = (&args.work.pace, args.config.as_deref());
+    let (pace, config) = (&args.work.pace, args.work.config.as_deref());
     let planning = || Planning::typed(&args.input, &args.rows, pace, config, false);
     let (setup, planned) = match &args.output {
         None => planning()?.plan(None)?,

@@ -169,7 +169,7 @@ async fn go_on(
 ) -> Result<ExitCode, CliError> {
     let mut work = args.work.clone();
     work.pace.lay_over(&mut options);
-    let setup = Setup::new(args.config.as_deref(), options, Some(&state.path))?;
+    let setup = Setup::new(args.work.config.as_deref(), options, Some(&state.path))?;
     if wanted.is_empty() {
         // Nothing is asked or sent.
         return close_done(&kind, writer, state).await;

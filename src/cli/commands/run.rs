@@ -33,7 +33,7 @@ pub(in crate::cli) async fn execute(args: &RunArgs, disk: &dyn Disk) -> Result<E
 
 /// A plan that is made now; `None`: it was to be shown alone.
 fn fresh<'a>(args: &RunArgs, disk: &'a dyn Disk) -> Result<Option<OpenRun<'a>>, CliError> {
-    let config = args.config.as_deref();
+    let config = args.work.config.as_deref();
     let planning = || match args.again[..] {
         [] => Planning::typed(&args.input, &args.rows, &args.work.pace, config, true),
         _ => Planning::again(&args.again, &args.rows, &args.work.pace, config),
@@ -64,7 +64,7 @@ fn fresh<'a>(args: &RunArgs, disk: &'a dyn Disk) -> Result<Option<OpenRun<'a>>, 
 
 /// A saved plan, of which nothing can be read otherwise than it was; `None`: it was to be shown alone.
 async fn saved<'a>(args: &RunArgs, disk: &dyn Disk) -> Result<Option<OpenRun<'a>>, CliError> {
-    let (ledger, config) = (&args.input, args.config.as_deref());
+    let (ledger, config) = (&args.input, args.work.config.as_deref());
     let shown = ledger.display();
     let (writer, state) = ledgers::open(disk, ledger, None)?;
     if !state.is_saved_plan() {
