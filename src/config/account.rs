@@ -333,16 +333,11 @@ fn file_settings(
     let has_base = table.has("base_url");
     let (mut values, mut filled) = (BTreeMap::new(), file.base_url.clone());
     for key in plain.iter().filter(|key| !has_base || table.has(key)) {
-        let value = table.identifier(key)?;
         // Any other sign could lead to another host.
         let is_part = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.');
-        if !value.bytes().all(is_part) {
-            let why = format!(
-                "it is a part of `{}`: letters, digits, hyphens and dots",
-                file.base_url
-            );
-            return Err(table.mistake(key, why));
-        }
+        let base = &file.base_url;
+        let why = format!("it is a part of `{base}`: letters, digits, hyphens and dots");
+        let value = fit(table, key, |text| text.bytes().all(is_part), &why)?;
         filled = filled.replace(&format!("{{{key}}}"), &value);
         values.insert((*key).to_owned(), value);
     }
@@ -364,15 +359,12 @@ fn file_settings(
 fn zendesk_credentials(table: KeyTable<'_>) -> Result<ZendeskCredentials<SecretSource>, Mistake> {
     let by_token = table.has("email") || table.has("api_token");
     let by_client = table.has("client_id") || table.has("client_secret");
-    let [email, api_token, oauth_token, id, secret] = [
-        "email",
-        "api_token",
-        "oauth_token",
-        "client_id",
-        "client_secret",
-    ]
-    .map(|key| table.name(key));
-    let kinds = format!("{email} with {api_token}, {oauth_token}, {id} with {secret}");
+    let pair = |id, secret| format!("{} with {}", table.name(id), table.name(secret));
+    let (user, client) = (
+        pair("email", "api_token"),
+        pair("client_id", "client_secret"),
+    );
+    let kinds = format!("{user}, {}, {client}", table.name("oauth_token"));
     match (by_token, table.has("oauth_token"), by_client) {
         (true, false, false) => Ok(ZendeskCredentials::ApiToken {
             email: email_address(table)?,
@@ -393,35 +385,38 @@ fn zendesk_credentials(table: KeyTable<'_>) -> Result<ZendeskCredentials<SecretS
     }
 }
 
-fn email_address(table: KeyTable<'_>) -> Result<String, Mistake> {
-    let text = table.identifier("email")?;
-    // Zendesk's user name is `address/token`, and the provider adds that ending.
-    if text.contains('@') && !text.contains([':', '/']) {
+/// The identifier `key`, unless it is not fit: then `why`.
+fn fit(
+    table: KeyTable<'_>,
+    key: &str,
+    is_fit: impl Fn(&str) -> bool,
+    why: &str,
+) -> Result<String, Mistake> {
+    let text = table.identifier(key)?;
+    if is_fit(&text) {
         return Ok(text);
     }
+    Err(table.mistake(key, why))
+}
+
+fn email_address(table: KeyTable<'_>) -> Result<String, Mistake> {
+    // Zendesk's user name is `address/token`, and the provider adds that ending.
+    let is_address = |text: &str| text.contains('@') && !text.contains([':', '/']);
     let why = "it is no e-mail address; write it alone, without `/token` behind it";
-    Err(table.mistake("email", why))
+    fit(table, "email", is_address, why)
 }
 
 fn app_id(table: KeyTable<'_>) -> Result<String, Mistake> {
-    let text = table.identifier("app_id")?;
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-    if text.bytes().all(plain) {
-        return Ok(text);
-    }
     let why = "an app's id is letters and digits only; copy it from the app's settings";
-    Err(table.mistake("app_id", why))
+    fit(table, "app_id", |text| text.bytes().all(plain), why)
 }
 
 fn brand_id(table: KeyTable<'_>) -> Result<Option<String>, Mistake> {
-    let text = table.has("brand_id").then(|| table.identifier("brand_id"));
-    let text = text.transpose()?;
-    if text.as_deref().is_none_or(is_brand) {
-        return Ok(text);
-    }
     let why =
         "a brand's id is letters and digits only, at most 24; copy it from the brand's settings";
-    Err(table.mistake("brand_id", why))
+    let read = || fit(table, "brand_id", is_brand, why);
+    table.has("brand_id").then(read).transpose()
 }
 
 fn zoho_version(table: KeyTable<'_>) -> Result<String, Mistake> {

@@ -2,7 +2,7 @@
 //! later.
 
 use std::fs::Metadata;
-use std::io::Read as _;
+use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use toml::de::{DeTable, DeValue};
 use super::account::{AccountOutline, AccountSettings, check_name, keys};
 use super::environment::{self, Lookup};
 use super::error::{ConfigError, Mistake, is_like};
-use super::secret::{SecretSource, open_file, warn_if_world_readable};
+use super::secret::{SecretSource, read_file, warn_if_world_readable};
 use super::table::KeyTable;
 use crate::domain::{AccountName, ProviderKind};
 use crate::provider::{FileProblem, ProviderFile};
@@ -98,12 +98,7 @@ impl Document {
     fn read(path: &Path) -> Result<Self, ConfigError> {
         let cannot = |source| ConfigError::unreadable(path, source);
         let shown = path.display();
-        let file = open_file(path).map_err(cannot)?;
-        let metadata = file.metadata().map_err(cannot)?;
-        let mut bytes = Vec::new();
-        file.take(FILE_BYTES_MAX as u64 + 1)
-            .read_to_end(&mut bytes)
-            .map_err(cannot)?;
+        let (bytes, metadata) = read_file(path, FILE_BYTES_MAX).map_err(cannot)?;
         if bytes.len() > FILE_BYTES_MAX {
             return Err(ConfigError::new(format!(
                 "the configuration `{shown}` is longer than {FILE_BYTES_MAX} bytes; check that it is the \
@@ -303,12 +298,9 @@ fn check_account(
 /// The provider that the file at `path` describes, or why it is refused.
 fn read_provider(path: &Path) -> Result<ProviderFile, String> {
     let shown = path.display();
-    let cannot =
-        |error: std::io::Error| format!("the provider file `{shown}` cannot be read: {error}");
-    let file = open_file(path).map_err(cannot)?;
-    let mut text = String::new();
-    let read = file.take(FILE_BYTES_MAX as u64).read_to_string(&mut text);
-    read.map_err(cannot)?;
+    let cannot = |error: io::Error| format!("the provider file `{shown}` cannot be read: {error}");
+    let (bytes, _) = read_file(path, FILE_BYTES_MAX).map_err(cannot)?;
+    let text = io::read_to_string(bytes.as_slice()).map_err(cannot)?;
     ProviderFile::parse(&text).map_err(|FileProblem { line, why }| {
         format!("the provider file `{shown}`, line {line}, cannot be used: {why}")
     })

@@ -1,6 +1,5 @@
 //! Which file holds the configuration.
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -53,16 +52,8 @@ fn xdg_file(lookup: Lookup<'_>) -> Option<PathBuf> {
 /// Whether there is anything at `path`. A file that is there and may not be seen is an error: to
 /// pass it over would mean to run with another configuration than the person believes.
 fn exists(path: &Path) -> Result<bool, ConfigError> {
-    match fs::metadata(path) {
-        Ok(_) => Ok(true),
-        Err(error)
-            if matches!(
-                error.kind(),
-                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-            ) =>
-        {
-            Ok(false)
-        }
-        Err(source) => Err(ConfigError::unreadable(path, source)),
+    match path.try_exists() {
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => Ok(false),
+        found => found.map_err(|source| ConfigError::unreadable(path, source)),
     }
 }

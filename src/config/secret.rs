@@ -109,7 +109,16 @@ impl SecretSource {
                     || format!("{from} is not set, or is no UTF-8 text; set it and try again");
                 return check(&value.ok_or_else(why)?, &from);
             }
-            Self::File(path) => read_file(&folder.join(path))?,
+            Self::File(path) => {
+                let path = folder.join(path);
+                let (bytes, metadata) = read_file(&path, SECRET_BYTES_MAX).map_err(|source| {
+                    let file = describe_file(&path);
+                    let why = "cannot be read; check that it exists and that this user may read it";
+                    Mistake::of_system(format!("{file} {why}"), source)
+                })?;
+                warn_if_world_readable(&metadata, &path);
+                bytes
+            }
             Self::Command(words) => run(words, COMMAND_TIME_MAX)?,
         };
         if bytes.len() > SECRET_BYTES_MAX {
@@ -126,10 +135,7 @@ impl SecretSource {
             Self::Env(variable) if is_shown_variable(variable) => {
                 format!("environment variable `{variable}`")
             }
-            Self::Env(_) => {
-                "the variable that `env` names (which is not shown, as it may be a secret)"
-                    .to_owned()
-            }
+            Self::Env(_) => not_shown("variable", "env"),
             Self::File(path) => describe_file(path),
             Self::Command(words) => format!("the output of {}", describe_program(words)),
         }
@@ -161,31 +167,16 @@ fn check(text: &str, from: &str) -> Result<SecretString, Mistake> {
     Ok(SecretString::from(text))
 }
 
-/// Reads the file at `path`, at most a byte too much.
-fn read_file(path: &Path) -> Result<Vec<u8>, Mistake> {
-    let read = || {
-        let file = open_file(path)?;
-        warn_if_world_readable(&file.metadata()?, path);
-        let mut bytes = Vec::new();
-        file.take(SECRET_BYTES_MAX as u64 + 1)
-            .read_to_end(&mut bytes)?;
-        Ok(bytes)
-    };
-    read().map_err(|source| {
-        let file = describe_file(path);
-        let why =
-            format!("{file} cannot be read; check that it exists and that this user may read it");
-        Mistake::of_system(why, source)
-    })
-}
-
-/// Opens the regular file at `path`.
-pub(super) fn open_file(path: &Path) -> io::Result<File> {
+/// Reads the regular file at `path`, at most a byte more than `most`.
+pub(super) fn read_file(path: &Path, most: usize) -> io::Result<(Vec<u8>, Metadata)> {
     // Asked before opening: to open a pipe that nobody writes to would wait for ever.
     if !fs::metadata(path)?.is_file() {
         return Err(io::Error::other("it is a folder, a pipe or a device"));
     }
-    File::open(path)
+    let file = File::open(path)?;
+    let (metadata, mut bytes) = (file.metadata()?, Vec::new());
+    file.take(most as u64 + 1).read_to_end(&mut bytes)?;
+    Ok((bytes, metadata))
 }
 
 /// Warns of a file with a secret in it that every user of this machine can read.
@@ -229,17 +220,19 @@ fn is_shown_variable(name: &str) -> bool {
     name.split('_').all(is_word)
 }
 
+/// What stands for a name that may itself be a secret.
+fn not_shown(what: &str, key: &str) -> String {
+    format!("the {what} that `{key}` names (which is not shown, as it may be a secret)")
+}
+
 /// The file at `path`, by its name if that cannot be a secret.
 fn describe_file(path: &Path) -> String {
-    let text = path.display().to_string();
     // The folder is ours, or was typed before a file's name.
-    let name = path
-        .file_name()
-        .map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
     if may_be_secret(&name) && !path.exists() {
-        "the file that `file` names (which is not shown, as it may be a secret)".to_owned()
+        not_shown("file", "file")
     } else {
-        format!("file `{text}`")
+        format!("file `{}`", path.display())
     }
 }
 
@@ -247,7 +240,7 @@ fn describe_file(path: &Path) -> String {
 pub(super) fn describe_program(words: &[String]) -> String {
     let program = words.first().map_or("", String::as_str);
     if may_be_secret(program) {
-        "the command that `command` names (which is not shown, as it may be a secret)".to_owned()
+        not_shown("command", "command")
     } else {
         format!("command `{program}`")
     }
@@ -260,22 +253,4 @@ fn may_be_secret(text: &str) -> bool {
             && run.chars().any(|c| c.is_ascii_digit())
             && run.chars().any(|c| c.is_ascii_alphabetic())
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use rstest::rstest;
-
-    use super::run;
-
-    #[rstest]
-    #[case("exec sleep 600", "was stopped after 2 s")]
-    #[case("echo x; exec >&-; exec sleep 600", "was stopped after 2 s")]
-    fn a_command_that_does_not_end_is_stopped(#[case] does: &str, #[case] ends: &str) {
-        let words = ["sh", "-c", does].map(str::to_owned);
-        let told = run(&words, Duration::from_secs(2)).unwrap_err().to_string();
-        assert!(told.contains(ends), "{told}");
-    }
 }

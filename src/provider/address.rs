@@ -85,14 +85,5 @@ pub(super) fn push_query(url: &mut Url, key: &str, value: &str) {
 
 /// Host, port and path, without a slash at the end.
 pub(super) fn place(url: &Url) -> String {
-    format!("{}{}", authority(url), url.path().trim_end_matches('/'))
-}
-
-/// Host and, if it is not the scheme's own, port.
-fn authority(url: &Url) -> String {
-    let host = url.host_str().unwrap_or_default();
-    match url.port() {
-        Some(port) => format!("{host}:{port}"),
-        None => host.to_owned(),
-    }
+    format!("{}{}", url.authority(), url.path().trim_end_matches('/'))
 }

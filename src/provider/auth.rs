@@ -119,6 +119,19 @@ pub(super) fn minted(
     })
 }
 
+/// Reads a token endpoint's answer at a provider that has no words of its own in it.
+pub(super) fn minted_plainly(reply: &Reply) -> Result<Token, Verdict> {
+    let token = |answer: &_, secret| {
+        Ok(Token {
+            secret,
+            api_base: None,
+            expires_in: life_secs(answer, "expires_in"),
+        })
+    };
+    let refused = |said| Verdict::Account(StopKind::CredentialsRejected, said);
+    minted(reply, token, refused)
+}
+
 /// Too many tokens were asked for, or the server has an error.
 pub(super) fn later(detail: Detail) -> Verdict {
     Verdict::Transient(Transient::ServerError { wait: None }, detail)

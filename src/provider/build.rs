@@ -4,15 +4,13 @@
 
 use std::sync::Arc;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use thiserror::Error;
 use url::Url;
 
 use super::file::{self, FileSettings};
 use super::sunco::Sunco;
-use super::zendesk::Zendesk;
-use super::zoho::Zoho;
-use super::{Provider, sunco, zendesk, zoho};
+use super::{Provider, auth, sunco, zendesk, zoho};
 use crate::domain::{AccountLimits, IdProblem, ProviderKind, Step};
 
 /// Zendesk Support.
@@ -187,11 +185,20 @@ pub struct BuildError {
 
 /// The provider of an account, ready for requests.
 pub fn build(settings: ProviderSettings) -> Result<Box<dyn Provider>, BuildError> {
+    settings.try_map(|key, secret| auth::check_plain(key, secret.expose_secret()))?;
     Ok(match settings {
-        ProviderSettings::Zendesk(settings) => Box::new(Zendesk::try_new(settings)?),
+        ProviderSettings::Zendesk(settings) => {
+            if let ZendeskCredentials::Client { id, .. } = &settings.credentials {
+                auth::check_plain("client_id", id)?;
+            }
+            Box::new(settings)
+        }
         ProviderSettings::Sunco(settings) => Box::new(Sunco::try_new(settings)?),
-        ProviderSettings::Zoho(settings) => Box::new(Zoho::try_new(settings)?),
-        ProviderSettings::File(settings) => Box::new(settings.checked()?),
+        ProviderSettings::Zoho(settings) => {
+            auth::check_plain("client_id", &settings.client_id)?;
+            Box::new(settings)
+        }
+        ProviderSettings::File(settings) => Box::new(settings),
     })
 }
 

@@ -9,7 +9,9 @@ use secrecy::SecretString;
 use url::Url;
 
 use super::{Detail, Reply, Request, Verdict, verdict};
-use crate::domain::{JobId, Many, ProviderKind, Quota, Step, StopKind, UserId, UserState, named};
+use crate::domain::{
+    AccountLimits, JobId, Many, ProviderKind, Quota, Step, StopKind, UserId, UserState, named,
+};
 
 /// A provider, as one account uses it. Pure: see the [module](super) for what it must do.
 pub trait Provider: Send + Sync + fmt::Debug {
@@ -281,6 +283,18 @@ pub struct RateHint {
     pub remaining: Option<u64>,
     /// Until the span begins anew.
     pub resets_in: Option<Duration>,
+}
+
+/// The limits of an account with so many `requests`, so many at once, and none beside.
+pub(super) fn limits(requests: Quota, concurrency: u32) -> AccountLimits {
+    AccountLimits {
+        requests,
+        steps: Vec::new(),
+        share: 1.0,
+        concurrency: NonZeroU32::new(concurrency).unwrap_or(NonZeroU32::MIN),
+        many: None,
+        asked_alone: None,
+    }
 }
 
 /// A limit that is stated in this program.

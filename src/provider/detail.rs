@@ -77,12 +77,17 @@ impl Detail {
 
 /// A name or a role as it may be shown: one line, cut. It may name a person, and is never kept.
 pub(super) fn shown(text: &str) -> String {
-    let visible: String = text
-        .chars()
-        .take(READ_CHARS_MAX)
-        .filter_map(visible)
-        .collect();
-    cut(&visible.split_whitespace().collect::<Vec<_>>().join(" "))
+    cut(&one_line(&read(text)))
+}
+
+/// What is looked at of `text`, without invisible characters.
+fn read(text: &str) -> String {
+    let read = text.chars().take(READ_CHARS_MAX);
+    read.filter_map(visible).collect()
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// A code is one word of letters, digits and a few signs.
@@ -95,30 +100,26 @@ fn is_code(text: &str) -> bool {
 
 /// `text` without what must not be kept.
 fn clean(text: &str) -> String {
-    let mut read: String = text
-        .chars()
-        .take(READ_CHARS_MAX)
-        .filter_map(visible)
-        .collect();
+    let mut read = read(text);
     if text.chars().nth(READ_CHARS_MAX).is_some() {
         // The last word may be the first half of an address, which would not be known for one.
         read.truncate(read.rfind(' ').unwrap_or(0));
     }
-    let one_line = read.split_whitespace().collect::<Vec<_>>().join(" ");
-    cut(&masked(&one_line))
+    cut(&masked(&one_line(&read)))
 }
 
 /// The character to keep for `c`: control characters become blanks, invisible ones vanish.
 fn visible(c: char) -> Option<char> {
     match c {
-        '\u{200b}'..='\u{200f}'
-        | '\u{202a}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}'
-        | '\u{feff}'
-        | '\u{ad}' => None,
+        c if is_invisible(c) => None,
         c if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') => Some(' '),
         c => Some(c),
     }
+}
+
+/// Whether nothing is to be seen of `c`, not even a blank.
+pub(super) fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{ad}')
 }
 
 /// At most [`Detail::MESSAGE_CHARS_MAX`] characters of `text`, with a mark where it was cut.

@@ -1,6 +1,7 @@
 //! Ids that are numbers: what spreadsheets, exports and slips of the hand make of them, and how to
 //! mend each. The cell's text is never repeated: it may hold anything, a name or an address too.
 
+use super::detail::is_invisible;
 use crate::domain::IdProblem;
 
 /// Whether a text is it, its code, and how to mend it.
@@ -16,7 +17,7 @@ const MISTAKES: [Mistake; 15] = [
         "the id begins with 0, which no id of this provider does; look at how the file was made",
     ),
     (
-        |text| text.contains(invisible),
+        |text| text.contains(|c: char| c.is_control() || is_invisible(c)),
         "invisible_character",
         "the id holds a character that cannot be seen; type the id anew, or export it again",
     ),
@@ -115,27 +116,16 @@ fn holds_number(text: &str) -> bool {
     const DIGITS_MIN: usize = 8;
     let is_part = |c: char| c.is_alphanumeric() || "-_.@+".contains(c);
     let mut words = text.split(|c| !is_part(c));
-    words.any(|word| word.len() >= DIGITS_MIN && word.bytes().all(|it| it.is_ascii_digit()))
-}
-
-fn invisible(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{ad}')
+    words.any(|word| word.len() >= DIGITS_MIN && is_digits(word))
 }
 
 /// `6.16E+17`, `6,16e17`, `6E17`.
 fn is_scientific(text: &str) -> bool {
-    let Some((mantissa, exponent)) = text.split_once(['e', 'E']) else {
-        return false;
-    };
-    let exponent = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
-    let mantissa = mantissa.strip_prefix(['+', '-']).unwrap_or(mantissa);
-    !exponent.is_empty()
-        && exponent.bytes().all(|byte| byte.is_ascii_digit())
-        && mantissa.bytes().any(|byte| byte.is_ascii_digit())
-        && mantissa
-            .bytes()
-            .all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b','))
+    let unsigned = |text: &str| text.strip_prefix(['+', '-']).unwrap_or(text).to_owned();
+    let parts = text.split_once(['e', 'E']);
+    parts.is_some_and(|(mantissa, exponent)| {
+        is_digits(&unsigned(mantissa).replace(['.', ','], "")) && is_digits(&unsigned(exponent))
+    })
 }
 
 /// `6,164,068`, `6 164 068`, `6'164'068`: groups of three after the first, with the same sign between.
@@ -145,14 +135,8 @@ fn is_grouped(text: &str) -> bool {
         return false;
     };
     let known = matches!(separator, ',' | '.' | '\'' | '_' | '’') || separator.is_whitespace();
-    let mut groups = text.split(separator);
-    let first = groups.next().unwrap_or_default();
-    let rest: Vec<&str> = groups.collect();
-    let alone = rest.len() == 1 && matches!(separator, ',' | '.');
-    known
-        && !alone
-        && (1..=3).contains(&first.len())
-        && rest
-            .iter()
-            .all(|group| group.len() == 3 && group.bytes().all(|byte| byte.is_ascii_digit()))
+    let groups: Vec<&str> = text.split(separator).collect();
+    let alone = groups.len() == 2 && matches!(separator, ',' | '.');
+    let is_three = |group: &&str| group.len() == 3 && is_digits(group);
+    known && !alone && (1..=3).contains(&groups[0].len()) && groups[1..].iter().all(is_three)
 }

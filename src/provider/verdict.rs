@@ -9,7 +9,7 @@ use url::Url;
 use super::body::Body;
 use super::rate_hint::retry_after;
 use super::{Detail, Reply};
-use crate::domain::{Outcome, StopKind, UserId, UserState};
+use crate::domain::{Outcome, StopKind, UserId, UserState, named};
 
 /// What a reply means: about this row, about the account, or about the moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,19 +26,20 @@ pub enum Verdict {
     Look(RowEnd, Detail),
 }
 
-/// How a step ended for its row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RowEnd {
-    /// The provider confirmed it.
-    Deleted,
-    /// The provider says it had been done before.
-    AlreadyGone,
-    /// The provider took the order and does it later.
-    Ordered,
-    /// The provider knows no such user.
-    NotFound,
-    /// The provider will not.
-    Refused,
+named! {
+    /// How a step ended for its row. The name is the word for it in provider files.
+    pub enum RowEnd {
+        /// The provider confirmed it.
+        Deleted = "deleted",
+        /// The provider says it had been done before.
+        AlreadyGone = "already_gone",
+        /// The provider took the order and does it later.
+        Ordered = "ordered",
+        /// The provider knows no such user.
+        NotFound = "not_found",
+        /// The provider will not.
+        Refused = "refused",
+    }
 }
 
 impl RowEnd {

@@ -7,11 +7,12 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::faults::{Fault, LONG_WAIT_SECS};
+use super::faults::Fault;
 use super::hub::{Context, Machine, Sandbox};
+use super::log::Call;
 use super::options::SandboxError;
 use super::reply::{Reply, changed, json, seconds_up, text, with};
-use super::request::{Ask, Request};
+use super::request::Request;
 use super::user::{State, User, UserSeed, UserState};
 use super::window::Window;
 use crate::domain::{ProviderKind, Time};
@@ -23,110 +24,6 @@ pub(super) struct Desk {
     file: Arc<ProviderFile>,
     users: BTreeMap<String, User>,
     account: Window,
-}
-
-impl Machine for Desk {
-    fn seed(&mut self, seed: &UserSeed, now: Time) -> Result<(), SandboxError> {
-        let state = State::named(
-            &seed.state,
-            &[State::Active, State::Inactive, State::Deleted],
-        );
-        let state = state.unwrap_or(State::Active);
-        let mut user = User::new(&seed.id, "", state, now);
-        // One who is inactive has the first step behind them.
-        user.changes = (state == State::Inactive).into();
-        self.users.insert(seed.id.clone(), user);
-        Ok(())
-    }
-
-    fn states(&mut self, context: &Context) -> Vec<UserState> {
-        let shown = |user: &User| user.shown(context.tenant, self.kind());
-        self.users.values().map(shown).collect()
-    }
-
-    fn tell(&self, request: &mut Request) {
-        let asked = self.asked(request);
-        let Some((name, user)) = asked.first() else {
-            return;
-        };
-        request.ask = match *name {
-            "token" => Ask::Token,
-            "identify" => Ask::Identity,
-            "look" => Ask::Read,
-            _ => Ask::Delete,
-        };
-        request.user = Some(user.clone()).filter(|user| !user.is_empty());
-    }
-
-    fn handle(&mut self, request: &Request, context: &Context) -> Reply {
-        let asked: Vec<(String, String)> = self
-            .asked(request)
-            .into_iter()
-            .map(|(name, user)| (name.to_owned(), user))
-            .collect();
-        let Some((first, user)) = asked.first() else {
-            return json(
-                404,
-                &json!({"message": "this provider file has no such request"}),
-            );
-        };
-        if first == "token" {
-            let body = String::from_utf8_lossy(request.body());
-            return if body.contains(Sandbox::SECRET) {
-                json(
-                    200,
-                    &json!({"access_token": Sandbox::SECRET, "expires_in": 3600}),
-                )
-            } else {
-                json(401, &json!({"error": "invalid_client"}))
-            };
-        }
-        if let Some((quota, weight)) = self.file.stated_limit() {
-            let limit = context.settings.limit(quota);
-            let counts = if request.ask == Ask::Delete {
-                weight
-            } else {
-                1
-            };
-            for _ in 0..counts {
-                if let Err(wait) = self.account.take(limit, context.now) {
-                    let reply = self.shown(first, "transient.throttled", user, 429);
-                    return with(reply, "retry-after", seconds_up(wait).to_string());
-                }
-            }
-        }
-        if !self.file.opens(request.sent.headers(), Sandbox::SECRET) {
-            return self.shown(first, "account.credentials_rejected", user, 401);
-        }
-        match first.as_str() {
-            "identify" => self.shown(first, "identified", user, 200),
-            "look" => {
-                let means = if self.stands(user, context) {
-                    "standing"
-                } else {
-                    "unknown"
-                };
-                self.shown(first, means, user, 404)
-            }
-            _ => self.step(&asked, user, context),
-        }
-    }
-
-    fn refusal(&mut self, fault: Fault, _request: &Request, _context: &Context) -> Option<Reply> {
-        let none = json!({});
-        let throttled = || self.shown("", "transient.throttled", "", 429);
-        Some(match fault {
-            Fault::Error500 => json(500, &none),
-            Fault::Error503 => json(503, &none),
-            Fault::Throttle => throttled(),
-            Fault::Unauthorized => self.shown("", "account.credentials_rejected", "", 401),
-            Fault::Forbidden => json(403, &none),
-            Fault::Payment => json(402, &none),
-            Fault::WrongPath => json(404, &none),
-            Fault::LongWait => with(throttled(), "retry-after", LONG_WAIT_SECS),
-            _ => return None,
-        })
-    }
 }
 
 impl Desk {
@@ -142,14 +39,6 @@ impl Desk {
         self.file.kind().unwrap_or(ProviderKind::Zendesk)
     }
 
-    /// What `request` may be, and whom it is about.
-    fn asked(&self, request: &Request) -> Vec<(&str, String)> {
-        let path = request.file_path().unwrap_or_default();
-        let query = request.sent.uri().query().unwrap_or_default();
-        self.file
-            .asked((request.sent.method(), path, query), request.body())
-    }
-
     /// Whether a user can be read. What was only ordered is done some time later.
     fn stands(&self, user: &str, context: &Context) -> bool {
         self.users.get(user).is_some_and(|user| match user.state {
@@ -159,7 +48,7 @@ impl Desk {
     }
 
     /// A step, of those that the request may be, on a user: the one that is next for them.
-    fn step(&mut self, asked: &[(String, String)], id: &str, context: &Context) -> Reply {
+    fn step(&mut self, asked: &[(&str, String)], id: &str, context: &Context) -> Reply {
         let user = self
             .users
             .get(id)
@@ -206,6 +95,108 @@ impl Desk {
             None => json(status, &json!({})),
         }
     }
+}
+
+impl Machine for Desk {
+    fn seed(&mut self, seed: &UserSeed, now: Time) -> Result<(), SandboxError> {
+        let state = State::named(
+            &seed.state,
+            &[State::Active, State::Inactive, State::Deleted],
+        );
+        let state = state.unwrap_or(State::Active);
+        let mut user = User::new(&seed.id, "", state, now);
+        // One who is inactive has the first step behind them.
+        user.changes = (state == State::Inactive).into();
+        self.users.insert(seed.id.clone(), user);
+        Ok(())
+    }
+
+    fn states(&mut self, context: &Context) -> Vec<UserState> {
+        let shown = |user: &User| user.shown(context.tenant, self.kind());
+        self.users.values().map(shown).collect()
+    }
+
+    fn tell(&self, request: &mut Request) {
+        let asked = asked(&self.file, request);
+        let Some((name, user)) = asked.first() else {
+            return;
+        };
+        request.call = match *name {
+            "token" => Call::Token,
+            "identify" => Call::Identity,
+            "look" => Call::Read,
+            _ => Call::Delete,
+        };
+        request.user = Some(user.clone()).filter(|user| !user.is_empty());
+    }
+
+    fn handle(&mut self, request: &Request, context: &Context) -> Reply {
+        let file = Arc::clone(&self.file);
+        let asked = asked(&file, request);
+        let Some((first, user)) = asked.first() else {
+            let what = "this provider file has no such request";
+            return json(404, &json!({"message": what}));
+        };
+        if *first == "token" {
+            let body = String::from_utf8_lossy(request.body());
+            return if body.contains(Sandbox::SECRET) {
+                let token = Sandbox::SECRET;
+                json(200, &json!({"access_token": token, "expires_in": 3600}))
+            } else {
+                json(401, &json!({"error": "invalid_client"}))
+            };
+        }
+        if let Some((quota, weight)) = self.file.stated_limit() {
+            let limit = context.settings.limit(quota);
+            let counts = if request.call == Call::Delete {
+                weight
+            } else {
+                1
+            };
+            for _ in 0..counts {
+                if let Err(wait) = self.account.take(limit, context.now) {
+                    let reply = self.shown(first, "transient.throttled", user, 429);
+                    return with(reply, "retry-after", seconds_up(wait).to_string());
+                }
+            }
+        }
+        if !self.file.opens(request.sent.headers(), Sandbox::SECRET) {
+            return self.shown(first, "account.credentials_rejected", user, 401);
+        }
+        match *first {
+            "identify" => self.shown(first, "identified", user, 200),
+            "look" => {
+                let means = if self.stands(user, context) {
+                    "standing"
+                } else {
+                    "unknown"
+                };
+                self.shown(first, means, user, 404)
+            }
+            _ => self.step(&asked, user, context),
+        }
+    }
+
+    fn refusal(&mut self, fault: Fault, _: &Request, _: &Context) -> Option<Reply> {
+        let none = json!({});
+        Some(match fault {
+            Fault::Error500 => json(500, &none),
+            Fault::Error503 => json(503, &none),
+            Fault::Throttle | Fault::LongWait => self.shown("", "transient.throttled", "", 429),
+            Fault::Unauthorized => self.shown("", "account.credentials_rejected", "", 401),
+            Fault::Forbidden => json(403, &none),
+            Fault::Payment => json(402, &none),
+            Fault::WrongPath => json(404, &none),
+            _ => return None,
+        })
+    }
+}
+
+/// What `request` may be by `file`, and whom it is about.
+fn asked<'f>(file: &'f ProviderFile, request: &Request) -> Vec<(&'f str, String)> {
+    let path = request.file_path().unwrap_or_default();
+    let query = request.sent.uri().query().unwrap_or_default();
+    file.asked((request.sent.method(), path, query), request.body())
 }
 
 const JSON: &str = "application/json; charset=utf-8";

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use super::control;
-use super::faults::{Fault, FaultPlan, PlannedFault};
+use super::faults::{Fault, FaultPlan, LONG_WAIT_SECS, PlannedFault};
 use super::file::Desk;
 use super::log::LogEntry;
 use super::options::{SandboxError, SandboxOptions};
@@ -225,7 +225,7 @@ impl Sandbox {
             provider: request.provider,
             method: request.method().to_owned(),
             path: request.path.clone(),
-            step: request.call(),
+            step: request.call,
             users: request.users().to_vec(),
             user: request.user.clone(),
             status,
@@ -360,6 +360,10 @@ impl Tenant {
             (Some(fault), Some(machine)) => machine.refusal(fault, request, &context),
             _ => None,
         };
+        let refusal = refusal.map(|reply| match fault {
+            Some(Fault::LongWait) => reply::with(reply, "retry-after", LONG_WAIT_SECS),
+            _ => reply,
+        });
         if let Some(reply) = refusal {
             return (whole(reply), false, fault);
         }
@@ -388,7 +392,7 @@ impl Tenant {
     /// What befalls `request`; `None`: nothing.
     fn fault(&mut self, request: &Request) -> Option<Fault> {
         let faults = &self.settings.faults;
-        if !(request.call().deletes() || (faults.reads() && request.provider.is_some())) {
+        if !(request.call.deletes() || (faults.reads() && request.provider.is_some())) {
             return None;
         }
         let mut users = request.users().to_vec();

@@ -16,8 +16,6 @@
 //! one. Zoho would refuse its own four itself.
 //! Bystanders, whom no row names, must still stand at the end.
 
-use std::collections::BTreeMap;
-
 use std::ops::Range;
 
 use super::user::{Seed, UserSeed};
@@ -37,11 +35,10 @@ type Group = (Range<u64>, &'static str, &'static str);
 
 pub(super) fn demo() -> Seed {
     Seed {
-        tenant: String::new(),
-        files: BTreeMap::new(),
         zendesk: zendesk(),
         sunco: sunco(),
         zoho: zoho(),
+        ..Seed::default()
     }
 }
 

@@ -9,60 +9,22 @@ use percent_encoding::percent_decode_str;
 use super::log::Call;
 use crate::domain::ProviderKind;
 
-/// What a request asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ask {
-    /// An access token.
-    Token,
-    /// Who the caller is, or which app or organisation this is.
-    Identity,
-    /// Zoho: the organisation.
-    Org,
-    /// Sunshine Conversations: an integration's webhooks, by which it tells the app.
-    Webhooks,
-    /// One user.
-    Read,
-    /// Many users.
-    ReadMany,
-    /// Zendesk: what a custom role allows.
-    CustomRole,
-    /// Zendesk: one soft-deleted user.
-    ReadDeleted,
-    /// Zendesk: how far a user's erasure is.
-    Compliance,
-    /// Many jobs.
-    Jobs,
-    /// Delete a user, at Zendesk softly.
-    Delete,
-    /// Zendesk: delete many users with a job.
-    DeleteMany,
-    /// Zendesk: delete a user for good.
-    PermanentlyDelete,
-    /// Sunshine Conversations: clear a user's profile.
-    Clear,
-    /// Zendesk: a user whose id is no whole number.
-    BadId,
-    /// Anything else.
-    Unknown,
-}
-
-use Ask::{
-    Clear, Compliance, CustomRole, Delete, DeleteMany, Identity, Jobs, Org, PermanentlyDelete,
-    Read, ReadDeleted, ReadMany, Token, Webhooks,
+use Call::{
+    Delete, DeleteMany, DeletePersonalInformation, Identity, Job, PermanentlyDelete, Read, Token,
 };
 use ProviderKind::{Sunco, Zendesk, Zoho};
 
 /// Provider, method, path (`{…}` is one segment that is not empty) and what it asks.
-const TABLE: [(ProviderKind, &str, &str, Ask); 21] = [
+const TABLE: [(ProviderKind, &str, &str, Call); 21] = [
     (Zendesk, "POST", "oauth/tokens", Token),
     (Zendesk, "GET", "api/v2/users/me", Identity),
-    (Zendesk, "GET", "api/v2/custom_roles/{role}", CustomRole),
-    (Zendesk, "GET", "api/v2/users/show_many", ReadMany),
+    (Zendesk, "GET", "api/v2/custom_roles/{role}", Identity),
+    (Zendesk, "GET", "api/v2/users/show_many", Read),
     (Zendesk, "DELETE", "api/v2/users/destroy_many", DeleteMany),
-    (Zendesk, "GET", "api/v2/job_statuses/show_many", Jobs),
+    (Zendesk, "GET", "api/v2/job_statuses/show_many", Job),
     (Zendesk, "GET", "api/v2/users/{user}", Read),
     (Zendesk, "DELETE", "api/v2/users/{user}", Delete),
-    (Zendesk, "GET", "api/v2/deleted_users/{user}", ReadDeleted),
+    (Zendesk, "GET", "api/v2/deleted_users/{user}", Read),
     (
         Zendesk,
         "DELETE",
@@ -73,14 +35,14 @@ const TABLE: [(ProviderKind, &str, &str, Ask); 21] = [
         Zendesk,
         "GET",
         "api/v2/users/{user}/compliance_deletion_statuses",
-        Compliance,
+        Read,
     ),
     (Sunco, "GET", "v2/apps/{app}", Identity),
     (
         Sunco,
         "GET",
         "v2/apps/{app}/integrations/me/webhooks",
-        Webhooks,
+        Identity,
     ),
     (Sunco, "GET", "v2/apps/{app}/users/{user}", Read),
     (Sunco, "DELETE", "v2/apps/{app}/users/{user}", Delete),
@@ -88,11 +50,11 @@ const TABLE: [(ProviderKind, &str, &str, Ask); 21] = [
         Sunco,
         "DELETE",
         "v2/apps/{app}/users/{user}/personalinformation",
-        Clear,
+        DeletePersonalInformation,
     ),
     (Zoho, "POST", "oauth/v2/token", Token),
-    (Zoho, "GET", "crm/{version}/org", Org),
-    (Zoho, "GET", "crm/{version}/users", ReadMany),
+    (Zoho, "GET", "crm/{version}/org", Identity),
+    (Zoho, "GET", "crm/{version}/users", Read),
     (Zoho, "GET", "crm/{version}/users/{user}", Read),
     (Zoho, "DELETE", "crm/{version}/users/{user}", Delete),
 ];
@@ -114,7 +76,9 @@ pub(super) struct Request {
     pub(super) in_flight: u32,
     /// Whose path it is; `None`: no provider's.
     pub(super) provider: Option<ProviderKind>,
-    pub(super) ask: Ask,
+    pub(super) call: Call,
+    /// The path in the table; empty: it is none of those.
+    pub(super) pattern: &'static str,
     /// The one user it is about; `None`: none, or many.
     pub(super) user: Option<String>,
     /// The users or jobs it is about where it may name many.
@@ -134,7 +98,8 @@ impl Request {
             base_url: String::new(),
             in_flight: 1,
             provider: None,
-            ask: Ask::Unknown,
+            call: Call::Unknown,
+            pattern: "",
             user: None,
             ids: Vec::new(),
             app: String::new(),
@@ -173,13 +138,13 @@ impl Request {
             // Licensed customers of Zendesk reach Sunshine Conversations under it.
             path.remove(0);
         }
-        let is_it = |(provider, method, pattern, _): &&(ProviderKind, &str, &str, Ask)| {
+        let is_it = |(provider, method, pattern, _): &&(ProviderKind, &str, &str, Call)| {
             Some(*provider) == self.provider && *method == self.method() && fits(pattern, &path)
         };
-        let Some((_, _, pattern, ask)) = TABLE.iter().find(is_it) else {
+        let Some((_, _, pattern, call)) = TABLE.iter().find(is_it) else {
             return;
         };
-        self.ask = *ask;
+        (self.call, self.pattern) = (*call, pattern);
         for (part, segment) in pattern.split('/').zip(path) {
             match part {
                 "{user}" => self.user = Some(decoded(segment)),
@@ -191,13 +156,10 @@ impl Request {
 
     /// What the table does not tell: lists of ids, ids that are none, and Zoho's caller.
     fn read_query(&mut self) {
-        if self.provider == Some(Zoho)
-            && self.ask == ReadMany
-            && self.query("type").as_deref() == Some("CurrentUser")
-        {
-            self.ask = Identity;
+        if self.provider == Some(Zoho) && self.query("type").as_deref() == Some("CurrentUser") {
+            self.call = Identity;
         }
-        if matches!(self.ask, ReadMany | DeleteMany | Jobs) {
+        if self.user.is_none() && matches!(self.call, Read | DeleteMany | Job) {
             let ids = self.query("ids").unwrap_or_default();
             let ids = ids.split(',').map(str::trim).filter(|id| !id.is_empty());
             self.ids = ids.map(str::to_owned).collect();
@@ -206,7 +168,7 @@ impl Request {
             // `u64` would take a leading plus.
             match id.parse::<u64>() {
                 Ok(number) if !id.starts_with('+') => self.user = Some(number.to_string()),
-                _ => self.ask = Ask::BadId,
+                _ => self.call = Call::Unknown,
             }
         }
     }
@@ -248,58 +210,26 @@ impl Request {
 
     /// The users it is about where it may name many.
     pub(super) fn users(&self) -> &[String] {
-        match self.ask {
-            ReadMany | DeleteMany => &self.ids,
-            _ => &[],
+        match self.call {
+            Job => &[],
+            _ => &self.ids,
         }
     }
 
-    /// The word for it in the log.
-    pub(super) fn call(&self) -> Call {
-        match self.ask {
-            Token => Call::Token,
-            Identity | Org | Webhooks | CustomRole => Call::Identity,
-            Read | ReadMany | ReadDeleted | Compliance => Call::Read,
-            Jobs => Call::Job,
-            Delete => Call::Delete,
-            DeleteMany => Call::DeleteMany,
-            PermanentlyDelete => Call::PermanentlyDelete,
-            Clear => Call::DeletePersonalInformation,
-            Ask::BadId | Ask::Unknown => Call::Unknown,
-        }
-    }
-
-    /// The credentials it carries. Judges none of them.
-    pub(super) fn presented(&self) -> Presented {
+    /// The credentials it carries: the scheme in lower case, then user and password, or the token and
+    /// nothing. Judges none of them.
+    pub(super) fn presented(&self) -> (String, String, String) {
         let authorization = self.header("authorization").unwrap_or_default();
         let (scheme, rest) = authorization.split_once(' ').unwrap_or_default();
-        let rest = rest.trim();
-        match scheme.to_ascii_lowercase().as_str() {
-            "basic" => basic(rest).unwrap_or(Presented::Nothing),
-            "bearer" => Presented::Bearer(rest.to_owned()),
-            "zoho-oauthtoken" => Presented::Zoho(rest.to_owned()),
-            _ => Presented::Nothing,
+        let (scheme, rest) = (scheme.to_ascii_lowercase(), rest.trim());
+        if scheme != "basic" {
+            return (scheme, rest.to_owned(), String::new());
         }
+        let pair = STANDARD.decode(rest).unwrap_or_default();
+        let pair = String::from_utf8(pair).unwrap_or_default();
+        let (user, password) = pair.split_once(':').unwrap_or_default();
+        (scheme, user.to_owned(), password.to_owned())
     }
-}
-
-/// What an `Authorization` header holds.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Presented {
-    /// No header, or one of a scheme that is not known here.
-    Nothing,
-    /// `Basic`, taken apart at the first colon.
-    Basic(String, String),
-    /// `Bearer`.
-    Bearer(String),
-    /// `Zoho-oauthtoken`.
-    Zoho(String),
-}
-
-fn basic(encoded: &str) -> Option<Presented> {
-    let pair = String::from_utf8(STANDARD.decode(encoded).ok()?).ok()?;
-    let (user, password) = pair.split_once(':')?;
-    Some(Presented::Basic(user.to_owned(), password.to_owned()))
 }
 
 /// Parts `/t/{name}/rest` into the name and `/rest`; the name is `None` without such a prefix.

@@ -10,6 +10,7 @@ use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::State;
 use axum::http::{Response, StatusCode, header};
+use axum::response::IntoResponse as _;
 use axum::serve::ListenerExt as _;
 use futures::stream::{self, StreamExt as _};
 use tokio::net::TcpListener;
@@ -83,7 +84,7 @@ async fn serve(
 ) -> Response<Body> {
     let (parts, body) = request.into_parts();
     let Ok(body) = to_bytes(body, BODY_BYTES_MAX).await else {
-        return failed(StatusCode::PAYLOAD_TOO_LARGE);
+        return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     };
     let request = Request::of(http::Request::from_parts(parts, body));
     if request.path.starts_with(control::PREFIX) {
@@ -97,14 +98,8 @@ async fn serve(
         Ok(Delivery::Cut(reply)) => cut(reply),
         // A body that fails before its first byte closes the connection, the status line unsent.
         Ok(Delivery::Closed) => Response::new(Body::from_stream(stream::once(async { broken() }))),
-        Err(_) => failed(StatusCode::INTERNAL_SERVER_ERROR),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
-}
-
-fn failed(status: StatusCode) -> Response<Body> {
-    let mut response = Response::default();
-    *response.status_mut() = status;
-    response
 }
 
 fn broken() -> io::Result<Bytes> {

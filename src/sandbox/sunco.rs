@@ -12,11 +12,12 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::hmac;
 use serde_json::{Value, json};
 
-use super::faults::{Fault, LONG_WAIT_SECS};
+use super::faults::Fault;
 use super::hub::{Context, Machine, Sandbox};
+use super::log::Call;
 use super::options::SandboxError;
-use super::reply::{Reply, changed, json, with};
-use super::request::{Ask, Presented, Request};
+use super::reply::{Reply, changed, json};
+use super::request::Request;
 use super::user::{State, User, UserSeed, UserState};
 use super::window::Window;
 use crate::domain::{ProviderKind, Time};
@@ -37,6 +38,19 @@ pub(super) struct Conversations {
     /// The ids of the users with an external id, by it and the brand.
     by_external_id: BTreeMap<(String, String), String>,
     app: Window,
+}
+
+impl Conversations {
+    /// The user whom `target` names, who is not deleted. By external id one of a brand is found only with it.
+    fn user(&mut self, target: &str, brand: String) -> Option<&mut User> {
+        let of_brand = |brand| self.by_external_id.get(&(target.to_owned(), brand));
+        let id = match of_brand(brand).or_else(|| of_brand(String::new())) {
+            Some(id) if !self.users.contains_key(target) => id,
+            _ => target,
+        };
+        let user = self.users.get_mut(id);
+        user.filter(|user| user.state != State::Deleted)
+    }
 }
 
 impl Machine for Conversations {
@@ -76,17 +90,19 @@ impl Machine for Conversations {
         let Some(scope) = scope_of(request) else {
             return error(401, "unauthorized", "Authorization is required");
         };
-        if request.ask == Ask::Unknown {
+        if request.call == Call::Unknown {
             return error(404, "not_found", "Resource not found");
         }
         if request.app != Sandbox::SUNCO_APP_ID {
             return error(404, "app_not_found", "App not found");
         }
         let may_read_app = scope != "integration";
-        if scope.is_empty() || (!may_read_app && request.ask == Ask::Identity) {
+        let asks_webhooks = request.pattern.ends_with("/webhooks");
+        let is_app = request.call == Call::Identity && !asks_webhooks;
+        if scope.is_empty() || (!may_read_app && is_app) {
             return error(403, "forbidden", "Access denied");
         }
-        if request.ask == Ask::Webhooks {
+        if asks_webhooks {
             return json(200, &json!({"webhooks": []}));
         }
         let Some(target) = &request.user else {
@@ -105,48 +121,34 @@ impl Machine for Conversations {
         let Some(user) = self.user(target, brand) else {
             return error(404, "user_not_found", "User not found");
         };
-        let becomes = match request.ask {
-            Ask::Delete => State::Deleted,
-            Ask::Clear => State::Cleared,
+        let becomes = match request.call {
+            Call::Delete => State::Deleted,
+            Call::DeletePersonalInformation => State::Cleared,
             _ => user.state,
         };
         let is_changed = becomes != user.state;
         if is_changed {
             user.change(becomes, context.now);
         }
-        let reply = match request.ask {
-            Ask::Delete => json(200, &json!({})),
+        let reply = match request.call {
+            Call::Delete => json(200, &json!({})),
             _ => json(200, &json!({"user": shown(user)})),
         };
         if is_changed { changed(reply) } else { reply }
     }
 
-    fn refusal(&mut self, fault: Fault, _request: &Request, _context: &Context) -> Option<Reply> {
+    fn refusal(&mut self, fault: Fault, _: &Request, _: &Context) -> Option<Reply> {
         let failed = "Something went wrong";
         Some(match fault {
             Fault::Error500 => error(500, "internal_error", failed),
             Fault::Error503 => error(503, "service_unavailable", failed),
-            Fault::Throttle => throttled(),
+            Fault::Throttle | Fault::LongWait => throttled(),
             Fault::Unauthorized => error(401, "unauthorized", "Authorization is required"),
             Fault::Forbidden => error(403, "forbidden", "Forbidden"),
             Fault::Payment => error(402, "payment_required", "Upgrade to use this feature"),
             Fault::WrongPath => error(404, "app_not_found", "App not found"),
-            Fault::LongWait => with(throttled(), "retry-after", LONG_WAIT_SECS),
             _ => return None,
         })
-    }
-}
-
-impl Conversations {
-    /// The user whom `target` names, who is not deleted. By external id one of a brand is found only with it.
-    fn user(&mut self, target: &str, brand: String) -> Option<&mut User> {
-        let of_brand = |brand| self.by_external_id.get(&(target.to_owned(), brand));
-        let id = match of_brand(brand).or_else(|| of_brand(String::new())) {
-            Some(id) if !self.users.contains_key(target) => id,
-            _ => target,
-        };
-        let user = self.users.get_mut(id);
-        user.filter(|user| user.state != State::Deleted)
     }
 }
 
@@ -185,17 +187,18 @@ fn shown(user: &User) -> Value {
 
 /// The scope of the good key that `request` shows; `None`: it shows none. A JWT claims its scope.
 fn scope_of(request: &Request) -> Option<String> {
-    match request.presented() {
-        Presented::Basic(user, password) => {
-            let scope = scope_of_key(&user).filter(|_| password == Sandbox::SECRET)?;
+    let (scheme, shown, password) = request.presented();
+    match scheme.as_str() {
+        "basic" => {
+            let scope = scope_of_key(&shown).filter(|_| password == Sandbox::SECRET)?;
             Some(scope.to_owned())
         }
-        Presented::Bearer(token) => {
-            let (claims, own) = claims(&token)?;
+        "bearer" => {
+            let (claims, own) = claims(&shown)?;
             let claimed = claims["scope"].as_str().filter(|scope| *scope == own);
             Some(claimed.unwrap_or_default().to_owned())
         }
-        Presented::Zoho(_) | Presented::Nothing => None,
+        _ => None,
     }
 }
 

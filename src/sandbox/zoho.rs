@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::faults::{Fault, LONG_WAIT_SECS};
+use super::faults::Fault;
 use super::hub::{Context, Machine, Sandbox};
+use super::log::Call;
 use super::options::SandboxError;
 use super::reply::{Reply, changed, empty, text, with};
-use super::request::{Ask, Presented, Request, is_number};
+use super::request::{Request, is_number};
 use super::user::{State, Tokens, User, UserSeed, UserState};
 use super::window::Window;
 use crate::domain::{ProviderKind, Time};
@@ -28,6 +29,9 @@ const KINDS: [(&str, &str); 7] = [
     ("administrator", "Regular User"),
 ];
 
+/// The path of the organisation.
+const ORG: &str = "crm/{version}/org";
+
 /// The paths of the versions that read users one at a time.
 const ONE_AT_A_TIME: [&str; 3] = ["/crm/v2/", "/crm/v2.1/", "/crm/v3/"];
 
@@ -40,73 +44,6 @@ pub(super) struct Crm {
     credits: Window,
     /// How many users requests have deleted, for the org's cap.
     deleted: u32,
-}
-
-impl Machine for Crm {
-    fn seed(&mut self, seed: &UserSeed, now: Time) -> Result<(), SandboxError> {
-        let refuse = |reason| SandboxError::seed(ProviderKind::Zoho, &seed.id, reason);
-        if !is_number(&seed.id) || seed.id.len() > Self::ID_DIGITS_MAX {
-            return Err(refuse("its id must be 1 to 19 digits"));
-        }
-        let states = [State::Active, State::Inactive, State::Deleted];
-        let state = State::named(&seed.state, &states)
-            .ok_or_else(|| refuse("its state must be active, inactive or deleted"))?;
-        let role = if seed.role.is_empty() {
-            KINDS[0].0
-        } else {
-            let kind = KINDS.iter().find(|(kind, _)| *kind == seed.role);
-            let (kind, _) = kind.ok_or_else(|| refuse("Zoho has no users of its kind"))?;
-            kind
-        };
-        let user = User::new(&seed.id, role, state, now);
-        self.users.insert(seed.id.clone(), user);
-        Ok(())
-    }
-
-    fn states(&mut self, context: &Context) -> Vec<UserState> {
-        self.put_caller(context);
-        let shown = |user: &User| user.shown(context.tenant, ProviderKind::Zoho);
-        self.users.values().map(shown).collect()
-    }
-
-    fn handle(&mut self, request: &Request, context: &Context) -> Reply {
-        self.put_caller(context);
-        if request.ask == Ask::Token {
-            // Another server, and no call of the org's.
-            return self.token(request, context);
-        }
-        let reply = self
-            .turned_away(request, context)
-            .unwrap_or_else(|| self.answer(request, context));
-        let limit = context.settings.limit(context.settings.zoho.credits);
-        let left = self.credits.remaining(limit, context.now);
-        if left <= limit.requests / 2 {
-            // From half of the day's credits on, and not before.
-            return with(reply, "x-api-credits-remaining", left.to_string());
-        }
-        reply
-    }
-
-    fn refusal(&mut self, fault: Fault, _request: &Request, _context: &Context) -> Option<Reply> {
-        Some(match fault {
-            Fault::Error500 => top(500, "INTERNAL_ERROR", "Internal Server Error", &json!({})),
-            Fault::Error503 => {
-                let what = "Service temporarily unavailable for maintenance";
-                top(503, "SERVICE_UNAVAILABLE", what, &json!({}))
-            }
-            Fault::Throttle => too_many_requests(),
-            Fault::Unauthorized => bad_token(),
-            Fault::Forbidden => {
-                let details = json!({"permissions": ["Crm_Implied_Manage_Users"]});
-                top(403, "NO_PERMISSION", "permission denied", &details)
-            }
-            // Not documented: made up in the usual form.
-            Fault::Payment => top(402, "PAYMENT_REQUIRED", "payment required", &json!({})),
-            Fault::WrongPath => no_path(),
-            Fault::LongWait => with(no_credits(), "retry-after", LONG_WAIT_SECS),
-            _ => return None,
-        })
-    }
 }
 
 impl Crm {
@@ -143,29 +80,25 @@ impl Crm {
     /// What stops a request before anybody looks at what it asks; `None`: nothing.
     fn turned_away(&mut self, request: &Request, context: &Context) -> Option<Reply> {
         let (zoho, now) = (&context.settings.zoho, context.now);
-        match request.presented() {
-            Presented::Zoho(token) if self.tokens.scope(&token, now).is_some() => {}
-            Presented::Zoho(_) => return Some(bad_token()),
-            _ => {
-                let what = "Authentication failed";
-                return Some(top(401, "AUTHENTICATION_FAILURE", what, &json!({})));
-            }
+        let (scheme, token, _) = request.presented();
+        match scheme.as_str() {
+            "zoho-oauthtoken" if self.tokens.scope(&token, now).is_some() => {}
+            "zoho-oauthtoken" => return Some(refused("INVALID_TOKEN")),
+            _ => return Some(refused("AUTHENTICATION_FAILURE")),
         }
         // One of these is needed; of none, nothing is.
-        let needed: &[&str] = match request.ask {
-            Ask::Org => &["ZohoCRM.org.ALL", "ZohoCRM.org.READ"],
-            Ask::Identity | Ask::ReadMany | Ask::Read => {
-                &["ZohoCRM.users.ALL", "ZohoCRM.users.READ"]
-            }
-            Ask::Delete => &["ZohoCRM.users.ALL", "ZohoCRM.users.DELETE"],
+        let needed: &[&str] = match request.call {
+            _ if request.pattern == ORG => &["ZohoCRM.org.ALL", "ZohoCRM.org.READ"],
+            Call::Identity | Call::Read => &["ZohoCRM.users.ALL", "ZohoCRM.users.READ"],
+            Call::Delete => &["ZohoCRM.users.ALL", "ZohoCRM.users.DELETE"],
             _ => &[],
         };
         let has = |scope: &&str| zoho.scopes.iter().any(|own| own == scope);
         let credits = context.settings.limit(zoho.credits);
         if request.in_flight > zoho.concurrency {
-            Some(too_many_requests())
+            Some(refused("TOO_MANY_REQUESTS"))
         } else if self.credits.take(credits, now).is_err() {
-            Some(no_credits())
+            Some(refused("RATE_LIMIT_EXCEEDED"))
         } else if !needed.is_empty() && !needed.iter().any(has) {
             let details = json!({"method": request.method(), "url": request.path});
             let what = "invalid oauth scope to access this URL";
@@ -179,27 +112,27 @@ impl Crm {
         let id = request.user.as_deref().unwrap_or_default();
         let zoho = &context.settings.zoho;
         let readable = |user: &&User| zoho.deleted_readable || user.state != State::Deleted;
-        match request.ask {
-            Ask::Org => self.org(context),
-            Ask::Identity => page(self.users.get(&zoho.caller_id).into_iter()),
-            // Before v4 nothing shows that `ids` is heeded: all users are listed.
-            Ask::ReadMany if ONE_AT_A_TIME.iter().any(|it| request.path.starts_with(it)) => {
-                page(self.users.values().filter(readable))
-            }
-            Ask::ReadMany if !(1..=Self::IDS_MAX).contains(&request.ids.len()) => {
-                let details = json!({"param_name": "ids", "maximum_length": Self::IDS_MAX});
-                top(400, "INVALID_DATA", "invalid data", &details)
-            }
-            Ask::ReadMany => {
-                let users = request.ids.iter().filter_map(|id| self.users.get(id));
-                page(users.filter(readable))
-            }
-            Ask::Read => match self.users.get(id).filter(readable) {
+        match request.call {
+            _ if request.pattern == ORG => self.org(context),
+            Call::Identity => page(self.users.get(&zoho.caller_id).into_iter()),
+            Call::Read if !id.is_empty() => match self.users.get(id).filter(readable) {
                 Some(user) => json_reply(200, &json!({"users": [shown(user)]})),
                 None => empty(204),
             },
-            Ask::Delete => self.delete(id, context),
-            _ => no_path(),
+            // Before v4 nothing shows that `ids` is heeded: all users are listed.
+            Call::Read if ONE_AT_A_TIME.iter().any(|it| request.path.starts_with(it)) => {
+                page(self.users.values().filter(readable))
+            }
+            Call::Read if !(1..=Self::IDS_MAX).contains(&request.ids.len()) => {
+                let details = json!({"param_name": "ids", "maximum_length": Self::IDS_MAX});
+                top(400, "INVALID_DATA", "invalid data", &details)
+            }
+            Call::Read => {
+                let users = request.ids.iter().filter_map(|id| self.users.get(id));
+                page(users.filter(readable))
+            }
+            Call::Delete => self.delete(id, context),
+            _ => refused("INVALID_URL_PATTERN"),
         }
     }
 
@@ -316,6 +249,66 @@ impl Crm {
     }
 }
 
+impl Machine for Crm {
+    fn seed(&mut self, seed: &UserSeed, now: Time) -> Result<(), SandboxError> {
+        let refuse = |reason| SandboxError::seed(ProviderKind::Zoho, &seed.id, reason);
+        if !is_number(&seed.id) || seed.id.len() > Self::ID_DIGITS_MAX {
+            return Err(refuse("its id must be 1 to 19 digits"));
+        }
+        let states = [State::Active, State::Inactive, State::Deleted];
+        let state = State::named(&seed.state, &states)
+            .ok_or_else(|| refuse("its state must be active, inactive or deleted"))?;
+        let role = if seed.role.is_empty() {
+            KINDS[0].0
+        } else {
+            let kind = KINDS.iter().find(|(kind, _)| *kind == seed.role);
+            let (kind, _) = kind.ok_or_else(|| refuse("Zoho has no users of its kind"))?;
+            kind
+        };
+        let user = User::new(&seed.id, role, state, now);
+        self.users.insert(seed.id.clone(), user);
+        Ok(())
+    }
+
+    fn states(&mut self, context: &Context) -> Vec<UserState> {
+        self.put_caller(context);
+        let shown = |user: &User| user.shown(context.tenant, ProviderKind::Zoho);
+        self.users.values().map(shown).collect()
+    }
+
+    fn handle(&mut self, request: &Request, context: &Context) -> Reply {
+        self.put_caller(context);
+        if request.call == Call::Token {
+            // Another server, and no call of the org's.
+            return self.token(request, context);
+        }
+        let reply = self
+            .turned_away(request, context)
+            .unwrap_or_else(|| self.answer(request, context));
+        let limit = context.settings.limit(context.settings.zoho.credits);
+        let left = self.credits.remaining(limit, context.now);
+        if left <= limit.requests / 2 {
+            // From half of the day's credits on, and not before.
+            return with(reply, "x-api-credits-remaining", left.to_string());
+        }
+        reply
+    }
+
+    fn refusal(&mut self, fault: Fault, _: &Request, _: &Context) -> Option<Reply> {
+        Some(refused(match fault {
+            Fault::Error500 => "INTERNAL_ERROR",
+            Fault::Error503 => "SERVICE_UNAVAILABLE",
+            Fault::Throttle => "TOO_MANY_REQUESTS",
+            Fault::Unauthorized => "INVALID_TOKEN",
+            Fault::Forbidden => "NO_PERMISSION",
+            Fault::Payment => "PAYMENT_REQUIRED",
+            Fault::WrongPath => "INVALID_URL_PATTERN",
+            Fault::LongWait => "RATE_LIMIT_EXCEEDED",
+            _ => return None,
+        }))
+    }
+}
+
 /// A user as answers show it.
 fn shown(user: &User) -> Value {
     let kind = KINDS.iter().find(|kind| kind.0 == user.role);
@@ -403,23 +396,28 @@ fn unknown_user(id: &str) -> Reply {
     top(status, "INVALID_DATA", message, &details)
 }
 
-fn no_path() -> Reply {
-    let what = "Please check if the URL trying to access is a correct one";
-    top(404, "INVALID_URL_PATTERN", what, &json!({}))
-}
-
-fn bad_token() -> Reply {
-    top(401, "INVALID_TOKEN", "invalid oauth token", &json!({}))
-}
-
-fn too_many_requests() -> Reply {
-    let what = "too many requests. please try again after some time";
-    top(429, "TOO_MANY_REQUESTS", what, &json!({}))
-}
-
-fn no_credits() -> Reply {
-    let what = "API rate limit exceeded. Please retry after some time";
-    top(429, "RATE_LIMIT_EXCEEDED", what, &json!({}))
+/// What Zoho refuses a request with, whatever it asks, by its code.
+fn refused(code: &str) -> Reply {
+    let (status, message) = match code {
+        "AUTHENTICATION_FAILURE" => (401, "Authentication failed"),
+        "INVALID_TOKEN" => (401, "invalid oauth token"),
+        // Not documented: made up in the usual form.
+        "PAYMENT_REQUIRED" => (402, "payment required"),
+        "NO_PERMISSION" => (403, "permission denied"),
+        "RATE_LIMIT_EXCEEDED" => (429, "API rate limit exceeded. Please retry after some time"),
+        "TOO_MANY_REQUESTS" => (429, "too many requests. please try again after some time"),
+        "INTERNAL_ERROR" => (500, "Internal Server Error"),
+        "SERVICE_UNAVAILABLE" => (503, "Service temporarily unavailable for maintenance"),
+        _ => (
+            404,
+            "Please check if the URL trying to access is a correct one",
+        ),
+    };
+    let details = match code {
+        "NO_PERMISSION" => json!({"permissions": ["Crm_Implied_Manage_Users"]}),
+        _ => json!({}),
+    };
+    top(status, code, message, &details)
 }
 
 fn digit_sum(id: &str) -> u32 {

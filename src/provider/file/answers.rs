@@ -16,37 +16,16 @@ use crate::provider::{
     Detail, Identity, RateHint, RateHints, Reply, RowEnd, Scope, Transient, Verdict, verdict,
 };
 
-/// What an answer to a step or a look may mean, as files write it, but for the account's.
-const MEANINGS: [(&str, Verdict); 9] = {
-    const NONE: Detail = Detail {
-        code: None,
-        message: None,
-    };
-    const THROTTLED: Transient = Transient::Throttled {
+/// The passing states that an answer may show.
+const MOMENTS: [Transient; 4] = [
+    Transient::Throttled {
         scope: Scope::Account,
         wait: None,
-    };
-    [
-        ("row.deleted", Verdict::Row(RowEnd::Deleted, NONE)),
-        ("row.already_gone", Verdict::Row(RowEnd::AlreadyGone, NONE)),
-        ("row.ordered", Verdict::Row(RowEnd::Ordered, NONE)),
-        ("row.not_found", Verdict::Row(RowEnd::NotFound, NONE)),
-        ("row.refused", Verdict::Row(RowEnd::Refused, NONE)),
-        ("transient.throttled", Verdict::Transient(THROTTLED, NONE)),
-        (
-            "transient.server_error",
-            Verdict::Transient(Transient::ServerError { wait: None }, NONE),
-        ),
-        (
-            "transient.conflict",
-            Verdict::Transient(Transient::Conflict, NONE),
-        ),
-        (
-            "transient.unrecognised",
-            Verdict::Transient(Transient::Unrecognised, NONE),
-        ),
-    ]
-};
+    },
+    Transient::ServerError { wait: None },
+    Transient::Conflict,
+    Transient::Unrecognised,
+];
 
 /// The reasons for which an answer may stop an account.
 const STOPS: [StopKind; 6] = [
@@ -58,40 +37,38 @@ const STOPS: [StopKind; 6] = [
     StopKind::QuotaGone,
 ];
 
-/// The word for stopping an account, as files write it.
-fn stop_word(kind: StopKind) -> String {
-    let name = serde_json::to_value(kind).unwrap_or_default();
-    format!("account.{}", name.as_str().unwrap_or_default())
+/// All that an answer may mean, as files write it, each behind its word.
+fn meanings() -> impl Iterator<Item = (String, Verdict)> {
+    let rows = RowEnd::ALL.map(|end| Verdict::Row(end, Detail::default()));
+    let moments = MOMENTS.map(|moment| Verdict::Transient(moment, Detail::default()));
+    let stops = STOPS.map(|kind| Verdict::Account(kind, Detail::default()));
+    let all = rows.into_iter().chain(moments).chain(stops);
+    all.map(|verdict| (word(&verdict), verdict))
 }
 
 /// What `word` means; `None`: it is none of the words.
 pub(super) fn meaning(word: &str) -> Option<Verdict> {
-    let known = MEANINGS.into_iter().find(|(name, _)| *name == word);
-    let stop = || STOPS.into_iter().find(|kind| stop_word(*kind) == word);
-    let stops = || Some(Verdict::Account(stop()?, Detail::default()));
-    known.map(|(_, verdict)| verdict).or_else(stops)
+    let known = meanings().find(|(name, _)| name == word);
+    known.map(|(_, verdict)| verdict)
 }
 
 /// All words that [`meaning`] knows.
 pub(super) fn words() -> impl Iterator<Item = String> {
-    let plain = MEANINGS.into_iter().map(|(name, _)| name.to_owned());
-    plain.chain(STOPS.map(stop_word))
+    meanings().map(|(name, _)| name)
 }
 
 /// The word for `verdict`.
 pub(super) fn word(verdict: &Verdict) -> String {
-    let same = |other: &Verdict| match (other, verdict) {
-        (Verdict::Row(one, _), Verdict::Row(other, _)) => one == other,
-        (Verdict::Transient(one, _), Verdict::Transient(other, _)) => one.name() == other.name(),
-        _ => false,
+    let stop = |kind| {
+        let name = serde_json::to_value(kind).unwrap_or_default();
+        format!("account.{}", name.as_str().unwrap_or_default())
     };
     match verdict {
-        Verdict::Account(kind, _) => stop_word(*kind),
-        Verdict::TokenRejected(_) => stop_word(StopKind::CredentialsRejected),
-        _ => {
-            let known = MEANINGS.into_iter().find(|(_, other)| same(other));
-            known.map_or("row.unclear", |(name, _)| name).to_owned()
-        }
+        Verdict::Row(end, _) => format!("row.{end}"),
+        Verdict::Transient(moment, _) => format!("transient.{}", moment.name()),
+        Verdict::Account(kind, _) => stop(*kind),
+        Verdict::TokenRejected(_) => stop(StopKind::CredentialsRejected),
+        Verdict::Look(..) => "row.unclear".to_owned(),
     }
 }
 

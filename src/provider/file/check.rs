@@ -46,13 +46,13 @@ fn refuse<T>(place: &str, why: impl Into<String>) -> Result<T, Refusal> {
 }
 
 /// Refuses what stands at `place`, unless it is fit. `reason`: a word of [`REASONS`].
-fn fit(is_fit: bool, place: &str, reason: &str) -> Result<(), Refusal> {
+fn fit(is_fit: bool, place: impl AsRef<str>, reason: &str) -> Result<(), Refusal> {
     if is_fit {
         return Ok(());
     }
     let mut all = REASONS.lines().filter_map(|line| line.split_once(": "));
     let why = all.find(|(word, _)| *word == reason);
-    refuse(place, why.map_or(reason, |(_, why)| why))
+    refuse(place.as_ref(), why.map_or(reason, |(_, why)| why))
 }
 
 impl ProviderFile {
@@ -112,7 +112,7 @@ impl ProviderFile {
         for (name, action) in &self.actions {
             let place = format!("actions.{name}");
             for (key, text) in [("says", &action.says), ("undo", &action.undo)] {
-                fit(!text.trim().is_empty(), &format!("{place}.{key}"), "blank")?;
+                fit(!text.trim().is_empty(), format!("{place}.{key}"), "blank")?;
             }
             let (known, count) = (Action::named(name), action.steps.len());
             let is_delete = known == Some(Action::Delete);
@@ -125,12 +125,8 @@ impl ProviderFile {
             for (step, call) in self.steps(name) {
                 let is_named = count == 1 || call.name.is_some();
                 let is_fit = matches!(Step::named(step), Some(Step::Delete | Step::Own(_)));
-                let is_new = steps.insert(step);
-                fit(
-                    is_named && is_fit && is_new,
-                    &format!("{place}.steps"),
-                    "steps",
-                )?;
+                let is_step = is_named && is_fit && steps.insert(step);
+                fit(is_step, format!("{place}.steps"), "steps")?;
             }
         }
         Ok(())
@@ -150,7 +146,7 @@ impl ProviderFile {
         for (name, value) in &self.headers {
             let is_header = name.parse::<HeaderName>().is_ok() && keys_in(value).is_empty();
             let is_fit = is_header && value.parse::<HeaderValue>().is_ok();
-            fit(is_fit, &format!("headers.{name}"), "header")?;
+            fit(is_fit, format!("headers.{name}"), "header")?;
         }
         Ok(())
     }
@@ -159,18 +155,12 @@ impl ProviderFile {
         let auth = &self.auth;
         let pairs = [auth.basic.is_some(), auth.header.is_some()];
         let others = [auth.bearer.is_some(), auth.client_credentials.is_some()];
-        let ways = pairs.into_iter().chain(others);
-        fit(
-            ways.filter(|is_there| *is_there).count() == 1,
-            "auth",
-            "auth",
-        )?;
+        let ways = pairs.into_iter().chain(others).map(usize::from);
+        fit(ways.sum::<usize>() == 1, "auth", "auth")?;
         fit(!self.keys().1.is_empty(), "auth", "secret")?;
-        let name = auth
-            .header
-            .as_ref()
-            .map(|[name, _]| name.parse::<HeaderName>());
-        fit(!matches!(name, Some(Err(_))), "auth.header", "header-name")?;
+        let is_name = |[name, _]: &[String; 2]| name.parse::<HeaderName>().is_ok();
+        let is_fit = auth.header.iter().all(is_name);
+        fit(is_fit, "auth.header", "header-name")?;
         let Some(call) = &auth.client_credentials else {
             return Ok(());
         };
@@ -204,22 +194,16 @@ impl ProviderFile {
             ("look.unknown", unknown, is_other),
         ] {
             rule.check(place)?;
-            fit(
-                is_proof && !rule.accepted && rule.means.is_none(),
-                place,
-                "proof",
-            )?;
+            let is_alone = !rule.accepted && rule.means.is_none();
+            fit(is_proof && is_alone, place, "proof")?;
         }
         for (name, action) in &self.actions {
             for (place, call) in action.steps.iter().enumerate() {
                 let place = format!("actions.{name}.steps.{place}");
                 call.only(&place, &["name", "json", "success"])?;
                 call.check_request(&place, 1)?;
-                fit(
-                    !call.request.starts_with("GET "),
-                    &format!("{place}.request"),
-                    "changes",
-                )?;
+                let changes = !call.request.starts_with("GET ");
+                fit(changes, format!("{place}.request"), "changes")?;
                 match &call.success {
                     Some(success) => success.check_success(&format!("{place}.success"))?,
                     None => fit(false, &place, "success")?,
@@ -236,17 +220,14 @@ impl ProviderFile {
         }
         for key in limits.headers.keys() {
             let is_known = LIMIT_HEADERS.contains(&key.as_str());
-            fit(is_known, &format!("limits.headers.{key}"), "limit-header")?;
+            fit(is_known, format!("limits.headers.{key}"), "limit-header")?;
         }
         let reset = limits.headers.get("reset_is").map(String::as_str);
         let is_reset = matches!(reset, None | Some("seconds" | "epoch"));
         fit(is_reset, "limits.headers.reset_is", "reset")?;
-        let is_write = limits.weight.keys().all(|key| key == "write");
-        fit(
-            is_write && self.defaults().is_some(),
-            "limits.weight",
-            "weight",
-        )?;
+        let mut weights = limits.weight.keys();
+        let is_weight = weights.all(|key| key == "write") && self.defaults().is_some();
+        fit(is_weight, "limits.weight", "weight")?;
         if let Err(error) = regex_lite::Regex::new(&ids.pattern) {
             return refuse("ids.pattern", format!("it is no pattern: {error}"));
         }
@@ -266,8 +247,8 @@ impl ProviderFile {
             let is_id = is_like && super::check_id(&example.id).is_ok();
             fit(is_id || example.to == "identify", &place, "example-id")?;
             let meant = self.meant(example).or_else(|why| refuse(&place, why))?;
-            let is_lost = example.means == "row.not_found"
-                && matches!(meant.as_str(), "row.deleted" | "row.ordered");
+            let successes = ["row.deleted", "row.ordered"];
+            let is_lost = example.means == "row.not_found" && successes.contains(&meant.as_str());
             fit(!is_lost, &place, "look-first")?;
             if meant != example.means {
                 let said = &example.means;
@@ -276,23 +257,14 @@ impl ProviderFile {
                 );
                 return refuse(&place, why);
             }
-            let own = [
-                "standing",
-                "unknown",
-                "identified",
-                "row.deleted",
-                "row.ordered",
-            ];
-            if !own.contains(&meant.as_str()) {
+            let reads = ["standing", "unknown", "identified"];
+            if !reads.iter().chain(&successes).any(|own| *own == meant) {
                 reached.extend(self.answer(&example.id, &example.reply()));
             }
         }
         for rule in 0..self.answers.len() {
-            fit(
-                reached.contains(&rule),
-                &format!("answers.{rule}"),
-                "unreached",
-            )?;
+            let is_reached = reached.contains(&rule);
+            fit(is_reached, format!("answers.{rule}"), "unreached")?;
         }
         Ok(())
     }
@@ -442,11 +414,8 @@ impl FileRule {
         fit(self.means.is_none(), place, "means")?;
         fit(!is_any, place, "any")?;
         fit(is_status, place, "status")?;
-        fit(
-            equals.is_some() || self.empty || self.accepted,
-            place,
-            "alone",
-        )
+        let is_more = equals.is_some() || self.empty || self.accepted;
+        fit(is_more, place, "alone")
     }
 }
 

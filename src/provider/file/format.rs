@@ -9,6 +9,7 @@ use serde_json::Value;
 use toml::value::Datetime;
 
 use crate::domain::{AccountLimits, Action, Name, ProviderFacts, ProviderKind, Quota, Step};
+use crate::provider::contract;
 
 /// A provider as a file describes it: which requests it takes, what its answers mean, and examples of
 /// them that were judged when the file was read.
@@ -299,16 +300,10 @@ impl ProviderFile {
     pub fn defaults(&self) -> Option<AccountLimits> {
         let stated: Quota = self.limits.requests.parse().ok()?;
         let requests = NonZeroU32::new(stated.requests().get() / self.weight())?;
-        let eight = NonZeroU32::MIN.saturating_add(7);
-        Some(AccountLimits {
-            // Nearly all requests are writes.
-            requests: Quota::try_new(requests, stated.span())?,
-            steps: Vec::new(),
-            share: 1.0,
-            concurrency: self.limits.concurrency.unwrap_or(eight),
-            many: None,
-            asked_alone: None,
-        })
+        // Nearly all requests are writes.
+        let requests = Quota::try_new(requests, stated.span())?;
+        let concurrency = self.limits.concurrency.map_or(8, NonZeroU32::get);
+        Some(contract::limits(requests, concurrency))
     }
 
     /// As how many requests a deletion counts.

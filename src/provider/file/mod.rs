@@ -19,8 +19,8 @@ use url::{Url, form_urlencoded};
 
 use super::address::{endpoint, push_query};
 use super::{
-    Access, Authorize, BuildError, Identity, LookupFor, Provider, RateHints, Reply, Request, Token,
-    Verdict, auth,
+    Access, Authorize, Identity, LookupFor, Provider, RateHints, Reply, Request, Token, Verdict,
+    auth,
 };
 use crate::domain::{IdProblem, ProviderKind, Step, StopKind, UserId, UserState};
 
@@ -73,14 +73,6 @@ pub struct FileSettings<S = SecretString> {
 }
 
 impl FileSettings {
-    /// Refuses values that would make a broken header.
-    pub(super) fn checked(self) -> Result<Self, BuildError> {
-        for (key, secret) in &self.secrets {
-            auth::check_plain(key, secret.expose_secret())?;
-        }
-        Ok(self)
-    }
-
     /// `template` with the account's values in place of its keys.
     fn fill(&self, template: &str) -> String {
         let mut text = template.to_owned();
@@ -270,16 +262,7 @@ impl Provider for FileSettings {
     }
 
     fn minted(&self, reply: &Reply) -> Result<Token, Verdict> {
-        let token = |answer: &_, secret| {
-            let expires_in = auth::life_secs(answer, "expires_in");
-            Ok(Token {
-                secret,
-                api_base: None,
-                expires_in,
-            })
-        };
-        let refused = |said| Verdict::Account(StopKind::CredentialsRejected, said);
-        auth::minted(reply, token, refused)
+        auth::minted_plainly(reply)
     }
 
     fn access(&self, token: &Token) -> Option<Access> {

@@ -1,11 +1,8 @@
 //! The other side of a provider file: which request one is that arrives, and what is answered, by the
 //! file's own examples. The sandbox serves files by this.
 
-use std::collections::BTreeMap;
-
 use ::http::{HeaderMap, Method};
 use percent_encoding::percent_decode_str;
-use secrecy::SecretString;
 use serde_json::Value;
 use url::{Url, form_urlencoded};
 
@@ -100,15 +97,17 @@ impl ProviderFile {
     /// The account of this file with `secret` as each key's value.
     fn with_secret(&self, base_url: Url, secret: &str) -> FileSettings {
         let (plain, secrets) = self.keys();
-        let given = |key: &str| (key.to_owned(), SecretString::from(secret));
+        let shown = plain
+            .into_iter()
+            .map(|key| (key.to_owned(), secret.to_owned()));
+        let secrets = secrets
+            .into_iter()
+            .map(|key| (key.to_owned(), secret.into()));
         FileSettings {
             file: self.clone().into(),
             base_url,
-            plain: plain
-                .into_iter()
-                .map(|key| (key.to_owned(), secret.to_owned()))
-                .collect(),
-            secrets: secrets.into_iter().map(given).collect::<BTreeMap<_, _>>(),
+            plain: shown.collect(),
+            secrets: secrets.collect(),
         }
     }
 
@@ -117,11 +116,8 @@ impl ProviderFile {
         let Ok(base) = Url::parse("https://example.invalid") else {
             return false;
         };
-        let name = self
-            .auth
-            .header
-            .as_ref()
-            .map_or("authorization", |[name, _]| name);
+        let own = self.auth.header.as_ref();
+        let name = own.map_or("authorization", |[name, _]| name);
         let wanted = match self.auth.client_credentials {
             Some(_) => crate::provider::auth::token("Bearer", &secret.into()),
             None => self.with_secret(base, secret).authorization(),

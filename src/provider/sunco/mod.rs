@@ -7,7 +7,6 @@
 mod answers;
 mod lookups;
 
-use std::num::NonZeroU32;
 use std::time::Duration;
 
 use ::http::{HeaderValue, Method};
@@ -39,7 +38,6 @@ impl Sunco {
     /// Checks the settings and, for a JWT, signs it.
     pub(in crate::provider) fn try_new(settings: SuncoSettings) -> Result<Self, BuildError> {
         auth::check_plain("key_id", &settings.key_id)?;
-        auth::check_plain("key_secret", settings.key_secret.expose_secret())?;
         let (key, secret) = (&settings.key_id, &settings.key_secret);
         let authorization = if settings.is_jwt {
             jwt(key, secret)
@@ -102,14 +100,7 @@ fn jwt(key_id: &str, secret: &SecretString) -> HeaderValue {
 
 /// No limit is published, but who exceeds it is disabled; ten a second is our own courtesy.
 pub(in crate::provider) fn defaults() -> AccountLimits {
-    AccountLimits {
-        requests: contract::quota(600, Duration::from_mins(1)),
-        steps: Vec::new(),
-        share: 1.0,
-        concurrency: NonZeroU32::new(8).unwrap_or(NonZeroU32::MIN),
-        many: None,
-        asked_alone: None,
-    }
+    contract::limits(contract::quota(600, Duration::from_mins(1)), 8)
 }
 
 impl Provider for Sunco {

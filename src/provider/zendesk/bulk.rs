@@ -21,7 +21,7 @@ use crate::provider::{
 };
 
 use super::answers::{known_phrase, refusal};
-use super::{Zendesk, delete, read, with_ids};
+use super::{ZendeskSettings, delete, read, with_ids};
 
 /// What `destroy_many` takes. Recorded jobs took some three seconds to begin and a tenth of a second
 /// for each user; single requests leave every 150 ms at the usual quota, so with fewer than 25 users
@@ -65,7 +65,7 @@ const PASSING: [&str; 9] = [
     "notfound",
 ];
 
-impl Bulk for Zendesk {
+impl Bulk for ZendeskSettings {
     fn many(&self) -> Many {
         MANY
     }

@@ -9,19 +9,17 @@ mod bulk;
 mod limits;
 mod lookups;
 
-use std::num::NonZeroU32;
-
 use ::http::{HeaderMap, HeaderValue, Method, header};
 use secrecy::ExposeSecret;
 use serde_json::json;
 
 use super::address::endpoint;
 use super::{
-    Access, Authorize, BuildError, Bulk, Identity, LookupFor, Provider, RateHints, Reply, Request,
-    Token, Verdict, ZendeskCredentials, ZendeskSettings, auth, contract, digits,
+    Access, Authorize, Bulk, Identity, LookupFor, Provider, RateHints, Reply, Request, Token,
+    Verdict, ZendeskCredentials, ZendeskSettings, auth, contract, digits,
 };
 use crate::domain::{
-    AccountLimits, IdProblem, ProviderKind, Step, StopKind, UserId, UserState, looks_rounded,
+    AccountLimits, IdProblem, ProviderKind, Step, UserId, UserState, looks_rounded,
 };
 
 /// How long a token is asked to live; Zendesk takes more than 300 and less than 172,800 seconds.
@@ -31,32 +29,10 @@ const TOKEN_LIFE_SECS: u32 = 1_800;
 /// <https://developer.zendesk.com/api-reference/ticketing/users/users/#show-many-users>.
 const SHOW_MANY_MAX: usize = 100;
 
-/// Zendesk Support, as one account uses it.
-#[derive(Debug)]
-pub(in crate::provider) struct Zendesk {
-    settings: ZendeskSettings,
-}
-
-impl Zendesk {
-    pub(in crate::provider) fn try_new(settings: ZendeskSettings) -> Result<Self, BuildError> {
-        match &settings.credentials {
-            ZendeskCredentials::ApiToken { token, .. } => {
-                auth::check_plain("api_token", token.expose_secret())?;
-            }
-            ZendeskCredentials::OAuthToken { token } => {
-                auth::check_plain("oauth_token", token.expose_secret())?;
-            }
-            ZendeskCredentials::Client { id, secret } => {
-                auth::check_plain("client_id", id)?;
-                auth::check_plain("client_secret", secret.expose_secret())?;
-            }
-        }
-        Ok(Self { settings })
-    }
-
+impl ZendeskSettings {
     /// Whether tokens are fetched, so that another can be had where one is not taken.
     fn is_minting(&self) -> bool {
-        matches!(self.settings.credentials, ZendeskCredentials::Client { .. })
+        matches!(self.credentials, ZendeskCredentials::Client { .. })
     }
 }
 
@@ -65,26 +41,24 @@ impl Zendesk {
 /// <https://developer.zendesk.com/api-reference/ticketing/users/users/#permanently-delete-user>.
 pub(in crate::provider) fn defaults() -> AccountLimits {
     AccountLimits {
-        requests: contract::quota(400, limits::ACCOUNT_SPAN),
         steps: vec![(
             Step::PermanentlyDelete,
             contract::quota(700, limits::PERMANENT_SPAN),
         )],
-        share: 1.0,
-        concurrency: NonZeroU32::new(8).unwrap_or(NonZeroU32::MIN),
         many: Some(bulk::MANY),
         asked_alone: Some(Step::PermanentlyDelete),
+        ..contract::limits(contract::quota(400, limits::ACCOUNT_SPAN), 8)
     }
 }
 
-impl Provider for Zendesk {
+impl Provider for ZendeskSettings {
     fn kind(&self) -> ProviderKind {
         ProviderKind::Zendesk
     }
 
     fn authorize(&self) -> Authorize {
-        let base = &self.settings.base_url;
-        let authorization = match &self.settings.credentials {
+        let base = &self.base_url;
+        let authorization = match &self.credentials {
             ZendeskCredentials::ApiToken { email, token } => {
                 auth::basic(&format!("{email}/token"), token)
             }
@@ -200,7 +174,7 @@ impl Provider for Zendesk {
     ///
     /// With credentials that need no token: called only under [`Authorize::Token`].
     fn mint(&self) -> Request {
-        let ZendeskCredentials::Client { id, secret } = &self.settings.credentials else {
+        let ZendeskCredentials::Client { id, secret } = &self.credentials else {
             unreachable!("these credentials need no token")
         };
         let body = json!({
@@ -210,25 +184,17 @@ impl Provider for Zendesk {
             "scope": "users:read users:write",
             "expires_in": TOKEN_LIFE_SECS,
         });
-        let url = endpoint(&self.settings.base_url, &["oauth", "tokens"]);
+        let url = endpoint(&self.base_url, &["oauth", "tokens"]);
         Request::new(Method::POST, url).with_body("application/json", body.to_string())
     }
 
     fn minted(&self, reply: &Reply) -> Result<Token, Verdict> {
-        let token = |answer: &_, secret| {
-            Ok(Token {
-                secret,
-                api_base: None,
-                expires_in: auth::life_secs(answer, "expires_in"),
-            })
-        };
-        let refused = |said| Verdict::Account(StopKind::CredentialsRejected, said);
-        auth::minted(reply, token, refused)
+        auth::minted_plainly(reply)
     }
 
     fn access(&self, token: &Token) -> Option<Access> {
         Some(Access {
-            base: self.settings.base_url.clone(),
+            base: self.base_url.clone(),
             authorization: auth::token("Bearer", &token.secret),
         })
     }

@@ -10,7 +10,6 @@ mod token;
 
 pub use token::ZOHO_DATA_CENTERS;
 
-use std::num::NonZeroU32;
 use std::time::Duration;
 
 use ::http::{HeaderMap, Method};
@@ -19,8 +18,8 @@ use secrecy::ExposeSecret;
 use super::address::endpoint;
 use super::rate_hint::number;
 use super::{
-    Access, Authorize, BuildError, Identity, LookupFor, PrimaryContact, Provider, RateHints, Reply,
-    Request, Token, Verdict, ZohoSettings, auth, contract, digits,
+    Access, Authorize, Identity, LookupFor, PrimaryContact, Provider, RateHints, Reply, Request,
+    Token, Verdict, ZohoSettings, auth, contract, digits,
 };
 use crate::domain::{AccountLimits, IdProblem, ProviderKind, Step, UserId, UserState};
 
@@ -39,26 +38,9 @@ pub(in crate::provider) fn read_at_once(version: &str) -> usize {
     IDS_MAX
 }
 
-/// Zoho CRM, as one account uses it.
-#[derive(Debug)]
-pub(in crate::provider) struct Zoho {
-    settings: ZohoSettings,
-}
-
-impl Zoho {
-    pub(in crate::provider) fn try_new(settings: ZohoSettings) -> Result<Self, BuildError> {
-        for (setting, value) in [
-            ("client_id", settings.client_id.as_str()),
-            ("client_secret", settings.client_secret.expose_secret()),
-            ("refresh_token", settings.refresh_token.expose_secret()),
-        ] {
-            auth::check_plain(setting, value)?;
-        }
-        Ok(Self { settings })
-    }
-
+impl ZohoSettings {
     fn crm(&self, method: Method, access: &Access, path: &[&str]) -> Request {
-        let segments = [&["crm", self.settings.version.as_str()], path].concat();
+        let segments = [&["crm", self.version.as_str()], path].concat();
         let url = endpoint(&access.base, &segments);
         Request::new(method, url).authorized(access.authorization.clone())
     }
@@ -78,31 +60,23 @@ impl Zoho {
 /// Zoho states no limit per minute, only credits per day and five requests at once in its
 /// smallest edition, which others share; ten a second is this program's own courtesy.
 pub(in crate::provider) fn defaults() -> AccountLimits {
-    AccountLimits {
-        requests: contract::quota(600, Duration::from_mins(1)),
-        steps: Vec::new(),
-        share: 1.0,
-        concurrency: NonZeroU32::new(4).unwrap_or(NonZeroU32::MIN),
-        many: None,
-        asked_alone: None,
-    }
+    contract::limits(contract::quota(600, Duration::from_mins(1)), 4)
 }
 
-impl Provider for Zoho {
+impl Provider for ZohoSettings {
     fn kind(&self) -> ProviderKind {
         ProviderKind::Zoho
     }
 
     fn authorize(&self) -> Authorize {
-        let settings = &self.settings;
         Authorize::Token {
             quota: Some(token::quota()),
             key: auth::digest(&[
                 "zoho",
-                settings.accounts_url.as_str(),
-                &settings.client_id,
-                settings.client_secret.expose_secret(),
-                settings.refresh_token.expose_secret(),
+                self.accounts_url.as_str(),
+                &self.client_id,
+                self.client_secret.expose_secret(),
+                self.refresh_token.expose_secret(),
             ]),
         }
     }
@@ -136,7 +110,7 @@ impl Provider for Zoho {
 
     fn lookup_max(&self, purpose: LookupFor) -> usize {
         match purpose {
-            LookupFor::Roles | LookupFor::Verification => read_at_once(&self.settings.version),
+            LookupFor::Roles | LookupFor::Verification => read_at_once(&self.version),
             LookupFor::UnclearAnswer => 1,
             _ => 0,
         }
@@ -179,28 +153,24 @@ impl Provider for Zoho {
     }
 
     fn mint(&self) -> Request {
-        token::mint(&self.settings)
+        token::mint(self)
     }
 
     fn minted(&self, reply: &Reply) -> Result<Token, Verdict> {
-        token::minted(&self.settings, reply)
+        token::minted(self, reply)
     }
 
     /// The configured base, else where the token says, if it may go there.
     fn access(&self, token: &Token) -> Option<Access> {
-        let settings = &self.settings;
-        let said = || {
-            let base = token.api_base.as_ref()?;
-            token::trusted_base(&settings.accounts_url, base)
-        };
+        let said = || token::trusted_base(&self.accounts_url, token.api_base.as_ref()?);
         Some(Access {
-            base: settings.base_url.clone().or_else(said)?,
+            base: self.base_url.clone().or_else(said)?,
             authorization: auth::token("Zoho-oauthtoken", &token.secret),
         })
     }
 }
 
-impl PrimaryContact for Zoho {
+impl PrimaryContact for ZohoSettings {
     fn role(&self) -> &'static str {
         lookups::PRIMARY_CONTACT
     }

@@ -15,15 +15,19 @@ use serde_json::{Value, json};
 
 use self::answers::error;
 use self::jobs::Jobs;
-use super::faults::{Fault, LONG_WAIT_SECS};
+use super::faults::Fault;
 use super::hub::{Context, Machine, Sandbox};
+use super::log::Call;
 use super::options::SandboxError;
 use super::reply::{Reply, json, with};
-use super::request::{Ask, Presented, Request};
+use super::request::Request;
 use super::settings::ZendeskCaller;
 use super::user::{State, Tokens, User, UserSeed, UserState};
 use super::window::Window;
 use crate::domain::{ProviderKind, Time};
+
+/// The path of "who are we".
+const ME: &str = "api/v2/users/me";
 
 /// A Zendesk Support account.
 #[derive(Debug)]
@@ -34,81 +38,6 @@ pub(super) struct Support {
     account: Window,
     permanent: Window,
     answered: u64,
-}
-
-impl Machine for Support {
-    fn seed(&mut self, seed: &UserSeed, now: Time) -> Result<(), SandboxError> {
-        let refuse = |reason| SandboxError::seed(ProviderKind::Zendesk, &seed.id, reason);
-        let id = seed.id.parse::<u64>();
-        let id = id.map_err(|_| refuse("its id must be digits"))?;
-        let role = users::role_named(&seed.role)
-            .ok_or_else(|| refuse("its role must be end-user, agent, light-agent or admin"))?;
-        let states = [State::Active, State::SoftDeleted, State::PermanentlyDeleted];
-        let state = State::named(&seed.state, &states).ok_or_else(|| {
-            refuse("its state must be active, soft-deleted or permanently-deleted")
-        })?;
-        let mut user = User::new(&id.to_string(), role, state, now);
-        user.open_tickets = seed.open_tickets;
-        user.suspended = seed.suspended;
-        self.users.insert(id, user);
-        Ok(())
-    }
-
-    fn states(&mut self, context: &Context) -> Vec<UserState> {
-        self.advance(context);
-        let users = self.users.values();
-        let aged = users.map(|user| users::aged(user, context));
-        aged.map(|user| user.shown(context.tenant, ProviderKind::Zendesk))
-            .collect()
-    }
-
-    fn handle(&mut self, request: &Request, context: &Context) -> Reply {
-        self.advance(context);
-        let quota = context.settings.limit(context.settings.zendesk.quota);
-        let reply = if request.ask == Ask::Token {
-            // Not under /api/v2, and so outside its limit.
-            self.token(request, context)
-        } else {
-            match self.account.take(quota, context.now) {
-                Ok(()) => self.answer(request, context),
-                Err(wait) => answers::too_many_requests(wait, "API requests per minute"),
-            }
-        };
-        self.signed(reply, request.ask, context)
-    }
-
-    fn refusal(&mut self, fault: Fault, request: &Request, context: &Context) -> Option<Reply> {
-        let wait = Self::RETRY_AFTER;
-        let reply = match fault {
-            Fault::Error500 => error(500, "InternalError", "Something went wrong"),
-            Fault::Error503 => {
-                // A database that must be waited for.
-                let reply = error(503, "DatabaseTimeout", "Database timeout, please retry");
-                with(reply, "retry-after", wait.as_secs().to_string())
-            }
-            Fault::Throttle => answers::too_many_requests(wait, "API requests per minute"),
-            Fault::Unauthorized => match request.presented() {
-                Presented::Bearer(_) => answers::bad_token(),
-                _ => answers::unauthenticated(),
-            },
-            Fault::Forbidden => answers::forbidden(),
-            // Not documented: made up in the usual form.
-            Fault::Payment => error(402, "PaymentRequired", "Payment required"),
-            Fault::WrongPath => answers::no_endpoint(),
-            Fault::LongWait => {
-                let what = "Number of allowed API requests per day exceeded";
-                let reply = error(429, "APIRateLimitExceeded", what);
-                with(reply, "retry-after", LONG_WAIT_SECS)
-            }
-            _ => return None,
-        };
-        let is_signed = matches!(fault, Fault::Error500 | Fault::Error503 | Fault::Throttle);
-        Some(if is_signed {
-            self.signed(reply, Ask::Unknown, context)
-        } else {
-            reply
-        })
-    }
 }
 
 impl Support {
@@ -147,15 +76,17 @@ impl Support {
         if let Some(reply) = self.turned_away(request, context) {
             return reply;
         }
-        match request.ask {
-            Ask::Identity => self.me(request, context),
-            Ask::Read => self.read(request, context),
-            Ask::ReadMany => self.read_many(request, context),
-            Ask::Delete => self.delete(request, context),
-            Ask::DeleteMany => self.jobs.start(request, context),
-            Ask::Jobs => self.jobs.read(request, context),
-            Ask::ReadDeleted => self.read_deleted(request, context),
-            Ask::PermanentlyDelete => {
+        match (request.call, request.pattern) {
+            (_, ME) => self.me(request, context),
+            (Call::Identity, _) => users::custom_role(context),
+            (Call::Read, "api/v2/users/{user}") => self.read(request, context),
+            (Call::Read, "api/v2/users/show_many") => self.read_many(request, context),
+            (Call::Read, "api/v2/deleted_users/{user}") => self.read_deleted(request, context),
+            (Call::Read, _) => self.compliance(request, context),
+            (Call::Delete, _) => self.delete(request, context),
+            (Call::DeleteMany, _) => self.jobs.start(request, context),
+            (Call::Job, _) => self.jobs.read(request, context),
+            (Call::PermanentlyDelete, _) => {
                 let zendesk = &context.settings.zendesk;
                 let limit = context.settings.limit(zendesk.permanent_quota);
                 match self.permanent.take(limit, context.now) {
@@ -166,36 +97,33 @@ impl Support {
                     }
                 }
             }
-            Ask::CustomRole => users::custom_role(context),
-            Ask::Compliance => self.compliance(request, context),
-            Ask::BadId => answers::bad_id(),
-            _ => answers::no_endpoint(),
+            _ => answers::bad_id(),
         }
     }
 
     /// The answer to a caller whom nobody knows, or who may not do what is asked; `None`: go on.
     fn turned_away(&self, request: &Request, context: &Context) -> Option<Reply> {
-        let scope = match request.presented() {
-            Presented::Basic(user, password)
-                if user.strip_suffix("/token") == Some(Sandbox::ZENDESK_EMAIL)
-                    && password == Sandbox::ZENDESK_TOKEN =>
-            {
-                None
-            }
-            Presented::Bearer(token) if token == Sandbox::ZENDESK_OAUTH_TOKEN => None,
-            Presented::Bearer(token) => match self.tokens.scope(&token, context.now) {
+        let (scheme, shown, password) = request.presented();
+        let is_user = shown.strip_suffix("/token") == Some(Sandbox::ZENDESK_EMAIL)
+            && password == Sandbox::ZENDESK_TOKEN;
+        let scope = match scheme.as_str() {
+            "basic" if is_user => None,
+            "bearer" if shown == Sandbox::ZENDESK_OAUTH_TOKEN => None,
+            "bearer" => match self.tokens.scope(&shown, context.now) {
                 Some(scope) => Some(scope.to_owned()),
                 None => return Some(answers::bad_token()),
             },
             // The docs: allowed for anonymous users.
-            _ if request.ask == Ask::Identity => return Some(answers::anonymous()),
+            _ if request.pattern == ME => return Some(answers::anonymous()),
             _ => return Some(answers::unauthenticated()),
         };
-        let (least, word) = match request.ask {
-            Ask::Unknown => return Some(answers::no_endpoint()),
-            Ask::Identity => (ZendeskCaller::EndUser, "read"),
-            Ask::DeleteMany => (ZendeskCaller::Admin, "write"),
-            Ask::Delete | Ask::PermanentlyDelete => (ZendeskCaller::AgentManagingUsers, "write"),
+        let (least, word) = match (request.call, request.pattern) {
+            (_, "") => return Some(answers::no_endpoint()),
+            (_, ME) => (ZendeskCaller::EndUser, "read"),
+            (Call::DeleteMany, _) => (ZendeskCaller::Admin, "write"),
+            (Call::Delete | Call::PermanentlyDelete, _) => {
+                (ZendeskCaller::AgentManagingUsers, "write")
+            }
             _ => (ZendeskCaller::Agent, "read"),
         };
         let suffices = |one: &str| one == word || one == format!("users:{word}");
@@ -252,7 +180,7 @@ impl Support {
     }
 
     /// Adds the headers that every answer has, and those of the endpoint's own limit.
-    fn signed(&mut self, mut reply: Reply, ask: Ask, context: &Context) -> Reply {
+    fn signed(&mut self, mut reply: Reply, call: Call, context: &Context) -> Reply {
         self.answered += 1;
         let (settings, now) = (context.settings, context.now);
         let quota = settings.limit(settings.zendesk.quota);
@@ -273,8 +201,8 @@ impl Support {
         ] {
             reply = with(reply, name, value);
         }
-        let (name, total, remaining, resets) = match ask {
-            Ask::PermanentlyDelete => {
+        let (name, total, remaining, resets) = match call {
+            Call::PermanentlyDelete => {
                 let quota = settings.limit(settings.zendesk.permanent_quota);
                 (
                     "zendesk-ratelimit-deleted-users-destroy",
@@ -283,7 +211,7 @@ impl Support {
                     self.permanent.resets_in_secs(quota, now),
                 )
             }
-            Ask::DeleteMany => {
+            Call::DeleteMany => {
                 let total = settings.zendesk.job_limit;
                 let left = total.saturating_sub(self.jobs.running());
                 ("zendesk-ratelimit-inflight-jobs", total, left, 60)
@@ -292,5 +220,79 @@ impl Support {
         };
         let value = format!("total={total}; remaining={remaining}; resets={resets}");
         with(reply, name, value)
+    }
+}
+
+impl Machine for Support {
+    fn seed(&mut self, seed: &UserSeed, now: Time) -> Result<(), SandboxError> {
+        let refuse = |reason| SandboxError::seed(ProviderKind::Zendesk, &seed.id, reason);
+        let id = seed.id.parse::<u64>();
+        let id = id.map_err(|_| refuse("its id must be digits"))?;
+        let role = users::role_named(&seed.role)
+            .ok_or_else(|| refuse("its role must be end-user, agent, light-agent or admin"))?;
+        let states = [State::Active, State::SoftDeleted, State::PermanentlyDeleted];
+        let state = State::named(&seed.state, &states).ok_or_else(|| {
+            refuse("its state must be active, soft-deleted or permanently-deleted")
+        })?;
+        let mut user = User::new(&id.to_string(), role, state, now);
+        user.open_tickets = seed.open_tickets;
+        user.suspended = seed.suspended;
+        self.users.insert(id, user);
+        Ok(())
+    }
+
+    fn states(&mut self, context: &Context) -> Vec<UserState> {
+        self.advance(context);
+        let users = self.users.values();
+        let aged = users.map(|user| users::aged(user, context));
+        aged.map(|user| user.shown(context.tenant, ProviderKind::Zendesk))
+            .collect()
+    }
+
+    fn handle(&mut self, request: &Request, context: &Context) -> Reply {
+        self.advance(context);
+        let quota = context.settings.limit(context.settings.zendesk.quota);
+        let reply = if request.call == Call::Token {
+            // Not under /api/v2, and so outside its limit.
+            self.token(request, context)
+        } else {
+            match self.account.take(quota, context.now) {
+                Ok(()) => self.answer(request, context),
+                Err(wait) => answers::too_many_requests(wait, "API requests per minute"),
+            }
+        };
+        self.signed(reply, request.call, context)
+    }
+
+    fn refusal(&mut self, fault: Fault, request: &Request, context: &Context) -> Option<Reply> {
+        let wait = Self::RETRY_AFTER;
+        let reply = match fault {
+            Fault::Error500 => error(500, "InternalError", "Something went wrong"),
+            Fault::Error503 => {
+                // A database that must be waited for.
+                let reply = error(503, "DatabaseTimeout", "Database timeout, please retry");
+                with(reply, "retry-after", wait.as_secs().to_string())
+            }
+            Fault::Throttle => answers::too_many_requests(wait, "API requests per minute"),
+            Fault::Unauthorized => match request.presented().0.as_str() {
+                "bearer" => answers::bad_token(),
+                _ => answers::unauthenticated(),
+            },
+            Fault::Forbidden => answers::forbidden(),
+            // Not documented: made up in the usual form.
+            Fault::Payment => error(402, "PaymentRequired", "Payment required"),
+            Fault::WrongPath => answers::no_endpoint(),
+            Fault::LongWait => {
+                let what = "Number of allowed API requests per day exceeded";
+                error(429, "APIRateLimitExceeded", what)
+            }
+            _ => return None,
+        };
+        let is_signed = matches!(fault, Fault::Error500 | Fault::Error503 | Fault::Throttle);
+        Some(if is_signed {
+            self.signed(reply, Call::Unknown, context)
+        } else {
+            reply
+        })
     }
 }

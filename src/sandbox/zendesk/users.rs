@@ -32,19 +32,6 @@ const ROLES: [(&str, &str, Option<u8>, Option<u64>); 4] = [
     ("admin", "admin", Some(4), Some(360_001_000_003)),
 ];
 
-const GIVEN: [&str; 8] = [
-    "Ada", "Bruno", "Chiara", "Dilan", "Edda", "Farid", "Greta", "Hakon",
-];
-const FAMILY: [&str; 7] = [
-    "Abendroth",
-    "Bellini",
-    "Castro",
-    "Dorsey",
-    "Eklund",
-    "Fontaine",
-    "Grigor",
-];
-
 /// The role called `name` in seeds; an empty one is an end user.
 pub(super) fn role_named(name: &str) -> Option<&'static str> {
     let name = if name.is_empty() { "end-user" } else { name };
@@ -228,35 +215,22 @@ fn is_listed(user: &User, context: &Context) -> bool {
     listed && user.state == State::SoftDeleted
 }
 
+/// The role of `user` as [`ROLES`] has it.
+fn role_of(user: &User) -> (&str, &str, Option<u8>, Option<u64>) {
+    let role = ROLES.iter().find(|role| role.0 == user.role);
+    *role.unwrap_or(&ROLES[0])
+}
+
 /// The aged `user` as the users endpoints show it.
 fn shown(user: &User, request: &Request, context: &Context) -> Value {
     let id: u64 = user.id.parse().unwrap_or_default();
     let active = user.state == State::Active;
-    let renamed_at = user.since.after(context.settings.zendesk.rename_delay);
-    let is_renamed = user.state == State::PermanentlyDeleted && renamed_at <= context.now;
-    let name = if is_renamed {
-        GONE_NAME.to_owned()
-    } else {
-        name(id)
-    };
-    let role = ROLES.iter().find(|role| role.0 == user.role);
-    let (_, role, role_type, custom_role_id) = *role.unwrap_or(&ROLES[0]);
-    json!({
-        "id": id,
+    let (_, _, role_type, custom_role_id) = role_of(user);
+    let mut shown = shown_deleted(user, request, context);
+    let more = json!({
         "url": format!("{}/api/v2/users/{id}.json", request.base_url),
-        "name": name,
         "email": active.then(|| email(id)),
-        "created_at": seconds(user.made_at),
-        "updated_at": seconds(user.changed_at.unwrap_or(user.made_at)),
-        "time_zone": "Berlin",
         "iana_time_zone": "Europe/Berlin",
-        "phone": null,
-        "shared_phone_number": null,
-        "photo": null,
-        "locale_id": 1,
-        "locale": "en-US",
-        "organization_id": null,
-        "role": role,
         "role_type": role_type,
         "custom_role_id": custom_role_id,
         "verified": active,
@@ -269,52 +243,44 @@ fn shown(user: &User, request: &Request, context: &Context) -> Value {
         "last_login_at": null,
         "suspended": user.suspended,
         "user_fields": {},
-    })
+    });
+    for (field, value) in more.as_object().into_iter().flatten() {
+        shown[field] = value.clone();
+    }
+    shown
 }
 
 /// The aged `user` as the deleted users endpoints show it: with less of them.
 fn shown_deleted(user: &User, request: &Request, context: &Context) -> Value {
-    let mut shown = shown(user, request, context);
-    if let Some(fields) = shown.as_object_mut() {
-        fields.retain(|field, _| !LEFT_OUT.contains(&field.as_str()));
-    }
-    shown["url"] = json!(format!(
-        "{}/api/v2/deleted_users/{}.json",
-        request.base_url, user.id
-    ));
-    shown["email"] = Value::Null;
-    shown["active"] = json!(false);
-    shown
+    let id: u64 = user.id.parse().unwrap_or_default();
+    let renamed_at = user.since.after(context.settings.zendesk.rename_delay);
+    let is_renamed = user.state == State::PermanentlyDeleted && renamed_at <= context.now;
+    json!({
+        "id": id,
+        "url": format!("{}/api/v2/deleted_users/{id}.json", request.base_url),
+        "name": if is_renamed { GONE_NAME.to_owned() } else { name(id) },
+        "email": null,
+        "created_at": seconds(user.made_at),
+        "updated_at": seconds(user.changed_at.unwrap_or(user.made_at)),
+        "time_zone": "Berlin",
+        "phone": null,
+        "shared_phone_number": null,
+        "photo": null,
+        "locale_id": 1,
+        "locale": "en-US",
+        "organization_id": null,
+        "role": role_of(user).1,
+        "active": false,
+    })
 }
-
-/// What the deleted users endpoints do not show.
-const LEFT_OUT: [&str; 12] = [
-    "alias",
-    "custom_role_id",
-    "external_id",
-    "iana_time_zone",
-    "last_login_at",
-    "role_type",
-    "shared",
-    "shared_agent",
-    "suspended",
-    "tags",
-    "user_fields",
-    "verified",
-];
 
 /// A name made of the id. No test may find it in a ledger, nor the address.
 fn name(id: u64) -> String {
-    let pick = |names: &[&'static str], by: u64| {
-        let index = usize::try_from(by % names.len() as u64).unwrap_or_default();
-        names[index]
-    };
-    format!("{} {}", pick(&GIVEN, id), pick(&FAMILY, id / 3))
+    format!("Customer {id}")
 }
 
 fn email(id: u64) -> String {
-    let name = name(id).to_lowercase().replace(' ', ".");
-    format!("{name}.{id}@customers.example")
+    format!("customer.{id}@customers.example")
 }
 
 /// A time as Zendesk writes it: no fractions.
