@@ -15,7 +15,7 @@ use crate::config::{AccountOutline, AccountSettings, Outline, process_variable};
 use crate::domain::{
     AccountHeader, AccountName, AccountPolicy, Action, Entry, ProviderKind, RunOptions, WallClock,
 };
-use crate::lane::limits::{LimitsSpec, TakenAtOnce};
+use crate::lane::limits::LimitsSpec;
 use crate::lane::{AccountSpec, RequestError};
 use crate::plan::CallerRule;
 use crate::provider::{self, Identity, Provider};
@@ -296,8 +296,7 @@ pub(super) fn policies(accounts: &[AccountOutline]) -> Vec<AccountPolicy> {
     accounts.iter().map(AccountOutline::policy).collect()
 }
 
-/// What a provider showed of limits that the configuration does not know, and the line that would use
-/// it: a higher limit, or fewer requests at once.
+/// The higher limits that providers stated than the configuration knows, and the line that would use each.
 pub(super) fn limits_advice(
     accounts: &[AccountOutline],
     connections: &[Connection],
@@ -316,17 +315,6 @@ pub(super) fn limits_advice(
         if let Some(stated) = stated.filter(|stated| stated.is_above(used)) {
             advice.push(format!(
                 "{title} states {stated} for {name}; the configuration uses {used}: requests = \"{stated}\" would use it"
-            ));
-        }
-        let seen = client.with(|lane| (lane.taken_at_once(), lane.concurrency()));
-        if let Some((Some(TakenAtOnce { taken, refused }), configured)) = seen {
-            let most = if refused == taken + 1 {
-                format!("no more than {taken}")
-            } else {
-                format!("fewer than {refused}")
-            };
-            advice.push(format!(
-                "{title} took {most} requests of {name} in parallel; the configuration has {configured}: set concurrency = {taken}"
             ));
         }
     }

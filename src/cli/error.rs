@@ -288,7 +288,7 @@ fn place_in_input(error: &(dyn Error + 'static)) -> Option<String> {
                 ..
             }) => {
                 let rows = Excerpt::of_rows(path, &ReadOptions::default(), &[*row]);
-                let excerpt = rows.get(&row.position.row)?;
+                let excerpt = rows.get(&row.0.row)?;
                 return Some(draw(&path.display().to_string(), excerpt, ""));
             }
             // It is transparent: its source is the cause's own.

@@ -15,7 +15,7 @@ use super::terminal::{is_shown, shown, width, wrapped};
 use crate::config::AccountOutline;
 use crate::domain::{Action, Time, UserId, WallClock};
 use crate::lane::Until;
-use crate::plan::{Plan, PlanGroup, counted, deciding_limit, rows_within};
+use crate::plan::{Plan, PlanGroup, counted, deciding_limit};
 use crate::provider::{consequence, outlived, remains};
 use crate::words::{clock, count, cut, duration, grouped};
 
@@ -176,31 +176,14 @@ pub(super) fn canary(rows: NonZeroU64) -> String {
     wrapped(&told, 0)
 }
 
-/// When the run will stop, and for each account of `plan` how many of its rows fit until then, if nothing
-/// but the quotas slows it down.
-pub(super) fn until(setup: &Setup, plan: Option<&Plan>, until: &Until, now: Time) -> String {
-    let left = until.at.saturating_since(now);
+/// When the run will stop.
+pub(super) fn until(until: &Until, now: Time) -> String {
     let at = until.at.timestamp().to_zoned(TimeZone::system());
-    let mut text = format!(
-        "As --until asks, no row is begun after {} ({} from now).\n",
+    format!(
+        "As --until asks, no row is begun after {} ({} from now); `userpurge resume` goes on.",
         at.strftime("%Y-%m-%d %H:%M"),
-        duration(left)
-    );
-    for (name, actions) in plan.iter().flat_map(|plan| &plan.accounts) {
-        let Some(account) = setup.account(name) else {
-            continue;
-        };
-        let rows = counted(actions);
-        let all: u64 = rows.iter().map(|(_, rows)| rows).sum();
-        let fit = rows_within(&rows, &account.limits.clone().shared(), left);
-        let fit = if fit == all {
-            format!("all {all} rows fit")
-        } else {
-            format!("about {fit} of {all} rows fit; `userpurge resume` goes on with the rest")
-        };
-        let _ = writeln!(text, "  {name}: {fit}");
-    }
-    text
+        duration(until.at.saturating_since(now))
+    )
 }
 
 /// How long all of it takes at least, which limit decides that, and when it ends if it begins `now`.

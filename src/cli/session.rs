@@ -294,11 +294,7 @@ impl<'a> OpenRun<'a> {
         let now = WallClock::system().now();
         let until = self.args.pace.until(now);
         if let Some(until) = &until {
-            let plan = match &self.kind {
-                WorkKind::Run(planned) => Some(&planned.plan),
-                _ => None,
-            };
-            tell(outline_text::until(&self.setup, plan, until, now).trim_end());
+            tell(&outline_text::until(until, now));
         }
         let parse = |text: &String| text.parse::<FailureLimit>();
         let limit = options.max_failures.as_ref().map(parse).transpose();

@@ -32,20 +32,12 @@ pub struct InputError {
 /// A part of a file that is underlined.
 #[derive(Debug)]
 pub(super) enum Underlined {
-    /// The line of that number.
+    /// The line of that number, or the first one behind it that is not empty.
     Line(u64),
-    /// The first line that is not empty.
-    FirstRow,
-    /// The place on the line of that number where the JSON is broken.
-    Syntax(u64),
-    /// The column, or key, of that name.
-    Name(String),
-    /// The line with the columns of these names.
+    /// The column, or key, of that name; of several, the line that has them.
     Names(Vec<String>),
     /// The line with columns of which any may hold the ids.
     Rivals(Vec<String>),
-    /// The second of two columns on one line.
-    Second(String, String),
 }
 
 impl InputError {
@@ -95,7 +87,10 @@ impl InputError {
         let what = format!(
             "holds no user ids of account `{account}`: its column `{column}` names external ids, which {provider} does not delete by; export the users' own ids, or name the column that holds them with `--id-column`"
         );
-        Self::about(path, &what).marking(Underlined::Name(column), "these are another system's ids")
+        Self::about(path, &what).marking(
+            Underlined::Names(vec![column]),
+            "these are another system's ids",
+        )
     }
 
     /// The columns of which any may hold the ids, if that is what is wrong.
@@ -123,7 +118,7 @@ impl InputError {
                 let what = format!(
                     "is no whole JSON: {reason} (line {line}); fetch it again, or fix it there"
                 );
-                return Self::about(path, &what).marking(Underlined::Syntax(line), "here");
+                return Self::about(path, &what).marking(Underlined::Line(line), "here");
             }
             Refused::Over { unfolded: None, .. } => format!(
                 "holds more than {INPUT_BYTES_MAX} bytes of text, the most that is read; split it, or check that it is the right file"

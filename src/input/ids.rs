@@ -301,13 +301,6 @@ fn begins_with_id(text: &str) -> bool {
     is_surely_an_id(&text[..end])
 }
 
-/// Where the id of a line stands of which one is taken.
-pub(super) fn only_id(line: &str) -> Option<Range<usize>> {
-    let mut ids = Vec::new();
-    take_ids(line, &mut ids).ok()?;
-    ids.pop().filter(|_| ids.is_empty())
-}
-
 /// Whether a line of a file whose name says nothing is one of a list.
 pub(super) fn is_list_line(line: &str) -> bool {
     let mut words = Vec::new();

@@ -271,7 +271,7 @@ pub(super) fn clash(path: &Path, names: &[&str], field: Field, several: &[usize]
             let message = format!(
                 "columns {one} (`{first}`) and {other} (`{second}`) of `{shown}` both match the {field}; {mend}"
             );
-            let mark = Underlined::Second((*first).to_owned(), (*second).to_owned());
+            let mark = Underlined::Names(vec![(*second).to_owned()]);
             let label = format!("it may be this one or column {one}");
             InputError::new(path, message).marking(mark, label)
         }
@@ -317,7 +317,7 @@ pub(super) fn no_id_column(path: &Path, columns: &[String]) -> InputError {
     let error = InputError::new(path, message);
     if let Some(near) = near {
         let label = "if this holds them, name it with `--id-column`";
-        return error.marking(Underlined::Name(near.to_owned()), label);
+        return error.marking(Underlined::Names(vec![near.to_owned()]), label);
     }
     let label = "none of these is known to hold user ids";
     error.marking(Underlined::Names(columns.to_vec()), label)
@@ -336,7 +336,10 @@ pub(super) fn no_such_column(
         format!("has no column `{wanted}`, which `{option}` names{meant} (columns seen: {names})");
     let error = InputError::about(path, &what);
     match near {
-        Some(near) => error.marking(Underlined::Name(near.to_owned()), "this one is nearest"),
+        Some(near) => error.marking(
+            Underlined::Names(vec![near.to_owned()]),
+            "this one is nearest",
+        ),
         None => error.marking(Underlined::Names(seen.to_vec()), "these are the columns"),
     }
 }

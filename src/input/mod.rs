@@ -41,7 +41,7 @@ mod workbook;
 pub use decompress::{Compression, INPUT_BYTES_MAX};
 pub use encoding::Encoding;
 pub use error::InputError;
-pub use excerpt::{Excerpt, Wanted};
+pub use excerpt::Excerpt;
 pub(crate) use filter::FILTERED;
 pub use filter::Test;
 pub use format::Format;

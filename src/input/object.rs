@@ -6,9 +6,7 @@
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::fmt;
-use std::ops::Range;
 
-use memchr::memchr_iter;
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
@@ -129,40 +127,6 @@ fn not_json(json: &str) -> RowProblem {
         "the row is not JSON; check for a missing quote or bracket"
     };
     RowProblem::new(Field::Row, "not_json", reason)
-}
-
-/// Where the value of `field` stands in `json`, or where `json` is broken; all of it, if neither can
-/// be told.
-pub(super) fn place_of(json: &str, field: Field, columns: &Columns) -> Range<usize> {
-    let all = 0..json.len();
-    if let Err(error) = serde_json::from_str::<&RawValue>(json) {
-        return place_of_error(json, &error);
-    }
-    let values = Object::parse(json).map(|object| object.values(&RowKeys::new(columns, None)));
-    let place = FIELDS.iter().position(|it| *it == field);
-    match values
-        .zip(place)
-        .map(|(values, place)| values[place].clone())
-    {
-        // It lies within `json`, which it was borrowed from.
-        Some(Ok(Some(value))) => {
-            let start = value.get().as_ptr().addr() - json.as_ptr().addr();
-            start..start + value.get().len()
-        }
-        Some(Ok(None) | Err(_)) | None => all,
-    }
-}
-
-/// The character at which `json` cannot be read on; behind its end if more was to come.
-fn place_of_error(json: &str, error: &serde_json::Error) -> Range<usize> {
-    let line_ends = memchr_iter(b'\n', json.as_bytes()).map(|end| end + 1);
-    let mut starts = std::iter::once(0).chain(line_ends);
-    let start = starts.nth(error.line().saturating_sub(1)).unwrap_or(0);
-    let at = start + error.column().saturating_sub(1);
-    let at = if error.is_eof() { at + 1 } else { at };
-    let at = json.floor_char_boundary(at.min(json.len()));
-    let length = json[at..].chars().next().map_or(0, char::len_utf8);
-    at..at + length
 }
 
 /// A record with nothing but the id that `value` is.

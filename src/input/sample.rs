@@ -85,7 +85,7 @@ fn check_error(path: &Path, keys: &BTreeSet<String>) -> Result<(), InputError> {
         return Ok(());
     }
     let what = "is an API's error answer, with no users in it; read what it says, and fetch the users again";
-    Err(InputError::about(path, what).marking(Underlined::FirstRow, "this is an error"))
+    Err(InputError::about(path, what).marking(Underlined::Line(1), "this is an error"))
 }
 
 /// The one of `keys` that holds the id, by its name. All rows are read by that name, however they spell

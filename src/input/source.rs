@@ -491,6 +491,5 @@ fn numbered(path: &Path, sign: char) -> InputError {
     let what = format!(
         "begins each line with a running number, which may be another user's id; make the list without the numbers{cut}"
     );
-    InputError::about(path, &what)
-        .marking(Underlined::FirstRow, "this begins with a running number")
+    InputError::about(path, &what).marking(Underlined::Line(1), "this begins with a running number")
 }

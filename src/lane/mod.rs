@@ -52,7 +52,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use self::account::Account;
-use self::limits::{Limits, LimitsSpec, Past, TakenAtOnce};
+use self::limits::{Limits, LimitsSpec, Past};
 use self::lookups::Batch;
 use self::requests::{Class, LaneRequest, Stage};
 use self::rows::Row;
@@ -329,11 +329,6 @@ impl Lane {
             frees_at: now.wall.after(frees_in),
         };
         self.limits.held(now.instant).map(ahead).collect()
-    }
-
-    /// What the provider was seen to take at once, where that is less than configured.
-    pub fn taken_at_once(&self) -> Option<TakenAtOnce> {
-        self.limits.taken_at_once()
     }
 
     /// The highest limit for all requests of the account that the provider has stated.

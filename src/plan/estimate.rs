@@ -118,33 +118,3 @@ impl Requests {
         job
     }
 }
-
-/// How many of `rows` can be sent within `time`, taken evenly from each action: what
-/// [`time_at_limit`] says of them is not more.
-pub fn rows_within(rows: &[(Action, u64)], limits: &AccountLimits, time: Duration) -> u64 {
-    let all = rows
-        .iter()
-        .fold(0_u64, |sum, (_, n)| sum.saturating_add(*n));
-    let part_of = |n: u64, part: u64| {
-        let share = u128::from(n) * u128::from(part) / u128::from(all.max(1));
-        u64::try_from(share).unwrap_or(n)
-    };
-    let fits = |part: u64| {
-        let some: Vec<_> = rows
-            .iter()
-            .map(|(action, n)| (*action, part_of(*n, part)))
-            .collect();
-        time_at_limit(&some, limits) <= time
-    };
-    // The most that fit lie in low..=high; at most 64 halvings.
-    let (mut low, mut high) = (0, all);
-    while low < high {
-        let middle = low + (high - low).div_ceil(2);
-        if fits(middle) {
-            low = middle;
-        } else {
-            high = middle - 1;
-        }
-    }
-    low
-}

@@ -7,7 +7,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::domain::{AccountName, Action, Counts, Entry, Outcome, Position, UserId};
-use crate::input::{Asides, Columns, Excerpt, Field, ReadOptions, Wanted};
+use crate::input::{Asides, Columns, Excerpt, Field, ReadOptions};
 
 /// How many problems of one outcome a plan keeps word for word; of the others it keeps the count.
 /// The limit is per outcome, so that ten thousand duplicates do not hide one invalid row.
@@ -123,7 +123,7 @@ pub struct PlanReason {
     pub lines: Vec<u64>,
     /// The first of them: an example to show.
     #[serde(skip)]
-    pub example: Wanted,
+    pub example: (Position, Field),
 }
 
 impl Plan {
@@ -145,10 +145,6 @@ impl Plan {
         } else {
             Cow::Borrowed(OTHERS)
         };
-        let code = match why.code {
-            Cow::Borrowed(code) => code,
-            Cow::Owned(_) => "",
-        };
         let reason = reasons.entry(text.clone());
         let reason = reason.or_insert_with(|| PlanReason {
             why: Why {
@@ -157,11 +153,7 @@ impl Plan {
             },
             rows: 0,
             lines: Vec::new(),
-            example: Wanted {
-                position: first,
-                field: why.field,
-                code,
-            },
+            example: (first, why.field),
         });
         let listed = self.outcomes.slot(why.outcome);
         for position in positions {
@@ -258,7 +250,7 @@ impl Plan {
     pub fn examples(&self, path: &Path, read: &ReadOptions) -> BTreeMap<u64, Excerpt> {
         let reasons = self.reasons().into_iter();
         let invalid = reasons.filter(|it| it.why.outcome == Outcome::Invalid);
-        let wanted: Vec<Wanted> = invalid.map(|it| it.example).take(EXAMPLES_MAX).collect();
+        let wanted: Vec<_> = invalid.map(|it| it.example).take(EXAMPLES_MAX).collect();
         if wanted.is_empty() {
             return BTreeMap::new();
         }

@@ -17,7 +17,7 @@ use super::protect::ProtectList;
 use crate::domain::{
     AccountName, AccountPolicy, Action, Outcome, Position, ProviderKind, Record, TaskKey, UserId,
 };
-use crate::input::{Field, InputError, InputSource, RowProblem, Wanted};
+use crate::input::{Field, InputError, InputSource, RowProblem};
 
 /// Decides what becomes of the rows of a file. What the file and the configuration alone say of a row
 /// is said of each alike, wherever it stands.
@@ -51,7 +51,7 @@ pub enum PlanError {
         /// What is wrong, and how to mend it.
         message: String,
         /// The row at fault; `None`: it is the whole list.
-        row: Option<Wanted>,
+        row: Option<(Position, Field)>,
         /// Why it cannot be read.
         #[source]
         source: Option<Box<InputError>>,

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use crate::domain::{AccountName, AccountPolicy, IdProblem, Outcome, UserId};
-use crate::input::{Field, InputSource, ReadOptions, RowProblem, Wanted};
+use crate::input::{Field, InputSource, ReadOptions, RowProblem};
 
 use super::damage::{fewer_digits, is_broken};
 use super::planner::PlanError;
@@ -61,11 +61,7 @@ impl ProtectList {
                     "line {} of the protect list `{shown}` protects nobody: {}; fix or remove it",
                     position.line, problem.reason
                 ),
-                row: Some(Wanted {
-                    position,
-                    field: problem.field,
-                    code: problem.code,
-                }),
+                row: Some((position, problem.field)),
                 source: None,
             })?;
             if list.ids.len() > PROTECTED_MAX {

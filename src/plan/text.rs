@@ -62,7 +62,7 @@ impl Plan {
             }
             let told = format!("  {}", reason.told(usize::MAX));
             let _ = writeln!(text, "{}", fold(&told, 4, width));
-            if let Some(excerpt) = examples.get(&reason.example.position.row) {
+            if let Some(excerpt) = examples.get(&reason.example.0.row) {
                 let margin = EXAMPLE_INDENT.len() + excerpt.line.to_string().len() + " | ".len();
                 for line in excerpt.draw(name, "", width.saturating_sub(margin)).lines() {
                     let _ = writeln!(text, "{EXAMPLE_INDENT}{line}");

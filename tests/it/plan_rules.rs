@@ -8,7 +8,7 @@ use userpurge::domain::Action::{Delete, PermanentlyDelete, Purge};
 use userpurge::domain::{
     AccountLimits, AccountName, AccountPolicy, Action, Many, ProviderKind, Step, UserId,
 };
-use userpurge::plan::{CallerRule, ProtectList, rows_within, time_at_limit};
+use userpurge::plan::{CallerRule, ProtectList, time_at_limit};
 use userpurge::provider::check_id;
 
 fn limits(account: &str) -> AccountLimits {
@@ -72,23 +72,6 @@ fn the_slowest_limit_decides() {
     // Of no number of requests it overflows.
     let rows = [(Purge, u64::MAX), (Delete, u64::MAX)];
     time_at_limit(&rows, &limits("1/31d"));
-    rows_within(&rows, &limits("1/31d"), Duration::MAX);
-}
-
-#[test]
-fn so_many_rows_fit() {
-    let table: [(Rows, &str, u64, u64); 6] = [
-        (&[], "400/1m", 60, 0),
-        (&[(Delete, 12_000)], "60/1m", 600, 660),
-        (&[(Delete, 500)], "60/1m", 600, 500),
-        (&[(PermanentlyDelete, 5_000)], "100000/1m", 599, 700),
-        (&[(PermanentlyDelete, 5_000)], "100000/1m", 600, 1_400),
-        (&[(Delete, 1_000), (Purge, 1_000)], "60/1m", 600, 441),
-    ];
-    for (rows, account, secs, fit) in table {
-        let within = rows_within(rows, &limits(account), Duration::from_secs(secs));
-        assert_eq!(within, fit, "{rows:?}");
-    }
 }
 
 #[test]

@@ -399,7 +399,7 @@ fn zoho_users(rows: u64) -> World {
 const OF_ZOHO: [&str; 7] = run("users.csv", "crm", "delete");
 
 /// Zoho takes five requests at once, and the configuration has 32: what begins together is refused
-/// once, then the lane does with five. Every row is deleted, and the closing words tell the number.
+/// once, then the lane does with five. Every row is deleted.
 #[test]
 fn where_a_provider_takes_fewer_at_once_the_lane_does_with_as_many() {
     let world = zoho_users(400);
@@ -409,7 +409,7 @@ fn where_a_provider_takes_fewer_at_once_the_lane_does_with_as_many() {
         .config()
         .replace(requests, &format!("{requests}concurrency = 32\n"));
     world.configure(&config);
-    let done = world.call(&OF_ZOHO).code(0);
+    world.call(&OF_ZOHO).code(0);
     let refused = refused(&world);
     assert!((1..=64).contains(&refused), "{refused}");
     let gone = world.deletions().into_iter().filter(|call| call.effect);
@@ -417,9 +417,6 @@ fn where_a_provider_takes_fewer_at_once_the_lane_does_with_as_many() {
     let status = world.status(LEDGER);
     assert_eq!(status["outcomes"]["deleted"], 400);
     assert_eq!(status["throttled"], refused);
-    let words = "Zoho CRM took no more than 5 requests of crm in parallel; the configuration has 32: \
-                 set concurrency = 5";
-    assert_eq!(done.err.matches(words).count(), 1, "{}", done.err);
     let pauses = world.ledger(LEDGER);
     let pauses = pauses.iter().filter(|entry| entry["kind"] == "pause");
     assert_eq!(pauses.count(), 0, "nobody waits for the others");

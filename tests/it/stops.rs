@@ -626,12 +626,11 @@ fn a_time_that_is_none_is_refused_with_words(#[case] until: &str) {
 }
 
 #[test]
-fn a_plan_says_how_much_fits_until_then() {
+fn a_plan_says_when_it_stops_and_what_goes_first() {
     let world = world("acme");
     world
         .call(&["plan", "users.csv", "--until", "00:00", "--canary", "3"])
         .code(0)
         .says("As --until asks, no row is begun after")
-        .says("acme: all 120 rows fit")
         .says("The first 3 of each account go alone");
 }

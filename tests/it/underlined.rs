@@ -50,9 +50,9 @@ fn the_cell_of_a_bad_row_is_underlined_wherever_it_stands_and_each_reason_once()
     invalid, not sent:
       lines 3, 5: id: the id is in scientific notation, so its last digits are lost;
         format the column as text and export again
-         --> users.csv:4:9
-        4 | and Co",5.54E+17,acme,delete
-          |         ^^^^^^^^
+         --> users.csv:3:1
+        3 | "Lee, Bo
+          | ^^^^^^^^
       line 6: id: an id of this provider is digits only; name the column of the ids
         with --id-column
          --> users.csv:6:6
@@ -63,7 +63,7 @@ fn the_cell_of_a_bad_row_is_underlined_wherever_it_stands_and_each_reason_once()
         again
          --> users.csv:7:3
         7 | A,361,00,acme,delete
-          |   ^^^^^^
+          |   ^^^
       line 8: id: the row ends after 1 of its columns, before the id in column 2;
         check for a line end inside a cell, or another delimiter
          --> users.csv:8:1
@@ -102,9 +102,9 @@ fn the_cell_of_a_bad_row_is_underlined_wherever_it_stands_and_each_reason_once()
            |   ^
       line 15: a quote opened in this row is never closed, so everything to the end
         of the file (line 17) was taken as part of it; close the quote
-          --> users.csv:15:3
+          --> users.csv:15:1
         15 | Z,"17,acme,delete
-           |   ^^^^^^^^^^^^^^^
+           | ^^^^^^^^^^^^^^^^^
     "#);
 }
 
@@ -139,27 +139,27 @@ fn a_line_that_is_no_json_is_underlined_where_it_breaks_off_and_a_value_where_it
     insta::assert_snapshot!(rows("users.jsonl", text, &ACME), @r#"
     invalid, not sent:
       line 2: the row is not JSON; check for a missing quote or bracket
-         --> users.jsonl:2:21
+         --> users.jsonl:2:1
         2 | {"who":"é", "id": 12
-          |                     ^
+          | ^^^^^^^^^^^^^^^^^^^^
       line 3: id: the id `5.54E+17` is in scientific notation, so its last digits
         are lost; export ids as text
-         --> users.jsonl:3:7
+         --> users.jsonl:3:1
         3 | {"id":5.54E+17}
-          |       ^^^^^^^^
+          | ^^^^^^^^^^^^^^^
       line 4: id: the row has no key that is known to hold the id
          --> users.jsonl:4:1
         4 | {"name":"x"}
           | ^^^^^^^^^^^^
       line 5: account: the account is neither a text nor a number
-         --> users.jsonl:5:21
+         --> users.jsonl:5:1
         5 | {"id":"7","account":["a"]}
-          |                     ^^^^^
+          | ^^^^^^^^^^^^^^^^^^^^^^^^^^
       line 6: account: no account has the name in the row; did you mean `acme`?
         (accounts: acme, chat, crm)
-         --> users.jsonl:6:19
+         --> users.jsonl:6:1
         6 | {"id":8,"account":"acmee"}
-          |                   ^^^^^^^
+          | ^^^^^^^^^^^^^^^^^^^^^^^^^^
     "#);
     let nested = "{\"user\":{\"key\":\"7\"}}\n{\"user\":{\"mail\":\"x@y.z\",\"key\":\"x@y.z\"}}\n";
     let args = [&ACME[..], &["--id-column", "user.key"]].concat();
@@ -167,9 +167,9 @@ fn a_line_that_is_no_json_is_underlined_where_it_breaks_off_and_a_value_where_it
     invalid, not sent:
       line 2: id: this is an e-mail address, not an id; name the column of the ids
         with --id-column
-         --> users.jsonl:2:31
+         --> users.jsonl:2:1
         2 | {"user":{"mail":"x@y.z","key":"x@y.z"}}
-          |                               ^^^^^^^
+          | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
     "#);
 }
 
@@ -181,18 +181,18 @@ fn an_element_of_an_array_is_underlined_on_the_line_on_which_it_is_wrong() {
     invalid, not sent:
       line 2: id: an id of this provider is digits only; name the column of the ids
         with --id-column
-         --> users.json:2:9
+         --> users.json:2:3
         2 |   {"id":"x1",
-          |         ^^^^
+          |   ^^^^^^^^^^^
       line 3: action: no action has the name in the row (zendesk offers: delete,
         permanently-delete, purge)
-         --> users.json:5:2
-        5 |  "nuke"},
-          |  ^^^^^^
+         --> users.json:3:4
+        3 |    "action":"delete"}, {"id":12,
+          |    ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
       line 6: the row is not JSON; check for a missing quote or bracket
-         --> users.json:6:11
+         --> users.json:6:2
         6 |  {"id":12 "a":1},3]
-          |           ^
+          |  ^^^^^^^^^^^^^^^^^^
     "#);
 }
 
@@ -256,21 +256,21 @@ fn a_file_that_cannot_be_read_is_shown_at_its_place_with_the_nearest_column() {
     "#);
     insta::assert_snapshot!(refused("users.json", "[{\"id\":1},\n  {\"id\":12}},3]", &ACME), @r#"
     error: `users.json` is no whole JSON: a `}` closes nothing (line 2); fetch it again, or fix it there
-     --> users.json:2:12
+     --> users.json:2:3
     2 |   {"id":12}},3]
-      |            ^ here
+      |   ^^^^^^^^^^^^^ here
     "#);
     insta::assert_snapshot!(refused("users.json", "[{\"id\":1},\n  {\"id\":12}", &ACME), @r#"
     error: `users.json` is no whole JSON: it ends before its last bracket (line 2); fetch it again, or fix it there
-     --> users.json:2:11
+     --> users.json:2:3
     2 |   {"id":12}
-      |           ^ here
+      |   ^^^^^^^^^ here
     "#);
     insta::assert_snapshot!(refused("users.json", "{\"a\":\n 1}", &ACME), @r#"
     error: no column of `users.json` is known to hold user ids; name one with `--id-column`, or give `--format ids` if each line begins with an id (columns seen: `a`)
-     --> users.json:1:1
+     --> users.json:1:3
     1 | {"a":
-      | ^^^^^ none of these is known to hold user ids
+      |   ^ none of these is known to hold user ids
     "#);
 }
 

@@ -46,8 +46,7 @@ fn show(args: &PlanArgs, setup: &Setup, planned: &Planned) -> Result<(), CliErro
         put_page(&outline_text::text(setup, planned, &[]))?;
         let now = WallClock::system().now();
         if let Some(until) = args.work.pace.until(now) {
-            let plan = Some(&planned.plan);
-            put_page(&outline_text::until(setup, plan, &until, now))?;
+            put_page(&outline_text::until(&until, now))?;
         }
         if let Some(canary) = setup.options.canary {
             put_page(&outline_text::canary(canary))?;

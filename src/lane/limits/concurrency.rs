@@ -37,15 +37,6 @@ pub(super) struct Concurrency {
     takes_none: bool,
 }
 
-/// What a provider was seen to take at once, where that is less than configured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TakenAtOnce {
-    /// As many went well.
-    pub taken: u32,
-    /// Some of as many were refused.
-    pub refused: u32,
-}
-
 impl Concurrency {
     pub(super) const fn new(most: u32) -> Self {
         Self {
@@ -126,12 +117,5 @@ impl Concurrency {
             Some(_) | None => {}
         }
         self.now += 1;
-    }
-
-    /// What the provider takes at once, if that was seen to be less than configured.
-    pub(super) fn told(&self) -> Option<TakenAtOnce> {
-        let taken = self.proven?;
-        let (refused, _) = self.refused.filter(|_| taken < self.most)?;
-        Some(TakenAtOnce { taken, refused })
     }
 }

@@ -26,7 +26,6 @@ use crate::domain::{Quota, Step};
 use crate::provider::RateHint;
 
 pub(super) use self::concurrency::RETRIED_AFTER;
-pub use self::concurrency::TakenAtOnce;
 pub(super) use self::past::LEAVES_WITHIN;
 pub use self::past::{Earlier, Past};
 pub use self::window::Window;
@@ -187,11 +186,6 @@ impl Limits {
     /// Whether not even one request was taken last, though it was alone in flight.
     pub(super) const fn takes_none(&self) -> bool {
         self.concurrency.takes_none()
-    }
-
-    /// What the provider was seen to take at once; `None`: as many as configured, or nothing is clear.
-    pub fn taken_at_once(&self) -> Option<TakenAtOnce> {
-        self.concurrency.told()
     }
 
     /// Says that so many more requests are to be sent in this session, by what they call (`None`:

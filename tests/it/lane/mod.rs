@@ -26,7 +26,7 @@ use userpurge::domain::{
     AccountName, Action, Entry, LaneStop, OutcomeEntry, Position, Quota, Step, StopKind, Task,
     Time, UserId,
 };
-use userpurge::lane::limits::{LimitsSpec, Past, TakenAtOnce};
+use userpurge::lane::limits::{LimitsSpec, Past};
 use userpurge::lane::{
     AccountEnd, AccountSpec, Effect, Event, FailureLimit, Lane, Now, RequestId, Until, WorkSpec,
 };
@@ -329,10 +329,6 @@ impl Sim {
         let outcome = of_row.next().unwrap().clone();
         assert!(of_row.next().is_none(), "row {row} ends once");
         outcome
-    }
-
-    fn taken_at_once(&self, lane: usize) -> Option<TakenAtOnce> {
-        self.lanes[lane].lane.taken_at_once()
     }
 
     fn pauses(&self) -> usize {
