@@ -52,9 +52,9 @@ pub(super) fn open_archive(
     };
     if let Some(format) = format {
         check_size(path, &mut archive)?;
-        let (copy, sheet) = copy_sheet(path, book, format, wanted)?;
+        let (copy, sheet, others) = copy_sheet(path, book, format, wanted)?;
         let opened = read_copy(path, copy)?;
-        let sheet = Some((format, sheet));
+        let sheet = Some((format, sheet, others));
         return Ok(TextFile { sheet, ..opened });
     }
     let has_twins = archive.has_duplicate_names();

@@ -33,8 +33,8 @@ pub(super) struct TextFile {
     pub(super) text: Text,
     /// Its path, or its name in an archive.
     pub(super) name: PathBuf,
-    /// The sheet that it is of a workbook, and whose format.
-    pub(super) sheet: Option<(Format, String)>,
+    /// The sheet that it is of a workbook, with that one's format, and how many others might have been meant.
+    pub(super) sheet: Option<(Format, String, usize)>,
     /// The beginning of the text, which reading it yields too.
     pub(super) head: Vec<u8>,
     /// How it is compressed; `None`: it is not.

@@ -34,7 +34,7 @@ pub struct ReadOptions {
     pub delimiter: Option<char>,
     /// The line of a table's header; what stands above it is passed over. `None`: the first.
     pub header_line: Option<u64>,
-    /// The sheet of a workbook; `None`: the only one that holds ids.
+    /// The sheet of a workbook; `None`: the first that holds ids.
     pub sheet: Option<String>,
     /// The columns that hold the fields, where they are named.
     pub columns: Columns,
@@ -92,6 +92,8 @@ pub struct Resolved {
     pub delimiter: Option<char>,
     /// The sheet that was read of a workbook.
     pub sheet: Option<String>,
+    /// How many other sheets hold ids, of which none was asked for by name.
+    pub other_sheets: usize,
     /// How it is compressed; `None`: it is not.
     pub compression: Option<Compression>,
     /// How its text is encoded.
@@ -173,7 +175,7 @@ impl InputSource {
     }
 
     fn read(path: &Path, options: &ReadOptions, opened: TextFile) -> Result<Self, InputError> {
-        let sheet = opened.sheet.as_ref().map(|(_, sheet)| sheet.clone());
+        let sheet = opened.sheet.as_ref().map(|(_, sheet, _)| sheet.clone());
         Self::read_rows(path, options, opened).map_err(|error| error.on_sheet(sheet.as_deref()))
     }
 
@@ -196,7 +198,8 @@ impl InputSource {
         let mut resolved = Resolved {
             format,
             delimiter,
-            sheet: opened.sheet.take().map(|(_, sheet)| sheet),
+            other_sheets: opened.sheet.as_ref().map_or(0, |(.., others)| *others),
+            sheet: opened.sheet.take().map(|(_, sheet, _)| sheet),
             compression: opened.compression,
             encoding: opened.encoding,
             mapping: Columns::default(),
@@ -240,7 +243,14 @@ impl InputSource {
     pub fn called(&self) -> String {
         let sheet = self.resolved.sheet.as_ref();
         let sheet = sheet.map_or(String::new(), |sheet| format!(", sheet `{sheet}`"));
-        format!("{}{sheet}", self.path.display())
+        let others = match self.resolved.other_sheets {
+            0 => String::new(),
+            others => format!(
+                " (the first of {} with ids; `--sheet` names another)",
+                others + 1
+            ),
+        };
+        format!("{}{sheet}{others}", self.path.display())
     }
 
     /// How it is read.

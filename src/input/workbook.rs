@@ -30,13 +30,14 @@ const CELLS_MAX: u64 = 10_000_000;
 
 type Book = Sheets<BufReader<File>>;
 
-/// Copies the sheet that is `wanted` of the workbook `file` as CSV. Returns the copy and the sheet's name.
+/// Copies the sheet that is `wanted` of the workbook `file` as CSV. Returns the copy, the sheet's name, and how
+/// many others might have been meant.
 pub(super) fn copy_sheet(
     path: &Path,
     mut file: File,
     format: Format,
     wanted: Option<&str>,
-) -> Result<(File, String), InputError> {
+) -> Result<(File, String, usize), InputError> {
     let failed = |source| unreadable(path, source);
     file.rewind().map_err(failed)?;
     let file = BufReader::new(file);
@@ -45,7 +46,7 @@ pub(super) fn copy_sheet(
         _ => Xlsx::new(file).map(Sheets::Xlsx).map_err(io::Error::other),
     };
     let mut book = book.map_err(failed)?;
-    let sheet = choose(path, &mut book, wanted)?;
+    let (sheet, others) = choose(path, &mut book, wanted)?;
     let mut copy = tempfile::tempfile().map_err(failed)?;
     let mut to = BufWriter::new(&copy);
     let (mut lines, mut width, mut left) = (0, 0, WORKBOOK_BYTES_MAX);
@@ -66,7 +67,7 @@ pub(super) fn copy_sheet(
         .map_err(failed)?;
     drop(to);
     copy.rewind().map_err(failed)?;
-    Ok((copy, sheet))
+    Ok((copy, sheet, others))
 }
 
 /// Refuses an `OpenDocument` file, whose `content` is read, if one of its tables spans too many cells: a cell or
@@ -104,12 +105,16 @@ pub(super) fn check_span(content: impl BufRead) -> io::Result<()> {
     Ok(())
 }
 
-/// The sheet that is `wanted`, or the only one that may be meant: that people see, and that holds an id.
-fn choose(path: &Path, book: &mut Book, wanted: Option<&str>) -> Result<String, InputError> {
+/// The sheet that is `wanted`, or the first that people see and that holds an id, and how many others do.
+fn choose(
+    path: &Path,
+    book: &mut Book,
+    wanted: Option<&str>,
+) -> Result<(String, usize), InputError> {
     if let Some(wanted) = wanted {
         let names = book.sheet_names();
         if names.iter().any(|name| name == wanted) {
-            return Ok(wanted.to_owned());
+            return Ok((wanted.to_owned(), 0));
         }
         let near = did_you_mean(closest(wanted, names.iter().map(String::as_str)));
         let names = listed(&names);
@@ -122,9 +127,6 @@ fn choose(path: &Path, book: &mut Book, wanted: Option<&str>) -> Result<String, 
     };
     let seen = book.sheets_metadata().iter().filter(is_seen);
     let seen: Vec<String> = seen.map(|sheet| sheet.name.clone()).collect();
-    if let [only] = seen.as_slice() {
-        return Ok(only.clone());
-    }
     let mut with_ids = Vec::new();
     for name in &seen {
         let mut holds_id = false;
@@ -135,14 +137,14 @@ fn choose(path: &Path, book: &mut Book, wanted: Option<&str>) -> Result<String, 
         each_row(book, name, look).map_err(|source| unreadable(path, source))?;
         with_ids.extend(holds_id.then_some(name));
     }
-    if let [only] = with_ids.as_slice() {
-        return Ok((*only).clone());
+    // What is wrong with a sheet without ids is said when it is read.
+    match with_ids.first().copied().or(seen.first()) {
+        Some(first) => Ok((first.clone(), with_ids.len().saturating_sub(1))),
+        None => Err(InputError::about(
+            path,
+            "has no sheet that can be seen; name one with `--sheet`",
+        )),
     }
-    let what = format!(
-        "has several sheets: {}; name the right one with `--sheet`",
-        listed(&seen)
-    );
-    Err(InputError::about(path, &what))
 }
 
 /// Shows `take` each row of a sheet that holds anything, with its number from 0, until it returns `false`.
