@@ -13,11 +13,13 @@ use super::args::{PaceArgs, RowsArgs};
 use super::error::draw;
 use super::ledgers::{LATEST, named, resolve};
 use super::setup::Setup;
+use crate::config::AccountOutline;
 use crate::domain::{
     AccountName, AgreedFile, Counted, Entry, Outcome, PlanEnd, PlannedInput, RunOptions, TaskKey,
 };
 use crate::input::{
-    self, Columns, Excerpt, Format, InputSource, InputTable, ReadOptions, Resolved, fingerprint,
+    self, Columns, Excerpt, Format, InputError, InputSource, InputTable, ReadOptions, Resolved,
+    fingerprint,
 };
 use crate::ledger::{Durability, Good, LedgerError, LedgerHandle, LedgerReader, LedgerState};
 use crate::plan::{Plan, Planner, ProtectList, RowDefaults, likely_id_column};
@@ -184,7 +186,7 @@ impl Planning {
             Some(_) => InputSource::open_digested,
             None => InputSource::open,
         };
-        let mut source = open(&path, &self.read)?;
+        let mut source = self.open(open)?;
         refuse_entries(&source, &self.setup.options)?;
         let decider = self.planner()?;
         let passed_over = decider.pass_over(&source, &mut self.read)?;
@@ -228,6 +230,34 @@ impl Planning {
             block_on(ledger.append(entry, Durability::Synced)).map_err(CliError::refused)?;
         }
         Ok(planned)
+    }
+
+    /// Opens the input. Where nothing in it is known to hold ids, a column does that is named by the provider
+    /// file of every account that rows may be of.
+    fn open(
+        &mut self,
+        open: fn(&Path, &ReadOptions) -> Result<InputSource, InputError>,
+    ) -> Result<InputSource, InputError> {
+        let found = open(&self.path, &self.read);
+        let is_lacking = found.as_ref().is_err_and(InputError::lacks_field);
+        if !is_lacking || self.read.columns.id.is_some() {
+            return found;
+        }
+        let named = self.setup.options.account.as_deref();
+        let accounts = self.setup.outline.accounts.iter();
+        let accounts = accounts.filter(|it| named.is_none_or(|name| it.name.as_str() == name));
+        let all: Vec<&[String]> = accounts.map(AccountOutline::id_columns).collect();
+        for column in all.first().copied().unwrap_or_default() {
+            let mut read = self.read.clone();
+            read.columns.id = Some(column.clone());
+            if all.iter().all(|columns| columns.contains(column))
+                && let Ok(source) = open(&self.path, &read)
+            {
+                self.read = read;
+                return Ok(source);
+            }
+        }
+        found
     }
 
     /// The column that looks like ids, if most ids were none.

@@ -80,6 +80,14 @@ impl<S> AccountSettings<S> {
         self.provider.kind()
     }
 
+    /// The columns of an input that hold its ids by its provider's file.
+    pub fn id_columns(&self) -> &[String] {
+        match &self.provider {
+            ProviderSettings::File(settings) => settings.file.id_columns(),
+            _ => &[],
+        }
+    }
+
     /// Where its requests go, the first of them to the first.
     pub fn urls(&self) -> impl Iterator<Item = &Url> {
         let (first, other) = match &self.provider {

@@ -75,6 +75,12 @@ impl InputError {
     }
 
     /// The same error, with what is underlined in the file.
+    /// Whether nothing in the file is known to hold a field.
+    pub fn lacks_field(&self) -> bool {
+        let marked = self.underlined.as_ref().map(|it| &it.0);
+        matches!(marked, Some(Underlined::Name(_) | Underlined::Names(_)))
+    }
+
     pub(super) fn marking(self, what: Underlined, label: impl Into<String>) -> Self {
         Self {
             underlined: Some(Box::new((what, label.into()))),

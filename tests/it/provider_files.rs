@@ -600,6 +600,51 @@ fn the_sandbox_serves_a_file_of_ones_own() {
     assert_eq!(others[0]["id"], "83");
 }
 
+#[test]
+fn a_column_that_the_file_names_holds_the_ids_of_its_accounts_alone() {
+    let world = world("gorgias", "8123456");
+    // Another number stands before it; only the file tells which is meant.
+    world.write("users.csv", "order,Customer ID\n81234563,81234561\n");
+    world.write(
+        "users.jsonl",
+        "{\"order\":81234563,\"customer_id\":81234562}\n",
+    );
+    world.call(&run("users.csv", "gorgias", "delete")).code(0);
+    world.call(&run("users.jsonl", "gorgias", "delete")).code(0);
+    let arrived = world.arrived().into_iter();
+    let deleted = arrived.filter(|(call, _)| *call == Call::Delete);
+    let deleted: Vec<String> = deleted.map(|(_, id)| id).collect();
+    assert_eq!(deleted, ["81234561", "81234562"]);
+    // Where rows may be of an account of another provider, nobody is taken for anybody.
+    let gorgias = world.read("userpurge.toml");
+    let acme =
+        "[accounts.acme]\nprovider = \"zendesk\"\nsubdomain = \"acme\"\noauth_token = \"t\"\n";
+    world.configure(&format!("{gorgias}\n{acme}"));
+    world
+        .call(&["plan", "users.csv", "--action", "delete"])
+        .code(2)
+        .says("--id-column");
+    world
+        .call(&[
+            "plan",
+            "users.csv",
+            "--account",
+            "acme",
+            "--action",
+            "delete",
+        ])
+        .code(2)
+        .says("--id-column");
+    // Two columns that may hold them are asked about, as ever.
+    world.configure(&gorgias);
+    world.write("two.csv", "id,customer_id\n1,81234563\n");
+    world
+        .call(&run("two.csv", "gorgias", "delete"))
+        .code(2)
+        .says("--id-column");
+    assert_eq!(world.deletions().len(), 2);
+}
+
 /// What is answered to a read at `base`.
 fn get(base: &str, path: &str) -> String {
     let host = base.strip_prefix("http://").unwrap();

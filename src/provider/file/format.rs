@@ -291,6 +291,11 @@ impl ProviderFile {
         (plain, secret)
     }
 
+    /// The columns that hold ids without being named, the likeliest first.
+    pub fn id_columns(&self) -> &[String] {
+        &self.ids.columns
+    }
+
     /// What an id looks like.
     pub fn id_pattern(&self) -> Option<regex_lite::Regex> {
         regex_lite::Regex::new(&self.ids.pattern).ok()
