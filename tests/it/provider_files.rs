@@ -645,6 +645,36 @@ fn a_column_that_the_file_names_holds_the_ids_of_its_accounts_alone() {
     assert_eq!(world.deletions().len(), 2);
 }
 
+#[test]
+fn the_example_of_the_help_is_a_whole_file_and_purges() {
+    let help = include_str!("../../src/help/providers.md");
+    let (_, text) = help.split_once("```toml\n").unwrap();
+    let (text, _) = text.split_once("```").unwrap();
+    let file = ProviderFile::parse(text).unwrap();
+    let name = file.name.clone();
+    let world = World::with(SandboxOptions {
+        files: vec![file.into()],
+        ..SandboxOptions::default()
+    });
+    world.seed(json!({"files": {&name: [{"id": "41"}, {"id": "42"}]}}));
+    world.write("ours.provider.toml", text);
+    world.write(&format!("{name}.toml"), text);
+    world.write("users.csv", "id\n41\n43\n");
+    world
+        .call(&["providers", "./ours.provider.toml"])
+        .code(0)
+        .says("deletes the user and their notes");
+    configure(&world, &name, "./ours.provider.toml", Sandbox::SECRET);
+    world.call(&run("users.csv", &name, "delete")).code(1);
+    assert_eq!(world.ends(), ["deleted", "not_found"]);
+    let users = world.users();
+    let stands = |id: &str| users.iter().find(|it| it.id == id).unwrap().state.clone();
+    assert_eq!(
+        (stands("41").as_str(), stands("42").as_str()),
+        ("deleted", "active")
+    );
+}
+
 /// What is answered to a read at `base`.
 fn get(base: &str, path: &str) -> String {
     let host = base.strip_prefix("http://").unwrap();
