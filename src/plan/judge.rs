@@ -261,9 +261,7 @@ impl Planner {
         let mut kinds = self.accounts.iter().map(|policy| policy.provider);
         let provider = kinds.find(|kind| kind.name().eq_ignore_ascii_case(text));
         let provider = provider.ok_or(None)?;
-        let found = only(&|policy| policy.provider == provider);
-        let several = (!self.names_at(provider).is_empty()).then_some(provider);
-        found.ok_or(several)
+        only(&|policy| policy.provider == provider).ok_or(Some(provider))
     }
 
     /// The action that the row names, or else `--action`, or else the account's default.

@@ -86,13 +86,14 @@ impl PlanError {
             );
             return Self::protect(path, message);
         }
+        let message =
+            format!("could not read the protect list `{shown}`; nothing is sent without it");
+        let (path, source) = (path.to_owned(), Some(Box::new(source)));
         Self::Protect {
-            path: path.to_owned(),
-            message: format!(
-                "could not read the protect list `{shown}`; nothing is sent without it"
-            ),
+            path,
+            message,
             row: None,
-            source: Some(Box::new(source)),
+            source,
         }
     }
 }

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::pauses::Pause;
 use super::reasons::Reason;
@@ -17,22 +17,8 @@ use crate::domain::{
 };
 
 /// The keys of a report that are true of one run alone: a report over several has them in its `runs`.
-const OF_ONE_RUN: [&str; 14] = [
-    "run_id",
-    "head",
-    "ledger",
-    "options",
-    "agreed",
-    "callers",
-    "sessions",
-    "sessions_left_out",
-    "progress",
-    "pauses",
-    "pauses_left_out",
-    "not_as_asked",
-    "audit",
-    "next",
-];
+const OF_ONE_RUN: &str = "run_id head ledger options agreed callers sessions sessions_left_out \
+                          progress pauses pauses_left_out not_as_asked audit next";
 
 /// A report. Serialised it is `report --format json`: these fields, by these names. Keys may be
 /// added; one whose meaning changes raises [`Report::KEYS`].
@@ -154,7 +140,7 @@ impl Report {
     pub fn options_told(&self) -> Vec<(String, String)> {
         let mut told = Vec::new();
         // Nothing in them cannot be JSON.
-        let Ok(serde_json::Value::Object(options)) = serde_json::to_value(&self.options) else {
+        let Ok(Value::Object(options)) = serde_json::to_value(&self.options) else {
             return told;
         };
         for (key, value) in options {
@@ -162,17 +148,17 @@ impl Report {
                 "include_roles" => "--include-role".to_owned(),
                 key => format!("--{}", key.replace('_', "-")),
             };
-            let values = match value {
-                serde_json::Value::Array(values) => values,
-                value => vec![value],
+            let told_as = |value: Value| match value {
+                Value::String(text) => text,
+                Value::Bool(true) => String::new(),
+                value => value.to_string(),
             };
-            for value in values {
-                let value = match value {
-                    serde_json::Value::String(text) => text,
-                    serde_json::Value::Bool(true) => String::new(),
-                    value => value.to_string(),
-                };
-                told.push((option.clone(), value));
+            match value {
+                Value::Array(values) => {
+                    let values = values.into_iter().map(told_as);
+                    told.extend(values.map(|it| (option.clone(), it)));
+                }
+                value => told.push((option, told_as(value))),
             }
         }
         told
@@ -182,7 +168,7 @@ impl Report {
     pub fn to_json(&self) -> serde_json::Result<String> {
         let mut json = serde_json::to_value(self)?;
         if let (Some(json), false) = (json.as_object_mut(), self.runs.is_empty()) {
-            json.retain(|key, _| !OF_ONE_RUN.contains(&key.as_str()));
+            json.retain(|key, _| OF_ONE_RUN.split(' ').all(|it| it != key));
             json.insert("input".to_owned(), json!({"rows": self.input.rows}));
         }
         let mut text = serde_json::to_string_pretty(&json)?;

@@ -10,7 +10,7 @@ use super::sessions::Sessions;
 use super::summary::Summary;
 use super::text;
 use super::timeline::Timeline;
-use crate::domain::{Entry, Finding, OutcomeEntry, RunHeader, Time, Verified};
+use crate::domain::{Entry, Finding, OutcomeEntry, Time, Verified};
 use crate::ledger::{LedgerError, LedgerReader, LedgerState, Link};
 use crate::words;
 
@@ -86,7 +86,16 @@ impl Report {
 impl Collector {
     fn read(path: &Path) -> Result<Self, LedgerError> {
         let mut reader = LedgerReader::open(path)?;
-        let mut collector = Self::new(reader.header.clone());
+        let header = reader.header.clone();
+        let mut collector = Self {
+            sessions: Sessions::new(&header),
+            timeline: Timeline::new(header.started_at),
+            pauses: Vec::new(),
+            pauses_left_out: 0,
+            reasons: Reasons::default(),
+            not_as_asked: Vec::new(),
+            state: LedgerState::new(header),
+        };
         reader.each_entry(|link, entry| {
             collector.apply(link, entry);
             Ok::<_, LedgerError>(())
@@ -96,18 +105,6 @@ impl Collector {
         (state.lines, state.head) = (reader.lines, reader.head);
         state.torn = reader.torn();
         Ok(collector)
-    }
-
-    fn new(header: RunHeader) -> Self {
-        Self {
-            sessions: Sessions::new(&header),
-            timeline: Timeline::new(header.started_at),
-            pauses: Vec::new(),
-            pauses_left_out: 0,
-            reasons: Reasons::default(),
-            not_as_asked: Vec::new(),
-            state: LedgerState::new(header),
-        }
     }
 
     fn apply(&mut self, link: &Link, entry: &Entry) {
@@ -123,7 +120,7 @@ impl Collector {
                 None
             }
             Entry::Planned(planned) => {
-                self.sessions.planned(planned.rows);
+                self.sessions.last().rows = planned.rows;
                 None
             }
             Entry::Session(session) => {
@@ -182,24 +179,23 @@ impl Collector {
         let was = self.state.counted(entry.position.row);
         self.timeline.row(entry.at, was, entry.counted());
         self.reasons.apply(was, entry);
-        self.sessions.row(entry.counted());
+        *self.sessions.last().sums.slot(entry.counted()) += 1;
     }
 
-    /// Reads the ledger once more for rows that are to be listed and were not kept. Seldom needed:
-    /// only where rows before them ended well since.
+    /// Reads the ledger once more for rows that are to be listed.
     fn look_again(&mut self) -> Result<(), LedgerError> {
-        let missing = self.reasons.missing();
-        if missing.is_empty() {
+        let wanted = self.reasons.wanted();
+        if wanted.is_empty() {
             return Ok(());
         }
         let began = self.state.header.started_at;
         let reasons = &mut self.reasons;
         self.state.read_again(|_, entry| match entry {
-            Entry::Outcome(entry) if missing.contains(entry.position.row) => reasons.found(entry),
+            Entry::Outcome(entry) if wanted.contains(entry.position.row) => reasons.list(entry),
             Entry::Unsent(block) => {
                 let ends = block.outcomes(began);
-                let missed = ends.filter(|it| missing.contains(it.position.row));
-                missed.for_each(|it| reasons.found(&it));
+                let ends = ends.filter(|it| wanted.contains(it.position.row));
+                ends.for_each(|it| reasons.list(&it));
             }
             _ => {}
         })

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use roaring::RoaringTreemap;
 use serde::Serialize;
 
-use crate::words::grouped;
+use crate::words::count;
 
 /// How many spans are kept, and so stand in the JSON.
 const SPANS_MAX: usize = 200;
@@ -61,8 +61,7 @@ impl Places {
         let behind = self.spans.iter().skip(max);
         let more = self.left_out + behind.map(|(first, last)| last - first + 1).sum::<u64>();
         if more > 0 {
-            let rows = if more == 1 { "row" } else { "rows" };
-            let _ = write!(text, " and {} {rows} more", grouped(more));
+            let _ = write!(text, " and {} more", count(more, "row"));
         }
         text
     }

@@ -89,37 +89,15 @@ impl Group {
     fn add(&mut self, entry: &OutcomeEntry) {
         self.rows.insert(entry.position.row);
         self.lines.insert(entry.position.line);
-        self.list(BadRow::of(entry));
-    }
-
-    fn list(&mut self, row: BadRow) {
-        let full = self.listed.len() == LISTED_MAX;
-        match self.listed.last_key_value() {
-            Some((last, _)) if full && *last < row.row => {}
-            _ => {
-                self.listed.insert(row.row, row);
-                if self.listed.len() > LISTED_MAX {
-                    self.listed.pop_last();
-                }
-            }
-        }
     }
 
     fn remove(&mut self, entry: &OutcomeEntry) {
         self.rows.remove(entry.position.row);
         self.lines.remove(entry.position.line);
-        self.listed.remove(&entry.position.row);
     }
 
-    /// The rows to be listed.
-    fn first(&self) -> RoaringTreemap {
-        self.rows.iter().take(LISTED_MAX).collect()
-    }
-
-    fn finish(mut self, key: Key, ledger: &str, again: &str) -> Reason {
+    fn finish(self, key: Key, ledger: &str, again: &str) -> Reason {
         let (outcome, further, code, _) = key;
-        let first = self.first();
-        self.listed.retain(|row, _| first.contains(*row));
         // A line that several rows share is taken out with the first of them, so that there are as
         // many lines as rows only if each row has one of its own.
         let places = if self.lines.len() == self.rows.len() {
@@ -163,10 +141,7 @@ impl Reasons {
 
     /// Takes `rows` out, as another ledger has a later word on them.
     pub(super) fn leave_out(&mut self, rows: &RoaringTreemap) {
-        for group in self.0.values_mut() {
-            group.rows -= rows;
-            group.listed.retain(|row, _| !rows.contains(*row));
-        }
+        self.0.values_mut().for_each(|group| group.rows -= rows);
     }
 
     fn group_of(&mut self, entry: &OutcomeEntry) -> &mut Group {
@@ -182,22 +157,18 @@ impl Reasons {
         })
     }
 
-    /// The rows that are to be listed and of which nothing was kept: others were listed in their
-    /// place, which ended well since.
-    pub(super) fn missing(&self) -> RoaringTreemap {
-        let mut missing = RoaringTreemap::new();
-        for group in self.0.values() {
-            let first = group.first();
-            missing.extend(first.iter().filter(|row| !group.listed.contains_key(row)));
-        }
-        missing
+    /// The rows that are to be listed. Which ones they are is known only at the end.
+    pub(super) fn wanted(&self) -> RoaringTreemap {
+        let groups = self.0.values();
+        groups
+            .flat_map(|it| it.rows.iter().take(LISTED_MAX))
+            .collect()
     }
 
-    /// The last outcome of a row that was [missing](Reasons::missing).
-    pub(super) fn found(&mut self, entry: &OutcomeEntry) {
+    /// An outcome of a row that is [wanted](Reasons::wanted); the last one counts.
+    pub(super) fn list(&mut self, entry: &OutcomeEntry) {
         let row = entry.position.row;
         if let Some(group) = self.0.values_mut().find(|it| it.rows.contains(row)) {
-            // Not through `list`: it would be pushed out by what stands behind it.
             group.listed.insert(row, BadRow::of(entry));
         }
     }

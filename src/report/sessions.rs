@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::domain::{
-    AccountHeader, Counted, LaneStop, RunEnd, RunHeader, RunState, SessionStart, Sums, Time,
+    AccountHeader, LaneStop, RunEnd, RunHeader, RunState, SessionStart, Sums, Time,
 };
 
 /// How many sessions are kept: the first, and the newest. Nobody takes a run up so often by hand.
@@ -83,11 +83,6 @@ impl Sessions {
         }
     }
 
-    /// The plan with which the ledger begins has so many rows.
-    pub(super) fn planned(&mut self, rows: u64) {
-        self.last().rows = rows;
-    }
-
     /// A later process took the run up, or verified it, which had been at work for so long.
     pub(super) fn begin(&mut self, session: &SessionStart, worked_ms: u64) {
         let planned = (self.count == 1)
@@ -126,10 +121,6 @@ impl Sessions {
         last.last_at = last.last_at.max(at);
     }
 
-    pub(super) fn row(&mut self, counted: Counted) {
-        *self.last().sums.slot(counted) += 1;
-    }
-
     pub(super) fn stop(&mut self, stop: &LaneStop) {
         let stops = &mut self.last().stops;
         stops.retain(|it| it.account != stop.account);
@@ -138,8 +129,7 @@ impl Sessions {
 
     pub(super) fn end(&mut self, end: &RunEnd) {
         let last = self.last();
-        last.ended = Some(end.state);
-        last.ended_at = Some(end.at);
+        (last.ended, last.ended_at) = (Some(end.state), Some(end.at));
     }
 
     /// The sessions, oldest first, how many there were, and who the program was in them.
@@ -147,7 +137,8 @@ impl Sessions {
         (self.kept, self.count, self.callers)
     }
 
-    fn last(&mut self) -> &mut SessionTold {
+    /// The one that is at work.
+    pub(super) fn last(&mut self) -> &mut SessionTold {
         let last = self.kept.len() - 1;
         &mut self.kept[last]
     }

@@ -64,26 +64,22 @@ pub(super) fn next(summary: &Summary) -> String {
     let ledger = shell_path(&summary.ledger);
     let again = again(&summary.ledger, summary.config.as_deref());
     let counts = &summary.outcomes;
-    match summary.state {
-        RunState::Planned => format!("userpurge run {again}"),
-        RunState::Running => format!("userpurge status --follow {ledger}"),
-        RunState::Interrupted | RunState::Stopped if counts.pending + counts.in_doubt > 0 => {
-            format!("userpurge resume {again}")
+    let sums = counts.sums();
+    let command = match summary.state {
+        RunState::Planned => "run",
+        RunState::Running => return format!("userpurge status --follow {ledger}"),
+        RunState::Interrupted | RunState::Stopped if counts.in_doubt > 0 => "resume",
+        _ if counts.pending > 0 => "resume",
+        _ if counts.failed + counts.in_doubt > 0 => "retry",
+        _ if summary.standing > 0 => "retry --only standing",
+        _ if counts.refused > 0 => "retry --only refused",
+        _ if sums.bad > 0 => {
+            return format!("userpurge report {ledger} --format csv --out report");
         }
-        _ if counts.pending > 0 => format!("userpurge resume {again}"),
-        _ if counts.failed + counts.in_doubt > 0 => format!("userpurge retry {again}"),
-        _ if summary.standing > 0 => format!("userpurge retry --only standing {again}"),
-        _ if counts.refused > 0 => format!("userpurge retry --only refused {again}"),
-        _ if counts.counted(Counted::Bad) > 0 => {
-            format!("userpurge report {ledger} --format csv --out report")
-        }
-        _ if counts.deleted + counts.already_gone + counts.ordered > 0
-            && summary.verification.is_none() =>
-        {
-            format!("userpurge verify {again}")
-        }
-        _ => "nothing to do".to_owned(),
-    }
+        _ if sums.good > 0 && summary.verification.is_none() => "verify",
+        _ => return "nothing to do".to_owned(),
+    };
+    format!("userpurge {command} {again}")
 }
 
 /// A ledger as the commands take it that ask a provider; `config`: what `--config` has to name.
@@ -105,7 +101,6 @@ fn requests(summary: &Summary) -> String {
 
 /// The rows that have no outcome, and what is known of some of them.
 fn pending(summary: &Summary) -> String {
-    let mut text = grouped(summary.outcomes.pending);
     let running = summary.state == RunState::Running;
     let open = [
         (summary.unanswered, "sent, answer missing: checked first"),
@@ -113,21 +108,22 @@ fn pending(summary: &Summary) -> String {
     ];
     let open = open.into_iter().filter(|_| !running);
     let known = std::iter::once((summary.soft_deleted, SOFT_DELETED)).chain(open);
-    let known = counted(known, ", ");
-    if !known.is_empty() {
-        let _ = write!(text, " ({known})");
-    }
-    text
+    with_parts(summary.outcomes.pending, known)
 }
 
-/// How many there are of what, as far as there are any, with `between` them.
-pub(super) fn counted<'w>(
-    parts: impl IntoIterator<Item = (u64, &'w str)>,
-    between: &str,
-) -> String {
+/// How many there are of what, as far as there are any.
+pub(super) fn counted<'w>(parts: impl IntoIterator<Item = (u64, &'w str)>) -> String {
     let parts = parts.into_iter().filter(|(n, _)| *n > 0);
     let parts = parts.map(|(n, what)| format!("{} {what}", grouped(n)));
-    parts.collect::<Vec<_>>().join(between)
+    parts.collect::<Vec<_>>().join(", ")
+}
+
+/// `n` with what is known of some of them.
+fn with_parts<'w>(n: u64, parts: impl IntoIterator<Item = (u64, &'w str)>) -> String {
+    match counted(parts) {
+        parts if parts.is_empty() => grouped(n),
+        parts => format!("{} ({parts})", grouped(n)),
+    }
 }
 
 /// The rows that count so, by outcome.
@@ -138,17 +134,13 @@ fn outcomes(summary: &Summary, class: Counted) -> String {
         let name = if is_listed { ON_LIST } else { it.name() };
         (counts.of_counted(it, class), name)
     });
-    let parts = counted(parts, ", ");
-    let mut text = grouped(counts.counted(class));
-    // Writing to a string cannot fail.
-    if !parts.is_empty() {
-        let _ = write!(text, " ({parts})");
+    let text = with_parts(counts.counted(class), parts);
+    match grouped(summary.settled_unseen) {
+        unseen if class == Counted::Good && summary.settled_unseen > 0 => {
+            format!("{text}, {unseen} of them: {UNSEEN}")
+        }
+        _ => text,
     }
-    if class == Counted::Good && summary.settled_unseen > 0 {
-        let unseen = grouped(summary.settled_unseen);
-        let _ = write!(text, ", {unseen} of them: {UNSEEN}");
-    }
-    text
 }
 
 /// How each account's rows ended; with one account, other lines have said it.

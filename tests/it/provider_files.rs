@@ -231,6 +231,18 @@ fn an_order_is_no_deletion_until_it_was_seen_to_be_done() {
     assert_eq!(verify(0), (json!(3), json!(0)));
     world.settings(json!({"order_delay": "0s"}));
     assert_eq!(verify(0), (json!(0), json!(3)));
+    // In words they are as done as the others, and of none it is said that it was deleted.
+    let told = world.call(&["verify", LEDGER]).code(0);
+    let first = "verified     asked about 3 of 3 rows that are done\ngone         3\n";
+    assert!(
+        told.out.contains(first) && !told.out.contains("deleted"),
+        "{told:?}"
+    );
+    let page = world
+        .call(&["report", LEDGER, "--format", "md"])
+        .code(0)
+        .out;
+    assert!(page.contains("3 of 4 rows done, 1 not done"), "{page}");
 }
 
 /// A world with the provider file `ours.toml`, which is Intercom's under another name.

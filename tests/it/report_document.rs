@@ -183,6 +183,23 @@ fn a_damaged_ledger_makes_no_document() {
     assert!(!world.path("out.txt").exists());
 }
 
+/// What lies between two sessions has no width on the chart, and so is marked there and told.
+#[test]
+fn the_chart_marks_the_break_before_each_later_session() {
+    let world = world();
+    let page = || {
+        world.call(&["report", LEDGER, "--format", "html"]).code(0);
+        world.read("users.csv.report.html")
+    };
+    assert!(!page().contains("class=\"gap\"") && !page().contains("the run rested"));
+    let retry = ["retry", LEDGER, "--only", "refused", "--yes"];
+    (0..2).for_each(|_| drop(world.call(&retry).code(1)));
+    // A verification is no part of the run.
+    world.call(&["verify", LEDGER]).code(0);
+    assert_eq!(page().matches("class=\"gap\"").count(), 2);
+    assert!(page().contains("At each dashed line the run rested."));
+}
+
 /// A ticket is pasted, so what stands in the file must be as harmless as what stands in a terminal.
 #[test]
 fn markdown_keeps_hostile_refs_in_their_cells() {

@@ -11,12 +11,12 @@ use sha2::{Digest as _, Sha256};
 
 use super::charts::{self, Area, Part};
 use crate::domain::{
-    AccountName, Action, AgreedBy, Counted, Counts, Outcome, ProviderKind, RunState, Time,
-    UserState, Verified, shown,
+    AccountHeader, AccountName, Action, AgreedBy, Counted, Counts, Outcome, ProviderKind, RunState,
+    Time, UserState, Verified, shown,
 };
 use crate::report::pauses::Stretch;
 use crate::report::text::{self, ON_LIST, SOFT_DELETED, UNSEEN, again, counted};
-use crate::report::{AccountSummary, BadRow, Caller, Point, Reason, Report, SessionTold};
+use crate::report::{BadRow, Caller, Point, Reason, Report, SessionTold};
 use crate::words::{count, cut_middle, duration, grouped, shell_path, utc};
 
 /// The looks.
@@ -51,16 +51,18 @@ pub fn render(report: &Report) -> String {
 /// The same, or the `brief` one that becomes Markdown; what a terminal would obey is not written out
 /// yet.
 pub(in crate::report) fn render_for(report: &Report, is_brief: bool) -> String {
-    // Writing to a string cannot fail, and nothing else in the template can.
-    page(report, is_brief, 0).render().unwrap_or_default()
+    part(report, is_brief, 0)
 }
 
-const fn page(report: &Report, is_brief: bool, number: usize) -> Page<'_> {
-    Page {
+/// The page, or the part of it that run `number` has.
+fn part(report: &Report, is_brief: bool, number: usize) -> String {
+    // Writing to a string cannot fail, and nothing else in the template can.
+    let page = Page {
         report,
         is_brief,
         number,
-    }
+    };
+    page.render().unwrap_or_default()
 }
 
 #[derive(Template)]
@@ -87,10 +89,8 @@ impl<'a> Page<'a> {
     /// What each run alone has to tell, on a page of several.
     fn run_parts(&self) -> Vec<String> {
         let parts = (1..).zip(&self.report.runs);
-        let parts = parts.map(|(number, run)| page(run, self.is_brief, number));
-        parts
-            .map(|part| part.render().unwrap_or_default())
-            .collect()
+        let parts = parts.map(|(number, run)| part(run, self.is_brief, number));
+        parts.collect()
     }
 
     /// What tells the ids of a part from those of the others.
@@ -193,11 +193,11 @@ impl<'a> Page<'a> {
     fn whom(&self) -> Vec<&'a Caller> {
         let mut whom: Vec<&Caller> = Vec::new();
         for caller in &self.report.callers {
-            let who = |it: &Caller| {
-                let it = it.account.clone();
-                (it.tenant, it.caller, it.role)
+            let new = &caller.account;
+            let is_new = |it: &AccountHeader| {
+                (&it.tenant, &it.caller, &it.role) != (&new.tenant, &new.caller, &new.role)
             };
-            if !whom.iter().any(|it| who(it) == who(caller)) {
+            if whom.iter().all(|it| is_new(&it.account)) {
                 whom.push(caller);
             }
         }
@@ -253,7 +253,7 @@ impl<'a> Page<'a> {
             .map(|(name, account)| {
                 let parts = charts::parts(&account.outcomes.sums(), account.outcomes.pending);
                 let ended = parts[..3].iter().map(|(_, name, rows)| (*rows, *name));
-                let mut told = counted(ended, ", ");
+                let mut told = counted(ended);
                 if told.is_empty() {
                     "no row ended".clone_into(&mut told);
                 }
@@ -274,17 +274,14 @@ impl<'a> Page<'a> {
                 (name.to_string(), provider, account.outcomes)
             })
             .collect();
-        let rest = |all: &mut dyn Iterator<Item = &AccountSummary>| {
-            all.fold(Counts::default(), |mut sum, account| {
-                sum.add(&account.outcomes);
-                sum
-            })
-        };
-        let further = rest(&mut summary.accounts.values().skip(ACCOUNTS_MAX));
-        let named = rest(&mut summary.accounts.values());
-        let mut nowhere = summary.outcomes;
-        for outcome in Outcome::ALL {
-            *nowhere.slot(outcome) -= named.of(outcome);
+        let (mut further, mut nowhere) = (Counts::default(), summary.outcomes);
+        for (place, account) in summary.accounts.values().enumerate() {
+            if place >= ACCOUNTS_MAX {
+                further.add(&account.outcomes);
+            }
+            for outcome in Outcome::ALL {
+                *nowhere.slot(outcome) -= account.outcomes.of(outcome);
+            }
         }
         nowhere.pending = 0;
         for (name, counts) in [("further accounts", further), ("no account", nowhere)] {
