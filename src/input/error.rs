@@ -78,7 +78,7 @@ impl InputError {
     /// Whether nothing in the file is known to hold a field.
     pub fn lacks_field(&self) -> bool {
         let marked = self.underlined.as_ref().map(|it| &it.0);
-        matches!(marked, Some(Underlined::Name(_) | Underlined::Names(_)))
+        matches!(marked, Some(Underlined::Names(_)))
     }
 
     pub(super) fn marking(self, what: Underlined, label: impl Into<String>) -> Self {
