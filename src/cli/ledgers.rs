@@ -69,7 +69,7 @@ pub(super) fn open(
         ));
     }
     check_head(ledger, state.head, head)?;
-    if state.is_unfinished_plan() {
+    if state.planned.is_none() {
         return Err(unfinished(ledger));
     }
     check_users(ledger, &state)?;

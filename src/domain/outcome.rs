@@ -1,7 +1,5 @@
 //! How a row ended, and how ends are counted.
 
-use std::str::FromStr;
-
 use serde::{Deserialize, Serialize};
 
 use super::names::named;
@@ -89,15 +87,6 @@ outcomes! {
     Duplicate duplicate "duplicate" Skipped,
     /// `--where`, `--where-not` or `--max-rows` left it out; nothing was sent.
     Filtered filtered "filtered" Skipped,
-}
-
-impl FromStr for Outcome {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        let mut all = Self::ALL.into_iter();
-        all.find(|outcome| outcome.name() == text).ok_or(())
-    }
 }
 
 impl Outcome {

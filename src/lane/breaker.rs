@@ -118,9 +118,19 @@ impl Breaker {
             self.unknown.push(is_unknown);
         }
         if is_bad && self.too_many_bad() {
-            return Some(self.trip_by_failures());
+            let counted = match self.limit {
+                FailureLimit::Rows(_) => self.bad.to_string(),
+                FailureLimit::Default | FailureLimit::Percent(_) => self.recent.to_string(),
+            };
+            let words = format!(
+                "{counted} rows failed, were refused or have no answer; the limit is {}",
+                self.limit
+            );
+            return Some((StopKind::FailureLimit, Said::own("failure_limit", words)));
         }
-        (is_unknown && self.too_many_unknown()).then(|| {
+        let (marked, rows) = (self.unknown.marked, self.unknown.rows.len());
+        let is_too_many = marked > UNKNOWN_MAX && marked * 2 > rows;
+        (is_unknown && is_too_many).then(|| {
             let words = format!(
                 "{} rows name users whom this account does not know",
                 self.unknown
@@ -139,23 +149,6 @@ impl Breaker {
                 rows >= SAMPLE_MIN && bad as f64 * 100.0 >= rows as f64 * percent
             }
         }
-    }
-
-    fn too_many_unknown(&self) -> bool {
-        let (unknown, rows) = (self.unknown.marked, self.unknown.rows.len());
-        unknown > UNKNOWN_MAX && unknown * 2 > rows
-    }
-
-    fn trip_by_failures(&self) -> (StopKind, Said) {
-        let counted = match self.limit {
-            FailureLimit::Rows(_) => self.bad.to_string(),
-            FailureLimit::Default | FailureLimit::Percent(_) => self.recent.to_string(),
-        };
-        let words = format!(
-            "{counted} rows failed, were refused or have no answer; the limit is {}",
-            self.limit
-        );
-        (StopKind::FailureLimit, Said::own("failure_limit", words))
     }
 }
 

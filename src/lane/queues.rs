@@ -92,11 +92,6 @@ impl RowQueue {
     pub(super) fn is_enough(&self, most: usize) -> bool {
         !self.loaded.is_empty() && (self.is_over || self.loaded.len() >= most)
     }
-
-    /// Whether every row before number `row` was read.
-    const fn has_read(&self, row: u64) -> bool {
-        self.is_over || self.last_read >= row
-    }
 }
 
 /// How many rows are taken at a time.
@@ -332,7 +327,8 @@ impl Lane {
         let rows = account.users.get(&it.task.id);
         let is_first = rows.is_none_or(|rows| rows.first() == Some(&row));
         let mut queues = account.queues.iter();
-        is_first && (!it.task.again || queues.all(|queue| queue.has_read(row)))
+        let mut are_read = || queues.all(|queue| queue.is_over || queue.last_read >= row);
+        is_first && (!it.task.again || are_read())
     }
 
     /// A row of a user has ended: the next one may go.

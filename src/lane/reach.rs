@@ -22,9 +22,6 @@ const WAIT_MIN: Duration = Duration::from_secs(1);
 /// The longest wait before a try.
 const WAIT_MAX: Duration = Duration::from_secs(30);
 
-/// More than so many of the shortest are longer than the longest.
-const WAIT_PARTS_MAX: u32 = 64;
-
 /// Whether the hosts of a tenant are reached.
 #[derive(Debug, Default)]
 pub struct Reach {
@@ -79,8 +76,8 @@ impl Reach {
         };
         let lost = self.lost.as_mut()?;
         lost.tries += 1;
-        let parts = 2_u32.saturating_pow(lost.tries - 1).min(WAIT_PARTS_MAX);
-        let wait = (WAIT_MIN * parts).min(WAIT_MAX);
+        let parts = 2_u32.saturating_pow(lost.tries - 1);
+        let wait = WAIT_MIN.saturating_mul(parts).min(WAIT_MAX);
         let since = lost.at.timestamp().to_zoned(TimeZone::system());
         let since = since.strftime("%H:%M:%S");
         let words = format!("cannot reach {} since {since}", lost.host);

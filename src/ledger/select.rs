@@ -36,9 +36,9 @@ impl FromStr for Only {
         if name == "standing" {
             return Ok(Self::Standing);
         }
-        Ok(name
-            .parse()
-            .map_or_else(|()| Self::Code(text.trim().to_owned()), Self::Outcome))
+        let outcome = Outcome::ALL.into_iter().find(|it| it.name() == name);
+        let code = || Self::Code(text.trim().to_owned());
+        Ok(outcome.map_or_else(code, Self::Outcome))
     }
 }
 

@@ -300,11 +300,6 @@ impl LedgerState {
         self.planned.is_some() && self.agreed.is_none()
     }
 
-    /// Whether the process ended while it wrote the plan.
-    pub const fn is_unfinished_plan(&self) -> bool {
-        self.planned.is_none()
-    }
-
     /// Whether `row` is to be sent, or was.
     pub fn is_planned(&self, row: u64) -> bool {
         self.plan.queues().any(|(_, _, rows)| rows.contains(row))
