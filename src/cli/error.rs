@@ -101,6 +101,12 @@ impl CliError {
         Self { place, ..self }
     }
 
+    /// The same with a way out, if there is one.
+    pub(super) fn or_help(self, help: Option<String>) -> Self {
+        let help = help.or(self.help);
+        Self { help, ..self }
+    }
+
     /// The same with `name` wherever it names the file at `path`, of which nobody knows.
     pub(super) fn calling(self, path: &Path, name: &str) -> Self {
         let path = path.display().to_string();

@@ -127,6 +127,20 @@ pub(super) fn unfinished(ledger: &Path) -> CliError {
     CliError::refuse(text, "remove the file, and run or plan the input again")
 }
 
+/// The header of a ledger that begins now.
+pub(super) fn header(setup: &Setup) -> RunHeader {
+    let accounts = setup.outline.accounts.iter();
+    RunHeader {
+        run_id: RunId::new(Uuid::now_v7().to_string()),
+        format: RunHeader::FORMAT,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        options: setup.options.clone(),
+        accounts: accounts.map(AccountOutline::header).collect(),
+        started_at: WallClock::system().now(),
+        uptime: Uptime::read(),
+    }
+}
+
 /// A ledger that this process began with a plan. Dropped, it is taken away, unless it was kept.
 pub(super) struct NewLedger<'d> {
     disk: &'d dyn Disk,
@@ -143,18 +157,9 @@ impl<'d> NewLedger<'d> {
         planning: Planning,
     ) -> Result<(Self, LedgerWriter, Setup, Planned), CliError> {
         let setup = &planning.setup;
-        let accounts = setup.outline.accounts.iter();
-        let header = RunHeader {
-            run_id: RunId::new(Uuid::now_v7().to_string()),
-            format: RunHeader::FORMAT,
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            options: setup.options.clone(),
-            accounts: accounts.map(AccountOutline::header).collect(),
-            started_at: WallClock::system().now(),
-            uptime: Uptime::read(),
-        };
         // Nothing has been sent, whatever it is.
-        let writer = LedgerWriter::create_on(disk, path, header).map_err(CliError::refused)?;
+        let writer =
+            LedgerWriter::create_on(disk, path, header(setup)).map_err(CliError::refused)?;
         let new = Self {
             disk,
             path: path.to_owned(),

@@ -37,6 +37,7 @@ pub fn main(disk: &dyn Disk) -> std::process::ExitCode {
                 Command::Report(args) => commands::report::execute(&args),
                 Command::Status(args) => commands::status::execute(&args),
                 Command::Verify(args) => Box::pin(commands::verify::execute(&args)).await,
+                Command::Lookup(args) => Box::pin(commands::lookup::execute(&args)).await,
                 Command::Audit(args) => commands::audit::execute(&args),
                 Command::Check(args) => Box::pin(commands::check::execute(&args)).await,
                 Command::Providers { about, json } => {

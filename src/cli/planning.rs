@@ -1,21 +1,24 @@
 //! What a run would do: the input read once, through the options and the configuration.
 
 use std::collections::{BTreeMap, HashSet};
+use std::fs::File;
 use std::io;
+use std::os::fd::AsRawFd as _;
 use std::path::{Path, PathBuf};
 
 use futures::executor::block_on;
 use tempfile::TempPath;
 
-use super::CliError;
 use super::accounts::policies;
 use super::args::{PaceArgs, RowsArgs};
 use super::error::draw;
 use super::ledgers::{LATEST, named, resolve};
 use super::setup::Setup;
+use super::{CliError, ExitCode};
 use crate::config::AccountOutline;
 use crate::domain::{
-    AccountName, AgreedFile, Counted, Entry, Outcome, PlanEnd, PlannedInput, RunOptions, TaskKey,
+    AccountName, AgreedFile, Counted, Entry, FindBy, Outcome, PlanEnd, PlannedInput, RunOptions,
+    TaskKey,
 };
 use crate::input::{
     self, Columns, Excerpt, Format, InputError, InputSource, InputTable, ReadOptions, Resolved,
@@ -24,7 +27,7 @@ use crate::input::{
 use crate::ledger::{Durability, Good, LedgerError, LedgerHandle, LedgerReader, LedgerState};
 use crate::plan::{Plan, Planner, ProtectList, RowDefaults, likely_id_column};
 use crate::report::named_config;
-use crate::report::text::again;
+use crate::report::text::{self, again};
 use crate::words;
 
 /// What people call an input that is no file.
@@ -173,9 +176,12 @@ impl Planning {
     ) -> Result<(Setup, Planned), CliError> {
         let planned = self.read_through(ledger);
         // The copy is gone when they read it.
-        let planned = planned.map_err(|failure| match &self.copy {
-            Some(copy) => failure.calling(copy, &self.called),
-            None => failure,
+        let planned = planned.map_err(|failure| {
+            let failure = failure.or_help(self.lookup_command());
+            match &self.copy {
+                Some(copy) => failure.calling(copy, &self.called),
+                None => failure,
+            }
         });
         Ok((self.setup, planned?))
     }
@@ -194,6 +200,10 @@ impl Planning {
             source = open(&path, &self.read)?;
         }
         let plan = read_rows(&decider, &mut source, ledger)?;
+        if plan.names_addresses() && self.lookup_command().is_some() {
+            let text = format!("`{}` names users by their e-mail addresses", path.display());
+            return Err(CliError::message(ExitCode::Refused, text, None));
+        }
         let resolved = source.resolved().clone();
         let likely_column = self.likely_column(&plan, &resolved)?;
         let examples = (!self.is_run).then(|| plan.examples(&path, &self.read));
@@ -270,6 +280,42 @@ impl Planning {
         Ok(likely_id_column(&mut table, &policies, accounts)?)
     }
 
+    /// The command that finds the ids of the users, if the input names them by other keys, as far as is seen.
+    fn lookup_command(&self) -> Option<String> {
+        if InputTable::has_ids(&self.path, &self.read) {
+            return None;
+        }
+        let options = &self.setup.options;
+        let typed = options.account.as_deref();
+        let accounts = self.setup.outline.accounts.iter();
+        let meant = accounts.filter(|it| typed.is_none_or(|typed| typed == it.name.as_str()));
+        let known = [FindBy::ExternalId, FindBy::Email].into_iter();
+        let mut known = known.filter(|by| meant.clone().any(|it| it.kind().finds(*by)));
+        let keyed = |by| InputTable::keyed(&self.path, &self.read, by).ok();
+        let (by, read) = known.find_map(|by| Some((by, keyed(by)?)))?;
+        let copy = self.copy.as_ref().map(|_| Path::new(DASH));
+        let input = copy.unwrap_or(&self.path);
+        let column = read.columns.id.as_deref();
+        let format = (self.read.format.map(Format::name), read.delimiter);
+        Some(text::lookup(input, (by, column), options, format))
+    }
+
+    /// Takes the name of a copy away, so that no kill leaves it behind. It is there until what is returned goes.
+    pub(super) fn hide_copy(&mut self) -> io::Result<Option<File>> {
+        let copy = self.copy.take().map(File::open).transpose()?;
+        if let Some(copy) = &copy {
+            self.path = format!("/proc/self/fd/{}", copy.as_raw_fd()).into();
+        }
+        Ok(copy)
+    }
+
+    /// The rows of the input, to be looked up by what they name their users by.
+    pub(super) fn keyed(&self, by: FindBy) -> Result<InputTable, CliError> {
+        let read = InputTable::keyed(&self.path, &self.read, by);
+        let table = read.and_then(|read| InputTable::open(&self.path, &read));
+        table.map_err(|error| CliError::from(error).calling(&self.path, &self.called))
+    }
+
     /// What the ledger keeps of the input.
     fn input(&self, resolved: &Resolved, digest: input::Fingerprint) -> PlannedInput {
         PlannedInput {
@@ -286,7 +332,7 @@ impl Planning {
     }
 
     /// What the options and the configuration say of rows.
-    fn planner(&mut self) -> Result<Planner, CliError> {
+    pub(super) fn planner(&mut self) -> Result<Planner, CliError> {
         let policies = policies(&self.setup.outline.accounts);
         let options = &self.setup.options;
         let protect = match &options.protect {

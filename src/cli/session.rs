@@ -43,7 +43,7 @@ pub(super) enum WorkKind<'a> {
     Resume,
     /// Rows are tried again, those that `--only` names.
     Retry(&'a [String]),
-    /// Rows that ended well are asked about; nothing is deleted.
+    /// Users are asked about; nothing is deleted.
     Verify,
 }
 

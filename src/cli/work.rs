@@ -214,6 +214,11 @@ impl Shown {
         Self { progress, ticking }
     }
 
+    /// Counts a row that no entry tells of.
+    pub(super) fn row(&self, account: &AccountName, counted: Counted) {
+        locked(&self.progress).row(account, counted);
+    }
+
     /// Shows where it ended. No line of progress comes after this.
     pub(super) async fn finish(self) {
         self.ticking.abort();

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use super::names::open_named;
+use super::names::{named, open_named};
 
 open_named! {
     /// A provider this program can purge users at.
@@ -13,6 +13,16 @@ open_named! {
         Sunco = "sunco",
         /// Zoho CRM.
         Zoho = "zoho",
+    }
+}
+
+named! {
+    /// What a file names people by that has no user ids.
+    pub enum FindBy {
+        /// By an e-mail address.
+        Email = "email",
+        /// By another system's id.
+        ExternalId = "external-id",
     }
 }
 
@@ -32,6 +42,15 @@ impl ProviderKind {
         match self {
             Self::Sunco => true,
             Self::Zendesk | Self::Zoho | Self::Own(_) => false,
+        }
+    }
+
+    /// Whether it can be asked for the users of such keys.
+    pub const fn finds(self, by: FindBy) -> bool {
+        match self {
+            Self::Zendesk | Self::Sunco => true,
+            Self::Zoho => matches!(by, FindBy::Email),
+            Self::Own(_) => false,
         }
     }
 

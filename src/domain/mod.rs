@@ -45,7 +45,7 @@ mod quota;
 mod task;
 mod user_state;
 
-pub use action::{Action, ProviderKind, Step};
+pub use action::{Action, FindBy, ProviderKind, Step};
 pub use clock::{Time, TimeOfDay, WallClock};
 pub use entry::{
     AccountHeader, Attempted, Durability, Entry, Intent, LaneStop, OutcomeEntry, Paused, Requested,

@@ -99,6 +99,11 @@ impl InputError {
         )
     }
 
+    /// Whether a part of the file is to be shown beside it.
+    pub(super) fn shows_file(&self) -> bool {
+        self.underlined.is_some()
+    }
+
     /// The columns of which any may hold the ids, if that is what is wrong.
     pub(crate) fn rivals(&self) -> Option<&[String]> {
         match &self.underlined.as_ref()?.0 {

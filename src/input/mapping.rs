@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use crate::domain::FindBy;
+
 use super::error::{InputError, Underlined, listed};
 use super::ids::is_surely_an_id;
 use super::row::{Field, closest, did_you_mean};
@@ -90,6 +92,20 @@ pub(super) type Places = [Option<usize>; FIELDS.len()];
 /// The name of another system's ids, as [`same_name`] compares it: taken for the id only where no
 /// other column may hold one.
 pub(super) const EXTERNAL_ID: &str = "externalid";
+
+/// The columns, or JSON keys, that are known to hold keys which users are found by.
+pub(super) const fn key_names(by: FindBy) -> &'static [&'static str] {
+    match by {
+        FindBy::Email => &[
+            "email",
+            "email_address",
+            "emailAddress",
+            "user_email",
+            "mail",
+        ],
+        FindBy::ExternalId => &["external_id", "externalId", "user_external_id"],
+    }
+}
 
 /// Words for a person, before an `id`: such a column holds users' ids as likely as one called `id`.
 const PERSONS: [&str; 15] = [

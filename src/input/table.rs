@@ -7,15 +7,18 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use crate::domain::{Position, Record};
+use crate::domain::{FindBy, Position, Record};
 
 use super::csv::COLUMNS_MAX;
 use super::error::InputError;
 use super::format::Format;
 use super::lines::ROW_BYTES_MAX;
-use super::mapping::{Columns, FIELDS, NO_COLUMN, known_id, known_names, same_name};
+use super::mapping::{
+    Columns, EXTERNAL_ID, FIELDS, NO_COLUMN, key_names, known_id, known_names, may_hold_ids,
+    same_name,
+};
 use super::object::Object;
-use super::row::{Field, Raw, trim_cell};
+use super::row::{Field, Raw, RowProblem, trim_cell};
 use super::source::{InputSource, ReadOptions};
 
 /// The most different keys of JSON rows that become columns: a table has to be readable again, with
@@ -76,6 +79,72 @@ impl InputTable {
             }
         }
         Ok(table)
+    }
+
+    /// How the file at `path` is read that names its users by such keys: in the column that an option names,
+    /// or else a known one, or one of ids that holds addresses, or as a list of those.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be opened, or is no such file.
+    pub fn keyed(
+        path: &Path,
+        options: &ReadOptions,
+        by: FindBy,
+    ) -> Result<ReadOptions, InputError> {
+        let mut ways = vec![options.clone(); key_names(by).len() + 2];
+        if options.columns.id.is_none() {
+            for (way, name) in ways.iter_mut().zip(key_names(by)) {
+                way.columns.id = Some((*name).to_owned());
+            }
+        }
+        if let Some(list) = ways.last_mut() {
+            list.format = Some(Format::Ids);
+        }
+        let is_one = |way: &ReadOptions| {
+            let is_told = way.columns.id.is_some() || options.format == Some(Format::Ids);
+            InputSource::open(path, way).is_ok_and(|mut source| {
+                is_told || (by == FindBy::Email && begins_with_address(&mut source))
+            })
+        };
+        // No line is shown: it may name a person.
+        let refused = || match InputSource::open(path, options) {
+            Err(error) if !error.shows_file() => error,
+            _ => {
+                let file = path.display();
+                let message = format!(
+                    "no column of `{file}` is known to hold what `--by {by}` means; name one with `--id-column`"
+                );
+                InputError::new(path, message)
+            }
+        };
+        ways.into_iter().find(is_one).ok_or_else(refused)
+    }
+
+    /// Whether the file at `path` has a column of the users' own ids, as far as its first row shows.
+    pub fn has_ids(path: &Path, options: &ReadOptions) -> bool {
+        InputSource::open(path, options).is_ok_and(|mut source| {
+            source.external_ids().is_none() && !begins_with_address(&mut source)
+        })
+    }
+
+    /// The row that [`InputTable::advance`] went to.
+    pub fn content(&self) -> Result<Record<'_>, RowProblem> {
+        self.source.content()
+    }
+
+    /// The names of the columns where others called `id`, `account` and `found` stand beside them: those that
+    /// would be taken for these say whose they are.
+    pub fn columns_beside_ids(&self) -> Vec<String> {
+        let clashes = |name: &str| {
+            let is_id = known_id(name).is_some_and(|known| known != EXTERNAL_ID);
+            is_id || may_hold_ids(name) || ["account", "found"].iter().any(|it| same_name(name, it))
+        };
+        let named = |name: &String| {
+            let whose = if clashes(name) { " (input)" } else { "" };
+            format!("{name}{whose}")
+        };
+        self.columns.iter().map(named).collect()
     }
 
     /// The names of the columns: of CSV the header, of JSON the keys in the order in which they
@@ -221,6 +290,12 @@ impl InputTable {
         let mut names = known_names(field).iter();
         names.find_map(|name| self.known.get(name).copied())
     }
+}
+
+/// Whether the first id is an e-mail address.
+fn begins_with_address(source: &mut InputSource) -> bool {
+    let is_row = matches!(source.advance(), Ok(Some(_)));
+    is_row && source.content().is_ok_and(|row| row.id.contains('@'))
 }
 
 /// A field's text as a cell holds it. Blanks that were taken off an id may matter to its provider,

@@ -23,7 +23,8 @@ impl Lane {
             (
                 Purpose::Identify(question)
                 | Purpose::PrimaryContact(question)
-                | Purpose::Rights(question, _),
+                | Purpose::Rights(question, _)
+                | Purpose::Find(question, ..),
                 meaning,
             ) => {
                 self.question_answered(account, question, meaning);
@@ -57,7 +58,8 @@ impl Lane {
         match request.purpose {
             ref purpose @ (Purpose::Identify(question)
             | Purpose::PrimaryContact(question)
-            | Purpose::Rights(question, _)) => {
+            | Purpose::Rights(question, _)
+            | Purpose::Find(question, ..)) => {
                 self.question_failed(account, (question, purpose), error);
             }
             Purpose::Token => self.accounts[account].tokens.is_fetching = false,

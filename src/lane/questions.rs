@@ -4,7 +4,7 @@
 use super::lookups::{Batch, For};
 use super::requests::{Meaning, Purpose, RequestId};
 use super::{Effect, Lane, Now, RequestError};
-use crate::domain::{AccountName, StopKind, UserId};
+use crate::domain::{AccountName, FindBy, StopKind, UserId};
 use crate::provider::PrimaryContact;
 
 /// A question of a person's about an account.
@@ -19,6 +19,8 @@ pub enum Inquiry {
     PrimaryContact(Vec<String>),
     /// How users stand.
     Users(Vec<UserId>),
+    /// Who has these keys, a page of the answer from 1.
+    Find(FindBy, Vec<String>, u32),
 }
 
 impl Lane {
@@ -44,6 +46,9 @@ impl Lane {
                     self.answer(id, Ok(Meaning::PrimaryContact(None)));
                 }
             }
+            Inquiry::Find(by, keys, page) => {
+                self.request(account, Purpose::Find(id, by, keys, page), now);
+            }
             Inquiry::Users(ids) => {
                 let mut together = ids.clone();
                 together.sort_unstable();
@@ -54,6 +59,12 @@ impl Lane {
             }
         }
         id
+    }
+
+    /// See [`Provider::find_max`](crate::provider::Provider::find_max).
+    pub fn find_max(&self, name: &AccountName, by: FindBy, key: &str) -> usize {
+        let account = self.index_of(name).map(|index| &self.accounts[index]);
+        account.map_or(0, |it| it.provider.find_max(by, key))
     }
 
     pub(super) fn answer(&mut self, id: RequestId, answer: Result<Meaning, RequestError>) {

@@ -10,10 +10,10 @@ use super::tokens::Granted;
 use super::waits::Backoff;
 use thiserror::Error;
 
-use crate::domain::{JobId, Said, Step, StopKind, Task, UserId, UserState};
+use crate::domain::{FindBy, JobId, Said, Step, StopKind, Task, UserId, UserState};
 use crate::provider::{
-    self, Detail, Identity, JobState, LookupFor, Provider, RateHints, Reply, RowEnd, Transient,
-    Verdict,
+    self, Detail, Found, Identity, JobState, LookupFor, Provider, RateHints, Reply, RowEnd,
+    Transient, Verdict,
 };
 use crate::transport::TransportError;
 
@@ -46,6 +46,8 @@ pub(super) enum Purpose {
     Jobs(Vec<JobId>),
     /// How users of rows that ended well stand; more closely, of one.
     Verify(LookupFor, Vec<Task>, Vec<UserId>),
+    /// Who has these e-mail addresses or external ids, a page of the answer. They are persons: no entry names them.
+    Find(RequestId, FindBy, Vec<String>, u32),
 }
 
 /// A question on the side of a row's step, which waits for it.
@@ -141,6 +143,8 @@ pub enum Meaning {
     Users(Vec<UserState>),
     /// How jobs stand.
     Jobs(Vec<(JobId, JobState)>),
+    /// Who has each of the keys that were asked about.
+    Found(Found),
     /// The step ended.
     End(RowEnd),
     /// The answer alone cannot say: this is the end, if the user stands as they did.
@@ -197,6 +201,7 @@ impl Purpose {
             Self::PrimaryContact(_) => "principal",
             Self::Token => "token",
             Self::Jobs(_) => "jobs",
+            Self::Find(..) => "search",
             _ => "deletion",
         }
     }
@@ -231,6 +236,7 @@ impl Purpose {
             Self::Step(it) => provider.step(access, it.step, &it.id),
             Self::Bulk(it) => provider.bulk()?.begin(access, &it.ids),
             Self::Jobs(jobs) => provider.bulk()?.ask(access, jobs),
+            Self::Find(_, by, keys, page) => provider.find(access, *by, keys, *page),
             _ => provider.mint(),
         })
     }
@@ -261,6 +267,11 @@ impl Purpose {
                 Meaning::PrimaryContact(contact.found(reply)?)
             }
             Self::Jobs(_) => Meaning::Jobs(bulk()?.asked(reply)?),
+            // The answer's own words may name whom it was asked for.
+            Self::Find(_, by, keys, _) => {
+                let found = provider.found(*by, keys, reply);
+                Meaning::Found(found.map_err(Verdict::without_words)?)
+            }
             Self::Step(it) => {
                 return match provider.judge(it.step, &it.id, reply) {
                     Verdict::Row(end, detail) => Ok((Meaning::End(end), detail)),

@@ -12,10 +12,12 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::disk::{lock_soon, make_private_folder};
+use super::disk::{RealDisk, lock_soon, make_private_folder};
 use super::error::LedgerError;
-use super::reader::written_at;
-use crate::domain::{AccountName, ProviderKind, WallClock};
+use super::reader::{LEDGER_SUFFIX, written_at};
+use super::state::LedgerState;
+use super::writer::LedgerWriter;
+use crate::domain::{AccountName, ProviderKind, RunHeader, WallClock};
 
 /// The most of a tenant's file that is read, in bytes.
 const FILE_BYTES_MAX: u64 = 256 * 1024;
@@ -187,6 +189,28 @@ fn read(file: &mut impl io::Read) -> Tenant {
     let read = file.take(FILE_BYTES_MAX).read_to_string(&mut text).ok();
     read.and_then(|_| serde_json::from_str(&text).ok())
         .unwrap_or_default()
+}
+
+impl LedgerWriter {
+    /// Begins a ledger of requests and nothing else in `folder`, for later processes at the same tenants to
+    /// count. Those that count no more are taken away.
+    pub fn create_log(
+        folder: &Path,
+        header: RunHeader,
+    ) -> Result<(Self, LedgerState), LedgerError> {
+        let failed = |source| LedgerError::io("use the folder of", folder, source);
+        make_private_folder(folder).map_err(failed)?;
+        let earlier = fs::read_dir(folder).map_err(failed)?.take(FILES_MAX);
+        for path in earlier.filter_map(|entry| Some(entry.ok()?.path())) {
+            if !is_recent(&path) {
+                // Another process may have been faster.
+                let _ = fs::remove_file(path);
+            }
+        }
+        let path = folder.join(format!("{}{LEDGER_SUFFIX}", header.run_id));
+        let writer = Self::create_on(&RealDisk, &path, header)?;
+        Ok((writer, LedgerState::read(&path)?))
+    }
 }
 
 /// Whether the ledger at `path` was written lately enough to count.

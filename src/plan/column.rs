@@ -118,7 +118,9 @@ pub fn likely_id_column(
         }
     }
     let taken = table.field_places();
-    let is_own = |place: &usize| table.columns()[*place].starts_with(REPORTED);
+    // Where `lookup` found nobody, it left the id blank.
+    let is_found = table.columns().iter().any(|column| column == "found");
+    let is_own = |place: &usize| is_found || table.columns()[*place].starts_with(REPORTED);
     let others = (0..fitting.len()).filter(|place| !taken.contains(place));
     let likely = others.filter(|place| !is_own(place));
     // Of two that fit alike, the first.

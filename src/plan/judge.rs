@@ -3,10 +3,12 @@
 use std::collections::{BTreeSet, HashSet};
 
 use crate::domain::{
-    AccountName, AccountPolicy, Action, Outcome, OutcomeEntry, ProviderKind, Record, TaskKey,
-    with_brand,
+    AccountName, AccountPolicy, Action, FindBy, Outcome, OutcomeEntry, ProviderKind, Record,
+    TaskKey, with_brand,
 };
-use crate::input::{FILTERED, Field, RowProblem, closest, did_you_mean, holds_several_ids};
+use crate::input::{
+    FILTERED, Field, InputTable, RowProblem, closest, did_you_mean, holds_several_ids,
+};
 
 use super::outline::Why;
 use super::planner::{PlanError, Planner};
@@ -15,6 +17,9 @@ use super::protect::ProtectList;
 /// The longest reference that is carried along, in bytes: it stands in every line of the ledger
 /// that speaks of its row.
 const REFERENCE_BYTES_MAX: usize = 1024;
+
+/// A row whose user is to be found: its account, what it names the user by, and its cells.
+pub type Sought = (AccountName, String, Vec<Vec<u8>>);
 
 /// What the options say of all rows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -206,6 +211,34 @@ impl Planner {
             there.map(|(place, _)| place).collect()
         };
         self.accounts.iter().map(neighbours).collect()
+    }
+
+    /// The next row of `table`, whose user is to be found. `None`: there is none.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read on, or the row cannot, or it names no account that finds users so.
+    pub fn sought(&self, table: &mut InputTable, by: FindBy) -> Result<Option<Sought>, PlanError> {
+        let position = loop {
+            match table.advance()? {
+                Some(_) if table.content().is_err_and(|it| it.code == FILTERED) => {}
+                Some(position) => break position,
+                None => return Ok(None),
+            }
+        };
+        let refuse = |why: &str| {
+            let line = position.line;
+            PlanError::Account(format!("line {line}: {why}; nobody was asked for"))
+        };
+        let row = table.content().map_err(|problem| refuse(&problem.reason))?;
+        let place = self.account_of(&row).map_err(|why| refuse(&why.reason))?;
+        let AccountPolicy { name, provider, .. } = &self.accounts[place];
+        if !provider.finds(by) {
+            let title = provider.title();
+            let why = format!("account `{name}` is at {title}, which finds nobody by {by}");
+            return Err(refuse(&why));
+        }
+        Ok(Some((name.clone(), row.id.into_owned(), table.cells())))
     }
 
     /// The place of the account that the row names, or else of `--account`.

@@ -264,6 +264,12 @@ impl Plan {
         all
     }
 
+    /// Whether nobody can be deleted because users are named by their e-mail addresses.
+    pub fn names_addresses(&self) -> bool {
+        let reasons = self.reasons();
+        self.to_delete() == 0 && reasons.iter().any(|it| it.why.code == "email")
+    }
+
     /// The accounts of the rows that hold something else than an id, if most do: then the ids were
     /// taken from the wrong column, if another [looks like them](super::likely_id_column).
     pub fn misread(&self) -> Option<&BTreeSet<AccountName>> {

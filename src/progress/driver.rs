@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 use super::bar::Bars;
 use super::lines::Lines;
 use super::state::State;
-use crate::domain::{AccountPlan, Entry, Time};
+use crate::domain::{AccountName, AccountPlan, Counted, Entry, Time};
 
 /// How progress is shown.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -75,6 +75,11 @@ impl Progress {
     /// Counts what `entry` says. Cheap: nothing is drawn.
     pub fn see(&mut self, entry: &Entry) {
         self.state.see(entry);
+    }
+
+    /// Counts a row that no entry tells of.
+    pub fn row(&mut self, account: &AccountName, counted: Counted) {
+        self.state.on(account, |it| *it.ended.slot(counted) += 1);
     }
 
     /// Shows where the run stands at `now`, if it is time to.

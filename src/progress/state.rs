@@ -230,7 +230,7 @@ impl State {
     }
 
     /// An account without rows has no place here.
-    fn on(&mut self, name: &AccountName, change: impl FnOnce(&mut AccountState)) {
+    pub(super) fn on(&mut self, name: &AccountName, change: impl FnOnce(&mut AccountState)) {
         let mut accounts = self.accounts.iter_mut();
         if let Some(account) = accounts.find(|account| account.plan.name == *name) {
             change(account);

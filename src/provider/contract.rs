@@ -8,9 +8,10 @@ use ::http::{HeaderMap, HeaderValue};
 use secrecy::SecretString;
 use url::Url;
 
-use super::{Detail, Reply, Request, Verdict, verdict};
+use super::{Detail, Found, Reply, Request, Verdict, verdict};
 use crate::domain::{
-    AccountLimits, JobId, Many, ProviderKind, Quota, Step, StopKind, UserId, UserState, named,
+    AccountLimits, FindBy, JobId, Many, ProviderKind, Quota, Step, StopKind, UserId, UserState,
+    named,
 };
 
 /// A provider, as one account uses it. Pure: see the [module](super) for what it must do.
@@ -71,6 +72,22 @@ pub trait Provider: Send + Sync + fmt::Debug {
         primary_contact: Option<&str>,
         reply: &Reply,
     ) -> Result<Vec<UserState>, Verdict>;
+
+    /// How many keys one [`Provider::find`] takes where `key` is among them; 0: nobody can have such a key.
+    fn find_max(&self, _by: FindBy, _key: &str) -> usize {
+        0
+    }
+
+    /// The read that finds the users of `keys`, a page of it, from 1. It panics for a key whose
+    /// [`find_max`](Provider::find_max) is 0.
+    fn find(&self, _access: &Access, by: FindBy, _keys: &[String], _page: u32) -> Request {
+        unreachable!("{} finds nobody by {by}", self.kind())
+    }
+
+    /// Reads the answer to [`Provider::find`]: only users count who say of themselves that they have the key.
+    fn found(&self, by: FindBy, _keys: &[String], _reply: &Reply) -> Result<Found, Verdict> {
+        unreachable!("{} finds nobody by {by}", self.kind())
+    }
 
     /// How to ask for the one user whose role no field of their own tells; `None`: there is none.
     fn primary_contact(&self) -> Option<&dyn PrimaryContact> {

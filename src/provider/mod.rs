@@ -27,7 +27,8 @@
 //! `advice` is what people are told of them. `file` is every provider that a file describes.
 //! What they share lies beside them: `address` (URLs that stay what they are), `auth` (headers and
 //! tokens), `body` (what kind of thing came back), `detail` (what may be kept of it), `digits` (ids that
-//! are numbers), `rate_hint` (headers), `verdict` (also of a status that no JSON is needed for).
+//! are numbers), `find` (users by e-mail address or external id), `rate_hint` (headers), `verdict`
+//! (also of a status that no JSON is needed for).
 
 mod address;
 mod advice;
@@ -38,6 +39,7 @@ mod contract;
 mod detail;
 mod digits;
 mod file;
+mod find;
 mod http;
 mod rate_hint;
 mod sunco;
@@ -57,6 +59,7 @@ pub use contract::{
 };
 pub use detail::Detail;
 pub use file::{FileProblem, FileSettings, ProviderFile};
+pub use find::Found;
 pub use http::{Reply, Request};
 pub use verdict::{RowEnd, Scope, Transient, Verdict};
 pub use zoho::ZOHO_DATA_CENTERS;

@@ -26,6 +26,20 @@ pub enum Verdict {
     Look(RowEnd, Detail),
 }
 
+impl Verdict {
+    /// The same with nothing of an answer but its code.
+    #[must_use]
+    pub fn without_words(mut self) -> Self {
+        let (Self::Row(_, said)
+        | Self::Account(_, said)
+        | Self::Transient(_, said)
+        | Self::TokenRejected(said)
+        | Self::Look(_, said)) = &mut self;
+        said.message = None;
+        self
+    }
+}
+
 named! {
     /// How a step ended for its row. The name is the word for it in provider files.
     pub enum RowEnd {

@@ -10,6 +10,7 @@
 mod advice;
 pub mod csv;
 mod document;
+mod found;
 mod gather;
 pub mod html;
 pub mod md;
@@ -26,6 +27,7 @@ mod verification;
 
 pub use advice::mend;
 pub use document::{ActionDone, InputTold, LedgerTold, Report};
+pub use found::FoundFile;
 pub use pauses::Pause;
 pub use places::Places;
 pub use reasons::{BadRow, Reason};

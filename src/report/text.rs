@@ -3,9 +3,9 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use super::summary::Summary;
-use crate::domain::{Counted, LaneStop, Outcome, RunState, Said, Time};
-use crate::words::{count, duration, grouped, one_line, shell_path, utc};
+use super::summary::{Summary, named_config};
+use crate::domain::{Counted, FindBy, LaneStop, Outcome, RunOptions, RunState, Said, Time};
+use crate::words::{count, duration, grouped, one_line, shell_path, shell_word, utc};
 
 /// How many accounts are told of by name.
 const ACCOUNTS_MAX: usize = 3;
@@ -89,6 +89,36 @@ pub fn again(ledger: &Path, config: Option<&str>) -> String {
         Some(config) => format!("{ledger} --config {}", shell_path(config)),
         None => ledger,
     }
+}
+
+/// The command that finds the ids of users whom `input` names by other keys, in this column, with what was
+/// typed. `format`, `delimiter`: how it is read.
+pub fn lookup(
+    input: &Path,
+    (by, column): (FindBy, Option<&str>),
+    options: &RunOptions,
+    (format, delimiter): (Option<&str>, Option<char>),
+) -> String {
+    let output = shell_path(Path::new(&format!("{}.ids.csv", input.display())));
+    let again = again(input, named_config(options));
+    let mut command = format!("`userpurge lookup {again} --by {by}");
+    for (option, value) in [
+        ("--account", options.account.clone()),
+        ("--id-column", column.map(str::to_owned)),
+        ("--account-column", options.account_column.clone()),
+        ("--format", format.map(str::to_owned)),
+        ("--delimiter", delimiter.map(String::from)),
+        ("--sheet", options.sheet.clone()),
+        (
+            "--header-line",
+            options.header_line.map(|line| line.to_string()),
+        ),
+    ] {
+        if let Some(value) = value {
+            let _ = write!(command, " {option} {}", shell_word(&value));
+        }
+    }
+    format!("{command} -o {output}` asks for their ids")
 }
 
 fn requests(summary: &Summary) -> String {

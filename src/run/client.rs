@@ -1,13 +1,16 @@
 //! A handle to an account's lane, for commands: questions before the work, and what was seen after it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{Driver, EventSink, StopSignals, TokenStore};
-use crate::domain::{AccountName, LimitAhead, Step, UserId, UserState, WallClock};
+use crate::domain::{AccountName, FindBy, LimitAhead, Step, UserId, UserState, WallClock};
 use crate::lane::{AccountSpec, Inquiry, Lane, Meaning, Now, RequestError};
 use crate::provider::{Authorize, Identity, RateHints};
 use crate::transport::Transport;
+
+/// How many pages of one list are read at most: one that goes on for longer has no end.
+const PAGES_MAX: u32 = 5_000;
 
 /// What lanes are driven with.
 #[derive(Debug, Clone)]
@@ -113,17 +116,80 @@ impl Client {
         }
     }
 
+    /// How many keys one request finds users by where `key` is among them; 0: nobody can have such a key.
+    pub fn find_max(&self, by: FindBy, key: &str) -> usize {
+        let most = self.with(|lane| lane.find_max(&self.account, by, key));
+        most.unwrap_or(0)
+    }
+
+    /// Asks who has each of `keys`. Those that brought no answer are not in `found`.
+    pub async fn find(
+        &self,
+        by: FindBy,
+        keys: BTreeSet<String>,
+        found: &mut HashMap<String, BTreeSet<UserId>>,
+    ) -> Result<(), RequestError> {
+        let (mut searches, mut room) = (Vec::<Vec<String>>::new(), 0);
+        for key in keys {
+            let most = self.find_max(by, &key);
+            room = most.min(room);
+            match searches.last_mut() {
+                _ if most == 0 => _ = found.insert(key, BTreeSet::new()),
+                Some(last) if last.len() < room => last.push(key),
+                _ => {
+                    searches.push(vec![key]);
+                    room = most;
+                }
+            }
+        }
+        let (mut failed, mut page) = (Ok(()), 0);
+        while !searches.is_empty() {
+            page += 1;
+            let ask = |keys: &Vec<String>| Inquiry::Find(by, keys.clone(), page);
+            let answers = self.ask_all(searches.iter().map(ask).collect()).await;
+            let asked = std::mem::take(&mut searches);
+            for (keys, answer) in asked.into_iter().zip(answers) {
+                match answer {
+                    Ok(Meaning::Found((users, has_more))) if !has_more || page < PAGES_MAX => {
+                        for (key, users) in keys.iter().zip(users) {
+                            found.entry(key.clone()).or_default().extend(users);
+                        }
+                        searches.extend(has_more.then_some(keys));
+                    }
+                    // Of a key that has more pages, one user is not known to be the only one.
+                    other => {
+                        found.retain(|key, _| !keys.contains(key));
+                        failed = failed.and(Err(other.err().unwrap_or(RequestError::Stopping)));
+                    }
+                }
+            }
+        }
+        failed
+    }
+
     async fn ask(&self, inquiry: Inquiry) -> Result<Meaning, RequestError> {
-        let mut lane = self.take().ok_or(RequestError::Stopping)?;
-        let id = lane.ask(&self.account, inquiry, self.io.now());
+        let answer = self.ask_all(vec![inquiry]).await.pop();
+        answer.unwrap_or(Err(RequestError::Stopping))
+    }
+
+    /// Asks all of `inquiries` at once; the answers come in their order.
+    async fn ask_all(&self, inquiries: Vec<Inquiry>) -> Vec<Result<Meaning, RequestError>> {
+        let Some(mut lane) = self.take() else {
+            let none = inquiries.iter().map(|_| Err(RequestError::Stopping));
+            return none.collect();
+        };
+        let asked = inquiries.into_iter();
+        let asked = asked.map(|inquiry| lane.ask(&self.account, inquiry, self.io.now()));
+        let asked: Vec<_> = asked.collect();
         let mut driver = Driver::new(&mut lane, &self.io, None);
-        driver.question = Some(id);
+        driver.questions = asked.iter().copied().collect();
         // A ledger is not there yet, or will tell of its failure when work begins.
         let _ = driver.drive().await;
-        let answer = driver.answer.take();
+        let mut answers = std::mem::take(&mut driver.answers);
         drop(driver);
         self.put(lane);
-        answer.unwrap_or(Err(RequestError::Stopping))
+        let answer = |id| answers.remove(id).unwrap_or(Err(RequestError::Stopping));
+        asked.iter().map(answer).collect()
     }
 
     /// How the limits stand before rows are sent that take so many `requests`; empty: it is being driven.

@@ -10,7 +10,7 @@ mod client;
 mod notified;
 mod signals;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::pin::pin;
 use std::sync::Arc;
@@ -124,9 +124,9 @@ pub(super) struct Driver<'a> {
     /// How far the lane was told that the run is stopped.
     is_stopped: bool,
     is_abandoned: bool,
-    /// The question that it is driven for; `None`: rows.
-    question: Option<RequestId>,
-    answer: Option<Result<Meaning, RequestError>>,
+    /// The questions that it is driven for and that are open; with no question, it is driven for rows.
+    questions: BTreeSet<RequestId>,
+    answers: BTreeMap<RequestId, Result<Meaning, RequestError>>,
 }
 
 impl<'a> Driver<'a> {
@@ -140,12 +140,12 @@ impl<'a> Driver<'a> {
             blocked: None,
             is_stopped: false,
             is_abandoned: false,
-            question: None,
-            answer: None,
+            questions: BTreeSet::new(),
+            answers: BTreeMap::new(),
         }
     }
 
-    /// Drives the lane until its accounts have ended, or the question is answered.
+    /// Drives the lane until its accounts have ended, or all questions are answered.
     async fn drive(&mut self) -> Result<(), SinkFailed> {
         loop {
             let mut until = None;
@@ -159,7 +159,7 @@ impl<'a> Driver<'a> {
                     effect => self.begin(effect),
                 }
             }
-            if self.answer.is_some() {
+            if self.questions.is_empty() && !self.answers.is_empty() {
                 return self.record_rest().await;
             }
             let sleep = async {
@@ -220,8 +220,8 @@ impl<'a> Driver<'a> {
                 self.begun.push(read.boxed());
             }
             Effect::Keep(key, token) => io.store.keep(&key, &token),
-            Effect::Answer(question, answer) if self.question == Some(question) => {
-                self.answer = Some(answer);
+            Effect::Answer(question, answer) if self.questions.remove(&question) => {
+                self.answers.insert(question, answer);
             }
             Effect::Answer(..) | Effect::Wait(_) | Effect::Ended => {}
         }

@@ -15,11 +15,12 @@ use Call::{
 use ProviderKind::{Sunco, Zendesk, Zoho};
 
 /// Provider, method, path (`{…}` is one segment that is not empty) and what it asks.
-const TABLE: [(ProviderKind, &str, &str, Call); 21] = [
+const TABLE: [(ProviderKind, &str, &str, Call); 23] = [
     (Zendesk, "POST", "oauth/tokens", Token),
     (Zendesk, "GET", "api/v2/users/me", Identity),
     (Zendesk, "GET", "api/v2/custom_roles/{role}", Identity),
     (Zendesk, "GET", "api/v2/users/show_many", Read),
+    (Zendesk, "GET", "api/v2/users/search", Read),
     (Zendesk, "DELETE", "api/v2/users/destroy_many", DeleteMany),
     (Zendesk, "GET", "api/v2/job_statuses/show_many", Job),
     (Zendesk, "GET", "api/v2/users/{user}", Read),
@@ -44,6 +45,7 @@ const TABLE: [(ProviderKind, &str, &str, Call); 21] = [
         "v2/apps/{app}/integrations/me/webhooks",
         Identity,
     ),
+    (Sunco, "GET", "v2/apps/{app}/users", Read),
     (Sunco, "GET", "v2/apps/{app}/users/{user}", Read),
     (Sunco, "DELETE", "v2/apps/{app}/users/{user}", Delete),
     (
@@ -81,7 +83,7 @@ pub(super) struct Request {
     pub(super) pattern: &'static str,
     /// The one user it is about; `None`: none, or many.
     pub(super) user: Option<String>,
-    /// The users or jobs it is about where it may name many.
+    /// The users or jobs it is about where it may name many, or what users are searched by.
     pub(super) ids: Vec<String>,
     /// The app's id, decoded.
     pub(super) app: String,
@@ -164,6 +166,13 @@ impl Request {
             let ids = ids.split(',').map(str::trim).filter(|id| !id.is_empty());
             self.ids = ids.map(str::to_owned).collect();
         }
+        if self.is_search() {
+            let names = ["external_id", "query", "filter[identities.email]"];
+            let only = names.into_iter().filter_map(|name| self.query(name));
+            let many = self.query("external_ids").unwrap_or_default();
+            let many = many.split(',').filter(|it| !it.is_empty());
+            self.ids = only.chain(many.map(str::to_owned)).collect();
+        }
         if let (Some(Zendesk), Some(id)) = (self.provider, &self.user) {
             // `u64` would take a leading plus.
             match id.parse::<u64>() {
@@ -206,6 +215,20 @@ impl Request {
     pub(super) fn number(&self) -> u64 {
         let id = self.user.as_deref();
         id.and_then(|id| id.parse().ok()).unwrap_or_default()
+    }
+
+    /// Whether it asks for the users who have an e-mail address or external id; at Zoho for all users.
+    pub(super) fn is_search(&self) -> bool {
+        let is_one = ["api/v2/users/search", "v2/apps/{app}/users"].contains(&self.pattern);
+        let is_list = self.query("external_ids").is_some()
+            || self.query("type").as_deref() == Some("AllUsers");
+        self.call == Read && (is_one || (is_list && self.user.is_none()))
+    }
+
+    /// The page that it asks for, from 1.
+    pub(super) fn page(&self) -> usize {
+        let page = self.query("page").and_then(|page| page.parse().ok());
+        page.unwrap_or(1).max(1)
     }
 
     /// The users it is about where it may name many.

@@ -69,10 +69,7 @@ impl Machine for Conversations {
             let external = (external.clone(), seed.brand.clone());
             self.by_external_id.insert(external, seed.id.clone());
         }
-        let user = User {
-            external_id: seed.external_id.clone(),
-            ..User::new(&seed.id, "", state, now)
-        };
+        let user = User::new(&seed.id, "", state, now).known_by(seed);
         self.users.insert(seed.id.clone(), user);
         Ok(())
     }
@@ -104,6 +101,9 @@ impl Machine for Conversations {
         }
         if asks_webhooks {
             return json(200, &json!({"webhooks": []}));
+        }
+        if request.is_search() {
+            return self.search(request);
         }
         let Some(target) = &request.user else {
             return json(
@@ -152,6 +152,19 @@ impl Machine for Conversations {
     }
 }
 
+impl Conversations {
+    /// Those who have an e-mail identity.
+    fn search(&self, request: &Request) -> Reply {
+        let [email] = request.ids.as_slice() else {
+            return error(400, "bad_request", "filter[identities.email] is required");
+        };
+        let has_it =
+            |user: &&User| user.state == State::Active && address(user).eq_ignore_ascii_case(email);
+        let users: Vec<Value> = self.users.values().filter(has_it).map(shown).collect();
+        json(200, &json!({"users": users, "meta": {"hasMore": false}}))
+    }
+}
+
 /// The 429, without a word on when to come back.
 fn throttled() -> Reply {
     error(429, "too_many_requests", "Too many requests")
@@ -162,10 +175,16 @@ fn error(status: u16, code: &str, title: &str) -> Reply {
     json(status, &json!({"errors": [{"code": code, "title": title}]}))
 }
 
+/// The e-mail address of `user`.
+fn address(user: &User) -> String {
+    let made = || format!("guest.{}@customers.example", user.id);
+    user.email.clone().unwrap_or_else(made)
+}
+
 /// A user as answers show it: with a profile, or without one.
 fn shown(user: &User) -> Value {
     let (profile, metadata, identities) = if user.state == State::Active {
-        let email = format!("guest.{}@customers.example", user.id);
+        let email = address(user);
         (
             json!({"givenName": "Guest", "surname": user.id, "email": email, "locale": "en-US"}),
             json!({"plan": "gold"}),

@@ -56,6 +56,8 @@ pub struct UserSeed {
     pub external_id: Option<String>,
     /// At Sunshine Conversations the brand, without which the external id leads to nobody.
     pub brand: String,
+    /// The e-mail address; `None`: one made of the id.
+    pub email: Option<String>,
 }
 
 /// A user as it stands.
@@ -123,6 +125,8 @@ pub(super) struct User {
     pub(super) id: String,
     /// The external id; `None`: the user has none.
     pub(super) external_id: Option<String>,
+    /// The e-mail address; `None`: one made of the id.
+    pub(super) email: Option<String>,
     /// The role at Zendesk, the kind at Zoho; empty at Sunshine Conversations.
     pub(super) role: &'static str,
     /// How many tickets that are not closed it is requester of.
@@ -142,6 +146,7 @@ impl User {
         Self {
             id: id.to_owned(),
             external_id: None,
+            email: None,
             role,
             open_tickets: 0,
             suspended: false,
@@ -150,6 +155,15 @@ impl User {
             made_at: now,
             changed_at: None,
             changes: 0,
+        }
+    }
+
+    /// The same with what `seed` says of whom it is.
+    pub(super) fn known_by(self, seed: &UserSeed) -> Self {
+        Self {
+            external_id: seed.external_id.clone(),
+            email: seed.email.clone(),
+            ..self
         }
     }
 

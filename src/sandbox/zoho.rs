@@ -18,6 +18,9 @@ use super::user::{State, Tokens, User, UserSeed, UserState};
 use super::window::Window;
 use crate::domain::{ProviderKind, Time};
 
+/// How many users a page has.
+const PAGE_USERS: usize = 200;
+
 /// Every kind of user: its name to a judge, and its type in answers.
 const KINDS: [(&str, &str); 7] = [
     ("regular", "Regular User"),
@@ -114,14 +117,19 @@ impl Crm {
         let readable = |user: &&User| zoho.deleted_readable || user.state != State::Deleted;
         match request.call {
             _ if request.pattern == ORG => self.org(context),
-            Call::Identity => page(self.users.get(&zoho.caller_id).into_iter()),
+            Call::Identity => page(self.users.get(&zoho.caller_id).into_iter(), 1),
             Call::Read if !id.is_empty() => match self.users.get(id).filter(readable) {
                 Some(user) => json_reply(200, &json!({"users": [shown(user)]})),
                 None => empty(204),
             },
             // Before v4 nothing shows that `ids` is heeded: all users are listed.
             Call::Read if ONE_AT_A_TIME.iter().any(|it| request.path.starts_with(it)) => {
-                page(self.users.values().filter(readable))
+                page(self.users.values().filter(readable), request.page())
+            }
+            Call::Read if request.is_search() => {
+                let all = self.users.values();
+                let standing = all.filter(|user| user.state != State::Deleted);
+                page(standing, request.page())
             }
             Call::Read if !(1..=Self::IDS_MAX).contains(&request.ids.len()) => {
                 let details = json!({"param_name": "ids", "maximum_length": Self::IDS_MAX});
@@ -129,7 +137,7 @@ impl Crm {
             }
             Call::Read => {
                 let users = request.ids.iter().filter_map(|id| self.users.get(id));
-                page(users.filter(readable))
+                page(users.filter(readable), 1)
             }
             Call::Delete => self.delete(id, context),
             _ => refused("INVALID_URL_PATTERN"),
@@ -265,7 +273,7 @@ impl Machine for Crm {
             let (kind, _) = kind.ok_or_else(|| refuse("Zoho has no users of its kind"))?;
             kind
         };
-        let user = User::new(&seed.id, role, state, now);
+        let user = User::new(&seed.id, role, state, now).known_by(seed);
         self.users.insert(seed.id.clone(), user);
         Ok(())
     }
@@ -342,22 +350,20 @@ fn zuid(user: &User) -> String {
 
 /// Its e-mail address. No test may find it in a ledger.
 fn email(user: &User) -> String {
-    format!("seller.{}@customers.example", user.id)
+    let made = || format!("seller.{}@customers.example", user.id);
+    user.email.clone().unwrap_or_else(made)
 }
 
-/// How many users a page has.
-const PER_PAGE: usize = 200;
-
-/// The first page of these users; of nobody, it is a 204 without a body.
-fn page<'a>(users: impl Iterator<Item = &'a User>) -> Reply {
-    let mut users: Vec<Value> = users.map(shown).collect();
-    if users.is_empty() {
+/// A page of all these users, from 1; of nobody, it is a 204 without a body.
+fn page<'a>(users: impl Iterator<Item = &'a User>, page: usize) -> Reply {
+    let mut users = users.skip((page - 1) * PAGE_USERS);
+    let here: Vec<Value> = users.by_ref().take(PAGE_USERS).map(shown).collect();
+    if here.is_empty() {
         return empty(204);
     }
-    let has_more = users.len() > PER_PAGE;
-    users.truncate(PER_PAGE);
-    let info =
-        json!({"per_page": PER_PAGE, "count": users.len(), "page": 1, "more_records": has_more});
+    let more = users.next().is_some();
+    let (users, count) = (here, PAGE_USERS);
+    let info = json!({"per_page": count, "count": users.len(), "page": page, "more_records": more});
     json_reply(200, &json!({"users": users, "info": info}))
 }
 

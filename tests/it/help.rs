@@ -9,7 +9,7 @@ use userpurge::help::TOPICS;
 
 use crate::support::World;
 
-const COMMANDS: [&str; 17] = [
+const COMMANDS: [&str; 18] = [
     "plan",
     "run",
     "resume",
@@ -17,6 +17,7 @@ const COMMANDS: [&str; 17] = [
     "status",
     "report",
     "verify",
+    "lookup",
     "audit",
     "check",
     "init",
@@ -139,12 +140,13 @@ fn a_mistake_in_a_file_is_underlined_and_no_secret_beside_it_is_shown() {
     let world = World::new();
     world.write("users.csv", "name,mail\nKim,kim@acme.example\n");
     let args = ["plan", "users.csv"];
-    insta::assert_snapshot!(world.call(&args).code(2).err, @r"
+    insta::assert_snapshot!(world.call(&args).code(2).err, @r#"
     error: no column of `users.csv` is known to hold user ids; name one with `--id-column`, or give `--format ids` if each line begins with an id (columns seen: `name`, `mail`)
      --> users.csv:1:1
     1 | name,mail
       | ^^^^^^^^^ none of these is known to hold user ids
-    ");
+    help: `userpurge lookup users.csv --by email --id-column mail -o users.csv.ids.csv` asks for their ids
+    "#);
     let plan = ["plan", "users.csv", "--id-column", "name"];
     let of = |text: &str| {
         world.configure(text);

@@ -49,6 +49,7 @@ fn help_of_the_program() {
       status       Say where a run stands, also while another process is at it
       report       Give an account of a run to people who were not there, or its rows back
       verify       Ask the provider about the rows that are done, and keep what it says; reads only
+      lookup       Find the ids of users whom a file names by e-mail address or external id; reads only
       audit        Prove that no line of a ledger was changed, dropped, moved or added; needs no network
       check        Try the credentials of every account and say who they belong to and what they lack
       init         Ask a few questions, write a commented configuration, and check it

@@ -47,6 +47,7 @@ mod ledger_ids;
 mod ledger_lost;
 mod left;
 mod lists;
+mod lookup;
 mod mixed;
 mod next_run;
 mod noted_head;

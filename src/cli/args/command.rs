@@ -5,7 +5,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use super::looking::{AuditArgs, CheckArgs, ReportArgs, SandboxArgs, StatusArgs, VerifyArgs};
+use super::looking::{
+    AuditArgs, CheckArgs, LookupArgs, ReportArgs, SandboxArgs, StatusArgs, VerifyArgs,
+};
 use super::options::{DiagnosticsArgs, RoleArgs, RowsArgs, WorkArgs};
 use super::values::{inputs, parse_head};
 use crate::config::VARIABLES;
@@ -67,6 +69,10 @@ pub enum Command {
     /// Ask the provider about the rows that are done, and keep what it says; reads only
     #[command(after_help = text("verify"))]
     Verify(VerifyArgs),
+
+    /// Find the ids of users whom a file names by e-mail address or external id; reads only
+    #[command(after_help = text("lookup"))]
+    Lookup(Box<LookupArgs>),
 
     /// Prove that no line of a ledger was changed, dropped, moved or added; needs no network
     #[command(after_help = text("audit"))]

@@ -6,11 +6,12 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::options::{OUTPUT, SAFETY};
+use super::options::{OUTPUT, RowsArgs, SAFETY, WorkArgs};
 use super::values::{
     SANDBOX_LISTEN, modes, parse_concurrency, parse_head, parse_listen, parse_scale, parse_seed,
     parse_some_rows,
 };
+use crate::domain::FindBy;
 use crate::ledger::LedgerHead;
 use crate::progress::Mode;
 use crate::sandbox::{Faults, Latency};
@@ -120,6 +121,34 @@ pub struct VerifyArgs {
     /// Ask although a server asked for a wait that is not over
     #[arg(long, help_heading = SAFETY)]
     pub ignore_pauses: bool,
+}
+
+/// `lookup`.
+#[derive(Debug, Args)]
+pub struct LookupArgs {
+    /// The file that names users; - is standard input
+    #[arg(value_name = "INPUT")]
+    pub input: PathBuf,
+    /// The file for its rows, with columns `id`, `account` and `found`
+    #[arg(short, long, value_name = "FILE")]
+    pub output: PathBuf,
+    /// What it names them by: email or external-id
+    #[arg(
+        long,
+        hide_possible_values = true,
+        value_name = "WHAT",
+        default_value = "email"
+    )]
+    #[arg(value_parser = FindBy::ALL.map(FindBy::name))]
+    pub by: String,
+
+    /// How rows are read and chosen.
+    #[command(flatten)]
+    pub rows: RowsArgs,
+    /// What only deletions need is taken and not needed, so that a `plan` line becomes a `lookup` line by
+    /// its first word.
+    #[command(flatten)]
+    pub work: WorkArgs,
 }
 
 /// `audit`.

@@ -10,6 +10,6 @@ mod values;
 
 pub use command::{Cli, Command, GoOnArgs, PlanArgs, RetryArgs, RunArgs};
 pub use looking::{
-    AuditArgs, CheckArgs, ReportArgs, ReportFormat, SandboxArgs, StatusArgs, VerifyArgs,
+    AuditArgs, CheckArgs, LookupArgs, ReportArgs, ReportFormat, SandboxArgs, StatusArgs, VerifyArgs,
 };
 pub use options::{ConsentArgs, DiagnosticsArgs, LogFormat, PaceArgs, RowsArgs, WorkArgs};

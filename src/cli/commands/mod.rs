@@ -5,6 +5,7 @@ pub(super) mod check;
 pub(super) mod demo;
 pub(super) mod help;
 pub(super) mod init;
+pub(super) mod lookup;
 pub(super) mod man;
 pub(super) mod plan;
 pub(super) mod providers;

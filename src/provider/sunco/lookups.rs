@@ -10,11 +10,13 @@
 //! There is no read for many. Of the answer only this is kept: whether there is anything personal
 //! in it.
 
+use std::slice::from_ref;
+
 use serde_json::Value;
 
-use crate::domain::{UserId, UserState};
-use crate::provider::body::{Body, Object, child};
-use crate::provider::{LookupFor, Reply, RowEnd, Verdict, verdict};
+use crate::domain::{FindBy, ProviderKind, UserId, UserState};
+use crate::provider::body::{Body, Object, child, text};
+use crate::provider::{Found, LookupFor, Reply, RowEnd, Verdict, find, verdict};
 
 use super::answers::{is_named, refusal, user};
 
@@ -42,6 +44,45 @@ pub(super) fn looked_up(
             verdict => Err(verdict::of_read(verdict)),
         },
     }
+}
+
+/// Reads the answer to a read of one user by external id, or to a list of users by an e-mail address among
+/// their identities, which has no pages.
+pub(super) fn found(by: FindBy, keys: &[String], reply: &Reply) -> Result<Found, Verdict> {
+    let body = Body::of(reply);
+    let answer = body.object().filter(|_| reply.status == 200);
+    if by == FindBy::ExternalId {
+        let id = UserId::new(keys[0].as_str());
+        let is_known = looked_up(LookupFor::UnclearAnswer, &id, reply)? != UserState::Unknown;
+        let user = answer.and_then(|it| it.get("user")).filter(|_| is_known);
+        let users = user.map_or(&[][..], from_ref);
+        let found = find::by_key((keys, str::to_owned), users, ProviderKind::Sunco, |user| {
+            text(user, "externalId").into_iter().collect()
+        });
+        return Ok((found?, false));
+    }
+    let users = answer.and_then(|answer| Some((answer, answer.get("users")?.as_array()?)));
+    let Some((answer, users)) = users else {
+        return Err(verdict::of_read(refusal(reply, &body)));
+    };
+    if child(answer, "meta").and_then(|meta| meta.get("hasMore")) == Some(&Value::Bool(true)) {
+        return Err(verdict::part_of_answer());
+    }
+    let found = find::by_key(
+        (keys, str::to_lowercase),
+        users,
+        ProviderKind::Sunco,
+        |user| {
+            let identities = user.get("identities").and_then(Value::as_array);
+            let identities = identities
+                .into_iter()
+                .flatten()
+                .filter_map(Value::as_object);
+            let emails = identities.filter(|it| text(it, "type") == Some("email"));
+            emails.filter_map(|it| text(it, "value")).collect()
+        },
+    );
+    Ok((found?, false))
 }
 
 /// Whether nothing personal is left. An answer without a profile at all shows nothing.

@@ -19,10 +19,12 @@ use serde_json::json;
 
 use super::address::endpoint;
 use super::{
-    Access, Authorize, BuildError, Identity, LookupFor, Provider, Reply, Request, SuncoSettings,
-    Verdict, auth, contract,
+    Access, Authorize, BuildError, Found, Identity, LookupFor, Provider, Reply, Request,
+    SuncoSettings, Verdict, auth, contract, find,
 };
-use crate::domain::{AccountLimits, IdProblem, ProviderKind, Step, UserId, UserState, split_brand};
+use crate::domain::{
+    AccountLimits, FindBy, IdProblem, ProviderKind, Step, UserId, UserState, split_brand,
+};
 
 /// Sunshine Conversations, as one account uses it.
 #[derive(Debug)]
@@ -165,6 +167,29 @@ impl Provider for Sunco {
         reply: &Reply,
     ) -> Result<Vec<UserState>, Verdict> {
         lookups::looked_up(purpose, &ids[0], reply).map(|state| vec![state])
+    }
+
+    fn find_max(&self, by: FindBy, key: &str) -> usize {
+        usize::from(match by {
+            FindBy::Email => find::is_address(key),
+            FindBy::ExternalId => check_id(key).is_ok(),
+        })
+    }
+
+    fn find(&self, access: &Access, by: FindBy, keys: &[String], _page: u32) -> Request {
+        if by == FindBy::ExternalId {
+            return self.of_user(Method::GET, access, &UserId::new(keys[0].as_str()), &[]);
+        }
+        let mut request = self.request(Method::GET, access, &["users"]);
+        let mut query = request.url.query_pairs_mut();
+        query.append_pair("filter[identities.email]", &keys[0]);
+        query.extend_pairs(self.brand_id.iter().map(|brand| ("brandId", brand)));
+        drop(query);
+        request
+    }
+
+    fn found(&self, by: FindBy, keys: &[String], reply: &Reply) -> Result<Found, Verdict> {
+        lookups::found(by, keys, reply)
     }
 
     /// A deleted user is answered like one who never was; clearing a profile removes nobody.

@@ -24,9 +24,9 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use crate::domain::{RunOptions, UserId, UserState};
+use crate::domain::{FindBy, ProviderKind, RunOptions, UserId, UserState};
 use crate::provider::body::{Body, Object, child, id_text, text};
-use crate::provider::{LookupFor, Reply, RowEnd, Verdict, verdict};
+use crate::provider::{Found, LookupFor, Reply, RowEnd, Verdict, find, verdict};
 
 use super::answers::{refusal, role};
 
@@ -140,6 +140,38 @@ fn not_found(
         Verdict::Look(RowEnd::NotFound, _) => Ok(state),
         verdict => Err(verdict::of_read(verdict)),
     }
+}
+
+/// Reads the answer to a search, or to `show_many` by external ids. A search also names users who only
+/// resemble what was asked, or have the address beside their own: they are none of those asked for. External
+/// ids are the same in any case,
+/// <https://developer.zendesk.com/api-reference/ticketing/users/users/#json-format>.
+pub(super) fn found(
+    is_minting: bool,
+    by: FindBy,
+    keys: &[String],
+    reply: &Reply,
+) -> Result<Found, Verdict> {
+    let body = Body::of(reply);
+    let answer = body.object().filter(|_| reply.status == 200);
+    let users = answer.and_then(|answer| Some((answer, answer.get("users")?.as_array()?)));
+    let Some((answer, users)) = users else {
+        return Err(verdict::of_read(refusal(is_minting, reply, &body)));
+    };
+    let name = match by {
+        FindBy::Email => "email",
+        FindBy::ExternalId => "external_id",
+    };
+    let found = find::by_key(
+        (keys, str::to_lowercase),
+        users,
+        ProviderKind::Zendesk,
+        |user| {
+            let stands = user.get("active") != Some(&Value::Bool(false));
+            text(user, name).filter(|_| stands).into_iter().collect()
+        },
+    );
+    Ok((found?, is_part(answer)))
 }
 
 /// Reads the answer to `deleted_users/{id}`. `missing`: how a user stands who is not there.

@@ -15,11 +15,11 @@ use serde_json::json;
 
 use super::address::endpoint;
 use super::{
-    Access, Authorize, Bulk, Identity, LookupFor, Provider, RateHints, Reply, Request, Token,
-    Verdict, ZendeskCredentials, ZendeskSettings, auth, contract, digits,
+    Access, Authorize, Bulk, Found, Identity, LookupFor, Provider, RateHints, Reply, Request,
+    Token, Verdict, ZendeskCredentials, ZendeskSettings, auth, contract, digits, find,
 };
 use crate::domain::{
-    AccountLimits, IdProblem, ProviderKind, Step, UserId, UserState, looks_rounded,
+    AccountLimits, FindBy, IdProblem, ProviderKind, Step, UserId, UserState, looks_rounded,
 };
 
 /// How long a token is asked to live; Zendesk takes more than 300 and less than 172,800 seconds.
@@ -28,6 +28,9 @@ const TOKEN_LIFE_SECS: u32 = 1_800;
 /// How many users `show_many` takes,
 /// <https://developer.zendesk.com/api-reference/ticketing/users/users/#show-many-users>.
 const SHOW_MANY_MAX: usize = 100;
+
+/// How many bytes external ids may have together in one address, before they are encoded.
+const KEY_BYTES_MAX: usize = 2_000;
 
 impl ZendeskSettings {
     /// Whether tokens are fetched, so that another can be had where one is not taken.
@@ -151,6 +154,34 @@ impl Provider for ZendeskSettings {
         reply: &Reply,
     ) -> Result<Vec<UserState>, Verdict> {
         lookups::looked_up(self.is_minting(), purpose, ids, reply)
+    }
+
+    /// A search takes one address. External ids stand in one list, if no comma is in them.
+    fn find_max(&self, by: FindBy, key: &str) -> usize {
+        match by {
+            FindBy::Email => usize::from(find::is_address(key)),
+            FindBy::ExternalId if key.is_empty() => 0,
+            FindBy::ExternalId if key.contains(',') => 1,
+            FindBy::ExternalId => (KEY_BYTES_MAX / (key.len() + 1)).clamp(1, SHOW_MANY_MAX),
+        }
+    }
+
+    /// <https://developer.zendesk.com/api-reference/ticketing/users/users/#search-users>.
+    fn find(&self, access: &Access, by: FindBy, keys: &[String], page: u32) -> Request {
+        let (path, name, value) = match (by, keys) {
+            (FindBy::Email, _) => ("search", "query", format!("email:{}", keys[0])),
+            (FindBy::ExternalId, [only]) => ("search", "external_id", only.clone()),
+            (FindBy::ExternalId, _) => ("show_many", "external_ids", keys.join(",")),
+        };
+        let mut request = read(access, &["users", path]);
+        let pages = (page > 1).then(|| ("page", page.to_string()));
+        let query = [(name, value)].into_iter().chain(pages);
+        request.url.query_pairs_mut().extend_pairs(query);
+        request
+    }
+
+    fn found(&self, by: FindBy, keys: &[String], reply: &Reply) -> Result<Found, Verdict> {
+        lookups::found(self.is_minting(), by, keys, reply)
     }
 
     /// After a soft delete a user is still shown, as inactive. What is shown after the permanent

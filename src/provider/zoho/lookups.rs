@@ -21,9 +21,9 @@
 
 use serde_json::Value;
 
-use crate::domain::{UserId, UserState};
+use crate::domain::{ProviderKind, UserId, UserState};
 use crate::provider::body::{Body, Object, child, id_text, text};
-use crate::provider::{Reply, RowEnd, Verdict, verdict};
+use crate::provider::{Found, Reply, RowEnd, Verdict, find, verdict};
 
 use super::answers::{refused, unknown_state, user};
 
@@ -109,8 +109,36 @@ fn listed(
     verdict::in_order(ids, &UserState::Gone, seen)
 }
 
+/// Reads a page of all users, for those who stand and have one of the e-mail addresses `keys`.
+pub(super) fn found(keys: &[String], reply: &Reply) -> Result<Found, Verdict> {
+    if reply.status == 204 {
+        return Ok((vec![Vec::new(); keys.len()], false));
+    }
+    let body = Body::of(reply);
+    let (users, has_more) = page(reply, &body)?;
+    let found = find::by_key(
+        (keys, str::to_lowercase),
+        users,
+        ProviderKind::Zoho,
+        |user| {
+            let stands = !text(user, "status").is_some_and(is_deleted);
+            text(user, "email").filter(|_| stands).into_iter().collect()
+        },
+    );
+    Ok((found?, has_more))
+}
+
 /// The users in the answer to a read of many: all that there are, and none of them an error.
 fn users<'b>(reply: &Reply, body: &'b Body<'_>) -> Result<&'b [Value], Verdict> {
+    let (users, has_more) = page(reply, body)?;
+    if has_more {
+        return Err(verdict::part_of_answer());
+    }
+    Ok(users)
+}
+
+/// The users in such an answer, and whether others follow.
+fn page<'b>(reply: &Reply, body: &'b Body<'_>) -> Result<(&'b [Value], bool), Verdict> {
     let answer = body.object().filter(|_| reply.status == 200);
     let users = answer.and_then(|answer| Some((answer, answer.get("users")?.as_array()?)));
     let is_error = |user: &Value| user.get("code").is_some();
@@ -118,10 +146,7 @@ fn users<'b>(reply: &Reply, body: &'b Body<'_>) -> Result<&'b [Value], Verdict> 
         return Err(verdict::of_read(refused(reply, body)));
     };
     let more = answer.get("info").and_then(|info| info.get("more_records"));
-    if more == Some(&Value::Bool(true)) {
-        return Err(verdict::part_of_answer());
-    }
-    Ok(users)
+    Ok((users, more == Some(&Value::Bool(true))))
 }
 
 /// Whether a user of this status is deleted.

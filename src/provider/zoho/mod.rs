@@ -18,10 +18,10 @@ use secrecy::ExposeSecret;
 use super::address::endpoint;
 use super::rate_hint::number;
 use super::{
-    Access, Authorize, Identity, LookupFor, PrimaryContact, Provider, RateHints, Reply, Request,
-    Token, Verdict, ZohoSettings, auth, contract, digits,
+    Access, Authorize, Found, Identity, LookupFor, PrimaryContact, Provider, RateHints, Reply,
+    Request, Token, Verdict, ZohoSettings, auth, contract, digits, find,
 };
-use crate::domain::{AccountLimits, IdProblem, ProviderKind, Step, UserId, UserState};
+use crate::domain::{AccountLimits, FindBy, IdProblem, ProviderKind, Step, UserId, UserState};
 
 /// How many users `ids` takes,
 /// <https://www.zoho.com/crm/developer/docs/api/v8/get-users.html>.
@@ -37,6 +37,9 @@ pub(in crate::provider) fn read_at_once(version: &str) -> usize {
     }
     IDS_MAX
 }
+
+/// How many keys one reading of all pages is held against.
+const KEYS_MAX: usize = 5_000;
 
 impl ZohoSettings {
     fn crm(&self, method: Method, access: &Access, path: &[&str]) -> Request {
@@ -132,6 +135,23 @@ impl Provider for ZohoSettings {
         reply: &Reply,
     ) -> Result<Vec<UserState>, Verdict> {
         lookups::looked_up(self.is_list(purpose), ids, primary_contact, reply)
+    }
+
+    /// There is no search: the list of all users is read, and the more keys it is held against the fewer times.
+    fn find_max(&self, by: FindBy, key: &str) -> usize {
+        match by {
+            FindBy::Email if find::is_address(key) => KEYS_MAX,
+            FindBy::Email | FindBy::ExternalId => 0,
+        }
+    }
+
+    /// The largest pages there are, <https://www.zoho.com/crm/developer/docs/api/v8/get-users.html>.
+    fn find(&self, access: &Access, _by: FindBy, _keys: &[String], page: u32) -> Request {
+        self.users(access, &format!("type=AllUsers&page={page}&per_page=200"))
+    }
+
+    fn found(&self, _by: FindBy, keys: &[String], reply: &Reply) -> Result<Found, Verdict> {
+        lookups::found(keys, reply)
     }
 
     fn primary_contact(&self) -> Option<&dyn PrimaryContact> {

@@ -78,6 +78,7 @@ impl Support {
         }
         match (request.call, request.pattern) {
             (_, ME) => self.me(request, context),
+            _ if request.is_search() => self.search(request, context),
             (Call::Identity, _) => users::custom_role(context),
             (Call::Read, "api/v2/users/{user}") => self.read(request, context),
             (Call::Read, "api/v2/users/show_many") => self.read_many(request, context),
@@ -234,7 +235,7 @@ impl Machine for Support {
         let state = State::named(&seed.state, &states).ok_or_else(|| {
             refuse("its state must be active, soft-deleted or permanently-deleted")
         })?;
-        let mut user = User::new(&id.to_string(), role, state, now);
+        let mut user = User::new(&id.to_string(), role, state, now).known_by(seed);
         user.open_tickets = seed.open_tickets;
         user.suspended = seed.suspended;
         self.users.insert(id, user);
